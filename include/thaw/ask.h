@@ -1,0 +1,157 @@
+/*
+ * The ask: a client certificate requested on an established connection, while its bytes go on being read.
+ *
+ * The caller owns the SSL and does all I/O through whatever BIO the SSL has (non-blocking). Where to begin:
+ *
+ *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_client_hello, NULL), or call thaw_client_hello() from the callback
+ * that you have. It notes what the client offers and, if told so, holds clients without post-handshake authentication
+ * to TLS 1.2, where they can be asked.
+ *   2. For each connection: thaw_conn_new() before the handshake, thaw_conn_free() before SSL_free().
+ *   3. Read with thaw_read() instead of SSL_read(), write with SSL_write() as ever.
+ *   4. For a request that needs a certificate: thaw_ask(), then go on reading its body with thaw_read() into a
+ *      thaw_spool, and call thaw_body_ended() at its end, until thaw_verdict() is no longer pending. Call
+ *      thaw_tick() when the deadline that thaw_wants() told has come.
+ *   5. Act on the verdict: on THAW_VERDICT_ACCEPTED thaw_identity() tells who it is.
+ *
+ * One ask at a time on a connection. A thaw_conn is used by one thread at a time.
+ */
+#ifndef THAW_ASK_H
+#define THAW_ASK_H
+
+#include <thaw/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ssl_st;
+struct x509_store_st;
+
+typedef struct thaw_conn thaw_conn;
+typedef struct thaw_trust thaw_trust;
+
+/*
+ * Whom to believe: CA certificates, perhaps CRLs. Shared by many connections, counted by references. Made from PEM
+ * files; crl_file may be NULL. NULL with *err set when a file cannot be read or holds no certificate.
+ */
+thaw_trust *thaw_trust_load(const char *ca_file, const char *crl_file, struct thaw_error *err);
+/* From a store of the caller's (its reference is taken over only on success); the CA names sent to clients are those in
+ * it. */
+thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error *err);
+thaw_trust *thaw_trust_ref(thaw_trust *trust);
+void thaw_trust_free(thaw_trust **trust);
+
+/* 32 bytes that differ between different settings of trust: for binding session tickets to them. */
+const uint8_t *thaw_trust_id(const thaw_trust *trust);
+
+/*
+ * An SSL_CTX client-hello callback (SSL_client_hello_cb_fn). Does nothing on an SSL without a thaw_conn. Always
+ * SSL_CLIENT_HELLO_SUCCESS, but for a renegotiation that names another server than the handshake did.
+ */
+int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused);
+
+/* Before the handshake. Takes the SSL's message callback (SSL_set_msg_callback) for as long as it lives. NULL: no
+ * memory. */
+thaw_conn *thaw_conn_new(struct ssl_st *ssl);
+void thaw_conn_free(thaw_conn **conn);
+
+/* Whether a client that offers no post-handshake authentication but TLS 1.2 is held to 1.2. Before, or in, the
+ * ClientHello callback. */
+void thaw_hold_to_tls12(thaw_conn *conn, bool hold);
+
+/* At the handshake: request a certificate that trust verifies, never failing the handshake for want of it. In the
+ * ClientHello callback or before. */
+enum thaw_status thaw_ask_at_handshake(thaw_conn *conn, const thaw_trust *trust) THAW_MUST_CHECK;
+
+/* How this connection can be asked, once the handshake is done; for THAW_MEANS_NONE *reason tells why (may be NULL). */
+enum thaw_means thaw_conn_means(const thaw_conn *conn, enum thaw_reason *reason);
+
+struct thaw_ask_options {
+	const thaw_trust *trust;
+	/* HEADERS, BODY or RESPONSE. With HEADERS the request for the certificate goes out at once, but see
+	 * body_follows. */
+	enum thaw_moment moment;
+	/* A body is on its way, whose end thaw_body_ended() will tell. By renegotiation it is then drained to its end
+	   before the client is asked (some clients send data in the middle of a handshake, which ends it), unless early
+	   is set. */
+	bool body_follows;
+	bool early;
+	/* Ask even if the connection has an accepted certificate: the client must prove anew that it holds that same
+	 * key. */
+	bool again;
+	uint64_t timeout_ms;       /* for the client (and its human) to answer; the body has a deadline of its own */
+	uint64_t body_idle_ms;     /* while the body is awaited */
+	uint64_t decline_grace_ms; /* how long an empty answer is held back from becoming the verdict */
+};
+
+/*
+ * Begins. THAW_OK: see thaw_verdict(), which may be final at once (ACCEPTED: the certificate is there already and this
+ * trust verifies it; IMPOSSIBLE). THAW_FAILED: misuse (an ask is pending, the handshake is not over), or no memory.
+ */
+enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms) THAW_MUST_CHECK;
+
+/* The asked request's body is complete. */
+void thaw_body_ended(thaw_conn *conn, uint64_t now_ms);
+
+/*
+ * Application data, as SSL_read(). Also while an ask is pending, when it moves the exchange on: look at
+ * thaw_verdict() after every call, whatever it returned. THAW_FAILED: thaw_conn_error() has the cause.
+ */
+enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms) THAW_MUST_CHECK;
+
+/* Moves what needs no bytes: deadlines, and the request's sending. Call when thaw_wants() says so. */
+void thaw_tick(thaw_conn *conn, uint64_t now_ms);
+
+/* Ends a pending ask with that verdict and reason (OVER_LIMIT or CANCELLED). The connection cannot be asked again while
+ * its answer is outstanding. */
+void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms);
+
+struct thaw_wants {
+	bool read;            /* always, while an ask is pending */
+	bool write;           /* the request for the certificate could not be written whole */
+	uint64_t deadline_ms; /* call thaw_tick() then */
+};
+void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants);
+
+enum thaw_verdict thaw_verdict(const thaw_conn *conn);
+
+/* False only between the client's first answering message and its last: a response cannot be written then. */
+bool thaw_can_write(const thaw_conn *conn);
+
+/* The story of the last ask on this connection. */
+struct thaw_report {
+	enum thaw_means means;
+	enum thaw_moment moment; /* when it was really asked */
+	enum thaw_verdict verdict;
+	enum thaw_reason reason;
+	char detail[128];       /* of a rejection: the verification's words; may be empty */
+	uint64_t began_ms;      /* thaw_ask() */
+	uint64_t asked_ms;      /* the request for the certificate was written; 0: never */
+	uint64_t ended_ms;      /* the verdict; 0: pending */
+	uint64_t bytes_drained; /* application data read between began and ended */
+};
+void thaw_conn_report(const thaw_conn *conn, struct thaw_report *report);
+
+/* Who the client is: of the accepted certificate. Text is RFC 4514 for names; all of it belongs to the connection. */
+struct thaw_identity {
+	const char *subject, *issuer;
+	const uint8_t *sha256;      /* 32 bytes, of the certificate's DER form */
+	const char *sha256_hex;     /* 64 lower-case digits */
+	const uint8_t *certificate; /* DER */
+	size_t certificate_len;
+};
+
+/* NULL: no certificate was accepted on this connection yet. */
+const struct thaw_identity *thaw_conn_identity(const thaw_conn *conn);
+
+/* The first failure on this connection. */
+const struct thaw_error *thaw_conn_error(const thaw_conn *conn);
+
+/* Called on every change of an ask's state, with the states' names. */
+typedef void thaw_trace_fn(void *arg, const char *machine, const char *from, const char *to, uint64_t now_ms);
+void thaw_conn_trace(thaw_conn *conn, thaw_trace_fn *fn, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

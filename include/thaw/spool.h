@@ -1,0 +1,96 @@
+/*
+ * The spool: a bounded place for the bytes of a request body that arrive while a certificate is awaited.
+ *
+ * Three objects. A ledger holds the budgets, in memory that all worker processes share: what may be held in
+ * the whole, by one worker, by one client address, by one request. A store is one process's way to the
+ * ledger: its chunks of memory and the directory for its files. A spool is one request's queue of bytes:
+ * first in fixed chunks of memory, then in an unlinked file, encrypted with a key that never leaves memory.
+ *
+ * Nothing here blocks longer than one chunk's write to the disk takes. Every refusal is a reason, and
+ * everything held is given back to the ledger when the spool is freed, or when the worker is reclaimed.
+ * Counts are of bytes really allocated, not of bytes sent, so small TLS records cost no more than full ones.
+ */
+#ifndef THAW_SPOOL_H
+#define THAW_SPOOL_H
+
+#include <thaw/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sockaddr;
+
+#define THAW_SPOOL_CHUNK 16384 /* one full TLS record's plaintext */
+
+typedef struct thaw_ledger thaw_ledger;
+typedef struct thaw_store thaw_store;
+typedef struct thaw_spool thaw_spool;
+
+/* All in bytes. Each is rounded down to whole chunks; a disk of 0 means memory only. */
+struct thaw_ledger_limits {
+	uint64_t memory, disk;               /* all requests of all workers */
+	uint64_t worker_memory, worker_disk; /* one worker process; 0: as the whole */
+	uint64_t client_memory, client_disk; /* one client address; 0: as the whole */
+	uint64_t request_memory;             /* one request; above it the disk is used; 0: as the client */
+	unsigned workers;                    /* 1 to 1024 */
+};
+
+struct thaw_ledger_use {
+	uint64_t memory, disk; /* held now */
+	uint64_t refused;      /* how often a budget said no, since the ledger was made */
+	uint64_t clients;      /* client addresses that hold something now */
+};
+
+/* Made once, before the workers are forked. NULL: the system had no memory. */
+thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits);
+void thaw_ledger_free(thaw_ledger **ledger);
+
+/* Gives back all that a worker held. Only after that worker's process has ended. */
+void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker);
+void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use);
+
+/*
+ * ledger: borrowed, outlives the store. worker: 0 to workers-1, used by no other live store.
+ * directory: where files are made (O_TMPFILE); copied; NULL: memory only. NULL with *err set on failure.
+ */
+thaw_store *thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
+void thaw_store_free(thaw_store **store);
+
+/*
+ * One request's spool. client: whose share it counts against (an IPv6 address counts as its /64); NULL: an
+ * unnamed one, shared by all such. limit: the most bytes that may ever be written. NULL: no memory.
+ */
+thaw_spool *thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit);
+void thaw_spool_free(thaw_spool **spool);
+
+/*
+ * Room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed; no other call
+ * on the spool in between. THAW_REASON_NONE, or why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*.
+ * A spool that has refused once may be asked again (a budget may have been given back).
+ */
+enum thaw_reason thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room) THAW_MUST_CHECK;
+void thaw_spool_commit(thaw_spool *spool, size_t len);
+
+/* The same with a copy: all of data, or a reason and nothing more than a part of it. */
+enum thaw_reason thaw_spool_write(thaw_spool *spool, const void *data, size_t len) THAW_MUST_CHECK;
+
+/*
+ * The oldest bytes that have not been consumed, as many as lie in one piece; *len 0 when the spool is empty.
+ * Valid until the next call on the spool. DISK_ERROR: a block could not be read back, or was changed on the disk.
+ */
+enum thaw_reason thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len) THAW_MUST_CHECK;
+void thaw_spool_consume(thaw_spool *spool, size_t len);
+
+struct thaw_spool_use {
+	uint64_t unread;             /* bytes written and not consumed */
+	uint64_t memory, disk;       /* bytes allocated now */
+	uint64_t to_memory, to_disk; /* bytes of body that ever went to each tier */
+	uint64_t memory_most;        /* the most ever allocated in memory */
+};
+void thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,121 @@
+/*
+ * The words that every part of Thaw shares: results, errors, and the vocabulary of an ask.
+ *
+ * Times are milliseconds of a monotonic clock that the caller reads; Thaw never looks at a clock by
+ * itself. A deadline of THAW_NEVER means that nothing is waited for.
+ */
+#ifndef THAW_TYPES_H
+#define THAW_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define THAW_MUST_CHECK   __attribute__((warn_unused_result))
+#define THAW_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define THAW_MUST_CHECK
+#define THAW_PRINTF(f, a)
+#endif
+
+#define THAW_NEVER UINT64_MAX
+
+/* How a call ended. 'Blocked' is a class of its own: it is never an error. */
+enum thaw_status {
+	THAW_OK,
+	THAW_WANT_READ,  /* call again when the transport can be read */
+	THAW_WANT_WRITE, /* call again when the transport can be written */
+	THAW_CLOSED,     /* the peer ended the connection in an orderly way */
+	THAW_FAILED,     /* see the struct thaw_error */
+};
+
+enum thaw_error_class {
+	THAW_ERR_NONE,
+	THAW_ERR_PEER,     /* the peer broke a protocol, or the connection */
+	THAW_ERR_USAGE,    /* the caller broke this interface's rules */
+	THAW_ERR_RESOURCE, /* memory, disk or a budget was spent */
+	THAW_ERR_TIMEOUT,
+	THAW_ERR_SYSTEM, /* the operating system refused */
+	THAW_ERR_CONFIG, /* a setting is wrong */
+};
+
+#define THAW_ERROR_TEXT 512
+
+/* The first cause wins and is kept: setting an error that is already set does nothing. */
+struct thaw_error {
+	enum thaw_error_class cls;
+	char text[THAW_ERROR_TEXT];
+};
+
+/* How this connection can be asked. */
+enum thaw_means {
+	THAW_MEANS_NONE,           /* it cannot; a reason says why */
+	THAW_MEANS_HANDSHAKE,      /* nothing to ask: the handshake brought a certificate */
+	THAW_MEANS_POST_HANDSHAKE, /* TLS 1.3, RFC 8446 4.6.2 */
+	THAW_MEANS_RENEGOTIATION,  /* TLS 1.2, RFC 5746 */
+};
+
+enum thaw_moment {
+	THAW_MOMENT_NONE,
+	THAW_MOMENT_HANDSHAKE,
+	THAW_MOMENT_HEADERS,
+	THAW_MOMENT_BODY,
+	THAW_MOMENT_RESPONSE,
+};
+
+enum thaw_verdict {
+	THAW_VERDICT_NONE, /* never asked */
+	THAW_VERDICT_PENDING,
+	THAW_VERDICT_ACCEPTED,
+	THAW_VERDICT_DECLINED,
+	THAW_VERDICT_REJECTED,
+	THAW_VERDICT_TIMED_OUT,
+	THAW_VERDICT_OVER_LIMIT,
+	THAW_VERDICT_IMPOSSIBLE,
+	THAW_VERDICT_CANCELLED,
+};
+
+/* Why a means is none, or a verdict is not 'accepted'. */
+enum thaw_reason {
+	THAW_REASON_NONE,
+	THAW_REASON_NO_POST_HANDSHAKE,  /* TLS 1.3 client that did not offer it */
+	THAW_REASON_NO_SECURE_RENEG,    /* TLS 1.2 client without RFC 5746 */
+	THAW_REASON_NO_EXTENDED_MASTER, /* TLS 1.2 client without RFC 7627 */
+	THAW_REASON_VERSION,            /* neither TLS 1.2 nor 1.3 */
+	THAW_REASON_HTTP2,              /* RFC 9113 9.2.3 forbids both means */
+	THAW_REASON_OUTSTANDING,        /* an earlier ask on this connection was never answered */
+	THAW_REASON_REFUSED_RENEG,      /* the client answered with a no_renegotiation alert */
+	THAW_REASON_NO_CERTIFICATE,     /* an empty Certificate message */
+	THAW_REASON_UNTRUSTED,          /* verification failed; the report has the text */
+	THAW_REASON_IDENTITY_CHANGED,   /* a second, different identity on one connection */
+	THAW_REASON_NOT_ALLOWED,        /* verified, but not on the caller's list */
+	THAW_REASON_NO_ANSWER,          /* the ask's deadline passed */
+	THAW_REASON_BODY_IDLE,          /* the body stopped before its end */
+	THAW_REASON_BODY_SIZE,          /* more than max_body */
+	THAW_REASON_PIPELINED,          /* too much pipelined behind an asked request */
+	THAW_REASON_BUDGET_CLIENT,      /* this client address holds its share already */
+	THAW_REASON_BUDGET_WORKER,      /* this worker process holds its share already */
+	THAW_REASON_BUDGET_TOTAL,       /* the whole spool is in use */
+	THAW_REASON_NO_MEMORY,          /* the system had none left */
+	THAW_REASON_DISK_FULL,          /* ENOSPC, EDQUOT */
+	THAW_REASON_DISK_ERROR,         /* any other failure of the spool's file */
+	THAW_REASON_CONNECTION,         /* the connection broke during the ask */
+	THAW_REASON_CALLER,             /* the caller cancelled */
+};
+
+/* The words of the access log and the documentation, such as "post-handshake" or "budget-client". */
+const char *thaw_means_name(enum thaw_means means);
+const char *thaw_moment_name(enum thaw_moment moment);
+const char *thaw_verdict_name(enum thaw_verdict verdict);
+const char *thaw_reason_name(enum thaw_reason reason);
+const char *thaw_status_name(enum thaw_status status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

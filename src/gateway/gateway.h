@@ -1,0 +1,53 @@
+/*
+ * The gateway's outer face: one struct gateway for a process, one struct gw_conn for a connection.
+ * No I/O of its own: a connection is handed a transport and the time, and says what it waits for.
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include "base/trace.h"
+#include "base/transport.h"
+#include "thaw/thaw.h"
+
+struct config;
+struct sockaddr;
+struct gateway;
+struct gw_conn;
+
+struct gateway_env {
+	thaw_store *store; /* borrowed */
+	struct trace trace;
+	/* One access record or message, with its newline; NULL: dropped. */
+	void (*access)(void *arg, const char *line, size_t len);
+	void *access_arg;
+	/* Milliseconds since 1970 of the moment at which the monotonic clock shows 0: for log times. */
+	int64_t wall_offset_ms;
+};
+
+/* config is borrowed and outlives the gateway. Reads certificates, keys and CAs: any failure is *err and NULL. */
+struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err);
+void gateway_free(struct gateway **gateway);
+
+/* After fork: the worker's own store and logs. */
+void gateway_set_env(struct gateway *gateway, const struct gateway_env *env);
+
+/* What a connection waits for. When dead, free it; when again, step it again soon, before sleeping. */
+struct gw_wants {
+	bool read, write, again, dead;
+	uint64_t deadline_ms;
+};
+
+/* NULL: no memory. peer: the client's address, copied; NULL: unnamed. */
+struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
+			    uint64_t now_ms);
+
+/* Does all that can be done without waiting (up to a bounded amount of work). Call when the transport is ready, or the
+ * deadline has come. */
+struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms);
+
+/* No further request on this connection: it ends after the one under way (graceful stop). */
+void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms);
+
+void gw_conn_free(struct gw_conn **conn);
+
+#endif

@@ -1,0 +1,31 @@
+/* The chunked transfer coding (RFC 9112 7.1), decoded in place: data comes out as spans of what went in. */
+#ifndef HTTP_CHUNKED_H
+#define HTTP_CHUNKED_H
+
+#include "http/head.h"
+
+#define HTTP_CHUNK_LINE_MAX 1024 /* chunk-size with its extensions */
+#define HTTP_TRAILER_MAX    8192 /* the whole trailer section */
+
+struct http_chunked {
+	uint8_t state;
+	uint64_t left;  /* data of this chunk still to come */
+	size_t line;    /* bytes of the line under way */
+	size_t trailer; /* bytes of the trailer section so far */
+	unsigned digits;
+};
+
+void http_chunked_init(struct http_chunked *chunked);
+
+enum http_chunk {
+	HTTP_CHUNK_DATA, /* *data is a span of body; call again with what is left of the input */
+	HTTP_CHUNK_MORE, /* all the input is used up: call again with more */
+	HTTP_CHUNK_END,  /* the body and its trailers are complete; bytes behind *used are the next request's */
+	HTTP_CHUNK_BAD,  /* *refusal says why */
+};
+
+/* *used: how many bytes of the input were taken, with any outcome. The work is linear in them. */
+enum http_chunk http_chunked_decode(struct http_chunked *chunked, const char *input, size_t len, size_t *used,
+				    struct http_span *data, struct http_refusal *refusal);
+
+#endif
