@@ -7,9 +7,9 @@
 
 #include "base/trace.h"
 #include "base/transport.h"
+#include "config/config.h"
 #include "thaw/thaw.h"
 
-struct config;
 struct sockaddr;
 struct gateway;
 struct gw_conn;
@@ -17,9 +17,11 @@ struct gw_conn;
 struct gateway_env {
 	thaw_store *store; /* borrowed */
 	struct trace trace;
-	/* One access record or message, with its newline; NULL: dropped. */
+	/* One access record, with its newline; NULL: dropped. */
 	void (*access)(void *arg, const char *line, size_t len);
-	void *access_arg;
+	/* One message for the operator, without a newline; NULL: dropped. The receiver filters by level. */
+	void (*message)(void *arg, enum config_log_level level, const char *text);
+	void *log_arg;
 	/* Milliseconds since 1970 of the moment at which the monotonic clock shows 0: for log times. */
 	int64_t wall_offset_ms;
 };

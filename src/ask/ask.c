@@ -1,0 +1,357 @@
+/*
+ * The late exchange. A thaw_conn is the ask's side of one connection: a tls_session, the state of the ask under way or
+ * last settled, and the certificate that was accepted, which never changes again. states.h has the table, plan.h the
+ * decision; here is what moves them: bytes that were read, deadlines, and the caller's word.
+ */
+#include "thaw/ask.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask/plan.h"
+#include "ask/states.h"
+#include "base/error.h"
+#include "base/pace.h"
+#include "tls/certificate.h"
+#include "tls/session.h"
+
+#define TRUST_ID_LEN 32
+
+struct thaw_conn {
+	struct tls_session *tls;
+	enum ask_state state;
+	struct pace pace; /* the deadline of the state that waits */
+	struct thaw_ask_options options;
+	thaw_trust *trust;     /* a reference: options.trust */
+	enum thaw_means means; /* of the ask under way */
+	struct thaw_report report;
+	bool outstanding; /* a request went out whose answer was not waited for to its end */
+	bool blocked;     /* the request could not be written whole */
+	struct tls_certificate *accepted;
+	enum thaw_moment accepted_moment;
+	uint8_t accepted_trust[TRUST_ID_LEN]; /* the trust that believed it last */
+	thaw_trace_fn *trace;
+	void *trace_arg;
+	struct thaw_error err;
+};
+
+/* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
+static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms, uint64_t now_ms)
+{
+	assert(ask_states[conn->state].next & ASK_BIT(to));
+	if (conn->trace != NULL)
+		conn->trace(conn->trace_arg, "ask", ask_states[conn->state].name, ask_states[to].name, now_ms);
+	conn->state = to;
+	if (ask_states[to].waits)
+		pace_start(&conn->pace, limit_ms, now_ms);
+	else
+		pace_stop(&conn->pace);
+}
+
+static bool pending(const thaw_conn *conn)
+{
+	return ask_states[conn->state].waits;
+}
+
+static void settle(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
+{
+	/* Asked, and not answered to the end: whatever comes later is not an answer to another ask. */
+	if (conn->state == ASK_SEND || conn->state == ASK_ANSWER || conn->state == ASK_EXCHANGE)
+		conn->outstanding = !tls_ask_answered(conn->tls);
+	conn->blocked = false;
+	conn->report.verdict = verdict;
+	conn->report.reason = reason;
+	conn->report.ended_ms = now_ms;
+	tls_ask_close(conn->tls);
+	enter(conn, ASK_SETTLED, 0, now_ms);
+}
+
+thaw_conn *thaw_conn_new(struct ssl_st *ssl)
+{
+	thaw_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return NULL;
+	conn->tls = tls_session_new(ssl);
+	if (conn->tls == NULL) {
+		free(conn);
+		return NULL;
+	}
+	pace_stop(&conn->pace);
+	return conn;
+}
+
+void thaw_conn_free(thaw_conn **conn)
+{
+	thaw_conn *gone = *conn;
+
+	*conn = NULL;
+	if (gone == NULL)
+		return;
+	tls_session_free(&gone->tls);
+	tls_certificate_free(&gone->accepted);
+	thaw_trust_free(&gone->trust);
+	free(gone);
+}
+
+void thaw_hold_to_tls12(thaw_conn *conn, bool hold)
+{
+	tls_session_hold_to_tls12(conn->tls, hold);
+}
+
+enum thaw_status thaw_ask_at_handshake(thaw_conn *conn, const thaw_trust *trust)
+{
+	return tls_session_ask_at_handshake(conn->tls, trust);
+}
+
+enum thaw_means thaw_conn_means(const thaw_conn *conn, enum thaw_reason *reason)
+{
+	if (reason != NULL)
+		*reason = THAW_REASON_NONE;
+	if (conn->accepted != NULL || tls_session_has_certificate(conn->tls))
+		return THAW_MEANS_HANDSHAKE;
+	return tls_session_means(conn->tls, reason);
+}
+
+/* The connection's identity is set once; another trust may come to believe it, too. */
+static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum thaw_moment moment)
+{
+	if (conn->accepted == NULL) {
+		conn->accepted = *certificate;
+		conn->accepted_moment = moment;
+		*certificate = NULL;
+	}
+	memcpy(conn->accepted_trust, thaw_trust_id(conn->trust), TRUST_ID_LEN);
+}
+
+/*
+ * The exchange is over, or was not needed: the verdict on the certificate that the connection has now. A second,
+ * different identity on one connection is refused, whoever vouches for it.
+ */
+static void judge(thaw_conn *conn, uint64_t now_ms)
+{
+	enum thaw_reason reason = THAW_REASON_NONE;
+	struct tls_certificate *certificate =
+		tls_session_judge(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
+
+	if (certificate == NULL && reason == THAW_REASON_NO_MEMORY) {
+		settle(conn, THAW_VERDICT_OVER_LIMIT, reason, now_ms);
+	} else if (certificate == NULL) {
+		/* RFC 8446 4.6.2: an empty Certificate message is a refusal. */
+		if (conn->state == ASK_EXCHANGE && conn->means == THAW_MEANS_POST_HANDSHAKE &&
+		    conn->options.decline_grace_ms > 0)
+			enter(conn, ASK_GRACE, conn->options.decline_grace_ms, now_ms);
+		else
+			settle(conn, THAW_VERDICT_DECLINED, reason, now_ms);
+	} else if (conn->accepted != NULL && !tls_certificate_equal(conn->accepted, certificate)) {
+		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_IDENTITY_CHANGED, now_ms);
+	} else if (!tls_session_has_ems(conn->tls)) {
+		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_NO_EXTENDED_MASTER, now_ms);
+	} else if (reason != THAW_REASON_NONE) {
+		settle(conn, THAW_VERDICT_REJECTED, reason, now_ms);
+	} else {
+		accept(conn, &certificate, conn->report.moment);
+		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, now_ms);
+	}
+	tls_certificate_free(&certificate);
+}
+
+/*
+ * Whether the certificate that the connection has already is one that this ask's trust believes; if so, it is the
+ * accepted one from now on. It was brought by the handshake, by a resumed session, or accepted for another trust.
+ */
+static bool believed(thaw_conn *conn)
+{
+	enum thaw_reason reason = THAW_REASON_NONE;
+
+	if (conn->accepted != NULL && memcmp(conn->accepted_trust, thaw_trust_id(conn->trust), TRUST_ID_LEN) == 0)
+		return true;
+	if (!tls_session_has_certificate(conn->tls) || !tls_session_has_ems(conn->tls))
+		return false;
+	struct tls_certificate *certificate =
+		tls_session_judge(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
+	bool good = certificate != NULL && reason == THAW_REASON_NONE &&
+		    (conn->accepted == NULL || tls_certificate_equal(conn->accepted, certificate));
+	if (good)
+		accept(conn, &certificate, THAW_MOMENT_HANDSHAKE);
+	conn->report.detail[0] = '\0';
+	tls_certificate_free(&certificate);
+	return good;
+}
+
+/* Writes the request, as far as the transport takes it. */
+static void send_request(thaw_conn *conn, uint64_t now_ms)
+{
+	enum thaw_status status = tls_ask_send(conn->tls);
+
+	conn->blocked = status == THAW_WANT_WRITE;
+	if (status == THAW_FAILED || status == THAW_CLOSED) {
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION, now_ms);
+	} else if (!conn->blocked) {
+		conn->report.asked_ms = now_ms;
+		enter(conn, ASK_ANSWER, conn->options.timeout_ms, now_ms);
+	}
+}
+
+static void begin_request(thaw_conn *conn, uint64_t now_ms)
+{
+	enum thaw_reason reason = THAW_REASON_NONE;
+	enum thaw_status status = tls_ask_begin(conn->tls, conn->means, conn->trust, &reason);
+
+	if (status == THAW_OK) {
+		enter(conn, ASK_SEND, conn->options.timeout_ms, now_ms);
+		send_request(conn, now_ms);
+	} else if (reason != THAW_REASON_NONE) {
+		settle(conn, THAW_VERDICT_IMPOSSIBLE, reason, now_ms);
+	} else {
+		settle(conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_NO_MEMORY, now_ms);
+	}
+}
+
+static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reason why, uint64_t now_ms)
+{
+	conn->report.moment = plan->moment;
+	conn->report.means = conn->means;
+	switch (plan->step) {
+	case ASK_STEP_ACCEPT:
+		conn->report.means = THAW_MEANS_HANDSHAKE;
+		conn->report.moment = conn->accepted_moment;
+		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, now_ms);
+		break;
+	case ASK_STEP_JUDGE:
+		conn->report.means = THAW_MEANS_HANDSHAKE;
+		judge(conn, now_ms);
+		break;
+	case ASK_STEP_REQUEST:
+		begin_request(conn, now_ms);
+		break;
+	case ASK_STEP_DRAIN_FIRST:
+		enter(conn, ASK_BODY, conn->options.body_idle_ms, now_ms);
+		break;
+	case ASK_STEP_IMPOSSIBLE:
+		conn->report.means = THAW_MEANS_NONE;
+		settle(conn, THAW_VERDICT_IMPOSSIBLE, why, now_ms);
+		break;
+	}
+}
+
+enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
+{
+	enum thaw_reason why = THAW_REASON_NONE;
+
+	if (pending(conn))
+		return error_set(&conn->err, THAW_ERR_USAGE, "an ask is pending on this connection already");
+	if (!tls_session_established(conn->tls))
+		return error_set(&conn->err, THAW_ERR_USAGE, "asked before the handshake was over");
+	if (options->trust == NULL || options->moment == THAW_MOMENT_NONE)
+		return error_set(&conn->err, THAW_ERR_USAGE, "an ask needs a trust and a moment");
+	thaw_trust *trust = thaw_trust_ref((thaw_trust *)options->trust);
+	thaw_trust_free(&conn->trust);
+	conn->trust = trust;
+	conn->options = *options;
+	conn->report = (struct thaw_report){.verdict = THAW_VERDICT_PENDING, .began_ms = now_ms};
+	conn->means = tls_session_means(conn->tls, &why);
+	if (conn->means != THAW_MEANS_NONE && conn->outstanding)
+		why = THAW_REASON_OUTSTANDING;
+	struct ask_facts facts = {conn->means, believed(conn), conn->outstanding};
+	struct ask_plan plan = ask_plan(&facts, options);
+	follow(conn, &plan, why, now_ms);
+	return THAW_OK;
+}
+
+void thaw_body_ended(thaw_conn *conn, uint64_t now_ms)
+{
+	if (conn->state == ASK_BODY)
+		begin_request(conn, now_ms);
+}
+
+/* After bytes were read: one read may have processed a whole exchange, and returned data of the body besides. */
+static void advance(thaw_conn *conn, uint64_t now_ms)
+{
+	if (conn->state == ASK_ANSWER && tls_ask_answering(conn->tls)) {
+		uint64_t left = pace_left(&conn->pace, now_ms);
+		enter(conn, ASK_EXCHANGE, left, now_ms);
+	}
+	if (conn->state == ASK_EXCHANGE && tls_ask_answered(conn->tls))
+		judge(conn, now_ms);
+}
+
+enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms)
+{
+	enum thaw_status status = tls_session_read(conn->tls, data, room, len);
+
+	if (!pending(conn))
+		return status;
+	if (status == THAW_OK) {
+		conn->report.bytes_drained += *len;
+		if (conn->state != ASK_GRACE)
+			pace_progress(&conn->pace, *len, now_ms);
+	}
+	advance(conn, now_ms);
+	if (pending(conn) && status == THAW_FAILED && tls_session_refused(conn->tls))
+		settle(conn, THAW_VERDICT_IMPOSSIBLE, THAW_REASON_REFUSED_RENEG, now_ms);
+	if (pending(conn) && (status == THAW_FAILED || status == THAW_CLOSED))
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION, now_ms);
+	return status;
+}
+
+void thaw_tick(thaw_conn *conn, uint64_t now_ms)
+{
+	if (conn->state == ASK_SEND)
+		send_request(conn, now_ms);
+	if (!pending(conn) || !pace_over(&conn->pace, now_ms))
+		return;
+	if (conn->state == ASK_GRACE)
+		settle(conn, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE, now_ms);
+	else if (conn->state == ASK_BODY)
+		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_BODY_IDLE, now_ms);
+	else
+		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_NO_ANSWER, now_ms);
+}
+
+void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
+{
+	if (pending(conn))
+		settle(conn, verdict, reason, now_ms);
+}
+
+void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants)
+{
+	wants->read = pending(conn);
+	wants->write = conn->blocked;
+	wants->deadline_ms = conn->pace.deadline_ms;
+}
+
+enum thaw_verdict thaw_verdict(const thaw_conn *conn)
+{
+	return conn->report.verdict;
+}
+
+bool thaw_can_write(const thaw_conn *conn)
+{
+	return tls_session_can_write(conn->tls);
+}
+
+void thaw_conn_report(const thaw_conn *conn, struct thaw_report *report)
+{
+	*report = conn->report;
+}
+
+const struct thaw_identity *thaw_conn_identity(const thaw_conn *conn)
+{
+	return conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
+}
+
+const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
+{
+	const struct thaw_error *tls = tls_session_error(conn->tls);
+	return conn->err.cls != THAW_ERR_NONE ? &conn->err : tls;
+}
+
+void thaw_conn_trace(thaw_conn *conn, thaw_trace_fn *fn, void *arg)
+{
+	conn->trace = fn;
+	conn->trace_arg = arg;
+}

@@ -1,0 +1,28 @@
+/* The decision table of an ask: what to do, from what is known before anything is sent. A pure function. */
+#ifndef ASK_PLAN_H
+#define ASK_PLAN_H
+
+#include "thaw/ask.h"
+
+enum ask_step {
+	ASK_STEP_ACCEPT,      /* the connection's certificate will do */
+	ASK_STEP_JUDGE,       /* the handshake is all there will be: judge what it brought */
+	ASK_STEP_REQUEST,     /* request the certificate now */
+	ASK_STEP_DRAIN_FIRST, /* request it when the body has ended */
+	ASK_STEP_IMPOSSIBLE,
+};
+
+struct ask_facts {
+	enum thaw_means means; /* NONE, POST_HANDSHAKE or RENEGOTIATION: by what was negotiated */
+	bool believed;         /* the connection has a certificate that this trust verifies */
+	bool outstanding;      /* an earlier request on this connection was never answered */
+};
+
+struct ask_plan {
+	enum ask_step step;
+	enum thaw_moment moment; /* when it will really be asked */
+};
+
+struct ask_plan ask_plan(const struct ask_facts *facts, const struct thaw_ask_options *options);
+
+#endif

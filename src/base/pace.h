@@ -1,0 +1,46 @@
+/*
+ * A deadline that progress pushes back. It stands at most limit_ms away; each byte earns a little more time,
+ * PACE_MS_PER_BYTE, so that a slow but honest sender never meets it, while one that trickles a byte now and then does.
+ */
+#ifndef BASE_PACE_H
+#define BASE_PACE_H
+
+#include "thaw/types.h"
+
+#define PACE_MS_PER_BYTE 1 /* 1 kB/s is slower than any modem that still sends bodies */
+
+struct pace {
+	uint64_t deadline_ms; /* THAW_NEVER: stopped */
+	uint64_t limit_ms;
+};
+
+static inline void pace_stop(struct pace *pace)
+{
+	*pace = (struct pace){.deadline_ms = THAW_NEVER};
+}
+
+static inline void pace_start(struct pace *pace, uint64_t limit_ms, uint64_t now_ms)
+{
+	*pace = (struct pace){.deadline_ms = now_ms + limit_ms, .limit_ms = limit_ms};
+}
+
+static inline void pace_progress(struct pace *pace, uint64_t bytes, uint64_t now_ms)
+{
+	if (pace->deadline_ms == THAW_NEVER)
+		return;
+	pace->deadline_ms += bytes * PACE_MS_PER_BYTE;
+	if (pace->deadline_ms > now_ms + pace->limit_ms)
+		pace->deadline_ms = now_ms + pace->limit_ms;
+}
+
+static inline bool pace_over(const struct pace *pace, uint64_t now_ms)
+{
+	return now_ms >= pace->deadline_ms;
+}
+
+static inline uint64_t pace_left(const struct pace *pace, uint64_t now_ms)
+{
+	return pace->deadline_ms > now_ms ? pace->deadline_ms - now_ms : 0;
+}
+
+#endif

@@ -1,0 +1,277 @@
+#include "base/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static ssize_t outcome(ssize_t moved)
+{
+	if (moved >= 0)
+		return moved;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_BLOCKED : TRANSPORT_BROKEN;
+}
+
+static ssize_t transport_read(void *io, void *data, size_t room)
+{
+	ssize_t got;
+
+	do
+		got = recv(*(const int *)io, data, room, 0);
+	while (got < 0 && errno == EINTR);
+	return outcome(got);
+}
+
+static ssize_t transport_write(void *io, const void *data, size_t len)
+{
+	ssize_t put;
+
+	do
+		put = send(*(const int *)io, data, len, MSG_NOSIGNAL);
+	while (put < 0 && errno == EINTR);
+	return outcome(put);
+}
+
+static void transport_half_close(void *io)
+{
+	(void)shutdown(*(const int *)io, SHUT_WR);
+}
+
+static ssize_t transport_discard(void *io, size_t max)
+{
+	ssize_t got;
+
+	/* tcp(7): with MSG_TRUNC the bytes are thrown away without being copied. */
+	do
+		got = recv(*(const int *)io, NULL, max, MSG_TRUNC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EFAULT) { /* a unix socket copies all the same */
+		char unread[4096];
+		return transport_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
+	}
+	return outcome(got);
+}
+
+struct transport socket_transport(int *fd)
+{
+	static const struct transport_ops ops = {
+		.read = transport_read,
+		.write = transport_write,
+		.half_close = transport_half_close,
+		.discard = transport_discard,
+	};
+	return (struct transport){.ops = &ops, .io = fd};
+}
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un path;
+};
+
+/* The address's length; 0 with *err set. */
+static socklen_t numeric(union address *address, const char *host, uint16_t port, struct thaw_error *err)
+{
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET, host, &address->v4.sin_addr) == 1) {
+		address->v4.sin_family = AF_INET;
+		address->v4.sin_port = htons(port);
+		return sizeof(address->v4);
+	}
+	if (inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1) {
+		address->v6.sin6_family = AF_INET6;
+		address->v6.sin6_port = htons(port);
+		return sizeof(address->v6);
+	}
+	(void)error_set(err, THAW_ERR_USAGE, "%s: not a numeric IPv4 or IPv6 address", host);
+	return 0;
+}
+
+static socklen_t local(union address *address, const char *path, struct thaw_error *err)
+{
+	size_t len = strlen(path);
+
+	memset(address, 0, sizeof(*address));
+	if (len == 0 || len >= sizeof(address->path.sun_path)) {
+		(void)error_set(err, THAW_ERR_USAGE, "%s: the path of a unix socket has 1 to %zu bytes", path,
+				sizeof(address->path.sun_path) - 1);
+		return 0;
+	}
+	address->path.sun_family = AF_UNIX;
+	memcpy(address->path.sun_path, path, len);
+	return (socklen_t)sizeof(address->path);
+}
+
+static int new_socket(int family)
+{
+	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static void set(int fd, int level, int option)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, level, option, &on, sizeof(on)); /* each is an improvement only */
+}
+
+/* Closes fd, keeping errno. */
+static int give_up(int fd)
+{
+	int cause = errno;
+
+	(void)close(fd);
+	errno = cause;
+	return -1;
+}
+
+static int listen_on(const union address *address, socklen_t len)
+{
+	int fd = new_socket(address->any.sa_family);
+
+	if (fd < 0)
+		return -1;
+	if (address->any.sa_family != AF_UNIX)
+		set(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (address->any.sa_family == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (bind(fd, &address->any, len) != 0 || listen(fd, SOMAXCONN) != 0)
+		return give_up(fd);
+	return fd;
+}
+
+int socket_listen(const char *host, uint16_t port, struct thaw_error *err)
+{
+	union address address;
+	socklen_t len = numeric(&address, host, port, err);
+
+	if (len == 0)
+		return -1;
+	int fd = listen_on(&address, len);
+	if (fd < 0)
+		(void)error_system(err, errno, "cannot listen on %s port %u", host, port);
+	return fd;
+}
+
+/* Whether path is a socket that a process has left behind. */
+static bool abandoned(const union address *address, socklen_t len)
+{
+	struct stat info;
+
+	if (lstat(address->path.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode))
+		return false;
+	int fd = new_socket(AF_UNIX);
+	bool refused = fd >= 0 && connect(fd, &address->any, len) != 0 && errno == ECONNREFUSED;
+	if (fd >= 0)
+		(void)close(fd);
+	return refused;
+}
+
+int socket_listen_unix(const char *path, struct thaw_error *err)
+{
+	union address address;
+	socklen_t len = local(&address, path, err);
+
+	if (len == 0)
+		return -1;
+	int fd = listen_on(&address, len);
+	if (fd < 0 && errno == EADDRINUSE) {
+		if (abandoned(&address, len) && unlink(path) == 0)
+			fd = listen_on(&address, len);
+		else
+			errno = EADDRINUSE;
+	}
+	if (fd < 0)
+		(void)error_system(err, errno, "cannot listen on unix:%s", path);
+	return fd;
+}
+
+static int connect_to(const union address *address, socklen_t len)
+{
+	int fd = new_socket(address->any.sa_family);
+
+	if (fd < 0)
+		return -1;
+	if (address->any.sa_family != AF_UNIX)
+		set(fd, IPPROTO_TCP, TCP_NODELAY);
+	if (connect(fd, &address->any, len) != 0 && errno != EINPROGRESS)
+		return give_up(fd);
+	return fd;
+}
+
+int socket_connect(const char *host, uint16_t port, struct thaw_error *err)
+{
+	union address address;
+	socklen_t len = numeric(&address, host, port, err);
+
+	if (len == 0)
+		return -1;
+	int fd = connect_to(&address, len);
+	if (fd < 0)
+		(void)error_system(err, errno, "cannot connect to %s port %u", host, port);
+	return fd;
+}
+
+int socket_connect_unix(const char *path, struct thaw_error *err)
+{
+	union address address;
+	socklen_t len = local(&address, path, err);
+
+	if (len == 0)
+		return -1;
+	int fd = connect_to(&address, len);
+	if (fd < 0)
+		(void)error_system(err, errno, "cannot connect to unix:%s", path);
+	return fd;
+}
+
+int socket_connected(int fd)
+{
+	int cause = 0;
+	socklen_t len = sizeof(cause);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &len) == 0 ? cause : errno;
+}
+
+int socket_accept(int listener, struct sockaddr_storage *peer)
+{
+	socklen_t len = sizeof(*peer);
+	int fd;
+
+	do
+		fd = accept4(listener, (struct sockaddr *)peer, peer != NULL ? &len : NULL,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (fd >= 0)
+		set(fd, IPPROTO_TCP, TCP_NODELAY); /* says no on a unix socket, where it is not needed */
+	return fd;
+}
+
+uint16_t socket_port(int fd)
+{
+	union address address;
+	socklen_t len = sizeof(address);
+
+	memset(&address, 0, sizeof(address));
+	if (getsockname(fd, &address.any, &len) != 0)
+		return 0;
+	if (address.any.sa_family == AF_INET)
+		return ntohs(address.v4.sin_port);
+	return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
+}
+
+size_t socket_unacknowledged(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}

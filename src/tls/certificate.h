@@ -1,0 +1,20 @@
+/* A client's certificate as plain data, so that nobody above this folder needs OpenSSL's headers to know who it is. */
+#ifndef TLS_CERTIFICATE_H
+#define TLS_CERTIFICATE_H
+
+#include "thaw/ask.h"
+
+struct tls_certificate;
+struct x509_st;
+
+/* Takes its own reference to x509. NULL: no memory, or a certificate that cannot be encoded. */
+struct tls_certificate *tls_certificate_new(struct x509_st *x509);
+void tls_certificate_free(struct tls_certificate **certificate);
+
+/* Belongs to the certificate. */
+const struct thaw_identity *tls_certificate_identity(const struct tls_certificate *certificate);
+
+/* The same certificate, byte for byte (by its SHA-256). */
+bool tls_certificate_equal(const struct tls_certificate *a, const struct tls_certificate *b);
+
+#endif

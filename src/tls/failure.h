@@ -1,0 +1,21 @@
+/* The one translator of OpenSSL's errors. */
+#ifndef TLS_FAILURE_H
+#define TLS_FAILURE_H
+
+#include "thaw/types.h"
+
+struct ssl_st;
+
+/*
+ * What a call on ssl that returned result (<= 0) means. THAW_WANT_*, THAW_CLOSED (close_notify), or THAW_FAILED with
+ * the first cause in *err: a class, and OpenSSL's own words behind what ("reading"). Empties OpenSSL's error queue.
+ */
+enum thaw_status tls_failure(const struct ssl_st *ssl, int result, const char *what, struct thaw_error *err);
+
+/* For calls that have no SSL: the oldest entry of the error queue, which it empties. Always THAW_FAILED. */
+enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what, struct thaw_error *err);
+
+/* Whether *err is the client's no_renegotiation alert, on which OpenSSL ends the connection. */
+bool tls_failure_is_no_renegotiation(unsigned long code);
+
+#endif

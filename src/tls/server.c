@@ -1,0 +1,289 @@
+#include "tls/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/error.h"
+#include "tls/failure.h"
+#include "tls/session.h"
+#include "tls/transport_bio.h"
+#include "tls/trust.h"
+
+#define SID_CONTEXT_LEN 32
+
+/* TLS 1.2 with forward secrecy and AEAD only; TLS 1.3's suites are OpenSSL's own choice. */
+#define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
+
+struct host {
+	char *name;
+	SSL_CTX *ctx;
+	bool hold_to_tls12;
+	thaw_trust *at_handshake; /* a reference */
+	unsigned char sid_context[SID_CONTEXT_LEN];
+};
+
+struct tls_server {
+	struct host *hosts;
+	size_t count;
+	SSL_CTX *base; /* every connection begins with it; its ticket keys serve all hosts */
+};
+
+struct tls_link {
+	struct tls_server *server;
+	SSL *ssl;
+	int host; /* -1 until the ClientHello */
+	char name[TLS_NAME_MAX + 1];
+};
+
+int tls_server_host(const struct tls_server *server, const char *name)
+{
+	int fallback = -1;
+
+	for (size_t i = 0; i < server->count; i++) {
+		if (strcmp(server->hosts[i].name, name) == 0)
+			return (int)i;
+		if (strcmp(server->hosts[i].name, "*") == 0)
+			fallback = (int)i;
+	}
+	return fallback;
+}
+
+/* Chooses the host, once, at the first ClientHello: a renegotiation cannot move a connection to another one. */
+static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
+{
+	struct tls_session *session = tls_session_of(ssl);
+
+	(void)tls_hello_name(ssl, link->name);
+	link->host = tls_server_host(link->server, link->name);
+	if (link->host < 0 || session == NULL)
+		return THAW_FAILED;
+	const struct host *host = &link->server->hosts[link->host];
+	if (SSL_set_SSL_CTX(ssl, host->ctx) == NULL ||
+	    SSL_set_session_id_context(ssl, host->sid_context, SID_CONTEXT_LEN) != 1)
+		return THAW_FAILED;
+	tls_session_hold_to_tls12(session, host->hold_to_tls12);
+	return host->at_handshake != NULL ? tls_session_ask_at_handshake(session, host->at_handshake) : THAW_OK;
+}
+
+static int on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_link *link = SSL_get_app_data(ssl);
+
+	if (link->host < 0 && choose_host(link, ssl) != THAW_OK) {
+		*alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	return thaw_client_hello(ssl, alert, arg);
+}
+
+/* RFC 7301 3.2. A client that offers only what is not spoken here is told so; one that offers nothing speaks HTTP/1.1.
+ */
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+		   unsigned in_len, void *arg)
+{
+	static const unsigned char spoken[] = "\x08http/1.1\x08http/1.0";
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto((unsigned char **)out, out_len, spoken, sizeof(spoken) - 1, in, in_len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *new_context(struct thaw_error *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1) {
+		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: workers share no cache */
+	(void)SSL_CTX_set_dh_auto(ctx, 1);
+	SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	return ctx;
+}
+
+/*
+ * Tickets are bound to the host and all its trust settings, or a session made under one could be resumed under another
+ * and bring its certificate along (CVE-2025-23048, CVE-2025-23419).
+ */
+static bool bind_tickets(struct host *host, const struct tls_host *from)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+		  EVP_DigestUpdate(md, from->name, strlen(from->name) + 1) == 1;
+
+	for (size_t i = 0; ok && i < from->trust_count; i++)
+		ok = EVP_DigestUpdate(md, thaw_trust_id(from->trusts[i]), TLS_TRUST_ID) == 1;
+	if (ok && from->at_handshake != NULL)
+		ok = EVP_DigestUpdate(md, thaw_trust_id(from->at_handshake), TLS_TRUST_ID) == 1;
+	ok = ok && EVP_DigestFinal_ex(md, host->sid_context, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	return ok;
+}
+
+static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, struct thaw_error *err)
+{
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate_chain_file(ctx, from->certificate) != 1)
+		return tls_library_failure(THAW_ERR_CONFIG, from->certificate, err);
+	if (SSL_CTX_use_PrivateKey_file(ctx, from->key, SSL_FILETYPE_PEM) != 1)
+		return tls_library_failure(THAW_ERR_CONFIG, from->key, err);
+	if (SSL_CTX_check_private_key(ctx) != 1) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_CONFIG, "%s is not the key of %s", from->key, from->certificate);
+	}
+	return THAW_OK;
+}
+
+static enum thaw_status load_host(struct host *host, const struct tls_host *from, struct thaw_error *err)
+{
+	host->name = strdup(from->name);
+	host->hold_to_tls12 = from->hold_to_tls12;
+	if (from->at_handshake != NULL)
+		host->at_handshake = thaw_trust_ref((thaw_trust *)from->at_handshake);
+	host->ctx = new_context(err);
+	if (host->name == NULL || host->ctx == NULL || !bind_tickets(host, from))
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	return load_files(host->ctx, from, err);
+}
+
+struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, struct thaw_error *err)
+{
+	struct tls_server *server = calloc(1, sizeof(*server));
+
+	if (server == NULL || (server->hosts = calloc(count, sizeof(*server->hosts))) == NULL ||
+	    (server->base = new_context(err)) == NULL) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		tls_server_free(&server);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		server->count = i + 1;
+		if (load_host(&server->hosts[i], &hosts[i], err) != THAW_OK) {
+			tls_server_free(&server);
+			return NULL;
+		}
+	}
+	return server;
+}
+
+void tls_server_free(struct tls_server **server)
+{
+	struct tls_server *gone = *server;
+
+	*server = NULL;
+	if (gone == NULL)
+		return;
+	for (size_t i = 0; i < gone->count; i++) {
+		free(gone->hosts[i].name);
+		SSL_CTX_free(gone->hosts[i].ctx);
+		thaw_trust_free(&gone->hosts[i].at_handshake);
+	}
+	free(gone->hosts);
+	SSL_CTX_free(gone->base);
+	free(gone);
+}
+
+struct tls_link *tls_link_new(struct tls_server *server, struct transport transport)
+{
+	struct tls_link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL)
+		return NULL;
+	link->server = server;
+	link->host = -1;
+	link->ssl = SSL_new(server->base);
+	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport)) {
+		ERR_clear_error();
+		tls_link_free(&link);
+		return NULL;
+	}
+	SSL_set_accept_state(link->ssl);
+	return link;
+}
+
+void tls_link_free(struct tls_link **link)
+{
+	struct tls_link *gone = *link;
+
+	*link = NULL;
+	if (gone == NULL)
+		return;
+	SSL_free(gone->ssl);
+	free(gone);
+}
+
+struct ssl_st *tls_link_ssl(struct tls_link *link)
+{
+	return link->ssl;
+}
+
+enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err)
+{
+	ERR_clear_error();
+	errno = 0;
+	int n = SSL_do_handshake(link->ssl);
+	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "handshake", err);
+}
+
+int tls_link_host(const struct tls_link *link)
+{
+	return link->host;
+}
+
+const char *tls_link_name(const struct tls_link *link)
+{
+	return link->name;
+}
+
+enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
+				struct thaw_error *err)
+{
+	*len = 0;
+	ERR_clear_error();
+	errno = 0;
+	int n = SSL_write_ex(link->ssl, data, room, len);
+	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "writing", err);
+}
+
+void tls_link_close_notify(struct tls_link *link)
+{
+	ERR_clear_error();
+	if (SSL_in_init(link->ssl) == 0)
+		(void)SSL_shutdown(link->ssl);
+	ERR_clear_error();
+}
+
+bool tls_link_pending(const struct tls_link *link)
+{
+	return SSL_pending(link->ssl) > 0 || tls_transport_staged(link->ssl);
+}
+
+bool tls_link_resumed(const struct tls_link *link)
+{
+	return SSL_session_reused(link->ssl) == 1;
+}
+
+const char *tls_link_version(const struct tls_link *link)
+{
+	return SSL_get_version(link->ssl);
+}
+
+const char *tls_link_cipher(const struct tls_link *link)
+{
+	const char *name = SSL_get_cipher_name(link->ssl);
+	return name != NULL ? name : "";
+}

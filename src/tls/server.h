@@ -1,0 +1,59 @@
+/*
+ * The server's side of TLS: one struct tls_server for a process (a context for each host, chosen by SNI in the
+ * ClientHello callback), one struct tls_link for a connection: an SSL over a transport.
+ */
+#ifndef TLS_SERVER_H
+#define TLS_SERVER_H
+
+#include "base/transport.h"
+#include "thaw/ask.h"
+
+struct tls_server;
+struct tls_link;
+
+struct tls_host {
+	const char *name;                /* lower case; "*": the default */
+	const char *certificate, *key;   /* PEM files */
+	bool hold_to_tls12;              /* clients that cannot be asked on TLS 1.3 */
+	const thaw_trust *at_handshake;  /* NULL: no certificate is asked for at the handshake */
+	const thaw_trust *const *trusts; /* all that this host's routes use: tickets are bound to them */
+	size_t trust_count;
+};
+
+/* Reads the files now; copies what it keeps. Certificates are checked against their keys. NULL with *err set. */
+struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, struct thaw_error *err);
+void tls_server_free(struct tls_server **server);
+
+/* The index of the host for that name: its own, or the default's; -1: none. */
+int tls_server_host(const struct tls_server *server, const char *name);
+
+/* NULL: no memory. The transport must outlive the link. */
+struct tls_link *tls_link_new(struct tls_server *server, struct transport transport);
+void tls_link_free(struct tls_link **link);
+
+/* For thaw_conn_new(), before the handshake. */
+struct ssl_st *tls_link_ssl(struct tls_link *link);
+
+/* THAW_OK once it is complete. *err gets the cause of THAW_FAILED. */
+enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* The host that the handshake chose (an index as given to tls_server_new), and the name that the client asked for (""
+ * without SNI). */
+int tls_link_host(const struct tls_link *link);
+const char *tls_link_name(const struct tls_link *link);
+
+/* As SSL_write; *len is what was taken, which may be a part. */
+enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
+				struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Sends close_notify, if that can be done now; never waits. */
+void tls_link_close_notify(struct tls_link *link);
+
+/* Bytes are here that no readiness of the transport will announce: read again before sleeping. */
+bool tls_link_pending(const struct tls_link *link);
+
+bool tls_link_resumed(const struct tls_link *link);
+const char *tls_link_version(const struct tls_link *link); /* "TLSv1.3" */
+const char *tls_link_cipher(const struct tls_link *link);
+
+#endif

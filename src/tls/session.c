@@ -1,0 +1,388 @@
+#include "tls/session.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+
+#include "base/error.h"
+#include "tls/certificate.h"
+#include "tls/failure.h"
+#include "tls/trust.h"
+
+#define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused by a warning before the connection is ended */
+
+/* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
+enum { MSG_HELLO_REQUEST = 0, MSG_CLIENT_HELLO = 1, MSG_CERTIFICATE = 11, MSG_FINISHED = 20 };
+
+enum exchange {
+	EX_NONE,      /* not asked */
+	EX_ASKED,     /* the request is readied or written; nothing of the answer has come */
+	EX_ANSWERING, /* its first message has come */
+	EX_FINISHED,  /* its Finished has come; the server's own may be left to write */
+};
+
+struct tls_session {
+	SSL *ssl;
+	/* what the ClientHello offered */
+	bool hello_seen, offers_post_handshake, hold;
+	char name[TLS_NAME_MAX + 1];
+	/* the exchange under way */
+	enum exchange exchange;
+	enum thaw_means means;
+	unsigned refused_hellos;
+	bool refused; /* by a no_renegotiation alert */
+	/* the verification that OpenSSL made when a certificate came: its first error, and under which trust */
+	int verify_error;
+	bool verify_made;
+	uint8_t verify_trust[TLS_TRUST_ID];
+	struct thaw_error err;
+};
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int ex_index = -1;
+
+static void make_index(void)
+{
+	ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+struct tls_session *tls_session_of(const struct ssl_st *ssl)
+{
+	(void)pthread_once(&index_once, make_index);
+	return ex_index >= 0 ? SSL_get_ex_data(ssl, ex_index) : NULL;
+}
+
+/*
+ * The message callback is the only reliable witness of an exchange: info_callback's HANDSHAKE_DONE never fires for
+ * post-handshake authentication and fires early on TLS 1.2.
+ */
+static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
+{
+	struct tls_session *session = arg;
+
+	(void)version;
+	if (outbound || content_type != SSL3_RT_HANDSHAKE || len < 1)
+		return;
+	int type = *(const unsigned char *)data;
+	if (type == MSG_CLIENT_HELLO && session->exchange == EX_NONE && SSL_is_init_finished(ssl))
+		session->refused_hellos++;
+	if (session->exchange == EX_ASKED && (type == MSG_CLIENT_HELLO || type == MSG_CERTIFICATE))
+		session->exchange = EX_ANSWERING;
+	if (session->exchange == EX_ANSWERING && type == MSG_FINISHED)
+		session->exchange = EX_FINISHED;
+}
+
+struct tls_session *tls_session_new(struct ssl_st *ssl)
+{
+	struct tls_session *session = calloc(1, sizeof(*session));
+
+	(void)pthread_once(&index_once, make_index);
+	if (session == NULL || ex_index < 0 || SSL_set_ex_data(ssl, ex_index, session) != 1) {
+		free(session);
+		ERR_clear_error();
+		return NULL;
+	}
+	session->ssl = ssl;
+	SSL_set_msg_callback(ssl, on_message);
+	SSL_set_msg_callback_arg(ssl, session);
+	return session;
+}
+
+void tls_session_free(struct tls_session **session)
+{
+	struct tls_session *gone = *session;
+
+	*session = NULL;
+	if (gone == NULL)
+		return;
+	SSL_set_msg_callback(gone->ssl, NULL);
+	(void)SSL_set_ex_data(gone->ssl, ex_index, NULL);
+	free(gone);
+}
+
+/* RFC 6066 3: a list with one host_name entry. */
+bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1])
+{
+	const unsigned char *ext = NULL;
+	size_t len = 0;
+
+	name[0] = '\0';
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len) != 1 || len < 5)
+		return false;
+	size_t list = (size_t)ext[0] << 8 | ext[1];
+	size_t host = (size_t)ext[3] << 8 | ext[4];
+	if (list != len - 2 || ext[2] != TLSEXT_NAMETYPE_host_name || host + 5 != len || host == 0 ||
+	    host > TLS_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < host; i++) {
+		if (ext[5 + i] <= ' ' || ext[5 + i] >= 0x7f) {
+			name[0] = '\0';
+			return false;
+		}
+		name[i] = (char)tolower(ext[5 + i]);
+	}
+	name[host] = '\0';
+	if (host > 1 && name[host - 1] == '.')
+		name[host - 1] = '\0'; /* a fully qualified spelling of the same name */
+	return true;
+}
+
+/* RFC 8446 4.2.1: whether supported_versions lists TLS 1.2, so that holding the client to it cannot fail. */
+static bool lists_tls12(SSL *ssl)
+{
+	const unsigned char *ext = NULL;
+	size_t len = 0;
+
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &ext, &len) != 1 || len < 1)
+		return false;
+	for (size_t i = 1; i + 1 < len; i += 2)
+		if (ext[i] == (TLS1_2_VERSION >> 8) && ext[i + 1] == (TLS1_2_VERSION & 0xff))
+			return true;
+	return false;
+}
+
+int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
+{
+	struct tls_session *session = tls_session_of(ssl);
+	const unsigned char *ext = NULL;
+	char name[TLS_NAME_MAX + 1];
+	size_t len = 0;
+
+	(void)unused;
+	if (session == NULL)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	(void)tls_hello_name(ssl, name);
+	if (session->hello_seen) { /* a HelloRetryRequest's second one, or a renegotiation's */
+		if (strcmp(name, session->name) == 0)
+			return SSL_CLIENT_HELLO_SUCCESS;
+		*alert = SSL_AD_ILLEGAL_PARAMETER;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	session->hello_seen = true;
+	memcpy(session->name, name, sizeof(name));
+	session->offers_post_handshake =
+		SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_post_handshake_auth, &ext, &len) == 1;
+	if (session->hold && !session->offers_post_handshake && lists_tls12(ssl))
+		(void)SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+void tls_session_hold_to_tls12(struct tls_session *session, bool hold)
+{
+	session->hold = hold;
+}
+
+/*
+ * Never fails the handshake: the connection must live on for a response that tells what is wrong. The first error is
+ * kept, since a callback that returns 1 lets OpenSSL overwrite it with later ones.
+ */
+static int on_verify(int ok, X509_STORE_CTX *ctx)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_session *session = ssl != NULL ? tls_session_of(ssl) : NULL;
+
+	if (session == NULL)
+		return ok;
+	if (!session->verify_made) {
+		session->verify_made = true;
+		session->verify_error = X509_V_OK;
+	}
+	if (!ok && session->verify_error == X509_V_OK)
+		session->verify_error = X509_STORE_CTX_get_error(ctx);
+	return 1;
+}
+
+static enum thaw_status use_trust(struct tls_session *session, const thaw_trust *trust, int mode)
+{
+	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(trust->names);
+
+	if (names == NULL || SSL_set1_verify_cert_store(session->ssl, trust->store) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return tls_library_failure(THAW_ERR_RESOURCE, "readying the request for a certificate", &session->err);
+	}
+	SSL_set0_CA_list(session->ssl, names);
+	SSL_set_verify(session->ssl, mode, on_verify);
+	memcpy(session->verify_trust, trust->id, TLS_TRUST_ID);
+	session->verify_made = false;
+	return THAW_OK;
+}
+
+enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust)
+{
+	return use_trust(session, trust, SSL_VERIFY_PEER);
+}
+
+bool tls_session_established(const struct tls_session *session)
+{
+	return SSL_is_init_finished(session->ssl) == 1;
+}
+
+enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_reason *reason)
+{
+	enum thaw_reason why = THAW_REASON_NONE;
+	enum thaw_means means = THAW_MEANS_NONE;
+
+	switch (SSL_version(session->ssl)) {
+	case TLS1_3_VERSION:
+		if (session->hello_seen && !session->offers_post_handshake)
+			why = THAW_REASON_NO_POST_HANDSHAKE;
+		else
+			means = THAW_MEANS_POST_HANDSHAKE;
+		break;
+	case TLS1_2_VERSION:
+		if (SSL_get_secure_renegotiation_support(session->ssl) != 1)
+			why = THAW_REASON_NO_SECURE_RENEG; /* RFC 5746: the ask would be fatal */
+		else if (!tls_session_has_ems(session))
+			why = THAW_REASON_NO_EXTENDED_MASTER; /* RFC 7627 */
+		else
+			means = THAW_MEANS_RENEGOTIATION;
+		break;
+	default:
+		why = THAW_REASON_VERSION;
+	}
+	if (reason != NULL)
+		*reason = why;
+	return means;
+}
+
+bool tls_session_has_ems(const struct tls_session *session)
+{
+	return SSL_version(session->ssl) == TLS1_3_VERSION || SSL_get_extms_support(session->ssl) == 1;
+}
+
+static enum thaw_status begin_post_handshake(struct tls_session *session, enum thaw_reason *reason)
+{
+	if (SSL_verify_client_post_handshake(session->ssl) == 1)
+		return THAW_OK;
+	int why = ERR_GET_REASON(ERR_peek_error());
+	if (why == SSL_R_EXTENSION_NOT_RECEIVED)
+		*reason = THAW_REASON_NO_POST_HANDSHAKE;
+	else if (why == SSL_R_REQUEST_PENDING || why == SSL_R_REQUEST_SENT)
+		*reason = THAW_REASON_OUTSTANDING;
+	else
+		return tls_library_failure(THAW_ERR_USAGE, "requesting a certificate", &session->err);
+	ERR_clear_error();
+	return THAW_FAILED;
+}
+
+/*
+ * By default OpenSSL resumes a renegotiated handshake, and then no CertificateRequest goes out at all. A session id
+ * context that no session was ever made under forbids it, and leaves tickets on, which GnuTLS clients need.
+ */
+static enum thaw_status begin_renegotiation(struct tls_session *session)
+{
+	unsigned char unique[SSL_MAX_SID_CTX_LENGTH];
+
+	if (RAND_bytes(unique, sizeof(unique)) != 1 ||
+	    SSL_set_session_id_context(session->ssl, unique, sizeof(unique)) != 1 || SSL_renegotiate(session->ssl) != 1)
+		return tls_library_failure(THAW_ERR_RESOURCE, "requesting a renegotiation", &session->err);
+	return THAW_OK;
+}
+
+enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, const thaw_trust *trust,
+			       enum thaw_reason *reason)
+{
+	bool post = means == THAW_MEANS_POST_HANDSHAKE;
+
+	*reason = THAW_REASON_NONE;
+	ERR_clear_error();
+	enum thaw_status status =
+		use_trust(session, trust, post ? SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE : SSL_VERIFY_PEER);
+	if (status == THAW_OK)
+		status = post ? begin_post_handshake(session, reason) : begin_renegotiation(session);
+	if (status == THAW_OK) {
+		session->exchange = EX_ASKED;
+		session->means = means;
+	}
+	return status;
+}
+
+enum thaw_status tls_ask_send(struct tls_session *session)
+{
+	ERR_clear_error();
+	errno = 0;
+	int n = SSL_do_handshake(session->ssl);
+	if (n == 1)
+		return THAW_OK;
+	return tls_failure(session->ssl, n, "sending the request for a certificate", &session->err);
+}
+
+bool tls_ask_answering(const struct tls_session *session)
+{
+	return session->exchange == EX_ANSWERING || session->exchange == EX_FINISHED;
+}
+
+bool tls_ask_answered(const struct tls_session *session)
+{
+	return session->exchange == EX_FINISHED && SSL_is_init_finished(session->ssl) == 1;
+}
+
+void tls_ask_close(struct tls_session *session)
+{
+	session->exchange = EX_NONE;
+}
+
+bool tls_session_has_certificate(const struct tls_session *session)
+{
+	return SSL_get0_peer_certificate(session->ssl) != NULL;
+}
+
+struct tls_certificate *tls_session_judge(struct tls_session *session, const thaw_trust *trust,
+					  enum thaw_reason *reason, char *detail, size_t room)
+{
+	X509 *x509 = SSL_get0_peer_certificate(session->ssl);
+
+	detail[0] = '\0';
+	/* An empty Certificate message leaves no certificate, and a verify result that says OK. */
+	*reason = THAW_REASON_NO_CERTIFICATE;
+	if (x509 == NULL)
+		return NULL;
+	*reason = THAW_REASON_NO_MEMORY;
+	struct tls_certificate *certificate = tls_certificate_new(x509);
+	if (certificate == NULL)
+		return NULL;
+	/* OpenSSL has verified it under this trust already, unless it came by resumption or for another route. */
+	int error = session->verify_error;
+	if (!session->verify_made || memcmp(session->verify_trust, trust->id, TLS_TRUST_ID) != 0)
+		error = tls_trust_verify(trust, x509, SSL_get_peer_cert_chain(session->ssl));
+	*reason = error == X509_V_OK ? THAW_REASON_NONE : THAW_REASON_UNTRUSTED;
+	if (error != X509_V_OK)
+		(void)snprintf(detail, room, "%s", X509_verify_cert_error_string(error));
+	return certificate;
+}
+
+enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len)
+{
+	*len = 0;
+	if (session->refused_hellos > HELLO_REFUSED_MAX)
+		return error_set(&session->err, THAW_ERR_PEER, "the client insists on renegotiating");
+	ERR_clear_error();
+	errno = 0;
+	int n = SSL_read_ex(session->ssl, data, room, len);
+	if (n == 1)
+		return THAW_OK;
+	session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
+	return tls_failure(session->ssl, n, "reading", &session->err);
+}
+
+bool tls_session_can_write(const struct tls_session *session)
+{
+	return SSL_in_init(session->ssl) == 0;
+}
+
+bool tls_session_refused(const struct tls_session *session)
+{
+	return session->refused;
+}
+
+const struct thaw_error *tls_session_error(const struct tls_session *session)
+{
+	return &session->err;
+}

@@ -1,0 +1,82 @@
+/*
+ * One TLS connection as the ask sees it. A tls_session hangs on an SSL that somebody else owns, and knows: what the
+ * ClientHello offered, how a certificate can be requested now, how far such an exchange is, and what came of it.
+ *
+ * The two ways of asking are hidden here: post-handshake authentication (RFC 8446 4.6.2) and renegotiation (RFC
+ * 5246 7.4.1.1 with RFC 5746 and RFC 7627). Which facts about OpenSSL 3.0 each step rests on is said where it is taken.
+ */
+#ifndef TLS_SESSION_H
+#define TLS_SESSION_H
+
+#include "thaw/ask.h"
+
+#define TLS_NAME_MAX 255 /* of a server name (SNI), without its NUL */
+
+struct tls_certificate;
+struct tls_session;
+
+/* NULL: no memory. The SSL must outlive it, and must not have begun its handshake. */
+struct tls_session *tls_session_new(struct ssl_st *ssl);
+void tls_session_free(struct tls_session **session);
+
+/* The tls_session of an SSL, or NULL. */
+struct tls_session *tls_session_of(const struct ssl_st *ssl);
+
+/* In the ClientHello callback: the server name it carries, lower-cased; false: none, or a malformed one. */
+bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1]);
+
+void tls_session_hold_to_tls12(struct tls_session *session, bool hold);
+
+/* Ask at the handshake; in the ClientHello callback or before. */
+enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust) THAW_MUST_CHECK;
+
+bool tls_session_established(const struct tls_session *session);
+
+/* How it could be asked now, by what was negotiated; *reason for THAW_MEANS_NONE. Whether it has a certificate is not
+ * asked here. */
+enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_reason *reason);
+
+/*
+ * Readies a request for the certificate. *reason: the peer cannot be asked after all (THAW_FAILED then, with the
+ * connection whole).
+ */
+enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, const thaw_trust *trust,
+			       enum thaw_reason *reason) THAW_MUST_CHECK;
+
+/* Writes it. THAW_OK, THAW_WANT_*, or THAW_FAILED: the connection is dead. */
+enum thaw_status tls_ask_send(struct tls_session *session) THAW_MUST_CHECK;
+
+/* How far: the client's first answering message has come; its last one has, and nothing of the exchange is left to do.
+ */
+bool tls_ask_answering(const struct tls_session *session);
+bool tls_ask_answered(const struct tls_session *session);
+
+/* The exchange was judged: what comes later is not part of it. */
+void tls_ask_close(struct tls_session *session);
+
+/* False: the client left the extended master secret out of the renegotiated handshake (RFC 7627 5.4). */
+bool tls_session_has_ems(const struct tls_session *session);
+
+/*
+ * What the peer's certificate is under trust. NULL: there is none, or no memory (*reason tells: NO_CERTIFICATE or
+ * NO_MEMORY). Otherwise the certificate, which the caller frees, and *reason NONE (verified), or UNTRUSTED with the
+ * verification's words in detail.
+ */
+struct tls_certificate *tls_session_judge(struct tls_session *session, const thaw_trust *trust,
+					  enum thaw_reason *reason, char *detail, size_t room);
+
+/* The peer has given a certificate, believed or not. */
+bool tls_session_has_certificate(const struct tls_session *session);
+
+/* As SSL_read. THAW_FAILED is for good. */
+enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len) THAW_MUST_CHECK;
+
+/* Whether application data can be written without moving a handshake on. */
+bool tls_session_can_write(const struct tls_session *session);
+
+/* The client answered the request to renegotiate with a no_renegotiation alert. */
+bool tls_session_refused(const struct tls_session *session);
+
+const struct thaw_error *tls_session_error(const struct tls_session *session);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * OpenSSL reads a record in two steps, five bytes of header and then the rest. Small reads are therefore served from a
+ * stage, filled by one large read of the transport. The stage is given back as soon as it is empty, so that a
+ * connection that waits holds none; two spare ones are kept for the whole process, since they come and go with each
+ * burst of bytes.
+ */
+#include "tls/transport_bio.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+struct stage {
+	unsigned char bytes[TLS_STAGE_MAX];
+};
+
+struct link {
+	struct transport transport;
+	struct stage *stage; /* NULL while nothing is staged */
+	size_t at, len;      /* the staged bytes: at to len */
+	enum tls_transport_end end;
+};
+
+#define SPARES 2
+static _Atomic(struct stage *) spares[SPARES];
+
+static struct stage *stage_take(void)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		struct stage *stage = atomic_exchange(&spares[i], NULL);
+		if (stage != NULL)
+			return stage;
+	}
+	return malloc(sizeof(struct stage));
+}
+
+static void stage_give(struct stage *stage)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		struct stage *none = NULL;
+		if (atomic_compare_exchange_strong(&spares[i], &none, stage))
+			return;
+	}
+	free(stage);
+}
+
+static void drop_stage(struct link *link)
+{
+	if (link->stage != NULL)
+		stage_give(link->stage);
+	link->stage = NULL;
+	link->at = link->len = 0;
+}
+
+/* What a transport's answer means to OpenSSL: the bytes, 0 for the end (then BIO_eof() holds), -1 with or without a
+ * retry. */
+static int answer(BIO *bio, struct link *link, ssize_t got, int retry)
+{
+	if (got > 0)
+		return (int)got;
+	if (got == TRANSPORT_BLOCKED) {
+		BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
+		return -1;
+	}
+	if (got == TRANSPORT_END) {
+		link->end = TLS_TRANSPORT_ENDED;
+		return 0;
+	}
+	link->end = TLS_TRANSPORT_BROKEN;
+	if (errno == 0)
+		errno = ECONNRESET; /* a transport in memory sets none, and the translator of failures looks at it */
+	return -1;
+}
+
+static int take_staged(struct link *link, void *data, size_t room)
+{
+	size_t len = link->len - link->at < room ? link->len - link->at : room;
+
+	memcpy(data, link->stage->bytes + link->at, len);
+	link->at += len;
+	if (link->at == link->len)
+		drop_stage(link);
+	return (int)len;
+}
+
+static int bio_read(BIO *bio, char *data, int room)
+{
+	struct link *link = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (room <= 0)
+		return 0;
+	if (link->stage != NULL)
+		return take_staged(link, data, (size_t)room);
+	errno = 0;
+	if (link->end != TLS_TRANSPORT_OPEN)
+		return answer(bio, link, link->end == TLS_TRANSPORT_ENDED ? TRANSPORT_END : TRANSPORT_BROKEN, 0);
+	if (room < TLS_STRAIGHT_MIN)
+		link->stage = stage_take();
+	/* Without memory for a stage it still works, in small reads. */
+	if (link->stage == NULL)
+		return answer(bio, link, link->transport.ops->read(link->transport.io, data, (size_t)room),
+			      BIO_FLAGS_READ);
+	ssize_t got = link->transport.ops->read(link->transport.io, link->stage->bytes, TLS_STAGE_MAX);
+	if (got <= 0) {
+		int cause = errno;
+		drop_stage(link);
+		errno = cause;
+		return answer(bio, link, got, BIO_FLAGS_READ);
+	}
+	link->len = (size_t)got;
+	return take_staged(link, data, (size_t)room);
+}
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+	struct link *link = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (len <= 0)
+		return 0;
+	errno = 0;
+	if (link->end == TLS_TRANSPORT_BROKEN)
+		return answer(bio, link, TRANSPORT_BROKEN, 0);
+	return answer(bio, link, link->transport.ops->write(link->transport.io, data, (size_t)len), BIO_FLAGS_WRITE);
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	const struct link *link = BIO_get_data(bio);
+
+	(void)number;
+	(void)pointer;
+	switch (command) {
+	case BIO_CTRL_FLUSH: /* nothing is ever held back */
+		return 1;
+	case BIO_CTRL_EOF:
+		return link->stage == NULL && link->end == TLS_TRANSPORT_ENDED;
+	case BIO_CTRL_PENDING:
+		return (long)(link->len - link->at);
+	default:
+		return 0;
+	}
+}
+
+static int bio_destroy(BIO *bio)
+{
+	struct link *link = BIO_get_data(bio);
+
+	if (link != NULL) {
+		drop_stage(link);
+		free(link);
+	}
+	BIO_set_data(bio, NULL);
+	BIO_set_init(bio, 0);
+	return 1;
+}
+
+static BIO_METHOD *make_method(void)
+{
+	int index = BIO_get_new_index();
+	BIO_METHOD *method = index < 0 ? NULL : BIO_meth_new(index | BIO_TYPE_SOURCE_SINK, "thaw transport");
+
+	if (method != NULL && BIO_meth_set_read(method, bio_read) == 1 && BIO_meth_set_write(method, bio_write) == 1 &&
+	    BIO_meth_set_ctrl(method, bio_ctrl) == 1 && BIO_meth_set_destroy(method, bio_destroy) == 1)
+		return method;
+	BIO_meth_free(method);
+	return NULL;
+}
+
+/* Made by whoever needs it first, and kept until the process ends; of two threads that made one, one throws his away.
+ */
+static _Atomic(BIO_METHOD *) the_method;
+static atomic_int the_type;
+
+static BIO_METHOD *method_get(void)
+{
+	BIO_METHOD *method = atomic_load(&the_method);
+
+	if (method != NULL)
+		return method;
+	BIO_METHOD *mine = make_method();
+	if (mine == NULL)
+		return NULL;
+	if (atomic_compare_exchange_strong(&the_method, &method, mine))
+		return mine;
+	BIO_meth_free(mine);
+	return method;
+}
+
+bool tls_use_transport(struct ssl_st *ssl, struct transport transport)
+{
+	BIO_METHOD *method = method_get();
+	struct link *link = calloc(1, sizeof(*link));
+	BIO *bio = method != NULL && link != NULL ? BIO_new(method) : NULL;
+
+	if (bio == NULL) {
+		free(link);
+		return false;
+	}
+	link->transport = transport;
+	BIO_set_data(bio, link);
+	BIO_set_init(bio, 1);
+	atomic_store(&the_type, BIO_method_type(bio));
+	SSL_set_bio(ssl, bio, bio);
+	return true;
+}
+
+/* NULL: the SSL has some other BIO. */
+static const struct link *link_of(const struct ssl_st *ssl)
+{
+	BIO *bio = SSL_get_rbio(ssl);
+
+	return bio != NULL && BIO_method_type(bio) == atomic_load(&the_type) ? BIO_get_data(bio) : NULL;
+}
+
+bool tls_transport_staged(const struct ssl_st *ssl)
+{
+	const struct link *link = link_of(ssl);
+
+	return link != NULL && link->stage != NULL;
+}
+
+enum tls_transport_end tls_transport_end(const struct ssl_st *ssl)
+{
+	const struct link *link = link_of(ssl);
+
+	return link != NULL ? link->end : TLS_TRANSPORT_OPEN;
+}

@@ -1,0 +1,31 @@
+/* An OpenSSL BIO over a struct transport, with a staging buffer that is there only while it holds bytes. */
+#ifndef TLS_TRANSPORT_BIO_H
+#define TLS_TRANSPORT_BIO_H
+
+#include <stdbool.h>
+
+#include "base/transport.h"
+
+struct ssl_st;
+
+/* One read(2) of this much feeds many records: fewer system calls, without OpenSSL's own read-ahead. */
+#define TLS_STAGE_MAX 65536
+
+/* A read of at least this much, with nothing staged, goes straight into OpenSSL's own buffer. */
+#define TLS_STRAIGHT_MIN 16384
+
+/* Gives ssl a BIO over the transport, which it frees. False: no memory. */
+bool tls_use_transport(struct ssl_st *ssl, struct transport transport);
+
+/* Whether bytes are staged that OpenSSL has not taken: read again without waiting for the transport. */
+bool tls_transport_staged(const struct ssl_st *ssl);
+
+/* What the transport has said so far; ENDED is told once the last staged byte was taken, BROKEN at once. */
+enum tls_transport_end {
+	TLS_TRANSPORT_OPEN,
+	TLS_TRANSPORT_ENDED, /* the peer has half-closed; writing may go on */
+	TLS_TRANSPORT_BROKEN,
+};
+enum tls_transport_end tls_transport_end(const struct ssl_st *ssl);
+
+#endif
