@@ -2,6 +2,7 @@
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct trace {

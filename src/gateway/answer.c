@@ -1,0 +1,256 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/conn.h"
+
+static int64_t wall(const struct gw_conn *conn, uint64_t at_ms)
+{
+	return (int64_t)at_ms + conn->gateway->env.wall_offset_ms;
+}
+
+static json_t *make_record(const struct gw_conn *conn)
+{
+	const struct gw_request *request = conn->request;
+	struct gw_record_facts facts = {
+		.peer = conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL,
+		.head = request->head_len > 0 ? &request->head : NULL,
+		.host = gw_conn_host(conn)->config->name,
+		.tls = tls_link_version(conn->tls),
+		.cipher = tls_link_cipher(conn->tls),
+		.resumed = tls_link_resumed(conn->tls),
+		.status = request->status,
+		.note = request->note,
+		.bytes_in = request->body.received,
+		.bytes_out = request->body_out,
+		.took_ms = conn->now_ms - request->began_ms,
+		.wall_ms = wall(conn, request->began_ms),
+		.identity = request->identity,
+	};
+	json_t *record = gw_record_new(&facts);
+
+	if (record != NULL && request->asked && !gw_record_add_ask(record, &request->story)) {
+		json_decref(record);
+		return NULL;
+	}
+	return record;
+}
+
+/* Takes over the record; NULL: there was no memory for it. */
+static void emit(struct gw_conn *conn, json_t *record)
+{
+	const struct gateway_env *env = &conn->gateway->env;
+	size_t len = 0;
+	char *line = record != NULL ? gw_record_line(record, conn->gateway->config->log.format, &len) : NULL;
+
+	if (line == NULL)
+		gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory: an access record is lost");
+	else if (env->access != NULL)
+		env->access(env->log_arg, line, len);
+	free(line);
+	json_decref(record);
+}
+
+static void record_request(struct gw_conn *conn)
+{
+	if (conn->request == NULL || conn->request->recorded)
+		return;
+	conn->request->recorded = true;
+	emit(conn, make_record(conn));
+}
+
+void gw_after_settle(struct gw_conn *conn)
+{
+	if (!conn->after.pending || thaw_verdict(conn->ask) == THAW_VERDICT_PENDING)
+		return;
+	struct gw_record_ask story = {0};
+	json_t *record = conn->after.record;
+
+	thaw_conn_report(conn->ask, &story.report);
+	conn->after.pending = false;
+	conn->after.record = NULL;
+	conn->after.verdict = story.report.verdict;
+	conn->after.reason = story.report.reason;
+	memcpy(conn->after.detail, story.report.detail, sizeof(conn->after.detail));
+	if (story.report.verdict == THAW_VERDICT_ACCEPTED)
+		conn->after.trust = NULL;
+	if (record != NULL && !gw_record_add_ask(record, &story)) {
+		json_decref(record);
+		record = NULL;
+	}
+	emit(conn, record);
+	if (conn->state == GW_IDLE)
+		pace_start(&conn->pace, gw_states[GW_IDLE].limit_ms, conn->now_ms);
+}
+
+/* For `when: response`: the request is answered, now its client is asked, for the sake of the next ones. */
+static void ask_after(struct gw_conn *conn, const struct gw_route *route)
+{
+	const struct config_certificate *settings = &route->config->certificate;
+	struct thaw_ask_options options = {
+		.trust = route->trust,
+		.moment = THAW_MOMENT_RESPONSE,
+		.timeout_ms = settings->timeout_ms,
+		.decline_grace_ms = settings->decline_grace_ms,
+	};
+
+	conn->request->recorded = true;
+	conn->after.record = make_record(conn);
+	if (thaw_ask(conn->ask, &options, conn->now_ms) != THAW_OK) {
+		gw_say(conn->gateway, CONFIG_LOG_ERROR, "cannot ask: %s", thaw_conn_error(conn->ask)->text);
+		emit(conn, conn->after.record);
+		conn->after.record = NULL;
+		return;
+	}
+	conn->after.pending = true;
+	conn->after.trust = route->trust;
+}
+
+/* Keeps the bytes of the next request, if some are here already. */
+static void next_request(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	size_t here = request->in_len - request->in_at, at = request->in_at;
+
+	if (request->upstream != NULL)
+		request->ops->free(request->upstream);
+	thaw_spool_free(&request->spool);
+	if (here == 0) {
+		free(request);
+		conn->request = NULL;
+		gw_enter(conn, GW_IDLE);
+	} else {
+		memset(request, 0, offsetof(struct gw_request, in));
+		memmove(request->in, request->in + at, here);
+		request->in_len = here;
+		request->began_ms = conn->now_ms;
+		gw_enter(conn, GW_HEAD);
+	}
+	gw_after_settle(conn); /* it may have been settled at once */
+}
+
+enum gw_step gw_run_reply(struct gw_conn *conn)
+{
+	enum thaw_status status = gw_flush(conn);
+
+	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE)
+		return gw_blocked(conn, status);
+	if (status != THAW_OK)
+		return gw_abandon(conn, conn->err.text);
+	if (conn->request->then.ask && !conn->close_after)
+		ask_after(conn, conn->request->route);
+	else
+		record_request(conn);
+	if (conn->close_after)
+		gw_enter(conn, GW_LINGER);
+	else
+		next_request(conn);
+	return GW_MOVED;
+}
+
+/* Appends to what is still to be written. False: no memory. */
+static bool append(struct gw_conn *conn, char *bytes, size_t len)
+{
+	if (conn->out.bytes == NULL) {
+		conn->out.bytes = bytes;
+		conn->out.len = len;
+		return true;
+	}
+	char *more = realloc(conn->out.bytes, conn->out.len + len);
+	if (more != NULL) {
+		memcpy(more + conn->out.len, bytes, len);
+		conn->out.bytes = more;
+		conn->out.len += len;
+	}
+	free(bytes);
+	return more != NULL;
+}
+
+enum gw_step gw_continue(struct gw_conn *conn)
+{
+	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	char *bytes = malloc(sizeof(line) - 1);
+
+	conn->request->then.answer_continue = false;
+	if (bytes == NULL)
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	memcpy(bytes, line, sizeof(line) - 1);
+	if (!append(conn, bytes, sizeof(line) - 1))
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	enum thaw_status status = gw_flush(conn);
+	if (status == THAW_FAILED || status == THAW_CLOSED)
+		return gw_abandon(conn, conn->err.text);
+	return GW_MOVED;
+}
+
+enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
+{
+	struct gw_request *request = conn->request;
+	bool parsed = request->head_len > 0;
+	size_t len = 0;
+
+	conn->close_after = close || conn->retiring || !parsed || !request->head.keep_alive || request->cut_off;
+	request->status = reply->status;
+	request->body_out = parsed && request->head.is_head ? 0 : reply->body_len;
+	char *bytes = gw_reply_render(reply, parsed && request->head.is_head, !conn->close_after,
+				      wall(conn, conn->now_ms), &len);
+	gw_reply_free(reply);
+	if (bytes == NULL || !append(conn, bytes, len))
+		return gw_abandon(conn, "out of memory for a response");
+	/* Between the client's first message of a handshake and its last, no response can be written. */
+	if (!thaw_can_write(conn->ask))
+		return gw_abandon(conn, "in the middle of a TLS handshake");
+	thaw_spool_free(&request->spool);
+	gw_enter(conn, GW_REPLY);
+	return GW_MOVED;
+}
+
+/* Ends what is pending, so that nothing else happens on this connection but its last response. */
+static void end_asks(struct gw_conn *conn, enum thaw_reason reason)
+{
+	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, reason, conn->now_ms);
+	gw_after_settle(conn);
+	if (conn->state == GW_ASK && conn->request->asked)
+		gw_note_story(conn);
+	conn->request->then = (struct gw_then){0};
+}
+
+enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const struct http_refusal *refusal)
+{
+	struct gw_reply reply;
+
+	end_asks(conn, THAW_REASON_CALLER);
+	if (!gw_problem_reply(problem, refusal, &reply))
+		return gw_abandon(conn, "out of memory for a response");
+	/* A request that is complete, and not to blame for more than its path, leaves the connection usable. */
+	return gw_answer(conn, &reply, problem != GW_PROBLEM_NO_ROUTE || !conn->request->body.ended);
+}
+
+enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason,
+			       const char *detail)
+{
+	const struct gw_request *request = conn->request;
+	struct gw_reply reply;
+
+	end_asks(conn, THAW_REASON_CALLER);
+	if (!gw_problem_verdict(verdict, reason, detail, request->route->config->certificate.elsewhere,
+				request->head.target, &reply))
+		return gw_abandon(conn, "out of memory for a response");
+	return gw_answer(conn, &reply, true);
+}
+
+enum gw_step gw_abandon(struct gw_conn *conn, const char *note)
+{
+	end_asks(conn, THAW_REASON_CONNECTION);
+	if (conn->request->note == NULL)
+		conn->request->note = note;
+	gw_enter(conn, GW_LINGER);
+	return GW_MOVED;
+}
+
+void gw_records_close(struct gw_conn *conn)
+{
+	if (conn->after.pending)
+		thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
+	gw_after_settle(conn);
+	record_request(conn);
+}

@@ -1,0 +1,270 @@
+#include <string.h>
+
+#include "gateway/conn.h"
+
+enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *refusal)
+{
+	struct gw_body *body = &request->body;
+	size_t here = request->in_len - request->in_at, used = 0;
+
+	if (body->span.len > 0)
+		return GW_BODY_SPAN;
+	if (body->ended)
+		return GW_BODY_END;
+	if (here == 0)
+		return GW_BODY_NEED;
+	if (body->framing == HTTP_BODY_LENGTH) {
+		used = here < body->left ? here : (size_t)body->left;
+		body->span = (struct http_span){request->in + request->in_at, used};
+		body->left -= used;
+		body->ended = body->left == 0;
+		body->received += used;
+		request->in_at += used;
+		return GW_BODY_SPAN;
+	}
+	enum http_chunk chunk =
+		http_chunked_decode(&body->chunked, request->in + request->in_at, here, &used, &body->span, refusal);
+	request->in_at += used;
+	switch (chunk) {
+	case HTTP_CHUNK_DATA:
+		body->received += body->span.len;
+		return GW_BODY_SPAN;
+	case HTTP_CHUNK_END:
+		body->span.len = 0;
+		body->ended = true;
+		return GW_BODY_END;
+	case HTTP_CHUNK_MORE:
+		body->span.len = 0;
+		return GW_BODY_NEED;
+	case HTTP_CHUNK_BAD:
+		break;
+	}
+	body->span.len = 0;
+	return GW_BODY_BAD;
+}
+
+void gw_body_took(struct gw_request *request, size_t len)
+{
+	request->body.span.at += len;
+	request->body.span.len -= len;
+}
+
+/* Room behind the head for bytes that are not used yet; what lies there is moved to its beginning when it must be. */
+static size_t make_room(struct gw_request *request)
+{
+	size_t here = request->in_len - request->in_at;
+
+	if (request->in_at > request->head_len && (here == 0 || request->in_len == GW_IN_MAX)) {
+		memmove(request->in + request->head_len, request->in + request->in_at, here);
+		request->in_at = request->head_len;
+		request->in_len = request->head_len + here;
+	}
+	return GW_IN_MAX - request->in_len;
+}
+
+enum thaw_status gw_body_fill(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	size_t room = make_room(request), got = 0;
+
+	if (request->body.framing == HTTP_BODY_LENGTH && !request->body.ended && room > request->body.left)
+		room = (size_t)request->body.left;
+	enum thaw_status status = thaw_read(conn->ask, request->in + request->in_len, room, &got, conn->now_ms);
+	request->in_len += got;
+	conn->work += got;
+	pace_progress(&conn->pace, got, conn->now_ms);
+	return status;
+}
+
+/* No more of this request can be held: that decides it. */
+static enum gw_step over(struct gw_conn *conn, enum thaw_reason reason)
+{
+	if (!conn->after.pending) {
+		thaw_ask_end(conn->ask, THAW_VERDICT_OVER_LIMIT, reason, conn->now_ms);
+		return GW_MOVED;
+	}
+	/* It was held for the ask that followed the response before. */
+	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
+	gw_after_settle(conn);
+	return gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
+}
+
+static enum thaw_reason open_spool(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	const struct sockaddr *peer = conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL;
+
+	if (request->spool == NULL)
+		request->spool =
+			thaw_spool_new(conn->gateway->env.store, peer, request->route->config->certificate.max_body);
+	return request->spool != NULL ? THAW_REASON_NONE : THAW_REASON_NO_MEMORY;
+}
+
+/* After a read while an ask is pending; what the ask has come to is looked at by gw_run_ask(). */
+static enum gw_step after_read(struct gw_conn *conn, enum thaw_status status)
+{
+	struct gw_request *request = conn->request;
+
+	gw_after_settle(conn);
+	request->cut_off = request->cut_off || status == THAW_CLOSED;
+	bool over = status == THAW_CLOSED || status == THAW_FAILED;
+	bool waiting = conn->after.pending || (request->asked && thaw_verdict(conn->ask) == THAW_VERDICT_PENDING);
+	if (over && !request->asked)
+		return request->cut_off ? gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL)
+					: gw_abandon(conn, thaw_conn_error(conn->ask)->text);
+	return waiting && status != THAW_OK ? gw_blocked(conn, status) : GW_MOVED;
+}
+
+static enum gw_step hold_span(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	enum thaw_reason reason = open_spool(conn);
+
+	if (reason == THAW_REASON_NONE)
+		reason = thaw_spool_write(request->spool, request->body.span.at, request->body.span.len);
+	if (reason != THAW_REASON_NONE)
+		return over(conn, reason);
+	gw_body_took(request, request->body.span.len);
+	return GW_MOVED;
+}
+
+/* A body of known length is read straight into the spool's own memory. */
+static enum gw_step read_straight(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	enum thaw_reason reason = open_spool(conn);
+	size_t room = 0, got = 0;
+	void *where = NULL;
+
+	if (reason == THAW_REASON_NONE)
+		reason = thaw_spool_reserve(request->spool, &where, &room);
+	if (reason != THAW_REASON_NONE)
+		return over(conn, reason);
+	if (room > request->body.left)
+		room = (size_t)request->body.left;
+	enum thaw_status status = thaw_read(conn->ask, where, room, &got, conn->now_ms);
+	if (got > 0)
+		thaw_spool_commit(request->spool, got);
+	request->body.left -= got;
+	request->body.received += got;
+	request->body.ended = request->body.left == 0;
+	conn->work += got;
+	return after_read(conn, status);
+}
+
+/* The body is complete, and the certificate is still to come: what comes before it belongs to the next requests. */
+static enum gw_step read_behind(struct gw_conn *conn)
+{
+	if (make_room(conn->request) == 0)
+		return over(conn, THAW_REASON_PIPELINED);
+	return after_read(conn, gw_body_fill(conn));
+}
+
+enum gw_step gw_drain(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	struct http_refusal refusal = {0};
+
+	switch (gw_body_next(request, &refusal)) {
+	case GW_BODY_SPAN:
+		return hold_span(conn);
+	case GW_BODY_END:
+		thaw_body_ended(conn->ask, conn->now_ms);
+		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
+			return GW_MOVED;
+		return read_behind(conn);
+	case GW_BODY_NEED:
+		if (request->body.framing == HTTP_BODY_LENGTH)
+			return read_straight(conn);
+		return after_read(conn, gw_body_fill(conn));
+	case GW_BODY_BAD:
+		break;
+	}
+	return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
+}
+
+/* The verdict is in, or none was needed: only now does the upstream see the request. */
+static enum gw_step begin_pass(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	struct gw_exchange exchange = {
+		.head = &request->head,
+		.identity = request->identity,
+		.report = &request->story.report,
+		.before_verdict = request->story.drained,
+	};
+
+	request->ops = gw_upstream_builtin(request->route->config->upstream);
+	request->upstream = request->ops->open(&exchange);
+	if (request->upstream == NULL)
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	if (request->then.answer_continue && request->body.received == 0 && request->in_at == request->in_len)
+		return gw_continue(conn);
+	return GW_MOVED;
+}
+
+static enum gw_step pass_spooled(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	const void *data = NULL;
+	size_t len = 0;
+	enum thaw_reason reason = thaw_spool_peek(request->spool, &data, &len);
+
+	if (reason != THAW_REASON_NONE)
+		return gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
+	if (len == 0) {
+		thaw_spool_free(&request->spool);
+		return GW_MOVED;
+	}
+	if (!request->ops->body(request->upstream, data, len))
+		return gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
+	thaw_spool_consume(request->spool, len);
+	conn->work += len;
+	return GW_MOVED;
+}
+
+static enum gw_step finish(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	struct gw_reply reply = {0};
+
+	if (!request->ops->finish(request->upstream, &reply))
+		return gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
+	return gw_answer(conn, &reply, false);
+}
+
+static enum gw_step pass_more(struct gw_conn *conn)
+{
+	enum thaw_status status = gw_body_fill(conn);
+
+	if (status == THAW_CLOSED)
+		return gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL);
+	if (status == THAW_FAILED)
+		return gw_abandon(conn, thaw_conn_error(conn->ask)->text);
+	return status == THAW_OK ? GW_MOVED : gw_blocked(conn, status);
+}
+
+enum gw_step gw_run_pass(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	struct http_refusal refusal = {0};
+
+	if (request->upstream == NULL)
+		return begin_pass(conn);
+	if (request->spool != NULL)
+		return pass_spooled(conn);
+	switch (gw_body_next(request, &refusal)) {
+	case GW_BODY_SPAN:
+		if (!request->ops->body(request->upstream, request->body.span.at, request->body.span.len))
+			return gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
+		gw_body_took(request, request->body.span.len);
+		return GW_MOVED;
+	case GW_BODY_END:
+		return finish(conn);
+	case GW_BODY_NEED:
+		return pass_more(conn);
+	case GW_BODY_BAD:
+		break;
+	}
+	return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
+}

@@ -1,0 +1,316 @@
+#include "gateway/conn.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define MESSAGE_MAX 640
+
+void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...)
+{
+	char text[MESSAGE_MAX];
+	va_list args;
+
+	if (gateway->env.message == NULL)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	gateway->env.message(gateway->env.log_arg, level, text);
+}
+
+static void drop_out(struct gw_conn *conn)
+{
+	free(conn->out.bytes);
+	conn->out.bytes = NULL;
+	conn->out.at = conn->out.len = 0;
+}
+
+static void begin_linger(struct gw_conn *conn)
+{
+	gw_records_close(conn);
+	gw_request_free(&conn->request);
+	drop_out(conn);
+	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
+	tls_link_close_notify(conn->tls);
+	conn->transport.ops->half_close(conn->transport.io);
+	conn->linger_left = GW_LINGER_BYTES;
+	conn->linger_end_ms = conn->now_ms + GW_LINGER_MS;
+}
+
+void gw_enter(struct gw_conn *conn, enum gw_state to)
+{
+	assert(gw_states[conn->state].next & GW_BIT(to));
+	trace_change(&conn->gateway->env.trace, "conn", gw_states[conn->state].name, gw_states[to].name, conn->now_ms);
+	conn->state = to;
+	if (gw_states[to].limit_ms != 0)
+		pace_start(&conn->pace, gw_states[to].limit_ms, conn->now_ms);
+	else
+		pace_stop(&conn->pace);
+	if (to == GW_LINGER)
+		begin_linger(conn);
+	if (to == GW_DEAD)
+		gw_records_close(conn);
+}
+
+enum gw_step gw_wait_read(struct gw_conn *conn)
+{
+	conn->wants.read = true;
+	conn->wants.write = conn->out.bytes != NULL;
+	return GW_WAIT;
+}
+
+enum gw_step gw_wait_write(struct gw_conn *conn)
+{
+	conn->wants.write = true;
+	return GW_WAIT;
+}
+
+enum gw_step gw_blocked(struct gw_conn *conn, enum thaw_status status)
+{
+	switch (status) {
+	case THAW_WANT_READ:
+		return gw_wait_read(conn);
+	case THAW_WANT_WRITE:
+		return gw_wait_write(conn);
+	case THAW_FAILED:
+		gw_say(conn->gateway, CONFIG_LOG_DEBUG, "connection ended: %s", thaw_conn_error(conn->ask)->text);
+		break;
+	case THAW_CLOSED:
+	case THAW_OK:
+		break;
+	}
+	gw_enter(conn, GW_LINGER); /* so that an alert can be read, too */
+	return GW_MOVED;
+}
+
+enum thaw_status gw_flush(struct gw_conn *conn)
+{
+	while (conn->out.at < conn->out.len) {
+		size_t put = 0;
+		enum thaw_status status = tls_link_write(conn->tls, conn->out.bytes + conn->out.at,
+							 conn->out.len - conn->out.at, &put, &conn->err);
+		if (status != THAW_OK)
+			return status;
+		conn->out.at += put;
+		conn->work += put;
+		pace_progress(&conn->pace, put, conn->now_ms);
+	}
+	drop_out(conn);
+	return THAW_OK;
+}
+
+const struct gw_host *gw_conn_host(const struct gw_conn *conn)
+{
+	return &conn->gateway->routes.hosts[tls_link_host(conn->tls)];
+}
+
+static enum gw_step run_tls(struct gw_conn *conn)
+{
+	enum thaw_status status = tls_link_handshake(conn->tls, &conn->err);
+
+	switch (status) {
+	case THAW_OK:
+		gw_enter(conn, GW_IDLE);
+		return GW_MOVED;
+	case THAW_WANT_READ:
+		return gw_wait_read(conn);
+	case THAW_WANT_WRITE:
+		return gw_wait_write(conn);
+	case THAW_CLOSED:
+	case THAW_FAILED:
+		break;
+	}
+	gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake failed: %s", conn->err.text);
+	gw_enter(conn, GW_LINGER); /* so that the alert that OpenSSL wrote can be read */
+	return GW_MOVED;
+}
+
+static enum gw_step run_idle(struct gw_conn *conn)
+{
+	size_t got = 0;
+
+	if (conn->retiring && !conn->after.pending) {
+		gw_enter(conn, GW_LINGER);
+		return GW_MOVED;
+	}
+	struct gw_request *request = gw_request_new(conn->now_ms);
+	if (request == NULL) {
+		gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory for a request");
+		gw_enter(conn, GW_LINGER);
+		return GW_MOVED;
+	}
+	enum thaw_status status = thaw_read(conn->ask, request->in, GW_IN_MAX, &got, conn->now_ms);
+	gw_after_settle(conn);
+	if (status != THAW_OK) {
+		gw_request_free(&request);
+		return gw_blocked(conn, status);
+	}
+	request->in_len = got;
+	conn->work += got;
+	conn->request = request;
+	gw_enter(conn, GW_HEAD);
+	return GW_MOVED;
+}
+
+static enum gw_step run_linger(struct gw_conn *conn)
+{
+	size_t max = conn->linger_left < GW_WORK_MAX ? (size_t)conn->linger_left : GW_WORK_MAX;
+	ssize_t got = max > 0 ? conn->transport.ops->discard(conn->transport.io, max) : TRANSPORT_BROKEN;
+
+	if (got == TRANSPORT_BLOCKED)
+		return gw_wait_read(conn);
+	if (got <= 0 || conn->now_ms >= conn->linger_end_ms) {
+		gw_enter(conn, GW_DEAD);
+		return GW_MOVED;
+	}
+	conn->linger_left -= (uint64_t)got;
+	conn->work += (size_t)got;
+	pace_progress(&conn->pace, (uint64_t)got, conn->now_ms);
+	return GW_MOVED;
+}
+
+/* The state's own deadline has passed. */
+static void overdue(struct gw_conn *conn)
+{
+	switch (conn->state) {
+	case GW_HEAD:
+		(void)gw_refuse(conn, GW_PROBLEM_SLOW_HEAD, NULL);
+		break;
+	case GW_PASS:
+		(void)gw_refuse(conn, GW_PROBLEM_SLOW_BODY, NULL);
+		break;
+	case GW_IDLE:
+		gw_enter(conn, GW_LINGER);
+		break;
+	case GW_REPLY:
+		(void)gw_abandon(conn, "the client did not read the response");
+		break;
+	case GW_TLS:
+		gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake not finished in time");
+		gw_enter(conn, GW_DEAD);
+		break;
+	case GW_LINGER:
+	case GW_ASK:
+	case GW_DEAD:
+	case GW_STATES:
+		gw_enter(conn, GW_DEAD);
+		break;
+	}
+}
+
+static enum gw_step run(struct gw_conn *conn)
+{
+	static enum gw_step (*const runs[GW_STATES])(struct gw_conn *) = {
+		[GW_TLS] = run_tls,      [GW_IDLE] = run_idle,      [GW_HEAD] = gw_run_head,  [GW_ASK] = gw_run_ask,
+		[GW_PASS] = gw_run_pass, [GW_REPLY] = gw_run_reply, [GW_LINGER] = run_linger,
+	};
+
+	return runs[conn->state](conn);
+}
+
+/* While an ask is pending its deadline rules, but that a head which has begun keeps its own, too. */
+static uint64_t deadline(const struct gw_conn *conn)
+{
+	struct thaw_wants ask;
+
+	thaw_conn_wants(conn->ask, &ask);
+	if (conn->state == GW_LINGER)
+		return conn->pace.deadline_ms < conn->linger_end_ms ? conn->pace.deadline_ms : conn->linger_end_ms;
+	if (ask.deadline_ms == THAW_NEVER)
+		return conn->pace.deadline_ms;
+	if (conn->state == GW_IDLE)
+		return ask.deadline_ms;
+	return ask.deadline_ms < conn->pace.deadline_ms ? ask.deadline_ms : conn->pace.deadline_ms;
+}
+
+struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
+{
+	enum gw_step step = GW_MOVED;
+	struct thaw_wants ask;
+
+	conn->now_ms = now_ms;
+	conn->work = 0;
+	conn->wants = (struct gw_wants){0};
+	if (conn->state != GW_DEAD) {
+		thaw_tick(conn->ask, now_ms);
+		gw_after_settle(conn);
+	}
+	while (conn->state != GW_DEAD && step == GW_MOVED) {
+		conn->wants = (struct gw_wants){0};
+		if (now_ms >= deadline(conn) && conn->state != GW_ASK)
+			overdue(conn);
+		else
+			step = conn->work < GW_WORK_MAX ? run(conn) : GW_AGAIN;
+	}
+	thaw_conn_wants(conn->ask, &ask);
+	conn->wants.dead = conn->state == GW_DEAD;
+	conn->wants.again = step == GW_AGAIN && !conn->wants.dead;
+	conn->wants.write = conn->wants.write || ask.write;
+	conn->wants.deadline_ms = conn->wants.dead ? now_ms : deadline(conn);
+	return conn->wants;
+}
+
+/* The whole of an address, as far as it is used. */
+static void copy_peer(struct gw_conn *conn, const struct sockaddr *peer)
+{
+	if (peer == NULL)
+		return;
+	conn->has_peer = true;
+	if (peer->sa_family == AF_INET)
+		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
+	else if (peer->sa_family == AF_INET6)
+		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
+	else
+		conn->peer.ss_family = peer->sa_family;
+}
+
+struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
+			    uint64_t now_ms)
+{
+	struct gw_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return NULL;
+	conn->gateway = gateway;
+	conn->transport = transport;
+	conn->now_ms = now_ms;
+	conn->state = GW_TLS;
+	copy_peer(conn, peer);
+	pace_start(&conn->pace, gw_states[GW_TLS].limit_ms, now_ms);
+	conn->tls = tls_link_new(gateway->tls, transport);
+	if (conn->tls != NULL)
+		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
+	if (conn->ask == NULL) {
+		tls_link_free(&conn->tls);
+		free(conn);
+		return NULL;
+	}
+	thaw_conn_trace(conn->ask, gateway->env.trace.change, gateway->env.trace.arg);
+	return conn;
+}
+
+void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
+{
+	conn->now_ms = now_ms;
+	conn->retiring = true;
+}
+
+void gw_conn_free(struct gw_conn **conn)
+{
+	struct gw_conn *gone = *conn;
+
+	*conn = NULL;
+	if (gone == NULL)
+		return;
+	gw_records_close(gone);
+	gw_request_free(&gone->request);
+	drop_out(gone);
+	thaw_conn_free(&gone->ask);
+	tls_link_free(&gone->tls);
+	free(gone);
+}

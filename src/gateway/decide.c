@@ -1,0 +1,38 @@
+#include "gateway/decide.h"
+
+struct gw_decision gw_decide(const struct gw_facts *facts)
+{
+	/* RFC 9110 10.1.1: a 100 may be left out once the body has begun to come. */
+	bool waits = facts->has_body && facts->expects && !facts->body_here;
+	struct gw_decision decision = {.action = GW_GO_ASK, .continue_then = waits};
+
+	switch (facts->when) {
+	case CONFIG_WHEN_NEVER:
+		decision.action = GW_GO;
+		break;
+	case CONFIG_WHEN_HANDSHAKE:
+		decision.moment = THAW_MOMENT_HANDSHAKE;
+		break;
+	case CONFIG_WHEN_REQUEST:
+		decision.moment = THAW_MOMENT_HEADERS;
+		decision.body_follows = facts->has_body && !waits;
+		decision.drains_first = decision.body_follows && facts->means == THAW_MEANS_RENEGOTIATION;
+		break;
+	case CONFIG_WHEN_REQUEST_EARLY:
+		decision.moment = THAW_MOMENT_HEADERS;
+		decision.body_follows = facts->has_body && !waits;
+		decision.early = true;
+		break;
+	case CONFIG_WHEN_BODY:
+		decision.moment = THAW_MOMENT_BODY;
+		decision.body_follows = facts->has_body;
+		decision.drains_first = facts->has_body;
+		decision.continue_now = waits;
+		decision.continue_then = false;
+		break;
+	case CONFIG_WHEN_RESPONSE:
+		decision.action = GW_GO_THEN_ASK;
+		break;
+	}
+	return decision;
+}

@@ -1,0 +1,36 @@
+/* The decision table of DESIGN.md: what a request's route and body mean for asking. A pure function. */
+#ifndef GATEWAY_DECIDE_H
+#define GATEWAY_DECIDE_H
+
+#include "config/config.h"
+#include "thaw/types.h"
+
+enum gw_action {
+	GW_GO,          /* no certificate is wanted */
+	GW_GO_ASK,      /* ask now, and go on by the verdict */
+	GW_GO_THEN_ASK, /* answer, then ask: for the requests that follow */
+};
+
+struct gw_facts {
+	enum config_when when;
+	enum thaw_means means; /* thaw_conn_means() */
+	bool has_body;
+	bool expects;   /* Expect: 100-continue (RFC 9110 10.1.1) */
+	bool body_here; /* bytes of the body have come already */
+};
+
+struct gw_decision {
+	enum gw_action action;
+	/* for GW_GO_ASK */
+	enum thaw_moment moment;
+	bool body_follows; /* without a 100 from us */
+	bool early;
+	bool drains_first; /* the whole body will be held before the client is asked */
+	/* for any */
+	bool continue_now;  /* 100 at once: the client is asked only when its body is here */
+	bool continue_then; /* 100 when the request goes on */
+};
+
+struct gw_decision gw_decide(const struct gw_facts *facts);
+
+#endif

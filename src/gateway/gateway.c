@@ -1,0 +1,83 @@
+#include "gateway/gateway.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "gateway/conn.h"
+#include "gateway/route.h"
+#include "tls/server.h"
+
+/* The host as TLS needs to know it. trusts has room for one a route. */
+static struct tls_host tls_host_of(const struct gw_host *host, const thaw_trust **trusts)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < host->config->route_count; i++)
+		if (host->routes[i].trust != NULL)
+			trusts[count++] = host->routes[i].trust;
+	return (struct tls_host){
+		.name = host->config->name,
+		.certificate = host->config->certificate,
+		.key = host->config->key,
+		.hold_to_tls12 = host->config->hold_to_tls12 && host->asks_late,
+		.at_handshake = host->at_handshake,
+		.trusts = trusts,
+		.trust_count = count,
+	};
+}
+
+static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *err)
+{
+	const struct gw_routes *routes = &gateway->routes;
+	size_t total = 0;
+
+	for (size_t i = 0; i < routes->host_count; i++)
+		total += routes->hosts[i].config->route_count;
+	struct tls_host *hosts = calloc(routes->host_count, sizeof(*hosts));
+	const thaw_trust **trusts = calloc(total, sizeof(const thaw_trust *));
+	if (hosts != NULL && trusts != NULL) {
+		const thaw_trust **next = trusts;
+		for (size_t i = 0; i < routes->host_count; i++) {
+			hosts[i] = tls_host_of(&routes->hosts[i], next);
+			next += routes->hosts[i].config->route_count;
+		}
+		gateway->tls = tls_server_new(hosts, routes->host_count, err);
+	}
+	free(hosts);
+	free(trusts);
+	if (gateway->tls == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	return THAW_OK;
+}
+
+struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err)
+{
+	struct gateway *gateway = calloc(1, sizeof(*gateway));
+
+	if (gateway == NULL) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return NULL;
+	}
+	gateway->config = config;
+	gateway_set_env(gateway, env);
+	if (gw_routes_load(&gateway->routes, config, err) != THAW_OK || start_tls(gateway, err) != THAW_OK)
+		gateway_free(&gateway);
+	return gateway;
+}
+
+void gateway_free(struct gateway **gateway)
+{
+	struct gateway *gone = *gateway;
+
+	*gateway = NULL;
+	if (gone == NULL)
+		return;
+	tls_server_free(&gone->tls);
+	gw_routes_free(&gone->routes);
+	free(gone);
+}
+
+void gateway_set_env(struct gateway *gateway, const struct gateway_env *env)
+{
+	gateway->env = *env;
+}

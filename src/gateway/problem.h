@@ -1,0 +1,35 @@
+/* Refusals that a person can act on: a status, a reason in the words of the access log, and a cure, as problem+json
+ * (RFC 9457). */
+#ifndef GATEWAY_PROBLEM_H
+#define GATEWAY_PROBLEM_H
+
+#include "gateway/reply.h"
+#include "http/head.h"
+#include "thaw/types.h"
+
+/* Why a request is refused before, or instead of, a verdict. */
+enum gw_problem {
+	GW_PROBLEM_MALFORMED, /* not HTTP: the parser's status and words */
+	GW_PROBLEM_NO_ROUTE,
+	GW_PROBLEM_MISDIRECTED, /* RFC 9110 15.5.20 */
+	GW_PROBLEM_SLOW_HEAD,
+	GW_PROBLEM_SLOW_BODY,
+	GW_PROBLEM_CUT_OFF,
+	GW_PROBLEM_UPSTREAM,
+	GW_PROBLEM_MEMORY,
+};
+
+/* False: no memory. refusal: for MALFORMED only. */
+bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, struct gw_reply *reply);
+
+/*
+ * For a verdict that is not 'accepted'. detail: the verification's words, or "". elsewhere: NULL, or where clients that
+ * cannot be asked are sent (307), with the request's target behind it.
+ */
+bool gw_problem_verdict(enum thaw_verdict verdict, enum thaw_reason reason, const char *detail, const char *elsewhere,
+			struct http_span target, struct gw_reply *reply);
+
+/* The status that such a verdict is answered with. */
+unsigned gw_problem_status(enum thaw_verdict verdict, enum thaw_reason reason);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The access log: one record a request, with the whole story of its ask. A record is a JSON object until it is written,
+ * since that of a request that is asked after its response waits for the verdict.
+ */
+#ifndef GATEWAY_RECORD_H
+#define GATEWAY_RECORD_H
+
+#include <jansson.h>
+
+#include "config/config.h"
+#include "http/head.h"
+#include "thaw/ask.h"
+
+struct sockaddr;
+
+struct gw_record_facts {
+	const struct sockaddr *peer;     /* NULL: unnamed */
+	const struct http_request *head; /* NULL: the request had none that could be read */
+	const char *host;                /* the settings' name of the host; NULL: none */
+	const char *tls, *cipher;
+	bool resumed;
+	unsigned status;              /* 0: the connection ended without a response */
+	const char *note;             /* why it ended so; or NULL */
+	uint64_t bytes_in, bytes_out; /* of body */
+	uint64_t took_ms;
+	int64_t wall_ms;                      /* when it began, since 1970 */
+	const struct thaw_identity *identity; /* that the request ran under; or NULL */
+};
+
+struct gw_record_ask {
+	struct thaw_report report;
+	uint64_t drained; /* bytes of body that came before the verdict */
+	uint64_t to_memory, to_disk;
+};
+
+json_t *gw_record_new(const struct gw_record_facts *facts); /* NULL: no memory */
+bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask);
+
+/* One line with its newline, which the caller frees. NULL: no memory. */
+char *gw_record_line(const json_t *record, enum config_log_format format, size_t *len);
+
+#endif

@@ -1,0 +1,48 @@
+#include "gateway/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/response.h"
+
+#define FIELDS_ROOM 512 /* all fields but Location */
+
+void gw_reply_free(struct gw_reply *reply)
+{
+	free(reply->body);
+	free(reply->location);
+	*reply = (struct gw_reply){0};
+}
+
+char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *len)
+{
+	size_t body_len = head_only ? 0 : reply->body_len;
+	size_t room = FIELDS_ROOM + (reply->location != NULL ? strlen(reply->location) : 0);
+	char *bytes = malloc(room + body_len);
+	struct http_writer writer;
+
+	if (bytes == NULL)
+		return NULL;
+	http_writer_init(&writer, bytes, room);
+	http_write_status(&writer, reply->status);
+	http_write_date(&writer, wall_ms / 1000);
+	if (reply->status != 204) /* RFC 9110 8.6 */
+		http_write_field_number(&writer, "Content-Length", reply->body_len);
+	if (reply->content_type != NULL)
+		http_write_field(&writer, "Content-Type", reply->content_type);
+	if (reply->location != NULL)
+		http_write_field(&writer, "Location", reply->location);
+	if (reply->retry_after_s != 0)
+		http_write_field_number(&writer, "Retry-After", reply->retry_after_s);
+	http_write_field(&writer, "Cache-Control", "no-store");
+	http_write_field(&writer, "Connection", keep_alive ? "keep-alive" : "close");
+	http_write_end(&writer);
+	if (writer.overflow) {
+		free(bytes);
+		return NULL;
+	}
+	if (body_len > 0)
+		memcpy(bytes + writer.len, reply->body, body_len);
+	*len = writer.len + body_len;
+	return bytes;
+}

@@ -1,0 +1,26 @@
+/* A response that is complete in memory, and how it becomes bytes. */
+#ifndef GATEWAY_REPLY_H
+#define GATEWAY_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gw_reply {
+	unsigned status;
+	const char *content_type; /* static; NULL where there is no body */
+	char *body;               /* owned */
+	size_t body_len;
+	char *location;         /* owned; or NULL */
+	unsigned retry_after_s; /* 0: none */
+};
+
+void gw_reply_free(struct gw_reply *reply);
+
+/*
+ * Head and body in one piece, which the caller frees; NULL: no memory. head_only: the request was a HEAD (RFC
+ * 9110 9.3.2). wall_ms: since 1970.
+ */
+char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *len);
+
+#endif

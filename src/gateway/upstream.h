@@ -1,0 +1,33 @@
+/*
+ * What a request is handed to once it may go on. An upstream is opened when the head may be passed, is given the body
+ * piece by piece, and makes the reply at the body's end. The built-in ones are in builtin.c.
+ */
+#ifndef GATEWAY_UPSTREAM_H
+#define GATEWAY_UPSTREAM_H
+
+#include "config/config.h"
+#include "gateway/reply.h"
+#include "http/head.h"
+#include "thaw/ask.h"
+
+/* What an upstream is told of a request; all of it outlives the upstream. */
+struct gw_exchange {
+	const struct http_request *head;
+	const struct thaw_identity *identity; /* NULL: none, or none was asked for */
+	const struct thaw_report *report;     /* how the identity was got; NULL without one */
+	uint64_t before_verdict;              /* bytes of body that had come by then */
+};
+
+struct gw_upstream_ops {
+	/* NULL: no memory. */
+	void *(*open)(const struct gw_exchange *exchange);
+	/* Takes the next bytes of the body, all of them. False: it failed. */
+	bool (*body)(void *upstream, const void *data, size_t len);
+	/* The body is complete. False: it failed. */
+	bool (*finish)(void *upstream, struct gw_reply *reply);
+	void (*free)(void *upstream);
+};
+
+const struct gw_upstream_ops *gw_upstream_builtin(enum config_upstream_kind kind);
+
+#endif
