@@ -2,7 +2,12 @@
  * The settings of `thaw serve`: read once from YAML, checked as a whole, then never changed.
  *
  * All strings and arrays belong to the struct config. A route's client_certificate is already resolved: what it
- * does not say itself comes from its host, and what the host does not say, from the defaults.
+ * does not say itself comes from its host, and what the host does not say, from the defaults. docs/CONFIGURATION.md
+ * is the reference of what the file may say.
+ *
+ * Inside: tree.c (YAML and the place of each value in it), schema.c (tables of all keys), read.c (walks a tree along
+ * the tables), value.c and names.c (readers of values), check.c (defaults, and checks across keys), config.c (the
+ * functions below). Files that the settings name are not opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -24,9 +29,9 @@ enum config_log_format { CONFIG_LOG_JSON, CONFIG_LOG_COMBINED };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
 struct config_certificate {
-	char *ca;  /* PEM file; NULL only where when is never */
-	char *crl; /* PEM file, or NULL */
-	enum config_when when;
+	char *ca;              /* PEM file; NULL only where when is never */
+	char *crl;             /* PEM file, or NULL */
+	enum config_when when; /* routes of one host with HANDSHAKE have one ca and crl */
 	bool require;
 	uint64_t timeout_ms;
 	uint64_t decline_grace_ms;
@@ -44,10 +49,10 @@ struct config_route {
 struct config_host {
 	char *name;              /* lower case; "*" is the default host */
 	char *certificate, *key; /* PEM files */
-	bool hold_to_tls12;      /* without_post_handshake: tls12 */
+	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
-	size_t route_count;
+	size_t route_count;          /* at least 1 */
 };
 
 enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX };
@@ -66,8 +71,8 @@ struct config {
 	struct config_listen *listens;
 	size_t listen_count;
 	struct {
-		uint64_t memory, disk;
-		char *directory;
+		uint64_t memory, disk;       /* disk 0: memory only */
+		char *directory;             /* may be NULL only where disk is 0 */
 		unsigned per_client_percent; /* 1 to 100 */
 	} spool;
 	struct {

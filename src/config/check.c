@@ -1,0 +1,210 @@
+/* Defaults, and what only several keys together can tell. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/schema.h"
+#include "thaw/spool.h"
+
+#define GiB              (1024ULL * 1024 * 1024)
+#define DISK_DEFAULT     (8 * GiB)
+#define TIMEOUT_DEFAULT  120000
+#define GRACE_DEFAULT    1000
+#define MAX_BODY_DEFAULT GiB
+#define LISTEN_HOST      "127.0.0.1"
+#define LISTEN_PORT      8443
+#define LISTEN_ADDRESS   "127.0.0.1:8443"
+
+bool config_init_host(void *object, const void *parent)
+{
+	(void)parent;
+	struct config_host *host = object;
+	host->hold_to_tls12 = true;
+	host->client_certificate = (struct config_certificate){.when = CONFIG_WHEN_NEVER,
+							       .require = true,
+							       .timeout_ms = TIMEOUT_DEFAULT,
+							       .decline_grace_ms = GRACE_DEFAULT,
+							       .max_body = MAX_BODY_DEFAULT};
+	return true;
+}
+
+static bool copy_text(char **to, const char *from)
+{
+	size_t size = from != NULL ? strlen(from) + 1 : 0;
+	*to = size > 0 ? malloc(size) : NULL;
+	if (*to != NULL)
+		memcpy(*to, from, size);
+	return from == NULL || *to != NULL;
+}
+
+/* A route begins with what its host says. */
+bool config_init_route(void *object, const void *parent)
+{
+	const struct config_certificate *from = &((const struct config_host *)parent)->client_certificate;
+	struct config_certificate *to = &((struct config_route *)object)->certificate;
+	*to = *from;
+	to->ca = to->crl = to->elsewhere = NULL;
+	return copy_text(&to->ca, from->ca) && copy_text(&to->crl, from->crl) &&
+	       copy_text(&to->elsewhere, from->elsewhere);
+}
+
+/* Once for the host, then for each route that says anything of its own; the others are as their host. */
+enum thaw_status config_check_certificate(const struct config_at *at, void *object)
+{
+	const struct config_certificate *certificate = object;
+	if (certificate->when == CONFIG_WHEN_NEVER || certificate->ca != NULL)
+		return THAW_OK;
+	struct config_at ca = config_child(at, "ca");
+	return config_refuse(&ca, "this key is missing, and 'when' is %s; allowed: a PEM file of CA certificates",
+			     config_when_name(certificate->when));
+}
+
+/* A method that both lists name, or NULL. */
+static const char *common_method(char **a, char **b)
+{
+	for (; *a != NULL; a++)
+		for (char **other = b; *other != NULL; other++)
+			if (strcmp(*a, *other) == 0)
+				return *a;
+	return NULL;
+}
+
+/* Of two routes with one path, one may name methods and the other be for the rest. */
+static enum thaw_status check_routes_apart(const struct config_at *at, const struct config_route *first,
+					   const struct config_route *second)
+{
+	if (strcmp(first->path, second->path) != 0 || (first->methods == NULL) != (second->methods == NULL))
+		return THAW_OK;
+	struct config_quoted path = config_quote(second->path, strlen(second->path));
+	if (second->methods == NULL)
+		return config_refuse(at, "an earlier route has the path '%s' too, and both are for every method",
+				     path.text);
+	const char *method = common_method(first->methods, second->methods);
+	if (method == NULL)
+		return THAW_OK;
+	return config_refuse(at, "an earlier route has the path '%s' too, and both are for %s", path.text, method);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* A host asks only once at the handshake, before it knows the route. */
+static enum thaw_status check_handshake(const struct config_at *at, const struct config_route *route,
+					const struct config_route **first)
+{
+	if (route->certificate.when != CONFIG_WHEN_HANDSHAKE)
+		return THAW_OK;
+	if (*first == NULL)
+		*first = route;
+	if (same_text(route->certificate.ca, (*first)->certificate.ca) &&
+	    same_text(route->certificate.crl, (*first)->certificate.crl))
+		return THAW_OK;
+	return config_refuse(at, "an earlier route of this host is asked at the handshake with another ca or crl; "
+				 "allowed: the same for all that are asked at the handshake");
+}
+
+enum thaw_status config_check_host(const struct config_at *at, void *object)
+{
+	const struct config_host *host = object;
+	const struct config_route *at_handshake = NULL;
+	struct config_at routes = config_child(at, "routes");
+	for (size_t i = 0; i < host->route_count; i++) {
+		struct config_at route = config_item(&routes, i);
+		if (check_handshake(&route, &host->routes[i], &at_handshake) != THAW_OK)
+			return THAW_FAILED;
+		for (size_t j = 0; j < i; j++)
+			if (check_routes_apart(&route, &host->routes[j], &host->routes[i]) != THAW_OK)
+				return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
+/* A client that may not hold even one chunk could never be spooled for. */
+static enum thaw_status check_share(const struct config_at *at, const char *of, uint64_t size, unsigned percent)
+{
+	uint64_t share = size / 100 * percent;
+	if (share >= THAW_SPOOL_CHUNK)
+		return THAW_OK;
+	struct config_at key = config_child(at, "per_client");
+	return config_refuse(&key, "%u%% of spool.%s is %llu bytes; allowed: a share of at least %d bytes", percent, of,
+			     (unsigned long long)share, THAW_SPOOL_CHUNK);
+}
+
+enum thaw_status config_check_spool(const struct config_at *at, void *object)
+{
+	struct config *config = object;
+	unsigned percent = config->spool.per_client_percent;
+	bool disk_given = config->spool.disk != CONFIG_UNSET && config->spool.disk > 0;
+	if (disk_given && config->spool.directory == NULL) {
+		struct config_at key = config_child(at, "directory");
+		return config_refuse(&key, "this key is missing, and spool.disk is given; allowed: a directory");
+	}
+	if (check_share(at, "memory", config->spool.memory, percent) != THAW_OK)
+		return THAW_FAILED;
+	return disk_given ? check_share(at, "disk", config->spool.disk, percent) : THAW_OK;
+}
+
+static bool same_listen(const struct config_listen *a, const struct config_listen *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == CONFIG_LISTEN_UNIX)
+		return strcmp(a->path, b->path) == 0;
+	return a->port != 0 && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static enum thaw_status check_listens(const struct config_at *at, const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			if (!same_listen(&config->listens[i], &config->listens[j]))
+				continue;
+			struct config_at list = config_child(at, "listen"), item = config_item(&list, i);
+			struct config_at address = config_child(&item, "address");
+			const char *text = config->listens[i].address;
+			return config_refuse(&address, "'%s' is there twice", config_quote(text, strlen(text)).text);
+		}
+	return THAW_OK;
+}
+
+static enum thaw_status check_hosts(const struct config_at *at, const struct config *config)
+{
+	for (size_t i = 0; i < config->host_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(config->hosts[i].name, config->hosts[j].name) != 0)
+				continue;
+			struct config_at list = config_child(at, "hosts"), item = config_item(&list, i);
+			struct config_at name = config_child(&item, "name");
+			const char *text = config->hosts[i].name;
+			return config_refuse(&name, "'%s' is there twice", config_quote(text, strlen(text)).text);
+		}
+	return THAW_OK;
+}
+
+static enum thaw_status default_listen(const struct config_at *at, struct config *config)
+{
+	struct config_listen *listen = calloc(1, sizeof(*listen));
+	if (listen == NULL)
+		return config_no_memory(at);
+	config->listens = listen;
+	config->listen_count = 1;
+	listen->port = LISTEN_PORT;
+	if (config_set_text(at, &listen->address, LISTEN_ADDRESS, strlen(LISTEN_ADDRESS)) != THAW_OK)
+		return THAW_FAILED;
+	return config_set_text(at, &listen->host, LISTEN_HOST, strlen(LISTEN_HOST));
+}
+
+enum thaw_status config_check_file(const struct config_at *at, void *object)
+{
+	struct config *config = object;
+	if (check_hosts(at, config) != THAW_OK || check_listens(at, config) != THAW_OK)
+		return THAW_FAILED;
+	if (config->listens == NULL && default_listen(at, config) != THAW_OK)
+		return THAW_FAILED;
+	if (config->spool.disk == CONFIG_UNSET)
+		config->spool.disk = config->spool.directory != NULL ? DISK_DEFAULT : 0;
+	if (config->log.access == NULL)
+		return config_set_text(at, &config->log.access, "stdout", strlen("stdout"));
+	return THAW_OK;
+}

@@ -1,0 +1,146 @@
+/* Loading a configuration and freeing it. */
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "config/schema.h"
+
+#define MEMORY_DEFAULT     (256ULL * 1024 * 1024)
+#define PER_CLIENT_DEFAULT 25
+
+static void free_certificate(struct config_certificate *certificate)
+{
+	free(certificate->ca);
+	free(certificate->crl);
+	free(certificate->elsewhere);
+}
+
+static void free_host(struct config_host *host)
+{
+	for (size_t i = 0; i < host->route_count; i++) {
+		struct config_route *route = &host->routes[i];
+		for (char **method = route->methods; method != NULL && *method != NULL; method++)
+			free(*method);
+		free(route->methods);
+		free(route->path);
+		free_certificate(&route->certificate);
+	}
+	free(host->routes);
+	free_certificate(&host->client_certificate);
+	free(host->name);
+	free(host->certificate);
+	free(host->key);
+}
+
+void config_free(struct config **config)
+{
+	struct config *c = *config;
+	*config = NULL;
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->listen_count; i++) {
+		free(c->listens[i].address);
+		free(c->listens[i].host);
+		free(c->listens[i].path);
+	}
+	for (size_t i = 0; i < c->host_count; i++)
+		free_host(&c->hosts[i]);
+	free(c->listens);
+	free(c->hosts);
+	free(c->spool.directory);
+	free(c->log.access);
+	free(c->file);
+	free(c);
+}
+
+static enum thaw_status read_settings(struct config *config, const char *name, struct config_source *source)
+{
+	struct config_at root = config_root(source);
+	config->spool.memory = MEMORY_DEFAULT;
+	config->spool.disk = CONFIG_UNSET;
+	config->spool.per_client_percent = PER_CLIENT_DEFAULT;
+	config->log.format = CONFIG_LOG_JSON;
+	config->log.level = CONFIG_LOG_INFO;
+	if (config_set_text(&root, &config->file, name, strlen(name)) != THAW_OK)
+		return THAW_FAILED;
+	return config_read_table(&root, &config_schema, config);
+}
+
+struct config *config_parse(const char *text, size_t len, const char *name, const char *directory,
+			    struct thaw_error *err)
+{
+	struct config_source source = {.directory = directory, .err = err};
+	struct config *config = calloc(1, sizeof(*config));
+	if (config == NULL)
+		(void)error_set(err, THAW_ERR_RESOURCE, "%s: not enough memory to read it", name);
+	else if (config_tree_load(&source, name, text, len) != THAW_OK ||
+		 read_settings(config, name, &source) != THAW_OK)
+		config_free(&config);
+	config_tree_free(&source);
+	return config;
+}
+
+/* The whole file, at most one byte more than CONFIG_FILE_MAX. NULL with *err set. */
+static char *read_all(const char *file, int fd, size_t *len, struct thaw_error *err)
+{
+	size_t room = CONFIG_FILE_MAX + 1;
+	char *text = malloc(room);
+	if (text == NULL) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "%s: not enough memory to read it", file);
+		return NULL;
+	}
+	*len = 0;
+	while (*len < room) {
+		ssize_t n = read(fd, text + *len, room - *len);
+		if (n == 0)
+			break;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			(void)error_system(err, errno, "%s: cannot be read", file);
+			free(text);
+			return NULL;
+		}
+		*len += (size_t)n;
+	}
+	return text;
+}
+
+/* The folder that a file is in; empty for the one that we are in. NULL: no memory. */
+static char *folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	size_t len = slash != NULL ? (size_t)(slash - file) + 1 : 0;
+	char *folder = malloc(len + 1);
+	if (folder == NULL)
+		return NULL;
+	memcpy(folder, file, len);
+	folder[len] = '\0';
+	return folder;
+}
+
+struct config *config_load(const char *file, struct thaw_error *err)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		(void)error_system(err, errno, "%s: cannot be opened", file);
+		return NULL;
+	}
+	size_t len;
+	struct config *config = NULL;
+	char *text = read_all(file, fd, &len, err);
+	(void)close(fd);
+	char *folder = folder_of(file);
+	if (folder == NULL)
+		(void)error_set(err, THAW_ERR_RESOURCE, "%s: not enough memory to read it", file);
+	else if (text != NULL)
+		config = config_parse(text, len, file, folder, err);
+	free(folder);
+	free(text);
+	return config;
+}

@@ -1,0 +1,236 @@
+/* Readers of what has a grammar of its own: addresses, host names, paths, methods, origins. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "config/schema.h"
+
+#define HOST_NAME_MAX_LEN 253 /* RFC 1035 3.1, as text without the root's dot */
+#define LABEL_MAX_LEN     63
+#define ROUTE_PATH_MAX    1024
+#define METHOD_MAX_LEN    32
+#define METHODS_MAX       32
+
+static enum thaw_status not_understood(const struct config_at *at, const struct config_rule *rule,
+				       const struct config_scalar *scalar)
+{
+	return config_refuse(at, "'%s' is not understood; allowed: %s", config_quote(scalar->text, scalar->len).text,
+			     rule->allowed);
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_alnum(char c)
+{
+	return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* RFC 1123 2.1: labels of letters, digits and inner hyphens. */
+static bool is_dns_name(const char *text, size_t len)
+{
+	size_t label = 0;
+	if (len == 0 || len > HOST_NAME_MAX_LEN)
+		return false;
+	for (size_t i = 0; i <= len; i++) {
+		bool end = i == len || text[i] == '.';
+		if (end && (label == 0 || label > LABEL_MAX_LEN || text[i - 1] == '-'))
+			return false;
+		if (!end && !is_alnum(text[i]) && (text[i] != '-' || label == 0))
+			return false;
+		label = end ? 0 : label + 1;
+	}
+	return true;
+}
+
+/* The text is a port number of at least that; then it is in *port. */
+static bool is_port(const char *text, unsigned least, uint16_t *port)
+{
+	uint64_t number;
+	size_t digits = config_scan_number(text, UINT16_MAX, &number);
+	if (digits == 0 || text[digits] != '\0' || number < least)
+		return false;
+	*port = (uint16_t)number;
+	return true;
+}
+
+/* A numeric address in its usual spelling, so that equal addresses compare equal. */
+static bool canonical(int family, const char *host, size_t len, char out[INET6_ADDRSTRLEN])
+{
+	struct in6_addr address;
+	char text[INET6_ADDRSTRLEN];
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	const char *numeric = family == AF_INET && strcmp(text, "localhost") == 0 ? "127.0.0.1" : text;
+	return inet_pton(family, numeric, &address) == 1 && inet_ntop(family, &address, out, INET6_ADDRSTRLEN) != NULL;
+}
+
+static enum thaw_status read_unix(const struct config_at *at, const struct config_rule *rule,
+				  const struct config_scalar *scalar, struct config_listen *listen)
+{
+	const char *path = scalar->text + strlen("unix:");
+	if (path[0] == '\0')
+		return not_understood(at, rule, scalar);
+	listen->kind = CONFIG_LISTEN_UNIX;
+	if (config_set_file(at, &listen->path, path, strlen(path)) != THAW_OK)
+		return THAW_FAILED;
+	size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	if (strlen(listen->path) > most)
+		return config_refuse(at, "the path '%s' is too long for a socket; allowed: at most %zu bytes",
+				     config_quote(listen->path, strlen(listen->path)).text, most);
+	return THAW_OK;
+}
+
+/* into: the struct config_listen. */
+enum thaw_status config_read_address(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_listen *listen = into;
+	struct config_scalar scalar;
+	char host[INET6_ADDRSTRLEN];
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK ||
+	    config_set_text(at, &listen->address, scalar.text, scalar.len) != THAW_OK)
+		return THAW_FAILED;
+	if (strncmp(scalar.text, "unix:", strlen("unix:")) == 0)
+		return read_unix(at, rule, &scalar, listen);
+	const char *colon = strrchr(scalar.text, ':');
+	if (colon == NULL || !is_port(colon + 1, 0, &listen->port))
+		return not_understood(at, rule, &scalar);
+	size_t len = (size_t)(colon - scalar.text);
+	bool v6 = len >= 2 && scalar.text[0] == '[' && scalar.text[len - 1] == ']';
+	if (v6 ? !canonical(AF_INET6, scalar.text + 1, len - 2, host) : !canonical(AF_INET, scalar.text, len, host))
+		return not_understood(at, rule, &scalar);
+	return config_set_text(at, &listen->host, host, strlen(host));
+}
+
+enum thaw_status config_read_host_name(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char **name = into, unused[INET6_ADDRSTRLEN];
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "*") != 0 && !is_dns_name(scalar.text, scalar.len))
+		return not_understood(at, rule, &scalar);
+	/* RFC 6066 3: SNI carries no literal addresses. */
+	if (strcmp(scalar.text, "localhost") != 0 && canonical(AF_INET, scalar.text, scalar.len, unused))
+		return config_refuse(at,
+				     "the address '%s' is not a host name, clients never send one as SNI; "
+				     "allowed: %s",
+				     scalar.text, rule->allowed);
+	if (config_set_text(at, name, scalar.text, scalar.len) != THAW_OK)
+		return THAW_FAILED;
+	for (char *c = *name; *c != '\0'; c++)
+		*c = lower(*c);
+	return THAW_OK;
+}
+
+/* Whether the path has a segment "." or "..". */
+static bool has_dot_segment(const char *path)
+{
+	for (const char *at = path; at != NULL; at = strchr(at + 1, '/')) {
+		size_t len = strcspn(at + 1, "/");
+		if ((len == 1 || len == 2) && strncmp(at + 1, "..", len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Only what http_route_path() can give: any other path would guard nothing. */
+enum thaw_status config_read_route_path(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	const char *why = NULL, *path = scalar.text;
+	if (path[0] != '/')
+		why = "does not begin with '/'";
+	else if (scalar.len > ROUTE_PATH_MAX)
+		why = "is too long";
+	else if (strpbrk(path, "%;?#\\") != NULL)
+		why = "has one of % ; ? # \\";
+	else if (strstr(path, "//") != NULL)
+		why = "has an empty segment";
+	else if (has_dot_segment(path))
+		why = "has a dot segment";
+	if (why != NULL)
+		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(path, scalar.len).text, why,
+				     rule->allowed);
+	return config_set_text(at, into, path, scalar.len);
+}
+
+/* RFC 9110 5.6.2, without lower case: method names are compared exactly, and 'get' would never match. */
+static bool is_method(const struct config_scalar *scalar)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
+	return scalar->len <= METHOD_MAX_LEN && scalar->text[strspn(scalar->text, allowed)] == '\0';
+}
+
+/* into: a char **, which becomes an array of strings that ends with NULL. */
+enum thaw_status config_read_methods(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	size_t count;
+	if (config_list(at, &count, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (count > METHODS_MAX)
+		return config_refuse(at, "the list has %zu elements; allowed: at most %d", count, METHODS_MAX);
+	char **methods = calloc(count + 1, sizeof(*methods));
+	if (methods == NULL)
+		return config_no_memory(at);
+	*(char ***)into = methods;
+	for (size_t i = 0; i < count; i++) {
+		struct config_at item = config_item(at, i);
+		struct config_scalar scalar;
+		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
+			return THAW_FAILED;
+		if (!is_method(&scalar))
+			return not_understood(&item, rule, &scalar);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(methods[j], scalar.text) == 0)
+				return config_refuse(&item, "'%s' is there twice", scalar.text);
+		if (config_set_text(&item, &methods[i], scalar.text, scalar.len) != THAW_OK)
+			return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
+/* https://HOST or https://HOST:PORT: RFC 6454 4, an origin. */
+static bool is_https_origin(const char *text)
+{
+	char unused[INET6_ADDRSTRLEN];
+	uint16_t port;
+	if (strncmp(text, "https://", strlen("https://")) != 0)
+		return false;
+	const char *host = text + strlen("https://");
+	const char *end = host[0] == '[' ? strchr(host, ']') : host + strcspn(host, ":");
+	if (end == NULL)
+		return false;
+	if (host[0] == '[') {
+		if (!canonical(AF_INET6, host + 1, (size_t)(end - host) - 1, unused))
+			return false;
+		end++;
+	} else if (!is_dns_name(host, (size_t)(end - host))) {
+		return false;
+	}
+	return end[0] == '\0' || (end[0] == ':' && is_port(end + 1, 1, &port));
+}
+
+/* The word 'none' takes an inherited value away. */
+enum thaw_status config_read_elsewhere(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char **elsewhere = into;
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "none") == 0) {
+		free(*elsewhere);
+		*elsewhere = NULL;
+		return THAW_OK;
+	}
+	if (!is_https_origin(scalar.text))
+		return not_understood(at, rule, &scalar);
+	return config_set_text(at, elsewhere, scalar.text, scalar.len);
+}

@@ -1,0 +1,260 @@
+/* The tables of all keys. */
+#include "config/schema.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define MiB         (1024ULL * 1024)
+#define WORKERS_MAX 1024
+#define TIMEOUT_MAX (24ULL * 3600 * 1000)
+#define GRACE_MAX   (60ULL * 1000)
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static_assert(sizeof(enum config_when) == sizeof(unsigned), "config_read_word() writes an unsigned");
+static_assert(sizeof(enum config_upstream_kind) == sizeof(unsigned), "config_read_word() writes an unsigned");
+static_assert(sizeof(enum config_log_format) == sizeof(unsigned), "config_read_word() writes an unsigned");
+static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_word() writes an unsigned");
+
+/* ---- words ---- */
+
+static const struct config_word auto_words[] = {{"auto", 0}, {NULL, 0}};
+static const struct config_word proxy_words[] = {{"false", 0}, {"true", CONFIG_NOT_YET}, {NULL, 0}};
+static const struct config_word http2_words[] = {{"auto", 0}, {"off", 0}, {"on", CONFIG_NOT_YET}, {NULL, 0}};
+static const struct config_word access_words[] = {{"stdout", 0}, {"stderr", 0}, {"off", 0}, {NULL, 0}};
+static const struct config_word format_words[] = {
+	{"json", CONFIG_LOG_JSON},
+	{"combined", CONFIG_LOG_COMBINED},
+	{NULL, 0},
+};
+static const struct config_word level_words[] = {
+	{"error", CONFIG_LOG_ERROR},
+	{"warning", CONFIG_LOG_WARNING},
+	{"info", CONFIG_LOG_INFO},
+	{"debug", CONFIG_LOG_DEBUG},
+	{NULL, 0},
+};
+static const struct config_word when_words[] = {
+	{"never", CONFIG_WHEN_NEVER},
+	{"handshake", CONFIG_WHEN_HANDSHAKE},
+	{"request", CONFIG_WHEN_REQUEST},
+	{"request-early", CONFIG_WHEN_REQUEST_EARLY},
+	{"body", CONFIG_WHEN_BODY},
+	{"response", CONFIG_WHEN_RESPONSE},
+	{NULL, 0},
+};
+static const struct config_word upstream_words[] = {
+	{"builtin:inspect", CONFIG_BUILTIN_INSPECT},
+	{"builtin:sink", CONFIG_BUILTIN_SINK},
+	{"builtin:prime", CONFIG_BUILTIN_PRIME},
+	{NULL, 0},
+};
+
+const char *config_when_name(enum config_when when)
+{
+	for (const struct config_word *word = when_words; word->name != NULL; word++)
+		if (word->value == (int)when)
+			return word->name;
+	return "unknown";
+}
+
+static const struct config_word without_words[] = {{"tls12", 1}, {"refuse", 0}, {NULL, 0}};
+
+/* Of host->hold_to_tls12, a bool. */
+static enum thaw_status read_without_post_handshake(const struct config_at *at, const struct config_rule *rule,
+						    void *into)
+{
+	unsigned hold;
+	if (config_read_word(at, rule, &hold) != THAW_OK)
+		return THAW_FAILED;
+	*(bool *)into = hold != 0;
+	return THAW_OK;
+}
+
+/* ---- tables, from the innermost out ---- */
+
+#define SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
+#define DURATION_TEXT "a whole number with ms, s, m or h; "
+
+#define AT(field) offsetof(struct config_certificate, field)
+static const struct config_rule certificate_rules[] = {
+	{.key = "ca", .read = config_read_file, .offset = AT(ca), .allowed = "a PEM file of CA certificates"},
+	{.key = "crl", .read = config_read_optional_file, .offset = AT(crl), .allowed = "a PEM file of CRLs, or none"},
+	{.key = "when", .read = config_read_word, .offset = AT(when), .words = when_words},
+	{.key = "require", .read = config_read_bool, .offset = AT(require), .allowed = "true, false"},
+	{.key = "timeout",
+	 .read = config_read_duration,
+	 .offset = AT(timeout_ms),
+	 .min = 1,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1ms to 24h"},
+	{.key = "decline_grace",
+	 .read = config_read_duration,
+	 .offset = AT(decline_grace_ms),
+	 .max = GRACE_MAX,
+	 .allowed = DURATION_TEXT "0s to 1m"},
+	{.key = "max_body",
+	 .read = config_read_size,
+	 .offset = AT(max_body),
+	 .max = CONFIG_SIZE_MAX,
+	 .allowed = SIZE_TEXT "0 to 1024TiB"},
+	{.key = "allow", .read = config_read_not_yet},
+	{.key = "elsewhere",
+	 .read = config_read_elsewhere,
+	 .offset = AT(elsewhere),
+	 .allowed = "https://HOST or https://HOST:PORT without a path, or none"},
+};
+#undef AT
+static const struct config_table certificate_table = {
+	.rules = certificate_rules, .count = COUNT(certificate_rules), .check = config_check_certificate};
+
+#define AT(field) offsetof(struct config_route, field)
+static const struct config_rule route_rules[] = {
+	{.key = "path",
+	 .read = config_read_route_path,
+	 .offset = AT(path),
+	 .required = true,
+	 .allowed = "/ and what follows it, decoded: without % escapes, ;parameters, ?queries, // and dot segments"},
+	{.key = "methods",
+	 .read = config_read_methods,
+	 .offset = AT(methods),
+	 .allowed = "a list of methods in upper case, such as [ PUT, POST ]"},
+	{.key = "client_certificate",
+	 .read = config_read_mapping,
+	 .offset = AT(certificate),
+	 .table = &certificate_table},
+	{.key = "upstream",
+	 .read = config_read_upstream,
+	 .offset = AT(upstream),
+	 .required = true,
+	 .words = upstream_words,
+	 .allowed = "builtin:inspect, builtin:sink, builtin:prime"},
+};
+#undef AT
+static const struct config_table route_table = {.rules = route_rules,
+						.count = COUNT(route_rules),
+						.size = sizeof(struct config_route),
+						.init = config_init_route};
+
+#define AT(field) offsetof(struct config_host, field)
+static const struct config_rule host_rules[] = {
+	{.key = "name",
+	 .read = config_read_host_name,
+	 .offset = AT(name),
+	 .required = true,
+	 .allowed = "a DNS name such as api.example.com, or \"*\" for the default host"},
+	{.key = "certificate",
+	 .read = config_read_file,
+	 .offset = AT(certificate),
+	 .required = true,
+	 .allowed = "a PEM file with the host's certificate and its chain"},
+	{.key = "key",
+	 .read = config_read_key,
+	 .offset = AT(key),
+	 .required = true,
+	 .allowed = "a PEM file with the certificate's private key"},
+	{.key = "http2", .read = config_read_word, .offset = CONFIG_NOWHERE, .words = http2_words},
+	{.key = "without_post_handshake",
+	 .read = read_without_post_handshake,
+	 .offset = AT(hold_to_tls12),
+	 .words = without_words},
+	{.key = "identity", .read = config_read_not_yet},
+	/* Before the routes, which inherit it. */
+	{.key = "client_certificate",
+	 .read = config_read_mapping,
+	 .offset = AT(client_certificate),
+	 .table = &certificate_table},
+	{.key = "routes",
+	 .read = config_read_list,
+	 .offset = AT(routes),
+	 .count_offset = AT(route_count),
+	 .table = &route_table,
+	 .required = true,
+	 .allowed = "a list of routes, each with path and upstream"},
+};
+#undef AT
+static const struct config_table host_table = {.rules = host_rules,
+					       .count = COUNT(host_rules),
+					       .size = sizeof(struct config_host),
+					       .init = config_init_host,
+					       .check = config_check_host};
+
+static const struct config_rule listen_rules[] = {
+	{.key = "address",
+	 .read = config_read_address,
+	 .offset = 0,
+	 .required = true,
+	 .allowed = "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"},
+	{.key = "proxy_protocol", .read = config_read_word, .offset = CONFIG_NOWHERE, .words = proxy_words},
+};
+static const struct config_table listen_table = {
+	.rules = listen_rules, .count = COUNT(listen_rules), .size = sizeof(struct config_listen)};
+
+#define AT(field) offsetof(struct config, field)
+static const struct config_rule spool_rules[] = {
+	{.key = "memory",
+	 .read = config_read_size,
+	 .offset = AT(spool.memory),
+	 .min = MiB,
+	 .max = CONFIG_SIZE_MAX,
+	 .allowed = SIZE_TEXT "1MiB to 1024TiB"},
+	{.key = "disk",
+	 .read = config_read_size,
+	 .offset = AT(spool.disk),
+	 .max = CONFIG_SIZE_MAX,
+	 .allowed = SIZE_TEXT "0 (memory only) to 1024TiB"},
+	{.key = "directory",
+	 .read = config_read_file,
+	 .offset = AT(spool.directory),
+	 .allowed = "a directory for the spool's files"},
+	{.key = "per_client",
+	 .read = config_read_percent,
+	 .offset = AT(spool.per_client_percent),
+	 .min = 1,
+	 .max = 100,
+	 .allowed = "1% to 100%"},
+};
+static const struct config_table spool_table = {
+	.rules = spool_rules, .count = COUNT(spool_rules), .check = config_check_spool};
+
+static const struct config_rule log_rules[] = {
+	{.key = "access",
+	 .read = config_read_access_log,
+	 .offset = AT(log.access),
+	 .words = access_words,
+	 .allowed = "stdout, stderr, off, or a file"},
+	{.key = "format", .read = config_read_word, .offset = AT(log.format), .words = format_words},
+	{.key = "level", .read = config_read_word, .offset = AT(log.level), .words = level_words},
+};
+static const struct config_table log_table = {.rules = log_rules, .count = COUNT(log_rules)};
+
+/* The tables of spool and log are relative to struct config: their structs have no names. */
+static const struct config_rule config_rules[] = {
+	{.key = "workers",
+	 .read = config_read_number,
+	 .offset = AT(workers),
+	 .words = auto_words,
+	 .min = 1,
+	 .max = WORKERS_MAX,
+	 .allowed = "auto, or 1 to 1024"},
+	{.key = "listen",
+	 .read = config_read_list,
+	 .offset = AT(listens),
+	 .count_offset = AT(listen_count),
+	 .table = &listen_table,
+	 .allowed = "a list of addresses, each '- address: HOST:PORT'"},
+	{.key = "admin", .read = config_read_not_yet},
+	{.key = "spool", .read = config_read_mapping, .offset = 0, .table = &spool_table},
+	{.key = "log", .read = config_read_mapping, .offset = 0, .table = &log_table},
+	{.key = "hosts",
+	 .read = config_read_list,
+	 .offset = AT(hosts),
+	 .count_offset = AT(host_count),
+	 .table = &host_table,
+	 .required = true,
+	 .allowed = "a list of hosts, each with name, certificate, key and routes"},
+	{.key = "upstreams", .read = config_read_not_yet},
+};
+#undef AT
+const struct config_table config_schema = {
+	.rules = config_rules, .count = COUNT(config_rules), .check = config_check_file};

@@ -1,0 +1,84 @@
+/*
+ * What a configuration may say, as data: a config_table is one kind of mapping (a host, a route), a config_rule one
+ * key of it: its name, who reads its value, and where that goes in the table's struct.
+ *
+ * The tables themselves are in schema.c, the defaults and the checks across keys in check.c; readers of values in
+ * value.c (numbers, words, files) and names.c (addresses, host names, paths, methods); read.c walks a tree along a
+ * table.
+ */
+#ifndef CONFIG_SCHEMA_H
+#define CONFIG_SCHEMA_H
+
+#include "config/config.h"
+#include "config/tree.h"
+
+#define CONFIG_NOWHERE  SIZE_MAX     /* a rule's offset: the value is checked, but there is nothing to keep */
+#define CONFIG_UNSET    UINT64_MAX   /* a size that the file did not give */
+#define CONFIG_SIZE_MAX (1ULL << 50) /* 1024TiB */
+#define CONFIG_PATH_MAX 4095         /* bytes of a file's name */
+
+struct config_rule;
+struct config_table;
+
+/* Reads the value at *at into *into, which holds its default, or nothing. */
+typedef enum thaw_status config_read_fn(const struct config_at *at, const struct config_rule *rule, void *into);
+
+struct config_word {
+	const char *name; /* NULL: the table's end */
+	int value;
+};
+#define CONFIG_NOT_YET (-1) /* a word's value: known, but this version cannot do it */
+
+struct config_rule {
+	const char *key;
+	config_read_fn *read;
+	size_t offset;
+	const char *allowed;              /* for messages: what the value may be */
+	const struct config_word *words;  /* config_read_word, config_read_number (words beside numbers) */
+	uint64_t min, max;                /* of sizes (bytes), durations (ms) and numbers */
+	const struct config_table *table; /* config_read_mapping, config_read_list: of what is below */
+	size_t count_offset;              /* config_read_list: where the count goes, relative to the same struct */
+	bool required;
+};
+
+struct config_table {
+	const struct config_rule *rules;
+	size_t count;
+	size_t size; /* of one element's struct */
+	/* Defaults for one element of a list; parent: the struct that holds the list. False: no memory. May be NULL. */
+	bool (*init)(void *object, const void *parent);
+	/* What only the keys together can tell, once they are read. May be NULL. */
+	enum thaw_status (*check)(const struct config_at *at, void *object);
+};
+
+extern const struct config_table config_schema; /* of the whole file; its struct is struct config */
+
+/* read.c */
+enum thaw_status config_read_table(const struct config_at *at, const struct config_table *table,
+				   void *object) THAW_MUST_CHECK;
+config_read_fn config_read_mapping, config_read_list, config_read_not_yet;
+
+/* value.c */
+config_read_fn config_read_bool, config_read_word, config_read_number, config_read_percent, config_read_size,
+	config_read_duration, config_read_file, config_read_key, config_read_optional_file, config_read_access_log,
+	config_read_upstream;
+/* Replaces the string at *into by a copy. */
+enum thaw_status config_set_text(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
+/* The same for a file's name, which begins at the configuration's folder when it is relative. */
+enum thaw_status config_set_file(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
+/* Whole decimal number without sign or leading zeros, at most max; how many characters it has, 0: none such. */
+size_t config_scan_number(const char *text, uint64_t max, uint64_t *number);
+
+/* names.c */
+config_read_fn config_read_address, config_read_host_name, config_read_route_path, config_read_methods,
+	config_read_elsewhere;
+
+/* check.c: defaults of lists' elements, and the checks of mappings */
+bool config_init_host(void *host, const void *config);
+bool config_init_route(void *route, const void *host);
+enum thaw_status config_check_certificate(const struct config_at *at, void *certificate);
+enum thaw_status config_check_host(const struct config_at *at, void *host);
+enum thaw_status config_check_spool(const struct config_at *at, void *config);
+enum thaw_status config_check_file(const struct config_at *at, void *config);
+
+#endif

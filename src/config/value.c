@@ -1,0 +1,238 @@
+/* Readers of single values: numbers with units, words, names of files. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/schema.h"
+
+#define WORDS_MAX 160
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit sizes[] = {
+	{"", 1},      {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30},   {"TiB", 1ULL << 40},
+	{"kB", 1000}, {"MB", 1000000},     {"GB", 1000000000},  {"TB", 1000000000000}, {NULL, 0},
+};
+static const struct unit durations[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+
+size_t config_scan_number(const char *text, uint64_t max, uint64_t *number)
+{
+	size_t n = 0;
+	*number = 0;
+	for (; text[n] >= '0' && text[n] <= '9'; n++) {
+		uint64_t digit = (uint64_t)(text[n] - '0');
+		if ((n == 1 && text[0] == '0') || digit > max || *number > (max - digit) / 10)
+			return 0;
+		*number = *number * 10 + digit;
+	}
+	return n;
+}
+
+static enum thaw_status read_with_unit(const struct config_at *at, const struct config_rule *rule,
+				       const struct unit *units, uint64_t *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	size_t digits = strspn(scalar.text, "0123456789");
+	const struct unit *unit = units;
+	while (unit->name != NULL && strcmp(unit->name, scalar.text + digits) != 0)
+		unit++;
+	struct config_quoted quoted = config_quote(scalar.text, scalar.len);
+	if (digits == 0 || unit->name == NULL || (digits > 1 && scalar.text[0] == '0'))
+		return config_refuse(at, "'%s' is not understood; allowed: %s", quoted.text, rule->allowed);
+	uint64_t number;
+	if (config_scan_number(scalar.text, rule->max / unit->factor, &number) == 0)
+		return config_refuse(at, "'%s' is too large; allowed: %s", quoted.text, rule->allowed);
+	if (number * unit->factor < rule->min)
+		return config_refuse(at, "'%s' is too small; allowed: %s", quoted.text, rule->allowed);
+	*into = number * unit->factor;
+	return THAW_OK;
+}
+
+enum thaw_status config_read_size(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	return read_with_unit(at, rule, sizes, into);
+}
+
+enum thaw_status config_read_duration(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	return read_with_unit(at, rule, durations, into);
+}
+
+/* A number in the rule's range, and then that end. */
+static enum thaw_status read_whole(const struct config_at *at, const struct config_rule *rule,
+				   const struct config_scalar *scalar, const char *end, unsigned *into)
+{
+	uint64_t number;
+	size_t digits = config_scan_number(scalar->text, rule->max, &number);
+	if (digits == 0 || strcmp(scalar->text + digits, end) != 0 || number < rule->min)
+		return config_refuse(at, "'%s' is not understood; allowed: %s",
+				     config_quote(scalar->text, scalar->len).text, rule->allowed);
+	*into = (unsigned)number;
+	return THAW_OK;
+}
+
+enum thaw_status config_read_percent(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	return read_whole(at, rule, &scalar, "%", into);
+}
+
+static const struct config_word *find_word(const struct config_word *words, const char *text)
+{
+	while (words->name != NULL && strcmp(words->name, text) != 0)
+		words++;
+	return words->name != NULL ? words : NULL;
+}
+
+/* A whole number, or one of the rule's words. */
+enum thaw_status config_read_number(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	const struct config_word *word = find_word(rule->words, scalar.text);
+	if (word == NULL)
+		return read_whole(at, rule, &scalar, "", into);
+	*(unsigned *)into = (unsigned)word->value;
+	return THAW_OK;
+}
+
+static const char *words_of(const struct config_word *words, char *text, size_t room)
+{
+	size_t used = 0;
+	text[0] = '\0';
+	for (; words->name != NULL && used < room; words++)
+		if (words->value != CONFIG_NOT_YET)
+			used += (size_t)snprintf(text + used, room - used, "%s%s", used > 0 ? ", " : "", words->name);
+	return text;
+}
+
+/* An enum, which is an unsigned for both compilers; into NULL: only checked. */
+enum thaw_status config_read_word(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char allowed[WORDS_MAX];
+	struct config_scalar scalar;
+	(void)words_of(rule->words, allowed, sizeof(allowed));
+	if (config_text(at, &scalar, allowed) != THAW_OK)
+		return THAW_FAILED;
+	const struct config_word *word = find_word(rule->words, scalar.text);
+	if (word == NULL)
+		return config_refuse(at, "'%s' is not known; allowed: %s", config_quote(scalar.text, scalar.len).text,
+				     allowed);
+	if (word->value == CONFIG_NOT_YET)
+		return config_refuse(at, "this version of Thaw does not support '%s' yet; allowed: %s", word->name,
+				     allowed);
+	unsigned value = (unsigned)word->value;
+	if (into != NULL)
+		memcpy(into, &value, sizeof(value));
+	return THAW_OK;
+}
+
+enum thaw_status config_read_bool(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	bool yes = strcmp(scalar.text, "true") == 0;
+	if (!scalar.plain || (!yes && strcmp(scalar.text, "false") != 0))
+		return config_refuse(at, "'%s'%s is not a truth value; allowed: %s",
+				     config_quote(scalar.text, scalar.len).text, scalar.plain ? "" : " in quotes",
+				     rule->allowed);
+	*(bool *)into = yes;
+	return THAW_OK;
+}
+
+enum thaw_status config_set_text(const struct config_at *at, char **into, const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+	if (copy == NULL)
+		return config_no_memory(at);
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	free(*into);
+	*into = copy;
+	return THAW_OK;
+}
+
+enum thaw_status config_set_file(const struct config_at *at, char **into, const char *text, size_t len)
+{
+	const char *folder = at->source->directory;
+	if (len > CONFIG_PATH_MAX)
+		return config_refuse(at, "the file's name is too long; allowed: at most %d bytes", CONFIG_PATH_MAX);
+	if (text[0] == '/' || folder == NULL || folder[0] == '\0')
+		return config_set_text(at, into, text, len);
+	size_t folder_len = strlen(folder), slash = folder[folder_len - 1] != '/';
+	char *path = malloc(folder_len + slash + len + 1);
+	if (path == NULL)
+		return config_no_memory(at);
+	memcpy(path, folder, folder_len);
+	memcpy(path + folder_len, "/", slash);
+	memcpy(path + folder_len + slash, text, len);
+	path[folder_len + slash + len] = '\0';
+	free(*into);
+	*into = path;
+	return THAW_OK;
+}
+
+enum thaw_status config_read_file(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	return config_set_file(at, into, scalar.text, scalar.len);
+}
+
+/* The word 'none' takes an inherited value away. */
+enum thaw_status config_read_optional_file(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	char **file = into;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "none") != 0)
+		return config_set_file(at, file, scalar.text, scalar.len);
+	free(*file);
+	*file = NULL;
+	return THAW_OK;
+}
+
+enum thaw_status config_read_key(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strncmp(scalar.text, "pkcs11:", strlen("pkcs11:")) == 0)
+		return config_refuse(at, "this version of Thaw does not support pkcs11: URIs yet; allowed: %s",
+				     rule->allowed);
+	return config_set_file(at, into, scalar.text, scalar.len);
+}
+
+/* One of the rule's words as it is, or a file. */
+enum thaw_status config_read_access_log(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (find_word(rule->words, scalar.text) != NULL)
+		return config_set_text(at, into, scalar.text, scalar.len);
+	return config_set_file(at, into, scalar.text, scalar.len);
+}
+
+enum thaw_status config_read_upstream(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char allowed[WORDS_MAX];
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, words_of(rule->words, allowed, sizeof(allowed))) != THAW_OK)
+		return THAW_FAILED;
+	if (strncmp(scalar.text, "builtin:", strlen("builtin:")) == 0)
+		return config_read_word(at, rule, into);
+	return config_refuse(at, "this version of Thaw does not support upstream servers such as '%s' yet; allowed: %s",
+			     config_quote(scalar.text, scalar.len).text, allowed);
+}

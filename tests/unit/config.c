@@ -1,0 +1,617 @@
+/* The configuration: what is read, what is inherited, and what is refused with which message. */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+
+#include "config_bad.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define KiB 1024ULL
+#define MiB (1024ULL * KiB)
+#define GiB (1024ULL * MiB)
+
+/* ---- allocations that fail on demand (the linker's --wrap, of our own code only) ---- */
+
+static unsigned long fail_at, allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return ++allocations == fail_at ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return ++allocations == fail_at ? NULL : __real_calloc(count, size);
+}
+
+/* ---- helpers ---- */
+
+static struct config *parse_in(const char *text, const char *directory)
+{
+	struct thaw_error err = {0};
+	struct config *config = config_parse(text, strlen(text), "thaw.yaml", directory, &err);
+	if (config == NULL)
+		fail_msg("%s\n%s", err.text, text);
+	assert_int_equal(err.cls, THAW_ERR_NONE);
+	return config;
+}
+
+static struct config *parse(const char *text)
+{
+	return parse_in(text, NULL);
+}
+
+static void refused(const char *text, const char *message)
+{
+	struct thaw_error err = {0};
+	struct config *config = config_parse(text, strlen(text), "thaw.yaml", NULL, &err);
+	char expected[THAW_ERROR_TEXT];
+	(void)snprintf(expected, sizeof(expected), "thaw.yaml:%s", message);
+	if (config != NULL) {
+		config_free(&config);
+		fail_msg("accepted, but expected '%s':\n%s", expected, text);
+	}
+	if (strcmp(err.text, expected) != 0)
+		fail_msg("message:  %s\nexpected: %s\nof:\n%s", err.text, expected, text);
+	assert_int_equal(err.cls, THAW_ERR_CONFIG);
+}
+
+/* before, n times unit, after; to be freed. */
+static char *repeated(const char *before, const char *unit, size_t n, const char *after)
+{
+	size_t before_len = strlen(before), unit_len = strlen(unit), after_len = strlen(after);
+	char *text = malloc(before_len + n * unit_len + after_len + 1);
+	assert_non_null(text);
+	(void)memcpy(text, before, before_len);
+	for (size_t i = 0; i < n; i++)
+		(void)memcpy(text + before_len + i * unit_len, unit, unit_len);
+	(void)memcpy(text + before_len + n * unit_len, after, after_len + 1);
+	return text;
+}
+
+/* ---- tests ---- */
+
+static void bad_ones_are_refused_with_their_message(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		refused(bad[i].yaml, bad[i].message);
+}
+
+static void one_host_is_enough(void **state)
+{
+	(void)state;
+	struct config *config = parse(END(""));
+	assert_string_equal(config->file, "thaw.yaml");
+	assert_int_equal(config->workers, 0);
+	assert_int_equal(config->listen_count, 1);
+	assert_int_equal(config->listens[0].kind, CONFIG_LISTEN_TCP);
+	assert_string_equal(config->listens[0].address, "127.0.0.1:8443");
+	assert_string_equal(config->listens[0].host, "127.0.0.1");
+	assert_int_equal(config->listens[0].port, 8443);
+	assert_null(config->listens[0].path);
+	assert_int_equal(config->spool.memory, 256 * MiB);
+	assert_int_equal(config->spool.disk, 0);
+	assert_null(config->spool.directory);
+	assert_int_equal(config->spool.per_client_percent, 25);
+	assert_string_equal(config->log.access, "stdout");
+	assert_int_equal(config->log.format, CONFIG_LOG_JSON);
+	assert_int_equal(config->log.level, CONFIG_LOG_INFO);
+	assert_int_equal(config->host_count, 1);
+
+	const struct config_host *host = &config->hosts[0];
+	assert_string_equal(host->name, "a.example");
+	assert_string_equal(host->certificate, "c.pem");
+	assert_string_equal(host->key, "k.pem");
+	assert_true(host->hold_to_tls12);
+	assert_int_equal(host->route_count, 1);
+	assert_string_equal(host->routes[0].path, "/");
+	assert_null(host->routes[0].methods);
+	assert_int_equal(host->routes[0].upstream, CONFIG_BUILTIN_SINK);
+	const struct config_certificate *certificates[] = {&host->client_certificate, &host->routes[0].certificate};
+	for (size_t i = 0; i < COUNT(certificates); i++) {
+		assert_null(certificates[i]->ca);
+		assert_null(certificates[i]->crl);
+		assert_null(certificates[i]->elsewhere);
+		assert_int_equal(certificates[i]->when, CONFIG_WHEN_NEVER);
+		assert_true(certificates[i]->require);
+		assert_int_equal(certificates[i]->timeout_ms, 120 * 1000);
+		assert_int_equal(certificates[i]->decline_grace_ms, 1000);
+		assert_int_equal(certificates[i]->max_body, GiB);
+	}
+	config_free(&config);
+	assert_null(config);
+	config_free(&config);
+}
+
+static void every_top_level_key_is_read(void **state)
+{
+	(void)state;
+	struct config *config = parse(END("workers: 3\n"
+					  "listen:\n"
+					  "- { address: '0.0.0.0:443', proxy_protocol: false }\n"
+					  "- { address: '[0::0:1]:0' }\n"
+					  "- { address: '[::1]:0' }\n"
+					  "- { address: 'localhost:65535' }\n"
+					  "- { address: unix:/run/thaw.sock }\n"
+					  "spool: { memory: 64MiB, disk: 4GiB, directory: /var/spool/thaw, "
+					  "per_client: 100% }\n"
+					  "log: { access: stderr, format: combined, level: debug }\n"));
+	assert_int_equal(config->workers, 3);
+	static const struct {
+		const char *host;
+		uint16_t port;
+	} expected[] = {{"0.0.0.0", 443}, {"::1", 0}, {"::1", 0}, {"127.0.0.1", 65535}};
+	assert_int_equal(config->listen_count, 5);
+	for (size_t i = 0; i < COUNT(expected); i++) {
+		assert_int_equal(config->listens[i].kind, CONFIG_LISTEN_TCP);
+		assert_string_equal(config->listens[i].host, expected[i].host);
+		assert_int_equal(config->listens[i].port, expected[i].port);
+	}
+	assert_string_equal(config->listens[1].address, "[0::0:1]:0");
+	assert_int_equal(config->listens[4].kind, CONFIG_LISTEN_UNIX);
+	assert_string_equal(config->listens[4].path, "/run/thaw.sock");
+	assert_null(config->listens[4].host);
+	assert_int_equal(config->spool.memory, 64 * MiB);
+	assert_int_equal(config->spool.disk, 4 * GiB);
+	assert_string_equal(config->spool.directory, "/var/spool/thaw");
+	assert_int_equal(config->spool.per_client_percent, 100);
+	assert_string_equal(config->log.access, "stderr");
+	assert_int_equal(config->log.format, CONFIG_LOG_COMBINED);
+	assert_int_equal(config->log.level, CONFIG_LOG_DEBUG);
+	config_free(&config);
+}
+
+static void the_disk_is_used_where_there_is_a_directory(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *yaml;
+		uint64_t disk;
+	} cases[] = {
+		{END("spool: { directory: d }\n"), 8 * GiB},
+		{END("spool: { directory: d, disk: 0 }\n"), 0},
+		{END("spool: { disk: 0 }\n"), 0},
+		{END("spool: { directory: d, disk: 1MiB }\n"), MiB},
+		{END("spool: {}\n"), 0},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config *config = parse(cases[i].yaml);
+		assert_int_equal(config->spool.disk, cases[i].disk);
+		config_free(&config);
+	}
+}
+
+static void sizes_and_durations(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} sizes[] = {
+		{"0", 0},
+		{"1", 1},
+		{"1kB", 1000},
+		{"1KiB", KiB},
+		{"7MB", 7000000},
+		{"7MiB", 7 * MiB},
+		{"2GB", 2000000000},
+		{"2GiB", 2 * GiB},
+		{"3TB", 3000000000000},
+		{"1024TiB", 1024 * 1024 * GiB},
+		{"1125899906842624", 1024 * 1024 * GiB},
+		{"'5'", 5},
+	};
+	static const struct {
+		const char *text;
+		uint64_t ms;
+	} durations[] = {
+		{"1ms", 1}, {"500ms", 500}, {"1s", 1000}, {"2m", 120000}, {"24h", 86400000}, {"86400000ms", 86400000},
+	};
+	char yaml[512];
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		(void)snprintf(yaml, sizeof(yaml), HOST("  client_certificate: { max_body: %s }\n"), sizes[i].text);
+		struct config *config = parse(yaml);
+		assert_int_equal(config->hosts[0].routes[0].certificate.max_body, sizes[i].bytes);
+		config_free(&config);
+	}
+	for (size_t i = 0; i < COUNT(durations); i++) {
+		(void)snprintf(yaml, sizeof(yaml), HOST("  client_certificate: { timeout: %s }\n"), durations[i].text);
+		struct config *config = parse(yaml);
+		assert_int_equal(config->hosts[0].routes[0].certificate.timeout_ms, durations[i].ms);
+		config_free(&config);
+	}
+	struct config *config = parse(HOST("  client_certificate: { decline_grace: 0s }\n"));
+	assert_int_equal(config->hosts[0].client_certificate.decline_grace_ms, 0);
+	config_free(&config);
+}
+
+static void every_moment_and_upstream_has_its_word(void **state)
+{
+	(void)state;
+	static const char *const whens[] = {
+		[CONFIG_WHEN_NEVER] = "never",     [CONFIG_WHEN_HANDSHAKE] = "handshake",
+		[CONFIG_WHEN_REQUEST] = "request", [CONFIG_WHEN_REQUEST_EARLY] = "request-early",
+		[CONFIG_WHEN_BODY] = "body",       [CONFIG_WHEN_RESPONSE] = "response",
+	};
+	static const char *const upstreams[] = {
+		[CONFIG_BUILTIN_INSPECT] = "inspect",
+		[CONFIG_BUILTIN_SINK] = "sink",
+		[CONFIG_BUILTIN_PRIME] = "prime",
+	};
+	char yaml[512];
+	for (size_t i = 0; i < COUNT(whens) * COUNT(upstreams); i++) {
+		size_t when = i / COUNT(upstreams), upstream = i % COUNT(upstreams);
+		(void)snprintf(yaml, sizeof(yaml),
+			       ROUTES("  - path: /\n    upstream: builtin:%s\n"
+				      "    client_certificate: { ca: ca.pem, when: %s }\n"),
+			       upstreams[upstream], whens[when]);
+		struct config *config = parse(yaml);
+		assert_int_equal(config->hosts[0].routes[0].certificate.when, when);
+		assert_int_equal(config->hosts[0].routes[0].upstream, upstream);
+		assert_string_equal(config_when_name((enum config_when)when), whens[when]);
+		config_free(&config);
+	}
+	assert_string_equal(config_when_name((enum config_when)99), "unknown");
+}
+
+static const char inheriting[] = "hosts:\n"
+				 "- name: '*'\n"
+				 "  certificate: c\n"
+				 "  key: k\n"
+				 "  without_post_handshake: refuse\n"
+				 "  http2: auto\n"
+				 "  routes: # before what they inherit: order does not matter\n"
+				 "  - { path: /same, upstream: builtin:sink }\n"
+				 "  - path: /own\n"
+				 "    upstream: builtin:inspect\n"
+				 "    methods: [ PUT, M-SEARCH ]\n"
+				 "    client_certificate: { ca: own.pem, crl: none, when: body, require: true,\n"
+				 "      timeout: 1s, decline_grace: 2s, max_body: 3, elsewhere: none }\n"
+				 "  - { path: /one, upstream: builtin:prime, client_certificate: { max_body: 4 } }\n"
+				 "  client_certificate:\n"
+				 "    ca: host.pem\n"
+				 "    crl: host.crl\n"
+				 "    when: request\n"
+				 "    require: false\n"
+				 "    timeout: 5s\n"
+				 "    decline_grace: 6s\n"
+				 "    max_body: 7\n"
+				 "    elsewhere: https://b.example:8443\n"
+				 "- name: B.Example\n"
+				 "  certificate: c\n"
+				 "  key: k\n"
+				 "  http2: off\n"
+				 "  routes: [ { path: /, upstream: builtin:sink } ]\n";
+
+static void a_route_overrides_each_key_of_its_host(void **state)
+{
+	(void)state;
+	struct config *config = parse(inheriting);
+	const struct config_host *host = &config->hosts[0];
+	assert_false(host->hold_to_tls12);
+	assert_int_equal(host->route_count, 3);
+	for (size_t i = 0; i < 3; i += 2) {
+		const struct config_certificate *certificate = &host->routes[i].certificate;
+		assert_string_equal(certificate->ca, "host.pem");
+		assert_string_equal(certificate->crl, "host.crl");
+		assert_int_equal(certificate->when, CONFIG_WHEN_REQUEST);
+		assert_false(certificate->require);
+		assert_int_equal(certificate->timeout_ms, 5000);
+		assert_int_equal(certificate->decline_grace_ms, 6000);
+		assert_int_equal(certificate->max_body, i == 0 ? 7 : 4);
+		assert_string_equal(certificate->elsewhere, "https://b.example:8443");
+	}
+	const struct config_route *own = &host->routes[1];
+	assert_string_equal(own->methods[0], "PUT");
+	assert_string_equal(own->methods[1], "M-SEARCH");
+	assert_null(own->methods[2]);
+	assert_string_equal(own->certificate.ca, "own.pem");
+	assert_null(own->certificate.crl);
+	assert_int_equal(own->certificate.when, CONFIG_WHEN_BODY);
+	assert_true(own->certificate.require);
+	assert_int_equal(own->certificate.timeout_ms, 1000);
+	assert_int_equal(own->certificate.decline_grace_ms, 2000);
+	assert_int_equal(own->certificate.max_body, 3);
+	assert_null(own->certificate.elsewhere);
+	/* Nothing goes from one host to the next, or back to the host. */
+	assert_int_equal(host->client_certificate.max_body, 7);
+	assert_string_equal(config->hosts[1].name, "b.example");
+	assert_null(config->hosts[1].client_certificate.ca);
+	assert_int_equal(config->hosts[1].routes[0].certificate.when, CONFIG_WHEN_NEVER);
+	config_free(&config);
+}
+
+static void good_ones(void **state)
+{
+	(void)state;
+	static const char *const good[] = {
+		/* One path, methods apart; and a route for the rest beside them. */
+		ROUTES("  - path: /a\n    methods: [ PUT ]\n" SINK "  - path: /a\n    methods: [ GET ]\n" SINK
+		       "  - path: /a\n" SINK "  - path: /a/\n" SINK),
+		ROUTES("  - path: '/a b/\303\244~!$&()*+,=:@'\n" SINK "  - path: /.well-known/...\n" SINK),
+		/* All that are asked at the handshake under one ca; others under theirs. */
+		ROUTES("  - path: /a\n    client_certificate: { ca: a.pem, when: handshake }\n" SINK
+		       "  - path: /b\n    client_certificate: { ca: a.pem, when: handshake }\n" SINK
+		       "  - path: /c\n    client_certificate: { ca: c.pem, when: request }\n" SINK),
+		HOST("  client_certificate: {}\n"),
+		HOST("  client_certificate: { when: \"never\", elsewhere: 'https://[::1]' }\n"),
+		HOST("  client_certificate: { elsewhere: https://a.b-c.example:1 }\n"),
+		"\357\273\277%YAML 1.1\n---\n" END("") "...\n", /* a byte order mark */
+		"{ \"hosts\": [ { \"name\": \"*\", \"certificate\": \"c\", \"key\": \"k\", \"routes\": [ { \"path\": "
+		"\"/\", \"upstream\": \"builtin:sink\" } ] } ] }", /* JSON */
+		END("workers: auto\n# no line end"),
+	};
+	for (size_t i = 0; i < COUNT(good); i++) {
+		struct config *config = parse(good[i]);
+		config_free(&config);
+	}
+}
+
+static void files_are_found_from_the_folder(void **state)
+{
+	(void)state;
+	static const char yaml[] = "hosts:\n"
+				   "- name: a.example\n"
+				   "  certificate: c.pem\n"
+				   "  key: ../keys/k.pem\n"
+				   "  client_certificate: { ca: /abs/ca.pem, crl: ca.crl, when: request }\n"
+				   "  routes: [ { path: /, upstream: builtin:sink } ]\n"
+				   "listen: [ { address: unix:run/s } ]\n"
+				   "spool: { directory: spool }\n"
+				   "log: { access: access.log }\n";
+	static const char *const folders[] = {"/etc/thaw", "/etc/thaw/"};
+	for (size_t i = 0; i < COUNT(folders); i++) {
+		struct config *config = parse_in(yaml, folders[i]);
+		assert_string_equal(config->hosts[0].certificate, "/etc/thaw/c.pem");
+		assert_string_equal(config->hosts[0].key, "/etc/thaw/../keys/k.pem");
+		assert_string_equal(config->hosts[0].routes[0].certificate.ca, "/abs/ca.pem");
+		assert_string_equal(config->hosts[0].routes[0].certificate.crl, "/etc/thaw/ca.crl");
+		assert_string_equal(config->listens[0].path, "/etc/thaw/run/s");
+		assert_string_equal(config->listens[0].address, "unix:run/s");
+		assert_string_equal(config->spool.directory, "/etc/thaw/spool");
+		assert_string_equal(config->log.access, "/etc/thaw/access.log");
+		config_free(&config);
+	}
+	struct config *config = parse_in(yaml, "");
+	assert_string_equal(config->hosts[0].certificate, "c.pem");
+	config_free(&config);
+}
+
+static void what_is_long_is_bounded(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *before, *after, *message;
+		size_t most; /* accepted */
+	} cases[] = {
+		{ROUTES("  - path: /"), "\n" SINK,
+		 "6: key 'hosts[0].routes[0].path': "
+		 "'/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long; "
+		 "allowed: " ALLOWED_PATH,
+		 1023},
+		{HEAD "  client_certificate:\n    ca: ", "\n" TAIL,
+		 "6: key 'hosts[0].client_certificate.ca': the file's name is too long; allowed: at most 4095 bytes",
+		 4095},
+		{END("listen:\n- address: unix:/"), "\n",
+		 "9: key 'listen[0].address': the path "
+		 "'/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long for a socket; "
+		 "allowed: at most 107 bytes",
+		 106},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char *fits = repeated(cases[i].before, "a", cases[i].most, cases[i].after);
+		char *longer = repeated(cases[i].before, "a", cases[i].most + 1, cases[i].after);
+		struct config *config = parse(fits);
+		config_free(&config);
+		refused(longer, cases[i].message);
+		free(fits);
+		free(longer);
+	}
+}
+
+static void what_is_many_is_bounded(void **state)
+{
+	(void)state;
+	static const char listener[] = "- { address: '127.0.0.1:0' }\n";
+	char *text = repeated(END("listen:\n"), listener, 4096, "");
+	struct config *config = parse(text);
+	assert_int_equal(config->listen_count, 4096);
+	config_free(&config);
+	free(text);
+	text = repeated(END("listen:\n"), listener, 4097, "");
+	refused(text, "8: key 'listen': the list has 4097 elements; allowed: at most 4096");
+	free(text);
+	text = repeated("workers:\n", "- 1\n", 65533, "");
+	refused(text, "1: key 'workers': a list is not allowed here; allowed: auto, or 1 to 1024");
+	free(text);
+	text = repeated("workers:\n", "- 1\n", 65534, "");
+	refused(text, "65535: too many values in one file");
+	free(text);
+	text = repeated("workers: ", "[", 100000, "\n");
+	refused(text, "1: nested too deeply");
+	free(text);
+}
+
+static void the_size_of_a_file_is_bounded(void **state)
+{
+	(void)state;
+	char *fits = repeated(END("# "), "a", MiB - sizeof(END("# ")) + 1, "");
+	assert_int_equal(strlen(fits), MiB);
+	struct config *config = parse(fits);
+	config_free(&config);
+	free(fits);
+	char *larger = repeated(END("# "), "a", MiB - sizeof(END("# ")) + 2, "");
+	struct thaw_error err = {0};
+	assert_null(config_parse(larger, strlen(larger), "thaw.yaml", NULL, &err));
+	assert_string_equal(err.text, "thaw.yaml: larger than 1048576 bytes");
+	free(larger);
+}
+
+static void messages_keep_what_matters(void **state)
+{
+	(void)state;
+	/* The end of a long file name; and of a long value the beginning, never half a UTF-8 character. */
+	char *name = repeated("/first/", "d", 300, "/thaw.yaml");
+	struct thaw_error err = {0};
+	assert_null(config_parse("a: 1", 4, name, NULL, &err));
+	assert_non_null(strstr(err.text, "dd/thaw.yaml:1: key 'a': this key is not known"));
+	assert_null(strstr(err.text, "/first/"));
+	free(name);
+	char *text = repeated("workers: ", "w", 63, "\303\244\303\244\n");
+	err = (struct thaw_error){0};
+	assert_null(config_parse(text, strlen(text), "f", NULL, &err));
+	assert_string_equal(err.text, "f:1: key 'workers': "
+				      "'wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww...' is not "
+				      "understood; allowed: auto, or 1 to 1024");
+	free(text);
+	/* The first cause is kept. */
+	struct thaw_error first = err;
+	assert_null(config_parse("b: 1", 4, "f", NULL, &err));
+	assert_string_equal(err.text, first.text);
+	assert_null(config_parse("b: 1", 4, "f", NULL, NULL));
+}
+
+static void a_file_is_loaded(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/thaw-config-XXXXXX", file[64];
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(file, sizeof(file), "%s/thaw.yaml", folder);
+	FILE *f = fopen(file, "w");
+	assert_non_null(f);
+	assert_true(fputs(END("spool: { directory: spool }\n"), f) >= 0);
+	assert_int_equal(fclose(f), 0);
+
+	struct thaw_error err = {0};
+	struct config *config = config_load(file, &err);
+	assert_non_null(config);
+	assert_string_equal(config->file, file);
+	char expected[PATH_MAX];
+	(void)snprintf(expected, sizeof(expected), "%s/c.pem", folder);
+	assert_string_equal(config->hosts[0].certificate, expected);
+	config_free(&config);
+
+	char message[THAW_ERROR_TEXT];
+	assert_null(config_load(folder, &err));
+	(void)snprintf(message, sizeof(message), "%s: cannot be read: Is a directory", folder);
+	assert_string_equal(err.text, message);
+	assert_int_equal(unlink(file), 0);
+	err = (struct thaw_error){0};
+	assert_null(config_load(file, &err));
+	(void)snprintf(message, sizeof(message), "%s: cannot be opened: No such file or directory", file);
+	assert_string_equal(err.text, message);
+	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void the_example_is_loaded(void **state)
+{
+	(void)state;
+	struct thaw_error err = {0};
+	struct config *config = config_load(THAW_DOCS "/thaw.yaml", &err);
+	if (config == NULL)
+		fail_msg("%s", err.text);
+	assert_int_equal(config->listen_count, 2);
+	assert_int_equal(config->host_count, 3);
+	const struct config_host *host = &config->hosts[0];
+	assert_string_equal(host->name, "api.example.com");
+	assert_string_equal(host->certificate, THAW_DOCS "/pki/api.pem");
+	assert_string_equal(host->key, THAW_DOCS "/pki/api.key");
+	assert_string_equal(host->client_certificate.ca, THAW_DOCS "/pki/clients-ca.pem");
+	assert_int_equal(host->client_certificate.when, CONFIG_WHEN_NEVER);
+	/* It shows every moment. */
+	unsigned shown = 0;
+	for (size_t i = 0; i < config->host_count; i++)
+		for (size_t j = 0; j < config->hosts[i].route_count; j++)
+			shown |= 1u << config->hosts[i].routes[j].certificate.when;
+	assert_int_equal(shown, (1u << (CONFIG_WHEN_RESPONSE + 1)) - 1);
+	config_free(&config);
+}
+
+static const char whole[] = "workers: 2\n"
+			    "listen: [ { address: '127.0.0.1:0' }, { address: unix:s } ]\n"
+			    "spool: { directory: spool }\n"
+			    "log: { access: access.log }\n"
+			    "hosts:\n"
+			    "- name: a.example\n"
+			    "  certificate: c\n"
+			    "  key: k\n"
+			    "  client_certificate: { ca: ca, crl: crl, when: body, elsewhere: https://b.example }\n"
+			    "  routes:\n"
+			    "  - { path: /, upstream: builtin:sink }\n"
+			    "  - path: /a\n"
+			    "    methods: [ PUT, POST ]\n"
+			    "    client_certificate: { ca: ca2, crl: none, elsewhere: https://c.example }\n"
+			    "    upstream: builtin:sink\n";
+
+static void every_failed_allocation_is_survived(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {whole, END("")};
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct config *config = NULL;
+		unsigned long k = 0;
+		while (config == NULL) {
+			struct thaw_error err = {0};
+			allocations = 0;
+			fail_at = ++k;
+			config = config_parse(texts[i], strlen(texts[i]), "f", "/etc", &err);
+			fail_at = 0;
+			assert_true((config == NULL) == (err.cls == THAW_ERR_RESOURCE));
+			if (config == NULL)
+				assert_string_equal(err.text, "f: not enough memory to read it");
+		}
+		assert_int_equal(allocations, k - 1); /* all of them have failed once */
+		assert_true(k > 10);
+		config_free(&config);
+	}
+	for (unsigned long k = 1; k <= 2; k++) { /* the file's text, and its folder */
+		struct thaw_error err = {0};
+		allocations = 0;
+		fail_at = k;
+		assert_null(config_load(THAW_DOCS "/thaw.yaml", &err));
+		fail_at = 0;
+		assert_int_equal(err.cls, THAW_ERR_RESOURCE);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_ones_are_refused_with_their_message),
+		cmocka_unit_test(one_host_is_enough),
+		cmocka_unit_test(every_top_level_key_is_read),
+		cmocka_unit_test(the_disk_is_used_where_there_is_a_directory),
+		cmocka_unit_test(sizes_and_durations),
+		cmocka_unit_test(every_moment_and_upstream_has_its_word),
+		cmocka_unit_test(a_route_overrides_each_key_of_its_host),
+		cmocka_unit_test(good_ones),
+		cmocka_unit_test(files_are_found_from_the_folder),
+		cmocka_unit_test(what_is_long_is_bounded),
+		cmocka_unit_test(what_is_many_is_bounded),
+		cmocka_unit_test(the_size_of_a_file_is_bounded),
+		cmocka_unit_test(messages_keep_what_matters),
+		cmocka_unit_test(a_file_is_loaded),
+		cmocka_unit_test(the_example_is_loaded),
+		cmocka_unit_test(every_failed_allocation_is_survived),
+	};
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,503 @@
+/*
+ * Configurations that must be refused, each with the message, but for the file's name before it. Included by config.c.
+ * Those that differ in one place are written as that place.
+ */
+#define HEAD "hosts:\n- name: a.example\n  certificate: c.pem\n  key: k.pem\n"
+#define TAIL "  routes:\n  - path: /\n    upstream: builtin:sink\n"
+
+#define END(text)    HEAD TAIL text          /* begins in line 8; indented by 4, it belongs to the route */
+#define HOST(text)   HEAD text TAIL          /* in line 5 */
+#define ROUTES(text) HEAD "  routes:\n" text /* in line 6 */
+#define SINK         "    upstream: builtin:sink\n"
+
+#define ALLOWED_ADDRESS   "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"
+#define ALLOWED_NAME      "a DNS name such as api.example.com, or \"*\" for the default host"
+#define ALLOWED_PATH      "/ and what follows it, decoded: without % escapes, ;parameters, ?queries, // and dot segments"
+#define ALLOWED_METHODS   "a list of methods in upper case, such as [ PUT, POST ]"
+#define ALLOWED_ORIGIN    "https://HOST or https://HOST:PORT without a path, or none"
+#define ALLOWED_SIZE      "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
+#define ALLOWED_DURATION  "a whole number with ms, s, m or h; "
+#define ALLOWED_TOP_KEYS  "workers, listen, spool, log, hosts"
+#define ALLOWED_HOST_KEYS "name, certificate, key, http2, without_post_handshake, client_certificate, routes"
+#define ALLOWED_ASK_KEYS  "ca, crl, when, require, timeout, decline_grace, max_body, elsewhere"
+#define ALLOWED_WHEN      "never, handshake, request, request-early, body, response"
+#define ALLOWED_UPSTREAM  "builtin:inspect, builtin:sink, builtin:prime"
+#define ALLOWED_HOSTS     "a list of hosts, each with name, certificate, key and routes"
+
+#define BAD_ADDRESS(value)                                                                                     \
+	{                                                                                                      \
+		END("listen: [ { address: '" value "' } ]\n"),                                                 \
+			"8: key 'listen[0].address': '" value "' is not understood; allowed: " ALLOWED_ADDRESS \
+	}
+#define BAD_NAME(value)                                                                                 \
+	{                                                                                               \
+		"hosts:\n- name: '" value "'\n  certificate: c\n  key: k\n" TAIL,                       \
+			"2: key 'hosts[0].name': '" value "' is not understood; allowed: " ALLOWED_NAME \
+	}
+#define BAD_PATH(value, why)                                                                            \
+	{                                                                                               \
+		ROUTES("  - path: '" value "'\n" SINK),                                                 \
+			"6: key 'hosts[0].routes[0].path': '" value "' " why "; allowed: " ALLOWED_PATH \
+	}
+#define BAD_ORIGIN(value)                                                         \
+	{                                                                         \
+		HOST("  client_certificate: { elsewhere: '" value "' }\n"),       \
+			"5: key 'hosts[0].client_certificate.elsewhere': '" value \
+			"' is not understood; allowed: " ALLOWED_ORIGIN           \
+	}
+#define BAD_ASK(key, value, why, allowed)                                                                      \
+	{                                                                                                      \
+		HOST("  client_certificate: { " key ": " value " }\n"),                                        \
+			"5: key 'hosts[0].client_certificate." key "': '" value "' " why "; allowed: " allowed \
+	}
+#define BAD_TOP(key, value, why, allowed)                                                            \
+	{                                                                                            \
+		END(key ": " value "\n"), "8: key '" key "': '" value "' " why "; allowed: " allowed \
+	}
+#define BAD_SPOOL(key, value, why, allowed)                                              \
+	{                                                                                \
+		END("spool: { " key ": " value " }\n"),                                  \
+			"8: key 'spool." key "': '" value "' " why "; allowed: " allowed \
+	}
+
+static const struct bad {
+	const char *yaml, *message;
+} bad[] = {
+	/* the file as a whole */
+	{"", "1: no value is given; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"# nothing\n", "1: no value is given; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"---\n", "2: no value is given; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"- a\n", "1: a list is not allowed here; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"text\n", "1: a single value is not allowed here; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"workers: 1\n", "1: key 'hosts': this key is missing; allowed: " ALLOWED_HOSTS},
+	{"hosts:\n", "1: key 'hosts': no value is given; allowed: " ALLOWED_HOSTS},
+	{"hosts: []\n", "1: key 'hosts': the list is empty; allowed: " ALLOWED_HOSTS},
+	{"hosts: api\n", "1: key 'hosts': a single value is not allowed here; allowed: " ALLOWED_HOSTS},
+	{"hosts: {}\n", "1: key 'hosts': a mapping (keys with values) is not allowed here; allowed: " ALLOWED_HOSTS},
+	{"workers: 1\n"
+	 "hosts: [\n",
+	 "3: not valid YAML: did not find expected node content while parsing a flow node"},
+	{"workers: \"1\n"
+	 "hosts\n",
+	 "3: not valid YAML: found unexpected end of stream while scanning a quoted scalar"},
+	{"workers:\n"
+	 "\0111\n",
+	 "2: not valid YAML: found character that cannot start any token while scanning for the next token (indent "
+	 "with spaces, not with tabs)"},
+	{"hosts:\n"
+	 "\011- name: a\n",
+	 "2: not valid YAML: found character that cannot start any token while scanning for the next token (indent "
+	 "with spaces, not with tabs)"},
+	{"hosts:\n"
+	 "- name: *\n",
+	 "2: not valid YAML: did not find expected alphabetic or numeric character while scanning an alias (a host "
+	 "name of * is written in quotes: \"*\")"},
+	{"hosts: \377\n", "1: not valid YAML: invalid leading UTF-8 octet"},
+	{"workers: 1\n"
+	 "# \007\n",
+	 "2: not valid YAML: control characters are not allowed"},
+	{END("---\n"
+	     "workers: 1\n"),
+	 "8: a second document (---) is not allowed"},
+	{"a: &x 1\n"
+	 "b: *x\n",
+	 "1: anchors and aliases (& and *) are not allowed; write the value out"},
+	{"a: *x\n", "1: anchors and aliases (& and *) are not allowed; write the value out"},
+	{"a: &x [ 1 ]\n", "1: anchors and aliases (& and *) are not allowed; write the value out"},
+	{"a: &x { b: 1 }\n", "1: anchors and aliases (& and *) are not allowed; write the value out"},
+	{"workers: !!int 1\n", "1: tags (!) are not allowed"},
+	{"workers: !own [ 1 ]\n", "1: tags (!) are not allowed"},
+	{"a: !!map { b: c }\n", "1: tags (!) are not allowed"},
+	{"workers: [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]\n", "1: nested too deeply"},
+	{"<<: { workers: 1 }\n", "1: key '<<': this key is not known; allowed: " ALLOWED_TOP_KEYS},
+	{"[ a ]: 1\n", "1: a key that is not plain text is not allowed"},
+	{"? { a: b }\n"
+	 ": 1\n",
+	 "1: a key that is not plain text is not allowed"},
+	{"\"workers\\0\": 1\n", "1: a key that is not plain text is not allowed"},
+	/* keys */
+	{END("wrokers: 1\n"),
+	 "8: key 'wrokers': this key is not known; did you mean 'workers'? allowed: " ALLOWED_TOP_KEYS},
+	{END("Workers: 1\n"),
+	 "8: key 'Workers': this key is not known; did you mean 'workers'? allowed: " ALLOWED_TOP_KEYS},
+	{END("banana: 1\n"), "8: key 'banana': this key is not known; allowed: " ALLOWED_TOP_KEYS},
+	{END("worker\011: 1\n"),
+	 "8: key 'worker': this key is not known; did you mean 'workers'? allowed: " ALLOWED_TOP_KEYS},
+	{END("log:\n"
+	     "  levle: info\n"),
+	 "9: key 'log.levle': this key is not known; did you mean 'level'? allowed: access, format, level"},
+	{END("log:\n"
+	     "  lev\001el: info\n"),
+	 "9: not valid YAML: control characters are not allowed"},
+	{END("log:\n"
+	     "  \"lev\\x01el\": info\n"),
+	 "9: key 'log.lev?el': this key is not known; did you mean 'level'? allowed: access, format, level"},
+	{END("spool: { mem: 1MiB }\n"), "8: key 'spool.mem': this key is not known; did you mean 'memory'? allowed: "
+					"memory, disk, directory, per_client"},
+	{END("spool: { discs: 1MiB }\n"),
+	 "8: key 'spool.discs': this key is not known; allowed: memory, disk, directory, per_client"},
+	{END("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk: 1\n"),
+	 "8: key 'kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk...': this key is not known; "
+	 "allowed: " ALLOWED_TOP_KEYS},
+	{HOST("  certficate: c\n"), "5: key 'hosts[0].certficate': this key is not known; did you mean 'certificate'? "
+				    "allowed: " ALLOWED_HOST_KEYS},
+	{HOST("  client_cert: {}\n"), "5: key 'hosts[0].client_cert': this key is not known; did you mean "
+				      "'client_certificate'? allowed: " ALLOWED_HOST_KEYS},
+	{HOST("  client-certificate: {}\n"), "5: key 'hosts[0].client-certificate': this key is not known; did you "
+					     "mean 'client_certificate'? allowed: " ALLOWED_HOST_KEYS},
+	{HOST("  ky: k\n"),
+	 "5: key 'hosts[0].ky': this key is not known; did you mean 'key'? allowed: " ALLOWED_HOST_KEYS},
+	{HOST("  http_2: off\n"),
+	 "5: key 'hosts[0].http_2': this key is not known; did you mean 'http2'? allowed: " ALLOWED_HOST_KEYS},
+	{END("    method: [ GET ]\n"), "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
+				       "'methods'? allowed: path, methods, client_certificate, upstream"},
+	{END("    client_certificate: { with: request }\n"),
+	 "8: key 'hosts[0].routes[0].client_certificate.with': this key is not known; allowed: " ALLOWED_ASK_KEYS},
+	{END("    client_certificate: { cr: x }\n"), "8: key 'hosts[0].routes[0].client_certificate.cr': this key is "
+						     "not known; did you mean 'crl'? allowed: " ALLOWED_ASK_KEYS},
+	{END("    client_certificate: { zz: x }\n"),
+	 "8: key 'hosts[0].routes[0].client_certificate.zz': this key is not known; allowed: " ALLOWED_ASK_KEYS},
+	{END("workers: 1\n"
+	     "workers: 2\n"),
+	 "9: key 'workers': this key is there twice, first in line 8"},
+	{HOST("  name: b.example\n"), "5: key 'hosts[0].name': this key is there twice, first in line 2"},
+	{END("    path: /b\n"), "8: key 'hosts[0].routes[0].path': this key is there twice, first in line 6"},
+	{END("log: {}\n"
+	     "log: {}\n"),
+	 "9: key 'log': this key is there twice, first in line 8"},
+	/* not yet */
+	{END("admin: 127.0.0.1:9443\n"), "8: key 'admin': this version of Thaw does not support this key yet"},
+	{END("upstreams:\n"
+	     "  app: {}\n"),
+	 "8: key 'upstreams': this version of Thaw does not support this key yet"},
+	{HOST("  identity: [ rfc9440 ]\n"),
+	 "5: key 'hosts[0].identity': this version of Thaw does not support this key yet"},
+	{HOST("  http2: on\n"),
+	 "5: key 'hosts[0].http2': this version of Thaw does not support 'on' yet; allowed: auto, off"},
+	{HOST("  client_certificate:\n"
+	      "    allow: [ 'subject=CN=*' ]\n"),
+	 "6: key 'hosts[0].client_certificate.allow': this version of Thaw does not support this key yet"},
+	{END("listen: [ { address: 127.0.0.1:1, proxy_protocol: true } ]\n"),
+	 "8: key 'listen[0].proxy_protocol': this version of Thaw does not support 'true' yet; allowed: false"},
+	{"hosts:\n"
+	 "- name: a.example\n"
+	 "  certificate: c\n"
+	 "  key: pkcs11:object=k\n" TAIL,
+	 "4: key 'hosts[0].key': this version of Thaw does not support pkcs11: URIs yet; allowed: a PEM file with the "
+	 "certificate's private key"},
+	{ROUTES("  - path: /\n"
+		"    upstream: app\n"),
+	 "7: key 'hosts[0].routes[0].upstream': this version of Thaw does not support upstream servers such as 'app' "
+	 "yet; allowed: " ALLOWED_UPSTREAM},
+	/* missing keys */
+	{"hosts:\n"
+	 "- certificate: c\n"
+	 "  key: k\n" TAIL,
+	 "2: key 'hosts[0].name': this key is missing; allowed: " ALLOWED_NAME},
+	{"hosts:\n"
+	 "- name: a\n"
+	 "  key: k\n" TAIL,
+	 "2: key 'hosts[0].certificate': this key is missing; allowed: a PEM file with the host's certificate and its "
+	 "chain"},
+	{"hosts:\n"
+	 "- name: a\n"
+	 "  certificate: c\n" TAIL,
+	 "2: key 'hosts[0].key': this key is missing; allowed: a PEM file with the certificate's private key"},
+	{"workers: 2\n" HEAD,
+	 "3: key 'hosts[0].routes': this key is missing; allowed: a list of routes, each with path and upstream"},
+	{ROUTES("  - upstream: builtin:sink\n"),
+	 "6: key 'hosts[0].routes[0].path': this key is missing; allowed: " ALLOWED_PATH},
+	{ROUTES("  - path: /\n"),
+	 "6: key 'hosts[0].routes[0].upstream': this key is missing; allowed: " ALLOWED_UPSTREAM},
+	{END("listen:\n"
+	     "- proxy_protocol: false\n"),
+	 "9: key 'listen[0].address': this key is missing; allowed: " ALLOWED_ADDRESS},
+	{END("    client_certificate:\n"
+	     "      when: request\n"),
+	 "8: key 'hosts[0].routes[0].client_certificate.ca': this key is missing, and 'when' is request; allowed: a "
+	 "PEM file of CA certificates"},
+	{HOST("  client_certificate: { when: handshake }\n"),
+	 "5: key 'hosts[0].client_certificate.ca': this key is missing, and 'when' is handshake; allowed: a PEM file "
+	 "of CA certificates"},
+	{HOST("  client_certificate:\n"
+	      "    ca:\n"),
+	 "6: key 'hosts[0].client_certificate.ca': no value is given; allowed: a PEM file of CA certificates"},
+	/* types */
+	{END("workers: [ 1 ]\n"), "8: key 'workers': a list is not allowed here; allowed: auto, or 1 to 1024"},
+	{END("workers: {}\n"),
+	 "8: key 'workers': a mapping (keys with values) is not allowed here; allowed: auto, or 1 to 1024"},
+	{"hosts:\n"
+	 "- name: [ a ]\n",
+	 "2: key 'hosts[0].name': a list is not allowed here; allowed: " ALLOWED_NAME},
+	{"hosts:\n"
+	 "- name: a\n"
+	 "  certificate: {}\n",
+	 "3: key 'hosts[0].certificate': a mapping (keys with values) is not allowed here; allowed: a PEM file with "
+	 "the host's certificate and its chain"},
+	{"hosts:\n"
+	 "- name: a\n"
+	 "  certificate: c\n"
+	 "  key: []\n",
+	 "4: key 'hosts[0].key': a list is not allowed here; allowed: a PEM file with the certificate's private key"},
+	{ROUTES("  - path: []\n"),
+	 "6: key 'hosts[0].routes[0].path': a list is not allowed here; allowed: " ALLOWED_PATH},
+	{ROUTES("  - path: /\n"
+		"    upstream: {}\n"),
+	 "7: key 'hosts[0].routes[0].upstream': a mapping (keys with values) is not allowed here; "
+	 "allowed: " ALLOWED_UPSTREAM},
+	{END("listen: [ { address: [ '127.0.0.1:1' ] } ]\n"),
+	 "8: key 'listen[0].address': a list is not allowed here; allowed: " ALLOWED_ADDRESS},
+	{END("spool: { memory: [ 1MiB ] }\n"),
+	 "8: key 'spool.memory': a list is not allowed here; allowed: " ALLOWED_SIZE "1MiB to 1024TiB"},
+	{END("spool: { per_client: {} }\n"),
+	 "8: key 'spool.per_client': a mapping (keys with values) is not allowed here; allowed: 1% to 100%"},
+	{END("log: { access: [ off ] }\n"),
+	 "8: key 'log.access': a list is not allowed here; allowed: stdout, stderr, off, or a file"},
+	{HOST("  client_certificate: { when: [] }\n"),
+	 "5: key 'hosts[0].client_certificate.when': a list is not allowed here; allowed: " ALLOWED_WHEN},
+	{HOST("  client_certificate: { crl: {} }\n"),
+	 "5: key 'hosts[0].client_certificate.crl': a mapping (keys with values) is not allowed here; allowed: a PEM "
+	 "file of CRLs, or none"},
+	{HOST("  client_certificate: { require: [] }\n"),
+	 "5: key 'hosts[0].client_certificate.require': a list is not allowed here; allowed: true, false"},
+	{HOST("  client_certificate: { elsewhere: [] }\n"),
+	 "5: key 'hosts[0].client_certificate.elsewhere': a list is not allowed here; allowed: " ALLOWED_ORIGIN},
+	{END("workers:\n"), "8: key 'workers': no value is given; allowed: auto, or 1 to 1024"},
+	{END("workers: ~\n"), "8: key 'workers': no value is given; allowed: auto, or 1 to 1024"},
+	{END("workers: null\n"), "8: key 'workers': no value is given; allowed: auto, or 1 to 1024"},
+	{END("workers: ''\n"), "8: key 'workers': no value is given; allowed: auto, or 1 to 1024"},
+	{END("listen: 127.0.0.1:8443\n"), "8: key 'listen': a single value is not allowed here; allowed: a list of "
+					  "addresses, each '- address: HOST:PORT'"},
+	{END("listen: []\n"),
+	 "8: key 'listen': the list is empty; allowed: a list of addresses, each '- address: HOST:PORT'"},
+	{END("listen: [ 127.0.0.1:8443 ]\n"), "8: key 'listen[0]': a single value is not allowed here; allowed: a "
+					      "mapping with the keys address, proxy_protocol"},
+	{END("listen:\n"
+	     "- \n"),
+	 "9: key 'listen[0]': no value is given; allowed: a mapping with the keys address, proxy_protocol"},
+	{END("spool: 1\n"), "8: key 'spool': a single value is not allowed here; allowed: a mapping with the keys "
+			    "memory, disk, directory, per_client"},
+	{END("spool:\n"),
+	 "8: key 'spool': no value is given; allowed: a mapping with the keys memory, disk, directory, per_client"},
+	{END("log: [ a ]\n"),
+	 "8: key 'log': a list is not allowed here; allowed: a mapping with the keys access, format, level"},
+	{END("log:\n"
+	     "  access: |\n"
+	     "    a\n"
+	     "    b\n"),
+	 "9: key 'log.access': a control character or a line break is not allowed; allowed: stdout, stderr, off, or a "
+	 "file"},
+	{END("log: { access: \"a\\tb\" }\n"), "8: key 'log.access': a control character or a line break is not "
+					      "allowed; allowed: stdout, stderr, off, or a file"},
+	{HOST("  client_certificate: request\n"), "5: key 'hosts[0].client_certificate': a single value is not allowed "
+						  "here; allowed: a mapping with the keys " ALLOWED_ASK_KEYS},
+	{HEAD "  routes: /\n", "5: key 'hosts[0].routes': a single value is not allowed here; allowed: a list of "
+			       "routes, each with path and upstream"},
+	{HEAD "  routes:\n"
+	      "  - /\n",
+	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
+	 "methods, client_certificate, upstream"},
+	{END("    methods: PUT\n"),
+	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
+	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
+				   "here; allowed: " ALLOWED_METHODS},
+	{END("    methods: []\n"), "8: key 'hosts[0].routes[0].methods': the list is empty; allowed: " ALLOWED_METHODS},
+	{END("    methods: [ [ PUT ] ]\n"),
+	 "8: key 'hosts[0].routes[0].methods[0]': a list is not allowed here; allowed: " ALLOWED_METHODS},
+	{END("    methods: [ PUT, ~ ]\n"),
+	 "8: key 'hosts[0].routes[0].methods[1]': no value is given; allowed: " ALLOWED_METHODS},
+	/* numbers */
+	BAD_TOP("workers", "0", "is not understood", "auto, or 1 to 1024"),
+	BAD_TOP("workers", "1025", "is not understood", "auto, or 1 to 1024"),
+	BAD_TOP("workers", "-1", "is not understood", "auto, or 1 to 1024"),
+	BAD_TOP("workers", "01", "is not understood", "auto, or 1 to 1024"),
+	BAD_TOP("workers", "1.5", "is not understood", "auto, or 1 to 1024"),
+	BAD_TOP("workers", "many", "is not understood", "auto, or 1 to 1024"),
+	BAD_TOP("workers", "99999999999999999999999", "is not understood", "auto, or 1 to 1024"),
+	BAD_SPOOL("memory", "1023KiB", "is too small", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "1 MiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "1mib", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "1.5GiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "-1", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "MiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "1025TiB", "is too large", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "18446744073709551616", "is too large", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "18014398509481984KiB", "is too large", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "010MiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	{END("spool: { disk: 8GiB }\n"),
+	 "8: key 'spool.directory': this key is missing, and spool.disk is given; allowed: a directory"},
+	{END("spool: { directory: '' }\n"),
+	 "8: key 'spool.directory': no value is given; allowed: a directory for the spool's files"},
+	{END("spool:\n"
+	     "  memory: 1MiB\n"
+	     "  per_client: 1%\n"),
+	 "10: key 'spool.per_client': 1% of spool.memory is 10485 bytes; allowed: a share of at least 16384 bytes"},
+	{END("spool:\n"
+	     "  directory: d\n"
+	     "  disk: 100kB\n"
+	     "  per_client: 10%\n"),
+	 "11: key 'spool.per_client': 10% of spool.disk is 10000 bytes; allowed: a share of at least 16384 bytes"},
+	BAD_SPOOL("per_client", "25", "is not understood", "1% to 100%"),
+	BAD_SPOOL("per_client", "0%", "is not understood", "1% to 100%"),
+	BAD_SPOOL("per_client", "101%", "is not understood", "1% to 100%"),
+	BAD_SPOOL("per_client", "2.5%", "is not understood", "1% to 100%"),
+	BAD_ASK("timeout", "120", "is not understood", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("timeout", "0s", "is too small", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("timeout", "25h", "is too large", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("timeout", "1d", "is not understood", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("timeout", "1 s", "is not understood", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("decline_grace", "2m", "is too large", ALLOWED_DURATION "0s to 1m"),
+	BAD_ASK("decline_grace", "99999999999999999999s", "is too large", ALLOWED_DURATION "0s to 1m"),
+	BAD_ASK("max_body", "1EiB", "is not understood", ALLOWED_SIZE "0 to 1024TiB"),
+	BAD_ASK("require", "yes", "is not a truth value", "true, false"),
+	{HOST("  client_certificate: { require: \"true\" }\n"),
+	 "5: key 'hosts[0].client_certificate.require': 'true' in quotes is not a truth value; allowed: true, false"},
+	BAD_ASK("require", "True", "is not a truth value", "true, false"),
+	BAD_ASK("require", "1", "is not a truth value", "true, false"),
+	/* words */
+	BAD_ASK("when", "foo", "is not known", ALLOWED_WHEN),
+	{ROUTES("  - path: /\n" SINK "  - path: /late\n"
+		"    client_certificate: { when: foo }\n" SINK),
+	 "9: key 'hosts[0].routes[1].client_certificate.when': 'foo' is not known; allowed: " ALLOWED_WHEN},
+	{HOST("  http2: maybe\n"), "5: key 'hosts[0].http2': 'maybe' is not known; allowed: auto, off"},
+	{HOST("  without_post_handshake: tls13\n"),
+	 "5: key 'hosts[0].without_post_handshake': 'tls13' is not known; allowed: tls12, refuse"},
+	{END("log: { level: loud }\n"),
+	 "8: key 'log.level': 'loud' is not known; allowed: error, warning, info, debug"},
+	{END("log: { format: xml }\n"), "8: key 'log.format': 'xml' is not known; allowed: json, combined"},
+	{END("listen: [ { address: 127.0.0.1:1, proxy_protocol: no } ]\n"),
+	 "8: key 'listen[0].proxy_protocol': 'no' is not known; allowed: false"},
+	{ROUTES("  - path: /\n"
+		"    upstream: builtin:echo\n"),
+	 "7: key 'hosts[0].routes[0].upstream': 'builtin:echo' is not known; allowed: " ALLOWED_UPSTREAM},
+	/* addresses */
+	BAD_ADDRESS("8443"),
+	BAD_ADDRESS(":8443"),
+	BAD_ADDRESS("127.0.0.1"),
+	BAD_ADDRESS("127.0.0.1:"),
+	BAD_ADDRESS("127.0.0.1:65536"),
+	BAD_ADDRESS("127.0.0.1:-1"),
+	BAD_ADDRESS("127.0.0.1:08"),
+	BAD_ADDRESS("127.0.0.1:8x"),
+	BAD_ADDRESS("example.com:8443"),
+	BAD_ADDRESS("*:8443"),
+	BAD_ADDRESS("::1:8443"),
+	BAD_ADDRESS("[::1]8443"),
+	BAD_ADDRESS("[::g]:8443"),
+	BAD_ADDRESS("[fe80::1%lo]:8443"),
+	BAD_ADDRESS("[127.0.0.1]:1"),
+	BAD_ADDRESS("[]:1"),
+	BAD_ADDRESS("1.2.3:1"),
+	BAD_ADDRESS("unix:"),
+	BAD_ADDRESS("http://127.0.0.1:1"),
+	{END("listen: [ { address: "
+	     "'unix:/"
+	     "sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
+	     "ss' } ]\n"),
+	 "8: key 'listen[0].address': the path '/sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss...' "
+	 "is too long for a socket; allowed: at most 107 bytes"},
+	{END("listen:\n"
+	     "- address: 127.0.0.1:8443\n"
+	     "- address: localhost:8443\n"),
+	 "10: key 'listen[1].address': 'localhost:8443' is there twice"},
+	{END("listen:\n"
+	     "- address: '[::1]:8443'\n"
+	     "- address: '[0:0::1]:8443'\n"),
+	 "10: key 'listen[1].address': '[0:0::1]:8443' is there twice"},
+	{END("listen:\n"
+	     "- address: unix:/s\n"
+	     "- address: unix:/s\n"),
+	 "10: key 'listen[1].address': 'unix:/s' is there twice"},
+	/* host names */
+	BAD_NAME("a..b"),
+	BAD_NAME(".a"),
+	BAD_NAME("a."),
+	BAD_NAME("-a"),
+	BAD_NAME("a-"),
+	BAD_NAME("a_b"),
+	BAD_NAME("a b"),
+	BAD_NAME("*.a"),
+	{"hosts:\n"
+	 "- name: '10.0.0.1'\n"
+	 "  certificate: c\n"
+	 "  key: k\n" TAIL,
+	 "2: key 'hosts[0].name': the address '10.0.0.1' is not a host name, clients never send one as SNI; "
+	 "allowed: " ALLOWED_NAME},
+	BAD_NAME("[::1]"),
+	BAD_NAME("a:443"),
+	BAD_NAME("llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll"),
+	{"hosts:\n"
+	 "- name: "
+	 "'lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll."
+	 "lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll."
+	 "lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll."
+	 "llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll'\n"
+	 "  certificate: c\n"
+	 "  key: k\n" TAIL,
+	 "2: key 'hosts[0].name': 'lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll....' is not "
+	 "understood; allowed: " ALLOWED_NAME},
+	BAD_NAME("\303\244.example"),
+	{END("- name: A.Example\n"
+	     "  certificate: c\n"
+	     "  key: k\n" TAIL),
+	 "8: key 'hosts[1].name': 'a.example' is there twice"},
+	/* routes */
+	BAD_PATH("a", "does not begin with '/'"),
+	BAD_PATH("*", "does not begin with '/'"),
+	BAD_PATH("/a%20b", "has one of % ; ? # \\"),
+	BAD_PATH("/a;b", "has one of % ; ? # \\"),
+	BAD_PATH("/a?b", "has one of % ; ? # \\"),
+	BAD_PATH("/a#b", "has one of % ; ? # \\"),
+	BAD_PATH("/a\\b", "has one of % ; ? # \\"),
+	BAD_PATH("/a//b", "has an empty segment"),
+	BAD_PATH("//", "has an empty segment"),
+	BAD_PATH("/.", "has a dot segment"),
+	BAD_PATH("/a/..", "has a dot segment"),
+	BAD_PATH("/a/./b", "has a dot segment"),
+	BAD_PATH("/../b", "has a dot segment"),
+	{ROUTES("  - path: /a\n" SINK "  - path: /\n" SINK "  - path: /a\n" SINK),
+	 "10: key 'hosts[0].routes[2]': an earlier route has the path '/a' too, and both are for every method"},
+	{ROUTES("  - path: /a\n"
+		"    methods: [ GET, PUT ]\n" SINK "  - path: /a\n"
+		"    methods: [ POST, PUT ]\n" SINK),
+	 "9: key 'hosts[0].routes[1]': an earlier route has the path '/a' too, and both are for PUT"},
+	{END("    methods: [ put ]\n"),
+	 "8: key 'hosts[0].routes[0].methods[0]': 'put' is not understood; allowed: " ALLOWED_METHODS},
+	{END("    methods: [ 'PUT ' ]\n"),
+	 "8: key 'hosts[0].routes[0].methods[0]': 'PUT ' is not understood; allowed: " ALLOWED_METHODS},
+	{END("    methods: [ 'P/T' ]\n"),
+	 "8: key 'hosts[0].routes[0].methods[0]': 'P/T' is not understood; allowed: " ALLOWED_METHODS},
+	{END("    methods: [ PUT, GET, PUT ]\n"), "8: key 'hosts[0].routes[0].methods[2]': 'PUT' is there twice"},
+	{END("    methods: [ MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM ]\n"),
+	 "8: key 'hosts[0].routes[0].methods[0]': 'MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM' is not understood; "
+	 "allowed: " ALLOWED_METHODS},
+	{END("    methods: [ M0, M1, M2, M3, M4, M5, M6, M7, M8, M9, M10, M11, M12, M13, M14, M15, M16, M17, M18, M19, "
+	     "M20, M21, M22, M23, M24, M25, M26, M27, M28, M29, M30, M31, M32 ]\n"),
+	 "8: key 'hosts[0].routes[0].methods': the list has 33 elements; allowed: at most 32"},
+	/* certificates */
+	BAD_ORIGIN("http://a.example"),
+	BAD_ORIGIN("https://"),
+	BAD_ORIGIN("https://a.example/"),
+	BAD_ORIGIN("https://a.example/p"),
+	BAD_ORIGIN("https://a.example?q"),
+	BAD_ORIGIN("https://u@a.example"),
+	BAD_ORIGIN("https://a.example:0"),
+	BAD_ORIGIN("https://a.example:65536"),
+	BAD_ORIGIN("https://a.example:"),
+	BAD_ORIGIN("https://a_b"),
+	BAD_ORIGIN("https://[::1"),
+	BAD_ORIGIN("https://[::g]"),
+	BAD_ORIGIN("https://[::1]x"),
+	BAD_ORIGIN("HTTPS://a.example"),
+	BAD_ORIGIN("a.example"),
+	{ROUTES("  - path: /a\n"
+		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
+		"    client_certificate: { ca: b.pem, when: handshake }\n" SINK),
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca or crl; "
+	 "allowed: the same for all that are asked at the handshake"},
+	{ROUTES("  - path: /a\n"
+		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
+		"    client_certificate: { ca: a.pem, crl: c.pem, when: handshake }\n" SINK),
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca or crl; "
+	 "allowed: the same for all that are asked at the handshake"},
+};
