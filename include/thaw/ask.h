@@ -108,7 +108,7 @@ void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason r
 
 struct thaw_wants {
 	bool read;            /* always, while an ask is pending */
-	bool write;           /* the request for the certificate could not be written whole */
+	bool write;           /* the request for the certificate, or another handshake message, is not written whole */
 	uint64_t deadline_ms; /* call thaw_tick() then */
 };
 void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants);

@@ -299,6 +299,7 @@ enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len
 
 void thaw_tick(thaw_conn *conn, uint64_t now_ms)
 {
+	tls_session_flush(conn->tls);
 	if (conn->state == ASK_SEND)
 		send_request(conn, now_ms);
 	if (!pending(conn) || !pace_over(&conn->pace, now_ms))
@@ -320,7 +321,7 @@ void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason r
 void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants)
 {
 	wants->read = pending(conn);
-	wants->write = conn->blocked;
+	wants->write = conn->blocked || tls_session_unsent(conn->tls);
 	wants->deadline_ms = conn->pace.deadline_ms;
 }
 

@@ -128,10 +128,30 @@ static void next_request(struct gw_conn *conn)
 	gw_after_settle(conn); /* it may have been settled at once */
 }
 
+/*
+ * The last response cannot be written on, perhaps because its client writes its whole request before it reads: what still
+ * comes of that is thrown away already now (RFC 9112 9.6), or neither side would ever move.
+ */
+static enum gw_step make_way(struct gw_conn *conn)
+{
+	ssize_t got = conn->transport.ops->discard(conn->transport.io, GW_WORK_MAX);
+
+	if (got == TRANSPORT_BROKEN)
+		return gw_abandon(conn, "the client broke the connection off");
+	if (got > 0) {
+		conn->work += (size_t)got;
+		return GW_MOVED;
+	}
+	conn->wants.read = got == TRANSPORT_BLOCKED;
+	return gw_wait_write(conn);
+}
+
 enum gw_step gw_run_reply(struct gw_conn *conn)
 {
 	enum thaw_status status = gw_flush(conn);
 
+	if (status == THAW_WANT_WRITE && conn->close_after)
+		return make_way(conn);
 	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE)
 		return gw_blocked(conn, status);
 	if (status != THAW_OK)

@@ -7,11 +7,16 @@
 #define HTTP_CHUNK_LINE_MAX 1024 /* chunk-size with its extensions */
 #define HTTP_TRAILER_MAX    8192 /* the whole trailer section */
 
+/* Extension bytes beyond the data that they come with (RFC 9112 7.1.1: "ought to limit the total length"). A byte of
+ * data pays for a byte of extensions, so that signed chunks of any number pass. */
+#define HTTP_CHUNK_EXTENSIONS_MAX 16384
+
 struct http_chunked {
 	uint8_t state;
-	uint64_t left;  /* data of this chunk still to come */
-	size_t line;    /* bytes of the line under way */
-	size_t trailer; /* bytes of the trailer section so far */
+	uint64_t left;     /* data of this chunk still to come */
+	size_t line;       /* bytes of the line under way */
+	size_t extensions; /* bytes of extensions so far that no data has paid for */
+	size_t trailer;    /* bytes of the trailer section so far */
 	unsigned digits;
 };
 

@@ -28,15 +28,15 @@ enum http_framing { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 struct http_request {
 	struct http_span method, target;
 	struct http_span path, query; /* of the target; query without '?', at NULL: none */
-	struct http_span host;        /* without the port; empty only for HTTP/1.0 */
+	struct http_span host;        /* without the port, [v6] with its brackets; empty only for HTTP/1.0 */
 	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t field_count;
 	enum http_framing framing;
-	uint64_t length; /* HTTP_BODY_LENGTH only; may be 0 */
-	uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
-	bool keep_alive; /* what version and Connection ask for */
-	bool expect_continue;
-	bool is_head; /* method HEAD: the response carries no body */
+	uint64_t length;      /* HTTP_BODY_LENGTH only; may be 0 */
+	uint8_t minor;        /* HTTP/1.minor: 0 or 1 */
+	bool keep_alive;      /* what version and Connection ask for */
+	bool expect_continue; /* and there is a body to wait for */
+	bool is_head;         /* method HEAD: the response carries no body */
 };
 
 /* Why a head is refused: the status to answer with, and words for the response's detail. */
@@ -57,7 +57,8 @@ struct http_scan {
 
 /*
  * data: all bytes of this head so far, from its first one (and perhaps bytes behind it). HTTP_PARSE_DONE: *used is the
- * head's length. HTTP_PARSE_BAD: *refusal is set; a limit is found as soon as the bytes show it.
+ * head's length. HTTP_PARSE_BAD: *refusal is set; a limit, and a malformed line, is found as soon as the bytes show it.
+ * Neither depends on how the bytes came. Keep request for the next call; data may move meanwhile.
  */
 enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
 				size_t *used, struct http_refusal *refusal);

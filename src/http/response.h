@@ -15,11 +15,11 @@ void http_writer_init(struct http_writer *writer, char *buffer, size_t room);
 /* "HTTP/1.1 403 Forbidden\r\n" */
 void http_write_status(struct http_writer *writer, unsigned status);
 
-/* A name or value with CR, LF or NUL sets overflow: no response is split. */
+/* A name that is no token, or a value with a control character (CR, LF), sets overflow: no response is split. */
 void http_write_field(struct http_writer *writer, const char *name, const char *value);
 void http_write_field_number(struct http_writer *writer, const char *name, uint64_t value);
 
-/* "Date: Mon, 23 Nov 2026 15:03:18 GMT": unix_s is seconds since 1970. */
+/* "Date: Mon, 23 Nov 2026 15:03:18 GMT": unix_s is seconds since 1970; held to the years 1970 to 9999. */
 void http_write_date(struct http_writer *writer, int64_t unix_s);
 void http_write_end(struct http_writer *writer);
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "tls/certificate.h"
 #include "tls/failure.h"
+#include "tls/transport_bio.h"
 #include "tls/trust.h"
 
 #define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused by a warning before the connection is ended */
@@ -370,6 +371,16 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 		return THAW_OK;
 	session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
 	return tls_failure(session->ssl, n, "reading", &session->err);
+}
+
+void tls_session_flush(struct tls_session *session)
+{
+	tls_transport_flush(session->ssl);
+}
+
+bool tls_session_unsent(const struct tls_session *session)
+{
+	return tls_transport_held(session->ssl);
 }
 
 bool tls_session_can_write(const struct tls_session *session)

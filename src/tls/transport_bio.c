@@ -3,6 +3,10 @@
  * stage, filled by one large read of the transport. The stage is given back as soon as it is empty, so that a
  * connection that waits holds none; two spare ones are kept for the whole process, since they come and go with each
  * burst of bytes.
+ *
+ * Handshake messages that the transport does not take are held back here, and OpenSSL is told that they are written:
+ * until a handshake message is out, it reads nothing, and a client that writes its whole request before it reads
+ * (tickets, and the request for a certificate, wait for it) would wait for ever. Application data is never held.
  */
 #include "tls/transport_bio.h"
 
@@ -22,6 +26,9 @@ struct link {
 	struct transport transport;
 	struct stage *stage; /* NULL while nothing is staged */
 	size_t at, len;      /* the staged bytes: at to len */
+	const SSL *ssl;
+	unsigned char *held; /* NULL while nothing is held back */
+	size_t held_at, held_len;
 	enum tls_transport_end end;
 };
 
@@ -54,6 +61,13 @@ static void drop_stage(struct link *link)
 		stage_give(link->stage);
 	link->stage = NULL;
 	link->at = link->len = 0;
+}
+
+static void drop_held(struct link *link)
+{
+	free(link->held);
+	link->held = NULL;
+	link->held_at = link->held_len = 0;
 }
 
 /* What a transport's answer means to OpenSSL: the bytes, 0 for the end (then BIO_eof() holds), -1 with or without a
@@ -116,6 +130,34 @@ static int bio_read(BIO *bio, char *data, int room)
 	return take_staged(link, data, (size_t)room);
 }
 
+/* Writes what is held back. > 0: nothing is left; else the transport's answer. */
+static ssize_t flush_held(struct link *link)
+{
+	while (link->held != NULL) {
+		ssize_t put = link->transport.ops->write(link->transport.io, link->held + link->held_at,
+							 link->held_len - link->held_at);
+		if (put <= 0)
+			return put;
+		link->held_at += (size_t)put;
+		if (link->held_at == link->held_len)
+			drop_held(link);
+	}
+	return 1;
+}
+
+static bool hold(struct link *link, const char *data, size_t len)
+{
+	if (len > TLS_HELD_MAX - link->held_len)
+		return false;
+	unsigned char *more = realloc(link->held, link->held_len + len);
+	if (more == NULL)
+		return false;
+	memcpy(more + link->held_len, data, len);
+	link->held = more;
+	link->held_len += len;
+	return true;
+}
+
 static int bio_write(BIO *bio, const char *data, int len)
 {
 	struct link *link = BIO_get_data(bio);
@@ -126,7 +168,12 @@ static int bio_write(BIO *bio, const char *data, int len)
 	errno = 0;
 	if (link->end == TLS_TRANSPORT_BROKEN)
 		return answer(bio, link, TRANSPORT_BROKEN, 0);
-	return answer(bio, link, link->transport.ops->write(link->transport.io, data, (size_t)len), BIO_FLAGS_WRITE);
+	ssize_t put = flush_held(link);
+	if (put > 0)
+		put = link->transport.ops->write(link->transport.io, data, (size_t)len);
+	if (put == TRANSPORT_BLOCKED && SSL_in_init(link->ssl) == 1 && hold(link, data, (size_t)len))
+		return len;
+	return answer(bio, link, put, BIO_FLAGS_WRITE);
 }
 
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
@@ -136,12 +183,14 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	(void)number;
 	(void)pointer;
 	switch (command) {
-	case BIO_CTRL_FLUSH: /* nothing is ever held back */
+	case BIO_CTRL_FLUSH: /* what is held back goes out by tls_transport_flush() */
 		return 1;
 	case BIO_CTRL_EOF:
 		return link->stage == NULL && link->end == TLS_TRANSPORT_ENDED;
 	case BIO_CTRL_PENDING:
 		return (long)(link->len - link->at);
+	case BIO_CTRL_WPENDING:
+		return (long)(link->held_len - link->held_at);
 	default:
 		return 0;
 	}
@@ -153,6 +202,7 @@ static int bio_destroy(BIO *bio)
 
 	if (link != NULL) {
 		drop_stage(link);
+		drop_held(link);
 		free(link);
 	}
 	BIO_set_data(bio, NULL);
@@ -203,6 +253,7 @@ bool tls_use_transport(struct ssl_st *ssl, struct transport transport)
 		return false;
 	}
 	link->transport = transport;
+	link->ssl = ssl;
 	BIO_set_data(bio, link);
 	BIO_set_init(bio, 1);
 	atomic_store(&the_type, BIO_method_type(bio));
@@ -211,7 +262,7 @@ bool tls_use_transport(struct ssl_st *ssl, struct transport transport)
 }
 
 /* NULL: the SSL has some other BIO. */
-static const struct link *link_of(const struct ssl_st *ssl)
+static struct link *link_of(const struct ssl_st *ssl)
 {
 	BIO *bio = SSL_get_rbio(ssl);
 
@@ -223,6 +274,21 @@ bool tls_transport_staged(const struct ssl_st *ssl)
 	const struct link *link = link_of(ssl);
 
 	return link != NULL && link->stage != NULL;
+}
+
+bool tls_transport_held(const struct ssl_st *ssl)
+{
+	const struct link *link = link_of(ssl);
+
+	return link != NULL && link->held != NULL && link->end != TLS_TRANSPORT_BROKEN;
+}
+
+void tls_transport_flush(const struct ssl_st *ssl)
+{
+	struct link *link = link_of(ssl);
+
+	if (link != NULL && link->end != TLS_TRANSPORT_BROKEN && flush_held(link) == TRANSPORT_BROKEN)
+		link->end = TLS_TRANSPORT_BROKEN;
 }
 
 enum tls_transport_end tls_transport_end(const struct ssl_st *ssl)

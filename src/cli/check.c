@@ -1,0 +1,143 @@
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "config/config.h"
+#include "loop/loop.h"
+
+static const char help[] =
+	"usage: thaw check -c FILE [--json]\n"
+	"\n"
+	"Reads a configuration and loads all that `thaw serve -c FILE` would load: certificates, keys, CAs, CRLs, the\n"
+	"directory of the spool, the log. Listens on nothing.\n"
+	"\n"
+	"  -c, --config FILE   the configuration\n"
+	"  --json              {\"file\", \"ok\", \"error\", \"listen\", \"hosts\"} on standard output\n"
+	"  --help              this text\n"
+	"\n"
+	"Exit code: 0 when all is well, 78 when it is not (the error names file, line, key and what is allowed).\n";
+
+static const char *const upstreams[] = {
+	[CONFIG_BUILTIN_INSPECT] = "builtin:inspect",
+	[CONFIG_BUILTIN_SINK] = "builtin:sink",
+	[CONFIG_BUILTIN_PRIME] = "builtin:prime",
+};
+
+static json_t *route_json(const struct config_route *route)
+{
+	json_t *methods = json_null();
+
+	if (route->methods != NULL) {
+		methods = json_array();
+		for (char **method = route->methods; *method != NULL; method++)
+			(void)json_array_append_new(methods, json_string(*method));
+	}
+	return json_pack("{s:s, s:o, s:s, s:s}", "path", route->path, "methods", methods, "when",
+			 config_when_name(route->certificate.when), "upstream", upstreams[route->upstream]);
+}
+
+static json_t *host_json(const struct config_host *host)
+{
+	json_t *routes = json_array();
+
+	for (size_t i = 0; i < host->route_count; i++)
+		(void)json_array_append_new(routes, route_json(&host->routes[i]));
+	return json_pack("{s:s, s:o}", "name", host->name, "routes", routes);
+}
+
+/* An element that could not be made is left out, and the whole is NULL then or shorter: memory is spent. */
+static json_t *config_json(const char *file, const struct config *config, const struct thaw_error *err)
+{
+	json_t *listens = json_array(), *hosts = json_array();
+
+	for (size_t i = 0; config != NULL && i < config->listen_count; i++)
+		(void)json_array_append_new(listens, json_string(config->listens[i].address));
+	for (size_t i = 0; config != NULL && i < config->host_count; i++)
+		(void)json_array_append_new(hosts, host_json(&config->hosts[i]));
+	bool ok = err->cls == THAW_ERR_NONE;
+	return json_pack("{s:s, s:b, s:s?, s:o, s:o}", "file", file, "ok", ok, "error", ok ? NULL : err->text, "listen",
+			 listens, "hosts", hosts);
+}
+
+static int print_json(const char *file, const struct config *config, const struct thaw_error *err)
+{
+	json_t *told = config_json(file, config, err);
+
+	if (told == NULL)
+		return EX_OSERR;
+	int failed = json_dumpf(told, stdout, JSON_INDENT(2));
+	json_decref(told);
+	return failed == 0 ? cli_print("\n") : EX_IOERR;
+}
+
+static void print_host(const struct config_host *host)
+{
+	(void)printf("host %s\n", host->name);
+	for (size_t i = 0; i < host->route_count; i++) {
+		const struct config_route *route = &host->routes[i];
+		(void)printf("  %s", route->path);
+		for (char **method = route->methods; method != NULL && *method != NULL; method++)
+			(void)printf("%s%s", method == route->methods ? " [" : " ", *method);
+		(void)printf("%s: client certificate %s, %s\n", route->methods != NULL ? "]" : "",
+			     config_when_name(route->certificate.when), upstreams[route->upstream]);
+	}
+}
+
+static int print_text(const char *file, const struct config *config)
+{
+	(void)printf("%s: ok\n", file);
+	for (size_t i = 0; i < config->listen_count; i++)
+		(void)printf("listen %s\n", config->listens[i].address);
+	for (size_t i = 0; i < config->host_count; i++)
+		print_host(&config->hosts[i]);
+	return cli_print("");
+}
+
+static int check(const char *file, bool json)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct config *config = config_load(file, &err);
+	bool ok = config != NULL && loop_check(config, &err) == THAW_OK;
+	int code;
+
+	if (json)
+		code = print_json(file, config, &err);
+	else
+		code = ok ? print_text(file, config) : cli_fail(&err);
+	config_free(&config);
+	return ok || code == EX_IOERR ? code : EX_CONFIG;
+}
+
+int check_main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"json", no_argument, NULL, 'j'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const char *file = NULL;
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+:c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			return cli_print(help);
+		default:
+			return cli_bad_option("check", argv, option);
+		}
+	}
+	if (optind < argc)
+		return cli_bad_usage("check", "'%s' is too much: the file is named with -c", argv[optind]);
+	if (file == NULL)
+		return cli_bad_usage("check", "-c FILE is missing");
+	return check(file, json);
+}

@@ -1,0 +1,13 @@
+/*
+ * The subcommands of `thaw`, each in a file of its own. argv[0] is the command's name; the result is the exit code, as
+ * in sysexits(3). Each understands --help.
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+int serve_main(int argc, char **argv);
+int check_main(int argc, char **argv);
+int demo_main(int argc, char **argv);
+int version_main(int argc, char **argv);
+
+#endif

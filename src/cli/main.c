@@ -1,0 +1,101 @@
+/* One binary: finds the subcommand and hands over to it. */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+
+static const struct command {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"serve", "run the gateway; without a configuration, on a throwaway set-up to try it with", serve_main},
+	{"check", "check a configuration file, and load all that it names", check_main},
+	{"demo", "show a large upload beside a server that freezes on it", demo_main},
+	{"version", "tell the version of thaw, and of its TLS library", version_main},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int usage(FILE *to)
+{
+	(void)fputs("usage: thaw COMMAND [OPTIONS]\n"
+		    "       thaw COMMAND --help\n"
+		    "\n"
+		    "Client certificates on demand, without the freeze.\n"
+		    "\n",
+		    to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		(void)fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+	(void)fprintf(to, "  %-8s  %s\n", "help", "show this text, or a command's");
+	return fflush(to) == 0 && !ferror(to) ? EX_OK : EX_IOERR;
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int unknown(const char *name)
+{
+	(void)fprintf(stderr, "thaw: '%s' is no command\n\n", name);
+	(void)usage(stderr);
+	return EX_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stdout);
+	const struct command *command = find(argv[1]);
+	if (command == NULL)
+		return unknown(argv[1]);
+	char option[] = "--help";
+	return command->run(2, (char *[]){argv[1], option, NULL});
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+/* So that no socket or file of ours gets a number that stands for a standard stream. */
+static bool have_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+	return fd >= 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const help_words[] = {"help", "--help", "-h", NULL};
+	static const char *const version_words[] = {"--version", "-V", NULL};
+
+	if (!have_standard_streams())
+		return EX_OSERR;
+	if (argc < 2) {
+		(void)usage(stderr);
+		return EX_USAGE;
+	}
+	if (is_one_of(argv[1], help_words))
+		return help(argc - 1, argv + 1);
+	if (is_one_of(argv[1], version_words))
+		return version_main(argc - 1, argv + 1);
+	const struct command *command = find(argv[1]);
+	return command != NULL ? command->run(argc - 1, argv + 1) : unknown(argv[1]);
+}

@@ -1,0 +1,58 @@
+#include "cli/report.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+int cli_exit_code(const struct thaw_error *err)
+{
+	static const int codes[] = {
+		[THAW_ERR_NONE] = EX_OK,        [THAW_ERR_PEER] = EX_PROTOCOL,    [THAW_ERR_USAGE] = EX_USAGE,
+		[THAW_ERR_RESOURCE] = EX_OSERR, [THAW_ERR_TIMEOUT] = EX_TEMPFAIL, [THAW_ERR_SYSTEM] = EX_OSERR,
+		[THAW_ERR_CONFIG] = EX_CONFIG,
+	};
+
+	return codes[err->cls];
+}
+
+int cli_fail(const struct thaw_error *err)
+{
+	(void)fprintf(stderr, "thaw: error: %s\n", err->text);
+	return cli_exit_code(err);
+}
+
+static int see_help(const char *command)
+{
+	(void)fprintf(stderr, "see: thaw %s --help\n", command);
+	return EX_USAGE;
+}
+
+int cli_bad_option(const char *command, char **argv, int result)
+{
+	const char *what = result == ':' ? "needs an argument" : "is unknown, or takes no argument";
+
+	/* A short option is told by optopt; of a long one the whole word is behind us. */
+	if (optopt > 0 && optopt < 128 && argv[optind - 1][1] != '-')
+		(void)fprintf(stderr, "thaw %s: option -%c %s\n", command, optopt, what);
+	else
+		(void)fprintf(stderr, "thaw %s: option %s %s\n", command, argv[optind - 1], what);
+	return see_help(command);
+}
+
+int cli_bad_usage(const char *command, const char *format, ...)
+{
+	va_list args;
+
+	(void)fprintf(stderr, "thaw %s: ", command);
+	va_start(args, format);
+	(void)vfprintf(stderr, format, args);
+	va_end(args);
+	(void)fputc('\n', stderr);
+	return see_help(command);
+}
+
+int cli_print(const char *text)
+{
+	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}

@@ -1,0 +1,136 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/throwaway.h"
+#include "config/config.h"
+#include "loop/loop.h"
+
+#define LISTENS_MAX 64
+
+static const char help[] =
+	"usage: thaw serve -c FILE [--listen ADDRESS]...\n"
+	"       thaw serve [--listen ADDRESS]... [--pki DIR]\n"
+	"\n"
+	"Serves until it is told to stop. Without a configuration it makes itself a throwaway PKI, unless it is there\n"
+	"already, and serves every way of asking for a client certificate on 127.0.0.1:8443 and [::1]:8443.\n"
+	"\n"
+	"  -c, --config FILE   the configuration\n"
+	"  --listen ADDRESS    HOST:PORT, [V6]:PORT or unix:PATH, in place of the configuration's; port 0: any free "
+	"one\n"
+	"  --pki DIR           where the throwaway PKI is kept: ca.pem server.pem server.key client.pem client.key;\n"
+	"                      default " THROWAWAY_PKI "\n"
+	"  --help              this text\n"
+	"\n"
+	"SIGTERM and SIGINT stop it: requests under way may end first; a second one stops it at once.\n"
+	"\n"
+	"Exit code: 0 stopped as told; 64 usage; 71 the system refused, as an address in use; 78 configuration.\n";
+
+struct settings {
+	const char *file, *pki;
+	const char *listens[LISTENS_MAX];
+	size_t listen_count;
+};
+
+/* The addresses of the command line in place of the file's. */
+static void replace_listens(struct config *config, struct config *from)
+{
+	struct config_listen *listens = config->listens;
+	size_t count = config->listen_count;
+
+	config->listens = from->listens;
+	config->listen_count = from->listen_count;
+	from->listens = listens;
+	from->listen_count = count;
+	config_free(&from);
+}
+
+static void explain(void *arg, const char *const *addresses, size_t count)
+{
+	const struct settings *settings = arg;
+
+	if (settings->file == NULL && count > 0)
+		throwaway_explain(stderr, settings->pki, addresses[0]);
+}
+
+static int serve(struct settings *settings)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct config *listens = NULL, *config;
+
+	if (settings->listen_count > 0) {
+		listens = throwaway_listens(settings->listens, settings->listen_count, &err);
+		if (listens == NULL)
+			return cli_bad_usage("serve", "%s", err.text);
+	}
+	config = settings->file != NULL
+			 ? config_load(settings->file, &err)
+			 : throwaway_make(settings->pki, settings->listens, settings->listen_count, &err);
+	if (config == NULL) {
+		config_free(&listens);
+		(void)cli_fail(&err);
+		return settings->file != NULL ? EX_CONFIG : cli_exit_code(&err);
+	}
+	if (listens != NULL)
+		replace_listens(config, listens);
+	struct loop_hooks hooks = {.ready = explain, .arg = settings};
+	int code = loop_serve(config, &hooks, &err) == THAW_OK ? EX_OK : cli_fail(&err);
+	config_free(&config);
+	return code;
+}
+
+/* EX_OK: go on; *done: the exit code is the result. */
+static int read_options(int argc, char **argv, struct settings *settings, bool *done)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"listen", required_argument, NULL, 'l'},
+		{"pki", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	*done = true;
+	while ((option = getopt_long(argc, argv, "+:c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			settings->file = optarg;
+			break;
+		case 'l':
+			if (settings->listen_count == LISTENS_MAX)
+				return cli_bad_usage("serve", "more than %d times --listen", LISTENS_MAX);
+			settings->listens[settings->listen_count++] = optarg;
+			break;
+		case 'p':
+			settings->pki = optarg;
+			break;
+		case 'h':
+			return cli_print(help);
+		default:
+			return cli_bad_option("serve", argv, option);
+		}
+	}
+	*done = false;
+	return EX_OK;
+}
+
+int serve_main(int argc, char **argv)
+{
+	struct settings settings = {.file = NULL};
+	bool done;
+	int code = read_options(argc, argv, &settings, &done);
+
+	if (done)
+		return code;
+	if (optind < argc)
+		return cli_bad_usage("serve", "'%s' is too much", argv[optind]);
+	if (settings.file != NULL && settings.pki != NULL)
+		return cli_bad_usage("serve", "--pki is for the throwaway set-up: not with -c");
+	if (settings.pki == NULL)
+		settings.pki = THROWAWAY_PKI;
+	return serve(&settings);
+}

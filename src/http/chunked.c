@@ -1,0 +1,180 @@
+/*
+ * A table of states and classes of bytes: what does not stand in it is refused. Only data is not looked at byte by
+ * byte. Extensions and trailers are checked, and left out.
+ */
+#include "http/chunked.h"
+
+#include "http/syntax.h"
+
+#define SIZE_DIGITS 16
+
+enum state {
+	REFUSED, /* 0: what the table does not mention; also a decoder that was never initialised */
+	SIZE_START,
+	SIZE,
+	EXT_GAP,        /* white space before ';' */
+	EXT_START,      /* behind ';' */
+	EXT_NAME,       /* a token */
+	EXT_NAME_GAP,   /* white space behind it: '=' or ';' must follow */
+	EXT_EQUALS,     /* behind '=' */
+	EXT_TOKEN,      /* a value */
+	EXT_QUOTED,     /* a value in quotes */
+	EXT_PAIR,       /* behind a backslash in it */
+	EXT_QUOTED_END, /* behind its closing quote */
+	SIZE_LF,
+	DATA,
+	DATA_CR,
+	DATA_LF,
+	TRAILER, /* the beginning of a line */
+	TRAILER_NAME,
+	TRAILER_VALUE,
+	TRAILER_LF,
+	END_LF,
+	ENDED,
+	STATES
+};
+
+enum byte_class { CONTROL, CR, LF, BACKSLASH, QUOTE, OTHER, HEX, TCHAR, BLANK, SEMICOLON, EQUALS, COLON, CLASSES };
+
+/* RFC 9112 7.1, with bad white space (BWS) only where the grammar has it: "5 ;a" and "5;a = b", but not "5 ". */
+static const uint8_t next_state[STATES][CLASSES] = {
+	[SIZE_START] = {[HEX] = SIZE},
+	[SIZE] = {[HEX] = SIZE, [BLANK] = EXT_GAP, [SEMICOLON] = EXT_START, [CR] = SIZE_LF},
+	[EXT_GAP] = {[BLANK] = EXT_GAP, [SEMICOLON] = EXT_START},
+	[EXT_START] = {[BLANK] = EXT_START, [HEX... TCHAR] = EXT_NAME},
+	[EXT_NAME] = {[HEX... TCHAR] = EXT_NAME,
+		      [BLANK] = EXT_NAME_GAP,
+		      [EQUALS] = EXT_EQUALS,
+		      [SEMICOLON] = EXT_START,
+		      [CR] = SIZE_LF},
+	[EXT_NAME_GAP] = {[BLANK] = EXT_NAME_GAP, [EQUALS] = EXT_EQUALS, [SEMICOLON] = EXT_START},
+	[EXT_EQUALS] = {[BLANK] = EXT_EQUALS, [HEX... TCHAR] = EXT_TOKEN, [QUOTE] = EXT_QUOTED},
+	[EXT_TOKEN] = {[HEX... TCHAR] = EXT_TOKEN, [BLANK] = EXT_GAP, [SEMICOLON] = EXT_START, [CR] = SIZE_LF},
+	[EXT_QUOTED] = {[OTHER... COLON] = EXT_QUOTED, [QUOTE] = EXT_QUOTED_END, [BACKSLASH] = EXT_PAIR},
+	[EXT_PAIR] = {[BACKSLASH... COLON] = EXT_QUOTED},
+	[EXT_QUOTED_END] = {[BLANK] = EXT_GAP, [SEMICOLON] = EXT_START, [CR] = SIZE_LF},
+	[SIZE_LF] = {[LF] = DATA},
+	[DATA_CR] = {[CR] = DATA_LF},
+	[DATA_LF] = {[LF] = SIZE_START},
+	[TRAILER] = {[HEX... TCHAR] = TRAILER_NAME, [CR] = END_LF},
+	[TRAILER_NAME] = {[HEX... TCHAR] = TRAILER_NAME, [COLON] = TRAILER_VALUE},
+	[TRAILER_VALUE] = {[BACKSLASH... COLON] = TRAILER_VALUE, [CR] = TRAILER_LF},
+	[TRAILER_LF] = {[LF] = TRAILER},
+	[END_LF] = {[LF] = ENDED},
+};
+
+static const char *const why_refused[STATES] = {
+	[REFUSED] = "the body was refused before",
+	[SIZE_START] = "a chunk without a size",
+	[SIZE] = "a chunk size that is no hexadecimal number",
+	[SIZE_LF] = "a chunk size that does not end in CRLF",
+	[DATA_CR] = "chunk data that is longer than its size",
+	[DATA_LF] = "chunk data that does not end in CRLF",
+	[TRAILER] = "a malformed trailer field",
+	[TRAILER_NAME] = "a malformed trailer field",
+	[TRAILER_VALUE] = "a malformed trailer field",
+	[TRAILER_LF] = "a trailer field that does not end in CRLF",
+	[END_LF] = "a body that does not end in CRLF",
+};
+
+static enum byte_class classify(char c)
+{
+	switch (c) {
+	case '\r':
+		return CR;
+	case '\n':
+		return LF;
+	case '\\':
+		return BACKSLASH;
+	case '"':
+		return QUOTE;
+	case ' ':
+	case '\t':
+		return BLANK;
+	case ';':
+		return SEMICOLON;
+	case '=':
+		return EQUALS;
+	case ':':
+		return COLON;
+	default:
+		break;
+	}
+	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+		return HEX;
+	if (http_is_tchar(c))
+		return TCHAR;
+	return (unsigned char)c < 0x20 || c == 0x7F ? CONTROL : OTHER;
+}
+
+/* A size above 2^63 - 1 is refused: a reader with signed numbers would take it for something else. */
+static bool add_digit(struct http_chunked *chunked, char c, struct http_refusal *refusal)
+{
+	unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
+
+	if (++chunked->digits > SIZE_DIGITS || chunked->left > INT64_MAX >> 4)
+		return http_refuse(refusal, 400, "a chunk size that is too large");
+	chunked->left = chunked->left << 4 | digit;
+	return true;
+}
+
+/* What a byte counts for, by the state that it belongs to. */
+static bool count(struct http_chunked *chunked, enum state to, struct http_refusal *refusal)
+{
+	if (to >= SIZE && to <= EXT_QUOTED_END && ++chunked->line > HTTP_CHUNK_LINE_MAX)
+		return http_refuse(refusal, 400, "a chunk's line is too long");
+	if (to >= EXT_GAP && to <= EXT_QUOTED_END && ++chunked->extensions > HTTP_CHUNK_EXTENSIONS_MAX)
+		return http_refuse(refusal, 400, "more chunk extensions than data");
+	if (chunked->state >= TRAILER && ++chunked->trailer > HTTP_TRAILER_MAX)
+		return http_refuse(refusal, 431, "the trailers are too long");
+	return true;
+}
+
+/* Behind a chunk's line: its data, or for the last chunk, of size 0, the trailers. */
+static enum state begin_chunk(struct http_chunked *chunked)
+{
+	chunked->line = 0;
+	chunked->digits = 0;
+	chunked->extensions -= chunked->extensions < chunked->left ? chunked->extensions : (size_t)chunked->left;
+	return chunked->left > 0 ? DATA : TRAILER;
+}
+
+/* One byte that is not data. */
+static bool step(struct http_chunked *chunked, char c, struct http_refusal *refusal)
+{
+	enum state from = (enum state)chunked->state, to = (enum state)next_state[from][classify(c)];
+	const char *why = why_refused[from] != NULL ? why_refused[from] : "a malformed chunk extension";
+	bool good = to != REFUSED ? count(chunked, to, refusal) : http_refuse(refusal, 400, why);
+
+	if (good && to == SIZE)
+		good = add_digit(chunked, c, refusal);
+	if (to == DATA)
+		to = begin_chunk(chunked);
+	chunked->state = (uint8_t)(good ? to : REFUSED);
+	return good;
+}
+
+void http_chunked_init(struct http_chunked *chunked)
+{
+	*chunked = (struct http_chunked){.state = SIZE_START};
+}
+
+enum http_chunk http_chunked_decode(struct http_chunked *chunked, const char *input, size_t len, size_t *used,
+				    struct http_span *data, struct http_refusal *refusal)
+{
+	*data = (struct http_span){input, 0};
+	for (*used = 0; *used < len && chunked->state != ENDED && chunked->state != DATA; ++*used)
+		if (!step(chunked, input[*used], refusal))
+			return HTTP_CHUNK_BAD;
+	if (chunked->state == ENDED)
+		return HTTP_CHUNK_END;
+	if (*used == len)
+		return HTTP_CHUNK_MORE;
+	size_t here = len - *used;
+	*data = (struct http_span){input + *used, here < chunked->left ? here : (size_t)chunked->left};
+	*used += data->len;
+	chunked->left -= data->len;
+	if (chunked->left == 0)
+		chunked->state = DATA_CR;
+	return HTTP_CHUNK_DATA;
+}

@@ -1,0 +1,162 @@
+/*
+ * The walk over a head's lines. It goes on where it stopped, one whole line at a time; a line is checked when its CRLF
+ * is there, and the fields' meaning when the empty line is. What it finds does not depend on how the bytes came.
+ */
+#include "http/head.h"
+
+#include <string.h>
+
+#include "http/meaning.h"
+#include "http/syntax.h"
+#include "http/target.h"
+
+#define EMPTY_LINES_MAX 4 /* before the request line: RFC 9112 2.2 */
+#define VERSION_LEN     8 /* "HTTP/1.1" */
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* RFC 9112 2.3 */
+static bool read_version(struct http_span version, uint8_t *minor, struct http_refusal *refusal)
+{
+	if (version.len != VERSION_LEN || memcmp(version.at, "HTTP/", 5) != 0 || !is_digit(version.at[5]) ||
+	    version.at[6] != '.' || !is_digit(version.at[7]))
+		return http_refuse(refusal, 400, "a request line that does not end in an HTTP version");
+	if (version.at[5] != '1')
+		return http_refuse(refusal, 505, "a version other than HTTP/1");
+	*minor = version.at[7] == '0' ? 0 : 1;
+	return true;
+}
+
+/* RFC 9112 3: three parts, and one space between each two. */
+static bool read_request_line(struct http_span line, struct http_request *request, struct http_refusal *refusal)
+{
+	const char *first = memchr(line.at, ' ', line.len);
+
+	if (first == NULL)
+		return http_refuse(refusal, 400, "a request line without spaces");
+	request->method = (struct http_span){line.at, (size_t)(first - line.at)};
+	if (!http_is_token(request->method))
+		return http_refuse(refusal, 400, "a method that is no token");
+	struct http_span rest = {first + 1, line.len - request->method.len - 1};
+	const char *second = rest.len > 0 ? memchr(rest.at, ' ', rest.len) : NULL;
+	if (second == NULL)
+		return http_refuse(refusal, 400, "a request line without a version");
+	struct http_span target = {rest.at, (size_t)(second - rest.at)};
+	struct http_span version = {second + 1, rest.len - target.len - 1};
+	return read_version(version, &request->minor, refusal) && http_target_parse(target, request, refusal);
+}
+
+static enum http_parse bad(struct http_refusal *refusal, unsigned status, const char *why)
+{
+	http_refuse(refusal, status, why);
+	return HTTP_PARSE_BAD;
+}
+
+/*
+ * Looks for the end of the line under way. DONE: *line_len is its length without CRLF. scan->at moves over what has
+ * been looked at; a CR at the end of the bytes is looked at again. Of two reasons to refuse, the one that fewer bytes
+ * show comes first, so that it is the same one when they trickle in.
+ */
+static enum http_parse find_line(const char *data, size_t len, struct http_scan *scan, size_t *line_len,
+				 struct http_refusal *refusal)
+{
+	size_t line_end = scan->line_start + HTTP_LINE_MAX + 1; /* a line of the full length, and its CR */
+	size_t limit = line_end < HTTP_HEAD_MAX - 1 ? line_end : HTTP_HEAD_MAX - 1; /* room for the LF */
+	size_t end = len < limit ? len : limit;
+	const char *from = data + scan->at;
+	const char *cr = memchr(from, '\r', end - scan->at);
+
+	if (memchr(from, '\n', cr != NULL ? (size_t)(cr - from) : end - scan->at) != NULL)
+		return bad(refusal, 400, "a line that ends in LF alone");
+	if (cr == NULL && end == line_end && scan->lines == 0)
+		return bad(refusal, 414, "the request line is too long");
+	if (cr == NULL && end == line_end)
+		return bad(refusal, 431, "a field line is too long");
+	if (cr == NULL && end == limit)
+		return bad(refusal, 431, "the head is too long");
+	scan->at = cr != NULL ? (size_t)(cr - data) : end;
+	if (cr == NULL || scan->at + 1 == len)
+		return HTTP_PARSE_MORE;
+	if (cr[1] != '\n')
+		return bad(refusal, 400, "a CR without its LF");
+	*line_len = scan->at - scan->line_start;
+	return HTTP_PARSE_DONE;
+}
+
+/* scan->lines counts the request line and the fields, not the empty lines in front of them. */
+static bool read_line(struct http_span line, struct http_scan *scan, struct http_request *request,
+		      struct http_refusal *refusal)
+{
+	if (scan->lines > 0) {
+		struct http_field *field = &request->fields[scan->lines - 1];
+		scan->lines++;
+		return http_field_line(line, field, refusal);
+	}
+	if (line.len > 0) {
+		scan->lines++;
+		return read_request_line(line, request, refusal);
+	}
+	return scan->line_start < 2 * (size_t)EMPTY_LINES_MAX ||
+	       http_refuse(refusal, 400, "too many empty lines before the request line");
+}
+
+/* Whether the bytes show a field too many: behind the last one allowed only the empty line may follow. */
+static bool too_many(const char *data, size_t len, const struct http_scan *scan)
+{
+	return scan->lines == HTTP_FIELDS_MAX + 1 && scan->line_start < len && data[scan->line_start] != '\r';
+}
+
+static enum http_parse walk(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
+			    struct http_refusal *refusal)
+{
+	for (;;) {
+		struct http_span line = {data + scan->line_start, 0};
+		if (scan->line_start + 2 > HTTP_HEAD_MAX)
+			return bad(refusal, 431, "the head is too long");
+		if (too_many(data, len, scan))
+			return bad(refusal, 431, "too many fields");
+		enum http_parse found = find_line(data, len, scan, &line.len, refusal);
+		if (found != HTTP_PARSE_DONE)
+			return found;
+		if (line.len == 0 && scan->lines > 0)
+			return HTTP_PARSE_DONE;
+		if (!read_line(line, scan, request, refusal))
+			return HTTP_PARSE_BAD;
+		scan->at = scan->line_start = scan->at + 2;
+	}
+}
+
+enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
+				size_t *used, struct http_refusal *refusal)
+{
+	bool resumed = scan->line_start > 0;
+
+	if (len == 0)
+		return HTTP_PARSE_MORE;
+	enum http_parse parsed = walk(data, len, scan, request, refusal);
+
+	if (parsed == HTTP_PARSE_DONE && resumed) {
+		/* Spans of earlier calls may point to where the bytes were then. Once more over good lines: still
+		 * linear. */
+		*scan = (struct http_scan){0};
+		parsed = walk(data, len, scan, request, refusal);
+	}
+	if (parsed != HTTP_PARSE_DONE)
+		return parsed;
+	request->field_count = scan->lines - 1;
+	if (!http_meaning(request, refusal))
+		return HTTP_PARSE_BAD;
+	*used = scan->line_start + 2;
+	return HTTP_PARSE_DONE;
+}
+
+const struct http_field *http_field_find(const struct http_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->field_count; i++)
+		if (http_span_equal_nocase(request->fields[i].name, name))
+			return &request->fields[i];
+	return NULL;
+}

@@ -1,0 +1,132 @@
+#include "http/route_path.h"
+
+#include <string.h>
+
+#include "http/syntax.h"
+
+/* The path as it is written out. A slash that is written ends a segment, which is then checked. */
+struct form {
+	char *out;
+	size_t len;
+	size_t segment; /* where the last segment begins */
+};
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte at path.at[*at], decoded once; *at moves behind it. False: a malformed escape. */
+static bool take(struct http_span path, size_t *at, char *c)
+{
+	*c = path.at[(*at)++];
+	if (*c != '%')
+		return true;
+	if (path.len - *at < 2)
+		return false;
+	int high = hex_digit(path.at[*at]), low = hex_digit(path.at[*at + 1]);
+	*at += 2;
+	*c = (char)(high << 4 | low);
+	return high >= 0 && low >= 0;
+}
+
+/* Whether the written form now ends in an escape: one that was itself encoded, such as %252e. Some upstream would
+ * decode it again. */
+static bool ends_in_escape(const struct form *form)
+{
+	const char *end = form->out + form->len;
+	return form->len >= 3 && end[-3] == '%' && hex_digit(end[-2]) >= 0 && hex_digit(end[-1]) >= 0;
+}
+
+/* Whether it now ends in the beginning of an overlong UTF-8 sequence: "%c0%ae" is a dot to lax decoders. */
+static bool ends_overlong(const struct form *form)
+{
+	if (form->len < 2)
+		return false;
+	unsigned char lead = (unsigned char)form->out[form->len - 2], then = (unsigned char)form->out[form->len - 1];
+	if (lead == 0xC0 || lead == 0xC1)
+		return then >= 0x80 && then <= 0xBF;
+	return (lead == 0xE0 && then >= 0x80 && then <= 0x9F) || (lead == 0xF0 && then >= 0x80 && then <= 0x8F);
+}
+
+/* The segment that has just ended: not "." or "..". An empty one is merged away by its caller. */
+static bool good_segment(const struct form *form)
+{
+	size_t len = form->len - form->segment;
+	return len == 0 || len > 2 || memcmp(form->out + form->segment, "..", len) != 0;
+}
+
+/* What no path may have, in its parameters neither. */
+static bool check_byte(char c, struct http_refusal *refusal)
+{
+	if ((unsigned char)c < 0x20 || c == 0x7F)
+		return http_refuse(refusal, 400, "an encoded control character in the path");
+	if (c == '\\')
+		return http_refuse(refusal, 400, "a backslash in the path");
+	return true;
+}
+
+static bool put(struct form *form, char c, struct http_refusal *refusal)
+{
+	if (c == '/') {
+		if (!good_segment(form))
+			return http_refuse(refusal, 400, "a dot segment in the path");
+		if (form->len > 0 && form->segment == form->len)
+			return true; /* behind a slash */
+	}
+	form->out[form->len++] = c;
+	if (c == '/')
+		form->segment = form->len;
+	if (ends_in_escape(form))
+		return http_refuse(refusal, 400, "an escape in the path that is itself encoded");
+	if (ends_overlong(form))
+		return http_refuse(refusal, 400, "overlong UTF-8 in the path");
+	return true;
+}
+
+bool http_route_path(struct http_span path, char *out, size_t room, size_t *out_len, struct http_refusal *refusal)
+{
+	struct form form = {.out = out};
+	bool parameters = false;
+
+	if (path.len > room)
+		return http_refuse(refusal, 414, "the path is too long");
+	if (http_span_equal(path, "*")) { /* of OPTIONS: no route covers it */
+		out[0] = '*';
+		*out_len = 1;
+		return true;
+	}
+	if (path.len == 0 || path.at[0] != '/')
+		return http_refuse(refusal, 400, "a path that does not begin with a slash");
+	for (size_t at = 0; at < path.len;) {
+		bool escaped = path.at[at] == '%';
+		char c = 0;
+		if (!take(path, &at, &c))
+			return http_refuse(refusal, 400, "a malformed escape in the path");
+		if (!check_byte(c, refusal))
+			return false;
+		if (parameters && escaped && c == '/')
+			return http_refuse(refusal, 400, "an encoded slash in a path's parameter");
+		parameters = c != '/' && (parameters || c == ';');
+		if (!parameters && !put(&form, c, refusal))
+			return false;
+	}
+	if (!good_segment(&form))
+		return http_refuse(refusal, 400, "a dot segment in the path");
+	*out_len = form.len;
+	return true;
+}
+
+bool http_route_covers(const char *prefix, const char *path, size_t path_len)
+{
+	size_t len = strlen(prefix);
+
+	while (len > 0 && prefix[len - 1] == '/')
+		len--; /* "/a/" covers "/a" too: some upstream takes the two for one */
+	if (path_len == 0 || path[0] != '/' || len > path_len || memcmp(prefix, path, len) != 0)
+		return false;
+	return len == path_len || path[len] == '/';
+}

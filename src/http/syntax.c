@@ -1,0 +1,136 @@
+#include "http/syntax.h"
+
+#include <string.h>
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static const bool tchars[256] = {
+	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1,
+	['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1, ['0'] = 1,  ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
+	['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1, ['A'] = 1,  ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,
+	['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1,  ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1,
+	['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1,  ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1,
+	['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1,  ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1,
+	['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1,  ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,
+	['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1,  ['z'] = 1,
+};
+
+bool http_is_tchar(char c)
+{
+	return tchars[(unsigned char)c];
+}
+
+bool http_is_token(struct http_span span)
+{
+	for (size_t i = 0; i < span.len; i++)
+		if (!http_is_tchar(span.at[i]))
+			return false;
+	return span.len > 0;
+}
+
+bool http_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Whether one of these eight bytes might be a control character: each is compared in its own lane. A lane that borrows
+ * from the next one can only accuse an innocent, never miss a culprit. */
+static bool suspect(uint64_t eight)
+{
+	uint64_t below_space = (eight - EACH(0x20)) & ~eight;
+	uint64_t del = eight ^ EACH(0x7F);
+	return ((below_space | ((del - EACH(0x01)) & ~del)) & EACH(0x80)) != 0;
+}
+
+bool http_is_field_value(struct http_span span)
+{
+	for (size_t i = 0; i < span.len;) {
+		uint64_t eight;
+		if (span.len - i >= sizeof(eight)) {
+			memcpy(&eight, span.at + i, sizeof(eight));
+			if (!suspect(eight)) {
+				i += sizeof(eight);
+				continue;
+			}
+		}
+		unsigned char c = (unsigned char)span.at[i++];
+		if ((c < 0x20 && c != '\t') || c == 0x7F)
+			return false;
+	}
+	return true;
+}
+
+struct http_span http_trim(struct http_span span)
+{
+	while (span.len > 0 && http_is_blank(span.at[0])) {
+		span.at++;
+		span.len--;
+	}
+	while (span.len > 0 && http_is_blank(span.at[span.len - 1]))
+		span.len--;
+	return span;
+}
+
+bool http_list_next(struct http_span *rest, struct http_span *element)
+{
+	if (rest->at == NULL)
+		return false;
+	const char *comma = rest->len > 0 ? memchr(rest->at, ',', rest->len) : NULL;
+	if (comma == NULL) {
+		*element = http_trim(*rest);
+		*rest = (struct http_span){NULL, 0};
+		return true;
+	}
+	size_t len = (size_t)(comma - rest->at);
+	*element = http_trim((struct http_span){rest->at, len});
+	*rest = (struct http_span){comma + 1, rest->len - len - 1};
+	return true;
+}
+
+bool http_field_line(struct http_span line, struct http_field *field, struct http_refusal *refusal)
+{
+	size_t name = 0;
+
+	if (line.len > 0 && http_is_blank(line.at[0])) /* RFC 9112 5.2, and 2.2 behind the request line */
+		return http_refuse(refusal, 400, "a field line begins with white space (folded lines are not taken)");
+	while (name < line.len && http_is_tchar(line.at[name]))
+		name++;
+	if (name == 0 && line.len > 0 && line.at[0] == ':')
+		return http_refuse(refusal, 400, "a field without a name");
+	if (name == line.len)
+		return http_refuse(refusal, 400, "a field line without a colon");
+	if (http_is_blank(line.at[name])) /* RFC 9112 5.1 */
+		return http_refuse(refusal, 400, "white space in or behind a field's name");
+	if (line.at[name] != ':')
+		return http_refuse(refusal, 400, "a character that a field's name cannot have");
+	field->name = (struct http_span){line.at, name};
+	field->value = http_trim((struct http_span){line.at + name + 1, line.len - name - 1});
+	if (!http_is_field_value(field->value))
+		return http_refuse(refusal, 400, "a control character in a field's value");
+	return true;
+}
+
+bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why)
+{
+	*refusal = (struct http_refusal){status, why};
+	return false;
+}
+
+bool http_span_equal(struct http_span span, const char *text)
+{
+	size_t len = strlen(text);
+	return span.len == len && (len == 0 || memcmp(span.at, text, len) == 0);
+}
+
+static char lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+bool http_span_equal_nocase(struct http_span span, const char *text)
+{
+	for (size_t i = 0; i < span.len; i++)
+		if (text[i] == '\0' || lower(span.at[i]) != lower(text[i]))
+			return false;
+	return text[span.len] == '\0';
+}

@@ -1,0 +1,26 @@
+/*
+ * The character sets and the field line of RFC 9110 5, shared by the readers of this folder (and by the response's
+ * writer, which must not send what a reader would refuse). None of them keeps state.
+ */
+#ifndef HTTP_SYNTAX_H
+#define HTTP_SYNTAX_H
+
+#include "http/head.h"
+
+bool http_is_tchar(char c); /* RFC 9110 5.6.2 */
+bool http_is_token(struct http_span span);
+bool http_is_blank(char c);                      /* SP or HTAB */
+bool http_is_field_value(struct http_span span); /* no control character but HTAB; empty is fine */
+struct http_span http_trim(struct http_span span);
+
+/* The next element of a comma-separated list (RFC 9110 5.6.1), trimmed and perhaps empty; *rest begins behind its
+ * comma. False: there is none left. Start with the whole value in *rest. */
+bool http_list_next(struct http_span *rest, struct http_span *element);
+
+/* One field line without its CRLF. False: *refusal is set. */
+bool http_field_line(struct http_span line, struct http_field *field, struct http_refusal *refusal);
+
+/* Sets *refusal; always false, so that a check can end with it. */
+bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why);
+
+#endif

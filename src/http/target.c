@@ -1,0 +1,147 @@
+#include "http/target.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "http/syntax.h"
+
+#define PORT_DIGITS 5
+#define PORT_MAX    65535
+
+/* Percent-escapes and the sub-delims of RFC 3986 3.2.2 are left out: DNS has no such names, and readers differ. */
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+	       c == '.';
+}
+
+/* No empty label but the root's: "a.b" and "a.b.", not ".a" or "a..b". */
+static bool is_name(struct http_span host)
+{
+	if (host.len == 0 || host.len > HTTP_HOST_MAX || host.at[0] == '.')
+		return false;
+	for (size_t i = 0; i < host.len; i++)
+		if (!is_name_char(host.at[i]) || (i > 0 && host.at[i] == '.' && host.at[i - 1] == '.'))
+			return false;
+	return true;
+}
+
+/* "[...]": an IPv6 address. IPvFuture and zones mean nothing to a peer, and are refused. */
+static bool is_literal(struct http_span host)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+
+	if (host.len < 2 || host.len - 2 >= sizeof(text) || host.at[host.len - 1] != ']' ||
+	    memchr(host.at, '\0', host.len) != NULL)
+		return false;
+	memcpy(text, host.at + 1, host.len - 2);
+	text[host.len - 2] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1;
+}
+
+/* Empty is allowed by RFC 3986 3.2.3, and the default port. */
+static bool is_port(struct http_span port)
+{
+	unsigned number = 0;
+
+	if (port.len > PORT_DIGITS)
+		return false;
+	for (size_t i = 0; i < port.len; i++) {
+		if (port.at[i] < '0' || port.at[i] > '9')
+			return false;
+		number = number * 10 + (unsigned)(port.at[i] - '0');
+	}
+	return number <= PORT_MAX;
+}
+
+bool http_authority_parse(struct http_span authority, struct http_span *host, struct http_refusal *refusal)
+{
+	const char *end = NULL;
+	bool literal = authority.len > 0 && authority.at[0] == '[';
+
+	if (authority.len == 0)
+		return http_refuse(refusal, 400, "an empty host");
+	if (memchr(authority.at, '@', authority.len) != NULL) /* RFC 9110 4.2.4 */
+		return http_refuse(refusal, 400, "user information before the host");
+	end = memchr(authority.at, literal ? ']' : ':', authority.len);
+	if (end == NULL && literal)
+		return http_refuse(refusal, 400, "an IPv6 address without its closing bracket");
+	size_t len = end == NULL ? authority.len : (size_t)(end - authority.at) + literal;
+	*host = (struct http_span){authority.at, len};
+	if (literal ? !is_literal(*host) : !is_name(*host))
+		return http_refuse(refusal, 400, "a host that is neither a name nor an address");
+	if (len == authority.len)
+		return true;
+	if (authority.at[len] != ':' || !is_port((struct http_span){authority.at + len + 1, authority.len - len - 1}))
+		return http_refuse(refusal, 400, "a port that is no number up to 65535");
+	return true;
+}
+
+/* Any visible character but '#' is let through: clients do send quotes, bars and backslashes as they are. */
+static bool check_characters(struct http_span target, struct http_refusal *refusal)
+{
+	for (size_t i = 0; i < target.len; i++) {
+		if (target.at[i] <= 0x20 || target.at[i] >= 0x7F)
+			return http_refuse(refusal, 400, "a character in the target that must be percent-encoded");
+		if (target.at[i] == '#')
+			return http_refuse(refusal, 400, "a fragment in the target");
+	}
+	return true;
+}
+
+static void split_query(struct http_span rest, struct http_request *request)
+{
+	const char *mark = rest.len > 0 ? memchr(rest.at, '?', rest.len) : NULL;
+
+	request->path = rest;
+	if (mark == NULL)
+		return;
+	request->path.len = (size_t)(mark - rest.at);
+	request->query = (struct http_span){mark + 1, rest.len - request->path.len - 1};
+}
+
+/* scheme: how many bytes of the target "http://" or "https://" are. */
+static bool parse_absolute(struct http_span target, size_t scheme, struct http_request *request,
+			   struct http_refusal *refusal)
+{
+	size_t end = scheme;
+
+	while (end < target.len && target.at[end] != '/' && target.at[end] != '?')
+		end++;
+	if (!http_authority_parse((struct http_span){target.at + scheme, end - scheme}, &request->host, refusal))
+		return false;
+	split_query((struct http_span){target.at + end, target.len - end}, request);
+	if (request->path.len == 0) /* RFC 9110 4.2.3: an empty path is "/"; the scheme's last slash serves as one */
+		request->path = (struct http_span){target.at + scheme - 1, 1};
+	return true;
+}
+
+bool http_target_parse(struct http_span target, struct http_request *request, struct http_refusal *refusal)
+{
+	static const char *const schemes[] = {"https://", "http://"};
+
+	request->target = target;
+	request->path = request->query = request->host = (struct http_span){NULL, 0};
+	if (http_span_equal(request->method, "CONNECT"))
+		return http_refuse(refusal, 501, "CONNECT is not for a gateway");
+	if (target.len == 0)
+		return http_refuse(refusal, 400, "an empty target");
+	if (!check_characters(target, refusal))
+		return false;
+	if (target.at[0] == '/') {
+		split_query(target, request);
+		return true;
+	}
+	if (http_span_equal(target, "*")) {
+		request->path = target;
+		return http_span_equal(request->method, "OPTIONS") ||
+		       http_refuse(refusal, 400, "the target * is for OPTIONS only");
+	}
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+		if (target.len >= len && http_span_equal_nocase((struct http_span){target.at, len}, schemes[i]))
+			return parse_absolute(target, len, request, refusal);
+	}
+	return http_refuse(refusal, 400, "a target that is neither a path nor an http or https URI");
+}

@@ -1,0 +1,180 @@
+#include "loop/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define MESSAGE_MAX  1024  /* one whole line; less than PIPE_BUF */
+#define TELL_AGAIN   10000 /* ms between two messages of lost records */
+#define FAREWELL_MS  1000
+#define TURN_ACCESS  0
+#define TURN_MESSAGE 1
+#define TURNS        2
+#define MASTER       1 /* whose turn; worker n is n + 2 */
+
+static unsigned worker_id(unsigned worker)
+{
+	return worker + MASTER + 1;
+}
+
+static enum thaw_status open_access(struct log *log, struct thaw_error *err)
+{
+	const char *target = log->target;
+
+	if (strcmp(target, "off") == 0)
+		return THAW_OK;
+	if (strcmp(target, "stderr") == 0) {
+		log->records = &log->messages;
+		return THAW_OK;
+	}
+	log->records = &log->access;
+	if (strcmp(target, "stdout") != 0)
+		return sink_open_file(&log->access, target, &log->turns[TURN_ACCESS], MASTER, err);
+	sink_open_shared(&log->access, STDOUT_FILENO, &log->turns[TURN_ACCESS], MASTER);
+	return THAW_OK;
+}
+
+enum thaw_status log_open(struct log *log, const struct config *config, struct thaw_error *err)
+{
+	*log = (struct log){.level = config->log.level, .messages.fd = -1, .access.fd = -1};
+	log->target = config->log.access;
+	void *turns =
+		mmap(NULL, TURNS * sizeof(*log->turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (turns == MAP_FAILED)
+		return error_system(err, errno, "no memory for the log");
+	log->turns = turns;
+	sink_open_shared(&log->messages, STDERR_FILENO, &log->turns[TURN_MESSAGE], MASTER);
+	return open_access(log, err);
+}
+
+enum thaw_status log_check(const struct config *config, struct thaw_error *err)
+{
+	const char *path = config->log.access;
+
+	if (strcmp(path, "off") == 0 || strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0)
+		return THAW_OK;
+	if (access(path, W_OK) == 0)
+		return THAW_OK;
+	if (errno != ENOENT)
+		return error_system(err, errno, "cannot write the log %s", path);
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+	if (folder == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	enum thaw_status status =
+		access(folder, W_OK | X_OK) == 0 ? THAW_OK : error_system(err, errno, "cannot make the log %s", path);
+	free(folder);
+	return status;
+}
+
+void log_inherit(struct log *log, unsigned worker)
+{
+	sink_inherit(&log->messages, worker_id(worker));
+	sink_inherit(&log->access, worker_id(worker));
+	log->lost = log->told_ms = 0;
+}
+
+void log_reclaim(struct log *log, unsigned worker)
+{
+	sink_reclaim(&log->messages, worker_id(worker));
+	if (log->records == &log->access)
+		sink_reclaim(&log->access, worker_id(worker));
+}
+
+/* What comes from a peer must not look like a line of ours. */
+static void put_line(struct log *log, char *line, int len)
+{
+	size_t end = len < 0 ? 0 : (size_t)len < MESSAGE_MAX - 1 ? (size_t)len : MESSAGE_MAX - 2;
+
+	for (size_t i = 0; i < end; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[end] = '\n';
+	sink_line(&log->messages, line, end + 1);
+	(void)sink_flush(&log->messages);
+}
+
+static void say(struct log *log, const char *before, const char *format, va_list args) THAW_PRINTF(3, 0);
+static void say(struct log *log, const char *before, const char *format, va_list args)
+{
+	char line[MESSAGE_MAX];
+	int head = snprintf(line, sizeof(line), "thaw: %s", before);
+	int text = vsnprintf(line + head, sizeof(line) - (size_t)head, format, args);
+
+	if (log->messages.fd >= 0)
+		put_line(log, line, text < 0 ? head : head + text);
+}
+
+void log_say(struct log *log, enum config_log_level level, const char *format, ...)
+{
+	static const char *const names[] = {
+		[CONFIG_LOG_ERROR] = "error: ",
+		[CONFIG_LOG_WARNING] = "warning: ",
+		[CONFIG_LOG_INFO] = "info: ",
+		[CONFIG_LOG_DEBUG] = "debug: ",
+	};
+	va_list args;
+
+	if (level > log->level)
+		return;
+	va_start(args, format);
+	say(log, names[level], format, args);
+	va_end(args);
+}
+
+void log_notice(struct log *log, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(log, "", format, args);
+	va_end(args);
+}
+
+void log_record(struct log *log, const char *line, size_t len)
+{
+	if (log->records != NULL)
+		sink_line(log->records, line, len);
+}
+
+/* At once for the first, then now and then: a log that is full does not fill the messages, too. */
+static void tell_lost(struct log *log, uint64_t now_ms)
+{
+	if (log->lost == 0 || (log->told_ms != 0 && now_ms - log->told_ms < TELL_AGAIN))
+		return;
+	log_say(log, CONFIG_LOG_WARNING, "%llu lines of the log are lost: %s does not take them",
+		(unsigned long long)log->lost, log->target);
+	log->lost = 0;
+	log->told_ms = now_ms;
+}
+
+bool log_flush(struct log *log, uint64_t now_ms)
+{
+	bool done = sink_flush(&log->messages);
+
+	if (log->records == &log->access)
+		done = sink_flush(&log->access) && done;
+	if (log->records != NULL)
+		log->lost += sink_dropped(log->records);
+	tell_lost(log, now_ms);
+	return done;
+}
+
+void log_close(struct log *log)
+{
+	sink_close(&log->access, FAREWELL_MS);
+	if (log->records != NULL)
+		log->lost += sink_dropped(log->records);
+	log->told_ms = 0;
+	tell_lost(log, 0);
+	sink_close(&log->messages, FAREWELL_MS);
+	if (log->turns != NULL)
+		(void)munmap(log->turns, TURNS * sizeof(*log->turns));
+	log->turns = NULL;
+	log->records = NULL;
+}

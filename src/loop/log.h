@@ -1,0 +1,48 @@
+/*
+ * What the processes tell: access records to where log.access says, messages to standard error. Neither ever blocks
+ * a worker; what is lost is counted, and told.
+ */
+#ifndef LOOP_LOG_H
+#define LOOP_LOG_H
+
+#include <stdarg.h>
+
+#include "config/config.h"
+#include "loop/sink.h"
+
+struct log {
+	enum config_log_level level; /* messages above it are dropped */
+	atomic_uint *turns;          /* shared by all processes: access, messages */
+	struct sink messages;
+	struct sink access;   /* fd -1: records go to `records`, or nowhere */
+	struct sink *records; /* NULL: off */
+	uint64_t lost;        /* access records, not yet told of */
+	uint64_t told_ms;     /* when that was last told */
+	const char *target;   /* log.access; borrowed */
+};
+
+/* Before the workers are forked. *log is set even on failure, for messages. */
+enum thaw_status log_open(struct log *log, const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Whether a file named by log.access can be written, without making it. */
+enum thaw_status log_check(const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* In a new worker. */
+void log_inherit(struct log *log, unsigned worker);
+
+/* In the master, after that worker's process has ended. */
+void log_reclaim(struct log *log, unsigned worker);
+
+/* "thaw: LEVEL: TEXT", or "thaw: TEXT" for a notice, which no level drops. */
+void log_say(struct log *log, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
+void log_notice(struct log *log, const char *format, ...) THAW_PRINTF(2, 3);
+
+/* One access record; it waits for log_flush(). */
+void log_record(struct log *log, const char *line, size_t len);
+
+/* Writes what waits, and tells what was lost. False: call again soon, something still waits. */
+bool log_flush(struct log *log, uint64_t now_ms);
+
+void log_close(struct log *log);
+
+#endif

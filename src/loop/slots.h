@@ -1,0 +1,49 @@
+/*
+ * The workers' places: which process runs in each, and when an empty one is to be filled again. A worker that ends is
+ * replaced at once; if its successors end quickly, too, each waits longer. Knows nothing of processes but their ids.
+ */
+#ifndef LOOP_SLOTS_H
+#define LOOP_SLOTS_H
+
+#include <sys/types.h>
+
+#include "thaw/types.h"
+
+#define SLOT_QUICK_MS    10000 /* a worker that lived shorter than this ended quickly */
+#define SLOT_WAIT_MS     100   /* the first wait; doubled each time */
+#define SLOT_WAIT_MAX_MS 5000
+
+struct slot {
+	pid_t pid;           /* 0: empty */
+	bool ready;          /* its worker has said that it runs */
+	uint64_t started_ms; /* of the worker that is, or was, in it */
+	uint64_t due_ms;     /* empty: when it is to be filled; THAW_NEVER: not at all */
+	uint64_t wait_ms;    /* before the next one, if this one ends quickly */
+};
+
+struct slots {
+	struct slot *items;
+	unsigned count;
+};
+
+/* All empty and due at once. False: no memory. */
+bool slots_init(struct slots *slots, unsigned count);
+void slots_free(struct slots *slots);
+
+void slot_filled(struct slot *slot, pid_t pid, uint64_t now_ms);
+/* The worker has ended, or could not be started. */
+void slot_emptied(struct slot *slot, uint64_t now_ms);
+
+/* The slot in which that process runs, or NULL. */
+struct slot *slots_find(const struct slots *slots, pid_t pid);
+
+/* An empty slot that is due now, or NULL. */
+struct slot *slots_due(const struct slots *slots, uint64_t now_ms);
+
+/* When the next empty slot is due; THAW_NEVER: none will be. */
+uint64_t slots_next_ms(const struct slots *slots);
+
+unsigned slots_filled(const struct slots *slots);
+bool slots_all_ready(const struct slots *slots);
+
+#endif

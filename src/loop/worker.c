@@ -1,0 +1,359 @@
+#include "loop/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/socket.h"
+#include "loop/clock.h"
+#include "loop/connection.h"
+#include "loop/loads.h"
+
+#define ACCEPT_MAX     4 /* at one wake, so that the other workers have theirs */
+#define AHEAD_MAX      4 /* connections that a worker may have more than the least busy one, and takes more at once */
+#define AHEAD_NAP      .002  /* seconds that it leaves them to the others, before it takes one all the same */
+#define ACCEPT_NAP     .1    /* seconds without accepting when the system has no descriptors left */
+#define TELL_AGAIN_MS  10000 /* between two messages of the same trouble */
+#define WALL_AGAIN_MS  1000  /* how old the wall clock's offset may be */
+#define LOG_NAP        .02   /* seconds until a log that did not take all is tried again */
+#define FILES_FOR_SELF 64    /* descriptors that are not connections' */
+#define FILES_EACH     2     /* of a connection: its socket and its spool's file */
+
+struct worker {
+	const struct worker_setup *setup;
+	struct ev_loop *loop;
+	struct gateway_env env;
+	struct connections connections;
+	size_t connections_max;
+	uint64_t wall_ms; /* when the wall clock's offset was read */
+	ev_io *accepts;   /* one a listener */
+	bool accepting, stopping;
+	bool insists; /* has left connections to others, who did not take them */
+	uint64_t told_accept_ms;
+	ev_timer accept_nap, log_nap, stop_limit;
+	ev_signal term;
+	ev_prepare before_sleep;
+	ev_check after_sleep;
+	ev_idle no_sleep;
+};
+
+/* ---- what the gateway tells ---- */
+
+static void on_access(void *arg, const char *line, size_t len)
+{
+	log_record(((struct worker *)arg)->setup->log, line, len);
+}
+
+static void on_message(void *arg, enum config_log_level level, const char *text)
+{
+	log_say(((struct worker *)arg)->setup->log, level, "%s", text);
+}
+
+static void on_change(void *arg, const char *machine, const char *from, const char *to, uint64_t now_ms)
+{
+	(void)now_ms;
+	log_say(((struct worker *)arg)->setup->log, CONFIG_LOG_DEBUG, "%s: %s to %s", machine, from, to);
+}
+
+static void read_wall_clock(struct worker *w)
+{
+	w->wall_ms = w->connections.now_ms;
+	w->env.wall_offset_ms = clock_wall_offset_ms();
+	gateway_set_env(w->setup->gateway, &w->env);
+}
+
+/* ---- accepting ---- */
+
+static void accept_on(struct worker *w)
+{
+	if (w->accepting || w->stopping)
+		return;
+	w->accepting = true;
+	for (size_t i = 0; i < w->setup->listeners->count; i++)
+		ev_io_start(w->loop, &w->accepts[i]);
+}
+
+static void accept_off(struct worker *w)
+{
+	w->accepting = false;
+	for (size_t i = 0; i < w->setup->listeners->count; i++)
+		ev_io_stop(w->loop, &w->accepts[i]);
+}
+
+static void tell_accept(struct worker *w, const char *what)
+{
+	uint64_t now_ms = w->connections.now_ms;
+
+	if (w->told_accept_ms != 0 && now_ms - w->told_accept_ms < TELL_AGAIN_MS)
+		return;
+	w->told_accept_ms = now_ms;
+	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d waits before it takes more connections: %s",
+		(int)getpid(), what);
+}
+
+/* Others read it to know whether this worker is ahead of them. */
+static void publish_load(const struct worker *w)
+{
+	size_t count = w->stopping ? LOADS_NONE : w->connections.count;
+
+	atomic_store_explicit(&w->setup->loads->of[w->setup->number], (unsigned)count, memory_order_relaxed);
+}
+
+static bool is_ahead(const struct worker *w)
+{
+	const struct loads *loads = w->setup->loads;
+	unsigned least = LOADS_NONE;
+
+	for (unsigned i = 0; i < loads->count; i++) {
+		unsigned load = atomic_load_explicit(&loads->of[i], memory_order_relaxed);
+		least = load < least ? load : least;
+	}
+	return w->connections.count > (size_t)least + AHEAD_MAX;
+}
+
+static void nap(struct worker *w, double seconds)
+{
+	accept_off(w);
+	ev_timer_set(&w->accept_nap, seconds, 0.);
+	ev_timer_start(w->loop, &w->accept_nap);
+}
+
+/* False: enough for now. */
+static bool accept_one(struct worker *w, int listener)
+{
+	struct sockaddr_storage peer;
+
+	memset(&peer, 0, sizeof(peer));
+	if (w->connections.count >= w->connections_max) {
+		tell_accept(w, "it has as many as its file descriptors allow");
+		accept_off(w); /* until one is gone */
+		return false;
+	}
+	int fd = socket_accept(listener, &peer);
+	if (fd >= 0) {
+		if (!connections_add(&w->connections, fd, &peer))
+			tell_accept(w, "out of memory");
+		return true;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		tell_accept(w, strerror(errno));
+		nap(w, ACCEPT_NAP);
+	}
+	return false;
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct worker *w = io->data;
+
+	(void)loop;
+	(void)events;
+	if (!w->insists && is_ahead(w)) {
+		nap(w, AHEAD_NAP);
+		return;
+	}
+	for (int i = 0; i < (w->insists ? 1 : ACCEPT_MAX) && accept_one(w, io->fd); i++)
+		;
+	w->insists = false;
+	publish_load(w);
+}
+
+static void on_accept_nap(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
+
+	(void)loop;
+	(void)events;
+	w->insists = true;
+	accept_on(w);
+}
+
+static void on_gone(void *arg)
+{
+	struct worker *w = arg;
+
+	publish_load(w);
+	if (w->stopping && w->connections.count == 0)
+		ev_break(w->loop, EVBREAK_ALL);
+	else if (!ev_is_active(&w->accept_nap))
+		accept_on(w);
+}
+
+/* ---- stopping ---- */
+
+static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct worker *w = signal->data;
+
+	(void)events;
+	if (w->stopping)
+		return;
+	w->stopping = true;
+	publish_load(w);
+	accept_off(w);
+	ev_timer_stop(loop, &w->accept_nap);
+	listeners_close(w->setup->listeners);
+	ev_timer_start(loop, &w->stop_limit);
+	connections_retire(&w->connections);
+	if (w->connections.count == 0)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_stop_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
+
+	(void)events;
+	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d cuts off %zu connections that have not ended in %d s",
+		(int)getpid(), w->connections.count, WORKER_STOP_MS / 1000);
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* ---- one iteration: check, the events, prepare, sleep ---- */
+
+static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
+{
+	struct worker *w = check->data;
+
+	(void)loop;
+	(void)events;
+	w->connections.now_ms = clock_now_ms();
+	if (w->connections.now_ms - w->wall_ms >= WALL_AGAIN_MS)
+		read_wall_clock(w);
+}
+
+static void on_no_sleep(struct ev_loop *loop, ev_idle *idle, int events)
+{
+	(void)loop;
+	(void)idle;
+	(void)events;
+}
+
+static void on_log_nap(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer; /* what is to be done, on_before_sleep() does */
+	(void)events;
+}
+
+static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct worker *w = prepare->data;
+
+	(void)events;
+	if (connections_turn(&w->connections))
+		ev_idle_start(loop, &w->no_sleep);
+	else
+		ev_idle_stop(loop, &w->no_sleep);
+	if (!log_flush(w->setup->log, w->connections.now_ms) && !ev_is_active(&w->log_nap)) {
+		ev_timer_set(&w->log_nap, LOG_NAP, 0.);
+		ev_timer_start(loop, &w->log_nap);
+	}
+}
+
+/* ---- a worker's life ---- */
+
+static void init_watchers(struct worker *w)
+{
+	ev_timer_init(&w->accept_nap, on_accept_nap, ACCEPT_NAP, 0.);
+	ev_timer_init(&w->log_nap, on_log_nap, LOG_NAP, 0.);
+	ev_timer_init(&w->stop_limit, on_stop_limit, WORKER_STOP_MS / 1000., 0.);
+	ev_signal_init(&w->term, on_term, SIGTERM);
+	ev_prepare_init(&w->before_sleep, on_before_sleep);
+	ev_check_init(&w->after_sleep, on_after_sleep);
+	ev_idle_init(&w->no_sleep, on_no_sleep);
+	w->accept_nap.data = w->log_nap.data = w->stop_limit.data = w->term.data = w;
+	w->before_sleep.data = w->after_sleep.data = w->no_sleep.data = w;
+	ev_set_priority(&w->after_sleep, EV_MAXPRI); /* before any other event sees the clock */
+	for (size_t i = 0; i < w->setup->listeners->count; i++) {
+		ev_io_init(&w->accepts[i], on_accept, w->setup->listeners->items[i].fd, EV_READ);
+		w->accepts[i].data = w;
+	}
+}
+
+static size_t connections_allowed(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= FILES_FOR_SELF + FILES_EACH)
+		return 1;
+	return (size_t)(files.rlim_cur - FILES_FOR_SELF) / FILES_EACH;
+}
+
+static bool start(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	struct thaw_error err = {0};
+
+	w->connections_max = connections_allowed();
+	w->accepts = calloc(setup->listeners->count, sizeof(*w->accepts));
+	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	w->env.store = thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &err);
+	if (w->env.store == NULL || w->loop == NULL || w->accepts == NULL) {
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s",
+			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
+		return false;
+	}
+	w->env.access = on_access;
+	w->env.message = on_message;
+	w->env.log_arg = w;
+	if (setup->config->log.level == CONFIG_LOG_DEBUG)
+		w->env.trace = (struct trace){.change = on_change, .arg = w};
+	connections_init(&w->connections, w->loop, setup->gateway);
+	w->connections.gone = on_gone;
+	w->connections.arg = w;
+	w->connections.now_ms = clock_now_ms();
+	read_wall_clock(w);
+	publish_load(w);
+	init_watchers(w);
+	return true;
+}
+
+static void let_term(int how)
+{
+	sigset_t term;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	(void)sigprocmask(how, &term, NULL);
+}
+
+static void run(struct worker *w)
+{
+	ev_prepare_start(w->loop, &w->before_sleep);
+	ev_check_start(w->loop, &w->after_sleep);
+	ev_signal_start(w->loop, &w->term);
+	let_term(SIG_UNBLOCK); /* the master had blocked it until now */
+	accept_on(w);
+	(void)!write(w->setup->ready_fd, &w->setup->number, sizeof(w->setup->number));
+	(void)ev_run(w->loop, 0);
+}
+
+static void end(struct worker *w)
+{
+	let_term(SIG_BLOCK); /* one more must not end it before the log is written */
+	w->connections.gone = NULL;
+	if (w->connections.loop != NULL) {
+		ev_signal_stop(w->loop, &w->term);
+		connections_end(&w->connections);
+	}
+	gateway_set_env(w->setup->gateway, &(struct gateway_env){.store = NULL});
+	thaw_store_free(&w->env.store);
+	if (w->loop != NULL)
+		ev_loop_destroy(w->loop);
+	free(w->accepts);
+}
+
+bool worker_run(const struct worker_setup *setup)
+{
+	struct worker w = {.setup = setup};
+	bool started = start(&w);
+
+	if (started)
+		run(&w);
+	end(&w);
+	return started;
+}

@@ -1,0 +1,142 @@
+"""Fixtures of the interop tests: a gateway for each purpose, bodies, programs, and the matrix's results."""
+
+import concurrent.futures
+import hashlib
+import pathlib
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from harness import gateway as gateway_module
+from harness.cells import SIZES
+from harness.drivers import DRIVERS, Bench
+from harness.gateway import Gateway, Settings
+from harness.pki import make_keystore, make_stranger
+from harness.programs import Programs
+from harness.relay import ConnectProxy
+
+GROUPS_AT_ONCE = 2  # clients of the matrix that run beside each other
+_figures = []
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="also what takes minutes: 4 GiB uploads")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: takes minutes; run with --full only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--full"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _figures:
+        terminalreporter.section("measured")
+        for line in _figures:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def figure():
+    """figure(text): a measured figure for the summary at the end."""
+    return _figures.append
+
+
+@dataclass(frozen=True)
+class Payload:
+    path: pathlib.Path
+    size: int
+    sha256: str
+
+    def data(self):
+        return self.path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def payloads(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bodies")
+    made = {}
+    for name, size in SIZES.items():
+        data = random.Random(name).randbytes(size)
+        path = folder / name
+        path.write_bytes(data)
+        made[name] = Payload(path, size, hashlib.sha256(data).hexdigest())
+    return made
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory):
+    return Programs(tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def thaw(tmp_path_factory):
+    """The throwaway set-up: `thaw serve --listen 127.0.0.1:0 --pki DIR`."""
+    assert gateway_module.binary().exists(), f"{gateway_module.binary()}: build it first, or say where it is in THAW"
+    folder = tmp_path_factory.mktemp("gateway")
+    pki = folder / "pki"
+    running = Gateway(["--listen", "127.0.0.1:0", "--pki", str(pki)], pki, folder)
+    try:
+        make_keystore(pki, pki / "client.p12")
+        make_stranger(pki)
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def pki(thaw):
+    return thaw.pki
+
+
+@pytest.fixture
+def serve(pki, tmp_path):
+    """serve(certificate={...}, ...): a gateway of the test's own, with harness.gateway.Settings."""
+    running = []
+
+    def start(**settings):
+        made = Settings(pki, **settings)
+        made.spool.setdefault("directory", str(tmp_path))
+        file = tmp_path / f"thaw{len(running)}.yaml"
+        file.write_text(made.text())
+        running.append(Gateway(["-c", str(file)], pki, tmp_path, listeners=len(made.listens)))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def bench(thaw, payloads, programs, tmp_path_factory):
+    proxies = []
+
+    def connect_proxy():
+        if not proxies:
+            proxies.append(ConnectProxy())
+        return proxies[0].port
+
+    yield Bench(thaw.port, thaw.pki, payloads, programs, tmp_path_factory.mktemp("jobs"), connect_proxy)
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.fixture(scope="session")
+def matrix(request, bench):
+    """matrix(cell): its Outcome. All wanted cells of a client are run together, some clients beside each other."""
+    wanted = {}
+    for item in request.session.items:
+        cell = getattr(item, "callspec", None) and item.callspec.params.get("cell")
+        if cell:
+            wanted.setdefault(cell.client, []).append(cell)
+    pool = concurrent.futures.ThreadPoolExecutor(GROUPS_AT_ONCE)
+    groups = {client: pool.submit(DRIVERS[client], cells, bench) for client, cells in wanted.items()}
+    yield lambda cell: groups[cell.client].result()[cell]
+    pool.shutdown(cancel_futures=True)

@@ -1,0 +1,220 @@
+"""`thaw serve` under test: started on a free loopback port, its access log gathered, its memory sampled."""
+
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+
+from .process import kill_group, popen
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+START_LIMIT = 20.0
+RECORD_LIMIT = 20.0
+_LISTENING = re.compile(r"thaw: listening on (?:\[[^\]]*\]|[^:\s]+):(\d+)")
+
+
+def binary():
+    return pathlib.Path(os.environ.get("THAW", ROOT / "build" / "release" / "thaw"))
+
+
+@dataclass
+class Memory:
+    """Resident bytes of all the gateway's processes together."""
+
+    rss: int = 0  # shared pages counted once for each process
+    pss: int = 0  # shared pages counted once
+    processes: int = 0
+
+    def most(self, other):
+        return Memory(max(self.rss, other.rss), max(self.pss, other.pss), max(self.processes, other.processes))
+
+    def __str__(self):
+        return f"RSS {self.rss / 2**20:.1f} MiB, PSS {self.pss / 2**20:.1f} MiB ({self.processes} processes)"
+
+
+def _children(pid):
+    try:
+        return [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _memory_of(pid):
+    rss = pss = 0
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Rss":
+            rss = int(value.split()[0]) * 1024
+        elif name == "Pss":
+            pss = int(value.split()[0]) * 1024
+    return rss, pss
+
+
+class Gateway:
+    """One running `thaw serve`. Its port is the first that it says it listens on; `ports` has all."""
+
+    def __init__(self, arguments, pki, log_dir, listeners=1):
+        self.pki = pathlib.Path(pki)
+        self.messages = []
+        self.records = []
+        self._news = threading.Condition()
+        self.process = popen(
+            [str(binary()), "serve", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=log_dir,
+        )
+        ports = queue.Queue()
+        self._readers = [
+            threading.Thread(target=self._read_messages, args=(ports,), daemon=True),
+            threading.Thread(target=self._read_records, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        self.ports = []
+        while len(self.ports) < listeners:
+            try:
+                port = ports.get(timeout=START_LIMIT)
+            except queue.Empty:
+                port = None
+            if port is None:
+                self.stop()
+                raise AssertionError("thaw serve did not start: " + "\n".join(self.messages))
+            self.ports.append(port)
+        self.port = self.ports[0]
+
+    def _read_messages(self, ports):
+        for line in self.process.stderr:
+            text = line.decode("utf-8", "replace").rstrip()
+            self.messages.append(text)
+            found = _LISTENING.search(text)
+            if found:
+                ports.put(int(found.group(1)))
+        ports.put(None)
+
+    def _read_records(self):
+        for line in self.process.stdout:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = {"unreadable": line.decode("utf-8", "replace")}
+            with self._news:
+                self.records.append(record)
+                self._news.notify_all()
+
+    def url(self, path, host="localhost", port=None):
+        return f"https://{host}:{port or self.port}{path}"
+
+    def wait_records(self, want, count=1):
+        """The access records for which want(record) holds, once there are that many. At the limit: those there are."""
+        end = time.monotonic() + RECORD_LIMIT
+        with self._news:
+            while True:
+                found = [r for r in self.records if want(r)]
+                left = end - time.monotonic()
+                if len(found) >= count or left <= 0:
+                    return found
+                self._news.wait(left)
+
+    def record(self, mark):
+        """The one access record whose target ends so."""
+        found = self.wait_records(lambda r: (r.get("target") or "").endswith(mark))
+        assert len(found) == 1, f"{len(found)} access records for {mark}, not one"
+        return found[0]
+
+    def workers(self):
+        return _children(self.process.pid)
+
+    def memory(self):
+        total = Memory()
+        for pid in [self.process.pid, *self.workers()]:
+            try:
+                rss, pss = _memory_of(pid)
+            except OSError:
+                continue
+            total.rss += rss
+            total.pss += pss
+            total.processes += 1
+        return total
+
+    def stop(self):
+        """An orderly end; by force if it does not come."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                pass
+        kill_group(self.process)
+        for reader in self._readers:
+            reader.join(timeout=5)
+
+
+class MemoryWatch:
+    """Samples the memory in a thread until it is left; `peak` is the most that was seen."""
+
+    def __init__(self, gateway, every=0.05):
+        self._gateway, self._every = gateway, every
+        self._over = threading.Event()
+        self.peak = gateway.memory()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self):
+        while not self._over.wait(self._every):
+            self.peak = self.peak.most(self._gateway.memory())
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        self.peak = self.peak.most(self._gateway.memory())
+
+
+@dataclass
+class Settings:
+    """A configuration file for one special case: the throwaway PKI, one default host, and what the case changes."""
+
+    pki: pathlib.Path
+    certificate: dict = field(default_factory=dict)  # client_certificate of the host
+    routes: tuple = ()  # (path, client_certificate) pairs, besides '/'
+    spool: dict = field(default_factory=dict)
+    workers: object = "auto"
+    host: dict = field(default_factory=dict)  # more keys of the host
+    listens: tuple = ("127.0.0.1:0",)
+    hosts: tuple = ()  # more hosts: (name, client_certificate) pairs
+
+    def text(self):
+        lines = [f"workers: {self.workers}", "listen:"]
+        lines += [f"  - address: '{a}'" for a in self.listens]
+        spool = {"memory": "256MiB", "disk": "8GiB", **self.spool}
+        lines += ["spool:"] + [f"  {k}: {v}" for k, v in spool.items()]
+        lines += ["log: { access: stdout, format: json, level: info }", "hosts:"]
+        lines += self._host("'*'", self.certificate, self.routes, self.host)
+        for name, certificate in self.hosts:
+            lines += self._host(name, certificate, (), {})
+        return "\n".join(lines) + "\n"
+
+    def _host(self, name, certificate, routes, more):
+        lines = [f"  - name: {name}", f"    certificate: {self.pki}/server.pem", f"    key: {self.pki}/server.key"]
+        lines += [f"    {k}: {v}" for k, v in more.items()]
+        lines += ["    client_certificate:"]
+        lines += [f"      {k}: {v}" for k, v in {"ca": f"{self.pki}/ca.pem", **certificate}.items()]
+        lines += ["    routes:"]
+        for path, own in [("/", {}), *routes]:
+            lines += [f"      - path: {path}", "        upstream: builtin:inspect"]
+            if own:
+                inner = ", ".join(f"{k}: {v}" for k, v in own.items())
+                lines += [f"        client_certificate: {{ {inner} }}"]
+        lines += ["      - path: /.well-known/thaw/prime", "        client_certificate: { when: request }"]
+        lines += ["        upstream: builtin:prime"]
+        return lines

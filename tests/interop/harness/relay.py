@@ -1,0 +1,101 @@
+"""Two small relays on loopback, in threads of the tests: one that limits the bandwidth, one that knows names."""
+
+import socket
+import threading
+import time
+
+PIECE = 16384
+
+
+def _listen():
+    server = socket.create_server(("127.0.0.1", 0))
+    return server, server.getsockname()[1]
+
+
+def _pump(source, target, rate):
+    """Bytes from source to target, at most `rate` a second (None: as they come)."""
+    due = time.monotonic()
+    try:
+        while data := source.recv(PIECE):
+            if rate:
+                due = max(due, time.monotonic() - 0.05) + len(data) / rate
+                time.sleep(max(0.0, due - time.monotonic()))
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def _join(one, other, rate):
+    back = threading.Thread(target=_pump, args=(other, one, rate), daemon=True)
+    back.start()
+    _pump(one, other, rate)
+    back.join()
+    one.close()
+    other.close()
+
+
+class Relay:
+    """Accepts on `port` and passes bytes to 127.0.0.1:`to`, at most `rate` bytes a second each way."""
+
+    def __init__(self, to, rate):
+        self._to, self._rate = to, rate
+        self._server, self.port = _listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * PIECE)
+            threading.Thread(target=self._one, args=(near,), daemon=True).start()
+
+    def _one(self, near):
+        try:
+            far = socket.create_connection(("127.0.0.1", self._to))
+        except OSError:
+            near.close()
+            return
+        _join(near, far, self._rate)
+
+    def close(self):
+        self._server.close()
+
+
+class ConnectProxy:
+    """An HTTP proxy that knows CONNECT only, and takes every name for 127.0.0.1."""
+
+    def __init__(self):
+        self._server, self.port = _listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._one, args=(near,), daemon=True).start()
+
+    @staticmethod
+    def _one(near):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = near.recv(PIECE)
+            if not data:
+                near.close()
+                return
+            head += data
+        port = int(head.split()[1].rpartition(b":")[2])
+        far = socket.create_connection(("127.0.0.1", port))
+        near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        _join(near, far, None)
+
+    def close(self):
+        self._server.close()

@@ -1,0 +1,149 @@
+"""What a connection is used for besides one request: keep-alive, pipelining, HEAD, names, other orders of messages."""
+
+import hashlib
+import re
+import socket
+import subprocess
+
+import pytest
+
+from harness.process import run
+from harness.rawtls import LIMIT, Raw, context
+
+TLS = ("1.2", "1.3")
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_keep_alive(tls, thaw, payloads):
+    body = payloads["1m"]
+    with Raw(thaw, tls) as client:
+        assert client.ask("GET", "/").json()["certificate"] is None
+        first = client.ask("PUT", f"/late?alive1-{tls}", body.data()).json()["certificate"]
+        assert first["body_bytes_before_verdict"] > 0 or tls == "1.3"
+        second = client.ask("PUT", f"/late?alive2-{tls}", body.data()).json()["certificate"]
+        assert second["sha256"] == first["sha256"]
+        assert (second["ask_ms"], second["body_bytes_before_verdict"]) == (0, 0)
+        for path in ("/body", "/early", "/late"):
+            answer = client.ask("PUT", path, body.data()).json()
+            assert answer["certificate"]["sha256"] == first["sha256"]
+            assert answer["body_sha256"] == body.sha256
+        assert client.ask("GET", "/").json()["certificate"] is None  # a route that never asks tells nobody
+    one, two = (thaw.record(f"alive{i}-{tls}") for i in (1, 2))
+    assert one["client"] == two["client"]
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_asked_after_the_response(tls, thaw, payloads):
+    """/after answers first; the next request on the connection finds the certificate there."""
+    with Raw(thaw, tls) as client:
+        assert client.ask("PUT", f"/after?first-{tls}", payloads["1m"].data()).json()["certificate"] is None
+        answer = client.ask("PUT", f"/late?then-{tls}", payloads["1m"].data()).json()
+        assert answer["certificate"]["subject"] == "CN=Thaw Demo Client"
+        assert answer["body_sha256"] == payloads["1m"].sha256
+    story = thaw.record(f"/after?first-{tls}")["ask"]
+    assert (story["moment"], story["verdict"]) == ("response", "accepted")
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_pipelining(tls, thaw):
+    """Requests behind one that is asked are answered in their order, each as what its own route makes of it."""
+    with Raw(thaw, tls) as client:
+        wire = client.head("GET", "/?0")
+        wire += client.head("PUT", "/late?1", "Content-Length: 5") + b"first"
+        wire += client.head("GET", "/late?2")
+        wire += client.head("PUT", "/?3", "Transfer-Encoding: chunked") + b"6\r\nsecond\r\n0\r\n\r\n"
+        wire += client.head("GET", "/nowhere?4")
+        client.send(wire)
+        answers = [client.read().json() for _ in range(5)]
+    assert [a["certificate"] is not None for a in answers] == [False, True, True, False, False]
+    assert [a["body_bytes"] for a in answers] == [0, 5, 0, 6, 0]
+    assert answers[3]["body_sha256"] == hashlib.sha256(b"second").hexdigest()
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_writes_first(tls, thaw):
+    """200 MiB written before the first byte is read."""
+    piece = bytes(range(256)) * 4096
+    digest = hashlib.sha256()
+    with Raw(thaw, tls) as client:
+        client.send(client.head("PUT", f"/late?writefirst-{tls}", f"Content-Length: {200 * len(piece)}"))
+        for number in range(200):
+            numbered = number.to_bytes(8, "big") + piece[8:]
+            digest.update(numbered)
+            assert client.send(numbered)
+        answer = client.read().json()
+    assert answer["body_bytes"] == 200 * len(piece)
+    assert answer["body_sha256"] == digest.hexdigest()
+    assert answer["certificate"]["body_bytes_before_verdict"] == 200 * len(piece)
+    story = thaw.record(f"writefirst-{tls}")["ask"]
+    assert story["to_memory"] + story["to_disk"] == 200 * len(piece)
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_small_records(tls, thaw, payloads, programs):
+    """1 MiB in TLS records of 16 bytes."""
+    argv = [*programs.writefirst(), "finish", str(thaw.port), str(thaw.pki), tls, f"/late?small-{tls}"]
+    code, out, err, late = run([*argv, str(1 << 20), "16", "1", "-"], LIMIT)
+    assert not late and code == 0, err.decode()
+    digest = out.split()[0].decode()
+    assert f'"body_sha256": "{digest}"' in out.decode()
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_head(tls, thaw):
+    with Raw(thaw, tls) as client:
+        for path in ("/", "/late", "/body"):
+            response = client.ask("HEAD", path)
+            assert response.status == 200
+            assert response.headers["content-type"] == "application/json"
+        assert client.ask("GET", "/late").json()["method"] == "GET"  # no HEAD left a body behind
+
+
+def test_http10(thaw):
+    """HTTP/1.0: no Host needed, no 100, and the connection ends with the response."""
+    with Raw(thaw) as client:
+        client.send(b"PUT /late HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
+        assert client.read().json()["body_bytes"] == 5
+        assert client.ended()
+
+
+def test_misdirected(thaw):
+    """RFC 9110 7.4: the Host of another host than the handshake's."""
+    with Raw(thaw, host="localhost") as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: handshake.localhost:{thaw.port}\r\n\r\n".encode())
+        assert client.read().status == 421
+
+
+def test_addresses(serve, pki):
+    """The throwaway certificate is good for the names and the addresses; a gateway may listen on several."""
+    gateway = serve(certificate={"when": "request"}, listens=("127.0.0.1:0", "[::1]:0"))
+    for address, port in zip(("127.0.0.1", "::1"), gateway.ports):
+        for name in ("localhost", "127.0.0.1", "::1"):
+            plain = socket.create_connection((address, port), timeout=LIMIT)
+            with context(pki, "auto").wrap_socket(plain, server_hostname=name) as tls:
+                tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                answer = b""
+                while data := tls.recv(65536):
+                    answer += data
+            assert b"Thaw Demo Client" in answer, (address, name, answer)
+
+
+def test_client_initiated_renegotiation(thaw):
+    """Refused: by the no_renegotiation alert, and the connection serves no further request."""
+    with subprocess.Popen(
+        ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{thaw.port}", "-CAfile", str(thaw.pki / "ca.pem")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        out, _ = process.communicate(b"R\n", timeout=LIMIT)
+    assert re.search(rb"no renegotiation|unexpected message|handshake failure", out), out[-600:]
+
+
+def test_closes_in_the_middle(thaw, payloads):
+    """A client that leaves amid its upload, without an orderly end of TLS, is a record and nothing else."""
+    with Raw(thaw, "1.2") as client:
+        client.send(client.head("PUT", "/late?left", "Content-Length: 52428800"), payloads["1m"].data())
+    record = thaw.record("/late?left")
+    assert record["ask"]["verdict"] == "cancelled"
+    assert record["status"] in (0, 400)
+    with Raw(thaw, "1.2") as client:
+        assert client.ask("GET", "/late").status == 200

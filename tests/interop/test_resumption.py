@@ -1,0 +1,74 @@
+"""Session tickets are bound to the host and to its trust (CVE-2025-23048, CVE-2025-23419)."""
+
+import pytest
+
+from harness.rawtls import Raw, context
+
+
+
+def two_hosts(serve, pki):
+    """Both ask late. The default host trusts the throwaway CA, the other one a stranger's."""
+    return serve(
+        certificate={"when": "request"},
+        hosts=(("handshake.localhost", {"when": "request", "ca": str(pki / "stranger-ca.pem")}),),
+    )
+
+
+def accepted_session(gateway, ctx, host):
+    """A session that was made, or renewed, with a certificate in it."""
+    with Raw(gateway, ctx=ctx, host=host) as client:
+        answer = client.ask("PUT", "/late", b"hello").json()
+        assert answer["certificate"] is not None
+        assert client.ask("GET", "/late").status == 200  # whatever tickets there are have been read
+        return client.tls.session, answer["certificate"]["sha256"]
+
+
+def test_same_host(serve, pki):
+    """A TLS 1.3 session resumed after post-handshake authentication has the certificate at once."""
+    gateway = two_hosts(serve, pki)
+    ctx = context(pki, "1.3")
+    session, sha256 = accepted_session(gateway, ctx, "localhost")
+    with Raw(gateway, ctx=ctx, session=session) as client:
+        assert client.tls.session_reused
+        certificate = client.ask("PUT", "/late?resumed", b"hello").json()["certificate"]
+    assert certificate["sha256"] == sha256
+    assert (certificate["ask_ms"], certificate["body_bytes_before_verdict"]) == (0, 0)
+    record = gateway.record("/late?resumed")
+    assert record["resumed"] is True
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("first,second", (("localhost", "handshake.localhost"), ("handshake.localhost", "localhost")))
+def test_other_host(first, second, tls, serve, pki):
+    """What one host's trust accepted is worth nothing at the other host, which asks and decides for itself."""
+    gateway = two_hosts(serve, pki)
+    ctx = context(pki, tls, identity="client" if first == "localhost" else "stranger")
+    session, _ = accepted_session(gateway, ctx, first)
+    with Raw(gateway, ctx=ctx, host=second, session=session) as client:
+        assert not client.tls.session_reused
+        response = client.ask("PUT", "/late", b"hello")
+    assert response.status == 403
+    assert response.json()["reason"] == "untrusted"
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_other_settings(tls, serve, pki):
+    """A ticket of one gateway is nothing to another one with other keys."""
+    ctx = context(pki, tls)
+    session, _ = accepted_session(serve(certificate={"when": "request"}), ctx, "localhost")
+    other = serve(certificate={"when": "request", "ca": str(pki / "stranger-ca.pem")})
+    with Raw(other, ctx=ctx, session=session) as client:
+        assert not client.tls.session_reused
+        assert client.ask("GET", "/").status == 403
+
+
+def test_resumed_without_certificate(thaw):
+    """TLS 1.2: asking works after a resumed handshake that never had a certificate."""
+    ctx = context(thaw.pki, "1.2")
+    with Raw(thaw, ctx=ctx) as client:
+        assert client.ask("GET", "/").status == 200
+        session = client.tls.session
+    with Raw(thaw, ctx=ctx, session=session) as client:
+        assert client.tls.session_reused
+        answer = client.ask("PUT", "/late", b"hello").json()
+    assert answer["certificate"]["means"] == "renegotiation"

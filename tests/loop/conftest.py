@@ -1,0 +1,64 @@
+"""Fixtures: `thaw serve` on a free port, with the harness that the interop tests use, too."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
+
+from harness.gateway import Gateway  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """A throwaway PKI, made by the first gateway that is given it."""
+    return tmp_path_factory.mktemp("pki") / "it's a \"pki\""
+
+
+@pytest.fixture
+def serve(pki, tmp_path):
+    """serve(*arguments, listeners=1): a running gateway, ended with the test. Without -c, on the throwaway set-up."""
+    running = []
+
+    def start(*arguments, listeners=1):
+        given = [str(a) for a in arguments]
+        if "-c" not in given:
+            given += ["--pki", str(pki)]
+            if "--listen" not in given:
+                given += ["--listen", "127.0.0.1:0"]
+        gateway = Gateway(given, pki, tmp_path, listeners)
+        running.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in running:
+        gateway.stop()
+        assert not [m for m in gateway.messages if "Sanitizer" in m or "runtime error" in m], gateway.messages
+
+
+@pytest.fixture
+def settings(pki, serve, tmp_path):
+    """settings(**changes): a configuration file over the throwaway PKI. Keys: workers, log, spool (YAML each)."""
+    serve().stop()  # makes the PKI, if it is not there
+
+    def write(workers=2, log="{ access: stdout }", spool="{ memory: 16MiB, per_client: 100% }", routes=""):
+        folder = str(pki).replace("'", "''")
+        path = tmp_path / "thaw.yaml"
+        path.write_text(
+            f"workers: {workers}\n"
+            "listen: [{ address: '127.0.0.1:0' }]\n"
+            f"spool: {spool}\n"
+            f"log: {log}\n"
+            "hosts:\n"
+            "  - name: '*'\n"
+            f"    certificate: '{folder}/server.pem'\n"
+            f"    key: '{folder}/server.key'\n"
+            f"    client_certificate: {{ ca: '{folder}/ca.pem', max_body: 1GiB }}\n"
+            "    routes:\n"
+            "      - { path: /, upstream: builtin:inspect }\n"
+            "      - { path: /late, client_certificate: { when: request }, upstream: builtin:inspect }\n" + routes
+        )
+        return path
+
+    return write

@@ -1,0 +1,144 @@
+"""The command line: help, usage, exit codes as in sysexits(3), `thaw check`, `thaw version`."""
+
+import json
+import re
+import socket
+
+import pytest
+from harness.gateway import binary
+from harness.process import run
+
+EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
+LIMIT = 60
+
+
+def thaw(*arguments, **options):
+    code, out, err, late = run([str(binary()), *map(str, arguments)], LIMIT, **options)
+    assert not late, f"thaw {arguments} did not end"
+    return code, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["help"]] + [[c, "--help"] for c in ("serve", "check", "demo", "version")] + [["help", "serve"]],
+)
+def test_help_is_on_standard_output(arguments):
+    code, out, err = thaw(*arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: thaw ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["thaw"],
+        ["help", "nothing"],
+        ["serve", "--nothing"],
+        ["serve", "-c"],
+        ["serve", "more"],
+        ["serve", "-c", "x", "--pki", "y"],
+        ["serve", "--listen", "nonsense"],
+        ["serve", "--listen", "127.0.0.1:65536"],
+        ["check"],
+        ["check", "file"],
+        ["check", "-c", "x", "--nothing"],
+        ["version", "more"],
+    ],
+)
+def test_misuse_is_told_on_standard_error(arguments):
+    code, out, err = thaw(*arguments)
+    assert (code, out) == (EX_USAGE, "")
+    assert err
+
+
+def test_the_wrong_option_is_named():
+    assert "--nothing" in thaw("serve", "--nothing")[2]
+    assert "'nonsense'" in thaw("serve", "--listen", "nonsense")[2]
+
+
+def test_version():
+    code, out, _ = thaw("--version")
+    assert code == 0
+    assert re.fullmatch(r"thaw \d+\.\d+\.\d+ \(OpenSSL 3\..*\)\n", out)
+    code, out, _ = thaw("version", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert set(told) == {"version", "tls"}
+    assert told["tls"].startswith("OpenSSL 3.")
+
+
+def test_check_says_ok(settings):
+    path = settings()
+    code, out, err = thaw("check", "-c", path)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == f"{path}: ok"
+    assert "  /late: client certificate request, builtin:inspect" in out
+
+
+def test_check_json(settings):
+    path = settings(routes="      - { path: /put, methods: [ PUT, POST ], upstream: builtin:sink }\n")
+    code, out, _ = thaw("check", "-c", path, "--json")
+    told = json.loads(out)
+    assert (code, told["ok"], told["error"], told["file"]) == (0, True, None, str(path))
+    assert told["listen"] == ["127.0.0.1:0"]
+    routes = {r["path"]: r for r in told["hosts"][0]["routes"]}
+    assert routes["/late"] == {"path": "/late", "methods": None, "when": "request", "upstream": "builtin:inspect"}
+    assert routes["/put"]["methods"] == ["PUT", "POST"]
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize(
+    "wrong, told",
+    [
+        (dict(workers="many"), "key 'workers'"),
+        (dict(spool="{ memory: 16MiB, disk: 1GiB, directory: /nonexistent/thaw }"), "/nonexistent/thaw"),
+        (dict(log="{ access: /nonexistent/access.log }"), "/nonexistent/access.log"),
+        (
+            dict(routes="      - { path: /x, client_certificate: { when: body, ca: /none.pem }, upstream: builtin:sink }\n"),
+            "/none.pem",
+        ),
+    ],
+)
+def test_a_wrong_configuration(settings, command, wrong, told):
+    code, out, err = thaw(command, "-c", settings(**wrong))
+    assert (code, out) == (EX_CONFIG, "")
+    assert err.startswith("thaw: error: ")
+    assert told in err
+
+
+def test_check_tells_its_error_as_json(settings):
+    path = settings(workers="many")
+    code, out, _ = thaw("check", "--json", "-c", path)
+    told = json.loads(out)
+    assert code == EX_CONFIG
+    assert told["ok"] is False
+    assert told["error"].startswith(f"{path}:1: ")
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_configuration_that_is_not_there(command, tmp_path):
+    code, _, err = thaw(command, "-c", tmp_path / "none.yaml")
+    assert code == EX_CONFIG
+    assert "none.yaml" in err
+
+
+def test_check_leaves_no_log_file_behind(settings, tmp_path):
+    log = tmp_path / "access.log"
+    assert thaw("check", "-c", settings(log=f"{{ access: '{log}' }}"))[0] == 0
+    assert not log.exists()
+
+
+def test_a_port_in_use(pki):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, _, err = thaw("serve", "--listen", f"127.0.0.1:{port}", "--pki", pki)
+    assert code == EX_OSERR
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in err
+
+
+def test_a_pki_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = thaw("serve", "--listen", "127.0.0.1:0", "--pki", tmp_path / "file" / "pki")
+    assert code == EX_OSERR
+    assert err.startswith("thaw: error: ")

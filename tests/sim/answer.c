@@ -1,0 +1,104 @@
+#include "answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* The value of a field, copied; false: not there. */
+static bool field(const char *head, const char *end, const char *name, char *value, size_t room)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = strstr(head, "\r\n"); line != NULL && line < end; line = strstr(line + 2, "\r\n")) {
+		const char *at = line + 2;
+		if (strncasecmp(at, name, len) != 0 || at[len] != ':')
+			continue;
+		at += len + 1;
+		at += strspn(at, " ");
+		size_t size = strcspn(at, "\r");
+		if (size >= room)
+			return false;
+		memcpy(value, at, size);
+		value[size] = '\0';
+		return true;
+	}
+	return false;
+}
+
+static enum answer_state bad(const char **why, const char *text)
+{
+	*why = text;
+	return ANSWER_BAD;
+}
+
+static void drop(struct answer_reader *reader, size_t len)
+{
+	memmove(reader->data, reader->data + len, reader->len - len);
+	reader->len -= len;
+	reader->data[reader->len] = '\0';
+}
+
+static enum answer_state take_body(struct answer_reader *reader, struct answer *answer, const char *body, size_t len,
+				   const char **why)
+{
+	answer->body = malloc(len + 1);
+	if (answer->body == NULL)
+		abort();
+	memcpy(answer->body, body, len);
+	answer->body[len] = '\0';
+	answer->body_len = len;
+	answer->complete = true;
+	if (len > 0 && strstr(answer->type, "json") != NULL) {
+		answer->json = json_loadb(answer->body, len, JSON_REJECT_DUPLICATES, NULL);
+		if (answer->json == NULL)
+			return bad(why, "a body that calls itself JSON and is not");
+	}
+	drop(reader, (size_t)(body - reader->data) + len);
+	return ANSWER_COMPLETE;
+}
+
+enum answer_state answer_take(struct answer_reader *reader, struct answer *answer, bool is_head, const char **why)
+{
+	char value[64];
+	int minor = 0, at = 0;
+	unsigned status = 0;
+
+	reader->data[reader->len] = '\0';
+	const char *end = strstr(reader->data, "\r\n\r\n");
+	if (end == NULL)
+		return reader->len == ANSWER_MAX - 1 ? bad(why, "a head without an end") : ANSWER_MORE;
+	const char *body = end + 4;
+	if (sscanf(reader->data, "HTTP/1.%1d %3u %n", &minor, &status, &at) != 2 || minor != 1 || at != 13 ||
+	    status < 100)
+		return bad(why, "a status line that is none");
+	if (status == 100) {
+		answer->hundreds++;
+		drop(reader, (size_t)(body - reader->data));
+		return ANSWER_CONTINUE;
+	}
+	size_t len = 0;
+	if (field(reader->data, end + 2, "Content-Length", value, sizeof(value)))
+		len = (size_t)strtoull(value, NULL, 10);
+	else if (!is_head && status != 204 && status != 304)
+		return bad(why, "a response without Content-Length");
+	if (is_head || status == 204 || status == 304)
+		len = 0;
+	if ((size_t)(body - reader->data) + len >= ANSWER_MAX)
+		return bad(why, "a response larger than any of ours");
+	if (reader->len - (size_t)(body - reader->data) < len)
+		return ANSWER_MORE;
+	answer->status = status;
+	answer->close = field(reader->data, end + 2, "Connection", value, sizeof(value)) &&
+			strcasecmp(value, "close") == 0;
+	(void)field(reader->data, end + 2, "Location", answer->location, sizeof(answer->location));
+	(void)field(reader->data, end + 2, "Content-Type", answer->type, sizeof(answer->type));
+	return take_body(reader, answer, body, len, why);
+}
+
+void answer_free(struct answer *answer)
+{
+	json_decref(answer->json);
+	free(answer->body);
+	*answer = (struct answer){0};
+}

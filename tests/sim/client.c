@@ -1,0 +1,397 @@
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void client_init(struct client *client, const struct scenario *scenario, const struct conn_plan *plan,
+		 struct wire *wire)
+{
+	memset(client, 0, sizeof(*client));
+	client->scenario = scenario;
+	client->plan = plan;
+	client->ops = plan->stack == STACK_GNUTLS ? &stack_gnutls : &stack_openssl;
+	client->wire = wire;
+	client->decide_at_us = SIM_NEVER;
+	emitter_init(&client->emitter, scenario, plan);
+}
+
+void client_free(struct client *client)
+{
+	if (client->stack != NULL)
+		client->ops->free(client->stack);
+	client->stack = NULL;
+	emitter_free(&client->emitter);
+	for (unsigned i = 0; i < SCENARIO_REQUESTS; i++)
+		answer_free(&client->answers[i]);
+}
+
+void client_start(struct client *client, void *resume, uint64_t now_us)
+{
+	struct stack_setup setup = {client->plan, client->wire, &client->now_us, resume};
+
+	client->now_us = now_us;
+	client->stack = client->ops->make(&setup);
+	client->started = true;
+	client->want_write = true;
+	if (client->plan->reading == READS_SLOWLY)
+		client->wire->allowance = 0;
+}
+
+/* The only writer of client->end. */
+static void finish(struct client *client, enum client_end end, const char *why)
+{
+	client->end = end;
+	client->why = why;
+	client->want_read = client->want_write = false;
+	wire_close(client->wire, WIRE_CLIENT, client->now_us);
+}
+
+static void leave(struct client *client)
+{
+	client->left = true;
+	client->quiet = true;
+	switch (client->plan->ending) {
+	case ENDING_NORMAL:
+	case ENDING_IDLE:
+	case ENDING_STOPS:
+		break;
+	case ENDING_NOTIFY:
+		client->ops->close_notify(client->stack);
+		finish(client, CLIENT_LEFT, NULL);
+		break;
+	case ENDING_HALF_CLOSE:
+		wire_half_close(client->wire, WIRE_CLIENT, client->now_us);
+		break;
+	case ENDING_RESET:
+		wire_reset(client->wire, WIRE_CLIENT, client->now_us);
+		finish(client, CLIENT_LEFT, NULL);
+		break;
+	}
+}
+
+static bool leaves_early(const struct client *client)
+{
+	return client->plan->ending != ENDING_NORMAL && client->plan->ending != ENDING_IDLE && !client->left;
+}
+
+/* What a result of the stack's means here; true: go on. */
+static bool handle(struct client *client, enum stack_result result)
+{
+	switch (result) {
+	case STACK_DONE:
+		return true;
+	case STACK_WANT_READ:
+		client->read_first = true;
+		return false;
+	case STACK_WANT_WRITE:
+		client->want_write = true;
+		return false;
+	case STACK_ASKED:
+		client->asked = true;
+		client->decide_at_us = client->plan->answer == ANSWER_NEVER
+					       ? SIM_NEVER
+					       : client->now_us + client->plan->answer_after_ms * 1000;
+		return true;
+	case STACK_THINKING:
+		client->thinking = true;
+		if (client->plan->answer != ANSWER_NEVER)
+			client->decide_at_us = client->now_us + client->plan->answer_after_ms * 1000;
+		return false;
+	case STACK_END:
+		finish(client, CLIENT_TOLD_BYE, NULL);
+		return false;
+	case STACK_TRUNCATED:
+		finish(client, CLIENT_CUT, client->ops->error(client->stack));
+		return false;
+	case STACK_BROKEN:
+		finish(client, CLIENT_BROKEN, client->ops->error(client->stack));
+		return false;
+	}
+	return false;
+}
+
+static void shake(struct client *client)
+{
+	if (client->thinking || client->left)
+		return;
+	enum stack_result result = client->ops->handshake(client->stack);
+
+	client->shaken = result == STACK_DONE;
+	if (leaves_early(client) && client->plan->ending_at == SIM_NEVER && wire_moved(client->wire) > 0)
+		leave(client);
+	else if (result == STACK_WANT_READ)
+		client->want_read = true;
+	else
+		(void)handle(client, result);
+}
+
+/* GnuTLS must have sent a record whole before it begins a handshake, or it would send it twice. */
+static bool owes_record(const struct client *client)
+{
+	return client->write_pending && client->plan->stack == STACK_GNUTLS;
+}
+
+/* The human's decision: OpenSSL goes on by itself then, GnuTLS is told to answer. */
+static void decide(struct client *client)
+{
+	if (client->now_us < client->decide_at_us || owes_record(client))
+		return;
+	client->decide_at_us = SIM_NEVER;
+	client->thinking = false;
+	client->ops->decide(client->stack);
+	if (client->asked) {
+		client->asked = false;
+		client->answering = true;
+	}
+}
+
+/* An exchange of GnuTLS's, moved as far as it goes. */
+static void exchange(struct client *client)
+{
+	enum stack_result result =
+		client->renegotiating ? client->ops->renegotiate(client->stack) : client->ops->answer(client->stack);
+
+	client->mid_exchange = result == STACK_WANT_READ;
+	if (result == STACK_WANT_READ)
+		client->want_read = true;
+	else if (handle(client, result))
+		client->answering = client->renegotiating = false;
+}
+
+static void renegotiate(struct client *client)
+{
+	client->renegotiated = true;
+	if (client->ops->is_tls13(client->stack))
+		return;
+	if (client->plan->stack == STACK_GNUTLS) {
+		client->renegotiating = true;
+		exchange(client);
+		return;
+	}
+	enum stack_result result = client->ops->renegotiate(client->stack);
+	if (result == STACK_WANT_READ)
+		client->want_read = true;
+	else
+		(void)handle(client, result);
+}
+
+/* Whole records until the plan says otherwise: how much goes into the next one. */
+static size_t record_room(const struct client *client)
+{
+	size_t room = sizeof(client->out);
+
+	if (emitter_in_body(&client->emitter) && client->plan->record_max < room)
+		room = client->plan->record_max;
+	if (leaves_early(client) && client->plan->ending_at - client->said < room)
+		room = (size_t)(client->plan->ending_at - client->said);
+	return room;
+}
+
+static bool refill(struct client *client)
+{
+	unsigned request = client->emitter.request;
+
+	client->out_body = emitter_in_body(&client->emitter);
+	client->out_at = 0;
+	client->out_len = emitter_next(&client->emitter, client->out, record_room(client), client->now_us);
+	if (client->out_len == 0)
+		return false;
+	if (client->out_body && request < SCENARIO_REQUESTS)
+		client->body_sent[request] += client->out_len;
+	return true;
+}
+
+/* Why nothing can be said now, whatever the emitter has. */
+static bool must_be_still(const struct client *client)
+{
+	if (client->quiet || client->thinking || client->now_us < client->write_at_us)
+		return true;
+	if (!client->answering && !client->renegotiating)
+		return false;
+	return !client->plan->interleaves || !client->mid_exchange || client->ops->is_tls13(client->stack);
+}
+
+/* Says one record's worth, or finds out why not. True: call again. */
+static bool say_some(struct client *client)
+{
+	size_t written = 0;
+
+	if (must_be_still(client))
+		return false;
+	if (client->plan->renegotiates && !client->renegotiated && client->said >= client->plan->renegotiates_at &&
+	    client->out_at == client->out_len) {
+		renegotiate(client);
+		return client->end == CLIENT_OPEN && !client->want_read && !client->want_write;
+	}
+	if (leaves_early(client) && client->said >= client->plan->ending_at) {
+		leave(client);
+		return false;
+	}
+	/* Between two records it answers first. */
+	if (client->out_at == client->out_len && client->asked && client->now_us >= client->decide_at_us)
+		return false;
+	if (client->out_at == client->out_len && !refill(client))
+		return false;
+	enum stack_result result = client->ops->write(client->stack, client->out + client->out_at,
+						      client->out_len - client->out_at, &written);
+	client->out_at += written;
+	client->said += written;
+	client->write_pending = result == STACK_WANT_WRITE;
+	client->interleaved = client->interleaved || (written > 0 && client->answering);
+	if (written > 0 && client->out_body && client->out_at == client->out_len && client->plan->trickle_ms > 0)
+		client->write_at_us = client->now_us + client->plan->trickle_ms * 1000;
+	return handle(client, result);
+}
+
+static void hear(struct client *client)
+{
+	while (client->answered < client->plan->request_count) {
+		const struct request_plan *request = &client->plan->requests[client->answered];
+		struct answer *answer = &client->answers[client->answered];
+		const char *why = "";
+		enum answer_state state =
+			answer_take(&client->reader, answer, strcmp(request->method, "HEAD") == 0, &why);
+
+		if (state == ANSWER_MORE)
+			return;
+		if (state == ANSWER_BAD) {
+			finish(client, CLIENT_BROKEN, why);
+			return;
+		}
+		if (state == ANSWER_CONTINUE) {
+			if (client->answered == client->emitter.request)
+				emitter_continue(&client->emitter);
+			continue;
+		}
+		/* A client that held back its body and hears no 100 does not send it any more. */
+		if (client->answered == client->emitter.request && emitter_waits_100(&client->emitter)) {
+			client->gives_up = client->quiet = true;
+			emitter_stop(&client->emitter);
+		}
+		client->answered++;
+		if (answer->close) {
+			client->gives_up = client->quiet = true;
+			return;
+		}
+		if (client->emitter.allowed < client->answered + 1)
+			client->emitter.allowed = client->answered + 1;
+	}
+}
+
+/*
+ * It reads when it waits for something, and else as its plan says. An OpenSSL client that reads while a write of its own
+ * is pending does not cope with being asked just then: on TLS 1.3 it ends its connection ("bad length"), on 1.2 it may
+ * forget about the request until there is something else to read. So a careful one does not.
+ */
+static bool may_read(const struct client *client)
+{
+	bool waits = client->out_at == client->out_len && !emitter_ready(&client->emitter, client->now_us);
+
+	if (client->thinking || client->answering || client->renegotiating || !client->shaken)
+		return false;
+	if (client->write_pending && !client->plan->careless && client->plan->stack == STACK_OPENSSL)
+		return false;
+	return client->plan->reading != READS_AFTER || waits || client->read_first || client->quiet;
+}
+
+/* True: call again. */
+static bool hear_some(struct client *client)
+{
+	size_t room = ANSWER_MAX - 1 - client->reader.len, len = 0;
+	enum stack_result result =
+		client->ops->read(client->stack, client->reader.data + client->reader.len, room, &len);
+
+	client->reader.len += len;
+	client->read_first = false;
+	if (result == STACK_WANT_READ) {
+		client->want_read = true;
+		return false;
+	}
+	if (result == STACK_DONE)
+		hear(client);
+	return handle(client, result) && client->end == CLIENT_OPEN;
+}
+
+/* After its last response: a client that is done closes, another waits for the server to do so. */
+static bool is_done(const struct client *client)
+{
+	bool all = client->answered == client->plan->request_count;
+	bool said = emitter_all_said(&client->emitter) && client->out_at == client->out_len;
+
+	if (client->end != CLIENT_OPEN || client->answering || client->asked || client->thinking)
+		return false;
+	return client->gives_up || (client->plan->ending != ENDING_IDLE && all && (said || client->quiet));
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t client_timer(const struct client *client)
+{
+	uint64_t timer = owes_record(client) ? SIM_NEVER : client->decide_at_us;
+
+	if (!client->started || client->end != CLIENT_OPEN)
+		return SIM_NEVER;
+	if (client->write_at_us > client->now_us && !client->quiet)
+		timer = sooner(timer, client->write_at_us);
+	if (client->plan->reading == READS_SLOWLY && client->wire->allowance == 0 &&
+	    wire_unread(client->wire, WIRE_CLIENT) > 0)
+		timer = sooner(timer, client->read_at_us);
+	if (emitter_waits_100(&client->emitter) && client->out_at == client->out_len && !must_be_still(client))
+		timer = sooner(timer, client->emitter.continue_at_us);
+	return timer;
+}
+
+static void allow_reading(struct client *client)
+{
+	if (client->plan->reading != READS_SLOWLY || client->now_us < client->read_at_us ||
+	    client->wire->allowance > 0)
+		return;
+	client->read_at_us = client->now_us + client->plan->read_pause_ms * 1000;
+	client->wire->allowance = client->plan->read_max;
+}
+
+void client_step(struct client *client, uint64_t now_us)
+{
+	client->now_us = now_us;
+	client->want_read = client->want_write = false;
+	decide(client);
+	allow_reading(client);
+	if (!client->shaken)
+		shake(client);
+	if (client->shaken && (client->answering || client->renegotiating))
+		exchange(client);
+	do {
+		while (client->end == CLIENT_OPEN && may_read(client) && hear_some(client))
+			;
+	} while (client->shaken && client->end == CLIENT_OPEN && say_some(client));
+	if (client->shaken && is_done(client)) {
+		client->ops->close_notify(client->stack);
+		finish(client, CLIENT_DONE, NULL);
+	}
+	client->want_read = client->end == CLIENT_OPEN && (client->want_read || may_read(client));
+}
+
+bool client_ready(const struct client *client, uint64_t now_us)
+{
+	if (!client->started || client->end != CLIENT_OPEN)
+		return false;
+	return (client->want_read && wire_readable(client->wire, WIRE_CLIENT)) ||
+	       (client->want_write && wire_writable(client->wire, WIRE_CLIENT)) || client_timer(client) <= now_us;
+}
+
+bool client_write_blocked(const struct client *client)
+{
+	return client->end == CLIENT_OPEN && client->want_write && !wire_writable(client->wire, WIRE_CLIENT);
+}
+
+const char *client_end_name(enum client_end end)
+{
+	static const char *const names[] = {
+		[CLIENT_OPEN] = "open",         [CLIENT_DONE] = "done",   [CLIENT_LEFT] = "left",
+		[CLIENT_TOLD_BYE] = "told bye", [CLIENT_CUT] = "cut off", [CLIENT_BROKEN] = "broken",
+	};
+	return names[end];
+}

@@ -1,0 +1,71 @@
+/*
+ * One simulated client: a TLS stack, an emitter for what it says, a reader for what it hears, and its ways, from its
+ * plan. It does what it can without waiting each time it is stepped, and then says what it waits for.
+ */
+#ifndef SIM_CLIENT_H
+#define SIM_CLIENT_H
+
+#include "answer.h"
+#include "emitter.h"
+#include "stack.h"
+
+enum client_end {
+	CLIENT_OPEN,
+	CLIENT_DONE,      /* all was said and heard, and it closed */
+	CLIENT_LEFT,      /* as its plan says, before the end */
+	CLIENT_TOLD_BYE,  /* the server ended the connection in an orderly way */
+	CLIENT_CUT,       /* the server ended it without close_notify */
+	CLIENT_BROKEN,    /* a reset, an alert, a broken protocol */
+};
+
+struct client {
+	const struct scenario *scenario;
+	const struct conn_plan *plan;
+	const struct stack_ops *ops;
+	struct stack *stack;
+	struct wire *wire;
+	uint64_t now_us;
+	bool started, shaken; /* the handshake is over */
+	struct emitter emitter;
+	struct answer_reader reader;
+	struct answer answers[SCENARIO_REQUESTS];
+	unsigned answered;
+	unsigned char out[16384];
+	size_t out_at, out_len;
+	bool out_body;
+	uint64_t said;       /* bytes of requests given to TLS */
+	uint64_t body_sent[SCENARIO_REQUESTS];
+	uint64_t write_at_us, read_at_us, decide_at_us; /* not before; SIM_NEVER for decide_at: nothing to decide */
+	bool asked, answering;  /* GnuTLS: a request waits for its answer; the answer is under way */
+	bool mid_exchange;      /* and the server has to speak next */
+	bool thinking;          /* OpenSSL stands still until the human decides */
+	bool read_first;        /* TLS must read before it can write */
+	bool renegotiating, renegotiated, interleaved;
+	bool write_pending;     /* the connection did not take the last record whole */
+	bool quiet;             /* sends no more */
+	bool gives_up;          /* a response said that no more requests are answered here */
+	enum client_end end;
+	bool left;              /* it did what its plan's ending says */
+	const char *why;        /* of CLIENT_BROKEN */
+	bool want_read, want_write;
+};
+
+void client_init(struct client *client, const struct scenario *scenario, const struct conn_plan *plan,
+		 struct wire *wire);
+void client_free(struct client *client);
+
+/* resume: a session of an earlier client's, or NULL. */
+void client_start(struct client *client, void *resume, uint64_t now_us);
+void client_step(struct client *client, uint64_t now_us);
+/* Would a step do something now? */
+bool client_ready(const struct client *client, uint64_t now_us);
+
+/* When it acts by itself; SIM_NEVER: it only waits for the server. */
+uint64_t client_timer(const struct client *client);
+
+/* It has bytes to say that its connection does not take. */
+bool client_write_blocked(const struct client *client);
+
+const char *client_end_name(enum client_end end);
+
+#endif

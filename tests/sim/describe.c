@@ -1,0 +1,105 @@
+/* A scenario in words. */
+#include <stdio.h>
+
+#include "scenario.h"
+
+static const char *const servers[] = {
+	[SERVER_GATEWAY] = "the gateway",
+	[SERVER_ENGINE] = "a small server around libthaw",
+	[SERVER_CONTROL] = "a control that stops reading",
+	[SERVER_CONTROL_TIMEOUT] = "a control that stops reading for two minutes",
+};
+static const char *const versions[] = {"TLS 1.2 and 1.3", "TLS 1.2", "TLS 1.3"};
+static const char *const readings[] = {"reads while it writes", "writes its whole request before it reads",
+				       "reads slowly"};
+static const char *const answers[] = {
+	[ANSWER_GOOD] = "gives its certificate",
+	[ANSWER_EMPTY] = "gives none",
+	[ANSWER_WRONG_CA] = "gives one of an unknown CA",
+	[ANSWER_EXPIRED] = "gives an expired one",
+	[ANSWER_NEVER] = "never answers",
+	[ANSWER_EMPTY_ONCE] = "gives none at first",
+	[ANSWER_OTHER] = "gives the other CA's where that is named",
+	[ANSWER_REFUSES] = "refuses to renegotiate",
+};
+static const char *const endings[] = {
+	[ENDING_NORMAL] = "closes when all is done", [ENDING_IDLE] = "stays when all is done",
+	[ENDING_STOPS] = "stops sending",            [ENDING_NOTIFY] = "closes",
+	[ENDING_HALF_CLOSE] = "half-closes",         [ENDING_RESET] = "resets",
+};
+static const char *const framings[] = {"no body", "Content-Length", "chunked"};
+static const char *const waits[] = {"", ", Expect, waiting", ", Expect, impatient", ", Expect, at once"};
+
+static void describe_relay(FILE *out, const char *name, const struct relay_limits *limits)
+{
+	(void)fprintf(out, " %s: %zu bytes, %llu us", name, limits->buffer, (unsigned long long)limits->delay_us);
+	if (limits->bytes_per_s > 0)
+		(void)fprintf(out, ", %llu bytes/s", (unsigned long long)limits->bytes_per_s);
+	(void)fprintf(out, ";");
+}
+
+static void describe_habits(FILE *out, const struct conn_plan *plan)
+{
+	if (plan->answer_after_ms > 0)
+		(void)fprintf(out, " after %llu ms", (unsigned long long)plan->answer_after_ms);
+	if (plan->reading == READS_SLOWLY)
+		(void)fprintf(out, ", %zu bytes each %llu ms", plan->read_max, (unsigned long long)plan->read_pause_ms);
+	if (plan->record_max < 16384)
+		(void)fprintf(out, ", records of %zu", plan->record_max);
+	if (plan->trickle_ms > 0)
+		(void)fprintf(out, ", one each %llu ms", (unsigned long long)plan->trickle_ms);
+	if (plan->careless)
+		(void)fprintf(out, ", careless");
+	if (plan->interleaves)
+		(void)fprintf(out, ", interleaves");
+	if (plan->renegotiates)
+		(void)fprintf(out, ", renegotiates at %llu", (unsigned long long)plan->renegotiates_at);
+	(void)fprintf(out, ", %s", endings[plan->ending]);
+	if (plan->ending > ENDING_IDLE && plan->ending_at == SIM_NEVER)
+		(void)fprintf(out, " in the handshake");
+	else if (plan->ending > ENDING_IDLE)
+		(void)fprintf(out, " at %llu", (unsigned long long)plan->ending_at);
+	(void)fprintf(out, "\n");
+}
+
+static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned index)
+{
+	(void)fprintf(out, "  #%u from address %u at %llu ms,", index, plan->address, (unsigned long long)plan->start_ms);
+	if (plan->resumes >= 0)
+		(void)fprintf(out, " resumes #%d,", plan->resumes);
+	describe_relay(out, "up", &plan->up);
+	describe_relay(out, "down", &plan->down);
+	(void)fprintf(out, "\n     %s, %s%s%s%s%s; %s, %s", plan->stack == STACK_GNUTLS ? "GnuTLS" : "OpenSSL",
+		      versions[plan->versions], plan->post_handshake ? " with post-handshake" : "",
+		      plan->no_extended_master ? ", no EMS" : "",
+		      plan->no_secure_renegotiation ? ", no secure renegotiation" : "",
+		      plan->handshake_host ? ", to the handshake host" : "", readings[plan->reading],
+		      answers[plan->answer]);
+	describe_habits(out, plan);
+	for (unsigned i = 0; i < plan->request_count; i++) {
+		const struct request_plan *request = &plan->requests[i];
+		(void)fprintf(out, "     %s %s %s, %llu bytes", request->method, config_when_name(route_when(request->route)),
+			      route_path(request->route), (unsigned long long)request->body);
+		(void)fprintf(out, ", %s", framings[request->framing]);
+		if (request->framing == FRAMING_CHUNKED)
+			(void)fprintf(out, " of %zu%s", request->chunk, request->trailers ? " with trailers" : "");
+		(void)fprintf(out, "%s%s%s\n", waits[request->expect], request->close ? ", Connection: close" : "",
+			      plan->pipelined ? ", pipelined" : "");
+	}
+}
+
+void scenario_describe(const struct scenario *scenario, FILE *out)
+{
+	(void)fprintf(out,
+		      "  %s; require %s, timeout %llu ms, grace %llu ms, max_body %llu, %s%s\n"
+		      "  spool: %llu in memory, %llu on disk, %u%% a client, %llu in memory a request\n",
+		      servers[scenario->server], scenario->require ? "true" : "false",
+		      (unsigned long long)scenario->timeout_ms, (unsigned long long)scenario->grace_ms,
+		      (unsigned long long)scenario->max_body,
+		      scenario->hold_to_tls12 ? "held to TLS 1.2" : "not held to TLS 1.2",
+		      scenario->elsewhere ? ", elsewhere" : "", (unsigned long long)scenario->memory,
+		      (unsigned long long)scenario->disk, scenario->per_client_percent,
+		      (unsigned long long)scenario->request_memory);
+	for (unsigned i = 0; i < scenario->conn_count; i++)
+		describe_conn(out, &scenario->conns[i], i);
+}

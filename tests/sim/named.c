@@ -1,0 +1,584 @@
+#include "named.h"
+
+#include <string.h>
+
+#include "watch.h"
+
+#define KiB 1024U
+#define MiB (1024U * KiB)
+
+/* What is different from one fast connection with one honest client and one request. */
+
+static void small_relays(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->up.buffer = plan->down.buffer = 4096;
+}
+
+static void one_byte_relays(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->up = plan->down = (struct relay_limits){.buffer = 1};
+}
+
+static void one_byte_down(struct scenario *scenario)
+{
+	scenario->conns[0].down = (struct relay_limits){.buffer = 1};
+}
+
+static void one_byte_records(struct scenario *scenario)
+{
+	scenario->conns[0].record_max = 1;
+}
+
+static void chunked(struct scenario *scenario)
+{
+	struct request_plan *request = &scenario->conns[0].requests[0];
+	request->framing = FRAMING_CHUNKED;
+	request->chunk = 1000;
+	request->trailers = true;
+}
+
+static void at_handshake(struct scenario *scenario)
+{
+	scenario->conns[0].handshake_host = true;
+}
+
+static void primed(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->requests[1] = plan->requests[0];
+	plan->requests[0] = (struct request_plan){.method = "HEAD", .route = ROUTE_PRIME};
+	plan->request_count = 2;
+}
+
+static void resumed(struct scenario *scenario)
+{
+	scenario->conns[1] = scenario->conns[0];
+	scenario->conns[1].resumes = 0;
+	scenario->conn_count = 2;
+}
+
+static void expects(struct scenario *scenario)
+{
+	scenario->conns[0].requests[0].expect = EXPECT_STRICT;
+}
+
+static void expects_and_waits(struct scenario *scenario)
+{
+	scenario->conns[0].requests[0].expect = EXPECT_STRICT;
+	scenario->conns[0].answer_after_ms = 5000;
+}
+
+static void expects_impatiently(struct scenario *scenario)
+{
+	scenario->conns[0].requests[0].expect = EXPECT_IMPATIENT;
+	scenario->conns[0].answer_after_ms = 5000;
+}
+
+static void expects_at_once(struct scenario *scenario)
+{
+	scenario->conns[0].requests[0].expect = EXPECT_AT_ONCE;
+}
+
+static void no_ems(struct scenario *scenario)
+{
+	scenario->conns[0].no_extended_master = true;
+}
+
+static void no_5746(struct scenario *scenario)
+{
+	scenario->conns[0].no_secure_renegotiation = true;
+}
+
+static void elsewhere(struct scenario *scenario)
+{
+	scenario->elsewhere = true;
+}
+
+static void not_held(struct scenario *scenario)
+{
+	scenario->hold_to_tls12 = false;
+}
+
+static void optional(struct scenario *scenario)
+{
+	scenario->require = false;
+}
+
+static void after_100_s(struct scenario *scenario)
+{
+	scenario->conns[0].answer_after_ms = 100000;
+}
+
+static void after_200_s(struct scenario *scenario)
+{
+	scenario->conns[0].answer_after_ms = 200000;
+}
+
+static void ends(struct scenario *scenario, enum client_ending ending, uint64_t at)
+{
+	scenario->conns[0].ending = ending;
+	scenario->conns[0].ending_at = at;
+}
+
+static void closes(struct scenario *scenario)
+{
+	ends(scenario, ENDING_NOTIFY, 300000);
+}
+
+static void half_closes(struct scenario *scenario)
+{
+	ends(scenario, ENDING_HALF_CLOSE, 300000);
+}
+
+static void resets(struct scenario *scenario)
+{
+	ends(scenario, ENDING_RESET, 300000);
+}
+
+static void stops(struct scenario *scenario)
+{
+	ends(scenario, ENDING_STOPS, 300000);
+}
+
+static void stops_in_head(struct scenario *scenario)
+{
+	ends(scenario, ENDING_STOPS, 20);
+}
+
+static void stops_in_handshake(struct scenario *scenario)
+{
+	ends(scenario, ENDING_STOPS, SIM_NEVER);
+}
+
+static void stays(struct scenario *scenario)
+{
+	ends(scenario, ENDING_IDLE, 0);
+}
+
+static void trickles(struct scenario *scenario)
+{
+	scenario->conns[0].record_max = 1;
+	scenario->conns[0].trickle_ms = 5000;
+}
+
+static void interleaves(struct scenario *scenario)
+{
+	small_relays(scenario);
+	scenario->conns[0].interleaves = true;
+	scenario->conns[0].down.delay_us = 20000;
+}
+
+static void careless(struct scenario *scenario)
+{
+	small_relays(scenario);
+	scenario->conns[0].careless = true;
+}
+
+static void renegotiates(struct scenario *scenario)
+{
+	scenario->conns[0].renegotiates = true;
+	scenario->conns[0].renegotiates_at = 100000;
+}
+
+static void pipelined(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	for (unsigned i = 1; i < 4; i++) {
+		plan->requests[i] = plan->requests[0];
+		plan->requests[i].body = 3000 + i;
+	}
+	plan->requests[2].route = ROUTE_NEVER;
+	plan->request_count = 4;
+	plan->pipelined = true;
+}
+
+static void pipelined_too_much(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->requests[1] = plan->requests[0];
+	plan->request_count = 2;
+	plan->pipelined = true;
+}
+
+/* The first connection is answered empty and left within the grace; its second request brings the certificate. */
+static void comes_back(struct scenario *scenario)
+{
+	scenario->conns[1] = scenario->conns[0];
+	scenario->conns[1].answer = ANSWER_GOOD;
+	scenario->conns[1].start_ms = 300;
+	scenario->conn_count = 2;
+}
+
+static void reads_slowly(struct scenario *scenario)
+{
+	scenario->conns[0].read_max = 1;
+	scenario->conns[0].read_pause_ms = 5;
+}
+
+static void reads_too_slowly(struct scenario *scenario)
+{
+	scenario->conns[0].read_max = 1;
+	scenario->conns[0].read_pause_ms = 2000;
+	scenario->conns[0].down.buffer = 16;
+}
+
+static void twice_after(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->requests[1] = plan->requests[0];
+	plan->request_count = 2;
+}
+
+static void then_other(struct scenario *scenario)
+{
+	twice_after(scenario);
+	scenario->conns[0].requests[1].route = ROUTE_OTHER;
+}
+
+static void then_never(struct scenario *scenario)
+{
+	twice_after(scenario);
+	scenario->conns[0].requests[1].route = ROUTE_NEVER;
+}
+
+static void small_max_body(struct scenario *scenario)
+{
+	scenario->max_body = 100 * KiB;
+	small_relays(scenario);
+}
+
+static void small_max_body_chunked(struct scenario *scenario)
+{
+	small_max_body(scenario);
+	chunked(scenario);
+}
+
+static void small_spool(struct scenario *scenario)
+{
+	scenario->memory = 128 * KiB;
+	small_relays(scenario);
+}
+
+static void on_disk(struct scenario *scenario)
+{
+	scenario->memory = 4U * MiB;
+	scenario->disk = 64U * MiB;
+	scenario->request_memory = 64 * KiB;
+}
+
+/* Three that withhold, from one address, and one honest client from another. */
+static void crowd(struct scenario *scenario)
+{
+	struct conn_plan *honest = &scenario->conns[3];
+	*honest = scenario->conns[0];
+	honest->address = 1;
+	honest->start_ms = 2000;
+	for (unsigned i = 0; i < 3; i++) {
+		struct conn_plan *plan = &scenario->conns[i];
+		*plan = scenario->conns[0];
+		plan->address = 0;
+		plan->stack = STACK_GNUTLS;
+		plan->answer = ANSWER_NEVER;
+	}
+	scenario->memory = 4U * MiB;
+	scenario->per_client_percent = 50;
+	scenario->conn_count = 4;
+}
+
+static void with_engine(struct scenario *scenario)
+{
+	scenario->server = SERVER_ENGINE;
+	small_relays(scenario);
+}
+
+static void with_engine_one_byte(struct scenario *scenario)
+{
+	scenario->server = SERVER_ENGINE;
+	one_byte_relays(scenario);
+}
+
+static void with_control(struct scenario *scenario)
+{
+	scenario->server = SERVER_CONTROL;
+	small_relays(scenario);
+}
+
+static void with_control_timeout(struct scenario *scenario)
+{
+	scenario->server = SERVER_CONTROL_TIMEOUT;
+	small_relays(scenario);
+}
+
+/* What else must hold. */
+
+static void check_memory(struct world *world)
+{
+	if (world->memory_most > 1U << 20)
+		world_fail(world, "one-byte records took %llu bytes of the spool",
+			   (unsigned long long)world->memory_most);
+}
+
+static void check_disk(struct world *world)
+{
+	if (world->disk_most == 0)
+		world_fail(world, "the disk was never used");
+}
+
+static void check_hundred(struct world *world)
+{
+	if (world->conns[0].client.answers[0].hundreds != 1)
+		world_fail(world, "%u times 100 Continue", world->conns[0].client.answers[0].hundreds);
+}
+
+static void check_interleaved(struct world *world)
+{
+	if (!world->conns[0].client.interleaved)
+		world_fail(world, "the client did not send in the middle of the renegotiation");
+}
+
+static void check_all_answered(struct world *world)
+{
+	for (unsigned i = 0; i < world->scenario->conn_count; i++)
+		if (world->conns[i].client.answered != world->scenario->conns[i].request_count)
+			world_fail(world, "#%u heard %u responses", i, world->conns[i].client.answered);
+}
+
+static void check_held_back(struct world *world)
+{
+	if (world->now_us < (WORLD_START_MS + world->scenario->grace_ms) * 1000)
+		world_fail(world, "the refusal was not held back for the grace");
+}
+
+static void check_asked_once(struct world *world)
+{
+	for (unsigned i = 0; i < world->scenario->conn_count; i++)
+		if (world->conns[i].asks > (i == 0 ? 1 : 0))
+			world_fail(world, "#%u was asked %u times", i, world->conns[i].asks);
+}
+
+static void check_never_asked(struct world *world)
+{
+	if (world->conns[0].asks != 0)
+		world_fail(world, "asked %u times", world->conns[0].asks);
+}
+
+#define V12   .versions = VERSIONS_12
+#define V13   .versions = VERSIONS_13
+#define FIRST .reading = READS_AFTER
+#define GNU   .stack = STACK_GNUTLS
+#define LATE  .route = ROUTE_LATE
+#define GOOD(how, at) .status = 200, .verdict = "accepted", .means = how, .moment = at
+#define PHA(at)       GOOD("post-handshake", at)
+#define RENEG(at)     GOOD("renegotiation", at)
+#define NO(code, verdict_, reason_) .status = code, .verdict = verdict_, .reason = reason_
+
+const struct named named_all[] = {
+	/* the decision table, row by row */
+	{"handshake-1.3", V13, .route = ROUTE_HOST, .body = MiB, .adjust = at_handshake, GOOD("handshake", "handshake"),
+	 .check = check_never_asked},
+	{"handshake-1.2", V12, .route = ROUTE_HOST, .body = MiB, .adjust = at_handshake, GOOD("handshake", "handshake")},
+	{"handshake-empty", .answer = ANSWER_EMPTY, .route = ROUTE_HOST, .adjust = at_handshake,
+	 NO(403, "declined", "no-certificate")},
+	{"primed-1.3", V13, FIRST, LATE, .body = MiB, .adjust = primed, GOOD("handshake", "headers"),
+	 .check = check_asked_once},
+	{"primed-1.2", V12, FIRST, LATE, .body = MiB, .adjust = primed, GOOD("handshake", "headers"),
+	 .check = check_asked_once},
+	{"resumed-1.3", V13, LATE, .body = MiB, .adjust = resumed, GOOD("handshake", "handshake"),
+	 .check = check_asked_once},
+	{"reads-1.3", V13, LATE, .body = MiB, .adjust = small_relays, PHA("headers")},
+	{"write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = small_relays, PHA("headers")},
+	{"no-body-1.3", V13, LATE, PHA("headers")},
+	{"no-body-1.2", V12, LATE, RENEG("headers")},
+	{"expect-1.3", V13, LATE, .body = MiB, .adjust = expects, PHA("headers"), .check = check_hundred},
+	{"expect-1.2", V12, LATE, .body = MiB, .adjust = expects, RENEG("headers"), .check = check_hundred},
+	{"expect-slow-answer-1.2", V12, LATE, .body = MiB, .adjust = expects_and_waits, RENEG("headers"),
+	 .check = check_hundred},
+	{"expect-impatient-1.3", V13, GNU, LATE, .body = MiB, .adjust = expects_impatiently, PHA("headers")},
+	{"expect-impatient-1.2", V12, GNU, LATE, .body = MiB, .adjust = expects_impatiently, RENEG("headers")},
+	{"expect-at-once-1.2", V12, FIRST, LATE, .body = MiB, .adjust = expects_at_once, .status = 200,
+	 .verdict = "accepted"},
+	{"expect-body-1.2", V12, .route = ROUTE_BODY, .body = MiB, .adjust = expects, RENEG("body"),
+	 .check = check_hundred},
+	{"reads-1.2", V12, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
+	{"write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
+	{"early-1.2", V12, .route = ROUTE_EARLY, .body = MiB, .adjust = small_relays, RENEG("headers")},
+	{"early-write-first-1.2", V12, FIRST, .route = ROUTE_EARLY, .body = MiB, .adjust = small_relays,
+	 RENEG("headers")},
+	{"body-1.3", V13, .route = ROUTE_BODY, .body = MiB, PHA("body")},
+	{"body-1.2", V12, .route = ROUTE_BODY, .body = MiB, RENEG("body")},
+	{"held-to-1.2", .no_post_handshake = true, FIRST, LATE, .body = MiB, RENEG("body")},
+	{"no-post-handshake", V13, .no_post_handshake = true, LATE, .body = MiB, .adjust = small_relays,
+	 NO(403, "impossible", "no-post-handshake-auth")},
+	{"no-post-handshake-write-first", V13, .no_post_handshake = true, FIRST, LATE, .body = MiB,
+	 .adjust = small_relays, NO(403, "impossible", "no-post-handshake-auth")},
+	{"not-held", .no_post_handshake = true, LATE, .body = MiB, .adjust = not_held,
+	 NO(403, "impossible", "no-post-handshake-auth")},
+	{"no-extended-master", V12, LATE, .adjust = no_ems, NO(403, "impossible", "no-extended-master-secret")},
+	{"no-secure-renegotiation", V12, GNU, LATE, .adjust = no_5746, NO(403, "impossible", "no-secure-renegotiation")},
+	{"elsewhere", V13, .no_post_handshake = true, LATE, .body = MiB, .adjust = elsewhere,
+	 NO(307, "impossible", "no-post-handshake-auth")},
+	{"never", .route = ROUTE_NEVER, .body = MiB, .status = 200, .check = check_never_asked},
+	{"after-1.3", V13, .route = ROUTE_AFTER, .body = 1000, .adjust = twice_after, .status = 200,
+	 .verdict = "accepted"},
+	{"after-1.2", V12, .route = ROUTE_AFTER, .body = 1000, .adjust = twice_after, .status = 200,
+	 .verdict = "accepted"},
+	{"after-empty-1.3", V13, .answer = ANSWER_EMPTY, .route = ROUTE_AFTER, .adjust = twice_after, .status = 403},
+	{"optional-empty", V13, .answer = ANSWER_EMPTY, LATE, .body = MiB, .adjust = optional, .status = 200,
+	 .verdict = "declined"},
+	{"optional-impossible", V13, .no_post_handshake = true, LATE, .body = MiB, .adjust = optional, .status = 200,
+	 .verdict = "impossible"},
+	{"optional-wrong-ca", .answer = ANSWER_WRONG_CA, LATE, .adjust = optional, NO(403, "rejected", "untrusted")},
+	{"identity-changed", V13, .answer = ANSWER_OTHER, LATE, .adjust = then_other,
+	 NO(403, "rejected", "identity-changed")},
+	{"identity-changed-1.2", V12, .answer = ANSWER_OTHER, LATE, .adjust = then_other,
+	 NO(403, "rejected", "identity-changed")},
+	{"identity-not-elsewhere", LATE, .adjust = then_never, .status = 200},
+	/* the ways of clients */
+	{"never-answers-1.3", V13, GNU, .answer = ANSWER_NEVER, LATE, .body = MiB, NO(408, "timed-out", "no-answer")},
+	{"never-answers-1.2", V12, GNU, .answer = ANSWER_NEVER, LATE, .body = MiB, NO(408, "timed-out", "no-answer")},
+	{"stands-still-1.3", V13, .answer = ANSWER_NEVER, LATE, .body = MiB, .verdict = "timed-out"},
+	{"stands-still-1.2", V12, .answer = ANSWER_NEVER, LATE, .body = MiB, .verdict = "timed-out"},
+	{"empty-1.3", V13, .answer = ANSWER_EMPTY, LATE, .body = MiB, NO(403, "declined", "no-certificate"),
+	 .check = check_held_back},
+	{"empty-1.2", V12, .answer = ANSWER_EMPTY, LATE, .body = MiB, NO(403, "declined", "no-certificate")},
+	{"wrong-ca-1.3", V13, .answer = ANSWER_WRONG_CA, FIRST, LATE, .body = MiB, NO(403, "rejected", "untrusted")},
+	{"wrong-ca-1.2", V12, .answer = ANSWER_WRONG_CA, FIRST, LATE, .body = MiB, NO(403, "rejected", "untrusted")},
+	{"expired-1.3", V13, .answer = ANSWER_EXPIRED, LATE, .body = MiB, NO(403, "rejected", "untrusted")},
+	{"expired-1.2", V12, .answer = ANSWER_EXPIRED, LATE, .body = MiB, NO(403, "rejected", "untrusted")},
+	{"after-100-s-1.3", V13, LATE, .body = MiB, .adjust = after_100_s, PHA("headers")},
+	{"after-100-s-1.2", V12, LATE, .body = MiB, .adjust = after_100_s, RENEG("body")},
+	{"after-100-s-body-goes-on", V13, GNU, LATE, .body = MiB, .adjust = after_100_s, PHA("headers")},
+	{"after-200-s-1.3", V13, GNU, LATE, .body = MiB, .adjust = after_200_s, NO(408, "timed-out", "no-answer")},
+	{"closes-1.3", V13, LATE, .body = MiB, .adjust = closes},
+	{"closes-1.2", V12, LATE, .body = MiB, .adjust = closes},
+	{"half-closes-1.3", V13, FIRST, LATE, .body = MiB, .adjust = half_closes},
+	{"half-closes-1.2", V12, FIRST, LATE, .body = MiB, .adjust = half_closes},
+	{"resets-1.3", V13, LATE, .body = MiB, .adjust = resets},
+	{"resets-1.2", V12, LATE, .body = MiB, .adjust = resets},
+	{"stops-1.3", V13, LATE, .body = MiB, .adjust = stops, .status = 408},
+	{"stops-1.2", V12, LATE, .body = MiB, .adjust = stops, NO(408, "timed-out", "body-idle")},
+	{"stops-in-head", LATE, .body = MiB, .adjust = stops_in_head, .status = 408},
+	{"stops-in-handshake", LATE, .adjust = stops_in_handshake},
+	{"stays", LATE, .body = MiB, .adjust = stays, .status = 200},
+	{"trickles-1.3", V13, LATE, .body = 5000, .adjust = trickles, .status = 408},
+	{"trickles-1.2", V12, LATE, .body = 5000, .adjust = trickles, NO(408, "timed-out", "body-idle")},
+	{"one-byte-records-1.3", V13, FIRST, LATE, .body = 128U * KiB, .adjust = one_byte_records, PHA("headers"),
+	 .check = check_memory},
+	{"one-byte-records-1.2", V12, FIRST, LATE, .body = 128U * KiB, .adjust = one_byte_records, RENEG("body"),
+	 .check = check_memory},
+	{"chunked-1.3", V13, FIRST, LATE, .body = MiB, .adjust = chunked, PHA("headers")},
+	{"chunked-1.2", V12, FIRST, LATE, .body = MiB, .adjust = chunked, RENEG("body")},
+	{"one-byte-relays-1.3", V13, LATE, .body = 5000, .adjust = one_byte_relays, PHA("headers")},
+	{"one-byte-relays-1.2", V12, LATE, .body = 5000, .adjust = one_byte_relays, RENEG("body")},
+	{"one-byte-write-first-1.3", V13, FIRST, LATE, .body = 5000, .adjust = one_byte_relays, PHA("headers")},
+	{"one-byte-write-first-1.2", V12, FIRST, LATE, .body = 5000, .adjust = one_byte_relays, RENEG("body")},
+	{"one-byte-early-1.2", V12, FIRST, .route = ROUTE_EARLY, .body = 5000, .adjust = one_byte_relays,
+	 RENEG("headers")},
+	{"one-byte-down-refused", V13, .no_post_handshake = true, FIRST, LATE, .body = MiB, .adjust = one_byte_down,
+	 NO(403, "impossible", "no-post-handshake-auth")},
+	{"interleaves-late", V12, GNU, LATE, .body = MiB, .adjust = interleaves, RENEG("body")},
+	{"interleaves-early", V12, GNU, .route = ROUTE_EARLY, .body = MiB, .adjust = interleaves,
+	 .check = check_interleaved},
+	{"interleaves-body", V12, GNU, .route = ROUTE_BODY, .body = MiB, .adjust = interleaves, RENEG("body")},
+	{"gnutls-early-1.2", V12, GNU, .route = ROUTE_EARLY, .body = MiB, .adjust = small_relays, RENEG("headers")},
+	{"refuses-1.2", V12, .answer = ANSWER_REFUSES, LATE, .body = MiB, .verdict = "impossible",
+	 .reason = "renegotiation-refused"},
+	{"renegotiates-openssl", V12, LATE, .body = MiB, .adjust = renegotiates},
+	{"renegotiates-gnutls", V12, GNU, .route = ROUTE_NEVER, .body = MiB, .adjust = renegotiates, .status = 200},
+	{"pipelined-1.3", V13, LATE, .body = MiB, .adjust = pipelined, .status = 200, .check = check_all_answered},
+	{"pipelined-1.2", V12, LATE, .body = MiB, .adjust = pipelined, .status = 200, .check = check_all_answered},
+	{"pipelined-too-much", V12, GNU, .answer = ANSWER_NEVER, LATE, .body = MiB, .adjust = pipelined_too_much},
+	{"comes-back", V13, .answer = ANSWER_EMPTY, LATE, .body = MiB, .adjust = comes_back, PHA("headers")},
+	{"empty-once-same-connection", V13, .answer = ANSWER_EMPTY_ONCE, .route = ROUTE_AFTER, .adjust = twice_after,
+	 .status = 403},
+	{"slow-reader", .reading = READS_SLOWLY, LATE, .body = 10000, .adjust = reads_slowly, .status = 200},
+	{"too-slow-reader", .reading = READS_SLOWLY, .route = ROUTE_NEVER, .adjust = reads_too_slowly},
+	{"careless-1.3", V13, LATE, .body = MiB, .adjust = careless, .status = ANY_STATUS},
+	{"careless-early-1.2", V12, .route = ROUTE_EARLY, .body = MiB, .adjust = careless, .status = ANY_STATUS},
+	{"careless-1.2", V12, LATE, .body = MiB, .adjust = careless, RENEG("body")},
+	/* limits */
+	{"max-body-1.2", V12, LATE, .body = MiB, .adjust = small_max_body, NO(413, "over-limit", "body-size")},
+	{"max-body-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_max_body,
+	 NO(413, "over-limit", "body-size")},
+	{"max-body-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = small_max_body,
+	 NO(413, "over-limit", "body-size")},
+	{"max-body-chunked-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_max_body_chunked,
+	 NO(413, "over-limit", "body-size")},
+	{"max-body-reads-1.3", V13, LATE, .body = MiB, .adjust = small_max_body, PHA("headers")},
+	{"spool-full-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = small_spool, .status = 503,
+	 .verdict = "over-limit"},
+	{"spool-full-1.2", V12, LATE, .body = MiB, .adjust = small_spool, .status = 503, .verdict = "over-limit"},
+	{"on-disk-1.2", V12, FIRST, LATE, .body = MiB, .adjust = on_disk, RENEG("body"), .check = check_disk},
+	{"on-disk-1.3", V13, FIRST, LATE, .body = MiB, .adjust = on_disk, PHA("headers"), .check = check_disk},
+	{"crowd", V13, FIRST, LATE, .body = MiB, .adjust = crowd, .status = 200},
+	/* libthaw alone */
+	{"engine-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_engine, .status = 200},
+	{"engine-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = with_engine, .status = 200},
+	{"engine-reads-1.3", V13, LATE, .body = MiB, .adjust = with_engine, .status = 200},
+	{"engine-reads-1.2", V12, LATE, .body = MiB, .adjust = with_engine, .status = 200},
+	{"engine-empty-1.3", V13, .answer = ANSWER_EMPTY, LATE, .body = MiB, .adjust = with_engine, .status = 403},
+	{"engine-one-byte-write-first-1.3", V13, FIRST, LATE, .body = 5000, .adjust = with_engine_one_byte,
+	 .status = 200},
+	{"engine-one-byte-write-first-1.2", V12, FIRST, LATE, .body = 5000, .adjust = with_engine_one_byte,
+	 .status = 200},
+	/* the controls: a server that stops reading must be caught, by the very same check */
+	{"control-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_control, .frozen = true},
+	{"control-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = with_control, .frozen = true},
+	{"control-timeout-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_control_timeout, .frozen = true},
+	{"control-timeout-1.2", V12, FIRST, LATE, .body = MiB, .adjust = with_control_timeout, .frozen = true},
+};
+
+const size_t named_count = sizeof(named_all) / sizeof(named_all[0]);
+
+void named_make(const struct named *named, struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+
+	scenario_init(scenario);
+	scenario->name = named->name;
+	plan->versions = named->versions;
+	plan->post_handshake = !named->no_post_handshake;
+	plan->stack = named->stack;
+	plan->reading = named->reading;
+	plan->answer = named->answer;
+	plan->request_count = 1;
+	plan->requests[0] = (struct request_plan){
+		.method = named->body > 0 ? "PUT" : "GET",
+		.route = named->route,
+		.framing = named->body > 0 ? FRAMING_LENGTH : FRAMING_NONE,
+		.body = named->body,
+	};
+	if (named->adjust != NULL)
+		named->adjust(scenario);
+}
+
+static void expect_word(struct world *world, const json_t *record, const char *key, const char *word)
+{
+	const char *is = json_string_value(json_object_get(json_object_get(record, "ask"), key));
+
+	if (word != NULL && (is == NULL || strcmp(is, word) != 0))
+		world_fail(world, "the record's %s is %s instead of %s", key, is != NULL ? is : "not there", word);
+}
+
+void named_check(const struct named *named, struct world *world)
+{
+	const struct sim_conn *conn = &world->conns[world->scenario->conn_count - 1];
+	unsigned last = conn->client.plan->request_count - 1;
+	const struct answer *answer = &conn->client.answers[last];
+
+	if (named->status != ANY_STATUS && (answer->complete ? answer->status : 0) != named->status)
+		world_fail(world, "the response is %u instead of %u; the client: %s %s", answer->status, named->status,
+			   client_end_name(conn->client.end), conn->client.why != NULL ? conn->client.why : "");
+	if (world->scenario->server == SERVER_GATEWAY && named->verdict != NULL && conn->record_count <= last) {
+		world_fail(world, "no access record");
+	} else if (named->verdict != NULL) {
+		expect_word(world, conn->records[last], "verdict", named->verdict);
+		expect_word(world, conn->records[last], "reason", named->reason);
+		expect_word(world, conn->records[last], "means", named->means);
+		expect_word(world, conn->records[last], "moment", named->moment);
+	}
+	if (named->check != NULL)
+		named->check(world);
+}

@@ -1,0 +1,42 @@
+/*
+ * What must come of a connection's requests, from its plan alone: DESIGN.md's decision table once more, written apart
+ * from the code that it judges. Where the outcome hangs on who is faster, it says which outcomes are allowed.
+ */
+#ifndef SIM_PREDICT_H
+#define SIM_PREDICT_H
+
+#include "scenario.h"
+
+enum outcome {
+	OUTCOME_NONE = 1 << 0, /* no response */
+	OUTCOME_200 = 1 << 1,  /* or 204 */
+	OUTCOME_307 = 1 << 2,
+	OUTCOME_400 = 1 << 3,
+	OUTCOME_403 = 1 << 4,
+	OUTCOME_408 = 1 << 5,
+	OUTCOME_413 = 1 << 6,
+	OUTCOME_503 = 1 << 7,
+	OUTCOME_ANY = 0xff,
+};
+
+enum identity { IDENTITY_NONE, IDENTITY_GOOD, IDENTITY_OTHER, IDENTITY_EITHER };
+
+struct expect {
+	unsigned outcomes; /* enum outcome, or'ed */
+	enum identity identity; /* of a 200; EITHER: none or the good one */
+	enum thaw_verdict verdict; /* NONE: as the outcome says */
+};
+
+void predict(const struct scenario *scenario, const struct conn_plan *plan, struct expect expects[SCENARIO_REQUESTS]);
+
+/* By what was offered: TLS 1.3 or 1.2, and how the client can be asked then. */
+bool predict_tls13(const struct scenario *scenario, const struct conn_plan *plan);
+enum thaw_means predict_means(const struct scenario *scenario, const struct conn_plan *plan);
+
+/* The client does nothing that could keep an honest request from its response. */
+bool predict_clean(const struct scenario *scenario, const struct conn_plan *plan);
+
+unsigned outcome_of(unsigned status);
+void outcomes_print(unsigned outcomes, char *text, size_t room);
+
+#endif

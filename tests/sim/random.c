@@ -1,0 +1,163 @@
+/* A scenario from a seed. About half of the clients are honest; the rest have one bad habit, or several. */
+#include <string.h>
+
+#include "rng.h"
+#include "scenario.h"
+
+static uint64_t pick(struct rng *rng, const uint64_t *values, size_t count)
+{
+	return values[rng_range(rng, 0, count - 1)];
+}
+#define PICK(rng, ...)                                                                                                 \
+	pick(rng, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+static struct relay_limits random_relay(struct rng *rng)
+{
+	struct relay_limits limits = {
+		.buffer = (size_t)PICK(rng, 1, 2, 17, 100, 536, 1448, 4096, 16384, 16384, 65536, 65536, 262144),
+		.bytes_per_s = PICK(rng, 0, 0, 0, 20000, 100000, 1000000, 10000000),
+	};
+	/* A window too small for a delay would carry nothing. */
+	limits.delay_us = limits.buffer < 100 ? rng_range(rng, 0, 20) : PICK(rng, 0, 0, 50, 1000, 10000, 80000);
+	if (limits.buffer < 1448 && limits.delay_us > 1000)
+		limits.delay_us = 1000;
+	return limits;
+}
+
+/* How large a body this connection can carry without taking all day, in virtual time or in ours. */
+static uint64_t body_max(const struct conn_plan *plan)
+{
+	uint64_t max = 4U << 20;
+	size_t narrow = plan->up.buffer;
+
+	if (narrow < 65536)
+		max = narrow * 1024U;
+	if (plan->up.buffer < 100)
+		max = 6000;
+	if (plan->record_max < 100 && max > 20000)
+		max = 20000;
+	if (plan->up.bytes_per_s > 0 && max > plan->up.bytes_per_s * 4)
+		max = plan->up.bytes_per_s * 4;
+	if (plan->up.delay_us > 0 && max > plan->up.buffer * (2000000 / plan->up.delay_us + 1))
+		max = plan->up.buffer * (2000000 / plan->up.delay_us + 1);
+	return max;
+}
+
+static void random_request(struct rng *rng, const struct conn_plan *plan, struct request_plan *request)
+{
+	static const char *const methods[] = {"PUT", "POST", "PUT", "POST", "GET", "HEAD", "DELETE"};
+
+	request->method = methods[rng_range(rng, 0, 6)];
+	request->route = (enum route)PICK(rng, ROUTE_NEVER, ROUTE_LATE, ROUTE_LATE, ROUTE_LATE, ROUTE_EARLY, ROUTE_BODY,
+					  ROUTE_AFTER, ROUTE_OTHER, ROUTE_PRIME);
+	if (plan->handshake_host)
+		request->route = ROUTE_HOST;
+	if (request->route == ROUTE_PRIME)
+		request->method = rng_chance(rng, 50) ? "GET" : "HEAD";
+	request->close = rng_chance(rng, 5);
+	if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
+		return;
+	request->framing = rng_chance(rng, 60) ? FRAMING_LENGTH : FRAMING_CHUNKED;
+	request->body = rng_chance(rng, 8) ? 0 : rng_skewed(rng, body_max(plan));
+	request->chunk = (size_t)PICK(rng, 1, 10, 1000, 16384, 70000);
+	if (request->body > 100000 && request->chunk < 1000)
+		request->chunk = 1000;
+	request->trailers = rng_chance(rng, 30);
+	if (request->body > 0 && rng_chance(rng, 20))
+		request->expect = (enum request_expect)rng_range(rng, EXPECT_STRICT, EXPECT_AT_ONCE);
+}
+
+static void random_stack(struct rng *rng, struct conn_plan *plan)
+{
+	plan->stack = rng_chance(rng, 70) ? STACK_OPENSSL : STACK_GNUTLS;
+	plan->versions = (enum client_versions)PICK(rng, VERSIONS_BOTH, VERSIONS_BOTH, VERSIONS_12, VERSIONS_13);
+	plan->post_handshake = rng_chance(rng, 60);
+	if (rng_chance(rng, 4))
+		plan->no_extended_master = true;
+	else if (plan->stack == STACK_GNUTLS && rng_chance(rng, 5))
+		plan->no_secure_renegotiation = true;
+	plan->handshake_host = rng_chance(rng, 10);
+}
+
+static void random_answer(struct rng *rng, struct conn_plan *plan)
+{
+	plan->answer = (enum client_answer)PICK(rng, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD,
+						ANSWER_GOOD, ANSWER_EMPTY, ANSWER_WRONG_CA, ANSWER_EXPIRED, ANSWER_NEVER,
+						ANSWER_EMPTY_ONCE, ANSWER_OTHER, ANSWER_REFUSES);
+	/* GnuTLS has no way to say so. */
+	if (plan->answer == ANSWER_REFUSES && plan->stack == STACK_GNUTLS)
+		plan->answer = ANSWER_EMPTY;
+	if (rng_chance(rng, 15))
+		plan->answer_after_ms = PICK(rng, 1, 100, 3000, 100000);
+}
+
+static void random_habits(struct rng *rng, struct conn_plan *plan)
+{
+	plan->reading = (enum client_reading)PICK(rng, READS_ALWAYS, READS_ALWAYS, READS_AFTER, READS_AFTER, READS_SLOWLY);
+	plan->read_max = (size_t)PICK(rng, 1, 7, 100, 1000);
+	plan->read_pause_ms = PICK(rng, 1, 10, 100);
+	plan->record_max = (size_t)PICK(rng, 16384, 16384, 16384, 1, 2, 100, 1448);
+	if (rng_chance(rng, 3))
+		plan->trickle_ms = PICK(rng, 10, 1000, 5000);
+	if (rng_chance(rng, 20)) {
+		plan->ending = (enum client_ending)rng_range(rng, ENDING_IDLE, ENDING_RESET);
+		plan->ending_at = rng_chance(rng, 5) ? SIM_NEVER : rng_skewed(rng, 1U << 20);
+	}
+	plan->careless = rng_chance(rng, 5);
+	plan->interleaves = plan->stack == STACK_GNUTLS && rng_chance(rng, 30);
+	if (rng_chance(rng, 3)) {
+		plan->renegotiates = true;
+		plan->renegotiates_at = rng_skewed(rng, 10000);
+	}
+}
+
+static void random_conn(struct rng *rng, struct scenario *scenario, unsigned index)
+{
+	struct conn_plan *plan = &scenario->conns[index];
+
+	if (rng_chance(rng, 70)) {
+		plan->up = random_relay(rng);
+		plan->down = random_relay(rng);
+	}
+	random_stack(rng, plan);
+	random_answer(rng, plan);
+	if (rng_chance(rng, 60))
+		random_habits(rng, plan);
+	else if (rng_chance(rng, 50))
+		plan->reading = READS_AFTER;
+	plan->address = (unsigned)rng_range(rng, 0, 1);
+	plan->start_ms = rng_chance(rng, 50) ? 0 : rng_skewed(rng, 3000);
+	plan->pipelined = rng_chance(rng, 15);
+	plan->request_count = (unsigned)PICK(rng, 1, 1, 1, 2, 2, 3, 4);
+	for (unsigned i = 0; i < plan->request_count; i++)
+		random_request(rng, plan, &plan->requests[i]);
+	if (index > 0 && rng_chance(rng, 20) && plan->stack == STACK_OPENSSL &&
+	    scenario->conns[index - 1].stack == STACK_OPENSSL) {
+		plan->resumes = (int)index - 1;
+		plan->handshake_host = scenario->conns[index - 1].handshake_host;
+		for (unsigned i = 0; i < plan->request_count; i++)
+			if (plan->handshake_host != (plan->requests[i].route == ROUTE_HOST))
+				plan->requests[i].route = plan->handshake_host ? ROUTE_HOST : ROUTE_LATE;
+	}
+}
+
+void scenario_from_seed(struct scenario *scenario, uint64_t seed)
+{
+	struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
+
+	scenario_init(scenario);
+	scenario->seed = seed;
+	scenario->require = rng_chance(&rng, 80);
+	scenario->elsewhere = rng_chance(&rng, 25);
+	scenario->hold_to_tls12 = rng_chance(&rng, 70);
+	scenario->timeout_ms = PICK(&rng, 120000, 120000, 120000, 20000, 3000);
+	scenario->grace_ms = PICK(&rng, 1000, 1000, 0);
+	scenario->max_body = rng_chance(&rng, 75) ? UINT64_C(1) << 30 : rng_skewed(&rng, 300000);
+	scenario->memory = PICK(&rng, 64U << 20, 64U << 20, 1U << 20, 256U << 10, 64U << 10);
+	scenario->disk = PICK(&rng, 0, 0, 64U << 20, 1U << 20);
+	scenario->per_client_percent = (unsigned)PICK(&rng, 100, 100, 50, 25);
+	scenario->request_memory = PICK(&rng, 0, 0, 16384, 131072);
+	scenario->conn_count = (unsigned)PICK(&rng, 1, 1, 1, 2, 3, 4);
+	for (unsigned i = 0; i < scenario->conn_count; i++)
+		random_conn(&rng, scenario, i);
+}

@@ -1,0 +1,65 @@
+/*
+ * The world: a virtual clock, the connections of a scenario, and the check that nothing ever freezes. It moves from one
+ * event to the next: whoever can do something does it, and when nobody can, the clock jumps to what comes next, an
+ * arrival, a client's own time, or a deadline that the server named.
+ *
+ * While it runs it checks what must hold at every moment; what must have come of each request is oracle.h's.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <netinet/in.h>
+
+#include "client.h"
+#include "server.h"
+#include "thaw/spool.h"
+
+#define WORLD_RECORDS 16 /* access records of one connection */
+
+struct world;
+
+struct sim_conn {
+	struct world *world;
+	unsigned index;
+	struct wire wire;
+	struct client client;
+	void *server;         /* NULL: not accepted yet, or gone */
+	bool accepted, stepped;
+	struct gw_wants wants;
+	struct sockaddr_in address;
+	uint64_t bound_us;    /* by then everything has an outcome */
+	char ask_state[16];   /* of the ask's machine */
+	char conn_state[16];  /* of the connection's */
+	unsigned asks;        /* how many went beyond deciding */
+	uint64_t steps, moved; /* the server's steps, and wire_moved() at the last one */
+	unsigned idle_steps;  /* at one instant, without a byte moved */
+	json_t *records[WORLD_RECORDS];
+	unsigned record_count;
+};
+
+struct world {
+	const struct scenario *scenario;
+	const struct server_ops *ops;
+	void *server;
+	uint64_t now_us;
+	struct rng order;
+	struct thaw_ledger_limits limits;
+	thaw_ledger *ledger;
+	thaw_store *store;
+	struct sim_conn conns[SCENARIO_CONNS];
+	struct sim_conn *current; /* whose server is being stepped */
+	bool trace;
+	bool failed, frozen;
+	char failure[512];
+	char last_message[256];
+	uint64_t events;
+	uint64_t memory_most, disk_most;
+};
+
+/* Runs a scenario to its end, or to the first failure: see failed, frozen, failure. Free it in any case. */
+void world_run(struct world *world, const struct scenario *scenario, bool trace);
+void world_free(struct world *world);
+
+void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
