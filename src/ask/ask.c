@@ -14,7 +14,6 @@
 #include "ask/states.h"
 #include "base/error.h"
 #include "base/pace.h"
-#include "tls/certificate.h"
 #include "tls/session.h"
 
 #define TRUST_ID_LEN 32
@@ -147,7 +146,7 @@ static void judge(thaw_conn *conn, uint64_t now_ms)
 			settle(conn, THAW_VERDICT_DECLINED, reason, now_ms);
 	} else if (conn->accepted != NULL && !tls_certificate_equal(conn->accepted, certificate)) {
 		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_IDENTITY_CHANGED, now_ms);
-	} else if (!tls_session_has_ems(conn->tls)) {
+	} else if (!tls_session_binds_certificate(conn->tls)) {
 		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_NO_EXTENDED_MASTER, now_ms);
 	} else if (reason != THAW_REASON_NONE) {
 		settle(conn, THAW_VERDICT_REJECTED, reason, now_ms);
@@ -168,7 +167,7 @@ static bool believed(thaw_conn *conn)
 
 	if (conn->accepted != NULL && memcmp(conn->accepted_trust, thaw_trust_id(conn->trust), TRUST_ID_LEN) == 0)
 		return true;
-	if (!tls_session_has_certificate(conn->tls) || !tls_session_has_ems(conn->tls))
+	if (!tls_session_has_certificate(conn->tls) || !tls_session_binds_certificate(conn->tls))
 		return false;
 	struct tls_certificate *certificate =
 		tls_session_judge(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));

@@ -65,8 +65,6 @@ static enum gw_step go_then_ask(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	bool refused = conn->after.trust == request->route->trust;
 
-	if (refused && request->route->config->certificate.require)
-		return gw_refuse_verdict(conn, conn->after.verdict, conn->after.reason, conn->after.detail);
 	struct thaw_ask_options here = {.trust = request->route->trust, .moment = THAW_MOMENT_HANDSHAKE};
 	if (thaw_ask(conn->ask, &here, conn->now_ms) != THAW_OK)
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
@@ -74,6 +72,8 @@ static enum gw_step go_then_ask(struct gw_conn *conn)
 		request->asked = true;
 		thaw_conn_report(conn->ask, &request->story.report);
 		request->identity = thaw_conn_identity(conn->ask);
+	} else if (refused && request->route->config->certificate.require) {
+		return gw_refuse_verdict(conn, conn->after.verdict, conn->after.reason, conn->after.detail);
 	} else {
 		request->then.ask = !refused;
 	}

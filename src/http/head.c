@@ -103,10 +103,18 @@ static bool read_line(struct http_span line, struct http_scan *scan, struct http
 	       http_refuse(refusal, 400, "too many empty lines before the request line");
 }
 
-/* Whether the bytes show a field too many: behind the last one allowed only the empty line may follow. */
-static bool too_many(const char *data, size_t len, const struct http_scan *scan)
+/* What the place and the first byte of a line already show. */
+static bool check_start(const char *data, size_t len, const struct http_scan *scan, struct http_refusal *refusal)
 {
-	return scan->lines == HTTP_FIELDS_MAX + 1 && scan->line_start < len && data[scan->line_start] != '\r';
+	if (scan->line_start + 2 > HTTP_HEAD_MAX)
+		return http_refuse(refusal, 431, "the head is too long");
+	if (scan->lines == 0 || scan->line_start == len)
+		return true;
+	if (http_is_blank(data[scan->line_start])) /* RFC 9112 5.2, and 2.2 behind the request line */
+		return http_refuse(refusal, 400, "a line that begins with white space (folded fields are not taken)");
+	if (scan->lines == HTTP_FIELDS_MAX + 1 && data[scan->line_start] != '\r')
+		return http_refuse(refusal, 431, "too many fields");
+	return true;
 }
 
 static enum http_parse walk(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
@@ -114,10 +122,8 @@ static enum http_parse walk(const char *data, size_t len, struct http_scan *scan
 {
 	for (;;) {
 		struct http_span line = {data + scan->line_start, 0};
-		if (scan->line_start + 2 > HTTP_HEAD_MAX)
-			return bad(refusal, 431, "the head is too long");
-		if (too_many(data, len, scan))
-			return bad(refusal, 431, "too many fields");
+		if (!check_start(data, len, scan, refusal))
+			return HTTP_PARSE_BAD;
 		enum http_parse found = find_line(data, len, scan, &line.len, refusal);
 		if (found != HTTP_PARSE_DONE)
 			return found;
@@ -139,8 +145,7 @@ enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *
 	enum http_parse parsed = walk(data, len, scan, request, refusal);
 
 	if (parsed == HTTP_PARSE_DONE && resumed) {
-		/* Spans of earlier calls may point to where the bytes were then. Once more over good lines: still
-		 * linear. */
+		/* The bytes may have moved under earlier spans. Once more over good lines is still linear. */
 		*scan = (struct http_scan){0};
 		parsed = walk(data, len, scan, request, refusal);
 	}

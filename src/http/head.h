@@ -58,7 +58,7 @@ struct http_scan {
 /*
  * data: all bytes of this head so far, from its first one (and perhaps bytes behind it). HTTP_PARSE_DONE: *used is the
  * head's length. HTTP_PARSE_BAD: *refusal is set; a limit, and a malformed line, is found as soon as the bytes show it.
- * Neither depends on how the bytes came. Keep request for the next call; data may move meanwhile.
+ * Neither depends on how the bytes came. data may move between calls.
  */
 enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
 				size_t *used, struct http_refusal *refusal);

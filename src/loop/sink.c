@@ -25,24 +25,31 @@ void sink_open_shared(struct sink *sink, int fd, atomic_uint *turn, unsigned me)
 	char path[32];
 
 	*sink = (struct sink){.fd = fd, .way = SINK_WAY_POLL, .turn = turn, .me = me};
-	if (fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode)) {
+	bool known = fstat(fd, &info) == 0;
+	if (known && S_ISSOCK(info.st_mode)) {
 		sink->way = SINK_WAY_SOCKET;
 		return;
 	}
-	/* O_NONBLOCK belongs to the open file, which is shared with the shell, say: so open it once more. */
+	if (known && S_ISREG(info.st_mode)) {
+		sink->way =
+			SINK_WAY_PLAIN; /* never blocks; and its place in the file is shared with all who write there */
+		return;
+	}
+	/* O_NONBLOCK belongs to the open pipe or terminal, which is shared with the shell, say: so open it once more.
+	 */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int own = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (own < 0)
 		return;
 	sink->fd = own;
 	sink->own = true;
-	sink->way = SINK_WAY_OWN;
+	sink->way = SINK_WAY_PLAIN;
 }
 
 enum thaw_status sink_open_file(struct sink *sink, const char *path, atomic_uint *turn, unsigned me,
 				struct thaw_error *err)
 {
-	*sink = (struct sink){.own = true, .way = SINK_WAY_OWN, .turn = turn, .me = me};
+	*sink = (struct sink){.own = true, .way = SINK_WAY_PLAIN, .turn = turn, .me = me};
 	sink->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, FILE_RIGHTS);
 	return sink->fd >= 0 ? THAW_OK : error_system(err, errno, "cannot open the log %s", path);
 }

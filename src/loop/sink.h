@@ -15,7 +15,7 @@
 #define SINK_MAX 1048576 /* bytes that wait in one process */
 
 enum sink_way {
-	SINK_WAY_OWN,    /* an open file of our own, which does not block */
+	SINK_WAY_PLAIN,  /* write(2) does not block: a file, or a pipe or terminal that we have opened ourselves */
 	SINK_WAY_SOCKET, /* send(2) that does not wait */
 	SINK_WAY_POLL,   /* poll(2) first, then no more than a pipe surely has room for */
 };

@@ -1,6 +1,7 @@
 #include "loop/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +13,16 @@
 #include "loop/connection.h"
 #include "loop/loads.h"
 
-#define ACCEPT_MAX     4 /* at one wake, so that the other workers have theirs */
-#define AHEAD_MAX      4 /* connections that a worker may have more than the least busy one, and takes more at once */
-#define AHEAD_NAP      .002  /* seconds that it leaves them to the others, before it takes one all the same */
-#define ACCEPT_NAP     .1    /* seconds without accepting when the system has no descriptors left */
-#define TELL_AGAIN_MS  10000 /* between two messages of the same trouble */
-#define WALL_AGAIN_MS  1000  /* how old the wall clock's offset may be */
-#define LOG_NAP        .02   /* seconds until a log that did not take all is tried again */
-#define FILES_FOR_SELF 64    /* descriptors that are not connections' */
-#define FILES_EACH     2     /* of a connection: its socket and its spool's file */
+#define ACCEPT_MAX     4       /* at one wake, so that the other workers have theirs */
+#define AHEAD_MAX      4       /* connections more than the least busy worker has, with which one still takes more */
+#define AHEAD_NAP      .002    /* seconds that it leaves them to the others, before it takes one all the same */
+#define ACCEPT_NAP     .1      /* seconds without accepting when the system has no descriptors left */
+#define TELL_AGAIN_MS  10000   /* between two messages of the same trouble */
+#define WALL_AGAIN_MS  1000    /* how old the wall clock's offset may be */
+#define LOG_NAP        .02     /* seconds until a log that did not take all is tried again */
+#define FILES_FOR_SELF 64      /* descriptors that are not connections' */
+#define HEAP_SLACK     1048576 /* free bytes that malloc keeps: else it gives back and takes again at every read */
+#define FILES_EACH     2       /* of a connection: its socket and its spool's file */
 
 struct worker {
 	const struct worker_setup *setup;
@@ -288,6 +290,7 @@ static bool start(struct worker *w)
 	const struct worker_setup *setup = w->setup;
 	struct thaw_error err = {0};
 
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_SLACK);
 	w->connections_max = connections_allowed();
 	w->accepts = calloc(setup->listeners->count, sizeof(*w->accepts));
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);

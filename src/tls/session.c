@@ -12,7 +12,6 @@
 #include <openssl/ssl.h>
 
 #include "base/error.h"
-#include "tls/certificate.h"
 #include "tls/failure.h"
 #include "tls/transport_bio.h"
 #include "tls/trust.h"
@@ -256,6 +255,12 @@ enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_r
 bool tls_session_has_ems(const struct tls_session *session)
 {
 	return SSL_version(session->ssl) == TLS1_3_VERSION || SSL_get_extms_support(session->ssl) == 1;
+}
+
+bool tls_session_binds_certificate(const struct tls_session *session)
+{
+	return tls_session_has_ems(session) ||
+	       (SSL_session_reused(session->ssl) == 0 && SSL_total_renegotiations(session->ssl) == 0);
 }
 
 static enum thaw_status begin_post_handshake(struct tls_session *session, enum thaw_reason *reason)

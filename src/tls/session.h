@@ -8,11 +8,10 @@
 #ifndef TLS_SESSION_H
 #define TLS_SESSION_H
 
-#include "thaw/ask.h"
+#include "tls/certificate.h"
 
 #define TLS_NAME_MAX 255 /* of a server name (SNI), without its NUL */
 
-struct tls_certificate;
 struct tls_session;
 
 /* NULL: no memory. The SSL must outlive it, and must not have begun its handshake. */
@@ -54,8 +53,14 @@ bool tls_ask_answered(const struct tls_session *session);
 /* The exchange was judged: what comes later is not part of it. */
 void tls_ask_close(struct tls_session *session);
 
-/* False: the client left the extended master secret out of the renegotiated handshake (RFC 7627 5.4). */
 bool tls_session_has_ems(const struct tls_session *session);
+
+/*
+ * Whether the peer's certificate is surely that of whoever is at the other end. Without the extended master secret it
+ * is so only after a full first handshake: a resumed or renegotiated one may have been joined to another connection's
+ * (RFC 7627 1, 5.4).
+ */
+bool tls_session_binds_certificate(const struct tls_session *session);
 
 /*
  * What the peer's certificate is under trust. NULL: there is none, or no memory (*reason tells: NO_CERTIFICATE or

@@ -13,7 +13,7 @@ from harness.process import kill_group, popen
 from harness.rawtls import Raw
 
 MIB = 2**20
-LIMIT = 120.0  # a watchdog, not a measure of speed
+LIMIT = 30.0  # a watchdog, not a measure of speed
 FULL_LIMIT = 900.0
 ASKS = {"when": "request", "timeout": "300s"}
 
@@ -21,7 +21,7 @@ ASKS = {"when": "request", "timeout": "300s"}
 def wait_until(what, holds, limit=LIMIT):
     end = time.monotonic() + limit
     while not holds():
-        assert time.monotonic() < end, f"never came: {what}"
+        assert time.monotonic() < end, f"never came: {what() if callable(what) else what}"
         time.sleep(0.02)
 
 
@@ -71,7 +71,12 @@ def settled_memory(gateway):
         samples.append(gateway.memory())
         return len(samples) >= 5 and len({s.pss for s in samples[-5:]}) == 1
 
-    wait_until("memory at rest", still)
+    def words():
+        states = [_sleeping(pid) for pid in gateway.workers()]
+        last = [s.pss for s in samples[-5:]]
+        return f"memory at rest: {_queued(gateway.port)} bytes queued, workers asleep {states}, last samples {last}"
+
+    wait_until(words, still)
     return samples[-1]
 
 
@@ -190,42 +195,46 @@ def _holder(gateway, client):
     raise AssertionError("no worker holds the connection")
 
 
+def _connected_to_all(gateway, each):
+    """That many clients of each worker, by the worker's process id. Which worker takes a connection is its own choice."""
+    clients = {pid: [] for pid in gateway.workers()}
+    for _ in range(1000):
+        client = Raw(gateway, "1.2")
+        assert client.ask("GET", "/.well-known/thaw/prime").status == 204
+        clients.setdefault(_holder(gateway, client), []).append(client)
+        if all(len(some) >= each for some in clients.values()):
+            break
+    assert all(len(some) >= each for some in clients.values()), {pid: len(some) for pid, some in clients.items()}
+    return clients
+
+
+def _close(clients):
+    for some in clients.values():
+        for client in some:
+            client.tls.close()
+
+
 def test_killed_worker(serve, payloads, figure):
     """kill -9 of a worker ends its own connections only; a new one takes its place."""
     gateway = serve(certificate=ASKS, workers=2)
-    body = payloads["50m"].data()
+    body = payloads["1m"].data()
     wait_until("two workers", lambda: len(gateway.workers()) == 2)
-    workers = set(gateway.workers())
-    clients = {pid: [] for pid in workers}
-    for _ in range(100):
-        client = Raw(gateway, "1.2")
-        client.send(client.head("PUT", "/late?killed", f"Content-Length: {len(body)}"), body[: len(body) // 2])
-        clients[_holder(gateway, client)].append(client)
-        if all(len(c) >= 2 for c in clients.values()):
-            break
-    victim, survivor = sorted(clients, key=lambda pid: len(clients[pid]))
-    assert clients[victim], "all connections went to one worker"
+    clients = _connected_to_all(gateway, 2)
+    victim, survivor = clients
+    for client in clients[victim] + clients[survivor]:
+        assert client.send(client.head("PUT", "/late", f"Content-Length: {len(body)}"), body[: len(body) // 2])
     os.kill(victim, signal.SIGKILL)
     for client in clients[survivor]:  # amid their uploads
         client.send(body[len(body) // 2 :])
-        assert client.read().json()["body_sha256"] == payloads["50m"].sha256
+        assert client.read().json()["body_sha256"] == payloads["1m"].sha256
     for client in clients[victim]:
         assert client.ended()
     wait_until("a new worker", lambda: len(set(gateway.workers()) - {victim}) == 2)
     assert survivor in gateway.workers() and gateway.process.poll() is None
-    served = set()
-    for _ in range(200):  # the new one serves, too
-        with Raw(gateway, "1.3") as client:
-            served.add(_holder(gateway, client))
-            assert client.ask("GET", "/late").status == 200
-        if len(served) == 2:
-            break
-    assert served == set(gateway.workers())
+    _close(_connected_to_all(gateway, 1))  # the new one serves, too
     lost, kept = len(clients[victim]), len(clients[survivor])
-    figure(f"worker killed: its {lost} connections lost, {kept} uploads of the other one completed, a new worker serves")
-    for some in clients.values():
-        for client in some:
-            client.tls.close()
+    figure(f"worker killed: its {lost} connections lost; {kept} uploads of the other one completed; a new worker serves")
+    _close(clients)
 
 
 def test_killed_worker_gives_back(serve, programs, payloads):

@@ -72,3 +72,22 @@ def test_resumed_without_certificate(thaw):
         assert client.tls.session_reused
         answer = client.ask("PUT", "/late", b"hello").json()
     assert answer["certificate"]["means"] == "renegotiation"
+
+
+NO_EXTENDED_MASTER = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET, for which Python has no name
+
+
+def test_without_extended_master_secret(thaw):
+    """RFC 7627: a full first handshake proves the certificate; a resumed one does not, and nobody is asked later."""
+    ctx = context(thaw.pki, "1.2")
+    ctx.options |= NO_EXTENDED_MASTER
+    with Raw(thaw, ctx=ctx, host="handshake.localhost") as client:
+        assert client.ask("PUT", "/", b"hello").json()["certificate"]["means"] == "handshake"
+        session = client.tls.session
+    with Raw(thaw, ctx=ctx, host="handshake.localhost", session=session) as client:
+        assert client.tls.session_reused
+        response = client.ask("PUT", "/", b"hello")
+        assert (response.status, response.json()["reason"]) == (403, "no-extended-master-secret")
+    with Raw(thaw, ctx=ctx) as client:
+        response = client.ask("PUT", "/late", b"hello")
+        assert (response.status, response.json()["reason"]) == (403, "no-extended-master-secret")

@@ -102,7 +102,8 @@ def is_running(pid):
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-    return re.match(r"\d+ \(.*\) ([A-Z])", stat).group(1) not in "ZX"
+    state = re.match(r"\d+ \(.*\) ([A-Z])", stat)
+    return state is not None and state.group(1) not in "ZX"  # what is gone while it is read has no state
 
 
 def clients_on_both(gateway):

@@ -113,6 +113,23 @@ def test_the_level_drops_messages(serve, settings):
     assert not [m for m in quiet.messages if "info" in m]
 
 
+def test_standard_streams_sent_to_files(settings, tmp_path):
+    out, err = tmp_path / "out", tmp_path / "err"
+    argv = [str(binary()), "serve", "-c", str(settings(workers=1)), "--listen", "127.0.0.1:0"]
+    with out.open("w") as to_out, err.open("w") as to_err:
+        process = popen(argv, stdin=subprocess.DEVNULL, stdout=to_out, stderr=to_err)
+        try:
+            wait("the ready line", lambda: "listening on" in err.read_text())
+            process.terminate()
+            assert process.wait(LIMIT) == 0
+            to_err.write("behind\n")  # at the place that the streams share, so nothing is written over
+        finally:
+            kill_group(process)
+    lines = err.read_text().splitlines()
+    assert lines[0].startswith("thaw: listening on 127.0.0.1:")
+    assert lines[-1] == "behind" and len(lines) == 3
+
+
 class Unread:
     """A gateway whose standard output nobody reads until read() is called."""
 

@@ -189,16 +189,16 @@ static size_t record_room(const struct client *client)
 
 static bool refill(struct client *client)
 {
-	unsigned request = client->emitter.request;
-
-	client->out_body = emitter_in_body(&client->emitter);
-	client->out_at = 0;
-	client->out_len = emitter_next(&client->emitter, client->out, record_room(client), client->now_us);
-	if (client->out_len == 0)
-		return false;
-	if (client->out_body && request < SCENARIO_REQUESTS)
-		client->body_sent[request] += client->out_len;
-	return true;
+	client->out_at = client->out_len = 0;
+	for (size_t room = record_room(client); room > client->out_len; room = record_room(client)) {
+		client->out_body = emitter_in_body(&client->emitter);
+		size_t more = emitter_next(&client->emitter, client->out + client->out_len, room - client->out_len,
+					   client->now_us);
+		if (more == 0)
+			break;
+		client->out_len += more;
+	}
+	return client->out_len > 0;
 }
 
 /* Why nothing can be said now, whatever the emitter has. */
@@ -303,6 +303,7 @@ static bool hear_some(struct client *client)
 
 	client->reader.len += len;
 	client->read_first = false;
+	client->write_first = result == STACK_WANT_WRITE;
 	if (result == STACK_WANT_READ) {
 		client->want_read = true;
 		return false;
@@ -356,7 +357,7 @@ static void allow_reading(struct client *client)
 void client_step(struct client *client, uint64_t now_us)
 {
 	client->now_us = now_us;
-	client->want_read = client->want_write = false;
+	client->want_read = client->want_write = client->write_first = false;
 	decide(client);
 	allow_reading(client);
 	if (!client->shaken)
@@ -371,7 +372,8 @@ void client_step(struct client *client, uint64_t now_us)
 		client->ops->close_notify(client->stack);
 		finish(client, CLIENT_DONE, NULL);
 	}
-	client->want_read = client->end == CLIENT_OPEN && (client->want_read || may_read(client));
+	client->want_read = client->end == CLIENT_OPEN && !client->write_first &&
+			    (client->want_read || may_read(client));
 }
 
 bool client_ready(const struct client *client, uint64_t now_us)

@@ -34,12 +34,12 @@ struct client {
 	size_t out_at, out_len;
 	bool out_body;
 	uint64_t said;       /* bytes of requests given to TLS */
-	uint64_t body_sent[SCENARIO_REQUESTS];
 	uint64_t write_at_us, read_at_us, decide_at_us; /* not before; SIM_NEVER for decide_at: nothing to decide */
 	bool asked, answering;  /* GnuTLS: a request waits for its answer; the answer is under way */
 	bool mid_exchange;      /* and the server has to speak next */
 	bool thinking;          /* OpenSSL stands still until the human decides */
 	bool read_first;        /* TLS must read before it can write */
+	bool write_first;       /* and the other way round */
 	bool renegotiating, renegotiated, interleaved;
 	bool write_pending;     /* the connection did not take the last record whole */
 	bool quiet;             /* sends no more */

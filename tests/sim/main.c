@@ -1,13 +1,38 @@
 /* sim-run: runs scenarios by seed or by name, and says what broke. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <gnutls/gnutls.h>
 
 #include "named.h"
 #include "oracle.h"
+
+#define WATCHDOG_S 300 /* of real time for one scenario: they take milliseconds, so this is an endless loop */
+
+static char running[96];
+
+static void on_alarm(int signal_number)
+{
+	static const char text[] = "FAILED: the server, or the simulation itself, is in an endless loop: ";
+
+	(void)signal_number;
+	(void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
+	(void)!write(STDOUT_FILENO, running, strlen(running));
+	_exit(EXIT_FAILURE);
+}
+
+static void watch_over(const struct scenario *scenario)
+{
+	if (scenario->name != NULL)
+		(void)snprintf(running, sizeof(running), "%s\n", scenario->name);
+	else
+		(void)snprintf(running, sizeof(running), "seed %llu\n", (unsigned long long)scenario->seed);
+	(void)alarm(WATCHDOG_S);
+}
 
 struct tally {
 	uint64_t runs, failures, requests, answered, accepted, asked;
@@ -47,6 +72,7 @@ static bool run_scenario(const struct scenario *scenario, bool trace, struct tal
 {
 	static struct world world; /* large */
 
+	watch_over(scenario);
 	world_run(&world, scenario, trace);
 	if (!world.failed)
 		oracle_judge(&world);
@@ -63,6 +89,7 @@ static bool run_named(const struct named *named, bool trace)
 	struct scenario scenario;
 
 	named_make(named, &scenario);
+	watch_over(&scenario);
 	world_run(&world, &scenario, trace);
 	if (!world.failed)
 		oracle_judge(&world);
@@ -183,6 +210,7 @@ int main(int argc, char **argv)
 	if (optind != argc)
 		return usage(stderr, EX_USAGE);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)signal(SIGALRM, on_alarm);
 	pki_open();
 	bool good = by_name ? run_name(name, trace) : run_seeds(from, count_of, trace);
 	pki_close();

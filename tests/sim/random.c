@@ -60,7 +60,7 @@ static void random_request(struct rng *rng, const struct conn_plan *plan, struct
 	request->framing = rng_chance(rng, 60) ? FRAMING_LENGTH : FRAMING_CHUNKED;
 	request->body = rng_chance(rng, 8) ? 0 : rng_skewed(rng, body_max(plan));
 	request->chunk = (size_t)PICK(rng, 1, 10, 1000, 16384, 70000);
-	if (request->body > 100000 && request->chunk < 1000)
+	if (request->body > 20000 && request->chunk < 1000)
 		request->chunk = 1000;
 	request->trailers = rng_chance(rng, 30);
 	if (request->body > 0 && rng_chance(rng, 20))

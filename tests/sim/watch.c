@@ -53,15 +53,14 @@ uint64_t watch_next(const struct sim_conn *conn)
 }
 
 /*
- * Whether the client may have itself to blame that the server cannot write: it does not read the responses to earlier
- * requests, or it takes its time.
+ * Whether the client has itself to blame that the server cannot write: it says its next request, and does not read the
+ * response to an earlier one.
  */
 static bool client_is_why(const struct sim_conn *conn)
 {
 	const struct client *client = &conn->client;
 
-	return client->emitter.request > client->answered && client->plan->reading == READS_AFTER &&
-	       !ask_pending(conn);
+	return client->emitter.request > client->answered && !client->want_read && !ask_pending(conn);
 }
 
 void watch_still(struct world *world, struct sim_conn *conn)

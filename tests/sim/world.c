@@ -247,7 +247,12 @@ static void step_client(struct world *world, struct sim_conn *conn)
 	bool was_shaken = conn->client.shaken;
 	unsigned answered = conn->client.answered;
 
+	uint64_t moved = wire_moved(&conn->wire);
+
 	client_step(&conn->client, world->now_us);
+	conn->idle_turns = wire_moved(&conn->wire) == moved ? conn->idle_turns + 1 : 0;
+	if (conn->idle_turns > IDLE_STEPS_MAX)
+		world_fail(world, "#%u the client spins: a fault of the simulation", conn->index);
 	if (!was_shaken && conn->client.shaken)
 		trace_line(world, conn, "client: handshake over, %s",
 			   conn->client.ops->is_tls13(conn->client.stack) ? "TLS 1.3" : "TLS 1.2");
@@ -328,7 +333,7 @@ static void run(struct world *world)
 		}
 		world->now_us = next;
 		for (unsigned i = 0; i < world->scenario->conn_count; i++)
-			world->conns[i].idle_steps = 0;
+			world->conns[i].idle_steps = world->conns[i].idle_turns = 0;
 	}
 }
 

@@ -33,6 +33,7 @@ struct sim_conn {
 	unsigned asks;        /* how many went beyond deciding */
 	uint64_t steps, moved; /* the server's steps, and wire_moved() at the last one */
 	unsigned idle_steps;  /* at one instant, without a byte moved */
+	unsigned idle_turns;  /* the client's, likewise */
 	json_t *records[WORLD_RECORDS];
 	unsigned record_count;
 };

@@ -140,8 +140,12 @@ static void test_lines_stay_whole(void **state)
 		sink_line(&a, line_of(line, 'a', LONG_LINE), LONG_LINE);
 		sink_line(&b, line_of(line, 'b', LONG_LINE), LONG_LINE);
 	}
-	while (!sink_flush(&a) | !sink_flush(&b))
+	bool a_done = false, b_done = false;
+	while (!a_done || !b_done) {
+		a_done = sink_flush(&a);
+		b_done = sink_flush(&b);
 		lines += read_lines(ends.out, &last);
+	}
 	lines += read_lines(ends.out, &last);
 	assert_int_equal(lines, 40);
 	assert_int_equal(a.dropped + b.dropped, 0);
@@ -222,6 +226,29 @@ static void test_a_file_is_appended_to(void **state)
 	assert_non_null(strstr(err.text, "/nonexistent/log"));
 }
 
+/* Standard error sent to a file by a shell: its place in the file is shared with whoever writes there without us. */
+static void test_a_file_that_others_write_to(void **state)
+{
+	char path[] = "/tmp/thaw-sink-XXXXXX", text[32] = "";
+	atomic_uint turn = 0;
+	struct sink sink;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	sink_open_shared(&sink, fd, &turn, 1);
+	sink_line(&sink, "ours\n", 5);
+	assert_true(sink_flush(&sink));
+	assert_int_equal(write(fd, "theirs\n", 7), 7);
+	sink_line(&sink, "more\n", 5);
+	assert_true(sink_flush(&sink));
+	sink_close(&sink, 0);
+	assert_int_equal(pread(fd, text, sizeof(text) - 1, 0), 17);
+	assert_string_equal(text, "ours\ntheirs\nmore\n");
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void test_a_line_above_the_ceiling(void **state)
 {
 	static char line[SINK_MAX + 1];
@@ -248,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_a_dead_writer_s_line_is_ended),
 		cmocka_unit_test(test_a_target_that_is_gone),
 		cmocka_unit_test(test_a_file_is_appended_to),
+		cmocka_unit_test(test_a_file_that_others_write_to),
 		cmocka_unit_test(test_a_line_above_the_ceiling),
 	};
 
