@@ -1,0 +1,302 @@
+#include "demo/demo.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "demo/frozen.h"
+#include "demo/relay.h"
+#include "demo/stage.h"
+#include "demo/writer.h"
+
+#define SUBJECT  "CN=Thaw Demo Client"
+#define STEP_MS  100
+#define READ_MS  2000
+#define RUN_MS   120000 /* no run takes longer, whatever becomes of it */
+#define TEXT_MAX 32768
+
+enum who { CURL, CURL_EXPECT, WRITER };
+
+struct run {
+	enum who who;
+	enum tls_client_version version;
+	bool to_thaw;
+	bool must_freeze; /* or else the demonstration shows nothing */
+	/* what became of it */
+	bool frozen;
+	int exit_code;
+	unsigned status; /* 0: no response */
+	double seconds;
+	uint64_t before; /* bytes before the certificate; of a frozen run: before the freeze */
+	const char *means;
+	const char *wrong; /* NULL: nothing */
+	char text[TEXT_MAX];
+};
+
+static const char *const who_names[] = {
+	[CURL] = "curl",
+	[CURL_EXPECT] = "curl, Expect: 100-continue",
+	[WRITER] = "write-first client",
+};
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static enum thaw_status start_curl(struct child *child, const struct stage *stage, const struct run *run, uint16_t port,
+				   struct thaw_error *err)
+{
+	char url[64], ca[PATH_MAX + 16], certificate[PATH_MAX + 16], key[PATH_MAX + 16], file[PATH_MAX];
+	bool v12 = run->version == TLS_CLIENT_12;
+	/* "Expect:" leaves the field out, "Expect: 100-continue" makes sure of it. */
+	const char *argv[] = {"curl",
+			      "-sS",
+			      "--ipv4",
+			      "--noproxy",
+			      "*",
+			      "--cacert",
+			      ca,
+			      "--cert",
+			      certificate,
+			      "--key",
+			      key,
+			      v12 ? "--tls-max" : "--tlsv1.3",
+			      v12 ? "1.2" : "--tlsv1.3",
+			      "-H",
+			      run->who == CURL_EXPECT ? "Expect: 100-continue" : "Expect:",
+			      "-T",
+			      file,
+			      "-w",
+			      "\n%{http_code}\n",
+			      url,
+			      NULL};
+
+	(void)snprintf(url, sizeof(url), "https://localhost:%u/late", port);
+	(void)snprintf(ca, sizeof(ca), "%s/ca.pem", stage->pki);
+	(void)snprintf(certificate, sizeof(certificate), "%s/client.pem", stage->pki);
+	(void)snprintf(key, sizeof(key), "%s/client.key", stage->pki);
+	(void)snprintf(file, sizeof(file), "%s", stage->file);
+	return child_spawn(child, argv, CHILD_STDOUT, err);
+}
+
+static enum thaw_status start_client(struct child *child, const struct stage *stage, const struct run *run,
+				     uint16_t port, struct thaw_error *err)
+{
+	struct writer_options options = {port, stage->pki, stage->file, run->version};
+
+	if (run->who != WRITER)
+		return start_curl(child, stage, run, port, err);
+	return child_fork(child, writer_run, &options, err);
+}
+
+/* Until the client has ended, or nothing has moved for freeze_ms while it has not. */
+static void watch(struct run *run, struct relay *relay, struct child *client, uint64_t freeze_ms)
+{
+	double began = now_s(), moved = began;
+
+	while (!child_ended(client, &run->exit_code)) {
+		double now;
+		if (relay_step(relay, STEP_MS)) {
+			moved = now_s();
+			continue;
+		}
+		now = now_s();
+		run->frozen = (now - moved) * 1000 >= (double)freeze_ms || (now - began) * 1000 >= RUN_MS;
+		if (run->frozen)
+			break;
+	}
+	run->seconds = now_s() - began;
+}
+
+/* The last line is the status, what is before it the response's body. */
+static void read_response(struct run *run, struct child *client)
+{
+	size_t len = child_read(client, run->text, sizeof(run->text), NULL, READ_MS);
+
+	while (len > 0 && run->text[len - 1] == '\n')
+		run->text[--len] = '\0';
+	char *line = strrchr(run->text, '\n');
+	if (line == NULL)
+		return;
+	*line = '\0';
+	run->status = (unsigned)strtoul(line + 1, NULL, 10);
+}
+
+/* What builtin:inspect has to say about it: the right bytes, under the right identity. */
+static const char *judge(struct run *run, const struct stage *stage)
+{
+	json_t *answer = json_loads(run->text, 0, NULL);
+	const char *subject = NULL, *sha256 = NULL, *means = NULL, *wrong = NULL;
+	json_int_t before = 0;
+
+	if (run->status != 200)
+		wrong = "the response is not 200";
+	else if (json_unpack(answer, "{s:s, s:{s:s, s:s, s:I}}", "body_sha256", &sha256, "certificate", "subject",
+			     &subject, "means", &means, "body_bytes_before_verdict", &before) != 0)
+		wrong = "the response names no certificate";
+	else if (strcmp(sha256, stage->sha256) != 0)
+		wrong = "what arrived is not what was sent";
+	else if (strcmp(subject, SUBJECT) != 0)
+		wrong = "the identity is another one";
+	else if (strcmp(means, thaw_means_name(run->version == TLS_CLIENT_12 ? THAW_MEANS_RENEGOTIATION
+									     : THAW_MEANS_POST_HANDSHAKE)) != 0)
+		wrong = "it was asked by the wrong means";
+	run->before = (uint64_t)before;
+	json_decref(answer);
+	return wrong;
+}
+
+static enum thaw_status upload(struct run *run, const struct stage *stage, const struct demo_options *options,
+			       struct thaw_error *err)
+{
+	struct frozen_options frozen = {stage->frozen_listener, stage->pki};
+	struct child server = {.out = -1}, client = {.out = -1};
+	struct relay *relay = relay_new(run->to_thaw ? stage->thaw_port : stage->frozen_port, err);
+	enum thaw_status status = relay != NULL ? THAW_OK : THAW_FAILED;
+
+	if (status == THAW_OK && !run->to_thaw)
+		status = child_fork(&server, frozen_run, &frozen, err);
+	if (status == THAW_OK)
+		status = start_client(&client, stage, run, relay_port(relay), err);
+	if (status == THAW_OK) {
+		watch(run, relay, &client, options->freeze_ms);
+		if (run->exit_code == 127 && run->who != WRITER)
+			status = error_set(err, THAW_ERR_SYSTEM, "curl is not installed");
+		if (run->frozen)
+			run->before = relay_up(relay);
+		else
+			read_response(run, &client);
+	}
+	child_end(&client);
+	child_end(&server);
+	relay_free(&relay);
+	if (status != THAW_OK)
+		return status;
+	if (run->to_thaw)
+		run->wrong = run->frozen ? "it froze" : judge(run, stage);
+	else if (run->must_freeze && !run->frozen)
+		run->wrong = "it did not freeze, as it must with this client";
+	return THAW_OK;
+}
+
+static void outcome_text(const struct run *run, char *text, size_t room)
+{
+	if (run->frozen)
+		(void)snprintf(text, room, "frozen");
+	else if (run->status != 0)
+		(void)snprintf(text, room, "%u", run->status);
+	else
+		(void)snprintf(text, room, "no response");
+}
+
+static void before_text(const struct run *run, char *text, size_t room)
+{
+	if (run->to_thaw || run->frozen)
+		(void)snprintf(text, room, "%.1f MiB%s", (double)run->before / 1048576,
+			       run->frozen ? ", and none came" : "");
+	else
+		(void)snprintf(text, room, "lucky: it came in time");
+}
+
+static void print_head(const struct demo_options *options)
+{
+	(void)printf("PUT /late with %" PRIu64
+		     " MiB. Both servers ask for the client certificate when they have read the head;\n"
+		     "Thaw reads on meanwhile, the other one waits for the certificate. No progress for %.0f s is a "
+		     "freeze.\n\n"
+		     "%-26s  %-3s  %-12s  %-11s  %7s  %s\n",
+		     options->upload >> 20, (double)options->freeze_ms / 1000, "client", "TLS", "server", "outcome",
+		     "seconds", "bytes before the certificate");
+}
+
+static void print_run(const struct run *run)
+{
+	char outcome[32], before[48];
+
+	outcome_text(run, outcome, sizeof(outcome));
+	before_text(run, before, sizeof(before));
+	(void)printf("%-26s  %-3s  %-12s  %-11s  %7.2f  %s\n", who_names[run->who],
+		     run->version == TLS_CLIENT_12 ? "1.2" : "1.3", run->to_thaw ? "Thaw" : "asks, waits", outcome,
+		     run->seconds, before);
+	if (run->wrong != NULL)
+		(void)printf("    wrong: %s (the client's exit code: %d)\n", run->wrong, run->exit_code);
+	(void)fflush(stdout);
+}
+
+static json_t *run_json(const struct run *run)
+{
+	char outcome[32];
+
+	outcome_text(run, outcome, sizeof(outcome));
+	return json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:s?}", "client", who_names[run->who], "tls",
+			 run->version == TLS_CLIENT_12 ? "1.2" : "1.3", "server", run->to_thaw ? "thaw" : "frozen",
+			 "outcome", outcome, "seconds", run->seconds,
+			 run->frozen ? "bytes_before_freeze" : "bytes_before_certificate", (json_int_t)run->before,
+			 "wrong", run->wrong);
+}
+
+static enum thaw_status run_all(const struct stage *stage, const struct demo_options *options, json_t *all,
+				struct thaw_error *err)
+{
+	static const struct run runs[] = {
+		{.who = CURL, .version = TLS_CLIENT_13, .to_thaw = true},
+		{.who = CURL, .version = TLS_CLIENT_12, .to_thaw = true},
+		{.who = CURL_EXPECT, .version = TLS_CLIENT_13, .to_thaw = true},
+		{.who = CURL_EXPECT, .version = TLS_CLIENT_12, .to_thaw = true},
+		{.who = WRITER, .version = TLS_CLIENT_13, .to_thaw = true},
+		{.who = WRITER, .version = TLS_CLIENT_12, .to_thaw = true},
+		{.who = CURL, .version = TLS_CLIENT_13},
+		{.who = CURL, .version = TLS_CLIENT_12},
+		{.who = WRITER, .version = TLS_CLIENT_13, .must_freeze = true},
+		{.who = WRITER, .version = TLS_CLIENT_12, .must_freeze = true},
+	};
+	static struct run run;
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		run = runs[i];
+		if (upload(&run, stage, options, err) != THAW_OK)
+			return THAW_FAILED;
+		wrong += run.wrong != NULL;
+		if (all == NULL)
+			print_run(&run);
+		else if (json_array_append_new(all, run_json(&run)) != 0)
+			return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	}
+	if (wrong > 0)
+		return error_set(err, THAW_ERR_USAGE, "%u of %zu uploads did not end as they should", wrong,
+				 sizeof(runs) / sizeof(runs[0]));
+	return THAW_OK;
+}
+
+enum thaw_status demo_run(const struct demo_options *options, struct thaw_error *err)
+{
+	static struct stage stage;
+	json_t *all = options->json ? json_array() : NULL;
+	enum thaw_status status = stage_set(&stage, options, err);
+
+	if (status == THAW_OK) {
+		if (all == NULL)
+			print_head(options);
+		status = run_all(&stage, options, all, err);
+	}
+	stage_clear(&stage);
+	if (all != NULL)
+		(void)json_dumpf(all, stdout, JSON_INDENT(2));
+	json_decref(all);
+	if (status == THAW_OK)
+		(void)printf("%s", options->json ? "\n"
+						 : "\nEvery upload to Thaw arrived whole, under its client's identity. "
+						   "The same uploads froze\n"
+						   "at the server that asks and waits.\n");
+	return status;
+}
