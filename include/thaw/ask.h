@@ -87,6 +87,8 @@ struct thaw_ask_options {
 /*
  * Begins. THAW_OK: see thaw_verdict(), which may be final at once (ACCEPTED: the certificate is there already and this
  * trust verifies it; IMPOSSIBLE). THAW_FAILED: misuse (an ask is pending, the handshake is not over), or no memory.
+ * Neither this nor thaw_body_ended() may be called while an SSL_write() waits to be repeated: OpenSSL ends a connection
+ * on which a handshake message is begun in the middle of another write.
  */
 enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms) THAW_MUST_CHECK;
 

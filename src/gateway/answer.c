@@ -129,8 +129,8 @@ static void next_request(struct gw_conn *conn)
 }
 
 /*
- * The last response cannot be written on, perhaps because its client writes its whole request before it reads: what still
- * comes of that is thrown away already now (RFC 9112 9.6), or neither side would ever move.
+ * The last response cannot be written on, perhaps because its client writes its whole request before it reads: what
+ * still comes of that is thrown away already now (RFC 9112 9.6), or neither side would ever move.
  */
 static enum gw_step make_way(struct gw_conn *conn)
 {

@@ -169,12 +169,16 @@ enum gw_step gw_drain(struct gw_conn *conn)
 	case GW_BODY_SPAN:
 		return hold_span(conn);
 	case GW_BODY_END:
-		thaw_body_ended(conn->ask, conn->now_ms);
+		/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake
+		 * message is begun in the middle of another write. */
+		if (conn->out.bytes == NULL)
+			thaw_body_ended(conn->ask, conn->now_ms);
 		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
 			return GW_MOVED;
 		return read_behind(conn);
 	case GW_BODY_NEED:
-		if (request->body.framing == HTTP_BODY_LENGTH)
+		/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
+		if (request->body.framing == HTTP_BODY_LENGTH && request->spool != NULL)
 			return read_straight(conn);
 		return after_read(conn, gw_body_fill(conn));
 	case GW_BODY_BAD:

@@ -84,15 +84,11 @@ static bool finish_inspect(void *upstream, struct gw_reply *reply)
 		json_pack("{s:o, s:o, s:o, s:I, s:s}", "method", gw_text(builtin->exchange.head->method), "path",
 			  gw_text(builtin->exchange.head->path), "certificate", certificate_json(&builtin->exchange),
 			  "body_bytes", (json_int_t)builtin->bytes, "body_sha256", hex);
-	char *text = answer != NULL ? json_dumps(answer, JSON_INDENT(2)) : NULL;
+	size_t len = 0;
+	char *text = answer != NULL ? gw_text_dump(answer, JSON_INDENT(2), &len) : NULL;
 	json_decref(answer);
-	if (text == NULL)
-		return false;
-	size_t len = strlen(text);
-	text[len] = '\n'; /* in the place of the NUL: the body is counted, not terminated */
-	*reply =
-		(struct gw_reply){.status = 200, .content_type = "application/json", .body = text, .body_len = len + 1};
-	return true;
+	*reply = (struct gw_reply){.status = 200, .content_type = "application/json", .body = text, .body_len = len};
+	return text != NULL;
 }
 
 static bool finish_sink(void *upstream, struct gw_reply *reply)

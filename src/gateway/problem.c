@@ -119,14 +119,15 @@ static bool fill(struct gw_reply *reply, unsigned status, const char *reason, co
 	(void)snprintf(type, sizeof(type), "urn:thaw:problem:%s", reason);
 	json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", type, "title", http_status_phrase(status),
 				    "status", (int)status, "detail", detail, "reason", reason, "cure", cure);
-	char *text = problem != NULL ? json_dumps(problem, JSON_INDENT(2)) : NULL;
+	size_t len = 0;
+	char *text = problem != NULL ? gw_text_dump(problem, JSON_INDENT(2), &len) : NULL;
 	json_decref(problem);
 	if (text == NULL)
 		return false;
 	reply->status = status;
 	reply->content_type = "application/problem+json";
 	reply->body = text;
-	reply->body_len = strlen(text);
+	reply->body_len = len;
 	reply->retry_after_s = status == 503 ? RETRY_AFTER_S : 0;
 	return true;
 }

@@ -175,10 +175,5 @@ char *gw_record_line(const json_t *record, enum config_log_format format, size_t
 {
 	if (format == CONFIG_LOG_COMBINED)
 		return combined(record, len);
-	char *text = json_dumps(record, JSON_COMPACT);
-	if (text == NULL)
-		return NULL;
-	*len = strlen(text);
-	text[(*len)++] = '\n'; /* in the place of the NUL: the line is counted */
-	return text;
+	return gw_text_dump(record, JSON_COMPACT, len);
 }

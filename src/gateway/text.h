@@ -1,4 +1,4 @@
-/* Bytes from the wire as JSON text. */
+/* Bytes from the wire as JSON text, and JSON as bytes. */
 #ifndef GATEWAY_TEXT_H
 #define GATEWAY_TEXT_H
 
@@ -10,5 +10,9 @@
  * memory. */
 json_t *gw_text(struct http_span span);
 json_t *gw_text_string(const char *text);
+
+/* One line, or with JSON_INDENT() several, with a newline at the end; the caller frees it. NULL: no memory. */
+#define GW_TEXT_MAX 262144
+char *gw_text_dump(const json_t *json, size_t flags, size_t *len);
 
 #endif

@@ -28,9 +28,11 @@ static bool take(struct http_span path, size_t *at, char *c)
 	if (path.len - *at < 2)
 		return false;
 	int high = hex_digit(path.at[*at]), low = hex_digit(path.at[*at + 1]);
+	if (high < 0 || low < 0)
+		return false;
 	*at += 2;
 	*c = (char)(high << 4 | low);
-	return high >= 0 && low >= 0;
+	return true;
 }
 
 /* Whether the written form now ends in an escape: one that was itself encoded, such as %252e. Some upstream would

@@ -48,9 +48,12 @@ bool fault_happened(void)
 	return happened;
 }
 
-void fault_inside(bool inside)
+bool fault_inside(bool inside)
 {
+	bool before = inside_now;
+
 	inside_now = inside;
+	return before;
 }
 
 void *__wrap_malloc(size_t size)

@@ -1,6 +1,6 @@
 /*
- * Allocations that fail on demand: those of our own code (by the linker's --wrap), of OpenSSL and of jansson, but only while the thread
- * is inside the code under test, so that the peer in the same process never fails.
+ * Allocations that fail on demand: those of our own code (by the linker's --wrap), of OpenSSL and of jansson, but only
+ * while the thread is inside the code under test, so that the peer in the same process never fails.
  */
 #ifndef FAULT_ALLOC_H
 #define FAULT_ALLOC_H
@@ -17,6 +17,7 @@ void fault_arm(unsigned long k);
 unsigned long fault_count(void);
 bool fault_happened(void);
 
-void fault_inside(bool inside);
+/* Returns what it was before. */
+bool fault_inside(bool inside);
 
 #endif

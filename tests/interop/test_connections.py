@@ -3,6 +3,7 @@
 import hashlib
 import re
 import socket
+import ssl
 import subprocess
 
 import pytest
@@ -126,6 +127,44 @@ def test_addresses(serve, pki):
                 while data := tls.recv(65536):
                     answer += data
             assert b"Thaw Demo Client" in answer, (address, name, answer)
+
+
+def test_unix_socket(serve, pki, tmp_path):
+    path = str(tmp_path / "thaw.sock")
+    gateway = serve(certificate={"when": "request"}, listens=("127.0.0.1:0", f"unix:{path}"))
+    plain = socket.socket(socket.AF_UNIX)
+    plain.settimeout(LIMIT)
+    plain.connect(path)
+    with context(pki, "1.3").wrap_socket(plain, server_hostname="localhost") as tls:
+        tls.sendall(b"PUT /?unix HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello")
+        assert b"Thaw Demo Client" in tls.recv(65536)
+    assert gateway.record("/?unix")["status"] == 200
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_trailers(tls, thaw, payloads):
+    """RFC 9112 7.1.2: fields behind a chunked body, and the next request right behind them."""
+    body = payloads["1m"].data()
+    with Raw(thaw, tls) as client:
+        wire = client.head("PUT", "/late", "Transfer-Encoding: chunked", "Trailer: Checksum")
+        wire += b"%x;extension=1\r\n" % len(body) + body + b"\r\n0\r\nChecksum: none\r\n\r\n"
+        client.send(wire + client.head("GET", "/late?behind"))
+        assert client.read().json()["body_sha256"] == payloads["1m"].sha256
+        assert client.read().json()["method"] == "GET"
+
+
+def test_refuses_to_renegotiate(thaw, payloads):
+    """
+    A TLS 1.2 client that answers with a no_renegotiation alert, as Go does by default: OpenSSL ends the connection then,
+    so no response can come; but it ends, and the record tells why.
+    """
+    ctx = context(thaw.pki, "1.2")
+    ctx.options |= ssl.OP_NO_RENEGOTIATION
+    with Raw(thaw, ctx=ctx) as client:
+        client.send_request("PUT", "/late?refuses", payloads["1m"].data())
+        assert client.ended()
+    story = thaw.record("/late?refuses")["ask"]
+    assert (story["verdict"], story["reason"]) == ("impossible", "renegotiation-refused")
 
 
 def test_client_initiated_renegotiation(thaw):

@@ -158,21 +158,21 @@ static void exchange(struct client *client)
 		client->answering = client->renegotiating = false;
 }
 
-static void renegotiate(struct client *client)
+/* True: go on. TLS 1.3 has no such thing. */
+static bool renegotiate(struct client *client)
 {
 	client->renegotiated = true;
 	if (client->ops->is_tls13(client->stack))
-		return;
+		return true;
 	if (client->plan->stack == STACK_GNUTLS) {
 		client->renegotiating = true;
 		exchange(client);
-		return;
+		return false;
 	}
 	enum stack_result result = client->ops->renegotiate(client->stack);
 	if (result == STACK_WANT_READ)
 		client->want_read = true;
-	else
-		(void)handle(client, result);
+	return handle(client, result);
 }
 
 /* Whole records until the plan says otherwise: how much goes into the next one. */
@@ -219,10 +219,8 @@ static bool say_some(struct client *client)
 	if (must_be_still(client))
 		return false;
 	if (client->plan->renegotiates && !client->renegotiated && client->said >= client->plan->renegotiates_at &&
-	    client->out_at == client->out_len) {
-		renegotiate(client);
-		return client->end == CLIENT_OPEN && !client->want_read && !client->want_write;
-	}
+	    client->out_at == client->out_len)
+		return renegotiate(client);
 	if (leaves_early(client) && client->said >= client->plan->ending_at) {
 		leave(client);
 		return false;

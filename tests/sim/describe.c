@@ -65,6 +65,8 @@ static void describe_habits(FILE *out, const struct conn_plan *plan)
 static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned index)
 {
 	(void)fprintf(out, "  #%u from address %u at %llu ms,", index, plan->address, (unsigned long long)plan->start_ms);
+	if (plan->retire_ms > 0)
+		(void)fprintf(out, " retired after %llu ms,", (unsigned long long)plan->retire_ms);
 	if (plan->resumes >= 0)
 		(void)fprintf(out, " resumes #%d,", plan->resumes);
 	describe_relay(out, "up", &plan->up);

@@ -81,6 +81,29 @@ static void expects_at_once(struct scenario *scenario)
 	scenario->conns[0].requests[0].expect = EXPECT_AT_ONCE;
 }
 
+/* The 100 cannot be written whole before the body has ended. */
+static void expects_at_once_narrow(struct scenario *scenario)
+{
+	expects_at_once(scenario);
+	scenario->conns[0].up = (struct relay_limits){.buffer = 17, .delay_us = 17};
+	scenario->conns[0].down = (struct relay_limits){.buffer = 1, .delay_us = 20};
+}
+
+/* The spool is full of another client's body; this one holds back its own, and so needs none of it. */
+static void expects_beside_withheld(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[1];
+	*plan = scenario->conns[0];
+	plan->requests[0].expect = EXPECT_STRICT;
+	plan->start_ms = 1000;
+	scenario->conns[0].versions = VERSIONS_13;
+	scenario->conns[0].stack = STACK_GNUTLS;
+	scenario->conns[0].answer = ANSWER_NEVER;
+	scenario->conns[0].requests[0].body = 200U * KiB;
+	scenario->memory = 208U * KiB;
+	scenario->conn_count = 2;
+}
+
 static void no_ems(struct scenario *scenario)
 {
 	scenario->conns[0].no_extended_master = true;
@@ -311,6 +334,13 @@ static void with_control_timeout(struct scenario *scenario)
 	small_relays(scenario);
 }
 
+static void retired(struct scenario *scenario)
+{
+	small_relays(scenario);
+	twice_after(scenario);
+	scenario->conns[0].retire_ms = 50;
+}
+
 /* What else must hold. */
 
 static void check_memory(struct world *world)
@@ -343,6 +373,13 @@ static void check_all_answered(struct world *world)
 	for (unsigned i = 0; i < world->scenario->conn_count; i++)
 		if (world->conns[i].client.answered != world->scenario->conns[i].request_count)
 			world_fail(world, "#%u heard %u responses", i, world->conns[i].client.answered);
+}
+
+static void check_first_answered(struct world *world)
+{
+	const struct client *client = &world->conns[0].client;
+	if (client->answered != 1 || client->answers[0].status != 200 || !client->answers[0].close)
+		world_fail(world, "the request under way was not answered, and the connection then closed");
 }
 
 static void check_held_back(struct world *world)
@@ -401,6 +438,9 @@ const struct named named_all[] = {
 	 .verdict = "accepted"},
 	{"expect-body-1.2", V12, .route = ROUTE_BODY, .body = MiB, .adjust = expects, RENEG("body"),
 	 .check = check_hundred},
+	{"expect-at-once-narrow-1.3", V13, GNU, FIRST, .route = ROUTE_BODY, .body = 5000, .adjust = expects_at_once_narrow,
+	 PHA("body")},
+	{"expect-spool-full-1.2", V12, LATE, .body = 1, .adjust = expects_beside_withheld, RENEG("headers")},
 	{"reads-1.2", V12, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
 	{"write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
 	{"early-1.2", V12, .route = ROUTE_EARLY, .body = MiB, .adjust = small_relays, RENEG("headers")},
@@ -498,6 +538,7 @@ const struct named named_all[] = {
 	{"careless-1.3", V13, LATE, .body = MiB, .adjust = careless, .status = ANY_STATUS},
 	{"careless-early-1.2", V12, .route = ROUTE_EARLY, .body = MiB, .adjust = careless, .status = ANY_STATUS},
 	{"careless-1.2", V12, LATE, .body = MiB, .adjust = careless, RENEG("body")},
+	{"retired-1.3", V13, FIRST, LATE, .body = MiB, .adjust = retired, .check = check_first_answered},
 	/* limits */
 	{"max-body-1.2", V12, LATE, .body = MiB, .adjust = small_max_body, NO(413, "over-limit", "body-size")},
 	{"max-body-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_max_body,

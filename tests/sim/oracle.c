@@ -25,8 +25,11 @@ static enum identity identity_of(const json_t *certificate)
 	return IDENTITY_NONE;
 }
 
-static bool can_be(const struct conn_plan *plan, enum route route, enum identity identity)
+static bool can_be(const struct scenario *scenario, const struct conn_plan *plan, enum route route,
+		   enum identity identity)
 {
+	if (plan->resumes >= 0 && can_be(scenario, &scenario->conns[plan->resumes], route, identity))
+		return true;
 	switch (plan->answer) {
 	case ANSWER_GOOD:
 	case ANSWER_EMPTY_ONCE:
@@ -40,7 +43,7 @@ static bool can_be(const struct conn_plan *plan, enum route route, enum identity
 	case ANSWER_REFUSES:
 		break;
 	}
-	return plan->resumes >= 0 && identity == IDENTITY_GOOD;
+	return false;
 }
 
 /* builtin:inspect's answer: this request and no other, its body to the byte, and the right identity. */
@@ -69,7 +72,7 @@ static void judge_inspect(struct world *world, const struct sim_conn *conn, unsi
 		return;
 	}
 	enum identity identity = identity_of(certificate);
-	if (expected == IDENTITY_NONE || when == CONFIG_WHEN_NEVER || !can_be(plan, request->route, identity) ||
+	if (expected == IDENTITY_NONE || when == CONFIG_WHEN_NEVER || !can_be(world->scenario, plan, request->route, identity) ||
 	    (expected != IDENTITY_EITHER && identity != expected))
 		world_fail(world, "#%u request %u runs under an identity that it must not have: %s", conn->index, i,
 			   text_of(certificate, "subject"));
@@ -146,7 +149,8 @@ static bool verdict_fits(unsigned status, enum thaw_verdict verdict, bool requir
 		       verdict == THAW_VERDICT_IMPOSSIBLE;
 	case 408:
 		return verdict == THAW_VERDICT_TIMED_OUT || verdict == THAW_VERDICT_ACCEPTED ||
-		       verdict == THAW_VERDICT_DECLINED || verdict == THAW_VERDICT_CANCELLED;
+		       verdict == THAW_VERDICT_CANCELLED ||
+		       (!require && (verdict == THAW_VERDICT_DECLINED || verdict == THAW_VERDICT_IMPOSSIBLE));
 	case 413:
 	case 503:
 		return verdict == THAW_VERDICT_OVER_LIMIT;

@@ -118,6 +118,8 @@ bool predict_clean(const struct scenario *scenario, const struct conn_plan *plan
 	if (plan->pipelined && plan->request_count > 1 && plan->down.buffer < 16384 &&
 	    (plan->reading == READS_AFTER || plan->stack == STACK_OPENSSL))
 		return false;
+	if (plan->retire_ms > 0)
+		return false;
 	if (plan->careless && plan->stack == STACK_OPENSSL)
 		return false;
 	if (plan->renegotiates && !predict_tls13(scenario, plan))
@@ -137,6 +139,7 @@ struct standing {
 	enum identity has; /* accepted on this connection */
 	bool refused_after; /* the ask after a response was refused */
 	struct expect after;
+	bool broken;                /* the connection ends in the middle: by a refused renegotiation */
 	bool after_pending;         /* and may still be pending when the next request comes */
 	bool outstanding, over;     /* over: the last response said that none follows */
 };
@@ -163,12 +166,7 @@ static struct expect accepted(struct standing *at, bool other)
 static struct expect answer(struct standing *at, bool other, bool at_handshake)
 {
 	bool first = at->asked++ == 0;
-	bool gives = at->plan->answer == ANSWER_GOOD || at->plan->answer == ANSWER_OTHER ||
-		     (at->plan->answer == ANSWER_EMPTY_ONCE && !first);
 
-	/* RFC 7627: a certificate is worth nothing on TLS 1.2 without the extended master secret. */
-	if (gives && at_handshake && at->plan->no_extended_master && !predict_tls13(at->scenario, at->plan))
-		return refusal(at, OUTCOME_403, THAW_VERDICT_REJECTED);
 	switch (at->plan->answer) {
 	case ANSWER_GOOD:
 		break;
@@ -251,6 +249,18 @@ static void limit(const struct standing *at, const struct request_plan *request,
 		expect->outcomes |= OUTCOME_503;
 }
 
+/*
+ * A refusal that crosses the client's ClientHello: OpenSSL's client reads it if it happens to be reading, and ends the
+ * connection if it happens to be writing.
+ */
+static void crossing(const struct standing *at, struct expect *expect)
+{
+	bool refused = (expect->outcomes & (OUTCOME_400 | OUTCOME_413 | OUTCOME_503)) != 0;
+
+	if (refused && at->means == THAW_MEANS_RENEGOTIATION && expect->outcomes != OUTCOME_413)
+		expect->outcomes |= OUTCOME_NONE;
+}
+
 static bool believed(const struct standing *at, bool other)
 {
 	return other ? at->has == IDENTITY_OTHER : at->has == IDENTITY_GOOD;
@@ -266,6 +276,7 @@ static struct expect late(struct standing *at, const struct request_plan *reques
 		return impossible(at);
 	struct expect expect = answer(at, other, false);
 	limit(at, request, &expect);
+	crossing(at, &expect);
 	return expect;
 }
 
@@ -279,6 +290,7 @@ static struct expect after(struct standing *at, const struct request_plan *reque
 		at->after_pending = true;
 		at->after = at->means == THAW_MEANS_NONE ? impossible(at) : answer(at, false, false);
 		at->refused_after = at->after.verdict != THAW_VERDICT_ACCEPTED;
+		at->broken = (at->after.outcomes & OUTCOME_NONE) != 0;
 	}
 	return (struct expect){OUTCOME_200, IDENTITY_NONE, THAW_VERDICT_NONE};
 }
@@ -322,7 +334,7 @@ void predict(const struct scenario *scenario, const struct conn_plan *plan, stru
 	bool sure = true; /* the requests so far surely left the connection open */
 
 	for (unsigned i = 0; i < plan->request_count; i++) {
-		if (!clean || plan->resumes >= 0) {
+		if (!clean || at.broken || plan->resumes >= 0) {
 			expects[i] = (struct expect){OUTCOME_ANY, IDENTITY_EITHER, THAW_VERDICT_NONE};
 			continue;
 		}

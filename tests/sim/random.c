@@ -28,14 +28,14 @@ static struct relay_limits random_relay(struct rng *rng)
 static uint64_t body_max(const struct conn_plan *plan)
 {
 	uint64_t max = 4U << 20;
-	size_t narrow = plan->up.buffer;
+	uint64_t narrow = plan->up.buffer;
 
-	if (narrow < 65536)
-		max = narrow * 1024U;
-	if (plan->up.buffer < 100)
+	if (narrow * 512U < max)
+		max = narrow * 512U;
+	if (narrow < 100)
 		max = 6000;
-	if (plan->record_max < 100 && max > 20000)
-		max = 20000;
+	if (plan->record_max < 1448 && max > plan->record_max * 2000U + 5000)
+		max = plan->record_max * 2000U + 5000;
 	if (plan->up.bytes_per_s > 0 && max > plan->up.bytes_per_s * 4)
 		max = plan->up.bytes_per_s * 4;
 	if (plan->up.delay_us > 0 && max > plan->up.buffer * (2000000 / plan->up.delay_us + 1))
@@ -127,6 +127,7 @@ static void random_conn(struct rng *rng, struct scenario *scenario, unsigned ind
 		plan->reading = READS_AFTER;
 	plan->address = (unsigned)rng_range(rng, 0, 1);
 	plan->start_ms = rng_chance(rng, 50) ? 0 : rng_skewed(rng, 3000);
+	plan->retire_ms = rng_chance(rng, 5) ? 1 + rng_skewed(rng, 100000) : 0;
 	plan->pipelined = rng_chance(rng, 15);
 	plan->request_count = (unsigned)PICK(rng, 1, 1, 1, 2, 2, 3, 4);
 	for (unsigned i = 0; i < plan->request_count; i++)

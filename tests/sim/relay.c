@@ -7,6 +7,13 @@
 
 #define SEGMENT_MAX 1448 /* what one Ethernet frame carries: a long write arrives bit by bit */
 
+/* As in TCP a writer has his turn when a third of the buffer is free, or the two would pass each other single bytes. */
+static size_t room_of(const struct relay *relay)
+{
+	size_t room = relay->limits.buffer - relay->held;
+	return room >= (relay->limits.buffer + 2) / 3 ? room : 0;
+}
+
 static bool relay_init(struct relay *relay, const struct relay_limits *limits)
 {
 	*relay = (struct relay){.limits = *limits, .fin_at_us = SIM_NEVER, .reset_at_us = SIM_NEVER};
@@ -157,7 +164,7 @@ ssize_t wire_write(struct wire *wire, enum wire_end end, const void *data, size_
 	wire_advance(wire, now_us);
 	if (inbound(wire, end)->reset || relay->fin_at_us != SIM_NEVER || relay->reset_at_us != SIM_NEVER)
 		return TRANSPORT_BROKEN;
-	size_t room = relay->limits.buffer - relay->held;
+	size_t room = room_of(relay);
 	if (len > room)
 		len = room;
 	if (len == 0)
@@ -229,7 +236,7 @@ bool wire_readable(const struct wire *wire, enum wire_end end)
 bool wire_writable(const struct wire *wire, enum wire_end end)
 {
 	const struct relay *relay = outbound((struct wire *)wire, end);
-	return relay->held < relay->limits.buffer || inbound((struct wire *)wire, end)->reset;
+	return room_of(relay) > 0 || inbound((struct wire *)wire, end)->reset;
 }
 
 size_t wire_unread(const struct wire *wire, enum wire_end end)

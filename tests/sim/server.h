@@ -26,6 +26,7 @@ struct server_ops {
 	void *(*accept)(void *server, struct transport transport, const struct sockaddr *peer, uint64_t now_ms);
 	struct gw_wants (*step)(void *conn, uint64_t now_ms);
 	void (*drop)(void *conn);
+	void (*retire)(void *conn, uint64_t now_ms); /* NULL: cannot */
 };
 
 extern const struct server_ops server_gateway, server_small;

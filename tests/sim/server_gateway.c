@@ -61,10 +61,16 @@ static void gateway_drop(void *arg)
 	gw_conn_free(&conn);
 }
 
+static void gateway_retire(void *conn, uint64_t now_ms)
+{
+	gw_conn_retire(conn, now_ms);
+}
+
 const struct server_ops server_gateway = {
 	.open = gateway_open,
 	.close = gateway_close,
 	.accept = gateway_accept,
 	.step = gateway_step,
 	.drop = gateway_drop,
+	.retire = gateway_retire,
 };

@@ -189,6 +189,7 @@ static void start_conn(struct world *world, struct sim_conn *conn)
 					  world->now_us / 1000);
 	world->current = NULL;
 	conn->accepted = true;
+	conn->retire_us = plan->retire_ms > 0 ? world->now_us + plan->retire_ms * 1000 : SIM_NEVER;
 	conn->bound_us = world->now_us + watch_bound_us(world->scenario, plan);
 	if (conn->server == NULL)
 		world_fail(world, "#%u was not accepted", conn->index);
@@ -203,6 +204,17 @@ static bool may_start(const struct world *world, const struct sim_conn *conn)
 	if (plan->resumes >= 0)
 		return world->conns[plan->resumes].accepted && world->conns[plan->resumes].server == NULL;
 	return world->now_us >= (WORLD_START_MS + plan->start_ms) * 1000;
+}
+
+/* A graceful stop: the connection ends after the request under way. The event loop steps it at once. */
+static void retire(struct world *world, struct sim_conn *conn)
+{
+	conn->retire_us = SIM_NEVER;
+	if (conn->server == NULL || world->ops->retire == NULL)
+		return;
+	trace_line(world, conn, "server retires");
+	world->ops->retire(conn->server, world->now_us / 1000);
+	conn->stepped = false;
 }
 
 static bool server_ready(const struct sim_conn *conn)
@@ -276,6 +288,10 @@ static bool step_all(struct world *world)
 		wire_advance(&conn->wire, world->now_us);
 		if (may_start(world, conn)) {
 			start_conn(world, conn);
+			any = true;
+		}
+		if (conn->accepted && world->now_us >= conn->retire_us) {
+			retire(world, conn);
 			any = true;
 		}
 		for (int side = 0; side < 2 && !world->failed; side++) {

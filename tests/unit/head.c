@@ -90,7 +90,7 @@ static size_t trickle(const char *bytes, size_t len, const struct outcome *whole
 {
 	struct http_scan scan = {0};
 	struct outcome outcome = {.parse = HTTP_PARSE_MORE};
-	char *memory = malloc(len);
+	char *memory = malloc(len > 0 ? len : 1);
 	size_t have = 0;
 
 	assert_non_null(memory);

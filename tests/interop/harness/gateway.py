@@ -186,7 +186,7 @@ class Settings:
 
     pki: pathlib.Path
     certificate: dict = field(default_factory=dict)  # client_certificate of the host
-    routes: tuple = ()  # (path, client_certificate) pairs, besides '/'
+    routes: tuple = ()  # (path, client_certificate), and perhaps (…, methods); besides '/'
     spool: dict = field(default_factory=dict)
     workers: object = "auto"
     host: dict = field(default_factory=dict)  # more keys of the host
@@ -210,8 +210,9 @@ class Settings:
         lines += ["    client_certificate:"]
         lines += [f"      {k}: {v}" for k, v in {"ca": f"{self.pki}/ca.pem", **certificate}.items()]
         lines += ["    routes:"]
-        for path, own in [("/", {}), *routes]:
+        for path, own, *methods in [("/", {}), *routes]:
             lines += [f"      - path: {path}", "        upstream: builtin:inspect"]
+            lines += [f"        methods: [ {', '.join(names)} ]" for names in methods]
             if own:
                 inner = ", ".join(f"{k}: {v}" for k, v in own.items())
                 lines += [f"        client_certificate: {{ {inner} }}"]
