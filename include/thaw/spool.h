@@ -32,17 +32,24 @@ struct thaw_ledger_limits {
 	uint64_t memory, disk;               /* all requests of all workers */
 	uint64_t worker_memory, worker_disk; /* one worker process; 0: as the whole */
 	uint64_t client_memory, client_disk; /* one client address; 0: as the whole */
-	uint64_t request_memory;             /* one request; above it the disk is used; 0: as the client */
+	uint64_t request_memory;             /* one request; above it the disk is used; 0: as the client; see below */
 	unsigned workers;                    /* 1 to 1024 */
 };
 
+/*
+ * A request whose memory is spent goes on to the disk, and holds two chunks of memory at least while it does so; where
+ * there is no disk the reason is BUDGET_CLIENT. The last eighth of `memory` is for what a request needs to begin and to
+ * go to the disk: so that whoever comes late finds room while others hoard.
+ */
+
+/* What is just being asked for, and may be refused, counts too: so the sums may be over a limit for a moment. */
 struct thaw_ledger_use {
 	uint64_t memory, disk; /* held now */
 	uint64_t refused;      /* how often a budget said no, since the ledger was made */
 	uint64_t clients;      /* client addresses that hold something now */
 };
 
-/* Made once, before the workers are forked. NULL: the system had no memory. */
+/* Made once, before the workers are forked. NULL: the system had no memory, or a number of workers out of range. */
 thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits);
 void thaw_ledger_free(thaw_ledger **ledger);
 
@@ -52,7 +59,8 @@ void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use);
 
 /*
  * ledger: borrowed, outlives the store. worker: 0 to workers-1, used by no other live store.
- * directory: where files are made (O_TMPFILE); copied; NULL: memory only. NULL with *err set on failure.
+ * directory: where files are made (O_TMPFILE); copied; NULL: memory only. NULL with *err set on failure. To be made
+ * after the fork, by the process that uses it: two may not share its key.
  */
 thaw_store *thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
 void thaw_store_free(thaw_store **store);
@@ -80,12 +88,13 @@ enum thaw_reason thaw_spool_write(thaw_spool *spool, const void *data, size_t le
  * Valid until the next call on the spool. DISK_ERROR: a block could not be read back, or was changed on the disk.
  */
 enum thaw_reason thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len) THAW_MUST_CHECK;
+/* len: at most what the last peek told. */
 void thaw_spool_consume(thaw_spool *spool, size_t len);
 
 struct thaw_spool_use {
 	uint64_t unread;             /* bytes written and not consumed */
 	uint64_t memory, disk;       /* bytes allocated now */
-	uint64_t to_memory, to_disk; /* bytes of body that ever went to each tier */
+	uint64_t to_memory, to_disk; /* bytes of body that ever went to each tier: together all that was written */
 	uint64_t memory_most;        /* the most ever allocated in memory */
 };
 void thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use);

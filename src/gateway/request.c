@@ -127,6 +127,8 @@ static enum gw_step find_route(struct gw_conn *conn)
 		char c = head->host.at[len];
 		host[len] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 	}
+	if (len > 1 && host[len - 1] == '.')
+		len--; /* a fully qualified spelling of the same name */
 	host[len] = '\0';
 	if (len > 0 && tls_server_host(conn->gateway->tls, host) != tls_link_host(conn->tls))
 		return gw_refuse(conn, GW_PROBLEM_MISDIRECTED, NULL);

@@ -93,21 +93,30 @@ static bool allows(const struct config_route *route, struct http_span method)
 	return false;
 }
 
+/*
+ * How closely a route fits a path that it covers: by its length, and "/a" better than "/a/" for "/a", which both cover.
+ * Of two that fit as well, the one that names its methods.
+ */
+static size_t fit(const struct config_route *route, size_t path_len)
+{
+	size_t len = strlen(route->path), both = len < path_len ? len : path_len;
+
+	return 4 * both + (len <= path_len ? 2 : 0) + (route->methods != NULL ? 1 : 0);
+}
+
 const struct gw_route *gw_route_find(const struct gw_host *host, struct http_span method, const char *path, size_t len)
 {
 	const struct gw_route *best = NULL;
-	size_t best_len = 0;
+	size_t best_fit = 0;
 
 	for (size_t i = 0; i < host->config->route_count; i++) {
 		const struct config_route *route = &host->config->routes[i];
-		size_t route_len = strlen(route->path);
-		/* Of two equally long ones, the one that names its methods. */
-		if (best != NULL && (route_len < best_len || (route_len == best_len && route->methods == NULL)))
-			continue;
 		if (!allows(route, method) || !http_route_covers(route->path, path, len))
 			continue;
-		best = &host->routes[i];
-		best_len = route_len;
+		if (best == NULL || fit(route, len) > best_fit) {
+			best = &host->routes[i];
+			best_fit = fit(route, len);
+		}
 	}
 	return best;
 }

@@ -3,23 +3,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static int open_unnamed(const char *directory)
+#define CLOSE_APART_BYTES (16 << 20)
+
+int spool_file_open_and_unlink(const char *directory)
 {
 	char path[PATH_MAX];
-	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	/* open(2): filesystems without O_TMPFILE say one of these. */
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
 	if ((size_t)snprintf(path, sizeof(path), "%s/thaw-XXXXXX", directory) >= sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	fd = mkostemp(path, O_CLOEXEC);
+	int fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0 && unlink(path) != 0) {
 		int cause = errno;
 		(void)close(fd);
@@ -27,6 +30,16 @@ static int open_unnamed(const char *directory)
 		return -1;
 	}
 	return fd;
+}
+
+static int open_unnamed(const char *directory)
+{
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	/* open(2): EOPNOTSUPP is the filesystem's word, EISDIR an old kernel's. */
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	return spool_file_open_and_unlink(directory);
 }
 
 static ssize_t write_at(int fd, const void *data, size_t len, off_t at)
@@ -44,8 +57,42 @@ static int punch(int fd, off_t at, off_t len)
 	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len);
 }
 
+static void *close_apart(void *arg)
+{
+	(void)close((int)(intptr_t)arg);
+	return NULL;
+}
+
+/* A thread that handles no signal of the process it is in. */
+static bool start_apart(int fd)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, before;
+
+	if (pthread_attr_init(&attr) != 0)
+		return false;
+	(void)sigfillset(&all);
+	bool ok = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
+		  pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
+	if (ok) {
+		ok = pthread_create(&thread, &attr, close_apart, (void *)(intptr_t)fd) == 0;
+		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	(void)pthread_attr_destroy(&attr);
+	return ok;
+}
+
+/*
+ * To close a file that has no name is to free it, which takes a quarter of a second for each GiB (ext4): too long for
+ * whoever has connections to serve. Where no thread can be had it takes that long all the same.
+ */
 static int close_file(int fd)
 {
+	struct stat now;
+
+	if (fstat(fd, &now) == 0 && now.st_blocks > CLOSE_APART_BYTES / 512 && start_apart(fd))
+		return 0;
 	return close(fd);
 }
 

@@ -1,33 +1,38 @@
 #include "spool/ledger.h"
 
 #include <netinet/in.h>
+#include <stdalign.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#define ENTRIES     4096 /* client addresses that hold something in one worker; a power of two */
-#define WINDOW      32   /* where an address may lie behind its place */
 #define WORKERS_MAX 1024
+#define CACHE_LINE  64
+#define ENTRIES_MIN (UINT64_C(1) << 8)
+#define ENTRIES_MAX (UINT64_C(1) << 18)
+#define WINDOW      64 /* how far behind its place an address's entry may lie */
 
 struct entry {
-	_Atomic uint64_t client; /* 0: never used */
+	_Atomic uint64_t client; /* 0: none, and none further on that began its search here or before */
 	_Atomic uint64_t held[LEDGER_TIERS];
 };
 
 struct slot {
-	_Atomic uint64_t held[LEDGER_TIERS];
+	alignas(CACHE_LINE) _Atomic uint64_t held[LEDGER_TIERS];
+	_Atomic uint64_t clients; /* entries that hold something */
 	_Atomic uint64_t refused;
-	struct entry entries[ENTRIES];
 };
 
+/* Behind the slots lie the workers' tables, one after another. */
 struct thaw_ledger {
 	size_t mapped;
 	unsigned workers;
-	uint64_t secret[2]; /* an attacker shall not choose addresses that share an entry */
+	uint64_t entries;   /* in each worker's table; a power of two */
+	uint64_t secret[2]; /* an attacker shall not choose addresses that share a place */
 	uint64_t whole[LEDGER_TIERS], worker[LEDGER_TIERS], client[LEDGER_TIERS];
 	uint64_t request_memory;
+	struct entry *tables;
 	struct slot slots[];
 };
 
@@ -43,22 +48,41 @@ static uint64_t part(uint64_t bytes, uint64_t whole)
 	return bytes == 0 || limit > whole ? whole : limit;
 }
 
+/*
+ * Whoever holds anything holds a chunk of memory. Four entries for each that a worker may give out: a table that is
+ * never more than a quarter full, so that no number of addresses can crowd another one out.
+ */
+static uint64_t entries_for(uint64_t worker_memory)
+{
+	uint64_t entries = ENTRIES_MIN;
+
+	while (entries < ENTRIES_MAX && entries < 4 * (worker_memory / THAW_SPOOL_CHUNK))
+		entries *= 2;
+	return entries;
+}
+
 thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits)
 {
 	if (limits->workers == 0 || limits->workers > WORKERS_MAX)
 		return NULL;
-	size_t size = sizeof(struct thaw_ledger) + limits->workers * sizeof(struct slot);
-	thaw_ledger *ledger = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t memory = chunks(limits->memory), disk = chunks(limits->disk);
+	uint64_t entries = entries_for(part(limits->worker_memory, memory));
+	size_t slots = sizeof(thaw_ledger) + limits->workers * sizeof(struct slot);
+	size_t size = slots + limits->workers * entries * sizeof(struct entry);
+	thaw_ledger *ledger =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ledger == MAP_FAILED)
 		return NULL;
 	ledger->mapped = size;
 	ledger->workers = limits->workers;
-	ledger->whole[LEDGER_MEMORY] = chunks(limits->memory);
-	ledger->whole[LEDGER_DISK] = chunks(limits->disk);
-	ledger->worker[LEDGER_MEMORY] = part(limits->worker_memory, ledger->whole[LEDGER_MEMORY]);
-	ledger->worker[LEDGER_DISK] = part(limits->worker_disk, ledger->whole[LEDGER_DISK]);
-	ledger->client[LEDGER_MEMORY] = part(limits->client_memory, ledger->whole[LEDGER_MEMORY]);
-	ledger->client[LEDGER_DISK] = part(limits->client_disk, ledger->whole[LEDGER_DISK]);
+	ledger->entries = entries;
+	ledger->tables = (struct entry *)(void *)((char *)ledger + slots);
+	ledger->whole[LEDGER_MEMORY] = memory;
+	ledger->whole[LEDGER_DISK] = disk;
+	ledger->worker[LEDGER_MEMORY] = part(limits->worker_memory, memory);
+	ledger->worker[LEDGER_DISK] = part(limits->worker_disk, disk);
+	ledger->client[LEDGER_MEMORY] = part(limits->client_memory, memory);
+	ledger->client[LEDGER_DISK] = part(limits->client_disk, disk);
 	ledger->request_memory = part(limits->request_memory, ledger->client[LEDGER_MEMORY]);
 	if (getrandom(ledger->secret, sizeof(ledger->secret), 0) != (ssize_t)sizeof(ledger->secret))
 		thaw_ledger_free(&ledger);
@@ -72,13 +96,27 @@ void thaw_ledger_free(thaw_ledger **ledger)
 	*ledger = NULL;
 }
 
+static struct entry *table_of(const thaw_ledger *ledger, unsigned worker)
+{
+	return ledger->tables + worker * ledger->entries;
+}
+
 void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 {
+	if (worker >= ledger->workers)
+		return;
+	struct entry *table = table_of(ledger, worker);
 	struct slot *slot = &ledger->slots[worker];
 
-	for (size_t i = 0; i < ENTRIES; i++)
+	for (uint64_t i = 0; i < ledger->entries; i++) {
+		/* A page that was never written to need not be now. */
+		if (atomic_load(&table[i].client) == 0)
+			continue;
 		for (int tier = 0; tier < LEDGER_TIERS; tier++)
-			atomic_store(&slot->entries[i].held[tier], 0);
+			atomic_store(&table[i].held[tier], 0);
+		atomic_store(&table[i].client, 0);
+	}
+	atomic_store(&slot->clients, 0);
 	for (int tier = 0; tier < LEDGER_TIERS; tier++)
 		atomic_store(&slot->held[tier], 0);
 }
@@ -92,19 +130,12 @@ static uint64_t sum(const thaw_ledger *ledger, enum ledger_tier tier)
 	return total;
 }
 
-static bool holds(const struct entry *entry)
-{
-	return atomic_load(&entry->held[LEDGER_MEMORY]) != 0 || atomic_load(&entry->held[LEDGER_DISK]) != 0;
-}
-
 void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use)
 {
 	*use = (struct thaw_ledger_use){.memory = sum(ledger, LEDGER_MEMORY), .disk = sum(ledger, LEDGER_DISK)};
 	for (unsigned i = 0; i < ledger->workers; i++) {
-		const struct slot *slot = &ledger->slots[i];
-		use->refused += atomic_load(&slot->refused);
-		for (size_t k = 0; k < ENTRIES; k++)
-			use->clients += holds(&slot->entries[k]);
+		use->refused += atomic_load(&ledger->slots[i].refused);
+		use->clients += atomic_load(&ledger->slots[i].clients);
 	}
 }
 
@@ -149,58 +180,90 @@ uint64_t ledger_client(const thaw_ledger *ledger, const struct sockaddr *client)
 	return key != 0 ? key : 1;
 }
 
-/* The client's entry in a slot. With make, an unused one if it has none; NULL: none, or all of them are in use. */
-static struct entry *find(struct slot *slot, uint64_t client, bool make)
+static bool holds(const struct entry *entry)
 {
-	struct entry *unused = NULL;
-
-	for (uint64_t i = 0; i < WINDOW; i++) {
-		struct entry *entry = &slot->entries[(client + i) & (ENTRIES - 1)];
-		if (atomic_load(&entry->client) == client)
-			return entry;
-		if (unused == NULL && !holds(entry))
-			unused = entry;
-	}
-	if (!make || unused == NULL)
-		return NULL;
-	atomic_store(&unused->client, client);
-	return unused;
+	return atomic_load(&entry->held[LEDGER_MEMORY]) != 0 || atomic_load(&entry->held[LEDGER_DISK]) != 0;
 }
 
-static uint64_t client_sum(thaw_ledger *ledger, uint64_t client, enum ledger_tier tier)
+/* The client's entry in a worker's table. NULL: none, and *unused is where it could be (NULL: nowhere). */
+static struct entry *find(const thaw_ledger *ledger, unsigned worker, uint64_t client, struct entry **unused)
+{
+	struct entry *table = table_of(ledger, worker);
+
+	*unused = NULL;
+	for (uint64_t i = 0; i < WINDOW; i++) {
+		struct entry *entry = &table[(client + i) & (ledger->entries - 1)];
+		uint64_t who = atomic_load(&entry->client);
+		if (who == client)
+			return entry;
+		if (*unused == NULL && (who == 0 || !holds(entry)))
+			*unused = entry;
+		if (who == 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Of an entry that holds nothing, and of those before it that were kept only so that searches go on behind them. */
+static void forget(const thaw_ledger *ledger, unsigned worker, const struct entry *entry)
+{
+	struct entry *table = table_of(ledger, worker);
+	uint64_t mask = ledger->entries - 1, at = (uint64_t)(entry - table);
+
+	while (atomic_load(&table[at].client) != 0 && !holds(&table[at]) &&
+	       atomic_load(&table[(at + 1) & mask].client) == 0) {
+		atomic_store(&table[at].client, 0);
+		at = (at - 1) & mask;
+	}
+}
+
+static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledger_tier tier)
 {
 	uint64_t total = 0;
+	struct entry *unused = NULL;
 
 	for (unsigned i = 0; i < ledger->workers; i++) {
-		const struct entry *entry = find(&ledger->slots[i], client, false);
+		const struct entry *entry = find(ledger, i, client, &unused);
 		if (entry != NULL)
 			total += atomic_load(&entry->held[tier]);
 	}
 	return total;
 }
 
+/* Whether what is held now, with what was just added, is too much. */
+static enum thaw_reason judge(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
+			      bool first)
+{
+	uint64_t whole = ledger->whole[tier];
+
+	if (tier == LEDGER_MEMORY && !first)
+		whole -= whole / LEDGER_RESERVED_PART;
+	if (client_sum(ledger, client, tier) > ledger->client[tier])
+		return THAW_REASON_BUDGET_CLIENT;
+	if (atomic_load(&ledger->slots[worker].held[tier]) > ledger->worker[tier])
+		return THAW_REASON_BUDGET_WORKER;
+	return sum(ledger, tier) > whole ? THAW_REASON_BUDGET_TOTAL : THAW_REASON_NONE;
+}
+
 enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
 				uint64_t bytes, bool first)
 {
 	struct slot *slot = &ledger->slots[worker];
-	struct entry *entry = find(slot, client, true);
-	uint64_t whole = ledger->whole[tier];
-	enum thaw_reason reason = THAW_REASON_NONE;
+	struct entry *unused = NULL, *entry = find(ledger, worker, client, &unused);
 
-	if (tier == LEDGER_MEMORY && !first)
-		whole -= whole / LEDGER_RESERVED_PART;
-	if (entry == NULL) {
+	if (entry == NULL && unused == NULL) {
 		atomic_fetch_add(&slot->refused, 1);
-		return THAW_REASON_BUDGET_WORKER;
+		return THAW_REASON_BUDGET_WORKER; /* it holds for so many addresses that it can count no more */
 	}
-	uint64_t own = atomic_fetch_add(&slot->held[tier], bytes) + bytes;
+	if (entry == NULL) {
+		entry = unused;
+		atomic_store(&entry->client, client);
+	}
+	if (!holds(entry))
+		atomic_fetch_add(&slot->clients, 1);
 	atomic_fetch_add(&entry->held[tier], bytes);
-	if (client_sum(ledger, client, tier) > ledger->client[tier])
-		reason = THAW_REASON_BUDGET_CLIENT;
-	else if (own > ledger->worker[tier])
-		reason = THAW_REASON_BUDGET_WORKER;
-	else if (sum(ledger, tier) > whole)
-		reason = THAW_REASON_BUDGET_TOTAL;
+	atomic_fetch_add(&slot->held[tier], bytes);
+	enum thaw_reason reason = judge(ledger, worker, client, tier, first);
 	if (reason != THAW_REASON_NONE) {
 		ledger_release(ledger, worker, client, tier, bytes);
 		atomic_fetch_add(&slot->refused, 1);
@@ -211,9 +274,14 @@ enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t c
 void ledger_release(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes)
 {
 	struct slot *slot = &ledger->slots[worker];
-	struct entry *entry = find(slot, client, false);
+	struct entry *unused = NULL, *entry = find(ledger, worker, client, &unused);
 
-	if (entry != NULL)
-		atomic_fetch_sub(&entry->held[tier], bytes);
+	if (entry == NULL || bytes == 0)
+		return;
 	atomic_fetch_sub(&slot->held[tier], bytes);
+	atomic_fetch_sub(&entry->held[tier], bytes);
+	if (holds(entry))
+		return;
+	atomic_fetch_sub(&slot->clients, 1);
+	forget(ledger, worker, entry);
 }

@@ -19,12 +19,15 @@ enum ledger_tier { LEDGER_MEMORY, LEDGER_DISK, LEDGER_TIERS };
 /* The key under which a client address is counted, never 0. */
 uint64_t ledger_client(const thaw_ledger *ledger, const struct sockaddr *client);
 
-/* first: may use the reserved part. THAW_REASON_NONE, or BUDGET_CLIENT, BUDGET_WORKER, BUDGET_TOTAL. */
+/*
+ * bytes: more than 0. first: may use the reserved part. THAW_REASON_NONE, or BUDGET_CLIENT, BUDGET_WORKER,
+ * BUDGET_TOTAL. Only in the process that has this worker's number.
+ */
 enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
 				uint64_t bytes, bool first) THAW_MUST_CHECK;
 void ledger_release(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes);
 
-/* A request's share of the memory. */
+/* A request's share of the memory, in bytes. */
 uint64_t ledger_request_memory(const thaw_ledger *ledger);
 bool ledger_has_disk(const thaw_ledger *ledger);
 unsigned ledger_workers(const thaw_ledger *ledger);

@@ -3,10 +3,17 @@
  *
  *	memory ──► disk ──► stage
  *
- * memory: chunks, the last of which is written to until the memory allowed is spent. disk: full chunks, encrypted, in
- *blocks of SPOOL_BLOCK. stage: the chunk that is filled next for the disk; it is read from there if it never gets full.
- *A block is read back into one more chunk, `back`, which is set aside before the first block is written, so that
- *reading never fails for want of a budget.
+ * memory: a list of chunks, the last of which is written to until the memory allowed is spent. Then that last one,
+ *	which is full, goes to the disk as the first block of a run, and becomes the stage.
+ * disk: full chunks, encrypted, in blocks of SPOOL_BLOCK. Each is read back into one more chunk, back, which is the
+ *	last chunk of the memory to be read. Where the only chunk goes to the disk, another is set aside beforehand. So
+ *	what was let in is never stuck for want of a budget.
+ * stage: the chunk that is filled next for the disk. Once every block has been read it is memory again, and the file
+ *	is given up: there is a stage exactly while there are unread blocks.
+ *
+ * A block's nonce is the number of its run and its own number in it. It is never used for other bytes, even when a
+ * write has failed half-way: the stage is not touched until it is on the disk, and every run has a number of its own.
+ * So it also tells a block from all others: none can be put in another's place, and no older one played back.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,16 +21,21 @@
 
 #include "spool/store.h"
 
-#define PUNCH_BLOCKS 64 /* the disk is given back a MiB at a time */
+#define PUNCH_BLOCKS 16 /* the disk is given back 256 KiB at a time */
+
+/* Only whole blocks of the filesystem are given back, so each hole begins with the part of one that the last left. */
+#define PUNCH_ALIGN 65536
 
 struct thaw_spool {
 	thaw_store *store;
 	uint64_t client, limit, written;
-	struct spool_chunk *first, *last; /* memory */
-	struct spool_chunk *stage, *back; /* NULL until the disk is used */
-	int fd;                           /* -1: no file yet */
-	uint64_t serial;
-	uint64_t blocks, read_blocks, punched; /* on the disk: written, read back, given back */
+	struct spool_chunk *first, *last; /* memory; NULL: none */
+	struct spool_chunk *stage;        /* NULL: nothing unread is on the disk */
+	struct spool_chunk *back;         /* NULL without a stage, and perhaps while there is memory to be read */
+	int fd;                           /* -1: no file */
+	uint64_t serial;                  /* of this run of blocks */
+	uint64_t blocks, read_blocks;     /* of this run: written, read back */
+	uint64_t punched;                 /* of read_blocks: no more on the disk, if it could be done */
 	struct thaw_spool_use use;
 };
 
@@ -74,6 +86,15 @@ static void drop_chunk(thaw_spool *spool, struct spool_chunk **chunk)
 	release(spool, LEDGER_MEMORY, THAW_SPOOL_CHUNK);
 }
 
+static void give_up_file(thaw_spool *spool)
+{
+	if (spool->fd >= 0)
+		(void)spool->store->files->close(spool->fd);
+	spool->fd = -1;
+	spool->blocks = spool->read_blocks = spool->punched = 0;
+	release(spool, LEDGER_DISK, spool->use.disk);
+}
+
 void thaw_spool_free(thaw_spool **spool)
 {
 	thaw_spool *gone = *spool;
@@ -88,9 +109,7 @@ void thaw_spool_free(thaw_spool **spool)
 	}
 	drop_chunk(gone, &gone->stage);
 	drop_chunk(gone, &gone->back);
-	if (gone->fd >= 0)
-		(void)gone->store->files->close(gone->fd);
-	release(gone, LEDGER_DISK, gone->use.disk);
+	give_up_file(gone);
 	free(gone);
 }
 
@@ -113,7 +132,6 @@ static enum thaw_reason disk_reason(int cause)
 	return cause == ENOSPC || cause == EDQUOT || cause == EFBIG ? THAW_REASON_DISK_FULL : THAW_REASON_DISK_ERROR;
 }
 
-/* A spool's serial and a block's number: together never used twice under one key. */
 static void make_nonce(const thaw_spool *spool, uint64_t block, uint8_t nonce[CIPHER_NONCE])
 {
 	for (int i = 0; i < CIPHER_NONCE / 2; i++) {
@@ -127,10 +145,7 @@ static enum thaw_reason open_file(thaw_spool *spool)
 	if (spool->fd >= 0)
 		return THAW_REASON_NONE;
 	spool->fd = spool->store->files->open(spool->store->directory);
-	if (spool->fd < 0)
-		return disk_reason(errno);
-	spool->serial = spool->store->serial++;
-	return THAW_REASON_NONE;
+	return spool->fd < 0 ? disk_reason(errno) : THAW_REASON_NONE;
 }
 
 /* A full chunk onto the disk. The chunk is left as it is, whatever comes of it. */
@@ -162,63 +177,54 @@ static enum thaw_reason write_block(thaw_spool *spool, const struct spool_chunk 
 	return THAW_REASON_NONE;
 }
 
-/*
- * The disk could not be begun: all is still in memory. The next attempt may begin with other bytes, so it needs other
- * nonces.
- */
-static void forget_blocks(thaw_spool *spool)
+/* The chunk before the last one; NULL: there is only one. */
+static struct spool_chunk *before_last(const thaw_spool *spool)
 {
-	release(spool, LEDGER_DISK, spool->blocks * SPOOL_BLOCK);
-	spool->use.to_disk -= spool->blocks * THAW_SPOOL_CHUNK;
-	spool->use.to_memory += spool->blocks * THAW_SPOOL_CHUNK;
-	spool->blocks = 0;
-	spool->serial = spool->store->serial++;
+	struct spool_chunk *chunk = spool->first;
+
+	if (chunk == spool->last)
+		return NULL;
+	while (chunk->next != spool->last)
+		chunk = chunk->next;
+	return chunk;
 }
 
-/* Cuts the list of memory chunks off before chunk. */
-static void cut_off(thaw_spool *spool, const struct spool_chunk *chunk)
-{
-	struct spool_chunk **link = &spool->first;
-
-	spool->last = NULL;
-	while (*link != chunk) {
-		spool->last = *link;
-		link = &(*link)->next;
-	}
-	*link = NULL;
-}
-
-/*
- * The last memory chunk, which is full, goes to the disk, and becomes the stage. Where no memory is left for `back`,
- * the chunk before it goes there, too, and becomes that.
- */
+/* The last memory chunk, which is full, goes to the disk, and becomes the stage. */
 static enum thaw_reason begin_disk(thaw_spool *spool)
 {
-	struct spool_chunk *last = spool->last, *before = spool->first, *back = NULL;
-	enum thaw_reason reason = take_chunk(spool, true, &back);
+	struct spool_chunk *last = spool->last, *before = before_last(spool), *back = NULL;
+	enum thaw_reason reason = before == NULL ? take_chunk(spool, true, &back) : THAW_REASON_NONE;
 
-	while (before != last && before->next != last)
-		before = before->next;
-	if (reason != THAW_REASON_NONE && before == last)
+	if (reason != THAW_REASON_NONE)
 		return reason;
-	const struct spool_chunk *oldest = back != NULL ? last : before;
-	reason = back == NULL ? write_block(spool, before) : THAW_REASON_NONE;
-	if (reason == THAW_REASON_NONE)
-		reason = write_block(spool, last);
+	spool->serial = spool->store->serial++;
+	reason = write_block(spool, last);
 	if (reason != THAW_REASON_NONE) {
-		forget_blocks(spool);
 		drop_chunk(spool, &back);
 		return reason;
 	}
-	cut_off(spool, oldest);
-	spool->stage = last;
-	spool->back = back != NULL ? back : before;
-	/* What was read of it already is passed over when it is read back. */
-	spool->back->at = oldest->at;
-	spool->back->len = 0;
-	last->next = spool->back->next = NULL;
+	if (before != NULL)
+		before->next = NULL;
+	else
+		spool->first = NULL;
+	spool->last = before;
+	if (back != NULL) /* what was read of the last chunk already is passed over when it is read back */
+		back->at = last->at;
 	last->at = last->len = 0;
+	spool->stage = last;
+	spool->back = back;
 	return THAW_REASON_NONE;
+}
+
+/* Every block has been read: what the stage holds is all there is. */
+static void leave_disk(thaw_spool *spool)
+{
+	give_up_file(spool);
+	drop_chunk(spool, &spool->back);
+	if (spool->stage->len == 0)
+		drop_chunk(spool, &spool->stage);
+	spool->first = spool->last = spool->stage;
+	spool->stage = NULL;
 }
 
 /* Why no more memory chunk can be had; NONE: *chunk is one. */
@@ -257,13 +263,10 @@ static enum thaw_reason room_in_stage(thaw_spool *spool, struct spool_chunk **wh
 	*where = spool->stage;
 	if (spool->stage->len < THAW_SPOOL_CHUNK)
 		return THAW_REASON_NONE;
-	bool all_read = spool->read_blocks == spool->blocks && spool->back->len == 0;
 	enum thaw_reason reason = write_block(spool, spool->stage);
 	if (reason != THAW_REASON_NONE)
 		return reason;
-	if (all_read) /* then the stage was being read from */
-		spool->back->at = spool->stage->at;
-	spool->stage->at = spool->stage->len = 0;
+	spool->stage->len = 0;
 	return THAW_REASON_NONE;
 }
 
@@ -330,23 +333,24 @@ static enum thaw_reason read_block(thaw_spool *spool)
 	return THAW_REASON_NONE;
 }
 
+/* What is read next; NULL: nothing, or what must be read back from the disk first. */
+static struct spool_chunk *front(const thaw_spool *spool)
+{
+	struct spool_chunk *chunk = spool->first != NULL ? spool->first : spool->back;
+	return chunk != NULL && chunk->at < chunk->len ? chunk : NULL;
+}
+
 enum thaw_reason thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len)
 {
-	const struct spool_chunk *chunk = spool->first;
-
 	*data = NULL;
 	*len = 0;
-	if (chunk == NULL && spool->stage != NULL) {
-		chunk = spool->stage;
-		if (spool->back->len == 0 && spool->read_blocks < spool->blocks) {
-			enum thaw_reason reason = read_block(spool);
-			if (reason != THAW_REASON_NONE)
-				return reason;
-		}
-		if (spool->back->len > 0)
-			chunk = spool->back;
+	if (spool->first == NULL && spool->stage != NULL && spool->back->len == 0) {
+		enum thaw_reason reason = read_block(spool);
+		if (reason != THAW_REASON_NONE)
+			return reason;
 	}
-	if (chunk != NULL && chunk->at < chunk->len) {
+	const struct spool_chunk *chunk = front(spool);
+	if (chunk != NULL) {
 		*data = chunk->bytes + chunk->at;
 		*len = chunk->len - chunk->at;
 	}
@@ -360,39 +364,51 @@ static void give_back(thaw_spool *spool)
 
 	if (blocks < PUNCH_BLOCKS)
 		return;
-	if (spool->store->files->punch(spool->fd, (off_t)(spool->punched * SPOOL_BLOCK),
-				       (off_t)(blocks * SPOOL_BLOCK)) != 0)
-		return; /* then it is given back when the file is closed */
+	uint64_t from = spool->punched * SPOOL_BLOCK, to = spool->read_blocks * SPOOL_BLOCK;
+	from -= from % PUNCH_ALIGN;
 	spool->punched = spool->read_blocks;
-	release(spool, LEDGER_DISK, blocks * SPOOL_BLOCK);
+	/* Where it cannot be done it stays, and counts, until the file is given up. */
+	if (spool->store->files->punch(spool->fd, (off_t)from, (off_t)(to - from)) == 0)
+		release(spool, LEDGER_DISK, blocks * SPOOL_BLOCK);
+}
+
+/* The first memory chunk was read to its end. */
+static void pass_memory(thaw_spool *spool)
+{
+	struct spool_chunk *chunk = spool->first;
+
+	spool->first = chunk->next;
+	if (spool->first == NULL)
+		spool->last = NULL;
+	if (spool->first != NULL || spool->stage == NULL || spool->back != NULL) {
+		drop_chunk(spool, &chunk);
+		return;
+	}
+	chunk->at = chunk->len = 0;
+	spool->back = chunk;
 }
 
 void thaw_spool_consume(thaw_spool *spool, size_t len)
 {
-	struct spool_chunk *chunk = spool->first;
+	struct spool_chunk *chunk = front(spool);
 
+	if (chunk == NULL)
+		return;
+	if (len > chunk->len - chunk->at)
+		len = chunk->len - chunk->at;
+	chunk->at += len;
 	spool->use.unread -= len;
-	if (chunk != NULL) {
-		chunk->at += len;
-		if (chunk->at < THAW_SPOOL_CHUNK || chunk->at < chunk->len)
-			return;
-		spool->first = chunk->next;
-		if (spool->first == NULL)
-			spool->last = NULL;
-		drop_chunk(spool, &chunk);
+	if (chunk->at < chunk->len)
+		return;
+	if (chunk == spool->first) {
+		pass_memory(spool);
 		return;
 	}
-	if (spool->back->len > 0) {
-		spool->back->at += len;
-		if (spool->back->at == spool->back->len) {
-			spool->back->at = spool->back->len = 0;
-			give_back(spool);
-		}
-		return;
-	}
-	spool->stage->at += len;
-	if (spool->stage->at == spool->stage->len)
-		spool->stage->at = spool->stage->len = 0;
+	chunk->at = chunk->len = 0;
+	if (spool->read_blocks == spool->blocks)
+		leave_disk(spool);
+	else
+		give_back(spool);
 }
 
 void thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use)

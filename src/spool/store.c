@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/error.h"
-
-#define SPARES_MAX 32 /* half a MiB: chunks come and go in bursts */
 
 /* A file is made and closed again, so that a wrong directory is told at the start. */
 static enum thaw_status try_directory(const thaw_store *store, struct thaw_error *err)
@@ -47,6 +46,12 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 	return store;
 }
 
+static void destroy(struct spool_chunk *chunk)
+{
+	(void)munmap(chunk->bytes, THAW_SPOOL_CHUNK);
+	free(chunk);
+}
+
 void thaw_store_free(thaw_store **store)
 {
 	thaw_store *gone = *store;
@@ -57,12 +62,28 @@ void thaw_store_free(thaw_store **store)
 	while (gone->spares != NULL) {
 		struct spool_chunk *chunk = gone->spares;
 		gone->spares = chunk->next;
-		free(chunk);
+		destroy(chunk);
 	}
 	if (gone->cipher.ops != NULL)
 		gone->cipher.ops->free(gone->cipher.key);
 	free(gone->directory);
 	free(gone);
+}
+
+/* From mmap and not from the heap, where one small block that lives on would keep all those below it resident. */
+static struct spool_chunk *create(void)
+{
+	struct spool_chunk *chunk = malloc(sizeof(*chunk));
+
+	if (chunk == NULL)
+		return NULL;
+	void *bytes = mmap(NULL, THAW_SPOOL_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bytes == MAP_FAILED) {
+		free(chunk);
+		return NULL;
+	}
+	chunk->bytes = bytes;
+	return chunk;
 }
 
 struct spool_chunk *spool_chunk_new(thaw_store *store)
@@ -73,7 +94,7 @@ struct spool_chunk *spool_chunk_new(thaw_store *store)
 		store->spares = chunk->next;
 		store->spare_count--;
 	} else {
-		chunk = malloc(sizeof(*chunk));
+		chunk = create();
 		if (chunk == NULL)
 			return NULL;
 	}
@@ -84,8 +105,8 @@ struct spool_chunk *spool_chunk_new(thaw_store *store)
 
 void spool_chunk_free(thaw_store *store, struct spool_chunk *chunk)
 {
-	if (store->spare_count == SPARES_MAX) {
-		free(chunk);
+	if (store->spare_count == SPOOL_SPARES_MAX) {
+		destroy(chunk);
 		return;
 	}
 	chunk->next = store->spares;

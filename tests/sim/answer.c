@@ -89,8 +89,8 @@ enum answer_state answer_take(struct answer_reader *reader, struct answer *answe
 	if (reader->len - (size_t)(body - reader->data) < len)
 		return ANSWER_MORE;
 	answer->status = status;
-	answer->close = field(reader->data, end + 2, "Connection", value, sizeof(value)) &&
-			strcasecmp(value, "close") == 0;
+	answer->close =
+		field(reader->data, end + 2, "Connection", value, sizeof(value)) && strcasecmp(value, "close") == 0;
 	(void)field(reader->data, end + 2, "Location", answer->location, sizeof(answer->location));
 	(void)field(reader->data, end + 2, "Content-Type", answer->type, sizeof(answer->type));
 	return take_body(reader, answer, body, len, why);

@@ -277,9 +277,9 @@ static void hear(struct client *client)
 }
 
 /*
- * It reads when it waits for something, and else as its plan says. An OpenSSL client that reads while a write of its own
- * is pending does not cope with being asked just then: on TLS 1.3 it ends its connection ("bad length"), on 1.2 it may
- * forget about the request until there is something else to read. So a careful one does not.
+ * It reads when it waits for something, and else as its plan says. An OpenSSL client that reads while a write of its
+ * own is pending does not cope with being asked just then: on TLS 1.3 it ends its connection ("bad length"), on 1.2 it
+ * may forget about the request until there is something else to read. So a careful one does not.
  */
 static bool may_read(const struct client *client)
 {
@@ -345,8 +345,7 @@ uint64_t client_timer(const struct client *client)
 
 static void allow_reading(struct client *client)
 {
-	if (client->plan->reading != READS_SLOWLY || client->now_us < client->read_at_us ||
-	    client->wire->allowance > 0)
+	if (client->plan->reading != READS_SLOWLY || client->now_us < client->read_at_us || client->wire->allowance > 0)
 		return;
 	client->read_at_us = client->now_us + client->plan->read_pause_ms * 1000;
 	client->wire->allowance = client->plan->read_max;
@@ -370,8 +369,8 @@ void client_step(struct client *client, uint64_t now_us)
 		client->ops->close_notify(client->stack);
 		finish(client, CLIENT_DONE, NULL);
 	}
-	client->want_read = client->end == CLIENT_OPEN && !client->write_first &&
-			    (client->want_read || may_read(client));
+	client->want_read =
+		client->end == CLIENT_OPEN && !client->write_first && (client->want_read || may_read(client));
 }
 
 bool client_ready(const struct client *client, uint64_t now_us)

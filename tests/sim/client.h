@@ -11,11 +11,11 @@
 
 enum client_end {
 	CLIENT_OPEN,
-	CLIENT_DONE,      /* all was said and heard, and it closed */
-	CLIENT_LEFT,      /* as its plan says, before the end */
-	CLIENT_TOLD_BYE,  /* the server ended the connection in an orderly way */
-	CLIENT_CUT,       /* the server ended it without close_notify */
-	CLIENT_BROKEN,    /* a reset, an alert, a broken protocol */
+	CLIENT_DONE,     /* all was said and heard, and it closed */
+	CLIENT_LEFT,     /* as its plan says, before the end */
+	CLIENT_TOLD_BYE, /* the server ended the connection in an orderly way */
+	CLIENT_CUT,      /* the server ended it without close_notify */
+	CLIENT_BROKEN,   /* a reset, an alert, a broken protocol */
 };
 
 struct client {
@@ -33,20 +33,20 @@ struct client {
 	unsigned char out[16384];
 	size_t out_at, out_len;
 	bool out_body;
-	uint64_t said;       /* bytes of requests given to TLS */
+	uint64_t said;                                  /* bytes of requests given to TLS */
 	uint64_t write_at_us, read_at_us, decide_at_us; /* not before; SIM_NEVER for decide_at: nothing to decide */
-	bool asked, answering;  /* GnuTLS: a request waits for its answer; the answer is under way */
-	bool mid_exchange;      /* and the server has to speak next */
-	bool thinking;          /* OpenSSL stands still until the human decides */
-	bool read_first;        /* TLS must read before it can write */
-	bool write_first;       /* and the other way round */
+	bool asked, answering; /* GnuTLS: a request waits for its answer; the answer is under way */
+	bool mid_exchange;     /* and the server has to speak next */
+	bool thinking;         /* OpenSSL stands still until the human decides */
+	bool read_first;       /* TLS must read before it can write */
+	bool write_first;      /* and the other way round */
 	bool renegotiating, renegotiated, interleaved;
-	bool write_pending;     /* the connection did not take the last record whole */
-	bool quiet;             /* sends no more */
-	bool gives_up;          /* a response said that no more requests are answered here */
+	bool write_pending; /* the connection did not take the last record whole */
+	bool quiet;         /* sends no more */
+	bool gives_up;      /* a response said that no more requests are answered here */
 	enum client_end end;
-	bool left;              /* it did what its plan's ending says */
-	const char *why;        /* of CLIENT_BROKEN */
+	bool left;       /* it did what its plan's ending says */
+	const char *why; /* of CLIENT_BROKEN */
 	bool want_read, want_write;
 };
 

@@ -23,9 +23,12 @@ static const char *const answers[] = {
 	[ANSWER_REFUSES] = "refuses to renegotiate",
 };
 static const char *const endings[] = {
-	[ENDING_NORMAL] = "closes when all is done", [ENDING_IDLE] = "stays when all is done",
-	[ENDING_STOPS] = "stops sending",            [ENDING_NOTIFY] = "closes",
-	[ENDING_HALF_CLOSE] = "half-closes",         [ENDING_RESET] = "resets",
+	[ENDING_NORMAL] = "closes when all is done",
+	[ENDING_IDLE] = "stays when all is done",
+	[ENDING_STOPS] = "stops sending",
+	[ENDING_NOTIFY] = "closes",
+	[ENDING_HALF_CLOSE] = "half-closes",
+	[ENDING_RESET] = "resets",
 };
 static const char *const framings[] = {"no body", "Content-Length", "chunked"};
 static const char *const waits[] = {"", ", Expect, waiting", ", Expect, impatient", ", Expect, at once"};
@@ -64,7 +67,8 @@ static void describe_habits(FILE *out, const struct conn_plan *plan)
 
 static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned index)
 {
-	(void)fprintf(out, "  #%u from address %u at %llu ms,", index, plan->address, (unsigned long long)plan->start_ms);
+	(void)fprintf(out, "  #%u from address %u at %llu ms,", index, plan->address,
+		      (unsigned long long)plan->start_ms);
 	if (plan->retire_ms > 0)
 		(void)fprintf(out, " retired after %llu ms,", (unsigned long long)plan->retire_ms);
 	if (plan->resumes >= 0)
@@ -80,8 +84,9 @@ static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned inde
 	describe_habits(out, plan);
 	for (unsigned i = 0; i < plan->request_count; i++) {
 		const struct request_plan *request = &plan->requests[i];
-		(void)fprintf(out, "     %s %s %s, %llu bytes", request->method, config_when_name(route_when(request->route)),
-			      route_path(request->route), (unsigned long long)request->body);
+		(void)fprintf(out, "     %s %s %s, %llu bytes", request->method,
+			      config_when_name(route_when(request->route)), route_path(request->route),
+			      (unsigned long long)request->body);
 		(void)fprintf(out, ", %s", framings[request->framing]);
 		if (request->framing == FRAMING_CHUNKED)
 			(void)fprintf(out, " of %zu%s", request->chunk, request->trailers ? " with trailers" : "");

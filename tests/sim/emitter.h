@@ -12,10 +12,10 @@ enum emitter_phase { EMIT_HEAD, EMIT_WAIT_100, EMIT_BODY, EMIT_CHUNK_END, EMIT_T
 struct emitter {
 	const struct scenario *scenario;
 	const struct conn_plan *plan;
-	unsigned request;     /* the one under way */
-	unsigned allowed;     /* requests below this one may be begun */
+	unsigned request; /* the one under way */
+	unsigned allowed; /* requests below this one may be begun */
 	enum emitter_phase phase;
-	char text[1024];      /* bytes that come before more of the body */
+	char text[1024]; /* bytes that come before more of the body */
 	size_t text_at, text_len;
 	uint64_t body_left, chunk_left;
 	struct rng body, sizes;

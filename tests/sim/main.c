@@ -165,10 +165,14 @@ static bool run_name(const char *name, bool trace)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},  {"from", required_argument, NULL, 'f'},
-		{"count", required_argument, NULL, 'c'}, {"name", required_argument, NULL, 'n'},
-		{"all", no_argument, NULL, 'a'},         {"list", no_argument, NULL, 'l'},
-		{"trace", no_argument, NULL, 't'},       {"help", no_argument, NULL, 'h'},
+		{"seed", required_argument, NULL, 's'},
+		{"from", required_argument, NULL, 'f'},
+		{"count", required_argument, NULL, 'c'},
+		{"name", required_argument, NULL, 'n'},
+		{"all", no_argument, NULL, 'a'},
+		{"list", no_argument, NULL, 'l'},
+		{"trace", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	uint64_t from = 1, count_of = 1000;

@@ -401,21 +401,22 @@ static void check_never_asked(struct world *world)
 		world_fail(world, "asked %u times", world->conns[0].asks);
 }
 
-#define V12   .versions = VERSIONS_12
-#define V13   .versions = VERSIONS_13
-#define FIRST .reading = READS_AFTER
-#define GNU   .stack = STACK_GNUTLS
-#define LATE  .route = ROUTE_LATE
-#define GOOD(how, at) .status = 200, .verdict = "accepted", .means = how, .moment = at
-#define PHA(at)       GOOD("post-handshake", at)
-#define RENEG(at)     GOOD("renegotiation", at)
+#define V12                         .versions = VERSIONS_12
+#define V13                         .versions = VERSIONS_13
+#define FIRST                       .reading = READS_AFTER
+#define GNU                         .stack = STACK_GNUTLS
+#define LATE                        .route = ROUTE_LATE
+#define GOOD(how, at)               .status = 200, .verdict = "accepted", .means = how, .moment = at
+#define PHA(at)                     GOOD("post-handshake", at)
+#define RENEG(at)                   GOOD("renegotiation", at)
 #define NO(code, verdict_, reason_) .status = code, .verdict = verdict_, .reason = reason_
 
 const struct named named_all[] = {
 	/* the decision table, row by row */
 	{"handshake-1.3", V13, .route = ROUTE_HOST, .body = MiB, .adjust = at_handshake, GOOD("handshake", "handshake"),
 	 .check = check_never_asked},
-	{"handshake-1.2", V12, .route = ROUTE_HOST, .body = MiB, .adjust = at_handshake, GOOD("handshake", "handshake")},
+	{"handshake-1.2", V12, .route = ROUTE_HOST, .body = MiB, .adjust = at_handshake,
+	 GOOD("handshake", "handshake")},
 	{"handshake-empty", .answer = ANSWER_EMPTY, .route = ROUTE_HOST, .adjust = at_handshake,
 	 NO(403, "declined", "no-certificate")},
 	{"primed-1.3", V13, FIRST, LATE, .body = MiB, .adjust = primed, GOOD("handshake", "headers"),
@@ -438,8 +439,8 @@ const struct named named_all[] = {
 	 .verdict = "accepted"},
 	{"expect-body-1.2", V12, .route = ROUTE_BODY, .body = MiB, .adjust = expects, RENEG("body"),
 	 .check = check_hundred},
-	{"expect-at-once-narrow-1.3", V13, GNU, FIRST, .route = ROUTE_BODY, .body = 5000, .adjust = expects_at_once_narrow,
-	 PHA("body")},
+	{"expect-at-once-narrow-1.3", V13, GNU, FIRST, .route = ROUTE_BODY, .body = 5000,
+	 .adjust = expects_at_once_narrow, PHA("body")},
 	{"expect-spool-full-1.2", V12, LATE, .body = 1, .adjust = expects_beside_withheld, RENEG("headers")},
 	{"reads-1.2", V12, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
 	{"write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
@@ -456,7 +457,8 @@ const struct named named_all[] = {
 	{"not-held", .no_post_handshake = true, LATE, .body = MiB, .adjust = not_held,
 	 NO(403, "impossible", "no-post-handshake-auth")},
 	{"no-extended-master", V12, LATE, .adjust = no_ems, NO(403, "impossible", "no-extended-master-secret")},
-	{"no-secure-renegotiation", V12, GNU, LATE, .adjust = no_5746, NO(403, "impossible", "no-secure-renegotiation")},
+	{"no-secure-renegotiation", V12, GNU, LATE, .adjust = no_5746,
+	 NO(403, "impossible", "no-secure-renegotiation")},
 	{"elsewhere", V13, .no_post_handshake = true, LATE, .body = MiB, .adjust = elsewhere,
 	 NO(307, "impossible", "no-post-handshake-auth")},
 	{"never", .route = ROUTE_NEVER, .body = MiB, .status = 200, .check = check_never_asked},

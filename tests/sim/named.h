@@ -19,7 +19,7 @@ struct named {
 	enum client_reading reading;
 	enum client_answer answer;
 	enum route route;
-	uint64_t body;                          /* 0: a GET */
+	uint64_t body;                             /* 0: a GET */
 	void (*adjust)(struct scenario *scenario); /* what else is different; or NULL */
 	/* what must come of the last request of the last connection */
 	bool frozen;                   /* a control: it must be caught */

@@ -72,7 +72,8 @@ static void judge_inspect(struct world *world, const struct sim_conn *conn, unsi
 		return;
 	}
 	enum identity identity = identity_of(certificate);
-	if (expected == IDENTITY_NONE || when == CONFIG_WHEN_NEVER || !can_be(world->scenario, plan, request->route, identity) ||
+	if (expected == IDENTITY_NONE || when == CONFIG_WHEN_NEVER ||
+	    !can_be(world->scenario, plan, request->route, identity) ||
 	    (expected != IDENTITY_EITHER && identity != expected))
 		world_fail(world, "#%u request %u runs under an identity that it must not have: %s", conn->index, i,
 			   text_of(certificate, "subject"));
@@ -140,8 +141,8 @@ static bool verdict_fits(unsigned status, enum thaw_verdict verdict, bool requir
 	switch (status) {
 	case 200:
 	case 204:
-		return verdict == THAW_VERDICT_ACCEPTED || (!require && (verdict == THAW_VERDICT_DECLINED ||
-									 verdict == THAW_VERDICT_IMPOSSIBLE));
+		return verdict == THAW_VERDICT_ACCEPTED ||
+		       (!require && (verdict == THAW_VERDICT_DECLINED || verdict == THAW_VERDICT_IMPOSSIBLE));
 	case 307:
 		return verdict == THAW_VERDICT_IMPOSSIBLE;
 	case 403:
@@ -191,7 +192,8 @@ static void judge_record(struct world *world, const struct sim_conn *conn, unsig
 				   thaw_verdict_name(verdict), thaw_verdict_name(expect->verdict));
 		if (number_of(ask, "to_memory") + number_of(ask, "to_disk") > (long long)request->body)
 			world_fail(world, "#%u record %u: more was spooled than sent", conn->index, i);
-	} else if (answer->complete && answer->status == 200 && when != CONFIG_WHEN_NEVER && when != CONFIG_WHEN_RESPONSE) {
+	} else if (answer->complete && answer->status == 200 && when != CONFIG_WHEN_NEVER &&
+		   when != CONFIG_WHEN_RESPONSE) {
 		world_fail(world, "#%u record %u: no ask's story", conn->index, i);
 	}
 }

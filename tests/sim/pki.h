@@ -11,13 +11,13 @@
 #include <openssl/ssl.h>
 
 enum pki_who {
-	PKI_CA,          /* the clients' */
-	PKI_OTHER_CA,    /* a route with another trust has it */
-	PKI_SERVER,      /* localhost, handshake.test */
-	PKI_CLIENT,      /* CN=Good Client, by PKI_CA */
-	PKI_EXPIRED,     /* by PKI_CA, expired in 2021 */
-	PKI_WRONG,       /* CN=Wrong Client, self-signed CA unknown to all */
-	PKI_OTHER,       /* CN=Other Client, by PKI_OTHER_CA */
+	PKI_CA,       /* the clients' */
+	PKI_OTHER_CA, /* a route with another trust has it */
+	PKI_SERVER,   /* localhost, handshake.test */
+	PKI_CLIENT,   /* CN=Good Client, by PKI_CA */
+	PKI_EXPIRED,  /* by PKI_CA, expired in 2021 */
+	PKI_WRONG,    /* CN=Wrong Client, self-signed CA unknown to all */
+	PKI_OTHER,    /* CN=Other Client, by PKI_OTHER_CA */
 	PKI_COUNT,
 };
 

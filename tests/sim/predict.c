@@ -1,7 +1,7 @@
 #include "predict.h"
 
-#include <stdio.h>
 #include "thaw/spool.h"
+#include <stdio.h>
 
 #define SLOW_US      15000000 /* half of the shortest deadline that a request's bytes must meet */
 #define HANDSHAKES   12000    /* bytes of all handshakes of a connection */
@@ -98,7 +98,8 @@ static bool interleaves_fatally(const struct scenario *scenario, const struct co
 	for (unsigned i = 0; i < plan->request_count; i++) {
 		enum config_when when = route_when(plan->requests[i].route);
 		bool more = plan->pipelined && i + 1 < plan->request_count;
-		if (when == CONFIG_WHEN_REQUEST_EARLY || when == CONFIG_WHEN_RESPONSE || (more && asks_late(&plan->requests[i])))
+		if (when == CONFIG_WHEN_REQUEST_EARLY || when == CONFIG_WHEN_RESPONSE ||
+		    (more && asks_late(&plan->requests[i])))
 			return true;
 		if (plan->requests[i].expect != EXPECT_NONE)
 			return true; /* the body may come in the middle */
@@ -135,13 +136,13 @@ struct standing {
 	const struct scenario *scenario;
 	const struct conn_plan *plan;
 	enum thaw_means means;
-	unsigned asked;    /* how often so far */
-	enum identity has; /* accepted on this connection */
+	unsigned asked;     /* how often so far */
+	enum identity has;  /* accepted on this connection */
 	bool refused_after; /* the ask after a response was refused */
 	struct expect after;
-	bool broken;                /* the connection ends in the middle: by a refused renegotiation */
-	bool after_pending;         /* and may still be pending when the next request comes */
-	bool outstanding, over;     /* over: the last response said that none follows */
+	bool broken;            /* the connection ends in the middle: by a refused renegotiation */
+	bool after_pending;     /* and may still be pending when the next request comes */
+	bool outstanding, over; /* over: the last response said that none follows */
 };
 
 static struct expect refusal(const struct standing *at, unsigned outcome, enum thaw_verdict verdict)
@@ -196,7 +197,8 @@ static struct expect answer(struct standing *at, bool other, bool at_handshake)
 			return refusal(at, OUTCOME_403, THAW_VERDICT_REJECTED);
 		return accepted(at, false);
 	}
-	return other || at->has == IDENTITY_OTHER ? refusal(at, OUTCOME_403, THAW_VERDICT_REJECTED) : accepted(at, false);
+	return other || at->has == IDENTITY_OTHER ? refusal(at, OUTCOME_403, THAW_VERDICT_REJECTED)
+						  : accepted(at, false);
 }
 
 /* What the spool allows: all that all connections might hold together, against each budget. */

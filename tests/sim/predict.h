@@ -22,8 +22,8 @@ enum outcome {
 enum identity { IDENTITY_NONE, IDENTITY_GOOD, IDENTITY_OTHER, IDENTITY_EITHER };
 
 struct expect {
-	unsigned outcomes; /* enum outcome, or'ed */
-	enum identity identity; /* of a 200; EITHER: none or the good one */
+	unsigned outcomes;         /* enum outcome, or'ed */
+	enum identity identity;    /* of a 200; EITHER: none or the good one */
 	enum thaw_verdict verdict; /* NONE: as the outcome says */
 };
 

@@ -8,7 +8,7 @@ static uint64_t pick(struct rng *rng, const uint64_t *values, size_t count)
 {
 	return values[rng_range(rng, 0, count - 1)];
 }
-#define PICK(rng, ...)                                                                                                 \
+#define PICK(rng, ...) \
 	pick(rng, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 static struct relay_limits random_relay(struct rng *rng)
@@ -82,8 +82,8 @@ static void random_stack(struct rng *rng, struct conn_plan *plan)
 static void random_answer(struct rng *rng, struct conn_plan *plan)
 {
 	plan->answer = (enum client_answer)PICK(rng, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD,
-						ANSWER_GOOD, ANSWER_EMPTY, ANSWER_WRONG_CA, ANSWER_EXPIRED, ANSWER_NEVER,
-						ANSWER_EMPTY_ONCE, ANSWER_OTHER, ANSWER_REFUSES);
+						ANSWER_GOOD, ANSWER_EMPTY, ANSWER_WRONG_CA, ANSWER_EXPIRED,
+						ANSWER_NEVER, ANSWER_EMPTY_ONCE, ANSWER_OTHER, ANSWER_REFUSES);
 	/* GnuTLS has no way to say so. */
 	if (plan->answer == ANSWER_REFUSES && plan->stack == STACK_GNUTLS)
 		plan->answer = ANSWER_EMPTY;
@@ -93,7 +93,8 @@ static void random_answer(struct rng *rng, struct conn_plan *plan)
 
 static void random_habits(struct rng *rng, struct conn_plan *plan)
 {
-	plan->reading = (enum client_reading)PICK(rng, READS_ALWAYS, READS_ALWAYS, READS_AFTER, READS_AFTER, READS_SLOWLY);
+	plan->reading =
+		(enum client_reading)PICK(rng, READS_ALWAYS, READS_ALWAYS, READS_AFTER, READS_AFTER, READS_SLOWLY);
 	plan->read_max = (size_t)PICK(rng, 1, 7, 100, 1000);
 	plan->read_pause_ms = PICK(rng, 1, 10, 100);
 	plan->record_max = (size_t)PICK(rng, 16384, 16384, 16384, 1, 2, 100, 1448);

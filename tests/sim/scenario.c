@@ -11,14 +11,10 @@ static const struct {
 	const char *path;
 	enum config_when when;
 } routes[ROUTES] = {
-	[ROUTE_NEVER] = {"/never", CONFIG_WHEN_NEVER},
-	[ROUTE_LATE] = {"/late", CONFIG_WHEN_REQUEST},
-	[ROUTE_EARLY] = {"/early", CONFIG_WHEN_REQUEST_EARLY},
-	[ROUTE_BODY] = {"/body", CONFIG_WHEN_BODY},
-	[ROUTE_AFTER] = {"/after", CONFIG_WHEN_RESPONSE},
-	[ROUTE_OTHER] = {"/other", CONFIG_WHEN_REQUEST},
-	[ROUTE_PRIME] = {"/prime", CONFIG_WHEN_REQUEST},
-	[ROUTE_HOST] = {"/", CONFIG_WHEN_HANDSHAKE},
+	[ROUTE_NEVER] = {"/never", CONFIG_WHEN_NEVER},         [ROUTE_LATE] = {"/late", CONFIG_WHEN_REQUEST},
+	[ROUTE_EARLY] = {"/early", CONFIG_WHEN_REQUEST_EARLY}, [ROUTE_BODY] = {"/body", CONFIG_WHEN_BODY},
+	[ROUTE_AFTER] = {"/after", CONFIG_WHEN_RESPONSE},      [ROUTE_OTHER] = {"/other", CONFIG_WHEN_REQUEST},
+	[ROUTE_PRIME] = {"/prime", CONFIG_WHEN_REQUEST},       [ROUTE_HOST] = {"/", CONFIG_WHEN_HANDSHAKE},
 };
 
 const char *route_path(enum route route)
@@ -75,15 +71,15 @@ static void put_route(const struct scenario *scenario, FILE *out, enum route rou
 
 static void put_host(const struct scenario *scenario, FILE *out, const char *name, enum config_when when)
 {
-	(void)fprintf(out,
-		      "  - name: \"%s\"\n    certificate: %s\n    key: %s\n    without_post_handshake: %s\n"
-		      "    client_certificate:\n      ca: %s\n      when: %s\n      require: %s\n      timeout: %llums\n"
-		      "      decline_grace: %llums\n      max_body: %llu\n",
-		      name, pki_get(PKI_SERVER)->certificate_file, pki_get(PKI_SERVER)->key_file,
-		      scenario->hold_to_tls12 ? "tls12" : "refuse", pki_get(PKI_CA)->certificate_file,
-		      config_when_name(when), scenario->require ? "true" : "false",
-		      (unsigned long long)scenario->timeout_ms, (unsigned long long)scenario->grace_ms,
-		      (unsigned long long)scenario->max_body);
+	(void)fprintf(
+		out,
+		"  - name: \"%s\"\n    certificate: %s\n    key: %s\n    without_post_handshake: %s\n"
+		"    client_certificate:\n      ca: %s\n      when: %s\n      require: %s\n      timeout: %llums\n"
+		"      decline_grace: %llums\n      max_body: %llu\n",
+		name, pki_get(PKI_SERVER)->certificate_file, pki_get(PKI_SERVER)->key_file,
+		scenario->hold_to_tls12 ? "tls12" : "refuse", pki_get(PKI_CA)->certificate_file, config_when_name(when),
+		scenario->require ? "true" : "false", (unsigned long long)scenario->timeout_ms,
+		(unsigned long long)scenario->grace_ms, (unsigned long long)scenario->max_body);
 	if (scenario->elsewhere)
 		(void)fprintf(out, "      elsewhere: https://handshake.test\n");
 	(void)fprintf(out, "    routes:\n");
@@ -100,9 +96,8 @@ char *scenario_yaml(const struct scenario *scenario)
 	(void)fprintf(out,
 		      "listen:\n  - address: 127.0.0.1:8443\nspool:\n  memory: %llu\n  disk: %llu\n"
 		      "  directory: %s\n  per_client: %u%%\nhosts:\n",
-		      (unsigned long long)(scenario->memory > MiB ? scenario->memory : MiB), (unsigned long long)scenario->disk,
-		      pki_folder(),
-		      scenario->per_client_percent);
+		      (unsigned long long)(scenario->memory > MiB ? scenario->memory : MiB),
+		      (unsigned long long)scenario->disk, pki_folder(), scenario->per_client_percent);
 	put_host(scenario, out, "*", CONFIG_WHEN_NEVER);
 	for (int route = 0; route < ROUTE_HOST; route++)
 		put_route(scenario, out, (enum route)route);

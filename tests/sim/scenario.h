@@ -61,7 +61,17 @@ enum request_expect {
 enum request_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
 
 /* Paths of the settings that scenario_yaml() writes. */
-enum route { ROUTE_NEVER, ROUTE_LATE, ROUTE_EARLY, ROUTE_BODY, ROUTE_AFTER, ROUTE_OTHER, ROUTE_PRIME, ROUTE_HOST, ROUTES };
+enum route {
+	ROUTE_NEVER,
+	ROUTE_LATE,
+	ROUTE_EARLY,
+	ROUTE_BODY,
+	ROUTE_AFTER,
+	ROUTE_OTHER,
+	ROUTE_PRIME,
+	ROUTE_HOST,
+	ROUTES
+};
 
 struct request_plan {
 	const char *method;
@@ -78,7 +88,7 @@ struct conn_plan {
 	struct relay_limits up, down;
 	enum stack_kind stack;
 	enum client_versions versions;
-	bool post_handshake;    /* offers it */
+	bool post_handshake; /* offers it */
 	bool no_extended_master, no_secure_renegotiation;
 	enum client_reading reading;
 	size_t read_max;        /* READS_SLOWLY: bytes in one go */
@@ -88,14 +98,14 @@ struct conn_plan {
 	size_t record_max;        /* plaintext of one TLS record */
 	uint64_t trickle_ms;      /* pause before each record of a body; 0: none */
 	enum client_ending ending;
-	uint64_t ending_at;       /* after so many bytes of its requests; SIM_NEVER: in the middle of the handshake */
-	bool careless;            /* OpenSSL: reads while its own write is pending */
-	bool interleaves;         /* sends its body on in the middle of a renegotiation */
-	bool renegotiates;        /* by itself, after renegotiates_at bytes of its requests */
+	uint64_t ending_at; /* after so many bytes of its requests; SIM_NEVER: in the middle of the handshake */
+	bool careless;      /* OpenSSL: reads while its own write is pending */
+	bool interleaves;   /* sends its body on in the middle of a renegotiation */
+	bool renegotiates;  /* by itself, after renegotiates_at bytes of its requests */
 	uint64_t renegotiates_at;
-	bool handshake_host;      /* connects to the host that asks at the handshake */
-	int resumes;              /* the session of that connection (a lower one), once it has ended; -1: none */
-	unsigned address;         /* clients with the same number have the same address */
+	bool handshake_host; /* connects to the host that asks at the handshake */
+	int resumes;         /* the session of that connection (a lower one), once it has ended; -1: none */
+	unsigned address;    /* clients with the same number have the same address */
 	uint64_t start_ms;
 	uint64_t retire_ms; /* so long after, the gateway is told to take no more requests here; 0: never */
 	bool pipelined;

@@ -12,11 +12,11 @@
 #include "server.h"
 #include "tls/server.h"
 
-#define HEAD_MAX          4096
-#define SMALL_IDLE_MS     60000
-#define CONTROL_GIVES_UP  120000
-#define RESPONSE_OK       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
-#define RESPONSE_REFUSED  "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+#define HEAD_MAX         4096
+#define SMALL_IDLE_MS    60000
+#define CONTROL_GIVES_UP 120000
+#define RESPONSE_OK      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+#define RESPONSE_REFUSED "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
 
 enum small_state { SMALL_TLS, SMALL_HEAD, SMALL_ASK, SMALL_BODY, SMALL_REPLY, SMALL_LINGER, SMALL_DEAD };
 
@@ -223,7 +223,8 @@ static bool step_ask(struct small_conn *conn, uint64_t now_ms)
 	if (is_control(conn))
 		return control_poll(conn, now_ms) || conn->state == SMALL_DEAD;
 	thaw_tick(conn->ask, now_ms);
-	bool read = thaw_verdict(conn->ask) == THAW_VERDICT_PENDING && read_some(conn, data, sizeof(data), &len, now_ms);
+	bool read =
+		thaw_verdict(conn->ask) == THAW_VERDICT_PENDING && read_some(conn, data, sizeof(data), &len, now_ms);
 	if (read)
 		took_body(conn, len, now_ms);
 	if (conn->state == SMALL_DEAD)

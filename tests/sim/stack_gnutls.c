@@ -20,8 +20,8 @@ struct stack {
 	const uint64_t *now_us;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_session_t session;
-	unsigned asked;  /* how often the server asked */
-	unsigned shown;  /* how often a certificate was chosen */
+	unsigned asked; /* how often the server asked */
+	unsigned shown; /* how often a certificate was chosen */
 	bool end, broken;
 	char error[256];
 };

@@ -105,8 +105,8 @@ static int on_certificate(SSL *ssl, void *arg)
 	const struct pki_entry *entry = stack_choose(stack->plan, stack->asked, other);
 	stack->asked++;
 	SSL_certs_clear(ssl);
-	return entry == NULL || (SSL_use_certificate(ssl, entry->certificate) == 1 &&
-				 SSL_use_PrivateKey(ssl, entry->key) == 1);
+	return entry == NULL ||
+	       (SSL_use_certificate(ssl, entry->certificate) == 1 && SSL_use_PrivateKey(ssl, entry->key) == 1);
 }
 
 static int on_session(SSL *ssl, SSL_SESSION *session)

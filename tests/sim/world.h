@@ -23,18 +23,18 @@ struct sim_conn {
 	unsigned index;
 	struct wire wire;
 	struct client client;
-	void *server;         /* NULL: not accepted yet, or gone */
+	void *server; /* NULL: not accepted yet, or gone */
 	bool accepted, stepped;
 	struct gw_wants wants;
 	struct sockaddr_in address;
-	uint64_t retire_us;   /* SIM_NEVER: not, or done */
-	uint64_t bound_us;    /* by then everything has an outcome */
-	char ask_state[16];   /* of the ask's machine */
-	char conn_state[16];  /* of the connection's */
-	unsigned asks;        /* how many went beyond deciding */
+	uint64_t retire_us;    /* SIM_NEVER: not, or done */
+	uint64_t bound_us;     /* by then everything has an outcome */
+	char ask_state[16];    /* of the ask's machine */
+	char conn_state[16];   /* of the connection's */
+	unsigned asks;         /* how many went beyond deciding */
 	uint64_t steps, moved; /* the server's steps, and wire_moved() at the last one */
-	unsigned idle_steps;  /* at one instant, without a byte moved */
-	unsigned idle_turns;  /* the client's, likewise */
+	unsigned idle_steps;   /* at one instant, without a byte moved */
+	unsigned idle_turns;   /* the client's, likewise */
 	json_t *records[WORLD_RECORDS];
 	unsigned record_count;
 };
