@@ -33,7 +33,7 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 
 	for (size_t i = 0; i < routes->host_count; i++)
 		total += routes->hosts[i].config->route_count;
-	struct tls_host *hosts = calloc(routes->host_count, sizeof(*hosts));
+	struct tls_host *hosts = calloc(routes->host_count + 1, sizeof(*hosts));
 	const thaw_trust **trusts = calloc(total + 1, sizeof(const thaw_trust *));
 	if (hosts != NULL && trusts != NULL) {
 		const thaw_trust **next = trusts;

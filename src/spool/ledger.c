@@ -230,18 +230,18 @@ static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledg
 	return total;
 }
 
-/* Whether what is held now, with what was just added, is too much. */
+/* Whether what is held now, with what was just added, is too much. A share that is as large as the whole is none. */
 static enum thaw_reason judge(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
 			      bool first)
 {
 	uint64_t whole = ledger->whole[tier];
 
+	if (ledger->client[tier] < whole && client_sum(ledger, client, tier) > ledger->client[tier])
+		return THAW_REASON_BUDGET_CLIENT;
+	if (ledger->worker[tier] < whole && atomic_load(&ledger->slots[worker].held[tier]) > ledger->worker[tier])
+		return THAW_REASON_BUDGET_WORKER;
 	if (tier == LEDGER_MEMORY && !first)
 		whole -= whole / LEDGER_RESERVED_PART;
-	if (client_sum(ledger, client, tier) > ledger->client[tier])
-		return THAW_REASON_BUDGET_CLIENT;
-	if (atomic_load(&ledger->slots[worker].held[tier]) > ledger->worker[tier])
-		return THAW_REASON_BUDGET_WORKER;
 	return sum(ledger, tier) > whole ? THAW_REASON_BUDGET_TOTAL : THAW_REASON_NONE;
 }
 

@@ -32,6 +32,7 @@ struct tls_session {
 	SSL *ssl;
 	/* what the ClientHello offered */
 	bool hello_seen, offers_post_handshake, hold;
+	bool judged, loose; /* the first handshake was looked at; it was resumed without the extended master secret */
 	char name[TLS_NAME_MAX + 1];
 	/* the exchange under way */
 	enum exchange exchange;
@@ -134,8 +135,8 @@ bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1])
 	return true;
 }
 
-/* RFC 8446 4.2.1: whether supported_versions lists TLS 1.2, so that holding the client to it cannot fail. */
-static bool lists_tls12(SSL *ssl)
+/* RFC 8446 4.2.1: whether supported_versions lists that version. */
+static bool lists_version(SSL *ssl, unsigned version)
 {
 	const unsigned char *ext = NULL;
 	size_t len = 0;
@@ -143,17 +144,23 @@ static bool lists_tls12(SSL *ssl)
 	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &ext, &len) != 1 || len < 1)
 		return false;
 	for (size_t i = 1; i + 1 < len; i += 2)
-		if (ext[i] == (TLS1_2_VERSION >> 8) && ext[i + 1] == (TLS1_2_VERSION & 0xff))
+		if (ext[i] == version >> 8 && ext[i + 1] == (version & 0xff))
 			return true;
 	return false;
+}
+
+static bool offers(SSL *ssl, unsigned type)
+{
+	const unsigned char *ext = NULL;
+	size_t len = 0;
+
+	return SSL_client_hello_get0_ext(ssl, type, &ext, &len) == 1;
 }
 
 int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 {
 	struct tls_session *session = tls_session_of(ssl);
-	const unsigned char *ext = NULL;
 	char name[TLS_NAME_MAX + 1];
-	size_t len = 0;
 
 	(void)unused;
 	if (session == NULL)
@@ -167,10 +174,14 @@ int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	}
 	session->hello_seen = true;
 	memcpy(session->name, name, sizeof(name));
-	session->offers_post_handshake =
-		SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_post_handshake_auth, &ext, &len) == 1;
-	if (session->hold && !session->offers_post_handshake && lists_tls12(ssl))
+	session->offers_post_handshake = offers(ssl, TLSEXT_TYPE_post_handshake_auth);
+	/* Where it lists TLS 1.2, holding it to that cannot fail. */
+	bool held = session->hold && !session->offers_post_handshake && lists_version(ssl, TLS1_2_VERSION);
+	if (held)
 		(void)SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+	/* Only a full handshake lets a client without the extended master secret be asked: see tls_session_means(). */
+	if ((held || !lists_version(ssl, TLS1_3_VERSION)) && !offers(ssl, TLSEXT_TYPE_extended_master_secret))
+		(void)SSL_set_options(ssl, SSL_OP_NO_TICKET);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -224,11 +235,22 @@ bool tls_session_established(const struct tls_session *session)
 	return SSL_is_init_finished(session->ssl) == 1;
 }
 
-enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_reason *reason)
+/* Once, when the first handshake is over and before any other can begin. */
+static void judge_handshake(struct tls_session *session)
+{
+	if (session->judged || !tls_session_established(session))
+		return;
+	session->judged = true;
+	session->loose = SSL_version(session->ssl) < TLS1_3_VERSION && SSL_get_extms_support(session->ssl) != 1 &&
+			 SSL_session_reused(session->ssl) == 1;
+}
+
+enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason *reason)
 {
 	enum thaw_reason why = THAW_REASON_NONE;
 	enum thaw_means means = THAW_MEANS_NONE;
 
+	judge_handshake(session);
 	switch (SSL_version(session->ssl)) {
 	case TLS1_3_VERSION:
 		if (session->hello_seen && !session->offers_post_handshake)
@@ -239,8 +261,8 @@ enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_r
 	case TLS1_2_VERSION:
 		if (SSL_get_secure_renegotiation_support(session->ssl) != 1)
 			why = THAW_REASON_NO_SECURE_RENEG; /* RFC 5746: the ask would be fatal */
-		else if (!tls_session_has_ems(session))
-			why = THAW_REASON_NO_EXTENDED_MASTER; /* RFC 7627 */
+		else if (session->loose)
+			why = THAW_REASON_NO_EXTENDED_MASTER; /* RFC 7627 5.4 */
 		else
 			means = THAW_MEANS_RENEGOTIATION;
 		break;
@@ -252,15 +274,10 @@ enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_r
 	return means;
 }
 
-bool tls_session_has_ems(const struct tls_session *session)
+bool tls_session_binds_certificate(struct tls_session *session)
 {
-	return SSL_version(session->ssl) == TLS1_3_VERSION || SSL_get_extms_support(session->ssl) == 1;
-}
-
-bool tls_session_binds_certificate(const struct tls_session *session)
-{
-	return tls_session_has_ems(session) ||
-	       (SSL_session_reused(session->ssl) == 0 && SSL_total_renegotiations(session->ssl) == 0);
+	judge_handshake(session);
+	return !session->loose;
 }
 
 static enum thaw_status begin_post_handshake(struct tls_session *session, enum thaw_reason *reason)

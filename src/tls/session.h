@@ -33,7 +33,7 @@ bool tls_session_established(const struct tls_session *session);
 
 /* How it could be asked now, by what was negotiated; *reason for THAW_MEANS_NONE. Whether it has a certificate is not
  * asked here. */
-enum thaw_means tls_session_means(const struct tls_session *session, enum thaw_reason *reason);
+enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason *reason);
 
 /*
  * Readies a request for the certificate. *reason: the peer cannot be asked after all (THAW_FAILED then, with the
@@ -53,14 +53,13 @@ bool tls_ask_answered(const struct tls_session *session);
 /* The exchange was judged: what comes later is not part of it. */
 void tls_ask_close(struct tls_session *session);
 
-bool tls_session_has_ems(const struct tls_session *session);
-
 /*
- * Whether the peer's certificate is surely that of whoever is at the other end. Without the extended master secret it
- * is so only after a full first handshake: a resumed or renegotiated one may have been joined to another connection's
- * (RFC 7627 1, 5.4).
+ * Whether the peer's certificate is surely that of whoever is at the other end. It is not after a TLS 1.2 handshake
+ * that was resumed without the extended master secret: a man in the middle could have joined it to another
+ * connection's, and a renegotiation on top of it, too (the triple handshake, RFC 7627 1 and 5.4). After a full
+ * handshake he could not: RFC 5746 binds a renegotiation to it.
  */
-bool tls_session_binds_certificate(const struct tls_session *session);
+bool tls_session_binds_certificate(struct tls_session *session);
 
 /*
  * What the peer's certificate is under trust. NULL: there is none, or no memory (*reason tells: NO_CERTIFICATE or

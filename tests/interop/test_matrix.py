@@ -38,6 +38,9 @@ def test_client(cell, matrix, thaw, payloads):
     assert outcome.status == want.status, str(outcome)
     record = thaw.record(f"cell={cell.id}")
     assert record["status"] == want.status
+    if want.status == 0:
+        assert (record["ask"]["verdict"], record["ask"]["reason"]) == ("impossible", want.reason)
+        return
     if cell.expect and want.status >= 400 and not CLIENTS[cell.client].reads_final:
         return
     answer = outcome.json()

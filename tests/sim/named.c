@@ -85,6 +85,7 @@ static void expects_at_once(struct scenario *scenario)
 static void expects_at_once_narrow(struct scenario *scenario)
 {
 	expects_at_once(scenario);
+	scenario->conns[0].record_max = 100;
 	scenario->conns[0].up = (struct relay_limits){.buffer = 17, .delay_us = 17};
 	scenario->conns[0].down = (struct relay_limits){.buffer = 1, .delay_us = 20};
 }
@@ -99,9 +100,16 @@ static void expects_beside_withheld(struct scenario *scenario)
 	scenario->conns[0].versions = VERSIONS_13;
 	scenario->conns[0].stack = STACK_GNUTLS;
 	scenario->conns[0].answer = ANSWER_NEVER;
-	scenario->conns[0].requests[0].body = 200U * KiB;
-	scenario->memory = 208U * KiB;
+	scenario->conns[0].requests[0].body = 130U * KiB;
+	scenario->memory = 64U * KiB;
+	scenario->disk = 64U * MiB;
 	scenario->conn_count = 2;
+}
+
+static void expects_narrow(struct scenario *scenario)
+{
+	expects(scenario);
+	one_byte_relays(scenario);
 }
 
 static void no_ems(struct scenario *scenario)
@@ -258,6 +266,15 @@ static void then_other(struct scenario *scenario)
 {
 	twice_after(scenario);
 	scenario->conns[0].requests[1].route = ROUTE_OTHER;
+}
+
+/* It gives none after the first response, and one for the second request: the third is not refused for the first. */
+static void then_given(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->requests[1] = plan->requests[2] = plan->requests[0];
+	plan->requests[1].route = ROUTE_LATE;
+	plan->request_count = 3;
 }
 
 static void then_never(struct scenario *scenario)
@@ -441,6 +458,8 @@ const struct named named_all[] = {
 	 .check = check_hundred},
 	{"expect-at-once-narrow-1.3", V13, GNU, FIRST, .route = ROUTE_BODY, .body = 5000,
 	 .adjust = expects_at_once_narrow, PHA("body")},
+	{"expect-narrow", V13, .route = ROUTE_NEVER, .body = 100, .adjust = expects_narrow, .status = 200,
+	 .check = check_hundred},
 	{"expect-spool-full-1.2", V12, LATE, .body = 1, .adjust = expects_beside_withheld, RENEG("headers")},
 	{"reads-1.2", V12, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
 	{"write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_relays, RENEG("body")},
@@ -456,7 +475,7 @@ const struct named named_all[] = {
 	 .adjust = small_relays, NO(403, "impossible", "no-post-handshake-auth")},
 	{"not-held", .no_post_handshake = true, LATE, .body = MiB, .adjust = not_held,
 	 NO(403, "impossible", "no-post-handshake-auth")},
-	{"no-extended-master", V12, LATE, .adjust = no_ems, NO(403, "impossible", "no-extended-master-secret")},
+	{"no-extended-master", V12, LATE, .body = MiB, .adjust = no_ems, RENEG("body")},
 	{"no-secure-renegotiation", V12, GNU, LATE, .adjust = no_5746,
 	 NO(403, "impossible", "no-secure-renegotiation")},
 	{"elsewhere", V13, .no_post_handshake = true, LATE, .body = MiB, .adjust = elsewhere,
@@ -467,6 +486,8 @@ const struct named named_all[] = {
 	{"after-1.2", V12, .route = ROUTE_AFTER, .body = 1000, .adjust = twice_after, .status = 200,
 	 .verdict = "accepted"},
 	{"after-empty-1.3", V13, .answer = ANSWER_EMPTY, .route = ROUTE_AFTER, .adjust = twice_after, .status = 403},
+	{"after-then-given", V13, .answer = ANSWER_EMPTY_ONCE, .route = ROUTE_AFTER, .adjust = then_given,
+	 GOOD("handshake", "headers")},
 	{"optional-empty", V13, .answer = ANSWER_EMPTY, LATE, .body = MiB, .adjust = optional, .status = 200,
 	 .verdict = "declined"},
 	{"optional-impossible", V13, .no_post_handshake = true, LATE, .body = MiB, .adjust = optional, .status = 200,

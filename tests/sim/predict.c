@@ -44,7 +44,7 @@ enum thaw_means predict_means(const struct scenario *scenario, const struct conn
 {
 	if (predict_tls13(scenario, plan))
 		return plan->post_handshake ? THAW_MEANS_POST_HANDSHAKE : THAW_MEANS_NONE;
-	return plan->no_extended_master || plan->no_secure_renegotiation ? THAW_MEANS_NONE : THAW_MEANS_RENEGOTIATION;
+	return plan->no_secure_renegotiation ? THAW_MEANS_NONE : THAW_MEANS_RENEGOTIATION;
 }
 
 static uint64_t request_bytes(const struct request_plan *request, size_t record_max)
