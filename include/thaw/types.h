@@ -85,7 +85,7 @@ enum thaw_reason {
 	THAW_REASON_NONE,
 	THAW_REASON_NO_POST_HANDSHAKE,  /* TLS 1.3 client that did not offer it */
 	THAW_REASON_NO_SECURE_RENEG,    /* TLS 1.2 client without RFC 5746 */
-	THAW_REASON_NO_EXTENDED_MASTER, /* TLS 1.2 client without RFC 7627 */
+	THAW_REASON_NO_EXTENDED_MASTER, /* TLS 1.2 session resumed without RFC 7627 */
 	THAW_REASON_VERSION,            /* neither TLS 1.2 nor 1.3 */
 	THAW_REASON_HTTP2,              /* RFC 9113 9.2.3 forbids both means */
 	THAW_REASON_OUTSTANDING,        /* an earlier ask on this connection was never answered */

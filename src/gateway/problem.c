@@ -50,10 +50,9 @@ static const struct words reasons[] = {
 		 "Use a client with TLS 1.3 and post-handshake authentication, or a host that asks at the handshake."},
 	[THAW_REASON_NO_EXTENDED_MASTER] =
 		{0, NULL,
-		 "This path needs a client certificate, and the client's TLS 1.2 has no extended master secret (RFC "
-		 "7627), "
-		 "without which a renegotiation is not safe.",
-		 "Use a client with TLS 1.3 and post-handshake authentication, or a host that asks at the handshake."},
+		 "This path needs a client certificate, and the client's TLS 1.2 session was resumed without extended "
+		 "master secret (RFC 7627), on top of which no certificate can be trusted.",
+		 "Open a new connection without resuming a session, or use a client with extended master secret."},
 	[THAW_REASON_VERSION] = {0, NULL, "A client certificate cannot be asked for in this version of TLS.",
 				 "Use TLS 1.2 or 1.3."},
 	[THAW_REASON_HTTP2] = {0, NULL, "HTTP/2 allows no late client certificate (RFC 9113 9.2.3).", "Use HTTP/1.1."},
