@@ -39,6 +39,11 @@ add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/libthaw.a
 	WORKING_DIRECTORY ${CMAKE_BINARY_DIR} VERBATIM)
 add_custom_target(thaw_static ALL DEPENDS ${CMAKE_BINARY_DIR}/libthaw.a)
 
+# The example, under our own warnings.
+add_executable(embed examples/embed.c)
+target_include_directories(embed PRIVATE include)
+target_link_libraries(embed PRIVATE thaw_shared PkgConfig::OPENSSL)
+
 # From the .pc file back to the prefix, however deep the library folder lies, so that an installed tree can be moved.
 file(RELATIVE_PATH THAW_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" THAW_PC_UP "${THAW_PC_UP}")

@@ -1,50 +1,47 @@
 /*
- * A whole HTTPS server around libthaw: PUT /late gets its client certificate in the middle of the upload. It uses
- *poll(), OpenSSL and <thaw/thaw.h> only, serves one request a connection, and reads a Content-Length body.
+ * An HTTPS server around libthaw: PUT /late gets its client certificate in the middle of the upload.
  *
  *	embed PORT server.pem server.key clients-ca.pem        prints "ready PORT" when it listens; PORT 0: any
  *
- * What is Thaw's is marked (1) to (6); the rest is what any server has.
+ * It uses poll(), OpenSSL and <thaw/thaw.h> only. What Thaw needs of a server is marked (1) to (7). The rest is what
+ * any server has, and kept short: one request a connection, Content-Length only, a head that is searched, not parsed.
  */
+#define _GNU_SOURCE 1 /* strcasestr(), accept4() */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sysexits.h>
+#include <thaw/thaw.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/ssl.h>
-#include <thaw/thaw.h>
-
-#define CLIENTS  64
-#define HEAD_MAX 8192
-
-enum state { HANDSHAKE, HEAD, BODY, ANSWER, GOODBYE, DEAD };
+enum { CLIENTS = 64, HEAD_MAX = 8192, BODY_MAX = 1 << 30, TURNS = 64, TRUST_ID_LEN = 32, SHA256_LEN = 32 };
+enum state { HEAD, BODY, ANSWER };
 
 struct client {
-	int fd;
-	SSL *ssl;
+	SSL *ssl; /* NULL: a free place */
 	thaw_conn *conn;
-	enum state state;
-	struct sockaddr_in address;
-	char head[HEAD_MAX + 1];
-	size_t head_len;
-	uint64_t body_left, body_bytes;
 	thaw_spool *spool;
-	char answer[2048];
-	size_t answer_len, answered;
-	bool wants_write;
+	EVP_MD_CTX *digest; /* of the body */
+	int fd;
+	enum state state;
+	uint64_t deadline_ms, body_left, body_used;
+	size_t head_len, answer_len, answered;
+	struct sockaddr_in address;
+	bool blocked; /* the answer could not be written whole */
+	char head[HEAD_MAX + 1], answer[2048];
 };
 
-static SSL_CTX *ctx;
+static SSL_CTX *tls;
 static thaw_trust *trust;
 static thaw_store *store;
-static struct client *clients[CLIENTS];
+static struct client clients[CLIENTS];
 
 static uint64_t now_ms(void)
 {
@@ -53,295 +50,258 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void answer(struct client *client, const char *status, const char *text)
+static void enter(struct client *c, enum state state, uint64_t limit_ms)
 {
-	client->answer_len = (size_t)snprintf(client->answer, sizeof(client->answer),
-					      "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-					      status, strlen(text), text);
-	thaw_spool_free(&client->spool);
-	client->state = ANSWER;
+	c->state = state;
+	c->deadline_ms = now_ms() + limit_ms;
 }
 
-/* What comes of the body: counted here; a real server would store it, or pass it on. */
-static enum thaw_reason use_spooled(struct client *client)
+static enum thaw_status answer(struct client *c, const char *status, const char *text)
 {
-	const void *data;
-	size_t len;
-	enum thaw_reason reason;
-
-	while ((reason = thaw_spool_peek(client->spool, &data, &len)) == THAW_REASON_NONE && len > 0) {
-		client->body_bytes += len;
-		thaw_spool_consume(client->spool, len);
-	}
-	return reason;
+	static const char format[] = "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s";
+	c->answer_len = (size_t)snprintf(c->answer, sizeof(c->answer), format, status, strlen(text), text);
+	enter(c, ANSWER, 10000);
+	return THAW_OK;
 }
 
-/* (5) The verdict is there: only now is anything done with the request. True: the response is on its way. */
-static bool act(struct client *client)
+/* (5) The verdict is there: only now is anything done with the request. Its body is counted, and digested. */
+static enum thaw_status act(struct client *c)
 {
 	struct thaw_report report;
-	enum thaw_reason reason;
-	char text[1024];
+	unsigned char sha256[SHA256_LEN];
+	char text[1024], hex[2 * SHA256_LEN + 1];
+	const void *data;
+	size_t len;
 
-	thaw_conn_report(client->conn, &report);
+	thaw_conn_report(c->conn, &report);
 	if (report.verdict != THAW_VERDICT_ACCEPTED) {
 		snprintf(text, sizeof(text), "%s: %s %s\n", thaw_verdict_name(report.verdict),
 			 thaw_reason_name(report.reason), report.detail);
-		answer(client, report.verdict == THAW_VERDICT_OVER_LIMIT ? "413 Content Too Large" : "403 Forbidden",
-		       text);
-	} else if ((reason = use_spooled(client)) != THAW_REASON_NONE) {
-		answer(client, "500 Internal Server Error", thaw_reason_name(reason));
-	} else if (client->body_left == 0) {
-		snprintf(text, sizeof(text), "%s\n%s %s\n%llu bytes\n", thaw_conn_identity(client->conn)->subject,
-			 thaw_means_name(report.means), thaw_moment_name(report.moment),
-			 (unsigned long long)client->body_bytes);
-		answer(client, "200 OK", text);
+		return answer(c, "403 Forbidden", text);
 	}
-	return client->state != BODY;
+	do {
+		if (thaw_spool_peek(c->spool, &data, &len) != THAW_REASON_NONE)
+			return answer(c, "500 Internal Server Error", "What was held of the body is lost.\n");
+		EVP_DigestUpdate(c->digest, data, len);
+		thaw_spool_consume(c->spool, len);
+		c->body_used += len;
+	} while (len > 0);
+	if (c->body_left > 0)
+		return THAW_OK;
+	EVP_DigestFinal_ex(c->digest, sha256, NULL);
+	OPENSSL_buf2hexstr_ex(hex, sizeof(hex), NULL, sha256, sizeof(sha256), '\0');
+	snprintf(text, sizeof(text), "%s\n%s %s\n%llu bytes\n%s\n", thaw_conn_identity(c->conn)->subject,
+		 thaw_means_name(report.means), thaw_moment_name(report.moment), (unsigned long long)c->body_used, hex);
+	return answer(c, "200 OK", text);
 }
 
 /*
- * (4) One read, straight into the spool's memory, for as long as the verdict is pending: this is what keeps the
- * connection from freezing. Afterwards the same spool is just a buffer, emptied after each read. True: there may be
- * more to do.
+ * (4) While the verdict is pending, read, straight into the spool's memory: this is what keeps the connection from
+ * freezing. Behind the body, too: the client's certificate may come there. Later the spool is emptied after each read.
  */
-static bool read_body(struct client *client)
+static enum thaw_status read_body(struct client *c)
 {
-	char behind[1];
-	void *where = behind;
-	size_t room = sizeof(behind), got = 0;
+	char behind;
+	void *where = &behind;
+	size_t room = 1, got = 0;
 
-	if (thaw_verdict(client->conn) != THAW_VERDICT_PENDING && act(client))
-		return true;
-	if (client->body_left > 0) {
-		enum thaw_reason reason = thaw_spool_reserve(client->spool, &where, &room);
+	if (c->body_left > 0) {
+		enum thaw_reason reason = thaw_spool_reserve(c->spool, &where, &room);
 		if (reason != THAW_REASON_NONE) {
-			thaw_ask_end(client->conn, THAW_VERDICT_OVER_LIMIT, reason, now_ms());
-			answer(client, "413 Content Too Large", thaw_reason_name(reason));
-			return true;
+			thaw_ask_end(c->conn, THAW_VERDICT_OVER_LIMIT, reason, now_ms());
+			return answer(c, "413 Content Too Large", thaw_reason_name(reason));
 		}
-		room = room < client->body_left ? room : (size_t)client->body_left;
+		room = room < c->body_left ? room : (size_t)c->body_left;
 	}
-	bool pending = thaw_verdict(client->conn) == THAW_VERDICT_PENDING;
-	enum thaw_status status = thaw_read(client->conn, where, room, &got, now_ms());
-	if (client->body_left > 0 && got > 0) {
-		thaw_spool_commit(client->spool, got);
-		client->body_left -= got;
-		if (client->body_left == 0)
-			thaw_body_ended(client->conn, now_ms());
+	enum thaw_status status = thaw_read(c->conn, where, room, &got, now_ms());
+	if (c->body_left > 0 && got > 0) {
+		thaw_spool_commit(c->spool, got);
+		c->body_left -= got;
+		if (c->body_left == 0)
+			thaw_body_ended(c->conn, now_ms());
 	}
-	if (pending && thaw_verdict(client->conn) != THAW_VERDICT_PENDING)
-		return true;
-	if (status == THAW_CLOSED || status == THAW_FAILED)
-		client->state = DEAD;
-	return status == THAW_OK;
+	if (thaw_verdict(c->conn) != THAW_VERDICT_PENDING)
+		act(c);
+	return c->state != BODY ? THAW_OK : status;
 }
 
 /* (3) The request is known: ask, if it needs a certificate, and let the body come meanwhile. */
-static void begin(struct client *client)
+static enum thaw_status begin(struct client *c, const char *body)
 {
-	const char *length = strcasestr(client->head, "\r\nContent-Length:");
-	size_t head_len = (size_t)(strstr(client->head, "\r\n\r\n") - client->head) + 4,
-	       here = client->head_len - head_len;
-	struct thaw_ask_options options = {
-		.trust = trust,
-		.moment = THAW_MOMENT_HEADERS,
-		.timeout_ms = 60000,
-		.body_idle_ms = 30000,
-		.decline_grace_ms = 1000,
-	};
+	const char *length = strcasestr(c->head, "\r\nContent-Length:");
+	size_t here = c->head_len - (size_t)(body - c->head);
+	struct thaw_ask_options options = {.trust = trust, .moment = THAW_MOMENT_HEADERS};
 
-	client->body_left = length != NULL ? strtoull(length + 17, NULL, 10) : 0;
-	if (strncmp(client->head, "PUT /late ", 10) != 0) {
-		answer(client, "404 Not Found", "PUT /late is what there is.\n");
-		return;
-	}
-	client->spool = thaw_spool_new(store, (struct sockaddr *)&client->address, UINT64_C(1) << 30);
-	if (client->spool == NULL || here > client->body_left ||
-	    thaw_spool_write(client->spool, client->head + head_len, here) != THAW_REASON_NONE) {
-		client->state = DEAD;
-		return;
-	}
-	client->body_left -= here;
-	options.body_follows = client->body_left > 0;
-	client->state = BODY;
-	if (thaw_ask(client->conn, &options, now_ms()) != THAW_OK)
-		client->state = DEAD; /* misuse, or no memory */
+	if (strncmp(c->head, "PUT /late ", 10) != 0 || length == NULL || length > body)
+		return answer(c, "404 Not Found", "There is PUT /late, with a Content-Length.\n");
+	c->body_left = strtoull(length + 17, NULL, 10);
+	here = here < c->body_left ? here : (size_t)c->body_left;
+	c->digest = EVP_MD_CTX_new();
+	c->spool = thaw_spool_new(store, (struct sockaddr *)&c->address, BODY_MAX);
+	if (c->digest == NULL || EVP_DigestInit_ex(c->digest, EVP_sha256(), NULL) != 1 || c->spool == NULL ||
+	    thaw_spool_write(c->spool, body, here) != THAW_REASON_NONE)
+		return answer(c, "503 Service Unavailable", "Try again later.\n");
+	c->body_left -= here;
+	options.body_follows = c->body_left > 0;
+	options.body_idle_ms = 30000;
+	options.timeout_ms = 60000; /* the client's human may have to find a card */
+	options.decline_grace_ms = 1000;
+	enter(c, BODY, 600000);
+	return thaw_ask(c->conn, &options, now_ms());
 }
 
-static bool read_head(struct client *client)
+static enum thaw_status read_head(struct client *c)
 {
 	size_t got = 0;
-	enum thaw_status status =
-		thaw_read(client->conn, client->head + client->head_len, HEAD_MAX - client->head_len, &got, now_ms());
+	enum thaw_status status = thaw_read(c->conn, c->head + c->head_len, HEAD_MAX - c->head_len, &got, now_ms());
 
-	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE)
-		return false;
-	client->head_len += got;
-	client->head[client->head_len] = '\0';
-	if (status != THAW_OK || (client->head_len == HEAD_MAX && strstr(client->head, "\r\n\r\n") == NULL))
-		client->state = DEAD;
-	else if (strstr(client->head, "\r\n\r\n") != NULL)
-		begin(client);
-	return true;
+	c->head_len += got;
+	const char *end = strstr(c->head, "\r\n\r\n");
+	if (status == THAW_OK && end != NULL)
+		return begin(c, end + 4);
+	return c->head_len == HEAD_MAX ? THAW_FAILED : status;
 }
 
-static bool handshake(struct client *client)
+/*
+ * (6) No response in the midst of the client's handshake messages. What it still sends is read and thrown away, for a
+ * while after the response, too: or it would never come to read, or a reset would erase the response (RFC 9112 9.6).
+ */
+static enum thaw_status write_answer(struct client *c)
 {
-	int n = SSL_accept(client->ssl);
+	size_t len = 0;
 
-	if (n == 1)
-		client->state = HEAD;
-	else if (SSL_get_error(client->ssl, n) == SSL_ERROR_WANT_WRITE)
-		client->wants_write = true;
-	else if (SSL_get_error(client->ssl, n) != SSL_ERROR_WANT_READ)
-		client->state = DEAD;
-	return n == 1;
-}
-
-static bool write_answer(struct client *client)
-{
-	size_t put = 0;
-	int n = SSL_write_ex(client->ssl, client->answer + client->answered, client->answer_len - client->answered,
-			     &put);
-
-	if (n != 1) {
-		client->wants_write = SSL_get_error(client->ssl, n) == SSL_ERROR_WANT_WRITE;
-		if (!client->wants_write)
-			client->state = DEAD;
-		return false;
-	}
-	client->answered += put;
-	if (client->answered == client->answer_len) {
-		SSL_shutdown(client->ssl);
-		shutdown(client->fd, SHUT_WR);
-		client->state = GOODBYE;
-	}
-	return true;
-}
-
-/* (6) RFC 9112 9.6: what still comes is read and thrown away, or the reset would erase the answer. A real server bounds
- * this. */
-static bool say_goodbye(struct client *client)
-{
-	char unread[16384];
-	ssize_t n = recv(client->fd, unread, sizeof(unread), 0);
-
-	if (n == 0 || (n < 0 && errno != EAGAIN))
-		client->state = DEAD;
-	return n > 0;
-}
-
-static void step(struct client *client)
-{
-	static bool (*const run[])(struct client *) = {handshake, read_head, read_body, write_answer, say_goodbye};
-
-	client->wants_write = false;
-	thaw_tick(client->conn, now_ms());
-	while (client->state != DEAD && run[client->state](client))
-		;
-}
-
-static void drop(struct client **slot)
-{
-	struct client *client = *slot;
-
-	*slot = NULL;
-	thaw_spool_free(&client->spool);
-	thaw_conn_free(&client->conn);
-	SSL_free(client->ssl);
-	close(client->fd);
-	free(client);
-}
-
-/* (2) A thaw_conn for each SSL, before its handshake. */
-static void take(int listener)
-{
-	struct client *client = calloc(1, sizeof(*client)), **slot = clients;
-	socklen_t len = sizeof(client->address);
-
-	while (slot < clients + CLIENTS && *slot != NULL)
-		slot++;
-	if (client == NULL || slot == clients + CLIENTS ||
-	    (client->fd = accept(listener, (struct sockaddr *)&client->address, &len)) < 0) {
-		free(client);
-		return;
-	}
-	*slot = client;
-	client->ssl = SSL_new(ctx);
-	if (client->ssl == NULL || SSL_set_fd(client->ssl, client->fd) != 1 ||
-	    (client->conn = thaw_conn_new(client->ssl)) == NULL) {
-		drop(slot);
-		return;
-	}
-	fcntl(client->fd, F_SETFL, O_NONBLOCK);
-	thaw_hold_to_tls12(client->conn, true);
-	step(client);
-}
-
-static void serve(int listener)
-{
-	for (;;) {
-		struct pollfd polls[CLIENTS + 1] = {{.fd = listener, .events = POLLIN}};
-		uint64_t now = now_ms(), next = now + 60000;
-
-		for (int i = 0; i < CLIENTS; i++) {
-			struct thaw_wants wants = {.deadline_ms = THAW_NEVER};
-			if (clients[i] != NULL && clients[i]->state == DEAD)
-				drop(&clients[i]);
-			if (clients[i] != NULL)
-				thaw_conn_wants(clients[i]->conn, &wants);
-			next = wants.deadline_ms < next ? wants.deadline_ms : next;
-			polls[i + 1].fd = clients[i] != NULL ? clients[i]->fd : -1;
-			polls[i + 1].events = POLLIN;
-			if (clients[i] != NULL && (wants.write || clients[i]->wants_write))
-				polls[i + 1].events |= POLLOUT;
+	if (c->answered < c->answer_len && thaw_can_write(c->conn)) {
+		ERR_clear_error();
+		int n = SSL_write_ex(c->ssl, c->answer + c->answered, c->answer_len - c->answered, &len);
+		int error = n == 1 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, n);
+		c->blocked = error == SSL_ERROR_WANT_WRITE;
+		if (!c->blocked && error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ)
+			return THAW_FAILED;
+		c->answered += len;
+		if (c->answered == c->answer_len) {
+			SSL_shutdown(c->ssl);
+			shutdown(c->fd, SHUT_WR);
+			enter(c, ANSWER, 5000);
 		}
-		if (poll(polls, CLIENTS + 1, next > now ? (int)(next - now) : 0) < 0 && errno != EINTR)
-			return;
-		for (int i = 0; i < CLIENTS; i++)
-			if (clients[i] != NULL)
-				step(clients[i]);
-		if (polls[0].revents != 0)
-			take(listener);
 	}
+	return thaw_read(c->conn, c->head, HEAD_MAX, &len, now_ms());
+}
+
+static void drop(struct client *c)
+{
+	thaw_spool_free(&c->spool);
+	thaw_conn_free(&c->conn);
+	EVP_MD_CTX_free(c->digest);
+	SSL_free(c->ssl);
+	close(c->fd);
+	memset(c, 0, sizeof(*c));
+}
+
+/* (2) A thaw_conn for each SSL, before its handshake (which the first thaw_read() begins). */
+static void take(struct client *c, int listener)
+{
+	socklen_t len = sizeof(c->address);
+
+	c->fd = accept4(listener, (struct sockaddr *)&c->address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (c->fd < 0)
+		return;
+	c->ssl = SSL_new(tls);
+	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || (c->conn = thaw_conn_new(c->ssl)) == NULL) {
+		drop(c);
+		return;
+	}
+	SSL_set_accept_state(c->ssl);
+	thaw_hold_to_tls12(c->conn, true);
+	enter(c, HEAD, 20000);
+}
+
+/* (7) What the ask waits for, and until when, beside what the server itself does. False: the client is gone. */
+static bool step(struct client *c, struct pollfd *poll, uint64_t *wake_ms)
+{
+	static enum thaw_status (*const run[])(struct client *) = {read_head, read_body, write_answer};
+	enum thaw_status status = THAW_OK;
+	struct thaw_wants ask;
+
+	thaw_tick(c->conn, now_ms());
+	c->blocked = false;
+	for (int turn = 0; turn < TURNS && status == THAW_OK; turn++) /* then it is the next client's turn */
+		status = run[c->state](c);
+	if (status == THAW_CLOSED || status == THAW_FAILED || now_ms() >= c->deadline_ms) {
+		drop(c);
+		return false;
+	}
+	thaw_conn_wants(c->conn, &ask);
+	poll->fd = c->fd;
+	poll->events = (short)((status == THAW_WANT_READ ? POLLIN : 0) |
+			       (status == THAW_WANT_WRITE || c->blocked || ask.write ? POLLOUT : 0));
+	uint64_t deadline = ask.deadline_ms < c->deadline_ms ? ask.deadline_ms : c->deadline_ms;
+	if (status == THAW_OK || deadline < *wake_ms)
+		*wake_ms = status == THAW_OK ? 0 : deadline;
+	return true;
+}
+
+static bool serve(int listener)
+{
+	struct pollfd polls[CLIENTS + 1] = {{.fd = -1, .events = POLLIN}}; /* the first is the listener */
+	struct client *place = NULL;
+	uint64_t wake_ms = now_ms() + 60000;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		polls[i + 1].fd = -1;
+		if (clients[i].ssl == NULL || !step(&clients[i], &polls[i + 1], &wake_ms))
+			place = &clients[i];
+	}
+	if (place != NULL)
+		polls[0].fd = listener;
+	uint64_t now = now_ms();
+	if (poll(polls, CLIENTS + 1, wake_ms > now ? (int)(wake_ms - now) : 0) < 0)
+		return errno == EINTR;
+	if (polls[0].revents != 0)
+		take(place, listener);
+	return true;
+}
+
+/* (1) Once: whom to believe, where bodies wait, the ClientHello callback. Session tickets are bound to the trust. */
+static bool set_up(char **argv)
+{
+	static const struct thaw_ledger_limits limits = {.memory = 64 << 20, .disk = 1 << 30, .workers = 1};
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	thaw_ledger *ledger = thaw_ledger_new(&limits);
+
+	trust = thaw_trust_load(argv[4], NULL, &err);
+	store = ledger != NULL ? thaw_store_new(ledger, 0, "/var/tmp", &err) : NULL;
+	tls = SSL_CTX_new(TLS_server_method());
+	if (trust == NULL || store == NULL || tls == NULL || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(tls, argv[3], SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_set_session_id_context(tls, thaw_trust_id(trust), TRUST_ID_LEN) != 1) {
+		fprintf(stderr, "embed: %s\n", err.text[0] != '\0' ? err.text : "no memory, or no certificate and key");
+		return false;
+	}
+	SSL_CTX_set_client_hello_cb(tls, thaw_client_hello, NULL);
+	SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
-	struct thaw_ledger_limits limits = {.memory = 64 << 20, .disk = UINT64_C(1) << 30, .workers = 1};
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
 
-	if (argc != 5) {
+	if (argc != 5 || !set_up(argv)) {
 		fprintf(stderr, "usage: embed PORT server.pem server.key clients-ca.pem\n");
-		return 64;
+		return EX_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	/* (1) Once: whom to believe, where bodies wait, and the ClientHello callback. */
-	thaw_ledger *ledger = thaw_ledger_new(&limits);
-	trust = thaw_trust_load(argv[4], NULL, &err);
-	store = ledger != NULL ? thaw_store_new(ledger, 0, "/var/tmp", &err) : NULL;
-	ctx = SSL_CTX_new(TLS_server_method());
-	if (trust == NULL || store == NULL || SSL_CTX_use_certificate_chain_file(ctx, argv[2]) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(ctx, argv[3], SSL_FILETYPE_PEM) != 1) {
-		fprintf(stderr, "embed: %s\n", err.text[0] != '\0' ? err.text : "the server's certificate or key");
-		return 78;
-	}
-	SSL_CTX_set_client_hello_cb(ctx, thaw_client_hello, NULL);
-	SSL_CTX_set_session_id_context(ctx, thaw_trust_id(trust), 32); /* tickets are bound to the trust */
-	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	address.sin_port = htons((uint16_t)atoi(argv[1]));
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 16) != 0 ||
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	address.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 64) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) != 0) {
 		perror("embed");
-		return 71;
+		return EX_OSERR;
 	}
 	printf("ready %u\n", ntohs(address.sin_port));
 	fflush(stdout);
-	serve(listener);
-	return 71;
+	while (serve(listener))
+		;
+	return EX_OSERR;
 }

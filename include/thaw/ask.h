@@ -4,14 +4,16 @@
  * The caller owns the SSL and does all I/O through whatever BIO the SSL has (non-blocking). Where to begin:
  *
  *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_client_hello, NULL), or call thaw_client_hello() from the callback
- * that you have. It notes what the client offers and, if told so, holds clients without post-handshake authentication
- * to TLS 1.2, where they can be asked.
+ *      that you have. It notes what the client offers and, if told so, holds clients without post-handshake
+ *      authentication to TLS 1.2, where they can be asked.
  *   2. For each connection: thaw_conn_new() before the handshake, thaw_conn_free() before SSL_free().
- *   3. Read with thaw_read() instead of SSL_read(), write with SSL_write() as ever.
+ *   3. Read with thaw_read() instead of SSL_read(). Write with SSL_write() as ever, when thaw_can_write() says so.
  *   4. For a request that needs a certificate: thaw_ask(), then go on reading its body with thaw_read() into a
  *      thaw_spool, and call thaw_body_ended() at its end, until thaw_verdict() is no longer pending. Call
- *      thaw_tick() when the deadline that thaw_wants() told has come.
- *   5. Act on the verdict: on THAW_VERDICT_ACCEPTED thaw_identity() tells who it is.
+ *      thaw_tick() when the deadline that thaw_conn_wants() told has come.
+ *   5. Act on the verdict: on THAW_VERDICT_ACCEPTED thaw_conn_identity() tells who it is.
+ *
+ * examples/embed.c is a whole server that does so.
  *
  * One ask at a time on a connection. A thaw_conn is used by one thread at a time.
  */
@@ -101,7 +103,7 @@ void thaw_body_ended(thaw_conn *conn, uint64_t now_ms);
  */
 enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms) THAW_MUST_CHECK;
 
-/* Moves what needs no bytes: deadlines, and the request's sending. Call when thaw_wants() says so. */
+/* Moves what needs no bytes: deadlines, and the request's sending. Call when thaw_conn_wants() says so. */
 void thaw_tick(thaw_conn *conn, uint64_t now_ms);
 
 /* Ends a pending ask with that verdict and reason (OVER_LIMIT or CANCELLED). The connection cannot be asked again while

@@ -63,6 +63,7 @@ void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use);
  * after the fork, by the process that uses it: two may not share its key.
  */
 thaw_store *thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
+/* Once its spools have been freed. */
 void thaw_store_free(thaw_store **store);
 
 /*

@@ -196,7 +196,7 @@ enum gw_step gw_continue(struct gw_conn *conn)
 	memcpy(bytes, line, sizeof(line) - 1);
 	if (!append(conn, bytes, sizeof(line) - 1))
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
-	enum thaw_status status = gw_flush(conn);
+	enum thaw_status status = thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->err.text);
 	return GW_MOVED;

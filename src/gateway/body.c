@@ -253,7 +253,7 @@ enum gw_step gw_run_pass(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 	/* A 100 Continue that could not be written whole. */
-	enum thaw_status status = conn->out.bytes != NULL ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = conn->out.bytes != NULL && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->err.text);

@@ -60,7 +60,8 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 enum gw_step gw_wait_read(struct gw_conn *conn)
 {
 	conn->wants.read = true;
-	conn->wants.write = conn->out.bytes != NULL;
+	/* In the middle of a handshake nothing can be written, however much room there is. */
+	conn->wants.write = conn->out.bytes != NULL && thaw_can_write(conn->ask);
 	return GW_WAIT;
 }
 

@@ -1,4 +1,7 @@
-"""libthaw as its user meets it: installed to a prefix, found by pkg-config, and the example built with nothing else."""
+"""libthaw as its user meets it: installed to a prefix, found by pkg-config, and the example built with nothing else.
+
+THAW_BUILD is the build to install from. With THAW_EMBED instead, that example is driven, and nothing is installed.
+"""
 
 import ctypes
 import hashlib
@@ -11,20 +14,23 @@ import subprocess
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ["THAW_BUILD"])
+BUILT = os.environ.get("THAW_EMBED")
 SIZE = 16 << 20
+LIMIT_S = 120
 
 
 def run(*command, **more):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=300, **more)
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=LIMIT_S, **more)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
 
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory):
+    if BUILT:
+        pytest.skip("nothing is installed from this build")
     where = tmp_path_factory.mktemp("prefix")
-    run("cmake", "--install", BUILD, "--prefix", where)
+    run("cmake", "--install", os.environ["THAW_BUILD"], "--prefix", where)
     return where
 
 
@@ -33,17 +39,22 @@ def pkg_config(prefix, *options):
     return run("pkg-config", *options, "thaw", env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).split()
 
 
-@pytest.fixture(scope="session", params=["shared", "static"])
-def embed(request, prefix, tmp_path_factory):
-    program = tmp_path_factory.mktemp(request.param) / "embed"
-    flags = pkg_config(prefix, "--cflags")
-    libs = pkg_config(prefix, "--libs")
-    if request.param == "static":
-        archive = next(prefix.rglob("libthaw.a"))
-        libs = [str(archive)] + [lib for lib in libs if lib != "-lthaw"] + ["-lssl", "-lcrypto"]
+def build(prefix, program, kind):
+    options, more = [], []
+    if kind == "static":
+        options, more = ["--static"], ["-static"]
     else:
-        libs = libs + ["-lssl", "-lcrypto", f"-Wl,-rpath,{next(prefix.rglob('libthaw.so')).parent}"]
-    run("gcc", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-o", program, TOP / "examples/embed.c", *flags, *libs)
+        more = [f"-Wl,-rpath,{next(prefix.rglob('libthaw.so')).parent}"]
+    flags = pkg_config(prefix, *options, "--cflags", "--libs")
+    run("gcc", "-Wall", "-Wextra", *more, "-o", program, TOP / "examples/embed.c", *flags)
+
+
+@pytest.fixture(scope="session", params=["built"] if BUILT else ["shared", "static"])
+def embed(request, tmp_path_factory):
+    if BUILT:
+        return BUILT
+    program = tmp_path_factory.mktemp(request.param) / "embed"
+    build(request.getfixturevalue("prefix"), program, request.param)
     return program
 
 
@@ -52,13 +63,14 @@ def pki(tmp_path_factory):
     where = tmp_path_factory.mktemp("pki")
 
     def make(name, issuer, extension):
-        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-            where / f"{name}.key", "-out", where / f"{name}.csr", "-subj", f"/CN={name}")
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", where / f"{name}.key"]
+        run("openssl", "req", "-new", *new_key, "-out", where / f"{name}.csr", "-subj", f"/CN={name}")
         (where / "ext").write_text(extension)
-        signer = (["-signkey", where / f"{name}.key"] if issuer is None
-                  else ["-CA", where / f"{issuer}.pem", "-CAkey", where / f"{issuer}.key", "-CAcreateserial"])
-        run("openssl", "x509", "-req", "-in", where / f"{name}.csr", "-out", where / f"{name}.pem", "-days", "2",
-            "-extfile", where / "ext", *signer)
+        signer = ["-signkey", where / f"{name}.key"]
+        if issuer:
+            signer = ["-CA", where / f"{issuer}.pem", "-CAkey", where / f"{issuer}.key", "-CAcreateserial"]
+        names = ["-in", where / f"{name}.csr", "-out", where / f"{name}.pem"]
+        run("openssl", "x509", "-req", *names, "-days", "2", "-extfile", where / "ext", *signer)
 
     ca = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
     make("ca", None, ca)
@@ -75,13 +87,16 @@ def end_with_parent():
 
 @pytest.fixture
 def port(embed, pki):
-    server = subprocess.Popen([embed, "0", pki / "server.pem", pki / "server.key", pki / "ca.pem"], text=True,
-                              stdout=subprocess.PIPE, preexec_fn=end_with_parent)
+    server = subprocess.Popen(
+        [embed, "0", pki / "server.pem", pki / "server.key", pki / "ca.pem"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=end_with_parent,
+    )  # fmt: skip
     try:
         yield int(re.fullmatch(r"ready (\d+)\n", server.stdout.readline()).group(1))
+        assert server.poll() is None, "the server died: " + server.stderr.read()
     finally:
         server.kill()
-        server.wait()
+        server.communicate()
 
 
 @pytest.fixture(scope="session")
@@ -91,35 +106,74 @@ def body(tmp_path_factory):
     return file
 
 
-def curl(port, pki, body, *options):
-    out = run("curl", "-s", "-m", "60", "--cacert", pki / "ca.pem", "-H", "Expect:", "-T", body, "-w", "%{http_code}",
-              *options, f"https://localhost:{port}/late")
+def command(port, pki, body, *options, path="late"):
+    fixed = ["-s", "-m", str(LIMIT_S // 2), "--noproxy", "*", "--cacert", pki / "ca.pem", "-w", "%{http_code}"]
+    return ["curl", *fixed, "-T", body, *options, f"https://localhost:{port}/{path}"]
+
+
+def upload(*arguments, **more):
+    out = run(*command(*arguments, **more))
     return int(out[-3:]), out[:-3]
 
 
+def identity(pki, name="client"):
+    return ["--cert", pki / f"{name}.pem", "--key", pki / f"{name}.key"]
+
+
 VERSIONS = {"1.2": ["--tls-max", "1.2"], "1.3": ["--tlsv1.3"]}
+STORY = {"1.2": "renegotiation body", "1.3": "post-handshake headers"}
+EXPECT = {"at once": ["-H", "Expect:"], "expects 100": []}
+
+
+def accepted(version, data):
+    return f"CN=client\n{STORY[version]}\n{len(data)} bytes\n{hashlib.sha256(data).hexdigest().upper()}\n"
+
+
+@pytest.mark.parametrize("expect", EXPECT)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_certificate_in_the_middle_of_an_upload(port, pki, body, version, expect):
+    options = [*VERSIONS[version], *EXPECT[expect], *identity(pki)]
+    assert upload(port, pki, body, *options) == (200, accepted(version, body.read_bytes()))
+
+
+@pytest.mark.parametrize("size", [0, 1, 16384])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_small_body(port, pki, tmp_path, version, size):
+    file = tmp_path / "small"
+    file.write_bytes(b"x" * size)
+    status, text = upload(port, pki, file, *VERSIONS[version], *identity(pki))
+    story = "renegotiation headers" if (version, size) == ("1.2", 0) else STORY[version]
+    assert (status, text) == (200, accepted(version, b"x" * size).replace(STORY[version], story))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_certificate_in_the_middle_of_an_upload(port, pki, body, version):
-    status, text = curl(port, pki, body, *VERSIONS[version], "--cert", pki / "client.pem", "--key", pki / "client.key")
-    means = {"1.2": "renegotiation body", "1.3": "post-handshake headers"}[version]
-    assert (status, text) == (200, f"CN=client\n{means}\n{SIZE} bytes\n")
+def test_many_at_once(port, pki, body, version):
+    options = [*VERSIONS[version], *identity(pki)]
+    running = [
+        subprocess.Popen(command(port, pki, body, *options), text=True, stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    assert [one.communicate()[0] for one in running] == [accepted(version, body.read_bytes()) + "200"] * 4
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_certificate(port, pki, body, version):
-    status, text = curl(port, pki, body, *VERSIONS[version])
+    status, text = upload(port, pki, body, *VERSIONS[version])
     assert status == 403 and text.startswith("declined: no-certificate")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_stranger(port, pki, body, version):
-    status, text = curl(port, pki, body, *VERSIONS[version], "--cert", pki / "stranger.pem", "--key", pki / "stranger.key")
+    status, text = upload(port, pki, body, *VERSIONS[version], *identity(pki, "stranger"))
     assert status == 403 and text.startswith("rejected: untrusted")
 
 
+def test_another_path_is_not_asked(port, pki, body):
+    status, text = upload(port, pki, body, *identity(pki), path="elsewhere")
+    assert status == 404 and text.startswith("There is PUT /late")
+
+
 def declared():
+    """The functions of the public headers."""
     names = set()
     for header in (TOP / "include/thaw").glob("*.h"):
         text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
@@ -138,3 +192,11 @@ def test_nothing_else_is_exported(prefix):
     archive = next(prefix.rglob("libthaw.a"))
     lines = [line.split() for line in run("nm", "-g", "--defined-only", archive).splitlines()]
     assert {line[2] for line in lines if len(line) == 3} == declared()
+
+
+@pytest.mark.parametrize("header", ["ask", "spool", "thaw", "types"])
+@pytest.mark.parametrize("language", ["c -std=c11", "c++ -std=c++11"])
+def test_each_header_stands_alone(prefix, header, language):
+    file = next(prefix.rglob(f"thaw/{header}.h"))
+    strict = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]
+    run("clang", "-x", *language.split(), *strict, "-include", file, "-I", file.parents[1], "/dev/null")

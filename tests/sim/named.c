@@ -277,6 +277,24 @@ static void then_given(struct scenario *scenario)
 	plan->request_count = 3;
 }
 
+/*
+ * The ask after the first response times out in the middle of its renegotiation; the next request goes on without, but
+ * nothing can be written to it before the client has done with that.
+ */
+static void expects_in_between(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+	plan->requests[1] = (struct request_plan){.method = "PUT",
+						  .route = ROUTE_NEVER,
+						  .framing = FRAMING_LENGTH,
+						  .body = 1000,
+						  .expect = EXPECT_STRICT};
+	plan->request_count = 2;
+	plan->answer_after_ms = 5000;
+	plan->down = (struct relay_limits){.buffer = 1, .delay_us = 13, .bytes_per_s = 20000};
+	scenario->timeout_ms = 3000;
+}
+
 static void then_never(struct scenario *scenario)
 {
 	twice_after(scenario);
@@ -486,6 +504,8 @@ const struct named named_all[] = {
 	{"after-1.2", V12, .route = ROUTE_AFTER, .body = 1000, .adjust = twice_after, .status = 200,
 	 .verdict = "accepted"},
 	{"after-empty-1.3", V13, .answer = ANSWER_EMPTY, .route = ROUTE_AFTER, .adjust = twice_after, .status = 403},
+	{"after-too-late-1.2", V12, .route = ROUTE_AFTER, .adjust = expects_in_between, .status = 200,
+	 .check = check_all_answered},
 	{"after-then-given", V13, .answer = ANSWER_EMPTY_ONCE, .route = ROUTE_AFTER, .adjust = then_given,
 	 GOOD("handshake", "headers")},
 	{"optional-empty", V13, .answer = ANSWER_EMPTY, LATE, .body = MiB, .adjust = optional, .status = 200,

@@ -234,7 +234,7 @@ static void test_like_a_plain_model(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(model_limits) / sizeof(model_limits[0]); i++)
-		for (uint64_t seed = 1; seed <= 6; seed++)
+		for (uint64_t seed = 1; seed <= 4; seed++)
 			run_model(&model_limits[i], seed * 7919, 4000);
 	disk_reset();
 }
@@ -292,6 +292,10 @@ static void test_body_size(void **state)
 	body = body_new(world.store, NULL, 15);
 	assert_int_equal(thaw_spool_write(body.spool, more, sizeof(more)), THAW_REASON_BODY_SIZE);
 	assert_int_equal(use_of(&body).unread, 15);
+	thaw_spool_free(&body.spool);
+	body = body_new(world.store, NULL, CHUNK - 1);
+	assert_int_equal(thaw_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
+	assert_int_equal(room, CHUNK - 1);
 	thaw_spool_free(&body.spool);
 	body = body_new(world.store, NULL, 0);
 	assert_int_equal(body_write(&body, 1), THAW_REASON_BODY_SIZE);
@@ -633,7 +637,7 @@ static void test_real_file(void **state)
 	assert_int_equal(body_read(&body, 20 * MIB), THAW_REASON_NONE);
 	/* What the ledger says of the disk is true: the file has shrunk as it was read. */
 	assert_true(use_of(&body).disk <= 5 * MIB);
-	assert_true(blocks_of(fd) <= use_of(&body).disk + MIB);
+	assert_true(blocks_of(fd) <= use_of(&body).disk + MIB / 8);
 	body_drain(&body);
 	assert_int_equal(use_of(&body).disk, 0);
 	assert_int_equal(file_in(directory), -1);

@@ -40,7 +40,7 @@ struct fault {
 struct fake_file {
 	bool open;
 	unsigned char *bytes;
-	size_t size;
+	size_t size, room;
 };
 
 struct fake_disk {
@@ -151,9 +151,12 @@ static inline ssize_t fake_write(int fd, const void *data, size_t len, off_t at)
 	/* A full disk takes a part, as real ones do; it says so at the next call. */
 	if (kind != FAULT_NONE)
 		len = kind == FAULT_EMPTY ? 0 : (len + 1) / 2;
-	if (end > file->size) {
-		file->bytes = realloc(file->bytes, end);
+	if (end > file->room) {
+		file->room = 2 * end;
+		file->bytes = realloc(file->bytes, file->room);
 		assert_non_null(file->bytes);
+	}
+	if (end > file->size) {
 		memset(file->bytes + file->size, 0, end - file->size);
 		file->size = end;
 	}
