@@ -280,6 +280,7 @@ static enum thaw_status take_over_signals(struct master *m)
 	sigset_t ours;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a spool file at its limit (RLIMIT_FSIZE) is EFBIG, not death */
 	(void)signal(SIGCHLD, SIG_DFL); /* an ignored one, inherited, would hide how workers end */
 	(void)sigemptyset(&ours);
 	(void)sigaddset(&ours, SIGTERM);

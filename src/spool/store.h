@@ -14,7 +14,7 @@
 #define SPOOL_BLOCK (THAW_SPOOL_CHUNK + CIPHER_TAG)
 
 /* How many freed chunks a store keeps, as they come and go in bursts: a MiB, which counts for nobody. */
-#define SPOOL_SPARES_MAX 64
+#define SPOOL_SPARES_MAX 256
 
 /* The bytes are pages of their own, which go back to the system when the chunk does. */
 struct spool_chunk {
