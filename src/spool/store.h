@@ -13,7 +13,7 @@
 /* What a chunk becomes on the disk. */
 #define SPOOL_BLOCK (THAW_SPOOL_CHUNK + CIPHER_TAG)
 
-/* How many freed chunks a store keeps, as they come and go in bursts: a MiB, which counts for nobody. */
+/* How many freed chunks a store keeps, as they come and go in bursts: 4 MiB, which count for nobody. */
 #define SPOOL_SPARES_MAX 256
 
 /* The bytes are pages of their own, which go back to the system when the chunk does. */
