@@ -5,14 +5,7 @@
 #include <string.h>
 
 #include "config/config.h"
-
-#define HOLDS(condition)                                                          \
-	do {                                                                      \
-		if (!(condition)) {                                               \
-			(void)fprintf(stderr, "does not hold: %s\n", #condition); \
-			abort();                                                  \
-		}                                                                 \
-	} while (0)
+#include "holds.h"
 
 #define MiB              (1024ULL * 1024)
 #define SIZE_MAX_ALLOWED (1ULL << 50)

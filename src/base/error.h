@@ -11,6 +11,4 @@ enum thaw_status error_set(struct thaw_error *err, enum thaw_error_class cls, co
 /* The same with ": " and strerror(errno_value) behind the text, class THAW_ERR_SYSTEM. */
 enum thaw_status error_system(struct thaw_error *err, int errno_value, const char *format, ...) THAW_PRINTF(3, 4);
 
-void error_clear(struct thaw_error *err);
-
 #endif

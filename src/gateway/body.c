@@ -2,17 +2,24 @@
 
 #include "gateway/conn.h"
 
-enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *refusal)
+enum body_step {
+	BODY_SPAN, /* request->body.span has bytes; body_took() them */
+	BODY_NEED, /* read more */
+	BODY_END,
+	BODY_BAD, /* *refusal */
+};
+
+static enum body_step body_next(struct gw_request *request, struct http_refusal *refusal)
 {
 	struct gw_body *body = &request->body;
 	size_t here = request->in_len - request->in_at, used = 0;
 
 	if (body->span.len > 0)
-		return GW_BODY_SPAN;
+		return BODY_SPAN;
 	if (body->ended)
-		return GW_BODY_END;
+		return BODY_END;
 	if (here == 0)
-		return GW_BODY_NEED;
+		return BODY_NEED;
 	if (body->framing == HTTP_BODY_LENGTH) {
 		used = here < body->left ? here : (size_t)body->left;
 		body->span = (struct http_span){request->in + request->in_at, used};
@@ -20,7 +27,7 @@ enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *
 		body->ended = body->left == 0;
 		body->received += used;
 		request->in_at += used;
-		return GW_BODY_SPAN;
+		return BODY_SPAN;
 	}
 	enum http_chunk chunk =
 		http_chunked_decode(&body->chunked, request->in + request->in_at, here, &used, &body->span, refusal);
@@ -28,22 +35,22 @@ enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *
 	switch (chunk) {
 	case HTTP_CHUNK_DATA:
 		body->received += body->span.len;
-		return GW_BODY_SPAN;
+		return BODY_SPAN;
 	case HTTP_CHUNK_END:
 		body->span.len = 0;
 		body->ended = true;
-		return GW_BODY_END;
+		return BODY_END;
 	case HTTP_CHUNK_MORE:
 		body->span.len = 0;
-		return GW_BODY_NEED;
+		return BODY_NEED;
 	case HTTP_CHUNK_BAD:
 		break;
 	}
 	body->span.len = 0;
-	return GW_BODY_BAD;
+	return BODY_BAD;
 }
 
-void gw_body_took(struct gw_request *request, size_t len)
+static void body_took(struct gw_request *request, size_t len)
 {
 	request->body.span.at += len;
 	request->body.span.len -= len;
@@ -62,7 +69,8 @@ static size_t make_room(struct gw_request *request)
 	return GW_IN_MAX - request->in_len;
 }
 
-enum thaw_status gw_body_fill(struct gw_conn *conn)
+/* Reads as much as one record into `in`, no further than the body's end where that is known. */
+static enum thaw_status body_fill(struct gw_conn *conn)
 {
 	struct gw_request *request = conn->request;
 	size_t room = make_room(request), got = 0;
@@ -124,7 +132,7 @@ static enum gw_step hold_span(struct gw_conn *conn)
 		reason = thaw_spool_write(request->spool, request->body.span.at, request->body.span.len);
 	if (reason != THAW_REASON_NONE)
 		return over(conn, reason);
-	gw_body_took(request, request->body.span.len);
+	body_took(request, request->body.span.len);
 	return GW_MOVED;
 }
 
@@ -157,7 +165,7 @@ static enum gw_step read_behind(struct gw_conn *conn)
 {
 	if (make_room(conn->request) == 0)
 		return over(conn, THAW_REASON_PIPELINED);
-	return after_read(conn, gw_body_fill(conn));
+	return after_read(conn, body_fill(conn));
 }
 
 enum gw_step gw_drain(struct gw_conn *conn)
@@ -165,10 +173,10 @@ enum gw_step gw_drain(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 
-	switch (gw_body_next(request, &refusal)) {
-	case GW_BODY_SPAN:
+	switch (body_next(request, &refusal)) {
+	case BODY_SPAN:
 		return hold_span(conn);
-	case GW_BODY_END:
+	case BODY_END:
 		/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake
 		 * message is begun in the middle of another write. */
 		if (conn->out.bytes == NULL)
@@ -176,12 +184,12 @@ enum gw_step gw_drain(struct gw_conn *conn)
 		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
 			return GW_MOVED;
 		return read_behind(conn);
-	case GW_BODY_NEED:
+	case BODY_NEED:
 		/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
 		if (request->body.framing == HTTP_BODY_LENGTH && request->spool != NULL)
 			return read_straight(conn);
-		return after_read(conn, gw_body_fill(conn));
-	case GW_BODY_BAD:
+		return after_read(conn, body_fill(conn));
+	case BODY_BAD:
 		break;
 	}
 	return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
@@ -239,7 +247,7 @@ static enum gw_step finish(struct gw_conn *conn)
 
 static enum gw_step pass_more(struct gw_conn *conn)
 {
-	enum thaw_status status = gw_body_fill(conn);
+	enum thaw_status status = body_fill(conn);
 
 	if (status == THAW_CLOSED)
 		return gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL);
@@ -261,17 +269,17 @@ enum gw_step gw_run_pass(struct gw_conn *conn)
 		return begin_pass(conn);
 	if (request->spool != NULL)
 		return pass_spooled(conn);
-	switch (gw_body_next(request, &refusal)) {
-	case GW_BODY_SPAN:
+	switch (body_next(request, &refusal)) {
+	case BODY_SPAN:
 		if (!request->ops->body(request->upstream, request->body.span.at, request->body.span.len))
 			return gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
-		gw_body_took(request, request->body.span.len);
+		body_took(request, request->body.span.len);
 		return GW_MOVED;
-	case GW_BODY_END:
+	case BODY_END:
 		return finish(conn);
-	case GW_BODY_NEED:
+	case BODY_NEED:
 		return pass_more(conn);
-	case GW_BODY_BAD:
+	case BODY_BAD:
 		break;
 	}
 	return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);

@@ -57,7 +57,7 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 		gw_records_close(conn);
 }
 
-enum gw_step gw_wait_read(struct gw_conn *conn)
+static enum gw_step wait_read(struct gw_conn *conn)
 {
 	conn->wants.read = true;
 	/* In the middle of a handshake nothing can be written, however much room there is. */
@@ -75,7 +75,7 @@ enum gw_step gw_blocked(struct gw_conn *conn, enum thaw_status status)
 {
 	switch (status) {
 	case THAW_WANT_READ:
-		return gw_wait_read(conn);
+		return wait_read(conn);
 	case THAW_WANT_WRITE:
 		return gw_wait_write(conn);
 	case THAW_FAILED:
@@ -119,7 +119,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 		gw_enter(conn, GW_IDLE);
 		return GW_MOVED;
 	case THAW_WANT_READ:
-		return gw_wait_read(conn);
+		return wait_read(conn);
 	case THAW_WANT_WRITE:
 		return gw_wait_write(conn);
 	case THAW_CLOSED:
@@ -164,7 +164,7 @@ static enum gw_step run_linger(struct gw_conn *conn)
 	ssize_t got = max > 0 ? conn->transport.ops->discard(conn->transport.io, max) : TRANSPORT_BROKEN;
 
 	if (got == TRANSPORT_BLOCKED)
-		return gw_wait_read(conn);
+		return wait_read(conn);
 	if (got <= 0 || conn->now_ms >= conn->linger_end_ms) {
 		gw_enter(conn, GW_DEAD);
 		return GW_MOVED;

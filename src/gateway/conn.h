@@ -115,7 +115,6 @@ enum gw_step {
 
 /* The only writer of conn->state. */
 void gw_enter(struct gw_conn *conn, enum gw_state to);
-enum gw_step gw_wait_read(struct gw_conn *conn);
 enum gw_step gw_wait_write(struct gw_conn *conn);
 /* What a call that did not return THAW_OK means for waiting; GW_MOVED: the connection is over, and the state has
  * changed. */
@@ -134,16 +133,6 @@ enum gw_step gw_run_head(struct gw_conn *conn);
 enum gw_step gw_run_ask(struct gw_conn *conn);
 
 /* body.c */
-enum gw_body_step {
-	GW_BODY_SPAN, /* request->body.span has bytes; gw_body_took() them */
-	GW_BODY_NEED, /* read more */
-	GW_BODY_END,
-	GW_BODY_BAD, /* *refusal */
-};
-enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *refusal);
-void gw_body_took(struct gw_request *request, size_t len);
-/* Reads as much as one record into `in`, no further than the body's end where that is known. */
-enum thaw_status gw_body_fill(struct gw_conn *conn);
 /* One piece of work on an asked request's body: into the spool. */
 enum gw_step gw_drain(struct gw_conn *conn);
 enum gw_step gw_run_pass(struct gw_conn *conn);

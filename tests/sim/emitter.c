@@ -25,6 +25,17 @@ static const struct request_plan *current(const struct emitter *emitter)
 	return &emitter->plan->requests[emitter->request];
 }
 
+static void end_digest(struct emitter *emitter)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (EVP_DigestFinal_ex(emitter->digest, digest, &len) != 1)
+		abort();
+	for (unsigned i = 0; i < len; i++)
+		(void)snprintf(emitter->sha256[emitter->request] + (size_t)2 * i, 3, "%02x", digest[i]);
+}
+
 static void begin(struct emitter *emitter)
 {
 	const struct request_plan *request = current(emitter);
@@ -36,6 +47,8 @@ static void begin(struct emitter *emitter)
 	emitter->continue_at_us = SIM_NEVER;
 	if (EVP_DigestInit_ex(emitter->digest, EVP_sha256(), NULL) != 1)
 		abort();
+	if (request->body == 0)
+		end_digest(emitter);
 	say(emitter, "%s %s HTTP/1.1\r\nHost: %s\r\n", request->method, route_path(request->route),
 	    emitter->plan->handshake_host ? "handshake.test" : "localhost");
 	/* What a client says of its identity is nothing to the gateway. */
@@ -73,13 +86,6 @@ void emitter_free(struct emitter *emitter)
 
 static void end_body(struct emitter *emitter)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (EVP_DigestFinal_ex(emitter->digest, digest, &len) != 1)
-		abort();
-	for (unsigned i = 0; i < len; i++)
-		(void)snprintf(emitter->sha256[emitter->request] + (size_t)2 * i, 3, "%02x", digest[i]);
 	emitter->request++;
 	if (emitter->request < emitter->plan->request_count)
 		begin(emitter);
@@ -169,6 +175,8 @@ size_t emitter_next(struct emitter *emitter, void *data, size_t room, uint64_t n
 			if (EVP_DigestUpdate(emitter->digest, data, len) != 1)
 				abort();
 			emitter->body_left -= len;
+			if (emitter->body_left == 0)
+				end_digest(emitter);
 			if (emitter->phase == EMIT_CHUNK_END)
 				emitter->chunk_left -= len;
 			return len;

@@ -212,9 +212,11 @@ static bool fits_budgets(const struct scenario *scenario)
 	tier = scenario->memory / 100 * scenario->per_client_percent;
 	if (scenario->request_memory > 0 && scenario->request_memory < tier)
 		tier = scenario->request_memory;
-	if (all <= tier)
+	/* A part of it is kept for requests that only begin. */
+	if (all <= tier / 4 * 3)
 		return true;
-	return all <= scenario->disk / 100 * scenario->per_client_percent && tier >= 8U * THAW_SPOOL_CHUNK;
+	return scenario->conn_count == 1 && all <= scenario->disk / 100 * scenario->per_client_percent &&
+	       tier >= 8U * THAW_SPOOL_CHUNK;
 }
 
 static bool much_behind(const struct standing *at, const struct request_plan *request)
