@@ -143,7 +143,7 @@ enum gw_step gw_run_pass(struct gw_conn *conn);
 enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const struct http_refusal *refusal);
 enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason,
 			       const char *detail);
-/* Writes a 100 Continue, as far as can be done now; gw_wait_read() waits for the rest, too. */
+/* Writes a 100 Continue, as far as can be done now; waiting to read waits for the rest, too. */
 enum gw_step gw_continue(struct gw_conn *conn);
 /* Takes over the reply's memory. */
 enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close);
