@@ -27,11 +27,11 @@ endif()
 # The static one is a single object, so that no internal name can clash with its user's.
 set(undefined "")
 foreach(symbol ${symbols})
-	list(APPEND undefined -u ${symbol})
+	list(APPEND undefined -Wl,-u,${symbol})
 endforeach()
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/libthaw.a
-	COMMAND ${CMAKE_LINKER} -r -o libthaw.o ${undefined} --start-group $<TARGET_FILE:thaw_ask> $<TARGET_FILE:thaw_spool>
-		$<TARGET_FILE:thaw_tls> $<TARGET_FILE:thaw_base> --end-group
+	COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o libthaw.o ${undefined} -Wl,--start-group $<TARGET_FILE:thaw_ask>
+		$<TARGET_FILE:thaw_spool> $<TARGET_FILE:thaw_tls> $<TARGET_FILE:thaw_base> -Wl,--end-group
 	COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${LIBTHAW_SYMBOLS} libthaw.o
 	COMMAND ${CMAKE_COMMAND} -E rm -f libthaw.a
 	COMMAND ${CMAKE_AR} rcs libthaw.a libthaw.o

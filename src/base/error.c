@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct thaw_error *err, enum thaw_error_class cls, const char *format, va_list args)
+static THAW_PRINTF(3, 0) void fill(struct thaw_error *err, enum thaw_error_class cls, const char *format, va_list args)
 {
 	(void)vsnprintf(err->text, sizeof(err->text), format, args);
 	err->cls = cls;

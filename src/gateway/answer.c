@@ -109,21 +109,17 @@ static void ask_after(struct gw_conn *conn, const struct gw_route *route)
 static void next_request(struct gw_conn *conn)
 {
 	struct gw_request *request = conn->request;
-	size_t here = request->in_len - request->in_at, at = request->in_at;
+	struct gw_input in = request->in;
 
-	if (request->upstream != NULL)
-		request->ops->free(request->upstream);
-	thaw_spool_free(&request->spool);
-	if (here == 0) {
-		free(request);
-		conn->request = NULL;
+	if (in.at == in.len) {
+		gw_request_free(&conn->request);
 		gw_enter(conn, GW_IDLE);
 	} else {
-		memset(request, 0, offsetof(struct gw_request, in));
-		memmove(request->in, request->in + at, here);
-		request->in_len = here;
-		request->began_ms = conn->now_ms;
-		gw_enter(conn, GW_HEAD);
+		if (request->upstream != NULL)
+			request->ops->free(request->upstream);
+		thaw_spool_free(&request->spool);
+		*request = (struct gw_request){.in = in, .began_ms = conn->now_ms};
+		gw_enter(conn, gw_input_next(&request->in) ? GW_HEAD : GW_LINGER);
 	}
 	gw_after_settle(conn); /* it may have been settled at once */
 }

@@ -12,7 +12,8 @@ enum body_step {
 static enum body_step body_next(struct gw_request *request, struct http_refusal *refusal)
 {
 	struct gw_body *body = &request->body;
-	size_t here = request->in_len - request->in_at, used = 0;
+	const char *unread = request->in.bytes + request->in.at;
+	size_t here = request->in.len - request->in.at, used = 0;
 
 	if (body->span.len > 0)
 		return BODY_SPAN;
@@ -22,16 +23,15 @@ static enum body_step body_next(struct gw_request *request, struct http_refusal 
 		return BODY_NEED;
 	if (body->framing == HTTP_BODY_LENGTH) {
 		used = here < body->left ? here : (size_t)body->left;
-		body->span = (struct http_span){request->in + request->in_at, used};
+		body->span = (struct http_span){unread, used};
 		body->left -= used;
 		body->ended = body->left == 0;
 		body->received += used;
-		request->in_at += used;
+		request->in.at += used;
 		return BODY_SPAN;
 	}
-	enum http_chunk chunk =
-		http_chunked_decode(&body->chunked, request->in + request->in_at, here, &used, &body->span, refusal);
-	request->in_at += used;
+	enum http_chunk chunk = http_chunked_decode(&body->chunked, unread, here, &used, &body->span, refusal);
+	request->in.at += used;
 	switch (chunk) {
 	case HTTP_CHUNK_DATA:
 		body->received += body->span.len;
@@ -56,32 +56,24 @@ static void body_took(struct gw_request *request, size_t len)
 	request->body.span.len -= len;
 }
 
-/* Room behind the head for bytes that are not used yet; what lies there is moved to its beginning when it must be. */
-static size_t make_room(struct gw_request *request)
-{
-	size_t here = request->in_len - request->in_at;
-
-	if (request->in_at > request->head_len && (here == 0 || request->in_len == GW_IN_MAX)) {
-		memmove(request->in + request->head_len, request->in + request->in_at, here);
-		request->in_at = request->head_len;
-		request->in_len = request->head_len + here;
-	}
-	return GW_IN_MAX - request->in_len;
-}
-
-/* Reads as much as one record into `in`, no further than the body's end where that is known. */
-static enum thaw_status body_fill(struct gw_conn *conn)
+/*
+ * Reads as much as one record, no further than the body's end where that is known. The reason why no more can be kept,
+ * or NONE and *status.
+ */
+static enum thaw_reason body_fill(struct gw_conn *conn, enum thaw_status *status)
 {
 	struct gw_request *request = conn->request;
-	size_t room = make_room(request), got = 0;
+	char *where = NULL;
+	size_t room = gw_input_room(&request->in, conn->gateway->scratch, &where), got = 0;
 
+	if (room == 0)
+		return THAW_REASON_PIPELINED;
 	if (request->body.framing == HTTP_BODY_LENGTH && !request->body.ended && room > request->body.left)
 		room = (size_t)request->body.left;
-	enum thaw_status status = thaw_read(conn->ask, request->in + request->in_len, room, &got, conn->now_ms);
-	request->in_len += got;
+	*status = thaw_read(conn->ask, where, room, &got, conn->now_ms);
 	conn->work += got;
 	pace_progress(&conn->pace, got, conn->now_ms);
-	return status;
+	return gw_input_came(&request->in, where, got) ? THAW_REASON_NONE : THAW_REASON_NO_MEMORY;
 }
 
 /* No more of this request can be held: that decides it. */
@@ -144,6 +136,7 @@ static enum gw_step read_straight(struct gw_conn *conn)
 	size_t room = 0, got = 0;
 	void *where = NULL;
 
+	gw_input_rest(&request->in);
 	if (reason == THAW_REASON_NONE)
 		reason = thaw_spool_reserve(request->spool, &where, &room);
 	if (reason != THAW_REASON_NONE)
@@ -160,12 +153,16 @@ static enum gw_step read_straight(struct gw_conn *conn)
 	return after_read(conn, status);
 }
 
-/* The body is complete, and the certificate is still to come: what comes before it belongs to the next requests. */
-static enum gw_step read_behind(struct gw_conn *conn)
+/* More of a body whose bytes must be looked at; or, behind its end, of the next requests, while the certificate is
+ * still to come. */
+static enum gw_step read_on(struct gw_conn *conn)
 {
-	if (make_room(conn->request) == 0)
-		return over(conn, THAW_REASON_PIPELINED);
-	return after_read(conn, body_fill(conn));
+	enum thaw_status status = THAW_OK;
+	enum thaw_reason reason = body_fill(conn, &status);
+
+	if (reason == THAW_REASON_NO_MEMORY) /* bytes are lost, whatever the verdict is by now */
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	return reason != THAW_REASON_NONE ? over(conn, reason) : after_read(conn, status);
 }
 
 enum gw_step gw_drain(struct gw_conn *conn)
@@ -183,12 +180,12 @@ enum gw_step gw_drain(struct gw_conn *conn)
 			thaw_body_ended(conn->ask, conn->now_ms);
 		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
 			return GW_MOVED;
-		return read_behind(conn);
+		return read_on(conn);
 	case BODY_NEED:
 		/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
 		if (request->body.framing == HTTP_BODY_LENGTH && request->spool != NULL)
 			return read_straight(conn);
-		return after_read(conn, body_fill(conn));
+		return read_on(conn);
 	case BODY_BAD:
 		break;
 	}
@@ -210,7 +207,7 @@ static enum gw_step begin_pass(struct gw_conn *conn)
 	request->upstream = request->ops->open(&exchange);
 	if (request->upstream == NULL)
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
-	if (request->then.answer_continue && request->body.received == 0 && request->in_at == request->in_len)
+	if (request->then.answer_continue && request->body.received == 0 && request->in.at == request->in.len)
 		return gw_continue(conn);
 	return GW_MOVED;
 }
@@ -247,8 +244,10 @@ static enum gw_step finish(struct gw_conn *conn)
 
 static enum gw_step pass_more(struct gw_conn *conn)
 {
-	enum thaw_status status = body_fill(conn);
+	enum thaw_status status = THAW_OK;
 
+	if (body_fill(conn, &status) != THAW_REASON_NONE)
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
 	if (status == THAW_CLOSED)
 		return gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL);
 	if (status == THAW_FAILED)

@@ -145,13 +145,13 @@ static enum gw_step run_idle(struct gw_conn *conn)
 		gw_enter(conn, GW_LINGER);
 		return GW_MOVED;
 	}
-	enum thaw_status status = thaw_read(conn->ask, request->in, GW_IN_MAX, &got, conn->now_ms);
+	enum thaw_status status = thaw_read(conn->ask, request->in.head, request->in.head_room, &got, conn->now_ms);
 	gw_after_settle(conn);
 	if (status != THAW_OK) {
 		gw_request_free(&request);
 		return gw_blocked(conn, status);
 	}
-	request->in_len = got;
+	request->in.head_len = got;
 	conn->work += got;
 	conn->request = request;
 	gw_enter(conn, GW_HEAD);

@@ -17,6 +17,7 @@
 #include "base/pace.h"
 #include "gateway/conn_states.h"
 #include "gateway/gateway.h"
+#include "gateway/input.h"
 #include "gateway/problem.h"
 #include "gateway/record.h"
 #include "gateway/route.h"
@@ -24,11 +25,9 @@
 #include "http/chunked.h"
 #include "tls/server.h"
 
-#define GW_BODY_ROOM    16384                          /* one TLS record's plaintext */
-#define GW_IN_MAX       (HTTP_HEAD_MAX + GW_BODY_ROOM) /* a head, and behind it body or pipelined bytes */
-#define GW_WORK_MAX     262144                         /* bytes moved in one step, before others have their turn */
-#define GW_BODY_IDLE_MS 60000                          /* of a body that is awaited before its client is asked */
-#define GW_LINGER_MS    60000                          /* the whole lingering read */
+#define GW_WORK_MAX     262144 /* bytes moved in one step, before others have their turn */
+#define GW_BODY_IDLE_MS 60000  /* of a body that is awaited before its client is asked */
+#define GW_LINGER_MS    60000  /* the whole lingering read */
 #define GW_LINGER_BYTES (UINT64_C(1) << 30)
 
 struct gateway {
@@ -36,6 +35,7 @@ struct gateway {
 	struct gateway_env env;
 	struct gw_routes routes;
 	struct tls_server *tls;
+	char scratch[GW_REST_ROOM]; /* for reads of which it is not known whether anything will come */
 };
 
 /* The bytes of a body as they come out of `in`, whatever its framing. */
@@ -51,10 +51,10 @@ struct gw_body {
 struct gw_request {
 	uint64_t began_ms;
 	struct http_scan scan;
-	struct http_request head; /* its spans point into in */
+	struct gw_input in;
+	struct http_request head; /* its spans point into in.head */
 	size_t head_len;          /* 0 until the head is parsed */
 	struct gw_body body;
-	size_t in_at, in_len; /* bytes behind the head that are not used yet: from in_at to in_len */
 	const struct gw_route *route;
 	struct gw_then {
 		bool ask, answer_continue;
@@ -70,7 +70,6 @@ struct gw_request {
 	unsigned status; /* of the response; 0: none */
 	const char *note;
 	uint64_t body_out;
-	char in[GW_IN_MAX];
 };
 
 struct gw_conn {

@@ -7,12 +7,14 @@
 
 struct gw_request *gw_request_new(uint64_t now_ms)
 {
-	struct gw_request *request = malloc(sizeof(*request));
+	struct gw_request *request = calloc(1, sizeof(*request));
 
-	/* All but the bytes of `in`, which are not looked at before they have come. */
-	if (request != NULL) {
-		memset(request, 0, offsetof(struct gw_request, in));
-		request->began_ms = now_ms;
+	if (request == NULL)
+		return NULL;
+	request->began_ms = now_ms;
+	if (!gw_input_open(&request->in)) {
+		free(request);
+		return NULL;
 	}
 	return request;
 }
@@ -27,6 +29,7 @@ void gw_request_free(struct gw_request **request)
 	if (gone->upstream != NULL)
 		gone->ops->free(gone->upstream);
 	thaw_spool_free(&gone->spool);
+	gw_input_close(&gone->in);
 	free(gone);
 }
 
@@ -83,7 +86,7 @@ static enum gw_step go_then_ask(struct gw_conn *conn)
 
 static bool body_here(const struct gw_request *request)
 {
-	return request->in_at < request->in_len;
+	return request->in.at < request->in.len;
 }
 
 /* The head is parsed and its route is found: what now? */
@@ -151,10 +154,10 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 	struct http_refusal refusal = {0};
 	size_t got = 0;
 
-	switch (http_head_parse(request->in, request->in_len, &request->scan, &request->head, &request->head_len,
-				&refusal)) {
+	switch (http_head_parse(request->in.head, request->in.head_len, &request->scan, &request->head,
+				&request->head_len, &refusal)) {
 	case HTTP_PARSE_DONE:
-		request->in_at = request->head_len;
+		gw_input_head_ends(&request->in, request->head_len);
 		request->body.framing = request->head.framing;
 		request->body.left = request->head.framing == HTTP_BODY_LENGTH ? request->head.length : 0;
 		request->body.ended = request->head.framing != HTTP_BODY_CHUNKED && request->body.left == 0;
@@ -167,8 +170,10 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 		request->head_len = 0;
 		break;
 	}
-	enum thaw_status status =
-		thaw_read(conn->ask, request->in + request->in_len, GW_IN_MAX - request->in_len, &got, conn->now_ms);
+	if (!gw_input_grow(&request->in))
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	enum thaw_status status = thaw_read(conn->ask, request->in.head + request->in.head_len,
+					    request->in.head_room - request->in.head_len, &got, conn->now_ms);
 	gw_after_settle(conn);
 	if (status == THAW_CLOSED)
 		return gw_abandon(conn, "the client ended the connection in the middle of a head");
@@ -176,7 +181,7 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 		return gw_abandon(conn, thaw_conn_error(conn->ask)->text);
 	if (status != THAW_OK)
 		return gw_blocked(conn, status);
-	request->in_len += got;
+	request->in.head_len += got;
 	conn->work += got;
 	return GW_MOVED;
 }
