@@ -1,4 +1,4 @@
-/* The decision table of DESIGN.md: what a request's route and body mean for asking. A pure function. */
+/* The decision table of docs/ARCHITECTURE.md: what a request's route and body mean for asking. A pure function. */
 #ifndef GATEWAY_DECIDE_H
 #define GATEWAY_DECIDE_H
 

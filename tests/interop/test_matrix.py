@@ -1,4 +1,4 @@
-"""Real clients against the throwaway set-up: every cell is at least as good as FACTS' table says."""
+"""Real clients against the throwaway set-up: every cell is what the client's means allow."""
 
 import pytest
 

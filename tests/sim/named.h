@@ -1,5 +1,5 @@
 /*
- * Scenarios with a name: one for each row of DESIGN.md's decision table, one for each way of a client, and the
+ * Scenarios with a name: one for each row of the decision table of docs/ARCHITECTURE.md, one for each way of a client, and the
  * controls. Each is a row of a table: a client, one request of so many bytes, what must come of it, and for the rest a
  * function.
  */

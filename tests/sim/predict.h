@@ -1,5 +1,5 @@
 /*
- * What must come of a connection's requests, from its plan alone: DESIGN.md's decision table once more, written apart
+ * What must come of a connection's requests, from its plan alone: the decision table of docs/ARCHITECTURE.md once more, written apart
  * from the code that it judges. Where the outcome hangs on who is faster, it says which outcomes are allowed.
  */
 #ifndef SIM_PREDICT_H

@@ -1,4 +1,4 @@
-"""The matrix: FACTS' table of real clients, and what must come of each cell.
+"""The matrix: what real clients can do, and what must come of each cell.
 
 A cell is one request of one client: a path (which says when the gateway asks), a size, a TLS version, a framing.
 On the throwaway hosts a client without post-handshake authentication is held to TLS 1.2 if it can do that ('auto'), and
