@@ -2,12 +2,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -221,27 +219,6 @@ int socket_connect(const char *host, uint16_t port, struct thaw_error *err)
 	return fd;
 }
 
-int socket_connect_unix(const char *path, struct thaw_error *err)
-{
-	union address address;
-	socklen_t len = local(&address, path, err);
-
-	if (len == 0)
-		return -1;
-	int fd = connect_to(&address, len);
-	if (fd < 0)
-		(void)error_system(err, errno, "cannot connect to unix:%s", path);
-	return fd;
-}
-
-int socket_connected(int fd)
-{
-	int cause = 0;
-	socklen_t len = sizeof(cause);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &cause, &len) == 0 ? cause : errno;
-}
-
 int socket_accept(int listener, struct sockaddr_storage *peer)
 {
 	socklen_t len = sizeof(*peer);
@@ -267,11 +244,4 @@ uint16_t socket_port(int fd)
 	if (address.any.sa_family == AF_INET)
 		return ntohs(address.v4.sin_port);
 	return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
-}
-
-size_t socket_unacknowledged(int fd)
-{
-	int bytes = 0;
-
-	return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }

@@ -23,15 +23,8 @@ int socket_listen(const char *host, uint16_t port, struct thaw_error *err);
 /* On a path. A socket file that nobody listens on any more is replaced; anything else there is an error. */
 int socket_listen_unix(const char *path, struct thaw_error *err);
 
-/*
- * A connection under way: writable once it is made or has failed, when socket_connected() tells which. -1 with *err
- * set.
- */
+/* A connection under way: writable once it is made or has failed, which the first write tells. -1 with *err set. */
 int socket_connect(const char *host, uint16_t port, struct thaw_error *err);
-int socket_connect_unix(const char *path, struct thaw_error *err);
-
-/* 0: connected; else the errno of the failure. */
-int socket_connected(int fd);
 
 /* The next waiting connection, with its peer's address (peer may be NULL). -1: none, or none that could be taken: errno
  * tells. */
@@ -39,8 +32,5 @@ int socket_accept(int listener, struct sockaddr_storage *peer);
 
 /* The local port; 0: not an IP socket. */
 uint16_t socket_port(int fd);
-
-/* Bytes written that the peer's system has not acknowledged yet; 0 where that cannot be told. */
-size_t socket_unacknowledged(int fd);
 
 #endif

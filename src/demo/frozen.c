@@ -47,6 +47,8 @@ static bool shake_hands(struct visit *visit)
 static bool read_more(struct visit *visit)
 {
 	size_t got = 0;
+
+	tls_session_flush(visit->session);
 	enum thaw_status status =
 		tls_session_read(visit->session, visit->held + visit->len, sizeof(visit->held) - visit->len, &got);
 

@@ -244,11 +244,6 @@ int tls_link_host(const struct tls_link *link)
 	return link->host;
 }
 
-const char *tls_link_name(const struct tls_link *link)
-{
-	return link->name;
-}
-
 enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
 				struct thaw_error *err)
 {
@@ -265,11 +260,6 @@ void tls_link_close_notify(struct tls_link *link)
 	if (SSL_in_init(link->ssl) == 0)
 		(void)SSL_shutdown(link->ssl);
 	ERR_clear_error();
-}
-
-bool tls_link_pending(const struct tls_link *link)
-{
-	return SSL_pending(link->ssl) > 0 || tls_transport_staged(link->ssl);
 }
 
 bool tls_link_resumed(const struct tls_link *link)

@@ -37,10 +37,8 @@ struct ssl_st *tls_link_ssl(struct tls_link *link);
 /* THAW_OK once it is complete. *err gets the cause of THAW_FAILED. */
 enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err) THAW_MUST_CHECK;
 
-/* The host that the handshake chose (an index as given to tls_server_new), and the name that the client asked for (""
- * without SNI). */
+/* The host that the handshake chose (an index as given to tls_server_new). */
 int tls_link_host(const struct tls_link *link);
-const char *tls_link_name(const struct tls_link *link);
 
 /* As SSL_write; *len is what was taken, which may be a part. */
 enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
@@ -48,9 +46,6 @@ enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t 
 
 /* Sends close_notify, if that can be done now; never waits. */
 void tls_link_close_notify(struct tls_link *link);
-
-/* Bytes are here that no readiness of the transport will announce: read again before sleeping. */
-bool tls_link_pending(const struct tls_link *link);
 
 bool tls_link_resumed(const struct tls_link *link);
 const char *tls_link_version(const struct tls_link *link); /* "TLSv1.3" */

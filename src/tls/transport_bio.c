@@ -4,9 +4,9 @@
  * connection that waits holds none; two spare ones are kept for the whole process, since they come and go with each
  * burst of bytes.
  *
- * Handshake messages that the transport does not take are held back here, and OpenSSL is told that they are written:
- * until a handshake message is out, it reads nothing, and a client that writes its whole request before it reads
- * (tickets, and the request for a certificate, wait for it) would wait for ever. Application data is never held.
+ * A server's handshake messages that the transport does not take are held back here, and OpenSSL is told that they are
+ * written: until a handshake message is out, it reads nothing, and a client that writes its whole request before it
+ * reads (tickets, and the request for a certificate, wait for it) would wait for ever. Application data is never held.
  */
 #include "tls/transport_bio.h"
 
@@ -22,6 +22,13 @@ struct stage {
 	unsigned char bytes[TLS_STAGE_MAX];
 };
 
+/* What the transport has said so far. */
+enum end {
+	OPEN,
+	ENDED, /* the peer has half-closed; writing may go on */
+	BROKEN,
+};
+
 struct link {
 	struct transport transport;
 	struct stage *stage; /* NULL while nothing is staged */
@@ -29,7 +36,7 @@ struct link {
 	const SSL *ssl;
 	unsigned char *held; /* NULL while nothing is held back */
 	size_t held_at, held_len;
-	enum tls_transport_end end;
+	enum end end;
 };
 
 #define SPARES 2
@@ -81,10 +88,10 @@ static int answer(BIO *bio, struct link *link, ssize_t got, int retry)
 		return -1;
 	}
 	if (got == TRANSPORT_END) {
-		link->end = TLS_TRANSPORT_ENDED;
+		link->end = ENDED;
 		return 0;
 	}
-	link->end = TLS_TRANSPORT_BROKEN;
+	link->end = BROKEN;
 	if (errno == 0)
 		errno = ECONNRESET; /* a transport in memory sets none, and the translator of failures looks at it */
 	return -1;
@@ -111,8 +118,8 @@ static int bio_read(BIO *bio, char *data, int room)
 	if (link->stage != NULL)
 		return take_staged(link, data, (size_t)room);
 	errno = 0;
-	if (link->end != TLS_TRANSPORT_OPEN)
-		return answer(bio, link, link->end == TLS_TRANSPORT_ENDED ? TRANSPORT_END : TRANSPORT_BROKEN, 0);
+	if (link->end != OPEN)
+		return answer(bio, link, link->end == ENDED ? TRANSPORT_END : TRANSPORT_BROKEN, 0);
 	if (room < TLS_STRAIGHT_MIN)
 		link->stage = stage_take();
 	/* Without memory for a stage it still works, in small reads. */
@@ -166,12 +173,13 @@ static int bio_write(BIO *bio, const char *data, int len)
 	if (len <= 0)
 		return 0;
 	errno = 0;
-	if (link->end == TLS_TRANSPORT_BROKEN)
+	if (link->end == BROKEN)
 		return answer(bio, link, TRANSPORT_BROKEN, 0);
 	ssize_t put = flush_held(link);
 	if (put > 0)
 		put = link->transport.ops->write(link->transport.io, data, (size_t)len);
-	if (put == TRANSPORT_BLOCKED && SSL_in_init(link->ssl) == 1 && hold(link, data, (size_t)len))
+	if (put == TRANSPORT_BLOCKED && SSL_is_server(link->ssl) == 1 && SSL_in_init(link->ssl) == 1 &&
+	    hold(link, data, (size_t)len))
 		return len;
 	return answer(bio, link, put, BIO_FLAGS_WRITE);
 }
@@ -186,7 +194,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	case BIO_CTRL_FLUSH: /* what is held back goes out by tls_transport_flush() */
 		return 1;
 	case BIO_CTRL_EOF:
-		return link->stage == NULL && link->end == TLS_TRANSPORT_ENDED;
+		return link->stage == NULL && link->end == ENDED;
 	case BIO_CTRL_PENDING:
 		return (long)(link->len - link->at);
 	case BIO_CTRL_WPENDING:
@@ -269,31 +277,17 @@ static struct link *link_of(const struct ssl_st *ssl)
 	return bio != NULL && BIO_method_type(bio) == atomic_load(&the_type) ? BIO_get_data(bio) : NULL;
 }
 
-bool tls_transport_staged(const struct ssl_st *ssl)
-{
-	const struct link *link = link_of(ssl);
-
-	return link != NULL && link->stage != NULL;
-}
-
 bool tls_transport_held(const struct ssl_st *ssl)
 {
 	const struct link *link = link_of(ssl);
 
-	return link != NULL && link->held != NULL && link->end != TLS_TRANSPORT_BROKEN;
+	return link != NULL && link->held != NULL && link->end != BROKEN;
 }
 
 void tls_transport_flush(const struct ssl_st *ssl)
 {
 	struct link *link = link_of(ssl);
 
-	if (link != NULL && link->end != TLS_TRANSPORT_BROKEN && flush_held(link) == TRANSPORT_BROKEN)
-		link->end = TLS_TRANSPORT_BROKEN;
-}
-
-enum tls_transport_end tls_transport_end(const struct ssl_st *ssl)
-{
-	const struct link *link = link_of(ssl);
-
-	return link != NULL ? link->end : TLS_TRANSPORT_OPEN;
+	if (link != NULL && link->end != BROKEN && flush_held(link) == TRANSPORT_BROKEN)
+		link->end = BROKEN;
 }

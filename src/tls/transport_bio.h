@@ -17,25 +17,14 @@ struct ssl_st;
 /* Gives ssl a BIO over the transport, which it frees. False: no memory. */
 bool tls_use_transport(struct ssl_st *ssl, struct transport transport);
 
-/* Whether bytes are staged that OpenSSL has not taken: read again without waiting for the transport. */
-bool tls_transport_staged(const struct ssl_st *ssl);
-
 /*
- * The most that is held back of handshake messages that the transport did not take: a request for a certificate with
- * the longest list of CA names (RFC 8446 4.2.4), and a handshake's own messages.
+ * The most that is held back of a server's handshake messages that the transport did not take: a request for a
+ * certificate with the longest list of CA names (RFC 8446 4.2.4), and a handshake's own messages.
  */
 #define TLS_HELD_MAX 131072
 
 /* Whether some are held back: flush when the transport can be written. */
 bool tls_transport_held(const struct ssl_st *ssl);
 void tls_transport_flush(const struct ssl_st *ssl);
-
-/* What the transport has said so far; ENDED is told once the last staged byte was taken, BROKEN at once. */
-enum tls_transport_end {
-	TLS_TRANSPORT_OPEN,
-	TLS_TRANSPORT_ENDED, /* the peer has half-closed; writing may go on */
-	TLS_TRANSPORT_BROKEN,
-};
-enum tls_transport_end tls_transport_end(const struct ssl_st *ssl);
 
 #endif
