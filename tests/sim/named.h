@@ -1,7 +1,7 @@
 /*
- * Scenarios with a name: one for each row of the decision table of docs/ARCHITECTURE.md, one for each way of a client, and the
- * controls. Each is a row of a table: a client, one request of so many bytes, what must come of it, and for the rest a
- * function.
+ * Scenarios with a name: one for each row of the decision table of docs/ARCHITECTURE.md, one for each way of a client,
+ * and the controls. Each is a row of a table: a client, one request of so many bytes, what must come of it, and for the
+ * rest a function.
  */
 #ifndef SIM_NAMED_H
 #define SIM_NAMED_H

@@ -1,6 +1,7 @@
 /*
- * What must come of a connection's requests, from its plan alone: the decision table of docs/ARCHITECTURE.md once more, written apart
- * from the code that it judges. Where the outcome hangs on who is faster, it says which outcomes are allowed.
+ * What must come of a connection's requests, from its plan alone: the decision table of docs/ARCHITECTURE.md once more,
+ * written apart from the code that it judges. Where the outcome hangs on who is faster, it says which outcomes are
+ * allowed.
  */
 #ifndef SIM_PREDICT_H
 #define SIM_PREDICT_H
