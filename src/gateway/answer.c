@@ -201,20 +201,20 @@ enum gw_step gw_continue(struct gw_conn *conn)
 enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 {
 	struct gw_request *request = conn->request;
-	bool parsed = request->head_len > 0;
-	size_t len = 0;
+	bool parsed = request->head_len > 0, head_only = parsed && request->head.is_head;
+	unsigned status = reply->status;
+	size_t body_len = head_only ? 0 : reply->body_len, len = 0;
 
 	conn->close_after = close || conn->retiring || !parsed || !request->head.keep_alive || request->cut_off;
-	request->status = reply->status;
-	request->body_out = parsed && request->head.is_head ? 0 : reply->body_len;
-	char *bytes = gw_reply_render(reply, parsed && request->head.is_head, !conn->close_after,
-				      wall(conn, conn->now_ms), &len);
+	char *bytes = gw_reply_render(reply, head_only, !conn->close_after, wall(conn, conn->now_ms), &len);
 	gw_reply_free(reply);
 	if (bytes == NULL || !append(conn, bytes, len))
 		return gw_abandon(conn, "out of memory for a response");
 	/* Between the client's first message of a handshake and its last, no response can be written. */
 	if (!thaw_can_write(conn->ask))
 		return gw_abandon(conn, "in the middle of a TLS handshake");
+	request->status = status;
+	request->body_out = body_len;
 	thaw_spool_free(&request->spool);
 	gw_enter(conn, GW_REPLY);
 	return GW_MOVED;

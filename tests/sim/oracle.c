@@ -175,6 +175,10 @@ static void judge_record(struct world *world, const struct sim_conn *conn, unsig
 	if (answer->complete && number_of(record, "status") != answer->status)
 		world_fail(world, "#%u record %u says %lld, the response was %u", conn->index, i,
 			   number_of(record, "status"), answer->status);
+	if (strcmp(text_of(record, "note"), "in the middle of a TLS handshake") == 0 &&
+	    number_of(record, "status") != 0)
+		world_fail(world, "#%u record %u says %lld, and no response could be written", conn->index, i,
+			   number_of(record, "status"));
 	if ((uint64_t)number_of(record, "body_in") > request->body)
 		world_fail(world, "#%u record %u: a body of %lld bytes", conn->index, i, number_of(record, "body_in"));
 	if (json_is_object(ask)) {
