@@ -30,6 +30,8 @@ static bool become_child(pid_t parent, int pipe_end, enum child_stream stream)
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int other = stream == CHILD_STDOUT ? STDERR_FILENO : STDOUT_FILENO;
 
+	(void)signal(SIGINT, SIG_DFL); /* whatever the parent does about them */
+	(void)signal(SIGTERM, SIG_DFL);
 	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent && nowhere >= 0 &&
 	       dup2(nowhere, STDIN_FILENO) >= 0 && dup2(nowhere, other) >= 0 &&
 	       dup2(pipe_end, stream == CHILD_STDOUT ? STDOUT_FILENO : STDERR_FILENO) >= 0;

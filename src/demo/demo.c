@@ -1,6 +1,7 @@
 #include "demo/demo.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,23 @@ static const char *const who_names[] = {
 	[CURL_EXPECT] = "curl, Expect: 100-continue",
 	[WRITER] = "write-first client",
 };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* So that Ctrl-C leaves nothing behind. */
+static void mind_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
 
 static double now_s(void)
 {
@@ -103,7 +121,7 @@ static void watch(struct run *run, struct relay *relay, struct child *client, ui
 {
 	double began = now_s(), moved = began;
 
-	while (!child_ended(client, &run->exit_code)) {
+	while (!interrupted && !child_ended(client, &run->exit_code)) {
 		double now;
 		if (relay_step(relay, STEP_MS)) {
 			moved = now_s();
@@ -169,7 +187,9 @@ static enum thaw_status upload(struct run *run, const struct stage *stage, const
 		status = start_client(&client, stage, run, relay_port(relay), err);
 	if (status == THAW_OK) {
 		watch(run, relay, &client, options->freeze_ms);
-		if (run->exit_code == 127 && run->who != WRITER)
+		if (interrupted)
+			status = error_set(err, THAW_ERR_SYSTEM, "interrupted");
+		else if (run->exit_code == 127 && run->who != WRITER)
 			status = error_set(err, THAW_ERR_SYSTEM, "curl is not installed");
 		if (run->frozen)
 			run->before = relay_up(relay);
@@ -282,6 +302,8 @@ enum thaw_status demo_run(const struct demo_options *options, struct thaw_error 
 {
 	static struct stage stage;
 	json_t *all = options->json ? json_array() : NULL;
+
+	mind_signals();
 	enum thaw_status status = stage_set(&stage, options, err);
 
 	if (status == THAW_OK) {
