@@ -219,6 +219,51 @@ int socket_connect(const char *host, uint16_t port, struct thaw_error *err)
 	return fd;
 }
 
+bool socket_address(struct sockaddr_storage *to, const char *host, uint16_t port, struct thaw_error *err)
+{
+	union address address;
+	socklen_t len = numeric(&address, host, port, err);
+
+	memset(to, 0, sizeof(*to));
+	memcpy(to, &address, sizeof(address));
+	return len != 0;
+}
+
+bool socket_address_unix(struct sockaddr_storage *to, const char *path, struct thaw_error *err)
+{
+	union address address;
+	socklen_t len = local(&address, path, err);
+
+	memset(to, 0, sizeof(*to));
+	memcpy(to, &address, sizeof(address));
+	return len != 0;
+}
+
+int socket_connect_address(const struct sockaddr_storage *to)
+{
+	union address address;
+
+	memcpy(&address, to, sizeof(address));
+	if (to->ss_family == AF_UNIX)
+		return connect_to(&address, sizeof(address.path));
+	return connect_to(&address, to->ss_family == AF_INET ? sizeof(address.v4) : sizeof(address.v6));
+}
+
+int socket_connect_outcome(int fd)
+{
+	int outcome = 0;
+	socklen_t len = sizeof(outcome);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &len) == 0 ? outcome : errno;
+}
+
+bool socket_is_quiet(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 int socket_accept(int listener, struct sockaddr_storage *peer)
 {
 	socklen_t len = sizeof(*peer);

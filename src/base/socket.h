@@ -5,6 +5,7 @@
 #ifndef BASE_SOCKET_H
 #define BASE_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -25,6 +26,19 @@ int socket_listen_unix(const char *path, struct thaw_error *err);
 
 /* A connection under way: writable once it is made or has failed, which the first write tells. -1 with *err set. */
 int socket_connect(const char *host, uint16_t port, struct thaw_error *err);
+
+/* A numeric address with its port, or a unix socket's path, as the system has them. False: *err. */
+bool socket_address(struct sockaddr_storage *to, const char *host, uint16_t port, struct thaw_error *err);
+bool socket_address_unix(struct sockaddr_storage *to, const char *path, struct thaw_error *err);
+
+/* As socket_connect(), but errno tells; EAGAIN: a unix socket's queue of connections is full. */
+int socket_connect_address(const struct sockaddr_storage *to);
+
+/* What has become of a connection under way that is writable: 0, or an errno. */
+int socket_connect_outcome(int fd);
+
+/* Whether nothing has come on a connection that ought to be idle, not even its end. */
+bool socket_is_quiet(int fd);
 
 /* The next waiting connection, with its peer's address (peer may be NULL). -1: none, or none that could be taken: errno
  * tells. */

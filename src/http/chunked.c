@@ -1,8 +1,11 @@
 /*
  * A table of states and classes of bytes: what does not stand in it is refused. Only data is not looked at byte by
- * byte. Extensions and trailers are checked, and left out.
+ * byte. Extensions are checked, and left out; trailers, too, unless the caller has a place for them.
  */
 #include "http/chunked.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "http/syntax.h"
 
@@ -139,6 +142,85 @@ static enum state begin_chunk(struct http_chunked *chunked)
 	return chunked->left > 0 ? DATA : TRAILER;
 }
 
+static void keep_trailer(struct http_trailers *trailers, char c)
+{
+	if (trailers->len == trailers->room) {
+		size_t room = trailers->room == 0 ? 256 : 2 * trailers->room; /* up to HTTP_TRAILER_MAX, and CRLF */
+		char *more = trailers->lost ? NULL : realloc(trailers->bytes, room);
+		if (more == NULL) {
+			trailers->lost = true;
+			return;
+		}
+		trailers->bytes = more;
+		trailers->room = room;
+	}
+	trailers->bytes[trailers->len++] = c;
+}
+
+void http_trailers_free(struct http_trailers *trailers)
+{
+	free(trailers->bytes);
+	*trailers = (struct http_trailers){0};
+}
+
+bool http_trailers_next(const struct http_trailers *trailers, size_t *at, struct http_field *field)
+{
+	struct http_refusal refusal;
+
+	if (trailers->lost || *at >= trailers->len)
+		return false;
+	const char *line = trailers->bytes + *at, *end = memchr(line, '\r', trailers->len - *at);
+	if (end == NULL)
+		return false;
+	*at += (size_t)(end - line) + 2;
+	return http_field_line((struct http_span){line, (size_t)(end - line)}, field, &refusal);
+}
+
+bool http_trailer_allowed(struct http_span name)
+{
+	static const char *const never[] = {
+		"Connection",
+		"Transfer-Encoding",
+		"Trailer",
+		"TE",
+		"Upgrade",
+		"Host",
+		"Expect",
+		"Max-Forwards",
+		"Cache-Control",
+		"Pragma",
+		"Range",
+		"If-Match",
+		"If-None-Match",
+		"If-Modified-Since",
+		"If-Range",
+		"If-Unmodified-Since",
+		"Authorization",
+		"Cookie",
+		"Set-Cookie",
+		"WWW-Authenticate",
+		"Age",
+		"Date",
+		"Expires",
+		"Location",
+		"Retry-After",
+		"Vary",
+		"Warning",
+		"Via",
+		"Proxy-Authorization",
+		"Proxy-Authenticate",
+		"Keep-Alive",
+		"Proxy-Connection",
+	};
+
+	if (name.len >= 8 && http_span_equal_nocase((struct http_span){name.at, 8}, "Content-"))
+		return false;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		if (http_span_equal_nocase(name, never[i]))
+			return false;
+	return true;
+}
+
 /* One byte that is not data. */
 static bool step(struct http_chunked *chunked, char c, struct http_refusal *refusal)
 {
@@ -148,6 +230,8 @@ static bool step(struct http_chunked *chunked, char c, struct http_refusal *refu
 
 	if (good && to == SIZE)
 		good = add_digit(chunked, c, refusal);
+	if (good && chunked->trailers != NULL && ((from >= TRAILER && from <= TRAILER_LF && to != END_LF)))
+		keep_trailer(chunked->trailers, c);
 	if (to == DATA)
 		to = begin_chunk(chunked);
 	chunked->state = (uint8_t)(good ? to : REFUSED);

@@ -11,6 +11,21 @@
  * data pays for a byte of extensions, so that signed chunks of any number pass. */
 #define HTTP_CHUNK_EXTENSIONS_MAX 16384
 
+/* The trailer section of a body, kept; zero it first. */
+struct http_trailers {
+	char *bytes; /* owned: its lines with their CRLFs */
+	size_t len, room;
+	bool lost; /* there was no memory for all of it */
+};
+void http_trailers_free(struct http_trailers *trailers);
+
+/* The next field from *at on, which begins as 0; false: no more, or lost. */
+bool http_trailers_next(const struct http_trailers *trailers, size_t *at, struct http_field *field);
+
+/* Whether a field of that name may be passed on behind a body: none that frames, routes, or authorises the message, or
+ * says how to read it (RFC 9110 6.5.1). */
+bool http_trailer_allowed(struct http_span name);
+
 struct http_chunked {
 	uint8_t state;
 	uint64_t left;     /* data of this chunk still to come */
@@ -18,6 +33,7 @@ struct http_chunked {
 	size_t extensions; /* bytes of extensions so far that no data has paid for */
 	size_t trailer;    /* bytes of the trailer section so far */
 	unsigned digits;
+	struct http_trailers *trailers; /* the caller's; NULL: they are checked, and left out */
 };
 
 void http_chunked_init(struct http_chunked *chunked);

@@ -1,17 +1,13 @@
-/*
- * The walk over a head's lines. It goes on where it stopped, one whole line at a time; a line is checked when its CRLF
- * is there, and the fields' meaning when the empty line is. What it finds does not depend on how the bytes came.
- */
 #include "http/head.h"
 
 #include <string.h>
 
+#include "http/lines.h"
 #include "http/meaning.h"
 #include "http/syntax.h"
 #include "http/target.h"
 
-#define EMPTY_LINES_MAX 4 /* before the request line: RFC 9112 2.2 */
-#define VERSION_LEN     8 /* "HTTP/1.1" */
+#define VERSION_LEN 8 /* "HTTP/1.1" */
 
 static bool is_digit(char c)
 {
@@ -49,106 +45,21 @@ static bool read_request_line(struct http_span line, struct http_request *reques
 	return read_version(version, &request->minor, refusal) && http_target_parse(target, request, refusal);
 }
 
-static enum http_parse bad(struct http_refusal *refusal, unsigned status, const char *why)
+static bool on_line(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal)
 {
-	http_refuse(refusal, status, why);
-	return HTTP_PARSE_BAD;
-}
+	struct http_request *request = arg;
 
-/*
- * Looks for the end of the line under way. DONE: *line_len is its length without CRLF. scan->at moves over what has
- * been looked at; a CR at the end of the bytes is looked at again. Of two reasons to refuse, the one that fewer bytes
- * show comes first, so that it is the same one when they trickle in.
- */
-static enum http_parse find_line(const char *data, size_t len, struct http_scan *scan, size_t *line_len,
-				 struct http_refusal *refusal)
-{
-	size_t line_end = scan->line_start + HTTP_LINE_MAX + 1; /* a line of the full length, and its CR */
-	size_t limit = line_end < HTTP_HEAD_MAX - 1 ? line_end : HTTP_HEAD_MAX - 1; /* room for the LF */
-	size_t end = len < limit ? len : limit;
-	const char *from = data + scan->at;
-	const char *cr = memchr(from, '\r', end - scan->at);
-
-	if (memchr(from, '\n', cr != NULL ? (size_t)(cr - from) : end - scan->at) != NULL)
-		return bad(refusal, 400, "a line that ends in LF alone");
-	if (cr == NULL && end == line_end && scan->lines == 0)
-		return bad(refusal, 414, "the request line is too long");
-	if (cr == NULL && end == line_end)
-		return bad(refusal, 431, "a field line is too long");
-	if (cr == NULL && end == limit)
-		return bad(refusal, 431, "the head is too long");
-	scan->at = cr != NULL ? (size_t)(cr - data) : end;
-	if (cr == NULL || scan->at + 1 == len)
-		return HTTP_PARSE_MORE;
-	if (cr[1] != '\n')
-		return bad(refusal, 400, "a CR without its LF");
-	*line_len = scan->at - scan->line_start;
-	return HTTP_PARSE_DONE;
-}
-
-/* scan->lines counts the request line and the fields, not the empty lines in front of them. */
-static bool read_line(struct http_span line, struct http_scan *scan, struct http_request *request,
-		      struct http_refusal *refusal)
-{
-	if (scan->lines > 0) {
-		struct http_field *field = &request->fields[scan->lines - 1];
-		scan->lines++;
-		return http_field_line(line, field, refusal);
-	}
-	if (line.len > 0) {
-		scan->lines++;
+	if (number == 0)
 		return read_request_line(line, request, refusal);
-	}
-	return scan->line_start < 2 * (size_t)EMPTY_LINES_MAX ||
-	       http_refuse(refusal, 400, "too many empty lines before the request line");
-}
-
-/* What the place and the first byte of a line already show. */
-static bool check_start(const char *data, size_t len, const struct http_scan *scan, struct http_refusal *refusal)
-{
-	if (scan->line_start + 2 > HTTP_HEAD_MAX)
-		return http_refuse(refusal, 431, "the head is too long");
-	if (scan->lines == 0 || scan->line_start == len)
-		return true;
-	if (http_is_blank(data[scan->line_start])) /* RFC 9112 5.2, and 2.2 behind the request line */
-		return http_refuse(refusal, 400, "a line that begins with white space (folded fields are not taken)");
-	if (scan->lines == HTTP_FIELDS_MAX + 1 && data[scan->line_start] != '\r')
-		return http_refuse(refusal, 431, "too many fields");
-	return true;
-}
-
-static enum http_parse walk(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
-			    struct http_refusal *refusal)
-{
-	for (;;) {
-		struct http_span line = {data + scan->line_start, 0};
-		if (!check_start(data, len, scan, refusal))
-			return HTTP_PARSE_BAD;
-		enum http_parse found = find_line(data, len, scan, &line.len, refusal);
-		if (found != HTTP_PARSE_DONE)
-			return found;
-		if (line.len == 0 && scan->lines > 0)
-			return HTTP_PARSE_DONE;
-		if (!read_line(line, scan, request, refusal))
-			return HTTP_PARSE_BAD;
-		scan->at = scan->line_start = scan->at + 2;
-	}
+	return http_field_line(line, &request->fields[number - 1], refusal);
 }
 
 enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *scan, struct http_request *request,
 				size_t *used, struct http_refusal *refusal)
 {
-	bool resumed = scan->line_start > 0;
+	struct http_lines lines = {.on_line = on_line, .arg = request, .skips_empty = true};
+	enum http_parse parsed = http_lines_walk(data, len, &lines, scan, refusal);
 
-	if (len == 0)
-		return HTTP_PARSE_MORE;
-	enum http_parse parsed = walk(data, len, scan, request, refusal);
-
-	if (parsed == HTTP_PARSE_DONE && resumed) {
-		/* The bytes may have moved under earlier spans. Once more over good lines is still linear. */
-		*scan = (struct http_scan){0};
-		parsed = walk(data, len, scan, request, refusal);
-	}
 	if (parsed != HTTP_PARSE_DONE)
 		return parsed;
 	request->field_count = scan->lines - 1;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "http/lines.h"
 #include "http/syntax.h"
 #include "http/target.h"
 
@@ -106,21 +107,6 @@ static bool decide_host(struct http_request *request, const struct known *known,
 	return true;
 }
 
-/* Digits only. Nothing above 2^63 - 1: a reader with signed numbers would take it for something else. */
-static bool read_length(struct http_span value, uint64_t *length)
-{
-	*length = 0;
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.at[i] < '0' || value.at[i] > '9')
-			return false;
-		uint64_t digit = (uint64_t)(value.at[i] - '0');
-		if (*length > (INT64_MAX - digit) / 10)
-			return false;
-		*length = *length * 10 + digit;
-	}
-	return value.len > 0;
-}
-
 /* RFC 9112 6.3, without its ways to forgive. */
 static bool decide_framing(struct http_request *request, const struct known *known, struct http_refusal *refusal)
 {
@@ -139,7 +125,7 @@ static bool decide_framing(struct http_request *request, const struct known *kno
 	if (known->lengths == 0)
 		return true;
 	request->framing = HTTP_BODY_LENGTH;
-	return read_length(known->length->value, &request->length) ||
+	return http_read_length(known->length->value, &request->length) ||
 	       http_refuse(refusal, 400, "a Content-Length that is no number below 2^63");
 }
 

@@ -114,27 +114,75 @@ static void append_number(struct http_writer *writer, uint64_t number, size_t wi
 	append(writer, digits + at, sizeof(digits) - at);
 }
 
-void http_write_status(struct http_writer *writer, unsigned status)
+void http_write_status_line(struct http_writer *writer, unsigned status, struct http_span phrase)
 {
 	if (status < 100 || status > 999)
 		writer->overflow = true;
 	append_text(writer, "HTTP/1.1 ");
 	append_number(writer, status, 3);
 	append_text(writer, " ");
-	append_text(writer, http_status_phrase(status));
+	if (phrase.len > 0 && http_is_field_value(phrase))
+		append(writer, phrase.at, phrase.len);
+	else
+		append_text(writer, http_status_phrase(status));
+	append_text(writer, "\r\n");
+}
+
+void http_write_status(struct http_writer *writer, unsigned status)
+{
+	http_write_status_line(writer, status, (struct http_span){NULL, 0});
+}
+
+static bool is_visible(struct http_span span)
+{
+	for (size_t i = 0; i < span.len; i++)
+		if (span.at[i] <= ' ' || span.at[i] == 0x7f)
+			return false;
+	return span.len > 0;
+}
+
+void http_write_request_line(struct http_writer *writer, struct http_span method, struct http_span target)
+{
+	if (!http_is_token(method) || !is_visible(target))
+		writer->overflow = true;
+	append(writer, method.at, method.len);
+	append_text(writer, " ");
+	append(writer, target.at, target.len);
+	append_text(writer, " HTTP/1.1\r\n");
+}
+
+size_t http_write_chunk_size(char line[static HTTP_CHUNK_SIZE_MAX], uint64_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = 1;
+
+	for (uint64_t rest = size >> 4; rest > 0; rest >>= 4)
+		len++;
+	for (size_t at = len; at > 0; size >>= 4)
+		line[--at] = digits[size & 15];
+	line[len] = '\r';
+	line[len + 1] = '\n';
+	return len + 2;
+}
+
+void http_write_span(struct http_writer *writer, struct http_span name, struct http_span value)
+{
+	if (!http_is_token(name) || !http_is_field_value(value))
+		writer->overflow = true;
+	append(writer, name.at, name.len);
+	append_text(writer, ": ");
+	append(writer, value.at, value.len);
 	append_text(writer, "\r\n");
 }
 
 void http_write_field(struct http_writer *writer, const char *name, const char *value)
 {
-	struct http_span name_span = {name, strlen(name)}, value_span = {value, strlen(value)};
+	http_write_span(writer, (struct http_span){name, strlen(name)}, (struct http_span){value, strlen(value)});
+}
 
-	if (!http_is_token(name_span) || !http_is_field_value(value_span))
-		writer->overflow = true;
-	append(writer, name, name_span.len);
-	append_text(writer, ": ");
-	append(writer, value, value_span.len);
-	append_text(writer, "\r\n");
+void http_write_lines(struct http_writer *writer, const char *lines, size_t len)
+{
+	append(writer, lines, len);
 }
 
 void http_write_field_number(struct http_writer *writer, const char *name, uint64_t value)

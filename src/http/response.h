@@ -1,4 +1,4 @@
-/* Writing the head of an HTTP/1.1 response (RFC 9112 4), into a buffer with a fixed end. */
+/* Writing the head of an HTTP/1.1 message (RFC 9112 3 and 4), into a buffer with a fixed end. */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
 
@@ -15,13 +15,26 @@ void http_writer_init(struct http_writer *writer, char *buffer, size_t room);
 /* "HTTP/1.1 403 Forbidden\r\n" */
 void http_write_status(struct http_writer *writer, unsigned status);
 
+/* The same with a phrase of the caller's; an empty one, or one that may not stand there, is the standard one. */
+void http_write_status_line(struct http_writer *writer, unsigned status, struct http_span phrase);
+
+/* "GET /path HTTP/1.1\r\n". A method that is no token, or a target with anything but visible ASCII, sets overflow. */
+void http_write_request_line(struct http_writer *writer, struct http_span method, struct http_span target);
+
 /* A name that is no token, or a value with a control character (CR, LF), sets overflow: no response is split. */
 void http_write_field(struct http_writer *writer, const char *name, const char *value);
+void http_write_span(struct http_writer *writer, struct http_span name, struct http_span value);
+/* Field lines that a writer has made before. */
+void http_write_lines(struct http_writer *writer, const char *lines, size_t len);
 void http_write_field_number(struct http_writer *writer, const char *name, uint64_t value);
 
 /* "Date: Mon, 23 Nov 2026 15:03:18 GMT": unix_s is seconds since 1970; held to the years 1970 to 9999. */
 void http_write_date(struct http_writer *writer, int64_t unix_s);
 void http_write_end(struct http_writer *writer);
+
+/* The line in front of a chunk's data (RFC 9112 7.1), without a NUL; its length. */
+#define HTTP_CHUNK_SIZE_MAX 18
+size_t http_write_chunk_size(char line[static HTTP_CHUNK_SIZE_MAX], uint64_t size);
 
 /* The standard phrase, such as "Content Too Large"; "Unknown" for others. */
 const char *http_status_phrase(unsigned status);

@@ -58,11 +58,64 @@ static enum answer_state take_body(struct answer_reader *reader, struct answer *
 	return ANSWER_COMPLETE;
 }
 
+/* A chunked body, decoded in place: its length, or -1: not complete yet, -2: malformed. */
+static long take_chunks(struct answer_reader *reader, char *body, size_t *len)
+{
+	char *at = body, *to = body, *end = reader->data + reader->len;
+
+	for (;;) {
+		char *line = memchr(at, '\n', (size_t)(end - at));
+		size_t size = strtoul(at, NULL, 16);
+		if (line == NULL)
+			return -1;
+		if (line[-1] != '\r' || size > ANSWER_MAX)
+			return -2;
+		at = line + 1;
+		if (size == 0)
+			break;
+		if ((size_t)(end - at) < size + 2)
+			return -1;
+		if (memcmp(at + size, "\r\n", 2) != 0)
+			return -2;
+		memmove(to, at, size);
+		to += size;
+		at += size + 2;
+	}
+	char *last = strncmp(at, "\r\n", 2) == 0 ? at : strstr(at, "\r\n\r\n");
+	if (last == NULL || end - at < 2)
+		return -1;
+	last += last == at ? 2 : 4;
+	*len = (size_t)(last - body);
+	return to - body;
+}
+
+/* The same once it is known to be complete: what is behind it stays as it was. */
+static enum answer_state take_chunked(struct answer_reader *reader, struct answer *answer, char *body, const char **why)
+{
+	struct answer_reader *copy = malloc(sizeof(*copy));
+	size_t used = 0;
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, reader, sizeof(*copy));
+	long len = take_chunks(copy, copy->data + (body - reader->data), &used);
+	enum answer_state state = ANSWER_MORE;
+	if (len == -2)
+		state = bad(why, "a malformed chunk");
+	else if (len >= 0) {
+		state = take_body(copy, answer, copy->data + (body - reader->data), (size_t)len, why);
+		drop(reader, (size_t)(body - reader->data) + used);
+	}
+	free(copy);
+	return state;
+}
+
 enum answer_state answer_take(struct answer_reader *reader, struct answer *answer, bool is_head, const char **why)
 {
 	char value[64];
 	int minor = 0, at = 0;
 	unsigned status = 0;
+	bool chunked = false;
 
 	reader->data[reader->len] = '\0';
 	const char *end = strstr(reader->data, "\r\n\r\n");
@@ -72,14 +125,16 @@ enum answer_state answer_take(struct answer_reader *reader, struct answer *answe
 	if (sscanf(reader->data, "HTTP/1.%1d %3u %n", &minor, &status, &at) != 2 || minor != 1 || at != 13 ||
 	    status < 100)
 		return bad(why, "a status line that is none");
-	if (status == 100) {
-		answer->hundreds++;
+	if (status < 200) {
+		answer->hundreds += status == 100;
 		drop(reader, (size_t)(body - reader->data));
 		return ANSWER_CONTINUE;
 	}
 	size_t len = 0;
 	if (field(reader->data, end + 2, "Content-Length", value, sizeof(value)))
 		len = (size_t)strtoull(value, NULL, 10);
+	else if (!is_head && field(reader->data, end + 2, "Transfer-Encoding", value, sizeof(value)))
+		chunked = strcmp(value, "chunked") == 0;
 	else if (!is_head && status != 204 && status != 304)
 		return bad(why, "a response without Content-Length");
 	if (is_head || status == 204 || status == 304)
@@ -93,6 +148,8 @@ enum answer_state answer_take(struct answer_reader *reader, struct answer *answe
 		field(reader->data, end + 2, "Connection", value, sizeof(value)) && strcasecmp(value, "close") == 0;
 	(void)field(reader->data, end + 2, "Location", answer->location, sizeof(answer->location));
 	(void)field(reader->data, end + 2, "Content-Type", answer->type, sizeof(answer->type));
+	if (chunked)
+		return take_chunked(reader, answer, (char *)body, why);
 	return take_body(reader, answer, body, len, why);
 }
 

@@ -52,6 +52,140 @@ static void primed(struct scenario *scenario)
 	plan->request_count = 2;
 }
 
+/* ---- through an upstream's server ---- */
+
+static void proxied(struct scenario *scenario)
+{
+	scenario->proxied = true;
+}
+
+static void proxied_small(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	scenario->origin.up.buffer = scenario->origin.down.buffer = 4096;
+	small_relays(scenario);
+}
+
+static void proxied_one_byte(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	scenario->origin.up = scenario->origin.down = (struct relay_limits){.buffer = 1};
+	one_byte_relays(scenario);
+}
+
+static void proxied_chunked(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	scenario->origin.body = ORIGIN_CHUNKED;
+	chunked(scenario);
+}
+
+static void proxied_until_close(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	scenario->origin.body = ORIGIN_UNTIL_CLOSE;
+}
+
+static void proxied_expect(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	scenario->conns[0].requests[0].expect = EXPECT_STRICT;
+}
+
+static void proxied_twice(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+
+	scenario->proxied = true;
+	plan->requests[1] = plan->requests[2] = plan->requests[0];
+	plan->request_count = 3;
+}
+
+/* A server that ends each connection after its response, as many do when one has been idle. */
+static void proxied_closes_idle(struct scenario *scenario)
+{
+	proxied_twice(scenario);
+	scenario->origin.habit = ORIGIN_CLOSES_IDLE;
+}
+
+static void habit(struct scenario *scenario, enum origin_habit habit, uint64_t at)
+{
+	scenario->proxied = true;
+	scenario->origin.habit = habit;
+	scenario->origin.at = at;
+}
+
+static void upstream_away(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_AWAY, 0);
+}
+
+static void upstream_closes(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_CLOSES, 100000);
+}
+
+static void upstream_closes_small(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_CLOSES, 100000);
+	proxied_small(scenario);
+}
+
+static void upstream_resets(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_RESETS, 100000);
+}
+
+static void upstream_early(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_EARLY, 1000);
+}
+
+static void upstream_garbage(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_GARBAGE, 1000);
+}
+
+static void upstream_cuts(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_CUTS, 0);
+}
+
+static void upstream_silent(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_SILENT, 1000);
+}
+
+static void upstream_slow(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_SLOW, 0);
+	scenario->origin.read_max = 4096;
+	scenario->origin.pause_ms = 10;
+}
+
+/* One byte a second: no end within any deadline. */
+static void upstream_too_slow(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_SLOW, 0);
+	scenario->origin.read_max = 1;
+	scenario->origin.pause_ms = 1000;
+	scenario->origin.up.buffer = 4096;
+}
+
+static void check_cut(struct world *world)
+{
+	const struct client *client = &world->conns[0].client;
+
+	if (client->answers[0].complete || client->end == CLIENT_TOLD_BYE)
+		world_fail(world, "half a response looks complete");
+}
+
+static void check_one_leg(struct world *world)
+{
+	if (world->origin.count != 1 || world->origin.requests != 3)
+		world_fail(world, "%u connections for %u requests", world->origin.count, world->origin.requests);
+}
+
 static void resumed(struct scenario *scenario)
 {
 	scenario->conns[1] = scenario->conns[0];
@@ -597,6 +731,33 @@ const struct named named_all[] = {
 	{"on-disk-1.2", V12, FIRST, LATE, .body = MiB, .adjust = on_disk, RENEG("body"), .check = check_disk},
 	{"on-disk-1.3", V13, FIRST, LATE, .body = MiB, .adjust = on_disk, PHA("headers"), .check = check_disk},
 	{"crowd", V13, FIRST, LATE, .body = MiB, .adjust = crowd, .status = 200},
+	/* through an upstream's server */
+	{"proxied-get", V13, .route = ROUTE_NEVER, .adjust = proxied, .status = 200},
+	{"proxied-late-1.3", V13, LATE, .body = MiB, .adjust = proxied, PHA("headers")},
+	{"proxied-late-1.2", V12, LATE, .body = MiB, .adjust = proxied, RENEG("body")},
+	{"proxied-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = proxied, PHA("headers")},
+	{"proxied-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = proxied, RENEG("body")},
+	{"proxied-small", V13, FIRST, LATE, .body = MiB, .adjust = proxied_small, PHA("headers")},
+	{"proxied-one-byte", V13, FIRST, LATE, .body = 5000, .adjust = proxied_one_byte, .status = 200},
+	{"proxied-chunked-1.3", V13, FIRST, LATE, .body = MiB, .adjust = proxied_chunked, PHA("headers")},
+	{"proxied-chunked-1.2", V12, LATE, .body = MiB, .adjust = proxied_chunked, RENEG("body")},
+	{"proxied-until-close", V13, LATE, .body = MiB, .adjust = proxied_until_close, PHA("headers")},
+	{"proxied-expect", V13, LATE, .body = MiB, .adjust = proxied_expect, PHA("headers")},
+	{"proxied-kept", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_twice, .status = 200,
+	 .check = check_one_leg},
+	{"proxied-closes-idle", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_closes_idle, .status = 200},
+	{"upstream-away", V13, LATE, .body = MiB, .adjust = upstream_away, .status = 502},
+	{"upstream-closes", V13, LATE, .body = MiB, .adjust = upstream_closes, .status = 502},
+	{"upstream-closes-write-first", V13, FIRST, LATE, .body = MiB, .adjust = upstream_closes_small, .status = 502},
+	{"upstream-resets", V12, LATE, .body = MiB, .adjust = upstream_resets, .status = 502},
+	{"upstream-early", V13, .route = ROUTE_NEVER, .body = MiB, .adjust = upstream_early, .status = 413},
+	{"upstream-early-write-first", V13, FIRST, .route = ROUTE_NEVER, .body = 4 * MiB, .adjust = upstream_early,
+	 .status = 413},
+	{"upstream-garbage", V13, .route = ROUTE_NEVER, .body = MiB, .adjust = upstream_garbage, .status = 502},
+	{"upstream-cuts", V13, .route = ROUTE_NEVER, .adjust = upstream_cuts, .status = 0, .check = check_cut},
+	{"upstream-silent", V13, .route = ROUTE_NEVER, .body = MiB, .adjust = upstream_silent, .status = 504},
+	{"upstream-slow", V13, LATE, .body = MiB, .adjust = upstream_slow, PHA("headers")},
+	{"upstream-too-slow", V13, LATE, .body = MiB, .adjust = upstream_too_slow, .status = 504},
 	/* libthaw alone */
 	{"engine-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_engine, .status = 200},
 	{"engine-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = with_engine, .status = 200},

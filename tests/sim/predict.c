@@ -2,6 +2,7 @@
 
 #include "thaw/spool.h"
 #include <stdio.h>
+#include <string.h>
 
 #define SLOW_US      15000000 /* half of the shortest deadline that a request's bytes must meet */
 #define HANDSHAKES   12000    /* bytes of all handshakes of a connection */
@@ -13,8 +14,9 @@ unsigned outcome_of(unsigned status)
 	static const struct {
 		unsigned status, outcome;
 	} all[] = {
-		{0, OUTCOME_NONE},  {200, OUTCOME_200}, {204, OUTCOME_200}, {307, OUTCOME_307}, {400, OUTCOME_400},
-		{403, OUTCOME_403}, {408, OUTCOME_408}, {413, OUTCOME_413}, {503, OUTCOME_503},
+		{0, OUTCOME_NONE},  {200, OUTCOME_200}, {204, OUTCOME_200}, {307, OUTCOME_307},
+		{400, OUTCOME_400}, {403, OUTCOME_403}, {408, OUTCOME_408}, {413, OUTCOME_413},
+		{503, OUTCOME_503}, {502, OUTCOME_502}, {504, OUTCOME_504},
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i].status == status)
@@ -24,7 +26,7 @@ unsigned outcome_of(unsigned status)
 
 void outcomes_print(unsigned outcomes, char *text, size_t room)
 {
-	static const char *const names[] = {"none", "200", "307", "400", "403", "408", "413", "503"};
+	static const char *const names[] = {"none", "200", "307", "400", "403", "408", "413", "503", "502", "504"};
 	size_t len = 0;
 
 	text[0] = '\0';
@@ -331,6 +333,21 @@ static unsigned held_meanwhile(const struct standing *at, const struct request_p
 	return outcomes;
 }
 
+/* Which failure it is, a scenario with a name says itself. */
+static bool fails_upstream(const struct scenario *scenario)
+{
+	enum origin_habit habit = scenario->origin.habit;
+	bool slow = habit == ORIGIN_SLOW && scenario->origin.pause_ms >= 1000;
+
+	return scenario->proxied && habit != ORIGIN_HONEST && habit != ORIGIN_CLOSES_IDLE &&
+	       (habit != ORIGIN_SLOW || slow);
+}
+
+static bool repeatable(const struct request_plan *request)
+{
+	return !has_body(request) && strcmp(request->method, "POST") != 0;
+}
+
 void predict(const struct scenario *scenario, const struct conn_plan *plan, struct expect expects[SCENARIO_REQUESTS])
 {
 	struct standing at = {.scenario = scenario, .plan = plan, .means = predict_means(scenario, plan)};
@@ -357,6 +374,11 @@ void predict(const struct scenario *scenario, const struct conn_plan *plan, stru
 			expects[i].identity = IDENTITY_EITHER;
 		if (!sure)
 			expects[i].outcomes |= OUTCOME_NONE;
+		if (fails_upstream(scenario) && (expects[i].outcomes & OUTCOME_200) != 0)
+			expects[i].outcomes = OUTCOME_NONE | OUTCOME_413 | OUTCOME_502 | OUTCOME_504;
+		/* What has gone to a server that ends the connection just then cannot always be sent once more. */
+		if (scenario->origin.habit == ORIGIN_CLOSES_IDLE && !repeatable(&plan->requests[i]))
+			expects[i].outcomes |= OUTCOME_502;
 		sure = sure && (expects[i].outcomes & ~(unsigned)OUTCOME_200) == 0;
 	}
 }

@@ -17,7 +17,9 @@ enum outcome {
 	OUTCOME_408 = 1 << 5,
 	OUTCOME_413 = 1 << 6,
 	OUTCOME_503 = 1 << 7,
-	OUTCOME_ANY = 0xff,
+	OUTCOME_502 = 1 << 8,
+	OUTCOME_504 = 1 << 9,
+	OUTCOME_ANY = 0x3ff,
 };
 
 enum identity { IDENTITY_NONE, IDENTITY_GOOD, IDENTITY_OTHER, IDENTITY_EITHER };

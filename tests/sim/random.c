@@ -143,6 +143,22 @@ static void random_conn(struct rng *rng, struct scenario *scenario, unsigned ind
 	}
 }
 
+/* A server behind the gateway, quick enough that nobody's deadline is met by it. */
+static void random_origin(struct rng *rng, struct scenario *scenario)
+{
+	struct origin_plan *plan = &scenario->origin;
+
+	scenario->proxied = true;
+	plan->body = (enum origin_body)PICK(rng, ORIGIN_LENGTH, ORIGIN_CHUNKED, ORIGIN_UNTIL_CLOSE);
+	plan->habit = (enum origin_habit)PICK(rng, ORIGIN_HONEST, ORIGIN_HONEST, ORIGIN_CLOSES_IDLE);
+	plan->up =
+		(struct relay_limits){.buffer = PICK(rng, 1, 100, 1448, 65536, 262144), .delay_us = PICK(rng, 0, 50)};
+	plan->down = (struct relay_limits){.buffer = PICK(rng, 1, 100, 1448, 65536), .delay_us = PICK(rng, 0, 50)};
+	if (plan->up.buffer < 1448)
+		plan->up.delay_us = 0;
+	plan->connect_ms = PICK(rng, 0, 0, 1, 100);
+}
+
 void scenario_from_seed(struct scenario *scenario, uint64_t seed)
 {
 	struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
@@ -162,4 +178,6 @@ void scenario_from_seed(struct scenario *scenario, uint64_t seed)
 	scenario->conn_count = (unsigned)PICK(&rng, 1, 1, 1, 2, 3, 4);
 	for (unsigned i = 0; i < scenario->conn_count; i++)
 		random_conn(&rng, scenario, i);
+	if (rng_chance(&rng, 40))
+		random_origin(&rng, scenario);
 }

@@ -39,6 +39,7 @@ void scenario_init(struct scenario *scenario)
 		.memory = 64U << 20,
 		.disk = 0,
 		.per_client_percent = 100,
+		.origin = {.up = {.buffer = 65536, .delay_us = 100}, .down = {.buffer = 65536, .delay_us = 100}},
 		.conn_count = 1,
 	};
 	for (unsigned i = 0; i < SCENARIO_CONNS; i++)
@@ -61,12 +62,13 @@ static void put_certificate(FILE *out, const char *indent, enum config_when when
 
 static void put_route(const struct scenario *scenario, FILE *out, enum route route)
 {
-	(void)fprintf(out, "      - path: %s\n        upstream: builtin:%s\n", routes[route].path,
-		      route == ROUTE_PRIME ? "prime" : "inspect");
+	(void)fprintf(out, "      - path: %s\n        upstream: %s\n", routes[route].path,
+		      route == ROUTE_PRIME ? "builtin:prime"
+		      : scenario->proxied  ? "app"
+					   : "builtin:inspect");
 	put_certificate(out, "        ", routes[route].when);
 	if (route == ROUTE_OTHER)
 		(void)fprintf(out, "          ca: %s\n", pki_get(PKI_OTHER_CA)->certificate_file);
-	(void)scenario;
 }
 
 static void put_host(const struct scenario *scenario, FILE *out, const char *name, enum config_when when)
@@ -82,6 +84,8 @@ static void put_host(const struct scenario *scenario, FILE *out, const char *nam
 		(unsigned long long)scenario->grace_ms, (unsigned long long)scenario->max_body);
 	if (scenario->elsewhere)
 		(void)fprintf(out, "      elsewhere: https://handshake.test\n");
+	if (scenario->proxied)
+		(void)fprintf(out, "    identity: [ xfcc ]\n");
 	(void)fprintf(out, "    routes:\n");
 }
 
@@ -103,6 +107,8 @@ char *scenario_yaml(const struct scenario *scenario)
 		put_route(scenario, out, (enum route)route);
 	put_host(scenario, out, "handshake.test", CONFIG_WHEN_HANDSHAKE);
 	put_route(scenario, out, ROUTE_HOST);
+	if (scenario->proxied)
+		(void)fprintf(out, "upstreams:\n  app:\n    servers: [ http://127.0.0.1:8080 ]\n");
 	if (fclose(out) != 0)
 		abort();
 	return text;

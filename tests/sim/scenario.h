@@ -113,6 +113,31 @@ struct conn_plan {
 	struct request_plan requests[SCENARIO_REQUESTS];
 };
 
+enum origin_body { ORIGIN_LENGTH, ORIGIN_CHUNKED, ORIGIN_UNTIL_CLOSE };
+
+/* What an upstream's server does once it has read `at` bytes of a body (0: once it has the head). */
+enum origin_habit {
+	ORIGIN_HONEST,
+	ORIGIN_AWAY,        /* refuses connections */
+	ORIGIN_SLOW,        /* reads and writes read_max bytes, then pauses */
+	ORIGIN_CLOSES_IDLE, /* right after each response */
+	ORIGIN_CLOSES,
+	ORIGIN_RESETS,
+	ORIGIN_EARLY, /* answers 413, and closes */
+	ORIGIN_GARBAGE,
+	ORIGIN_CUTS,   /* ends in the middle of its response */
+	ORIGIN_SILENT, /* reads no more, and says nothing */
+};
+
+struct origin_plan {
+	struct relay_limits up, down;
+	enum origin_body body;
+	enum origin_habit habit;
+	uint64_t at;
+	size_t read_max;
+	uint64_t pause_ms, connect_ms;
+};
+
 struct scenario {
 	const char *name; /* NULL: from the seed */
 	uint64_t seed;
@@ -122,6 +147,8 @@ struct scenario {
 	uint64_t memory, disk;
 	unsigned per_client_percent;
 	uint64_t request_memory; /* 0: as the client's */
+	bool proxied;            /* what the built-in inspect would answer, an upstream's server does */
+	struct origin_plan origin;
 	unsigned conn_count;
 	struct conn_plan conns[SCENARIO_CONNS];
 };

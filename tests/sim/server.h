@@ -13,6 +13,7 @@ struct sockaddr;
 
 struct server_env {
 	thaw_store *store;
+	struct gw_legs legs;
 	struct trace trace;
 	void (*access)(void *arg, const char *line, size_t len);
 	void (*message)(void *arg, enum config_log_level level, const char *text);
@@ -26,7 +27,8 @@ struct server_ops {
 	void *(*accept)(void *server, struct transport transport, const struct sockaddr *peer, uint64_t now_ms);
 	struct gw_wants (*step)(void *conn, uint64_t now_ms);
 	void (*drop)(void *conn);
-	void (*retire)(void *conn, uint64_t now_ms); /* NULL: cannot */
+	void (*retire)(void *conn, uint64_t now_ms);                     /* NULL: cannot */
+	void (*on_wake)(void *conn, void (*wake)(void *arg), void *arg); /* NULL: never wakes */
 };
 
 extern const struct server_ops server_gateway, server_small;

@@ -24,6 +24,7 @@ static void *gateway_open(const struct scenario *scenario, const struct server_e
 	struct gateway_server *server = calloc(1, sizeof(*server));
 	struct gateway_env gateway_env = {
 		.store = env->store,
+		.legs = env->legs,
 		.trace = env->trace,
 		.access = env->access,
 		.message = env->message,
@@ -66,6 +67,11 @@ static void gateway_retire(void *conn, uint64_t now_ms)
 	gw_conn_retire(conn, now_ms);
 }
 
+static void gateway_on_wake(void *conn, void (*wake)(void *arg), void *arg)
+{
+	gw_conn_on_wake(conn, wake, arg);
+}
+
 const struct server_ops server_gateway = {
 	.open = gateway_open,
 	.close = gateway_close,
@@ -73,4 +79,5 @@ const struct server_ops server_gateway = {
 	.step = gateway_step,
 	.drop = gateway_drop,
 	.retire = gateway_retire,
+	.on_wake = gateway_on_wake,
 };

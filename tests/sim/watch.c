@@ -68,7 +68,8 @@ static bool client_is_why(const struct sim_conn *conn)
 void watch_still(struct world *world, struct sim_conn *conn)
 {
 	const struct client *client = &conn->client;
-	bool under_way = wire_next(&conn->wire) != SIM_NEVER || client_timer(client) != SIM_NEVER;
+	bool under_way = wire_next(&conn->wire) != SIM_NEVER || client_timer(client) != SIM_NEVER ||
+			 origin_under_way(world, conn);
 
 	if (conn->server == NULL)
 		return;
@@ -78,7 +79,8 @@ void watch_still(struct world *world, struct sim_conn *conn)
 		return;
 	if (conn->wants.deadline_ms == THAW_NEVER)
 		frozen(world, conn, "the server waits without a deadline");
-	if (client_write_blocked(client) && wire_unread(&conn->wire, WIRE_SERVER) > 0 && !client_is_why(conn))
+	if (client_write_blocked(client) && wire_unread(&conn->wire, WIRE_SERVER) > 0 && !client_is_why(conn) &&
+	    world->scenario->origin.habit == ORIGIN_HONEST)
 		frozen(world, conn, "the client has more to say, and the server leaves unread what it said");
 }
 
@@ -128,6 +130,8 @@ uint64_t watch_bound_us(const struct scenario *scenario, const struct conn_plan 
 		/* Each byte earns a little time (base/pace.h). */
 		ms += (request->body + HANDSHAKES) * PACE_MS_PER_BYTE;
 	}
+	if (scenario->proxied)
+		ms += 4 * 60000U * plan->request_count + transfer_us(&scenario->origin.up, up) / 1000;
 	if (plan->reading == READS_SLOWLY)
 		ms += down / plan->read_max * plan->read_pause_ms;
 	return ms * 1000 + transfer_us(&plan->up, up) + transfer_us(&plan->down, down);

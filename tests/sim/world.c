@@ -146,9 +146,11 @@ static bool open_store(struct world *world)
 
 static bool open_server(struct world *world)
 {
-	struct server_env env = {world->store, {on_change, world}, on_access, on_message, world};
+	struct server_env env = {world->store, {NULL, world}, {on_change, world}, on_access, on_message, world};
 	struct thaw_error err = {0};
 
+	if (world->scenario->proxied)
+		env.legs.ops = &origin_ops;
 	world->ops = world->scenario->server == SERVER_GATEWAY ? &server_gateway : &server_small;
 	world->server = world->ops->open(world->scenario, &env, &err);
 	if (world->server == NULL)
@@ -170,6 +172,11 @@ static void open_conn(struct world *world, unsigned index)
 	client_init(&conn->client, world->scenario, plan, &conn->wire);
 }
 
+static void on_wake(void *arg)
+{
+	((struct sim_conn *)arg)->woken = true;
+}
+
 /* The client connects, and the server's event loop takes the connection. */
 static void start_conn(struct world *world, struct sim_conn *conn)
 {
@@ -188,6 +195,8 @@ static void start_conn(struct world *world, struct sim_conn *conn)
 	conn->server = world->ops->accept(world->server, transport, (const struct sockaddr *)&conn->address,
 					  world->now_us / 1000);
 	world->current = NULL;
+	if (conn->server != NULL && world->ops->on_wake != NULL)
+		world->ops->on_wake(conn->server, on_wake, conn);
 	conn->accepted = true;
 	conn->retire_us = plan->retire_ms > 0 ? world->now_us + plan->retire_ms * 1000 : SIM_NEVER;
 	conn->bound_us = world->now_us + watch_bound_us(world->scenario, plan);
@@ -221,7 +230,8 @@ static bool server_ready(const struct sim_conn *conn)
 {
 	if (conn->server == NULL)
 		return false;
-	return !conn->stepped || conn->wants.again || (conn->wants.read && wire_readable(&conn->wire, WIRE_SERVER)) ||
+	return !conn->stepped || conn->woken || conn->wants.again ||
+	       (conn->wants.read && wire_readable(&conn->wire, WIRE_SERVER)) ||
 	       (conn->wants.write && wire_writable(&conn->wire, WIRE_SERVER)) ||
 	       conn->world->now_us / 1000 >= conn->wants.deadline_ms;
 }
@@ -236,16 +246,27 @@ static void drop_server(struct world *world, struct sim_conn *conn)
 	trace_line(world, conn, "server closes");
 }
 
-static void step_server(struct world *world, struct sim_conn *conn)
+/* Bytes moved on its connection, and on those to the upstream. */
+static uint64_t moved_by(const struct sim_conn *conn)
 {
 	uint64_t moved = wire_moved(&conn->wire);
 
+	for (unsigned i = 0; i < conn->world->origin.count; i++)
+		moved += wire_moved(&conn->world->origin.legs[i].wire);
+	return moved;
+}
+
+static void step_server(struct world *world, struct sim_conn *conn)
+{
+	uint64_t moved = moved_by(conn);
+
 	world->current = conn;
+	conn->woken = false;
 	conn->wants = world->ops->step(conn->server, world->now_us / 1000);
 	world->current = NULL;
 	conn->stepped = true;
 	conn->steps++;
-	conn->idle_steps = wire_moved(&conn->wire) == moved ? conn->idle_steps + 1 : 0;
+	conn->idle_steps = moved_by(conn) == moved ? conn->idle_steps + 1 : 0;
 	if (conn->idle_steps > IDLE_STEPS_MAX)
 		world_fail(world, "#%u the server spins: %u steps at one instant without a byte moved (%s, ask %s)",
 			   conn->index, conn->idle_steps, conn->conn_state, conn->ask_state);
@@ -281,7 +302,7 @@ static bool step_all(struct world *world)
 {
 	unsigned first = (unsigned)rng_next(&world->order) % world->scenario->conn_count;
 	bool server_first = rng_chance(&world->order, 50);
-	bool any = false;
+	bool any = origin_step(world);
 
 	for (unsigned i = 0; i < world->scenario->conn_count && !world->failed; i++) {
 		struct sim_conn *conn = &world->conns[(first + i) % world->scenario->conn_count];
@@ -318,7 +339,7 @@ static bool all_over(const struct world *world)
 
 static uint64_t next_event(const struct world *world)
 {
-	uint64_t next = SIM_NEVER;
+	uint64_t next = origin_next(world);
 
 	for (unsigned i = 0; i < world->scenario->conn_count; i++) {
 		const struct sim_conn *conn = &world->conns[i];
@@ -380,6 +401,7 @@ void world_free(struct world *world)
 		for (unsigned k = 0; k < world->conns[i].record_count; k++)
 			json_decref(world->conns[i].records[k]);
 	}
+	origin_free(world);
 	if (world->server != NULL)
 		world->ops->close(world->server);
 	if (world->store != NULL)

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "client.h"
+#include "origin.h"
 #include "server.h"
 #include "thaw/spool.h"
 
@@ -24,7 +25,7 @@ struct sim_conn {
 	struct wire wire;
 	struct client client;
 	void *server; /* NULL: not accepted yet, or gone */
-	bool accepted, stepped;
+	bool accepted, stepped, woken;
 	struct gw_wants wants;
 	struct sockaddr_in address;
 	uint64_t retire_us;    /* SIM_NEVER: not, or done */
@@ -49,6 +50,7 @@ struct world {
 	thaw_ledger *ledger;
 	thaw_store *store;
 	struct sim_conn conns[SCENARIO_CONNS];
+	struct origin origin;
 	struct sim_conn *current; /* whose server is being stepped */
 	bool trace;
 	bool failed, frozen;

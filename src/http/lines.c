@@ -1,0 +1,119 @@
+/*
+ * The walk over a head's lines. It goes on where it stopped, one whole line at a time; a line is checked when its CRLF
+ * is there, and the fields' meaning when the empty line is. What it finds does not depend on how the bytes came.
+ */
+#include "http/lines.h"
+
+#include <string.h>
+
+#include "http/syntax.h"
+
+#define EMPTY_LINES_MAX 4 /* before the first line: RFC 9112 2.2 */
+
+static enum http_parse bad(struct http_refusal *refusal, unsigned status, const char *why)
+{
+	http_refuse(refusal, status, why);
+	return HTTP_PARSE_BAD;
+}
+
+/*
+ * Looks for the end of the line under way. DONE: *line_len is its length without CRLF. scan->at moves over what has
+ * been looked at; a CR at the end of the bytes is looked at again. Of two reasons to refuse, the one that fewer bytes
+ * show comes first, so that it is the same one when they trickle in.
+ */
+static enum http_parse find_line(const char *data, size_t len, struct http_scan *scan, size_t *line_len,
+				 struct http_refusal *refusal)
+{
+	size_t line_end = scan->line_start + HTTP_LINE_MAX + 1; /* a line of the full length, and its CR */
+	size_t limit = line_end < HTTP_HEAD_MAX - 1 ? line_end : HTTP_HEAD_MAX - 1; /* room for the LF */
+	size_t end = len < limit ? len : limit;
+	const char *from = data + scan->at;
+	const char *cr = memchr(from, '\r', end - scan->at);
+
+	if (memchr(from, '\n', cr != NULL ? (size_t)(cr - from) : end - scan->at) != NULL)
+		return bad(refusal, 400, "a line that ends in LF alone");
+	if (cr == NULL && end == line_end && scan->lines == 0)
+		return bad(refusal, 414, "the request line is too long");
+	if (cr == NULL && end == line_end)
+		return bad(refusal, 431, "a field line is too long");
+	if (cr == NULL && end == limit)
+		return bad(refusal, 431, "the head is too long");
+	scan->at = cr != NULL ? (size_t)(cr - data) : end;
+	if (cr == NULL || scan->at + 1 == len)
+		return HTTP_PARSE_MORE;
+	if (cr[1] != '\n')
+		return bad(refusal, 400, "a CR without its LF");
+	*line_len = scan->at - scan->line_start;
+	return HTTP_PARSE_DONE;
+}
+
+/* scan->lines counts the first line and the fields, not the empty lines in front of them. */
+static bool read_line(struct http_span line, const struct http_lines *lines, struct http_scan *scan,
+		      struct http_refusal *refusal)
+{
+	if (scan->lines > 0 || line.len > 0)
+		return lines->on_line(lines->arg, scan->lines++, line, refusal);
+	return (lines->skips_empty && scan->line_start < 2 * (size_t)EMPTY_LINES_MAX) ||
+	       http_refuse(refusal, 400, "too many empty lines before the first line");
+}
+
+/* What the place and the first byte of a line already show. */
+static bool check_start(const char *data, size_t len, const struct http_scan *scan, struct http_refusal *refusal)
+{
+	if (scan->line_start + 2 > HTTP_HEAD_MAX)
+		return http_refuse(refusal, 431, "the head is too long");
+	if (scan->lines == 0 || scan->line_start == len)
+		return true;
+	if (http_is_blank(data[scan->line_start])) /* RFC 9112 5.2, and 2.2 behind the request line */
+		return http_refuse(refusal, 400, "a line that begins with white space (folded fields are not taken)");
+	if (scan->lines == HTTP_FIELDS_MAX + 1 && data[scan->line_start] != '\r')
+		return http_refuse(refusal, 431, "too many fields");
+	return true;
+}
+
+static enum http_parse walk(const char *data, size_t len, const struct http_lines *lines, struct http_scan *scan,
+			    struct http_refusal *refusal)
+{
+	for (;;) {
+		struct http_span line = {data + scan->line_start, 0};
+		if (!check_start(data, len, scan, refusal))
+			return HTTP_PARSE_BAD;
+		enum http_parse found = find_line(data, len, scan, &line.len, refusal);
+		if (found != HTTP_PARSE_DONE)
+			return found;
+		if (line.len == 0 && scan->lines > 0)
+			return HTTP_PARSE_DONE;
+		if (!read_line(line, lines, scan, refusal))
+			return HTTP_PARSE_BAD;
+		scan->at = scan->line_start = scan->at + 2;
+	}
+}
+
+enum http_parse http_lines_walk(const char *data, size_t len, const struct http_lines *lines, struct http_scan *scan,
+				struct http_refusal *refusal)
+{
+	bool resumed = scan->line_start > 0;
+
+	if (len == 0)
+		return HTTP_PARSE_MORE;
+	enum http_parse parsed = walk(data, len, lines, scan, refusal);
+	if (parsed != HTTP_PARSE_DONE || !resumed)
+		return parsed;
+	/* The bytes may have moved under earlier spans. Once more over good lines is still linear. */
+	*scan = (struct http_scan){0};
+	return walk(data, len, lines, scan, refusal);
+}
+
+bool http_read_length(struct http_span value, uint64_t *length)
+{
+	*length = 0;
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.at[i] < '0' || value.at[i] > '9')
+			return false;
+		uint64_t digit = (uint64_t)(value.at[i] - '0');
+		if (*length > (INT64_MAX - digit) / 10)
+			return false;
+		*length = *length * 10 + digit;
+	}
+	return value.len > 0;
+}

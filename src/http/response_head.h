@@ -1,0 +1,58 @@
+/*
+ * The head of an HTTP/1.x response from an upstream, as strict as that of a request (head.h): what a client could read
+ * otherwise than we do is refused. Spans point into the caller's bytes; nothing is allocated.
+ */
+#ifndef HTTP_RESPONSE_HEAD_H
+#define HTTP_RESPONSE_HEAD_H
+
+#include "http/head.h"
+
+enum http_answer_framing {
+	HTTP_ANSWER_NONE,
+	HTTP_ANSWER_LENGTH,
+	HTTP_ANSWER_CHUNKED,
+	HTTP_ANSWER_UNTIL_CLOSE, /* RFC 9112 6.3, 8. */
+};
+
+struct http_answer {
+	unsigned status;         /* 100 to 599 */
+	struct http_span phrase; /* may be empty */
+	struct http_field fields[HTTP_FIELDS_MAX];
+	size_t field_count;
+	enum http_answer_framing framing;
+	uint64_t length; /* HTTP_ANSWER_LENGTH only; may be 0 */
+	uint8_t minor;   /* HTTP/1.minor */
+	bool keep_alive; /* what version and Connection say; a body until close rules it out, too */
+};
+
+/* What the request was: framing depends on it (RFC 9112 6.3). */
+struct http_ask {
+	bool is_head;
+	bool upgrade; /* it asked for another protocol: only then may the answer be 101 */
+};
+
+/* As http_head_parse(); the refusal's `why` is what is wrong with the response. */
+enum http_parse http_answer_parse(const char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
+				  struct http_answer *answer, size_t *used, struct http_refusal *refusal);
+
+/* The first field of that name (any case), or NULL. */
+const struct http_field *http_answer_find(const struct http_answer *answer, const char *name);
+
+/* The fields that Connection names: they, and those which always are, are for this hop only (RFC 9110 7.6.1). */
+#define HTTP_HOPS_MAX 16
+struct http_hops {
+	struct http_span named[HTTP_HOPS_MAX];
+	size_t count;
+	bool too_many;
+};
+
+/* Of the fields of a request or a response. */
+void http_hops_of(struct http_hops *hops, const struct http_field *fields, size_t count);
+
+/*
+ * Whether a field of that name stays behind. Once Connection names too many, every field does that is not known to be
+ * for the other end: better a field too few than one that a client wanted hidden.
+ */
+bool http_hops_has(const struct http_hops *hops, struct http_span name);
+
+#endif
