@@ -43,7 +43,9 @@ bool config_init_route(void *object, const void *parent)
 	struct config_certificate *to = &((struct config_route *)object)->certificate;
 	*to = *from;
 	to->ca = to->crl = to->elsewhere = NULL;
-	return copy_text(&to->ca, from->ca) && copy_text(&to->crl, from->crl) &&
+	to->allow = NULL;
+	to->allow_count = 0;
+	return config_copy_allow(to, from) && copy_text(&to->ca, from->ca) && copy_text(&to->crl, from->crl) &&
 	       copy_text(&to->elsewhere, from->elsewhere);
 }
 
@@ -199,6 +201,8 @@ enum thaw_status config_check_file(const struct config_at *at, void *object)
 {
 	struct config *config = object;
 	if (check_hosts(at, config) != THAW_OK || check_listens(at, config) != THAW_OK)
+		return THAW_FAILED;
+	if (config_find_upstreams(at, config) != THAW_OK)
 		return THAW_FAILED;
 	if (config->listens == NULL && default_listen(at, config) != THAW_OK)
 		return THAW_FAILED;

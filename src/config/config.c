@@ -12,12 +12,21 @@
 
 #define MEMORY_DEFAULT     (256ULL * 1024 * 1024)
 #define PER_CLIENT_DEFAULT 25
+#define STOP_DEFAULT_MS    30000
 
 static void free_certificate(struct config_certificate *certificate)
 {
 	free(certificate->ca);
 	free(certificate->crl);
 	free(certificate->elsewhere);
+	config_free_allow(certificate);
+}
+
+static void free_listen(struct config_listen *listen)
+{
+	free(listen->address);
+	free(listen->host);
+	free(listen->path);
 }
 
 static void free_host(struct config_host *host)
@@ -28,6 +37,7 @@ static void free_host(struct config_host *host)
 			free(*method);
 		free(route->methods);
 		free(route->path);
+		free(route->upstream_name);
 		free_certificate(&route->certificate);
 	}
 	free(host->routes);
@@ -43,11 +53,17 @@ void config_free(struct config **config)
 	*config = NULL;
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->listen_count; i++) {
-		free(c->listens[i].address);
-		free(c->listens[i].host);
-		free(c->listens[i].path);
-	}
+	for (size_t i = 0; i < c->listen_count; i++)
+		free_listen(&c->listens[i]);
+	if (c->admin != NULL)
+		free_listen(c->admin);
+	for (size_t i = 0; i < c->upstream_count; i++)
+		config_free_upstream(&c->upstreams[i]);
+	free(c->upstreams);
+	free(c->admin);
+	free(c->ticket_keys);
+	free(c->user);
+	free(c->group);
 	for (size_t i = 0; i < c->host_count; i++)
 		free_host(&c->hosts[i]);
 	free(c->listens);
@@ -64,6 +80,8 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 	config->spool.memory = MEMORY_DEFAULT;
 	config->spool.disk = CONFIG_UNSET;
 	config->spool.per_client_percent = PER_CLIENT_DEFAULT;
+	config->stop_timeout_ms = STOP_DEFAULT_MS;
+	config->sandbox = true;
 	config->log.format = CONFIG_LOG_JSON;
 	config->log.level = CONFIG_LOG_INFO;
 	if (config_set_text(&root, &config->file, name, strlen(name)) != THAW_OK)

@@ -6,8 +6,8 @@
  * is the reference of what the file may say.
  *
  * Inside: tree.c (YAML and the place of each value in it), schema.c (tables of all keys), read.c (walks a tree along
- * the tables), value.c and names.c (readers of values), check.c (defaults, and checks across keys), config.c (the
- * functions below). Files that the settings name are not opened here.
+ * the tables), value.c, names.c and upstreams.c (readers of values), check.c (defaults, and checks across keys),
+ * config.c (the functions below). Files that the settings name are not opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -23,10 +23,37 @@ enum config_when {
 	CONFIG_WHEN_RESPONSE,
 };
 
-enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_BUILTIN_PRIME };
+enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_BUILTIN_PRIME, CONFIG_PROXY };
+
+/* Sets of header fields that tell an upstream who the client is; bits. */
+#define CONFIG_IDENTITY_RFC9440 1u
+#define CONFIG_IDENTITY_XFCC    2u
+#define CONFIG_IDENTITY_NGINX   4u
 
 enum config_log_format { CONFIG_LOG_JSON, CONFIG_LOG_COMBINED };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+
+/* One thing that a certificate must show: "subject=CN=*,O=Example" is kind subject with the text behind its '='. */
+enum config_test_kind {
+	CONFIG_TEST_SUBJECT,
+	CONFIG_TEST_ISSUER,
+	CONFIG_TEST_SAN_DNS,
+	CONFIG_TEST_SAN_EMAIL,
+	CONFIG_TEST_SAN_URI,
+	CONFIG_TEST_SAN_IP,
+	CONFIG_TEST_SHA256, /* lower case hex, no colons */
+	CONFIG_TEST_EKU,    /* dotted OID */
+};
+struct config_test {
+	enum config_test_kind kind;
+	char *text;
+};
+/* Every test holds. */
+struct config_allow {
+	char *text; /* as it was written */
+	struct config_test *tests;
+	size_t count; /* at least 1 */
+};
 
 struct config_certificate {
 	char *ca;              /* PEM file; NULL only where when is never */
@@ -36,7 +63,9 @@ struct config_certificate {
 	uint64_t timeout_ms;
 	uint64_t decline_grace_ms;
 	uint64_t max_body;
-	char *elsewhere; /* https://host[:port], without a path; or NULL */
+	char *elsewhere;            /* https://host[:port], without a path; or NULL */
+	struct config_allow *allow; /* one of them must hold; none: every verified certificate will do */
+	size_t allow_count;
 };
 
 struct config_route {
@@ -44,12 +73,15 @@ struct config_route {
 	char **methods; /* NULL-terminated; NULL: every method */
 	struct config_certificate certificate;
 	enum config_upstream_kind upstream;
+	char *upstream_name; /* CONFIG_PROXY only */
+	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
 };
 
 struct config_host {
 	char *name;              /* lower case; "*" is the default host */
 	char *certificate, *key; /* PEM files */
 	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
+	unsigned identity;       /* CONFIG_IDENTITY_* */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */
@@ -59,10 +91,40 @@ enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX };
 
 struct config_listen {
 	enum config_listen_kind kind;
-	char *address; /* as it was written, for messages */
-	char *host;    /* numeric address without brackets; NULL for unix */
-	uint16_t port; /* 0: any free one */
+	char *address;       /* as it was written, for messages */
+	char *host;          /* numeric address without brackets; NULL for unix */
+	uint16_t port;       /* 0: any free one */
+	char *path;          /* unix only */
+	bool proxy_protocol; /* each connection begins with a PROXY protocol header */
+};
+
+/* One server of an upstream: http://host[:port], https://host[:port] or unix:PATH. */
+struct config_server {
+	char *text; /* as it was written, for messages and logs */
+	bool tls;
+	bool named;    /* host is a name to be looked up, not an address */
+	char *host;    /* a DNS name, or a numeric address without brackets; NULL for unix */
+	uint16_t port; /* default 80, 443 */
 	char *path;    /* unix only */
+};
+
+struct config_upstream {
+	char *name;
+	struct config_server *servers;
+	size_t server_count;           /* at least 1 */
+	uint64_t connect_timeout_ms;   /* of one attempt, TLS handshake and name lookup included */
+	uint64_t response_timeout_ms;  /* without a byte from the server, or without one taken by it */
+	uint64_t keepalive_timeout_ms; /* how long an idle connection is kept; 0: not at all */
+	unsigned keepalive;            /* idle connections that each worker keeps for each server, at most */
+	uint64_t tunnel_timeout_ms;    /* an upgraded connection without a byte either way */
+	unsigned max_failures;         /* in a row, after which a server rests; 0: never */
+	uint64_t rest_ms;              /* how long */
+	struct {
+		char *ca;                /* PEM file; NULL: the system's */
+		char *name;              /* that the certificate must be for, and SNI; NULL: the server's host */
+		char *certificate, *key; /* PEM files: Thaw's own; NULL: none */
+		bool verify;
+	} tls;
 };
 
 struct config {
@@ -70,6 +132,11 @@ struct config {
 	unsigned workers; /* 0: one a core */
 	struct config_listen *listens;
 	size_t listen_count;
+	struct config_listen *admin; /* TCP or unix; NULL: off */
+	char *ticket_keys;           /* file shared by several machines; NULL: keys of this process only */
+	char *user, *group;          /* to run as; NULL: as started */
+	uint64_t stop_timeout_ms;    /* how long requests under way may take once a stop was asked for */
+	bool sandbox;
 	struct {
 		uint64_t memory, disk;       /* disk 0: memory only */
 		char *directory;             /* may be NULL only where disk is 0 */
@@ -82,6 +149,8 @@ struct config {
 	} log;
 	struct config_host *hosts;
 	size_t host_count;
+	struct config_upstream *upstreams;
+	size_t upstream_count;
 };
 
 /*

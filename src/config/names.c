@@ -107,6 +107,61 @@ enum thaw_status config_read_address(const struct config_at *at, const struct co
 	return config_set_text(at, &listen->host, host, strlen(host));
 }
 
+/* off, or an address. into: a struct config_listen *. */
+enum thaw_status config_read_admin(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_listen **admin = into;
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "off") == 0)
+		return THAW_OK;
+	*admin = calloc(1, sizeof(**admin));
+	return *admin != NULL ? config_read_address(at, rule, *admin) : config_no_memory(at);
+}
+
+/* A user's or group's name; whether there is one, the system says when it is needed. */
+enum thaw_status config_read_account(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (scalar.len == 0 || scalar.text[0] == '-' || scalar.text[strspn(scalar.text, allowed)] != '\0')
+		return not_understood(at, rule, &scalar);
+	return config_set_text(at, into, scalar.text, scalar.len);
+}
+
+bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port)
+{
+	char address[INET6_ADDRSTRLEN], number[8];
+	const char *end = text + len, *bracket = len > 0 && text[0] == '[' ? memchr(text, ']', len) : NULL;
+	const char *colon =
+		memchr(bracket != NULL ? bracket : text, ':', (size_t)(end - (bracket != NULL ? bracket : text)));
+	const char *host_end = colon != NULL ? colon : end;
+
+	if (colon != NULL) {
+		size_t digits = (size_t)(end - colon) - 1;
+		if (digits >= sizeof(number))
+			return false;
+		memcpy(number, colon + 1, digits);
+		number[digits] = '\0';
+		if (!is_port(number, 1, port))
+			return false;
+	}
+	if (bracket != NULL) {
+		if (host_end != bracket + 1 || !canonical(AF_INET6, text + 1, (size_t)(bracket - text) - 1, address))
+			return false;
+		return config_set_text(at, host, address, strlen(address)) == THAW_OK;
+	}
+	if (!is_dns_name(text, (size_t)(host_end - text)) ||
+	    config_set_text(at, host, text, (size_t)(host_end - text)) != THAW_OK)
+		return false;
+	for (char *c = *host; *c != '\0'; c++)
+		*c = lower(*c);
+	return true;
+}
+
 enum thaw_status config_read_host_name(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	char **name = into, unused[INET6_ADDRSTRLEN];

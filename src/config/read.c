@@ -5,8 +5,8 @@
 
 #include "config/schema.h"
 
-#define KEYS_MAX    16 /* of one table */
-#define ALLOWED_MAX 200
+#define KEYS_MAX    24 /* of one table */
+#define ALLOWED_MAX 240
 
 /* The table's keys, but for those that this version does not have. */
 static const char *keys_of(const struct config_table *table, char *text, size_t room)
@@ -133,7 +133,8 @@ enum thaw_status config_read_table(const struct config_at *at, const struct conf
 		}
 		void *into = rule->offset == CONFIG_NOWHERE ? NULL : (char *)object + rule->offset;
 		/* A list puts its count beside it: it is given the whole struct. */
-		if (rule->read(&values[i], rule, rule->read == config_read_list ? object : into) != THAW_OK)
+		bool list = rule->read == config_read_list || rule->read == config_read_named_list;
+		if (rule->read(&values[i], rule, list ? object : into) != THAW_OK)
 			return THAW_FAILED;
 	}
 	return table->check != NULL ? table->check(at, object) : THAW_OK;
@@ -162,6 +163,36 @@ enum thaw_status config_read_list(const struct config_at *at, const struct confi
 		if (table->init != NULL && !table->init(element, into))
 			return config_no_memory(&item);
 		if (config_read_table(&item, table, element) != THAW_OK)
+			return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
+enum thaw_status config_read_named_list(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	const struct config_table *table = rule->table;
+	size_t count;
+
+	if (config_mapping(at, &count, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	char *elements = calloc(count + 1, table->size);
+	if (elements == NULL)
+		return config_no_memory(at);
+	memcpy((char *)into + rule->offset, &elements, sizeof(elements));
+	memcpy((char *)into + rule->count_offset, &count, sizeof(count));
+	for (size_t i = 0; i < count; i++) {
+		char *element = elements + i * table->size;
+		struct config_at item;
+		size_t line;
+		if (config_pair(at, i, &item, &line) != THAW_OK)
+			return THAW_FAILED;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(*(char **)(void *)(elements + k * table->size), item.key) == 0)
+				return config_refuse(&item, "this name is there twice");
+		if (table->init != NULL && !table->init(element, into))
+			return config_no_memory(&item);
+		if (config_set_text(&item, (char **)(void *)element, item.key, strlen(item.key)) != THAW_OK ||
+		    config_read_table(&item, table, element) != THAW_OK)
 			return THAW_FAILED;
 	}
 	return THAW_OK;

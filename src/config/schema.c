@@ -18,8 +18,8 @@ static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_wo
 
 /* ---- words ---- */
 
+static const struct config_word off_words[] = {{"off", 0}, {NULL, 0}};
 static const struct config_word auto_words[] = {{"auto", 0}, {NULL, 0}};
-static const struct config_word proxy_words[] = {{"false", 0}, {"true", CONFIG_NOT_YET}, {NULL, 0}};
 static const struct config_word http2_words[] = {{"auto", 0}, {"off", 0}, {"on", CONFIG_NOT_YET}, {NULL, 0}};
 static const struct config_word access_words[] = {{"stdout", 0}, {"stderr", 0}, {"off", 0}, {NULL, 0}};
 static const struct config_word format_words[] = {
@@ -71,6 +71,18 @@ static enum thaw_status read_without_post_handshake(const struct config_at *at, 
 	return THAW_OK;
 }
 
+static const struct config_word switch_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
+
+/* Of config->sandbox, a bool. */
+static enum thaw_status read_sandbox(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	unsigned on;
+	if (config_read_word(at, rule, &on) != THAW_OK)
+		return THAW_FAILED;
+	*(bool *)into = on != 0;
+	return THAW_OK;
+}
+
 /* ---- tables, from the innermost out ---- */
 
 #define SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
@@ -98,7 +110,12 @@ static const struct config_rule certificate_rules[] = {
 	 .offset = AT(max_body),
 	 .max = CONFIG_SIZE_MAX,
 	 .allowed = SIZE_TEXT "0 to 1024TiB"},
-	{.key = "allow", .read = config_read_not_yet},
+	{.key = "allow",
+	 .read = config_read_allow,
+	 .offset = AT(allow),
+	 .allowed = "a list of rules, each one or more of subject=..., issuer=..., san=dns:..., san=email:..., "
+		    "san=uri:..., "
+		    "san=ip:..., sha256=..., eku=... joined by ' and '"},
 	{.key = "elsewhere",
 	 .read = config_read_elsewhere,
 	 .offset = AT(elsewhere),
@@ -128,7 +145,7 @@ static const struct config_rule route_rules[] = {
 	 .offset = AT(upstream),
 	 .required = true,
 	 .words = upstream_words,
-	 .allowed = "builtin:inspect, builtin:sink, builtin:prime"},
+	 .allowed = "a name of one of the upstreams, builtin:inspect, builtin:sink, builtin:prime"},
 };
 #undef AT
 static const struct config_table route_table = {.rules = route_rules,
@@ -158,7 +175,10 @@ static const struct config_rule host_rules[] = {
 	 .read = read_without_post_handshake,
 	 .offset = AT(hold_to_tls12),
 	 .words = without_words},
-	{.key = "identity", .read = config_read_not_yet},
+	{.key = "identity",
+	 .read = config_read_identity,
+	 .offset = AT(identity),
+	 .allowed = "a list of rfc9440, xfcc, nginx"},
 	/* Before the routes, which inherit it. */
 	{.key = "client_certificate",
 	 .read = config_read_mapping,
@@ -185,7 +205,10 @@ static const struct config_rule listen_rules[] = {
 	 .offset = 0,
 	 .required = true,
 	 .allowed = "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"},
-	{.key = "proxy_protocol", .read = config_read_word, .offset = CONFIG_NOWHERE, .words = proxy_words},
+	{.key = "proxy_protocol",
+	 .read = config_read_bool,
+	 .offset = offsetof(struct config_listen, proxy_protocol),
+	 .allowed = "true, false"},
 };
 static const struct config_table listen_table = {
 	.rules = listen_rules, .count = COUNT(listen_rules), .size = sizeof(struct config_listen)};
@@ -228,6 +251,86 @@ static const struct config_rule log_rules[] = {
 };
 static const struct config_table log_table = {.rules = log_rules, .count = COUNT(log_rules)};
 
+#undef AT
+#define AT(field) offsetof(struct config_upstream, field)
+static const struct config_rule upstream_tls_rules[] = {
+	{.key = "ca",
+	 .read = config_read_file,
+	 .offset = AT(tls.ca),
+	 .allowed = "a PEM file of the CA certificates that the servers' certificates must come from"},
+	{.key = "name",
+	 .read = config_read_host_name,
+	 .offset = AT(tls.name),
+	 .allowed = "the DNS name that the servers' certificates must be for"},
+	{.key = "certificate",
+	 .read = config_read_file,
+	 .offset = AT(tls.certificate),
+	 .allowed = "a PEM file with the gateway's own certificate and its chain"},
+	{.key = "key",
+	 .read = config_read_key,
+	 .offset = AT(tls.key),
+	 .allowed = "a PEM file with that certificate's private key"},
+	{.key = "verify", .read = config_read_bool, .offset = AT(tls.verify), .allowed = "true, false"},
+};
+static const struct config_table upstream_tls_table = {.rules = upstream_tls_rules, .count = COUNT(upstream_tls_rules)};
+
+static const struct config_rule upstream_rules[] = {
+	{.key = "servers",
+	 .read = config_read_servers,
+	 .offset = AT(servers),
+	 .required = true,
+	 .allowed = "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"},
+	{.key = "connect_timeout",
+	 .read = config_read_duration,
+	 .offset = AT(connect_timeout_ms),
+	 .min = 1,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1ms to 24h"},
+	{.key = "response_timeout",
+	 .read = config_read_duration,
+	 .offset = AT(response_timeout_ms),
+	 .min = 1,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1ms to 24h"},
+	{.key = "keepalive",
+	 .read = config_read_number,
+	 .offset = AT(keepalive),
+	 .words = off_words,
+	 .max = 65535,
+	 .allowed = "off, or 0 to 65535"},
+	{.key = "keepalive_timeout",
+	 .read = config_read_duration,
+	 .offset = AT(keepalive_timeout_ms),
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "0s to 24h"},
+	{.key = "tunnel_timeout",
+	 .read = config_read_duration,
+	 .offset = AT(tunnel_timeout_ms),
+	 .min = 1000,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1s to 24h"},
+	{.key = "max_failures",
+	 .read = config_read_number,
+	 .offset = AT(max_failures),
+	 .words = off_words,
+	 .max = 1000000,
+	 .allowed = "off, or 0 to 1000000"},
+	{.key = "rest",
+	 .read = config_read_duration,
+	 .offset = AT(rest_ms),
+	 .min = 1,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1ms to 24h"},
+	{.key = "tls", .read = config_read_mapping, .offset = 0, .table = &upstream_tls_table},
+};
+static const struct config_table upstream_table = {.rules = upstream_rules,
+						   .count = COUNT(upstream_rules),
+						   .size = sizeof(struct config_upstream),
+						   .init = config_init_upstream,
+						   .check = config_check_upstream};
+#undef AT
+#define AT(field) offsetof(struct config, field)
+
 /* The tables of spool and log are relative to struct config: their structs have no names. */
 static const struct config_rule config_rules[] = {
 	{.key = "workers",
@@ -243,7 +346,23 @@ static const struct config_rule config_rules[] = {
 	 .count_offset = AT(listen_count),
 	 .table = &listen_table,
 	 .allowed = "a list of addresses, each '- address: HOST:PORT'"},
-	{.key = "admin", .read = config_read_not_yet},
+	{.key = "admin",
+	 .read = config_read_admin,
+	 .offset = AT(admin),
+	 .allowed = "a numeric address and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH, or off"},
+	{.key = "ticket_keys",
+	 .read = config_read_optional_file,
+	 .offset = AT(ticket_keys),
+	 .allowed = "a file of session ticket keys, or none"},
+	{.key = "user", .read = config_read_account, .offset = AT(user), .allowed = "the name of a user"},
+	{.key = "group", .read = config_read_account, .offset = AT(group), .allowed = "the name of a group"},
+	{.key = "stop_timeout",
+	 .read = config_read_duration,
+	 .offset = AT(stop_timeout_ms),
+	 .min = 1000,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1s to 24h"},
+	{.key = "sandbox", .read = read_sandbox, .offset = AT(sandbox), .words = switch_words},
 	{.key = "spool", .read = config_read_mapping, .offset = 0, .table = &spool_table},
 	{.key = "log", .read = config_read_mapping, .offset = 0, .table = &log_table},
 	{.key = "hosts",
@@ -253,7 +372,12 @@ static const struct config_rule config_rules[] = {
 	 .table = &host_table,
 	 .required = true,
 	 .allowed = "a list of hosts, each with name, certificate, key and routes"},
-	{.key = "upstreams", .read = config_read_not_yet},
+	{.key = "upstreams",
+	 .read = config_read_named_list,
+	 .offset = AT(upstreams),
+	 .count_offset = AT(upstream_count),
+	 .table = &upstream_table,
+	 .allowed = "a mapping of names to upstreams, each with servers"},
 };
 #undef AT
 const struct config_table config_schema = {

@@ -56,7 +56,8 @@ extern const struct config_table config_schema; /* of the whole file; its struct
 /* read.c */
 enum thaw_status config_read_table(const struct config_at *at, const struct config_table *table,
 				   void *object) THAW_MUST_CHECK;
-config_read_fn config_read_mapping, config_read_list, config_read_not_yet;
+/* A named list is a mapping of names of the file's own choice; each element's struct begins with its name. */
+config_read_fn config_read_mapping, config_read_list, config_read_named_list, config_read_not_yet;
 
 /* value.c */
 config_read_fn config_read_bool, config_read_word, config_read_number, config_read_percent, config_read_size,
@@ -70,8 +71,24 @@ enum thaw_status config_set_file(const struct config_at *at, char **into, const 
 size_t config_scan_number(const char *text, uint64_t max, uint64_t *number);
 
 /* names.c */
-config_read_fn config_read_address, config_read_host_name, config_read_route_path, config_read_methods,
-	config_read_elsewhere;
+config_read_fn config_read_address, config_read_admin, config_read_host_name, config_read_route_path,
+	config_read_methods, config_read_elsewhere, config_read_account;
+/* host[:port]: a DNS name in lower case, or a numeric address, [v6] in its brackets; *host is a copy without them.
+ * False: it is neither (or no memory: then the source's err is set). */
+bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);
+
+/* allow.c */
+config_read_fn config_read_identity, config_read_allow;
+bool config_copy_allow(struct config_certificate *to, const struct config_certificate *from); /* false: no memory */
+void config_free_allow(struct config_certificate *certificate);
+
+/* upstreams.c */
+config_read_fn config_read_servers;
+bool config_init_upstream(void *upstream, const void *config);
+enum thaw_status config_check_upstream(const struct config_at *at, void *upstream);
+/* After all is read: the upstreams that the routes name. */
+enum thaw_status config_find_upstreams(const struct config_at *at, struct config *config) THAW_MUST_CHECK;
+void config_free_upstream(struct config_upstream *upstream);
 
 /* check.c: defaults of lists' elements, and the checks of mappings */
 bool config_init_host(void *host, const void *config);

@@ -225,14 +225,15 @@ enum thaw_status config_read_access_log(const struct config_at *at, const struct
 	return config_set_file(at, into, scalar.text, scalar.len);
 }
 
+/* into: the route's upstream, a word; any other name is looked up once the whole file is read. */
 enum thaw_status config_read_upstream(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	char allowed[WORDS_MAX];
+	struct config_route *route = (struct config_route *)(void *)((char *)into - rule->offset);
 	struct config_scalar scalar;
-	if (config_text(at, &scalar, words_of(rule->words, allowed, sizeof(allowed))) != THAW_OK)
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	if (strncmp(scalar.text, "builtin:", strlen("builtin:")) == 0)
 		return config_read_word(at, rule, into);
-	return config_refuse(at, "this version of Thaw does not support upstream servers such as '%s' yet; allowed: %s",
-			     config_quote(scalar.text, scalar.len).text, allowed);
+	route->upstream = CONFIG_PROXY;
+	return config_set_text(at, &route->upstream_name, scalar.text, scalar.len);
 }

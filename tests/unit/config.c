@@ -179,6 +179,98 @@ static void every_top_level_key_is_read(void **state)
 	config_free(&config);
 }
 
+static void upstreams_are_read(void **state)
+{
+	(void)state;
+	struct
+		config
+			*
+				config = parse_in(ROUTES("  - path: /\n    upstream: b\n  - path: /a\n    upstream: "
+							 "a\n") "upstreams:\n"
+								"  a: { servers: [ 'http://Example.com', "
+								"'https://[::1]:8443', 'unix:app.sock' ], "
+								"connect_timeout: "
+								"2s, response_timeout: 3s, keepalive: off, "
+								"keepalive_timeout: 0s, tunnel_timeout: 5s, "
+								"max_failures: 6, rest: 7s, tls: { ca: ca.pem, name: "
+								"x.example, certificate: c.pem, key: "
+								"k.pem, verify: false } }\n"
+								"  b: { servers: [ 'http://127.0.0.1:81/' ] }\n",
+						  "/etc/thaw");
+	assert_int_equal(config->upstream_count, 2);
+	const struct config_upstream *a = &config->upstreams[0], *b = &config->upstreams[1];
+	assert_string_equal(a->name, "a");
+	assert_int_equal(a->server_count, 3);
+	assert_string_equal(a->servers[0].host, "example.com");
+	assert_true(a->servers[0].named && !a->servers[0].tls && a->servers[0].port == 80);
+	assert_string_equal(a->servers[1].host, "::1");
+	assert_true(!a->servers[1].named && a->servers[1].tls && a->servers[1].port == 8443);
+	assert_string_equal(a->servers[2].path, "/etc/thaw/app.sock");
+	assert_int_equal(a->connect_timeout_ms, 2000);
+	assert_int_equal(a->response_timeout_ms, 3000);
+	assert_int_equal(a->keepalive, 0);
+	assert_int_equal(a->keepalive_timeout_ms, 0);
+	assert_int_equal(a->tunnel_timeout_ms, 5000);
+	assert_int_equal(a->max_failures, 6);
+	assert_int_equal(a->rest_ms, 7000);
+	assert_string_equal(a->tls.ca, "/etc/thaw/ca.pem");
+	assert_string_equal(a->tls.name, "x.example");
+	assert_false(a->tls.verify);
+	assert_true(b->tls.verify && b->keepalive > 0 && b->servers[0].port == 81);
+	assert_int_equal(config->hosts[0].routes[0].upstream, CONFIG_PROXY);
+	assert_int_equal(config->hosts[0].routes[0].proxy, 1);
+	assert_int_equal(config->hosts[0].routes[1].proxy, 0);
+	config_free(&config);
+}
+
+static void rules_are_inherited_or_replaced(void **state)
+{
+	(void)state;
+	struct config *config = parse(
+		HEAD
+		"  identity: [ rfc9440, nginx ]\n"
+		"  client_certificate: { ca: c, allow: [ 'subject=CN=a and eku=clientAuth', 'sha256="
+		"AB:cd"
+		"000000000000000000000000000000000000000000000000000000000000' ] }\n"
+		"  routes:\n"
+		"  - { path: /, upstream: 'builtin:sink' }\n"
+		"  - { path: /b, upstream: 'builtin:sink', client_certificate: { allow: [ 'san=ip:10.0.0.0/8' ] } }\n");
+	const struct config_certificate *first = &config->hosts[0].routes[0].certificate,
+					*second = &config->hosts[0].routes[1].certificate;
+	assert_int_equal(config->hosts[0].identity, CONFIG_IDENTITY_RFC9440 | CONFIG_IDENTITY_NGINX);
+	assert_int_equal(first->allow_count, 2);
+	assert_int_equal(first->allow[0].count, 2);
+	assert_string_equal(first->allow[0].tests[0].text, "CN=a");
+	assert_string_equal(first->allow[0].tests[1].text, "1.3.6.1.5.5.7.3.2");
+	assert_string_equal(first->allow[1].tests[0].text,
+			    "abcd000000000000000000000000000000000000000000000000000000000000");
+	assert_int_equal(second->allow_count, 1);
+	assert_int_equal(second->allow[0].tests[0].kind, CONFIG_TEST_SAN_IP);
+	config_free(&config);
+}
+
+static void operation_is_read(void **state)
+{
+	(void)state;
+	struct config *config =
+		parse(END("admin: 127.0.0.1:9443\nticket_keys: keys\nuser: thaw\ngroup: www-data\n"
+			  "stop_timeout: 2m\nsandbox: off\nlisten: [ { address: '[::1]:1', proxy_protocol: "
+			  "true } ]\n"));
+	assert_int_equal(config->admin->port, 9443);
+	assert_string_equal(config->ticket_keys, "keys");
+	assert_string_equal(config->user, "thaw");
+	assert_string_equal(config->group, "www-data");
+	assert_int_equal(config->stop_timeout_ms, 120000);
+	assert_false(config->sandbox);
+	assert_true(config->listens[0].proxy_protocol);
+	config_free(&config);
+	config = parse(END("admin: off\n"));
+	assert_null(config->admin);
+	assert_int_equal(config->stop_timeout_ms, 30000);
+	assert_true(config->sandbox);
+	config_free(&config);
+}
+
 static void the_disk_is_used_where_there_is_a_directory(void **state)
 {
 	(void)state;
@@ -599,6 +691,9 @@ int main(void)
 		cmocka_unit_test(bad_ones_are_refused_with_their_message),
 		cmocka_unit_test(one_host_is_enough),
 		cmocka_unit_test(every_top_level_key_is_read),
+		cmocka_unit_test(upstreams_are_read),
+		cmocka_unit_test(rules_are_inherited_or_replaced),
+		cmocka_unit_test(operation_is_read),
 		cmocka_unit_test(the_disk_is_used_where_there_is_a_directory),
 		cmocka_unit_test(sizes_and_durations),
 		cmocka_unit_test(every_moment_and_upstream_has_its_word),

@@ -10,20 +10,37 @@
 #define ROUTES(text) HEAD "  routes:\n" text /* in line 6 */
 #define SINK         "    upstream: builtin:sink\n"
 
-#define ALLOWED_ADDRESS   "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"
-#define ALLOWED_NAME      "a DNS name such as api.example.com, or \"*\" for the default host"
-#define ALLOWED_PATH      "/ and what follows it, decoded: without % escapes, ;parameters, ?queries, // and dot segments"
-#define ALLOWED_METHODS   "a list of methods in upper case, such as [ PUT, POST ]"
-#define ALLOWED_ORIGIN    "https://HOST or https://HOST:PORT without a path, or none"
-#define ALLOWED_SIZE      "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
-#define ALLOWED_DURATION  "a whole number with ms, s, m or h; "
-#define ALLOWED_TOP_KEYS  "workers, listen, spool, log, hosts"
-#define ALLOWED_HOST_KEYS "name, certificate, key, http2, without_post_handshake, client_certificate, routes"
-#define ALLOWED_ASK_KEYS  "ca, crl, when, require, timeout, decline_grace, max_body, elsewhere"
+#define ALLOWED_ADDRESS  "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"
+#define ALLOWED_NAME     "a DNS name such as api.example.com, or \"*\" for the default host"
+#define ALLOWED_PATH     "/ and what follows it, decoded: without % escapes, ;parameters, ?queries, // and dot segments"
+#define ALLOWED_METHODS  "a list of methods in upper case, such as [ PUT, POST ]"
+#define ALLOWED_ORIGIN   "https://HOST or https://HOST:PORT without a path, or none"
+#define ALLOWED_SIZE     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
+#define ALLOWED_DURATION "a whole number with ms, s, m or h; "
+#define ALLOWED_TOP_KEYS \
+	"workers, listen, admin, ticket_keys, user, group, stop_timeout, sandbox, spool, log, hosts, upstreams"
+#define ALLOWED_HOST_KEYS "name, certificate, key, http2, without_post_handshake, identity, client_certificate, routes"
+#define ALLOWED_ASK_KEYS  "ca, crl, when, require, timeout, decline_grace, max_body, allow, elsewhere"
 #define ALLOWED_WHEN      "never, handshake, request, request-early, body, response"
 #define ALLOWED_UPSTREAM  "builtin:inspect, builtin:sink, builtin:prime"
 #define ALLOWED_HOSTS     "a list of hosts, each with name, certificate, key and routes"
 
+#define ALLOWED_SERVERS "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"
+#define ALLOWED_RULES                                                                                             \
+	"a list of rules, each one or more of subject=..., issuer=..., san=dns:..., san=email:..., san=uri:..., " \
+	"san=ip:..., sha256=..., eku=... joined by ' and '"
+
+#define UPSTREAM(text) END("upstreams:\n  app: " text "\n") /* in line 9 */
+#define BAD_SERVER(value, why)                                                                              \
+	{                                                                                                   \
+		UPSTREAM("{ servers: [ '" value "' ] }"),                                                   \
+			"9: key 'upstreams.app.servers[0]': '" value "' " why "; allowed: " ALLOWED_SERVERS \
+	}
+#define BAD_ALLOW(value, why)                                                                                         \
+	{                                                                                                             \
+		HOST("  client_certificate: { allow: [ '" value "' ] }\n"),                                           \
+			"5: key 'hosts[0].client_certificate.allow[0]': '" value "' " why "; allowed: " ALLOWED_RULES \
+	}
 #define BAD_ADDRESS(value)                                                                                     \
 	{                                                                                                      \
 		END("listen: [ { address: '" value "' } ]\n"),                                                 \
@@ -166,29 +183,14 @@ static const struct bad {
 	     "log: {}\n"),
 	 "9: key 'log': this key is there twice, first in line 8"},
 	/* not yet */
-	{END("admin: 127.0.0.1:9443\n"), "8: key 'admin': this version of Thaw does not support this key yet"},
-	{END("upstreams:\n"
-	     "  app: {}\n"),
-	 "8: key 'upstreams': this version of Thaw does not support this key yet"},
-	{HOST("  identity: [ rfc9440 ]\n"),
-	 "5: key 'hosts[0].identity': this version of Thaw does not support this key yet"},
 	{HOST("  http2: on\n"),
 	 "5: key 'hosts[0].http2': this version of Thaw does not support 'on' yet; allowed: auto, off"},
-	{HOST("  client_certificate:\n"
-	      "    allow: [ 'subject=CN=*' ]\n"),
-	 "6: key 'hosts[0].client_certificate.allow': this version of Thaw does not support this key yet"},
-	{END("listen: [ { address: 127.0.0.1:1, proxy_protocol: true } ]\n"),
-	 "8: key 'listen[0].proxy_protocol': this version of Thaw does not support 'true' yet; allowed: false"},
 	{"hosts:\n"
 	 "- name: a.example\n"
 	 "  certificate: c\n"
 	 "  key: pkcs11:object=k\n" TAIL,
 	 "4: key 'hosts[0].key': this version of Thaw does not support pkcs11: URIs yet; allowed: a PEM file with the "
 	 "certificate's private key"},
-	{ROUTES("  - path: /\n"
-		"    upstream: app\n"),
-	 "7: key 'hosts[0].routes[0].upstream': this version of Thaw does not support upstream servers such as 'app' "
-	 "yet; allowed: " ALLOWED_UPSTREAM},
 	/* missing keys */
 	{"hosts:\n"
 	 "- certificate: c\n"
@@ -207,8 +209,8 @@ static const struct bad {
 	 "3: key 'hosts[0].routes': this key is missing; allowed: a list of routes, each with path and upstream"},
 	{ROUTES("  - upstream: builtin:sink\n"),
 	 "6: key 'hosts[0].routes[0].path': this key is missing; allowed: " ALLOWED_PATH},
-	{ROUTES("  - path: /\n"),
-	 "6: key 'hosts[0].routes[0].upstream': this key is missing; allowed: " ALLOWED_UPSTREAM},
+	{ROUTES("  - path: /\n"), "6: key 'hosts[0].routes[0].upstream': this key is missing; allowed: a name of one "
+				  "of the upstreams, " ALLOWED_UPSTREAM},
 	{END("listen:\n"
 	     "- proxy_protocol: false\n"),
 	 "9: key 'listen[0].address': this key is missing; allowed: " ALLOWED_ADDRESS},
@@ -244,7 +246,7 @@ static const struct bad {
 	{ROUTES("  - path: /\n"
 		"    upstream: {}\n"),
 	 "7: key 'hosts[0].routes[0].upstream': a mapping (keys with values) is not allowed here; "
-	 "allowed: " ALLOWED_UPSTREAM},
+	 "allowed: a name of one of the upstreams, " ALLOWED_UPSTREAM},
 	{END("listen: [ { address: [ '127.0.0.1:1' ] } ]\n"),
 	 "8: key 'listen[0].address': a list is not allowed here; allowed: " ALLOWED_ADDRESS},
 	{END("spool: { memory: [ 1MiB ] }\n"),
@@ -366,7 +368,7 @@ static const struct bad {
 	 "8: key 'log.level': 'loud' is not known; allowed: error, warning, info, debug"},
 	{END("log: { format: xml }\n"), "8: key 'log.format': 'xml' is not known; allowed: json, combined"},
 	{END("listen: [ { address: 127.0.0.1:1, proxy_protocol: no } ]\n"),
-	 "8: key 'listen[0].proxy_protocol': 'no' is not known; allowed: false"},
+	 "8: key 'listen[0].proxy_protocol': 'no' is not a truth value; allowed: true, false"},
 	{ROUTES("  - path: /\n"
 		"    upstream: builtin:echo\n"),
 	 "7: key 'hosts[0].routes[0].upstream': 'builtin:echo' is not known; allowed: " ALLOWED_UPSTREAM},
@@ -500,4 +502,75 @@ static const struct bad {
 		"    client_certificate: { ca: a.pem, crl: c.pem, when: handshake }\n" SINK),
 	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca or crl; "
 	 "allowed: the same for all that are asked at the handshake"},
+	/* upstreams */
+	{ROUTES("  - path: /\n"
+		"    upstream: app\n"),
+	 "7: key 'hosts[0].routes[0].upstream': there is no upstream 'app'; allowed: " ALLOWED_UPSTREAM},
+	{ROUTES("  - path: /\n"
+		"    upstream: app\n"
+		"upstreams:\n"
+		"  other: { servers: [ 'http://a' ] }\n"),
+	 "7: key 'hosts[0].routes[0].upstream': there is no upstream 'app'; allowed: other, " ALLOWED_UPSTREAM},
+	{END("upstreams: [ app ]\n"),
+	 "8: key 'upstreams': a list is not allowed here; allowed: a mapping of names to upstreams, each "
+	 "with servers"},
+	{UPSTREAM("{}"), "9: key 'upstreams.app.servers': this key is missing; allowed: " ALLOWED_SERVERS},
+	{UPSTREAM("{ servers: [] }"), "9: key 'upstreams.app.servers': the list is empty; allowed: " ALLOWED_SERVERS},
+	BAD_SERVER("127.0.0.1:80", "is no server"),
+	BAD_SERVER("ftp://a", "is no server"),
+	BAD_SERVER("http://", "has no valid host and port"),
+	BAD_SERVER("http://u@a", "has no valid host and port"),
+	BAD_SERVER("http://a:0", "has no valid host and port"),
+	BAD_SERVER("http://a:65536", "has no valid host and port"),
+	BAD_SERVER("http://[::1", "has no valid host and port"),
+	BAD_SERVER("http://[::g]", "has no valid host and port"),
+	BAD_SERVER("http://[::1]x:80", "has no valid host and port"),
+	BAD_SERVER("http://a_b", "has no valid host and port"),
+	BAD_SERVER("http://a/path", "has a path, which upstreams get from the request"),
+	BAD_SERVER("unix:", "names no socket"),
+	{UPSTREAM("{ servers: [ 'http://a', 'http://A:80/' ] }"),
+	 "9: key 'upstreams.app.servers[1]': 'http://A:80/' is there twice"},
+	{UPSTREAM("{ servers: [ 'http://a' ], connect_timeout: 0s }"),
+	 "9: key 'upstreams.app.connect_timeout': '0s' is too small; allowed: " ALLOWED_DURATION "1ms to 24h"},
+	{UPSTREAM("{ servers: [ 'http://a' ], keepalive: many }"),
+	 "9: key 'upstreams.app.keepalive': 'many' is not understood; allowed: off, or 0 to 65535"},
+	{UPSTREAM("{ servers: [ 'http://a' ], tls: {} }"),
+	 "9: key 'upstreams.app.tls': none of the servers is https://; allowed: tls only beside such a server"},
+	{UPSTREAM("{ servers: [ 'https://a' ], tls: { certificate: c } }"),
+	 "9: key 'upstreams.app.tls': certificate and key go together; allowed: both, or none"},
+	{END("upstreams:\n"
+	     "  builtin: { servers: [ 'http://a' ] }\n"),
+	 "9: key 'upstreams.builtin': 'builtin' is no name for an upstream; allowed: 1 to 64 letters, digits, and any "
+	 "of "
+	 "_ . -"},
+	{END("upstreams:\n"
+	     "  app: { servers: [ 'http://a' ] }\n"
+	     "  app: { servers: [ 'http://b' ] }\n"),
+	 "10: key 'upstreams.app': this name is there twice"},
+	/* who the client is */
+	{HOST("  identity: [ envoy ]\n"),
+	 "5: key 'hosts[0].identity[0]': 'envoy' is not known; allowed: rfc9440, xfcc, nginx"},
+	{HOST("  identity: [ xfcc, xfcc ]\n"), "5: key 'hosts[0].identity[1]': this set is there twice"},
+	BAD_ALLOW("everybody", "is not understood"),
+	BAD_ALLOW("subject=", "is empty"),
+	BAD_ALLOW("subject=Example", "is no name of the form TYPE=VALUE,TYPE=VALUE"),
+	BAD_ALLOW("subject=CN=", "has an empty value"),
+	BAD_ALLOW("issuer=CN=a,", "is no name of the form TYPE=VALUE,TYPE=VALUE"),
+	BAD_ALLOW("issuer=CN=a\\", "ends in a backslash"),
+	BAD_ALLOW("san=dns:", "is empty"),
+	BAD_ALLOW("san=host:a", "is not understood"),
+	BAD_ALLOW("san=ip:10.0.0.0/33", "has no valid length of a network"),
+	BAD_ALLOW("san=ip:a", "is no address"),
+	BAD_ALLOW("sha256=ab", "has not 64 hexadecimal digits"),
+	BAD_ALLOW("sha256=xy", "is not hexadecimal"),
+	BAD_ALLOW("eku=everything",
+		  "is neither a dotted OID nor one of clientAuth, serverAuth, codeSigning, emailProtection, "
+		  "smartcardLogon"),
+	/* the rest of what an operator sets */
+	{END("admin: 9443\n"), "8: key 'admin': '9443' is not understood; allowed: a numeric address and port, such as "
+			       "127.0.0.1:9443, localhost:PORT, unix:PATH, or off"},
+	{END("user: -x\n"), "8: key 'user': '-x' is not understood; allowed: the name of a user"},
+	{END("sandbox: maybe\n"), "8: key 'sandbox': 'maybe' is not known; allowed: on, off"},
+	{END("stop_timeout: 500ms\n"),
+	 "8: key 'stop_timeout': '500ms' is too small; allowed: " ALLOWED_DURATION "1s to 24h"},
 };
