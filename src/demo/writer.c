@@ -17,6 +17,7 @@
 
 struct writer {
 	int fd;
+	struct tls_client_context *context;
 	struct tls_client *client;
 	struct thaw_error err;
 };
@@ -89,7 +90,6 @@ int writer_run(void *arg)
 	char ca[PATH_MAX], certificate[PATH_MAX], key[PATH_MAX];
 	struct writer writer = {.fd = socket_connect("127.0.0.1", options->port, NULL)};
 	struct tls_client_options tls = {
-		.host = "localhost",
 		.ca = ca,
 		.certificate = certificate,
 		.key = key,
@@ -103,7 +103,10 @@ int writer_run(void *arg)
 	(void)snprintf(key, sizeof(key), "%s/client.key", options->pki);
 	if (writer.fd < 0)
 		return EX_OSERR;
-	writer.client = tls_client_new(&tls, socket_transport(&writer.fd), &writer.err);
+	writer.context = tls_client_context_new(&tls, &writer.err);
+	if (writer.context != NULL)
+		writer.client =
+			tls_client_new(writer.context, "localhost", socket_transport(&writer.fd), NULL, &writer.err);
 	if (writer.client == NULL)
 		return EX_SOFTWARE;
 	while ((status = tls_client_handshake(writer.client, &writer.err)) != THAW_OK)
@@ -111,6 +114,7 @@ int writer_run(void *arg)
 			return EX_PROTOCOL;
 	bool ok = send_request(&writer, options) && print_response(&writer);
 	tls_client_free(&writer.client);
+	tls_client_context_free(&writer.context);
 	(void)close(writer.fd);
 	return ok ? EX_OK : EX_PROTOCOL;
 }

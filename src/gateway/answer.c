@@ -3,7 +3,7 @@
 
 #include "gateway/conn.h"
 
-static int64_t wall(const struct gw_conn *conn, uint64_t at_ms)
+int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms)
 {
 	return (int64_t)at_ms + conn->gateway->env.wall_offset_ms;
 }
@@ -23,7 +23,7 @@ static json_t *make_record(const struct gw_conn *conn)
 		.bytes_in = request->body.received,
 		.bytes_out = request->body_out,
 		.took_ms = conn->now_ms - request->began_ms,
-		.wall_ms = wall(conn, request->began_ms),
+		.wall_ms = gw_wall(conn, request->began_ms),
 		.identity = request->identity,
 	};
 	json_t *record = gw_record_new(&facts);
@@ -79,7 +79,7 @@ void gw_after_settle(struct gw_conn *conn)
 	}
 	emit(conn, record);
 	if (conn->state == GW_IDLE)
-		pace_start(&conn->pace, gw_states[GW_IDLE].limit_ms, conn->now_ms);
+		pace_start(&conn->pace, gw_idle_limit_ms(conn), conn->now_ms);
 }
 
 /* For `when: response`: the request is answered, now its client is asked, for the sake of the next ones. */
@@ -118,17 +118,15 @@ static void next_request(struct gw_conn *conn)
 		if (request->upstream != NULL)
 			request->ops->free(request->upstream);
 		thaw_spool_free(&request->spool);
+		gw_proxy_free(&request->proxy);
+		http_trailers_free(&request->body.trailers);
 		*request = (struct gw_request){.in = in, .began_ms = conn->now_ms};
 		gw_enter(conn, gw_input_next(&request->in) ? GW_HEAD : GW_LINGER);
 	}
 	gw_after_settle(conn); /* it may have been settled at once */
 }
 
-/*
- * The last response cannot be written on, perhaps because its client writes its whole request before it reads: what
- * still comes of that is thrown away already now (RFC 9112 9.6), or neither side would ever move.
- */
-static enum gw_step make_way(struct gw_conn *conn)
+enum gw_step gw_make_way(struct gw_conn *conn)
 {
 	ssize_t got = conn->transport.ops->discard(conn->transport.io, GW_WORK_MAX);
 
@@ -147,7 +145,7 @@ enum gw_step gw_run_reply(struct gw_conn *conn)
 	enum thaw_status status = gw_flush(conn);
 
 	if (status == THAW_WANT_WRITE && conn->close_after)
-		return make_way(conn);
+		return gw_make_way(conn);
 	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE)
 		return gw_blocked(conn, status);
 	if (status != THAW_OK)
@@ -181,6 +179,29 @@ static bool append(struct gw_conn *conn, char *bytes, size_t len)
 	return more != NULL;
 }
 
+bool gw_write(struct gw_conn *conn, const char *bytes, size_t len)
+{
+	enum thaw_status status = THAW_OK;
+
+	while (conn->out.bytes == NULL && len > 0 && status == THAW_OK && thaw_can_write(conn->ask)) {
+		size_t put = 0;
+		status = tls_link_write(conn->tls, bytes, len, &put, &conn->err);
+		bytes += put;
+		len -= put;
+		conn->work += put;
+		pace_progress(&conn->pace, put, conn->now_ms);
+	}
+	if (status == THAW_FAILED || status == THAW_CLOSED)
+		return false;
+	if (len == 0)
+		return true;
+	char *rest = malloc(len);
+	if (rest == NULL)
+		return false;
+	memcpy(rest, bytes, len);
+	return append(conn, rest, len);
+}
+
 enum gw_step gw_continue(struct gw_conn *conn)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -206,7 +227,7 @@ enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 	size_t body_len = head_only ? 0 : reply->body_len, len = 0;
 
 	conn->close_after = close || conn->retiring || !parsed || !request->head.keep_alive || request->cut_off;
-	char *bytes = gw_reply_render(reply, head_only, !conn->close_after, wall(conn, conn->now_ms), &len);
+	char *bytes = gw_reply_render(reply, head_only, !conn->close_after, gw_wall(conn, conn->now_ms), &len);
 	gw_reply_free(reply);
 	if (bytes == NULL || !append(conn, bytes, len))
 		return gw_abandon(conn, "out of memory for a response");
@@ -216,6 +237,7 @@ enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 	request->status = status;
 	request->body_out = body_len;
 	thaw_spool_free(&request->spool);
+	gw_proxy_free(&request->proxy);
 	gw_enter(conn, GW_REPLY);
 	return GW_MOVED;
 }
@@ -225,7 +247,7 @@ static void end_asks(struct gw_conn *conn, enum thaw_reason reason)
 {
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, reason, conn->now_ms);
 	gw_after_settle(conn);
-	if (conn->state == GW_ASK && conn->request->asked)
+	if (conn->state == GW_ASK && conn->request->asked && !conn->request->settled)
 		gw_note_story(conn);
 	conn->request->then = (struct gw_then){0};
 }
@@ -238,7 +260,9 @@ enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const stru
 	if (!gw_problem_reply(problem, refusal, &reply))
 		return gw_abandon(conn, "out of memory for a response");
 	/* A request that is complete, and not to blame for more than its path, leaves the connection usable. */
-	return gw_answer(conn, &reply, problem != GW_PROBLEM_NO_ROUTE || !conn->request->body.ended);
+	bool usable = problem == GW_PROBLEM_NO_ROUTE || problem == GW_PROBLEM_UPSTREAM ||
+		      problem == GW_PROBLEM_UPSTREAM_AWAY || problem == GW_PROBLEM_UPSTREAM_SLOW;
+	return gw_answer(conn, &reply, !usable || !conn->request->body.ended);
 }
 
 enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason,
@@ -261,6 +285,12 @@ enum gw_step gw_abandon(struct gw_conn *conn, const char *note)
 		conn->request->note = note;
 	gw_enter(conn, GW_LINGER);
 	return GW_MOVED;
+}
+
+enum gw_step gw_cut(struct gw_conn *conn, const char *note)
+{
+	conn->cut = true;
+	return gw_abandon(conn, note);
 }
 
 void gw_records_close(struct gw_conn *conn)

@@ -2,25 +2,18 @@
 
 #include "gateway/conn.h"
 
-enum body_step {
-	BODY_SPAN, /* request->body.span has bytes; body_took() them */
-	BODY_NEED, /* read more */
-	BODY_END,
-	BODY_BAD, /* *refusal */
-};
-
-static enum body_step body_next(struct gw_request *request, struct http_refusal *refusal)
+enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *refusal)
 {
 	struct gw_body *body = &request->body;
 	const char *unread = request->in.bytes + request->in.at;
 	size_t here = request->in.len - request->in.at, used = 0;
 
 	if (body->span.len > 0)
-		return BODY_SPAN;
+		return GW_BODY_SPAN;
 	if (body->ended)
-		return BODY_END;
+		return GW_BODY_END;
 	if (here == 0)
-		return BODY_NEED;
+		return GW_BODY_NEED;
 	if (body->framing == HTTP_BODY_LENGTH) {
 		used = here < body->left ? here : (size_t)body->left;
 		body->span = (struct http_span){unread, used};
@@ -28,39 +21,35 @@ static enum body_step body_next(struct gw_request *request, struct http_refusal 
 		body->ended = body->left == 0;
 		body->received += used;
 		request->in.at += used;
-		return BODY_SPAN;
+		return GW_BODY_SPAN;
 	}
 	enum http_chunk chunk = http_chunked_decode(&body->chunked, unread, here, &used, &body->span, refusal);
 	request->in.at += used;
 	switch (chunk) {
 	case HTTP_CHUNK_DATA:
 		body->received += body->span.len;
-		return BODY_SPAN;
+		return GW_BODY_SPAN;
 	case HTTP_CHUNK_END:
 		body->span.len = 0;
 		body->ended = true;
-		return BODY_END;
+		return GW_BODY_END;
 	case HTTP_CHUNK_MORE:
 		body->span.len = 0;
-		return BODY_NEED;
+		return GW_BODY_NEED;
 	case HTTP_CHUNK_BAD:
 		break;
 	}
 	body->span.len = 0;
-	return BODY_BAD;
+	return GW_BODY_BAD;
 }
 
-static void body_took(struct gw_request *request, size_t len)
+void gw_body_took(struct gw_request *request, size_t len)
 {
 	request->body.span.at += len;
 	request->body.span.len -= len;
 }
 
-/*
- * Reads as much as one record, no further than the body's end where that is known. The reason why no more can be kept,
- * or NONE and *status.
- */
-static enum thaw_reason body_fill(struct gw_conn *conn, enum thaw_status *status)
+enum thaw_reason gw_body_fill(struct gw_conn *conn, enum thaw_status *status)
 {
 	struct gw_request *request = conn->request;
 	char *where = NULL;
@@ -124,7 +113,7 @@ static enum gw_step hold_span(struct gw_conn *conn)
 		reason = thaw_spool_write(request->spool, request->body.span.at, request->body.span.len);
 	if (reason != THAW_REASON_NONE)
 		return over(conn, reason);
-	body_took(request, request->body.span.len);
+	gw_body_took(request, request->body.span.len);
 	return GW_MOVED;
 }
 
@@ -158,7 +147,7 @@ static enum gw_step read_straight(struct gw_conn *conn)
 static enum gw_step read_on(struct gw_conn *conn)
 {
 	enum thaw_status status = THAW_OK;
-	enum thaw_reason reason = body_fill(conn, &status);
+	enum thaw_reason reason = gw_body_fill(conn, &status);
 
 	if (reason == THAW_REASON_NO_MEMORY) /* bytes are lost, whatever the verdict is by now */
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
@@ -170,10 +159,10 @@ enum gw_step gw_drain(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 
-	switch (body_next(request, &refusal)) {
-	case BODY_SPAN:
+	switch (gw_body_next(request, &refusal)) {
+	case GW_BODY_SPAN:
 		return hold_span(conn);
-	case BODY_END:
+	case GW_BODY_END:
 		/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake
 		 * message is begun in the middle of another write. */
 		if (conn->out.bytes == NULL)
@@ -181,12 +170,12 @@ enum gw_step gw_drain(struct gw_conn *conn)
 		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
 			return GW_MOVED;
 		return read_on(conn);
-	case BODY_NEED:
+	case GW_BODY_NEED:
 		/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
 		if (request->body.framing == HTTP_BODY_LENGTH && request->spool != NULL)
 			return read_straight(conn);
 		return read_on(conn);
-	case BODY_BAD:
+	case GW_BODY_BAD:
 		break;
 	}
 	return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
@@ -203,6 +192,8 @@ static enum gw_step begin_pass(struct gw_conn *conn)
 		.before_verdict = request->story.drained,
 	};
 
+	if (request->route->config->upstream == CONFIG_PROXY)
+		return gw_proxy_begin(conn);
 	request->ops = gw_upstream_builtin(request->route->config->upstream);
 	request->upstream = request->ops->open(&exchange);
 	if (request->upstream == NULL)
@@ -246,7 +237,7 @@ static enum gw_step pass_more(struct gw_conn *conn)
 {
 	enum thaw_status status = THAW_OK;
 
-	if (body_fill(conn, &status) != THAW_REASON_NONE)
+	if (gw_body_fill(conn, &status) != THAW_REASON_NONE)
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
 	if (status == THAW_CLOSED)
 		return gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL);
@@ -264,21 +255,23 @@ enum gw_step gw_run_pass(struct gw_conn *conn)
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->err.text);
+	if (request->proxy != NULL)
+		return gw_proxy_pass(conn);
 	if (request->upstream == NULL)
 		return begin_pass(conn);
 	if (request->spool != NULL)
 		return pass_spooled(conn);
-	switch (body_next(request, &refusal)) {
-	case BODY_SPAN:
+	switch (gw_body_next(request, &refusal)) {
+	case GW_BODY_SPAN:
 		if (!request->ops->body(request->upstream, request->body.span.at, request->body.span.len))
 			return gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
-		body_took(request, request->body.span.len);
+		gw_body_took(request, request->body.span.len);
 		return GW_MOVED;
-	case BODY_END:
+	case GW_BODY_END:
 		return finish(conn);
-	case BODY_NEED:
+	case GW_BODY_NEED:
 		return pass_more(conn);
-	case BODY_BAD:
+	case GW_BODY_BAD:
 		break;
 	}
 	return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);

@@ -36,10 +36,16 @@ static void begin_linger(struct gw_conn *conn)
 	gw_request_free(&conn->request);
 	drop_out(conn);
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
-	tls_link_close_notify(conn->tls);
+	if (!conn->cut)
+		tls_link_close_notify(conn->tls);
 	conn->transport.ops->half_close(conn->transport.io);
 	conn->linger_left = GW_LINGER_BYTES;
 	conn->linger_end_ms = conn->now_ms + GW_LINGER_MS;
+}
+
+uint32_t gw_idle_limit_ms(const struct gw_conn *conn)
+{
+	return conn->retiring ? GW_RETIRE_MS : gw_states[GW_IDLE].limit_ms;
 }
 
 void gw_enter(struct gw_conn *conn, enum gw_state to)
@@ -47,7 +53,9 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	assert(gw_states[conn->state].next & GW_BIT(to));
 	trace_change(&conn->gateway->env.trace, "conn", gw_states[conn->state].name, gw_states[to].name, conn->now_ms);
 	conn->state = to;
-	if (gw_states[to].limit_ms != 0)
+	if (to == GW_IDLE)
+		pace_start(&conn->pace, gw_idle_limit_ms(conn), conn->now_ms);
+	else if (gw_states[to].limit_ms != 0)
 		pace_start(&conn->pace, gw_states[to].limit_ms, conn->now_ms);
 	else
 		pace_stop(&conn->pace);
@@ -135,10 +143,6 @@ static enum gw_step run_idle(struct gw_conn *conn)
 {
 	size_t got = 0;
 
-	if (conn->retiring && !conn->after.pending) {
-		gw_enter(conn, GW_LINGER);
-		return GW_MOVED;
-	}
 	struct gw_request *request = gw_request_new(conn->now_ms);
 	if (request == NULL) {
 		gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory for a request");
@@ -178,12 +182,25 @@ static enum gw_step run_linger(struct gw_conn *conn)
 /* The state's own deadline has passed. */
 static void overdue(struct gw_conn *conn)
 {
+	const struct gw_proxy *proxy = conn->request != NULL ? conn->request->proxy : NULL;
+
+	if (conn->state != GW_REPLY && proxy != NULL && conn->now_ms >= gw_proxy_deadline(proxy)) {
+		gw_proxy_overdue(conn);
+		return;
+	}
 	switch (conn->state) {
 	case GW_HEAD:
 		(void)gw_refuse(conn, GW_PROBLEM_SLOW_HEAD, NULL);
 		break;
 	case GW_PASS:
 		(void)gw_refuse(conn, GW_PROBLEM_SLOW_BODY, NULL);
+		break;
+	case GW_RELAY:
+		(void)gw_cut(conn, "the client stopped in the middle of the exchange");
+		break;
+	case GW_TUNNEL:
+		conn->request->note = "nothing went through the tunnel any more";
+		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_IDLE:
 		gw_enter(conn, GW_LINGER);
@@ -207,8 +224,9 @@ static void overdue(struct gw_conn *conn)
 static enum gw_step run(struct gw_conn *conn)
 {
 	static enum gw_step (*const runs[GW_STATES])(struct gw_conn *) = {
-		[GW_TLS] = run_tls,      [GW_IDLE] = run_idle,      [GW_HEAD] = gw_run_head,  [GW_ASK] = gw_run_ask,
-		[GW_PASS] = gw_run_pass, [GW_REPLY] = gw_run_reply, [GW_LINGER] = run_linger,
+		[GW_TLS] = run_tls,          [GW_IDLE] = run_idle,      [GW_HEAD] = gw_run_head,
+		[GW_ASK] = gw_run_ask,       [GW_PASS] = gw_run_pass,   [GW_RELAY] = gw_run_relay,
+		[GW_TUNNEL] = gw_run_tunnel, [GW_REPLY] = gw_run_reply, [GW_LINGER] = run_linger,
 	};
 
 	return runs[conn->state](conn);
@@ -222,6 +240,10 @@ static uint64_t deadline(const struct gw_conn *conn)
 	thaw_conn_wants(conn->ask, &ask);
 	if (conn->state == GW_LINGER)
 		return conn->pace.deadline_ms < conn->linger_end_ms ? conn->pace.deadline_ms : conn->linger_end_ms;
+	if (conn->state == GW_PASS || conn->state == GW_RELAY || conn->state == GW_TUNNEL) {
+		uint64_t server = conn->request->proxy != NULL ? gw_proxy_deadline(conn->request->proxy) : THAW_NEVER;
+		return server < conn->pace.deadline_ms ? server : conn->pace.deadline_ms;
+	}
 	if (ask.deadline_ms == THAW_NEVER)
 		return conn->pace.deadline_ms;
 	if (conn->state == GW_IDLE)
@@ -295,10 +317,19 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	return conn;
 }
 
+void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg)
+{
+	conn->wake = wake;
+	conn->wake_arg = arg;
+}
+
 void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
 {
 	conn->now_ms = now_ms;
 	conn->retiring = true;
+	/* A request that its client has just sent is still answered, and the answer says that it is the last. */
+	if (conn->state == GW_IDLE && !conn->after.pending)
+		pace_start(&conn->pace, GW_RETIRE_MS, now_ms);
 }
 
 void gw_conn_free(struct gw_conn **conn)
@@ -311,6 +342,8 @@ void gw_conn_free(struct gw_conn **conn)
 	gw_records_close(gone);
 	gw_request_free(&gone->request);
 	drop_out(gone);
+	tls_details_free(&gone->details);
+	free(gone->told.fields);
 	thaw_conn_free(&gone->ask);
 	tls_link_free(&gone->tls);
 	free(gone);

@@ -5,6 +5,7 @@
  *	request.c  from a head to its route, its ask, its verdict
  *	body.c     the body's bytes: framing, draining, passing on
  *	answer.c   replies, refusals, access records, and the ask after a response
+ *	proxy.h    the way through an upstream's server: proxy.c, relay.c, tunnel.c, forward.c
  *
  * A connection holds a struct gw_request only while there is a request, so that an idle one costs little besides its
  *SSL.
@@ -23,12 +24,25 @@
 #include "gateway/route.h"
 #include "gateway/upstream.h"
 #include "http/chunked.h"
+#include "tls/details.h"
 #include "tls/server.h"
 
 #define GW_WORK_MAX     262144 /* bytes moved in one step, before others have their turn */
 #define GW_BODY_IDLE_MS 60000  /* of a body that is awaited before its client is asked */
 #define GW_LINGER_MS    60000  /* the whole lingering read */
+#define GW_RETIRE_MS    1000   /* idle, when no more is wanted: for a request that is on its way already */
 #define GW_LINGER_BYTES (UINT64_C(1) << 30)
+#define GW_PACK_MAX     327680 /* one batch for a server: a head, and 256 KiB of body */
+#define GW_PACK_LEAST   20480  /* room below which a batch is sent: for a record, or the trailers */
+#define GW_DOWN_ROOM    65536  /* one read of a response; what its client does not take at once is kept */
+
+struct gw_proxy;
+
+/* A batch under way, in the gateway's own buffer: gathered and written in one step. */
+struct gw_pack {
+	char *at;
+	size_t len, room;
+};
 
 struct gateway {
 	const struct config *config;
@@ -36,6 +50,7 @@ struct gateway {
 	struct gw_routes routes;
 	struct tls_server *tls;
 	char scratch[GW_REST_ROOM]; /* for reads of which it is not known whether anything will come */
+	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];
 };
 
 /* The bytes of a body as they come out of `in`, whatever its framing. */
@@ -43,6 +58,7 @@ struct gw_body {
 	enum http_framing framing;
 	uint64_t left; /* of a Content-Length: not yet come */
 	struct http_chunked chunked;
+	struct http_trailers trailers;
 	struct http_span span; /* decoded, here, and not yet taken */
 	bool ended;            /* its last byte has come; span may still hold some */
 	uint64_t received;     /* bytes of body that have come */
@@ -61,13 +77,15 @@ struct gw_request {
 	} then;            /* once the request goes on */
 	thaw_spool *spool; /* NULL until a byte is drained, and again once it is empty */
 	bool asked;        /* there is a story to tell */
+	bool settled;      /* and it is told to its end: the ask's own report adds nothing */
 	bool cut_off;      /* the client has sent its close_notify */
 	bool recorded;     /* the access record is written, or handed to the ask that follows */
 	struct gw_record_ask story;
 	const struct thaw_identity *identity; /* that the request runs under; the connection's */
 	const struct gw_upstream_ops *ops;
 	void *upstream;
-	unsigned status; /* of the response; 0: none */
+	struct gw_proxy *proxy; /* instead of ops and upstream: on its way through a server */
+	unsigned status;        /* of the response; 0: none */
 	const char *note;
 	uint64_t body_out;
 };
@@ -84,6 +102,9 @@ struct gw_conn {
 	uint64_t now_ms;
 	size_t work; /* bytes moved in this step */
 	bool retiring;
+	bool cut; /* a response broke off: no close_notify may make it look complete */
+	void (*wake)(void *arg);
+	void *wake_arg;
 	struct gw_wants wants;
 	struct gw_request *request;
 	struct {
@@ -100,6 +121,12 @@ struct gw_conn {
 		enum thaw_reason reason;
 		char detail[128];
 	} after;
+	/* the accepted certificate, once something needs to know more of it; it never changes */
+	struct tls_details *details;
+	struct {
+		char *fields; /* owned: for the upstream */
+		size_t len;
+	} told;
 	uint64_t linger_left, linger_end_ms;
 	struct thaw_error err;
 };
@@ -114,6 +141,7 @@ enum gw_step {
 
 /* The only writer of conn->state. */
 void gw_enter(struct gw_conn *conn, enum gw_state to);
+uint32_t gw_idle_limit_ms(const struct gw_conn *conn);
 enum gw_step gw_wait_write(struct gw_conn *conn);
 /* What a call that did not return THAW_OK means for waiting; GW_MOVED: the connection is over, and the state has
  * changed. */
@@ -121,6 +149,9 @@ enum gw_step gw_blocked(struct gw_conn *conn, enum thaw_status status);
 /* THAW_OK: all of conn->out is written, and freed. */
 enum thaw_status gw_flush(struct gw_conn *conn);
 const struct gw_host *gw_conn_host(const struct gw_conn *conn);
+/* To the client as much as it takes now; the rest is kept in conn->out, behind what is there. False: no memory, or the
+ * connection is broken. */
+bool gw_write(struct gw_conn *conn, const char *bytes, size_t len);
 void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
 
 /* request.c */
@@ -129,9 +160,25 @@ void gw_request_free(struct gw_request **request);
 /* The ask's story as it is now, for the access record. */
 void gw_note_story(struct gw_conn *conn);
 enum gw_step gw_run_head(struct gw_conn *conn);
+/* What the accepted certificate says; NULL: no memory. */
+const struct tls_details *gw_conn_details(struct gw_conn *conn);
 enum gw_step gw_run_ask(struct gw_conn *conn);
 
 /* body.c */
+
+enum gw_body_step {
+	GW_BODY_SPAN, /* request->body.span has bytes; gw_body_took() them */
+	GW_BODY_NEED, /* read more */
+	GW_BODY_END,
+	GW_BODY_BAD, /* *refusal */
+};
+enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *refusal);
+void gw_body_took(struct gw_request *request, size_t len);
+/*
+ * Reads as much as one record, no further than the body's end where that is known. The reason why no more can be kept,
+ * or NONE and *status.
+ */
+enum thaw_reason gw_body_fill(struct gw_conn *conn, enum thaw_status *status);
 /* One piece of work on an asked request's body: into the spool. */
 enum gw_step gw_drain(struct gw_conn *conn);
 enum gw_step gw_run_pass(struct gw_conn *conn);
@@ -147,11 +194,29 @@ enum gw_step gw_continue(struct gw_conn *conn);
 /* Takes over the reply's memory. */
 enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close);
 enum gw_step gw_run_reply(struct gw_conn *conn);
+/* The last response cannot be written on, perhaps because its client writes its whole request before it reads: what
+ * still comes of that is thrown away already now (RFC 9112 9.6), or neither side would ever move. */
+enum gw_step gw_make_way(struct gw_conn *conn);
 /* The connection is over without a response to the request under way. */
 enum gw_step gw_abandon(struct gw_conn *conn, const char *note);
+/* The same in the middle of a response: its client must not take it for complete. */
+enum gw_step gw_cut(struct gw_conn *conn, const char *note);
+/* Milliseconds since 1970. */
+int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms);
 /* The ask after a response, if one is pending, has ended: see to its record. */
 void gw_after_settle(struct gw_conn *conn);
 /* Writes the records that are still owed. */
 void gw_records_close(struct gw_conn *conn);
+
+/* proxy.c, relay.c, tunnel.c */
+enum gw_step gw_proxy_begin(struct gw_conn *conn);
+enum gw_step gw_proxy_pass(struct gw_conn *conn);
+enum gw_step gw_run_relay(struct gw_conn *conn);
+enum gw_step gw_run_tunnel(struct gw_conn *conn);
+uint64_t gw_proxy_deadline(const struct gw_proxy *proxy);
+/* That deadline has come. */
+void gw_proxy_overdue(struct gw_conn *conn);
+/* Gives its leg back, to be closed if it has one still. */
+void gw_proxy_free(struct gw_proxy **proxy);
 
 #endif

@@ -2,8 +2,9 @@
  * A connection's state table, apart from the code that runs it so that tests can walk it: every path ends in dead, and
  *every state that waits has a deadline.
  *
- *	tls ─► idle ─► head ─┬─► ask ─► pass ─► reply ─┬─► idle or head (the next request)
- *	                     └──────────►              └─► linger ─► dead
+ *	tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next request)
+ *	                     └──────────►     └─► relay ─►        └─► linger ─► dead
+ *	                                            └─► tunnel ──────►
  *
  * Every state may also go to reply (a refusal) once there is a request, to linger, or to dead.
  */
@@ -19,7 +20,9 @@ enum gw_state {
 	GW_HEAD,   /* a request's head has begun to come */
 	GW_ASK,    /* a certificate is awaited; the body is drained into the spool */
 	GW_PASS,   /* the body goes to the upstream: what was spooled first */
-	GW_REPLY,  /* the response is written */
+	GW_RELAY,  /* the upstream's response comes, and goes to the client; perhaps the body still goes up */
+	GW_TUNNEL, /* another protocol, both ways (RFC 9110 7.8) */
+	GW_REPLY,  /* the response is complete here, and written */
 	GW_LINGER, /* half-closed; what still comes is thrown away, so that no reset erases the response (RFC 9112 9.6)
 		    */
 	GW_DEAD,

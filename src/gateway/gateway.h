@@ -8,6 +8,7 @@
 #include "base/trace.h"
 #include "base/transport.h"
 #include "config/config.h"
+#include "gateway/leg.h"
 #include "thaw/thaw.h"
 
 struct sockaddr;
@@ -16,6 +17,7 @@ struct gw_conn;
 
 struct gateway_env {
 	thaw_store *store; /* borrowed */
+	struct gw_legs legs;
 	struct trace trace;
 	/* One access record, with its newline; NULL: dropped. */
 	void (*access)(void *arg, const char *line, size_t len);
@@ -46,6 +48,9 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 /* Does all that can be done without waiting (up to a bounded amount of work). Call when the transport is ready, or the
  * deadline has come. */
 struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms);
+
+/* wake is called when gw_conn_step() is due for what an upstream has done; never from within a function above. */
+void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg);
 
 /* No further request on this connection: it ends after the one under way (graceful stop). */
 void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms);

@@ -27,8 +27,17 @@ static const struct words problems[] = {
 				  "Send the body without long pauses."},
 	[GW_PROBLEM_CUT_OFF] = {400, "connection", "The connection was ended before the request was complete.",
 				"Keep the connection open until the response has come."},
-	[GW_PROBLEM_UPSTREAM] = {502, "upstream", "The service behind this gateway did not take the request.",
-				 "Try again later."},
+	[GW_PROBLEM_UPSTREAM] = {502, "upstream",
+				 "The service behind this gateway failed: it ended the connection, or answered with "
+				 "something that is not HTTP.",
+				 "Try again later; the operator finds the cause in the gateway's log."},
+	[GW_PROBLEM_UPSTREAM_AWAY] = {502, "upstream-unreachable",
+				      "No server of the service behind this gateway could be reached.",
+				      "Try again later; the operator finds the cause in the gateway's log."},
+	[GW_PROBLEM_UPSTREAM_SLOW] = {504, "upstream-timeout",
+				      "The service behind this gateway did not answer in time.",
+				      "Try again later; the operator finds the limits under 'upstreams' in the "
+				      "configuration."},
 	[GW_PROBLEM_MEMORY] = {503, "no-memory", "The gateway has no memory left for this request.",
 			       "Try again later."},
 };

@@ -15,7 +15,9 @@ enum gw_problem {
 	GW_PROBLEM_SLOW_HEAD,
 	GW_PROBLEM_SLOW_BODY,
 	GW_PROBLEM_CUT_OFF,
-	GW_PROBLEM_UPSTREAM,
+	GW_PROBLEM_UPSTREAM,      /* it failed with this request */
+	GW_PROBLEM_UPSTREAM_AWAY, /* no server of it could be reached */
+	GW_PROBLEM_UPSTREAM_SLOW,
 	GW_PROBLEM_MEMORY,
 };
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/allow.h"
 #include "gateway/conn.h"
 #include "gateway/decide.h"
 #include "http/route_path.h"
@@ -28,6 +29,8 @@ void gw_request_free(struct gw_request **request)
 		return;
 	if (gone->upstream != NULL)
 		gone->ops->free(gone->upstream);
+	gw_proxy_free(&gone->proxy);
+	http_trailers_free(&gone->body.trailers);
 	thaw_spool_free(&gone->spool);
 	gw_input_close(&gone->in);
 	free(gone);
@@ -62,6 +65,43 @@ static enum gw_step ask(struct gw_conn *conn, const struct gw_decision *decision
 	return GW_MOVED;
 }
 
+const struct tls_details *gw_conn_details(struct gw_conn *conn)
+{
+	const struct thaw_identity *identity = thaw_conn_identity(conn->ask);
+
+	if (conn->details == NULL && identity != NULL) {
+		conn->details = tls_details_new(identity->certificate, identity->certificate_len);
+		if (conn->details != NULL && !tls_details_take_chain(conn->details, conn->tls))
+			tls_details_free(&conn->details);
+	}
+	return conn->details;
+}
+
+/* The certificate is verified: is it one that this route allows? False: refused. */
+static bool admit(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	const struct config_certificate *settings = &request->route->config->certificate;
+	const struct thaw_identity *identity = thaw_conn_identity(conn->ask);
+
+	if (settings->allow_count > 0) {
+		const struct tls_details *details = gw_conn_details(conn);
+		if (details == NULL) {
+			(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+			return false;
+		}
+		if (!gw_allow(settings, details, identity->sha256_hex)) {
+			request->story.report.verdict = THAW_VERDICT_REJECTED;
+			request->story.report.reason = THAW_REASON_NOT_ALLOWED;
+			request->settled = true;
+			(void)gw_refuse_verdict(conn, THAW_VERDICT_REJECTED, THAW_REASON_NOT_ALLOWED, "");
+			return false;
+		}
+	}
+	request->identity = identity;
+	return true;
+}
+
 /* For `when: response`: what is known about this client already, by an earlier ask or by the handshake. */
 static enum gw_step go_then_ask(struct gw_conn *conn)
 {
@@ -74,7 +114,8 @@ static enum gw_step go_then_ask(struct gw_conn *conn)
 	if (thaw_verdict(conn->ask) == THAW_VERDICT_ACCEPTED) {
 		request->asked = true;
 		thaw_conn_report(conn->ask, &request->story.report);
-		request->identity = thaw_conn_identity(conn->ask);
+		if (!admit(conn))
+			return GW_MOVED;
 	} else if (refused && request->route->config->certificate.require) {
 		return gw_refuse_verdict(conn, conn->after.verdict, conn->after.reason, conn->after.detail);
 	} else {
@@ -162,6 +203,7 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 		request->body.left = request->head.framing == HTTP_BODY_LENGTH ? request->head.length : 0;
 		request->body.ended = request->head.framing != HTTP_BODY_CHUNKED && request->body.left == 0;
 		http_chunked_init(&request->body.chunked);
+		request->body.chunked.trailers = &request->body.trailers;
 		return find_route(conn);
 	case HTTP_PARSE_BAD:
 		request->head_len = 0;
@@ -209,7 +251,8 @@ static enum gw_step verdict_in(struct gw_conn *conn)
 	gw_note_story(conn);
 	switch (report->verdict) {
 	case THAW_VERDICT_ACCEPTED:
-		request->identity = thaw_conn_identity(conn->ask);
+		if (!admit(conn))
+			return GW_MOVED;
 		break;
 	case THAW_VERDICT_DECLINED:
 	case THAW_VERDICT_IMPOSSIBLE:

@@ -1,24 +1,66 @@
 #include "tls/client.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/error.h"
 #include "tls/failure.h"
 #include "tls/transport_bio.h"
 
-struct tls_client {
+struct tls_client_context {
 	SSL_CTX *ctx;
-	SSL *ssl;
 };
+
+struct tls_client_memory {
+	SSL_SESSION *session; /* NULL: none yet */
+};
+
+struct tls_client {
+	SSL *ssl;
+	struct tls_client_memory *memory; /* borrowed; NULL: remembers nothing */
+	bool failed;
+	bool unwritten; /* OpenSSL holds a record of a write that is to be repeated */
+};
+
+/* ---- contexts ---- */
+
+/*
+ * The system's CAs as one file: OpenSSL's own default may be a folder, which it reads only when it verifies, and then
+ * this process may not be allowed to any more.
+ */
+static enum thaw_status load_system(SSL_CTX *ctx, struct thaw_error *err)
+{
+	const char *files[] = {
+		getenv(X509_get_default_cert_file_env()),
+		"/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Alpine */
+		"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
+		"/etc/ssl/ca-bundle.pem",             /* SUSE */
+		X509_get_default_cert_file(),
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i] == NULL || access(files[i], R_OK) != 0)
+			continue;
+		if (SSL_CTX_load_verify_file(ctx, files[i]) == 1)
+			return THAW_OK;
+		return tls_library_failure(THAW_ERR_CONFIG, files[i], err);
+	}
+	return error_set(err, THAW_ERR_CONFIG, "the system has no file of CA certificates; name one");
+}
 
 static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *options, struct thaw_error *err)
 {
-	if (SSL_CTX_load_verify_file(ctx, options->ca) != 1)
+	if (options->ca != NULL && SSL_CTX_load_verify_file(ctx, options->ca) != 1)
 		return tls_library_failure(THAW_ERR_CONFIG, options->ca, err);
+	if (options->ca == NULL && !options->believe_anyone && load_system(ctx, err) != THAW_OK)
+		return THAW_FAILED;
 	if (options->certificate == NULL)
 		return THAW_OK;
 	if (SSL_CTX_use_certificate_chain_file(ctx, options->certificate) != 1)
@@ -36,31 +78,116 @@ static bool limit_version(SSL_CTX *ctx, enum tls_client_version version)
 	return SSL_CTX_set_min_proto_version(ctx, lowest) == 1 && SSL_CTX_set_max_proto_version(ctx, highest) == 1;
 }
 
-struct tls_client *tls_client_new(const struct tls_client_options *options, struct transport transport,
-				  struct thaw_error *err)
+/* Returns 1 when it keeps the reference to the session. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+	const struct tls_client *client = SSL_get_app_data(ssl);
+
+	if (client == NULL || client->memory == NULL)
+		return 0;
+	SSL_SESSION_free(client->memory->session);
+	client->memory->session = session;
+	return 1;
+}
+
+/* A key file with a pass phrase is an error: OpenSSL's own default would ask at the terminal, and wait. */
+static int no_pass_phrase(char *into, int room, int writing, void *arg)
+{
+	(void)into;
+	(void)room;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+struct tls_client_context *tls_client_context_new(const struct tls_client_options *options, struct thaw_error *err)
+{
+	struct tls_client_context *context = calloc(1, sizeof(*context));
+
+	ERR_clear_error();
+	if (context == NULL || (context->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
+	    !limit_version(context->ctx, options->version)) {
+		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
+		tls_client_context_free(&context);
+		return NULL;
+	}
+	SSL_CTX_set_verify(context->ctx, options->believe_anyone ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	(void)SSL_CTX_set_mode(context->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+						     SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_post_handshake_auth(context->ctx, options->post_handshake);
+	(void)SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(context->ctx, on_session);
+	SSL_CTX_set_default_passwd_cb(context->ctx, no_pass_phrase);
+	if (load(context->ctx, options, err) != THAW_OK)
+		tls_client_context_free(&context);
+	return context;
+}
+
+void tls_client_context_free(struct tls_client_context **context)
+{
+	struct tls_client_context *gone = *context;
+
+	*context = NULL;
+	if (gone == NULL)
+		return;
+	SSL_CTX_free(gone->ctx);
+	free(gone);
+}
+
+/* ---- sessions ---- */
+
+struct tls_client_memory *tls_client_memory_new(void)
+{
+	return calloc(1, sizeof(struct tls_client_memory));
+}
+
+static void forget(struct tls_client_memory *memory)
+{
+	SSL_SESSION_free(memory->session);
+	memory->session = NULL;
+}
+
+void tls_client_memory_free(struct tls_client_memory **memory)
+{
+	if (*memory != NULL)
+		forget(*memory);
+	free(*memory);
+	*memory = NULL;
+}
+
+/* ---- connections ---- */
+
+static bool is_numeric(const char *name)
+{
+	struct in6_addr any;
+
+	return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
+}
+
+/* Whom the certificate must name; SNI has no addresses (RFC 6066 3). */
+static bool use_name(SSL *ssl, const char *name)
+{
+	if (is_numeric(name))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+}
+
+struct tls_client *tls_client_new(struct tls_client_context *context, const char *name, struct transport transport,
+				  struct tls_client_memory *memory, struct thaw_error *err)
 {
 	struct tls_client *client = calloc(1, sizeof(*client));
 
 	ERR_clear_error();
-	if (client == NULL || (client->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
-	    !limit_version(client->ctx, options->version)) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
-		tls_client_free(&client);
-		return NULL;
-	}
-	SSL_CTX_set_verify(client->ctx, SSL_VERIFY_PEER, NULL);
-	(void)SSL_CTX_set_mode(client->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_post_handshake_auth(client->ctx, options->post_handshake);
-	if (load(client->ctx, options, err) != THAW_OK) {
-		tls_client_free(&client);
-		return NULL;
-	}
-	client->ssl = SSL_new(client->ctx);
-	if (client->ssl == NULL || SSL_set_tlsext_host_name(client->ssl, options->host) != 1 ||
-	    SSL_set1_host(client->ssl, options->host) != 1 || !tls_use_transport(client->ssl, transport)) {
+	if (client == NULL || (client->ssl = SSL_new(context->ctx)) == NULL || !use_name(client->ssl, name) ||
+	    SSL_set_app_data(client->ssl, client) != 1 || !tls_use_transport(client->ssl, transport)) {
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS connection", err);
 		tls_client_free(&client);
 		return NULL;
+	}
+	client->memory = memory;
+	if (memory != NULL && memory->session != NULL && SSL_set_session(client->ssl, memory->session) != 1) {
+		ERR_clear_error(); /* it has ended, say: the handshake will be a full one */
+		forget(memory);
 	}
 	SSL_set_connect_state(client->ssl);
 	return client;
@@ -73,9 +200,20 @@ void tls_client_free(struct tls_client **client)
 	*client = NULL;
 	if (gone == NULL)
 		return;
+	/* Else OpenSSL spoils the remembered session when a connection is cut: RFC 5246 7.2.1 asks for that no more. */
+	if (gone->ssl != NULL && !gone->failed && SSL_is_init_finished(gone->ssl) == 1)
+		SSL_set_shutdown(gone->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(gone->ssl);
-	SSL_CTX_free(gone->ctx);
 	free(gone);
+}
+
+/* What an unsuccessful call means. */
+static enum thaw_status outcome(struct tls_client *client, int n, const char *what, struct thaw_error *err)
+{
+	enum thaw_status status = tls_failure(client->ssl, n, what, err);
+
+	client->failed = client->failed || status == THAW_FAILED;
+	return status;
 }
 
 enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_error *err)
@@ -83,7 +221,19 @@ enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_err
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(client->ssl);
-	return n == 1 ? THAW_OK : tls_failure(client->ssl, n, "handshake", err);
+	if (n == 1)
+		return THAW_OK;
+	long verified = SSL_get_verify_result(client->ssl);
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	enum thaw_status status = outcome(client, n, "handshake", &why);
+	if (status != THAW_FAILED)
+		return status;
+	if (client->memory != NULL)
+		forget(client->memory); /* in case it is to blame */
+	if (verified != X509_V_OK && (SSL_get_verify_mode(client->ssl) & SSL_VERIFY_PEER) != 0)
+		return error_set(err, why.cls, "handshake: the server's certificate is not accepted: %s",
+				 X509_verify_cert_error_string(verified));
+	return error_set(err, why.cls, "%s", why.text);
 }
 
 enum thaw_status tls_client_write(struct tls_client *client, const void *data, size_t room, size_t *len,
@@ -93,7 +243,9 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_write_ex(client->ssl, data, room, len);
-	return n == 1 ? THAW_OK : tls_failure(client->ssl, n, "writing", err);
+	enum thaw_status status = n == 1 ? THAW_OK : outcome(client, n, "writing", err);
+	client->unwritten = status == THAW_WANT_READ || status == THAW_WANT_WRITE;
+	return status;
 }
 
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
@@ -103,15 +255,34 @@ enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t r
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_read_ex(client->ssl, data, room, len);
-	return n == 1 ? THAW_OK : tls_failure(client->ssl, n, "reading", err);
+	return n == 1 ? THAW_OK : outcome(client, n, "reading", err);
 }
 
-void tls_client_close_notify(struct tls_client *client)
+bool tls_client_pending(const struct tls_client *client)
 {
+	return SSL_pending(client->ssl) > 0 || BIO_pending(SSL_get_rbio(client->ssl)) > 0;
+}
+
+enum thaw_status tls_client_close_notify(struct tls_client *client)
+{
+	enum thaw_status status = THAW_OK;
+
+	if (client->unwritten && !client->failed)
+		return THAW_WANT_WRITE; /* OpenSSL can do only one at a time */
 	ERR_clear_error();
-	if (SSL_in_init(client->ssl) == 0)
-		(void)SSL_shutdown(client->ssl);
+	errno = 0;
+	if (!client->failed && SSL_in_init(client->ssl) == 0) {
+		int n = SSL_shutdown(client->ssl);
+		if (n < 0)
+			status = outcome(client, n, "closing", NULL);
+	}
 	ERR_clear_error();
+	return status == THAW_WANT_WRITE ? THAW_WANT_WRITE : THAW_OK;
+}
+
+bool tls_client_resumed(const struct tls_client *client)
+{
+	return SSL_session_reused(client->ssl) == 1;
 }
 
 const char *tls_client_version(const struct tls_client *client)

@@ -1,34 +1,65 @@
-/* The client's side of TLS over a struct transport: for the demo's clients, the probe and the upload client. */
+/*
+ * The client's side of TLS over a struct transport: for connections to upstreams, the demo's clients, the probe and the
+ * upload client. What is read from files is in a context, made once; connections share it.
+ */
 #ifndef TLS_CLIENT_H
 #define TLS_CLIENT_H
 
 #include "base/transport.h"
 #include "thaw/types.h"
 
+struct tls_client_context;
+struct tls_client_memory;
 struct tls_client;
 
 enum tls_client_version { TLS_CLIENT_ANY, TLS_CLIENT_12, TLS_CLIENT_13 };
 
 struct tls_client_options {
-	const char *host;              /* sent as SNI, and what the server's certificate must name */
-	const char *ca;                /* PEM file: whom to believe */
+	const char *ca;                /* PEM file: whom to believe; NULL: whom the system believes */
 	const char *certificate, *key; /* PEM files; NULL: answers a request for a certificate with none */
 	enum tls_client_version version;
 	bool post_handshake; /* offers it (RFC 8446 4.2.6) */
+	bool believe_anyone; /* the server's certificate is not verified */
 };
 
-/* Reads the files now. NULL with *err set. The transport must outlive the client. */
-struct tls_client *tls_client_new(const struct tls_client_options *options, struct transport transport,
-				  struct thaw_error *err);
+/*
+ * Reads all files now: nothing is opened later, so it may be made before a process gives up the right to. NULL with
+ * *err set, whose text begins with the file's name where it is about one.
+ */
+struct tls_client_context *tls_client_context_new(const struct tls_client_options *options, struct thaw_error *err);
+void tls_client_context_free(struct tls_client_context **context);
+
+/*
+ * Remembers the last session with one server, so that the next handshake is short (RFC 8446 2.2). For connections of
+ * one context and one name only: a resumed session is not verified again. NULL: no memory.
+ */
+struct tls_client_memory *tls_client_memory_new(void);
+void tls_client_memory_free(struct tls_client_memory **memory);
+
+/*
+ * name: what the server's certificate must be for, a DNS name or a numeric address; a DNS name is sent as SNI, too
+ * (RFC 6066 3). memory: NULL, or outlives the client, as the context and the transport do. NULL with *err set.
+ */
+struct tls_client *tls_client_new(struct tls_client_context *context, const char *name, struct transport transport,
+				  struct tls_client_memory *memory, struct thaw_error *err);
 void tls_client_free(struct tls_client **client);
 
-/* As tls_link_handshake() and the like; each may want to read or to write, whichever it does. */
+/* As tls_link_handshake() and the like; each may want to read or to write, whichever it does. A write that could not be
+ * made is tried again with the same bytes, and perhaps more behind them. */
 enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;
 enum thaw_status tls_client_write(struct tls_client *client, const void *data, size_t room, size_t *len,
 				  struct thaw_error *err) THAW_MUST_CHECK;
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err) THAW_MUST_CHECK;
-void tls_client_close_notify(struct tls_client *client);
+
+/* Bytes have come that a read would look at without reading the transport. */
+bool tls_client_pending(const struct tls_client *client);
+
+/* THAW_OK: it is sent, or never will be. THAW_WANT_WRITE: call again, once a write that could not be made is repeated.
+ * Reading goes on (RFC 8446 6.1). */
+enum thaw_status tls_client_close_notify(struct tls_client *client);
+
+bool tls_client_resumed(const struct tls_client *client);
 const char *tls_client_version(const struct tls_client *client); /* "TLSv1.3" */
 
 #endif

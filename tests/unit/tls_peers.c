@@ -112,18 +112,21 @@ static int tear_down(void **state)
 }
 
 struct pair {
+	struct tls_client_context *context;
 	struct tls_client *client;
 	struct tls_link *link;
 	struct tls_session *session;
 	struct thaw_error client_err, server_err;
 };
 
-static struct pair open_pair(const struct tls_client_options *options, size_t window)
+static struct pair open_pair_with(const struct tls_client_options *options, const char *name, size_t window)
 {
 	struct pair pair = {0};
 
 	up = down = (struct way){.window = window};
-	pair.client = tls_client_new(options, (struct transport){&ops, &client_end}, &pair.client_err);
+	pair.context = tls_client_context_new(options, &pair.client_err);
+	assert_non_null(pair.context);
+	pair.client = tls_client_new(pair.context, name, (struct transport){&ops, &client_end}, NULL, &pair.client_err);
 	pair.link = tls_link_new(server, (struct transport){&ops, &server_end});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
@@ -132,11 +135,17 @@ static struct pair open_pair(const struct tls_client_options *options, size_t wi
 	return pair;
 }
 
+static struct pair open_pair(const struct tls_client_options *options, size_t window)
+{
+	return open_pair_with(options, "localhost", window);
+}
+
 static void close_pair(struct pair *pair)
 {
 	tls_session_free(&pair->session);
 	tls_link_free(&pair->link);
 	tls_client_free(&pair->client);
+	tls_client_context_free(&pair->context);
 }
 
 static bool over(enum thaw_status status)
@@ -161,8 +170,7 @@ static void shake_hands(struct pair *pair, enum thaw_status *client, enum thaw_s
 
 static struct tls_client_options good(enum tls_client_version version)
 {
-	return (struct tls_client_options){
-		.host = "localhost", .ca = ca, .certificate = certificate, .key = key, .version = version};
+	return (struct tls_client_options){.ca = ca, .certificate = certificate, .key = key, .version = version};
 }
 
 static void handshakes_through_any_window(void **state)
@@ -231,12 +239,11 @@ static void both_ways_at_once(void **state)
 
 static void a_server_that_is_not_it_is_refused(void **state)
 {
-	struct tls_client_options wrong_name = good(TLS_CLIENT_ANY), wrong_ca = good(TLS_CLIENT_ANY);
+	struct tls_client_options options = good(TLS_CLIENT_ANY), wrong_ca = good(TLS_CLIENT_ANY);
 	enum thaw_status client, link;
 
 	(void)state;
-	wrong_name.host = "other.localhost";
-	struct pair pair = open_pair(&wrong_name, WINDOW_MAX);
+	struct pair pair = open_pair_with(&options, "other.localhost", WINDOW_MAX);
 	shake_hands(&pair, &client, &link);
 	assert_int_equal(client, THAW_FAILED);
 	assert_int_equal(pair.client_err.cls, THAW_ERR_PEER);
@@ -256,7 +263,7 @@ static void files_that_cannot_be_read_are_named(void **state)
 
 	(void)state;
 	options.certificate = "/nonexistent/client.pem";
-	assert_null(tls_client_new(&options, (struct transport){&ops, &client_end}, &err));
+	assert_null(tls_client_context_new(&options, &err));
 	assert_int_equal(err.cls, THAW_ERR_CONFIG);
 	assert_non_null(strstr(err.text, "/nonexistent/client.pem"));
 }

@@ -1,0 +1,229 @@
+#include "gateway/forward.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/identity.h"
+#include "gateway/proxy.h"
+#include "http/syntax.h"
+
+#define ADDRESS_TEXT (INET6_ADDRSTRLEN + 8)
+#define HOST_TEXT    (HTTP_HOST_MAX + 16)
+
+static bool has_token(const struct http_request *head, const char *name, const char *token)
+{
+	for (size_t i = 0; i < head->field_count; i++) {
+		struct http_span rest = head->fields[i].value, element;
+		if (!http_span_equal_nocase(head->fields[i].name, name))
+			continue;
+		while (http_list_next(&rest, &element))
+			if (http_span_equal_nocase(element, token))
+				return true;
+	}
+	return false;
+}
+
+/* Another version of HTTP would leave our sight: h2c is a known way around a gateway's rules. */
+bool gw_forward_is_upgrade(const struct http_request *head)
+{
+	const struct http_field *upgrade = http_field_find(head, "Upgrade");
+
+	return upgrade != NULL && head->minor == 1 && head->framing == HTTP_BODY_NONE &&
+	       http_is_token(upgrade->value) && !http_span_equal_nocase(upgrade->value, "h2c") &&
+	       !http_span_equal_nocase(upgrade->value, "http") && has_token(head, "Connection", "upgrade");
+}
+
+/* host[:port] as the client named it: of an absolute target, which rules (RFC 9112 3.2.2), else of its Host field. */
+static struct http_span authority_of(const struct http_request *head)
+{
+	const struct http_field *host = http_field_find(head, "Host");
+	const char *slashes = head->target.len > 0 && head->target.at[0] != '/'
+				      ? memmem(head->target.at, head->target.len, "://", 3)
+				      : NULL;
+
+	if (slashes == NULL)
+		return host != NULL ? host->value : (struct http_span){"", 0};
+	struct http_span authority = {slashes + 3, (size_t)(head->target.at + head->target.len - slashes) - 3};
+	size_t len = 0;
+	while (len < authority.len && memchr("/?#", authority.at[len], 3) == NULL)
+		len++;
+	authority.len = len;
+	return authority;
+}
+
+/* The target in origin form (RFC 9112 3.2.1), or "*". */
+static void write_request_line(const struct http_request *head, struct http_writer *writer)
+{
+	char target[HTTP_LINE_MAX];
+	size_t len = 0;
+
+	if (head->path.len == 0)
+		target[len++] = '/';
+	if (head->path.len + head->query.len + 3 > sizeof(target)) {
+		writer->overflow = true;
+		return;
+	}
+	memcpy(target + len, head->path.at, head->path.len);
+	len += head->path.len;
+	if (head->query.at != NULL) {
+		target[len++] = '?';
+		memcpy(target + len, head->query.at, head->query.len);
+		len += head->query.len;
+	}
+	http_write_request_line(writer, head->method, (struct http_span){target, len});
+}
+
+static void write_text(struct http_writer *writer, const char *name, const char *text, size_t len)
+{
+	http_write_span(writer, (struct http_span){name, strlen(name)}, (struct http_span){text, len});
+}
+
+/* The client's address as Forwarded (RFC 7239 6) and X-Forwarded-For spell it. */
+static void peer_text(const struct gw_conn *conn, char *plain, char *node)
+{
+	char address[INET6_ADDRSTRLEN] = "";
+
+	(void)snprintf(plain, ADDRESS_TEXT, "unknown");
+	(void)snprintf(node, ADDRESS_TEXT, "unknown");
+	if (conn->has_peer && conn->peer.ss_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&conn->peer)->sin_addr, address,
+				sizeof(address));
+		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
+		(void)snprintf(node, ADDRESS_TEXT, "%s", address);
+	} else if (conn->has_peer && conn->peer.ss_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&conn->peer)->sin6_addr, address,
+				sizeof(address));
+		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
+		(void)snprintf(node, ADDRESS_TEXT, "\"[%s]\"", address);
+	}
+}
+
+static void write_forwarded(const struct gw_conn *conn, struct http_span authority, struct http_writer *writer)
+{
+	char plain[ADDRESS_TEXT], node[ADDRESS_TEXT], forwarded[2 * ADDRESS_TEXT + HOST_TEXT];
+	bool fits = authority.len < HOST_TEXT;
+
+	peer_text(conn, plain, node);
+	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=https", node);
+	if (fits && authority.len > 0)
+		len += snprintf(forwarded + len, sizeof(forwarded) - (size_t)len, ";host=\"%.*s\"", (int)authority.len,
+				authority.at);
+	write_text(writer, "Forwarded", forwarded, (size_t)len);
+	write_text(writer, "X-Forwarded-For", plain, strlen(plain));
+	write_text(writer, "X-Forwarded-Proto", "https", 5);
+	if (authority.len > 0)
+		write_text(writer, "X-Forwarded-Host", authority.at, authority.len);
+}
+
+/* Fields that frame or route the request are written anew; those that a client may not say of itself are left out. */
+static bool passes(const struct http_hops *hops, struct http_span name)
+{
+	static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Via"};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (http_span_equal_nocase(name, ours[i]))
+			return false;
+	return !http_hops_has(hops, name) && !gw_identity_is_reserved(name);
+}
+
+static void write_fields(const struct http_request *head, struct http_writer *writer)
+{
+	struct http_hops hops;
+
+	http_hops_of(&hops, head->fields, head->field_count);
+	for (size_t i = 0; i < head->field_count; i++)
+		if (passes(&hops, head->fields[i].name))
+			http_write_span(writer, head->fields[i].name, head->fields[i].value);
+}
+
+/* RFC 9110 7.6.3: each that the request came through, and us. */
+static void write_via(const struct http_request *head, struct http_writer *writer)
+{
+	for (size_t i = 0; i < head->field_count; i++)
+		if (http_span_equal_nocase(head->fields[i].name, "Via"))
+			http_write_span(writer, head->fields[i].name, head->fields[i].value);
+	http_write_field(writer, "Via", head->minor == 0 ? "1.0 thaw" : "1.1 thaw");
+}
+
+static void write_framing(const struct gw_request *request, struct http_writer *writer)
+{
+	const struct http_request *head = &request->head;
+
+	if (head->framing == HTTP_BODY_LENGTH)
+		http_write_field_number(writer, "Content-Length", head->length);
+	else if (head->framing == HTTP_BODY_CHUNKED)
+		http_write_field(writer, "Transfer-Encoding", "chunked");
+	if (request->proxy->expects)
+		http_write_field(writer, "Expect", "100-continue");
+	if (request->proxy->upgrade) {
+		http_write_field(writer, "Connection", "upgrade");
+		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_field_find(head, "Upgrade")->value);
+	}
+}
+
+/* Made once for a connection: its identity never changes, and its host neither. */
+static void write_identity(struct gw_conn *conn, struct http_writer *writer)
+{
+	unsigned sets = gw_conn_host(conn)->config->identity;
+
+	if (sets == 0)
+		return;
+	if (conn->request->identity == NULL) {
+		gw_identity_none(sets, writer);
+		return;
+	}
+	if (conn->told.fields == NULL) {
+		const struct tls_details *details = gw_conn_details(conn);
+		if (details != NULL)
+			conn->told.fields = gw_identity_fields(sets, conn->request->identity, details, &conn->told.len);
+	}
+	if (conn->told.fields != NULL)
+		http_write_lines(writer, conn->told.fields, conn->told.len);
+	else
+		writer->overflow = true; /* never without the identity that it has */
+}
+
+void gw_forward_head(struct gw_conn *conn, struct http_writer *writer)
+{
+	const struct gw_request *request = conn->request;
+	const struct http_request *head = &request->head;
+	struct http_span authority = authority_of(head);
+	const char *name = gw_conn_host(conn)->config->name;
+
+	write_request_line(head, writer);
+	if (authority.len > 0) /* HTTP/1.0 may have none */
+		write_text(writer, "Host", authority.at, authority.len);
+	else
+		http_write_field(writer, "Host", strcmp(name, "*") != 0 ? name : "localhost");
+	write_fields(head, writer);
+	write_via(head, writer);
+	write_forwarded(conn, authority, writer);
+	write_identity(conn, writer);
+	write_framing(request, writer);
+	http_write_end(writer);
+}
+
+static void put(struct gw_pack *pack, const char *bytes, size_t len)
+{
+	memcpy(pack->at + pack->len, bytes, len);
+	pack->len += len;
+}
+
+void gw_forward_end(const struct http_trailers *trailers, struct gw_pack *pack)
+{
+	struct http_field field;
+	size_t at = 0;
+
+	put(pack, "0\r\n", 3);
+	while (http_trailers_next(trailers, &at, &field)) {
+		if (!http_trailer_allowed(field.name) || gw_identity_is_reserved(field.name))
+			continue;
+		put(pack, field.name.at, field.name.len);
+		put(pack, ": ", 2);
+		put(pack, field.value.at, field.value.len);
+		put(pack, "\r\n", 2);
+	}
+	put(pack, "\r\n", 2);
+}

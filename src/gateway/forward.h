@@ -1,0 +1,20 @@
+/*
+ * A request's head as its upstream gets it (RFC 9110 7.6): what belongs to this connection only is left out, what a
+ * client might claim about itself too; who it really is, and how it came, is told instead.
+ */
+#ifndef GATEWAY_FORWARD_H
+#define GATEWAY_FORWARD_H
+
+#include "gateway/conn.h"
+#include "http/response.h"
+
+/* Whether the request asks for another protocol that may be passed on (RFC 9110 7.8): any but HTTP's own versions. */
+bool gw_forward_is_upgrade(const struct http_request *head);
+
+/* For the connection's request, which goes through a proxy. What does not fit sets the writer's overflow. */
+void gw_forward_head(struct gw_conn *conn, struct http_writer *writer);
+
+/* The last chunk, and the trailers that may be passed on. There is room in every pack. */
+void gw_forward_end(const struct http_trailers *trailers, struct gw_pack *pack);
+
+#endif

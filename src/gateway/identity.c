@@ -1,0 +1,269 @@
+#include "gateway/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "config/config.h"
+#include "http/syntax.h"
+
+#define LINE_BREAK "%0A"
+#define PEM_LINE   64
+
+/* Text under way, in memory with a ceiling. */
+struct text {
+	char *at;
+	size_t len, room;
+	bool overflow;
+};
+
+static void put(struct text *text, const char *bytes, size_t len)
+{
+	if (text->overflow || len > text->room - text->len) {
+		text->overflow = true;
+		return;
+	}
+	memcpy(text->at + text->len, bytes, len);
+	text->len += len;
+}
+
+static void put_text(struct text *text, const char *string)
+{
+	put(text, string, strlen(string));
+}
+
+static void put_base64(struct text *text, const uint8_t *bytes, size_t len)
+{
+	if (text->overflow || BASE64_LEN(len) > text->room - text->len) {
+		text->overflow = true;
+		return;
+	}
+	base64_encode(bytes, len, text->at + text->len);
+	text->len += BASE64_LEN(len);
+}
+
+/* RFC 8941 3.3.5: a byte sequence. */
+static void put_sequence(struct text *text, const uint8_t *der, size_t len)
+{
+	put_text(text, ":");
+	put_base64(text, der, len);
+	put_text(text, ":");
+}
+
+/* A PEM certificate, percent-encoded: '+', '/' and '=' of Base64, blanks and line breaks. */
+static void put_escaped_pem(struct text *text, const uint8_t *der, size_t len, struct text *scratch)
+{
+	scratch->len = 0;
+	put_base64(scratch, der, len);
+	if (scratch->overflow) {
+		text->overflow = true;
+		return;
+	}
+	put_text(text, "-----BEGIN%20CERTIFICATE-----" LINE_BREAK);
+	for (size_t i = 0; i < scratch->len; i++) {
+		char c = scratch->at[i];
+		if (c == '+')
+			put_text(text, "%2B");
+		else if (c == '/')
+			put_text(text, "%2F");
+		else if (c == '=')
+			put_text(text, "%3D");
+		else
+			put(text, &c, 1);
+		if ((i + 1) % PEM_LINE == 0 || i + 1 == scratch->len)
+			put_text(text, LINE_BREAK);
+	}
+	put_text(text, "-----END%20CERTIFICATE-----" LINE_BREAK);
+}
+
+/* Two pieces of scratch for what is put together. */
+struct work {
+	struct http_writer writer;
+	struct text value, scratch;
+	const struct thaw_identity *identity;
+	const struct tls_details *details;
+};
+
+static struct text *begin(struct work *work)
+{
+	work->value.len = 0;
+	work->value.overflow = work->scratch.overflow = false;
+	return &work->value;
+}
+
+/* A value that may not stand in a head is no reason to split one: the field is left out. */
+static void end(struct work *work, const char *name)
+{
+	struct http_span value = {work->value.at, work->value.len};
+
+	if (work->value.overflow)
+		work->writer.overflow = true;
+	else if (http_is_field_value(value))
+		http_write_span(&work->writer, (struct http_span){name, strlen(name)}, value);
+}
+
+static void end_text(struct work *work, const char *name, const char *string)
+{
+	put_text(begin(work), string);
+	end(work, name);
+}
+
+/* RFC 9440 2.2 and 2.3. */
+static void write_rfc9440(struct work *work, bool chain)
+{
+	put_sequence(begin(work), work->identity->certificate, work->identity->certificate_len);
+	end(work, "Client-Cert");
+	if (!chain || work->details->chain_count == 0)
+		return;
+	struct text *value = begin(work);
+	for (size_t i = 0; i < work->details->chain_count; i++) {
+		put_text(value, i > 0 ? ", " : "");
+		put_sequence(value, work->details->chain[i].bytes, work->details->chain[i].len);
+	}
+	end(work, "Client-Cert-Chain");
+}
+
+/* Envoy quotes a value that has one of , ; = " and escapes a quote in it. */
+static void put_quoted(struct text *text, const char *string)
+{
+	put_text(text, "\"");
+	for (; *string != '\0'; string++) {
+		if (*string == '"' || *string == '\\')
+			put_text(text, "\\");
+		put(text, string, 1);
+	}
+	put_text(text, "\"");
+}
+
+static void put_sans(struct text *text, const struct tls_details *details, enum tls_san_kind kind, const char *key)
+{
+	for (size_t i = 0; i < details->san_count; i++) {
+		if (details->sans[i].kind != kind)
+			continue;
+		put_text(text, key);
+		if (strpbrk(details->sans[i].text, ",;=\" \\") != NULL)
+			put_quoted(text, details->sans[i].text);
+		else
+			put_text(text, details->sans[i].text);
+	}
+}
+
+static void write_xfcc(struct work *work)
+{
+	struct text *value = begin(work);
+
+	put_text(value, "Hash=");
+	put_text(value, work->identity->sha256_hex);
+	put_text(value, ";Cert=\"");
+	put_escaped_pem(value, work->identity->certificate, work->identity->certificate_len, &work->scratch);
+	put_text(value, "\";Subject=");
+	put_quoted(value, work->identity->subject);
+	put_sans(value, work->details, TLS_SAN_URI, ";URI=");
+	put_sans(value, work->details, TLS_SAN_DNS, ";DNS=");
+	end(work, "X-Forwarded-Client-Cert");
+}
+
+static void write_nginx(struct work *work)
+{
+	http_write_field(&work->writer, "X-SSL-Client-Verify", "SUCCESS");
+	end_text(work, "X-SSL-Client-S-DN", work->identity->subject);
+	end_text(work, "X-SSL-Client-I-DN", work->identity->issuer);
+	end_text(work, "X-SSL-Client-Serial", work->details->serial);
+	end_text(work, "X-SSL-Client-SHA256", work->identity->sha256_hex);
+	end_text(work, "X-SSL-Client-V-Start", work->details->not_before);
+	end_text(work, "X-SSL-Client-V-End", work->details->not_after);
+	put_escaped_pem(begin(work), work->identity->certificate, work->identity->certificate_len, &work->scratch);
+	end(work, "X-SSL-Client-Escaped-Cert");
+}
+
+static void write_sets(struct work *work, unsigned sets, bool chain)
+{
+	if ((sets & CONFIG_IDENTITY_RFC9440) != 0)
+		write_rfc9440(work, chain);
+	if ((sets & CONFIG_IDENTITY_XFCC) != 0)
+		write_xfcc(work);
+	if ((sets & CONFIG_IDENTITY_NGINX) != 0)
+		write_nginx(work);
+}
+
+char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, const struct tls_details *details,
+			 size_t *len)
+{
+	struct work work = {.identity = identity, .details = details};
+	char *fields = malloc(3 * (size_t)GW_IDENTITY_MAX);
+
+	if (fields == NULL)
+		return NULL;
+	work.value = (struct text){.at = fields + GW_IDENTITY_MAX, .room = GW_IDENTITY_MAX};
+	work.scratch = (struct text){.at = fields + 2 * (size_t)GW_IDENTITY_MAX, .room = GW_IDENTITY_MAX};
+	for (int chain = 1; chain >= 0; chain--) {
+		http_writer_init(&work.writer, fields, GW_IDENTITY_MAX);
+		write_sets(&work, sets, chain == 1);
+		if (work.writer.overflow)
+			continue;
+		*len = work.writer.len;
+		char *fit = realloc(fields, *len + 1);
+		return fit != NULL ? fit : fields;
+	}
+	free(fields);
+	return NULL;
+}
+
+void gw_identity_none(unsigned sets, struct http_writer *writer)
+{
+	if ((sets & CONFIG_IDENTITY_NGINX) != 0)
+		http_write_field(writer, "X-SSL-Client-Verify", "NONE");
+}
+
+/* ---- what may not come in ---- */
+
+/* As servers with CGI's ways fold names (RFC 3875 4.1.18): letters and digits stay, all else is one sign. */
+static size_t fold(struct http_span name, char *folded, size_t room)
+{
+	size_t len = 0;
+
+	for (; len < name.len && len < room; len++) {
+		char c = name.at[len];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
+		folded[len] = (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
+	}
+	return len;
+}
+
+bool gw_identity_is_reserved(struct http_span name)
+{
+	/* Beginnings: everything that begins so. */
+	static const char *const beginnings[] = {
+		"x-forwarded-",          "x-ssl-",       "x-client-cert", "client-cert",
+		"ssl-client-",           "x-tls-",       "x-real-ip",     "x-arr-ssl",
+		"x-arr-clientcert",      "x-amzn-mtls-", "tls-client-",   "x-clientcert",
+		"x-goog-authenticated-", "x-mtls-",
+	};
+	static const char *const whole[] = {
+		"forwarded",        "x-original-url", "x-rewrite-url", "proxy",
+		"x-host",           "true-client-ip", "x-client-ip",   "x-cluster-client-ip",
+		"cf-connecting-ip", "remote-user",    "x-remote-user", "ssl-cert",
+		"front-end-https",  "x-url-scheme",   "x-scheme",
+	};
+	/* Fields that frame or route, where they are not spelled as they are: those were read and understood. */
+	static const char *const framing[] = {"content-length", "transfer-encoding", "host", "connection",
+					      "content-type"};
+	char folded[64];
+	size_t len = fold(name, folded, sizeof(folded));
+	struct http_span text = {folded, len};
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+		if (len >= strlen(beginnings[i]) && memcmp(folded, beginnings[i], strlen(beginnings[i])) == 0)
+			return true;
+	if (name.len > sizeof(folded))
+		return false;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+		if (http_span_equal(text, whole[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++)
+		if (http_span_equal(text, framing[i]) && !http_span_equal_nocase(name, framing[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,58 @@
+/*
+ * A leg is a connection to one server of an upstream, lent to a request for as long as it needs it. Who keeps them (the
+ * loop's pool in production, memory in tests/sim) chooses the server, connects, does TLS, and keeps what can be used
+ * again. The gateway only reads and writes, and says how it went.
+ */
+#ifndef GATEWAY_LEG_H
+#define GATEWAY_LEG_H
+
+#include "base/transport.h"
+#include "config/config.h"
+
+struct gw_leg; /* the pool's */
+
+/* How a leg is given back. */
+enum gw_leg_end {
+	GW_LEG_KEEP, /* the exchange is complete on both sides: it may serve another request */
+	GW_LEG_DROP, /* to be closed; nobody's fault, or the client's */
+	GW_LEG_FAIL, /* to be closed; the server failed, and is rested after some such failures in a row */
+};
+
+struct gw_leg_ops {
+	/*
+	 * Begins to get a leg to some server of that upstream. fresh: not one that was used before. wake is called,
+	 * never from within these functions, when what the leg waits for has come; gw_conn_step() is due then. NULL: no
+	 * memory.
+	 */
+	struct gw_leg *(*take)(void *pool, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
+			       void *arg, uint64_t now_ms);
+
+	/*
+	 * THAW_OK: connected (again and again). THAW_WANT_READ: not yet, wake will be called. THAW_FAILED: no server
+	 * could be reached, each in turn was tried; *err: the last one's reason, of class THAW_ERR_TIMEOUT where time
+	 * was up.
+	 */
+	enum thaw_status (*ready)(struct gw_leg *leg, uint64_t now_ms, struct thaw_error *err);
+
+	/* For a leg that is ready. TRANSPORT_BROKEN also for a failure of TLS. Belongs to the leg. */
+	struct transport (*transport)(struct gw_leg *leg);
+
+	/* Wake when it can be read or written; holds until the next call. */
+	void (*watch)(struct gw_leg *leg, bool read, bool write);
+
+	/* It served another request before: a server may have closed it at any time. */
+	bool (*used)(const struct gw_leg *leg);
+
+	/* The server as the settings name it, for logs; belongs to the settings. "-": none was chosen yet. */
+	const char *(*server)(const struct gw_leg *leg);
+
+	void (*give)(struct gw_leg **leg, enum gw_leg_end end, uint64_t now_ms);
+};
+
+/* In gateway_env. ops NULL: there are no upstreams but the built-in ones. */
+struct gw_legs {
+	const struct gw_leg_ops *ops;
+	void *pool;
+};
+
+#endif

@@ -1,0 +1,520 @@
+#include "gateway/proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/forward.h"
+
+#define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: its size line, and the CRLF behind it */
+
+void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)
+{
+	if (proxy->leg != NULL)
+		proxy->legs->ops->give(&proxy->leg, end, now_ms);
+	proxy->connected = false;
+	pace_stop(&proxy->pace);
+}
+
+static void drop_unsent(struct gw_proxy *proxy)
+{
+	free(proxy->unsent.bytes);
+	proxy->unsent.bytes = NULL;
+	proxy->unsent.at = proxy->unsent.len = 0;
+}
+
+void gw_proxy_free(struct gw_proxy **proxy)
+{
+	struct gw_proxy *gone = *proxy;
+
+	*proxy = NULL;
+	if (gone == NULL)
+		return;
+	gw_proxy_give(gone, GW_LEG_DROP, gone->conn->now_ms);
+	drop_unsent(gone);
+	free(gone->head.bytes);
+	http_trailers_free(&gone->trailers);
+	free(gone);
+}
+
+static void wake(void *arg)
+{
+	struct gw_conn *conn = arg;
+
+	if (conn->wake != NULL)
+		conn->wake(conn->wake_arg);
+}
+
+/* Begins an attempt. False: no memory. */
+static bool take(struct gw_conn *conn, struct gw_proxy *proxy, bool fresh)
+{
+	proxy->leg = proxy->legs->ops->take(proxy->legs->pool, proxy->upstream, fresh, wake, conn, conn->now_ms);
+	proxy->connected = false;
+	proxy->up = GW_UP_HEAD;
+	return proxy->leg != NULL;
+}
+
+enum gw_step gw_proxy_begin(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	struct gw_proxy *proxy = calloc(1, sizeof(*proxy));
+
+	if (proxy == NULL)
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	request->proxy = proxy;
+	proxy->conn = conn;
+	proxy->upstream = &conn->gateway->config->upstreams[request->route->config->proxy];
+	proxy->legs = &conn->gateway->env.legs;
+	proxy->began_ms = conn->now_ms;
+	proxy->continue_ms = THAW_NEVER;
+	pace_stop(&proxy->pace);
+	proxy->upgrade = gw_forward_is_upgrade(&request->head);
+	if (request->then.answer_continue && request->body.received == 0 && request->in.at == request->in.len) {
+		proxy->expects = true;
+		request->then.answer_continue = false;
+	}
+	if (proxy->legs->ops == NULL || !take(conn, proxy, false))
+		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	return GW_MOVED;
+}
+
+/* RFC 9110 9.2.2, and nothing that cannot be sent once more has gone. */
+static bool repeatable(const struct gw_conn *conn)
+{
+	static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL};
+	const struct gw_proxy *proxy = conn->request->proxy;
+
+	if (proxy->retries >= GW_RETRIES || proxy->heard || proxy->body_taken > 0)
+		return false;
+	if (proxy->up == GW_UP_HEAD)
+		return true;
+	for (const char *const *method = methods; *method != NULL; method++)
+		if (http_span_equal(conn->request->head.method, *method))
+			return true;
+	return false;
+}
+
+void gw_proxy_server_gone(struct gw_conn *conn, const char *how)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	const char *server = proxy->legs->ops->server(proxy->leg);
+	bool used = proxy->legs->ops->used(proxy->leg);
+
+	gw_say(conn->gateway, used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING, "upstream %s, %s: %s",
+	       proxy->upstream->name, server, how);
+	bool again = repeatable(conn);
+	/* That a server ends a connection which was idle is no failure of its. */
+	gw_proxy_give(proxy, used ? GW_LEG_DROP : GW_LEG_FAIL, conn->now_ms);
+	if (!again) {
+		conn->request->note = how;
+		(void)gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
+		return;
+	}
+	proxy->retries++;
+	drop_unsent(proxy);
+	if (!take(conn, proxy, true))
+		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+}
+
+/* ---- up ---- */
+
+static bool keep(struct gw_proxy *proxy, const char *bytes, size_t len)
+{
+	proxy->unsent.bytes = malloc(len);
+	if (proxy->unsent.bytes == NULL)
+		return false;
+	memcpy(proxy->unsent.bytes, bytes, len);
+	proxy->unsent.at = 0;
+	proxy->unsent.len = len;
+	return true;
+}
+
+/* How much the server took; 0: it blocks, or is dead. */
+static size_t put(struct gw_conn *conn, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	ssize_t n = proxy->server.ops->write(proxy->server.io, bytes, len);
+
+	if (n == TRANSPORT_BROKEN || n == TRANSPORT_END) {
+		proxy->up = GW_UP_DEAD; /* perhaps it has answered already, and closed */
+		return 0;
+	}
+	if (n < 0)
+		return 0;
+	proxy->just_sent = true;
+	conn->work += (size_t)n;
+	pace_progress(&proxy->pace, (uint64_t)n, conn->now_ms);
+	return (size_t)n;
+}
+
+bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	size_t taken = put(conn, bytes, len);
+
+	if (taken == len || proxy->up == GW_UP_DEAD)
+		return true;
+	return keep(proxy, bytes + taken, len - taken);
+}
+
+bool gw_proxy_send_kept(struct gw_conn *conn, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	size_t taken = put(conn, proxy->unsent.bytes + proxy->unsent.at, proxy->unsent.len - proxy->unsent.at);
+
+	proxy->unsent.at += taken;
+	if (proxy->unsent.at == proxy->unsent.len || proxy->up == GW_UP_DEAD) {
+		drop_unsent(proxy);
+		return true;
+	}
+	waits->server_write = true;
+	return taken > 0;
+}
+
+static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
+{
+	memcpy(pack->at + pack->len, bytes, len);
+	pack->len += len;
+}
+
+void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len)
+{
+	char line[HTTP_CHUNK_SIZE_MAX];
+
+	pack_bytes(pack, line, http_write_chunk_size(line, len));
+	pack_bytes(pack, data, len);
+	pack_bytes(pack, "\r\n", 2);
+}
+
+/* What a gathering came to. */
+enum gather {
+	GATHER_MORE, /* the pack is full: send it, and go on */
+	GATHER_READ, /* the client has no more now */
+	GATHER_WRITE,
+	GATHER_END,
+	GATHER_OVER, /* the request is over: refused, or its client is gone */
+};
+
+/* From what is here already: as much of a span as there is room for. */
+static void pack_span(struct gw_request *request, struct gw_pack *pack)
+{
+	size_t room = pack->room - pack->len - CHUNK_ROOM,
+	       len = request->body.span.len < room ? request->body.span.len : room;
+
+	if (request->body.framing == HTTP_BODY_CHUNKED)
+		gw_pack_chunk(pack, request->body.span.at, len);
+	else
+		pack_bytes(pack, request->body.span.at, len);
+	gw_body_took(request, len);
+	request->proxy->body_taken += len;
+}
+
+static enum gather read_failed(struct gw_conn *conn, enum thaw_status status)
+{
+	switch (status) {
+	case THAW_WANT_READ:
+		return GATHER_READ;
+	case THAW_WANT_WRITE:
+		return GATHER_WRITE;
+	case THAW_CLOSED:
+		(void)gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL);
+		break;
+	case THAW_FAILED:
+	case THAW_OK:
+		(void)gw_abandon(conn, thaw_conn_error(conn->ask)->text);
+		break;
+	}
+	return GATHER_OVER;
+}
+
+/* A body of known length is read straight into the pack. */
+static enum thaw_status read_straight(struct gw_conn *conn, struct gw_pack *pack)
+{
+	struct gw_request *request = conn->request;
+	size_t room = pack->room - pack->len, got = 0;
+
+	if (room > request->body.left)
+		room = (size_t)request->body.left;
+	enum thaw_status status = thaw_read(conn->ask, pack->at + pack->len, room, &got, conn->now_ms);
+	pack->len += got;
+	request->body.left -= got;
+	request->body.received += got;
+	request->body.ended = request->body.left == 0;
+	request->proxy->body_taken += got;
+	conn->work += got;
+	pace_progress(&conn->pace, got, conn->now_ms);
+	return status;
+}
+
+static enum gather read_more(struct gw_conn *conn, struct gw_pack *pack)
+{
+	struct gw_request *request = conn->request;
+	enum thaw_status status = THAW_OK;
+
+	if (request->body.framing == HTTP_BODY_LENGTH) {
+		status = read_straight(conn, pack);
+	} else if (gw_body_fill(conn, &status) != THAW_REASON_NONE) {
+		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+		return GATHER_OVER;
+	}
+	return status == THAW_OK ? GATHER_MORE : read_failed(conn, status);
+}
+
+/* The spool's oldest piece. */
+static enum gather pack_spooled(struct gw_conn *conn, struct gw_pack *pack)
+{
+	struct gw_request *request = conn->request;
+	const void *data = NULL;
+	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
+	enum thaw_reason reason = thaw_spool_peek(request->spool, &data, &len);
+
+	if (reason != THAW_REASON_NONE) {
+		(void)gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
+		return GATHER_OVER;
+	}
+	if (len == 0) {
+		thaw_spool_free(&request->spool);
+		return GATHER_MORE;
+	}
+	if (len > room)
+		len = room;
+	if (request->body.framing == HTTP_BODY_CHUNKED)
+		gw_pack_chunk(pack, data, len);
+	else
+		pack_bytes(pack, data, len);
+	thaw_spool_consume(request->spool, len);
+	request->proxy->body_taken += len;
+	return GATHER_MORE;
+}
+
+/* One step of filling the pack. */
+static enum gather gather_some(struct gw_conn *conn, struct gw_pack *pack)
+{
+	struct gw_request *request = conn->request;
+	struct http_refusal refusal = {0};
+
+	if (request->spool != NULL)
+		return pack_spooled(conn, pack);
+	switch (gw_body_next(request, &refusal)) {
+	case GW_BODY_SPAN:
+		pack_span(request, pack);
+		return GATHER_MORE;
+	case GW_BODY_NEED:
+		return read_more(conn, pack);
+	case GW_BODY_END:
+		if (request->body.framing == HTTP_BODY_CHUNKED)
+			gw_forward_end(&request->body.trailers, pack);
+		return GATHER_END;
+	case GW_BODY_BAD:
+		break;
+	}
+	(void)gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
+	return GATHER_OVER;
+}
+
+static enum gather gather(struct gw_conn *conn, struct gw_pack *pack)
+{
+	enum gather came = GATHER_MORE;
+
+	while (came == GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST)
+		came = gather_some(conn, pack);
+	return came;
+}
+
+/* The head as the server gets it, at the beginning of the pack. False: refused. */
+static bool pack_head(struct gw_conn *conn, struct gw_pack *pack)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct http_writer writer;
+
+	http_writer_init(&writer, pack->at, GW_UP_HEAD_MAX);
+	gw_forward_head(conn, &writer);
+	if (writer.overflow) {
+		conn->request->note = "the request's head grew too large with its client's certificate";
+		(void)gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
+		return false;
+	}
+	pack->len = writer.len;
+	if (proxy->expects)
+		proxy->continue_ms = conn->now_ms + GW_CONTINUE_MS;
+	return true;
+}
+
+static bool pump(struct gw_conn *conn, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+
+	if (proxy->up == GW_UP_HEAD && !pack_head(conn, &pack))
+		return true;
+	enum gather came = gather(conn, &pack);
+	if (came == GATHER_OVER)
+		return true;
+	proxy->up = came == GATHER_END ? GW_UP_DONE : GW_UP_BODY;
+	waits->client_read = came == GATHER_READ;
+	waits->client_write = came == GATHER_WRITE;
+	if (pack.len == 0)
+		return came == GATHER_END;
+	if (!gw_proxy_send(conn, pack.at, pack.len))
+		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	return true;
+}
+
+/* All that is owed to the server is written: the client may end its connection meanwhile, or send its next request. */
+static bool look_at_client(struct gw_conn *conn, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	enum thaw_status status = THAW_OK;
+
+	if (proxy->client_ended || proxy->just_sent || !conn->request->body.ended) {
+		waits->client_read = proxy->just_sent && !proxy->client_ended && conn->request->body.ended;
+		return false;
+	}
+	enum thaw_reason reason = gw_body_fill(conn, &status);
+	if (reason == THAW_REASON_NO_MEMORY) {
+		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+		return true;
+	}
+	if (reason != THAW_REASON_NONE) /* as much as may lie here lies here */
+		return false;
+	if (status == THAW_FAILED) {
+		(void)gw_abandon(conn, "the client broke the connection off");
+		return true;
+	}
+	proxy->client_ended = status == THAW_CLOSED;
+	conn->request->cut_off = conn->request->cut_off || proxy->client_ended;
+	waits->client_read = status == THAW_WANT_READ;
+	waits->client_write = status == THAW_WANT_WRITE;
+	return status == THAW_OK;
+}
+
+bool gw_proxy_up(struct gw_conn *conn, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+
+	if (proxy->unsent.bytes != NULL)
+		return gw_proxy_send_kept(conn, waits);
+	switch (proxy->up) {
+	case GW_UP_HEAD:
+	case GW_UP_BODY:
+		return pump(conn, waits);
+	case GW_UP_DONE:
+		return look_at_client(conn, waits);
+	case GW_UP_DEAD:
+		break;
+	}
+	return false;
+}
+
+/* ---- both ---- */
+
+static void run_pace(struct pace *pace, bool owes, uint64_t limit_ms, uint64_t now_ms)
+{
+	if (!owes)
+		pace_stop(pace);
+	else if (pace->deadline_ms == THAW_NEVER)
+		pace_start(pace, limit_ms, now_ms);
+}
+
+/* Each side's time runs only while the exchange waits for that side. */
+static void run_paces(struct gw_conn *conn, const struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	bool sending = proxy->up <= GW_UP_BODY;
+	bool server = waits->server_write ||
+		      (waits->server_read && !(sending && (waits->client_read || waits->client_write)));
+	uint64_t limit_ms = proxy->upstream->response_timeout_ms;
+
+	if (conn->state == GW_TUNNEL)
+		return;
+	if (waits->server_connect) {
+		server = true; /* the pool has deadlines of its own, of each attempt */
+		limit_ms = (proxy->upstream->server_count + 1) * proxy->upstream->connect_timeout_ms * 2;
+	}
+	run_pace(&proxy->pace, server, limit_ms, conn->now_ms);
+	run_pace(&conn->pace, !server, gw_states[conn->state].limit_ms, conn->now_ms);
+}
+
+enum gw_step gw_proxy_drive(struct gw_conn *conn, gw_flow_fn *up, gw_flow_fn *down)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	enum gw_state was = conn->state;
+	struct gw_waits waits = {0};
+
+	if (up(conn, &waits) || conn->state != was)
+		return GW_MOVED;
+	if (down(conn, &waits) || conn->state != was)
+		return GW_MOVED;
+	proxy->just_sent = false;
+	run_paces(conn, &waits);
+	conn->wants.read = conn->wants.read || waits.client_read;
+	conn->wants.write = conn->wants.write || waits.client_write || conn->out.bytes != NULL;
+	if (proxy->connected)
+		proxy->legs->ops->watch(proxy->leg, waits.server_read, waits.server_write);
+	return GW_WAIT;
+}
+
+/* False: not connected yet, or the request is over. */
+static bool connected(struct gw_conn *conn, enum gw_step *step)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_waits waits = {.server_connect = true};
+	struct thaw_error err = {0};
+
+	if (proxy->connected)
+		return true;
+	switch (proxy->legs->ops->ready(proxy->leg, conn->now_ms, &err)) {
+	case THAW_OK:
+		proxy->connected = true;
+		proxy->server = proxy->legs->ops->transport(proxy->leg);
+		pace_stop(&proxy->pace);
+		return true;
+	case THAW_WANT_READ:
+	case THAW_WANT_WRITE:
+		run_paces(conn, &waits);
+		*step = GW_WAIT;
+		return false;
+	case THAW_CLOSED:
+	case THAW_FAILED:
+		break;
+	}
+	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s: %s", proxy->upstream->name, err.text);
+	conn->request->note = "no server of the upstream could be reached";
+	*step = gw_refuse(conn, err.cls == THAW_ERR_TIMEOUT ? GW_PROBLEM_UPSTREAM_SLOW : GW_PROBLEM_UPSTREAM_AWAY,
+			  NULL);
+	return false;
+}
+
+enum gw_step gw_proxy_pass(struct gw_conn *conn)
+{
+	enum gw_step step = GW_MOVED;
+
+	if (!connected(conn, &step))
+		return step;
+	return gw_proxy_drive(conn, gw_proxy_up, gw_proxy_down_head);
+}
+
+uint64_t gw_proxy_deadline(const struct gw_proxy *proxy)
+{
+	return proxy->continue_ms < proxy->pace.deadline_ms ? proxy->continue_ms : proxy->pace.deadline_ms;
+}
+
+void gw_proxy_overdue(struct gw_conn *conn)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+
+	if (conn->now_ms >= proxy->continue_ms) {
+		proxy->continue_ms = THAW_NEVER;
+		proxy->expects = false;
+		(void)gw_continue(conn);
+		return;
+	}
+	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s, %s: nothing for %llu ms", proxy->upstream->name,
+	       proxy->legs->ops->server(proxy->leg), (unsigned long long)proxy->pace.limit_ms);
+	gw_proxy_give(proxy, GW_LEG_FAIL, conn->now_ms);
+	if (conn->state == GW_PASS) {
+		conn->request->note = "the upstream did not answer in time";
+		(void)gw_refuse(conn, GW_PROBLEM_UPSTREAM_SLOW, NULL);
+	} else {
+		(void)gw_cut(conn, "the upstream stopped in the middle of its response");
+	}
+}

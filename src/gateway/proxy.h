@@ -1,0 +1,95 @@
+/*
+ * A request on its way through an upstream's server, while it is in pass, relay or tunnel. Two flows, which move
+ * independently of each other, so that neither side can hold up the other by not reading:
+ *
+ *	up    the request: its head, what was spooled, then the body as it comes  (proxy.c)
+ *	down  the response: informational ones, the head, then the body           (relay.c)
+ *
+ * After 101 both are plain bytes (tunnel.c). What one side does not take at once is kept, up to one batch, and until it
+ * is gone the other is not read.
+ */
+#ifndef GATEWAY_PROXY_H
+#define GATEWAY_PROXY_H
+
+#include "gateway/conn.h"
+#include "gateway/leg.h"
+#include "http/response_head.h"
+
+#define GW_CONTINUE_MS 1000  /* how long a server has to send its 100 Continue before we do (RFC 9110 10.1.1) */
+#define GW_RETRIES     1     /* of a request that can be repeated safely */
+#define GW_UP_HEAD_MAX 65536 /* a request's head as it is passed on: with the client's certificate, and its chain */
+
+enum gw_up {
+	GW_UP_HEAD, /* nothing is written yet */
+	GW_UP_BODY, /* the head is; the body goes on */
+	GW_UP_DONE, /* all is written */
+	GW_UP_DEAD, /* the server takes no more */
+};
+
+struct gw_proxy {
+	struct gw_conn *conn;
+	const struct config_upstream *upstream;
+	const struct gw_legs *legs; /* the gateway's */
+	struct gw_leg *leg;         /* NULL: given back */
+	struct transport server;
+	bool connected;
+	struct pace pace; /* of the server: runs while it owes us something */
+	uint64_t began_ms, answered_ms;
+	unsigned retries;
+	enum gw_up up;
+	struct {
+		char *bytes; /* owned; from at to len the server has not taken yet */
+		size_t at, len;
+	} unsent;
+	uint64_t body_taken;  /* bytes of body that cannot be sent once more */
+	bool just_sent;       /* in this step: there is no answer to it yet */
+	bool upgrade;         /* the request asks for one */
+	bool expects;         /* Expect was passed on: the client waits for a 100 */
+	uint64_t continue_ms; /* when it gets one all the same */
+	/* the response */
+	struct {
+		char *bytes; /* owned; the beginning of a head */
+		size_t len;
+		struct http_scan scan;
+	} head;
+	bool heard; /* a byte of a response has come */
+	enum http_answer_framing framing;
+	uint64_t left; /* HTTP_ANSWER_LENGTH */
+	struct http_chunked chunked;
+	struct http_trailers trailers;
+	bool to_chunks; /* the client gets chunks */
+	bool reusable;  /* the server's connection, once this response is complete */
+	bool done;      /* the response is complete */
+	bool client_ended;
+};
+
+/* What a flow waits for. */
+struct gw_waits {
+	bool client_read, client_write, server_read, server_write, server_connect;
+};
+
+/* True: something was moved, or the connection's state has changed. */
+typedef bool gw_flow_fn(struct gw_conn *conn, struct gw_waits *waits);
+
+/* proxy.c */
+bool gw_proxy_up(struct gw_conn *conn, struct gw_waits *waits);
+/* Both flows, and what they wait for. */
+enum gw_step gw_proxy_drive(struct gw_conn *conn, gw_flow_fn *up, gw_flow_fn *down);
+/* To the server as much as it takes; the rest is kept. False: no memory for it. A broken server is GW_UP_DEAD. */
+bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len);
+/* Sends what was kept. True: something moved. */
+bool gw_proxy_send_kept(struct gw_conn *conn, struct gw_waits *waits);
+void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms);
+/* The server has failed, or ended its connection, before its response: another attempt, or a refusal. */
+void gw_proxy_server_gone(struct gw_conn *conn, const char *how);
+
+/* A chunk of data that there is room for. */
+void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len);
+
+/* tunnel.c: a 101 is packed; bytes came behind its head. */
+void gw_tunnel_begin(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len);
+
+/* relay.c */
+bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits);
+
+#endif

@@ -1,0 +1,369 @@
+/* The response on its way from an upstream's server to the client. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/forward.h"
+#include "gateway/proxy.h"
+
+#define HEAD_EXTRA 256 /* of a head as it is passed on: what we add to it */
+
+/* ---- the body ---- */
+
+static void pack_data(struct gw_proxy *proxy, struct gw_pack *pack, const char *data, size_t len)
+{
+	if (proxy->to_chunks) {
+		gw_pack_chunk(pack, data, len);
+	} else {
+		memcpy(pack->at + pack->len, data, len);
+		pack->len += len;
+	}
+}
+
+/* The response is complete. extra: the server has sent more than that. */
+static void complete(struct gw_conn *conn, struct gw_pack *pack, bool extra)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+
+	if (proxy->to_chunks)
+		gw_forward_end(&proxy->trailers, pack);
+	bool keep = proxy->reusable && !extra && proxy->up == GW_UP_DONE && proxy->unsent.bytes == NULL;
+	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, conn->now_ms);
+	proxy->done = true;
+}
+
+/* Decodes as much of the server's bytes as one pack takes. False: malformed. */
+static bool pack_body(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct http_refusal refusal = {0};
+	struct http_span data;
+	size_t used = 0;
+
+	switch (proxy->framing) {
+	case HTTP_ANSWER_NONE:
+		complete(conn, pack, len > 0);
+		return true;
+	case HTTP_ANSWER_LENGTH:
+		used = len < proxy->left ? len : (size_t)proxy->left;
+		if (used > 0)
+			pack_data(proxy, pack, bytes, used);
+		proxy->left -= used;
+		conn->request->body_out += used;
+		if (proxy->left == 0)
+			complete(conn, pack, len > used);
+		return true;
+	case HTTP_ANSWER_UNTIL_CLOSE:
+		if (len > 0)
+			pack_data(proxy, pack, bytes, len);
+		conn->request->body_out += len;
+		return true;
+	case HTTP_ANSWER_CHUNKED:
+		break;
+	}
+	for (;;) {
+		enum http_chunk chunk = http_chunked_decode(&proxy->chunked, bytes, len, &used, &data, &refusal);
+		bytes += used;
+		len -= used;
+		if (chunk == HTTP_CHUNK_DATA) {
+			pack_data(proxy, pack, data.at, data.len);
+			conn->request->body_out += data.len;
+		} else if (chunk == HTTP_CHUNK_END) {
+			complete(conn, pack, len > 0);
+			return true;
+		} else {
+			return chunk == HTTP_CHUNK_MORE;
+		}
+	}
+}
+
+/* The response is on its way, and cannot be ended as it should. */
+static void break_off(struct gw_conn *conn, const char *note)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+
+	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s, %s: %s", proxy->upstream->name,
+	       proxy->legs->ops->server(proxy->leg), note);
+	gw_proxy_give(proxy, GW_LEG_FAIL, conn->now_ms);
+	(void)gw_cut(conn, note);
+}
+
+/* Body bytes of the server to the client, behind what is packed already. */
+static void pass_body(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+
+	if (!pack_body(conn, pack, bytes, len)) {
+		break_off(conn, "the upstream sent a malformed chunk");
+		return;
+	}
+	bool done = proxy->done;
+	if (pack->len > 0 && !gw_write(conn, pack->at, pack->len)) {
+		(void)gw_cut(conn, "the client could not be written to");
+		return;
+	}
+	if (done)
+		gw_enter(conn, GW_REPLY);
+}
+
+/* The server has ended its connection, in an orderly way or not. */
+static void body_ends(struct gw_conn *conn, bool orderly)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+
+	if (proxy->framing != HTTP_ANSWER_UNTIL_CLOSE || !orderly) {
+		break_off(conn, "the upstream ended its connection in the middle of its response");
+		return;
+	}
+	complete(conn, &pack, false);
+	if (pack.len > 0 && !gw_write(conn, pack.at, pack.len))
+		(void)gw_cut(conn, "the client could not be written to");
+	else
+		gw_enter(conn, GW_REPLY);
+}
+
+static bool down_body(struct gw_conn *conn, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+
+	if (conn->out.bytes != NULL) {
+		waits->client_write = true;
+		return false;
+	}
+	ssize_t n = proxy->server.ops->read(proxy->server.io, conn->gateway->down, sizeof(conn->gateway->down));
+	if (n == TRANSPORT_BLOCKED) {
+		waits->server_read = true;
+		return false;
+	}
+	if (n <= 0) {
+		body_ends(conn, n == TRANSPORT_END);
+		return true;
+	}
+	conn->work += (size_t)n;
+	pace_progress(&proxy->pace, (uint64_t)n, conn->now_ms);
+	pass_body(conn, &pack, conn->gateway->down, (size_t)n);
+	return true;
+}
+
+enum gw_step gw_run_relay(struct gw_conn *conn)
+{
+	enum thaw_status status = conn->out.bytes != NULL ? gw_flush(conn) : THAW_OK;
+
+	if (status == THAW_FAILED || status == THAW_CLOSED)
+		return gw_cut(conn, conn->err.text);
+	/* The server takes no more of the body that its client still writes, perhaps before it reads: see make_way().
+	 */
+	if (status != THAW_OK && conn->request->proxy->up == GW_UP_DEAD)
+		return gw_make_way(conn);
+	return gw_proxy_drive(conn, gw_proxy_up, down_body);
+}
+
+/* ---- the head ---- */
+
+static void write_length(const struct http_answer *answer, struct gw_proxy *proxy, bool client_11,
+			 struct http_writer *writer)
+{
+	/* A HEAD's and a 304's tell what a GET would bring (RFC 9110 8.6). */
+	const struct http_field *told = http_answer_find(answer, "Content-Length");
+
+	switch (answer->framing) {
+	case HTTP_ANSWER_LENGTH:
+		http_write_field_number(writer, "Content-Length", answer->length);
+		break;
+	case HTTP_ANSWER_NONE:
+		if (told != NULL && answer->status >= 200 && answer->status != 204)
+			http_write_span(writer, told->name, told->value);
+		break;
+	case HTTP_ANSWER_CHUNKED:
+	case HTTP_ANSWER_UNTIL_CLOSE:
+		proxy->to_chunks = client_11;
+		if (client_11)
+			http_write_field(writer, "Transfer-Encoding", "chunked");
+		break;
+	}
+}
+
+static void write_fields(const struct http_answer *answer, struct http_writer *writer)
+{
+	struct http_hops hops;
+
+	http_hops_of(&hops, answer->fields, answer->field_count);
+	for (size_t i = 0; i < answer->field_count; i++) {
+		struct http_span name = answer->fields[i].name;
+		if (!http_hops_has(&hops, name) && !http_span_equal_nocase(name, "Content-Length") &&
+		    !http_span_equal_nocase(name, "Transfer-Encoding"))
+			http_write_span(writer, name, answer->fields[i].value);
+	}
+}
+
+static void write_head(struct gw_conn *conn, const struct http_answer *answer, struct http_writer *writer)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	const struct http_request *head = &conn->request->head;
+
+	http_write_status_line(writer, answer->status, answer->phrase);
+	write_fields(answer, writer);
+	if (answer->status == 101) {
+		http_write_field(writer, "Connection", "upgrade");
+		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_answer_find(answer, "Upgrade")->value);
+	} else if (answer->status >= 200) {
+		if (http_answer_find(answer, "Date") == NULL) /* RFC 9110 6.6.1 */
+			http_write_date(writer, gw_wall(conn, conn->now_ms) / 1000);
+		write_length(answer, proxy, head->minor == 1, writer);
+		if (conn->close_after)
+			http_write_field(writer, "Connection", "close");
+		else if (head->minor == 0)
+			http_write_field(writer, "Connection", "keep-alive");
+	}
+	http_write_end(writer);
+}
+
+/* Whether the client's connection ends with this response. */
+static bool closes(const struct gw_conn *conn, const struct http_answer *answer)
+{
+	const struct gw_request *request = conn->request;
+	bool framed = answer->framing != HTTP_ANSWER_CHUNKED && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
+
+	return conn->retiring || !request->head.keep_alive || request->cut_off || !request->body.ended ||
+	       request->spool != NULL || (request->head.minor == 0 && !framed);
+}
+
+static bool make_pack(struct gw_conn *conn, const struct http_answer *answer, struct gw_pack *pack)
+{
+	struct http_writer writer;
+
+	http_writer_init(&writer, pack->at, HTTP_HEAD_MAX + HEAD_EXTRA);
+	write_head(conn, answer, &writer);
+	pack->len = writer.len;
+	return !writer.overflow;
+}
+
+/* An informational response (RFC 9110 15.2); a 100 only for whom waits for it. */
+static void inform(struct gw_conn *conn, const struct http_answer *answer)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+
+	if (answer->status == 100) {
+		bool waits = proxy->expects && conn->request->body.received == 0;
+		proxy->expects = false;
+		proxy->continue_ms = THAW_NEVER;
+		if (waits)
+			(void)gw_continue(conn);
+		return;
+	}
+	if (conn->request->head.minor == 0)
+		return;
+	if (make_pack(conn, answer, &pack) && !gw_write(conn, pack.at, pack.len))
+		(void)gw_abandon(conn, "the client could not be written to");
+}
+
+/* The final response begins: its head, and what has come behind it. */
+static void begin(struct gw_conn *conn, const struct http_answer *answer, const char *bytes, size_t len)
+{
+	struct gw_request *request = conn->request;
+	struct gw_proxy *proxy = request->proxy;
+	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+
+	conn->close_after = closes(conn, answer);
+	if (!make_pack(conn, answer, &pack)) {
+		gw_proxy_server_gone(conn, "the upstream's response has a head that is too large");
+		return;
+	}
+	request->status = answer->status;
+	proxy->answered_ms = conn->now_ms;
+	proxy->continue_ms = THAW_NEVER;
+	proxy->framing = answer->framing;
+	proxy->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
+	proxy->reusable = answer->keep_alive && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
+	http_chunked_init(&proxy->chunked);
+	proxy->chunked.trailers = &proxy->trailers;
+	if (answer->status == 101) {
+		gw_tunnel_begin(conn, &pack, bytes, len);
+		return;
+	}
+	gw_enter(conn, GW_RELAY);
+	pass_body(conn, &pack, bytes, len);
+}
+
+/* Keeps the beginning of a head that has not come whole. False: no memory, or it is too long. */
+static bool keep_head(struct gw_proxy *proxy, const char *bytes, size_t len)
+{
+	char *kept = len <= HTTP_HEAD_MAX ? malloc(len) : NULL;
+
+	if (kept == NULL)
+		return false;
+	memcpy(kept, bytes, len);
+	free(proxy->head.bytes);
+	proxy->head.bytes = kept;
+	proxy->head.len = len;
+	return true;
+}
+
+/* What the server has sent, all of it so far but the heads that are done with. */
+static void take_heads(struct gw_conn *conn, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	struct http_ask ask = {.is_head = conn->request->head.is_head, .upgrade = proxy->upgrade};
+	struct http_refusal refusal = {0};
+	struct http_answer answer;
+	size_t used = 0;
+
+	while (len > 0) {
+		switch (http_answer_parse(bytes, len, &ask, &proxy->head.scan, &answer, &used, &refusal)) {
+		case HTTP_PARSE_MORE:
+			if (!keep_head(proxy, bytes, len))
+				gw_proxy_server_gone(conn, "the upstream's response has a head that is too large");
+			return;
+		case HTTP_PARSE_BAD:
+			gw_proxy_server_gone(conn, refusal.why);
+			return;
+		case HTTP_PARSE_DONE:
+			break;
+		}
+		proxy->head.scan = (struct http_scan){0};
+		bytes += used;
+		len -= used;
+		if (answer.status >= 200 || answer.status == 101) {
+			begin(conn, &answer, bytes, len);
+			return;
+		}
+		inform(conn, &answer);
+		if (conn->state != GW_PASS)
+			return;
+	}
+	free(proxy->head.bytes);
+	proxy->head.bytes = NULL;
+	proxy->head.len = 0;
+}
+
+bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = conn->request->proxy;
+	size_t kept = proxy->head.len;
+
+	if (conn->out.bytes != NULL) { /* informational responses go first */
+		waits->client_write = true;
+		return false;
+	}
+	waits->server_read = true;
+	if (proxy->just_sent)
+		return false;
+	/* In front of what comes now, what came before. */
+	if (kept > 0)
+		memcpy(conn->gateway->down, proxy->head.bytes, kept);
+	ssize_t n = proxy->server.ops->read(proxy->server.io, conn->gateway->down + kept,
+					    sizeof(conn->gateway->down) - kept);
+	if (n == TRANSPORT_BLOCKED)
+		return false;
+	if (n <= 0) {
+		gw_proxy_server_gone(conn, "the upstream ended its connection without a response");
+		return true;
+	}
+	proxy->heard = true;
+	conn->work += (size_t)n;
+	pace_progress(&proxy->pace, (uint64_t)n, conn->now_ms);
+	take_heads(conn, conn->gateway->down, kept + (size_t)n);
+	return true;
+}
