@@ -26,6 +26,11 @@ static const char *const upstreams[] = {
 	[CONFIG_BUILTIN_PRIME] = "builtin:prime",
 };
 
+static const char *upstream_of(const struct config_route *route)
+{
+	return route->upstream == CONFIG_PROXY ? route->upstream_name : upstreams[route->upstream];
+}
+
 static json_t *route_json(const struct config_route *route)
 {
 	json_t *methods = json_null();
@@ -36,7 +41,7 @@ static json_t *route_json(const struct config_route *route)
 			(void)json_array_append_new(methods, json_string(*method));
 	}
 	return json_pack("{s:s, s:o, s:s, s:s}", "path", route->path, "methods", methods, "when",
-			 config_when_name(route->certificate.when), "upstream", upstreams[route->upstream]);
+			 config_when_name(route->certificate.when), "upstream", upstream_of(route));
 }
 
 static json_t *host_json(const struct config_host *host)
@@ -82,7 +87,7 @@ static void print_host(const struct config_host *host)
 		for (char **method = route->methods; method != NULL && *method != NULL; method++)
 			(void)printf("%s%s", method == route->methods ? " [" : " ", *method);
 		(void)printf("%s: client certificate %s, %s\n", route->methods != NULL ? "]" : "",
-			     config_when_name(route->certificate.when), upstreams[route->upstream]);
+			     config_when_name(route->certificate.when), upstream_of(route));
 	}
 }
 

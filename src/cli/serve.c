@@ -1,7 +1,10 @@
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/report.h"
@@ -12,8 +15,8 @@
 #define LISTENS_MAX 64
 
 static const char help[] =
-	"usage: thaw serve -c FILE [--listen ADDRESS]...\n"
-	"       thaw serve [--listen ADDRESS]... [--pki DIR]\n"
+	"usage: thaw serve -c FILE [--listen ADDRESS]... [--pid-file FILE]\n"
+	"       thaw serve [--listen ADDRESS]... [--pki DIR] [--pid-file FILE]\n"
 	"\n"
 	"Serves until it is told to stop. Without a configuration it makes itself a throwaway PKI, unless it is there\n"
 	"already, and serves every way of asking for a client certificate on 127.0.0.1:8443 and [::1]:8443.\n"
@@ -23,14 +26,16 @@ static const char help[] =
 	"one\n"
 	"  --pki DIR           where the throwaway PKI is kept: ca.pem server.pem server.key client.pem client.key;\n"
 	"                      default " THROWAWAY_PKI "\n"
+	"  --pid-file FILE     its process id is written there once it serves, and removed at the end\n"
 	"  --help              this text\n"
 	"\n"
-	"SIGTERM and SIGINT stop it: requests under way may end first; a second one stops it at once.\n"
+	"SIGTERM and SIGINT stop it: requests under way may end first; a second one stops it at once. SIGHUP and\n"
+	"`thaw reload` let it take its configuration anew. SIGUSR1 opens the access log's file anew.\n"
 	"\n"
 	"Exit code: 0 stopped as told; 64 usage; 71 the system refused, as an address in use; 78 configuration.\n";
 
 struct settings {
-	const char *file, *pki;
+	const char *file, *pki, *pid_file;
 	const char *listens[LISTENS_MAX];
 	size_t listen_count;
 };
@@ -48,36 +53,82 @@ static void replace_listens(struct config *config, struct config *from)
 	config_free(&from);
 }
 
-static void explain(void *arg, const char *const *addresses, size_t count)
+/* At once and whole, so that who reads it finds a number. False: errno tells. */
+static bool write_pid(const char *path)
+{
+	char *beside = NULL;
+
+	if (asprintf(&beside, "%s.new", path) < 0)
+		return false;
+	FILE *file = fopen(beside, "we");
+	bool written = file != NULL && fprintf(file, "%d\n", (int)getpid()) > 0;
+	if (file != NULL)
+		written = fclose(file) == 0 && written;
+	written = written && rename(beside, path) == 0;
+	if (!written && file != NULL)
+		(void)unlink(beside);
+	free(beside);
+	return written;
+}
+
+static void on_ready(void *arg, const char *const *addresses, size_t count)
 {
 	const struct settings *settings = arg;
 
+	if (settings->pid_file != NULL && !write_pid(settings->pid_file))
+		(void)fprintf(stderr, "thaw: warning: cannot write %s: %s\n", settings->pid_file, strerror(errno));
 	if (settings->file == NULL && count > 0)
 		throwaway_explain(stderr, settings->pki, addresses[0]);
+}
+
+/* Of the file, with the command line's addresses. NULL with *err set. */
+static struct config *load(void *arg, struct thaw_error *err)
+{
+	const struct settings *settings = arg;
+	struct config *config = config_load(settings->file, err);
+
+	if (config == NULL || settings->listen_count == 0)
+		return config;
+	struct config *listens = throwaway_listens(settings->listens, settings->listen_count, err);
+	if (listens != NULL)
+		replace_listens(config, listens);
+	else
+		config_free(&config);
+	return config;
+}
+
+static bool check_listens(const struct settings *settings, struct thaw_error *err)
+{
+	if (settings->listen_count == 0)
+		return true;
+	struct config *listens = throwaway_listens(settings->listens, settings->listen_count, err);
+	bool well = listens != NULL;
+	config_free(&listens);
+	return well;
 }
 
 static int serve(struct settings *settings)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
-	struct config *listens = NULL, *config;
 
-	if (settings->listen_count > 0) {
-		listens = throwaway_listens(settings->listens, settings->listen_count, &err);
-		if (listens == NULL)
-			return cli_bad_usage("serve", "%s", err.text);
-	}
-	config = settings->file != NULL
-			 ? config_load(settings->file, &err)
-			 : throwaway_make(settings->pki, settings->listens, settings->listen_count, &err);
+	if (!check_listens(settings, &err))
+		return cli_bad_usage("serve", "%s", err.text);
+	struct config *config =
+		settings->file != NULL ? load(settings, &err)
+				       : throwaway_make(settings->pki, settings->listens, settings->listen_count, &err);
 	if (config == NULL) {
-		config_free(&listens);
 		(void)cli_fail(&err);
 		return settings->file != NULL ? EX_CONFIG : cli_exit_code(&err);
 	}
-	if (listens != NULL)
-		replace_listens(config, listens);
-	struct loop_hooks hooks = {.ready = explain, .arg = settings};
+	struct loop_hooks hooks = {
+		.ready = on_ready,
+		.load = settings->file != NULL ? load : NULL,
+		.file = settings->file,
+		.arg = settings,
+	};
 	int code = loop_serve(config, &hooks, &err) == THAW_OK ? EX_OK : cli_fail(&err);
+	if (settings->pid_file != NULL)
+		(void)unlink(settings->pid_file);
 	config_free(&config);
 	return code;
 }
@@ -86,11 +137,9 @@ static int serve(struct settings *settings)
 static int read_options(int argc, char **argv, struct settings *settings, bool *done)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"listen", required_argument, NULL, 'l'},
-		{"pki", required_argument, NULL, 'p'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'}, {"listen", required_argument, NULL, 'l'},
+		{"pki", required_argument, NULL, 'p'},    {"pid-file", required_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -107,6 +156,9 @@ static int read_options(int argc, char **argv, struct settings *settings, bool *
 			break;
 		case 'p':
 			settings->pki = optarg;
+			break;
+		case 'i':
+			settings->pid_file = optarg;
 			break;
 		case 'h':
 			return cli_print(help);

@@ -32,6 +32,14 @@ static void unqueue(struct connection *c)
 	c->queued = false;
 }
 
+static void enqueue(struct connection *c)
+{
+	if (c->queued)
+		return;
+	TAILQ_INSERT_TAIL(&c->home->queue, c, queue);
+	c->queued = true;
+}
+
 static void drop(struct connection *c)
 {
 	struct connections *home = c->home;
@@ -87,10 +95,14 @@ static void step(struct connection *c)
 	if (!wants.again) /* else nothing is waited for, and the watcher may stay as it is */
 		watch(c, &wants);
 	arm(c, wants.deadline_ms);
-	if (wants.again && !c->queued) {
-		TAILQ_INSERT_TAIL(&c->home->queue, c, queue);
-		c->queued = true;
-	}
+	if (wants.again)
+		enqueue(c);
+}
+
+/* Its upstream has moved: it has its turn at the end of this iteration. */
+static void on_wake(void *arg)
+{
+	enqueue(arg);
 }
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events)
@@ -130,6 +142,7 @@ bool connections_add(struct connections *connections, int fd, const struct socka
 		(void)close(fd);
 		return false;
 	}
+	gw_conn_on_wake(c->gw, on_wake, c);
 	c->home = connections;
 	c->armed_ms = THAW_NEVER;
 	ev_io_init(&c->io, on_io, fd, 0);

@@ -1,12 +1,15 @@
 #include "loop/load.h"
 
 #include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "loop/log.h"
 #include "loop/loop.h"
 
-#define WORKERS_MAX 1024 /* as many as a ledger can have */
+#define WORKERS_MAX     1024 /* as many as a ledger can have */
+#define LOADED_TOGETHER 8    /* so many configurations can have workers at once, and share one ledger */
 
 /* One for each processor that this process may run on. */
 static unsigned workers_of(const struct config *config)
@@ -33,10 +36,104 @@ static struct thaw_ledger_limits limits_of(const struct config *config, unsigned
 	};
 }
 
-/* The workers make their own stores; this one only tells whether they will be able to. */
-static enum thaw_status try_store(const struct loaded *loaded, const struct config *config, struct thaw_error *err)
+/* ---- places ---- */
+
+static unsigned places_for(unsigned workers)
 {
-	thaw_store *store = thaw_store_new(loaded->ledger, 0, config->spool.directory, err);
+	return workers > WORKERS_MAX / LOADED_TOGETHER ? WORKERS_MAX : workers * LOADED_TOGETHER;
+}
+
+static void places_free(struct places *places)
+{
+	thaw_ledger_free(&places->ledger);
+	loads_free(&places->loads);
+	free(places);
+}
+
+static struct places *places_new(const struct thaw_ledger_limits *limits, struct thaw_error *err)
+{
+	struct places *places = calloc(1, sizeof(*places) + limits->workers * sizeof(places->taken[0]));
+
+	if (places != NULL) {
+		places->limits = *limits;
+		places->ledger = thaw_ledger_new(limits);
+		places->loads = loads_new(limits->workers);
+		if (places->ledger != NULL && places->loads != NULL)
+			return places;
+		places_free(places);
+	}
+	(void)error_set(err, THAW_ERR_RESOURCE, "no memory for the spool's budgets");
+	return NULL;
+}
+
+static bool same_budgets(const struct thaw_ledger_limits *a, const struct thaw_ledger_limits *b)
+{
+	return a->memory == b->memory && a->disk == b->disk && a->client_memory == b->client_memory &&
+	       a->client_disk == b->client_disk;
+}
+
+static bool have_room(const struct places *places, unsigned workers)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < places->limits.workers; i++)
+		left += !places->taken[i];
+	return left >= workers;
+}
+
+/* The places of before, if they will do; else new ones. */
+static enum thaw_status take_places(struct loaded *loaded, const struct config *config, const struct loaded *before,
+				    struct thaw_error *err)
+{
+	struct thaw_ledger_limits limits = limits_of(config, places_for(loaded->workers));
+	struct places *places = before != NULL && same_budgets(&before->places->limits, &limits) &&
+						have_room(before->places, loaded->workers)
+					? before->places
+					: places_new(&limits, err);
+	unsigned next = 0;
+
+	if (places == NULL)
+		return THAW_FAILED;
+	loaded->places = places;
+	places->users++;
+	loaded->ledger = places->ledger;
+	loaded->loads = places->loads;
+	loaded->numbers = calloc(loaded->workers, sizeof(*loaded->numbers));
+	if (loaded->numbers == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	for (unsigned i = 0; i < loaded->workers; i++) {
+		while (places->taken[next])
+			next++;
+		places->taken[next] = true;
+		loaded->numbers[i] = next;
+	}
+	return THAW_OK;
+}
+
+static void leave_places(struct loaded *loaded)
+{
+	struct places *places = loaded->places;
+
+	for (unsigned i = 0; loaded->numbers != NULL && i < loaded->workers; i++)
+		places->taken[loaded->numbers[i]] = false;
+	free(loaded->numbers);
+	if (places != NULL && --places->users == 0)
+		places_free(places);
+}
+
+/* ---- the spool's folder ---- */
+
+struct attempt {
+	const struct loaded *loaded;
+	const char *directory;
+};
+
+/* The workers make their own stores; this one only tells whether they will be able to. */
+static enum thaw_status try_store(void *arg, struct thaw_error *err)
+{
+	const struct attempt *attempt = arg;
+	thaw_store *store =
+		thaw_store_new(attempt->loaded->ledger, attempt->loaded->numbers[0], attempt->directory, err);
 
 	if (store == NULL)
 		return THAW_FAILED;
@@ -44,18 +141,55 @@ static enum thaw_status try_store(const struct loaded *loaded, const struct conf
 	return THAW_OK;
 }
 
-enum thaw_status loaded_make(struct loaded *loaded, const struct config *config, struct thaw_error *err)
+static enum thaw_status check_spool(const struct loaded *loaded, const struct config *config, struct thaw_error *err)
+{
+	struct attempt attempt = {.loaded = loaded, .directory = config->spool.directory};
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+
+	if (!loaded->privileges.change)
+		return try_store(&attempt, err);
+	if (privileges_try(&loaded->privileges, try_store, &attempt, &why) == THAW_OK)
+		return THAW_OK;
+	return error_set(err, why.cls, "as user %s: %s", config->user != NULL ? config->user : "root", why.text);
+}
+
+static enum thaw_status make_folder(struct loaded *loaded, const struct config *config, struct thaw_error *err)
+{
+	if (config->spool.disk == 0 || config->spool.directory == NULL)
+		return THAW_OK;
+	return privileges_make_folder(&loaded->privileges, config->spool.directory, &loaded->made_folder, err);
+}
+
+static void unmake_folder(struct loaded *loaded, const struct config *config)
+{
+	if (loaded->made_folder)
+		(void)rmdir(config->spool.directory);
+	loaded->made_folder = false;
+}
+
+/* ---- all of it ---- */
+
+static enum thaw_status load(struct loaded *loaded, const struct config *config, const struct loaded *before,
+			     struct thaw_error *err)
+{
+	if (privileges_find(&loaded->privileges, config, err) != THAW_OK ||
+	    take_places(loaded, config, before, err) != THAW_OK || make_folder(loaded, config, err) != THAW_OK ||
+	    check_spool(loaded, config, err) != THAW_OK)
+		return THAW_FAILED;
+	loaded->gateway = gateway_new(config, &(struct gateway_env){.store = NULL}, err);
+	if (loaded->gateway == NULL)
+		return THAW_FAILED;
+	loaded->upstream_tls = pool_tls_load(config, err);
+	return loaded->upstream_tls != NULL ? THAW_OK : THAW_FAILED;
+}
+
+enum thaw_status loaded_make(struct loaded *loaded, const struct config *config, const struct loaded *before,
+			     struct thaw_error *err)
 {
 	*loaded = (struct loaded){.workers = workers_of(config)};
-	struct thaw_ledger_limits limits = limits_of(config, loaded->workers);
-	loaded->ledger = thaw_ledger_new(&limits);
-	loaded->loads = loads_new(loaded->workers);
-	if (loaded->ledger == NULL || loaded->loads == NULL)
-		(void)error_set(err, THAW_ERR_RESOURCE, "no memory for the spool's budgets");
-	else if (try_store(loaded, config, err) == THAW_OK)
-		loaded->gateway = gateway_new(config, &(struct gateway_env){.store = NULL}, err);
-	if (loaded->gateway != NULL)
+	if (load(loaded, config, before, err) == THAW_OK)
 		return THAW_OK;
+	unmake_folder(loaded, config);
 	loaded_free(loaded);
 	if (err->cls != THAW_ERR_RESOURCE)
 		err->cls = THAW_ERR_CONFIG; /* a file that the configuration names */
@@ -64,9 +198,11 @@ enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
 
 void loaded_free(struct loaded *loaded)
 {
+	pool_tls_free(&loaded->upstream_tls);
 	gateway_free(&loaded->gateway);
-	loads_free(&loaded->loads);
-	thaw_ledger_free(&loaded->ledger);
+	leave_places(loaded);
+	privileges_free(&loaded->privileges);
+	*loaded = (struct loaded){.workers = 0};
 }
 
 enum thaw_status loop_check(const struct config *config, struct thaw_error *err)
@@ -77,8 +213,9 @@ enum thaw_status loop_check(const struct config *config, struct thaw_error *err)
 		err->cls = THAW_ERR_CONFIG;
 		return THAW_FAILED;
 	}
-	if (loaded_make(&loaded, config, err) != THAW_OK)
+	if (loaded_make(&loaded, config, NULL, err) != THAW_OK)
 		return THAW_FAILED;
+	unmake_folder(&loaded, config);
 	loaded_free(&loaded);
 	return THAW_OK;
 }

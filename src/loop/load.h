@@ -4,17 +4,41 @@
 
 #include "gateway/gateway.h"
 #include "loop/loads.h"
+#include "loop/pool.h"
+#include "loop/privileges.h"
 
-struct loaded {
+/*
+ * Where workers have their places in memory that they share. There are more than one configuration needs: the next one
+ * takes places in it, too, unless it changes the spool's budgets, so that these hold for the workers of both together.
+ */
+struct places {
+	unsigned users; /* how many struct loaded */
+	struct thaw_ledger_limits limits;
 	thaw_ledger *ledger;
-	struct gateway *gateway;
 	struct loads *loads;
-	unsigned workers;
+	bool taken[];
 };
 
-/* All, or none with *err set: of class THAW_ERR_CONFIG unless the system had no memory. */
-enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
+struct loaded {
+	struct places *places;
+	struct privileges privileges;
+	thaw_ledger *ledger; /* places' */
+	struct loads *loads; /* places' */
+	struct gateway *gateway;
+	struct pool_tls *upstream_tls;
+	unsigned workers;
+	unsigned *numbers; /* owned; their places */
+	bool made_folder;  /* the spool's was missing */
+};
+
+/*
+ * All, or none with *err set: of class THAW_ERR_CONFIG unless the system had no memory. before: NULL, or what was
+ * loaded for the configuration before this.
+ */
+enum thaw_status loaded_make(struct loaded *loaded, const struct config *config, const struct loaded *before,
 			     struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Once none of its workers is left. */
 void loaded_free(struct loaded *loaded);
 
 #endif

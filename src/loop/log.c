@@ -15,11 +15,26 @@
 #define TURN_ACCESS  0
 #define TURN_MESSAGE 1
 #define TURNS        2
-#define MASTER       1 /* whose turn; worker n is n + 2 */
 
-static unsigned worker_id(unsigned worker)
+/* Whose turn it is: a process's id. */
+static unsigned me(void)
 {
-	return worker + MASTER + 1;
+	return (unsigned)getpid();
+}
+
+atomic_uint *log_turns_new(void)
+{
+	void *turns =
+		mmap(NULL, TURNS * sizeof(atomic_uint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return turns != MAP_FAILED ? turns : NULL;
+}
+
+void log_turns_free(atomic_uint **turns)
+{
+	if (*turns != NULL)
+		(void)munmap(*turns, TURNS * sizeof(atomic_uint));
+	*turns = NULL;
 }
 
 static enum thaw_status open_access(struct log *log, struct thaw_error *err)
@@ -34,21 +49,16 @@ static enum thaw_status open_access(struct log *log, struct thaw_error *err)
 	}
 	log->records = &log->access;
 	if (strcmp(target, "stdout") != 0)
-		return sink_open_file(&log->access, target, &log->turns[TURN_ACCESS], MASTER, err);
-	sink_open_shared(&log->access, STDOUT_FILENO, &log->turns[TURN_ACCESS], MASTER);
+		return sink_open_file(&log->access, target, &log->turns[TURN_ACCESS], me(), err);
+	sink_open_shared(&log->access, STDOUT_FILENO, &log->turns[TURN_ACCESS], me());
 	return THAW_OK;
 }
 
-enum thaw_status log_open(struct log *log, const struct config *config, struct thaw_error *err)
+enum thaw_status log_open(struct log *log, const struct config *config, atomic_uint *turns, struct thaw_error *err)
 {
-	*log = (struct log){.level = config->log.level, .messages.fd = -1, .access.fd = -1};
+	*log = (struct log){.level = config->log.level, .turns = turns, .messages.fd = -1, .access.fd = -1};
 	log->target = config->log.access;
-	void *turns =
-		mmap(NULL, TURNS * sizeof(*log->turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (turns == MAP_FAILED)
-		return error_system(err, errno, "no memory for the log");
-	log->turns = turns;
-	sink_open_shared(&log->messages, STDERR_FILENO, &log->turns[TURN_MESSAGE], MASTER);
+	sink_open_shared(&log->messages, STDERR_FILENO, &log->turns[TURN_MESSAGE], me());
 	return open_access(log, err);
 }
 
@@ -72,18 +82,49 @@ enum thaw_status log_check(const struct config *config, struct thaw_error *err)
 	return status;
 }
 
-void log_inherit(struct log *log, unsigned worker)
+void log_inherit(struct log *log)
 {
-	sink_inherit(&log->messages, worker_id(worker));
-	sink_inherit(&log->access, worker_id(worker));
+	sink_inherit(&log->messages, me());
+	sink_inherit(&log->access, me());
 	log->lost = log->told_ms = 0;
 }
 
-void log_reclaim(struct log *log, unsigned worker)
+void log_forget(struct log *log)
 {
-	sink_reclaim(&log->messages, worker_id(worker));
+	sink_forget(&log->messages);
+	sink_forget(&log->access);
+}
+
+void log_reclaim(struct log *log, pid_t worker)
+{
+	sink_reclaim(&log->messages, (unsigned)worker);
 	if (log->records == &log->access)
-		sink_reclaim(&log->access, worker_id(worker));
+		sink_reclaim(&log->access, (unsigned)worker);
+}
+
+bool log_is_file(const struct log *log)
+{
+	return log->records == &log->access && strcmp(log->target, "stdout") != 0;
+}
+
+enum thaw_status log_reopen(struct log *log, struct thaw_error *err)
+{
+	struct sink again;
+
+	if (!log_is_file(log))
+		return THAW_OK;
+	if (sink_open_file(&again, log->target, log->access.turn, me(), err) != THAW_OK)
+		return THAW_FAILED;
+	log_adopt(log, again.fd);
+	return THAW_OK;
+}
+
+void log_adopt(struct log *log, int fd)
+{
+	if (log_is_file(log))
+		sink_adopt(&log->access, fd);
+	else
+		(void)close(fd);
 }
 
 /* What comes from a peer must not look like a line of ours. */
@@ -167,14 +208,13 @@ bool log_flush(struct log *log, uint64_t now_ms)
 
 void log_close(struct log *log)
 {
+	if (log->turns == NULL)
+		return; /* was never opened */
 	sink_close(&log->access, FAREWELL_MS);
 	if (log->records != NULL)
 		log->lost += sink_dropped(log->records);
 	log->told_ms = 0;
 	tell_lost(log, 0);
 	sink_close(&log->messages, FAREWELL_MS);
-	if (log->turns != NULL)
-		(void)munmap(log->turns, TURNS * sizeof(*log->turns));
-	log->turns = NULL;
 	log->records = NULL;
 }

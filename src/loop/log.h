@@ -6,13 +6,14 @@
 #define LOOP_LOG_H
 
 #include <stdarg.h>
+#include <sys/types.h>
 
 #include "config/config.h"
 #include "loop/sink.h"
 
 struct log {
 	enum config_log_level level; /* messages above it are dropped */
-	atomic_uint *turns;          /* shared by all processes: access, messages */
+	atomic_uint *turns;          /* borrowed; shared by all processes: access, messages */
 	struct sink messages;
 	struct sink access;   /* fd -1: records go to `records`, or nowhere */
 	struct sink *records; /* NULL: off */
@@ -21,17 +22,34 @@ struct log {
 	const char *target;   /* log.access; borrowed */
 };
 
-/* Before the workers are forked. *log is set even on failure, for messages. */
-enum thaw_status log_open(struct log *log, const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
+/* What all logs of these processes, of whatever configuration, have in common. NULL: no memory. */
+atomic_uint *log_turns_new(void);
+void log_turns_free(atomic_uint **turns);
+
+/* Before the workers are forked; turns outlives it. */
+enum thaw_status log_open(struct log *log, const struct config *config, atomic_uint *turns,
+			  struct thaw_error *err) THAW_MUST_CHECK;
 
 /* Whether a file named by log.access can be written, without making it. */
 enum thaw_status log_check(const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
 
 /* In a new worker. */
-void log_inherit(struct log *log, unsigned worker);
+void log_inherit(struct log *log);
+
+/* In a new worker: the log of another configuration than its own. Nothing is written. */
+void log_forget(struct log *log);
 
 /* In the master, after that worker's process has ended. */
-void log_reclaim(struct log *log, unsigned worker);
+void log_reclaim(struct log *log, pid_t worker);
+
+/* Whether the access records go to a file of their own, which can be put aside and opened anew. */
+bool log_is_file(const struct log *log);
+
+/* In the master: opens that file anew. On failure all stays as it was. */
+enum thaw_status log_reopen(struct log *log, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* In a worker, which may not open files any more: what the master has opened. Takes over fd. */
+void log_adopt(struct log *log, int fd);
 
 /* "thaw: LEVEL: TEXT", or "thaw: TEXT" for a notice, which no level drops. */
 void log_say(struct log *log, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);

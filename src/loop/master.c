@@ -1,13 +1,10 @@
-#include "loop/loop.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -15,46 +12,14 @@
 
 #include "base/error.h"
 #include "loop/clock.h"
-#include "loop/load.h"
-#include "loop/slots.h"
-#include "loop/worker.h"
+#include "loop/master.h"
 
-/* Workers end by themselves after WORKER_STOP_MS; one that does not is ended. */
-#define STOP_LIMIT_MS (WORKER_STOP_MS + 5000)
-
-enum phase {
-	PHASE_STARTING, /* not all workers have said yet that they run */
-	PHASE_SERVING,
-	PHASE_STOPPING, /* workers finish what is under way */
-	PHASE_KILLING,  /* they are ended, whatever they do */
-	PHASE_OVER,
-	PHASES
-};
-
-struct master {
-	const struct config *config;
-	const struct loop_hooks *hooks;
-	struct log log;
-	struct listeners listeners;
-	struct loaded loaded;
-	struct slots slots;
-	enum phase phase;
-	uint64_t now_ms, stop_ms; /* stop_ms: when patience ends */
-	sigset_t before;          /* the signals that were blocked before us */
-	int signals;              /* a signalfd */
-	int ready[2];             /* a pipe on which workers tell that they run */
-	struct thaw_error *err;
-};
-
-/* ---- phases ---- */
-
-static void enter(struct master *m, enum phase to)
+void master_enter(struct master *m, enum phase to)
 {
 	static const unsigned next[PHASES] = {
-		[PHASE_STARTING] = 1u << PHASE_SERVING | 1u << PHASE_STOPPING | 1u << PHASE_KILLING,
+		[PHASE_STARTING] = 1u << PHASE_SERVING | 1u << PHASE_STOPPING,
 		[PHASE_SERVING] = 1u << PHASE_STOPPING,
-		[PHASE_STOPPING] = 1u << PHASE_KILLING | 1u << PHASE_OVER,
-		[PHASE_KILLING] = 1u << PHASE_OVER,
+		[PHASE_STOPPING] = 1u << PHASE_OVER,
 	};
 
 	if ((next[m->phase] & 1u << to) == 0)
@@ -62,154 +27,169 @@ static void enter(struct master *m, enum phase to)
 	m->phase = to;
 }
 
-static void signal_workers(const struct master *m, int signal)
-{
-	for (unsigned i = 0; i < m->slots.count; i++)
-		if (m->slots.items[i].pid != 0)
-			(void)kill(m->slots.items[i].pid, signal);
-}
-
-static void stop(struct master *m)
-{
-	enter(m, PHASE_STOPPING);
-	m->stop_ms = m->now_ms + STOP_LIMIT_MS;
-	listeners_withdraw(&m->listeners);
-	signal_workers(m, SIGTERM);
-	log_say(&m->log, CONFIG_LOG_INFO, "stopping: requests under way may end within %d s; again to stop at once",
-		WORKER_STOP_MS / 1000);
-}
-
-static void stop_at_once(struct master *m)
-{
-	enter(m, PHASE_KILLING);
-	signal_workers(m, SIGKILL);
-}
-
-static void serve(struct master *m)
-{
-	const char **names = calloc(m->listeners.count, sizeof(*names));
-
-	enter(m, PHASE_SERVING);
-	for (size_t i = 0; i < m->listeners.count; i++) {
-		log_notice(&m->log, "listening on %s", m->listeners.items[i].name);
-		if (names != NULL)
-			names[i] = m->listeners.items[i].name;
-	}
-	if (names != NULL && m->hooks->ready != NULL)
-		m->hooks->ready(m->hooks->arg, names, m->listeners.count);
-	free(names);
-}
-
 /* ---- workers ---- */
 
-/* In the new process. */
-static void be_worker(struct master *m, const struct slot *slot, pid_t master)
+static void start_worker(struct master *m, struct generation *g, struct slot *slot)
 {
-	struct worker_setup setup = {
-		.number = (unsigned)(slot - m->slots.items),
-		.config = m->config,
-		.gateway = m->loaded.gateway,
-		.ledger = m->loaded.ledger,
-		.loads = m->loaded.loads,
-		.listeners = &m->listeners,
-		.log = &m->log,
-		.ready_fd = m->ready[1],
-	};
-	sigset_t mask = m->before;
-
-	/* A master that died before this is noticed by its id, one that dies later by the signal. */
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != master)
-		exit(EXIT_FAILURE);
-	(void)prctl(PR_SET_NAME, "thaw-worker");
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)close(m->signals);
-	(void)close(m->ready[0]);
-	(void)sigaddset(&mask, SIGTERM); /* until the event loop takes it */
-	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
-	log_inherit(&m->log, setup.number);
-	bool well = worker_run(&setup);
-	log_close(&m->log);
-	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-static void start_worker(struct master *m, struct slot *slot)
-{
-	pid_t master = getpid();
-
-	(void)fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0)
-		be_worker(m, slot, master);
-	if (pid > 0) {
-		slot_filled(slot, pid, m->now_ms);
+	if (generation_start_worker(g, slot, &m->birth, m->now_ms))
 		return;
-	}
-	log_say(&m->log, CONFIG_LOG_ERROR, "cannot start a worker: %s", strerror(errno));
-	slot_emptied(slot, m->now_ms);
+	const char *why = strerror(errno);
+	log_say(master_log(m), CONFIG_LOG_ERROR, "cannot start a worker: %s", why);
+	if (g == m->coming)
+		taking_failed(m, "a worker cannot be started");
 }
 
 static void fill_slots(struct master *m)
 {
 	struct slot *slot;
 
-	while (m->phase <= PHASE_SERVING && (slot = slots_due(&m->slots, m->now_ms)) != NULL)
-		start_worker(m, slot);
+	while (m->coming != NULL && (slot = slots_due(&m->coming->slots, m->now_ms)) != NULL)
+		start_worker(m, m->coming, slot);
+	while (m->phase == PHASE_SERVING && (slot = slots_due(&m->serving->slots, m->now_ms)) != NULL)
+		start_worker(m, m->serving, slot);
 }
 
-static void tell_end(struct master *m, pid_t pid, int how)
+static struct generation *find(const struct master *m, pid_t pid, struct slot **slot)
 {
-	enum config_log_level level = m->phase <= PHASE_SERVING ? CONFIG_LOG_WARNING : CONFIG_LOG_DEBUG;
+	struct generation *g;
+
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
+		*slot = slots_find(&g->slots, pid);
+		if (*slot != NULL)
+			return g;
+	}
+	return NULL; /* a child that is none of ours: left by whoever was this process before exec */
+}
+
+static void tell_end(const struct master *m, const struct generation *g, pid_t pid, int how)
+{
+	enum config_log_level level = g->state <= GENERATION_SERVING ? CONFIG_LOG_WARNING : CONFIG_LOG_DEBUG;
 
 	if (WIFSIGNALED(how))
-		log_say(&m->log, level, "worker %d was ended by signal %d (%s)", (int)pid, WTERMSIG(how),
+		log_say(master_log(m), level, "worker %d was ended by signal %d (%s)", (int)pid, WTERMSIG(how),
 			strsignal(WTERMSIG(how)));
 	else
-		log_say(&m->log, level, "worker %d has ended with exit status %d", (int)pid, WEXITSTATUS(how));
+		log_say(master_log(m), level, "worker %d has ended with exit status %d", (int)pid, WEXITSTATUS(how));
+}
+
+static void over(struct master *m, struct generation *g)
+{
+	generation_enter(g, GENERATION_OVER, m->now_ms);
+	if (g == m->serving || m->serving == NULL)
+		return; /* its log is needed to the end */
+	TAILQ_REMOVE(&m->all, g, link);
+	generation_free(&g, &m->serving->listeners);
 }
 
 static void worker_ended(struct master *m, pid_t pid, int how)
 {
-	struct slot *slot = slots_find(&m->slots, pid);
+	struct slot *slot = NULL;
+	struct generation *g = find(m, pid, &slot);
 
-	if (slot == NULL)
-		return; /* a child that is none of ours: left by whoever was this process before exec */
-	unsigned number = (unsigned)(slot - m->slots.items);
-	bool ready = slot->ready;
-	log_reclaim(&m->log, number);
-	thaw_ledger_reclaim(m->loaded.ledger, number);
-	atomic_store(&m->loaded.loads->of[number], LOADS_NONE);
-	slot_emptied(slot, m->now_ms);
-	tell_end(m, pid, how);
+	if (g == NULL)
+		return;
+	generation_lost_worker(g, slot, m->now_ms);
+	tell_end(m, g, pid, how);
 	/* What ends before the start is over would do so again. */
-	if (m->phase == PHASE_STARTING && !ready) {
-		(void)error_set(m->err, THAW_ERR_SYSTEM, "a worker has ended before it could serve");
-		stop_at_once(m);
-	}
+	if (g == m->coming)
+		taking_failed(m, "a worker has ended before it could serve");
 }
 
 static void reap(struct master *m)
 {
+	struct generation *g, *next;
+	bool left = false;
 	pid_t pid;
 	int how;
 
 	while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
 		worker_ended(m, pid, how);
-	if (m->phase > PHASE_SERVING && m->phase != PHASE_OVER && slots_filled(&m->slots) == 0)
-		enter(m, PHASE_OVER);
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = next) {
+		next = TAILQ_NEXT(g, link);
+		left = left || slots_filled(&g->slots) > 0;
+		if ((g->state == GENERATION_RETIRING || g->state == GENERATION_ENDING) && slots_filled(&g->slots) == 0)
+			over(m, g);
+	}
+	if (m->phase == PHASE_STOPPING && !left)
+		master_enter(m, PHASE_OVER);
+}
+
+/* In a new worker: what is only the master's. */
+static void forget(void *arg, const struct generation *mine)
+{
+	struct master *m = arg;
+	struct generation *g;
+
+	(void)close(m->signals);
+	(void)close(m->ready[0]);
+	control_close(&m->control);
+	handed_close(&m->systemd.handed);
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
+		if (g == mine)
+			continue;
+		generation_close_channels(g);
+		listeners_close(&g->listeners);
+		log_forget(&g->log);
+	}
+}
+
+static void reopen_logs(struct master *m)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct generation *g;
+
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
+		if (g->state != GENERATION_OVER && generation_reopen_log(g, &err) != THAW_OK)
+			log_say(master_log(m), CONFIG_LOG_ERROR, "%s", err.text);
+	}
+}
+
+/* ---- stopping ---- */
+
+static void stop(struct master *m)
+{
+	uint64_t limit_ms;
+
+	if (m->coming != NULL)
+		generation_enter(m->coming, GENERATION_ENDING, m->now_ms);
+	control_begin(&m->control);
+	control_tell(&m->control, false, "it is being stopped");
+	m->coming = NULL;
+	master_enter(m, PHASE_STOPPING);
+	if (m->serving == NULL)
+		return;
+	limit_ms = m->serving->config->stop_timeout_ms;
+	log_say(master_log(m), CONFIG_LOG_INFO,
+		"stopping: requests under way may end within %llu s; again to stop at once",
+		(unsigned long long)limit_ms / 1000);
+	listeners_withdraw(&m->serving->listeners, NULL);
+	generation_enter(m->serving, GENERATION_RETIRING, m->now_ms);
+	systemd_stopping(m->serving->limit_ms - m->now_ms);
+}
+
+static void stop_at_once(struct master *m)
+{
+	struct generation *g;
+
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
+		if (g->state == GENERATION_RETIRING)
+			generation_enter(g, GENERATION_ENDING, m->now_ms);
+	}
 }
 
 /* ---- what the master waits for ---- */
 
 static void take_ready(struct master *m)
 {
-	unsigned number;
+	struct generation *g;
+	struct slot *slot;
+	pid_t pid;
 
-	while (read(m->ready[0], &number, sizeof(number)) == sizeof(number))
-		if (number < m->slots.count && m->slots.items[number].pid != 0)
-			m->slots.items[number].ready = true;
-	if (m->phase == PHASE_STARTING && slots_all_ready(&m->slots))
-		serve(m);
+	while (read(m->ready[0], &pid, sizeof(pid)) == sizeof(pid))
+		if (pid > 0 && (g = find(m, pid, &slot)) != NULL)
+			generation_heard(g, slot, m->now_ms);
+	if (m->coming != NULL && slots_all_ready(&m->coming->slots))
+		taking_done(m);
 }
 
 static void take_signals(struct master *m)
@@ -222,12 +202,14 @@ static void take_signals(struct master *m)
 		case SIGINT:
 			if (m->phase <= PHASE_SERVING)
 				stop(m);
-			else if (m->phase == PHASE_STOPPING)
+			else
 				stop_at_once(m);
 			break;
 		case SIGHUP:
-			log_say(&m->log, CONFIG_LOG_WARNING,
-				"SIGHUP is ignored: this version cannot reload its configuration");
+			m->wanted = true;
+			break;
+		case SIGUSR1:
+			reopen_logs(m);
 			break;
 		default: /* SIGCHLD: reap() looks in any case */
 			break;
@@ -235,31 +217,80 @@ static void take_signals(struct master *m)
 	}
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Twice as often as the watchdog wants to hear. */
+static uint64_t next_ping_ms(const struct master *m)
+{
+	return m->systemd.watchdog_ms > 0 ? m->ping_ms + m->systemd.watchdog_ms / 2 : THAW_NEVER;
+}
+
 static int patience(const struct master *m)
 {
-	uint64_t until_ms = m->phase <= PHASE_SERVING    ? slots_next_ms(&m->slots)
-			    : m->phase == PHASE_STOPPING ? m->stop_ms
-							 : THAW_NEVER;
+	uint64_t until_ms = next_ping_ms(m);
+	const struct generation *g;
 
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
+		until_ms = sooner(until_ms, g->state < GENERATION_OVER ? g->limit_ms : THAW_NEVER);
+	if (m->phase == PHASE_SERVING)
+		until_ms = sooner(until_ms, slots_next_ms(&m->serving->slots));
+	if (m->room_ms != 0)
+		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
 		return -1;
-	return until_ms > m->now_ms ? (int)(until_ms - m->now_ms) : 0;
+	return until_ms > m->now_ms ? (int)sooner(until_ms - m->now_ms, INT_MAX) : 0;
+}
+
+static void expire(struct master *m)
+{
+	struct generation *g;
+
+	if (m->coming != NULL && m->now_ms >= m->coming->limit_ms)
+		taking_failed(m, "its workers are not ready in time");
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
+		if (g->state == GENERATION_RETIRING && m->now_ms >= g->limit_ms)
+			generation_enter(g, GENERATION_ENDING, m->now_ms);
+	}
+}
+
+/* The watchdog hears nothing while a worker does not turn. */
+static void ping(struct master *m)
+{
+	const struct slot *silent = NULL;
+
+	if (m->now_ms < next_ping_ms(m))
+		return;
+	m->ping_ms = m->now_ms;
+	if (m->phase == PHASE_SERVING)
+		silent = slots_silent(&m->serving->slots, m->systemd.watchdog_ms / 2, m->now_ms);
+	if (silent == NULL)
+		systemd_alive();
+	else
+		log_say(master_log(m), CONFIG_LOG_WARNING, "worker %d does not answer: the watchdog is not told",
+			(int)silent->pid);
 }
 
 static void supervise(struct master *m)
 {
-	struct pollfd from[] = {{.fd = m->signals, .events = POLLIN}, {.fd = m->ready[0], .events = POLLIN}};
+	struct pollfd from[] = {{.fd = m->signals, .events = POLLIN},
+				{.fd = m->ready[0], .events = POLLIN},
+				{.fd = m->control.fd, .events = POLLIN}};
 
 	while (m->phase != PHASE_OVER) {
 		fill_slots(m);
-		(void)poll(from, 2, patience(m));
+		(void)poll(from, 3, patience(m));
 		m->now_ms = clock_now_ms();
 		take_ready(m);
 		take_signals(m);
+		m->wanted = control_take(&m->control) || m->wanted;
 		reap(m);
-		if (m->phase == PHASE_STOPPING && m->now_ms >= m->stop_ms)
-			stop_at_once(m);
-		(void)log_flush(&m->log, m->now_ms);
+		expire(m);
+		taking_if_wanted(m);
+		ping(m);
+		(void)log_flush(master_log(m), m->now_ms);
 	}
 }
 
@@ -277,67 +308,75 @@ static void raise_files(void)
 
 static enum thaw_status take_over_signals(struct master *m)
 {
+	static const int taken[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
 	sigset_t ours;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a spool file at its limit (RLIMIT_FSIZE) is EFBIG, not death */
 	(void)signal(SIGCHLD, SIG_DFL); /* an ignored one, inherited, would hide how workers end */
 	(void)sigemptyset(&ours);
-	(void)sigaddset(&ours, SIGTERM);
-	(void)sigaddset(&ours, SIGINT);
-	(void)sigaddset(&ours, SIGHUP);
-	(void)sigaddset(&ours, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &ours, &m->before);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		(void)sigaddset(&ours, taken[i]);
+	(void)sigprocmask(SIG_BLOCK, &ours, &m->birth.signals);
 	m->signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (m->signals < 0 || pipe2(m->ready, O_NONBLOCK | O_CLOEXEC) != 0)
 		return error_system(m->err, errno, "cannot supervise workers");
+	m->birth.tell = m->ready[1];
 	return THAW_OK;
 }
 
-static enum thaw_status begin(struct master *m)
+static enum thaw_status begin(struct master *m, const struct config *config)
 {
-	if (log_open(&m->log, m->config, m->err) != THAW_OK) {
-		m->err->cls = THAW_ERR_CONFIG;
-		return THAW_FAILED;
-	}
+	struct thaw_error unheard = {.cls = THAW_ERR_NONE};
+
 	raise_files();
-	if (loaded_make(&m->loaded, m->config, m->err) != THAW_OK ||
-	    listeners_open(&m->listeners, m->config, m->err) != THAW_OK)
-		return THAW_FAILED;
-	if (!slots_init(&m->slots, m->loaded.workers))
+	systemd_begin(&m->systemd);
+	m->birth.alive_ms = m->systemd.watchdog_ms / 4;
+	m->turns = log_turns_new();
+	if (m->turns == NULL)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
-	m->now_ms = clock_now_ms();
-	return take_over_signals(m);
+	if (taking_first(m, config) != THAW_OK || take_over_signals(m) != THAW_OK)
+		return THAW_FAILED;
+	m->ping_ms = m->now_ms;
+	if (control_open(&m->control, m->hooks->file, &unheard) != THAW_OK)
+		log_say(master_log(m), CONFIG_LOG_WARNING, "%s", unheard.text);
+	return THAW_OK;
 }
 
 static void end(struct master *m)
 {
+	struct generation *g;
+
+	while ((g = TAILQ_FIRST(&m->all)) != NULL) {
+		TAILQ_REMOVE(&m->all, g, link);
+		generation_free(&g, NULL);
+	}
 	if (m->signals >= 0) {
 		(void)close(m->signals);
-		(void)sigprocmask(SIG_SETMASK, &m->before, NULL);
+		(void)sigprocmask(SIG_SETMASK, &m->birth.signals, NULL);
 	}
 	for (int i = 0; i < 2; i++)
 		if (m->ready[i] >= 0)
 			(void)close(m->ready[i]);
-	slots_free(&m->slots);
-	listeners_free(&m->listeners);
-	loaded_free(&m->loaded);
-	log_close(&m->log);
+	control_close(&m->control);
+	handed_close(&m->systemd.handed);
+	log_turns_free(&m->turns);
 }
 
 enum thaw_status loop_serve(const struct config *config, const struct loop_hooks *hooks, struct thaw_error *err)
 {
 	struct master m = {
-		.config = config,
 		.hooks = hooks,
-		.listeners.config = config,
 		.phase = PHASE_STARTING,
+		.all = TAILQ_HEAD_INITIALIZER(m.all),
+		.control.fd = -1,
+		.birth = {.forget = forget, .arg = &m},
 		.signals = -1,
 		.ready = {-1, -1},
 		.err = err,
 	};
 
-	if (begin(&m) == THAW_OK)
+	if (begin(&m, config) == THAW_OK)
 		supervise(&m);
 	end(&m);
 	return err->cls == THAW_ERR_NONE ? THAW_OK : THAW_FAILED;

@@ -62,11 +62,29 @@ static void drop_bytes(struct sink *sink)
 	sink->within = false;
 }
 
+void sink_forget(struct sink *sink)
+{
+	drop_bytes(sink);
+	if (sink->own && sink->fd >= 0)
+		(void)close(sink->fd);
+	sink->fd = -1;
+}
+
 void sink_inherit(struct sink *sink, unsigned me)
 {
 	drop_bytes(sink);
 	sink->dropped = 0;
 	sink->me = me;
+}
+
+void sink_adopt(struct sink *sink, int fd)
+{
+	(void)sink_flush(sink); /* the old one ends with whole lines, if it takes them */
+	if (sink->own)
+		(void)close(sink->fd);
+	sink->fd = fd;
+	sink->own = true;
+	sink->way = SINK_WAY_PLAIN;
 }
 
 /* Room for len more bytes behind those that wait. */

@@ -41,6 +41,12 @@ void sink_open_shared(struct sink *sink, int fd, atomic_uint *turn, unsigned me)
 enum thaw_status sink_open_file(struct sink *sink, const char *path, atomic_uint *turn, unsigned me,
 				struct thaw_error *err) THAW_MUST_CHECK;
 
+/* From now on to this descriptor, a file's as in sink_open_file(); takes it over. What waits goes there. */
+void sink_adopt(struct sink *sink, int fd);
+
+/* In a new process that does not use it: closes what is its own, and writes nothing. */
+void sink_forget(struct sink *sink);
+
 /* In a new process: the same target, but nothing of what waited. */
 void sink_inherit(struct sink *sink, unsigned me);
 

@@ -5,7 +5,13 @@
 bool slots_init(struct slots *slots, unsigned count)
 {
 	*slots = (struct slots){.items = calloc(count, sizeof(*slots->items)), .count = count};
-	return slots->items != NULL;
+	if (slots->items == NULL)
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		slots->items[i].number = i;
+		slots->items[i].channel = -1;
+	}
+	return true;
 }
 
 void slots_free(struct slots *slots)
@@ -18,8 +24,14 @@ void slot_filled(struct slot *slot, pid_t pid, uint64_t now_ms)
 {
 	slot->pid = pid;
 	slot->ready = false;
-	slot->started_ms = now_ms;
+	slot->started_ms = slot->heard_ms = now_ms;
 	slot->due_ms = THAW_NEVER;
+}
+
+void slot_heard(struct slot *slot, uint64_t now_ms)
+{
+	slot->ready = true;
+	slot->heard_ms = now_ms;
 }
 
 void slot_emptied(struct slot *slot, uint64_t now_ms)
@@ -77,4 +89,12 @@ bool slots_all_ready(const struct slots *slots)
 		if (!slots->items[i].ready)
 			return false;
 	return true;
+}
+
+const struct slot *slots_silent(const struct slots *slots, uint64_t limit_ms, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < slots->count; i++)
+		if (slots->items[i].pid != 0 && now_ms - slots->items[i].heard_ms > limit_ms)
+			return &slots->items[i];
+	return NULL;
 }

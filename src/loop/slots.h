@@ -14,8 +14,11 @@
 #define SLOT_WAIT_MAX_MS 5000
 
 struct slot {
+	unsigned number;     /* of its worker: its place in what the workers share */
+	int channel;         /* the master's end; -1: none */
 	pid_t pid;           /* 0: empty */
 	bool ready;          /* its worker has said that it runs */
+	uint64_t heard_ms;   /* when its worker last said so; or when it was started */
 	uint64_t started_ms; /* of the worker that is, or was, in it */
 	uint64_t due_ms;     /* empty: when it is to be filled; THAW_NEVER: not at all */
 	uint64_t wait_ms;    /* before the next one, if this one ends quickly */
@@ -26,11 +29,13 @@ struct slots {
 	unsigned count;
 };
 
-/* All empty and due at once. False: no memory. */
+/* All empty and due at once, numbered from 0. False: no memory. */
 bool slots_init(struct slots *slots, unsigned count);
 void slots_free(struct slots *slots);
 
 void slot_filled(struct slot *slot, pid_t pid, uint64_t now_ms);
+/* Its worker has said that it runs. */
+void slot_heard(struct slot *slot, uint64_t now_ms);
 /* The worker has ended, or could not be started. */
 void slot_emptied(struct slot *slot, uint64_t now_ms);
 
@@ -45,5 +50,8 @@ uint64_t slots_next_ms(const struct slots *slots);
 
 unsigned slots_filled(const struct slots *slots);
 bool slots_all_ready(const struct slots *slots);
+
+/* A worker that has not been heard of for longer than limit_ms; NULL: none. */
+const struct slot *slots_silent(const struct slots *slots, uint64_t limit_ms, uint64_t now_ms);
 
 #endif

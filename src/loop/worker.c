@@ -12,6 +12,7 @@
 #include "loop/clock.h"
 #include "loop/connection.h"
 #include "loop/loads.h"
+#include "loop/pool.h"
 
 #define ACCEPT_MAX     4       /* at one wake, so that the other workers have theirs */
 #define AHEAD_MAX      4       /* connections more than the least busy worker has, with which one still takes more */
@@ -22,17 +23,19 @@
 #define LOG_NAP        .02     /* seconds until a log that did not take all is tried again */
 #define FILES_FOR_SELF 64      /* descriptors that are not connections' */
 #define HEAP_SLACK     1048576 /* free bytes that malloc keeps: else it gives back and takes again at every read */
-#define FILES_EACH     2       /* of a connection: its socket and its spool's file */
+#define FILES_EACH     3       /* of a connection: its socket, its spool's file, its upstream's */
 
 struct worker {
 	const struct worker_setup *setup;
 	struct ev_loop *loop;
 	struct gateway_env env;
 	struct connections connections;
+	struct pool *pool;
 	size_t connections_max;
 	uint64_t wall_ms; /* when the wall clock's offset was read */
 	ev_io *accepts;   /* one a listener */
 	bool accepting, stopping;
+	bool going;   /* the master has said that this one may accept */
 	bool insists; /* has left connections to others, who did not take them */
 	uint64_t told_accept_ms;
 	ev_timer accept_nap, log_nap, stop_limit;
@@ -40,6 +43,7 @@ struct worker {
 	ev_prepare before_sleep;
 	ev_check after_sleep;
 	ev_idle no_sleep;
+	struct channel channel;
 };
 
 /* ---- what the gateway tells ---- */
@@ -71,7 +75,7 @@ static void read_wall_clock(struct worker *w)
 
 static void accept_on(struct worker *w)
 {
-	if (w->accepting || w->stopping)
+	if (w->accepting || w->stopping || !w->going)
 		return;
 	w->accepting = true;
 	for (size_t i = 0; i < w->setup->listeners->count; i++)
@@ -99,7 +103,7 @@ static void tell_accept(struct worker *w, const char *what)
 /* Others read it to know whether this worker is ahead of them. */
 static void publish_load(const struct worker *w)
 {
-	size_t count = w->stopping ? LOADS_NONE : w->connections.count;
+	size_t count = w->stopping || !w->going ? LOADS_NONE : w->connections.count;
 
 	atomic_store_explicit(&w->setup->loads->of[w->setup->number], (unsigned)count, memory_order_relaxed);
 }
@@ -209,9 +213,25 @@ static void on_stop_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	struct worker *w = timer->data;
 
 	(void)events;
-	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d cuts off %zu connections that have not ended in %d s",
-		(int)getpid(), w->connections.count, WORKER_STOP_MS / 1000);
+	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d cuts off %zu connections that have not ended in %llu s",
+		(int)getpid(), w->connections.count, (unsigned long long)w->setup->config->stop_timeout_ms / 1000);
 	ev_break(loop, EVBREAK_ALL);
+}
+
+/* ---- what the master says ---- */
+
+static void on_go(void *arg)
+{
+	struct worker *w = arg;
+
+	w->going = true;
+	publish_load(w);
+	accept_on(w);
+}
+
+static void on_log(void *arg, int fd)
+{
+	log_adopt(((struct worker *)arg)->setup->log, fd);
 }
 
 /* ---- one iteration: check, the events, prepare, sleep ---- */
@@ -262,7 +282,7 @@ static void init_watchers(struct worker *w)
 {
 	ev_timer_init(&w->accept_nap, on_accept_nap, ACCEPT_NAP, 0.);
 	ev_timer_init(&w->log_nap, on_log_nap, LOG_NAP, 0.);
-	ev_timer_init(&w->stop_limit, on_stop_limit, WORKER_STOP_MS / 1000., 0.);
+	ev_timer_init(&w->stop_limit, on_stop_limit, (double)w->setup->config->stop_timeout_ms / 1000., 0.);
 	ev_signal_init(&w->term, on_term, SIGTERM);
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	ev_check_init(&w->after_sleep, on_after_sleep);
@@ -283,6 +303,23 @@ static size_t connections_allowed(void)
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= FILES_FOR_SELF + FILES_EACH)
 		return 1;
 	return (size_t)(files.rlim_cur - FILES_FOR_SELF) / FILES_EACH;
+}
+
+static bool open_pool(struct worker *w, struct thaw_error *err)
+{
+	struct pool_setup setup = {
+		.loop = w->loop,
+		.config = w->setup->config,
+		.tls = w->setup->upstream_tls,
+		.now_ms = &w->connections.now_ms,
+		.say = on_message,
+		.arg = w,
+	};
+
+	w->pool = pool_new(&setup, err);
+	if (w->pool != NULL)
+		w->env.legs = pool_legs(w->pool);
+	return w->pool != NULL;
 }
 
 static bool start(struct worker *w)
@@ -309,6 +346,10 @@ static bool start(struct worker *w)
 	w->connections.gone = on_gone;
 	w->connections.arg = w;
 	w->connections.now_ms = clock_now_ms();
+	if (!open_pool(w, &err)) {
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+		return false;
+	}
 	read_wall_clock(w);
 	publish_load(w);
 	init_watchers(w);
@@ -330,19 +371,24 @@ static void run(struct worker *w)
 	ev_check_start(w->loop, &w->after_sleep);
 	ev_signal_start(w->loop, &w->term);
 	let_term(SIG_UNBLOCK); /* the master had blocked it until now */
-	accept_on(w);
-	(void)!write(w->setup->ready_fd, &w->setup->number, sizeof(w->setup->number));
+	w->channel.go = on_go;
+	w->channel.log = on_log;
+	w->channel.arg = w;
+	channel_start(&w->channel, w->loop, &w->setup->ends);
 	(void)ev_run(w->loop, 0);
 }
 
 static void end(struct worker *w)
 {
 	let_term(SIG_BLOCK); /* one more must not end it before the log is written */
+	channel_stop(&w->channel);
 	w->connections.gone = NULL;
 	if (w->connections.loop != NULL) {
 		ev_signal_stop(w->loop, &w->term);
 		connections_end(&w->connections);
 	}
+	if (w->loop != NULL)
+		pool_free(&w->pool);
 	gateway_set_env(w->setup->gateway, &(struct gateway_env){.store = NULL});
 	thaw_store_free(&w->env.store);
 	if (w->loop != NULL)

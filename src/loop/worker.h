@@ -5,29 +5,29 @@
 #define LOOP_WORKER_H
 
 #include "gateway/gateway.h"
+#include "loop/channel.h"
 #include "loop/listen.h"
 #include "loop/log.h"
 
 struct loads;
-
-/* How long requests under way may take once a stop was asked for. */
-#define WORKER_STOP_MS 30000
+struct pool_tls;
 
 /* All borrowed, and this process's own copies of what the master made. */
 struct worker_setup {
-	unsigned number; /* its place in the ledger */
+	unsigned number; /* its place in the ledger and among the loads */
 	const struct config *config;
 	struct gateway *gateway;
+	const struct pool_tls *upstream_tls;
 	thaw_ledger *ledger;
 	struct loads *loads;
 	struct listeners *listeners;
 	struct log *log;
-	int ready_fd; /* its number is written there, as an unsigned, once it runs */
+	struct channel_ends ends;
 };
 
 /*
- * SIGTERM: no more connections, those that are there end after their request, at the latest after WORKER_STOP_MS.
- * SIGINT and SIGHUP, which a terminal sends to all processes, are left to the master. True: stopped as told.
+ * Accepts connections once the master says so. SIGTERM: no more of them, those that are there end after their request,
+ * at the latest after the configuration's stop_timeout. Other signals are left to the master. True: stopped as told.
  */
 bool worker_run(const struct worker_setup *setup) THAW_MUST_CHECK;
 

@@ -39,21 +39,25 @@ def serve(pki, tmp_path):
 
 @pytest.fixture
 def settings(pki, serve, tmp_path):
-    """settings(**changes): a configuration file over the throwaway PKI. Keys: workers, log, spool (YAML each)."""
+    """settings(**changes): a configuration file over the throwaway PKI, in place of the one before."""
     serve().stop()  # makes the PKI, if it is not there
 
-    def write(workers=2, log="{ access: stdout }", spool="{ memory: 16MiB, per_client: 100% }", routes=""):
+    def write(
+        workers=2, log="{ access: stdout }", spool="{ memory: 16MiB, per_client: 100% }", routes="",
+        listens=("127.0.0.1:0",), certificate=None, more="", path=None,
+    ):  # fmt: skip
         folder = str(pki).replace("'", "''")
-        path = tmp_path / "thaw.yaml"
+        path = path or tmp_path / "thaw.yaml"
+        server = certificate or (f"{folder}/server.pem", f"{folder}/server.key")
+        addresses = ", ".join(f"{{ address: '{a}' }}" for a in listens)
         path.write_text(
-            f"workers: {workers}\n"
-            "listen: [{ address: '127.0.0.1:0' }]\n"
+            f"workers: {workers}\n" + more + f"listen: [ {addresses} ]\n"
             f"spool: {spool}\n"
             f"log: {log}\n"
             "hosts:\n"
             "  - name: '*'\n"
-            f"    certificate: '{folder}/server.pem'\n"
-            f"    key: '{folder}/server.key'\n"
+            f"    certificate: '{server[0]}'\n"
+            f"    key: '{server[1]}'\n"
             f"    client_certificate: {{ ca: '{folder}/ca.pem', max_body: 1GiB }}\n"
             "    routes:\n"
             "      - { path: /, upstream: builtin:inspect }\n"

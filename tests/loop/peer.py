@@ -38,6 +38,7 @@ class Client:
         self.server_port = address[1] if family != socket.AF_UNIX else None
         self.socket = context.wrap_socket(raw, server_hostname="localhost")
         self._in = self.socket.makefile("rb")
+        self.fields = {}  # of the last response
 
     def send(self, data):
         self.socket.sendall(data)
@@ -57,6 +58,7 @@ class Client:
         while (field := self._in.readline().strip()) != b"":
             name, _, value = field.partition(b":")
             fields[name.lower()] = value.strip()
+        self.fields = fields
         return int(line.split()[1]), self._in.read(int(fields.get(b"content-length", 0)))
 
     def get(self, path="/"):

@@ -20,7 +20,7 @@ def thaw(*arguments, **options):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["help"]] + [[c, "--help"] for c in ("serve", "check", "demo", "version")] + [["help", "serve"]],
+    [["--help"], ["help"]] + [[c, "--help"] for c in ("serve", "check", "reload", "demo", "version")] + [["help", "serve"]],
 )
 def test_help_is_on_standard_output(arguments):
     code, out, err = thaw(*arguments)
@@ -44,6 +44,11 @@ def test_help_is_on_standard_output(arguments):
         ["check", "file"],
         ["check", "-c", "x", "--nothing"],
         ["version", "more"],
+        ["reload"],
+        ["reload", "1", "2"],
+        ["reload", "1", "-c", "x"],
+        ["reload", "x"],
+        ["reload", "--nothing"],
     ],
 )
 def test_misuse_is_told_on_standard_error(arguments):

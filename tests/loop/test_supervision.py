@@ -137,12 +137,13 @@ def test_a_second_sigterm_ends_it_at_once(serve, settings):
 
 
 def test_requests_that_do_not_end_are_cut_off(serve, settings):
-    gateway = serve("-c", settings(workers=1))
+    gateway = serve("-c", settings(workers=1, more="stop_timeout: 2s\n"))
     upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
     wait_held(gateway, upload)
     gateway.process.send_signal(signal.SIGTERM)
-    assert gateway.process.wait(LIMIT * 2) == 0
-    assert said(gateway, "cuts off 1 connections")
+    assert gateway.process.wait(LIMIT) == 0
+    assert said(gateway, "requests under way may end within 2 s")
+    assert said(gateway, "cuts off 1 connections that have not ended in 2 s")
     assert upload.response() is None
 
 

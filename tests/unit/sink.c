@@ -265,6 +265,71 @@ static void test_a_line_above_the_ceiling(void **state)
 	close_ends(ends);
 }
 
+/* The target is put aside, and another comes: whole lines in each, and what waits goes to the new one. */
+static void test_another_target(void **state)
+{
+	struct ends first = a_pipe(), second = a_pipe();
+	atomic_uint turn = 0;
+	struct sink sink;
+	char bytes[64];
+
+	(void)state;
+	sink_open_shared(&sink, first.in, &turn, 1);
+	sink_line(&sink, "one\n", 4);
+	assert_true(sink_flush(&sink));
+	sink_line(&sink, "two\n", 4);
+	sink_adopt(&sink, second.in); /* the old one takes it still */
+	sink_line(&sink, "three\n", 6);
+	assert_true(sink_flush(&sink));
+	assert_int_equal(read(first.out, bytes, sizeof(bytes)), 8);
+	assert_memory_equal(bytes, "one\ntwo\n", 8);
+	assert_int_equal(read(second.out, bytes, sizeof(bytes)), 6);
+	assert_memory_equal(bytes, "three\n", 6);
+	sink_close(&sink, 0);
+	assert_int_equal(fcntl(second.in, F_GETFD), -1); /* it was taken over */
+	assert_int_not_equal(fcntl(first.in, F_GETFD), -1);
+	close_ends(first);
+	assert_int_equal(close(second.out), 0);
+}
+
+static void test_what_waits_goes_to_the_other_target(void **state)
+{
+	struct ends full = a_pipe(), other = a_pipe();
+	atomic_uint turn = 2; /* another process is within a line of the old one */
+	struct sink sink;
+	char bytes[64];
+
+	(void)state;
+	sink_open_shared(&sink, full.in, &turn, 1);
+	sink_line(&sink, "waits\n", 6);
+	assert_false(sink_flush(&sink));
+	sink_adopt(&sink, other.in);
+	turn = 0;
+	assert_true(sink_flush(&sink));
+	assert_int_equal(read(other.out, bytes, sizeof(bytes)), 6);
+	assert_memory_equal(bytes, "waits\n", 6);
+	assert_int_equal(read(full.out, bytes, sizeof(bytes)), -1);
+	sink_close(&sink, 0);
+	close_ends(full);
+	assert_int_equal(close(other.out), 0);
+}
+
+static void test_a_forgotten_sink_writes_nothing(void **state)
+{
+	struct ends ends = a_pipe();
+	atomic_uint turn = 0;
+	struct sink sink;
+	char byte;
+
+	(void)state;
+	sink_open_shared(&sink, ends.in, &turn, 1);
+	sink_line(&sink, "never\n", 6);
+	sink_forget(&sink);
+	sink_close(&sink, 0); /* does nothing more */
+	assert_int_equal(read(ends.out, &byte, 1), -1);
+	close_ends(ends);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +342,9 @@ int main(void)
 		cmocka_unit_test(test_a_file_is_appended_to),
 		cmocka_unit_test(test_a_file_that_others_write_to),
 		cmocka_unit_test(test_a_line_above_the_ceiling),
+		cmocka_unit_test(test_another_target),
+		cmocka_unit_test(test_what_waits_goes_to_the_other_target),
+		cmocka_unit_test(test_a_forgotten_sink_writes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

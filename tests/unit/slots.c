@@ -100,6 +100,55 @@ static void test_a_start_that_fails_waits(void **state)
 	slots_free(&slots);
 }
 
+static void test_places_are_numbered(void **state)
+{
+	struct slots slots;
+
+	(void)state;
+	assert_true(slots_init(&slots, 3));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(slots.items[i].number, i);
+		assert_int_equal(slots.items[i].channel, -1);
+	}
+	slots_free(&slots);
+}
+
+static void test_who_is_heard_is_ready(void **state)
+{
+	struct slots slots;
+
+	(void)state;
+	assert_true(slots_init(&slots, 1));
+	slot_filled(&slots.items[0], 7, 100);
+	assert_false(slots_all_ready(&slots));
+	slot_heard(&slots.items[0], 120);
+	assert_true(slots_all_ready(&slots));
+	assert_int_equal(slots.items[0].heard_ms, 120);
+	slot_emptied(&slots.items[0], 130);
+	assert_false(slots_all_ready(&slots));
+	slots_free(&slots);
+}
+
+/* Of the time since it was started, or last heard; an empty place is not silent. */
+static void test_who_is_silent(void **state)
+{
+	struct slots slots;
+
+	(void)state;
+	assert_true(slots_init(&slots, 2));
+	assert_null(slots_silent(&slots, 10, 1000));
+	slot_filled(&slots.items[0], 7, 1000);
+	slot_filled(&slots.items[1], 8, 1000);
+	assert_null(slots_silent(&slots, 10, 1010));
+	assert_ptr_equal(slots_silent(&slots, 10, 1011), &slots.items[0]);
+	slot_heard(&slots.items[0], 1011);
+	assert_ptr_equal(slots_silent(&slots, 10, 1011), &slots.items[1]);
+	slot_emptied(&slots.items[1], 1011);
+	assert_null(slots_silent(&slots, 10, 1011));
+	assert_ptr_equal(slots_silent(&slots, 10, 1022), &slots.items[0]);
+	slots_free(&slots);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +157,9 @@ int main(void)
 		cmocka_unit_test(test_quick_deaths_wait),
 		cmocka_unit_test(test_a_long_life_makes_up_for_quick_deaths),
 		cmocka_unit_test(test_a_start_that_fails_waits),
+		cmocka_unit_test(test_places_are_numbered),
+		cmocka_unit_test(test_who_is_heard_is_ready),
+		cmocka_unit_test(test_who_is_silent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,121 @@
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "loop/control.h"
+
+#define PID_FILE_MAX 32
+#define ANSWER_ROOM  512
+
+static const char help[] =
+	"usage: thaw reload -c FILE\n"
+	"       thaw reload --pid-file FILE\n"
+	"       thaw reload PID\n"
+	"\n"
+	"Asks a running `thaw serve` to take its configuration anew, and waits for what comes of it. The "
+	"configuration\n"
+	"is read, checked, and readied in full; then new workers take over, and the old ones end what they have. Or "
+	"it\n"
+	"is refused, for the reason that is told, and the old one goes on untouched. SIGHUP does the same, "
+	"unanswered.\n"
+	"\n"
+	"  -c, --config FILE   the one that runs on this configuration\n"
+	"  --pid-file FILE     the one whose process id is in this file, as `thaw serve --pid-file` writes it\n"
+	"  PID                 the one with this process id\n"
+	"  --help              this text\n"
+	"\n"
+	"Exit code: 0 taken; 64 usage; 71 there is no such thaw, or it has ended; 78 refused.\n";
+
+struct settings {
+	const char *file, *pid_file, *pid;
+};
+
+/* -1 with *err set. */
+static pid_t read_pid(const char *text, const char *where, struct thaw_error *err)
+{
+	char *end;
+
+	errno = 0;
+	long pid = strtol(text, &end, 10);
+	if (errno == 0 && end != text && (*end == '\0' || *end == '\n') && pid > 0 && pid <= INT_MAX)
+		return (pid_t)pid;
+	(void)error_set(err, THAW_ERR_USAGE, "%s: not a process id", where);
+	return -1;
+}
+
+static pid_t read_pid_file(const char *path, struct thaw_error *err)
+{
+	char text[PID_FILE_MAX] = "";
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL) {
+		(void)error_system(err, errno, "cannot open %s", path);
+		return -1;
+	}
+	const char *line = fgets(text, sizeof(text), file);
+	(void)fclose(file);
+	return read_pid(line != NULL ? line : "", path, err);
+}
+
+static int reload(const struct settings *settings)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	char text[ANSWER_ROOM];
+	pid_t master;
+
+	if (settings->file != NULL)
+		master = control_find(settings->file, &err);
+	else if (settings->pid_file != NULL)
+		master = read_pid_file(settings->pid_file, &err);
+	else
+		master = read_pid(settings->pid, settings->pid, &err);
+	if (master < 0)
+		return cli_fail(&err);
+	if (control_ask(master, text, sizeof(text), &err) == THAW_OK) {
+		(void)printf("%s\n", text);
+		return cli_print("");
+	}
+	if (err.cls != THAW_ERR_CONFIG)
+		return cli_fail(&err);
+	(void)fprintf(stderr, "thaw: error: refused, all stays as it was: %s\n", err.text);
+	return EX_CONFIG;
+}
+
+int reload_main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"pid-file", required_argument, NULL, 'p'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	struct settings settings = {.file = NULL};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+:c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			settings.file = optarg;
+			break;
+		case 'p':
+			settings.pid_file = optarg;
+			break;
+		case 'h':
+			return cli_print(help);
+		default:
+			return cli_bad_option("reload", argv, option);
+		}
+	}
+	if (optind < argc)
+		settings.pid = argv[optind++];
+	if (optind < argc)
+		return cli_bad_usage("reload", "'%s' is too much", argv[optind]);
+	if ((settings.file != NULL) + (settings.pid_file != NULL) + (settings.pid != NULL) != 1)
+		return cli_bad_usage("reload", "one of -c FILE, --pid-file FILE and PID is needed");
+	return reload(&settings);
+}

@@ -1,0 +1,132 @@
+#include "loop/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GO  'g'
+#define LOG 'l'
+
+bool channel_open(int ends[2])
+{
+	/* Packets: none is ever half there. */
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0;
+}
+
+union passed_fd {
+	char room[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+/* passed: a descriptor to go with it, or -1. */
+static bool put(int fd, char what, int passed)
+{
+	struct iovec text = {.iov_base = &what, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &text, .msg_iovlen = 1};
+	union passed_fd control = {.room = {0}};
+	ssize_t sent;
+
+	if (passed >= 0) {
+		message.msg_control = control.room;
+		message.msg_controllen = sizeof(control.room);
+		struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+		head->cmsg_level = SOL_SOCKET;
+		head->cmsg_type = SCM_RIGHTS;
+		head->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(head), &passed, sizeof(int));
+	}
+	do
+		sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent == 1;
+}
+
+bool channel_send_go(int fd)
+{
+	return put(fd, GO, -1);
+}
+
+bool channel_send_log(int fd, int log_fd)
+{
+	return put(fd, LOG, log_fd);
+}
+
+/* 1: *what and *passed (-1: none) are set; 0: the master is gone; -1: nothing is there now. */
+static int take(int fd, char *what, int *passed)
+{
+	struct iovec text = {.iov_base = what, .iov_len = 1};
+	union passed_fd control = {.room = {0}};
+	struct msghdr message = {
+		.msg_iov = &text, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+	ssize_t got;
+
+	*passed = -1;
+	do
+		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK) ? 0 : -1;
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+	    head->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(passed, CMSG_DATA(head), sizeof(int));
+	return 1;
+}
+
+static void on_heard(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct channel *channel = io->data;
+	char what;
+	int passed, got;
+
+	(void)events;
+	while ((got = take(io->fd, &what, &passed)) > 0) {
+		if (what == GO)
+			channel->go(channel->arg);
+		if (what == LOG && passed >= 0)
+			channel->log(channel->arg, passed);
+		else if (passed >= 0)
+			(void)close(passed);
+	}
+	if (got == 0)
+		ev_io_stop(loop, io); /* a signal tells this process to end */
+}
+
+static void tell(const struct channel *channel)
+{
+	pid_t me = getpid();
+
+	(void)!write(channel->ends.tell, &me, sizeof(me));
+}
+
+static void on_alive(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	tell(timer->data);
+}
+
+void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_ends *ends)
+{
+	double every = (double)ends->alive_ms / 1000.;
+
+	channel->loop = loop;
+	channel->ends = *ends;
+	ev_io_init(&channel->heard, on_heard, ends->hear, EV_READ);
+	ev_timer_init(&channel->alive, on_alive, every, every);
+	channel->heard.data = channel->alive.data = channel;
+	ev_io_start(loop, &channel->heard);
+	if (ends->alive_ms > 0)
+		ev_timer_start(loop, &channel->alive);
+	tell(channel);
+}
+
+void channel_stop(struct channel *channel)
+{
+	if (channel->loop == NULL)
+		return;
+	ev_io_stop(channel->loop, &channel->heard);
+	ev_timer_stop(channel->loop, &channel->alive);
+	channel->loop = NULL;
+}

@@ -1,0 +1,53 @@
+/*
+ * How `thaw reload` asks a running master to read its configuration again, and hears what came of it.
+ *
+ * The master listens on a unix socket in the abstract namespace: its name is made of the process id and of the
+ * configuration file's path, so nothing is left behind on a disk. To connect is to ask; the answer is one packet. Both
+ * sides look at whom the kernel says they talk to (SO_PEERCRED): the master answers root and its own user only, the
+ * asker believes only the process that it means.
+ */
+#ifndef LOOP_CONTROL_H
+#define LOOP_CONTROL_H
+
+#include <sys/types.h>
+
+#include "thaw/types.h"
+
+#define CONTROL_ASKERS_MAX 16
+
+/* ---- in the master ---- */
+
+struct control {
+	int fd; /* to be read when it can be; -1: nobody can ask */
+	int askers[CONTROL_ASKERS_MAX];
+	size_t count; /* the first of them asked before the outcome that is awaited began ... */
+	size_t served;
+};
+
+/* file: the configuration; NULL: none. THAW_FAILED: nobody can ask, and all else works. */
+enum thaw_status control_open(struct control *control, const char *file, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* True: somebody new asks. */
+bool control_take(struct control *control);
+
+/* What is begun now answers all who have asked until now. */
+void control_begin(struct control *control);
+
+/* Tells them what came of it. */
+void control_tell(struct control *control, bool taken, const char *text);
+
+/* Closes all; in a worker, too. */
+void control_close(struct control *control);
+
+/* ---- in `thaw reload` ---- */
+
+/* The master that runs on this configuration file. -1 with *err set: none, or several. */
+pid_t control_find(const char *file, struct thaw_error *err);
+
+/*
+ * Asks that master, and waits. THAW_OK: it has taken its configuration, text says what it told. THAW_FAILED: *err, of
+ * class THAW_ERR_CONFIG when the master has refused.
+ */
+enum thaw_status control_ask(pid_t master, char *text, size_t room, struct thaw_error *err) THAW_MUST_CHECK;
+
+#endif

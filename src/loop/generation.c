@@ -1,0 +1,233 @@
+#include "loop/generation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "loop/channel.h"
+
+#define START_MS 60000 /* for all workers to be ready */
+#define LATER_MS 5000  /* workers end by themselves after stop_timeout; one that does not is ended so much later */
+
+/* ---- making ---- */
+
+static enum thaw_status ready_all(struct generation *g, const struct generation_parts *parts, struct thaw_error *err)
+{
+	const struct generation *before = parts->before;
+
+	if (loaded_make(&g->loaded, g->config, before != NULL ? &before->loaded : NULL, err) != THAW_OK)
+		return THAW_FAILED;
+	if (listeners_open(&g->listeners, g->config, before != NULL ? &before->listeners : NULL, parts->handed, err) !=
+	    THAW_OK)
+		return THAW_FAILED;
+	if (log_open(&g->log, g->config, parts->turns, err) != THAW_OK) {
+		err->cls = THAW_ERR_CONFIG;
+		return THAW_FAILED;
+	}
+	if (!slots_init(&g->slots, g->loaded.workers))
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	for (unsigned i = 0; i < g->slots.count; i++)
+		g->slots.items[i].number = g->loaded.numbers[i];
+	return THAW_OK;
+}
+
+struct generation *generation_new(const struct generation_parts *parts, uint64_t now_ms, struct thaw_error *err)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+	struct config *own = parts->own;
+
+	if (g == NULL) {
+		config_free(&own);
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return NULL;
+	}
+	g->number = parts->number;
+	g->config = parts->config;
+	g->own = own;
+	g->state = GENERATION_STARTING;
+	g->limit_ms = now_ms + START_MS;
+	g->listeners.admin.fd = -1;
+	if (ready_all(g, parts, err) != THAW_OK)
+		generation_free(&g, parts->before != NULL ? &parts->before->listeners : NULL);
+	return g;
+}
+
+void generation_close_channels(const struct generation *g)
+{
+	for (unsigned i = 0; i < g->slots.count; i++)
+		if (g->slots.items[i].channel >= 0)
+			(void)close(g->slots.items[i].channel);
+}
+
+void generation_free(struct generation **generation, const struct listeners *go_on)
+{
+	struct generation *g = *generation;
+
+	*generation = NULL;
+	if (g == NULL)
+		return;
+	generation_close_channels(g);
+	slots_free(&g->slots);
+	listeners_withdraw(&g->listeners, go_on);
+	listeners_free(&g->listeners);
+	loaded_free(&g->loaded);
+	log_close(&g->log);
+	config_free(&g->own);
+	free(g);
+}
+
+/* ---- states ---- */
+
+static void signal_workers(const struct generation *g, int signal)
+{
+	for (unsigned i = 0; i < g->slots.count; i++)
+		if (g->slots.items[i].pid != 0)
+			(void)kill(g->slots.items[i].pid, signal);
+}
+
+static void let_go(const struct generation *g)
+{
+	for (unsigned i = 0; i < g->slots.count; i++)
+		if (g->slots.items[i].channel >= 0)
+			(void)channel_send_go(g->slots.items[i].channel);
+}
+
+void generation_enter(struct generation *g, enum generation_state to, uint64_t now_ms)
+{
+	static const unsigned next[GENERATION_STATES] = {
+		[GENERATION_STARTING] = 1u << GENERATION_SERVING | 1u << GENERATION_ENDING,
+		[GENERATION_SERVING] = 1u << GENERATION_RETIRING,
+		[GENERATION_RETIRING] = 1u << GENERATION_ENDING | 1u << GENERATION_OVER,
+		[GENERATION_ENDING] = 1u << GENERATION_OVER,
+	};
+
+	if ((next[g->state] & 1u << to) == 0)
+		abort(); /* the workers are told by the kernel, and end in order */
+	g->state = to;
+	g->limit_ms = THAW_NEVER;
+	if (to == GENERATION_SERVING)
+		let_go(g);
+	if (to == GENERATION_RETIRING) {
+		g->limit_ms = now_ms + g->config->stop_timeout_ms + LATER_MS;
+		signal_workers(g, SIGTERM);
+	}
+	if (to == GENERATION_ENDING)
+		signal_workers(g, SIGKILL);
+}
+
+/* ---- workers ---- */
+
+/* What a terminal or an operator sends to all processes is the master's business. */
+static void leave_to_master(void)
+{
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGUSR1, SIG_IGN);
+}
+
+/* False: it cannot be one. */
+static bool become_worker(struct generation *g, const struct generation_birth *birth, pid_t master)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	sigset_t mask = birth->signals;
+
+	log_inherit(&g->log);
+	if (privileges_drop(&g->loaded.privileges, &err) != THAW_OK) {
+		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+		return false;
+	}
+	/* After the change of user, which undoes it. A master that died before is noticed by its id. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != master)
+		return false;
+	(void)prctl(PR_SET_NAME, "thaw-worker");
+	leave_to_master();
+	(void)sigaddset(&mask, SIGTERM); /* until the event loop takes it */
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	return true;
+}
+
+/* In the new process. */
+static void be_worker(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int hear,
+		      pid_t master)
+{
+	struct worker_setup setup = {
+		.number = slot->number,
+		.config = g->config,
+		.gateway = g->loaded.gateway,
+		.upstream_tls = g->loaded.upstream_tls,
+		.ledger = g->loaded.ledger,
+		.loads = g->loaded.loads,
+		.listeners = &g->listeners,
+		.log = &g->log,
+		.ends = {.hear = hear, .tell = birth->tell, .alive_ms = birth->alive_ms},
+	};
+
+	generation_close_channels(g);
+	birth->forget(birth->arg, g);
+	bool well = become_worker(g, birth, master) && worker_run(&setup);
+	log_close(&g->log);
+	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+bool generation_start_worker(struct generation *g, struct slot *slot, const struct generation_birth *birth,
+			     uint64_t now_ms)
+{
+	pid_t master = getpid();
+	int ends[2];
+
+	if (!channel_open(ends)) {
+		slot_emptied(slot, now_ms);
+		return false;
+	}
+	(void)fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(ends[0]);
+		be_worker(g, slot, birth, ends[1], master);
+	}
+	int cause = errno;
+	(void)close(ends[1]);
+	if (pid > 0) {
+		slot_filled(slot, pid, now_ms);
+		slot->channel = ends[0];
+		return true;
+	}
+	(void)close(ends[0]);
+	slot_emptied(slot, now_ms);
+	errno = cause;
+	return false;
+}
+
+void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t now_ms)
+{
+	log_reclaim(&g->log, slot->pid);
+	thaw_ledger_reclaim(g->loaded.ledger, slot->number);
+	atomic_store(&g->loaded.loads->of[slot->number], LOADS_NONE);
+	(void)close(slot->channel);
+	slot->channel = -1;
+	slot_emptied(slot, now_ms);
+}
+
+void generation_heard(struct generation *g, struct slot *slot, uint64_t now_ms)
+{
+	bool first = !slot->ready;
+
+	slot_heard(slot, now_ms);
+	if (first && g->state == GENERATION_SERVING)
+		(void)channel_send_go(slot->channel);
+}
+
+enum thaw_status generation_reopen_log(struct generation *g, struct thaw_error *err)
+{
+	if (!log_is_file(&g->log))
+		return THAW_OK;
+	if (log_reopen(&g->log, err) != THAW_OK)
+		return THAW_FAILED;
+	for (unsigned i = 0; i < g->slots.count; i++)
+		if (g->slots.items[i].channel >= 0)
+			(void)channel_send_log(g->slots.items[i].channel, g->log.access.fd);
+	return THAW_OK;
+}

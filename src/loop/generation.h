@@ -1,0 +1,88 @@
+/*
+ * A generation: one configuration with all that was readied for it, and the workers that run by it.
+ *
+ * While a new configuration is taken there are several: the one that serves, one that is being started, and older ones
+ * whose workers end what they have. Each has descriptors of its own for the listening sockets (listen.h), and places of
+ * its own in the ledger (load.h).
+ *
+ *	starting ─► serving ─► retiring ─► ending ─► over
+ *
+ * A worker of a generation that is starting accepts nothing, so one that is given up has not served anybody.
+ */
+#ifndef LOOP_GENERATION_H
+#define LOOP_GENERATION_H
+
+#include <signal.h>
+#include <sys/queue.h>
+
+#include "loop/load.h"
+#include "loop/slots.h"
+#include "loop/worker.h"
+
+enum generation_state {
+	GENERATION_STARTING, /* not all workers have said yet that they are ready */
+	GENERATION_SERVING,
+	GENERATION_RETIRING, /* the workers finish what is under way */
+	GENERATION_ENDING,   /* they are ended, whatever they do */
+	GENERATION_OVER,     /* none is left */
+	GENERATION_STATES
+};
+
+struct generation {
+	TAILQ_ENTRY(generation) link;
+	unsigned number; /* 1 is the first */
+	const struct config *config;
+	struct config *own; /* NULL: config is borrowed */
+	struct loaded loaded;
+	struct listeners listeners;
+	struct log log;
+	struct slots slots;
+	enum generation_state state;
+	uint64_t limit_ms; /* when patience with this state ends */
+};
+TAILQ_HEAD(generations, generation);
+
+/* What a generation is made of; all but own is borrowed. */
+struct generation_parts {
+	unsigned number;
+	const struct config *config;
+	struct config *own;              /* taken over, also on failure */
+	const struct generation *before; /* NULL: this is the first */
+	const struct handed *handed;
+	atomic_uint *turns;
+};
+
+/* Everything is readied, no worker started. NULL with *err set: nothing has changed. */
+struct generation *generation_new(const struct generation_parts *parts, uint64_t now_ms, struct thaw_error *err);
+
+/* Once no worker is left. go_on: of the generation that serves on; NULL: none does. */
+void generation_free(struct generation **generation, const struct listeners *go_on);
+
+/* The only writer of the state, which tells the workers. */
+void generation_enter(struct generation *generation, enum generation_state to, uint64_t now_ms);
+
+struct generation_birth {
+	sigset_t signals; /* that the worker begins with */
+	int tell;         /* where workers write */
+	uint64_t alive_ms;
+	void (*forget)(void *arg, const struct generation *mine); /* closes what is only the master's */
+	void *arg;
+};
+
+/* False: errno tells. The slot is empty then. */
+bool generation_start_worker(struct generation *generation, struct slot *slot, const struct generation_birth *birth,
+			     uint64_t now_ms);
+
+/* The worker's process is gone: gives back what it held. */
+void generation_lost_worker(struct generation *generation, struct slot *slot, uint64_t now_ms);
+
+/* What a worker that was ready late, or started again, still has to be told. */
+void generation_heard(struct generation *generation, struct slot *slot, uint64_t now_ms);
+
+/* Opens the log's file anew, and passes it on. */
+enum thaw_status generation_reopen_log(struct generation *generation, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Closes the master's ends of the workers' channels. */
+void generation_close_channels(const struct generation *generation);
+
+#endif

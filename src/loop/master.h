@@ -1,0 +1,65 @@
+/*
+ * The inside of the master, shared by the files that are it:
+ *
+ *	master.c   signals, workers, the watchdog: what it waits for
+ *	taking.c   from a configuration that is asked for to the one that serves
+ */
+#ifndef LOOP_MASTER_H
+#define LOOP_MASTER_H
+
+#include "loop/control.h"
+#include "loop/generation.h"
+#include "loop/loop.h"
+#include "loop/systemd.h"
+
+enum phase {
+	PHASE_STARTING, /* no configuration serves yet */
+	PHASE_SERVING,
+	PHASE_STOPPING, /* workers finish what is under way, or are ended */
+	PHASE_OVER,
+	PHASES
+};
+
+struct master {
+	const struct loop_hooks *hooks;
+	enum phase phase;
+	struct generations all; /* the oldest first */
+	struct generation *serving, *coming;
+	unsigned made;    /* generations so far */
+	bool wanted;      /* a reload is, and has not begun */
+	uint64_t room_ms; /* when a reload that is wanted stops waiting for room; 0: it does not wait */
+	uint64_t now_ms;
+	uint64_t ping_ms; /* when the watchdog was last told */
+	atomic_uint *turns;
+	struct systemd systemd;
+	struct control control;
+	struct generation_birth birth; /* of each worker */
+	int signals;                   /* a signalfd */
+	int ready[2];                  /* a pipe on which workers tell that they run */
+	struct thaw_error *err;
+};
+
+/* The only writer of the phase. */
+void master_enter(struct master *m, enum phase to);
+
+/* Where messages go: by the configuration that serves, or else the one that is to. */
+static inline struct log *master_log(const struct master *m)
+{
+	return m->serving != NULL ? &m->serving->log : &TAILQ_FIRST(&m->all)->log;
+}
+
+/* ---- taking.c ---- */
+
+/* Readies the first configuration. */
+enum thaw_status taking_first(struct master *m, const struct config *config) THAW_MUST_CHECK;
+
+/* A reload, if one is wanted and can begin now. */
+void taking_if_wanted(struct master *m);
+
+/* All workers of the coming generation are ready. */
+void taking_done(struct master *m);
+
+/* The coming generation will not be; none of its workers has served anybody. */
+void taking_failed(struct master *m, const char *why);
+
+#endif

@@ -1,0 +1,188 @@
+#include "loop/pool.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/socket.h"
+#include "loop/server.h"
+
+/* ---- the legs' interface ---- */
+
+static struct gw_leg *pool_take(void *arg, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
+				void *wake_arg, uint64_t now_ms)
+{
+	struct pool *pool = arg;
+	struct group *group = &pool->groups[upstream - pool->setup.config->upstreams];
+	struct server *server = server_best(group, NULL);
+	struct gw_leg *leg = fresh ? NULL : idle_take(server);
+
+	(void)now_ms; /* the loop's clock shows the same */
+	if (leg == NULL) {
+		leg = leg_new(server);
+		if (leg == NULL)
+			return NULL;
+		leg_begin(leg);
+	}
+	leg->wake = wake;
+	leg->arg = wake_arg;
+	return leg;
+}
+
+static enum thaw_status pool_ready(struct gw_leg *leg, uint64_t now_ms, struct thaw_error *err)
+{
+	(void)now_ms;
+	if (leg->state == LEG_READY)
+		return THAW_OK;
+	if (leg->state != LEG_FAILED)
+		return THAW_WANT_READ;
+	return error_set(err, leg->err.cls, "%s", leg->err.text);
+}
+
+static bool pool_used(const struct gw_leg *leg)
+{
+	return leg->used;
+}
+
+static const char *pool_server(const struct gw_leg *leg)
+{
+	return leg->server != NULL ? leg->server->config->text : "-";
+}
+
+static void pool_give(struct gw_leg **given, enum gw_leg_end end, uint64_t now_ms)
+{
+	struct gw_leg *leg = *given;
+	struct server *server = leg->server;
+	const struct config_upstream *config = leg->group->config;
+	bool ready = leg->state == LEG_READY;
+
+	(void)now_ms;
+	*given = NULL;
+	if (ready && end == GW_LEG_FAIL) {
+		server->use.failures++;
+		server_failed(server, "it did not answer as it should");
+	}
+	if (ready && (end == GW_LEG_KEEP || (end == GW_LEG_DROP && leg->heard)))
+		server_well(server);
+	if (ready && end == GW_LEG_KEEP && !leg->closing && server->use.idle < config->keepalive &&
+	    config->keepalive_timeout_ms > 0)
+		idle_put(leg);
+	else
+		leg_free(&leg);
+}
+
+struct gw_legs pool_legs(struct pool *pool)
+{
+	static const struct gw_leg_ops ops = {
+		.take = pool_take,
+		.ready = pool_ready,
+		.transport = leg_transport,
+		.watch = leg_watch,
+		.used = pool_used,
+		.server = pool_server,
+		.give = pool_give,
+	};
+
+	return (struct gw_legs){&ops, pool};
+}
+
+/* ---- beginning and end ---- */
+
+static bool make_server(struct server *server, struct thaw_error *err)
+{
+	const struct config_server *config = server->config;
+
+	TAILQ_INIT(&server->idle);
+	if (config->tls) {
+		server->memory = tls_client_memory_new();
+		if (server->memory == NULL) {
+			(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+			return false;
+		}
+	}
+	if (config->path != NULL)
+		return socket_address_unix(&server->address, config->path, err);
+	return config->named || socket_address(&server->address, config->host, config->port, err);
+}
+
+static bool make_group(struct pool *pool, size_t i, bool *names, struct thaw_error *err)
+{
+	struct group *group = &pool->groups[i];
+
+	group->pool = pool;
+	group->config = &pool->setup.config->upstreams[i];
+	group->tls = pool_tls_of(pool->setup.tls, i);
+	group->servers = calloc(group->config->server_count, sizeof(*group->servers));
+	if (group->servers == NULL) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return false;
+	}
+	for (size_t k = 0; k < group->config->server_count; k++) {
+		struct server *server = &group->servers[k];
+		server->config = &group->config->servers[k];
+		server->group = group;
+		*names = *names || server->config->named;
+		if (!make_server(server, err))
+			return false;
+	}
+	return true;
+}
+
+struct pool *pool_new(const struct pool_setup *setup, struct thaw_error *err)
+{
+	struct pool *pool = calloc(1, sizeof(*pool));
+	bool made = pool != NULL, names = false;
+
+	if (made) {
+		pool->setup = *setup;
+		idle_init(pool);
+		pool->groups = calloc(setup->config->upstream_count + 1, sizeof(*pool->groups));
+		made = pool->groups != NULL;
+	}
+	if (!made)
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	for (size_t i = 0; made && i < setup->config->upstream_count; i++)
+		made = make_group(pool, i, &names, err);
+	if (made && names) {
+		pool->resolver = resolver_new(setup->loop, setup->name_servers, setup->now_ms, err);
+		made = pool->resolver != NULL;
+	}
+	if (!made)
+		pool_free(&pool);
+	return pool;
+}
+
+static void free_server(struct server *server)
+{
+	struct gw_leg *leg;
+
+	while (server->config != NULL && (leg = TAILQ_FIRST(&server->idle)) != NULL)
+		idle_drop(leg);
+	tls_client_memory_free(&server->memory);
+}
+
+void pool_free(struct pool **pool)
+{
+	struct pool *gone = *pool;
+
+	*pool = NULL;
+	if (gone == NULL)
+		return;
+	for (size_t i = 0; gone->groups != NULL && i < gone->setup.config->upstream_count; i++) {
+		struct group *group = &gone->groups[i];
+		for (size_t k = 0; group->servers != NULL && k < group->config->server_count; k++)
+			free_server(&group->servers[k]);
+		free(group->servers);
+	}
+	idle_stop(gone);
+	resolver_free(&gone->resolver);
+	free(gone->groups);
+	free(gone);
+}
+
+void pool_read_use(const struct pool *pool, size_t upstream, size_t server, struct pool_use *use)
+{
+	const struct server *read = &pool->groups[upstream].servers[server];
+
+	*use = read->use;
+	use->resting_until_ms = read->rests_until_ms;
+}

@@ -1,0 +1,60 @@
+/*
+ * A worker's connections to upstreams, as legs that requests borrow (gateway/leg.h).
+ *
+ * A *pool* has a *group* for each upstream, a group a *server* for each of its servers. A server has legs in use and
+ * idle ones that can be used again (idle.c). Which server a leg is of (server.c): one that does not rest, and of those
+ * the one with the fewest legs in use. One that fails several times in a row rests; then one leg is let through to try
+ * it. When all rest, the one that has rested longest is tried all the same, since refusing would help nobody. A new leg
+ * goes from server to server until it is connected (leg.c); then it is a transport (wire.c).
+ *
+ *	new ─► naming ─► connecting ─► shaking ─► ready ◄─► idle
+ *	   each may go on to the next address, the next server, or end as failed
+ */
+#ifndef LOOP_POOL_H
+#define LOOP_POOL_H
+
+#include <ev.h>
+
+#include "gateway/leg.h"
+#include "thaw/types.h"
+
+struct pool;
+struct pool_tls;
+
+/* What https servers need, of all upstreams. Before the workers are forked. NULL with *err set, which names the file
+ * and the upstream. */
+struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *err);
+void pool_tls_free(struct pool_tls **tls);
+
+/* Of one upstream; NULL: it has no https server. */
+struct tls_client_context *pool_tls_of(const struct pool_tls *tls, size_t upstream);
+
+struct pool_setup {
+	struct ev_loop *loop;
+	const struct config *config;
+	const struct pool_tls *tls;
+	const uint64_t *now_ms;   /* the loop's clock */
+	const char *name_servers; /* "127.0.0.1:5353"; NULL: the system's */
+	/* One message for the operator; NULL: dropped. */
+	void (*say)(void *arg, enum config_log_level level, const char *text);
+	void *arg;
+};
+
+/* All borrowed. NULL with *err set. */
+struct pool *pool_new(const struct pool_setup *setup, struct thaw_error *err);
+/* Once every leg has been given back. */
+void pool_free(struct pool **pool);
+
+struct gw_legs pool_legs(struct pool *pool);
+
+/* Of one server, for metrics. */
+struct pool_use {
+	unsigned in_use, idle;
+	uint64_t connects, reused; /* legs that were connected anew, or had served before */
+	uint64_t connect_failures; /* its address, or none of its addresses, could be connected to */
+	uint64_t failures;         /* legs given back as failed */
+	uint64_t resting_until_ms; /* by the loop's clock; 0: it does not rest */
+};
+void pool_read_use(const struct pool *pool, size_t upstream, size_t server, struct pool_use *use);
+
+#endif

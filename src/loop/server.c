@@ -1,0 +1,119 @@
+/* Which server, and how each fares. */
+#include "loop/server.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define MESSAGE_MAX 640
+
+static void say(const struct server *server, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
+static void say(const struct server *server, enum config_log_level level, const char *format, ...)
+{
+	const struct pool_setup *setup = &server->group->pool->setup;
+	char text[MESSAGE_MAX];
+	va_list args;
+
+	if (setup->say == NULL)
+		return;
+	int len = snprintf(text, sizeof(text), "upstream %s: %s ", server->group->config->name, server->config->text);
+	if (len < 0 || (size_t)len >= sizeof(text))
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text + len, sizeof(text) - (size_t)len, format, args);
+	va_end(args);
+	setup->say(setup->arg, level, text);
+}
+
+static bool is_free(const struct server *server, uint64_t now_ms)
+{
+	return server->rests_until_ms == 0 || (now_ms >= server->rests_until_ms && !server->on_trial);
+}
+
+static bool is_better(const struct server *server, const struct server *best, uint64_t now_ms)
+{
+	bool free = is_free(server, now_ms);
+
+	if (free != is_free(best, now_ms))
+		return free;
+	if (!free) /* all rest equally long, so this one has rested longer */
+		return server->rests_until_ms < best->rests_until_ms;
+	return server->use.in_use < best->use.in_use;
+}
+
+struct server *server_best(struct group *group, const bool *tried)
+{
+	uint64_t now_ms = *group->pool->setup.now_ms;
+	unsigned count = (unsigned)group->config->server_count;
+	struct server *best = NULL;
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned at = (group->first + i) % count;
+		if ((tried == NULL || !tried[at]) && (best == NULL || is_better(&group->servers[at], best, now_ms)))
+			best = &group->servers[at];
+	}
+	return best;
+}
+
+void server_enter(struct server *server, struct gw_leg *leg)
+{
+	size_t at = (size_t)(server - server->group->servers);
+
+	leg->server = server;
+	leg->counted = true;
+	leg->tried[at] = true;
+	server->use.in_use++;
+	server->group->first = (unsigned)at + 1;
+	leg->on_trial = server->rests_until_ms != 0;
+	server->on_trial = server->on_trial || leg->on_trial;
+}
+
+bool server_choose(struct gw_leg *leg)
+{
+	struct server *server = server_best(leg->group, leg->tried);
+
+	if (server != NULL)
+		server_enter(server, leg);
+	return server != NULL;
+}
+
+void server_leave(struct gw_leg *leg)
+{
+	if (!leg->counted)
+		return;
+	leg->counted = false;
+	leg->server->use.in_use--;
+	if (leg->on_trial)
+		leg->server->on_trial = false;
+	leg->on_trial = false;
+}
+
+void server_failed(struct server *server, const char *why)
+{
+	const struct config_upstream *config = server->group->config;
+
+	if (server->failures < UINT_MAX)
+		server->failures++;
+	if (config->max_failures == 0 || server->failures < config->max_failures)
+		return;
+	if (server->rests_until_ms == 0)
+		say(server, CONFIG_LOG_WARNING, "rests for %llu ms after %u failures in a row: %s",
+		    (unsigned long long)config->rest_ms, server->failures, why);
+	server->rests_until_ms = *server->group->pool->setup.now_ms + config->rest_ms;
+}
+
+/* Its failures are forgotten only once it has answered in full: else one that ends each response early never rests. */
+void server_heard(struct server *server)
+{
+	if (server->rests_until_ms == 0)
+		return;
+	say(server, CONFIG_LOG_INFO, "is back");
+	server->rests_until_ms = 0;
+	server->on_trial = false;
+}
+
+void server_well(struct server *server)
+{
+	server_heard(server);
+	server->failures = 0;
+}

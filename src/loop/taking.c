@@ -1,0 +1,191 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "loop/clock.h"
+#include "loop/master.h"
+
+/* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */
+#define RETIRING_MAX 6
+#define ROOM_MS      3000
+#define STATUS_MAX   160
+
+/* ---- what came of it ---- */
+
+static bool listened(const struct generation *g, const char *name)
+{
+	for (size_t i = 0; g != NULL && i < g->listeners.count; i++)
+		if (strcmp(g->listeners.items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void tell_listening(const struct master *m, const struct generation *old)
+{
+	const struct listeners *now = &m->serving->listeners;
+
+	for (size_t i = 0; i < now->count; i++)
+		if (!listened(old, now->items[i].name))
+			log_notice(master_log(m), "listening on %s", now->items[i].name);
+	for (size_t i = 0; old != NULL && i < old->listeners.count; i++)
+		if (!listened(m->serving, old->listeners.items[i].name))
+			log_notice(master_log(m), "no longer listening on %s", old->listeners.items[i].name);
+}
+
+static void call_ready(const struct master *m)
+{
+	const struct listeners *listeners = &m->serving->listeners;
+	const char **names = calloc(listeners->count, sizeof(*names));
+
+	for (size_t i = 0; names != NULL && i < listeners->count; i++)
+		names[i] = listeners->items[i].name;
+	if (names != NULL && m->hooks->ready != NULL)
+		m->hooks->ready(m->hooks->arg, names, listeners->count);
+	free(names);
+}
+
+static void tell_ready(struct master *m, const char *more)
+{
+	char status[STATUS_MAX];
+
+	(void)snprintf(status, sizeof(status), "configuration %u serves, with %u workers%s", m->serving->number,
+		       m->serving->slots.count, more);
+	systemd_ready(status);
+}
+
+static void retire(struct master *m, struct generation *g)
+{
+	listeners_withdraw(&g->listeners, &m->serving->listeners);
+	generation_enter(g, GENERATION_RETIRING, m->now_ms);
+}
+
+void taking_done(struct master *m)
+{
+	struct generation *old = m->serving;
+	char text[STATUS_MAX];
+
+	m->serving = m->coming;
+	m->coming = NULL;
+	generation_enter(m->serving, GENERATION_SERVING, m->now_ms);
+	tell_listening(m, old);
+	tell_ready(m, "");
+	if (old == NULL) {
+		master_enter(m, PHASE_SERVING);
+		call_ready(m);
+		return;
+	}
+	retire(m, old);
+	(void)snprintf(text, sizeof(text), "configuration %u is taken, with %u workers", m->serving->number,
+		       m->serving->slots.count);
+	log_say(master_log(m), CONFIG_LOG_INFO, "%s", text);
+	control_tell(&m->control, true, text);
+}
+
+static void refuse(struct master *m, const char *why)
+{
+	log_say(master_log(m), CONFIG_LOG_ERROR, "the new configuration is refused, all stays as it was: %s", why);
+	control_tell(&m->control, false, why);
+	tell_ready(m, "; a new one was refused");
+}
+
+void taking_failed(struct master *m, const char *why)
+{
+	struct generation *g = m->coming;
+
+	m->coming = NULL;
+	generation_enter(g, GENERATION_ENDING, m->now_ms);
+	listeners_withdraw(&g->listeners, m->serving != NULL ? &m->serving->listeners : NULL);
+	if (m->serving != NULL) {
+		refuse(m, why);
+	} else {
+		(void)error_set(m->err, THAW_ERR_SYSTEM, "%s", why);
+		master_enter(m, PHASE_STOPPING);
+	}
+}
+
+/* ---- reload ---- */
+
+static unsigned retiring(const struct master *m, struct generation **oldest)
+{
+	struct generation *g;
+	unsigned count = 0;
+
+	*oldest = NULL;
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
+		if (g->state != GENERATION_RETIRING && g->state != GENERATION_ENDING)
+			continue;
+		if (count++ == 0)
+			*oldest = g;
+	}
+	return count;
+}
+
+/* False: a reload has to wait until an old generation is gone. */
+static bool have_room(struct master *m)
+{
+	struct generation *oldest;
+
+	if (retiring(m, &oldest) < RETIRING_MAX) {
+		m->room_ms = 0;
+		return true;
+	}
+	if (m->room_ms == 0)
+		m->room_ms = m->now_ms + ROOM_MS;
+	if (m->now_ms >= m->room_ms && oldest->state == GENERATION_RETIRING) {
+		log_say(master_log(m), CONFIG_LOG_WARNING,
+			"cuts off the workers of configuration %u: too many reloads wait for such to end",
+			oldest->number);
+		generation_enter(oldest, GENERATION_ENDING, m->now_ms);
+	}
+	return false;
+}
+
+static bool make_generation(struct master *m, const struct config *config, struct config *own, struct thaw_error *err)
+{
+	struct generation_parts parts = {
+		.number = m->made + 1,
+		.config = config,
+		.own = own,
+		.before = m->serving,
+		.handed = &m->systemd.handed,
+		.turns = m->turns,
+	};
+
+	m->now_ms = clock_now_ms();
+	m->coming = generation_new(&parts, m->now_ms, err);
+	if (m->coming == NULL)
+		return false;
+	m->made++;
+	TAILQ_INSERT_TAIL(&m->all, m->coming, link);
+	return true;
+}
+
+static void reload(struct master *m)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	m->wanted = false;
+	control_begin(&m->control);
+	if (m->hooks->load == NULL) {
+		log_say(master_log(m), CONFIG_LOG_WARNING,
+			"SIGHUP is ignored: without a configuration file (-c) there is nothing to read again");
+		control_tell(&m->control, false, "it was started without a configuration file");
+		return;
+	}
+	systemd_reloading(m->now_ms);
+	struct config *config = m->hooks->load(m->hooks->arg, &err);
+	if (config == NULL || !make_generation(m, config, config, &err))
+		refuse(m, err.text);
+}
+
+void taking_if_wanted(struct master *m)
+{
+	if (m->wanted && m->phase == PHASE_SERVING && m->coming == NULL && have_room(m))
+		reload(m);
+}
+
+enum thaw_status taking_first(struct master *m, const struct config *config)
+{
+	return make_generation(m, config, NULL, m->err) ? THAW_OK : THAW_FAILED;
+}

@@ -1,0 +1,255 @@
+"""Who the workers are, and what they cannot do. Needs root; the rest needs a user that is not."""
+
+import grp
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+
+import pytest
+from harness.gateway import binary
+from harness.process import kill_group, popen, run
+from peer import LIMIT, Client, is_running, wait
+from test_reload import EX_CONFIG, refused, reload, reloaded
+from test_supervision import MIB, said, withhold
+
+USER, GROUP, OTHER_GROUP = "nobody", "nogroup", "games"
+UID, GID = pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def status(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
+
+
+@pytest.fixture
+def open_folder(tmp_path_factory):
+    """A folder that other users may reach; pytest's own are only for who runs the tests."""
+    folder = pathlib.Path(subprocess.check_output(["mktemp", "-d", "/var/tmp/thaw-test-XXXXXX"], text=True).strip())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def is_the_user(pid, gid=GID, groups=(GID,)):
+    told = status(pid)
+    assert told["Uid"].split() == [str(UID)] * 4
+    assert told["Gid"].split() == [str(gid)] * 4
+    assert told["Groups"].split() == [str(g) for g in groups]
+    assert told["NoNewPrivs"] == "1"
+    for which in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(told[which], 16) == 0, which
+
+
+# ---- root
+
+
+@as_root
+def test_workers_are_the_user_and_the_master_is_not(serve, settings):
+    gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
+    assert status(gateway.process.pid)["Uid"].split() == ["0"] * 4
+    assert len(gateway.workers()) == 2
+    for pid in gateway.workers():
+        is_the_user(pid)
+    assert Client(gateway).get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"
+
+
+@as_root
+def test_a_group_of_one_s_own(serve, settings):
+    gid = grp.getgrnam(OTHER_GROUP).gr_gid
+    gateway = serve("-c", settings(workers=1, more=f"user: {USER}\ngroup: {OTHER_GROUP}\n"))
+    (pid,) = gateway.workers()
+    is_the_user(pid, gid, (gid,))
+
+
+@as_root
+def test_without_a_user_workers_are_who_started_them(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    (pid,) = gateway.workers()
+    assert status(pid)["Uid"].split() == ["0"] * 4
+    assert status(pid)["NoNewPrivs"] == "1"
+
+
+@as_root
+def test_a_worker_that_died_is_replaced_by_one_without_rights(serve, settings):
+    gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n"))
+    (first,) = gateway.workers()
+    os.kill(first, signal.SIGKILL)
+    (second,) = wait("another", lambda: [w for w in gateway.workers() if w != first])
+    wait("it to serve", lambda: Client(gateway).get_json())
+    is_the_user(second)
+
+
+@as_root
+def test_workers_do_not_outlive_their_master(serve, settings):
+    """The kernel forgets a parent-death signal when a process changes its user."""
+    gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
+    workers = gateway.workers()
+    gateway.process.kill()
+    wait("the workers to end", lambda: not [w for w in workers if is_running(w)])
+
+
+@as_root
+def test_keys_that_only_root_reads_are_read_again_at_a_reload(serve, settings, pki, tmp_path):
+    key, pem = tmp_path / "root.key", tmp_path / "root.pem"
+    key.write_bytes((pathlib.Path(pki) / "server.key").read_bytes())
+    pem.write_bytes((pathlib.Path(pki) / "server.pem").read_bytes())
+    key.chmod(0o600)
+    gateway = serve("-c", settings(workers=1, certificate=(pem, key), more=f"user: {USER}\n"))
+    assert Client(gateway).get_json()["path"] == "/"
+    reloaded(gateway)
+    client = Client(gateway)
+    assert client.get_json()["path"] == "/"
+    is_the_user(client.worker(gateway))
+
+
+@as_root
+def test_the_user_changes_with_a_reload(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    settings(workers=1, more=f"user: {USER}\n")
+    reloaded(gateway)
+    (pid,) = wait("the new worker", lambda: len(gateway.workers()) == 1 and gateway.workers())
+    is_the_user(pid)
+
+
+@as_root
+def test_a_log_that_only_root_may_write_is_opened_anew(serve, settings, tmp_path):
+    log = tmp_path / "access.log"
+    gateway = serve("-c", settings(workers=1, log=f"{{ access: '{log}' }}", more=f"user: {USER}\n"))
+    client = Client(gateway)
+    client.get_json("/?1")
+    wait("the record", lambda: "/?1" in log.read_text())
+    log.rename(tmp_path / "aside")
+    gateway.process.send_signal(signal.SIGUSR1)
+    wait("the new file", log.exists)
+    (pid,) = gateway.workers()
+    wait("it to be the worker's", lambda: str(log) in open_files(pid))
+    client.get_json("/?2")
+    gateway.stop()
+    assert [json.loads(line)["target"] for line in log.read_text().splitlines()] == ["/?2"]
+
+
+def open_files(pid):
+    return [os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+
+
+# ---- the spool's folder
+
+
+def disk(folder):
+    return f"{{ memory: 4MiB, disk: 64MiB, per_client: 100%, directory: '{folder}' }}"
+
+
+@as_root
+def test_a_folder_that_is_missing_is_made_for_the_user(serve, settings, open_folder):
+    spool = open_folder / "spool"
+    path = settings(workers=1, spool=disk(spool), more=f"user: {USER}\n")
+    assert run([str(binary()), "check", "-c", str(path)], LIMIT)[0] == 0
+    assert not spool.exists()  # a check leaves nothing behind
+    gateway = serve("-c", path)
+    assert (spool.stat().st_uid, spool.stat().st_gid, spool.stat().st_mode & 0o7777) == (UID, GID, 0o700)
+    holder = withhold(gateway, 8 * MIB)
+    (pid,) = gateway.workers()
+    wait("a file on the disk", lambda: [f for f in open_files(pid) if f.startswith(str(spool))])
+    holder.close()
+
+
+@as_root
+@pytest.mark.parametrize("at", ["start", "check", "reload"])
+def test_a_folder_that_the_user_may_not_use(serve, settings, open_folder, at):
+    spool = open_folder / "spool"
+    spool.mkdir(mode=0o700)  # root's
+    gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n"))
+    path = settings(workers=1, spool=disk(spool), more=f"user: {USER}\n")
+    why = f"as user {USER}: {spool}: no file can be made there for the spool: Permission denied"
+    if at == "reload":
+        refused(gateway, why)
+        return
+    code, _, err, _ = run([str(binary()), "serve" if at == "start" else "check", "-c", str(path)], LIMIT)
+    assert code == EX_CONFIG
+    assert why in err.decode()
+
+
+@as_root
+def test_a_folder_is_not_left_behind_by_a_refusal(settings, open_folder):
+    spool = open_folder / "spool"
+    path = settings(workers=1, spool=disk(spool), certificate=("/none.pem", "/none.key"), more=f"user: {USER}\n")
+    code, _, err, _ = run([str(binary()), "serve", "-c", str(path)], LIMIT)
+    assert code == EX_CONFIG
+    assert b"/none.pem" in err
+    assert not spool.exists()
+
+
+# ---- names
+
+
+@pytest.mark.parametrize(
+    "more, why",
+    [
+        ("user: nobody-of-that-name\n", "key 'user': there is no user 'nobody-of-that-name'"),
+        ("group: none-of-that-name\n", "key 'group': there is no group 'none-of-that-name'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_names_that_are_unknown(settings, more, why, command):
+    code, _, err, _ = run([str(binary()), command, "-c", str(settings(more=more))], LIMIT)
+    assert code == EX_CONFIG
+    assert why in err.decode()
+
+
+# ---- not root
+
+
+def copied(settings, pki, folder, more):
+    """The configuration and what it names, where the user can read it."""
+    for name in ("ca.pem", "server.pem", "server.key"):
+        (folder / name).write_bytes((pathlib.Path(pki) / name).read_bytes())
+        (folder / name).chmod(0o644)
+    path = folder / "thaw.yaml"
+    settings(workers=1, certificate=(folder / "server.pem", folder / "server.key"), more=more, path=path)
+    path.write_text(path.read_text().replace(str(pki).replace("'", "''"), str(folder)))
+    path.chmod(0o644)
+    shutil.copy(binary(), folder / "thaw")
+    return path
+
+
+@as_root
+@pytest.mark.parametrize("more, code", [(f"user: {USER}\n", 0), ("user: daemon\n", EX_CONFIG), ("", 0)])
+def test_who_is_not_root_can_only_be_himself(settings, pki, open_folder, more, code):
+    path = copied(settings, pki, open_folder, more)
+    argv = [str(open_folder / "thaw"), "check", "-c", str(path)]
+    got, out, err, _ = run(argv, LIMIT, user=UID, group=GID, extra_groups=[])
+    assert got == code, (out, err)
+    if code != 0:
+        assert "key 'user': thaw is not root, so it cannot become 'daemon'" in err.decode()
+
+
+@as_root
+def test_capabilities_that_were_granted_are_given_up(settings, pki, open_folder):
+    """As with AmbientCapabilities=CAP_NET_BIND_SERVICE of systemd: the master has it, the workers do not."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("there is no setpriv")
+    path = copied(settings, pki, open_folder, "")
+    capability = ["--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service"]
+    argv = ["setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups", *capability]
+    process = popen([*argv, str(open_folder / "thaw"), "serve", "-c", str(path)], stderr=subprocess.PIPE)
+    try:
+        for line in process.stderr:
+            if b"listening on" in line:
+                break
+        assert int(status(process.pid)["CapEff"], 16) == 1 << 10
+        (worker,) = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        is_the_user(worker, groups=())
+        assert reload(process.pid)[0] == 0
+    finally:
+        kill_group(process)
+
+
+def test_no_message_of_it_when_all_is_well(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    assert not said(gateway, "cannot") and not said(gateway, "warning")

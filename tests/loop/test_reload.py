@@ -1,0 +1,634 @@
+"""Reload: a new configuration is taken whole, or refused whole; nobody's request fails over it."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+from harness.gateway import binary
+from harness.process import kill_group, popen, run
+from peer import LIMIT, Client, clients_on_both, is_running, wait
+from test_supervision import MIB, begin_upload, finish_upload, said, wait_held, withhold
+
+EX_OK, EX_USAGE, EX_OSERR, EX_CONFIG = 0, 64, 71, 78
+
+
+def reload(*arguments):
+    """(exit code, what was told)."""
+    code, out, err, late = run([str(binary()), "reload", *map(str, arguments)], LIMIT)
+    assert not late, "thaw reload did not end"
+    assert bool(out) != bool(err), (out, err)
+    return code, (out or err).decode()
+
+
+def reloaded(gateway):
+    code, told = reload(gateway.process.pid)
+    assert code == EX_OK, told
+    assert "is taken" in told
+
+
+def refused(gateway, why):
+    code, told = reload(gateway.process.pid)
+    assert code == EX_CONFIG, told
+    assert why in told
+    wait("the message", lambda: said(gateway, "the new configuration is refused, all stays as it was: "))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), LIMIT).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+# ---- under load
+
+
+class Load(threading.Thread):
+    """Does one thing again and again until it is told to stop; `failures` has what went wrong."""
+
+    def __init__(self, gateway, over):
+        super().__init__(daemon=True)
+        self.gateway, self.over = gateway, over
+        self.done, self.failures = 0, []
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                self.once()
+                self.done += 1
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is a failed request
+                self.failures.append(repr(failure))
+
+
+class NewConnections(Load):
+    def once(self):
+        client = Client(self.gateway)
+        assert client.get_json("/new")["path"] == "/new"
+        client.close()
+
+
+class KeptAlive(Load):
+    """Goes on with a connection until a response says that it was the last."""
+
+    client = None
+
+    def once(self):
+        self.client = self.client or Client(self.gateway)
+        assert self.client.get_json("/kept")["path"] == "/kept"
+        if self.client.fields[b"connection"] == b"close":
+            self.client.close()
+            self.client = None
+
+
+class LateUploads(Load):
+    """64 KiB, in the middle of which the client is asked for its certificate."""
+
+    def once(self):
+        client = begin_upload(self.gateway, "/late", 65536, 20000)
+        status, told = finish_upload(client, 65536, 20000)
+        client.close()
+        assert (status, told["body_bytes"], told["certificate"]["subject"]) == (200, 65536, "CN=Thaw Demo Client")
+
+
+def test_a_hundred_reloads_under_load_without_a_failed_request(serve, settings):
+    gateway = serve("-c", settings(workers=2))
+    over = threading.Event()
+    loads = [kind(gateway, over) for kind in (NewConnections, KeptAlive, KeptAlive, LateUploads)]
+    for load in loads:
+        load.start()
+    for number in range(100):
+        before = [load.done for load in loads]
+        settings(workers=2 + number % 2, routes=f"      - {{ path: /n{number}, upstream: builtin:sink }}\n")
+        reloaded(gateway)
+        wait("requests", lambda: all(now.done > then or now.failures for now, then in zip(loads, before)))
+    over.set()
+    for load in loads:
+        load.join(LIMIT)
+    assert [load.failures for load in loads] == [[], [], [], []]
+    assert min(load.done for load in loads) >= 100
+    wait("the old workers to end", lambda: len(gateway.workers()) == 3)
+    assert not said(gateway, "cuts off")
+    assert not said(gateway, "error")
+
+
+# ---- taken
+
+
+def test_workers_and_routes_change(serve, settings):
+    gateway = serve("-c", settings(workers=2))
+    first = set(gateway.workers())
+    assert len(first) == 2
+    settings(workers=3, routes="      - { path: /gone, methods: [ PUT ], upstream: builtin:sink }\n")
+    reloaded(gateway)
+    wait("three new workers", lambda: len(gateway.workers()) == 3 and not first & set(gateway.workers()))
+    settings(workers=1, routes="      - { path: /new, client_certificate: { when: request }, upstream: builtin:inspect }\n")
+    reloaded(gateway)
+    wait("one worker", lambda: len(gateway.workers()) == 1)
+    client = Client(gateway)
+    assert client.get_json("/new")["certificate"]["subject"] == "CN=Thaw Demo Client"
+    assert gateway.process.poll() is None
+
+
+def self_signed(folder):
+    pem, key = folder / "other.pem", folder / "other.key"
+    argv = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other -keyout {key} -out {pem}"
+    subprocess.run(argv.split(), check=True, capture_output=True)
+    return pem, key
+
+
+def served_certificate(gateway):
+    context = ssl._create_unverified_context()
+    with socket.create_connection(("127.0.0.1", gateway.port), LIMIT) as raw:
+        with context.wrap_socket(raw, server_hostname="localhost") as tls:
+            return ssl.DER_cert_to_PEM_cert(tls.getpeercert(True))
+
+
+def test_a_changed_certificate(serve, settings, tmp_path):
+    pem, key = self_signed(tmp_path)
+    gateway = serve("-c", settings())
+    assert served_certificate(gateway) not in pem.read_text()
+    settings(certificate=(pem, key))
+    reloaded(gateway)
+    assert served_certificate(gateway) in pem.read_text()
+
+
+def test_a_certificate_that_was_replaced_in_its_place(serve, settings, tmp_path, pki):
+    pem, key = self_signed(tmp_path)
+    mine = tmp_path / "mine.pem", tmp_path / "mine.key"
+    for to, source in zip(mine, ("server.pem", "server.key")):
+        to.write_bytes((pathlib.Path(pki) / source).read_bytes())
+    gateway = serve("-c", settings(certificate=mine))
+    mine[0].write_bytes(pem.read_bytes())
+    refused(gateway, "mine.")  # the key is still the old one's
+    mine[1].write_bytes(key.read_bytes())
+    reloaded(gateway)
+    assert served_certificate(gateway) in pem.read_text()
+
+
+def test_listeners_come_and_go(serve, settings, tmp_path):
+    kept, gone, new = free_port(), free_port(), free_port()
+    old_path, new_path = tmp_path / "old.sock", tmp_path / "new.sock"
+    gateway = serve("-c", settings(listens=[f"127.0.0.1:{kept}", f"127.0.0.1:{gone}", f"unix:{old_path}"]), listeners=2)
+    inode = socket_inode(kept)
+    settings(listens=[f"unix:{new_path}", f"127.0.0.1:{new}", f"127.0.0.1:{kept}"])
+    reloaded(gateway)
+    assert socket_inode(kept) == inode  # the same socket, with all who wait to be accepted
+    assert Client(gateway, new).get_json()["path"] == "/"
+    assert Client(gateway, kept).get_json()["path"] == "/"
+    assert Client(gateway, family=socket.AF_UNIX, address=str(new_path)).get_json()["path"] == "/"
+    wait("the old address to be refused", lambda: not listens(gone))
+    assert not old_path.exists()
+    assert said(gateway, f"thaw: listening on 127.0.0.1:{new}")
+    assert said(gateway, f"thaw: no longer listening on 127.0.0.1:{gone}")
+    assert len(said(gateway, f"listening on 127.0.0.1:{kept}")) == 1
+    gateway.stop()
+    assert not new_path.exists()
+
+
+def socket_inode(port):
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        field = line.split()
+        if field[1] == f"0100007F:{port:04X}" and field[3] == "0A":  # listens
+            return int(field[9])
+    raise AssertionError(f"nobody listens on {port}")
+
+
+def test_a_unix_socket_stays_the_same_file(serve, settings, tmp_path):
+    path = tmp_path / "thaw.sock"
+    gateway = serve("-c", settings(listens=["127.0.0.1:0", f"unix:{path}"]))
+    before = path.stat().st_ino
+    waiting = Client(gateway, family=socket.AF_UNIX, address=str(path))
+    reloaded(gateway)
+    assert path.stat().st_ino == before
+    assert waiting.get_json()["path"] == "/"
+    assert Client(gateway, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
+
+
+def test_free_ports_are_kept(serve, settings):
+    gateway = serve("-c", settings(listens=["127.0.0.1:0", "127.0.0.1:0"]), listeners=2)
+    ports = list(gateway.ports)
+    reloaded(gateway)
+    for port in ports:
+        assert Client(gateway, port).get_json()["path"] == "/"
+    settings(listens=["127.0.0.1:0"])
+    reloaded(gateway)
+    wait("the second to be closed", lambda: not listens(ports[1]))
+    assert Client(gateway, ports[0]).get_json()["path"] == "/"
+
+
+def test_addresses_of_the_command_line_stay(serve, settings):
+    gateway = serve("-c", settings(listens=[f"127.0.0.1:{free_port()}"]), "--listen", "127.0.0.1:0")
+    settings(listens=[f"127.0.0.1:{free_port()}"])
+    reloaded(gateway)
+    assert len(said(gateway, "listening on")) == 1
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_the_access_log_moves(serve, settings, tmp_path):
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    gateway = serve("-c", settings(log=f"{{ access: '{first}' }}"))
+    Client(gateway).get_json("/?1")
+    settings(log=f"{{ access: '{second}' }}")
+    reloaded(gateway)
+    Client(gateway).get_json("/?2")
+    gateway.stop()
+    assert [json.loads(line)["target"] for line in first.read_text().splitlines()] == ["/?1"]
+    assert [json.loads(line)["target"] for line in second.read_text().splitlines()] == ["/?2"]
+
+
+# ---- what is under way
+
+
+def test_an_upload_goes_on_with_its_worker(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    (old,) = gateway.workers()
+    length, part = 8 * MIB, MIB
+    upload = begin_upload(gateway, "/late", length, part)
+    wait_held(gateway, upload)
+    reloaded(gateway)
+    assert is_running(old)
+    assert Client(gateway).worker(gateway) != old
+    status, told = finish_upload(upload, length, part)
+    assert (status, told["body_bytes"], told["certificate"]["subject"]) == (200, length, "CN=Thaw Demo Client")
+    assert upload.fields[b"connection"] == b"close"
+    assert upload.response() is None
+    wait("the old worker to end", lambda: not is_running(old))
+
+
+def test_old_workers_have_the_time_that_their_own_configuration_gives(serve, settings):
+    gateway = serve("-c", settings(workers=1, more="stop_timeout: 1s\n"))
+    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    settings(workers=1, more="stop_timeout: 1h\n")
+    reloaded(gateway)
+    wait("the message", lambda: said(gateway, "cuts off 1 connections that have not ended in 1 s"))
+    assert upload.response() is None
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_an_idle_connection_may_ask_once_more(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    busy, idle = Client(gateway), Client(gateway)
+    busy.get_json()
+    idle.get_json()
+    assert busy.fields[b"connection"] == idle.fields[b"connection"] == b"keep-alive"
+    reloaded(gateway)
+    assert busy.get_json("/once-more")["path"] == "/once-more"
+    assert busy.fields[b"connection"] == b"close"
+    assert busy.response() is None
+    assert idle.response() is None  # it is not waited for long
+
+
+def test_budgets_hold_for_old_and_new_workers_together(serve, settings):
+    spool = "{ memory: 4MiB, per_client: 100% }"
+    gateway = serve("-c", settings(workers=1, spool=spool))
+    length = 3 * MIB
+    holder = withhold(gateway, length)
+    wait_held(gateway, holder)
+    reloaded(gateway)
+    assert withhold(gateway, length).response()[0] in (413, 503)
+    settings(workers=1, spool="{ memory: 8MiB, per_client: 100% }")
+    reloaded(gateway)  # other budgets are counted anew
+    honest = begin_upload(gateway, "/late", length, MIB)
+    assert finish_upload(honest, length, MIB)[0] == 200
+    holder.close()
+
+
+def test_too_many_old_workers_are_cut_off(serve, settings):
+    """Each generation keeps an upload that does not end."""
+    gateway = serve("-c", settings(workers=1))
+    held = []
+    for _ in range(8):
+        upload = begin_upload(gateway, "/", 8 * MIB, 1000)
+        wait_held(gateway, upload)
+        held.append(upload)
+        reloaded(gateway)
+    wait("the message", lambda: said(gateway, "cuts off the workers of configuration 1"))
+    assert held[0].response() is None
+    assert len(gateway.workers()) <= 8
+    status, told = finish_upload(held[-1], 8 * MIB, 1000)
+    assert (status, told["body_bytes"]) == (200, 8 * MIB)
+
+
+def test_a_stop_ends_old_workers_too(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    upload = begin_upload(gateway, "/", 4 * MIB, 1000)
+    wait_held(gateway, upload)
+    reloaded(gateway)
+    gateway.process.send_signal(signal.SIGTERM)
+    wait("the stop", lambda: said(gateway, "stopping"))
+    assert finish_upload(upload, 4 * MIB, 1000)[0] == 200
+    upload.close()
+    assert gateway.process.wait(LIMIT) == 0
+
+
+# ---- refused
+
+
+@pytest.mark.parametrize(
+    "wrong, why",
+    [
+        (dict(workers="many"), "key 'workers'"),
+        (dict(certificate=("/none.pem", "/none.key")), "/none.pem"),
+        (dict(log="{ access: /nonexistent/access.log }"), "/nonexistent/access.log"),
+        (dict(spool="{ memory: 16MiB, disk: 1GiB, directory: /nonexistent/thaw }"), "/nonexistent/thaw"),
+    ],
+)
+def test_a_wrong_configuration_changes_nothing(serve, settings, wrong, why):
+    gateway = serve("-c", settings(workers=2))
+    workers = sorted(gateway.workers())
+    client = Client(gateway)
+    client.get_json()
+    settings(**wrong)
+    refused(gateway, why)
+    assert sorted(gateway.workers()) == workers
+    assert client.get_json()["path"] == "/"
+    assert client.fields[b"connection"] == b"keep-alive"
+    settings(workers=2)
+    reloaded(gateway)
+
+
+def test_an_address_in_use_opens_none_of_the_others(serve, settings, tmp_path):
+    gateway = serve("-c", settings())
+    new, path = free_port(), tmp_path / "new.sock"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        settings(listens=["127.0.0.1:0", f"127.0.0.1:{new}", f"unix:{path}", f"127.0.0.1:{taken}"])
+        refused(gateway, f"cannot listen on 127.0.0.1 port {taken}: Address already in use")
+    assert not listens(new)
+    assert not path.exists()
+    assert Client(gateway).get_json()["path"] == "/"
+    reloaded(gateway)
+    assert listens(new)
+
+
+def test_a_file_that_is_gone(serve, settings):
+    path = settings()
+    gateway = serve("-c", path)
+    path.unlink()
+    refused(gateway, "thaw.yaml")
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_the_throwaway_setup_has_nothing_to_read_again(serve):
+    gateway = serve()
+    code, told = reload(gateway.process.pid)
+    assert code == EX_CONFIG
+    assert "without a configuration file" in told
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_new_workers_that_die_before_they_are_ready(serve, settings):
+    """The first new process is killed as soon as it is seen: sooner or later that is soon enough."""
+    gateway = serve("-c", settings(workers=2))
+    settings(workers=32)
+
+    def attempt():
+        old = wait("all to be as before", lambda: len(gateway.workers()) == 2 and set(gateway.workers()))
+        process = popen(
+            [str(binary()), "reload", str(gateway.process.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        new = wait("a new worker", lambda: set(gateway.workers()) - old)
+        os.kill(new.pop(), signal.SIGKILL)
+        _, err = process.communicate(timeout=LIMIT)
+        if process.returncode == EX_OK:  # it was too late: back to where it was, and again
+            settings(workers=2)
+            reloaded(gateway)
+            settings(workers=32)
+            return False
+        assert process.returncode == EX_CONFIG
+        assert b"a worker has ended before it could serve" in err
+        wait("the new ones to be gone", lambda: set(gateway.workers()) == old)
+        return True
+
+    wait("a reload that failed", attempt)
+    assert Client(gateway).get_json()["path"] == "/"
+    reloaded(gateway)
+    wait("all workers", lambda: len(gateway.workers()) == 32)
+
+
+# ---- one at a time
+
+
+class Fifo:
+    """A configuration that is a pipe: the master waits in the middle of a reload until it is written."""
+
+    def __init__(self, settings, gateway, path, tmp_path):
+        self.settings, self.gateway, self.path, self.whole = settings, gateway, path, tmp_path / "whole.yaml"
+        path.unlink()
+        os.mkfifo(path)
+
+    def ask(self):
+        return popen(
+            [str(binary()), "reload", str(self.gateway.process.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def feed(self, **changes):
+        self.settings(path=self.whole, **changes)
+        self.path.write_text(self.whole.read_text())
+
+    def wait_until_read(self):
+        """Until the master has opened it, and waits for a writer."""
+        wchan = pathlib.Path(f"/proc/{self.gateway.process.pid}/syscall")
+        wait("the master to open the pipe", lambda: opens(wchan))
+
+
+def opens(syscall):
+    """openat(2) is 257 on x86-64, 56 elsewhere."""
+    return syscall.read_text().split()[0] in ("257", "56")
+
+
+def answer(process):
+    out, err = process.communicate(timeout=LIMIT)
+    return process.returncode, (out or err).decode()
+
+
+def test_a_worker_that_dies_during_a_reload(serve, settings, tmp_path):
+    path = settings(workers=2)
+    gateway = serve("-c", path)
+    held = clients_on_both(gateway)
+    fifo = Fifo(settings, gateway, path, tmp_path)
+    asked = fifo.ask()
+    fifo.wait_until_read()
+    victim, survivor = held
+    os.kill(victim, signal.SIGKILL)
+    fifo.feed(workers=2)
+    assert answer(asked)[0] == EX_OK
+    assert held[survivor].get_json()["path"] == "/"
+    wait("two workers, both new", lambda: len(gateway.workers()) == 2 and not set(held) & set(gateway.workers()))
+    for client in clients_on_both(gateway).values():
+        assert client.get_json()["path"] == "/"
+
+
+def test_who_asks_during_a_reload_is_answered_by_the_next(serve, settings, tmp_path):
+    path = settings(workers=1)
+    gateway = serve("-c", path)
+    fifo = Fifo(settings, gateway, path, tmp_path)
+    first = fifo.ask()
+    fifo.wait_until_read()
+    later = [fifo.ask() for _ in range(2)]
+    gateway.process.send_signal(signal.SIGHUP)
+    wait("all to have asked", lambda: askers(gateway) == 3)
+    fifo.feed(workers=1)
+    code, told = answer(first)
+    assert (code, told) == (EX_OK, "configuration 2 is taken, with 1 workers\n")
+    fifo.feed(workers="many")
+    for process in later:
+        code, told = answer(process)
+        assert code == EX_CONFIG
+        assert "key 'workers'" in told
+    assert Client(gateway).get_json()["path"] == "/"
+    assert len(said(gateway, "refused")) == 1
+
+
+def askers(gateway):
+    """Connections to the master's socket, whether it has accepted them or not."""
+    name = f"@thaw-reload/{gateway.process.pid}/"
+    lines = [line for line in pathlib.Path("/proc/net/unix").read_text().splitlines() if name in line]
+    return len([line for line in lines if line.split()[5] != "01"])  # the one that listens is 01
+
+
+# ---- finding the master
+
+
+def test_sighup_does_the_same(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    settings(workers=2)
+    os.killpg(gateway.process.pid, signal.SIGHUP)  # as a terminal does: the workers leave it to the master
+    wait("the message", lambda: said(gateway, "configuration 2 is taken, with 2 workers"))
+    wait("two workers", lambda: len(gateway.workers()) == 2)
+
+
+def test_by_the_configuration(serve, settings, tmp_path):
+    path = settings(workers=1)
+    gateway = serve("-c", path)
+    assert reload("-c", path)[0] == EX_OK
+    link = tmp_path / "link.yaml"
+    link.symlink_to(path)
+    assert reload("-c", link)[0] == EX_OK
+    wait("the message", lambda: said(gateway, "configuration 3 is taken"))
+    other = settings(path=tmp_path / "other.yaml")
+    code, told = reload("-c", other)
+    assert (code, told) == (EX_OSERR, f"thaw: error: no 'thaw serve' runs on {other}\n")
+    second = serve("-c", path)
+    code, told = reload("-c", path)
+    assert code == EX_USAGE
+    assert "more than one" in told
+    second.stop()
+    assert reload("-c", path)[0] == EX_OK
+    assert reload("-c", tmp_path / "none.yaml")[0] == EX_OSERR
+
+
+def test_by_the_pid_file(serve, settings, tmp_path):
+    pid_file = tmp_path / "thaw.pid"
+    gateway = serve("-c", settings(workers=1), "--pid-file", pid_file)
+    wait("the file", pid_file.exists)
+    assert pid_file.read_text() == f"{gateway.process.pid}\n"
+    assert reload("--pid-file", pid_file)[0] == EX_OK
+    gateway.stop()
+    assert not pid_file.exists()
+    assert reload("--pid-file", pid_file)[0] == EX_OSERR
+    pid_file.write_text("one\n")
+    assert reload("--pid-file", pid_file)[0] == EX_USAGE
+
+
+def test_a_process_that_is_none():
+    code, told = reload(os.getpid())
+    assert code == EX_OSERR
+    assert f"process {os.getpid()} is no 'thaw serve' that can be asked" in told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_other_users_may_not_ask(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asker:
+        os.seteuid(65534)
+        try:
+            asker.connect(control_name(gateway))
+        finally:
+            os.seteuid(0)
+        asker.settimeout(LIMIT)
+        assert asker.recv(1000).startswith(b"-only root")
+    assert not said(gateway, "is taken")
+
+
+def control_name(gateway):
+    for line in pathlib.Path("/proc/net/unix").read_text().splitlines():
+        name = line.split()[-1]
+        if name.startswith(f"@thaw-reload/{gateway.process.pid}/"):
+            return "\0" + name[1:]
+    raise AssertionError("it does not listen")
+
+
+def test_a_master_that_ends_meanwhile(serve, settings, tmp_path):
+    path = settings(workers=1)
+    gateway = serve("-c", path)
+    fifo = Fifo(settings, gateway, path, tmp_path)
+    asked = fifo.ask()
+    fifo.wait_until_read()
+    kill_group(gateway.process)
+    code, told = answer(asked)
+    assert code == EX_OSERR
+    assert "has ended without an answer" in told
+
+
+# ---- logs
+
+
+def test_sigusr1_opens_the_log_anew(serve, settings, tmp_path):
+    """With a worker of an old configuration, too."""
+    log, aside = tmp_path / "access.log", tmp_path / "access.log.1"
+    gateway = serve("-c", settings(workers=2, log=f"{{ access: '{log}' }}"))
+    upload = begin_upload(gateway, "/?old", MIB, 1000)
+    wait_held(gateway, upload)
+    reloaded(gateway)
+    held = clients_on_both(gateway)
+    for client in held.values():
+        client.get_json("/?1")
+    wait("both records", lambda: log.read_text().count("/?1") == 2)
+    log.rename(aside)
+    os.killpg(gateway.process.pid, signal.SIGUSR1)
+    wait("the new file", log.exists)
+    wait("all to have it open", lambda: all(has_open(pid, log) for pid in gateway.workers()))
+    for client in held.values():
+        client.get_json("/?2")
+    assert finish_upload(upload, MIB, 1000)[0] == 200
+    gateway.stop()
+    assert aside.read_text().count("/?1") == 2 and "/?2" not in aside.read_text()
+    assert log.read_text().count("/?2") == 2 and log.read_text().count("/?old") == 1
+
+
+def has_open(pid, path):
+    def read(fd):
+        try:
+            return os.readlink(fd)
+        except OSError:
+            return None
+
+    return str(path) in [read(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(serve, settings, tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "access.log"
+    gateway = serve("-c", settings(workers=1, log=f"{{ access: '{log}' }}"))
+    aside = tmp_path / "aside"
+    folder.rename(aside)
+    gateway.process.send_signal(signal.SIGUSR1)
+    wait("the message", lambda: said(gateway, "cannot open the log"))
+    Client(gateway).get_json("/?1")
+    gateway.stop()
+    assert "/?1" in (aside / "access.log").read_text()

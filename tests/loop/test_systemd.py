@@ -1,0 +1,308 @@
+"""systemd: what it is told, and the sockets that it hands over. The tests stand in for it."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from harness.gateway import binary
+from harness.process import kill_group, run
+from peer import LIMIT, Client, wait
+from test_reload import EX_CONFIG, free_port, listens, reload, socket_inode
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Systemd:
+    """Starts the gateway as a service manager does, and hears what it tells."""
+
+    def __init__(self, folder):
+        self.path = folder / "notify"
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(self.path))
+        self.notify.settimeout(LIMIT)
+        self.process = None
+        self.messages = folder / "messages"
+
+    def start(self, path, *arguments, sockets=(), **environment):
+        """sockets become descriptors 3 and up."""
+        shell = 'export LISTEN_PID=$$; exec "$0" "$@"' if sockets else 'exec "$0" "$@"'
+        if "WATCHDOG_USEC" in environment:
+            shell = "export WATCHDOG_PID=$$; " + shell
+        env = {**os.environ, "NOTIFY_SOCKET": str(self.path), **environment}
+        if sockets:
+            env["LISTEN_FDS"] = str(len(sockets))
+        with self.messages.open("w") as messages:
+            self.process = subprocess.Popen(
+                ["/bin/sh", "-c", shell, str(binary()), "serve", "-c", str(path), *map(str, arguments)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=messages, env=env,
+                preexec_fn=lambda: hand_over(sockets), close_fds=False, start_new_session=True,
+            )  # fmt: skip
+        return self
+
+    def hear(self):
+        """The next notification, as a dict; 'from': the process."""
+        data, ancillary, _, _ = self.notify.recvmsg(4096, 256)
+        told = dict(line.split("=", 1) for line in data.decode().splitlines())
+        return told
+
+    def until(self, key, value="1"):
+        """The first notification with that key and value; others before it are thrown away."""
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            told = self.hear()
+            if told.get(key) == value:
+                return told
+        raise AssertionError(f"no {key}={value}")
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(LIMIT)
+            finally:
+                kill_group(self.process)
+        self.notify.close()
+
+
+def hand_over(sockets):
+    # In the child: first out of the way, then to 3 and up, inheritable.
+    spare = [os.dup(s.fileno()) for s in sockets]
+    high = [os.dup2(fd, 100 + i) for i, fd in enumerate(spare)]
+    os.closerange(3, 100)
+    for i, fd in enumerate(high):
+        os.dup2(fd, 3 + i, inheritable=True)
+        os.close(fd)
+
+
+@pytest.fixture
+def systemd(tmp_path):
+    one = Systemd(tmp_path)
+    yield one
+    one.stop()
+
+
+def workers(systemd):
+    pid = systemd.process.pid
+    return [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class There:
+    """What a Client wants to know of a gateway."""
+
+    def __init__(self, pki, port):
+        self.pki, self.port = pathlib.Path(pki), port
+
+
+# ---- notifications
+
+
+def test_ready_reload_and_stop_are_told(systemd, settings):
+    path = settings(workers=2)
+    systemd.start(path)
+    told = systemd.hear()
+    assert told["READY"] == "1"
+    assert told["MAINPID"] == str(systemd.process.pid)
+    assert told["STATUS"] == "configuration 1 serves, with 2 workers"
+    assert len(workers(systemd)) == 2
+
+    settings(workers=1)
+    before_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    assert reload(systemd.process.pid)[0] == 0
+    told = systemd.hear()
+    assert told["RELOADING"] == "1"
+    assert int(told["MONOTONIC_USEC"]) >= before_us
+    told = systemd.hear()
+    assert told["READY"] == "1"
+    assert told["STATUS"] == "configuration 2 serves, with 1 workers"
+
+    settings(workers="many")
+    assert reload(systemd.process.pid)[0] == EX_CONFIG
+    assert systemd.hear()["RELOADING"] == "1"
+    told = systemd.hear()
+    assert told["READY"] == "1"
+    assert told["STATUS"] == "configuration 2 serves, with 1 workers; a new one was refused"
+
+    systemd.process.terminate()
+    told = systemd.hear()
+    assert told["STOPPING"] == "1"
+    assert int(told["EXTEND_TIMEOUT_USEC"]) > 0
+    assert systemd.process.wait(LIMIT) == 0
+
+
+def test_nothing_is_ready_before_the_workers_are(systemd, settings):
+    systemd.start(settings(workers="many"))
+    assert systemd.process.wait(LIMIT) == EX_CONFIG
+    systemd.notify.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        systemd.hear()
+
+
+def test_workers_learn_nothing_of_it(systemd, settings):
+    """What is for the master only is not in the environment, or the descriptors, of its workers."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as handed:
+        systemd.start(settings(workers=1, listens=[f"127.0.0.1:{port}"]), sockets=[handed])
+        systemd.until("READY")
+        inode = socket_inode(port)
+        (worker,) = workers(systemd)
+        links = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{worker}/fd").iterdir()]
+        assert links.count(f"socket:[{inode}]") == 1
+
+
+# ---- watchdog
+
+
+def test_the_watchdog_hears_as_long_as_all_workers_turn(systemd, settings):
+    systemd.start(settings(workers=2), WATCHDOG_USEC="400000")
+    for _ in range(5):
+        systemd.until("WATCHDOG")
+    stuck = workers(systemd)[0]
+    os.kill(stuck, signal.SIGSTOP)
+    wait("the master to notice", lambda: f"worker {stuck} does not answer" in systemd.messages.read_text())
+    drain(systemd)
+    said = systemd.messages.read_text().count("does not answer")
+    wait("more of it", lambda: systemd.messages.read_text().count("does not answer") >= said + 3)
+    assert drain(systemd) == []  # not told any more
+    os.kill(stuck, signal.SIGCONT)
+    systemd.until("WATCHDOG")
+
+
+def test_no_watchdog_no_pings(systemd, settings):
+    systemd.start(settings(workers=1))
+    systemd.until("READY")
+    assert reload(systemd.process.pid)[0] == 0
+    systemd.until("READY")
+    assert drain(systemd) == []
+
+
+def drain(systemd):
+    told = []
+    systemd.notify.setblocking(False)
+    try:
+        while True:
+            told.append(systemd.hear())
+    except BlockingIOError:
+        return told
+    finally:
+        systemd.notify.settimeout(LIMIT)
+
+
+# ---- sockets
+
+
+def test_sockets_are_matched_by_their_addresses(systemd, settings, pki, tmp_path):
+    """In another order than the configuration's, and one of its addresses is opened by the gateway itself."""
+    path = tmp_path / "handed.sock"
+    own = free_port()
+    v4 = socket.create_server(("127.0.0.1", 0))
+    v6 = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(str(path))
+    unix.listen()
+    ports = v4.getsockname()[1], v6.getsockname()[1]
+    config = settings(
+        workers=1,
+        listens=[f"unix:{path}", f"127.0.0.1:{own}", f"[0:0:0:0:0:0:0:1]:{ports[1]}", f"127.0.0.1:{ports[0]}"],
+    )
+    systemd.start(config, sockets=[v4, v6, unix])
+    systemd.until("READY")
+    for one in (v4, v6, unix):
+        one.close()
+    there = There(pki, ports[0])
+    assert Client(there).get_json()["path"] == "/"
+    assert Client(there, own).get_json()["path"] == "/"
+    assert Client(there, ports[1], socket.AF_INET6).get_json()["path"] == "/"
+    assert Client(there, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
+    assert reload(systemd.process.pid)[0] == 0
+    assert Client(there).get_json()["path"] == "/"
+    assert Client(there, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
+    systemd.process.terminate()
+    assert systemd.process.wait(LIMIT) == 0
+    assert path.exists()  # it is the service manager's
+
+
+def test_who_connected_before_the_start_is_served(systemd, settings, pki):
+    """That is what socket activation is for."""
+    with socket.create_server(("127.0.0.1", 0)) as handed:
+        port = handed.getsockname()[1]
+        config = settings(workers=2, listens=[f"127.0.0.1:{port}"])
+        early = socket.create_connection(("127.0.0.1", port), LIMIT)
+        systemd.start(config, sockets=[handed])
+        systemd.until("READY")
+    early.close()
+    assert Client(There(pki, port)).get_json()["path"] == "/"
+
+
+def test_a_socket_that_no_listen_is_for(systemd, settings):
+    with socket.create_server(("127.0.0.1", 0)) as handed:
+        port = handed.getsockname()[1]
+        systemd.start(settings(listens=[f"127.0.0.1:{free_port()}"]), sockets=[handed])
+        assert systemd.process.wait(LIMIT) == EX_CONFIG
+    told = systemd.messages.read_text()
+    assert f"hands over 127.0.0.1:{port}, for which no 'listen' has that address" in told
+
+
+def test_a_reload_that_leaves_out_a_handed_socket(systemd, settings, pki):
+    with socket.create_server(("127.0.0.1", 0)) as handed:
+        port = handed.getsockname()[1]
+        systemd.start(settings(listens=[f"127.0.0.1:{port}"]), sockets=[handed])
+        systemd.until("READY")
+    settings(listens=[f"127.0.0.1:{free_port()}"])
+    code, told = reload(systemd.process.pid)
+    assert code == EX_CONFIG
+    assert f"hands over 127.0.0.1:{port}" in told
+    assert Client(There(pki, port)).get_json()["path"] == "/"
+
+
+@pytest.mark.parametrize("kind", ["datagrams", "not listening"])
+def test_a_socket_of_the_wrong_kind(systemd, settings, kind):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "datagrams" else socket.SOCK_STREAM) as handed:
+        handed.bind(("127.0.0.1", 0))
+        port = handed.getsockname()[1]
+        systemd.start(settings(listens=[f"127.0.0.1:{port}"]), sockets=[handed])
+        assert systemd.process.wait(LIMIT) == EX_CONFIG
+    assert f"127.0.0.1:{port} that the service manager hands over is no listening stream" in systemd.messages.read_text()
+
+
+def test_sockets_for_another_process_are_left_alone(systemd, settings, pki):
+    """As after a fork of something that forgot to clear its environment."""
+    port = free_port()
+    systemd.start(settings(listens=[f"127.0.0.1:{port}"]), LISTEN_FDS="1", LISTEN_PID="1")
+    systemd.until("READY")
+    assert Client(There(pki, port)).get_json()["path"] == "/"
+    assert listens(port)
+
+
+# ---- the unit files
+
+
+def analyze(*arguments):
+    try:
+        return run(["systemd-analyze", *map(str, arguments)], LIMIT)
+    except FileNotFoundError:
+        pytest.skip("there is no systemd-analyze")
+
+
+@pytest.mark.parametrize("name", ["thaw.service", "thaw.socket"])
+def test_the_unit_is_well_formed(name, tmp_path):
+    """In a copy whose program is there: /usr/bin/thaw need not be installed."""
+    for unit in ("thaw.service", "thaw.socket"):
+        text = (ROOT / "packaging" / unit).read_text()
+        (tmp_path / unit).write_text(text.replace("/usr/bin/thaw", str(binary().resolve())))
+    code, out, err, late = analyze("verify", "--man=no", tmp_path / name)
+    told = [line for line in (out + err).decode().splitlines() if "thaw" in line]
+    assert (code, told, late) == (0, [], False)
+
+
+def test_the_unit_is_hardened():
+    """The exposure that systemd itself sees, from 0 (none) to 10."""
+    code, out, err, _ = analyze("security", "--offline=true", "--no-pager", ROOT / "packaging" / "thaw.service")
+    assert code == 0, err
+    level = re.search(r"Overall exposure level for thaw\.service: ([\d.]+)", out.decode())
+    assert level is not None, out
+    assert float(level.group(1)) < 3.0  # "OK"

@@ -1,0 +1,206 @@
+/* What the master and a worker tell each other. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "loop/channel.h"
+
+struct heard {
+	unsigned goes, logs;
+	int fd;
+};
+
+static void on_go(void *arg)
+{
+	((struct heard *)arg)->goes++;
+}
+
+static void on_log(void *arg, int fd)
+{
+	struct heard *heard = arg;
+
+	heard->logs++;
+	if (heard->fd >= 0)
+		assert_int_equal(close(heard->fd), 0);
+	heard->fd = fd;
+}
+
+struct world {
+	int ends[2], pipe[2];
+	struct ev_loop *loop;
+	struct heard heard;
+	struct channel channel;
+};
+
+static void begin(struct world *world, uint64_t alive_ms)
+{
+	*world = (struct world){.heard.fd = -1};
+	assert_true(channel_open(world->ends));
+	assert_int_equal(pipe2(world->pipe, O_NONBLOCK | O_CLOEXEC), 0);
+	world->loop = ev_loop_new(EVFLAG_AUTO);
+	assert_non_null(world->loop);
+	world->channel.go = on_go;
+	world->channel.log = on_log;
+	world->channel.arg = &world->heard;
+	struct channel_ends ends = {.hear = world->ends[1], .tell = world->pipe[1], .alive_ms = alive_ms};
+	channel_start(&world->channel, world->loop, &ends);
+}
+
+static void end(struct world *world)
+{
+	channel_stop(&world->channel);
+	channel_stop(&world->channel); /* does nothing more */
+	ev_loop_destroy(world->loop);
+	if (world->heard.fd >= 0)
+		assert_int_equal(close(world->heard.fd), 0);
+	if (world->ends[0] >= 0)
+		assert_int_equal(close(world->ends[0]), 0);
+	assert_int_equal(close(world->ends[1]), 0);
+	assert_int_equal(close(world->pipe[0]), 0);
+	assert_int_equal(close(world->pipe[1]), 0);
+}
+
+static void turn(struct world *world)
+{
+	(void)ev_run(world->loop, EVRUN_NOWAIT);
+}
+
+static void assert_told(struct world *world)
+{
+	pid_t told = 0;
+
+	assert_int_equal(read(world->pipe[0], &told, sizeof(told)), sizeof(told));
+	assert_int_equal(told, getpid());
+}
+
+static void test_it_tells_once_that_it_is_ready(void **state)
+{
+	struct world world;
+	pid_t told;
+
+	(void)state;
+	begin(&world, 0);
+	assert_told(&world);
+	turn(&world);
+	assert_int_equal(read(world.pipe[0], &told, sizeof(told)), -1);
+	end(&world);
+}
+
+static void test_it_tells_again_that_it_lives(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 1);
+	assert_told(&world);
+	for (int i = 0; i < 3; i++) {
+		(void)ev_run(world.loop, EVRUN_ONCE); /* until the timer fires */
+		assert_told(&world);
+	}
+	end(&world);
+}
+
+static void test_go(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 0);
+	turn(&world);
+	assert_int_equal(world.heard.goes, 0);
+	assert_true(channel_send_go(world.ends[0]));
+	turn(&world);
+	assert_int_equal(world.heard.goes, 1);
+	assert_int_equal(world.heard.logs, 0);
+	end(&world);
+}
+
+/* Each arrives with a descriptor of its own, which means the same file. */
+static void test_logs(void **state)
+{
+	struct world world;
+	int target[2];
+	char byte = 0;
+
+	(void)state;
+	begin(&world, 0);
+	assert_int_equal(pipe2(target, O_NONBLOCK | O_CLOEXEC), 0);
+	for (unsigned i = 1; i <= 3; i++)
+		assert_true(channel_send_log(world.ends[0], target[1]));
+	assert_true(channel_send_go(world.ends[0]));
+	turn(&world);
+	assert_int_equal(world.heard.logs, 3);
+	assert_int_equal(world.heard.goes, 1);
+	assert_true(world.heard.fd >= 0 && world.heard.fd != target[1]);
+	assert_int_equal(fcntl(world.heard.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(write(world.heard.fd, "x", 1), 1);
+	assert_int_equal(read(target[0], &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	end(&world);
+	assert_int_equal(close(target[0]), 0);
+	assert_int_equal(close(target[1]), 0);
+}
+
+/* Neither words that it does not know, nor descriptors that come with them. */
+static void test_strange_words_are_ignored(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 0);
+	assert_int_equal(send(world.ends[0], "?", 1, 0), 1);
+	assert_int_equal(send(world.ends[0], "l", 1, 0), 1); /* a log without a descriptor */
+	turn(&world);
+	assert_int_equal(world.heard.logs, 0);
+	assert_int_equal(world.heard.goes, 0);
+	assert_true(channel_send_go(world.ends[0]));
+	turn(&world);
+	assert_int_equal(world.heard.goes, 1);
+	end(&world);
+}
+
+static void test_a_master_that_is_gone_is_not_watched_for(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 0);
+	assert_int_equal(close(world.ends[0]), 0);
+	world.ends[0] = -1;
+	turn(&world);
+	assert_false(ev_is_active(&world.channel.heard));
+	end(&world);
+}
+
+static void test_a_worker_that_is_gone_hears_nothing(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_true(channel_open(ends));
+	assert_int_equal(close(ends[1]), 0);
+	assert_false(channel_send_go(ends[0]));
+	assert_false(channel_send_log(ends[0], STDERR_FILENO));
+	assert_int_equal(close(ends[0]), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_it_tells_once_that_it_is_ready),
+		cmocka_unit_test(test_it_tells_again_that_it_lives),
+		cmocka_unit_test(test_go),
+		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_strange_words_are_ignored),
+		cmocka_unit_test(test_a_master_that_is_gone_is_not_watched_for),
+		cmocka_unit_test(test_a_worker_that_is_gone_hears_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
