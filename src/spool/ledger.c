@@ -108,7 +108,8 @@ void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 	struct entry *table = table_of(ledger, worker);
 	struct slot *slot = &ledger->slots[worker];
 
-	for (uint64_t i = 0; i < ledger->entries; i++) {
+	/* A table in which nothing is counted has nothing to give back, and its pages need not be touched. */
+	for (uint64_t i = 0; atomic_load(&slot->clients) != 0 && i < ledger->entries; i++) {
 		/* A page that was never written to need not be now. */
 		if (atomic_load(&table[i].client) == 0)
 			continue;
@@ -223,6 +224,9 @@ static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledg
 	struct entry *unused = NULL;
 
 	for (unsigned i = 0; i < ledger->workers; i++) {
+		/* Counted before it holds anything: of two that race, one at least sees the other. */
+		if (atomic_load(&ledger->slots[i].clients) == 0)
+			continue;
 		const struct entry *entry = find(ledger, i, client, &unused);
 		if (entry != NULL)
 			total += atomic_load(&entry->held[tier]);

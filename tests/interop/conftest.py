@@ -15,6 +15,7 @@ from harness.gateway import Gateway, Settings
 from harness.pki import make_keystore, make_stranger
 from harness.programs import Programs
 from harness.relay import ConnectProxy
+from harness.upstreams import upstream  # noqa: F401 - a fixture
 
 GROUPS_AT_ONCE = 2  # clients of the matrix that run beside each other
 _figures = []

@@ -192,6 +192,9 @@ class Settings:
     host: dict = field(default_factory=dict)  # more keys of the host
     listens: tuple = ("127.0.0.1:0",)
     hosts: tuple = ()  # more hosts: (name, client_certificate) pairs
+    upstreams: dict = field(default_factory=dict)  # name: the text of its mapping in YAML's flow style
+    upstream: str = "builtin:inspect"  # of all routes
+    top: dict = field(default_factory=dict)  # more keys of the file
 
     def text(self):
         lines = [f"workers: {self.workers}", "listen:"]
@@ -202,6 +205,9 @@ class Settings:
         lines += self._host("'*'", self.certificate, self.routes, self.host)
         for name, certificate in self.hosts:
             lines += self._host(name, certificate, (), {})
+        if self.upstreams:
+            lines += ["upstreams:"] + [f"  {name}: {text}" for name, text in self.upstreams.items()]
+        lines += [f"{k}: {v}" for k, v in self.top.items()]
         return "\n".join(lines) + "\n"
 
     def _host(self, name, certificate, routes, more):
@@ -211,7 +217,7 @@ class Settings:
         lines += [f"      {k}: {v}" for k, v in {"ca": f"{self.pki}/ca.pem", **certificate}.items()]
         lines += ["    routes:"]
         for path, own, *methods in [("/", {}), *routes]:
-            lines += [f"      - path: {path}", "        upstream: builtin:inspect"]
+            lines += [f"      - path: {path}", f"        upstream: {self.upstream}"]
             lines += [f"        methods: [ {', '.join(names)} ]" for names in methods]
             if own:
                 inner = ", ".join(f"{k}: {v}" for k, v in own.items())

@@ -96,11 +96,31 @@ class Raw:
             headers[name.lower()] = value.strip()
         status = int(first.split()[1])
         none = head_only or status < 200 or status in (204, 304)
+        if not none and headers.get("transfer-encoding") == "chunked":
+            return Response(status, headers, self._read_chunks())
         size = 0 if none else int(headers["content-length"])
         while len(self._ahead) < size:
             self._more()
         body, self._ahead = self._ahead[:size], self._ahead[size:]
         return Response(status, headers, body)
+
+    def _line(self):
+        while b"\r\n" not in self._ahead:
+            self._more()
+        line, _, self._ahead = self._ahead.partition(b"\r\n")
+        return line
+
+    def _read_chunks(self):
+        """A chunked body; its trailers are in self.trailers."""
+        body, self.trailers = b"", {}
+        while size := int(self._line(), 16):
+            while len(self._ahead) < size + 2:
+                self._more()
+            body, self._ahead = body + self._ahead[:size], self._ahead[size + 2 :]
+        while line := self._line():
+            name, _, value = line.decode("latin-1").partition(":")
+            self.trailers[name.lower()] = value.strip()
+        return body
 
     def ask(self, method, target, body=None, *fields):
         """Writes a whole request, then reads its response."""
