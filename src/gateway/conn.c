@@ -1,4 +1,5 @@
 #include "gateway/conn.h"
+#include "gateway/proxy_header.h"
 
 #include <assert.h>
 #include <netinet/in.h>
@@ -118,6 +119,69 @@ const struct gw_host *gw_conn_host(const struct gw_conn *conn)
 	return &conn->gateway->routes.hosts[tls_link_host(conn->tls)];
 }
 
+/* The whole of an address, as far as it is used. */
+static void copy_peer(struct gw_conn *conn, const struct sockaddr *peer)
+{
+	if (peer == NULL)
+		return;
+	conn->has_peer = true;
+	if (peer->sa_family == AF_INET)
+		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
+	else if (peer->sa_family == AF_INET6)
+		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
+	else
+		conn->peer.ss_family = peer->sa_family;
+}
+
+struct gw_preface {
+	size_t len;
+	char data[GW_PROXY_HEADER_MAX];
+};
+
+static void drop_preface(struct gw_conn *conn)
+{
+	free(conn->preface);
+	conn->preface = NULL;
+}
+
+/* No answer to what is no header: there is nobody who could read it. */
+static enum gw_step bad_preface(struct gw_conn *conn, const char *why)
+{
+	gw_say(conn->gateway, CONFIG_LOG_INFO, "connection without a PROXY protocol header: %s", why);
+	drop_preface(conn);
+	gw_enter(conn, GW_DEAD);
+	return GW_MOVED;
+}
+
+static enum gw_step run_preface(struct gw_conn *conn)
+{
+	struct gw_preface *preface = conn->preface;
+	struct gw_proxy_header header = {0};
+	size_t used = 0;
+
+	switch (gw_proxy_header_parse(&header, preface->data, preface->len, &used)) {
+	case GW_PROXY_HEADER_BAD:
+		return bad_preface(conn, header.why);
+	case GW_PROXY_HEADER_DONE:
+		if (header.has_source)
+			copy_peer(conn, (const struct sockaddr *)&header.source);
+		drop_preface(conn);
+		gw_enter(conn, GW_TLS);
+		return GW_MOVED;
+	case GW_PROXY_HEADER_MORE:
+		break;
+	}
+	size_t need = gw_proxy_header_need(preface->data, preface->len);
+	ssize_t got = conn->transport.ops->read(conn->transport.io, preface->data + preface->len, need);
+	if (got == TRANSPORT_BLOCKED)
+		return wait_read(conn);
+	if (got <= 0)
+		return bad_preface(conn, "the connection was ended");
+	preface->len += (size_t)got;
+	conn->work += (size_t)got;
+	return GW_MOVED;
+}
+
 static enum gw_step run_tls(struct gw_conn *conn)
 {
 	enum thaw_status status = tls_link_handshake(conn->tls, &conn->err);
@@ -208,6 +272,9 @@ static void overdue(struct gw_conn *conn)
 	case GW_REPLY:
 		(void)gw_abandon(conn, "the client did not read the response");
 		break;
+	case GW_PREFACE:
+		(void)bad_preface(conn, "it did not come in time");
+		break;
 	case GW_TLS:
 		gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake not finished in time");
 		gw_enter(conn, GW_DEAD);
@@ -224,6 +291,7 @@ static void overdue(struct gw_conn *conn)
 static enum gw_step run(struct gw_conn *conn)
 {
 	static enum gw_step (*const runs[GW_STATES])(struct gw_conn *) = {
+		[GW_PREFACE] = run_preface,
 		[GW_TLS] = run_tls,          [GW_IDLE] = run_idle,      [GW_HEAD] = gw_run_head,
 		[GW_ASK] = gw_run_ask,       [GW_PASS] = gw_run_pass,   [GW_RELAY] = gw_run_relay,
 		[GW_TUNNEL] = gw_run_tunnel, [GW_REPLY] = gw_run_reply, [GW_LINGER] = run_linger,
@@ -278,22 +346,8 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	return conn->wants;
 }
 
-/* The whole of an address, as far as it is used. */
-static void copy_peer(struct gw_conn *conn, const struct sockaddr *peer)
-{
-	if (peer == NULL)
-		return;
-	conn->has_peer = true;
-	if (peer->sa_family == AF_INET)
-		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
-	else if (peer->sa_family == AF_INET6)
-		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
-	else
-		conn->peer.ss_family = peer->sa_family;
-}
-
 struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
-			    uint64_t now_ms)
+			    bool preface, uint64_t now_ms)
 {
 	struct gw_conn *conn = calloc(1, sizeof(*conn));
 
@@ -302,13 +356,17 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	conn->gateway = gateway;
 	conn->transport = transport;
 	conn->now_ms = now_ms;
-	conn->state = GW_TLS;
+	conn->state = preface ? GW_PREFACE : GW_TLS;
 	copy_peer(conn, peer);
-	pace_start(&conn->pace, gw_states[GW_TLS].limit_ms, now_ms);
+	pace_start(&conn->pace, gw_states[conn->state].limit_ms, now_ms);
 	conn->tls = tls_link_new(gateway->tls, transport);
 	if (conn->tls != NULL)
 		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
-	if (conn->ask == NULL) {
+	if (preface)
+		conn->preface = calloc(1, sizeof(*conn->preface));
+	if (conn->ask == NULL || (preface && conn->preface == NULL)) {
+		drop_preface(conn);
+		thaw_conn_free(&conn->ask);
 		tls_link_free(&conn->tls);
 		free(conn);
 		return NULL;
@@ -342,6 +400,7 @@ void gw_conn_free(struct gw_conn **conn)
 	gw_records_close(gone);
 	gw_request_free(&gone->request);
 	drop_out(gone);
+	drop_preface(gone);
 	tls_details_free(&gone->details);
 	free(gone->told.fields);
 	thaw_conn_free(&gone->ask);

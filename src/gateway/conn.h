@@ -93,6 +93,7 @@ struct gw_request {
 struct gw_conn {
 	struct gateway *gateway;
 	struct transport transport;
+	struct gw_preface *preface; /* while it is read */
 	bool has_peer;
 	struct sockaddr_storage peer;
 	struct tls_link *tls;

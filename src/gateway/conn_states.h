@@ -2,9 +2,9 @@
  * A connection's state table, apart from the code that runs it so that tests can walk it: every path ends in dead, and
  *every state that waits has a deadline.
  *
- *	tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next request)
- *	                     └──────────►     └─► relay ─►        └─► linger ─► dead
- *	                                            └─► tunnel ──────►
+ *	(preface ─►) tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next request)
+ *	                                  └──────────►     └─► relay ─►        └─► linger ─► dead
+ *	                                                         └─► tunnel ──────►
  *
  * Every state may also go to reply (a refusal) once there is a request, to linger, or to dead.
  */
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 enum gw_state {
+	GW_PREFACE, /* the PROXY protocol's header, where the listener has one */
 	GW_TLS,    /* the handshake */
 	GW_IDLE,   /* no request; perhaps an ask is pending that the last response was followed by */
 	GW_HEAD,   /* a request's head has begun to come */

@@ -41,9 +41,12 @@ struct gw_wants {
 	uint64_t deadline_ms;
 };
 
-/* NULL: no memory. peer: the client's address, copied; NULL: unnamed. */
+/*
+ * NULL: no memory. peer: the client's address, copied; NULL: unnamed. preface: a load balancer says the client's address
+ * first (the PROXY protocol); a connection that does not begin so is ended.
+ */
 struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
-			    uint64_t now_ms);
+			    bool preface, uint64_t now_ms);
 
 /* Does all that can be done without waiting (up to a bounded amount of work). Call when the transport is ready, or the
  * deadline has come. */

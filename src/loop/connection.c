@@ -128,13 +128,13 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		step(c);
 }
 
-bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer)
+bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer, bool preface)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (c != NULL) {
 		c->fd = fd;
-		c->gw = gw_conn_new(connections->gateway, socket_transport(&c->fd), (const struct sockaddr *)peer,
+		c->gw = gw_conn_new(connections->gateway, socket_transport(&c->fd), (const struct sockaddr *)peer, preface,
 				    connections->now_ms);
 	}
 	if (c == NULL || c->gw == NULL) {

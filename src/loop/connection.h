@@ -32,8 +32,8 @@ struct connections {
 
 void connections_init(struct connections *connections, struct ev_loop *loop, struct gateway *gateway);
 
-/* Takes over fd, and steps at once. False: no memory; fd is closed. */
-bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer);
+/* Takes over fd, and steps at once. preface: it begins with a PROXY protocol header. False: no memory; fd is closed. */
+bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer, bool preface);
 
 /* One step for each that is queued. False: none is queued any more. */
 bool connections_turn(struct connections *connections);

@@ -128,7 +128,7 @@ static void nap(struct worker *w, double seconds)
 }
 
 /* False: enough for now. */
-static bool accept_one(struct worker *w, int listener)
+static bool accept_one(struct worker *w, int listener, bool preface)
 {
 	struct sockaddr_storage peer;
 
@@ -140,7 +140,7 @@ static bool accept_one(struct worker *w, int listener)
 	}
 	int fd = socket_accept(listener, &peer);
 	if (fd >= 0) {
-		if (!connections_add(&w->connections, fd, &peer))
+		if (!connections_add(&w->connections, fd, &peer, preface))
 			tell_accept(w, "out of memory");
 		return true;
 	}
@@ -154,6 +154,7 @@ static bool accept_one(struct worker *w, int listener)
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct worker *w = io->data;
+	bool preface = w->setup->config->listens[io - w->accepts].proxy_protocol;
 
 	(void)loop;
 	(void)events;
@@ -161,7 +162,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 		nap(w, AHEAD_NAP);
 		return;
 	}
-	for (int i = 0; i < (w->insists ? 1 : ACCEPT_MAX) && accept_one(w, io->fd); i++)
+	for (int i = 0; i < (w->insists ? 1 : ACCEPT_MAX) && accept_one(w, io->fd, preface); i++)
 		;
 	w->insists = false;
 	publish_load(w);

@@ -34,9 +34,9 @@ struct gateway *__wrap_gateway_new(const struct config *config, const struct gat
 thaw_store *__real_thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
 thaw_store *__wrap_thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
 struct gw_conn *__real_gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
-				   uint64_t now_ms);
+				   bool preface, uint64_t now_ms);
 struct gw_conn *__wrap_gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
-				   uint64_t now_ms);
+				   bool preface, uint64_t now_ms);
 struct gw_wants __real_gw_conn_step(struct gw_conn *conn, uint64_t now_ms);
 struct gw_wants __wrap_gw_conn_step(struct gw_conn *conn, uint64_t now_ms);
 void __real_gw_conn_free(struct gw_conn **conn);
@@ -68,10 +68,10 @@ thaw_store *__wrap_thaw_store_new(thaw_ledger *ledger, unsigned worker, const ch
 }
 
 struct gw_conn *__wrap_gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
-				   uint64_t now_ms)
+				   bool preface, uint64_t now_ms)
 {
 	fault_inside(!at_start);
-	struct gw_conn *conn = __real_gw_conn_new(gateway, transport, peer, now_ms);
+	struct gw_conn *conn = __real_gw_conn_new(gateway, transport, peer, preface, now_ms);
 	fault_inside(false);
 	return conn;
 }
@@ -101,6 +101,26 @@ void __real_wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_u
 void __wrap_wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_us);
 json_t *__real_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
 json_t *__wrap_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
+
+bool __real_wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down);
+bool __wrap_wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down);
+void __real_wire_close(struct wire *wire, enum wire_end end, uint64_t now_us);
+void __wrap_wire_close(struct wire *wire, enum wire_end end, uint64_t now_us);
+
+bool __wrap_wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down)
+{
+	bool inside = fault_inside(false);
+	bool made = __real_wire_init(wire, up, down);
+	fault_inside(inside);
+	return made;
+}
+
+void __wrap_wire_close(struct wire *wire, enum wire_end end, uint64_t now_us)
+{
+	bool inside = fault_inside(false);
+	__real_wire_close(wire, end, now_us);
+	fault_inside(inside);
+}
 
 ssize_t __wrap_wire_read(struct wire *wire, enum wire_end end, void *data, size_t room, uint64_t now_us)
 {

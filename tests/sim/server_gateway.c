@@ -48,7 +48,7 @@ static void *gateway_open(const struct scenario *scenario, const struct server_e
 static void *gateway_accept(void *arg, struct transport transport, const struct sockaddr *peer, uint64_t now_ms)
 {
 	struct gateway_server *server = arg;
-	return gw_conn_new(server->gateway, transport, peer, now_ms);
+	return gw_conn_new(server->gateway, transport, peer, false, now_ms);
 }
 
 static struct gw_wants gateway_step(void *conn, uint64_t now_ms)

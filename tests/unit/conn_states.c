@@ -68,7 +68,7 @@ static void a_request_ends_in_a_reply(void **state)
 
 static void every_state_but_the_first_can_be_reached(void **state)
 {
-	uint32_t seen = GW_BIT(GW_TLS), before;
+	uint32_t seen = GW_BIT(GW_PREFACE), before;
 
 	(void)state;
 	do {
