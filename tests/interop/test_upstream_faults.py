@@ -1,0 +1,318 @@
+"""What goes wrong behind the gateway, and in front of it: a defined outcome, and no effect on others."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from harness.gateway import MemoryWatch
+from harness.rawtls import LIMIT, Raw
+from harness.upstreams import free_port
+
+
+class Scripted:
+    """An upstream that does with each connection what it was made for, in a thread of its own."""
+
+    def __init__(self, serve):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.connections = 0
+        self._serve = serve
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _run(self, connection):
+        with connection:
+            try:
+                self._serve(connection)
+            except OSError:
+                pass
+
+    def close(self):
+        self._listener.close()
+
+
+def read_head(connection):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            raise OSError("the end")
+        data += more
+    return data
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+@pytest.fixture
+def scripted():
+    running = []
+
+    def start(serve):
+        running.append(Scripted(serve))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+@pytest.fixture
+def front(serve):
+    """front(port, ...): a gateway whose '/' and '/late' go to that port, and whose prime path answers by itself."""
+
+    def start(*ports, keys="", **settings):
+        servers = ", ".join(f"'http://127.0.0.1:{port}'" for port in ports)
+        return serve(upstreams={"app": f"{{ servers: [ {servers} ]{keys} }}"}, upstream="app",
+                     routes=(("/late", {"when": "request"}),), **settings)
+
+    return start
+
+
+def others_are_well(gateway):
+    with Raw(gateway) as other:
+        assert other.ask("GET", "/.well-known/thaw/prime").status == 204
+
+
+@pytest.mark.parametrize("how", ("close", "reset"))
+@pytest.mark.parametrize("path", ("/x", "/late/x"))
+def test_upstream_dies_in_the_middle_of_a_body(path, how, front, scripted, payloads):
+    def die(connection):
+        read_head(connection)
+        connection.recv(100000)
+        if how == "reset":
+            reset(connection)
+
+    gateway = front(scripted(die).port)
+    with Raw(gateway) as client:
+        client.send_request("PUT", path, payloads["50m"].data())
+        response = client.read()
+    assert response.status == 502
+    assert response.json()["reason"] == "upstream"
+    assert gateway.record(path)["note"]
+    others_are_well(gateway)
+
+
+def test_upstream_process_is_killed_in_the_middle_of_a_body(front, upstream, payloads, tmp_path):
+    from harness.upstreams import node
+
+    running = node(tmp_path)
+    gateway = front(running.port)
+    body = payloads["50m"].data()
+    with Raw(gateway) as client:
+        client.send(client.head("PUT", "/x", f"Content-Length: {len(body)}"), body[: len(body) // 2])
+        os.killpg(running.process.pid, signal.SIGKILL)
+        client.send(body[len(body) // 2 :])
+        assert client.read().status == 502
+    running.stop()
+    with Raw(gateway) as client:
+        response = client.ask("GET", "/x")
+        assert response.status == 502 and response.json()["reason"] == "upstream-unreachable"
+    others_are_well(gateway)
+
+
+def test_half_a_response_does_not_look_whole(front, scripted):
+    def half(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        reset(connection)
+
+    with Raw(front(scripted(half).port)) as client:
+        client.send_request("GET", "/x")
+        with pytest.raises((ConnectionError, OSError)):
+            client.read()
+
+
+@pytest.mark.parametrize("answer", (
+    b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", b"HTTP/1.1 99 Low\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", b"HTTP/1.1 200 OK\r\nX\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nX: " + b"a" * 40000 + b"\r\n\r\n", b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello",
+))
+def test_answers_that_are_not_http(answer, front, scripted):
+    def speak(connection):
+        read_head(connection)
+        connection.sendall(answer)
+
+    gateway = front(scripted(speak).port)
+    with Raw(gateway) as client:
+        response = client.ask("GET", "/x")
+        assert response.status == 502 and response.json()["reason"] == "upstream"
+        assert client.ask("GET", "/.well-known/thaw/prime").status == 204  # the connection lives
+
+
+def test_slow_upstream_holds_nobody_else(front, scripted, payloads):
+    """It reads a byte a second: 504 once the response_timeout is over, in bounded memory, and nobody else waits."""
+    def slow(connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        while connection.recv(1):
+            time.sleep(1)  # what is tested is this slowness itself
+
+    gateway = front(scripted(slow).port, keys=", response_timeout: 3s")
+    with Raw(gateway) as client, MemoryWatch(gateway) as memory:
+        before = memory.peak.pss
+        client.send_request("PUT", "/x", payloads["50m"].data())
+        others_are_well(gateway)
+        response = client.read()
+    assert response.status == 504 and response.json()["reason"] == "upstream-timeout"
+    assert memory.peak.pss - before < 16 << 20
+
+
+def test_upstream_trickles_its_response(front, scripted):
+    """A byte now and then is no progress: the response is broken off, and cannot be taken for whole."""
+    def trickle(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            connection.sendall(b"x")
+            time.sleep(1)
+
+    gateway = front(scripted(trickle).port, keys=", response_timeout: 2s")
+    with Raw(gateway) as client:
+        client.send_request("GET", "/x")
+        with pytest.raises((ConnectionError, OSError)):
+            client.read()
+    assert "stopped" in gateway.record("/x")["note"]
+
+
+def test_slow_client_holds_little(front, scripted):
+    """It reads almost nothing of 200 MiB: what is kept for it is one buffer, not the response."""
+    size = 200 << 20
+
+    def flood(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        block = b"x" * 65536
+        for _ in range(size // len(block)):
+            connection.sendall(block)
+
+    gateway = front(scripted(flood).port)
+    with Raw(gateway) as client, MemoryWatch(gateway) as memory:
+        before = memory.peak.pss
+        client.send_request("GET", "/x")
+        client.wait_bytes()
+        for _ in range(3):
+            others_are_well(gateway)
+            client.tls.recv(1)
+    assert memory.peak.pss - before < 16 << 20
+
+
+def test_early_response_in_the_middle_of_an_upload(front, scripted, payloads):
+    """413 at once, and the upstream closes; a client that reads only after it has written all of its body reads it."""
+    def refuse(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nno!\n")
+
+    with Raw(front(scripted(refuse).port)) as client:
+        client.send_request("PUT", "/x", payloads["50m"].data())
+        response = client.read()
+        assert response.status == 413 and response.body == b"no!\n"
+
+
+def test_idle_connection_that_the_upstream_closes_is_not_used(front, scripted):
+    """One request a connection, without saying so: each is answered all the same."""
+    def once(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    running = scripted(once)
+    with Raw(front(running.port)) as client:
+        for _ in range(20):
+            assert client.ask("GET", "/x").status == 200
+    assert running.connections >= 20
+
+
+def test_another_server_takes_over(front, scripted):
+    """One of two refuses connections: nobody notices, and it is left alone for a while."""
+    def serve_ok(connection):
+        while True:
+            read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    gateway = front(free_port(), scripted(serve_ok).port, keys=", max_failures: 2, keepalive: off", workers=1)
+    for _ in range(12):
+        with Raw(gateway) as client:
+            assert client.ask("GET", "/x").status == 200
+    assert sum("rests" in message for message in gateway.messages) == 1
+
+
+def test_nothing_that_was_sent_is_sent_twice(front, scripted):
+    """A POST whose connection dies is not repeated: it may have been done."""
+    seen = []
+
+    def die(connection):
+        seen.append(read_head(connection).split(b" ")[0])
+        reset(connection)
+
+    with Raw(front(scripted(die).port)) as client:
+        assert client.ask("POST", "/x", b"pay").status == 502
+    assert seen == [b"POST"]
+
+
+def test_informational_responses_and_trailers(front, scripted):
+    def speak(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                           b"Trailer: X-Sum\r\n\r\n2;x=y\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n")
+
+    with Raw(front(scripted(speak).port)) as client:
+        client.send_request("GET", "/x")
+        early = client.read()
+        assert (early.status, early.headers["link"]) == (103, "</a>")
+        assert client.read().body == b"ok"
+        assert client.trailers == {"x-sum": "1"}
+
+
+def test_expect_is_answered_by_the_upstream_or_by_us(front, scripted):
+    """An upstream that refuses an upload by its head does so before a byte of body is sent; one that says nothing to
+    Expect does not keep its client waiting."""
+    def refuse(connection):
+        assert b"Expect: 100-continue" in read_head(connection)
+        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+    def silent(connection):
+        data = read_head(connection)
+        while not data.endswith(b"body"):
+            data += connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with Raw(front(scripted(refuse).port)) as client:
+        client.send(client.head("PUT", "/x", "Content-Length: 4", "Expect: 100-continue"))
+        assert client.read().status == 401
+    with Raw(front(scripted(silent).port)) as client:
+        client.send(client.head("PUT", "/x", "Content-Length: 4", "Expect: 100-continue"))
+        assert client.read().status == 100
+        client.send(b"body")
+        assert client.read().status == 200
+
+
+@pytest.mark.parametrize("size", (11, 10240, 61440, 1 << 20))
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_bodies_across_the_ask(tls, size, front, upstream):
+    """The sizes at which a server that renegotiates by its own buffers has failed before."""
+    body = bytes(i * 7 % 251 for i in range(size))
+    with Raw(front(upstream("node").port), tls) as client:
+        answer = client.ask("POST", "/late/x", body).json()
+    assert answer["body_bytes"] == size
+
+
+def test_still_denied_on_the_same_connection(front, upstream):
+    """A second request on a kept-alive connection is denied as the first was, and nothing reaches the upstream."""
+    with Raw(front(upstream("node").port, certificate={"require": "true"}), "1.3", identity=None) as client:
+        assert client.ask("GET", "/x").status == 200
+        first = client.ask("GET", "/late/x")
+        assert first.status == 403 and first.headers["connection"] == "close"
