@@ -1,207 +1,316 @@
 /*
- * The load: one process, one connection at a time, over OpenSSL. Reads while it writes, so that it answers a late
- *request for its certificate in the middle of an upload.
+ * The load of the measurements: a number of TLS 1.3 clients in one process, each of which does one request after the
+ * other as fast as it is answered. bench/run drives it over its standard input and output, so that what is measured
+ * lies between two lines:
  *
- *	load get   PORT COUNT                small GETs, all on one connection
- *	load put   PORT COUNT SIZE           uploads, all on one connection
- *	load fresh PORT COUNT [SIZE PATH]    a connection (a full handshake) for each request
- *	load idle  PORT COUNT                so many connections, a GET on each; "ready"; until standard input ends
+ *   1. Every client does one request. Then it prints "ready".
+ *   2. It waits for a line. Then for --seconds, and at least once each, the clients do requests; those under way are
+ *      ended. Then it prints, as JSON, what was done.
+ *   3. It waits for the end of its input, its idle connections open, and closes them.
  *
- * SNI, CA, CERT, KEY in the environment. Prints how many requests were answered with 200; any other answer ends it.
+ * Anything but a 200 on TLS as agreed ends it with a message and 1: a measurement has no failures.
  */
+#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
+#include "client.h"
 
-#define PIECE  16384
-#define ANSWER 16384
+#define CONNECTIONS_MAX 15000
+#define PARALLEL        64 /* clients that are in their first request at the same time */
+#define EVENTS_MAX      128
+#define LIMIT_S         110 /* for each of the two phases */
+
+static const char help[] =
+	"usage: bench-load --port PORT --ca FILE [OPTION...]    makes load; bench/run calls it\n"
+	"  --name NAME          of the server, default localhost     --path PATH   default /\n"
+	"  --connections N      at the same time, default 1          --fresh       a new one for each request\n"
+	"  --body BYTES         PUT with that many; 0, default: GET  --seconds S   default 1; 0: first requests only\n"
+	"  --certificate FILE --key FILE                             given when asked for\n";
 
 struct load {
-	SSL_CTX *ctx;
-	uint16_t port;
-	const char *sni;
+	struct client_plan plan;
+	struct client *clients;
+	size_t count, next; /* next to begin its first request */
+	size_t active;
+	double seconds;
+	const char *ca, *certificate, *key, *path;
 };
 
-static void die(const char *what)
+static double now(void)
 {
-	(void)fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-	ERR_print_errors_fp(stderr);
-	exit(EX_PROTOCOL);
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
-static SSL *dial(const struct load *load)
+static void fail(const char *why)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_port = htons(load->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-		die("connect");
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	SSL *ssl = SSL_new(load->ctx);
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, load->sni) != 1 ||
-	    SSL_connect(ssl) != 1)
-		die("handshake");
-	return ssl;
+	(void)fprintf(stderr, "bench-load: %s\n", why);
+	exit(EXIT_FAILURE);
 }
 
-static void hang_up(SSL *ssl)
+static void begin(struct load *load, struct client *client)
 {
-	int fd = SSL_get_fd(ssl);
+	const char *why = client_begin(client);
 
-	(void)SSL_shutdown(ssl);
-	SSL_free(ssl);
-	(void)close(fd);
+	if (why != NULL)
+		fail(why);
+	load->active++;
 }
 
-/* True: the whole answer is here. */
-static bool whole(const char *answer, size_t len)
+/* Waits for events, and lets the clients have them; each that becomes idle is handed to done. */
+static void turn(struct load *load, void (*done)(struct load *, struct client *))
 {
-	const char *end = memmem(answer, len, "\r\n\r\n", 4);
-	const char *length = strcasestr(answer, "\r\ncontent-length:");
+	struct epoll_event events[EVENTS_MAX];
+	int count = epoll_wait(load->plan.epoll, events, EVENTS_MAX, -1);
 
-	if (end == NULL)
-		return false;
-	if (strncmp(answer, "HTTP/1.1 200", 12) != 0) {
-		(void)fprintf(stderr, "load: %.*s\n", (int)len, answer);
-		exit(EX_PROTOCOL);
-	}
-	return length != NULL && len >= (size_t)(end - answer) + 4 + strtoull(length + 17, NULL, 10);
-}
-
-static bool readable(int fd, int wait_ms)
-{
-	struct pollfd from = {.fd = fd, .events = POLLIN};
-	return poll(&from, 1, wait_ms) == 1;
-}
-
-/* What has come; false: nothing that is an answer's. Handshake messages are dealt with on the way. */
-static bool hear(SSL *ssl, char *answer, size_t *len)
-{
-	size_t got = 0;
-	int n = SSL_read_ex(ssl, answer + *len, ANSWER - 1 - *len, &got);
-
-	if (n != 1 && SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ)
-		die("read");
-	*len += got;
-	answer[*len] = '\0';
-	return got > 0;
-}
-
-static void request(SSL *ssl, const char *method, const char *path, uint64_t size)
-{
-	static char body[PIECE];
-	char head[512], answer[ANSWER] = "";
-	size_t len = 0;
-	int head_len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path,
-				SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-
-	if (size > 0)
-		head_len += snprintf(head + head_len, sizeof(head) - (size_t)head_len, "Content-Length: %llu\r\n",
-				     (unsigned long long)size);
-	head_len += snprintf(head + head_len, sizeof(head) - (size_t)head_len, "\r\n");
-	if (SSL_write(ssl, head, head_len) != head_len)
-		die("write");
-	for (uint64_t left = size; left > 0;) {
-		int piece = left < PIECE ? (int)left : PIECE;
-		if (SSL_write(ssl, body, piece) != piece)
-			die("write");
-		left -= (uint64_t)piece;
-		/* A blocking SSL_read would wait for data behind a handshake message: one look each time is enough. */
-		if (readable(SSL_get_fd(ssl), 0)) {
-			(void)SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-			(void)hear(ssl, answer, &len);
-			(void)SSL_set_mode(ssl, SSL_MODE_AUTO_RETRY);
+	if (count < 0 && errno != EINTR)
+		fail(strerror(errno));
+	for (int i = 0; i < count; i++) {
+		struct client *client = events[i].data.ptr;
+		bool was_idle = client->state == CLIENT_IDLE;
+		bool broken = (events[i].events & (EPOLLERR | EPOLLHUP)) != 0;
+		const char *why = client_step(client, broken ? EPOLLIN | EPOLLOUT : events[i].events);
+		if (why != NULL)
+			fail(why);
+		if (!was_idle && client->state == CLIENT_IDLE) {
+			load->active--;
+			done(load, client);
 		}
 	}
-	while (!whole(answer, len))
-		(void)hear(ssl, answer, &len);
 }
 
-static void many_on_one(const struct load *load, long count, uint64_t size)
+static void begin_next(struct load *load, struct client *client)
 {
-	SSL *ssl = dial(load);
-
-	for (long i = 0; i < count; i++)
-		request(ssl, size > 0 ? "PUT" : "GET", "/x", size);
-	hang_up(ssl);
+	(void)client;
+	if (load->next < load->count)
+		begin(load, &load->clients[load->next++]);
 }
 
-static void fresh(const struct load *load, long count, uint64_t size, const char *path)
+static void first_requests(struct load *load)
 {
-	for (long i = 0; i < count; i++) {
-		SSL *ssl = dial(load);
-		request(ssl, size > 0 ? "PUT" : "GET", path, size);
-		hang_up(ssl);
+	for (size_t i = 0; i < PARALLEL; i++)
+		begin_next(load, NULL);
+	while (load->active > 0)
+		turn(load, begin_next);
+}
+
+static double end_at;
+
+static void begin_again(struct load *load, struct client *client)
+{
+	if (now() < end_at)
+		begin(load, client);
+}
+
+static void measured_requests(struct load *load)
+{
+	end_at = now() + load->seconds;
+	for (size_t i = 0; i < load->count; i++)
+		begin(load, &load->clients[i]);
+	while (load->active > 0)
+		turn(load, begin_again);
+}
+
+/* ---- between the phases ---- */
+
+static void forget(struct load *load)
+{
+	memset(&load->plan.counted, 0, sizeof(load->plan.counted));
+}
+
+static void wait_for_line(void)
+{
+	int c;
+
+	(void)alarm(0);
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+	if (c == EOF)
+		exit(EXIT_SUCCESS);
+	(void)alarm(LIMIT_S);
+}
+
+static void say(const char *text)
+{
+	(void)puts(text);
+	(void)fflush(stdout);
+}
+
+static void report(struct load *load, double seconds)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text),
+		       "{\"done\": %" PRIu64 ", \"seconds\": %.6f, \"connections\": %" PRIu64 ", \"asked\": %" PRIu64
+		       ", \"tickets\": %" PRIu64 "}",
+		       load->plan.counted.done, seconds, load->plan.counted.connections, load->plan.counted.asked,
+		       load->plan.counted.tickets);
+	say(text);
+}
+
+static void run(struct load *load)
+{
+	(void)alarm(LIMIT_S);
+	first_requests(load);
+	say("ready");
+	wait_for_line();
+	forget(load);
+	double from = now();
+	if (load->seconds > 0)
+		measured_requests(load);
+	report(load, now() - from);
+	(void)alarm(0);
+	while (getchar() != EOF)
+		continue;
+	for (size_t i = 0; i < load->count; i++)
+		client_close(&load->clients[i]);
+}
+
+/* ---- the set-up ---- */
+
+static double number(const char *text, double max)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(value >= 0 && value <= max)) {
+		(void)fprintf(stderr, "bench-load: '%s' is no number from 0 to %.0f\n", text, max);
+		exit(EX_USAGE);
+	}
+	return value;
+}
+
+static void take_option(struct load *load, int option)
+{
+	switch (option) {
+	case 'p':
+		load->plan.server.sin_port = htons((uint16_t)number(optarg, 65535));
+		break;
+	case 'n':
+		load->plan.name = optarg;
+		break;
+	case 'a':
+		load->ca = optarg;
+		break;
+	case 'c':
+		load->certificate = optarg;
+		break;
+	case 'k':
+		load->key = optarg;
+		break;
+	case 'N':
+		load->count = (size_t)number(optarg, CONNECTIONS_MAX);
+		break;
+	case 'b':
+		load->plan.body = (uint64_t)number(optarg, 1e12);
+		break;
+	case 'u':
+		load->path = optarg;
+		break;
+	case 's':
+		load->seconds = number(optarg, LIMIT_S / 2.);
+		break;
+	case 'f':
+		load->plan.fresh = true;
+		break;
+	case 'h':
+		(void)fputs(help, stdout);
+		exit(EX_OK);
+	default:
+		(void)fputs(help, stderr);
+		exit(EX_USAGE);
 	}
 }
 
-static void idle(const struct load *load, long count)
+static void take_options(struct load *load, int argc, char **argv)
 {
-	struct rlimit files = {.rlim_cur = (rlim_t)count + 64, .rlim_max = (rlim_t)count + 64};
-	char unused;
+	static const struct option options[] = {
+		{"port", required_argument, NULL, 'p'},    {"name", required_argument, NULL, 'n'},
+		{"ca", required_argument, NULL, 'a'},      {"certificate", required_argument, NULL, 'c'},
+		{"key", required_argument, NULL, 'k'},     {"connections", required_argument, NULL, 'N'},
+		{"body", required_argument, NULL, 'b'},    {"path", required_argument, NULL, 'u'},
+		{"seconds", required_argument, NULL, 's'}, {"fresh", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+	};
+	int option;
 
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	for (long i = 0; i < count; i++)
-		request(dial(load), "GET", "/x", 0);
-	(void)puts("ready");
-	(void)fflush(stdout);
-	while (read(STDIN_FILENO, &unused, 1) > 0)
-		;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		take_option(load, option);
+	if (optind != argc || load->plan.server.sin_port == 0 || load->ca == NULL ||
+	    (load->certificate == NULL) != (load->key == NULL))
+		take_option(load, '?');
 }
 
-static SSL_CTX *settings(void)
+static void write_head(struct load *load)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	const char *certificate = getenv("CERT"), *key = getenv("KEY"), *ca = getenv("CA");
+	struct client_plan *plan = &load->plan;
+	char length[64] = "";
 
-	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") != 1 || ca == NULL ||
-	    SSL_CTX_load_verify_file(ctx, ca) != 1)
-		die("settings");
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_post_handshake_auth(ctx, 1);
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	if (certificate != NULL && (SSL_CTX_use_certificate_file(ctx, certificate, SSL_FILETYPE_PEM) != 1 ||
-				    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1))
-		die("certificate");
-	return ctx;
+	if (plan->body > 0)
+		(void)snprintf(length, sizeof(length), "Content-Length: %" PRIu64 "\r\n", plan->body);
+	int len = snprintf(plan->head, sizeof(plan->head),
+			   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench-load\r\nAccept: */*\r\n%s\r\n",
+			   plan->body > 0 ? "PUT" : "GET", load->path, plan->name, length);
+	if (len < 0 || (size_t)len >= sizeof(plan->head))
+		fail("the path or the name is too long");
+	plan->head_len = (size_t)len;
+}
+
+static void prepare(struct load *load)
+{
+	struct rlimit files;
+	const char *why = NULL;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files); /* else socket() tells */
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	write_head(load);
+	if (!client_tls_init(&load->plan, load->ca, load->certificate, load->key, &why))
+		fail(why);
+	load->plan.epoll = epoll_create1(EPOLL_CLOEXEC);
+	load->clients = calloc(load->count, sizeof(*load->clients));
+	if (load->plan.epoll < 0 || load->clients == NULL)
+		fail(strerror(errno));
+	for (size_t i = 0; i < load->count; i++)
+		client_init(&load->clients[i], &load->plan);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 4) {
-		(void)fprintf(stderr, "usage: load get|put|fresh|idle PORT COUNT [SIZE [PATH]]\n");
-		return EX_USAGE;
-	}
+	struct load load = {
+		.plan = {.server = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+			 .name = "localhost"},
+		.count = 1,
+		.seconds = 1,
+		.path = "/",
+	};
+	pid_t parent = getppid();
+
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	struct load load = {.ctx = settings(), .port = (uint16_t)atoi(argv[2]), .sni = getenv("SNI")};
-	long count = atol(argv[3]);
-	uint64_t size = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
-	load.sni = load.sni != NULL ? load.sni : "localhost";
-	if (strcmp(argv[1], "idle") == 0)
-		idle(&load, count);
-	else if (strcmp(argv[1], "fresh") == 0)
-		fresh(&load, count, size, argc > 5 ? argv[5] : "/x");
-	else
-		many_on_one(&load, count, strcmp(argv[1], "put") == 0 ? size : 0);
-	(void)printf("%ld\n", count);
-	SSL_CTX_free(load.ctx);
-	return EX_OK;
+	if (getppid() != parent)
+		return EXIT_FAILURE;
+	take_options(&load, argc, argv);
+	prepare(&load);
+	run(&load);
+	free(load.clients);
+	SSL_CTX_free(load.plan.tls);
+	(void)close(load.plan.epoll);
+	return EXIT_SUCCESS;
 }

@@ -3,7 +3,7 @@
  * last settled, and the certificate that was accepted, which never changes again. states.h has the table, plan.h the
  * decision; here is what moves them: bytes that were read, deadlines, and the caller's word.
  */
-#include "thaw/ask.h"
+#include "ask/identity.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -342,6 +342,11 @@ void thaw_conn_report(const thaw_conn *conn, struct thaw_report *report)
 const struct thaw_identity *thaw_conn_identity(const thaw_conn *conn)
 {
 	return conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
+}
+
+struct tls_details *ask_details(const thaw_conn *conn)
+{
+	return conn->accepted != NULL ? tls_details_new(conn->accepted) : NULL;
 }
 
 const struct thaw_error *thaw_conn_error(const thaw_conn *conn)

@@ -2,12 +2,15 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/schema.h"
 
-#define TESTS_MAX  8    /* of one rule */
-#define RULE_MAX   2048 /* bytes */
-#define SHA256_HEX 64
+#define TESTS_MAX     8    /* of one rule */
+#define RULE_MAX      2048 /* bytes */
+#define SHA256_HEX    64
+#define DNS_NAME_MAX  253
+#define DNS_LABEL_MAX 63
 
 enum thaw_status config_read_identity(const struct config_at *at, const struct config_rule *rule, void *into)
 {
@@ -35,20 +38,121 @@ enum thaw_status config_read_identity(const struct config_at *at, const struct c
 	return THAW_OK;
 }
 
-/* RFC 4514: TYPE=VALUE, joined by ',' or '+'; in a value a backslash escapes one character, or two hex digits a byte.
- */
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* At least two numbers without leading zeros. */
+static bool is_oid(const char *text, size_t len)
+{
+	size_t arcs = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		size_t start = i;
+		while (i < len && text[i] >= '0' && text[i] <= '9')
+			i++;
+		if (i == start || (i - start > 1 && text[start] == '0') ||
+		    (i < len && (text[i] != '.' || i + 1 == len)))
+			return false;
+		arcs++;
+	}
+	return arcs >= 2;
+}
+
+/* What a certificate's names are made of; by the names that OpenSSL has for them, in any case. */
+static bool is_attribute(const char *text, size_t len)
+{
+	static const char *const known[] = {
+		"CN",
+		"O",
+		"OU",
+		"C",
+		"L",
+		"ST",
+		"STREET",
+		"DC",
+		"UID",
+		"SN",
+		"GN",
+		"initials",
+		"title",
+		"name",
+		"serialNumber",
+		"emailAddress",
+		"generationQualifier",
+		"dnQualifier",
+		"pseudonym",
+		"description",
+		"postalCode",
+		"businessCategory",
+		"organizationIdentifier",
+		"role",
+		"jurisdictionC",
+		"jurisdictionL",
+		"jurisdictionST",
+		"unstructuredName",
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i]) == len && strncasecmp(known[i], text, len) == 0)
+			return true;
+	return is_oid(text, len);
+}
+
+/* One value of a name, up to its ',' or '+': RFC 4514 2.4, strictly, so that nothing is read otherwise than it is
+ * meant. *len: how long it is. */
+static const char *check_value(const char *text, size_t *len)
+{
+	size_t at = 0;
+	bool blank = false;
+
+	if (text[0] == ' ' || text[0] == '#')
+		return "has a value that begins with a blank or a '#'; write \\20 or \\23";
+	for (; text[at] != '\0' && text[at] != ',' && text[at] != '+'; at++) {
+		if (strchr("\"<>;", text[at]) != NULL)
+			return "has one of \" < > ; without a backslash in front";
+		blank = text[at] == ' ';
+		if (text[at] != '\\')
+			continue;
+		if (text[at + 1] == '\0')
+			return "ends in a backslash";
+		if (text[at + 1] == '0' && text[at + 2] == '0')
+			return "has a NUL in it, which no name may have";
+		if (is_hex(text[at + 1]) && is_hex(text[at + 2]))
+			at += 2;
+		else if (strchr(" \"#+,;<=>\\*", text[at + 1]) != NULL)
+			at++;
+		else
+			return "has a backslash that is followed neither by two hexadecimal digits nor by one of "
+			       "\" # + , ; < = > \\ * or a blank";
+	}
+	*len = at;
+	if (at == 0)
+		return "has an empty value";
+	return blank ? "has a value that ends in a blank; write \\20" : NULL;
+}
+
+/* TYPE=VALUE, joined by ',' or '+'. */
 static const char *check_name(const char *text)
 {
 	for (;;) {
-		size_t type = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.");
-		if (type == 0 || text[type] != '=')
+		size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.");
+		if (len == 0 || text[len] != '=')
 			return "is no name of the form TYPE=VALUE,TYPE=VALUE";
-		text += type + 1;
-		if (text[0] == '\0' || text[0] == ',')
-			return "has an empty value";
-		for (; text[0] != '\0' && text[0] != ',' && text[0] != '+'; text++)
-			if (text[0] == '\\' && *++text == '\0')
-				return "ends in a backslash";
+		if (!is_attribute(text, len))
+			return "has a type that is not known; it may be CN, O, OU, C, L, ST, DC, UID, serialNumber, "
+			       "emailAddress, ... or a dotted OID";
+		text += len + 1;
+		const char *why = check_value(text, &len);
+		if (why != NULL)
+			return why;
+		text += len;
 		if (text[0] == '\0')
 			return NULL;
 		text++;
@@ -56,11 +160,71 @@ static const char *check_name(const char *text)
 	}
 }
 
+/* RFC 6125 6.4.3: a star only as the whole first label, and something behind it. */
+static const char *check_dns(const char *text)
+{
+	size_t label = 0;
+
+	if (strlen(text) > DNS_NAME_MAX)
+		return "is too long for a DNS name";
+	if (strncmp(text, "*.", 2) == 0)
+		text += 2;
+	for (;; text++) {
+		bool end = *text == '.' || *text == '\0';
+		if (end && (label == 0 || label > DNS_LABEL_MAX))
+			return "is no DNS name with, perhaps, '*.' in front";
+		if (!end && !is_alnum(*text) && *text != '-' && *text != '_')
+			return "is no DNS name with, perhaps, '*.' in front";
+		if (*text == '\0')
+			return NULL;
+		label = end ? 0 : label + 1;
+	}
+}
+
+/* As it can stand in a certificate (RFC 5280 4.2.1.6: IA5String). */
+static bool is_printable(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < 0x20 || *text == 0x7F)
+			return false;
+	return true;
+}
+
+static const char *check_email(const char *text)
+{
+	const char *at = strrchr(text, '@');
+
+	if (!is_printable(text))
+		return "has more than printable ASCII";
+	return at != NULL && at != text && at[1] != '\0' ? NULL : "is no address of the form LOCAL@DOMAIN";
+}
+
+/* RFC 3986 3.1: the scheme is named, without a star. */
+static const char *check_uri(const char *text)
+{
+	size_t scheme = 0;
+
+	if (!is_printable(text) || strchr(text, ' ') != NULL)
+		return "has a blank, or more than printable ASCII";
+	while (is_alnum(text[scheme]) || (scheme > 0 && text[scheme] != '\0' && strchr("+-.", text[scheme]) != NULL))
+		scheme++;
+	return scheme > 0 && text[scheme] == ':' && text[scheme + 1] != '\0' ? NULL : "is no URI with its scheme";
+}
+
+/* Nothing is set behind the network's length: else it is not the network that was meant. */
+static bool is_network(const uint8_t *bytes, size_t len, size_t bits)
+{
+	for (size_t i = bits; i < 8 * len; i++)
+		if ((bytes[i / 8] & 0x80 >> i % 8) != 0)
+			return false;
+	return true;
+}
+
 /* An address, or one with the length of its network behind it. */
 static const char *check_ip(const char *text)
 {
 	char address[INET6_ADDRSTRLEN];
-	struct in6_addr unused;
+	uint8_t bytes[16];
 	size_t len = strcspn(text, "/");
 	uint64_t bits;
 
@@ -68,18 +232,15 @@ static const char *check_ip(const char *text)
 		return "is no address";
 	memcpy(address, text, len);
 	address[len] = '\0';
-	bool v4 = inet_pton(AF_INET, address, &unused) == 1, v6 = inet_pton(AF_INET6, address, &unused) == 1;
+	bool v4 = inet_pton(AF_INET, address, bytes) == 1, v6 = !v4 && inet_pton(AF_INET6, address, bytes) == 1;
 	if (!v4 && !v6)
 		return "is no address";
 	if (text[len] == '\0')
 		return NULL;
 	size_t digits = config_scan_number(text + len + 1, v4 ? 32 : 128, &bits);
-	return digits > 0 && text[len + 1 + digits] == '\0' ? NULL : "has no valid length of a network";
-}
-
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	if (digits == 0 || text[len + 1 + digits] != '\0')
+		return "has no valid length of a network";
+	return is_network(bytes, v4 ? 4 : 16, bits) ? NULL : "has bits set behind the length of its network";
 }
 
 /* To lower case and without colons, in place. */
@@ -98,7 +259,8 @@ static const char *take_sha256(char *text)
 	return len == SHA256_HEX ? NULL : "has not 64 hexadecimal digits";
 }
 
-static const char *take_eku(char **text)
+/* The dotted OID of an extended key usage that has a name here, or NULL. */
+static const char *eku_of(const char *text, size_t len)
 {
 	static const struct {
 		const char *name, *oid;
@@ -109,20 +271,9 @@ static const char *take_eku(char **text)
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(*text, known[i].name) == 0) {
-			char *oid = strdup(known[i].oid);
-			if (oid == NULL)
-				return "is too much for the memory that is left";
-			free(*text);
-			*text = oid;
-			return NULL;
-		}
-	size_t len = strlen(*text);
-	bool dotted = len > 0 && strspn(*text, "0123456789.") == len && strchr(*text, '.') != NULL &&
-		      strstr(*text, "..") == NULL && (*text)[0] != '.' && (*text)[len - 1] != '.';
-	return dotted ? NULL
-		      : "is neither a dotted OID nor one of clientAuth, serverAuth, codeSigning, "
-			"emailProtection, smartcardLogon";
+		if (strlen(known[i].name) == len && memcmp(text, known[i].name, len) == 0)
+			return known[i].oid;
+	return NULL;
 }
 
 static const struct {
@@ -148,11 +299,16 @@ static const char *check_test(struct config_test *test)
 	case CONFIG_TEST_SHA256:
 		return take_sha256(test->text);
 	case CONFIG_TEST_EKU:
-		return take_eku(&test->text);
+		return is_oid(test->text, strlen(test->text))
+			       ? NULL
+			       : "is neither a dotted OID nor one of clientAuth, serverAuth, codeSigning, "
+				 "emailProtection, smartcardLogon";
 	case CONFIG_TEST_SAN_DNS:
+		return check_dns(test->text);
 	case CONFIG_TEST_SAN_EMAIL:
+		return check_email(test->text);
 	case CONFIG_TEST_SAN_URI:
-		break;
+		return check_uri(test->text);
 	}
 	return NULL;
 }
@@ -165,7 +321,11 @@ static enum thaw_status read_test(const struct config_at *at, const struct confi
 		if (len < skip || memcmp(text, prefixes[i].prefix, skip) != 0)
 			continue;
 		test->kind = prefixes[i].kind;
-		if (config_set_text(at, &test->text, text + skip, len - skip) != THAW_OK)
+		const char *value = text + skip, *oid = NULL;
+		if (test->kind == CONFIG_TEST_EKU)
+			oid = eku_of(value, len - skip);
+		if (config_set_text(at, &test->text, oid != NULL ? oid : value,
+				    oid != NULL ? strlen(oid) : len - skip) != THAW_OK)
 			return THAW_FAILED;
 		const char *why = check_test(test);
 		if (why == NULL)

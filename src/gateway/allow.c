@@ -5,17 +5,25 @@
 #include <string.h>
 #include <strings.h>
 
-#define VALUE_MAX 1024 /* of a rule's text between two commas, and more than a rule may have */
+/* ---- text with stars ---- */
 
-/* ---- names (RFC 4514) ---- */
-
-struct pattern {
-	char type[64];
+struct text {
+	const char *at;
 	size_t len;
-	struct {
-		char byte;
-		bool any; /* an unescaped star: any run of bytes */
-	} value[VALUE_MAX];
+};
+
+/* How a rule's text is to be read. */
+struct ways {
+	bool escapes; /* RFC 4514: \ and two digits, or one character */
+	bool no_case; /* of ASCII letters */
+	char stop;    /* what a star does not match, unless it is the last of the rule; NUL: nothing */
+};
+
+/* One byte that a rule wants, or a star. */
+struct unit {
+	char byte;
+	bool star;
+	size_t len; /* of the rule's text */
 };
 
 static int hex_of(char c)
@@ -26,75 +34,100 @@ static int hex_of(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void add(struct pattern *pattern, char byte, bool any)
+static struct unit unit_at(struct text rule, size_t at, const struct ways *ways)
 {
-	if (pattern->len == VALUE_MAX)
-		return;
-	pattern->value[pattern->len].byte = byte;
-	pattern->value[pattern->len++].any = any;
+	char c = rule.at[at];
+
+	if (!ways->escapes || c != '\\' || at + 1 == rule.len)
+		return (struct unit){.byte = c, .star = c == '*', .len = 1};
+	int high = hex_of(rule.at[at + 1]), low = at + 2 < rule.len ? hex_of(rule.at[at + 2]) : -1;
+	if (high >= 0 && low >= 0)
+		return (struct unit){.byte = (char)(high << 4 | low), .len = 3};
+	return (struct unit){.byte = rule.at[at + 1], .len = 2};
 }
 
-/* The next TYPE=VALUE, and where the one behind it begins. The settings have been checked for form. */
-static const char *next_pattern(const char *text, struct pattern *pattern)
+static char lower(char c)
 {
-	size_t type = strcspn(text, "=");
-
-	pattern->len = 0;
-	if (type >= sizeof(pattern->type))
-		type = sizeof(pattern->type) - 1;
-	memcpy(pattern->type, text, type);
-	pattern->type[type] = '\0';
-	text += strcspn(text, "=");
-	for (text += text[0] == '='; text[0] != '\0' && text[0] != ',' && text[0] != '+'; text++) {
-		if (text[0] != '\\') {
-			add(pattern, text[0], text[0] == '*');
-		} else if (hex_of(text[1]) >= 0 && hex_of(text[2]) >= 0) {
-			add(pattern, (char)(hex_of(text[1]) << 4 | hex_of(text[2])), false);
-			text += 2;
-		} else {
-			add(pattern, *++text, false);
-		}
-	}
-	text += text[0] != '\0';
-	return text + strspn(text, " ");
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Stars match greedily from the left; going back to the last one suffices. */
-static bool value_matches(const struct pattern *pattern, const char *text)
+static bool same_byte(char a, char b, const struct ways *ways)
 {
-	size_t at = 0, star = SIZE_MAX;
-	const char *resume = text;
+	return a == b || (ways->no_case && lower(a) == lower(b));
+}
 
-	while (*text != '\0') {
-		if (at < pattern->len && pattern->value[at].any) {
-			star = at++;
-			resume = text;
-		} else if (at < pattern->len && pattern->value[at].byte == *text) {
-			at++;
-			text++;
-		} else if (star != SIZE_MAX) {
-			at = star + 1;
-			text = ++resume;
+/*
+ * Each star takes as little as it can; when the rest does not fit, the last star takes one byte more. Going back to
+ * earlier stars cannot help: what stands before the last one fits as far left as can be. A byte that stars do not take
+ * is one that the rule names, and so an end to all stars before it. At most the product of both lengths in steps.
+ */
+static bool fits(struct text rule, struct text value, const struct ways *ways)
+{
+	size_t at = 0, in = 0, star = SIZE_MAX, star_in = 0;
+
+	while (in < value.len) {
+		struct unit unit = at < rule.len ? unit_at(rule, at, ways) : (struct unit){.len = 0};
+		if (unit.star) {
+			at += unit.len;
+			if (at == rule.len)
+				return true;
+			star = at;
+			star_in = in;
+		} else if (unit.len > 0 && same_byte(unit.byte, value.at[in], ways)) {
+			at += unit.len;
+			if (ways->stop != '\0' && value.at[in] == ways->stop)
+				star = SIZE_MAX;
+			in++;
+		} else if (star != SIZE_MAX && (ways->stop == '\0' || value.at[star_in] != ways->stop)) {
+			at = star;
+			in = ++star_in;
 		} else {
 			return false;
 		}
 	}
-	while (at < pattern->len && pattern->value[at].any)
+	while (at < rule.len && unit_at(rule, at, ways).star)
 		at++;
-	return at == pattern->len;
+	return at == rule.len;
+}
+
+/* ---- names (RFC 4514) ---- */
+
+/* The next TYPE=VALUE of a rule whose form the settings' reader has checked. */
+static void next_part(const char **rule, struct text *type, struct text *value)
+{
+	const char *at = *rule;
+
+	*type = (struct text){at, strcspn(at, "=")};
+	at += type->len;
+	at += *at == '=';
+	value->at = at;
+	while (*at != '\0' && *at != ',' && *at != '+')
+		at += *at == '\\' && at[1] != '\0' ? 2 : 1;
+	value->len = (size_t)(at - value->at);
+	at += *at != '\0';
+	*rule = at + strspn(at, " ");
+}
+
+static bool is_type(const struct tls_attribute *attribute, struct text type)
+{
+	if (type.len == strlen(attribute->type) && strncasecmp(attribute->type, type.at, type.len) == 0)
+		return true;
+	return type.len == strlen(attribute->oid) && memcmp(attribute->oid, type.at, type.len) == 0;
 }
 
 /* Every attribute that the rule names is in the name, with a value that fits. */
-static bool name_matches(const char *text, const struct tls_attribute *attributes, size_t count)
+static bool name_matches(const char *rule, const struct tls_name *name)
 {
-	struct pattern pattern;
+	static const struct ways ways = {.escapes = true};
+	struct text type, value;
 
-	while (text[0] != '\0') {
+	while (*rule != '\0') {
 		bool found = false;
-		text = next_pattern(text, &pattern);
-		for (size_t i = 0; i < count && !found; i++)
-			found = strcasecmp(attributes[i].type, pattern.type) == 0 &&
-				value_matches(&pattern, attributes[i].value);
+		next_part(&rule, &type, &value);
+		for (size_t i = 0; i < name->count && !found; i++) {
+			struct text is = {name->attributes[i].value, strlen(name->attributes[i].value)};
+			found = is_type(&name->attributes[i], type) && fits(value, is, &ways);
+		}
 		if (!found)
 			return false;
 	}
@@ -134,14 +167,24 @@ static bool ip_matches(const char *rule, const char *text)
 	return rest == 0 || (want[whole] ^ is[whole]) >> (8 - rest) == 0;
 }
 
-/* A star in an email address or a URI: any run of characters. */
-static bool text_matches(const char *rule, const char *text)
+/* RFC 5280 7.5: case does not matter behind the '@'. A star stays on its side of it. */
+static bool email_matches(const char *rule, const char *address)
 {
-	struct pattern pattern = {.len = 0};
+	static const struct ways local = {0}, domain = {.no_case = true};
+	const char *rule_at = strrchr(rule, '@'), *at = strrchr(address, '@');
 
-	for (; *rule != '\0'; rule++)
-		add(&pattern, *rule, *rule == '*');
-	return value_matches(&pattern, text);
+	if (rule_at == NULL || at == NULL)
+		return false;
+	return fits((struct text){rule, (size_t)(rule_at - rule)}, (struct text){address, (size_t)(at - address)},
+		    &local) &&
+	       fits((struct text){rule_at, strlen(rule_at)}, (struct text){at, strlen(at)}, &domain);
+}
+
+static bool uri_matches(const char *rule, const char *uri)
+{
+	static const struct ways ways = {.stop = '/'};
+
+	return fits((struct text){rule, strlen(rule)}, (struct text){uri, strlen(uri)}, &ways);
 }
 
 static bool any_san(const struct tls_details *details, enum tls_san_kind kind, const char *rule,
@@ -165,15 +208,15 @@ static bool holds(const struct config_test *test, const struct tls_details *deta
 {
 	switch (test->kind) {
 	case CONFIG_TEST_SUBJECT:
-		return name_matches(test->text, details->subject, details->subject_count);
+		return name_matches(test->text, &details->subject);
 	case CONFIG_TEST_ISSUER:
-		return name_matches(test->text, details->issuer, details->issuer_count);
+		return name_matches(test->text, &details->issuer);
 	case CONFIG_TEST_SAN_DNS:
 		return any_san(details, TLS_SAN_DNS, test->text, dns_matches);
 	case CONFIG_TEST_SAN_EMAIL:
-		return any_san(details, TLS_SAN_EMAIL, test->text, text_matches);
+		return any_san(details, TLS_SAN_EMAIL, test->text, email_matches);
 	case CONFIG_TEST_SAN_URI:
-		return any_san(details, TLS_SAN_URI, test->text, text_matches);
+		return any_san(details, TLS_SAN_URI, test->text, uri_matches);
 	case CONFIG_TEST_SAN_IP:
 		return any_san(details, TLS_SAN_IP, test->text, ip_matches);
 	case CONFIG_TEST_SHA256:

@@ -25,6 +25,8 @@ static json_t *make_record(const struct gw_conn *conn)
 		.took_ms = conn->now_ms - request->began_ms,
 		.wall_ms = gw_wall(conn, request->began_ms),
 		.identity = request->identity,
+		.server = request->server,
+		.server_ms = request->server_ms,
 	};
 	json_t *record = gw_record_new(&facts);
 
@@ -50,12 +52,48 @@ static void emit(struct gw_conn *conn, json_t *record)
 	json_decref(record);
 }
 
+static void tell_board(const struct gw_conn *conn)
+{
+	const struct gw_request *request = conn->request;
+
+	board_request(conn->gateway->env.board, request->status, conn->now_ms - request->began_ms,
+		      request->body.received, request->body_out);
+}
+
+void gw_show_ask(struct gw_conn *conn)
+{
+	struct gw_request *request = conn->request;
+	const struct http_request *head = &request->head;
+	struct board_ask_facts facts = {
+		.client = conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL,
+		.host = gw_conn_host(conn)->config->name,
+		.path = head->path,
+		.means = thaw_conn_means(conn->ask, NULL),
+		.moment = THAW_MOMENT_HEADERS,
+		.length = head->framing == HTTP_BODY_CHUNKED ? UINT64_MAX : head->length,
+	};
+
+	if (conn->gateway->env.board != NULL)
+		request->shown = board_ask_begin(conn->gateway->env.board, &facts, conn->now_ms);
+}
+
+void gw_hide_ask(struct gw_conn *conn)
+{
+	if (conn->request != NULL && conn->request->shown != 0)
+		board_ask_end(conn->gateway->env.board, &conn->request->shown);
+}
+
 static void record_request(struct gw_conn *conn)
 {
 	if (conn->request == NULL || conn->request->recorded)
 		return;
+	tell_board(conn);
+	if (conn->request->asked)
+		board_verdict(conn->gateway->env.board, &conn->request->story.report, conn->request->story.drained,
+			      gw_wall(conn, conn->now_ms));
 	conn->request->recorded = true;
-	emit(conn, make_record(conn));
+	if (conn->gateway->env.access != NULL) /* else nobody reads it: it is a good part of a small request's work */
+		emit(conn, make_record(conn));
 }
 
 void gw_after_settle(struct gw_conn *conn)
@@ -68,6 +106,7 @@ void gw_after_settle(struct gw_conn *conn)
 	thaw_conn_report(conn->ask, &story.report);
 	conn->after.pending = false;
 	conn->after.record = NULL;
+	board_verdict(conn->gateway->env.board, &story.report, 0, gw_wall(conn, conn->now_ms));
 	conn->after.verdict = story.report.verdict;
 	conn->after.reason = story.report.reason;
 	memcpy(conn->after.detail, story.report.detail, sizeof(conn->after.detail));
@@ -77,7 +116,8 @@ void gw_after_settle(struct gw_conn *conn)
 		json_decref(record);
 		record = NULL;
 	}
-	emit(conn, record);
+	if (conn->gateway->env.access != NULL)
+		emit(conn, record);
 	if (conn->state == GW_IDLE)
 		pace_start(&conn->pace, gw_idle_limit_ms(conn), conn->now_ms);
 }
@@ -93,11 +133,13 @@ static void ask_after(struct gw_conn *conn, const struct gw_route *route)
 		.decline_grace_ms = settings->decline_grace_ms,
 	};
 
+	tell_board(conn);
 	conn->request->recorded = true;
-	conn->after.record = make_record(conn);
+	conn->after.record = conn->gateway->env.access != NULL ? make_record(conn) : NULL;
 	if (thaw_ask(conn->ask, &options, conn->now_ms) != THAW_OK) {
 		gw_say(conn->gateway, CONFIG_LOG_ERROR, "cannot ask: %s", thaw_conn_error(conn->ask)->text);
-		emit(conn, conn->after.record);
+		if (conn->after.record != NULL)
+			emit(conn, conn->after.record);
 		conn->after.record = NULL;
 		return;
 	}
@@ -114,6 +156,7 @@ static void next_request(struct gw_conn *conn)
 	if (in.at == in.len) {
 		gw_request_free(&conn->request);
 		gw_enter(conn, GW_IDLE);
+		conn->answered = !tls_link_pending(conn->tls);
 	} else {
 		if (request->upstream != NULL)
 			request->ops->free(request->upstream);
@@ -256,6 +299,7 @@ enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const stru
 {
 	struct gw_reply reply;
 
+	board_refusal(conn->gateway->env.board, problem);
 	end_asks(conn, THAW_REASON_CALLER);
 	if (!gw_problem_reply(problem, refusal, &reply))
 		return gw_abandon(conn, "out of memory for a response");

@@ -154,11 +154,23 @@ static enum gw_step read_on(struct gw_conn *conn)
 	return reason != THAW_REASON_NONE ? over(conn, reason) : after_read(conn, status);
 }
 
+static void show_progress(struct gw_conn *conn)
+{
+	struct thaw_report report;
+
+	thaw_conn_report(conn->ask, &report);
+	board_ask_progress(conn->gateway->env.board, conn->request->shown, conn->request->body.received,
+			   report.asked_ms);
+}
+
 enum gw_step gw_drain(struct gw_conn *conn)
 {
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 
+
+	if (request->shown != 0)
+		show_progress(conn);
 	switch (gw_body_next(request, &refusal)) {
 	case GW_BODY_SPAN:
 		return hold_span(conn);

@@ -54,6 +54,10 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	assert(gw_states[conn->state].next & GW_BIT(to));
 	trace_change(&conn->gateway->env.trace, "conn", gw_states[conn->state].name, gw_states[to].name, conn->now_ms);
 	conn->state = to;
+	if (to == GW_ASK)
+		gw_show_ask(conn);
+	else
+		gw_hide_ask(conn);
 	if (to == GW_IDLE)
 		pace_start(&conn->pace, gw_idle_limit_ms(conn), conn->now_ms);
 	else if (gw_states[to].limit_ms != 0)
@@ -188,6 +192,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 
 	switch (status) {
 	case THAW_OK:
+		board_handshake(conn->gateway->env.board, tls_link_version(conn->tls), tls_link_resumed(conn->tls));
 		gw_enter(conn, GW_IDLE);
 		return GW_MOVED;
 	case THAW_WANT_READ:
@@ -198,6 +203,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 	case THAW_FAILED:
 		break;
 	}
+	board_handshake_failed(conn->gateway->env.board);
 	gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake failed: %s", conn->err.text);
 	gw_enter(conn, GW_LINGER); /* so that the alert that OpenSSL wrote can be read */
 	return GW_MOVED;
@@ -207,6 +213,10 @@ static enum gw_step run_idle(struct gw_conn *conn)
 {
 	size_t got = 0;
 
+	if (conn->answered) {
+		conn->answered = false;
+		return wait_read(conn);
+	}
 	struct gw_request *request = gw_request_new(conn->now_ms);
 	if (request == NULL) {
 		gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory for a request");
@@ -371,6 +381,7 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 		free(conn);
 		return NULL;
 	}
+	board_connection_opened(gateway->env.board);
 	thaw_conn_trace(conn->ask, gateway->env.trace.change, gateway->env.trace.arg);
 	return conn;
 }
@@ -397,6 +408,7 @@ void gw_conn_free(struct gw_conn **conn)
 	*conn = NULL;
 	if (gone == NULL)
 		return;
+	board_connection_closed(gone->gateway->env.board);
 	gw_records_close(gone);
 	gw_request_free(&gone->request);
 	drop_out(gone);

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "base/pace.h"
+#include "gateway/board.h"
 #include "gateway/conn_states.h"
 #include "gateway/gateway.h"
 #include "gateway/input.h"
@@ -81,12 +82,15 @@ struct gw_request {
 	bool cut_off;      /* the client has sent its close_notify */
 	bool recorded;     /* the access record is written, or handed to the ask that follows */
 	struct gw_record_ask story;
+	board_ask shown; /* while it is asked */
 	const struct thaw_identity *identity; /* that the request runs under; the connection's */
 	const struct gw_upstream_ops *ops;
 	void *upstream;
 	struct gw_proxy *proxy; /* instead of ops and upstream: on its way through a server */
 	unsigned status;        /* of the response; 0: none */
 	const char *note;
+	const char *server; /* of the upstream that it went to; NULL: none */
+	uint64_t server_ms; /* until its response's head */
 	uint64_t body_out;
 };
 
@@ -103,6 +107,7 @@ struct gw_conn {
 	uint64_t now_ms;
 	size_t work; /* bytes moved in this step */
 	bool retiring;
+	bool answered; /* just now: the next request is waited for without looking whether it is here */
 	bool cut; /* a response broke off: no close_notify may make it look complete */
 	void (*wake)(void *arg);
 	void *wake_arg;
@@ -206,6 +211,9 @@ enum gw_step gw_cut(struct gw_conn *conn, const char *note);
 int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms);
 /* The ask after a response, if one is pending, has ended: see to its record. */
 void gw_after_settle(struct gw_conn *conn);
+/* On the board, and off it. */
+void gw_show_ask(struct gw_conn *conn);
+void gw_hide_ask(struct gw_conn *conn);
 /* Writes the records that are still owed. */
 void gw_records_close(struct gw_conn *conn);
 

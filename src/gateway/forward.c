@@ -1,6 +1,7 @@
 #include "gateway/forward.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #define ADDRESS_TEXT (INET6_ADDRSTRLEN + 8)
 #define HOST_TEXT    (HTTP_HOST_MAX + 16)
+
+static_assert(GW_IDENTITY_MAX + HTTP_HEAD_MAX + 4096 <= GW_UP_HEAD_MAX, "no head is too large for want of a ceiling");
 
 static bool has_token(const struct http_request *head, const char *name, const char *token)
 {
@@ -176,8 +179,12 @@ static void write_identity(struct gw_conn *conn, struct http_writer *writer)
 	}
 	if (conn->told.fields == NULL) {
 		const struct tls_details *details = gw_conn_details(conn);
+		bool chain_left_out = false;
 		if (details != NULL)
-			conn->told.fields = gw_identity_fields(sets, conn->request->identity, details, &conn->told.len);
+			conn->told.fields = gw_identity_fields(sets, conn->request->identity, details, &conn->told.len,
+							       &chain_left_out);
+		if (chain_left_out)
+			gw_say(conn->gateway, CONFIG_LOG_INFO, "a client's chain is too large to be passed on");
 	}
 	if (conn->told.fields != NULL)
 		http_write_lines(writer, conn->told.fields, conn->told.len);

@@ -47,7 +47,9 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 	free(trusts);
 	if (gateway->tls == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
-	return THAW_OK;
+	if (gateway->config->ticket_keys == NULL)
+		return THAW_OK;
+	return tls_server_use_ticket_keys(gateway->tls, gateway->config->ticket_keys, err);
 }
 
 struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err)

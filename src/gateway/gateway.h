@@ -12,12 +12,14 @@
 #include "thaw/thaw.h"
 
 struct sockaddr;
+struct board_worker;
 struct gateway;
 struct gw_conn;
 
 struct gateway_env {
 	thaw_store *store; /* borrowed */
 	struct gw_legs legs;
+	struct board_worker *board; /* NULL: nobody wants to see */
 	struct trace trace;
 	/* One access record, with its newline; NULL: dropped. */
 	void (*access)(void *arg, const char *line, size_t len);

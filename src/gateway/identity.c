@@ -10,6 +10,7 @@
 
 #define LINE_BREAK "%0A"
 #define PEM_LINE   64
+#define FOLDED_MAX 64 /* more than any name in the tables below */
 
 /* Text under way, in memory with a ceiling. */
 struct text {
@@ -124,28 +125,42 @@ static void write_rfc9440(struct work *work, bool chain)
 	end(work, "Client-Cert-Chain");
 }
 
-/* Envoy quotes a value that has one of , ; = " and escapes a quote in it. */
-static void put_quoted(struct text *text, const char *string)
+/*
+ * A name as Envoy and nginx write it: RFC 4514 with every byte beyond ASCII escaped, since a head has no charset. Where
+ * it stands between quotes, an escaped quote or backslash in it is written by its digits, too: then neither a reader
+ * that knows of backslashes nor one that does not can take a part of the name for the end of the quotes.
+ */
+static void put_name(struct text *text, const char *name, bool quoted)
 {
-	put_text(text, "\"");
-	for (; *string != '\0'; string++) {
-		if (*string == '"' || *string == '\\')
-			put_text(text, "\\");
-		put(text, string, 1);
+	char digits[4];
+
+	for (; *name != '\0'; name++) {
+		unsigned char c = (unsigned char)*name;
+		bool escaped = c == '\\' && name[1] != '\0';
+		if (escaped)
+			c = (unsigned char)*++name;
+		if (c >= 0x80 || (quoted && (c == '"' || c == '\\'))) {
+			(void)snprintf(digits, sizeof(digits), "\\%02X", c);
+			put(text, digits, 3);
+		} else {
+			put(text, name - escaped, 1 + (size_t)escaped);
+		}
 	}
-	put_text(text, "\"");
 }
 
+/* Envoy: a value with one of , ; = stands in quotes. One that would have to escape something there is left out: no URI
+ * and no DNS name has such a character (RFC 3986 2, RFC 1123 2.1). */
 static void put_sans(struct text *text, const struct tls_details *details, enum tls_san_kind kind, const char *key)
 {
 	for (size_t i = 0; i < details->san_count; i++) {
-		if (details->sans[i].kind != kind)
+		const char *san = details->sans[i].text;
+		if (details->sans[i].kind != kind || strpbrk(san, "\"\\ ") != NULL)
 			continue;
+		const char *quote = strpbrk(san, ",;=") != NULL ? "\"" : "";
 		put_text(text, key);
-		if (strpbrk(details->sans[i].text, ",;=\" \\") != NULL)
-			put_quoted(text, details->sans[i].text);
-		else
-			put_text(text, details->sans[i].text);
+		put_text(text, quote);
+		put_text(text, san);
+		put_text(text, quote);
 	}
 }
 
@@ -157,20 +172,32 @@ static void write_xfcc(struct work *work)
 	put_text(value, work->identity->sha256_hex);
 	put_text(value, ";Cert=\"");
 	put_escaped_pem(value, work->identity->certificate, work->identity->certificate_len, &work->scratch);
-	put_text(value, "\";Subject=");
-	put_quoted(value, work->identity->subject);
+	put_text(value, "\"");
+	if (work->details->subject.whole) {
+		put_text(value, ";Subject=\"");
+		put_name(value, work->identity->subject, true);
+		put_text(value, "\"");
+	}
 	put_sans(value, work->details, TLS_SAN_URI, ";URI=");
 	put_sans(value, work->details, TLS_SAN_DNS, ";DNS=");
 	end(work, "X-Forwarded-Client-Cert");
 }
 
+static void write_name(struct work *work, const char *field, const struct tls_name *parts, const char *name)
+{
+	if (!parts->whole)
+		return;
+	put_name(begin(work), name, false);
+	end(work, field);
+}
+
 static void write_nginx(struct work *work)
 {
 	http_write_field(&work->writer, "X-SSL-Client-Verify", "SUCCESS");
-	end_text(work, "X-SSL-Client-S-DN", work->identity->subject);
-	end_text(work, "X-SSL-Client-I-DN", work->identity->issuer);
+	write_name(work, "X-SSL-Client-S-DN", &work->details->subject, work->identity->subject);
+	write_name(work, "X-SSL-Client-I-DN", &work->details->issuer, work->identity->issuer);
 	end_text(work, "X-SSL-Client-Serial", work->details->serial);
-	end_text(work, "X-SSL-Client-SHA256", work->identity->sha256_hex);
+	end_text(work, "X-SSL-Client-Fingerprint", work->identity->sha256_hex);
 	end_text(work, "X-SSL-Client-V-Start", work->details->not_before);
 	end_text(work, "X-SSL-Client-V-End", work->details->not_after);
 	put_escaped_pem(begin(work), work->identity->certificate, work->identity->certificate_len, &work->scratch);
@@ -188,7 +215,7 @@ static void write_sets(struct work *work, unsigned sets, bool chain)
 }
 
 char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, const struct tls_details *details,
-			 size_t *len)
+			 size_t *len, bool *chain_left_out)
 {
 	struct work work = {.identity = identity, .details = details};
 	char *fields = malloc(3 * (size_t)GW_IDENTITY_MAX);
@@ -197,11 +224,14 @@ char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, co
 		return NULL;
 	work.value = (struct text){.at = fields + GW_IDENTITY_MAX, .room = GW_IDENTITY_MAX};
 	work.scratch = (struct text){.at = fields + 2 * (size_t)GW_IDENTITY_MAX, .room = GW_IDENTITY_MAX};
+	*chain_left_out = (sets & CONFIG_IDENTITY_RFC9440) != 0 && details->chain_cut;
 	for (int chain = 1; chain >= 0; chain--) {
 		http_writer_init(&work.writer, fields, GW_IDENTITY_MAX);
 		write_sets(&work, sets, chain == 1);
-		if (work.writer.overflow)
+		if (work.writer.overflow) {
+			*chain_left_out = details->chain_count > 0;
 			continue;
+		}
 		*len = work.writer.len;
 		char *fit = realloc(fields, *len + 1);
 		return fit != NULL ? fit : fields;
@@ -232,37 +262,87 @@ static size_t fold(struct http_span name, char *folded, size_t room)
 	return len;
 }
 
+/*
+ * Folded. What begins so is left out: the fields of the sets above and their relatives, then what servers and
+ * frameworks read of the client, its address or the way it came when they are told that a proxy is in front.
+ */
+static const char *const beginnings[] = {
+	"client-cert", /* RFC 9440 */
+	"x-forwarded", /* also Envoy's XFCC, and Traefik's X-Forwarded-Tls-Client-Cert */
+	"forwarded",   /* RFC 7239, and Forwarded-For */
+	"x-ssl-",      /* nginx, HAProxy */
+	"ssl-",        /* Tomcat's SSLValve, Keycloak, ingress-nginx; mod_ssl's SSL_CLIENT_* */
+	"x-tls-",
+	"tls-client-",
+	"x-mtls-",
+	"x-client-cert", /* ASP.NET Core, Google's load balancer */
+	"x-clientcert",
+	"x-client-dn",
+	"x-client-issuer",
+	"x-client-s-dn",
+	"x-client-i-dn",
+	"x-client-serial",
+	"x-client-subject",
+	"x-client-verif",
+	"x-client-fingerprint",
+	"cert-chain", /* Keycloak behind Apache */
+	"x-arr-",     /* IIS */
+	"ms-aspnetcore-",
+	"x-ms-client-principal", /* Azure */
+	"x-amzn-mtls-",          /* AWS */
+	"x-amzn-oidc-",
+	"x-goog-authenticated-", /* Google */
+	"x-goog-iap-",
+	"wl-proxy-",       /* WebLogic */
+	"-ws",             /* WebSphere: $WSCC and others */
+	"proxy-auth-cert", /* Jetty */
+	"proxy-ssl-id",
+	"x-proxied-",
+	"x-real-",
+	"x-original-",
+	"x-rewrite-url",
+	"x-remote-", /* Kubernetes: X-Remote-User, -Group, -Extra-* */
+	"remote-",
+	"x-webauth-",
+	"x-auth-request-",
+	"x-authenticated-",
+	"cf-connecting-ip",
+	"x-azure-clientip",
+	"x-azure-socketip",
+	"x-envoy-external-address",
+	"x-envoy-internal",
+	"x-appengine-",
+};
+static const char *const whole[] = {
+	"proxy", /* HTTP_PROXY of a CGI server */
+	"client-ip",       "true-client-ip",   "x-client-ip",      "x-cluster-client-ip",
+	"proxy-client-ip", "fastly-client-ip", "x-originating-ip", "x-host",
+	"front-end-https", "x-url-scheme",     "x-scheme",         "x-https",
+	"script-name",     "path-info",        "x-script-name", /* of CGI and WSGI: they move the rules of an upstream
+								 */
+	"auth-user",       "auth-type",
+};
+/* Left out where they are spelled otherwise than so: see the header. */
+static const char *const framing[] = {"content-length", "content-type", "transfer-encoding"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 bool gw_identity_is_reserved(struct http_span name)
 {
-	/* Beginnings: everything that begins so. */
-	static const char *const beginnings[] = {
-		"x-forwarded-",          "x-ssl-",       "x-client-cert", "client-cert",
-		"ssl-client-",           "x-tls-",       "x-real-ip",     "x-arr-ssl",
-		"x-arr-clientcert",      "x-amzn-mtls-", "tls-client-",   "x-clientcert",
-		"x-goog-authenticated-", "x-mtls-",
-	};
-	static const char *const whole[] = {
-		"forwarded",        "x-original-url", "x-rewrite-url", "proxy",
-		"x-host",           "true-client-ip", "x-client-ip",   "x-cluster-client-ip",
-		"cf-connecting-ip", "remote-user",    "x-remote-user", "ssl-cert",
-		"front-end-https",  "x-url-scheme",   "x-scheme",
-	};
-	/* Fields that frame or route, where they are not spelled as they are: those were read and understood. */
-	static const char *const framing[] = {"content-length", "transfer-encoding", "host", "connection",
-					      "content-type"};
-	char folded[64];
-	size_t len = fold(name, folded, sizeof(folded));
-	struct http_span text = {folded, len};
+	char folded[FOLDED_MAX];
+	struct http_span text = {folded, fold(name, folded, sizeof(folded))};
 
-	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
-		if (len >= strlen(beginnings[i]) && memcmp(folded, beginnings[i], strlen(beginnings[i])) == 0)
+	for (size_t i = 0; i < COUNT(beginnings); i++) {
+		size_t len = strlen(beginnings[i]);
+		if (text.len >= len && memcmp(folded, beginnings[i], len) == 0)
 			return true;
+	}
 	if (name.len > sizeof(folded))
 		return false;
-	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+	for (size_t i = 0; i < COUNT(whole); i++)
 		if (http_span_equal(text, whole[i]))
 			return true;
-	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++)
+	for (size_t i = 0; i < COUNT(framing); i++)
 		if (http_span_equal(text, framing[i]) && !http_span_equal_nocase(name, framing[i]))
 			return true;
 	return false;

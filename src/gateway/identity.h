@@ -9,20 +9,23 @@
 #include "thaw/ask.h"
 #include "tls/details.h"
 
-#define GW_IDENTITY_MAX 49152 /* bytes of all fields together */
+/* Bytes of all fields together: a head of HTTP_HEAD_MAX and they fit where a request is written for an upstream. */
+#define GW_IDENTITY_MAX 28672
 
 /*
  * All fields of these sets (CONFIG_IDENTITY_*) for a certificate, as the lines of a head; the caller frees them. A
- * chain that does not fit is left out. NULL: no memory, or more than GW_IDENTITY_MAX without a chain.
+ * chain that does not fit is left out, and *chain_left_out tells (a log should). NULL: no memory, or more than
+ * GW_IDENTITY_MAX even without the chain.
  */
 char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, const struct tls_details *details,
-			 size_t *len);
+			 size_t *len, bool *chain_left_out);
 
 /* The same where the request has no identity: what says so. */
 void gw_identity_none(unsigned sets, struct http_writer *writer);
 
 /* Whether an inbound field of that name is left out: it belongs to any of the sets, or is believed by some upstream, in
- * that spelling or in one that servers take for it ('_', '.' or any other sign for '-', any case). */
+ * that spelling or in one that servers take for it ('_', '.' or any other sign for '-', any case). Also one that is
+ * Content-Length, Content-Type or Transfer-Encoding in such a spelling only: nothing here has looked at it. */
 bool gw_identity_is_reserved(struct http_span name);
 
 #endif

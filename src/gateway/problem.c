@@ -140,6 +140,11 @@ static bool fill(struct gw_reply *reply, unsigned status, const char *reason, co
 	return true;
 }
 
+const char *gw_problem_name(enum gw_problem problem)
+{
+	return problems[problem].name;
+}
+
 bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, struct gw_reply *reply)
 {
 	const struct words *words = &problems[problem];

@@ -21,6 +21,9 @@ enum gw_problem {
 	GW_PROBLEM_MEMORY,
 };
 
+/* The reason's word, such as "no-route". */
+const char *gw_problem_name(enum gw_problem problem);
+
 /* False: no memory. refusal: for MALFORMED only. */
 bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, struct gw_reply *reply);
 

@@ -15,6 +15,17 @@ void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)
 	pace_stop(&proxy->pace);
 }
 
+void gw_proxy_count(struct gw_proxy *proxy, enum board_outcome outcome)
+{
+	struct gw_request *request = proxy->conn->request;
+
+	request->server = proxy->leg != NULL ? proxy->legs->ops->server(proxy->leg) : NULL;
+	request->server_ms = proxy->conn->now_ms - proxy->began_ms;
+	if (request->server != NULL)
+		board_upstream(proxy->conn->gateway->env.board, proxy->upstream, request->server, outcome,
+			       request->server_ms);
+}
+
 static void drop_unsent(struct gw_proxy *proxy)
 {
 	free(proxy->unsent.bytes);
@@ -102,6 +113,8 @@ void gw_proxy_server_gone(struct gw_conn *conn, const char *how)
 	gw_say(conn->gateway, used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING, "upstream %s, %s: %s",
 	       proxy->upstream->name, server, how);
 	bool again = repeatable(conn);
+	if (!used || !again)
+		gw_proxy_count(proxy, BOARD_FAILED);
 	/* That a server ends a connection which was idle is no failure of its. */
 	gw_proxy_give(proxy, used ? GW_LEG_DROP : GW_LEG_FAIL, conn->now_ms);
 	if (!again) {
@@ -510,6 +523,8 @@ void gw_proxy_overdue(struct gw_conn *conn)
 	}
 	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s, %s: nothing for %llu ms", proxy->upstream->name,
 	       proxy->legs->ops->server(proxy->leg), (unsigned long long)proxy->pace.limit_ms);
+	if (conn->state == GW_PASS)
+		gw_proxy_count(proxy, BOARD_TIMED_OUT);
 	gw_proxy_give(proxy, GW_LEG_FAIL, conn->now_ms);
 	if (conn->state == GW_PASS) {
 		conn->request->note = "the upstream did not answer in time";

@@ -34,7 +34,7 @@ struct gw_proxy {
 	struct transport server;
 	bool connected;
 	struct pace pace; /* of the server: runs while it owes us something */
-	uint64_t began_ms, answered_ms;
+	uint64_t began_ms;
 	unsigned retries;
 	enum gw_up up;
 	struct {
@@ -79,6 +79,8 @@ enum gw_step gw_proxy_drive(struct gw_conn *conn, gw_flow_fn *up, gw_flow_fn *do
 bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len);
 /* Sends what was kept. True: something moved. */
 bool gw_proxy_send_kept(struct gw_conn *conn, struct gw_waits *waits);
+/* The attempt's outcome, for the board and the access log. */
+void gw_proxy_count(struct gw_proxy *proxy, enum board_outcome outcome);
 void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms);
 /* The server has failed, or ended its connection, before its response: another attempt, or a refusal. */
 void gw_proxy_server_gone(struct gw_conn *conn, const char *how);

@@ -24,6 +24,8 @@ struct gw_record_facts {
 	uint64_t bytes_in, bytes_out; /* of body */
 	uint64_t took_ms;
 	int64_t wall_ms;                      /* when it began, since 1970 */
+	const char *server;                   /* of an upstream; NULL: none */
+	uint64_t server_ms;                   /* until its response's head */
 	const struct thaw_identity *identity; /* that the request ran under; or NULL */
 };
 
@@ -32,6 +34,9 @@ struct gw_record_ask {
 	uint64_t drained; /* bytes of body that came before the verdict */
 	uint64_t to_memory, to_disk;
 };
+
+/* "192.0.2.1:49152", "[2001:db8::1]:49152", or "unix" for any other, and NULL. */
+void gw_record_address(const struct sockaddr *peer, char *text, size_t room);
 
 json_t *gw_record_new(const struct gw_record_facts *facts); /* NULL: no memory */
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask);

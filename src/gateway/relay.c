@@ -272,7 +272,7 @@ static void begin(struct gw_conn *conn, const struct http_answer *answer, const 
 		return;
 	}
 	request->status = answer->status;
-	proxy->answered_ms = conn->now_ms;
+	gw_proxy_count(proxy, BOARD_ANSWERED);
 	proxy->continue_ms = THAW_NEVER;
 	proxy->framing = answer->framing;
 	proxy->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask/identity.h"
 #include "gateway/allow.h"
 #include "gateway/conn.h"
 #include "gateway/decide.h"
@@ -67,13 +68,8 @@ static enum gw_step ask(struct gw_conn *conn, const struct gw_decision *decision
 
 const struct tls_details *gw_conn_details(struct gw_conn *conn)
 {
-	const struct thaw_identity *identity = thaw_conn_identity(conn->ask);
-
-	if (conn->details == NULL && identity != NULL) {
-		conn->details = tls_details_new(identity->certificate, identity->certificate_len);
-		if (conn->details != NULL && !tls_details_take_chain(conn->details, conn->tls))
-			tls_details_free(&conn->details);
-	}
+	if (conn->details == NULL)
+		conn->details = ask_details(conn->ask);
 	return conn->details;
 }
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "gateway/board.h"
+#include "loop/admin.h"
 #include "loop/channel.h"
 
 #define START_MS 60000 /* for all workers to be ready */
@@ -27,7 +29,9 @@ static enum thaw_status ready_all(struct generation *g, const struct generation_
 		err->cls = THAW_ERR_CONFIG;
 		return THAW_FAILED;
 	}
-	if (!slots_init(&g->slots, g->loaded.workers))
+	g->map = board_map_new(g->board, g->config);
+	if (!slots_init(&g->slots, g->loaded.workers) || !slots_init(&g->admin, g->config->admin != NULL ? 1 : 0) ||
+	    g->map == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	for (unsigned i = 0; i < g->slots.count; i++)
 		g->slots.items[i].number = g->loaded.numbers[i];
@@ -47,6 +51,7 @@ struct generation *generation_new(const struct generation_parts *parts, uint64_t
 	g->number = parts->number;
 	g->config = parts->config;
 	g->own = own;
+	g->board = parts->board;
 	g->state = GENERATION_STARTING;
 	g->limit_ms = now_ms + START_MS;
 	g->listeners.admin.fd = -1;
@@ -71,6 +76,8 @@ void generation_free(struct generation **generation, const struct listeners *go_
 		return;
 	generation_close_channels(g);
 	slots_free(&g->slots);
+	slots_free(&g->admin);
+	board_map_free(&g->map);
 	listeners_withdraw(&g->listeners, go_on);
 	listeners_free(&g->listeners);
 	loaded_free(&g->loaded);
@@ -83,6 +90,8 @@ void generation_free(struct generation **generation, const struct listeners *go_
 
 static void signal_workers(const struct generation *g, int signal)
 {
+	if (g->admin.count > 0 && g->admin.items[0].pid != 0)
+		(void)kill(g->admin.items[0].pid, signal);
 	for (unsigned i = 0; i < g->slots.count; i++)
 		if (g->slots.items[i].pid != 0)
 			(void)kill(g->slots.items[i].pid, signal);
@@ -129,7 +138,7 @@ static void leave_to_master(void)
 }
 
 /* False: it cannot be one. */
-static bool become_worker(struct generation *g, const struct generation_birth *birth, pid_t master)
+static bool become_worker(struct generation *g, const struct generation_birth *birth, const char *name, pid_t master)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	sigset_t mask = birth->signals;
@@ -142,7 +151,7 @@ static bool become_worker(struct generation *g, const struct generation_birth *b
 	/* After the change of user, which undoes it. A master that died before is noticed by its id. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != master)
 		return false;
-	(void)prctl(PR_SET_NAME, "thaw-worker");
+	(void)prctl(PR_SET_NAME, name);
 	leave_to_master();
 	(void)sigaddset(&mask, SIGTERM); /* until the event loop takes it */
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
@@ -158,6 +167,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.config = g->config,
 		.gateway = g->loaded.gateway,
 		.upstream_tls = g->loaded.upstream_tls,
+		.board = board_open(g->board, slot->place, g->map),
 		.ledger = g->loaded.ledger,
 		.loads = g->loaded.loads,
 		.listeners = &g->listeners,
@@ -167,7 +177,11 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 
 	generation_close_channels(g);
 	birth->forget(birth->arg, g);
-	bool well = become_worker(g, birth, master) && worker_run(&setup);
+	if (g->listeners.admin.fd >= 0)
+		(void)close(g->listeners.admin.fd);
+	g->listeners.admin.fd = -1;
+	bool well = become_worker(g, birth, "thaw-worker", master) && worker_run(&setup);
+	board_close(&setup.board);
 	log_close(&g->log);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -183,6 +197,7 @@ bool generation_start_worker(struct generation *g, struct slot *slot, const stru
 		return false;
 	}
 	(void)fflush(NULL);
+	slot->place = board_take(g->board, g->number);
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)close(ends[0]);
@@ -196,9 +211,58 @@ bool generation_start_worker(struct generation *g, struct slot *slot, const stru
 		return true;
 	}
 	(void)close(ends[0]);
+	board_reclaim(g->board, slot->place);
+	slot->place = -1;
 	slot_emptied(slot, now_ms);
 	errno = cause;
 	return false;
+}
+
+/* In the new process. */
+static void be_admin(struct generation *g, const struct generation_birth *birth, pid_t master)
+{
+	struct admin_setup setup = {
+		.config = g->config,
+		.board = g->board,
+		.ledger = g->loaded.ledger,
+		.listener = g->listeners.admin.fd,
+		.began_ms = birth->began_ms,
+		.log = &g->log,
+	};
+
+	generation_close_channels(g);
+	birth->forget(birth->arg, g);
+	g->listeners.admin.fd = -1;
+	listeners_close(&g->listeners);
+	bool well = become_worker(g, birth, "thaw-admin", master) && admin_run(&setup);
+	log_close(&g->log);
+	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+bool generation_start_admin(struct generation *g, const struct generation_birth *birth, uint64_t now_ms)
+{
+	pid_t master = getpid();
+
+	(void)fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0)
+		be_admin(g, birth, master);
+	if (pid > 0)
+		slot_filled(&g->admin.items[0], pid, now_ms);
+	else
+		slot_emptied(&g->admin.items[0], now_ms);
+	return pid > 0;
+}
+
+void generation_lost_admin(struct generation *g, uint64_t now_ms)
+{
+	log_reclaim(&g->log, g->admin.items[0].pid);
+	slot_emptied(&g->admin.items[0], now_ms);
+}
+
+unsigned generation_alive(const struct generation *g)
+{
+	return slots_filled(&g->slots) + slots_filled(&g->admin);
 }
 
 void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t now_ms)
@@ -206,8 +270,9 @@ void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t no
 	log_reclaim(&g->log, slot->pid);
 	thaw_ledger_reclaim(g->loaded.ledger, slot->number);
 	atomic_store(&g->loaded.loads->of[slot->number], LOADS_NONE);
+	board_reclaim(g->board, slot->place);
 	(void)close(slot->channel);
-	slot->channel = -1;
+	slot->channel = slot->place = -1;
 	slot_emptied(slot, now_ms);
 }
 

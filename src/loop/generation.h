@@ -37,6 +37,9 @@ struct generation {
 	struct listeners listeners;
 	struct log log;
 	struct slots slots;
+	struct slots admin;     /* one, or none */
+	struct board *board;    /* borrowed */
+	struct board_map *map;  /* this configuration's servers on it */
 	enum generation_state state;
 	uint64_t limit_ms; /* when patience with this state ends */
 };
@@ -50,6 +53,7 @@ struct generation_parts {
 	const struct generation *before; /* NULL: this is the first */
 	const struct handed *handed;
 	atomic_uint *turns;
+	struct board *board;
 };
 
 /* Everything is readied, no worker started. NULL with *err set: nothing has changed. */
@@ -65,6 +69,7 @@ struct generation_birth {
 	sigset_t signals; /* that the worker begins with */
 	int tell;         /* where workers write */
 	uint64_t alive_ms;
+	uint64_t began_ms; /* when the master did */
 	void (*forget)(void *arg, const struct generation *mine); /* closes what is only the master's */
 	void *arg;
 };
@@ -72,6 +77,13 @@ struct generation_birth {
 /* False: errno tells. The slot is empty then. */
 bool generation_start_worker(struct generation *generation, struct slot *slot, const struct generation_birth *birth,
 			     uint64_t now_ms);
+
+/* The same for the process that shows all of them to the operator. */
+bool generation_start_admin(struct generation *generation, const struct generation_birth *birth, uint64_t now_ms);
+void generation_lost_admin(struct generation *generation, uint64_t now_ms);
+
+/* Processes that are not gone. */
+unsigned generation_alive(const struct generation *generation);
 
 /* The worker's process is gone: gives back what it held. */
 void generation_lost_worker(struct generation *generation, struct slot *slot, uint64_t now_ms);

@@ -77,11 +77,14 @@ void idle_put(struct gw_leg *leg)
 
 struct gw_leg *idle_take(struct server *server)
 {
+	uint64_t now_ms = now_of(server->group->pool);
+	uint64_t just_put_ms = now_ms + server->group->config->keepalive_timeout_ms;
 	struct gw_leg *leg;
 
-	(void)close_overdue(server, now_of(server->group->pool));
+	(void)close_overdue(server, now_ms);
 	while ((leg = TAILQ_FIRST(&server->idle)) != NULL) {
-		if (!leg_is_fit(leg)) {
+		/* One that was put here in this very millisecond has been looked at in it. */
+		if (leg->idle_until_ms != just_put_ms && !leg_is_fit(leg)) {
 			idle_drop(leg);
 			continue;
 		}
@@ -89,7 +92,7 @@ struct gw_leg *idle_take(struct server *server)
 		server->use.idle--;
 		server->use.reused++;
 		leg_enter(leg, LEG_READY);
-		leg_watch_events(leg, 0);
+		leg->want_read = true; /* and is watched on: its answer is what will be waited for */
 		server_enter(server, leg);
 		return leg;
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "gateway/board.h"
 #include "loop/clock.h"
 #include "loop/master.h"
 
@@ -47,6 +48,9 @@ static void fill_slots(struct master *m)
 		start_worker(m, m->coming, slot);
 	while (m->phase == PHASE_SERVING && (slot = slots_due(&m->serving->slots, m->now_ms)) != NULL)
 		start_worker(m, m->serving, slot);
+	if (m->phase == PHASE_SERVING && slots_due(&m->serving->admin, m->now_ms) != NULL &&
+	    !generation_start_admin(m->serving, &m->birth, m->now_ms))
+		log_say(master_log(m), CONFIG_LOG_ERROR, "cannot start the admin process: %s", strerror(errno));
 }
 
 static struct generation *find(const struct master *m, pid_t pid, struct slot **slot)
@@ -55,21 +59,23 @@ static struct generation *find(const struct master *m, pid_t pid, struct slot **
 
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
 		*slot = slots_find(&g->slots, pid);
+		if (*slot == NULL)
+			*slot = slots_find(&g->admin, pid);
 		if (*slot != NULL)
 			return g;
 	}
 	return NULL; /* a child that is none of ours: left by whoever was this process before exec */
 }
 
-static void tell_end(const struct master *m, const struct generation *g, pid_t pid, int how)
+static void tell_end(const struct master *m, const struct generation *g, const char *what, pid_t pid, int how)
 {
 	enum config_log_level level = g->state <= GENERATION_SERVING ? CONFIG_LOG_WARNING : CONFIG_LOG_DEBUG;
 
 	if (WIFSIGNALED(how))
-		log_say(master_log(m), level, "worker %d was ended by signal %d (%s)", (int)pid, WTERMSIG(how),
+		log_say(master_log(m), level, "%s %d was ended by signal %d (%s)", what, (int)pid, WTERMSIG(how),
 			strsignal(WTERMSIG(how)));
 	else
-		log_say(master_log(m), level, "worker %d has ended with exit status %d", (int)pid, WEXITSTATUS(how));
+		log_say(master_log(m), level, "%s %d has ended with exit status %d", what, (int)pid, WEXITSTATUS(how));
 }
 
 static void over(struct master *m, struct generation *g)
@@ -88,8 +94,12 @@ static void worker_ended(struct master *m, pid_t pid, int how)
 
 	if (g == NULL)
 		return;
+	tell_end(m, g, slot == g->admin.items ? "admin process" : "worker", pid, how);
+	if (slot == g->admin.items) {
+		generation_lost_admin(g, m->now_ms);
+		return;
+	}
 	generation_lost_worker(g, slot, m->now_ms);
-	tell_end(m, g, pid, how);
 	/* What ends before the start is over would do so again. */
 	if (g == m->coming)
 		taking_failed(m, "a worker has ended before it could serve");
@@ -106,8 +116,8 @@ static void reap(struct master *m)
 		worker_ended(m, pid, how);
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = next) {
 		next = TAILQ_NEXT(g, link);
-		left = left || slots_filled(&g->slots) > 0;
-		if ((g->state == GENERATION_RETIRING || g->state == GENERATION_ENDING) && slots_filled(&g->slots) == 0)
+		left = left || generation_alive(g) > 0;
+		if ((g->state == GENERATION_RETIRING || g->state == GENERATION_ENDING) && generation_alive(g) == 0)
 			over(m, g);
 	}
 	if (m->phase == PHASE_STOPPING && !left)
@@ -156,6 +166,7 @@ static void stop(struct master *m)
 	control_tell(&m->control, false, "it is being stopped");
 	m->coming = NULL;
 	master_enter(m, PHASE_STOPPING);
+	board_enter(m->board, BOARD_STOPPING, m->made, 0);
 	if (m->serving == NULL)
 		return;
 	limit_ms = m->serving->config->stop_timeout_ms;
@@ -236,7 +247,7 @@ static int patience(const struct master *m)
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
 		until_ms = sooner(until_ms, g->state < GENERATION_OVER ? g->limit_ms : THAW_NEVER);
 	if (m->phase == PHASE_SERVING)
-		until_ms = sooner(until_ms, slots_next_ms(&m->serving->slots));
+		until_ms = sooner(sooner(until_ms, slots_next_ms(&m->serving->slots)), slots_next_ms(&m->serving->admin));
 	if (m->room_ms != 0)
 		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
@@ -332,8 +343,10 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 	raise_files();
 	systemd_begin(&m->systemd);
 	m->birth.alive_ms = m->systemd.watchdog_ms / 4;
+	m->birth.began_ms = clock_now_ms();
 	m->turns = log_turns_new();
-	if (m->turns == NULL)
+	m->board = board_new(BOARD_PLACES_MAX);
+	if (m->turns == NULL || m->board == NULL)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
 	if (taking_first(m, config) != THAW_OK || take_over_signals(m) != THAW_OK)
 		return THAW_FAILED;
@@ -361,6 +374,7 @@ static void end(struct master *m)
 	control_close(&m->control);
 	handed_close(&m->systemd.handed);
 	log_turns_free(&m->turns);
+	board_free(&m->board);
 }
 
 enum thaw_status loop_serve(const struct config *config, const struct loop_hooks *hooks, struct thaw_error *err)

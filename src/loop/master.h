@@ -31,6 +31,7 @@ struct master {
 	uint64_t now_ms;
 	uint64_t ping_ms; /* when the watchdog was last told */
 	atomic_uint *turns;
+	struct board *board;
 	struct systemd systemd;
 	struct control control;
 	struct generation_birth birth; /* of each worker */

@@ -38,7 +38,7 @@ static struct tls_client_context *load(const struct config_upstream *upstream, s
 struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *err)
 {
 	size_t count = config->upstream_count;
-	struct pool_tls *tls = calloc(1, sizeof(*tls) + count * sizeof(tls->contexts[0]));
+	struct pool_tls *tls = calloc(1, sizeof(*tls) + count * sizeof(struct tls_client_context *));
 
 	if (tls == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");

@@ -149,11 +149,9 @@ static void tell(struct name *name)
 
 static void tell_all(struct resolver *resolver)
 {
-	struct name *name;
-
-	LIST_FOREACH(name, &resolver->names, others)
-	if (!name->asking || is_usable(name))
-		tell(name);
+	for (struct name *name = LIST_FIRST(&resolver->names); name != NULL; name = LIST_NEXT(name, others))
+		if (!name->asking || is_usable(name))
+			tell(name);
 }
 
 static void on_told(struct ev_loop *loop, ev_timer *timer, int events)
@@ -174,14 +172,13 @@ static void be_patient(struct resolver *resolver)
 static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct resolver *resolver = timer->data;
-	const struct name *name;
 
 	(void)loop;
 	(void)events;
 	tell_all(resolver);
-	LIST_FOREACH(name, &resolver->names, others)
-	if (!LIST_EMPTY(&name->waits) && is_known(name))
-		be_patient(resolver);
+	for (struct name *name = LIST_FIRST(&resolver->names); name != NULL; name = LIST_NEXT(name, others))
+		if (!LIST_EMPTY(&name->waits) && is_known(name))
+			be_patient(resolver);
 }
 
 static uint64_t lower(uint64_t ttl_ms, int ttl_s)
@@ -251,9 +248,9 @@ static struct name *name_of(struct resolver *resolver, const char *text)
 {
 	struct name *name;
 
-	LIST_FOREACH(name, &resolver->names, others)
-	if (strcmp(name->text, text) == 0)
-		return name;
+	for (name = LIST_FIRST(&resolver->names); name != NULL; name = LIST_NEXT(name, others))
+		if (strcmp(name->text, text) == 0)
+			return name;
 	name = calloc(1, sizeof(*name));
 	if (name == NULL)
 		return NULL;

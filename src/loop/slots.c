@@ -4,12 +4,12 @@
 
 bool slots_init(struct slots *slots, unsigned count)
 {
-	*slots = (struct slots){.items = calloc(count, sizeof(*slots->items)), .count = count};
+	*slots = (struct slots){.items = calloc(count + 1, sizeof(*slots->items)), .count = count};
 	if (slots->items == NULL)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
 		slots->items[i].number = i;
-		slots->items[i].channel = -1;
+		slots->items[i].channel = slots->items[i].place = -1;
 	}
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "gateway/board.h"
 #include "loop/clock.h"
 #include "loop/master.h"
 
@@ -68,6 +69,7 @@ void taking_done(struct master *m)
 	m->serving = m->coming;
 	m->coming = NULL;
 	generation_enter(m->serving, GENERATION_SERVING, m->now_ms);
+	board_enter(m->board, BOARD_SERVING, m->serving->number, m->serving->slots.count);
 	tell_listening(m, old);
 	tell_ready(m, "");
 	if (old == NULL) {
@@ -150,6 +152,7 @@ static bool make_generation(struct master *m, const struct config *config, struc
 		.before = m->serving,
 		.handed = &m->systemd.handed,
 		.turns = m->turns,
+		.board = m->board,
 	};
 
 	m->now_ms = clock_now_ms();

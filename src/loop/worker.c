@@ -13,6 +13,8 @@
 #include "loop/connection.h"
 #include "loop/loads.h"
 #include "loop/pool.h"
+#include "loop/publish.h"
+#include "loop/sandbox.h"
 
 #define ACCEPT_MAX     4       /* at one wake, so that the other workers have theirs */
 #define AHEAD_MAX      4       /* connections more than the least busy worker has, with which one still takes more */
@@ -31,6 +33,7 @@ struct worker {
 	struct gateway_env env;
 	struct connections connections;
 	struct pool *pool;
+	struct publisher publisher;
 	size_t connections_max;
 	uint64_t wall_ms; /* when the wall clock's offset was read */
 	ev_io *accepts;   /* one a listener */
@@ -323,6 +326,21 @@ static bool open_pool(struct worker *w, struct thaw_error *err)
 	return w->pool != NULL;
 }
 
+/* Whatever takes this process over can do little more than what it does. */
+static bool lock_up(struct worker *w)
+{
+	char missing[SANDBOX_MISSING];
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	if (sandbox_enter(w->setup->config, missing, &err) != THAW_OK) {
+		log_say(w->setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+		return false;
+	}
+	if (missing[0] != '\0')
+		log_say(w->setup->log, CONFIG_LOG_DEBUG, "the sandbox of worker %d is without %s", (int)getpid(), missing);
+	return true;
+}
+
 static bool start(struct worker *w)
 {
 	const struct worker_setup *setup = w->setup;
@@ -338,9 +356,10 @@ static bool start(struct worker *w)
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
 	}
-	w->env.access = on_access;
+	w->env.access = strcmp(setup->config->log.access, "off") != 0 ? on_access : NULL;
 	w->env.message = on_message;
 	w->env.log_arg = w;
+	w->env.board = setup->board;
 	if (setup->config->log.level == CONFIG_LOG_DEBUG)
 		w->env.trace = (struct trace){.change = on_change, .arg = w};
 	connections_init(&w->connections, w->loop, setup->gateway);
@@ -354,7 +373,7 @@ static bool start(struct worker *w)
 	read_wall_clock(w);
 	publish_load(w);
 	init_watchers(w);
-	return true;
+	return lock_up(w);
 }
 
 static void let_term(int how)
@@ -372,6 +391,7 @@ static void run(struct worker *w)
 	ev_check_start(w->loop, &w->after_sleep);
 	ev_signal_start(w->loop, &w->term);
 	let_term(SIG_UNBLOCK); /* the master had blocked it until now */
+	publisher_start(&w->publisher, w->loop, w->setup->board, w->setup->config, w->pool);
 	w->channel.go = on_go;
 	w->channel.log = on_log;
 	w->channel.arg = w;
@@ -383,6 +403,7 @@ static void end(struct worker *w)
 {
 	let_term(SIG_BLOCK); /* one more must not end it before the log is written */
 	channel_stop(&w->channel);
+	publisher_stop(&w->publisher);
 	w->connections.gone = NULL;
 	if (w->connections.loop != NULL) {
 		ev_signal_stop(w->loop, &w->term);

@@ -9,6 +9,7 @@
 #include "loop/listen.h"
 #include "loop/log.h"
 
+struct board_worker;
 struct loads;
 struct pool_tls;
 
@@ -18,6 +19,7 @@ struct worker_setup {
 	const struct config *config;
 	struct gateway *gateway;
 	const struct pool_tls *upstream_tls;
+	struct board_worker *board; /* NULL: nobody wants to see */
 	thaw_ledger *ledger;
 	struct loads *loads;
 	struct listeners *listeners;

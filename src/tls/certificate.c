@@ -10,13 +10,16 @@
 
 struct tls_certificate {
 	struct thaw_identity identity;
+	X509 *x509;
+	STACK_OF(X509) * path;
 	char *subject, *issuer;
 	unsigned char *der;
 	uint8_t sha256[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 };
 
-/* RFC 4514, UTF-8 left as it is: control characters, NUL among them, are escaped. NULL: no memory. */
+/* RFC 4514, UTF-8 left as it is: control characters, NUL among them, are escaped. NULL: no memory. (A name with broken
+ * UTF-8 never gets here: OpenSSL cannot read such a certificate.) */
 static char *name_text(const X509_NAME *name)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -31,17 +34,21 @@ static char *name_text(const X509_NAME *name)
 	return text;
 }
 
-struct tls_certificate *tls_certificate_new(struct x509_st *x509)
+struct tls_certificate *tls_certificate_new(struct x509_st *x509, const struct stack_st_X509 *path)
 {
 	struct tls_certificate *certificate = calloc(1, sizeof(*certificate));
 	unsigned len = 0;
 
 	if (certificate == NULL)
 		return NULL;
+	certificate->x509 = X509_up_ref(x509) == 1 ? x509 : NULL;
+	if (path != NULL)
+		certificate->path = X509_chain_up_ref((STACK_OF(X509) *)path);
 	certificate->subject = name_text(X509_get_subject_name(x509));
 	certificate->issuer = name_text(X509_get_issuer_name(x509));
 	int der_len = i2d_X509(x509, &certificate->der);
-	if (certificate->subject == NULL || certificate->issuer == NULL || der_len <= 0 ||
+	if (certificate->x509 == NULL || (path != NULL && certificate->path == NULL) || certificate->subject == NULL ||
+	    certificate->issuer == NULL || der_len <= 0 ||
 	    X509_digest(x509, EVP_sha256(), certificate->sha256, &len) != 1) {
 		ERR_clear_error();
 		tls_certificate_free(&certificate);
@@ -69,6 +76,8 @@ void tls_certificate_free(struct tls_certificate **certificate)
 	*certificate = NULL;
 	if (gone == NULL)
 		return;
+	X509_free(gone->x509);
+	sk_X509_pop_free(gone->path, X509_free);
 	free(gone->subject);
 	free(gone->issuer);
 	OPENSSL_free(gone->der);
@@ -78,6 +87,16 @@ void tls_certificate_free(struct tls_certificate **certificate)
 const struct thaw_identity *tls_certificate_identity(const struct tls_certificate *certificate)
 {
 	return &certificate->identity;
+}
+
+struct x509_st *tls_certificate_x509(const struct tls_certificate *certificate)
+{
+	return certificate->x509;
+}
+
+const struct stack_st_X509 *tls_certificate_path(const struct tls_certificate *certificate)
+{
+	return certificate->path;
 }
 
 bool tls_certificate_equal(const struct tls_certificate *a, const struct tls_certificate *b)

@@ -5,112 +5,159 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "tls/server.h"
+#include "tls/certificate.h"
 
-#define OID_TEXT 128
-#define IP_TEXT  64
+#define IP_TEXT       INET6_ADDRSTRLEN
+#define OID_BYTES_MAX 586 /* longer ones OpenSSL does not write as text */
 
-/* A copy of text that is nothing but text. NULL with *unusable set: it is something else; NULL without: no memory. */
-static char *plain(const unsigned char *bytes, int len, bool *unusable)
+/* How the reading of one thing ended. */
+enum got { GOT, UNUSABLE, NO_MEMORY };
+
+/* No control character, NUL among them; with ascii, nothing beyond it either (RFC 5280 4.2.1.6: IA5String). */
+static bool is_text(const unsigned char *bytes, size_t len, bool ascii)
 {
-	*unusable = bytes == NULL || len <= 0 || memchr(bytes, '\0', (size_t)len) != NULL;
-	return *unusable ? NULL : strndup((const char *)bytes, (size_t)len);
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] < 0x20 || bytes[i] == 0x7F || (ascii && bytes[i] > 0x7F))
+			return false;
+	return true;
 }
 
-static char *oid_text(const ASN1_OBJECT *object, bool short_name)
+static enum got copy_text(const unsigned char *bytes, size_t len, bool ascii, char **text)
 {
-	char text[OID_TEXT];
-	int nid = OBJ_obj2nid(object);
-
-	if (short_name && nid != NID_undef)
-		return strdup(OBJ_nid2sn(nid));
-	int len = OBJ_obj2txt(text, sizeof(text), object, 1);
-	return len > 0 && (size_t)len < sizeof(text) ? strdup(text) : NULL;
+	if (!is_text(bytes, len, ascii))
+		return UNUSABLE;
+	*text = strndup((const char *)bytes, len);
+	return *text != NULL ? GOT : NO_MEMORY;
 }
 
-static bool read_attribute(const X509_NAME_ENTRY *entry, struct tls_attribute *attribute, bool *unusable)
+/* Dotted. */
+static enum got oid_text(const ASN1_OBJECT *object, char **text)
+{
+	if (OBJ_length(object) > OID_BYTES_MAX)
+		return UNUSABLE;
+	int len = OBJ_obj2txt(NULL, 0, object, 1);
+	*text = len > 0 ? malloc((size_t)len + 1) : NULL;
+	if (*text == NULL)
+		return NO_MEMORY;
+	if (OBJ_obj2txt(*text, len + 1, object, 1) == len)
+		return GOT;
+	free(*text);
+	*text = NULL;
+	return NO_MEMORY;
+}
+
+static enum got read_value(const ASN1_STRING *string, char **value)
 {
 	unsigned char *utf8 = NULL;
-	int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
 
-	attribute->value = plain(utf8, len, unusable);
+	ERR_clear_error();
+	int len = ASN1_STRING_to_UTF8(&utf8, string);
+	if (len < 0)
+		return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ? NO_MEMORY : UNUSABLE;
+	enum got got = copy_text(utf8, (size_t)len, false, value);
 	OPENSSL_free(utf8);
-	if (*unusable)
-		return true;
-	attribute->type = oid_text(X509_NAME_ENTRY_get_object(entry), true);
-	return attribute->type != NULL && attribute->value != NULL;
+	return got;
 }
 
-static bool read_name(const X509_NAME *name, struct tls_attribute **attributes, size_t *count)
+static enum got read_attribute(const X509_NAME_ENTRY *entry, struct tls_attribute *attribute)
 {
-	int entries = X509_NAME_entry_count(name);
+	const ASN1_OBJECT *object = X509_NAME_ENTRY_get_object(entry);
+	int nid = OBJ_obj2nid(object);
+	enum got got = oid_text(object, &attribute->oid);
 
-	*attributes = calloc((size_t)entries + 1, sizeof(**attributes));
-	if (*attributes == NULL)
+	if (got != GOT)
+		return got;
+	attribute->type = strdup(nid != NID_undef ? OBJ_nid2sn(nid) : attribute->oid);
+	return attribute->type != NULL ? read_value(X509_NAME_ENTRY_get_data(entry), &attribute->value) : NO_MEMORY;
+}
+
+static void free_attribute(struct tls_attribute *attribute)
+{
+	free(attribute->type);
+	free(attribute->oid);
+	free(attribute->value);
+	*attribute = (struct tls_attribute){0};
+}
+
+static bool read_name(const X509_NAME *from, struct tls_name *name)
+{
+	int entries = X509_NAME_entry_count(from);
+
+	name->whole = true;
+	name->attributes = calloc((size_t)entries + 1, sizeof(*name->attributes));
+	if (name->attributes == NULL)
 		return false;
 	for (int i = 0; i < entries; i++) {
-		bool unusable = false;
-		struct tls_attribute *next = &(*attributes)[*count];
-		if (!read_attribute(X509_NAME_get_entry(name, i), next, &unusable)) {
-			free(next->type);
-			free(next->value);
+		struct tls_attribute *next = &name->attributes[name->count];
+		enum got got = read_attribute(X509_NAME_get_entry(from, i), next);
+		if (got != GOT)
+			free_attribute(next);
+		if (got == NO_MEMORY)
 			return false;
-		}
-		*count += !unusable;
+		name->count += got == GOT;
+		name->whole = name->whole && got == GOT;
 	}
 	return true;
 }
 
-static char *ip_text(const ASN1_OCTET_STRING *address, bool *unusable)
+static enum got ip_text(const ASN1_OCTET_STRING *address, char **text)
 {
-	char text[IP_TEXT];
+	char written[IP_TEXT];
 	int len = ASN1_STRING_length(address);
-	int family = len == 4 ? AF_INET : AF_INET6;
 
-	*unusable = (len != 4 && len != 16) ||
-		    inet_ntop(family, ASN1_STRING_get0_data(address), text, sizeof(text)) == NULL;
-	return *unusable ? NULL : strdup(text);
+	if ((len != 4 && len != 16) ||
+	    inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(address), written, sizeof(written)) == NULL)
+		return UNUSABLE;
+	*text = strdup(written);
+	return *text != NULL ? GOT : NO_MEMORY;
 }
 
-static char *san_text(const GENERAL_NAME *name, enum tls_san_kind *kind, bool *unusable)
+static enum got read_san(const GENERAL_NAME *name, struct tls_san *san)
 {
 	switch (name->type) {
 	case GEN_DNS:
-		*kind = TLS_SAN_DNS;
+		san->kind = TLS_SAN_DNS;
 		break;
 	case GEN_EMAIL:
-		*kind = TLS_SAN_EMAIL;
+		san->kind = TLS_SAN_EMAIL;
 		break;
 	case GEN_URI:
-		*kind = TLS_SAN_URI;
+		san->kind = TLS_SAN_URI;
 		break;
 	case GEN_IPADD:
-		*kind = TLS_SAN_IP;
-		return ip_text(name->d.iPAddress, unusable);
+		san->kind = TLS_SAN_IP;
+		return ip_text(name->d.iPAddress, &san->text);
 	default:
-		*unusable = true;
-		return NULL;
+		return UNUSABLE;
 	}
-	return plain(ASN1_STRING_get0_data(name->d.ia5), ASN1_STRING_length(name->d.ia5), unusable);
+	return copy_text(ASN1_STRING_get0_data(name->d.ia5), (size_t)ASN1_STRING_length(name->d.ia5), true, &san->text);
+}
+
+/* An extension, decoded; *value is NULL where the certificate has none. False: no memory, or it cannot be decoded,
+ * which the verification has refused before. */
+static bool read_extension(const X509 *x509, int nid, void **value)
+{
+	int critical = -1;
+
+	*value = X509_get_ext_d2i(x509, nid, &critical, NULL);
+	return *value != NULL || critical == -1;
 }
 
 static bool read_sans(const X509 *x509, struct tls_details *details)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+	void *value;
+	bool good = read_extension(x509, NID_subject_alt_name, &value);
+	GENERAL_NAMES *names = value;
 	int count = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
-	bool good = true;
 
 	details->sans = calloc((size_t)count + 1, sizeof(*details->sans));
-	good = details->sans != NULL;
+	good = good && details->sans != NULL;
 	for (int i = 0; i < count && good; i++) {
-		struct tls_san *san = &details->sans[details->san_count];
-		bool unusable = false;
-		san->text = san_text(sk_GENERAL_NAME_value(names, i), &san->kind, &unusable);
-		good = san->text != NULL || unusable;
-		details->san_count += san->text != NULL;
+		enum got got = read_san(sk_GENERAL_NAME_value(names, i), &details->sans[details->san_count]);
+		details->san_count += got == GOT;
+		good = got != NO_MEMORY;
 	}
 	GENERAL_NAMES_free(names);
 	return good;
@@ -118,16 +165,17 @@ static bool read_sans(const X509 *x509, struct tls_details *details)
 
 static bool read_ekus(const X509 *x509, struct tls_details *details)
 {
-	EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
+	void *value;
+	bool good = read_extension(x509, NID_ext_key_usage, &value);
+	EXTENDED_KEY_USAGE *usages = value;
 	int count = usages != NULL ? sk_ASN1_OBJECT_num(usages) : 0;
-	bool good = true;
 
 	details->ekus = calloc((size_t)count + 1, sizeof(*details->ekus));
-	good = details->ekus != NULL;
+	good = good && details->ekus != NULL;
 	for (int i = 0; i < count && good; i++) {
-		details->ekus[details->eku_count] = oid_text(sk_ASN1_OBJECT_value(usages, i), false);
-		good = details->ekus[details->eku_count] != NULL;
-		details->eku_count += good;
+		enum got got = oid_text(sk_ASN1_OBJECT_value(usages, i), &details->ekus[details->eku_count]);
+		details->eku_count += got == GOT;
+		good = got != NO_MEMORY;
 	}
 	EXTENDED_KEY_USAGE_free(usages);
 	return good;
@@ -138,7 +186,8 @@ static bool read_serial(const X509 *x509, struct tls_details *details)
 	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), NULL);
 	char *hex = number != NULL ? BN_bn2hex(number) : NULL;
 
-	details->serial = hex != NULL ? strdup(hex) : NULL;
+	if (hex != NULL)
+		details->serial = strdup(BN_is_zero(number) ? "00" : hex);
 	OPENSSL_free(hex);
 	BN_free(number);
 	return details->serial != NULL;
@@ -152,33 +201,67 @@ static bool read_time(const ASN1_TIME *time, char *text, size_t room)
 
 	BIO_free(bio);
 	text[len > 0 ? len : 0] = '\0';
-	return good;
+	return len > 0;
 }
 
-struct tls_details *tls_details_new(const uint8_t *der, size_t len)
+/* How many certificates of the path belong to the chain: without the client's own, and without a root (RFC 9440 2.3).
+ */
+static int chain_length(const STACK_OF(X509) * path)
+{
+	int count = path != NULL ? sk_X509_num(path) : 0;
+
+	if (count > 0 && X509_self_signed(sk_X509_value(path, count - 1), 0) == 1)
+		count--;
+	return count > 0 ? count - 1 : 0;
+}
+
+static bool read_chain(const STACK_OF(X509) * path, struct tls_details *details)
+{
+	int count = chain_length(path);
+	size_t bytes = 0;
+
+	for (int i = 1; i <= count; i++) {
+		int len = i2d_X509(sk_X509_value(path, i), NULL);
+		if (len <= 0)
+			return false;
+		bytes += (size_t)len;
+	}
+	details->chain_cut = count > TLS_CHAIN_MAX || bytes > TLS_CHAIN_BYTES_MAX;
+	if (details->chain_cut)
+		return true;
+	for (int i = 1; i <= count; i++) {
+		struct tls_der *next = &details->chain[details->chain_count++];
+		int len = i2d_X509(sk_X509_value(path, i), &next->bytes);
+		if (len <= 0)
+			return false;
+		next->len = (size_t)len;
+	}
+	return true;
+}
+
+struct tls_details *tls_details_new(const struct tls_certificate *certificate)
 {
 	struct tls_details *details = calloc(1, sizeof(*details));
-	X509 *x509 = d2i_X509(NULL, &der, (long)len);
+	const X509 *x509 = tls_certificate_x509(certificate);
 
-	if (details == NULL || x509 == NULL ||
-	    !read_name(X509_get_subject_name(x509), &details->subject, &details->subject_count) ||
-	    !read_name(X509_get_issuer_name(x509), &details->issuer, &details->issuer_count) ||
-	    !read_sans(x509, details) || !read_ekus(x509, details) || !read_serial(x509, details) ||
+	if (details == NULL)
+		return NULL;
+	if (!read_name(X509_get_subject_name(x509), &details->subject) ||
+	    !read_name(X509_get_issuer_name(x509), &details->issuer) || !read_sans(x509, details) ||
+	    !read_ekus(x509, details) || !read_serial(x509, details) ||
 	    !read_time(X509_get0_notBefore(x509), details->not_before, sizeof(details->not_before)) ||
-	    !read_time(X509_get0_notAfter(x509), details->not_after, sizeof(details->not_after)))
+	    !read_time(X509_get0_notAfter(x509), details->not_after, sizeof(details->not_after)) ||
+	    !read_chain(tls_certificate_path(certificate), details))
 		tls_details_free(&details);
-	X509_free(x509);
 	ERR_clear_error();
 	return details;
 }
 
-static void free_name(struct tls_attribute *attributes, size_t count)
+static void free_name(struct tls_name *name)
 {
-	for (size_t i = 0; i < count; i++) {
-		free(attributes[i].type);
-		free(attributes[i].value);
-	}
-	free(attributes);
+	for (size_t i = 0; i < name->count; i++)
+		free_attribute(&name->attributes[i]);
+	free(name->attributes);
 }
 
 void tls_details_free(struct tls_details **details)
@@ -188,8 +271,8 @@ void tls_details_free(struct tls_details **details)
 	*details = NULL;
 	if (gone == NULL)
 		return;
-	free_name(gone->subject, gone->subject_count);
-	free_name(gone->issuer, gone->issuer_count);
+	free_name(&gone->subject);
+	free_name(&gone->issuer);
 	for (size_t i = 0; i < gone->san_count; i++)
 		free(gone->sans[i].text);
 	for (size_t i = 0; i < gone->eku_count; i++)
@@ -200,26 +283,4 @@ void tls_details_free(struct tls_details **details)
 	free(gone->ekus);
 	free(gone->serial);
 	free(gone);
-}
-
-bool tls_details_take_chain(struct tls_details *details, struct tls_link *link)
-{
-	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(tls_link_ssl(link)); /* without the client's own */
-	int count = chain != NULL ? sk_X509_num(chain) : 0;
-
-	for (int i = 0; i < count && details->chain_count < TLS_CHAIN_MAX; i++) {
-		struct tls_der *next = &details->chain[details->chain_count];
-		X509 *x509 = sk_X509_value(chain, i);
-		if (X509_self_signed(x509, 0) == 1)
-			continue;
-		int len = i2d_X509(x509, &next->bytes);
-		if (len <= 0) {
-			ERR_clear_error();
-			return false;
-		}
-		next->len = (size_t)len;
-		details->chain_count++;
-	}
-	ERR_clear_error();
-	return true;
 }

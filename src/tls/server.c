@@ -10,10 +10,8 @@
 #include "base/error.h"
 #include "tls/failure.h"
 #include "tls/session.h"
+#include "tls/ticket_keys.h"
 #include "tls/transport_bio.h"
-#include "tls/trust.h"
-
-#define SID_CONTEXT_LEN 32
 
 /* TLS 1.2 with forward secrecy and AEAD only; TLS 1.3's suites are OpenSSL's own choice. */
 #define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
@@ -23,13 +21,14 @@ struct host {
 	SSL_CTX *ctx;
 	bool hold_to_tls12;
 	thaw_trust *at_handshake; /* a reference */
-	unsigned char sid_context[SID_CONTEXT_LEN];
+	unsigned char sid_context[TLS_TICKET_BINDING_SIZE];
 };
 
 struct tls_server {
 	struct host *hosts;
 	size_t count;
-	SSL_CTX *base; /* every connection begins with it; its ticket keys serve all hosts */
+	SSL_CTX *base;                       /* every connection begins with it; its ticket keys serve all hosts */
+	struct tls_ticket_keys *ticket_keys; /* NULL: OpenSSL's own, made with the base context */
 };
 
 struct tls_link {
@@ -63,7 +62,7 @@ static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
 		return THAW_FAILED;
 	const struct host *host = &link->server->hosts[link->host];
 	if (SSL_set_SSL_CTX(ssl, host->ctx) == NULL ||
-	    SSL_set_session_id_context(ssl, host->sid_context, SID_CONTEXT_LEN) != 1)
+	    SSL_set_session_id_context(ssl, host->sid_context, TLS_TICKET_BINDING_SIZE) != 1)
 		return THAW_FAILED;
 	tls_session_hold_to_tls12(session, host->hold_to_tls12);
 	return host->at_handshake != NULL ? tls_session_ask_at_handshake(session, host->at_handshake) : THAW_OK;
@@ -115,25 +114,6 @@ static SSL_CTX *new_context(struct thaw_error *err)
 	return ctx;
 }
 
-/*
- * Tickets are bound to the host and all its trust settings, or a session made under one could be resumed under another
- * and bring its certificate along (CVE-2025-23048, CVE-2025-23419).
- */
-static bool bind_tickets(struct host *host, const struct tls_host *from)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-		  EVP_DigestUpdate(md, from->name, strlen(from->name) + 1) == 1;
-
-	for (size_t i = 0; ok && i < from->trust_count; i++)
-		ok = EVP_DigestUpdate(md, thaw_trust_id(from->trusts[i]), TLS_TRUST_ID) == 1;
-	if (ok && from->at_handshake != NULL)
-		ok = EVP_DigestUpdate(md, thaw_trust_id(from->at_handshake), TLS_TRUST_ID) == 1;
-	ok = ok && EVP_DigestFinal_ex(md, host->sid_context, NULL) == 1;
-	EVP_MD_CTX_free(md);
-	return ok;
-}
-
 static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, struct thaw_error *err)
 {
 	ERR_clear_error();
@@ -155,7 +135,7 @@ static enum thaw_status load_host(struct host *host, const struct tls_host *from
 	if (from->at_handshake != NULL)
 		host->at_handshake = thaw_trust_ref((thaw_trust *)from->at_handshake);
 	host->ctx = new_context(err);
-	if (host->name == NULL || host->ctx == NULL || !bind_tickets(host, from))
+	if (host->name == NULL || host->ctx == NULL || !tls_ticket_binding(from, host->sid_context))
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	return load_files(host->ctx, from, err);
 }
@@ -180,6 +160,20 @@ struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, st
 	return server;
 }
 
+enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const char *file, struct thaw_error *err)
+{
+	struct tls_ticket_keys *keys = tls_ticket_keys_load(file, err);
+
+	if (keys == NULL)
+		return THAW_FAILED;
+	bool ok = tls_ticket_keys_use(keys, server->base);
+	for (size_t i = 0; ok && i < server->count; i++)
+		ok = tls_ticket_keys_use(keys, server->hosts[i].ctx);
+	tls_ticket_keys_free(&server->ticket_keys);
+	server->ticket_keys = keys;
+	return ok ? THAW_OK : tls_library_failure(THAW_ERR_RESOURCE, file, err);
+}
+
 void tls_server_free(struct tls_server **server)
 {
 	struct tls_server *gone = *server;
@@ -194,6 +188,7 @@ void tls_server_free(struct tls_server **server)
 	}
 	free(gone->hosts);
 	SSL_CTX_free(gone->base);
+	tls_ticket_keys_free(&gone->ticket_keys);
 	free(gone);
 }
 
@@ -252,6 +247,11 @@ enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t 
 	errno = 0;
 	int n = SSL_write_ex(link->ssl, data, room, len);
 	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "writing", err);
+}
+
+bool tls_link_pending(const struct tls_link *link)
+{
+	return SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0;
 }
 
 void tls_link_close_notify(struct tls_link *link)

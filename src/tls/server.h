@@ -24,6 +24,14 @@ struct tls_host {
 struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, struct thaw_error *err);
 void tls_server_free(struct tls_server **server);
 
+/*
+ * Session tickets under the keys of this file (ticket_keys.h), which is read now. Before the first connection, once.
+ * Without it the keys are OpenSSL's own: of this server and the processes forked after it was made. THAW_FAILED: the
+ * server is only good to be freed.
+ */
+enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const char *file,
+					    struct thaw_error *err) THAW_MUST_CHECK;
+
 /* The index of the host for that name: its own, or the default's; -1: none. */
 int tls_server_host(const struct tls_server *server, const char *name);
 
@@ -43,6 +51,9 @@ int tls_link_host(const struct tls_link *link);
 /* As SSL_write; *len is what was taken, which may be a part. */
 enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
 				struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Whether bytes have come that are not read yet, and that no transport will tell of any more. */
+bool tls_link_pending(const struct tls_link *link);
 
 /* Sends close_notify, if that can be done now; never waits. */
 void tls_link_close_notify(struct tls_link *link);

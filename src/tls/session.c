@@ -357,6 +357,23 @@ bool tls_session_has_certificate(const struct tls_session *session)
 	return SSL_get0_peer_certificate(session->ssl) != NULL;
 }
 
+/* X509_V_OK with *path, which the caller frees, or the error. OpenSSL has verified the certificate under this trust
+ * already, unless it came by resumption or for another route. */
+static int verify(struct tls_session *session, const thaw_trust *trust, X509 *x509, STACK_OF(X509) * *path)
+{
+	STACK_OF(X509) *built = SSL_get0_verified_chain(session->ssl);
+
+	bool made = session->verify_made && memcmp(session->verify_trust, trust->id, TLS_TRUST_ID) == 0;
+
+	*path = NULL;
+	if (made && session->verify_error != X509_V_OK)
+		return session->verify_error;
+	if (!made || built == NULL || X509_cmp(sk_X509_value(built, 0), x509) != 0)
+		return tls_trust_verify(trust, x509, SSL_get_peer_cert_chain(session->ssl), path);
+	*path = X509_chain_up_ref(built);
+	return *path != NULL ? X509_V_OK : X509_V_ERR_OUT_OF_MEM;
+}
+
 struct tls_certificate *tls_session_judge(struct tls_session *session, const thaw_trust *trust,
 					  enum thaw_reason *reason, char *detail, size_t room)
 {
@@ -368,13 +385,12 @@ struct tls_certificate *tls_session_judge(struct tls_session *session, const tha
 	if (x509 == NULL)
 		return NULL;
 	*reason = THAW_REASON_NO_MEMORY;
-	struct tls_certificate *certificate = tls_certificate_new(x509);
+	STACK_OF(X509) *path = NULL;
+	int error = verify(session, trust, x509, &path);
+	struct tls_certificate *certificate = error != X509_V_ERR_OUT_OF_MEM ? tls_certificate_new(x509, path) : NULL;
+	sk_X509_pop_free(path, X509_free);
 	if (certificate == NULL)
 		return NULL;
-	/* OpenSSL has verified it under this trust already, unless it came by resumption or for another route. */
-	int error = session->verify_error;
-	if (!session->verify_made || memcmp(session->verify_trust, trust->id, TLS_TRUST_ID) != 0)
-		error = tls_trust_verify(trust, x509, SSL_get_peer_cert_chain(session->ssl));
 	*reason = error == X509_V_OK ? THAW_REASON_NONE : THAW_REASON_UNTRUSTED;
 	if (error != X509_V_OK)
 		(void)snprintf(detail, room, "%s", X509_verify_cert_error_string(error));

@@ -160,16 +160,21 @@ const uint8_t *thaw_trust_id(const thaw_trust *trust)
 	return trust->id;
 }
 
-int tls_trust_verify(const thaw_trust *trust, X509 *certificate, STACK_OF(X509) * chain)
+int tls_trust_verify(const thaw_trust *trust, X509 *certificate, STACK_OF(X509) * chain, STACK_OF(X509) * *path)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int error = X509_V_ERR_OUT_OF_MEM;
 
+	*path = NULL;
 	if (ctx != NULL && X509_STORE_CTX_init(ctx, trust->store, certificate, chain) == 1 &&
 	    X509_STORE_CTX_set_default(ctx, "ssl_client") == 1) {
 		error = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 		if (error == X509_V_OK && X509_STORE_CTX_get_error(ctx) != X509_V_OK)
 			error = X509_STORE_CTX_get_error(ctx);
+	}
+	if (error == X509_V_OK) {
+		*path = X509_STORE_CTX_get1_chain(ctx);
+		error = *path != NULL ? X509_V_OK : X509_V_ERR_OUT_OF_MEM;
 	}
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();

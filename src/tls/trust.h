@@ -17,7 +17,9 @@ struct thaw_trust {
 	uint8_t id[TLS_TRUST_ID];
 };
 
-/* X509_V_OK, or why trust does not believe certificate as a TLS client's. chain may be NULL. */
-int tls_trust_verify(const thaw_trust *trust, X509 *certificate, STACK_OF(X509) * chain);
+/* X509_V_OK, or why trust does not believe certificate as a TLS client's. chain may be NULL. *path: what the
+ * verification built, from the certificate to the trust anchor, which the caller frees; NULL where it is not X509_V_OK.
+ */
+int tls_trust_verify(const thaw_trust *trust, X509 *certificate, STACK_OF(X509) * chain, STACK_OF(X509) * *path);
 
 #endif

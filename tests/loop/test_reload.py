@@ -242,10 +242,16 @@ def test_the_access_log_moves(serve, settings, tmp_path):
     Client(gateway).get_json("/?1")
     settings(log=f"{{ access: '{second}' }}")
     reloaded(gateway)
-    Client(gateway).get_json("/?2")
+
+    def in_the_second():
+        """An old worker that has not yet heard of the reload may take a connection or two still."""
+        Client(gateway).get_json("/?2")
+        return second.exists() and "/?2" in second.read_text()
+
+    wait("a request of a new worker", in_the_second)
     gateway.stop()
-    assert [json.loads(line)["target"] for line in first.read_text().splitlines()] == ["/?1"]
-    assert [json.loads(line)["target"] for line in second.read_text().splitlines()] == ["/?2"]
+    assert "/?1" in first.read_text()
+    assert "/?1" not in second.read_text()
 
 
 # ---- what is under way

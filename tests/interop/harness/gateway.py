@@ -195,10 +195,12 @@ class Settings:
     upstreams: dict = field(default_factory=dict)  # name: the text of its mapping in YAML's flow style
     upstream: str = "builtin:inspect"  # of all routes
     top: dict = field(default_factory=dict)  # more keys of the file
+    proxy_protocol: bool = False
 
     def text(self):
         lines = [f"workers: {self.workers}", "listen:"]
-        lines += [f"  - address: '{a}'" for a in self.listens]
+        more = "\n    proxy_protocol: true" if self.proxy_protocol else ""
+        lines += [f"  - address: '{a}'{more}" for a in self.listens]
         spool = {"memory": "256MiB", "disk": "8GiB", **self.spool}
         lines += ["spool:"] + [f"  {k}: {v}" for k, v in spool.items()]
         lines += ["log: { access: stdout, format: json, level: info }", "hosts:"]

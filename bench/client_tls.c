@@ -1,0 +1,124 @@
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+
+#define SUITE "TLS_AES_128_GCM_SHA256"
+
+static int on_ask(SSL *ssl, void *arg)
+{
+	struct client_plan *plan = arg;
+
+	(void)ssl;
+	plan->counted.asked++;
+	return 1; /* with the certificate of the context, or none */
+}
+
+static int on_ticket(SSL *ssl, SSL_SESSION *session)
+{
+	struct client_plan *plan = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	(void)session;
+	plan->counted.tickets++;
+	return 0; /* it stays OpenSSL's, which drops it */
+}
+
+bool client_tls_init(struct client_plan *plan, const char *ca, const char *certificate, const char *key,
+		     const char **why)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	plan->tls = ctx;
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_ciphersuites(ctx, SUITE) != 1 || SSL_CTX_set1_groups_list(ctx, "X25519") != 1 ||
+	    SSL_CTX_load_verify_file(ctx, ca) != 1 ||
+	    (certificate != NULL && (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1 ||
+				     SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1))) {
+		*why = client_tls_failure("the set-up of TLS");
+		return false;
+	}
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_post_handshake_auth(ctx, 1);
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	(void)SSL_CTX_set_app_data(ctx, plan);
+	SSL_CTX_sess_set_new_cb(ctx, on_ticket);
+	SSL_CTX_set_cert_cb(ctx, on_ask, plan);
+	return true;
+}
+
+SSL *client_tls_new(struct client_plan *plan, int fd)
+{
+	SSL *ssl = SSL_new(plan->tls);
+
+	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_set_tlsext_host_name(ssl, plan->name) == 1 &&
+	    SSL_set1_host(ssl, plan->name) == 1)
+		return ssl;
+	SSL_free(ssl);
+	return NULL;
+}
+
+static enum client_io result(const struct client *client, int code)
+{
+	if (code == 1)
+		return CLIENT_IO_OK;
+	switch (SSL_get_error(client->ssl, code)) {
+	case SSL_ERROR_WANT_READ:
+		return CLIENT_IO_WANT_IN;
+	case SSL_ERROR_WANT_WRITE:
+		return CLIENT_IO_WANT_OUT;
+	default:
+		return CLIENT_IO_FAILED;
+	}
+}
+
+/* Errors of before would be taken for those of this call. */
+static void forget_errors(void)
+{
+	ERR_clear_error();
+	errno = 0;
+}
+
+enum client_io client_tls_handshake(struct client *client)
+{
+	forget_errors();
+	return result(client, SSL_connect(client->ssl));
+}
+
+enum client_io client_tls_read(struct client *client, void *into, size_t room, size_t *got)
+{
+	forget_errors();
+	return result(client, SSL_read_ex(client->ssl, into, room, got));
+}
+
+enum client_io client_tls_write(struct client *client, const void *from, size_t len, size_t *written)
+{
+	forget_errors();
+	return result(client, SSL_write_ex(client->ssl, from, len, written));
+}
+
+const char *client_tls_check(const struct client *client)
+{
+	if (SSL_version(client->ssl) != TLS1_3_VERSION)
+		return "not TLS 1.3";
+	if (strcmp(SSL_get_cipher_name(client->ssl), SUITE) != 0)
+		return "not " SUITE;
+	return SSL_session_reused(client->ssl) ? "a session was resumed" : NULL;
+}
+
+const char *client_tls_failure(const char *doing)
+{
+	static char text[512];
+	char reason[256] = "";
+	int code = errno;
+
+	if (ERR_peek_error() != 0)
+		ERR_error_string_n(ERR_get_error(), reason, sizeof(reason));
+	else
+		(void)snprintf(reason, sizeof(reason), "%s", code != 0 ? strerror(code) : "the connection was closed");
+	(void)snprintf(text, sizeof(text), "%s: %s", doing, reason);
+	return text;
+}

@@ -1,0 +1,10 @@
+# cmake -DFROM=FOLDER -DTO=FILE.c -P embed.cmake: the parts of the status page as C (src/admin/page.h).
+set(code "#include \"admin/page.h\"\n")
+foreach(part html css js)
+	file(READ ${FROM}/status.${part} hex HEX)
+	string(LENGTH "${hex}" digits)
+	math(EXPR length "${digits} / 2")
+	string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+	string(APPEND code "const unsigned char page_${part}[] = {${bytes}};\nconst size_t page_${part}_len = ${length};\n")
+endforeach()
+file(WRITE ${TO} "${code}")

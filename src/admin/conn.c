@@ -1,0 +1,198 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/respond.h"
+
+#define IN_ROOM      8192 /* a head: larger ones are refused */
+#define LINGER_MS    2000
+#define LINGER_BYTES 65536 /* thrown away at once */
+
+#define BIT(state) (1u << (state))
+
+enum state {
+	ST_READ,   /* a head comes */
+	ST_WRITE,  /* its response goes */
+	ST_LINGER, /* nothing more is said, so that the last response can be read (RFC 9112 9.6) */
+	ST_DEAD,
+};
+
+enum move { MOVED, WAIT };
+
+struct admin_conn {
+	const struct admin *admin;
+	struct transport transport;
+	enum state state;
+	uint64_t now_ms, deadline_ms;
+	struct admin_wants wants;
+	bool crowded, retiring;
+	bool close_after; /* the response under way is the last one */
+	bool answered;    /* in this step: others have their turn before the next */
+	struct http_scan scan;
+	size_t len;
+	struct admin_text out;
+	size_t out_at;
+	char in[IN_ROOM];
+};
+
+static enum move run_read(struct admin_conn *conn);
+static enum move run_write(struct admin_conn *conn);
+static enum move run_linger(struct admin_conn *conn);
+
+static const struct {
+	enum move (*run)(struct admin_conn *conn);
+	unsigned next;
+	uint32_t limit_ms;
+} states[] = {
+	[ST_READ] = {run_read, BIT(ST_WRITE) | BIT(ST_DEAD), ADMIN_LIMIT_MS},
+	[ST_WRITE] = {run_write, BIT(ST_READ) | BIT(ST_LINGER) | BIT(ST_DEAD), ADMIN_LIMIT_MS},
+	[ST_LINGER] = {run_linger, BIT(ST_DEAD), LINGER_MS},
+	[ST_DEAD] = {NULL, 0, 0},
+};
+
+/* The only writer of the state. */
+static enum move enter(struct admin_conn *conn, enum state to)
+{
+	if ((states[conn->state].next & BIT(to)) == 0)
+		abort();
+	conn->state = to;
+	conn->deadline_ms = conn->now_ms + states[to].limit_ms;
+	if (to == ST_READ || to == ST_LINGER || to == ST_DEAD) {
+		admin_text_free(&conn->out);
+		conn->out_at = 0;
+	}
+	if (to == ST_LINGER && conn->transport.ops->half_close != NULL)
+		conn->transport.ops->half_close(conn->transport.io);
+	return MOVED;
+}
+
+static enum move wait_for(struct admin_conn *conn, bool read, bool write)
+{
+	conn->wants = (struct admin_wants){.read = read, .write = write, .deadline_ms = conn->deadline_ms};
+	return WAIT;
+}
+
+/* ---- reading ---- */
+
+static enum move refuse(struct admin_conn *conn, const struct http_refusal *refusal)
+{
+	conn->close_after = true;
+	if (!admin_refuse(conn->admin, refusal, conn->now_ms, &conn->out))
+		return enter(conn, ST_DEAD);
+	return enter(conn, ST_WRITE);
+}
+
+static enum move respond(struct admin_conn *conn, const struct http_request *request, size_t used)
+{
+	static const struct http_refusal no_body = {413, "A request here has no body."};
+
+	if (request->framing == HTTP_BODY_CHUNKED || (request->framing == HTTP_BODY_LENGTH && request->length > 0))
+		return refuse(conn, &no_body);
+	conn->close_after = !request->keep_alive || conn->crowded || conn->retiring;
+	if (!admin_respond(conn->admin, request, conn->close_after, conn->now_ms, &conn->out))
+		return enter(conn, ST_DEAD);
+	memmove(conn->in, conn->in + used, conn->len - used);
+	conn->len -= used;
+	conn->scan = (struct http_scan){0};
+	conn->answered = true;
+	return enter(conn, ST_WRITE);
+}
+
+static enum move take(struct admin_conn *conn)
+{
+	ssize_t got = conn->transport.ops->read(conn->transport.io, conn->in + conn->len, sizeof(conn->in) - conn->len);
+
+	if (got == TRANSPORT_BLOCKED)
+		return wait_for(conn, true, false);
+	if (got <= 0)
+		return enter(conn, ST_DEAD);
+	conn->len += (size_t)got;
+	return MOVED;
+}
+
+static enum move run_read(struct admin_conn *conn)
+{
+	static const struct http_refusal too_large = {431, "The request's head is too large."};
+	struct http_request request;
+	struct http_refusal refusal;
+	size_t used = 0;
+
+	if (conn->retiring && conn->len == 0)
+		return enter(conn, ST_DEAD);
+	if (conn->answered && conn->len > 0)
+		return wait_for(conn, true, true); /* a pipelined one: soon, for the socket can be written */
+	switch (http_head_parse(conn->in, conn->len, &conn->scan, &request, &used, &refusal)) {
+	case HTTP_PARSE_DONE:
+		return respond(conn, &request, used);
+	case HTTP_PARSE_BAD:
+		return refuse(conn, &refusal);
+	case HTTP_PARSE_MORE:
+		break;
+	}
+	return conn->len == sizeof(conn->in) ? refuse(conn, &too_large) : take(conn);
+}
+
+/* ---- writing ---- */
+
+static enum move run_write(struct admin_conn *conn)
+{
+	while (conn->out_at < conn->out.len) {
+		ssize_t put = conn->transport.ops->write(conn->transport.io, conn->out.at + conn->out_at,
+							 conn->out.len - conn->out_at);
+		if (put == TRANSPORT_BLOCKED)
+			return wait_for(conn, false, true);
+		if (put <= 0)
+			return enter(conn, ST_DEAD);
+		conn->out_at += (size_t)put;
+	}
+	return enter(conn, conn->close_after ? ST_LINGER : ST_READ);
+}
+
+static enum move run_linger(struct admin_conn *conn)
+{
+	ssize_t got = conn->transport.ops->discard(conn->transport.io, LINGER_BYTES);
+
+	if (got <= 0 && got != TRANSPORT_BLOCKED)
+		return enter(conn, ST_DEAD);
+	return wait_for(conn, true, false); /* once a step: whoever sends for ever shall not keep us here */
+}
+
+/* ---- outside ---- */
+
+struct admin_conn *admin_conn_new(const struct admin *admin, struct transport transport, uint64_t now_ms)
+{
+	struct admin_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		return NULL;
+	conn->admin = admin;
+	conn->transport = transport;
+	conn->deadline_ms = now_ms + states[ST_READ].limit_ms;
+	return conn;
+}
+
+struct admin_wants admin_conn_step(struct admin_conn *conn, bool crowded, uint64_t now_ms)
+{
+	enum move move = MOVED;
+
+	conn->now_ms = now_ms;
+	conn->crowded = crowded;
+	conn->answered = false;
+	while (move == MOVED && conn->state != ST_DEAD)
+		move = now_ms >= conn->deadline_ms ? enter(conn, ST_DEAD) : states[conn->state].run(conn);
+	if (conn->state == ST_DEAD)
+		conn->wants = (struct admin_wants){.dead = true, .deadline_ms = THAW_NEVER};
+	return conn->wants;
+}
+
+void admin_conn_retire(struct admin_conn *conn)
+{
+	conn->retiring = true;
+}
+
+void admin_conn_free(struct admin_conn **conn)
+{
+	if (*conn != NULL)
+		admin_text_free(&(*conn)->out);
+	free(*conn);
+	*conn = NULL;
+}

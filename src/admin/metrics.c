@@ -1,0 +1,269 @@
+/*
+ * Prometheus' text exposition format, version 0.0.4: for each metric its HELP and TYPE once, then all its samples
+ * together. What docs/METRICS.md tells of them.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "admin/respond.h"
+
+enum kind { COUNTER, GAUGE, HISTOGRAM };
+
+static void head(struct admin_text *text, const char *name, enum kind kind, const char *help)
+{
+	static const char *const kinds[] = {"counter", "gauge", "histogram"};
+	admin_putf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kinds[kind]);
+}
+
+static void single(struct admin_text *text, const char *name, enum kind kind, const char *help, uint64_t value)
+{
+	head(text, name, kind, help);
+	admin_putf(text, "%s %" PRIu64 "\n", name, value);
+}
+
+/* Of words that are ours: nothing in them has to be escaped. */
+static void labelled(struct admin_text *text, const char *name, const char *label, const char *value, uint64_t number)
+{
+	admin_putf(text, "%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, number);
+}
+
+static void escaped(struct admin_text *text, const char *value)
+{
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' || *value == '"')
+			admin_put(text, "\\", 1);
+		if (*value == '\n')
+			admin_put(text, "\\n", 2);
+		else
+			admin_put(text, value, 1);
+	}
+}
+
+/* labels: "" or what stands in front of le, with its comma. */
+static void histogram(struct admin_text *text, const char *name, const char *labels,
+		      const struct board_histogram *histogram, const uint64_t *limits_ms)
+{
+	uint64_t count = 0;
+	size_t len = strlen(labels);
+	int bare = (int)(len > 0 ? len - 1 : 0);
+
+	for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+		count += histogram->counts[i];
+		admin_putf(text, "%s_bucket{%sle=\"%g\"} %" PRIu64 "\n", name, labels, (double)limits_ms[i] / 1000.,
+			   count);
+	}
+	count += histogram->counts[BOARD_BUCKETS];
+	admin_putf(text, "%s_bucket{%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, count);
+	admin_putf(text, len > 0 ? "%s_sum{%.*s} " : "%s_sum%.*s ", name, bare, labels);
+	admin_putf(text, "%" PRIu64 ".%03" PRIu64 "\n", histogram->sum_ms / 1000, histogram->sum_ms % 1000);
+	admin_putf(text, len > 0 ? "%s_count{%.*s} " : "%s_count%.*s ", name, bare, labels);
+	admin_putf(text, "%" PRIu64 "\n", count);
+}
+
+/* ---- the gateway ---- */
+
+static void gateway(const struct admin_sight *sight, struct admin_text *text)
+{
+	const struct board_view *board = sight->board;
+
+	head(text, "thaw_build_info", GAUGE, "Always 1; the version is a label.");
+	labelled(text, "thaw_build_info", "version", THAW_VERSION, 1);
+	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all workers that it should have.",
+	       board->ready);
+	single(text, "thaw_configuration", GAUGE, "Number of the configuration that serves; the first is 1.",
+	       board->configuration);
+	single(text, "thaw_workers_wanted", GAUGE, "Workers that the configuration asks for.", board->workers_wanted);
+	single(text, "thaw_workers_ready", GAUGE, "Workers of that configuration that serve and move.",
+	       board->workers_ready);
+	single(text, "thaw_workers", GAUGE, "Worker processes, those of earlier configurations included.",
+	       board->worker_count);
+}
+
+static void connections(const struct board_sums *sums, struct admin_text *text)
+{
+	static const char name[] = "thaw_tls_handshakes_total";
+
+	single(text, "thaw_connections_open", GAUGE, "Client connections open now.", sums->connections_open);
+	single(text, "thaw_connections_total", COUNTER, "Client connections accepted.", sums->connections);
+	head(text, name, COUNTER, "TLS handshakes completed.");
+	for (size_t i = 0; i < sizeof(sums->handshakes) / sizeof(sums->handshakes[0]); i++)
+		for (size_t resumed = 0; resumed < 2; resumed++)
+			admin_putf(text, "%s{version=\"%s\",resumed=\"%s\"} %" PRIu64 "\n", name, admin_version_name(i),
+				   resumed ? "yes" : "no", sums->handshakes[i][resumed]);
+	single(text, "thaw_tls_handshake_failures_total", COUNTER, "TLS handshakes that failed.",
+	       sums->handshakes_failed);
+}
+
+static void requests(const struct board_sums *sums, struct admin_text *text)
+{
+	head(text, "thaw_requests_total", COUNTER, "Requests by class of status; none: ended without a response.");
+	for (size_t i = 0; i < BOARD_CLASSES; i++)
+		labelled(text, "thaw_requests_total", "status", admin_class_name(i), sums->requests[i]);
+	head(text, "thaw_request_duration_seconds", HISTOGRAM, "From a request's first byte to its response's last.");
+	histogram(text, "thaw_request_duration_seconds", "", &sums->request_ms, board_machine_ms);
+	single(text, "thaw_request_body_bytes_total", COUNTER, "Bytes of request bodies received.", sums->bytes_in);
+	single(text, "thaw_response_body_bytes_total", COUNTER, "Bytes of response bodies sent.", sums->bytes_out);
+	head(text, "thaw_refusals_total", COUNTER, "Requests refused for other causes than a verdict, by problem.");
+	for (size_t i = 0; i < BOARD_PROBLEMS; i++)
+		labelled(text, "thaw_refusals_total", "problem", gw_problem_name((enum gw_problem)i),
+			 sums->refusals[i]);
+}
+
+/* ---- asks ---- */
+
+static void ask_row(const struct board_sums *sums, struct admin_text *text, size_t means, size_t moment)
+{
+	for (size_t verdict = 0; verdict < BOARD_VERDICTS; verdict++)
+		for (size_t reason = 0; reason < BOARD_REASONS; reason++)
+			if (sums->asks[means][moment][verdict][reason] != 0)
+				admin_putf(text,
+					   "thaw_asks_total{means=\"%s\",moment=\"%s\",verdict=\"%s\",reason=\"%s\"} "
+					   "%" PRIu64 "\n",
+					   thaw_means_name((enum thaw_means)means),
+					   thaw_moment_name((enum thaw_moment)moment),
+					   thaw_verdict_name((enum thaw_verdict)verdict),
+					   thaw_reason_name((enum thaw_reason)reason),
+					   sums->asks[means][moment][verdict][reason]);
+}
+
+/* An ask that a budget, or a limit, has ended. */
+static uint64_t over_limit(const struct board_sums *sums, size_t reason)
+{
+	uint64_t total = 0;
+
+	for (size_t means = 0; means < BOARD_MEANS; means++)
+		for (size_t moment = 0; moment < BOARD_MOMENTS; moment++)
+			total += sums->asks[means][moment][THAW_VERDICT_OVER_LIMIT][reason];
+	return total;
+}
+
+static void asks(const struct board_sums *sums, struct admin_text *text)
+{
+	single(text, "thaw_asks_open", GAUGE, "Requests that wait for a client certificate now.", sums->asks_open);
+	head(text, "thaw_asks_total", COUNTER, "Asks for a client certificate, by how each ended.");
+	for (size_t means = 0; means < BOARD_MEANS; means++)
+		for (size_t moment = 0; moment < BOARD_MOMENTS; moment++)
+			ask_row(sums, text, means, moment);
+	head(text, "thaw_ask_duration_seconds", HISTOGRAM, "From asking for the certificate to the verdict.");
+	histogram(text, "thaw_ask_duration_seconds", "outcome=\"accepted\",", &sums->ask_ms[1], board_human_ms);
+	histogram(text, "thaw_ask_duration_seconds", "outcome=\"other\",", &sums->ask_ms[0], board_human_ms);
+	single(text, "thaw_drained_bytes_total", COUNTER, "Bytes of request bodies that came while an ask was pending.",
+	       sums->drained);
+	head(text, "thaw_budget_refusals_total", COUNTER, "Asks that a limit of the spool has ended, by limit.");
+	for (int reason = THAW_REASON_BODY_SIZE; reason <= THAW_REASON_DISK_ERROR; reason++)
+		labelled(text, "thaw_budget_refusals_total", "reason", thaw_reason_name((enum thaw_reason)reason),
+			 over_limit(sums, (size_t)reason));
+}
+
+/* ---- the spool ---- */
+
+static void spool(const struct admin_sight *sight, struct admin_text *text)
+{
+	head(text, "thaw_spool_bytes", GAUGE, "Spool in use now, by tier.");
+	labelled(text, "thaw_spool_bytes", "tier", "memory", sight->spool.memory);
+	labelled(text, "thaw_spool_bytes", "tier", "disk", sight->spool.disk);
+	head(text, "thaw_spool_limit_bytes", GAUGE, "The spool's budget, by tier.");
+	labelled(text, "thaw_spool_limit_bytes", "tier", "memory", sight->admin->memory_limit);
+	labelled(text, "thaw_spool_limit_bytes", "tier", "disk", sight->admin->disk_limit);
+	single(text, "thaw_spool_clients", GAUGE, "Client addresses that hold some of the spool now.",
+	       sight->spool.clients);
+	single(text, "thaw_spool_refusals_total", COUNTER,
+	       "How often a budget had no room; the disk may have had it instead.", sight->spool.refused);
+}
+
+/* ---- upstreams ---- */
+
+/* upstream="...",server="...", with the comma. */
+static void server_labels(const struct board_server_view *server, struct admin_text *labels)
+{
+	labels->len = 0;
+	admin_putf(labels, "upstream=\"");
+	escaped(labels, server->upstream);
+	admin_putf(labels, "\",server=\"");
+	escaped(labels, server->server);
+	admin_put(labels, "\",", sizeof("\","));
+}
+
+struct server_metric {
+	const char *name, *help;
+	enum kind kind;
+	const char *more; /* labels beside the server's own */
+	size_t offset;    /* of a uint64_t */
+};
+
+#define OF(member) offsetof(struct board_server_view, sums.member)
+
+static const struct server_metric server_metrics[] = {
+	{"thaw_upstream_requests_total", "Requests to this server, by outcome.", COUNTER, "outcome=\"answered\"",
+	 OF(outcomes) + sizeof(uint64_t) * BOARD_ANSWERED},
+	{"thaw_upstream_requests_total", NULL, COUNTER, "outcome=\"failed\"",
+	 OF(outcomes) + sizeof(uint64_t) * BOARD_FAILED},
+	{"thaw_upstream_requests_total", NULL, COUNTER, "outcome=\"timed-out\"",
+	 OF(outcomes) + sizeof(uint64_t) * BOARD_TIMED_OUT},
+	{"thaw_upstream_connections", "Connections to this server, by what they do now.", GAUGE, "state=\"in-use\"",
+	 OF(use.in_use)},
+	{"thaw_upstream_connections", NULL, GAUGE, "state=\"idle\"", OF(use.idle)},
+	{"thaw_upstream_resting", "Workers that let this server rest after failures.", GAUGE, "", OF(use.resting)},
+	{"thaw_upstream_connects_total", "New connections made to this server.", COUNTER, "", OF(use.connects)},
+	{"thaw_upstream_reuses_total", "Requests that took a connection which had served before.", COUNTER, "",
+	 OF(use.reused)},
+	{"thaw_upstream_connect_failures_total", "Connections to this server that could not be made.", COUNTER, "",
+	 OF(use.connect_failures)},
+	{"thaw_upstream_failures_total", "Connections that this server has failed on.", COUNTER, "", OF(use.failures)},
+};
+
+static uint64_t number_of(const struct board_server_view *server, const struct server_metric *metric)
+{
+	uint64_t number;
+
+	memcpy(&number, (const char *)server + metric->offset, sizeof(number));
+	return number;
+}
+
+static void each_server(const struct board_view *board, const struct server_metric *metric, struct admin_text *labels,
+			struct admin_text *text)
+{
+	size_t more = strlen(metric->more);
+
+	for (size_t i = 0; i < board->server_count; i++) {
+		server_labels(&board->servers[i], labels);
+		if (labels->failed)
+			break;
+		size_t bare = labels->len - sizeof("\",") + (more > 0 ? 2 : 1);
+		admin_putf(text, "%s{", metric->name);
+		admin_put(text, labels->at, bare);
+		admin_putf(text, "%s} %" PRIu64 "\n", metric->more, number_of(&board->servers[i], metric));
+	}
+}
+
+static void upstreams(const struct board_view *board, struct admin_text *text)
+{
+	static const char name[] = "thaw_upstream_response_seconds";
+	struct admin_text labels = {.at = NULL};
+
+	for (size_t i = 0; i < sizeof(server_metrics) / sizeof(server_metrics[0]); i++) {
+		if (server_metrics[i].help != NULL)
+			head(text, server_metrics[i].name, server_metrics[i].kind, server_metrics[i].help);
+		each_server(board, &server_metrics[i], &labels, text);
+	}
+	head(text, name, HISTOGRAM, "From choosing this server to its response's head.");
+	for (size_t i = 0; i < board->server_count; i++) {
+		server_labels(&board->servers[i], &labels);
+		if (!labels.failed)
+			histogram(text, name, labels.at, &board->servers[i].sums.answer_ms, board_machine_ms);
+	}
+	text->failed = text->failed || labels.failed;
+	admin_text_free(&labels);
+}
+
+void admin_metrics(const struct admin_sight *sight, struct admin_text *text)
+{
+	const struct board_sums *sums = &sight->board->sums;
+
+	gateway(sight, text);
+	connections(sums, text);
+	requests(sums, text);
+	asks(sums, text);
+	spool(sight, text);
+	upstreams(sight->board, text);
+}

@@ -1,0 +1,10 @@
+/* The page's parts, as they lie in this folder; made into C by cmake/embed.cmake. */
+#ifndef ADMIN_PAGE_H
+#define ADMIN_PAGE_H
+
+#include <stddef.h>
+
+extern const unsigned char page_html[], page_css[], page_js[];
+extern const size_t page_html_len, page_css_len, page_js_len;
+
+#endif

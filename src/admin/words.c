@@ -1,0 +1,27 @@
+#include "admin/respond.h"
+
+const char *admin_phase_name(enum board_phase phase)
+{
+	static const char *const names[] = {
+		[BOARD_STARTING] = "starting", [BOARD_SERVING] = "serving", [BOARD_STOPPING] = "stopping"};
+	return (size_t)phase < BOARD_PHASES ? names[phase] : "unknown";
+}
+
+const char *admin_class_name(size_t status_class)
+{
+	static const char *const names[BOARD_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+	return names[status_class];
+}
+
+const char *admin_version_name(size_t tls)
+{
+	static const char *const names[] = {"TLSv1.2", "TLSv1.3", "other"};
+	return names[tls];
+}
+
+const char *admin_outcome_name(enum board_outcome outcome)
+{
+	static const char *const names[] = {
+		[BOARD_ANSWERED] = "answered", [BOARD_FAILED] = "failed", [BOARD_TIMED_OUT] = "timed-out"};
+	return (size_t)outcome < BOARD_OUTCOMES ? names[outcome] : "unknown";
+}

@@ -1,0 +1,194 @@
+#include "gateway/board.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "config/config.h"
+#include "gateway/board_block.h"
+
+const uint64_t board_human_ms[BOARD_BUCKETS] = {50,   100,   250,   500,   1000,   2000,
+						5000, 10000, 30000, 60000, 120000, 300000};
+const uint64_t board_machine_ms[BOARD_BUCKETS] = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000};
+
+_Static_assert(sizeof(struct board_ask_text) % sizeof(uint64_t) == 0, "copied in words");
+_Static_assert(sizeof(struct board_server_text) % sizeof(uint64_t) == 0, "copied in words");
+_Static_assert(sizeof(board_word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2, "shared by processes");
+
+/* ---- the whole ---- */
+
+static size_t places_end(unsigned places)
+{
+	size_t page = 4096; /* blocks begin on pages of their own */
+	return (sizeof(struct board) + places * sizeof(struct board_place) + page - 1) / page * page;
+}
+
+struct board *board_new(unsigned places)
+{
+	if (places == 0 || places > BOARD_PLACES_MAX)
+		return NULL;
+	size_t size = places_end(places) + places * sizeof(struct board_block);
+	struct board *board =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (board == MAP_FAILED)
+		return NULL;
+	board->mapped = size;
+	board->places = places;
+	board->blocks = (struct board_block *)(void *)((char *)board + places_end(places));
+	return board;
+}
+
+void board_free(struct board **board)
+{
+	if (*board != NULL)
+		(void)munmap(*board, (*board)->mapped);
+	*board = NULL;
+}
+
+void board_enter(struct board *board, enum board_phase phase, unsigned configuration, unsigned workers)
+{
+	if (board == NULL)
+		return;
+	board_word_write(&board->configuration, configuration);
+	board_word_write(&board->workers, workers);
+	atomic_store_explicit(&board->phase, phase, memory_order_release);
+}
+
+/* ---- places ---- */
+
+int board_take(struct board *board, unsigned configuration)
+{
+	unsigned place = 0;
+
+	if (board == NULL)
+		return -1;
+	while (place < board->places && board_word_read(&board->place[place].taken) != 0)
+		place++;
+	if (place == board->places)
+		return -1;
+	board_word_write(&board->place[place].configuration, configuration);
+	board_word_write(&board->place[place].taken, 1);
+	if (place >= board_word_read(&board->places_used))
+		atomic_store_explicit(&board->places_used, place + 1, memory_order_release);
+	return (int)place;
+}
+
+static void close_asks(struct board_block *block)
+{
+	for (size_t i = 0; i < BOARD_ASKS; i++) {
+		struct board_ask_slot *slot = &block->asks[i];
+		uint64_t seq = board_word_read(&slot->seq);
+		board_word_write(&slot->used, 0);
+		board_word_write(&slot->seq, seq + (seq & 1)); /* it may have died in the middle of writing */
+	}
+}
+
+void board_reclaim(struct board *board, int place)
+{
+	if (board == NULL || place < 0)
+		return;
+	struct board_block *block = &board->blocks[place];
+	uint64_t servers = board_word_read(&board->servers_used);
+
+	if (board_word_read(&board->place[place].pid) != 0) { /* else it has written nothing */
+		for (size_t i = 0; i < BOARD_GAUGES; i++)
+			board_word_write(&block->sums[i], 0);
+		for (uint64_t server = 0; server < servers; server++)
+			for (size_t i = 0; i < BOARD_SERVER_GAUGES; i++)
+				board_word_write(&block->servers[server][i], 0);
+		close_asks(block);
+	}
+	board_word_write(&board->place[place].pid, 0);
+	board_word_write(&board->place[place].alive_ms, 0);
+	board_word_write(&board->place[place].taken, 0);
+}
+
+/* ---- servers ---- */
+
+/* What was counted for the server that had this place before; no worker writes there. */
+static void clear_server(struct board *board, unsigned at)
+{
+	uint64_t places = board_word_read(&board->places_used);
+
+	for (uint64_t place = 0; place < places; place++)
+		for (size_t i = 0; i < BOARD_WORDS(struct board_server_sums); i++)
+			board_word_write(&board->blocks[place].servers[at][i], 0);
+}
+
+/* Where a server of that name is, or can be; BOARD_SERVERS: nowhere. */
+static unsigned find_server(const struct board *board, const struct board_server_text *name, bool *known)
+{
+	unsigned unused = BOARD_SERVERS, used = (unsigned)board_word_read(&board->servers_used);
+	struct board_server_text text;
+
+	for (unsigned i = 0; i < used; i++) {
+		const struct board_server *server = &board->servers[i];
+		*known = board_words_load(&server->seq, server->text, &text, BOARD_WORDS(text)) &&
+			 memcmp(&text, name, sizeof(text)) == 0;
+		if (*known)
+			return i;
+		if (unused == BOARD_SERVERS && board_word_read(&server->users) == 0)
+			unused = i;
+	}
+	*known = false;
+	/* What a server that is gone has counted is kept for its return, until its place is needed. */
+	return used < BOARD_SERVERS ? used : unused;
+}
+
+static unsigned enter_server(struct board *board, const struct config_upstream *upstream, const char *server)
+{
+	struct board_server_text name;
+	bool known;
+
+	board_text(name.upstream, sizeof(name.upstream), upstream->name, strlen(upstream->name));
+	board_text(name.server, sizeof(name.server), server, strlen(server));
+	unsigned at = find_server(board, &name, &known);
+	if (at == BOARD_SERVERS)
+		return at;
+	if (!known) {
+		clear_server(board, at);
+		board_words_store(&board->servers[at].seq, board->servers[at].text, &name, BOARD_WORDS(name));
+	}
+	board_word_add(&board->servers[at].users, 1);
+	if (at >= board_word_read(&board->servers_used))
+		atomic_store_explicit(&board->servers_used, at + 1, memory_order_release);
+	return at;
+}
+
+struct board_map *board_map_new(struct board *board, const struct config *config)
+{
+	size_t count = 0;
+
+	if (board == NULL)
+		return NULL;
+	for (size_t i = 0; i < config->upstream_count; i++)
+		count += config->upstreams[i].server_count;
+	struct board_map *map = calloc(1, sizeof(*map) + count * sizeof(map->at[0]));
+	size_t *first = calloc(config->upstream_count + 1, sizeof(*first));
+	if (map == NULL || first == NULL) {
+		free(map);
+		free(first);
+		return NULL;
+	}
+	*map = (struct board_map){.board = board, .config = config, .first = first};
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		first[i] = map->count;
+		for (size_t j = 0; j < config->upstreams[i].server_count; j++)
+			map->at[map->count++] =
+				enter_server(board, &config->upstreams[i], config->upstreams[i].servers[j].text);
+	}
+	return map;
+}
+
+void board_map_free(struct board_map **map)
+{
+	struct board_map *m = *map;
+
+	*map = NULL;
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->count; i++)
+		if (m->at[i] < BOARD_SERVERS)
+			board_word_add(&m->board->servers[m->at[i]].users, UINT64_MAX);
+	free(m->first);
+	free(m);
+}

@@ -1,0 +1,186 @@
+#include <stdlib.h>
+
+#include "gateway/board_block.h"
+
+#define TRIES 8 /* to read text that is being written; then it is left out */
+
+static void add(uint64_t *to, const board_word *from, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		to[i] += board_word_read(&from[i]);
+}
+
+/* Through a copy: a struct is not an array. */
+static void add_sums(struct board_sums *to, const struct board_block *block)
+{
+	uint64_t words[BOARD_WORDS(struct board_sums)];
+
+	memcpy(words, to, sizeof(words));
+	add(words, block->sums, BOARD_WORDS(words));
+	memcpy(to, words, sizeof(words));
+}
+
+static void add_server_sums(struct board_server_sums *to, const struct board_block *block, size_t server)
+{
+	uint64_t words[BOARD_WORDS(struct board_server_sums)];
+
+	memcpy(words, to, sizeof(words));
+	add(words, block->servers[server], BOARD_WORDS(words));
+	memcpy(to, words, sizeof(words));
+}
+
+static bool load_text(const board_word *seq, const board_word *from, void *to, size_t words)
+{
+	for (int i = 0; i < TRIES; i++)
+		if (board_words_load(seq, from, to, words))
+			return true;
+	return false;
+}
+
+/* ---- the last verdicts ---- */
+
+static void add_step(struct board_view *view, const struct board_step *step, uint64_t last)
+{
+	uint64_t verdicts[BOARD_VERDICTS] = {0};
+	uint64_t stamp = atomic_load_explicit(&step->stamp, memory_order_acquire);
+
+	if (stamp == 0 || stamp > last || last - stamp >= BOARD_STEPS)
+		return;
+	add(verdicts, step->verdicts, BOARD_VERDICTS);
+	atomic_thread_fence(memory_order_acquire);
+	if (board_word_read(&step->stamp) != stamp)
+		return; /* it has just become another one's */
+	for (size_t i = 0; i < BOARD_VERDICTS; i++)
+		view->steps[BOARD_STEPS - 1 - (last - stamp)][i] += verdicts[i];
+}
+
+/* ---- asks under way ---- */
+
+static void add_ask(struct board_view *view, const struct board_ask_slot *slot, int worker)
+{
+	struct board_ask_text text;
+	struct board_ask_view ask = {.drained = board_word_read(&slot->drained),
+				     .asked_ms = board_word_read(&slot->asked_ms),
+				     .worker = worker};
+	size_t at = view->ask_count;
+
+	if (!load_text(&slot->seq, slot->text, &text, BOARD_WORDS(text)) || board_word_read(&slot->used) == 0)
+		return;
+	ask.began_ms = text.began_ms;
+	ask.length = text.length;
+	ask.means = text.means;
+	ask.moment = text.moment;
+	memcpy(ask.client, text.client, sizeof(ask.client));
+	memcpy(ask.host, text.host, sizeof(ask.host));
+	memcpy(ask.path, text.path, sizeof(ask.path));
+	/* In order of age; of more than there is room for, the youngest fall out. */
+	while (at > 0 && view->asks[at - 1].began_ms > ask.began_ms) {
+		if (at < BOARD_LISTED)
+			view->asks[at] = view->asks[at - 1];
+		at--;
+	}
+	if (at < BOARD_LISTED)
+		view->asks[at] = ask;
+	view->ask_count += view->ask_count < BOARD_LISTED;
+}
+
+/* ---- workers ---- */
+
+static enum board_worker_state state_of(const struct board_view *view, const struct board_worker_view *worker,
+					uint64_t alive_ms)
+{
+	if (alive_ms == 0)
+		return BOARD_WORKER_STARTING;
+	if (worker->silent_ms > BOARD_SILENT_MS)
+		return BOARD_WORKER_SILENT;
+	if (worker->configuration > view->configuration)
+		return BOARD_WORKER_STARTING; /* it waits for the others of its configuration */
+	return worker->configuration == view->configuration && view->phase != BOARD_STOPPING ? BOARD_WORKER_SERVING
+											     : BOARD_WORKER_RETIRING;
+}
+
+static void add_worker(struct board_view *view, const struct board_place *place, const struct board_block *block,
+		       uint64_t now_ms)
+{
+	uint64_t alive_ms = board_word_read(&place->alive_ms);
+	struct board_worker_view worker = {
+		.pid = (int)board_word_read(&place->pid),
+		.configuration = (unsigned)board_word_read(&place->configuration),
+		.silent_ms = alive_ms != 0 && now_ms > alive_ms ? now_ms - alive_ms : 0,
+		.connections = board_word_read(&block->sums[0]),
+		.asks = board_word_read(&block->sums[1]),
+	};
+
+	_Static_assert(offsetof(struct board_sums, connections_open) == 0 &&
+			       offsetof(struct board_sums, asks_open) == sizeof(uint64_t),
+		       "the first two words");
+	worker.state = state_of(view, &worker, alive_ms);
+	view->workers_ready += worker.state == BOARD_WORKER_SERVING;
+	view->workers[view->worker_count++] = worker;
+	for (size_t i = 0; i < BOARD_ASKS; i++)
+		if (atomic_load_explicit(&block->asks[i].used, memory_order_acquire) != 0)
+			add_ask(view, &block->asks[i], worker.pid);
+}
+
+/* ---- all of it ---- */
+
+static void add_servers(struct board_view *view, const struct board *board, size_t servers, size_t places)
+{
+	struct board_server_text text;
+
+	for (size_t i = 0; i < servers; i++) {
+		const struct board_server *server = &board->servers[i];
+		struct board_server_view *to = &view->servers[view->server_count];
+		if (board_word_read(&server->users) == 0 ||
+		    !load_text(&server->seq, server->text, &text, BOARD_WORDS(text)))
+			continue;
+		memcpy(to->upstream, text.upstream, sizeof(to->upstream));
+		memcpy(to->server, text.server, sizeof(to->server));
+		for (size_t place = 0; place < places; place++)
+			add_server_sums(&to->sums, &board->blocks[place], i);
+		view->server_count++;
+	}
+}
+
+struct board_view *board_view_new(const struct board *board, uint64_t now_ms, int64_t wall_ms)
+{
+	size_t places = atomic_load_explicit(&board->places_used, memory_order_acquire);
+	size_t servers = atomic_load_explicit(&board->servers_used, memory_order_acquire);
+	uint64_t last = (uint64_t)(wall_ms > 0 ? wall_ms : 0) / BOARD_STEP_MS + 1;
+	struct board_view *view = calloc(1, sizeof(*view));
+
+	if (view == NULL)
+		return NULL;
+	view->workers = calloc(places + 1, sizeof(*view->workers));
+	view->asks = calloc(BOARD_LISTED, sizeof(*view->asks));
+	view->servers = calloc(servers + 1, sizeof(*view->servers));
+	if (view->workers == NULL || view->asks == NULL || view->servers == NULL) {
+		board_view_free(&view);
+		return NULL;
+	}
+	view->phase = (enum board_phase)atomic_load_explicit(&board->phase, memory_order_acquire);
+	view->configuration = (unsigned)board_word_read(&board->configuration);
+	view->workers_wanted = (unsigned)board_word_read(&board->workers);
+	view->steps_end_ms = (int64_t)last * BOARD_STEP_MS;
+	for (size_t i = 0; i < places; i++) {
+		add_sums(&view->sums, &board->blocks[i]);
+		for (size_t step = 0; step < BOARD_STEPS; step++)
+			add_step(view, &board->blocks[i].steps[step], last);
+		if (board_word_read(&board->place[i].taken) != 0)
+			add_worker(view, &board->place[i], &board->blocks[i], now_ms);
+	}
+	add_servers(view, board, servers, places);
+	view->ready = view->phase == BOARD_SERVING && view->workers_ready == view->workers_wanted;
+	return view;
+}
+
+void board_view_free(struct board_view **view)
+{
+	if (*view != NULL) {
+		free((*view)->workers);
+		free((*view)->asks);
+		free((*view)->servers);
+	}
+	free(*view);
+	*view = NULL;
+}

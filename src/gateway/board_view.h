@@ -1,0 +1,111 @@
+/*
+ * What a reader sees of the board: sums over all workers, those that are gone included, and lists of what is under way.
+ * Taken while the workers go on counting: each number is right, but two may be from a moment apart.
+ */
+#ifndef GATEWAY_BOARD_VIEW_H
+#define GATEWAY_BOARD_VIEW_H
+
+#include "gateway/board.h"
+
+#define BOARD_MEANS    (THAW_MEANS_RENEGOTIATION + 1)
+#define BOARD_MOMENTS  (THAW_MOMENT_RESPONSE + 1)
+#define BOARD_VERDICTS (THAW_VERDICT_CANCELLED + 1)
+#define BOARD_REASONS  (THAW_REASON_CALLER + 1)
+#define BOARD_PROBLEMS (GW_PROBLEM_MEMORY + 1)
+
+#define BOARD_CLASSES   6 /* of status: none, 1xx to 5xx */
+#define BOARD_BUCKETS   12
+#define BOARD_STEPS     90 /* of the last verdicts' story */
+#define BOARD_STEP_MS   10000
+#define BOARD_SILENT_MS 5000 /* a worker that was not heard of for longer does not move */
+#define BOARD_LISTED    256  /* asks of all workers, the oldest ones */
+
+#define BOARD_CLIENT_MAX   64 /* each with its NUL */
+#define BOARD_HOST_MAX     64
+#define BOARD_PATH_MAX     88 /* 80 bytes are kept */
+#define BOARD_UPSTREAM_MAX 64
+#define BOARD_SERVER_MAX   192
+
+/* The upper ends of a histogram's buckets; one more bucket is for all beyond. */
+extern const uint64_t board_human_ms[BOARD_BUCKETS];   /* how long people take */
+extern const uint64_t board_machine_ms[BOARD_BUCKETS]; /* how long machines do */
+
+struct board_histogram {
+	uint64_t counts[BOARD_BUCKETS + 1]; /* each bucket's own */
+	uint64_t sum_ms;
+};
+
+/* Only uint64_t in these two: they are added up as arrays. Gauges come first. */
+struct board_sums {
+	uint64_t connections_open, asks_open;
+	uint64_t connections;
+	uint64_t handshakes[3][2]; /* TLS 1.2, 1.3, other; not resumed, resumed */
+	uint64_t handshakes_failed;
+	uint64_t requests[BOARD_CLASSES];
+	uint64_t bytes_in, bytes_out, drained;
+	uint64_t refusals[BOARD_PROBLEMS];
+	struct board_histogram request_ms;
+	struct board_histogram ask_ms[2]; /* not accepted, accepted */
+	uint64_t asks[BOARD_MEANS][BOARD_MOMENTS][BOARD_VERDICTS][BOARD_REASONS];
+};
+struct board_server_sums {
+	struct board_use use; /* resting: in so many workers */
+	uint64_t outcomes[BOARD_OUTCOMES];
+	struct board_histogram answer_ms;
+};
+#define BOARD_GAUGES        (offsetof(struct board_sums, connections) / sizeof(uint64_t))
+#define BOARD_SERVER_GAUGES (offsetof(struct board_use, connects) / sizeof(uint64_t))
+
+enum board_worker_state {
+	BOARD_WORKER_STARTING,
+	BOARD_WORKER_SERVING,
+	BOARD_WORKER_RETIRING, /* of an earlier configuration: it finishes what it has */
+	BOARD_WORKER_SILENT,   /* it does not move */
+	BOARD_WORKER_STATES
+};
+struct board_worker_view {
+	int pid; /* 0: just being started */
+	unsigned configuration;
+	enum board_worker_state state;
+	uint64_t connections, asks; /* open now */
+	uint64_t silent_ms;         /* since it was last heard of */
+};
+
+/* Text: printable ASCII; what was not is '?', what was too long is cut. */
+struct board_ask_view {
+	char client[BOARD_CLIENT_MAX], host[BOARD_HOST_MAX], path[BOARD_PATH_MAX];
+	enum thaw_means means;
+	enum thaw_moment moment;
+	uint64_t began_ms;
+	uint64_t asked_ms; /* 0: not yet */
+	uint64_t length;   /* UINT64_MAX: not declared */
+	uint64_t drained;
+	int worker; /* its process */
+};
+
+struct board_server_view {
+	char upstream[BOARD_UPSTREAM_MAX], server[BOARD_SERVER_MAX];
+	struct board_server_sums sums;
+};
+
+struct board_view {
+	enum board_phase phase;
+	unsigned configuration;
+	unsigned workers_wanted, workers_ready; /* of that configuration */
+	bool ready;                             /* it serves, and every worker of it moves */
+	struct board_sums sums;
+	uint64_t steps[BOARD_STEPS][BOARD_VERDICTS]; /* the oldest first; the last one is not over yet */
+	int64_t steps_end_ms;                        /* of the last step; since 1970 */
+	struct board_worker_view *workers;
+	size_t worker_count;
+	struct board_ask_view *asks; /* the oldest first */
+	size_t ask_count;
+	struct board_server_view *servers;
+	size_t server_count;
+};
+
+/* wall_ms: since 1970. NULL: no memory. */
+struct board_view *board_view_new(const struct board *board, uint64_t now_ms, int64_t wall_ms);
+void board_view_free(struct board_view **view);
+
+#endif

@@ -1,0 +1,238 @@
+#include "loop/admin.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/socket.h"
+#include "loop/clock.h"
+#include "loop/log.h"
+
+#define ACCEPT_NAP .1 /* seconds without accepting when the system has no descriptors left */
+
+struct visit {
+	LIST_ENTRY(visit) link;
+	struct office *office;
+	struct admin_conn *conn;
+	int fd;
+	ev_io io;
+	ev_timer timer;
+};
+LIST_HEAD(visits, visit);
+
+struct office {
+	const struct admin_setup *setup;
+	struct admin admin;
+	char machine[HOST_NAME_MAX + 1]; /* its name */
+	struct ev_loop *loop;
+	int listener; /* -1: it takes no more */
+	ev_io accepts;
+	ev_timer nap;
+	ev_signal term;
+	struct visits visits;
+	unsigned count;
+};
+
+/* The time, and since when it is that. */
+static uint64_t read_clocks(struct office *office)
+{
+	office->admin.wall_offset_ms = clock_wall_offset_ms();
+	return clock_now_ms();
+}
+
+static bool is_over(const struct office *office)
+{
+	return office->listener < 0 && office->count == 0;
+}
+
+/* ---- one connection ---- */
+
+static void end_visit(struct visit *visit)
+{
+	struct office *office = visit->office;
+
+	ev_io_stop(office->loop, &visit->io);
+	ev_timer_stop(office->loop, &visit->timer);
+	LIST_REMOVE(visit, link);
+	admin_conn_free(&visit->conn);
+	(void)close(visit->fd);
+	free(visit);
+	if (office->count-- == ADMIN_CONNECTIONS_MAX && office->listener >= 0)
+		ev_io_start(office->loop, &office->accepts);
+	if (is_over(office))
+		ev_break(office->loop, EVBREAK_ALL);
+}
+
+static void step(struct visit *visit)
+{
+	struct office *office = visit->office;
+	uint64_t now_ms = read_clocks(office);
+	struct admin_wants wants = admin_conn_step(visit->conn, office->count > ADMIN_CROWD, now_ms);
+	int events = (wants.read ? EV_READ : 0) | (wants.write ? EV_WRITE : 0);
+
+	if (wants.dead) {
+		end_visit(visit);
+		return;
+	}
+	if (visit->io.events != events) {
+		ev_io_stop(office->loop, &visit->io);
+		ev_io_set(&visit->io, visit->fd, events);
+	}
+	ev_io_start(office->loop, &visit->io);
+	ev_timer_stop(office->loop, &visit->timer);
+	ev_timer_set(&visit->timer, wants.deadline_ms > now_ms ? (double)(wants.deadline_ms - now_ms) / 1000. : 0., 0.);
+	ev_timer_start(office->loop, &visit->timer);
+}
+
+static void on_io(struct ev_loop *loop, ev_io *io, int events)
+{
+	(void)loop;
+	(void)events;
+	step(io->data);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	step(timer->data);
+}
+
+/* Takes over fd. */
+static void begin_visit(struct office *office, int fd)
+{
+	struct visit *visit = calloc(1, sizeof(*visit));
+
+	if (visit != NULL) {
+		visit->fd = fd;
+		visit->conn = admin_conn_new(&office->admin, socket_transport(&visit->fd), clock_now_ms());
+	}
+	if (visit == NULL || visit->conn == NULL) {
+		free(visit);
+		(void)close(fd);
+		return;
+	}
+	visit->office = office;
+	ev_io_init(&visit->io, on_io, fd, EV_READ);
+	ev_timer_init(&visit->timer, on_timer, 0., 0.);
+	visit->io.data = visit->timer.data = visit;
+	LIST_INSERT_HEAD(&office->visits, visit, link);
+	office->count++;
+	step(visit);
+}
+
+/* ---- all of them ---- */
+
+static void on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct office *office = io->data;
+
+	(void)events;
+	while (office->count < ADMIN_CONNECTIONS_MAX) {
+		int fd = socket_accept(io->fd, NULL);
+		if (fd < 0)
+			break;
+		begin_visit(office, fd);
+	}
+	if (office->count >= ADMIN_CONNECTIONS_MAX) {
+		ev_io_stop(loop, io); /* until one is gone */
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+		ev_io_stop(loop, io);
+		ev_timer_set(&office->nap, ACCEPT_NAP, 0.);
+		ev_timer_start(loop, &office->nap);
+	}
+}
+
+static void on_nap(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct office *office = timer->data;
+
+	(void)events;
+	if (office->listener >= 0 && office->count < ADMIN_CONNECTIONS_MAX)
+		ev_io_start(loop, &office->accepts);
+}
+
+static void close_listener(struct office *office)
+{
+	ev_io_stop(office->loop, &office->accepts);
+	ev_timer_stop(office->loop, &office->nap);
+	if (office->listener >= 0)
+		(void)close(office->listener);
+	office->listener = -1;
+}
+
+static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct office *office = signal->data;
+	struct visit *visit, *next;
+
+	(void)events;
+	close_listener(office);
+	for (visit = LIST_FIRST(&office->visits); visit != NULL; visit = next) {
+		next = LIST_NEXT(visit, link);
+		admin_conn_retire(visit->conn);
+		step(visit);
+	}
+	if (is_over(office))
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void let_term(int how)
+{
+	sigset_t term;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	(void)sigprocmask(how, &term, NULL);
+}
+
+static void run(struct office *office)
+{
+	ev_io_init(&office->accepts, on_accept, office->listener, EV_READ);
+	ev_timer_init(&office->nap, on_nap, ACCEPT_NAP, 0.);
+	ev_signal_init(&office->term, on_term, SIGTERM);
+	office->accepts.data = office->nap.data = office->term.data = office;
+	ev_signal_start(office->loop, &office->term);
+	ev_io_start(office->loop, &office->accepts);
+	let_term(SIG_UNBLOCK);
+	(void)ev_run(office->loop, 0);
+	let_term(SIG_BLOCK);
+	while (!LIST_EMPTY(&office->visits))
+		end_visit(LIST_FIRST(&office->visits));
+	close_listener(office);
+	ev_signal_stop(office->loop, &office->term);
+	ev_loop_destroy(office->loop);
+}
+
+bool admin_run(const struct admin_setup *setup)
+{
+	struct office office = {
+		.setup = setup,
+		.listener = setup->listener,
+		.visits = LIST_HEAD_INITIALIZER(office.visits),
+		.admin =
+			{
+				.board = setup->board,
+				.ledger = setup->ledger,
+				.memory_limit = setup->config->spool.memory,
+				.disk_limit = setup->config->spool.disk,
+				.began_ms = setup->began_ms,
+			},
+	};
+
+	/* What the settings name is an address; those may be named in any case. */
+	if (gethostname(office.machine, sizeof(office.machine) - 1) == 0)
+		office.admin.host = office.machine;
+	office.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	if (office.loop == NULL) {
+		log_say(setup->log, CONFIG_LOG_ERROR, "the admin process cannot start: out of memory");
+		return false;
+	}
+	run(&office);
+	return true;
+}

@@ -1,0 +1,26 @@
+/* What a worker tells the board (gateway/board.h) every second: that it turns, and what its pool does. */
+#ifndef LOOP_PUBLISH_H
+#define LOOP_PUBLISH_H
+
+#include <ev.h>
+
+#include "config/config.h"
+
+struct board_worker;
+struct pool;
+
+struct publisher {
+	struct ev_loop *loop; /* NULL: not started */
+	struct board_worker *board;
+	const struct config *config;
+	const struct pool *pool;
+	ev_timer timer;
+};
+
+/* Tells at once, and from then on. All is borrowed; board may be NULL: nothing is told. */
+void publisher_start(struct publisher *publisher, struct ev_loop *loop, struct board_worker *board,
+		     const struct config *config, const struct pool *pool);
+/* Tells a last time. */
+void publisher_stop(struct publisher *publisher);
+
+#endif

@@ -1,0 +1,337 @@
+/*
+ * The chain that is told to an upstream, over real handshakes: the certificates that the verification went over, not
+ * what a client sent besides; of the certificate that was accepted, not of one that came later; and what is left of it
+ * when a session is resumed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "ask/identity.h"
+#include "base/error.h"
+
+#include "certificate_world.h"
+
+#define UTF8      V_ASN1_UTF8STRING
+#define NOW_MS    1000
+#define TURNS_MAX 200
+
+#define NAMED(text)                      \
+	(const struct world_attribute[]) \
+	{                                \
+		{"CN", UTF8, text, 0},   \
+		{                        \
+			NULL, 0, NULL, 0 \
+		}                        \
+	}
+
+static struct {
+	EVP_PKEY *key; /* of all of them */
+	X509 *root, *middle, *inner, *client, *other_root, *other, *server;
+	thaw_trust *trust, *wide; /* root; root and both in between */
+} pki;
+
+static X509 *issue(const struct world_attribute *subject, long serial, X509 *issuer, bool ca)
+{
+	return world_certificate(&(struct world_wish){.subject = subject, .serial = serial, .ca = ca}, pki.key, issuer,
+				 pki.key, true);
+}
+
+static thaw_trust *trust_in(X509 *const *certificates, size_t count)
+{
+	X509_STORE *store = X509_STORE_new();
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(X509_STORE_add_cert(store, certificates[i]), 1);
+	struct thaw_error err = {0};
+	thaw_trust *trust = thaw_trust_from_store(store, &err);
+	assert_non_null(trust);
+	return trust;
+}
+
+static int make_pki(void **state)
+{
+	(void)state;
+	pki.key = world_key();
+	pki.root = issue(NAMED("root"), 1, NULL, true);
+	pki.middle = issue(NAMED("middle"), 2, pki.root, true);
+	pki.inner = issue(NAMED("inner"), 3, pki.middle, true);
+	pki.client = issue(NAMED("client"), 4, pki.inner, false);
+	pki.other_root = issue(NAMED("other root"), 5, NULL, true);
+	pki.other = issue(NAMED("other"), 6, pki.other_root, false);
+	pki.server = issue(NAMED("server"), 7, NULL, false);
+	pki.trust = trust_in((X509 *[]){pki.root}, 1);
+	pki.wide = trust_in((X509 *[]){pki.root, pki.middle, pki.inner}, 3);
+	return 0;
+}
+
+static int free_pki(void **state)
+{
+	(void)state;
+	X509 *all[] = {pki.root, pki.middle, pki.inner, pki.client, pki.other_root, pki.other, pki.server};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		X509_free(all[i]);
+	thaw_trust_free(&pki.trust);
+	thaw_trust_free(&pki.wide);
+	EVP_PKEY_free(pki.key);
+	return 0;
+}
+
+/* ---- a connection in memory ---- */
+
+struct pair {
+	SSL_CTX *server_ctx, *client_ctx;
+	SSL *server, *client;
+	thaw_conn *conn;
+	SSL_SESSION *session; /* the client's newest */
+};
+
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct pair *pair = SSL_get_app_data(ssl);
+	SSL_SESSION_free(pair->session);
+	pair->session = session;
+	return 1;
+}
+
+/* What the client answers with: a certificate, and others behind it in the order given. */
+static void equip(SSL *ssl, X509 *certificate, X509 *const *chain, size_t count)
+{
+	assert_int_equal(SSL_use_certificate(ssl, certificate), 1);
+	assert_int_equal(SSL_use_PrivateKey(ssl, pki.key), 1);
+	assert_int_equal(SSL_clear_chain_certs(ssl), 1);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(SSL_add1_chain_cert(ssl, chain[i]), 1);
+}
+
+static void open_contexts(struct pair *pair, int version)
+{
+	pair->server_ctx = SSL_CTX_new(TLS_server_method());
+	pair->client_ctx = SSL_CTX_new(TLS_client_method());
+	assert_int_equal(SSL_CTX_use_certificate(pair->server_ctx, pki.server), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(pair->server_ctx, pki.key), 1);
+	assert_int_equal(SSL_CTX_set_session_id_context(pair->server_ctx, (const unsigned char *)"x", 1), 1);
+	(void)SSL_CTX_set_max_proto_version(pair->server_ctx, version);
+	SSL_CTX_set_client_hello_cb(pair->server_ctx, thaw_client_hello, NULL);
+	(void)SSL_CTX_set_session_cache_mode(pair->client_ctx,
+					     SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(pair->client_ctx, keep_session);
+	SSL_CTX_set_post_handshake_auth(pair->client_ctx, 1);
+	SSL_CTX_set_verify(pair->client_ctx, SSL_VERIFY_NONE, NULL);
+}
+
+static void begin(struct pair *pair)
+{
+	BIO *one, *two;
+	pair->server = SSL_new(pair->server_ctx);
+	pair->client = SSL_new(pair->client_ctx);
+	SSL_set_app_data(pair->client, pair);
+	assert_int_equal(BIO_new_bio_pair(&one, 65536, &two, 65536), 1);
+	SSL_set_bio(pair->server, one, one);
+	SSL_set_bio(pair->client, two, two);
+	SSL_set_accept_state(pair->server);
+	SSL_set_connect_state(pair->client);
+	/* The client's chain is as the test says: nothing is added or looked up. */
+	(void)SSL_set_mode(pair->client, SSL_MODE_NO_AUTO_CHAIN);
+	if (pair->session != NULL)
+		assert_int_equal(SSL_set_session(pair->client, pair->session), 1);
+	pair->conn = thaw_conn_new(pair->server);
+	assert_non_null(pair->conn);
+}
+
+/* Both ends read whatever is there, until there is nothing more for either. */
+static void settle(struct pair *pair)
+{
+	for (int i = 0; i < TURNS_MAX; i++) {
+		char bytes[256];
+		size_t len;
+		if (!SSL_is_init_finished(pair->server) && thaw_verdict(pair->conn) == THAW_VERDICT_NONE)
+			(void)SSL_do_handshake(pair->server);
+		else
+			assert_int_equal(thaw_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_WANT_READ);
+		(void)SSL_read(pair->client, bytes, sizeof(bytes));
+	}
+	ERR_clear_error();
+}
+
+static void finish(struct pair *pair)
+{
+	thaw_conn_free(&pair->conn);
+	(void)SSL_shutdown(pair->client);
+	SSL_free(pair->server);
+	SSL_free(pair->client);
+	pair->server = pair->client = NULL;
+}
+
+static void close_contexts(struct pair *pair)
+{
+	SSL_SESSION_free(pair->session);
+	SSL_CTX_free(pair->server_ctx);
+	SSL_CTX_free(pair->client_ctx);
+}
+
+static enum thaw_verdict ask(struct pair *pair, const thaw_trust *trust, bool again)
+{
+	const struct thaw_ask_options options = {
+		.trust = trust, .moment = THAW_MOMENT_HEADERS, .again = again, .timeout_ms = 60000};
+	assert_int_equal(thaw_ask(pair->conn, &options, NOW_MS), THAW_OK);
+	settle(pair);
+	return thaw_verdict(pair->conn);
+}
+
+static void assert_chain(const thaw_conn *conn, X509 *const *expected, size_t count)
+{
+	struct tls_details *details = ask_details(conn);
+	assert_non_null(details);
+	assert_string_equal(details->subject.attributes[0].value, "client");
+	assert_int_equal(details->chain_count, count);
+	for (size_t i = 0; i < count; i++) {
+		unsigned char *der = NULL;
+		int len = i2d_X509(expected[i], &der);
+		assert_int_equal(details->chain[i].len, len);
+		assert_memory_equal(details->chain[i].bytes, der, (size_t)len);
+		OPENSSL_free(der);
+	}
+	tls_details_free(&details);
+}
+
+/* ---- tests ---- */
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+#define EACH_VERSION(v) for (size_t v = 0; v < sizeof(versions) / sizeof(versions[0]); v++)
+
+/* In the wrong order, with a root and a stranger among them: told are the two that count, in order. */
+static void only_what_was_verified_is_told(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_contexts(&pair, versions[v]);
+		begin(&pair);
+		equip(pair.client, pki.client, (X509 *[]){pki.other_root, pki.middle, pki.root, pki.inner}, 4);
+		settle(&pair);
+		assert_null(ask_details(pair.conn));
+		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
+		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
+		/* Another trust believes it, too: what was accepted stays. */
+		assert_int_equal(ask(&pair, pki.wide, false), THAW_VERDICT_ACCEPTED);
+		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
+static void at_the_handshake_too(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_contexts(&pair, versions[v]);
+		begin(&pair);
+		equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle, pki.other_root}, 3);
+		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.trust), THAW_OK);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
+		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
+/* A connection goes on with whom it accepted, and so with his chain. */
+static void a_later_certificate_changes_nothing(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_contexts(&pair, versions[v]);
+		begin(&pair);
+		equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
+		equip(pair.client, pki.other, (X509 *[]){pki.other_root}, 1);
+		assert_int_equal(ask(&pair, pki.trust, true), THAW_VERDICT_REJECTED);
+		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
+/* A rejected one is nobody: it has no details. */
+static void a_rejected_certificate_has_none(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_contexts(&pair, versions[v]);
+		begin(&pair);
+		equip(pair.client, pki.other, (X509 *[]){pki.other_root}, 1);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_REJECTED);
+		assert_null(ask_details(pair.conn));
+		finish(&pair);
+		/* The path to the root is not whole. */
+		begin(&pair);
+		equip(pair.client, pki.client, (X509 *[]){pki.inner}, 1);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_REJECTED);
+		assert_null(ask_details(pair.conn));
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
+/* A resumed session brings the certificate alone. Where the CA's file has those in between it is believed, with them as
+ * its chain; where it has not, it is not. */
+static void a_resumed_session_has_what_the_trust_has(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_contexts(&pair, versions[v]);
+		begin(&pair);
+		equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.wide, false), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		assert_non_null(pair.session);
+		begin(&pair);
+		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
+		settle(&pair);
+		assert_int_equal(SSL_session_reused(pair.server), 1);
+		assert_int_equal(ask(&pair, pki.wide, false), THAW_VERDICT_ACCEPTED);
+		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
+		finish(&pair);
+		begin(&pair);
+		settle(&pair);
+		assert_int_equal(SSL_session_reused(pair.server), 1);
+		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_DECLINED);
+		assert_null(ask_details(pair.conn));
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_what_was_verified_is_told),
+		cmocka_unit_test(at_the_handshake_too),
+		cmocka_unit_test(a_later_certificate_changes_nothing),
+		cmocka_unit_test(a_rejected_certificate_has_none),
+		cmocka_unit_test(a_resumed_session_has_what_the_trust_has),
+	};
+	return cmocka_run_group_tests(tests, make_pki, free_pki);
+}
