@@ -4,8 +4,8 @@
  * lies between two lines:
  *
  *   1. Every client does one request. Then it prints "ready".
- *   2. It waits for a line. Then for --seconds, and at least once each, the clients do requests; those under way are
- *      ended. Then it prints, as JSON, what was done.
+ *   2. It waits for a line. Then for --seconds, and at least once each, the clients do requests, PARALLEL of them at
+ * the same time; those under way are ended. Then it prints, as JSON, what was done.
  *   3. It waits for the end of its input, its idle connections open, and closes them.
  *
  * Anything but a 200 on TLS as agreed ends it with a message and 1: a measurement has no failures.
@@ -28,7 +28,7 @@
 #include "client.h"
 
 #define CONNECTIONS_MAX 15000
-#define PARALLEL        64 /* clients that are in their first request at the same time */
+#define PARALLEL        64 /* a server that is flooded with more may close idle connections, as Apache does */
 #define EVENTS_MAX      128
 #define LIMIT_S         110 /* for each of the two phases */
 
@@ -44,7 +44,7 @@ struct load {
 	struct client *clients;
 	size_t count, next; /* next to begin its first request */
 	size_t active;
-	double seconds;
+	double seconds, end_at;
 	const char *ca, *certificate, *key, *path;
 };
 
@@ -100,29 +100,23 @@ static void begin_next(struct load *load, struct client *client)
 		begin(load, &load->clients[load->next++]);
 }
 
-static void first_requests(struct load *load)
+/* Each client once, and more of them when one is done. */
+static void requests(struct load *load, void (*done)(struct load *, struct client *))
 {
+	load->next = 0;
 	for (size_t i = 0; i < PARALLEL; i++)
 		begin_next(load, NULL);
 	while (load->active > 0)
-		turn(load, begin_next);
+		turn(load, done);
 }
 
-static double end_at;
-
+/* While there is time, and once each in any case. */
 static void begin_again(struct load *load, struct client *client)
 {
-	if (now() < end_at)
+	if (load->next < load->count)
+		begin_next(load, client);
+	else if (now() < load->end_at)
 		begin(load, client);
-}
-
-static void measured_requests(struct load *load)
-{
-	end_at = now() + load->seconds;
-	for (size_t i = 0; i < load->count; i++)
-		begin(load, &load->clients[i]);
-	while (load->active > 0)
-		turn(load, begin_again);
 }
 
 /* ---- between the phases ---- */
@@ -166,13 +160,14 @@ static void report(struct load *load, double seconds)
 static void run(struct load *load)
 {
 	(void)alarm(LIMIT_S);
-	first_requests(load);
+	requests(load, begin_next);
 	say("ready");
 	wait_for_line();
 	forget(load);
 	double from = now();
+	load->end_at = from + load->seconds;
 	if (load->seconds > 0)
-		measured_requests(load);
+		requests(load, begin_again);
 	report(load, now() - from);
 	(void)alarm(0);
 	while (getchar() != EOF)

@@ -1,8 +1,9 @@
 """The servers that are measured: their configurations, and their processes.
 
-Each runs in the foreground as a child, in a private folder, on free ports of the loopback. All have two workers, the same
-certificate, TLS 1.3 with TLS_AES_128_GCM_SHA256 (the client offers nothing else), session tickets, one upstream with kept
-connections, no access log, streamed uploads, and tell the upstream who the client is.
+Each runs in the foreground as a child, in a private folder, on free ports of the loopback. All have two workers, the
+same certificate, TLS 1.3 with TLS_AES_128_GCM_SHA256 (the client offers nothing else), session tickets, one upstream
+with kept connections, no access log, streamed uploads, and tell the upstream who the client is. What is not set here is
+as it comes from Debian's package.
 """
 
 import ctypes
@@ -54,9 +55,8 @@ def spawn(command, cores=None, **more):
         limit = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
-    return subprocess.Popen(
-        [str(part) for part in command], preexec_fn=prepare, start_new_session=True, stdin=more.pop("stdin", subprocess.DEVNULL), **more
-    )
+    more.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen([str(part) for part in command], preexec_fn=prepare, start_new_session=True, **more)
 
 
 def end(process):
@@ -177,7 +177,8 @@ hosts:
         upstream: {upstream}
 """
         if proxy:
-            text += f"upstreams:\n  app:\n    servers: [ 'http://127.0.0.1:{self.setting.sink_port}' ]\n    keepalive: 128\n"
+            server = f"http://127.0.0.1:{self.setting.sink_port}"
+            text += f"upstreams:\n  app: {{ servers: [ '{server}' ], keepalive: 128 }}\n"
         (self.folder / "spool").mkdir()
         (self.folder / "thaw.yaml").write_text(text)
         return [self.path, "serve", "-c", self.folder / "thaw.yaml"]
@@ -216,9 +217,10 @@ class Nginx(Peer):
 """
         verify = f"\n\t\tssl_client_certificate {pki}/ca.pem;\n\t\tssl_verify_client on;"
         count = f"\n\tssl_conf_command NumTickets {tickets};" if tickets else ""
-        temporary = "".join(
-            f"\n\t{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "".join(f"\n\t{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
+        plain = server.format(port=self.port, more="", headers=headers)
+        certificate = server.format(port=self.certificate_port, more=verify, headers=headers)
         text = f"""
 daemon off;
 worker_processes 2;
@@ -242,7 +244,7 @@ http {{
 		keepalive 128;
 		keepalive_requests 1000000000;
 	}}
-{server.format(port=self.port, more="", headers=headers)}{server.format(port=self.certificate_port, more=verify, headers=headers)}}}
+{plain}{certificate}}}
 """
         (self.folder / "nginx.conf").write_text(text)
         return [self.path, "-p", self.folder, "-e", self.folder / "error.log", "-c", self.folder / "nginx.conf"]
@@ -283,8 +285,9 @@ class Apache(Peer):
 	RequestHeader set X-Forwarded-Proto https
 	RequestHeader set X-SSL-Client-Verify "%{{SSL_CLIENT_VERIFY}}s"
 """
+        user = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
         text = f"""
-{load}ServerRoot {self.folder}
+{load}{user}ServerRoot {self.folder}
 DefaultRuntimeDir {self.folder}
 PidFile {self.folder}/apache.pid
 ErrorLog {self.folder}/error.log
@@ -328,7 +331,8 @@ class Haproxy(Peer):
 
     def configure(self):
         pki = self.setting.pki
-        (self.folder / "server-and-key.pem").write_text((pki / "server.pem").read_text() + (pki / "server.key").read_text())
+        both = (pki / "server.pem").read_text() + (pki / "server.key").read_text()
+        (self.folder / "server-and-key.pem").write_text(both)
         names = ("Verify", "S-DN", "I-DN", "Serial", "Fingerprint", "V-Start", "V-End", "Cert")
         drop = "".join(f"\n\thttp-request del-header X-SSL-Client-{name}" for name in names)
         tell = "".join(
@@ -348,6 +352,7 @@ class Haproxy(Peer):
 global
 	nbthread 2
 	maxconn {FILES // 2 - 64}
+	tune.maxrewrite 4096
 	ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
 	ssl-default-bind-options ssl-min-ver TLSv1.3
 defaults
@@ -379,26 +384,24 @@ PEERS = {peer.name: peer for peer in (Thaw, Nginx, Apache, Haproxy)}
 
 
 def make_pki(folder):
-    """A CA, a server's and a client's certificate, all on P-256, by the openssl command."""
+    """A CA, a server's and a client's certificate, all on P-256, by the openssl command. Returns the folder."""
 
-    def openssl(*arguments):
-        done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, cwd=folder, check=False)
+    def request(name, subject, *more):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-days", "30", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", subject, *more]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
         if done.returncode != 0:
-            raise Failed(f"openssl {arguments[0]}: {done.stderr.strip()}")
+            raise Failed(f"openssl req: {done.stderr.strip()}")
 
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
-    openssl(
-        "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/O=Bench/CN=Bench CA",
-        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-    )
-    for name, use, names in (
-        ("server", "serverAuth", "DNS:localhost,DNS:handshake.localhost"),
-        ("client", "clientAuth", "email:client@bench.example"),
-    ):
-        openssl(
-            "req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/O=Bench/CN={name}",
-            "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE",
-            "-addext", "keyUsage=critical,digitalSignature", "-addext", f"extendedKeyUsage={use}",
-            "-addext", f"subjectAltName={names}",
-        )
+    def extensions(*values):
+        return [part for value in values for part in ("-addext", value)]
+
+    ca = extensions("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
+    leaf = extensions("basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature")
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", *leaf]
+    server = extensions("extendedKeyUsage=serverAuth", "subjectAltName=DNS:localhost,DNS:handshake.localhost")
+    client = extensions("extendedKeyUsage=clientAuth", "subjectAltName=email:client@bench.example")
+    request("ca", "/O=Bench/CN=Bench CA", *ca)
+    request("server", "/O=Bench/CN=localhost", *signed, *server)
+    request("client", "/O=Bench/CN=client", *signed, *client)
     return folder

@@ -1,10 +1,13 @@
 /*
- * The cheapest upstream there is: answers every request with 200 and two bytes, keeps its connections, and throws
- *bodies away. Its work is the same for every server in front of it, and is not counted.
+ * The upstream of the measurements, as cheap as one can be: one process, epoll, 200 and two bytes for every HTTP/1.1
+ * request, whose body is dropped unread (by length, with MSG_TRUNC) or decoded and dropped (chunked). It trusts its
+ * peers, which are the servers that are measured: what it does not understand ends the connection and is counted.
  *
- *	sink PORT    serves until its parent ends
+ * Prints its port on standard output. GET /bench-counters answers what it has counted, as JSON.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -17,136 +20,235 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sysexits.h>
 #include <unistd.h>
 
-#define FILES  65536
-#define HEAD   16384
-#define EVENTS 64
+#define ROOM       65536 /* a head, or a piece of a chunked body */
+#define DROP_MAX   (4 * 1024 * 1024)
+#define EVENTS_MAX 64
+#define COUNTERS   "GET /bench-counters "
 
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+enum state { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, IN_TRAILERS };
 
 struct peer {
-	char head[HEAD];
-	size_t len;
-	uint64_t left; /* of a body of known length */
-	bool chunked;  /* a chunked body is being looked through for its end */
-	unsigned tail; /* bytes of "\r\n0\r\n\r\n" that have come */
+	int fd;
+	enum state state;
+	uint64_t left; /* of the body, or of the chunk and its CRLF */
+	bool counters;
+	size_t have;
+	char bytes[ROOM];
 };
 
-static struct peer *peers[FILES];
+static struct {
+	uint64_t connections, requests, body, identified, bad;
+} counted;
 
-static void drop(int fd)
+static void die(const char *what)
 {
-	free(peers[fd]);
-	peers[fd] = NULL;
-	(void)close(fd);
+	(void)fprintf(stderr, "bench-sink: %s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILURE);
 }
 
-static bool reply(int fd)
+/* The request is whole. */
+static bool respond(struct peer *peer)
 {
-	return send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(answer) - 1;
+	char body[256] = "ok", response[512];
+
+	if (peer->counters)
+		(void)snprintf(body, sizeof(body),
+			       "{\"connections\": %" PRIu64 ", \"requests\": %" PRIu64 ", \"body\": %" PRIu64
+			       ", \"identified\": %" PRIu64 ", \"bad\": %" PRIu64 "}",
+			       counted.connections, counted.requests, counted.body, counted.identified, counted.bad);
+	else
+		counted.requests++;
+	int len = snprintf(response, sizeof(response),
+			   "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
+			   body);
+	peer->state = IN_HEAD;
+	return send(peer->fd, response, (size_t)len, MSG_NOSIGNAL) == len;
 }
 
-/* A chunked body's end, by its last bytes: good enough for bodies that do not contain it, as those of the load do not.
- */
-static bool chunks_end(struct peer *peer, const char *data, size_t len)
+static void consume(struct peer *peer, size_t len)
 {
-	static const char end[] = "\r\n0\r\n\r\n";
+	memmove(peer->bytes, peer->bytes + len, peer->have - len);
+	peer->have -= len;
+}
 
-	for (size_t i = 0; i < len; i++) {
-		peer->tail = data[i] == end[peer->tail] ? peer->tail + 1 : data[i] == end[0] ? 1 : 0;
-		if (peer->tail == sizeof(end) - 1)
-			return true;
+/* The value of a field in the head, which is a string; NULL: it is not there. */
+static const char *field(const char *head, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
+		line += 2;
+		if (strncasecmp(line, name, len) == 0 && line[len] == ':')
+			return line + len + 1 + strspn(line + len + 1, " \t");
 	}
-	return false;
+	return NULL;
 }
 
-/* A head is complete: what does it say of its body? What of it is here already is behind end. */
-static bool begin(int fd, struct peer *peer, char *end)
+/* What the head says of the body, and of the client. */
+static void begin_body(struct peer *peer, const char *head)
 {
-	size_t here = peer->len - (size_t)(end - peer->head);
-	char *length = strcasestr(peer->head, "\r\ncontent-length:");
+	const char *length = field(head, "Content-Length"), *coding = field(head, "Transfer-Encoding"),
+		   *verified = field(head, "X-SSL-Client-Verify");
 
-	peer->chunked = strcasestr(peer->head, "\r\ntransfer-encoding:") != NULL;
-	peer->left = length != NULL && length < end ? strtoull(length + 17, NULL, 10) : 0;
-	peer->len = 0;
-	if (strcasestr(peer->head, "\r\nexpect:") != NULL && here == 0 &&
-	    send(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL) != 25)
-		return false;
-	if (peer->chunked) {
-		peer->tail = 2; /* the head's own end counts as the CRLF before a size */
-		if (!chunks_end(peer, end, here))
-			return true;
-		peer->chunked = false;
-		return reply(fd);
+	peer->counters = strncmp(head, COUNTERS, strlen(COUNTERS)) == 0;
+	if (verified != NULL && strncasecmp(verified, "SUCCESS", 7) == 0)
+		counted.identified++;
+	if (coding != NULL && strncasecmp(coding, "chunked", 7) == 0) {
+		peer->state = IN_CHUNK_SIZE;
+		return;
 	}
-	peer->left -= here < peer->left ? here : peer->left;
-	return peer->left > 0 || reply(fd);
+	peer->state = IN_BODY;
+	peer->left = length != NULL ? strtoull(length, NULL, 10) : 0;
 }
 
-static bool serve(int fd, struct peer *peer)
+/* One step with the bytes that there are. 1: it moved; 0: more bytes are needed; -1: this is not HTTP. */
+static int step_head(struct peer *peer)
 {
-	static char body[1 << 20];
-	bool in_body = peer->left > 0 || peer->chunked;
-	ssize_t n =
-		in_body ? recv(fd, body, sizeof(body), 0) : recv(fd, peer->head + peer->len, HEAD - 1 - peer->len, 0);
+	char *end = memmem(peer->bytes, peer->have, "\r\n\r\n", 4);
 
-	if (n <= 0)
-		return n < 0 && errno == EAGAIN;
-	if (peer->left > 0) {
-		peer->left -= (uint64_t)n < peer->left ? (uint64_t)n : peer->left;
-		return peer->left > 0 || reply(fd);
-	}
-	if (peer->chunked) {
-		peer->chunked = !chunks_end(peer, body, (size_t)n);
-		return peer->chunked || reply(fd);
-	}
-	peer->len += (size_t)n;
-	peer->head[peer->len] = '\0';
-	char *end = strstr(peer->head, "\r\n\r\n");
-	return end == NULL ? peer->len < HEAD - 1 : begin(fd, peer, end + 4);
+	if (end == NULL)
+		return peer->have < ROOM ? 0 : -1;
+	end[2] = '\0';
+	begin_body(peer, peer->bytes);
+	consume(peer, (size_t)(end + 4 - peer->bytes));
+	return 1;
 }
 
-static void take(int listener, int loop)
+/* A chunk's size, or a line of the trailers. */
+static int step_line(struct peer *peer)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK), on = 1;
+	char *end = memmem(peer->bytes, peer->have, "\r\n", 2), *stop;
+
+	if (end == NULL)
+		return peer->have < ROOM ? 0 : -1;
+	size_t len = (size_t)(end - peer->bytes);
+	if (peer->state == IN_TRAILERS) {
+		consume(peer, len + 2);
+		return len > 0 || respond(peer) ? 1 : -1;
+	}
+	*end = '\0';
+	uint64_t size = strtoull(peer->bytes, &stop, 16);
+	if (stop == peer->bytes)
+		return -1;
+	consume(peer, len + 2);
+	peer->left = size + 2;
+	counted.body += size;
+	peer->state = size == 0 ? IN_TRAILERS : IN_CHUNK;
+	return 1;
+}
+
+static int step_bytes(struct peer *peer)
+{
+	size_t len = peer->have < peer->left ? peer->have : (size_t)peer->left;
+
+	consume(peer, len);
+	peer->left -= len;
+	counted.body += peer->state == IN_BODY ? len : 0;
+	if (peer->left > 0)
+		return 0;
+	if (peer->state == IN_BODY)
+		return respond(peer) ? 1 : -1;
+	peer->state = IN_CHUNK_SIZE;
+	return 1;
+}
+
+static int step(struct peer *peer)
+{
+	switch (peer->state) {
+	case IN_HEAD:
+		return step_head(peer);
+	case IN_CHUNK_SIZE:
+	case IN_TRAILERS:
+		return step_line(peer);
+	case IN_BODY:
+	case IN_CHUNK:
+		return step_bytes(peer);
+	}
+	return -1;
+}
+
+/* False: the connection is over. */
+static bool on_readable(struct peer *peer)
+{
+	bool drop = peer->state == IN_BODY;
+	size_t room = drop ? (peer->left < DROP_MAX ? (size_t)peer->left : DROP_MAX) : ROOM - peer->have;
+	ssize_t got = recv(peer->fd, drop ? NULL : peer->bytes + peer->have, room, drop ? MSG_TRUNC : 0);
+	int moved;
+
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	if (drop) {
+		peer->left -= (uint64_t)got;
+		counted.body += (uint64_t)got;
+		return peer->left > 0 || respond(peer);
+	}
+	peer->have += (size_t)got;
+	do
+		moved = step(peer);
+	while (moved > 0);
+	counted.bad += moved < 0;
+	return moved == 0;
+}
+
+static int listen_on_loopback(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 || listen(fd, 4096) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+		die("cannot listen");
+	(void)printf("%u\n", ntohs(at.sin_port));
+	(void)fflush(stdout);
+	return fd;
+}
+
+static void take(int epoll, int listener)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), on = 1;
 
 	if (fd < 0)
 		return;
+	struct peer *peer = malloc(sizeof(*peer));
+	if (peer == NULL)
+		die("no memory");
+	peer->fd = fd;
+	peer->state = IN_HEAD;
+	peer->have = 0;
+	event.data.ptr = peer;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-	if (fd >= FILES || (peers[fd] = calloc(1, sizeof(struct peer))) == NULL ||
-	    epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) != 0)
-		(void)close(fd);
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+		die("epoll_ctl");
+	counted.connections++;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), loop = epoll_create1(0), on = 1;
-	struct epoll_event events[EVENTS] = {{.events = EPOLLIN, .data.fd = listener}};
+	struct epoll_event events[EVENTS_MAX], event = {.events = EPOLLIN, .data.ptr = NULL};
+	pid_t parent = getppid();
 
-	if (argc != 2) {
-		(void)fprintf(stderr, "usage: sink PORT\n");
-		return EX_USAGE;
-	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	address.sin_port = htons((uint16_t)atoi(argv[1]));
-	(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 1024) != 0 ||
-	    epoll_ctl(loop, EPOLL_CTL_ADD, listener, events) != 0) {
-		perror("sink");
-		return EX_OSERR;
-	}
+	if (getppid() != parent)
+		return EXIT_FAILURE;
+	int listener = listen_on_loopback(), epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
+		die("epoll");
 	for (;;) {
-		int count = epoll_wait(loop, events, EVENTS, -1);
+		int count = epoll_wait(epoll, events, EVENTS_MAX, -1);
+		if (count < 0 && errno != EINTR)
+			die("epoll_wait");
 		for (int i = 0; i < count; i++) {
-			int fd = events[i].data.fd;
-			if (fd == listener)
-				take(listener, loop);
-			else if (peers[fd] != NULL && !serve(fd, peers[fd]))
-				drop(fd);
+			struct peer *peer = events[i].data.ptr;
+			if (peer == NULL) {
+				take(epoll, listener);
+			} else if (!on_readable(peer)) {
+				(void)close(peer->fd);
+				free(peer);
+			}
 		}
 	}
 }

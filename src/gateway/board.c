@@ -136,7 +136,7 @@ static unsigned find_server(const struct board *board, const struct board_server
 
 static unsigned enter_server(struct board *board, const struct config_upstream *upstream, const char *server)
 {
-	struct board_server_text name;
+	struct board_server_text name = {.upstream = ""};
 	bool known;
 
 	board_text(name.upstream, sizeof(name.upstream), upstream->name, strlen(upstream->name));

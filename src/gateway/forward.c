@@ -42,13 +42,12 @@ bool gw_forward_is_upgrade(const struct http_request *head)
 static struct http_span authority_of(const struct http_request *head)
 {
 	const struct http_field *host = http_field_find(head, "Host");
-	const char *slashes = head->target.len > 0 && head->target.at[0] != '/'
-				      ? memmem(head->target.at, head->target.len, "://", 3)
-				      : NULL;
+	const char *end = head->target.at + head->target.len;
+	const char *colon = memchr(head->target.at, ':', head->target.len);
 
-	if (slashes == NULL)
+	if (head->target.at[0] == '/' || colon == NULL || end - colon < 3)
 		return host != NULL ? host->value : (struct http_span){"", 0};
-	struct http_span authority = {slashes + 3, (size_t)(head->target.at + head->target.len - slashes) - 3};
+	struct http_span authority = {colon + 3, (size_t)(end - colon) - 3}; /* behind "://" */
 	size_t len = 0;
 	while (len < authority.len && memchr("/?#", authority.at[len], 3) == NULL)
 		len++;

@@ -5,6 +5,7 @@
 
 #include "gateway/forward.h"
 
+#define CONNECTS_MAX 17 /* attempts for one server: a lookup, and 16 addresses */
 #define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: its size line, and the CRLF behind it */
 
 void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)
@@ -191,7 +192,7 @@ static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
 
 void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len)
 {
-	char line[HTTP_CHUNK_SIZE_MAX];
+	char line[HTTP_CHUNK_SIZE_MAX] = "";
 
 	pack_bytes(pack, line, http_write_chunk_size(line, len));
 	pack_bytes(pack, data, len);
@@ -441,7 +442,7 @@ static void run_paces(struct gw_conn *conn, const struct gw_waits *waits)
 		return;
 	if (waits->server_connect) {
 		server = true; /* the pool has deadlines of its own, of each attempt */
-		limit_ms = (proxy->upstream->server_count + 1) * proxy->upstream->connect_timeout_ms * 2;
+		limit_ms = (CONNECTS_MAX * proxy->upstream->server_count + 1) * proxy->upstream->connect_timeout_ms;
 	}
 	run_pace(&proxy->pace, server, limit_ms, conn->now_ms);
 	run_pace(&conn->pace, !server, gw_states[conn->state].limit_ms, conn->now_ms);

@@ -193,6 +193,8 @@ static void let_term(int how)
 
 static void run(struct office *office)
 {
+	struct visit *visit, *next;
+
 	ev_io_init(&office->accepts, on_accept, office->listener, EV_READ);
 	ev_timer_init(&office->nap, on_nap, ACCEPT_NAP, 0.);
 	ev_signal_init(&office->term, on_term, SIGTERM);
@@ -202,8 +204,10 @@ static void run(struct office *office)
 	let_term(SIG_UNBLOCK);
 	(void)ev_run(office->loop, 0);
 	let_term(SIG_BLOCK);
-	while (!LIST_EMPTY(&office->visits))
-		end_visit(LIST_FIRST(&office->visits));
+	for (visit = LIST_FIRST(&office->visits); visit != NULL; visit = next) {
+		next = LIST_NEXT(visit, link);
+		end_visit(visit);
+	}
 	close_listener(office);
 	ev_signal_stop(office->loop, &office->term);
 	ev_loop_destroy(office->loop);

@@ -39,6 +39,9 @@ struct channel {
 
 /* Tells that this process is ready. go, log and arg are set before. */
 void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_ends *ends);
+/* To the master: this worker accepts nothing any more. */
+void channel_tell_quiet(const struct channel *channel);
+
 void channel_stop(struct channel *channel);
 
 #endif

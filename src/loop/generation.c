@@ -10,6 +10,7 @@
 #include "gateway/board.h"
 #include "loop/admin.h"
 #include "loop/channel.h"
+#include "loop/sandbox.h"
 
 #define START_MS 60000 /* for all workers to be ready */
 #define LATER_MS 5000  /* workers end by themselves after stop_timeout; one that does not is ended so much later */
@@ -90,8 +91,6 @@ void generation_free(struct generation **generation, const struct listeners *go_
 
 static void signal_workers(const struct generation *g, int signal)
 {
-	if (g->admin.count > 0 && g->admin.items[0].pid != 0)
-		(void)kill(g->admin.items[0].pid, signal);
 	for (unsigned i = 0; i < g->slots.count; i++)
 		if (g->slots.items[i].pid != 0)
 			(void)kill(g->slots.items[i].pid, signal);
@@ -123,8 +122,10 @@ void generation_enter(struct generation *g, enum generation_state to, uint64_t n
 		g->limit_ms = now_ms + g->config->stop_timeout_ms + LATER_MS;
 		signal_workers(g, SIGTERM);
 	}
-	if (to == GENERATION_ENDING)
+	if (to == GENERATION_ENDING) {
 		signal_workers(g, SIGKILL);
+		generation_dismiss_admin(g);
+	}
 }
 
 /* ---- workers ---- */
@@ -158,6 +159,22 @@ static bool become_worker(struct generation *g, const struct generation_birth *b
 	return true;
 }
 
+/* Whatever takes this process over can do little more than what it does. */
+static bool lock_up(struct generation *g, const struct slot *slot)
+{
+	char missing[SANDBOX_MISSING];
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	if (sandbox_enter(g->config, missing, &err) != THAW_OK) {
+		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+		return false;
+	}
+	if (missing[0] != '\0') /* the first says it for all */
+		log_say(&g->log, slot == g->slots.items ? CONFIG_LOG_INFO : CONFIG_LOG_DEBUG,
+			"the workers' sandbox is without %s, which this system does not have", missing);
+	return true;
+}
+
 /* In the new process. */
 static void be_worker(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int hear,
 		      pid_t master)
@@ -180,7 +197,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 	if (g->listeners.admin.fd >= 0)
 		(void)close(g->listeners.admin.fd);
 	g->listeners.admin.fd = -1;
-	bool well = become_worker(g, birth, "thaw-worker", master) && worker_run(&setup);
+	bool well = become_worker(g, birth, "thaw-worker", master) && lock_up(g, slot) && worker_run(&setup);
 	board_close(&setup.board);
 	log_close(&g->log);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -234,7 +251,7 @@ static void be_admin(struct generation *g, const struct generation_birth *birth,
 	birth->forget(birth->arg, g);
 	g->listeners.admin.fd = -1;
 	listeners_close(&g->listeners);
-	bool well = become_worker(g, birth, "thaw-admin", master) && admin_run(&setup);
+	bool well = become_worker(g, birth, "thaw-admin", master) && lock_up(g, NULL) && admin_run(&setup);
 	log_close(&g->log);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -258,6 +275,12 @@ void generation_lost_admin(struct generation *g, uint64_t now_ms)
 {
 	log_reclaim(&g->log, g->admin.items[0].pid);
 	slot_emptied(&g->admin.items[0], now_ms);
+}
+
+void generation_dismiss_admin(const struct generation *g)
+{
+	if (g->admin.count > 0 && g->admin.items[0].pid != 0)
+		(void)kill(g->admin.items[0].pid, SIGTERM);
 }
 
 unsigned generation_alive(const struct generation *g)

@@ -82,6 +82,9 @@ bool generation_start_worker(struct generation *generation, struct slot *slot, c
 bool generation_start_admin(struct generation *generation, const struct generation_birth *birth, uint64_t now_ms);
 void generation_lost_admin(struct generation *generation, uint64_t now_ms);
 
+/* It ends by itself then. */
+void generation_dismiss_admin(const struct generation *generation);
+
 /* Processes that are not gone. */
 unsigned generation_alive(const struct generation *generation);
 

@@ -78,13 +78,11 @@ void idle_put(struct gw_leg *leg)
 struct gw_leg *idle_take(struct server *server)
 {
 	uint64_t now_ms = now_of(server->group->pool);
-	uint64_t just_put_ms = now_ms + server->group->config->keepalive_timeout_ms;
 	struct gw_leg *leg;
 
 	(void)close_overdue(server, now_ms);
 	while ((leg = TAILQ_FIRST(&server->idle)) != NULL) {
-		/* One that was put here in this very millisecond has been looked at in it. */
-		if (leg->idle_until_ms != just_put_ms && !leg_is_fit(leg)) {
+		if (!leg_is_fit(leg)) {
 			idle_drop(leg);
 			continue;
 		}

@@ -117,7 +117,11 @@ static void reap(struct master *m)
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = next) {
 		next = TAILQ_NEXT(g, link);
 		left = left || generation_alive(g) > 0;
-		if ((g->state == GENERATION_RETIRING || g->state == GENERATION_ENDING) && generation_alive(g) == 0)
+		/* It shows to the end how the workers do. */
+		if (g->state > GENERATION_SERVING && slots_filled(&g->slots) == 0)
+			generation_dismiss_admin(g);
+		if (g != m->leaving && (g->state == GENERATION_RETIRING || g->state == GENERATION_ENDING) &&
+		    generation_alive(g) == 0)
 			over(m, g);
 	}
 	if (m->phase == PHASE_STOPPING && !left)
@@ -162,6 +166,7 @@ static void stop(struct master *m)
 
 	if (m->coming != NULL)
 		generation_enter(m->coming, GENERATION_ENDING, m->now_ms);
+	m->leaving = NULL;
 	control_begin(&m->control);
 	control_tell(&m->control, false, "it is being stopped");
 	m->coming = NULL;
@@ -199,6 +204,8 @@ static void take_ready(struct master *m)
 	while (read(m->ready[0], &pid, sizeof(pid)) == sizeof(pid))
 		if (pid > 0 && (g = find(m, pid, &slot)) != NULL)
 			generation_heard(g, slot, m->now_ms);
+		else if (pid < 0 && find(m, -pid, &slot) != NULL)
+			slot->quiet = true;
 	if (m->coming != NULL && slots_all_ready(&m->coming->slots))
 		taking_done(m);
 }
@@ -248,6 +255,8 @@ static int patience(const struct master *m)
 		until_ms = sooner(until_ms, g->state < GENERATION_OVER ? g->limit_ms : THAW_NEVER);
 	if (m->phase == PHASE_SERVING)
 		until_ms = sooner(sooner(until_ms, slots_next_ms(&m->serving->slots)), slots_next_ms(&m->serving->admin));
+	if (m->leaving != NULL)
+		until_ms = sooner(until_ms, slots_all_quiet(&m->leaving->slots) ? m->now_ms : m->leaving_ms);
 	if (m->room_ms != 0)
 		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
@@ -299,6 +308,7 @@ static void supervise(struct master *m)
 		m->wanted = control_take(&m->control) || m->wanted;
 		reap(m);
 		expire(m);
+		taking_if_left(m);
 		taking_if_wanted(m);
 		ping(m);
 		(void)log_flush(master_log(m), m->now_ms);

@@ -25,6 +25,8 @@ struct master {
 	enum phase phase;
 	struct generations all; /* the oldest first */
 	struct generation *serving, *coming;
+	struct generation *leaving; /* what served before, until all its workers have said that they accept no more */
+	uint64_t leaving_ms;        /* when that is not waited for any more */
 	unsigned made;    /* generations so far */
 	bool wanted;      /* a reload is, and has not begun */
 	uint64_t room_ms; /* when a reload that is wanted stops waiting for room; 0: it does not wait */
@@ -59,6 +61,9 @@ void taking_if_wanted(struct master *m);
 
 /* All workers of the coming generation are ready. */
 void taking_done(struct master *m);
+
+/* What served before serves no more, or is too slow to say so: whoever asked for the reload is told. */
+void taking_if_left(struct master *m);
 
 /* The coming generation will not be; none of its workers has served anybody. */
 void taking_failed(struct master *m, const char *why);

@@ -4,10 +4,9 @@
 
 #include <ev.h>
 
-#include "config/config.h"
+#include "loop/pool.h"
 
 struct board_worker;
-struct pool;
 
 struct publisher {
 	struct ev_loop *loop; /* NULL: not started */

@@ -133,7 +133,7 @@ static bool is_usable(const struct name *name)
 /* Who waits again from within done() waits for the next time. */
 static void tell(struct name *name)
 {
-	LIST_HEAD(, resolve_wait) told = LIST_HEAD_INITIALIZER(told);
+	struct resolve_waits told = LIST_HEAD_INITIALIZER(told);
 	struct resolve_wait *wait;
 
 	while ((wait = LIST_FIRST(&name->waits)) != NULL) {

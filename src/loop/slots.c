@@ -23,7 +23,7 @@ void slots_free(struct slots *slots)
 void slot_filled(struct slot *slot, pid_t pid, uint64_t now_ms)
 {
 	slot->pid = pid;
-	slot->ready = false;
+	slot->ready = slot->quiet = false;
 	slot->started_ms = slot->heard_ms = now_ms;
 	slot->due_ms = THAW_NEVER;
 }
@@ -81,6 +81,14 @@ unsigned slots_filled(const struct slots *slots)
 	for (unsigned i = 0; i < slots->count; i++)
 		filled += slots->items[i].pid != 0;
 	return filled;
+}
+
+bool slots_all_quiet(const struct slots *slots)
+{
+	for (unsigned i = 0; i < slots->count; i++)
+		if (slots->items[i].pid != 0 && !slots->items[i].quiet)
+			return false;
+	return true;
 }
 
 bool slots_all_ready(const struct slots *slots)

@@ -19,6 +19,7 @@ struct slot {
 	int place;           /* on the board; -1: none */
 	pid_t pid;           /* 0: empty */
 	bool ready;          /* its worker has said that it runs */
+	bool quiet;          /* ... and that it accepts no more */
 	uint64_t heard_ms;   /* when its worker last said so; or when it was started */
 	uint64_t started_ms; /* of the worker that is, or was, in it */
 	uint64_t due_ms;     /* empty: when it is to be filled; THAW_NEVER: not at all */
@@ -48,6 +49,9 @@ struct slot *slots_due(const struct slots *slots, uint64_t now_ms);
 
 /* When the next empty slot is due; THAW_NEVER: none will be. */
 uint64_t slots_next_ms(const struct slots *slots);
+
+/* Of those that are left, every one has said that it accepts no more. */
+bool slots_all_quiet(const struct slots *slots);
 
 unsigned slots_filled(const struct slots *slots);
 bool slots_all_ready(const struct slots *slots);

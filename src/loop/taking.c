@@ -8,6 +8,7 @@
 #include "loop/master.h"
 
 /* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */
+#define LEAVE_MS 2000 /* for workers that are told to end, to say that they accept no more */
 #define RETIRING_MAX 6
 #define ROOM_MS      3000
 #define STATUS_MAX   160
@@ -59,12 +60,12 @@ static void retire(struct master *m, struct generation *g)
 {
 	listeners_withdraw(&g->listeners, &m->serving->listeners);
 	generation_enter(g, GENERATION_RETIRING, m->now_ms);
+	generation_dismiss_admin(g); /* the new one's shows both */
 }
 
 void taking_done(struct master *m)
 {
 	struct generation *old = m->serving;
-	char text[STATUS_MAX];
 
 	m->serving = m->coming;
 	m->coming = NULL;
@@ -78,6 +79,17 @@ void taking_done(struct master *m)
 		return;
 	}
 	retire(m, old);
+	m->leaving = old;
+	m->leaving_ms = m->now_ms + LEAVE_MS;
+}
+
+void taking_if_left(struct master *m)
+{
+	char text[STATUS_MAX];
+
+	if (m->leaving == NULL || (m->now_ms < m->leaving_ms && !slots_all_quiet(&m->leaving->slots)))
+		return;
+	m->leaving = NULL;
 	(void)snprintf(text, sizeof(text), "configuration %u is taken, with %u workers", m->serving->number,
 		       m->serving->slots.count);
 	log_say(master_log(m), CONFIG_LOG_INFO, "%s", text);
@@ -184,7 +196,7 @@ static void reload(struct master *m)
 
 void taking_if_wanted(struct master *m)
 {
-	if (m->wanted && m->phase == PHASE_SERVING && m->coming == NULL && have_room(m))
+	if (m->wanted && m->phase == PHASE_SERVING && m->coming == NULL && m->leaving == NULL && have_room(m))
 		reload(m);
 }
 

@@ -12,9 +12,7 @@
 #include "loop/clock.h"
 #include "loop/connection.h"
 #include "loop/loads.h"
-#include "loop/pool.h"
 #include "loop/publish.h"
-#include "loop/sandbox.h"
 
 #define ACCEPT_MAX     4       /* at one wake, so that the other workers have theirs */
 #define AHEAD_MAX      4       /* connections more than the least busy worker has, with which one still takes more */
@@ -206,6 +204,7 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 	accept_off(w);
 	ev_timer_stop(loop, &w->accept_nap);
 	listeners_close(w->setup->listeners);
+	channel_tell_quiet(&w->channel);
 	ev_timer_start(loop, &w->stop_limit);
 	connections_retire(&w->connections);
 	if (w->connections.count == 0)
@@ -326,21 +325,6 @@ static bool open_pool(struct worker *w, struct thaw_error *err)
 	return w->pool != NULL;
 }
 
-/* Whatever takes this process over can do little more than what it does. */
-static bool lock_up(struct worker *w)
-{
-	char missing[SANDBOX_MISSING];
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
-
-	if (sandbox_enter(w->setup->config, missing, &err) != THAW_OK) {
-		log_say(w->setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
-		return false;
-	}
-	if (missing[0] != '\0')
-		log_say(w->setup->log, CONFIG_LOG_DEBUG, "the sandbox of worker %d is without %s", (int)getpid(), missing);
-	return true;
-}
-
 static bool start(struct worker *w)
 {
 	const struct worker_setup *setup = w->setup;
@@ -373,7 +357,7 @@ static bool start(struct worker *w)
 	read_wall_clock(w);
 	publish_load(w);
 	init_watchers(w);
-	return lock_up(w);
+	return true;
 }
 
 static void let_term(int how)

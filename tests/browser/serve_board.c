@@ -4,7 +4,7 @@
  * The admin server over a board that this program fills: as a gateway with two workers looks that is being used. Tells
  * its port on a line of standard output, and ends when standard input does, or after five minutes. Commands on standard
  * input, each answered by its own line once it is seen: "silent" (the second worker stops), "move" (it goes on), "down"
- * (one upstream refuses).
+ * (one upstream refuses), "hostile" (somebody asks for a path that is markup).
  */
 #include <errno.h>
 #include <poll.h>
@@ -46,6 +46,7 @@ static const char settings[] = "listen: [ { address: '127.0.0.1:0' } ]\n"
 
 struct scene {
 	struct config *config;
+	struct board_map *map;
 	struct board *board;
 	thaw_ledger *ledger;
 	struct board_worker *workers[WORKERS];
@@ -131,7 +132,7 @@ static void begin_asks(struct scene *s)
 {
 	s->asks[0][0] = begin(s, 0, "192.0.2.17", "/orders/2026/attachments/invoice.pdf", THAW_MEANS_POST_HANDSHAKE,
 			      48 * MIB, 94000);
-	s->asks[0][1] = begin(s, 0, "192.0.2.80", "/<img src=x onerror=alert(1)>", THAW_MEANS_POST_HANDSHAKE, 0, 12000);
+	s->asks[0][1] = begin(s, 0, "192.0.2.80", "/account/keys", THAW_MEANS_POST_HANDSHAKE, 0, 12000);
 	s->asks[0][2] = begin(s, 0, "198.51.100.4", "/reports/upload", THAW_MEANS_RENEGOTIATION, UINT64_MAX, 31000);
 	s->asks[1][0] = begin(s, 1, "203.0.113.201", "/orders", THAW_MEANS_RENEGOTIATION, 700 * MIB, 7000);
 	for (int i = 0; i < 23; i++)
@@ -200,11 +201,11 @@ static void set_scene(struct scene *s)
 		.memory = s->config->spool.memory, .disk = s->config->spool.disk, .workers = WORKERS};
 	s->board = board_new(WORKERS);
 	s->ledger = thaw_ledger_new(&limits);
-	struct board_map *map = board_map_new(s->board, s->config);
-	if (s->board == NULL || s->ledger == NULL || map == NULL)
+	s->map = board_map_new(s->board, s->config);
+	if (s->board == NULL || s->ledger == NULL || s->map == NULL)
 		die("no memory");
 	for (int i = 0; i < WORKERS; i++) {
-		s->workers[i] = board_open(s->board, board_take(s->board, 1), map);
+		s->workers[i] = board_open(s->board, board_take(s->board, 1), s->map);
 		if (s->workers[i] == NULL)
 			die("no memory");
 	}
@@ -213,6 +214,16 @@ static void set_scene(struct scene *s)
 	tell_quarter_hour(s);
 	begin_asks(s);
 	fill_spool(s);
+}
+
+static void clear_away(struct scene *s)
+{
+	for (int i = 0; i < WORKERS; i++)
+		board_close(&s->workers[i]);
+	board_map_free(&s->map);
+	board_free(&s->board);
+	thaw_ledger_free(&s->ledger);
+	config_free(&s->config);
 }
 
 /* ---- the processes */
@@ -244,6 +255,8 @@ static bool obey(struct scene *s)
 		return false;
 	s->silent = strcmp(line, "silent\n") == 0 || (s->silent && strcmp(line, "move\n") != 0);
 	s->down = s->down || strcmp(line, "down\n") == 0;
+	if (strcmp(line, "hostile\n") == 0)
+		(void)begin(s, 1, "192.0.2.66", "/<img src=x onerror=alert(1)>", THAW_MEANS_POST_HANDSHAKE, 0, 0);
 	(void)fputs(line, stdout);
 	return true;
 }
@@ -270,6 +283,7 @@ int main(void)
 		if (poll(&in, 1, TURN_MS) > 0 && !obey(&scene))
 			break;
 	}
+	clear_away(&scene);
 	(void)kill(admin, SIGTERM);
 	if (waitpid(admin, &how, 0) != admin || !WIFEXITED(how))
 		return EXIT_FAILURE;

@@ -145,11 +145,19 @@ const struct gw_leg_ops origin_ops = {take, ready, transport_of, watch, used, se
 
 /* ---- the origin's side ---- */
 
+/* Behind what is not written yet. */
 static void reply(struct sim_leg *leg, char *text, size_t len)
 {
-	leg->out = text;
-	leg->out_at = 0;
-	leg->out_len = len;
+	char *more = realloc(leg->out, leg->out_len + len);
+
+	if (more == NULL)
+		abort();
+	if (leg->out == NULL)
+		leg->out_at = leg->out_len = 0;
+	memcpy(more + leg->out_len, text, len);
+	free(text);
+	leg->out = more;
+	leg->out_len += len;
 }
 
 /* The value of the client's part in an XFCC field: Hash=...;Subject="..." */
@@ -404,6 +412,7 @@ static bool write_some(struct sim_leg *leg)
 		return true;
 	free(leg->out);
 	leg->out = NULL;
+	leg->out_at = leg->out_len = 0;
 	if (leg->ends || (plan->habit == ORIGIN_CLOSES_IDLE && !leg->in_head && leg->requests > 0))
 		close_origin(leg, false);
 	return true;

@@ -407,12 +407,83 @@ static void test_uninitialised(void **state)
 	assert_int_equal(refusal.status, 400);
 }
 
+/* ---- trailers that are kept ---- */
+
+static struct http_trailers kept(const char *text, size_t step)
+{
+	struct http_trailers trailers = {0};
+	struct http_chunked chunked;
+	struct http_refusal refusal;
+	struct http_span data;
+	size_t len = strlen(text), at = 0, used = 0;
+	enum http_chunk chunk = HTTP_CHUNK_MORE;
+
+	http_chunked_init(&chunked);
+	chunked.trailers = &trailers;
+	while (chunk != HTTP_CHUNK_END && at < len) {
+		chunk = http_chunked_decode(&chunked, text + at, step < len - at ? step : len - at, &used, &data,
+					    &refusal);
+		assert_int_not_equal(chunk, HTTP_CHUNK_BAD);
+		at += used;
+	}
+	assert_int_equal(chunk, HTTP_CHUNK_END);
+	return trailers;
+}
+
+static void trailers_are_kept_where_there_is_a_place(void **state)
+{
+	static const char body[] = "3\r\nabc\r\n0\r\nX-Sum:  1 2 \r\nEmpty:\r\n\r\n";
+
+	(void)state;
+	for (size_t step = 1; step < sizeof(body); step++) {
+		struct http_trailers trailers = kept(body, step);
+		struct http_field field;
+		size_t at = 0;
+		assert_true(http_trailers_next(&trailers, &at, &field));
+		assert_true(http_span_equal(field.name, "X-Sum") && http_span_equal(field.value, "1 2"));
+		assert_true(http_trailers_next(&trailers, &at, &field));
+		assert_true(http_span_equal(field.name, "Empty") && field.value.len == 0);
+		assert_false(http_trailers_next(&trailers, &at, &field));
+		http_trailers_free(&trailers);
+	}
+}
+
+static void no_trailers_take_no_memory(void **state)
+{
+	struct http_trailers trailers = kept("3\r\nabc\r\n0\r\n\r\n", 100);
+	struct http_field field;
+	size_t at = 0;
+
+	(void)state;
+	assert_null(trailers.bytes);
+	assert_false(http_trailers_next(&trailers, &at, &field));
+}
+
+static void some_fields_may_not_be_trailers(void **state)
+{
+	static const char *const never[] = {
+		"Content-Length", "content-type", "Transfer-Encoding", "Host",       "TE",
+		"Connection",     "Trailer",      "Authorization",     "Set-Cookie", "Expect"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		assert_false(http_trailer_allowed((struct http_span){never[i], strlen(never[i])}));
+	assert_true(http_trailer_allowed((struct http_span){"Digest", 6}));
+	assert_true(http_trailer_allowed((struct http_span){"Content", 7}));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_taken),         cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_extension_limit),
-		cmocka_unit_test(test_trailer_limit), cmocka_unit_test(test_largest),
+		cmocka_unit_test(trailers_are_kept_where_there_is_a_place),
+		cmocka_unit_test(no_trailers_take_no_memory),
+		cmocka_unit_test(some_fields_may_not_be_trailers),
+		cmocka_unit_test(test_taken),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_line_limit),
+		cmocka_unit_test(test_extension_limit),
+		cmocka_unit_test(test_trailer_limit),
+		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_uninitialised),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

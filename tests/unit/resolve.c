@@ -1,15 +1,19 @@
 /* Names of upstreams, looked up with a name server of the test's own. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <ares.h>
 #include <cmocka.h>
 
 #include "dns.h"
 #include "loop/resolve.h"
+
+#define TURNS_SPENT 10 /* that c-ares gets to notice that it has no memory */
 
 static struct dns dns;
 static struct resolver *resolver;
@@ -360,6 +364,16 @@ static void an_old_answer_is_used_while_no_new_one_can_be_had(void **state)
 	assert_int_equal(ask_and_wait(&asker, "old.test"), THAW_FAILED);
 }
 
+static bool late; /* much later than the resolver's patience, and before c-ares gives up */
+
+static void on_late(struct ev_loop *of, ev_timer *timer, int events)
+{
+	(void)of;
+	(void)timer;
+	(void)events;
+	late = true;
+}
+
 /* The lookup goes on; who asks is not made to wait for its end. */
 static void an_old_answer_is_used_when_the_new_one_takes_long(void **state)
 {
@@ -372,8 +386,14 @@ static void an_old_answer_is_used_when_the_new_one_takes_long(void **state)
 	put_forward(10000);
 	dns.manner = DNS_SILENT;
 	unsigned asked = dns.asked;
+	ev_timer timer;
+	ev_timer_init(&timer, on_late, 3., 0.);
+	ev_timer_start(loop, &timer);
+	late = false;
 	assert_int_equal(ask_and_wait(&first, "slow.test"), THAW_OK);
 	assert_int_equal(first.told, 1);
+	assert_false(late);
+	ev_timer_stop(loop, &timer);
 	assert_true(has(&first, "192.0.2.1"));
 	ask(&second, "slow.test");
 	assert_int_equal(second.status, THAW_OK);
@@ -444,6 +464,65 @@ static void name_servers_must_be_addresses(void **state)
 	assert_non_null(strstr(err.text, "names cannot be looked up"));
 }
 
+static unsigned allocations_left = UINT_MAX; /* UINT_MAX: as many as it wants */
+
+static bool may_allocate(void)
+{
+	if (allocations_left == UINT_MAX)
+		return true;
+	if (allocations_left > 0)
+		allocations_left--;
+	return allocations_left > 0;
+}
+
+static void *allocate(size_t len)
+{
+	return may_allocate() ? malloc(len) : NULL;
+}
+
+static void *reallocate(void *old, size_t len)
+{
+	return may_allocate() ? realloc(old, len) : NULL;
+}
+
+/*
+ * From the k-th allocation on c-ares gets no memory, for every k: who asks hears it at once, or is told, or waits for a
+ * time that c-ares sees to (as for a name server that is silent), in which the resolver may end.
+ */
+static void without_memory_nothing_is_lost(void **state)
+{
+	unsigned spent = 1, failed = 0;
+
+	(void)state;
+	dns.v4[0] = "192.0.2.1";
+	dns.v6[0] = "2001:db8::1";
+	resolver_free(&resolver);
+	assert_int_equal(ares_library_init_mem(ARES_LIB_INIT_ALL, allocate, free, reallocate), ARES_SUCCESS);
+	for (unsigned k = 1; spent > 0; k++) {
+		struct thaw_error err = {0};
+		struct asker asker = {.status = THAW_FAILED};
+		allocations_left = k;
+		resolver = resolver_new(loop, dns.servers, &now_ms, &err);
+		assert_int_equal(resolver == NULL, err.cls != THAW_ERR_NONE);
+		if (resolver != NULL)
+			ask(&asker, "memory.test");
+		for (int turn = 0; asker.status == THAW_WANT_READ && (allocations_left > 0 || turn < TURNS_SPENT);
+		     turn++)
+			turn_once();
+		spent = allocations_left == 0;
+		allocations_left = UINT_MAX;
+		failed += asker.status == THAW_FAILED;
+		if (resolver != NULL && asker.status == THAW_FAILED) { /* and afterwards all is well */
+			assert_string_not_equal(asker.err.text, "");
+			put_forward(RESOLVE_AGAIN_MS);
+			assert_int_equal(ask_and_wait(&asker, "memory.test"), THAW_OK);
+		}
+		resolver_free(&resolver);
+	}
+	assert_true(failed > 10);
+	ares_library_cleanup();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -466,6 +545,7 @@ int main(void)
 		TEST(who_is_told_may_ask_for_more),
 		TEST(it_may_end_in_the_middle),
 		TEST(name_servers_must_be_addresses),
+		TEST(without_memory_nothing_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,11 +208,75 @@ static void test_every_day(void **state)
 	}
 }
 
+static struct http_span span(const char *text)
+{
+	return (struct http_span){text, strlen(text)};
+}
+
+static void request_lines_and_spans(void **state)
+{
+	static const char *const bad[] = {"", "/a b", "/a\r\nX: y", "/\x7f", "/\t"};
+	char buffer[ROOM];
+	struct http_writer writer;
+
+	(void)state;
+	http_writer_init(&writer, buffer, sizeof(buffer));
+	http_write_request_line(&writer, span("BREW"), span("/a?b=%20"));
+	http_write_span(&writer, span("X"), span("y\tz"));
+	http_write_lines(&writer, "A: b\r\n", 6);
+	http_write_end(&writer);
+	assert_written(&writer, "BREW /a?b=%20 HTTP/1.1\r\nX: y\tz\r\nA: b\r\n\r\n");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		http_writer_init(&writer, buffer, sizeof(buffer));
+		http_write_request_line(&writer, span("GET"), span(bad[i]));
+		assert_true(writer.overflow);
+	}
+	http_writer_init(&writer, buffer, sizeof(buffer));
+	http_write_request_line(&writer, span("GE T"), span("/"));
+	assert_true(writer.overflow);
+	http_writer_init(&writer, buffer, sizeof(buffer));
+	http_write_span(&writer, span("X"), span("a\nb"));
+	assert_true(writer.overflow);
+}
+
+static void phrases(void **state)
+{
+	char buffer[ROOM];
+	struct http_writer writer;
+
+	(void)state;
+	http_writer_init(&writer, buffer, sizeof(buffer));
+	http_write_status_line(&writer, 200, span("Fine"));
+	http_write_status_line(&writer, 404, span(""));
+	http_write_status_line(&writer, 200, span("a\rb"));
+	assert_written(&writer, "HTTP/1.1 200 Fine\r\nHTTP/1.1 404 Not Found\r\nHTTP/1.1 200 OK\r\n");
+}
+
+static void chunk_sizes(void **state)
+{
+	static const uint64_t sizes[] = {1, 9, 10, 15, 16, 255, 4096, 65535, 1ULL << 32, UINT64_MAX};
+	char line[HTTP_CHUNK_SIZE_MAX], expected[HTTP_CHUNK_SIZE_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t len = http_write_chunk_size(line, sizes[i]);
+		assert_int_equal(len, snprintf(expected, sizeof(expected), "%llx\r\n", (unsigned long long)sizes[i]));
+		assert_memory_equal(line, expected, len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),     cmocka_unit_test(test_room),      cmocka_unit_test(test_status),
-		cmocka_unit_test(test_number),    cmocka_unit_test(test_splitting), cmocka_unit_test(test_date),
+		cmocka_unit_test(request_lines_and_spans),
+		cmocka_unit_test(phrases),
+		cmocka_unit_test(chunk_sizes),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_splitting),
+		cmocka_unit_test(test_date),
 		cmocka_unit_test(test_every_day),
 	};
 	(void)setlocale(LC_ALL, "");

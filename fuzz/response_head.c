@@ -1,0 +1,106 @@
+/*
+ * Any bytes, as the head of an upstream's response: the outcome does not depend on how they come, spans lie inside
+ * them, and what is accepted and written out again means the same. Its first byte says what the request was.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "holds.h"
+#include "http/response.h"
+#include "http/response_head.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct result {
+	enum http_parse parse;
+	size_t used;
+	struct http_answer answer;
+	struct http_refusal refusal;
+};
+
+static enum http_parse parse(const char *bytes, size_t len, const struct http_ask *ask, struct http_scan *scan,
+			     struct result *result)
+{
+	return http_answer_parse(bytes, len, ask, scan, &result->answer, &result->used, &result->refusal);
+}
+
+static void inside(const char *bytes, size_t used, struct http_span span)
+{
+	HOLDS(span.at >= bytes && span.at + span.len <= bytes + used);
+}
+
+static void check(const char *bytes, size_t len, const struct http_ask *ask, const struct result *result)
+{
+	const struct http_answer *answer = &result->answer;
+
+	HOLDS(result->used >= 4 && result->used <= len && result->used <= HTTP_HEAD_MAX);
+	HOLDS(memcmp(bytes + result->used - 4, "\r\n\r\n", 4) == 0);
+	HOLDS(answer->status >= 100 && answer->status <= 599);
+	HOLDS(answer->length <= INT64_MAX);
+	HOLDS(answer->status != 101 || ask->upgrade);
+	if (ask->is_head || answer->status < 200 || answer->status == 204 || answer->status == 304)
+		HOLDS(answer->framing == HTTP_ANSWER_NONE);
+	inside(bytes, result->used, answer->phrase);
+	for (size_t i = 0; i < answer->field_count; i++) {
+		inside(bytes, result->used, answer->fields[i].name);
+		inside(bytes, result->used, answer->fields[i].value);
+	}
+}
+
+/* As it is passed on, without what is for one hop: nobody can read another framing from it. */
+static void check_written(const struct http_answer *answer, const struct http_ask *ask)
+{
+	static char out[2 * HTTP_HEAD_MAX];
+	struct http_writer writer;
+	struct http_scan scan = {0};
+	struct result again;
+	struct http_hops hops;
+
+	http_writer_init(&writer, out, sizeof(out));
+	http_write_status_line(&writer, answer->status, answer->phrase);
+	http_hops_of(&hops, answer->fields, answer->field_count);
+	for (size_t i = 0; i < answer->field_count; i++)
+		if (!http_hops_has(&hops, answer->fields[i].name) || answer->status == 101)
+			http_write_span(&writer, answer->fields[i].name, answer->fields[i].value);
+	http_write_end(&writer);
+	HOLDS(!writer.overflow);
+	enum http_parse parsed = parse(out, writer.len, ask, &scan, &again);
+	if (parsed == HTTP_PARSE_BAD) /* fewer fields, or longer phrases, may meet another limit only */
+		return;
+	HOLDS(parsed == HTTP_PARSE_DONE && again.used == writer.len && again.answer.status == answer->status);
+	if (answer->framing == HTTP_ANSWER_LENGTH && again.answer.framing == HTTP_ANSWER_LENGTH)
+		HOLDS(again.answer.length == answer->length);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct http_scan whole_scan = {0}, scan = {0};
+	struct result whole, pieces = {.parse = HTTP_PARSE_MORE};
+
+	if (size == 0)
+		return 0;
+	struct http_ask ask = {.is_head = (data[0] & 1) != 0, .upgrade = (data[0] & 2) != 0};
+	size_t len = size - 1, step = data[0] / 4 + 1u;
+	char *bytes = malloc(len + 1);
+	HOLDS(bytes != NULL);
+	memcpy(bytes, data + 1, len);
+	whole.parse = parse(bytes, len, &ask, &whole_scan, &whole);
+	for (size_t at = 0; at < len && pieces.parse == HTTP_PARSE_MORE;) {
+		at = at + step < len ? at + step : len;
+		char *here = malloc(at); /* of this size, so that a read behind it is seen */
+		HOLDS(here != NULL);
+		memcpy(here, bytes, at);
+		pieces.parse = parse(here, at, &ask, &scan, &pieces);
+		free(here);
+	}
+	if (len > 0)
+		HOLDS(pieces.parse == whole.parse);
+	if (whole.parse == HTTP_PARSE_DONE) {
+		HOLDS(pieces.used == whole.used && pieces.answer.framing == whole.answer.framing);
+		check(bytes, len, &ask, &whole);
+		check_written(&whole.answer, &ask);
+	}
+	free(bytes);
+	return 0;
+}

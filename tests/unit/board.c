@@ -1,0 +1,832 @@
+/* The board: what is counted stays, what is open goes with its worker, and readers never see a text half written. */
+#include "board_world.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gateway/board_block.h"
+
+/* ---- nobody looks */
+
+static void test_without_a_board_nothing_happens(void **state)
+{
+	struct board_worker *worker = NULL;
+	struct board_ask_facts facts = {.path = {"/", 1}};
+	struct thaw_report report = a_verdict(THAW_MEANS_POST_HANDSHAKE, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, 5);
+	struct board_map *map = NULL;
+	struct board *board = NULL;
+	board_ask ask = 7;
+
+	(void)state;
+	assert_null(board_new(0));
+	assert_null(board_new(BOARD_PLACES_MAX + 1));
+	assert_int_equal(board_take(NULL, 1), -1);
+	board_enter(NULL, BOARD_SERVING, 1, 1);
+	board_reclaim(NULL, 0);
+	assert_null(board_map_new(NULL, NULL));
+	board_map_free(&map);
+	board_free(&board);
+	assert_null(board_open(NULL, 0, NULL));
+	board_alive(NULL, 1);
+	board_connection_opened(NULL);
+	board_connection_closed(NULL);
+	board_handshake(NULL, "TLSv1.3", true);
+	board_handshake_failed(NULL);
+	board_request(NULL, 200, 1, 1, 1);
+	board_refusal(NULL, GW_PROBLEM_NO_ROUTE);
+	assert_int_equal(board_ask_begin(NULL, &facts, 1), 0);
+	board_ask_progress(NULL, 1, 1, 1);
+	board_ask_end(NULL, &ask);
+	assert_int_equal(ask, 0);
+	board_verdict(NULL, &report, 1, 1);
+	board_upstream(NULL, NULL, "", BOARD_FAILED, 1);
+	board_pool(NULL, 0, 0, &(struct board_use){.in_use = 1});
+	board_close(&worker);
+}
+
+/* ---- places */
+
+static void test_places_are_given_and_taken_back(void **state)
+{
+	struct board *board = new_board(2);
+
+	(void)state;
+	assert_int_equal(board_take(board, 1), 0);
+	assert_int_equal(board_take(board, 1), 1);
+	assert_int_equal(board_take(board, 1), -1);
+	assert_null(board_open(board, -1, NULL));
+	board_reclaim(board, -1);
+	board_reclaim(board, 0);
+	assert_int_equal(board_take(board, 2), 0);
+	struct board_view *view = look(board);
+	assert_int_equal(view->worker_count, 2);
+	assert_int_equal(view->workers[0].configuration, 2);
+	assert_int_equal(view->workers[1].configuration, 1);
+	assert_int_equal(view->workers[0].pid, 0);
+	board_view_free(&view);
+	assert_null(view);
+	board_free(&board);
+	assert_null(board);
+}
+
+static void test_what_is_counted_outlives_the_worker(void **state)
+{
+	struct board *board = new_board(2);
+	int place, other_place;
+	struct board_worker *worker = new_worker(board, 1, NULL, &place);
+	struct board_worker *other = new_worker(board, 1, NULL, &other_place);
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		board_connection_opened(i < 3 ? worker : other);
+	board_connection_closed(worker);
+	board_request(worker, 200, 10, 100, 1000);
+	board_request(other, 204, 10, 11, 0);
+	(void)ask_at(worker, "/late", NOW_MS);
+	struct board_view *view = look(board);
+	assert_int_equal(view->sums.connections, 5);
+	assert_int_equal(view->sums.connections_open, 4);
+	assert_int_equal(view->workers[0].connections, 2);
+	assert_int_equal(view->workers[1].connections, 2);
+	assert_int_equal(view->workers[0].pid, getpid());
+	assert_int_equal(view->sums.asks_open, 1);
+	assert_int_equal(view->ask_count, 1);
+	board_view_free(&view);
+
+	board_close(&worker);
+	assert_null(worker);
+	board_reclaim(board, place);
+	view = look(board);
+	assert_int_equal(view->sums.connections, 5);
+	assert_int_equal(view->sums.connections_open, 2);
+	assert_int_equal(view->sums.asks_open, 0);
+	assert_int_equal(view->ask_count, 0);
+	assert_int_equal(view->worker_count, 1);
+	assert_int_equal(view->sums.requests[2], 2);
+	assert_int_equal(view->sums.bytes_in, 111);
+	assert_int_equal(view->sums.bytes_out, 1000);
+	board_view_free(&view);
+
+	/* Its successor counts on. */
+	worker = new_worker(board, 2, NULL, &place);
+	board_request(worker, 200, 10, 1, 1);
+	view = look(board);
+	assert_int_equal(view->sums.requests[2], 3);
+	assert_int_equal(view->sums.bytes_in, 112);
+	board_view_free(&view);
+	board_close(&worker);
+	board_close(&other);
+	board_free(&board);
+}
+
+/* ---- counters */
+
+static void test_handshakes_requests_and_refusals(void **state)
+{
+	static const unsigned statuses[] = {0, 99, 100, 199, 200, 304, 404, 500, 599, 600, 999};
+	static const uint64_t expected[BOARD_CLASSES] = {4, 2, 1, 1, 1, 2};
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+
+	(void)state;
+	board_handshake(worker, "TLSv1.2", false);
+	board_handshake(worker, "TLSv1.2", true);
+	board_handshake(worker, "TLSv1.3", true);
+	board_handshake(worker, "TLSv1.3", true);
+	board_handshake(worker, "SSLv3", false);
+	board_handshake_failed(worker);
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		board_request(worker, statuses[i], 0, 0, 0);
+	for (int problem = 0; problem < BOARD_PROBLEMS; problem++)
+		for (int i = 0; i <= problem; i++)
+			board_refusal(worker, (enum gw_problem)problem);
+	board_refusal(worker, (enum gw_problem)BOARD_PROBLEMS);
+	struct board_view *view = look(board);
+	assert_int_equal(view->sums.handshakes[0][0], 1);
+	assert_int_equal(view->sums.handshakes[0][1], 1);
+	assert_int_equal(view->sums.handshakes[1][0], 0);
+	assert_int_equal(view->sums.handshakes[1][1], 2);
+	assert_int_equal(view->sums.handshakes[2][0], 1);
+	assert_int_equal(view->sums.handshakes_failed, 1);
+	for (size_t i = 0; i < BOARD_CLASSES; i++)
+		assert_int_equal(view->sums.requests[i], expected[i]);
+	for (int problem = 0; problem < BOARD_PROBLEMS; problem++)
+		assert_int_equal(view->sums.refusals[problem], problem + 1);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+/* A time that is a bucket's upper end is in that bucket: Prometheus' le. */
+static void test_times_fall_into_buckets(void **state)
+{
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+	uint64_t sum_ms = 0;
+
+	(void)state;
+	for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+		assert_true(i == 0 || board_machine_ms[i] > board_machine_ms[i - 1]);
+		assert_true(i == 0 || board_human_ms[i] > board_human_ms[i - 1]);
+		board_request(worker, 200, board_machine_ms[i], 0, 0);
+		board_request(worker, 200, board_machine_ms[i] + 1, 0, 0);
+		sum_ms += 2 * board_machine_ms[i] + 1;
+		struct thaw_report report = a_verdict(THAW_MEANS_POST_HANDSHAKE, THAW_VERDICT_ACCEPTED,
+						      THAW_REASON_NONE, board_human_ms[i]);
+		board_verdict(worker, &report, 0, WALL_MS);
+	}
+	board_request(worker, 200, 0, 0, 0);
+	struct board_view *view = look(board);
+	for (size_t i = 0; i <= BOARD_BUCKETS; i++)
+		assert_int_equal(view->sums.request_ms.counts[i], i == BOARD_BUCKETS ? 1 : 2);
+	assert_int_equal(view->sums.request_ms.sum_ms, sum_ms);
+	for (size_t i = 0; i <= BOARD_BUCKETS; i++)
+		assert_int_equal(view->sums.ask_ms[1].counts[i], i < BOARD_BUCKETS);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+static void test_every_story_has_its_own_count(void **state)
+{
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+	const struct board_sums *sums;
+	uint64_t total = 0;
+
+	(void)state;
+	for (int means = 0; means < BOARD_MEANS; means++)
+		for (int moment = 0; moment < BOARD_MOMENTS; moment++)
+			for (int verdict = 0; verdict < BOARD_VERDICTS; verdict++)
+				for (int reason = 0; reason < BOARD_REASONS; reason++) {
+					struct thaw_report report = {.means = (enum thaw_means)means,
+								     .moment = (enum thaw_moment)moment,
+								     .verdict = (enum thaw_verdict)verdict,
+								     .reason = (enum thaw_reason)reason};
+					board_verdict(worker, &report, 3, WALL_MS);
+				}
+	struct thaw_report unknown =
+		a_verdict((enum thaw_means)BOARD_MEANS, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, 0);
+	board_verdict(worker, &unknown, 3, WALL_MS);
+	unknown = a_verdict(THAW_MEANS_NONE, (enum thaw_verdict)BOARD_VERDICTS, THAW_REASON_NONE, 0);
+	board_verdict(worker, &unknown, 3, WALL_MS);
+	unknown = a_verdict(THAW_MEANS_NONE, THAW_VERDICT_ACCEPTED, (enum thaw_reason)BOARD_REASONS, 0);
+	board_verdict(worker, &unknown, 3, WALL_MS);
+	struct board_view *view = look(board);
+	sums = &view->sums;
+	for (int means = 0; means < BOARD_MEANS; means++)
+		for (int moment = 0; moment < BOARD_MOMENTS; moment++)
+			for (int verdict = 0; verdict < BOARD_VERDICTS; verdict++)
+				for (int reason = 0; reason < BOARD_REASONS; reason++) {
+					assert_int_equal(sums->asks[means][moment][verdict][reason], 1);
+					total++;
+				}
+	assert_int_equal(sums->drained, 3 * total);
+	/* None of them was really asked: they have no time. */
+	for (size_t i = 0; i <= BOARD_BUCKETS; i++)
+		assert_int_equal(sums->ask_ms[0].counts[i] + sums->ask_ms[1].counts[i], 0);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+static void test_times_of_the_accepted_and_of_others(void **state)
+{
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+	struct thaw_report accepted =
+		a_verdict(THAW_MEANS_RENEGOTIATION, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, 3000);
+	struct thaw_report declined =
+		a_verdict(THAW_MEANS_RENEGOTIATION, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE, 400);
+
+	(void)state;
+	board_verdict(worker, &accepted, 0, WALL_MS);
+	board_verdict(worker, &declined, 0, WALL_MS);
+	board_verdict(worker, &declined, 0, WALL_MS);
+	struct board_view *view = look(board);
+	assert_int_equal(view->sums.ask_ms[1].sum_ms, 3000);
+	assert_int_equal(view->sums.ask_ms[1].counts[6], 1);
+	assert_int_equal(view->sums.ask_ms[0].sum_ms, 800);
+	assert_int_equal(view->sums.ask_ms[0].counts[3], 2);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+/* ---- the verdicts of the last quarter of an hour */
+
+static uint64_t step_sum(const struct board_view *view, enum thaw_verdict verdict)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < BOARD_STEPS; i++)
+		total += view->steps[i][verdict];
+	return total;
+}
+
+static void test_steps_follow_the_clock(void **state)
+{
+	struct board *board = new_board(2);
+	struct board_worker *workers[] = {new_worker(board, 1, NULL, NULL), new_worker(board, 1, NULL, NULL)};
+	struct thaw_report report =
+		a_verdict(THAW_MEANS_POST_HANDSHAKE, THAW_VERDICT_REJECTED, THAW_REASON_UNTRUSTED, 1);
+
+	(void)state;
+	for (int i = 0; i < 2 * BOARD_STEPS; i++)
+		for (int j = 0; j <= i; j++)
+			board_verdict(workers[j % 2], &report, 0, WALL_MS + i * BOARD_STEP_MS + j % BOARD_STEP_MS);
+	struct board_view *view = board_view_new(board, NOW_MS, WALL_MS + 2 * BOARD_STEPS * BOARD_STEP_MS - 1);
+	assert_int_equal(view->steps_end_ms, WALL_MS + 2 * BOARD_STEPS * BOARD_STEP_MS);
+	for (int i = 0; i < BOARD_STEPS; i++)
+		assert_int_equal(view->steps[i][THAW_VERDICT_REJECTED], BOARD_STEPS + i + 1);
+	board_view_free(&view);
+
+	/* A minute without any: they move towards the old end. */
+	view = board_view_new(board, NOW_MS, WALL_MS + (2 * BOARD_STEPS + 6) * BOARD_STEP_MS - 1);
+	assert_int_equal(view->steps[0][THAW_VERDICT_REJECTED], BOARD_STEPS + 7);
+	assert_int_equal(view->steps[BOARD_STEPS - 7][THAW_VERDICT_REJECTED], 2 * BOARD_STEPS);
+	for (int i = BOARD_STEPS - 6; i < BOARD_STEPS; i++)
+		assert_int_equal(view->steps[i][THAW_VERDICT_REJECTED], 0);
+	board_view_free(&view);
+
+	/* An hour later nothing is left, although every slot of the ring still has something in it. */
+	view = board_view_new(board, NOW_MS, WALL_MS + 3600000);
+	assert_int_equal(step_sum(view, THAW_VERDICT_REJECTED), 0);
+	board_view_free(&view);
+	board_close(&workers[0]);
+	board_close(&workers[1]);
+	board_free(&board);
+}
+
+static void test_a_clock_that_is_set_back(void **state)
+{
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+	struct thaw_report report = a_verdict(THAW_MEANS_POST_HANDSHAKE, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, 1);
+
+	(void)state;
+	board_verdict(worker, &report, 0, WALL_MS + 3600000);
+	board_verdict(worker, &report, 0, WALL_MS + 10);
+	board_verdict(worker, &report, 0, -5); /* before 1970 there is nothing */
+	struct board_view *view = look(board);
+	assert_int_equal(step_sum(view, THAW_VERDICT_ACCEPTED), 1);
+	assert_int_equal(view->steps[BOARD_STEPS - 1][THAW_VERDICT_ACCEPTED], 1);
+	assert_int_equal(view->sums.asks[THAW_MEANS_POST_HANDSHAKE][THAW_MOMENT_HEADERS][THAW_VERDICT_ACCEPTED][0], 3);
+	board_view_free(&view);
+	view = board_view_new(board, NOW_MS, -1);
+	assert_int_equal(step_sum(view, THAW_VERDICT_ACCEPTED), 1);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+/* ---- asks under way */
+
+static void test_an_ask_is_shown_while_it_lasts(void **state)
+{
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+	board_ask ask = ask_at(worker, "/late", NOW_MS - 500);
+
+	(void)state;
+	assert_int_not_equal(ask, 0);
+	struct board_view *view = look(board);
+	assert_int_equal(view->ask_count, 1);
+	assert_string_equal(view->asks[0].client, "192.0.2.1:49152");
+	assert_string_equal(view->asks[0].host, "a.example");
+	assert_string_equal(view->asks[0].path, "/late");
+	assert_int_equal(view->asks[0].means, THAW_MEANS_POST_HANDSHAKE);
+	assert_int_equal(view->asks[0].moment, THAW_MOMENT_HEADERS);
+	assert_int_equal(view->asks[0].length, 1000);
+	assert_int_equal(view->asks[0].began_ms, NOW_MS - 500);
+	assert_int_equal(view->asks[0].asked_ms, 0);
+	assert_int_equal(view->asks[0].drained, 0);
+	assert_int_equal(view->asks[0].worker, getpid());
+	board_view_free(&view);
+
+	board_ask_progress(worker, ask, 600, NOW_MS - 100);
+	view = look(board);
+	assert_int_equal(view->asks[0].drained, 600);
+	assert_int_equal(view->asks[0].asked_ms, NOW_MS - 100);
+	board_view_free(&view);
+
+	board_ask_end(worker, &ask);
+	assert_int_equal(ask, 0);
+	board_ask_end(worker, &ask); /* twice is once */
+	board_ask_progress(worker, ask, 700, 0);
+	view = look(board);
+	assert_int_equal(view->ask_count, 0);
+	assert_int_equal(view->sums.asks_open, 0);
+	board_view_free(&view);
+
+	/* The next one in the same slot begins anew. */
+	ask = ask_at(worker, "/again", NOW_MS);
+	view = look(board);
+	assert_string_equal(view->asks[0].path, "/again");
+	assert_int_equal(view->asks[0].drained, 0);
+	assert_int_equal(view->asks[0].asked_ms, 0);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+static void test_text_is_cut_and_made_harmless(void **state)
+{
+	static const char odd[] = "/a\x01\n\xc3\xa4\x7f\"\\~ b";
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+	char long_path[300], long_host[200];
+	struct board_ask_facts facts = {
+		.host = long_host, .path = {long_path, sizeof(long_path)}, .length = UINT64_MAX};
+
+	(void)state;
+	memset(long_path, 'p', sizeof(long_path));
+	memset(long_host, 'h', sizeof(long_host));
+	long_host[sizeof(long_host) - 1] = '\0';
+	(void)board_ask_begin(worker, &facts, 1);
+	facts = (struct board_ask_facts){.path = {odd, sizeof(odd) - 1}};
+	(void)board_ask_begin(worker, &facts, 2);
+	struct board_view *view = look(board);
+	assert_int_equal(strlen(view->asks[0].path), 80);
+	assert_int_equal(strlen(view->asks[0].host), BOARD_HOST_MAX - 1);
+	assert_string_equal(view->asks[0].client, "unix");
+	assert_true(view->asks[0].length == UINT64_MAX);
+	assert_string_equal(view->asks[1].path, "/a?????\"\\~ b");
+	assert_string_equal(view->asks[1].host, "");
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+static void test_more_asks_than_are_listed(void **state)
+{
+	struct board *board = new_board(6);
+	struct board_worker *workers[6];
+	board_ask asks[BOARD_ASKS + 3];
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		workers[i] = new_worker(board, 1, NULL, NULL);
+	for (unsigned i = 0; i < BOARD_ASKS + 3; i++)
+		asks[i] = ask_at(workers[0], "/x", 1000 + i);
+	struct board_view *view = look(board);
+	assert_int_equal(view->ask_count, BOARD_ASKS);
+	assert_int_equal(view->sums.asks_open, BOARD_ASKS + 3);
+	assert_int_equal(view->workers[0].asks, BOARD_ASKS + 3);
+	board_view_free(&view);
+	board_ask_progress(workers[0], asks[BOARD_ASKS + 1], 5, 5);
+	board_ask_end(workers[0], &asks[BOARD_ASKS + 1]); /* one that is not listed */
+	board_ask_end(workers[0], &asks[7]);
+	view = look(board);
+	assert_int_equal(view->ask_count, BOARD_ASKS - 1);
+	assert_int_equal(view->sums.asks_open, BOARD_ASKS + 1);
+	board_view_free(&view);
+
+	/* Of all workers the oldest ones are shown, in their order, wherever they are. */
+	for (unsigned i = 0; i < BOARD_ASKS; i++)
+		for (int w = 1; w < 6; w++)
+			(void)ask_at(workers[w], "/y", 1 + (i * 37 + (unsigned)w * 101) % 997);
+	view = look(board);
+	assert_int_equal(view->ask_count, BOARD_LISTED);
+	for (size_t i = 1; i < view->ask_count; i++)
+		assert_true(view->asks[i - 1].began_ms <= view->asks[i].began_ms);
+	assert_true(view->asks[BOARD_LISTED - 1].began_ms < 997);
+	board_view_free(&view);
+	for (int i = 0; i < 6; i++)
+		board_close(&workers[i]);
+	board_free(&board);
+}
+
+/* A worker that was killed while it wrote leaves a word that is odd: its successor's text is read all the same. */
+static void test_a_death_in_the_middle_of_writing(void **state)
+{
+	struct board *board = new_board(1);
+	int place;
+	struct board_worker *worker = new_worker(board, 1, NULL, &place);
+	struct board_ask_slot *slot = &worker->block->asks[0];
+
+	(void)state;
+	(void)ask_at(worker, "/one", 5);
+	board_word_write(&slot->seq, board_word_read(&slot->seq) + 1);
+	struct board_view *view = look(board);
+	assert_int_equal(view->ask_count, 0); /* it is being written */
+	board_view_free(&view);
+	board_close(&worker);
+	board_reclaim(board, place);
+	worker = new_worker(board, 1, NULL, &place);
+	(void)ask_at(worker, "/two", 6);
+	view = look(board);
+	assert_int_equal(view->ask_count, 1);
+	assert_string_equal(view->asks[0].path, "/two");
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+}
+
+/* Of one letter each, so that a mixture shows. */
+static void write_for_ever(struct board *board)
+{
+	struct board_worker *worker = board_open(board, 0, NULL);
+	char text[64];
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || worker == NULL)
+		_exit(1);
+	for (unsigned i = 0;; i++) {
+		memset(text, 'a' + (int)(i % 26), sizeof(text) - 1);
+		text[sizeof(text) - 1] = '\0';
+		board_ask ask = ask_at(worker, text, i % 26 + 1);
+		board_alive(worker, i + 1);
+		board_ask_end(worker, &ask);
+	}
+}
+
+static void test_readers_see_whole_texts(void **state)
+{
+	struct board *board = new_board(1);
+	unsigned seen = 0;
+
+	(void)state;
+	assert_int_equal(board_take(board, 1), 0);
+	pid_t writer = fork();
+	assert_true(writer >= 0);
+	if (writer == 0)
+		write_for_ever(board);
+	while (seen < 2000) {
+		struct board_view *view = look(board);
+		if (view->ask_count == 1) {
+			const struct board_ask_view *ask = &view->asks[0];
+			assert_int_equal(strlen(ask->path), 63);
+			for (size_t i = 1; i < 63; i++)
+				assert_int_equal(ask->path[i], ask->path[0]);
+			assert_int_equal('a' + (int)ask->began_ms - 1, ask->path[0]);
+			seen++;
+		}
+		board_view_free(&view);
+		assert_int_equal(waitpid(writer, NULL, WNOHANG), 0);
+	}
+	assert_int_equal(kill(writer, SIGKILL), 0);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	board_reclaim(board, 0);
+	board_free(&board);
+}
+
+/* ---- upstreams */
+
+static void test_servers_count_on_over_configurations(void **state)
+{
+	struct config *one = config_with("{ a: { servers: [ 'http://10.0.0.1', 'http://10.0.0.2' ] }, "
+					 "b: { servers: [ 'http://10.0.0.1' ] } }");
+	struct config *two = config_with("{ b: { servers: [ 'http://10.0.0.9', 'http://10.0.0.1' ] } }");
+	struct board *board = new_board(2);
+	struct board_map *first = board_map_new(board, one), *second;
+	struct board_worker *old = new_worker(board, 1, first, NULL), *young;
+
+	(void)state;
+	board_upstream(old, &one->upstreams[0], "http://10.0.0.2", BOARD_ANSWERED, 20);
+	board_upstream(old, &one->upstreams[1], "http://10.0.0.1", BOARD_ANSWERED, 7);
+	board_upstream(old, &one->upstreams[1], "http://10.0.0.1", BOARD_FAILED, 9999);
+	board_upstream(old, &one->upstreams[1], "-", BOARD_FAILED, 0); /* none was chosen */
+	second = board_map_new(board, two);
+	young = new_worker(board, 2, second, NULL);
+	board_upstream(young, &two->upstreams[0], "http://10.0.0.1", BOARD_TIMED_OUT, 0);
+	struct board_view *view = look(board);
+	assert_int_equal(view->server_count, 4);
+	assert_string_equal(view->servers[0].upstream, "a");
+	assert_string_equal(view->servers[0].server, "http://10.0.0.1");
+	assert_int_equal(view->servers[0].sums.outcomes[BOARD_ANSWERED], 0);
+	assert_int_equal(view->servers[1].sums.outcomes[BOARD_ANSWERED], 1);
+	assert_int_equal(view->servers[1].sums.answer_ms.sum_ms, 20);
+	assert_int_equal(view->servers[1].sums.answer_ms.counts[2], 1);
+	assert_string_equal(view->servers[2].upstream, "b");
+	assert_int_equal(view->servers[2].sums.outcomes[BOARD_ANSWERED], 1);
+	assert_int_equal(view->servers[2].sums.outcomes[BOARD_FAILED], 1);
+	assert_int_equal(view->servers[2].sums.outcomes[BOARD_TIMED_OUT], 1);
+	assert_int_equal(view->servers[2].sums.answer_ms.sum_ms, 7);
+	assert_string_equal(view->servers[3].server, "http://10.0.0.9");
+	board_view_free(&view);
+
+	/* What no configuration has any more is not shown; what came back has its counts. */
+	board_close(&old);
+	board_map_free(&first);
+	view = look(board);
+	assert_int_equal(view->server_count, 2);
+	assert_int_equal(view->servers[0].sums.outcomes[BOARD_FAILED], 1);
+	board_view_free(&view);
+	first = board_map_new(board, one);
+	view = look(board);
+	assert_int_equal(view->server_count, 4);
+	assert_int_equal(view->servers[1].sums.outcomes[BOARD_ANSWERED], 1);
+	board_view_free(&view);
+	board_close(&young);
+	board_map_free(&first);
+	board_map_free(&second);
+	board_free(&board);
+	config_free(&one);
+	config_free(&two);
+}
+
+/* The names of so many servers, which nobody else has. */
+static struct config *config_with_many(unsigned from, unsigned count)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *file = open_memstream(&text, &len);
+
+	assert_non_null(file);
+	(void)fprintf(file, "{ many: { servers: [ ");
+	for (unsigned i = from; i < from + count; i++)
+		(void)fprintf(file, "%s'http://10.1.%u.%u'", i > from ? ", " : "", i / 250, i % 250);
+	(void)fprintf(file, " ] } }");
+	assert_int_equal(fclose(file), 0);
+	struct config *config = config_with(text);
+	free(text);
+	return config;
+}
+
+static void test_more_servers_than_places(void **state)
+{
+	struct board *board = new_board(1);
+	struct config *few = config_with_many(0, 10), *many = config_with_many(10, BOARD_SERVERS);
+	struct board_map *map = board_map_new(board, few), *more = board_map_new(board, many);
+	int place;
+	struct board_worker *worker = new_worker(board, 2, more, &place);
+
+	(void)state;
+	for (size_t i = 0; i < many->upstreams[0].server_count; i++) {
+		board_upstream(worker, &many->upstreams[0], many->upstreams[0].servers[i].text, BOARD_ANSWERED, 1);
+		board_pool(worker, 0, i, &(struct board_use){.in_use = 1});
+	}
+	struct board_view *view = look(board);
+	assert_int_equal(view->server_count, BOARD_SERVERS);
+	for (size_t i = 0; i < BOARD_SERVERS; i++)
+		assert_int_equal(view->servers[i].sums.outcomes[BOARD_ANSWERED], i >= 10);
+	board_view_free(&view);
+	board_close(&worker);
+	board_reclaim(board, place);
+	board_map_free(&more);
+
+	/* Places of servers that are gone are given to others, which begin at nothing. */
+	struct config *others = config_with_many(1000, 20);
+	struct board_map *late = board_map_new(board, others);
+	view = look(board);
+	assert_int_equal(view->server_count, 30);
+	for (size_t i = 0; i < 30; i++)
+		assert_int_equal(view->servers[i].sums.outcomes[BOARD_ANSWERED], 0);
+	assert_string_equal(view->servers[10].server, "http://10.1.4.0");
+	board_view_free(&view);
+	board_map_free(&map);
+	board_map_free(&late);
+	board_free(&board);
+	config_free(&few);
+	config_free(&many);
+	config_free(&others);
+}
+
+static void test_the_pool_tells_differences(void **state)
+{
+	/* Two servers whose names are the same once only ASCII is left of them. */
+	struct config *config = config_with("{ a: { servers: [ 'unix:/\xc3\xa4', 'unix:/\xc3\xb6' ] } }");
+	struct board *board = new_board(1);
+	struct board_map *map = board_map_new(board, config);
+	int place;
+	struct board_worker *worker = new_worker(board, 1, map, &place);
+
+	(void)state;
+	board_pool(worker, 0, 0, &(struct board_use){.in_use = 3, .idle = 1, .resting = 1, .connects = 4});
+	board_pool(worker, 0, 1, &(struct board_use){.in_use = 2, .connects = 2, .connect_failures = 1});
+	board_pool(worker, 0, 0,
+		   &(struct board_use){.in_use = 1, .idle = 2, .connects = 5, .reused = 9, .failures = 1});
+	board_pool(worker, 0, 2, &(struct board_use){.in_use = 100}); /* there is none */
+	board_pool(worker, 1, 0, &(struct board_use){.in_use = 100});
+	struct board_view *view = look(board);
+	assert_int_equal(view->server_count, 1);
+	assert_string_equal(view->servers[0].server, "unix:/??");
+	assert_int_equal(view->servers[0].sums.use.in_use, 3);
+	assert_int_equal(view->servers[0].sums.use.idle, 2);
+	assert_int_equal(view->servers[0].sums.use.resting, 0);
+	assert_int_equal(view->servers[0].sums.use.connects, 7);
+	assert_int_equal(view->servers[0].sums.use.reused, 9);
+	assert_int_equal(view->servers[0].sums.use.connect_failures, 1);
+	assert_int_equal(view->servers[0].sums.use.failures, 1);
+	board_view_free(&view);
+
+	/* Its successor's pool begins at nothing. */
+	board_close(&worker);
+	board_reclaim(board, place);
+	worker = new_worker(board, 1, map, &place);
+	board_pool(worker, 0, 1, &(struct board_use){.in_use = 1, .connects = 1});
+	view = look(board);
+	assert_int_equal(view->servers[0].sums.use.in_use, 1);
+	assert_int_equal(view->servers[0].sums.use.idle, 0);
+	assert_int_equal(view->servers[0].sums.use.connects, 8);
+	board_view_free(&view);
+	board_close(&worker);
+	board_map_free(&map);
+	board_free(&board);
+	config_free(&config);
+}
+
+static void test_a_worker_without_a_map(void **state)
+{
+	struct config *config = config_with("{ a: { servers: [ 'http://10.0.0.1' ] } }");
+	struct board *board = new_board(1);
+	struct board_worker *worker = new_worker(board, 1, NULL, NULL);
+
+	(void)state;
+	board_upstream(worker, &config->upstreams[0], "http://10.0.0.1", BOARD_ANSWERED, 1);
+	board_pool(worker, 0, 0, &(struct board_use){.in_use = 1});
+	struct board_view *view = look(board);
+	assert_int_equal(view->server_count, 0);
+	board_view_free(&view);
+	board_close(&worker);
+	board_free(&board);
+	config_free(&config);
+}
+
+/* ---- who serves */
+
+static bool is_ready(const struct board *board, uint64_t now_ms)
+{
+	struct board_view *view = board_view_new(board, now_ms, WALL_MS);
+
+	assert_non_null(view);
+	bool ready = view->ready;
+	board_view_free(&view);
+	return ready;
+}
+
+static void test_ready_once_all_workers_serve_and_move(void **state)
+{
+	struct board *board = new_board(4);
+	int places[2];
+	struct board_worker *workers[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		workers[i] = new_worker(board, 1, NULL, &places[i]);
+		board_alive(workers[i], NOW_MS);
+	}
+	assert_false(is_ready(board, NOW_MS)); /* the master has not said so */
+	board_enter(board, BOARD_SERVING, 1, 2);
+	assert_true(is_ready(board, NOW_MS));
+	assert_true(is_ready(board, NOW_MS + BOARD_SILENT_MS));
+	assert_false(is_ready(board, NOW_MS + BOARD_SILENT_MS + 1));
+	board_alive(workers[0], NOW_MS + BOARD_SILENT_MS);
+	assert_false(is_ready(board, NOW_MS + BOARD_SILENT_MS + 1));
+	board_alive(workers[1], NOW_MS + BOARD_SILENT_MS);
+	assert_true(is_ready(board, NOW_MS + BOARD_SILENT_MS + 1));
+
+	/* One dies, and its successor begins. */
+	board_close(&workers[1]);
+	board_reclaim(board, places[1]);
+	assert_false(is_ready(board, NOW_MS));
+	workers[1] = new_worker(board, 1, NULL, &places[1]);
+	assert_false(is_ready(board, NOW_MS));
+	board_alive(workers[1], 0); /* a clock that begins now */
+	assert_true(is_ready(board, 1));
+	board_alive(workers[1], NOW_MS);
+	assert_true(is_ready(board, NOW_MS));
+	board_enter(board, BOARD_STOPPING, 1, 2);
+	assert_false(is_ready(board, NOW_MS));
+	board_close(&workers[0]);
+	board_close(&workers[1]);
+	board_free(&board);
+}
+
+static void test_states_of_workers_over_a_reload(void **state)
+{
+	struct board *board = new_board(4);
+	struct board_worker *old = new_worker(board, 1, NULL, NULL), *young = new_worker(board, 2, NULL, NULL);
+	struct board_view *view;
+
+	(void)state;
+	board_enter(board, BOARD_SERVING, 1, 1);
+	board_alive(old, NOW_MS);
+	view = look(board);
+	assert_int_equal(view->workers[0].state, BOARD_WORKER_SERVING);
+	assert_int_equal(view->workers[1].state, BOARD_WORKER_STARTING);
+	assert_true(view->ready);
+	board_view_free(&view);
+	board_alive(young, NOW_MS);
+	view = look(board);
+	assert_int_equal(view->workers[1].state, BOARD_WORKER_STARTING);
+	assert_int_equal(view->workers_ready, 1);
+	board_view_free(&view);
+	board_enter(board, BOARD_SERVING, 2, 1);
+	view = look(board);
+	assert_int_equal(view->configuration, 2);
+	assert_int_equal(view->workers[0].state, BOARD_WORKER_RETIRING);
+	assert_int_equal(view->workers[1].state, BOARD_WORKER_SERVING);
+	assert_true(view->ready);
+	board_view_free(&view);
+	view = board_view_new(board, NOW_MS + 2 * BOARD_SILENT_MS, WALL_MS);
+	assert_int_equal(view->workers[0].state, BOARD_WORKER_SILENT);
+	assert_int_equal(view->workers[0].silent_ms, 2 * BOARD_SILENT_MS);
+	board_view_free(&view);
+	board_enter(board, BOARD_STOPPING, 2, 1);
+	view = look(board);
+	assert_int_equal(view->workers[1].state, BOARD_WORKER_RETIRING);
+	assert_false(view->ready);
+	board_view_free(&view);
+	board_close(&old);
+	board_close(&young);
+	board_free(&board);
+}
+
+/* ---- no memory */
+
+static void test_every_allocation_may_fail(void **state)
+{
+	struct config *config = config_with("{ a: { servers: [ 'http://10.0.0.1' ] } }");
+	struct board *board = new_board(1);
+	int place = board_take(board, 1);
+	long failed = 0;
+
+	(void)state;
+	for (bool done = false; !done; failed++) {
+		calls_left = failed + 1;
+		struct board_map *map = board_map_new(board, config);
+		struct board_worker *worker = board_open(board, place, map);
+		struct board_view *view = board_view_new(board, NOW_MS, WALL_MS);
+		calls_left = -1;
+		done = map != NULL && worker != NULL && view != NULL;
+		board_connection_opened(worker);
+		board_connection_closed(worker);
+		board_view_free(&view);
+		board_close(&worker);
+		board_map_free(&map);
+	}
+	assert_true(failed > 6);
+	board_free(&board);
+	config_free(&config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_without_a_board_nothing_happens),
+		cmocka_unit_test(test_places_are_given_and_taken_back),
+		cmocka_unit_test(test_what_is_counted_outlives_the_worker),
+		cmocka_unit_test(test_handshakes_requests_and_refusals),
+		cmocka_unit_test(test_times_fall_into_buckets),
+		cmocka_unit_test(test_every_story_has_its_own_count),
+		cmocka_unit_test(test_times_of_the_accepted_and_of_others),
+		cmocka_unit_test(test_steps_follow_the_clock),
+		cmocka_unit_test(test_a_clock_that_is_set_back),
+		cmocka_unit_test(test_an_ask_is_shown_while_it_lasts),
+		cmocka_unit_test(test_text_is_cut_and_made_harmless),
+		cmocka_unit_test(test_more_asks_than_are_listed),
+		cmocka_unit_test(test_a_death_in_the_middle_of_writing),
+		cmocka_unit_test(test_readers_see_whole_texts),
+		cmocka_unit_test(test_servers_count_on_over_configurations),
+		cmocka_unit_test(test_more_servers_than_places),
+		cmocka_unit_test(test_the_pool_tells_differences),
+		cmocka_unit_test(test_a_worker_without_a_map),
+		cmocka_unit_test(test_ready_once_all_workers_serve_and_move),
+		cmocka_unit_test(test_states_of_workers_over_a_reload),
+		cmocka_unit_test(test_every_allocation_may_fail),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
