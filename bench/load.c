@@ -28,7 +28,7 @@
 #include "client.h"
 
 #define CONNECTIONS_MAX 15000
-#define PARALLEL        64 /* a server that is flooded with more may close idle connections, as Apache does */
+#define PARALLEL        32 /* a server that is flooded with more may close idle connections, as Apache does */
 #define EVENTS_MAX      128
 #define LIMIT_S         110 /* for each of the two phases */
 
