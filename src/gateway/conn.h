@@ -5,7 +5,7 @@
  *	request.c  from a head to its route, its ask, its verdict
  *	body.c     the body's bytes: framing, draining, passing on
  *	answer.c   replies, refusals, access records, and the ask after a response
- *	proxy.h    the way through an upstream's server: proxy.c, relay.c, tunnel.c, forward.c
+ *	proxy.h    the way through an upstream's server: proxy.c, upload.c, relay.c, tunnel.c, forward.c
  *
  * A connection holds a struct gw_request only while there is a request, so that an idle one costs little besides its
  *SSL.

@@ -2,7 +2,7 @@
  * A request on its way through an upstream's server, while it is in pass, relay or tunnel. Two flows, which move
  * independently of each other, so that neither side can hold up the other by not reading:
  *
- *	up    the request: its head, what was spooled, then the body as it comes  (proxy.c)
+ *	up    the request: its head, what was spooled, then the body as it comes  (upload.c)
  *	down  the response: informational ones, the head, then the body           (relay.c)
  *
  * After 101 both are plain bytes (tunnel.c). What one side does not take at once is kept, up to one batch, and until it
@@ -71,9 +71,9 @@ struct gw_waits {
 /* True: something was moved, or the connection's state has changed. */
 typedef bool gw_flow_fn(struct gw_conn *conn, struct gw_waits *waits);
 
-/* proxy.c */
+/* upload.c */
 bool gw_proxy_up(struct gw_conn *conn, struct gw_waits *waits);
-/* Both flows, and what they wait for. */
+/* proxy.c: both flows, and what they wait for. */
 enum gw_step gw_proxy_drive(struct gw_conn *conn, gw_flow_fn *up, gw_flow_fn *down);
 /* To the server as much as it takes; the rest is kept. False: no memory for it. A broken server is GW_UP_DEAD. */
 bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len);

@@ -68,11 +68,23 @@ void idle_put(struct gw_leg *leg)
 	leg->want_read = leg->want_write = leg->read_wants_write = leg->write_wants_read = leg->heard = false;
 	leg->used = true;
 	leg_enter(leg, LEG_IDLE);
+	leg->put = ev_iteration(pool->setup.loop);
 	leg->idle_until_ms = now_of(pool) + leg->group->config->keepalive_timeout_ms;
 	TAILQ_INSERT_HEAD(&server->idle, leg, idle);
 	server->use.idle++;
 	leg_watch_events(leg, EV_READ);
 	arm(pool, leg->idle_until_ms);
+}
+
+/*
+ * Nothing has come on it. The loop watches it, so what came by the time of its last look is told already, or waits to
+ * be: only a leg that rests since that look has to be looked at.
+ */
+static bool is_quiet(struct gw_leg *leg)
+{
+	if (leg->tls == NULL && ev_iteration(leg->group->pool->setup.loop) != leg->put)
+		return !ev_is_pending(&leg->io);
+	return leg_is_fit(leg);
 }
 
 struct gw_leg *idle_take(struct server *server)
@@ -82,7 +94,7 @@ struct gw_leg *idle_take(struct server *server)
 
 	(void)close_overdue(server, now_ms);
 	while ((leg = TAILQ_FIRST(&server->idle)) != NULL) {
-		if (!leg_is_fit(leg)) {
+		if (!is_quiet(leg)) {
 			idle_drop(leg);
 			continue;
 		}
