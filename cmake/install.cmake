@@ -1,0 +1,17 @@
+# What belongs to an installed gateway beside its program; libthaw.cmake installs the library.
+foreach(page thaw.1 thaw.yaml.5)
+	string(REGEX REPLACE ".*\\." "" section ${page})
+	install(FILES packaging/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT thaw)
+endforeach()
+install(FILES packaging/completions/thaw.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME thaw
+	COMPONENT thaw)
+install(FILES packaging/completions/_thaw DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT thaw)
+install(FILES packaging/completions/thaw.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT thaw)
+install(FILES packaging/thaw.service packaging/thaw.socket DESTINATION lib/systemd/system COMPONENT thaw)
+install(FILES packaging/thaw.sysusers DESTINATION lib/sysusers.d RENAME thaw.conf COMPONENT thaw)
+install(FILES packaging/thaw.tmpfiles DESTINATION lib/tmpfiles.d RENAME thaw.conf COMPONENT thaw)
+file(GLOB guides docs/*.md)
+install(FILES README.md LICENSE ${guides} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
+install(FILES docs/status.png DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
+install(FILES docs/thaw.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)
+install(DIRECTORY examples/balancer DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)

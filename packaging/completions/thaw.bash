@@ -1,0 +1,37 @@
+# Completion of thaw(1) for bash.
+_thaw() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-}
+	local commands='serve check reload demo version help'
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$word")
+		return
+	fi
+	case $before in
+	-c | --config | --pid-file)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		compopt -o filenames 2>/dev/null
+		return
+		;;
+	--pki)
+		mapfile -t COMPREPLY < <(compgen -d -- "$word")
+		compopt -o filenames 2>/dev/null
+		return
+		;;
+	--listen | --size)
+		return
+		;;
+	esac
+	local options=--help
+	case $command in
+	serve) options='-c --config --listen --pki --pid-file --help' ;;
+	check) options='-c --config --json --help' ;;
+	reload) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
+	demo) options='--size --json --help' ;;
+	version) options='--json --help' ;;
+	help) options=$commands ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+}
+complete -F _thaw thaw

@@ -1,0 +1,15 @@
+# Completion of thaw(1) for fish.
+complete -c thaw -f
+complete -c thaw -n __fish_use_subcommand -a serve -d 'serve until told to stop'
+complete -c thaw -n __fish_use_subcommand -a check -d 'read a configuration and load all that it names'
+complete -c thaw -n __fish_use_subcommand -a reload -d 'let a running thaw take its configuration anew'
+complete -c thaw -n __fish_use_subcommand -a demo -d 'an upload to Thaw beside one that freezes'
+complete -c thaw -n __fish_use_subcommand -a version -d 'versions of thaw and its TLS library'
+complete -c thaw -n __fish_use_subcommand -a help -d 'the usage of a command'
+complete -c thaw -n '__fish_seen_subcommand_from serve check reload' -s c -l config -r -F -d 'the configuration'
+complete -c thaw -n '__fish_seen_subcommand_from serve' -l listen -x -d 'HOST:PORT, [V6]:PORT or unix:PATH'
+complete -c thaw -n '__fish_seen_subcommand_from serve' -l pki -r -F -d 'where the throwaway PKI is kept'
+complete -c thaw -n '__fish_seen_subcommand_from serve reload' -l pid-file -r -F -d 'where the process id is written'
+complete -c thaw -n '__fish_seen_subcommand_from demo' -l size -x -d 'MiB to upload'
+complete -c thaw -n '__fish_seen_subcommand_from check demo version' -l json -d 'for a program'
+complete -c thaw -l help -d 'the usage'

@@ -1,0 +1,140 @@
+"""The Debian packages: built by one command, installed beside everything else in an overlay, used, and removed again.
+
+Nothing of this machine is changed: the packages are installed into a file system that is laid over it, in a mount
+namespace of its own. That takes root, and a kernel that lets it; elsewhere these tests are skipped, saying why.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+OVERLAY = """
+set -e
+mount -t tmpfs none {base}
+mkdir {base}/upper {base}/work {base}/root
+mount -t overlay overlay -o lowerdir=/,upperdir={base}/upper,workdir={base}/work {base}/root
+mount -t proc proc {base}/root/proc
+mount --rbind /dev {base}/root/dev
+cp {debs} {base}/root/tmp/
+exec chroot {base}/root /bin/bash -e -o pipefail -c "$1"
+"""
+
+
+@pytest.fixture(scope="session")
+def debs():
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("dpkg-deb is not there")
+    subprocess.run([TOP / "script" / "package"], check=True, stdout=subprocess.DEVNULL, timeout=600)
+    found = sorted((TOP / "build" / "package").glob("*.deb"))
+    assert [deb.name.split("_")[0] for deb in found] == ["libthaw-dev", "libthaw0", "thaw"]
+    return found
+
+
+@pytest.fixture
+def installed(debs, tmp_path):
+    """installed(commands): what they print, run where the packages have just been installed."""
+
+    def run(commands, install="dpkg -i /tmp/*.deb >/dev/null"):
+        script = OVERLAY.format(base=tmp_path, debs=" ".join(str(deb) for deb in debs))
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", f"{install}\n{commands}"], capture_output=True,
+                              text=True, timeout=300)
+        if "mount" in done.stderr and done.returncode != 0 and "permission denied" in done.stderr.lower():
+            pytest.skip("no overlay can be mounted here: " + done.stderr.strip().splitlines()[-1])
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    if os.geteuid() != 0:
+        pytest.skip("installing packages takes root")
+    return run
+
+
+def fields(deb):
+    text = subprocess.run(["dpkg-deb", "-f", deb], check=True, capture_output=True, text=True).stdout
+    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and not line.startswith(" "))
+
+
+def test_what_they_depend_on(debs):
+    thaw = fields(debs[2])
+    for library in ("libc6", "libssl3", "libev4", "libjansson4", "libyaml-0-2", "libc-ares2", "libsystemd0", "libseccomp2"):
+        assert library in thaw["Depends"]
+    assert "libssl3" in fields(debs[1])["Depends"] and "libthaw0 (=" in fields(debs[0])["Depends"]
+
+
+def test_the_same_sources_give_the_same_bytes(debs):
+    before = [deb.read_bytes() for deb in debs]
+    subprocess.run([TOP / "script" / "package"], check=True, stdout=subprocess.DEVNULL, timeout=600)
+    assert before == [deb.read_bytes() for deb in debs]
+
+
+def test_it_runs(installed):
+    said = installed("""
+        thaw version
+        stat -c '%U %a' /var/spool/thaw
+        cd /etc/thaw
+        timeout 2 thaw serve --listen 127.0.0.1:0 --pki /tmp/pki >/dev/null 2>&1 || true
+        cp /tmp/pki/server.pem /tmp/pki/server.key . && cp /tmp/pki/ca.pem clients-ca.pem
+        mkdir -p /var/log/thaw
+        thaw check -c /etc/thaw/thaw.yaml
+    """)
+    assert said.startswith("thaw 0.") and "thaw 700" in said and "/etc/thaw/thaw.yaml: ok" in said
+
+
+def test_the_manual_has_no_warnings(installed):
+    assert installed("""
+        for page in thaw.1 thaw.yaml.5; do
+            man --warnings -E UTF-8 -l -Tutf8 -Z /usr/share/man/man${page##*.}/$page.gz 2>&1 >/dev/null
+        done
+    """) == ""
+
+
+def test_a_program_is_built_with_the_library(installed):
+    said = installed(f"""
+        cp {TOP}/examples/embed.c /tmp/ && cd /tmp
+        cc -o embed embed.c $(pkg-config --cflags --libs thaw) -lssl -lcrypto
+        ldd embed | grep -c libthaw.so.0
+    """)
+    assert said.strip() == "1"
+
+
+def test_it_leaves_nothing_behind(installed):
+    assert installed("""
+        dpkg -P thaw libthaw-dev libthaw0 >/dev/null 2>&1
+        ls -d /etc/thaw /var/spool/thaw /usr/bin/thaw /usr/include/thaw /usr/share/doc/thaw 2>/dev/null || true
+        getent passwd thaw || true
+    """) == ""
+
+
+def completions(line):
+    """What bash would offer for the last word of a line."""
+    script = f"""
+        . {TOP}/packaging/completions/thaw.bash
+        COMP_WORDS=({line}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _thaw && printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    return subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_completion():
+    main = (TOP / "src" / "cli" / "main.c").read_text()
+    commands = set(re.findall(r'\{"([a-z]+)", ', main))
+    assert commands and commands <= set(completions("thaw ''"))
+    assert completions("thaw re") == ["reload"]
+    assert "--pid-file" in completions("thaw serve --p")
+    for shell, file in (("zsh", "_thaw"), ("fish", "thaw.fish")):
+        if shutil.which(shell):
+            subprocess.run([shell, "-n", TOP / "packaging" / "completions" / file], check=True)
+
+
+def test_the_manual_says_what_the_guide_says():
+    subprocess.run([TOP / "script" / "man", "--check"], check=True)
+
+
+def test_every_key_is_in_the_manual():
+    page = (TOP / "packaging" / "thaw.yaml.5").read_text().replace("\\-", "-")
+    for key in re.findall(r'\.key = "([a-z0-9_]+)"', (TOP / "src" / "config" / "schema.c").read_text()):
+        assert key in page, f"thaw.yaml(5) lacks {key}"
