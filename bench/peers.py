@@ -291,7 +291,7 @@ class Apache(Peer):
 DefaultRuntimeDir {self.folder}
 PidFile {self.folder}/apache.pid
 ErrorLog {self.folder}/error.log
-LogLevel error
+LogLevel notice mpm_event:trace1
 ServerName localhost
 Listen 127.0.0.1:{self.port}
 Listen 127.0.0.1:{self.certificate_port}

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -316,3 +317,29 @@ def test_still_denied_on_the_same_connection(front, upstream):
         assert client.ask("GET", "/x").status == 200
         first = client.ask("GET", "/late/x")
         assert first.status == 403 and first.headers["connection"] == "close"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 3 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(folder)], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here: " + mounted.stderr.strip())
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_spool_disk(front, upstream, small_disk, payloads):
+    """The disk is full before the budget is: 503 that says so, what is held is given back, and others are well."""
+    gateway = front(upstream("node").port, spool={"memory": "1MiB", "disk": "1GiB", "directory": str(small_disk),
+                                                  "per_client": "100%"})
+    with Raw(gateway, "1.2") as client:
+        client.send_request("PUT", "/late/x", payloads["50m"].data())
+        response = client.read()
+    assert response.status == 503 and response.json()["reason"] == "disk-full"
+    assert response.headers["retry-after"]
+    others_are_well(gateway)
+    with Raw(gateway, "1.2") as client:  # there is room again
+        assert client.ask("PUT", "/late/y", payloads["1m"].data()[:500000]).json()["body_bytes"] == 500000

@@ -172,3 +172,65 @@ def test_hop_by_hop_fields_stay_behind(behind):
     for name in ("x-mine", "te", "keep-alive", "proxy-authorization"):
         assert name not in answer["fields"]
     assert answer["fields"]["x-kept"] == "1"
+
+
+def https(inner, pki, more=""):
+    return (f"{{ servers: [ 'https://localhost:{inner.port}', 'https://127.0.0.1:{inner.port}' ], "
+            f"tls: {{ ca: {pki}/ca.pem{more} }} }}")
+
+
+def test_https_upstream(serve, pki, payloads):
+    """Another Thaw behind: verified, and shown the gateway's own certificate; 50 MiB through both."""
+    inner = serve(hosts=(("localhost", {"when": "handshake"}),), certificate={"when": "handshake"})
+    own = f", certificate: {pki}/client.pem, key: {pki}/client.key"
+    outer = serve(upstreams={"app": https(inner, pki, own)}, upstream="app", routes=LATE)
+    body = payloads["50m"]
+    with Raw(outer) as client:
+        client.send_request("PUT", "/late/x", body.data())
+        answer = client.read().json()
+    assert answer["body_sha256"] == body.sha256
+    assert answer["certificate"]["subject"] == "CN=Thaw Demo Client"
+
+
+def test_https_upstream_that_is_not_believed(serve, pki, tmp_path):
+    """A certificate of another CA: 502, the cause is in the log, and nothing was sent."""
+    other = tmp_path / "other.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    str(tmp_path / "other.key"), "-out", str(other), "-subj", "/CN=Other", "-days", "2"], check=True,
+                   capture_output=True)
+    inner = serve()
+    outer = serve(upstreams={"app": f"{{ servers: [ 'https://localhost:{inner.port}' ], tls: {{ ca: {other} }} }}"},
+                  upstream="app")
+    with Raw(outer) as client:
+        response = client.ask("GET", "/x")
+    assert response.status == 502 and response.json()["reason"] == "upstream-unreachable"
+    assert any("certificate" in message and "upstream app" in message for message in outer.messages), outer.messages
+    assert not inner.records
+
+
+def test_unix_upstream(serve, tmp_path, payloads):
+    from harness.upstreams import HERE
+    from harness.process import kill_group, popen
+
+    path = tmp_path / "app.sock"
+    server = popen(["node", str(HERE / "node.js"), str(path)], stdout=subprocess.PIPE)
+    try:
+        assert server.stdout.readline().startswith(b"listening")
+        gateway = serve(upstreams={"app": f"{{ servers: [ 'unix:{path}' ] }}"}, upstream="app", routes=LATE)
+        with Raw(gateway) as client:
+            client.send_request("PUT", "/late/x", payloads["1m"].data())
+            assert client.read().json()["body_sha256"] == payloads["1m"].sha256
+    finally:
+        kill_group(server)
+
+
+def test_allow(serve, upstream):
+    """A verified certificate that no rule allows: 403, and nothing reaches the service; the ask's story says why."""
+    gateway = serve(upstreams={"app": f"{{ servers: {upstream('node').servers} }}"}, upstream="app", routes=(
+        ("/in", {"when": "request", "allow": "[ 'subject=CN=Nobody', 'subject=CN=Thaw * Client and eku=clientAuth' ]"}),
+        ("/out", {"when": "request", "allow": "[ 'subject=CN=Nobody', 'san=dns:*.nobody.example' ]"})))
+    with Raw(gateway) as client:
+        assert client.ask("GET", "/in").status == 200
+        response = client.ask("PUT", "/out", b"x" * 100000)
+    assert response.status == 403 and response.json()["reason"] == "not-allowed"
+    assert gateway.record("/out")["ask"]["reason"] == "not-allowed"
