@@ -168,7 +168,6 @@ enum gw_step gw_drain(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 
-
 	if (request->shown != 0)
 		show_progress(conn);
 	switch (gw_body_next(request, &refusal)) {

@@ -301,10 +301,10 @@ static void overdue(struct gw_conn *conn)
 static enum gw_step run(struct gw_conn *conn)
 {
 	static enum gw_step (*const runs[GW_STATES])(struct gw_conn *) = {
-		[GW_PREFACE] = run_preface,
-		[GW_TLS] = run_tls,          [GW_IDLE] = run_idle,      [GW_HEAD] = gw_run_head,
-		[GW_ASK] = gw_run_ask,       [GW_PASS] = gw_run_pass,   [GW_RELAY] = gw_run_relay,
-		[GW_TUNNEL] = gw_run_tunnel, [GW_REPLY] = gw_run_reply, [GW_LINGER] = run_linger,
+		[GW_PREFACE] = run_preface, [GW_TLS] = run_tls,          [GW_IDLE] = run_idle,
+		[GW_HEAD] = gw_run_head,    [GW_ASK] = gw_run_ask,       [GW_PASS] = gw_run_pass,
+		[GW_RELAY] = gw_run_relay,  [GW_TUNNEL] = gw_run_tunnel, [GW_REPLY] = gw_run_reply,
+		[GW_LINGER] = run_linger,
 	};
 
 	return runs[conn->state](conn);

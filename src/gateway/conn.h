@@ -82,7 +82,7 @@ struct gw_request {
 	bool cut_off;      /* the client has sent its close_notify */
 	bool recorded;     /* the access record is written, or handed to the ask that follows */
 	struct gw_record_ask story;
-	board_ask shown; /* while it is asked */
+	board_ask shown;                      /* while it is asked */
 	const struct thaw_identity *identity; /* that the request runs under; the connection's */
 	const struct gw_upstream_ops *ops;
 	void *upstream;
@@ -108,7 +108,7 @@ struct gw_conn {
 	size_t work; /* bytes moved in this step */
 	bool retiring;
 	bool answered; /* just now: the next request is waited for without looking whether it is here */
-	bool cut; /* a response broke off: no close_notify may make it look complete */
+	bool cut;      /* a response broke off: no close_notify may make it look complete */
 	void (*wake)(void *arg);
 	void *wake_arg;
 	struct gw_wants wants;

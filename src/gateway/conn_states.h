@@ -16,16 +16,16 @@
 
 enum gw_state {
 	GW_PREFACE, /* the PROXY protocol's header, where the listener has one */
-	GW_TLS,    /* the handshake */
-	GW_IDLE,   /* no request; perhaps an ask is pending that the last response was followed by */
-	GW_HEAD,   /* a request's head has begun to come */
-	GW_ASK,    /* a certificate is awaited; the body is drained into the spool */
-	GW_PASS,   /* the body goes to the upstream: what was spooled first */
-	GW_RELAY,  /* the upstream's response comes, and goes to the client; perhaps the body still goes up */
-	GW_TUNNEL, /* another protocol, both ways (RFC 9110 7.8) */
-	GW_REPLY,  /* the response is complete here, and written */
-	GW_LINGER, /* half-closed; what still comes is thrown away, so that no reset erases the response (RFC 9112 9.6)
-		    */
+	GW_TLS,     /* the handshake */
+	GW_IDLE,    /* no request; perhaps an ask is pending that the last response was followed by */
+	GW_HEAD,    /* a request's head has begun to come */
+	GW_ASK,     /* a certificate is awaited; the body is drained into the spool */
+	GW_PASS,    /* the body goes to the upstream: what was spooled first */
+	GW_RELAY,   /* the upstream's response comes, and goes to the client; perhaps the body still goes up */
+	GW_TUNNEL,  /* another protocol, both ways (RFC 9110 7.8) */
+	GW_REPLY,   /* the response is complete here, and written */
+	GW_LINGER,  /* half-closed; what still comes is thrown away, so that no reset erases the response (RFC 9112 9.6)
+		     */
 	GW_DEAD,
 	GW_STATES,
 };

@@ -49,7 +49,7 @@ static struct http_span authority_of(const struct http_request *head)
 		return host != NULL ? host->value : (struct http_span){"", 0};
 	struct http_span authority = {colon + 3, (size_t)(end - colon) - 3}; /* behind "://" */
 	size_t len = 0;
-	while (len < authority.len && memchr("/?#", authority.at[len], 3) == NULL)
+	while (len < authority.len && authority.at[len] != '/' && authority.at[len] != '?')
 		len++;
 	authority.len = len;
 	return authority;

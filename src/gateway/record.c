@@ -60,18 +60,19 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 	if (facts->identity != NULL)
 		certificate = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->identity->subject), "sha256",
 					facts->identity->sha256_hex);
-	return json_pack(
-		"{s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:I, s:o, s:o, s:o, s:n}", "time",
-		when, "client", peer, "host", facts->host, "tls", facts->tls, "cipher", facts->cipher, "resumed",
-		(int)facts->resumed, "method", gw_text(head != NULL ? head->method : none), "target",
-		gw_text(head != NULL ? head->target : none), "protocol",
-		head == NULL       ? NULL
-		: head->minor == 0 ? "HTTP/1.0"
-				   : "HTTP/1.1",
-		"status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in, "body_out",
-		(json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream",
-		facts->server, "upstream_ms", (json_int_t)facts->server_ms, "certificate", certificate,
-		"user_agent", gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")), "ask");
+	return json_pack("{s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:I, s:o, "
+			 "s:o, s:o, s:n}",
+			 "time", when, "client", peer, "host", facts->host, "tls", facts->tls, "cipher", facts->cipher,
+			 "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
+			 "target", gw_text(head != NULL ? head->target : none), "protocol",
+			 head == NULL       ? NULL
+			 : head->minor == 0 ? "HTTP/1.0"
+					    : "HTTP/1.1",
+			 "status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in,
+			 "body_out", (json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream",
+			 facts->server, "upstream_ms", (json_int_t)facts->server_ms, "certificate", certificate,
+			 "user_agent", gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")),
+			 "ask");
 }
 
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask)

@@ -134,8 +134,8 @@ bool connections_add(struct connections *connections, int fd, const struct socka
 
 	if (c != NULL) {
 		c->fd = fd;
-		c->gw = gw_conn_new(connections->gateway, socket_transport(&c->fd), (const struct sockaddr *)peer, preface,
-				    connections->now_ms);
+		c->gw = gw_conn_new(connections->gateway, socket_transport(&c->fd), (const struct sockaddr *)peer,
+				    preface, connections->now_ms);
 	}
 	if (c == NULL || c->gw == NULL) {
 		free(c);

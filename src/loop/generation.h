@@ -37,9 +37,9 @@ struct generation {
 	struct listeners listeners;
 	struct log log;
 	struct slots slots;
-	struct slots admin;     /* one, or none */
-	struct board *board;    /* borrowed */
-	struct board_map *map;  /* this configuration's servers on it */
+	struct slots admin;    /* one, or none */
+	struct board *board;   /* borrowed */
+	struct board_map *map; /* this configuration's servers on it */
 	enum generation_state state;
 	uint64_t limit_ms; /* when patience with this state ends */
 };
@@ -69,7 +69,7 @@ struct generation_birth {
 	sigset_t signals; /* that the worker begins with */
 	int tell;         /* where workers write */
 	uint64_t alive_ms;
-	uint64_t began_ms; /* when the master did */
+	uint64_t began_ms;                                        /* when the master did */
 	void (*forget)(void *arg, const struct generation *mine); /* closes what is only the master's */
 	void *arg;
 };

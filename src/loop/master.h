@@ -27,9 +27,9 @@ struct master {
 	struct generation *serving, *coming;
 	struct generation *leaving; /* what served before, until all its workers have said that they accept no more */
 	uint64_t leaving_ms;        /* when that is not waited for any more */
-	unsigned made;    /* generations so far */
-	bool wanted;      /* a reload is, and has not begun */
-	uint64_t room_ms; /* when a reload that is wanted stops waiting for room; 0: it does not wait */
+	unsigned made;              /* generations so far */
+	bool wanted;                /* a reload is, and has not begun */
+	uint64_t room_ms;           /* when a reload that is wanted stops waiting for room; 0: it does not wait */
 	uint64_t now_ms;
 	uint64_t ping_ms; /* when the watchdog was last told */
 	atomic_uint *turns;

@@ -72,7 +72,7 @@ struct gw_leg {
 	void (*wake)(void *arg);
 	void *arg;
 	struct thaw_error err; /* of the last attempt */
-	unsigned put; /* the loop's iteration in which it came to rest */
+	unsigned put;          /* the loop's iteration in which it came to rest */
 	uint64_t idle_until_ms;
 	TAILQ_ENTRY(gw_leg) idle;
 	bool tried[]; /* one a server */

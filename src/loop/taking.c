@@ -8,7 +8,7 @@
 #include "loop/master.h"
 
 /* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */
-#define LEAVE_MS 2000 /* for workers that are told to end, to say that they accept no more */
+#define LEAVE_MS     2000 /* for workers that are told to end, to say that they accept no more */
 #define RETIRING_MAX 6
 #define ROOM_MS      3000
 #define STATUS_MAX   160

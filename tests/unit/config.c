@@ -181,22 +181,27 @@ static void every_top_level_key_is_read(void **state)
 
 static void upstreams_are_read(void **state)
 {
+	static const char yaml[] = ROUTES(
+		"  - path: /\n    upstream: b\n  - path: /a\n    upstream: a\n") "upstreams:\n"
+										 "  a:\n"
+										 "    servers: [ 'http://Example.com', "
+										 "'https://[::1]:8443', "
+										 "'unix:app.sock' ]\n"
+										 "    connect_timeout: 2s\n"
+										 "    response_timeout: 3s\n"
+										 "    keepalive: off\n"
+										 "    keepalive_timeout: 0s\n"
+										 "    tunnel_timeout: 5s\n"
+										 "    max_failures: 6\n"
+										 "    rest: 7s\n"
+										 "    tls: { ca: ca.pem, name: "
+										 "x.example, certificate: c.pem, key: "
+										 "k.pem, verify: false }\n"
+										 "  b: { servers: [ "
+										 "'http://127.0.0.1:81/' ] }\n";
+	struct config *config = parse_in(yaml, "/etc/thaw");
+
 	(void)state;
-	struct
-		config
-			*
-				config = parse_in(ROUTES("  - path: /\n    upstream: b\n  - path: /a\n    upstream: "
-							 "a\n") "upstreams:\n"
-								"  a: { servers: [ 'http://Example.com', "
-								"'https://[::1]:8443', 'unix:app.sock' ], "
-								"connect_timeout: "
-								"2s, response_timeout: 3s, keepalive: off, "
-								"keepalive_timeout: 0s, tunnel_timeout: 5s, "
-								"max_failures: 6, rest: 7s, tls: { ca: ca.pem, name: "
-								"x.example, certificate: c.pem, key: "
-								"k.pem, verify: false } }\n"
-								"  b: { servers: [ 'http://127.0.0.1:81/' ] }\n",
-						  "/etc/thaw");
 	assert_int_equal(config->upstream_count, 2);
 	const struct config_upstream *a = &config->upstreams[0], *b = &config->upstreams[1];
 	assert_string_equal(a->name, "a");
