@@ -301,7 +301,7 @@ ThreadLimit 64
 ThreadsPerChild 64
 MaxRequestWorkers 128
 MinSpareThreads 1
-MaxSpareThreads 128
+MaxSpareThreads 256
 AsyncRequestWorkerFactor 100
 Timeout 300
 KeepAlive on

@@ -45,6 +45,19 @@ static void pack_span(struct gw_request *request, struct gw_pack *pack)
 	request->proxy->body_taken += len;
 }
 
+/*
+ * The body cannot be gone on with. While there is no response, that is one; once the server's own is on its way, that goes
+ * on, and what still comes of the body is nobody's any more.
+ */
+static enum gather give_up(struct gw_conn *conn, enum gw_problem problem, const struct http_refusal *refusal)
+{
+	if (conn->state == GW_PASS)
+		(void)gw_refuse(conn, problem, refusal);
+	else
+		conn->request->proxy->up = GW_UP_DEAD;
+	return GATHER_OVER;
+}
+
 static enum gather read_failed(struct gw_conn *conn, enum thaw_status status)
 {
 	switch (status) {
@@ -53,11 +66,10 @@ static enum gather read_failed(struct gw_conn *conn, enum thaw_status status)
 	case THAW_WANT_WRITE:
 		return GATHER_WRITE;
 	case THAW_CLOSED:
-		(void)gw_refuse(conn, GW_PROBLEM_CUT_OFF, NULL);
-		break;
+		return give_up(conn, GW_PROBLEM_CUT_OFF, NULL);
 	case THAW_FAILED:
 	case THAW_OK:
-		(void)gw_abandon(conn, thaw_conn_error(conn->ask)->text);
+		(void)gw_cut(conn, thaw_conn_error(conn->ask)->text);
 		break;
 	}
 	return GATHER_OVER;
@@ -90,8 +102,7 @@ static enum gather read_more(struct gw_conn *conn, struct gw_pack *pack)
 	if (request->body.framing == HTTP_BODY_LENGTH) {
 		status = read_straight(conn, pack);
 	} else if (gw_body_fill(conn, &status) != THAW_REASON_NONE) {
-		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
-		return GATHER_OVER;
+		return give_up(conn, GW_PROBLEM_MEMORY, NULL);
 	}
 	return status == THAW_OK ? GATHER_MORE : read_failed(conn, status);
 }
@@ -104,10 +115,12 @@ static enum gather pack_spooled(struct gw_conn *conn, struct gw_pack *pack)
 	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
 	enum thaw_reason reason = thaw_spool_peek(request->spool, &data, &len);
 
-	if (reason != THAW_REASON_NONE) {
+	if (reason != THAW_REASON_NONE && conn->state == GW_PASS) {
 		(void)gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
 		return GATHER_OVER;
 	}
+	if (reason != THAW_REASON_NONE)
+		return give_up(conn, GW_PROBLEM_MEMORY, NULL);
 	if (len == 0) {
 		thaw_spool_free(&request->spool);
 		return GATHER_MORE;
@@ -144,8 +157,7 @@ static enum gather gather_some(struct gw_conn *conn, struct gw_pack *pack)
 	case GW_BODY_BAD:
 		break;
 	}
-	(void)gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
-	return GATHER_OVER;
+	return give_up(conn, GW_PROBLEM_MALFORMED, &refusal);
 }
 
 static enum gather gather(struct gw_conn *conn, struct gw_pack *pack)
@@ -192,7 +204,7 @@ static bool pump(struct gw_conn *conn, struct gw_waits *waits)
 	if (pack.len == 0)
 		return came == GATHER_END;
 	if (!gw_proxy_send(conn, pack.at, pack.len))
-		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+		(void)give_up(conn, GW_PROBLEM_MEMORY, NULL);
 	return true;
 }
 
@@ -207,14 +219,14 @@ static bool look_at_client(struct gw_conn *conn, struct gw_waits *waits)
 		return false;
 	}
 	enum thaw_reason reason = gw_body_fill(conn, &status);
-	if (reason == THAW_REASON_NO_MEMORY) {
-		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	if (reason == THAW_REASON_NO_MEMORY) { /* bytes of the next request are lost */
+		(void)(conn->state == GW_PASS ? gw_refuse(conn, GW_PROBLEM_MEMORY, NULL) : gw_cut(conn, "out of memory"));
 		return true;
 	}
 	if (reason != THAW_REASON_NONE) /* as much as may lie here lies here */
 		return false;
 	if (status == THAW_FAILED) {
-		(void)gw_abandon(conn, "the client broke the connection off");
+		(void)gw_cut(conn, "the client broke the connection off");
 		return true;
 	}
 	proxy->client_ended = status == THAW_CLOSED;

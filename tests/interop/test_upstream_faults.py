@@ -1,5 +1,6 @@
 """What goes wrong behind the gateway, and in front of it: a defined outcome, and no effect on others."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -343,3 +344,34 @@ def test_full_spool_disk(front, upstream, small_disk, payloads):
     others_are_well(gateway)
     with Raw(gateway, "1.2") as client:  # there is room again
         assert client.ask("PUT", "/late/y", payloads["1m"].data()[:500000]).json()["body_bytes"] == 500000
+
+
+@pytest.mark.parametrize("rest", (b"zz\r\n", b"5\r\nhello\r\n0\r\n\r\n", None), ids=("malformed", "well", "cut-off"))
+def test_a_body_that_goes_wrong_while_its_response_is_on_its_way(rest, front, scripted):
+    """The response that has begun goes on to its end: nothing is written into the middle of it."""
+    more = threading.Event()
+
+    def early(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        assert more.wait(LIMIT)
+        connection.sendall(b"67890")
+        while connection.recv(65536):
+            pass
+
+    with Raw(front(scripted(early).port)) as client:
+        client.send(client.head("POST", "/x", "Transfer-Encoding: chunked"), b"3\r\nabc\r\n")
+        while b"12345" not in client._ahead:
+            client._more()
+        if rest is None:
+            client.tls.setblocking(False)
+            with contextlib.suppress(OSError):
+                client.tls.unwrap()
+            more.set()
+            return
+        client.send(rest)
+        more.set()
+        response = client.read()
+        assert (response.status, response.body) == (200, b"1234567890")
+        assert response.headers["connection"] == "close"
+        assert client.ended()
