@@ -15,7 +15,7 @@ static const char help[] =
 	"directory of the spool, the log. Listens on nothing.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
-	"  --json              {\"file\", \"ok\", \"error\", \"listen\", \"hosts\"} on standard output\n"
+	"  --json              {\"file\", \"ok\", \"error\", \"listen\", \"hosts\", \"upstreams\"} on standard output\n"
 	"  --help              this text\n"
 	"\n"
 	"Exit code: 0 when all is well, 78 when it is not (the error names file, line, key and what is allowed).\n";
@@ -53,18 +53,29 @@ static json_t *host_json(const struct config_host *host)
 	return json_pack("{s:s, s:o}", "name", host->name, "routes", routes);
 }
 
+static json_t *upstream_json(const struct config_upstream *upstream)
+{
+	json_t *servers = json_array();
+
+	for (size_t i = 0; i < upstream->server_count; i++)
+		(void)json_array_append_new(servers, json_string(upstream->servers[i].text));
+	return json_pack("{s:s, s:o}", "name", upstream->name, "servers", servers);
+}
+
 /* An element that could not be made is left out, and the whole is NULL then or shorter: memory is spent. */
 static json_t *config_json(const char *file, const struct config *config, const struct thaw_error *err)
 {
-	json_t *listens = json_array(), *hosts = json_array();
+	json_t *listens = json_array(), *hosts = json_array(), *behind = json_array();
 
 	for (size_t i = 0; config != NULL && i < config->listen_count; i++)
 		(void)json_array_append_new(listens, json_string(config->listens[i].address));
 	for (size_t i = 0; config != NULL && i < config->host_count; i++)
 		(void)json_array_append_new(hosts, host_json(&config->hosts[i]));
+	for (size_t i = 0; config != NULL && i < config->upstream_count; i++)
+		(void)json_array_append_new(behind, upstream_json(&config->upstreams[i]));
 	bool ok = err->cls == THAW_ERR_NONE;
-	return json_pack("{s:s, s:b, s:s?, s:o, s:o}", "file", file, "ok", ok, "error", ok ? NULL : err->text, "listen",
-			 listens, "hosts", hosts);
+	return json_pack("{s:s, s:b, s:s?, s:o, s:o, s:o}", "file", file, "ok", ok, "error", ok ? NULL : err->text,
+			 "listen", listens, "hosts", hosts, "upstreams", behind);
 }
 
 static int print_json(const char *file, const struct config *config, const struct thaw_error *err)
@@ -91,6 +102,29 @@ static void print_host(const struct config_host *host)
 	}
 }
 
+static bool is_used(const struct config *config, size_t upstream)
+{
+	for (size_t i = 0; i < config->host_count; i++)
+		for (size_t k = 0; k < config->hosts[i].route_count; k++) {
+			const struct config_route *route = &config->hosts[i].routes[k];
+			if (route->upstream == CONFIG_PROXY && route->proxy == upstream)
+				return true;
+		}
+	return false;
+}
+
+/* What is allowed, and perhaps not meant, is said beside it. */
+static void print_upstream(const struct config *config, size_t i)
+{
+	const struct config_upstream *upstream = &config->upstreams[i];
+
+	(void)printf("upstream %s:", upstream->name);
+	for (size_t k = 0; k < upstream->server_count; k++)
+		(void)printf(" %s", upstream->servers[k].text);
+	(void)printf("%s%s\n", upstream->tls.verify ? "" : " (their certificates are not verified)",
+		     is_used(config, i) ? "" : " (no route uses it)");
+}
+
 static int print_text(const char *file, const struct config *config)
 {
 	(void)printf("%s: ok\n", file);
@@ -98,6 +132,10 @@ static int print_text(const char *file, const struct config *config)
 		(void)printf("listen %s\n", config->listens[i].address);
 	for (size_t i = 0; i < config->host_count; i++)
 		print_host(&config->hosts[i]);
+	for (size_t i = 0; i < config->upstream_count; i++)
+		print_upstream(config, i);
+	if (config->admin != NULL)
+		(void)printf("admin %s\n", config->admin->address);
 	return cli_print("");
 }
 

@@ -147,3 +147,16 @@ def test_a_pki_that_cannot_be_made(tmp_path):
     code, _, err = thaw("serve", "--listen", "127.0.0.1:0", "--pki", tmp_path / "file" / "pki")
     assert code == EX_OSERR
     assert err.startswith("thaw: error: ")
+
+
+def test_check_tells_upstreams(settings):
+    """What is behind, and beside it what is allowed but perhaps not meant."""
+    path = settings()
+    path.write_text(path.read_text() + "upstreams:\n"
+                    "  app: { servers: [ 'http://127.0.0.1:8080', 'unix:/run/app.sock' ] }\n"
+                    "  far: { servers: [ 'https://far.example' ], tls: { verify: false } }\n")
+    _, said, _ = thaw("check", "-c", path)
+    assert "upstream app: http://127.0.0.1:8080 unix:/run/app.sock (no route uses it)" in said
+    assert "upstream far: https://far.example (their certificates are not verified) (no route uses it)" in said
+    told = json.loads(thaw("check", "-c", path, "--json")[1])
+    assert [u["name"] for u in told["upstreams"]] == ["app", "far"]
