@@ -12,7 +12,6 @@
 
 #include "ask/plan.h"
 #include "ask/states.h"
-#include "base/error.h"
 #include "base/pace.h"
 #include "tls/session.h"
 
@@ -33,7 +32,7 @@ struct thaw_conn {
 	uint8_t accepted_trust[TRUST_ID_LEN]; /* the trust that believed it last */
 	thaw_trace_fn *trace;
 	void *trace_arg;
-	struct thaw_error err;
+	const struct thaw_error *misuse; /* static; NULL: none */
 };
 
 /* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
@@ -236,16 +235,28 @@ static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reaso
 	}
 }
 
+static const struct thaw_error already_pending = {THAW_ERR_USAGE, "an ask is pending on this connection already"};
+static const struct thaw_error too_early = {THAW_ERR_USAGE, "asked before the handshake was over"};
+static const struct thaw_error incomplete = {THAW_ERR_USAGE, "an ask needs a trust and a moment"};
+
+/* The first cause is kept. */
+static enum thaw_status misused(thaw_conn *conn, const struct thaw_error *how)
+{
+	if (conn->misuse == NULL)
+		conn->misuse = how;
+	return THAW_FAILED;
+}
+
 enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
 {
 	enum thaw_reason why = THAW_REASON_NONE;
 
 	if (pending(conn))
-		return error_set(&conn->err, THAW_ERR_USAGE, "an ask is pending on this connection already");
+		return misused(conn, &already_pending);
 	if (!tls_session_established(conn->tls))
-		return error_set(&conn->err, THAW_ERR_USAGE, "asked before the handshake was over");
+		return misused(conn, &too_early);
 	if (options->trust == NULL || options->moment == THAW_MOMENT_NONE)
-		return error_set(&conn->err, THAW_ERR_USAGE, "an ask needs a trust and a moment");
+		return misused(conn, &incomplete);
 	thaw_trust *trust = thaw_trust_ref((thaw_trust *)options->trust);
 	thaw_trust_free(&conn->trust);
 	conn->trust = trust;
@@ -352,7 +363,7 @@ struct tls_details *ask_details(const thaw_conn *conn)
 const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
 {
 	const struct thaw_error *tls = tls_session_error(conn->tls);
-	return conn->err.cls != THAW_ERR_NONE ? &conn->err : tls;
+	return conn->misuse != NULL ? conn->misuse : tls;
 }
 
 void thaw_conn_trace(thaw_conn *conn, thaw_trace_fn *fn, void *arg)

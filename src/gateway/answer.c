@@ -196,7 +196,7 @@ enum gw_step gw_run_reply(struct gw_conn *conn)
 	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE)
 		return gw_blocked(conn, status);
 	if (status != THAW_OK)
-		return gw_abandon(conn, conn->err.text);
+		return gw_abandon(conn, conn->gateway->err.text);
 	if (conn->request->then.ask && !conn->close_after)
 		ask_after(conn, conn->request->route);
 	else
@@ -232,7 +232,7 @@ bool gw_write(struct gw_conn *conn, const char *bytes, size_t len)
 
 	while (conn->out.bytes == NULL && len > 0 && status == THAW_OK && thaw_can_write(conn->ask)) {
 		size_t put = 0;
-		status = tls_link_write(conn->tls, bytes, len, &put, &conn->err);
+		status = tls_link_write(conn->tls, bytes, len, &put, &conn->gateway->err);
 		bytes += put;
 		len -= put;
 		conn->work += put;
@@ -262,7 +262,7 @@ enum gw_step gw_continue(struct gw_conn *conn)
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
 	enum thaw_status status = thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(conn, conn->err.text);
+		return gw_abandon(conn, conn->gateway->err.text);
 	return GW_MOVED;
 }
 

@@ -265,7 +265,7 @@ enum gw_step gw_run_pass(struct gw_conn *conn)
 	enum thaw_status status = conn->out.bytes != NULL && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(conn, conn->err.text);
+		return gw_abandon(conn, conn->gateway->err.text);
 	if (request->proxy != NULL)
 		return gw_proxy_pass(conn);
 	if (request->upstream == NULL)

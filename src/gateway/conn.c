@@ -107,7 +107,7 @@ enum thaw_status gw_flush(struct gw_conn *conn)
 	while (conn->out.at < conn->out.len) {
 		size_t put = 0;
 		enum thaw_status status = tls_link_write(conn->tls, conn->out.bytes + conn->out.at,
-							 conn->out.len - conn->out.at, &put, &conn->err);
+							 conn->out.len - conn->out.at, &put, &conn->gateway->err);
 		if (status != THAW_OK)
 			return status;
 		conn->out.at += put;
@@ -188,7 +188,7 @@ static enum gw_step run_preface(struct gw_conn *conn)
 
 static enum gw_step run_tls(struct gw_conn *conn)
 {
-	enum thaw_status status = tls_link_handshake(conn->tls, &conn->err);
+	enum thaw_status status = tls_link_handshake(conn->tls, &conn->gateway->err);
 
 	switch (status) {
 	case THAW_OK:
@@ -204,7 +204,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 		break;
 	}
 	board_handshake_failed(conn->gateway->env.board);
-	gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake failed: %s", conn->err.text);
+	gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake failed: %s", conn->gateway->err.text);
 	gw_enter(conn, GW_LINGER); /* so that the alert that OpenSSL wrote can be read */
 	return GW_MOVED;
 }
@@ -335,6 +335,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	struct thaw_wants ask;
 
 	conn->now_ms = now_ms;
+	conn->gateway->err.cls = THAW_ERR_NONE;
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};
 	if (conn->state != GW_DEAD) {

@@ -50,6 +50,7 @@ struct gateway {
 	struct gateway_env env;
 	struct gw_routes routes;
 	struct tls_server *tls;
+	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
 	char scratch[GW_REST_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];
 };
@@ -134,7 +135,6 @@ struct gw_conn {
 		size_t len;
 	} told;
 	uint64_t linger_left, linger_end_ms;
-	struct thaw_error err;
 };
 
 enum gw_step {

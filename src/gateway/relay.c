@@ -151,7 +151,7 @@ enum gw_step gw_run_relay(struct gw_conn *conn)
 	enum thaw_status status = conn->out.bytes != NULL ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_cut(conn, conn->err.text);
+		return gw_cut(conn, conn->gateway->err.text);
 	/* The server takes no more of the body that its client still writes, perhaps before it reads: see make_way().
 	 */
 	if (status != THAW_OK && conn->request->proxy->up == GW_UP_DEAD)

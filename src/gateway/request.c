@@ -277,7 +277,7 @@ enum gw_step gw_run_ask(struct gw_conn *conn)
 	enum thaw_status status = conn->out.bytes != NULL && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(conn, conn->err.text);
+		return gw_abandon(conn, conn->gateway->err.text);
 	if (conn->after.pending)
 		return gw_drain(conn); /* gw_after_settle() ends it */
 	if (!conn->request->asked)

@@ -103,6 +103,6 @@ enum gw_step gw_run_tunnel(struct gw_conn *conn)
 	enum thaw_status status = conn->out.bytes != NULL ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_cut(conn, conn->err.text);
+		return gw_cut(conn, conn->gateway->err.text);
 	return gw_proxy_drive(conn, up, down);
 }

@@ -43,7 +43,8 @@ struct tls_session {
 	int verify_error;
 	bool verify_made;
 	uint8_t verify_trust[TLS_TRUST_ID];
-	struct thaw_error err;
+	struct thaw_error *err; /* the first failure; NULL: none. Most connections never have one */
+	bool err_lost;          /* ... or there was no memory to tell it */
 };
 
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
@@ -105,6 +106,7 @@ void tls_session_free(struct tls_session **session)
 		return;
 	SSL_set_msg_callback(gone->ssl, NULL);
 	(void)SSL_set_ex_data(gone->ssl, ex_index, NULL);
+	free(gone->err);
 	free(gone);
 }
 
@@ -210,13 +212,35 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
 	return 1;
 }
 
+/* A place for a failure, on the caller's stack; only the first that there really is gets one of its own. */
+static struct thaw_error *begin_error(struct thaw_error *err)
+{
+	err->cls = THAW_ERR_NONE;
+	return err;
+}
+
+static enum thaw_status keep_error(struct tls_session *session, enum thaw_status status, const struct thaw_error *err)
+{
+	if (err->cls == THAW_ERR_NONE || session->err != NULL || session->err_lost)
+		return status;
+	session->err = malloc(sizeof(*session->err));
+	if (session->err != NULL)
+		*session->err = *err;
+	session->err_lost = session->err == NULL;
+	return status;
+}
+
 static enum thaw_status use_trust(struct tls_session *session, const thaw_trust *trust, int mode)
 {
+	struct thaw_error err;
 	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(trust->names);
 
 	if (names == NULL || SSL_set1_verify_cert_store(session->ssl, trust->store) != 1) {
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return tls_library_failure(THAW_ERR_RESOURCE, "readying the request for a certificate", &session->err);
+		return keep_error(session,
+				  tls_library_failure(THAW_ERR_RESOURCE, "readying the request for a certificate",
+						      begin_error(&err)),
+				  &err);
 	}
 	SSL_set0_CA_list(session->ssl, names);
 	SSL_set_verify(session->ssl, mode, on_verify);
@@ -282,6 +306,7 @@ bool tls_session_binds_certificate(struct tls_session *session)
 
 static enum thaw_status begin_post_handshake(struct tls_session *session, enum thaw_reason *reason)
 {
+	struct thaw_error err;
 	if (SSL_verify_client_post_handshake(session->ssl) == 1)
 		return THAW_OK;
 	int why = ERR_GET_REASON(ERR_peek_error());
@@ -290,7 +315,9 @@ static enum thaw_status begin_post_handshake(struct tls_session *session, enum t
 	else if (why == SSL_R_REQUEST_PENDING || why == SSL_R_REQUEST_SENT)
 		*reason = THAW_REASON_OUTSTANDING;
 	else
-		return tls_library_failure(THAW_ERR_USAGE, "requesting a certificate", &session->err);
+		return keep_error(session,
+				  tls_library_failure(THAW_ERR_USAGE, "requesting a certificate", begin_error(&err)),
+				  &err);
 	ERR_clear_error();
 	return THAW_FAILED;
 }
@@ -301,11 +328,14 @@ static enum thaw_status begin_post_handshake(struct tls_session *session, enum t
  */
 static enum thaw_status begin_renegotiation(struct tls_session *session)
 {
+	struct thaw_error err;
 	unsigned char unique[SSL_MAX_SID_CTX_LENGTH];
 
 	if (RAND_bytes(unique, sizeof(unique)) != 1 ||
 	    SSL_set_session_id_context(session->ssl, unique, sizeof(unique)) != 1 || SSL_renegotiate(session->ssl) != 1)
-		return tls_library_failure(THAW_ERR_RESOURCE, "requesting a renegotiation", &session->err);
+		return keep_error(
+			session,
+			tls_library_failure(THAW_ERR_RESOURCE, "requesting a renegotiation", begin_error(&err)), &err);
 	return THAW_OK;
 }
 
@@ -329,12 +359,15 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 
 enum thaw_status tls_ask_send(struct tls_session *session)
 {
+	struct thaw_error err;
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(session->ssl);
 	if (n == 1)
 		return THAW_OK;
-	return tls_failure(session->ssl, n, "sending the request for a certificate", &session->err);
+	return keep_error(session,
+			  tls_failure(session->ssl, n, "sending the request for a certificate", begin_error(&err)),
+			  &err);
 }
 
 bool tls_ask_answering(const struct tls_session *session)
@@ -399,16 +432,19 @@ struct tls_certificate *tls_session_judge(struct tls_session *session, const tha
 
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len)
 {
+	struct thaw_error err;
 	*len = 0;
 	if (session->refused_hellos > HELLO_REFUSED_MAX)
-		return error_set(&session->err, THAW_ERR_PEER, "the client insists on renegotiating");
+		return keep_error(session,
+				  error_set(begin_error(&err), THAW_ERR_PEER, "the client insists on renegotiating"),
+				  &err);
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_read_ex(session->ssl, data, room, len);
 	if (n == 1)
 		return THAW_OK;
 	session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
-	return tls_failure(session->ssl, n, "reading", &session->err);
+	return keep_error(session, tls_failure(session->ssl, n, "reading", begin_error(&err)), &err);
 }
 
 void tls_session_flush(struct tls_session *session)
@@ -433,5 +469,9 @@ bool tls_session_refused(const struct tls_session *session)
 
 const struct thaw_error *tls_session_error(const struct tls_session *session)
 {
-	return &session->err;
+	static const struct thaw_error none = {.cls = THAW_ERR_NONE}, lost = {THAW_ERR_RESOURCE, "out of memory"};
+
+	if (session->err != NULL)
+		return session->err;
+	return session->err_lost ? &lost : &none;
 }
