@@ -46,8 +46,8 @@ static void pack_span(struct gw_request *request, struct gw_pack *pack)
 }
 
 /*
- * The body cannot be gone on with. While there is no response, that is one; once the server's own is on its way, that goes
- * on, and what still comes of the body is nobody's any more.
+ * The body cannot be gone on with. While there is no response, that is one; once the server's own is on its way, that
+ * goes on, and what still comes of the body is nobody's any more.
  */
 static enum gather give_up(struct gw_conn *conn, enum gw_problem problem, const struct http_refusal *refusal)
 {
@@ -220,7 +220,8 @@ static bool look_at_client(struct gw_conn *conn, struct gw_waits *waits)
 	}
 	enum thaw_reason reason = gw_body_fill(conn, &status);
 	if (reason == THAW_REASON_NO_MEMORY) { /* bytes of the next request are lost */
-		(void)(conn->state == GW_PASS ? gw_refuse(conn, GW_PROBLEM_MEMORY, NULL) : gw_cut(conn, "out of memory"));
+		(void)(conn->state == GW_PASS ? gw_refuse(conn, GW_PROBLEM_MEMORY, NULL)
+					      : gw_cut(conn, "out of memory"));
 		return true;
 	}
 	if (reason != THAW_REASON_NONE) /* as much as may lie here lies here */
