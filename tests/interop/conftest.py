@@ -12,6 +12,7 @@ from harness import gateway as gateway_module
 from harness.cells import SIZES
 from harness.drivers import DRIVERS, Bench
 from harness.gateway import Gateway, Settings
+from harness.late_servers import late_server  # noqa: F401 - a fixture
 from harness.pki import make_keystore, make_stranger
 from harness.programs import Programs
 from harness.relay import ConnectProxy

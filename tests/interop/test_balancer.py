@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.rawtls import LIMIT, Raw, context
-from harness.upstreams import Upstream, free_port
+from harness.servers import Server, free_port
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "balancer"
 
@@ -49,7 +49,7 @@ def balanced(pair, tmp_path):
         port = free_port()
         folder = tmp_path / "haproxy"
         folder.mkdir()
-        running.append(Upstream(["/usr/sbin/haproxy", "-db", "-f", str(EXAMPLE / "haproxy.cfg")], folder, port,
+        running.append(Server(["/usr/sbin/haproxy", "-db", "-f", str(EXAMPLE / "haproxy.cfg")], folder, port,
                                 {"LISTEN": f"127.0.0.1:{port}", "THAW_ONE": f"127.0.0.1:{one.port}",
                                  "THAW_TWO": f"127.0.0.1:{two.port}"}))
         return Balanced(port, one.pki), one, two

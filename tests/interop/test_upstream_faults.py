@@ -12,7 +12,7 @@ import pytest
 
 from harness.gateway import MemoryWatch
 from harness.rawtls import LIMIT, Raw
-from harness.upstreams import free_port
+from harness.servers import free_port
 
 
 class Scripted:

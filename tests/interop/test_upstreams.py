@@ -209,7 +209,7 @@ def test_https_upstream_that_is_not_believed(serve, pki, tmp_path):
 
 
 def test_unix_upstream(serve, tmp_path, payloads):
-    from harness.upstreams import HERE
+    from harness.servers import HERE
     from harness.process import kill_group, popen
 
     path = tmp_path / "app.sock"
