@@ -18,9 +18,8 @@ struct tls_certificate {
 	char hex[2 * SHA256_LEN + 1];
 };
 
-/* RFC 4514, UTF-8 left as it is: control characters, NUL among them, are escaped. NULL: no memory. (A name with broken
- * UTF-8 never gets here: OpenSSL cannot read such a certificate.) */
-static char *name_text(const X509_NAME *name)
+/* A name with broken UTF-8 never gets here: OpenSSL cannot read such a certificate. */
+char *tls_name_text(const struct X509_name_st *name)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
@@ -44,8 +43,8 @@ struct tls_certificate *tls_certificate_new(struct x509_st *x509, const struct s
 	certificate->x509 = X509_up_ref(x509) == 1 ? x509 : NULL;
 	if (path != NULL)
 		certificate->path = X509_chain_up_ref((STACK_OF(X509) *)path);
-	certificate->subject = name_text(X509_get_subject_name(x509));
-	certificate->issuer = name_text(X509_get_issuer_name(x509));
+	certificate->subject = tls_name_text(X509_get_subject_name(x509));
+	certificate->issuer = tls_name_text(X509_get_issuer_name(x509));
 	int der_len = i2d_X509(x509, &certificate->der);
 	if (certificate->x509 == NULL || (path != NULL && certificate->path == NULL) || certificate->subject == NULL ||
 	    certificate->issuer == NULL || der_len <= 0 ||

@@ -6,6 +6,7 @@
 
 struct tls_certificate;
 struct x509_st;
+struct X509_name_st;
 struct stack_st_X509;
 
 /*
@@ -21,6 +22,10 @@ const struct thaw_identity *tls_certificate_identity(const struct tls_certificat
 /* For this folder's own files; they belong to the certificate. */
 struct x509_st *tls_certificate_x509(const struct tls_certificate *certificate);
 const struct stack_st_X509 *tls_certificate_path(const struct tls_certificate *certificate); /* or NULL */
+
+/* RFC 4514, UTF-8 left as it is: control characters, NUL among them, are escaped. The caller frees it; NULL: no memory.
+ */
+char *tls_name_text(const struct X509_name_st *name);
 
 /* The same certificate, byte for byte (by its SHA-256). */
 bool tls_certificate_equal(const struct tls_certificate *a, const struct tls_certificate *b);

@@ -16,6 +16,7 @@
 
 struct tls_client_context {
 	SSL_CTX *ctx;
+	bool reads_while_writing;
 };
 
 struct tls_client_memory {
@@ -100,17 +101,38 @@ static int no_pass_phrase(char *into, int room, int writing, void *arg)
 	return -1;
 }
 
+/* RFC 7301 3.1: each name behind its length. */
+static bool offer_alpn(SSL_CTX *ctx, const char *names)
+{
+	unsigned char wire[TLS_ALPN_MAX + 1];
+	size_t len = 0;
+
+	while (*names != '\0') {
+		size_t name = strcspn(names, ",");
+		if (name == 0 || len + 1 + name > sizeof(wire))
+			return false;
+		wire[len++] = (unsigned char)name;
+		memcpy(wire + len, names, name);
+		len += name;
+		names += name + (names[name] == ',');
+	}
+	return SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)len) == 0;
+}
+
 struct tls_client_context *tls_client_context_new(const struct tls_client_options *options, struct thaw_error *err)
 {
 	struct tls_client_context *context = calloc(1, sizeof(*context));
 
 	ERR_clear_error();
 	if (context == NULL || (context->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
-	    !limit_version(context->ctx, options->version)) {
+	    !limit_version(context->ctx, options->version) ||
+	    (options->alpn != NULL && !offer_alpn(context->ctx, options->alpn)) ||
+	    (options->observer != NULL && !tls_observe(context->ctx, options->observer))) {
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
 		tls_client_context_free(&context);
 		return NULL;
 	}
+	context->reads_while_writing = options->reads_while_writing;
 	SSL_CTX_set_verify(context->ctx, options->believe_anyone ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	(void)SSL_CTX_set_mode(context->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 						     SSL_MODE_RELEASE_BUFFERS);
@@ -184,6 +206,8 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 		tls_client_free(&client);
 		return NULL;
 	}
+	if (context->reads_while_writing)
+		tls_transport_hold_records(client->ssl);
 	client->memory = memory;
 	if (memory != NULL && memory->session != NULL && SSL_set_session(client->ssl, memory->session) != 1) {
 		ERR_clear_error(); /* it has ended, say: the handshake will be a full one */
@@ -240,6 +264,9 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 				  struct thaw_error *err)
 {
 	*len = 0;
+	tls_transport_flush(client->ssl);
+	if (tls_transport_held(client->ssl))
+		return THAW_WANT_WRITE;
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_write_ex(client->ssl, data, room, len);
@@ -278,6 +305,51 @@ enum thaw_status tls_client_close_notify(struct tls_client *client)
 	}
 	ERR_clear_error();
 	return status == THAW_WANT_WRITE ? THAW_WANT_WRITE : THAW_OK;
+}
+
+size_t tls_client_unsent(const struct tls_client *client)
+{
+	return tls_transport_held_bytes(client->ssl);
+}
+
+void tls_client_flush(struct tls_client *client)
+{
+	tls_transport_flush(client->ssl);
+}
+
+enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_error *err)
+{
+	ERR_clear_error();
+	errno = 0;
+	if (SSL_renegotiate(client->ssl) != 1)
+		return tls_library_failure(THAW_ERR_USAGE, "renegotiating", err);
+	int n = SSL_do_handshake(client->ssl);
+	enum thaw_status status = n == 1 ? THAW_OK : outcome(client, n, "renegotiating", err);
+	return status == THAW_FAILED || status == THAW_CLOSED ? status : THAW_OK;
+}
+
+bool tls_client_shaking(const struct tls_client *client)
+{
+	return SSL_in_init(client->ssl) == 1;
+}
+
+void tls_client_alpn(const struct tls_client *client, char name[static TLS_ALPN_MAX + 1])
+{
+	const unsigned char *chosen = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(client->ssl, &chosen, &len);
+	len = len <= TLS_ALPN_MAX ? len : 0;
+	if (len > 0)
+		memcpy(name, chosen, len);
+	name[len] = '\0';
+}
+
+const char *tls_client_distrust(const struct tls_client *client)
+{
+	long verified = SSL_get_verify_result(client->ssl);
+
+	return verified == X509_V_OK ? NULL : X509_verify_cert_error_string(verified);
 }
 
 bool tls_client_resumed(const struct tls_client *client)

@@ -6,7 +6,7 @@
 #define TLS_CLIENT_H
 
 #include "base/transport.h"
-#include "thaw/types.h"
+#include "tls/observe.h"
 
 struct tls_client_context;
 struct tls_client_memory;
@@ -18,8 +18,16 @@ struct tls_client_options {
 	const char *ca;                /* PEM file: whom to believe; NULL: whom the system believes */
 	const char *certificate, *key; /* PEM files; NULL: answers a request for a certificate with none */
 	enum tls_client_version version;
-	bool post_handshake; /* offers it (RFC 8446 4.2.6) */
-	bool believe_anyone; /* the server's certificate is not verified */
+	bool post_handshake;                 /* offers it (RFC 8446 4.2.6) */
+	bool believe_anyone;                 /* the server's certificate is not verified */
+	const char *alpn;                    /* "h2,http/1.1" (RFC 7301); NULL: none is offered */
+	const struct tls_observer *observer; /* outlives the context; NULL: nobody looks */
+	/*
+	 * A record that the transport does not take whole is kept aside, and no other write begins before it is out: so
+	 * a read can answer an ask at any time. Without it, OpenSSL ends the connection when it is asked over TLS 1.3
+	 * in the middle of a write of ours ("bad length").
+	 */
+	bool reads_while_writing;
 };
 
 /*
@@ -58,6 +66,27 @@ bool tls_client_pending(const struct tls_client *client);
 /* THAW_OK: it is sent, or never will be. THAW_WANT_WRITE: call again, once a write that could not be made is repeated.
  * Reading goes on (RFC 8446 6.1). */
 enum thaw_status tls_client_close_notify(struct tls_client *client);
+
+/*
+ * With reads_while_writing: whether bytes wait for the transport, and an attempt to write them. Call the latter when
+ * the transport can be written; tls_client_write() does so itself.
+ */
+size_t tls_client_unsent(const struct tls_client *client);
+void tls_client_flush(struct tls_client *client);
+
+/* TLS 1.2: begins a renegotiation of the client's own. tls_client_read() then carries it on: it never returns data of
+ * such a server that ignores it. THAW_FAILED: *err. */
+enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* A handshake is under way: the first one, or a renegotiation. */
+bool tls_client_shaking(const struct tls_client *client);
+
+/* What the server chose of alpn, NUL-terminated; "": nothing. */
+#define TLS_ALPN_MAX 255
+void tls_client_alpn(const struct tls_client *client, char name[static TLS_ALPN_MAX + 1]);
+
+/* Why the server's certificate is not accepted, also where anyone is believed; NULL: it is, or there was none yet. */
+const char *tls_client_distrust(const struct tls_client *client);
 
 bool tls_client_resumed(const struct tls_client *client);
 const char *tls_client_version(const struct tls_client *client); /* "TLSv1.3" */

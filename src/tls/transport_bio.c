@@ -6,7 +6,8 @@
  *
  * A server's handshake messages that the transport does not take are held back here, and OpenSSL is told that they are
  * written: until a handshake message is out, it reads nothing, and a client that writes its whole request before it
- * reads (tickets, and the request for a certificate, wait for it) would wait for ever. Application data is never held.
+ * reads (tickets, and the request for a certificate, wait for it) would wait for ever. A server's application data is
+ * never held; a client's is, where it was told to (tls_transport_hold_records).
  */
 #include "tls/transport_bio.h"
 
@@ -36,6 +37,7 @@ struct link {
 	const SSL *ssl;
 	unsigned char *held; /* NULL while nothing is held back */
 	size_t held_at, held_len;
+	bool holds_records;
 	enum end end;
 };
 
@@ -165,6 +167,14 @@ static bool hold(struct link *link, const char *data, size_t len)
 	return true;
 }
 
+/* What a record's write comes to when the transport took only some of it: all of it, unless there is no room. */
+static int hold_rest(BIO *bio, struct link *link, const char *data, int len, int put)
+{
+	if (put == len || hold(link, data + put, (size_t)(len - put)))
+		return len;
+	return answer(bio, link, put > 0 ? put : TRANSPORT_BLOCKED, BIO_FLAGS_WRITE);
+}
+
 static int bio_write(BIO *bio, const char *data, int len)
 {
 	struct link *link = BIO_get_data(bio);
@@ -181,6 +191,8 @@ static int bio_write(BIO *bio, const char *data, int len)
 	if (put == TRANSPORT_BLOCKED && SSL_is_server(link->ssl) == 1 && SSL_in_init(link->ssl) == 1 &&
 	    hold(link, data, (size_t)len))
 		return len;
+	if (link->holds_records && (put > 0 || put == TRANSPORT_BLOCKED))
+		return hold_rest(bio, link, data, len, put > 0 ? (int)put : 0);
 	return answer(bio, link, put, BIO_FLAGS_WRITE);
 }
 
@@ -282,6 +294,21 @@ bool tls_transport_held(const struct ssl_st *ssl)
 	const struct link *link = link_of(ssl);
 
 	return link != NULL && link->held != NULL && link->end != BROKEN;
+}
+
+size_t tls_transport_held_bytes(const struct ssl_st *ssl)
+{
+	const struct link *link = link_of(ssl);
+
+	return link != NULL ? link->held_len - link->held_at : 0;
+}
+
+void tls_transport_hold_records(const struct ssl_st *ssl)
+{
+	struct link *link = link_of(ssl);
+
+	if (link != NULL)
+		link->holds_records = true;
 }
 
 void tls_transport_flush(const struct ssl_st *ssl)

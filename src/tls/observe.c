@@ -1,0 +1,213 @@
+/*
+ * The message callback is the only witness that misses nothing (see session.c); the certificate callback comes between
+ * a CertificateRequest and its answer, when OpenSSL has read the list of CA names.
+ */
+#include "tls/observe.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "tls/certificate.h"
+
+/* What is known of one connection. */
+struct seen {
+	bool shaken;  /* its first handshake is over */
+	bool pending; /* a CertificateRequest has come that was not told yet */
+	enum thaw_means means;
+};
+
+static pthread_once_t indexes_once = PTHREAD_ONCE_INIT;
+static int ctx_index = -1, ssl_index = -1;
+
+static void free_seen(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *pointer)
+{
+	(void)parent;
+	(void)ex;
+	(void)index;
+	(void)number;
+	(void)pointer;
+	free(data);
+}
+
+static void make_indexes(void)
+{
+	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_seen);
+}
+
+static const struct tls_observer *observer_of(const SSL *ssl)
+{
+	return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
+}
+
+static struct seen *seen_of(SSL *ssl)
+{
+	struct seen *seen = SSL_get_ex_data(ssl, ssl_index);
+
+	if (seen != NULL)
+		return seen;
+	seen = calloc(1, sizeof(*seen));
+	if (seen != NULL && SSL_set_ex_data(ssl, ssl_index, seen) != 1) {
+		free(seen);
+		seen = NULL;
+	}
+	return seen;
+}
+
+static void tell(const SSL *ssl, struct tls_sight sight)
+{
+	const struct tls_observer *observer = observer_of(ssl);
+
+	if (observer != NULL)
+		observer->saw(observer->arg, &sight);
+}
+
+/* RFC 5246 7.4.6; in TLS 1.3 a request context comes first (RFC 8446 4.4.2). */
+static bool is_empty_certificate(const unsigned char *body, size_t len, bool is_13)
+{
+	size_t at = is_13 && len > 0 ? 1 + (size_t)body[0] : 0;
+
+	return at + 3 > len || (body[at] | body[at + 1] | body[at + 2]) == 0;
+}
+
+static void on_incoming(SSL *ssl, struct seen *seen, int type)
+{
+	if (type == SSL3_MT_HELLO_REQUEST)
+		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_HELLO_REQUEST});
+	if (type != SSL3_MT_CERTIFICATE_REQUEST)
+		return;
+	bool is_13 = SSL_version(ssl) >= TLS1_3_VERSION;
+	seen->pending = true;
+	seen->means = !seen->shaken ? THAW_MEANS_HANDSHAKE
+		      : is_13       ? THAW_MEANS_POST_HANDSHAKE
+				    : THAW_MEANS_RENEGOTIATION;
+}
+
+static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned char *body, size_t len)
+{
+	if (type == SSL3_MT_CERTIFICATE) {
+		bool empty = is_empty_certificate(body, len, SSL_version(ssl) >= TLS1_3_VERSION);
+		tell(ssl, (struct tls_sight){.kind = empty ? TLS_SIGHT_DECLINED : TLS_SIGHT_GIVEN});
+	} else if (type == SSL3_MT_FINISHED) {
+		seen->shaken = true;
+		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_FINISHED});
+	}
+}
+
+static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
+{
+	const unsigned char *bytes = data;
+
+	(void)version;
+	(void)arg;
+	if (content_type == SSL3_RT_ALERT && len >= 2) {
+		tell(ssl, (struct tls_sight){.kind = outbound ? TLS_SIGHT_ALERT_OUT : TLS_SIGHT_ALERT_IN,
+					     .alert = bytes[1]});
+		return;
+	}
+	struct seen *seen = content_type == SSL3_RT_HANDSHAKE && len >= SSL3_HM_HEADER_LENGTH ? seen_of(ssl) : NULL;
+	if (seen == NULL)
+		return;
+	if (outbound)
+		on_outgoing(ssl, seen, bytes[0], bytes + SSL3_HM_HEADER_LENGTH, len - SSL3_HM_HEADER_LENGTH);
+	else
+		on_incoming(ssl, seen, bytes[0]);
+}
+
+/* False: no memory. */
+static bool tell_asked(SSL *ssl, enum thaw_means means)
+{
+	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
+	const X509 *own = SSL_get_certificate(ssl);
+	char *issuers[TLS_SIGHT_ISSUERS_MAX];
+	size_t count = names != NULL ? (size_t)sk_X509_NAME_num(names) : 0, made = 0;
+	char *subject = own != NULL ? tls_name_text(X509_get_subject_name(own)) : NULL;
+	bool ok = own == NULL || subject != NULL;
+
+	for (; ok && made < count && made < TLS_SIGHT_ISSUERS_MAX; made++)
+		if ((issuers[made] = tls_name_text(sk_X509_NAME_value(names, (int)made))) == NULL)
+			ok = false;
+	if (ok)
+		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_ASKED,
+					     .means = means,
+					     .issuer_count = count,
+					     .issuers = (const char *const *)issuers,
+					     .subject = subject});
+	while (made > 0)
+		free(issuers[--made]);
+	free(subject);
+	return ok;
+}
+
+/* 1: go on; 0: fail; -1: wait. Also called while a ClientHello's certificate is prepared on a server, which none is
+ * here. */
+static int on_certificate(SSL *ssl, void *arg)
+{
+	const struct tls_observer *observer = arg;
+	struct seen *seen = seen_of(ssl);
+
+	if (seen == NULL)
+		return 0;
+	if (seen->pending && !tell_asked(ssl, seen->means))
+		return 0;
+	seen->pending = false;
+	return observer->withhold ? -1 : 1;
+}
+
+bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer)
+{
+	(void)pthread_once(&indexes_once, make_indexes);
+	if (ctx_index < 0 || ssl_index < 0 || SSL_CTX_set_ex_data(ctx, ctx_index, (void *)observer) != 1) {
+		ERR_clear_error();
+		return false;
+	}
+	SSL_CTX_set_msg_callback(ctx, on_message);
+	SSL_CTX_set_cert_cb(ctx, on_certificate, (void *)observer);
+	return true;
+}
+
+const char *tls_alert_name(unsigned alert)
+{
+	static const struct {
+		unsigned alert;
+		const char *name;
+	} names[] = {
+		{0, "close_notify"},
+		{10, "unexpected_message"},
+		{20, "bad_record_mac"},
+		{22, "record_overflow"},
+		{40, "handshake_failure"},
+		{41, "no_certificate"},
+		{42, "bad_certificate"},
+		{43, "unsupported_certificate"},
+		{44, "certificate_revoked"},
+		{45, "certificate_expired"},
+		{46, "certificate_unknown"},
+		{47, "illegal_parameter"},
+		{48, "unknown_ca"},
+		{49, "access_denied"},
+		{50, "decode_error"},
+		{51, "decrypt_error"},
+		{70, "protocol_version"},
+		{71, "insufficient_security"},
+		{80, "internal_error"},
+		{86, "inappropriate_fallback"},
+		{90, "user_canceled"},
+		{100, "no_renegotiation"},
+		{109, "missing_extension"},
+		{110, "unsupported_extension"},
+		{112, "unrecognized_name"},
+		{113, "bad_certificate_status_response"},
+		{116, "certificate_required"},
+		{120, "no_application_protocol"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].alert == alert)
+			return names[i].name;
+	return "unnamed";
+}
