@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "base/socket.h"
+#include "tls/credentials.h"
 
 #define PIECE        65536
 #define RESPONSE_MAX 16384
 
 struct writer {
 	int fd;
+	struct tls_credentials *credentials;
 	struct tls_client_context *context;
 	struct tls_client *client;
 	struct thaw_error err;
@@ -89,10 +91,9 @@ int writer_run(void *arg)
 	const struct writer_options *options = arg;
 	char ca[PATH_MAX], certificate[PATH_MAX], key[PATH_MAX];
 	struct writer writer = {.fd = socket_connect("127.0.0.1", options->port, NULL)};
+	struct tls_credentials_source source = {.certificate = certificate, .key = key};
 	struct tls_client_options tls = {
 		.ca = ca,
-		.certificate = certificate,
-		.key = key,
 		.version = options->version,
 		.post_handshake = true,
 	};
@@ -103,7 +104,9 @@ int writer_run(void *arg)
 	(void)snprintf(key, sizeof(key), "%s/client.key", options->pki);
 	if (writer.fd < 0)
 		return EX_OSERR;
-	writer.context = tls_client_context_new(&tls, &writer.err);
+	tls.credentials = writer.credentials = tls_credentials_new(&source, &writer.err);
+	if (writer.credentials != NULL)
+		writer.context = tls_client_context_new(&tls, &writer.err);
 	if (writer.context != NULL)
 		writer.client =
 			tls_client_new(writer.context, "localhost", socket_transport(&writer.fd), NULL, &writer.err);
@@ -115,6 +118,7 @@ int writer_run(void *arg)
 	bool ok = send_request(&writer, options) && print_response(&writer);
 	tls_client_free(&writer.client);
 	tls_client_context_free(&writer.context);
+	tls_credentials_free(&writer.credentials);
 	(void)close(writer.fd);
 	return ok ? EX_OK : EX_PROTOCOL;
 }

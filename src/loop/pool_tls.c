@@ -5,10 +5,14 @@
 
 #include "base/error.h"
 #include "tls/client.h"
+#include "tls/credentials.h"
 
 struct pool_tls {
 	size_t count;
-	struct tls_client_context *contexts[]; /* one an upstream; NULL where no server needs it */
+	struct {
+		struct tls_client_context *context; /* NULL where no server needs it */
+		struct tls_credentials *credentials;
+	} of[]; /* one an upstream */
 };
 
 static bool needs_tls(const struct config_upstream *upstream)
@@ -19,17 +23,19 @@ static bool needs_tls(const struct config_upstream *upstream)
 	return false;
 }
 
-static struct tls_client_context *load(const struct config_upstream *upstream, struct thaw_error *err)
+/* Nobody can be asked for a pass phrase here. */
+static struct tls_client_context *load(const struct config_upstream *upstream, struct tls_credentials **credentials,
+				       struct thaw_error *err)
 {
-	struct tls_client_options options = {
-		.ca = upstream->tls.ca,
-		.certificate = upstream->tls.certificate,
-		.key = upstream->tls.key,
-		.believe_anyone = !upstream->tls.verify,
-	};
+	struct tls_credentials_source own = {.certificate = upstream->tls.certificate, .key = upstream->tls.key};
+	struct tls_client_options options = {.ca = upstream->tls.ca, .believe_anyone = !upstream->tls.verify};
+	struct tls_client_context *context = NULL;
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
-	struct tls_client_context *context = tls_client_context_new(&options, &why);
 
+	if (own.certificate != NULL)
+		options.credentials = *credentials = tls_credentials_new(&own, &why);
+	if (why.cls == THAW_ERR_NONE)
+		context = tls_client_context_new(&options, &why);
 	if (context == NULL)
 		(void)error_set(err, why.cls, "upstream %s: %s", upstream->name, why.text);
 	return context;
@@ -38,7 +44,7 @@ static struct tls_client_context *load(const struct config_upstream *upstream, s
 struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *err)
 {
 	size_t count = config->upstream_count;
-	struct pool_tls *tls = calloc(1, sizeof(*tls) + count * sizeof(struct tls_client_context *));
+	struct pool_tls *tls = calloc(1, sizeof(*tls) + count * sizeof(tls->of[0]));
 
 	if (tls == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -48,8 +54,8 @@ struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *e
 	for (size_t i = 0; i < count && tls != NULL; i++) {
 		if (!needs_tls(&config->upstreams[i]))
 			continue;
-		tls->contexts[i] = load(&config->upstreams[i], err);
-		if (tls->contexts[i] == NULL)
+		tls->of[i].context = load(&config->upstreams[i], &tls->of[i].credentials, err);
+		if (tls->of[i].context == NULL)
 			pool_tls_free(&tls);
 	}
 	return tls;
@@ -62,12 +68,14 @@ void pool_tls_free(struct pool_tls **tls)
 	*tls = NULL;
 	if (gone == NULL)
 		return;
-	for (size_t i = 0; i < gone->count; i++)
-		tls_client_context_free(&gone->contexts[i]);
+	for (size_t i = 0; i < gone->count; i++) {
+		tls_client_context_free(&gone->of[i].context);
+		tls_credentials_free(&gone->of[i].credentials);
+	}
 	free(gone);
 }
 
 struct tls_client_context *pool_tls_of(const struct pool_tls *tls, size_t upstream)
 {
-	return tls != NULL && upstream < tls->count ? tls->contexts[upstream] : NULL;
+	return tls != NULL && upstream < tls->count ? tls->of[upstream].context : NULL;
 }

@@ -11,6 +11,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/error.h"
+#include "tls/credentials.h"
 #include "tls/failure.h"
 #include "tls/transport_bio.h"
 
@@ -62,13 +63,7 @@ static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *opti
 		return tls_library_failure(THAW_ERR_CONFIG, options->ca, err);
 	if (options->ca == NULL && !options->believe_anyone && load_system(ctx, err) != THAW_OK)
 		return THAW_FAILED;
-	if (options->certificate == NULL)
-		return THAW_OK;
-	if (SSL_CTX_use_certificate_chain_file(ctx, options->certificate) != 1)
-		return tls_library_failure(THAW_ERR_CONFIG, options->certificate, err);
-	if (SSL_CTX_use_PrivateKey_file(ctx, options->key, SSL_FILETYPE_PEM) != 1)
-		return tls_library_failure(THAW_ERR_CONFIG, options->key, err);
-	return THAW_OK;
+	return options->credentials == NULL ? THAW_OK : tls_credentials_use(options->credentials, ctx, err);
 }
 
 static bool limit_version(SSL_CTX *ctx, enum tls_client_version version)
@@ -89,16 +84,6 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	SSL_SESSION_free(client->memory->session);
 	client->memory->session = session;
 	return 1;
-}
-
-/* A key file with a pass phrase is an error: OpenSSL's own default would ask at the terminal, and wait. */
-static int no_pass_phrase(char *into, int room, int writing, void *arg)
-{
-	(void)into;
-	(void)room;
-	(void)writing;
-	(void)arg;
-	return -1;
 }
 
 /* RFC 7301 3.1: each name behind its length. */
@@ -139,7 +124,6 @@ struct tls_client_context *tls_client_context_new(const struct tls_client_option
 	SSL_CTX_set_post_handshake_auth(context->ctx, options->post_handshake);
 	(void)SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context->ctx, on_session);
-	SSL_CTX_set_default_passwd_cb(context->ctx, no_pass_phrase);
 	if (load(context->ctx, options, err) != THAW_OK)
 		tls_client_context_free(&context);
 	return context;

@@ -8,6 +8,7 @@
 #include "base/transport.h"
 #include "tls/observe.h"
 
+struct tls_credentials;
 struct tls_client_context;
 struct tls_client_memory;
 struct tls_client;
@@ -15,8 +16,9 @@ struct tls_client;
 enum tls_client_version { TLS_CLIENT_ANY, TLS_CLIENT_12, TLS_CLIENT_13 };
 
 struct tls_client_options {
-	const char *ca;                /* PEM file: whom to believe; NULL: whom the system believes */
-	const char *certificate, *key; /* PEM files; NULL: answers a request for a certificate with none */
+	const char *ca; /* PEM file: whom to believe; NULL: whom the system believes */
+	/* Outlive the context. NULL: answers a request for a certificate with none. */
+	const struct tls_credentials *credentials;
 	enum tls_client_version version;
 	bool post_handshake;                 /* offers it (RFC 8446 4.2.6) */
 	bool believe_anyone;                 /* the server's certificate is not verified */

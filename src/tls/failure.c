@@ -1,6 +1,7 @@
 #include "tls/failure.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,6 +16,8 @@ bool tls_failure_is_no_renegotiation(unsigned long code)
 /* OpenSSL's words for a code, without its numbers; never empty. */
 static const char *words(unsigned long code)
 {
+	if (ERR_SYSTEM_ERROR(code))
+		return strerror(ERR_GET_REASON(code));
 	const char *reason = ERR_reason_error_string(code);
 	return reason != NULL ? reason : "unnamed failure";
 }
@@ -29,7 +32,7 @@ enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what
 		(void)error_set(err, cls, "%s: no memory, or no cause given", what);
 	else if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
 		(void)error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", what);
-	else if ((flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != '\0')
+	else if (!ERR_SYSTEM_ERROR(code) && (flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != '\0')
 		(void)error_set(err, cls, "%s: %s (%s)", what, words(code), data);
 	else
 		(void)error_set(err, cls, "%s: %s", what, words(code));

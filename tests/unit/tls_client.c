@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/pem.h>
 
 #include "base/socket.h"
 #include "tls/certificate.h"
 #include "tls/client.h"
+#include "tls/credentials.h"
 #include "tls/pki.h"
 #include "tls/server.h"
 #include "tls/session.h"
@@ -26,27 +26,14 @@
 #define TURNS_MAX 1000
 
 static char folder[] = "/tmp/thaw-unit-client-XXXXXX", foreign[sizeof(folder) + 10];
-static char ca[64], certificate[64], key[64], server_pem[64], server_key[64], foreign_ca[64], locked_key[64];
+static char ca[64], certificate[64], key[64], server_pem[64], server_key[64], foreign_ca[64];
 static struct tls_server *server;
+static struct tls_credentials *credentials;
 static thaw_trust *trust;
 
 static void paths_in(const char *directory, const char *name, char path[static 64])
 {
 	(void)snprintf(path, 64, "%s/%s", directory, name);
-}
-
-/* The client's key once more, with a pass phrase. */
-static bool write_locked_key(void)
-{
-	FILE *from = fopen(key, "r"), *to = fopen(locked_key, "w");
-	EVP_PKEY *read = from != NULL ? PEM_read_PrivateKey(from, NULL, NULL, NULL) : NULL;
-	bool ok = read != NULL && to != NULL &&
-		  PEM_write_PKCS8PrivateKey(to, read, EVP_aes_128_cbc(), "secret", 6, NULL, NULL) == 1;
-
-	EVP_PKEY_free(read);
-	if (from != NULL)
-		(void)fclose(from);
-	return (to == NULL || fclose(to) == 0) && ok;
 }
 
 static struct tls_server *new_server(bool asks)
@@ -73,10 +60,11 @@ static int set_up(void **state)
 	paths_in(folder, "client.key", key);
 	paths_in(folder, "server.pem", server_pem);
 	paths_in(folder, "server.key", server_key);
-	paths_in(folder, "locked.key", locked_key);
 	paths_in(foreign, "ca.pem", foreign_ca);
 	trust = thaw_trust_load(ca, NULL, &err);
-	if (trust == NULL || !write_locked_key())
+	credentials =
+		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);
+	if (trust == NULL || credentials == NULL)
 		return -1;
 	server = new_server(false);
 	return server != NULL ? 0 : -1;
@@ -85,11 +73,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	static const char *const names[] = {"ca.pem",     "client.pem", "client.key", "server.pem",
-					    "server.key", "locked.key", "empty.pem"};
+					    "server.key", "empty.pem"};
 	char path[64];
 
 	(void)state;
 	tls_server_free(&server);
+	tls_credentials_free(&credentials);
 	thaw_trust_free(&trust);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		paths_in(folder, names[i], path);
@@ -279,8 +268,7 @@ static void files_are_read_once(void **state)
 
 	(void)state;
 	paths_in(folder, "aside.pem", aside);
-	options.certificate = certificate;
-	options.key = key;
+	options.credentials = credentials;
 	context = context_of(&options);
 	assert_int_equal(rename(ca, aside), 0);
 	open_pair(&pair, context, "localhost", NULL);
@@ -299,10 +287,6 @@ static void what_cannot_be_loaded_is_named(void **state)
 	} cases[] = {
 		{{.ca = "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
 		{{.ca = key}, key}, /* no certificate in it */
-		{{.ca = ca, .certificate = "/nonexistent/client.pem", .key = key}, "/nonexistent/client.pem"},
-		{{.ca = ca, .certificate = certificate, .key = "/nonexistent/client.key"}, "/nonexistent/client.key"},
-		{{.ca = ca, .certificate = certificate, .key = server_key}, server_key}, /* not its own */
-		{{.ca = ca, .certificate = certificate, .key = locked_key}, locked_key},
 	};
 
 	(void)state;
@@ -328,8 +312,7 @@ static void it_shows_its_certificate_when_asked(void **state)
 		enum thaw_reason reason = THAW_REASON_NONE;
 		char detail[64];
 		struct pair pair;
-		options.certificate = has ? certificate : NULL;
-		options.key = has ? key : NULL;
+		options.credentials = has ? credentials : NULL;
 		struct tls_client_context *context = context_of(&options);
 		open_pair(&pair, context, "localhost", NULL);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);

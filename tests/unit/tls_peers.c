@@ -13,6 +13,7 @@
 
 #include "tls/certificate.h"
 #include "tls/client.h"
+#include "tls/credentials.h"
 #include "tls/pki.h"
 #include "tls/server.h"
 #include "tls/session.h"
@@ -81,6 +82,7 @@ static const struct transport_ops ops = {way_read, way_write, way_half_close, wa
 
 static char folder[] = "/tmp/thaw-unit-peers-XXXXXX", ca[64], certificate[64], key[64], server_pem[64], server_key[64];
 static struct tls_server *server;
+static struct tls_credentials *credentials;
 
 static int set_up(void **state)
 {
@@ -96,13 +98,16 @@ static int set_up(void **state)
 	(void)snprintf(server_key, sizeof(server_key), "%s/server.key", folder);
 	struct tls_host host = {.name = "*", .certificate = server_pem, .key = server_key};
 	server = tls_server_new(&host, 1, &err);
-	return server != NULL ? 0 : -1;
+	credentials =
+		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);
+	return server != NULL && credentials != NULL ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	tls_server_free(&server);
+	tls_credentials_free(&credentials);
 	(void)unlink(ca);
 	(void)unlink(certificate);
 	(void)unlink(key);
@@ -170,7 +175,7 @@ static void shake_hands(struct pair *pair, enum thaw_status *client, enum thaw_s
 
 static struct tls_client_options good(enum tls_client_version version)
 {
-	return (struct tls_client_options){.ca = ca, .certificate = certificate, .key = key, .version = version};
+	return (struct tls_client_options){.ca = ca, .credentials = credentials, .version = version};
 }
 
 static void handshakes_through_any_window(void **state)
@@ -256,18 +261,6 @@ static void a_server_that_is_not_it_is_refused(void **state)
 	close_pair(&pair);
 }
 
-static void files_that_cannot_be_read_are_named(void **state)
-{
-	struct tls_client_options options = good(TLS_CLIENT_ANY);
-	struct thaw_error err = {0};
-
-	(void)state;
-	options.certificate = "/nonexistent/client.pem";
-	assert_null(tls_client_context_new(&options, &err));
-	assert_int_equal(err.cls, THAW_ERR_CONFIG);
-	assert_non_null(strstr(err.text, "/nonexistent/client.pem"));
-}
-
 static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 {
 	thaw_trust *trust = thaw_trust_load(ca, NULL, NULL);
@@ -283,7 +276,7 @@ static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 			size_t n = 0;
 			options.post_handshake = offers;
 			if (!gives)
-				options.certificate = options.key = NULL;
+				options.credentials = NULL;
 			struct pair pair = open_pair(&options, 100);
 			shake_hands(&pair, &client, &link);
 			enum thaw_means means = tls_session_means(pair.session, &reason);
@@ -348,7 +341,6 @@ int main(void)
 		cmocka_unit_test(handshakes_through_any_window),
 		cmocka_unit_test(both_ways_at_once),
 		cmocka_unit_test(a_server_that_is_not_it_is_refused),
-		cmocka_unit_test(files_that_cannot_be_read_are_named),
 		cmocka_unit_test(post_handshake_is_asked_of_those_who_offer_it),
 		cmocka_unit_test(what_ends_is_told),
 	};

@@ -39,7 +39,7 @@ class Programs:
         return self._c("writefirst", "-lssl", "-lcrypto")
 
     def curlgnutls(self):
-        # The headers of either libcurl flavour, and the GnuTLS library itself: both -dev packages conflict.
+        # The headers that thaw is built with, and the GnuTLS library itself: both -dev packages conflict.
         return self._c("curlgnutls", "-l:libcurl-gnutls.so.4")
 
     def java(self):

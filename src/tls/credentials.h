@@ -1,0 +1,47 @@
+/*
+ * A client's certificate, its chain and its private key, read once: from PEM files, a PKCS #12 file (RFC 7292), or a
+ * token that a PKCS #11 URI names (RFC 7512). Secrets on the way are asked for, wiped, and never part of an error's
+ * text.
+ */
+#ifndef TLS_CREDENTIALS_H
+#define TLS_CREDENTIALS_H
+
+#include "thaw/types.h"
+
+#define TLS_SECRET_MAX 1024 /* bytes of a pass phrase or a PIN, with its NUL */
+
+struct ssl_ctx_st;
+struct tls_credentials;
+
+/* Who is asked for pass phrases and PINs. ask NULL: nobody, so that one that is needed is an error. */
+struct tls_secret {
+	/* what: such as "the pass phrase of client.key". THAW_OK: into has the answer and a NUL, which the caller
+	 * wipes. */
+	enum thaw_status (*ask)(void *arg, const char *what, char *into, size_t room, struct thaw_error *err);
+	void *arg;
+};
+
+/*
+ * Either certificate and key, of which each is a PEM file or a pkcs11: URI, or pkcs12. key NULL: it is in the
+ * certificate's file, or on the certificate's token. certificate NULL: it is on the key's token.
+ */
+struct tls_credentials_source {
+	const char *certificate, *key, *pkcs12;
+	struct tls_secret
+		secret; /* what its arg points to outlives the credentials: some cards ask at each signature */
+};
+
+/* NULL with *err set, whose text begins with the file or URI that it is about. */
+struct tls_credentials *tls_credentials_new(const struct tls_credentials_source *source, struct thaw_error *err);
+
+/* After all contexts that use them: a token's key lives no longer than its token's module. */
+void tls_credentials_free(struct tls_credentials **credentials);
+
+/* The certificate's subject (RFC 4514); belongs to the credentials. */
+const char *tls_credentials_subject(const struct tls_credentials *credentials);
+
+/* Lets connections of this context answer a request for a certificate with these. */
+enum thaw_status tls_credentials_use(const struct tls_credentials *credentials, struct ssl_ctx_st *ctx,
+				     struct thaw_error *err) THAW_MUST_CHECK;
+
+#endif

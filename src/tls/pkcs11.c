@@ -1,0 +1,267 @@
+/* Engines are deprecated in OpenSSL 3.0, whose successor of them, a provider for PKCS #11, Debian 12 does not have. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "tls/pkcs11.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/engine.h>
+#include <openssl/err.h>
+#include <openssl/ui.h>
+#include <openssl/x509.h>
+
+#include "base/error.h"
+#include "tls/failure.h"
+
+#define SCHEME  "pkcs11:"
+#define URI_MAX 1024
+
+struct pkcs11_token {
+	ENGINE *engine;       /* usable, once it is there */
+	UI_METHOD *ui;        /* how the engine asks for a PIN */
+	char uri[URI_MAX];    /* without its query and its type */
+	char module[URI_MAX]; /* a path; empty: the system's */
+	char pin_file[URI_MAX];
+	struct tls_secret secret;
+	struct thaw_error err; /* why there was no PIN */
+	bool answered;
+};
+
+bool pkcs11_is_uri(const char *text)
+{
+	return strncmp(text, SCHEME, strlen(SCHEME)) == 0;
+}
+
+/* ---- the URI ---- */
+
+static int hex(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	char letter = (char)(digit | 0x20);
+	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+/* RFC 3986 2.1. to: room for len bytes and a NUL. False: not so encoded, or a NUL in it. */
+static bool decode(const char *from, size_t len, char *to)
+{
+	for (size_t i = 0; i < len; i++, to++) {
+		*to = from[i];
+		if (from[i] != '%')
+			continue;
+		if (i + 2 >= len || hex(from[i + 1]) < 0 || hex(from[i + 2]) < 0)
+			return false;
+		*to = (char)(hex(from[i + 1]) << 4 | hex(from[i + 2]));
+		i += 2;
+		if (*to == '\0')
+			return false;
+	}
+	*to = '\0';
+	return true;
+}
+
+static bool starts(const char *text, size_t len, const char *name)
+{
+	return len >= strlen(name) && strncmp(text, name, strlen(name)) == 0;
+}
+
+/* One attribute of the query (RFC 7512 2.4). */
+static enum thaw_status take(struct pkcs11_token *token, const char *text, size_t len, struct thaw_error *err)
+{
+	static const char module[] = "module-path=", source[] = "pin-source=", file[] = "file:";
+	const size_t path = strlen(module), pin = strlen(source);
+
+	if (len == 0)
+		return THAW_OK;
+	if (starts(text, len, "pin-value="))
+		return error_set(err, THAW_ERR_CONFIG,
+				 SCHEME " URI: a pin-value would lie open; leave it out to be asked for it, or use "
+					"pin-source=file:FILE");
+	if (starts(text, len, module) && decode(text + path, len - path, token->module))
+		return THAW_OK;
+	if (!starts(text, len, source) || !decode(text + pin, len - pin, token->pin_file))
+		return error_set(err, THAW_ERR_CONFIG,
+				 SCHEME " URI: '%.*s': allowed after '?': module-path, pin-source", (int)len, text);
+	if (strncmp(token->pin_file, file, strlen(file)) == 0)
+		memmove(token->pin_file, token->pin_file + strlen(file), strlen(token->pin_file + strlen(file)) + 1);
+	if (token->pin_file[0] == '|')
+		return error_set(err, THAW_ERR_CONFIG,
+				 SCHEME " URI: a pin-source that is a command is not run; allowed: file:FILE");
+	return THAW_OK;
+}
+
+/* Leaves out `type`, which is put in again for what is looked for, and takes the query apart. */
+static enum thaw_status parse(struct pkcs11_token *token, const char *uri, struct thaw_error *err)
+{
+	const char *query = strchr(uri, '?');
+	size_t path = query != NULL ? (size_t)(query - uri) : strlen(uri), used = 0;
+	enum thaw_status status = THAW_OK;
+
+	if (strlen(uri) >= URI_MAX)
+		return error_set(err, THAW_ERR_CONFIG, SCHEME " URI: longer than %d bytes", URI_MAX - 1);
+	for (size_t at = strlen(SCHEME), len; at < path; at += len + 1) {
+		len = strcspn(uri + at, ";?");
+		if (starts(uri + at, len, "type=") || len == 0)
+			continue;
+		(void)snprintf(token->uri + used, sizeof(token->uri) - used, "%.*s;", (int)len, uri + at);
+		used = strlen(token->uri);
+	}
+	while (query != NULL && status == THAW_OK) {
+		size_t len = strcspn(query + 1, "&");
+		status = take(token, query + 1, len, err);
+		query = query[1 + len] == '&' ? query + 1 + len : NULL;
+	}
+	return status;
+}
+
+/* ---- the PIN ---- */
+
+/* Its first line. */
+static enum thaw_status read_pin(struct pkcs11_token *token, char *pin, size_t room)
+{
+	FILE *file = fopen(token->pin_file, "re");
+
+	if (file == NULL)
+		return error_set(&token->err, THAW_ERR_CONFIG, "pin-source %s: cannot be opened", token->pin_file);
+	setbuf(file, NULL); /* else a copy of the PIN stays behind */
+	bool ok = fgets(pin, (int)room, file) != NULL;
+	(void)fclose(file);
+	pin[ok ? strcspn(pin, "\r\n") : 0] = '\0';
+	return ok ? THAW_OK : error_set(&token->err, THAW_ERR_CONFIG, "pin-source %s: it is empty", token->pin_file);
+}
+
+static enum thaw_status find_pin(struct pkcs11_token *token, char *pin, size_t room)
+{
+	if (token->answered) /* it was wrong: a token may be locked after the third time */
+		return THAW_FAILED;
+	if (token->pin_file[0] != '\0')
+		return read_pin(token, pin, room);
+	if (token->secret.ask == NULL)
+		return error_set(&token->err, THAW_ERR_CONFIG, "the token has a PIN, and nobody can be asked for it");
+	return token->secret.ask(token->secret.arg, "the token's PIN", pin, room, &token->err);
+}
+
+/* For the engine, once for each text that it shows or wants. 1: done; 0: failed. */
+static int on_ui(UI *ui, UI_STRING *string)
+{
+	struct pkcs11_token *token = UI_get0_user_data(ui);
+	char pin[TLS_SECRET_MAX];
+
+	if (UI_get_string_type(string) != UIT_PROMPT && UI_get_string_type(string) != UIT_VERIFY)
+		return 1;
+	bool ok = find_pin(token, pin, sizeof(pin)) == THAW_OK;
+	token->answered = true;
+	ok = ok && UI_set_result(ui, string, pin) == 0;
+	OPENSSL_cleanse(pin, sizeof(pin));
+	return ok;
+}
+
+/* ---- the engine ---- */
+
+static enum thaw_status open_engine(struct pkcs11_token *token, struct thaw_error *err)
+{
+	const char *module = token->module[0] != '\0' ? token->module : NULL;
+	ENGINE *engine = NULL;
+
+	if (module != NULL && access(module, R_OK) != 0)
+		return error_set(err, THAW_ERR_CONFIG, "%s: %s", module, strerror(errno));
+	if (OPENSSL_init_crypto(OPENSSL_INIT_ENGINE_DYNAMIC, NULL) == 1)
+		engine = ENGINE_by_id("pkcs11");
+	ERR_clear_error();
+	if (engine == NULL)
+		return error_set(
+			err, THAW_ERR_CONFIG,
+			SCHEME " URI: OpenSSL has no engine \"pkcs11\"; Debian's package is libengine-pkcs11-openssl");
+	/* QUIET: else it writes what goes wrong to standard error by itself. */
+	if (ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 0) == 1 &&
+	    (module == NULL || ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", module, 0) == 1) &&
+	    ENGINE_init(engine) == 1)
+		token->engine = engine;
+	else
+		(void)tls_library_failure(THAW_ERR_CONFIG, module != NULL ? module : SCHEME " URI", err);
+	(void)ENGINE_free(engine); /* ENGINE_init() took a reference of its own */
+	return token->engine != NULL ? THAW_OK : THAW_FAILED;
+}
+
+struct pkcs11_token *pkcs11_token_new(const char *uri, const struct tls_secret *secret, struct thaw_error *err)
+{
+	struct pkcs11_token *token = calloc(1, sizeof(*token));
+
+	if (token != NULL)
+		token->ui = UI_create_method("thaw");
+	if (token == NULL || token->ui == NULL || UI_method_set_reader(token->ui, on_ui) != 0) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		pkcs11_token_free(&token);
+		return NULL;
+	}
+	token->secret = *secret;
+	if (parse(token, uri, err) != THAW_OK || open_engine(token, err) != THAW_OK)
+		pkcs11_token_free(&token);
+	return token;
+}
+
+void pkcs11_token_free(struct pkcs11_token **token)
+{
+	struct pkcs11_token *gone = *token;
+
+	*token = NULL;
+	if (gone == NULL)
+		return;
+	if (gone->engine != NULL)
+		(void)ENGINE_finish(gone->engine);
+	UI_destroy_method(gone->ui);
+	OPENSSL_cleanse(gone, sizeof(*gone));
+	free(gone);
+}
+
+/* Why nothing was found: a PIN that was not given, or was wrong; or the engine's words. */
+static void blame(struct pkcs11_token *token, const char *what, struct thaw_error *err)
+{
+	if (token->err.cls != THAW_ERR_NONE)
+		(void)error_set(err, token->err.cls, SCHEME "%s: %s", token->uri, token->err.text);
+	else if (token->answered)
+		(void)error_set(err, THAW_ERR_CONFIG, SCHEME "%s: the PIN is wrong, or there is no such %s", token->uri,
+				what);
+	else
+		(void)error_set(err, THAW_ERR_CONFIG, SCHEME "%s: there is no such %s", token->uri, what);
+	ERR_clear_error();
+}
+
+struct evp_pkey_st *pkcs11_token_key(struct pkcs11_token *token, struct thaw_error *err)
+{
+	char uri[URI_MAX + 32];
+
+	(void)snprintf(uri, sizeof(uri), SCHEME "%stype=private", token->uri);
+	EVP_PKEY *key = ENGINE_load_private_key(token->engine, uri, token->ui, token);
+	if (key == NULL)
+		blame(token, "private key", err);
+	token->answered = false; /* a card may ask again when it signs */
+	return key;
+}
+
+/* For what is told no method of its own: else OpenSSL's, which asks at the terminal. The engine outlives the token. */
+static bool set_ui(ENGINE *engine, UI_METHOD *ui, void *arg)
+{
+	return ENGINE_ctrl_cmd(engine, "SET_USER_INTERFACE", 0, ui, NULL, 0) == 1 &&
+	       ENGINE_ctrl_cmd(engine, "SET_CALLBACK_DATA", 0, arg, NULL, 0) == 1;
+}
+
+struct x509_st *pkcs11_token_certificate(struct pkcs11_token *token, struct thaw_error *err)
+{
+	char uri[URI_MAX + 32];
+	struct {
+		const char *uri;
+		X509 *certificate;
+	} wanted = {.uri = uri}; /* as the engine's command has it */
+
+	(void)snprintf(uri, sizeof(uri), SCHEME "%stype=cert", token->uri);
+	if (!set_ui(token->engine, token->ui, token) ||
+	    ENGINE_ctrl_cmd(token->engine, "LOAD_CERT_CTRL", 0, &wanted, NULL, 0) != 1 || wanted.certificate == NULL)
+		blame(token, "certificate", err);
+	(void)set_ui(token->engine, NULL, NULL);
+	token->answered = token->answered && wanted.certificate == NULL;
+	return wanted.certificate;
+}

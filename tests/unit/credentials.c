@@ -1,0 +1,465 @@
+/* Where a client's certificate and key may come from, and what is said when they cannot be read. Tokens are SoftHSM's.
+ */
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/ssl.h>
+
+#include "base/error.h"
+#include "tls/credentials.h"
+#include "tls/pki.h"
+
+#define MODULE "/usr/lib/softhsm/libsofthsm2.so"
+#define PIN    "4711"
+#define TOKEN  "pkcs11:token=thaw;object=client"
+#define AT     "?module-path=" MODULE
+
+static char folder[] = "/tmp/thaw-unit-credentials-XXXXXX";
+
+/* Files of the folder, by name; 64 at a time. */
+static const char *in(const char *name)
+{
+	static char paths[64][128];
+	static unsigned next;
+	char *path = paths[next++ % 64];
+
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+	return path;
+}
+
+/* ---- who is asked ---- */
+
+static const char *answer; /* NULL: there is nobody */
+static char asked[256];
+static int times;
+
+static enum thaw_status ask(void *arg, const char *what, char *into, size_t room, struct thaw_error *err)
+{
+	assert_ptr_equal(arg, &answer);
+	(void)snprintf(asked, sizeof(asked), "%s", what);
+	times++;
+	if (answer == NULL)
+		return error_set(err, THAW_ERR_CONFIG, "no terminal");
+	assert_true(strlen(answer) < room);
+	memcpy(into, answer, strlen(answer) + 1);
+	return THAW_OK;
+}
+
+static const struct tls_secret person = {.ask = ask, .arg = &answer};
+
+static struct tls_credentials *load(struct tls_credentials_source source, const char *says, struct thaw_error *err)
+{
+	answer = says;
+	times = 0;
+	asked[0] = '\0';
+	*err = (struct thaw_error){.cls = THAW_ERR_NONE};
+	return tls_credentials_new(&source, err);
+}
+
+/* They are the client's, and a context takes them with a chain of so many. */
+static void check_good(struct tls_credentials **credentials, const struct thaw_error *err, int chain)
+{
+	STACK_OF(X509) *sent = NULL;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	struct thaw_error why = {0};
+
+	assert_string_equal(err->text, "");
+	assert_non_null(*credentials);
+	assert_string_equal(tls_credentials_subject(*credentials), "CN=Thaw Demo Client");
+	assert_int_equal(tls_credentials_use(*credentials, ctx, &why), THAW_OK);
+	assert_int_equal(SSL_CTX_check_private_key(ctx), 1);
+	assert_int_equal(SSL_CTX_get0_chain_certs(ctx, &sent), 1);
+	assert_int_equal(sent != NULL ? sk_X509_num(sent) : 0, chain);
+	SSL_CTX_free(ctx);
+	tls_credentials_free(credentials);
+	assert_null(*credentials);
+}
+
+static void check_bad(const struct tls_credentials *credentials, const struct thaw_error *err, const char *begins,
+		      const char *has)
+{
+	assert_null(credentials);
+	assert_int_equal(err->cls, THAW_ERR_CONFIG);
+	if (strncmp(err->text, begins, strlen(begins)) != 0 || strstr(err->text, has) == NULL)
+		fail_msg("'%s' does not begin with '%s', or has no '%s'", err->text, begins, has);
+	assert_int_equal(ERR_peek_error(), 0);
+}
+
+/* ---- the files ---- */
+
+static EVP_PKEY *read_key(const char *name)
+{
+	FILE *file = fopen(in(name), "r");
+	EVP_PKEY *key = file != NULL ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
+
+	assert_non_null(key);
+	(void)fclose(file);
+	return key;
+}
+
+static X509 *read_certificate(const char *name)
+{
+	FILE *file = fopen(in(name), "r");
+	X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+
+	assert_non_null(certificate);
+	(void)fclose(file);
+	return certificate;
+}
+
+static void write_locked_key(const char *name, bool traditional)
+{
+	EVP_PKEY *key = read_key("client.key");
+	BIO *to = BIO_new_file(in(name), "w");
+
+	assert_non_null(to);
+	assert_int_equal(traditional
+				 ? PEM_write_bio_PrivateKey_traditional(to, key, EVP_aes_128_cbc(),
+									(const unsigned char *)"secret", 6, NULL, NULL)
+				 : PEM_write_bio_PKCS8PrivateKey(to, key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL),
+			 1);
+	BIO_free_all(to);
+	EVP_PKEY_free(key);
+}
+
+static void write_pkcs12(const char *name, const char *pass_phrase, bool with_key, bool with_ca)
+{
+	EVP_PKEY *key = read_key("client.key");
+	X509 *certificate = read_certificate("client.pem");
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	BIO *to = BIO_new_file(in(name), "w");
+
+	if (with_ca)
+		assert_true(sk_X509_push(chain, read_certificate("ca.pem")) > 0);
+	PKCS12 *file = PKCS12_create(pass_phrase, "client", with_key ? key : NULL, certificate, chain, 0, 0, 0, 0, 0);
+	assert_non_null(file);
+	assert_int_equal(i2d_PKCS12_bio(to, file), 1);
+	PKCS12_free(file);
+	BIO_free_all(to);
+	sk_X509_pop_free(chain, X509_free);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+}
+
+/* to: the files, one behind the other. */
+static void join(const char *to, const char *const *names)
+{
+	FILE *out = fopen(in(to), "w");
+	char line[256];
+
+	assert_non_null(out);
+	for (; *names != NULL; names++) {
+		FILE *file = fopen(in(*names), "r");
+		assert_non_null(file);
+		while (fgets(line, sizeof(line), file) != NULL)
+			assert_true(fputs(line, out) >= 0);
+		(void)fclose(file);
+	}
+	assert_int_equal(fclose(out), 0);
+}
+
+static void write_text(const char *name, const char *text)
+{
+	FILE *file = fopen(in(name), "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* A token with the client's key and certificate under one label. */
+static bool make_token(void)
+{
+	char commands[2048];
+
+	write_text("softhsm.conf",
+		   "log.level = ERROR\nobjectstore.backend = file\nslots.removable = false\ndirectories.tokendir = ");
+	FILE *file = fopen(in("softhsm.conf"), "a");
+	if (file == NULL || fprintf(file, "%s\n", in("tokens")) < 0 || fclose(file) != 0 ||
+	    mkdir(in("tokens"), 0700) != 0 || setenv("SOFTHSM2_CONF", in("softhsm.conf"), 1) != 0)
+		return false;
+	(void)snprintf(commands, sizeof(commands),
+		       "cd %s && export ASAN_OPTIONS=detect_leaks=0 && exec >log 2>&1 </dev/null &&"
+		       " softhsm2-util --init-token --free --label thaw --so-pin 12345678 --pin " PIN
+		       " && softhsm2-util --import client.key --token thaw --label client --id 01 --pin " PIN
+		       " && GNUTLS_PIN=" PIN " p11tool --provider=" MODULE " --login --write --batch --no-mark-private"
+		       " --load-certificate client.pem --label client --id 01 pkcs11:token=thaw",
+		       folder);
+	return system(commands) == 0; /* NOLINT(cert-env33-c): nothing in it is from outside */
+}
+
+static int set_up(void **state)
+{
+	struct thaw_error err = {0};
+
+	(void)state;
+	if (mkdtemp(folder) == NULL || tls_pki_make(folder, &err) != THAW_OK)
+		return -1;
+	write_locked_key("locked.key", false);
+	write_locked_key("old.key", true);
+	join("all.pem", (const char *[]){"client.pem", "ca.pem", "client.key", NULL});
+	join("locked-all.pem", (const char *[]){"locked.key", "client.pem", NULL});
+	return make_token() ? 0 : -1;
+}
+
+static int drop(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+	(void)info;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return nftw(folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- PEM ---- */
+
+static void pem_files(void **state)
+{
+	static const struct {
+		const char *certificate, *key;
+		int chain;
+	} cases[] = {{"client.pem", "client.key", 0},
+		     {"all.pem", NULL, 1},
+		     {"all.pem", "client.key", 1},
+		     {NULL, "all.pem", 1}};
+	struct thaw_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_credentials *credentials = load(
+			(struct tls_credentials_source){
+				.certificate = cases[i].certificate != NULL ? in(cases[i].certificate) : NULL,
+				.key = cases[i].key != NULL ? in(cases[i].key) : NULL},
+			NULL, &err);
+		check_good(&credentials, &err, cases[i].chain);
+	}
+}
+
+static void a_pass_phrase_is_asked_for_once(void **state)
+{
+	static const char *const keys[] = {"locked.key", "old.key"};
+	struct thaw_error err;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_credentials_source source = {
+			.certificate = in("client.pem"), .key = in(keys[i]), .secret = person};
+		struct tls_credentials *credentials = load(source, "secret", &err);
+		check_good(&credentials, &err, 0);
+		assert_int_equal(times, 1);
+		assert_non_null(strstr(asked, source.key));
+		check_bad(load(source, "wrong", &err), &err, source.key, "pass phrase is wrong");
+		assert_int_equal(times, 1);
+		assert_null(strstr(err.text, "\"wrong\""));
+		check_bad(load(source, NULL, &err), &err, source.key, "no terminal");
+		source.secret.ask = NULL;
+		check_bad(load(source, NULL, &err), &err, source.key, "nobody can be asked");
+	}
+	struct tls_credentials *credentials = load(
+		(struct tls_credentials_source){.certificate = in("locked-all.pem"), .secret = person}, "secret", &err);
+	check_good(&credentials, &err, 0);
+	assert_int_equal(times, 1);
+}
+
+static void what_cannot_be_loaded_is_named(void **state)
+{
+	static const struct {
+		const char *certificate, *key, *named, *has;
+	} cases[] = {
+		{"none.pem", "client.key", "none.pem", "No such file"},
+		{"client.pem", "none.key", "none.key", "No such file"},
+		{"client.key", "client.key", "client.key", ""}, /* no certificate in it */
+		{"client.pem", "client.pem", "client.pem", ""}, /* no key in it */
+		{"client.pem", "server.key", "server.key", "not that of the certificate"},
+	};
+	struct thaw_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_bad(load((struct tls_credentials_source){.certificate = in(cases[i].certificate),
+							       .key = in(cases[i].key)},
+			       NULL, &err),
+			  &err, in(cases[i].named), cases[i].has);
+	assert_null(load((struct tls_credentials_source){.key = NULL}, NULL, &err));
+	assert_int_equal(err.cls, THAW_ERR_USAGE);
+}
+
+static void a_chain_has_an_end(void **state)
+{
+	const char *names[35];
+	struct thaw_error err;
+
+	(void)state;
+	for (size_t i = 0; i < 34; i++)
+		names[i] = i == 0 ? "client.pem" : "ca.pem";
+	names[34] = NULL;
+	join("long.pem", names);
+	struct tls_credentials_source source = {.certificate = in("long.pem"), .key = in("client.key")};
+	check_bad(load(source, NULL, &err), &err, source.certificate, "more than 32");
+	names[33] = NULL;
+	join("long.pem", names);
+	struct tls_credentials *credentials = load(source, NULL, &err);
+	check_good(&credentials, &err, 32);
+	write_text("broken.pem", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n");
+	join("long.pem", (const char *[]){"client.pem", "broken.pem", NULL});
+	check_bad(load(source, NULL, &err), &err, source.certificate, "");
+}
+
+/* ---- PKCS #12 ---- */
+
+static void pkcs12_files(void **state)
+{
+	static const struct {
+		const char *pass_phrase;
+		bool ca;
+		int asked;
+	} cases[] = {{"secret", true, 1}, {"secret", false, 1}, {"", true, 0}, {NULL, false, 0}};
+	struct thaw_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_pkcs12("client.p12", cases[i].pass_phrase, true, cases[i].ca);
+		struct tls_credentials *credentials = load(
+			(struct tls_credentials_source){.pkcs12 = in("client.p12"), .secret = person}, "secret", &err);
+		check_good(&credentials, &err, cases[i].ca);
+		assert_int_equal(times, cases[i].asked);
+	}
+}
+
+static void pkcs12_files_that_do_not_serve(void **state)
+{
+	struct tls_credentials_source source = {.pkcs12 = in("bad.p12"), .secret = person};
+	struct thaw_error err;
+
+	(void)state;
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "No such file");
+	write_text("bad.p12", "no PKCS #12\n");
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "");
+	write_pkcs12("bad.p12", "secret", false, false);
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "no private key");
+	write_pkcs12("bad.p12", "secret", true, false);
+	check_bad(load(source, "Secret", &err), &err, source.pkcs12, "pass phrase is wrong");
+	assert_int_equal(times, 1);
+	check_bad(load(source, NULL, &err), &err, source.pkcs12, "no terminal");
+}
+
+/* ---- PKCS #11 ---- */
+
+static void a_key_on_a_token(void **state)
+{
+	struct thaw_error err;
+	const struct tls_credentials_source sources[] = {
+		{.certificate = TOKEN AT, .secret = person},
+		{.key = TOKEN AT, .secret = person},
+		{.certificate = TOKEN ";type=cert" AT, .secret = person},
+		{.certificate = "pkcs11:token=thaw;id=%01" AT, .secret = person},
+		{.certificate = in("client.pem"), .key = TOKEN AT, .secret = person},
+		{.certificate = in("all.pem"), .key = TOKEN ";type=private" AT, .secret = person},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		struct tls_credentials *credentials = load(sources[i], PIN, &err);
+		check_good(&credentials, &err, i == 5 ? 1 : 0);
+	}
+}
+
+static void a_wrong_pin_is_not_tried_again(void **state)
+{
+	struct tls_credentials_source source = {.certificate = TOKEN AT, .secret = person};
+	struct thaw_error err;
+
+	(void)state;
+	check_bad(load(source, "0000", &err), &err, "pkcs11:", "PIN is wrong");
+	assert_int_equal(times, 1);
+	assert_non_null(strstr(asked, "PIN"));
+	assert_null(strstr(err.text, "0000"));
+	check_bad(load(source, NULL, &err), &err, "pkcs11:", "no terminal");
+	source.secret.ask = NULL;
+	check_bad(load(source, NULL, &err), &err, "pkcs11:", "nobody can be asked");
+}
+
+static void a_pin_may_be_in_a_file(void **state)
+{
+	char uri[256];
+	struct tls_credentials_source source = {.certificate = uri, .secret = person};
+	struct thaw_error err;
+
+	(void)state;
+	(void)snprintf(uri, sizeof(uri), TOKEN AT "&pin-source=file:%s", in("no-pin"));
+	check_bad(load(source, PIN, &err), &err, "pkcs11:", "cannot be opened");
+	write_text("pin", "");
+	(void)snprintf(uri, sizeof(uri), TOKEN AT "&pin-source=%s", in("pin"));
+	check_bad(load(source, PIN, &err), &err, "pkcs11:", "empty");
+	assert_int_equal(times, 0);
+	write_text("pin", PIN "\n");
+	for (int scheme = 0; scheme < 2; scheme++) {
+		(void)snprintf(uri, sizeof(uri), TOKEN AT "&pin-source=%s%s", scheme ? "file:" : "", in("pin"));
+		struct tls_credentials *credentials = load(source, NULL, &err);
+		check_good(&credentials, &err, 0);
+		assert_int_equal(times, 0);
+	}
+}
+
+static void uris_that_do_not_serve(void **state)
+{
+	static const struct {
+		const char *uri, *has;
+	} cases[] = {
+		{TOKEN AT "&pin-value=" PIN, "lie open"},
+		{TOKEN AT "&pin-source=|cat", "not run"},
+		{TOKEN AT "&pin-source=%zz", "allowed"},
+		{TOKEN AT "&pin-source=a%00b", "allowed"},
+		{TOKEN "?module-name=softhsm2", "allowed"},
+		{TOKEN "?module-path=/nonexistent.so", "/nonexistent.so"},
+		{"pkcs11:token=thaw;object=nobody" AT, "no such certificate"},
+		{"pkcs11:token=none;object=client" AT, "no such certificate"},
+	};
+	struct thaw_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tls_credentials_source source = {.certificate = cases[i].uri, .secret = person};
+		check_bad(load(source, PIN, &err), &err, "", cases[i].has);
+		assert_null(strstr(err.text, PIN));
+	}
+	char longer[1100] = "pkcs11:";
+	memset(longer + 7, 'a', sizeof(longer) - 8);
+	check_bad(load((struct tls_credentials_source){.certificate = longer}, NULL, &err), &err, "pkcs11:", "longer");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pem_files),
+		cmocka_unit_test(a_pass_phrase_is_asked_for_once),
+		cmocka_unit_test(what_cannot_be_loaded_is_named),
+		cmocka_unit_test(a_chain_has_an_end),
+		cmocka_unit_test(pkcs12_files),
+		cmocka_unit_test(pkcs12_files_that_do_not_serve),
+		/* In this order, since the engine keeps a PIN that was right. */
+		cmocka_unit_test(a_wrong_pin_is_not_tried_again),
+		cmocka_unit_test(a_pin_may_be_in_a_file),
+		cmocka_unit_test(a_key_on_a_token),
+		cmocka_unit_test(uris_that_do_not_serve),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
