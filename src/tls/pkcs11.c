@@ -37,12 +37,13 @@ bool pkcs11_is_uri(const char *text)
 
 /* ---- the URI ---- */
 
-static int hex(char digit)
+/* 16: no digit. */
+static unsigned hex(char digit)
 {
 	if (digit >= '0' && digit <= '9')
-		return digit - '0';
+		return (unsigned)(digit - '0');
 	char letter = (char)(digit | 0x20);
-	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+	return letter >= 'a' && letter <= 'f' ? (unsigned)(letter - 'a' + 10) : 16;
 }
 
 /* RFC 3986 2.1. to: room for len bytes and a NUL. False: not so encoded, or a NUL in it. */
@@ -52,12 +53,11 @@ static bool decode(const char *from, size_t len, char *to)
 		*to = from[i];
 		if (from[i] != '%')
 			continue;
-		if (i + 2 >= len || hex(from[i + 1]) < 0 || hex(from[i + 2]) < 0)
+		unsigned high = i + 2 < len ? hex(from[i + 1]) : 16, low = i + 2 < len ? hex(from[i + 2]) : 16;
+		if (high > 15 || low > 15 || (high | low) == 0)
 			return false;
-		*to = (char)(hex(from[i + 1]) << 4 | hex(from[i + 2]));
+		*to = (char)(high << 4 | low);
 		i += 2;
-		if (*to == '\0')
-			return false;
 	}
 	*to = '\0';
 	return true;
