@@ -8,6 +8,7 @@
 int serve_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
+int probe_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 

@@ -215,6 +215,11 @@ void tls_client_free(struct tls_client **client)
 	free(gone);
 }
 
+bool tls_client_watch(struct tls_client *client, void *arg)
+{
+	return tls_observe_as(client->ssl, arg);
+}
+
 /* What an unsuccessful call means. */
 static enum thaw_status outcome(struct tls_client *client, int n, const char *what, struct thaw_error *err)
 {

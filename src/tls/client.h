@@ -54,6 +54,9 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 				  struct tls_client_memory *memory, struct thaw_error *err);
 void tls_client_free(struct tls_client **client);
 
+/* What the context's observer sees of this connection goes to that arg. False: no memory. */
+bool tls_client_watch(struct tls_client *client, void *arg) THAW_MUST_CHECK;
+
 /* As tls_link_handshake() and the like; each may want to read or to write, whichever it does. A write that could not be
  * made is tried again with the same bytes, and perhaps more behind them. */
 enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;

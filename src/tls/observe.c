@@ -18,6 +18,7 @@ struct seen {
 	bool shaken;  /* its first handshake is over */
 	bool pending; /* a CertificateRequest has come that was not told yet */
 	enum thaw_means means;
+	void *arg; /* NULL: the observer's */
 };
 
 static pthread_once_t indexes_once = PTHREAD_ONCE_INIT;
@@ -61,9 +62,10 @@ static struct seen *seen_of(SSL *ssl)
 static void tell(const SSL *ssl, struct tls_sight sight)
 {
 	const struct tls_observer *observer = observer_of(ssl);
+	const struct seen *seen = SSL_get_ex_data(ssl, ssl_index);
 
 	if (observer != NULL)
-		observer->saw(observer->arg, &sight);
+		observer->saw(seen != NULL && seen->arg != NULL ? seen->arg : observer->arg, &sight);
 }
 
 /* RFC 5246 7.4.6; in TLS 1.3 a request context comes first (RFC 8446 4.4.2). */
@@ -168,6 +170,16 @@ bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer)
 	SSL_CTX_set_msg_callback(ctx, on_message);
 	SSL_CTX_set_cert_cb(ctx, on_certificate, (void *)observer);
 	return true;
+}
+
+bool tls_observe_as(struct ssl_st *ssl, void *arg)
+{
+	struct seen *seen = ssl_index >= 0 ? seen_of(ssl) : NULL;
+
+	if (seen != NULL)
+		seen->arg = arg;
+	ERR_clear_error();
+	return seen != NULL;
 }
 
 const char *tls_alert_name(unsigned alert)

@@ -11,6 +11,7 @@
 #include "thaw/types.h"
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 enum tls_sight_kind {
 	TLS_SIGHT_HELLO_REQUEST, /* TLS 1.2: the server wants to renegotiate (RFC 5246 7.4.1.1) */
@@ -45,6 +46,9 @@ struct tls_observer {
  * observer outlives ctx. False: no memory. A connection for which there is no memory when it is asked fails.
  */
 bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer);
+
+/* For one connection of such a ctx: saw() gets this arg in place of the observer's. False: no memory. */
+bool tls_observe_as(struct ssl_st *ssl, void *arg);
 
 /* "handshake_failure" and the like (RFC 8446 6.2); "unnamed" for others. */
 const char *tls_alert_name(unsigned alert);

@@ -1,0 +1,340 @@
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/identity.h"
+#include "cli/report.h"
+#include "probe/probe.h"
+
+#define BODY_DEFAULT  (16ULL << 20)
+#define BODY_MAX      (1ULL << 40)
+#define STALL_DEFAULT 5000
+#define HOLD_DEFAULT  20000
+#define LIMIT_DEFAULT 55000
+#define TIME_MAX_MS   3600000
+#define FIELDS_MAX    8192
+
+static const char help[] =
+	"usage: thaw probe URL [OPTION...]\n"
+	"\n"
+	"Tells what an HTTPS server does with a client certificate that it asks for late: when it asks, by what\n"
+	"means, what it does with bodies of every size meanwhile, where it freezes, and what cures it. It takes less\n"
+	"than a minute. Give it the certificate that the server wants to see, or else it can only tell what happens\n"
+	"without one.\n"
+	"\n"
+	"Without --method only safe methods are sent: GET, HEAD, and OPTIONS or GET with a body of NUL bytes. With\n"
+	"--method PUT (or another), requests of that method are sent to the URL, some eighty of them, with bodies of\n"
+	"up to --max-body: name a path where that does no harm.\n"
+	"\n" CLI_IDENTITY_HELP "\n"
+	"  --method METHOD  what to send with a body; what it will do is said before it does it\n"
+	"  --header LINE    another header field, 'Name: value'; may be given more than once\n"
+	"  --max-body SIZE  the largest body: bytes, or with KiB, MiB, GiB behind; default 16MiB, 0: none\n"
+	"  --stall TIME     without any progress for so long, a connection is stalled; default 5s\n"
+	"  --hold TIME      how long to watch when the server gives up a stalled one; default 20s, 0s: not at all\n"
+	"  --limit TIME     after this nothing new is tried; default 55s\n"
+	"  --tls VERSION    1.2, 1.3 or both; default both\n"
+	"  --json           the report as JSON\n"
+	"  --markdown       the report as Markdown\n"
+	"  --svg FILE       the timeline as a picture, too\n"
+	"  --quiet          no progress on standard error\n"
+	"  --help           this text\n"
+	"\n"
+	"Ctrl-C ends it, and prints what is known so far.\n"
+	"\n"
+	"Exit code: 0 no problem, 1 limited, 2 freezes, 3 could not tell; 64 wrong usage, 66 a file cannot be read,\n"
+	"68 unknown host, 69 no connection, 75 no handshake in time, 76 no TLS or no HTTP there, 77 the server's\n"
+	"certificate is not accepted.\n";
+
+enum {
+	OPT_METHOD = CLI_IDENTITY_END,
+	OPT_HEADER,
+	OPT_MAX_BODY,
+	OPT_STALL,
+	OPT_HOLD,
+	OPT_LIMIT,
+	OPT_TLS,
+	OPT_JSON,
+	OPT_MARKDOWN,
+	OPT_SVG,
+	OPT_QUIET
+};
+
+struct arguments {
+	struct probe_options probe;
+	struct cli_identity identity;
+	char fields[FIELDS_MAX];
+	size_t fields_len;
+	bool quiet;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* The first ends the probe in its own way, a second one at once. */
+static void mind_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- values ---- */
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* A whole number and a unit. False: it is none, or above max. */
+static bool read_amount(const char *text, const struct unit *units, uint64_t max, uint64_t *amount)
+{
+	char *end = NULL;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	unsigned long long number = strtoull(text, &end, 10);
+	for (const struct unit *unit = units; unit->name != NULL; unit++)
+		if (strcasecmp(end, unit->name) == 0) {
+			*amount = number * unit->factor;
+			return number <= max / unit->factor;
+		}
+	return false;
+}
+
+static bool read_size(const char *text, uint64_t *bytes)
+{
+	static const struct unit units[] = {{"", 1},          {"B", 1},          {"KiB", 1ULL << 10},
+					    {"MiB", 1 << 20}, {"GiB", 1 << 30},  {"K", 1ULL << 10},
+					    {"M", 1 << 20},   {"G", 1ULL << 30}, {NULL, 0}};
+	return read_amount(text, units, BODY_MAX, bytes);
+}
+
+static bool read_time(const char *text, uint32_t *ms)
+{
+	static const struct unit units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {NULL, 0}};
+	uint64_t amount = 0;
+	bool ok = read_amount(text, units, TIME_MAX_MS, &amount);
+
+	*ms = (uint32_t)amount;
+	return ok;
+}
+
+static bool is_token(const char *text)
+{
+	return text[0] != '\0' &&
+	       text[strspn(text, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] ==
+		       '\0';
+}
+
+/* "Name: value": the name is a token (RFC 9110 5.6.2), the value has no control characters. False: it is none. */
+static bool add_field(struct arguments *arguments, const char *line)
+{
+	char name[128];
+	size_t len = strcspn(line, ":");
+
+	if (line[len] != ':' || len >= sizeof(name))
+		return false;
+	memcpy(name, line, len);
+	name[len] = '\0';
+	for (const char *at = line; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' && *at != '\t')
+			return false;
+	int put =
+		snprintf(arguments->fields + arguments->fields_len, FIELDS_MAX - arguments->fields_len, "%s\r\n", line);
+	if (!is_token(name) || put < 0 || (size_t)put >= FIELDS_MAX - arguments->fields_len)
+		return false;
+	arguments->fields_len += (size_t)put;
+	return true;
+}
+
+static int bad(const char *option, const char *value, const char *allowed)
+{
+	return cli_bad_usage("probe", "--%s '%s': allowed: %s", option, value, allowed);
+}
+
+/* ---- options ---- */
+
+static int take_tls(struct probe_options *probe, const char *value)
+{
+	static const struct {
+		const char *name;
+		enum probe_tls versions;
+	} names[] = {{"1.2", PROBE_TLS_12}, {"1.3", PROBE_TLS_13}, {"both", PROBE_TLS_BOTH}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i].name, value) == 0) {
+			probe->versions = names[i].versions;
+			return EX_OK;
+		}
+	return bad("tls", value, "1.2, 1.3, both");
+}
+
+static int take_value(struct arguments *arguments, int option, const char *value)
+{
+	static const char time_allowed[] = "a time of at most an hour, such as 5s, 500ms or 2m";
+	struct probe_options *probe = &arguments->probe;
+
+	switch (option) {
+	case OPT_METHOD:
+		probe->method = value;
+		return is_token(value) && strcmp(value, "CONNECT") != 0
+			       ? EX_OK
+			       : bad("method", value, "a method such as PUT or POST, but not CONNECT");
+	case OPT_HEADER:
+		return add_field(arguments, value) ? EX_OK
+						   : bad("header", value, "'Name: value'; 8 KiB of them in all");
+	case OPT_MAX_BODY:
+		return read_size(value, &probe->max_body) ? EX_OK
+							  : bad("max-body", value, "0 to 1024GiB, such as 16MiB");
+	case OPT_STALL:
+		return read_time(value, &probe->stall_ms) && probe->stall_ms >= 100
+			       ? EX_OK
+			       : bad("stall", value, "100ms to an hour, such as 5s");
+	case OPT_HOLD:
+		return read_time(value, &probe->hold_ms) ? EX_OK : bad("hold", value, time_allowed);
+	case OPT_LIMIT:
+		return read_time(value, &probe->limit_ms) && probe->limit_ms > 0 ? EX_OK
+										 : bad("limit", value, time_allowed);
+	default:
+		return take_tls(probe, value);
+	}
+}
+
+static int take_option(struct arguments *arguments, int option, const char *value)
+{
+	if (cli_identity_take(&arguments->identity, option, value))
+		return EX_OK;
+	switch (option) {
+	case OPT_JSON:
+		arguments->probe.form = PROBE_JSON;
+		return EX_OK;
+	case OPT_MARKDOWN:
+		arguments->probe.form = PROBE_MARKDOWN;
+		return EX_OK;
+	case OPT_SVG:
+		arguments->probe.svg = value;
+		return EX_OK;
+	case OPT_QUIET:
+		arguments->quiet = true;
+		return EX_OK;
+	default:
+		return take_value(arguments, option, value);
+	}
+}
+
+/* EX_OK: go on; *done: there is nothing more to do. */
+static int take_arguments(struct arguments *arguments, int argc, char **argv, bool *done)
+{
+	static const struct option options[] = {CLI_IDENTITY_OPTIONS,
+						{"method", required_argument, NULL, OPT_METHOD},
+						{"header", required_argument, NULL, OPT_HEADER},
+						{"max-body", required_argument, NULL, OPT_MAX_BODY},
+						{"stall", required_argument, NULL, OPT_STALL},
+						{"hold", required_argument, NULL, OPT_HOLD},
+						{"limit", required_argument, NULL, OPT_LIMIT},
+						{"tls", required_argument, NULL, OPT_TLS},
+						{"json", no_argument, NULL, OPT_JSON},
+						{"markdown", no_argument, NULL, OPT_MARKDOWN},
+						{"svg", required_argument, NULL, OPT_SVG},
+						{"quiet", no_argument, NULL, OPT_QUIET},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	int option, code;
+
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (option == 'h') {
+			*done = true;
+			return cli_print(help);
+		}
+		if (option == '?' || option == ':')
+			return cli_bad_option("probe", argv, option);
+		if ((code = take_option(arguments, option, optarg)) != EX_OK)
+			return code;
+	}
+	if (optind == argc)
+		return cli_bad_usage("probe", "a URL is missing");
+	if (optind + 1 < argc)
+		return cli_bad_usage("probe", "'%s' is too much: one URL is expected", argv[optind + 1]);
+	arguments->probe.url = argv[optind];
+	return cli_identity_check("probe", &arguments->identity);
+}
+
+/* ---- the probe ---- */
+
+static int exit_code(enum probe_failure failure, enum probe_verdict verdict)
+{
+	static const int codes[] = {
+		[PROBE_BAD_USAGE] = EX_USAGE,   [PROBE_NO_HOST] = EX_NOHOST,   [PROBE_UNREACHABLE] = EX_UNAVAILABLE,
+		[PROBE_PROTOCOL] = EX_PROTOCOL, [PROBE_STALLED] = EX_TEMPFAIL, [PROBE_DISTRUST] = EX_NOPERM,
+		[PROBE_SYSTEM] = EX_OSERR,
+	};
+
+	return failure == PROBE_FINE ? (int)verdict : codes[failure];
+}
+
+/* Asked for or not, a method that changes something is said before it is used. */
+static void announce(const struct probe_options *probe)
+{
+	if (probe->method == NULL || probe->progress == NULL)
+		return;
+	(void)fprintf(probe->progress,
+		      "thaw probe: will send some eighty %s requests to %s, with bodies of up to %llu NUL bytes\n",
+		      probe->method, probe->url, (unsigned long long)probe->max_body);
+}
+
+static int run(struct arguments *arguments)
+{
+	struct probe_options *probe = &arguments->probe;
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct tls_credentials *credentials = NULL;
+	enum probe_verdict verdict = PROBE_UNTOLD;
+
+	if (!cli_identity_load(&arguments->identity, &credentials, &err)) {
+		(void)cli_fail(&err);
+		return EX_NOINPUT;
+	}
+	probe->tls = (struct tls_client_options){.ca = arguments->identity.ca,
+						 .credentials = credentials,
+						 .believe_anyone = arguments->identity.insecure};
+	probe->has_certificate = credentials != NULL;
+	probe->fields = arguments->fields;
+	probe->out = stdout;
+	probe->progress = arguments->quiet ? NULL : stderr;
+	probe->live = isatty(STDERR_FILENO) == 1;
+	probe->interrupted = &interrupted;
+	mind_signals();
+	announce(probe);
+	enum probe_failure failure = probe_run(probe, &verdict, &err);
+	tls_credentials_free(&credentials);
+	if (failure != PROBE_FINE)
+		(void)cli_fail(&err);
+	return exit_code(failure, verdict);
+}
+
+int probe_main(int argc, char **argv)
+{
+	static struct arguments arguments = {
+		.probe = {.max_body = BODY_DEFAULT,
+			  .stall_ms = STALL_DEFAULT,
+			  .hold_ms = HOLD_DEFAULT,
+			  .limit_ms = LIMIT_DEFAULT},
+	};
+	bool done = false;
+	int code = take_arguments(&arguments, argc, argv, &done);
+
+	return code != EX_OK || done ? code : run(&arguments);
+}

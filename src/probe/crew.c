@@ -1,0 +1,231 @@
+#include "probe/crew.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/socket.h"
+
+#define TURN_MS    100   /* the longest that poll() sleeps: the interrupt and the progress are looked at then */
+#define UNSENT_MAX 65536 /* what the kernel may hold that is not even on its way: more would hide a stall */
+
+struct member {
+	struct trial *trial;
+	int fd; /* -1: it is over, and closed */
+	struct member *next;
+};
+
+struct crew {
+	struct crew_options options;
+	struct member *members; /* all there ever were, the last first */
+	size_t begun;
+	uint64_t told_ms;
+};
+
+uint64_t crew_now_ms(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct crew *crew_new(const struct crew_options *options)
+{
+	struct crew *crew = calloc(1, sizeof(*crew));
+
+	if (crew != NULL)
+		crew->options = *options;
+	return crew;
+}
+
+static void close_member(struct member *member)
+{
+	if (member->fd >= 0)
+		(void)close(member->fd);
+	member->fd = -1;
+}
+
+void crew_free(struct crew **crew)
+{
+	struct crew *gone = *crew;
+
+	*crew = NULL;
+	if (gone == NULL)
+		return;
+	while (gone->members != NULL) {
+		struct member *member = gone->members;
+		gone->members = member->next;
+		trial_free(&member->trial);
+		close_member(member);
+		free(member);
+	}
+	free(gone);
+}
+
+/* ---- moving along ---- */
+
+/* Bytes that the peer's side has not acknowledged; 0 where the system does not tell. */
+static uint64_t unacked(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+}
+
+static void step(struct member *member, uint64_t now_ms)
+{
+	if (trial_step(member->trial, now_ms, unacked(member->fd)))
+		close_member(member);
+}
+
+static bool is_interrupted(const struct crew *crew)
+{
+	return crew->options.interrupted != NULL && *crew->options.interrupted;
+}
+
+static void stop_all(struct crew *crew)
+{
+	for (struct member *member = crew->members; member != NULL; member = member->next)
+		if (member->fd >= 0) {
+			trial_stop(member->trial, crew_now_ms());
+			close_member(member);
+		}
+}
+
+static void tell_progress(struct crew *crew, uint64_t now_ms)
+{
+	if (crew->options.progress == NULL || now_ms - crew->told_ms < TURN_MS)
+		return;
+	crew->told_ms = now_ms;
+	crew->options.progress(crew->options.arg);
+}
+
+/*
+ * Waits until one can move, or TURN_MS have passed. Progress is also what the peer's side acknowledges, of which poll()
+ * does not tell: so all are stepped at each turn, which is cheap.
+ */
+static void turn(struct crew *crew)
+{
+	struct pollfd fds[CREW_MAX];
+	struct member *waiting[CREW_MAX];
+	nfds_t count = 0;
+	uint64_t now_ms = crew_now_ms(), wake_ms = now_ms + TURN_MS;
+
+	for (struct member *member = crew->members; member != NULL && count < CREW_MAX; member = member->next) {
+		struct trial_wants wants;
+		if (member->fd < 0)
+			continue;
+		trial_wants(member->trial, &wants);
+		fds[count] = (struct pollfd){
+			.fd = member->fd,
+			.events = (short)((wants.read ? POLLIN : 0) | (wants.write ? POLLOUT : 0)),
+		};
+		waiting[count++] = member;
+		wake_ms = wants.deadline_ms < wake_ms ? wants.deadline_ms : wake_ms;
+	}
+	(void)poll(fds, count, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
+	now_ms = crew_now_ms();
+	for (nfds_t i = 0; i < count; i++)
+		step(waiting[i], now_ms);
+	if (is_interrupted(crew))
+		stop_all(crew);
+	tell_progress(crew, now_ms);
+}
+
+static size_t running(const struct crew *crew)
+{
+	size_t count = 0;
+
+	for (const struct member *member = crew->members; member != NULL; member = member->next)
+		count += member->fd >= 0;
+	return count;
+}
+
+/* ---- beginning ---- */
+
+/* The kernel shall not swallow what is not on its way: a stall would be seen late, and how much the server took not at
+ * all. */
+static int open_socket(const struct crew *crew, struct thaw_error *err)
+{
+	int fd = socket_connect_address(&crew->options.address), unsent = UNSENT_MAX;
+
+	if (fd < 0)
+		(void)error_system(err, errno, "connecting");
+	else
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+	return fd;
+}
+
+const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,
+			       struct tls_client_memory *memory, struct thaw_error *err)
+{
+	while (running(crew) >= crew->options.at_once)
+		turn(crew);
+	struct member *member = calloc(1, sizeof(*member));
+	if (member == NULL) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return NULL;
+	}
+	member->fd = open_socket(crew, err);
+	if (member->fd >= 0)
+		member->trial = trial_new(script, context, crew->options.name, memory, socket_transport(&member->fd),
+					  crew_now_ms());
+	if (member->trial == NULL) {
+		if (member->fd >= 0)
+			(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		close_member(member);
+		free(member);
+		return NULL;
+	}
+	member->next = crew->members;
+	crew->members = member;
+	crew->begun++;
+	step(member, crew_now_ms());
+	return member->trial;
+}
+
+static bool is_known(const struct crew *crew, const struct trial *trial)
+{
+	if (trial_result(trial)->outcome != TRIAL_PENDING)
+		return true;
+	for (const struct member *member = crew->members; member != NULL; member = member->next)
+		if (member->trial == trial)
+			return member->fd < 0;
+	return true;
+}
+
+void crew_wait(struct crew *crew, const struct trial *const *trials, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		while (trials[i] != NULL && !is_known(crew, trials[i]))
+			turn(crew);
+}
+
+void crew_wait_all(struct crew *crew)
+{
+	while (running(crew) > 0)
+		turn(crew);
+}
+
+size_t crew_begun(const struct crew *crew)
+{
+	return crew->begun;
+}
+
+uint64_t crew_uploaded(const struct crew *crew)
+{
+	uint64_t bytes = 0;
+
+	for (const struct member *member = crew->members; member != NULL; member = member->next)
+		bytes += trial_result(member->trial)->body_out;
+	return bytes;
+}

@@ -1,0 +1,52 @@
+/*
+ * A crew runs trials side by side, over TCP sockets, under poll(2): the only part of the probe that does I/O and looks
+ * at a clock.
+ */
+#ifndef PROBE_CREW_H
+#define PROBE_CREW_H
+
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "probe/trial.h"
+
+#define CREW_MAX 24 /* trials at once: more is waited for */
+
+struct crew;
+
+struct crew_options {
+	struct sockaddr_storage address;
+	const char *name; /* for SNI and certificates */
+	unsigned at_once; /* 1 to CREW_MAX */
+	const volatile sig_atomic_t
+		*interrupted; /* looked at now and then: true ends all trials as far as they have come */
+	/* Called now and then, at most about ten times a second; may be NULL. */
+	void (*progress)(void *arg);
+	void *arg;
+};
+
+/* NULL: no memory. */
+struct crew *crew_new(const struct crew_options *options);
+void crew_free(struct crew **crew); /* and all its trials */
+
+/*
+ * Begins a trial as soon as there is a place, for which others are waited for. It belongs to the crew, and lives as
+ * long as that does. NULL: no memory, or no socket, with the cause in *err.
+ */
+const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,
+			       struct tls_client_memory *memory, struct thaw_error *err);
+
+/* Until the outcome of each of these is known; one that has stalled may still be held, to see when the server gives up.
+ * NULLs among them are passed over. */
+void crew_wait(struct crew *crew, const struct trial *const *trials, size_t count);
+
+/* Until all are. */
+void crew_wait_all(struct crew *crew);
+
+uint64_t crew_now_ms(void);
+
+/* What has been begun so far, and the body bytes that have been sent. */
+size_t crew_begun(const struct crew *crew);
+uint64_t crew_uploaded(const struct crew *crew);
+
+#endif

@@ -1,0 +1,194 @@
+#include "probe/cures.h"
+
+#define LINES(...)                \
+	(const char *const[])     \
+	{                         \
+		__VA_ARGS__, NULL \
+	}
+
+static const struct cure of_unknown[] = {
+	{"Ask at the TLS handshake, for the whole host or listener: then the certificate never comes behind a body.",
+	 LINES("(its setting for client certificates of a whole site, listener or virtual host)")},
+};
+
+static const struct cure of_iis[] = {
+	{"Ask at the handshake: bind the certificate again with negotiation on (an administrator's prompt).",
+	 LINES("netsh http show sslcert ipport=0.0.0.0:443", "netsh http delete sslcert ipport=0.0.0.0:443",
+	       "netsh http add sslcert ipport=0.0.0.0:443 certhash=THUMBPRINT appid={APPID} "
+	       "clientcertnegotiation=enable")},
+	{"Or let it hold larger bodies; each upload then takes that much memory.",
+	 LINES("%windir%\\system32\\inetsrv\\appcmd set config \"SITE\" -section:system.webServer/serverRuntime "
+	       "/uploadReadAheadSize:\"67108864\" /commit:apphost")},
+};
+
+static const struct cure of_apache[] = {
+	{"Ask at the handshake: move it from the <Location> or <Directory> to the virtual host.",
+	 LINES("SSLVerifyClient require")},
+	{"Or let it hold larger bodies, in the same <Location>; each upload then takes that much memory.",
+	 LINES("SSLRenegBufferSize 67108864")},
+};
+
+static const struct cure of_tomcat[] = {
+	{"Ask at the handshake; over TLS 1.3 nothing else works, since Java's TLS cannot ask later.",
+	 LINES("<SSLHostConfig certificateVerification=\"required\" ...>")},
+	{"Or let it hold larger bodies, over TLS 1.2 only; each upload then takes that much memory, and -1 has no "
+	 "limit.",
+	 LINES("<Connector maxSavePostSize=\"67108864\" ...>", "<SSLHostConfig protocols=\"TLSv1.2\" ...>")},
+};
+
+static const struct cure of_node[] = {
+	{"Ask at the handshake, and look at the certificate in the handler.",
+	 LINES("https.createServer({ requestCert: true, rejectUnauthorized: false, ... })",
+	       "if (!request.socket.authorized) ...   // for the paths that need one")},
+	{"Or read the body to its end, within a limit, before socket.renegotiate(); over TLS 1.2 only.",
+	 LINES("for await (const chunk of request) { ... }   // then, and not before:",
+	       "request.socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, callback)")},
+};
+
+static const struct cure of_kestrel[] = {
+	{"Ask at the handshake, for all or by SNI.",
+	 LINES("https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;")},
+	{"Or, with DelayCertificate, read the body to its end before the certificate is asked for.",
+	 LINES("https.ClientCertificateMode = ClientCertificateMode.DelayCertificate;",
+	       "await request.Body.CopyToAsync(spool);   // a bounded one; then, and not before:",
+	       "var certificate = await context.Connection.GetClientCertificateAsync();")},
+};
+
+static const struct cure of_f5[] = {
+	{"Ask at the handshake, in the client SSL profile.",
+	 LINES("tmsh modify ltm profile client-ssl PROFILE peer-cert-mode require ca-file CA.crt")},
+	{"Or, in the iRule, collect the body before the ask.",
+	 LINES("when HTTP_REQUEST { HTTP::collect [HTTP::header Content-Length] }",
+	       "when HTTP_REQUEST_DATA { SSL::cert mode require; SSL::renegotiate }")},
+};
+
+static const struct cure of_nginx[] = {
+	{"nginx asks at the handshake, for a whole server block, and so has no freeze; per path it cannot ask. Where "
+	 "only "
+	 "some paths need a certificate, give them a host name of their own.",
+	 LINES("server { server_name certauth.example.com; ssl_client_certificate clients-ca.pem; ssl_verify_client "
+	       "on; "
+	       "... }")},
+};
+
+static const struct cure of_thaw[] = {
+	{"Let it hold larger bodies: the host's or the route's client_certificate.", LINES("max_body: 1GiB")},
+};
+
+static const struct cure thaw_in_front[] = {
+	{"Put Thaw in front of it: it asks late, too, and reads on meanwhile (`thaw serve -c FILE`).",
+	 LINES("listen: [ { address: 0.0.0.0:443 } ]",
+	       "spool: { memory: 256MiB, disk: 8GiB, directory: /var/spool/thaw }", "hosts:", "  - name: \"*\"",
+	       "    certificate: server.pem", "    key: server.key", "    identity: [ rfc9440 ]",
+	       "    client_certificate: { ca: clients-ca.pem }", "    routes:", "      - { path: /, upstream: app }",
+	       "      - { path: /PATH, upstream: app, client_certificate: { when: request } }",
+	       "upstreams:", "  app: { servers: [ http://127.0.0.1:8080 ] }")},
+};
+
+static const struct {
+	const struct cure *cures;
+	size_t count;
+	const char *anchor;
+} of_servers[SERVER_KINDS] = {
+#define OF(cures, anchor)                                         \
+	{                                                         \
+		cures, sizeof(cures) / sizeof((cures)[0]), anchor \
+	}
+	[SERVER_UNKNOWN] = OF(of_unknown, "other-servers"),
+	[SERVER_IIS] = OF(of_iis, "iis-and-httpsys"),
+	[SERVER_APACHE] = OF(of_apache, "apache-httpd"),
+	[SERVER_TOMCAT] = OF(of_tomcat, "tomcat"),
+	[SERVER_NODE] = OF(of_node, "nodejs"),
+	[SERVER_KESTREL] = OF(of_kestrel, "kestrel"),
+	[SERVER_F5] = OF(of_f5, "f5-big-ip"),
+	[SERVER_NGINX] = OF(of_nginx, "nginx"),
+	[SERVER_THAW] = OF(of_thaw, "thaw-in-front-of-it"),
+#undef OF
+};
+
+const struct cure *cures_of_server(enum server_kind kind, size_t *count)
+{
+	*count = of_servers[kind].count;
+	return of_servers[kind].cures;
+}
+
+const struct cure *cures_of_thaw(void)
+{
+	return thaw_in_front;
+}
+
+const char *cures_anchor(enum server_kind kind)
+{
+	return of_servers[kind].anchor;
+}
+
+/* ---- clients ---- */
+
+/* In every version that asks late. */
+static bool works(const struct findings *findings, const struct trial *(*pick)(const struct find_version *version))
+{
+	bool any = false;
+
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct find_version *version = &findings->versions[i];
+		if (!find_asks_late(version) || pick(version) == NULL)
+			continue;
+		if (!find_is_good(version, find_result(pick(version))))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static const struct trial *pick_primed(const struct find_version *version)
+{
+	return version->primed;
+}
+
+static const struct trial *pick_waits(const struct find_version *version)
+{
+	return version->waits;
+}
+
+/* A client that reads gets more through than one that writes first. */
+static bool reading_helps(const struct findings *findings)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct sizes_boundary *reads = &findings->versions[i].bodies[TRIAL_READS].boundary;
+		const struct sizes_boundary *first = &findings->versions[i].bodies[TRIAL_WRITES_FIRST].boundary;
+		if (first->found && (!reads->found || reads->bad > first->bad))
+			return true;
+	}
+	return false;
+}
+
+size_t cures_of_client(const struct findings *findings, struct cure cures[static CURES_OF_CLIENT_MAX])
+{
+	static const char *const prime[] = {
+		"thaw send --prime always FILE URL",
+		"curl --cert CERT --key KEY -I URL --next --cert CERT --key KEY -T FILE URL", NULL};
+	static const char *const expect[] = {
+		"thaw send --expect always FILE URL",
+		"curl --cert CERT --key KEY -H 'Expect: 100-continue' --expect100-timeout 120 -T FILE URL", NULL};
+	static const char *const read[] = {"thaw send FILE URL", NULL};
+	static const char *const offer[] = {"Python: context.post_handshake_auth = True",
+					    "OpenSSL: SSL_set_post_handshake_auth(ssl, 1)", NULL};
+	const struct find_version *v13 = &findings->versions[FIND_13];
+	size_t count = 0;
+
+	if (works(findings, pick_primed))
+		cures[count++] = (struct cure){"Prime the connection: a HEAD first, the upload on the same connection "
+					       "(it was tried here, and worked).",
+					       prime};
+	if (works(findings, pick_waits))
+		cures[count++] = (struct cure){
+			"Send Expect: 100-continue, and wait for the 100 (it was tried here, and worked).", expect};
+	if (reading_helps(findings))
+		cures[count++] =
+			(struct cure){"Read while you write, and answer the request for the certificate when it "
+				      "comes.",
+				      read};
+	if (v13->no_offer != NULL && !find_is_good(v13, find_result(v13->no_offer)))
+		cures[count++] = (struct cure){"Offer post-handshake authentication over TLS 1.3.", offer};
+	return count;
+}

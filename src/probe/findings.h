@@ -1,0 +1,72 @@
+/*
+ * What a survey has found: trials by the questions that they answer. A NULL is a question that was not asked, or not
+ * answered before the end. All of it belongs to the survey.
+ */
+#ifndef PROBE_FINDINGS_H
+#define PROBE_FINDINGS_H
+
+#include "probe/address.h"
+#include "probe/sizes.h"
+#include "probe/trial.h"
+
+enum { FIND_12, FIND_13, FIND_VERSIONS };
+
+/* The bodies of one style of client over one version of TLS. */
+struct find_bodies {
+	struct sizes sizes;
+	struct sizes_boundary boundary;
+	const struct trial *trials[SIZES_MAX + 8]; /* as they were begun */
+	size_t count;
+	const struct trial *first_bad; /* of that size, at the boundary; NULL: none is */
+	const struct trial *largest;   /* the one of max_body */
+	bool began, done;
+};
+
+struct find_version {
+	const struct trial *plain;         /* a request without a body */
+	const struct trial *paused;        /* with a small one, a pause before it, and another behind the response */
+	const struct trial *anonymous;     /* the same without a certificate */
+	const struct trial *no_offer;      /* TLS 1.3: without post-handshake authentication */
+	const struct trial *waits, *eager; /* Expect: 100-continue, waited for and not */
+	const struct trial *primed;
+	const struct trial *resumed; /* a second connection, which resumes the first one's session */
+	const struct trial *renegotiated;
+	const struct trial *withheld;
+	struct find_bodies bodies[2]; /* by enum trial_style */
+};
+
+struct findings {
+	struct probe_url url;
+	struct sockaddr_storage address;
+	bool wanted[FIND_VERSIONS]; /* was told to try it */
+	struct find_version versions[FIND_VERSIONS];
+	const struct trial
+		*browser; /* offers both versions and HTTP/2, no post-handshake authentication, no certificate of
+			     ours is missing: what it gets is what browsers, Java, Node and Go get */
+	const struct trial *alpn;  /* offers h2 */
+	const struct trial *http2; /* a request over it */
+	const char *method;        /* of requests with a body */
+	bool unsafe;               /* it was given by the user */
+	bool has_certificate;
+	uint64_t max_body, small_body, expect_body;
+	uint32_t stall_ms, hold_ms;
+	size_t connections;
+	uint64_t uploaded;
+	uint32_t ms;
+	bool interrupted, out_of_time;
+};
+
+/* The result, or one of nothing (outcome PENDING) where there is no trial. */
+const struct trial_result *find_result(const struct trial *trial);
+
+/* Asked after the handshake, by what was seen of that version; and when. */
+bool find_asks_late(const struct find_version *version);
+enum trial_moment find_moment(const struct find_version *version);
+
+/* It spoke that version of TLS, and HTTP over it. */
+bool find_speaks(const struct find_version *version);
+
+/* Whether a request came through like the small one did: the same answer, or a good one. */
+bool find_is_good(const struct find_version *version, const struct trial_result *result);
+
+#endif

@@ -1,0 +1,89 @@
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "probe/draw.h"
+#include "probe/report.h"
+#include "probe/survey.h"
+
+static bool write_svg(const char *file, const struct findings *findings, struct thaw_error *err)
+{
+	const struct trial *trial = draw_choose(findings);
+	FILE *to = trial != NULL ? fopen(file, "we") : NULL;
+
+	if (trial == NULL) {
+		(void)error_set(err, THAW_ERR_SYSTEM, "%s: there is no connection to draw", file);
+		return false;
+	}
+	if (to == NULL) {
+		(void)error_system(err, errno, "%s", file);
+		return false;
+	}
+	bool ok = draw_svg(to, findings, trial);
+	ok = fclose(to) == 0 && ok;
+	if (!ok)
+		(void)error_system(err, errno, "%s", file);
+	return ok;
+}
+
+static bool write_report(const struct probe_options *options, const struct report *report)
+{
+	switch (options->form) {
+	case PROBE_JSON:
+		return report_json(options->out, report);
+	case PROBE_MARKDOWN:
+		return report_markdown(options->out, report);
+	case PROBE_TEXT:
+		break;
+	}
+	return report_text(options->out, report);
+}
+
+/* What was found, told in every form that was wished for. */
+static enum probe_failure tell(const struct probe_options *options, const struct findings *findings,
+			       enum probe_verdict *code, struct thaw_error *err)
+{
+	struct verdict *verdict = malloc(sizeof(*verdict));
+	struct server_guess server;
+	enum probe_failure failure = PROBE_FINE;
+
+	if (verdict == NULL) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return PROBE_SYSTEM;
+	}
+	verdict_make(findings, verdict);
+	server_recognise(findings, &server);
+	*code = verdict->code;
+	if (!write_report(options, &(struct report){findings, verdict, &server})) {
+		(void)error_set(err, THAW_ERR_SYSTEM, "the report could not be written");
+		failure = PROBE_SYSTEM;
+	}
+	if (options->svg != NULL && !write_svg(options->svg, findings, err))
+		failure = PROBE_SYSTEM;
+	free(verdict);
+	return failure;
+}
+
+enum probe_failure probe_run(const struct probe_options *options, enum probe_verdict *verdict, struct thaw_error *err)
+{
+	struct findings *findings = calloc(1, sizeof(*findings));
+	struct survey *survey = NULL;
+	enum probe_failure failure = PROBE_SYSTEM;
+
+	*verdict = PROBE_UNTOLD;
+	if (findings == NULL)
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	else if (probe_url_parse(&findings->url, options->url, err) != THAW_OK)
+		failure = PROBE_BAD_USAGE;
+	else
+		survey = survey_new(options, findings, err);
+	if (survey != NULL)
+		failure = survey_run(survey, err);
+	if (failure == PROBE_FINE)
+		failure = tell(options, findings, verdict, err);
+	survey_free(&survey);
+	free(findings);
+	return failure;
+}

@@ -1,0 +1,187 @@
+/* The names in it are stable; docs/PROBE.md tells them. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "probe/cures.h"
+#include "probe/draw.h"
+#include "probe/report.h"
+#include "tls/observe.h"
+
+/* ---- trials ---- */
+
+static json_t *text_or_null(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
+}
+
+static json_t *number_or_null(uint64_t number)
+{
+	return number != 0 ? json_integer((json_int_t)number) : json_null();
+}
+
+static json_t *issuers(const struct trial_result *result)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < result->issuer_count && i < TRIAL_ISSUERS_MAX; i++)
+		(void)json_array_append_new(names, json_string(result->issuers[i]));
+	return names;
+}
+
+static json_t *asked(const struct trial_result *result)
+{
+	if (result->asked == TRIAL_NEVER)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o, s:s, s:b}", "moment", trial_moment_name(result->asked), "means",
+			 thaw_means_name(result->means), "issuers", issuers(result), "answer",
+			 result->given      ? "certificate"
+			 : result->declined ? "none"
+					    : "not-yet",
+			 "unread_when_stalled", result->unread_ask);
+}
+
+static json_t *trial(const struct trial *one)
+{
+	const struct trial_script *script;
+	const struct trial_result *result;
+
+	if (one == NULL)
+		return json_null();
+	script = trial_script(one);
+	result = trial_result(one);
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o}", "outcome",
+			 trial_outcome_name(result->outcome), "method", script->method, "body",
+			 (json_int_t)script->length, "style",
+			 script->style == TRIAL_READS ? "reads-while-writing" : "writes-first", "status",
+			 number_or_null(result->status), "alert",
+			 result->alert != 0 ? json_string(tls_alert_name(result->alert)) : json_null(), "resumed",
+			 result->resumed, "asked", asked(result), "body_sent", (json_int_t)result->body_out,
+			 "body_taken", (json_int_t)result->body_taken, "continued", result->continued, "gave_up",
+			 result->gave_up, "held_ms", (json_int_t)result->held_ms, "ms", (json_int_t)result->ms,
+			 "server", text_or_null(result->server), "detail", text_or_null(result->detail));
+}
+
+/* ---- bodies ---- */
+
+static json_t *bodies(const struct find_bodies *found)
+{
+	json_t *tried = json_array();
+
+	if (!found->began) {
+		json_decref(tried);
+		return json_null();
+	}
+	for (size_t k = 0; k < found->count; k++)
+		(void)json_array_append_new(tried, trial(found->trials[k]));
+	const struct sizes_boundary *at = &found->boundary;
+	return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:o}", "changes", at->found, "exact", at->exact, "mixed",
+			 at->mixed, "last_good", (json_int_t)at->good, "first_bad",
+			 at->found ? json_integer((json_int_t)at->bad) : json_null(), "outcome",
+			 at->found ? trial(found->first_bad) : json_null(), "tried", tried);
+}
+
+static json_t *version(const struct find_version *found)
+{
+	if (found->plain == NULL)
+		return json_null();
+	return json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spoken",
+			 find_speaks(found), "asked", trial_moment_name(find_moment(found)), "no_body",
+			 trial(found->plain), "small_body", trial(found->paused), "no_certificate",
+			 trial(found->anonymous), "no_post_handshake_auth", trial(found->no_offer), "expect_waits",
+			 trial(found->waits), "expect_eager", trial(found->eager), "primed", trial(found->primed),
+			 "resumed", trial(found->resumed), "client_renegotiates", trial(found->renegotiated),
+			 "withheld", trial(found->withheld), "reads_while_writing", bodies(&found->bodies[TRIAL_READS]),
+			 "writes_first", bodies(&found->bodies[TRIAL_WRITES_FIRST]));
+}
+
+/* ---- the rest ---- */
+
+static json_t *timeline(const struct findings *findings)
+{
+	const struct trial *one = draw_choose(findings);
+	char title[DRAW_TITLE_MAX];
+
+	if (one == NULL)
+		return json_null();
+	const struct timeline *line = trial_timeline(one);
+	json_t *moments = json_array();
+	for (size_t i = 0; i < line->moment_count; i++) {
+		const struct timeline_moment *moment = &line->moments[i];
+		(void)json_array_append_new(
+			moments, json_pack("{s:I, s:s, s:I, s:I, s:I}", "ms", (json_int_t)moment->ms, "what",
+					   timeline_name(moment->what), "bytes_out", (json_int_t)moment->up, "bytes_in",
+					   (json_int_t)moment->down, "value", (json_int_t)moment->value));
+	}
+	return json_pack("{s:s, s:o}", "of", draw_title(one, title), "moments", moments);
+}
+
+static json_t *problems(const struct verdict *verdict)
+{
+	json_t *all = json_array();
+
+	for (size_t k = 0; k < verdict->count; k++)
+		(void)json_array_append_new(all, json_pack("{s:s, s:s}", "verdict",
+							   verdict_name(verdict->problems[k].weight), "text",
+							   verdict->problems[k].text));
+	return all;
+}
+
+static json_t *cure(const struct cure *one)
+{
+	json_t *lines = json_array();
+
+	for (size_t k = 0; one->lines[k] != NULL; k++)
+		(void)json_array_append_new(lines, json_string(one->lines[k]));
+	return json_pack("{s:s, s:o}", "what", one->what, "lines", lines);
+}
+
+static json_t *cures(const struct report *report)
+{
+	struct cure clients[CURES_OF_CLIENT_MAX];
+	size_t count = 0, client_count = cures_of_client(report->findings, clients);
+	const struct cure *of_server = cures_of_server(report->server->kind, &count);
+	json_t *server = json_array(), *client = json_array();
+	bool needed = report->verdict->code == PROBE_FREEZES || report->verdict->code == PROBE_LIMITED;
+
+	for (size_t k = 0; needed && k < count; k++)
+		(void)json_array_append_new(server, cure(&of_server[k]));
+	if (needed && report->server->kind != SERVER_THAW)
+		(void)json_array_append_new(server, cure(cures_of_thaw()));
+	for (size_t k = 0; needed && k < client_count; k++)
+		(void)json_array_append_new(client, cure(&clients[k]));
+	return json_pack("{s:o, s:o, s:s}", "server", server, "client", client, "section",
+			 cures_anchor(report->server->kind));
+}
+
+static json_t *recognised(const struct server_guess *server)
+{
+	json_t *evidence = json_array();
+
+	for (size_t k = 0; k < server->count; k++)
+		(void)json_array_append_new(evidence, json_string(server->evidence[k]));
+	return json_pack("{s:o, s:o}", "name",
+			 server->kind == SERVER_UNKNOWN ? json_null() : json_string(server_name(server->kind)),
+			 "evidence", evidence);
+}
+
+bool report_json(FILE *to, const struct report *report)
+{
+	const struct findings *found = report->findings;
+	char url[sizeof(found->url.authority) + sizeof(found->url.target) + 16];
+
+	(void)snprintf(url, sizeof(url), "https://%s%s", found->url.authority, found->url.target);
+	json_t *all = json_pack(
+		"{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I}", "url", url,
+		"verdict", verdict_name(report->verdict->code), "code", (int)report->verdict->code, "line",
+		report->verdict->line, "problems", problems(report->verdict), "server", recognised(report->server),
+		"cures", cures(report), "tls12", version(&found->versions[FIND_12]), "tls13",
+		version(&found->versions[FIND_13]), "as_browsers", trial(found->browser), "http2", trial(found->http2),
+		"timeline", timeline(found), "certificate", found->has_certificate, "interrupted",
+		found->interrupted || found->out_of_time, "connections", (json_int_t)found->connections, "body_bytes",
+		(json_int_t)found->uploaded, "ms", (json_int_t)found->ms);
+	if (all == NULL)
+		return false;
+	bool ok = json_dumpf(all, to, JSON_INDENT(2)) == 0 && fputc('\n', to) != EOF && fflush(to) == 0;
+	json_decref(all);
+	return ok;
+}

@@ -1,0 +1,87 @@
+#include <stdio.h>
+
+#include "probe/cures.h"
+#include "probe/draw.h"
+#include "probe/report.h"
+#include "probe/rows.h"
+
+/* A cell of a table: a bar would end it. */
+static void cell(FILE *to, const char *text)
+{
+	(void)fputs("| ", to);
+	for (; *text != '\0'; text++) {
+		if (*text == '|')
+			(void)fputc('\\', to);
+		(void)fputc(*text, to);
+	}
+	(void)fputc(' ', to);
+}
+
+static void table(FILE *to, const struct findings *findings)
+{
+	struct row rows[ROWS_MAX], general[ROWS_GENERAL_MAX];
+	size_t count = rows_make(findings, rows), more = rows_general(findings, general);
+
+	(void)fputs("| | TLS 1.2 | TLS 1.3 |\n|---|---|---|\n", to);
+	for (size_t k = 0; k < count; k++) {
+		cell(to, rows[k].label);
+		cell(to, rows[k].values[FIND_12]);
+		cell(to, rows[k].values[FIND_13]);
+		(void)fputs("|\n", to);
+	}
+	for (size_t k = 0; k < more; k++)
+		(void)fprintf(to, "\n%s: %s\n", general[k].label, general[k].values[0]);
+}
+
+static void cure(FILE *to, const struct cure *one)
+{
+	(void)fprintf(to, "- %s\n\n  ```\n", one->what);
+	for (size_t k = 0; one->lines[k] != NULL; k++)
+		(void)fprintf(to, "  %s\n", one->lines[k]);
+	(void)fputs("  ```\n", to);
+}
+
+static void cures(FILE *to, const struct report *report)
+{
+	struct cure clients[CURES_OF_CLIENT_MAX];
+	size_t count = 0, client_count = cures_of_client(report->findings, clients);
+	const struct cure *of_server = cures_of_server(report->server->kind, &count);
+
+	if (report->verdict->code != PROBE_FREEZES && report->verdict->code != PROBE_LIMITED)
+		return;
+	(void)fprintf(to, "\n## Cure, for the operator of the server (%s)\n\n", server_name(report->server->kind));
+	for (size_t k = 0; k < count; k++)
+		cure(to, &of_server[k]);
+	if (report->server->kind != SERVER_THAW)
+		cure(to, cures_of_thaw());
+	if (client_count > 0)
+		(void)fputs("\n## Cure, on the client's side\n\n", to);
+	for (size_t k = 0; k < client_count; k++)
+		cure(to, &clients[k]);
+}
+
+bool report_markdown(FILE *to, const struct report *report)
+{
+	const struct findings *findings = report->findings;
+	const struct verdict *verdict = report->verdict;
+	const struct trial *trial = draw_choose(findings);
+	char title[DRAW_TITLE_MAX];
+
+	(void)fprintf(to, "# thaw probe <https://%s%s>\n\n**%s**\n\n", findings->url.authority, findings->url.target,
+		      verdict->line);
+	for (size_t k = 1; k < verdict->count; k++)
+		(void)fprintf(to, "- %s: %s\n", verdict_name(verdict->problems[k].weight), verdict->problems[k].text);
+	(void)fputs("\n## Found\n\n", to);
+	table(to, findings);
+	if (report->server->kind != SERVER_UNKNOWN)
+		(void)fprintf(to, "\n## Server: %s\n\n", server_name(report->server->kind));
+	for (size_t k = 0; k < report->server->count; k++)
+		(void)fprintf(to, "- %s\n", report->server->evidence[k]);
+	if (trial != NULL) {
+		(void)fprintf(to, "\n## Timeline: %s\n\n```\n", draw_title(trial, title));
+		draw_text(to, trial, "");
+		(void)fputs("```\n", to);
+	}
+	cures(to, report);
+	return fflush(to) == 0 && ferror(to) == 0;
+}

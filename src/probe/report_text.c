@@ -1,0 +1,124 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/cures.h"
+#include "probe/draw.h"
+#include "probe/report.h"
+#include "probe/rows.h"
+
+#define LABEL_WIDE 28
+
+/* ---- the table ---- */
+
+static void print_rows(FILE *to, const struct findings *findings)
+{
+	struct row rows[ROWS_MAX];
+	size_t count = rows_make(findings, rows);
+	int wide = 0;
+
+	for (size_t k = 0; k < count; k++) {
+		int len = (int)strlen(rows[k].values[FIND_12]);
+		wide = len > wide ? len : wide;
+	}
+	bool both = findings->wanted[FIND_12] && findings->wanted[FIND_13];
+	if (both)
+		(void)fprintf(to, "\n  %-*s  %-*s  %s\n", LABEL_WIDE, "", wide, "TLS 1.2", "TLS 1.3");
+	else
+		(void)fprintf(to, "\n  %-*s  %s\n", LABEL_WIDE, "", findings->wanted[FIND_12] ? "TLS 1.2" : "TLS 1.3");
+	for (size_t k = 0; k < count; k++)
+		if (both)
+			(void)fprintf(to, "  %-*s  %-*s  %s\n", LABEL_WIDE, rows[k].label, wide,
+				      rows[k].values[FIND_12], rows[k].values[FIND_13]);
+		else
+			(void)fprintf(to, "  %-*s  %s\n", LABEL_WIDE, rows[k].label,
+				      rows[k].values[findings->wanted[FIND_12] ? FIND_12 : FIND_13]);
+}
+
+static void print_general(FILE *to, const struct findings *findings)
+{
+	struct row rows[ROWS_GENERAL_MAX];
+	size_t count = rows_general(findings, rows);
+
+	for (size_t k = 0; k < count; k++)
+		(void)fprintf(to, "  %-*s  %s\n", LABEL_WIDE, rows[k].label, rows[k].values[0]);
+}
+
+/* ---- what it comes to ---- */
+
+static void print_server(FILE *to, const struct server_guess *server)
+{
+	if (server->kind == SERVER_UNKNOWN)
+		return;
+	(void)fprintf(to, "\nserver: %s, recognised by this:\n", server_name(server->kind));
+	for (size_t k = 0; k < server->count; k++)
+		(void)fprintf(to, "  - %s\n", server->evidence[k]);
+}
+
+static void print_problems(FILE *to, const struct verdict *verdict)
+{
+	(void)fprintf(to, "\nverdict: %s\n", verdict->line);
+	for (size_t k = 1; k < verdict->count; k++)
+		(void)fprintf(to, "  also %s: %s\n", verdict_name(verdict->problems[k].weight),
+			      verdict->problems[k].text);
+}
+
+static void print_cure(FILE *to, const struct cure *cure)
+{
+	(void)fprintf(to, "  - %s\n", cure->what);
+	for (size_t k = 0; cure->lines[k] != NULL; k++)
+		(void)fprintf(to, "      %s\n", cure->lines[k]);
+}
+
+static void print_cures(FILE *to, const struct report *report)
+{
+	struct cure clients[CURES_OF_CLIENT_MAX];
+	size_t count = 0, client_count = cures_of_client(report->findings, clients);
+	const struct cure *cures = cures_of_server(report->server->kind, &count);
+
+	if (report->verdict->code != PROBE_FREEZES && report->verdict->code != PROBE_LIMITED)
+		return;
+	(void)fprintf(to, "\ncure, for the operator of the server (docs/cures.md, %s):\n",
+		      cures_anchor(report->server->kind));
+	for (size_t k = 0; k < count; k++)
+		print_cure(to, &cures[k]);
+	if (report->server->kind != SERVER_THAW)
+		print_cure(to, cures_of_thaw());
+	if (client_count > 0)
+		(void)fputs("\ncure, on the client's side (docs/cures.md, on-the-clients-side):\n", to);
+	for (size_t k = 0; k < client_count; k++)
+		print_cure(to, &clients[k]);
+}
+
+static void print_timeline(FILE *to, const struct findings *findings)
+{
+	const struct trial *trial = draw_choose(findings);
+	char title[DRAW_TITLE_MAX];
+
+	if (trial == NULL)
+		return;
+	(void)fprintf(to, "\ntimeline: %s\n", draw_title(trial, title));
+	draw_text(to, trial, "  ");
+}
+
+bool report_text(FILE *to, const struct report *report)
+{
+	const struct findings *findings = report->findings;
+	const struct probe_url *url = &findings->url;
+
+	(void)fprintf(to, "thaw probe https://%s%s\n", url->authority, url->target);
+	(void)fprintf(to, "  %s; %zu connections, %.1f MiB of bodies sent by %s, %.1f s%s\n",
+		      findings->has_certificate ? "with the certificate that was given to it"
+						: "without a certificate (--cert)",
+		      findings->connections, (double)findings->uploaded / 1048576,
+		      findings->method != NULL ? findings->method : "nothing", (double)findings->ms / 1000,
+		      findings->interrupted   ? "; interrupted"
+		      : findings->out_of_time ? "; stopped when its time was over"
+					      : "");
+	print_rows(to, findings);
+	print_general(to, findings);
+	print_server(to, report->server);
+	print_timeline(to, findings);
+	print_problems(to, report->verdict);
+	print_cures(to, report);
+	return fflush(to) == 0 && ferror(to) == 0;
+}

@@ -1,0 +1,288 @@
+/* A table of signs, each with its weight; the server with the most of them is it, if they weigh enough. */
+#include "probe/server.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "thaw/types.h"
+
+#define ENOUGH 3
+
+/* ---- what signs are made of ---- */
+
+static bool any_version(const struct findings *findings, bool (*holds)(const struct find_version *version))
+{
+	return holds(&findings->versions[FIND_12]) || holds(&findings->versions[FIND_13]);
+}
+
+static bool starts_at(const struct find_version *version, uint64_t size, unsigned status)
+{
+	for (size_t style = 0; style < 2; style++) {
+		const struct find_bodies *bodies = &version->bodies[style];
+		if (bodies->boundary.exact && (size == 0 || bodies->boundary.bad == size) &&
+		    find_result(bodies->first_bad)->status == status)
+			return true;
+	}
+	return false;
+}
+
+static bool freezes_at(const struct find_version *version, uint64_t size)
+{
+	for (size_t style = 0; style < 2; style++) {
+		const struct find_bodies *bodies = &version->bodies[style];
+		if (bodies->boundary.exact && bodies->boundary.bad == size &&
+		    find_result(bodies->first_bad)->outcome == TRIAL_FREEZE)
+			return true;
+	}
+	return false;
+}
+
+/* The Server field of any answer. */
+static bool says(const struct findings *findings, const char *word)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct find_version *version = &findings->versions[i];
+		if (strcasestr(find_result(version->plain)->server, word) != NULL ||
+		    strcasestr(find_result(version->anonymous)->server, word) != NULL)
+			return true;
+	}
+	return strcasestr(find_result(findings->http2)->server, word) != NULL;
+}
+
+static bool body_says(const struct findings *findings, const char *word)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct find_version *version = &findings->versions[i];
+		const struct trial *trials[] = {version->plain, version->paused, version->anonymous, version->no_offer};
+		for (size_t k = 0; k < sizeof(trials) / sizeof(trials[0]); k++)
+			if (strstr(find_result(trials[k])->body, word) != NULL)
+				return true;
+	}
+	return false;
+}
+
+/* ---- signs ---- */
+
+static bool limit_of_apache(const struct find_version *version)
+{
+	return starts_at(version, 131073, 413);
+}
+
+static bool some_413_behind_the_body(const struct find_version *version)
+{
+	return find_moment(version) == TRIAL_AFTER_BODY && starts_at(version, 0, 413);
+}
+
+static bool eager_403(const struct find_version *version)
+{
+	return find_result(version->eager)->status == 403 && find_is_good(version, find_result(version->waits));
+}
+
+static bool buffers_then_alert(const struct find_version *version)
+{
+	return find_moment(version) == TRIAL_AFTER_BODY && find_result(version->anonymous)->outcome == TRIAL_ALERTED;
+}
+
+static bool limit_of_tomcat(const struct find_version *version)
+{
+	return starts_at(version, 4097, 401);
+}
+
+static bool some_401(const struct find_version *version)
+{
+	return starts_at(version, 0, 401);
+}
+
+static bool waits_for_ever(const struct find_version *version)
+{
+	return find_result(version->waits)->outcome == TRIAL_FREEZE && find_moment(version) == TRIAL_AFTER_BODY;
+}
+
+static bool limit_of_iis(const struct find_version *version)
+{
+	return freezes_at(version, 49153) || starts_at(version, 49153, 413);
+}
+
+static bool sign_apache_limit(const struct findings *f)
+{
+	return any_version(f, limit_of_apache);
+}
+
+static bool sign_apache_413(const struct findings *f)
+{
+	return any_version(f, some_413_behind_the_body);
+}
+
+static bool sign_apache_eager(const struct findings *f)
+{
+	return any_version(f, eager_403);
+}
+
+static bool sign_apache_alert(const struct findings *f)
+{
+	return any_version(f, buffers_then_alert);
+}
+
+static bool sign_apache_says(const struct findings *f)
+{
+	return says(f, "Apache") && !says(f, "Coyote") && !says(f, "Tomcat");
+}
+
+static bool sign_tomcat_limit(const struct findings *f)
+{
+	return any_version(f, limit_of_tomcat);
+}
+
+static bool sign_tomcat_401(const struct findings *f)
+{
+	return any_version(f, some_401);
+}
+
+static bool sign_tomcat_expect(const struct findings *f)
+{
+	return any_version(f, waits_for_ever);
+}
+
+/* JSSE has no post-handshake authentication on a server's side. */
+static bool sign_jsse(const struct findings *f)
+{
+	const struct find_version *v13 = &f->versions[FIND_13];
+
+	return find_speaks(v13) && find_moment(v13) == TRIAL_NEVER && find_result(v13->paused)->status == 401;
+}
+
+static bool sign_tomcat_says(const struct findings *f)
+{
+	return says(f, "Coyote") || says(f, "Tomcat") || body_says(f, "Apache Tomcat");
+}
+
+/* Node asks when its handler says so, at the headers, and has stopped reading then. */
+static bool sign_node_freeze(const struct findings *f)
+{
+	const struct find_version *v12 = &f->versions[FIND_12];
+	const struct find_bodies *bodies = &v12->bodies[TRIAL_READS];
+
+	return find_moment(v12) == TRIAL_AT_HEADERS && bodies->boundary.found && bodies->boundary.bad > 16384 &&
+	       bodies->boundary.bad <= 1048576 && find_result(bodies->first_bad)->outcome == TRIAL_FREEZE;
+}
+
+/* Node's own HTTP server sends no Server field, and has no way to ask over TLS 1.3. */
+static bool sign_node_13(const struct findings *f)
+{
+	const struct trial_result *plain = find_result(f->versions[FIND_12].plain);
+
+	return plain->outcome == TRIAL_ANSWERED && plain->server[0] == '\0' && find_asks_late(&f->versions[FIND_12]) &&
+	       !find_asks_late(&f->versions[FIND_13]);
+}
+
+static bool sign_iis_limit(const struct findings *f)
+{
+	return any_version(f, limit_of_iis);
+}
+
+static bool sign_iis_says(const struct findings *f)
+{
+	return says(f, "Microsoft-IIS") || says(f, "Microsoft-HTTPAPI");
+}
+
+static bool sign_kestrel_says(const struct findings *f)
+{
+	return says(f, "Kestrel");
+}
+
+static bool sign_f5(const struct findings *f)
+{
+	return says(f, "BigIP") || says(f, "BIG-IP") || find_result(f->versions[FIND_12].plain)->cookie_of_f5 ||
+	       find_result(f->versions[FIND_13].plain)->cookie_of_f5;
+}
+
+static bool sign_nginx_says(const struct findings *f)
+{
+	return says(f, "nginx");
+}
+
+static bool sign_nginx_400(const struct findings *f)
+{
+	return body_says(f, "No required SSL certificate was sent");
+}
+
+static bool sign_thaw(const struct findings *f)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct trial *trials[] = {f->versions[i].anonymous, f->versions[i].no_offer,
+						f->versions[i].plain};
+		for (size_t k = 0; k < sizeof(trials) / sizeof(trials[0]); k++) {
+			const struct trial_result *result = find_result(trials[k]);
+			if (strcmp(result->type, "application/problem+json") == 0 &&
+			    strstr(result->body, "\"reason\"") != NULL && strstr(result->body, "\"cure\"") != NULL)
+				return true;
+		}
+	}
+	return false;
+}
+
+static const struct {
+	enum server_kind kind;
+	unsigned weight;
+	bool (*holds)(const struct findings *findings);
+	const char *evidence;
+} signs[] = {
+	{SERVER_IIS, 3, sign_iis_says, "its Server field names IIS or http.sys"},
+	{SERVER_IIS, 2, sign_iis_limit, "the answer changes behind 49,152 bytes, uploadReadAheadSize's default"},
+	{SERVER_APACHE, 4, sign_apache_limit, "413 behind 131,072 bytes, SSLRenegBufferSize's default"},
+	{SERVER_APACHE, 2, sign_apache_413, "it reads the body before it asks, and has a limit for that, with 413"},
+	{SERVER_APACHE, 2, sign_apache_eager, "403 where the body comes at once behind Expect: 100-continue"},
+	{SERVER_APACHE, 1, sign_apache_alert, "without a certificate the connection ends in an alert, behind the body"},
+	{SERVER_APACHE, 2, sign_apache_says, "its Server field names Apache"},
+	{SERVER_TOMCAT, 4, sign_tomcat_limit, "401 behind 4,096 bytes, maxSavePostSize's default"},
+	{SERVER_TOMCAT, 1, sign_tomcat_401, "it reads the body before it asks, and has a limit for that, with 401"},
+	{SERVER_TOMCAT, 2, sign_tomcat_expect, "it asks behind the body, and sends no 100 Continue before"},
+	{SERVER_TOMCAT, 2, sign_jsse, "401 over TLS 1.3 without asking: Java's TLS cannot"},
+	{SERVER_TOMCAT, 3, sign_tomcat_says, "its answers name Tomcat"},
+	{SERVER_NODE, 2, sign_node_freeze, "it asks at the headers, and freezes behind what a stream buffers"},
+	{SERVER_NODE, 2, sign_node_13, "no Server field; it asks over TLS 1.2 and not over 1.3"},
+	{SERVER_KESTREL, 3, sign_kestrel_says, "its Server field names Kestrel"},
+	{SERVER_F5, 3, sign_f5, "a cookie or a Server field of F5's"},
+	{SERVER_NGINX, 3, sign_nginx_says, "its Server field names nginx"},
+	{SERVER_NGINX, 3, sign_nginx_400, "400, \"No required SSL certificate was sent\""},
+	{SERVER_THAW, 4, sign_thaw, "a refusal as application/problem+json that names reason and cure"},
+};
+#define SIGNS (sizeof(signs) / sizeof(signs[0]))
+
+void server_recognise(const struct findings *findings, struct server_guess *guess)
+{
+	unsigned weights[SERVER_KINDS] = {0};
+	bool held[SIGNS];
+	enum server_kind best = SERVER_UNKNOWN;
+
+	*guess = (struct server_guess){.kind = SERVER_UNKNOWN};
+	for (size_t i = 0; i < SIGNS; i++) {
+		held[i] = signs[i].holds(findings);
+		weights[signs[i].kind] += held[i] ? signs[i].weight : 0;
+	}
+	for (size_t kind = 0; kind < SERVER_KINDS; kind++)
+		if (weights[kind] > weights[best])
+			best = (enum server_kind)kind;
+	if (weights[best] < ENOUGH)
+		return;
+	guess->kind = best;
+	for (size_t i = 0; i < SIGNS && guess->count < SERVER_EVIDENCE_MAX; i++)
+		if (held[i] && signs[i].kind == best)
+			guess->evidence[guess->count++] = signs[i].evidence;
+}
+
+const char *server_name(enum server_kind kind)
+{
+	static const char *const names[SERVER_KINDS] = {
+		[SERVER_UNKNOWN] = "a server of an unknown kind",
+		[SERVER_IIS] = "IIS or http.sys",
+		[SERVER_APACHE] = "Apache httpd",
+		[SERVER_TOMCAT] = "Tomcat",
+		[SERVER_NODE] = "Node.js",
+		[SERVER_KESTREL] = "Kestrel (ASP.NET Core)",
+		[SERVER_F5] = "F5 BIG-IP",
+		[SERVER_NGINX] = "nginx",
+		[SERVER_THAW] = "Thaw",
+	};
+	return kind < SERVER_KINDS ? names[kind] : "?";
+}

@@ -1,0 +1,46 @@
+/*
+ * The search for the size at which a server's answer changes: pure, it is told what came of each size, and says which
+ * to try next. First those at which servers are known to change, then ever finer between the last good one and the
+ * first bad one, until they are neighbours.
+ */
+#ifndef PROBE_SIZES_H
+#define PROBE_SIZES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIZES_MAX       192 /* sizes tried in one search: 16 and 11 rounds of a span of 2^40 */
+#define SIZES_ROUND_MAX 16  /* at once */
+#define SIZES_FINER     6   /* at once, while it gets finer */
+
+struct sizes_point {
+	uint64_t size;
+	bool known, good;
+};
+
+struct sizes {
+	uint64_t max;
+	struct sizes_point points[SIZES_MAX]; /* as they were asked for */
+	size_t count;
+	bool began;
+};
+
+void sizes_init(struct sizes *sizes, uint64_t max);
+
+/* The next sizes to try, all different, fewer than SIZES_ROUND_MAX; 0: the search is over. Each must be told of before
+ * the next call. */
+size_t sizes_next(struct sizes *sizes, uint64_t next[static SIZES_ROUND_MAX]);
+
+/* What came of it. Told twice of a size with different ends, the search is no more exact. */
+void sizes_tell(struct sizes *sizes, uint64_t size, bool good);
+
+struct sizes_boundary {
+	bool found;         /* a size was bad */
+	uint64_t good, bad; /* the largest good size below the first bad one (0: none was good), and that one */
+	bool exact;         /* they are neighbours, and no size was both */
+	bool mixed;         /* larger ones were good again */
+};
+void sizes_boundary(const struct sizes *sizes, struct sizes_boundary *boundary);
+
+#endif

@@ -1,0 +1,293 @@
+/* A trial's life: the table of its states, deadlines, and the driver. */
+#include "probe/trial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/trial_inside.h"
+#include "thaw/types.h"
+
+#define BIT(state) (1U << (state))
+
+/* What a state's waiting is bounded by, besides limit_ms in all of them but HOLD. */
+enum patience { STALL, SETTLE, HOLD, NONE };
+
+static const struct {
+	enum trial_turn (*run)(struct trial *trial);
+	unsigned next;
+	enum patience patience;
+} states[TS_COUNT] = {
+	[TS_SHAKE] = {trial_run_shake, BIT(TS_RENEGOTIATE) | BIT(TS_PRIME) | BIT(TS_HEAD) | BIT(TS_H2) | BIT(TS_OVER),
+		      STALL},
+	[TS_RENEGOTIATE] = {trial_run_renegotiate, BIT(TS_OVER), SETTLE},
+	[TS_PRIME] = {trial_run_prime, BIT(TS_PRIMED) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
+	[TS_PRIMED] = {trial_run_primed, BIT(TS_HEAD) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
+	[TS_HEAD] = {trial_run_head,
+		     BIT(TS_PAUSE) | BIT(TS_EXPECT) | BIT(TS_BODY) | BIT(TS_RESPONSE) | BIT(TS_HOLD) | BIT(TS_OVER),
+		     STALL},
+	[TS_PAUSE] = {trial_run_pause, BIT(TS_BODY) | BIT(TS_RESPONSE) | BIT(TS_OVER), SETTLE},
+	[TS_EXPECT] = {trial_run_expect, BIT(TS_BODY) | BIT(TS_RESPONSE) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
+	[TS_BODY] = {trial_run_body, BIT(TS_RESPONSE) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
+	[TS_RESPONSE] = {trial_run_response, BIT(TS_LINGER) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
+	[TS_LINGER] = {trial_run_linger, BIT(TS_HOLD) | BIT(TS_OVER), SETTLE},
+	[TS_H2] = {trial_run_h2, BIT(TS_HOLD) | BIT(TS_OVER), STALL},
+	[TS_HOLD] = {trial_run_hold, BIT(TS_OVER), HOLD},
+	[TS_OVER] = {NULL, 0, NONE},
+};
+
+bool trial_state_may_follow(enum trial_state from, enum trial_state to)
+{
+	return (states[from].next & BIT(to)) != 0;
+}
+
+struct trial *trial_new(const struct trial_script *script, struct tls_client_context *context, const char *name,
+			struct tls_client_memory *memory, struct transport below, uint64_t now_ms)
+{
+	struct trial *trial = calloc(1, sizeof(*trial));
+
+	if (trial == NULL)
+		return NULL;
+	trial->script = *script;
+	trial->meter.below = below;
+	trial->transport = meter_transport(&trial->meter);
+	trial->began_ms = trial->now_ms = trial->entered_ms = trial->moved_ms = now_ms;
+	trial->client = tls_client_new(context, name, trial->transport, memory, NULL);
+	if (trial->client == NULL || !tls_client_watch(trial->client, trial))
+		trial_free(&trial);
+	return trial;
+}
+
+void trial_free(struct trial **trial)
+{
+	struct trial *gone = *trial;
+
+	*trial = NULL;
+	if (gone == NULL)
+		return;
+	tls_client_free(&gone->client);
+	http_h2_client_free(&gone->h2);
+	free(gone);
+}
+
+/* ---- deadlines ---- */
+
+static uint64_t patience_ends(const struct trial *trial)
+{
+	switch (states[trial->state].patience) {
+	case STALL:
+		return trial->moved_ms + trial->script.stall_ms;
+	case SETTLE:
+		return trial->entered_ms + trial->script.settle_ms;
+	case HOLD:
+		return trial->entered_ms + trial->script.hold_ms;
+	case NONE:
+		break;
+	}
+	return THAW_NEVER;
+}
+
+static uint64_t deadline(const struct trial *trial)
+{
+	uint64_t limit = trial->state == TS_HOLD ? THAW_NEVER : trial->began_ms + trial->script.limit_ms;
+	uint64_t ends = patience_ends(trial);
+
+	return ends < limit ? ends : limit;
+}
+
+static bool is_asked_late(const struct trial_result *result)
+{
+	return result->asked != TRIAL_NEVER && result->asked != TRIAL_AT_HANDSHAKE;
+}
+
+/*
+ * Nothing has moved for stall_ms. A client that writes first has not looked yet at what the server said: now it does,
+ * to tell a freeze, where an ask lies unread, from mere silence; and to find an answer that it would have got, had it
+ * read.
+ */
+static void stall(struct trial *trial)
+{
+	struct trial_result *result = &trial->result;
+	bool unread = trial->state == TS_BODY && trial->script.style == TRIAL_WRITES_FIRST;
+	bool knew = is_asked_late(result);
+
+	trial->stalled_ms = trial->now_ms;
+	trial_note(trial, LINE_STALL, result->body_out);
+	if (unread && !trial_hear(trial))
+		return;
+	if (unread && (trial->reply.in_body || trial->ended)) {
+		trial_enter(trial, TS_RESPONSE);
+		return;
+	}
+	bool asked = is_asked_late(result);
+	result->unread_ask = asked && !knew;
+	if (trial->script.withholds && result->asked != TRIAL_NEVER)
+		result->outcome = TRIAL_WITHHELD;
+	else
+		result->outcome = asked ? TRIAL_FREEZE : TRIAL_SILENCE;
+	if (trial->script.hold_ms > 0)
+		trial_enter(trial, TS_HOLD);
+	else
+		trial_finish(trial, result->outcome);
+}
+
+/* The state's deadline, or the whole trial's, has come. */
+static void expire(struct trial *trial)
+{
+	struct trial_result *result = &trial->result;
+
+	if (trial->state != TS_SHAKE && trial->now_ms < patience_ends(trial)) {
+		(void)snprintf(result->detail, sizeof(result->detail), "not done within %u ms", trial->script.limit_ms);
+		trial_finish(trial, TRIAL_PENDING);
+		return;
+	}
+	switch (trial->state) {
+	case TS_SHAKE:
+		if (trial->script.withholds && result->asked != TRIAL_NEVER)
+			result->outcome = TRIAL_WITHHELD;
+		trial_finish(trial, trial->meter.up == 0 ? TRIAL_UNREACHABLE : TRIAL_SHAKE_STALL);
+		return;
+	case TS_RENEGOTIATE:
+		trial_finish(trial, TRIAL_NOT_RENEGOTIATED);
+		return;
+	case TS_PAUSE:
+		trial_enter(trial, TS_BODY);
+		return;
+	case TS_LINGER:
+		trial_finish(trial, TRIAL_ANSWERED);
+		return;
+	case TS_HOLD:
+		result->held_ms = (uint32_t)(trial->now_ms - trial->stalled_ms);
+		trial_finish(trial, result->outcome);
+		return;
+	case TS_PRIME:
+	case TS_PRIMED:
+	case TS_HEAD:
+	case TS_EXPECT:
+	case TS_BODY:
+	case TS_RESPONSE:
+	case TS_H2:
+	case TS_OVER:
+	case TS_COUNT:
+		break;
+	}
+	stall(trial);
+}
+
+/* ---- the driver ---- */
+
+static void see_progress(struct trial *trial, uint64_t unacked)
+{
+	uint64_t progress;
+
+	trial->unacked = unacked < trial->meter.up ? unacked : trial->meter.up;
+	progress = trial->meter.up - trial->unacked + trial->meter.down;
+	if (progress != trial->progress)
+		trial->moved_ms = trial->now_ms;
+	trial->progress = progress;
+	struct timeline_point now = {.ms = (uint32_t)(trial->now_ms - trial->began_ms),
+				     .up = trial->meter.up - trial->unacked,
+				     .down = trial->meter.down};
+	timeline_trace(&trial->line, &now);
+}
+
+bool trial_step(struct trial *trial, uint64_t now_ms, uint64_t unacked)
+{
+	trial->now_ms = now_ms;
+	see_progress(trial, unacked);
+	if (trial->state == TS_OVER)
+		return true;
+	tls_client_flush(trial->client);
+	while (trial->state != TS_OVER) {
+		trial->wants = THAW_OK;
+		if (states[trial->state].run(trial) == TURN_MOVED)
+			continue;
+		see_progress(trial, unacked);
+		if (now_ms < deadline(trial))
+			return false;
+		expire(trial);
+	}
+	tls_client_free(&trial->client);
+	return true;
+}
+
+void trial_wants(const struct trial *trial, struct trial_wants *wants)
+{
+	bool unsent = trial->client != NULL && trial->meter.write_error == 0 && tls_client_unsent(trial->client) > 0;
+	bool deaf = trial->state == TS_BODY && trial->script.style == TRIAL_WRITES_FIRST;
+
+	*wants = (struct trial_wants){
+		.read = trial->state != TS_OVER && !deaf,
+		.write = unsent || (trial->wants == THAW_WANT_WRITE && trial->meter.write_error == 0),
+		.deadline_ms = deadline(trial),
+	};
+}
+
+void trial_stop(struct trial *trial, uint64_t now_ms)
+{
+	trial->now_ms = now_ms;
+	if (trial->state == TS_OVER)
+		return;
+	if (trial->state == TS_HOLD)
+		trial->result.held_ms = (uint32_t)(now_ms - trial->stalled_ms);
+	trial_finish(trial, TRIAL_PENDING);
+	tls_client_free(&trial->client);
+}
+
+const struct trial_script *trial_script(const struct trial *trial)
+{
+	return &trial->script;
+}
+
+const struct trial_result *trial_result(const struct trial *trial)
+{
+	return &trial->result;
+}
+
+const struct timeline *trial_timeline(const struct trial *trial)
+{
+	return &trial->line;
+}
+
+/* ---- names ---- */
+
+const char *trial_outcome_name(enum trial_outcome outcome)
+{
+	static const char *const names[] = {
+		[TRIAL_PENDING] = "not-finished",
+		[TRIAL_ANSWERED] = "answered",
+		[TRIAL_FREEZE] = "freeze",
+		[TRIAL_SILENCE] = "silence",
+		[TRIAL_ALERTED] = "alert",
+		[TRIAL_CLOSED] = "closed",
+		[TRIAL_RESET] = "reset",
+		[TRIAL_GARBLED] = "garbled",
+		[TRIAL_WITHHELD] = "withheld",
+		[TRIAL_UNPRIMED] = "closed-after-priming",
+		[TRIAL_NO_HTTP2] = "no-http2",
+		[TRIAL_H2_RESET] = "stream-reset",
+		[TRIAL_RENEGOTIATED] = "renegotiated",
+		[TRIAL_NOT_RENEGOTIATED] = "not-renegotiated",
+		[TRIAL_UNREACHABLE] = "unreachable",
+		[TRIAL_NOT_TLS] = "not-tls",
+		[TRIAL_SHAKE_STALL] = "handshake-stalled",
+		[TRIAL_SHAKE_FAILED] = "handshake-failed",
+		[TRIAL_UNTRUSTED] = "server-untrusted",
+		[TRIAL_NO_MEMORY] = "no-memory",
+	};
+	return (size_t)outcome < sizeof(names) / sizeof(names[0]) ? names[outcome] : "unknown";
+}
+
+const char *trial_moment_name(enum trial_moment moment)
+{
+	static const char *const names[] = {
+		[TRIAL_NEVER] = "never",
+		[TRIAL_AT_HANDSHAKE] = "handshake",
+		[TRIAL_AT_PRIMING] = "priming",
+		[TRIAL_AT_HEADERS] = "headers",
+		[TRIAL_DURING_BODY] = "body",
+		[TRIAL_AFTER_BODY] = "after-body",
+		[TRIAL_AFTER_RESPONSE] = "response",
+	};
+	return (size_t)moment < sizeof(names) / sizeof(names[0]) ? names[moment] : "unknown";
+}

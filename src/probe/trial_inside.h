@@ -1,0 +1,85 @@
+/* The inside of a trial, for trial*.c alone. */
+#ifndef PROBE_TRIAL_INSIDE_H
+#define PROBE_TRIAL_INSIDE_H
+
+#include "http/h2_client.h"
+#include "probe/trial.h"
+
+enum trial_state {
+	TS_SHAKE,
+	TS_RENEGOTIATE,
+	TS_PRIME,  /* writes the priming request */
+	TS_PRIMED, /* reads its response */
+	TS_HEAD,
+	TS_PAUSE,
+	TS_EXPECT, /* waits for a 100 */
+	TS_BODY,
+	TS_RESPONSE,
+	TS_LINGER,
+	TS_H2,
+	TS_HOLD, /* stalled: when does the server give up? */
+	TS_OVER,
+	TS_COUNT
+};
+
+/* What a state's turn came to. */
+enum trial_turn {
+	TURN_MOVED, /* the state has changed */
+	TURN_WAIT,  /* for the transport, or for a deadline */
+};
+
+#define TRIAL_HEAD_MAX 16384
+
+struct trial {
+	struct trial_script script;
+	struct trial_result result;
+	struct timeline line;
+	struct meter meter;
+	struct transport transport; /* over the meter */
+	struct tls_client *client;
+	struct http_h2_client *h2; /* NULL but for TS_H2 */
+	enum trial_state state;
+	enum thaw_status wants; /* what the last write that did not go through waits for; THAW_OK: none */
+	struct reply reply;
+	char head[TRIAL_HEAD_MAX];
+	size_t head_at, head_len;
+	bool ended; /* the peer's bytes are at their end */
+	unsigned exchanges;
+	struct thaw_error err; /* the first failure of TLS */
+	uint64_t began_ms, now_ms, entered_ms, moved_ms, stalled_ms;
+	uint64_t progress, unacked;
+};
+
+/* trial_see.c: what comes in, and what it means. */
+
+/* The one writer of the state. */
+void trial_enter(struct trial *trial, enum trial_state to);
+void trial_note(struct trial *trial, enum timeline_what what, uint64_t value);
+
+/* Reads what there is. Afterwards trial->ended, and the reply's news in reply: status, done. False: it was garbage,
+ * and the trial is over. */
+bool trial_hear(struct trial *trial);
+
+/* The last state: how it ended. */
+void trial_finish(struct trial *trial, enum trial_outcome outcome);
+/* The same for a connection that has ended, or failed, without a response. */
+void trial_finish_cut(struct trial *trial);
+
+/* trial_run.c: a state's turn. */
+enum trial_turn trial_run_shake(struct trial *trial);
+enum trial_turn trial_run_renegotiate(struct trial *trial);
+enum trial_turn trial_run_prime(struct trial *trial);
+enum trial_turn trial_run_primed(struct trial *trial);
+enum trial_turn trial_run_head(struct trial *trial);
+enum trial_turn trial_run_pause(struct trial *trial);
+enum trial_turn trial_run_expect(struct trial *trial);
+enum trial_turn trial_run_body(struct trial *trial);
+enum trial_turn trial_run_response(struct trial *trial);
+enum trial_turn trial_run_linger(struct trial *trial);
+enum trial_turn trial_run_h2(struct trial *trial);
+enum trial_turn trial_run_hold(struct trial *trial);
+
+/* trial.c */
+bool trial_state_may_follow(enum trial_state from, enum trial_state to);
+
+#endif

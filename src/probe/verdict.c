@@ -1,0 +1,295 @@
+#include "probe/verdict.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http/h2_client.h"
+#include "tls/observe.h"
+
+static const char *const version_names[FIND_VERSIONS] = {"TLS 1.2", "TLS 1.3"};
+
+/* ---- words ---- */
+
+const char *verdict_name(enum probe_verdict code)
+{
+	static const char *const names[] = {
+		[PROBE_NO_PROBLEM] = "no problem",
+		[PROBE_LIMITED] = "limited",
+		[PROBE_FREEZES] = "freezes",
+		[PROBE_UNTOLD] = "could not tell",
+	};
+	return names[code];
+}
+
+const char *verdict_number(uint64_t number, char text[static VERDICT_NUMBER_MAX])
+{
+	char plain[VERDICT_NUMBER_MAX];
+	int len = snprintf(plain, sizeof(plain), "%" PRIu64, number);
+	size_t at = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			text[at++] = ',';
+		text[at++] = plain[i];
+	}
+	text[at] = '\0';
+	return text;
+}
+
+const char *verdict_style(enum trial_style style)
+{
+	return style == TRIAL_READS ? "a client that reads while it writes" : "a client that writes first";
+}
+
+static const char *plain_outcome(enum trial_outcome outcome)
+{
+	static const char *const words[] = {
+		[TRIAL_FREEZE] = "a freeze",
+		[TRIAL_SILENCE] = "no answer",
+		[TRIAL_CLOSED] = "a closed connection",
+		[TRIAL_RESET] = "a reset connection",
+		[TRIAL_GARBLED] = "something that is no HTTP",
+		[TRIAL_UNPRIMED] = "a connection that is closed once it is primed",
+		[TRIAL_PENDING] = "nothing in time",
+		[TRIAL_NO_HTTP2] = "HTTP/1.1 only",
+		[TRIAL_SHAKE_STALL] = "a stalled handshake",
+		[TRIAL_UNREACHABLE] = "no connection",
+	};
+
+	return (size_t)outcome < sizeof(words) / sizeof(words[0]) && words[outcome] != NULL
+		       ? words[outcome]
+		       : trial_outcome_name(outcome);
+}
+
+const char *verdict_outcome(const struct trial_result *result, char text[static VERDICT_OUTCOME_MAX])
+{
+	bool shaking = result->outcome == TRIAL_SHAKE_FAILED;
+
+	if (result->outcome == TRIAL_ANSWERED)
+		(void)snprintf(text, VERDICT_OUTCOME_MAX, "%u", result->status);
+	else if (result->outcome == TRIAL_ALERTED || shaking)
+		(void)snprintf(text, VERDICT_OUTCOME_MAX, "%s (%s)", shaking ? "a failed handshake" : "an alert",
+			       result->alert != 0 ? tls_alert_name(result->alert) : "no alert");
+	else if (result->outcome == TRIAL_H2_RESET)
+		(void)snprintf(text, VERDICT_OUTCOME_MAX, "a reset stream (%s)",
+			       result->h2_error == HTTP_H2_HTTP_1_1_REQUIRED ? "HTTP_1_1_REQUIRED" : "another error");
+	else
+		(void)snprintf(text, VERDICT_OUTCOME_MAX, "%s", plain_outcome(result->outcome));
+	return text;
+}
+
+/* ---- problems ---- */
+
+static void add(struct verdict *verdict, enum probe_verdict weight, const char *format, ...) THAW_PRINTF(3, 4);
+
+static void add(struct verdict *verdict, enum probe_verdict weight, const char *format, ...)
+{
+	va_list args;
+
+	if (verdict->count == VERDICT_PROBLEMS_MAX)
+		return;
+	struct verdict_problem *problem = &verdict->problems[verdict->count++];
+	problem->weight = weight;
+	va_start(args, format);
+	(void)vsnprintf(problem->text, sizeof(problem->text), format, args);
+	va_end(args);
+}
+
+static enum probe_verdict weight_of(const struct trial_result *result)
+{
+	if (result->outcome == TRIAL_FREEZE)
+		return PROBE_FREEZES;
+	return result->outcome == TRIAL_PENDING ? PROBE_UNTOLD : PROBE_LIMITED;
+}
+
+static bool is_same_boundary(const struct find_bodies *a, const struct find_bodies *b)
+{
+	return a->boundary.found && b->boundary.found && a->boundary.bad == b->boundary.bad &&
+	       a->boundary.good == b->boundary.good &&
+	       find_result(a->first_bad)->outcome == find_result(b->first_bad)->outcome &&
+	       find_result(a->first_bad)->status == find_result(b->first_bad)->status;
+}
+
+static void add_boundary(struct verdict *verdict, const char *over, const struct find_bodies *bodies, const char *who)
+{
+	const struct sizes_boundary *at = &bodies->boundary;
+	const struct trial_result *result = find_result(bodies->first_bad);
+	char bad[VERDICT_NUMBER_MAX], good[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+
+	(void)verdict_outcome(result, text);
+	(void)verdict_number(at->bad, bad);
+	(void)verdict_number(at->good, good);
+	if (at->exact && at->good > 0)
+		add(verdict, weight_of(result),
+		    "over %s a body of %s bytes or more comes to %s, with %s (%s bytes pass)", over, bad, text, who,
+		    good);
+	else if (at->exact || at->good == 0)
+		add(verdict, weight_of(result), "over %s any body comes to %s, with %s", over, text, who);
+	else
+		add(verdict, weight_of(result),
+		    "over %s a body of about %s bytes or more comes to %s, with %s (%s bytes pass%s)", over, bad, text,
+		    who, good, at->mixed ? ", and some larger ones" : "");
+}
+
+static void judge_bodies(struct verdict *verdict, const char *over, const struct find_version *version)
+{
+	const struct find_bodies *reads = &version->bodies[TRIAL_READS], *first = &version->bodies[TRIAL_WRITES_FIRST];
+
+	if (is_same_boundary(reads, first)) {
+		add_boundary(verdict, over, reads, "any client");
+		return;
+	}
+	if (reads->boundary.found)
+		add_boundary(verdict, over, reads, verdict_style(TRIAL_READS));
+	if (first->boundary.found)
+		add_boundary(verdict, over, first, verdict_style(TRIAL_WRITES_FIRST));
+}
+
+static bool is_bad(const struct find_version *version, const struct trial *trial)
+{
+	const struct trial_result *result = find_result(trial);
+
+	return trial != NULL && result->outcome != TRIAL_PENDING && !find_is_good(version, result);
+}
+
+static void judge_expect(struct verdict *verdict, const char *over, const struct find_version *version)
+{
+	char text[VERDICT_OUTCOME_MAX];
+
+	if (is_bad(version, version->waits))
+		add(verdict, weight_of(find_result(version->waits)),
+		    "over %s a client that waits for its 100 Continue gets %s", over,
+		    verdict_outcome(find_result(version->waits), text));
+	/* Where bodies of that size fail anyhow, Expect is not to blame. */
+	for (size_t style = 0; style < 2; style++)
+		if (version->bodies[style].boundary.found && version->bodies[style].boundary.bad <= 1024)
+			return;
+	if (is_bad(version, version->eager))
+		add(verdict, weight_of(find_result(version->eager)),
+		    "over %s Expect: 100-continue with the body sent at once gets %s", over,
+		    verdict_outcome(find_result(version->eager), text));
+}
+
+/* Asked over one version, refused without being asked over the other. */
+static void judge_unasked(struct verdict *verdict, const struct findings *findings, size_t i)
+{
+	const struct find_version *version = &findings->versions[i], *other = &findings->versions[1 - i];
+	const struct trial_result *result = find_result(version->paused);
+	char text[VERDICT_OUTCOME_MAX];
+
+	if (!find_speaks(version) || find_moment(version) != TRIAL_NEVER || !find_asks_late(other))
+		return;
+	if (version->paused != NULL && (result->outcome != TRIAL_ANSWERED || result->status >= 400))
+		add(verdict, weight_of(result), "over %s it does not ask at all: every request gets %s",
+		    version_names[i], verdict_outcome(result, text));
+}
+
+static void judge_version(struct verdict *verdict, const struct findings *findings, size_t i)
+{
+	const struct find_version *version = &findings->versions[i];
+	const char *over = version_names[i];
+
+	if (find_result(version->plain)->outcome == TRIAL_FREEZE)
+		add(verdict, PROBE_FREEZES, "over %s even a request without a body freezes", over);
+	else if (find_result(version->plain)->outcome == TRIAL_SILENCE)
+		add(verdict, PROBE_UNTOLD, "over %s a request without a body gets no answer", over);
+	judge_bodies(verdict, over, version);
+	if (!version->bodies[TRIAL_READS].began && find_result(version->paused)->outcome == TRIAL_FREEZE)
+		add(verdict, PROBE_FREEZES, "over %s a request with a small body freezes", over);
+	judge_expect(verdict, over, version);
+	judge_unasked(verdict, findings, i);
+}
+
+static void judge_clients(struct verdict *verdict, const struct findings *findings)
+{
+	const struct trial_result *browser = find_result(findings->browser), *http2 = find_result(findings->http2);
+	size_t i = browser->version == 13 ? FIND_13 : FIND_12;
+	bool late = find_asks_late(&findings->versions[FIND_12]) || find_asks_late(&findings->versions[FIND_13]);
+	char text[VERDICT_OUTCOME_MAX];
+
+	/* Where that version fails for everybody, it has been said already. */
+	if (is_bad(&findings->versions[i], findings->browser) && find_asks_late(&findings->versions[i]))
+		add(verdict, weight_of(browser),
+		    "clients without post-handshake authentication (browsers, Java, Node, Go) get %s",
+		    verdict_outcome(browser, text));
+	if (late && (http2->outcome == TRIAL_H2_RESET || (http2->outcome == TRIAL_ANSWERED && http2->status >= 400)))
+		add(verdict, PROBE_LIMITED,
+		    "it offers HTTP/2, where it cannot ask (RFC 9113 9.2.3): clients that do not come back by HTTP/1.1 "
+		    "get %s",
+		    verdict_outcome(http2, text));
+}
+
+/* ---- the verdict ---- */
+
+static unsigned rank(enum probe_verdict weight)
+{
+	static const unsigned ranks[] = {
+		[PROBE_NO_PROBLEM] = 0, [PROBE_UNTOLD] = 1, [PROBE_LIMITED] = 2, [PROBE_FREEZES] = 3};
+	return ranks[weight];
+}
+
+/* The worst first, otherwise as they were found. */
+static void sort(struct verdict *verdict)
+{
+	for (size_t i = 1; i < verdict->count; i++)
+		for (size_t k = i; k > 0 && rank(verdict->problems[k].weight) > rank(verdict->problems[k - 1].weight);
+		     k--) {
+			struct verdict_problem problem = verdict->problems[k];
+			verdict->problems[k] = verdict->problems[k - 1];
+			verdict->problems[k - 1] = problem;
+		}
+}
+
+static void judge_rest(const struct findings *findings, struct verdict *verdict)
+{
+	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
+	const struct find_version *one = find_speaks(v13) ? v13 : v12;
+	const struct trial_result *plain = find_result(one->plain);
+	bool asks = find_moment(v12) != TRIAL_NEVER || find_moment(v13) != TRIAL_NEVER;
+	char text[VERDICT_OUTCOME_MAX];
+
+	if (findings->interrupted || findings->out_of_time)
+		add(verdict, PROBE_UNTOLD, "%s before all was tried",
+		    findings->interrupted ? "it was interrupted" : "the time was over");
+	else if (!asks && (plain->outcome != TRIAL_ANSWERED || plain->status >= 400))
+		add(verdict, PROBE_UNTOLD,
+		    "it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
+		    "another "
+		    "method (--method)",
+		    verdict_outcome(plain, text));
+}
+
+static void say_no_problem(const struct findings *findings, struct verdict *verdict)
+{
+	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
+	bool late = find_asks_late(v12) || find_asks_late(v13);
+	bool handshake = find_moment(v12) == TRIAL_AT_HANDSHAKE || find_moment(v13) == TRIAL_AT_HANDSHAKE;
+	char max[VERDICT_NUMBER_MAX];
+	const char *how = late        ? "it asks late, and reads on meanwhile"
+			  : handshake ? "it asks at the TLS handshake, before any body"
+				      : "it does not ask for a certificate here";
+
+	if (late || handshake)
+		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; bodies of up to %s bytes pass",
+			       how, verdict_number(findings->max_body, max));
+	else
+		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
+}
+
+void verdict_make(const struct findings *findings, struct verdict *verdict)
+{
+	memset(verdict, 0, sizeof(*verdict));
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		judge_version(verdict, findings, i);
+	judge_clients(verdict, findings);
+	judge_rest(findings, verdict);
+	sort(verdict);
+	verdict->code = verdict->count > 0 ? verdict->problems[0].weight : PROBE_NO_PROBLEM;
+	if (verdict->count == 0)
+		say_no_problem(findings, verdict);
+	else
+		(void)snprintf(verdict->line, sizeof(verdict->line), "%s: %s", verdict_name(verdict->code),
+			       verdict->problems[0].text);
+}

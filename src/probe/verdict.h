@@ -1,0 +1,39 @@
+/* What the findings come to: problems, each with its weight, and the verdict in one line. */
+#ifndef PROBE_VERDICT_H
+#define PROBE_VERDICT_H
+
+#include "probe/findings.h"
+#include "probe/probe.h"
+
+#define VERDICT_TEXT_MAX     320
+#define VERDICT_PROBLEMS_MAX 24
+
+struct verdict_problem {
+	enum probe_verdict weight; /* LIMITED, FREEZES or UNTOLD */
+	char text[VERDICT_TEXT_MAX];
+};
+
+struct verdict {
+	enum probe_verdict code;
+	char line[VERDICT_TEXT_MAX + 64];
+	struct verdict_problem problems[VERDICT_PROBLEMS_MAX]; /* the worst first */
+	size_t count;
+};
+
+void verdict_make(const struct findings *findings, struct verdict *verdict);
+
+/* "no problem", "limited", "freezes", "could not tell". */
+const char *verdict_name(enum probe_verdict code);
+
+/* "1,048,576"; the text lives in the caller's buffer. */
+#define VERDICT_NUMBER_MAX 32
+const char *verdict_number(uint64_t number, char text[static VERDICT_NUMBER_MAX]);
+
+/* "413", "a freeze", "an alert (certificate_required)" ... */
+#define VERDICT_OUTCOME_MAX 96
+const char *verdict_outcome(const struct trial_result *result, char text[static VERDICT_OUTCOME_MAX]);
+
+/* "a client that reads while it writes" */
+const char *verdict_style(enum trial_style style);
+
+#endif
