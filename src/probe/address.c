@@ -112,12 +112,22 @@ static int try_address(const struct sockaddr_storage *address, uint32_t timeout_
 	return error;
 }
 
+/* RFC 6761 6.3: names below localhost are this machine, whether or not the system knows that. */
+static bool is_local(const char *host)
+{
+	static const char suffix[] = ".localhost";
+	size_t len = strlen(host);
+
+	return len > sizeof(suffix) - 1 && strcasecmp(host + len - (sizeof(suffix) - 1), suffix) == 0;
+}
+
 enum thaw_status probe_find_address(const struct probe_url *url, struct sockaddr_storage *address, uint32_t timeout_ms,
 				    bool *refused, struct thaw_error *err)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
-	int failed = getaddrinfo(url->host, url->port, &hints, &found), error = ENETUNREACH;
+	int failed = getaddrinfo(is_local(url->host) ? "localhost" : url->host, url->port, &hints, &found),
+	    error = ENETUNREACH;
 
 	*refused = failed == 0;
 	if (failed != 0)

@@ -463,14 +463,23 @@ static bool run_round(struct survey *survey, struct search *searches, size_t cou
 	return more;
 }
 
+static bool any_boundary(const struct search *searches, size_t count)
+{
+	for (size_t k = 0; k < count; k++)
+		if (searches[k].bodies->boundary.found)
+			return true;
+	return false;
+}
+
 /* All four searches go on side by side: a round waits for its slowest trial, and that is a stall. */
 static void ask_sizes(struct survey *survey)
 {
 	struct search searches[FIND_VERSIONS * 2];
 	size_t count = begin_searches(survey, searches);
 
-	while (may_go_on(survey) && run_round(survey, searches, count))
-		begin_phase(survey, "narrows down the size at which the answer changes");
+	for (bool first = true; may_go_on(survey) && run_round(survey, searches, count); first = false)
+		if (first && any_boundary(searches, count))
+			begin_phase(survey, "narrows down the size at which the answer changes");
 }
 
 /* ---- the whole ---- */

@@ -288,7 +288,7 @@ static bool withhold(struct trial *trial)
 {
 	struct trial_result *result = &trial->result;
 
-	if (!trial->script.withholds || trial->ended || result->asked == TRIAL_NEVER)
+	if (!trial->script.withholds || trial->ended || timeline_find(&trial->line, LINE_ASKED) == NULL)
 		return false;
 	result->outcome = TRIAL_WITHHELD;
 	trial->stalled_ms = trial->now_ms;

@@ -271,7 +271,7 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 			  : handshake ? "it asks at the TLS handshake, before any body"
 				      : "it does not ask for a certificate here";
 
-	if (late || handshake)
+	if ((late || handshake) && findings->max_body > 0)
 		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; bodies of up to %s bytes pass",
 			       how, verdict_number(findings->max_body, max));
 	else
