@@ -19,7 +19,7 @@ _thaw() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--listen | --size)
+	--listen | --size | --read-ahead | --give-up)
 		return
 		;;
 	esac
@@ -28,7 +28,7 @@ _thaw() {
 	serve) options='-c --config --listen --pki --pid-file --help' ;;
 	check) options='-c --config --json --help' ;;
 	reload) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
-	demo) options='--size --json --help' ;;
+	demo) options='--size --json --frozen-server --listen --read-ahead --give-up --pki --help' ;;
 	version) options='--json --help' ;;
 	help) options=$commands ;;
 	esac

@@ -4,8 +4,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "cli/commands.h"
+#include "cli/frozen.h"
 #include "cli/report.h"
 #include "demo/demo.h"
 
@@ -16,6 +16,7 @@
 
 static const char help[] =
 	"usage: thaw demo [--size MIB] [--json]\n"
+	"       thaw demo --frozen-server [--listen ADDRESS] [--read-ahead BYTES] [--give-up SECONDS] [--pki DIR]\n"
 	"\n"
 	"Uploads the same file to Thaw and to a small server that asks for a client certificate and then\n"
 	"waits for it without reading, with curl and with a client that writes all before it reads, over\n"
@@ -26,46 +27,25 @@ static const char help[] =
 	"  --json      print an array of objects instead of the table\n"
 	"  --help      show this text\n"
 	"\n"
+	"With --frozen-server it serves that other server until it is interrupted, for your own clients to be\n"
+	"tried on. / never asks, every other path does, and answers JSON that tells what came.\n"
+	"\n"
+	"  --listen ADDRESS   HOST:PORT or [V6]:PORT, 127.0.0.1:8444 if not given; port 0: any free one\n"
+	"  --read-ahead BYTES how much body it holds while it waits for the certificate: it freezes on one more;\n"
+	"                     49152 if not given, as with IIS\n"
+	"  --give-up SECONDS  how long it waits without progress, 120 if not given\n"
+	"  --pki DIR          where the throwaway PKI is kept, and made if it is missing; default ./thaw-pki\n"
+	"\n"
 	"Exit code: 0 if every upload to Thaw arrived whole and under the right identity, and those that\n"
-	"must freeze at the other server did; 69 if curl is missing or something else could not be run or\n"
-	"did not hold.\n";
+	"must freeze at the other server did, or the frozen server was stopped; 64 usage; 69 if curl is missing\n"
+	"or something else could not be run or did not hold; 71 the system refused, as an address in use.\n";
 
-int demo_main(int argc, char **argv)
+static int show(struct demo_options demo)
 {
-	static const struct option options[] = {
-		{"size", required_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	struct demo_options demo = {.upload = (uint64_t)MIB_DEFAULT << 20, .freeze_ms = FREEZE_MS};
 	struct thaw_error err = {0};
 	char program[PATH_MAX];
-	int option;
-
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		char *end = NULL;
-		long mib = 0;
-		switch (option) {
-		case 's':
-			mib = strtol(optarg, &end, 10);
-			if (*optarg == '\0' || *end != '\0' || mib < MIB_MIN || mib > MIB_MAX)
-				return cli_bad_usage("demo", "--size '%s': allowed: %d to %d (MiB)", optarg, MIB_MIN,
-						     MIB_MAX);
-			demo.upload = (uint64_t)mib << 20;
-			break;
-		case 'j':
-			demo.json = true;
-			break;
-		case 'h':
-			return cli_print(help);
-		default:
-			return cli_bad_option("demo", argv, option);
-		}
-	}
-	if (optind < argc)
-		return cli_bad_usage("demo", "'%s': no argument is expected", argv[optind]);
 	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
 	if (len <= 0)
 		return cli_bad_usage("demo", "cannot find this program: /proc is not mounted");
 	program[len] = '\0';
@@ -74,4 +54,91 @@ int demo_main(int argc, char **argv)
 		return EX_OK;
 	(void)cli_fail(&err);
 	return EX_UNAVAILABLE;
+}
+
+/* What the command line says; which of both the given options are for. */
+struct choice {
+	struct demo_options demo;
+	struct frozen_settings frozen;
+	bool server, for_server, for_demo;
+};
+
+static bool read_size(const char *text, uint64_t *upload)
+{
+	char *end = NULL;
+	long mib = strtol(text, &end, 10);
+
+	*upload = (uint64_t)mib << 20;
+	return *text != '\0' && *end == '\0' && mib >= MIB_MIN && mib <= MIB_MAX;
+}
+
+/* EX_OK: go on; *done: the exit code is the result. */
+static int read_options(int argc, char **argv, struct choice *choice, bool *done)
+{
+	static const struct option options[] = {
+		{"size", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
+		{"frozen-server", no_argument, NULL, 'f'},
+		{"listen", required_argument, NULL, 'l'},
+		{"read-ahead", required_argument, NULL, 'r'},
+		{"give-up", required_argument, NULL, 'g'},
+		{"pki", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	*done = true;
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		choice->for_demo |= option == 's' || option == 'j';
+		choice->for_server |= option == 'l' || option == 'r' || option == 'g' || option == 'p';
+		switch (option) {
+		case 's':
+			if (!read_size(optarg, &choice->demo.upload))
+				return cli_bad_usage("demo", "--size '%s': allowed: %d to %d (MiB)", optarg, MIB_MIN,
+						     MIB_MAX);
+			break;
+		case 'j':
+			choice->demo.json = true;
+			break;
+		case 'f':
+			choice->server = true;
+			break;
+		case 'l':
+			choice->frozen.listen = optarg;
+			break;
+		case 'r':
+			choice->frozen.read_ahead = optarg;
+			break;
+		case 'g':
+			choice->frozen.give_up = optarg;
+			break;
+		case 'p':
+			choice->frozen.pki = optarg;
+			break;
+		case 'h':
+			return cli_print(help);
+		default:
+			return cli_bad_option("demo", argv, option);
+		}
+	}
+	*done = false;
+	return EX_OK;
+}
+
+int demo_main(int argc, char **argv)
+{
+	struct choice choice = {.demo = {.upload = (uint64_t)MIB_DEFAULT << 20, .freeze_ms = FREEZE_MS}};
+	bool done;
+	int code = read_options(argc, argv, &choice, &done);
+
+	if (done)
+		return code;
+	if (optind < argc)
+		return cli_bad_usage("demo", "'%s': no argument is expected", argv[optind]);
+	if (choice.server && choice.for_demo)
+		return cli_bad_usage("demo", "--size and --json are not for --frozen-server");
+	if (!choice.server && choice.for_server)
+		return cli_bad_usage("demo", "--listen, --read-ahead, --give-up and --pki are for --frozen-server");
+	return choice.server ? frozen_serve(&choice.frozen) : show(choice.demo);
 }

@@ -167,6 +167,20 @@ static void put_word(FILE *to, const char *folder, const char *name)
 	(void)fprintf(to, "/%s'", name);
 }
 
+void throwaway_try(FILE *to, const char *pki, const char *socket, const char *port)
+{
+	(void)fputs("  curl --cacert ", to);
+	put_word(to, pki, "ca.pem");
+	(void)fputs(" --cert ", to);
+	put_word(to, pki, "client.pem");
+	(void)fputs(" --key ", to);
+	put_word(to, pki, "client.key");
+	if (socket != NULL)
+		(void)fprintf(to, " --unix-socket '%s'", socket);
+	(void)fprintf(to, " -T FILE https://localhost%s/late\n", port);
+	(void)fflush(to);
+}
+
 void throwaway_explain(FILE *to, const char *pki, const char *address)
 {
 	bool local = strncmp(address, "unix:", strlen("unix:")) == 0;
@@ -175,17 +189,10 @@ void throwaway_explain(FILE *to, const char *pki, const char *address)
 		to,
 		"thaw: a throwaway CA, server and client certificate are in %s\n"
 		"thaw: /late asks for the certificate at the request, /early and /body earlier and later, /after\n"
-		"thaw: behind the response, handshake.localhost at the handshake; the rest never. Try:\n"
-		"  curl --cacert ",
+		"thaw: behind the response, handshake.localhost at the handshake; the rest never. Try:\n",
 		pki);
-	put_word(to, pki, "ca.pem");
-	(void)fputs(" --cert ", to);
-	put_word(to, pki, "client.pem");
-	(void)fputs(" --key ", to);
-	put_word(to, pki, "client.key");
 	if (local)
-		(void)fprintf(to, " --unix-socket '%s' -T FILE https://localhost/late\n", address + strlen("unix:"));
+		throwaway_try(to, pki, address + strlen("unix:"), "");
 	else
-		(void)fprintf(to, " -T FILE https://localhost%s/late\n", strrchr(address, ':'));
-	(void)fflush(to);
+		throwaway_try(to, pki, NULL, strrchr(address, ':'));
 }

@@ -21,6 +21,9 @@ struct config *throwaway_make(const char *pki, const char *const *listens, size_
  */
 struct config *throwaway_listens(const char *const *listens, size_t count, struct thaw_error *err);
 
+/* How to upload to /late. socket: a unix socket's path, or NULL; port: ":PORT", or empty. */
+void throwaway_try(FILE *to, const char *pki, const char *socket, const char *port);
+
 /* What was made, and how to try it at that address (as struct loop_hooks tells it). */
 void throwaway_explain(FILE *to, const char *pki, const char *address);
 

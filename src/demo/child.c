@@ -24,16 +24,21 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+bool child_bind(pid_t parent)
+{
+	(void)signal(SIGINT, SIG_DFL); /* whatever the parent does about them */
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGCHLD, SIG_DFL);
+	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+}
+
 /* In the new process: dies with its parent, and has the pipe as one of its streams. False: it cannot. */
 static bool become_child(pid_t parent, int pipe_end, enum child_stream stream)
 {
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int other = stream == CHILD_STDOUT ? STDERR_FILENO : STDOUT_FILENO;
 
-	(void)signal(SIGINT, SIG_DFL); /* whatever the parent does about them */
-	(void)signal(SIGTERM, SIG_DFL);
-	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent && nowhere >= 0 &&
-	       dup2(nowhere, STDIN_FILENO) >= 0 && dup2(nowhere, other) >= 0 &&
+	return child_bind(parent) && nowhere >= 0 && dup2(nowhere, STDIN_FILENO) >= 0 && dup2(nowhere, other) >= 0 &&
 	       dup2(pipe_end, stream == CHILD_STDOUT ? STDOUT_FILENO : STDERR_FILENO) >= 0;
 }
 

@@ -25,6 +25,10 @@ enum thaw_status child_fork(struct child *child, int (*run)(void *arg), void *ar
  * The text is NUL-terminated. */
 size_t child_read(struct child *child, char *text, size_t room, const char *needle, int timeout_ms);
 
+/* In a new process that fork() has made: it ends when parent does, and minds no signals of the parent's. False: parent
+ * has ended already. */
+bool child_bind(pid_t parent);
+
 /* Whether it has ended by itself; then its exit code (128 and more: by a signal). */
 bool child_ended(struct child *child, int *code);
 

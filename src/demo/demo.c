@@ -176,7 +176,7 @@ static const char *judge(struct run *run, const struct stage *stage)
 static enum thaw_status upload(struct run *run, const struct stage *stage, const struct demo_options *options,
 			       struct thaw_error *err)
 {
-	struct frozen_options frozen = {stage->frozen_listener, stage->pki};
+	struct frozen_options frozen = {stage->frozen_listener, stage->pki, FROZEN_READ_AHEAD, FROZEN_LIMIT_S};
 	struct child server = {.out = -1}, client = {.out = -1};
 	struct relay *relay = relay_new(run->to_thaw ? stage->thaw_port : stage->frozen_port, err);
 	enum thaw_status status = relay != NULL ? THAW_OK : THAW_FAILED;

@@ -6,6 +6,9 @@
  * (frozen.h). A *client*: the system's curl, or a write-first client (writer.h). Between them a *relay* (relay.h) that
  * counts, so that 'no progress' is seen the same way for all of them. All but the relay are processes of their own
  * (child.h), which end with this one.
+ *
+ * The frozen server is also served by itself (frozen_run()): a process that takes connections, and one for each of them
+ * (visit.h).
  */
 #ifndef DEMO_DEMO_H
 #define DEMO_DEMO_H

@@ -1,158 +1,97 @@
 #include "demo/frozen.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/socket.h"
-#include "http/head.h"
-#include "tls/server.h"
-#include "tls/session.h"
+#include "demo/child.h"
+#include "demo/visit.h"
 
-struct visit {
-	int fd;
-	struct tls_link *link;
-	struct tls_session *session;
-	const thaw_trust *trust;
-	char held[FROZEN_READ_AHEAD]; /* the head, and the body as far as it fits */
-	size_t len;
-	struct thaw_error err;
-};
+static volatile sig_atomic_t stopped;
 
-/* After a call that did not return THAW_OK. False: the connection is over, or FROZEN_LIMIT_S have passed. */
-static bool wait_for(const struct visit *visit, enum thaw_status status)
+static void on_stop(int number)
 {
-	struct pollfd fd = {.fd = visit->fd, .events = status == THAW_WANT_WRITE ? POLLOUT : POLLIN};
-
-	if (status != THAW_WANT_READ && status != THAW_WANT_WRITE)
-		return false;
-	return poll(&fd, 1, FROZEN_LIMIT_S * 1000) > 0;
+	(void)number;
+	stopped = 1;
 }
 
-static bool shake_hands(struct visit *visit)
+/* A child has ended: only to be woken. */
+static void on_child(int number)
 {
-	enum thaw_status status;
-
-	while ((status = tls_link_handshake(visit->link, &visit->err)) != THAW_OK)
-		if (!wait_for(visit, status))
-			return false;
-	return true;
+	(void)number;
 }
 
-/* One read into what is held. */
-static bool read_more(struct visit *visit)
+/* From here on these signals come only while ppoll() waits with the mask *waiting, so that none is missed. */
+static void mind_signals(sigset_t *waiting)
 {
-	size_t got = 0;
+	struct sigaction stop = {.sa_handler = on_stop}, child = {.sa_handler = on_child};
+	sigset_t held;
 
-	tls_session_flush(visit->session);
-	enum thaw_status status =
-		tls_session_read(visit->session, visit->held + visit->len, sizeof(visit->held) - visit->len, &got);
-
-	visit->len += got;
-	return status == THAW_OK || wait_for(visit, status);
+	(void)sigemptyset(&held);
+	(void)sigaddset(&held, SIGTERM);
+	(void)sigaddset(&held, SIGINT);
+	(void)sigaddset(&held, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &held, NULL);
+	(void)sigemptyset(waiting);
+	(void)sigaction(SIGTERM, &stop, NULL);
+	(void)sigaction(SIGINT, &stop, NULL);
+	(void)sigaction(SIGCHLD, &child, NULL);
 }
 
-static bool read_head(struct visit *visit, struct http_request *request, size_t *head_len)
+/* The number of visits under way after those that have ended are gone. */
+static unsigned reap(unsigned visits)
 {
-	struct http_scan scan = {0};
-	struct http_refusal refusal;
+	int status = 0;
 
-	for (;;) {
-		enum http_parse parse = http_head_parse(visit->held, visit->len, &scan, request, head_len, &refusal);
-		if (parse != HTTP_PARSE_MORE)
-			return parse == HTTP_PARSE_DONE;
-		if (!read_more(visit))
-			return false;
+	while (visits > 0 && waitpid(-1, &status, WNOHANG) > 0) {
+		visits--;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK)
+			(void)fprintf(stderr, "thaw: error: a connection's process failed (wait status %d)\n", status);
 	}
+	return visits;
 }
 
-static bool send_ask(struct visit *visit)
+/* A visit in a process of its own. Whether there is one more now. */
+static bool begin(const struct visit_house *house, const struct frozen_options *options, const sigset_t *mask, int fd)
 {
-	enum thaw_reason reason;
-	enum thaw_means means = tls_session_means(visit->session, &reason);
-	enum thaw_status status;
+	pid_t parent = getpid(), pid = fork();
 
-	if (means == THAW_MEANS_NONE || tls_ask_begin(visit->session, means, visit->trust, &reason) != THAW_OK)
-		return false;
-	while ((status = tls_ask_send(visit->session)) != THAW_OK)
-		if (!wait_for(visit, status))
-			return false;
-	return true;
-}
-
-/* Here it freezes: with the read-ahead full, nothing is read any more, and so the certificate behind the body never
- * comes. */
-static bool await_answer(struct visit *visit)
-{
-	while (!tls_ask_answered(visit->session)) {
-		if (visit->len == sizeof(visit->held)) {
-			(void)sleep(FROZEN_LIMIT_S);
-			return false;
-		}
-		if (!read_more(visit))
-			return false;
+	if (pid == 0) {
+		bool bound = child_bind(parent);
+		(void)sigprocmask(SIG_SETMASK, mask, NULL);
+		(void)close(options->listener);
+		_exit(bound ? visit_serve(house, fd) : EX_OSERR);
 	}
-	return true;
-}
-
-/* The rest of the body, now that the certificate is there. */
-static bool read_rest(struct visit *visit, uint64_t left)
-{
-	while (left > 0) {
-		size_t got = 0;
-		enum thaw_status status = tls_session_read(visit->session, visit->held, sizeof(visit->held), &got);
-		if (status != THAW_OK && !wait_for(visit, status))
-			return false;
-		left -= got < left ? got : left;
-	}
-	return true;
-}
-
-static void answer(struct visit *visit)
-{
-	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
-	size_t at = 0;
-
-	while (at < sizeof(text) - 1) {
-		size_t put = 0;
-		enum thaw_status status =
-			tls_link_write(visit->link, text + at, sizeof(text) - 1 - at, &put, &visit->err);
-		if (status != THAW_OK && !wait_for(visit, status))
-			return;
-		at += put;
-	}
-	tls_link_close_notify(visit->link);
-}
-
-static void serve(struct visit *visit)
-{
-	static struct http_request request;
-	size_t head_len = 0;
-
-	if (!shake_hands(visit) || !read_head(visit, &request, &head_len) || !send_ask(visit) || !await_answer(visit))
-		return;
-	uint64_t here = visit->len - head_len;
-	if (read_rest(visit, request.length > here ? request.length - here : 0))
-		answer(visit);
-}
-
-static void take(struct tls_server *server, const thaw_trust *trust, int fd)
-{
-	static struct visit visit;
-
-	visit = (struct visit){.fd = fd, .trust = trust};
-	visit.link = tls_link_new(server, socket_transport(&visit.fd));
-	if (visit.link != NULL)
-		visit.session = tls_session_new(tls_link_ssl(visit.link));
-	if (visit.session != NULL)
-		serve(&visit);
-	tls_session_free(&visit.session);
-	tls_link_free(&visit.link);
+	if (pid < 0)
+		(void)fprintf(stderr, "thaw: error: cannot start a process: %s\n", strerror(errno));
 	(void)close(fd);
+	return pid > 0;
+}
+
+static void serve(const struct visit_house *house, const struct frozen_options *options)
+{
+	sigset_t waiting;
+	unsigned visits = 0;
+
+	mind_signals(&waiting);
+	while (!stopped) {
+		struct pollfd fd = {.fd = options->listener, .events = POLLIN};
+		/* Once there are as many as may be, only the end of one is waited for. */
+		int ready = ppoll(&fd, visits < FROZEN_VISITS_MAX ? 1 : 0, NULL, &waiting);
+		visits = reap(visits);
+		if (ready <= 0)
+			continue;
+		int visitor = socket_accept(options->listener, NULL);
+		if (visitor >= 0)
+			visits += begin(house, options, &waiting, visitor);
+	}
 }
 
 int frozen_run(void *arg)
@@ -160,7 +99,6 @@ int frozen_run(void *arg)
 	const struct frozen_options *options = arg;
 	char certificate[PATH_MAX], key[PATH_MAX], ca[PATH_MAX];
 	struct thaw_error err = {0};
-	struct pollfd fd = {.fd = options->listener, .events = POLLIN};
 
 	(void)snprintf(certificate, sizeof(certificate), "%s/server.pem", options->pki);
 	(void)snprintf(key, sizeof(key), "%s/server.key", options->pki);
@@ -170,14 +108,13 @@ int frozen_run(void *arg)
 	struct tls_host host = {
 		.name = "*", .certificate = certificate, .key = key, .trusts = trusts, .trust_count = 1};
 	struct tls_server *server = trust != NULL ? tls_server_new(&host, 1, &err) : NULL;
-	if (server == NULL)
-		return EX_SOFTWARE;
-	while (poll(&fd, 1, FROZEN_LIMIT_S * 1000) > 0) {
-		int visitor = socket_accept(options->listener, NULL);
-		if (visitor >= 0)
-			take(server, trust, visitor);
-	}
+	struct visit_house house = {server, trust, options->read_ahead, options->limit_s};
+	if (server != NULL)
+		serve(&house, options);
+	else
+		(void)fprintf(stderr, "thaw: error: %s\n", err.text);
+	int code = server != NULL ? EX_OK : EX_SOFTWARE;
 	tls_server_free(&server);
 	thaw_trust_free(&trust);
-	return EX_OK;
+	return code;
 }

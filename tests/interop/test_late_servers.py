@@ -252,6 +252,74 @@ def test_nginx(ask, tls, client):
             assert raw.ask("GET", LATE).status == 403
 
 
+@pytest.mark.parametrize("tls", TLS)
+@pytest.mark.parametrize("read_ahead", (0, 1023, 48 * KIB))
+def test_frozen(read_ahead, tls, client):
+    """It freezes from one byte more than its read-ahead on, and not before."""
+    frozen = client("frozen", tls, read_ahead=read_ahead)
+    if read_ahead > 0:
+        assert frozen.upload(read_ahead) == 200
+    assert frozen.upload_and_wait(read_ahead + 1) == "frozen"
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_frozen_gives_up(tls, client):
+    with client("frozen", tls, read_ahead=0, give_up=1).connect() as raw:
+        raw.send_request("PUT", LATE, b"x" * 100)
+        with pytest.raises(OSError):
+            raw.read()
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_frozen_is_cured_by_priming_and_by_expect(tls, client):
+    frozen = client("frozen", tls, read_ahead=0)
+    assert all(frozen.upload(1000, method, "/") == 200 for method in ("PUT", "POST", "OPTIONS", "GET"))
+    assert frozen.upload(0) == 200
+    assert frozen.upload(50 * MIB, first=(LATE,)) == 200
+    assert frozen.upload(50 * MIB, first=("/", LATE, LATE, "/")) == 200
+    assert [frozen.expect(size) for size in (1, 50 * MIB)] == [200, 200]
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_frozen_serves_side_by_side(tls, client):
+    """One that is frozen holds up no other."""
+    frozen = client("frozen", tls)
+    with frozen.connect() as held:
+        held.send_request("PUT", LATE, b"x" * MIB)
+        assert frozen.upload(1000) == 200
+
+
+def test_frozen_and_chunks(client):
+    """Small chunks, and a request behind them in the same write."""
+    frozen = client("frozen", "1.3")
+    with frozen.connect() as raw:
+        chunks = b"".join(b"%x\r\n" % n + b"x" * n + b"\r\n" for n in (1, 2, 300)) + b"0\r\n\r\n"
+        raw.send(raw.head("PUT", LATE, "Transfer-Encoding: chunked") + chunks + raw.head("GET", LATE))
+        assert frozen.judge(raw.read(), 303) == 200
+        assert frozen.judge(raw.read(), 0) == 200
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_frozen_without_a_certificate(tls, client):
+    """A refusal, and the connection goes on."""
+    with client("frozen", tls).connect(identity=None) as raw:
+        response = raw.ask("PUT", LATE, b"x" * 100)
+        assert (response.status, response.json()) == (403, {"error": "no-certificate"})
+        assert raw.ask("GET", "/").status == 200
+
+
+def test_frozen_and_a_client_that_cannot_be_asked(client):
+    with client("frozen", "1.3").connect(pha=False) as raw:
+        response = raw.ask("PUT", LATE, b"x" * 100)
+        assert (response.status, response.json()) == (403, {"error": "no-post-handshake-auth"})
+
+
+def test_frozen_and_a_stranger(client):
+    with client("frozen", "1.3").connect(identity="stranger") as raw:
+        response = raw.ask("GET", LATE)
+        assert (response.status, response.json()) == (403, {"error": "untrusted"})
+
+
 @pytest.mark.parametrize("kind, tls", (("apache", "1.3"), ("apache", "1.2"), ("nginx", "1.3")))
 def test_who_sent_it(kind, tls, client):
     with client(kind, tls).connect() as raw:

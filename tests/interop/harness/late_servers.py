@@ -1,7 +1,7 @@
 """Real servers that ask for the client certificate late, and some that ask at the handshake, to measure and to upload to.
 
-All of them do TLS themselves with the throwaway PKI, and tell on /open/... (never asked, unless it was at the handshake)
-and on /late/... what came to them: JSON with at least `method`, `body_bytes` and `body_sha256`. They take PUT, POST,
+All of them do TLS themselves with the throwaway PKI, and tell on /late/... and on /open/... (which is not asked, but at the
+handshake; the frozen server's is /) what came to them: JSON with at least `method`, `body_bytes` and `body_sha256`. They take PUT, POST,
 OPTIONS and GET. Apache and nginx pass the request on to the Node of upstreams.py, which also tells the `fields`;
 `x-ssl-client-s-dn` is the certificate's subject.
 """
@@ -12,15 +12,7 @@ import subprocess
 import pytest
 
 from . import servers
-
-# What each kind can be told to do; the first value is the default.
-KIND_SETTINGS = """
-apache  ask='late' | 'handshake', tls='1.2' | '1.3' | 'both', limit=BYTES (SSLRenegBufferSize), http2=False
-tomcat  ask='late' | 'handshake', tls='1.2' | '1.3' | 'both', limit=BYTES (maxSavePostSize; -1: none),
-        patience=MILLISECONDS (connectionTimeout: how long it waits for bytes)
-node    ask='late' | 'handshake', tls='1.2' | '1.3', drain=False (True: the body into memory first, then ask)
-nginx   ask='on' | 'optional' (ssl_verify_client: at the handshake)
-"""
+from .gateway import binary
 
 APACHE = """
 SSLEngine on
@@ -128,13 +120,29 @@ def nginx(folder, pki, upstream, *, ask="on"):
     return servers.nginx(folder, port, NGINX.format(port=port, pki=pki, ask=ask, behind=upstream("node").port))
 
 
-KINDS = {"apache": apache, "tomcat": tomcat, "node": node, "nginx": nginx}
+def frozen(folder, pki, _upstream, *, read_ahead=49152, give_up=120):
+    """`thaw demo --frozen-server`: everything but / is asked."""
+    port = servers.free_port()
+    argv = [str(binary()), "demo", "--frozen-server", "--listen", f"127.0.0.1:{port}", "--pki", str(pki),
+            "--read-ahead", str(read_ahead), "--give-up", str(give_up)]
+    return servers.Server(argv, folder, port)
+
+
+KINDS = {"apache": apache, "tomcat": tomcat, "node": node, "nginx": nginx, "frozen": frozen}
 
 
 @pytest.fixture(scope="session")
 def late_server(pki, upstream, tmp_path_factory):
-    """late_server('apache', tls='1.2', limit=65536): that server, started once; see KIND_SETTINGS. It has `port` and
-    `pki`, so that harness.rawtls.Raw takes it, and url(path)."""
+    """late_server('apache', tls='1.2', limit=65536): that server, started once. It has `port` and `pki`, so that
+    harness.rawtls.Raw takes it, and url(path). What can be said of each, the default first:
+
+    apache  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (SSLRenegBufferSize), http2=False
+    tomcat  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (maxSavePostSize; -1: none),
+            patience=MILLISECONDS (connectionTimeout: how long it waits for bytes)
+    node    ask='late' | 'handshake', tls='1.2' | '1.3', drain=False (True: the body into memory first, then ask)
+    nginx   ask='on' | 'optional' (ssl_verify_client: at the handshake)
+    frozen  read_ahead=BYTES, give_up=SECONDS
+    """
     running = {}
 
     def get(kind, **settings):
