@@ -71,7 +71,7 @@ enum draw_side draw_words(const struct timeline_moment *moment, char text[static
 		[LINE_ASKED] = {"asks for a certificate", DRAW_SERVER},
 		[LINE_GIVEN] = {"its certificate", DRAW_CLIENT},
 		[LINE_DECLINED] = {"no certificate (an empty answer)", DRAW_CLIENT},
-		[LINE_FINISHED] = {"the exchange is complete on this side", DRAW_CLIENT},
+		[LINE_FINISHED] = {"its side of the exchange is complete", DRAW_CLIENT},
 		[LINE_CONTINUE] = {"100 Continue", DRAW_SERVER},
 		[LINE_STATUS] = {"response", DRAW_SERVER},
 		[LINE_RESPONSE] = {"the response is complete", DRAW_SERVER},
@@ -96,7 +96,7 @@ enum draw_side draw_words(const struct timeline_moment *moment, char text[static
 
 /* ---- text ---- */
 
-#define LANE 38 /* columns between the two parties */
+#define LANE 48 /* columns between the two parties */
 
 static void draw_arrow(FILE *to, const char *words, enum draw_side side)
 {
@@ -123,8 +123,8 @@ void draw_text(FILE *to, const struct trial *trial, const char *indent)
 	const struct trial_result *result = trial_result(trial);
 	char words[DRAW_WORDS_MAX], up[VERDICT_NUMBER_MAX], down[VERDICT_NUMBER_MAX];
 
-	(void)fprintf(to, "%s%8s  %-*s  %s\n", indent, "seconds", LANE + 1, "client                          server",
-		      "bytes of TLS out, in");
+	(void)fprintf(to, "%s%8s  %-*s  %s\n", indent, "seconds", LANE + 1,
+		      "client                                    server", "bytes of TLS out, in");
 	for (size_t i = 0; i < line->moment_count; i++) {
 		const struct timeline_moment *moment = &line->moments[i];
 		enum draw_side side = draw_words(moment, words);

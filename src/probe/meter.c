@@ -1,6 +1,7 @@
 #include "probe/meter.h"
 
 #include <errno.h>
+#include <string.h>
 
 static ssize_t meter_read(void *io, void *data, size_t room)
 {
@@ -21,10 +22,9 @@ static ssize_t meter_read(void *io, void *data, size_t room)
 	return got;
 }
 
-static ssize_t meter_write(void *io, const void *data, size_t len)
+/* As the transport below, but for failures, which block for ever. */
+static ssize_t write_below(struct meter *meter, const void *data, size_t len)
 {
-	struct meter *meter = io;
-
 	if (meter->write_error != 0)
 		return TRANSPORT_BLOCKED;
 	errno = 0;
@@ -35,6 +35,41 @@ static ssize_t meter_write(void *io, const void *data, size_t len)
 		return put;
 	meter->write_error = errno != 0 ? errno : EPIPE;
 	return TRANSPORT_BLOCKED;
+}
+
+bool meter_flush(struct meter *meter)
+{
+	while (meter->held_at < meter->held_len) {
+		ssize_t put = write_below(meter, meter->held + meter->held_at, meter->held_len - meter->held_at);
+		if (put <= 0)
+			return false;
+		meter->held_at += (size_t)put;
+	}
+	meter->held_at = meter->held_len = 0;
+	return true;
+}
+
+static ssize_t meter_write(void *io, const void *data, size_t len)
+{
+	struct meter *meter = io;
+
+	if (meter->corked && len <= sizeof(meter->held) - meter->held_len) {
+		memcpy(meter->held + meter->held_len, data, len);
+		meter->held_len += len;
+		return (ssize_t)len;
+	}
+	return meter_flush(meter) ? write_below(meter, data, len) : TRANSPORT_BLOCKED;
+}
+
+void meter_cork(struct meter *meter)
+{
+	meter->corked = true;
+}
+
+void meter_uncork(struct meter *meter)
+{
+	meter->corked = false;
+	(void)meter_flush(meter);
 }
 
 static void meter_half_close(void *io)

@@ -10,6 +10,8 @@
 
 #include "base/transport.h"
 
+#define METER_CORK_MAX 4096
+
 struct meter {
 	struct transport below;
 	uint64_t up, down;   /* bytes that the transport below has taken, and given */
@@ -18,9 +20,22 @@ struct meter {
 	bool ended;          /* the peer has half-closed */
 	bool said_something; /* a first byte has come */
 	unsigned char first; /* that byte: tells TLS from what is not */
+	bool corked;
+	unsigned char held[METER_CORK_MAX];
+	size_t held_at, held_len;
 };
 
 /* meter->below is set; the meter outlives the transport. */
 struct transport meter_transport(struct meter *meter);
+
+/*
+ * Corked, it gathers small writes (METER_CORK_MAX bytes of them, or else they go out), so that what was written in two
+ * records arrives at once, as over a network that is slow.
+ */
+void meter_cork(struct meter *meter);
+void meter_uncork(struct meter *meter);
+
+/* Tries again what could not be written then; true: nothing is left. */
+bool meter_flush(struct meter *meter);
 
 #endif

@@ -53,8 +53,8 @@ static enum probe_failure tell(const struct probe_options *options, const struct
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return PROBE_SYSTEM;
 	}
-	verdict_make(findings, verdict);
 	server_recognise(findings, &server);
+	verdict_make(findings, &server, verdict);
 	*code = verdict->code;
 	if (!write_report(options, &(struct report){findings, verdict, &server})) {
 		(void)error_set(err, THAW_ERR_SYSTEM, "the report could not be written");

@@ -6,13 +6,14 @@
  * Where servers change: nothing at all, Tomcat's maxSavePostSize, one TLS record, IIS's uploadReadAheadSize, 64 KiB
  * buffers, Apache's SSLRenegBufferSize; what fits into sockets' buffers, and what does not. docs/cures.md has them.
  */
-static const uint64_t known[] = {1,     1024,  4096,  4097,   16384,  16385,   49152,
-				 49153, 65536, 65537, 131072, 131073, 1048576, 4194304};
+static const uint64_t known[] = {1,     1024,  4096,   4097,   16384,   16385,   49152,  49153,
+				 65536, 65537, 131072, 131073, 1048576, 1048577, 4194304};
 
-void sizes_init(struct sizes *sizes, uint64_t max)
+void sizes_init(struct sizes *sizes, uint64_t max, bool brief)
 {
 	memset(sizes, 0, sizeof(*sizes));
 	sizes->max = max;
+	sizes->brief = brief;
 }
 
 static bool has(const struct sizes *sizes, uint64_t size)
@@ -37,7 +38,7 @@ static size_t begin(struct sizes *sizes, uint64_t *next)
 	size_t count = 0;
 
 	sizes->began = true;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (size_t i = 0; !sizes->brief && i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i] <= sizes->max)
 			count = want(sizes, next, count, known[i]);
 	return sizes->max > 0 ? want(sizes, next, count, sizes->max) : count;

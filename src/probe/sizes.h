@@ -23,10 +23,11 @@ struct sizes {
 	uint64_t max;
 	struct sizes_point points[SIZES_MAX]; /* as they were asked for */
 	size_t count;
-	bool began;
+	bool began, brief;
 };
 
-void sizes_init(struct sizes *sizes, uint64_t max);
+/* brief: only the largest size is tried at first, for a server that is not expected to change. */
+void sizes_init(struct sizes *sizes, uint64_t max, bool brief);
 
 /* The next sizes to try, all different, fewer than SIZES_ROUND_MAX; 0: the search is over. Each must be told of before
  * the next call. */

@@ -251,7 +251,7 @@ static void ask_kinds(struct survey *survey, size_t i)
 	struct findings *findings = survey->findings;
 	struct find_version *version = &findings->versions[i];
 	const struct context_wish wish = {.version = tls_versions[i]};
-	struct trial_script small = body_script(survey, findings->small_body), script = small;
+	struct trial_script small = body_script(survey, findings->small_body), script;
 
 	if (findings->has_certificate) {
 		struct context_wish none = wish;
@@ -260,6 +260,8 @@ static void ask_kinds(struct survey *survey, size_t i)
 	}
 	if (!find_asks_late(version))
 		return;
+	small.asks_late = true;
+	script = small;
 	if (i == FIND_13) {
 		struct context_wish silent = wish;
 		silent.no_offer = true;
@@ -272,6 +274,7 @@ static void ask_kinds(struct survey *survey, size_t i)
 	script.expect = TRIAL_EAGER;
 	version->eager = begin(survey, &script, &wish, NULL);
 	script = body_script(survey, findings->max_body);
+	script.asks_late = true;
 	script.prime = findings->url.target;
 	version->primed = begin(survey, &script, &wish, NULL);
 	script = plain_script(survey);
@@ -313,6 +316,7 @@ static void ask_others(struct survey *survey)
 	if (find_asks_late(&findings->versions[FIND_12]) || find_asks_late(&findings->versions[FIND_13])) {
 		wish = (struct context_wish){.version = any_version(findings), .no_offer = true};
 		script = body_script(survey, findings->small_body);
+		script.asks_late = true;
 		findings->browser = begin(survey, &script, &wish, NULL);
 	}
 	ask_renegotiation(survey);
@@ -330,6 +334,7 @@ static const struct trial *begin_body(struct survey *survey, size_t i, enum tria
 		return NULL;
 	script.style = style;
 	script.stall_ms = stall_ms;
+	script.asks_late = find_asks_late(&survey->findings->versions[i]);
 	/* The largest one tells when the server gives up. */
 	if (size == survey->findings->max_body && bodies->largest == NULL)
 		script.hold_ms = survey->options->hold_ms;
@@ -383,17 +388,22 @@ static bool has_stalled(const struct trial_result *result)
 	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
 }
 
-static const struct trial *find_size(const struct find_bodies *bodies, uint64_t size)
+/* The last trial of that size that was not good. */
+static const struct trial *find_bad(const struct find_version *version, const struct find_bodies *bodies, uint64_t size)
 {
-	for (size_t k = bodies->count; k > 0; k--)
-		if (trial_script(bodies->trials[k - 1])->length == size)
-			return bodies->trials[k - 1];
+	for (size_t k = bodies->count; k > 0; k--) {
+		const struct trial *trial = bodies->trials[k - 1];
+		if (trial_script(trial)->length == size && trial_result(trial)->outcome != TRIAL_PENDING &&
+		    !find_is_good(version, trial_result(trial)))
+			return trial;
+	}
 	return NULL;
 }
 
 /* A boundary that shorter stalls have found is tried once more with the whole one. */
 static void begin_confirmation(struct survey *survey, struct search *search)
 {
+	const struct find_version *version = &survey->findings->versions[search->version];
 	struct sizes_boundary at;
 	struct find_bodies *bodies = search->bodies;
 
@@ -401,7 +411,7 @@ static void begin_confirmation(struct survey *survey, struct search *search)
 		return;
 	search->confirmed = true;
 	sizes_boundary(&bodies->sizes, &at);
-	if (!at.found || !has_stalled(find_result(find_size(bodies, at.bad))))
+	if (!at.found || !has_stalled(find_result(find_bad(version, bodies, at.bad))))
 		return;
 	uint32_t whole = survey->options->stall_ms;
 	if (at.good > 0)
@@ -422,7 +432,7 @@ static void tell_round(struct survey *survey, struct search *search)
 	}
 	sizes_boundary(&bodies->sizes, &bodies->boundary);
 	if (bodies->boundary.found)
-		bodies->first_bad = find_size(bodies, bodies->boundary.bad);
+		bodies->first_bad = find_bad(version, bodies, bodies->boundary.bad);
 }
 
 static size_t begin_searches(struct survey *survey, struct search *searches)
@@ -436,7 +446,7 @@ static size_t begin_searches(struct survey *survey, struct search *searches)
 			if (!is_usable(&findings->versions[i]) || find_moment(&findings->versions[i]) == TRIAL_NEVER ||
 			    findings->max_body == 0)
 				continue;
-			sizes_init(&bodies->sizes, findings->max_body);
+			sizes_init(&bodies->sizes, findings->max_body, !find_asks_late(&findings->versions[i]));
 			searches[count++] =
 				(struct search){.version = i, .style = (enum trial_style)style, .bodies = bodies};
 		}

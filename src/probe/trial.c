@@ -124,7 +124,7 @@ static void stall(struct trial *trial)
 	if (trial->script.withholds && result->asked != TRIAL_NEVER)
 		result->outcome = TRIAL_WITHHELD;
 	else
-		result->outcome = asked ? TRIAL_FREEZE : TRIAL_SILENCE;
+		result->outcome = asked || trial->script.asks_late ? TRIAL_FREEZE : TRIAL_SILENCE;
 	if (trial->script.hold_ms > 0)
 		trial_enter(trial, TS_HOLD);
 	else
@@ -197,6 +197,8 @@ bool trial_step(struct trial *trial, uint64_t now_ms, uint64_t unacked)
 	see_progress(trial, unacked);
 	if (trial->state == TS_OVER)
 		return true;
+	if (!trial->meter.corked)
+		(void)meter_flush(&trial->meter);
 	tls_client_flush(trial->client);
 	while (trial->state != TS_OVER) {
 		trial->wants = THAW_OK;
@@ -213,7 +215,8 @@ bool trial_step(struct trial *trial, uint64_t now_ms, uint64_t unacked)
 
 void trial_wants(const struct trial *trial, struct trial_wants *wants)
 {
-	bool unsent = trial->client != NULL && trial->meter.write_error == 0 && tls_client_unsent(trial->client) > 0;
+	bool unsent = trial->meter.held_len > 0 ||
+		      (trial->client != NULL && trial->meter.write_error == 0 && tls_client_unsent(trial->client) > 0);
 	bool deaf = trial->state == TS_BODY && trial->script.style == TRIAL_WRITES_FIRST;
 
 	*wants = (struct trial_wants){

@@ -30,6 +30,7 @@ struct trial_script {
 	bool lingers;      /* behind the response, for settle_ms: perhaps it is asked then */
 	bool withholds;    /* made of a context that withholds its certificate */
 	bool renegotiates; /* tries that, and sends no request */
+	bool asks_late;    /* it is known that this server does, of such a request: a stall is a freeze then */
 	bool http2;        /* the request goes out over HTTP/2 */
 	uint32_t stall_ms; /* without progress: it is over */
 	uint32_t settle_ms;
@@ -40,8 +41,8 @@ struct trial_script {
 enum trial_outcome {
 	TRIAL_PENDING,
 	TRIAL_ANSWERED,     /* a final response, whatever its status */
-	TRIAL_FREEZE,       /* asked late, then no progress */
-	TRIAL_SILENCE,      /* no progress, and no ask was seen */
+	TRIAL_FREEZE,       /* no progress, where it was asked late, or such a request is known to be */
+	TRIAL_SILENCE,      /* no progress, and nothing is known of an ask */
 	TRIAL_ALERTED,      /* the server ended it with an alert */
 	TRIAL_CLOSED,       /* it closed the connection without a response */
 	TRIAL_RESET,        /* it reset it */

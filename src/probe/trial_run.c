@@ -40,6 +40,9 @@ static void begin_request(struct trial *trial)
 		(void)snprintf(more, sizeof(more), "Content-Length: %llu\r\n%s", (unsigned long long)script->length,
 			       script->expect != TRIAL_NO_EXPECT ? "Expect: 100-continue\r\n" : "");
 	begin_head(trial, script->method, script->target, more);
+	/* An eager body arrives together with its head. */
+	if (script->expect == TRIAL_EAGER)
+		meter_cork(&trial->meter);
 }
 
 /* THAW_OK: it is out, but for what tls_client_unsent() tells. */
@@ -252,6 +255,7 @@ static enum thaw_status put_body(struct trial *trial)
 
 static enum trial_turn body_sent(struct trial *trial)
 {
+	meter_uncork(&trial->meter);
 	trial_note(trial, LINE_BODY_ENDED, trial->result.body_out);
 	trial_enter(trial, TS_RESPONSE);
 	return TURN_MOVED;

@@ -8,7 +8,7 @@
 #include "http/h2_client.h"
 #include "tls/observe.h"
 
-static const char *const version_names[FIND_VERSIONS] = {"TLS 1.2", "TLS 1.3"};
+#define BOTH ((1U << FIND_12) | (1U << FIND_13))
 
 /* ---- words ---- */
 
@@ -82,19 +82,45 @@ const char *verdict_outcome(const struct trial_result *result, char text[static 
 
 /* ---- problems ---- */
 
-static void add(struct verdict *verdict, enum probe_verdict weight, const char *format, ...) THAW_PRINTF(3, 4);
+static void add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
+	THAW_PRINTF(4, 5);
 
-static void add(struct verdict *verdict, enum probe_verdict weight, const char *format, ...)
+/* The same over both versions is one problem. */
+static void add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
 {
+	char text[VERDICT_TEXT_MAX];
 	va_list args;
 
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	for (size_t k = 0; k < verdict->count; k++)
+		if (strcmp(verdict->problems[k].text, text) == 0) {
+			verdict->problems[k].versions |= versions;
+			return;
+		}
 	if (verdict->count == VERDICT_PROBLEMS_MAX)
 		return;
 	struct verdict_problem *problem = &verdict->problems[verdict->count++];
 	problem->weight = weight;
-	va_start(args, format);
-	(void)vsnprintf(problem->text, sizeof(problem->text), format, args);
-	va_end(args);
+	problem->versions = versions;
+	memcpy(problem->text, text, sizeof(text));
+}
+
+static void name_versions(struct verdict *verdict)
+{
+	static const char *const names[] = {
+		[1U << FIND_12] = "over TLS 1.2 ", [1U << FIND_13] = "over TLS 1.3 ", [BOTH] = "over TLS 1.2 and 1.3 "};
+
+	for (size_t k = 0; k < verdict->count; k++) {
+		struct verdict_problem *problem = &verdict->problems[k];
+		char text[VERDICT_TEXT_MAX];
+		if (problem->versions == 0)
+			continue;
+		(void)snprintf(text, sizeof(text), "%s%.*s", names[problem->versions], VERDICT_TEXT_MAX - 24,
+			       problem->text);
+		memcpy(problem->text, text, sizeof(text));
+	}
 }
 
 static enum probe_verdict weight_of(const struct trial_result *result)
@@ -112,7 +138,7 @@ static bool is_same_boundary(const struct find_bodies *a, const struct find_bodi
 	       find_result(a->first_bad)->status == find_result(b->first_bad)->status;
 }
 
-static void add_boundary(struct verdict *verdict, const char *over, const struct find_bodies *bodies, const char *who)
+static void add_boundary(struct verdict *verdict, unsigned over, const struct find_bodies *bodies, const char *who)
 {
 	const struct sizes_boundary *at = &bodies->boundary;
 	const struct trial_result *result = find_result(bodies->first_bad);
@@ -122,18 +148,17 @@ static void add_boundary(struct verdict *verdict, const char *over, const struct
 	(void)verdict_number(at->bad, bad);
 	(void)verdict_number(at->good, good);
 	if (at->exact && at->good > 0)
-		add(verdict, weight_of(result),
-		    "over %s a body of %s bytes or more comes to %s, with %s (%s bytes pass)", over, bad, text, who,
-		    good);
+		add(verdict, weight_of(result), over, "a body of %s bytes or more comes to %s, with %s (%s bytes pass)",
+		    bad, text, who, good);
 	else if (at->exact || at->good == 0)
-		add(verdict, weight_of(result), "over %s any body comes to %s, with %s", over, text, who);
+		add(verdict, weight_of(result), over, "any body comes to %s, with %s", text, who);
 	else
-		add(verdict, weight_of(result),
-		    "over %s a body of about %s bytes or more comes to %s, with %s (%s bytes pass%s)", over, bad, text,
-		    who, good, at->mixed ? ", and some larger ones" : "");
+		add(verdict, weight_of(result), over,
+		    "a body of about %s bytes or more comes to %s, with %s (%s bytes pass%s)", bad, text, who, good,
+		    at->mixed ? ", and some larger ones" : "");
 }
 
-static void judge_bodies(struct verdict *verdict, const char *over, const struct find_version *version)
+static void judge_bodies(struct verdict *verdict, unsigned over, const struct find_version *version)
 {
 	const struct find_bodies *reads = &version->bodies[TRIAL_READS], *first = &version->bodies[TRIAL_WRITES_FIRST];
 
@@ -154,52 +179,54 @@ static bool is_bad(const struct find_version *version, const struct trial *trial
 	return trial != NULL && result->outcome != TRIAL_PENDING && !find_is_good(version, result);
 }
 
-static void judge_expect(struct verdict *verdict, const char *over, const struct find_version *version)
+static void judge_expect(struct verdict *verdict, unsigned over, const struct find_version *version)
 {
 	char text[VERDICT_OUTCOME_MAX];
 
 	if (is_bad(version, version->waits))
-		add(verdict, weight_of(find_result(version->waits)),
-		    "over %s a client that waits for its 100 Continue gets %s", over,
+		add(verdict, weight_of(find_result(version->waits)), over,
+		    "a client that waits for its 100 Continue gets %s",
 		    verdict_outcome(find_result(version->waits), text));
 	/* Where bodies of that size fail anyhow, Expect is not to blame. */
 	for (size_t style = 0; style < 2; style++)
 		if (version->bodies[style].boundary.found && version->bodies[style].boundary.bad <= 1024)
 			return;
 	if (is_bad(version, version->eager))
-		add(verdict, weight_of(find_result(version->eager)),
-		    "over %s Expect: 100-continue with the body sent at once gets %s", over,
+		add(verdict, weight_of(find_result(version->eager)), over,
+		    "Expect: 100-continue with the body sent at once gets %s",
 		    verdict_outcome(find_result(version->eager), text));
 }
 
-/* Asked over one version, refused without being asked over the other. */
-static void judge_unasked(struct verdict *verdict, const struct findings *findings, size_t i)
+/* Asked over one version, refused without being asked over the other; Java's TLS 1.3 is known for that. */
+static void judge_unasked(struct verdict *verdict, const struct findings *findings, bool java, size_t i)
 {
 	const struct find_version *version = &findings->versions[i], *other = &findings->versions[1 - i];
 	const struct trial_result *result = find_result(version->paused);
 	char text[VERDICT_OUTCOME_MAX];
 
-	if (!find_speaks(version) || find_moment(version) != TRIAL_NEVER || !find_asks_late(other))
+	if (!find_speaks(version) || find_moment(version) != TRIAL_NEVER || !(find_asks_late(other) || java))
 		return;
-	if (version->paused != NULL && (result->outcome != TRIAL_ANSWERED || result->status >= 400))
-		add(verdict, weight_of(result), "over %s it does not ask at all: every request gets %s",
-		    version_names[i], verdict_outcome(result, text));
+	if (version->paused != NULL && result->outcome != TRIAL_PENDING &&
+	    (result->outcome != TRIAL_ANSWERED || result->status >= 400))
+		add(verdict, weight_of(result), 1U << i, "it does not ask at all: every request gets %s",
+		    verdict_outcome(result, text));
 }
 
-static void judge_version(struct verdict *verdict, const struct findings *findings, size_t i)
+static void judge_version(struct verdict *verdict, const struct findings *findings, const struct server_guess *server,
+			  size_t i)
 {
 	const struct find_version *version = &findings->versions[i];
-	const char *over = version_names[i];
+	unsigned over = 1U << i;
 
 	if (find_result(version->plain)->outcome == TRIAL_FREEZE)
-		add(verdict, PROBE_FREEZES, "over %s even a request without a body freezes", over);
+		add(verdict, PROBE_FREEZES, over, "even a request without a body freezes");
 	else if (find_result(version->plain)->outcome == TRIAL_SILENCE)
-		add(verdict, PROBE_UNTOLD, "over %s a request without a body gets no answer", over);
+		add(verdict, PROBE_UNTOLD, over, "a request without a body gets no answer");
 	judge_bodies(verdict, over, version);
 	if (!version->bodies[TRIAL_READS].began && find_result(version->paused)->outcome == TRIAL_FREEZE)
-		add(verdict, PROBE_FREEZES, "over %s a request with a small body freezes", over);
+		add(verdict, PROBE_FREEZES, over, "a request with a small body freezes");
 	judge_expect(verdict, over, version);
-	judge_unasked(verdict, findings, i);
+	judge_unasked(verdict, findings, server->kind == SERVER_TOMCAT && i == FIND_13, i);
 }
 
 static void judge_clients(struct verdict *verdict, const struct findings *findings)
@@ -211,11 +238,11 @@ static void judge_clients(struct verdict *verdict, const struct findings *findin
 
 	/* Where that version fails for everybody, it has been said already. */
 	if (is_bad(&findings->versions[i], findings->browser) && find_asks_late(&findings->versions[i]))
-		add(verdict, weight_of(browser),
+		add(verdict, weight_of(browser), 0,
 		    "clients without post-handshake authentication (browsers, Java, Node, Go) get %s",
 		    verdict_outcome(browser, text));
 	if (late && (http2->outcome == TRIAL_H2_RESET || (http2->outcome == TRIAL_ANSWERED && http2->status >= 400)))
-		add(verdict, PROBE_LIMITED,
+		add(verdict, PROBE_LIMITED, 0,
 		    "it offers HTTP/2, where it cannot ask (RFC 9113 9.2.3): clients that do not come back by HTTP/1.1 "
 		    "get %s",
 		    verdict_outcome(http2, text));
@@ -251,10 +278,10 @@ static void judge_rest(const struct findings *findings, struct verdict *verdict)
 	char text[VERDICT_OUTCOME_MAX];
 
 	if (findings->interrupted || findings->out_of_time)
-		add(verdict, PROBE_UNTOLD, "%s before all was tried",
+		add(verdict, PROBE_UNTOLD, 0, "%s before all was tried",
 		    findings->interrupted ? "it was interrupted" : "the time was over");
-	else if (!asks && (plain->outcome != TRIAL_ANSWERED || plain->status >= 400))
-		add(verdict, PROBE_UNTOLD,
+	else if (!asks && verdict->count == 0 && (plain->outcome != TRIAL_ANSWERED || plain->status >= 400))
+		add(verdict, PROBE_UNTOLD, 0,
 		    "it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
 		    "another "
 		    "method (--method)",
@@ -278,14 +305,15 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
 }
 
-void verdict_make(const struct findings *findings, struct verdict *verdict)
+void verdict_make(const struct findings *findings, const struct server_guess *server, struct verdict *verdict)
 {
 	memset(verdict, 0, sizeof(*verdict));
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		judge_version(verdict, findings, i);
+		judge_version(verdict, findings, server, i);
 	judge_clients(verdict, findings);
 	judge_rest(findings, verdict);
 	sort(verdict);
+	name_versions(verdict);
 	verdict->code = verdict->count > 0 ? verdict->problems[0].weight : PROBE_NO_PROBLEM;
 	if (verdict->count == 0)
 		say_no_problem(findings, verdict);

@@ -4,13 +4,15 @@
 
 #include "probe/findings.h"
 #include "probe/probe.h"
+#include "probe/server.h"
 
 #define VERDICT_TEXT_MAX     320
 #define VERDICT_PROBLEMS_MAX 24
 
 struct verdict_problem {
 	enum probe_verdict weight; /* LIMITED, FREEZES or UNTOLD */
-	char text[VERDICT_TEXT_MAX];
+	unsigned versions;         /* over which it is so: bits of FIND_12 and FIND_13; 0: it does not depend on that */
+	char text[VERDICT_TEXT_MAX]; /* with "over TLS ..." in front */
 };
 
 struct verdict {
@@ -20,7 +22,7 @@ struct verdict {
 	size_t count;
 };
 
-void verdict_make(const struct findings *findings, struct verdict *verdict);
+void verdict_make(const struct findings *findings, const struct server_guess *server, struct verdict *verdict);
 
 /* "no problem", "limited", "freezes", "could not tell". */
 const char *verdict_name(enum probe_verdict code);
