@@ -45,8 +45,9 @@ const char *draw_title(const struct trial *trial, char text[static DRAW_TITLE_MA
 	if (!script->has_body)
 		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s over %s", script->method, over);
 	else
-		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s with %s bytes over %s, by %s%s", script->method,
-			       verdict_number(script->length, bytes), over, verdict_style(script->style),
+		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s with %s byte%s over %s, by %s%s", script->method,
+			       verdict_number(script->length, bytes), script->length == 1 ? "" : "s", over,
+			       verdict_style(script->style),
 			       script->expect == TRIAL_WAITS ? " and waits for its 100 Continue" : "");
 	return text;
 }
@@ -88,7 +89,8 @@ enum draw_side draw_words(const struct timeline_moment *moment, char text[static
 	else if (moment->what == LINE_ALERT)
 		(void)snprintf(text, DRAW_WORDS_MAX, "alert: %s", tls_alert_name((unsigned)moment->value));
 	else if (moment->what == LINE_BODY_ENDED)
-		(void)snprintf(text, DRAW_WORDS_MAX, "%s: %s bytes", words, verdict_number(moment->value, number));
+		(void)snprintf(text, DRAW_WORDS_MAX, "%s: %s byte%s", words, verdict_number(moment->value, number),
+			       moment->value == 1 ? "" : "s");
 	else
 		(void)snprintf(text, DRAW_WORDS_MAX, "%s", words);
 	return rows[moment->what].side;

@@ -20,11 +20,19 @@ struct picture {
 	FILE *to;
 	const struct timeline *line;
 	double ms_max, bytes_max;
+	double stall_ms; /* from there on nothing moves; as ms_max where that never is */
 };
+
+/* All that happens has most of the width, a stall the rest: else the one would not be seen beside the other. */
+#define ACTIVE 0.62
 
 static double x_of(const struct picture *picture, double ms)
 {
-	return LEFT + PLOT_WIDE * (picture->ms_max > 0 ? ms / picture->ms_max : 0);
+	double active = picture->stall_ms < picture->ms_max ? ACTIVE * PLOT_WIDE : PLOT_WIDE;
+
+	if (ms <= picture->stall_ms)
+		return LEFT + active * ms / picture->stall_ms;
+	return LEFT + active + (PLOT_WIDE - active) * (ms - picture->stall_ms) / (picture->ms_max - picture->stall_ms);
 }
 
 static double y_of(const struct picture *picture, double bytes)
@@ -79,19 +87,27 @@ static void draw_head(const struct picture *picture, const struct findings *find
 	(void)fputs("</text>\n", picture->to);
 }
 
+static void draw_time(const struct picture *picture, double ms)
+{
+	(void)fprintf(picture->to,
+		      "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#e4e4e4\"/>"
+		      "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" fill=\"#444444\">%g s</text>\n",
+		      x_of(picture, ms), TOP, x_of(picture, ms), TOP + PLOT, x_of(picture, ms), TOP + PLOT + 18,
+		      ms / 1000);
+}
+
 static void draw_axes(const struct picture *picture)
 {
 	FILE *to = picture->to;
-	double step = round_step(picture->ms_max, 8);
+	double step = round_step(picture->stall_ms, 6);
 	const char *unit = picture->bytes_max >= 4194304 ? "MiB" : picture->bytes_max >= 4096 ? "KiB" : "B";
 	double scale = unit[0] == 'M' ? 1048576 : unit[0] == 'K' ? 1024 : 1;
 
-	for (double ms = 0; ms <= picture->ms_max; ms += step)
-		(void)fprintf(to,
-			      "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#e4e4e4\"/>"
-			      "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" fill=\"#444444\">%g s</text>\n",
-			      x_of(picture, ms), TOP, x_of(picture, ms), TOP + PLOT, x_of(picture, ms), TOP + PLOT + 18,
-			      ms / 1000);
+	for (double ms = 0; ms <= picture->stall_ms - step / 2; ms += step)
+		draw_time(picture, ms);
+	step = round_step(picture->ms_max - picture->stall_ms, 3);
+	for (double ms = ceil(picture->stall_ms / step) * step; ms > 0 && ms <= picture->ms_max; ms += step)
+		draw_time(picture, ms);
 	step = round_step(picture->bytes_max / scale, 5);
 	for (double value = 0; value * scale <= picture->bytes_max; value += step)
 		(void)fprintf(to,
@@ -101,26 +117,32 @@ static void draw_axes(const struct picture *picture)
 			      y_of(picture, value * scale) + 4, value, unit);
 }
 
-/* From where the bytes stopped to where it was noticed, and on to the end. */
-static void draw_stall(const struct picture *picture)
+/* When the bytes stopped, long before it was noticed that they had. */
+static double find_stall(const struct timeline *line, double otherwise)
 {
-	const struct timeline_moment *stall = timeline_find(picture->line, LINE_STALL);
-	const struct timeline *line = picture->line;
-	uint32_t from = 0;
+	const struct timeline_moment *stall = timeline_find(line, LINE_STALL);
+	uint32_t from = 1;
 
 	if (stall == NULL)
-		return;
-	for (size_t i = 0; i + 1 < line->moment_count && &line->moments[i] != stall; i++)
-		from = line->moments[i].ms;
-	for (size_t i = 1; i < line->point_count && line->points[i].ms <= stall->ms; i++)
+		return otherwise;
+	for (const struct timeline_moment *moment = line->moments; moment != stall; moment++)
+		from = moment->ms > from ? moment->ms : from;
+	for (size_t i = 1; i < line->point_count && line->points[i].ms < stall->ms; i++)
 		if (line->points[i].up != line->points[i - 1].up || line->points[i].down != line->points[i - 1].down)
 			from = line->points[i].ms > from ? line->points[i].ms : from;
-	(void)fprintf(picture->to,
-		      "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"#f6d5d1\"/>"
-		      "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" fill=\"#a02818\" font-size=\"14\" "
-		      "font-weight=\"bold\">nothing moves</text>\n",
-		      x_of(picture, from), TOP, x_of(picture, picture->ms_max) - x_of(picture, from), PLOT,
-		      (x_of(picture, from) + x_of(picture, picture->ms_max)) / 2, TOP + 24);
+	return from < otherwise ? from : otherwise;
+}
+
+static void draw_stall(const struct picture *picture)
+{
+	double from = x_of(picture, picture->stall_ms), to = x_of(picture, picture->ms_max);
+
+	if (picture->stall_ms < picture->ms_max)
+		(void)fprintf(picture->to,
+			      "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"#f6d5d1\"/>"
+			      "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" fill=\"#a02818\" font-size=\"14\" "
+			      "font-weight=\"bold\">nothing moves</text>\n",
+			      from, TOP, to - from, PLOT, (from + to) / 2, TOP + PLOT / 2);
 }
 
 static void draw_curve(const struct picture *picture, bool up, const char *colour)
@@ -189,6 +211,7 @@ bool draw_svg(FILE *to, const struct findings *findings, const struct trial *tri
 			fmax(picture.bytes_max, (double)(point->up > point->down ? point->up : point->down));
 	}
 	picture.bytes_max *= 1.05;
+	picture.stall_ms = find_stall(line, picture.ms_max);
 	draw_head(&picture, findings, trial, height);
 	draw_stall(&picture);
 	draw_axes(&picture);

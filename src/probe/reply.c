@@ -34,13 +34,14 @@ static bool has_cookie_of_f5(const struct http_answer *answer)
 static enum reply_news begin_body(struct reply *reply, const struct http_answer *answer)
 {
 	reply->status = answer->status;
-	reply->keep_alive = answer->keep_alive;
+	reply->stays = answer->keep_alive;
 	reply->framing = answer->framing;
 	reply->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
 	reply->in_body = true;
 	http_chunked_init(&reply->chunked);
 	keep(reply->server, sizeof(reply->server), answer, "server");
 	keep(reply->type, sizeof(reply->type), answer, "content-type");
+	keep(reply->keep_alive, sizeof(reply->keep_alive), answer, "keep-alive");
 	reply->cookie_of_f5 = has_cookie_of_f5(answer);
 	return REPLY_HEAD;
 }

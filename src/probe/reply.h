@@ -24,12 +24,13 @@ struct reply {
 	struct http_scan scan;
 	bool in_body, done;
 	unsigned status, interim;
-	bool keep_alive;
+	bool stays; /* the connection is kept behind it */
 	enum http_answer_framing framing;
 	uint64_t left; /* of a body of known length */
 	struct http_chunked chunked;
-	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT]; /* Server and Content-Type; "": none */
-	bool cookie_of_f5;                                     /* a Set-Cookie that F5's balancers are known by */
+	/* Server, Content-Type and Keep-Alive; "": none */
+	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
+	bool cookie_of_f5; /* a Set-Cookie that F5's balancers are known by */
 	char body[REPLY_BODY_KEPT + 1];
 	size_t body_len;
 	const char *why;

@@ -241,6 +241,8 @@ static const struct {
 	{SERVER_TOMCAT, 3, sign_tomcat_says, "its answers name Tomcat"},
 	{SERVER_NODE, 2, sign_node_freeze, "it asks at the headers, and freezes behind what a stream buffers"},
 	{SERVER_NODE, 2, sign_node_13, "no Server field; it asks over TLS 1.2 and not over 1.3"},
+	{SERVER_NODE, 2, sign_node_keep_alive,
+	 "Keep-Alive: timeout=5, as Node's HTTP server sends it, and no Server field"},
 	{SERVER_KESTREL, 3, sign_kestrel_says, "its Server field names Kestrel"},
 	{SERVER_F5, 3, sign_f5, "a cookie or a Server field of F5's"},
 	{SERVER_NGINX, 3, sign_nginx_says, "its Server field names nginx"},

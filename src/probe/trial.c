@@ -80,7 +80,7 @@ static uint64_t patience_ends(const struct trial *trial)
 	case SETTLE:
 		return trial->entered_ms + trial->script.settle_ms;
 	case HOLD:
-		return trial->entered_ms + trial->script.hold_ms;
+		return trial->stalled_ms + trial->script.hold_ms;
 	case NONE:
 		break;
 	}
@@ -111,7 +111,7 @@ static void stall(struct trial *trial)
 	bool unread = trial->state == TS_BODY && trial->script.style == TRIAL_WRITES_FIRST;
 	bool knew = is_asked_late(result);
 
-	trial->stalled_ms = trial->now_ms;
+	trial->stalled_ms = trial->moved_ms;
 	trial_note(trial, LINE_STALL, result->body_out);
 	if (unread && !trial_hear(trial))
 		return;

@@ -34,7 +34,7 @@ struct trial_script {
 	bool http2;        /* the request goes out over HTTP/2 */
 	uint32_t stall_ms; /* without progress: it is over */
 	uint32_t settle_ms;
-	uint32_t hold_ms;  /* after a stall, to see when the server gives up; 0: not */
+	uint32_t hold_ms;  /* since the last progress, to see when the server gives up; 0: not */
 	uint32_t limit_ms; /* for all of it but the hold */
 };
 
@@ -98,11 +98,11 @@ struct trial_result {
 	bool continued;      /* a 100 came */
 	/* the end */
 	bool gave_up;       /* after a stall, within hold_ms */
-	uint32_t held_ms;   /* from the stall to that, or to the end of hold_ms */
+	uint32_t held_ms;   /* from the last progress to that, or to the end of hold_ms */
 	bool answered_late; /* a good response came after all, behind a stall */
 	uint32_t ms;        /* all of it */
 	uint32_t h2_error;
-	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT];
+	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
 	char body[REPLY_BODY_KEPT + 1];
 	bool cookie_of_f5;
 	const char *distrust; /* why the server's certificate would not be accepted; NULL: it would be */

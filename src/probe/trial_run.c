@@ -41,7 +41,7 @@ static void begin_request(struct trial *trial)
 			       script->expect != TRIAL_NO_EXPECT ? "Expect: 100-continue\r\n" : "");
 	begin_head(trial, script->method, script->target, more);
 	/* An eager body arrives together with its head. */
-	if (script->expect == TRIAL_EAGER)
+	if (script->expect == TRIAL_EAGER && script->length > 0)
 		meter_cork(&trial->meter);
 }
 
@@ -159,7 +159,7 @@ enum trial_turn trial_run_primed(struct trial *trial)
 {
 	if (!trial_hear(trial))
 		return TURN_MOVED;
-	if (trial->reply.done && trial->reply.keep_alive && !trial->ended) {
+	if (trial->reply.done && trial->reply.stays && !trial->ended) {
 		begin_request(trial);
 		trial_enter(trial, TS_HEAD);
 		return TURN_MOVED;

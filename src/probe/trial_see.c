@@ -211,6 +211,7 @@ static void keep_reply(struct trial *trial)
 	result->status = trial->reply.status;
 	result->cookie_of_f5 = trial->reply.cookie_of_f5;
 	memcpy(result->server, trial->reply.server, sizeof(result->server));
+	memcpy(result->keep_alive, trial->reply.keep_alive, sizeof(result->keep_alive));
 	memcpy(result->type, trial->reply.type, sizeof(result->type));
 	memcpy(result->body, trial->reply.body, sizeof(result->body));
 }
