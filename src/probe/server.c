@@ -171,8 +171,15 @@ static bool sign_node_13(const struct findings *f)
 {
 	const struct trial_result *plain = find_result(f->versions[FIND_12].plain);
 
-	return plain->outcome == TRIAL_ANSWERED && plain->server[0] == '\0' && find_asks_late(&f->versions[FIND_12]) &&
-	       !find_asks_late(&f->versions[FIND_13]);
+	return f->wanted[FIND_13] && plain->outcome == TRIAL_ANSWERED && plain->server[0] == '\0' &&
+	       find_asks_late(&f->versions[FIND_12]) && !find_asks_late(&f->versions[FIND_13]);
+}
+
+static bool sign_node_keep_alive(const struct findings *f)
+{
+	const struct trial_result *plain = find_result(f->versions[FIND_12].plain);
+
+	return plain->server[0] == '\0' && strcmp(plain->keep_alive, "timeout=5") == 0;
 }
 
 static bool sign_iis_limit(const struct findings *f)
