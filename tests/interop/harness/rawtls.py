@@ -43,7 +43,7 @@ class Raw:
         self.tls = self.ctx.wrap_socket(plain, server_hostname=host, session=session)
         self.host = f"{host}:{gateway.port}"
         self.local_port = self.tls.getsockname()[1]
-        self._ahead = b""
+        self._ahead = bytearray()  # so that a large response is gathered in linear time
 
     def __enter__(self):
         return self
@@ -101,14 +101,14 @@ class Raw:
         size = 0 if none else int(headers["content-length"])
         while len(self._ahead) < size:
             self._more()
-        body, self._ahead = self._ahead[:size], self._ahead[size:]
+        body, self._ahead = bytes(self._ahead[:size]), self._ahead[size:]
         return Response(status, headers, body)
 
     def _line(self):
         while b"\r\n" not in self._ahead:
             self._more()
         line, _, self._ahead = self._ahead.partition(b"\r\n")
-        return line
+        return bytes(line)
 
     def _read_chunks(self):
         """A chunked body; its trailers are in self.trailers."""
