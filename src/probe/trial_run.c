@@ -8,6 +8,9 @@
 #define RECORD_MAX 16384
 #define TURN_MAX   262144
 
+/* How much a client that reads while it writes writes before it looks at what has come, as curl does. */
+#define LOOK_EVERY 65536
+
 /* ---- writing ---- */
 
 /* As tls_client_write(), with what it waits for kept. */
@@ -102,7 +105,9 @@ static void shake_failed(struct trial *trial)
 	enum trial_outcome outcome = TRIAL_SHAKE_FAILED;
 
 	trial->ended = true;
-	if (!is_tls(&trial->meter))
+	if (trial->meter.read_error != 0 && !trial->meter.said_something)
+		outcome = TRIAL_UNREACHABLE; /* a reset at once is what some systems say in place of a refusal */
+	else if (!is_tls(&trial->meter))
 		outcome = TRIAL_NOT_TLS;
 	else if (trial->result.alert == 0 && tls_client_distrust(trial->client) != NULL)
 		outcome = TRIAL_UNTRUSTED;
@@ -230,14 +235,14 @@ enum trial_turn trial_run_expect(struct trial *trial)
 	return TURN_MOVED;
 }
 
-/* THAW_OK: all of it is written, or as much as one turn may. */
+/* THAW_OK: all of it is written, or as much as the client writes before it looks around. */
 static enum thaw_status put_body(struct trial *trial)
 {
 	static const char text[RECORD_MAX + 1] = "";
 	struct trial_result *result = &trial->result;
 	uint64_t left = trial->script.length - result->body_out;
 
-	for (size_t turn = 0; left > 0 && turn < TURN_MAX;) {
+	for (size_t turn = 0; left > 0 && turn < LOOK_EVERY;) {
 		size_t done = 0;
 		enum thaw_status status = put(trial, text, left < RECORD_MAX ? (size_t)left : RECORD_MAX, &done);
 		if (done > 0 && result->body_out == 0)
@@ -247,8 +252,6 @@ static enum thaw_status put_body(struct trial *trial)
 		turn += done;
 		if (status != THAW_OK)
 			return status;
-		if (trial->script.style == TRIAL_READS)
-			return THAW_OK; /* between any two records it looks at what has come */
 	}
 	return THAW_OK;
 }
@@ -265,8 +268,8 @@ enum trial_turn trial_run_body(struct trial *trial)
 {
 	bool reads = trial->script.style == TRIAL_READS;
 
-	for (size_t turn = 0; turn < TURN_MAX; turn += RECORD_MAX) {
-		if (reads && !trial_hear(trial))
+	for (size_t turn = 0; turn < TURN_MAX; turn += LOOK_EVERY) {
+		if (reads && trial->result.body_out > 0 && !trial_hear(trial))
 			return TURN_MOVED;
 		if (is_settled(trial)) {
 			trial_enter(trial, TS_RESPONSE);

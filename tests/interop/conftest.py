@@ -28,6 +28,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: takes minutes; run with --full only")
+    config.addinivalue_line("markers", "probes: which reports of test_probe.py a test looks at")
     config.addinivalue_line("markers", "memory: measures resident memory, which sanitizers inflate")
 
 

@@ -1,0 +1,590 @@
+"""`thaw probe` against real servers, each diagnosis compared with what was really configured, the boundaries to the byte;
+and against what is no server at all."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+import xml.etree.ElementTree
+
+import pytest
+from harness import rawtls
+from harness.gateway import binary
+from harness.process import popen
+
+KIB, MIB = 2**10, 2**20
+WATCHDOG = 120  # ends a probe that hangs
+FREEZES, LIMITED, FINE, UNTOLD = 2, 1, 0, 3
+TLS = ("tls12", "tls13")
+STYLES = ("reads_while_writing", "writes_first")
+QUICK = ("--hold", "0s", "--stall", "3s", "--max-body", "1MiB")
+
+
+def argv(url, pki, *options, identity="client"):
+    made = [str(binary()), "probe", url, "--ca", str(pki / "ca.pem"), "--quiet", *options]
+    if identity:
+        made += ["--cert", str(pki / f"{identity}.pem"), "--key", str(pki / f"{identity}.key")]
+    return made
+
+
+def look(url, pki, *options, **more):
+    """What it says as JSON; its exit code is the verdict's."""
+    done = subprocess.run(argv(url, pki, "--json", *options, **more), capture_output=True, timeout=WATCHDOG)
+    assert done.stdout, done.stderr.decode()
+    told = json.loads(done.stdout)
+    assert done.returncode == told["code"], done.stderr.decode()
+    return told
+
+
+# The probes that are made, each of a server of harness/late_servers.py and with more options. Most of their time they wait
+# for what does not come, so some are made beside each other.
+PROBES = {
+    "apache": ("apache", {}, "/late/x", "--hold", "4s"),
+    "apache-raised": ("apache", {"limit": 300000}, "/late/x"),
+    "apache-unreached": ("apache", {"limit": 16 * MIB}, "/late/x"),
+    "apache-handshake": ("apache", {"ask": "handshake"}, "/late/x"),
+    "apache-http2": ("apache", {"http2": True}, "/late/x", "--tls", "1.2"),
+    "apache-open": ("apache", {}, "/open/x"),
+    "tomcat": ("tomcat", {}, "/late/x", "--stall", "6s"),
+    "tomcat-13": ("tomcat", {"tls": "1.3"}, "/late/x", "--stall", "6s"),
+    "tomcat-raised": ("tomcat", {"limit": 100000}, "/late/x", "--tls", "1.2", "--stall", "6s"),
+    "tomcat-handshake": ("tomcat", {"ask": "handshake"}, "/late/x", "--stall", "6s"),
+    "node": ("node", {}, "/late/x"),
+    "node-drains": ("node", {"drain": True}, "/late/x"),
+    "nginx-on": ("nginx", {}, "/late/x"),
+    "nginx-optional": ("nginx", {"ask": "optional"}, "/late/x"),
+    "frozen-49152": ("frozen", {}, "/late"),
+    "frozen-1023": ("frozen", {"read_ahead": 1023}, "/late"),
+    "frozen-77777": ("frozen", {"read_ahead": 77777}, "/late"),
+    "frozen-0": ("frozen", {"read_ahead": 0}, "/late", "--tls", "1.3"),
+    "frozen-gives-up": ("frozen", {"give_up": 4}, "/late", "--tls", "1.3", "--stall", "2s", "--hold", "15s"),
+}
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module")
+def report(request, late_server, pki):
+    """report('apache'): what the probe of that name said. All that are wanted are made at the first call."""
+    wanted = {name for item in request.session.items if item.module is request.module for name in named(item)}
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    made = {}
+    for name, (kind, settings, path, *options) in PROBES.items():
+        if name in wanted:
+            server = late_server(kind, **settings)
+            warm_up(server)
+            made[name] = pool.submit(look, server.url(path), pki, *QUICK, *options)
+    yield lambda name: made[name].result()
+    pool.shutdown(cancel_futures=True)
+
+
+def warm_up(server):
+    """The first handshake of a Java that has just begun can take longer than a stall is."""
+    with rawtls.Raw(server) as client:
+        assert client.ask("GET", "/open/x").status in (200, 404)
+
+
+def named(item):
+    mark = item.get_closest_marker("probes")
+    return mark.args if mark else ()
+
+
+def probes(*names):
+    """A test that looks at the reports of these names."""
+    return pytest.mark.probes(*names)
+
+
+@pytest.fixture
+def probe(pki):
+    """probe(url, '--tls', '1.2'): one of the test's own."""
+    return lambda url, *options, **more: look(url, pki, *options, **more)
+
+
+def boundary(told, tls, style):
+    bodies = told[tls][style]
+    outcome = bodies["outcome"] and (bodies["outcome"]["status"] or bodies["outcome"]["outcome"])
+    return bodies["last_good"], bodies["first_bad"], outcome, bodies["exact"]
+
+
+def problems(told):
+    return " / ".join(each["text"] for each in told["problems"])
+
+
+# Apache ---------------------------------------------------------------------------------------------------------------
+
+
+@probes("apache")
+@pytest.mark.parametrize("tls", TLS)
+def test_apache(tls, report):
+    apache = report("apache")
+    assert apache["code"] == LIMITED
+    assert apache["server"]["name"] == "Apache httpd"
+    for style in STYLES:
+        assert boundary(apache, tls, style) == (128 * KIB, 128 * KIB + 1, 413, True)
+    found = apache[tls]
+    assert found["asked"] == "after-body"
+    assert found["small_body"]["asked"]["means"] == ("renegotiation" if tls == "tls12" else "post-handshake")
+    assert found["small_body"]["asked"]["issuers"] == ["CN=Thaw Throwaway CA"]
+    assert found["small_body"]["asked"]["answer"] == "certificate"
+    assert found["no_certificate"]["outcome"] == "alert"
+    assert found["expect_waits"]["status"] == 200 and found["expect_waits"]["continued"]
+    assert found["expect_eager"]["status"] == 403
+    assert found["primed"]["status"] == 200 and found["primed"]["body_sent"] == MIB
+    assert found["withheld"]["outcome"] == "withheld" and not found["withheld"]["gave_up"]
+
+
+@probes("apache")
+def test_apache_without_post_handshake_authentication(report):
+    apache = report("apache")
+    assert apache["tls13"]["no_post_handshake_auth"]["status"] == 403
+    assert apache["as_browsers"]["status"] == 403
+    assert apache["tls12"]["client_renegotiates"]["outcome"] == "not-renegotiated"
+    assert apache["http2"]["outcome"] == "no-http2"
+
+
+@probes("apache")
+def test_apache_is_told_its_cures(report):
+    apache = report("apache")
+    server = " ".join(line for cure in apache["cures"]["server"] for line in cure["lines"])
+    assert "SSLRenegBufferSize" in server and "SSLVerifyClient require" in server and "when: request" in server
+    client = " ".join(line for cure in apache["cures"]["client"] for line in cure["lines"])
+    assert "--prime always" in client and "--expect always" in client
+    assert apache["cures"]["section"] == "apache-httpd"
+
+
+@probes("apache-raised")
+def test_apache_with_a_raised_limit(report):
+    told = report("apache-raised")
+    for tls in TLS:
+        for style in STYLES:
+            assert boundary(told, tls, style) == (300000, 300001, 413, True)
+    assert told["server"]["name"] == "Apache httpd"
+
+
+@probes("apache-unreached")
+def test_apache_with_a_limit_that_is_not_reached(report):
+    told = report("apache-unreached")
+    assert not told["tls12"]["writes_first"]["changes"] and not told["tls13"]["reads_while_writing"]["changes"]
+    assert told["code"] == LIMITED  # for clients without post-handshake authentication
+    assert "any client" not in problems(told)
+
+
+@probes("apache-handshake")
+def test_apache_at_the_handshake(report):
+    told = report("apache-handshake")
+    assert told["code"] == FINE
+    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+
+
+@probes("apache-http2")
+def test_apache_with_http2(report):
+    told = report("apache-http2")
+    assert told["http2"]["outcome"] == "stream-reset"
+    assert "HTTP_1_1_REQUIRED" in problems(told)
+
+
+@probes("apache-open")
+def test_apache_where_it_does_not_ask(report):
+    told = report("apache-open")
+    assert told["code"] == FINE
+    assert {told[tls]["asked"] for tls in TLS} == {"never"}
+
+
+# Tomcat ---------------------------------------------------------------------------------------------------------------
+
+
+@probes("tomcat")
+@pytest.mark.parametrize("style", STYLES)
+def test_tomcat(style, report):
+    assert boundary(report("tomcat"), "tls12", style) == (4 * KIB, 4 * KIB + 1, 401, True)
+
+
+@probes("tomcat")
+def test_tomcat_in_the_whole(report):
+    tomcat = report("tomcat")
+    assert tomcat["code"] == FREEZES  # a client that waits for its 100
+    assert tomcat["server"]["name"] == "Tomcat"
+    assert tomcat["tls12"]["asked"] == "after-body"
+    assert tomcat["tls12"]["expect_waits"]["outcome"] == "freeze"
+    assert tomcat["tls12"]["primed"]["status"] == 200
+    assert tomcat["tls13"]["asked"] == "never"
+    assert tomcat["tls13"]["no_body"]["status"] == tomcat["tls13"]["small_body"]["status"] == 401
+    assert "over TLS 1.3 it does not ask at all" in problems(tomcat)
+    lines = [line for cure in tomcat["cures"]["server"] for line in cure["lines"]]
+    assert any("maxSavePostSize" in line for line in lines) and any('"required"' in line for line in lines)
+
+
+@probes("tomcat-13")
+def test_tomcat_with_tls13_only(report):
+    told = report("tomcat-13")
+    assert (told["code"], told["server"]["name"]) == (LIMITED, "Tomcat")
+    assert not told["tls12"]["spoken"] and told["tls13"]["small_body"]["status"] == 401
+
+
+@probes("tomcat-raised")
+def test_tomcat_with_a_raised_limit(report):
+    told = report("tomcat-raised")
+    for style in STYLES:
+        assert boundary(told, "tls12", style) == (100000, 100001, 401, True)
+    assert told["tls13"] is None
+
+
+@probes("tomcat-handshake")
+def test_tomcat_at_the_handshake(report):
+    told = report("tomcat-handshake")
+    assert told["code"] == FINE
+    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+
+
+# Node -----------------------------------------------------------------------------------------------------------------
+
+
+@probes("node")
+def test_node(report):
+    """It reads from its socket up to 64 KiB at once, and no more while it waits: what passes before depends on how the
+    bytes come, so no boundary is exact, but none can lie beyond what two such reads and a record hold."""
+    told = report("node")
+    assert told["code"] == FREEZES
+    assert told["server"]["name"] == "Node.js"
+    assert told["tls12"]["asked"] == "headers"
+    for style in STYLES:
+        _, first_bad, outcome, _ = boundary(told, "tls12", style)
+        assert outcome == "freeze" and first_bad <= 160 * KIB
+        largest = [each for each in told["tls12"][style]["tried"] if each["body"] == MIB]
+        assert {each["outcome"] for each in largest} == {"freeze"}
+    assert told["tls12"]["primed"]["status"] == 200
+    assert any("requestCert: true" in line for cure in told["cures"]["server"] for line in cure["lines"])
+
+
+@probes("node-drains")
+def test_node_that_drains(report):
+    told = report("node-drains")
+    assert told["code"] == FINE
+
+
+# nginx ----------------------------------------------------------------------------------------------------------------
+
+
+@probes("nginx-on", "nginx-optional")
+@pytest.mark.parametrize("ask", ("on", "optional"))
+def test_nginx(ask, report):
+    told = report(f"nginx-{ask}")
+    assert told["code"] == FINE
+    assert told["server"]["name"] == "nginx"
+    for tls in TLS:
+        assert told[tls]["asked"] == "handshake"
+        assert told[tls]["no_certificate"]["status"] == (400 if ask == "on" else 403)
+
+
+# Thaw -----------------------------------------------------------------------------------------------------------------
+
+WHEN = {"/": "never", "/late": "", "/early": "headers", "/body": "after-body", "/after": "response"}
+
+
+@pytest.mark.parametrize("method", (None, "PUT"))
+@pytest.mark.parametrize("path", WHEN)
+def test_thaw(path, method, thaw, probe):
+    told = probe(thaw.url(path + "?probe"), *QUICK, *(("--method", method) if method else ()))
+    assert told["code"] == FINE, told["line"]
+    when = WHEN[path]
+    assert told["tls12"]["asked"] == (when or "after-body")  # some clients cannot bear it earlier
+    assert told["tls13"]["asked"] == (when or "headers")
+    if when == "never":
+        return
+    assert told["as_browsers"]["status"] == 200
+    for tls in TLS:
+        for style in STYLES:
+            assert told[tls][style]["changes"] is False
+            assert {each["method"] for each in told[tls][style]["tried"]} == {method or "OPTIONS"}
+    if when != "response":
+        assert told["server"]["name"] == "Thaw"
+
+
+def test_thaw_at_the_handshake(thaw, probe):
+    told = probe(thaw.url("/", host="handshake.localhost"), *QUICK)
+    assert told["code"] == FINE
+    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+
+
+def test_thaw_with_a_limit(serve, probe):
+    gateway = serve(certificate={"when": "request", "max_body": "70000"})
+    told = probe(gateway.url("/x"), *QUICK)
+    assert told["code"] == LIMITED
+    assert told["server"]["name"] == "Thaw"
+    assert boundary(told, "tls12", "writes_first") == (70000, 70001, 413, True)
+    assert any("max_body" in line for cure in told["cures"]["server"] for line in cure["lines"])
+
+
+def test_without_a_certificate_it_tells_what_it_can(late_server, probe):
+    told = probe(late_server("apache").url("/late/x"), *QUICK, identity=None)
+    assert boundary(told, "tls13", "writes_first") == (128 * KIB, 128 * KIB + 1, 413, True)
+    assert told["tls13"]["small_body"]["asked"]["answer"] == "none"
+    assert told["server"]["name"] == "Apache httpd"
+
+
+def test_who_is_asking(thaw, probe):
+    probe(thaw.url("/?who"), *QUICK, "--header", "X-Mark: here")
+    record = thaw.wait_records(lambda r: (r.get("target") or "").endswith("/?who"))[0]
+    assert record["user_agent"].startswith("thaw-probe/")
+
+
+def test_only_safe_methods_unless_told(thaw, probe):
+    probe(thaw.url("/late?safe"), *QUICK)
+    methods = {r["method"] for r in thaw.wait_records(lambda r: (r.get("target") or "").endswith("/late?safe"))}
+    assert methods == {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize("largest", (0, 5000))
+def test_it_uploads_no_more_than_told(largest, thaw, probe):
+    told = probe(thaw.url(f"/late?most{largest}"), "--max-body", str(largest), "--hold", "0s")
+    records = thaw.wait_records(lambda r: (r.get("target") or "").endswith(f"?most{largest}"), 10)
+    assert max(r["body_in"] for r in records) <= largest
+    assert told["code"] == FINE
+
+
+# The freezing server --------------------------------------------------------------------------------------------------
+
+
+@probes("frozen-49152", "frozen-1023", "frozen-77777")
+@pytest.mark.parametrize("read_ahead", (49152, 1023, 77777))
+def test_frozen(read_ahead, report):
+    """To the byte, where a client writes first; one that reads meanwhile, every 64 KiB, may have luck beyond that."""
+    told = report(f"frozen-{read_ahead}")
+    assert told["code"] == FREEZES
+    for tls in TLS:
+        assert boundary(told, tls, "writes_first") == (read_ahead, read_ahead + 1, "freeze", True)
+        if read_ahead < 64 * KIB:
+            assert boundary(told, tls, "reads_while_writing") == (read_ahead, read_ahead + 1, "freeze", True)
+        else:
+            _, first_bad, outcome, _ = boundary(told, tls, "reads_while_writing")
+            assert outcome in ("freeze", None) and (first_bad is None or first_bad > read_ahead)
+        assert told[tls]["asked"] == "headers"
+        assert told[tls]["primed"]["status"] == told[tls]["expect_waits"]["status"] == 200
+    assert "prime" in told["cures"]["client"][0]["what"].lower()
+
+
+@probes("frozen-0")
+def test_frozen_from_the_first_byte_on(report):
+    told = report("frozen-0")
+    assert boundary(told, "tls13", "writes_first") == (0, 1, "freeze", True)
+    assert "any body" in told["line"]
+
+
+@probes("frozen-gives-up")
+def test_when_it_gives_up(report):
+    told = report("frozen-gives-up")
+    largest = [each for each in told["tls13"]["writes_first"]["tried"] if each["body"] == MIB and each["held_ms"]]
+    assert len(largest) == 1 and largest[0]["gave_up"]
+    assert 2000 < largest[0]["held_ms"] < 15000
+    assert told["tls13"]["withheld"]["gave_up"]
+
+
+def test_the_timeline(late_server, pki, tmp_path):
+    """As text, as data and as a picture: the freeze is in each."""
+    url, svg = late_server("frozen").url("/late"), tmp_path / "freeze.svg"
+    options = (*QUICK, "--tls", "1.3", "--svg", str(svg))
+    text = subprocess.run(argv(url, pki, *options), capture_output=True, timeout=WATCHDOG, text=True).stdout
+    assert "FROZEN" in text and "asks for a certificate" in text and "verdict: freezes" in text
+    picture = xml.etree.ElementTree.parse(svg).getroot()
+    words = " ".join(element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text"))
+    assert "nothing moves" in words and "asks for a certificate" in words
+    told = json.loads(subprocess.run(argv(url, pki, "--json", *options), capture_output=True, timeout=WATCHDOG).stdout)
+    what = [moment["what"] for moment in told["timeline"]["moments"]]
+    assert what.index("head-sent") < what.index("certificate-requested") < what.index("stalled")
+
+
+def test_markdown(late_server, pki):
+    done = subprocess.run(argv(late_server("apache").url("/late/x"), pki, "--markdown", *QUICK), capture_output=True,
+                          timeout=WATCHDOG, text=True)  # fmt: skip
+    assert done.returncode == LIMITED
+    assert done.stdout.startswith("# thaw probe <https://localhost:")
+    assert "| asked for a certificate | after the body | after the body |" in done.stdout
+    assert "SSLRenegBufferSize" in done.stdout
+
+
+def test_interrupted(late_server, pki):
+    """Ctrl-C: what is known so far, and no more connections."""
+    process = popen(argv(late_server("frozen").url("/late"), pki, "--json", "--stall", "60s"), stdout=subprocess.PIPE)
+    try:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", late_server("frozen").port))):
+            pass
+        wait_for_children(process)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=WATCHDOG)
+    finally:
+        process.kill()
+    told = json.loads(out)
+    assert told["interrupted"] and process.returncode == told["code"]
+    assert told["tls13"]["asked"] == "headers"
+    assert "interrupted" in problems(told)
+    assert not told["tls13"]["reads_while_writing"]["changes"]
+
+
+def wait_for_children(process):
+    """Until it has many connections open: then its first questions are answered."""
+    end = time.monotonic() + WATCHDOG
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError):
+            if len(os.listdir(f"/proc/{process.pid}/fd")) > 12:
+                return
+        time.sleep(0.05)
+
+
+# What is no server ----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def listener(serve):
+    """A TCP server, serve(connection) for each connection; yields its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+    kept = []
+
+    def run():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            kept.append(connection)
+            threading.Thread(target=run_one, args=(connection,), daemon=True).start()
+
+    def run_one(connection):
+        with contextlib.suppress(OSError):
+            serve(connection)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        for each in kept:
+            each.close()
+
+
+def plain_http(connection):
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    connection.close()
+
+
+def silent(connection):
+    connection.recv(4096)
+
+
+def garbage(connection):
+    connection.recv(4096)
+    connection.sendall(b"\x16\x03\x03\x00\x40" + b"\xee" * 64)
+    connection.close()
+
+
+def resets(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def closes(connection):
+    connection.close()
+
+
+@pytest.mark.parametrize("serve_it, code, words", (
+    (plain_http, 76, "does not speak TLS"),
+    (silent, 75, "no TLS handshake comes of it"),
+    (garbage, 76, "handshake failed"),
+    (resets, 69, "reset"),
+    (closes, 76, "handshake failed"),
+), ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
+def test_no_tls(serve_it, code, words, pki):
+    with listener(serve_it) as port:
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--stall", "1s"), capture_output=True,
+                              timeout=WATCHDOG, text=True)  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("thaw: error: ") and done.stderr.count("\n") == 1
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def tls_server(pki, speak):
+    context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+
+    def serve_it(connection):
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(4096)
+            speak(tls)
+
+    return serve_it
+
+
+def test_tls_without_http(pki):
+    with listener(tls_server(pki, lambda tls: tls.sendall(b"220 mail.example.com ESMTP\r\n"))) as port:
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki), capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == 76
+    assert "not HTTP/1.1" in done.stderr
+
+
+def test_tls_and_silence(pki):
+    """It speaks TLS, reads the request, and never answers: nothing can be told of a certificate."""
+    def speak(tls):
+        with contextlib.suppress(OSError):
+            while tls.recv(4096):
+                pass
+
+    with listener(tls_server(pki, speak)) as port:
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--json", "--stall", "1s"), capture_output=True,
+                              timeout=WATCHDOG)  # fmt: skip
+    told = json.loads(done.stdout)
+    assert done.returncode == UNTOLD
+    assert "gets no answer" in told["line"]
+
+
+def test_nobody_there(pki):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    done = subprocess.run(argv(f"https://127.0.0.1:{port}/", pki), capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == 69
+    assert "Connection refused" in done.stderr
+
+
+def test_no_such_host(pki):
+    done = subprocess.run(argv("https://no-such-host.invalid/", pki), capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == 68
+    assert "no-such-host.invalid" in done.stderr
+
+
+def test_a_stranger_as_the_server(thaw, pki, tmp_path):
+    """Its certificate is not accepted, unless anyone is believed."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=Another CA", "-keyout", str(tmp_path / "x.key"), "-out", str(tmp_path / "ca.pem")],
+                   check=True, capture_output=True)  # fmt: skip
+    base = [str(binary()), "probe", thaw.url("/"), "--quiet", *QUICK]
+    done = subprocess.run([*base, "--ca", str(tmp_path / "ca.pem")], capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == 77
+    assert "certificate is not accepted" in done.stderr and "--insecure" in done.stderr
+    done = subprocess.run([*base, "--insecure"], capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == FINE
+
+
+@pytest.mark.parametrize("options, words", (
+    ((), "a URL is missing"),
+    (("http://x/",), "https://"),
+    (("https://x/", "https://y/"), "too much"),
+    (("https://x/", "--tls", "1.1"), "1.2, 1.3, both"),
+    (("https://x/", "--max-body", "lots"), "0 to 1024GiB"),
+    (("https://x/", "--stall", "0s"), "100ms to an hour"),
+    (("https://x/", "--method", "P UT"), "allowed: a method"),
+    (("https://x/", "--header", "no colon"), "Name: value"),
+    (("https://x:0/",), "port"),
+    (("https://user@x/",), "without a user"),
+    (("https://x/", "--what"), "unknown"),
+    (("https://x/", "--pkcs12", "a", "--cert", "b"), "--pkcs12"),
+), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
+def test_wrong_usage(options, words):
+    done = subprocess.run([str(binary()), "probe", *options], capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == 64, done.stderr
+    assert words in done.stderr
