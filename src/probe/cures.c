@@ -15,15 +15,16 @@ static const struct cure of_iis[] = {
 	{"Ask at the handshake: bind the certificate again with negotiation on (an administrator's prompt).",
 	 LINES("netsh http show sslcert ipport=0.0.0.0:443", "netsh http delete sslcert ipport=0.0.0.0:443",
 	       "netsh http add sslcert ipport=0.0.0.0:443 certhash=THUMBPRINT appid={APPID} "
-	       "clientcertnegotiation=enable")},
+	       "certstorename=MY clientcertnegotiation=enable")},
 	{"Or let it hold larger bodies; each upload then takes that much memory.",
 	 LINES("%windir%\\system32\\inetsrv\\appcmd set config \"SITE\" -section:system.webServer/serverRuntime "
 	       "/uploadReadAheadSize:\"67108864\" /commit:apphost")},
 };
 
 static const struct cure of_apache[] = {
-	{"Ask at the handshake: move it from the <Location> or <Directory> to the virtual host.",
-	 LINES("SSLVerifyClient require")},
+	{"Ask at the handshake: in the virtual host, and look at the certificate in the <Location> or <Directory>.",
+	 LINES("SSLVerifyClient optional          # in the <VirtualHost>, in place of the one in the <Location>",
+	       "Require ssl-verify-client         # in the <Location>")},
 	{"Or let it hold larger bodies, in the same <Location>; each upload then takes that much memory.",
 	 LINES("SSLRenegBufferSize 67108864")},
 };
@@ -56,10 +57,10 @@ static const struct cure of_kestrel[] = {
 
 static const struct cure of_f5[] = {
 	{"Ask at the handshake, in the client SSL profile.",
-	 LINES("tmsh modify ltm profile client-ssl PROFILE peer-cert-mode require ca-file CA.crt")},
-	{"Or, in the iRule, collect the body before the ask.",
-	 LINES("when HTTP_REQUEST { HTTP::collect [HTTP::header Content-Length] }",
-	       "when HTTP_REQUEST_DATA { SSL::cert mode require; SSL::renegotiate }")},
+	 LINES("tmsh modify ltm profile client-ssl PROFILE peer-cert-mode require ca-file CLIENTS-CA")},
+	{"Or collect the body before the ask, in the iRule: 1 to 4 MB of it at most.",
+	 LINES("when HTTP_REQUEST { HTTP::collect; SSL::cert mode require; SSL::renegotiate }",
+	       "when CLIENTSSL_HANDSHAKE { HTTP::release }   # both for the guarded paths only")},
 };
 
 static const struct cure of_nginx[] = {

@@ -19,10 +19,23 @@ static const struct trial *first_bad(const struct findings *findings, enum trial
 	return NULL;
 }
 
+/* A large body that froze, of a client that saw the ask: the bytes rise, and stop. */
+static const struct trial *largest_frozen(const struct findings *findings)
+{
+	for (size_t i = FIND_VERSIONS; i > 0; i--) {
+		const struct trial *largest = findings->versions[i - 1].bodies[TRIAL_READS].largest;
+		if (find_result(largest)->outcome == TRIAL_FREEZE)
+			return largest;
+	}
+	return NULL;
+}
+
 const struct trial *draw_choose(const struct findings *findings)
 {
-	const struct trial *chosen = first_bad(findings, TRIAL_FREEZE, false);
+	const struct trial *chosen = largest_frozen(findings);
 
+	if (chosen == NULL)
+		chosen = first_bad(findings, TRIAL_FREEZE, false);
 	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
 		if (find_result(findings->versions[i - 1].waits)->outcome == TRIAL_FREEZE)
 			chosen = findings->versions[i - 1].waits;

@@ -6,8 +6,8 @@
 
 #include "probe/findings.h"
 
-/* The trial that shows best what the verdict says: a freeze at its boundary, a refusal there, else the largest body
- * that passed. NULL: there is none. */
+/* The trial that shows best what the verdict says: a freeze, a refusal at its boundary, else the largest body that
+ * passed. NULL: there is none. */
 const struct trial *draw_choose(const struct findings *findings);
 
 /* What that trial was: "PUT, 65,537 bytes, over TLS 1.3, by a client that reads while it writes". */

@@ -151,7 +151,7 @@ def test_apache_without_post_handshake_authentication(report):
 def test_apache_is_told_its_cures(report):
     apache = report("apache")
     server = " ".join(line for cure in apache["cures"]["server"] for line in cure["lines"])
-    assert "SSLRenegBufferSize" in server and "SSLVerifyClient require" in server and "when: request" in server
+    assert "SSLRenegBufferSize" in server and "Require ssl-verify-client" in server and "when: request" in server
     client = " ".join(line for cure in apache["cures"]["client"] for line in cure["lines"])
     assert "--prime always" in client and "--expect always" in client
     assert apache["cures"]["section"] == "apache-httpd"
