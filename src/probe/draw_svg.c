@@ -103,18 +103,21 @@ static void draw_axes(const struct picture *picture)
 	const char *unit = picture->bytes_max >= 4194304 ? "MiB" : picture->bytes_max >= 4096 ? "KiB" : "B";
 	double scale = unit[0] == 'M' ? 1048576 : unit[0] == 'K' ? 1024 : 1;
 
-	for (double ms = 0; ms <= picture->stall_ms - step / 2; ms += step)
-		draw_time(picture, ms);
-	step = round_step(picture->ms_max - picture->stall_ms, 3);
-	for (double ms = ceil(picture->stall_ms / step) * step; ms > 0 && ms <= picture->ms_max; ms += step)
-		draw_time(picture, ms);
+	int steps = (int)((picture->stall_ms - step / 2) / step);
+	for (int i = 0; i <= steps; i++)
+		draw_time(picture, i * step);
+	if (picture->stall_ms < picture->ms_max) {
+		step = round_step(picture->ms_max - picture->stall_ms, 3);
+		for (int i = (int)ceil(picture->stall_ms / step); i * step <= picture->ms_max; i++)
+			draw_time(picture, i * step);
+	}
 	step = round_step(picture->bytes_max / scale, 5);
-	for (double value = 0; value * scale <= picture->bytes_max; value += step)
+	for (int i = 0; i * step * scale <= picture->bytes_max; i++)
 		(void)fprintf(to,
 			      "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e4e4e4\"/>"
 			      "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" fill=\"#444444\">%g %s</text>\n",
-			      LEFT, y_of(picture, value * scale), WIDTH - RIGHT, y_of(picture, value * scale), LEFT - 6,
-			      y_of(picture, value * scale) + 4, value, unit);
+			      LEFT, y_of(picture, i * step * scale), WIDTH - RIGHT, y_of(picture, i * step * scale),
+			      LEFT - 6, y_of(picture, i * step * scale) + 4, i * step, unit);
 }
 
 /* When the bytes stopped, long before it was noticed that they had. */

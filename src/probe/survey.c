@@ -3,34 +3,22 @@
  * fares, and when the ask comes; then everything else side by side, and last the sizes between the last good body and
  * the first bad one.
  */
-#include "probe/survey.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "probe/contexts.h"
-#include "probe/crew.h"
+#include "probe/survey_inside.h"
 
 #define AT_ONCE     16
 #define SETTLE_MS   1000 /* how long an ask may take that comes before a body, or behind a response */
 #define SMALL_BODY  64
 #define EXPECT_BODY 1048576 /* beyond the limits of servers: does Expect get a large body through? */
-#define SHORT_STALL 1000    /* in finer and finer rounds, which are confirmed in the end */
-#define SLOW_FACTOR 4
 
-struct survey {
-	const struct probe_options *options;
-	struct findings *findings;
-	struct contexts *contexts;
-	struct crew *crew;
-	struct tls_client_memory *memories[FIND_VERSIONS];
-	const char *phase;
-	uint64_t began_ms;
-	struct thaw_error err; /* the first that kept a trial from being begun */
-};
-
-static const enum tls_client_version tls_versions[FIND_VERSIONS] = {TLS_CLIENT_12, TLS_CLIENT_13};
+enum tls_client_version survey_version(size_t i)
+{
+	static const enum tls_client_version versions[FIND_VERSIONS] = {TLS_CLIENT_12, TLS_CLIENT_13};
+	return versions[i];
+}
 
 /* ---- its life ---- */
 
@@ -44,8 +32,7 @@ static void tell_progress(void *arg)
 	(void)fflush(to);
 }
 
-/* On a terminal the line is written over; elsewhere there is a line a phase. */
-static void begin_phase(struct survey *survey, const char *phase)
+void survey_phase(struct survey *survey, const char *phase)
 {
 	survey->phase = phase;
 	if (survey->options->progress == NULL)
@@ -94,7 +81,7 @@ void survey_free(struct survey **survey)
 
 /* ---- trials ---- */
 
-static bool may_go_on(struct survey *survey)
+bool survey_may_go_on(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
 
@@ -104,10 +91,10 @@ static bool may_go_on(struct survey *survey)
 	return !findings->interrupted && !findings->out_of_time && survey->err.cls == THAW_ERR_NONE;
 }
 
-static const struct trial *begin(struct survey *survey, const struct trial_script *script,
+const struct trial *survey_begin(struct survey *survey, const struct trial_script *script,
 				 const struct context_wish *wish, struct tls_client_memory *memory)
 {
-	if (!may_go_on(survey))
+	if (!survey_may_go_on(survey))
 		return NULL;
 	struct tls_client_context *context = contexts_get(survey->contexts, wish, &survey->err);
 	return context != NULL ? crew_start(survey->crew, script, context, memory, &survey->err) : NULL;
@@ -130,7 +117,7 @@ static struct trial_script plain_script(const struct survey *survey)
 	};
 }
 
-static struct trial_script body_script(const struct survey *survey, uint64_t length)
+struct trial_script survey_body_script(const struct survey *survey, uint64_t length)
 {
 	struct trial_script script = plain_script(survey);
 
@@ -159,8 +146,8 @@ static void ask_plain(struct survey *survey)
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		if (findings->wanted[i])
 			findings->versions[i].plain =
-				begin(survey, &script, &(struct context_wish){.version = tls_versions[i]},
-				      survey->memories[i]);
+				survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)},
+					     survey->memories[i]);
 	await(survey, findings->versions[FIND_12].plain, findings->versions[FIND_13].plain);
 }
 
@@ -197,7 +184,7 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 	return PROBE_FINE;
 }
 
-static bool is_usable(const struct find_version *version)
+bool survey_is_usable(const struct find_version *version)
 {
 	const struct trial_result *plain = find_result(version->plain);
 
@@ -211,12 +198,12 @@ static void ask_paused(struct survey *survey, const char *method)
 	struct findings *findings = survey->findings;
 
 	findings->method = method;
-	struct trial_script script = body_script(survey, findings->small_body);
+	struct trial_script script = survey_body_script(survey, findings->small_body);
 	script.pauses = script.lingers = true;
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		if (is_usable(&findings->versions[i]))
-			findings->versions[i].paused =
-				begin(survey, &script, &(struct context_wish){.version = tls_versions[i]}, NULL);
+		if (survey_is_usable(&findings->versions[i]))
+			findings->versions[i].paused = survey_begin(
+				survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
 	await(survey, findings->versions[FIND_12].paused, findings->versions[FIND_13].paused);
 }
 
@@ -250,13 +237,13 @@ static void ask_kinds(struct survey *survey, size_t i)
 {
 	struct findings *findings = survey->findings;
 	struct find_version *version = &findings->versions[i];
-	const struct context_wish wish = {.version = tls_versions[i]};
-	struct trial_script small = body_script(survey, findings->small_body), script;
+	const struct context_wish wish = {.version = survey_version(i)};
+	struct trial_script small = survey_body_script(survey, findings->small_body), script;
 
 	if (findings->has_certificate) {
 		struct context_wish none = wish;
 		none.anonymous = true;
-		version->anonymous = begin(survey, &small, &none, NULL);
+		version->anonymous = survey_begin(survey, &small, &none, NULL);
 	}
 	if (!find_asks_late(version))
 		return;
@@ -265,25 +252,25 @@ static void ask_kinds(struct survey *survey, size_t i)
 	if (i == FIND_13) {
 		struct context_wish silent = wish;
 		silent.no_offer = true;
-		version->no_offer = begin(survey, &small, &silent, NULL);
+		version->no_offer = survey_begin(survey, &small, &silent, NULL);
 	}
 	script.length = findings->expect_body;
 	script.expect = TRIAL_WAITS;
-	version->waits = begin(survey, &script, &wish, NULL);
+	version->waits = survey_begin(survey, &script, &wish, NULL);
 	script.length = findings->expect_body < 1024 ? findings->expect_body : 1024;
 	script.expect = TRIAL_EAGER;
-	version->eager = begin(survey, &script, &wish, NULL);
-	script = body_script(survey, findings->max_body);
+	version->eager = survey_begin(survey, &script, &wish, NULL);
+	script = survey_body_script(survey, findings->max_body);
 	script.asks_late = true;
 	script.prime = findings->url.target;
-	version->primed = begin(survey, &script, &wish, NULL);
+	version->primed = survey_begin(survey, &script, &wish, NULL);
 	script = plain_script(survey);
-	version->resumed = begin(survey, &script, &wish, survey->memories[i]);
+	version->resumed = survey_begin(survey, &script, &wish, survey->memories[i]);
 	struct context_wish withholding = wish;
 	withholding.withholds = true;
 	script.withholds = script.lingers = true;
 	script.hold_ms = survey->options->hold_ms;
-	version->withheld = begin(survey, &script, &withholding, NULL);
+	version->withheld = survey_begin(survey, &script, &withholding, NULL);
 }
 
 static void ask_renegotiation(struct survey *survey)
@@ -292,8 +279,9 @@ static void ask_renegotiation(struct survey *survey)
 	struct trial_script script = plain_script(survey);
 
 	script.renegotiates = true;
-	if (is_usable(version))
-		version->renegotiated = begin(survey, &script, &(struct context_wish){.version = TLS_CLIENT_12}, NULL);
+	if (survey_is_usable(version))
+		version->renegotiated =
+			survey_begin(survey, &script, &(struct context_wish){.version = TLS_CLIENT_12}, NULL);
 }
 
 /* Both versions are offered, as real clients do; but for what was told otherwise. */
@@ -312,184 +300,14 @@ static void ask_others(struct survey *survey)
 
 	script.has_body = false;
 	script.http2 = true;
-	findings->http2 = begin(survey, &script, &wish, NULL);
+	findings->http2 = survey_begin(survey, &script, &wish, NULL);
 	if (find_asks_late(&findings->versions[FIND_12]) || find_asks_late(&findings->versions[FIND_13])) {
 		wish = (struct context_wish){.version = any_version(findings), .no_offer = true};
-		script = body_script(survey, findings->small_body);
+		script = survey_body_script(survey, findings->small_body);
 		script.asks_late = true;
-		findings->browser = begin(survey, &script, &wish, NULL);
+		findings->browser = survey_begin(survey, &script, &wish, NULL);
 	}
 	ask_renegotiation(survey);
-}
-
-/* ---- sizes ---- */
-
-static const struct trial *begin_body(struct survey *survey, size_t i, enum trial_style style, uint64_t size,
-				      uint32_t stall_ms)
-{
-	struct find_bodies *bodies = &survey->findings->versions[i].bodies[style];
-	struct trial_script script = body_script(survey, size);
-
-	if (bodies->count == sizeof(bodies->trials) / sizeof(bodies->trials[0]))
-		return NULL;
-	script.style = style;
-	script.stall_ms = stall_ms;
-	script.asks_late = find_asks_late(&survey->findings->versions[i]);
-	/* The largest one tells when the server gives up. */
-	if (size == survey->findings->max_body && bodies->largest == NULL)
-		script.hold_ms = survey->options->hold_ms;
-	const struct trial *trial = begin(survey, &script, &(struct context_wish){.version = tls_versions[i]}, NULL);
-	if (trial != NULL)
-		bodies->trials[bodies->count++] = trial;
-	if (script.hold_ms > 0)
-		bodies->largest = trial;
-	return trial;
-}
-
-/* As long as nothing good took longer than a part of it, a shorter stall will do to tell bad from good. */
-static uint32_t short_stall(const struct survey *survey, const struct find_bodies *bodies)
-{
-	uint32_t slowest = SHORT_STALL;
-
-	for (size_t k = 0; k < bodies->count; k++) {
-		const struct trial_result *result = trial_result(bodies->trials[k]);
-		if (result->outcome == TRIAL_ANSWERED && result->ms * SLOW_FACTOR > slowest)
-			slowest = result->ms * SLOW_FACTOR;
-	}
-	return slowest < survey->options->stall_ms ? slowest : survey->options->stall_ms;
-}
-
-/* One search under way. */
-struct search {
-	size_t version;
-	enum trial_style style;
-	struct find_bodies *bodies;
-	const struct trial *round[SIZES_ROUND_MAX];
-	size_t count;
-	bool confirmed;
-};
-
-static void begin_round(struct survey *survey, struct search *search)
-{
-	struct find_bodies *bodies = search->bodies;
-	uint64_t next[SIZES_ROUND_MAX];
-	bool first = !bodies->began;
-	uint32_t stall_ms = first ? survey->options->stall_ms : short_stall(survey, bodies);
-
-	bodies->began = true;
-	search->count = 0;
-	size_t count = sizes_next(&bodies->sizes, next);
-	for (size_t k = 0; k < count; k++)
-		search->round[search->count++] = begin_body(survey, search->version, search->style, next[k], stall_ms);
-}
-
-static bool has_stalled(const struct trial_result *result)
-{
-	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
-}
-
-/* The last trial of that size that was not good. */
-static const struct trial *find_bad(const struct find_version *version, const struct find_bodies *bodies, uint64_t size)
-{
-	for (size_t k = bodies->count; k > 0; k--) {
-		const struct trial *trial = bodies->trials[k - 1];
-		if (trial_script(trial)->length == size && trial_result(trial)->outcome != TRIAL_PENDING &&
-		    !find_is_good(version, trial_result(trial)))
-			return trial;
-	}
-	return NULL;
-}
-
-/* A boundary that shorter stalls have found is tried once more with the whole one. */
-static void begin_confirmation(struct survey *survey, struct search *search)
-{
-	const struct find_version *version = &survey->findings->versions[search->version];
-	struct sizes_boundary at;
-	struct find_bodies *bodies = search->bodies;
-
-	if (search->confirmed)
-		return;
-	search->confirmed = true;
-	sizes_boundary(&bodies->sizes, &at);
-	if (!at.found || !has_stalled(find_result(find_bad(version, bodies, at.bad))))
-		return;
-	uint32_t whole = survey->options->stall_ms;
-	if (at.good > 0)
-		search->round[search->count++] = begin_body(survey, search->version, search->style, at.good, whole);
-	search->round[search->count++] = begin_body(survey, search->version, search->style, at.bad, whole);
-}
-
-static void tell_round(struct survey *survey, struct search *search)
-{
-	const struct find_version *version = &survey->findings->versions[search->version];
-	struct find_bodies *bodies = search->bodies;
-
-	for (size_t k = 0; k < search->count; k++) {
-		const struct trial_result *result = find_result(search->round[k]);
-		if (search->round[k] != NULL && result->outcome != TRIAL_PENDING)
-			sizes_tell(&bodies->sizes, trial_script(search->round[k])->length,
-				   find_is_good(version, result));
-	}
-	sizes_boundary(&bodies->sizes, &bodies->boundary);
-	if (bodies->boundary.found)
-		bodies->first_bad = find_bad(version, bodies, bodies->boundary.bad);
-}
-
-static size_t begin_searches(struct survey *survey, struct search *searches)
-{
-	struct findings *findings = survey->findings;
-	size_t count = 0;
-
-	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		for (size_t style = 0; style < 2; style++) {
-			struct find_bodies *bodies = &findings->versions[i].bodies[style];
-			if (!is_usable(&findings->versions[i]) || find_moment(&findings->versions[i]) == TRIAL_NEVER ||
-			    findings->max_body == 0)
-				continue;
-			sizes_init(&bodies->sizes, findings->max_body, !find_asks_late(&findings->versions[i]));
-			searches[count++] =
-				(struct search){.version = i, .style = (enum trial_style)style, .bodies = bodies};
-		}
-	return count;
-}
-
-static bool run_round(struct survey *survey, struct search *searches, size_t count)
-{
-	bool more = false;
-
-	for (size_t k = 0; k < count; k++) {
-		if (searches[k].bodies->done)
-			continue;
-		begin_round(survey, &searches[k]);
-		if (searches[k].count == 0)
-			begin_confirmation(survey, &searches[k]);
-		searches[k].bodies->done = searches[k].count == 0;
-		more |= searches[k].count > 0;
-	}
-	for (size_t k = 0; k < count; k++)
-		crew_wait(survey->crew, searches[k].round, searches[k].count);
-	for (size_t k = 0; k < count; k++)
-		tell_round(survey, &searches[k]);
-	return more;
-}
-
-static bool any_boundary(const struct search *searches, size_t count)
-{
-	for (size_t k = 0; k < count; k++)
-		if (searches[k].bodies->boundary.found)
-			return true;
-	return false;
-}
-
-/* All four searches go on side by side: a round waits for its slowest trial, and that is a stall. */
-static void ask_sizes(struct survey *survey)
-{
-	struct search searches[FIND_VERSIONS * 2];
-	size_t count = begin_searches(survey, searches);
-
-	for (bool first = true; may_go_on(survey) && run_round(survey, searches, count); first = false)
-		if (first && any_boundary(searches, count))
-			begin_phase(survey, "narrows down the size at which the answer changes");
 }
 
 /* ---- the whole ---- */
@@ -502,16 +320,16 @@ static bool asks_at_all(const struct findings *findings)
 
 static void run_questions(struct survey *survey)
 {
-	begin_phase(survey, "sees when the certificate is asked for");
+	survey_phase(survey, "sees when the certificate is asked for");
 	ask_moment(survey);
 	ask_others(survey);
 	if (!asks_at_all(survey->findings))
 		return;
-	begin_phase(survey, "tries all kinds of clients and bodies");
+	survey_phase(survey, "tries all kinds of clients and bodies");
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		if (is_usable(&survey->findings->versions[i]))
+		if (survey_is_usable(&survey->findings->versions[i]))
 			ask_kinds(survey, i);
-	ask_sizes(survey);
+	survey_sizes(survey);
 }
 
 static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
@@ -519,7 +337,7 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	struct findings *findings = survey->findings;
 	bool refused = false;
 
-	begin_phase(survey, "connects");
+	survey_phase(survey, "connects");
 	if (probe_find_address(&findings->url, &findings->address, survey->options->stall_ms, &refused, err) != THAW_OK)
 		return refused ? PROBE_UNREACHABLE : PROBE_NO_HOST;
 	survey->crew = crew_new(&(struct crew_options){
@@ -539,7 +357,7 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 		*err = survey->err;
 		return PROBE_SYSTEM;
 	}
-	if (is_usable(&findings->versions[FIND_12]) || is_usable(&findings->versions[FIND_13]))
+	if (survey_is_usable(&findings->versions[FIND_12]) || survey_is_usable(&findings->versions[FIND_13]))
 		return PROBE_FINE;
 	return judge_reach(survey, err);
 }
@@ -568,15 +386,15 @@ enum probe_failure survey_run(struct survey *survey, struct thaw_error *err)
 	survey->began_ms = crew_now_ms();
 	init_findings(survey);
 	enum probe_failure failure = reach(survey, err);
-	if (failure == PROBE_FINE && may_go_on(survey))
+	if (failure == PROBE_FINE && survey_may_go_on(survey))
 		run_questions(survey);
 	if (failure == PROBE_FINE) {
-		begin_phase(survey, "waits for connections that are held");
+		survey_phase(survey, "waits for connections that are held");
 		crew_wait_all(survey->crew);
 	}
 	if (survey->options->live && survey->options->progress != NULL)
 		(void)fputs("\r\033[K", survey->options->progress);
-	(void)may_go_on(survey);
+	(void)survey_may_go_on(survey);
 	findings->connections = survey->crew != NULL ? crew_begun(survey->crew) : 0;
 	findings->uploaded = survey->crew != NULL ? crew_uploaded(survey->crew) : 0;
 	findings->ms = (uint32_t)(crew_now_ms() - survey->began_ms);

@@ -72,8 +72,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"ca.pem",     "client.pem", "client.key", "server.pem",
-					    "server.key", "empty.pem"};
+	static const char *const names[] = {"ca.pem",     "client.pem", "client.key",
+					    "server.pem", "server.key", "empty.pem"};
 	char path[64];
 
 	(void)state;
@@ -285,8 +285,7 @@ static void what_cannot_be_loaded_is_named(void **state)
 		struct tls_client_options options;
 		const char *named;
 	} cases[] = {
-		{{.ca = "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
-		{{.ca = key}, key}, /* no certificate in it */
+		{{.ca = "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"}, {{.ca = key}, key}, /* no certificate in it */
 	};
 
 	(void)state;

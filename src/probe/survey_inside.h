@@ -1,0 +1,41 @@
+/* The inside of a survey, for survey*.c alone. */
+#ifndef PROBE_SURVEY_INSIDE_H
+#define PROBE_SURVEY_INSIDE_H
+
+#include "probe/contexts.h"
+#include "probe/crew.h"
+#include "probe/survey.h"
+
+struct survey {
+	const struct probe_options *options;
+	struct findings *findings;
+	struct contexts *contexts;
+	struct crew *crew;
+	struct tls_client_memory *memories[FIND_VERSIONS];
+	const char *phase;
+	uint64_t began_ms;
+	struct thaw_error err; /* the first that kept a trial from being begun */
+};
+
+enum tls_client_version survey_version(size_t i);
+
+/* False: it was interrupted, its time is over, or something failed. */
+bool survey_may_go_on(struct survey *survey);
+
+/* On a terminal the line is written over; elsewhere there is a line a phase. */
+void survey_phase(struct survey *survey, const char *phase);
+
+/* NULL: it may not go on, or the trial could not be begun. */
+const struct trial *survey_begin(struct survey *survey, const struct trial_script *script,
+				 const struct context_wish *wish, struct tls_client_memory *memory);
+
+/* A request with a body of that length. */
+struct trial_script survey_body_script(const struct survey *survey, uint64_t length);
+
+/* It spoke that version, and HTTP/1.1 over it. */
+bool survey_is_usable(const struct find_version *version);
+
+/* survey_sizes.c: the bodies of every size. */
+void survey_sizes(struct survey *survey);
+
+#endif
