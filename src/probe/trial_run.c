@@ -6,6 +6,7 @@
 #include "thaw/thaw.h"
 
 #define RECORD_MAX 16384
+#define AGENT_MAX  64
 #define TURN_MAX   262144
 
 /* How much a client that reads while it writes writes before it looks at what has come, as curl does. */
@@ -381,12 +382,14 @@ static void h2_finish(struct trial *trial, const struct http_h2_answer *answer)
 
 enum trial_turn trial_run_h2(struct trial *trial)
 {
+	char agent[AGENT_MAX];
 	const struct http_h2_request request = {.method = trial->script.method,
 						.authority = trial->script.authority,
 						.path = trial->script.target,
-						.user_agent = "thaw-probe"};
+						.user_agent = agent};
 	struct http_h2_answer answer;
 
+	(void)snprintf(agent, sizeof(agent), "thaw-probe/%s", thaw_version());
 	if (trial->h2 == NULL && (trial->h2 = http_h2_client_new(&request)) == NULL) {
 		trial_finish(trial, TRIAL_NO_MEMORY);
 		return TURN_MOVED;

@@ -489,6 +489,7 @@ def resets(connection):
 
 
 def closes(connection):
+    connection.recv(4096)
     connection.close()
 
 
