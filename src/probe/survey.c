@@ -27,6 +27,11 @@ static void tell_progress(void *arg)
 	const struct survey *survey = arg;
 	FILE *to = survey->options->progress;
 
+	if (survey->crew == NULL) {
+		(void)fprintf(to, "\r\033[Kthaw probe: %s", survey->phase);
+		(void)fflush(to);
+		return;
+	}
 	(void)fprintf(to, "\r\033[Kthaw probe: %s; %zu connections, %.1f MiB sent", survey->phase,
 		      crew_begun(survey->crew), (double)crew_uploaded(survey->crew) / 1048576);
 	(void)fflush(to);

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import pty
 import signal
 import socket
 import struct
@@ -423,6 +424,27 @@ def test_interrupted(late_server, pki):
     assert told["tls13"]["asked"] == "headers"
     assert "interrupted" in problems(told)
     assert not told["tls13"]["reads_while_writing"]["changes"]
+
+
+def test_on_a_terminal(late_server, pki):
+    """Its progress is a line that is written over, and gone in the end; Ctrl-C there prints the report."""
+    child, terminal = pty.fork()
+    if child == 0:
+        live = [word for word in argv(late_server("frozen").url("/late"), pki, "--stall", "60s") if word != "--quiet"]
+        os.execv(live[0], live)
+    out, sent = b"", False
+    with contextlib.suppress(OSError):  # how the end of a terminal is told
+        while data := os.read(terminal, 65536):
+            out += data
+            if b"tries all kinds" in out and not sent:
+                os.write(terminal, b"\x03")
+                sent = True
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(terminal)
+    assert sent and code in (LIMITED, UNTOLD)
+    report = out.decode().rpartition("\r\x1b[K")[2]
+    assert report.startswith("thaw probe https://") and "interrupted" in report
+    assert "after the headers" in report
 
 
 def wait_for_children(process):
