@@ -125,7 +125,8 @@ const char *cures_anchor(enum server_kind kind)
 
 /* ---- clients ---- */
 
-/* In every version that asks late. */
+/* In every version that asks late. An answer as bad as that to a small body says something only where a certificate was
+ * given. */
 static bool works(const struct findings *findings, const struct trial *(*pick)(const struct find_version *version))
 {
 	bool any = false;
@@ -134,7 +135,8 @@ static bool works(const struct findings *findings, const struct trial *(*pick)(c
 		const struct find_version *version = &findings->versions[i];
 		if (!find_asks_late(version) || pick(version) == NULL)
 			continue;
-		if (!find_is_good(version, find_result(pick(version))))
+		const struct trial_result *result = find_result(pick(version));
+		if (!find_is_good(version, result) || (result->status >= 400 && !findings->has_certificate))
 			return false;
 		any = true;
 	}

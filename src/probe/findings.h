@@ -40,10 +40,8 @@ struct findings {
 	struct sockaddr_storage address;
 	bool wanted[FIND_VERSIONS]; /* was told to try it */
 	struct find_version versions[FIND_VERSIONS];
-	const struct trial
-		*browser; /* offers both versions and HTTP/2, no post-handshake authentication, no certificate of
-			     ours is missing: what it gets is what browsers, Java, Node and Go get */
-	const struct trial *alpn;  /* offers h2 */
+	/* Offers both versions, and no post-handshake authentication: it gets what browsers, Java, Node and Go get. */
+	const struct trial *browser;
 	const struct trial *http2; /* a request over it */
 	const char *method;        /* of requests with a body */
 	bool unsafe;               /* it was given by the user */

@@ -199,19 +199,21 @@ static void row_withheld(const struct findings *findings, const struct find_vers
 static void say_bodies(const struct findings *findings, const struct find_bodies *bodies, char value[ROW_VALUE_MAX])
 {
 	const struct sizes_boundary *at = &bodies->boundary;
-	char good[VERDICT_NUMBER_MAX], bad[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX], max[VERDICT_NUMBER_MAX];
+	char good[VERDICT_NUMBER_MAX], bad[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
 
-	(void)verdict_outcome(find_result(at->found ? bodies->first_bad : bodies->largest), text);
 	if (!bodies->began)
 		return;
-	if (!at->found)
-		(void)snprintf(value, ROW_VALUE_MAX, "%s up to %s bytes", text,
-			       verdict_number(findings->max_body, max));
+	(void)verdict_outcome(find_result(at->found ? bodies->first_bad : bodies->largest), text);
+	(void)verdict_number(at->good, good);
+	if (!at->found && at->good == findings->max_body)
+		(void)snprintf(value, ROW_VALUE_MAX, "%s up to %s bytes", text, good);
+	else if (!at->found)
+		(void)snprintf(value, ROW_VALUE_MAX, "up to %s bytes pass; of larger ones nothing is known", good);
 	else if (at->good == 0)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s from the first byte on", text);
 	else
 		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s%s bytes on (%s pass)", text, at->exact ? "" : "about ",
-			       verdict_number(at->bad, bad), verdict_number(at->good, good));
+			       verdict_number(at->bad, bad), good);
 }
 
 static void row_reads(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])

@@ -99,10 +99,13 @@ bool survey_may_go_on(struct survey *survey)
 const struct trial *survey_begin(struct survey *survey, const struct trial_script *script,
 				 const struct context_wish *wish, struct tls_client_memory *memory)
 {
+	struct trial_script timed = *script;
+
 	if (!survey_may_go_on(survey))
 		return NULL;
+	timed.limit_ms = survey->options->limit_ms - (uint32_t)(crew_now_ms() - survey->began_ms);
 	struct tls_client_context *context = contexts_get(survey->contexts, wish, &survey->err);
-	return context != NULL ? crew_start(survey->crew, script, context, memory, &survey->err) : NULL;
+	return context != NULL ? crew_start(survey->crew, &timed, context, memory, &survey->err) : NULL;
 }
 
 static struct trial_script plain_script(const struct survey *survey)
@@ -118,7 +121,6 @@ static struct trial_script plain_script(const struct survey *survey)
 		.has_body = findings->unsafe, /* RFC 9110 8.6: Content-Length: 0 */
 		.stall_ms = options->stall_ms,
 		.settle_ms = SETTLE_MS,
-		.limit_ms = options->limit_ms,
 	};
 }
 

@@ -279,7 +279,8 @@ static void judge_rest(const struct findings *findings, struct verdict *verdict)
 
 	if (findings->interrupted || findings->out_of_time)
 		add(verdict, PROBE_UNTOLD, 0, "%s before all was tried",
-		    findings->interrupted ? "it was interrupted" : "the time was over");
+		    findings->interrupted ? "it was interrupted"
+					  : "its time was over (--limit gives it more, --max-body less to do)");
 	else if (!asks && verdict->count == 0 && (plain->outcome != TRIAL_ANSWERED || plain->status >= 400))
 		add(verdict, PROBE_UNTOLD, 0,
 		    "it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "

@@ -18,6 +18,7 @@ import pytest
 from harness import rawtls
 from harness.gateway import binary
 from harness.process import popen
+from harness.relay import Relay
 
 KIB, MIB = 2**10, 2**20
 WATCHDOG = 120  # ends a probe that hangs
@@ -424,6 +425,15 @@ def test_interrupted(late_server, pki):
     assert told["tls13"]["asked"] == "headers"
     assert "interrupted" in problems(told)
     assert not told["tls13"]["reads_while_writing"]["changes"]
+
+
+def test_out_of_time(thaw, probe):
+    """Over a slow way: what did not come to its end is not called a problem, nor none."""
+    told = probe(f"https://localhost:{Relay(thaw.port, 200_000).port}/late", "--limit", "4s", "--hold", "0s")
+    assert (told["code"], told["interrupted"]) == (UNTOLD, True)
+    assert "--limit" in told["line"]
+    assert not told["tls13"]["writes_first"]["changes"]
+    assert told["tls13"]["writes_first"]["last_good"] < 16 * MIB
 
 
 def test_on_a_terminal(late_server, pki):
