@@ -1,0 +1,138 @@
+/* For tests with a client and a server of TLS in memory: what is between them, and the files of both. */
+#ifndef PEERS_WORLD_H
+#define PEERS_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/transport.h"
+#include "tls/client.h"
+#include "tls/credentials.h"
+#include "tls/pki.h"
+#include "tls/server.h"
+#include "tls/session.h"
+
+#define WINDOW_MAX 65536
+
+/* ---- the wire ---- */
+
+/* One direction: at most `window` bytes are under way. */
+struct way {
+	unsigned char bytes[WINDOW_MAX];
+	size_t window, len;
+	bool ended, broken;
+};
+
+struct end {
+	struct way *in, *out;
+};
+
+/* It does not move while it is in use. */
+struct wire {
+	struct way up, down; /* from the client, to it */
+	struct end client, server;
+};
+
+static inline ssize_t way_read(void *io, void *data, size_t room)
+{
+	struct way *way = ((struct end *)io)->in;
+
+	if (way->len == 0 && way->broken)
+		return TRANSPORT_BROKEN;
+	if (way->len == 0)
+		return way->ended ? TRANSPORT_END : TRANSPORT_BLOCKED;
+	size_t len = way->len < room ? way->len : room;
+	memcpy(data, way->bytes, len);
+	memmove(way->bytes, way->bytes + len, way->len - len);
+	way->len -= len;
+	return (ssize_t)len;
+}
+
+static inline ssize_t way_write(void *io, const void *data, size_t len)
+{
+	struct way *way = ((struct end *)io)->out;
+	size_t room = way->len < way->window ? way->window - way->len : 0;
+
+	if (way->broken)
+		return TRANSPORT_BROKEN;
+	if (room == 0)
+		return TRANSPORT_BLOCKED;
+	len = len < room ? len : room;
+	memcpy(way->bytes + way->len, data, len);
+	way->len += len;
+	return (ssize_t)len;
+}
+
+static inline void way_half_close(void *io)
+{
+	((struct end *)io)->out->ended = true;
+}
+
+static inline ssize_t way_discard(void *io, size_t max)
+{
+	unsigned char unread[256];
+
+	return way_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
+}
+
+static const struct transport_ops way_ops = {way_read, way_write, way_half_close, way_discard};
+
+static inline void wire_open(struct wire *wire, size_t window)
+{
+	memset(wire, 0, sizeof(*wire));
+	wire->up.window = wire->down.window = window;
+	wire->client = (struct end){&wire->down, &wire->up};
+	wire->server = (struct end){&wire->up, &wire->down};
+}
+
+/* ---- files ---- */
+
+static char folder[] = "/tmp/thaw-unit-peers-XXXXXX";
+static char ca[64], certificate[64], key[64], server_pem[64], server_key[64];
+static struct tls_credentials *credentials;
+static thaw_trust *trust;
+static struct tls_server *server; /* asks only when it is told to */
+
+static int set_up_peers(void **state)
+{
+	struct thaw_error err = {0};
+
+	(void)state;
+	if (mkdtemp(folder) == NULL || tls_pki_make(folder, &err) != THAW_OK)
+		return -1;
+	(void)snprintf(ca, sizeof(ca), "%s/ca.pem", folder);
+	(void)snprintf(certificate, sizeof(certificate), "%s/client.pem", folder);
+	(void)snprintf(key, sizeof(key), "%s/client.key", folder);
+	(void)snprintf(server_pem, sizeof(server_pem), "%s/server.pem", folder);
+	(void)snprintf(server_key, sizeof(server_key), "%s/server.key", folder);
+	struct tls_host host = {.name = "*", .certificate = server_pem, .key = server_key};
+	server = tls_server_new(&host, 1, &err);
+	credentials =
+		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);
+	trust = thaw_trust_load(ca, NULL, &err);
+	return server != NULL && credentials != NULL && trust != NULL ? 0 : -1;
+}
+
+static int tear_down_peers(void **state)
+{
+	(void)state;
+	tls_server_free(&server);
+	tls_credentials_free(&credentials);
+	thaw_trust_free(&trust);
+	(void)unlink(ca);
+	(void)unlink(certificate);
+	(void)unlink(key);
+	(void)unlink(server_pem);
+	(void)unlink(server_key);
+	return rmdir(folder);
+}
+
+#endif
