@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIZES_MAX       192 /* sizes tried in one search: 16 and 11 rounds of a span of 2^40 */
+#define SIZES_MAX       192 /* sizes tried in one search: a span of 2^40 takes 16, and 6 in each of 15 rounds */
 #define SIZES_ROUND_MAX 16  /* at once */
 #define SIZES_FINER     6   /* at once, while it gets finer */
 
@@ -29,7 +29,7 @@ struct sizes {
 /* brief: only the largest size is tried at first, for a server that is not expected to change. */
 void sizes_init(struct sizes *sizes, uint64_t max, bool brief);
 
-/* The next sizes to try, all different, fewer than SIZES_ROUND_MAX; 0: the search is over. Each must be told of before
+/* The next sizes to try, all different, at most SIZES_ROUND_MAX; 0: the search is over. Each must be told of before
  * the next call. */
 size_t sizes_next(struct sizes *sizes, uint64_t next[static SIZES_ROUND_MAX]);
 
