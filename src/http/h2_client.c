@@ -39,7 +39,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
 	struct http_h2_client *client = arg;
 
 	(void)session;
-	if (stream != client->stream)
+	if (stream != client->stream || client->answer.over) /* by a GOAWAY, whose own error tells more */
 		return 0;
 	client->answer.over = true;
 	client->answer.reset = client->answer.status < 200;
@@ -61,6 +61,17 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/* nghttp2 answers what is no HTTP/2 with a GOAWAY of its own, and is silent from then on. */
+static int on_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct http_h2_client *client = arg;
+
+	(void)session;
+	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+		client->answer.broken = true;
+	return 0;
+}
+
 static nghttp2_session *new_session(struct http_h2_client *client)
 {
 	nghttp2_session_callbacks *callbacks = NULL;
@@ -71,6 +82,7 @@ static nghttp2_session *new_session(struct http_h2_client *client)
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, on_send);
 	if (nghttp2_session_client_new(&session, callbacks, client) != 0)
 		session = NULL;
 	nghttp2_session_callbacks_del(callbacks);

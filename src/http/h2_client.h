@@ -27,7 +27,7 @@ void http_h2_client_free(struct http_h2_client **client);
 size_t http_h2_client_pull(struct http_h2_client *client, const uint8_t **bytes);
 void http_h2_client_pulled(struct http_h2_client *client, size_t len);
 
-/* Bytes that came. False: they are no HTTP/2, or there is no memory. */
+/* Bytes that came. False: they are hopeless, or there is no memory. */
 bool http_h2_client_push(struct http_h2_client *client, const void *bytes, size_t len);
 
 struct http_h2_answer {
@@ -35,6 +35,7 @@ struct http_h2_answer {
 	unsigned status; /* 0: none */
 	bool reset;      /* the stream, or the connection, was ended with error, which may be NO_ERROR (0) */
 	uint32_t error;
+	bool broken; /* what came is no HTTP/2: known once all that there is to send was pulled */
 	char server[96];
 };
 void http_h2_client_answer(const struct http_h2_client *client, struct http_h2_answer *answer);

@@ -176,27 +176,25 @@ static void expire(struct trial *trial)
 
 /* ---- the driver ---- */
 
-static void see_progress(struct trial *trial, uint64_t unacked)
+static void see_progress(struct trial *trial)
 {
-	uint64_t progress;
+	uint64_t progress = trial->acked + trial->meter.up + trial->meter.down;
 
-	trial->unacked = unacked < trial->meter.up ? unacked : trial->meter.up;
-	progress = trial->meter.up - trial->unacked + trial->meter.down;
 	if (progress != trial->progress)
 		trial->moved_ms = trial->now_ms;
 	trial->progress = progress;
-	struct timeline_point now = {.ms = (uint32_t)(trial->now_ms - trial->began_ms),
-				     .up = trial->meter.up - trial->unacked,
-				     .down = trial->meter.down};
-	timeline_trace(&trial->line, &now);
+	trial_trace(trial);
 }
 
 bool trial_step(struct trial *trial, uint64_t now_ms, uint64_t unacked)
 {
 	trial->now_ms = now_ms;
-	see_progress(trial, unacked);
 	if (trial->state == TS_OVER)
 		return true;
+	trial->unacked = unacked < trial->meter.up ? unacked : trial->meter.up;
+	if (trial->meter.up - trial->unacked > trial->acked)
+		trial->acked = trial->meter.up - trial->unacked;
+	see_progress(trial);
 	if (!trial->meter.corked)
 		(void)meter_flush(&trial->meter);
 	tls_client_flush(trial->client);
@@ -204,7 +202,7 @@ bool trial_step(struct trial *trial, uint64_t now_ms, uint64_t unacked)
 		trial->wants = THAW_OK;
 		if (states[trial->state].run(trial) == TURN_MOVED)
 			continue;
-		see_progress(trial, unacked);
+		see_progress(trial);
 		if (now_ms < deadline(trial))
 			return false;
 		expire(trial);

@@ -47,7 +47,8 @@ struct trial {
 	unsigned exchanges;
 	struct thaw_error err; /* the first failure of TLS */
 	uint64_t began_ms, now_ms, entered_ms, moved_ms, stalled_ms;
-	uint64_t progress, unacked;
+	uint64_t progress;
+	uint64_t unacked, acked; /* as told when the step began: what is written in it is in neither */
 };
 
 /* trial_see.c: what comes in, and what it means. */
@@ -55,6 +56,7 @@ struct trial {
 /* The one writer of the state. */
 void trial_enter(struct trial *trial, enum trial_state to);
 void trial_note(struct trial *trial, enum timeline_what what, uint64_t value);
+void trial_trace(struct trial *trial);
 
 /* Reads what there is. Afterwards trial->ended, and the reply's news in reply: status, done. False: it was garbage,
  * and the trial is over. */

@@ -49,6 +49,16 @@ static void begin_request(struct trial *trial)
 		meter_cork(&trial->meter);
 }
 
+/* A head that did not fit would be no request. */
+static bool is_too_long(struct trial *trial)
+{
+	if (trial->head_len > 0)
+		return false;
+	(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "the request's head is too long");
+	trial_finish(trial, TRIAL_PENDING);
+	return true;
+}
+
 /* THAW_OK: it is out, but for what tls_client_unsent() tells. */
 static enum thaw_status put_head(struct trial *trial)
 {
@@ -154,6 +164,8 @@ enum trial_turn trial_run_renegotiate(struct trial *trial)
 
 enum trial_turn trial_run_prime(struct trial *trial)
 {
+	if (is_too_long(trial))
+		return TURN_MOVED;
 	if (put_head(trial) != THAW_OK && trial->meter.write_error == 0 && trial->wants != THAW_OK)
 		return TURN_WAIT;
 	trial_note(trial, LINE_PRIME, 0);
@@ -194,6 +206,8 @@ static enum trial_state behind_head(const struct trial_script *script)
 
 enum trial_turn trial_run_head(struct trial *trial)
 {
+	if (is_too_long(trial))
+		return TURN_MOVED;
 	if (put_head(trial) != THAW_OK && trial->meter.write_error == 0 && trial->wants != THAW_OK)
 		return TURN_WAIT;
 	trial_note(trial, LINE_HEAD, 0);
@@ -361,13 +375,16 @@ static bool h2_read(struct trial *trial)
 	enum thaw_status status;
 
 	while ((status = tls_client_read(trial->client, data, sizeof(data), &len, &trial->err)) == THAW_OK)
-		if (!http_h2_client_push(trial->h2, data, len)) {
-			(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "the response is no HTTP/2");
-			trial_finish(trial, TRIAL_GARBLED);
+		if (!http_h2_client_push(trial->h2, data, len))
 			return false;
-		}
 	trial->ended = status == THAW_CLOSED || status == THAW_FAILED;
 	return true;
+}
+
+static void h2_garbled(struct trial *trial)
+{
+	(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "the response is no HTTP/2");
+	trial_finish(trial, TRIAL_GARBLED);
 }
 
 static void h2_finish(struct trial *trial, const struct http_h2_answer *answer)
@@ -394,17 +411,18 @@ enum trial_turn trial_run_h2(struct trial *trial)
 		trial_finish(trial, TRIAL_NO_MEMORY);
 		return TURN_MOVED;
 	}
-	if (!h2_write(trial))
+	bool broken = h2_write(trial) && !h2_read(trial);
+	if (!h2_write(trial)) /* what it makes of what came */
 		trial->ended = true;
-	if (!trial->ended && !h2_read(trial))
-		return TURN_MOVED;
 	http_h2_client_answer(trial->h2, &answer);
-	if (answer.over)
+	if (broken || answer.broken)
+		h2_garbled(trial);
+	else if (answer.over)
 		h2_finish(trial, &answer);
 	else if (trial->ended)
 		trial_finish_cut(trial);
 	else
-		return h2_write(trial) ? TURN_WAIT : TURN_MOVED;
+		return TURN_WAIT;
 	return TURN_MOVED;
 }
 

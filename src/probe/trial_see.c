@@ -9,9 +9,15 @@
 
 static struct timeline_point now_of(const struct trial *trial)
 {
-	return (struct timeline_point){.ms = (uint32_t)(trial->now_ms - trial->began_ms),
-				       .up = trial->meter.up - trial->unacked,
-				       .down = trial->meter.down};
+	return (struct timeline_point){
+		.ms = (uint32_t)(trial->now_ms - trial->began_ms), .up = trial->acked, .down = trial->meter.down};
+}
+
+void trial_trace(struct trial *trial)
+{
+	struct timeline_point now = now_of(trial);
+
+	timeline_trace(&trial->line, &now);
 }
 
 void trial_note(struct trial *trial, enum timeline_what what, uint64_t value)
@@ -219,10 +225,11 @@ static void keep_reply(struct trial *trial)
 void trial_finish(struct trial *trial, enum trial_outcome outcome)
 {
 	struct trial_result *result = &trial->result;
-	uint64_t waiting = trial->unacked + (trial->client != NULL ? tls_client_unsent(trial->client) : 0);
+	uint64_t unsent = trial->client != NULL ? tls_client_unsent(trial->client) : 0;
+	uint64_t waiting = trial->meter.up - trial->acked + unsent;
 
 	keep_reply(trial);
-	if (!trial->ended && trial->meter.write_error == 0 && waiting == 0)
+	if (!trial->ended && trial->meter.write_error == 0 && trial->unacked + unsent == 0)
 		(void)tls_client_close_notify(trial->client);
 	if (result->outcome == TRIAL_PENDING)
 		result->outcome = outcome;

@@ -28,6 +28,7 @@
 struct way {
 	unsigned char bytes[WINDOW_MAX];
 	size_t window, len;
+	uint64_t moved; /* bytes in, and out */
 	bool ended, broken;
 };
 
@@ -53,6 +54,7 @@ static inline ssize_t way_read(void *io, void *data, size_t room)
 	memcpy(data, way->bytes, len);
 	memmove(way->bytes, way->bytes + len, way->len - len);
 	way->len -= len;
+	way->moved += len;
 	return (ssize_t)len;
 }
 
@@ -68,6 +70,7 @@ static inline ssize_t way_write(void *io, const void *data, size_t len)
 	len = len < room ? len : room;
 	memcpy(way->bytes + way->len, data, len);
 	way->len += len;
+	way->moved += len;
 	return (ssize_t)len;
 }
 
