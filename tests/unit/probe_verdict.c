@@ -1,0 +1,597 @@
+/* What made-up findings come to: the verdict, the server that is recognised, and the cures. */
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "probe/cures.h"
+#include "probe/server.h"
+#include "probe/trial_inside.h"
+#include "probe/verdict.h"
+
+#define MAX_BODY 16777216
+#define POOL     64
+
+static struct trial pool[POOL];
+static size_t used;
+static struct findings found;
+static struct verdict verdict;
+static struct server_guess guess;
+
+/* ---- findings ---- */
+
+static struct trial *made(enum trial_outcome outcome, unsigned status)
+{
+	assert_true(used < POOL);
+	struct trial *trial = &pool[used++];
+	memset(trial, 0, sizeof(*trial));
+	trial->result.outcome = outcome;
+	trial->result.status = status;
+	return trial;
+}
+
+static struct trial *asked(enum trial_moment moment, size_t version)
+{
+	struct trial *trial = made(TRIAL_ANSWERED, 200);
+
+	trial->result.asked = moment;
+	trial->result.version = version == FIND_12 ? 12 : 13;
+	trial->result.given = moment != TRIAL_NEVER;
+	return trial;
+}
+
+/* A server without a problem, over both versions. */
+static void begin(enum trial_moment moment)
+{
+	used = 0;
+	found = (struct findings){.max_body = MAX_BODY, .wanted = {true, true}, .method = "PUT"};
+	guess = (struct server_guess){.kind = SERVER_UNKNOWN};
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		struct find_version *version = &found.versions[i];
+		version->plain = asked(moment, i);
+		version->paused = asked(moment, i);
+		version->waits = made(TRIAL_ANSWERED, 200);
+		version->eager = made(TRIAL_ANSWERED, 200);
+		version->primed = made(TRIAL_ANSWERED, 200);
+		for (size_t style = 0; style < 2; style++) {
+			version->bodies[style].began = version->bodies[style].done = true;
+			version->bodies[style].largest = made(TRIAL_ANSWERED, 200);
+		}
+	}
+}
+
+/* The first bad body of that style, over that version. */
+static struct sizes_boundary *change(size_t version, enum trial_style style, uint64_t bad, const struct trial *first)
+{
+	struct find_bodies *bodies = &found.versions[version].bodies[style];
+
+	bodies->boundary = (struct sizes_boundary){.found = true, .good = bad - 1, .bad = bad, .exact = true};
+	bodies->first_bad = first;
+	return &bodies->boundary;
+}
+
+static void change_all(uint64_t bad, enum trial_outcome outcome, unsigned status)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (int style = 0; style < 2; style++)
+			(void)change(i, (enum trial_style)style, bad, made(outcome, status));
+}
+
+static void judge(void)
+{
+	verdict_make(&found, &guess, &verdict);
+	assert_true(verdict.count <= VERDICT_PROBLEMS_MAX);
+	assert_ptr_equal(strstr(verdict.line, verdict_name(verdict.code)), verdict.line);
+}
+
+static void expect(enum probe_verdict code, const char *line)
+{
+	judge();
+	assert_string_equal(verdict.line, line);
+	assert_int_equal(verdict.code, code);
+}
+
+static void expect_one(enum probe_verdict code, const char *line)
+{
+	expect(code, line);
+	assert_int_equal(verdict.count, 1);
+}
+
+/* ---- verdicts ---- */
+
+static void no_problem(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	expect(PROBE_NO_PROBLEM,
+	       "no problem: it asks late, and reads on meanwhile; bodies of up to 16,777,216 bytes pass");
+	assert_int_equal(verdict.count, 0);
+	begin(TRIAL_AT_HANDSHAKE);
+	expect(PROBE_NO_PROBLEM,
+	       "no problem: it asks at the TLS handshake, before any body; bodies of up to 16,777,216 bytes pass");
+	found.max_body = 0;
+	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body");
+	begin(TRIAL_NEVER);
+	expect(PROBE_NO_PROBLEM, "no problem: it does not ask for a certificate here");
+}
+
+static void a_freeze_has_its_boundary(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	(void)change(FIND_13, TRIAL_WRITES_FIRST, 65537, made(TRIAL_FREEZE, 0));
+	expect_one(PROBE_FREEZES,
+		   "freezes: over TLS 1.3 a body of 65,537 bytes or more comes to a freeze, with a client "
+		   "that writes first (65,536 bytes pass)");
+	(void)change(FIND_12, TRIAL_WRITES_FIRST, 65537, made(TRIAL_FREEZE, 0));
+	expect_one(PROBE_FREEZES,
+		   "freezes: over TLS 1.2 and 1.3 a body of 65,537 bytes or more comes to a freeze, with a client "
+		   "that writes first (65,536 bytes pass)");
+	assert_int_equal(verdict.problems[0].versions, (1U << FIND_12) | (1U << FIND_13));
+	(void)change(FIND_12, TRIAL_WRITES_FIRST, 65538, made(TRIAL_FREEZE, 0));
+	judge();
+	assert_int_equal(verdict.count, 2); /* what differs is two */
+}
+
+static void a_limit_has_its_boundary(void **state)
+{
+	struct sizes_boundary *at;
+
+	(void)state;
+	begin(TRIAL_AFTER_BODY);
+	change_all(131073, TRIAL_ANSWERED, 413);
+	expect_one(PROBE_LIMITED,
+		   "limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more comes to 413, with any "
+		   "client (131,072 bytes pass)");
+	begin(TRIAL_AFTER_BODY);
+	change_all(1, TRIAL_RESET, 0);
+	expect_one(PROBE_LIMITED,
+		   "limited: over TLS 1.2 and 1.3 any body comes to a reset connection, with any client");
+	begin(TRIAL_AFTER_BODY);
+	at = change(FIND_12, TRIAL_READS, 5000, made(TRIAL_CLOSED, 0));
+	at->good = 4000;
+	at->exact = false;
+	expect_one(PROBE_LIMITED, "limited: over TLS 1.2 a body of about 5,000 bytes or more comes to a closed "
+				  "connection, with a client that reads while it writes (4,000 bytes pass)");
+	at->mixed = true;
+	expect_one(PROBE_LIMITED,
+		   "limited: over TLS 1.2 a body of about 5,000 bytes or more comes to a closed connection, with a "
+		   "client that reads while it writes (4,000 bytes pass, and some larger ones)");
+	begin(TRIAL_AFTER_BODY);
+	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_PENDING, 0));
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+}
+
+/* Two styles are one client only where boundary and outcome are the same. */
+static void styles_that_differ_are_two(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	(void)change(FIND_12, TRIAL_READS, 1000, made(TRIAL_ANSWERED, 413));
+	(void)change(FIND_12, TRIAL_WRITES_FIRST, 1000, made(TRIAL_ANSWERED, 408));
+	judge();
+	assert_int_equal(verdict.count, 2);
+	(void)change(FIND_12, TRIAL_WRITES_FIRST, 1001, made(TRIAL_ANSWERED, 413));
+	judge();
+	assert_int_equal(verdict.count, 2);
+	(void)change(FIND_12, TRIAL_WRITES_FIRST, 1000, made(TRIAL_FREEZE, 0));
+	judge();
+	assert_int_equal(verdict.count, 2);
+	assert_int_equal(verdict.problems[0].weight, PROBE_FREEZES);
+}
+
+static void the_worst_comes_first(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	(void)change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	(void)change(FIND_13, TRIAL_READS, 65537, made(TRIAL_FREEZE, 0));
+	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
+	found.interrupted = true;
+	judge();
+	assert_int_equal(verdict.code, PROBE_FREEZES);
+	assert_int_equal(verdict.count, 4);
+	assert_int_equal(verdict.problems[0].weight, PROBE_FREEZES);
+	assert_int_equal(verdict.problems[1].weight, PROBE_LIMITED);
+	assert_non_null(strstr(verdict.problems[1].text, "131,073")); /* as they were found */
+	assert_non_null(strstr(verdict.problems[2].text, "Expect"));
+	assert_int_equal(verdict.problems[3].weight, PROBE_UNTOLD);
+	assert_string_equal(verdict.problems[3].text, "it was interrupted before all was tried");
+}
+
+static void requests_without_a_body(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
+	plain->result.outcome = TRIAL_FREEZE;
+	found.versions[FIND_12].plain = plain;
+	expect_one(PROBE_FREEZES, "freezes: over TLS 1.2 even a request without a body freezes");
+	plain->result.outcome = TRIAL_SILENCE;
+	expect_one(PROBE_UNTOLD, "could not tell: over TLS 1.2 a request without a body gets no answer");
+	begin(TRIAL_AT_HEADERS);
+	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_13);
+	paused->result.outcome = TRIAL_FREEZE;
+	found.versions[FIND_13].paused = paused;
+	found.versions[FIND_13].bodies[TRIAL_READS].began = false;
+	judge();
+	assert_int_equal(verdict.code, PROBE_FREEZES);
+	assert_non_null(strstr(verdict.line, "a request with a small body freezes"));
+}
+
+static void expectations(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
+	expect_one(PROBE_FREEZES, "freezes: over TLS 1.2 a client that waits for its 100 Continue gets a freeze");
+	begin(TRIAL_AT_HEADERS);
+	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 403);
+	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
+	expect_one(PROBE_LIMITED,
+		   "limited: over TLS 1.2 and 1.3 Expect: 100-continue with the body sent at once gets 403");
+	/* where such bodies fail without it, too, it is not to blame */
+	begin(TRIAL_AT_HEADERS);
+	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 413);
+	(void)change(FIND_12, TRIAL_READS, 1024, made(TRIAL_ANSWERED, 413));
+	judge();
+	assert_int_equal(verdict.count, 1);
+	(void)change(FIND_12, TRIAL_READS, 1025, made(TRIAL_ANSWERED, 413));
+	judge();
+	assert_int_equal(verdict.count, 2);
+	/* a path that answers everything with 404 has no trouble with Expect */
+	begin(TRIAL_AT_HEADERS);
+	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_12);
+	paused->result.status = 404;
+	found.versions[FIND_12].paused = paused;
+	found.versions[FIND_12].waits = found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 404);
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+}
+
+static void asked_over_one_version_only(void **state)
+{
+	(void)state;
+	begin(TRIAL_AFTER_BODY);
+	struct trial *plain = asked(TRIAL_NEVER, FIND_13), *paused = asked(TRIAL_NEVER, FIND_13);
+	plain->result.status = paused->result.status = 401;
+	found.versions[FIND_13].plain = plain;
+	found.versions[FIND_13].paused = paused;
+	expect_one(PROBE_LIMITED, "limited: over TLS 1.3 it does not ask at all: every request gets 401");
+	paused->result.status = 200; /* it is content without */
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+}
+
+static void clients_of_another_kind(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *browser = asked(TRIAL_NEVER, FIND_13), *http2 = made(TRIAL_H2_RESET, 0);
+	browser->result.status = 403;
+	found.browser = browser;
+	expect_one(PROBE_LIMITED,
+		   "limited: clients without post-handshake authentication (browsers, Java, Node, Go) get 403");
+	browser->result.status = 200;
+	http2->result.h2_error = 13;
+	found.http2 = http2;
+	expect_one(PROBE_LIMITED,
+		   "limited: it offers HTTP/2, where it cannot ask (RFC 9113 9.2.3): clients that do not "
+		   "come back by HTTP/1.1 get a reset stream (HTTP_1_1_REQUIRED)");
+	begin(TRIAL_AT_HANDSHAKE); /* there HTTP/2 is no trouble */
+	found.http2 = http2;
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+}
+
+static void what_could_not_be_told(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	found.out_of_time = true;
+	expect_one(PROBE_UNTOLD, "could not tell: the time was over before all was tried");
+	begin(TRIAL_NEVER);
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		struct trial *trial = asked(TRIAL_NEVER, i);
+		trial->result.status = 405;
+		found.versions[i].plain = found.versions[i].paused = trial;
+	}
+	expect_one(PROBE_UNTOLD, "could not tell: it never asked for a certificate, and answered with 405: perhaps it "
+				 "asks for another path, or another method (--method)");
+	memset(&found, 0, sizeof(found)); /* nothing at all was found */
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+}
+
+static void words(void **state)
+{
+	static const struct {
+		uint64_t number;
+		const char *text;
+	} numbers[] = {{0, "0"},          {999, "999"},           {1000, "1,000"},
+		       {65536, "65,536"}, {1000000, "1,000,000"}, {UINT64_MAX, "18,446,744,073,709,551,615"}};
+	char text[VERDICT_NUMBER_MAX], outcome[VERDICT_OUTCOME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		assert_string_equal(verdict_number(numbers[i].number, text), numbers[i].text);
+	struct trial_result result = {.outcome = TRIAL_ALERTED, .alert = 116};
+	assert_string_equal(verdict_outcome(&result, outcome), "an alert (certificate_required)");
+	result = (struct trial_result){.outcome = TRIAL_SHAKE_FAILED};
+	assert_string_equal(verdict_outcome(&result, outcome), "a failed handshake (no alert)");
+	for (int i = TRIAL_PENDING; i <= TRIAL_NO_MEMORY; i++) {
+		result = (struct trial_result){.outcome = (enum trial_outcome)i, .status = 200};
+		assert_int_not_equal(verdict_outcome(&result, outcome)[0], '\0');
+	}
+}
+
+/* ---- servers ---- */
+
+static void recognise(enum server_kind kind, size_t evidence)
+{
+	server_recognise(&found, &guess);
+	assert_string_equal(server_name(guess.kind), server_name(kind));
+	assert_int_equal(guess.count, evidence);
+	for (size_t i = 0; i < guess.count; i++)
+		assert_int_not_equal(guess.evidence[i][0], '\0');
+}
+
+static void says(const char *text)
+{
+	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
+
+	(void)snprintf(plain->result.server, sizeof(plain->result.server), "%s", text);
+	found.versions[FIND_12].plain = plain;
+}
+
+static void apache_by_what_it_does(void **state)
+{
+	(void)state;
+	begin(TRIAL_AFTER_BODY);
+	recognise(SERVER_UNKNOWN, 0);
+	(void)change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	recognise(SERVER_APACHE, 2); /* the default, and some limit */
+	assert_non_null(strstr(guess.evidence[0], "131,072"));
+	begin(TRIAL_AFTER_BODY);
+	(void)change(FIND_13, TRIAL_WRITES_FIRST, 10001, made(TRIAL_ANSWERED, 413));
+	recognise(SERVER_UNKNOWN, 0); /* many have a limit */
+	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
+	recognise(SERVER_APACHE, 2);
+	begin(TRIAL_AFTER_BODY);
+	(void)change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 401));
+	recognise(SERVER_UNKNOWN, 0); /* not with another status */
+	begin(TRIAL_AT_HEADERS);
+	change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413))->exact = false;
+	recognise(SERVER_UNKNOWN, 0); /* nor about there */
+	says("Apache/2.4");
+	recognise(SERVER_UNKNOWN, 0); /* its word alone is too little */
+	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 403);
+	recognise(SERVER_APACHE, 2);
+}
+
+static void tomcat_by_what_it_does(void **state)
+{
+	(void)state;
+	begin(TRIAL_AFTER_BODY);
+	(void)change(FIND_12, TRIAL_READS, 4097, made(TRIAL_ANSWERED, 401));
+	recognise(SERVER_TOMCAT, 2);
+	begin(TRIAL_AFTER_BODY);
+	(void)change(FIND_12, TRIAL_READS, 9001, made(TRIAL_ANSWERED, 401));
+	recognise(SERVER_UNKNOWN, 0);
+	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
+	recognise(SERVER_TOMCAT, 2);
+	begin(TRIAL_AFTER_BODY);
+	struct trial *refused = asked(TRIAL_NEVER, FIND_13);
+	refused->result.status = 401;
+	found.versions[FIND_13].plain = found.versions[FIND_13].paused = refused;
+	recognise(SERVER_UNKNOWN, 0); /* some other server in Java */
+	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
+	recognise(SERVER_TOMCAT, 2);
+	begin(TRIAL_AFTER_BODY);
+	says("Apache-Coyote/1.1"); /* and not Apache's httpd */
+	recognise(SERVER_TOMCAT, 1);
+}
+
+static void node_by_what_it_does(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	(void)change(FIND_12, TRIAL_READS, 81921, made(TRIAL_FREEZE, 0));
+	recognise(SERVER_UNKNOWN, 0); /* so does any that asks and waits */
+	found.versions[FIND_13].plain = asked(TRIAL_NEVER, FIND_13);
+	found.versions[FIND_13].paused = asked(TRIAL_NEVER, FIND_13);
+	recognise(SERVER_NODE, 2);
+	says("something"); /* Node's own HTTP server has no such field */
+	recognise(SERVER_UNKNOWN, 0);
+	begin(TRIAL_AT_HEADERS);
+	found.versions[FIND_13].plain = found.versions[FIND_13].paused = asked(TRIAL_NEVER, FIND_13);
+	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
+	(void)snprintf(plain->result.keep_alive, sizeof(plain->result.keep_alive), "timeout=5");
+	found.versions[FIND_12].plain = plain;
+	recognise(SERVER_NODE, 2);
+}
+
+static void others_by_their_words(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	says("Microsoft-HTTPAPI/2.0");
+	recognise(SERVER_IIS, 1);
+	(void)change(FIND_12, TRIAL_READS, 49153, made(TRIAL_FREEZE, 0));
+	recognise(SERVER_IIS, 2);
+	says("");
+	recognise(SERVER_UNKNOWN, 0);
+	begin(TRIAL_AT_HEADERS);
+	says("Kestrel");
+	recognise(SERVER_KESTREL, 1);
+	begin(TRIAL_AT_HANDSHAKE);
+	says("nginx/1.22.1");
+	recognise(SERVER_NGINX, 1);
+	begin(TRIAL_AT_HEADERS);
+	struct trial *cookie = asked(TRIAL_AT_HEADERS, FIND_13);
+	cookie->result.cookie_of_f5 = true;
+	found.versions[FIND_13].plain = cookie;
+	recognise(SERVER_F5, 1);
+	begin(TRIAL_AT_HANDSHAKE);
+	struct trial *refused = made(TRIAL_ANSWERED, 400);
+	(void)snprintf(refused->result.body, sizeof(refused->result.body),
+		       "<center>No required SSL certificate was sent</center>");
+	found.versions[FIND_13].anonymous = refused;
+	recognise(SERVER_NGINX, 1);
+}
+
+static void thaw_by_its_refusals(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *refused = made(TRIAL_ANSWERED, 403);
+	(void)snprintf(refused->result.body, sizeof(refused->result.body),
+		       "{\"reason\":\"no-certificate\",\"cure\":\"\"}");
+	found.versions[FIND_12].anonymous = refused;
+	recognise(SERVER_UNKNOWN, 0); /* any JSON */
+	(void)snprintf(refused->result.type, sizeof(refused->result.type), "application/problem+json");
+	recognise(SERVER_THAW, 1);
+	refused->result.body[0] = '\0'; /* another's problem */
+	recognise(SERVER_UNKNOWN, 0);
+}
+
+static void nothing_is_recognised_from_nothing(void **state)
+{
+	(void)state;
+	memset(&found, 0, sizeof(found));
+	recognise(SERVER_UNKNOWN, 0);
+	for (int kind = 0; kind < SERVER_KINDS; kind++)
+		for (int other = 0; other < kind; other++)
+			assert_string_not_equal(server_name((enum server_kind)kind),
+						server_name((enum server_kind)other));
+}
+
+/* ---- cures ---- */
+
+/* A heading's anchor as GitHub makes it: lower case, punctuation gone, a hyphen for a blank. */
+static void anchor_of(const char *heading, char *anchor, size_t room)
+{
+	size_t len = 0;
+
+	for (; *heading != '\0' && *heading != '\n' && len + 1 < room; heading++) {
+		unsigned char byte = (unsigned char)*heading;
+		if (isalnum(byte) || byte == '-' || byte == '_')
+			anchor[len++] = (char)tolower(byte);
+		else if (byte == ' ')
+			anchor[len++] = '-';
+	}
+	anchor[len] = '\0';
+}
+
+static bool is_heading(const char *wanted)
+{
+	FILE *file = fopen(THAW_DOCS "/cures.md", "r");
+	char line[512], anchor[512];
+	bool is = false;
+
+	assert_non_null(file);
+	while (!is && fgets(line, sizeof(line), file) != NULL) {
+		size_t hashes = strspn(line, "#");
+		if (hashes == 0 || line[hashes] != ' ')
+			continue;
+		anchor_of(line + hashes + 1, anchor, sizeof(anchor));
+		is = strcmp(anchor, wanted) == 0;
+	}
+	(void)fclose(file);
+	return is;
+}
+
+static void expect_cure(const struct cure *cure)
+{
+	assert_non_null(cure->what);
+	assert_non_null(cure->lines);
+	assert_non_null(cure->lines[0]);
+}
+
+static void each_server_has_cures_and_a_chapter(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < SERVER_KINDS; kind++) {
+		size_t count = 0;
+		const struct cure *cures = cures_of_server((enum server_kind)kind, &count);
+		assert_true(count > 0);
+		for (size_t i = 0; i < count; i++)
+			expect_cure(&cures[i]);
+		if (!is_heading(cures_anchor((enum server_kind)kind)))
+			fail_msg("docs/cures.md has no #%s", cures_anchor((enum server_kind)kind));
+	}
+	assert_false(is_heading("no-such-chapter"));
+	expect_cure(cures_of_thaw());
+}
+
+static bool offers(const char *word)
+{
+	struct cure cures[CURES_OF_CLIENT_MAX];
+	size_t count = cures_of_client(&found, cures);
+	bool any = false;
+
+	assert_true(count <= CURES_OF_CLIENT_MAX);
+	for (size_t i = 0; i < count; i++) {
+		expect_cure(&cures[i]);
+		any = any || strstr(cures[i].what, word) != NULL;
+	}
+	return any;
+}
+
+static void clients_are_told_what_worked(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	change_all(65537, TRIAL_FREEZE, 0);
+	assert_true(offers("Prime") && offers("Expect"));
+	assert_false(offers("Read while you write") || offers("post-handshake"));
+	found.versions[FIND_12].primed = made(TRIAL_UNPRIMED, 0);
+	assert_false(offers("Prime")); /* it must work over each version that asks late */
+	found.versions[FIND_12].primed = NULL;
+	assert_true(offers("Prime")); /* or was not tried there */
+	found.versions[FIND_13].primed = NULL;
+	assert_false(offers("Prime"));
+	found.versions[FIND_13].waits = made(TRIAL_FREEZE, 0);
+	assert_false(offers("Expect"));
+	(void)change(FIND_13, TRIAL_READS, 1048577, made(TRIAL_FREEZE, 0));
+	assert_true(offers("Read while you write"));
+	found.versions[FIND_13].no_offer = made(TRIAL_ANSWERED, 403);
+	assert_true(offers("post-handshake"));
+	begin(TRIAL_AT_HANDSHAKE);
+	assert_false(offers("Prime") || offers("Expect") || offers("Read") || offers("post-handshake"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_problem),
+		cmocka_unit_test(a_freeze_has_its_boundary),
+		cmocka_unit_test(a_limit_has_its_boundary),
+		cmocka_unit_test(styles_that_differ_are_two),
+		cmocka_unit_test(the_worst_comes_first),
+		cmocka_unit_test(requests_without_a_body),
+		cmocka_unit_test(expectations),
+		cmocka_unit_test(asked_over_one_version_only),
+		cmocka_unit_test(clients_of_another_kind),
+		cmocka_unit_test(what_could_not_be_told),
+		cmocka_unit_test(words),
+		cmocka_unit_test(apache_by_what_it_does),
+		cmocka_unit_test(tomcat_by_what_it_does),
+		cmocka_unit_test(node_by_what_it_does),
+		cmocka_unit_test(others_by_their_words),
+		cmocka_unit_test(thaw_by_its_refusals),
+		cmocka_unit_test(nothing_is_recognised_from_nothing),
+		cmocka_unit_test(each_server_has_cures_and_a_chapter),
+		cmocka_unit_test(clients_are_told_what_worked),
+	};
+	(void)alarm(120); /* a watchdog */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
