@@ -19,14 +19,12 @@ static enum thaw_status bad(struct thaw_error *err, const char *text, const char
 	return error_set(err, THAW_ERR_USAGE, "'%.200s': %s", text, why);
 }
 
-/* A path and query as they may stand in a request line (RFC 9112 3.2.1): visible ASCII. */
+/* A path and query as they may stand in a request line (RFC 9112 3.2.1): visible ASCII. They fit. */
 static bool copy_target(struct probe_url *url, const char *from)
 {
 	size_t len = strcspn(from, "#");
 	size_t at = from[0] == '/' ? 0 : 1;
 
-	if (len + at > PROBE_TARGET_MAX)
-		return false;
 	url->target[0] = '/';
 	for (size_t i = 0; i < len; i++) {
 		if (from[i] <= ' ' || from[i] > '~')
@@ -73,7 +71,8 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 		return bad(err, text, "a URL that begins with https:// is expected");
 	size_t len = strcspn(at, "/?#");
 	if (memchr(at, '@', len) != NULL)
-		return bad(err, text, "a URL without a user is expected");
+		return error_set(err, THAW_ERR_USAGE,
+				 "a URL without a user is expected"); /* his password is not told */
 	const char *end = at + len, *host = at, *host_end, *port;
 	bool v6 = *at == '[';
 	if (v6) {
@@ -94,6 +93,8 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 	bool usual = strcmp(url->port, "443") == 0;
 	(void)snprintf(url->authority, sizeof(url->authority), "%s%s%s%s%s", v6 ? "[" : "", url->host, v6 ? "]" : "",
 		       usual ? "" : ":", usual ? "" : url->port);
+	if (strcspn(end, "#") >= PROBE_TARGET_MAX)
+		return bad(err, text, "its path is too long");
 	return copy_target(url, end) ? THAW_OK
 				     : bad(err, text, "its path has blanks or bytes beyond ASCII (write them as %XX)");
 }

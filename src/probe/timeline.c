@@ -10,16 +10,20 @@ void timeline_add(struct timeline *line, enum timeline_what what, uint64_t value
 		(struct timeline_moment){.what = what, .ms = now->ms, .up = now->up, .down = now->down, .value = value};
 }
 
-/* Every second point goes, but not the last one. */
+/* Every second point goes, but not the last one. Those to come are as far apart as the kept ones: else, where steps are
+ * rare, only the beginning would get thinner and thinner. */
 static void thin_out(struct timeline *line)
 {
 	size_t kept = 0;
+	uint32_t span = line->points[line->point_count - 1].ms - line->points[0].ms;
 
 	for (size_t i = 0; i < line->point_count; i++)
 		if (i % 2 == 0 || i == line->point_count - 1)
 			line->points[kept++] = line->points[i];
 	line->point_count = kept;
 	line->spacing_ms *= 2;
+	if (line->spacing_ms < span / (TIMELINE_POINTS_MAX / 2))
+		line->spacing_ms = span / (TIMELINE_POINTS_MAX / 2);
 }
 
 /* The last point moves along while it is near the one before it, so that the curve always ends at now. */
