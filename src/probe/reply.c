@@ -141,6 +141,10 @@ static enum reply_news feed_body(struct reply *reply, const char *data, size_t l
 enum reply_news reply_feed(struct reply *reply, const char *data, size_t len, size_t *used)
 {
 	*used = 0;
+	if (reply->done)
+		return REPLY_DONE;
+	if (reply->why != NULL)
+		return REPLY_BAD;
 	if (reply->in_body)
 		return feed_body(reply, data, len, used);
 	return len > 0 ? feed_head(reply, data, len, used) : REPLY_MORE;

@@ -38,7 +38,8 @@ struct reply {
 
 void reply_init(struct reply *reply, bool is_head);
 
-/* Takes bytes until there is news; *used of them. Call again with the rest, until REPLY_MORE. */
+/* Takes bytes until there is news; *used of them. Call again with the rest, until REPLY_MORE. What is done, or bad,
+ * stays so, and takes no more. */
 enum reply_news reply_feed(struct reply *reply, const char *data, size_t len, size_t *used);
 
 /* The connection has ended, which completes a body without length. */
