@@ -120,6 +120,8 @@ static void shake_failed(struct trial *trial)
 		outcome = TRIAL_UNREACHABLE; /* a reset at once is what some systems say in place of a refusal */
 	else if (!is_tls(&trial->meter))
 		outcome = TRIAL_NOT_TLS;
+	else if (trial->err.cls == THAW_ERR_RESOURCE)
+		outcome = TRIAL_NO_MEMORY;
 	else if (trial->result.alert == 0 && tls_client_distrust(trial->client) != NULL)
 		outcome = TRIAL_UNTRUSTED;
 	trial_finish(trial, outcome);

@@ -250,6 +250,8 @@ void trial_finish_cut(struct trial *trial)
 
 	if (trial->result.alert != 0)
 		outcome = TRIAL_ALERTED;
+	else if (trial->err.cls == THAW_ERR_RESOURCE)
+		outcome = TRIAL_NO_MEMORY;
 	else if (trial->meter.read_error != 0 || (trial->meter.write_error != 0 && !trial->meter.ended))
 		outcome = TRIAL_RESET;
 	else if (trial->meter.ended || trial->err.cls == THAW_ERR_NONE)

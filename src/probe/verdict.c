@@ -56,6 +56,7 @@ static const char *plain_outcome(enum trial_outcome outcome)
 		[TRIAL_NO_HTTP2] = "HTTP/1.1 only",
 		[TRIAL_SHAKE_STALL] = "a stalled handshake",
 		[TRIAL_UNREACHABLE] = "no connection",
+		[TRIAL_NO_MEMORY] = "nothing, for want of memory here",
 	};
 
 	return (size_t)outcome < sizeof(words) / sizeof(words[0]) && words[outcome] != NULL
@@ -127,7 +128,7 @@ static enum probe_verdict weight_of(const struct trial_result *result)
 {
 	if (result->outcome == TRIAL_FREEZE)
 		return PROBE_FREEZES;
-	return result->outcome == TRIAL_PENDING ? PROBE_UNTOLD : PROBE_LIMITED;
+	return result->outcome == TRIAL_PENDING || result->outcome == TRIAL_NO_MEMORY ? PROBE_UNTOLD : PROBE_LIMITED;
 }
 
 static bool is_same_boundary(const struct find_bodies *a, const struct find_bodies *b)

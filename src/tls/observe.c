@@ -152,10 +152,10 @@ static int on_certificate(SSL *ssl, void *arg)
 	const struct tls_observer *observer = arg;
 	struct seen *seen = seen_of(ssl);
 
-	if (seen == NULL)
+	if (seen == NULL || (seen->pending && !tell_asked(ssl, seen->means))) {
+		ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE); /* else OpenSSL only tells that a callback has failed */
 		return 0;
-	if (seen->pending && !tell_asked(ssl, seen->means))
-		return 0;
+	}
 	seen->pending = false;
 	return observer->withhold ? -1 : 1;
 }

@@ -168,6 +168,9 @@ static void a_limit_has_its_boundary(void **state)
 	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_PENDING, 0));
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_NO_MEMORY, 0)); /* which is not the server's fault */
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
 }
 
 /* Two styles are one client only where boundary and outcome are the same. */

@@ -273,8 +273,11 @@ static void serve(struct scene *scene)
 
 /* ---- both ---- */
 
-static void scene_open(struct scene *scene, const struct host *host, const struct trial_script *script,
-		       struct tls_client_context *context, size_t window)
+static bool in_trial; /* while it is the trial's turn: for tests in which only its allocations fail */
+
+/* Without memory there is no trial. */
+static void scene_begin(struct scene *scene, const struct host *host, const struct trial_script *script,
+			struct tls_client_context *context, size_t window)
 {
 	struct tls_client_memory *memory = scene->memory;
 
@@ -290,8 +293,16 @@ static void scene_open(struct scene *scene, const struct host *host, const struc
 	assert_non_null(scene->session);
 	if (host->asks == ASKS_SHAKING)
 		assert_int_equal(tls_session_ask_at_handshake(scene->session, trust), THAW_OK);
+	in_trial = true;
 	scene->trial = trial_new(script, context, "localhost", scene->memory,
 				 (struct transport){&way_ops, &scene->wire.client}, scene->now_ms);
+	in_trial = false;
+}
+
+static inline void scene_open(struct scene *scene, const struct host *host, const struct trial_script *script,
+			      struct tls_client_context *context, size_t window)
+{
+	scene_begin(scene, host, script, context, window);
 	assert_non_null(scene->trial);
 }
 
@@ -316,7 +327,9 @@ static bool scene_turn(struct scene *scene)
 	struct trial_wants wants;
 
 	scene->turns++;
+	in_trial = true;
 	bool over = trial_step(scene->trial, scene->now_ms, scene->wire.up.len);
+	in_trial = false;
 	trial_wants(scene->trial, &wants);
 	assert_int_equal(over, scene->trial->state == TS_OVER);
 	if (over) {

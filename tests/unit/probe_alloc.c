@@ -1,0 +1,281 @@
+/* Each allocation of the probe fails in turn, ours and OpenSSL's: nothing is lost, nothing breaks, and it is told. */
+#include "trial_world.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <openssl/crypto.h>
+
+#include "base/socket.h"
+#include "probe/crew.h"
+#include "probe/survey.h"
+
+#define STEP 11
+
+/* ---- allocations that fail on demand: ours by the linker's --wrap, OpenSSL's by its own hook ---- */
+
+static unsigned long fail_at, allocations;
+static bool armed, failed;
+
+static bool fails(void)
+{
+	if ((!armed && !in_trial) || ++allocations != fail_at)
+		return false;
+	failed = true;
+	return true;
+}
+
+#define WRAPPED(result, name, parameters, arguments)             \
+	result __real_##name parameters;                         \
+	result __wrap_##name parameters;                         \
+	result __wrap_##name parameters                          \
+	{                                                        \
+		return fails() ? NULL : __real_##name arguments; \
+	}
+
+WRAPPED(void *, malloc, (size_t size), (size))
+WRAPPED(void *, calloc, (size_t count, size_t size), (count, size))
+WRAPPED(void *, realloc, (void *at, size_t size), (at, size))
+WRAPPED(char *, strdup, (const char *text), (text))
+WRAPPED(char *, strndup, (const char *text, size_t len), (text, len))
+
+static void *library_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return fails() ? NULL : __real_malloc(size);
+}
+
+static void *library_realloc(void *at, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return fails() ? NULL : __real_realloc(at, size);
+}
+
+static void library_free(void *at, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(at);
+}
+
+/* Runs it with the k-th allocation failing, for every k that there is; every step-th of many. */
+static unsigned long each_fails(void (*run)(bool armed_for_one), unsigned long step)
+{
+	unsigned long all;
+
+	fail_at = allocations = 0;
+	run(false);
+	all = allocations;
+	assert_true(all > 0);
+	for (unsigned long k = 1; k <= all; k += step) {
+		fail_at = k;
+		allocations = 0;
+		failed = false;
+		run(true);
+	}
+	fail_at = 0;
+	return all;
+}
+
+/* ---- what is made ---- */
+
+static struct tls_client_options client_options;
+
+static void make_contexts(bool failing)
+{
+	const struct context_wish wishes[] = {{.version = TLS_CLIENT_12}, {.http2 = true}, {.withholds = true}};
+	struct thaw_error err = {0};
+
+	armed = true;
+	struct contexts *contexts = contexts_new(&client_options);
+	if (contexts != NULL) {
+		for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+			if (contexts_get(contexts, &wishes[i], &err) == NULL) {
+				assert_true(failing && failed);
+				assert_int_not_equal(err.cls, THAW_ERR_NONE);
+				assert_int_not_equal(err.text[0], '\0');
+			}
+	}
+	armed = false;
+	assert_true(contexts != NULL || failed);
+	contexts_free(&contexts);
+	assert_null(contexts);
+}
+
+static void contexts_without_memory(void **state)
+{
+	(void)state;
+	(void)each_fails(make_contexts, 1);
+}
+
+static void make_survey(bool failing)
+{
+	static struct findings findings;
+	const struct probe_options options = {.tls = client_options};
+	struct thaw_error err = {0};
+
+	armed = true;
+	struct survey *survey = survey_new(&options, &findings, &err);
+	armed = false;
+	assert_int_equal(survey == NULL, failing);
+	if (survey == NULL)
+		assert_int_equal(err.cls, THAW_ERR_RESOURCE);
+	survey_free(&survey);
+	assert_null(survey);
+}
+
+static void a_survey_without_memory(void **state)
+{
+	(void)state;
+	assert_true(each_fails(make_survey, 1) >= 4);
+}
+
+static void make_h2(bool failing)
+{
+	const struct http_h2_request request = {.method = "GET", .authority = "a", .path = "/", .user_agent = "b"};
+
+	armed = true;
+	struct http_h2_client *client = http_h2_client_new(&request);
+	armed = false;
+	assert_int_equal(client == NULL, failing);
+	http_h2_client_free(&client);
+}
+
+static void http2_without_memory(void **state)
+{
+	(void)state;
+	(void)each_fails(make_h2, 1);
+}
+
+/* ---- a crew ---- */
+
+static struct contexts *contexts;
+static int listener = -1;
+static const struct trial_script get = {.method = "GET",
+					.target = "/",
+					.authority = "localhost",
+					.fields = "",
+					.stall_ms = 5000,
+					.settle_ms = 300,
+					.limit_ms = 60000};
+
+static struct tls_client_context *context_of(struct context_wish wish)
+{
+	struct thaw_error err = {0};
+	struct tls_client_context *context = contexts_get(contexts, &wish, &err);
+
+	assert_non_null(context);
+	return context;
+}
+
+static void start_crew(bool failing)
+{
+	struct crew_options options = {.name = "localhost", .at_once = 2};
+	struct sockaddr_in *to = (struct sockaddr_in *)&options.address;
+	struct tls_client_context *context = context_of((struct context_wish){0});
+	struct thaw_error err = {0};
+	socklen_t len = sizeof(*to);
+
+	assert_int_equal(getsockname(listener, (struct sockaddr *)to, &len), 0);
+	armed = true;
+	struct crew *crew = crew_new(&options);
+	const struct trial *trial = crew != NULL ? crew_start(crew, &get, context, NULL, &err) : NULL;
+	armed = false;
+	if (trial == NULL) {
+		assert_true(failing);
+		assert_true(crew == NULL || err.cls == THAW_ERR_RESOURCE);
+		assert_true(crew == NULL || crew_begun(crew) == 0);
+	}
+	crew_free(&crew); /* with its trial, which nobody answers */
+	assert_null(crew);
+}
+
+static void a_crew_without_memory(void **state)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	(void)state;
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(listener >= 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(listener, 1000), 0);
+	(void)each_fails(start_crew, 1);
+	assert_int_equal(close(listener), 0);
+}
+
+/* ---- whole trials ---- */
+
+static struct scene scene;
+static int version;
+
+/* OpenSSL has many words for it, but none of them is a diagnosis of the server's ways with certificates. */
+static void expect_told(const struct trial_result *result)
+{
+	enum trial_outcome outcome = result->outcome;
+
+	assert_true(outcome == TRIAL_NO_MEMORY || outcome == TRIAL_SHAKE_FAILED || outcome == TRIAL_UNTRUSTED ||
+		    outcome == TRIAL_GARBLED);
+	assert_int_not_equal(result->detail[0], '\0');
+	if (strstr(result->detail, ": out of memory") != NULL && outcome != TRIAL_UNTRUSTED)
+		assert_int_equal(outcome, TRIAL_NO_MEMORY);
+}
+
+/* Asked in the middle of a body, through a window in which records are held back. */
+static void play_asked(bool failing)
+{
+	static const struct host host = {.asks = ASKS_HEAD};
+	struct trial_script script = get;
+	struct context_wish wish = {.version = version == 12 ? TLS_CLIENT_12 : TLS_CLIENT_13};
+
+	script.has_body = true;
+	script.length = 3000;
+	scene_begin(&scene, &host, &script, context_of(wish), 1000);
+	if (scene.trial != NULL) {
+		const struct trial_result *result = scene_play(&scene);
+		bool good = result->outcome == TRIAL_ANSWERED && result->status == 200;
+		assert_true(good || failing);
+		if (good)
+			assert_int_equal(scene.replies, 1);
+		else
+			expect_told(result);
+	}
+	scene_close(&scene);
+}
+
+/* Of the thousands that there are, every eleventh: ours and OpenSSL's are mixed. */
+static void trials_without_memory(void **state)
+{
+	(void)state;
+	for (version = 12; version <= 13; version++)
+		assert_true(each_fails(play_asked, STEP) > 1000);
+}
+
+static int set_up(void **state)
+{
+	if (set_up_peers(state) != 0)
+		return -1;
+	client_options = (struct tls_client_options){.ca = ca, .credentials = credentials};
+	contexts = contexts_new(&client_options);
+	return contexts != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	contexts_free(&contexts);
+	return tear_down_peers(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(contexts_without_memory), cmocka_unit_test(a_survey_without_memory),
+		cmocka_unit_test(http2_without_memory),    cmocka_unit_test(a_crew_without_memory),
+		cmocka_unit_test(trials_without_memory),
+	};
+	(void)alarm(600); /* a watchdog */
+	if (CRYPTO_set_mem_functions(library_malloc, library_realloc, library_free) != 1)
+		return 1;
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
