@@ -300,7 +300,8 @@ static void what_could_not_be_told(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	found.out_of_time = true;
-	expect_one(PROBE_UNTOLD, "could not tell: the time was over before all was tried");
+	expect_one(PROBE_UNTOLD, "could not tell: its time was over (--limit gives it more, --max-body less to do) "
+				 "before all was tried");
 	begin(TRIAL_NEVER);
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		struct trial *trial = asked(TRIAL_NEVER, i);
