@@ -29,6 +29,7 @@ struct way {
 	unsigned char bytes[WINDOW_MAX];
 	size_t window, len;
 	uint64_t moved; /* bytes in, and out */
+	size_t writes;
 	bool ended, broken;
 };
 
@@ -67,6 +68,7 @@ static inline ssize_t way_write(void *io, const void *data, size_t len)
 		return TRANSPORT_BROKEN;
 	if (room == 0)
 		return TRANSPORT_BLOCKED;
+	way->writes++;
 	len = len < room ? len : room;
 	memcpy(way->bytes + way->len, data, len);
 	way->len += len;

@@ -81,6 +81,18 @@ static void bursts_and_pauses(void **state)
 	expect_curve();
 }
 
+/* Where it stood before a long pause stays, or else the pause would look like a slow rise. */
+static void a_pauses_beginning_is_kept(void **state)
+{
+	(void)state;
+	memset(&line, 0, sizeof(line));
+	for (uint32_t ms = 0; ms < TIMELINE_POINTS_MAX; ms++)
+		trace(ms);
+	trace(60000);
+	assert_true(line.point_count < TIMELINE_POINTS_MAX);
+	assert_int_equal(line.points[line.point_count - 2].ms, TIMELINE_POINTS_MAX - 1);
+}
+
 static void moments_do_not_overflow(void **state)
 {
 	const struct timeline_point now = {.ms = 5, .up = 6, .down = 7};
@@ -527,6 +539,7 @@ int main(void)
 		cmocka_unit_test(a_short_curve_is_kept_whole),
 		cmocka_unit_test(a_long_curve_is_thinned_out_evenly),
 		cmocka_unit_test(bursts_and_pauses),
+		cmocka_unit_test(a_pauses_beginning_is_kept),
 		cmocka_unit_test(moments_do_not_overflow),
 		cmocka_unit_test(it_counts_what_passes),
 		cmocka_unit_test(failing_to_write_blocks),

@@ -413,6 +413,13 @@ static void node_by_what_it_does(void **state)
 	found.versions[FIND_13].plain = asked(TRIAL_NEVER, FIND_13);
 	found.versions[FIND_13].paused = asked(TRIAL_NEVER, FIND_13);
 	recognise(SERVER_NODE, 2);
+	/* a stream of Node's buffers more than a record, and less than a MiB */
+	(void)change(FIND_12, TRIAL_READS, 16384, made(TRIAL_FREEZE, 0));
+	recognise(SERVER_UNKNOWN, 0);
+	(void)change(FIND_12, TRIAL_READS, 1048577, made(TRIAL_FREEZE, 0));
+	recognise(SERVER_UNKNOWN, 0);
+	(void)change(FIND_12, TRIAL_READS, 1048576, made(TRIAL_FREEZE, 0));
+	recognise(SERVER_NODE, 2);
 	says("something"); /* Node's own HTTP server has no such field */
 	recognise(SERVER_UNKNOWN, 0);
 	begin(TRIAL_AT_HEADERS);
