@@ -1,120 +1,12 @@
 /* A client of tls/client.h and a server of tls/server.h over the transport BIO, in memory, through windows of any size.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "peers_world.h"
 
 #include "tls/certificate.h"
-#include "tls/client.h"
-#include "tls/credentials.h"
-#include "tls/pki.h"
-#include "tls/server.h"
-#include "tls/session.h"
-#include "tls/transport_bio.h"
 
-#define WINDOW_MAX 65536
-#define TURNS_MAX  4000000
+#define TURNS_MAX 4000000
 
-/* One direction: at most `window` bytes are under way. */
-struct way {
-	unsigned char bytes[WINDOW_MAX];
-	size_t window, len;
-	bool ended, broken;
-};
-
-struct end {
-	struct way *in, *out;
-};
-
-static struct way up, down;
-static struct end client_end = {&down, &up}, server_end = {&up, &down};
-
-static ssize_t way_read(void *io, void *data, size_t room)
-{
-	struct way *way = ((struct end *)io)->in;
-
-	if (way->broken)
-		return TRANSPORT_BROKEN;
-	if (way->len == 0)
-		return way->ended ? TRANSPORT_END : TRANSPORT_BLOCKED;
-	size_t len = way->len < room ? way->len : room;
-	memcpy(data, way->bytes, len);
-	memmove(way->bytes, way->bytes + len, way->len - len);
-	way->len -= len;
-	return (ssize_t)len;
-}
-
-static ssize_t way_write(void *io, const void *data, size_t len)
-{
-	struct way *way = ((struct end *)io)->out;
-	size_t room = way->window - way->len;
-
-	if (way->broken)
-		return TRANSPORT_BROKEN;
-	if (room == 0)
-		return TRANSPORT_BLOCKED;
-	len = len < room ? len : room;
-	memcpy(way->bytes + way->len, data, len);
-	way->len += len;
-	return (ssize_t)len;
-}
-
-static void way_half_close(void *io)
-{
-	((struct end *)io)->out->ended = true;
-}
-
-static ssize_t way_discard(void *io, size_t max)
-{
-	unsigned char unread[256];
-
-	return way_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
-}
-
-static const struct transport_ops ops = {way_read, way_write, way_half_close, way_discard};
-
-static char folder[] = "/tmp/thaw-unit-peers-XXXXXX", ca[64], certificate[64], key[64], server_pem[64], server_key[64];
-static struct tls_server *server;
-static struct tls_credentials *credentials;
-
-static int set_up(void **state)
-{
-	struct thaw_error err = {0};
-
-	(void)state;
-	if (mkdtemp(folder) == NULL || tls_pki_make(folder, &err) != THAW_OK)
-		return -1;
-	(void)snprintf(ca, sizeof(ca), "%s/ca.pem", folder);
-	(void)snprintf(certificate, sizeof(certificate), "%s/client.pem", folder);
-	(void)snprintf(key, sizeof(key), "%s/client.key", folder);
-	(void)snprintf(server_pem, sizeof(server_pem), "%s/server.pem", folder);
-	(void)snprintf(server_key, sizeof(server_key), "%s/server.key", folder);
-	struct tls_host host = {.name = "*", .certificate = server_pem, .key = server_key};
-	server = tls_server_new(&host, 1, &err);
-	credentials =
-		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);
-	return server != NULL && credentials != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_server_free(&server);
-	tls_credentials_free(&credentials);
-	(void)unlink(ca);
-	(void)unlink(certificate);
-	(void)unlink(key);
-	(void)unlink(server_pem);
-	(void)unlink(server_key);
-	return rmdir(folder);
-}
+static struct wire wire;
 
 struct pair {
 	struct tls_client_context *context;
@@ -128,11 +20,12 @@ static struct pair open_pair_with(const struct tls_client_options *options, cons
 {
 	struct pair pair = {0};
 
-	up = down = (struct way){.window = window};
+	wire_open(&wire, window);
 	pair.context = tls_client_context_new(options, &pair.client_err);
 	assert_non_null(pair.context);
-	pair.client = tls_client_new(pair.context, name, (struct transport){&ops, &client_end}, NULL, &pair.client_err);
-	pair.link = tls_link_new(server, (struct transport){&ops, &server_end});
+	pair.client =
+		tls_client_new(pair.context, name, (struct transport){&way_ops, &wire.client}, NULL, &pair.client_err);
+	pair.link = tls_link_new(server, (struct transport){&way_ops, &wire.server});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
 	pair.session = tls_session_new(tls_link_ssl(pair.link));
@@ -263,10 +156,7 @@ static void a_server_that_is_not_it_is_refused(void **state)
 
 static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 {
-	thaw_trust *trust = thaw_trust_load(ca, NULL, NULL);
-
 	(void)state;
-	assert_non_null(trust);
 	for (int offers = 0; offers < 2; offers++) {
 		for (int gives = 0; gives < 2; gives++) {
 			struct tls_client_options options = good(TLS_CLIENT_13);
@@ -303,7 +193,6 @@ static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 			close_pair(&pair);
 		}
 	}
-	thaw_trust_free(&trust);
 }
 
 static void what_ends_is_told(void **state)
@@ -323,14 +212,14 @@ static void what_ends_is_told(void **state)
 	/* an end without one: a truncation (RFC 8446 6.1) */
 	pair = open_pair(&options, WINDOW_MAX);
 	shake_hands(&pair, &client, &link);
-	up.ended = true;
+	wire.up.ended = true;
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &n), THAW_FAILED);
 	assert_int_equal(tls_session_error(pair.session)->cls, THAW_ERR_PEER);
 	close_pair(&pair);
 	/* a reset */
 	pair = open_pair(&options, WINDOW_MAX);
 	shake_hands(&pair, &client, &link);
-	up.broken = true;
+	wire.up.broken = true;
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &n), THAW_FAILED);
 	close_pair(&pair);
 }
@@ -344,5 +233,5 @@ int main(void)
 		cmocka_unit_test(post_handshake_is_asked_of_those_who_offer_it),
 		cmocka_unit_test(what_ends_is_told),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);
 }
