@@ -388,7 +388,7 @@ def test_when_it_gives_up(report):
 
 def test_the_timeline(late_server, pki, tmp_path):
     """As text, as data and as a picture: the freeze is in each."""
-    url, svg = late_server("frozen").url("/late"), tmp_path / "freeze.svg"
+    url, svg = late_server("frozen").url("/late?a=1&b=<2>"), tmp_path / "freeze.svg"
     options = (*QUICK, "--tls", "1.3", "--svg", str(svg))
     text = subprocess.run(argv(url, pki, *options), capture_output=True, timeout=WATCHDOG, text=True).stdout
     assert "FROZEN" in text and "asks for a certificate" in text and "verdict: freezes" in text
