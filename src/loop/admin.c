@@ -10,7 +10,7 @@
 
 #include "admin/admin.h"
 #include "base/socket.h"
-#include "loop/clock.h"
+#include "base/clock.h"
 #include "loop/log.h"
 
 #define ACCEPT_NAP .1 /* seconds without accepting when the system has no descriptors left */

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "gateway/board.h"
-#include "loop/clock.h"
+#include "base/clock.h"
 #include "loop/master.h"
 
 void master_enter(struct master *m, enum phase to)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "loop/clock.h"
+#include "base/clock.h"
 
 #define ROOM_FIRST  4096
 #define ROOM_KEPT   65536 /* a larger buffer is given back once it is empty */

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "gateway/board.h"
-#include "loop/clock.h"
+#include "base/clock.h"
 #include "loop/master.h"
 
 /* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/socket.h"
-#include "loop/clock.h"
+#include "base/clock.h"
 #include "loop/connection.h"
 #include "loop/loads.h"
 #include "loop/publish.h"

@@ -22,7 +22,7 @@
 #include "base/socket.h"
 #include "gateway/board.h"
 #include "loop/admin.h"
-#include "loop/clock.h"
+#include "base/clock.h"
 #include "loop/log.h"
 #include "spool/ledger.h"
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "loop/clock.h"
+#include "base/clock.h"
 
 #define WATCHDOG_S 120
 #define TICK_S     .005 /* conditions that no event of the loop tells of are looked at so often */

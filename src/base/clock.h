@@ -1,6 +1,6 @@
 /* The only place that looks at clocks: everything else is handed the time. */
-#ifndef LOOP_CLOCK_H
-#define LOOP_CLOCK_H
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

@@ -1,0 +1,83 @@
+/*
+ * An upload with libcurl whose connection is primed for the client certificate first, and that takes that connection or
+ * none:
+ *
+ *	upload FILE URL CA CERTIFICATE KEY
+ *
+ * CA, CERTIFICATE and KEY are PEM files. The response's body goes to standard output; what the server asked for is told
+ *on standard error. What libthaw-curl adds to a plain libcurl program is marked.
+ */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include <curl/curl.h>
+#include <thaw/curl.h>
+
+static void on_ask(void *arg, const struct thaw_curl_ask *ask)
+{
+	(void)arg;
+	(void)fprintf(stderr, "asked for a certificate (%s, %s): %s\n", thaw_means_name(ask->means),
+		      ask->priming ? "while priming" : "during the upload",
+		      ask->subject != NULL ? ask->subject : "there is none to give");
+}
+
+static int set_up(CURL *curl, char **argv, FILE *file)
+{
+	struct stat info;
+
+	if (fstat(fileno(file), &info) != 0)
+		return 0;
+	return curl_easy_setopt(curl, CURLOPT_URL, argv[2]) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_CAINFO, argv[3]) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSLCERT, argv[4]) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSLKEY, argv[5]) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_READDATA, file) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)info.st_size) == CURLE_OK;
+}
+
+static int upload(CURL *curl)
+{
+	struct thaw_curl_options options = {.asked = on_ask};
+	struct thaw_error err = {THAW_ERR_NONE, ""};
+	thaw_curl *helper = NULL;
+	CURLcode code = CURLE_OK;
+	long status = 0;
+
+	do { /* libthaw-curl: instead of curl_easy_perform() alone */
+		if (thaw_curl_prime(curl, &options, &helper, &err) != THAW_OK) {
+			(void)fprintf(stderr, "not primed: %s\n", err.text);
+			break;
+		}
+		code = curl_easy_perform(curl);
+	} while (thaw_curl_lost(helper));
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OK)
+		(void)fprintf(stderr, "not uploaded: %s\n", curl_easy_strerror(code));
+	else if (err.cls == THAW_ERR_NONE)
+		(void)fprintf(stderr, "status %ld\n", status);
+	curl_easy_cleanup(curl);
+	thaw_curl_free(&helper); /* libthaw-curl: behind it */
+	return err.cls != THAW_ERR_NONE || code != CURLE_OK || status < 200 || status > 299;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 6) {
+		(void)fprintf(stderr, "usage: upload FILE URL CA CERTIFICATE KEY\n");
+		return 2;
+	}
+	FILE *file = fopen(argv[1], "rb");
+	if (file == NULL) {
+		perror(argv[1]);
+		return 1;
+	}
+	CURL *curl = curl_easy_init();
+	int failed = 1;
+	if (curl != NULL && set_up(curl, argv, file))
+		failed = upload(curl);
+	else if (curl != NULL)
+		curl_easy_cleanup(curl);
+	(void)fclose(file);
+	return failed;
+}

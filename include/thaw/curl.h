@@ -1,0 +1,98 @@
+/*
+ * For programs that upload with libcurl and a client certificate: prime the connection, pin the upload to it. This is
+ * libthaw-curl, a library of its own.
+ *
+ * A server that asks for the certificate only when it has seen the request asks in the middle of a large upload, and if
+ *it then does not go on reading, neither side ever moves again. Priming is a HEAD request first: there is no body that
+ * could be in the way of the ask, and the connection has the certificate from then on. It helps only if the upload
+ *really takes that connection, which a pool of connections does not promise; so here it takes that one, or nothing is
+ *sent:
+ *
+ *	thaw_curl *helper = NULL;
+ *	CURLcode code;
+ *
+ *	do {
+ *		if (thaw_curl_prime(curl, NULL, &helper, &err) != THAW_OK)
+ *			break;                        (err says why)
+ *		code = curl_easy_perform(curl);
+ *	} while (thaw_curl_lost(helper));             (nothing was sent: prime again)
+ *	...
+ *	curl_easy_cleanup(curl);
+ *	thaw_curl_free(&helper);
+ *
+ * Such a handle's uploads also survive an ask in their middle: see thaw_curl_prime(). examples/upload.c is a whole
+ * program. Needs libcurl 7.87 or later with OpenSSL as its TLS library. A handle and its helper are used by one thread
+ *at a time; there is nothing that handles share.
+ */
+#ifndef THAW_CURL_H
+#define THAW_CURL_H
+
+#include <thaw/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct thaw_curl thaw_curl;
+
+/* An ask, at the moment when the certificate goes out. The texts live for the call. */
+struct thaw_curl_ask {
+	enum thaw_means means;      /* by which the server asks */
+	bool priming;               /* it asks the priming request; false: the upload */
+	const char *subject;        /* of the certificate that is given; NULL: there is none to give */
+	const char *const *issuers; /* the CAs that the server names, at most 32; none: any will do */
+	size_t issuer_count;
+};
+
+/* Zero in a field: its default. All of it is copied. */
+struct thaw_curl_options {
+	const char *url; /* what the HEAD is sent to; the handle's own URL. Same scheme, host and port */
+	const void *
+		headers; /* a struct curl_slist for the HEAD; it outlives the helper. None: the handle's are not sent */
+	uint32_t tries;  /* how often a lost connection is primed again; 3 */
+	uint32_t timeout_ms; /* for a HEAD and its answer, an ask among it; 60,000 */
+	uint32_t stall_ms;   /* a record that is half out moves no further: the upload fails; 30,000.
+			      * CURLOPT_LOW_SPEED_TIME   is for the rest */
+	void (*asked)(void *arg, const struct thaw_curl_ask *ask);
+	void *arg;
+};
+
+/* What came of priming. */
+struct thaw_curl_report {
+	uint32_t primed;       /* how many HEADs were answered */
+	long status;           /* of the last answer; whatever it is, the connection is primed */
+	enum thaw_means asked; /* THAW_MEANS_NONE: no certificate was asked for on this connection */
+	bool given;            /* our certificate went out on it; false, although asked: there was none to give */
+	bool kept;       /* the connection is there for the upload; false: the server closes it behind each answer */
+	const char *tls; /* "TLSv1.3"; NULL: plain HTTP */
+};
+
+/*
+ * curl: a CURL easy handle, all options set, ready for curl_easy_perform() or a multi handle. The first call takes it
+ * over, and makes *helper, NULL before: from then on these options are the helper's: CURLOPT_SHARE, _SSL_CTX_FUNCTION,
+ * _PREREQFUNCTION, _SOCKOPTFUNCTION, _HTTP_VERSION (HTTP/1.1: HTTP/2 knows no late ask, RFC 9113 9.2.3). Sends the
+ * HEAD, and waits for its answer. The next perform of the handle then takes that connection, or ends with
+ * CURLE_ABORTED_BY_CALLBACK before anything of its request is sent.
+ *
+ * On every connection of the handle, an ask is answered at any moment, also in the middle of a write: OpenSSL alone
+ * would end the connection then.
+ *
+ * THAW_OK: pinned. THAW_FAILED, *err: the server could not be reached, or does not keep the connection, or was lost
+ * too often; the handle is pinned to nothing, so that performing it is an upload without priming.
+ */
+enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *options, thaw_curl **helper,
+				 struct thaw_error *err) THAW_MUST_CHECK;
+
+/* The perform behind a successful thaw_curl_prime() sent nothing, because the primed connection was gone. */
+bool thaw_curl_lost(const thaw_curl *helper);
+
+/* Of the last thaw_curl_prime(); belongs to the helper. */
+const struct thaw_curl_report *thaw_curl_report(const thaw_curl *helper);
+
+/* Behind curl_easy_cleanup() of its handle, whose connections end with it. */
+void thaw_curl_free(thaw_curl **helper);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

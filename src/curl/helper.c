@@ -1,0 +1,348 @@
+#include "curl/helper.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "tls/guest.h"
+
+#define TRIES_DEFAULT      3
+#define TIMEOUT_MS_DEFAULT 60000
+#define STALL_MS_DEFAULT   30000
+#define SOCKETS_MAX        8 /* that are tried beside each other for one connection (RFC 8305) */
+
+/* A request may go out on: */
+enum pin {
+	PIN_NONE,   /* any connection */
+	PIN_PRIMED, /* the primed one only */
+	PIN_LOST,   /* none any more: the primed one was gone */
+};
+
+/* What tells a connection from all others that are open at the same time. */
+struct ends {
+	char local[INET6_ADDRSTRLEN + 1], remote[INET6_ADDRSTRLEN + 1];
+	long local_port, remote_port;
+};
+
+struct thaw_curl {
+	CURL *easy;    /* the caller's */
+	CURLSH *share; /* the pool of connections that the HEAD and the upload share */
+	char *url;
+	struct helper_options options;
+	struct tls_guest *guest; /* the newest connection's */
+	int sockets[SOCKETS_MAX];
+	unsigned opened;   /* sockets, in all */
+	unsigned requests; /* since the perform began */
+	bool priming;
+	enum pin pin;
+	struct ends primed;
+	unsigned opened_when_primed;
+	uint32_t lost; /* how often */
+	uint64_t moved, moved_at_ms;
+	bool stalled;
+	struct thaw_curl_report report;
+};
+
+/* ---- what moves ---- */
+
+bool helper_watch(thaw_curl *helper, bool idle)
+{
+	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : 0, now = clock_now_ms();
+
+	if (moved != helper->moved || idle) {
+		helper->moved = moved;
+		helper->moved_at_ms = now;
+	}
+	helper->stalled = helper->stalled || now - helper->moved_at_ms >= helper->options.options.stall_ms;
+	return !helper->stalled;
+}
+
+bool helper_stalled(const thaw_curl *helper)
+{
+	return helper->stalled;
+}
+
+uint64_t helper_unsent(const thaw_curl *helper)
+{
+	return helper->guest != NULL ? tls_guest_unsent(helper->guest) : 0;
+}
+
+const char *helper_tls(const thaw_curl *helper)
+{
+	return helper->guest != NULL ? tls_guest_version(helper->guest) : NULL;
+}
+
+/* The guest waits only while bytes of ours are stuck: never idle. */
+static bool on_tick(void *arg)
+{
+	return helper_watch(arg, false);
+}
+
+/* ---- what libcurl calls ---- */
+
+static void on_sight(void *arg, const struct tls_sight *sight)
+{
+	thaw_curl *helper = arg;
+	const struct thaw_curl_options *options = &helper->options.options;
+
+	if (sight->kind == TLS_SIGHT_ASKED)
+		helper->report.asked = sight->means;
+	if (sight->kind == TLS_SIGHT_GIVEN)
+		helper->report.given = true;
+	if (helper->options.observer.saw != NULL)
+		helper->options.observer.saw(helper->options.observer.arg, sight);
+	if (sight->kind == TLS_SIGHT_ASKED && options->asked != NULL)
+		options->asked(options->arg, &(struct thaw_curl_ask){.means = sight->means,
+								     .priming = helper->priming,
+								     .subject = sight->subject,
+								     .issuers = sight->issuers,
+								     .issuer_count = sight->issuer_count});
+}
+
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	thaw_curl *helper = arg;
+
+	if (purpose == CURLSOCKTYPE_IPCXN)
+		helper->sockets[helper->opened++ % SOCKETS_MAX] = fd;
+	return CURL_SOCKOPT_OK;
+}
+
+/* The newest socket that is connected: of several attempts, libcurl has closed the others by the time of the TLS
+ * handshake. */
+static int connected_socket(const thaw_curl *helper)
+{
+	struct sockaddr_storage peer;
+
+	for (unsigned i = 0; i < helper->opened && i < SOCKETS_MAX; i++) {
+		int fd = helper->sockets[(helper->opened - 1 - i) % SOCKETS_MAX];
+		socklen_t len = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+			return fd;
+	}
+	return -1;
+}
+
+static CURLcode on_context(CURL *easy, void *ctx, void *arg)
+{
+	thaw_curl *helper = arg;
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct tls_guest_options options = {
+		.credentials = helper->options.credentials,
+		.observer = {.saw = on_sight, .arg = helper},
+		.fd = connected_socket(helper),
+		.tick = on_tick,
+		.arg = helper,
+	};
+
+	(void)easy;
+	tls_guest_leave(&helper->guest);
+	helper->report.asked = THAW_MEANS_NONE;
+	helper->report.given = false;
+	helper->guest = tls_guest_new(ctx, &options, &err);
+	return helper->guest != NULL ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
+static bool is_primed(const thaw_curl *helper, const char *remote, const char *local, int remote_port, int local_port)
+{
+	return helper->opened == helper->opened_when_primed && helper->primed.local_port == local_port &&
+	       helper->primed.remote_port == remote_port && strcmp(helper->primed.local, local) == 0 &&
+	       strcmp(helper->primed.remote, remote) == 0;
+}
+
+/*
+ * Before a request's first byte. libcurl repeats one by itself when a connection that it took from its pool turns out
+ * to be dead, or for a 417: whether that is safe is the caller's to decide, so the second is refused.
+ */
+static int on_request(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	thaw_curl *helper = arg;
+	bool again = helper->requests++ > 0 && !helper->priming;
+
+	if (helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port))
+		helper->pin = PIN_LOST;
+	return helper->pin == PIN_LOST || again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/* ---- helpers ---- */
+
+static bool take_over(thaw_curl *helper)
+{
+	CURL *easy = helper->easy;
+
+	return curl_share_setopt(helper->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) == CURLSHE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SHARE, helper->share) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, helper) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, helper) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, helper) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
+}
+
+thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct thaw_error *err)
+{
+	thaw_curl *helper = calloc(1, sizeof(*helper));
+	bool ok = helper != NULL;
+
+	if (ok) {
+		struct thaw_curl_options *public = &helper->options.options;
+		helper->easy = easy;
+		helper->options = *options;
+		public->tries = public->tries != 0 ? public->tries : TRIES_DEFAULT;
+		public->timeout_ms = public->timeout_ms != 0 ? public->timeout_ms : TIMEOUT_MS_DEFAULT;
+		public->stall_ms = public->stall_ms != 0 ? public->stall_ms : STALL_MS_DEFAULT;
+		helper->url = public->url != NULL ? strdup(public->url) : NULL;
+		helper->share = curl_share_init();
+		ok = helper->share != NULL && (public->url == NULL || helper->url != NULL) && take_over(helper);
+		public->url = helper->url;
+	}
+	if (!ok) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory, or libcurl is not built with OpenSSL");
+		thaw_curl_free(&helper);
+	}
+	return helper;
+}
+
+void thaw_curl_free(thaw_curl **helper)
+{
+	thaw_curl *gone = *helper;
+
+	*helper = NULL;
+	if (gone == NULL)
+		return;
+	tls_guest_leave(&gone->guest);
+	if (gone->share != NULL)
+		(void)curl_share_cleanup(gone->share);
+	free(gone->url);
+	free(gone);
+}
+
+void helper_begin(thaw_curl *helper)
+{
+	helper->requests = 0;
+	helper->pin = PIN_NONE;
+	helper->stalled = false;
+	helper->moved_at_ms = clock_now_ms();
+}
+
+bool thaw_curl_lost(const thaw_curl *helper)
+{
+	return helper != NULL && helper->pin == PIN_LOST;
+}
+
+const struct thaw_curl_report *thaw_curl_report(const thaw_curl *helper)
+{
+	return &helper->report;
+}
+
+/* ---- priming ---- */
+
+static size_t swallow(char *bytes, size_t size, size_t count, void *arg)
+{
+	(void)bytes;
+	(void)arg;
+	return size * count;
+}
+
+/* The caller's handle once more, but for a HEAD: nothing of its body, its methods and its callbacks is left. */
+static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZE])
+{
+	CURL *head = curl_easy_duphandle(helper->easy);
+
+	if (head == NULL)
+		return NULL;
+	bool ok = curl_easy_setopt(head, CURLOPT_SHARE, helper->share) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_NOBODY, 1L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_CUSTOMREQUEST, NULL) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_HTTPHEADER, (struct curl_slist *)helper->options.options.headers) ==
+			  CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_RANGE, NULL) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_FAILONERROR, 0L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_NOPROGRESS, 1L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_HEADERFUNCTION, NULL) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_WRITEFUNCTION, swallow) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_TIMEOUT_MS, (long)helper->options.options.timeout_ms) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&
+		  (helper->url == NULL || curl_easy_setopt(head, CURLOPT_URL, helper->url) == CURLE_OK);
+	if (!ok) {
+		curl_easy_cleanup(head);
+		return NULL;
+	}
+	return head;
+}
+
+/* Whether the connection of an answered HEAD is still there, and which it is. */
+static bool find_ends(CURL *head, struct ends *ends)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	char *local = NULL, *remote = NULL;
+
+	if (curl_easy_getinfo(head, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD ||
+	    curl_easy_getinfo(head, CURLINFO_LOCAL_IP, &local) != CURLE_OK || local == NULL ||
+	    curl_easy_getinfo(head, CURLINFO_PRIMARY_IP, &remote) != CURLE_OK || remote == NULL ||
+	    curl_easy_getinfo(head, CURLINFO_LOCAL_PORT, &ends->local_port) != CURLE_OK ||
+	    curl_easy_getinfo(head, CURLINFO_PRIMARY_PORT, &ends->remote_port) != CURLE_OK)
+		return false;
+	(void)snprintf(ends->local, sizeof(ends->local), "%s", local);
+	(void)snprintf(ends->remote, sizeof(ends->remote), "%s", remote);
+	return true;
+}
+
+static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *error, struct thaw_error *err)
+{
+	helper->priming = true;
+	CURLcode code = curl_easy_perform(head);
+	helper->priming = false;
+	if (code != CURLE_OK)
+		return error_set(err, code == CURLE_OPERATION_TIMEDOUT ? THAW_ERR_TIMEOUT : THAW_ERR_PEER,
+				 "priming: %s", error[0] != '\0' ? error : curl_easy_strerror(code));
+	(void)curl_easy_getinfo(head, CURLINFO_RESPONSE_CODE, &helper->report.status);
+	helper->report.primed++;
+	helper->report.tls = helper_tls(helper);
+	helper->report.kept = find_ends(head, &helper->primed);
+	return THAW_OK;
+}
+
+enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *options, thaw_curl **helper,
+				 struct thaw_error *err)
+{
+	static const struct thaw_curl_options defaults;
+	char error[CURL_ERROR_SIZE] = "";
+
+	if (*helper == NULL)
+		*helper = helper_new(curl, &(struct helper_options){.options = options != NULL ? *options : defaults},
+				     err);
+	thaw_curl *self = *helper;
+	if (self == NULL)
+		return THAW_FAILED;
+	self->lost += self->pin == PIN_LOST;
+	helper_begin(self);
+	self->report.kept = false;
+	if (self->lost > self->options.options.tries)
+		return error_set(err, THAW_ERR_PEER, "the primed connection was gone before the upload, %u times",
+				 self->lost);
+	CURL *head = make_head(self, error);
+	if (head == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "priming: out of memory");
+	enum thaw_status status = send_head(self, head, error, err);
+	curl_easy_cleanup(head);
+	helper_begin(self);
+	if (status != THAW_OK)
+		return status;
+	if (!self->report.kept)
+		return error_set(err, THAW_ERR_PEER,
+				 "the server closes the connection behind the priming request's answer");
+	self->pin = PIN_PRIMED;
+	self->opened_when_primed = self->opened;
+	return THAW_OK;
+}

@@ -1,0 +1,46 @@
+/*
+ * libthaw-curl (thaw/curl.h), and what of it src/send needs beside: this folder and src/send are the only users of
+ * libcurl.
+ *
+ * A thaw_curl is one easy handle's helper. It sees each socket that the handle opens, and each TLS context that libcurl
+ * makes on one, which becomes a tls_guest; and it is asked by libcurl before a request's first byte whether it may go
+ * out.
+ */
+#ifndef CURL_HELPER_H
+#define CURL_HELPER_H
+
+#include <curl/curl.h>
+
+#include "thaw/curl.h"
+#include "tls/observe.h"
+
+struct tls_credentials;
+
+/* What the public options do not have. */
+struct helper_options {
+	struct thaw_curl_options options;
+	const struct tls_credentials *credentials; /* NULL: what the handle's options say; outlive the handle */
+	struct tls_observer observer;              /* in place of options.asked, and told of more */
+};
+
+/* Takes the handle over, as the first thaw_curl_prime() does. NULL with *err set. */
+thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct thaw_error *err);
+
+/* To be called before a perform that is not pinned: as a pinned one, it sends one request only, and not another by
+ * itself. */
+void helper_begin(thaw_curl *helper);
+
+/* Whether it is the helper who ended the connection, because no byte moved for stall_ms. */
+bool helper_stalled(const thaw_curl *helper);
+
+/* Tells the helper that a caller's loop is at work; false: no byte has moved for stall_ms, so end the transfer. idle:
+ * it is not this side's turn, so that nothing can stall. */
+bool helper_watch(thaw_curl *helper, bool idle);
+
+/* Bytes of the newest connection that the peer's system has not taken yet. */
+uint64_t helper_unsent(const thaw_curl *helper);
+
+/* "TLSv1.3" on the newest connection; NULL: none. */
+const char *helper_tls(const thaw_curl *helper);
+
+#endif

@@ -1,0 +1,297 @@
+#include "tls/guest.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/error.h"
+#include "tls/credentials.h"
+#include "tls/failure.h"
+
+struct tls_guest {
+	atomic_uint holds; /* the caller's, and the context's */
+	struct tls_guest_options options;
+	struct tls_observer watch; /* what the context is given: hands on to options.observer */
+	const SSL *ssl;            /* NULL: there is none yet, or none any more */
+	uint64_t in, out;          /* bytes that passed the transport */
+	unsigned char *held;       /* TLS_GUEST_HELD_MAX bytes, once they are needed */
+	size_t at, len;            /* what of it is still to be written */
+	bool gave_up;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int ctx_index = -1;
+static BIO_METHOD *method;
+
+static struct tls_guest *guest_of(const SSL_CTX *ctx)
+{
+	return SSL_CTX_get_ex_data(ctx, ctx_index);
+}
+
+static void drop(struct tls_guest *guest)
+{
+	if (atomic_fetch_sub(&guest->holds, 1) != 1)
+		return;
+	if (guest->held != NULL) /* records: ciphertext, but whose tail may be of a handshake with names in it */
+		OPENSSL_cleanse(guest->held, TLS_GUEST_HELD_MAX);
+	free(guest->held);
+	free(guest);
+}
+
+static void on_ctx_gone(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *pointer)
+{
+	struct tls_guest *guest = data;
+
+	(void)parent;
+	(void)ex;
+	(void)index;
+	(void)number;
+	(void)pointer;
+	if (guest != NULL) {
+		guest->ssl = NULL;
+		drop(guest);
+	}
+}
+
+/* ---- the queue ---- */
+
+/* What of the queue the transport takes now. False: it is broken. */
+static bool flush(struct tls_guest *guest, BIO *next)
+{
+	while (guest->len > 0) {
+		int put = BIO_write(next, guest->held + guest->at, (int)guest->len);
+		if (put <= 0)
+			return BIO_should_retry(next);
+		guest->out += (uint64_t)put;
+		guest->at += (size_t)put;
+		guest->len -= (size_t)put;
+	}
+	guest->at = 0;
+	return true;
+}
+
+/* Until the queue is out, or something can be read. False: broken, or given up. */
+static bool await(struct tls_guest *guest, BIO *next)
+{
+	while (guest->len > 0 && !guest->gave_up) {
+		struct pollfd fd = {.fd = guest->options.fd, .events = POLLIN | POLLOUT};
+		int ready = poll(&fd, 1, TLS_GUEST_TICK_MS);
+		if (guest->options.tick != NULL && !guest->options.tick(guest->options.arg))
+			guest->gave_up = true;
+		else if (ready < 0 && errno != EINTR)
+			return false;
+		else if (!flush(guest, next))
+			return false;
+		if (ready > 0 && (fd.revents & ~POLLOUT) != 0)
+			return true;
+	}
+	return !guest->gave_up;
+}
+
+/* Takes all that still is to go out behind what is in the queue. False: no memory, or above the ceiling. */
+static bool hold(struct tls_guest *guest, const char *bytes, size_t len)
+{
+	if (guest->held == NULL)
+		guest->held = malloc(TLS_GUEST_HELD_MAX);
+	if (guest->held == NULL || len > TLS_GUEST_HELD_MAX - guest->len)
+		return false;
+	if (guest->at + guest->len + len > TLS_GUEST_HELD_MAX) {
+		memmove(guest->held, guest->held + guest->at, guest->len);
+		guest->at = 0;
+	}
+	memcpy(guest->held + guest->at + guest->len, bytes, len);
+	guest->len += len;
+	return true;
+}
+
+/* ---- the filter ---- */
+
+/* Nothing that OpenSSL's user would try again. What the transport said is its owner's to tell, who made it. */
+static int fail(const struct tls_guest *guest)
+{
+	if (guest->gave_up)
+		ERR_raise(ERR_LIB_BIO, BIO_R_TRANSFER_TIMEOUT);
+	return -1;
+}
+
+static int filter_write(BIO *bio, const char *bytes, int len)
+{
+	struct tls_guest *guest = BIO_get_data(bio);
+	BIO *next = BIO_next(bio);
+	int put = 0;
+
+	BIO_clear_retry_flags(bio);
+	if (len <= 0)
+		return 0;
+	if (!flush(guest, next))
+		goto broken;
+	if (guest->len == 0 && (put = BIO_write(next, bytes, len)) <= 0 && !BIO_should_retry(next))
+		goto broken;
+	put = put > 0 ? put : 0;
+	guest->out += (uint64_t)put;
+	if (put == len)
+		return len;
+	if (!hold(guest, bytes + put, (size_t)(len - put))) {
+		ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
+		return -1;
+	}
+	return await(guest, next) ? len : fail(guest);
+broken:
+	BIO_copy_next_retry(bio);
+	return -1;
+}
+
+static int filter_read(BIO *bio, char *bytes, int room)
+{
+	struct tls_guest *guest = BIO_get_data(bio);
+	BIO *next = BIO_next(bio);
+
+	BIO_clear_retry_flags(bio);
+	for (;;) {
+		(void)flush(guest, next); /* if it is broken, the read tells */
+		int got = BIO_read(next, bytes, room);
+		if (got > 0)
+			guest->in += (uint64_t)got;
+		if (got > 0 || guest->len == 0 || !BIO_should_retry(next)) {
+			BIO_copy_next_retry(bio);
+			return got;
+		}
+		if (!await(guest, next))
+			return fail(guest);
+	}
+}
+
+static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	BIO *next = BIO_next(bio);
+
+	if (next == NULL || command == BIO_CTRL_DUP)
+		return 0;
+	if (command != BIO_CTRL_FLUSH)
+		return BIO_ctrl(next, command, number, pointer);
+	BIO_clear_retry_flags(bio);
+	long result = BIO_ctrl(next, command, number, pointer);
+	BIO_copy_next_retry(bio);
+	return result;
+}
+
+static int filter_create(BIO *bio)
+{
+	BIO_set_init(bio, 1);
+	return 1;
+}
+
+static void make_once(void)
+{
+	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ctx_gone);
+	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_FILTER, "thaw guest");
+	if (method == NULL || BIO_meth_set_write(method, filter_write) != 1 ||
+	    BIO_meth_set_read(method, filter_read) != 1 || BIO_meth_set_ctrl(method, filter_ctrl) != 1 ||
+	    BIO_meth_set_create(method, filter_create) != 1)
+		ctx_index = -1;
+}
+
+/* Before the first byte of a connection: the transport is there, and nothing is in it yet. */
+static void on_info(const SSL *ssl, int where, int result)
+{
+	struct tls_guest *guest = guest_of(SSL_get_SSL_CTX(ssl));
+	BIO *next = SSL_get_wbio(ssl);
+
+	(void)result;
+	if ((where & SSL_CB_HANDSHAKE_START) == 0 || guest == NULL || guest->ssl != NULL || next == NULL)
+		return;
+	BIO *filter = BIO_new(method);
+	if (filter == NULL || BIO_up_ref(next) != 1) {
+		BIO_free(filter);
+		ERR_clear_error();
+		return; /* it works without, as OpenSSL does */
+	}
+	guest->ssl = ssl;
+	BIO_set_data(filter, guest);
+	(void)BIO_push(filter, next);
+	SSL_set_bio((SSL *)ssl, filter, filter);
+}
+
+/* ---- guests ---- */
+
+static void on_sight(void *arg, const struct tls_sight *sight)
+{
+	const struct tls_guest *guest = arg;
+
+	if (guest->options.observer.saw != NULL)
+		guest->options.observer.saw(guest->options.observer.arg, sight);
+}
+
+struct tls_guest *tls_guest_new(struct ssl_ctx_st *ctx, const struct tls_guest_options *options, struct thaw_error *err)
+{
+	struct tls_guest *guest = calloc(1, sizeof(*guest));
+
+	(void)pthread_once(&once, make_once);
+	if (guest == NULL || ctx_index < 0) {
+		free(guest);
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return NULL;
+	}
+	guest->options = *options;
+	guest->watch = (struct tls_observer){.saw = on_sight, .arg = guest};
+	atomic_init(&guest->holds, 1);
+	if (options->credentials != NULL && tls_credentials_use(options->credentials, ctx, err) != THAW_OK) {
+		drop(guest);
+		return NULL;
+	}
+	if (!tls_observe(ctx, &guest->watch) || SSL_CTX_set_ex_data(ctx, ctx_index, guest) != 1) {
+		(void)tls_library_failure(THAW_ERR_RESOURCE, "joining a TLS context", err);
+		drop(guest);
+		return NULL;
+	}
+	atomic_fetch_add(&guest->holds, 1);
+	SSL_CTX_set_info_callback(ctx, on_info);
+	return guest;
+}
+
+void tls_guest_leave(struct tls_guest **guest)
+{
+	struct tls_guest *left = *guest;
+
+	*guest = NULL;
+	if (left == NULL)
+		return;
+	left->options.observer.saw = NULL;
+	left->options.tick = NULL;
+	drop(left);
+}
+
+uint64_t tls_guest_unsent(const struct tls_guest *guest)
+{
+	int queued = 0;
+
+	if (guest->ssl == NULL || ioctl(guest->options.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+		queued = 0;
+	return (uint64_t)queued + guest->len;
+}
+
+uint64_t tls_guest_moved(const struct tls_guest *guest)
+{
+	uint64_t unsent = tls_guest_unsent(guest), written = guest->out + guest->len;
+
+	return guest->in + (written > unsent ? written - unsent : 0);
+}
+
+bool tls_guest_over(const struct tls_guest *guest)
+{
+	return guest->ssl == NULL;
+}
+
+const char *tls_guest_version(const struct tls_guest *guest)
+{
+	return guest->ssl != NULL ? SSL_get_version(guest->ssl) : NULL;
+}

@@ -1,0 +1,55 @@
+/*
+ * TLS contexts that another library makes and drives, such as libcurl's: what Thaw adds to them. One guest is one
+ * connection.
+ *
+ * An OpenSSL client that is asked over TLS 1.3 while a write of its own waits for the transport dies ("bad length"):
+ * the Certificate cannot be written behind a record that is half out. Whoever reads while it writes, as it must not to
+ * freeze, meets that on a slow path. So a guest's records are taken whole: what the transport does not take stays in a
+ * queue, and is written when it can be, by each read and write. Its owner does not know of the queue, and so does not
+ * wait for it: the guest waits in its place, until the queue is out or something can be read.
+ */
+#ifndef TLS_GUEST_H
+#define TLS_GUEST_H
+
+#include "tls/observe.h"
+
+struct ssl_ctx_st;
+struct tls_credentials;
+struct tls_guest;
+
+struct tls_guest_options {
+	const struct tls_credentials *credentials; /* NULL: what the context has already; outlive the connection */
+	struct tls_observer observer;              /* saw NULL: nobody looks */
+	int fd;                                    /* the connection's socket, for waiting; borrowed */
+	/* Called at least each TLS_GUEST_TICK_MS while it waits. False: give up, which ends the connection. */
+	bool (*tick)(void *arg);
+	void *arg;
+};
+
+#define TLS_GUEST_TICK_MS  200
+#define TLS_GUEST_HELD_MAX 262144 /* bytes of the queue: some records, and the messages of an exchange */
+
+/* For the one connection that will be made of ctx. The result is the caller's; the connection keeps its own hold on it.
+ * NULL with *err set. */
+struct tls_guest *tls_guest_new(struct ssl_ctx_st *ctx, const struct tls_guest_options *options,
+				struct thaw_error *err);
+
+/* The caller is done with it: observer and tick are not called any more. */
+void tls_guest_leave(struct tls_guest **guest);
+
+/*
+ * How much has moved, so that who waits can tell a slow connection from one that stands still: bytes read, and bytes
+ * written that the peer's system has taken (Linux's SIOCOUTQ tells of the others).
+ */
+uint64_t tls_guest_moved(const struct tls_guest *guest);
+
+/* Bytes that were written, but that the peer's system has not taken yet. */
+uint64_t tls_guest_unsent(const struct tls_guest *guest);
+
+/* The connection is gone. */
+bool tls_guest_over(const struct tls_guest *guest);
+
+/* "TLSv1.3"; NULL: no handshake yet. */
+const char *tls_guest_version(const struct tls_guest *guest);
+
+#endif
