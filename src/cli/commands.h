@@ -10,6 +10,7 @@ int check_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
+int send_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 
 #endif

@@ -17,6 +17,7 @@ static const struct command {
 	{"check", "check a configuration file, and load all that it names", check_main},
 	{"reload", "let a running gateway take its configuration anew, and tell what came of it", reload_main},
 	{"probe", "find out what a server does with a late certificate, and what cures it", probe_main},
+	{"send", "upload a file with a client certificate, to any server, without the freeze", send_main},
 	{"demo", "show a large upload beside a server that freezes on it", demo_main},
 	{"version", "tell the version of thaw, and of its TLS library", version_main},
 };

@@ -1,9 +1,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -11,14 +9,13 @@
 #include "cli/commands.h"
 #include "cli/identity.h"
 #include "cli/report.h"
+#include "cli/values.h"
 #include "probe/probe.h"
 
 #define BODY_DEFAULT  (16ULL << 20)
-#define BODY_MAX      (1ULL << 40)
 #define STALL_DEFAULT 5000
 #define HOLD_DEFAULT  20000
 #define LIMIT_DEFAULT 55000
-#define TIME_MAX_MS   3600000
 #define FIELDS_MAX    8192
 
 static const char help[] =
@@ -94,68 +91,13 @@ static void mind_signals(void)
 
 /* ---- values ---- */
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-/* A whole number and a unit. False: it is none, or above max. */
-static bool read_amount(const char *text, const struct unit *units, uint64_t max, uint64_t *amount)
-{
-	char *end = NULL;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	unsigned long long number = strtoull(text, &end, 10);
-	for (const struct unit *unit = units; unit->name != NULL; unit++)
-		if (strcasecmp(end, unit->name) == 0) {
-			*amount = number * unit->factor;
-			return number <= max / unit->factor;
-		}
-	return false;
-}
-
-static bool read_size(const char *text, uint64_t *bytes)
-{
-	static const struct unit units[] = {{"", 1},          {"B", 1},          {"KiB", 1ULL << 10},
-					    {"MiB", 1 << 20}, {"GiB", 1 << 30},  {"K", 1ULL << 10},
-					    {"M", 1 << 20},   {"G", 1ULL << 30}, {NULL, 0}};
-	return read_amount(text, units, BODY_MAX, bytes);
-}
-
-static bool read_time(const char *text, uint32_t *ms)
-{
-	static const struct unit units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {NULL, 0}};
-	uint64_t amount = 0;
-	bool ok = read_amount(text, units, TIME_MAX_MS, &amount);
-
-	*ms = (uint32_t)amount;
-	return ok;
-}
-
-static bool is_token(const char *text)
-{
-	return text[0] != '\0' &&
-	       text[strspn(text, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] ==
-		       '\0';
-}
-
-/* "Name: value": the name is a token (RFC 9110 5.6.2), the value has no control characters. False: it is none. */
+/* False: it is none, or there are too many. */
 static bool add_field(struct arguments *arguments, const char *line)
 {
-	char name[128];
-	size_t len = strcspn(line, ":");
-
-	if (line[len] != ':' || len >= sizeof(name))
-		return false;
-	memcpy(name, line, len);
-	name[len] = '\0';
-	for (const char *at = line; *at != '\0'; at++)
-		if ((unsigned char)*at < ' ' && *at != '\t')
-			return false;
 	int put =
 		snprintf(arguments->fields + arguments->fields_len, FIELDS_MAX - arguments->fields_len, "%s\r\n", line);
-	if (!is_token(name) || put < 0 || (size_t)put >= FIELDS_MAX - arguments->fields_len)
+
+	if (!cli_is_field(line) || put < 0 || (size_t)put >= FIELDS_MAX - arguments->fields_len)
 		return false;
 	arguments->fields_len += (size_t)put;
 	return true;
@@ -191,24 +133,25 @@ static int take_value(struct arguments *arguments, int option, const char *value
 	switch (option) {
 	case OPT_METHOD:
 		probe->method = value;
-		return is_token(value) && strcmp(value, "CONNECT") != 0
+		return cli_is_token(value) && strcmp(value, "CONNECT") != 0
 			       ? EX_OK
 			       : bad("method", value, "a method such as PUT or POST, but not CONNECT");
 	case OPT_HEADER:
 		return add_field(arguments, value) ? EX_OK
 						   : bad("header", value, "'Name: value'; 8 KiB of them in all");
 	case OPT_MAX_BODY:
-		return read_size(value, &probe->max_body) ? EX_OK
-							  : bad("max-body", value, "0 to 1024GiB, such as 16MiB");
+		return cli_read_size(value, &probe->max_body) ? EX_OK
+							      : bad("max-body", value, "0 to 1024GiB, such as 16MiB");
 	case OPT_STALL:
-		return read_time(value, &probe->stall_ms) && probe->stall_ms >= 100
+		return cli_read_time(value, &probe->stall_ms) && probe->stall_ms >= 100
 			       ? EX_OK
 			       : bad("stall", value, "100ms to an hour, such as 5s");
 	case OPT_HOLD:
-		return read_time(value, &probe->hold_ms) ? EX_OK : bad("hold", value, time_allowed);
+		return cli_read_time(value, &probe->hold_ms) ? EX_OK : bad("hold", value, time_allowed);
 	case OPT_LIMIT:
-		return read_time(value, &probe->limit_ms) && probe->limit_ms > 0 ? EX_OK
-										 : bad("limit", value, time_allowed);
+		return cli_read_time(value, &probe->limit_ms) && probe->limit_ms > 0
+			       ? EX_OK
+			       : bad("limit", value, time_allowed);
 	default:
 		return take_tls(probe, value);
 	}

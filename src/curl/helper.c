@@ -35,6 +35,7 @@ struct thaw_curl {
 	struct helper_options options;
 	struct tls_guest *guest; /* the newest connection's */
 	int sockets[SOCKETS_MAX];
+	const char *tls;   /* the newest connection's version, once its handshake is over; static */
 	unsigned opened;   /* sockets, in all */
 	unsigned requests; /* since the perform began */
 	bool priming;
@@ -42,6 +43,7 @@ struct thaw_curl {
 	struct ends primed;
 	unsigned opened_when_primed;
 	uint32_t lost; /* how often */
+	enum helper_turn turn;
 	uint64_t moved, moved_at_ms;
 	bool stalled;
 	struct thaw_curl_report report;
@@ -49,16 +51,24 @@ struct thaw_curl {
 
 /* ---- what moves ---- */
 
-bool helper_watch(thaw_curl *helper, bool idle)
+bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 {
 	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : 0, now = clock_now_ms();
+	uint64_t limit_ms = helper->options.options.stall_ms;
 
-	if (moved != helper->moved || idle) {
+	if (moved != helper->moved || turn != helper->turn || turn == HELPER_NOBODY) {
 		helper->moved = moved;
+		helper->turn = turn;
 		helper->moved_at_ms = now;
 	}
-	helper->stalled = helper->stalled || now - helper->moved_at_ms >= helper->options.options.stall_ms;
+	limit_ms *= turn == HELPER_THEIRS ? HELPER_PATIENCE : 1;
+	helper->stalled = helper->stalled || now - helper->moved_at_ms >= limit_ms;
 	return !helper->stalled;
+}
+
+bool helper_is_priming(const thaw_curl *helper)
+{
+	return helper->priming;
 }
 
 bool helper_stalled(const thaw_curl *helper)
@@ -73,13 +83,13 @@ uint64_t helper_unsent(const thaw_curl *helper)
 
 const char *helper_tls(const thaw_curl *helper)
 {
-	return helper->guest != NULL ? tls_guest_version(helper->guest) : NULL;
+	return helper->tls;
 }
 
-/* The guest waits only while bytes of ours are stuck: never idle. */
+/* The guest waits only while bytes of ours are stuck. */
 static bool on_tick(void *arg)
 {
-	return helper_watch(arg, false);
+	return helper_watch(arg, HELPER_OURS);
 }
 
 /* ---- what libcurl calls ---- */
@@ -93,6 +103,8 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		helper->report.asked = sight->means;
 	if (sight->kind == TLS_SIGHT_GIVEN)
 		helper->report.given = true;
+	if (sight->kind == TLS_SIGHT_FINISHED)
+		helper->tls = tls_guest_version(helper->guest);
 	if (helper->options.observer.saw != NULL)
 		helper->options.observer.saw(helper->options.observer.arg, sight);
 	if (sight->kind == TLS_SIGHT_ASKED && options->asked != NULL)
@@ -143,6 +155,7 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 	tls_guest_leave(&helper->guest);
 	helper->report.asked = THAW_MEANS_NONE;
 	helper->report.given = false;
+	helper->tls = NULL;
 	helper->guest = tls_guest_new(ctx, &options, &err);
 	return helper->guest != NULL ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
@@ -250,7 +263,8 @@ static size_t swallow(char *bytes, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-/* The caller's handle once more, but for a HEAD: nothing of its body, its methods and its callbacks is left. */
+/* The caller's handle once more, but for a HEAD: nothing of its body, its methods and its callbacks is left. Its
+ * connection is a new one, and behind it the only one in the pool. */
 static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZE])
 {
 	CURL *head = curl_easy_duphandle(helper->easy);
@@ -258,6 +272,8 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 	if (head == NULL)
 		return NULL;
 	bool ok = curl_easy_setopt(head, CURLOPT_SHARE, helper->share) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_NOBODY, 1L) == CURLE_OK &&

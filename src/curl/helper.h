@@ -33,14 +33,24 @@ void helper_begin(thaw_curl *helper);
 /* Whether it is the helper who ended the connection, because no byte moved for stall_ms. */
 bool helper_stalled(const thaw_curl *helper);
 
-/* Tells the helper that a caller's loop is at work; false: no byte has moved for stall_ms, so end the transfer. idle:
- * it is not this side's turn, so that nothing can stall. */
-bool helper_watch(thaw_curl *helper, bool idle);
+/* Whose turn it is to move. */
+enum helper_turn {
+	HELPER_OURS,   /* bytes are on their way to the peer: it stalls after stall_ms */
+	HELPER_THEIRS, /* the peer has all that it needs, and may think: HELPER_PATIENCE times as long */
+	HELPER_NOBODY, /* what is to be sent is not there yet */
+};
+#define HELPER_PATIENCE 10
+
+/* For a caller's loop, again and again. False: no byte has moved for too long, so end the transfer. */
+bool helper_watch(thaw_curl *helper, enum helper_turn turn);
+
+/* The HEAD is on its way. */
+bool helper_is_priming(const thaw_curl *helper);
 
 /* Bytes of the newest connection that the peer's system has not taken yet. */
 uint64_t helper_unsent(const thaw_curl *helper);
 
-/* "TLSv1.3" on the newest connection; NULL: none. */
+/* "TLSv1.3": of the newest connection whose handshake was over; NULL: none. */
 const char *helper_tls(const thaw_curl *helper);
 
 #endif

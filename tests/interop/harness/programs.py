@@ -42,6 +42,12 @@ class Programs:
         # The headers that thaw is built with, and the GnuTLS library itself: both -dev packages conflict.
         return self._c("curlgnutls", "-l:libcurl-gnutls.so.4")
 
+    def smallbuffer(self):
+        """A library for LD_PRELOAD."""
+        source = CLIENTS / "smallbuffer.c"
+        argv = ["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", "smallbuffer.so", str(source), "-ldl"]
+        return self._once("smallbuffer", argv, str(self._folder / "smallbuffer.so"))
+
     def java(self):
         argv = ["javac", "-d", "java", str(CLIENTS / "JavaClients.java")]
         run = ["java", f"-Djdk.net.hosts.file={self._hosts}", "-cp"]

@@ -1,0 +1,217 @@
+#include "cli/send_report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "send/explain.h"
+#include "send/progress.h"
+
+#define COLUMNS_DEFAULT 80
+#define ISSUERS_SHOWN   8
+
+struct send_report {
+	struct send_options *options;
+	bool json, quiet;
+	bool terminal; /* standard error is one */
+	bool drawn;    /* a bar is on its last line */
+	struct progress progress;
+	char *body; /* with json */
+	size_t body_len;
+	bool body_cut;
+};
+
+/* ---- on the way ---- */
+
+static void wipe_bar(struct send_report *report)
+{
+	if (report->drawn)
+		(void)fputs("\r\033[K", stderr);
+	report->drawn = false;
+}
+
+static void tell_ask(struct send_report *report, const struct send_ask *ask)
+{
+	wipe_bar(report);
+	(void)fprintf(stderr, "the server asks for a certificate (%s, %s): %s", thaw_means_name(ask->means),
+		      ask->priming ? "while priming" : "for the upload",
+		      ask->declined ? "there is none to give" : ask->subject);
+	for (size_t i = 0; i < ask->issuer_count && i < ISSUERS_SHOWN; i++)
+		(void)fprintf(stderr, "%s%s", i == 0 ? "; issued by: " : " | ", ask->issuers[i]);
+	if (ask->issuer_count > ISSUERS_SHOWN)
+		(void)fprintf(stderr, " | and %zu others", ask->issuer_count - ISSUERS_SHOWN);
+	(void)fputc('\n', stderr);
+}
+
+static void draw(struct send_report *report, const struct send_news *news, uint64_t now_ms)
+{
+	struct winsize size = {0};
+	char text[PROGRESS_ROOM];
+
+	progress_mark(&report->progress, news->sent, now_ms);
+	if (report->terminal) {
+		unsigned columns =
+			ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_DEFAULT;
+		progress_bar(&report->progress, news->sent, news->total, columns, text);
+		(void)fprintf(stderr, "\r%.*s\033[K", (int)columns - 1, text);
+		report->drawn = true;
+	} else if (progress_line_due(&report->progress, now_ms)) {
+		progress_line(&report->progress, news->sent, news->total, text);
+		(void)fprintf(stderr, "%s\n", text);
+	}
+}
+
+static void on_news(void *arg, const struct send_news *news)
+{
+	struct send_report *report = arg;
+
+	if (report->quiet)
+		return;
+	switch (news->kind) {
+	case SEND_NEWS_ASKED:
+		tell_ask(report, news->ask);
+		break;
+	case SEND_NEWS_NOTE:
+		wipe_bar(report);
+		(void)fprintf(stderr, "%s\n", news->text);
+		break;
+	case SEND_NEWS_PROGRESS:
+		draw(report, news, clock_now_ms());
+		break;
+	}
+	(void)fflush(stderr);
+}
+
+static bool on_body(void *arg, const char *bytes, size_t len)
+{
+	struct send_report *report = arg;
+
+	if (!report->json) {
+		wipe_bar(report);
+		return fwrite(bytes, 1, len, stdout) == len && fflush(stdout) == 0;
+	}
+	size_t room = SEND_REPORT_BODY_MAX - report->body_len;
+	report->body_cut = report->body_cut || len > room;
+	len = len < room ? len : room;
+	memcpy(report->body + report->body_len, bytes, len);
+	report->body_len += len;
+	return true;
+}
+
+struct send_report *send_report_new(struct send_options *options, bool json, bool quiet, struct thaw_error *err)
+{
+	struct send_report *report = calloc(1, sizeof(*report));
+
+	if (report != NULL && json)
+		report->body = malloc(SEND_REPORT_BODY_MAX);
+	if (report == NULL || (json && report->body == NULL)) {
+		send_report_free(&report);
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		return NULL;
+	}
+	report->options = options;
+	report->json = json;
+	report->quiet = quiet;
+	report->terminal = isatty(STDERR_FILENO) == 1;
+	options->tell = on_news;
+	options->take = on_body;
+	options->arg = report;
+	return report;
+}
+
+void send_report_free(struct send_report **report)
+{
+	if (*report != NULL)
+		free((*report)->body);
+	free(*report);
+	*report = NULL;
+}
+
+/* ---- the outcome ---- */
+
+static const struct {
+	const char *name;
+	int code;
+} causes[] = {
+	[SEND_DONE] = {"done", EX_OK},
+	[SEND_REFUSED] = {"refused", EX_UNAVAILABLE},
+	[SEND_EARLY] = {"early", EX_PROTOCOL},
+	[SEND_NO_HOST] = {"unknown-host", EX_NOHOST},
+	[SEND_NO_WAY] = {"no-connection", EX_UNAVAILABLE},
+	[SEND_NO_TRUST] = {"distrusted", EX_NOPERM},
+	[SEND_NO_TLS] = {"tls", EX_PROTOCOL},
+	[SEND_LOST] = {"lost", EX_TEMPFAIL},
+	[SEND_STALLED] = {"stalled", EX_TEMPFAIL},
+	[SEND_TIMEOUT] = {"timeout", EX_TEMPFAIL},
+	[SEND_UNPRIMED] = {"not-primed", EX_UNAVAILABLE},
+	[SEND_NO_BODY] = {"file", EX_NOINPUT},
+	[SEND_NO_OUT] = {"output", EX_IOERR},
+	[SEND_NO_ROOM] = {"memory", EX_OSERR},
+};
+
+static int code_of(const struct send_result *result)
+{
+	if (result->cause == SEND_REFUSED && (result->status == 401 || result->status == 403))
+		return EX_NOPERM;
+	return causes[result->cause].code;
+}
+
+static json_t *asks_json(const struct send_result *result)
+{
+	json_t *asks = json_array();
+
+	for (size_t i = 0; i < result->ask_count && i < SEND_ASKS_MAX; i++)
+		(void)json_array_append_new(
+			asks, json_pack("{s:s, s:b, s:b}", "means", thaw_means_name(result->asks[i].means), "priming",
+					result->asks[i].priming, "given", !result->asks[i].declined));
+	return asks;
+}
+
+/* NULL for what is no text, or not whole. */
+static json_t *body_json(const struct send_report *report)
+{
+	json_t *text = report->body_cut ? NULL : json_stringn(report->body, report->body_len);
+
+	return text != NULL ? text : json_null();
+}
+
+static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
+{
+	json_t *told =
+		json_pack("{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}", "ok",
+			  result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status",
+			  (int)result->status, "text", outcome, "hint", result->hint, "sent", (json_int_t)result->sent,
+			  "size", (json_int_t)result->total, "ms", (json_int_t)result->ms, "attempts",
+			  (int)result->attempts, "tls", result->tls[0] != '\0' ? result->tls : NULL, "primed",
+			  result->primed, "prime_status", (int)result->prime_status, "expected", result->expected,
+			  "continued", result->continued, "asks", asks_json(result), "body", body_json(report));
+	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
+		  fflush(stdout) == 0;
+
+	json_decref(told);
+	return ok;
+}
+
+int send_report_end(struct send_report *report, const struct send_result *result)
+{
+	char outcome[SEND_OUTCOME_ROOM];
+	bool done = result->cause == SEND_DONE;
+
+	(void)send_outcome_text(report->options, result, outcome);
+	wipe_bar(report);
+	if (!done)
+		(void)fprintf(stderr, "thaw: error: %s\n", outcome);
+	else if (!report->quiet)
+		(void)fprintf(stderr, "%s\n", outcome);
+	if (!done && result->hint[0] != '\0')
+		(void)fprintf(stderr, "%s\n", result->hint);
+	if (report->json && !print_json(report, result, outcome))
+		return EX_IOERR;
+	return code_of(result);
+}

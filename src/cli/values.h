@@ -1,0 +1,18 @@
+/* Values of options that more than one command takes. */
+#ifndef CLI_VALUES_H
+#define CLI_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A whole number with a unit behind it, or none. False: it is not, or is more than the most that is allowed. */
+bool cli_read_size(const char *text, uint64_t *bytes); /* B, K or KiB, M or MiB, G or GiB; at most 1024 GiB */
+bool cli_read_time(const char *text, uint32_t *ms);    /* s, ms, m; seconds without a unit; at most an hour */
+
+/* RFC 9110 5.6.2: of a method, or a field's name. */
+bool cli_is_token(const char *text);
+
+/* "Name: value": the name is a token, the value has no control characters but tabs. */
+bool cli_is_field(const char *line);
+
+#endif

@@ -1,0 +1,263 @@
+#include "send/explain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tls/observe.h"
+
+const char *send_size_text(uint64_t bytes, char to[static SEND_SIZE_ROOM])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double size = (double)bytes;
+	size_t unit = 0;
+
+	while (size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		size /= 1024;
+		unit++;
+	}
+	(void)snprintf(to, SEND_SIZE_ROOM, unit == 0 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+	return to;
+}
+
+/* ---- what is known of the asks ---- */
+
+struct story {
+	bool asked, asked_late, declined, in_upload;
+	bool credentials, is_13;
+};
+
+static struct story read_story(const struct send_options *options, const struct send_result *result)
+{
+	struct story story = {.asked = result->ask_count > 0,
+			      .credentials = options->credentials != NULL,
+			      .is_13 = strcmp(result->tls, "TLSv1.3") == 0};
+
+	for (size_t i = 0; i < result->ask_count && i < SEND_ASKS_MAX; i++) {
+		story.asked_late = story.asked_late || result->asks[i].means != THAW_MEANS_HANDSHAKE;
+		story.in_upload = story.in_upload || !result->asks[i].priming;
+		story.declined = result->asks[i].declined;
+	}
+	return story;
+}
+
+/* ---- refusals ---- */
+
+#define LIMITS \
+	"Apache: SSLRenegBufferSize, Tomcat: maxSavePostSize, IIS: uploadReadAheadSize; or it asks at the handshake"
+
+static const char *about_too_large(const struct story *story)
+{
+	if (story->asked_late && story->in_upload)
+		return "The server asked for the certificate during the upload, and holds no more of a body meanwhile. "
+		       "Prime the "
+		       "connection (--prime always); or its operator raises the limit (" LIMITS ").";
+	if (story->credentials && !story->asked)
+		return "If the server wants a certificate for this path, it holds no more of a body before it asks. "
+		       "Prime the "
+		       "connection (--prime always); or its operator raises the limit (" LIMITS ").";
+	return "The server takes no body of this size; its operator can raise the limit.";
+}
+
+static const char *about_forbidden(const struct story *story)
+{
+	if (story->asked && story->declined)
+		return "The server asked for a certificate, and there was none to give: name one with --cert and "
+		       "--key, or --pkcs12.";
+	if (story->asked)
+		return "The certificate was given, and the server does not accept it: its operator must trust the CA "
+		       "that issued it, "
+		       "and allow this subject.";
+	if (story->credentials && story->is_13)
+		return "The server asked for no certificate over TLS 1.3. Java's and Node's TLS cannot ask late there: "
+		       "try --tls 1.2; "
+		       "or the operator asks at the handshake.";
+	if (story->credentials)
+		return "The server asked for no certificate. If it wants one for this path, it may have given up "
+		       "because the body was "
+		       "larger than what it holds (" LIMITS ").";
+	return "The server asked for no certificate, and there was none to give. If it wants one, name it with --cert "
+	       "and --key, "
+	       "or --pkcs12.";
+}
+
+static const char *about_status(long status, const struct story *story)
+{
+	if (status == 413)
+		return about_too_large(story);
+	if (status == 401 || status == 403)
+		return about_forbidden(story);
+	if (status == 405 || status == 501)
+		return "The server does not take this method here: see --method; or its operator allows it.";
+	if (status == 411)
+		return "The server wants to know the length before: send a file, not standard input from a pipe.";
+	if (status == 417)
+		return "The server knows no Expect: 100-continue: --expect never.";
+	if (status == 408)
+		return "The server waited for the body, or for the certificate, for as long as it does.";
+	if (status / 100 == 3)
+		return "The server wants it sent elsewhere; that is not followed, since the other place may ask "
+		       "differently: send it "
+		       "there.";
+	return "";
+}
+
+/* ---- what ended otherwise ---- */
+
+static const char *about_stall(const struct story *story)
+{
+	if (story->asked_late && story->in_upload)
+		return "The server asked for the certificate, and stopped reading: it waits for an answer that is "
+		       "behind the body. That "
+		       "is the freeze. Prime the connection (--prime always) or wait with the body (--expect always); "
+		       "or the "
+		       "operator makes it ask at the handshake, or go on reading while it asks.";
+	if (story->credentials && !story->asked)
+		return "The server stopped reading, and has asked for no certificate so far.";
+	return "The server stopped reading.";
+}
+
+static const char *about_alert(unsigned alert, const struct story *story)
+{
+	switch (alert) {
+	case 116: /* certificate_required */
+		return "The server wants a certificate, and got none: name one with --cert and --key, or --pkcs12.";
+	case 48: /* unknown_ca */
+	case 42: /* bad_certificate */
+	case 43:
+	case 46: /* certificate_unknown */
+		return "The server does not accept the certificate: its operator must trust the CA that issued it.";
+	case 44:
+		return "The server says that the certificate is revoked.";
+	case 45:
+		return "The server says that the certificate has expired.";
+	case 40: /* handshake_failure */
+		return story->asked && story->declined
+			       ? "The server asked for a certificate, and there was none to give: name one with --cert "
+				 "and --key."
+			       : "Client and server found no common terms, or the server wants another certificate.";
+	case 70: /* protocol_version */
+		return "The server does not speak this version of TLS: see --tls.";
+	default:
+		return "";
+	}
+}
+
+static const char *about_loss(const struct story *story)
+{
+	if (story->asked && story->declined)
+		return "The server asked for a certificate, got none, and ended the connection: name one with --cert "
+		       "and --key.";
+	if (story->asked_late && story->in_upload)
+		return "The server asked for the certificate during the upload, and then ended the connection. Prime "
+		       "it (--prime "
+		       "always).";
+	return "";
+}
+
+static const char *about(const struct send_result *result, const struct story *story)
+{
+	switch (result->cause) {
+	case SEND_REFUSED:
+		return about_status(result->status, story);
+	case SEND_EARLY:
+		return "The server answered as if all were well before it had the whole body: do not believe it.";
+	case SEND_STALLED:
+		return about_stall(story);
+	case SEND_LOST:
+	case SEND_NO_TLS:
+		if (result->alert != 0)
+			return about_alert(result->alert, story);
+		return about_loss(story);
+	case SEND_NO_TRUST:
+		return "Name the CA that issued the server's certificate with --ca.";
+	case SEND_UNPRIMED:
+		return "--prime auto goes on without, and waits with the body instead (Expect: 100-continue).";
+	case SEND_TIMEOUT:
+	case SEND_DONE:
+	case SEND_NO_HOST:
+	case SEND_NO_WAY:
+	case SEND_NO_BODY:
+	case SEND_NO_OUT:
+	case SEND_NO_ROOM:
+		break;
+	}
+	return "";
+}
+
+/* Whether the cures may help: not where a name or a file is wrong. */
+static bool is_the_servers(const struct send_result *result)
+{
+	bool refused = result->cause == SEND_REFUSED && (result->status == 401 || result->status == 403 ||
+							 result->status == 413 || result->status == 408);
+
+	return refused || result->cause == SEND_STALLED || (result->cause == SEND_LOST && result->ask_count > 0);
+}
+
+void send_explain(const struct send_options *options, struct send_result *result)
+{
+	struct story story = read_story(options, result);
+	const char *words = about(result, &story);
+
+	(void)snprintf(result->hint, sizeof(result->hint), "%s%s%s", words,
+		       is_the_servers(result) ? " See docs/cures.md, and: thaw probe " : "",
+		       is_the_servers(result) ? options->url : "");
+}
+
+/* ---- what became of it ---- */
+
+/* "26.0 MiB of 50.0 MiB" */
+static const char *far_text(const struct send_result *result, char to[static 3 * SEND_SIZE_ROOM])
+{
+	char sent[SEND_SIZE_ROOM], total[SEND_SIZE_ROOM];
+
+	(void)snprintf(to, (size_t)3 * SEND_SIZE_ROOM, "%s%s%s", send_size_text(result->sent, sent),
+		       result->total >= 0 ? " of " : "",
+		       result->total >= 0 ? send_size_text((uint64_t)result->total, total) : "");
+	return to;
+}
+
+static const char *ask_text(const struct send_result *result)
+{
+	return result->ask_count > 0 ? "the server has asked for a certificate"
+				     : "the server has not asked for a certificate";
+}
+
+const char *send_outcome_text(const struct send_options *options, const struct send_result *result,
+			      char to[static SEND_OUTCOME_ROOM])
+{
+	char far[3 * SEND_SIZE_ROOM];
+	const char *how_far = far_text(result, far), *words = result->err.text;
+
+	switch (result->cause) {
+	case SEND_DONE:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "sent %s in %.1f s: %ld", how_far, (double)result->ms / 1000,
+			       result->status);
+		break;
+	case SEND_REFUSED:
+	case SEND_EARLY:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "the server answered %ld after %s; %s", result->status, how_far,
+			       ask_text(result));
+		break;
+	case SEND_STALLED:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: nothing moved for %.1f s, after %s; %s",
+			       (double)options->stall_ms / 1000, how_far, ask_text(result));
+		break;
+	case SEND_LOST:
+	case SEND_TIMEOUT:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s after %s: %s; %s",
+			       result->cause == SEND_LOST ? "the connection ended" : "out of time", how_far, words,
+			       ask_text(result));
+		break;
+	case SEND_NO_HOST:
+	case SEND_NO_WAY:
+	case SEND_NO_TRUST:
+	case SEND_NO_TLS:
+	case SEND_UNPRIMED:
+	case SEND_NO_BODY:
+	case SEND_NO_OUT:
+	case SEND_NO_ROOM:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s", words);
+		break;
+	}
+	return to;
+}

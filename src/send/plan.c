@@ -1,0 +1,117 @@
+#include "send/plan.h"
+
+#define WAIT_MS   1000  /* for a 100 of a server that is not known to ask: as libcurl does */
+#define ASKER_MS  10000 /* of one that is: it may have to fetch a CRL, or ask somebody */
+#define BEHIND_MS 1000  /* behind the exchange: then it reads on, whether it says so or not */
+
+bool send_primes(enum send_choice prime, const struct send_known *known)
+{
+	return prime == SEND_ALWAYS || (prime == SEND_AUTO && known->https && known->credentials);
+}
+
+bool send_steps_down(const struct send_known *known)
+{
+	bool refused = known->status == 0 || known->status == 401 || known->status == 403;
+
+	return known->tls_open && !known->tried_12 && known->credentials && known->reached && known->is_13 && refused &&
+	       known->asked == THAW_MEANS_NONE;
+}
+
+/* ---- the body ---- */
+
+#define BIT(gate) (1U << (gate))
+
+static const struct {
+	const char *name;
+	unsigned next;
+	uint64_t limit_ms; /* then it opens */
+} gates[] = {
+	[GATE_HEAD] = {"head", BIT(GATE_ASKED) | BIT(GATE_OPEN), WAIT_MS},
+	[GATE_ASKER] = {"asker", BIT(GATE_ASKED) | BIT(GATE_OPEN), ASKER_MS},
+	[GATE_ASKED] = {"asked", BIT(GATE_ANSWERED) | BIT(GATE_OPEN), THAW_NEVER},
+	[GATE_ANSWERED] = {"answered", BIT(GATE_ASKED) | BIT(GATE_OPEN), BEHIND_MS},
+	[GATE_OPEN] = {"open", 0, THAW_NEVER},
+};
+
+/* The only writer of hold->gate. */
+static void enter(struct send_hold *hold, enum send_gate gate, uint64_t now_ms)
+{
+	hold->gate = gate;
+	hold->deadline_ms = gates[gate].limit_ms == THAW_NEVER ? THAW_NEVER : now_ms + gates[gate].limit_ms;
+}
+
+bool send_expects(enum send_choice expect, const struct send_known *known)
+{
+	bool has_it = known->asked == THAW_MEANS_HANDSHAKE || (known->kept && known->asked != THAW_MEANS_NONE);
+	bool may_ask = known->https && known->credentials && !has_it;
+
+	return expect == SEND_ALWAYS || (expect == SEND_AUTO && may_ask);
+}
+
+void send_hold_begin(struct send_hold *hold, bool expects, const struct send_known *known, uint64_t now_ms)
+{
+	enum send_gate shut = known->asked != THAW_MEANS_NONE && !known->kept ? GATE_ASKER : GATE_HEAD;
+
+	hold->continued = false;
+	enter(hold, expects ? shut : GATE_OPEN, now_ms);
+}
+
+void send_hold_event(struct send_hold *hold, enum send_event event, uint64_t now_ms)
+{
+	static const enum send_gate leads[] = {
+		[EVENT_CONTINUE] = GATE_OPEN,
+		[EVENT_ASKED] = GATE_ASKED,
+		[EVENT_ANSWERED] = GATE_ANSWERED,
+		[EVENT_TIME] = GATE_OPEN,
+	};
+	enum send_gate to = leads[event];
+
+	hold->continued = hold->continued || event == EVENT_CONTINUE;
+	if (event == EVENT_TIME && now_ms < hold->deadline_ms)
+		return;
+	if ((gates[hold->gate].next & BIT(to)) != 0)
+		enter(hold, to, now_ms);
+}
+
+const char *send_gate_name(enum send_gate gate)
+{
+	return gates[gate].name;
+}
+
+/* ---- again ---- */
+
+/* Statuses that tell of a moment, and not of the request (RFC 9110 15.5.9, 15.6; RFC 6585 4). */
+static bool passes(long status)
+{
+	return status == 408 || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+bool send_may_retry(const struct send_attempt *attempt)
+{
+	if (attempt->touched && !attempt->rewindable)
+		return false;
+	/* An incomplete request is not acted on, unless it is one whose beginning is already an act. */
+	bool harmless = attempt->idempotent || !attempt->touched;
+
+	switch (attempt->cause) {
+	case SEND_NO_HOST:
+	case SEND_NO_WAY:
+		return true;
+	case SEND_LOST:
+	case SEND_STALLED:
+		return harmless && !attempt->answered;
+	case SEND_REFUSED:
+		return harmless && passes(attempt->status);
+	case SEND_DONE:
+	case SEND_EARLY:
+	case SEND_NO_TRUST:
+	case SEND_NO_TLS:
+	case SEND_TIMEOUT:
+	case SEND_UNPRIMED:
+	case SEND_NO_BODY:
+	case SEND_NO_OUT:
+	case SEND_NO_ROOM:
+		break;
+	}
+	return false;
+}

@@ -1,0 +1,297 @@
+#include "send/send.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "curl/helper.h"
+#include "send/explain.h"
+#include "send/transfer.h"
+
+#define PAUSE_MS     500 /* before the first new attempt; twice as long before each other one */
+#define PAUSE_MAX_MS 30000
+
+struct send {
+	const struct send_options *options;
+	struct send_result *result;
+	CURL *easy;
+	thaw_curl *helper;
+	struct send_body *body;
+	struct transfer transfer;
+	/* Header lines: of an upload, of one that waits for a 100, of a priming request. */
+	struct curl_slist *plain, *expecting, *priming;
+	bool typed; /* Content-Type is among the options */
+	struct send_known known;
+	uint64_t from_ms;
+};
+
+static void note(const struct send *send, const char *text)
+{
+	if (send->options->tell != NULL)
+		send->options->tell(send->options->arg, &(struct send_news){.kind = SEND_NEWS_NOTE, .text = text});
+}
+
+/* ---- the handle ---- */
+
+static bool append(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (longer != NULL)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool append_both(struct send *send, const char *line)
+{
+	return append(&send->plain, line) && append(&send->expecting, line);
+}
+
+/* Of a body, which a HEAD has not. */
+static bool is_of_body(const char *line)
+{
+	static const char *const names[] = {"content-", "transfer-encoding:", "expect:", "trailer:", "digest:"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncasecmp(line, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* libcurl's own Expect is never sent: it waits in its own way. */
+static bool make_headers(struct send *send)
+{
+	const struct send_options *options = send->options;
+	char type[128];
+	bool ok = append(&send->plain, "Expect:") && append(&send->expecting, "Expect: 100-continue");
+
+	for (size_t i = 0; i < options->header_count; i++) {
+		const char *line = options->headers[i];
+		send->typed = send->typed || strncasecmp(line, "content-type:", 13) == 0;
+		ok = ok && append_both(send, line) && (is_of_body(line) || append(&send->priming, line));
+	}
+	const char *known = send_body_type(send->body);
+	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
+	/* Else libcurl claims that a POST is a form of another kind. */
+	if (known != NULL || (!send->typed && strcmp(options->method, "POST") == 0))
+		ok = ok && append_both(send, type);
+	if (send_body_length(send->body) < 0)
+		ok = ok && append_both(send, "Transfer-Encoding: chunked");
+	return ok;
+}
+
+static bool set_method(const struct send *send)
+{
+	CURL *easy = send->easy;
+	int64_t length = send_body_length(send->body);
+
+	if (strcmp(send->options->method, "POST") == 0)
+		return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+		       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) == CURLE_OK;
+	return curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)length) == CURLE_OK;
+}
+
+static bool set_tls(const struct send *send, enum send_tls tls)
+{
+	static const long versions[] = {
+		[SEND_TLS_ANY] = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_DEFAULT,
+		[SEND_TLS_12] = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2,
+		[SEND_TLS_13] = CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_DEFAULT,
+	};
+
+	return curl_easy_setopt(send->easy, CURLOPT_SSLVERSION, versions[tls]) == CURLE_OK;
+}
+
+static bool set_up(struct send *send)
+{
+	const struct send_options *options = send->options;
+	CURL *easy = send->easy;
+	long verify = options->insecure ? 0 : 1;
+
+	return make_headers(send) && set_method(send) && set_tls(send, options->tls) &&
+	       transfer_prepare(&send->transfer) && curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, "thaw-send") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->stall_ms) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&
+	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca) == CURLE_OK) &&
+	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+}
+
+/* ---- the beginning ---- */
+
+/* THAW_OK: the upload is pinned to a primed connection. THAW_FAILED: it is not, because of *err. */
+static enum thaw_status prime(struct send *send, struct thaw_error *err)
+{
+	struct send_known *known = &send->known;
+	enum thaw_status status = thaw_curl_prime(send->easy, NULL, &send->helper, err);
+	const struct thaw_curl_report *report = thaw_curl_report(send->helper);
+	const char *tls = helper_tls(send->helper);
+
+	known->reached = tls != NULL;
+	known->is_13 = tls != NULL && strcmp(tls, "TLSv1.3") == 0;
+	known->status = report->status;
+	known->asked = report->asked;
+	known->kept = status == THAW_OK;
+	send->result->prime_status = report->status;
+	return status;
+}
+
+/* Primes, and decides what the upload begins with. False: there will be no upload; the result says why. */
+static bool begin(struct send *send)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	enum thaw_status status;
+
+	send->result->primed = send->known.kept = false;
+	if (!send_primes(send->options->prime, &send->known)) {
+		helper_begin(send->helper);
+		return true;
+	}
+	status = prime(send, &err);
+	if (send_steps_down(&send->known)) {
+		note(send, "over TLS 1.3 the server refuses without asking for a certificate: trying TLS 1.2, where "
+			   "some can");
+		send->known.tried_12 = true;
+		err.cls = THAW_ERR_NONE;
+		status = set_tls(send, SEND_TLS_12) ? prime(send, &err) : THAW_FAILED;
+		if (!send->known.reached) { /* it has no TLS 1.2 */
+			err.cls = THAW_ERR_NONE;
+			status = set_tls(send, SEND_TLS_ANY) ? prime(send, &err) : THAW_FAILED;
+		}
+	}
+	send->result->primed = status == THAW_OK;
+	if (status == THAW_OK)
+		return true;
+	if (send->options->prime == SEND_ALWAYS) {
+		send->result->cause = SEND_UNPRIMED;
+		send->result->err = err;
+		return false;
+	}
+	note(send, err.text);
+	return true;
+}
+
+/* ---- attempts ---- */
+
+static bool upload(struct send *send)
+{
+	bool expects = send_expects(send->options->expect, &send->known);
+
+	if (!send_body_rewind(send->body) ||
+	    curl_easy_setopt(send->easy, CURLOPT_HTTPHEADER, expects ? send->expecting : send->plain) != CURLE_OK) {
+		send->result->cause = SEND_NO_ROOM;
+		(void)error_set(&send->result->err, THAW_ERR_RESOURCE, "out of memory");
+		return false;
+	}
+	transfer_run(&send->transfer, expects, &send->known);
+	return true;
+}
+
+/* One attempt: primed again for as long as the primed connection is gone before the upload; the helper counts. */
+static void attempt(struct send *send)
+{
+	send->result->attempts++;
+	do
+		if (!begin(send) || !upload(send))
+			return;
+	while (thaw_curl_lost(send->helper));
+}
+
+static bool may_retry(const struct send *send)
+{
+	const struct send_result *result = send->result;
+	struct send_attempt facts = {
+		.cause = result->cause,
+		.status = result->status,
+		.idempotent = strcmp(send->options->method, "PUT") == 0,
+		.touched = send_body_given(send->body) > 0 || send_body_whole(send->body),
+		.rewindable = send_body_can_rewind(send->body),
+		.answered = send->transfer.answered,
+	};
+
+	return result->attempts <= send->options->retries && send_may_retry(&facts);
+}
+
+static void pause_before(const struct send *send, unsigned attempts)
+{
+	uint64_t ms = (uint64_t)PAUSE_MS << (attempts < 8 ? attempts - 1 : 7);
+	char text[THAW_ERROR_TEXT + 64];
+
+	ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+	(void)snprintf(text, sizeof(text), "%s; again in %.1f s", send->result->err.text, (double)ms / 1000);
+	note(send, text);
+	(void)usleep((useconds_t)(ms * 1000));
+}
+
+static void run(struct send *send)
+{
+	attempt(send);
+	while (may_retry(send)) {
+		pause_before(send, send->result->attempts);
+		send->result->err.cls = THAW_ERR_NONE;
+		attempt(send);
+	}
+}
+
+static bool make(struct send *send)
+{
+	const struct send_options *options = send->options;
+	struct helper_options helper = {
+		.options = {.url = options->prime_url, .stall_ms = options->stall_ms},
+		.credentials = options->credentials,
+		.observer = {.saw = transfer_saw, .arg = &send->transfer},
+	};
+
+	send->body = send_body_open(options->file, options->parts, options->part_count, &send->result->err);
+	if (send->body == NULL) {
+		send->result->cause = send->result->err.cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_NO_BODY;
+		return false;
+	}
+	send->result->total = send_body_length(send->body);
+	send->easy = curl_easy_init();
+	send->transfer =
+		(struct transfer){.options = options, .result = send->result, .easy = send->easy, .body = send->body};
+	send->transfer.deadline_ms = options->timeout_ms == 0 ? THAW_NEVER : send->from_ms + options->timeout_ms;
+	bool ok = send->easy != NULL && set_up(send);
+	helper.options.headers = send->priming;
+	if (ok)
+		send->helper = send->transfer.helper = helper_new(send->easy, &helper, &send->result->err);
+	if (send->helper != NULL)
+		return true;
+	send->result->cause = SEND_NO_ROOM;
+	(void)error_set(&send->result->err, THAW_ERR_RESOURCE, "out of memory");
+	return false;
+}
+
+enum thaw_status send_run(const struct send_options *options, struct send_result *result)
+{
+	struct send send = {.options = options, .result = result, .from_ms = clock_now_ms()};
+
+	*result = (struct send_result){.cause = SEND_NO_ROOM, .total = -1};
+	send.known = (struct send_known){
+		.https = strncasecmp(options->url, "https://", 8) == 0,
+		.credentials = options->credentials != NULL,
+		.tls_open = options->tls == SEND_TLS_ANY,
+	};
+	if (make(&send))
+		run(&send);
+	if (send.easy != NULL)
+		curl_easy_cleanup(send.easy);
+	thaw_curl_free(&send.helper);
+	send_body_close(&send.body);
+	curl_slist_free_all(send.plain);
+	curl_slist_free_all(send.expecting);
+	curl_slist_free_all(send.priming);
+	result->ms = clock_now_ms() - send.from_ms;
+	send_explain(options, result);
+	return result->cause == SEND_DONE ? THAW_OK : THAW_FAILED;
+}

@@ -1,0 +1,99 @@
+/*
+ * One upload that cannot freeze, on libcurl: the connection is primed, the body is held back while the server asks, and
+ * a server that does not read on ends it, with what came of it and why.
+ *
+ * send_run() makes attempts until one has an outcome that another could not better. An attempt (attempt.h) is a priming
+ * request, perhaps over TLS 1.2 once more, and a transfer (transfer.h): libcurl's multi interface in a loop, with a
+ * body (body.h) behind a gate. What is decided is decided in plan.h, without I/O; explain.h finds the words for what
+ * went wrong.
+ */
+#ifndef SEND_SEND_H
+#define SEND_SEND_H
+
+#include "send/body.h"
+#include "send/plan.h"
+
+#define SEND_HEADERS_MAX 64
+#define SEND_HINT_ROOM   768
+#define SEND_ASKS_MAX    8 /* that are remembered; others are counted */
+
+struct tls_credentials;
+
+enum send_tls { SEND_TLS_ANY, SEND_TLS_12, SEND_TLS_13 };
+
+enum send_news_kind {
+	SEND_NEWS_ASKED,    /* ask is set */
+	SEND_NEWS_NOTE,     /* text: what it does, and why */
+	SEND_NEWS_PROGRESS, /* sent, total */
+};
+
+/* An ask, when it happens. */
+struct send_ask {
+	enum thaw_means means;
+	bool priming;
+	bool declined; /* there was no certificate to give */
+	const char *subject;
+	const char *const *issuers;
+	size_t issuer_count;
+};
+
+struct send_news {
+	enum send_news_kind kind;
+	const struct send_ask *ask;
+	const char *text;
+	uint64_t sent; /* bytes of the body that the peer's system has */
+	int64_t total; /* -1: not known */
+};
+
+struct send_options {
+	const char *url;
+	const char *method; /* "PUT" or "POST" */
+	const char *file;   /* "-": standard input */
+	struct send_part parts[BODY_PARTS_MAX];
+	size_t part_count; /* > 0: a form, in place of file */
+	const char *headers[SEND_HEADERS_MAX];
+	size_t header_count;
+	const struct tls_credentials *credentials; /* NULL: none */
+	const char *ca;
+	bool insecure;
+	enum send_tls tls;
+	enum send_choice prime, expect;
+	const char *prime_url; /* NULL: url */
+	uint64_t limit_rate;   /* bytes a second; 0: no limit */
+	unsigned retries;
+	bool resume;
+	uint32_t stall_ms, timeout_ms; /* timeout_ms 0: none */
+	void (*tell)(void *arg, const struct send_news *news);
+	bool (*take)(void *arg, const char *bytes,
+		     size_t len); /* of the response's body; false: it cannot be written */
+	void *arg;
+};
+
+/* What is remembered of an ask. */
+struct send_asked {
+	enum thaw_means means;
+	bool priming, declined;
+};
+
+struct send_result {
+	enum send_cause cause;
+	long status;
+	struct thaw_error err;     /* what went wrong */
+	char hint[SEND_HINT_ROOM]; /* why, and what to change; "": nothing is known */
+	uint64_t sent;             /* bytes of the body that the peer's system had at the end; the last attempt's */
+	int64_t total;             /* -1: not known */
+	uint64_t ms;
+	unsigned attempts;
+	bool primed; /* the upload was pinned to a primed connection */
+	long prime_status;
+	bool expected, continued; /* with Expect; a 100 came */
+	struct send_asked asks[SEND_ASKS_MAX];
+	size_t ask_count;
+	unsigned alert; /* the last one that the server sent; 0: none */
+	char tls[16];   /* "TLSv1.3"; "": none */
+};
+
+/* THAW_OK: result->cause is SEND_DONE. The result is always filled in. */
+enum thaw_status send_run(const struct send_options *options, struct send_result *result);
+
+#endif

@@ -1,0 +1,314 @@
+#include "send/transfer.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "curl/helper.h"
+
+#define TURN_MS 200 /* the longest wait in the loop: for the gate, the stall, the progress */
+
+static void tell(const struct transfer *transfer, struct send_news news)
+{
+	if (transfer->options->tell != NULL)
+		transfer->options->tell(transfer->options->arg, &news);
+}
+
+/* ---- asks ---- */
+
+static void remember(struct send_result *result, const struct send_ask *ask)
+{
+	if (result->ask_count < SEND_ASKS_MAX)
+		result->asks[result->ask_count] =
+			(struct send_asked){.means = ask->means, .priming = ask->priming, .declined = ask->declined};
+	result->ask_count++;
+}
+
+void transfer_saw(void *arg, const struct tls_sight *sight)
+{
+	struct transfer *transfer = arg;
+	struct send_hold *hold = transfer->begun ? &transfer->hold : NULL;
+
+	switch (sight->kind) {
+	case TLS_SIGHT_ASKED:
+		transfer->ask = (struct send_ask){.means = sight->means,
+						  .priming = helper_is_priming(transfer->helper),
+						  .declined = sight->subject == NULL,
+						  .subject = sight->subject,
+						  .issuers = sight->issuers,
+						  .issuer_count = sight->issuer_count};
+		transfer->exchanging = true;
+		remember(transfer->result, &transfer->ask);
+		tell(transfer, (struct send_news){.kind = SEND_NEWS_ASKED, .ask = &transfer->ask});
+		transfer->ask.subject = NULL; /* the texts are gone behind this */
+		transfer->ask.issuers = NULL;
+		if (hold != NULL)
+			send_hold_event(hold, EVENT_ASKED, clock_now_ms());
+		break;
+	case TLS_SIGHT_FINISHED:
+		if (hold != NULL && transfer->exchanging)
+			send_hold_event(hold, EVENT_ANSWERED, clock_now_ms());
+		transfer->exchanging = false;
+		break;
+	case TLS_SIGHT_ALERT_IN:
+		if (sight->alert != 0) /* close_notify is none */
+			transfer->result->alert = sight->alert;
+		break;
+	case TLS_SIGHT_HELLO_REQUEST:
+	case TLS_SIGHT_GIVEN:
+	case TLS_SIGHT_DECLINED:
+	case TLS_SIGHT_ALERT_OUT:
+		break;
+	}
+}
+
+/* ---- what libcurl calls ---- */
+
+static size_t on_read(char *into, size_t size, size_t count, void *arg)
+{
+	struct transfer *transfer = arg;
+
+	if (!transfer->begun) /* the head is out: now its wait begins */
+		send_hold_begin(&transfer->hold, transfer->result->expected, &transfer->known, clock_now_ms());
+	transfer->begun = true;
+	transfer->paused = transfer->hold.gate != GATE_OPEN;
+	if (transfer->paused)
+		return CURL_READFUNC_PAUSE;
+	ssize_t got = send_body_read(transfer->body, into, size * count);
+	transfer->starved = got == BODY_WAITS;
+	transfer->paused = transfer->starved;
+	if (got == BODY_BROKEN)
+		return CURL_READFUNC_ABORT;
+	return got == BODY_WAITS ? CURL_READFUNC_PAUSE : (size_t)got;
+}
+
+/* libcurl wants the beginning again, as behind a 417. What it would send then was never decided: it is not sent. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	(void)arg;
+	(void)offset;
+	(void)origin;
+	return CURL_SEEKFUNC_FAIL;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+	struct transfer *transfer = arg;
+	size_t len = size * count;
+	long status = 0;
+
+	for (size_t at = 0; len > 12 && memcmp(line, "HTTP/1.", 7) == 0 && at < 3; at++) {
+		char digit = line[9 + at];
+		status = digit >= '0' && digit <= '9' ? status * 10 + (digit - '0') : 0;
+	}
+	if (status == 100)
+		send_hold_event(&transfer->hold, EVENT_CONTINUE, clock_now_ms());
+	transfer->answered = transfer->answered || status >= 200;
+	return len;
+}
+
+static size_t on_response(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct transfer *transfer = arg;
+	size_t len = size * count;
+
+	if (transfer->options->take != NULL && !transfer->options->take(transfer->options->arg, bytes, len)) {
+		transfer->out_failed = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	return len;
+}
+
+bool transfer_prepare(struct transfer *transfer)
+{
+	CURL *easy = transfer->easy;
+
+	return curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_READDATA, transfer) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_response) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK;
+}
+
+/* ---- how far it came ---- */
+
+/* What libcurl still holds, or the system, is not there yet. TLS's own bytes are few beside it. */
+static uint64_t arrived(const struct transfer *transfer)
+{
+	curl_off_t out = 0;
+	uint64_t given = send_body_given(transfer->body), unsent = helper_unsent(transfer->helper);
+
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &out) == CURLE_OK && (uint64_t)out < given)
+		given = (uint64_t)out;
+	return given > unsent ? given - unsent : 0;
+}
+
+static void tell_progress(struct transfer *transfer, bool now)
+{
+	uint64_t ms = clock_now_ms();
+
+	uint64_t sent = arrived(transfer);
+
+	/* Not less again: libcurl's own count begins anew when it would begin anew. */
+	if (sent > transfer->result->sent)
+		transfer->result->sent = sent;
+	if (!now && ms - transfer->told_ms < TURN_MS)
+		return;
+	transfer->told_ms = ms;
+	tell(transfer, (struct send_news){.kind = SEND_NEWS_PROGRESS,
+					  .sent = transfer->result->sent,
+					  .total = transfer->result->total});
+}
+
+/* ---- the loop ---- */
+
+static enum helper_turn turn_of(const struct transfer *transfer)
+{
+	bool waits = transfer->begun && (transfer->paused || send_body_whole(transfer->body));
+
+	if (!waits || transfer->exchanging || helper_unsent(transfer->helper) > 0)
+		return HELPER_OURS;
+	return transfer->starved ? HELPER_NOBODY : HELPER_THEIRS;
+}
+
+/* False: the loop ends here. */
+static bool go_on(struct transfer *transfer)
+{
+	uint64_t now = clock_now_ms();
+
+	if (!helper_watch(transfer->helper, turn_of(transfer)))
+		return false;
+	if (transfer->begun)
+		send_hold_event(&transfer->hold, EVENT_TIME, now);
+	tell_progress(transfer, false);
+	return now < transfer->deadline_ms;
+}
+
+/* The gate is open now, or standard input has something: libcurl may ask for the body again. */
+static bool may_resume(const struct transfer *transfer)
+{
+	struct pollfd input = {.fd = send_body_fd(transfer->body), .events = POLLIN};
+
+	return transfer->paused && transfer->hold.gate == GATE_OPEN && (!transfer->starved || poll(&input, 1, 0) > 0);
+}
+
+/* Waits for the connection; and for standard input, while that is what is missing. */
+static CURLMcode wait_turn(struct transfer *transfer, CURLM *multi)
+{
+	struct curl_waitfd input = {.fd = send_body_fd(transfer->body), .events = CURL_WAIT_POLLIN};
+	bool hungry = transfer->starved && transfer->paused;
+	uint64_t now = clock_now_ms(), until = transfer->begun ? transfer->hold.deadline_ms : THAW_NEVER;
+	int ms = until < now + TURN_MS ? (int)(until > now ? until - now : 0) : TURN_MS;
+
+	return curl_multi_poll(multi, &input, hungry ? 1 : 0, ms, NULL);
+}
+
+static CURLcode loop(struct transfer *transfer, CURLM *multi)
+{
+	int running = 1, left = 0;
+
+	while (running > 0) {
+		if (curl_multi_perform(multi, &running) != CURLM_OK)
+			return CURLE_OUT_OF_MEMORY;
+		if (running == 0)
+			break;
+		if (!go_on(transfer))
+			return CURLE_OPERATION_TIMEDOUT;
+		if (may_resume(transfer) && curl_easy_pause(transfer->easy, CURLPAUSE_CONT) != CURLE_OK)
+			return CURLE_OUT_OF_MEMORY;
+		if (wait_turn(transfer, multi) != CURLM_OK)
+			return CURLE_OUT_OF_MEMORY;
+	}
+	const CURLMsg *message = curl_multi_info_read(multi, &left);
+	return message != NULL && message->msg == CURLMSG_DONE ? message->data.result : CURLE_OUT_OF_MEMORY;
+}
+
+/* ---- what came of it ---- */
+
+static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
+{
+	long status = transfer->result->status;
+
+	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
+		return SEND_NO_BODY;
+	if (transfer->out_failed)
+		return SEND_NO_OUT;
+	switch ((int)code) {
+	case CURLE_ABORTED_BY_CALLBACK: /* a 417, say, behind which libcurl would send again by itself */
+		return status >= 300 ? SEND_REFUSED : SEND_LOST;
+	case CURLE_OK:
+		if (status < 200 || status > 299)
+			return SEND_REFUSED;
+		return send_body_whole(transfer->body) ? SEND_DONE : SEND_EARLY;
+	case CURLE_OUT_OF_MEMORY:
+		return SEND_NO_ROOM;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return SEND_NO_HOST;
+	case CURLE_COULDNT_CONNECT:
+		return SEND_NO_WAY;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return SEND_NO_TRUST;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+		return SEND_NO_TLS;
+	default:
+		if (helper_stalled(transfer->helper))
+			return SEND_STALLED;
+		return code == CURLE_OPERATION_TIMEDOUT ? SEND_TIMEOUT : SEND_LOST;
+	}
+}
+
+static void conclude(struct transfer *transfer, CURLcode code)
+{
+	struct send_result *result = transfer->result;
+	const char *tls = helper_tls(transfer->helper);
+
+	result->status = 0;
+	if (transfer->answered)
+		(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result->status);
+	result->cause = cause_of(transfer, code);
+	result->continued = transfer->hold.continued;
+	(void)snprintf(result->tls, sizeof(result->tls), "%s", tls != NULL ? tls : "");
+	if (result->cause == SEND_DONE)
+		result->sent = send_body_given(transfer->body);
+	if (code == CURLE_ABORTED_BY_CALLBACK && result->cause == SEND_LOST) /* libcurl would have sent it again */
+		(void)error_set(&result->err, THAW_ERR_PEER, "it was closed or reset before a response");
+	const char *words = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
+	if (result->cause == SEND_NO_BODY)
+		result->err = *send_body_error(transfer->body);
+	else if (result->cause != SEND_DONE)
+		(void)error_set(&result->err, THAW_ERR_PEER, "%s", words);
+}
+
+void transfer_run(struct transfer *transfer, bool expects, const struct send_known *known)
+{
+	CURLM *multi = curl_multi_init();
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	transfer->begun = transfer->paused = transfer->starved = transfer->answered = false;
+	transfer->error[0] = '\0';
+	transfer->result->sent = 0;
+	transfer->result->err.cls = THAW_ERR_NONE;
+	transfer->result->expected = expects;
+	transfer->known = *known;
+	transfer->hold = (struct send_hold){.gate = GATE_HEAD};
+	if (multi != NULL && curl_multi_add_handle(multi, transfer->easy) == CURLM_OK) {
+		code = loop(transfer, multi);
+		tell_progress(transfer, true);
+		conclude(transfer, code);
+		(void)curl_multi_remove_handle(multi, transfer->easy);
+	} else {
+		conclude(transfer, code);
+	}
+	if (multi != NULL)
+		(void)curl_multi_cleanup(multi);
+}

@@ -1,0 +1,39 @@
+/* One transfer of the body: libcurl's multi interface in a loop of our own, with deadlines. */
+#ifndef SEND_TRANSFER_H
+#define SEND_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "send/send.h"
+#include "thaw/curl.h"
+#include "tls/observe.h"
+
+struct transfer {
+	const struct send_options *options;
+	struct send_result *result;
+	CURL *easy;
+	thaw_curl *helper;
+	struct send_body *body;
+	struct send_hold hold;
+	struct send_known known;
+	bool begun;          /* libcurl has asked for the body: the request's head is out */
+	bool paused;         /* it was told to wait for it */
+	bool starved;        /* because standard input has nothing yet */
+	bool answered;       /* a final response has begun */
+	bool out_failed;     /* the response could not be written */
+	bool exchanging;     /* asked, and not answered yet */
+	struct send_ask ask; /* the one that is under way: what TLS_SIGHT_ASKED said */
+	uint64_t deadline_ms, told_ms;
+	char error[CURL_ERROR_SIZE];
+};
+
+/* For the helper's observer: asks are told, counted, and move the gate. */
+void transfer_saw(void *arg, const struct tls_sight *sight);
+
+/* Sets the callbacks of the handle; once. False: libcurl has no memory. */
+bool transfer_prepare(struct transfer *transfer);
+
+/* Performs the handle as it is set; the outcome is in transfer->result. */
+void transfer_run(struct transfer *transfer, bool expects, const struct send_known *known);
+
+#endif

@@ -1,0 +1,126 @@
+"""A TLS server in threads of the tests that does just what a test tells it, also what no decent server does."""
+
+import socket
+import ssl
+import struct
+import threading
+
+PIECE = 65536
+
+
+class Visit:
+    """One connection, from the server's side."""
+
+    def __init__(self, plain, tls, number):
+        self.number = number  # 0: the first connection
+        self.plain, self.tls = plain, tls
+        self.body_bytes = 0
+        self._ahead = b""
+
+    def head(self):
+        """(method, target, fields) of the next request; None: the connection has ended."""
+        while b"\r\n\r\n" not in self._ahead:
+            data = self.tls.recv(PIECE)
+            if not data:
+                return None
+            self._ahead += data
+        head, _, self._ahead = self._ahead.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ")
+        fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return method, target, fields
+
+    def body(self, most):
+        """Up to so many bytes of what follows; fewer only at the connection's end."""
+        parts, left = [], most
+        while left > 0:
+            data, self._ahead = (self._ahead[:left], self._ahead[left:]) if self._ahead else (self.tls.recv(min(left, PIECE)), b"")
+            if not data:
+                break
+            parts.append(data)
+            left -= len(data)
+        self.body_bytes += most - left
+        return b"".join(parts)
+
+    def chunked(self):
+        """A whole chunked body."""
+        parts = []
+        while True:
+            line = b""
+            while not line.endswith(b"\r\n"):
+                line += self.body(1)
+            size = int(line, 16)
+            parts.append(self.body(size))
+            self.body(2)
+            if size == 0:
+                return b"".join(parts)
+
+    def answer(self, status, body=b"", *fields):
+        lines = (f"HTTP/1.1 {status} Answer", f"Content-Length: {len(body)}", *fields, "", "")
+        self.tls.sendall("\r\n".join(lines).encode() + body)
+
+    def interim(self):
+        self.tls.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def ask(self):
+        """TLS 1.3, RFC 8446 4.6.2."""
+        self.tls.verify_client_post_handshake()
+        self.tls.do_handshake()  # which sends it
+
+    def reset(self):
+        self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.tls.close()
+
+
+class Scripted:
+    """serve(visit) for each connection, in a thread of its own; it ends with the connection. `log` has (connection,
+    method) of every request whose head was read with take()."""
+
+    def __init__(self, pki, serve, buffer=None):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+        self._context.load_verify_locations(str(pki / "ca.pem"))
+        self._context.verify_mode = ssl.CERT_OPTIONAL
+        self._context.post_handshake_auth = True  # so that the handshake asks for nothing
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._serve, self._server = serve, socket.socket()
+        if buffer:
+            self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self._server.bind(("127.0.0.1", 0))
+        self._server.listen(16)
+        self.port = self._server.getsockname()[1]
+        self.log, self.visits, self.over = [], [], threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, path):
+        return f"https://localhost:{self.port}{path}"
+
+    def take(self, visit):
+        head = visit.head()
+        if head is not None:
+            self.log.append((visit.number, head[0]))
+        return head
+
+    def _accept(self):
+        while True:
+            try:
+                plain, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._one, args=(plain, len(self.visits)), daemon=True).start()
+            self.visits.append(plain)
+
+    def _one(self, plain, number):
+        try:
+            tls = self._context.wrap_socket(plain, server_side=True)
+            self._serve(Visit(plain, tls, number), self)
+            tls.close()
+        except OSError:
+            pass
+        finally:
+            plain.close()
+
+    def close(self):
+        """Lets those go who wait for `over`, too."""
+        self.over.set()
+        self._server.close()

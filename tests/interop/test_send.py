@@ -1,0 +1,451 @@
+"""`thaw send`: an upload of any size gets to any server that a client can get one to, and says why not to the others."""
+
+import email
+import hashlib
+import json
+import os
+import subprocess
+
+import pytest
+from harness.gateway import Gateway, Settings
+from harness.relay import Relay
+from harness.scripted import Scripted
+from harness.upload import send
+
+MIB = 2**20
+ROUNDS = 20
+TLS = ("1.2", "1.3")
+WHENS = ("never", "handshake", "request", "request-early", "body", "response")
+
+
+@pytest.fixture
+def upload(pki, payloads):
+    """upload(server, target, *options): 50 MiB with the client's certificate, unless told otherwise."""
+
+    def made(server, target, *options, size="50m", **more):
+        return send(pki, payloads[size].path, server.url(target), *options, **more)
+
+    return made
+
+
+@pytest.fixture
+def scripted(pki):
+    """scripted(serve): harness.scripted.Scripted, closed behind the test."""
+    running = []
+
+    def start(serve, **settings):
+        running.append(Scripted(pki, serve, **settings))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def check_whole(sent, payload):
+    assert (sent.code, sent.status, sent.told["sent"]) == (0, 200, payload.size), sent
+    answer = sent.body()
+    assert (answer["body_bytes"], answer["body_sha256"]) == (payload.size, payload.sha256)
+    return answer
+
+
+# Servers that freeze, refuse or hold back ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_apache_at_its_default_limit(tls, late_server, upload, payloads):
+    server = late_server("apache")
+    for _ in range(ROUNDS):
+        sent = upload(server, "/late/x", "--tls", tls)
+        check_whole(sent, payloads["50m"])
+        means = "renegotiation" if tls == "1.2" else "post-handshake"
+        assert (sent.asks, sent.told["primed"], sent.told["attempts"]) == ([(means, "priming")], True, 1)
+
+
+def test_node_that_does_not_drain(late_server, upload, payloads):
+    server = late_server("node")
+    for _ in range(ROUNDS):
+        sent = upload(server, "/late/x")
+        assert check_whole(sent, payloads["50m"])["subject"] == "Thaw Demo Client"
+        assert (sent.asks, sent.told["primed"]) == ([("renegotiation", "priming")], True)
+
+
+@pytest.mark.parametrize("tls", ("1.2", "both"))
+def test_tomcat(tls, late_server, upload, payloads):
+    """Over TLS 1.3 Java's TLS cannot ask late: so TLS 1.2 is tried, too."""
+    server = late_server("tomcat", tls=tls)
+    for _ in range(ROUNDS):
+        sent = upload(server, "/late/x")
+        check_whole(sent, payloads["50m"])
+        assert (sent.asks, sent.told["tls"]) == ([("renegotiation", "priming")], "TLSv1.2")
+    assert ("trying TLS 1.2" in sent.error) == (tls == "both")
+
+
+def test_nginx_at_the_handshake(late_server, upload, payloads):
+    sent = upload(late_server("nginx"), "/x")
+    check_whole(sent, payloads["50m"])
+    assert sent.asks == [("handshake", "priming")]
+    assert not sent.told["expected"]
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_the_frozen_server(tls, late_server, upload, payloads):
+    server = late_server("frozen")
+    for _ in range(ROUNDS):
+        check_whole(upload(server, "/x", "--tls", tls), payloads["50m"])
+
+
+@pytest.mark.parametrize("kind,tls", (("frozen", "1.3"), ("frozen", "1.2"), ("apache", "1.2"), ("apache", "1.3")))
+def test_without_priming_expect_is_a_cure(kind, tls, late_server, upload, payloads):
+    sent = upload(late_server(kind), "/late/x", "--tls", tls, "--prime", "never")
+    check_whole(sent, payloads["50m"])
+    assert [moment for _, moment in sent.asks] == ["upload"]
+    assert sent.told["expected"]
+
+
+# Where no client can succeed, or this one is told not to ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asks", (True, False))
+def test_a_server_that_stops_reading(asks, scripted, upload):
+    """How far it came, and whether there was an ask."""
+
+    def serve(visit, server):
+        while server.take(visit)[0] == "HEAD":
+            visit.answer(200)
+        visit.body(MIB)
+        if asks:
+            visit.ask()
+        server.over.wait()
+
+    sent = upload(scripted(serve, buffer=65536), "/x", "--expect", "never", "--stall", "1s")
+    assert (sent.code, sent.told["outcome"], sent.told["ok"], sent.status) == (75, "stalled", False, 0)
+    assert MIB / 2 < sent.told["sent"] < 50 * MIB  # what the system of the other side has taken
+    assert ("has asked for a certificate" in sent.told["text"]) == asks
+    assert ("That is the freeze" in sent.told["hint"]) == asks
+    assert "docs/cures.md" in sent.error
+
+
+def test_a_limit_is_told(late_server, upload):
+    sent = upload(late_server("apache"), "/late/x", "--prime", "never", "--expect", "never")
+    assert (sent.code, sent.status) == (69, 413)
+    assert "SSLRenegBufferSize" in sent.told["hint"]
+    assert "thaw probe https://" in sent.told["hint"]
+
+
+def test_a_server_that_cannot_ask_is_told(late_server, upload):
+    sent = upload(late_server("tomcat", tls="1.3"), "/late/x")
+    assert (sent.code, sent.status, sent.asks) == (77, 401, [])
+    assert "cannot ask late" in sent.told["hint"]
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_no_certificate_to_give(tls, late_server, upload):
+    """Apache ends the connection then, without a response."""
+    sent = upload(late_server("apache"), "/late/x", "--tls", tls, "--prime", "always", who=None)
+    assert sent.code in (69, 75, 76)
+    assert "there was none to give" in sent.told["hint"] or "got none" in sent.told["hint"] or "none to give" in sent.error
+
+
+def test_a_stranger(thaw, upload):
+    sent = upload(thaw, "/late?stranger", who="stranger")
+    assert (sent.code, sent.status) == (77, 403)
+    assert "does not accept it" in sent.told["hint"]
+
+
+# Thaw, in every when ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gateways(pki, tmp_path_factory):
+    """gateways(when): one that asks so for everything."""
+    running = {}
+
+    def get(when):
+        if when not in running:
+            folder = tmp_path_factory.mktemp(when)
+            (folder / "thaw.yaml").write_text(
+                Settings(pki, certificate={"when": when}, spool={"directory": str(folder)}).text())
+            running[when] = Gateway(["-c", str(folder / "thaw.yaml")], pki, folder)
+        return running[when]
+
+    yield get
+    for one in running.values():
+        one.stop()
+
+
+@pytest.mark.parametrize("tls", TLS)
+@pytest.mark.parametrize("when", WHENS)
+def test_thaw(when, tls, gateways, upload, payloads):
+    """Each is asked at most once on its connection, and uploads once."""
+    gateway = gateways(when)
+    for i in range(ROUNDS):
+        size = "50m" if i == 0 else "1m"
+        target = f"/x?{when}-{tls}-{i}"
+        sent = upload(gateway, target, "--tls", tls, size=size)
+        answer = check_whole(sent, payloads[size])
+        assert (answer["certificate"] is None) == (when == "never"), answer
+        assert len(sent.asks) == (0 if when == "never" else 1), sent
+        puts = [r for r in gateway.wait_records(lambda r: r.get("target") == target, 2) if r["method"] == "PUT"]
+        assert len(puts) == 1
+
+
+# Priming: on that same connection or not at all ---------------------------------------------------------------------
+
+
+def whole(visit, server, fields):
+    """Reads the body, and answers as the other servers here do."""
+    data = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields["content-length"]))
+    told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest()}
+    visit.answer(200, json.dumps(told).encode())
+
+
+def test_the_upload_takes_the_primed_connection(scripted, upload, payloads):
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                visit.answer(405)  # whatever it answers
+            else:
+                whole(visit, server, head[2])
+
+    server = scripted(serve)
+    check_whole(upload(server, "/x"), payloads["50m"])
+    assert server.log == [(0, "HEAD"), (0, "PUT")]
+
+
+def test_a_primed_connection_that_is_gone_is_primed_again(scripted, upload, payloads):
+    """The server closes two connections behind the HEAD, without a word: nothing is sent on any other."""
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                visit.answer(200)
+                if visit.number < 2:
+                    return
+            else:
+                whole(visit, server, head[2])
+
+    server = scripted(serve)
+    sent = upload(server, "/x", "--prime", "always")
+    check_whole(sent, payloads["50m"])
+    assert (server.log[-2:], sent.told["primed"]) == ([(n := server.log[-1][0], "HEAD"), (n, "PUT")], True)
+    assert [method for _, method in server.log].count("PUT") == 1
+    assert server.log[:2] == [(0, "HEAD"), server.log[1]]
+
+
+@pytest.mark.parametrize("says", (True, False))
+@pytest.mark.parametrize("prime", ("always", "auto"))
+def test_a_server_that_keeps_no_connection(prime, says, scripted, upload, payloads):
+    """Whether it says so or not. With --prime always nothing is sent; else the body waits for the ask."""
+
+    def serve(visit, server):
+        method, _, fields = server.take(visit) or ("none", "", {})
+        if method == "none":
+            return
+        if method == "HEAD":
+            visit.answer(200, b"", *(["Connection: close"] if says else []))
+            return
+        assert fields["expect"] == "100-continue"
+        visit.interim()
+        whole(visit, server, fields)
+
+    server = scripted(serve)
+    sent = upload(server, "/x", "--prime", prime)
+    if prime == "always":
+        assert (sent.code, sent.told["outcome"]) == (69, "not-primed")
+        assert {method for _, method in server.log} == {"HEAD"}
+    else:
+        check_whole(sent, payloads["50m"])
+        assert (sent.told["primed"], sent.told["continued"]) == (False, True)
+    assert len(server.log) <= 6  # a bounded number of times
+
+
+def test_a_prime_url(thaw, upload, payloads):
+    sent = upload(thaw, "/late?primed-elsewhere", "--prime-url", thaw.url("/.well-known/thaw/prime"))
+    assert check_whole(sent, payloads["50m"])["certificate"]["body_bytes_before_verdict"] == 0
+    assert sent.told["prime_status"] == 204
+
+
+# An ask in the middle, on a slow path -------------------------------------------------------------------------------
+
+
+def test_an_ask_in_the_middle_of_a_write(scripted, pki, payloads, programs):
+    """OpenSSL alone ends the connection when a record of its client is half out then ("bad length")."""
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                visit.answer(200)
+                continue
+            first = visit.body(MIB // 2)
+            visit.ask()
+            data = first + visit.body(int(head[2]["content-length"]) - len(first))
+            subject = dict(pair[0] for pair in visit.tls.getpeercert()["subject"])["commonName"]
+            told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest(), "subject": subject}
+            visit.answer(200, json.dumps(told).encode())
+
+    server = scripted(serve, buffer=16384)
+    relay = Relay(server.port, 20_000_000)
+    for _ in range(5):
+        sent = send(pki, payloads["1m"].path, f"https://localhost:{relay.port}/x",
+                    env={"LD_PRELOAD": programs.smallbuffer(), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        assert check_whole(sent, payloads["1m"])["subject"] == "Thaw Demo Client"
+        assert sent.asks == [("post-handshake", "upload")]
+    relay.close()
+
+
+# What goes wrong on the way -----------------------------------------------------------------------------------------
+
+
+def after_head(serve):
+    """Answers HEAD, then lets serve(visit, fields, server) have the upload."""
+
+    def visit_one(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                visit.answer(200)
+            else:
+                serve(visit, head[2], server)
+                return
+
+    return visit_one
+
+
+def test_reset_in_the_middle(scripted, upload):
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        visit.reset()
+
+    server = scripted(after_head(serve))
+    sent = upload(server, "/x", "--expect", "never")
+    assert (sent.code, sent.told["outcome"], sent.told["ok"], sent.status) == (75, "lost", False, 0)
+    assert 0 < sent.told["sent"] < 50 * MIB
+    assert " of 50.0 MiB" in sent.told["text"]
+    assert [method for _, method in server.log].count("PUT") == 1
+
+
+def test_a_success_for_half_of_it_is_none(scripted, upload):
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        visit.answer(200, b"fine", "Connection: close")
+        visit.reset()
+
+    sent = upload(scripted(after_head(serve)), "/x", "--expect", "never")
+    assert sent.code in (75, 76)
+    assert not sent.told["ok"]
+
+
+def test_a_refusal_in_the_middle_is_read(scripted, upload):
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        visit.answer(507, b"full", "Connection: close")
+        visit.body(50 * MIB)
+
+    sent = upload(scripted(after_head(serve)), "/x", "--expect", "never")
+    assert (sent.code, sent.status, sent.told["body"]) == (69, 507, "full")
+
+
+@pytest.mark.parametrize("method", ("PUT", "POST"))
+def test_only_what_is_safe_is_sent_again(method, scripted, upload, payloads):
+    """A PUT is, whole, from its beginning; a POST whose body was on its way is not."""
+
+    def serve(visit, fields, server):
+        if [m for _, m in server.log].count(method) < 3:
+            visit.body(MIB)
+            visit.reset()
+        else:
+            whole(visit, server, fields)
+
+    server = scripted(after_head(serve))
+    sent = upload(server, "/x", "--expect", "never", "--method", method, "--retry", "5")
+    times = [m for _, m in server.log].count(method)
+    if method == "PUT":
+        check_whole(sent, payloads["50m"])
+        assert (times, sent.told["attempts"]) == (3, 3)
+    else:
+        assert (sent.code, times, sent.told["attempts"]) == (75, 1, 1)
+
+
+@pytest.mark.parametrize("change", ("shorter", "longer", "other"))
+def test_a_file_that_changes_meanwhile(change, scripted, pki, tmp_path):
+    """The server never has all of what it was told it would get."""
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * (8 * MIB))
+    seen = []
+
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        with open(file, "r+b") as changed:
+            if change == "shorter":
+                changed.truncate(MIB)
+            else:
+                changed.seek(0, 2 if change == "longer" else 0)
+                changed.write(b"y")
+        seen.append(len(visit.body(int(fields["content-length"]) - MIB)) + MIB)
+
+    sent = send(pki, file, scripted(after_head(serve), buffer=65536).url("/x"), "--expect", "never", "--limit-rate", "16MiB")
+    assert (sent.code, sent.told["outcome"], sent.told["ok"]) == (66, "file", False)
+    assert "while it was being sent" in sent.told["text"]
+    assert not seen or seen[0] < 8 * MIB
+
+
+# Standard input, forms ----------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_goes_in_chunks(thaw, pki, payloads):
+    with subprocess.Popen(["cat", str(payloads["50m"].path)], stdout=subprocess.PIPE) as cat:
+        sent = send(pki, "-", thaw.url("/late?pipe"), stdin=cat.stdout)
+    check_whole(sent, payloads["50m"])
+    assert sent.told["size"] == -1
+
+
+def test_a_slow_pipe_is_no_stall(scripted, pki):
+    """The next piece is written when the server has the one before."""
+    reader, writer = os.pipe()
+
+    def serve(visit, fields, server):
+        for _ in range(3):
+            assert visit.body(len("4\r\nabcd\r\n")) == b"4\r\nabcd\r\n"
+            server.over.wait(0.6)  # longer than the stall that is allowed
+            os.write(writer, b"abcd")
+        os.close(writer)
+        visit.chunked()
+        visit.answer(201)
+
+    os.write(writer, b"abcd")
+    with os.fdopen(reader, "rb") as pipe:
+        sent = send(pki, "-", scripted(after_head(serve)).url("/x"), "--expect", "never", "--stall", "200ms", stdin=pipe)
+    assert (sent.code, sent.status, sent.told["sent"]) == (0, 201, 16)
+
+
+def test_a_file_as_standard_input_has_a_length(scripted, pki, payloads):
+    lengths = []
+
+    def serve(visit, fields, server):
+        lengths.append(fields.get("content-length"))
+        whole(visit, server, fields)
+
+    with open(payloads["1m"].path, "rb") as file:
+        file.seek(1000)
+        sent = send(pki, "-", scripted(after_head(serve)).url("/x"), stdin=file)
+    assert (sent.code, lengths, sent.body()["body_bytes"]) == (0, [str(MIB - 1000)], MIB - 1000)
+
+
+def test_a_form(scripted, pki, payloads, tmp_path):
+    odd = tmp_path / 'odd "name".txt'
+    odd.write_bytes(b"--thaw-\r\n")
+    forms = []
+
+    def serve(visit, fields, server):
+        body = visit.body(int(fields["content-length"]))
+        forms.append(email.message_from_bytes(b"Content-Type: " + fields["content-type"].encode() + b"\r\n\r\n" + body))
+        visit.answer(200)
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, None, url, "--form", f"data=@{payloads['1m'].path}", "--form", f"more=@{odd}")
+    assert (sent.code, sent.status) == (0, 200), sent.error
+    first, second = forms[0].get_payload()
+    assert hashlib.sha256(first.get_payload(decode=True)).hexdigest() == payloads["1m"].sha256
+    assert first.get_param("name", header="content-disposition") == "data"
+    assert second.get_payload(decode=True) == b"--thaw-\r\n"
+    assert second.get_filename() == "odd %22name%22.txt"
