@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "base/socket.h"
 #include "base/clock.h"
+#include "base/socket.h"
 #include "loop/log.h"
 
 #define ACCEPT_NAP .1 /* seconds without accepting when the system has no descriptors left */

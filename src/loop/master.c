@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "gateway/board.h"
-#include "base/clock.h"
 #include "loop/master.h"
 
 void master_enter(struct master *m, enum phase to)

@@ -1,7 +1,7 @@
 #include "loop/publish.h"
 
-#include "gateway/board.h"
 #include "base/clock.h"
+#include "gateway/board.h"
 #include "loop/pool.h"
 
 #define PUBLISH_S 1.

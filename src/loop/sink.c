@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/clock.h"
+#include "base/error.h"
 
 #define ROOM_FIRST  4096
 #define ROOM_KEPT   65536 /* a larger buffer is given back once it is empty */

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "gateway/board.h"
-#include "base/clock.h"
 #include "loop/master.h"
 
 /* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */

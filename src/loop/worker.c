@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/socket.h"
 #include "base/clock.h"
+#include "base/socket.h"
 #include "loop/connection.h"
 #include "loop/loads.h"
 #include "loop/publish.h"

@@ -82,19 +82,16 @@ static bool flush(struct tls_guest *guest, BIO *next)
 /* Until the queue is out, or something can be read. False: broken, or given up. */
 static bool await(struct tls_guest *guest, BIO *next)
 {
-	while (guest->len > 0 && !guest->gave_up) {
+	while (guest->len > 0) {
 		struct pollfd fd = {.fd = guest->options.fd, .events = POLLIN | POLLOUT};
 		int ready = poll(&fd, 1, TLS_GUEST_TICK_MS);
-		if (guest->options.tick != NULL && !guest->options.tick(guest->options.arg))
-			guest->gave_up = true;
-		else if (ready < 0 && errno != EINTR)
-			return false;
-		else if (!flush(guest, next))
+		guest->gave_up = guest->options.tick != NULL && !guest->options.tick(guest->options.arg);
+		if (guest->gave_up || (ready < 0 && errno != EINTR) || !flush(guest, next))
 			return false;
 		if (ready > 0 && (fd.revents & ~POLLOUT) != 0)
 			return true;
 	}
-	return !guest->gave_up;
+	return true;
 }
 
 /* Takes all that still is to go out behind what is in the queue. False: no memory, or above the ceiling. */
