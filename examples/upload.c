@@ -16,8 +16,7 @@
 static void on_ask(void *arg, const struct thaw_curl_ask *ask)
 {
 	(void)arg;
-	(void)fprintf(stderr, "asked for a certificate (%s, %s): %s\n", thaw_means_name(ask->means),
-		      ask->priming ? "while priming" : "during the upload",
+	(void)fprintf(stderr, "asked for a certificate %s: %s\n", ask->priming ? "while priming" : "during the upload",
 		      ask->subject != NULL ? ask->subject : "there is none to give");
 }
 

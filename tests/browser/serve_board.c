@@ -19,10 +19,10 @@
 
 #include <arpa/inet.h>
 
+#include "base/clock.h"
 #include "base/socket.h"
 #include "gateway/board.h"
 #include "loop/admin.h"
-#include "base/clock.h"
 #include "loop/log.h"
 #include "spool/ledger.h"
 

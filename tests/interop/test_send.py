@@ -7,10 +7,11 @@ import os
 import subprocess
 
 import pytest
-from harness.gateway import Gateway, Settings
+from harness.gateway import Gateway, Settings, binary
+from harness.process import run
 from harness.relay import Relay
 from harness.scripted import Scripted
-from harness.upload import send
+from harness.upload import LIMIT, send
 
 MIB = 2**20
 ROUNDS = 20
@@ -269,26 +270,30 @@ def test_a_prime_url(thaw, upload, payloads):
 # An ask in the middle, on a slow path -------------------------------------------------------------------------------
 
 
+def asks_in_the_middle(visit, server):
+    while (head := server.take(visit)) is not None:
+        if head[0] == "HEAD":
+            visit.answer(200)
+            continue
+        first = visit.body(MIB // 2)
+        visit.ask()
+        data = first + visit.body(int(head[2]["content-length"]) - len(first))
+        subject = dict(pair[0] for pair in visit.tls.getpeercert()["subject"])["commonName"]
+        told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest(), "subject": subject}
+        visit.answer(200, json.dumps(told).encode())
+
+
+def small_buffers(programs):
+    return {"LD_PRELOAD": programs.smallbuffer(), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
 def test_an_ask_in_the_middle_of_a_write(scripted, pki, payloads, programs):
     """OpenSSL alone ends the connection when a record of its client is half out then ("bad length")."""
-
-    def serve(visit, server):
-        while (head := server.take(visit)) is not None:
-            if head[0] == "HEAD":
-                visit.answer(200)
-                continue
-            first = visit.body(MIB // 2)
-            visit.ask()
-            data = first + visit.body(int(head[2]["content-length"]) - len(first))
-            subject = dict(pair[0] for pair in visit.tls.getpeercert()["subject"])["commonName"]
-            told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest(), "subject": subject}
-            visit.answer(200, json.dumps(told).encode())
-
-    server = scripted(serve, buffer=16384)
+    server = scripted(asks_in_the_middle, buffer=16384)
     relay = Relay(server.port, 20_000_000)
     for _ in range(5):
-        sent = send(pki, payloads["1m"].path, f"https://localhost:{relay.port}/x",
-                    env={"LD_PRELOAD": programs.smallbuffer(), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        url = f"https://localhost:{relay.port}/x"
+        sent = send(pki, payloads["1m"].path, url, "--expect", "never", env=small_buffers(programs))
         assert check_whole(sent, payloads["1m"])["subject"] == "Thaw Demo Client"
         assert sent.asks == [("post-handshake", "upload")]
     relay.close()
@@ -449,3 +454,49 @@ def test_a_form(scripted, pki, payloads, tmp_path):
     assert first.get_param("name", header="content-disposition") == "data"
     assert second.get_payload(decode=True) == b"--thaw-\r\n"
     assert second.get_filename() == "odd %22name%22.txt"
+
+
+# libthaw-curl, whose user performs the handle itself ----------------------------------------------------------------
+
+
+def example(server, pki, file, target, env=None):
+    """(exit code, standard output, standard error) of examples/upload.c"""
+    files = [str(pki / name) for name in ("ca.pem", "client.pem", "client.key")]
+    argv = [str(binary().parent / "upload"), str(file), server.url(target), *files]
+    code, out, err, late = run(argv, LIMIT, env={**os.environ, **(env or {})})
+    assert not late, "frozen: " + err.decode()
+    return code, out, err.decode()
+
+
+@pytest.mark.parametrize("kind", ("apache", "node"))
+def test_the_example(kind, late_server, pki, payloads):
+    code, out, err = example(late_server(kind), pki, payloads["50m"].path, "/late/x")
+    assert code == 0, err
+    assert json.loads(out)["body_sha256"] == payloads["50m"].sha256
+    assert err.startswith("asked for a certificate while priming: CN=Thaw Demo Client")
+
+
+def test_the_example_primes_again(scripted, pki, payloads):
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "PUT":
+                whole(visit, server, head[2])
+                continue
+            visit.answer(200)
+            if visit.number == 0:
+                return
+
+    server = scripted(serve)
+    code, out, err = example(server, pki, payloads["1m"].path, "/x")
+    assert (code, server.log) == (0, [(0, "HEAD"), (1, "HEAD"), (1, "PUT")]), err
+    assert json.loads(out)["body_sha256"] == payloads["1m"].sha256
+
+
+def test_the_example_asked_in_the_middle_of_a_write(scripted, pki, payloads, programs):
+    server = scripted(asks_in_the_middle, buffer=16384)
+    relay = Relay(server.port, 20_000_000)
+    relay.url = lambda target: f"https://localhost:{relay.port}{target}"
+    code, out, err = example(relay, pki, payloads["1m"].path, "/x", small_buffers(programs))
+    relay.close()
+    assert (code, json.loads(out)["subject"]) == (0, "Thaw Demo Client"), err
+    assert "asked for a certificate during the upload" in err

@@ -1,6 +1,8 @@
-"""libthaw as its user meets it: installed to a prefix, found by pkg-config, and the example built with nothing else.
+"""The libraries as their users meet them: installed to a prefix, found by pkg-config, and the examples built with nothing
+else.
 
-THAW_BUILD is the build to install from. With THAW_EMBED instead, that example is driven, and nothing is installed.
+THAW_BUILD is the build to install from. With THAW_EMBED and THAW_UPLOAD instead, those examples are driven, and nothing is
+installed.
 """
 
 import ctypes
@@ -34,19 +36,14 @@ def prefix(tmp_path_factory):
     return where
 
 
-def pkg_config(prefix, *options):
-    folder = next(prefix.rglob("thaw.pc")).parent
-    return run("pkg-config", *options, "thaw", env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).split()
-
-
-def build(prefix, program, kind):
-    options, more = [], []
+def build(prefix, program, kind, example="embed", library="thaw"):
+    """static: nothing of the library is loaded at run time; embed needs nothing else either, then."""
+    folder = next(prefix.rglob(f"{library}.pc")).parent
+    options, more = ["--cflags", "--libs"], [f"-Wl,-rpath,{next(prefix.rglob(f'lib{library}.so')).parent}"]
     if kind == "static":
-        options, more = ["--static"], ["-static"]
-    else:
-        more = [f"-Wl,-rpath,{next(prefix.rglob('libthaw.so')).parent}"]
-    flags = pkg_config(prefix, *options, "--cflags", "--libs")
-    run("gcc", "-Wall", "-Wextra", *more, "-o", program, TOP / "examples/embed.c", *flags)
+        options, more = [*options, "--static"], ["-static"]
+    flags = run("pkg-config", *options, library, env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).split()
+    run("gcc", "-Wall", "-Wextra", *more, "-o", program, TOP / f"examples/{example}.c", *flags)
 
 
 @pytest.fixture(scope="session", params=["built"] if BUILT else ["shared", "static"])
@@ -172,29 +169,74 @@ def test_another_path_is_not_asked(port, pki, body):
     assert status == 404 and text.startswith("There is PUT /late")
 
 
-def declared():
-    """The functions of the public headers."""
+@pytest.fixture(scope="session")
+def uploader(request, tmp_path_factory):
+    """examples/upload.c; linked with curl's shared library, and libthaw-curl's archive in the middle of it."""
+    if BUILT:
+        return os.environ["THAW_UPLOAD"]
+    program = tmp_path_factory.mktemp("upload") / "upload"
+    build(request.getfixturevalue("prefix"), program, "shared", "upload", "thaw-curl")
+    return program
+
+
+def test_an_upload_that_cannot_be_primed(uploader, port, pki, body):
+    """examples/embed.c closes each connection behind its response: so nothing is sent. (Others: tests/interop.)"""
+    files = [pki / "ca.pem", pki / "client.pem", pki / "client.key"]
+    done = subprocess.run([uploader, body, f"https://localhost:{port}/late", *files], capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.returncode == 1 and "the server closes the connection" in done.stderr
+
+
+def test_an_upload_to_nobody(uploader, pki, body):
+    files = [pki / "ca.pem", pki / "client.pem", pki / "client.key"]
+    done = subprocess.run([uploader, body, "https://127.0.0.1:1/late", *files], capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.returncode == 1 and "not primed" in done.stderr
+
+
+LIBRARIES = {"thaw": ("ask", "spool", "thaw", "types"), "thaw-curl": ("curl",)}
+
+
+def declared(library):
+    """The functions of its public headers."""
     names = set()
-    for header in (TOP / "include/thaw").glob("*.h"):
-        text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    for header in LIBRARIES[library]:
+        text = re.sub(r"/\*.*?\*/", "", (TOP / f"include/thaw/{header}.h").read_text(), flags=re.S)
         names |= set(re.findall(r"\b(thaw_\w+)\s*\([^;{]*\)\s*(?:THAW_MUST_CHECK)?;", text))
     return names - {"thaw_trace_fn"}
 
 
-def test_the_symbol_list_is_what_the_headers_declare():
-    assert declared() == set((TOP / "cmake/libthaw.symbols").read_text().split())
+def test_each_header_belongs_to_a_library():
+    headers = [header for headers in LIBRARIES.values() for header in headers]
+    assert sorted(headers) == sorted(file.stem for file in (TOP / "include/thaw").glob("*.h"))
 
 
-def test_nothing_else_is_exported(prefix):
-    shared = next(prefix.rglob("libthaw.so"))
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_symbol_list_is_what_the_headers_declare(library):
+    assert declared(library) == set((TOP / f"cmake/lib{library}.symbols").read_text().split())
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_nothing_else_is_exported(prefix, library):
+    shared = next(prefix.rglob(f"lib{library}.so"))
     exported = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", shared).splitlines()}
-    assert exported - {"THAW_0"} == declared()
-    archive = next(prefix.rglob("libthaw.a"))
+    assert exported - {"THAW_0", "THAW_CURL_0"} == declared(library)
+    archive = next(prefix.rglob(f"lib{library}.a"))
     lines = [line.split() for line in run("nm", "-g", "--defined-only", archive).splitlines()]
-    assert {line[2] for line in lines if len(line) == 3} == declared()
+    assert {line[2] for line in lines if len(line) == 3} == declared(library)
 
 
-@pytest.mark.parametrize("header", ["ask", "spool", "thaw", "types"])
+def test_both_archives_in_one_program(prefix, tmp_path):
+    """No name of the one clashes with one of the other."""
+    (tmp_path / "both.c").write_text(
+        "#include <thaw/curl.h>\n#include <thaw/thaw.h>\n"
+        "int main(void) { thaw_curl *none = 0; thaw_curl_free(&none); return thaw_version()[0] != '0'; }\n")
+    folder = next(prefix.rglob("libthaw.a")).parent
+    archives = [folder / "libthaw-curl.a", folder / "libthaw.a"]
+    include = next(prefix.rglob("thaw/curl.h")).parents[1]
+    run("gcc", "-I", include, "-o", tmp_path / "both", tmp_path / "both.c", *archives, "-lcurl", "-lssl", "-lcrypto")
+    run(tmp_path / "both")
+
+
+@pytest.mark.parametrize("header", ["ask", "curl", "spool", "thaw", "types"])
 @pytest.mark.parametrize("language", ["c -std=c11", "c++ -std=c++11"])
 def test_each_header_stands_alone(prefix, header, language):
     file = next(prefix.rglob(f"thaw/{header}.h"))

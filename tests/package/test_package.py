@@ -31,8 +31,9 @@ def debs():
         pytest.skip("dpkg-deb is not there")
     subprocess.run([TOP / "script" / "package"], check=True, stdout=subprocess.DEVNULL, timeout=600)
     found = sorted((TOP / "build" / "package").glob("*.deb"))
-    assert [deb.name.split("_")[0] for deb in found] == ["libthaw-dev", "libthaw0", "thaw"]
-    return found
+    named = {deb.name.split("_")[0]: deb for deb in found}
+    assert sorted(named) == ["libthaw-curl-dev", "libthaw-curl0", "libthaw-dev", "libthaw0", "thaw"]
+    return named
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def installed(debs, tmp_path):
     """installed(commands): what they print, run where the packages have just been installed."""
 
     def run(commands, install="dpkg -i /tmp/*.deb >/dev/null"):
-        script = OVERLAY.format(base=tmp_path, debs=" ".join(str(deb) for deb in debs))
+        script = OVERLAY.format(base=tmp_path, debs=" ".join(str(deb) for deb in debs.values()))
         done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", f"{install}\n{commands}"], capture_output=True,
                               text=True, timeout=300)
         if "mount" in done.stderr and done.returncode != 0 and "permission denied" in done.stderr.lower():
@@ -59,16 +60,20 @@ def fields(deb):
 
 
 def test_what_they_depend_on(debs):
-    thaw = fields(debs[2])
-    for library in ("libc6", "libssl3", "libev4", "libjansson4", "libyaml-0-2", "libc-ares2", "libsystemd0", "libseccomp2"):
+    thaw = fields(debs["thaw"])
+    for library in ("libc6", "libssl3", "libev4", "libjansson4", "libyaml-0-2", "libc-ares2", "libsystemd0", "libseccomp2",
+                    "libcurl4"):
         assert library in thaw["Depends"]
-    assert "libssl3" in fields(debs[1])["Depends"] and "libthaw0 (=" in fields(debs[0])["Depends"]
+    assert "libengine-pkcs11-openssl" in thaw["Recommends"]
+    assert "libssl3" in fields(debs["libthaw0"])["Depends"] and "libthaw0 (=" in fields(debs["libthaw-dev"])["Depends"]
+    assert "libcurl4" in fields(debs["libthaw-curl0"])["Depends"]
+    assert "libthaw-curl0 (=" in fields(debs["libthaw-curl-dev"])["Depends"]
 
 
 def test_the_same_sources_give_the_same_bytes(debs):
-    before = [deb.read_bytes() for deb in debs]
+    before = [deb.read_bytes() for deb in debs.values()]
     subprocess.run([TOP / "script" / "package"], check=True, stdout=subprocess.DEVNULL, timeout=600)
-    assert before == [deb.read_bytes() for deb in debs]
+    assert before == [deb.read_bytes() for deb in debs.values()]
 
 
 def test_it_runs(installed):
@@ -94,16 +99,18 @@ def test_the_manual_has_no_warnings(installed):
 
 def test_a_program_is_built_with_the_library(installed):
     said = installed(f"""
-        cp {TOP}/examples/embed.c /tmp/ && cd /tmp
+        cp {TOP}/examples/embed.c {TOP}/examples/upload.c /tmp/ && cd /tmp
         cc -o embed embed.c $(pkg-config --cflags --libs thaw) -lssl -lcrypto
+        cc -o upload upload.c $(pkg-config --cflags --libs thaw-curl)
         ldd embed | grep -c libthaw.so.0
+        ldd upload | grep -c libthaw-curl.so.0
     """)
-    assert said.strip() == "1"
+    assert said.split() == ["1", "1"]
 
 
 def test_it_leaves_nothing_behind(installed):
     assert installed("""
-        dpkg -P thaw libthaw-dev libthaw0 >/dev/null 2>&1
+        dpkg -P thaw libthaw-curl-dev libthaw-curl0 libthaw-dev libthaw0 >/dev/null 2>&1
         ls -d /etc/thaw /var/spool/thaw /usr/bin/thaw /usr/include/thaw /usr/share/doc/thaw 2>/dev/null || true
         getent passwd thaw || true
     """) == ""
