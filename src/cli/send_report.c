@@ -184,13 +184,14 @@ static json_t *body_json(const struct send_report *report)
 static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
 {
 	json_t *told =
-		json_pack("{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}", "ok",
-			  result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status",
+		json_pack("{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}",
+			  "ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status",
 			  (int)result->status, "text", outcome, "hint", result->hint, "sent", (json_int_t)result->sent,
-			  "size", (json_int_t)result->total, "ms", (json_int_t)result->ms, "attempts",
-			  (int)result->attempts, "tls", result->tls[0] != '\0' ? result->tls : NULL, "primed",
-			  result->primed, "prime_status", (int)result->prime_status, "expected", result->expected,
-			  "continued", result->continued, "asks", asks_json(result), "body", body_json(report));
+			  "size", (json_int_t)result->total, "resumed_from", (json_int_t)result->resumed_from, "ms",
+			  (json_int_t)result->ms, "attempts", (int)result->attempts, "tls",
+			  result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
+			  (int)result->prime_status, "expected", result->expected, "continued", result->continued,
+			  "asks", asks_json(result), "body", body_json(report));
 	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
 		  fflush(stdout) == 0;
 

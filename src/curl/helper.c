@@ -66,11 +66,6 @@ bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 	return !helper->stalled;
 }
 
-bool helper_is_priming(const thaw_curl *helper)
-{
-	return helper->priming;
-}
-
 bool helper_stalled(const thaw_curl *helper)
 {
 	return helper->stalled;

@@ -44,9 +44,6 @@ enum helper_turn {
 /* For a caller's loop, again and again. False: no byte has moved for too long, so end the transfer. */
 bool helper_watch(thaw_curl *helper, enum helper_turn turn);
 
-/* The HEAD is on its way. */
-bool helper_is_priming(const thaw_curl *helper);
-
 /* Bytes of the newest connection that the peer's system has not taken yet. */
 uint64_t helper_unsent(const thaw_curl *helper);
 

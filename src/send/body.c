@@ -23,7 +23,8 @@ struct piece {
 	bool own;       /* fd is closed with it */
 	bool regular;   /* it has a length, and can be begun again */
 	const char *of; /* its name, for errors */
-	off_t from;     /* of a regular file: where it begins */
+	off_t base;     /* of a regular file: where it begins */
+	off_t from;     /* and what of it is handed out */
 	struct stat was;
 	uint64_t len;
 };
@@ -55,6 +56,7 @@ static enum thaw_status open_file(struct piece *piece, const char *name, struct 
 	piece->from = piece->regular && standard ? lseek(piece->fd, 0, SEEK_CUR) : 0;
 	if (piece->from < 0 || piece->from > piece->was.st_size)
 		piece->from = 0;
+	piece->base = piece->from;
 	piece->len = piece->regular ? (uint64_t)(piece->was.st_size - piece->from) : 0;
 	return THAW_OK;
 }
@@ -215,6 +217,43 @@ bool send_body_rewind(struct send_body *body)
 	body->done = body->given = 0;
 	body->ended = body->ended && is_stream(body); /* an empty stream stays at its end */
 	return body->err.cls == THAW_ERR_NONE;
+}
+
+static bool is_file(const struct send_body *body)
+{
+	return body->count == 1 && body->pieces[0].regular;
+}
+
+uint64_t send_body_size(const struct send_body *body)
+{
+	return is_file(body) ? (uint64_t)(body->pieces[0].was.st_size - body->pieces[0].base) : 0;
+}
+
+bool send_body_skip(struct send_body *body, uint64_t first)
+{
+	if (!is_file(body) || first > send_body_size(body))
+		return false;
+	body->pieces[0].from = body->pieces[0].base + (off_t)first;
+	body->pieces[0].len = send_body_size(body) - first;
+	return send_body_rewind(body);
+}
+
+bool send_body_has(const struct send_body *body, uint64_t at, const char *bytes, size_t len)
+{
+	char own[16384];
+
+	if (!is_file(body) || at > send_body_size(body) || len > send_body_size(body) - at)
+		return false;
+	while (len > 0) {
+		size_t part = len < sizeof(own) ? len : sizeof(own);
+		ssize_t got = pread(body->pieces[0].fd, own, part, body->pieces[0].base + (off_t)at);
+		if (got <= 0 || memcmp(own, bytes, (size_t)got) != 0)
+			return false;
+		bytes += got;
+		at += (uint64_t)got;
+		len -= (size_t)got;
+	}
+	return true;
 }
 
 /* ---- reading ---- */

@@ -9,10 +9,13 @@
 #include "base/error.h"
 #include "curl/helper.h"
 #include "send/explain.h"
+#include "send/resume.h"
 #include "send/transfer.h"
 
 #define PAUSE_MS     500 /* before the first new attempt; twice as long before each other one */
 #define PAUSE_MAX_MS 30000
+
+#define RESUME_LIMIT_MS 600000 /* for reading back what the server has */
 
 struct send {
 	const struct send_options *options;
@@ -21,9 +24,8 @@ struct send {
 	thaw_curl *helper;
 	struct send_body *body;
 	struct transfer transfer;
-	/* Header lines: of an upload, of one that waits for a 100, of a priming request. */
+	/* Header lines: of an upload, of one that waits for a 100, of a priming request. Made anew for a part. */
 	struct curl_slist *plain, *expecting, *priming;
-	bool typed; /* Content-Type is among the options */
 	struct send_known known;
 	uint64_t from_ms;
 };
@@ -45,6 +47,13 @@ static bool append(struct curl_slist **list, const char *line)
 	return longer != NULL;
 }
 
+static void free_headers(struct send *send)
+{
+	curl_slist_free_all(send->plain);
+	curl_slist_free_all(send->expecting);
+	send->plain = send->expecting = NULL;
+}
+
 static bool append_both(struct send *send, const char *line)
 {
 	return append(&send->plain, line) && append(&send->expecting, line);
@@ -61,26 +70,56 @@ static bool is_of_body(const char *line)
 	return false;
 }
 
-/* libcurl's own Expect is never sent: it waits in its own way. */
-static bool make_headers(struct send *send)
+static bool make_priming(struct send *send)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < send->options->header_count; i++)
+		if (!is_of_body(send->options->headers[i]))
+			ok = ok && append(&send->priming, send->options->headers[i]);
+	return ok;
+}
+
+static bool has_type(const struct send_options *options)
+{
+	for (size_t i = 0; i < options->header_count; i++)
+		if (strncasecmp(options->headers[i], "content-type:", 13) == 0)
+			return true;
+	return false;
+}
+
+/* What is behind the first bytes (RFC 9110 14.5), if they still are what they were (13.1.1). */
+static bool append_range(struct send *send, const struct resume *part)
+{
+	char line[RESUME_ETAG_ROOM + 32];
+	unsigned long long size = send_body_size(send->body);
+
+	(void)snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%llu", (unsigned long long)part->from,
+		       size - 1, size);
+	if (!append_both(send, line))
+		return false;
+	(void)snprintf(line, sizeof(line), "If-Match: %s", part->etag);
+	return append_both(send, line);
+}
+
+/* part: NULL, or what is resumed. libcurl's own Expect is never sent: it waits in its own way. */
+static bool make_headers(struct send *send, const struct resume *part)
 {
 	const struct send_options *options = send->options;
-	char type[128];
-	bool ok = append(&send->plain, "Expect:") && append(&send->expecting, "Expect: 100-continue");
-
-	for (size_t i = 0; i < options->header_count; i++) {
-		const char *line = options->headers[i];
-		send->typed = send->typed || strncasecmp(line, "content-type:", 13) == 0;
-		ok = ok && append_both(send, line) && (is_of_body(line) || append(&send->priming, line));
-	}
 	const char *known = send_body_type(send->body);
+	char type[128];
+
+	free_headers(send);
+	bool ok = append(&send->plain, "Expect:") && append(&send->expecting, "Expect: 100-continue");
+	for (size_t i = 0; i < options->header_count; i++)
+		ok = ok && append_both(send, options->headers[i]);
 	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
 	/* Else libcurl claims that a POST is a form of another kind. */
-	if (known != NULL || (!send->typed && strcmp(options->method, "POST") == 0))
+	if (known != NULL || (!has_type(options) && strcmp(options->method, "POST") == 0))
 		ok = ok && append_both(send, type);
 	if (send_body_length(send->body) < 0)
 		ok = ok && append_both(send, "Transfer-Encoding: chunked");
-	return ok;
+	return ok && (part == NULL || append_range(send, part));
 }
 
 static bool set_method(const struct send *send)
@@ -112,7 +151,7 @@ static bool set_up(struct send *send)
 	CURL *easy = send->easy;
 	long verify = options->insecure ? 0 : 1;
 
-	return make_headers(send) && set_method(send) && set_tls(send, options->tls) &&
+	return make_priming(send) && make_headers(send, NULL) && set_method(send) && set_tls(send, options->tls) &&
 	       transfer_prepare(&send->transfer) && curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -232,7 +271,7 @@ static void pause_before(const struct send *send, unsigned attempts)
 	(void)usleep((useconds_t)(ms * 1000));
 }
 
-static void run(struct send *send)
+static void try_all(struct send *send)
 {
 	attempt(send);
 	while (may_retry(send)) {
@@ -240,6 +279,58 @@ static void run(struct send *send)
 		send->result->err.cls = THAW_ERR_NONE;
 		attempt(send);
 	}
+}
+
+/* The whole file, or what is behind the first bytes. False: no memory. */
+static bool set_part(struct send *send, const struct resume *part)
+{
+	uint64_t from = part != NULL ? part->from : 0;
+	bool ok = send_body_skip(send->body, from) && make_headers(send, part) && set_method(send);
+
+	send->result->total = send_body_length(send->body);
+	send->result->resumed_from = from;
+	return ok;
+}
+
+/* RFC 9110 14.5 wants 400; others do not know Content-Range (501, 416), or have something else by now (412). */
+static bool refuses_parts(long status)
+{
+	return status == 400 || status == 412 || status == 416 || status == 501;
+}
+
+/* False: there is nothing left to do, or nothing can be done. */
+static bool resume(struct send *send)
+{
+	const struct send_options *options = send->options;
+	uint32_t limit_ms = options->timeout_ms > 0 ? options->timeout_ms : RESUME_LIMIT_MS;
+	struct resume part;
+
+	resume_look(send->easy, send->body, limit_ms, &part);
+	note(send, part.text);
+	if (part.complete) {
+		send->result->cause = SEND_DONE;
+		send->result->status = 200;
+		send->result->total = 0;
+		send->result->resumed_from = part.from;
+		return false;
+	}
+	if (part.from == 0 || !set_part(send, &part))
+		return true;
+	try_all(send);
+	bool done = send->result->cause == SEND_DONE;
+	if (!done && (send->result->cause != SEND_REFUSED || !refuses_parts(send->result->status)))
+		return false;
+	if (done && resume_is_whole(send->easy, send->body, limit_ms))
+		return false;
+	note(send, "--resume: the server does not put parts together: sending the whole file");
+	send->result->err.cls = THAW_ERR_NONE;
+	return set_part(send, NULL);
+}
+
+static void run(struct send *send)
+{
+	if (!send->options->resume || resume(send))
+		try_all(send);
 }
 
 static bool make(struct send *send)
@@ -257,6 +348,12 @@ static bool make(struct send *send)
 		return false;
 	}
 	send->result->total = send_body_length(send->body);
+	if (options->resume && (send_body_size(send->body) == 0 || strcmp(options->method, "PUT") != 0)) {
+		send->result->cause = SEND_NO_BODY;
+		(void)error_set(&send->result->err, THAW_ERR_USAGE,
+				"--resume: only a PUT of a file can be, and an empty one need not");
+		return false;
+	}
 	send->easy = curl_easy_init();
 	send->transfer =
 		(struct transfer){.options = options, .result = send->result, .easy = send->easy, .body = send->body};
@@ -288,8 +385,7 @@ enum thaw_status send_run(const struct send_options *options, struct send_result
 		curl_easy_cleanup(send.easy);
 	thaw_curl_free(&send.helper);
 	send_body_close(&send.body);
-	curl_slist_free_all(send.plain);
-	curl_slist_free_all(send.expecting);
+	free_headers(&send);
 	curl_slist_free_all(send.priming);
 	result->ms = clock_now_ms() - send.from_ms;
 	send_explain(options, result);

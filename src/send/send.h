@@ -81,7 +81,8 @@ struct send_result {
 	struct thaw_error err;     /* what went wrong */
 	char hint[SEND_HINT_ROOM]; /* why, and what to change; "": nothing is known */
 	uint64_t sent;             /* bytes of the body that the peer's system had at the end; the last attempt's */
-	int64_t total;             /* -1: not known */
+	int64_t total;             /* of what was to be sent; -1: not known */
+	uint64_t resumed_from;     /* bytes of the file that the server had before */
 	uint64_t ms;
 	unsigned attempts;
 	bool primed; /* the upload was pinned to a primed connection */

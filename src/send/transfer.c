@@ -34,7 +34,7 @@ void transfer_saw(void *arg, const struct tls_sight *sight)
 	switch (sight->kind) {
 	case TLS_SIGHT_ASKED:
 		transfer->ask = (struct send_ask){.means = sight->means,
-						  .priming = helper_is_priming(transfer->helper),
+						  .priming = !transfer->running,
 						  .declined = sight->subject == NULL,
 						  .subject = sight->subject,
 						  .issuers = sight->issuers,
@@ -301,6 +301,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	transfer->result->expected = expects;
 	transfer->known = *known;
 	transfer->hold = (struct send_hold){.gate = GATE_HEAD};
+	transfer->running = true;
 	if (multi != NULL && curl_multi_add_handle(multi, transfer->easy) == CURLM_OK) {
 		code = loop(transfer, multi);
 		tell_progress(transfer, true);
@@ -309,6 +310,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	} else {
 		conclude(transfer, code);
 	}
+	transfer->running = false;
 	if (multi != NULL)
 		(void)curl_multi_cleanup(multi);
 }

@@ -16,6 +16,7 @@ struct transfer {
 	struct send_body *body;
 	struct send_hold hold;
 	struct send_known known;
+	bool running;        /* it is; else the connection is primed, or what is there looked at */
 	bool begun;          /* libcurl has asked for the body: the request's head is out */
 	bool paused;         /* it was told to wait for it */
 	bool starved;        /* because standard input has nothing yet */

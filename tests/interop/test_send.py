@@ -456,6 +456,76 @@ def test_a_form(scripted, pki, payloads, tmp_path):
     assert second.get_filename() == "odd %22name%22.txt"
 
 
+# --resume -----------------------------------------------------------------------------------------------------------
+
+
+class Store:
+    """A server that keeps one resource. parts: what it does with Content-Range: 'joins', 'ignores', 'refuses'."""
+
+    def __init__(self, has, parts, etag='"one"'):
+        self.data, self.parts, self.etag = has, parts, etag
+        self.puts = []
+
+    def __call__(self, visit, server):
+        while (head := server.take(visit)) is not None:
+            method, _, fields = head
+            if method in ("HEAD", "GET"):
+                self.show(visit, method)
+            elif "content-range" in fields and self.parts == "refuses":
+                visit.answer(400, b"", "Connection: close")
+                return
+            else:
+                self.put(visit, fields)
+
+    def show(self, visit, method):
+        if self.data is None:
+            visit.answer(404)
+        elif method == "GET":
+            visit.answer(200, self.data, f"ETag: {self.etag}")
+        else:
+            lines = ("HTTP/1.1 200 Fine", f"Content-Length: {len(self.data)}", f"ETag: {self.etag}", "", "")
+            visit.tls.sendall("\r\n".join(lines).encode())
+
+    def put(self, visit, fields):
+        body = visit.body(int(fields["content-length"]))
+        self.puts.append(len(body))
+        if "content-range" in fields and self.parts == "joins":
+            assert fields["if-match"] == self.etag
+            assert fields["content-range"] == f"bytes {len(self.data)}-{MIB - 1}/{MIB}"
+            body = self.data + body
+        self.data = body
+        visit.answer(204)
+
+
+@pytest.mark.parametrize("has,parts,etag,puts", (
+    ("beginning", "joins", '"one"', [MIB - 1000]),
+    ("beginning", "ignores", '"one"', [MIB - 1000, MIB]),
+    ("beginning", "refuses", '"one"', [MIB]),
+    ("beginning", "joins", 'W/"one"', [MIB]),
+    ("other", "joins", '"one"', [MIB]),
+    ("more", "joins", '"one"', [MIB]),
+    ("nothing", "joins", '"one"', [MIB]),
+    ("all", "joins", '"one"', []),
+))  # fmt: skip
+def test_resume(has, parts, etag, puts, scripted, pki, payloads):
+    """Whatever the server does, it has the file in the end, and no more was sent than had to be."""
+    data = payloads["1m"].data()
+    there = {"beginning": data[:1000], "other": b"x" * 1000, "more": data + b"x", "nothing": None, "all": data}[has]
+    store = Store(there, parts, etag)
+    sent = send(pki, payloads["1m"].path, scripted(store).url("/x"), "--resume", "--expect", "never")
+    assert (sent.code, sent.told["ok"], store.puts) == (0, True, puts), sent.error
+    assert store.data == data
+    assert sent.told["resumed_from"] == {"joins": len(there or b"") if has in ("beginning", "all") and etag[0] == '"' else 0}.get(parts, 0)
+
+
+def test_only_a_file_is_resumed(thaw, pki, payloads):
+    for options in (["-", thaw.url("/late"), "--resume"], [str(payloads["1k"].path), thaw.url("/late"), "--resume", "--method", "POST"]):
+        file, url, *rest = options
+        sent = send(pki, file, url, *rest)
+        assert (sent.code, sent.status) == (66, 0)
+        assert "--resume" in sent.error
+
+
 # libthaw-curl, whose user performs the handle itself ----------------------------------------------------------------
 
 
@@ -488,7 +558,8 @@ def test_the_example_primes_again(scripted, pki, payloads):
 
     server = scripted(serve)
     code, out, err = example(server, pki, payloads["1m"].path, "/x")
-    assert (code, server.log) == (0, [(0, "HEAD"), (1, "HEAD"), (1, "PUT")]), err
+    # The second connection was the upload's, which sent nothing on it.
+    assert (code, server.log) == (0, [(0, "HEAD"), (2, "HEAD"), (2, "PUT")]), err
     assert json.loads(out)["body_sha256"] == payloads["1m"].sha256
 
 

@@ -1,0 +1,107 @@
+#include "send/resume.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "send/explain.h"
+
+/* One request that looks at the resource. */
+struct look {
+	const struct send_body *body;
+	uint64_t same; /* bytes that came and are the file's */
+	bool differs;
+	long status;
+	char etag[RESUME_ETAG_ROOM];
+};
+
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+	struct look *look = arg;
+	size_t len = size * count;
+
+	if (len > 5 && strncasecmp(line, "etag:", 5) == 0) {
+		size_t from = 5 + strspn(line + 5, " \t"), to = len;
+		while (to > from && (line[to - 1] == '\r' || line[to - 1] == '\n' || line[to - 1] == ' '))
+			to--;
+		if (to - from < sizeof(look->etag))
+			(void)snprintf(look->etag, sizeof(look->etag), "%.*s", (int)(to - from), line + from);
+	}
+	return len;
+}
+
+/* Ends the request at the first byte that is another. */
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct look *look = arg;
+	size_t len = size * count;
+
+	look->differs = look->differs || !send_body_has(look->body, look->same, bytes, len);
+	look->same += len;
+	return look->differs ? CURL_WRITEFUNC_ERROR : len;
+}
+
+/* A HEAD or a GET. *length: what Content-Length says; -1: nothing. */
+static bool ask(CURL *easy, bool head, uint32_t timeout_ms, struct look *look, curl_off_t *length)
+{
+	CURL *one = curl_easy_duphandle(easy);
+	struct curl_slist *plain = curl_slist_append(NULL, "Accept-Encoding: identity");
+	bool ok = one != NULL && plain != NULL && curl_easy_setopt(one, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_NOBODY, head ? 1L : 0L) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_PREREQFUNCTION, NULL) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_HTTPHEADER, plain) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_HEADERDATA, look) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_WRITEDATA, look) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_ERRORBUFFER, NULL) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
+
+	ok = ok && curl_easy_perform(one) == CURLE_OK &&
+	     curl_easy_getinfo(one, CURLINFO_RESPONSE_CODE, &look->status) == CURLE_OK &&
+	     curl_easy_getinfo(one, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, length) == CURLE_OK;
+	if (one != NULL)
+		curl_easy_cleanup(one);
+	curl_slist_free_all(plain);
+	return ok;
+}
+
+static void say(struct resume *resume, const char *why)
+{
+	resume->from = 0;
+	(void)snprintf(resume->text, sizeof(resume->text), "--resume: %s: sending the whole file", why);
+}
+
+void resume_look(CURL *easy, const struct send_body *body, uint32_t timeout_ms, struct resume *resume)
+{
+	uint64_t size = (uint64_t)send_body_length(body);
+	struct look head = {.body = body}, get = {.body = body};
+	char there[SEND_SIZE_ROOM];
+	curl_off_t length = -1, ignored = -1;
+
+	*resume = (struct resume){.from = 0};
+	if (!ask(easy, true, timeout_ms, &head, &length) || head.status != 200 || length <= 0 ||
+	    (uint64_t)length > size)
+		return say(resume, "the server has no beginning of it");
+	if (head.etag[0] != '"') /* a weak one does not tell bytes apart (RFC 9110 8.8.1) */
+		return say(resume, "the server has no strong ETag for what it has");
+	bool got = ask(easy, false, timeout_ms, &get, &ignored);
+	if (get.differs || !got || get.status != 200 || get.same != (uint64_t)length ||
+	    strcmp(get.etag, head.etag) != 0)
+		return say(resume, "what the server has is not its beginning");
+	resume->from = get.same;
+	resume->complete = get.same == size;
+	(void)snprintf(resume->etag, sizeof(resume->etag), "%s", get.etag);
+	(void)snprintf(resume->text, sizeof(resume->text), "--resume: the server has %s of it already",
+		       resume->complete ? "all" : send_size_text(resume->from, there));
+}
+
+bool resume_is_whole(CURL *easy, const struct send_body *body, uint32_t timeout_ms)
+{
+	struct look head = {.body = body};
+	curl_off_t length = -1;
+
+	return ask(easy, true, timeout_ms, &head, &length) && head.status == 200 &&
+	       length == (curl_off_t)send_body_size(body);
+}
