@@ -9,13 +9,13 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def popen(argv, **options):
     """subprocess.Popen in a process group of its own, killed when this process dies."""
-    return subprocess.Popen(argv, start_new_session=True, preexec_fn=_die_with_parent, **options)
+    return subprocess.Popen(argv, start_new_session=True, preexec_fn=die_with_parent, **options)
 
 
 def kill_group(process):

@@ -1,0 +1,155 @@
+"""Where the client's key may be kept: files with a pass phrase, PKCS #12, a token with a PIN; and how secrets are asked for."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from harness.gateway import binary
+from harness.terminal import Terminal
+from harness.upload import send
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN, PHRASE = "271828", "open sesame"
+SUBJECT = "CN=Thaw Demo Client"
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def kept(pki, tmp_path_factory):
+    """A folder with the client's key in every other form."""
+    folder = tmp_path_factory.mktemp("kept")
+    pair = ("-in", pki / "client.pem", "-inkey", pki / "client.key")
+    openssl("pkcs8", "-topk8", "-in", pki / "client.key", "-out", folder / "locked.key", "-passout", f"pass:{PHRASE}")
+    openssl("pkcs12", "-export", *pair, "-out", folder / "locked.p12", "-passout", f"pass:{PHRASE}")
+    openssl("pkcs12", "-export", *pair, "-out", folder / "open.p12", "-passout", "pass:")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def token(pki, tmp_path_factory):
+    """The environment in which there is a SoftHSM token with the client's key and certificate."""
+    folder = tmp_path_factory.mktemp("token")
+    (folder / "tokens").mkdir()
+    (folder / "conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+    env = {"SOFTHSM2_CONF": str(folder / "conf")}
+    tool = {**os.environ, **env, "GNUTLS_PIN": PIN}
+    for command in (
+        ["softhsm2-util", "--init-token", "--free", "--label", "thaw", "--so-pin", "12345678", "--pin", PIN],
+        ["softhsm2-util", "--import", pki / "client.key", "--token", "thaw", "--label", "client", "--id", "01", "--pin", PIN],
+        ["p11tool", f"--provider={MODULE}", "--login", "--write", "--batch", "--no-mark-private", "--load-certificate",
+         pki / "client.pem", "--label", "client", "--id", "01", "pkcs11:token=thaw"],
+    ):  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, env=tool)
+    return env
+
+
+@pytest.fixture
+def terminal(thaw, pki, payloads):
+    """terminal(*options, env={}): an upload whose command has a terminal."""
+    running = []
+
+    def start(*options, env=None, size="1m"):
+        argv = [str(binary()), "send", str(payloads[size].path), thaw.url("/late"), "--json", "--ca", str(pki / "ca.pem")]
+        running.append(Terminal([*argv, *map(str, options)], env))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def check_sent(terminal, asked, answer):
+    """It was asked for once, what was typed was not shown, and the right certificate was given."""
+    terminal.wait_for(asked.encode())
+    assert not terminal.echoes
+    terminal.type(answer.encode() + b"\n")
+    code, out, err = terminal.end()
+    assert code == 0, err
+    assert json.loads(json.loads(out)["body"])["certificate"]["subject"] == SUBJECT
+    assert terminal.shown.count(b"enter ") == 1
+    assert terminal.echoes
+    for text in (terminal.shown.decode(), out.decode(), err):
+        assert answer not in text
+
+
+def test_a_key_with_a_pass_phrase(terminal, pki, kept):
+    key = kept / "locked.key"
+    check_sent(terminal("--cert", pki / "client.pem", "--key", key), f"the pass phrase of {key}: ", PHRASE)
+
+
+def test_a_pkcs12_file_with_a_pass_phrase(terminal, kept):
+    check_sent(terminal("--pkcs12", kept / "locked.p12"), "the pass phrase of ", PHRASE)
+
+
+def test_a_pkcs12_file_without(thaw, pki, kept, payloads):
+    sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--pkcs12", kept / "open.p12", who=None)
+    assert (sent.code, sent.body()["certificate"]["subject"]) == (0, SUBJECT)
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("option", ("--cert", "--key"))
+def test_a_token_with_a_pin(option, tls, terminal, token):
+    """One URI, of either, stands for both."""
+    uri = f"pkcs11:token=thaw;object=client?module-path={MODULE}"
+    check_sent(terminal(option, uri, "--tls", tls, env=token), "PIN", PIN)
+
+
+def test_a_pin_in_a_file(thaw, pki, token, payloads, tmp_path):
+    (tmp_path / "pin").write_text(PIN + "\n")
+    uri = f"pkcs11:token=thaw;object=client?module-path={MODULE}&pin-source=file:{tmp_path}/pin"
+    sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--key", uri, who=None, env=token)
+    assert (sent.code, sent.body()["certificate"]["subject"]) == (0, SUBJECT), sent.error
+
+
+def test_a_pin_on_the_command_line_is_refused(thaw, pki, token, payloads):
+    uri = f"pkcs11:token=thaw;object=client?module-path={MODULE}&pin-value={PIN}"
+    sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--key", uri, who=None, env=token)
+    assert sent.code == 66
+    assert "lie open" in sent.error and PIN not in sent.error
+
+
+def test_a_wrong_pin(terminal, token):
+    asked = terminal("--cert", f"pkcs11:token=thaw;object=client?module-path={MODULE}", env=token)
+    asked.wait_for(b"PIN")
+    asked.type(b"0000\n")
+    code, out, err = asked.end()
+    assert (code, out) == (66, b"")
+    assert "PIN is wrong" in err and "0000" not in err
+    assert asked.shown.count(b"enter ") == 1  # a token may be locked after the third
+
+
+def test_a_wrong_pass_phrase(terminal, pki, kept):
+    asked = terminal("--cert", pki / "client.pem", "--key", kept / "locked.key")
+    asked.wait_for(b"enter ")
+    asked.type(b"wrong one\n")
+    code, _, err = asked.end()
+    assert code == 66 and "pass phrase is wrong" in err and "wrong one" not in err
+
+
+def test_nobody_to_ask(thaw, pki, kept, payloads):
+    sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--pkcs12", kept / "locked.p12", who=None)
+    assert sent.code == 66 and "no terminal to ask on" in sent.error
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
+def test_the_terminal_is_as_it_was_after_a_signal(number, terminal, kept):
+    asked = terminal("--pkcs12", kept / "locked.p12")
+    asked.wait_for(b": ")
+    assert not asked.echoes
+    asked.process.send_signal(number)
+    code, _, _ = asked.end()
+    assert code == -number
+    assert asked.echoes
+
+
+def test_ctrl_c_while_asked(terminal, kept):
+    asked = terminal("--pkcs12", kept / "locked.p12")
+    asked.wait_for(b": ")
+    asked.type(b"\x03")
+    code, _, _ = asked.end()
+    assert (code, asked.echoes) == (-signal.SIGINT, True)
