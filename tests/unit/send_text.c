@@ -1,0 +1,195 @@
+/* What is said of an upload: sizes, the bar, plain lines, the outcome, and what to change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "send/explain.h"
+#include "send/progress.h"
+
+#define MIB 1048576
+
+static void sizes(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{0, "0 B"},
+		{1023, "1023 B"},
+		{1024, "1.0 KiB"},
+		{1536, "1.5 KiB"},
+		{50 * (uint64_t)MIB, "50.0 MiB"},
+		{UINT64_MAX, "16.0 EiB"},
+	};
+	char text[SEND_SIZE_ROOM];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(send_size_text(cases[i].bytes, text), cases[i].text);
+}
+
+static void the_rate_is_of_the_recent_past(void **state)
+{
+	struct progress progress = {0};
+
+	(void)state;
+	assert_int_equal(progress_rate(&progress), 0);
+	progress_mark(&progress, 0, 1000);
+	assert_int_equal(progress_rate(&progress), 0);
+	for (uint64_t i = 1; i <= 100; i++) /* 4 MiB a second */
+		progress_mark(&progress, i * MIB, 1000 + i * 250);
+	assert_int_equal(progress_rate(&progress), 4 * MIB);
+	for (uint64_t i = 1; i <= PROGRESS_MARKS; i++) /* then nothing */
+		progress_mark(&progress, (uint64_t)100 * MIB, 26000 + i * 250);
+	assert_int_equal(progress_rate(&progress), 0);
+	progress_mark(&progress, 0, 40000); /* another attempt */
+	assert_int_equal(progress_rate(&progress), 0);
+}
+
+static void bars_and_lines(void **state)
+{
+	struct progress progress = {0};
+	char text[PROGRESS_ROOM];
+
+	(void)state;
+	progress_mark(&progress, 0, 0);
+	progress_mark(&progress, 13 * (uint64_t)MIB, 1000);
+	progress_bar(&progress, 13 * (uint64_t)MIB, 26 * (int64_t)MIB, 88, text);
+	assert_string_equal(text, "[==========>         ] 50 %  13.0 MiB of 26.0 MiB  13.0 MiB/s  0:01 left");
+	progress_bar(&progress, 26 * (uint64_t)MIB, 26 * (int64_t)MIB, 1000, text);
+	assert_string_equal(text, "[========================================] 100 %  26.0 MiB of 26.0 MiB  13.0 MiB/s");
+	progress_bar(&progress, 13 * (uint64_t)MIB, 26 * (int64_t)MIB, 20, text); /* no room for a bar */
+	assert_string_equal(text, "50 %  13.0 MiB of 26.0 MiB  13.0 MiB/s  0:01 left");
+	progress_line(&progress, 13 * (uint64_t)MIB, 26 * (int64_t)MIB, text);
+	assert_string_equal(text, "50 %, 13.0 MiB of 26.0 MiB, 13.0 MiB/s, 0:01 left");
+	progress_line(&progress, 13 * (uint64_t)MIB, (int64_t)13 * MIB * 4000, text);
+	assert_string_equal(text, "0 %, 13.0 MiB of 50.8 GiB, 13.0 MiB/s, 1:06:39 left");
+	progress_line(&progress, 13 * (uint64_t)MIB, -1, text);
+	assert_string_equal(text, "13.0 MiB, 13.0 MiB/s");
+	progress_bar(&progress, 13 * (uint64_t)MIB, -1, 88, text);
+	assert_string_equal(text, "13.0 MiB  13.0 MiB/s");
+	progress_line(&progress, 0, 0, text);
+	assert_string_equal(text, "100 %, 0 B of 0 B, 13.0 MiB/s");
+}
+
+static void lines_are_due_each_5_s(void **state)
+{
+	struct progress progress = {0};
+	unsigned due = 0;
+
+	(void)state;
+	for (uint64_t ms = 100; ms < 20000; ms += 100)
+		due += progress_line_due(&progress, ms);
+	assert_int_equal(due, 3);
+}
+
+/* ---- outcomes ---- */
+
+#define PRIMED                                         \
+	{                                              \
+		THAW_MEANS_POST_HANDSHAKE, true, false \
+	}
+#define LATE                                            \
+	{                                               \
+		THAW_MEANS_POST_HANDSHAKE, false, false \
+	}
+#define NONE                                           \
+	{                                              \
+		THAW_MEANS_POST_HANDSHAKE, false, true \
+	}
+
+static void hints(void **state)
+{
+	static const struct {
+		struct send_result result;
+		bool credentials;
+		const char *has; /* NULL: no hint */
+	} cases[] = {
+		{{.cause = SEND_DONE, .status = 200}, true, NULL},
+		{{.cause = SEND_REFUSED, .status = 413, .asks = {LATE}, .ask_count = 1}, true, "SSLRenegBufferSize"},
+		{{.cause = SEND_REFUSED, .status = 413}, true, "--prime always"},
+		{{.cause = SEND_REFUSED, .status = 413}, false, "takes no body of this size"},
+		{{.cause = SEND_REFUSED, .status = 403, .asks = {NONE}, .ask_count = 1}, false, "none to give"},
+		{{.cause = SEND_REFUSED, .status = 403, .asks = {PRIMED}, .ask_count = 1}, true, "does not accept it"},
+		{{.cause = SEND_REFUSED, .status = 401, .tls = "TLSv1.3"}, true, "--tls 1.2"},
+		{{.cause = SEND_REFUSED, .status = 401, .tls = "TLSv1.2"}, true, "larger than what it holds"},
+		{{.cause = SEND_REFUSED, .status = 401}, false, "asked for no certificate"},
+		{{.cause = SEND_REFUSED, .status = 405}, true, "--method"},
+		{{.cause = SEND_REFUSED, .status = 411}, true, "length"},
+		{{.cause = SEND_REFUSED, .status = 417}, true, "--expect never"},
+		{{.cause = SEND_REFUSED, .status = 307}, true, "elsewhere"},
+		{{.cause = SEND_REFUSED, .status = 500}, true, NULL},
+		{{.cause = SEND_EARLY, .status = 200}, true, "do not believe"},
+		{{.cause = SEND_STALLED, .asks = {LATE}, .ask_count = 1}, true, "That is the freeze"},
+		{{.cause = SEND_STALLED, .asks = {PRIMED}, .ask_count = 1}, true, "stopped reading"},
+		{{.cause = SEND_STALLED}, true, "asked for no certificate so far"},
+		{{.cause = SEND_LOST, .asks = {NONE}, .ask_count = 1}, false, "got none"},
+		{{.cause = SEND_LOST, .alert = 116}, false, "wants a certificate"},
+		{{.cause = SEND_LOST, .alert = 48}, true, "trust the CA"},
+		{{.cause = SEND_LOST, .alert = 44}, true, "revoked"},
+		{{.cause = SEND_LOST, .alert = 45}, true, "expired"},
+		{{.cause = SEND_NO_TLS, .alert = 70}, true, "--tls"},
+		{{.cause = SEND_NO_TLS, .alert = 40}, true, "common terms"},
+		{{.cause = SEND_LOST}, true, NULL},
+		{{.cause = SEND_NO_TRUST}, true, "--ca"},
+		{{.cause = SEND_UNPRIMED}, true, "--prime auto"},
+		{{.cause = SEND_NO_WAY}, true, NULL},
+	};
+	/* What is never looked into. */
+	const struct tls_credentials *some = (const struct tls_credentials *)(const void *)cases;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct send_options options = {.url = "https://x/", .credentials = cases[i].credentials ? some : NULL};
+		struct send_result result = cases[i].result;
+		send_explain(&options, &result);
+		if (cases[i].has == NULL)
+			assert_string_equal(result.hint, "");
+		else if (strstr(result.hint, cases[i].has) == NULL)
+			fail_msg("case %zu: '%s' lacks '%s'", i, result.hint, cases[i].has);
+		assert_true(strlen(result.hint) + 1 < sizeof(result.hint)); /* not cut */
+	}
+}
+
+static void outcomes(void **state)
+{
+	static const struct {
+		struct send_result result;
+		const char *text;
+	} cases[] = {
+		{{.cause = SEND_DONE, .status = 201, .sent = MIB, .total = MIB, .ms = 1500},
+		 "sent 1.0 MiB of 1.0 MiB in 1.5 s: 201"},
+		{{.cause = SEND_DONE, .status = 200, .sent = 5, .total = -1}, "sent 5 B in 0.0 s: 200"},
+		{{.cause = SEND_REFUSED, .status = 413, .sent = 5, .total = 10, .ask_count = 1},
+		 "the server answered 413 after 5 B of 10 B; the server has asked for a certificate"},
+		{{.cause = SEND_STALLED, .sent = 5, .total = 10},
+		 "stalled: nothing moved for 30.0 s, after 5 B of 10 B; the server has not asked for a certificate"},
+		{{.cause = SEND_LOST, .sent = 5, .total = 10, .err = {THAW_ERR_PEER, "reset"}},
+		 "the connection ended after 5 B of 10 B: reset; the server has not asked for a certificate"},
+		{{.cause = SEND_TIMEOUT, .sent = 5, .total = 10, .err = {THAW_ERR_PEER, "late"}},
+		 "out of time after 5 B of 10 B: late; the server has not asked for a certificate"},
+		{{.cause = SEND_NO_BODY, .err = {THAW_ERR_SYSTEM, "file: gone"}}, "file: gone"},
+	};
+	const struct send_options options = {.url = "https://x/", .stall_ms = 30000};
+	char text[SEND_OUTCOME_ROOM];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(send_outcome_text(&options, &cases[i].result, text), cases[i].text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes),          cmocka_unit_test(the_rate_is_of_the_recent_past),
+		cmocka_unit_test(bars_and_lines), cmocka_unit_test(lines_are_due_each_5_s),
+		cmocka_unit_test(hints),          cmocka_unit_test(outcomes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
