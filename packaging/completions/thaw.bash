@@ -1,7 +1,7 @@
 # Completion of thaw(1) for bash.
 _thaw() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-}
-	local commands='serve check reload probe demo version help'
+	local commands='serve check reload probe send demo version help'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -9,7 +9,7 @@ _thaw() {
 		return
 	fi
 	case $before in
-	-c | --config | --pid-file | --cert | --key | --pkcs12 | --ca | --svg)
+	-c | --config | --pid-file | --cert | --key | --pkcs12 | --ca | --svg | --form)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
@@ -19,7 +19,11 @@ _thaw() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls)
+	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --retry | --timeout)
+		return
+		;;
+	--prime | --expect)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word")
 		return
 		;;
 	esac
@@ -29,6 +33,14 @@ _thaw() {
 	check) options='-c --config --json --help' ;;
 	reload) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
 	probe) options='--cert --key --pkcs12 --ca --insecure --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
+	send)
+		options='--cert --key --pkcs12 --ca --insecure --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --timeout --json --quiet --help'
+		if [[ $word != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			compopt -o filenames 2>/dev/null
+			return
+		fi
+		;;
 	demo) options='--size --json --frozen-server --listen --read-ahead --give-up --pki --help' ;;
 	version) options='--json --help' ;;
 	help) options=$commands ;;
