@@ -17,7 +17,6 @@
 #define ISSUERS_SHOWN   8
 
 struct send_report {
-	struct send_options *options;
 	bool json, quiet;
 	bool terminal; /* standard error is one */
 	bool drawn;    /* a bar is on its last line */
@@ -115,7 +114,6 @@ struct send_report *send_report_new(struct send_options *options, bool json, boo
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return NULL;
 	}
-	report->options = options;
 	report->json = json;
 	report->quiet = quiet;
 	report->terminal = isatty(STDERR_FILENO) == 1;
@@ -204,7 +202,7 @@ int send_report_end(struct send_report *report, const struct send_result *result
 	char outcome[SEND_OUTCOME_ROOM];
 	bool done = result->cause == SEND_DONE;
 
-	(void)send_outcome_text(report->options, result, outcome);
+	(void)send_outcome_text(result, outcome);
 	wipe_bar(report);
 	if (!done)
 		(void)fprintf(stderr, "thaw: error: %s\n", outcome);

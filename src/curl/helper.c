@@ -45,7 +45,7 @@ struct thaw_curl {
 	uint32_t lost; /* how often */
 	enum helper_turn turn;
 	uint64_t moved, moved_at_ms;
-	bool stalled;
+	uint64_t stalled_ms; /* 0: it has not */
 	struct thaw_curl_report report;
 };
 
@@ -62,13 +62,14 @@ bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 		helper->moved_at_ms = now;
 	}
 	limit_ms *= turn == HELPER_THEIRS ? HELPER_PATIENCE : 1;
-	helper->stalled = helper->stalled || now - helper->moved_at_ms >= limit_ms;
-	return !helper->stalled;
+	if (helper->stalled_ms == 0 && now - helper->moved_at_ms >= limit_ms)
+		helper->stalled_ms = now - helper->moved_at_ms;
+	return helper->stalled_ms == 0;
 }
 
-bool helper_stalled(const thaw_curl *helper)
+uint64_t helper_stalled_ms(const thaw_curl *helper)
 {
-	return helper->stalled;
+	return helper->stalled_ms;
 }
 
 uint64_t helper_unsent(const thaw_curl *helper)
@@ -235,7 +236,7 @@ void helper_begin(thaw_curl *helper)
 {
 	helper->requests = 0;
 	helper->pin = PIN_NONE;
-	helper->stalled = false;
+	helper->stalled_ms = 0;
 	helper->moved_at_ms = clock_now_ms();
 }
 

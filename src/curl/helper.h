@@ -30,8 +30,8 @@ thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct t
  * itself. */
 void helper_begin(thaw_curl *helper);
 
-/* Whether it is the helper who ended the connection, because no byte moved for stall_ms. */
-bool helper_stalled(const thaw_curl *helper);
+/* For how long no byte has moved, where that is why the transfer ended; 0: it is not. */
+uint64_t helper_stalled_ms(const thaw_curl *helper);
 
 /* Whose turn it is to move. */
 enum helper_turn {

@@ -103,8 +103,10 @@ static const char *about_status(long status, const struct story *story)
 
 /* ---- what ended otherwise ---- */
 
-static const char *about_stall(const struct story *story)
+static const char *about_stall(const struct story *story, bool has_all)
 {
+	if (has_all && !(story->asked_late && story->in_upload))
+		return "The server's system has the whole file, and there is no answer.";
 	if (story->asked_late && story->in_upload)
 		return "The server asked for the certificate, and stopped reading: it waits for an answer that is "
 		       "behind the body. That "
@@ -162,7 +164,7 @@ static const char *about(const struct send_result *result, const struct story *s
 	case SEND_EARLY:
 		return "The server answered as if all were well before it had the whole body: do not believe it.";
 	case SEND_STALLED:
-		return about_stall(story);
+		return about_stall(story, result->total >= 0 && result->sent >= (uint64_t)result->total);
 	case SEND_LOST:
 	case SEND_NO_TLS:
 		if (result->alert != 0)
@@ -222,8 +224,7 @@ static const char *ask_text(const struct send_result *result)
 				     : "the server has not asked for a certificate";
 }
 
-const char *send_outcome_text(const struct send_options *options, const struct send_result *result,
-			      char to[static SEND_OUTCOME_ROOM])
+const char *send_outcome_text(const struct send_result *result, char to[static SEND_OUTCOME_ROOM])
 {
 	char far[3 * SEND_SIZE_ROOM];
 	const char *how_far = far_text(result, far), *words = result->err.text;
@@ -240,7 +241,7 @@ const char *send_outcome_text(const struct send_options *options, const struct s
 		break;
 	case SEND_STALLED:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: nothing moved for %.1f s, after %s; %s",
-			       (double)options->stall_ms / 1000, how_far, ask_text(result));
+			       (double)result->stalled_ms / 1000, how_far, ask_text(result));
 		break;
 	case SEND_LOST:
 	case SEND_TIMEOUT:

@@ -9,8 +9,7 @@ void send_explain(const struct send_options *options, struct send_result *result
 
 /* What became of it, in one line: what went wrong, how far it came, whether there was an ask. */
 #define SEND_OUTCOME_ROOM 1024
-const char *send_outcome_text(const struct send_options *options, const struct send_result *result,
-			      char to[static SEND_OUTCOME_ROOM]);
+const char *send_outcome_text(const struct send_result *result, char to[static SEND_OUTCOME_ROOM]);
 
 /* "12.3 MiB"; to has room for SEND_SIZE_ROOM bytes. */
 #define SEND_SIZE_ROOM 24

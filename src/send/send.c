@@ -14,6 +14,7 @@
 
 #define PAUSE_MS     500 /* before the first new attempt; twice as long before each other one */
 #define PAUSE_MAX_MS 30000
+#define PRIME_STALLS 2 /* a HEAD's answer may take so many times as long as a stall */
 
 #define RESUME_LIMIT_MS 600000 /* for reading back what the server has */
 
@@ -337,7 +338,9 @@ static bool make(struct send *send)
 {
 	const struct send_options *options = send->options;
 	struct helper_options helper = {
-		.options = {.url = options->prime_url, .stall_ms = options->stall_ms},
+		.options = {.url = options->prime_url,
+			    .stall_ms = options->stall_ms,
+			    .timeout_ms = options->stall_ms * PRIME_STALLS},
 		.credentials = options->credentials,
 		.observer = {.saw = transfer_saw, .arg = &send->transfer},
 	};

@@ -84,6 +84,7 @@ struct send_result {
 	int64_t total;             /* of what was to be sent; -1: not known */
 	uint64_t resumed_from;     /* bytes of the file that the server had before */
 	uint64_t ms;
+	uint64_t stalled_ms; /* for how long nothing moved, of SEND_STALLED */
 	unsigned attempts;
 	bool primed; /* the upload was pinned to a primed connection */
 	long prime_status;

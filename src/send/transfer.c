@@ -261,7 +261,7 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 	case CURLE_SSL_CIPHER:
 		return SEND_NO_TLS;
 	default:
-		if (helper_stalled(transfer->helper))
+		if (helper_stalled_ms(transfer->helper) > 0)
 			return SEND_STALLED;
 		return code == CURLE_OPERATION_TIMEDOUT ? SEND_TIMEOUT : SEND_LOST;
 	}
@@ -276,6 +276,7 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	if (transfer->answered)
 		(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result->status);
 	result->cause = cause_of(transfer, code);
+	result->stalled_ms = helper_stalled_ms(transfer->helper);
 	result->continued = transfer->hold.continued;
 	(void)snprintf(result->tls, sizeof(result->tls), "%s", tls != NULL ? tls : "");
 	if (result->cause == SEND_DONE)

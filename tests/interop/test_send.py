@@ -82,6 +82,16 @@ def test_tomcat(tls, late_server, upload, payloads):
     assert ("trying TLS 1.2" in sent.error) == (tls == "both")
 
 
+@pytest.mark.parametrize("kind", ("apache", "node", "tomcat", "frozen"))
+def test_the_body_goes_once(kind, late_server, pki, payloads):
+    """Whatever comes before it."""
+    relay = Relay(late_server(kind).port, None)
+    sent = send(pki, payloads["50m"].path, f"https://localhost:{relay.port}/late/x")
+    check_whole(sent, payloads["50m"])
+    assert payloads["50m"].size < relay.up < 1.01 * payloads["50m"].size
+    relay.close()
+
+
 def test_nginx_at_the_handshake(late_server, upload, payloads):
     sent = upload(late_server("nginx"), "/x")
     check_whole(sent, payloads["50m"])

@@ -12,8 +12,8 @@ def _listen():
     return server, server.getsockname()[1]
 
 
-def _pump(source, target, rate):
-    """Bytes from source to target, at most `rate` a second (None: as they come)."""
+def _pump(source, target, rate, saw=lambda count: None):
+    """Bytes from source to target, at most `rate` a second (None: as they come). saw() is told how many."""
     due = time.monotonic()
     try:
         while data := source.recv(PIECE):
@@ -21,6 +21,7 @@ def _pump(source, target, rate):
                 due = max(due, time.monotonic() - 0.05) + len(data) / rate
                 time.sleep(max(0.0, due - time.monotonic()))
             target.sendall(data)
+            saw(len(data))
         target.shutdown(socket.SHUT_WR)
     except OSError:
         for end in (source, target):
@@ -30,20 +31,22 @@ def _pump(source, target, rate):
                 pass
 
 
-def _join(one, other, rate):
+def _join(one, other, rate, saw=lambda count: None):
     back = threading.Thread(target=_pump, args=(other, one, rate), daemon=True)
     back.start()
-    _pump(one, other, rate)
+    _pump(one, other, rate, saw)
     back.join()
     one.close()
     other.close()
 
 
 class Relay:
-    """Accepts on `port` and passes bytes to 127.0.0.1:`to`, at most `rate` bytes a second each way."""
+    """Accepts on `port` and passes bytes to 127.0.0.1:`to`, at most `rate` bytes a second each way. `up` counts those that the
+    server was sent."""
 
     def __init__(self, to, rate):
         self._to, self._rate = to, rate
+        self.up, self._lock = 0, threading.Lock()
         self._server, self.port = _listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -62,7 +65,11 @@ class Relay:
         except OSError:
             near.close()
             return
-        _join(near, far, self._rate)
+        _join(near, far, self._rate, self._saw)
+
+    def _saw(self, count):
+        with self._lock:
+            self.up += count
 
     def close(self):
         self._server.close()
