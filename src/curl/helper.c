@@ -174,7 +174,11 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 
 	if (helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port))
 		helper->pin = PIN_LOST;
-	return helper->pin == PIN_LOST || again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+	if (helper->pin == PIN_LOST || again)
+		return CURL_PREREQFUNC_ABORT;
+	if (helper->options.begins != NULL)
+		helper->options.begins(helper->options.observer.arg);
+	return CURL_PREREQFUNC_OK;
 }
 
 /* ---- helpers ---- */

@@ -21,6 +21,7 @@ struct helper_options {
 	struct thaw_curl_options options;
 	const struct tls_credentials *credentials; /* NULL: what the handle's options say; outlive the handle */
 	struct tls_observer observer;              /* in place of options.asked, and told of more */
+	void (*begins)(void *arg); /* a request is about to go out; with the observer's arg. NULL: none */
 };
 
 /* Takes the handle over, as the first thaw_curl_prime() does. NULL with *err set. */

@@ -343,6 +343,7 @@ static bool make(struct send *send)
 			    .timeout_ms = options->stall_ms * PRIME_STALLS},
 		.credentials = options->credentials,
 		.observer = {.saw = transfer_saw, .arg = &send->transfer},
+		.begins = transfer_begins,
 	};
 
 	send->body = send_body_open(options->file, options->parts, options->part_count, &send->result->err);

@@ -64,15 +64,22 @@ void transfer_saw(void *arg, const struct tls_sight *sight)
 	}
 }
 
+void transfer_begins(void *arg)
+{
+	struct transfer *transfer = arg;
+
+	if (!transfer->running)
+		return;
+	transfer->begun = true;
+	send_hold_begin(&transfer->hold, transfer->result->expected, &transfer->known, clock_now_ms());
+}
+
 /* ---- what libcurl calls ---- */
 
 static size_t on_read(char *into, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
 
-	if (!transfer->begun) /* the head is out: now its wait begins */
-		send_hold_begin(&transfer->hold, transfer->result->expected, &transfer->known, clock_now_ms());
-	transfer->begun = true;
 	transfer->paused = transfer->hold.gate != GATE_OPEN;
 	if (transfer->paused)
 		return CURL_READFUNC_PAUSE;

@@ -17,7 +17,7 @@ struct transfer {
 	struct send_hold hold;
 	struct send_known known;
 	bool running;        /* it is; else the connection is primed, or what is there looked at */
-	bool begun;          /* libcurl has asked for the body: the request's head is out */
+	bool begun;          /* the request's head is going out */
 	bool paused;         /* it was told to wait for it */
 	bool starved;        /* because standard input has nothing yet */
 	bool answered;       /* a final response has begun */
@@ -30,6 +30,9 @@ struct transfer {
 
 /* For the helper's observer: asks are told, counted, and move the gate. */
 void transfer_saw(void *arg, const struct tls_sight *sight);
+
+/* For the helper's begins: the gate's waits count from here, and asks before it were for the connection. */
+void transfer_begins(void *arg);
 
 /* Sets the callbacks of the handle; once. False: libcurl has no memory. */
 bool transfer_prepare(struct transfer *transfer);
