@@ -7,9 +7,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "curl/helper.h"
 #include "send/explain.h"
-#include "send/resume.h"
+#include "send/request.h"
 #include "send/transfer.h"
 
 #define PAUSE_MS     500 /* before the first new attempt; twice as long before each other one */
@@ -25,8 +24,7 @@ struct send {
 	thaw_curl *helper;
 	struct send_body *body;
 	struct transfer transfer;
-	/* Header lines: of an upload, of one that waits for a 100, of a priming request. Made anew for a part. */
-	struct curl_slist *plain, *expecting, *priming;
+	struct request request;
 	struct send_known known;
 	uint64_t from_ms;
 };
@@ -35,135 +33,6 @@ static void note(const struct send *send, const char *text)
 {
 	if (send->options->tell != NULL)
 		send->options->tell(send->options->arg, &(struct send_news){.kind = SEND_NEWS_NOTE, .text = text});
-}
-
-/* ---- the handle ---- */
-
-static bool append(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(*list, line);
-
-	if (longer != NULL)
-		*list = longer;
-	return longer != NULL;
-}
-
-static void free_headers(struct send *send)
-{
-	curl_slist_free_all(send->plain);
-	curl_slist_free_all(send->expecting);
-	send->plain = send->expecting = NULL;
-}
-
-static bool append_both(struct send *send, const char *line)
-{
-	return append(&send->plain, line) && append(&send->expecting, line);
-}
-
-/* Of a body, which a HEAD has not. */
-static bool is_of_body(const char *line)
-{
-	static const char *const names[] = {"content-", "transfer-encoding:", "expect:", "trailer:", "digest:"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strncasecmp(line, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
-}
-
-static bool make_priming(struct send *send)
-{
-	bool ok = true;
-
-	for (size_t i = 0; i < send->options->header_count; i++)
-		if (!is_of_body(send->options->headers[i]))
-			ok = ok && append(&send->priming, send->options->headers[i]);
-	return ok;
-}
-
-static bool has_type(const struct send_options *options)
-{
-	for (size_t i = 0; i < options->header_count; i++)
-		if (strncasecmp(options->headers[i], "content-type:", 13) == 0)
-			return true;
-	return false;
-}
-
-/* What is behind the first bytes (RFC 9110 14.5), if they still are what they were (13.1.1). */
-static bool append_range(struct send *send, const struct resume *part)
-{
-	char line[RESUME_ETAG_ROOM + 32];
-	unsigned long long size = send_body_size(send->body);
-
-	(void)snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%llu", (unsigned long long)part->from,
-		       size - 1, size);
-	if (!append_both(send, line))
-		return false;
-	(void)snprintf(line, sizeof(line), "If-Match: %s", part->etag);
-	return append_both(send, line);
-}
-
-/* part: NULL, or what is resumed. libcurl's own Expect is never sent: it waits in its own way. */
-static bool make_headers(struct send *send, const struct resume *part)
-{
-	const struct send_options *options = send->options;
-	const char *known = send_body_type(send->body);
-	char type[128];
-
-	free_headers(send);
-	bool ok = append(&send->plain, "Expect:") && append(&send->expecting, "Expect: 100-continue");
-	for (size_t i = 0; i < options->header_count; i++)
-		ok = ok && append_both(send, options->headers[i]);
-	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
-	/* Else libcurl claims that a POST is a form of another kind. */
-	if (known != NULL || (!has_type(options) && strcmp(options->method, "POST") == 0))
-		ok = ok && append_both(send, type);
-	if (send_body_length(send->body) < 0)
-		ok = ok && append_both(send, "Transfer-Encoding: chunked");
-	return ok && (part == NULL || append_range(send, part));
-}
-
-static bool set_method(const struct send *send)
-{
-	CURL *easy = send->easy;
-	int64_t length = send_body_length(send->body);
-
-	if (strcmp(send->options->method, "POST") == 0)
-		return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-		       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) == CURLE_OK;
-	return curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)length) == CURLE_OK;
-}
-
-static bool set_tls(const struct send *send, enum send_tls tls)
-{
-	static const long versions[] = {
-		[SEND_TLS_ANY] = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_DEFAULT,
-		[SEND_TLS_12] = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2,
-		[SEND_TLS_13] = CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_DEFAULT,
-	};
-
-	return curl_easy_setopt(send->easy, CURLOPT_SSLVERSION, versions[tls]) == CURLE_OK;
-}
-
-static bool set_up(struct send *send)
-{
-	const struct send_options *options = send->options;
-	CURL *easy = send->easy;
-	long verify = options->insecure ? 0 : 1;
-
-	return make_priming(send) && make_headers(send, NULL) && set_method(send) && set_tls(send, options->tls) &&
-	       transfer_prepare(&send->transfer) && curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_USERAGENT, "thaw-send") == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->stall_ms) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&
-	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca) == CURLE_OK) &&
-	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
 }
 
 /* ---- the beginning ---- */
@@ -202,10 +71,10 @@ static bool begin(struct send *send)
 			   "some can");
 		send->known.tried_12 = true;
 		err.cls = THAW_ERR_NONE;
-		status = set_tls(send, SEND_TLS_12) ? prime(send, &err) : THAW_FAILED;
+		status = request_set_tls(&send->request, SEND_TLS_12) ? prime(send, &err) : THAW_FAILED;
 		if (!send->known.reached) { /* it has no TLS 1.2 */
 			err.cls = THAW_ERR_NONE;
-			status = set_tls(send, SEND_TLS_ANY) ? prime(send, &err) : THAW_FAILED;
+			status = request_set_tls(&send->request, SEND_TLS_ANY) ? prime(send, &err) : THAW_FAILED;
 		}
 	}
 	send->result->primed = status == THAW_OK;
@@ -226,8 +95,7 @@ static bool upload(struct send *send)
 {
 	bool expects = send_expects(send->options->expect, &send->known);
 
-	if (!send_body_rewind(send->body) ||
-	    curl_easy_setopt(send->easy, CURLOPT_HTTPHEADER, expects ? send->expecting : send->plain) != CURLE_OK) {
+	if (!send_body_rewind(send->body) || !request_set_expect(&send->request, expects)) {
 		send->result->cause = SEND_NO_ROOM;
 		(void)error_set(&send->result->err, THAW_ERR_RESOURCE, "out of memory");
 		return false;
@@ -286,7 +154,7 @@ static void try_all(struct send *send)
 static bool set_part(struct send *send, const struct resume *part)
 {
 	uint64_t from = part != NULL ? part->from : 0;
-	bool ok = send_body_skip(send->body, from) && make_headers(send, part) && set_method(send);
+	bool ok = request_set_part(&send->request, part);
 
 	send->result->total = send_body_length(send->body);
 	send->result->resumed_from = from;
@@ -362,8 +230,9 @@ static bool make(struct send *send)
 	send->transfer =
 		(struct transfer){.options = options, .result = send->result, .easy = send->easy, .body = send->body};
 	send->transfer.deadline_ms = options->timeout_ms == 0 ? THAW_NEVER : send->from_ms + options->timeout_ms;
-	bool ok = send->easy != NULL && set_up(send);
-	helper.options.headers = send->priming;
+	send->request = (struct request){.options = options, .easy = send->easy, .body = send->body};
+	bool ok = send->easy != NULL && request_prepare(&send->request) && transfer_prepare(&send->transfer);
+	helper.options.headers = send->request.priming;
 	if (ok)
 		send->helper = send->transfer.helper = helper_new(send->easy, &helper, &send->result->err);
 	if (send->helper != NULL)
@@ -389,8 +258,7 @@ enum thaw_status send_run(const struct send_options *options, struct send_result
 		curl_easy_cleanup(send.easy);
 	thaw_curl_free(&send.helper);
 	send_body_close(&send.body);
-	free_headers(&send);
-	curl_slist_free_all(send.priming);
+	request_free(&send.request);
 	result->ms = clock_now_ms() - send.from_ms;
 	send_explain(options, result);
 	return result->cause == SEND_DONE ? THAW_OK : THAW_FAILED;

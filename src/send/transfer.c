@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "curl/helper.h"
 
 #define TURN_MS 200 /* the longest wait in the loop: for the gate, the stall, the progress */
 

@@ -2,11 +2,8 @@
 #ifndef SEND_TRANSFER_H
 #define SEND_TRANSFER_H
 
-#include <curl/curl.h>
-
+#include "curl/helper.h"
 #include "send/send.h"
-#include "thaw/curl.h"
-#include "tls/observe.h"
 
 struct transfer {
 	const struct send_options *options;

@@ -1,0 +1,152 @@
+#include "send/request.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool append(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (longer != NULL)
+		*list = longer;
+	return longer != NULL;
+}
+
+static void free_headers(struct request *request)
+{
+	curl_slist_free_all(request->plain);
+	curl_slist_free_all(request->expecting);
+	request->plain = request->expecting = NULL;
+}
+
+static bool append_both(struct request *request, const char *line)
+{
+	return append(&request->plain, line) && append(&request->expecting, line);
+}
+
+/* Of a body, which a HEAD has not. */
+static bool is_of_body(const char *line)
+{
+	static const char *const names[] = {"content-", "transfer-encoding:", "expect:", "trailer:", "digest:"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncasecmp(line, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool make_priming(struct request *request)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < request->options->header_count; i++)
+		if (!is_of_body(request->options->headers[i]))
+			ok = ok && append(&request->priming, request->options->headers[i]);
+	return ok;
+}
+
+static bool has_type(const struct send_options *options)
+{
+	for (size_t i = 0; i < options->header_count; i++)
+		if (strncasecmp(options->headers[i], "content-type:", 13) == 0)
+			return true;
+	return false;
+}
+
+/* What is behind the first bytes (RFC 9110 14.5), if they still are what they were (13.1.1). */
+static bool append_range(struct request *request, const struct resume *part)
+{
+	char line[RESUME_ETAG_ROOM + 32];
+	unsigned long long size = send_body_size(request->body);
+
+	(void)snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%llu", (unsigned long long)part->from,
+		       size - 1, size);
+	if (!append_both(request, line))
+		return false;
+	(void)snprintf(line, sizeof(line), "If-Match: %s", part->etag);
+	return append_both(request, line);
+}
+
+/* part: NULL, or what is resumed. libcurl's own Expect is never sent: it waits in its own way. */
+static bool make_headers(struct request *request, const struct resume *part)
+{
+	const struct send_options *options = request->options;
+	const char *known = send_body_type(request->body);
+	char type[128];
+
+	free_headers(request);
+	bool ok = append(&request->plain, "Expect:") && append(&request->expecting, "Expect: 100-continue");
+	for (size_t i = 0; i < options->header_count; i++)
+		ok = ok && append_both(request, options->headers[i]);
+	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
+	/* Else libcurl claims that a POST is a form of another kind. */
+	if (known != NULL || (!has_type(options) && strcmp(options->method, "POST") == 0))
+		ok = ok && append_both(request, type);
+	if (send_body_length(request->body) < 0)
+		ok = ok && append_both(request, "Transfer-Encoding: chunked");
+	return ok && (part == NULL || append_range(request, part));
+}
+
+static bool set_method(const struct request *request)
+{
+	CURL *easy = request->easy;
+	int64_t length = send_body_length(request->body);
+
+	if (strcmp(request->options->method, "POST") == 0)
+		return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+		       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length) == CURLE_OK;
+	return curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)length) == CURLE_OK;
+}
+
+bool request_set_tls(const struct request *request, enum send_tls tls)
+{
+	static const long versions[] = {
+		[SEND_TLS_ANY] = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_DEFAULT,
+		[SEND_TLS_12] = CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2,
+		[SEND_TLS_13] = CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_DEFAULT,
+	};
+
+	return curl_easy_setopt(request->easy, CURLOPT_SSLVERSION, versions[tls]) == CURLE_OK;
+}
+
+bool request_set_part(struct request *request, const struct resume *part)
+{
+	return send_body_skip(request->body, part != NULL ? part->from : 0) && make_headers(request, part) &&
+	       set_method(request);
+}
+
+bool request_set_expect(const struct request *request, bool expects)
+{
+	return curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, expects ? request->expecting : request->plain) ==
+	       CURLE_OK;
+}
+
+bool request_prepare(struct request *request)
+{
+	const struct send_options *options = request->options;
+	CURL *easy = request->easy;
+	long verify = options->insecure ? 0 : 1;
+
+	return make_priming(request) && make_headers(request, NULL) && set_method(request) &&
+	       request_set_tls(request, options->tls) &&
+	       curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, "thaw-send") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->stall_ms) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&
+	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca) == CURLE_OK) &&
+	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+}
+
+void request_free(struct request *request)
+{
+	free_headers(request);
+	curl_slist_free_all(request->priming);
+	request->priming = NULL;
+}
