@@ -21,8 +21,8 @@
  *	thaw_curl_free(&helper);
  *
  * Such a handle's uploads also survive an ask in their middle: see thaw_curl_prime(). examples/upload.c is a whole
- * program. Needs libcurl 7.87 or later with OpenSSL as its TLS library. A handle and its helper are used by one thread
- *at a time; there is nothing that handles share.
+ * program. Needs libcurl 7.87 or later, with OpenSSL as its TLS library. One thread at a time uses a handle and its
+ * helper; handles share nothing.
  */
 #ifndef THAW_CURL_H
 #define THAW_CURL_H
@@ -75,7 +75,8 @@ struct thaw_curl_report {
  * CURLE_ABORTED_BY_CALLBACK before anything of its request is sent.
  *
  * On every connection of the handle, an ask is answered at any moment, also in the middle of a write: OpenSSL alone
- * would end the connection then.
+ * would end the connection then. For that a TLS record that is half out is waited for, at most stall_ms; a multi
+ * handle's other transfers wait with it.
  *
  * THAW_OK: pinned. THAW_FAILED, *err: the server could not be reached, or does not keep the connection, or was lost
  * too often; the handle is pinned to nothing, so that performing it is an upload without priming.

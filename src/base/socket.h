@@ -40,6 +40,9 @@ int socket_connect_outcome(int fd);
 /* Whether nothing has come on a connection that ought to be idle, not even its end. */
 bool socket_is_quiet(int fd);
 
+/* Bytes that were written, but that the peer's system has not taken yet (SIOCOUTQ); 0: none, or no such socket. */
+uint64_t socket_unsent(int fd);
+
 /* The next waiting connection, with its peer's address (peer may be NULL). -1: none, or none that could be taken: errno
  * tells. */
 int socket_accept(int listener, struct sockaddr_storage *peer);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/socket.h"
 #include "tls/guest.h"
 
 #define TRIES_DEFAULT      3
@@ -51,9 +52,36 @@ struct thaw_curl {
 
 /* ---- what moves ---- */
 
+/* The newest socket that is connected: of several attempts, libcurl has closed the others by the time of the TLS
+ * handshake. */
+static int connected_socket(const thaw_curl *helper)
+{
+	struct sockaddr_storage peer;
+
+	for (unsigned i = 0; i < helper->opened && i < SOCKETS_MAX; i++) {
+		int fd = helper->sockets[(helper->opened - 1 - i) % SOCKETS_MAX];
+		socklen_t len = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+			return fd;
+	}
+	return -1;
+}
+
+/* Without TLS libcurl's own counts do. */
+static uint64_t moved_plainly(const thaw_curl *helper)
+{
+	curl_off_t up = 0, down = 0;
+	uint64_t unsent = helper_unsent(helper);
+
+	(void)curl_easy_getinfo(helper->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	(void)curl_easy_getinfo(helper->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	return (uint64_t)down + ((uint64_t)up > unsent ? (uint64_t)up - unsent : 0);
+}
+
 bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 {
-	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : 0, now = clock_now_ms();
+	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : moved_plainly(helper);
+	uint64_t now = clock_now_ms();
 	uint64_t limit_ms = helper->options.options.stall_ms;
 
 	if (moved != helper->moved || turn != helper->turn || turn == HELPER_NOBODY) {
@@ -74,7 +102,7 @@ uint64_t helper_stalled_ms(const thaw_curl *helper)
 
 uint64_t helper_unsent(const thaw_curl *helper)
 {
-	return helper->guest != NULL ? tls_guest_unsent(helper->guest) : 0;
+	return helper->guest != NULL ? tls_guest_unsent(helper->guest) : socket_unsent(connected_socket(helper));
 }
 
 const char *helper_tls(const thaw_curl *helper)
@@ -118,21 +146,6 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 	if (purpose == CURLSOCKTYPE_IPCXN)
 		helper->sockets[helper->opened++ % SOCKETS_MAX] = fd;
 	return CURL_SOCKOPT_OK;
-}
-
-/* The newest socket that is connected: of several attempts, libcurl has closed the others by the time of the TLS
- * handshake. */
-static int connected_socket(const thaw_curl *helper)
-{
-	struct sockaddr_storage peer;
-
-	for (unsigned i = 0; i < helper->opened && i < SOCKETS_MAX; i++) {
-		int fd = helper->sockets[(helper->opened - 1 - i) % SOCKETS_MAX];
-		socklen_t len = sizeof(peer);
-		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
-			return fd;
-	}
-	return -1;
 }
 
 static CURLcode on_context(CURL *easy, void *ctx, void *arg)

@@ -175,11 +175,13 @@ static void tell_progress(struct transfer *transfer, bool now)
 
 static enum helper_turn turn_of(const struct transfer *transfer)
 {
-	bool waits = transfer->begun && (transfer->paused || send_body_whole(transfer->body));
+	bool waits = transfer->paused || send_body_whole(transfer->body);
 
-	if (!waits || transfer->exchanging || helper_unsent(transfer->helper) > 0)
+	if (!transfer->begun || transfer->exchanging || helper_unsent(transfer->helper) > 0)
 		return HELPER_OURS;
-	return transfer->starved ? HELPER_NOBODY : HELPER_THEIRS;
+	if (transfer->starved || (!waits && transfer->options->limit_rate > 0))
+		return HELPER_NOBODY;
+	return waits ? HELPER_THEIRS : HELPER_OURS;
 }
 
 /* False: the loop ends here. */

@@ -1,19 +1,18 @@
 #include "tls/guest.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "base/error.h"
+#include "base/socket.h"
 #include "tls/credentials.h"
 #include "tls/failure.h"
 
@@ -79,13 +78,14 @@ static bool flush(struct tls_guest *guest, BIO *next)
 	return true;
 }
 
-/* Until the queue is out, or something can be read. False: broken, or given up. */
+/* Until the queue is out, or something can be read. False: broken, or given up, as when the connection is closed behind
+ * its guest's back. */
 static bool await(struct tls_guest *guest, BIO *next)
 {
 	while (guest->len > 0) {
 		struct pollfd fd = {.fd = guest->options.fd, .events = POLLIN | POLLOUT};
 		int ready = poll(&fd, 1, TLS_GUEST_TICK_MS);
-		guest->gave_up = guest->options.tick != NULL && !guest->options.tick(guest->options.arg);
+		guest->gave_up = guest->options.tick == NULL || !guest->options.tick(guest->options.arg);
 		if (guest->gave_up || (ready < 0 && errno != EINTR) || !flush(guest, next))
 			return false;
 		if (ready > 0 && (fd.revents & ~POLLOUT) != 0)
@@ -269,11 +269,7 @@ void tls_guest_leave(struct tls_guest **guest)
 
 uint64_t tls_guest_unsent(const struct tls_guest *guest)
 {
-	int queued = 0;
-
-	if (guest->ssl == NULL || ioctl(guest->options.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
-		queued = 0;
-	return (uint64_t)queued + guest->len;
+	return (guest->ssl != NULL ? socket_unsent(guest->options.fd) : 0) + guest->len;
 }
 
 uint64_t tls_guest_moved(const struct tls_guest *guest)

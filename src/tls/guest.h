@@ -21,7 +21,8 @@ struct tls_guest_options {
 	const struct tls_credentials *credentials; /* NULL: what the context has already; outlive the connection */
 	struct tls_observer observer;              /* saw NULL: nobody looks */
 	int fd;                                    /* the connection's socket, for waiting; borrowed */
-	/* Called at least each TLS_GUEST_TICK_MS while it waits. False: give up, which ends the connection. */
+	/* Called at least each TLS_GUEST_TICK_MS while it waits. False: give up, which ends the connection. NULL: at
+	 * once. */
 	bool (*tick)(void *arg);
 	void *arg;
 };

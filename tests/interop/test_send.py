@@ -311,6 +311,27 @@ def test_an_ask_in_the_middle_of_a_write(scripted, pki, payloads, programs):
     relay.close()
 
 
+# Slow paths are no stalls -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plain", (True, False))
+def test_a_slow_path(plain, thaw, upstream, pki, payloads):
+    """Seconds for it, and a stall of a fraction of one."""
+    relay = Relay(upstream("node").port if plain else thaw.port, 500_000)
+    url = f"{'http' if plain else 'https'}://localhost:{relay.port}/late?slow"
+    sent = send(pki, payloads["1m"].path, url, "--stall", "700ms")
+    check_whole(sent, payloads["1m"])
+    assert sent.told["ms"] > 700
+    relay.close()
+
+
+def test_a_rate_so_low_that_nothing_moves_for_long(thaw, pki, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 40_000)
+    sent = send(pki, file, thaw.url("/late?rate"), "--limit-rate", "15K", "--stall", "400ms")
+    assert (sent.code, sent.status) == (0, 200), sent.error
+
+
 # What goes wrong on the way -----------------------------------------------------------------------------------------
 
 
