@@ -83,10 +83,14 @@ static bool flush(struct tls_guest *guest, BIO *next)
 static bool await(struct tls_guest *guest, BIO *next)
 {
 	while (guest->len > 0) {
-		struct pollfd fd = {.fd = guest->options.fd, .events = POLLIN | POLLOUT};
-		int ready = poll(&fd, 1, TLS_GUEST_TICK_MS);
 		guest->gave_up = guest->options.tick == NULL || !guest->options.tick(guest->options.arg);
-		if (guest->gave_up || (ready < 0 && errno != EINTR) || !flush(guest, next))
+		if (guest->gave_up || !flush(guest, next))
+			return false;
+		/* Its owner may not want to read now, so what can be read is not a reason to queue without end. */
+		short reading = guest->len <= TLS_GUEST_HELD_MAX / 2 ? POLLIN : 0;
+		struct pollfd fd = {.fd = guest->options.fd, .events = (short)(POLLOUT | reading)};
+		int ready = guest->len > 0 ? poll(&fd, 1, TLS_GUEST_TICK_MS) : 0;
+		if (ready < 0 && errno != EINTR)
 			return false;
 		if (ready > 0 && (fd.revents & ~POLLOUT) != 0)
 			return true;

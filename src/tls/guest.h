@@ -27,7 +27,7 @@ struct tls_guest_options {
 	void *arg;
 };
 
-#define TLS_GUEST_TICK_MS  200
+#define TLS_GUEST_TICK_MS  50
 #define TLS_GUEST_HELD_MAX 262144 /* bytes of the queue: some records, and the messages of an exchange */
 
 /* For the one connection that will be made of ctx. The result is the caller's; the connection keeps its own hold on it.
