@@ -5,7 +5,7 @@
  *	upload FILE URL CA CERTIFICATE KEY
  *
  * CA, CERTIFICATE and KEY are PEM files. The response's body goes to standard output; what the server asked for is told
- *on standard error. What libthaw-curl adds to a plain libcurl program is marked.
+ * on standard error. What libthaw-curl adds to a plain libcurl program is marked.
  */
 #include <stdio.h>
 #include <sys/stat.h>

@@ -2,11 +2,11 @@
  * For programs that upload with libcurl and a client certificate: prime the connection, pin the upload to it. This is
  * libthaw-curl, a library of its own.
  *
- * A server that asks for the certificate only when it has seen the request asks in the middle of a large upload, and if
- *it then does not go on reading, neither side ever moves again. Priming is a HEAD request first: there is no body that
- * could be in the way of the ask, and the connection has the certificate from then on. It helps only if the upload
- *really takes that connection, which a pool of connections does not promise; so here it takes that one, or nothing is
- *sent:
+ * A server that asks for the certificate only when it has seen the request asks in the middle of a large upload, and
+ * if it then does not go on reading, neither side ever moves again. Priming is a HEAD request first: there is no body
+ * that could be in the way of the ask, and the connection has the certificate from then on. It helps only if the upload
+ * really takes that connection, which a pool of connections does not promise; so here it takes that one, or nothing is
+ * sent:
  *
  *	thaw_curl *helper = NULL;
  *	CURLcode code;
@@ -47,12 +47,13 @@ struct thaw_curl_ask {
 /* Zero in a field: its default. All of it is copied. */
 struct thaw_curl_options {
 	const char *url; /* what the HEAD is sent to; the handle's own URL. Same scheme, host and port */
-	const void *
-		headers; /* a struct curl_slist for the HEAD; it outlives the helper. None: the handle's are not sent */
-	uint32_t tries;  /* how often a lost connection is primed again; 3 */
+	/* A struct curl_slist for the HEAD, which outlives the helper; none: the handle's own fields are not sent. */
+	const void *headers;
+	uint32_t tries;      /* how often a lost connection is primed again; 3 */
 	uint32_t timeout_ms; /* for a HEAD and its answer, an ask among it; 60,000 */
-	uint32_t stall_ms;   /* a record that is half out moves no further: the upload fails; 30,000.
-			      * CURLOPT_LOW_SPEED_TIME   is for the rest */
+	/* A record that is half out moves no further: the upload fails; 30,000. CURLOPT_LOW_SPEED_TIME is for the
+	 * rest. */
+	uint32_t stall_ms;
 	void (*asked)(void *arg, const struct thaw_curl_ask *ask);
 	void *arg;
 };

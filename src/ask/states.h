@@ -1,6 +1,6 @@
 /*
  * The ask's state table, apart from the code that runs it so that tests can walk it: every path ends, and every state
- *that waits has a deadline.
+ * that waits has a deadline.
  *
  *	quiet ──┬─► body ──► send ──► answer ──► exchange ──┬─► settled ──► (the next ask)
  *	        └───────────► ┘                             └─► grace ─► ┘

@@ -2,11 +2,12 @@
  * The board: what all workers have counted, and what they do right now, in memory that all processes share. It outlives
  * workers and configurations.
  *
- *	board         made by the master before it forks anybody
- *	place         one worker's block of counters. Only that worker writes to it, so to count is to load and to
- *store. When the worker is gone the master gives the place to another, and what was counted stays server        a
- *server of an upstream, known by its name: configurations that have it in common count on map           where the
- *servers of one configuration are on the board board_worker  a worker's way to its place
+ * - The board is made by the master before it forks anybody.
+ * - A place is one worker's block of counters. Only that worker writes to it, so to count is to load and to store. When
+ *   the worker is gone the master gives the place to another, and what was counted stays.
+ * - A server of an upstream is known by its name: configurations that have it in common count on.
+ * - A map tells where the servers of one configuration are on the board.
+ * - A board_worker is a worker's way to its place.
  *
  * Every function here does nothing on a NULL board or board_worker: nobody wants to see. Files: board.c (places and
  * servers), board_count.c (what a worker writes), board_view.h (what a reader sees), board_block.h (how it lies in

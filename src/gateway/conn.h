@@ -8,7 +8,7 @@
  *	proxy.h    the way through an upstream's server: proxy.c, upload.c, relay.c, tunnel.c, forward.c
  *
  * A connection holds a struct gw_request only while there is a request, so that an idle one costs little besides its
- *SSL.
+ * SSL.
  */
 #ifndef GATEWAY_CONN_H
 #define GATEWAY_CONN_H

@@ -1,6 +1,6 @@
 /*
  * A connection's state table, apart from the code that runs it so that tests can walk it: every path ends in dead, and
- *every state that waits has a deadline.
+ * every state that waits has a deadline.
  *
  *	(preface ─►) tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next request)
  *	                                  └──────────►     └─► relay ─►        └─► linger ─► dead
