@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ static const char help[] =
 	"without one.\n"
 	"\n"
 	"Without --method only safe methods are sent: GET, HEAD, and OPTIONS or GET with a body of NUL bytes. With\n"
-	"--method PUT (or another), requests of that method are sent to the URL, some eighty of them, with bodies of\n"
+	"--method PUT (or another), requests of that method are sent to the URL, eighty or more, with bodies of\n"
 	"up to --max-body: name a path where that does no harm.\n"
 	"\n" CLI_IDENTITY_HELP "\n"
 	"  --method METHOD  what to send with a body; what it will do is said before it does it\n"
@@ -40,7 +41,7 @@ static const char help[] =
 	"  --json           the report as JSON\n"
 	"  --markdown       the report as Markdown\n"
 	"  --svg FILE       the timeline as a picture, too\n"
-	"  --quiet          no progress on standard error\n"
+	"  --quiet          no progress on standard error; what --method will do is said all the same\n"
 	"  --help           this text\n"
 	"\n"
 	"Ctrl-C ends it, and prints what is known so far.\n"
@@ -92,12 +93,25 @@ static void mind_signals(void)
 /* ---- values ---- */
 
 /* False: it is none, or there are too many. */
+/* What frames a request, and what a trial is about, is the probe's own to write. */
+static bool is_own_field(const char *line)
+{
+	static const char *const names[] = {"Host",   "Content-Length", "Transfer-Encoding", "Connection",
+					    "Expect", "User-Agent",     "Upgrade",           "TE"};
+	size_t len = strcspn(line, ":");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == len && strncasecmp(names[i], line, len) == 0)
+			return true;
+	return false;
+}
+
 static bool add_field(struct arguments *arguments, const char *line)
 {
 	int put =
 		snprintf(arguments->fields + arguments->fields_len, FIELDS_MAX - arguments->fields_len, "%s\r\n", line);
 
-	if (!cli_is_field(line) || put < 0 || (size_t)put >= FIELDS_MAX - arguments->fields_len)
+	if (!cli_is_field(line) || is_own_field(line) || put < 0 || (size_t)put >= FIELDS_MAX - arguments->fields_len)
 		return false;
 	arguments->fields_len += (size_t)put;
 	return true;
@@ -138,7 +152,9 @@ static int take_value(struct arguments *arguments, int option, const char *value
 			       : bad("method", value, "a method such as PUT or POST, but not CONNECT");
 	case OPT_HEADER:
 		return add_field(arguments, value) ? EX_OK
-						   : bad("header", value, "'Name: value'; 8 KiB of them in all");
+						   : bad("header", value,
+							 "'Name: value', but none of Host, User-Agent, Expect and "
+							 "those that frame; 8 KiB of them in all");
 	case OPT_MAX_BODY:
 		return cli_read_size(value, &probe->max_body) ? EX_OK
 							      : bad("max-body", value, "0 to 1024GiB, such as 16MiB");
@@ -229,14 +245,14 @@ static int exit_code(enum probe_failure failure, enum probe_verdict verdict)
 	return failure == PROBE_FINE ? (int)verdict : codes[failure];
 }
 
-/* Asked for or not, a method that changes something is said before it is used. */
+/* Also with --quiet: nobody shall be surprised. */
 static void announce(const struct probe_options *probe)
 {
-	if (probe->method == NULL || probe->progress == NULL)
-		return;
-	(void)fprintf(probe->progress,
-		      "thaw probe: will send some eighty %s requests to %s, with bodies of up to %llu NUL bytes\n",
-		      probe->method, probe->url, (unsigned long long)probe->max_body);
+	if (probe->method != NULL)
+		(void)fprintf(stderr,
+			      "thaw probe: will send %s requests to %s, eighty or more, with bodies of up to %llu NUL "
+			      "bytes\n",
+			      probe->method, probe->url, (unsigned long long)probe->max_body);
 }
 
 static int run(struct arguments *arguments)

@@ -341,6 +341,13 @@ def test_only_safe_methods_unless_told(thaw, probe):
     assert methods == {"GET", "HEAD", "OPTIONS"}
 
 
+def test_what_a_method_will_do_is_said_first(thaw, pki):
+    done = subprocess.run(argv(thaw.url("/"), pki, *QUICK, "--method", "DELETE"), capture_output=True, timeout=WATCHDOG,
+                          text=True)  # fmt: skip
+    assert done.stderr.startswith(f"thaw probe: will send DELETE requests to {thaw.url('/')}")
+    assert done.returncode == FINE
+
+
 @pytest.mark.parametrize("largest", (0, 5000))
 def test_it_uploads_no_more_than_told(largest, thaw, probe):
     told = probe(thaw.url(f"/late?most{largest}"), "--max-body", str(largest), "--hold", "0s")
@@ -612,6 +619,7 @@ def test_a_stranger_as_the_server(thaw, pki, tmp_path):
     (("https://x/", "--stall", "0s"), "100ms to an hour"),
     (("https://x/", "--method", "P UT"), "allowed: a method"),
     (("https://x/", "--header", "no colon"), "Name: value"),
+    (("https://x/", "--header", "host: y"), "none of Host"),
     (("https://x:0/",), "port"),
     (("https://user@x/",), "without a user"),
     (("https://x/", "--what"), "unknown"),
