@@ -53,7 +53,7 @@ static void row_asked(const struct findings *findings, const struct find_version
 	};
 
 	(void)findings;
-	if (find_speaks(version))
+	if (find_speaks(version) || find_moment(version) != TRIAL_NEVER)
 		say(value, words[find_moment(version)]);
 }
 

@@ -364,8 +364,11 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 		*err = survey->err;
 		return PROBE_SYSTEM;
 	}
-	if (survey_is_usable(&findings->versions[FIND_12]) || survey_is_usable(&findings->versions[FIND_13]))
-		return PROBE_FINE;
+	/* A handshake that failed for want of a certificate is an answer, too. */
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		if (survey_is_usable(&findings->versions[i]) ||
+		    find_moment(&findings->versions[i]) == TRIAL_AT_HANDSHAKE)
+			return PROBE_FINE;
 	return judge_reach(survey, err);
 }
 

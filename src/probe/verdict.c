@@ -295,16 +295,19 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
 	bool late = find_asks_late(v12) || find_asks_late(v13);
 	bool handshake = find_moment(v12) == TRIAL_AT_HANDSHAKE || find_moment(v13) == TRIAL_AT_HANDSHAKE;
+	bool answered = find_result(v12->plain)->outcome == TRIAL_ANSWERED ||
+			find_result(v13->plain)->outcome == TRIAL_ANSWERED;
 	char max[VERDICT_NUMBER_MAX];
 	const char *how = late        ? "it asks late, and reads on meanwhile"
 			  : handshake ? "it asks at the TLS handshake, before any body"
 				      : "it does not ask for a certificate here";
 
-	if ((late || handshake) && findings->max_body > 0)
+	if ((late || handshake) && answered && findings->max_body > 0)
 		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; bodies of up to %s bytes pass",
 			       how, verdict_number(findings->max_body, max));
 	else
-		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
+		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s%s", how,
+			       handshake && !answered ? ", and ends the connection of who gives none" : "");
 }
 
 void verdict_make(const struct findings *findings, const struct server_guess *server, struct verdict *verdict)

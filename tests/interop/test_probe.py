@@ -183,6 +183,13 @@ def test_apache_at_the_handshake(report):
     assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
 
 
+def test_apache_at_the_handshake_without_a_certificate(late_server, probe):
+    told = probe(late_server("apache", ask="handshake").url("/late/x"), *QUICK, identity=None)
+    assert told["code"] == FINE and "of who gives none" in told["line"]
+    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+    assert told["tls12"]["no_body"]["outcome"] == "handshake-failed"
+
+
 @probes("apache-http2")
 def test_apache_with_http2(report):
     told = report("apache-http2")

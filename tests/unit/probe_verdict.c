@@ -118,6 +118,12 @@ static void no_problem(void **state)
 	       "no problem: it asks at the TLS handshake, before any body; bodies of up to 16,777,216 bytes pass");
 	found.max_body = 0;
 	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body");
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		struct trial *plain = (struct trial *)found.versions[i].plain;
+		plain->result.outcome = TRIAL_SHAKE_FAILED;
+	}
+	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body, and ends the connection "
+				 "of who gives none");
 	begin(TRIAL_NEVER);
 	expect(PROBE_NO_PROBLEM, "no problem: it does not ask for a certificate here");
 }
