@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
 
@@ -29,14 +29,6 @@ struct crew {
 	size_t begun;
 	uint64_t told_ms;
 };
-
-uint64_t crew_now_ms(void)
-{
-	struct timespec now = {0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 struct crew *crew_new(const struct crew_options *options)
 {
@@ -96,7 +88,7 @@ static void stop_all(struct crew *crew)
 {
 	for (struct member *member = crew->members; member != NULL; member = member->next)
 		if (member->fd >= 0) {
-			trial_stop(member->trial, crew_now_ms());
+			trial_stop(member->trial, clock_now_ms());
 			close_member(member);
 		}
 }
@@ -118,7 +110,7 @@ static void turn(struct crew *crew)
 	struct pollfd fds[CREW_MAX];
 	struct member *waiting[CREW_MAX];
 	nfds_t count = 0;
-	uint64_t now_ms = crew_now_ms(), wake_ms = now_ms + TURN_MS;
+	uint64_t now_ms = clock_now_ms(), wake_ms = now_ms + TURN_MS;
 
 	for (struct member *member = crew->members; member != NULL && count < CREW_MAX; member = member->next) {
 		struct trial_wants wants;
@@ -133,7 +125,7 @@ static void turn(struct crew *crew)
 		wake_ms = wants.deadline_ms < wake_ms ? wants.deadline_ms : wake_ms;
 	}
 	(void)poll(fds, count, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
-	now_ms = crew_now_ms();
+	now_ms = clock_now_ms();
 	for (nfds_t i = 0; i < count; i++)
 		step(waiting[i], now_ms);
 	if (is_interrupted(crew))
@@ -178,7 +170,7 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
 	member->fd = open_socket(crew, err);
 	if (member->fd >= 0)
 		member->trial = trial_new(script, context, crew->options.name, memory, socket_transport(&member->fd),
-					  crew_now_ms());
+					  clock_now_ms());
 	if (member->trial == NULL) {
 		if (member->fd >= 0)
 			(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -189,7 +181,7 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
 	member->next = crew->members;
 	crew->members = member;
 	crew->begun++;
-	step(member, crew_now_ms());
+	step(member, clock_now_ms());
 	return member->trial;
 }
 

@@ -1,6 +1,5 @@
 /*
- * A crew runs trials side by side, over TCP sockets, under poll(2): the only part of the probe that does I/O and looks
- * at a clock.
+ * A crew runs trials side by side, over TCP sockets, under poll(2): the only part of the probe that does I/O.
  */
 #ifndef PROBE_CREW_H
 #define PROBE_CREW_H
@@ -42,8 +41,6 @@ void crew_wait(struct crew *crew, const struct trial *const *trials, size_t coun
 
 /* Until all are. */
 void crew_wait_all(struct crew *crew);
-
-uint64_t crew_now_ms(void);
 
 /* What has been begun so far, and the body bytes that have been sent. */
 size_t crew_begun(const struct crew *crew);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "probe/survey_inside.h"
 
@@ -86,12 +87,19 @@ void survey_free(struct survey **survey)
 
 /* ---- trials ---- */
 
+static uint32_t time_left_ms(const struct survey *survey)
+{
+	uint64_t passed_ms = clock_now_ms() - survey->began_ms;
+
+	return passed_ms < survey->options->limit_ms ? survey->options->limit_ms - (uint32_t)passed_ms : 0;
+}
+
 bool survey_may_go_on(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
 
 	findings->interrupted = survey->options->interrupted != NULL && *survey->options->interrupted;
-	if (crew_now_ms() - survey->began_ms >= survey->options->limit_ms)
+	if (time_left_ms(survey) == 0)
 		findings->out_of_time = true;
 	return !findings->interrupted && !findings->out_of_time && survey->err.cls == THAW_ERR_NONE;
 }
@@ -103,7 +111,7 @@ const struct trial *survey_begin(struct survey *survey, const struct trial_scrip
 
 	if (!survey_may_go_on(survey))
 		return NULL;
-	timed.limit_ms = survey->options->limit_ms - (uint32_t)(crew_now_ms() - survey->began_ms);
+	timed.limit_ms = time_left_ms(survey);
 	struct tls_client_context *context = contexts_get(survey->contexts, wish, &survey->err);
 	return context != NULL ? crew_start(survey->crew, &timed, context, memory, &survey->err) : NULL;
 }
@@ -158,7 +166,7 @@ static void ask_plain(struct survey *survey)
 	await(survey, findings->versions[FIND_12].plain, findings->versions[FIND_13].plain);
 }
 
-/* One version may well be missing; which failure tells more is the later one, where both are. */
+/* Where neither version works: what tells most comes first in the table. */
 static enum probe_failure judge_reach(const struct survey *survey, struct thaw_error *err)
 {
 	static const struct {
@@ -393,7 +401,7 @@ enum probe_failure survey_run(struct survey *survey, struct thaw_error *err)
 {
 	struct findings *findings = survey->findings;
 
-	survey->began_ms = crew_now_ms();
+	survey->began_ms = clock_now_ms();
 	init_findings(survey);
 	enum probe_failure failure = reach(survey, err);
 	if (failure == PROBE_FINE && survey_may_go_on(survey))
@@ -407,7 +415,7 @@ enum probe_failure survey_run(struct survey *survey, struct thaw_error *err)
 	(void)survey_may_go_on(survey);
 	findings->connections = survey->crew != NULL ? crew_begun(survey->crew) : 0;
 	findings->uploaded = survey->crew != NULL ? crew_uploaded(survey->crew) : 0;
-	findings->ms = (uint32_t)(crew_now_ms() - survey->began_ms);
+	findings->ms = (uint32_t)(clock_now_ms() - survey->began_ms);
 	if (failure == PROBE_FINE && survey->err.cls != THAW_ERR_NONE) {
 		*err = survey->err;
 		return PROBE_SYSTEM;
