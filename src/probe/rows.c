@@ -209,6 +209,9 @@ static void say_bodies(const struct findings *findings, const struct find_bodies
 		(void)snprintf(value, ROW_VALUE_MAX, "%s up to %s bytes", text, good);
 	else if (!at->found)
 		(void)snprintf(value, ROW_VALUE_MAX, "up to %s bytes pass; of larger ones nothing is known", good);
+	else if (at->mixed)
+		(void)snprintf(value, ROW_VALUE_MAX, "%s for some from %s bytes on (%s pass)", text,
+			       verdict_number(at->bad, bad), good);
 	else if (at->good == 0)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s from the first byte on", text);
 	else

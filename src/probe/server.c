@@ -254,7 +254,7 @@ static const struct {
 	{SERVER_F5, 3, sign_f5, "a cookie or a Server field of F5's"},
 	{SERVER_NGINX, 3, sign_nginx_says, "its Server field names nginx"},
 	{SERVER_NGINX, 3, sign_nginx_400, "400, \"No required SSL certificate was sent\""},
-	{SERVER_THAW, 4, sign_thaw, "a refusal as application/problem+json that names reason and cure"},
+	{SERVER_THAW, 12, sign_thaw, "a refusal as application/problem+json that names reason and cure"},
 };
 #define SIGNS (sizeof(signs) / sizeof(signs[0]))
 

@@ -95,5 +95,5 @@ void sizes_boundary(const struct sizes *sizes, struct sizes_boundary *boundary)
 		boundary->mixed |= boundary->found && point->size > boundary->bad;
 		both |= point->size == boundary->bad;
 	}
-	boundary->exact = boundary->found && !both && boundary->bad - boundary->good == 1;
+	boundary->exact = boundary->found && !both && !boundary->mixed && boundary->bad - boundary->good == 1;
 }

@@ -39,7 +39,7 @@ void sizes_tell(struct sizes *sizes, uint64_t size, bool good);
 struct sizes_boundary {
 	bool found;         /* a size was bad */
 	uint64_t good, bad; /* the largest good size below the first bad one (0: none was good), and that one */
-	bool exact;         /* they are neighbours, and no size was both */
+	bool exact;         /* they are neighbours, no size was both, and no larger one was good */
 	bool mixed;         /* larger ones were good again */
 };
 void sizes_boundary(const struct sizes *sizes, struct sizes_boundary *boundary);

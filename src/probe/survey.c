@@ -183,12 +183,15 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 		 "the server's certificate is not accepted (--ca names whom to believe, --insecure believes anyone)"},
 		{TRIAL_SHAKE_FAILED, PROBE_PROTOCOL, THAW_ERR_PEER, "the TLS handshake failed"},
 		{TRIAL_GARBLED, PROBE_PROTOCOL, THAW_ERR_PEER, "it speaks TLS, but not HTTP/1.1 over it"},
+		{TRIAL_PENDING, PROBE_STALLED, THAW_ERR_TIMEOUT,
+		 "no TLS handshake came about (--limit gives it more time)"},
 	};
 	const struct findings *findings = survey->findings;
 	const struct trial_result *results[] = {find_result(findings->versions[FIND_13].plain),
 						find_result(findings->versions[FIND_12].plain)};
+	size_t count = sizeof(rows) / sizeof(rows[0]) - (time_left_ms(survey) > 0); /* the last: for want of time */
 
-	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
+	for (size_t k = 0; k < count; k++)
 		for (size_t i = 0; i < 2; i++)
 			if (results[i]->outcome == rows[k].outcome) {
 				(void)error_set(err, rows[k].cls, "%s, port %s: %s%s%s", findings->url.host,

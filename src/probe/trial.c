@@ -136,7 +136,7 @@ static void expire(struct trial *trial)
 {
 	struct trial_result *result = &trial->result;
 
-	if (trial->state != TS_SHAKE && trial->now_ms < patience_ends(trial)) {
+	if (trial->now_ms < patience_ends(trial)) {
 		(void)snprintf(result->detail, sizeof(result->detail), "not done within %u ms", trial->script.limit_ms);
 		trial_finish(trial, TRIAL_PENDING);
 		return;

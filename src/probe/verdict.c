@@ -148,15 +148,16 @@ static void add_boundary(struct verdict *verdict, unsigned over, const struct fi
 	(void)verdict_outcome(result, text);
 	(void)verdict_number(at->bad, bad);
 	(void)verdict_number(at->good, good);
-	if (at->exact && at->good > 0)
-		add(verdict, weight_of(result), over, "a body of %s bytes or more comes to %s, with %s (%s bytes pass)",
-		    bad, text, who, good);
-	else if (at->exact || at->good == 0)
+	if (at->mixed)
+		add(verdict, weight_of(result), over,
+		    "some bodies of %s bytes or more come to %s, with %s (%s bytes pass, and some larger ones)", bad,
+		    text, who, good);
+	else if (at->good == 0)
 		add(verdict, weight_of(result), over, "any body comes to %s, with %s", text, who);
 	else
 		add(verdict, weight_of(result), over,
-		    "a body of about %s bytes or more comes to %s, with %s (%s bytes pass%s)", bad, text, who, good,
-		    at->mixed ? ", and some larger ones" : "");
+		    "a body of %s%s bytes or more comes to %s, with %s (%s bytes pass)", at->exact ? "" : "about ", bad,
+		    text, who, good);
 }
 
 static void judge_bodies(struct verdict *verdict, unsigned over, const struct find_version *version)

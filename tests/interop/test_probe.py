@@ -539,16 +539,17 @@ def closes(connection):
     connection.close()
 
 
-@pytest.mark.parametrize("serve_it, code, words", (
-    (plain_http, 76, "does not speak TLS"),
-    (silent, 75, "no TLS handshake comes of it"),
-    (garbage, 76, "handshake failed"),
-    (resets, 69, "reset"),
-    (closes, 76, "handshake failed"),
+@pytest.mark.parametrize("serve_it, patience, code, words", (
+    (plain_http, "--stall", 76, "does not speak TLS"),
+    (silent, "--stall", 75, "no TLS handshake comes of it"),
+    (silent, "--limit", 75, "--limit gives it more time"),
+    (garbage, "--stall", 76, "handshake failed"),
+    (resets, "--stall", 69, "reset"),
+    (closes, "--stall", 76, "handshake failed"),
 ), ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
-def test_no_tls(serve_it, code, words, pki):
+def test_no_tls(serve_it, patience, code, words, pki):
     with listener(serve_it) as port:
-        done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--stall", "1s"), capture_output=True,
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki, patience, "1s"), capture_output=True,
                               timeout=WATCHDOG, text=True)  # fmt: skip
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("thaw: error: ") and done.stderr.count("\n") == 1

@@ -201,6 +201,15 @@ static const struct kind kinds[] = {
 	 .want = {TRIAL_NOT_TLS}},
 	{"silent handshake", ON_BOTH, .host = {.silent = true}, .script = GET,
 	 .want = {TRIAL_SHAKE_STALL, .ms = STALL}},
+	/* what had no time says nothing of the server */
+	{"handshake not done in time", ON_BOTH, .host = {.silent = true},
+	 .script = {.target = "/late",
+		    .authority = "localhost",
+		    .fields = "",
+		    .method = "GET",
+		    .stall_ms = 2 * LIMIT,
+		    .limit_ms = LIMIT},
+	 .want = {TRIAL_PENDING, .ms = LIMIT}},
 	{"reset at once", ON_BOTH, .host = {.at_once = RESETS}, .script = GET, .want = {TRIAL_UNREACHABLE}},
 	{"closed at once", ON_BOTH, .host = {.at_once = CUTS}, .script = GET, .want = {TRIAL_SHAKE_FAILED}},
 	/* ---- renegotiation of the client's, and HTTP/2 that is not chosen ---- */

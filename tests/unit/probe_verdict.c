@@ -167,9 +167,15 @@ static void a_limit_has_its_boundary(void **state)
 	expect_one(PROBE_LIMITED, "limited: over TLS 1.2 a body of about 5,000 bytes or more comes to a closed "
 				  "connection, with a client that reads while it writes (4,000 bytes pass)");
 	at->mixed = true;
+	expect_one(
+		PROBE_LIMITED,
+		"limited: over TLS 1.2 some bodies of 5,000 bytes or more come to a closed connection, with a client "
+		"that reads while it writes (4,000 bytes pass, and some larger ones)");
+	at->bad = 1;
+	at->good = 0;
 	expect_one(PROBE_LIMITED,
-		   "limited: over TLS 1.2 a body of about 5,000 bytes or more comes to a closed connection, with a "
-		   "client that reads while it writes (4,000 bytes pass, and some larger ones)");
+		   "limited: over TLS 1.2 some bodies of 1 bytes or more come to a closed connection, with a client "
+		   "that reads while it writes (0 bytes pass, and some larger ones)");
 	begin(TRIAL_AFTER_BODY);
 	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_PENDING, 0));
 	judge();
@@ -467,17 +473,22 @@ static void others_by_their_words(void **state)
 
 static void thaw_by_its_refusals(void **state)
 {
+	static const char problem[] = "{\"reason\":\"no-certificate\",\"cure\":\"\"}";
+
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	struct trial *refused = made(TRIAL_ANSWERED, 403);
-	(void)snprintf(refused->result.body, sizeof(refused->result.body),
-		       "{\"reason\":\"no-certificate\",\"cure\":\"\"}");
 	found.versions[FIND_12].anonymous = refused;
+	memcpy(refused->result.body, problem, sizeof(problem));
 	recognise(SERVER_UNKNOWN, 0); /* any JSON */
 	(void)snprintf(refused->result.type, sizeof(refused->result.type), "application/problem+json");
-	recognise(SERVER_THAW, 1);
 	refused->result.body[0] = '\0'; /* another's problem */
 	recognise(SERVER_UNKNOWN, 0);
+	memcpy(refused->result.body, problem, sizeof(problem));
+	recognise(SERVER_THAW, 1);
+	change_all(131073, TRIAL_ANSWERED, 413); /* whatever its max_body is, and whoever is behind it */
+	says("Apache/2.4");
+	recognise(SERVER_THAW, 1);
 }
 
 static void nothing_is_recognised_from_nothing(void **state)
