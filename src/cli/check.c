@@ -1,9 +1,9 @@
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <sysexits.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "config/config.h"
 #include "loop/loop.h"
@@ -154,33 +154,37 @@ static int check(const char *file, bool json)
 	return ok || code == EX_IOERR ? code : EX_CONFIG;
 }
 
+struct choice {
+	const char *file;
+	bool json;
+};
+
+static int take_option(void *arg, int option, char *value)
+{
+	struct choice *choice = arg;
+
+	if (option == 'j')
+		choice->json = true;
+	else
+		choice->file = value;
+	return EX_OK;
+}
+
 int check_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"json", no_argument, NULL, 'j'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	const char *file = NULL;
-	bool json = false;
-	int option;
+	struct choice choice = {.file = NULL};
+	const struct cli_options walk = {"check", help, options, ":c:h", take_option, &choice};
+	int code = cli_take_options(&walk, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "+:c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			return cli_print(help);
-		default:
-			return cli_bad_option("check", argv, option);
-		}
-	}
+	if (code != CLI_GO_ON)
+		return code;
 	if (optind < argc)
 		return cli_bad_usage("check", "'%s' is too much: the file is named with -c", argv[optind]);
-	if (file == NULL)
+	if (choice.file == NULL)
 		return cli_bad_usage("check", "-c FILE is missing");
-	return check(file, json);
+	return check(choice.file, choice.json);
 }

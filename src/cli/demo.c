@@ -1,18 +1,21 @@
-#include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/frozen.h"
+#include "cli/options.h"
 #include "cli/report.h"
+#include "cli/values.h"
 #include "demo/demo.h"
 
 #define MIB_DEFAULT 64
 #define MIB_MIN     16 /* less than what the buffers between two peers hold would not freeze */
 #define MIB_MAX     4096
 #define FREEZE_MS   5000
+
+#define FROZEN_LISTEN "127.0.0.1:8444"
 
 static const char help[] =
 	"usage: thaw demo [--size MIB] [--json]\n"
@@ -59,21 +62,56 @@ static int show(struct demo_options demo)
 /* What the command line says; which of both the given options are for. */
 struct choice {
 	struct demo_options demo;
-	struct frozen_settings frozen;
+	struct frozen_options frozen;
+	const char *listen;
 	bool server, for_server, for_demo;
 };
 
-static bool read_size(const char *text, uint64_t *upload)
+static int take_number(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *number)
 {
-	char *end = NULL;
-	long mib = strtol(text, &end, 10);
-
-	*upload = (uint64_t)mib << 20;
-	return *text != '\0' && *end == '\0' && mib >= MIB_MIN && mib <= MIB_MAX;
+	if (cli_read_number(value, min, max, number))
+		return EX_OK;
+	return cli_bad_usage("demo", "--%s '%s': allowed: %" PRIu64 " to %" PRIu64, option, value, min, max);
 }
 
-/* EX_OK: go on; *done: the exit code is the result. */
-static int read_options(int argc, char **argv, struct choice *choice, bool *done)
+static int take_option(void *arg, int option, char *value)
+{
+	struct choice *choice = arg;
+	uint64_t number = 0;
+	int code = EX_OK;
+
+	choice->for_demo |= option == 's' || option == 'j';
+	choice->for_server |= option == 'l' || option == 'r' || option == 'g' || option == 'p';
+	switch (option) {
+	case 's':
+		code = take_number("size", value, MIB_MIN, MIB_MAX, &number);
+		choice->demo.upload = number << 20;
+		break;
+	case 'j':
+		choice->demo.json = true;
+		break;
+	case 'f':
+		choice->server = true;
+		break;
+	case 'l':
+		choice->listen = value;
+		break;
+	case 'r':
+		code = take_number("read-ahead", value, 0, FROZEN_READ_AHEAD_MAX, &number);
+		choice->frozen.read_ahead = (size_t)number;
+		break;
+	case 'g':
+		code = take_number("give-up", value, 1, FROZEN_LIMIT_MAX_S, &number);
+		choice->frozen.limit_s = (unsigned)number;
+		break;
+	default:
+		choice->frozen.pki = value;
+		break;
+	}
+	return code;
+}
+
+int demo_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"size", required_argument, NULL, 's'},
@@ -86,53 +124,15 @@ static int read_options(int argc, char **argv, struct choice *choice, bool *done
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option;
+	struct choice choice = {
+		.demo = {.upload = (uint64_t)MIB_DEFAULT << 20, .freeze_ms = FREEZE_MS},
+		.frozen = {.read_ahead = FROZEN_READ_AHEAD, .limit_s = FROZEN_LIMIT_S},
+		.listen = FROZEN_LISTEN,
+	};
+	const struct cli_options walk = {"demo", help, options, ":h", take_option, &choice};
+	int code = cli_take_options(&walk, argc, argv);
 
-	*done = true;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		choice->for_demo |= option == 's' || option == 'j';
-		choice->for_server |= option == 'l' || option == 'r' || option == 'g' || option == 'p';
-		switch (option) {
-		case 's':
-			if (!read_size(optarg, &choice->demo.upload))
-				return cli_bad_usage("demo", "--size '%s': allowed: %d to %d (MiB)", optarg, MIB_MIN,
-						     MIB_MAX);
-			break;
-		case 'j':
-			choice->demo.json = true;
-			break;
-		case 'f':
-			choice->server = true;
-			break;
-		case 'l':
-			choice->frozen.listen = optarg;
-			break;
-		case 'r':
-			choice->frozen.read_ahead = optarg;
-			break;
-		case 'g':
-			choice->frozen.give_up = optarg;
-			break;
-		case 'p':
-			choice->frozen.pki = optarg;
-			break;
-		case 'h':
-			return cli_print(help);
-		default:
-			return cli_bad_option("demo", argv, option);
-		}
-	}
-	*done = false;
-	return EX_OK;
-}
-
-int demo_main(int argc, char **argv)
-{
-	struct choice choice = {.demo = {.upload = (uint64_t)MIB_DEFAULT << 20, .freeze_ms = FREEZE_MS}};
-	bool done;
-	int code = read_options(argc, argv, &choice, &done);
-
-	if (done)
+	if (code != CLI_GO_ON)
 		return code;
 	if (optind < argc)
 		return cli_bad_usage("demo", "'%s': no argument is expected", argv[optind]);
@@ -140,5 +140,5 @@ int demo_main(int argc, char **argv)
 		return cli_bad_usage("demo", "--size and --json are not for --frozen-server");
 	if (!choice.server && choice.for_server)
 		return cli_bad_usage("demo", "--listen, --read-ahead, --give-up and --pki are for --frozen-server");
-	return choice.server ? frozen_serve(&choice.frozen) : show(choice.demo);
+	return choice.server ? frozen_serve(choice.listen, &choice.frozen) : show(choice.demo);
 }

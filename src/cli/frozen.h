@@ -2,14 +2,10 @@
 #ifndef CLI_FROZEN_H
 #define CLI_FROZEN_H
 
-struct frozen_settings {
-	const char *listen;     /* HOST:PORT; NULL: the default */
-	const char *pki;        /* NULL: THROWAWAY_PKI */
-	const char *read_ahead; /* as they were given: decimal numbers; NULL: the defaults */
-	const char *give_up;
-};
+#include "demo/frozen.h"
 
-/* Serves until it is interrupted. The exit code. */
-int frozen_serve(const struct frozen_settings *settings);
+/* Serves at HOST:PORT until it is interrupted; the options but for their listener, and their pki where it is not
+ * THROWAWAY_PKI. The exit code. */
+int frozen_serve(const char *address, struct frozen_options *options);
 
 #endif

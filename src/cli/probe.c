@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,9 +5,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/identity.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "cli/values.h"
 #include "probe/probe.h"
@@ -92,7 +91,6 @@ static void mind_signals(void)
 
 /* ---- values ---- */
 
-/* False: it is none, or there are too many. */
 /* What frames a request, and what a trial is about, is the probe's own to write. */
 static bool is_own_field(const char *line)
 {
@@ -106,6 +104,7 @@ static bool is_own_field(const char *line)
 	return false;
 }
 
+/* False: it is none, or there are too many. */
 static bool add_field(struct arguments *arguments, const char *line)
 {
 	int put =
@@ -173,8 +172,10 @@ static int take_value(struct arguments *arguments, int option, const char *value
 	}
 }
 
-static int take_option(struct arguments *arguments, int option, const char *value)
+static int take_option(void *arg, int option, char *value)
 {
+	struct arguments *arguments = arg;
+
 	if (cli_identity_take(&arguments->identity, option, value))
 		return EX_OK;
 	switch (option) {
@@ -195,8 +196,7 @@ static int take_option(struct arguments *arguments, int option, const char *valu
 	}
 }
 
-/* EX_OK: go on; *done: there is nothing more to do. */
-static int take_arguments(struct arguments *arguments, int argc, char **argv, bool *done)
+static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = {CLI_IDENTITY_OPTIONS,
 						{"method", required_argument, NULL, OPT_METHOD},
@@ -212,24 +212,17 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv, bo
 						{"quiet", no_argument, NULL, OPT_QUIET},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	int option, code;
+	const struct cli_options walk = {"probe", help, options, ":h", take_option, arguments};
+	int code = cli_take_options(&walk, argc, argv);
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == 'h') {
-			*done = true;
-			return cli_print(help);
-		}
-		if (option == '?' || option == ':')
-			return cli_bad_option("probe", argv, option);
-		if ((code = take_option(arguments, option, optarg)) != EX_OK)
-			return code;
-	}
+	if (code != CLI_GO_ON)
+		return code;
 	if (optind == argc)
 		return cli_bad_usage("probe", "a URL is missing");
 	if (optind + 1 < argc)
 		return cli_bad_usage("probe", "'%s' is too much: one URL is expected", argv[optind + 1]);
 	arguments->probe.url = argv[optind];
-	return cli_identity_check("probe", &arguments->identity);
+	return cli_identity_check("probe", &arguments->identity) == EX_OK ? CLI_GO_ON : EX_USAGE;
 }
 
 /* ---- the probe ---- */
@@ -292,8 +285,7 @@ int probe_main(int argc, char **argv)
 			  .hold_ms = HOLD_DEFAULT,
 			  .limit_ms = LIMIT_DEFAULT},
 	};
-	bool done = false;
-	int code = take_arguments(&arguments, argc, argv, &done);
+	int code = take_arguments(&arguments, argc, argv);
 
-	return code != EX_OK || done ? code : run(&arguments);
+	return code != CLI_GO_ON ? code : run(&arguments);
 }

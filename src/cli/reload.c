@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "loop/control.h"
 
@@ -88,6 +88,17 @@ static int reload(const struct settings *settings)
 	return EX_CONFIG;
 }
 
+static int take_option(void *arg, int option, char *value)
+{
+	struct settings *settings = arg;
+
+	if (option == 'c')
+		settings->file = value;
+	else
+		settings->pid_file = value;
+	return EX_OK;
+}
+
 int reload_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -95,22 +106,11 @@ int reload_main(int argc, char **argv)
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct settings settings = {.file = NULL};
-	int option;
+	const struct cli_options walk = {"reload", help, options, ":c:h", take_option, &settings};
+	int code = cli_take_options(&walk, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "+:c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			settings.file = optarg;
-			break;
-		case 'p':
-			settings.pid_file = optarg;
-			break;
-		case 'h':
-			return cli_print(help);
-		default:
-			return cli_bad_option("reload", argv, option);
-		}
-	}
+	if (code != CLI_GO_ON)
+		return code;
 	if (optind < argc)
 		settings.pid = argv[optind++];
 	if (optind < argc)

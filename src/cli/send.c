@@ -1,7 +1,5 @@
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
@@ -10,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/identity.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "cli/send_report.h"
 #include "cli/values.h"
@@ -128,10 +127,9 @@ static int take_header(struct send_options *send, const char *value)
 
 static int take_retries(struct send_options *send, const char *value)
 {
-	char *end = NULL;
-	unsigned long number = strtoul(value, &end, 10);
+	uint64_t number = 0;
 
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' || number > RETRIES_MAX)
+	if (!cli_read_number(value, 0, RETRIES_MAX, &number))
 		return bad("retry", value, "0 to 100");
 	send->retries = (unsigned)number;
 	return EX_OK;
@@ -174,8 +172,10 @@ static int take_value(struct send_options *send, int option, char *value)
 	}
 }
 
-static int take_option(struct arguments *arguments, int option, char *value)
+static int take_option(void *arg, int option, char *value)
 {
+	struct arguments *arguments = arg;
+
 	if (cli_identity_take(&arguments->identity, option, value))
 		return EX_OK;
 	switch (option) {
@@ -210,8 +210,7 @@ static int check(struct arguments *arguments)
 	return cli_identity_check("send", &arguments->identity);
 }
 
-/* EX_OK: go on; *done: there is nothing more to do. */
-static int take_arguments(struct arguments *arguments, int argc, char **argv, bool *done)
+static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = {CLI_IDENTITY_OPTIONS,
 						{"method", required_argument, NULL, OPT_METHOD},
@@ -230,18 +229,11 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv, bo
 						{"quiet", no_argument, NULL, OPT_QUIET},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	int option, code;
+	const struct cli_options walk = {"send", help, options, ":h", take_option, arguments};
+	int code = cli_take_options(&walk, argc, argv);
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == 'h') {
-			*done = true;
-			return cli_print(help);
-		}
-		if (option == '?' || option == ':')
-			return cli_bad_option("send", argv, option);
-		if ((code = take_option(arguments, option, optarg)) != EX_OK)
-			return code;
-	}
+	if (code != CLI_GO_ON)
+		return code;
 	int wanted = arguments->send.part_count > 0 ? 1 : 2;
 	if (argc - optind < wanted)
 		return cli_bad_usage("send", wanted == 1 ? "a URL is missing" : "a file (or -) and a URL are expected");
@@ -249,7 +241,7 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv, bo
 		return cli_bad_usage("send", "'%s' is too much", argv[optind + wanted]);
 	arguments->send.file = wanted == 2 ? argv[optind] : NULL;
 	arguments->send.url = argv[optind + wanted - 1];
-	return check(arguments);
+	return check(arguments) == EX_OK ? CLI_GO_ON : EX_USAGE;
 }
 
 /* ---- the upload ---- */
@@ -283,8 +275,7 @@ static int run(struct arguments *arguments)
 int send_main(int argc, char **argv)
 {
 	static struct arguments arguments = {.send = {.stall_ms = STALL_DEFAULT}};
-	bool done = false;
-	int code = take_arguments(&arguments, argc, argv, &done);
+	int code = take_arguments(&arguments, argc, argv);
 
-	return code != EX_OK || done ? code : run(&arguments);
+	return code != CLI_GO_ON ? code : run(&arguments);
 }

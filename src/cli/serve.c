@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "cli/throwaway.h"
 #include "config/config.h"
@@ -133,50 +133,40 @@ static int serve(struct settings *settings)
 	return code;
 }
 
-/* EX_OK: go on; *done: the exit code is the result. */
-static int read_options(int argc, char **argv, struct settings *settings, bool *done)
+static int take_option(void *arg, int option, char *value)
+{
+	struct settings *settings = arg;
+
+	switch (option) {
+	case 'c':
+		settings->file = value;
+		return EX_OK;
+	case 'l':
+		if (settings->listen_count == LISTENS_MAX)
+			return cli_bad_usage("serve", "more than %d times --listen", LISTENS_MAX);
+		settings->listens[settings->listen_count++] = value;
+		return EX_OK;
+	case 'p':
+		settings->pki = value;
+		return EX_OK;
+	default:
+		settings->pid_file = value;
+		return EX_OK;
+	}
+}
+
+int serve_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'}, {"listen", required_argument, NULL, 'l'},
 		{"pki", required_argument, NULL, 'p'},    {"pid-file", required_argument, NULL, 'i'},
 		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 	};
-	int option;
-
-	*done = true;
-	while ((option = getopt_long(argc, argv, "+:c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			settings->file = optarg;
-			break;
-		case 'l':
-			if (settings->listen_count == LISTENS_MAX)
-				return cli_bad_usage("serve", "more than %d times --listen", LISTENS_MAX);
-			settings->listens[settings->listen_count++] = optarg;
-			break;
-		case 'p':
-			settings->pki = optarg;
-			break;
-		case 'i':
-			settings->pid_file = optarg;
-			break;
-		case 'h':
-			return cli_print(help);
-		default:
-			return cli_bad_option("serve", argv, option);
-		}
-	}
-	*done = false;
-	return EX_OK;
-}
-
-int serve_main(int argc, char **argv)
-{
 	struct settings settings = {.file = NULL};
-	bool done;
-	int code = read_options(argc, argv, &settings, &done);
+	const struct cli_options walk = {"serve", help, options, ":c:h", take_option, &settings};
+	int code = cli_take_options(&walk, argc, argv);
 
-	if (done)
+	if (code != CLI_GO_ON)
 		return code;
 	if (optind < argc)
 		return cli_bad_usage("serve", "'%s' is too much", argv[optind]);

@@ -46,6 +46,12 @@ bool cli_read_time(const char *text, uint32_t *ms)
 	return ok;
 }
 
+bool cli_read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
+{
+	static const struct unit none[] = {{"", 1}, {NULL, 0}};
+	return read_amount(text, none, max, number) && *number >= min;
+}
+
 bool cli_is_token(const char *text)
 {
 	return text[0] != '\0' &&

@@ -9,6 +9,9 @@
 bool cli_read_size(const char *text, uint64_t *bytes); /* B, K or KiB, M or MiB, G or GiB; at most 1024 GiB */
 bool cli_read_time(const char *text, uint32_t *ms);    /* s, ms, m; seconds without a unit; at most an hour */
 
+/* A whole number within these bounds; nothing else. */
+bool cli_read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
+
 /* RFC 9110 5.6.2: of a method, or a field's name. */
 bool cli_is_token(const char *text);
 

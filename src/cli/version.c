@@ -1,9 +1,9 @@
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <sysexits.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "thaw/thaw.h"
 #include "tls/version.h"
@@ -27,24 +27,26 @@ static int print(bool json)
 	return failed == 0 ? cli_print("\n") : EX_IOERR;
 }
 
+static int take_option(void *arg, int option, char *value)
+{
+	bool *json = arg;
+
+	(void)option; /* there is but one */
+	(void)value;
+	*json = true;
+	return EX_OK;
+}
+
 int version_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	bool json = false;
-	int option;
+	const struct cli_options walk = {"version", help, options, ":h", take_option, &json};
+	int code = cli_take_options(&walk, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			return cli_print(help);
-		default:
-			return cli_bad_option("version", argv, option);
-		}
-	}
+	if (code != CLI_GO_ON)
+		return code;
 	if (optind < argc)
 		return cli_bad_usage("version", "'%s' is too much", argv[optind]);
 	return print(json);

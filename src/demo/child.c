@@ -9,20 +9,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #define POLITE_MS 1000
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 bool child_bind(pid_t parent)
 {
@@ -91,11 +83,11 @@ enum thaw_status child_fork(struct child *child, int (*run)(void *arg), void *ar
 
 size_t child_read(struct child *child, char *text, size_t room, const char *needle, int timeout_ms)
 {
-	uint64_t until = now_ms() + (uint64_t)timeout_ms, now;
+	uint64_t until = clock_now_ms() + (uint64_t)timeout_ms, now;
 	size_t len = 0;
 
 	text[0] = '\0';
-	while (len + 1 < room && (now = now_ms()) < until) {
+	while (len + 1 < room && (now = clock_now_ms()) < until) {
 		struct pollfd poll_fd = {.fd = child->out, .events = POLLIN};
 		if (poll(&poll_fd, 1, (int)(until - now)) <= 0)
 			continue;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -62,14 +61,6 @@ static void mind_signals(void)
 	(void)sigaction(SIGTERM, &action, NULL);
 }
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static enum thaw_status start_curl(struct child *child, const struct stage *stage, const struct run *run, uint16_t port,
 				   struct thaw_error *err)
 {
@@ -119,20 +110,11 @@ static enum thaw_status start_client(struct child *child, const struct stage *st
 /* Until the client has ended, or nothing has moved for freeze_ms while it has not. */
 static void watch(struct run *run, struct relay *relay, struct child *client, uint64_t freeze_ms)
 {
-	double began = now_s(), moved = began;
-
-	while (!interrupted && !child_ended(client, &run->exit_code)) {
-		double now;
-		if (relay_step(relay, STEP_MS)) {
-			moved = now_s();
-			continue;
-		}
-		now = now_s();
-		run->frozen = (now - moved) * 1000 >= (double)freeze_ms || (now - began) * 1000 >= RUN_MS;
-		if (run->frozen)
-			break;
+	while (!interrupted && !run->frozen && !child_ended(client, &run->exit_code)) {
+		relay_step(relay, STEP_MS);
+		run->frozen = relay_idle_ms(relay) >= freeze_ms || relay_age_ms(relay) >= RUN_MS;
 	}
-	run->seconds = now_s() - began;
+	run->seconds = (double)relay_age_ms(relay) / 1000;
 }
 
 /* The last line is the status, what is before it the response's body. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
 
@@ -22,6 +23,7 @@ struct relay {
 	int listener, client, server; /* -1: none */
 	uint16_t server_port;
 	struct pipe_way up, down;
+	uint64_t began_ms, moved_ms;
 };
 
 struct relay *relay_new(uint16_t server_port, struct thaw_error *err)
@@ -34,6 +36,7 @@ struct relay *relay_new(uint16_t server_port, struct thaw_error *err)
 	}
 	relay->client = relay->server = -1;
 	relay->server_port = server_port;
+	relay->began_ms = relay->moved_ms = clock_now_ms();
 	relay->listener = socket_listen("127.0.0.1", 0, err);
 	if (relay->listener < 0)
 		relay_free(&relay);
@@ -127,7 +130,7 @@ static short wanted(const struct pipe_way *in, const struct pipe_way *out)
 	return events;
 }
 
-bool relay_step(struct relay *relay, int timeout_ms)
+static bool move(struct relay *relay, int timeout_ms)
 {
 	bool moved = false;
 	struct pollfd fds[] = {
@@ -152,4 +155,20 @@ bool relay_step(struct relay *relay, int timeout_ms)
 		return true;
 	}
 	return moved;
+}
+
+void relay_step(struct relay *relay, int timeout_ms)
+{
+	if (move(relay, timeout_ms))
+		relay->moved_ms = clock_now_ms();
+}
+
+uint64_t relay_age_ms(const struct relay *relay)
+{
+	return clock_now_ms() - relay->began_ms;
+}
+
+uint64_t relay_idle_ms(const struct relay *relay)
+{
+	return clock_now_ms() - relay->moved_ms;
 }

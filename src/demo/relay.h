@@ -14,9 +14,11 @@ struct relay *relay_new(uint16_t server_port, struct thaw_error *err);
 void relay_free(struct relay **relay);
 uint16_t relay_port(const struct relay *relay);
 
-/* Moves what can be moved, waiting for up to timeout_ms. True: some bytes, a connection or an end has moved. */
-bool relay_step(struct relay *relay, int timeout_ms);
+/* Moves what can be moved, waiting for up to timeout_ms. */
+void relay_step(struct relay *relay, int timeout_ms);
 
 uint64_t relay_up(const struct relay *relay); /* bytes from the client that the server has been given */
+uint64_t relay_age_ms(const struct relay *relay);
+uint64_t relay_idle_ms(const struct relay *relay); /* since some bytes, a connection or an end has moved */
 
 #endif
