@@ -1,88 +1,13 @@
 /* What made-up findings come to: the verdict, the server that is recognised, and the cures. */
+#include "findings_world.h"
+
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "probe/cures.h"
-#include "probe/server.h"
-#include "probe/trial_inside.h"
 #include "probe/verdict.h"
 
-#define MAX_BODY 16777216
-#define POOL     64
-
-static struct trial pool[POOL];
-static size_t used;
-static struct findings found;
 static struct verdict verdict;
-static struct server_guess guess;
-
-/* ---- findings ---- */
-
-static struct trial *made(enum trial_outcome outcome, unsigned status)
-{
-	assert_true(used < POOL);
-	struct trial *trial = &pool[used++];
-	memset(trial, 0, sizeof(*trial));
-	trial->result.outcome = outcome;
-	trial->result.status = status;
-	return trial;
-}
-
-static struct trial *asked(enum trial_moment moment, size_t version)
-{
-	struct trial *trial = made(TRIAL_ANSWERED, 200);
-
-	trial->result.asked = moment;
-	trial->result.version = version == FIND_12 ? 12 : 13;
-	trial->result.given = moment != TRIAL_NEVER;
-	return trial;
-}
-
-/* A server without a problem, over both versions. */
-static void begin(enum trial_moment moment)
-{
-	used = 0;
-	found = (struct findings){.max_body = MAX_BODY, .wanted = {true, true}, .method = "PUT"};
-	guess = (struct server_guess){.kind = SERVER_UNKNOWN};
-	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		struct find_version *version = &found.versions[i];
-		version->plain = asked(moment, i);
-		version->paused = asked(moment, i);
-		version->waits = made(TRIAL_ANSWERED, 200);
-		version->eager = made(TRIAL_ANSWERED, 200);
-		version->primed = made(TRIAL_ANSWERED, 200);
-		for (size_t style = 0; style < 2; style++) {
-			version->bodies[style].began = version->bodies[style].done = true;
-			version->bodies[style].largest = made(TRIAL_ANSWERED, 200);
-		}
-	}
-}
-
-/* The first bad body of that style, over that version. */
-static struct sizes_boundary *change(size_t version, enum trial_style style, uint64_t bad, const struct trial *first)
-{
-	struct find_bodies *bodies = &found.versions[version].bodies[style];
-
-	bodies->boundary = (struct sizes_boundary){.found = true, .good = bad - 1, .bad = bad, .exact = true};
-	bodies->first_bad = first;
-	return &bodies->boundary;
-}
-
-static void change_all(uint64_t bad, enum trial_outcome outcome, unsigned status)
-{
-	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		for (int style = 0; style < 2; style++)
-			(void)change(i, (enum trial_style)style, bad, made(outcome, status));
-}
 
 static void judge(void)
 {

@@ -1,0 +1,89 @@
+/* Findings made by hand, of trials that never took place: for tests of what is told of them. */
+#ifndef UNIT_FINDINGS_WORLD_H
+#define UNIT_FINDINGS_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/server.h"
+#include "probe/trial_inside.h"
+
+#define MAX_BODY 16777216
+#define POOL     64
+
+static struct trial pool[POOL];
+static size_t used;
+static struct findings found;
+static struct server_guess guess;
+
+static inline struct trial *made(enum trial_outcome outcome, unsigned status)
+{
+	assert_true(used < POOL);
+	struct trial *trial = &pool[used++];
+	memset(trial, 0, sizeof(*trial));
+	trial->script.method = "PUT";
+	trial->result.outcome = outcome;
+	trial->result.status = status;
+	return trial;
+}
+
+static inline struct trial *asked(enum trial_moment moment, size_t version)
+{
+	struct trial *trial = made(TRIAL_ANSWERED, 200);
+
+	trial->result.asked = moment;
+	trial->result.version = version == FIND_12 ? 12 : 13;
+	trial->result.means = version == FIND_12 ? THAW_MEANS_RENEGOTIATION : THAW_MEANS_POST_HANDSHAKE;
+	trial->result.given = moment != TRIAL_NEVER;
+	return trial;
+}
+
+/* A server without a problem, over both versions. */
+static inline void begin(enum trial_moment moment)
+{
+	used = 0;
+	found = (struct findings){.max_body = MAX_BODY, .wanted = {true, true}, .method = "PUT"};
+	guess = (struct server_guess){.kind = SERVER_UNKNOWN};
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		struct find_version *version = &found.versions[i];
+		version->plain = asked(moment, i);
+		version->paused = asked(moment, i);
+		version->waits = made(TRIAL_ANSWERED, 200);
+		version->eager = made(TRIAL_ANSWERED, 200);
+		version->primed = made(TRIAL_ANSWERED, 200);
+		for (size_t style = 0; style < 2; style++) {
+			struct find_bodies *bodies = &version->bodies[style];
+			bodies->began = bodies->done = true;
+			bodies->largest = made(TRIAL_ANSWERED, 200);
+			bodies->boundary.good = MAX_BODY;
+		}
+	}
+}
+
+/* The first bad body of that style, over that version. */
+static inline struct sizes_boundary *change(size_t version, enum trial_style style, uint64_t bad,
+					    const struct trial *first)
+{
+	struct find_bodies *bodies = &found.versions[version].bodies[style];
+
+	bodies->boundary = (struct sizes_boundary){.found = true, .good = bad - 1, .bad = bad, .exact = true};
+	bodies->first_bad = first;
+	return &bodies->boundary;
+}
+
+static inline void change_all(uint64_t bad, enum trial_outcome outcome, unsigned status)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (int style = 0; style < 2; style++)
+			(void)change(i, (enum trial_style)style, bad, made(outcome, status));
+}
+
+#endif
