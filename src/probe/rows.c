@@ -3,7 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "probe/plain.h"
 #include "probe/verdict.h"
+
+#define NAME_WIDE   120 /* columns, in which names are cut */
+#define WATCHED_MAX 24
+#define ISSUER_MAX  150 /* bytes of one, where ", and 12 more" stands behind it */
 
 typedef void row_fn(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX]);
 
@@ -53,50 +58,59 @@ static void row_asked(const struct findings *findings, const struct find_version
 	};
 
 	(void)findings;
-	if (find_speaks(version) || find_moment(version) != TRIAL_NEVER)
+	if (find_moment(version) != TRIAL_NEVER)
 		say(value, words[find_moment(version)]);
+	else if (find_speaks(version))
+		say(value, find_result(version->paused)->outcome == TRIAL_PENDING ? "not by a request without a body"
+										  : words[TRIAL_NEVER]);
 }
 
-static const struct trial_result *asked_result(const struct find_version *version)
+/* NULL: there is none. */
+static const struct trial *asked_trial(const struct find_version *version)
 {
-	const struct trial_result *paused = find_result(version->paused);
-
-	return paused->asked != TRIAL_NEVER ? paused : find_result(version->plain);
+	return find_result(version->paused)->asked != TRIAL_NEVER ? version->paused : version->plain;
 }
 
 static void row_means(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
 	(void)findings;
 	if (find_asks_late(version))
-		say(value, asked_result(version)->means == THAW_MEANS_POST_HANDSHAKE ? "post-handshake authentication"
-										     : "renegotiation");
+		say(value, find_result(asked_trial(version))->means == THAW_MEANS_POST_HANDSHAKE
+				   ? "post-handshake authentication"
+				   : "renegotiation");
 }
 
 static void row_issuers(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = asked_result(version);
+	const struct trial *trial = asked_trial(version);
+	const struct trial_result *result = find_result(trial);
+	const char *first = result->issuers[0][0] != '\0' ? result->issuers[0] : "a CA without a name";
+	char name[ISSUER_MAX];
 
 	(void)findings;
-	if (result->asked == TRIAL_NEVER)
+	/* Of a HelloRequest alone nobody knows whom it wants. */
+	if (result->asked == TRIAL_NEVER || timeline_find(trial_timeline(trial), LINE_ASKED) == NULL)
 		return;
 	if (result->issuer_count == 0)
 		say(value, "any CA (it names none)");
 	else if (result->issuer_count == 1)
-		(void)snprintf(value, ROW_VALUE_MAX, "%.120s", result->issuers[0]);
+		(void)plain_copy(value, ROW_VALUE_MAX, NAME_WIDE, first);
 	else
-		(void)snprintf(value, ROW_VALUE_MAX, "%.100s, and %zu more", result->issuers[0],
-			       result->issuer_count - 1);
+		(void)snprintf(value, ROW_VALUE_MAX, "%s, and %zu more",
+			       plain_copy(name, sizeof(name), NAME_WIDE - 20, first), result->issuer_count - 1);
 }
 
 static void row_answered(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = asked_result(version);
+	const struct trial_result *result = find_result(asked_trial(version));
 
 	(void)findings;
 	if (result->asked == TRIAL_NEVER)
 		return;
-	if (result->given)
-		(void)snprintf(value, ROW_VALUE_MAX, "%.150s", result->subject);
+	if (result->given && result->subject[0] == '\0')
+		say(value, "a certificate without a subject");
+	else if (result->given)
+		(void)plain_copy(value, ROW_VALUE_MAX, NAME_WIDE, result->subject);
 	else
 		say(value, result->declined ? "no certificate: none was given to the probe" : "nothing yet");
 }
@@ -147,9 +161,14 @@ static void row_primed(const struct findings *findings, const struct find_versio
 	char text[VERDICT_OUTCOME_MAX], number[VERDICT_NUMBER_MAX];
 
 	(void)findings;
-	if (version->primed != NULL)
-		(void)snprintf(value, ROW_VALUE_MAX, "%s, with %s bytes%s", verdict_outcome(result, text),
+	if (version->primed == NULL)
+		return;
+	if (result->outcome != TRIAL_ANSWERED && result->body_out == 0)
+		say_outcome(value, version->primed); /* it did not come to the body */
+	else
+		(void)snprintf(value, ROW_VALUE_MAX, "%s, with %s byte%s%s", verdict_outcome(result, text),
 			       verdict_number(trial_script(version->primed)->length, number),
+			       trial_script(version->primed)->length == 1 ? "" : "s",
 			       result->asked > TRIAL_AT_PRIMING ? " (asked all the same)" : "");
 }
 
@@ -161,7 +180,9 @@ static void row_resumed(const struct findings *findings, const struct find_versi
 	(void)findings;
 	if (version->resumed == NULL)
 		return;
-	if (!result->resumed)
+	if (result->version == 0)
+		say_outcome(value, version->resumed);
+	else if (!result->resumed)
 		say(value, "not resumed");
 	else
 		(void)snprintf(value, ROW_VALUE_MAX, "%s, %s", verdict_outcome(result, text),
@@ -171,27 +192,40 @@ static void row_resumed(const struct findings *findings, const struct find_versi
 static void row_renegotiated(const struct findings *findings, const struct find_version *version,
 			     char value[ROW_VALUE_MAX])
 {
+	const struct trial_result *result = find_result(version->renegotiated);
+
 	(void)findings;
-	if (version->renegotiated != NULL)
-		say(value, find_result(version->renegotiated)->outcome == TRIAL_RENEGOTIATED
-				   ? "let through (a way to keep it busy: RFC 5746 4.5)"
-				   : "refused");
+	if (result->outcome == TRIAL_RENEGOTIATED)
+		say(value, "let through (a way to keep it busy: RFC 5746 4.5)");
+	else if (result->outcome == TRIAL_NOT_RENEGOTIATED)
+		say(value, "refused");
+	else
+		say_outcome(value, version->renegotiated);
+}
+
+/* In seconds, with as many digits as say something: how long it was watched without giving up. */
+static const char *watched(const struct trial *trial, char text[WATCHED_MAX])
+{
+	/* With --hold 0s it was not, beyond what a stall takes to be called one. */
+	uint32_t held_ms = find_result(trial)->held_ms, stall_ms = trial_script(trial)->stall_ms;
+	double seconds = (double)(held_ms > 0 ? held_ms : stall_ms) / 1000;
+
+	(void)snprintf(text, WATCHED_MAX, "%.*f", seconds < 1 ? 1 : 0, seconds);
+	return text;
 }
 
 static void row_withheld(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
 	const struct trial_result *result = find_result(version->withheld);
-	char text[VERDICT_OUTCOME_MAX];
+	char text[WATCHED_MAX];
 
 	(void)findings;
-	if (version->withheld == NULL)
-		return;
 	if (result->outcome != TRIAL_WITHHELD)
-		say(value, verdict_outcome(result, text));
+		say_outcome(value, version->withheld);
+	else if (result->gave_up)
+		(void)snprintf(value, ROW_VALUE_MAX, "given up after %.1f s", (double)result->held_ms / 1000);
 	else
-		(void)snprintf(value, ROW_VALUE_MAX,
-			       result->gave_up ? "given up after %.1f s" : "held for %.0f s, or longer",
-			       (double)result->held_ms / 1000);
+		(void)snprintf(value, ROW_VALUE_MAX, "held for %s s, or longer", watched(version->withheld, text));
 }
 
 /* ---- bodies ---- */
@@ -205,18 +239,24 @@ static void say_bodies(const struct findings *findings, const struct find_bodies
 		return;
 	(void)verdict_outcome(find_result(at->found ? bodies->first_bad : bodies->largest), text);
 	(void)verdict_number(at->good, good);
+	(void)verdict_number(at->bad, bad);
+	const char *plural = at->bad == 1 ? "" : "s";
 	if (!at->found && at->good == findings->max_body)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s up to %s bytes", text, good);
 	else if (!at->found)
 		(void)snprintf(value, ROW_VALUE_MAX, "up to %s bytes pass; of larger ones nothing is known", good);
+	else if (at->mixed && at->good == 0)
+		(void)snprintf(value, ROW_VALUE_MAX, "%s for some from %s byte%s on", text, bad, plural);
 	else if (at->mixed)
-		(void)snprintf(value, ROW_VALUE_MAX, "%s for some from %s bytes on (%s pass)", text,
-			       verdict_number(at->bad, bad), good);
-	else if (at->good == 0)
+		(void)snprintf(value, ROW_VALUE_MAX, "%s for some from %s bytes on (%s pass)", text, bad, good);
+	else if (at->bad == 1)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s from the first byte on", text);
+	else if (at->good == 0)
+		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s bytes on; of smaller ones nothing is known", text,
+			       bad);
 	else
 		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s%s bytes on (%s pass)", text, at->exact ? "" : "about ",
-			       verdict_number(at->bad, bad), good);
+			       bad, good);
 }
 
 static void row_reads(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
@@ -246,12 +286,17 @@ static void row_taken(const struct findings *findings, const struct find_version
 
 static void row_gave_up(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->bodies[TRIAL_WRITES_FIRST].largest);
+	const struct trial *largest = version->bodies[TRIAL_WRITES_FIRST].largest;
+	const struct trial_result *result = find_result(largest);
+	char text[WATCHED_MAX];
 
 	(void)findings;
-	if (has_stalled(result))
-		(void)snprintf(value, ROW_VALUE_MAX, result->gave_up ? "after %.1f s" : "not within %.0f s",
-			       (double)result->held_ms / 1000);
+	if (!has_stalled(result))
+		return;
+	if (result->gave_up)
+		(void)snprintf(value, ROW_VALUE_MAX, "after %.1f s", (double)result->held_ms / 1000);
+	else
+		(void)snprintf(value, ROW_VALUE_MAX, "not within %s s", watched(largest, text));
 }
 
 /* ---- the table ---- */
@@ -311,8 +356,10 @@ size_t rows_general(const struct findings *findings, struct row rows[static ROWS
 	if (findings->browser != NULL) {
 		rows[count].label = "as browsers do";
 		(void)snprintf(rows[count++].values[0], ROW_VALUE_MAX,
-			       "%s, over TLS %s (both offered, post-handshake authentication not)",
-			       verdict_outcome(browser, text), browser->version == 13 ? "1.3" : "1.2");
+			       "%s%s (both offered, post-handshake authentication not)", verdict_outcome(browser, text),
+			       browser->version == 13   ? ", over TLS 1.3"
+			       : browser->version == 12 ? ", over TLS 1.2"
+							: "");
 	}
 	return count;
 }

@@ -5,7 +5,7 @@
 #include "probe/findings.h"
 
 #define ROWS_MAX      24
-#define ROW_VALUE_MAX 160
+#define ROW_VALUE_MAX 192
 
 struct row {
 	const char *label;

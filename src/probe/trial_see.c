@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "probe/plain.h"
 #include "probe/trial_inside.h"
 
 #define READ_MAX 32768
@@ -88,8 +89,8 @@ static void see_ask(struct trial *trial, const struct tls_sight *sight)
 	see_moment(trial, sight->means);
 	result->issuer_count = sight->issuer_count;
 	for (size_t i = 0; i < sight->issuer_count && i < TRIAL_ISSUERS_MAX; i++)
-		(void)snprintf(result->issuers[i], TRIAL_NAME_MAX, "%s", sight->issuers[i]);
-	(void)snprintf(result->subject, TRIAL_NAME_MAX, "%s", sight->subject != NULL ? sight->subject : "");
+		(void)plain_copy(result->issuers[i], TRIAL_NAME_MAX, TRIAL_NAME_MAX, sight->issuers[i]);
+	(void)plain_copy(result->subject, TRIAL_NAME_MAX, TRIAL_NAME_MAX, sight->subject != NULL ? sight->subject : "");
 }
 
 static void on_sight(void *arg, const struct tls_sight *sight)

@@ -57,6 +57,9 @@ static const char *plain_outcome(enum trial_outcome outcome)
 		[TRIAL_SHAKE_STALL] = "a stalled handshake",
 		[TRIAL_UNREACHABLE] = "no connection",
 		[TRIAL_NO_MEMORY] = "nothing, for want of memory here",
+		[TRIAL_WITHHELD] = "a withheld certificate",
+		[TRIAL_NOT_TLS] = "something that is no TLS",
+		[TRIAL_UNTRUSTED] = "a server's certificate that is not accepted",
 	};
 
 	return (size_t)outcome < sizeof(words) / sizeof(words[0]) && words[outcome] != NULL
@@ -152,8 +155,12 @@ static void add_boundary(struct verdict *verdict, unsigned over, const struct fi
 		add(verdict, weight_of(result), over,
 		    "some bodies of %s bytes or more come to %s, with %s (%s bytes pass, and some larger ones)", bad,
 		    text, who, good);
-	else if (at->good == 0)
+	else if (at->bad == 1)
 		add(verdict, weight_of(result), over, "any body comes to %s, with %s", text, who);
+	else if (at->good == 0)
+		add(verdict, weight_of(result), over,
+		    "a body of %s bytes or more comes to %s, with %s (of smaller ones nothing is known)", bad, text,
+		    who);
 	else
 		add(verdict, weight_of(result), over,
 		    "a body of %s%s bytes or more comes to %s, with %s (%s bytes pass)", at->exact ? "" : "about ", bad,

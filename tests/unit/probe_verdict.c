@@ -85,6 +85,13 @@ static void a_limit_has_its_boundary(void **state)
 	change_all(1, TRIAL_RESET, 0);
 	expect_one(PROBE_LIMITED,
 		   "limited: over TLS 1.2 and 1.3 any body comes to a reset connection, with any client");
+	/* interrupted before a smaller one had its answer */
+	begin(TRIAL_AFTER_BODY);
+	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	at->good = 0;
+	at->exact = false;
+	expect_one(PROBE_LIMITED, "limited: over TLS 1.2 a body of 131,073 bytes or more comes to 413, with a client "
+				  "that reads while it writes (of smaller ones nothing is known)");
 	begin(TRIAL_AFTER_BODY);
 	at = change(FIND_12, TRIAL_READS, 5000, made(TRIAL_CLOSED, 0));
 	at->good = 4000;

@@ -1,0 +1,524 @@
+/* The rows of the probe's table: what each says for each way in which a trial can end. */
+#include "findings_world.h"
+
+#include <unistd.h>
+
+#include "probe/rows.h"
+
+static struct row rows[ROWS_MAX];
+static size_t row_count;
+
+/* ---- looking at them ---- */
+
+static void make(void)
+{
+	row_count = rows_make(&found, rows);
+	assert_true(row_count <= ROWS_MAX);
+	for (size_t k = 0; k < row_count; k++) {
+		assert_non_null(rows[k].label);
+		assert_true(rows[k].values[FIND_12][0] != '\0' || rows[k].values[FIND_13][0] != '\0');
+	}
+}
+
+/* "": it has no such row, or nothing in it. */
+static const char *value(const char *label, size_t version)
+{
+	make();
+	for (size_t k = 0; k < row_count; k++)
+		if (strcmp(rows[k].label, label) == 0)
+			return rows[k].values[version];
+	return "";
+}
+
+static const char *general(const char *label)
+{
+	static struct row more[ROWS_GENERAL_MAX];
+	size_t count = rows_general(&found, more);
+
+	assert_true(count <= ROWS_GENERAL_MAX);
+	for (size_t k = 0; k < count; k++)
+		if (strcmp(more[k].label, label) == 0)
+			return more[k].values[0];
+	return "";
+}
+
+/* A failure tells which row it was. */
+static void expect(const char *label, size_t version, const char *text)
+{
+	const char *is = value(label, version);
+
+	if (strcmp(is, text) != 0)
+		fail_msg("%s: '%s' in place of '%s'", label, is, text);
+}
+
+static void expect_general(const char *label, const char *text)
+{
+	const char *is = general(label);
+
+	if (strcmp(is, text) != 0)
+		fail_msg("%s: '%s' in place of '%s'", label, is, text);
+}
+
+static void begin_empty(void)
+{
+	used = 0;
+	found = (struct findings){.wanted = {true, true}, .max_body = MAX_BODY};
+}
+
+/* ---- each outcome ---- */
+
+static const struct {
+	enum trial_outcome outcome;
+	unsigned status, alert;
+	uint32_t h2_error;
+	const char *words;
+} outcomes[] = {
+	{.outcome = TRIAL_PENDING, .words = "nothing in time"},
+	{.outcome = TRIAL_ANSWERED, .status = 200, .words = "200"},
+	{.outcome = TRIAL_ANSWERED, .status = 413, .words = "413"},
+	{.outcome = TRIAL_FREEZE, .words = "a freeze"},
+	{.outcome = TRIAL_SILENCE, .words = "no answer"},
+	{.outcome = TRIAL_ALERTED, .alert = 116, .words = "an alert (certificate_required)"},
+	{.outcome = TRIAL_ALERTED, .alert = 200, .words = "an alert (unnamed)"},
+	{.outcome = TRIAL_CLOSED, .words = "a closed connection"},
+	{.outcome = TRIAL_RESET, .words = "a reset connection"},
+	{.outcome = TRIAL_GARBLED, .words = "something that is no HTTP"},
+	{.outcome = TRIAL_WITHHELD, .words = "a withheld certificate"},
+	{.outcome = TRIAL_UNPRIMED, .words = "a connection that is closed once it is primed"},
+	{.outcome = TRIAL_NO_HTTP2, .words = "HTTP/1.1 only"},
+	{.outcome = TRIAL_H2_RESET, .h2_error = 13, .words = "a reset stream (HTTP_1_1_REQUIRED)"},
+	{.outcome = TRIAL_H2_RESET, .h2_error = 1, .words = "a reset stream (another error)"},
+	{.outcome = TRIAL_UNREACHABLE, .words = "no connection"},
+	{.outcome = TRIAL_NOT_TLS, .words = "something that is no TLS"},
+	{.outcome = TRIAL_SHAKE_STALL, .words = "a stalled handshake"},
+	{.outcome = TRIAL_SHAKE_FAILED, .alert = 40, .words = "a failed handshake (handshake_failure)"},
+	{.outcome = TRIAL_SHAKE_FAILED, .words = "a failed handshake (no alert)"},
+	{.outcome = TRIAL_UNTRUSTED, .words = "a server's certificate that is not accepted"},
+	{.outcome = TRIAL_NO_MEMORY, .words = "nothing, for want of memory here"},
+};
+#define OUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))
+
+static struct trial *ended(size_t k)
+{
+	struct trial *trial = made(outcomes[k].outcome, outcomes[k].status);
+
+	trial->result.version = 13;
+	trial->result.alert = outcomes[k].alert;
+	trial->result.h2_error = outcomes[k].h2_error;
+	return trial;
+}
+
+static void an_outcome_has_its_words(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < OUTCOMES; k++) {
+		begin_empty();
+		struct find_version *version = &found.versions[FIND_13];
+		version->plain = version->paused = version->anonymous = version->no_offer = version->eager = ended(k);
+		found.http2 = found.browser = version->plain;
+		expect("the version", FIND_13, "spoken");
+		expect("a request without a body", FIND_13, outcomes[k].words);
+		expect("a small body", FIND_13, outcomes[k].words);
+		expect("without a certificate", FIND_13, outcomes[k].words);
+		expect("without post-handshake auth", FIND_13, outcomes[k].words);
+		expect("Expect, body at once", FIND_13, outcomes[k].words);
+		expect("Expect, waited for", FIND_13, "");
+		expect_general("HTTP/2 offered", outcomes[k].words);
+		assert_ptr_equal(strstr(general("as browsers do"), outcomes[k].words), general("as browsers do"));
+	}
+}
+
+/* Nobody shall have to guess what is meant by a name that is for programs. */
+static void every_outcome_was_looked_at(void **state)
+{
+	(void)state;
+	for (int outcome = TRIAL_PENDING; outcome <= TRIAL_NO_MEMORY; outcome++) {
+		bool any = outcome == TRIAL_RENEGOTIATED || outcome == TRIAL_NOT_RENEGOTIATED; /* they have a row */
+		for (size_t k = 0; k < OUTCOMES; k++)
+			any |= (int)outcomes[k].outcome == outcome;
+		assert_true(any);
+	}
+}
+
+static void what_was_not_tried_has_no_row(void **state)
+{
+	(void)state;
+	memset(&found, 0, sizeof(found));
+	make();
+	assert_int_equal(row_count, 0);
+	begin_empty();
+	make();
+	assert_int_equal(row_count, 0);
+	assert_string_equal(general("HTTP/2 offered"), "");
+	assert_string_equal(general("as browsers do"), "");
+	begin(TRIAL_AT_HEADERS);
+	found.wanted[FIND_12] = false; /* --tls 1.3 */
+	make();
+	assert_true(row_count > 0);
+	for (size_t k = 0; k < row_count; k++)
+		assert_string_equal(rows[k].values[FIND_12], "");
+}
+
+/* ---- when, how, for whom ---- */
+
+static void a_version_that_is_not_spoken(void **state)
+{
+	(void)state;
+	begin(TRIAL_NEVER);
+	struct trial *plain = made(TRIAL_SHAKE_FAILED, 0);
+	plain->result.alert = 70;
+	found.versions[FIND_12] = (struct find_version){.plain = plain};
+	expect("the version", FIND_12, "a failed handshake (protocol_version)");
+	expect("the version", FIND_13, "spoken");
+	expect("a request without a body", FIND_12, "");
+	expect("asked for a certificate", FIND_12, "");
+	expect("asked for a certificate", FIND_13, "never");
+}
+
+static void when_it_asks(void **state)
+{
+	static const struct {
+		enum trial_moment moment;
+		const char *words;
+	} moments[] = {{TRIAL_NEVER, "never"},
+		       {TRIAL_AT_HANDSHAKE, "at the handshake"},
+		       {TRIAL_AT_PRIMING, "when primed"},
+		       {TRIAL_AT_HEADERS, "after the headers"},
+		       {TRIAL_DURING_BODY, "during the body"},
+		       {TRIAL_AFTER_BODY, "after the body"},
+		       {TRIAL_AFTER_RESPONSE, "after the response"}};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(moments) / sizeof(moments[0]); k++) {
+		bool late = moments[k].moment > TRIAL_AT_HANDSHAKE;
+		begin(moments[k].moment);
+		expect("asked for a certificate", FIND_12, moments[k].words);
+		expect("by", FIND_12, late ? "renegotiation" : "");
+		expect("by", FIND_13, late ? "post-handshake authentication" : "");
+	}
+	/* a request with a body was not tried, or not to its end */
+	begin(TRIAL_NEVER);
+	found.versions[FIND_12].paused = NULL;
+	found.versions[FIND_13].paused = made(TRIAL_PENDING, 0);
+	expect("asked for a certificate", FIND_12, "not by a request without a body");
+	expect("asked for a certificate", FIND_13, "not by a request without a body");
+	found.versions[FIND_12].plain = asked(TRIAL_AT_HEADERS, FIND_12); /* it was, by a request without one */
+	expect("asked for a certificate", FIND_12, "after the headers");
+}
+
+/* A request for the certificate that came: its names, and the answer. */
+static struct trial_result *asking(size_t version, size_t issuers, const char *first)
+{
+	struct trial *trial = asked(TRIAL_AT_HEADERS, version);
+	const struct timeline_point now = {.ms = 1};
+
+	trial->result.issuer_count = issuers;
+	(void)snprintf(trial->result.issuers[0], TRIAL_NAME_MAX, "%s", first);
+	timeline_add(&trial->line, LINE_ASKED, 0, &now);
+	found.versions[version].paused = trial;
+	return &trial->result;
+}
+
+static void whose_certificates_it_takes(void **state)
+{
+	(void)state;
+	begin(TRIAL_NEVER);
+	expect("of", FIND_13, "");
+	expect("answered with", FIND_13, "");
+	(void)asking(FIND_13, 0, "");
+	expect("of", FIND_13, "any CA (it names none)");
+	(void)asking(FIND_13, 1, "CN=One CA,O=Example");
+	expect("of", FIND_13, "CN=One CA,O=Example");
+	(void)asking(FIND_13, 2, "CN=One CA");
+	expect("of", FIND_13, "CN=One CA, and 1 more");
+	(void)asking(FIND_13, 150, "CN=One CA"); /* more than are kept */
+	expect("of", FIND_13, "CN=One CA, and 149 more");
+	(void)asking(FIND_13, 1, ""); /* an empty name is one, too */
+	expect("of", FIND_13, "a CA without a name");
+	(void)asking(FIND_13, 3, "");
+	expect("of", FIND_13, "a CA without a name, and 2 more");
+	/* a HelloRequest is an ask; which CAs would come behind it, nobody has seen */
+	struct trial *hello = asked(TRIAL_AT_HEADERS, FIND_12);
+	hello->result.given = false;
+	found.versions[FIND_12].paused = hello;
+	expect("by", FIND_12, "renegotiation");
+	expect("of", FIND_12, "");
+	expect("answered with", FIND_12, "nothing yet");
+}
+
+static void what_it_is_answered_with(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial_result *result = asking(FIND_12, 0, "");
+	(void)snprintf(result->subject, TRIAL_NAME_MAX, "CN=Somebody");
+	expect("answered with", FIND_12, "CN=Somebody");
+	result->subject[0] = '\0'; /* its names may all be alternative ones (RFC 5280 4.1.2.6) */
+	expect("answered with", FIND_12, "a certificate without a subject");
+	result->given = false;
+	expect("answered with", FIND_12, "nothing yet");
+	result->declined = true;
+	expect("answered with", FIND_12, "no certificate: none was given to the probe");
+}
+
+/* ---- kinds of clients ---- */
+
+static void expectations(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *waits = made(TRIAL_ANSWERED, 200);
+	found.versions[FIND_12].waits = waits;
+	expect("Expect, waited for", FIND_12, "200 (no 100 came)");
+	waits->result.continued = true;
+	expect("Expect, waited for", FIND_12, "200 (the 100 came)");
+	waits->result.outcome = TRIAL_FREEZE;
+	expect("Expect, waited for", FIND_12, "a freeze");
+	waits->result.outcome = TRIAL_PENDING;
+	expect("Expect, waited for", FIND_12, "nothing in time");
+}
+
+static void priming(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *primed = made(TRIAL_ANSWERED, 200);
+	primed->script.length = MAX_BODY;
+	primed->result.asked = TRIAL_AT_PRIMING;
+	found.versions[FIND_13].primed = primed;
+	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes");
+	primed->result.asked = TRIAL_AT_HEADERS;
+	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes (asked all the same)");
+	primed->result.outcome = TRIAL_FREEZE;
+	primed->result.body_out = 70000;
+	expect("primed by HEAD", FIND_13, "a freeze, with 16,777,216 bytes (asked all the same)");
+	primed->result.asked = TRIAL_AT_PRIMING;
+	primed->result.body_out = 0; /* the HEAD itself froze */
+	expect("primed by HEAD", FIND_13, "a freeze");
+	primed->result.outcome = TRIAL_UNPRIMED;
+	expect("primed by HEAD", FIND_13, "a connection that is closed once it is primed");
+	primed->script.length = 1;
+	primed->result.outcome = TRIAL_ANSWERED;
+	expect("primed by HEAD", FIND_13, "200, with 1 byte");
+}
+
+static void resuming(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *second = asked(TRIAL_NEVER, FIND_13);
+	found.versions[FIND_13].resumed = second;
+	expect("session resumed", FIND_13, "not resumed");
+	second->result.resumed = true;
+	expect("session resumed", FIND_13, "200, without an ask");
+	second->result.asked = TRIAL_AT_HEADERS;
+	expect("session resumed", FIND_13, "200, asked again");
+	/* there was no handshake in which it could have been resumed */
+	*second = (struct trial){.result = {.outcome = TRIAL_PENDING}};
+	expect("session resumed", FIND_13, "nothing in time");
+}
+
+static void renegotiating(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	found.versions[FIND_12].renegotiated = made(TRIAL_RENEGOTIATED, 0);
+	expect("client renegotiates", FIND_12, "let through (a way to keep it busy: RFC 5746 4.5)");
+	found.versions[FIND_12].renegotiated = made(TRIAL_NOT_RENEGOTIATED, 0);
+	expect("client renegotiates", FIND_12, "refused");
+	/* which is no refusal */
+	found.versions[FIND_12].renegotiated = made(TRIAL_PENDING, 0);
+	expect("client renegotiates", FIND_12, "nothing in time");
+	found.versions[FIND_12].renegotiated = made(TRIAL_UNREACHABLE, 0);
+	expect("client renegotiates", FIND_12, "no connection");
+}
+
+static void withholding(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *withheld = made(TRIAL_WITHHELD, 0);
+	found.versions[FIND_12].withheld = withheld;
+	withheld->script.stall_ms = 5000;
+	withheld->result.held_ms = 10123;
+	expect("certificate withheld", FIND_12, "held for 10 s, or longer");
+	withheld->result.gave_up = true;
+	expect("certificate withheld", FIND_12, "given up after 10.1 s");
+	/* --hold 0s: as long as it takes to call it a stall */
+	withheld->result.gave_up = false;
+	withheld->result.held_ms = 0;
+	expect("certificate withheld", FIND_12, "held for 5 s, or longer");
+	withheld->script.stall_ms = 400;
+	expect("certificate withheld", FIND_12, "held for 0.4 s, or longer");
+	withheld->result.outcome = TRIAL_ANSWERED;
+	withheld->result.status = 403;
+	expect("certificate withheld", FIND_12, "403");
+}
+
+static void browsers(void **state)
+{
+	static const char with[] = "200, over TLS 1.3 (both offered, post-handshake authentication not)";
+
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *browser = asked(TRIAL_NEVER, FIND_13);
+	found.browser = browser;
+	expect_general("as browsers do", with);
+	browser->result.version = 12;
+	expect_general("as browsers do", "200, over TLS 1.2 (both offered, post-handshake authentication not)");
+	browser->result = (struct trial_result){.outcome = TRIAL_SHAKE_FAILED}; /* over neither */
+	expect_general("as browsers do",
+		       "a failed handshake (no alert) (both offered, post-handshake authentication not)");
+}
+
+/* ---- bodies ---- */
+
+static void bodies_that_all_pass(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	expect("reading while writing", FIND_12, "200 up to 16,777,216 bytes");
+	expect("writing first", FIND_13, "200 up to 16,777,216 bytes");
+	expect("taken before it stopped", FIND_13, "");
+	expect("it gives up a stalled body", FIND_13, "");
+	struct find_bodies *bodies = &found.versions[FIND_12].bodies[TRIAL_READS];
+	bodies->boundary.good = 65536; /* interrupted */
+	expect("reading while writing", FIND_12, "up to 65,536 bytes pass; of larger ones nothing is known");
+	bodies->boundary.good = 0;
+	expect("reading while writing", FIND_12, "up to 0 bytes pass; of larger ones nothing is known");
+	bodies->began = false;
+	expect("reading while writing", FIND_12, "");
+}
+
+static void bodies_that_do_not_pass(void **state)
+{
+	struct sizes_boundary *at;
+
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	expect("reading while writing", FIND_12, "413 from 131,073 bytes on (131,072 pass)");
+	at->exact = false;
+	expect("reading while writing", FIND_12, "413 from about 131,073 bytes on (131,072 pass)");
+	at->mixed = true;
+	expect("reading while writing", FIND_12, "413 for some from 131,073 bytes on (131,072 pass)");
+	at = change(FIND_13, TRIAL_WRITES_FIRST, 1, made(TRIAL_FREEZE, 0));
+	expect("writing first", FIND_13, "a freeze from the first byte on");
+	at->mixed = true;
+	at->exact = false;
+	expect("writing first", FIND_13, "a freeze for some from 1 byte on");
+	/* interrupted before a smaller one had its answer */
+	*at = (struct sizes_boundary){.found = true, .bad = 131073};
+	expect("writing first", FIND_13, "a freeze from 131,073 bytes on; of smaller ones nothing is known");
+	at->bad = UINT64_MAX - 1;
+	at->good = UINT64_MAX - 2;
+	expect("writing first", FIND_13,
+	       "a freeze from about 18,446,744,073,709,551,614 bytes on (18,446,744,073,709,551,613 pass)");
+}
+
+static void bodies_that_stall(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *largest = made(TRIAL_FREEZE, 0);
+	largest->result.body_taken = 4194304;
+	largest->script.stall_ms = 5000;
+	largest->result.held_ms = 20400;
+	found.versions[FIND_13].bodies[TRIAL_WRITES_FIRST].largest = largest;
+	expect("taken before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
+	expect("it gives up a stalled body", FIND_13, "not within 20 s");
+	largest->result.gave_up = true;
+	expect("it gives up a stalled body", FIND_13, "after 20.4 s");
+	largest->result.gave_up = false;
+	largest->result.held_ms = 0; /* --hold 0s */
+	expect("it gives up a stalled body", FIND_13, "not within 5 s");
+	largest->result.outcome = TRIAL_SILENCE;
+	expect("taken before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
+	largest->result.outcome = TRIAL_RESET;
+	expect("taken before it stopped", FIND_13, "");
+	expect("it gives up a stalled body", FIND_13, "");
+}
+
+/* ---- names that are too long, or none at all ---- */
+
+static void repeat(char *to, const char *head, const char *each, size_t room)
+{
+	size_t at = strlen(head);
+
+	memcpy(to, head, at + 1);
+	for (size_t len = strlen(each); at + len < room; at += len)
+		memcpy(to + at, each, len + 1);
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Whatever the place at which it is cut: never within a character. */
+static void long_names_are_cut_between_characters(void **state)
+{
+	static const char *const heads[] = {"CN=", "CN=a", "CN=ab", "CN=abc"};
+	static const char *const letters[] = {"x", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9d\x84\x9e"};
+
+	(void)state;
+	for (size_t h = 0; h < 4; h++)
+		for (size_t k = 0; k < 4; k++) {
+			char name[TRIAL_NAME_MAX];
+			size_t len = strlen(letters[k]);
+			begin(TRIAL_AT_HEADERS);
+			repeat(name, heads[h], letters[k], sizeof(name));
+			struct trial_result *result = asking(FIND_12, 1, name);
+			memcpy(result->subject, name, sizeof(name));
+			(void)asking(FIND_13, 1234567, name);
+			const char *one = value("of", FIND_12), *subject = value("answered with", FIND_12);
+			const char *many = value("of", FIND_13), *dots = strstr(many, "...");
+			assert_true(ends_in(many, "..., and 1234566 more"));
+			assert_int_equal(((size_t)(dots - many) - strlen(heads[h])) % len, 0);
+			assert_memory_equal(many, name, (size_t)(dots - many));
+			if (strlen(letters[k]) == 1) {
+				assert_true(ends_in(one, "x...") && ends_in(subject, "x..."));
+				assert_int_equal(strlen(one), 120);
+			}
+		}
+}
+
+static void a_short_name_is_as_it_is(void **state)
+{
+	static const char name[] = "CN=J\xc3\xbcrgen \xe2\x82\xac \xe6\x97\xa5\xe6\x9c\xac,O=a\\, \\\"b\\\" <&>|`";
+
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial_result *result = asking(FIND_12, 1, name);
+	memcpy(result->subject, name, sizeof(name));
+	expect("of", FIND_12, name);
+	expect("answered with", FIND_12, name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_outcome_has_its_words),
+		cmocka_unit_test(every_outcome_was_looked_at),
+		cmocka_unit_test(what_was_not_tried_has_no_row),
+		cmocka_unit_test(a_version_that_is_not_spoken),
+		cmocka_unit_test(when_it_asks),
+		cmocka_unit_test(whose_certificates_it_takes),
+		cmocka_unit_test(what_it_is_answered_with),
+		cmocka_unit_test(expectations),
+		cmocka_unit_test(priming),
+		cmocka_unit_test(resuming),
+		cmocka_unit_test(renegotiating),
+		cmocka_unit_test(withholding),
+		cmocka_unit_test(browsers),
+		cmocka_unit_test(bodies_that_all_pass),
+		cmocka_unit_test(bodies_that_do_not_pass),
+		cmocka_unit_test(bodies_that_stall),
+		cmocka_unit_test(long_names_are_cut_between_characters),
+		cmocka_unit_test(a_short_name_is_as_it_is),
+	};
+	(void)alarm(120); /* a watchdog */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
