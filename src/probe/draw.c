@@ -53,7 +53,9 @@ const char *draw_title(const struct trial *trial, char text[static DRAW_TITLE_MA
 	const struct trial_script *script = trial_script(trial);
 	const struct trial_result *result = trial_result(trial);
 	char bytes[VERDICT_NUMBER_MAX];
-	const char *over = result->version == 13 ? "TLS 1.3" : "TLS 1.2";
+	const char *over = result->version == 13   ? "TLS 1.3"
+			   : result->version == 12 ? "TLS 1.2"
+						   : "TLS"; /* it did not come to a handshake */
 
 	if (!script->has_body)
 		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s over %s", script->method, over);

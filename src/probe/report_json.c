@@ -4,14 +4,33 @@
 
 #include "probe/cures.h"
 #include "probe/draw.h"
+#include "probe/plain.h"
 #include "probe/report.h"
 #include "tls/observe.h"
 
+#define TEXT_MAX 256 /* no text that a server has a hand in is longer */
+
+/* One that could not be made, or found no room, is a failure of the whole: *array is NULL from then on. */
+static void append(json_t **array, json_t *value)
+{
+	if (json_array_append_new(*array, value) == 0)
+		return;
+	json_decref(*array);
+	*array = NULL;
+}
+
+/* JSON is UTF-8 (RFC 8259 8.1), whatever a server sends. */
+static json_t *text(const char *from)
+{
+	char plain[TEXT_MAX];
+	return json_string(plain_copy(plain, sizeof(plain), sizeof(plain), from));
+}
+
 /* ---- trials ---- */
 
-static json_t *text_or_null(const char *text)
+static json_t *text_or_null(const char *from)
 {
-	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
+	return from[0] != '\0' ? text(from) : json_null();
 }
 
 static json_t *number_or_null(uint64_t number)
@@ -24,7 +43,7 @@ static json_t *issuers(const struct trial_result *result)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < result->issuer_count && i < TRIAL_ISSUERS_MAX; i++)
-		(void)json_array_append_new(names, json_string(result->issuers[i]));
+		append(&names, text(result->issuers[i]));
 	return names;
 }
 
@@ -72,7 +91,7 @@ static json_t *bodies(const struct find_bodies *found)
 		return json_null();
 	}
 	for (size_t k = 0; k < found->count; k++)
-		(void)json_array_append_new(tried, trial(found->trials[k]));
+		append(&tried, trial(found->trials[k]));
 	const struct sizes_boundary *at = &found->boundary;
 	return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:o}", "changes", at->found, "exact", at->exact, "mixed",
 			 at->mixed, "last_good", (json_int_t)at->good, "first_bad",
@@ -107,8 +126,7 @@ static json_t *timeline(const struct findings *findings)
 	json_t *moments = json_array();
 	for (size_t i = 0; i < line->moment_count; i++) {
 		const struct timeline_moment *moment = &line->moments[i];
-		(void)json_array_append_new(
-			moments, json_pack("{s:I, s:s, s:I, s:I, s:I}", "ms", (json_int_t)moment->ms, "what",
+		append(&moments, json_pack("{s:I, s:s, s:I, s:I, s:I}", "ms", (json_int_t)moment->ms, "what",
 					   timeline_name(moment->what), "bytes_out", (json_int_t)moment->up, "bytes_in",
 					   (json_int_t)moment->down, "value", (json_int_t)moment->value));
 	}
@@ -120,9 +138,8 @@ static json_t *problems(const struct verdict *verdict)
 	json_t *all = json_array();
 
 	for (size_t k = 0; k < verdict->count; k++)
-		(void)json_array_append_new(all, json_pack("{s:s, s:s}", "verdict",
-							   verdict_name(verdict->problems[k].weight), "text",
-							   verdict->problems[k].text));
+		append(&all, json_pack("{s:s, s:s}", "verdict", verdict_name(verdict->problems[k].weight), "text",
+				       verdict->problems[k].text));
 	return all;
 }
 
@@ -131,7 +148,7 @@ static json_t *cure(const struct cure *one)
 	json_t *lines = json_array();
 
 	for (size_t k = 0; one->lines[k] != NULL; k++)
-		(void)json_array_append_new(lines, json_string(one->lines[k]));
+		append(&lines, json_string(one->lines[k]));
 	return json_pack("{s:s, s:o}", "what", one->what, "lines", lines);
 }
 
@@ -144,11 +161,11 @@ static json_t *cures(const struct report *report)
 	bool needed = report->verdict->code == PROBE_FREEZES || report->verdict->code == PROBE_LIMITED;
 
 	for (size_t k = 0; needed && k < count; k++)
-		(void)json_array_append_new(server, cure(&of_server[k]));
+		append(&server, cure(&of_server[k]));
 	if (needed && report->server->kind != SERVER_THAW)
-		(void)json_array_append_new(server, cure(cures_of_thaw()));
+		append(&server, cure(cures_of_thaw()));
 	for (size_t k = 0; needed && k < client_count; k++)
-		(void)json_array_append_new(client, cure(&clients[k]));
+		append(&client, cure(&clients[k]));
 	return json_pack("{s:o, s:o, s:s}", "server", server, "client", client, "section",
 			 cures_anchor(report->server->kind));
 }
@@ -158,7 +175,7 @@ static json_t *recognised(const struct server_guess *server)
 	json_t *evidence = json_array();
 
 	for (size_t k = 0; k < server->count; k++)
-		(void)json_array_append_new(evidence, json_string(server->evidence[k]));
+		append(&evidence, json_string(server->evidence[k]));
 	return json_pack("{s:o, s:o}", "name",
 			 server->kind == SERVER_UNKNOWN ? json_null() : json_string(server_name(server->kind)),
 			 "evidence", evidence);

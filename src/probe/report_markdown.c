@@ -1,20 +1,39 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "probe/cures.h"
 #include "probe/draw.h"
 #include "probe/report.h"
 #include "probe/rows.h"
 
-/* A cell of a table: a bar would end it. */
-static void cell(FILE *to, const char *text)
+/* With a backslash in front of what would have a meaning (CommonMark 2.4): a bar ends a cell, the others begin a tag,
+ * an entity, a code span, a link. */
+static void escaped(FILE *to, const char *text)
 {
-	(void)fputs("| ", to);
 	for (; *text != '\0'; text++) {
-		if (*text == '|')
+		if (strchr("\\|<>&`[]*~", *text) != NULL)
 			(void)fputc('\\', to);
 		(void)fputc(*text, to);
 	}
+}
+
+static void cell(FILE *to, const char *text)
+{
+	(void)fputs("| ", to);
+	escaped(to, text);
 	(void)fputc(' ', to);
+}
+
+/* Between angle brackets nothing is escaped: what would end it is written as RFC 3986 2.1 has it. */
+static void link_to(FILE *to, const struct probe_url *url)
+{
+	(void)fprintf(to, "<https://%s", url->authority);
+	for (const char *at = url->target; *at != '\0'; at++)
+		if (*at == '<' || *at == '>')
+			(void)fputs(*at == '<' ? "%3C" : "%3E", to);
+		else
+			(void)fputc(*at, to);
+	(void)fputc('>', to);
 }
 
 static void table(FILE *to, const struct findings *findings)
@@ -67,8 +86,9 @@ bool report_markdown(FILE *to, const struct report *report)
 	const struct trial *trial = draw_choose(findings);
 	char title[DRAW_TITLE_MAX];
 
-	(void)fprintf(to, "# thaw probe <https://%s%s>\n\n**%s**\n\n", findings->url.authority, findings->url.target,
-		      verdict->line);
+	(void)fputs("# thaw probe ", to);
+	link_to(to, &findings->url);
+	(void)fprintf(to, "\n\n**%s**\n\n", verdict->line);
 	for (size_t k = 1; k < verdict->count; k++)
 		(void)fprintf(to, "- %s: %s\n", verdict_name(verdict->problems[k].weight), verdict->problems[k].text);
 	(void)fputs("\n## Found\n\n", to);
@@ -78,7 +98,9 @@ bool report_markdown(FILE *to, const struct report *report)
 	for (size_t k = 0; k < report->server->count; k++)
 		(void)fprintf(to, "- %s\n", report->server->evidence[k]);
 	if (trial != NULL) {
-		(void)fprintf(to, "\n## Timeline: %s\n\n```\n", draw_title(trial, title));
+		(void)fputs("\n## Timeline: ", to);
+		escaped(to, draw_title(trial, title));
+		(void)fputs("\n\n```\n", to);
 		draw_text(to, trial, "");
 		(void)fputs("```\n", to);
 	}

@@ -1,8 +1,8 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "probe/cures.h"
 #include "probe/draw.h"
+#include "probe/plain.h"
 #include "probe/report.h"
 #include "probe/rows.h"
 
@@ -10,28 +10,30 @@
 
 /* ---- the table ---- */
 
+/* What stands on the left is filled up to its column, which has characters, not bytes; but not in front of nothing. */
+static void print_row(FILE *to, const char *label, const char *left, size_t wide, const char *right)
+{
+	(void)fprintf(to, "  %-*s  %s", LABEL_WIDE, label, left);
+	if (right[0] != '\0')
+		(void)fprintf(to, "%*s  %s", (int)(wide - plain_columns(left)), "", right);
+	(void)fputc('\n', to);
+}
+
 static void print_rows(FILE *to, const struct findings *findings)
 {
 	struct row rows[ROWS_MAX];
-	size_t count = rows_make(findings, rows);
-	int wide = 0;
+	size_t count = rows_make(findings, rows), wide = sizeof("TLS 1.2") - 1;
+	bool both = findings->wanted[FIND_12] && findings->wanted[FIND_13];
+	size_t first = findings->wanted[FIND_12] ? FIND_12 : FIND_13;
 
 	for (size_t k = 0; k < count; k++) {
-		int len = (int)strlen(rows[k].values[FIND_12]);
-		wide = len > wide ? len : wide;
+		size_t columns = plain_columns(rows[k].values[first]);
+		wide = columns > wide ? columns : wide;
 	}
-	bool both = findings->wanted[FIND_12] && findings->wanted[FIND_13];
-	if (both)
-		(void)fprintf(to, "\n  %-*s  %-*s  %s\n", LABEL_WIDE, "", wide, "TLS 1.2", "TLS 1.3");
-	else
-		(void)fprintf(to, "\n  %-*s  %s\n", LABEL_WIDE, "", findings->wanted[FIND_12] ? "TLS 1.2" : "TLS 1.3");
+	(void)fputc('\n', to);
+	print_row(to, "", first == FIND_12 ? "TLS 1.2" : "TLS 1.3", wide, both ? "TLS 1.3" : "");
 	for (size_t k = 0; k < count; k++)
-		if (both)
-			(void)fprintf(to, "  %-*s  %-*s  %s\n", LABEL_WIDE, rows[k].label, wide,
-				      rows[k].values[FIND_12], rows[k].values[FIND_13]);
-		else
-			(void)fprintf(to, "  %-*s  %s\n", LABEL_WIDE, rows[k].label,
-				      rows[k].values[findings->wanted[FIND_12] ? FIND_12 : FIND_13]);
+		print_row(to, rows[k].label, rows[k].values[first], wide, both ? rows[k].values[FIND_13] : "");
 }
 
 static void print_general(FILE *to, const struct findings *findings)
