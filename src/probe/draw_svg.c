@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "probe/draw.h"
+#include "probe/plain.h"
 #include "probe/verdict.h"
 
 #define WIDTH     960
@@ -14,6 +15,7 @@
 #define LABEL     18 /* a line of the legend below */
 #define AXIS_ROOM 44
 #define PLOT_WIDE (WIDTH - LEFT - RIGHT)
+#define URL_WIDE  84 /* letters of the heading, for which there is room */
 
 /* What is drawn, and its scales. */
 struct picture {
@@ -62,26 +64,26 @@ static void text_escaped(FILE *to, const char *text)
 		case '&':
 			(void)fputs("&amp;", to);
 			break;
-		default:
-			(void)fputc((unsigned char)*text >= ' ' ? *text : '?', to);
+		default: /* all of our words, and all of a URL, are ASCII */
+			(void)fputc(*text >= ' ' && *text <= '~' ? *text : '?', to);
 		}
 }
 
 static void draw_head(const struct picture *picture, const struct findings *findings, const struct trial *trial,
 		      int height)
 {
-	char title[DRAW_TITLE_MAX];
+	char title[DRAW_TITLE_MAX], shown[URL_WIDE + 1];
 	const struct probe_url *url = &findings->url;
+	char whole[sizeof(url->authority) + sizeof(url->target) + 16];
 
+	(void)snprintf(whole, sizeof(whole), "https://%s%s", url->authority, url->target);
 	(void)fprintf(picture->to,
 		      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
 		      "font-family=\"sans-serif\" font-size=\"12\">\n"
 		      "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n"
 		      "<text x=\"%d\" y=\"26\" font-size=\"17\" font-weight=\"bold\">",
 		      WIDTH, height, WIDTH, height, LEFT);
-	text_escaped(picture->to, "https://");
-	text_escaped(picture->to, url->authority);
-	text_escaped(picture->to, url->target);
+	text_escaped(picture->to, plain_copy(shown, sizeof(shown), URL_WIDE, whole));
 	(void)fprintf(picture->to, "</text>\n<text x=\"%d\" y=\"48\" fill=\"#444444\">", LEFT);
 	text_escaped(picture->to, draw_title(trial, title));
 	(void)fputs("</text>\n", picture->to);
@@ -201,18 +203,22 @@ static void draw_key(const struct picture *picture)
 		      WIDTH - RIGHT);
 }
 
+static void reach(struct picture *picture, uint32_t ms, uint64_t up, uint64_t down)
+{
+	picture->ms_max = fmax(picture->ms_max, ms);
+	picture->bytes_max = fmax(picture->bytes_max, (double)(up > down ? up : down));
+}
+
 bool draw_svg(FILE *to, const struct findings *findings, const struct trial *trial)
 {
 	const struct timeline *line = trial_timeline(trial);
 	struct picture picture = {.to = to, .line = line, .ms_max = 1, .bytes_max = 1};
 	int height = TOP + PLOT + AXIS_ROOM + (int)((line->moment_count + 1) / 2 + 1) * LABEL;
 
-	for (size_t i = 0; i < line->point_count; i++) {
-		const struct timeline_point *point = &line->points[i];
-		picture.ms_max = fmax(picture.ms_max, point->ms);
-		picture.bytes_max =
-			fmax(picture.bytes_max, (double)(point->up > point->down ? point->up : point->down));
-	}
+	for (size_t i = 0; i < line->point_count; i++)
+		reach(&picture, line->points[i].ms, line->points[i].up, line->points[i].down);
+	for (size_t i = 0; i < line->moment_count; i++)
+		reach(&picture, line->moments[i].ms, line->moments[i].up, line->moments[i].down);
 	picture.bytes_max *= 1.05;
 	picture.stall_ms = find_stall(line, picture.ms_max);
 	draw_head(&picture, findings, trial, height);
@@ -223,5 +229,5 @@ bool draw_svg(FILE *to, const struct findings *findings, const struct trial *tri
 	draw_moments(&picture);
 	draw_key(&picture);
 	(void)fputs("</svg>\n", to);
-	return ferror(to) == 0;
+	return fflush(to) == 0 && ferror(to) == 0;
 }
