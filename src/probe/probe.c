@@ -56,8 +56,9 @@ static enum probe_failure tell(const struct probe_options *options, const struct
 	server_recognise(findings, &server);
 	verdict_make(findings, &server, verdict);
 	*code = verdict->code;
+	errno = 0;
 	if (!write_report(options, &(struct report){findings, verdict, &server})) {
-		(void)error_set(err, THAW_ERR_SYSTEM, "the report could not be written");
+		(void)error_system(err, errno, "the report could not be written");
 		failure = PROBE_SYSTEM;
 	}
 	if (options->svg != NULL && !write_svg(options->svg, findings, err))

@@ -15,14 +15,14 @@ static const struct trial *begin_body(struct survey *survey, size_t i, enum tria
 	script.style = style;
 	script.stall_ms = stall_ms;
 	script.asks_late = find_asks_late(&survey->findings->versions[i]);
-	/* The largest one tells when the server gives up. */
-	if (size == survey->findings->max_body && bodies->largest == NULL)
-		script.hold_ms = survey->options->hold_ms;
+	bool is_largest = size == survey->findings->max_body && bodies->largest == NULL;
+	if (is_largest)
+		script.hold_ms = survey->options->hold_ms; /* it tells when the server gives up */
 	const struct trial *trial =
 		survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
 	if (trial != NULL)
 		bodies->trials[bodies->count++] = trial;
-	if (script.hold_ms > 0)
+	if (is_largest)
 		bodies->largest = trial;
 	return trial;
 }

@@ -414,6 +414,42 @@ def test_the_timeline(late_server, pki, tmp_path):
     assert what.index("head-sent") < what.index("certificate-requested") < what.index("stalled")
 
 
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_without_a_hold_bodies_are_told_of_all_the_same(tls, thaw, pki):
+    options = ("--tls", tls, "--hold", "0s", "--stall", "1s", "--max-body", "1000")
+    done = subprocess.run(argv(thaw.url("/late"), pki, *options), capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == (FINE if tls == "1.2" else LIMITED)  # who cannot be asked over 1.3 has no 1.2 to turn to
+    assert "  reading while writing         200 up to 1,000 bytes\n" in done.stdout
+    assert "  writing first                 200 up to 1,000 bytes\n" in done.stdout
+    assert "  certificate withheld          held for 1 s, or longer\n" in done.stdout
+    assert "\ntimeline: OPTIONS with 1,000 bytes" in done.stdout
+
+
+FORMS = ((), ("--json",), ("--markdown",))
+
+
+def test_a_full_disk(thaw, pki, tmp_path):
+    """No report is never told as a verdict; a picture that failed does not take the report along."""
+    runs, errors, picture = [], [], tmp_path / "picture.svg"
+    url, quick = thaw.url("/"), ("--max-body", "0")
+    with open("/dev/full", "wb") as full:
+        for form in FORMS:
+            runs.append(popen(argv(url, pki, *quick, *form), stdout=full, stderr=subprocess.PIPE))
+        runs.append(popen(argv(url, pki, *quick, "--svg", str(picture)), stdout=full, stderr=subprocess.PIPE))
+    runs.append(popen(argv(url, pki, *quick, "--json", "--svg", "/dev/full"), stdout=subprocess.PIPE,
+                      stderr=subprocess.PIPE))  # fmt: skip
+    outs = []
+    for run in runs:
+        out, error = run.communicate(timeout=WATCHDOG)
+        outs.append(out)
+        errors.append(error.decode())
+    assert [run.returncode for run in runs] == [71] * len(runs), errors
+    assert set(errors[:-1]) == {"thaw: error: the report could not be written: No space left on device\n"}
+    assert errors[-1] == "thaw: error: /dev/full: No space left on device\n"
+    assert json.loads(outs[-1])["code"] == FINE
+    assert xml.etree.ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
 def test_markdown(late_server, pki):
     done = subprocess.run(argv(late_server("apache").url("/late/x"), pki, "--markdown", *QUICK), capture_output=True,
                           timeout=WATCHDOG, text=True)  # fmt: skip
@@ -574,6 +610,24 @@ def test_tls_without_http(pki):
         done = subprocess.run(argv(f"https://localhost:{port}/", pki), capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == 76
     assert "not HTTP/1.1" in done.stderr
+
+
+HOSTILE = b"Gr\xfc\xdfe \x9b2J\xe2\x80\xae | <b>&amp; `x` \\| \"q\""
+
+
+def test_a_hostile_server(pki):
+    """A Server field of any bytes that a field may have: it is no UTF-8, and would steer a terminal."""
+    def speak(tls):
+        tls.sendall(b"HTTP/1.1 200 OK\r\nServer: " + HOSTILE + b"\r\nContent-Length: 2\r\n\r\n\x1b[")
+
+    with listener(tls_server(pki, speak)) as port:
+        url = f"https://localhost:{port}/"
+        runs = [popen(argv(url, pki, "--max-body", "0", *form), stdout=subprocess.PIPE) for form in FORMS]
+        text, told, markdown = (run.communicate(timeout=WATCHDOG)[0].decode() for run in runs)
+    assert [run.returncode for run in runs] == [FINE] * len(runs)
+    assert json.loads(told)["tls13"]["no_body"]["server"] == 'Gr??e ?2J? | <b>&amp; `x` \\| "q"'
+    for each in (text, told, markdown):
+        assert each.replace("\n", "").isprintable()
 
 
 def test_tls_and_silence(pki):
