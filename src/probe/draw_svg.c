@@ -135,7 +135,7 @@ static double find_stall(const struct timeline *line, double otherwise)
 	for (size_t i = 1; i < line->point_count && line->points[i].ms < stall->ms; i++)
 		if (line->points[i].up != line->points[i - 1].up || line->points[i].down != line->points[i - 1].down)
 			from = line->points[i].ms > from ? line->points[i].ms : from;
-	return from < otherwise ? from : otherwise;
+	return from;
 }
 
 static void draw_stall(const struct picture *picture)

@@ -7,8 +7,8 @@
  * over sockets. The *survey* (survey.h) is the questions, in their order: it starts trials, looks at what came of them,
  * and lets *sizes* (sizes.h) find the size at which an answer changes. What it learnt are the *findings* (findings.h).
  * From them alone the *verdict* (verdict.h) is made, and the server recognised (server.h), which has its *cures*
- * (cures.h). *Reports* are made of all that: rows.h for people as text or Markdown, json.h for programs, draw.h for the
- * timeline as text or SVG.
+ * (cures.h). *Reports* (report.h) are made of all that, for people as text or Markdown and for programs as JSON: the
+ * table of rows.h, and the timeline as text or SVG of draw.h. What a server has a hand in goes through plain.h first.
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H

@@ -583,15 +583,16 @@ static void no_memory_is_no_shorter_report(void **state)
 static void a_full_disk_is_told(void **state)
 {
 	static report_fn *const forms[] = {report_text, report_markdown, report_json};
+	static char buffer[1048576]; /* holds a whole report, so that only its flush can fail */
+	static const int modes[] = {_IONBF, _IOLBF, _IOFBF};
 
 	(void)state;
 	answer_all();
 	for (size_t k = 0; k < 3; k++)
-		for (int buffered = 0; buffered < 2; buffered++) {
+		for (size_t i = 0; i < 3; i++) {
 			FILE *full = fopen("/dev/full", "we");
 			assert_non_null(full);
-			if (!buffered)
-				(void)setvbuf(full, NULL, _IONBF, 0);
+			assert_int_equal(setvbuf(full, buffer, modes[i], sizeof(buffer)), 0);
 			assert_false(report_to(full, forms[k]));
 			(void)fclose(full);
 		}

@@ -402,6 +402,8 @@ static void bodies_that_do_not_pass(void **state)
 	expect("reading while writing", FIND_12, "413 from about 131,073 bytes on (131,072 pass)");
 	at->mixed = true;
 	expect("reading while writing", FIND_12, "413 for some from 131,073 bytes on (131,072 pass)");
+	(void)change(FIND_12, TRIAL_READS, 2, made(TRIAL_ANSWERED, 413));
+	expect("reading while writing", FIND_12, "413 from 2 bytes on (1 pass)");
 	at = change(FIND_13, TRIAL_WRITES_FIRST, 1, made(TRIAL_FREEZE, 0));
 	expect("writing first", FIND_13, "a freeze from the first byte on");
 	at->mixed = true;

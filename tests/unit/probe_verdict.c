@@ -85,6 +85,10 @@ static void a_limit_has_its_boundary(void **state)
 	change_all(1, TRIAL_RESET, 0);
 	expect_one(PROBE_LIMITED,
 		   "limited: over TLS 1.2 and 1.3 any body comes to a reset connection, with any client");
+	begin(TRIAL_AFTER_BODY);
+	(void)change(FIND_12, TRIAL_READS, 2, made(TRIAL_ANSWERED, 413));
+	judge();
+	assert_non_null(strstr(verdict.line, "a body of 2 bytes or more comes to 413")); /* not any */
 	/* interrupted before a smaller one had its answer */
 	begin(TRIAL_AFTER_BODY);
 	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
