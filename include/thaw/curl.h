@@ -51,9 +51,9 @@ struct thaw_curl_options {
 	const void *headers;
 	uint32_t tries;      /* how often a lost connection is primed again; 3 */
 	uint32_t timeout_ms; /* for a HEAD and its answer, an ask among it; 60,000 */
-	/* A record that is half out moves no further: the upload fails; 30,000. CURLOPT_LOW_SPEED_TIME is for the
-	 * rest. */
-	uint32_t stall_ms;
+	/* See thaw_curl_prime() of blocking: a record that is half out moves no further for so long, or needs so long
+	 * in all: the upload fails; 30,000, and 60,000. CURLOPT_LOW_SPEED_TIME is for the rest. */
+	uint32_t stall_ms, block_ms;
 	void (*asked)(void *arg, const struct thaw_curl_ask *ask);
 	void *arg;
 };
@@ -71,13 +71,18 @@ struct thaw_curl_report {
 /*
  * curl: a CURL easy handle, all options set, ready for curl_easy_perform() or a multi handle. The first call takes it
  * over, and makes *helper, NULL before: from then on these options are the helper's: CURLOPT_SHARE, _SSL_CTX_FUNCTION,
- * _PREREQFUNCTION, _SOCKOPTFUNCTION, _HTTP_VERSION (HTTP/1.1: HTTP/2 knows no late ask, RFC 9113 9.2.3). Sends the
- * HEAD, and waits for its answer. The next perform of the handle then takes that connection, or ends with
- * CURLE_ABORTED_BY_CALLBACK before anything of its request is sent.
+ * _PREREQFUNCTION, _SOCKOPTFUNCTION, _UPLOAD_BUFFERSIZE, _HTTP_VERSION (HTTP/1.1: HTTP/2 knows no late ask, RFC 9113
+ * 9.2.3). Sends the HEAD, and waits for its answer, at most timeout_ms. The next perform of the handle then takes that
+ * connection, or ends with CURLE_ABORTED_BY_CALLBACK before anything of its request is sent.
  *
  * On every connection of the handle, an ask is answered at any moment, also in the middle of a write: OpenSSL alone
- * would end the connection then. For that a TLS record that is half out is waited for, at most stall_ms; a multi
- * handle's other transfers wait with it.
+ * would end the connection then.
+ *
+ * Blocking: for that a TLS record is written whole. If the socket takes a part of it only, and nothing can be read, the
+ * call into libcurl (curl_easy_perform(), curl_multi_perform(), curl_multi_socket_action()) waits until the rest is
+ * out: for as long as the path needs to take what is left of 16 KiB, milliseconds on most; never longer than block_ms,
+ * nor than stall_ms in which not a byte moves. A call waits for one record at most. A multi handle's other transfers
+ * and timers wait with it, and with each thaw_curl_prime(); who cannot bear that gives the upload a thread of its own.
  *
  * THAW_OK: pinned. THAW_FAILED, *err: the server could not be reached, or does not keep the connection, or was lost
  * too often; the handle is pinned to nothing, so that performing it is an upload without priming.

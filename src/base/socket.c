@@ -293,6 +293,13 @@ uint16_t socket_port(int fd)
 	return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
 }
 
+bool socket_has_bytes(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 uint64_t socket_unsent(int fd)
 {
 	int queued = 0;

@@ -43,6 +43,9 @@ bool socket_is_quiet(int fd);
 /* Bytes that were written, but that the peer's system has not taken yet (SIOCOUTQ); 0: none, or no such socket. */
 uint64_t socket_unsent(int fd);
 
+/* Whether bytes are there to be read, also behind a reset. */
+bool socket_has_bytes(int fd);
+
 /* The next waiting connection, with its peer's address (peer may be NULL). -1: none, or none that could be taken: errno
  * tells. */
 int socket_accept(int listener, struct sockaddr_storage *peer);

@@ -14,7 +14,9 @@
 #define TRIES_DEFAULT      3
 #define TIMEOUT_MS_DEFAULT 60000
 #define STALL_MS_DEFAULT   30000
-#define SOCKETS_MAX        8 /* that are tried beside each other for one connection (RFC 8305) */
+#define BLOCK_MS_DEFAULT   60000
+#define RECORD_MAX         16384 /* RFC 8446 5.1 */
+#define SOCKETS_MAX        8     /* that are tried beside each other for one connection (RFC 8305) */
 
 /* A request may go out on: */
 enum pin {
@@ -158,6 +160,7 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 		.fd = connected_socket(helper),
 		.tick = on_tick,
 		.arg = helper,
+		.wait_ms = helper->options.options.block_ms,
 	};
 
 	(void)easy;
@@ -208,6 +211,8 @@ static bool take_over(thaw_curl *helper)
 	       curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, helper) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, helper) == CURLE_OK &&
+	       /* one record a call into libcurl, which so waits for one at most */
+	       curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)RECORD_MAX) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
 }
 
@@ -223,6 +228,7 @@ thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct t
 		public->tries = public->tries != 0 ? public->tries : TRIES_DEFAULT;
 		public->timeout_ms = public->timeout_ms != 0 ? public->timeout_ms : TIMEOUT_MS_DEFAULT;
 		public->stall_ms = public->stall_ms != 0 ? public->stall_ms : STALL_MS_DEFAULT;
+		public->block_ms = public->block_ms != 0 ? public->block_ms : BLOCK_MS_DEFAULT;
 		helper->url = public->url != NULL ? strdup(public->url) : NULL;
 		helper->share = curl_share_init();
 		ok = helper->share != NULL && (public->url == NULL || helper->url != NULL) && take_over(helper);

@@ -139,7 +139,6 @@ bool request_prepare(struct request *request)
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->stall_ms) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L) == CURLE_OK && /* one record at a time */
 	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&
 	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca) == CURLE_OK) &&
 	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);

@@ -208,7 +208,8 @@ static bool make(struct send *send)
 	struct helper_options helper = {
 		.options = {.url = options->prime_url,
 			    .stall_ms = options->stall_ms,
-			    .timeout_ms = options->stall_ms * PRIME_STALLS},
+			    .timeout_ms = options->stall_ms * PRIME_STALLS,
+			    .block_ms = UINT32_MAX /* it has nothing else to do, and a slow path is no stall */},
 		.credentials = options->credentials,
 		.observer = {.saw = transfer_saw, .arg = &send->transfer},
 		.begins = transfer_begins,

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
 #include "tls/credentials.h"
@@ -24,6 +25,9 @@ struct tls_guest {
 	uint64_t in, out;          /* bytes that passed the transport */
 	unsigned char *held;       /* TLS_GUEST_HELD_MAX bytes, once they are needed */
 	size_t at, len;            /* what of it is still to be written */
+	uint64_t until_ms;         /* for so long it is waited for */
+	uint64_t in_when_broken;   /* in, at the last write that failed */
+	bool broken;               /* one has */
 	bool gave_up;
 };
 
@@ -83,7 +87,8 @@ static bool flush(struct tls_guest *guest, BIO *next)
 static bool await(struct tls_guest *guest, BIO *next)
 {
 	while (guest->len > 0) {
-		guest->gave_up = guest->options.tick == NULL || !guest->options.tick(guest->options.arg);
+		guest->gave_up = clock_now_ms() >= guest->until_ms || guest->options.tick == NULL ||
+				 !guest->options.tick(guest->options.arg);
 		if (guest->gave_up || !flush(guest, next))
 			return false;
 		/* Its owner may not want to read now, so what can be read is not a reason to queue without end. */
@@ -110,6 +115,7 @@ static bool hold(struct tls_guest *guest, const char *bytes, size_t len)
 		guest->at = 0;
 	}
 	memcpy(guest->held + guest->at + guest->len, bytes, len);
+	guest->until_ms = guest->options.wait_ms != 0 ? clock_now_ms() + guest->options.wait_ms : THAW_NEVER;
 	guest->len += len;
 	return true;
 }
@@ -122,6 +128,17 @@ static int fail(const struct tls_guest *guest)
 	if (guest->gave_up)
 		ERR_raise(ERR_LIB_BIO, BIO_R_TRANSFER_TIMEOUT);
 	return -1;
+}
+
+/* The transport is broken, but something is there to be read. Not again if the owner has read nothing since the last
+ * time: then it does not want to. */
+static bool may_read_on(struct tls_guest *guest)
+{
+	bool reads = !guest->broken || guest->in != guest->in_when_broken;
+
+	guest->broken = true;
+	guest->in_when_broken = guest->in;
+	return reads && guest->len == 0 && socket_has_bytes(guest->options.fd);
 }
 
 static int filter_write(BIO *bio, const char *bytes, int len)
@@ -148,6 +165,8 @@ static int filter_write(BIO *bio, const char *bytes, int len)
 	return await(guest, next) ? len : fail(guest);
 broken:
 	BIO_copy_next_retry(bio);
+	if (may_read_on(guest))
+		BIO_set_retry_write(bio);
 	return -1;
 }
 

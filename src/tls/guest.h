@@ -7,6 +7,10 @@
  * freeze, meets that on a slow path. So a guest's records are taken whole: what the transport does not take stays in a
  * queue, and is written when it can be, by each read and write. Its owner does not know of the queue, and so does not
  * wait for it: the guest waits in its place, until the queue is out or something can be read.
+ *
+ * And a peer that refuses in the middle of an upload may reset the connection behind its answer, which then is there
+ * all the same (RFC 9112 9.6 tells of the others): so a write that fails says "later" while there are bytes to be read,
+ * and fails when there are none.
  */
 #ifndef TLS_GUEST_H
 #define TLS_GUEST_H
@@ -25,6 +29,7 @@ struct tls_guest_options {
 	 * once. */
 	bool (*tick)(void *arg);
 	void *arg;
+	uint32_t wait_ms; /* in all, for one record; then it is given up, too. 0: none */
 };
 
 #define TLS_GUEST_TICK_MS  50

@@ -75,6 +75,7 @@ struct pair {
 	struct thaw_error err;
 	bool reads;   /* the server reads whenever the client waits */
 	bool patient; /* the client goes on waiting */
+	uint32_t wait_ms;
 	unsigned ticks;
 	size_t got; /* bytes that the server has read */
 	unsigned sights[TLS_SIGHT_ALERT_OUT + 1];
@@ -105,7 +106,7 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 	((struct pair *)arg)->sights[sight->kind]++;
 }
 
-static void open_pair(struct pair *pair, int version)
+static void open_pair_that_waits(struct pair *pair, int version, uint32_t wait_ms)
 {
 	int small = SMALL, done = 0;
 	enum thaw_status link = THAW_WANT_READ;
@@ -117,7 +118,8 @@ static void open_pair(struct pair *pair, int version)
 					    .observer = {.saw = on_sight, .arg = pair},
 					    .fd = pair->fds[0],
 					    .tick = on_tick,
-					    .arg = pair};
+					    .arg = pair,
+					    .wait_ms = wait_ms};
 	pair->ctx = SSL_CTX_new(TLS_client_method());
 	assert_int_equal(SSL_CTX_set_max_proto_version(pair->ctx, version), 1);
 	SSL_CTX_set_post_handshake_auth(pair->ctx, 1);
@@ -136,6 +138,11 @@ static void open_pair(struct pair *pair, int version)
 	assert_int_equal(done, 1);
 	assert_int_equal(link, THAW_OK);
 	assert_string_equal(tls_guest_version(pair->guest), SSL_get_version(pair->ssl));
+}
+
+static void open_pair(struct pair *pair, int version)
+{
+	open_pair_that_waits(pair, version, 0);
 }
 
 static void close_pair(struct pair *pair)
@@ -245,6 +252,67 @@ static void who_gives_up_fails(void **state)
 	close_pair(&pair);
 }
 
+/* However patient its owner is, and however slowly it moves. */
+static void a_wait_has_an_end(void **state)
+{
+	static const char body[RECORD];
+	struct pair pair;
+
+	(void)state;
+	open_pair_that_waits(&pair, TLS1_3_VERSION, 1);
+	assert_int_equal(SSL_write(pair.ssl, body, RECORD), RECORD); /* something can be read: no waiting yet */
+	pair.reads = false;
+	int put = RECORD;
+	for (int turn = 0; turn < TURNS_MAX && put > 0; turn++)
+		put = SSL_write(pair.ssl, body, RECORD);
+	assert_true(put <= 0);
+	assert_int_equal(SSL_get_error(pair.ssl, put), SSL_ERROR_SSL);
+	assert_int_equal(ERR_GET_REASON(ERR_peek_error()), BIO_R_TRANSFER_TIMEOUT);
+	ERR_clear_error();
+	close_pair(&pair);
+}
+
+/* What the server said before it closed is read, though nothing can be written to it any more. */
+static void an_answer_before_the_end_is_read(void **state)
+{
+	static const char body[RECORD], answer[] = "too much";
+	char bytes[64];
+	struct pair pair;
+
+	(void)state;
+	open_pair(&pair, TLS1_3_VERSION);
+	assert_int_equal(SSL_get_error(pair.ssl, SSL_read(pair.ssl, bytes, sizeof(bytes))), SSL_ERROR_WANT_READ);
+	assert_int_equal(SSL_write(tls_link_ssl(pair.link), answer, sizeof(answer)), sizeof(answer));
+	(void)shutdown(pair.fds[1], SHUT_RDWR);
+	int put = SSL_write(pair.ssl, body, RECORD);
+	assert_true(put <= 0);
+	assert_int_equal(SSL_get_error(pair.ssl, put), SSL_ERROR_WANT_WRITE); /* later */
+	assert_int_equal(SSL_read(pair.ssl, bytes, sizeof(bytes)), sizeof(answer));
+	assert_string_equal(bytes, answer);
+	put = SSL_write(pair.ssl, body, RECORD); /* there is nothing more */
+	assert_int_equal(SSL_get_error(pair.ssl, put), SSL_ERROR_SYSCALL);
+	ERR_clear_error();
+	close_pair(&pair);
+}
+
+/* Who does not read it is told of the end all the same. */
+static void an_answer_that_nobody_reads(void **state)
+{
+	static const char body[RECORD], answer[] = "too much";
+	struct pair pair;
+
+	(void)state;
+	open_pair(&pair, TLS1_3_VERSION);
+	assert_int_equal(SSL_write(tls_link_ssl(pair.link), answer, sizeof(answer)), sizeof(answer));
+	(void)shutdown(pair.fds[1], SHUT_RDWR);
+	int put = SSL_write(pair.ssl, body, RECORD);
+	assert_int_equal(SSL_get_error(pair.ssl, put), SSL_ERROR_WANT_WRITE);
+	put = SSL_write(pair.ssl, body, RECORD);
+	assert_int_equal(SSL_get_error(pair.ssl, put), SSL_ERROR_SYSCALL);
+	ERR_clear_error();
+	close_pair(&pair);
+}
+
 /* Its owner is gone before the connection, which then is closed without waiting. */
 static void who_leaves_is_not_called(void **state)
 {
@@ -289,6 +357,9 @@ int main(void)
 		cmocka_unit_test(a_write_waits_for_its_tail),
 		cmocka_unit_test(the_queue_has_an_end),
 		cmocka_unit_test(who_gives_up_fails),
+		cmocka_unit_test(a_wait_has_an_end),
+		cmocka_unit_test(an_answer_before_the_end_is_read),
+		cmocka_unit_test(an_answer_that_nobody_reads),
 		cmocka_unit_test(who_leaves_is_not_called),
 		cmocka_unit_test(a_connection_that_breaks),
 	};
