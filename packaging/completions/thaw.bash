@@ -19,7 +19,7 @@ _thaw() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --retry | --timeout)
+	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --retry | --timeout | --response-timeout)
 		return
 		;;
 	--prime | --expect)
@@ -34,7 +34,7 @@ _thaw() {
 	reload) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
 	probe) options='--cert --key --pkcs12 --ca --insecure --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
 	send)
-		options='--cert --key --pkcs12 --ca --insecure --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --timeout --json --quiet --help'
+		options='--cert --key --pkcs12 --ca --insecure --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --response-timeout --timeout --json --quiet --help'
 		if [[ $word != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			compopt -o filenames 2>/dev/null

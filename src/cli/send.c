@@ -37,9 +37,10 @@ static const char help[] =
 	"  --retry N        new attempts, where the same once more can do no harm; default 0\n"
 	"  --resume         send only what a server that keeps what it got of an interrupted PUT does not have\n"
 	"  --stall TIME     nothing moves for so long: it fails; default 30s\n"
+	"  --response-timeout TIME  for the response, once the server has the whole body; default ten times --stall\n"
 	"  --timeout TIME   for all of it; default none\n"
 	"  --json           the outcome as JSON on standard output, the response's body in it\n"
-	"  --quiet          neither progress nor notes on standard error\n"
+	"  --quiet          neither progress nor notes on standard error; what went wrong is said all the same\n"
 	"  --help           this text\n"
 	"\n"
 	"Exit code: 0 when the server has answered 2xx to the whole file. 64 wrong usage, 66 a file cannot be read or\n"
@@ -61,6 +62,7 @@ enum {
 	OPT_RETRY,
 	OPT_RESUME,
 	OPT_STALL,
+	OPT_RESPONSE_TIMEOUT,
 	OPT_TIMEOUT,
 	OPT_JSON,
 	OPT_QUIET
@@ -119,7 +121,9 @@ static int take_header(struct send_options *send, const char *value)
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strncasecmp(value, ours[i], strlen(ours[i])) == 0)
 			return cli_bad_usage("send", "--header '%s': thaw send sees to this one itself", value);
-	if (!cli_is_field(value) || send->header_count == SEND_HEADERS_MAX)
+	bool no_host = strncasecmp(value, "host:", 5) == 0 && value[5 + strspn(value + 5, " \t")] == '\0';
+
+	if (no_host || !cli_is_field(value) || send->header_count == SEND_HEADERS_MAX)
 		return bad("header", value, "'Name: value', up to 64 times");
 	send->headers[send->header_count++] = value;
 	return EX_OK;
@@ -167,6 +171,8 @@ static int take_value(struct send_options *send, int option, char *value)
 		return take_retries(send, value);
 	case OPT_STALL:
 		return take_time("stall", value, &send->stall_ms);
+	case OPT_RESPONSE_TIMEOUT:
+		return take_time("response-timeout", value, &send->response_ms);
 	default:
 		return take_time("timeout", value, &send->timeout_ms);
 	}
@@ -224,6 +230,7 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 						{"retry", required_argument, NULL, OPT_RETRY},
 						{"resume", no_argument, NULL, OPT_RESUME},
 						{"stall", required_argument, NULL, OPT_STALL},
+						{"response-timeout", required_argument, NULL, OPT_RESPONSE_TIMEOUT},
 						{"timeout", required_argument, NULL, OPT_TIMEOUT},
 						{"json", no_argument, NULL, OPT_JSON},
 						{"quiet", no_argument, NULL, OPT_QUIET},
@@ -257,16 +264,15 @@ static int run(struct arguments *arguments)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (report == NULL)
 		return cli_fail(&err);
-	if (!cli_identity_load(&arguments->identity, &credentials, &err)) {
-		send_report_free(&report);
-		(void)cli_fail(&err);
-		return EX_NOINPUT;
+	if (cli_identity_load(&arguments->identity, &credentials, &err)) {
+		send->credentials = credentials;
+		send->ca = arguments->identity.ca;
+		send->insecure = arguments->identity.insecure;
+		(void)send_run(send, &result);
+		tls_credentials_free(&credentials);
+	} else {
+		result = (struct send_result){.cause = SEND_NO_BODY, .total = -1, .err = err};
 	}
-	send->credentials = credentials;
-	send->ca = arguments->identity.ca;
-	send->insecure = arguments->identity.insecure;
-	(void)send_run(send, &result);
-	tls_credentials_free(&credentials);
 	int code = send_report_end(report, &result);
 	send_report_free(&report);
 	return code;

@@ -15,6 +15,7 @@
 
 #define COLUMNS_DEFAULT 80
 #define ISSUERS_SHOWN   8
+#define WAIT_TOLD_MS    1000 /* a shorter one is none */
 
 struct send_report {
 	bool json, quiet;
@@ -53,6 +54,10 @@ static void draw(struct send_report *report, const struct send_news *news, uint6
 	struct winsize size = {0};
 	char text[PROGRESS_ROOM];
 
+	static const char *const waits[] = {
+		[SEND_WAITS_PRIMING] = "answer to the HEAD", [SEND_WAITS_RESPONSE] = "response"};
+	report->progress.waits = news->waited_ms >= WAIT_TOLD_MS ? waits[news->waits] : NULL;
+	report->progress.waited_ms = news->waited_ms;
 	progress_mark(&report->progress, news->sent, now_ms);
 	if (report->terminal) {
 		unsigned columns =
@@ -149,6 +154,7 @@ static const struct {
 	[SEND_TIMEOUT] = {"timeout", EX_TEMPFAIL},
 	[SEND_UNPRIMED] = {"not-primed", EX_UNAVAILABLE},
 	[SEND_NO_BODY] = {"file", EX_NOINPUT},
+	[SEND_NO_SENSE] = {"usage", EX_USAGE},
 	[SEND_NO_OUT] = {"output", EX_IOERR},
 	[SEND_NO_ROOM] = {"memory", EX_OSERR},
 };
@@ -171,6 +177,21 @@ static json_t *asks_json(const struct send_result *result)
 	return asks;
 }
 
+/* Names of files need not be UTF-8, which JSON is. */
+static json_t *text_json(const char *text)
+{
+	json_t *whole = json_string(text);
+	size_t len = strlen(text);
+	char *ascii = whole == NULL ? malloc(len + 1) : NULL;
+
+	for (size_t i = 0; ascii != NULL && i <= len; i++)
+		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	if (ascii != NULL)
+		whole = json_string(ascii);
+	free(ascii);
+	return whole;
+}
+
 /* NULL for what is no text, or not whole. */
 static json_t *body_json(const struct send_report *report)
 {
@@ -181,15 +202,16 @@ static json_t *body_json(const struct send_report *report)
 
 static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
 {
-	json_t *told =
-		json_pack("{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}",
-			  "ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status",
-			  (int)result->status, "text", outcome, "hint", result->hint, "sent", (json_int_t)result->sent,
-			  "size", (json_int_t)result->total, "resumed_from", (json_int_t)result->resumed_from, "ms",
-			  (json_int_t)result->ms, "attempts", (int)result->attempts, "tls",
-			  result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
-			  (int)result->prime_status, "expected", result->expected, "continued", result->continued,
-			  "asks", asks_json(result), "body", body_json(report));
+	json_t *told = json_pack(
+		"{s:b, s:s, s:i, s:o, s:o, s:s?, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}", "ok",
+		result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status", (int)result->status,
+		"text", text_json(outcome), "hint", text_json(result->hint), "location",
+		result->location[0] != '\0' ? result->location : NULL, "sent", (json_int_t)result->sent, "size",
+		(json_int_t)result->total, "resumed_from", (json_int_t)result->resumed_from, "ms",
+		(json_int_t)result->ms, "attempts", (int)result->attempts, "tls",
+		result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
+		(int)result->prime_status, "expected", result->expected, "continued", result->continued, "asks",
+		asks_json(result), "body", body_json(report));
 	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
 		  fflush(stdout) == 0;
 

@@ -91,10 +91,16 @@ bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 		helper->turn = turn;
 		helper->moved_at_ms = now;
 	}
-	limit_ms *= turn == HELPER_THEIRS ? HELPER_PATIENCE : 1;
+	if (turn == HELPER_THEIRS)
+		limit_ms = helper->options.response_ms != 0 ? helper->options.response_ms : limit_ms * HELPER_PATIENCE;
 	if (helper->stalled_ms == 0 && now - helper->moved_at_ms >= limit_ms)
 		helper->stalled_ms = now - helper->moved_at_ms;
 	return helper->stalled_ms == 0;
+}
+
+uint64_t helper_quiet_ms(const thaw_curl *helper)
+{
+	return clock_now_ms() - helper->moved_at_ms;
 }
 
 uint64_t helper_stalled_ms(const thaw_curl *helper)
@@ -255,6 +261,11 @@ void thaw_curl_free(thaw_curl **helper)
 	free(gone);
 }
 
+void helper_limit(thaw_curl *helper, uint32_t timeout_ms)
+{
+	helper->options.options.timeout_ms = timeout_ms;
+}
+
 void helper_begin(thaw_curl *helper)
 {
 	helper->requests = 0;
@@ -282,6 +293,19 @@ static size_t swallow(char *bytes, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
+static int on_wait(void *arg, curl_off_t down, curl_off_t of_down, curl_off_t up, curl_off_t of_up)
+{
+	const thaw_curl *helper = arg;
+
+	(void)down;
+	(void)of_down;
+	(void)up;
+	(void)of_up;
+	if (helper->options.waits != NULL)
+		helper->options.waits(helper->options.observer.arg);
+	return 0;
+}
+
 /* The caller's handle once more, but for a HEAD: nothing of its body, its methods and its callbacks is left. Its
  * connection is a new one, and behind it the only one in the pool. */
 static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZE])
@@ -303,7 +327,9 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 		  curl_easy_setopt(head, CURLOPT_RANGE, NULL) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_FAILONERROR, 0L) == CURLE_OK &&
-		  curl_easy_setopt(head, CURLOPT_NOPROGRESS, 1L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_NOPROGRESS, helper->options.waits == NULL ? 1L : 0L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_XFERINFOFUNCTION, on_wait) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_XFERINFODATA, helper) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_HEADERFUNCTION, NULL) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_WRITEFUNCTION, swallow) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_TIMEOUT_MS, (long)helper->options.options.timeout_ms) == CURLE_OK &&

@@ -22,10 +22,15 @@ struct helper_options {
 	const struct tls_credentials *credentials; /* NULL: what the handle's options say; outlive the handle */
 	struct tls_observer observer;              /* in place of options.asked, and told of more */
 	void (*begins)(void *arg); /* a request is about to go out; with the observer's arg. NULL: none */
+	void (*waits)(void *arg);  /* for a HEAD's answer; again and again. NULL: none */
+	uint32_t response_ms;      /* what the peer may think for; 0: HELPER_PATIENCE times stall_ms */
 };
 
 /* Takes the handle over, as the first thaw_curl_prime() does. NULL with *err set. */
 thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct thaw_error *err);
+
+/* For the next HEADs and their answers, in place of timeout_ms. */
+void helper_limit(thaw_curl *helper, uint32_t timeout_ms);
 
 /* To be called before a perform that is not pinned: as a pinned one, it sends one request only, and not another by
  * itself. */
@@ -37,13 +42,16 @@ uint64_t helper_stalled_ms(const thaw_curl *helper);
 /* Whose turn it is to move. */
 enum helper_turn {
 	HELPER_OURS,   /* bytes are on their way to the peer: it stalls after stall_ms */
-	HELPER_THEIRS, /* the peer has all that it needs, and may think: HELPER_PATIENCE times as long */
+	HELPER_THEIRS, /* the peer has all that it needs, and may think: response_ms */
 	HELPER_NOBODY, /* what is to be sent is not there yet */
 };
 #define HELPER_PATIENCE 10
 
 /* For a caller's loop, again and again. False: no byte has moved for too long, so end the transfer. */
 bool helper_watch(thaw_curl *helper, enum helper_turn turn);
+
+/* For how long no byte has moved so far, as the last helper_watch() saw it. */
+uint64_t helper_quiet_ms(const thaw_curl *helper);
 
 /* Bytes of the newest connection that the peer's system has not taken yet. */
 uint64_t helper_unsent(const thaw_curl *helper);

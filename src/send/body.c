@@ -219,19 +219,19 @@ bool send_body_rewind(struct send_body *body)
 	return body->err.cls == THAW_ERR_NONE;
 }
 
-static bool is_file(const struct send_body *body)
+bool send_body_is_file(const struct send_body *body)
 {
 	return body->count == 1 && body->pieces[0].regular;
 }
 
 uint64_t send_body_size(const struct send_body *body)
 {
-	return is_file(body) ? (uint64_t)(body->pieces[0].was.st_size - body->pieces[0].base) : 0;
+	return send_body_is_file(body) ? (uint64_t)(body->pieces[0].was.st_size - body->pieces[0].base) : 0;
 }
 
 bool send_body_skip(struct send_body *body, uint64_t first)
 {
-	if (!is_file(body) || first > send_body_size(body))
+	if (!send_body_is_file(body) || first > send_body_size(body))
 		return false;
 	body->pieces[0].from = body->pieces[0].base + (off_t)first;
 	body->pieces[0].len = send_body_size(body) - first;
@@ -242,7 +242,7 @@ bool send_body_has(const struct send_body *body, uint64_t at, const char *bytes,
 {
 	char own[16384];
 
-	if (!is_file(body) || at > send_body_size(body) || len > send_body_size(body) - at)
+	if (!send_body_is_file(body) || at > send_body_size(body) || len > send_body_size(body) - at)
 		return false;
 	while (len > 0) {
 		size_t part = len < sizeof(own) ? len : sizeof(own);

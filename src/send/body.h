@@ -45,8 +45,9 @@ int send_body_fd(const struct send_body *body);
 bool send_body_rewind(struct send_body *body);
 bool send_body_can_rewind(const struct send_body *body);
 
-/* For --resume, of a file alone. Whether these are its bytes at this place; hand out only what is behind the first ones
- * (before any were); its whole size. False: it is none, or it is not so long. */
+/* For --resume, of a file alone. Whether it is one; whether these are its bytes at this place; hand out only what is
+ * behind the first ones (before any were); its whole size. False: it is none, or it is not so long. */
+bool send_body_is_file(const struct send_body *body);
 bool send_body_has(const struct send_body *body, uint64_t at, const char *bytes, size_t len);
 bool send_body_skip(struct send_body *body, uint64_t first);
 uint64_t send_body_size(const struct send_body *body);

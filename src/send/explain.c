@@ -96,8 +96,7 @@ static const char *about_status(long status, const struct story *story)
 		return "The server waited for the body, or for the certificate, for as long as it does.";
 	if (status / 100 == 3)
 		return "The server wants it sent elsewhere; that is not followed, since the other place may ask "
-		       "differently: send it "
-		       "there.";
+		       "differently: send it there";
 	return "";
 }
 
@@ -106,7 +105,9 @@ static const char *about_status(long status, const struct story *story)
 static const char *about_stall(const struct story *story, bool has_all)
 {
 	if (has_all && !(story->asked_late && story->in_upload))
-		return "The server's system has the whole file, and there is no answer.";
+		return "The server's system has the whole file, and there is no answer: it may have been stored all "
+		       "the same. "
+		       "--response-timeout waits longer.";
 	if (story->asked_late && story->in_upload)
 		return "The server asked for the certificate, and stopped reading: it waits for an answer that is "
 		       "behind the body. That "
@@ -156,6 +157,21 @@ static const char *about_loss(const struct story *story)
 	return "";
 }
 
+#define EXPIRED       10 /* openssl-verify(1): X509_V_ERR_CERT_HAS_EXPIRED */
+#define NOT_YET_VALID 9
+#define UNSPECIFIED   1
+
+static const char *about_trust(long verify)
+{
+	if (verify == EXPIRED || verify == NOT_YET_VALID)
+		return "The server's certificate, or its CA's, is not valid today: its operator renews it; or this "
+		       "machine's "
+		       "clock is wrong.";
+	if (verify <= UNSPECIFIED) /* libcurl looks at the name before the chain */
+		return "The server's certificate is for another name: use that in the URL.";
+	return "Name the CA that issued the server's certificate with --ca.";
+}
+
 static const char *about(const struct send_result *result, const struct story *story)
 {
 	switch (result->cause) {
@@ -171,7 +187,7 @@ static const char *about(const struct send_result *result, const struct story *s
 			return about_alert(result->alert, story);
 		return about_loss(story);
 	case SEND_NO_TRUST:
-		return "Name the CA that issued the server's certificate with --ca.";
+		return about_trust(result->verify);
 	case SEND_UNPRIMED:
 		return "--prime auto goes on without, and waits with the body instead (Expect: 100-continue).";
 	case SEND_TIMEOUT:
@@ -179,6 +195,7 @@ static const char *about(const struct send_result *result, const struct story *s
 	case SEND_NO_HOST:
 	case SEND_NO_WAY:
 	case SEND_NO_BODY:
+	case SEND_NO_SENSE:
 	case SEND_NO_OUT:
 	case SEND_NO_ROOM:
 		break;
@@ -195,14 +212,44 @@ static bool is_the_servers(const struct send_result *result)
 	return refused || result->cause == SEND_STALLED || (result->cause == SEND_LOST && result->ask_count > 0);
 }
 
+#define URL_ROOM 640
+
+/* Ready for a shell; and without a password, which logs must not have. */
+static void url_text(const char *url, char to[static URL_ROOM])
+{
+	const char *from = strstr(url, "://");
+
+	from = from != NULL ? from + 3 : url;
+	size_t scheme = (size_t)(from - url), authority = strcspn(from, "/?#");
+	for (size_t i = 0; i < authority; i++)
+		if (from[i] == '@') {
+			from += i + 1;
+			authority -= i + 1;
+			i = (size_t)-1;
+		}
+	bool plain =
+		from[strspn(from, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/%@+,=")] == '\0';
+	const char *quote = plain ? "" : "'";
+	(void)snprintf(to, URL_ROOM, "%s%.*s%s%s", quote, (int)scheme, url, from, quote);
+}
+
 void send_explain(const struct send_options *options, struct send_result *result)
 {
 	struct story story = read_story(options, result);
 	const char *words = about(result, &story);
 
-	(void)snprintf(result->hint, sizeof(result->hint), "%s%s%s", words,
-		       is_the_servers(result) ? " See docs/cures.md, and: thaw probe " : "",
-		       is_the_servers(result) ? options->url : "");
+	bool moved = result->cause == SEND_REFUSED && result->status / 100 == 3;
+	char url[URL_ROOM] = "";
+	const char *between = moved ? "." : "";
+
+	if (is_the_servers(result)) {
+		between = " See docs/cures.md, and: thaw probe ";
+		url_text(options->url, url);
+	} else if (moved && result->location[0] != '\0') {
+		between = ": ";
+		url_text(result->location, url);
+	}
+	(void)snprintf(result->hint, sizeof(result->hint), "%s%s%s", words, between, url);
 }
 
 /* ---- what became of it ---- */
@@ -255,6 +302,7 @@ const char *send_outcome_text(const struct send_result *result, char to[static S
 	case SEND_NO_TLS:
 	case SEND_UNPRIMED:
 	case SEND_NO_BODY:
+	case SEND_NO_SENSE:
 	case SEND_NO_OUT:
 	case SEND_NO_ROOM:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s", words);

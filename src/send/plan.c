@@ -109,6 +109,7 @@ bool send_may_retry(const struct send_attempt *attempt)
 	case SEND_TIMEOUT:
 	case SEND_UNPRIMED:
 	case SEND_NO_BODY:
+	case SEND_NO_SENSE:
 	case SEND_NO_OUT:
 	case SEND_NO_ROOM:
 		break;

@@ -20,7 +20,8 @@ enum send_cause {
 	SEND_STALLED,  /* nothing moved */
 	SEND_TIMEOUT,  /* --timeout */
 	SEND_UNPRIMED, /* --prime always, and the connection cannot be primed */
-	SEND_NO_BODY,  /* the file cannot be read, or has changed */
+	SEND_NO_BODY,  /* a file cannot be read: to be sent, of certificates or keys; or it has changed */
+	SEND_NO_SENSE, /* the URL is none, or what is wanted contradicts itself */
 	SEND_NO_OUT,   /* the response cannot be written */
 	SEND_NO_ROOM,  /* memory */
 };

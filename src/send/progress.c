@@ -55,22 +55,78 @@ static unsigned percent(uint64_t sent, int64_t total)
 	return sent >= (uint64_t)total ? 100 : (unsigned)((double)sent * 100 / (double)total);
 }
 
-static void tell(const struct progress *progress, uint64_t sent, int64_t total, const char *between,
-		 char to[static PROGRESS_ROOM])
-{
-	char size[SEND_SIZE_ROOM], of[SEND_SIZE_ROOM], rate[SEND_SIZE_ROOM], left[TEXT_MAX] = "", share[16] = "";
-	uint64_t speed = progress_rate(progress);
+/* How much is told: a narrow terminal has no room for all of it. */
+enum detail { DETAIL_SHARE, DETAIL_LEFT, DETAIL_RATE, DETAIL_ALL };
 
+struct words {
+	const char *between;
+	char *to;
+	size_t used;
+};
+
+static void add(struct words *words, const char *text)
+{
+	if (text[0] != '\0')
+		words->used += (size_t)snprintf(words->to + words->used, PROGRESS_ROOM - words->used, "%s%s",
+						words->used > 0 ? words->between : "", text);
+}
+
+static const char *size_text(uint64_t sent, int64_t total, char to[static TEXT_MAX])
+{
+	char size[SEND_SIZE_ROOM], of[SEND_SIZE_ROOM];
+
+	if (total < 0)
+		return send_size_text(sent, to);
+	(void)snprintf(to, TEXT_MAX, "%s of %s", send_size_text(sent, size), send_size_text((uint64_t)total, of));
+	return to;
+}
+
+static const char *wait_text(const struct progress *progress, char to[static TEXT_MAX])
+{
+	uint64_t seconds = progress->waited_ms / 1000;
+
+	(void)snprintf(to, TEXT_MAX, "waiting for the %.18s: %llu:%02u", progress->waits,
+		       (unsigned long long)(seconds / 60), (unsigned)(seconds % 60));
+	return to;
+}
+
+static const char *rate_text(uint64_t rate, char to[static TEXT_MAX])
+{
+	char size[SEND_SIZE_ROOM];
+
+	to[0] = '\0';
+	if (rate > 0)
+		(void)snprintf(to, TEXT_MAX, "%s/s", send_size_text(rate, size));
+	return to;
+}
+
+/* What each detail adds stands before or behind the others, so that it is left out without a gap. */
+static size_t tell(const struct progress *progress, uint64_t sent, int64_t total, const char *between,
+		   enum detail detail, char to[static PROGRESS_ROOM])
+{
+	struct words words = {.between = between, .to = to};
+	uint64_t rate = progress_rate(progress);
+	char text[TEXT_MAX];
+
+	to[0] = '\0';
 	if (total >= 0) {
-		(void)snprintf(share, sizeof(share), "%u %%%s", percent(sent, total), between);
-		time_left(speed, (uint64_t)total > sent ? (uint64_t)total - sent : 0, left);
+		(void)snprintf(text, sizeof(text), "%u %%", percent(sent, total));
+		add(&words, text);
 	}
-	(void)snprintf(to, PROGRESS_ROOM, "%s%s%s%s", share, send_size_text(sent, size), total >= 0 ? " of " : "",
-		       total >= 0 ? send_size_text((uint64_t)total, of) : "");
-	size_t used = strlen(to);
-	if (speed > 0)
-		(void)snprintf(to + used, PROGRESS_ROOM - used, "%s%s/s%s%s", between, send_size_text(speed, rate),
-			       left[0] != '\0' ? between : "", left);
+	if (detail == DETAIL_ALL || total < 0)
+		add(&words, size_text(sent, total, text));
+	if (progress->waits != NULL) {
+		if (detail >= DETAIL_LEFT)
+			add(&words, wait_text(progress, text));
+		return words.used;
+	}
+	if (detail >= DETAIL_RATE)
+		add(&words, rate_text(rate, text));
+	if (detail >= DETAIL_LEFT && total >= 0) {
+		time_left(rate, (uint64_t)total > sent ? (uint64_t)total - sent : 0, text);
+		add(&words, text);
+	}
+	return words.used;
 }
 
 void progress_bar(const struct progress *progress, uint64_t sent, int64_t total, unsigned columns,
@@ -80,7 +136,9 @@ void progress_bar(const struct progress *progress, uint64_t sent, int64_t total,
 	char text[PROGRESS_ROOM];
 
 	width = width < BAR_MAX ? width : BAR_MAX;
-	tell(progress, sent, total, "  ", text);
+	for (enum detail detail = DETAIL_ALL;
+	     tell(progress, sent, total, "  ", detail, text) >= columns && detail > DETAIL_SHARE; detail--)
+		;
 	if (width == 0 || total < 0) {
 		(void)snprintf(to, PROGRESS_ROOM, "%s", text);
 		return;
@@ -104,5 +162,5 @@ bool progress_line_due(struct progress *progress, uint64_t now_ms)
 
 void progress_line(const struct progress *progress, uint64_t sent, int64_t total, char to[static PROGRESS_ROOM])
 {
-	tell(progress, sent, total, ", ", to);
+	(void)tell(progress, sent, total, ", ", DETAIL_ALL, to);
 }

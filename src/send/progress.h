@@ -16,6 +16,8 @@ struct progress {
 	unsigned count;   /* of all marks that were ever made */
 	uint64_t line_ms; /* when the last plain line was due */
 	bool begun;
+	const char *waits; /* what is waited for, instead of a rate; NULL: nothing */
+	uint64_t waited_ms;
 };
 
 /* The bytes that are there at this moment. */
@@ -24,7 +26,8 @@ void progress_mark(struct progress *progress, uint64_t sent, uint64_t now_ms);
 /* Bytes a second, over the recent past; 0: not known yet. */
 uint64_t progress_rate(const struct progress *progress);
 
-/* "[=====>    ]  52 %  26.0 of 50.0 MiB  11.2 MiB/s  0:02 left"; columns: the terminal's. total -1: not known. */
+/* "[=====>    ]  52 %  26.0 of 50.0 MiB  11.2 MiB/s  0:02 left"; columns: the terminal's, in which less is told where
+ * there are few. total -1: not known. */
 void progress_bar(const struct progress *progress, uint64_t sent, int64_t total, unsigned columns,
 		  char to[static PROGRESS_ROOM]);
 

@@ -1,6 +1,7 @@
 #include "send/request.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,6 +12,21 @@ static bool append(struct curl_slist **list, const char *line)
 	if (longer != NULL)
 		*list = longer;
 	return longer != NULL;
+}
+
+/* One of the user's. To libcurl a field without a value is one to be left out, unless it is written so. */
+static bool append_field(struct curl_slist **list, const char *line)
+{
+	char *empty = NULL;
+	size_t name = strcspn(line, ":");
+
+	if (line[name] != ':' || line[name + 1 + strspn(line + name + 1, " \t")] != '\0')
+		return append(list, line);
+	if (asprintf(&empty, "%.*s;", (int)name, line) < 0)
+		return false;
+	bool ok = append(list, empty);
+	free(empty);
+	return ok;
 }
 
 static void free_headers(struct request *request)
@@ -42,7 +58,7 @@ static bool make_priming(struct request *request)
 
 	for (size_t i = 0; i < request->options->header_count; i++)
 		if (!is_of_body(request->options->headers[i]))
-			ok = ok && append(&request->priming, request->options->headers[i]);
+			ok = ok && append_field(&request->priming, request->options->headers[i]);
 	return ok;
 }
 
@@ -78,7 +94,8 @@ static bool make_headers(struct request *request, const struct resume *part)
 	free_headers(request);
 	bool ok = append(&request->plain, "Expect:") && append(&request->expecting, "Expect: 100-continue");
 	for (size_t i = 0; i < options->header_count; i++)
-		ok = ok && append_both(request, options->headers[i]);
+		ok = ok && append_field(&request->plain, options->headers[i]) &&
+		     append_field(&request->expecting, options->headers[i]);
 	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
 	/* Else libcurl claims that a POST is a form of another kind. */
 	if (known != NULL || (!has_type(options) && strcmp(options->method, "POST") == 0))
@@ -142,6 +159,31 @@ bool request_prepare(struct request *request)
 	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&
 	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca) == CURLE_OK) &&
 	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+}
+
+static bool same_part(CURLU *one, CURLU *other, CURLUPart part)
+{
+	char *mine = NULL, *its = NULL;
+	bool both = curl_url_get(one, part, &mine, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		    curl_url_get(other, part, &its, CURLU_DEFAULT_PORT) == CURLUE_OK;
+	bool same = both && strcasecmp(mine, its) == 0;
+
+	curl_free(mine);
+	curl_free(its);
+	return same;
+}
+
+bool request_same_server(const char *one, const char *other)
+{
+	CURLU *mine = curl_url(), *its = curl_url();
+	bool both = mine != NULL && its != NULL && curl_url_set(mine, CURLUPART_URL, one, 0) == CURLUE_OK &&
+		    curl_url_set(its, CURLUPART_URL, other, 0) == CURLUE_OK;
+	bool same = !both || (same_part(mine, its, CURLUPART_SCHEME) && same_part(mine, its, CURLUPART_HOST) &&
+			      same_part(mine, its, CURLUPART_PORT));
+
+	curl_url_cleanup(mine);
+	curl_url_cleanup(its);
+	return same;
 }
 
 void request_free(struct request *request)

@@ -41,29 +41,43 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 	return look->differs ? CURL_WRITEFUNC_ERROR : len;
 }
 
-/* A HEAD or a GET. *length: what Content-Length says; -1: nothing. */
-static bool ask(CURL *easy, bool head, uint32_t timeout_ms, struct look *look, curl_off_t *length)
+/* NULL: no memory. */
+static struct curl_slist *make_fields(const struct resume_way *way)
 {
-	CURL *one = curl_easy_duphandle(easy);
-	struct curl_slist *plain = curl_slist_append(NULL, "Accept-Encoding: identity");
-	bool ok = one != NULL && plain != NULL && curl_easy_setopt(one, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
+	struct curl_slist *fields = curl_slist_append(NULL, "Accept-Encoding: identity");
+
+	for (const struct curl_slist *one = way->fields; fields != NULL && one != NULL; one = one->next) {
+		struct curl_slist *longer = curl_slist_append(fields, one->data);
+		if (longer == NULL)
+			curl_slist_free_all(fields);
+		fields = longer;
+	}
+	return fields;
+}
+
+/* A HEAD or a GET. *length: what Content-Length says; -1: nothing. */
+static bool ask(const struct resume_way *way, bool head, struct look *look, curl_off_t *length)
+{
+	CURL *one = curl_easy_duphandle(way->easy);
+	struct curl_slist *fields = make_fields(way);
+	bool ok = one != NULL && fields != NULL && curl_easy_setopt(one, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_NOBODY, head ? 1L : 0L) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_PREREQFUNCTION, NULL) == CURLE_OK &&
-		  curl_easy_setopt(one, CURLOPT_HTTPHEADER, plain) == CURLE_OK &&
+		  curl_easy_setopt(one, CURLOPT_HTTPHEADER, fields) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_HEADERDATA, look) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_WRITEDATA, look) == CURLE_OK &&
 		  curl_easy_setopt(one, CURLOPT_ERRORBUFFER, NULL) == CURLE_OK &&
-		  curl_easy_setopt(one, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
+		  curl_easy_setopt(one, CURLOPT_TIMEOUT_MS, (long)way->timeout_ms) == CURLE_OK;
 
 	ok = ok && curl_easy_perform(one) == CURLE_OK &&
 	     curl_easy_getinfo(one, CURLINFO_RESPONSE_CODE, &look->status) == CURLE_OK &&
 	     curl_easy_getinfo(one, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, length) == CURLE_OK;
 	if (one != NULL)
 		curl_easy_cleanup(one);
-	curl_slist_free_all(plain);
+	curl_slist_free_all(fields);
 	return ok;
 }
 
@@ -73,7 +87,7 @@ static void say(struct resume *resume, const char *why)
 	(void)snprintf(resume->text, sizeof(resume->text), "--resume: %s: sending the whole file", why);
 }
 
-void resume_look(CURL *easy, const struct send_body *body, uint32_t timeout_ms, struct resume *resume)
+void resume_look(const struct resume_way *way, const struct send_body *body, struct resume *resume)
 {
 	uint64_t size = (uint64_t)send_body_length(body);
 	struct look head = {.body = body}, get = {.body = body};
@@ -81,12 +95,11 @@ void resume_look(CURL *easy, const struct send_body *body, uint32_t timeout_ms, 
 	curl_off_t length = -1, ignored = -1;
 
 	*resume = (struct resume){.from = 0};
-	if (!ask(easy, true, timeout_ms, &head, &length) || head.status != 200 || length <= 0 ||
-	    (uint64_t)length > size)
+	if (!ask(way, true, &head, &length) || head.status != 200 || length <= 0 || (uint64_t)length > size)
 		return say(resume, "the server has no beginning of it");
 	if (head.etag[0] != '"') /* a weak one does not tell bytes apart (RFC 9110 8.8.1) */
 		return say(resume, "the server has no strong ETag for what it has");
-	bool got = ask(easy, false, timeout_ms, &get, &ignored);
+	bool got = ask(way, false, &get, &ignored);
 	if (get.differs || !got || get.status != 200 || get.same != (uint64_t)length ||
 	    strcmp(get.etag, head.etag) != 0)
 		return say(resume, "what the server has is not its beginning");
@@ -97,11 +110,10 @@ void resume_look(CURL *easy, const struct send_body *body, uint32_t timeout_ms, 
 		       resume->complete ? "all" : send_size_text(resume->from, there));
 }
 
-bool resume_is_whole(CURL *easy, const struct send_body *body, uint32_t timeout_ms)
+bool resume_is_whole(const struct resume_way *way, const struct send_body *body)
 {
 	struct look head = {.body = body};
 	curl_off_t length = -1;
 
-	return ask(easy, true, timeout_ms, &head, &length) && head.status == 200 &&
-	       length == (curl_off_t)send_body_size(body);
+	return ask(way, true, &head, &length) && head.status == 200 && length == (curl_off_t)send_body_size(body);
 }

@@ -25,10 +25,17 @@ struct resume {
 	char text[RESUME_TEXT_ROOM]; /* what was found out, for people */
 };
 
-/* easy: whose options, but for those of a request, are used. body: a file. */
-void resume_look(CURL *easy, const struct send_body *body, uint32_t timeout_ms, struct resume *resume);
+/* Whose options, but for those of a request, are used to look; and these fields. */
+struct resume_way {
+	CURL *easy;
+	const struct curl_slist *fields;
+	uint32_t timeout_ms; /* of each request */
+};
+
+/* body: a file. */
+void resume_look(const struct resume_way *way, const struct send_body *body, struct resume *resume);
 
 /* Behind a partial PUT that the server has accepted: whether the resource is as long as the file now. */
-bool resume_is_whole(CURL *easy, const struct send_body *body, uint32_t timeout_ms);
+bool resume_is_whole(const struct resume_way *way, const struct send_body *body);
 
 #endif

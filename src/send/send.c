@@ -35,12 +35,24 @@ static void note(const struct send *send, const char *text)
 		send->options->tell(send->options->arg, &(struct send_news){.kind = SEND_NEWS_NOTE, .text = text});
 }
 
+/* --timeout */
+static bool is_over(const struct send *send)
+{
+	return clock_now_ms() >= send->transfer.deadline_ms;
+}
+
 /* ---- the beginning ---- */
 
 /* THAW_OK: the upload is pinned to a primed connection. THAW_FAILED: it is not, because of *err. */
 static enum thaw_status prime(struct send *send, struct thaw_error *err)
 {
 	struct send_known *known = &send->known;
+	uint64_t now = clock_now_ms(),
+		 left_ms = now < send->transfer.deadline_ms ? send->transfer.deadline_ms - now : 1;
+	uint64_t most_ms = (uint64_t)send->options->stall_ms * PRIME_STALLS;
+
+	helper_limit(send->helper, (uint32_t)(left_ms < most_ms ? left_ms : most_ms));
+	send->transfer.primes_from_ms = now;
 	enum thaw_status status = thaw_curl_prime(send->easy, NULL, &send->helper, err);
 	const struct thaw_curl_report *report = thaw_curl_report(send->helper);
 	const char *tls = helper_tls(send->helper);
@@ -66,9 +78,9 @@ static bool begin(struct send *send)
 		return true;
 	}
 	status = prime(send, &err);
-	if (send_steps_down(&send->known)) {
-		note(send, "over TLS 1.3 the server refuses without asking for a certificate: trying TLS 1.2, where "
-			   "some can");
+	if (!is_over(send) && send_steps_down(&send->known)) {
+		note(send, "over TLS 1.3 the server asks for no certificate, and does not take the HEAD: trying TLS "
+			   "1.2, where some can ask");
 		send->known.tried_12 = true;
 		err.cls = THAW_ERR_NONE;
 		status = request_set_tls(&send->request, SEND_TLS_12) ? prime(send, &err) : THAW_FAILED;
@@ -80,6 +92,11 @@ static bool begin(struct send *send)
 	send->result->primed = status == THAW_OK;
 	if (status == THAW_OK)
 		return true;
+	if (is_over(send)) {
+		send->result->cause = SEND_TIMEOUT;
+		send->result->err = err;
+		return false;
+	}
 	if (send->options->prime == SEND_ALWAYS) {
 		send->result->cause = SEND_UNPRIMED;
 		send->result->err = err;
@@ -114,21 +131,6 @@ static void attempt(struct send *send)
 	while (thaw_curl_lost(send->helper));
 }
 
-static bool may_retry(const struct send *send)
-{
-	const struct send_result *result = send->result;
-	struct send_attempt facts = {
-		.cause = result->cause,
-		.status = result->status,
-		.idempotent = strcmp(send->options->method, "PUT") == 0,
-		.touched = send_body_given(send->body) > 0 || send_body_whole(send->body),
-		.rewindable = send_body_can_rewind(send->body),
-		.answered = send->transfer.answered,
-	};
-
-	return result->attempts <= send->options->retries && send_may_retry(&facts);
-}
-
 static void pause_before(const struct send *send, unsigned attempts)
 {
 	uint64_t ms = (uint64_t)PAUSE_MS << (attempts < 8 ? attempts - 1 : 7);
@@ -137,13 +139,15 @@ static void pause_before(const struct send *send, unsigned attempts)
 	ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
 	(void)snprintf(text, sizeof(text), "%s; again in %.1f s", send->result->err.text, (double)ms / 1000);
 	note(send, text);
-	(void)usleep((useconds_t)(ms * 1000));
+	uint64_t now = clock_now_ms(), deadline_ms = send->transfer.deadline_ms;
+	ms = deadline_ms - now < ms ? deadline_ms - now : ms;
+	(void)usleep((useconds_t)(now < deadline_ms ? ms * 1000 : 0));
 }
 
 static void try_all(struct send *send)
 {
 	attempt(send);
-	while (may_retry(send)) {
+	while (transfer_may_retry(&send->transfer, send->result->cause, send->result->status)) {
 		pause_before(send, send->result->attempts);
 		send->result->err.cls = THAW_ERR_NONE;
 		attempt(send);
@@ -170,11 +174,13 @@ static bool refuses_parts(long status)
 /* False: there is nothing left to do, or nothing can be done. */
 static bool resume(struct send *send)
 {
-	const struct send_options *options = send->options;
-	uint32_t limit_ms = options->timeout_ms > 0 ? options->timeout_ms : RESUME_LIMIT_MS;
+	uint64_t now = clock_now_ms(), deadline_ms = send->transfer.deadline_ms;
+	struct resume_way way = {.easy = send->easy, .fields = send->request.priming, .timeout_ms = RESUME_LIMIT_MS};
 	struct resume part;
 
-	resume_look(send->easy, send->body, limit_ms, &part);
+	if (deadline_ms != THAW_NEVER)
+		way.timeout_ms = now < deadline_ms ? (uint32_t)(deadline_ms - now) : 1;
+	resume_look(&way, send->body, &part);
 	note(send, part.text);
 	if (part.complete) {
 		send->result->cause = SEND_DONE;
@@ -189,7 +195,7 @@ static bool resume(struct send *send)
 	bool done = send->result->cause == SEND_DONE;
 	if (!done && (send->result->cause != SEND_REFUSED || !refuses_parts(send->result->status)))
 		return false;
-	if (done && resume_is_whole(send->easy, send->body, limit_ms))
+	if (done && resume_is_whole(&way, send->body))
 		return false;
 	note(send, "--resume: the server does not put parts together: sending the whole file");
 	send->result->err.cls = THAW_ERR_NONE;
@@ -198,8 +204,17 @@ static bool resume(struct send *send)
 
 static void run(struct send *send)
 {
-	if (!send->options->resume || resume(send))
+	bool resumes = send->options->resume && send_body_size(send->body) > 0; /* an empty file need not be */
+
+	if (!resumes || resume(send))
 		try_all(send);
+}
+
+static bool makes_no_sense(struct send *send, const char *why)
+{
+	send->result->cause = SEND_NO_SENSE;
+	(void)error_set(&send->result->err, THAW_ERR_USAGE, "%s", why);
+	return false;
 }
 
 static bool make(struct send *send)
@@ -208,11 +223,12 @@ static bool make(struct send *send)
 	struct helper_options helper = {
 		.options = {.url = options->prime_url,
 			    .stall_ms = options->stall_ms,
-			    .timeout_ms = options->stall_ms * PRIME_STALLS,
 			    .block_ms = UINT32_MAX /* it has nothing else to do, and a slow path is no stall */},
 		.credentials = options->credentials,
 		.observer = {.saw = transfer_saw, .arg = &send->transfer},
 		.begins = transfer_begins,
+		.waits = transfer_waits,
+		.response_ms = options->response_ms,
 	};
 
 	send->body = send_body_open(options->file, options->parts, options->part_count, &send->result->err);
@@ -221,12 +237,10 @@ static bool make(struct send *send)
 		return false;
 	}
 	send->result->total = send_body_length(send->body);
-	if (options->resume && (send_body_size(send->body) == 0 || strcmp(options->method, "PUT") != 0)) {
-		send->result->cause = SEND_NO_BODY;
-		(void)error_set(&send->result->err, THAW_ERR_USAGE,
-				"--resume: only a PUT of a file can be, and an empty one need not");
-		return false;
-	}
+	if (options->resume && (!send_body_is_file(send->body) || strcmp(options->method, "PUT") != 0))
+		return makes_no_sense(send, "--resume: only a PUT of a file can be resumed");
+	if (options->prime_url != NULL && !request_same_server(options->url, options->prime_url))
+		return makes_no_sense(send, "--prime-url: it is not on the server of the upload's URL");
 	send->easy = curl_easy_init();
 	send->transfer =
 		(struct transfer){.options = options, .result = send->result, .easy = send->easy, .body = send->body};

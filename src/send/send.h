@@ -13,9 +13,10 @@
 #include "send/body.h"
 #include "send/plan.h"
 
-#define SEND_HEADERS_MAX 64
-#define SEND_HINT_ROOM   768
-#define SEND_ASKS_MAX    8 /* that are remembered; others are counted */
+#define SEND_HEADERS_MAX   64
+#define SEND_HINT_ROOM     1536
+#define SEND_LOCATION_ROOM 512
+#define SEND_ASKS_MAX      8 /* that are remembered; others are counted */
 
 struct tls_credentials;
 
@@ -24,8 +25,11 @@ enum send_tls { SEND_TLS_ANY, SEND_TLS_12, SEND_TLS_13 };
 enum send_news_kind {
 	SEND_NEWS_ASKED,    /* ask is set */
 	SEND_NEWS_NOTE,     /* text: what it does, and why */
-	SEND_NEWS_PROGRESS, /* sent, total */
+	SEND_NEWS_PROGRESS, /* sent, total, waits, waited_ms */
 };
+
+/* What it waits for, where it is not for bytes to move. */
+enum send_waits { SEND_WAITS_NOT, SEND_WAITS_PRIMING, SEND_WAITS_RESPONSE };
 
 /* An ask, when it happens. */
 struct send_ask {
@@ -43,6 +47,8 @@ struct send_news {
 	const char *text;
 	uint64_t sent; /* bytes of the body that the peer's system has */
 	int64_t total; /* -1: not known */
+	enum send_waits waits;
+	uint64_t waited_ms; /* for how long already */
 };
 
 struct send_options {
@@ -63,6 +69,7 @@ struct send_options {
 	unsigned retries;
 	bool resume;
 	uint32_t stall_ms, timeout_ms; /* timeout_ms 0: none */
+	uint32_t response_ms;          /* for the response, behind the whole body; 0: HELPER_PATIENCE times stall_ms */
 	void (*tell)(void *arg, const struct send_news *news);
 	bool (*take)(void *arg, const char *bytes,
 		     size_t len); /* of the response's body; false: it cannot be written */
@@ -91,8 +98,10 @@ struct send_result {
 	bool expected, continued; /* with Expect; a 100 came */
 	struct send_asked asks[SEND_ASKS_MAX];
 	size_t ask_count;
-	unsigned alert; /* the last one that the server sent; 0: none */
-	char tls[16];   /* "TLSv1.3"; "": none */
+	unsigned alert;                    /* the last one that the server sent; 0: none */
+	char tls[16];                      /* "TLSv1.3"; "": none */
+	char location[SEND_LOCATION_ROOM]; /* where the server wants it, of a 3xx; "": nowhere, or it is too long */
+	long verify; /* why the server's certificate is not accepted: an X509_V_ERR; 0 or 1: for its name */
 };
 
 /* THAW_OK: result->cause is SEND_DONE. The result is always filled in. */

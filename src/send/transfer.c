@@ -73,6 +73,20 @@ void transfer_begins(void *arg)
 	send_hold_begin(&transfer->hold, transfer->result->expected, &transfer->known, clock_now_ms());
 }
 
+void transfer_waits(void *arg)
+{
+	struct transfer *transfer = arg;
+	uint64_t now = clock_now_ms();
+
+	if (now - transfer->told_ms < TURN_MS)
+		return;
+	transfer->told_ms = now;
+	tell(transfer, (struct send_news){.kind = SEND_NEWS_PROGRESS,
+					  .total = transfer->result->total,
+					  .waits = SEND_WAITS_PRIMING,
+					  .waited_ms = now - transfer->primes_from_ms});
+}
+
 /* ---- what libcurl calls ---- */
 
 static size_t on_read(char *into, size_t size, size_t count, void *arg)
@@ -99,6 +113,20 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_FAIL;
 }
 
+bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, long status)
+{
+	struct send_attempt facts = {
+		.cause = cause,
+		.status = status,
+		.idempotent = strcmp(transfer->options->method, "PUT") == 0,
+		.touched = send_body_given(transfer->body) > 0 || send_body_whole(transfer->body),
+		.rewindable = send_body_can_rewind(transfer->body),
+		.answered = transfer->answered,
+	};
+
+	return transfer->result->attempts <= transfer->options->retries && send_may_retry(&facts);
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
@@ -109,6 +137,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 		char digit = line[9 + at];
 		status = digit >= '0' && digit <= '9' ? status * 10 + (digit - '0') : 0;
 	}
+	if (status != 0)
+		transfer->status = status;
 	if (status == 100)
 		send_hold_event(&transfer->hold, EVENT_CONTINUE, clock_now_ms());
 	transfer->answered = transfer->answered || status >= 200;
@@ -120,6 +150,9 @@ static size_t on_response(char *bytes, size_t size, size_t count, void *arg)
 	struct transfer *transfer = arg;
 	size_t len = size * count;
 
+	/* It says only why there is another attempt. */
+	if (transfer_may_retry(transfer, SEND_REFUSED, transfer->status))
+		return len;
 	if (transfer->options->take != NULL && !transfer->options->take(transfer->options->arg, bytes, len)) {
 		transfer->out_failed = true;
 		return CURL_WRITEFUNC_ERROR;
@@ -134,6 +167,8 @@ bool transfer_prepare(struct transfer *transfer)
 	return curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_READDATA, transfer) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
+	       /* a proxy's answer to CONNECT is none to the upload */
+	       curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_response) == CURLE_OK &&
@@ -166,9 +201,12 @@ static void tell_progress(struct transfer *transfer, bool now)
 	if (!now && ms - transfer->told_ms < TURN_MS)
 		return;
 	transfer->told_ms = ms;
+	bool whole = send_body_whole(transfer->body) && helper_unsent(transfer->helper) == 0;
 	tell(transfer, (struct send_news){.kind = SEND_NEWS_PROGRESS,
 					  .sent = transfer->result->sent,
-					  .total = transfer->result->total});
+					  .total = transfer->result->total,
+					  .waits = whole ? SEND_WAITS_RESPONSE : SEND_WAITS_NOT,
+					  .waited_ms = whole ? helper_quiet_ms(transfer->helper) : 0});
 }
 
 /* ---- the loop ---- */
@@ -238,6 +276,18 @@ static CURLcode loop(struct transfer *transfer, CURLM *multi)
 
 /* ---- what came of it ---- */
 
+/* An answer that refuses stands, whatever became of the connection behind it: many servers reset it (RFC 9112 9.6). */
+static enum send_cause cause_of_end(const struct transfer *transfer)
+{
+	if (transfer->result->status >= 300)
+		return SEND_REFUSED;
+	if (clock_now_ms() >= transfer->deadline_ms)
+		return SEND_TIMEOUT;
+	if (!transfer->begun)
+		return SEND_NO_WAY;
+	return helper_stalled_ms(transfer->helper) > 0 ? SEND_STALLED : SEND_LOST;
+}
+
 static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 {
 	long status = transfer->result->status;
@@ -255,13 +305,16 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 		return send_body_whole(transfer->body) ? SEND_DONE : SEND_EARLY;
 	case CURLE_OUT_OF_MEMORY:
 		return SEND_NO_ROOM;
+	case CURLE_URL_MALFORMAT:
+		return SEND_NO_SENSE;
+	case CURLE_SSL_CACERT_BADFILE:
+		return SEND_NO_BODY;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return SEND_NO_HOST;
 	case CURLE_COULDNT_CONNECT:
 		return SEND_NO_WAY;
 	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
 		return SEND_NO_TRUST;
 	case CURLE_SSL_CONNECT_ERROR:
@@ -269,9 +322,7 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 	case CURLE_SSL_CIPHER:
 		return SEND_NO_TLS;
 	default:
-		if (helper_stalled_ms(transfer->helper) > 0)
-			return SEND_STALLED;
-		return code == CURLE_OPERATION_TIMEDOUT ? SEND_TIMEOUT : SEND_LOST;
+		return cause_of_end(transfer);
 	}
 }
 
@@ -279,10 +330,16 @@ static void conclude(struct transfer *transfer, CURLcode code)
 {
 	struct send_result *result = transfer->result;
 	const char *tls = helper_tls(transfer->helper);
+	char *location = NULL;
 
 	result->status = 0;
+	result->location[0] = '\0';
 	if (transfer->answered)
 		(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result->status);
+	if (transfer->answered && curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
+	    location != NULL && strlen(location) < sizeof(result->location))
+		(void)snprintf(result->location, sizeof(result->location), "%s", location);
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &result->verify);
 	result->cause = cause_of(transfer, code);
 	result->stalled_ms = helper_stalled_ms(transfer->helper);
 	result->continued = transfer->hold.continued;
@@ -292,8 +349,10 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	if (code == CURLE_ABORTED_BY_CALLBACK && result->cause == SEND_LOST) /* libcurl would have sent it again */
 		(void)error_set(&result->err, THAW_ERR_PEER, "it was closed or reset before a response");
 	const char *words = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
-	if (result->cause == SEND_NO_BODY)
+	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
 		result->err = *send_body_error(transfer->body);
+	else if (result->cause == SEND_REFUSED)
+		(void)error_set(&result->err, THAW_ERR_PEER, "the server answered %ld", result->status);
 	else if (result->cause != SEND_DONE)
 		(void)error_set(&result->err, THAW_ERR_PEER, "%s", words);
 }
@@ -305,6 +364,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 
 	transfer->begun = transfer->paused = transfer->starved = transfer->answered = false;
 	transfer->error[0] = '\0';
+	transfer->status = 0;
 	transfer->result->sent = 0;
 	transfer->result->err.cls = THAW_ERR_NONE;
 	transfer->result->expected = expects;

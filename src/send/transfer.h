@@ -19,9 +19,11 @@ struct transfer {
 	bool starved;        /* because standard input has nothing yet */
 	bool answered;       /* a final response has begun */
 	bool out_failed;     /* the response could not be written */
+	long status;         /* of its head, or of an interim one */
 	bool exchanging;     /* asked, and not answered yet */
 	struct send_ask ask; /* the one that is under way: what TLS_SIGHT_ASKED said */
 	uint64_t deadline_ms, told_ms;
+	uint64_t primes_from_ms; /* when the last HEAD began */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -31,8 +33,14 @@ void transfer_saw(void *arg, const struct tls_sight *sight);
 /* For the helper's begins: the gate's waits count from here, and asks before it were for the connection. */
 void transfer_begins(void *arg);
 
+/* For the helper's waits: that is told. */
+void transfer_waits(void *arg);
+
 /* Sets the callbacks of the handle; once. False: libcurl has no memory. */
 bool transfer_prepare(struct transfer *transfer);
+
+/* Whether another attempt is left, and may be made if this one ends so. */
+bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, long status);
 
 /* Performs the handle as it is set; the outcome is in transfer->result. */
 void transfer_run(struct transfer *transfer, bool expects, const struct send_known *known);

@@ -16,6 +16,7 @@ from harness.late_servers import late_server  # noqa: F401 - a fixture
 from harness.pki import make_keystore, make_stranger
 from harness.programs import Programs
 from harness.relay import ConnectProxy
+from harness.scripted import scripted  # noqa: F401 - a fixture
 from harness.upstreams import upstream  # noqa: F401 - a fixture
 
 GROUPS_AT_ONCE = 2  # clients of the matrix that run beside each other

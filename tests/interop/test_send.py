@@ -10,7 +10,7 @@ import pytest
 from harness.gateway import Gateway, Settings, binary
 from harness.process import run
 from harness.relay import Relay
-from harness.scripted import Scripted
+from harness.scripted import after_head, whole
 from harness.upload import LIMIT, send
 
 MIB = 2**20
@@ -27,20 +27,6 @@ def upload(pki, payloads):
         return send(pki, payloads[size].path, server.url(target), *options, **more)
 
     return made
-
-
-@pytest.fixture
-def scripted(pki):
-    """scripted(serve): harness.scripted.Scripted, closed behind the test."""
-    running = []
-
-    def start(serve, **settings):
-        running.append(Scripted(pki, serve, **settings))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.close()
 
 
 def check_whole(sent, payload):
@@ -206,13 +192,6 @@ def test_thaw(when, tls, gateways, upload, payloads):
 # Priming: on that same connection or not at all ---------------------------------------------------------------------
 
 
-def whole(visit, server, fields):
-    """Reads the body, and answers as the other servers here do."""
-    data = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields["content-length"]))
-    told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest()}
-    visit.answer(200, json.dumps(told).encode())
-
-
 def test_the_upload_takes_the_primed_connection(scripted, upload, payloads):
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
@@ -333,20 +312,6 @@ def test_a_rate_so_low_that_nothing_moves_for_long(thaw, pki, tmp_path):
 
 
 # What goes wrong on the way -----------------------------------------------------------------------------------------
-
-
-def after_head(serve):
-    """Answers HEAD, then lets serve(visit, fields, server) have the upload."""
-
-    def visit_one(visit, server):
-        while (head := server.take(visit)) is not None:
-            if head[0] == "HEAD":
-                visit.answer(200)
-            else:
-                serve(visit, head[2], server)
-                return
-
-    return visit_one
 
 
 def test_reset_in_the_middle(scripted, upload):
@@ -555,7 +520,7 @@ def test_only_a_file_is_resumed(thaw, pki, payloads):
     for options in (["-", thaw.url("/late"), "--resume"], [str(payloads["1k"].path), thaw.url("/late"), "--resume", "--method", "POST"]):
         file, url, *rest = options
         sent = send(pki, file, url, *rest)
-        assert (sent.code, sent.status) == (66, 0)
+        assert (sent.code, sent.told["outcome"]) == (64, "usage")
         assert "--resume" in sent.error
 
 

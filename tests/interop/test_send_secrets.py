@@ -119,8 +119,8 @@ def test_a_wrong_pin(terminal, token):
     asked.wait_for(b"PIN")
     asked.type(b"0000\n")
     code, out, err = asked.end()
-    assert (code, out) == (66, b""), err
-    assert "PIN is wrong" in err and "0000" not in err
+    assert (code, json.loads(out)["outcome"]) == (66, "file"), err
+    assert "PIN is wrong" in err and "0000" not in err + out.decode()
     assert asked.shown.count(b"enter ") == 1  # a token may be locked after the third
 
 

@@ -63,8 +63,6 @@ static void bars_and_lines(void **state)
 	assert_string_equal(text, "[==========>         ] 50 %  13.0 MiB of 26.0 MiB  13.0 MiB/s  0:01 left");
 	progress_bar(&progress, 26 * (uint64_t)MIB, 26 * (int64_t)MIB, 1000, text);
 	assert_string_equal(text, "[========================================] 100 %  26.0 MiB of 26.0 MiB  13.0 MiB/s");
-	progress_bar(&progress, 13 * (uint64_t)MIB, 26 * (int64_t)MIB, 20, text); /* no room for a bar */
-	assert_string_equal(text, "50 %  13.0 MiB of 26.0 MiB  13.0 MiB/s  0:01 left");
 	progress_line(&progress, 13 * (uint64_t)MIB, 26 * (int64_t)MIB, text);
 	assert_string_equal(text, "50 %, 13.0 MiB of 26.0 MiB, 13.0 MiB/s, 0:01 left");
 	progress_line(&progress, 13 * (uint64_t)MIB, (int64_t)13 * MIB * 4000, text);
@@ -75,6 +73,53 @@ static void bars_and_lines(void **state)
 	assert_string_equal(text, "13.0 MiB  13.0 MiB/s");
 	progress_line(&progress, 0, 0, text);
 	assert_string_equal(text, "100 %, 0 B of 0 B, 13.0 MiB/s");
+}
+
+/* Each in its columns, but for the last one, of a cursor; and no figure is cut. */
+static void a_narrow_terminal(void **state)
+{
+	static const struct {
+		unsigned columns;
+		const char *known, *unknown;
+	} cases[] = {
+		{60, "50 %  13.0 MiB of 26.0 MiB  13.0 MiB/s  0:01 left", "13.0 MiB  13.0 MiB/s"},
+		{50, "50 %  13.0 MiB of 26.0 MiB  13.0 MiB/s  0:01 left", "13.0 MiB  13.0 MiB/s"},
+		{49, "50 %  13.0 MiB/s  0:01 left", "13.0 MiB  13.0 MiB/s"},
+		{40, "50 %  13.0 MiB/s  0:01 left", "13.0 MiB  13.0 MiB/s"},
+		{27, "50 %  0:01 left", "13.0 MiB  13.0 MiB/s"},
+		{20, "50 %  0:01 left", "13.0 MiB"},
+		{15, "50 %", "13.0 MiB"},
+	};
+	struct progress progress = {0};
+	char text[PROGRESS_ROOM];
+
+	(void)state;
+	progress_mark(&progress, 0, 0);
+	progress_mark(&progress, 13 * (uint64_t)MIB, 1000);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		progress_bar(&progress, 13 * (uint64_t)MIB, 26 * (int64_t)MIB, cases[i].columns, text);
+		assert_string_equal(text, cases[i].known);
+		progress_bar(&progress, 13 * (uint64_t)MIB, -1, cases[i].columns, text);
+		assert_string_equal(text, cases[i].unknown);
+	}
+}
+
+static void waiting(void **state)
+{
+	struct progress progress = {.waits = "response", .waited_ms = 95999};
+	char text[PROGRESS_ROOM];
+
+	(void)state;
+	progress_mark(&progress, 0, 0);
+	progress_mark(&progress, MIB, 1000);
+	progress_line(&progress, MIB, MIB, text);
+	assert_string_equal(text, "100 %, 1.0 MiB of 1.0 MiB, waiting for the response: 1:35");
+	progress_bar(&progress, MIB, MIB, 80, text);
+	assert_string_equal(text, "[============] 100 %  1.0 MiB of 1.0 MiB  waiting for the response: 1:35");
+	progress_bar(&progress, MIB, MIB, 40, text);
+	assert_string_equal(text, "100 %  waiting for the response: 1:35");
+	progress_line(&progress, MIB, -1, text);
+	assert_string_equal(text, "1.0 MiB, waiting for the response: 1:35");
 }
 
 static void lines_are_due_each_5_s(void **state)
@@ -122,7 +167,8 @@ static void hints(void **state)
 		{{.cause = SEND_REFUSED, .status = 405}, true, "--method"},
 		{{.cause = SEND_REFUSED, .status = 411}, true, "length"},
 		{{.cause = SEND_REFUSED, .status = 417}, true, "--expect never"},
-		{{.cause = SEND_REFUSED, .status = 307}, true, "elsewhere"},
+		{{.cause = SEND_REFUSED, .status = 307}, true, "send it there."},
+		{{.cause = SEND_REFUSED, .status = 307, .location = "https://y/?a&b"}, true, "there: 'https://y/?a&b'"},
 		{{.cause = SEND_REFUSED, .status = 500}, true, NULL},
 		{{.cause = SEND_EARLY, .status = 200}, true, "do not believe"},
 		{{.cause = SEND_STALLED, .asks = {LATE}, .ask_count = 1}, true, "That is the freeze"},
@@ -137,7 +183,10 @@ static void hints(void **state)
 		{{.cause = SEND_NO_TLS, .alert = 70}, true, "--tls"},
 		{{.cause = SEND_NO_TLS, .alert = 40}, true, "common terms"},
 		{{.cause = SEND_LOST}, true, NULL},
-		{{.cause = SEND_NO_TRUST}, true, "--ca"},
+		{{.cause = SEND_NO_TRUST, .verify = 20}, true, "--ca"},
+		{{.cause = SEND_NO_TRUST, .verify = 10}, true, "clock"},
+		{{.cause = SEND_NO_TRUST, .verify = 9}, true, "clock"},
+		{{.cause = SEND_NO_TRUST, .verify = 1}, true, "another name"},
 		{{.cause = SEND_UNPRIMED}, true, "--prime auto"},
 		{{.cause = SEND_NO_WAY}, true, NULL},
 	};
@@ -154,6 +203,34 @@ static void hints(void **state)
 		else if (strstr(result.hint, cases[i].has) == NULL)
 			fail_msg("case %zu: '%s' lacks '%s'", i, result.hint, cases[i].has);
 		assert_true(strlen(result.hint) + 1 < sizeof(result.hint)); /* not cut */
+	}
+}
+
+/* What is to be typed next fits a shell, and has no password in it. */
+static void the_url_in_a_hint(void **state)
+{
+	static const struct {
+		const char *url, *shown;
+	} cases[] = {
+		{"https://host/a", "thaw probe https://host/a"},
+		{"https://host:8443/a@b?c=d&e", "thaw probe 'https://host:8443/a@b?c=d&e'"},
+		{"https://me:s3cret@host/a", "thaw probe https://host/a"},
+		{"https://me:s3@cret@[::1]:1", "thaw probe 'https://[::1]:1'"},
+		{"https://me@host?x@y", "thaw probe 'https://host?x@y'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct send_options options = {.url = cases[i].url};
+		struct send_result result = {.cause = SEND_REFUSED, .status = 403};
+		send_explain(&options, &result);
+		const char *from = strstr(result.hint, "thaw probe");
+		assert_non_null(from);
+		assert_string_equal(from, cases[i].shown);
+		result = (struct send_result){.cause = SEND_REFUSED, .status = 301};
+		(void)snprintf(result.location, sizeof(result.location), "%s", cases[i].url);
+		send_explain(&options, &result);
+		assert_null(strstr(result.hint, "s3"));
 	}
 }
 
@@ -186,9 +263,15 @@ static void outcomes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),          cmocka_unit_test(the_rate_is_of_the_recent_past),
-		cmocka_unit_test(bars_and_lines), cmocka_unit_test(lines_are_due_each_5_s),
-		cmocka_unit_test(hints),          cmocka_unit_test(outcomes),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(the_rate_is_of_the_recent_past),
+		cmocka_unit_test(a_narrow_terminal),
+		cmocka_unit_test(waiting),
+		cmocka_unit_test(bars_and_lines),
+		cmocka_unit_test(lines_are_due_each_5_s),
+		cmocka_unit_test(hints),
+		cmocka_unit_test(outcomes),
+		cmocka_unit_test(the_url_in_a_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,9 +76,10 @@ class Relay:
 
 
 class ConnectProxy:
-    """An HTTP proxy that knows CONNECT only, and takes every name for 127.0.0.1."""
+    """An HTTP proxy that knows CONNECT only, and takes every name for 127.0.0.1; or that answers `refusal` to all."""
 
-    def __init__(self):
+    def __init__(self, refusal=None):
+        self._refusal = refusal
         self._server, self.port = _listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -90,8 +91,7 @@ class ConnectProxy:
                 return
             threading.Thread(target=self._one, args=(near,), daemon=True).start()
 
-    @staticmethod
-    def _one(near):
+    def _one(self, near):
         head = b""
         while b"\r\n\r\n" not in head:
             data = near.recv(PIECE)
@@ -99,6 +99,10 @@ class ConnectProxy:
                 near.close()
                 return
             head += data
+        if self._refusal:
+            near.sendall(f"HTTP/1.1 {self._refusal} No\r\nContent-Length: 0\r\n\r\n".encode())
+            near.close()
+            return
         port = int(head.split()[1].rpartition(b":")[2])
         far = socket.create_connection(("127.0.0.1", port))
         near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

@@ -1,9 +1,13 @@
 """A TLS server in threads of the tests that does just what a test tells it, also what no decent server does."""
 
+import hashlib
+import json
 import socket
 import ssl
 import struct
 import threading
+
+import pytest
 
 PIECE = 65536
 
@@ -124,3 +128,38 @@ class Scripted:
         """Lets those go who wait for `over`, too."""
         self.over.set()
         self._server.close()
+
+
+def whole(visit, server, fields):
+    """Reads the body, and answers as the other servers here do."""
+    data = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields["content-length"]))
+    told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest()}
+    visit.answer(200, json.dumps(told).encode())
+
+
+def after_head(serve):
+    """Answers HEAD, then lets serve(visit, fields, server) have the upload."""
+
+    def visit_one(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                visit.answer(200)
+            else:
+                serve(visit, head[2], server)
+                return
+
+    return visit_one
+
+
+@pytest.fixture
+def scripted(pki):
+    """scripted(serve): a Scripted, closed behind the test."""
+    running = []
+
+    def start(serve, **settings):
+        running.append(Scripted(pki, serve, **settings))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()

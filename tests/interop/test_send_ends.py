@@ -1,0 +1,278 @@
+"""How `thaw send` ends, and what it tells, where names, files, proxies, servers or its own output are odd."""
+
+import json
+import os
+import pty
+import socket
+import subprocess
+import threading
+
+import pytest
+from harness.gateway import binary
+from harness.process import popen, run
+from harness.relay import ConnectProxy
+from harness.scripted import after_head, whole
+from harness.upload import LIMIT, identity, send
+
+MIB = 2**20
+
+
+def argv_of(pki, file, url, *options):
+    return [str(binary()), "send", str(file), url, *identity(pki), *options]
+
+
+# What is wrong from the beginning -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ("https://", "https://localhost:99999/", "https://local host/"))
+def test_what_is_no_url(url, pki, payloads):
+    sent = send(pki, payloads["1k"].path, url)
+    assert (sent.code, sent.told["outcome"]) == (64, "usage"), sent
+
+
+@pytest.mark.parametrize("other", ("https://other.localhost:{}/", "https://localhost:1/"))
+def test_a_prime_url_on_another_server(other, thaw, pki, payloads):
+    sent = send(pki, payloads["1k"].path, thaw.url("/late"), "--prime-url", other.format(thaw.port))
+    assert (sent.code, sent.told["outcome"]) == (64, "usage"), sent
+    assert "not on the server" in sent.error
+
+
+@pytest.mark.parametrize("option", ("--ca", "--cert", "--key", "--pkcs12"))
+def test_a_file_of_the_identity_that_is_not_there(option, thaw, pki, payloads, tmp_path):
+    argv = [str(binary()), "send", str(payloads["1k"].path), thaw.url("/late"), "--json", option, str(tmp_path / "none")]
+    code, out, err, _ = run(argv, LIMIT)
+    assert (code, json.loads(out)["outcome"]) == (66, "file"), err
+    assert b"Name the CA" not in err
+
+
+def test_a_name_that_is_no_text(pki, thaw, tmp_path):
+    """JSON knows UTF-8 only; file names are bytes."""
+    sent = send(pki, os.fsencode(tmp_path).decode() + "/\udcff", thaw.url("/late"))
+    assert (sent.code, sent.told["outcome"]) == (66, "file"), sent.error
+    assert "/?: No such file" in sent.told["text"]
+
+
+def test_a_server_of_another_name(pki, thaw, payloads):
+    sent = send(pki, payloads["1k"].path, f"https://other.localhost:{thaw.port}/late")
+    assert (sent.code, sent.told["outcome"]) == (77, "distrusted")
+    assert "another name" in sent.told["hint"]
+
+
+# No way to the server -----------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_knows_no_tls(pki, payloads):
+    """It accepts, and is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sent = send(pki, payloads["1k"].path, f"https://localhost:{silent.getsockname()[1]}/", "--stall", "200ms")
+    assert (sent.code, sent.told["outcome"]) == (69, "no-connection"), sent
+
+
+def test_a_proxy_that_refuses(thaw, pki, payloads):
+    proxy = ConnectProxy(refusal=407)
+    sent = send(pki, payloads["1k"].path, thaw.url("/late"), env={"https_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": ""})
+    proxy.close()
+    assert (sent.code, sent.told["outcome"], sent.status) == (69, "no-connection", 0), sent
+    assert "407" in sent.told["text"]
+
+
+def test_through_a_proxy(scripted, pki, payloads):
+    """Its answer is none to the upload, which may be tried again."""
+    puts = []
+
+    def serve(visit, fields, server):
+        puts.append(visit.number)
+        if len(puts) == 1:
+            visit.reset()
+        else:
+            whole(visit, server, fields)
+
+    proxy, server = ConnectProxy(), scripted(after_head(serve))
+    env = {"https_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": ""}
+    sent = send(pki, payloads["1m"].path, server.url("/x"), "--expect", "never", "--retry", "1", env=env)
+    proxy.close()
+    assert (sent.code, sent.told["attempts"], sent.told["primed"]) == (0, 2, True), sent.error
+    assert sent.body()["body_sha256"] == payloads["1m"].sha256
+
+
+def test_the_time_is_for_the_priming_too(scripted, pki, payloads):
+    """Nothing else is tried behind it."""
+
+    def serve(visit, server):
+        server.take(visit)
+        server.over.wait()
+
+    server = scripted(serve)
+    sent = send(pki, payloads["1k"].path, server.url("/x"), "--timeout", "500ms", "--stall", "10s")
+    assert (sent.code, sent.told["outcome"], server.log) == (75, "timeout", [(0, "HEAD")]), sent
+
+
+# What the server answers --------------------------------------------------------------------------------------------
+
+
+def test_a_redirect_is_told(scripted, pki, payloads):
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        visit.answer(307, b"", "Location: /over/there?a=b&c")
+
+    server = scripted(after_head(serve))
+    sent = send(pki, payloads["1k"].path, server.url("/x").replace("//", "//me:s3cret@"), "--expect", "never")
+    assert (sent.code, sent.status) == (69, 307)
+    assert sent.told["hint"].endswith(f"send it there: '{server.url('/over/there?a=b&c')}'")
+    assert "s3cret" not in sent.error
+
+
+def test_a_password_in_the_url_is_not_told(thaw, pki, payloads):
+    sent = send(pki, payloads["1k"].path, thaw.url("/late").replace("//", "//me:s3cret@"), who=None)
+    assert (sent.code, sent.status) == (77, 403)
+    assert f"thaw probe {thaw.url('/late')}" in sent.told["hint"]
+    assert "s3cret" not in sent.error + json.dumps(sent.told)
+
+
+def test_an_answer_behind_which_the_connection_is_reset(scripted, pki, payloads):
+    """The write fails first, but the answer is there."""
+
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        visit.answer(413, b"too much", "Connection: close")
+        visit.reset()
+
+    server = scripted(after_head(serve))
+    for _ in range(5):
+        sent = send(pki, payloads["50m"].path, server.url("/x"), "--expect", "never")
+        assert (sent.code, sent.told["outcome"], sent.status) == (69, "refused", 413), sent
+
+
+def test_only_the_last_answer_is_given_out(scripted, pki, payloads):
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        if visit.number == 0:
+            visit.answer(503, b"busy")
+        else:
+            visit.answer(200, b"fine")
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--retry", "1")
+    assert (sent.code, sent.told["body"], sent.told["attempts"]) == (0, "fine", 2)
+    assert "the server answered 503; again in 0.5 s" in sent.error
+
+
+def test_how_long_the_server_may_think(scripted, pki, payloads):
+    """Behind the whole body; other waits are not meant."""
+
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        server.over.wait()
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--stall", "60m", "--response-timeout", "300ms")
+    assert (sent.code, sent.told["outcome"], sent.told["sent"]) == (75, "stalled", 1024)
+    assert "may have been stored all the same" in sent.told["hint"]
+
+
+# Header fields ------------------------------------------------------------------------------------------------------
+
+
+def test_header_fields(scripted, pki, payloads):
+    """Also without a value, which libcurl would take for one to be left out."""
+    heads = []
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            heads.append(head[2])
+            if head[0] == "HEAD":
+                visit.answer(200)
+            else:
+                whole(visit, server, head[2])
+
+    options = [part for line in ("X-Empty:", "X-Blank: \t", "X-Odd: a:b;c \u00fc", "User-Agent:") for part in ("--header", line)]
+    sent = send(pki, payloads["1k"].path, scripted(serve).url("/x"), "--expect", "never", *options)
+    assert sent.code == 0, sent.error
+    assert len(heads) == 2
+    for head in heads:
+        assert (head["x-empty"], head["x-blank"], head["user-agent"]) == ("", "", "")
+        assert head["x-odd"].encode("latin-1").decode() == "a:b;c \u00fc"
+        assert head["host"].startswith("localhost:")
+    sent = send(pki, payloads["1k"].path, "https://localhost:1/", "--header", "Host: ")
+    assert sent.code == 64
+
+
+# --resume -----------------------------------------------------------------------------------------------------------
+
+
+def test_resume_looks_with_the_users_fields(scripted, pki, payloads):
+    data, puts = payloads["1m"].data(), []
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            method, _, fields = head
+            if fields.get("authorization") != "Bearer me":
+                visit.answer(401, b"", "Connection: close")
+                return
+            if method == "PUT":
+                puts.append(len(visit.body(int(fields["content-length"]))))
+                visit.answer(204)
+            else:
+                there = data if puts else data[:1000]
+                head = f"HTTP/1.1 200 Fine\r\nContent-Length: {len(there)}\r\nETag: \"one\"\r\n\r\n".encode()
+                visit.tls.sendall(head + (there if method == "GET" else b""))
+
+    url = scripted(serve).url("/x")
+    sent = send(pki, payloads["1m"].path, url, "--resume", "--expect", "never", "--header", "Authorization: Bearer me")
+    assert (sent.code, puts, sent.told["resumed_from"]) == (0, [MIB - 1000], 1000), sent.error
+
+
+def test_an_empty_file_needs_no_resuming(thaw, pki, tmp_path):
+    (tmp_path / "empty").touch()
+    sent = send(pki, tmp_path / "empty", thaw.url("/late"), "--resume")
+    assert (sent.code, sent.body()["body_bytes"]) == (0, 0), sent.error
+
+
+# Its own streams ----------------------------------------------------------------------------------------------------
+
+
+def shell(pki, thaw, words, file="-"):
+    """Its exit code."""
+    argv = argv_of(pki, file, thaw.url("/late"), "--quiet")
+    return run(["bash", "-c", f'"$@" {words}', "bash", *argv], LIMIT)[0]
+
+
+def test_standard_input_that_is_closed(pki, thaw):
+    """That is no empty file."""
+    assert shell(pki, thaw, "<&-") == 66
+
+
+@pytest.mark.parametrize("words,code", ((">&-", 74), (">/dev/full", 74), (">&- 2>&-", 74), ("2>&-", 0), ("2>/dev/full", 0)))
+def test_output_that_cannot_be_written(words, code, pki, thaw, payloads):
+    assert shell(pki, thaw, words, payloads["1k"].path) == code
+
+
+def test_a_wait_is_told(scripted, pki, payloads):
+    """On a terminal, while it lasts: the server answers when it has been seen."""
+    seen = threading.Event()
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                seen.wait(LIMIT)
+                seen.clear()
+                visit.answer(200)
+            else:
+                visit.body(int(head[2]["content-length"]))
+                seen.wait(LIMIT)
+                visit.answer(200)
+
+    terminal, its = pty.openpty()
+    process = popen(argv_of(pki, payloads["1k"].path, scripted(serve).url("/x"), "--expect", "never"), stderr=its, stdout=subprocess.PIPE)
+    watchdog = threading.Timer(LIMIT, process.kill)
+    watchdog.start()
+    os.close(its)
+    shown = b""
+    for words in (b"waiting for the answer to the HEAD: 0:0", b"waiting for the response: 0:0"):
+        while words not in shown and process.poll() is None:
+            shown += os.read(terminal, 4096)
+        seen.set()
+    process.communicate()
+    watchdog.cancel()
+    os.close(terminal)
+    assert process.returncode == 0, shown
