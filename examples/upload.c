@@ -20,28 +20,33 @@ static void on_ask(void *arg, const struct thaw_curl_ask *ask)
 		      ask->subject != NULL ? ask->subject : "there is none to give");
 }
 
-static int set_up(CURL *curl, char **argv, FILE *file)
+static int set_up(CURL *curl, char **argv, FILE *file, curl_off_t size)
 {
-	struct stat info;
-
-	if (fstat(fileno(file), &info) != 0)
-		return 0;
 	return curl_easy_setopt(curl, CURLOPT_URL, argv[2]) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_CAINFO, argv[3]) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_SSLCERT, argv[4]) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_SSLKEY, argv[5]) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_READDATA, file) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)info.st_size) == CURLE_OK;
+	       curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, size) == CURLE_OK;
 }
 
-static int upload(CURL *curl)
+/* libcurl ends with CURLE_OK, too, when a server answers and closes before it has the whole file. */
+static int is_whole(CURL *curl, curl_off_t size)
+{
+	curl_off_t sent = -1;
+
+	return curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK && sent == size;
+}
+
+static int upload(CURL *curl, curl_off_t size)
 {
 	struct thaw_curl_options options = {.asked = on_ask};
 	struct thaw_error err = {THAW_ERR_NONE, ""};
 	thaw_curl *helper = NULL;
 	CURLcode code = CURLE_OK;
 	long status = 0;
+	int whole;
 
 	do { /* libthaw-curl: instead of curl_easy_perform() alone */
 		if (thaw_curl_prime(curl, &options, &helper, &err) != THAW_OK) {
@@ -51,13 +56,14 @@ static int upload(CURL *curl)
 		code = curl_easy_perform(curl);
 	} while (thaw_curl_lost(helper));
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	whole = is_whole(curl, size);
 	if (code != CURLE_OK)
 		(void)fprintf(stderr, "not uploaded: %s\n", curl_easy_strerror(code));
 	else if (err.cls == THAW_ERR_NONE)
-		(void)fprintf(stderr, "status %ld\n", status);
+		(void)fprintf(stderr, "status %ld%s\n", status, whole ? "" : ", before it had the whole file");
 	curl_easy_cleanup(curl);
 	thaw_curl_free(&helper); /* libthaw-curl: behind it */
-	return err.cls != THAW_ERR_NONE || code != CURLE_OK || status < 200 || status > 299;
+	return err.cls != THAW_ERR_NONE || code != CURLE_OK || !whole || status < 200 || status > 299;
 }
 
 int main(int argc, char **argv)
@@ -71,10 +77,16 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
+	struct stat info;
+	if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
+		(void)fprintf(stderr, "%s: it is no file\n", argv[1]);
+		(void)fclose(file);
+		return 1;
+	}
 	CURL *curl = curl_easy_init();
 	int failed = 1;
-	if (curl != NULL && set_up(curl, argv, file))
-		failed = upload(curl);
+	if (curl != NULL && set_up(curl, argv, file, info.st_size))
+		failed = upload(curl, info.st_size);
 	else if (curl != NULL)
 		curl_easy_cleanup(curl);
 	(void)fclose(file);

@@ -20,6 +20,9 @@
  *	curl_easy_cleanup(curl);
  *	thaw_curl_free(&helper);
  *
+ * code CURLE_OK and a status of 2xx are no success yet: libcurl ends so, too, when a server answers and closes before
+ *it has all of the body, so compare CURLINFO_SIZE_UPLOAD_T with its length.
+ *
  * Such a handle's uploads also survive an ask in their middle: see thaw_curl_prime(). examples/upload.c is a whole
  * program. Needs libcurl 7.87 or later, with OpenSSL as its TLS library. One thread at a time uses a handle and its
  * helper; handles share nothing.

@@ -41,6 +41,14 @@ struct send_body {
 
 /* ---- opening ---- */
 
+/* As files in /proc are, whose size is said to be 0. */
+static bool is_made_when_read(const struct piece *piece)
+{
+	char byte;
+
+	return piece->was.st_size == 0 && pread(piece->fd, &byte, 1, 0) == 1;
+}
+
 static enum thaw_status open_file(struct piece *piece, const char *name, struct thaw_error *err)
 {
 	bool standard = strcmp(name, "-") == 0;
@@ -52,7 +60,7 @@ static enum thaw_status open_file(struct piece *piece, const char *name, struct 
 		return error_system(err, errno, "%s", piece->of);
 	if (S_ISDIR(piece->was.st_mode))
 		return error_set(err, THAW_ERR_SYSTEM, "%s: it is a directory", piece->of);
-	piece->regular = S_ISREG(piece->was.st_mode);
+	piece->regular = S_ISREG(piece->was.st_mode) && !is_made_when_read(piece);
 	piece->from = piece->regular && standard ? lseek(piece->fd, 0, SEEK_CUR) : 0;
 	if (piece->from < 0 || piece->from > piece->was.st_size)
 		piece->from = 0;

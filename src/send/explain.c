@@ -105,7 +105,8 @@ static const char *about_status(long status, const struct story *story)
 static const char *about_stall(const struct story *story, bool has_all)
 {
 	if (has_all && !(story->asked_late && story->in_upload))
-		return "The server's system has the whole file, and there is no answer: it may have been stored all "
+		return "The server's system has the whole file, and there is no whole answer: it may have been stored "
+		       "all "
 		       "the same. "
 		       "--response-timeout waits longer.";
 	if (story->asked_late && story->in_upload)
@@ -138,6 +139,9 @@ static const char *about_alert(unsigned alert, const struct story *story)
 			       ? "The server asked for a certificate, and there was none to give: name one with --cert "
 				 "and --key."
 			       : "Client and server found no common terms, or the server wants another certificate.";
+	case 120: /* no_application_protocol */
+		return "The server speaks HTTP/2 only, which knows no late ask: its operator lets it speak HTTP/1.1, "
+		       "too.";
 	case 70: /* protocol_version */
 		return "The server does not speak this version of TLS: see --tls.";
 	default:

@@ -353,6 +353,9 @@ static void conclude(struct transfer *transfer, CURLcode code)
 		result->err = *send_body_error(transfer->body);
 	else if (result->cause == SEND_REFUSED)
 		(void)error_set(&result->err, THAW_ERR_PEER, "the server answered %ld", result->status);
+	else if (result->cause == SEND_STALLED)
+		(void)error_set(&result->err, THAW_ERR_TIMEOUT, "nothing moved for %.1f s",
+				(double)result->stalled_ms / 1000);
 	else if (result->cause != SEND_DONE)
 		(void)error_set(&result->err, THAW_ERR_PEER, "%s", words);
 }

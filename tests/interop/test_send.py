@@ -561,6 +561,17 @@ def test_the_example_primes_again(scripted, pki, payloads):
     assert json.loads(out)["body_sha256"] == payloads["1m"].sha256
 
 
+def test_the_example_believes_no_early_success(scripted, pki, payloads):
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        visit.answer(200, b"fine", "Connection: close")
+        visit.body(49 * MIB)  # read, so that nothing but the count tells
+
+    code, out, err = example(scripted(after_head(serve)), pki, payloads["50m"].path, "/x")
+    assert (code, out) == (1, b"fine"), err
+    assert "before it had the whole file" in err
+
+
 def test_the_example_asked_in_the_middle_of_a_write(scripted, pki, payloads, programs):
     server = scripted(asks_in_the_middle, buffer=16384)
     relay = Relay(server.port, 20_000_000)

@@ -228,6 +228,12 @@ def test_an_empty_file_needs_no_resuming(thaw, pki, tmp_path):
     assert (sent.code, sent.body()["body_bytes"]) == (0, 0), sent.error
 
 
+def test_a_file_whose_size_is_said_to_be_0(thaw, pki):
+    sent = send(pki, "/proc/version", thaw.url("/late"))
+    with open("/proc/version", "rb") as file:
+        assert (sent.code, sent.body()["body_bytes"]) == (0, len(file.read())), sent.error
+
+
 # Its own streams ----------------------------------------------------------------------------------------------------
 
 
