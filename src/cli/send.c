@@ -253,6 +253,16 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 
 /* ---- the upload ---- */
 
+/* Before a pass phrase or a PIN is asked for, in vain. */
+static bool can_read(const struct send_options *send, struct thaw_error *err)
+{
+	bool can = send->file == NULL || strcmp(send->file, "-") == 0 || cli_can_read(send->file, err);
+
+	for (size_t i = 0; i < send->part_count && can; i++)
+		can = cli_can_read(send->parts[i].file, err);
+	return can;
+}
+
 static int run(struct arguments *arguments)
 {
 	struct send_options *send = &arguments->send;
@@ -264,7 +274,7 @@ static int run(struct arguments *arguments)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (report == NULL)
 		return cli_fail(&err);
-	if (cli_identity_load(&arguments->identity, &credentials, &err)) {
+	if (can_read(send, &err) && cli_identity_load(&arguments->identity, &credentials, &err)) {
 		send->credentials = credentials;
 		send->ca = arguments->identity.ca;
 		send->insecure = arguments->identity.insecure;

@@ -1,8 +1,12 @@
 #include "cli/values.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
+
+#include "base/error.h"
 
 #define SIZE_MAX_BYTES (1ULL << 40)
 #define TIME_MAX_MS    3600000
@@ -72,4 +76,9 @@ bool cli_is_field(const char *line)
 		if ((unsigned char)*at < ' ' && *at != '\t')
 			return false;
 	return cli_is_token(name);
+}
+
+bool cli_can_read(const char *file, struct thaw_error *err)
+{
+	return access(file, R_OK) == 0 || error_system(err, errno, "%s", file) == THAW_OK;
 }

@@ -2,8 +2,7 @@
 #ifndef CLI_VALUES_H
 #define CLI_VALUES_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "thaw/types.h"
 
 /* A whole number with a unit behind it, or none. False: it is not, or is more than the most that is allowed. */
 bool cli_read_size(const char *text, uint64_t *bytes); /* B, K or KiB, M or MiB, G or GiB; at most 1024 GiB */
@@ -17,5 +16,8 @@ bool cli_is_token(const char *text);
 
 /* "Name: value": the name is a token, the value has no control characters but tabs. */
 bool cli_is_field(const char *line);
+
+/* Whether a file can be read. False with *err set. */
+bool cli_can_read(const char *file, struct thaw_error *err);
 
 #endif

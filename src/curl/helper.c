@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -42,6 +43,8 @@ struct thaw_curl {
 	unsigned opened;   /* sockets, in all */
 	unsigned requests; /* since the perform began */
 	bool priming;
+	bool closes; /* closing is about to be closed */
+	int closing;
 	enum pin pin;
 	struct ends primed;
 	unsigned opened_when_primed;
@@ -110,7 +113,11 @@ uint64_t helper_stalled_ms(const thaw_curl *helper)
 
 uint64_t helper_unsent(const thaw_curl *helper)
 {
-	return helper->guest != NULL ? tls_guest_unsent(helper->guest) : socket_unsent(connected_socket(helper));
+	if (helper->guest == NULL)
+		return socket_unsent(helper->closes ? helper->closing : connected_socket(helper));
+	/* A guest whose TLS is over knows no socket any more. */
+	bool over = helper->closes && tls_guest_over(helper->guest);
+	return tls_guest_unsent(helper->guest) + (over ? socket_unsent(helper->closing) : 0);
 }
 
 const char *helper_tls(const thaw_curl *helper)
@@ -154,6 +161,18 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 	if (purpose == CURLSOCKTYPE_IPCXN)
 		helper->sockets[helper->opened++ % SOCKETS_MAX] = fd;
 	return CURL_SOCKOPT_OK;
+}
+
+/* Bytes that were on their way are forgotten with it, also if the connection was reset. */
+static int on_close(void *arg, curl_socket_t fd)
+{
+	thaw_curl *helper = arg;
+
+	helper->closes = true;
+	helper->closing = fd;
+	helper->options.closes(helper->options.observer.arg);
+	helper->closes = false;
+	return close(fd);
 }
 
 static CURLcode on_context(CURL *easy, void *ctx, void *arg)
@@ -209,6 +228,10 @@ static bool take_over(thaw_curl *helper)
 {
 	CURL *easy = helper->easy;
 
+	if (helper->options.closes != NULL &&
+	    (curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) != CURLE_OK ||
+	     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, helper) != CURLE_OK))
+		return false;
 	return curl_share_setopt(helper->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) == CURLSHE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SHARE, helper->share) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK &&

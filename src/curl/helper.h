@@ -22,6 +22,7 @@ struct helper_options {
 	const struct tls_credentials *credentials; /* NULL: what the handle's options say; outlive the handle */
 	struct tls_observer observer;              /* in place of options.asked, and told of more */
 	void (*begins)(void *arg); /* a request is about to go out; with the observer's arg. NULL: none */
+	void (*closes)(void *arg); /* a socket is about to be closed: the last look at helper_unsent(). NULL: none */
 	void (*waits)(void *arg);  /* for a HEAD's answer; again and again. NULL: none */
 	uint32_t response_ms;      /* what the peer may think for; 0: HELPER_PATIENCE times stall_ms */
 };

@@ -109,6 +109,10 @@ static const char *about_stall(const struct story *story, bool has_all)
 		       "all "
 		       "the same. "
 		       "--response-timeout waits longer.";
+	if (story->asked && story->declined)
+		return "The server asked for a certificate, there was none to give, and it stopped reading: name one "
+		       "with "
+		       "--cert and --key, or --pkcs12.";
 	if (story->asked_late && story->in_upload)
 		return "The server asked for the certificate, and stopped reading: it waits for an answer that is "
 		       "behind the body. That "
@@ -171,6 +175,8 @@ static const char *about_trust(long verify)
 		return "The server's certificate, or its CA's, is not valid today: its operator renews it; or this "
 		       "machine's "
 		       "clock is wrong.";
+	if (verify == SEND_VERIFY_PROXY)
+		return "It is the proxy's that is not accepted: this system has to trust it.";
 	if (verify <= UNSPECIFIED) /* libcurl looks at the name before the chain */
 		return "The server's certificate is for another name: use that in the URL.";
 	return "Name the CA that issued the server's certificate with --ca.";

@@ -227,6 +227,7 @@ static bool make(struct send *send)
 		.credentials = options->credentials,
 		.observer = {.saw = transfer_saw, .arg = &send->transfer},
 		.begins = transfer_begins,
+		.closes = transfer_closes,
 		.waits = transfer_waits,
 		.response_ms = options->response_ms,
 	};

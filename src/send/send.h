@@ -101,7 +101,8 @@ struct send_result {
 	unsigned alert;                    /* the last one that the server sent; 0: none */
 	char tls[16];                      /* "TLSv1.3"; "": none */
 	char location[SEND_LOCATION_ROOM]; /* where the server wants it, of a 3xx; "": nowhere, or it is too long */
-	long verify; /* why the server's certificate is not accepted: an X509_V_ERR; 0 or 1: for its name */
+	long verify; /* why the server's certificate is not accepted: an X509_V_ERR; 0 or 1: for its name; or: */
+#define SEND_VERIFY_PROXY (-1) /* it is the proxy's */
 };
 
 /* THAW_OK: result->cause is SEND_DONE. The result is always filled in. */

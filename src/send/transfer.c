@@ -87,6 +87,38 @@ void transfer_waits(void *arg)
 					  .waited_ms = now - transfer->primes_from_ms});
 }
 
+/* ---- how far it came ---- */
+
+/* What libcurl still holds, or the system, is not there yet. TLS's own bytes are few beside it. */
+static uint64_t arrived(const struct transfer *transfer)
+{
+	curl_off_t out = 0;
+	uint64_t given = send_body_given(transfer->body), unsent = helper_unsent(transfer->helper);
+
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &out) == CURLE_OK && (uint64_t)out < given)
+		given = (uint64_t)out;
+	return given > unsent ? given - unsent : 0;
+}
+
+/* Not less again: libcurl's own count begins anew when it would begin anew. */
+static void count_sent(struct transfer *transfer)
+{
+	uint64_t sent = transfer->closed ? 0 : arrived(transfer);
+
+	if (sent > transfer->result->sent)
+		transfer->result->sent = sent;
+}
+
+void transfer_closes(void *arg)
+{
+	struct transfer *transfer = arg;
+
+	if (!transfer->running || !transfer->begun)
+		return;
+	count_sent(transfer);
+	transfer->closed = true;
+}
+
 /* ---- what libcurl calls ---- */
 
 static size_t on_read(char *into, size_t size, size_t count, void *arg)
@@ -176,28 +208,13 @@ bool transfer_prepare(struct transfer *transfer)
 	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK;
 }
 
-/* ---- how far it came ---- */
-
-/* What libcurl still holds, or the system, is not there yet. TLS's own bytes are few beside it. */
-static uint64_t arrived(const struct transfer *transfer)
-{
-	curl_off_t out = 0;
-	uint64_t given = send_body_given(transfer->body), unsent = helper_unsent(transfer->helper);
-
-	if (curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &out) == CURLE_OK && (uint64_t)out < given)
-		given = (uint64_t)out;
-	return given > unsent ? given - unsent : 0;
-}
+/* ---- progress ---- */
 
 static void tell_progress(struct transfer *transfer, bool now)
 {
 	uint64_t ms = clock_now_ms();
 
-	uint64_t sent = arrived(transfer);
-
-	/* Not less again: libcurl's own count begins anew when it would begin anew. */
-	if (sent > transfer->result->sent)
-		transfer->result->sent = sent;
+	count_sent(transfer);
 	if (!now && ms - transfer->told_ms < TURN_MS)
 		return;
 	transfer->told_ms = ms;
@@ -331,6 +348,7 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	struct send_result *result = transfer->result;
 	const char *tls = helper_tls(transfer->helper);
 	char *location = NULL;
+	long proxy = 0;
 
 	result->status = 0;
 	result->location[0] = '\0';
@@ -340,6 +358,8 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	    location != NULL && strlen(location) < sizeof(result->location))
 		(void)snprintf(result->location, sizeof(result->location), "%s", location);
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &result->verify);
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy) == CURLE_OK && proxy > 1)
+		result->verify = SEND_VERIFY_PROXY;
 	result->cause = cause_of(transfer, code);
 	result->stalled_ms = helper_stalled_ms(transfer->helper);
 	result->continued = transfer->hold.continued;
@@ -365,7 +385,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	CURLM *multi = curl_multi_init();
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
-	transfer->begun = transfer->paused = transfer->starved = transfer->answered = false;
+	transfer->begun = transfer->closed = transfer->paused = transfer->starved = transfer->answered = false;
 	transfer->error[0] = '\0';
 	transfer->status = 0;
 	transfer->result->sent = 0;

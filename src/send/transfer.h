@@ -15,6 +15,7 @@ struct transfer {
 	struct send_known known;
 	bool running;        /* it is; else the connection is primed, or what is there looked at */
 	bool begun;          /* the request's head is going out */
+	bool closed;         /* its connection, since */
 	bool paused;         /* it was told to wait for it */
 	bool starved;        /* because standard input has nothing yet */
 	bool answered;       /* a final response has begun */
@@ -32,6 +33,9 @@ void transfer_saw(void *arg, const struct tls_sight *sight);
 
 /* For the helper's begins: the gate's waits count from here, and asks before it were for the connection. */
 void transfer_begins(void *arg);
+
+/* For the helper's closes: what has arrived until now is all. */
+void transfer_closes(void *arg);
 
 /* For the helper's waits: that is told. */
 void transfer_waits(void *arg);

@@ -1,10 +1,14 @@
 """`thaw send`: an upload of any size gets to any server that a client can get one to, and says why not to the others."""
 
 import email
+import fcntl
 import hashlib
 import json
 import os
+import select
+import struct
 import subprocess
+import termios
 
 import pytest
 from harness.gateway import Gateway, Settings, binary
@@ -261,6 +265,11 @@ def test_a_prime_url(thaw, upload, payloads):
 # An ask in the middle, on a slow path -------------------------------------------------------------------------------
 
 
+def waiting(connection):
+    """Bytes that the system has taken, and nobody has read."""
+    return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"1234"))[0]
+
+
 def asks_in_the_middle(visit, server):
     while (head := server.take(visit)) is not None:
         if head[0] == "HEAD":
@@ -325,6 +334,21 @@ def test_reset_in_the_middle(scripted, upload):
     assert 0 < sent.told["sent"] < 50 * MIB
     assert " of 50.0 MiB" in sent.told["text"]
     assert [method for _, method in server.log].count("PUT") == 1
+
+
+def test_what_was_on_its_way_has_not_arrived(scripted, upload):
+    """The client's system forgets what the other one has not taken when that resets the connection."""
+    buffer = 65536
+
+    def serve(visit, fields, server):
+        visit.body(MIB)
+        while waiting(visit.tls) < buffer // 8:
+            select.select([], [], [], 0.01)  # until the next look
+        visit.reset()
+
+    sent = upload(scripted(after_head(serve), buffer=buffer), "/x", "--expect", "never")
+    assert sent.told["outcome"] == "lost"
+    assert MIB / 2 < sent.told["sent"] <= MIB + 2 * buffer  # Linux takes twice that
 
 
 def test_a_success_for_half_of_it_is_none(scripted, upload):

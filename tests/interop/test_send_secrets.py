@@ -132,6 +132,13 @@ def test_a_wrong_pass_phrase(terminal, pki, kept):
     assert code == 66 and "pass phrase is wrong" in err and "wrong one" not in err
 
 
+def test_nothing_is_asked_for_in_vain(thaw, pki, kept, tmp_path):
+    for arguments in ([tmp_path / "none"], [None, "--form", f"a=@{tmp_path}/none"]):
+        file, *options = arguments
+        sent = send(pki, file, thaw.url("/late"), "--pkcs12", kept / "locked.p12", *options, who=None)
+        assert (sent.code, sent.told["text"]) == (66, f"{tmp_path}/none: No such file or directory")
+
+
 def test_nobody_to_ask(thaw, pki, kept, payloads):
     sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--pkcs12", kept / "locked.p12", who=None)
     assert sent.code == 66 and "no terminal to ask on" in sent.error

@@ -72,7 +72,7 @@ class Visit:
         self.tls.do_handshake()  # which sends it
 
     def reset(self):
-        self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.tls.close()
 
 
