@@ -281,7 +281,8 @@ static int run(struct arguments *arguments)
 		(void)send_run(send, &result);
 		tls_credentials_free(&credentials);
 	} else {
-		result = (struct send_result){.cause = SEND_NO_BODY, .total = -1, .err = err};
+		enum send_cause cause = err.cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_NO_BODY;
+		result = (struct send_result){.cause = cause, .total = -1, .err = err};
 	}
 	int code = send_report_end(report, &result);
 	send_report_free(&report);
