@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
 
@@ -85,7 +86,7 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 		port = host_end;
 	}
 	if (port == NULL || (port < end && *port != ':') || !copy_host(url, host, (size_t)(host_end - host)))
-		return bad(err, text, "its host is neither a name nor an address");
+		return bad(err, text, "its host is neither a name nor an address (a name beyond ASCII is written xn--...)");
 	if (port + 1 < end && !copy_port(url, port + 1, (size_t)(end - port - 1)))
 		return bad(err, text, "its port is none of 1 to 65535");
 	if (url->port[0] == '\0')
@@ -99,19 +100,26 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 				     : bad(err, text, "its path has blanks or bytes beyond ASCII (write them as %XX)");
 }
 
-/* 0: connected, else an errno. */
-static int try_address(const struct sockaddr_storage *address, uint32_t timeout_ms)
-{
-	int fd = socket_connect_address(address);
-	struct pollfd wait = {.fd = fd, .events = POLLOUT};
-	int error;
+#define TURN_MS 100 /* the interrupt is looked at so often */
 
-	if (fd < 0)
-		return errno;
-	error = poll(&wait, 1, (int)timeout_ms) > 0 ? socket_connect_outcome(fd) : ETIMEDOUT;
-	(void)close(fd);
-	return error;
+/* What is left of the time until then, in turns; 0: none, or it was interrupted. */
+static uint32_t turn_ms(const struct probe_patience *patience, uint64_t until_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	until_ms = until_ms < patience->until_ms ? until_ms : patience->until_ms;
+	if (now_ms >= until_ms || (patience->interrupted != NULL && *patience->interrupted))
+		return 0;
+	return until_ms - now_ms < TURN_MS ? (uint32_t)(until_ms - now_ms) : TURN_MS;
 }
+
+/* ---- the name ---- */
+
+struct question {
+	struct gaicb request;
+	struct addrinfo hints;
+	char name[PROBE_NAME_MAX + 1], port[6];
+};
 
 /* RFC 6761 6.3: names below localhost are this machine, whether or not the system knows that. */
 static bool is_local(const char *host)
@@ -122,22 +130,88 @@ static bool is_local(const char *host)
 	return len > sizeof(suffix) - 1 && strcasecmp(host + len - (sizeof(suffix) - 1), suffix) == 0;
 }
 
-enum thaw_status probe_find_address(const struct probe_url *url, struct sockaddr_storage *address, uint32_t timeout_ms,
-				    bool *refused, struct thaw_error *err)
+static struct question *new_question(const struct probe_url *url)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	struct addrinfo *found = NULL;
-	int failed = getaddrinfo(is_local(url->host) ? "localhost" : url->host, url->port, &hints, &found),
-	    error = ENETUNREACH;
+	struct question *question = calloc(1, sizeof(*question));
 
-	*refused = failed == 0;
+	if (question == NULL)
+		return NULL;
+	(void)snprintf(question->name, sizeof(question->name), "%s", is_local(url->host) ? "localhost" : url->host);
+	(void)snprintf(question->port, sizeof(question->port), "%s", url->port);
+	question->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	question->request = (struct gaicb){
+		.ar_name = question->name, .ar_service = question->port, .ar_request = &question->hints};
+	return question;
+}
+
+/*
+ * getaddrinfo() may take as long as the system's name servers leave it alone, so it is waited for from beside.
+ * 0: *found; EAI_INPROGRESS: not in time. A look-up that cannot be called off keeps its question for as long as it runs.
+ */
+static int look_up(const struct probe_url *url, const struct probe_patience *patience, struct addrinfo **found)
+{
+	struct question *question = new_question(url);
+	struct gaicb *list[1];
+	const struct gaicb *waited[1];
+	uint32_t left_ms;
+
+	if (question == NULL)
+		return EAI_MEMORY;
+	list[0] = &question->request;
+	waited[0] = &question->request;
+	int failed = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
+	if (failed == 0)
+		failed = gai_error(list[0]);
+	while (failed == EAI_INPROGRESS && (left_ms = turn_ms(patience, THAW_NEVER)) > 0) {
+		(void)gai_suspend(waited, 1, &(struct timespec){.tv_nsec = (long)left_ms * 1000000});
+		failed = gai_error(list[0]);
+	}
+	*found = question->request.ar_result;
+	if (failed != EAI_INPROGRESS || gai_cancel(list[0]) == EAI_CANCELED)
+		free(question);
+	return failed;
+}
+
+/* ---- the address ---- */
+
+/* 0: connected, else an errno. */
+static int try_address(const struct sockaddr_storage *address, const struct probe_patience *patience)
+{
+	uint64_t until_ms = clock_now_ms() + patience->each_ms;
+	int fd = socket_connect_address(address), ready = 0;
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	uint32_t left_ms;
+
+	if (fd < 0)
+		return errno;
+	while (ready <= 0 && (left_ms = turn_ms(patience, until_ms)) > 0)
+		ready = poll(&wait, 1, (int)left_ms);
+	int error = ready > 0 ? socket_connect_outcome(fd) : ETIMEDOUT;
+	(void)close(fd);
+	return error;
+}
+
+static enum thaw_status name_failed(const char *host, int failed, struct thaw_error *err)
+{
+	if (failed == EAI_INPROGRESS)
+		return error_set(err, THAW_ERR_TIMEOUT, "%s: its name was not looked up in time (--limit gives it more)",
+				 host);
+	return error_set(err, THAW_ERR_SYSTEM, "%s: %s", host, gai_strerror(failed));
+}
+
+enum thaw_status probe_find_address(const struct probe_url *url, const struct probe_patience *patience,
+				    struct sockaddr_storage *address, bool *named, struct thaw_error *err)
+{
+	struct addrinfo *found = NULL;
+	int failed = look_up(url, patience, &found), error = ENETUNREACH;
+
+	*named = failed == 0;
 	if (failed != 0)
-		return error_set(err, THAW_ERR_SYSTEM, "%s: %s", url->host,
-				 failed == EAI_SYSTEM ? strerror(errno) : gai_strerror(failed));
+		return name_failed(url->host, failed, err);
 	for (const struct addrinfo *each = found; each != NULL && error != 0; each = each->ai_next) {
 		memset(address, 0, sizeof(*address));
 		memcpy(address, each->ai_addr, each->ai_addrlen);
-		error = try_address(address, timeout_ms);
+		error = try_address(address, patience);
 	}
 	freeaddrinfo(found);
 	return error == 0 ? THAW_OK : error_system(err, error, "%s, port %s", url->host, url->port);

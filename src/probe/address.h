@@ -3,6 +3,7 @@
 #define PROBE_ADDRESS_H
 
 #include <netdb.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "thaw/types.h"
@@ -20,12 +21,20 @@ struct probe_url {
 /* "https://host[:port][/path][?query]"; a fragment is dropped. THAW_FAILED: *err, class USAGE. */
 enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct thaw_error *err) THAW_MUST_CHECK;
 
+/* How long a probe waits for its way to the server. */
+struct probe_patience {
+	uint64_t until_ms; /* of clock_now_ms(): for all of it, the name's look-up too */
+	uint32_t each_ms;  /* for each address */
+	const volatile sig_atomic_t *interrupted; /* as in crew_options */
+};
+
 /*
- * The first address that a TCP connection can be made to is kept in *address; it waits for at most timeout_ms for each.
- * The name is looked up as the system does it, which may take the system's own time. *refused tells a refused, timed
- * out or unreachable address from a name that there is not (false). THAW_FAILED: *err.
+ * The first address that a TCP connection can be made to is kept in *address. The name is looked up as the system does
+ * it. *named: the name has addresses, but none of them can be reached (true), or it has none, or that was not found out
+ * in time (false). THAW_FAILED: *err, also where it was interrupted.
  */
-enum thaw_status probe_find_address(const struct probe_url *url, struct sockaddr_storage *address, uint32_t timeout_ms,
-				    bool *refused, struct thaw_error *err) THAW_MUST_CHECK;
+enum thaw_status probe_find_address(const struct probe_url *url, const struct probe_patience *patience,
+				    struct sockaddr_storage *address, bool *named,
+				    struct thaw_error *err) THAW_MUST_CHECK;
 
 #endif

@@ -125,9 +125,9 @@ static void turn(struct crew *crew)
 		wake_ms = wants.deadline_ms < wake_ms ? wants.deadline_ms : wake_ms;
 	}
 	(void)poll(fds, count, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
-	now_ms = clock_now_ms();
+	/* Each at its own time: the others' steps before it may have taken some. */
 	for (nfds_t i = 0; i < count; i++)
-		step(waiting[i], now_ms);
+		step(waiting[i], now_ms = clock_now_ms());
 	if (is_interrupted(crew))
 		stop_all(crew);
 	tell_progress(crew, now_ms);
@@ -157,11 +157,16 @@ static int open_socket(const struct crew *crew, struct thaw_error *err)
 	return fd;
 }
 
-const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,
-			       struct tls_client_memory *memory, struct thaw_error *err)
+void crew_make_room(struct crew *crew)
 {
 	while (running(crew) >= crew->options.at_once)
 		turn(crew);
+}
+
+const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,
+			       struct tls_client_memory *memory, struct thaw_error *err)
+{
+	crew_make_room(crew);
 	struct member *member = calloc(1, sizeof(*member));
 	if (member == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");

@@ -28,8 +28,11 @@ struct crew_options {
 struct crew *crew_new(const struct crew_options *options);
 void crew_free(struct crew **crew); /* and all its trials */
 
+/* Until there is a place for another trial, for which others are waited for. */
+void crew_make_room(struct crew *crew);
+
 /*
- * Begins a trial as soon as there is a place, for which others are waited for. It belongs to the crew, and lives as
+ * Begins a trial as soon as there is a place. It belongs to the crew, and lives as
  * long as that does. NULL: no memory, or no socket, with the cause in *err.
  */
 const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,

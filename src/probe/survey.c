@@ -111,6 +111,9 @@ const struct trial *survey_begin(struct survey *survey, const struct trial_scrip
 
 	if (!survey_may_go_on(survey))
 		return NULL;
+	crew_make_room(survey->crew); /* which takes time, too */
+	if (!survey_may_go_on(survey))
+		return NULL;
 	timed.limit_ms = time_left_ms(survey);
 	struct tls_client_context *context = contexts_get(survey->contexts, wish, &survey->err);
 	return context != NULL ? crew_start(survey->crew, &timed, context, memory, &survey->err) : NULL;
@@ -353,11 +356,18 @@ static void run_questions(struct survey *survey)
 static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 {
 	struct findings *findings = survey->findings;
-	bool refused = false;
+	const struct probe_patience patience = {.until_ms = survey->began_ms + survey->options->limit_ms,
+						.each_ms = survey->options->stall_ms,
+						.interrupted = survey->options->interrupted};
+	bool named = false;
 
 	survey_phase(survey, "connects");
-	if (probe_find_address(&findings->url, &findings->address, survey->options->stall_ms, &refused, err) != THAW_OK)
-		return refused ? PROBE_UNREACHABLE : PROBE_NO_HOST;
+	if (probe_find_address(&findings->url, &patience, &findings->address, &named, err) != THAW_OK) {
+		(void)survey_may_go_on(survey);
+		if (findings->interrupted)
+			return PROBE_FINE; /* that is the report, then */
+		return named ? PROBE_UNREACHABLE : PROBE_NO_HOST;
+	}
 	survey->crew = crew_new(&(struct crew_options){
 		.address = findings->address,
 		.name = findings->url.host,
@@ -409,7 +419,7 @@ enum probe_failure survey_run(struct survey *survey, struct thaw_error *err)
 	enum probe_failure failure = reach(survey, err);
 	if (failure == PROBE_FINE && survey_may_go_on(survey))
 		run_questions(survey);
-	if (failure == PROBE_FINE) {
+	if (failure == PROBE_FINE && survey->crew != NULL) {
 		survey_phase(survey, "waits for connections that are held");
 		crew_wait_all(survey->crew);
 	}
