@@ -213,6 +213,15 @@ void crew_wait_all(struct crew *crew)
 		turn(crew);
 }
 
+size_t crew_unreached(const struct crew *crew)
+{
+	size_t count = 0;
+
+	for (const struct member *member = crew->members; member != NULL; member = member->next)
+		count += trial_result(member->trial)->outcome == TRIAL_UNREACHABLE;
+	return count;
+}
+
 size_t crew_begun(const struct crew *crew)
 {
 	return crew->begun;

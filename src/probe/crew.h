@@ -45,6 +45,9 @@ void crew_wait(struct crew *crew, const struct trial *const *trials, size_t coun
 /* Until all are. */
 void crew_wait_all(struct crew *crew);
 
+/* How many connections could not be made. */
+size_t crew_unreached(const struct crew *crew);
+
 /* What has been begun so far, and the body bytes that have been sent. */
 size_t crew_begun(const struct crew *crew);
 uint64_t crew_uploaded(const struct crew *crew);

@@ -44,6 +44,9 @@ const struct trial *draw_choose(const struct findings *findings)
 	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
 		chosen = findings->versions[i - 1].bodies[TRIAL_READS].largest;
 	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
+		if (find_speaks(&findings->versions[i - 1]))
+			chosen = findings->versions[i - 1].plain;
+	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
 		chosen = findings->versions[i - 1].plain;
 	return chosen;
 }

@@ -6,6 +6,12 @@ const struct trial_result *find_result(const struct trial *trial)
 	return trial != NULL ? trial_result(trial) : &nothing;
 }
 
+bool find_tells(const struct trial_result *result)
+{
+	return result->outcome != TRIAL_PENDING && result->outcome != TRIAL_UNREACHABLE &&
+	       result->outcome != TRIAL_SHAKE_STALL && result->outcome != TRIAL_NO_MEMORY;
+}
+
 bool find_speaks(const struct find_version *version)
 {
 	return find_result(version->plain)->version != 0 || find_result(version->paused)->version != 0;
@@ -39,7 +45,7 @@ bool find_is_good(const struct find_version *version, const struct trial_result 
 
 	if (result->outcome == TRIAL_ANSWERED && result->status < 400)
 		return true;
-	if (result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE || result->outcome == TRIAL_PENDING)
+	if (result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE || !find_tells(result))
 		return false;
 	return is_same(result, paused->outcome != TRIAL_PENDING ? paused : plain);
 }

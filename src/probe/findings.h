@@ -52,10 +52,15 @@ struct findings {
 	uint64_t uploaded;
 	uint32_t ms;
 	bool interrupted, out_of_time;
+	bool lost; /* too many connections could not be made, though the first could */
 };
 
 /* The result, or one of nothing (outcome PENDING) where there is no trial. */
 const struct trial_result *find_result(const struct trial *trial);
+
+/* Whether it tells anything of the server's ways: a connection that was not made, or not looked at to its end, does
+ * not. */
+bool find_tells(const struct trial_result *result);
 
 /* Asked after the handshake, by what was seen of that version; and when. */
 bool find_asks_late(const struct find_version *version);

@@ -19,6 +19,17 @@ static void keep(char *to, size_t room, const struct http_answer *answer, const 
 	to[len] = '\0';
 }
 
+/* It is shown, also on terminals. */
+static void keep_visible(char *to, size_t room, const struct http_answer *answer, const char *name)
+{
+	keep(to, room, answer, name);
+	for (const char *at = to; *at != '\0'; at++)
+		if (*at <= ' ' || *at > '~') {
+			to[0] = '\0';
+			return;
+		}
+}
+
 /* "BIGipServer<pool>" is the persistence cookie, "TS" and hexadecimal digits or "F5_ST" come with other modules. */
 static bool has_cookie_of_f5(const struct http_answer *answer)
 {
@@ -42,6 +53,7 @@ static enum reply_news begin_body(struct reply *reply, const struct http_answer 
 	keep(reply->server, sizeof(reply->server), answer, "server");
 	keep(reply->type, sizeof(reply->type), answer, "content-type");
 	keep(reply->keep_alive, sizeof(reply->keep_alive), answer, "keep-alive");
+	keep_visible(reply->location, sizeof(reply->location), answer, "location");
 	reply->cookie_of_f5 = has_cookie_of_f5(answer);
 	return REPLY_HEAD;
 }

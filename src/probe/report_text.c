@@ -108,13 +108,14 @@ bool report_text(FILE *to, const struct report *report)
 	const struct probe_url *url = &findings->url;
 
 	(void)fprintf(to, "thaw probe https://%s%s\n", url->authority, url->target);
-	(void)fprintf(to, "  %s; %zu connections, %.1f MiB of bodies sent by %s, %.1f s%s\n",
+	(void)fprintf(to, "  %s; %zu connections, %.1f MiB of bodies sent%s%s, %.1f s%s\n",
 		      findings->has_certificate ? "with the certificate that was given to it"
 						: "without a certificate (--cert)",
 		      findings->connections, (double)findings->uploaded / 1048576,
-		      findings->method != NULL ? findings->method : "nothing", (double)findings->ms / 1000,
+		      findings->method != NULL ? " by " : "", findings->method != NULL ? findings->method : "", (double)findings->ms / 1000,
 		      findings->interrupted   ? "; interrupted"
 		      : findings->out_of_time ? "; stopped when its time was over"
+		      : findings->lost        ? "; stopped when no connections were made any more"
 					      : "");
 	print_rows(to, findings);
 	print_general(to, findings);

@@ -13,6 +13,7 @@
 #define AT_ONCE     16
 #define SETTLE_MS   1000 /* how long an ask may take that comes before a body, or behind a response */
 #define SMALL_BODY  64
+#define UNREACHED   3    /* connections that are not made: there is no use in more */
 #define EXPECT_BODY 1048576 /* beyond the limits of servers: does Expect get a large body through? */
 
 enum tls_client_version survey_version(size_t i)
@@ -101,7 +102,9 @@ bool survey_may_go_on(struct survey *survey)
 	findings->interrupted = survey->options->interrupted != NULL && *survey->options->interrupted;
 	if (time_left_ms(survey) == 0)
 		findings->out_of_time = true;
-	return !findings->interrupted && !findings->out_of_time && survey->err.cls == THAW_ERR_NONE;
+	if (survey->crew != NULL && crew_unreached(survey->crew) >= UNREACHED)
+		findings->lost = true;
+	return !findings->interrupted && !findings->out_of_time && !findings->lost && survey->err.cls == THAW_ERR_NONE;
 }
 
 const struct trial *survey_begin(struct survey *survey, const struct trial_script *script,

@@ -74,7 +74,7 @@ static const struct trial *find_bad(const struct find_version *version, const st
 {
 	for (size_t k = bodies->count; k > 0; k--) {
 		const struct trial *trial = bodies->trials[k - 1];
-		if (trial_script(trial)->length == size && trial_result(trial)->outcome != TRIAL_PENDING &&
+		if (trial_script(trial)->length == size && find_tells(trial_result(trial)) &&
 		    !find_is_good(version, trial_result(trial)))
 			return trial;
 	}
@@ -107,7 +107,7 @@ static void tell_round(struct survey *survey, struct search *search)
 
 	for (size_t k = 0; k < search->count; k++) {
 		const struct trial_result *result = find_result(search->round[k]);
-		if (search->round[k] != NULL && result->outcome != TRIAL_PENDING)
+		if (search->round[k] != NULL && find_tells(result) && result->outcome != TRIAL_SHAKE_FAILED)
 			sizes_tell(&bodies->sizes, trial_script(search->round[k])->length,
 				   find_is_good(version, result));
 	}

@@ -76,6 +76,8 @@ static uint64_t patience_ends(const struct trial *trial)
 {
 	switch (states[trial->state].patience) {
 	case STALL:
+		if (trial->state == TS_RESPONSE && trial->reply.in_body) /* however long the rest of it would take */
+			return trial->answered_ms + trial->script.stall_ms;
 		return trial->moved_ms + trial->script.stall_ms;
 	case SETTLE:
 		return trial->entered_ms + trial->script.settle_ms;
@@ -156,6 +158,11 @@ static void expire(struct trial *trial)
 	case TS_LINGER:
 		trial_finish(trial, TRIAL_ANSWERED);
 		return;
+	case TS_RESPONSE:
+		if (!trial->reply.in_body)
+			break;
+		trial_finish(trial, TRIAL_ANSWERED);
+		return;
 	case TS_HOLD:
 		result->held_ms = (uint32_t)(trial->now_ms - trial->stalled_ms);
 		trial_finish(trial, result->outcome);
@@ -165,7 +172,6 @@ static void expire(struct trial *trial)
 	case TS_HEAD:
 	case TS_EXPECT:
 	case TS_BODY:
-	case TS_RESPONSE:
 	case TS_H2:
 	case TS_OVER:
 	case TS_COUNT:

@@ -103,6 +103,7 @@ struct trial_result {
 	uint32_t ms;        /* all of it */
 	uint32_t h2_error;
 	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
+	char location[REPLY_LOCATION_KEPT];
 	char body[REPLY_BODY_KEPT + 1];
 	bool cookie_of_f5;
 	const char *distrust; /* why the server's certificate would not be accepted; NULL: it would be */

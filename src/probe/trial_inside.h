@@ -43,6 +43,8 @@ struct trial {
 	struct reply reply;
 	char head[TRIAL_HEAD_MAX];
 	size_t head_at, head_len;
+	uint64_t answered_ms; /* when the final response's head had come */
+	uint64_t heard;       /* bytes of it */
 	bool ended; /* the peer's bytes are at their end */
 	unsigned exchanges;
 	struct thaw_error err; /* the first failure of TLS */

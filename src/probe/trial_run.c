@@ -9,6 +9,9 @@
 #define AGENT_MAX  64
 #define TURN_MAX   262144
 
+/* What is read of a response. */
+#define RESPONSE_MAX 1048576
+
 /* How much a client that reads while it writes writes before it looks at what has come, as curl does. */
 #define LOOK_EVERY 65536
 
@@ -325,8 +328,10 @@ enum trial_turn trial_run_response(struct trial *trial)
 {
 	if (!trial_hear(trial) || withhold(trial))
 		return TURN_MOVED;
-	/* An answer to a request that was not sent whole is final with its head: some servers never send its end. */
-	bool cut = trial->reply.in_body && (trial->ended || trial->result.body_out < trial->script.length);
+	/* An answer to a request that was not sent whole is final with its head: some servers never send its end. Nor
+	 * is a download of any use. */
+	bool cut = trial->reply.in_body && (trial->ended || trial->result.body_out < trial->script.length ||
+					    trial->heard > RESPONSE_MAX);
 	if (trial->reply.done && trial->script.lingers && !trial->ended)
 		trial_enter(trial, TS_LINGER);
 	else if (trial->reply.done || cut)
@@ -419,7 +424,7 @@ enum trial_turn trial_run_h2(struct trial *trial)
 	http_h2_client_answer(trial->h2, &answer);
 	if (broken || answer.broken)
 		h2_garbled(trial);
-	else if (answer.over)
+	else if (answer.over || answer.status >= 200) /* its body is of no use */
 		h2_finish(trial, &answer);
 	else if (trial->ended)
 		trial_finish_cut(trial);

@@ -158,6 +158,7 @@ static bool take(struct trial *trial, enum reply_news news)
 		}
 		return true;
 	case REPLY_HEAD:
+		trial->answered_ms = trial->now_ms;
 		if (trial->state != TS_PRIMED)
 			trial_note(trial, LINE_STATUS, trial->reply.status);
 		return true;
@@ -197,6 +198,7 @@ bool trial_hear(struct trial *trial)
 	while (all < TURN_MAX &&
 	       (status = tls_client_read(trial->client, data, sizeof(data), &len, &trial->err)) == THAW_OK) {
 		all += len;
+		trial->heard += trial->reply.in_body ? len : 0;
 		if (!feed(trial, data, len))
 			return false;
 	}
@@ -219,6 +221,7 @@ static void keep_reply(struct trial *trial)
 	result->cookie_of_f5 = trial->reply.cookie_of_f5;
 	memcpy(result->server, trial->reply.server, sizeof(result->server));
 	memcpy(result->keep_alive, trial->reply.keep_alive, sizeof(result->keep_alive));
+	memcpy(result->location, trial->reply.location, sizeof(result->location));
 	memcpy(result->type, trial->reply.type, sizeof(result->type));
 	memcpy(result->body, trial->reply.body, sizeof(result->body));
 }

@@ -131,7 +131,7 @@ static enum probe_verdict weight_of(const struct trial_result *result)
 {
 	if (result->outcome == TRIAL_FREEZE)
 		return PROBE_FREEZES;
-	return result->outcome == TRIAL_PENDING || result->outcome == TRIAL_NO_MEMORY ? PROBE_UNTOLD : PROBE_LIMITED;
+	return find_tells(result) ? PROBE_LIMITED : PROBE_UNTOLD;
 }
 
 static bool is_same_boundary(const struct find_bodies *a, const struct find_bodies *b)
@@ -167,9 +167,26 @@ static void add_boundary(struct verdict *verdict, unsigned over, const struct fi
 		    text, who, good);
 }
 
+/* A connection that was not made, where others were: that is not what the body's size comes to. */
+static void add_unmade(struct verdict *verdict, unsigned over, const struct trial *trial)
+{
+	const struct trial_result *result = find_result(trial);
+	char bytes[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+
+	if (trial != NULL && result->outcome != TRIAL_PENDING && !find_tells(result))
+		add(verdict, PROBE_UNTOLD, over, "of a body of %s bytes nothing is known: it came to %s",
+		    verdict_number(trial_script(trial)->length, bytes), verdict_outcome(result, text));
+}
+
 static void judge_bodies(struct verdict *verdict, unsigned over, const struct find_version *version)
 {
 	const struct find_bodies *reads = &version->bodies[TRIAL_READS], *first = &version->bodies[TRIAL_WRITES_FIRST];
+
+	add_unmade(verdict, over, version->paused);
+	if (!reads->boundary.found)
+		add_unmade(verdict, over, reads->largest);
+	if (!first->boundary.found)
+		add_unmade(verdict, over, first->largest);
 
 	if (is_same_boundary(reads, first)) {
 		add_boundary(verdict, over, reads, "any client");
@@ -185,7 +202,7 @@ static bool is_bad(const struct find_version *version, const struct trial *trial
 {
 	const struct trial_result *result = find_result(trial);
 
-	return trial != NULL && result->outcome != TRIAL_PENDING && !find_is_good(version, result);
+	return trial != NULL && find_tells(result) && !find_is_good(version, result);
 }
 
 static void judge_expect(struct verdict *verdict, unsigned over, const struct find_version *version)
@@ -215,7 +232,7 @@ static void judge_unasked(struct verdict *verdict, const struct findings *findin
 
 	if (!find_speaks(version) || find_moment(version) != TRIAL_NEVER || !(find_asks_late(other) || java))
 		return;
-	if (version->paused != NULL && result->outcome != TRIAL_PENDING &&
+	if (version->paused != NULL && find_tells(result) &&
 	    (result->outcome != TRIAL_ANSWERED || result->status >= 400))
 		add(verdict, weight_of(result), 1U << i, "it does not ask at all: every request gets %s",
 		    verdict_outcome(result, text));
@@ -278,44 +295,126 @@ static void sort(struct verdict *verdict)
 		}
 }
 
-static void judge_rest(const struct findings *findings, struct verdict *verdict)
+/* Any request came through over a version of which that is known. */
+static bool any_through(const struct findings *findings)
 {
-	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
-	const struct find_version *one = find_speaks(v13) ? v13 : v12;
-	const struct trial_result *plain = find_result(one->plain);
-	bool asks = find_moment(v12) != TRIAL_NEVER || find_moment(v13) != TRIAL_NEVER;
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct trial_result *results[] = {find_result(findings->versions[i].plain),
+							find_result(findings->versions[i].paused)};
+		for (size_t k = 0; k < 2; k++)
+			if (results[k]->outcome == TRIAL_ANSWERED && results[k]->status < 400)
+				return true;
+	}
+	return false;
+}
+
+/* What servers say to a certificate that they do not accept. */
+static bool is_refusal(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_ALERTED || result->outcome == TRIAL_SHAKE_FAILED ||
+	       (result->outcome == TRIAL_ANSWERED &&
+		(result->status == 400 || result->status == 401 || result->status == 403));
+}
+
+/* A wrong or expired certificate is not what the report is to be about, but explains all of it. */
+static void judge_certificate(const struct findings *findings, struct verdict *verdict)
+{
 	char text[VERDICT_OUTCOME_MAX];
 
+	if (any_through(findings))
+		return;
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct trial_result *plain = find_result(findings->versions[i].plain);
+		const struct trial_result *paused = find_result(findings->versions[i].paused);
+		const struct trial_result *result = plain->given ? plain : paused;
+		if (result->given && is_refusal(result))
+			add(verdict, PROBE_UNTOLD, 1U << i,
+			    "the certificate that was given seems not to be accepted: every request comes to %s",
+			    verdict_outcome(result, text));
+	}
+}
+
+/* It never asked, and the answer is none of the resource's own: there may be more behind it. */
+static void judge_elsewhere(const struct findings *findings, struct verdict *verdict)
+{
+	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
+	const struct trial_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
+	const struct trial_result *http2 = find_result(findings->http2);
+	char text[VERDICT_OUTCOME_MAX];
+
+	if (plain->outcome == TRIAL_ANSWERED && plain->status < 300)
+		return;
+	if (plain->outcome == TRIAL_ANSWERED && plain->status < 400)
+		add(verdict, PROBE_UNTOLD, 0,
+		    "it never asked for a certificate, and answered with %u, a redirect to %.160s: probe that URL",
+		    plain->status, plain->location[0] != '\0' ? plain->location : "nowhere");
+	else if (plain->outcome != TRIAL_ANSWERED && http2->outcome == TRIAL_ANSWERED)
+		add(verdict, PROBE_UNTOLD, 0,
+		    "it answers over HTTP/2 only (with %u), where nobody can be asked late (RFC 9113 9.2.3)",
+		    http2->status);
+	else
+		add(verdict, PROBE_UNTOLD, 0,
+		    "it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
+		    "another method (--method)",
+		    verdict_outcome(plain, text));
+}
+
+static void judge_rest(const struct findings *findings, struct verdict *verdict)
+{
+	bool asks = find_moment(&findings->versions[FIND_12]) != TRIAL_NEVER ||
+		    find_moment(&findings->versions[FIND_13]) != TRIAL_NEVER;
+
+	judge_certificate(findings, verdict);
+	if (findings->lost)
+		add(verdict, PROBE_UNTOLD, 0,
+		    "connections could not be made any more before all was tried: perhaps it has ended, or keeps the "
+		    "probe out");
 	if (findings->interrupted || findings->out_of_time)
 		add(verdict, PROBE_UNTOLD, 0, "%s before all was tried",
 		    findings->interrupted ? "it was interrupted"
 					  : "its time was over (--limit gives it more, --max-body less to do)");
-	else if (!asks && verdict->count == 0 && (plain->outcome != TRIAL_ANSWERED || plain->status >= 400))
-		add(verdict, PROBE_UNTOLD, 0,
-		    "it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
-		    "another "
-		    "method (--method)",
-		    verdict_outcome(plain, text));
+	else if (!asks && verdict->count == 0)
+		judge_elsewhere(findings, verdict);
+}
+
+/* "it asks late, and reads on meanwhile" and the like. */
+static const char *how_it_asks(const struct findings *findings, bool *late, bool *handshake)
+{
+	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
+
+	*late = find_asks_late(v12) || find_asks_late(v13);
+	*handshake = find_moment(v12) == TRIAL_AT_HANDSHAKE || find_moment(v13) == TRIAL_AT_HANDSHAKE;
+	if (*late)
+		return "it asks late, and reads on meanwhile";
+	if (*handshake)
+		return "it asks at the TLS handshake, before any body";
+	return findings->unsafe ? "it does not ask for a certificate here"
+				: "it does not ask for a certificate here (GET and OPTIONS were tried; --method tries "
+				  "another)";
 }
 
 static void say_no_problem(const struct findings *findings, struct verdict *verdict)
 {
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
-	bool late = find_asks_late(v12) || find_asks_late(v13);
-	bool handshake = find_moment(v12) == TRIAL_AT_HANDSHAKE || find_moment(v13) == TRIAL_AT_HANDSHAKE;
-	bool answered = find_result(v12->plain)->outcome == TRIAL_ANSWERED ||
-			find_result(v13->plain)->outcome == TRIAL_ANSWERED;
-	char max[VERDICT_NUMBER_MAX];
-	const char *how = late        ? "it asks late, and reads on meanwhile"
-			  : handshake ? "it asks at the TLS handshake, before any body"
-				      : "it does not ask for a certificate here";
+	const struct trial_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
+	bool late = false, handshake = false;
+	char max[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+	const char *how = how_it_asks(findings, &late, &handshake);
 
-	if ((late || handshake) && answered && findings->max_body > 0)
+	if (!late && !handshake)
+		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
+	else if (plain->outcome != TRIAL_ANSWERED)
+		(void)snprintf(verdict->line, sizeof(verdict->line),
+			       "no problem: %s, and ends the connection of who gives none", how);
+	else if (!any_through(findings))
+		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; %severy request gets %s", how,
+			       findings->has_certificate ? "" : "without a certificate ",
+			       verdict_outcome(plain, text));
+	else if (findings->max_body > 0)
 		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; bodies of up to %s bytes pass",
 			       how, verdict_number(findings->max_body, max));
 	else
-		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s%s", how,
-			       handshake && !answered ? ", and ends the connection of who gives none" : "");
+		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
 }
 
 void verdict_make(const struct findings *findings, const struct server_guess *server, struct verdict *verdict)

@@ -646,6 +646,105 @@ def test_tls_and_silence(pki):
     assert "gets no answer" in told["line"]
 
 
+def answers(answer):
+    """A server that says so to each request of a connection, having read its body."""
+    def speak(tls, head):
+        length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+        body = len(head.partition(b"\r\n\r\n")[2])
+        while body < length and (data := tls.recv(65536)):
+            body += len(data)
+        tls.sendall(answer)
+
+    return speak
+
+
+@contextlib.contextmanager
+def https(pki, speak):
+    """speak(tls, head) for each connection: its first request, as far as it came in one piece."""
+    context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+
+    def serve_it(connection):
+        with context.wrap_socket(connection, server_side=True) as tls:
+            speak(tls, tls.recv(65536))
+
+    with listener(serve_it) as port:
+        yield f"https://localhost:{port}/x"
+
+
+SIMPLE = ("--max-body", "1KiB", "--hold", "0s", "--tls", "1.3")
+
+
+def test_a_redirect_is_no_answer(pki, probe):
+    """It tells nothing of what is behind it, and is not followed."""
+    with https(pki, answers(b"HTTP/1.1 301 M\r\nLocation: /x/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) as url:
+        told = probe(url, *SIMPLE)
+    assert told["code"] == UNTOLD
+    assert "a redirect to /x/" in told["line"] and told["tls13"]["no_body"]["location"] == "/x/"
+
+
+def test_a_server_field_that_is_no_text(pki, probe):
+    """JSON is UTF-8, whatever a server sends."""
+    with https(pki, answers(b"HTTP/1.1 200 OK\r\nServer: caf\xe9\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) as url:
+        told = probe(url, *SIMPLE)
+    assert told["tls13"]["no_body"]["server"] == "caf?"
+
+
+@pytest.mark.parametrize("body", (b"", b"x" * 65536), ids=("event-stream", "download"))
+def test_a_response_without_end(body, pki, probe):
+    """It is an answer all the same, and nobody downloads it."""
+    sent = []
+
+    def speak(tls, _head):
+        tls.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        sent.append(0)
+        mine = len(sent) - 1
+        while body:
+            tls.sendall(body)
+            sent[mine] += len(body)
+        tls.recv(1)
+
+    with https(pki, speak) as url:
+        told = probe(url, *SIMPLE, "--stall", "1s")
+    assert (told["tls13"]["no_body"]["outcome"], told["tls13"]["no_body"]["status"]) == ("answered", 200)
+    assert told["code"] == FINE
+    assert max(sent) < 64 * MIB  # what socket buffers may hold is beside what is read
+
+
+def test_a_server_that_dies_meanwhile(pki, probe):
+    """Connections that are refused show nothing of certificates."""
+    context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve_two():
+        """The first is only to see that somebody is there."""
+        server.accept()[0].close()
+        connection = server.accept()[0]
+        server.close()
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(4096)
+            tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            tls.recv(1)
+
+    threading.Thread(target=serve_two, daemon=True).start()
+    told = probe(f"https://localhost:{server.getsockname()[1]}/", *SIMPLE)
+    assert told["code"] == UNTOLD
+    assert told["tls13"]["small_body"]["outcome"] == "unreachable"
+
+
+def test_a_certificate_that_is_not_accepted(thaw, probe):
+    """Nothing passes, and that is not called no problem."""
+    told = probe(thaw.url("/late"), *SIMPLE, identity="stranger")
+    assert told["code"] == UNTOLD
+    assert "seems not to be accepted" in told["line"] and "403" in told["line"]
+
+
+def test_rows_of_what_passes(thaw, pki):
+    done = subprocess.run(argv(thaw.url("/late"), pki, *SIMPLE), capture_output=True, timeout=WATCHDOG, text=True)
+    assert "200 up to 1,024 bytes" in done.stdout
+
+
 def test_nobody_there(pki):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -170,9 +170,8 @@ static void a_text_with_problems(void **state)
 	change_all(131073, TRIAL_ANSWERED, 413);
 	server_recognise(&found, &guess);
 	(void)report(report_text);
-	assert_non_null(strstr(told,
-			       "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent by nothing, "
-			       "0.0 s; stopped when its time was over\n"));
+	assert_non_null(strstr(told, "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent, "
+				     "0.0 s; stopped when its time was over\n"));
 	expect_line("server: Apache httpd, recognised by this:");
 	expect_line("  - 413 behind 131,072 bytes, SSLRenegBufferSize's default");
 	expect_line(

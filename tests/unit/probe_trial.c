@@ -64,6 +64,9 @@ static const struct kind kinds[] = {
 	{"cut in the body", ON_BOTH,
 	 .host = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", .behind_answer = CUTS}, .script = GET,
 	 .want = {TRIAL_ANSWERED, 200}},
+	{"an answer that stops midway", ON_BOTH,
+	 .host = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"}, .script = GET,
+	 .want = {TRIAL_ANSWERED, 200, .ms = STALL}},
 	{"refused early", ON_BOTH, .host = {.deaf = true, .at_head = TOO_BIG}, .script = PUT(BIG),
 	 .want = {TRIAL_ANSWERED, 413}},
 	{"refused early, and unread", ON_BOTH, .host = {.deaf = true, .at_head = TOO_BIG},
@@ -564,6 +567,7 @@ static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *len, co
 #define SETTINGS_FRAME "\0\0\0\x04\0\0\0\0\0"
 #define RESET_FRAME    "\0\0\x04\x03\0\0\0\0\x01\0\0\0\x0d"       /* HTTP_1_1_REQUIRED */
 #define OK_FRAME       "\0\0\x01\x01\x05\0\0\0\x01\x88"           /* :status 200, and its end */
+#define BEGIN_FRAME    "\0\0\x01\x01\x04\0\0\0\x01\x88"           /* without it */
 #define GOAWAY_FRAME   "\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0d" /* no stream was looked at */
 
 static void http2_is_told_as_it_was(void **state)
@@ -577,6 +581,7 @@ static void http2_is_told_as_it_was(void **state)
 		uint32_t error;
 	} answers[] = {
 		{SETTINGS_FRAME OK_FRAME, 9 + 10, ENDS_NOT, TRIAL_ANSWERED, 200, 0},
+		{SETTINGS_FRAME BEGIN_FRAME, 9 + 10, ENDS_NOT, TRIAL_ANSWERED, 200, 0},
 		{SETTINGS_FRAME RESET_FRAME, 9 + 13, ENDS_NOT, TRIAL_H2_RESET, 0, 13},
 		{SETTINGS_FRAME GOAWAY_FRAME, 9 + 17, ENDS_NOT, TRIAL_H2_RESET, 0, 13},
 		{SETTINGS_FRAME, 9, CLOSES, TRIAL_CLOSED, 0, 0},

@@ -50,7 +50,105 @@ static void no_problem(void **state)
 	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body, and ends the connection "
 				 "of who gives none");
 	begin(TRIAL_NEVER);
+	expect(PROBE_NO_PROBLEM, "no problem: it does not ask for a certificate here (GET and OPTIONS were tried; "
+				 "--method tries another)");
+	found.unsafe = true;
 	expect(PROBE_NO_PROBLEM, "no problem: it does not ask for a certificate here");
+}
+
+/* Every request is answered so, with and without a body. */
+static void answer_all(enum trial_outcome outcome, unsigned status)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		struct trial *trials[] = {(struct trial *)found.versions[i].plain,
+					  (struct trial *)found.versions[i].paused};
+		for (size_t k = 0; k < 2; k++) {
+			trials[k]->result.outcome = outcome;
+			trials[k]->result.status = status;
+		}
+	}
+}
+
+static void what_lets_nobody_through_is_not_said_to_pass(void **state)
+{
+	static const unsigned refusals[] = {400, 401, 403};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		char line[VERDICT_TEXT_MAX];
+		begin(TRIAL_AT_HEADERS);
+		found.has_certificate = true;
+		answer_all(TRIAL_ANSWERED, refusals[i]);
+		(void)snprintf(line, sizeof(line),
+			       "could not tell: over TLS 1.2 and 1.3 the certificate that was given seems not to be "
+			       "accepted: every request comes to %u",
+			       refusals[i]);
+		expect_one(PROBE_UNTOLD, line);
+	}
+	answer_all(TRIAL_ALERTED, 0);
+	((struct trial *)found.versions[FIND_12].plain)->result.status = 0;
+	expect_one(PROBE_UNTOLD, "could not tell: over TLS 1.2 and 1.3 the certificate that was given seems not to be "
+				 "accepted: every request comes to an alert (no alert)");
+	answer_all(TRIAL_ANSWERED, 404); /* with a good certificate, too */
+	expect(PROBE_NO_PROBLEM, "no problem: it asks late, and reads on meanwhile; every request gets 404");
+	begin(TRIAL_AT_HANDSHAKE);
+	answer_all(TRIAL_ANSWERED, 400);
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		((struct trial *)found.versions[i].plain)->result.given = false;
+		((struct trial *)found.versions[i].paused)->result.given = false;
+	}
+	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body; without a certificate every "
+				 "request gets 400");
+	begin(TRIAL_AT_HEADERS); /* a method that it does not know, but the certificate is good */
+	found.has_certificate = true;
+	answer_all(TRIAL_ANSWERED, 403);
+	((struct trial *)found.versions[FIND_12].plain)->result.status = 200;
+	expect(PROBE_NO_PROBLEM,
+	       "no problem: it asks late, and reads on meanwhile; bodies of up to 16,777,216 bytes pass");
+}
+
+static void answers_from_elsewhere(void **state)
+{
+	(void)state;
+	begin(TRIAL_NEVER);
+	answer_all(TRIAL_ANSWERED, 301);
+	expect_one(PROBE_UNTOLD, "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
+				 "nowhere: probe that URL");
+	memcpy(((struct trial *)found.versions[FIND_13].plain)->result.location, "/x/", sizeof("/x/"));
+	expect_one(PROBE_UNTOLD, "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
+				 "/x/: probe that URL");
+	answer_all(TRIAL_CLOSED, 0);
+	found.http2 = made(TRIAL_ANSWERED, 200);
+	expect_one(PROBE_UNTOLD, "could not tell: it answers over HTTP/2 only (with 200), where nobody can be asked "
+				 "late (RFC 9113 9.2.3)");
+}
+
+/* A server that dies while it is probed, or keeps the probe out, shows nothing by that. */
+static void connections_that_are_not_made(void **state)
+{
+	static const enum trial_outcome outcomes[] = {TRIAL_UNREACHABLE, TRIAL_SHAKE_STALL};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		begin(TRIAL_NEVER);
+		struct trial *lost = made(outcomes[i], 0);
+		lost->script.length = 64;
+		found.versions[FIND_12].paused = found.versions[FIND_13].paused = lost;
+		judge();
+		assert_int_equal(verdict.code, PROBE_UNTOLD);
+		assert_non_null(strstr(verdict.line, "of a body of 64 bytes nothing is known"));
+		begin(TRIAL_AT_HEADERS);
+		found.versions[FIND_13].waits = found.versions[FIND_13].eager = made(outcomes[i], 0);
+		found.browser = made(outcomes[i], 0);
+		judge();
+		assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+		assert_false(find_is_good(&found.versions[FIND_12], find_result(found.browser)));
+	}
+	begin(TRIAL_AT_HEADERS);
+	found.lost = true;
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	assert_non_null(strstr(verdict.line, "connections could not be made any more"));
 }
 
 static void a_freeze_has_its_boundary(void **state)
@@ -537,6 +635,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_problem),
+		cmocka_unit_test(what_lets_nobody_through_is_not_said_to_pass),
+		cmocka_unit_test(answers_from_elsewhere),
+		cmocka_unit_test(connections_that_are_not_made),
 		cmocka_unit_test(a_freeze_has_its_boundary),
 		cmocka_unit_test(a_limit_has_its_boundary),
 		cmocka_unit_test(styles_that_differ_are_two),
