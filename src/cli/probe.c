@@ -118,7 +118,7 @@ static bool add_field(struct arguments *arguments, const char *line)
 
 static int bad(const char *option, const char *value, const char *allowed)
 {
-	return cli_bad_usage("probe", "--%s '%s': allowed: %s", option, value, allowed);
+	return cli_bad_usage("probe", "--%s '%.100s': allowed: %s", option, value, allowed);
 }
 
 /* ---- options ---- */
@@ -232,7 +232,7 @@ static int exit_code(enum probe_failure failure, enum probe_verdict verdict)
 	static const int codes[] = {
 		[PROBE_BAD_USAGE] = EX_USAGE,   [PROBE_NO_HOST] = EX_NOHOST,   [PROBE_UNREACHABLE] = EX_UNAVAILABLE,
 		[PROBE_PROTOCOL] = EX_PROTOCOL, [PROBE_STALLED] = EX_TEMPFAIL, [PROBE_DISTRUST] = EX_NOPERM,
-		[PROBE_SYSTEM] = EX_OSERR,
+		[PROBE_BAD_FILE] = EX_NOINPUT,  [PROBE_SYSTEM] = EX_OSERR,
 	};
 
 	return failure == PROBE_FINE ? (int)verdict : codes[failure];

@@ -73,7 +73,7 @@ bool cli_is_field(const char *line)
 	memcpy(name, line, len);
 	name[len] = '\0';
 	for (const char *at = line; *at != '\0'; at++)
-		if ((unsigned char)*at < ' ' && *at != '\t')
+		if (((unsigned char)*at < ' ' && *at != '\t') || *at == '\x7f')
 			return false;
 	return cli_is_token(name);
 }

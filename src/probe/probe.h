@@ -56,7 +56,8 @@ enum probe_failure {
 	PROBE_PROTOCOL,    /* no TLS, or no HTTP over it */
 	PROBE_STALLED,     /* no progress in the handshake */
 	PROBE_DISTRUST,    /* the server's certificate */
-	PROBE_SYSTEM,      /* memory, files */
+	PROBE_BAD_FILE,    /* of CAs */
+	PROBE_SYSTEM,      /* memory, sockets, the report's files */
 };
 
 /* Prints the report. PROBE_FINE: *verdict is set. Else *err tells what was in the way. */

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,6 +14,8 @@
 #define AT_ONCE     16
 #define SETTLE_MS   1000 /* how long an ask may take that comes before a body, or behind a response */
 #define SMALL_BODY  64
+#define ALERT_PROTOCOL_VERSION 70 /* RFC 8446 6.2 */
+
 #define UNREACHED   3    /* connections that are not made: there is no use in more */
 #define EXPECT_BODY 1048576 /* beyond the limits of servers: does Expect get a large body through? */
 
@@ -24,18 +27,29 @@ enum tls_client_version survey_version(size_t i)
 
 /* ---- its life ---- */
 
+#define LINE_MAX_WIDE 160
+#define LINE_USUAL    80
+
+/* How many columns a line may have that is to be written over: one that wraps cannot be. */
+static int terminal_wide(FILE *to)
+{
+	struct winsize size = {0};
+	int wide = ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : LINE_USUAL - 1;
+
+	return wide < LINE_MAX_WIDE ? wide : LINE_MAX_WIDE;
+}
+
 static void tell_progress(void *arg)
 {
 	const struct survey *survey = arg;
 	FILE *to = survey->options->progress;
+	char counts[64] = "", line[LINE_MAX_WIDE + 1];
 
-	if (survey->crew == NULL) {
-		(void)fprintf(to, "\r\033[Kthaw probe: %s", survey->phase);
-		(void)fflush(to);
-		return;
-	}
-	(void)fprintf(to, "\r\033[Kthaw probe: %s; %zu connections, %.1f MiB sent", survey->phase,
-		      crew_begun(survey->crew), (double)crew_uploaded(survey->crew) / 1048576);
+	if (survey->crew != NULL)
+		(void)snprintf(counts, sizeof(counts), "%zu connections, %.1f MiB: ", crew_begun(survey->crew),
+			       (double)crew_uploaded(survey->crew) / 1048576);
+	(void)snprintf(line, sizeof(line), "thaw probe: %s%s", counts, survey->phase);
+	(void)fprintf(to, "\r\033[K%.*s", terminal_wide(to), line);
 	(void)fflush(to);
 }
 
@@ -172,6 +186,16 @@ static void ask_plain(struct survey *survey)
 	await(survey, findings->versions[FIND_12].plain, findings->versions[FIND_13].plain);
 }
 
+/* A server that does not speak the one version that it was asked for. */
+static const char *alert_words(const struct findings *findings, const struct trial_result *result)
+{
+	if (result->outcome != TRIAL_SHAKE_FAILED || result->alert != ALERT_PROTOCOL_VERSION ||
+	    findings->wanted[FIND_12] == findings->wanted[FIND_13])
+		return NULL;
+	return findings->wanted[FIND_13] ? "it does not speak TLS 1.3 (without --tls, 1.2 is tried, too)"
+					 : "it does not speak TLS 1.2 (without --tls, 1.3 is tried, too)";
+}
+
 /* Where neither version works: what tells most comes first in the table. */
 static enum probe_failure judge_reach(const struct survey *survey, struct thaw_error *err)
 {
@@ -200,8 +224,9 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 	for (size_t k = 0; k < count; k++)
 		for (size_t i = 0; i < 2; i++)
 			if (results[i]->outcome == rows[k].outcome) {
+				const char *words = alert_words(findings, results[i]);
 				(void)error_set(err, rows[k].cls, "%s, port %s: %s%s%s", findings->url.host,
-						findings->url.port, rows[k].text,
+						findings->url.port, words != NULL ? words : rows[k].text,
 						results[i]->detail[0] != '\0' ? ": " : "", results[i]->detail);
 				return rows[k].failure;
 			}
@@ -364,6 +389,10 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 						.interrupted = survey->options->interrupted};
 	bool named = false;
 
+	/* Whom to believe is read before anybody is talked to. */
+	const struct context_wish wish = {.version = survey_version(findings->wanted[FIND_12] ? FIND_12 : FIND_13)};
+	if (contexts_get(survey->contexts, &wish, err) == NULL)
+		return err->cls == THAW_ERR_CONFIG ? PROBE_BAD_FILE : PROBE_SYSTEM;
 	survey_phase(survey, "connects");
 	if (probe_find_address(&findings->url, &patience, &findings->address, &named, err) != THAW_OK) {
 		(void)survey_may_go_on(survey);

@@ -127,6 +127,9 @@ static void shake_failed(struct trial *trial)
 		outcome = TRIAL_NO_MEMORY;
 	else if (trial->result.alert == 0 && tls_client_distrust(trial->client) != NULL)
 		outcome = TRIAL_UNTRUSTED;
+	if (outcome == TRIAL_UNTRUSTED)
+		(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "%s",
+			       tls_client_distrust(trial->client));
 	trial_finish(trial, outcome);
 }
 

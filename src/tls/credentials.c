@@ -71,6 +71,19 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 
 /* ---- PEM ---- */
 
+/* OpenSSL's own words for a file without what is looked for are about its decoders. */
+static enum thaw_status blame_pem(const struct question *question, const char *wanted, struct thaw_error *err)
+{
+	unsigned long code = ERR_peek_last_error();
+	bool none = (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
+		    (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(code) == ERR_R_UNSUPPORTED);
+
+	if (!none || question->answered || question->err.cls != THAW_ERR_NONE)
+		return blame(question, err);
+	ERR_clear_error();
+	return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM)", question->file, wanted);
+}
+
 static BIO *open_file(const char *file, struct thaw_error *err)
 {
 	BIO *bio = BIO_new_file(file, "r");
@@ -113,7 +126,8 @@ static enum thaw_status read_certificate(struct tls_credentials *credentials, co
 		return THAW_FAILED;
 	credentials->certificate = PEM_read_bio_X509_AUX(bio, NULL, on_pass_phrase, &question);
 	enum thaw_status status =
-		credentials->certificate != NULL ? read_chain(credentials, bio, &question, err) : blame(&question, err);
+		credentials->certificate != NULL ? read_chain(credentials, bio, &question, err)
+					       : blame_pem(&question, "certificate", err);
 	BIO_free_all(bio);
 	return status;
 }
@@ -128,7 +142,7 @@ static enum thaw_status read_key(struct tls_credentials *credentials, const char
 		return THAW_FAILED;
 	credentials->key = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &question);
 	BIO_free_all(bio);
-	return credentials->key != NULL ? THAW_OK : blame(&question, err);
+	return credentials->key != NULL ? THAW_OK : blame_pem(&question, "private key", err);
 }
 
 /* ---- PKCS #12 ---- */

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import termios
 import threading
 import time
 import xml.etree.ElementTree
@@ -488,9 +489,10 @@ def test_out_of_time(thaw, probe):
 
 
 def test_on_a_terminal(late_server, pki):
-    """Its progress is a line that is written over, and gone in the end; Ctrl-C there prints the report."""
+    """Its progress is a line that is written over, so it must not wrap, and gone in the end; Ctrl-C there prints the report."""
     child, terminal = pty.fork()
     if child == 0:
+        termios.tcsetwinsize(1, (24, 60))
         live = [word for word in argv(late_server("frozen").url("/late"), pki, "--stall", "60s") if word != "--quiet"]
         os.execv(live[0], live)
     out, sent = b"", False
@@ -503,7 +505,8 @@ def test_on_a_terminal(late_server, pki):
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
     assert sent and code in (LIMITED, UNTOLD)
-    report = out.decode().rpartition("\r\x1b[K")[2]
+    *progress, report = out.decode().split("\r\x1b[K")
+    assert max(len(line.rstrip("^C")) for line in progress) < 60
     assert report.startswith("thaw probe https://") and "interrupted" in report
     assert "after the headers" in report
 
@@ -745,6 +748,37 @@ def test_rows_of_what_passes(thaw, pki):
     assert "200 up to 1,024 bytes" in done.stdout
 
 
+@pytest.mark.parametrize("options, words", (
+    (("--ca", "nowhere.pem"), "nowhere.pem: No such file"),
+    (("--cert", "nowhere.pem"), "nowhere.pem: No such file"),
+    (("--cert", "client.pem"), "client.pem: there is no private key in it"),
+    (("--key", "client.key"), "client.key: there is no certificate in it"),
+    (("--cert", "client.pem", "--key", "server.key"), "not that of the certificate"),
+), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
+def test_files_that_do_not_do(options, words, pki):
+    """That is told before anybody is talked to."""
+    done = subprocess.run([str(binary()), "probe", "https://localhost:1/", "--quiet", *options], capture_output=True,
+                          cwd=pki, timeout=WATCHDOG, text=True)  # fmt: skip
+    assert done.returncode == 66, done.stderr
+    assert words in done.stderr
+
+
+def test_a_version_that_it_does_not_speak(pki):
+    context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+    context.maximum_version = rawtls.ssl.TLSVersion.TLSv1_2
+
+    def speak(connection):
+        with context.wrap_socket(connection, server_side=True):
+            pass
+
+    with listener(speak) as port:
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--tls", "1.3"), capture_output=True, timeout=WATCHDOG,
+                              text=True)  # fmt: skip
+    assert done.returncode == 76
+    assert "does not speak TLS 1.3" in done.stderr and "without --tls" in done.stderr
+
+
 def test_nobody_there(pki):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -767,7 +801,7 @@ def test_a_stranger_as_the_server(thaw, pki, tmp_path):
     base = [str(binary()), "probe", thaw.url("/"), "--quiet", *QUICK]
     done = subprocess.run([*base, "--ca", str(tmp_path / "ca.pem")], capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == 77
-    assert "certificate is not accepted" in done.stderr and "--insecure" in done.stderr
+    assert "--insecure" in done.stderr and done.stderr.count("is not accepted") == 1
     done = subprocess.run([*base, "--insecure"], capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == FINE
 
@@ -782,6 +816,8 @@ def test_a_stranger_as_the_server(thaw, pki, tmp_path):
     (("https://x/", "--method", "P UT"), "allowed: a method"),
     (("https://x/", "--header", "no colon"), "Name: value"),
     (("https://x/", "--header", "host: y"), "none of Host"),
+    (("https://x/", "--header", "X: \x7f"), "Name: value"),
+    (("https://b\u00fccher.example/",), "xn--"),
     (("https://x:0/",), "port"),
     (("https://user@x/",), "without a user"),
     (("https://x/", "--what"), "unknown"),
