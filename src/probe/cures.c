@@ -25,15 +25,16 @@ static const struct cure of_apache[] = {
 	{"Ask at the handshake: in the virtual host, and look at the certificate in the <Location> or <Directory>.",
 	 LINES("SSLVerifyClient optional          # in the <VirtualHost>, in place of the one in the <Location>",
 	       "Require ssl-verify-client         # in the <Location>")},
-	{"Or let it hold larger bodies, in the same <Location>; each upload then takes that much memory.",
-	 LINES("SSLRenegBufferSize 67108864")},
+	{"Or let it hold larger bodies, in the same <Location>; each upload then takes that much memory. Clients that "
+	 "cannot be asked over TLS 1.3 need the second line, too.",
+	 LINES("SSLRenegBufferSize 67108864", "SSLProtocol -all +TLSv1.2          # in the <VirtualHost>")},
 };
 
 static const struct cure of_tomcat[] = {
 	{"Ask at the handshake; over TLS 1.3 nothing else works, since Java's TLS cannot ask later.",
 	 LINES("<SSLHostConfig certificateVerification=\"required\" ...>")},
 	{"Or let it hold larger bodies, over TLS 1.2 only; each upload then takes that much memory, and -1 has no "
-	 "limit.",
+	 "limit. Clients that wait for their 100 Continue freeze all the same.",
 	 LINES("<Connector maxSavePostSize=\"67108864\" ...>", "<SSLHostConfig protocols=\"TLSv1.2\" ...>")},
 };
 
@@ -41,8 +42,10 @@ static const struct cure of_node[] = {
 	{"Ask at the handshake, and look at the certificate in the handler.",
 	 LINES("https.createServer({ requestCert: true, rejectUnauthorized: false, ... })",
 	       "if (!request.socket.authorized) ...   // for the paths that need one")},
-	{"Or read the body to its end, within a limit, before socket.renegotiate(); over TLS 1.2 only.",
-	 LINES("for await (const chunk of request) { ... }   // then, and not before:",
+	{"Or read the body to its end, within a limit, before socket.renegotiate(); over TLS 1.2 only, and without "
+	 "tickets: a renegotiation that is resumed brings no certificate.",
+	 LINES("https.createServer({ maxVersion: 'TLSv1.2', secureOptions: crypto.constants.SSL_OP_NO_TICKET, ... })",
+	       "for await (const chunk of request) { ... }   // then, and not before:",
 	       "request.socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, callback)")},
 };
 
@@ -165,15 +168,26 @@ static bool reading_helps(const struct findings *findings)
 	return false;
 }
 
+/* Where only TLS 1.2 can be asked late, a client must be kept to it; thaw send finds that out by itself. */
+static bool only_12(const struct findings *findings)
+{
+	return find_asks_late(&findings->versions[FIND_12]) && !find_asks_late(&findings->versions[FIND_13]);
+}
+
 size_t cures_of_client(const struct findings *findings, struct cure cures[static CURES_OF_CLIENT_MAX])
 {
-	static const char *const prime[] = {
-		"thaw send --prime always FILE URL",
-		"curl --cert CERT --key KEY -I URL --next --cert CERT --key KEY -T FILE URL", NULL};
-	static const char *const expect[] = {
-		"thaw send --expect always FILE URL",
-		"curl --cert CERT --key KEY -H 'Expect: 100-continue' --expect100-timeout 120 -T FILE URL", NULL};
-	static const char *const read[] = {"thaw send FILE URL", NULL};
+#define SEND "thaw send --cert CERT --key KEY "
+#define CURL "curl --http1.1 --cert CERT --key KEY "
+#define C_12 "curl --http1.1 --tls-max 1.2 --cert CERT --key KEY "
+#define NEXT "-I URL \\"
+#define THEN "     --next --http1.1 --cert CERT --key KEY -T FILE URL"
+#define T_12 "     --next --http1.1 --tls-max 1.2 --cert CERT --key KEY -T FILE URL"
+#define WAIT "-H 'Expect: 100-continue' --expect100-timeout 120 -T FILE URL"
+	static const char *const prime[][4] = {{SEND "--prime always FILE URL", CURL NEXT, THEN, NULL},
+					       {SEND "--prime always FILE URL", C_12 NEXT, T_12, NULL}};
+	static const char *const expect[][3] = {{SEND "--expect always FILE URL", CURL WAIT, NULL},
+						{SEND "--expect always FILE URL", C_12 WAIT, NULL}};
+	static const char *const read[] = {SEND "FILE URL", NULL};
 	static const char *const offer[] = {"Python: context.post_handshake_auth = True",
 					    "OpenSSL: SSL_set_post_handshake_auth(ssl, 1)", NULL};
 	const struct find_version *v13 = &findings->versions[FIND_13];
@@ -182,16 +196,18 @@ size_t cures_of_client(const struct findings *findings, struct cure cures[static
 	if (works(findings, pick_primed))
 		cures[count++] = (struct cure){"Prime the connection: a HEAD first, the upload on the same connection "
 					       "(it was tried here, and worked).",
-					       prime};
+					       prime[only_12(findings)]};
 	if (works(findings, pick_waits))
-		cures[count++] = (struct cure){
-			"Send Expect: 100-continue, and wait for the 100 (it was tried here, and worked).", expect};
+		cures[count++] =
+			(struct cure){"Send Expect: 100-continue, and wait for the 100 (it was tried here, and worked).",
+				      expect[only_12(findings)]};
 	if (reading_helps(findings))
 		cures[count++] =
 			(struct cure){"Read while you write, and answer the request for the certificate when it "
 				      "comes.",
 				      read};
-	if (v13->no_offer != NULL && !find_is_good(v13, find_result(v13->no_offer)))
+	if (v13->no_offer != NULL && find_tells(find_result(v13->no_offer)) &&
+	    !find_is_good(v13, find_result(v13->no_offer)))
 		cures[count++] = (struct cure){"Offer post-handshake authentication over TLS 1.3.", offer};
 	return count;
 }

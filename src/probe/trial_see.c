@@ -26,6 +26,7 @@ void trial_note(struct trial *trial, enum timeline_what what, uint64_t value)
 	struct timeline_point now = now_of(trial);
 
 	timeline_trace(&trial->line, &now);
+	now.up = trial->meter.up; /* the curve lags behind it: what was just written is not acknowledged yet */
 	timeline_add(&trial->line, what, value, &now);
 }
 

@@ -608,6 +608,31 @@ static bool offers(const char *word)
 	return any;
 }
 
+/* The line that is to be typed for one of the cures has that word. */
+static bool types(const char *word)
+{
+	struct cure cures[CURES_OF_CLIENT_MAX];
+	size_t count = cures_of_client(&found, cures);
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; cures[i].lines[k] != NULL; k++)
+			if (strstr(cures[i].lines[k], word) != NULL)
+				return true;
+	return false;
+}
+
+/* curl goes as high as it can: over TLS 1.3 it would be refused. */
+static void clients_are_kept_to_the_version_that_can_be_asked(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	assert_true(types("curl --http1.1 --cert"));
+	assert_false(types("--tls-max"));
+	found.versions[FIND_13] = (struct find_version){.plain = asked(TRIAL_NEVER, FIND_13)};
+	assert_true(types("--tls-max 1.2"));
+	assert_false(types("--http1.1 --cert"));
+}
+
 static void clients_are_told_what_worked(void **state)
 {
 	(void)state;
@@ -656,6 +681,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_recognised_from_nothing),
 		cmocka_unit_test(each_server_has_cures_and_a_chapter),
 		cmocka_unit_test(clients_are_told_what_worked),
+		cmocka_unit_test(clients_are_kept_to_the_version_that_can_be_asked),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);
