@@ -86,7 +86,8 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 		port = host_end;
 	}
 	if (port == NULL || (port < end && *port != ':') || !copy_host(url, host, (size_t)(host_end - host)))
-		return bad(err, text, "its host is neither a name nor an address (a name beyond ASCII is written xn--...)");
+		return bad(err, text,
+			   "its host is neither a name nor an address (a name beyond ASCII is written xn--...)");
 	if (port + 1 < end && !copy_port(url, port + 1, (size_t)(end - port - 1)))
 		return bad(err, text, "its port is none of 1 to 65535");
 	if (url->port[0] == '\0')
@@ -139,14 +140,15 @@ static struct question *new_question(const struct probe_url *url)
 	(void)snprintf(question->name, sizeof(question->name), "%s", is_local(url->host) ? "localhost" : url->host);
 	(void)snprintf(question->port, sizeof(question->port), "%s", url->port);
 	question->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	question->request = (struct gaicb){
-		.ar_name = question->name, .ar_service = question->port, .ar_request = &question->hints};
+	question->request =
+		(struct gaicb){.ar_name = question->name, .ar_service = question->port, .ar_request = &question->hints};
 	return question;
 }
 
 /*
  * getaddrinfo() may take as long as the system's name servers leave it alone, so it is waited for from beside.
- * 0: *found; EAI_INPROGRESS: not in time. A look-up that cannot be called off keeps its question for as long as it runs.
+ * 0: *found; EAI_INPROGRESS: not in time. A look-up that cannot be called off keeps its question for as long as it
+ * runs.
  */
 static int look_up(const struct probe_url *url, const struct probe_patience *patience, struct addrinfo **found)
 {
@@ -194,8 +196,8 @@ static int try_address(const struct sockaddr_storage *address, const struct prob
 static enum thaw_status name_failed(const char *host, int failed, struct thaw_error *err)
 {
 	if (failed == EAI_INPROGRESS)
-		return error_set(err, THAW_ERR_TIMEOUT, "%s: its name was not looked up in time (--limit gives it more)",
-				 host);
+		return error_set(err, THAW_ERR_TIMEOUT,
+				 "%s: its name was not looked up in time (--limit gives it more)", host);
 	return error_set(err, THAW_ERR_SYSTEM, "%s: %s", host, gai_strerror(failed));
 }
 

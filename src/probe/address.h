@@ -23,8 +23,8 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 
 /* How long a probe waits for its way to the server. */
 struct probe_patience {
-	uint64_t until_ms; /* of clock_now_ms(): for all of it, the name's look-up too */
-	uint32_t each_ms;  /* for each address */
+	uint64_t until_ms;                        /* of clock_now_ms(): for all of it, the name's look-up too */
+	uint32_t each_ms;                         /* for each address */
 	const volatile sig_atomic_t *interrupted; /* as in crew_options */
 };
 

@@ -198,9 +198,9 @@ size_t cures_of_client(const struct findings *findings, struct cure cures[static
 					       "(it was tried here, and worked).",
 					       prime[only_12(findings)]};
 	if (works(findings, pick_waits))
-		cures[count++] =
-			(struct cure){"Send Expect: 100-continue, and wait for the 100 (it was tried here, and worked).",
-				      expect[only_12(findings)]};
+		cures[count++] = (struct cure){
+			"Send Expect: 100-continue, and wait for the 100 (it was tried here, and worked).",
+			expect[only_12(findings)]};
 	if (reading_helps(findings))
 		cures[count++] =
 			(struct cure){"Read while you write, and answer the request for the certificate when it "

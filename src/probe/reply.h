@@ -5,9 +5,9 @@
 #include "http/chunked.h"
 #include "http/response_head.h"
 
-#define REPLY_BODY_KEPT   2048 /* the body's beginning: it may tell what server this is, and why it refuses */
-#define REPLY_SERVER_KEPT 96
-#define REPLY_TYPE_KEPT   64
+#define REPLY_BODY_KEPT     2048 /* the body's beginning: it may tell what server this is, and why it refuses */
+#define REPLY_SERVER_KEPT   96
+#define REPLY_TYPE_KEPT     64
 #define REPLY_LOCATION_KEPT 256
 
 enum reply_news {
@@ -32,7 +32,7 @@ struct reply {
 	/* Server, Content-Type and Keep-Alive; "": none */
 	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
 	char location[REPLY_LOCATION_KEPT]; /* Location, if it is all visible ASCII */
-	bool cookie_of_f5; /* a Set-Cookie that F5's balancers are known by */
+	bool cookie_of_f5;                  /* a Set-Cookie that F5's balancers are known by */
 	char body[REPLY_BODY_KEPT + 1];
 	size_t body_len;
 	const char *why;

@@ -68,17 +68,16 @@ static json_t *trial(const struct trial *one)
 		return json_null();
 	script = trial_script(one);
 	result = trial_result(one);
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o, s:o}", "outcome",
-			 trial_outcome_name(result->outcome), "method", script->method, "body",
-			 (json_int_t)script->length, "style",
-			 script->style == TRIAL_READS ? "reads-while-writing" : "writes-first", "status",
-			 number_or_null(result->status), "alert",
-			 result->alert != 0 ? json_string(tls_alert_name(result->alert)) : json_null(), "resumed",
-			 result->resumed, "asked", asked(result), "body_sent", (json_int_t)result->body_out,
-			 "body_taken", (json_int_t)result->body_taken, "continued", result->continued, "gave_up",
-			 result->gave_up, "held_ms", (json_int_t)result->held_ms, "ms", (json_int_t)result->ms,
-			 "server", text_or_null(result->server), "location", text_or_null(result->location), "detail",
-			 text_or_null(result->detail));
+	return json_pack(
+		"{s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o, s:o}", "outcome",
+		trial_outcome_name(result->outcome), "method", script->method, "body", (json_int_t)script->length,
+		"style", script->style == TRIAL_READS ? "reads-while-writing" : "writes-first", "status",
+		number_or_null(result->status), "alert",
+		result->alert != 0 ? json_string(tls_alert_name(result->alert)) : json_null(), "resumed",
+		result->resumed, "asked", asked(result), "body_sent", (json_int_t)result->body_out, "body_taken",
+		(json_int_t)result->body_taken, "continued", result->continued, "gave_up", result->gave_up, "held_ms",
+		(json_int_t)result->held_ms, "ms", (json_int_t)result->ms, "server", text_or_null(result->server),
+		"location", text_or_null(result->location), "detail", text_or_null(result->detail));
 }
 
 /* ---- bodies ---- */
@@ -195,8 +194,8 @@ bool report_json(FILE *to, const struct report *report)
 		"cures", cures(report), "tls12", version(&found->versions[FIND_12]), "tls13",
 		version(&found->versions[FIND_13]), "as_browsers", trial(found->browser), "http2", trial(found->http2),
 		"timeline", timeline(found), "certificate", found->has_certificate, "interrupted",
-		found->interrupted || found->out_of_time || found->lost, "connections", (json_int_t)found->connections, "body_bytes",
-		(json_int_t)found->uploaded, "ms", (json_int_t)found->ms);
+		found->interrupted || found->out_of_time || found->lost, "connections", (json_int_t)found->connections,
+		"body_bytes", (json_int_t)found->uploaded, "ms", (json_int_t)found->ms);
 	if (all == NULL)
 		return false;
 	bool ok = json_dumpf(all, to, JSON_INDENT(2)) == 0 && fputc('\n', to) != EOF && fflush(to) == 0;

@@ -112,7 +112,8 @@ bool report_text(FILE *to, const struct report *report)
 		      findings->has_certificate ? "with the certificate that was given to it"
 						: "without a certificate (--cert)",
 		      findings->connections, (double)findings->uploaded / 1048576,
-		      findings->method != NULL ? " by " : "", findings->method != NULL ? findings->method : "", (double)findings->ms / 1000,
+		      findings->method != NULL ? " by " : "", findings->method != NULL ? findings->method : "",
+		      (double)findings->ms / 1000,
 		      findings->interrupted   ? "; interrupted"
 		      : findings->out_of_time ? "; stopped when its time was over"
 		      : findings->lost        ? "; stopped when no connections were made any more"

@@ -11,12 +11,12 @@
 #include "base/error.h"
 #include "probe/survey_inside.h"
 
-#define AT_ONCE     16
-#define SETTLE_MS   1000 /* how long an ask may take that comes before a body, or behind a response */
-#define SMALL_BODY  64
+#define AT_ONCE                16
+#define SETTLE_MS              1000 /* how long an ask may take that comes before a body, or behind a response */
+#define SMALL_BODY             64
 #define ALERT_PROTOCOL_VERSION 70 /* RFC 8446 6.2 */
 
-#define UNREACHED   3    /* connections that are not made: there is no use in more */
+#define UNREACHED   3       /* connections that are not made: there is no use in more */
 #define EXPECT_BODY 1048576 /* beyond the limits of servers: does Expect get a large body through? */
 
 enum tls_client_version survey_version(size_t i)

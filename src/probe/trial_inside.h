@@ -45,7 +45,7 @@ struct trial {
 	size_t head_at, head_len;
 	uint64_t answered_ms; /* when the final response's head had come */
 	uint64_t heard;       /* bytes of it */
-	bool ended; /* the peer's bytes are at their end */
+	bool ended;           /* the peer's bytes are at their end */
 	unsigned exchanges;
 	struct thaw_error err; /* the first failure of TLS */
 	uint64_t began_ms, now_ms, entered_ms, moved_ms, stalled_ms;

@@ -333,8 +333,8 @@ enum trial_turn trial_run_response(struct trial *trial)
 		return TURN_MOVED;
 	/* An answer to a request that was not sent whole is final with its head: some servers never send its end. Nor
 	 * is a download of any use. */
-	bool cut = trial->reply.in_body && (trial->ended || trial->result.body_out < trial->script.length ||
-					    trial->heard > RESPONSE_MAX);
+	bool cut = trial->reply.in_body &&
+		   (trial->ended || trial->result.body_out < trial->script.length || trial->heard > RESPONSE_MAX);
 	if (trial->reply.done && trial->script.lingers && !trial->ended)
 		trial_enter(trial, TS_LINGER);
 	else if (trial->reply.done || cut)

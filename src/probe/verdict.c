@@ -398,23 +398,19 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
 	const struct trial_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
 	bool late = false, handshake = false;
-	char max[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+	char max[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX], rest[VERDICT_OUTCOME_MAX + 64] = "";
 	const char *how = how_it_asks(findings, &late, &handshake);
+	bool asks = late || handshake;
 
-	if (!late && !handshake)
-		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
-	else if (plain->outcome != TRIAL_ANSWERED)
-		(void)snprintf(verdict->line, sizeof(verdict->line),
-			       "no problem: %s, and ends the connection of who gives none", how);
-	else if (!any_through(findings))
-		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; %severy request gets %s", how,
-			       findings->has_certificate ? "" : "without a certificate ",
-			       verdict_outcome(plain, text));
-	else if (findings->max_body > 0)
-		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s; bodies of up to %s bytes pass",
-			       how, verdict_number(findings->max_body, max));
-	else
-		(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s", how);
+	if (asks && plain->outcome != TRIAL_ANSWERED)
+		(void)snprintf(rest, sizeof(rest), ", and ends the connection of who gives none");
+	else if (asks && !any_through(findings))
+		(void)snprintf(rest, sizeof(rest), "; %severy request gets %s",
+			       findings->has_certificate ? "" : "without a certificate ", verdict_outcome(plain, text));
+	else if (asks && findings->max_body > 0)
+		(void)snprintf(rest, sizeof(rest), "; bodies of up to %s bytes pass",
+			       verdict_number(findings->max_body, max));
+	(void)snprintf(verdict->line, sizeof(verdict->line), "no problem: %s%s", how, rest);
 }
 
 void verdict_make(const struct findings *findings, const struct server_guess *server, struct verdict *verdict)

@@ -125,9 +125,8 @@ static enum thaw_status read_certificate(struct tls_credentials *credentials, co
 	if (bio == NULL)
 		return THAW_FAILED;
 	credentials->certificate = PEM_read_bio_X509_AUX(bio, NULL, on_pass_phrase, &question);
-	enum thaw_status status =
-		credentials->certificate != NULL ? read_chain(credentials, bio, &question, err)
-					       : blame_pem(&question, "certificate", err);
+	enum thaw_status status = credentials->certificate != NULL ? read_chain(credentials, bio, &question, err)
+								   : blame_pem(&question, "certificate", err);
 	BIO_free_all(bio);
 	return status;
 }

@@ -97,8 +97,9 @@ static void what_lets_nobody_through_is_not_said_to_pass(void **state)
 		((struct trial *)found.versions[i].plain)->result.given = false;
 		((struct trial *)found.versions[i].paused)->result.given = false;
 	}
-	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body; without a certificate every "
-				 "request gets 400");
+	expect(PROBE_NO_PROBLEM,
+	       "no problem: it asks at the TLS handshake, before any body; without a certificate every "
+	       "request gets 400");
 	begin(TRIAL_AT_HEADERS); /* a method that it does not know, but the certificate is good */
 	found.has_certificate = true;
 	answer_all(TRIAL_ANSWERED, 403);
@@ -112,11 +113,13 @@ static void answers_from_elsewhere(void **state)
 	(void)state;
 	begin(TRIAL_NEVER);
 	answer_all(TRIAL_ANSWERED, 301);
-	expect_one(PROBE_UNTOLD, "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
-				 "nowhere: probe that URL");
+	expect_one(PROBE_UNTOLD,
+		   "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
+		   "nowhere: probe that URL");
 	memcpy(((struct trial *)found.versions[FIND_13].plain)->result.location, "/x/", sizeof("/x/"));
-	expect_one(PROBE_UNTOLD, "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
-				 "/x/: probe that URL");
+	expect_one(PROBE_UNTOLD,
+		   "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
+		   "/x/: probe that URL");
 	answer_all(TRIAL_CLOSED, 0);
 	found.http2 = made(TRIAL_ANSWERED, 200);
 	expect_one(PROBE_UNTOLD, "could not tell: it answers over HTTP/2 only (with 200), where nobody can be asked "
