@@ -481,7 +481,7 @@ def test_interrupted(late_server, pki):
 
 def test_out_of_time(thaw, probe):
     """Over a slow way: what did not come to its end is not called a problem, nor none."""
-    told = probe(f"https://localhost:{Relay(thaw.port, 200_000).port}/late", "--limit", "4s", "--hold", "0s")
+    told = probe(f"https://localhost:{Relay(thaw.port, 200_000).port}/late", "--limit", "8s", "--hold", "0s")
     assert (told["code"], told["interrupted"]) == (UNTOLD, True)
     assert "--limit" in told["line"]
     assert not told["tls13"]["writes_first"]["changes"]
@@ -580,16 +580,16 @@ def closes(connection):
 
 
 @pytest.mark.parametrize("serve_it, patience, code, words", (
-    (plain_http, "--stall", 76, "does not speak TLS"),
-    (silent, "--stall", 75, "no TLS handshake comes of it"),
-    (silent, "--limit", 75, "--limit gives it more time"),
-    (garbage, "--stall", 76, "handshake failed"),
-    (resets, "--stall", 69, "reset"),
-    (closes, "--stall", 76, "handshake failed"),
+    (plain_http, "--stall=20s", 76, "does not speak TLS"),
+    (silent, "--stall=1s", 75, "no TLS handshake comes of it"),
+    (silent, "--limit=1s", 75, "--limit gives it more time"),
+    (garbage, "--stall=20s", 76, "handshake failed"),
+    (resets, "--stall=20s", 69, "reset"),
+    (closes, "--stall=20s", 76, "handshake failed"),
 ), ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
 def test_no_tls(serve_it, patience, code, words, pki):
     with listener(serve_it) as port:
-        done = subprocess.run(argv(f"https://localhost:{port}/", pki, patience, "1s"), capture_output=True,
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki, patience), capture_output=True,
                               timeout=WATCHDOG, text=True)  # fmt: skip
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("thaw: error: ") and done.stderr.count("\n") == 1
@@ -642,7 +642,7 @@ def test_tls_and_silence(pki):
                 pass
 
     with listener(tls_server(pki, speak)) as port:
-        done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--json", "--stall", "1s"), capture_output=True,
+        done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--json", "--stall", "2s"), capture_output=True,
                               timeout=WATCHDOG)  # fmt: skip
     told = json.loads(done.stdout)
     assert done.returncode == UNTOLD
@@ -708,7 +708,7 @@ def test_a_response_without_end(body, pki, probe):
         tls.recv(1)
 
     with https(pki, speak) as url:
-        told = probe(url, *SIMPLE, "--stall", "1s")
+        told = probe(url, *SIMPLE, "--stall", "2s")
     assert (told["tls13"]["no_body"]["outcome"], told["tls13"]["no_body"]["status"]) == ("answered", 200)
     assert told["code"] == FINE
     assert max(sent) < 64 * MIB  # what socket buffers may hold is beside what is read
