@@ -93,7 +93,8 @@ enum thaw_status cli_secret_ask(void *arg, const char *what, char *into, size_t 
 	if (tty < 0 || tcgetattr(tty, &shown) != 0) {
 		if (tty >= 0)
 			(void)close(tty);
-		return error_set(err, THAW_ERR_CONFIG, "there is no terminal to ask on for %s", what);
+		return error_set(err, THAW_ERR_CONFIG,
+				 "a pass phrase or a PIN is needed, and there is no terminal to ask on");
 	}
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
