@@ -1,10 +1,11 @@
 #include "alloc.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include <jansson.h>
 #include <openssl/crypto.h>
 
 void *__real_malloc(size_t size);
@@ -19,9 +20,11 @@ void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
 void *__wrap_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset);
+int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int __wrap___asprintf_chk(char **text, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static unsigned long armed, counted;
-static bool inside_now, happened;
+static bool inside_now, happened, openssl_is_spared;
 
 static bool fails(void)
 {
@@ -86,11 +89,42 @@ void *__wrap_mmap(void *at, size_t len, int protection, int flags, int fd, off_t
 	return fails() ? MAP_FAILED : __real_mmap(at, len, protection, flags, fd, offset);
 }
 
+int __wrap_asprintf(char **text, const char *format, ...)
+{
+	va_list args;
+
+	if (fails())
+		return -1;
+	va_start(args, format);
+	int len = vasprintf(text, format, args);
+	va_end(args);
+	return len;
+}
+
+/* What asprintf() is with _FORTIFY_SOURCE. */
+int __wrap___asprintf_chk(char **text, int flag, const char *format, ...)
+{
+	va_list args;
+
+	(void)flag;
+	if (fails())
+		return -1;
+	va_start(args, format);
+	int len = vasprintf(text, format, args);
+	va_end(args);
+	return len;
+}
+
+static bool openssl_fails(void)
+{
+	return !openssl_is_spared && fails();
+}
+
 static void *openssl_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return size == 0 || fails() ? NULL : __real_malloc(size);
+	return size == 0 || openssl_fails() ? NULL : __real_malloc(size);
 }
 
 static void *openssl_realloc(void *old, size_t size, const char *file, int line)
@@ -101,7 +135,7 @@ static void *openssl_realloc(void *old, size_t size, const char *file, int line)
 		free(old);
 		return NULL;
 	}
-	return fails() ? NULL : __real_realloc(old, size);
+	return openssl_fails() ? NULL : __real_realloc(old, size);
 }
 
 static void openssl_free(void *memory, const char *file, int line)
@@ -113,6 +147,24 @@ static void openssl_free(void *memory, const char *file, int line)
 
 bool fault_install(void)
 {
-	json_set_alloc_funcs(__wrap_malloc, free);
 	return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1;
+}
+
+void fault_openssl(bool too)
+{
+	openssl_is_spared = !too;
+}
+
+unsigned long fault_each(void (*run)(bool failing), unsigned long step)
+{
+	fault_arm(0);
+	run(false);
+	unsigned long count = fault_count();
+
+	for (unsigned long k = 1; k <= count; k += step) {
+		fault_arm(k);
+		run(true);
+	}
+	fault_arm(0);
+	return count;
 }

@@ -227,6 +227,7 @@ int main(int argc, char **argv)
 	}
 	if (!fault_install())
 		return EX_SOFTWARE;
+	json_set_alloc_funcs(malloc, free);
 	at_start = strcmp(argv[2], "start") == 0;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	pki_open();

@@ -4,80 +4,12 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include <openssl/crypto.h>
-
+#include "../fault/alloc.h"
 #include "base/socket.h"
 #include "probe/crew.h"
 #include "probe/survey.h"
 
 #define STEP 29
-
-/* ---- allocations that fail on demand: ours by the linker's --wrap, OpenSSL's by its own hook ---- */
-
-static unsigned long fail_at, allocations;
-static bool armed, failed;
-
-static bool fails(void)
-{
-	if ((!armed && !in_trial) || ++allocations != fail_at)
-		return false;
-	failed = true;
-	return true;
-}
-
-#define WRAPPED(result, name, parameters, arguments)             \
-	result __real_##name parameters;                         \
-	result __wrap_##name parameters;                         \
-	result __wrap_##name parameters                          \
-	{                                                        \
-		return fails() ? NULL : __real_##name arguments; \
-	}
-
-WRAPPED(void *, malloc, (size_t size), (size))
-WRAPPED(void *, calloc, (size_t count, size_t size), (count, size))
-WRAPPED(void *, realloc, (void *at, size_t size), (at, size))
-WRAPPED(char *, strdup, (const char *text), (text))
-WRAPPED(char *, strndup, (const char *text, size_t len), (text, len))
-
-static void *library_malloc(size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return fails() ? NULL : __real_malloc(size);
-}
-
-static void *library_realloc(void *at, size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return fails() ? NULL : __real_realloc(at, size);
-}
-
-static void library_free(void *at, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(at);
-}
-
-/* Runs it with the k-th allocation failing, for every k that there is; every step-th of many. */
-static unsigned long each_fails(void (*run)(bool armed_for_one), unsigned long step)
-{
-	unsigned long all;
-
-	fail_at = allocations = 0;
-	run(false);
-	all = allocations;
-	assert_true(all > 0);
-	for (unsigned long k = 1; k <= all; k += step) {
-		fail_at = k;
-		allocations = 0;
-		failed = false;
-		run(true);
-	}
-	fail_at = 0;
-	return all;
-}
 
 /* ---- what is made ---- */
 
@@ -88,18 +20,18 @@ static void make_contexts(bool failing)
 	const struct context_wish wishes[] = {{.version = TLS_CLIENT_12}, {.http2 = true}, {.withholds = true}};
 	struct thaw_error err = {0};
 
-	armed = true;
+	fault_inside(true);
 	struct contexts *contexts = contexts_new(&client_options);
 	if (contexts != NULL) {
 		for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
 			if (contexts_get(contexts, &wishes[i], &err) == NULL) {
-				assert_true(failing && failed);
+				assert_true(failing && fault_happened());
 				assert_int_not_equal(err.cls, THAW_ERR_NONE);
 				assert_int_not_equal(err.text[0], '\0');
 			}
 	}
-	armed = false;
-	assert_true(contexts != NULL || failed);
+	fault_inside(false);
+	assert_true(contexts != NULL || fault_happened());
 	contexts_free(&contexts);
 	assert_null(contexts);
 }
@@ -107,7 +39,7 @@ static void make_contexts(bool failing)
 static void contexts_without_memory(void **state)
 {
 	(void)state;
-	(void)each_fails(make_contexts, 1);
+	assert_true(fault_each(make_contexts, 1) > 0);
 }
 
 static void make_survey(bool failing)
@@ -116,9 +48,9 @@ static void make_survey(bool failing)
 	const struct probe_options options = {.tls = client_options};
 	struct thaw_error err = {0};
 
-	armed = true;
+	fault_inside(true);
 	struct survey *survey = survey_new(&options, &findings, &err);
-	armed = false;
+	fault_inside(false);
 	assert_int_equal(survey == NULL, failing);
 	if (survey == NULL)
 		assert_int_equal(err.cls, THAW_ERR_RESOURCE);
@@ -129,16 +61,16 @@ static void make_survey(bool failing)
 static void a_survey_without_memory(void **state)
 {
 	(void)state;
-	assert_true(each_fails(make_survey, 1) >= 4);
+	assert_true(fault_each(make_survey, 1) >= 4);
 }
 
 static void make_h2(bool failing)
 {
 	const struct http_h2_request request = {.method = "GET", .authority = "a", .path = "/", .user_agent = "b"};
 
-	armed = true;
+	fault_inside(true);
 	struct http_h2_client *client = http_h2_client_new(&request);
-	armed = false;
+	fault_inside(false);
 	assert_int_equal(client == NULL, failing);
 	http_h2_client_free(&client);
 }
@@ -146,7 +78,7 @@ static void make_h2(bool failing)
 static void http2_without_memory(void **state)
 {
 	(void)state;
-	(void)each_fails(make_h2, 1);
+	assert_true(fault_each(make_h2, 1) > 0);
 }
 
 /* ---- a crew ---- */
@@ -179,10 +111,10 @@ static void start_crew(bool failing)
 	socklen_t len = sizeof(*to);
 
 	assert_int_equal(getsockname(listener, (struct sockaddr *)to, &len), 0);
-	armed = true;
+	fault_inside(true);
 	struct crew *crew = crew_new(&options);
 	const struct trial *trial = crew != NULL ? crew_start(crew, &get, context, NULL, &err) : NULL;
-	armed = false;
+	fault_inside(false);
 	if (trial == NULL) {
 		assert_true(failing);
 		assert_true(crew == NULL || err.cls == THAW_ERR_RESOURCE);
@@ -201,7 +133,7 @@ static void a_crew_without_memory(void **state)
 	assert_true(listener >= 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&any, sizeof(any)), 0);
 	assert_int_equal(listen(listener, 1000), 0);
-	(void)each_fails(start_crew, 1);
+	assert_true(fault_each(start_crew, 1) > 0);
 	assert_int_equal(close(listener), 0);
 }
 
@@ -249,7 +181,7 @@ static void trials_without_memory(void **state)
 {
 	(void)state;
 	for (version = 12; version <= 13; version++)
-		assert_true(each_fails(play_asked, STEP) > 1000);
+		assert_true(fault_each(play_asked, STEP) > 1000);
 }
 
 static int set_up(void **state)
@@ -275,7 +207,8 @@ int main(void)
 		cmocka_unit_test(trials_without_memory),
 	};
 	(void)alarm(600); /* a watchdog */
-	if (CRYPTO_set_mem_functions(library_malloc, library_realloc, library_free) != 1)
+	if (!fault_install())
 		return 1;
+	trials_turn = fault_inside;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -273,7 +273,13 @@ static void serve(struct scene *scene)
 
 /* ---- both ---- */
 
-static bool in_trial; /* while it is the trial's turn: for tests in which only its allocations fail */
+static bool (*trials_turn)(bool it_is); /* for tests in which only the trial's allocations fail; NULL: none */
+
+static void give_turn(bool to_trial)
+{
+	if (trials_turn != NULL)
+		(void)trials_turn(to_trial);
+}
 
 /* Without memory there is no trial. */
 static void scene_begin(struct scene *scene, const struct host *host, const struct trial_script *script,
@@ -293,10 +299,10 @@ static void scene_begin(struct scene *scene, const struct host *host, const stru
 	assert_non_null(scene->session);
 	if (host->asks == ASKS_SHAKING)
 		assert_int_equal(tls_session_ask_at_handshake(scene->session, trust), THAW_OK);
-	in_trial = true;
+	give_turn(true);
 	scene->trial = trial_new(script, context, "localhost", scene->memory,
 				 (struct transport){&way_ops, &scene->wire.client}, scene->now_ms);
-	in_trial = false;
+	give_turn(false);
 }
 
 static inline void scene_open(struct scene *scene, const struct host *host, const struct trial_script *script,
@@ -327,9 +333,9 @@ static bool scene_turn(struct scene *scene)
 	struct trial_wants wants;
 
 	scene->turns++;
-	in_trial = true;
+	give_turn(true);
 	bool over = trial_step(scene->trial, scene->now_ms, scene->wire.up.len);
-	in_trial = false;
+	give_turn(false);
 	trial_wants(scene->trial, &wants);
 	assert_int_equal(over, scene->trial->state == TS_OVER);
 	if (over) {
