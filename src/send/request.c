@@ -154,6 +154,8 @@ bool request_prepare(struct request *request)
 	       curl_easy_setopt(easy, CURLOPT_USERAGENT, "thaw-send") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
+	       /* Nothing is ever resumed: a handle is one upload. And libcurl 7.88 without memory frees twice there. */
+	       curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->stall_ms) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&

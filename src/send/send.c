@@ -41,6 +41,14 @@ static bool is_over(const struct send *send)
 	return clock_now_ms() >= send->transfer.deadline_ms;
 }
 
+/* False, for the caller to return. */
+static bool no_room(const struct send *send)
+{
+	send->result->cause = SEND_NO_ROOM;
+	send->result->status = 0; /* whatever an earlier attempt was answered */
+	return error_set(&send->result->err, THAW_ERR_RESOURCE, "out of memory") == THAW_OK;
+}
+
 /* ---- the beginning ---- */
 
 /* THAW_OK: the upload is pinned to a primed connection. THAW_FAILED: it is not, because of *err. */
@@ -112,11 +120,8 @@ static bool upload(struct send *send)
 {
 	bool expects = send_expects(send->options->expect, &send->known);
 
-	if (!send_body_rewind(send->body) || !request_set_expect(&send->request, expects)) {
-		send->result->cause = SEND_NO_ROOM;
-		(void)error_set(&send->result->err, THAW_ERR_RESOURCE, "out of memory");
-		return false;
-	}
+	if (!send_body_rewind(send->body) || !request_set_expect(&send->request, expects))
+		return no_room(send);
 	transfer_run(&send->transfer, expects, &send->known);
 	return true;
 }
@@ -189,8 +194,10 @@ static bool resume(struct send *send)
 		send->result->resumed_from = part.from;
 		return false;
 	}
-	if (part.from == 0 || !set_part(send, &part))
+	if (part.from == 0)
 		return true;
+	if (!set_part(send, &part))
+		return no_room(send);
 	try_all(send);
 	bool done = send->result->cause == SEND_DONE;
 	if (!done && (send->result->cause != SEND_REFUSED || !refuses_parts(send->result->status)))
@@ -199,7 +206,7 @@ static bool resume(struct send *send)
 		return false;
 	note(send, "--resume: the server does not put parts together: sending the whole file");
 	send->result->err.cls = THAW_ERR_NONE;
-	return set_part(send, NULL);
+	return set_part(send, NULL) || no_room(send); /* else the part would pass for the whole */
 }
 
 static void run(struct send *send)
@@ -253,9 +260,7 @@ static bool make(struct send *send)
 		send->helper = send->transfer.helper = helper_new(send->easy, &helper, &send->result->err);
 	if (send->helper != NULL)
 		return true;
-	send->result->cause = SEND_NO_ROOM;
-	(void)error_set(&send->result->err, THAW_ERR_RESOURCE, "out of memory");
-	return false;
+	return no_room(send);
 }
 
 enum thaw_status send_run(const struct send_options *options, struct send_result *result)

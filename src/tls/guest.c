@@ -274,6 +274,9 @@ struct tls_guest *tls_guest_new(struct ssl_ctx_st *ctx, const struct tls_guest_o
 		return NULL;
 	}
 	atomic_fetch_add(&guest->holds, 1);
+	/* libcurl 7.88 takes a failure that comes before the transport was read for "nothing yet", and asks for ever:
+	 * so buffers are not made anew for each read. */
+	(void)SSL_CTX_clear_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_info_callback(ctx, on_info);
 	return guest;
 }

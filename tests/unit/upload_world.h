@@ -1,0 +1,300 @@
+/*
+ * For tests of uploads: a server of HTTPS on loopback, in a process of its own, which has one resource, asks for the
+ * certificate when it has a request's head, and ends with the test.
+ */
+#ifndef UPLOAD_WORLD_H
+#define UPLOAD_WORLD_H
+
+#include "peers_world.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/socket.h"
+
+#define SHOP_ROOM  131072
+#define VISITS_MAX 16
+
+/* What both processes see. The test writes only behind shop_reset(), when nobody is visiting. */
+struct shop {
+	bool asks;
+	bool puts_together;    /* it knows Content-Range of a PUT; or else takes the part for the whole */
+	char bytes[SHOP_ROOM]; /* the resource */
+	size_t len;            /* 0: there is none */
+	unsigned generation;   /* its strong ETag */
+	unsigned uploads;
+	bool with_certificate; /* the last one's connection had it */
+};
+
+struct visit {
+	int fd; /* -1: it is over */
+	struct tls_link *link;
+	struct tls_session *session;
+	bool shaken, asking, continued;
+	size_t head, need, len; /* bytes of the head, once it is there; of the body; that have come */
+	char in[SHOP_ROOM];
+};
+
+static struct shop *shop;
+static int shop_control = -1; /* the test's end: a byte is answered when no visit is left; its end ends the server */
+static pid_t shop_process = -1;
+static char shop_url[64];
+
+/* ---- the server's process ---- */
+
+static void leave(struct visit *visit)
+{
+	tls_session_free(&visit->session);
+	tls_link_free(&visit->link);
+	if (visit->fd >= 0)
+		(void)close(visit->fd);
+	visit->fd = -1;
+}
+
+static void say(struct visit *visit, const char *bytes, size_t size)
+{
+	struct pollfd fd = {.fd = visit->fd, .events = POLLOUT};
+	struct thaw_error err = {0};
+	size_t done = 0, len = 0;
+
+	while (visit->fd >= 0 && done < size) {
+		enum thaw_status status = tls_link_write(visit->link, bytes + done, size - done, &len, &err);
+		if (status == THAW_OK)
+			done += len;
+		else if (status == THAW_FAILED || status == THAW_CLOSED || poll(&fd, 1, -1) < 0)
+			leave(visit);
+	}
+}
+
+static void answer(struct visit *visit, const char *status, const char *body, size_t len)
+{
+	char head[256];
+	int head_len = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nETag: \"%u\"\r\nContent-Length: %zu\r\n\r\n",
+				status, shop->generation, len);
+
+	say(visit, head, (size_t)head_len);
+	if (strncmp(visit->in, "HEAD ", 5) != 0)
+		say(visit, body, len);
+}
+
+/* A field's value in the head; NULL: it has none. */
+static const char *field(const struct visit *visit, const char *name)
+{
+	const char *at = memmem(visit->in, visit->head, name, strlen(name));
+
+	return at != NULL ? at + strlen(name) : NULL;
+}
+
+static void take_upload(struct visit *visit)
+{
+	const char *range = field(visit, "\r\nContent-Range: bytes ");
+	size_t from = shop->puts_together && range != NULL ? strtoul(range, NULL, 10) : 0;
+
+	if (from != 0 && from != shop->len) {
+		answer(visit, "412 Precondition Failed", "no", 2);
+		return;
+	}
+	memcpy(shop->bytes + from, visit->in + visit->head, visit->need);
+	shop->len = from + visit->need;
+	shop->generation++;
+	shop->uploads++;
+	shop->with_certificate = tls_session_has_certificate(visit->session);
+	answer(visit, "200 OK", "ok", 2);
+}
+
+static void serve_request(struct visit *visit)
+{
+	bool looks = strncmp(visit->in, "HEAD ", 5) == 0 || strncmp(visit->in, "GET ", 4) == 0;
+
+	if (shop->asks && !tls_session_has_certificate(visit->session))
+		answer(visit, "403 Forbidden", "no", 2);
+	else if (!looks)
+		take_upload(visit);
+	else if (shop->len == 0)
+		answer(visit, "404 Not Found", "no", 2);
+	else
+		answer(visit, "200 OK", shop->bytes, shop->len);
+}
+
+static void on_head(struct visit *visit)
+{
+	enum thaw_reason reason = THAW_REASON_NONE;
+	const char *length = field(visit, "\r\nContent-Length: ");
+
+	visit->need = length != NULL ? strtoul(length, NULL, 10) : 0;
+	visit->continued = field(visit, "\r\nExpect: 100-continue") == NULL;
+	if (visit->head + visit->need > sizeof(visit->in))
+		leave(visit);
+	if (visit->fd < 0 || !shop->asks || tls_session_has_certificate(visit->session))
+		return;
+	enum thaw_means means = tls_session_means(visit->session, &reason);
+	visit->asking = means != THAW_MEANS_NONE;
+	if (visit->asking && (tls_ask_begin(visit->session, means, trust, &reason) != THAW_OK ||
+			      tls_ask_send(visit->session) != THAW_OK))
+		leave(visit);
+	else
+		tls_session_flush(visit->session);
+}
+
+/* What can be done with what has come. */
+static void move_on(struct visit *visit)
+{
+	const char *end = visit->head == 0 ? memmem(visit->in, visit->len, "\r\n\r\n", 4) : NULL;
+
+	if (end != NULL) {
+		visit->head = (size_t)(end + 4 - visit->in);
+		on_head(visit);
+	}
+	if (visit->fd < 0 || visit->head == 0)
+		return;
+	if (visit->asking && tls_ask_answered(visit->session)) {
+		visit->asking = false;
+		tls_ask_close(visit->session);
+	}
+	if (visit->asking)
+		return;
+	if (!visit->continued)
+		say(visit, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	visit->continued = true;
+	if (visit->fd >= 0 && visit->len >= visit->head + visit->need) {
+		serve_request(visit);
+		visit->len -= visit->head + visit->need;
+		memmove(visit->in, visit->in + visit->head + visit->need, visit->len);
+		visit->head = 0;
+	}
+}
+
+static void step(struct visit *visit)
+{
+	struct thaw_error err = {0};
+	enum thaw_status status = THAW_OK;
+
+	if (!visit->shaken) {
+		status = tls_link_handshake(visit->link, &err);
+		tls_session_flush(visit->session);
+		visit->shaken = status == THAW_OK;
+	}
+	while (status == THAW_OK && visit->fd >= 0) {
+		size_t len = 0, room = sizeof(visit->in) - visit->len;
+		status = room > 0 ? tls_session_read(visit->session, visit->in + visit->len, room, &len) : THAW_FAILED;
+		visit->len += status == THAW_OK ? len : 0;
+		tls_session_flush(visit->session);
+		if (status != THAW_CLOSED && status != THAW_FAILED)
+			move_on(visit); /* also where only an exchange has moved on */
+	}
+	if (status == THAW_CLOSED || status == THAW_FAILED)
+		leave(visit);
+}
+
+static void greet(struct visit *visits, int listener)
+{
+	struct visit *visit = visits;
+	int fd = socket_accept(listener, NULL);
+
+	while (visit < visits + VISITS_MAX && visit->fd >= 0)
+		visit++;
+	if (fd < 0 || visit == visits + VISITS_MAX)
+		_exit(1);
+	memset(visit, 0, sizeof(*visit));
+	visit->fd = fd;
+	visit->link = tls_link_new(server, socket_transport(&visit->fd));
+	visit->session = visit->link != NULL ? tls_session_new(tls_link_ssl(visit->link)) : NULL;
+	if (visit->session == NULL)
+		_exit(1);
+}
+
+static void keep_shop(int listener, int control)
+{
+	static struct visit visits[VISITS_MAX];
+	struct pollfd fds[VISITS_MAX + 2] = {{.fd = control, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+	char byte;
+
+	for (size_t i = 0; i < VISITS_MAX; i++)
+		visits[i].fd = -1;
+	for (;;) {
+		for (size_t i = 0; i < VISITS_MAX; i++)
+			fds[i + 2] = (struct pollfd){.fd = visits[i].fd, .events = POLLIN};
+		if (poll(fds, VISITS_MAX + 2, -1) < 0)
+			_exit(1);
+		if (fds[0].revents != 0) {
+			for (size_t i = 0; i < VISITS_MAX; i++)
+				leave(&visits[i]);
+			if (read(control, &byte, 1) != 1 || write(control, &byte, 1) != 1)
+				_exit(0);
+			continue;
+		}
+		for (size_t i = 0; i < VISITS_MAX; i++)
+			if (visits[i].fd >= 0 && fds[i + 2].revents != 0)
+				step(&visits[i]);
+		if (fds[1].revents != 0)
+			greet(visits, listener);
+	}
+}
+
+/* ---- the test's process ---- */
+
+/* Nobody visits it any more, and there is no resource. */
+static void shop_reset(bool asks, bool puts_together)
+{
+	char byte = 'r';
+
+	assert_int_equal(write(shop_control, &byte, 1), 1);
+	assert_int_equal(read(shop_control, &byte, 1), 1);
+	shop->asks = asks;
+	shop->puts_together = puts_together;
+	shop->len = 0;
+	shop->uploads = 0;
+	shop->with_certificate = false;
+}
+
+static int open_shop(void **state)
+{
+	struct thaw_error err = {0};
+	int pair[2], listener = socket_listen("127.0.0.1", 0, &err);
+
+	shop = mmap(NULL, sizeof(*shop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (set_up_peers(state) != 0 || listener < 0 || shop == MAP_FAILED ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return -1;
+	(void)snprintf(shop_url, sizeof(shop_url), "https://127.0.0.1:%u/x", socket_port(listener));
+	shop_process = fork();
+	if (shop_process == 0) {
+		(void)signal(SIGPIPE, SIG_IGN);
+		(void)alarm(600);
+		(void)close(pair[0]);
+		keep_shop(listener, pair[1]);
+	}
+	shop_control = pair[0];
+	(void)close(pair[1]);
+	(void)close(listener);
+	return shop_process > 0 ? 0 : -1;
+}
+
+static int close_shop(void **state)
+{
+	int how = 0;
+
+	(void)close(shop_control);
+	bool ended = waitpid(shop_process, &how, 0) == shop_process && WIFEXITED(how) && WEXITSTATUS(how) == 0;
+	(void)munmap(shop, sizeof(*shop));
+	return tear_down_peers(state) == 0 && ended ? 0 : -1;
+}
+
+/* How many descriptors are open. */
+static unsigned open_files(void)
+{
+	DIR *folder_of_them = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(folder_of_them);
+	while (readdir(folder_of_them) != NULL)
+		count++;
+	(void)closedir(folder_of_them);
+	return count;
+}
+
+#endif
