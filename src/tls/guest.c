@@ -31,7 +31,7 @@ struct tls_guest {
 	bool gave_up;
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static int ctx_index = -1;
 static BIO_METHOD *method;
 
@@ -210,14 +210,29 @@ static int filter_create(BIO *bio)
 	return 1;
 }
 
-static void make_once(void)
+static BIO_METHOD *make_method(void)
 {
-	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ctx_gone);
-	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_FILTER, "thaw guest");
-	if (method == NULL || BIO_meth_set_write(method, filter_write) != 1 ||
-	    BIO_meth_set_read(method, filter_read) != 1 || BIO_meth_set_ctrl(method, filter_ctrl) != 1 ||
-	    BIO_meth_set_create(method, filter_create) != 1)
-		ctx_index = -1;
+	int type = BIO_get_new_index();
+	BIO_METHOD *made = type >= 0 ? BIO_meth_new(type | BIO_TYPE_FILTER, "thaw guest") : NULL;
+
+	if (made != NULL && BIO_meth_set_write(made, filter_write) == 1 && BIO_meth_set_read(made, filter_read) == 1 &&
+	    BIO_meth_set_ctrl(made, filter_ctrl) == 1 && BIO_meth_set_create(made, filter_create) == 1)
+		return made;
+	BIO_meth_free(made);
+	return NULL;
+}
+
+/* What all guests share, and is never freed. What there was no memory for, the next guest makes. */
+static bool make_shared(void)
+{
+	(void)pthread_mutex_lock(&making);
+	if (ctx_index < 0)
+		ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ctx_gone);
+	if (method == NULL)
+		method = make_method();
+	bool made = ctx_index >= 0 && method != NULL;
+	(void)pthread_mutex_unlock(&making);
+	return made;
 }
 
 /* Before the first byte of a connection: the transport is there, and nothing is in it yet. */
@@ -255,9 +270,9 @@ struct tls_guest *tls_guest_new(struct ssl_ctx_st *ctx, const struct tls_guest_o
 {
 	struct tls_guest *guest = calloc(1, sizeof(*guest));
 
-	(void)pthread_once(&once, make_once);
-	if (guest == NULL || ctx_index < 0) {
+	if (guest == NULL || !make_shared()) {
 		free(guest);
+		ERR_clear_error();
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return NULL;
 	}

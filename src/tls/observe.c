@@ -21,7 +21,7 @@ struct seen {
 	void *arg; /* NULL: the observer's */
 };
 
-static pthread_once_t indexes_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static int ctx_index = -1, ssl_index = -1;
 
 static void free_seen(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *pointer)
@@ -34,10 +34,17 @@ static void free_seen(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, l
 	free(data);
 }
 
-static void make_indexes(void)
+/* What there was no memory for, the next one makes. */
+static bool make_indexes(void)
 {
-	ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_seen);
+	(void)pthread_mutex_lock(&making);
+	if (ctx_index < 0)
+		ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	if (ssl_index < 0)
+		ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_seen);
+	bool made = ctx_index >= 0 && ssl_index >= 0;
+	(void)pthread_mutex_unlock(&making);
+	return made;
 }
 
 static const struct tls_observer *observer_of(const SSL *ssl)
@@ -162,8 +169,7 @@ static int on_certificate(SSL *ssl, void *arg)
 
 bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer)
 {
-	(void)pthread_once(&indexes_once, make_indexes);
-	if (ctx_index < 0 || ssl_index < 0 || SSL_CTX_set_ex_data(ctx, ctx_index, (void *)observer) != 1) {
+	if (!make_indexes() || SSL_CTX_set_ex_data(ctx, ctx_index, (void *)observer) != 1) {
 		ERR_clear_error();
 		return false;
 	}

@@ -1,0 +1,138 @@
+/* Each allocation of a guest fails in turn, ours and OpenSSL's: it is told, and what is seen of an ask is what the
+ * server got. */
+#include "guest_world.h"
+
+#include <signal.h>
+
+#include "../fault/alloc.h"
+
+#define STEP 7
+#define HALF 6000 /* bytes that the socket's buffer does not take at once */
+
+/* What is made once for all guests: who had no memory for it must not have spoilt it for the others. */
+static void the_first_guest_without_memory(void **state)
+{
+	struct tls_guest *guest = NULL;
+	unsigned long k = 0;
+
+	(void)state;
+	while (guest == NULL) {
+		struct tls_guest_options options = {.fd = -1};
+		struct thaw_error err = {0};
+		SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+		fault_arm(++k);
+		fault_inside(true);
+		guest = tls_guest_new(ctx, &options, &err);
+		fault_inside(false);
+		assert_int_equal(guest == NULL, fault_happened());
+		if (guest == NULL)
+			assert_int_equal(err.cls, THAW_ERR_RESOURCE);
+		tls_guest_leave(&guest);
+		SSL_CTX_free(ctx);
+		if (!fault_happened())
+			break;
+	}
+	assert_true(k > 4);
+	fault_arm(0);
+}
+
+/* ---- a connection that is asked while a record is half out ---- */
+
+static int version;
+static unsigned answered, failed;
+
+static bool client_writes(struct pair *pair)
+{
+	static const char body[HALF];
+
+	(void)give_turn(true);
+	int put = SSL_write(pair->ssl, body, HALF);
+	bool told = put > 0 || SSL_get_error(pair->ssl, put) == SSL_ERROR_SSL;
+	(void)give_turn(false);
+	assert_true(told);
+	return put == HALF;
+}
+
+/* Reads once; false: the connection has failed. */
+static bool client_reads(struct pair *pair)
+{
+	char bytes[16];
+
+	(void)give_turn(true);
+	ERR_clear_error();
+	bool good = SSL_get_error(pair->ssl, SSL_read(pair->ssl, bytes, sizeof(bytes))) == SSL_ERROR_WANT_READ;
+	(void)give_turn(false);
+	return good;
+}
+
+static bool answer_ask(struct pair *pair)
+{
+	bool good = shake(pair);
+
+	if (!good)
+		return false;
+	pair->reads = false;
+	ask(pair);
+	good = client_writes(pair);
+	pair->reads = true;
+	for (int turn = 0; good && turn < TURNS_MAX && !tls_ask_answered(pair->session); turn++) {
+		good = client_reads(pair);
+		serve(pair);
+	}
+	return good && tls_ask_answered(pair->session);
+}
+
+static void play(bool failing)
+{
+	struct pair pair;
+
+	make_pair(&pair, version, 0);
+	bool made = pair.guest != NULL && pair.ssl != NULL, good = made && answer_ask(&pair);
+	if (pair.guest == NULL)
+		assert_int_not_equal(pair.err.text[0], '\0');
+	if (good) {
+		bool given = tls_session_has_certificate(pair.session);
+		assert_true(given || failing); /* OpenSSL declines where it has no memory to see that it could sign */
+		assert_int_equal(pair.got, HALF);
+		assert_int_equal(pair.sights[TLS_SIGHT_ASKED], 1);
+		assert_int_equal(pair.sights[TLS_SIGHT_GIVEN], given);
+		assert_int_equal(pair.sights[TLS_SIGHT_DECLINED], !given);
+	}
+	assert_true(good || (failing && fault_happened()));
+	answered += good;
+	failed += !good;
+	ERR_clear_error();
+	close_pair(&pair);
+}
+
+static void guests_without_memory(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		version = versions[i];
+		answered = failed = 0;
+		fault_openssl(false);
+		assert_true(fault_each(play, 1) >= 3); /* itself, its queue, what it saw */
+		fault_openssl(true);
+		assert_true(fault_each(play, STEP) > 1000);
+		assert_true(failed > 3 && answered > 2);
+		play(false); /* with memory again */
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_guest_without_memory), /* before any other */
+		cmocka_unit_test(guests_without_memory),
+	};
+
+	(void)alarm(600); /* a watchdog */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!fault_install())
+		return 1;
+	clients_turn = fault_inside;
+	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);
+}

@@ -1,0 +1,159 @@
+/*
+ * For tests of guests: a TLS context that another library drives. The library is OpenSSL itself here, over a socket
+ * whose buffer is smaller than a record; the server reads whenever the guest waits.
+ */
+#ifndef GUEST_WORLD_H
+#define GUEST_WORLD_H
+
+#include "peers_world.h"
+
+#include <sys/socket.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/socket.h"
+#include "tls/guest.h"
+
+#define RECORD    16384
+#define SMALL     2048
+#define TURNS_MAX 1000
+
+static bool (*clients_turn)(bool it_is); /* for tests in which only the client's allocations fail; NULL: none */
+
+/* Returns whose it was. */
+static bool give_turn(bool to_client)
+{
+	return clients_turn != NULL && clients_turn(to_client);
+}
+
+struct pair {
+	int fds[2]; /* the client's, the server's */
+	SSL_CTX *ctx;
+	SSL *ssl;
+	struct tls_guest *guest;
+	struct tls_link *link;
+	struct tls_session *session;
+	struct thaw_error err;
+	bool reads;   /* the server reads whenever the client waits */
+	bool patient; /* the client goes on waiting */
+	unsigned ticks;
+	size_t got; /* bytes that the server has read */
+	unsigned sights[TLS_SIGHT_ALERT_OUT + 1];
+};
+
+static void serve(struct pair *pair)
+{
+	bool before = give_turn(false);
+	char bytes[RECORD];
+	size_t len = 0;
+
+	tls_session_flush(pair->session);
+	while (tls_session_read(pair->session, bytes, sizeof(bytes), &len) == THAW_OK)
+		pair->got += len;
+	(void)give_turn(before);
+}
+
+static bool on_tick(void *arg)
+{
+	struct pair *pair = arg;
+
+	pair->ticks++;
+	if (pair->reads)
+		serve(pair);
+	return pair->patient;
+}
+
+static void on_sight(void *arg, const struct tls_sight *sight)
+{
+	((struct pair *)arg)->sights[sight->kind]++;
+}
+
+/* Without memory there is no guest, or no ssl. */
+static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
+{
+	int small = SMALL;
+
+	*pair = (struct pair){.fds = {-1, -1}, .reads = true, .patient = true};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->fds), 0);
+	assert_int_equal(setsockopt(pair->fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	struct tls_guest_options options = {.credentials = credentials,
+					    .observer = {.saw = on_sight, .arg = pair},
+					    .fd = pair->fds[0],
+					    .tick = on_tick,
+					    .arg = pair,
+					    .wait_ms = wait_ms};
+	pair->ctx = SSL_CTX_new(TLS_client_method());
+	assert_int_equal(SSL_CTX_set_max_proto_version(pair->ctx, version), 1);
+	SSL_CTX_set_post_handshake_auth(pair->ctx, 1);
+	pair->link = tls_link_new(server, socket_transport(&pair->fds[1]));
+	pair->session = tls_session_new(tls_link_ssl(pair->link));
+	(void)give_turn(true);
+	pair->guest = tls_guest_new(pair->ctx, &options, &pair->err);
+	if (pair->guest != NULL && (pair->ssl = SSL_new(pair->ctx)) != NULL &&
+	    SSL_set_fd(pair->ssl, pair->fds[0]) != 1) {
+		SSL_free(pair->ssl);
+		pair->ssl = NULL;
+	}
+	(void)give_turn(false);
+}
+
+/* Whether the handshake is over. */
+static bool shake(struct pair *pair)
+{
+	enum thaw_status link = THAW_WANT_READ;
+	int done = 0;
+
+	for (int turn = 0; turn < TURNS_MAX && (done != 1 || link != THAW_OK); turn++) {
+		(void)give_turn(true);
+		if (done != 1)
+			done = SSL_connect(pair->ssl);
+		bool failed = done != 1 && SSL_get_error(pair->ssl, done) != SSL_ERROR_WANT_READ;
+		(void)give_turn(false);
+		if (link != THAW_OK)
+			link = tls_link_handshake(pair->link, &pair->err);
+		if (failed || link == THAW_FAILED)
+			return false;
+	}
+	return done == 1 && link == THAW_OK;
+}
+
+static inline void open_pair_that_waits(struct pair *pair, int version, uint32_t wait_ms)
+{
+	make_pair(pair, version, wait_ms);
+	assert_non_null(pair->guest);
+	assert_non_null(pair->ssl);
+	assert_true(shake(pair));
+	assert_string_equal(tls_guest_version(pair->guest), SSL_get_version(pair->ssl));
+}
+
+static inline void open_pair(struct pair *pair, int version)
+{
+	open_pair_that_waits(pair, version, 0);
+}
+
+static void close_pair(struct pair *pair)
+{
+	SSL_free(pair->ssl);
+	SSL_CTX_free(pair->ctx);
+	if (pair->guest != NULL)
+		assert_true(tls_guest_over(pair->guest));
+	tls_guest_leave(&pair->guest);
+	assert_null(pair->guest);
+	tls_session_free(&pair->session);
+	tls_link_free(&pair->link);
+	(void)close(pair->fds[0]);
+	(void)close(pair->fds[1]);
+}
+
+static void ask(struct pair *pair)
+{
+	enum thaw_reason reason = THAW_REASON_NONE;
+	enum thaw_means means = tls_session_means(pair->session, &reason);
+
+	assert_int_not_equal(means, THAW_MEANS_NONE);
+	assert_int_equal(tls_ask_begin(pair->session, means, trust, &reason), THAW_OK);
+	assert_int_equal(tls_ask_send(pair->session), THAW_OK);
+}
+
+#endif
