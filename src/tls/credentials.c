@@ -46,13 +46,21 @@ static enum thaw_status put(struct question *question, char *into, size_t room)
 	return question->answered ? THAW_OK : THAW_FAILED;
 }
 
-/* For OpenSSL, which wipes what it is given. */
+/* For OpenSSL, which wipes what it is given, and asks again where it had no memory for what it was told. */
 static int on_pass_phrase(char *into, int room, int writing, void *arg)
 {
+	const struct question *question = arg;
+
 	(void)writing;
-	if (room <= 0 || put(arg, into, (size_t)room) != THAW_OK)
+	if (question->answered || room <= 0 || put(arg, into, (size_t)room) != THAW_OK)
 		return -1;
 	return (int)strlen(into);
+}
+
+static bool is_memory(void)
+{
+	return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+	       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
 /* Why a file with a pass phrase could not be read. OpenSSL's own words would be about the padding of garbage. */
@@ -62,11 +70,36 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 		ERR_clear_error();
 		return error_set(err, question->err.cls, "%s: %s", question->file, question->err.text);
 	}
-	if (question->answered) {
+	if (question->answered && !is_memory()) {
 		ERR_clear_error();
 		return error_set(err, THAW_ERR_CONFIG, "%s: the pass phrase is wrong", question->file);
 	}
 	return tls_library_failure(THAW_ERR_CONFIG, question->file, err);
+}
+
+/* ---- certificates ---- */
+
+static bool is_usable(const X509 *certificate)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(certificate);
+
+	return key != NULL && EVP_PKEY_get_security_bits(key) > 0;
+}
+
+/* OpenSSL takes a certificate also where it cannot decode its public key, or has no memory for that, and says so only
+ * when it is used. */
+static enum thaw_status check_public_keys(const struct tls_credentials *credentials, const char *file,
+					  struct thaw_error *err)
+{
+	bool ok = credentials->certificate == NULL || is_usable(credentials->certificate);
+
+	for (int i = 0; ok && i < sk_X509_num(credentials->chain); i++)
+		ok = is_usable(sk_X509_value(credentials->chain, i));
+	if (ok)
+		return THAW_OK;
+	ERR_clear_error();
+	return error_set(err, THAW_ERR_CONFIG, "%s: a certificate's public key is of no known kind, or no memory",
+			 file);
 }
 
 /* ---- PEM ---- */
@@ -103,10 +136,12 @@ static enum thaw_status read_chain(struct tls_credentials *credentials, BIO *bio
 	if (credentials->chain == NULL)
 		return tls_library_failure(THAW_ERR_RESOURCE, question->file, err);
 	while ((next = PEM_read_bio_X509(bio, NULL, on_pass_phrase, question)) != NULL) {
-		if (sk_X509_num(credentials->chain) == CHAIN_MAX || sk_X509_push(credentials->chain, next) == 0) {
+		bool room = sk_X509_num(credentials->chain) < CHAIN_MAX;
+		if (!room || sk_X509_push(credentials->chain, next) == 0) {
 			X509_free(next);
-			return error_set(err, THAW_ERR_CONFIG, "%s: more than %d certificates", question->file,
-					 CHAIN_MAX);
+			return room ? tls_library_failure(THAW_ERR_RESOURCE, question->file, err)
+				    : error_set(err, THAW_ERR_CONFIG, "%s: more than %d certificates", question->file,
+						CHAIN_MAX);
 		}
 	}
 	unsigned long code = ERR_peek_last_error();
@@ -128,7 +163,7 @@ static enum thaw_status read_certificate(struct tls_credentials *credentials, co
 	enum thaw_status status = credentials->certificate != NULL ? read_chain(credentials, bio, &question, err)
 								   : blame_pem(&question, "certificate", err);
 	BIO_free_all(bio);
-	return status;
+	return status == THAW_OK ? check_public_keys(credentials, file, err) : status;
 }
 
 static enum thaw_status read_key(struct tls_credentials *credentials, const char *file, const struct tls_secret *secret,
@@ -165,10 +200,19 @@ static enum thaw_status parse_pkcs12(struct tls_credentials *credentials, PKCS12
 {
 	if (PKCS12_parse(file, pass_phrase, &credentials->key, &credentials->certificate, &credentials->chain) != 1)
 		return blame_pkcs12(name, err);
+	if (check_public_keys(credentials, name, err) != THAW_OK)
+		return THAW_FAILED;
 	if (credentials->key == NULL || credentials->certificate == NULL)
 		return error_set(err, THAW_ERR_CONFIG, "%s: it has no %s", name,
 				 credentials->key == NULL ? "private key" : "certificate of its key");
 	return THAW_OK;
+}
+
+/* Whether it is the file's pass phrase. An OpenSSL error: it could not be found out. */
+static bool fits(PKCS12 *file, const char *pass_phrase, int len)
+{
+	ERR_clear_error();
+	return PKCS12_verify_mac(file, pass_phrase, len) == 1;
 }
 
 static enum thaw_status open_pkcs12(struct tls_credentials *credentials, PKCS12 *file, const char *name,
@@ -179,14 +223,16 @@ static enum thaw_status open_pkcs12(struct tls_credentials *credentials, PKCS12 
 	enum thaw_status status;
 
 	/* Both mean none, and differ (RFC 7292 B.1). */
-	if (PKCS12_verify_mac(file, NULL, 0) == 1)
+	if (fits(file, NULL, 0))
 		return parse_pkcs12(credentials, file, NULL, name, err);
-	if (PKCS12_verify_mac(file, "", 0) == 1)
+	if (ERR_peek_error() == 0 && fits(file, "", 0))
 		return parse_pkcs12(credentials, file, "", name, err);
-	ERR_clear_error();
-	if (put(&question, pass_phrase, sizeof(pass_phrase)) == THAW_OK &&
-	    PKCS12_verify_mac(file, pass_phrase, -1) == 1)
+	if (ERR_peek_error() != 0)
+		return tls_library_failure(THAW_ERR_CONFIG, name, err);
+	if (put(&question, pass_phrase, sizeof(pass_phrase)) == THAW_OK && fits(file, pass_phrase, -1))
 		status = parse_pkcs12(credentials, file, pass_phrase, name, err);
+	else if (ERR_peek_error() != 0)
+		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
 	else
 		status = blame(&question, err);
 	OPENSSL_cleanse(pass_phrase, sizeof(pass_phrase));
@@ -250,11 +296,14 @@ static enum thaw_status read_all(struct tls_credentials *credentials, const stru
 
 static enum thaw_status check(struct tls_credentials *credentials, struct thaw_error *err)
 {
-	int own = X509_check_private_key(credentials->certificate, credentials->key);
-
 	ERR_clear_error();
-	if (own != 1)
+	if (X509_check_private_key(credentials->certificate, credentials->key) != 1) {
+		int reason = ERR_GET_REASON(ERR_peek_error()); /* behind another one it is not the cause */
+		if (reason != X509_R_KEY_VALUES_MISMATCH && reason != X509_R_KEY_TYPE_MISMATCH)
+			return tls_library_failure(THAW_ERR_CONFIG, credentials->name, err);
+		ERR_clear_error();
 		return error_set(err, THAW_ERR_CONFIG, "%s: the key is not that of the certificate", credentials->name);
+	}
 	credentials->subject = tls_name_text(X509_get_subject_name(credentials->certificate));
 	return credentials->subject != NULL ? THAW_OK : error_set(err, THAW_ERR_RESOURCE, "out of memory");
 }
@@ -274,6 +323,7 @@ struct tls_credentials *tls_credentials_new(const struct tls_credentials_source 
 		(void)error_set(&why, THAW_ERR_RESOURCE, "out of memory");
 	else if (read_all(credentials, source, &why) == THAW_OK)
 		(void)check(credentials, &why);
+	ERR_clear_error(); /* what OpenSSL could do without */
 	if (why.cls == THAW_ERR_NONE)
 		return credentials;
 	(void)error_set(err, why.cls, "%s", why.text);
