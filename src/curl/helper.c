@@ -194,7 +194,9 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 	helper->report.given = false;
 	helper->tls = NULL;
 	helper->guest = tls_guest_new(ctx, &options, &err);
-	return helper->guest != NULL ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+	if (helper->guest != NULL)
+		return CURLE_OK;
+	return err.cls == THAW_ERR_RESOURCE ? CURLE_OUT_OF_MEMORY : CURLE_SSL_CERTPROBLEM;
 }
 
 static bool is_primed(const thaw_curl *helper, const char *remote, const char *local, int remote_port, int local_port)
@@ -224,25 +226,38 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 
 /* ---- helpers ---- */
 
+/* Nothing of a helper that is not to be may be left in a handle that its owner goes on to use. */
+static void give_back(CURL *easy)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, NULL);
+}
+
 static bool take_over(thaw_curl *helper)
 {
 	CURL *easy = helper->easy;
+	bool ok = curl_easy_setopt(easy, CURLOPT_SHARE, helper->share) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, helper) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, helper) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PREREQDATA, helper) == CURLE_OK &&
+		  /* one record a call into libcurl, which so waits for one at most */
+		  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)RECORD_MAX) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
 
-	if (helper->options.closes != NULL &&
-	    (curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) != CURLE_OK ||
-	     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, helper) != CURLE_OK))
-		return false;
-	return curl_share_setopt(helper->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) == CURLSHE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SHARE, helper->share) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, helper) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, helper) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_PREREQDATA, helper) == CURLE_OK &&
-	       /* one record a call into libcurl, which so waits for one at most */
-	       curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)RECORD_MAX) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
+	if (ok && helper->options.closes != NULL)
+		ok = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
+		     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, helper) == CURLE_OK;
+	if (!ok)
+		give_back(easy);
+	return ok;
 }
 
 thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct thaw_error *err)
@@ -260,7 +275,9 @@ thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct t
 		public->block_ms = public->block_ms != 0 ? public->block_ms : BLOCK_MS_DEFAULT;
 		helper->url = public->url != NULL ? strdup(public->url) : NULL;
 		helper->share = curl_share_init();
-		ok = helper->share != NULL && (public->url == NULL || helper->url != NULL) && take_over(helper);
+		ok = helper->share != NULL && (public->url == NULL || helper->url != NULL) &&
+		     curl_share_setopt(helper->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) == CURLSHE_OK &&
+		     take_over(helper);
 		public->url = helper->url;
 	}
 	if (!ok) {
@@ -340,6 +357,7 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 	bool ok = curl_easy_setopt(head, CURLOPT_SHARE, helper->share) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK && /* it would end with it */
 		  curl_easy_setopt(head, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_NOBODY, 1L) == CURLE_OK &&
@@ -382,14 +400,21 @@ static bool find_ends(CURL *head, struct ends *ends)
 	return true;
 }
 
+static enum thaw_error_class class_of(CURLcode code)
+{
+	if (code == CURLE_OUT_OF_MEMORY)
+		return THAW_ERR_RESOURCE;
+	return code == CURLE_OPERATION_TIMEDOUT ? THAW_ERR_TIMEOUT : THAW_ERR_PEER;
+}
+
 static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *error, struct thaw_error *err)
 {
 	helper->priming = true;
 	CURLcode code = curl_easy_perform(head);
 	helper->priming = false;
 	if (code != CURLE_OK)
-		return error_set(err, code == CURLE_OPERATION_TIMEDOUT ? THAW_ERR_TIMEOUT : THAW_ERR_PEER,
-				 "priming: %s", error[0] != '\0' ? error : curl_easy_strerror(code));
+		return error_set(err, class_of(code), "priming: %s",
+				 error[0] != '\0' ? error : curl_easy_strerror(code));
 	(void)curl_easy_getinfo(head, CURLINFO_RESPONSE_CODE, &helper->report.status);
 	helper->report.primed++;
 	helper->report.tls = helper_tls(helper);

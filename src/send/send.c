@@ -106,7 +106,7 @@ static bool begin(struct send *send)
 		return false;
 	}
 	if (send->options->prime == SEND_ALWAYS) {
-		send->result->cause = SEND_UNPRIMED;
+		send->result->cause = err.cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_UNPRIMED;
 		send->result->err = err;
 		return false;
 	}

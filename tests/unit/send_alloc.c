@@ -10,7 +10,7 @@
 
 #define BODY  40000 /* some records */
 #define BEGUN 17000 /* what the server has of it, for --resume */
-#define STEP  29    /* with OpenSSL's allocations, which are thousands */
+#define STEP  41    /* with OpenSSL's allocations, which are thousands */
 
 static char file[80], body[BODY];
 
@@ -100,10 +100,18 @@ static void a_request_without_memory(void **state)
 
 static struct {
 	enum send_tls tls;
+	enum send_choice prime;
 	bool form, resumes, puts_together;
 } upload;
 
 static unsigned done, failed;
+static bool openssl_is_spared;
+
+static void spare_openssl(bool spared)
+{
+	openssl_is_spared = spared;
+	fault_openssl(!spared);
+}
 
 static void on_news(void *arg, const struct send_news *news)
 {
@@ -136,12 +144,19 @@ static void check_done(const struct send_result *result)
 	}
 }
 
+/* libcurl has no other words for it where it makes an address of a numeric one. */
+static bool is_of_memory(const struct send_result *result)
+{
+	return result->cause == SEND_NO_ROOM || strstr(result->err.text, "malloc failure") != NULL ||
+	       strstr(result->err.text, "Could not resolve host") != NULL;
+}
+
 /* And nothing stands still for want of memory. */
 static void check_failed(const struct send_result *result)
 {
 	assert_int_not_equal(result->cause, SEND_DONE);
 	assert_true(result->cause != SEND_STALLED && result->cause != SEND_TIMEOUT);
-	assert_int_not_equal(result->err.text[0], '\0');
+	assert_true(!openssl_is_spared || is_of_memory(result));
 }
 
 static void send_it(bool failing)
@@ -156,7 +171,7 @@ static void send_it(bool failing)
 					     .credentials = credentials,
 					     .ca = ca,
 					     .tls = upload.tls,
-					     .prime = upload.form ? SEND_ALWAYS : SEND_AUTO,
+					     .prime = upload.prime,
 					     .resume = upload.resumes,
 					     .stall_ms = 30000,
 					     .tell = on_news,
@@ -178,7 +193,7 @@ static void send_it(bool failing)
 		check_failed(&result);
 	if (!failing) {
 		assert_int_equal(status, THAW_OK);
-		assert_true(result.primed);
+		assert_int_equal(result.primed, upload.prime != SEND_NEVER);
 		assert_int_equal(result.resumed_from, upload.resumes && upload.puts_together ? BEGUN : 0);
 	}
 	done += status == THAW_OK;
@@ -199,12 +214,13 @@ static void an_upload_without_memory(void **state)
 {
 	(void)state;
 	memset(&upload, 0, sizeof(upload));
-	for (int form = 0; form < 2; form++) {
-		upload.form = form == 1;
-		fault_openssl(false);
-		assert_true(each_upload(1) > 100);
+	for (upload.prime = SEND_AUTO; upload.prime <= SEND_NEVER; upload.prime++) {
+		upload.form = upload.prime == SEND_ALWAYS;
+		spare_openssl(true);
+		assert_true(each_upload(1) > 80);
 	}
-	fault_openssl(true);
+	memset(&upload, 0, sizeof(upload));
+	spare_openssl(false);
 	for (upload.tls = SEND_TLS_12; upload.tls <= SEND_TLS_13; upload.tls++)
 		assert_true(each_upload(STEP) > 1000);
 }
@@ -213,13 +229,13 @@ static void resuming_without_memory(void **state)
 {
 	(void)state;
 	memset(&upload, 0, sizeof(upload));
-	fault_openssl(false);
+	spare_openssl(true);
 	upload.resumes = true;
 	for (int together = 0; together < 2; together++) {
 		upload.puts_together = together == 1;
-		assert_true(each_upload(1) > 100);
+		assert_true(each_upload(3) > 100);
 	}
-	fault_openssl(true);
+	spare_openssl(false);
 }
 
 static int set_up(void **state)
