@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,17 +48,22 @@ struct tls_session {
 	bool err_lost;          /* ... or there was no memory to tell it */
 };
 
-static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static int ex_index = -1;
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int ex_index = -1;
 
-static void make_index(void)
+/* What there was no memory for, the next session makes. */
+static bool make_index(void)
 {
-	ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	(void)pthread_mutex_lock(&making);
+	if (ex_index < 0)
+		ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	bool made = ex_index >= 0;
+	(void)pthread_mutex_unlock(&making);
+	return made;
 }
 
 struct tls_session *tls_session_of(const struct ssl_st *ssl)
 {
-	(void)pthread_once(&index_once, make_index);
 	return ex_index >= 0 ? SSL_get_ex_data(ssl, ex_index) : NULL;
 }
 
@@ -85,8 +91,7 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 {
 	struct tls_session *session = calloc(1, sizeof(*session));
 
-	(void)pthread_once(&index_once, make_index);
-	if (session == NULL || ex_index < 0 || SSL_set_ex_data(ssl, ex_index, session) != 1) {
+	if (session == NULL || !make_index() || SSL_set_ex_data(ssl, ex_index, session) != 1) {
 		free(session);
 		ERR_clear_error();
 		return NULL;

@@ -36,6 +36,29 @@ static void the_first_guest_without_memory(void **state)
 	fault_arm(0);
 }
 
+/* As above, on the server's side. */
+static void the_first_session_without_memory(void **state)
+{
+	struct tls_session *session = NULL;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	unsigned long k = 1; /* the first is the session itself */
+
+	(void)state;
+	do {
+		SSL *ssl = SSL_new(ctx);
+		fault_arm(++k);
+		fault_inside(true);
+		session = tls_session_new(ssl);
+		fault_inside(false);
+		assert_int_equal(session == NULL, fault_happened());
+		tls_session_free(&session);
+		SSL_free(ssl);
+	} while (fault_happened());
+	assert_true(k > 2);
+	fault_arm(0);
+	SSL_CTX_free(ctx);
+}
+
 /* ---- a connection that is asked while a record is half out ---- */
 
 static int version;
@@ -125,7 +148,9 @@ static void guests_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_guest_without_memory), /* before any other */
+		/* before any other */
+		cmocka_unit_test(the_first_guest_without_memory),
+		cmocka_unit_test(the_first_session_without_memory),
 		cmocka_unit_test(guests_without_memory),
 	};
 
