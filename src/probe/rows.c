@@ -104,15 +104,18 @@ static void row_answered(const struct findings *findings, const struct find_vers
 {
 	const struct trial_result *result = find_result(asked_trial(version));
 
-	(void)findings;
 	if (result->asked == TRIAL_NEVER)
 		return;
 	if (result->given && result->subject[0] == '\0')
 		say(value, "a certificate without a subject");
 	else if (result->given)
 		(void)plain_copy(value, ROW_VALUE_MAX, NAME_WIDE, result->subject);
+	else if (!result->declined)
+		say(value, "nothing yet");
 	else
-		say(value, result->declined ? "no certificate: none was given to the probe" : "nothing yet");
+		say(value, findings->has_certificate
+				   ? "no certificate: its key makes no signature that the server takes"
+				   : "no certificate: none was given to the probe");
 }
 
 /* ---- kinds of clients ---- */

@@ -40,6 +40,16 @@ static struct story read_story(const struct send_options *options, const struct 
 	return story;
 }
 
+/* An empty answer, whatever came of it. OpenSSL gives one also where no signature fits (RFC 8446 4.4.2.2). */
+static const char *about_none_given(const struct story *story)
+{
+	return story->credentials
+		       ? "The server asked for a certificate, and yours could not be given: its key makes no signature "
+			 "that the server takes. It wants one with another kind of key."
+		       : "The server asked for a certificate, and there was none to give: name one with --cert and "
+			 "--key, or --pkcs12.";
+}
+
 /* ---- refusals ---- */
 
 #define LIMITS \
@@ -61,8 +71,7 @@ static const char *about_too_large(const struct story *story)
 static const char *about_forbidden(const struct story *story)
 {
 	if (story->asked && story->declined)
-		return "The server asked for a certificate, and there was none to give: name one with --cert and "
-		       "--key, or --pkcs12.";
+		return about_none_given(story);
 	if (story->asked)
 		return "The certificate was given, and the server does not accept it: its operator must trust the CA "
 		       "that issued it, "
@@ -110,9 +119,7 @@ static const char *about_stall(const struct story *story, bool has_all)
 		       "the same. "
 		       "--response-timeout waits longer.";
 	if (story->asked && story->declined)
-		return "The server asked for a certificate, there was none to give, and it stopped reading: name one "
-		       "with "
-		       "--cert and --key, or --pkcs12.";
+		return about_none_given(story);
 	if (story->asked_late && story->in_upload)
 		return "The server asked for the certificate, and stopped reading: it waits for an answer that is "
 		       "behind the body. That "
@@ -128,6 +135,8 @@ static const char *about_alert(unsigned alert, const struct story *story)
 {
 	switch (alert) {
 	case 116: /* certificate_required */
+		if (story->asked && story->declined)
+			return about_none_given(story);
 		return "The server wants a certificate, and got none: name one with --cert and --key, or --pkcs12.";
 	case 48: /* unknown_ca */
 	case 42: /* bad_certificate */
@@ -139,10 +148,9 @@ static const char *about_alert(unsigned alert, const struct story *story)
 	case 45:
 		return "The server says that the certificate has expired.";
 	case 40: /* handshake_failure */
-		return story->asked && story->declined
-			       ? "The server asked for a certificate, and there was none to give: name one with --cert "
-				 "and --key."
-			       : "Client and server found no common terms, or the server wants another certificate.";
+		return story->asked && story->declined ? about_none_given(story)
+						       : "Client and server found no common terms, or the server wants "
+							 "another certificate.";
 	case 120: /* no_application_protocol */
 		return "The server speaks HTTP/2 only, which knows no late ask: its operator lets it speak HTTP/1.1, "
 		       "too.";
@@ -156,8 +164,7 @@ static const char *about_alert(unsigned alert, const struct story *story)
 static const char *about_loss(const struct story *story)
 {
 	if (story->asked && story->declined)
-		return "The server asked for a certificate, got none, and ended the connection: name one with --cert "
-		       "and --key.";
+		return about_none_given(story);
 	if (story->asked_late && story->in_upload)
 		return "The server asked for the certificate during the upload, and then ended the connection. Prime "
 		       "it (--prime "

@@ -35,7 +35,7 @@ enum send_waits { SEND_WAITS_NOT, SEND_WAITS_PRIMING, SEND_WAITS_RESPONSE };
 struct send_ask {
 	enum thaw_means means;
 	bool priming;
-	bool declined; /* there was no certificate to give */
+	bool declined; /* there was no certificate to give, or none that the server takes */
 	const char *subject;
 	const char *const *issuers;
 	size_t issuer_count;

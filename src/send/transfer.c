@@ -55,9 +55,13 @@ void transfer_saw(void *arg, const struct tls_sight *sight)
 		if (sight->alert != 0) /* close_notify is none */
 			transfer->result->alert = sight->alert;
 		break;
+	case TLS_SIGHT_DECLINED: /* it may have been there, and not fit */
+		transfer->ask.declined = true;
+		if (transfer->result->ask_count > 0 && transfer->result->ask_count <= SEND_ASKS_MAX)
+			transfer->result->asks[transfer->result->ask_count - 1].declined = true;
+		break;
 	case TLS_SIGHT_HELLO_REQUEST:
 	case TLS_SIGHT_GIVEN:
-	case TLS_SIGHT_DECLINED:
 	case TLS_SIGHT_ALERT_OUT:
 		break;
 	}

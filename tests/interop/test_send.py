@@ -15,6 +15,7 @@ from harness.gateway import Gateway, Settings, binary
 from harness.process import run
 from harness.relay import Relay
 from harness.scripted import after_head, whole
+from harness.servers import Server, free_port
 from harness.upload import LIMIT, send
 
 MIB = 2**20
@@ -146,6 +147,22 @@ def test_no_certificate_to_give(tls, late_server, upload):
     sent = upload(late_server("apache"), "/late/x", "--tls", tls, "--prime", "always", who=None)
     assert sent.code in (69, 75, 76)
     assert "there was none to give" in sent.told["hint"] or "got none" in sent.told["hint"] or "none to give" in sent.error
+
+
+@pytest.mark.parametrize("tls", TLS)
+def test_a_certificate_that_cannot_be_given(tls, pki, payloads, tmp_path):
+    """The server takes no signature that the key can make, so what goes out is empty (RFC 8446 4.4.2.2)."""
+    port = free_port()
+    server = Server(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(pki / "server.pem"),
+                     "-key", str(pki / "server.key"), "-Verify", "2", "-client_sigalgs", "ed25519", "-www"],
+                    tmp_path, port)  # fmt: skip
+    try:
+        sent = send(pki, payloads["1k"].path, f"https://localhost:{port}/x", "--tls", tls)
+    finally:
+        server.stop()
+    assert (sent.code, sent.status) in ((75, 0), (76, 0))  # over 1.3 the handshake is over when the alert comes
+    assert sent.told["asks"] and not any(ask["given"] for ask in sent.told["asks"])
+    assert "no signature" in sent.told["hint"]
 
 
 def test_a_stranger(thaw, upload):

@@ -258,7 +258,10 @@ static void what_it_is_answered_with(void **state)
 	result->given = false;
 	expect("answered with", FIND_12, "nothing yet");
 	result->declined = true;
+	found.has_certificate = false;
 	expect("answered with", FIND_12, "no certificate: none was given to the probe");
+	found.has_certificate = true; /* RFC 8446 4.4.2.2 */
+	expect("answered with", FIND_12, "no certificate: its key makes no signature that the server takes");
 }
 
 /* ---- kinds of clients ---- */
