@@ -93,7 +93,9 @@ class Gateway:
     def _read_messages(self, ports):
         for line in self.process.stderr:
             text = line.decode("utf-8", "replace").rstrip()
-            self.messages.append(text)
+            with self._news:
+                self.messages.append(text)
+                self._news.notify_all()
             found = _LISTENING.search(text)
             if found:
                 ports.put(int(found.group(1)))
@@ -112,16 +114,23 @@ class Gateway:
     def url(self, path, host="localhost", port=None):
         return f"https://{host}:{port or self.port}{path}"
 
-    def wait_records(self, want, count=1):
-        """The access records for which want(record) holds, once there are that many. At the limit: those there are."""
+    def _wait(self, kept, want, count):
         end = time.monotonic() + RECORD_LIMIT
         with self._news:
             while True:
-                found = [r for r in self.records if want(r)]
+                found = [one for one in kept if want(one)]
                 left = end - time.monotonic()
                 if len(found) >= count or left <= 0:
                     return found
                 self._news.wait(left)
+
+    def wait_records(self, want, count=1):
+        """The access records for which want(record) holds, once there are that many. At the limit: those there are."""
+        return self._wait(self.records, want, count)
+
+    def wait_messages(self, *words):
+        """The messages with all of these words, once there is one. At the limit: none."""
+        return self._wait(self.messages, lambda text: all(word in text for word in words), 1)
 
     def record(self, mark):
         """The one access record whose target ends so."""
