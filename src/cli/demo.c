@@ -67,11 +67,13 @@ struct choice {
 	bool server, for_server, for_demo;
 };
 
-static int take_number(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *number)
+static int take_number(const char *option, const char *value, uint64_t min, uint64_t max, const char *unit,
+		       uint64_t *number)
 {
 	if (cli_read_number(value, min, max, number))
 		return EX_OK;
-	return cli_bad_usage("demo", "--%s '%s': allowed: %" PRIu64 " to %" PRIu64, option, value, min, max);
+	return cli_bad_usage("demo", "--%s '%s': allowed: %" PRIu64 " to %" PRIu64 " (%s)", option, value, min, max,
+			     unit);
 }
 
 static int take_option(void *arg, int option, char *value)
@@ -84,7 +86,7 @@ static int take_option(void *arg, int option, char *value)
 	choice->for_server |= option == 'l' || option == 'r' || option == 'g' || option == 'p';
 	switch (option) {
 	case 's':
-		code = take_number("size", value, MIB_MIN, MIB_MAX, &number);
+		code = take_number("size", value, MIB_MIN, MIB_MAX, "MiB", &number);
 		choice->demo.upload = number << 20;
 		break;
 	case 'j':
@@ -97,11 +99,11 @@ static int take_option(void *arg, int option, char *value)
 		choice->listen = value;
 		break;
 	case 'r':
-		code = take_number("read-ahead", value, 0, FROZEN_READ_AHEAD_MAX, &number);
+		code = take_number("read-ahead", value, 0, FROZEN_READ_AHEAD_MAX, "bytes", &number);
 		choice->frozen.read_ahead = (size_t)number;
 		break;
 	case 'g':
-		code = take_number("give-up", value, 1, FROZEN_LIMIT_MAX_S, &number);
+		code = take_number("give-up", value, 1, FROZEN_LIMIT_MAX_S, "seconds", &number);
 		choice->frozen.limit_s = (unsigned)number;
 		break;
 	default:
