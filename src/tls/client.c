@@ -121,6 +121,7 @@ struct tls_client_context *tls_client_context_new(const struct tls_client_option
 	SSL_CTX_set_verify(context->ctx, options->believe_anyone ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	(void)SSL_CTX_set_mode(context->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 						     SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_options(context->ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 	SSL_CTX_set_post_handshake_auth(context->ctx, options->post_handshake);
 	(void)SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context->ctx, on_session);

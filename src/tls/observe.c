@@ -13,10 +13,13 @@
 
 #include "tls/certificate.h"
 
+enum { MSG_COMPRESSED_CERTIFICATE = 25 }; /* RFC 8879 4; OpenSSL 3.0 has no name for it */
+
 /* What is known of one connection. */
 struct seen {
-	bool shaken;  /* its first handshake is over */
-	bool pending; /* a CertificateRequest has come that was not told yet */
+	bool shaken;        /* its first handshake is over */
+	bool pending;       /* a CertificateRequest has come that was not reported yet */
+	size_t context_len; /* of its certificate_request_context (RFC 8446 4.3.2), in bytes */
 	enum thaw_means means;
 	void *arg; /* NULL: the observer's */
 };
@@ -75,15 +78,29 @@ static void tell(const SSL *ssl, struct tls_sight sight)
 		observer->saw(seen != NULL && seen->arg != NULL ? seen->arg : observer->arg, &sight);
 }
 
+static size_t uint24(const unsigned char *at)
+{
+	return (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2];
+}
+
 /* RFC 5246 7.4.6; in TLS 1.3 a request context comes first (RFC 8446 4.4.2). */
 static bool is_empty_certificate(const unsigned char *body, size_t len, bool is_13)
 {
 	size_t at = is_13 && len > 0 ? 1 + (size_t)body[0] : 0;
 
-	return at + 3 > len || (body[at] | body[at + 1] | body[at + 2]) == 0;
+	return at + 3 > len || uint24(body + at) == 0;
 }
 
-static void on_incoming(SSL *ssl, struct seen *seen, int type)
+/*
+ * RFC 8879 4: the algorithm, then the length of the Certificate message before compression. Without certificates that
+ * message is the request's context and the length of an empty list.
+ */
+static bool is_empty_compressed(const unsigned char *body, size_t len, size_t context_len)
+{
+	return len < 5 || uint24(body + 2) <= 1 + context_len + 3;
+}
+
+static void on_incoming(SSL *ssl, struct seen *seen, int type, const unsigned char *body, size_t len)
 {
 	if (type == SSL3_MT_HELLO_REQUEST)
 		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_HELLO_REQUEST});
@@ -91,6 +108,7 @@ static void on_incoming(SSL *ssl, struct seen *seen, int type)
 		return;
 	bool is_13 = SSL_version(ssl) >= TLS1_3_VERSION;
 	seen->pending = true;
+	seen->context_len = is_13 && len > 0 ? body[0] : 0;
 	seen->means = !seen->shaken ? THAW_MEANS_HANDSHAKE
 		      : is_13       ? THAW_MEANS_POST_HANDSHAKE
 				    : THAW_MEANS_RENEGOTIATION;
@@ -98,8 +116,10 @@ static void on_incoming(SSL *ssl, struct seen *seen, int type)
 
 static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned char *body, size_t len)
 {
-	if (type == SSL3_MT_CERTIFICATE) {
-		bool empty = is_empty_certificate(body, len, SSL_version(ssl) >= TLS1_3_VERSION);
+	if (type == SSL3_MT_CERTIFICATE || type == MSG_COMPRESSED_CERTIFICATE) {
+		bool empty = type == SSL3_MT_CERTIFICATE
+				     ? is_empty_certificate(body, len, SSL_version(ssl) >= TLS1_3_VERSION)
+				     : is_empty_compressed(body, len, seen->context_len);
 		tell(ssl, (struct tls_sight){.kind = empty ? TLS_SIGHT_DECLINED : TLS_SIGHT_GIVEN});
 	} else if (type == SSL3_MT_FINISHED) {
 		seen->shaken = true;
@@ -121,10 +141,12 @@ static void on_message(int outbound, int version, int content_type, const void *
 	struct seen *seen = content_type == SSL3_RT_HANDSHAKE && len >= SSL3_HM_HEADER_LENGTH ? seen_of(ssl) : NULL;
 	if (seen == NULL)
 		return;
+	const unsigned char *body = bytes + SSL3_HM_HEADER_LENGTH;
+	len -= SSL3_HM_HEADER_LENGTH;
 	if (outbound)
-		on_outgoing(ssl, seen, bytes[0], bytes + SSL3_HM_HEADER_LENGTH, len - SSL3_HM_HEADER_LENGTH);
+		on_outgoing(ssl, seen, bytes[0], body, len);
 	else
-		on_incoming(ssl, seen, bytes[0]);
+		on_incoming(ssl, seen, bytes[0], body, len);
 }
 
 /* False: no memory. */

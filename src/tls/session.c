@@ -20,7 +20,7 @@
 #define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused by a warning before the connection is ended */
 
 /* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
-enum { MSG_HELLO_REQUEST = 0, MSG_CLIENT_HELLO = 1, MSG_CERTIFICATE = 11, MSG_FINISHED = 20 };
+enum { MSG_CLIENT_HELLO = 1, MSG_FINISHED = 20, MSG_KEY_UPDATE = 24 };
 
 enum exchange {
 	EX_NONE,      /* not asked */
@@ -81,7 +81,12 @@ static void on_message(int outbound, int version, int content_type, const void *
 	int type = *(const unsigned char *)data;
 	if (type == MSG_CLIENT_HELLO && session->exchange == EX_NONE && SSL_is_init_finished(ssl))
 		session->refused_hellos++;
-	if (session->exchange == EX_ASKED && (type == MSG_CLIENT_HELLO || type == MSG_CERTIFICATE))
+	/*
+	 * Which messages make up the answer is for OpenSSL to check: a Certificate, a CompressedCertificate (RFC 8879),
+	 * a ClientHello, or what a later standard adds. KeyUpdate is the one message that a client may send at any time
+	 * (RFC 8446 4.6.3).
+	 */
+	if (session->exchange == EX_ASKED && type != MSG_KEY_UPDATE)
 		session->exchange = EX_ANSWERING;
 	if (session->exchange == EX_ANSWERING && type == MSG_FINISHED)
 		session->exchange = EX_FINISHED;

@@ -324,6 +324,69 @@ static void a_resumed_session_has_what_the_trust_has(void **state)
 	}
 }
 
+/* Where OpenSSL can compress certificates (RFC 8879), both ends of a pair that nobody restricts do. */
+static void count_compressed(int outbound, int version, int type, const void *data, size_t len, SSL *ssl, void *arg)
+{
+	(void)version;
+	(void)ssl;
+	if (outbound && type == SSL3_RT_HANDSHAKE && len > 0 && *(const unsigned char *)data == 25)
+		++*(int *)arg;
+}
+
+static void a_compressed_certificate_is_accepted(void **state)
+{
+	struct pair pair = {0};
+	int compressed = 0;
+
+	(void)state;
+	open_contexts(&pair, TLS1_3_VERSION);
+	begin(&pair);
+	SSL_set_msg_callback(pair.client, count_compressed);
+	SSL_set_msg_callback_arg(pair.client, &compressed);
+	equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+	settle(&pair);
+	assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
+	assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
+#ifdef SSL_OP_NO_RX_CERTIFICATE_COMPRESSION
+	assert_int_equal(compressed, 1);
+#endif
+	finish(&pair);
+	close_contexts(&pair);
+}
+
+/* RFC 8446 4.6.3: a KeyUpdate may come at any time. It is not a part of an answer, and no answer follows it here. */
+static void a_key_update_does_not_answer(void **state)
+{
+	struct pair pair = {0};
+	struct thaw_wants wants;
+	const struct thaw_ask_options options = {
+		.trust = pki.trust, .moment = THAW_MOMENT_HEADERS, .timeout_ms = 60000};
+	char bytes[256];
+	size_t len;
+
+	(void)state;
+	open_contexts(&pair, TLS1_3_VERSION);
+	begin(&pair);
+	equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+	settle(&pair);
+	assert_int_equal(thaw_ask(pair.conn, &options, NOW_MS), THAW_OK);
+	/* The client does not read, so it does not know that it was asked. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(SSL_key_update(pair.client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(pair.client), 1);
+		assert_int_equal(thaw_read(pair.conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_WANT_READ);
+		assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_PENDING);
+		assert_true(thaw_can_write(pair.conn));
+	}
+	thaw_conn_wants(pair.conn, &wants);
+	assert_int_equal(wants.deadline_ms, NOW_MS + 60000);
+	thaw_tick(pair.conn, wants.deadline_ms);
+	assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_TIMED_OUT);
+	assert_true(thaw_can_write(pair.conn));
+	finish(&pair);
+	close_contexts(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +395,8 @@ int main(void)
 		cmocka_unit_test(a_later_certificate_changes_nothing),
 		cmocka_unit_test(a_rejected_certificate_has_none),
 		cmocka_unit_test(a_resumed_session_has_what_the_trust_has),
+		cmocka_unit_test(a_compressed_certificate_is_accepted),
+		cmocka_unit_test(a_key_update_does_not_answer),
 	};
 	return cmocka_run_group_tests(tests, make_pki, free_pki);
 }

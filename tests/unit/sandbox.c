@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -698,32 +699,44 @@ static void answer(void)
 	CHECK(sendto(name_server, packet, end + sizeof(record), 0, (struct sockaddr *)&from, from_len) > 0);
 }
 
-static void on_found(void *arg, int status, int timeouts, struct hostent *host)
+static void on_found(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
 	(void)timeouts;
-	CHECK(status == ARES_SUCCESS && memcmp(host->h_addr_list[0], "\xC0\x00\x02\x07", 4) == 0);
+	CHECK(status == ARES_SUCCESS && result->nodes != NULL && result->nodes->ai_family == AF_INET);
+	const struct sockaddr_in *address = (const struct sockaddr_in *)(const void *)result->nodes->ai_addr;
+	CHECK(memcmp(&address->sin_addr, "\xC0\x00\x02\x07", 4) == 0);
+	ares_freeaddrinfo(result);
 	*(bool *)arg = true;
 }
 
-static ares_channel channel; /* made before the sandbox, as a worker does */
+static ares_channel channel;                 /* made before the sandbox, as a worker does */
+static struct pollfd looked_up = {.fd = -1}; /* the one socket that it has */
+
+static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
+{
+	(void)arg;
+	if (readable || writable)
+		looked_up = (struct pollfd){.fd = fd,
+					    .events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0))};
+	else if (looked_up.fd == fd)
+		looked_up.fd = -1;
+}
 
 static void ares_act(void)
 {
+	const struct ares_addrinfo_hints hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
 	bool found = false;
 
-	ares_gethostbyname(channel, "app.example", AF_INET, on_found, &found);
+	ares_getaddrinfo(channel, "app.example", NULL, &hints, on_found, &found);
 	while (!found) {
-		fd_set readable, writable;
-		FD_ZERO(&readable);
-		FD_ZERO(&writable);
-		int count = ares_fds(channel, &readable, &writable);
-		FD_SET(name_server, &readable);
-		count = count > name_server + 1 ? count : name_server + 1;
 		struct timeval longest = {1, 0}, room;
-		CHECK(select(count, &readable, &writable, NULL, ares_timeout(channel, &longest, &room)) >= 0);
-		if (FD_ISSET(name_server, &readable))
+		const struct timeval *left = ares_timeout(channel, &longest, &room);
+		struct pollfd both[] = {{.fd = name_server, .events = POLLIN}, looked_up};
+		CHECK(poll(both, 2, (int)(left->tv_sec * 1000 + left->tv_usec / 1000)) >= 0);
+		if ((both[0].revents & POLLIN) != 0)
 			answer();
-		ares_process(channel, &readable, &writable);
+		ares_process_fd(channel, (both[1].revents & POLLIN) != 0 ? both[1].fd : ARES_SOCKET_BAD,
+				(both[1].revents & POLLOUT) != 0 ? both[1].fd : ARES_SOCKET_BAD);
 	}
 }
 
@@ -740,7 +753,8 @@ static void names_can_be_looked_up(void **state)
 	assert_int_equal(getsockname(name_server, (struct sockaddr *)&address, &len), 0);
 	(void)snprintf(server, sizeof(server), "127.0.0.1:%u", ntohs(address.sin_port));
 	assert_int_equal(ares_library_init(ARES_LIB_INIT_ALL), ARES_SUCCESS);
-	assert_int_equal(ares_init(&channel), ARES_SUCCESS);
+	struct ares_options options = {.sock_state_cb = on_socket};
+	assert_int_equal(ares_init_options(&channel, &options, ARES_OPT_SOCK_STATE_CB), ARES_SUCCESS);
 	assert_int_equal(ares_set_servers_ports_csv(channel, server), ARES_SUCCESS);
 	struct config_server by_name[] = {{.host = (char *)"app.example", .port = 80, .named = true}};
 	struct config_upstream one = {.servers = by_name, .server_count = 1};

@@ -234,6 +234,34 @@ static void an_ask_behind_the_handshake(void **state)
 	tls_client_context_free(&context);
 }
 
+/* RFC 8879: the link receives no compressed certificate unless the test lets it, as other servers do. */
+static void a_compressed_certificate_is_seen(void **state)
+{
+#ifdef SSL_OP_NO_RX_CERTIFICATE_COMPRESSION
+	for (int given = 0; given <= 1; given++) {
+		struct tls_client_options options = options_of(TLS_CLIENT_13);
+		if (!given)
+			options.credentials = NULL;
+		struct tls_client_context *context = context_of(&options);
+		struct pair pair;
+		const enum tls_sight_kind answer = given ? TLS_SIGHT_GIVEN : TLS_SIGHT_DECLINED;
+		open_pair(&pair, context, WINDOW_MAX);
+		SSL *ssl = tls_link_ssl(pair.link);
+		assert_true(SSL_get_options(ssl) & SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+		(void)SSL_clear_options(ssl, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+		assert_int_equal(shake_hands(&pair), THAW_OK);
+		ask_out(&pair, trust);
+		EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED, answer, TLS_SIGHT_FINISHED);
+		close_pair(&pair);
+		tls_client_context_free(&context);
+	}
+	(void)state;
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 static void an_ask_by_renegotiation(void **state)
 {
 	struct tls_client_options options = options_of(TLS_CLIENT_12);
@@ -650,6 +678,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ask_at_the_handshake),
 		cmocka_unit_test(an_ask_behind_the_handshake),
+		cmocka_unit_test(a_compressed_certificate_is_seen),
 		cmocka_unit_test(an_ask_by_renegotiation),
 		cmocka_unit_test(asked_again),
 		cmocka_unit_test(without_a_certificate_it_declines),
