@@ -289,8 +289,7 @@ enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 	return GW_MOVED;
 }
 
-/* Ends what is pending, so that nothing else happens on this connection but its last response. */
-static void end_asks(struct gw_conn *conn, enum thaw_reason reason)
+void gw_end_asks(struct gw_conn *conn, enum thaw_reason reason)
 {
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, reason, conn->now_ms);
 	gw_after_settle(conn);
@@ -304,7 +303,7 @@ enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const stru
 	struct gw_reply reply;
 
 	board_refusal(conn->gateway->env.board, problem);
-	end_asks(conn, THAW_REASON_CALLER);
+	gw_end_asks(conn, THAW_REASON_CALLER);
 	if (!gw_problem_reply(problem, refusal, &reply))
 		return gw_abandon(conn, "out of memory for a response");
 	/* A request that is complete, and not to blame for more than its path, leaves the connection usable. */
@@ -319,7 +318,7 @@ enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, 
 	const struct gw_request *request = conn->request;
 	struct gw_reply reply;
 
-	end_asks(conn, THAW_REASON_CALLER);
+	gw_end_asks(conn, THAW_REASON_CALLER);
 	if (!gw_problem_verdict(verdict, reason, detail, request->route->config->certificate.elsewhere,
 				request->head.target, &reply))
 		return gw_abandon(conn, "out of memory for a response");
@@ -328,7 +327,7 @@ enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, 
 
 enum gw_step gw_abandon(struct gw_conn *conn, const char *note)
 {
-	end_asks(conn, THAW_REASON_CONNECTION);
+	gw_end_asks(conn, THAW_REASON_CONNECTION);
 	if (conn->request->note == NULL)
 		conn->request->note = note;
 	gw_enter(conn, GW_LINGER);

@@ -393,15 +393,6 @@ void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg)
 	conn->wake_arg = arg;
 }
 
-void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
-{
-	conn->now_ms = now_ms;
-	conn->retiring = true;
-	/* A request that its client has just sent is still answered, and the answer says that it is the last. */
-	if (conn->state == GW_IDLE && !conn->after.pending)
-		pace_start(&conn->pace, GW_RETIRE_MS, now_ms);
-}
-
 void gw_conn_free(struct gw_conn **conn)
 {
 	struct gw_conn *gone = *conn;

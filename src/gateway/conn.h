@@ -195,6 +195,8 @@ enum gw_step gw_run_pass(struct gw_conn *conn);
 enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const struct http_refusal *refusal);
 enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason,
 			       const char *detail);
+/* Ends what is pending, so that nothing else happens on this connection but its last response. */
+void gw_end_asks(struct gw_conn *conn, enum thaw_reason reason);
 /* Writes a 100 Continue, as far as can be done now; waiting to read waits for the rest, too. */
 enum gw_step gw_continue(struct gw_conn *conn);
 /* Takes over the reply's memory. */

@@ -60,6 +60,15 @@ void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg);
 /* No further request on this connection: it ends after the one under way (graceful stop). */
 void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms);
 
+/*
+ * The time for that is over: a request under way is answered now (503), or broken off where its response has begun.
+ * Step it afterwards until it is dead.
+ */
+void gw_conn_dismiss(struct gw_conn *conn, uint64_t now_ms);
+
+/* The time for reading that answer is over, too: writes the access record, and nothing else. Free it afterwards. */
+void gw_conn_end(struct gw_conn *conn, uint64_t now_ms);
+
 void gw_conn_free(struct gw_conn **conn);
 
 #endif

@@ -40,6 +40,15 @@ static const struct words problems[] = {
 				      "configuration."},
 	[GW_PROBLEM_MEMORY] = {503, "no-memory", "The gateway has no memory left for this request.",
 			       "Try again later."},
+	[GW_PROBLEM_STOPPING] = {503, "stopping",
+				 "The gateway process that took this request stops, and the request did not end in "
+				 "the time that was left for it.",
+				 "Send the request again on a new connection."},
+	[GW_PROBLEM_STOPPING_SENT] = {503, "stopping-sent",
+				      "The gateway process that took this request stops, and the service did not "
+				      "answer in the time that was left. The service may have acted on the request.",
+				      "Find out whether the request took effect before you send it again on a new "
+				      "connection."},
 };
 
 /* By reason; those that never end a request are left out. */

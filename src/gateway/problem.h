@@ -19,6 +19,9 @@ enum gw_problem {
 	GW_PROBLEM_UPSTREAM_AWAY, /* no server of it could be reached */
 	GW_PROBLEM_UPSTREAM_SLOW,
 	GW_PROBLEM_MEMORY,
+	GW_PROBLEM_STOPPING,      /* stop_timeout has passed */
+	GW_PROBLEM_STOPPING_SENT, /* ... and a server has had the request, or a part of it */
+	GW_PROBLEMS
 };
 
 /* The reason's word, such as "no-route". */

@@ -7,6 +7,7 @@
 
 #define GO  'g'
 #define LOG 'l'
+#define CUT 'c'
 
 bool channel_open(int ends[2])
 {
@@ -47,6 +48,11 @@ bool channel_send_go(int fd)
 	return put(fd, GO, -1);
 }
 
+bool channel_send_cut(int fd)
+{
+	return put(fd, CUT, -1);
+}
+
 bool channel_send_log(int fd, int log_fd)
 {
 	return put(fd, LOG, log_fd);
@@ -84,6 +90,8 @@ static void on_heard(struct ev_loop *loop, ev_io *io, int events)
 	while ((got = take(io->fd, &what, &passed)) > 0) {
 		if (what == GO)
 			channel->go(channel->arg);
+		if (what == CUT)
+			channel->cut(channel->arg);
 		if (what == LOG && passed >= 0)
 			channel->log(channel->arg, passed);
 		else if (passed >= 0)

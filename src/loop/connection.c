@@ -182,12 +182,25 @@ void connections_retire(struct connections *connections)
 	}
 }
 
+void connections_dismiss(struct connections *connections)
+{
+	struct connection *next;
+
+	for (struct connection *c = LIST_FIRST(&connections->all); c != NULL; c = next) {
+		next = LIST_NEXT(c, all);
+		gw_conn_dismiss(c->gw, connections->now_ms);
+		if (!c->queued)
+			step(c);
+	}
+}
+
 void connections_end(struct connections *connections)
 {
 	struct connection *next;
 
 	for (struct connection *c = LIST_FIRST(&connections->all); c != NULL; c = next) {
 		next = LIST_NEXT(c, all);
+		gw_conn_end(c->gw, connections->now_ms);
 		drop(c);
 	}
 }

@@ -41,7 +41,10 @@ bool connections_turn(struct connections *connections);
 /* Every connection ends after the request under way. */
 void connections_retire(struct connections *connections);
 
-/* Cuts off all that are left. */
+/* Every request under way is answered now, and its connection ends after that. */
+void connections_dismiss(struct connections *connections);
+
+/* Closes all that are left, with their access records. */
 void connections_end(struct connections *connections);
 
 #endif

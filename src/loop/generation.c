@@ -14,7 +14,8 @@
 #include "loop/sandbox.h"
 
 #define START_MS 60000 /* for all workers to be ready */
-#define LATER_MS 5000  /* workers end by themselves after stop_timeout; one that does not is ended so much later */
+/* Workers end by themselves after stop_timeout and their grace; one that does not is ended so much later. */
+#define LATER_MS (WORKER_GRACE_MS + 5000)
 
 /* ---- making ---- */
 
@@ -104,12 +105,20 @@ static void let_go(const struct generation *g)
 			(void)channel_send_go(g->slots.items[i].channel);
 }
 
+static void cut_short(const struct generation *g)
+{
+	for (unsigned i = 0; i < g->slots.count; i++)
+		if (g->slots.items[i].channel >= 0)
+			(void)channel_send_cut(g->slots.items[i].channel);
+}
+
 void generation_enter(struct generation *g, enum generation_state to, uint64_t now_ms)
 {
 	static const unsigned next[GENERATION_STATES] = {
 		[GENERATION_STARTING] = 1u << GENERATION_SERVING | 1u << GENERATION_ENDING,
 		[GENERATION_SERVING] = 1u << GENERATION_RETIRING,
-		[GENERATION_RETIRING] = 1u << GENERATION_ENDING | 1u << GENERATION_OVER,
+		[GENERATION_RETIRING] = 1u << GENERATION_CUTTING | 1u << GENERATION_ENDING | 1u << GENERATION_OVER,
+		[GENERATION_CUTTING] = 1u << GENERATION_ENDING | 1u << GENERATION_OVER,
 		[GENERATION_ENDING] = 1u << GENERATION_OVER,
 	};
 
@@ -122,6 +131,10 @@ void generation_enter(struct generation *g, enum generation_state to, uint64_t n
 	if (to == GENERATION_RETIRING) {
 		g->limit_ms = now_ms + g->config->stop_timeout_ms + LATER_MS;
 		signal_workers(g, SIGTERM);
+	}
+	if (to == GENERATION_CUTTING) {
+		g->limit_ms = now_ms + LATER_MS;
+		cut_short(g);
 	}
 	if (to == GENERATION_ENDING) {
 		signal_workers(g, SIGKILL);

@@ -5,7 +5,7 @@
  * whose workers end what they have. Each has descriptors of its own for the listening sockets (listen.h), and places of
  * its own in the ledger (load.h).
  *
- *	starting ─► serving ─► retiring ─► ending ─► over
+ *	starting ─► serving ─► retiring ─► cutting ─► ending ─► over
  *
  * A worker of a generation that is starting accepts nothing, so one that is given up has not served anybody.
  */
@@ -23,6 +23,7 @@ enum generation_state {
 	GENERATION_STARTING, /* not all workers have said yet that they are ready */
 	GENERATION_SERVING,
 	GENERATION_RETIRING, /* the workers finish what is under way */
+	GENERATION_CUTTING,  /* ... or answer what is left with 503, and end */
 	GENERATION_ENDING,   /* they are ended, whatever they do */
 	GENERATION_OVER,     /* none is left */
 	GENERATION_STATES

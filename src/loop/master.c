@@ -120,7 +120,7 @@ static void reap(struct master *m)
 		/* It shows to the end how the workers do. */
 		if (g->state > GENERATION_SERVING && slots_filled(&g->slots) == 0)
 			generation_dismiss_admin(g);
-		if (g != m->leaving && (g->state == GENERATION_RETIRING || g->state == GENERATION_ENDING) &&
+		if (g != m->leaving && g->state > GENERATION_SERVING && g->state < GENERATION_OVER &&
 		    generation_alive(g) == 0)
 			over(m, g);
 	}
@@ -176,7 +176,7 @@ static void stop(struct master *m)
 		return;
 	limit_ms = m->serving->config->stop_timeout_ms;
 	log_say(master_log(m), CONFIG_LOG_INFO,
-		"stopping: requests under way may end within %llu s; again to stop at once",
+		"stopping: requests under way may end within %llu s; again to answer them with 503 now",
 		(unsigned long long)limit_ms / 1000);
 	listeners_withdraw(&m->serving->listeners, NULL);
 	generation_enter(m->serving, GENERATION_RETIRING, m->now_ms);
@@ -189,6 +189,8 @@ static void stop_at_once(struct master *m)
 
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
 		if (g->state == GENERATION_RETIRING)
+			generation_enter(g, GENERATION_CUTTING, m->now_ms);
+		else if (g->state == GENERATION_CUTTING)
 			generation_enter(g, GENERATION_ENDING, m->now_ms);
 	}
 }
@@ -258,7 +260,7 @@ static int patience(const struct master *m)
 			sooner(sooner(until_ms, slots_next_ms(&m->serving->slots)), slots_next_ms(&m->serving->admin));
 	if (m->leaving != NULL)
 		until_ms = sooner(until_ms, slots_all_quiet(&m->leaving->slots) ? m->now_ms : m->leaving_ms);
-	if (m->room_ms != 0)
+	if (m->room_ms > m->now_ms)
 		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
 		return -1;
@@ -272,7 +274,7 @@ static void expire(struct master *m)
 	if (m->coming != NULL && m->now_ms >= m->coming->limit_ms)
 		taking_failed(m, "its workers are not ready in time");
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
-		if (g->state == GENERATION_RETIRING && m->now_ms >= g->limit_ms)
+		if ((g->state == GENERATION_RETIRING || g->state == GENERATION_CUTTING) && m->now_ms >= g->limit_ms)
 			generation_enter(g, GENERATION_ENDING, m->now_ms);
 	}
 }

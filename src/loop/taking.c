@@ -127,7 +127,7 @@ static unsigned retiring(const struct master *m, struct generation **oldest)
 
 	*oldest = NULL;
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
-		if (g->state != GENERATION_RETIRING && g->state != GENERATION_ENDING)
+		if (g->state < GENERATION_RETIRING || g->state == GENERATION_OVER)
 			continue;
 		if (count++ == 0)
 			*oldest = g;
@@ -148,9 +148,10 @@ static bool have_room(struct master *m)
 		m->room_ms = m->now_ms + ROOM_MS;
 	if (m->now_ms >= m->room_ms && oldest->state == GENERATION_RETIRING) {
 		log_say(master_log(m), CONFIG_LOG_WARNING,
-			"cuts off the workers of configuration %u: too many reloads wait for such to end",
-			oldest->number);
-		generation_enter(oldest, GENERATION_ENDING, m->now_ms);
+			"ending the workers of configuration %u early: workers of %u old configurations are still "
+			"running; their requests get 503",
+			oldest->number, RETIRING_MAX);
+		generation_enter(oldest, GENERATION_CUTTING, m->now_ms);
 	}
 	return false;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -36,10 +37,11 @@ struct worker {
 	uint64_t wall_ms; /* when the wall clock's offset was read */
 	ev_io *accepts;   /* one a listener */
 	bool accepting, stopping;
+	bool cutting; /* no time is left for requests under way */
 	bool going;   /* the master has said that this one may accept */
 	bool insists; /* has left connections to others, who did not take them */
 	uint64_t told_accept_ms;
-	ev_timer accept_nap, log_nap, stop_limit;
+	ev_timer accept_nap, log_nap, stop_limit, end_limit;
 	ev_signal term;
 	ev_prepare before_sleep;
 	ev_check after_sleep;
@@ -192,32 +194,65 @@ static void on_gone(void *arg)
 
 /* ---- stopping ---- */
 
-static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
+static void retire(struct worker *w)
 {
-	struct worker *w = signal->data;
-
-	(void)events;
 	if (w->stopping)
 		return;
 	w->stopping = true;
 	publish_load(w);
 	accept_off(w);
-	ev_timer_stop(loop, &w->accept_nap);
+	ev_timer_stop(w->loop, &w->accept_nap);
 	listeners_close(w->setup->listeners);
 	channel_tell_quiet(&w->channel);
-	ev_timer_start(loop, &w->stop_limit);
+	ev_timer_start(w->loop, &w->stop_limit);
 	connections_retire(&w->connections);
 	if (w->connections.count == 0)
-		ev_break(loop, EVBREAK_ALL);
+		ev_break(w->loop, EVBREAK_ALL);
+}
+
+static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)events;
+	retire(signal->data);
+}
+
+/* Promise 4: a request that cannot end is answered, and its client has time to read that. */
+static void cut(struct worker *w, const char *why)
+{
+	if (w->cutting)
+		return;
+	w->cutting = true;
+	ev_timer_stop(w->loop, &w->stop_limit);
+	if (w->connections.count > 0)
+		log_say(w->setup->log, CONFIG_LOG_WARNING,
+			"worker %d: %zu connections have not ended %s; requests under way get 503", (int)getpid(),
+			w->connections.count, why);
+	ev_timer_start(w->loop, &w->end_limit);
+	connections_dismiss(&w->connections);
+	if (w->connections.count == 0)
+		ev_break(w->loop, EVBREAK_ALL);
 }
 
 static void on_stop_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct worker *w = timer->data;
+	char why[64];
+
+	(void)loop;
+	(void)events;
+	(void)snprintf(why, sizeof(why), "within %llu s (stop_timeout)",
+		       (unsigned long long)w->setup->config->stop_timeout_ms / 1000);
+	cut(w, why);
+}
+
+static void on_end_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
 
 	(void)events;
-	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d cuts off %zu connections that have not ended in %llu s",
-		(int)getpid(), w->connections.count, (unsigned long long)w->setup->config->stop_timeout_ms / 1000);
+	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d: closing %zu connections whose clients do not end them",
+		(int)getpid(), w->connections.count);
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -230,6 +265,14 @@ static void on_go(void *arg)
 	w->going = true;
 	publish_load(w);
 	accept_on(w);
+}
+
+static void on_cut(void *arg)
+{
+	struct worker *w = arg;
+
+	retire(w);
+	cut(w, "when the worker was to stop at once");
 }
 
 static void on_log(void *arg, int fd)
@@ -286,11 +329,12 @@ static void init_watchers(struct worker *w)
 	ev_timer_init(&w->accept_nap, on_accept_nap, ACCEPT_NAP, 0.);
 	ev_timer_init(&w->log_nap, on_log_nap, LOG_NAP, 0.);
 	ev_timer_init(&w->stop_limit, on_stop_limit, (double)w->setup->config->stop_timeout_ms / 1000., 0.);
+	ev_timer_init(&w->end_limit, on_end_limit, WORKER_GRACE_MS / 1000., 0.);
 	ev_signal_init(&w->term, on_term, SIGTERM);
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	ev_check_init(&w->after_sleep, on_after_sleep);
 	ev_idle_init(&w->no_sleep, on_no_sleep);
-	w->accept_nap.data = w->log_nap.data = w->stop_limit.data = w->term.data = w;
+	w->accept_nap.data = w->log_nap.data = w->stop_limit.data = w->end_limit.data = w->term.data = w;
 	w->before_sleep.data = w->after_sleep.data = w->no_sleep.data = w;
 	ev_set_priority(&w->after_sleep, EV_MAXPRI); /* before any other event sees the clock */
 	for (size_t i = 0; i < w->setup->listeners->count; i++) {
@@ -377,6 +421,7 @@ static void run(struct worker *w)
 	let_term(SIG_UNBLOCK); /* the master had blocked it until now */
 	publisher_start(&w->publisher, w->loop, w->setup->board, w->setup->config, w->pool);
 	w->channel.go = on_go;
+	w->channel.cut = on_cut;
 	w->channel.log = on_log;
 	w->channel.arg = w;
 	channel_start(&w->channel, w->loop, &w->setup->ends);

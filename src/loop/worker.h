@@ -13,6 +13,8 @@ struct board_worker;
 struct loads;
 struct pool_tls;
 
+#define WORKER_GRACE_MS 5000 /* after stop_timeout, for clients to read that their request was not finished */
+
 /* All borrowed, and this process's own copies of what the master made. */
 struct worker_setup {
 	unsigned number; /* its place in the ledger and among the loads */
@@ -28,8 +30,9 @@ struct worker_setup {
 };
 
 /*
- * Accepts connections once the master says so. SIGTERM: no more of them, those that are there end after their request,
- * at the latest after the configuration's stop_timeout. Other signals are left to the master. True: stopped as told.
+ * Accepts connections once the master says so. SIGTERM: no more of them, those that are there end after their request.
+ * After the configuration's stop_timeout, or once the master says so, requests under way are answered 503. Other
+ * signals are left to the master. True: stopped as told.
  */
 bool worker_run(const struct worker_setup *setup) THAW_MUST_CHECK;
 

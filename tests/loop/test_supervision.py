@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import socket
 
@@ -122,7 +123,7 @@ def refuses(gateway):
     return False
 
 
-def test_a_second_sigterm_ends_it_at_once(serve, settings):
+def test_a_second_sigterm_answers_what_is_under_way_and_ends(serve, settings):
     gateway = serve("-c", settings(workers=2))
     workers = gateway.workers()
     upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
@@ -131,20 +132,78 @@ def test_a_second_sigterm_ends_it_at_once(serve, settings):
     wait("the stop", lambda: said(gateway, "stopping"))
     assert gateway.process.poll() is None
     gateway.process.send_signal(signal.SIGTERM)
+    assert_dismissed(gateway, upload, "/late", MIB)
     assert gateway.process.wait(LIMIT) == 0
     assert not [w for w in workers if is_running(w)]
+
+
+def assert_dismissed(gateway, upload, path, sent):
+    """Answered 503, and recorded as it was."""
+    status, body = upload.response()
+    assert (status, json.loads(body)["reason"]) == (503, "stopping")
+    assert int(upload.fields[b"retry-after"]) > 0
+    assert upload.fields[b"connection"] == b"close"
+    upload.close()
+    record = gateway.record(path)
+    assert (record["status"], record["body_in"]) == (503, sent)
+    assert "stop_timeout" in record["note"]
+    if path == "/late":
+        assert record["ask"]["verdict"] in ("cancelled", "accepted")
+        assert record["ask"]["drained"] + record["body_in"] >= sent
+    return record
+
+
+def test_a_third_sigterm_waits_for_nobody(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    upload = begin_upload(gateway, "/", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    (worker,) = gateway.workers()
+    os.kill(worker, signal.SIGSTOP)
+    for _ in range(3):
+        gateway.process.send_signal(signal.SIGTERM)
+        wait("the signal to be taken", lambda: not pending(gateway.process.pid, signal.SIGTERM))
+    assert gateway.process.wait(LIMIT) == 0
     assert upload.response() is None
 
 
-def test_requests_that_do_not_end_are_cut_off(serve, settings):
+def pending(pid, number):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("ShdPnd:"):
+            return bool(int(line.split()[1], 16) & 1 << (number - 1))
+    return False
+
+
+def test_requests_that_do_not_end_are_answered(serve, settings):
+    """Each in its own way: head begun, withheld certificate, body on its way; and a mere connection is closed."""
     gateway = serve("-c", settings(workers=1, more="stop_timeout: 2s\n"))
+    head = Client(gateway)
+    head.send(b"GET /head HTTP/1.1\r\nHost: loc")
+    silent = socket.create_connection(("127.0.0.1", gateway.port), LIMIT)
+    held = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, held)
+    passing = begin_upload(gateway, "/passing", 8 * MIB, MIB)
+    wait_held(gateway, passing)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert_dismissed(gateway, held, "/late", MIB)
+    assert_dismissed(gateway, passing, "/passing", MIB)
+    assert head.response()[0] == 503
+    assert silent.recv(1) == b""
+    head.close()
+    silent.close()
+    assert gateway.process.wait(LIMIT) == 0
+    assert said(gateway, "requests under way may end within 2 s")
+    assert said(gateway, "connections have not ended within 2 s (stop_timeout)")
+    assert gateway.wait_records(lambda r: r["status"] == 503, 3)
+
+
+def test_a_client_that_does_not_read_its_answer_holds_up_no_stop(serve, settings):
+    gateway = serve("-c", settings(workers=1, more="stop_timeout: 1s\n"))
     upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
     wait_held(gateway, upload)
     gateway.process.send_signal(signal.SIGTERM)
     assert gateway.process.wait(LIMIT) == 0
-    assert said(gateway, "requests under way may end within 2 s")
-    assert said(gateway, "cuts off 1 connections that have not ended in 2 s")
-    assert upload.response() is None
+    assert gateway.record("/late")["status"] == 503
+    upload.close()
 
 
 def test_sigint_stops_as_sigterm_does(serve):

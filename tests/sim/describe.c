@@ -71,6 +71,8 @@ static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned inde
 		      (unsigned long long)plan->start_ms);
 	if (plan->retire_ms > 0)
 		(void)fprintf(out, " retired after %llu ms,", (unsigned long long)plan->retire_ms);
+	if (plan->dismiss_ms > 0)
+		(void)fprintf(out, " dismissed %llu ms later,", (unsigned long long)plan->dismiss_ms);
 	if (plan->resumes >= 0)
 		(void)fprintf(out, " resumes #%d,", plan->resumes);
 	describe_relay(out, "up", &plan->up);

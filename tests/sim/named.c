@@ -510,6 +510,44 @@ static void retired(struct scenario *scenario)
 	scenario->conns[0].retire_ms = 50;
 }
 
+/* While its client's human still looks for the card. */
+static void dismissed(struct scenario *scenario)
+{
+	small_relays(scenario);
+	scenario->conns[0].retire_ms = 1000;
+	scenario->conns[0].dismiss_ms = 30000;
+}
+
+static void dismissed_idle(struct scenario *scenario)
+{
+	dismissed(scenario);
+	scenario->conns[0].ending = ENDING_IDLE;
+}
+
+static void dismissed_in_head(struct scenario *scenario)
+{
+	dismissed(scenario);
+	scenario->conns[0].dismiss_ms = 1000;
+	ends(scenario, ENDING_STOPS, 20);
+}
+
+static void dismissed_proxied(struct scenario *scenario)
+{
+	dismissed(scenario);
+	scenario->proxied = true;
+	habit(scenario, ORIGIN_SILENT, 0);
+}
+
+static void dismissed_relaying(struct scenario *scenario)
+{
+	dismissed(scenario);
+	scenario->proxied = true;
+	habit(scenario, ORIGIN_SLOW, 0);
+	scenario->origin.read_max = 20; /* its response takes from 7 s to 11 s */
+	scenario->origin.pause_ms = 500;
+	scenario->conns[0].dismiss_ms = 8000;
+}
+
 /* What else must hold. */
 
 static void check_memory(struct world *world)
@@ -549,6 +587,33 @@ static void check_first_answered(struct world *world)
 	const struct client *client = &world->conns[0].client;
 	if (client->answered != 1 || client->answers[0].status != 200 || !client->answers[0].close)
 		world_fail(world, "the request under way was not answered, and the connection then closed");
+}
+
+static void check_dismissed(struct world *world)
+{
+	const struct sim_conn *conn = &world->conns[0];
+	const json_t *record = conn->records[0], *ask = json_object_get(record, "ask");
+	json_int_t ms = json_integer_value(json_object_get(record, "ms"));
+
+	if (conn->client.answered != 1 || conn->client.answers[0].status != 503 || !conn->client.answers[0].close)
+		world_fail(world, "the request under way was not answered 503, and the connection then closed");
+	else if (!json_is_string(json_object_get(record, "note")))
+		world_fail(world, "the record does not say why");
+	else if (ms < 29000 || ms > 32000)
+		world_fail(world, "the record says that it took %lld ms", (long long)ms);
+	else if (json_is_object(ask) && json_integer_value(json_object_get(ask, "drained")) !=
+						json_integer_value(json_object_get(record, "body_in")))
+		world_fail(world, "the record does not say what was drained");
+}
+
+static void check_broken_off(struct world *world)
+{
+	const struct sim_conn *conn = &world->conns[0];
+	const char *note = json_string_value(json_object_get(conn->records[0], "note"));
+
+	if (conn->record_count != 1 || note == NULL || strstr(note, "stop_timeout") == NULL ||
+	    conn->client.answers[0].complete)
+		world_fail(world, "a response that was cut off looks complete, or its record does not say why");
 }
 
 static void check_held_back(struct world *world)
@@ -716,6 +781,16 @@ const struct named named_all[] = {
 	{"careless-early-1.2", V12, .route = ROUTE_EARLY, .body = MiB, .adjust = careless, .status = ANY_STATUS},
 	{"careless-1.2", V12, LATE, .body = MiB, .adjust = careless, RENEG("body")},
 	{"retired-1.3", V13, FIRST, LATE, .body = MiB, .adjust = retired, .check = check_first_answered},
+	{"dismissed-1.3", V13, GNU, .answer = ANSWER_NEVER, LATE, .body = MiB, .adjust = dismissed,
+	 NO(503, "cancelled", "caller"), .check = check_dismissed},
+	{"dismissed-drained-1.2", V12, FIRST, .answer = ANSWER_NEVER, LATE, .body = MiB, .adjust = dismissed,
+	 .verdict = "cancelled", .reason = "caller"},
+	{"dismissed-idle", .route = ROUTE_NEVER, .adjust = dismissed_idle, .status = 200},
+	{"dismissed-in-head", .route = ROUTE_NEVER, .adjust = dismissed_in_head, .status = 503},
+	{"dismissed-proxied", .route = ROUTE_NEVER, .body = 1000, .adjust = dismissed_proxied, .status = 503,
+	 .check = check_dismissed},
+	{"dismissed-relaying", .route = ROUTE_NEVER, .adjust = dismissed_relaying, .status = ANY_STATUS,
+	 .check = check_broken_off},
 	/* limits */
 	{"max-body-1.2", V12, LATE, .body = MiB, .adjust = small_max_body, NO(413, "over-limit", "body-size")},
 	{"max-body-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = small_max_body,

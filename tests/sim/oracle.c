@@ -186,6 +186,7 @@ static void judge_record(struct world *world, const struct sim_conn *conn, unsig
 		if (verdict == THAW_VERDICT_PENDING || verdict == THAW_VERDICT_NONE)
 			world_fail(world, "#%u record %u: the ask has no verdict", conn->index, i);
 		if (answer->complete && when != CONFIG_WHEN_RESPONSE &&
+		    !(answer->status == 503 && conn->client.plan->dismiss_ms > 0) &&
 		    !verdict_fits(answer->status, verdict, world->scenario->require))
 			world_fail(world, "#%u record %u: %u by the verdict %s", conn->index, i, answer->status,
 				   thaw_verdict_name(verdict));

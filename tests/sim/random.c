@@ -129,6 +129,7 @@ static void random_conn(struct rng *rng, struct scenario *scenario, unsigned ind
 	plan->address = (unsigned)rng_range(rng, 0, 1);
 	plan->start_ms = rng_chance(rng, 50) ? 0 : rng_skewed(rng, 3000);
 	plan->retire_ms = rng_chance(rng, 5) ? 1 + rng_skewed(rng, 100000) : 0;
+	plan->dismiss_ms = plan->retire_ms > 0 && rng_chance(rng, 60) ? 1 + rng_skewed(rng, 60000) : 0;
 	plan->pipelined = rng_chance(rng, 15);
 	plan->request_count = (unsigned)PICK(rng, 1, 1, 1, 2, 2, 3, 4);
 	for (unsigned i = 0; i < plan->request_count; i++)

@@ -28,6 +28,7 @@ struct server_ops {
 	struct gw_wants (*step)(void *conn, uint64_t now_ms);
 	void (*drop)(void *conn);
 	void (*retire)(void *conn, uint64_t now_ms);                     /* NULL: cannot */
+	void (*dismiss)(void *conn, uint64_t now_ms);                    /* NULL: cannot */
 	void (*on_wake)(void *conn, void (*wake)(void *arg), void *arg); /* NULL: never wakes */
 };
 

@@ -67,6 +67,11 @@ static void gateway_retire(void *conn, uint64_t now_ms)
 	gw_conn_retire(conn, now_ms);
 }
 
+static void gateway_dismiss(void *conn, uint64_t now_ms)
+{
+	gw_conn_dismiss(conn, now_ms);
+}
+
 static void gateway_on_wake(void *conn, void (*wake)(void *arg), void *arg)
 {
 	gw_conn_on_wake(conn, wake, arg);
@@ -79,5 +84,6 @@ const struct server_ops server_gateway = {
 	.step = gateway_step,
 	.drop = gateway_drop,
 	.retire = gateway_retire,
+	.dismiss = gateway_dismiss,
 	.on_wake = gateway_on_wake,
 };

@@ -49,6 +49,8 @@ uint64_t watch_next(const struct sim_conn *conn)
 		next = timer;
 	if (conn->server != NULL && conn->retire_us < next)
 		next = conn->retire_us;
+	if (conn->server != NULL && conn->dismiss_us < next)
+		next = conn->dismiss_us;
 	if (conn->server != NULL && conn->wants.deadline_ms != THAW_NEVER && conn->wants.deadline_ms * 1000 < next)
 		next = conn->wants.deadline_ms * 1000;
 	return next;

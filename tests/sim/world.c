@@ -199,6 +199,7 @@ static void start_conn(struct world *world, struct sim_conn *conn)
 		world->ops->on_wake(conn->server, on_wake, conn);
 	conn->accepted = true;
 	conn->retire_us = plan->retire_ms > 0 ? world->now_us + plan->retire_ms * 1000 : SIM_NEVER;
+	conn->dismiss_us = plan->dismiss_ms > 0 ? conn->retire_us + plan->dismiss_ms * 1000 : SIM_NEVER;
 	conn->bound_us = world->now_us + watch_bound_us(world->scenario, plan);
 	if (conn->server == NULL)
 		world_fail(world, "#%u was not accepted", conn->index);
@@ -223,6 +224,19 @@ static void retire(struct world *world, struct sim_conn *conn)
 		return;
 	trace_line(world, conn, "server retires");
 	world->ops->retire(conn->server, world->now_us / 1000);
+	conn->stepped = false;
+}
+
+/* No time is left for the request under way. */
+static void dismiss(struct world *world, struct sim_conn *conn)
+{
+	conn->dismiss_us = SIM_NEVER;
+	if (conn->server == NULL || world->ops->dismiss == NULL)
+		return;
+	trace_line(world, conn, "server dismisses");
+	world->current = conn;
+	world->ops->dismiss(conn->server, world->now_us / 1000);
+	world->current = NULL;
 	conn->stepped = false;
 }
 
@@ -313,6 +327,10 @@ static bool step_all(struct world *world)
 		}
 		if (conn->accepted && world->now_us >= conn->retire_us) {
 			retire(world, conn);
+			any = true;
+		}
+		if (conn->accepted && world->now_us >= conn->dismiss_us) {
+			dismiss(world, conn);
 			any = true;
 		}
 		for (int side = 0; side < 2 && !world->failed; side++) {

@@ -29,6 +29,7 @@ struct sim_conn {
 	struct gw_wants wants;
 	struct sockaddr_in address;
 	uint64_t retire_us;    /* SIM_NEVER: not, or done */
+	uint64_t dismiss_us;   /* likewise */
 	uint64_t bound_us;     /* by then everything has an outcome */
 	char ask_state[16];    /* of the ask's machine */
 	char conn_state[16];   /* of the connection's */
