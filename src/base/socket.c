@@ -61,6 +61,17 @@ static ssize_t transport_discard(void *io, size_t max)
 	return outcome(got);
 }
 
+static ssize_t transport_peek(void *io)
+{
+	char byte;
+	ssize_t got;
+
+	do
+		got = recv(*(const int *)io, &byte, 1, MSG_PEEK);
+	while (got < 0 && errno == EINTR);
+	return outcome(got);
+}
+
 struct transport socket_transport(int *fd)
 {
 	static const struct transport_ops ops = {
@@ -68,6 +79,7 @@ struct transport socket_transport(int *fd)
 		.write = transport_write,
 		.half_close = transport_half_close,
 		.discard = transport_discard,
+		.peek = transport_peek,
 	};
 	return (struct transport){.ops = &ops, .io = fd};
 }

@@ -134,7 +134,7 @@ static void copy_peer(struct gw_conn *conn, const struct sockaddr *peer)
 	else if (peer->sa_family == AF_INET6)
 		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
 	else
-		conn->peer.ss_family = peer->sa_family;
+		conn->peer.any.sa_family = peer->sa_family;
 }
 
 struct gw_preface {
@@ -157,12 +157,37 @@ static enum gw_step bad_preface(struct gw_conn *conn, const char *why)
 	return GW_MOVED;
 }
 
+static enum gw_step out_of_memory(struct gw_conn *conn)
+{
+	gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory for a connection");
+	gw_enter(conn, GW_DEAD);
+	return GW_MOVED;
+}
+
+/* Memory for the header is there only once some of it has come. */
+static enum gw_step begin_preface(struct gw_conn *conn)
+{
+	ssize_t seen = conn->transport.ops->peek(conn->transport.io);
+
+	if (seen == TRANSPORT_BLOCKED)
+		return wait_read(conn);
+	if (seen <= 0)
+		return bad_preface(conn, "the connection was ended");
+	conn->preface = malloc(sizeof(*conn->preface));
+	if (conn->preface == NULL)
+		return out_of_memory(conn);
+	conn->preface->len = 0;
+	return GW_MOVED;
+}
+
 static enum gw_step run_preface(struct gw_conn *conn)
 {
 	struct gw_preface *preface = conn->preface;
 	struct gw_proxy_header header = {0};
 	size_t used = 0;
 
+	if (preface == NULL)
+		return begin_preface(conn);
 	switch (gw_proxy_header_parse(&header, preface->data, preface->len, &used)) {
 	case GW_PROXY_HEADER_BAD:
 		return bad_preface(conn, header.why);
@@ -170,7 +195,7 @@ static enum gw_step run_preface(struct gw_conn *conn)
 		if (header.has_source)
 			copy_peer(conn, (const struct sockaddr *)&header.source);
 		drop_preface(conn);
-		gw_enter(conn, GW_TLS);
+		gw_enter(conn, GW_SILENT);
 		return GW_MOVED;
 	case GW_PROXY_HEADER_MORE:
 		break;
@@ -183,6 +208,31 @@ static enum gw_step run_preface(struct gw_conn *conn)
 		return bad_preface(conn, "the connection was ended");
 	preface->len += (size_t)got;
 	conn->work += (size_t)got;
+	return GW_MOVED;
+}
+
+static bool begin_tls(struct gw_conn *conn)
+{
+	conn->tls = tls_link_new(conn->gateway->tls, conn->transport);
+	if (conn->tls != NULL)
+		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
+	if (conn->ask == NULL)
+		return false;
+	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
+	return true;
+}
+
+/* An SSL is much larger than all else that a connection needs, so it is made only once the client has sent something.
+ */
+static enum gw_step run_silent(struct gw_conn *conn)
+{
+	ssize_t seen = conn->transport.ops->peek(conn->transport.io);
+
+	if (seen == TRANSPORT_BLOCKED)
+		return wait_read(conn);
+	if (seen > 0 && !begin_tls(conn))
+		return out_of_memory(conn);
+	gw_enter(conn, seen > 0 ? GW_TLS : GW_DEAD);
 	return GW_MOVED;
 }
 
@@ -289,6 +339,7 @@ static void overdue(struct gw_conn *conn)
 		gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake not finished in time");
 		gw_enter(conn, GW_DEAD);
 		break;
+	case GW_SILENT:
 	case GW_LINGER:
 	case GW_ASK:
 	case GW_DEAD:
@@ -301,21 +352,29 @@ static void overdue(struct gw_conn *conn)
 static enum gw_step run(struct gw_conn *conn)
 {
 	static enum gw_step (*const runs[GW_STATES])(struct gw_conn *) = {
-		[GW_PREFACE] = run_preface, [GW_TLS] = run_tls,          [GW_IDLE] = run_idle,
-		[GW_HEAD] = gw_run_head,    [GW_ASK] = gw_run_ask,       [GW_PASS] = gw_run_pass,
-		[GW_RELAY] = gw_run_relay,  [GW_TUNNEL] = gw_run_tunnel, [GW_REPLY] = gw_run_reply,
-		[GW_LINGER] = run_linger,
+		[GW_PREFACE] = run_preface, [GW_SILENT] = run_silent,  [GW_TLS] = run_tls,
+		[GW_IDLE] = run_idle,       [GW_HEAD] = gw_run_head,   [GW_ASK] = gw_run_ask,
+		[GW_PASS] = gw_run_pass,    [GW_RELAY] = gw_run_relay, [GW_TUNNEL] = gw_run_tunnel,
+		[GW_REPLY] = gw_run_reply,  [GW_LINGER] = run_linger,
 	};
 
 	return runs[conn->state](conn);
 }
 
+static struct thaw_wants ask_wants(const struct gw_conn *conn)
+{
+	struct thaw_wants wants = {.deadline_ms = THAW_NEVER};
+
+	if (conn->ask != NULL)
+		thaw_conn_wants(conn->ask, &wants);
+	return wants;
+}
+
 /* While an ask is pending its deadline rules, but that a head which has begun keeps its own, too. */
 static uint64_t deadline(const struct gw_conn *conn)
 {
-	struct thaw_wants ask;
+	struct thaw_wants ask = ask_wants(conn);
 
-	thaw_conn_wants(conn->ask, &ask);
 	if (conn->state == GW_LINGER)
 		return conn->pace.deadline_ms < conn->linger_end_ms ? conn->pace.deadline_ms : conn->linger_end_ms;
 	if (conn->state == GW_PASS || conn->state == GW_RELAY || conn->state == GW_TUNNEL) {
@@ -332,13 +391,12 @@ static uint64_t deadline(const struct gw_conn *conn)
 struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 {
 	enum gw_step step = GW_MOVED;
-	struct thaw_wants ask;
 
 	conn->now_ms = now_ms;
 	conn->gateway->err.cls = THAW_ERR_NONE;
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};
-	if (conn->state != GW_DEAD) {
+	if (conn->state != GW_DEAD && conn->ask != NULL) {
 		thaw_tick(conn->ask, now_ms);
 		gw_after_settle(conn);
 	}
@@ -349,10 +407,9 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 		else
 			step = conn->work < GW_WORK_MAX ? run(conn) : GW_AGAIN;
 	}
-	thaw_conn_wants(conn->ask, &ask);
 	conn->wants.dead = conn->state == GW_DEAD;
 	conn->wants.again = step == GW_AGAIN && !conn->wants.dead;
-	conn->wants.write = conn->wants.write || ask.write;
+	conn->wants.write = conn->wants.write || ask_wants(conn).write;
 	conn->wants.deadline_ms = conn->wants.dead ? now_ms : deadline(conn);
 	return conn->wants;
 }
@@ -367,23 +424,10 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	conn->gateway = gateway;
 	conn->transport = transport;
 	conn->now_ms = now_ms;
-	conn->state = preface ? GW_PREFACE : GW_TLS;
+	conn->state = preface ? GW_PREFACE : GW_SILENT;
 	copy_peer(conn, peer);
 	pace_start(&conn->pace, gw_states[conn->state].limit_ms, now_ms);
-	conn->tls = tls_link_new(gateway->tls, transport);
-	if (conn->tls != NULL)
-		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
-	if (preface)
-		conn->preface = calloc(1, sizeof(*conn->preface));
-	if (conn->ask == NULL || (preface && conn->preface == NULL)) {
-		drop_preface(conn);
-		thaw_conn_free(&conn->ask);
-		tls_link_free(&conn->tls);
-		free(conn);
-		return NULL;
-	}
 	board_connection_opened(gateway->env.board);
-	thaw_conn_trace(conn->ask, gateway->env.trace.change, gateway->env.trace.arg);
 	return conn;
 }
 

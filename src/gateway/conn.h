@@ -13,7 +13,7 @@
 #ifndef GATEWAY_CONN_H
 #define GATEWAY_CONN_H
 
-#include <sys/socket.h>
+#include <netinet/in.h>
 
 #include "base/pace.h"
 #include "gateway/board.h"
@@ -100,8 +100,12 @@ struct gw_conn {
 	struct transport transport;
 	struct gw_preface *preface; /* while it is read */
 	bool has_peer;
-	struct sockaddr_storage peer;
-	struct tls_link *tls;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} peer;
+	struct tls_link *tls; /* NULL until something has come; so is ask */
 	thaw_conn *ask;
 	enum gw_state state;
 	struct pace pace;

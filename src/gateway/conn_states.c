@@ -3,7 +3,8 @@
 #define ENDS (GW_BIT(GW_LINGER) | GW_BIT(GW_DEAD))
 
 const struct gw_state_row gw_states[GW_STATES] = {
-	[GW_PREFACE] = {"preface", GW_BIT(GW_TLS) | GW_BIT(GW_DEAD), 10000, false},
+	[GW_PREFACE] = {"preface", GW_BIT(GW_SILENT) | GW_BIT(GW_DEAD), 10000, false},
+	[GW_SILENT] = {"silent", GW_BIT(GW_TLS) | GW_BIT(GW_DEAD), 10000, false},
 	[GW_TLS] = {"tls", GW_BIT(GW_IDLE) | ENDS, 30000, false},
 	[GW_IDLE] = {"idle", GW_BIT(GW_HEAD) | ENDS, 60000, false},
 	[GW_HEAD] = {"head", GW_BIT(GW_ASK) | GW_BIT(GW_PASS) | GW_BIT(GW_REPLY) | ENDS, 30000, false},

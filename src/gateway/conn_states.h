@@ -2,9 +2,9 @@
  * A connection's state table, apart from the code that runs it so that tests can walk it: every path ends in dead, and
  * every state that waits has a deadline.
  *
- *	(preface ─►) tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next request)
- *	                                  └──────────►     └─► relay ─►        └─► linger ─► dead
- *	                                                         └─► tunnel ──────►
+ *	(preface ─►) silent ─► tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next)
+ *	                                            └──────────►     └─► relay ─►        └─► linger ─► dead
+ *	                                                                   └─► tunnel ──────►
  *
  * Every state may also go to reply (a refusal) once there is a request, to linger, or to dead.
  */
@@ -16,6 +16,7 @@
 
 enum gw_state {
 	GW_PREFACE, /* the PROXY protocol's header, where the listener has one */
+	GW_SILENT,  /* nothing of TLS has come: there is no SSL yet */
 	GW_TLS,     /* the handshake */
 	GW_IDLE,    /* no request; perhaps an ask is pending that the last response was followed by */
 	GW_HEAD,    /* a request's head has begun to come */

@@ -89,14 +89,12 @@ static void peer_text(const struct gw_conn *conn, char *plain, char *node)
 
 	(void)snprintf(plain, ADDRESS_TEXT, "unknown");
 	(void)snprintf(node, ADDRESS_TEXT, "unknown");
-	if (conn->has_peer && conn->peer.ss_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&conn->peer)->sin_addr, address,
-				sizeof(address));
+	if (conn->has_peer && conn->peer.any.sa_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &conn->peer.v4.sin_addr, address, sizeof(address));
 		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
 		(void)snprintf(node, ADDRESS_TEXT, "%s", address);
-	} else if (conn->has_peer && conn->peer.ss_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&conn->peer)->sin6_addr, address,
-				sizeof(address));
+	} else if (conn->has_peer && conn->peer.any.sa_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &conn->peer.v6.sin6_addr, address, sizeof(address));
 		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
 		(void)snprintf(node, ADDRESS_TEXT, "\"[%s]\"", address);
 	}

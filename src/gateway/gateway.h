@@ -44,8 +44,8 @@ struct gw_wants {
 };
 
 /*
- * NULL: no memory. peer: the client's address, copied; NULL: unnamed. preface: a load balancer says the client's
- * address first (the PROXY protocol); a connection that does not begin so is ended.
+ * NULL: no memory; little is needed until something comes. peer: the client's address, copied; NULL: unnamed. preface:
+ * a load balancer says the client's address first (the PROXY protocol); a connection that does not begin so is ended.
  */
 struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
 			    bool preface, uint64_t now_ms);

@@ -10,7 +10,7 @@ void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
 	conn->now_ms = now_ms;
 	conn->retiring = true;
 	/* A request that its client has just sent is still answered, and the answer says that it is the last. */
-	if (conn->state == GW_IDLE && !conn->after.pending)
+	if (conn->state == GW_SILENT || (conn->state == GW_IDLE && !conn->after.pending))
 		pace_start(&conn->pace, GW_RETIRE_MS, now_ms);
 }
 
@@ -42,6 +42,7 @@ void gw_conn_dismiss(struct gw_conn *conn, uint64_t now_ms)
 	conn->retiring = true;
 	switch (conn->state) {
 	case GW_PREFACE:
+	case GW_SILENT:
 	case GW_TLS:
 		gw_enter(conn, GW_DEAD);
 		break;

@@ -151,8 +151,10 @@ static ssize_t tls_discard(void *io, size_t max)
 
 struct transport leg_transport(struct gw_leg *leg)
 {
-	static const struct transport_ops plain = {plain_read, plain_write, plain_half_close, plain_discard};
-	static const struct transport_ops tls = {tls_read, tls_write, tls_half_close, tls_discard};
+	static const struct transport_ops plain = {
+		.read = plain_read, .write = plain_write, .half_close = plain_half_close, .discard = plain_discard};
+	static const struct transport_ops tls = {
+		.read = tls_read, .write = tls_write, .half_close = tls_half_close, .discard = tls_discard};
 
 	return (struct transport){leg->tls != NULL ? &tls : &plain, leg};
 }

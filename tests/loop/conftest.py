@@ -44,12 +44,13 @@ def settings(pki, serve, tmp_path):
 
     def write(
         workers=2, log="{ access: stdout }", spool="{ memory: 16MiB, per_client: 100% }", routes="",
-        listens=("127.0.0.1:0",), certificate=None, more="", path=None,
+        listens=("127.0.0.1:0",), certificate=None, more="", path=None, proxy_protocol=False,
     ):  # fmt: skip
         folder = str(pki).replace("'", "''")
         path = path or tmp_path / "thaw.yaml"
         server = certificate or (f"{folder}/server.pem", f"{folder}/server.key")
-        addresses = ", ".join(f"{{ address: '{a}' }}" for a in listens)
+        proxy = ", proxy_protocol: true" if proxy_protocol else ""
+        addresses = ", ".join(f"{{ address: '{a}'{proxy} }}" for a in listens)
         path.write_text(
             f"workers: {workers}\n" + more + f"listen: [ {addresses} ]\n"
             f"spool: {spool}\n"

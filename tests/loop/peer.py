@@ -25,15 +25,19 @@ def wait(what, condition, limit=LIMIT):
 class Client:
     """One TLS connection to the gateway. Its certificate is ready for when it is asked."""
 
-    def __init__(self, gateway, port=None, family=socket.AF_INET, address=None):
+    def __init__(self, gateway, port=None, family=socket.AF_INET, address=None, raw=None, source=None):
+        """raw: a socket that is connected already. source: the address to connect from."""
         context = ssl.create_default_context(cafile=str(gateway.pki / "ca.pem"))
         context.load_cert_chain(gateway.pki / "client.pem", gateway.pki / "client.key")
         context.post_handshake_auth = True
-        raw = socket.socket(family, socket.SOCK_STREAM)
-        raw.settimeout(LIMIT)
         if address is None:
             address = ("::1" if family == socket.AF_INET6 else "127.0.0.1", port or gateway.port)
-        raw.connect(address)
+        if raw is None:
+            raw = socket.socket(family, socket.SOCK_STREAM)
+            raw.settimeout(LIMIT)
+            if source is not None:
+                raw.bind((source, 0))
+            raw.connect(address)
         self.port = raw.getsockname()[1] if family != socket.AF_UNIX else None
         self.server_port = address[1] if family != socket.AF_UNIX else None
         self.socket = context.wrap_socket(raw, server_hostname="localhost")

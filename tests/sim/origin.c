@@ -40,7 +40,8 @@ static ssize_t leg_discard(void *io, size_t max)
 	return leg_read(io, NULL, max);
 }
 
-static const struct transport_ops leg_transport_ops = {leg_read, leg_write, leg_half_close, leg_discard};
+static const struct transport_ops leg_transport_ops = {
+	.read = leg_read, .write = leg_write, .half_close = leg_half_close, .discard = leg_discard};
 
 static struct sim_leg *idle_leg(struct origin *origin)
 {

@@ -116,7 +116,8 @@ static uint64_t transfer_us(const struct relay_limits *limits, uint64_t bytes)
 
 uint64_t watch_bound_us(const struct scenario *scenario, const struct conn_plan *plan)
 {
-	uint64_t ms = gw_states[GW_TLS].limit_ms + gw_states[GW_IDLE].limit_ms + gw_states[GW_LINGER].limit_ms + 1000;
+	uint64_t ms = gw_states[GW_SILENT].limit_ms + gw_states[GW_TLS].limit_ms + gw_states[GW_IDLE].limit_ms +
+		      gw_states[GW_LINGER].limit_ms + 1000;
 	uint64_t up = HANDSHAKES, down = HANDSHAKES;
 
 	for (unsigned i = 0; i < plan->request_count; i++) {

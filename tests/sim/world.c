@@ -74,7 +74,18 @@ static ssize_t server_discard(void *io, size_t max)
 	return n;
 }
 
-static const struct transport_ops transport_ops = {server_read, server_write, server_half_close, server_discard};
+static ssize_t server_peek(void *io)
+{
+	struct sim_conn *conn = io;
+
+	wire_advance(&conn->wire, conn->world->now_us);
+	if (wire_unread(&conn->wire, WIRE_SERVER) > 0)
+		return 1;
+	return wire_read(&conn->wire, WIRE_SERVER, NULL, 1, conn->world->now_us);
+}
+
+static const struct transport_ops transport_ops = {server_read, server_write, server_half_close, server_discard,
+						   server_peek};
 
 /* What the server tells. */
 

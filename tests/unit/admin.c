@@ -58,7 +58,8 @@ static ssize_t wire_discard(void *io, size_t max)
 	return wire_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
 }
 
-static const struct transport_ops wire_ops = {wire_read, wire_write, wire_half_close, wire_discard};
+static const struct transport_ops wire_ops = {
+	.read = wire_read, .write = wire_write, .half_close = wire_half_close, .discard = wire_discard};
 
 /* ---- a world: a gateway that serves, and one connection */
 

@@ -167,7 +167,8 @@ static ssize_t pipe_discard(void *io, size_t max)
 	return (ssize_t)max;
 }
 
-static const struct transport_ops pipe_ops = {pipe_read, pipe_write, pipe_half_close, pipe_discard};
+static const struct transport_ops pipe_ops = {
+	.read = pipe_read, .write = pipe_write, .half_close = pipe_half_close, .discard = pipe_discard};
 static struct pipe below;
 static struct meter meter;
 static struct transport metered;

@@ -136,6 +136,26 @@ static void discarding_ends_with_the_peer(void **state)
 	close_pair(&pair);
 }
 
+static void peeking_takes_nothing(void **state)
+{
+	struct pair pair;
+	char bytes[8];
+
+	(void)state;
+	connect_pair(&pair, "127.0.0.1");
+	assert_int_equal(pair.b.ops->peek(pair.b.io), TRANSPORT_BLOCKED);
+	assert_int_equal(pair.a.ops->write(pair.a.io, "12", 2), 2);
+	wait_for(pair.server, POLLIN);
+	assert_int_equal(pair.b.ops->peek(pair.b.io), 1);
+	assert_int_equal(pair.b.ops->peek(pair.b.io), 1);
+	assert_int_equal(pair.b.ops->read(pair.b.io, bytes, sizeof(bytes)), 2);
+	assert_int_equal(pair.b.ops->peek(pair.b.io), TRANSPORT_BLOCKED);
+	pair.a.ops->half_close(pair.a.io);
+	wait_for(pair.server, POLLIN);
+	assert_int_equal(pair.b.ops->peek(pair.b.io), TRANSPORT_END);
+	close_pair(&pair);
+}
+
 static void what_cannot_be_is_said(void **state)
 {
 	struct thaw_error err = {0}, taken = {0};
@@ -204,6 +224,7 @@ int main(void)
 		cmocka_unit_test(version_6),
 		cmocka_unit_test(full_is_blocked_and_a_reset_is_broken),
 		cmocka_unit_test(discarding_ends_with_the_peer),
+		cmocka_unit_test(peeking_takes_nothing),
 		cmocka_unit_test(what_cannot_be_is_said),
 		cmocka_unit_test(a_unix_path_is_replaced_only_if_nobody_listens),
 		cmocka_unit_test(descriptors_do_not_pass_to_other_programs),

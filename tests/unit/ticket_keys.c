@@ -74,7 +74,8 @@ static ssize_t way_discard(void *io, size_t max)
 	return way_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
 }
 
-static const struct transport_ops ops = {way_read, way_write, way_half_close, way_discard};
+static const struct transport_ops ops = {
+	.read = way_read, .write = way_write, .half_close = way_half_close, .discard = way_discard};
 
 /* ---- files ---- */
 
