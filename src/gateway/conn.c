@@ -1,4 +1,5 @@
 #include "gateway/conn.h"
+#include "gateway/pin.h"
 #include "gateway/proxy_header.h"
 
 #include <assert.h>
@@ -35,6 +36,7 @@ static void begin_linger(struct gw_conn *conn)
 {
 	gw_records_close(conn);
 	gw_request_free(&conn->request);
+	gw_pins_free(conn);
 	drop_out(conn);
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
 	if (!conn->cut)
@@ -397,6 +399,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};
 	if (conn->state != GW_DEAD && conn->ask != NULL) {
+		gw_pins_look(conn);
 		thaw_tick(conn->ask, now_ms);
 		gw_after_settle(conn);
 	}
@@ -447,6 +450,7 @@ void gw_conn_free(struct gw_conn **conn)
 	board_connection_closed(gone->gateway->env.board);
 	gw_records_close(gone);
 	gw_request_free(&gone->request);
+	gw_pins_free(gone);
 	drop_out(gone);
 	drop_preface(gone);
 	tls_details_free(&gone->details);

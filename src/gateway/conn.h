@@ -6,6 +6,7 @@
  *	body.c     the body's bytes: framing, draining, passing on
  *	answer.c   replies, refusals, access records, and the ask after a response
  *	proxy.h    the way through an upstream's server: proxy.c, upload.c, relay.c, tunnel.c, forward.c
+ *	pin.h      upstream connections that belong to this connection
  *
  * A connection holds a struct gw_request only while there is a request, so that an idle one costs little besides its
  * SSL.
@@ -37,6 +38,7 @@
 #define GW_PACK_LEAST   20480  /* room below which a batch is sent: for a record, or the trailers */
 #define GW_DOWN_ROOM    65536  /* one read of a response; what its client does not take at once is kept */
 
+struct gw_pins;
 struct gw_proxy;
 
 /* A batch under way, in the gateway's own buffer: gathered and written in one step. */
@@ -138,6 +140,7 @@ struct gw_conn {
 		char *fields; /* owned: for the upstream */
 		size_t len;
 	} told;
+	struct gw_pins *pins; /* pin.h; NULL: none */
 	uint64_t linger_left, linger_end_ms;
 };
 

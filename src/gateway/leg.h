@@ -46,6 +46,9 @@ struct gw_leg_ops {
 	/* The server as the settings name it, for logs; belongs to the settings. "-": none was chosen yet. */
 	const char *(*server)(const struct gw_leg *leg);
 
+	/* The exchange is complete on both sides, and the borrower keeps the leg for its own next request. */
+	void (*stay)(struct gw_leg *leg);
+
 	void (*give)(struct gw_leg **leg, enum gw_leg_end end, uint64_t now_ms);
 };
 

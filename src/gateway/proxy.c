@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/forward.h"
+#include "gateway/pin.h"
 
 #define CONNECTS_MAX 17 /* attempts for one server: a lookup, and 16 addresses */
 
@@ -58,7 +59,11 @@ static void wake(void *arg)
 /* Begins an attempt. False: no memory. */
 static bool take(struct gw_conn *conn, struct gw_proxy *proxy, bool fresh)
 {
-	proxy->leg = proxy->legs->ops->take(proxy->legs->pool, proxy->upstream, fresh, wake, conn, conn->now_ms);
+	proxy->leg = fresh ? NULL : gw_pin_take(conn, proxy->upstream);
+	proxy->pinned = proxy->leg != NULL || gw_pin_by_request(&conn->request->head);
+	if (proxy->leg == NULL)
+		proxy->leg =
+			proxy->legs->ops->take(proxy->legs->pool, proxy->upstream, fresh, wake, conn, conn->now_ms);
 	proxy->connected = false;
 	proxy->up = GW_UP_HEAD;
 	return proxy->leg != NULL;

@@ -59,6 +59,7 @@ struct gw_proxy {
 	struct http_trailers trailers;
 	bool to_chunks; /* the client gets chunks */
 	bool reusable;  /* the server's connection, once this response is complete */
+	bool pinned;    /* and only for this client (pin.h) */
 	bool done;      /* the response is complete */
 	bool client_ended;
 };

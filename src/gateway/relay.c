@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/forward.h"
+#include "gateway/pin.h"
 #include "gateway/proxy.h"
 
 #define HEAD_EXTRA 256 /* of a head as it is passed on: what we add to it */
@@ -27,6 +28,8 @@ static void complete(struct gw_conn *conn, struct gw_pack *pack, bool extra)
 	if (proxy->to_chunks)
 		gw_forward_end(&proxy->trailers, pack);
 	bool keep = proxy->reusable && !extra && proxy->up == GW_UP_DONE && proxy->unsent.bytes == NULL;
+	if (keep && proxy->pinned)
+		gw_pin_put(conn, proxy->upstream, &proxy->leg);
 	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, conn->now_ms);
 	proxy->done = true;
 }
@@ -277,6 +280,7 @@ static void begin(struct gw_conn *conn, const struct http_answer *answer, const 
 	proxy->framing = answer->framing;
 	proxy->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
 	proxy->reusable = answer->keep_alive && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
+	proxy->pinned = proxy->pinned || gw_pin_by_answer(answer);
 	http_chunked_init(&proxy->chunked);
 	proxy->chunked.trailers = &proxy->trailers;
 	if (answer->status == 101) {

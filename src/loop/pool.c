@@ -48,6 +48,13 @@ static const char *pool_server(const struct gw_leg *leg)
 	return leg->server != NULL ? leg->server->config->text : "-";
 }
 
+static void pool_stay(struct gw_leg *leg)
+{
+	server_well(leg->server);
+	leg->used = true;
+	leg->heard = false;
+}
+
 static void pool_give(struct gw_leg **given, enum gw_leg_end end, uint64_t now_ms)
 {
 	struct gw_leg *leg = *given;
@@ -79,6 +86,7 @@ struct gw_legs pool_legs(struct pool *pool)
 		.watch = leg_watch,
 		.used = pool_used,
 		.server = pool_server,
+		.stay = pool_stay,
 		.give = pool_give,
 	};
 

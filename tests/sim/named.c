@@ -101,6 +101,27 @@ static void proxied_twice(struct scenario *scenario)
 	plan->request_count = 3;
 }
 
+/* Two clients in turns, at a server that offers NTLM. */
+static void proxied_pinned(struct scenario *scenario)
+{
+	proxied_twice(scenario);
+	scenario->conns[1] = scenario->conns[0];
+	scenario->conn_count = 2;
+	scenario->origin.binds = true;
+}
+
+static void check_two_legs(struct world *world)
+{
+	if (world->origin.count != 2 || world->origin.requests != 6)
+		world_fail(world, "%u connections for %u requests", world->origin.count, world->origin.requests);
+}
+
+static void proxied_pinned_closes_idle(struct scenario *scenario)
+{
+	proxied_pinned(scenario);
+	scenario->origin.habit = ORIGIN_CLOSES_IDLE;
+}
+
 /* A server that ends each connection after its response, as many do when one has been idle. */
 static void proxied_closes_idle(struct scenario *scenario)
 {
@@ -820,6 +841,12 @@ const struct named named_all[] = {
 	{"proxied-expect", V13, LATE, .body = MiB, .adjust = proxied_expect, PHA("headers")},
 	{"proxied-kept", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_twice, .status = 200,
 	 .check = check_one_leg},
+	{"proxied-pinned", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_pinned, .status = 200,
+	 .check = check_two_legs},
+	{"proxied-pinned-late-1.2", V12, LATE, .body = 1000, .adjust = proxied_pinned, .status = 200,
+	 .check = check_two_legs},
+	{"proxied-pinned-closes-idle", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_pinned_closes_idle,
+	 .status = 200},
 	{"proxied-closes-idle", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_closes_idle, .status = 200},
 	{"upstream-away", V13, LATE, .body = MiB, .adjust = upstream_away, .status = 502},
 	{"upstream-closes", V13, LATE, .body = MiB, .adjust = upstream_closes, .status = 502},

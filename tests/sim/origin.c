@@ -71,6 +71,13 @@ static struct sim_leg *new_leg(struct world *world)
 	return leg;
 }
 
+/* A server that offers NTLM takes every request on a connection for the same user's. */
+static void check_owner(const struct sim_leg *leg)
+{
+	if (leg->owner != NULL && leg->owner != leg->world->current)
+		world_fail(leg->world, "a connection that offered NTLM serves another client");
+}
+
 static struct gw_leg *take(void *pool, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
 			   void *arg, uint64_t now_ms)
 {
@@ -84,6 +91,7 @@ static struct gw_leg *take(void *pool, const struct config_upstream *upstream, b
 		leg = new_leg(world);
 	if (leg == NULL)
 		return NULL;
+	check_owner(leg);
 	leg->conn = world->current;
 	leg->wake = wake;
 	leg->arg = arg;
@@ -125,6 +133,15 @@ static const char *server(const struct gw_leg *gw)
 	return "http://origin.test";
 }
 
+static void stay(struct gw_leg *gw)
+{
+	struct sim_leg *leg = (struct sim_leg *)gw;
+
+	leg->used = true;
+	if (leg->in_head || leg->in_len > 0 || leg->out != NULL)
+		world_fail(leg->world, "a leg is kept in the middle of an exchange");
+}
+
 static void give(struct gw_leg **gw, enum gw_leg_end end, uint64_t now_ms)
 {
 	struct sim_leg *leg = (struct sim_leg *)*gw;
@@ -142,7 +159,7 @@ static void give(struct gw_leg **gw, enum gw_leg_end end, uint64_t now_ms)
 	wire_close(&leg->wire, WIRE_CLIENT, leg->world->now_us);
 }
 
-const struct gw_leg_ops origin_ops = {take, ready, transport_of, watch, used, server, give};
+const struct gw_leg_ops origin_ops = {take, ready, transport_of, watch, used, server, stay, give};
 
 /* ---- the origin's side ---- */
 
@@ -202,7 +219,8 @@ static void respond(struct sim_leg *leg)
 	const struct origin_plan *plan = plan_of(leg);
 	size_t len = 0;
 	char *body = inspect(leg, &len), *text = NULL;
-	const char *type = "Content-Type: application/json\r\n";
+	const char *type = plan->binds ? "Content-Type: application/json\r\nWWW-Authenticate: NTLM\r\n"
+				       : "Content-Type: application/json\r\n";
 	int size = 0;
 
 	if (leg->head.is_head)
@@ -220,6 +238,8 @@ static void respond(struct sim_leg *leg)
 	if (size < 0)
 		abort();
 	leg->ends = plan->body == ORIGIN_UNTIL_CLOSE && !leg->head.is_head;
+	if (plan->binds)
+		leg->owner = leg->conn;
 	reply(leg, text, (size_t)size);
 }
 

@@ -29,7 +29,8 @@ struct sim_leg {
 	bool failed; /* it could not be connected */
 	uint64_t ready_us;
 	bool used, told;
-	bool want_read, want_write; /* the gateway's */
+	const struct sim_conn *owner; /* of a server that offers NTLM: who has used it */
+	bool want_read, want_write;   /* the gateway's */
 	void (*wake)(void *arg);
 	void *arg;
 	/* the origin's side */

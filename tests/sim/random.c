@@ -158,6 +158,7 @@ static void random_origin(struct rng *rng, struct scenario *scenario)
 	if (plan->up.buffer < 1448)
 		plan->up.delay_us = 0;
 	plan->connect_ms = PICK(rng, 0, 0, 1, 100);
+	plan->binds = rng_chance(rng, 25);
 }
 
 void scenario_from_seed(struct scenario *scenario, uint64_t seed)

@@ -137,6 +137,7 @@ struct origin_plan {
 	uint64_t at;
 	size_t read_max;
 	uint64_t pause_ms, connect_ms;
+	bool binds; /* offers NTLM: its connections belong to the client that used them first */
 };
 
 struct scenario {

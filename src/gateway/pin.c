@@ -1,0 +1,127 @@
+#include "gateway/pin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/syntax.h"
+
+struct gw_pins {
+	struct gw_pin {
+		const struct config_upstream *upstream;
+		struct gw_leg *leg;
+	} pins[GW_PINS_MAX]; /* the oldest first */
+	size_t count;
+};
+
+/* "NTLM", "Negotiate", and their relatives "Nego2" and "Kerberos": by their beginning, as HAProxy does. */
+static bool is_bound_scheme(struct http_span value)
+{
+	static const char *const schemes[] = {"NTLM", "Nego", "Kerberos"};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+		if (value.len >= len && http_span_equal_nocase((struct http_span){value.at, len}, schemes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* One field may hold several challenges (RFC 9110 11.6.1). A comma in a parameter's quotes can only find too many. */
+static bool names_bound_scheme(const struct http_field *field)
+{
+	struct http_span rest = field->value, element;
+
+	while (http_list_next(&rest, &element))
+		if (is_bound_scheme(element))
+			return true;
+	return false;
+}
+
+bool gw_pin_by_request(const struct http_request *request)
+{
+	for (size_t i = 0; i < request->field_count; i++)
+		if (http_span_equal_nocase(request->fields[i].name, "Authorization") &&
+		    names_bound_scheme(&request->fields[i]))
+			return true;
+	return false;
+}
+
+bool gw_pin_by_answer(const struct http_answer *answer)
+{
+	for (size_t i = 0; i < answer->field_count; i++) {
+		const struct http_field *field = &answer->fields[i];
+		bool challenges = http_span_equal_nocase(field->name, "WWW-Authenticate") ||
+				  http_span_equal_nocase(field->name, "Proxy-Authenticate");
+		if (challenges && names_bound_scheme(field))
+			return true;
+	}
+	return false;
+}
+
+/* The leg at that place, which is closed up. */
+static struct gw_leg *pull(struct gw_pins *pins, size_t at)
+{
+	struct gw_leg *leg = pins->pins[at].leg;
+
+	pins->count--;
+	memmove(&pins->pins[at], &pins->pins[at + 1], (pins->count - at) * sizeof(pins->pins[0]));
+	return leg;
+}
+
+static void drop(struct gw_conn *conn, size_t at)
+{
+	struct gw_leg *leg = pull(conn->pins, at);
+
+	conn->gateway->env.legs.ops->give(&leg, GW_LEG_DROP, conn->now_ms);
+}
+
+struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream)
+{
+	gw_pins_look(conn);
+	for (size_t i = 0; conn->pins != NULL && i < conn->pins->count; i++)
+		if (conn->pins->pins[i].upstream == upstream)
+			return pull(conn->pins, i);
+	return NULL;
+}
+
+void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_leg **leg)
+{
+	const struct gw_leg_ops *ops = conn->gateway->env.legs.ops;
+
+	if (conn->pins == NULL)
+		conn->pins = calloc(1, sizeof(*conn->pins));
+	if (conn->pins == NULL) {
+		ops->give(leg, GW_LEG_DROP, conn->now_ms);
+		return;
+	}
+	if (conn->pins->count == GW_PINS_MAX)
+		drop(conn, 0);
+	ops->stay(*leg);
+	ops->watch(*leg, true, false);
+	conn->pins->pins[conn->pins->count++] = (struct gw_pin){upstream, *leg};
+	*leg = NULL;
+}
+
+/* A server speaks without a request only to end the connection. */
+static bool is_quiet(const struct gw_conn *conn, struct gw_leg *leg)
+{
+	struct transport transport = conn->gateway->env.legs.ops->transport(leg);
+	char byte;
+
+	return transport.ops->read(transport.io, &byte, 1) == TRANSPORT_BLOCKED;
+}
+
+void gw_pins_look(struct gw_conn *conn)
+{
+	for (size_t i = conn->pins != NULL ? conn->pins->count : 0; i > 0; i--)
+		if (!is_quiet(conn, conn->pins->pins[i - 1].leg))
+			drop(conn, i - 1);
+}
+
+void gw_pins_free(struct gw_conn *conn)
+{
+	while (conn->pins != NULL && conn->pins->count > 0)
+		drop(conn, conn->pins->count - 1);
+	free(conn->pins);
+	conn->pins = NULL;
+}

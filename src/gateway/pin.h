@@ -1,0 +1,29 @@
+/*
+ * Upstream connections that belong to one client connection. With NTLM and Negotiate (RFC 4559) a server authenticates
+ * the connection, not the request: whoever sends a request on it is the user who authenticated it. So a connection on
+ * which these schemes were offered or used never goes to the pool. It is kept here, for this client's next requests,
+ * and is closed with the client's connection.
+ */
+#ifndef GATEWAY_PIN_H
+#define GATEWAY_PIN_H
+
+#include "gateway/conn.h"
+#include "gateway/leg.h"
+#include "http/response_head.h"
+
+#define GW_PINS_MAX 4 /* of one client connection, one for each upstream; beyond it the oldest is closed */
+
+/* Whether the request carries credentials of such a scheme. */
+bool gw_pin_by_request(const struct http_request *request);
+/* Whether the response offers such a scheme, with any status. */
+bool gw_pin_by_answer(const struct http_answer *answer);
+
+/* The connection to that upstream, which the caller owns from now on; NULL: there is none. */
+struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream);
+/* Takes over a connection whose exchange is complete. Without memory it is closed. */
+void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_leg **leg);
+/* Closes those that the server has closed, or on which it has sent something. */
+void gw_pins_look(struct gw_conn *conn);
+void gw_pins_free(struct gw_conn *conn);
+
+#endif
