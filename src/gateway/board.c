@@ -16,31 +16,38 @@ _Static_assert(sizeof(board_word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE 
 
 /* ---- the whole ---- */
 
-static size_t places_end(unsigned places)
+static size_t blocks_begin(unsigned places)
 {
 	size_t page = 4096; /* blocks begin on pages of their own */
-	return (sizeof(struct board) + places * sizeof(struct board_place) + page - 1) / page * page;
+	return (sizeof(struct board_notice) + places * sizeof(struct board_place) + page - 1) / page * page;
 }
 
 struct board *board_new(unsigned places)
 {
 	if (places == 0 || places > BOARD_PLACES_MAX)
 		return NULL;
-	size_t size = places_end(places) + places * sizeof(struct board_block);
-	struct board *board =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (board == MAP_FAILED)
+	struct board *board = calloc(1, sizeof(*board) + places * sizeof(board->taken[0]));
+	if (board == NULL)
 		return NULL;
-	board->mapped = size;
 	board->places = places;
-	board->blocks = (struct board_block *)(void *)((char *)board + places_end(places));
+	board->mapped = blocks_begin(places) + places * sizeof(struct board_block);
+	void *map =
+		mmap(NULL, board->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED) {
+		free(board);
+		return NULL;
+	}
+	board->notice = map;
+	board->place = (struct board_place *)(void *)((char *)map + sizeof(struct board_notice));
+	board->blocks = (struct board_block *)(void *)((char *)map + blocks_begin(places));
 	return board;
 }
 
 void board_free(struct board **board)
 {
 	if (*board != NULL)
-		(void)munmap(*board, (*board)->mapped);
+		(void)munmap((*board)->notice, (*board)->mapped);
+	free(*board);
 	*board = NULL;
 }
 
@@ -48,9 +55,9 @@ void board_enter(struct board *board, enum board_phase phase, unsigned configura
 {
 	if (board == NULL)
 		return;
-	board_word_write(&board->configuration, configuration);
-	board_word_write(&board->workers, workers);
-	atomic_store_explicit(&board->phase, phase, memory_order_release);
+	board_word_write(&board->notice->configuration, configuration);
+	board_word_write(&board->notice->workers, workers);
+	atomic_store_explicit(&board->notice->phase, phase, memory_order_release);
 }
 
 /* ---- places ---- */
@@ -61,14 +68,16 @@ int board_take(struct board *board, unsigned configuration)
 
 	if (board == NULL)
 		return -1;
-	while (place < board->places && board_word_read(&board->place[place].taken) != 0)
+	while (place < board->places && board->taken[place])
 		place++;
 	if (place == board->places)
 		return -1;
+	board->taken[place] = true;
 	board_word_write(&board->place[place].configuration, configuration);
 	board_word_write(&board->place[place].taken, 1);
-	if (place >= board_word_read(&board->places_used))
-		atomic_store_explicit(&board->places_used, place + 1, memory_order_release);
+	if (place >= board->places_used)
+		board->places_used = place + 1;
+	atomic_store_explicit(&board->notice->places_used, board->places_used, memory_order_release);
 	return (int)place;
 }
 
@@ -84,19 +93,17 @@ static void close_asks(struct board_block *block)
 
 void board_reclaim(struct board *board, int place)
 {
-	if (board == NULL || place < 0)
+	if (board == NULL || place < 0 || (unsigned)place >= board->places)
 		return;
 	struct board_block *block = &board->blocks[place];
-	uint64_t servers = board_word_read(&board->servers_used);
 
-	if (board_word_read(&board->place[place].pid) != 0) { /* else it has written nothing */
-		for (size_t i = 0; i < BOARD_GAUGES; i++)
-			board_word_write(&block->sums[i], 0);
-		for (uint64_t server = 0; server < servers; server++)
-			for (size_t i = 0; i < BOARD_SERVER_GAUGES; i++)
-				board_word_write(&block->servers[server][i], 0);
-		close_asks(block);
-	}
+	for (size_t i = 0; i < BOARD_GAUGES; i++)
+		board_word_write(&block->sums[i], 0);
+	for (unsigned server = 0; server < board->servers_used; server++)
+		for (size_t i = 0; i < BOARD_SERVER_GAUGES; i++)
+			board_word_write(&block->servers[server][i], 0);
+	close_asks(block);
+	board->taken[place] = false;
 	board_word_write(&board->place[place].pid, 0);
 	board_word_write(&board->place[place].alive_ms, 0);
 	board_word_write(&board->place[place].taken, 0);
@@ -107,9 +114,7 @@ void board_reclaim(struct board *board, int place)
 /* What was counted for the server that had this place before; no worker writes there. */
 static void clear_server(struct board *board, unsigned at)
 {
-	uint64_t places = board_word_read(&board->places_used);
-
-	for (uint64_t place = 0; place < places; place++)
+	for (unsigned place = 0; place < board->places_used; place++)
 		for (size_t i = 0; i < BOARD_WORDS(struct board_server_sums); i++)
 			board_word_write(&board->blocks[place].servers[at][i], 0);
 }
@@ -117,21 +122,30 @@ static void clear_server(struct board *board, unsigned at)
 /* Where a server of that name is, or can be; BOARD_SERVERS: nowhere. */
 static unsigned find_server(const struct board *board, const struct board_server_text *name, bool *known)
 {
-	unsigned unused = BOARD_SERVERS, used = (unsigned)board_word_read(&board->servers_used);
-	struct board_server_text text;
+	unsigned unused = BOARD_SERVERS, used = board->servers_used;
 
 	for (unsigned i = 0; i < used; i++) {
-		const struct board_server *server = &board->servers[i];
-		*known = board_words_load(&server->seq, server->text, &text, BOARD_WORDS(text)) &&
-			 memcmp(&text, name, sizeof(text)) == 0;
+		*known = memcmp(&board->servers[i].name, name, sizeof(*name)) == 0;
 		if (*known)
 			return i;
-		if (unused == BOARD_SERVERS && board_word_read(&server->users) == 0)
+		if (unused == BOARD_SERVERS && board->servers[i].users == 0)
 			unused = i;
 	}
 	*known = false;
 	/* What a server that is gone has counted is kept for its return, until its place is needed. */
 	return used < BOARD_SERVERS ? used : unused;
+}
+
+static void publish_server(struct board *board, unsigned at)
+{
+	struct board_server *server = &board->notice->servers[at];
+	const struct board_own_server *own = &board->servers[at];
+
+	board_words_store(&server->seq, server->text, &own->name, BOARD_WORDS(own->name));
+	board_word_write(&server->users, own->users);
+	if (at >= board->servers_used)
+		board->servers_used = at + 1;
+	atomic_store_explicit(&board->notice->servers_used, board->servers_used, memory_order_release);
 }
 
 static unsigned enter_server(struct board *board, const struct config_upstream *upstream, const char *server)
@@ -146,12 +160,17 @@ static unsigned enter_server(struct board *board, const struct config_upstream *
 		return at;
 	if (!known) {
 		clear_server(board, at);
-		board_words_store(&board->servers[at].seq, board->servers[at].text, &name, BOARD_WORDS(name));
+		board->servers[at].name = name;
 	}
-	board_word_add(&board->servers[at].users, 1);
-	if (at >= board_word_read(&board->servers_used))
-		atomic_store_explicit(&board->servers_used, at + 1, memory_order_release);
+	board->servers[at].users++;
+	publish_server(board, at);
 	return at;
+}
+
+static void leave_server(struct board *board, unsigned at)
+{
+	board->servers[at].users--;
+	board_word_write(&board->notice->servers[at].users, board->servers[at].users);
 }
 
 struct board_map *board_map_new(struct board *board, const struct config *config)
@@ -188,7 +207,7 @@ void board_map_free(struct board_map **map)
 		return;
 	for (size_t i = 0; i < m->count; i++)
 		if (m->at[i] < BOARD_SERVERS)
-			board_word_add(&m->board->servers[m->at[i]].users, UINT64_MAX);
+			leave_server(m->board, m->at[i]);
 	free(m->first);
 	free(m);
 }

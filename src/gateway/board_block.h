@@ -1,4 +1,10 @@
-/* How the board lies in shared memory. Only for board.c, board_count.c and board_view.c. */
+/*
+ * How the board lies in memory. Only for board.c, board_count.c and board_view.c.
+ *
+ * A worker can be taken over by an attacker, who then writes any value to all that is shared, and the master may be
+ * root. So what the master needs to know is its own (struct board); it publishes some of that, and reads none of it
+ * back. Who reads the shared words checks each number that is to be an index, and ends each text.
+ */
 #ifndef GATEWAY_BOARD_BLOCK_H
 #define GATEWAY_BOARD_BLOCK_H
 
@@ -67,7 +73,7 @@ struct board_block {
 	board_word servers[BOARD_SERVERS][BOARD_WORDS(struct board_server_sums)];
 };
 
-/* ---- the whole ---- */
+/* ---- what the master publishes ---- */
 
 /* Apart from the block, so that looking for workers touches no block that was never used. */
 struct board_place {
@@ -80,21 +86,35 @@ struct board_server_text {
 	char upstream[BOARD_UPSTREAM_MAX], server[BOARD_SERVER_MAX];
 };
 
-/* Written by the master only. */
 struct board_server {
 	board_word seq;
 	board_word text[BOARD_WORDS(struct board_server_text)];
 	board_word users; /* maps that it is in; with none its place is another's, if need be */
 };
 
-struct board {
-	size_t mapped;
-	unsigned places;
+struct board_notice {
 	board_word phase, configuration, workers;
 	board_word places_used, servers_used; /* all beyond were never used */
 	struct board_server servers[BOARD_SERVERS];
-	struct board_block *blocks; /* one a place; behind the places */
-	struct board_place place[];
+};
+
+/* ---- the whole ---- */
+
+struct board_own_server {
+	struct board_server_text name;
+	unsigned users;
+};
+
+/* Each process's own. After the fork the master's goes on to change, and a worker's does not. */
+struct board {
+	size_t mapped;
+	unsigned places;
+	unsigned places_used, servers_used;
+	struct board_own_server servers[BOARD_SERVERS];
+	struct board_notice *notice; /* shared; this is where the map begins */
+	struct board_place *place;   /* shared; one a place */
+	struct board_block *blocks;  /* shared; one a place */
+	bool taken[];                /* one a place */
 };
 
 /* One for each server of each upstream; BOARD_SERVERS: not on the board. */

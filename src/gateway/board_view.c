@@ -37,6 +37,12 @@ static bool load_text(const board_word *seq, const board_word *from, void *to, s
 	return false;
 }
 
+/* What was written there may have no end, or not be text. */
+static void take_text(char *to, const char *from, size_t room)
+{
+	board_text(to, room, from, strnlen(from, room));
+}
+
 /* ---- the last verdicts ---- */
 
 static void add_step(struct board_view *view, const struct board_step *step, uint64_t last)
@@ -66,13 +72,15 @@ static void add_ask(struct board_view *view, const struct board_ask_slot *slot, 
 
 	if (!load_text(&slot->seq, slot->text, &text, BOARD_WORDS(text)) || board_word_read(&slot->used) == 0)
 		return;
+	if (text.means >= BOARD_MEANS || text.moment >= BOARD_MOMENTS)
+		return; /* no ask of ours */
 	ask.began_ms = text.began_ms;
 	ask.length = text.length;
 	ask.means = text.means;
 	ask.moment = text.moment;
-	memcpy(ask.client, text.client, sizeof(ask.client));
-	memcpy(ask.host, text.host, sizeof(ask.host));
-	memcpy(ask.path, text.path, sizeof(ask.path));
+	take_text(ask.client, text.client, sizeof(ask.client));
+	take_text(ask.host, text.host, sizeof(ask.host));
+	take_text(ask.path, text.path, sizeof(ask.path));
 	/* In order of age; of more than there is room for, the youngest fall out. */
 	while (at > 0 && view->asks[at - 1].began_ms > ask.began_ms) {
 		if (at < BOARD_LISTED)
@@ -124,18 +132,25 @@ static void add_worker(struct board_view *view, const struct board_place *place,
 
 /* ---- all of it ---- */
 
+static size_t at_most(const board_word *word, size_t most)
+{
+	uint64_t value = atomic_load_explicit(word, memory_order_acquire);
+
+	return value < most ? (size_t)value : most;
+}
+
 static void add_servers(struct board_view *view, const struct board *board, size_t servers, size_t places)
 {
 	struct board_server_text text;
 
 	for (size_t i = 0; i < servers; i++) {
-		const struct board_server *server = &board->servers[i];
+		const struct board_server *server = &board->notice->servers[i];
 		struct board_server_view *to = &view->servers[view->server_count];
 		if (board_word_read(&server->users) == 0 ||
 		    !load_text(&server->seq, server->text, &text, BOARD_WORDS(text)))
 			continue;
-		memcpy(to->upstream, text.upstream, sizeof(to->upstream));
-		memcpy(to->server, text.server, sizeof(to->server));
+		take_text(to->upstream, text.upstream, sizeof(to->upstream));
+		take_text(to->server, text.server, sizeof(to->server));
 		for (size_t place = 0; place < places; place++)
 			add_server_sums(&to->sums, &board->blocks[place], i);
 		view->server_count++;
@@ -144,8 +159,9 @@ static void add_servers(struct board_view *view, const struct board *board, size
 
 struct board_view *board_view_new(const struct board *board, uint64_t now_ms, int64_t wall_ms)
 {
-	size_t places = atomic_load_explicit(&board->places_used, memory_order_acquire);
-	size_t servers = atomic_load_explicit(&board->servers_used, memory_order_acquire);
+	const struct board_notice *notice = board->notice;
+	size_t places = at_most(&notice->places_used, board->places);
+	size_t servers = at_most(&notice->servers_used, BOARD_SERVERS);
 	uint64_t last = (uint64_t)(wall_ms > 0 ? wall_ms : 0) / BOARD_STEP_MS + 1;
 	struct board_view *view = calloc(1, sizeof(*view));
 
@@ -158,9 +174,9 @@ struct board_view *board_view_new(const struct board *board, uint64_t now_ms, in
 		board_view_free(&view);
 		return NULL;
 	}
-	view->phase = (enum board_phase)atomic_load_explicit(&board->phase, memory_order_acquire);
-	view->configuration = (unsigned)board_word_read(&board->configuration);
-	view->workers_wanted = (unsigned)board_word_read(&board->workers);
+	view->phase = (enum board_phase)at_most(&notice->phase, BOARD_PHASES - 1);
+	view->configuration = (unsigned)board_word_read(&notice->configuration);
+	view->workers_wanted = (unsigned)board_word_read(&notice->workers);
 	view->steps_end_ms = (int64_t)last * BOARD_STEP_MS;
 	for (size_t i = 0; i < places; i++) {
 		add_sums(&view->sums, &board->blocks[i]);

@@ -307,8 +307,7 @@ unsigned generation_alive(const struct generation *g)
 void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t now_ms)
 {
 	log_reclaim(&g->log, slot->pid);
-	thaw_ledger_reclaim(g->loaded.ledger, slot->number);
-	atomic_store(&g->loaded.loads->of[slot->number], LOADS_NONE);
+	loaded_reclaim(&g->loaded, slot->number);
 	board_reclaim(g->board, slot->place);
 	(void)close(slot->channel);
 	slot->channel = slot->place = -1;

@@ -57,8 +57,7 @@ static struct places *places_new(const struct thaw_ledger_limits *limits, struct
 	if (places != NULL) {
 		places->limits = *limits;
 		places->ledger = thaw_ledger_new(limits);
-		places->loads = loads_new(limits->workers);
-		if (places->ledger != NULL && places->loads != NULL)
+		if (loads_make(&places->loads, limits->workers) && places->ledger != NULL)
 			return places;
 		places_free(places);
 	}
@@ -81,6 +80,18 @@ static bool have_room(const struct places *places, unsigned workers)
 	return left >= workers;
 }
 
+void loaded_reclaim(const struct loaded *loaded, unsigned number)
+{
+	const struct places *places = loaded->places;
+
+	for (unsigned i = 0; i < places->limits.workers; i++) {
+		if (i != number && places->taken[i])
+			continue;
+		thaw_ledger_reclaim(places->ledger, i);
+		atomic_store(&places->loads.of[i], LOADS_NONE);
+	}
+}
+
 /* The places of before, if they will do; else new ones. */
 static enum thaw_status take_places(struct loaded *loaded, const struct config *config, const struct loaded *before,
 				    struct thaw_error *err)
@@ -97,7 +108,7 @@ static enum thaw_status take_places(struct loaded *loaded, const struct config *
 	loaded->places = places;
 	places->users++;
 	loaded->ledger = places->ledger;
-	loaded->loads = places->loads;
+	loaded->loads = &places->loads;
 	loaded->numbers = calloc(loaded->workers, sizeof(*loaded->numbers));
 	if (loaded->numbers == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -106,6 +117,7 @@ static enum thaw_status take_places(struct loaded *loaded, const struct config *
 			next++;
 		places->taken[next] = true;
 		loaded->numbers[i] = next;
+		loaded_reclaim(loaded, next);
 	}
 	return THAW_OK;
 }

@@ -15,15 +15,15 @@ struct places {
 	unsigned users; /* how many struct loaded */
 	struct thaw_ledger_limits limits;
 	thaw_ledger *ledger;
-	struct loads *loads;
+	struct loads loads;
 	bool taken[];
 };
 
 struct loaded {
 	struct places *places;
 	struct privileges privileges;
-	thaw_ledger *ledger; /* places' */
-	struct loads *loads; /* places' */
+	thaw_ledger *ledger;       /* places' */
+	const struct loads *loads; /* places' */
 	struct gateway *gateway;
 	struct pool_tls *upstream_tls;
 	unsigned workers;
@@ -37,6 +37,12 @@ struct loaded {
  */
 enum thaw_status loaded_make(struct loaded *loaded, const struct config *config, const struct loaded *before,
 			     struct thaw_error *err) THAW_MUST_CHECK;
+
+/*
+ * Gives back what the worker with that number held, once its process has ended. Also clears the places that nobody has:
+ * a worker that was taken over can have written there, too.
+ */
+void loaded_reclaim(const struct loaded *loaded, unsigned number);
 
 /* Once none of its workers is left. */
 void loaded_free(struct loaded *loaded);

@@ -4,39 +4,37 @@
 
 #include <limits.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/mman.h>
 
 #define LOADS_NONE UINT_MAX /* takes no connections: not there, or stopping */
 
+/* The counts alone are shared: who writes to them must not say how many there are. */
 struct loads {
 	unsigned count;
-	atomic_uint of[]; /* one a worker */
+	atomic_uint *of; /* one a worker */
 };
 
-static inline size_t loads_size(unsigned count)
+/* Before the workers are forked. False: no memory. */
+static inline bool loads_make(struct loads *loads, unsigned count)
 {
-	return sizeof(struct loads) + count * sizeof(atomic_uint);
-}
+	void *of = mmap(NULL, count * sizeof(atomic_uint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-/* Before the workers are forked. NULL: no memory. */
-static inline struct loads *loads_new(unsigned count)
-{
-	struct loads *loads = mmap(NULL, loads_size(count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (loads == MAP_FAILED)
-		return NULL;
-	loads->count = count;
+	*loads = (struct loads){.of = NULL};
+	if (of == MAP_FAILED)
+		return false;
+	*loads = (struct loads){.count = count, .of = of};
 	for (unsigned i = 0; i < count; i++)
 		atomic_init(&loads->of[i], LOADS_NONE);
-	return loads;
+	return true;
 }
 
-static inline void loads_free(struct loads **loads)
+static inline void loads_free(struct loads *loads)
 {
-	if (*loads != NULL)
-		(void)munmap(*loads, loads_size((*loads)->count));
-	*loads = NULL;
+	if (loads->of != NULL)
+		(void)munmap(loads->of, loads->count * sizeof(atomic_uint));
+	*loads = (struct loads){.of = NULL};
 }
 
 #endif

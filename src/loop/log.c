@@ -102,6 +102,15 @@ void log_reclaim(struct log *log, pid_t worker)
 		sink_reclaim(&log->access, (unsigned)worker);
 }
 
+void log_free_turns(atomic_uint *turns, bool (*is_there)(void *arg, pid_t process), void *arg)
+{
+	for (size_t i = 0; i < TURNS; i++) {
+		unsigned whose = atomic_load(&turns[i]);
+		if (whose != 0 && whose != me() && !is_there(arg, (pid_t)whose))
+			(void)atomic_compare_exchange_strong(&turns[i], &whose, 0);
+	}
+}
+
 bool log_is_file(const struct log *log)
 {
 	return log->records == &log->access && strcmp(log->target, "stdout") != 0;

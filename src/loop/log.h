@@ -42,6 +42,12 @@ void log_forget(struct log *log);
 /* In the master, after that worker's process has ended. */
 void log_reclaim(struct log *log, pid_t worker);
 
+/*
+ * In the master: takes the turns back from processes that are not there. The turns are in memory that each worker can
+ * write to, and none of them must keep the others from writing after its end.
+ */
+void log_free_turns(atomic_uint *turns, bool (*is_there)(void *arg, pid_t process), void *arg);
+
 /* Whether the access records go to a file of their own, which can be put aside and opened anew. */
 bool log_is_file(const struct log *log);
 

@@ -87,6 +87,13 @@ static void over(struct master *m, struct generation *g)
 	generation_free(&g, &m->serving->listeners);
 }
 
+static bool is_there(void *arg, pid_t process)
+{
+	struct slot *slot;
+
+	return process > 0 && find(arg, process, &slot) != NULL;
+}
+
 static void worker_ended(struct master *m, pid_t pid, int how)
 {
 	struct slot *slot = NULL;
@@ -94,12 +101,15 @@ static void worker_ended(struct master *m, pid_t pid, int how)
 
 	if (g == NULL)
 		return;
-	tell_end(m, g, slot == g->admin.items ? "admin process" : "worker", pid, how);
-	if (slot == g->admin.items) {
+	bool admin = slot == g->admin.items;
+	if (admin)
 		generation_lost_admin(g, m->now_ms);
+	else
+		generation_lost_worker(g, slot, m->now_ms);
+	log_free_turns(m->turns, is_there, m);
+	tell_end(m, g, admin ? "admin process" : "worker", pid, how);
+	if (admin)
 		return;
-	}
-	generation_lost_worker(g, slot, m->now_ms);
 	/* What ends before the start is over would do so again. */
 	if (g == m->coming)
 		taking_failed(m, "a worker has ended before it could serve");

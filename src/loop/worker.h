@@ -23,7 +23,7 @@ struct worker_setup {
 	const struct pool_tls *upstream_tls;
 	struct board_worker *board; /* NULL: nobody wants to see */
 	thaw_ledger *ledger;
-	struct loads *loads;
+	const struct loads *loads;
 	struct listeners *listeners;
 	struct log *log;
 	struct channel_ends ends;

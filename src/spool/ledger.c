@@ -3,15 +3,22 @@
 #include <netinet/in.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define WORKERS_MAX 1024
 #define CACHE_LINE  64
 #define ENTRIES_MIN (UINT64_C(1) << 8)
 #define ENTRIES_MAX (UINT64_C(1) << 18)
 #define WINDOW      64 /* how far behind its place an address's entry may lie */
+
+/* A count above this one is forged. So limited, the sum over all workers cannot wrap around to a small number. */
+#define COUNT_MAX (UINT64_MAX / WORKERS_MAX)
+
+/* ---- in shared memory: only counts. A worker that was taken over can write any value to any of them. */
 
 struct entry {
 	_Atomic uint64_t client; /* 0: none, and none further on that began its search here or before */
@@ -24,16 +31,18 @@ struct slot {
 	_Atomic uint64_t refused;
 };
 
-/* Behind the slots lie the workers' tables, one after another. */
+/* ---- each process's own: what is not a count. It does not change after the fork. */
+
 struct thaw_ledger {
+	struct slot *slots;   /* shared: one a worker; this is where the map begins */
+	struct entry *tables; /* shared: one a worker, each on pages of its own */
 	size_t mapped;
+	size_t table_size; /* in bytes, whole pages */
 	unsigned workers;
 	uint64_t entries;   /* in each worker's table; a power of two */
 	uint64_t secret[2]; /* an attacker shall not choose addresses that share a place */
 	uint64_t whole[LEDGER_TIERS], worker[LEDGER_TIERS], client[LEDGER_TIERS];
 	uint64_t request_memory;
-	struct entry *tables;
-	struct slot slots[];
 };
 
 static uint64_t chunks(uint64_t bytes)
@@ -61,22 +70,38 @@ static uint64_t entries_for(uint64_t worker_memory)
 	return entries;
 }
 
+static size_t whole_pages(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static bool map_counts(thaw_ledger *ledger)
+{
+	size_t slots = whole_pages(ledger->workers * sizeof(struct slot));
+
+	ledger->table_size = whole_pages(ledger->entries * sizeof(struct entry));
+	ledger->mapped = slots + ledger->workers * ledger->table_size;
+	void *map =
+		mmap(NULL, ledger->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED)
+		return false;
+	ledger->slots = map;
+	ledger->tables = (struct entry *)(void *)((char *)map + slots);
+	return true;
+}
+
 thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits)
 {
 	if (limits->workers == 0 || limits->workers > WORKERS_MAX)
 		return NULL;
 	uint64_t memory = chunks(limits->memory), disk = chunks(limits->disk);
-	uint64_t entries = entries_for(part(limits->worker_memory, memory));
-	size_t slots = sizeof(thaw_ledger) + limits->workers * sizeof(struct slot);
-	size_t size = slots + limits->workers * entries * sizeof(struct entry);
-	thaw_ledger *ledger =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (ledger == MAP_FAILED)
+	thaw_ledger *ledger = calloc(1, sizeof(*ledger));
+	if (ledger == NULL)
 		return NULL;
-	ledger->mapped = size;
 	ledger->workers = limits->workers;
-	ledger->entries = entries;
-	ledger->tables = (struct entry *)(void *)((char *)ledger + slots);
+	ledger->entries = entries_for(part(limits->worker_memory, memory));
 	ledger->whole[LEDGER_MEMORY] = memory;
 	ledger->whole[LEDGER_DISK] = disk;
 	ledger->worker[LEDGER_MEMORY] = part(limits->worker_memory, memory);
@@ -84,42 +109,57 @@ thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits)
 	ledger->client[LEDGER_MEMORY] = part(limits->client_memory, memory);
 	ledger->client[LEDGER_DISK] = part(limits->client_disk, disk);
 	ledger->request_memory = part(limits->request_memory, ledger->client[LEDGER_MEMORY]);
-	if (getrandom(ledger->secret, sizeof(ledger->secret), 0) != (ssize_t)sizeof(ledger->secret))
+	if (!map_counts(ledger) ||
+	    getrandom(ledger->secret, sizeof(ledger->secret), 0) != (ssize_t)sizeof(ledger->secret))
 		thaw_ledger_free(&ledger);
 	return ledger;
 }
 
 void thaw_ledger_free(thaw_ledger **ledger)
 {
-	if (*ledger != NULL)
-		(void)munmap(*ledger, (*ledger)->mapped);
+	if (*ledger != NULL && (*ledger)->slots != NULL)
+		(void)munmap((*ledger)->slots, (*ledger)->mapped);
+	free(*ledger);
 	*ledger = NULL;
 }
 
 static struct entry *table_of(const thaw_ledger *ledger, unsigned worker)
 {
-	return ledger->tables + worker * ledger->entries;
+	return (struct entry *)(void *)((char *)ledger->tables + worker * ledger->table_size);
+}
+
+/* All of it, for the worker's own count of what is in it may be forged. */
+static void clear_table(const thaw_ledger *ledger, unsigned worker)
+{
+	struct entry *table = table_of(ledger, worker);
+
+	/* The pages go back to the system, and those that were never used need not be looked at. */
+	if (madvise(table, ledger->table_size, MADV_REMOVE) == 0)
+		return;
+	for (uint64_t i = 0; i < ledger->entries; i++) {
+		for (int tier = 0; tier < LEDGER_TIERS; tier++)
+			atomic_store(&table[i].held[tier], 0);
+		atomic_store(&table[i].client, 0);
+	}
 }
 
 void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 {
 	if (worker >= ledger->workers)
 		return;
-	struct entry *table = table_of(ledger, worker);
 	struct slot *slot = &ledger->slots[worker];
 
-	/* A table in which nothing is counted has nothing to give back, and its pages need not be touched. */
-	for (uint64_t i = 0; atomic_load(&slot->clients) != 0 && i < ledger->entries; i++) {
-		/* A page that was never written to need not be now. */
-		if (atomic_load(&table[i].client) == 0)
-			continue;
-		for (int tier = 0; tier < LEDGER_TIERS; tier++)
-			atomic_store(&table[i].held[tier], 0);
-		atomic_store(&table[i].client, 0);
-	}
+	clear_table(ledger, worker);
 	atomic_store(&slot->clients, 0);
 	for (int tier = 0; tier < LEDGER_TIERS; tier++)
 		atomic_store(&slot->held[tier], 0);
+}
+
+static uint64_t read_count(const _Atomic uint64_t *count)
+{
+	uint64_t value = atomic_load(count);
+
+	return value < COUNT_MAX ? value : COUNT_MAX;
 }
 
 static uint64_t sum(const thaw_ledger *ledger, enum ledger_tier tier)
@@ -127,7 +167,7 @@ static uint64_t sum(const thaw_ledger *ledger, enum ledger_tier tier)
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < ledger->workers; i++)
-		total += atomic_load(&ledger->slots[i].held[tier]);
+		total += read_count(&ledger->slots[i].held[tier]);
 	return total;
 }
 
@@ -135,8 +175,8 @@ void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use)
 {
 	*use = (struct thaw_ledger_use){.memory = sum(ledger, LEDGER_MEMORY), .disk = sum(ledger, LEDGER_DISK)};
 	for (unsigned i = 0; i < ledger->workers; i++) {
-		use->refused += atomic_load(&ledger->slots[i].refused);
-		use->clients += atomic_load(&ledger->slots[i].clients);
+		use->refused += read_count(&ledger->slots[i].refused);
+		use->clients += read_count(&ledger->slots[i].clients);
 	}
 }
 
@@ -211,8 +251,10 @@ static void forget(const thaw_ledger *ledger, unsigned worker, const struct entr
 	struct entry *table = table_of(ledger, worker);
 	uint64_t mask = ledger->entries - 1, at = (uint64_t)(entry - table);
 
-	while (atomic_load(&table[at].client) != 0 && !holds(&table[at]) &&
-	       atomic_load(&table[(at + 1) & mask].client) == 0) {
+	/* Once around at most, whatever another process writes there meanwhile. */
+	for (uint64_t i = 0; i < ledger->entries && atomic_load(&table[at].client) != 0 && !holds(&table[at]) &&
+			     atomic_load(&table[(at + 1) & mask].client) == 0;
+	     i++) {
 		atomic_store(&table[at].client, 0);
 		at = (at - 1) & mask;
 	}
@@ -229,7 +271,7 @@ static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledg
 			continue;
 		const struct entry *entry = find(ledger, i, client, &unused);
 		if (entry != NULL)
-			total += atomic_load(&entry->held[tier]);
+			total += read_count(&entry->held[tier]);
 	}
 	return total;
 }

@@ -5,6 +5,10 @@
  * whole is the sum over the slots, so a worker that was killed in the middle of anything is put right by clearing its
  * slot. To acquire is to add to the own slot first and then to look at the sums: two workers that race may both be
  * refused, but never both be let in.
+ *
+ * A worker can be taken over by an attacker, and the master may be root: so only counts are shared. Where they lie, how
+ * many there are and what is allowed is in each process's own memory. A forged count is a wrong count, and no more: the
+ * sum over all workers does not wrap around.
  */
 #ifndef SPOOL_LEDGER_H
 #define SPOOL_LEDGER_H

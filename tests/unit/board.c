@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gateway/board_block.h"
+#include "hostile.h"
 
 /* ---- nobody looks */
 
@@ -803,6 +804,89 @@ static void test_every_allocation_may_fail(void **state)
 	config_free(&config);
 }
 
+/* ---- a worker that was taken over */
+
+static void assert_ends(const char *text, size_t room)
+{
+	size_t len = strnlen(text, room);
+
+	assert_true(len < room);
+	for (size_t i = 0; i < len; i++)
+		assert_true(text[i] >= ' ' && text[i] <= '~');
+}
+
+/* What is shown may be wrong; it is within its bounds. */
+static void assert_view_is_sound(const struct board_view *view, size_t places)
+{
+	assert_true(view->phase < BOARD_PHASES);
+	assert_true(view->worker_count <= places);
+	assert_true(view->ask_count <= BOARD_LISTED);
+	assert_true(view->server_count <= BOARD_SERVERS);
+	for (size_t i = 0; i < view->worker_count; i++)
+		assert_true(view->workers[i].state < BOARD_WORKER_STATES);
+	for (size_t i = 0; i < view->ask_count; i++) {
+		assert_true((size_t)view->asks[i].means < BOARD_MEANS);
+		assert_true((size_t)view->asks[i].moment < BOARD_MOMENTS);
+		assert_ends(view->asks[i].client, sizeof(view->asks[i].client));
+		assert_ends(view->asks[i].host, sizeof(view->asks[i].host));
+		assert_ends(view->asks[i].path, sizeof(view->asks[i].path));
+	}
+	for (size_t i = 0; i < view->server_count; i++) {
+		assert_ends(view->servers[i].upstream, sizeof(view->servers[i].upstream));
+		assert_ends(view->servers[i].server, sizeof(view->servers[i].server));
+	}
+}
+
+/* The master goes on with what is its own, and readers see nothing that is out of bounds. */
+static void go_on_after(uint64_t word, struct config *config, struct config *next)
+{
+	struct board *board = new_board(3);
+	struct board_map *map = board_map_new(board, config), *next_map;
+	int place = -1, other = -1;
+	struct board_worker *worker = new_worker(board, 1, map, &place), *beside = new_worker(board, 1, map, &other);
+
+	board_enter(board, BOARD_SERVING, 1, 2);
+	(void)ask_at(worker, "/late", NOW_MS);
+	hostile_worker(word, SIZE_MAX);
+	/* Another worker counts on. */
+	board_connection_opened(beside);
+	(void)ask_at(beside, "/late", NOW_MS);
+	board_upstream(beside, &config->upstreams[0], config->upstreams[0].servers[0].text, BOARD_ANSWERED, 1);
+	struct board_view *view = look(board);
+	assert_view_is_sound(view, 3);
+	board_view_free(&view);
+
+	board_reclaim(board, place);
+	next_map = board_map_new(board, next);
+	assert_non_null(next_map);
+	board_map_free(&map);
+	assert_int_equal(board_take(board, 2), place);
+	assert_int_equal(board_take(board, 2), 2);
+	assert_int_equal(board_take(board, 2), -1);
+	board_enter(board, BOARD_SERVING, 2, 3);
+	view = look(board);
+	assert_view_is_sound(view, 3);
+	assert_int_equal(view->phase, BOARD_SERVING);
+	assert_int_equal(view->configuration, 2);
+	board_view_free(&view);
+	board_map_free(&next_map);
+	board_close(&worker);
+	board_close(&beside);
+	board_free(&board);
+}
+
+static void test_a_forged_board_is_a_wrong_board_and_no_more(void **state)
+{
+	struct config *config = config_with("{ a: { servers: [ http://10.0.0.1, http://10.0.0.2 ] } }");
+	struct config *next = config_with("{ a: { servers: [ http://10.0.0.2, http://10.0.0.3, http://10.0.0.4 ] } }");
+
+	(void)state;
+	for (size_t i = 0; i < HOSTILE_WORDS; i++)
+		go_on_after(hostile_words[i], config, next);
+	config_free(&config);
+	config_free(&next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -827,6 +911,7 @@ int main(void)
 		cmocka_unit_test(test_ready_once_all_workers_serve_and_move),
 		cmocka_unit_test(test_states_of_workers_over_a_reload),
 		cmocka_unit_test(test_every_allocation_may_fail),
+		cmocka_unit_test(test_a_forged_board_is_a_wrong_board_and_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

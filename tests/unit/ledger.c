@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hostile.h"
 #include "spool/ledger.h"
 
 #define CHUNK   THAW_SPOOL_CHUNK
@@ -579,6 +580,66 @@ static void test_killed_worker_is_reclaimed(void **state)
 	assert_empty_and_free(&ledger);
 }
 
+/* ---- a worker that was taken over */
+
+static void test_forged_counts_are_wrong_counts_and_no_more(void **state)
+{
+	struct thaw_ledger_limits limits = {
+		.memory = 64 * CHUNK, .disk = 64 * CHUNK, .client_memory = 16 * CHUNK, .workers = 3};
+
+	(void)state;
+	for (size_t i = 0; i < HOSTILE_WORDS; i++) {
+		thaw_ledger *ledger = make(limits);
+		assert_int_equal(ledger_acquire(ledger, 1, 7, LEDGER_MEMORY, CHUNK, true), THAW_REASON_NONE);
+		hostile_worker(hostile_words[i], SIZE_MAX);
+		(void)use_of(ledger);
+		/* Other workers go on meanwhile. */
+		if (ledger_acquire(ledger, 0, 8, LEDGER_MEMORY, CHUNK, true) == THAW_REASON_NONE)
+			ledger_release(ledger, 0, 8, LEDGER_MEMORY, CHUNK);
+		ledger_release(ledger, 1, 7, LEDGER_MEMORY, CHUNK);
+		assert_int_equal(ledger_workers(ledger), 3);
+		assert_true(ledger_has_disk(ledger));
+		assert_int_equal(ledger_request_memory(ledger), 16 * CHUNK);
+		for (unsigned worker = 0; worker < 4; worker++)
+			thaw_ledger_reclaim(ledger, worker);
+		/* Nothing of it stays for the successors. */
+		assert_holds(ledger, 0, 0, 0);
+		for (unsigned worker = 0; worker < 3; worker++)
+			assert_int_equal(ledger_acquire(ledger, worker, 7, LEDGER_MEMORY, 5 * CHUNK, true),
+					 THAW_REASON_NONE);
+		assert_int_equal(ledger_acquire(ledger, 2, 7, LEDGER_MEMORY, 2 * CHUNK, true),
+				 THAW_REASON_BUDGET_CLIENT);
+		thaw_ledger_free(&ledger);
+	}
+}
+
+static void test_the_sum_of_forged_counts_does_not_wrap(void **state)
+{
+	thaw_ledger *ledger = make((struct thaw_ledger_limits){.memory = 4 * CHUNK, .workers = 2});
+
+	(void)state;
+	hostile_worker(UINT64_C(1) << 63, SIZE_MAX);
+	thaw_ledger_reclaim(ledger, 0);
+	assert_true(use_of(ledger).memory > 4 * CHUNK);
+	assert_int_equal(ledger_acquire(ledger, 0, 7, LEDGER_MEMORY, CHUNK, true), THAW_REASON_BUDGET_TOTAL);
+	thaw_ledger_free(&ledger);
+}
+
+/* Else what is in there would be counted against the clients of its successor. */
+static void test_a_table_that_is_said_to_be_empty_is_cleared(void **state)
+{
+	thaw_ledger *ledger = make((struct thaw_ledger_limits){.memory = 8 * CHUNK, .client_memory = 2 * CHUNK});
+
+	(void)state;
+	assert_int_equal(ledger_acquire(ledger, 0, 7, LEDGER_MEMORY, 2 * CHUNK, true), THAW_REASON_NONE);
+	hostile_worker(0, (size_t)sysconf(_SC_PAGESIZE)); /* where the worker's sums are */
+	assert_holds(ledger, 0, 0, 0);
+	thaw_ledger_reclaim(ledger, 0);
+	assert_int_equal(ledger_acquire(ledger, 0, 7, LEDGER_MEMORY, 2 * CHUNK, true), THAW_REASON_NONE);
+	ledger_release(ledger, 0, 7, LEDGER_MEMORY, 2 * CHUNK);
+	assert_empty_and_free(&ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,6 +655,9 @@ int main(void)
 		cmocka_unit_test(test_processes_race_for_the_whole),
 		cmocka_unit_test(test_processes_race_for_a_clients_share),
 		cmocka_unit_test(test_killed_worker_is_reclaimed),
+		cmocka_unit_test(test_forged_counts_are_wrong_counts_and_no_more),
+		cmocka_unit_test(test_the_sum_of_forged_counts_does_not_wrap),
+		cmocka_unit_test(test_a_table_that_is_said_to_be_empty_is_cleared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
