@@ -5,9 +5,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GO  'g'
-#define LOG 'l'
-#define CUT 'c'
+#define GO    'g'
+#define LOG   'l'
+#define CUT   'c'
+#define ALIVE 'a'
+#define QUIET 'q'
 
 bool channel_open(int ends[2])
 {
@@ -58,6 +60,26 @@ bool channel_send_log(int fd, int log_fd)
 	return put(fd, LOG, log_fd);
 }
 
+enum channel_word channel_hear(int fd)
+{
+	char what = 0;
+	ssize_t got;
+
+	/* Descriptors that come with a message are closed by the kernel, for there is no room to take them. */
+	do
+		got = recv(fd, &what, sizeof(what), MSG_DONTWAIT | MSG_TRUNC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_SILENCE : CHANNEL_CLOSED;
+	if (got == 0)
+		return CHANNEL_CLOSED;
+	if (got != sizeof(what))
+		return CHANNEL_WRONG;
+	return what == ALIVE ? CHANNEL_ALIVE : what == QUIET ? CHANNEL_QUIET : CHANNEL_WRONG;
+}
+
+/* ---- in a worker ---- */
+
 /* 1: *what and *passed (-1: none) are set; 0: the master is gone; -1: nothing is there now. */
 static int take(int fd, char *what, int *passed)
 {
@@ -101,41 +123,37 @@ static void on_heard(struct ev_loop *loop, ev_io *io, int events)
 		ev_io_stop(loop, io); /* a signal tells this process to end */
 }
 
-static void tell(const struct channel *channel)
+/* A master that does not read for long misses some; that is no harm. */
+static void tell(const struct channel *channel, char what)
 {
-	pid_t me = getpid();
-
-	(void)!write(channel->ends.tell, &me, sizeof(me));
+	(void)put(channel->end.fd, what, -1);
 }
 
-/* A process's number is told as it is by one that turns, and negated by one that accepts no more. */
 void channel_tell_quiet(const struct channel *channel)
 {
-	pid_t me = -getpid();
-
-	(void)!write(channel->ends.tell, &me, sizeof(me));
+	tell(channel, QUIET);
 }
 
 static void on_alive(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	tell(timer->data);
+	tell(timer->data, ALIVE);
 }
 
-void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_ends *ends)
+void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_end *end)
 {
-	double every = (double)ends->alive_ms / 1000.;
+	double every = (double)end->alive_ms / 1000.;
 
 	channel->loop = loop;
-	channel->ends = *ends;
-	ev_io_init(&channel->heard, on_heard, ends->hear, EV_READ);
+	channel->end = *end;
+	ev_io_init(&channel->heard, on_heard, end->fd, EV_READ);
 	ev_timer_init(&channel->alive, on_alive, every, every);
 	channel->heard.data = channel->alive.data = channel;
 	ev_io_start(loop, &channel->heard);
-	if (ends->alive_ms > 0)
+	if (end->alive_ms > 0)
 		ev_timer_start(loop, &channel->alive);
-	tell(channel);
+	tell(channel, ALIVE);
 }
 
 void channel_stop(struct channel *channel)

@@ -1,8 +1,10 @@
 /*
- * What the master and a worker tell each other. A worker hears the master on a socket of its own: when to begin to
- * accept connections, where the access log goes from now on, and when no time is left for requests under way. It
- * answers on a pipe that all workers share, with nothing but its process id: first when it is ready, then again and
- * again, if a watchdog wants to know that it lives.
+ * What the master and a worker tell each other, on a pair of sockets that no other process has. A worker hears when to
+ * begin to accept connections, where the access log goes from now on, and when no time is left for requests under way.
+ * It says that it runs, first when it is ready and then again and again, and that it accepts no more.
+ *
+ * Who speaks is known by the socket, so that no worker can speak for another, hold up what another says, or say half of
+ * it. The master takes one byte a message, and a few messages at a time.
  */
 #ifndef LOOP_CHANNEL_H
 #define LOOP_CHANNEL_H
@@ -11,10 +13,10 @@
 
 #include "thaw/types.h"
 
-/* A worker's ends; borrowed. */
-struct channel_ends {
-	int hear, tell;
-	uint64_t alive_ms; /* how often it tells that it lives; 0: only once, that it is ready */
+/* A worker's end; borrowed. */
+struct channel_end {
+	int fd;
+	uint64_t alive_ms; /* how often it tells that it runs; 0: only once, that it is ready */
 };
 
 /* ---- in the master ---- */
@@ -27,11 +29,22 @@ bool channel_send_go(int fd);
 bool channel_send_cut(int fd);
 bool channel_send_log(int fd, int log_fd);
 
+enum channel_word {
+	CHANNEL_SILENCE, /* nothing more for now */
+	CHANNEL_ALIVE,   /* it runs */
+	CHANNEL_QUIET,   /* it accepts no more */
+	CHANNEL_CLOSED,  /* it will say nothing more */
+	CHANNEL_WRONG,   /* what no worker of ours says */
+};
+
+/* Its next message; does not wait. */
+enum channel_word channel_hear(int fd);
+
 /* ---- in a worker ---- */
 
 struct channel {
 	struct ev_loop *loop; /* borrowed; NULL: not started */
-	struct channel_ends ends;
+	struct channel_end end;
 	ev_io heard;
 	ev_timer alive;
 	void (*go)(void *arg);
@@ -41,7 +54,7 @@ struct channel {
 };
 
 /* Tells that this process is ready. go, cut, log and arg are set before. */
-void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_ends *ends);
+void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_end *end);
 /* To the master: this worker accepts nothing any more. */
 void channel_tell_quiet(const struct channel *channel);
 

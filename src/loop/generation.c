@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #define START_MS 60000 /* for all workers to be ready */
 /* Workers end by themselves after stop_timeout and their grace; one that does not is ended so much later. */
 #define LATER_MS (WORKER_GRACE_MS + 5000)
+#define HEAR_MAX 16 /* messages of one worker at a time, so that it does not keep the master from all else */
 
 /* ---- making ---- */
 
@@ -55,12 +57,23 @@ struct generation *generation_new(const struct generation_parts *parts, uint64_t
 	g->config = parts->config;
 	g->own = own;
 	g->board = parts->board;
+	g->hear = parts->hear;
 	g->state = GENERATION_STARTING;
 	g->limit_ms = now_ms + START_MS;
 	g->listeners.admin.fd = -1;
 	if (ready_all(g, parts, err) != THAW_OK)
 		generation_free(&g, parts->before != NULL ? &parts->before->listeners : NULL);
 	return g;
+}
+
+/* In the master, which must not be told of it any more: a process that was just forked can still have it open. */
+static void close_channel(const struct generation *g, struct slot *slot)
+{
+	if (slot->channel < 0)
+		return;
+	(void)epoll_ctl(g->hear, EPOLL_CTL_DEL, slot->channel, NULL);
+	(void)close(slot->channel);
+	slot->channel = -1;
 }
 
 void generation_close_channels(const struct generation *g)
@@ -192,7 +205,7 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 }
 
 /* In the new process. */
-static void be_worker(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int hear,
+static void be_worker(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
 		      pid_t master)
 {
 	struct worker_setup setup = {
@@ -205,7 +218,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.loads = g->loaded.loads,
 		.listeners = &g->listeners,
 		.log = &g->log,
-		.ends = {.hear = hear, .tell = birth->tell, .alive_ms = birth->alive_ms},
+		.master = {.fd = channel, .alive_ms = birth->alive_ms},
 	};
 
 	generation_close_channels(g);
@@ -217,6 +230,14 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 	board_close(&setup.board);
 	log_close(&g->log);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* In the master. One that cannot be listened to is never ready, and is given up then. */
+static void listen_to(const struct generation *g, const struct slot *slot)
+{
+	struct epoll_event said = {.events = EPOLLIN, .data.u64 = (uint64_t)slot->pid};
+
+	(void)epoll_ctl(g->hear, EPOLL_CTL_ADD, slot->channel, &said);
 }
 
 bool generation_start_worker(struct generation *g, struct slot *slot, const struct generation_birth *birth,
@@ -241,6 +262,7 @@ bool generation_start_worker(struct generation *g, struct slot *slot, const stru
 	if (pid > 0) {
 		slot_filled(slot, pid, now_ms);
 		slot->channel = ends[0];
+		listen_to(g, slot);
 		return true;
 	}
 	(void)close(ends[0]);
@@ -309,18 +331,36 @@ void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t no
 	log_reclaim(&g->log, slot->pid);
 	loaded_reclaim(&g->loaded, slot->number);
 	board_reclaim(g->board, slot->place);
-	(void)close(slot->channel);
-	slot->channel = slot->place = -1;
+	close_channel(g, slot);
+	slot->place = -1;
 	slot_emptied(slot, now_ms);
 }
 
-void generation_heard(struct generation *g, struct slot *slot, uint64_t now_ms)
+static void heard_alive(const struct generation *g, struct slot *slot, uint64_t now_ms)
 {
 	bool first = !slot->ready;
 
 	slot_heard(slot, now_ms);
 	if (first && g->state == GENERATION_SERVING)
 		(void)channel_send_go(slot->channel);
+}
+
+bool generation_hear(struct generation *g, struct slot *slot, uint64_t now_ms)
+{
+	enum channel_word word = CHANNEL_SILENCE;
+
+	for (int i = 0; i < HEAR_MAX && slot->channel >= 0; i++) {
+		word = channel_hear(slot->channel);
+		if (word == CHANNEL_ALIVE)
+			heard_alive(g, slot, now_ms);
+		else if (word == CHANNEL_QUIET)
+			slot->quiet = true;
+		else
+			break;
+	}
+	if (word == CHANNEL_CLOSED)
+		close_channel(g, slot);
+	return word != CHANNEL_WRONG;
 }
 
 enum thaw_status generation_reopen_log(struct generation *g, struct thaw_error *err)

@@ -41,6 +41,7 @@ struct generation {
 	struct slots admin;    /* one, or none */
 	struct board *board;   /* borrowed */
 	struct board_map *map; /* this configuration's servers on it */
+	int hear;              /* borrowed */
 	enum generation_state state;
 	uint64_t limit_ms; /* when patience with this state ends */
 };
@@ -55,6 +56,7 @@ struct generation_parts {
 	const struct handed *handed;
 	atomic_uint *turns;
 	struct board *board;
+	int hear; /* an epoll(7) instance: it gives the process ids of workers that have said something */
 };
 
 /* Everything is readied, no worker started. NULL with *err set: nothing has changed. */
@@ -68,7 +70,6 @@ void generation_enter(struct generation *generation, enum generation_state to, u
 
 struct generation_birth {
 	sigset_t signals; /* that the worker begins with */
-	int tell;         /* where workers write */
 	uint64_t alive_ms;
 	uint64_t began_ms;                                        /* when the master did */
 	void (*forget)(void *arg, const struct generation *mine); /* closes what is only the master's */
@@ -92,8 +93,8 @@ unsigned generation_alive(const struct generation *generation);
 /* The worker's process is gone: gives back what it held. */
 void generation_lost_worker(struct generation *generation, struct slot *slot, uint64_t now_ms);
 
-/* What a worker that was ready late, or started again, still has to be told. */
-void generation_heard(struct generation *generation, struct slot *slot, uint64_t now_ms);
+/* Takes what the worker in that slot has said. False: it has said what no worker of ours says. */
+bool generation_hear(struct generation *generation, struct slot *slot, uint64_t now_ms);
 
 /* Opens the log's file anew, and passes it on. */
 enum thaw_status generation_reopen_log(struct generation *generation, struct thaw_error *err) THAW_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -14,6 +15,8 @@
 #include "base/error.h"
 #include "gateway/board.h"
 #include "loop/master.h"
+
+#define HEARD_MAX 64 /* workers that are heard before the master looks at all else */
 
 void master_enter(struct master *m, enum phase to)
 {
@@ -145,7 +148,7 @@ static void forget(void *arg, const struct generation *mine)
 	struct generation *g;
 
 	(void)close(m->signals);
-	(void)close(m->ready[0]);
+	(void)close(m->hear);
 	control_close(&m->control);
 	handed_close(&m->systemd.handed);
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
@@ -207,17 +210,20 @@ static void stop_at_once(struct master *m)
 
 /* ---- what the master waits for ---- */
 
-static void take_ready(struct master *m)
+static void hear_workers(struct master *m)
 {
-	struct generation *g;
-	struct slot *slot;
-	pid_t pid;
+	struct epoll_event said[HEARD_MAX];
+	int count = epoll_wait(m->hear, said, HEARD_MAX, 0);
 
-	while (read(m->ready[0], &pid, sizeof(pid)) == sizeof(pid))
-		if (pid > 0 && (g = find(m, pid, &slot)) != NULL)
-			generation_heard(g, slot, m->now_ms);
-		else if (pid < 0 && find(m, -pid, &slot) != NULL)
-			slot->quiet = true;
+	for (int i = 0; i < count; i++) {
+		struct slot *slot;
+		pid_t pid = (pid_t)said[i].data.u64;
+		struct generation *g = find(m, pid, &slot);
+		if (g == NULL || generation_hear(g, slot, m->now_ms))
+			continue;
+		log_say(master_log(m), CONFIG_LOG_ERROR, "worker %d sent an unknown message: ending it", (int)pid);
+		(void)kill(pid, SIGKILL);
+	}
 	if (m->coming != NULL && slots_all_ready(&m->coming->slots))
 		taking_done(m);
 }
@@ -309,14 +315,14 @@ static void ping(struct master *m)
 static void supervise(struct master *m)
 {
 	struct pollfd from[] = {{.fd = m->signals, .events = POLLIN},
-				{.fd = m->ready[0], .events = POLLIN},
+				{.fd = m->hear, .events = POLLIN},
 				{.fd = m->control.fd, .events = POLLIN}};
 
 	while (m->phase != PHASE_OVER) {
 		fill_slots(m);
 		(void)poll(from, 3, patience(m));
 		m->now_ms = clock_now_ms();
-		take_ready(m);
+		hear_workers(m);
 		take_signals(m);
 		m->wanted = control_take(&m->control) || m->wanted;
 		reap(m);
@@ -353,10 +359,7 @@ static enum thaw_status take_over_signals(struct master *m)
 		(void)sigaddset(&ours, taken[i]);
 	(void)sigprocmask(SIG_BLOCK, &ours, &m->birth.signals);
 	m->signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (m->signals < 0 || pipe2(m->ready, O_NONBLOCK | O_CLOEXEC) != 0)
-		return error_system(m->err, errno, "cannot supervise workers");
-	m->birth.tell = m->ready[1];
-	return THAW_OK;
+	return m->signals >= 0 ? THAW_OK : error_system(m->err, errno, "cannot supervise workers");
 }
 
 static enum thaw_status begin(struct master *m, const struct config *config)
@@ -371,6 +374,9 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 	m->board = board_new(BOARD_PLACES_MAX);
 	if (m->turns == NULL || m->board == NULL)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
+	m->hear = epoll_create1(EPOLL_CLOEXEC);
+	if (m->hear < 0)
+		return error_system(m->err, errno, "cannot supervise workers");
 	if (taking_first(m, config) != THAW_OK || take_over_signals(m) != THAW_OK)
 		return THAW_FAILED;
 	m->ping_ms = m->now_ms;
@@ -391,9 +397,8 @@ static void end(struct master *m)
 		(void)close(m->signals);
 		(void)sigprocmask(SIG_SETMASK, &m->birth.signals, NULL);
 	}
-	for (int i = 0; i < 2; i++)
-		if (m->ready[i] >= 0)
-			(void)close(m->ready[i]);
+	if (m->hear >= 0)
+		(void)close(m->hear);
 	control_close(&m->control);
 	handed_close(&m->systemd.handed);
 	log_turns_free(&m->turns);
@@ -409,7 +414,7 @@ enum thaw_status loop_serve(const struct config *config, const struct loop_hooks
 		.control.fd = -1,
 		.birth = {.forget = forget, .arg = &m},
 		.signals = -1,
-		.ready = {-1, -1},
+		.hear = -1,
 		.err = err,
 	};
 

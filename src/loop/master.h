@@ -38,7 +38,7 @@ struct master {
 	struct control control;
 	struct generation_birth birth; /* of each worker */
 	int signals;                   /* a signalfd */
-	int ready[2];                  /* a pipe on which workers tell that they run */
+	int hear;                      /* an epoll(7) instance over the workers' channels */
 	struct thaw_error *err;
 };
 

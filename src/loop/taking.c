@@ -166,6 +166,7 @@ static bool make_generation(struct master *m, const struct config *config, struc
 		.handed = &m->systemd.handed,
 		.turns = m->turns,
 		.board = m->board,
+		.hear = m->hear,
 	};
 
 	m->now_ms = clock_now_ms();

@@ -424,7 +424,7 @@ static void run(struct worker *w)
 	w->channel.cut = on_cut;
 	w->channel.log = on_log;
 	w->channel.arg = w;
-	channel_start(&w->channel, w->loop, &w->setup->ends);
+	channel_start(&w->channel, w->loop, &w->setup->master);
 	(void)ev_run(w->loop, 0);
 }
 

@@ -26,7 +26,7 @@ struct worker_setup {
 	const struct loads *loads;
 	struct listeners *listeners;
 	struct log *log;
-	struct channel_ends ends;
+	struct channel_end master;
 };
 
 /*

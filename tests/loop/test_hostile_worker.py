@@ -4,18 +4,21 @@ Whatever a worker writes to what it shares with the master, the master stays who
 did not have.
 """
 
+import ctypes
 import os
 import pathlib
 import signal
+import socket
 import struct
+import threading
 
 import pytest
 from peer import Client, wait
 from test_admin import by_name, get, is_ready
 from test_privileges import USER, as_root, is_the_user, status
 from test_reload import reloaded
-from test_supervision import said
 
+SYS_PIDFD_GETFD = 438  # of all architectures
 PAGE = 4096
 EACH_MAP = 1 << 20  # bytes that are overwritten at a map's beginning, where control data would be
 
@@ -70,10 +73,8 @@ def test_shared_memory_that_a_worker_overwrites(serve, settings, tmp_path, word)
     for target in ("/metrics", "/status.json", "/readyz", "/"):
         get(admin, target)
     os.kill(worker, signal.SIGKILL)
-    wait("a new worker", lambda: worker not in (now := by_name(gateway, "thaw-worker")) and len(now) == 2)
-    wait("the message", lambda: said(gateway, f"worker {worker} was ended by signal 9"))
-    wait("it to serve", lambda: Client(gateway).get_json())
-    everybody_is_whole(gateway)
+    assert gateway.wait_messages(f"worker {worker} was ended by signal 9")
+    replaced(gateway, worker)
 
     # What it wrote to places that are still free does not wait there for the workers of the next configuration.
     overwrite(by_name(gateway, "thaw-worker")[0], word(master))
@@ -96,3 +97,103 @@ def everybody_is_whole(gateway):
     assert len(workers) == 2
     for pid in [*workers, *by_name(gateway, "thaw-admin")]:
         is_the_user(pid)
+
+
+# ---- its channel to the master
+
+
+def steal(pid, fd):
+    """A descriptor of another process, as this one's (pidfd_getfd(2), which this Python does not know)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    mine = libc.syscall(SYS_PIDFD_GETFD, process, fd, 0)
+    os.close(process)
+    assert mine >= 0, os.strerror(ctypes.get_errno())
+    return mine
+
+
+def channel(pid):
+    """The worker's end of its channel: its only socket of that kind."""
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        if not os.readlink(link).startswith("socket:"):
+            continue
+        one = socket.socket(fileno=steal(pid, int(link.name)))
+        if one.family == socket.AF_UNIX and one.type == socket.SOCK_SEQPACKET:
+            return one
+        one.close()
+    raise AssertionError("no channel")
+
+
+def replaced(gateway, worker):
+    wait("a new worker", lambda: worker not in (now := by_name(gateway, "thaw-worker")) and len(now) == 2)
+    wait("it to serve", lambda: Client(gateway).get_json())
+    everybody_is_whole(gateway)
+
+
+@as_root
+@pytest.mark.parametrize(
+    "message",
+    [b"?", b"\xff\xff\xff\xff", b"a" * 65536, struct.pack("=i", 1)],
+    ids=["unknown", "negative", "large", "process id"],
+)
+def test_a_worker_that_sends_what_no_worker_sends_is_ended(serve, settings, message):
+    gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
+    worker = by_name(gateway, "thaw-worker")[0]
+    with channel(worker) as mine:
+        mine.send(message)
+    assert gateway.wait_messages(f"worker {worker} sent an unknown message")
+    replaced(gateway, worker)
+
+
+@as_root
+def test_descriptors_that_a_worker_sends_are_closed(serve, settings):
+    gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
+    worker = by_name(gateway, "thaw-worker")[0]
+    reader, writer = os.pipe()
+    with channel(worker) as mine:
+        socket.send_fds(mine, [b"a"], [writer])
+    os.close(writer)
+    assert os.read(reader, 1) == b""  # nobody else holds it
+    os.close(reader)
+    everybody_is_whole(gateway)
+
+
+@as_root
+def test_a_worker_that_closes_its_channel_harms_itself_only(serve, settings):
+    gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
+    worker, other = by_name(gateway, "thaw-worker")
+    with channel(worker) as mine:
+        mine.shutdown(socket.SHUT_RDWR)
+    reloaded(gateway)
+    wait("the old workers to end", lambda: not {worker, other} & set(gateway.workers()))
+    everybody_is_whole(gateway)
+
+
+@as_root
+def test_a_worker_that_floods_its_channel_does_not_hold_up_the_master(serve, settings):
+    gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
+    worker, other = by_name(gateway, "thaw-worker")
+    over = threading.Event()
+
+    def flood(mine):
+        mine.setblocking(True)
+        while not over.is_set():
+            try:
+                mine.send(b"a")
+            except OSError:
+                return
+
+    with channel(worker) as mine:
+        floods = [threading.Thread(target=flood, args=(mine,), daemon=True) for _ in range(2)]
+        for one in floods:
+            one.start()
+        try:
+            os.kill(other, signal.SIGKILL)
+            replaced(gateway, other)
+            reloaded(gateway)
+            wait("the old workers to end", lambda: worker not in gateway.workers())
+        finally:
+            over.set()
+    for one in floods:
+        one.join()
+    everybody_is_whole(gateway)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ static void on_log(void *arg, int fd)
 }
 
 struct world {
-	int ends[2], pipe[2];
+	int ends[2];
 	struct ev_loop *loop;
 	struct heard heard;
 	struct channel channel;
@@ -42,14 +43,13 @@ static void begin(struct world *world, uint64_t alive_ms)
 {
 	*world = (struct world){.heard.fd = -1};
 	assert_true(channel_open(world->ends));
-	assert_int_equal(pipe2(world->pipe, O_NONBLOCK | O_CLOEXEC), 0);
 	world->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(world->loop);
 	world->channel.go = on_go;
 	world->channel.log = on_log;
 	world->channel.arg = &world->heard;
-	struct channel_ends ends = {.hear = world->ends[1], .tell = world->pipe[1], .alive_ms = alive_ms};
-	channel_start(&world->channel, world->loop, &ends);
+	struct channel_end mine = {.fd = world->ends[1], .alive_ms = alive_ms};
+	channel_start(&world->channel, world->loop, &mine);
 }
 
 static void end(struct world *world)
@@ -62,8 +62,6 @@ static void end(struct world *world)
 	if (world->ends[0] >= 0)
 		assert_int_equal(close(world->ends[0]), 0);
 	assert_int_equal(close(world->ends[1]), 0);
-	assert_int_equal(close(world->pipe[0]), 0);
-	assert_int_equal(close(world->pipe[1]), 0);
 }
 
 static void turn(struct world *world)
@@ -71,24 +69,33 @@ static void turn(struct world *world)
 	(void)ev_run(world->loop, EVRUN_NOWAIT);
 }
 
-static void assert_told(struct world *world)
+static void assert_told(const struct world *world)
 {
-	pid_t told = 0;
-
-	assert_int_equal(read(world->pipe[0], &told, sizeof(told)), sizeof(told));
-	assert_int_equal(told, getpid());
+	assert_int_equal(channel_hear(world->ends[0]), CHANNEL_ALIVE);
 }
 
 static void test_it_tells_once_that_it_is_ready(void **state)
 {
 	struct world world;
-	pid_t told;
 
 	(void)state;
 	begin(&world, 0);
 	assert_told(&world);
 	turn(&world);
-	assert_int_equal(read(world.pipe[0], &told, sizeof(told)), -1);
+	assert_int_equal(channel_hear(world.ends[0]), CHANNEL_SILENCE);
+	end(&world);
+}
+
+static void test_it_tells_that_it_is_quiet(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 0);
+	assert_told(&world);
+	channel_tell_quiet(&world.channel);
+	assert_int_equal(channel_hear(world.ends[0]), CHANNEL_QUIET);
+	assert_int_equal(channel_hear(world.ends[0]), CHANNEL_SILENCE);
 	end(&world);
 }
 
@@ -190,16 +197,71 @@ static void test_a_worker_that_is_gone_hears_nothing(void **state)
 	assert_int_equal(close(ends[0]), 0);
 }
 
+/* ---- a worker that was taken over */
+
+static void test_what_no_worker_says_is_wrong(void **state)
+{
+	static const char *const words[] = {"", "?", "g", "l", "aa", "aq", "\x7f\x01", "a long message"};
+	char large[4096] = "a";
+	int ends[2];
+
+	(void)state;
+	assert_true(channel_open(ends));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t len = i == 0 ? 1 : strlen(words[i]); /* the first one is a zero byte */
+		assert_int_equal(send(ends[1], words[i], len, 0), len);
+		assert_int_equal(channel_hear(ends[0]), CHANNEL_WRONG);
+	}
+	assert_int_equal(send(ends[1], large, sizeof(large), 0), sizeof(large));
+	assert_int_equal(channel_hear(ends[0]), CHANNEL_WRONG);
+	/* What comes after it is heard for itself. */
+	assert_int_equal(send(ends[1], "a", 1, 0), 1);
+	assert_int_equal(channel_hear(ends[0]), CHANNEL_ALIVE);
+	assert_int_equal(send(ends[1], "", 0, 0), 0);
+	assert_int_equal(channel_hear(ends[0]), CHANNEL_CLOSED);
+	assert_int_equal(close(ends[1]), 0);
+	assert_int_equal(channel_hear(ends[0]), CHANNEL_CLOSED);
+	assert_int_equal(close(ends[0]), 0);
+}
+
+static int lowest_free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+	return fd;
+}
+
+static void test_descriptors_that_a_worker_sends_are_not_kept(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_true(channel_open(ends));
+	int before = lowest_free_descriptor();
+	for (int i = 0; i < 100; i++) {
+		assert_true(channel_send_log(ends[1], STDERR_FILENO));
+		assert_int_equal(channel_hear(ends[0]), CHANNEL_WRONG);
+	}
+	assert_int_equal(lowest_free_descriptor(), before);
+	assert_int_equal(close(ends[0]), 0);
+	assert_int_equal(close(ends[1]), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_tells_once_that_it_is_ready),
+		cmocka_unit_test(test_it_tells_that_it_is_quiet),
 		cmocka_unit_test(test_it_tells_again_that_it_lives),
 		cmocka_unit_test(test_go),
 		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_strange_words_are_ignored),
 		cmocka_unit_test(test_a_master_that_is_gone_is_not_watched_for),
 		cmocka_unit_test(test_a_worker_that_is_gone_hears_nothing),
+		cmocka_unit_test(test_what_no_worker_says_is_wrong),
+		cmocka_unit_test(test_descriptors_that_a_worker_sends_are_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
