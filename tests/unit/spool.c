@@ -509,11 +509,11 @@ static void test_each_allocation_fails(void **state)
 	(void)state;
 	while (allocate_with_failure(k, 0))
 		k++;
-	/* The ledger, the store, the spool, and two for each of twelve chunks. */
-	assert_int_equal(k - 1, 3 + 2 * 12);
+	/* Two for the ledger, the store, the spool, and two for each of twelve chunks. */
+	assert_int_equal(k - 1, 4 + 2 * 12);
 	for (k = 1; allocate_with_failure(k, 64 * CHUNK); k++)
 		;
-	assert_int_equal(k - 1, 3 + 2 * 4);
+	assert_int_equal(k - 1, 4 + 2 * 4);
 	disk_reset();
 }
 
