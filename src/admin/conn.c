@@ -83,7 +83,7 @@ static enum move refuse(struct admin_conn *conn, const struct http_refusal *refu
 
 static enum move respond(struct admin_conn *conn, const struct http_request *request, size_t used)
 {
-	static const struct http_refusal no_body = {413, "A request here has no body."};
+	static const struct http_refusal no_body = {.status = 413, .why = "A request here has no body."};
 
 	if (request->framing == HTTP_BODY_CHUNKED || (request->framing == HTTP_BODY_LENGTH && request->length > 0))
 		return refuse(conn, &no_body);
@@ -111,7 +111,7 @@ static enum move take(struct admin_conn *conn)
 
 static enum move run_read(struct admin_conn *conn)
 {
-	static const struct http_refusal too_large = {431, "The request's head is too large."};
+	static const struct http_refusal too_large = {.status = 431, .why = "The request's head is too large."};
 	struct http_request request;
 	struct http_refusal refusal;
 	size_t used = 0;

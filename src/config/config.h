@@ -82,6 +82,7 @@ struct config_host {
 	char *certificate, *key; /* PEM files */
 	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
 	unsigned identity;       /* CONFIG_IDENTITY_* */
+	bool case_matters;       /* paths: case-sensitive */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */

@@ -194,6 +194,29 @@ static bool has_dot_segment(const char *path)
 	return false;
 }
 
+/* Where other servers' patterns would have a wildcard, a variable or an anchor; NULL: nowhere. */
+static const char *find_pattern(const char *path)
+{
+	const char *sign = strpbrk(path, "*{}^"), *variable = strstr(path, "/:");
+
+	if (variable != NULL && (sign == NULL || variable < sign))
+		return variable + 1;
+	return sign;
+}
+
+/* A path is no pattern: this one would cover nothing, and guard nothing. */
+static enum thaw_status refuse_pattern(const struct config_at *at, const struct config_rule *rule, const char *path,
+				       const char *sign)
+{
+	size_t above = (size_t)(sign - path);
+
+	while (path[above - 1] != '/')
+		above--;
+	return config_refuse(
+		at, "'%s' has a '%c', and a path is not a pattern; write '%s' to cover all below it; allowed: %s",
+		config_quote(path, strlen(path)).text, *sign, config_quote(path, above).text, rule->allowed);
+}
+
 /* Only what http_route_path() can give: any other path would guard nothing. */
 enum thaw_status config_read_route_path(const struct config_at *at, const struct config_rule *rule, void *into)
 {
@@ -211,6 +234,9 @@ enum thaw_status config_read_route_path(const struct config_at *at, const struct
 		why = "has an empty segment";
 	else if (has_dot_segment(path))
 		why = "has a dot segment";
+	const char *sign = why == NULL ? find_pattern(path) : NULL;
+	if (sign != NULL)
+		return refuse_pattern(at, rule, path, sign);
 	if (why != NULL)
 		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(path, scalar.len).text, why,
 				     rule->allowed);

@@ -71,6 +71,18 @@ static enum thaw_status read_without_post_handshake(const struct config_at *at, 
 	return THAW_OK;
 }
 
+static const struct config_word paths_words[] = {{"any-case", 0}, {"case-sensitive", 1}, {NULL, 0}};
+
+/* Of host->case_matters, a bool. */
+static enum thaw_status read_paths(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	unsigned matters;
+	if (config_read_word(at, rule, &matters) != THAW_OK)
+		return THAW_FAILED;
+	*(bool *)into = matters != 0;
+	return THAW_OK;
+}
+
 static const struct config_word switch_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
 
 /* Of config->sandbox, a bool. */
@@ -179,6 +191,7 @@ static const struct config_rule host_rules[] = {
 	 .read = config_read_identity,
 	 .offset = AT(identity),
 	 .allowed = "a list of rfc9440, xfcc, nginx"},
+	{.key = "paths", .read = read_paths, .offset = AT(case_matters), .words = paths_words},
 	/* Before the routes, which inherit it. */
 	{.key = "client_certificate",
 	 .read = config_read_mapping,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/conn.h"
+#include "http/target.h"
 
 int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms)
 {
@@ -317,10 +318,12 @@ enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, 
 {
 	const struct gw_request *request = conn->request;
 	struct gw_reply reply;
+	char target[HTTP_ORIGIN_MAX];
+	size_t len = http_target_origin(&request->head, target);
 
 	gw_end_asks(conn, THAW_REASON_CALLER);
 	if (!gw_problem_verdict(verdict, reason, detail, request->route->config->certificate.elsewhere,
-				request->head.target, &reply))
+				(struct http_span){target, len}, &reply))
 		return gw_abandon(conn, "out of memory for a response");
 	return gw_answer(conn, &reply, true);
 }

@@ -9,6 +9,7 @@
 #include "gateway/identity.h"
 #include "gateway/proxy.h"
 #include "http/syntax.h"
+#include "http/target.h"
 
 #define ADDRESS_TEXT (INET6_ADDRSTRLEN + 8)
 #define HOST_TEXT    (HTTP_HOST_MAX + 16)
@@ -55,25 +56,11 @@ static struct http_span authority_of(const struct http_request *head)
 	return authority;
 }
 
-/* The target in origin form (RFC 9112 3.2.1), or "*". */
 static void write_request_line(const struct http_request *head, struct http_writer *writer)
 {
-	char target[HTTP_LINE_MAX];
-	size_t len = 0;
+	char target[HTTP_ORIGIN_MAX];
+	size_t len = http_target_origin(head, target);
 
-	if (head->path.len == 0)
-		target[len++] = '/';
-	if (head->path.len + head->query.len + 3 > sizeof(target)) {
-		writer->overflow = true;
-		return;
-	}
-	memcpy(target + len, head->path.at, head->path.len);
-	len += head->path.len;
-	if (head->query.at != NULL) {
-		target[len++] = '?';
-		memcpy(target + len, head->query.at, head->query.len);
-		len += head->query.len;
-	}
 	http_write_request_line(writer, head->method, (struct http_span){target, len});
 }
 
@@ -100,14 +87,36 @@ static void peer_text(const struct gw_conn *conn, char *plain, char *node)
 	}
 }
 
+/* As hosts are compared here: in lower case, and without the dot of the root. An empty port is the default one. */
+static struct http_span normal_authority(const struct http_request *head, char out[static HOST_TEXT])
+{
+	struct http_span authority = authority_of(head), port = authority;
+	size_t len = 0;
+
+	if (authority.len == 0 || authority.len >= HOST_TEXT || head->host.len > authority.len)
+		return (struct http_span){"", 0};
+	for (; len < head->host.len; len++) {
+		char c = authority.at[len];
+		out[len] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	port.at += len;
+	port.len -= len;
+	if (len > 1 && out[len - 1] == '.')
+		len--;
+	if (port.len > 1) {
+		memcpy(out + len, port.at, port.len);
+		len += port.len;
+	}
+	return (struct http_span){out, len};
+}
+
 static void write_forwarded(const struct gw_conn *conn, struct http_span authority, struct http_writer *writer)
 {
 	char plain[ADDRESS_TEXT], node[ADDRESS_TEXT], forwarded[2 * ADDRESS_TEXT + HOST_TEXT];
-	bool fits = authority.len < HOST_TEXT;
 
 	peer_text(conn, plain, node);
 	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=https", node);
-	if (fits && authority.len > 0)
+	if (authority.len > 0)
 		len += snprintf(forwarded + len, sizeof(forwarded) - (size_t)len, ";host=\"%.*s\"", (int)authority.len,
 				authority.at);
 	write_text(writer, "Forwarded", forwarded, (size_t)len);
@@ -193,7 +202,8 @@ void gw_forward_head(struct gw_conn *conn, struct http_writer *writer)
 {
 	const struct gw_request *request = conn->request;
 	const struct http_request *head = &request->head;
-	struct http_span authority = authority_of(head);
+	char text[HOST_TEXT];
+	struct http_span authority = normal_authority(head, text);
 	const char *name = gw_conn_host(conn)->config->name;
 
 	write_request_line(head, writer);

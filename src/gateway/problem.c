@@ -18,6 +18,20 @@ static const struct words problems[] = {
 	[GW_PROBLEM_MALFORMED] = {0, "malformed-request", NULL, "Send a request that RFC 9112 allows."},
 	[GW_PROBLEM_NO_ROUTE] = {404, "no-route", "No route of this host covers this path and method.",
 				 "Check the path; the operator finds the routes under 'hosts' in the configuration."},
+	[GW_PROBLEM_UNCLEAR_PATH] =
+		{400, "unclear-path",
+		 "Services read this path or method in different ways, and the routes for these ways ask for different "
+		 "client certificates.",
+		 "Send the plain form of the path: no ';', no encoded slashes or letters, no double slashes, and the "
+		 "case "
+		 "that the route has."},
+	[GW_PROBLEM_IDENTITY_SIZE] = {403, "certificate-too-large",
+				      "The client certificate is too large for the header fields that tell the service "
+				      "who the client is; they "
+				      "hold 28 KiB in all.",
+				      "Use a certificate with fewer or shorter names and extensions; or ask the "
+				      "operator for a smaller set of "
+				      "fields, or none ('identity' in the configuration)."},
 	[GW_PROBLEM_MISDIRECTED] = {421, "misdirected",
 				    "The Host field names another host than the TLS handshake (SNI) did.",
 				    "Open a new connection for that host."},
@@ -160,7 +174,8 @@ bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusa
 
 	*reply = (struct gw_reply){0};
 	if (problem == GW_PROBLEM_MALFORMED)
-		return fill(reply, refusal->status, words->name, refusal->why, words->cure);
+		return fill(reply, refusal->status, words->name, refusal->why,
+			    refusal->cure != NULL ? refusal->cure : words->cure);
 	return fill(reply, words->status, words->name, words->detail, words->cure);
 }
 

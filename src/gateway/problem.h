@@ -11,10 +11,12 @@
 enum gw_problem {
 	GW_PROBLEM_MALFORMED, /* not HTTP: the parser's status and words */
 	GW_PROBLEM_NO_ROUTE,
-	GW_PROBLEM_MISDIRECTED, /* RFC 9110 15.5.20 */
+	GW_PROBLEM_UNCLEAR_PATH, /* readings of the path, or of the method, belong to routes with different demands */
+	GW_PROBLEM_MISDIRECTED,  /* RFC 9110 15.5.20 */
 	GW_PROBLEM_SLOW_HEAD,
 	GW_PROBLEM_SLOW_BODY,
 	GW_PROBLEM_CUT_OFF,
+	GW_PROBLEM_IDENTITY_SIZE, /* the client's certificate does not fit the fields that pass it on */
 	GW_PROBLEM_UPSTREAM,      /* it failed with this request */
 	GW_PROBLEM_UPSTREAM_AWAY, /* no server of it could be reached */
 	GW_PROBLEM_UPSTREAM_SLOW,
@@ -32,7 +34,7 @@ bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusa
 
 /*
  * For a verdict that is not 'accepted'. detail: the verification's words, or "". elsewhere: NULL, or where clients that
- * cannot be asked are sent (307), with the request's target behind it.
+ * cannot be asked are sent (307), with the request's target, in origin form, after it.
  */
 bool gw_problem_verdict(enum thaw_verdict verdict, enum thaw_reason reason, const char *detail, const char *elsewhere,
 			struct http_span target, struct gw_reply *reply);

@@ -3,9 +3,10 @@
 
 #include "ask/identity.h"
 #include "gateway/allow.h"
+#include "gateway/choose.h"
 #include "gateway/conn.h"
 #include "gateway/decide.h"
-#include "http/route_path.h"
+#include "http/target.h"
 
 struct gw_request *gw_request_new(uint64_t now_ms)
 {
@@ -158,9 +159,9 @@ static enum gw_step act(struct gw_conn *conn)
 static enum gw_step find_route(struct gw_conn *conn)
 {
 	struct gw_request *request = conn->request;
-	const struct http_request *head = &request->head;
+	struct http_request *head = &request->head;
 	struct http_refusal refusal = {0};
-	char path[HTTP_LINE_MAX], host[HTTP_HOST_MAX + 1];
+	char host[HTTP_HOST_MAX + 1];
 	size_t len = 0;
 
 	for (len = 0; len < head->host.len && len < HTTP_HOST_MAX; len++) {
@@ -172,11 +173,17 @@ static enum gw_step find_route(struct gw_conn *conn)
 	host[len] = '\0';
 	if (len > 0 && tls_server_host(conn->gateway->tls, host) != tls_link_host(conn->tls))
 		return gw_refuse(conn, GW_PROBLEM_MISDIRECTED, NULL);
-	if (!http_route_path(head->path, path, sizeof(path), &len, &refusal))
-		return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
-	request->route = gw_route_find(gw_conn_host(conn), head->method, path, len);
-	if (request->route == NULL)
+	http_target_merge_front(head);
+	switch (gw_choose(gw_conn_host(conn), head, &request->route, &refusal)) {
+	case GW_CHOSEN:
+		break;
+	case GW_NO_ROUTE:
 		return gw_refuse(conn, GW_PROBLEM_NO_ROUTE, NULL);
+	case GW_UNCLEAR:
+		return gw_refuse(conn, GW_PROBLEM_UNCLEAR_PATH, NULL);
+	case GW_REFUSED:
+		return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
+	}
 	/* An ask that followed the last response is still pending: wait for it first. */
 	if (conn->after.pending) {
 		gw_enter(conn, GW_ASK);

@@ -12,12 +12,14 @@
 struct gw_route {
 	const struct config_route *config;
 	thaw_trust *trust; /* NULL where it never asks */
+	char *loose_path;  /* owned: its path as loose readings compare it (http/reading.h) */
 };
 
 struct gw_host {
 	const struct config_host *config;
 	struct gw_route *routes; /* as many as config->route_count */
 	bool asks_late;
+	bool mixed;                     /* its routes differ in what they demand of a client's certificate */
 	const thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
 };
 
@@ -32,6 +34,17 @@ struct gw_routes {
 enum thaw_status gw_routes_load(struct gw_routes *routes, const struct config *config,
 				struct thaw_error *err) THAW_MUST_CHECK;
 void gw_routes_free(struct gw_routes *routes);
+
+bool gw_route_allows(const struct gw_route *route, struct http_span method);
+
+/*
+ * How closely a route fits a path of that length which it covers: by its own length, and "/a" better than "/a/" for
+ * "/a", which both cover. Of two that fit as well, the one that names its methods.
+ */
+size_t gw_route_fit(const struct gw_route *route, size_t path_len);
+
+/* Whether what route a demands of a client's certificate includes what route b demands. */
+bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b);
 
 /* The route with the longest path that covers path (in its routing form) and allows method; NULL: none. */
 const struct gw_route *gw_route_find(const struct gw_host *host, struct http_span method, const char *path, size_t len);

@@ -41,8 +41,9 @@ struct http_request {
 
 /* Why a head is refused: the status to answer with, and words for the response's detail. */
 struct http_refusal {
-	unsigned status; /* 400, 413, 414, 417, 431, 501, 505 */
-	const char *why; /* static text */
+	unsigned status;  /* 400, 413, 414, 417, 431, 501, 505 */
+	const char *why;  /* static text */
+	const char *cure; /* static text; NULL: a request that RFC 9112 allows */
 };
 
 enum http_parse { HTTP_PARSE_MORE, HTTP_PARSE_DONE, HTTP_PARSE_BAD };

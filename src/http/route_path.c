@@ -61,13 +61,26 @@ static bool good_segment(const struct form *form)
 	return len == 0 || len > 2 || memcmp(form->out + form->segment, "..", len) != 0;
 }
 
+/* These are not errors by RFC 3986: the cure says why they are refused all the same. */
+static bool refuse(struct http_refusal *refusal, const char *why)
+{
+	*refusal = (struct http_refusal){
+		.status = 400,
+		.why = why,
+		.cure = "Leave it out of the path, or rename what the path is for. Services read control characters, "
+			"backslashes, "
+			"dot segments and escapes of escapes in different ways, so no path with one is passed on.",
+	};
+	return false;
+}
+
 /* What no path may have, in its parameters neither. */
 static bool check_byte(char c, struct http_refusal *refusal)
 {
 	if ((unsigned char)c < 0x20 || c == 0x7F)
-		return http_refuse(refusal, 400, "an encoded control character in the path");
+		return refuse(refusal, "an encoded control character in the path");
 	if (c == '\\')
-		return http_refuse(refusal, 400, "a backslash in the path");
+		return refuse(refusal, "a backslash in the path");
 	return true;
 }
 
@@ -75,7 +88,7 @@ static bool put(struct form *form, char c, struct http_refusal *refusal)
 {
 	if (c == '/') {
 		if (!good_segment(form))
-			return http_refuse(refusal, 400, "a dot segment in the path");
+			return refuse(refusal, "a dot segment in the path");
 		if (form->len > 0 && form->segment == form->len)
 			return true; /* behind a slash */
 	}
@@ -83,9 +96,9 @@ static bool put(struct form *form, char c, struct http_refusal *refusal)
 	if (c == '/')
 		form->segment = form->len;
 	if (ends_in_escape(form))
-		return http_refuse(refusal, 400, "an escape in the path that is itself encoded");
+		return refuse(refusal, "an escape in the path that is itself encoded");
 	if (ends_overlong(form))
-		return http_refuse(refusal, 400, "overlong UTF-8 in the path");
+		return refuse(refusal, "overlong UTF-8 in the path");
 	return true;
 }
 
@@ -102,22 +115,22 @@ bool http_route_path(struct http_span path, char *out, size_t room, size_t *out_
 		return true;
 	}
 	if (path.len == 0 || path.at[0] != '/')
-		return http_refuse(refusal, 400, "a path that does not begin with a slash");
+		return refuse(refusal, "a path that does not begin with a slash");
 	for (size_t at = 0; at < path.len;) {
 		bool escaped = path.at[at] == '%';
 		char c = 0;
 		if (!take(path, &at, &c))
-			return http_refuse(refusal, 400, "a malformed escape in the path");
+			return refuse(refusal, "a malformed escape in the path");
 		if (!check_byte(c, refusal))
 			return false;
 		if (parameters && escaped && c == '/')
-			return http_refuse(refusal, 400, "an encoded slash in a path's parameter");
+			return refuse(refusal, "an encoded slash in a path's parameter");
 		parameters = c != '/' && (parameters || c == ';');
 		if (!parameters && !put(&form, c, refusal))
 			return false;
 	}
 	if (!good_segment(&form))
-		return http_refuse(refusal, 400, "a dot segment in the path");
+		return refuse(refusal, "a dot segment in the path");
 	*out_len = form.len;
 	return true;
 }

@@ -110,7 +110,7 @@ bool http_field_line(struct http_span line, struct http_field *field, struct htt
 
 bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why)
 {
-	*refusal = (struct http_refusal){status, why};
+	*refusal = (struct http_refusal){.status = status, .why = why};
 	return false;
 }
 

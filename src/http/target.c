@@ -95,10 +95,10 @@ static void split_query(struct http_span rest, struct http_request *request)
 	const char *mark = rest.len > 0 ? memchr(rest.at, '?', rest.len) : NULL;
 
 	request->path = rest;
-	if (mark == NULL)
-		return;
-	request->path.len = (size_t)(mark - rest.at);
-	request->query = (struct http_span){mark + 1, rest.len - request->path.len - 1};
+	if (mark != NULL) {
+		request->path.len = (size_t)(mark - rest.at);
+		request->query = (struct http_span){mark + 1, rest.len - request->path.len - 1};
+	}
 }
 
 /* scheme: how many bytes of the target "http://" or "https://" are. */
@@ -144,4 +144,25 @@ bool http_target_parse(struct http_span target, struct http_request *request, st
 			return parse_absolute(target, len, request, refusal);
 	}
 	return http_refuse(refusal, 400, "a target that is neither a path nor an http or https URI");
+}
+
+void http_target_merge_front(struct http_request *request)
+{
+	while (request->path.len > 1 && request->path.at[0] == '/' && request->path.at[1] == '/') {
+		request->path.at++;
+		request->path.len--;
+	}
+}
+
+size_t http_target_origin(const struct http_request *request, char out[static HTTP_ORIGIN_MAX])
+{
+	size_t len = request->path.len;
+
+	memcpy(out, request->path.at, len);
+	if (request->query.at != NULL) {
+		out[len++] = '?';
+		memcpy(out + len, request->query.at, request->query.len);
+		len += request->query.len;
+	}
+	return len;
 }

@@ -10,6 +10,16 @@
  */
 bool http_target_parse(struct http_span target, struct http_request *request, struct http_refusal *refusal);
 
+/* Slashes in front of the path become one: passed on as "//x/y", the target would be the host x and the path /y to
+ * readers of URL references (RFC 3986 4.2). */
+void http_target_merge_front(struct http_request *request);
+
+/* Path and query as a target in origin form (RFC 9112 3.2.1), or "*"; its length. The target was a head's, so that it
+ * fits.
+ */
+#define HTTP_ORIGIN_MAX (HTTP_LINE_MAX + 1)
+size_t http_target_origin(const struct http_request *request, char out[static HTTP_ORIGIN_MAX]);
+
 /* host[:port] to its host: a DNS name or an IPv4 address of at most HTTP_HOST_MAX bytes, or an IPv6 address with its
  * brackets. User information is refused. False: *refusal is set. */
 bool http_authority_parse(struct http_span authority, struct http_span *host, struct http_refusal *refusal);

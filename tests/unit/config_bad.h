@@ -19,11 +19,12 @@
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
 #define ALLOWED_TOP_KEYS \
 	"workers, listen, admin, ticket_keys, user, group, stop_timeout, sandbox, spool, log, hosts, upstreams"
-#define ALLOWED_HOST_KEYS "name, certificate, key, http2, without_post_handshake, identity, client_certificate, routes"
-#define ALLOWED_ASK_KEYS  "ca, crl, when, require, timeout, decline_grace, max_body, allow, elsewhere"
-#define ALLOWED_WHEN      "never, handshake, request, request-early, body, response"
-#define ALLOWED_UPSTREAM  "builtin:inspect, builtin:sink, builtin:prime"
-#define ALLOWED_HOSTS     "a list of hosts, each with name, certificate, key and routes"
+#define ALLOWED_HOST_KEYS \
+	"name, certificate, key, http2, without_post_handshake, identity, paths, client_certificate, routes"
+#define ALLOWED_ASK_KEYS "ca, crl, when, require, timeout, decline_grace, max_body, allow, elsewhere"
+#define ALLOWED_WHEN     "never, handshake, request, request-early, body, response"
+#define ALLOWED_UPSTREAM "builtin:inspect, builtin:sink, builtin:prime"
+#define ALLOWED_HOSTS    "a list of hosts, each with name, certificate, key and routes"
 
 #define ALLOWED_SERVERS "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"
 #define ALLOWED_RULES                                                                                             \
@@ -443,6 +444,8 @@ static const struct bad {
 	     "  certificate: c\n"
 	     "  key: k\n" TAIL),
 	 "8: key 'hosts[1].name': 'a.example' is there twice"},
+	{HOST("  paths: sensitive\n"),
+	 "5: key 'hosts[0].paths': 'sensitive' is not known; allowed: any-case, case-sensitive"},
 	/* routes */
 	BAD_PATH("a", "does not begin with '/'"),
 	BAD_PATH("*", "does not begin with '/'"),
@@ -451,6 +454,12 @@ static const struct bad {
 	BAD_PATH("/a?b", "has one of % ; ? # \\"),
 	BAD_PATH("/a#b", "has one of % ; ? # \\"),
 	BAD_PATH("/a\\b", "has one of % ; ? # \\"),
+	BAD_PATH("/admin/*", "has a '*', and a path is not a pattern; write '/admin/' to cover all below it"),
+	BAD_PATH("/*", "has a '*', and a path is not a pattern; write '/' to cover all below it"),
+	BAD_PATH("/a/b*/c", "has a '*', and a path is not a pattern; write '/a/' to cover all below it"),
+	BAD_PATH("/users/{id}", "has a '{', and a path is not a pattern; write '/users/' to cover all below it"),
+	BAD_PATH("/users/:id/*", "has a ':', and a path is not a pattern; write '/users/' to cover all below it"),
+	BAD_PATH("/^/admin", "has a '^', and a path is not a pattern; write '/' to cover all below it"),
 	BAD_PATH("/a//b", "has an empty segment"),
 	BAD_PATH("//", "has an empty segment"),
 	BAD_PATH("/.", "has a dot segment"),

@@ -1,0 +1,155 @@
+#include "gateway/choose.h"
+
+#include <string.h>
+
+#include "http/method.h"
+#include "http/reading.h"
+#include "http/route_path.h"
+#include "http/syntax.h"
+
+#define CANDIDATES_MAX 64
+
+/* The routes that a request may belong to, each once. */
+struct candidates {
+	const struct gw_route *routes[CANDIDATES_MAX];
+	size_t count;
+	bool too_many;
+};
+
+static void add(struct candidates *candidates, const struct gw_route *route)
+{
+	for (size_t i = 0; i < candidates->count; i++)
+		if (candidates->routes[i] == route)
+			return;
+	if (candidates->count == CANDIDATES_MAX)
+		candidates->too_many = true;
+	else
+		candidates->routes[candidates->count++] = route;
+}
+
+/* One route's fit to one reading, for one method. */
+struct covering {
+	const struct gw_route *route;
+	struct http_cover cover;
+	size_t fit;
+};
+
+/*
+ * Whether a route is only ever chosen where `other` would be chosen before it: other's path begins with the route's,
+ * and what follows is equal exactly.
+ */
+static bool is_shadowed(const struct covering *covering, const struct covering *other)
+{
+	const char *path = covering->route->config->path;
+	size_t len = strlen(path);
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	return other->fit > covering->fit && other->cover.loose <= covering->cover.segments &&
+	       strncmp(path, other->route->config->path, len) == 0;
+}
+
+/* Of one reading, all routes that a service could mean which takes some spellings for others, and some not. */
+static void add_covering(const struct gw_host *host, const struct http_reading *reading, const char *method,
+			 struct candidates *candidates)
+{
+	struct covering found[CANDIDATES_MAX];
+	struct http_span name = {method, strlen(method)};
+	size_t count = 0;
+
+	for (size_t i = 0; i < host->config->route_count; i++) {
+		struct covering *next = &found[count];
+		const struct gw_route *route = &host->routes[i];
+		if (!gw_route_allows(route, name) ||
+		    !http_reading_covered(reading, route->config->path, route->loose_path, &next->cover))
+			continue;
+		if (count == CANDIDATES_MAX - 1) {
+			candidates->too_many = true;
+			return;
+		}
+		next->route = route;
+		next->fit = gw_route_fit(route, reading->plain_len);
+		count++;
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool shadowed = false;
+		for (size_t k = 0; k < count && !shadowed; k++)
+			shadowed = is_shadowed(&found[i], &found[k]);
+		if (!shadowed)
+			add(candidates, found[i].route);
+	}
+}
+
+/* False: a reading has a dot segment. */
+static bool add_readings(const struct gw_host *host, struct http_span path, const struct http_methods *methods,
+			 struct candidates *candidates)
+{
+	unsigned traits = http_reading_traits(path);
+	struct http_reading reading;
+
+	for (unsigned how = 0; how <= HTTP_READ_ALL; how++) {
+		if ((how & ~traits) != 0)
+			continue;
+		if (!http_reading_make(path, how, host->config->case_matters, &reading))
+			return false;
+		for (size_t i = 0; i < methods->count && host->mixed; i++)
+			add_covering(host, &reading, methods->names[i], candidates);
+	}
+	return true;
+}
+
+/* The route that is as strict as all: the first choice if it can be. NULL: none is. */
+static const struct gw_route *strictest(const struct candidates *candidates, const struct gw_route *first)
+{
+	for (size_t i = 0; i <= candidates->count && !candidates->too_many; i++) {
+		const struct gw_route *route = i == 0 ? first : candidates->routes[i - 1];
+		bool strictest = true;
+		for (size_t k = 0; k < candidates->count && strictest; k++)
+			strictest = gw_route_is_stricter(route, candidates->routes[k]);
+		if (strictest)
+			return route;
+	}
+	return NULL;
+}
+
+/* A service that knows methods in any case would run it as another one than the route was chosen by. */
+static bool check_method(const struct gw_host *host, struct http_span method, struct http_refusal *refusal)
+{
+	bool misspelled = http_method_is_misspelled(method);
+
+	if (!http_method_has_lower_case(method)) /* neither have a route's methods */
+		return true;
+	for (size_t i = 0; i < host->config->route_count && !misspelled; i++)
+		for (char **name = host->config->routes[i].methods; name != NULL && *name != NULL; name++)
+			misspelled |= http_span_equal_nocase(method, *name);
+	if (!misspelled)
+		return true;
+	return http_refuse(refusal, 501,
+			   "a method that differs from a known one in case only; methods are case-sensitive");
+}
+
+enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *head, const struct gw_route **route,
+			 struct http_refusal *refusal)
+{
+	struct candidates candidates = {.count = 0};
+	struct http_methods methods;
+	char path[HTTP_LINE_MAX];
+	size_t len = 0;
+
+	if (!http_route_path(head->path, path, sizeof(path), &len, refusal) ||
+	    !check_method(host, head->method, refusal))
+		return GW_REFUSED;
+	const struct gw_route *first = gw_route_find(host, head->method, path, len);
+	if (!http_methods_of(head, &methods)) {
+		(void)http_refuse(refusal, 400, "too many fields that override the method");
+		return GW_REFUSED;
+	}
+	if (!add_readings(host, head->path, &methods, &candidates)) {
+		(void)http_refuse(refusal, 400, "a segment of the path that some services take for a dot segment");
+		return GW_REFUSED;
+	}
+	if (first == NULL)
+		return GW_NO_ROUTE;
+	*route = strictest(&candidates, first);
+	return *route != NULL ? GW_CHOSEN : GW_UNCLEAR;
+}

@@ -1,0 +1,194 @@
+#include "http/method.h"
+
+#include <string.h>
+
+#include "http/syntax.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The registry of RFC 9110 16.1.1, and what caches and UPnP use besides. */
+static const char *const known[] = {
+	"GET",
+	"HEAD",
+	"POST",
+	"PUT",
+	"DELETE",
+	"CONNECT",
+	"OPTIONS",
+	"TRACE",
+	"PATCH",
+	"ACL",
+	"BASELINE-CONTROL",
+	"BIND",
+	"CHECKIN",
+	"CHECKOUT",
+	"COPY",
+	"LABEL",
+	"LINK",
+	"LOCK",
+	"MERGE",
+	"MKACTIVITY",
+	"MKCALENDAR",
+	"MKCOL",
+	"MKREDIRECTREF",
+	"MKWORKSPACE",
+	"MOVE",
+	"ORDERPATCH",
+	"PRI",
+	"PROPFIND",
+	"PROPPATCH",
+	"QUERY",
+	"REBIND",
+	"REPORT",
+	"SEARCH",
+	"UNBIND",
+	"UNCHECKOUT",
+	"UNLINK",
+	"UNLOCK",
+	"UPDATE",
+	"UPDATEREDIRECTREF",
+	"VERSION-CONTROL",
+	"PURGE",
+	"BAN",
+	"VIEW",
+	"M-SEARCH",
+	"NOTIFY",
+	"SUBSCRIBE",
+	"UNSUBSCRIBE",
+};
+
+/* Compared as CGI servers name fields: any sign for '-'. */
+static const char *const overrides[] = {
+	"x-http-method-override", "x-http-method", "x-method-override", "x-method", "http-method-override",
+};
+
+bool http_method_has_lower_case(struct http_span method)
+{
+	for (size_t i = 0; i < method.len; i++)
+		if (method.at[i] >= 'a' && method.at[i] <= 'z')
+			return true;
+	return false;
+}
+
+bool http_method_is_misspelled(struct http_span method)
+{
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (http_span_equal_nocase(method, known[i]))
+			return !http_span_equal(method, known[i]);
+	return false;
+}
+
+static char upper(char c)
+{
+	return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
+static bool add(struct http_methods *methods, struct http_span name, bool fold)
+{
+	size_t len = name.len < HTTP_METHOD_LEN ? name.len : HTTP_METHOD_LEN;
+
+	if (methods->count == HTTP_METHODS_MAX)
+		return false;
+	char *to = methods->names[methods->count];
+	for (size_t i = 0; i < len; i++)
+		to[i] = fold ? upper(name.at[i]) : name.at[i];
+	to[len] = '\0';
+	for (size_t i = 0; i < methods->count; i++)
+		if (strcmp(methods->names[i], to) == 0)
+			return true;
+	methods->count++;
+	return true;
+}
+
+static bool is_override(struct http_span name)
+{
+	for (size_t i = 0; i < COUNT(overrides); i++) {
+		size_t at = 0;
+		if (name.len != strlen(overrides[i]))
+			continue;
+		while (at < name.len) {
+			char c = upper(name.at[at]);
+			bool letter = c >= 'A' && c <= 'Z';
+			if (letter ? c != upper(overrides[i][at]) : overrides[i][at] != '-')
+				break;
+			at++;
+		}
+		if (at == name.len)
+			return true;
+	}
+	return false;
+}
+
+/* Each value of a list; what is no token is no method to anybody. */
+static bool add_list(struct http_methods *methods, struct http_span value)
+{
+	struct http_span element;
+
+	while (http_list_next(&value, &element))
+		if (http_is_token(element) && !add(methods, element, true))
+			return false;
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decoded into out; false: more than room. */
+static bool decode(struct http_span text, char *out, size_t room, size_t *len)
+{
+	*len = 0;
+	for (size_t at = 0; at < text.len; at++) {
+		char c = text.at[at];
+		if (c == '%' && text.len - at > 2 && hex_digit(text.at[at + 1]) >= 0 &&
+		    hex_digit(text.at[at + 2]) >= 0) {
+			c = (char)(hex_digit(text.at[at + 1]) << 4 | hex_digit(text.at[at + 2]));
+			at += 2;
+		}
+		if (*len == room)
+			return false;
+		out[(*len)++] = c;
+	}
+	return true;
+}
+
+/* "_method=DELETE" of Rails, Laravel, Symfony and Express. */
+static bool add_parameter(struct http_methods *methods, struct http_span parameter)
+{
+	static const char name[] = "_method=";
+	char text[sizeof(name) + HTTP_METHOD_LEN];
+	size_t len = 0, prefix = sizeof(name) - 1;
+
+	if (!decode(parameter, text, sizeof(text), &len) || len <= prefix || memcmp(text, name, prefix) != 0)
+		return true;
+	struct http_span value = {text + prefix, len - prefix};
+	return !http_is_token(value) || add(methods, value, true);
+}
+
+static bool add_query(struct http_methods *methods, struct http_span query)
+{
+	for (size_t at = 0, end = 0; query.at != NULL && at < query.len; at = end + 1) {
+		for (end = at; end < query.len && query.at[end] != '&' && query.at[end] != ';';)
+			end++;
+		if (!add_parameter(methods, (struct http_span){query.at + at, end - at}))
+			return false;
+	}
+	return true;
+}
+
+bool http_methods_of(const struct http_request *head, struct http_methods *methods)
+{
+	methods->count = 0;
+	if (!add(methods, head->method, false))
+		return false;
+	if (head->is_head && !add(methods, (struct http_span){"GET", 3}, false)) /* RFC 9110 9.3.2 */
+		return false;
+	for (size_t i = 0; i < head->field_count; i++)
+		if (is_override(head->fields[i].name) && !add_list(methods, head->fields[i].value))
+			return false;
+	return add_query(methods, head->query);
+}
