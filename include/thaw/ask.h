@@ -81,8 +81,18 @@ struct thaw_ask_options {
 	/* Ask even if the connection has an accepted certificate: the client must prove anew that it holds that same
 	 * key. */
 	bool again;
-	uint64_t timeout_ms;       /* for the client (and its human) to answer; the body has a deadline of its own */
-	uint64_t body_idle_ms;     /* while the body is awaited */
+	/*
+	 * Two deadlines, of which one runs at a time. Neither is prolonged by progress of the other.
+	 *
+	 * timeout_ms is for the client, and its human, to answer: from when the request for the certificate is begun
+	 * until the answer is complete, whatever comes of the body meanwhile. A client that writes its whole body
+	 * before it reads must have done so by then.
+	 *
+	 * body_idle_ms applies while the body is drained before the client is asked: how long it may stand still. Each
+	 * byte earns 1 ms, up to body_idle_ms from now. timeout_ms begins when the body has ended.
+	 */
+	uint64_t timeout_ms;
+	uint64_t body_idle_ms;
 	uint64_t decline_grace_ms; /* how long an empty answer is held back from becoming the verdict */
 };
 

@@ -188,8 +188,9 @@ static void send_request(thaw_conn *conn, uint64_t now_ms)
 	if (status == THAW_FAILED || status == THAW_CLOSED) {
 		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION, now_ms);
 	} else if (!conn->blocked) {
+		uint64_t left = pace_left(&conn->pace, now_ms);
 		conn->report.asked_ms = now_ms;
-		enter(conn, ASK_ANSWER, conn->options.timeout_ms, now_ms);
+		enter(conn, ASK_ANSWER, left, now_ms);
 	}
 }
 
@@ -296,7 +297,7 @@ enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len
 		return status;
 	if (status == THAW_OK) {
 		conn->report.bytes_drained += *len;
-		if (conn->state != ASK_GRACE)
+		if (conn->state == ASK_BODY) /* a body says nothing of the certificate */
 			pace_progress(&conn->pace, *len, now_ms);
 	}
 	advance(conn, now_ms);

@@ -349,6 +349,25 @@ static void trickles(struct scenario *scenario)
 	scenario->conns[0].trickle_ms = 5000;
 }
 
+/* 1,500 bytes a second, which keep a body's deadline away as long as they come. */
+static void keeps_coming(struct scenario *scenario)
+{
+	scenario->conns[0].record_max = 15;
+	scenario->conns[0].trickle_ms = 10;
+}
+
+static void keeps_coming_for_3_s(struct scenario *scenario)
+{
+	keeps_coming(scenario);
+	scenario->timeout_ms = 3000;
+}
+
+static void keeps_coming_then_100_s(struct scenario *scenario)
+{
+	keeps_coming(scenario);
+	scenario->conns[0].answer_after_ms = 100000;
+}
+
 static void interleaves(struct scenario *scenario)
 {
 	small_relays(scenario);
@@ -650,6 +669,16 @@ static void check_asked_once(struct world *world)
 			world_fail(world, "#%u was asked %u times", i, world->conns[i].asks);
 }
 
+/* The ask's timeout is the ask's, whatever comes of the body. */
+static void check_3_s(struct world *world)
+{
+	const json_t *ask = json_object_get(world->conns[0].records[0], "ask");
+	json_int_t ms = json_integer_value(json_object_get(ask, "ms"));
+
+	if (ms < 3000 || ms > 3010)
+		world_fail(world, "an ask with a timeout of 3 s ended after %lld ms", (long long)ms);
+}
+
 static void check_never_asked(struct world *world)
 {
 	if (world->conns[0].asks != 0)
@@ -754,6 +783,11 @@ const struct named named_all[] = {
 	{"after-100-s-1.2", V12, LATE, .body = MiB, .adjust = after_100_s, RENEG("body")},
 	{"after-100-s-body-goes-on", V13, GNU, LATE, .body = MiB, .adjust = after_100_s, PHA("headers")},
 	{"after-200-s-1.3", V13, GNU, LATE, .body = MiB, .adjust = after_200_s, NO(408, "timed-out", "no-answer")},
+	{"withheld-while-body-comes-1.3", V13, GNU, .answer = ANSWER_NEVER, LATE, .body = 128U * KiB,
+	 .adjust = keeps_coming_for_3_s, NO(408, "timed-out", "no-answer"), .check = check_3_s},
+	{"withheld-while-body-comes-early-1.2", V12, GNU, .answer = ANSWER_NEVER, .route = ROUTE_EARLY,
+	 .body = 128U * KiB, .adjust = keeps_coming_for_3_s, NO(408, "timed-out", "no-answer"), .check = check_3_s},
+	{"slow-body-then-100-s-1.2", V12, LATE, .body = 64U * KiB, .adjust = keeps_coming_then_100_s, RENEG("body")},
 	{"closes-1.3", V13, LATE, .body = MiB, .adjust = closes},
 	{"closes-1.2", V12, LATE, .body = MiB, .adjust = closes},
 	{"half-closes-1.3", V13, FIRST, LATE, .body = MiB, .adjust = half_closes},
