@@ -39,6 +39,12 @@ static void begin_linger(struct gw_conn *conn)
 	gw_pins_free(conn);
 	drop_out(conn);
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
+	if (tls_link_flooded(conn->tls) && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE) {
+		char peer[GW_RECORD_ADDRESS];
+		gw_record_address(conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL, peer, sizeof(peer));
+		gw_say(conn->gateway, CONFIG_LOG_INFO, "%s: connection closed: %s", peer,
+		       thaw_conn_error(conn->ask)->text);
+	}
 	if (!conn->cut)
 		tls_link_close_notify(conn->tls);
 	conn->transport.ops->half_close(conn->transport.io);
@@ -221,6 +227,7 @@ static bool begin_tls(struct gw_conn *conn)
 	if (conn->ask == NULL)
 		return false;
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
+	tls_link_step(conn->tls);
 	return true;
 }
 
@@ -398,6 +405,8 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	conn->gateway->err.cls = THAW_ERR_NONE;
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};
+	if (conn->tls != NULL)
+		tls_link_step(conn->tls);
 	if (conn->state != GW_DEAD && conn->ask != NULL) {
 		gw_pins_look(conn);
 		thaw_tick(conn->ask, now_ms);
@@ -409,7 +418,10 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 			overdue(conn);
 		else
 			step = conn->work < GW_WORK_MAX ? run(conn) : GW_AGAIN;
+		conn->work += GW_WORK_LEAST;
 	}
+	if (step == GW_WAIT && conn->wants.read && conn->tls != NULL && tls_link_spent(conn->tls))
+		step = GW_AGAIN; /* what waits for it is here, or may be */
 	conn->wants.dead = conn->state == GW_DEAD;
 	conn->wants.again = step == GW_AGAIN && !conn->wants.dead;
 	conn->wants.write = conn->wants.write || ask_wants(conn).write;

@@ -30,6 +30,8 @@
 #include "tls/server.h"
 
 #define GW_WORK_MAX     262144 /* bytes moved in one step, before others have their turn */
+#define GW_WORK_LEAST   64     /* bytes that each piece of work counts as, however few it moves */
+#define GW_WORK_REQUEST 16384  /* bytes that a request counts as, beside its own: it is parsed, answered, recorded */
 #define GW_BODY_IDLE_MS 60000  /* of a body that is awaited before its client is asked */
 #define GW_LINGER_MS    60000  /* the whole lingering read */
 #define GW_RETIRE_MS    1000   /* idle, when no more is wanted: for a request that is on its way already */

@@ -36,6 +36,7 @@ struct gw_record_ask {
 };
 
 /* "192.0.2.1:49152", "[2001:db8::1]:49152", or "unix" for any other, and NULL. */
+#define GW_RECORD_ADDRESS 64 /* room for each of them */
 void gw_record_address(const struct sockaddr *peer, char *text, size_t room);
 
 json_t *gw_record_new(const struct gw_record_facts *facts); /* NULL: no memory */

@@ -205,6 +205,7 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 		request->body.framing = request->head.framing;
 		request->body.left = request->head.framing == HTTP_BODY_LENGTH ? request->head.length : 0;
 		request->body.ended = request->head.framing != HTTP_BODY_CHUNKED && request->body.left == 0;
+		conn->work += GW_WORK_REQUEST;
 		http_chunked_init(&request->body.chunked);
 		request->body.chunked.trailers = &request->body.trailers;
 		return find_route(conn);

@@ -109,6 +109,8 @@ static enum thaw_status shake(struct gw_leg *leg)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	char text[PLACE_TEXT];
+
+	tls_client_step(leg->tls);
 	enum thaw_status status = tls_client_handshake(leg->tls, &err);
 
 	switch (status) {
@@ -117,6 +119,10 @@ static enum thaw_status shake(struct gw_leg *leg)
 	case THAW_WANT_READ:
 	case THAW_WANT_WRITE:
 		leg_watch_events(leg, status == THAW_WANT_READ ? EV_READ : EV_WRITE);
+		if (status == THAW_WANT_READ && tls_client_pending(leg->tls)) /* the socket would not tell of it */
+			set_timer(leg, 0);
+		else
+			arm(leg);
 		return THAW_WANT_READ;
 	case THAW_CLOSED:
 	case THAW_FAILED:
@@ -326,6 +332,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		after_event(leg, timed_out(leg));
 	else if (leg->state == LEG_CONNECTING && leg->fd < 0)
 		after_event(leg, dial(leg));
+	else if (leg->state == LEG_SHAKING && tls_client_pending(leg->tls))
+		after_event(leg, shake(leg));
 	else
 		arm(leg);
 }

@@ -37,6 +37,8 @@ void leg_watch(struct gw_leg *leg, bool read, bool write)
 	leg->want_write = write;
 	watch_wanted(leg);
 	ev_timer_stop(loop, &leg->timer);
+	if (leg->tls != NULL)
+		tls_client_step(leg->tls);
 	if (read && leg->tls != NULL && tls_client_pending(leg->tls)) { /* the socket would not tell of it */
 		ev_timer_set(&leg->timer, 0., 0.);
 		ev_timer_start(loop, &leg->timer);
@@ -61,6 +63,7 @@ bool leg_is_fit(struct gw_leg *leg)
 	if (leg->tls == NULL)
 		return socket_is_quiet(leg->fd);
 	/* Tickets and the like may come at any time. */
+	tls_client_step(leg->tls);
 	return tls_client_read(leg->tls, &byte, 1, &len, NULL) == THAW_WANT_READ;
 }
 

@@ -13,11 +13,12 @@
 #include "base/error.h"
 #include "tls/credentials.h"
 #include "tls/failure.h"
+#include "tls/records.h"
 #include "tls/transport_bio.h"
 
 struct tls_client_context {
 	SSL_CTX *ctx;
-	bool reads_while_writing;
+	bool reads_while_writing, observed;
 };
 
 struct tls_client_memory {
@@ -27,7 +28,8 @@ struct tls_client_memory {
 struct tls_client {
 	SSL *ssl;
 	struct tls_client_memory *memory; /* borrowed; NULL: remembers nothing */
-	bool failed;
+	struct tls_records records;
+	bool observed, failed;
 	bool unwritten; /* OpenSSL holds a record of a write that is to be repeated */
 };
 
@@ -118,6 +120,7 @@ struct tls_client_context *tls_client_context_new(const struct tls_client_option
 		return NULL;
 	}
 	context->reads_while_writing = options->reads_while_writing;
+	context->observed = options->observer != NULL;
 	SSL_CTX_set_verify(context->ctx, options->believe_anyone ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	(void)SSL_CTX_set_mode(context->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 						     SSL_MODE_RELEASE_BUFFERS);
@@ -179,6 +182,16 @@ static bool use_name(SSL *ssl, const char *name)
 	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
 }
 
+static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
+{
+	struct tls_client *client = arg;
+
+	if (!outbound)
+		tls_records_came(&client->records, ssl, content_type, data, len);
+	if (client->observed)
+		tls_observe_message(outbound, version, content_type, data, len, ssl, NULL);
+}
+
 struct tls_client *tls_client_new(struct tls_client_context *context, const char *name, struct transport transport,
 				  struct tls_client_memory *memory, struct thaw_error *err)
 {
@@ -193,6 +206,9 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 	}
 	if (context->reads_while_writing)
 		tls_transport_hold_records(client->ssl);
+	client->observed = context->observed;
+	SSL_set_msg_callback(client->ssl, on_message);
+	SSL_set_msg_callback_arg(client->ssl, client);
 	client->memory = memory;
 	if (memory != NULL && memory->session != NULL && SSL_set_session(client->ssl, memory->session) != 1) {
 		ERR_clear_error(); /* it has ended, say: the handshake will be a full one */
@@ -224,8 +240,15 @@ bool tls_client_watch(struct tls_client *client, void *arg)
 /* What an unsuccessful call means. */
 static enum thaw_status outcome(struct tls_client *client, int n, const char *what, struct thaw_error *err)
 {
-	enum thaw_status status = tls_failure(client->ssl, n, what, err);
+	enum thaw_status status;
 
+	if (client->records.over) {
+		ERR_clear_error();
+		status = error_set(err, THAW_ERR_PEER, "%s: the server sent %llu TLS records without application data",
+				   what, (unsigned long long)client->records.control);
+	} else {
+		status = tls_failure(client->ssl, n, what, err);
+	}
 	client->failed = client->failed || status == THAW_FAILED;
 	return status;
 }
@@ -273,6 +296,11 @@ enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t r
 	errno = 0;
 	int n = SSL_read_ex(client->ssl, data, room, len);
 	return n == 1 ? THAW_OK : outcome(client, n, "reading", err);
+}
+
+void tls_client_step(struct tls_client *client)
+{
+	tls_transport_step(client->ssl);
 }
 
 bool tls_client_pending(const struct tls_client *client)

@@ -65,6 +65,10 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
+/* As tls_link_step(): what is read is limited until the next call. At the limit a read wants to read, and
+ * tls_client_pending() or the transport tells of the rest. */
+void tls_client_step(struct tls_client *client);
+
 /* Bytes have come that a read would look at without reading the transport. */
 bool tls_client_pending(const struct tls_client *client);
 

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "tls/certificate.h"
+#include "tls/records.h"
 
 enum { MSG_COMPRESSED_CERTIFICATE = 25 }; /* RFC 8879 4; OpenSSL 3.0 has no name for it */
 
@@ -22,6 +23,7 @@ struct seen {
 	size_t context_len; /* of its certificate_request_context (RFC 8446 4.3.2), in bytes */
 	enum thaw_means means;
 	void *arg; /* NULL: the observer's */
+	struct tls_records records;
 };
 
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
@@ -127,12 +129,16 @@ static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned ch
 	}
 }
 
-static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
+void tls_observe_message(int outbound, int version, int content_type, const void *data, size_t len, struct ssl_st *ssl,
+			 void *arg)
 {
 	const unsigned char *bytes = data;
+	struct seen *known = SSL_get_ex_data(ssl, ssl_index);
 
 	(void)version;
 	(void)arg;
+	if (!outbound && known != NULL)
+		tls_records_came(&known->records, ssl, content_type, data, len);
 	if (content_type == SSL3_RT_ALERT && len >= 2) {
 		tell(ssl, (struct tls_sight){.kind = outbound ? TLS_SIGHT_ALERT_OUT : TLS_SIGHT_ALERT_IN,
 					     .alert = bytes[1]});
@@ -195,7 +201,7 @@ bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer)
 		ERR_clear_error();
 		return false;
 	}
-	SSL_CTX_set_msg_callback(ctx, on_message);
+	SSL_CTX_set_msg_callback(ctx, tls_observe_message);
 	SSL_CTX_set_cert_cb(ctx, on_certificate, (void *)observer);
 	return true;
 }

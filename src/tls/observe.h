@@ -43,9 +43,14 @@ struct tls_observer {
 
 /*
  * For every connection that is made of ctx from now on; takes its message callback, and its certificate callback. The
- * observer outlives ctx. False: no memory. A connection for which there is no memory when it is asked fails.
+ * observer outlives ctx. False: no memory. A connection for which there is no memory when it is asked fails, and so
+ * does one whose server sends too many records without application data (tls/records.h).
  */
 bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer);
+
+/* The message callback of such a ctx, for a connection that has another one of its own: OpenSSL calls only one. */
+void tls_observe_message(int outbound, int version, int content_type, const void *data, size_t len, struct ssl_st *ssl,
+			 void *arg);
 
 /* For one connection of such a ctx: saw() gets this arg in place of the observer's. False: no memory. */
 bool tls_observe_as(struct ssl_st *ssl, void *arg);

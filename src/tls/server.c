@@ -227,11 +227,32 @@ struct ssl_st *tls_link_ssl(struct tls_link *link)
 	return link->ssl;
 }
 
+void tls_link_step(struct tls_link *link)
+{
+	tls_transport_step(link->ssl);
+}
+
+bool tls_link_spent(const struct tls_link *link)
+{
+	return tls_transport_spent(link->ssl);
+}
+
+bool tls_link_flooded(const struct tls_link *link)
+{
+	const struct tls_session *session = tls_session_of(link->ssl);
+
+	return session != NULL && tls_session_flooded(session);
+}
+
 enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err)
 {
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(link->ssl);
+	if (n != 1 && tls_link_flooded(link)) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_PEER, "handshake: the client sent too many TLS records");
+	}
 	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "handshake", err);
 }
 

@@ -42,6 +42,16 @@ void tls_link_free(struct tls_link **link);
 /* For thaw_conn_new(), before the handshake. */
 struct ssl_st *tls_link_ssl(struct tls_link *link);
 
+/*
+ * A step of this connection begins: what it reads of the wire is limited until the next one begins. tls_link_spent():
+ * the limit was reached, so step it again without waiting for more. Without tls_link_step() there is no limit.
+ */
+void tls_link_step(struct tls_link *link);
+bool tls_link_spent(const struct tls_link *link);
+
+/* The client was given up because of what it sent besides data: see tls/records.h. Needs a tls_session. */
+bool tls_link_flooded(const struct tls_link *link);
+
 /* THAW_OK once it is complete. *err gets the cause of THAW_FAILED. */
 enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err) THAW_MUST_CHECK;
 

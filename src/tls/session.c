@@ -14,10 +14,11 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/records.h"
 #include "tls/transport_bio.h"
 #include "tls/trust.h"
 
-#define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused by a warning before the connection is ended */
+#define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused before the connection is ended */
 
 /* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
 enum { MSG_CLIENT_HELLO = 1, MSG_FINISHED = 20, MSG_KEY_UPDATE = 24 };
@@ -39,6 +40,7 @@ struct tls_session {
 	enum exchange exchange;
 	enum thaw_means means;
 	unsigned refused_hellos;
+	struct tls_records records;
 	bool refused; /* by a no_renegotiation alert */
 	/* the verification that OpenSSL made when a certificate came: its first error, and under which trust */
 	int verify_error;
@@ -76,11 +78,17 @@ static void on_message(int outbound, int version, int content_type, const void *
 	struct tls_session *session = arg;
 
 	(void)version;
-	if (outbound || content_type != SSL3_RT_HANDSHAKE || len < 1)
+	if (outbound)
+		return;
+	tls_records_came(&session->records, ssl, content_type, data, len);
+	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
-	if (type == MSG_CLIENT_HELLO && session->exchange == EX_NONE && SSL_is_init_finished(ssl))
-		session->refused_hellos++;
+	unsigned char none;
+	/* OpenSSL is "in init" already when it reads the ClientHello of a renegotiation that it then refuses. */
+	if (type == MSG_CLIENT_HELLO && session->exchange == EX_NONE && SSL_get_peer_finished(ssl, &none, 0) > 0 &&
+	    ++session->refused_hellos > HELLO_REFUSED_MAX)
+		tls_records_stop(&session->records, ssl);
 	/*
 	 * Which messages make up the answer is for OpenSSL to check: a Certificate, a CompressedCertificate (RFC 8879),
 	 * a ClientHello, or what a later standard adds. KeyUpdate is the one message that a client may send at any time
@@ -361,6 +369,7 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 	if (status == THAW_OK)
 		status = post ? begin_post_handshake(session, reason) : begin_renegotiation(session);
 	if (status == THAW_OK) {
+		session->records.asks++;
 		session->exchange = EX_ASKED;
 		session->means = means;
 	}
@@ -440,19 +449,32 @@ struct tls_certificate *tls_session_judge(struct tls_session *session, const tha
 	return certificate;
 }
 
+static enum thaw_status flooded(const struct tls_session *session, struct thaw_error *err)
+{
+	ERR_clear_error();
+	if (session->refused_hellos > HELLO_REFUSED_MAX)
+		return error_set(err, THAW_ERR_PEER, "the client tried to renegotiate %u times",
+				 session->refused_hellos);
+	return error_set(err, THAW_ERR_PEER, "the client sent %llu TLS records without application data",
+			 (unsigned long long)session->records.control);
+}
+
+bool tls_session_flooded(const struct tls_session *session)
+{
+	return session->records.over;
+}
+
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len)
 {
 	struct thaw_error err;
 	*len = 0;
-	if (session->refused_hellos > HELLO_REFUSED_MAX)
-		return keep_error(session,
-				  error_set(begin_error(&err), THAW_ERR_PEER, "the client insists on renegotiating"),
-				  &err);
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_read_ex(session->ssl, data, room, len);
 	if (n == 1)
 		return THAW_OK;
+	if (session->records.over)
+		return keep_error(session, flooded(session, begin_error(&err)), &err);
 	session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
 	return keep_error(session, tls_failure(session->ssl, n, "reading", begin_error(&err)), &err);
 }

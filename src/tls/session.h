@@ -75,6 +75,10 @@ bool tls_session_has_certificate(const struct tls_session *session);
 /* As SSL_read. THAW_FAILED is for good. */
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len) THAW_MUST_CHECK;
 
+/* The client sent so many records without application data, or ClientHellos, that it was given up: tls_session_error()
+ * has the words. */
+bool tls_session_flooded(const struct tls_session *session);
+
 /* Handshake messages that the transport has not taken yet; only with a BIO of tls_use_transport(). */
 void tls_session_flush(struct tls_session *session);
 bool tls_session_unsent(const struct tls_session *session);

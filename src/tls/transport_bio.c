@@ -4,6 +4,9 @@
  * connection that waits holds none; two spare ones are kept for the whole process, since they come and go with each
  * burst of bytes.
  *
+ * A step's allowance (tls_transport_step) is counted in bytes and in records. Without read-ahead OpenSSL asks for the
+ * five bytes of each record's header by themselves: such a read begins a record.
+ *
  * A server's handshake messages that the transport does not take are held back here, and OpenSSL is told that they are
  * written: until a handshake message is out, it reads nothing, and a client that writes its whole request before it
  * reads (tickets, and the request for a certificate, wait for it) would wait for ever. A server's application data is
@@ -39,6 +42,10 @@ struct link {
 	size_t held_at, held_len;
 	bool holds_records;
 	enum end end;
+	struct {
+		bool limited, spent;
+		size_t bytes, records; /* that are left of the step's allowance */
+	} step;
 };
 
 #define SPARES 2
@@ -99,6 +106,26 @@ static int answer(BIO *bio, struct link *link, ssize_t got, int retry)
 	return -1;
 }
 
+/* False: the step's allowance is used up. */
+static bool may_read(struct link *link, int room)
+{
+	bool begins = room == SSL3_RT_HEADER_LENGTH;
+
+	if (!link->step.limited || link->end != OPEN)
+		return true;
+	link->step.spent = link->step.spent || link->step.bytes == 0 || (begins && link->step.records == 0);
+	if (!link->step.spent && begins)
+		link->step.records--;
+	return !link->step.spent;
+}
+
+static int count(struct link *link, int got)
+{
+	if (got > 0 && link->step.limited)
+		link->step.bytes -= (size_t)got < link->step.bytes ? (size_t)got : link->step.bytes;
+	return got;
+}
+
 static int take_staged(struct link *link, void *data, size_t room)
 {
 	size_t len = link->len - link->at < room ? link->len - link->at : room;
@@ -110,13 +137,8 @@ static int take_staged(struct link *link, void *data, size_t room)
 	return (int)len;
 }
 
-static int bio_read(BIO *bio, char *data, int room)
+static int read_more(BIO *bio, struct link *link, char *data, int room)
 {
-	struct link *link = BIO_get_data(bio);
-
-	BIO_clear_retry_flags(bio);
-	if (room <= 0)
-		return 0;
 	if (link->stage != NULL)
 		return take_staged(link, data, (size_t)room);
 	errno = 0;
@@ -137,6 +159,18 @@ static int bio_read(BIO *bio, char *data, int room)
 	}
 	link->len = (size_t)got;
 	return take_staged(link, data, (size_t)room);
+}
+
+static int bio_read(BIO *bio, char *data, int room)
+{
+	struct link *link = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (room <= 0)
+		return 0;
+	if (!may_read(link, room))
+		return answer(bio, link, TRANSPORT_BLOCKED, BIO_FLAGS_READ);
+	return count(link, read_more(bio, link, data, room));
 }
 
 /* Writes what is held back. > 0: nothing is left; else the transport's answer. */
@@ -287,6 +321,25 @@ static struct link *link_of(const struct ssl_st *ssl)
 	BIO *bio = SSL_get_rbio(ssl);
 
 	return bio != NULL && BIO_method_type(bio) == atomic_load(&the_type) ? BIO_get_data(bio) : NULL;
+}
+
+void tls_transport_step(const struct ssl_st *ssl)
+{
+	struct link *link = link_of(ssl);
+
+	if (link != NULL) {
+		link->step.limited = true;
+		link->step.spent = false;
+		link->step.bytes = TLS_STEP_BYTES;
+		link->step.records = TLS_STEP_RECORDS;
+	}
+}
+
+bool tls_transport_spent(const struct ssl_st *ssl)
+{
+	const struct link *link = link_of(ssl);
+
+	return link != NULL && link->step.spent && link->end == OPEN;
 }
 
 bool tls_transport_held(const struct ssl_st *ssl)

@@ -14,8 +14,22 @@ struct ssl_st;
 /* A read of at least this much, with nothing staged, goes straight into OpenSSL's own buffer. */
 #define TLS_STRAIGHT_MIN 16384
 
+/*
+ * What one step of a connection may read of the wire before others have their turn. Within one SSL_read() OpenSSL goes
+ * on as long as records come that carry no application data, so only its BIO can stop it. A KeyUpdate costs about 15 us
+ * of CPU, a refused ClientHello as much: 64 records are about a millisecond. Full records of 16 KiB never get that far.
+ */
+#define TLS_STEP_RECORDS 64
+#define TLS_STEP_BYTES   524288
+
 /* Gives ssl a BIO over the transport, which it frees. False: no memory. */
 bool tls_use_transport(struct ssl_st *ssl, struct transport transport);
+
+/* A step begins: it has the whole allowance. Without any such call there is no limit. */
+void tls_transport_step(const struct ssl_st *ssl);
+
+/* The step's allowance is used up: the last read said "later" although more may be here. Step again without waiting. */
+bool tls_transport_spent(const struct ssl_st *ssl);
 
 /* A client's: every record that the transport does not take whole is held back, too. Its caller writes nothing more
  * while some are (tls_transport_held), so it is one record, and what handshake messages a read brings forth. */
