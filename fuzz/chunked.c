@@ -4,6 +4,7 @@
 
 #include "holds.h"
 #include "http/chunked.h"
+#include "http/repair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,6 +13,7 @@ struct result {
 	size_t used, len;
 	char *body;
 	struct http_refusal refusal;
+	unsigned repairs;
 };
 
 static void decode_part(struct http_chunked *chunked, const char *part, size_t len, struct result *result)
@@ -40,7 +42,7 @@ static void decode_part(struct http_chunked *chunked, const char *part, size_t l
 }
 
 /* In parts of pseudo-random sizes up to `step`; 0: all at once. */
-static void decode(struct result *result, const char *bytes, size_t len, size_t step, uint32_t seed)
+static void decode(struct result *result, const char *bytes, size_t len, size_t step, uint32_t seed, bool repairs)
 {
 	struct http_chunked chunked;
 	size_t at = 0;
@@ -48,6 +50,7 @@ static void decode(struct result *result, const char *bytes, size_t len, size_t 
 	http_chunked_init(&chunked);
 	*result = (struct result){.chunk = HTTP_CHUNK_MORE, .body = malloc(len > 0 ? len : 1)};
 	HOLDS(result->body != NULL);
+	chunked.repairs = repairs ? &result->repairs : NULL;
 	while (result->chunk == HTTP_CHUNK_MORE && at < len) {
 		seed = seed * 1664525 + 1013904223;
 		size_t part = step == 0 ? len : 1 + (seed >> 8) % step;
@@ -61,7 +64,7 @@ static void decode(struct result *result, const char *bytes, size_t len, size_t 
 
 static void same(const struct result *a, const struct result *b)
 {
-	HOLDS(a->chunk == b->chunk && a->used == b->used && a->len == b->len);
+	HOLDS(a->chunk == b->chunk && a->used == b->used && a->len == b->len && a->repairs == b->repairs);
 	HOLDS(a->len == 0 || memcmp(a->body, b->body, a->len) == 0);
 	if (a->chunk == HTTP_CHUNK_BAD)
 		HOLDS(a->refusal.status == b->refusal.status && strcmp(a->refusal.why, b->refusal.why) == 0);
@@ -88,33 +91,47 @@ static void check_written_again(const struct result *result)
 		append(out, &len, "\r\n", 2);
 	}
 	append(out, &len, "0\r\n\r\n", 5);
-	decode(&again, out, len, 0, 0);
+	decode(&again, out, len, 0, 0, false);
 	HOLDS(again.chunk == HTTP_CHUNK_END && again.used == len && again.len == result->len);
 	HOLDS(result->len == 0 || memcmp(again.body, result->body, result->len) == 0);
 	free(again.body);
 	free(out);
 }
 
+/* Once strictly, and once as of a response. */
+static void check(struct result *whole, const char *bytes, size_t size, uint32_t seed, bool repairs)
+{
+	struct result parts;
+
+	decode(whole, bytes, size, 0, 0, repairs);
+	decode(&parts, bytes, size, 1, seed, repairs);
+	same(whole, &parts);
+	free(parts.body);
+	decode(&parts, bytes, size, 1 + size / 4, seed, repairs);
+	same(whole, &parts);
+	free(parts.body);
+	HOLDS(whole->len <= whole->used && whole->used <= size);
+	if (whole->chunk == HTTP_CHUNK_END) {
+		HOLDS(bytes[whole->used - 1] == '\n');
+		HOLDS(whole->repairs != 0 || memcmp(bytes + whole->used - 4, "\r\n\r\n", 4) == 0);
+		check_written_again(whole);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *bytes = (const char *)data;
-	struct result whole, parts;
+	struct result strict, repaired;
 	uint32_t seed = (uint32_t)size;
 
 	for (size_t i = 0; i < size; i++)
 		seed = (seed ^ data[i]) * 16777619;
-	decode(&whole, bytes, size, 0, 0);
-	decode(&parts, bytes, size, 1, seed);
-	same(&whole, &parts);
-	free(parts.body);
-	decode(&parts, bytes, size, 1 + size / 4, seed);
-	same(&whole, &parts);
-	free(parts.body);
-	HOLDS(whole.len <= whole.used && whole.used <= size);
-	if (whole.chunk == HTTP_CHUNK_END) {
-		HOLDS(memcmp(bytes + whole.used - 4, "\r\n\r\n", 4) == 0);
-		check_written_again(&whole);
-	}
-	free(whole.body);
+	check(&strict, bytes, size, seed, false);
+	check(&repaired, bytes, size, seed, true);
+	/* What needs no repair is read as ever. */
+	if (strict.chunk == HTTP_CHUNK_END || repaired.repairs == 0)
+		same(&strict, &repaired);
+	free(strict.body);
+	free(repaired.body);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * Any bytes, as the head of an upstream's response: the outcome does not depend on how they come, spans lie inside
- * them, and what is accepted and written out again means the same. Its first byte says what the request was.
+ * them, and what is accepted and written out again means the same and needs no repair. Its first byte says what the
+ * request was.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct result {
 	struct http_refusal refusal;
 };
 
-static enum http_parse parse(const char *bytes, size_t len, const struct http_ask *ask, struct http_scan *scan,
+static enum http_parse parse(char *bytes, size_t len, const struct http_ask *ask, struct http_scan *scan,
 			     struct result *result)
 {
 	return http_answer_parse(bytes, len, ask, scan, &result->answer, &result->used, &result->refusal);
@@ -35,8 +36,10 @@ static void check(const char *bytes, size_t len, const struct http_ask *ask, con
 	const struct http_answer *answer = &result->answer;
 
 	HOLDS(result->used >= 4 && result->used <= len && result->used <= HTTP_HEAD_MAX);
-	HOLDS(memcmp(bytes + result->used - 4, "\r\n\r\n", 4) == 0);
-	HOLDS(answer->status >= 100 && answer->status <= 599);
+	HOLDS(bytes[result->used - 1] == '\n');
+	if ((answer->repairs & HTTP_REPAIR_LINE_END) == 0)
+		HOLDS(memcmp(bytes + result->used - 4, "\r\n\r\n", 4) == 0);
+	HOLDS(answer->status >= 100 && answer->status <= 999);
 	HOLDS(answer->length <= INT64_MAX);
 	HOLDS(answer->status != 101 || ask->upgrade);
 	if (ask->is_head || answer->status < 200 || answer->status == 204 || answer->status == 304)
@@ -60,17 +63,24 @@ static void check_written(const struct http_answer *answer, const struct http_as
 	http_writer_init(&writer, out, sizeof(out));
 	http_write_status_line(&writer, answer->status, answer->phrase);
 	http_hops_of(&hops, answer->fields, answer->field_count);
-	for (size_t i = 0; i < answer->field_count; i++)
-		if (!http_hops_has(&hops, answer->fields[i].name) || answer->status == 101)
-			http_write_span(&writer, answer->fields[i].name, answer->fields[i].value);
+	for (size_t i = 0; i < answer->field_count; i++) {
+		struct http_span name = answer->fields[i].name;
+		bool frames = http_span_equal_nocase(name, "Content-Length") || http_hops_has(&hops, name);
+		if (!frames || (answer->status == 101 && http_span_equal_nocase(name, "Upgrade")))
+			http_write_span(&writer, name, answer->fields[i].value);
+	}
+	if (answer->framing == HTTP_ANSWER_CHUNKED)
+		http_write_field(&writer, "Transfer-Encoding", "chunked");
+	else if (answer->has_length)
+		http_write_field_number(&writer, "Content-Length", answer->length);
 	http_write_end(&writer);
 	HOLDS(!writer.overflow);
 	enum http_parse parsed = parse(out, writer.len, ask, &scan, &again);
 	if (parsed == HTTP_PARSE_BAD) /* fewer fields, or longer phrases, may meet another limit only */
 		return;
 	HOLDS(parsed == HTTP_PARSE_DONE && again.used == writer.len && again.answer.status == answer->status);
-	if (answer->framing == HTTP_ANSWER_LENGTH && again.answer.framing == HTTP_ANSWER_LENGTH)
-		HOLDS(again.answer.length == answer->length);
+	HOLDS(again.answer.framing == answer->framing && again.answer.length == answer->length);
+	HOLDS(again.answer.repairs == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -90,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at = at + step < len ? at + step : len;
 		char *here = malloc(at); /* of this size, so that a read behind it is seen */
 		HOLDS(here != NULL);
-		memcpy(here, bytes, at);
+		memcpy(here, data + 1, at); /* what is repaired has changed the other bytes */
 		pieces.parse = parse(here, at, &ask, &scan, &pieces);
 		free(here);
 	}
@@ -98,6 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		HOLDS(pieces.parse == whole.parse);
 	if (whole.parse == HTTP_PARSE_DONE) {
 		HOLDS(pieces.used == whole.used && pieces.answer.framing == whole.answer.framing);
+		HOLDS(pieces.answer.repairs == whole.answer.repairs);
+		HOLDS(pieces.answer.field_count == whole.answer.field_count);
 		check(bytes, len, &ask, &whole);
 		check_written(&whole.answer, &ask);
 	}

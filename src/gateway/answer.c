@@ -28,6 +28,7 @@ static json_t *make_record(const struct gw_conn *conn)
 		.identity = request->identity,
 		.server = request->server,
 		.server_ms = request->server_ms,
+		.repairs = request->repairs,
 	};
 	json_t *record = gw_record_new(&facts);
 

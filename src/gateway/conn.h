@@ -97,6 +97,7 @@ struct gw_request {
 	const char *server; /* of the upstream that it went to; NULL: none */
 	uint64_t server_ms; /* until its response's head */
 	uint64_t body_out;
+	unsigned repairs; /* of the upstream's response: enum http_repair */
 };
 
 struct gw_conn {

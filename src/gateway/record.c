@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "gateway/text.h"
+#include "http/repair.h"
 
 #define TIME_TEXT 40
 
@@ -48,6 +49,22 @@ static struct http_span field(const struct http_request *head, const char *name)
 	return found != NULL ? found->value : (struct http_span){NULL, 0};
 }
 
+/* The names of what was repaired; null: nothing. NULL: no memory. */
+static json_t *repairs_of(unsigned repairs)
+{
+	json_t *names = repairs != 0 ? json_array() : json_null();
+
+	for (unsigned i = 0; names != NULL && repairs != 0 && i < HTTP_REPAIRS; i++) {
+		if ((repairs & 1U << i) == 0)
+			continue;
+		if (json_array_append_new(names, json_string(http_repair_name(1U << i))) != 0) {
+			json_decref(names);
+			return NULL;
+		}
+	}
+	return names;
+}
+
 json_t *gw_record_new(const struct gw_record_facts *facts)
 {
 	static const struct http_span none = {NULL, 0};
@@ -61,7 +78,7 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 		certificate = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->identity->subject), "sha256",
 					facts->identity->sha256_hex);
 	return json_pack("{s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:I, s:o, "
-			 "s:o, s:o, s:n}",
+			 "s:o, s:o, s:o, s:n}",
 			 "time", when, "client", peer, "host", facts->host, "tls", facts->tls, "cipher", facts->cipher,
 			 "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
 			 "target", gw_text(head != NULL ? head->target : none), "protocol",
@@ -70,9 +87,9 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 					    : "HTTP/1.1",
 			 "status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in,
 			 "body_out", (json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream",
-			 facts->server, "upstream_ms", (json_int_t)facts->server_ms, "certificate", certificate,
-			 "user_agent", gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")),
-			 "ask");
+			 facts->server, "upstream_ms", (json_int_t)facts->server_ms, "repaired",
+			 repairs_of(facts->repairs), "certificate", certificate, "user_agent",
+			 gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")), "ask");
 }
 
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask)

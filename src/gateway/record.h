@@ -26,6 +26,7 @@ struct gw_record_facts {
 	int64_t wall_ms;                      /* when it began, since 1970 */
 	const char *server;                   /* of an upstream; NULL: none */
 	uint64_t server_ms;                   /* until its response's head */
+	unsigned repairs;                     /* of its response: enum http_repair */
 	const struct thaw_identity *identity; /* that the request ran under; or NULL */
 };
 

@@ -27,15 +27,30 @@ static void complete(struct gw_conn *conn, struct gw_pack *pack, bool extra)
 
 	if (proxy->to_chunks)
 		gw_forward_end(&proxy->trailers, pack);
-	bool keep = proxy->reusable && !extra && proxy->up == GW_UP_DONE && proxy->unsent.bytes == NULL;
+	/* After a repair its next bytes might be read in two ways, too. */
+	bool keep = proxy->reusable && !extra && conn->request->repairs == 0 && proxy->up == GW_UP_DONE &&
+		    proxy->unsent.bytes == NULL;
 	if (keep && proxy->pinned)
 		gw_pin_put(conn, proxy->upstream, &proxy->leg);
 	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, conn->now_ms);
 	proxy->done = true;
 }
 
-/* Decodes as much of the server's bytes as one pack takes. False: malformed. */
-static bool pack_body(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len)
+/* What a piece of the body came to. */
+enum piece {
+	PIECE_MORE,
+	PIECE_LAST,  /* the response is complete */
+	PIECE_EXTRA, /* the same, and the server has sent more than that */
+	PIECE_BAD,   /* malformed: *why */
+};
+
+static enum piece last(bool extra)
+{
+	return extra ? PIECE_EXTRA : PIECE_LAST;
+}
+
+/* Decodes as much of the server's bytes as one pack takes. */
+static enum piece pack_body(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len, const char **why)
 {
 	struct gw_proxy *proxy = conn->request->proxy;
 	struct http_refusal refusal = {0};
@@ -44,22 +59,19 @@ static bool pack_body(struct gw_conn *conn, struct gw_pack *pack, const char *by
 
 	switch (proxy->framing) {
 	case HTTP_ANSWER_NONE:
-		complete(conn, pack, len > 0);
-		return true;
+		return last(len > 0);
 	case HTTP_ANSWER_LENGTH:
 		used = len < proxy->left ? len : (size_t)proxy->left;
 		if (used > 0)
 			pack_data(proxy, pack, bytes, used);
 		proxy->left -= used;
 		conn->request->body_out += used;
-		if (proxy->left == 0)
-			complete(conn, pack, len > used);
-		return true;
+		return proxy->left == 0 ? last(len > used) : PIECE_MORE;
 	case HTTP_ANSWER_UNTIL_CLOSE:
 		if (len > 0)
 			pack_data(proxy, pack, bytes, len);
 		conn->request->body_out += len;
-		return true;
+		return PIECE_MORE;
 	case HTTP_ANSWER_CHUNKED:
 		break;
 	}
@@ -71,10 +83,10 @@ static bool pack_body(struct gw_conn *conn, struct gw_pack *pack, const char *by
 			pack_data(proxy, pack, data.at, data.len);
 			conn->request->body_out += data.len;
 		} else if (chunk == HTTP_CHUNK_END) {
-			complete(conn, pack, len > 0);
-			return true;
+			return last(len > 0);
 		} else {
-			return chunk == HTTP_CHUNK_MORE;
+			*why = refusal.why;
+			return chunk == HTTP_CHUNK_MORE ? PIECE_MORE : PIECE_BAD;
 		}
 	}
 }
@@ -90,21 +102,20 @@ static void break_off(struct gw_conn *conn, const char *note)
 	(void)gw_cut(conn, note);
 }
 
-/* Body bytes of the server to the client, behind what is packed already. */
-static void pass_body(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len)
+/* A piece of the body, packed, goes to the client; of a malformed one what came before. */
+static void pass_piece(struct gw_conn *conn, struct gw_pack *pack, enum piece piece)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	bool done = piece == PIECE_LAST || piece == PIECE_EXTRA;
 
-	if (!pack_body(conn, pack, bytes, len)) {
-		break_off(conn, "the upstream sent a malformed chunk");
-		return;
-	}
-	bool done = proxy->done;
+	if (done)
+		complete(conn, pack, piece == PIECE_EXTRA);
 	if (pack->len > 0 && !gw_write(conn, pack->at, pack->len)) {
 		(void)gw_cut(conn, "the client could not be written to");
 		return;
 	}
-	if (done)
+	if (piece == PIECE_BAD)
+		break_off(conn, "the upstream sent a malformed chunk");
+	else if (done)
 		gw_enter(conn, GW_REPLY);
 }
 
@@ -145,7 +156,9 @@ static bool down_body(struct gw_conn *conn, struct gw_waits *waits)
 	}
 	conn->work += (size_t)n;
 	pace_progress(&proxy->pace, (uint64_t)n, conn->now_ms);
-	pass_body(conn, &pack, conn->gateway->down, (size_t)n);
+	const char *why = NULL;
+	enum piece piece = pack_body(conn, &pack, conn->gateway->down, (size_t)n, &why);
+	pass_piece(conn, &pack, piece);
 	return true;
 }
 
@@ -167,16 +180,13 @@ enum gw_step gw_run_relay(struct gw_conn *conn)
 static void write_length(const struct http_answer *answer, struct gw_proxy *proxy, bool client_11,
 			 struct http_writer *writer)
 {
-	/* A HEAD's and a 304's tell what a GET would bring (RFC 9110 8.6). */
-	const struct http_field *told = http_answer_find(answer, "Content-Length");
-
 	switch (answer->framing) {
 	case HTTP_ANSWER_LENGTH:
 		http_write_field_number(writer, "Content-Length", answer->length);
 		break;
 	case HTTP_ANSWER_NONE:
-		if (told != NULL && answer->status >= 200 && answer->status != 204)
-			http_write_span(writer, told->name, told->value);
+		if (answer->has_length) /* of a HEAD or a 304: what a GET would bring (RFC 9110 8.6) */
+			http_write_field_number(writer, "Content-Length", answer->length);
 		break;
 	case HTTP_ANSWER_CHUNKED:
 	case HTTP_ANSWER_UNTIL_CLOSE:
@@ -268,27 +278,35 @@ static void begin(struct gw_conn *conn, const struct http_answer *answer, const 
 	struct gw_request *request = conn->request;
 	struct gw_proxy *proxy = request->proxy;
 	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+	const char *why = NULL;
 
 	conn->close_after = closes(conn, answer);
 	if (!make_pack(conn, answer, &pack)) {
 		gw_proxy_server_gone(conn, "the upstream's response has a head that is too large");
 		return;
 	}
-	request->status = answer->status;
-	gw_proxy_count(proxy, BOARD_ANSWERED);
-	proxy->continue_ms = THAW_NEVER;
 	proxy->framing = answer->framing;
 	proxy->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
 	proxy->reusable = answer->keep_alive && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
 	proxy->pinned = proxy->pinned || gw_pin_by_answer(answer);
 	http_chunked_init(&proxy->chunked);
 	proxy->chunked.trailers = &proxy->trailers;
-	if (answer->status == 101) {
+	proxy->chunked.repairs = &request->repairs;
+	bool switches = answer->status == 101;
+	enum piece piece = switches ? PIECE_MORE : pack_body(conn, &pack, bytes, len, &why);
+	if (piece == PIECE_BAD) { /* nothing is written yet, so that the client can still be told */
+		gw_proxy_server_gone(conn, why);
+		return;
+	}
+	request->status = answer->status;
+	gw_proxy_count(proxy, BOARD_ANSWERED);
+	proxy->continue_ms = THAW_NEVER;
+	if (switches) {
 		gw_tunnel_begin(conn, &pack, bytes, len);
 		return;
 	}
 	gw_enter(conn, GW_RELAY);
-	pass_body(conn, &pack, bytes, len);
+	pass_piece(conn, &pack, piece);
 }
 
 /* Keeps the beginning of a head that has not come whole. False: no memory, or it is too long. */
@@ -306,7 +324,7 @@ static bool keep_head(struct gw_proxy *proxy, const char *bytes, size_t len)
 }
 
 /* What the server has sent, all of it so far but the heads that are done with. */
-static void take_heads(struct gw_conn *conn, const char *bytes, size_t len)
+static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = conn->request->proxy;
 	struct http_ask ask = {.is_head = conn->request->head.is_head, .upgrade = proxy->upgrade};
@@ -327,6 +345,7 @@ static void take_heads(struct gw_conn *conn, const char *bytes, size_t len)
 			break;
 		}
 		proxy->head.scan = (struct http_scan){0};
+		conn->request->repairs |= answer.repairs;
 		bytes += used;
 		len -= used;
 		if (answer.status >= 200 || answer.status == 101) {

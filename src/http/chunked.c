@@ -1,12 +1,14 @@
 /*
  * A table of states and classes of bytes: what does not stand in it is refused. Only data is not looked at byte by
- * byte. Extensions are checked, and left out; trailers, too, unless the caller has a place for them.
+ * byte. Extensions are checked, and left out; trailers, too, unless the caller has a place for them. A second table has
+ * what is repaired in a response.
  */
 #include "http/chunked.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/repair.h"
 #include "http/syntax.h"
 
 #define SIZE_DIGITS 16
@@ -15,7 +17,8 @@ enum state {
 	REFUSED, /* 0: what the table does not mention; also a decoder that was never initialised */
 	SIZE_START,
 	SIZE,
-	EXT_GAP,        /* white space before ';' */
+	SIZE_GAP,       /* white space before the first ';' */
+	EXT_GAP,        /* white space before the next */
 	EXT_START,      /* behind ';' */
 	EXT_NAME,       /* a token */
 	EXT_NAME_GAP,   /* white space behind it: '=' or ';' must follow */
@@ -24,12 +27,14 @@ enum state {
 	EXT_QUOTED,     /* a value in quotes */
 	EXT_PAIR,       /* behind a backslash in it */
 	EXT_QUOTED_END, /* behind its closing quote */
+	EXT_ANY,        /* in an extension that is malformed */
 	SIZE_LF,
 	DATA,
 	DATA_CR,
 	DATA_LF,
 	TRAILER, /* the beginning of a line */
 	TRAILER_NAME,
+	TRAILER_GAP, /* white space before ':' */
 	TRAILER_VALUE,
 	TRAILER_LF,
 	END_LF,
@@ -42,7 +47,8 @@ enum byte_class { CONTROL, CR, LF, BACKSLASH, QUOTE, OTHER, HEX, TCHAR, BLANK, S
 /* RFC 9112 7.1, with bad white space (BWS) only where the grammar has it: "5 ;a" and "5;a = b", but not "5 ". */
 static const uint8_t next_state[STATES][CLASSES] = {
 	[SIZE_START] = {[HEX] = SIZE},
-	[SIZE] = {[HEX] = SIZE, [BLANK] = EXT_GAP, [SEMICOLON] = EXT_START, [CR] = SIZE_LF},
+	[SIZE] = {[HEX] = SIZE, [BLANK] = SIZE_GAP, [SEMICOLON] = EXT_START, [CR] = SIZE_LF},
+	[SIZE_GAP] = {[BLANK] = SIZE_GAP, [SEMICOLON] = EXT_START},
 	[EXT_GAP] = {[BLANK] = EXT_GAP, [SEMICOLON] = EXT_START},
 	[EXT_START] = {[BLANK] = EXT_START, [HEX... TCHAR] = EXT_NAME},
 	[EXT_NAME] = {[HEX... TCHAR] = EXT_NAME,
@@ -66,15 +72,33 @@ static const uint8_t next_state[STATES][CLASSES] = {
 	[END_LF] = {[LF] = ENDED},
 };
 
+/*
+ * What nginx and HAProxy both take beside that: blanks behind the size, anything in an extension (which is left out),
+ * LF alone at a line's end. And of trailers what is repaired in a head: blanks before the colon, folded lines, control
+ * characters but NUL.
+ */
+static const uint8_t repaired_state[STATES][CLASSES] = {
+	[SIZE] = {[LF] = DATA},
+	[SIZE_GAP] = {[CR] = SIZE_LF, [LF] = DATA},
+	[EXT_GAP... EXT_ANY] = {[CONTROL] = EXT_ANY, [CR] = SIZE_LF, [LF] = DATA, [BACKSLASH... COLON] = EXT_ANY},
+	[DATA_CR] = {[LF] = SIZE_START},
+	[TRAILER] = {[LF] = ENDED, [BLANK] = TRAILER_VALUE},
+	[TRAILER_NAME] = {[BLANK] = TRAILER_GAP},
+	[TRAILER_GAP] = {[BLANK] = TRAILER_GAP, [COLON] = TRAILER_VALUE},
+	[TRAILER_VALUE] = {[LF] = TRAILER, [CONTROL] = TRAILER_VALUE},
+};
+
 static const char *const why_refused[STATES] = {
 	[REFUSED] = "the body was refused before",
 	[SIZE_START] = "a chunk without a size",
 	[SIZE] = "a chunk size that is no hexadecimal number",
+	[SIZE_GAP] = "a chunk size that is no hexadecimal number",
 	[SIZE_LF] = "a chunk size that does not end in CRLF",
 	[DATA_CR] = "chunk data that is longer than its size",
 	[DATA_LF] = "chunk data that does not end in CRLF",
 	[TRAILER] = "a malformed trailer field",
 	[TRAILER_NAME] = "a malformed trailer field",
+	[TRAILER_GAP] = "a malformed trailer field",
 	[TRAILER_VALUE] = "a malformed trailer field",
 	[TRAILER_LF] = "a trailer field that does not end in CRLF",
 	[END_LF] = "a body that does not end in CRLF",
@@ -115,7 +139,11 @@ static bool add_digit(struct http_chunked *chunked, char c, struct http_refusal 
 {
 	unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
 
-	if (++chunked->digits > SIZE_DIGITS || chunked->left > INT64_MAX >> 4)
+	bool padded = ++chunked->digits > SIZE_DIGITS;
+
+	if (padded && chunked->repairs != NULL)
+		*chunked->repairs |= HTTP_REPAIR_CHUNK;
+	if ((padded && chunked->repairs == NULL) || chunked->left > INT64_MAX >> 4)
 		return http_refuse(refusal, 400, "a chunk size that is too large");
 	chunked->left = chunked->left << 4 | digit;
 	return true;
@@ -124,9 +152,9 @@ static bool add_digit(struct http_chunked *chunked, char c, struct http_refusal 
 /* What a byte counts for, by the state that it belongs to. */
 static bool count(struct http_chunked *chunked, enum state to, struct http_refusal *refusal)
 {
-	if (to >= SIZE && to <= EXT_QUOTED_END && ++chunked->line > HTTP_CHUNK_LINE_MAX)
+	if (to >= SIZE && to <= EXT_ANY && ++chunked->line > HTTP_CHUNK_LINE_MAX)
 		return http_refuse(refusal, 400, "a chunk's line is too long");
-	if (to >= EXT_GAP && to <= EXT_QUOTED_END && ++chunked->extensions > HTTP_CHUNK_EXTENSIONS_MAX)
+	if (to >= SIZE_GAP && to <= EXT_ANY && ++chunked->extensions > HTTP_CHUNK_EXTENSIONS_MAX)
 		return http_refuse(refusal, 400, "more chunk extensions than data");
 	if (chunked->state >= TRAILER && ++chunked->trailer > HTTP_TRAILER_MAX)
 		return http_refuse(refusal, 431, "the trailers are too long");
@@ -134,10 +162,11 @@ static bool count(struct http_chunked *chunked, enum state to, struct http_refus
 }
 
 /* Behind a chunk's line: its data, or for the last chunk, of size 0, the trailers. */
-static enum state begin_chunk(struct http_chunked *chunked)
+static enum state begin_chunk(struct http_chunked *chunked, enum state from, char c)
 {
 	chunked->line = 0;
 	chunked->digits = 0;
+	chunked->bare_lf = c == '\n' && from != SIZE_LF;
 	chunked->extensions -= chunked->extensions < chunked->left ? chunked->extensions : (size_t)chunked->left;
 	return chunked->left > 0 ? DATA : TRAILER;
 }
@@ -221,19 +250,53 @@ bool http_trailer_allowed(struct http_span name)
 	return true;
 }
 
+/* A trailer field's line as it is kept: what is repaired is not in it. */
+static void keep_line(struct http_chunked *chunked, enum state from, enum state to, char c)
+{
+	struct http_trailers *trailers = chunked->trailers;
+
+	if (from < TRAILER || from > TRAILER_LF || to == END_LF || to == ENDED || to == TRAILER_GAP)
+		return;
+	if (from == TRAILER && to == TRAILER_VALUE && trailers->len >= 2) /* RFC 9112 5.2 */
+		memset(trailers->bytes + trailers->len - 2, ' ', 2);
+	if (from == TRAILER_VALUE && c == '\n')
+		keep_trailer(trailers, '\r');
+	else if (to == TRAILER_VALUE && classify(c) == CONTROL)
+		c = ' ';
+	keep_trailer(trailers, c);
+}
+
+/* REFUSED: in neither table. */
+static enum state repair(struct http_chunked *chunked, enum state from, char c)
+{
+	enum state to = (enum state)repaired_state[from][classify(c)];
+	bool folds = from == TRAILER && to == TRAILER_VALUE;
+	/* Behind a last chunk whose line ends in CRLF, an LF alone is one that somebody got into a value. */
+	bool split = from == TRAILER_VALUE && to == TRAILER && !chunked->bare_lf;
+
+	if (chunked->repairs == NULL || to == REFUSED || (folds && chunked->trailer == 0) || split ||
+	    (c == '\0' && from >= TRAILER))
+		return REFUSED;
+	*chunked->repairs |= HTTP_REPAIR_CHUNK;
+	return to;
+}
+
 /* One byte that is not data. */
 static bool step(struct http_chunked *chunked, char c, struct http_refusal *refusal)
 {
 	enum state from = (enum state)chunked->state, to = (enum state)next_state[from][classify(c)];
+
+	if (to == REFUSED)
+		to = repair(chunked, from, c);
 	const char *why = why_refused[from] != NULL ? why_refused[from] : "a malformed chunk extension";
 	bool good = to != REFUSED ? count(chunked, to, refusal) : http_refuse(refusal, 400, why);
 
 	if (good && to == SIZE)
 		good = add_digit(chunked, c, refusal);
-	if (good && chunked->trailers != NULL && ((from >= TRAILER && from <= TRAILER_LF && to != END_LF)))
-		keep_trailer(chunked->trailers, c);
+	if (good && chunked->trailers != NULL)
+		keep_line(chunked, from, to, c);
 	if (to == DATA)
-		to = begin_chunk(chunked);
+		to = begin_chunk(chunked, from, c);
 	chunked->state = (uint8_t)(good ? to : REFUSED);
 	return good;
 }

@@ -33,7 +33,9 @@ struct http_chunked {
 	size_t extensions; /* bytes of extensions so far that no data has paid for */
 	size_t trailer;    /* bytes of the trailer section so far */
 	unsigned digits;
+	bool bare_lf;                   /* the chunk's line ended in LF alone */
 	struct http_trailers *trailers; /* the caller's; NULL: they are checked, and left out */
+	unsigned *repairs; /* the caller's, of a response: HTTP_REPAIR_CHUNK (repair.h); NULL: nothing is repaired */
 };
 
 void http_chunked_init(struct http_chunked *chunked);

@@ -17,11 +17,11 @@ static enum http_parse bad(struct http_refusal *refusal, unsigned status, const 
 }
 
 /*
- * Looks for the end of the line under way. DONE: *line_len is its length without CRLF. scan->at moves over what has
- * been looked at; a CR at the end of the bytes is looked at again. Of two reasons to refuse, the one that fewer bytes
- * show comes first, so that it is the same one when they trickle in.
+ * Looks for the end of the line under way. DONE: *line_len is its length without CRLF, and scan->at is behind that.
+ * scan->at moves over what has been looked at; a CR at the end of the bytes is looked at again. Of two reasons to
+ * refuse, the one that fewer bytes show comes first, so that it is the same one when they trickle in.
  */
-static enum http_parse find_line(const char *data, size_t len, struct http_scan *scan, size_t *line_len,
+static enum http_parse find_line(const char *data, size_t len, bool lenient, struct http_scan *scan, size_t *line_len,
 				 struct http_refusal *refusal)
 {
 	size_t line_end = scan->line_start + HTTP_LINE_MAX + 1; /* a line of the full length, and its CR */
@@ -30,8 +30,18 @@ static enum http_parse find_line(const char *data, size_t len, struct http_scan 
 	const char *from = data + scan->at;
 	const char *cr = memchr(from, '\r', end - scan->at);
 
-	if (memchr(from, '\n', cr != NULL ? (size_t)(cr - from) : end - scan->at) != NULL)
+	const char *lf = memchr(from, '\n', cr != NULL ? (size_t)(cr - from) : end - scan->at);
+
+	/* In a head whose first line ends in CRLF, an LF alone is one that somebody got into a value, not a line's end.
+	 */
+	if (lf != NULL && !(lenient && (scan->lines == 0 || scan->bare_lf)))
 		return bad(refusal, 400, "a line that ends in LF alone");
+	if (lf != NULL) {
+		scan->bare_lf = true;
+		*line_len = (size_t)(lf - data) - scan->line_start;
+		scan->at = (size_t)(lf - data) + 1;
+		return HTTP_PARSE_DONE;
+	}
 	if (cr == NULL && end == line_end && scan->lines == 0)
 		return bad(refusal, 414, "the request line is too long");
 	if (cr == NULL && end == line_end)
@@ -44,6 +54,7 @@ static enum http_parse find_line(const char *data, size_t len, struct http_scan 
 	if (cr[1] != '\n')
 		return bad(refusal, 400, "a CR without its LF");
 	*line_len = scan->at - scan->line_start;
+	scan->at += 2;
 	return HTTP_PARSE_DONE;
 }
 
@@ -58,15 +69,18 @@ static bool read_line(struct http_span line, const struct http_lines *lines, str
 }
 
 /* What the place and the first byte of a line already show. */
-static bool check_start(const char *data, size_t len, const struct http_scan *scan, struct http_refusal *refusal)
+static bool check_start(const char *data, size_t len, bool lenient, const struct http_scan *scan,
+			struct http_refusal *refusal)
 {
 	if (scan->line_start + 2 > HTTP_HEAD_MAX)
 		return http_refuse(refusal, 431, "the head is too long");
 	if (scan->lines == 0 || scan->line_start == len)
 		return true;
-	if (http_is_blank(data[scan->line_start])) /* RFC 9112 5.2, and 2.2 behind the request line */
+	bool folds = lenient && scan->lines > 1;
+	if (http_is_blank(data[scan->line_start]) && !folds) /* RFC 9112 5.2, and 2.2 behind the first line */
 		return http_refuse(refusal, 400, "a line that begins with white space (folded fields are not taken)");
-	if (scan->lines == HTTP_FIELDS_MAX + 1 && data[scan->line_start] != '\r')
+	if (scan->lines == HTTP_FIELDS_MAX + 1 && data[scan->line_start] != '\r' &&
+	    !(lenient && data[scan->line_start] == '\n'))
 		return http_refuse(refusal, 431, "too many fields");
 	return true;
 }
@@ -76,16 +90,16 @@ static enum http_parse walk(const char *data, size_t len, const struct http_line
 {
 	for (;;) {
 		struct http_span line = {data + scan->line_start, 0};
-		if (!check_start(data, len, scan, refusal))
+		if (!check_start(data, len, lines->lenient, scan, refusal))
 			return HTTP_PARSE_BAD;
-		enum http_parse found = find_line(data, len, scan, &line.len, refusal);
+		enum http_parse found = find_line(data, len, lines->lenient, scan, &line.len, refusal);
 		if (found != HTTP_PARSE_DONE)
 			return found;
 		if (line.len == 0 && scan->lines > 0)
 			return HTTP_PARSE_DONE;
 		if (!read_line(line, lines, scan, refusal))
 			return HTTP_PARSE_BAD;
-		scan->at = scan->line_start = scan->at + 2;
+		scan->line_start = scan->at;
 	}
 }
 

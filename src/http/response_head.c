@@ -5,47 +5,126 @@
 #include "http/lines.h"
 #include "http/syntax.h"
 
-#define STATUS_LINE_MIN 12 /* "HTTP/1.1 200" */
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-/* RFC 9112 4: the space behind the status is often left out together with the phrase. */
-static bool read_status_line(struct http_span line, struct http_answer *answer, struct http_refusal *refusal)
+static size_t count_blanks(struct http_span line, size_t at)
+{
+	size_t end = at;
+
+	while (end < line.len && http_is_blank(line.at[end]))
+		end++;
+	return end - at;
+}
+
+/* "HTTP/1.1". RFC 9112 4 names no other; nginx and HAProxy take any digits, and so does this for a repair. */
+static bool read_version(struct http_span line, struct http_answer *answer, struct http_refusal *refusal)
 {
 	const char *at = line.at;
 
-	if (line.len < STATUS_LINE_MIN || memcmp(at, "HTTP/1.", 7) != 0 || !is_digit(at[7]) || at[8] != ' ')
-		return http_refuse(refusal, 502, "a status line that does not begin with HTTP/1");
-	if (!is_digit(at[9]) || !is_digit(at[10]) || !is_digit(at[11]) || (line.len > STATUS_LINE_MIN && at[12] != ' '))
-		return http_refuse(refusal, 502, "a status that is no number of three digits");
-	answer->minor = at[7] == '0' ? 0 : 1;
-	answer->status = (unsigned)(at[9] - '0') * 100 + (unsigned)(at[10] - '0') * 10 + (unsigned)(at[11] - '0');
-	if (answer->status < 100 || answer->status > 599)
-		return http_refuse(refusal, 502, "a status below 100 or above 599");
-	answer->phrase = (struct http_span){at + line.len, 0};
-	if (line.len > STATUS_LINE_MIN)
-		answer->phrase = (struct http_span){at + STATUS_LINE_MIN + 1, line.len - STATUS_LINE_MIN - 1};
-	return http_is_field_value(answer->phrase) ||
-	       http_refuse(refusal, 502, "a control character in the status line");
+	if (line.len < 8 || memcmp(at, "HTTP/", 5) != 0 || !is_digit(at[5]) || at[6] != '.' || !is_digit(at[7]))
+		return http_refuse(refusal, 502, "a status line that does not begin with an HTTP version");
+	answer->minor = at[5] == '0' || (at[5] == '1' && at[7] == '0') ? 0 : 1;
+	if (at[5] != '1')
+		answer->repairs |= HTTP_REPAIR_STATUS_LINE;
+	return true;
 }
 
+/* RFC 9112 4: the space behind the status is often left out together with the phrase. A phrase is for people: one that
+ * could do harm on a terminal is left out, and the standard one takes its place. */
+static void read_phrase(struct http_span line, size_t at, struct http_answer *answer)
+{
+	answer->phrase = http_trim((struct http_span){line.at + at, line.len - at});
+	if (http_is_field_value(answer->phrase))
+		return;
+	answer->phrase.len = 0;
+	answer->repairs |= HTTP_REPAIR_STATUS_LINE;
+}
+
+/* Three parts; RFC 9112 3 allows any white space between them to a reader that is not strict. */
+static bool read_status_line(struct http_span line, struct http_answer *answer, struct http_refusal *refusal)
+{
+	const char *digits = line.at + 8;
+
+	answer->repairs = 0;
+	if (!read_version(line, answer, refusal))
+		return false;
+	size_t blanks = count_blanks(line, 8), end = 8 + blanks + 3;
+	if (blanks == 0)
+		return http_refuse(refusal, 502, "a status line without a space behind the version");
+	digits += blanks;
+	if (line.len < end || !is_digit(digits[0]) || !is_digit(digits[1]) || !is_digit(digits[2]) ||
+	    (line.len > end && !http_is_blank(line.at[end])))
+		return http_refuse(refusal, 502, "a status that is no number of three digits");
+	answer->status =
+		(unsigned)(digits[0] - '0') * 100 + (unsigned)(digits[1] - '0') * 10 + (unsigned)(digits[2] - '0');
+	if (answer->status < 100)
+		return http_refuse(refusal, 502, "a status below 100");
+	if (blanks > 1 || line.at[8] != ' ' || (line.len > end && line.at[end] != ' '))
+		answer->repairs |= HTTP_REPAIR_STATUS_LINE;
+	read_phrase(line, end, answer);
+	return true;
+}
+
+/* A line that begins with white space continues the one before: a field without a name, until all lines are here. */
 static bool on_line(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal)
 {
 	struct http_answer *answer = arg;
 
 	if (number == 0)
 		return read_status_line(line, answer, refusal);
-	return http_field_line(line, &answer->fields[number - 1], refusal);
+	struct http_field *field = &answer->fields[number - 1];
+	if (!http_is_blank(line.at[0]))
+		return http_field_line_repaired(line, field, &answer->repairs, refusal);
+	*field = (struct http_field){{line.at, 0}, http_trim(line)};
+	answer->repairs |= HTTP_REPAIR_FOLDED;
+	return http_value_repaired(field->value, &answer->repairs, refusal);
+}
+
+/* RFC 9112 5.2: "replace each received obs-fold with one or more SP octets prior to interpreting the field value". What
+ * a fold takes, at least an LF and a blank, has room for the SP. */
+static void unfold(char *data, struct http_answer *answer, size_t lines)
+{
+	answer->field_count = 0;
+	for (size_t i = 0; i < lines; i++) {
+		struct http_field *field = &answer->fields[i];
+		if (field->name.len > 0) {
+			answer->fields[answer->field_count++] = *field;
+			continue;
+		}
+		struct http_span *value = &answer->fields[answer->field_count - 1].value;
+		char *end = data + (value->at - data) + value->len;
+		if (value->len > 0 && field->value.len > 0)
+			*end++ = ' ';
+		memmove(end, field->value.at, field->value.len);
+		value->len = (size_t)(end - value->at) + field->value.len;
+	}
+}
+
+/* RFC 9110 5.5: they are invalid, and a space takes their place. After the fields that frame were read: there they are
+ * no white space. */
+static void blank_controls(char *data, struct http_answer *answer)
+{
+	for (size_t i = 0; i < answer->field_count; i++) {
+		struct http_span *value = &answer->fields[i].value;
+		char *at = data + (value->at - data);
+		for (size_t k = 0; k < value->len; k++)
+			if (((unsigned char)at[k] < ' ' && at[k] != '\t') || at[k] == 0x7F)
+				at[k] = ' ';
+		*value = http_trim(*value);
+	}
 }
 
 /* The fields that frame a message. */
 struct framing {
-	const struct http_field *length;
-	size_t lengths, codings;
-	bool chunked, foreign, close, keep_alive;
+	size_t lengths, codings;     /* how many values; how many fields */
+	uint64_t length;             /* of each */
+	bool unread, unequal;        /* a length that is no number; two that differ */
+	bool chunked, foreign, lead; /* another coding; an empty one in front */
+	bool trail;                  /* an empty one behind */
+	bool close, keep_alive;
 };
 
 static void read_connection(struct http_span value, struct framing *found)
@@ -58,13 +137,33 @@ static void read_connection(struct http_span value, struct framing *found)
 	}
 }
 
-/* RFC 9112 6.1: chunked, once, last, without parameters; nothing else was asked for. */
+/* RFC 9110 8.6: the same number several times, in a list or in several fields, is that number. */
+static void read_lengths(struct http_span value, struct framing *found)
+{
+	struct http_span element;
+	uint64_t length = 0;
+
+	while (http_list_next(&value, &element)) {
+		found->unread |= !http_read_length(element, &length);
+		found->unequal |= found->lengths > 0 && length != found->length;
+		found->length = length;
+		found->lengths++;
+	}
+}
+
+/* RFC 9112 6.1: chunked, once, last, without parameters; nothing else was asked for. Of empty elements (RFC
+ * 9110 5.6.1.2), HAProxy and nginx agree on those behind it. */
 static void read_codings(struct http_span value, struct framing *found)
 {
 	struct http_span coding;
 
 	found->codings++;
 	while (http_list_next(&value, &coding)) {
+		if (coding.len == 0) {
+			found->trail |= found->chunked;
+			found->lead |= !found->chunked;
+			continue;
+		}
 		if (!http_span_equal_nocase(coding, "chunked") || found->chunked)
 			found->foreign = true;
 		found->chunked = true;
@@ -75,66 +174,79 @@ static void find_framing(const struct http_answer *answer, struct framing *found
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		const struct http_field *field = &answer->fields[i];
-		if (http_span_equal_nocase(field->name, "content-length")) {
-			found->length = field;
-			found->lengths++;
-		} else if (http_span_equal_nocase(field->name, "transfer-encoding")) {
+		if (http_span_equal_nocase(field->name, "content-length"))
+			read_lengths(field->value, found);
+		else if (http_span_equal_nocase(field->name, "transfer-encoding"))
 			read_codings(field->value, found);
-		} else if (http_span_equal_nocase(field->name, "connection")) {
+		else if (http_span_equal_nocase(field->name, "connection"))
 			read_connection(field->value, found);
-		}
 	}
 }
 
-/* RFC 9112 6.3 in its order, without its ways to forgive. */
-static bool decide_framing(struct http_answer *answer, const struct http_ask *ask, const struct framing *found,
-			   struct http_refusal *refusal)
+/* What cannot be one message for every reader. */
+static bool check_framing(const struct http_answer *answer, const struct http_ask *ask, const struct framing *found,
+			  struct http_refusal *refusal)
+{
+	if (found->unread)
+		return http_refuse(refusal, 502, "a Content-Length that is no number below 2^63");
+	if (found->unequal)
+		return http_refuse(refusal, 502, "two lengths that differ");
+	if (found->foreign || found->codings > 1 || (found->chunked && found->lead))
+		return http_refuse(refusal, 502, "a transfer coding that was not asked for");
+	if (found->codings > 0 && !found->chunked && found->lengths > 0)
+		return http_refuse(refusal, 502, "both Content-Length and an empty Transfer-Encoding");
+	if (answer->status == 101 && !ask->upgrade)
+		return http_refuse(refusal, 502, "101 to a request that asked for no upgrade");
+	if (answer->status == 101 && http_answer_find(answer, "Upgrade") == NULL)
+		return http_refuse(refusal, 502, "101 without Upgrade");
+	return true;
+}
+
+/* RFC 9112 6.3 in its order. */
+static void decide_framing(struct http_answer *answer, const struct http_ask *ask, const struct framing *found)
 {
 	bool bare = answer->status < 200 || answer->status == 204;
 
 	answer->framing = HTTP_ANSWER_NONE;
-	answer->length = 0;
+	answer->has_length = found->lengths > 0 && found->codings == 0 && !bare;
+	answer->length = answer->has_length ? found->length : 0;
 	if (found->lengths > 1)
-		return http_refuse(refusal, 502, "more than one Content-Length field");
-	if (found->lengths > 0 && !http_read_length(found->length->value, &answer->length))
-		return http_refuse(refusal, 502, "a Content-Length that is no number below 2^63");
-	if (found->lengths > 0 && found->codings > 0)
-		return http_refuse(refusal, 502, "both Content-Length and Transfer-Encoding");
-	if (found->codings > 0 && (answer->minor == 0 || found->foreign || !found->chunked))
-		return http_refuse(refusal, 502, "a transfer coding that was not asked for");
-	/* RFC 9110 8.6 and 9112 6.1 forbid both here; a client that believed them would wait for what never comes. */
-	if (bare && (found->codings > 0 || answer->length > 0))
-		return http_refuse(refusal, 502, "a body with a status that has none");
-	if (answer->status == 101 && !ask->upgrade)
-		return http_refuse(refusal, 502, "101 to a request that asked for no upgrade");
+		answer->repairs |= HTTP_REPAIR_LENGTH;
+	/* RFC 9110 8.6 and 9112 6.1 forbid both here; RFC 9112 6.3: they frame nothing. */
+	if (bare && (found->codings > 0 || (found->lengths > 0 && found->length > 0)))
+		answer->repairs |= HTTP_REPAIR_NO_BODY;
+	else if (found->codings > 0 && (found->lengths > 0 || answer->minor == 0 || found->trail || found->lead))
+		answer->repairs |= HTTP_REPAIR_CODING;
 	if (bare || answer->status == 304 || ask->is_head)
-		return true;
-	if (found->codings > 0)
+		return;
+	if (found->chunked)
 		answer->framing = HTTP_ANSWER_CHUNKED;
 	else
-		answer->framing = found->lengths > 0 ? HTTP_ANSWER_LENGTH : HTTP_ANSWER_UNTIL_CLOSE;
-	return true;
+		answer->framing = answer->has_length ? HTTP_ANSWER_LENGTH : HTTP_ANSWER_UNTIL_CLOSE;
 }
 
-enum http_parse http_answer_parse(const char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
+enum http_parse http_answer_parse(char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
 				  struct http_answer *answer, size_t *used, struct http_refusal *refusal)
 {
-	struct http_lines lines = {.on_line = on_line, .arg = answer};
+	struct http_lines lines = {.on_line = on_line, .arg = answer, .lenient = true};
 	struct framing found = {0};
+
+	answer->repairs = 0;
 	enum http_parse parsed = http_lines_walk(data, len, &lines, scan, refusal);
 
 	if (parsed != HTTP_PARSE_DONE)
 		return parsed;
-	answer->field_count = scan->lines - 1;
+	unfold(data, answer, scan->lines - 1);
+	if (scan->bare_lf)
+		answer->repairs |= HTTP_REPAIR_LINE_END;
 	find_framing(answer, &found);
 	answer->keep_alive = !found.close && (answer->minor > 0 || found.keep_alive);
-	if (!decide_framing(answer, ask, &found, refusal))
+	if (!check_framing(answer, ask, &found, refusal))
 		return HTTP_PARSE_BAD;
-	if (answer->status == 101 && http_answer_find(answer, "Upgrade") == NULL) {
-		(void)http_refuse(refusal, 502, "101 without Upgrade");
-		return HTTP_PARSE_BAD;
-	}
-	*used = scan->line_start + 2;
+	decide_framing(answer, ask, &found);
+	if ((answer->repairs & HTTP_REPAIR_CONTROL) != 0)
+		blank_controls(data, answer);
+	*used = scan->at;
 	return HTTP_PARSE_DONE;
 }
 

@@ -1,11 +1,12 @@
 /*
- * The head of an HTTP/1.x response from an upstream, as strict as that of a request (head.h): what a client could read
- * otherwise than we do is refused. Spans point into the caller's bytes; nothing is allocated.
+ * The head of an HTTP/1.x response from an upstream. What can be read in two ways is refused; some malformed heads that
+ * every proxy reads in one way are repaired (repair.h). Spans point into the caller's bytes; nothing is allocated.
  */
 #ifndef HTTP_RESPONSE_HEAD_H
 #define HTTP_RESPONSE_HEAD_H
 
 #include "http/head.h"
+#include "http/repair.h"
 
 enum http_answer_framing {
 	HTTP_ANSWER_NONE,
@@ -15,14 +16,16 @@ enum http_answer_framing {
 };
 
 struct http_answer {
-	unsigned status;         /* 100 to 599 */
+	unsigned status;         /* 100 to 999 */
 	struct http_span phrase; /* may be empty */
 	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t field_count;
 	enum http_answer_framing framing;
-	uint64_t length; /* HTTP_ANSWER_LENGTH only; may be 0 */
-	uint8_t minor;   /* HTTP/1.minor */
-	bool keep_alive; /* what version and Connection say; a body until close rules it out, too */
+	bool has_length;  /* the head has a Content-Length that counts, also with HTTP_ANSWER_NONE (RFC 9110 8.6) */
+	uint64_t length;  /* may be 0 */
+	uint8_t minor;    /* HTTP/1.minor */
+	bool keep_alive;  /* what version and Connection say; a body until close, or a repair, rules it out, too */
+	unsigned repairs; /* enum http_repair */
 };
 
 /* What the request was: framing depends on it (RFC 9112 6.3). */
@@ -31,8 +34,9 @@ struct http_ask {
 	bool upgrade; /* it asked for another protocol: only then may the answer be 101 */
 };
 
-/* As http_head_parse(); the refusal's `why` is what is wrong with the response. */
-enum http_parse http_answer_parse(const char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
+/* As http_head_parse(); the refusal's `why` is what is wrong with the response. What is repaired inside a value is
+ * changed in place. */
+enum http_parse http_answer_parse(char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
 				  struct http_answer *answer, size_t *used, struct http_refusal *refusal);
 
 /* The first field of that name (any case), or NULL. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "http/repair.h"
+
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 static const bool tchars[256] = {
@@ -87,9 +89,10 @@ bool http_list_next(struct http_span *rest, struct http_span *element)
 	return true;
 }
 
-bool http_field_line(struct http_span line, struct http_field *field, struct http_refusal *refusal)
+/* The name, and the value without a look at it. *blanks: how many are between name and colon. */
+static bool split_field(struct http_span line, struct http_field *field, size_t *blanks, struct http_refusal *refusal)
 {
-	size_t name = 0;
+	size_t name = 0, colon;
 
 	while (name < line.len && http_is_tchar(line.at[name]))
 		name++;
@@ -97,15 +100,49 @@ bool http_field_line(struct http_span line, struct http_field *field, struct htt
 		return http_refuse(refusal, 400, "a field line without a colon");
 	if (name == 0 && line.at[0] == ':')
 		return http_refuse(refusal, 400, "a field without a name");
-	if (http_is_blank(line.at[name])) /* RFC 9112 5.1 */
-		return http_refuse(refusal, 400, "white space in or behind a field's name");
-	if (line.at[name] != ':')
+	for (colon = name; colon < line.len && http_is_blank(line.at[colon]); colon++)
+		;
+	*blanks = colon - name;
+	if (*blanks > 0 && (name == 0 || colon == line.len || line.at[colon] != ':'))
+		return http_refuse(refusal, 400, "white space in a field's name");
+	if (line.at[colon] != ':')
 		return http_refuse(refusal, 400, "a character that a field's name cannot have");
 	field->name = (struct http_span){line.at, name};
-	field->value = http_trim((struct http_span){line.at + name + 1, line.len - name - 1});
-	if (!http_is_field_value(field->value))
-		return http_refuse(refusal, 400, "a control character in a field's value");
+	field->value = http_trim((struct http_span){line.at + colon + 1, line.len - colon - 1});
 	return true;
+}
+
+bool http_field_line(struct http_span line, struct http_field *field, struct http_refusal *refusal)
+{
+	size_t blanks = 0;
+
+	if (!split_field(line, field, &blanks, refusal))
+		return false;
+	if (blanks > 0) /* RFC 9112 5.1 */
+		return http_refuse(refusal, 400, "white space behind a field's name");
+	return http_is_field_value(field->value) || http_refuse(refusal, 400, "a control character in a field's value");
+}
+
+bool http_value_repaired(struct http_span value, unsigned *repairs, struct http_refusal *refusal)
+{
+	if (http_is_field_value(value))
+		return true;
+	if (value.len > 0 && memchr(value.at, '\0', value.len) != NULL)
+		return http_refuse(refusal, 502, "a NUL in a field's value");
+	*repairs |= HTTP_REPAIR_CONTROL;
+	return true;
+}
+
+bool http_field_line_repaired(struct http_span line, struct http_field *field, unsigned *repairs,
+			      struct http_refusal *refusal)
+{
+	size_t blanks = 0;
+
+	if (!split_field(line, field, &blanks, refusal))
+		return false;
+	if (blanks > 0)
+		*repairs |= HTTP_REPAIR_FIELD_NAME;
+	return http_value_repaired(field->value, repairs, refusal);
 }
 
 bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why)

@@ -20,6 +20,14 @@ bool http_list_next(struct http_span *rest, struct http_span *element);
 /* One field line without its CRLF. False: *refusal is set. */
 bool http_field_line(struct http_span line, struct http_field *field, struct http_refusal *refusal);
 
+/* The same of a response: white space before the colon is left out, and a value may have control characters but CR, LF
+ * and NUL. *repairs: enum http_repair. */
+bool http_field_line_repaired(struct http_span line, struct http_field *field, unsigned *repairs,
+			      struct http_refusal *refusal);
+
+/* A value, or a part of it, in that way. */
+bool http_value_repaired(struct http_span value, unsigned *repairs, struct http_refusal *refusal);
+
 /* Sets *refusal; always false, so that a check can end with it. */
 bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why);
 

@@ -50,6 +50,7 @@ static enum reply_news begin_body(struct reply *reply, const struct http_answer 
 	reply->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
 	reply->in_body = true;
 	http_chunked_init(&reply->chunked);
+	reply->chunked.repairs = &reply->repairs;
 	keep(reply->server, sizeof(reply->server), answer, "server");
 	keep(reply->type, sizeof(reply->type), answer, "content-type");
 	keep(reply->keep_alive, sizeof(reply->keep_alive), answer, "keep-alive");

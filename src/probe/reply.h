@@ -29,6 +29,7 @@ struct reply {
 	enum http_answer_framing framing;
 	uint64_t left; /* of a body of known length */
 	struct http_chunked chunked;
+	unsigned repairs; /* of its chunks: a client reads them as a proxy does */
 	/* Server, Content-Type and Keep-Alive; "": none */
 	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
 	char location[REPLY_LOCATION_KEPT]; /* Location, if it is all visible ASCII */

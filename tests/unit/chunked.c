@@ -9,8 +9,12 @@
 #include <cmocka.h>
 
 #include "http/chunked.h"
+#include "http/repair.h"
 
 #define BODY_MAX 65536
+
+/* While the tests of what is repaired run; NULL: strict. */
+static unsigned *repairs;
 
 struct outcome {
 	enum http_chunk chunk; /* never DATA */
@@ -53,6 +57,7 @@ static void feed_parts(const char *input, size_t len, size_t first, size_t step,
 	struct http_chunked chunked;
 
 	http_chunked_init(&chunked);
+	chunked.repairs = repairs;
 	*outcome = (struct outcome){.chunk = HTTP_CHUNK_MORE};
 	feed_part(&chunked, input, first, outcome);
 	for (size_t at = first; at < len && outcome->chunk == HTTP_CHUNK_MORE; at += step)
@@ -407,6 +412,169 @@ static void test_uninitialised(void **state)
 	assert_int_equal(refusal.status, 400);
 }
 
+/* ---- what is repaired in a response ---- */
+
+/* Each is refused where nothing is repaired. */
+static const struct taken repaired[] = {
+	{"1   \r\nx\r\n0\r\n\r\n", "x"},
+	{"1\t \r\nx\r\n0 \t\r\n\r\n", "x"},
+	{"1\nx\r\n0\r\n\r\n", "x"},
+	{"1 \nx\r\n0\r\n\r\n", "x"},
+	{"1\r\nx\n0\r\n\r\n", "x"},
+	{"1\nx\n0\n\n", "x"},
+	{"1\r\nx\r\n0\r\n\n", "x"},
+	{"00000000000000001\r\nx\r\n0\r\n\r\n", "x"},
+	{"1\r\nx\r\n00000000000000000000\r\n\r\n", "x"},
+	{"1;\r\nx\r\n0\r\n\r\n", "x"},
+	{"1; \r\nx\r\n0;\r\n\r\n", "x"},
+	{"1;a \r\nx\r\n0\r\n\r\n", "x"},
+	{"1;a=\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;a=b c\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;;a\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;a=\"b\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;a=\"b\\\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;a=\"b\"c\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;@\"x=(\r\nx\r\n0\r\n\r\n", "x"},
+	{"1;a\x01\xFF\nx\r\n0\r\n\r\n", "x"},
+	{"0\r\nA : b\r\n\r\n", ""},
+	{"0\nA: b\n\n", ""},
+	{"0\nA: b\r\nC: d\n\r\n", ""},
+	{"0\r\nA: b\x01\r\n\r\n", ""},
+	{"0\r\nA: b\r\n c\r\n\r\n", ""},
+};
+
+static void malformed_chunks_are_repaired(void **state)
+{
+	static struct outcome outcome;
+	unsigned found;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(repaired) / sizeof(repaired[0]); i++) {
+		size_t len = strlen(repaired[i].input);
+		repairs = NULL;
+		feed(repaired[i].input, len, &outcome);
+		assert_int_equal(outcome.chunk, HTTP_CHUNK_BAD);
+		found = 0;
+		repairs = &found;
+		feed(repaired[i].input, len, &outcome);
+		repairs = NULL;
+		if (outcome.chunk != HTTP_CHUNK_END || outcome.used != len)
+			fail_msg("%s: outcome %d, %s", repaired[i].input, outcome.chunk,
+				 outcome.refusal.why != NULL ? outcome.refusal.why : "");
+		assert_int_equal(outcome.len, strlen(repaired[i].body));
+		assert_memory_equal(outcome.body, repaired[i].body, outcome.len);
+		assert_int_equal(found, HTTP_REPAIR_CHUNK);
+	}
+}
+
+static void well_formed_chunks_need_no_repair(void **state)
+{
+	static struct outcome outcome;
+	unsigned found = 0;
+
+	(void)state;
+	repairs = &found;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		feed(taken[i].input, strlen(taken[i].input), &outcome);
+		assert_int_equal(outcome.chunk, HTTP_CHUNK_END);
+		assert_int_equal(found, 0);
+	}
+	repairs = NULL;
+}
+
+/* Refused by its last byte, also where the rest is repaired. */
+static const struct refused beyond_repair[] = {
+	{" ", 0},
+	{"\t", 0},
+	{"\r", 0},
+	{"\n", 0},
+	{";", 0},
+	{"g", 0},
+	{"0x", 0},
+	{"-", 0},
+	{"+", 0},
+	{"5\rx", 0},
+	{"5\r\r", 0},
+	{"5 5", 0},
+	{"5 x", 0},
+	{"5 \rx", 0},
+	{"5\x0B", 0},
+	{"5\0", 2},
+	{"5,", 0},
+	{"5;a\rb", 0},
+	{"5;a\r\r", 0},
+	{"8000000000000000", 0},
+	{"00000000000000008000000000000000", 0},
+	{"5\r\nABCDEF", 0},
+	{"5\r\nABCDE\rx", 0},
+	{"5\r\nABCDE\r\r", 0},
+	{"5\r\nABCDE\n\n", 0},
+	{"5\r\nABCDE\r\n\r", 0},
+	{"0\r\n ", 0},
+	{"0\r\n:", 0},
+	{"0\r\nA\r", 0},
+	{"0\r\nA\n", 0},
+	{"0\r\nA B", 0},
+	{"0\r\nA \r", 0},
+	{"0\r\nA(", 0},
+	{"0\r\nA: b\rc", 0},
+	{"0\r\nA: b\0", 8},
+	{"0\r\nA: b\n", 0},
+	{"1\nx\n0\r\nA: b\n", 0},
+	{"0\r\nA: b\r\n\rx", 0},
+};
+
+static void what_is_beyond_repair_is_refused(void **state)
+{
+	static struct outcome outcome;
+	unsigned found = 0;
+
+	(void)state;
+	repairs = &found;
+	for (size_t i = 0; i < sizeof(beyond_repair) / sizeof(beyond_repair[0]); i++) {
+		const struct refused *one = &beyond_repair[i];
+		size_t len = one->len > 0 ? one->len : strlen(one->input);
+		feed(one->input, len, &outcome);
+		if (outcome.chunk != HTTP_CHUNK_BAD || outcome.used != len - 1)
+			fail_msg("%s: outcome %d after %zu bytes", one->input, outcome.chunk, outcome.used);
+	}
+	repairs = NULL;
+}
+
+/* The limits of lines, extensions and trailers hold for what is repaired, too. */
+static void what_is_repaired_is_limited(void **state)
+{
+	static struct text text;
+	unsigned found = 0;
+
+	(void)state;
+	repairs = &found;
+	text.len = 0;
+	add_many(&text, '0', HTTP_CHUNK_LINE_MAX + 1);
+	expect(&text, 400, HTTP_CHUNK_LINE_MAX);
+	text.len = 0;
+	add(&text, "1");
+	add_many(&text, ' ', HTTP_CHUNK_LINE_MAX);
+	expect(&text, 400, HTTP_CHUNK_LINE_MAX);
+	text.len = 0;
+	for (size_t i = 0; i * 1000 < HTTP_CHUNK_EXTENSIONS_MAX; i++) {
+		add(&text, "1;");
+		add_many(&text, '(', 1000);
+		add(&text, "\nx\n");
+	}
+	static struct outcome outcome;
+	feed(text.bytes, text.len, &outcome);
+	assert_int_equal(outcome.chunk, HTTP_CHUNK_BAD);
+	text.len = 0;
+	add(&text, "0\nA: b\n");
+	for (size_t i = 0; i < HTTP_TRAILER_MAX; i++)
+		add(&text, " \n");
+	feed(text.bytes, text.len, &outcome);
+	assert_int_equal(outcome.chunk, HTTP_CHUNK_BAD);
+	assert_int_equal(outcome.refusal.status, 431);
+	repairs = NULL;
+}
+
 /* ---- trailers that are kept ---- */
 
 static struct http_trailers kept(const char *text, size_t step)
@@ -420,6 +588,7 @@ static struct http_trailers kept(const char *text, size_t step)
 
 	http_chunked_init(&chunked);
 	chunked.trailers = &trailers;
+	chunked.repairs = repairs;
 	while (chunk != HTTP_CHUNK_END && at < len) {
 		chunk = http_chunked_decode(&chunked, text + at, step < len - at ? step : len - at, &used, &data,
 					    &refusal);
@@ -446,6 +615,29 @@ static void trailers_are_kept_where_there_is_a_place(void **state)
 		assert_false(http_trailers_next(&trailers, &at, &field));
 		http_trailers_free(&trailers);
 	}
+}
+
+static void repaired_trailers_are_kept_as_they_should_be(void **state)
+{
+	static const char body[] = "0\nX-Sum \t:  1\r\n 2\n\t3\n \nEmpty:\nC: a\001b\r\n\n";
+	unsigned found = 0;
+
+	(void)state;
+	repairs = &found;
+	for (size_t step = 1; step < sizeof(body); step++) {
+		struct http_trailers trailers = kept(body, step);
+		struct http_field field;
+		size_t at = 0;
+		assert_true(http_trailers_next(&trailers, &at, &field));
+		assert_true(http_span_equal(field.name, "X-Sum") && http_span_equal(field.value, "1   2  \t3"));
+		assert_true(http_trailers_next(&trailers, &at, &field));
+		assert_true(http_span_equal(field.name, "Empty") && field.value.len == 0);
+		assert_true(http_trailers_next(&trailers, &at, &field));
+		assert_true(http_span_equal(field.name, "C") && http_span_equal(field.value, "a b"));
+		assert_false(http_trailers_next(&trailers, &at, &field));
+		http_trailers_free(&trailers);
+	}
+	repairs = NULL;
 }
 
 static void no_trailers_take_no_memory(void **state)
@@ -475,6 +667,11 @@ static void some_fields_may_not_be_trailers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(malformed_chunks_are_repaired),
+		cmocka_unit_test(well_formed_chunks_need_no_repair),
+		cmocka_unit_test(what_is_beyond_repair_is_refused),
+		cmocka_unit_test(what_is_repaired_is_limited),
+		cmocka_unit_test(repaired_trailers_are_kept_as_they_should_be),
 		cmocka_unit_test(trailers_are_kept_where_there_is_a_place),
 		cmocka_unit_test(no_trailers_take_no_memory),
 		cmocka_unit_test(some_fields_may_not_be_trailers),

@@ -1,0 +1,25 @@
+/*
+ * What is repaired in an upstream's response. Of a request nothing ever is. A form is repaired where nginx and HAProxy
+ * both read it in the same way, or where RFC 9112 says how a proxy must read it; it is never passed on as it came. The
+ * connection of such a response is not used again, because its next bytes might be read in two ways, too.
+ */
+#ifndef HTTP_REPAIR_H
+#define HTTP_REPAIR_H
+
+enum http_repair {
+	HTTP_REPAIR_STATUS_LINE = 1 << 0, /* more than one blank, a tab, another version, a control character */
+	HTTP_REPAIR_LINE_END = 1 << 1,    /* lines of the head end in LF alone, the first one too (RFC 9112 2.2) */
+	HTTP_REPAIR_FIELD_NAME = 1 << 2,  /* white space before the colon (RFC 9112 5.1) */
+	HTTP_REPAIR_FOLDED = 1 << 3,      /* a folded field line (RFC 9112 5.2) */
+	HTTP_REPAIR_CONTROL = 1 << 4,     /* a control character in a value, but not CR, LF, NUL (RFC 9110 5.5) */
+	HTTP_REPAIR_LENGTH = 1 << 5,      /* the same Content-Length more than once (RFC 9110 8.6) */
+	HTTP_REPAIR_CODING = 1 << 6,      /* Transfer-Encoding with a length, in HTTP/1.0, or empty (RFC 9112 6.1) */
+	HTTP_REPAIR_NO_BODY = 1 << 7,     /* the framing of a body with a status that has none (RFC 9112 6.3) */
+	HTTP_REPAIR_CHUNK = 1 << 8,       /* the lines of chunks: blanks, LF alone, malformed extensions, trailers */
+	HTTP_REPAIRS = 9
+};
+
+/* "chunk" of HTTP_REPAIR_CHUNK: for logs. */
+const char *http_repair_name(unsigned repair);
+
+#endif
