@@ -92,6 +92,9 @@ static void connections(const struct board_sums *sums, struct admin_text *text)
 				   resumed ? "yes" : "no", sums->handshakes[i][resumed]);
 	single(text, "thaw_tls_handshake_failures_total", COUNTER, "TLS handshakes that failed.",
 	       sums->handshakes_failed);
+	single(text, "thaw_connections_unused_total", COUNTER,
+	       "Connections that ended without a byte, or after the handshake and before a request.",
+	       sums->connections_unused);
 }
 
 static void requests(const struct board_sums *sums, struct admin_text *text)
@@ -99,6 +102,10 @@ static void requests(const struct board_sums *sums, struct admin_text *text)
 	head(text, "thaw_requests_total", COUNTER, "Requests by class of status; none: ended without a response.");
 	for (size_t i = 0; i < BOARD_CLASSES; i++)
 		labelled(text, "thaw_requests_total", "status", admin_class_name(i), sums->requests[i]);
+	single(text, "thaw_access_records_total", COUNTER, "Access records, those that were lost included.",
+	       sums->records);
+	single(text, "thaw_access_records_lost_total", COUNTER, "Access records that could not be written.",
+	       sums->records_lost);
 	head(text, "thaw_request_duration_seconds", HISTOGRAM, "From a request's first byte to its response's last.");
 	histogram(text, "thaw_request_duration_seconds", "", &sums->request_ms, board_machine_ms);
 	single(text, "thaw_request_body_bytes_total", COUNTER, "Bytes of request bodies received.", sums->bytes_in);

@@ -47,7 +47,8 @@ static void emit(struct gw_conn *conn, json_t *record)
 	char *line = record != NULL ? gw_record_line(record, conn->gateway->config->log.format, &len) : NULL;
 
 	if (line == NULL)
-		gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory: an access record is lost");
+		gw_notice(conn->gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, conn->now_ms,
+			  "out of memory: an access record is lost");
 	else if (env->access != NULL)
 		env->access(env->log_arg, line, len);
 	free(line);
@@ -143,7 +144,8 @@ static void ask_after(struct gw_conn *conn, const struct gw_route *route)
 	conn->request->recorded = true;
 	conn->after.record = conn->gateway->env.access != NULL ? make_record(conn) : NULL;
 	if (thaw_ask(conn->ask, &options, conn->now_ms) != THAW_OK) {
-		gw_say(conn->gateway, CONFIG_LOG_ERROR, "cannot ask: %s", thaw_conn_error(conn->ask)->text);
+		gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, conn->now_ms, "cannot ask: %s",
+			  thaw_conn_error(conn->ask)->text);
 		if (conn->after.record != NULL)
 			emit(conn, conn->after.record);
 		conn->after.record = NULL;
@@ -305,6 +307,8 @@ enum gw_step gw_refuse(struct gw_conn *conn, enum gw_problem problem, const stru
 	struct gw_reply reply;
 
 	board_refusal(conn->gateway->env.board, problem);
+	if (problem == GW_PROBLEM_MEMORY)
+		gw_notice_refused(conn, THAW_REASON_NO_MEMORY);
 	gw_end_asks(conn, THAW_REASON_CALLER);
 	if (!gw_problem_reply(problem, refusal, &reply))
 		return gw_abandon(conn, "out of memory for a response");
@@ -323,6 +327,8 @@ enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, 
 	size_t len = http_target_origin(&request->head, target);
 
 	gw_end_asks(conn, THAW_REASON_CALLER);
+	if (verdict == THAW_VERDICT_OVER_LIMIT)
+		gw_notice_refused(conn, reason);
 	if (!gw_problem_verdict(verdict, reason, detail, request->route->config->certificate.elsewhere,
 				(struct http_span){target, len}, &reply))
 		return gw_abandon(conn, "out of memory for a response");

@@ -91,12 +91,14 @@ static void close_asks(struct board_block *block)
 	}
 }
 
-void board_reclaim(struct board *board, int place)
+uint64_t board_reclaim(struct board *board, int place)
 {
 	if (board == NULL || place < 0 || (unsigned)place >= board->places)
-		return;
+		return 0;
 	struct board_block *block = &board->blocks[place];
 
+	uint64_t lost = board_word_read(&block->sums[BOARD_AT(records_waiting)]);
+	board_word_add(&block->sums[BOARD_AT(records_lost)], lost);
 	for (size_t i = 0; i < BOARD_GAUGES; i++)
 		board_word_write(&block->sums[i], 0);
 	for (unsigned server = 0; server < board->servers_used; server++)
@@ -107,6 +109,7 @@ void board_reclaim(struct board *board, int place)
 	board_word_write(&board->place[place].pid, 0);
 	board_word_write(&board->place[place].alive_ms, 0);
 	board_word_write(&board->place[place].taken, 0);
+	return lost;
 }
 
 /* ---- servers ---- */

@@ -45,8 +45,8 @@ void board_enter(struct board *board, enum board_phase phase, unsigned configura
 int board_take(struct board *board, unsigned configuration);
 
 /* Once that worker's process has ended, or could not be started: what it had open is closed, what it counted stays.
- * place: -1 does nothing. */
-void board_reclaim(struct board *board, int place);
+ * place: -1 does nothing. How many access records it had not written; they are counted as lost. */
+uint64_t board_reclaim(struct board *board, int place);
 
 /* Names all servers of the configuration, which is borrowed. NULL: no memory, or board is NULL. */
 struct board_map *board_map_new(struct board *board, const struct config *config);
@@ -69,9 +69,16 @@ void board_connection_closed(struct board_worker *worker);
 void board_handshake(struct board_worker *worker, const char *version, bool resumed);
 void board_handshake_failed(struct board_worker *worker);
 
+/* An access record is to be written; so many have been, or were given up, and of these so many are lost. */
+void board_record_taken(struct board_worker *worker);
+void board_records_settled(struct board_worker *worker, uint64_t settled, uint64_t lost);
+
 /* A request is over. status 0: without a response. bytes: of bodies. */
 void board_request(struct board_worker *worker, unsigned status, uint64_t took_ms, uint64_t bytes_in,
 		   uint64_t bytes_out);
+
+/* A connection has ended without a byte, or after its handshake, and without a request. */
+void board_connection_unused(struct board_worker *worker);
 
 /* A request is refused before, or instead of, a verdict. */
 void board_refusal(struct board_worker *worker, enum gw_problem problem);

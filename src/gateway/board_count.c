@@ -7,8 +7,7 @@
 
 #define UNLISTED (BOARD_ASKS + 1) /* under way, but the list is full */
 
-/* A word of the sums: AT(requests) + 2. */
-#define AT(member)        (offsetof(struct board_sums, member) / sizeof(uint64_t))
+#define AT(member)        BOARD_AT(member)
 #define AT_SERVER(member) (offsetof(struct board_server_sums, member) / sizeof(uint64_t))
 
 struct board_worker *board_open(struct board *board, int place, const struct board_map *map)
@@ -82,6 +81,28 @@ void board_handshake_failed(struct board_worker *worker)
 {
 	if (worker != NULL)
 		count(worker, AT(handshakes_failed), 1);
+}
+
+void board_connection_unused(struct board_worker *worker)
+{
+	if (worker != NULL)
+		count(worker, AT(connections_unused), 1);
+}
+
+void board_record_taken(struct board_worker *worker)
+{
+	if (worker == NULL)
+		return;
+	count(worker, AT(records_waiting), 1);
+	count(worker, AT(records), 1);
+}
+
+void board_records_settled(struct board_worker *worker, uint64_t settled, uint64_t lost)
+{
+	if (worker == NULL)
+		return;
+	count(worker, AT(records_waiting), -settled);
+	count(worker, AT(records_lost), lost);
 }
 
 void board_request(struct board_worker *worker, unsigned status, uint64_t took_ms, uint64_t bytes_in,

@@ -38,9 +38,12 @@ struct board_histogram {
 /* Only uint64_t in these two: they are added up as arrays. Gauges come first. */
 struct board_sums {
 	uint64_t connections_open, asks_open;
+	uint64_t records_waiting; /* access records that are not written yet */
 	uint64_t connections;
 	uint64_t handshakes[3][2]; /* TLS 1.2, 1.3, other; not resumed, resumed */
 	uint64_t handshakes_failed;
+	uint64_t records, records_lost; /* access records; those that were never written */
+	uint64_t connections_unused;    /* ended without a byte, or after the handshake and without a request */
 	uint64_t requests[BOARD_CLASSES];
 	uint64_t bytes_in, bytes_out, drained;
 	uint64_t refusals[BOARD_PROBLEMS];
@@ -53,6 +56,8 @@ struct board_server_sums {
 	uint64_t outcomes[BOARD_OUTCOMES];
 	struct board_histogram answer_ms;
 };
+/* A word of the sums: BOARD_AT(requests) + 2. */
+#define BOARD_AT(member)    (offsetof(struct board_sums, member) / sizeof(uint64_t))
 #define BOARD_GAUGES        (offsetof(struct board_sums, connections) / sizeof(uint64_t))
 #define BOARD_SERVER_GAUGES (offsetof(struct board_use, connects) / sizeof(uint64_t))
 

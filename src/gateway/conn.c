@@ -101,8 +101,11 @@ enum gw_step gw_blocked(struct gw_conn *conn, enum thaw_status status)
 		return gw_wait_write(conn);
 	case THAW_FAILED:
 		gw_say(conn->gateway, CONFIG_LOG_DEBUG, "connection ended: %s", thaw_conn_error(conn->ask)->text);
+		gw_notice_unused(conn, thaw_conn_error(conn->ask)->text);
 		break;
 	case THAW_CLOSED:
+		gw_notice_unused(conn, "closed by the client");
+		break;
 	case THAW_OK:
 		break;
 	}
@@ -159,7 +162,7 @@ static void drop_preface(struct gw_conn *conn)
 /* No answer to what is no header: there is nobody who could read it. */
 static enum gw_step bad_preface(struct gw_conn *conn, const char *why)
 {
-	gw_say(conn->gateway, CONFIG_LOG_INFO, "connection without a PROXY protocol header: %s", why);
+	gw_notice_unused(conn, why);
 	drop_preface(conn);
 	gw_enter(conn, GW_DEAD);
 	return GW_MOVED;
@@ -167,7 +170,8 @@ static enum gw_step bad_preface(struct gw_conn *conn, const char *why)
 
 static enum gw_step out_of_memory(struct gw_conn *conn)
 {
-	gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory for a connection");
+	gw_notice(conn->gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, conn->now_ms, "out of memory for a connection");
+	gw_notice_unused(conn, "out of memory");
 	gw_enter(conn, GW_DEAD);
 	return GW_MOVED;
 }
@@ -241,6 +245,8 @@ static enum gw_step run_silent(struct gw_conn *conn)
 		return wait_read(conn);
 	if (seen > 0 && !begin_tls(conn))
 		return out_of_memory(conn);
+	if (seen <= 0)
+		gw_notice_unused(conn, "closed by the client");
 	gw_enter(conn, seen > 0 ? GW_TLS : GW_DEAD);
 	return GW_MOVED;
 }
@@ -262,8 +268,10 @@ static enum gw_step run_tls(struct gw_conn *conn)
 	case THAW_FAILED:
 		break;
 	}
-	board_handshake_failed(conn->gateway->env.board);
-	gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake failed: %s", conn->gateway->err.text);
+	if (status == THAW_CLOSED)
+		gw_notice_unused(conn, "closed by the client");
+	else
+		gw_notice_handshake(conn, conn->gateway->err.text);
 	gw_enter(conn, GW_LINGER); /* so that the alert that OpenSSL wrote can be read */
 	return GW_MOVED;
 }
@@ -278,7 +286,9 @@ static enum gw_step run_idle(struct gw_conn *conn)
 	}
 	struct gw_request *request = gw_request_new(conn->now_ms);
 	if (request == NULL) {
-		gw_say(conn->gateway, CONFIG_LOG_ERROR, "out of memory for a request");
+		gw_notice(conn->gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, conn->now_ms,
+			  "out of memory for a request");
+		gw_notice_unused(conn, "out of memory");
 		gw_enter(conn, GW_LINGER);
 		return GW_MOVED;
 	}
@@ -290,6 +300,7 @@ static enum gw_step run_idle(struct gw_conn *conn)
 	}
 	request->in.head_len = got;
 	conn->work += got;
+	conn->began = true;
 	conn->request = request;
 	gw_enter(conn, GW_HEAD);
 	return GW_MOVED;
@@ -336,6 +347,7 @@ static void overdue(struct gw_conn *conn)
 		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_IDLE:
+		gw_notice_unused(conn, "no request came in time");
 		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_REPLY:
@@ -345,10 +357,13 @@ static void overdue(struct gw_conn *conn)
 		(void)bad_preface(conn, "it did not come in time");
 		break;
 	case GW_TLS:
-		gw_say(conn->gateway, CONFIG_LOG_INFO, "handshake not finished in time");
+		gw_notice_unused(conn, "not finished in time");
 		gw_enter(conn, GW_DEAD);
 		break;
 	case GW_SILENT:
+		gw_notice_unused(conn, "silent for too long");
+		gw_enter(conn, GW_DEAD);
+		break;
 	case GW_LINGER:
 	case GW_ASK:
 	case GW_DEAD:

@@ -21,6 +21,7 @@
 #include "gateway/conn_states.h"
 #include "gateway/gateway.h"
 #include "gateway/input.h"
+#include "gateway/notice.h"
 #include "gateway/problem.h"
 #include "gateway/record.h"
 #include "gateway/route.h"
@@ -54,6 +55,7 @@ struct gateway {
 	struct gateway_env env;
 	struct gw_routes routes;
 	struct tls_server *tls;
+	struct gw_notices notices;
 	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
 	char scratch[GW_REST_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];
@@ -117,6 +119,7 @@ struct gw_conn {
 	uint64_t now_ms;
 	size_t work; /* bytes moved in this step */
 	bool retiring;
+	bool began;    /* a byte of a request has come; or it was said that none will */
 	bool answered; /* just now: the next request is waited for without looking whether it is here */
 	bool cut;      /* a response broke off: no close_notify may make it look complete */
 	void (*wake)(void *arg);

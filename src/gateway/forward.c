@@ -190,7 +190,8 @@ static void write_identity(struct gw_conn *conn, struct http_writer *writer)
 			conn->told.fields = gw_identity_fields(sets, conn->request->identity, details, &conn->told.len,
 							       &chain_left_out);
 		if (chain_left_out)
-			gw_say(conn->gateway, CONFIG_LOG_INFO, "a client's chain is too large to be passed on");
+			gw_notice(conn->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, conn->now_ms,
+				  "a client's chain is too large to be passed on");
 	}
 	if (conn->told.fields != NULL)
 		http_write_lines(writer, conn->told.fields, conn->told.len);

@@ -62,6 +62,11 @@ struct gateway *gateway_new(const struct config *config, const struct gateway_en
 	}
 	gateway->config = config;
 	gateway_set_env(gateway, env);
+	if (!gw_notices_init(&gateway->notices, config)) {
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		gateway_free(&gateway);
+		return NULL;
+	}
 	if (gw_routes_load(&gateway->routes, config, err) != THAW_OK || start_tls(gateway, err) != THAW_OK)
 		gateway_free(&gateway);
 	return gateway;
@@ -76,6 +81,7 @@ void gateway_free(struct gateway **gateway)
 		return;
 	tls_server_free(&gone->tls);
 	gw_routes_free(&gone->routes);
+	gw_notices_free(&gone->notices);
 	free(gone);
 }
 

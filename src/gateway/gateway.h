@@ -37,6 +37,12 @@ void gateway_free(struct gateway **gateway);
 /* After fork: the worker's own store and logs. */
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env);
 
+/*
+ * Messages that peers cause are written at a limited rate: this says how many were left out, of each kind whose time
+ * has come, or of all. When it is due again; THAW_NEVER: nothing was left out.
+ */
+uint64_t gateway_sum_up(struct gateway *gateway, uint64_t now_ms, bool all);
+
 /* What a connection waits for. When dead, free it; when again, step it again soon, before sleeping. */
 struct gw_wants {
 	bool read, write, again, dead;

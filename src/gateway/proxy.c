@@ -27,6 +27,11 @@ void gw_proxy_count(struct gw_proxy *proxy, enum board_outcome outcome)
 			       request->server_ms);
 }
 
+size_t gw_proxy_notice(const struct gw_conn *conn)
+{
+	return GW_NOTICE_UPSTREAM + (size_t)(conn->request->proxy->upstream - conn->gateway->config->upstreams);
+}
+
 static void drop_unsent(struct gw_proxy *proxy)
 {
 	free(proxy->unsent.bytes);
@@ -115,8 +120,8 @@ void gw_proxy_server_gone(struct gw_conn *conn, const char *how)
 	const char *server = proxy->legs->ops->server(proxy->leg);
 	bool used = proxy->legs->ops->used(proxy->leg);
 
-	gw_say(conn->gateway, used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING, "upstream %s, %s: %s",
-	       proxy->upstream->name, server, how);
+	gw_notice(conn->gateway, gw_proxy_notice(conn), used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING, conn->now_ms,
+		  "upstream %s, %s: %s", proxy->upstream->name, server, how);
 	bool again = repeatable(conn);
 	if (!used || !again)
 		gw_proxy_count(proxy, BOARD_FAILED);
@@ -260,7 +265,8 @@ static bool connected(struct gw_conn *conn, enum gw_step *step)
 	case THAW_FAILED:
 		break;
 	}
-	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s: %s", proxy->upstream->name, err.text);
+	gw_notice(conn->gateway, gw_proxy_notice(conn), CONFIG_LOG_WARNING, conn->now_ms, "upstream %s: %s",
+		  proxy->upstream->name, err.text);
 	conn->request->note = "no server of the upstream could be reached";
 	*step = gw_refuse(conn, err.cls == THAW_ERR_TIMEOUT ? GW_PROBLEM_UPSTREAM_SLOW : GW_PROBLEM_UPSTREAM_AWAY,
 			  NULL);
@@ -291,8 +297,9 @@ void gw_proxy_overdue(struct gw_conn *conn)
 		(void)gw_continue(conn);
 		return;
 	}
-	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s, %s: nothing for %llu ms", proxy->upstream->name,
-	       proxy->legs->ops->server(proxy->leg), (unsigned long long)proxy->pace.limit_ms);
+	gw_notice(conn->gateway, gw_proxy_notice(conn), CONFIG_LOG_WARNING, conn->now_ms,
+		  "upstream %s, %s: nothing for %llu ms", proxy->upstream->name, proxy->legs->ops->server(proxy->leg),
+		  (unsigned long long)proxy->pace.limit_ms);
 	if (conn->state == GW_PASS)
 		gw_proxy_count(proxy, BOARD_TIMED_OUT);
 	gw_proxy_give(proxy, GW_LEG_FAIL, conn->now_ms);

@@ -82,6 +82,8 @@ bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len);
 bool gw_proxy_send_kept(struct gw_conn *conn, struct gw_waits *waits);
 /* The attempt's outcome, for the board and the access log. */
 void gw_proxy_count(struct gw_proxy *proxy, enum board_outcome outcome);
+/* The kind of messages about its upstream. */
+size_t gw_proxy_notice(const struct gw_conn *conn);
 void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms);
 /* The server has failed, or ended its connection, before its response: another attempt, or a refusal. */
 void gw_proxy_server_gone(struct gw_conn *conn, const char *how);

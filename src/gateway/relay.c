@@ -96,8 +96,8 @@ static void break_off(struct gw_conn *conn, const char *note)
 {
 	struct gw_proxy *proxy = conn->request->proxy;
 
-	gw_say(conn->gateway, CONFIG_LOG_WARNING, "upstream %s, %s: %s", proxy->upstream->name,
-	       proxy->legs->ops->server(proxy->leg), note);
+	gw_notice(conn->gateway, gw_proxy_notice(conn), CONFIG_LOG_WARNING, conn->now_ms, "upstream %s, %s: %s",
+		  proxy->upstream->name, proxy->legs->ops->server(proxy->leg), note);
 	gw_proxy_give(proxy, GW_LEG_FAIL, conn->now_ms);
 	(void)gw_cut(conn, note);
 }

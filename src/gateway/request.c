@@ -54,7 +54,8 @@ static enum gw_step ask(struct gw_conn *conn, const struct gw_decision *decision
 	};
 
 	if (thaw_ask(conn->ask, &options, conn->now_ms) != THAW_OK) {
-		gw_say(conn->gateway, CONFIG_LOG_ERROR, "cannot ask: %s", thaw_conn_error(conn->ask)->text);
+		gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, conn->now_ms, "cannot ask: %s",
+			  thaw_conn_error(conn->ask)->text);
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
 	}
 	request->asked = true;

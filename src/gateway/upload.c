@@ -119,8 +119,10 @@ static enum gather pack_spooled(struct gw_conn *conn, struct gw_pack *pack)
 		(void)gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
 		return GATHER_OVER;
 	}
-	if (reason != THAW_REASON_NONE)
+	if (reason != THAW_REASON_NONE) {
+		gw_notice_refused(conn, reason);
 		return give_up(conn, GW_PROBLEM_MEMORY, NULL);
+	}
 	if (len == 0) {
 		thaw_spool_free(&request->spool);
 		return GATHER_MORE;

@@ -97,7 +97,7 @@ void generation_free(struct generation **generation, const struct listeners *go_
 	listeners_withdraw(&g->listeners, go_on);
 	listeners_free(&g->listeners);
 	loaded_free(&g->loaded);
-	log_close(&g->log);
+	log_close(&g->log, NULL);
 	config_free(&g->own);
 	free(g);
 }
@@ -227,8 +227,8 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		(void)close(g->listeners.admin.fd);
 	g->listeners.admin.fd = -1;
 	bool well = become_worker(g, birth, "thaw-worker", master) && lock_up(g, slot) && worker_run(&setup);
+	log_close(&g->log, setup.board);
 	board_close(&setup.board);
-	log_close(&g->log);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -266,7 +266,7 @@ bool generation_start_worker(struct generation *g, struct slot *slot, const stru
 		return true;
 	}
 	(void)close(ends[0]);
-	board_reclaim(g->board, slot->place);
+	(void)board_reclaim(g->board, slot->place);
 	slot->place = -1;
 	slot_emptied(slot, now_ms);
 	errno = cause;
@@ -290,7 +290,7 @@ static void be_admin(struct generation *g, const struct generation_birth *birth,
 	g->listeners.admin.fd = -1;
 	listeners_close(&g->listeners);
 	bool well = become_worker(g, birth, "thaw-admin", master) && lock_up(g, NULL) && admin_run(&setup);
-	log_close(&g->log);
+	log_close(&g->log, NULL);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -330,7 +330,10 @@ void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t no
 {
 	log_reclaim(&g->log, slot->pid);
 	loaded_reclaim(&g->loaded, slot->number);
-	board_reclaim(g->board, slot->place);
+	uint64_t lost = board_reclaim(g->board, slot->place);
+	if (lost > 0)
+		log_say(&g->log, CONFIG_LOG_WARNING, "worker %d ended before it had written %llu access records",
+			(int)slot->pid, (unsigned long long)lost);
 	close_channel(g, slot);
 	slot->place = -1;
 	slot_emptied(slot, now_ms);

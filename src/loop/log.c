@@ -86,7 +86,8 @@ void log_inherit(struct log *log)
 {
 	sink_inherit(&log->messages, me());
 	sink_inherit(&log->access, me());
-	log->lost = log->told_ms = 0;
+	log->lost = log->mute = log->told_ms = 0;
+	log->settled = log->lost_records = log->said = 0;
 }
 
 void log_forget(struct log *log)
@@ -145,6 +146,7 @@ static void put_line(struct log *log, char *line, int len)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';
 	line[end] = '\n';
+	log->said += log->records == &log->messages;
 	sink_line(&log->messages, line, end + 1);
 	(void)sink_flush(&log->messages);
 }
@@ -192,15 +194,38 @@ void log_record(struct log *log, const char *line, size_t len)
 		sink_line(log->records, line, len);
 }
 
+/* What was lost since this was last looked at. */
+static void count_lost(struct log *log)
+{
+	uint64_t lost;
+
+	if (log->records != NULL) {
+		lost = sink_dropped(log->records);
+		log->lost += lost;
+		log->lost_records += lost;
+	}
+	if (log->records != &log->messages)
+		log->mute += sink_dropped(&log->messages);
+}
+
 /* At once for the first, then now and then: a log that is full does not fill the messages, too. */
 static void tell_lost(struct log *log, uint64_t now_ms)
 {
-	if (log->lost == 0 || (log->told_ms != 0 && now_ms - log->told_ms < TELL_AGAIN))
+	if ((log->lost == 0 && log->mute == 0) || (log->told_ms != 0 && now_ms - log->told_ms < TELL_AGAIN))
 		return;
-	log_say(log, CONFIG_LOG_WARNING, "%llu lines of the log are lost: %s does not take them",
-		(unsigned long long)log->lost, log->target);
-	log->lost = 0;
 	log->told_ms = now_ms;
+	if (log->lost > 0) {
+		const char *why = log->records->cause != 0 ? strerror(log->records->cause) : "it is read too slowly";
+		log_say(log, CONFIG_LOG_WARNING, "%llu access records lost: cannot write to %s: %s",
+			(unsigned long long)log->lost, log->target, why);
+		log->lost = 0;
+	}
+	if (log->mute > 0) {
+		uint64_t mute = log->mute;
+		log->mute = 0;
+		log_say(log, CONFIG_LOG_WARNING, "%llu messages lost: standard error did not take them",
+			(unsigned long long)mute);
+	}
 }
 
 bool log_flush(struct log *log, uint64_t now_ms)
@@ -209,21 +234,33 @@ bool log_flush(struct log *log, uint64_t now_ms)
 
 	if (log->records == &log->access)
 		done = sink_flush(&log->access) && done;
-	if (log->records != NULL)
-		log->lost += sink_dropped(log->records);
+	count_lost(log);
 	tell_lost(log, now_ms);
 	return done;
 }
 
-void log_close(struct log *log)
+void log_count(struct log *log, struct board_worker *board)
+{
+	uint64_t settled = log->records != NULL ? log->records->done - log->said : log->settled;
+
+	/* A message of ours may have been counted that waits still. */
+	if ((int64_t)(settled - log->settled) <= 0 && log->lost_records == 0)
+		return;
+	board_records_settled(board, settled - log->settled, log->lost_records);
+	log->settled = settled;
+	log->lost_records = 0;
+}
+
+void log_close(struct log *log, struct board_worker *board)
 {
 	if (log->turns == NULL)
 		return; /* was never opened */
 	sink_close(&log->access, FAREWELL_MS);
-	if (log->records != NULL)
-		log->lost += sink_dropped(log->records);
+	count_lost(log);
 	log->told_ms = 0;
 	tell_lost(log, 0);
 	sink_close(&log->messages, FAREWELL_MS);
+	count_lost(log);
+	log_count(log, board);
 	log->records = NULL;
 }

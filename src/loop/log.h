@@ -9,17 +9,20 @@
 #include <sys/types.h>
 
 #include "config/config.h"
+#include "gateway/board.h"
 #include "loop/sink.h"
 
 struct log {
 	enum config_log_level level; /* messages above it are dropped */
 	atomic_uint *turns;          /* borrowed; shared by all processes: access, messages */
 	struct sink messages;
-	struct sink access;   /* fd -1: records go to `records`, or nowhere */
-	struct sink *records; /* NULL: off */
-	uint64_t lost;        /* access records, not yet told of */
-	uint64_t told_ms;     /* when that was last told */
-	const char *target;   /* log.access; borrowed */
+	struct sink access;             /* fd -1: records go to `records`, or nowhere */
+	struct sink *records;           /* NULL: off */
+	uint64_t lost, mute;            /* access records, and messages, not yet told of */
+	uint64_t said;                  /* messages among the records */
+	uint64_t settled, lost_records; /* of the records: what log_count() was last told, and what it was not yet */
+	uint64_t told_ms;               /* when that was last told */
+	const char *target;             /* log.access; borrowed */
 };
 
 /* What all logs of these processes, of whatever configuration, have in common. NULL: no memory. */
@@ -67,6 +70,10 @@ void log_record(struct log *log, const char *line, size_t len);
 /* Writes what waits, and tells what was lost. False: call again soon, something still waits. */
 bool log_flush(struct log *log, uint64_t now_ms);
 
-void log_close(struct log *log);
+/* Counts on the board what has become of access records since the last call. */
+void log_count(struct log *log, struct board_worker *board);
+
+/* board: where what is lost now is counted; or NULL. */
+void log_close(struct log *log, struct board_worker *board);
 
 #endif

@@ -28,8 +28,13 @@ struct sink {
 	unsigned me;       /* 1 and up */
 	char *bytes;       /* owned; from at to len they wait */
 	size_t at, len, room;
-	bool within;      /* the last byte written was not a line's last; the turn is ours then */
-	uint64_t dropped; /* lines, since sink_dropped() was last asked */
+	bool within;          /* the last byte written was not a line's last; the turn is ours then */
+	bool torn;            /* a line was given up in the middle: the next one begins with a newline */
+	bool regular;         /* a regular file, which takes at once what it is given */
+	bool stuck;           /* another process has kept the turn for long */
+	int cause;            /* errno of the last failure; 0: the buffer was full */
+	uint64_t dropped;     /* lines, since sink_dropped() was last asked */
+	uint64_t taken, done; /* lines that have waited, and those of them that are written or dropped; done <= taken */
 };
 
 /*

@@ -41,7 +41,7 @@ struct worker {
 	bool going;   /* the master has said that this one may accept */
 	bool insists; /* has left connections to others, who did not take them */
 	uint64_t told_accept_ms;
-	ev_timer accept_nap, log_nap, stop_limit, end_limit;
+	ev_timer accept_nap, log_nap, stop_limit, end_limit, sum_up;
 	ev_signal term;
 	ev_prepare before_sleep;
 	ev_check after_sleep;
@@ -53,7 +53,10 @@ struct worker {
 
 static void on_access(void *arg, const char *line, size_t len)
 {
-	log_record(((struct worker *)arg)->setup->log, line, len);
+	const struct worker_setup *setup = ((struct worker *)arg)->setup;
+
+	board_record_taken(setup->board);
+	log_record(setup->log, line, len);
 }
 
 static void on_message(void *arg, enum config_log_level level, const char *text)
@@ -307,6 +310,24 @@ static void on_log_nap(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
+static void on_sum_up(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer; /* as above */
+	(void)events;
+}
+
+/* What was left out of the messages is told also if nothing else happens. */
+static void sum_up_later(struct worker *w)
+{
+	uint64_t now_ms = w->connections.now_ms, due_ms = gateway_sum_up(w->setup->gateway, now_ms, false);
+
+	if (due_ms == THAW_NEVER || ev_is_active(&w->sum_up))
+		return;
+	ev_timer_set(&w->sum_up, (double)(due_ms - now_ms + 1) / 1000., 0.);
+	ev_timer_start(w->loop, &w->sum_up);
+}
+
 static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	struct worker *w = prepare->data;
@@ -316,10 +337,12 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 		ev_idle_start(loop, &w->no_sleep);
 	else
 		ev_idle_stop(loop, &w->no_sleep);
+	sum_up_later(w);
 	if (!log_flush(w->setup->log, w->connections.now_ms) && !ev_is_active(&w->log_nap)) {
 		ev_timer_set(&w->log_nap, LOG_NAP, 0.);
 		ev_timer_start(loop, &w->log_nap);
 	}
+	log_count(w->setup->log, w->setup->board);
 }
 
 /* ---- a worker's life ---- */
@@ -327,6 +350,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 static void init_watchers(struct worker *w)
 {
 	ev_timer_init(&w->accept_nap, on_accept_nap, ACCEPT_NAP, 0.);
+	ev_timer_init(&w->sum_up, on_sum_up, 0., 0.);
 	ev_timer_init(&w->log_nap, on_log_nap, LOG_NAP, 0.);
 	ev_timer_init(&w->stop_limit, on_stop_limit, (double)w->setup->config->stop_timeout_ms / 1000., 0.);
 	ev_timer_init(&w->end_limit, on_end_limit, WORKER_GRACE_MS / 1000., 0.);
@@ -437,6 +461,7 @@ static void end(struct worker *w)
 	if (w->connections.loop != NULL) {
 		ev_signal_stop(w->loop, &w->term);
 		connections_end(&w->connections);
+		(void)gateway_sum_up(w->setup->gateway, w->connections.now_ms, true);
 	}
 	if (w->loop != NULL)
 		pool_free(&w->pool);

@@ -16,6 +16,8 @@
 /* TLS 1.2 with forward secrecy and AEAD only; TLS 1.3's suites are OpenSSL's own choice. */
 #define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 
+#define HANDSHAKE_FAILED "TLS handshake failed"
+
 struct host {
 	char *name;
 	SSL_CTX *ctx;
@@ -34,7 +36,8 @@ struct tls_server {
 struct tls_link {
 	struct tls_server *server;
 	SSL *ssl;
-	int host; /* -1 until the ClientHello */
+	int host;   /* -1 until the ClientHello */
+	bool hello; /* it has come */
 	char name[TLS_NAME_MAX + 1];
 };
 
@@ -56,6 +59,7 @@ static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
 {
 	struct tls_session *session = tls_session_of(ssl);
 
+	link->hello = true;
 	(void)tls_hello_name(ssl, link->name);
 	link->host = tls_server_host(link->server, link->name);
 	if (link->host < 0 || session == NULL)
@@ -249,11 +253,21 @@ enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *er
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(link->ssl);
-	if (n != 1 && tls_link_flooded(link)) {
+	if (n == 1)
+		return THAW_OK;
+	if (tls_link_flooded(link)) {
 		ERR_clear_error();
-		return error_set(err, THAW_ERR_PEER, "handshake: the client sent too many TLS records");
+		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
 	}
-	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "handshake", err);
+	/* OpenSSL's own words are that a callback failed. */
+	if (link->hello && link->host < 0)
+		(void)error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": no host is configured for this name");
+	return tls_failure(link->ssl, n, HANDSHAKE_FAILED, err);
+}
+
+const char *tls_link_name(const struct tls_link *link)
+{
+	return link->hello ? link->name : NULL;
 }
 
 int tls_link_host(const struct tls_link *link)

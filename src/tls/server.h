@@ -55,6 +55,9 @@ bool tls_link_flooded(const struct tls_link *link);
 /* THAW_OK once it is complete. *err gets the cause of THAW_FAILED. */
 enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err) THAW_MUST_CHECK;
 
+/* The server name of the ClientHello; "": it has none; NULL: no ClientHello has come. */
+const char *tls_link_name(const struct tls_link *link);
+
 /* The host that the handshake chose (an index as given to tls_server_new). */
 int tls_link_host(const struct tls_link *link);
 

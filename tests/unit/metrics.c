@@ -357,6 +357,10 @@ static void test_what_was_counted(void **state)
 	board_connection_closed(world.worker);
 	board_handshake(world.worker, "TLSv1.3", true);
 	board_handshake_failed(world.worker);
+	board_connection_unused(world.worker);
+	for (int i = 0; i < 3; i++)
+		board_record_taken(world.worker);
+	board_records_settled(world.worker, 2, 1);
 	board_request(world.worker, 503, 40, 700, 30);
 	board_request(world.worker, 0, 70000, 1, 0);
 	board_refusal(world.worker, GW_PROBLEM_UPSTREAM_AWAY);
@@ -370,6 +374,9 @@ static void test_what_was_counted(void **state)
 	ASSERT_METRIC(e, "thaw_tls_handshakes_total", "version=TLSv1.3,resumed=yes", 1);
 	ASSERT_METRIC(e, "thaw_tls_handshakes_total", "version=TLSv1.3,resumed=no", 0);
 	ASSERT_METRIC(e, "thaw_tls_handshake_failures_total", "", 1);
+	ASSERT_METRIC(e, "thaw_connections_unused_total", "", 1);
+	ASSERT_METRIC(e, "thaw_access_records_total", "", 3);
+	ASSERT_METRIC(e, "thaw_access_records_lost_total", "", 1);
 	ASSERT_METRIC(e, "thaw_requests_total", "status=5xx", 1);
 	ASSERT_METRIC(e, "thaw_requests_total", "status=none", 1);
 	ASSERT_METRIC(e, "thaw_request_body_bytes_total", "", 701);

@@ -1,11 +1,14 @@
 /* Sinks: never waiting, whole lines among several writers, a ceiling, and counted losses. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -265,6 +268,114 @@ static void test_a_line_above_the_ceiling(void **state)
 	close_ends(ends);
 }
 
+/* More than the buffer holds, and nothing was flushed meanwhile: thousands of connections that end at once. */
+static void test_a_file_loses_no_line_at_the_ceiling(void **state)
+{
+	char path[] = "/tmp/thaw-sink-XXXXXX";
+	static char line[LONG_LINE];
+	atomic_uint turn = 0;
+	struct sink sink;
+	struct thaw_error err = {0};
+	int fd = mkstemp(path);
+	size_t count = 3 * SINK_MAX / sizeof(line);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(sink_open_file(&sink, path, &turn, 1, &err), THAW_OK);
+	for (size_t i = 0; i < count; i++)
+		sink_line(&sink, line_of(line, 'a', sizeof(line)), sizeof(line));
+	assert_int_equal(sink.taken, count);
+	assert_true(sink.done < count);
+	sink_close(&sink, 0);
+	assert_int_equal(sink.done, count);
+	assert_int_equal(sink_dropped(&sink), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), count * sizeof(line));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* Another process keeps the turn and does not go on: that is waited for once, not with each line. */
+static void test_lines_behind_a_stopped_writer_are_counted(void **state)
+{
+	char path[] = "/tmp/thaw-sink-XXXXXX";
+	static char line[LONG_LINE];
+	atomic_uint turn = 0;
+	struct sink sink;
+	struct thaw_error err = {0};
+	int fd = mkstemp(path);
+	size_t count = 2 * SINK_MAX / sizeof(line);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(sink_open_file(&sink, path, &turn, 1, &err), THAW_OK);
+	atomic_store(&turn, 2);
+	for (size_t i = 0; i < count; i++)
+		sink_line(&sink, line_of(line, 'a', sizeof(line)), sizeof(line));
+	assert_true(sink.stuck);
+	assert_int_equal(sink.cause, 0);
+	assert_int_equal(sink.taken, count);
+	uint64_t dropped = sink_dropped(&sink);
+	assert_true(dropped >= count / 2 && dropped < count);
+	atomic_store(&turn, 0);
+	sink_close(&sink, 0);
+	assert_int_equal(sink.done, count);
+	assert_int_equal(lseek(fd, 0, SEEK_END), (count - dropped) * sizeof(line));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* A disk that is full in the middle of a line: it is counted, and the next line begins on a line of its own. */
+static void test_a_line_that_was_torn_is_ended(void **state)
+{
+	char path[] = "/tmp/thaw-sink-XXXXXX", text[32] = "";
+	atomic_uint turn = 0;
+	struct sink sink;
+	struct thaw_error err = {0};
+	struct rlimit limit, small;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 6;
+	assert_int_equal(sink_open_file(&sink, path, &turn, 1, &err), THAW_OK);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	sink_line(&sink, "one\n", 4);
+	sink_line(&sink, "second\n", 7);
+	sink_line(&sink, "third\n", 6);
+	assert_true(sink_flush(&sink));
+	assert_int_equal(sink_dropped(&sink), 2);
+	assert_int_equal(sink.cause, EFBIG);
+	assert_int_equal(sink.done, 3);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	sink_line(&sink, "fourth\n", 7);
+	sink_close(&sink, 0);
+	assert_int_equal(sink.taken, 4);
+	assert_int_equal(sink.done, 4);
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	assert_string_equal(text, "one\nse\nfourth\n");
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void test_what_cannot_be_written_at_the_end_is_counted(void **state)
+{
+	struct ends ends = a_pipe();
+	atomic_uint turn = 2; /* another process's */
+	struct sink sink;
+
+	(void)state;
+	sink_open_shared(&sink, ends.in, &turn, 1);
+	sink_line(&sink, "a\n", 2);
+	sink_line(&sink, "b\n", 2);
+	sink_close(&sink, 0);
+	assert_int_equal(sink_dropped(&sink), 2);
+	assert_int_equal(sink.done, 2);
+	close_ends(ends);
+}
+
 /* The target is put aside, and another comes: whole lines in each, and what waits goes to the new one. */
 static void test_another_target(void **state)
 {
@@ -342,6 +453,10 @@ int main(void)
 		cmocka_unit_test(test_a_file_is_appended_to),
 		cmocka_unit_test(test_a_file_that_others_write_to),
 		cmocka_unit_test(test_a_line_above_the_ceiling),
+		cmocka_unit_test(test_a_file_loses_no_line_at_the_ceiling),
+		cmocka_unit_test(test_lines_behind_a_stopped_writer_are_counted),
+		cmocka_unit_test(test_a_line_that_was_torn_is_ended),
+		cmocka_unit_test(test_what_cannot_be_written_at_the_end_is_counted),
 		cmocka_unit_test(test_another_target),
 		cmocka_unit_test(test_what_waits_goes_to_the_other_target),
 		cmocka_unit_test(test_a_forgotten_sink_writes_nothing),

@@ -1,0 +1,245 @@
+"""What is told of connections that come to nothing, of floods, and of what could not be written."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import ssl
+import subprocess
+
+import pytest
+from harness.gateway import binary
+from harness.process import kill_group, popen
+from peer import LIMIT, Client, wait
+from test_admin import counted
+
+MIB = 1 << 20
+
+
+def insecure(**changes):
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    for name, value in changes.items():
+        setattr(context, name, value)
+    return context
+
+
+def attempt(gateway, talk):
+    """talk(socket) on a new connection, which is then read to its end; the client's address."""
+    with socket.create_connection(("127.0.0.1", gateway.port), LIMIT) as raw:
+        address = "{}:{}".format(*raw.getsockname())
+        try:
+            talk(raw)
+        except (ssl.SSLError, OSError):
+            pass
+    return address
+
+
+def read_to_end(raw):
+    while raw.recv(4096):
+        pass
+
+
+def plain_http(raw):
+    raw.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    read_to_end(raw)
+
+
+def unknown_name(raw):
+    insecure().wrap_socket(raw, server_hostname="stranger.example")
+
+
+def no_name(raw):
+    insecure().wrap_socket(raw)
+
+
+def old_version(raw):
+    context = insecure()
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.wrap_socket(raw, server_hostname="localhost")
+
+
+def distrust(raw):
+    ssl.create_default_context().wrap_socket(raw, server_hostname="localhost")
+
+
+def nothing(raw):
+    pass
+
+
+def half_a_hello(raw):
+    raw.sendall(bytes.fromhex("160301020001"))
+    raw.shutdown(socket.SHUT_WR)
+    read_to_end(raw)
+
+
+def handshake_only(raw):
+    tls = insecure().wrap_socket(raw, server_hostname="localhost")
+    tls.unwrap()
+
+
+FAILED = "TLS handshake failed: "
+
+
+@pytest.mark.parametrize(
+    ("talk", "words"),
+    [
+        (plain_http, (FAILED + "http request", "(no ClientHello)")),
+        (unknown_name, (FAILED + "no host is configured for this name", "(SNI 'stranger.example')")),
+        (no_name, (FAILED + "no host is configured for this name", "(no SNI)")),
+        (old_version, (FAILED, "(SNI 'localhost')")),
+        (nothing, ("connection ended before it sent anything: closed by the client",)),
+        (half_a_hello, (FAILED, "(no ClientHello)")),
+        (handshake_only, ("connection ended before its first request: closed by the client", "(SNI 'localhost')")),
+    ],
+)
+def test_a_connection_without_a_request_is_told_with_address_name_and_cause(serve, settings, talk, words):
+    path = settings(workers=1)
+    path.write_text(path.read_text().replace("name: '*'", "name: localhost"))
+    gateway = serve("-c", path)
+    address = attempt(gateway, talk)
+    assert gateway.wait_messages(f"thaw: info: {address}: ", *words), gateway.messages
+    gateway.stop()
+    assert len([m for m in gateway.messages if address in m]) == 1, gateway.messages
+
+
+def test_a_client_that_does_not_trust_the_server_is_told(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    address = attempt(gateway, distrust)
+    (message,) = gateway.wait_messages(address)
+    assert "unknown ca" in message and "(SNI 'localhost')" in message
+
+
+def test_a_request_is_told_by_its_record_alone(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    client = Client(gateway)
+    assert client.get_json()["path"] == "/"
+    client.close()
+    gateway.stop()
+    assert not [m for m in gateway.messages if "info: 127.0.0.1" in m]
+    assert len(gateway.records) == 1
+
+
+def test_a_missing_proxy_header_is_told_with_the_address(serve, settings):
+    path = settings(workers=1)
+    path.write_text(path.read_text().replace("listen: [ { address: '127.0.0.1:0' } ]",
+                                             "listen: [ { address: '127.0.0.1:0', proxy_protocol: true } ]"))  # fmt: skip
+    gateway = serve("-c", path)
+    address = attempt(gateway, plain_http)
+    assert gateway.wait_messages(address, "no PROXY protocol header"), gateway.messages
+
+
+def test_a_flood_costs_few_lines_and_each_is_counted(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    many = 400
+    for _ in range(many):
+        attempt(gateway, plain_http)
+    gateway.stop()
+    lines = [m for m in gateway.messages if "http request" in m]
+    more = [re.search(r"info: (\d+) more messages in the last 10 s: TLS handshake failed", m) for m in gateway.messages]
+    held_back = [int(m.group(1)) for m in more if m]
+    assert held_back and len(lines) + sum(held_back) == many
+    assert len(lines) <= 10 * len(held_back)
+
+
+def test_what_was_held_back_is_told_although_nothing_more_comes(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    for _ in range(12):
+        attempt(gateway, plain_http)
+    assert gateway.wait_messages("2 more messages in the last 10 s"), gateway.messages
+
+
+def test_records_of_many_that_end_at_once_are_all_written(serve, settings, tmp_path):
+    """Several times what may wait in a worker, within one step of its loop."""
+    log = tmp_path / "access.log"
+    gateway = serve("-c", settings(workers=1, more="stop_timeout: 1s\n", log=f"{{ access: '{log}' }}"))
+    held, many = [], 150
+    long = "x" * 8000
+    for i in range(many):
+        client = Client(gateway)
+        client.send(f"PUT /late/{i} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {long}\r\nReferer: {long}\r\n"
+                    "Content-Length: 10\r\n\r\n12345".encode())  # fmt: skip
+        held.append(client)
+    gateway.process.send_signal(signal.SIGTERM)
+    statuses = [client.response()[0] for client in held]
+    for client in held:
+        client.close()
+    assert statuses == [503] * many
+    assert gateway.process.wait(LIMIT) == 0
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sorted(r["target"] for r in records) == sorted(f"/late/{i}" for i in range(many))
+    assert {(r["status"], r["body_in"]) for r in records} == {(503, 5)}
+    assert not [m for m in gateway.messages if "lost" in m]
+
+
+def test_a_log_on_a_full_disk_is_told_with_its_cause(serve, settings, tmp_path):
+    admin = tmp_path / "admin"
+    gateway = serve("-c", settings(workers=1, log="{ access: /dev/full }", more=f"admin: 'unix:{admin}'\n"))
+    assert Client(gateway).get_json()["path"] == "/"
+    assert gateway.wait_messages("1 access records lost: cannot write to /dev/full: No space left on device")
+    counted(admin, {"thaw_access_records_total": 1, "thaw_access_records_lost_total": 1})
+
+
+def limited(monkeypatch, tmp_path, limit):
+    wrapper = tmp_path / "limited"
+    wrapper.write_text(f'#!/bin/bash\nulimit {limit}\nexec {shlex.quote(str(binary()))} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("THAW", str(wrapper))
+
+
+def test_a_spool_without_room_is_told(serve, settings):
+    gateway = serve("-c", settings(workers=1, spool="{ memory: 1MiB, per_client: 100% }"))
+    client = Client(gateway)
+    client.begin("/late", 8 * MIB)
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        client.send(bytes(8 * MIB))
+    (message,) = gateway.wait_messages("request refused (budget-")
+    assert message.startswith("thaw: warning: 127.0.0.1:")
+
+
+def test_a_spool_on_a_full_disk_is_told(serve, settings, tmp_path, monkeypatch):
+    limited(monkeypatch, tmp_path, "-f 64")
+    gateway = serve("-c", settings(workers=1, log="{ access: off }",
+        spool=f"{{ memory: 1MiB, disk: 64MiB, directory: '{tmp_path}', per_client: 100% }}"))  # fmt: skip
+    client = Client(gateway)
+    client.begin("/late", 32 * MIB)
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        client.send(bytes(32 * MIB))
+    (message,) = gateway.wait_messages("request refused (disk-full)")
+    assert message.startswith("thaw: error: 127.0.0.1:") and str(tmp_path) in message
+
+
+def test_records_that_die_with_their_worker_are_counted(settings, pki, tmp_path):
+    """Nobody reads the log; the worker is killed while records wait in it."""
+    admin = tmp_path / "admin"
+    path = settings(workers=1, more=f"admin: 'unix:{admin}'\n")
+    process = popen([str(binary()), "serve", "-c", str(path)],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    try:
+        first = process.stderr.readline().decode()
+
+        class Server:
+            port = int(re.search(r"listening on .*:(\d+)$", first.rstrip()).group(1))
+
+            def workers():
+                children = f"/proc/{process.pid}/task/{process.pid}/children"
+                return [int(pid) for pid in open(children).read().split()]
+
+        Server.pki = pki
+        client = Client(Server)
+        for _ in range(30):
+            client.get_json("/" + "x" * 7000)
+        os.kill(client.worker(Server), signal.SIGKILL)
+        lost = None
+        while lost is None:
+            lost = re.search(r"ended before it had written (\d+) access records", process.stderr.readline().decode())
+        assert 0 < int(lost.group(1)) <= 30
+        counted(admin, {"thaw_access_records_total": 30, "thaw_access_records_lost_total": int(lost.group(1))})
+        client.close()
+    finally:
+        kill_group(process)
