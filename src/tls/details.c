@@ -48,14 +48,36 @@ static enum got oid_text(const ASN1_OBJECT *object, char **text)
 	return NO_MEMORY;
 }
 
+/* The types of characters that X.520 gives to attributes (RFC 5280 4.1.2.4), and those seen beside them. */
+static bool is_string(const ASN1_STRING *string)
+{
+	switch (ASN1_STRING_type(string)) {
+	case V_ASN1_UTF8STRING:
+	case V_ASN1_PRINTABLESTRING:
+	case V_ASN1_T61STRING:
+	case V_ASN1_BMPSTRING:
+	case V_ASN1_UNIVERSALSTRING:
+	case V_ASN1_IA5STRING:
+	case V_ASN1_NUMERICSTRING:
+	case V_ASN1_VISIBLESTRING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A string that cannot be decoded raises an error of ASN.1's own. What else fails is an allocation, whether OpenSSL
+ * says so (3.0), or only that a function below has failed (3.5), or nothing. */
 static enum got read_value(const ASN1_STRING *string, char **value)
 {
 	unsigned char *utf8 = NULL;
 
+	if (!is_string(string))
+		return UNUSABLE;
 	ERR_clear_error();
 	int len = ASN1_STRING_to_UTF8(&utf8, string);
 	if (len < 0)
-		return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ? NO_MEMORY : UNUSABLE;
+		return ERR_peek_error() == 0 || ERR_COMMON_ERROR(ERR_peek_last_error()) ? NO_MEMORY : UNUSABLE;
 	enum got got = copy_text(utf8, (size_t)len, false, value);
 	OPENSSL_free(utf8);
 	return got;
