@@ -11,7 +11,7 @@ install(FILES packaging/thaw.service packaging/thaw.socket DESTINATION lib/syste
 install(FILES packaging/thaw.sysusers DESTINATION lib/sysusers.d RENAME thaw.conf COMPONENT thaw)
 install(FILES packaging/thaw.tmpfiles DESTINATION lib/tmpfiles.d RENAME thaw.conf COMPONENT thaw)
 file(GLOB guides docs/*.md)
-install(FILES README.md LICENSE ${guides} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
+install(FILES README.md CHANGELOG.md LICENSE ${guides} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
 install(FILES docs/status.png docs/probe.svg DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
 install(FILES docs/thaw.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)
 install(DIRECTORY examples/balancer DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)

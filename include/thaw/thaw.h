@@ -13,7 +13,7 @@ extern "C" {
 #define THAW_VERSION_MAJOR 0
 #define THAW_VERSION_MINOR 1
 #define THAW_VERSION_PATCH 0
-#define THAW_VERSION       "0.1.0"
+#define THAW_VERSION       "0.1.1"
 
 /* The version of the library that runs, which may be newer than THAW_VERSION of the headers. */
 const char *thaw_version(void);

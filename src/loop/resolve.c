@@ -1,6 +1,7 @@
 #include "loop/resolve.h"
 
 #include <ares.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -8,6 +9,11 @@
 #include <string.h>
 
 #include "base/error.h"
+
+/* c-ares from 1.31 on keeps answers, too: off (its longest time is 0 s below), since they are kept here. */
+#ifndef ARES_OPT_QUERY_CACHE
+#define ARES_OPT_QUERY_CACHE 0
+#endif
 
 #define SOCKETS_MAX 16   /* c-ares' own: one a name server and protocol, and some for TCP */
 #define TIMEOUT_MS  1500 /* of the first question to a name server; of the second, twice that */
@@ -181,9 +187,10 @@ static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 			be_patient(resolver);
 }
 
+/* RFC 2181 8: a time above 2^31 - 1 counts as 0. c-ares makes it negative, and from 1.29 on INT_MAX. */
 static uint64_t lower(uint64_t ttl_ms, int ttl_s)
 {
-	uint64_t own_ms = ttl_s > 0 ? (uint64_t)ttl_s * 1000 : 0;
+	uint64_t own_ms = ttl_s > 0 && ttl_s < INT_MAX ? (uint64_t)ttl_s * 1000 : 0;
 
 	return own_ms < ttl_ms ? own_ms : ttl_ms;
 }
@@ -311,7 +318,8 @@ struct resolver *resolver_new(struct ev_loop *loop, const char *servers, const u
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
 	struct ares_options options = {
 		.sock_state_cb = on_state, .sock_state_cb_data = resolver, .timeout = TIMEOUT_MS, .tries = TRIES};
-	int flags = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES, status = ARES_ENOMEM;
+	int flags = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_QUERY_CACHE;
+	int status = ARES_ENOMEM;
 
 	if (resolver != NULL && (status = ares_library_init(ARES_LIB_INIT_ALL)) == ARES_SUCCESS)
 		status = ares_init_options(&resolver->channel, &options, flags);
@@ -345,6 +353,10 @@ void resolver_free(struct resolver **resolver)
 	gone->closing = true;
 	if (gone->open) {
 		ares_destroy(gone->channel); /* ends what is asked for, too */
+		/* Without memory, c-ares 1.34 closes a socket that it had announced, and does not say so. */
+		for (size_t i = 0; i < SOCKETS_MAX; i++)
+			if (gone->sockets[i].active)
+				ev_io_stop(gone->loop, &gone->sockets[i].io);
 		ev_timer_stop(gone->loop, &gone->timer);
 		ev_timer_stop(gone->loop, &gone->told);
 		ev_timer_stop(gone->loop, &gone->patience);

@@ -195,6 +195,17 @@ static enum thaw_status blame_pkcs12(const char *file, struct thaw_error *err)
 			 file);
 }
 
+/* Where OpenSSL 3.5 has no memory to compare the key with a certificate, it takes the two for strangers. */
+static bool overlooked(const struct tls_credentials *credentials)
+{
+	bool found = false;
+
+	for (int i = 0; i < sk_X509_num(credentials->chain) && !found; i++)
+		found = X509_check_private_key(sk_X509_value(credentials->chain, i), credentials->key) == 1;
+	ERR_clear_error();
+	return found;
+}
+
 static enum thaw_status parse_pkcs12(struct tls_credentials *credentials, PKCS12 *file, const char *pass_phrase,
 				     const char *name, struct thaw_error *err)
 {
@@ -202,6 +213,8 @@ static enum thaw_status parse_pkcs12(struct tls_credentials *credentials, PKCS12
 		return blame_pkcs12(name, err);
 	if (check_public_keys(credentials, name, err) != THAW_OK)
 		return THAW_FAILED;
+	if (credentials->key != NULL && credentials->certificate == NULL && overlooked(credentials))
+		return error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", name);
 	if (credentials->key == NULL || credentials->certificate == NULL)
 		return error_set(err, THAW_ERR_CONFIG, "%s: it has no %s", name,
 				 credentials->key == NULL ? "private key" : "certificate of its key");

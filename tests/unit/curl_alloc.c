@@ -114,7 +114,7 @@ static void priming_without_memory(void **state)
 	done = refused = 0;
 	assert_true(fault_each(upload, 1) > 100);
 	fault_openssl(true);
-	assert_true(refused > 50 && done > 5);
+	assert_true(refused > 50 && done > 0);
 	curl_slist_free_all(fields);
 }
 

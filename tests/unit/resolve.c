@@ -318,8 +318,12 @@ static void a_name_server_that_is_not_there_is_a_failure(void **state)
 	(void)state;
 	ev_io_stop(loop, &dns.udp_io);
 	(void)close(dns.udp);
-	assert_int_equal(ask_and_wait(&asker, "nobody.test"), THAW_FAILED);
-	assert_int_equal(asker.told, 1);
+	/* Newer releases of c-ares notice at once. */
+	ask(&asker, "nobody.test");
+	unsigned waited = asker.status == THAW_WANT_READ;
+	RUN_UNTIL(asker.status != THAW_WANT_READ);
+	assert_int_equal(asker.status, THAW_FAILED);
+	assert_int_equal(asker.told, waited);
 	dns.udp = -1;
 }
 
@@ -462,6 +466,13 @@ static void name_servers_must_be_addresses(void **state)
 	assert_null(resolver_new(loop, "not an address", &now_ms, &err));
 	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
 	assert_non_null(strstr(err.text, "names cannot be looked up"));
+}
+
+/* c-ares 1.34 itself loses some of what it has when it gets no more. Its functions of these names are new in it. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:ares_malloc_zero\nleak:ares_realloc_zero\n";
 }
 
 static unsigned allocations_left = UINT_MAX; /* UINT_MAX: as many as it wants */
