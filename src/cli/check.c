@@ -1,11 +1,13 @@
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "config/config.h"
+#include "gateway/identity.h"
 #include "loop/loop.h"
 
 static const char help[] =
@@ -31,17 +33,40 @@ static const char *upstream_of(const struct config_route *route)
 	return route->upstream == CONFIG_PROXY ? route->upstream_name : upstreams[route->upstream];
 }
 
+static json_t *list_json(char **list)
+{
+	json_t *names = json_array();
+
+	for (char **name = list; name != NULL && *name != NULL; name++)
+		(void)json_array_append_new(names, json_string(*name));
+	return names;
+}
+
 static json_t *route_json(const struct config_route *route)
 {
-	json_t *methods = json_null();
+	json_t *methods = route->methods != NULL ? list_json(route->methods) : json_null();
 
-	if (route->methods != NULL) {
-		methods = json_array();
-		for (char **method = route->methods; *method != NULL; method++)
-			(void)json_array_append_new(methods, json_string(*method));
-	}
-	return json_pack("{s:s, s:o, s:s, s:s}", "path", route->path, "methods", methods, "when",
-			 config_when_name(route->certificate.when), "upstream", upstream_of(route));
+	json_t *told = json_pack("{s:s, s:o, s:s, s:s}", "path", route->path, "methods", methods, "when",
+				 config_when_name(route->certificate.when), "upstream", upstream_of(route));
+
+	if (route->upgrade != NULL)
+		(void)json_object_set_new(told, "upgrade", list_json(route->upgrade));
+	return told;
+}
+
+/* The names of client fields that this host leaves out; a '*' at the end stands for any end. */
+static json_t *stripped_json(const struct config_host *host)
+{
+	size_t count = 0;
+	const struct gw_reserved *reserved = gw_identity_reserved(&count);
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(names,
+					    json_sprintf("%s%s", reserved[i].name, reserved[i].beginning ? "*" : ""));
+	for (char **name = host->strip; name != NULL && *name != NULL; name++)
+		(void)json_array_append_new(names, json_string(*name));
+	return names;
 }
 
 static json_t *host_json(const struct config_host *host)
@@ -50,7 +75,8 @@ static json_t *host_json(const struct config_host *host)
 
 	for (size_t i = 0; i < host->route_count; i++)
 		(void)json_array_append_new(routes, route_json(&host->routes[i]));
-	return json_pack("{s:s, s:o}", "name", host->name, "routes", routes);
+	return json_pack("{s:s, s:o, s:{s:o, s:o}}", "name", host->name, "routes", routes, "client_headers", "strip",
+			 stripped_json(host), "pass", list_json(host->pass));
 }
 
 static json_t *upstream_json(const struct config_upstream *upstream)
@@ -89,6 +115,45 @@ static int print_json(const char *file, const struct config *config, const struc
 	return failed == 0 ? cli_print("\n") : EX_IOERR;
 }
 
+#define LINE_WIDTH 110
+
+/* Names behind a title, in lines. column: where the last line ends. */
+static void print_name(const char *name, const char *end, size_t *column)
+{
+	size_t len = strlen(name) + strlen(end) + 1;
+
+	if (*column == 0 || *column + len > LINE_WIDTH) {
+		(void)printf("%s   ", *column > 0 ? "\n" : "");
+		*column = 3;
+	}
+	(void)printf(" %s%s", name, end);
+	*column += len;
+}
+
+static void print_names(const char *title, char **names)
+{
+	size_t column = 0;
+
+	if (names == NULL || *names == NULL)
+		return;
+	(void)printf("  %s:\n", title);
+	for (; *names != NULL; names++)
+		print_name(*names, "", &column);
+	(void)printf("\n");
+}
+
+/* The names that every host leaves out. */
+static void print_stripped(void)
+{
+	size_t count = 0, column = 0;
+	const struct gw_reserved *reserved = gw_identity_reserved(&count);
+
+	(void)printf("left out of clients' requests, in any case and with any sign for '-':\n");
+	for (size_t i = 0; i < count; i++)
+		print_name(reserved[i].name, reserved[i].beginning ? "*" : "", &column);
+	(void)printf("\n");
+}
+
 static void print_host(const struct config_host *host)
 {
 	(void)printf("host %s\n", host->name);
@@ -99,7 +164,10 @@ static void print_host(const struct config_host *host)
 			(void)printf("%s%s", method == route->methods ? " [" : " ", *method);
 		(void)printf("%s: client certificate %s, %s\n", route->methods != NULL ? "]" : "",
 			     config_when_name(route->certificate.when), upstream_of(route));
+		print_names("  may upgrade to", route->upgrade);
 	}
+	print_names("also left out of clients' requests", host->strip);
+	print_names("passed on although clients may forge it", host->pass);
 }
 
 static bool is_used(const struct config *config, size_t upstream)
@@ -132,6 +200,7 @@ static int print_text(const char *file, const struct config *config)
 		(void)printf("listen %s\n", config->listens[i].address);
 	for (size_t i = 0; i < config->host_count; i++)
 		print_host(&config->hosts[i]);
+	print_stripped();
 	for (size_t i = 0; i < config->upstream_count; i++)
 		print_upstream(config, i);
 	if (config->admin != NULL)

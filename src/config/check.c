@@ -110,6 +110,8 @@ enum thaw_status config_check_host(const struct config_at *at, void *object)
 {
 	const struct config_host *host = object;
 	const struct config_route *at_handshake = NULL;
+	if (config_check_pass(at, host) != THAW_OK)
+		return THAW_FAILED;
 	struct config_at routes = config_child(at, "routes");
 	for (size_t i = 0; i < host->route_count; i++) {
 		struct config_at route = config_item(&routes, i);

@@ -22,6 +22,13 @@ static void free_certificate(struct config_certificate *certificate)
 	config_free_allow(certificate);
 }
 
+static void free_list(char **list)
+{
+	for (char **text = list; text != NULL && *text != NULL; text++)
+		free(*text);
+	free(list);
+}
+
 static void free_listen(struct config_listen *listen)
 {
 	free(listen->address);
@@ -33,15 +40,16 @@ static void free_host(struct config_host *host)
 {
 	for (size_t i = 0; i < host->route_count; i++) {
 		struct config_route *route = &host->routes[i];
-		for (char **method = route->methods; method != NULL && *method != NULL; method++)
-			free(*method);
-		free(route->methods);
+		free_list(route->methods);
+		free_list(route->upgrade);
 		free(route->path);
 		free(route->upstream_name);
 		free_certificate(&route->certificate);
 	}
 	free(host->routes);
 	free_certificate(&host->client_certificate);
+	free_list(host->strip);
+	free_list(host->pass);
 	free(host->name);
 	free(host->certificate);
 	free(host->key);

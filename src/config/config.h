@@ -75,6 +75,7 @@ struct config_route {
 	enum config_upstream_kind upstream;
 	char *upstream_name; /* CONFIG_PROXY only */
 	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
+	char **upgrade;      /* protocols that a request may upgrade to, NULL-terminated; NULL: websocket */
 };
 
 struct config_host {
@@ -83,6 +84,7 @@ struct config_host {
 	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
 	unsigned identity;       /* CONFIG_IDENTITY_* */
 	bool case_matters;       /* paths: case-sensitive */
+	char **strip, **pass;    /* client_headers: NULL-terminated, NULL: none; strip's may end in '*' */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */

@@ -148,6 +148,10 @@ static const struct config_rule route_rules[] = {
 	 .read = config_read_methods,
 	 .offset = AT(methods),
 	 .allowed = "a list of methods in upper case, such as [ PUT, POST ]"},
+	{.key = "upgrade",
+	 .read = config_read_upgrade,
+	 .offset = AT(upgrade),
+	 .allowed = "a list of protocols, such as [ websocket, SPDY/3.1 ], or none"},
 	{.key = "client_certificate",
 	 .read = config_read_mapping,
 	 .offset = AT(certificate),
@@ -166,6 +170,17 @@ static const struct config_table route_table = {.rules = route_rules,
 						.init = config_init_route};
 
 #define AT(field) offsetof(struct config_host, field)
+/* Relative to struct config_host: it has no struct of its own. */
+static const struct config_rule client_headers_rules[] = {
+	{.key = "strip",
+	 .read = config_read_strip,
+	 .offset = AT(strip),
+	 .allowed = "a list of field names, each perhaps with a * at its end"},
+	{.key = "pass", .read = config_read_pass, .offset = AT(pass), .allowed = "a list of field names"},
+};
+static const struct config_table client_headers_table = {.rules = client_headers_rules,
+							 .count = COUNT(client_headers_rules)};
+
 static const struct config_rule host_rules[] = {
 	{.key = "name",
 	 .read = config_read_host_name,
@@ -191,6 +206,7 @@ static const struct config_rule host_rules[] = {
 	 .read = config_read_identity,
 	 .offset = AT(identity),
 	 .allowed = "a list of rfc9440, xfcc, nginx"},
+	{.key = "client_headers", .read = config_read_mapping, .offset = 0, .table = &client_headers_table},
 	{.key = "paths", .read = read_paths, .offset = AT(case_matters), .words = paths_words},
 	/* Before the routes, which inherit it. */
 	{.key = "client_certificate",

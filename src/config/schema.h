@@ -77,6 +77,11 @@ config_read_fn config_read_address, config_read_admin, config_read_host_name, co
  * False: it is neither (or no memory: then the source's err is set). */
 bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);
 
+/* headers.c */
+config_read_fn config_read_strip, config_read_pass, config_read_upgrade;
+/* Of a host whose keys are all read: what it lets through is none of the fields that the gateway writes itself. */
+enum thaw_status config_check_pass(const struct config_at *at, const struct config_host *host) THAW_MUST_CHECK;
+
 /* allow.c */
 config_read_fn config_read_identity, config_read_allow;
 bool config_copy_allow(struct config_certificate *to, const struct config_certificate *from); /* false: no memory */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "gateway/conn.h"
+#include "http/meaning.h"
 
 enum gw_body_step gw_body_next(struct gw_request *request, struct http_refusal *refusal)
 {
@@ -198,14 +199,19 @@ static enum gw_step begin_pass(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct gw_exchange exchange = {
 		.head = &request->head,
+		.host = gw_conn_host(conn)->config,
+		.route = request->route->config,
 		.identity = request->identity,
 		.report = &request->story.report,
 		.before_verdict = request->story.drained,
 	};
 
-	if (request->route->config->upstream == CONFIG_PROXY)
+	uint64_t hops = 0;
+	bool proxy = request->route->config->upstream == CONFIG_PROXY;
+	bool ends_here = proxy && http_max_forwards(&request->head, &hops) == HTTP_FORWARDS_LIMITED && hops == 0;
+	if (proxy && !ends_here)
 		return gw_proxy_begin(conn);
-	request->ops = gw_upstream_builtin(request->route->config->upstream);
+	request->ops = ends_here ? gw_upstream_last_hop() : gw_upstream_builtin(request->route->config->upstream);
 	request->upstream = request->ops->open(&exchange);
 	if (request->upstream == NULL)
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);

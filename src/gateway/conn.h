@@ -143,7 +143,8 @@ struct gw_conn {
 	/* the accepted certificate, once something needs to know more of it; it never changes */
 	struct tls_details *details;
 	struct {
-		char *fields; /* owned: for the upstream */
+		char *fields;   /* owned: for the upstream */
+		bool too_large; /* there are none: the certificate does not fit */
 		size_t len;
 	} told;
 	struct gw_pins *pins; /* pin.h; NULL: none */
@@ -182,6 +183,9 @@ enum gw_step gw_run_head(struct gw_conn *conn);
 /* What the accepted certificate says; NULL: no memory. */
 const struct tls_details *gw_conn_details(struct gw_conn *conn);
 enum gw_step gw_run_ask(struct gw_conn *conn);
+
+/* find.c: sets the request's route. False: there is none, and *step says what became of it. */
+bool gw_find_route(struct gw_conn *conn, enum gw_step *step);
 
 /* body.c */
 

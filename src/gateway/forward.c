@@ -8,11 +8,13 @@
 
 #include "gateway/identity.h"
 #include "gateway/proxy.h"
+#include "http/meaning.h"
 #include "http/syntax.h"
 #include "http/target.h"
 
 #define ADDRESS_TEXT (INET6_ADDRSTRLEN + 8)
 #define HOST_TEXT    (HTTP_HOST_MAX + 16)
+#define UPGRADE_TEXT 256
 
 static_assert(GW_IDENTITY_MAX + HTTP_HEAD_MAX + 4096 <= GW_UP_HEAD_MAX, "no head is too large for want of a ceiling");
 
@@ -29,14 +31,60 @@ static bool has_token(const struct http_request *head, const char *name, const c
 	return false;
 }
 
-/* Another version of HTTP would leave our sight: h2c is a known way around a gateway's rules. */
-bool gw_forward_is_upgrade(const struct http_request *head)
+/* Protocol names are compared without regard to case (RFC 9110 7.8). */
+static bool may_upgrade_to(const struct config_route *route, struct http_span protocol)
 {
-	const struct http_field *upgrade = http_field_find(head, "Upgrade");
+	if (route->upgrade == NULL)
+		return http_span_equal_nocase(protocol, "websocket");
+	for (char **allowed = route->upgrade; *allowed != NULL; allowed++)
+		if (http_span_equal_nocase(protocol, *allowed))
+			return true;
+	return false;
+}
 
-	return upgrade != NULL && head->minor == 1 && head->framing == HTTP_BODY_NONE &&
-	       http_is_token(upgrade->value) && !http_span_equal_nocase(upgrade->value, "h2c") &&
-	       !http_span_equal_nocase(upgrade->value, "http") && has_token(head, "Connection", "upgrade");
+/* The protocols that the request asks for and its route allows, as a list. Those that do not fit are left out. */
+static size_t wanted_protocols(const struct http_request *head, const struct config_route *route, char *out,
+			       size_t room)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < head->field_count; i++) {
+		struct http_span rest = head->fields[i].value, element;
+		if (!http_span_equal_nocase(head->fields[i].name, "Upgrade"))
+			continue;
+		while (http_list_next(&rest, &element)) {
+			if (!may_upgrade_to(route, element) || element.len + 2 > room - len)
+				continue;
+			if (len > 0) {
+				out[len++] = ',';
+				out[len++] = ' ';
+			}
+			memcpy(out + len, element.at, element.len);
+			len += element.len;
+		}
+	}
+	return len;
+}
+
+bool gw_forward_is_upgrade(const struct http_request *head, const struct config_route *route)
+{
+	char protocols[UPGRADE_TEXT];
+
+	return head->minor == 1 && has_token(head, "Connection", "upgrade") &&
+	       wanted_protocols(head, route, protocols, sizeof(protocols)) > 0;
+}
+
+bool gw_forward_may_switch(const struct config_route *route, struct http_span protocols)
+{
+	struct http_span element;
+	bool any = false;
+
+	while (http_list_next(&protocols, &element)) {
+		if (!may_upgrade_to(route, element))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 /* host[:port] as the client named it: of an absolute target, which rules (RFC 9112 3.2.2), else of its Host field. */
@@ -127,23 +175,37 @@ static void write_forwarded(const struct gw_conn *conn, struct http_span authori
 }
 
 /* Fields that frame or route the request are written anew; those that a client may not say of itself are left out. */
-static bool passes(const struct http_hops *hops, struct http_span name)
+static bool passes(const struct gw_conn *conn, const struct http_hops *hops, struct http_span name)
 {
 	static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Via"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (http_span_equal_nocase(name, ours[i]))
 			return false;
-	return !http_hops_has(hops, name) && !gw_identity_is_reserved(name);
+	if (name.len > 6 && http_span_equal_nocase((struct http_span){name.at, 6}, "proxy-"))
+		return false; /* RFC 9110 11.7: for this gateway, or for the client */
+	return !http_hops_has(hops, name) && !gw_identity_is_stripped(gw_conn_host(conn)->config, name);
 }
 
-static void write_fields(const struct http_request *head, struct http_writer *writer)
+/* RFC 9110 7.6.2: each hop takes one off. At 0 the request is answered here (builtin.c). */
+static void write_max_forwards(const struct http_request *head, struct http_writer *writer)
+{
+	uint64_t left = 0;
+
+	if (http_max_forwards(head, &left) == HTTP_FORWARDS_LIMITED && left > 0)
+		http_write_field_number(writer, "Max-Forwards", left - 1);
+}
+
+static void write_fields(const struct gw_conn *conn, const struct http_request *head, struct http_writer *writer)
 {
 	struct http_hops hops;
+	uint64_t left = 0;
+	bool limited = http_max_forwards(head, &left) == HTTP_FORWARDS_LIMITED;
 
 	http_hops_of(&hops, head->fields, head->field_count);
 	for (size_t i = 0; i < head->field_count; i++)
-		if (passes(&hops, head->fields[i].name))
+		if (passes(conn, &hops, head->fields[i].name) &&
+		    !(limited && http_span_equal_nocase(head->fields[i].name, "Max-Forwards")))
 			http_write_span(writer, head->fields[i].name, head->fields[i].value);
 }
 
@@ -167,8 +229,10 @@ static void write_framing(const struct gw_request *request, struct http_writer *
 	if (request->proxy->expects)
 		http_write_field(writer, "Expect", "100-continue");
 	if (request->proxy->upgrade) {
+		char protocols[UPGRADE_TEXT];
+		size_t len = wanted_protocols(head, request->route->config, protocols, sizeof(protocols));
 		http_write_field(writer, "Connection", "upgrade");
-		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_field_find(head, "Upgrade")->value);
+		http_write_span(writer, (struct http_span){"Upgrade", 7}, (struct http_span){protocols, len});
 	}
 }
 
@@ -189,6 +253,7 @@ static void write_identity(struct gw_conn *conn, struct http_writer *writer)
 		if (details != NULL)
 			conn->told.fields = gw_identity_fields(sets, conn->request->identity, details, &conn->told.len,
 							       &chain_left_out);
+		conn->told.too_large = conn->told.fields == NULL && conn->told.len > GW_IDENTITY_MAX;
 		if (chain_left_out)
 			gw_notice(conn->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, conn->now_ms,
 				  "a client's chain is too large to be passed on");
@@ -212,7 +277,8 @@ void gw_forward_head(struct gw_conn *conn, struct http_writer *writer)
 		write_text(writer, "Host", authority.at, authority.len);
 	else
 		http_write_field(writer, "Host", strcmp(name, "*") != 0 ? name : "localhost");
-	write_fields(head, writer);
+	write_fields(conn, head, writer);
+	write_max_forwards(head, writer);
 	write_via(head, writer);
 	write_forwarded(conn, authority, writer);
 	write_identity(conn, writer);
@@ -226,14 +292,15 @@ static void put(struct gw_pack *pack, const char *bytes, size_t len)
 	pack->len += len;
 }
 
-void gw_forward_end(const struct http_trailers *trailers, struct gw_pack *pack)
+void gw_forward_end(const struct config_host *host, const struct http_trailers *trailers, struct gw_pack *pack)
 {
 	struct http_field field;
 	size_t at = 0;
 
 	put(pack, "0\r\n", 3);
 	while (http_trailers_next(trailers, &at, &field)) {
-		if (!http_trailer_allowed(field.name) || gw_identity_is_reserved(field.name))
+		if (!http_trailer_allowed(field.name) ||
+		    (host != NULL ? gw_identity_is_stripped(host, field.name) : gw_identity_is_reserved(field.name)))
 			continue;
 		put(pack, field.name.at, field.name.len);
 		put(pack, ": ", 2);

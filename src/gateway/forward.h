@@ -8,13 +8,17 @@
 #include "gateway/conn.h"
 #include "http/response.h"
 
-/* Whether the request asks for another protocol that may be passed on (RFC 9110 7.8): any but HTTP's own versions. */
-bool gw_forward_is_upgrade(const struct http_request *head);
+/* Whether the request asks for another protocol (RFC 9110 7.8) that its route allows. */
+bool gw_forward_is_upgrade(const struct http_request *head, const struct config_route *route);
+
+/* Whether a 101 may switch to these protocols: the value of its Upgrade field. */
+bool gw_forward_may_switch(const struct config_route *route, struct http_span protocols);
 
 /* For the connection's request, which goes through a proxy. What does not fit sets the writer's overflow. */
 void gw_forward_head(struct gw_conn *conn, struct http_writer *writer);
 
-/* The last chunk, and the trailers that may be passed on. There is room in every pack. */
-void gw_forward_end(const struct http_trailers *trailers, struct gw_pack *pack);
+/* The last chunk, and the trailers that may be passed on. There is room in every pack. host: for a request's, which the
+ * host's rules for client fields hold for; NULL for a response's. */
+void gw_forward_end(const struct config_host *host, const struct http_trailers *trailers, struct gw_pack *pack);
 
 #endif

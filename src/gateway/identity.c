@@ -10,7 +10,6 @@
 
 #define LINE_BREAK "%0A"
 #define PEM_LINE   64
-#define FOLDED_MAX 64 /* more than any name in the tables below */
 
 /* Text under way, in memory with a ceiling. */
 struct text {
@@ -139,7 +138,8 @@ static void put_name(struct text *text, const char *name, bool quoted)
 		bool escaped = c == '\\' && name[1] != '\0';
 		if (escaped)
 			c = (unsigned char)*++name;
-		if (c >= 0x80 || (quoted && (c == '"' || c == '\\'))) {
+		/* A blank at the end of a field's value would be trimmed away, and leave its backslash behind. */
+		if (c >= 0x80 || (!quoted && escaped && c == ' ') || (quoted && (c == '"' || c == '\\'))) {
 			(void)snprintf(digits, sizeof(digits), "\\%02X", c);
 			put(text, digits, 3);
 		} else {
@@ -220,6 +220,7 @@ char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, co
 	struct work work = {.identity = identity, .details = details};
 	char *fields = malloc(3 * (size_t)GW_IDENTITY_MAX);
 
+	*len = 0;
 	if (fields == NULL)
 		return NULL;
 	work.value = (struct text){.at = fields + GW_IDENTITY_MAX, .room = GW_IDENTITY_MAX};
@@ -237,6 +238,7 @@ char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, co
 		return fit != NULL ? fit : fields;
 	}
 	free(fields);
+	*len = GW_IDENTITY_MAX + 1;
 	return NULL;
 }
 
@@ -244,106 +246,4 @@ void gw_identity_none(unsigned sets, struct http_writer *writer)
 {
 	if ((sets & CONFIG_IDENTITY_NGINX) != 0)
 		http_write_field(writer, "X-SSL-Client-Verify", "NONE");
-}
-
-/* ---- what may not come in ---- */
-
-/* As servers with CGI's ways fold names (RFC 3875 4.1.18): letters and digits stay, all else is one sign. */
-static size_t fold(struct http_span name, char *folded, size_t room)
-{
-	size_t len = 0;
-
-	for (; len < name.len && len < room; len++) {
-		char c = name.at[len];
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c | 0x20);
-		folded[len] = (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
-	}
-	return len;
-}
-
-/*
- * Folded. What begins so is left out: the fields of the sets above and their relatives, then what servers and
- * frameworks read of the client, its address or the way it came when they are told that a proxy is in front.
- */
-static const char *const beginnings[] = {
-	"client-cert", /* RFC 9440 */
-	"x-forwarded", /* also Envoy's XFCC, and Traefik's X-Forwarded-Tls-Client-Cert */
-	"forwarded",   /* RFC 7239, and Forwarded-For */
-	"x-ssl-",      /* nginx, HAProxy */
-	"ssl-",        /* Tomcat's SSLValve, Keycloak, ingress-nginx; mod_ssl's SSL_CLIENT_* */
-	"x-tls-",
-	"tls-client-",
-	"x-mtls-",
-	"x-client-cert", /* ASP.NET Core, Google's load balancer */
-	"x-clientcert",
-	"x-client-dn",
-	"x-client-issuer",
-	"x-client-s-dn",
-	"x-client-i-dn",
-	"x-client-serial",
-	"x-client-subject",
-	"x-client-verif",
-	"x-client-fingerprint",
-	"cert-chain", /* Keycloak behind Apache */
-	"x-arr-",     /* IIS */
-	"ms-aspnetcore-",
-	"x-ms-client-principal", /* Azure */
-	"x-amzn-mtls-",          /* AWS */
-	"x-amzn-oidc-",
-	"x-goog-authenticated-", /* Google */
-	"x-goog-iap-",
-	"wl-proxy-",       /* WebLogic */
-	"-ws",             /* WebSphere: $WSCC and others */
-	"proxy-auth-cert", /* Jetty */
-	"proxy-ssl-id",
-	"x-proxied-",
-	"x-real-",
-	"x-original-",
-	"x-rewrite-url",
-	"x-remote-", /* Kubernetes: X-Remote-User, -Group, -Extra-* */
-	"remote-",
-	"x-webauth-",
-	"x-auth-request-",
-	"x-authenticated-",
-	"cf-connecting-ip",
-	"x-azure-clientip",
-	"x-azure-socketip",
-	"x-envoy-external-address",
-	"x-envoy-internal",
-	"x-appengine-",
-};
-static const char *const whole[] = {
-	"proxy", /* HTTP_PROXY of a CGI server */
-	"client-ip",       "true-client-ip",   "x-client-ip",      "x-cluster-client-ip",
-	"proxy-client-ip", "fastly-client-ip", "x-originating-ip", "x-host",
-	"front-end-https", "x-url-scheme",     "x-scheme",         "x-https",
-	"script-name",     "path-info",        "x-script-name", /* of CGI and WSGI: they move the rules of an upstream
-								 */
-	"auth-user",       "auth-type",
-};
-/* Left out where they are spelled otherwise than so: see the header. */
-static const char *const framing[] = {"content-length", "content-type", "transfer-encoding"};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-bool gw_identity_is_reserved(struct http_span name)
-{
-	char folded[FOLDED_MAX];
-	struct http_span text = {folded, fold(name, folded, sizeof(folded))};
-
-	for (size_t i = 0; i < COUNT(beginnings); i++) {
-		size_t len = strlen(beginnings[i]);
-		if (text.len >= len && memcmp(folded, beginnings[i], len) == 0)
-			return true;
-	}
-	if (name.len > sizeof(folded))
-		return false;
-	for (size_t i = 0; i < COUNT(whole); i++)
-		if (http_span_equal(text, whole[i]))
-			return true;
-	for (size_t i = 0; i < COUNT(framing); i++)
-		if (http_span_equal(text, framing[i]) && !http_span_equal_nocase(name, framing[i]))
-			return true;
-	return false;
 }

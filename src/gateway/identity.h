@@ -14,8 +14,8 @@
 
 /*
  * All fields of these sets (CONFIG_IDENTITY_*) for a certificate, as the lines of a head; the caller frees them. A
- * chain that does not fit is left out, and *chain_left_out tells (a log should). NULL: no memory, or more than
- * GW_IDENTITY_MAX even without the chain.
+ * chain that does not fit is left out, and *chain_left_out tells (a log should). NULL: no memory (*len is
+ * 0), or more than GW_IDENTITY_MAX even without the chain (*len is more).
  */
 char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, const struct tls_details *details,
 			 size_t *len, bool *chain_left_out);
@@ -27,5 +27,17 @@ void gw_identity_none(unsigned sets, struct http_writer *writer);
  * that spelling or in one that servers take for it ('_', '.' or any other sign for '-', any case). Also one that is
  * Content-Length, Content-Type or Transfer-Encoding in such a spelling only: nothing here has looked at it. */
 bool gw_identity_is_reserved(struct http_span name);
+
+/* The same for a host: with the names that its configuration adds (client_headers.strip), without those that it lets
+ * through (client_headers.pass). */
+struct config_host;
+bool gw_identity_is_stripped(const struct config_host *host, struct http_span name);
+
+/* All reserved names, folded: lower case, '-' for every sign. beginning: so do all names that are meant begin. */
+struct gw_reserved {
+	const char *name;
+	bool beginning;
+};
+const struct gw_reserved *gw_identity_reserved(size_t *count);
 
 #endif

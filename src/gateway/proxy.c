@@ -88,7 +88,7 @@ enum gw_step gw_proxy_begin(struct gw_conn *conn)
 	proxy->began_ms = conn->now_ms;
 	proxy->continue_ms = THAW_NEVER;
 	pace_stop(&proxy->pace);
-	proxy->upgrade = gw_forward_is_upgrade(&request->head);
+	proxy->upgrade = gw_forward_is_upgrade(&request->head, request->route->config);
 	if (request->then.answer_continue && request->body.received == 0 && request->in.at == request->in.len) {
 		proxy->expects = true;
 		request->then.answer_continue = false;

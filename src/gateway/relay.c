@@ -26,7 +26,7 @@ static void complete(struct gw_conn *conn, struct gw_pack *pack, bool extra)
 	struct gw_proxy *proxy = conn->request->proxy;
 
 	if (proxy->to_chunks)
-		gw_forward_end(&proxy->trailers, pack);
+		gw_forward_end(NULL, &proxy->trailers, pack);
 	/* After a repair its next bytes might be read in two ways, too. */
 	bool keep = proxy->reusable && !extra && conn->request->repairs == 0 && proxy->up == GW_UP_DONE &&
 		    proxy->unsent.bytes == NULL;
@@ -348,6 +348,11 @@ static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 		conn->request->repairs |= answer.repairs;
 		bytes += used;
 		len -= used;
+		if (answer.status == 101 &&
+		    !gw_forward_may_switch(conn->request->route->config, http_answer_find(&answer, "Upgrade")->value)) {
+			gw_proxy_server_gone(conn, "101 for a protocol that the route does not allow");
+			return;
+		}
 		if (answer.status >= 200 || answer.status == 101) {
 			begin(conn, &answer, bytes, len);
 			return;

@@ -11,13 +11,15 @@ void gw_reply_free(struct gw_reply *reply)
 {
 	free(reply->body);
 	free(reply->location);
+	free(reply->allow);
 	*reply = (struct gw_reply){0};
 }
 
 char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *len)
 {
 	size_t body_len = head_only ? 0 : reply->body_len;
-	size_t room = FIELDS_ROOM + (reply->location != NULL ? strlen(reply->location) : 0);
+	size_t room = FIELDS_ROOM + (reply->location != NULL ? strlen(reply->location) : 0) +
+		      (reply->allow != NULL ? strlen(reply->allow) : 0);
 	char *bytes = malloc(room + body_len);
 	struct http_writer writer;
 
@@ -32,6 +34,8 @@ char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_al
 		http_write_field(&writer, "Content-Type", reply->content_type);
 	if (reply->location != NULL)
 		http_write_field(&writer, "Location", reply->location);
+	if (reply->allow != NULL)
+		http_write_field(&writer, "Allow", reply->allow);
 	if (reply->retry_after_s != 0)
 		http_write_field_number(&writer, "Retry-After", reply->retry_after_s);
 	http_write_field(&writer, "Cache-Control", "no-store");

@@ -12,6 +12,7 @@ struct gw_reply {
 	char *body;               /* owned */
 	size_t body_len;
 	char *location;         /* owned; or NULL */
+	char *allow;            /* owned: the methods of the Allow field; or NULL */
 	unsigned retry_after_s; /* 0: none */
 };
 

@@ -3,10 +3,8 @@
 
 #include "ask/identity.h"
 #include "gateway/allow.h"
-#include "gateway/choose.h"
 #include "gateway/conn.h"
 #include "gateway/decide.h"
-#include "http/target.h"
 
 struct gw_request *gw_request_new(uint64_t now_ms)
 {
@@ -159,32 +157,10 @@ static enum gw_step act(struct gw_conn *conn)
 /* Host, path, method: which route is it? */
 static enum gw_step find_route(struct gw_conn *conn)
 {
-	struct gw_request *request = conn->request;
-	struct http_request *head = &request->head;
-	struct http_refusal refusal = {0};
-	char host[HTTP_HOST_MAX + 1];
-	size_t len = 0;
+	enum gw_step step = GW_MOVED;
 
-	for (len = 0; len < head->host.len && len < HTTP_HOST_MAX; len++) {
-		char c = head->host.at[len];
-		host[len] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-	}
-	if (len > 1 && host[len - 1] == '.')
-		len--; /* a fully qualified spelling of the same name */
-	host[len] = '\0';
-	if (len > 0 && tls_server_host(conn->gateway->tls, host) != tls_link_host(conn->tls))
-		return gw_refuse(conn, GW_PROBLEM_MISDIRECTED, NULL);
-	http_target_merge_front(head);
-	switch (gw_choose(gw_conn_host(conn), head, &request->route, &refusal)) {
-	case GW_CHOSEN:
-		break;
-	case GW_NO_ROUTE:
-		return gw_refuse(conn, GW_PROBLEM_NO_ROUTE, NULL);
-	case GW_UNCLEAR:
-		return gw_refuse(conn, GW_PROBLEM_UNCLEAR_PATH, NULL);
-	case GW_REFUSED:
-		return gw_refuse(conn, GW_PROBLEM_MALFORMED, &refusal);
-	}
+	if (!gw_find_route(conn, &step))
+		return step;
 	/* An ask that followed the last response is still pending: wait for it first. */
 	if (conn->after.pending) {
 		gw_enter(conn, GW_ASK);

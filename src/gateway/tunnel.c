@@ -35,12 +35,24 @@ static bool to_server(struct gw_conn *conn, const char *bytes, size_t len)
 	return true;
 }
 
+static bool send_request(struct gw_conn *conn, struct gw_waits *waits)
+{
+	bool some = gw_proxy_up(conn, waits);
+
+	if (some && conn->state == GW_TUNNEL)
+		moved(conn, 0);
+	return some;
+}
+
 static bool up(struct gw_conn *conn, struct gw_waits *waits)
 {
 	struct gw_request *request = conn->request;
 	struct gw_proxy *proxy = request->proxy;
 	size_t here = request->in.len - request->in.at, got = 0;
 
+	/* RFC 9110 7.8: the request goes on to its end, whatever its server has said. */
+	if (proxy->up == GW_UP_HEAD || proxy->up == GW_UP_BODY)
+		return send_request(conn, waits);
 	if (proxy->unsent.bytes != NULL)
 		return gw_proxy_send_kept(conn, waits);
 	if (proxy->up == GW_UP_DEAD || proxy->client_ended)

@@ -154,7 +154,7 @@ static enum gather gather_some(struct gw_conn *conn, struct gw_pack *pack)
 		return read_more(conn, pack);
 	case GW_BODY_END:
 		if (request->body.framing == HTTP_BODY_CHUNKED)
-			gw_forward_end(&request->body.trailers, pack);
+			gw_forward_end(gw_conn_host(conn)->config, &request->body.trailers, pack);
 		return GATHER_END;
 	case GW_BODY_BAD:
 		break;
@@ -180,8 +180,9 @@ static bool pack_head(struct gw_conn *conn, struct gw_pack *pack)
 	http_writer_init(&writer, pack->at, GW_UP_HEAD_MAX);
 	gw_forward_head(conn, &writer);
 	if (writer.overflow) {
-		conn->request->note = "the request's head grew too large with its client's certificate";
-		(void)gw_refuse(conn, GW_PROBLEM_UPSTREAM, NULL);
+		if (conn->told.too_large)
+			conn->request->note = "the client certificate does not fit the identity fields";
+		(void)gw_refuse(conn, conn->told.too_large ? GW_PROBLEM_IDENTITY_SIZE : GW_PROBLEM_MEMORY, NULL);
 		return false;
 	}
 	pack->len = writer.len;

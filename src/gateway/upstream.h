@@ -13,6 +13,8 @@
 /* What an upstream is told of a request; all of it outlives the upstream. */
 struct gw_exchange {
 	const struct http_request *head;
+	const struct config_host *host;
+	const struct config_route *route;
 	const struct thaw_identity *identity; /* NULL: none, or none was asked for */
 	const struct thaw_report *report;     /* how the identity was got; NULL without one */
 	uint64_t before_verdict;              /* bytes of body that had come by then */
@@ -29,5 +31,8 @@ struct gw_upstream_ops {
 };
 
 const struct gw_upstream_ops *gw_upstream_builtin(enum config_upstream_kind kind);
+
+/* Answers an OPTIONS or TRACE that may go no further than this gateway (RFC 9110 7.6.2). */
+const struct gw_upstream_ops *gw_upstream_last_hop(void);
 
 #endif

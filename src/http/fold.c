@@ -130,8 +130,9 @@ static size_t fold_one(uint32_t code, const char *text, size_t used, char *out)
 	}
 	const char *several = to_several(code);
 	if (several != NULL) {
-		size_t len = strlen(several);
-		memcpy(out, several, len);
+		size_t len = 0;
+		for (; several[len] != '\0'; len++)
+			out[len] = several[len];
 		return len;
 	}
 	uint32_t other = to_other(code);

@@ -145,3 +145,32 @@ bool http_meaning(struct http_request *request, struct http_refusal *refusal)
 	request->is_head = http_span_equal(request->method, "HEAD");
 	return true;
 }
+
+static bool read_forwards(struct http_span value, uint64_t *left)
+{
+	*left = 0;
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.at[i] < '0' || value.at[i] > '9')
+			return false;
+		*left = *left * 10 + (uint64_t)(value.at[i] - '0');
+		if (*left > HTTP_FORWARDS_MAX)
+			*left = HTTP_FORWARDS_MAX;
+	}
+	return value.len > 0;
+}
+
+enum http_forwards http_max_forwards(const struct http_request *request, uint64_t *left)
+{
+	enum http_forwards found = HTTP_FORWARDS_ANY;
+
+	if (!http_span_equal(request->method, "OPTIONS") && !http_span_equal(request->method, "TRACE"))
+		return HTTP_FORWARDS_ANY;
+	for (size_t i = 0; i < request->field_count; i++) {
+		if (!http_span_equal_nocase(request->fields[i].name, "Max-Forwards"))
+			continue;
+		if (found != HTTP_FORWARDS_ANY || !read_forwards(request->fields[i].value, left))
+			return HTTP_FORWARDS_BAD;
+		found = HTTP_FORWARDS_LIMITED;
+	}
+	return found;
+}

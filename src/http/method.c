@@ -146,7 +146,7 @@ static bool decode(struct http_span text, char *out, size_t room, size_t *len)
 		char c = text.at[at];
 		if (c == '%' && text.len - at > 2 && hex_digit(text.at[at + 1]) >= 0 &&
 		    hex_digit(text.at[at + 2]) >= 0) {
-			c = (char)(hex_digit(text.at[at + 1]) << 4 | hex_digit(text.at[at + 2]));
+			c = (char)((unsigned)hex_digit(text.at[at + 1]) << 4 | (unsigned)hex_digit(text.at[at + 2]));
 			at += 2;
 		}
 		if (*len == room)

@@ -25,7 +25,7 @@ static bool is_unreserved(char c)
 /* Of an escape that is well formed. */
 static char unescape(const char *at)
 {
-	return (char)(hex_digit(at[1]) << 4 | hex_digit(at[2]));
+	return (char)((unsigned)hex_digit(at[1]) << 4 | (unsigned)hex_digit(at[2]));
 }
 
 static bool is_escape(struct http_span path, size_t at)

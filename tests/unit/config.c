@@ -462,6 +462,26 @@ static void good_ones(void **state)
 	}
 }
 
+static void headers_and_protocols(void **state)
+{
+	(void)state;
+	struct config *config =
+		parse(HEAD "  client_headers: { strip: [ X-Corp-*, X-User ], pass: [ X-Real-IP, Client-Cert ] }\n"
+			   "  paths: case-sensitive\n" TAIL "    upgrade: [ websocket, SPDY/3.1 ]\n"
+			   "  - path: /none\n    upgrade: none\n" SINK "  - path: /usual\n" SINK);
+	const struct config_host *host = &config->hosts[0];
+
+	assert_string_equal(host->strip[0], "X-Corp-*");
+	assert_string_equal(host->strip[1], "X-User");
+	assert_null(host->strip[2]);
+	assert_string_equal(host->pass[1], "Client-Cert"); /* this host writes none itself */
+	assert_true(host->case_matters);
+	assert_string_equal(host->routes[0].upgrade[1], "SPDY/3.1");
+	assert_true(host->routes[1].upgrade != NULL && host->routes[1].upgrade[0] == NULL);
+	assert_null(host->routes[2].upgrade);
+	config_free(&config);
+}
+
 static void files_are_found_from_the_folder(void **state)
 {
 	(void)state;
@@ -704,6 +724,7 @@ int main(void)
 		cmocka_unit_test(every_moment_and_upstream_has_its_word),
 		cmocka_unit_test(a_route_overrides_each_key_of_its_host),
 		cmocka_unit_test(good_ones),
+		cmocka_unit_test(headers_and_protocols),
 		cmocka_unit_test(files_are_found_from_the_folder),
 		cmocka_unit_test(what_is_long_is_bounded),
 		cmocka_unit_test(what_is_many_is_bounded),

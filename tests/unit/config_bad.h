@@ -19,8 +19,9 @@
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
 #define ALLOWED_TOP_KEYS \
 	"workers, listen, admin, ticket_keys, user, group, stop_timeout, sandbox, spool, log, hosts, upstreams"
-#define ALLOWED_HOST_KEYS \
-	"name, certificate, key, http2, without_post_handshake, identity, paths, client_certificate, routes"
+#define ALLOWED_HOST_KEYS                                                                                              \
+	"name, certificate, key, http2, without_post_handshake, identity, client_headers, paths, client_certificate, " \
+	"routes"
 #define ALLOWED_ASK_KEYS "ca, crl, when, require, timeout, decline_grace, max_body, allow, elsewhere"
 #define ALLOWED_WHEN     "never, handshake, request, request-early, body, response"
 #define ALLOWED_UPSTREAM "builtin:inspect, builtin:sink, builtin:prime"
@@ -168,7 +169,7 @@ static const struct bad {
 	{HOST("  http_2: off\n"),
 	 "5: key 'hosts[0].http_2': this key is not known; did you mean 'http2'? allowed: " ALLOWED_HOST_KEYS},
 	{END("    method: [ GET ]\n"), "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
-				       "'methods'? allowed: path, methods, client_certificate, upstream"},
+				       "'methods'? allowed: path, methods, upgrade, client_certificate, upstream"},
 	{END("    client_certificate: { with: request }\n"),
 	 "8: key 'hosts[0].routes[0].client_certificate.with': this key is not known; allowed: " ALLOWED_ASK_KEYS},
 	{END("    client_certificate: { cr: x }\n"), "8: key 'hosts[0].routes[0].client_certificate.cr': this key is "
@@ -299,7 +300,7 @@ static const struct bad {
 	{HEAD "  routes:\n"
 	      "  - /\n",
 	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
-	 "methods, client_certificate, upstream"},
+	 "methods, upgrade, client_certificate, upstream"},
 	{END("    methods: PUT\n"),
 	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
 	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
@@ -446,6 +447,41 @@ static const struct bad {
 	 "8: key 'hosts[1].name': 'a.example' is there twice"},
 	{HOST("  paths: sensitive\n"),
 	 "5: key 'hosts[0].paths': 'sensitive' is not known; allowed: any-case, case-sensitive"},
+	{HOST("  client_headers: { strip: [ 'X-*-User' ] }\n"),
+	 "5: key 'hosts[0].client_headers.strip[0]': 'X-*-User' is not a field name; allowed: a list of field names, "
+	 "each "
+	 "perhaps with a * at its end"},
+	{HOST("  client_headers: { strip: [ '*' ] }\n"),
+	 "5: key 'hosts[0].client_headers.strip[0]': '*' is not a field name; allowed: a list of field names, each "
+	 "perhaps with "
+	 "a * at its end"},
+	{HOST("  client_headers: { strip: [ 'Con*' ] }\n"),
+	 "5: key 'hosts[0].client_headers.strip[0]': 'Con*' is needed, or names a field that is: Host, Content-Length, "
+	 "Transfer-Encoding, Expect and Connection cannot be left out; allowed: a list of field names, each perhaps "
+	 "with a * at "
+	 "its end"},
+	{HOST("  client_headers: { pass: [ 'X-Forwarded-*' ] }\n"),
+	 "5: key 'hosts[0].client_headers.pass[0]': 'X-Forwarded-*' is not a field name; allowed: a list of field "
+	 "names"},
+	{HOST("  client_headers: { pass: [ X-Real-IP, x-real-ip ] }\n"),
+	 "5: key 'hosts[0].client_headers.pass[1]': 'x-real-ip' is there twice"},
+	{HOST("  client_headers: { pass: [ x-forwarded-for ] }\n"),
+	 "5: key 'hosts[0].client_headers.pass[0]': 'x-forwarded-for' is a field that this gateway writes itself; a "
+	 "client's own "
+	 "would stand beside it; allowed: other fields"},
+	{HOST("  identity: [ rfc9440 ]\n  client_headers: { pass: [ Client-Cert-Chain ] }\n"),
+	 "6: key 'hosts[0].client_headers.pass[0]': 'Client-Cert-Chain' is a field that this gateway writes itself; a "
+	 "client's "
+	 "own would stand beside it; allowed: other fields"},
+	{END("    upgrade: websocket\n"), "8: key 'hosts[0].routes[0].upgrade': 'websocket' is not a list; allowed: a "
+					  "list of protocols, such as [ websocket, "
+					  "SPDY/3.1 ], or none"},
+	{END("    upgrade: [ 'a b' ]\n"), "8: key 'hosts[0].routes[0].upgrade[0]': 'a b' is not a protocol; allowed: a "
+					  "list of protocols, such as [ websocket, "
+					  "SPDY/3.1 ], or none"},
+	{END("    upgrade: [ http/2.0 ]\n"), "8: key 'hosts[0].routes[0].upgrade[0]': 'http/2.0' is a version of HTTP, "
+					     "whose requests would pass unseen; allowed: a "
+					     "list of protocols, such as [ websocket, SPDY/3.1 ], or none"},
 	/* routes */
 	BAD_PATH("a", "does not begin with '/'"),
 	BAD_PATH("*", "does not begin with '/'"),

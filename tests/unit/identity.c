@@ -201,7 +201,8 @@ static void names_keep_to_themselves(void **state)
 		{"CN=a\\\\", "CN=a\\\\", "CN=a\\5C"},
 		{"CN=\\\";Hash=x\\;By=\\\"", "CN=\\\";Hash=x\\;By=\\\"", "CN=\\22;Hash=x\\;By=\\22"},
 		{"CN=a\\0D\\0AX: y", "CN=a\\0D\\0AX: y", "CN=a\\0D\\0AX: y"},
-		{"CN=a\\ ", "CN=a\\ ", "CN=a\\ "},
+		{"CN=a\\ ", "CN=a\\20", "CN=a\\ "},
+		{"CN=\\ a,O=b\\ ", "CN=\\20a,O=b\\20", "CN=\\ a,O=b\\ "},
 		{"CN=\\#a", "CN=\\#a", "CN=\\#a"},
 		{"1.2.3=#0C0161", "1.2.3=#0C0161", "1.2.3=#0C0161"},
 	};
@@ -317,6 +318,8 @@ static void a_certificate_too_large_is_not_told_by_half(void **state)
 			assert_in_range(got, len, GW_IDENTITY_MAX);
 			assert_memory_equal(fields + got - 2, "\r\n", 2);
 			fitted = len;
+		} else {
+			assert_true(got > GW_IDENTITY_MAX); /* not for want of memory */
 		}
 		free(fields);
 	}
@@ -428,6 +431,34 @@ static const char *const forged[] = {
 	"X-TLS-Client-Cert",
 	"TLS-Client-Cert",
 	"X-MTLS-Subject",
+	"Cf-Client-Cert-Subject-DN",
+	"Cf-Access-Authenticated-User-Email",
+	"OIDC-Claim-Email",
+	"SM-User",
+	"SMUser",
+	"IV-User",
+	"IV-Groups",
+	"X-Client-CN",
+	"X-Subject-DN",
+	"X-Issuer-DN",
+	"SSLClientCertSubject",
+	"SSLClientCertStatus",
+	"X-Consumer-Username",
+	"X-Credential-Identifier",
+	"X-Anonymous-Consumer",
+	"X-ProxiedEntitiesChain",
+	"X-ProxyContextPath",
+	"X-Sendfile-Type",
+	"X-Accel-Mapping",
+	"Shib-Session-ID",
+	"OAM-Remote-User",
+	"X-Authentik-Username",
+	"X-Pomerium-Claim-Email",
+	"Tailscale-User-Login",
+	"X-Endpoint-API-UserInfo",
+	"X-Original-Host",
+	"X-Original-URI",
+	"X-Original-Remote-Addr",
 };
 
 static void what_is_ours_is_left_out(void **state)
@@ -510,6 +541,15 @@ static void what_is_not_ours_comes_through(void **state)
 		"X-Request-Id",
 		"X-Requested-With",
 		"X-Trace",
+		"X-Host",
+		"X-Original-Filename",
+		"X-Sendfile",
+		"X-Accel-Buffering",
+		"X-User-Id",
+		"X-Auth-Token",
+		"Impersonate-User",
+		"Smart",
+		"Ivory",
 		"Client",
 		"Client-Hints",
 		"SSL",
@@ -522,6 +562,43 @@ static void what_is_not_ours_comes_through(void **state)
 	for (size_t i = 0; i < COUNT(honest); i++)
 		if (reserved(honest[i]))
 			fail_msg("%s is left out", honest[i]);
+}
+
+/* A binary search finds the last entry that is not behind a name: no entry may hide another. */
+static void the_table_is_in_order(void **state)
+{
+	size_t count = 0;
+	const struct gw_reserved *names = gw_identity_reserved(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = i + 1; k < count; k++) {
+			if (strcmp(names[i].name, names[k].name) >= 0)
+				fail_msg("%s and %s", names[i].name, names[k].name);
+			if (names[i].beginning && strncmp(names[i].name, names[k].name, strlen(names[i].name)) == 0)
+				fail_msg("%s makes %s needless", names[i].name, names[k].name);
+		}
+}
+
+static bool stripped(const struct config_host *host, const char *name)
+{
+	return gw_identity_is_stripped(host, (struct http_span){name, strlen(name)});
+}
+
+static void the_configuration_adds_names_and_makes_exceptions(void **state)
+{
+	char *strip[] = {(char[]){"X-Corp-User"}, (char[]){"X-Corp-Id*"}, NULL},
+	     *pass[] = {(char[]){"X-Forwarded-Prefix"}, NULL};
+	struct config_host host = {.strip = strip, .pass = pass}, plain = {.strip = NULL};
+
+	(void)state;
+	assert_true(stripped(&host, "x-corp-user") && stripped(&host, "X_Corp.User"));
+	assert_true(stripped(&host, "X-Corp-Identity") && stripped(&host, "x_corp_id"));
+	assert_false(stripped(&host, "X-Corp-Users") || stripped(&host, "X-Corp-I") || stripped(&plain, "X-Corp-User"));
+	assert_false(stripped(&host, "x-forwarded-prefix"));
+	assert_true(stripped(&host, "X_Forwarded-Prefix")); /* an exception is for one spelling */
+	assert_true(stripped(&host, "X-Forwarded-For") && stripped(&plain, "X-Forwarded-Prefix"));
+	assert_true(stripped(&host, "Content_Length"));
 }
 
 /* A field that frames the request was looked at in its one spelling only. */
@@ -553,6 +630,8 @@ int main(void)
 		cmocka_unit_test(long_names_are_looked_at_too),
 		cmocka_unit_test(what_is_not_ours_comes_through),
 		cmocka_unit_test(framing_has_one_spelling),
+		cmocka_unit_test(the_table_is_in_order),
+		cmocka_unit_test(the_configuration_adds_names_and_makes_exceptions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,150 @@
+/* Field names and protocols: what of a client's request is left out, let through, or may end in a tunnel. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/schema.h"
+
+#define NAMES_MAX    64
+#define NAME_MAX_LEN 64 /* bytes */
+
+#define ALNUM  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define TCHARS ALNUM "!#$%&'+-.^_`|~" /* RFC 9110 5.6.2, but for '*' */
+
+/* NULL: it is one. */
+typedef const char *why_not_fn(const char *text, size_t len);
+
+/* into: a char **, which becomes an array of strings that ends with NULL. */
+static enum thaw_status read_list(const struct config_at *at, const struct config_rule *rule, why_not_fn *why_not,
+				  void *into)
+{
+	size_t count;
+
+	if (config_list(at, &count, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (count > NAMES_MAX)
+		return config_refuse(at, "the list has %zu elements; allowed: at most %d", count, NAMES_MAX);
+	char **names = calloc(count + 1, sizeof(*names));
+	if (names == NULL)
+		return config_no_memory(at);
+	*(char ***)into = names;
+	for (size_t i = 0; i < count; i++) {
+		struct config_at item = config_item(at, i);
+		struct config_scalar scalar;
+		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
+			return THAW_FAILED;
+		const char *why = scalar.len > NAME_MAX_LEN ? "is too long" : why_not(scalar.text, scalar.len);
+		if (why != NULL)
+			return config_refuse(&item, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text,
+					     why, rule->allowed);
+		for (size_t k = 0; k < i; k++)
+			if (strcasecmp(names[k], scalar.text) == 0)
+				return config_refuse(&item, "'%s' is there twice",
+						     config_quote(scalar.text, scalar.len).text);
+		if (config_set_text(&item, &names[i], scalar.text, scalar.len) != THAW_OK)
+			return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
+static const char *why_no_name(const char *text, size_t len)
+{
+	return len > 0 && strspn(text, TCHARS) == len ? NULL : "is not a field name";
+}
+
+/* What a request cannot do without, or what the gateway writes anew. */
+static const char *why_not_stripped(const char *text, size_t len)
+{
+	static const char *const needed[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Connection"};
+	size_t name = strspn(text, TCHARS);
+
+	if (name == 0 || (name != len && strcmp(text + name, "*") != 0))
+		return "is not a field name";
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (strncasecmp(text, needed[i], name) == 0 && (name < len || needed[i][name] == '\0'))
+			return "is needed, or names a field that is: Host, Content-Length, Transfer-Encoding, Expect "
+			       "and "
+			       "Connection cannot be left out";
+	return NULL;
+}
+
+enum thaw_status config_read_strip(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	return read_list(at, rule, why_not_stripped, into);
+}
+
+enum thaw_status config_read_pass(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	return read_list(at, rule, why_no_name, into);
+}
+
+/* RFC 9110 7.8: a name, perhaps with "/" and a version. */
+static const char *why_no_protocol(const char *text, size_t len)
+{
+	size_t name = strspn(text, TCHARS), version = text[name] == '/' ? strspn(text + name + 1, TCHARS) : 0;
+
+	if (name == 0 || (name != len && (version == 0 || name + 1 + version != len)))
+		return "is not a protocol";
+	if (strncasecmp(text, "HTTP", name > 4 ? name : 4) == 0)
+		return "is a version of HTTP, whose requests would pass unseen";
+	return NULL;
+}
+
+/* The word 'none' is an empty list. into: a char **. */
+enum thaw_status config_read_upgrade(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+
+	if (!config_is_text(at))
+		return read_list(at, rule, why_no_protocol, into);
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "none") != 0)
+		return config_refuse(at, "'%s' is not a list; allowed: %s", config_quote(scalar.text, scalar.len).text,
+				     rule->allowed);
+	*(char ***)into = calloc(1, sizeof(char *));
+	return *(char ***)into != NULL ? THAW_OK : config_no_memory(at);
+}
+
+/* A client could write these fields beside the gateway's own. */
+static bool is_written(const struct config_host *host, const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned set; /* 0: always */
+		bool beginning;
+	} written[] = {
+		{"Forwarded", 0, false},
+		{"X-Forwarded-For", 0, false},
+		{"X-Forwarded-Proto", 0, false},
+		{"X-Forwarded-Host", 0, false},
+		{"Client-Cert", CONFIG_IDENTITY_RFC9440, true},
+		{"X-Forwarded-Client-Cert", CONFIG_IDENTITY_XFCC, false},
+		{"X-SSL-Client-", CONFIG_IDENTITY_NGINX, true},
+	};
+
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		if (written[i].set != 0 && (host->identity & written[i].set) == 0)
+			continue;
+		if (written[i].beginning ? strncasecmp(name, written[i].name, strlen(written[i].name)) == 0
+					 : strcasecmp(name, written[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum thaw_status config_check_pass(const struct config_at *at, const struct config_host *host)
+{
+	for (size_t i = 0; host->pass != NULL && host->pass[i] != NULL; i++) {
+		if (!is_written(host, host->pass[i]))
+			continue;
+		struct config_at headers = config_child(at, "client_headers"), pass = config_child(&headers, "pass");
+		struct config_at item = config_item(&pass, i);
+		return config_refuse(
+			&item,
+			"'%s' is a field that this gateway writes itself; a client's own would stand beside "
+			"it; allowed: other fields",
+			host->pass[i]);
+	}
+	return THAW_OK;
+}
