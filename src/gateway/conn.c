@@ -48,7 +48,7 @@ static void begin_linger(struct gw_conn *conn)
 	if (!conn->cut)
 		tls_link_close_notify(conn->tls);
 	conn->transport.ops->half_close(conn->transport.io);
-	conn->linger_left = GW_LINGER_BYTES;
+	conn->linger_left = tls_link_flooded(conn->tls) ? GW_LINGER_FLOOD : GW_LINGER_BYTES;
 	conn->linger_end_ms = conn->now_ms + GW_LINGER_MS;
 }
 

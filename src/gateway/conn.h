@@ -37,9 +37,10 @@
 #define GW_LINGER_MS    60000  /* the whole lingering read */
 #define GW_RETIRE_MS    1000   /* idle, when no more is wanted: for a request that is on its way already */
 #define GW_LINGER_BYTES (UINT64_C(1) << 30)
-#define GW_PACK_MAX     327680 /* one batch for a server: a head, and 256 KiB of body */
-#define GW_PACK_LEAST   20480  /* room below which a batch is sent: for a record, or the trailers */
-#define GW_DOWN_ROOM    65536  /* one read of a response; what its client does not take at once is kept */
+#define GW_LINGER_FLOOD (UINT64_C(1) << 20) /* of a client that was given up because it floods: tls/records.h */
+#define GW_PACK_MAX     327680              /* one batch for a server: a head, and 256 KiB of body */
+#define GW_PACK_LEAST   20480               /* room below which a batch is sent: for a record, or the trailers */
+#define GW_DOWN_ROOM    65536               /* one read of a response; what its client does not take at once is kept */
 
 struct gw_pins;
 struct gw_proxy;

@@ -38,6 +38,9 @@ class Programs:
     def writefirst(self):
         return self._c("writefirst", "-lssl", "-lcrypto")
 
+    def flood(self):
+        return self._c("flood", "-lssl", "-lcrypto")
+
     def curlgnutls(self):
         # The headers that thaw is built with, and the GnuTLS library itself: both -dev packages conflict.
         return self._c("curlgnutls", "-l:libcurl-gnutls.so.4")
