@@ -357,6 +357,10 @@ static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 			begin(conn, &answer, bytes, len);
 			return;
 		}
+		if (++proxy->informed > GW_INFORM_MAX) {
+			gw_proxy_server_gone(conn, "the upstream sent too many informational responses");
+			return;
+		}
 		inform(conn, &answer);
 		if (conn->state != GW_PASS)
 			return;

@@ -210,6 +210,18 @@ def test_informational_responses_and_trailers(front, scripted):
         assert client.trailers == {"x-sum": "1"}
 
 
+@pytest.mark.parametrize("early,status", ((256, 200), (257, 502)))
+def test_informational_responses_are_limited(early, status, front, scripted):
+    def speak(connection):
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * early + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with Raw(front(scripted(speak).port)) as client:
+        client.send_request("GET", "/x")
+        assert [client.read().status for _ in range(256)] == [103] * 256
+        assert client.read().status == status
+
+
 def test_expect_is_answered_by_the_upstream_or_by_us(front, scripted):
     """An upstream that refuses an upload by its head does so before a byte of body is sent; one that says nothing to
     Expect does not keep its client waiting."""
