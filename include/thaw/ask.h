@@ -27,21 +27,49 @@ extern "C" {
 #endif
 
 struct ssl_st;
+struct ssl_session_st;
 struct x509_store_st;
 
 typedef struct thaw_conn thaw_conn;
 typedef struct thaw_trust thaw_trust;
 
+/* Which certificates of a chain need a CRL, if there are any CRLs. */
+enum thaw_crl_check {
+	/* Each one below the trust anchor: without a CRL of its issuer it is rejected. */
+	THAW_CRL_CHAIN,
+	/* The client's own. A CA certificate above it is checked where there is a CRL of its issuer. */
+	THAW_CRL_LEAF,
+};
+
+/* Zero stands for each default. */
+struct thaw_trust_options {
+	const char *ca, *crl; /* PEM files; crl may be NULL */
+	enum thaw_crl_check crl_check;
+	bool no_names;        /* clients are not sent the names of the CAs; by default, where they fit in 16 KiB */
+	unsigned depth;       /* CA certificates between a client's and the trust anchor, at most; 0: 8 */
+	size_t max_cert_list; /* bytes of a client's Certificate message, at most; a longer one ends the
+				 connection; 0: 32 KiB */
+};
+
 /*
- * Whom to believe: CA certificates, perhaps CRLs. Shared by many connections, counted by references. Made from PEM
- * files; crl_file may be NULL. NULL with *err set when a file cannot be read or holds no certificate.
+ * Whom to believe: CA certificates, perhaps CRLs. Shared by many connections, counted by references. NULL with *err set
+ * when a file cannot be read or holds no certificate, or when a CA has no CRL under THAW_CRL_CHAIN.
  */
+thaw_trust *thaw_trust_open(const struct thaw_trust_options *options, struct thaw_error *err);
+/* The same, with the defaults. */
 thaw_trust *thaw_trust_load(const char *ca_file, const char *crl_file, struct thaw_error *err);
-/* From a store of the caller's (its reference is taken over only on success); the CA names sent to clients are those in
- * it. */
+/*
+ * From a store of the caller's (its reference is taken over only on success); the CA names sent to clients are those in
+ * it. Its parameters (X509_STORE_get0_param) hold for every verification, joined with the SSL's as OpenSSL does for a
+ * handshake; where they give no depth, it is 8.
+ */
 thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error *err);
 thaw_trust *thaw_trust_ref(thaw_trust *trust);
 void thaw_trust_free(thaw_trust **trust);
+
+/* 0: clients are sent the names of the trust's CAs, if it says so. Otherwise the bytes that they need: more than fit.
+ */
+size_t thaw_trust_names_left_out(const thaw_trust *trust);
 
 /* 32 bytes that differ between different settings of trust: for binding session tickets to them. */
 const uint8_t *thaw_trust_id(const thaw_trust *trust);
@@ -51,6 +79,16 @@ const uint8_t *thaw_trust_id(const thaw_trust *trust);
  * SSL_CLIENT_HELLO_SUCCESS, but for a renegotiation that names another server than the handshake did.
  */
 int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused);
+
+/*
+ * SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL): a session ticket carries the chain
+ * that the client sent (up to 8 KiB, as the ticket's application data), and a session is resumed only if its
+ * certificate is still accepted. Without them, a resumed session has the client's own certificate alone, and one that
+ * needs an intermediate CA's certificate from the client is rejected. They do nothing on an SSL without a thaw_conn.
+ */
+int thaw_ticket_made(struct ssl_st *ssl, void *unused);
+int thaw_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, const unsigned char *name, size_t name_len,
+		       int status, void *unused);
 
 /* Before the handshake. Takes the SSL's message callback (SSL_set_msg_callback) for as long as it lives. NULL: no
  * memory. */

@@ -23,6 +23,8 @@ struct host {
 	SSL_CTX *ctx;
 	bool hold_to_tls12;
 	thaw_trust *at_handshake; /* a reference */
+	thaw_trust **trusts;      /* references: all that its routes use */
+	size_t trust_count;
 	unsigned char sid_context[TLS_TICKET_BINDING_SIZE];
 };
 
@@ -69,6 +71,7 @@ static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
 	    SSL_set_session_id_context(ssl, host->sid_context, TLS_TICKET_BINDING_SIZE) != 1)
 		return THAW_FAILED;
 	tls_session_hold_to_tls12(session, host->hold_to_tls12);
+	tls_session_know_trusts(session, (const thaw_trust *const *)host->trusts, host->trust_count);
 	return host->at_handshake != NULL ? tls_session_ask_at_handshake(session, host->at_handshake) : THAW_OK;
 }
 
@@ -115,6 +118,7 @@ static SSL_CTX *new_context(struct thaw_error *err)
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: workers share no cache */
 	(void)SSL_CTX_set_dh_auto(ctx, 1);
 	SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
+	(void)SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	return ctx;
 }
@@ -133,14 +137,35 @@ static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, st
 	return THAW_OK;
 }
 
+static bool knows(const struct host *host, const thaw_trust *trust)
+{
+	for (size_t i = 0; i < host->trust_count; i++)
+		if (host->trusts[i] == trust)
+			return true;
+	return false;
+}
+
+/* False: out of memory. */
+static bool keep_trusts(struct host *host, const struct tls_host *from)
+{
+	if (from->at_handshake != NULL)
+		host->at_handshake = thaw_trust_ref((thaw_trust *)from->at_handshake);
+	if (from->trust_count == 0)
+		return true;
+	host->trusts = calloc(from->trust_count, sizeof(thaw_trust *));
+	for (size_t i = 0; host->trusts != NULL && i < from->trust_count; i++)
+		if (!knows(host, from->trusts[i]))
+			host->trusts[host->trust_count++] = thaw_trust_ref((thaw_trust *)from->trusts[i]);
+	return host->trusts != NULL;
+}
+
 static enum thaw_status load_host(struct host *host, const struct tls_host *from, struct thaw_error *err)
 {
 	host->name = strdup(from->name);
 	host->hold_to_tls12 = from->hold_to_tls12;
-	if (from->at_handshake != NULL)
-		host->at_handshake = thaw_trust_ref((thaw_trust *)from->at_handshake);
 	host->ctx = new_context(err);
-	if (host->name == NULL || host->ctx == NULL || !tls_ticket_binding(from, host->sid_context))
+	if (host->name == NULL || host->ctx == NULL || !keep_trusts(host, from) ||
+	    !tls_ticket_binding(from, host->sid_context))
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	return load_files(host->ctx, from, err);
 }
@@ -190,6 +215,9 @@ void tls_server_free(struct tls_server **server)
 		free(gone->hosts[i].name);
 		SSL_CTX_free(gone->hosts[i].ctx);
 		thaw_trust_free(&gone->hosts[i].at_handshake);
+		for (size_t k = 0; k < gone->hosts[i].trust_count; k++)
+			thaw_trust_free(&gone->hosts[i].trusts[k]);
+		free(gone->hosts[i].trusts);
 	}
 	free(gone->hosts);
 	SSL_CTX_free(gone->base);

@@ -14,9 +14,9 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/peer.h"
 #include "tls/records.h"
 #include "tls/transport_bio.h"
-#include "tls/trust.h"
 
 #define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused before the connection is ended */
 
@@ -42,10 +42,7 @@ struct tls_session {
 	unsigned refused_hellos;
 	struct tls_records records;
 	bool refused; /* by a no_renegotiation alert */
-	/* the verification that OpenSSL made when a certificate came: its first error, and under which trust */
-	int verify_error;
-	bool verify_made;
-	uint8_t verify_trust[TLS_TRUST_ID];
+	struct tls_peer peer;
 	struct thaw_error *err; /* the first failure; NULL: none. Most connections never have one */
 	bool err_lost;          /* ... or there was no memory to tell it */
 };
@@ -110,6 +107,7 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 		return NULL;
 	}
 	session->ssl = ssl;
+	tls_peer_init(&session->peer, ssl);
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, session);
 	return session;
@@ -124,6 +122,7 @@ void tls_session_free(struct tls_session **session)
 		return;
 	SSL_set_msg_callback(gone->ssl, NULL);
 	(void)SSL_set_ex_data(gone->ssl, ex_index, NULL);
+	tls_peer_clear(&gone->peer);
 	free(gone->err);
 	free(gone);
 }
@@ -210,26 +209,6 @@ void tls_session_hold_to_tls12(struct tls_session *session, bool hold)
 	session->hold = hold;
 }
 
-/*
- * Never fails the handshake: the connection must live on for a response that tells what is wrong. The first error is
- * kept, since a callback that returns 1 lets OpenSSL overwrite it with later ones.
- */
-static int on_verify(int ok, X509_STORE_CTX *ctx)
-{
-	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_session *session = ssl != NULL ? tls_session_of(ssl) : NULL;
-
-	if (session == NULL)
-		return ok;
-	if (!session->verify_made) {
-		session->verify_made = true;
-		session->verify_error = X509_V_OK;
-	}
-	if (!ok && session->verify_error == X509_V_OK)
-		session->verify_error = X509_STORE_CTX_get_error(ctx);
-	return 1;
-}
-
 /* A place for a failure, on the caller's stack; only the first that there really is gets one of its own. */
 static struct thaw_error *begin_error(struct thaw_error *err)
 {
@@ -251,25 +230,29 @@ static enum thaw_status keep_error(struct tls_session *session, enum thaw_status
 static enum thaw_status use_trust(struct tls_session *session, const thaw_trust *trust, int mode)
 {
 	struct thaw_error err;
-	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(trust->names);
 
-	if (names == NULL || SSL_set1_verify_cert_store(session->ssl, trust->store) != 1) {
-		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return keep_error(session,
-				  tls_library_failure(THAW_ERR_RESOURCE, "readying the request for a certificate",
-						      begin_error(&err)),
-				  &err);
-	}
-	SSL_set0_CA_list(session->ssl, names);
-	SSL_set_verify(session->ssl, mode, on_verify);
-	memcpy(session->verify_trust, trust->id, TLS_TRUST_ID);
-	session->verify_made = false;
-	return THAW_OK;
+	if (tls_peer_ask(&session->peer, trust, mode))
+		return THAW_OK;
+	return keep_error(
+		session,
+		tls_library_failure(THAW_ERR_RESOURCE, "readying the request for a certificate", begin_error(&err)),
+		&err);
 }
 
 enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust)
 {
 	return use_trust(session, trust, SSL_VERIFY_PEER);
+}
+
+void tls_session_know_trusts(struct tls_session *session, const thaw_trust *const *trusts, size_t count)
+{
+	session->peer.trusts = trusts;
+	session->peer.trust_count = count;
+}
+
+struct tls_peer *tls_session_peer(struct tls_session *session)
+{
+	return &session->peer;
 }
 
 bool tls_session_established(const struct tls_session *session)
@@ -409,23 +392,6 @@ bool tls_session_has_certificate(const struct tls_session *session)
 	return SSL_get0_peer_certificate(session->ssl) != NULL;
 }
 
-/* X509_V_OK with *path, which the caller frees, or the error. OpenSSL has verified the certificate under this trust
- * already, unless it came by resumption or for another route. */
-static int verify(struct tls_session *session, const thaw_trust *trust, X509 *x509, STACK_OF(X509) * *path)
-{
-	STACK_OF(X509) *built = SSL_get0_verified_chain(session->ssl);
-
-	bool made = session->verify_made && memcmp(session->verify_trust, trust->id, TLS_TRUST_ID) == 0;
-
-	*path = NULL;
-	if (made && session->verify_error != X509_V_OK)
-		return session->verify_error;
-	if (!made || built == NULL || X509_cmp(sk_X509_value(built, 0), x509) != 0)
-		return tls_trust_verify(trust, x509, SSL_get_peer_cert_chain(session->ssl), path);
-	*path = X509_chain_up_ref(built);
-	return *path != NULL ? X509_V_OK : X509_V_ERR_OUT_OF_MEM;
-}
-
 struct tls_certificate *tls_session_judge(struct tls_session *session, const thaw_trust *trust,
 					  enum thaw_reason *reason, char *detail, size_t room)
 {
@@ -437,15 +403,12 @@ struct tls_certificate *tls_session_judge(struct tls_session *session, const tha
 	if (x509 == NULL)
 		return NULL;
 	*reason = THAW_REASON_NO_MEMORY;
-	STACK_OF(X509) *path = NULL;
-	int error = verify(session, trust, x509, &path);
-	struct tls_certificate *certificate = error != X509_V_ERR_OUT_OF_MEM ? tls_certificate_new(x509, path) : NULL;
-	sk_X509_pop_free(path, X509_free);
+	const struct tls_verdict *verdict = tls_peer_judge(&session->peer, trust);
+	struct tls_certificate *certificate = verdict != NULL ? tls_certificate_new(x509, verdict->path) : NULL;
 	if (certificate == NULL)
 		return NULL;
-	*reason = error == X509_V_OK ? THAW_REASON_NONE : THAW_REASON_UNTRUSTED;
-	if (error != X509_V_OK)
-		(void)snprintf(detail, room, "%s", X509_verify_cert_error_string(error));
+	*reason = verdict->error == X509_V_OK ? THAW_REASON_NONE : THAW_REASON_UNTRUSTED;
+	(void)snprintf(detail, room, "%s", verdict->detail);
 	return certificate;
 }
 

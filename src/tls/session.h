@@ -13,6 +13,7 @@
 #define TLS_NAME_MAX 255 /* of a server name (SNI), without its NUL */
 
 struct tls_session;
+struct tls_peer;
 
 /* NULL: no memory. The SSL must outlive it, and must not have begun its handshake. */
 struct tls_session *tls_session_new(struct ssl_st *ssl);
@@ -28,6 +29,15 @@ void tls_session_hold_to_tls12(struct tls_session *session, bool hold);
 
 /* Ask at the handshake; in the ClientHello callback or before. */
 enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust) THAW_MUST_CHECK;
+
+/*
+ * All trusts that may be asked under on this connection, in an array that outlives it. A session is resumed only if
+ * one of them accepts its certificate; without them, if that of the handshake does.
+ */
+void tls_session_know_trusts(struct tls_session *session, const thaw_trust *const *trusts, size_t count);
+
+/* For this folder's own files. */
+struct tls_peer *tls_session_peer(struct tls_session *session);
 
 bool tls_session_established(const struct tls_session *session);
 

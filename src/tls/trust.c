@@ -7,21 +7,40 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "base/error.h"
+#include "tls/certificate.h"
 #include "tls/failure.h"
+#include "tls/peer.h"
+
+static bool digest_number(EVP_MD_CTX *md, long long number)
+{
+	return EVP_DigestUpdate(md, &number, sizeof(number)) == 1;
+}
+
+/* What decides a verification beside the certificates and CRLs. A purpose is not in it: OpenSSL 3.0 has no getter. */
+static bool digest_parameters(EVP_MD_CTX *md, const thaw_trust *trust)
+{
+	const X509_VERIFY_PARAM *param = X509_STORE_get0_param(trust->store);
+	unsigned long flags = X509_VERIFY_PARAM_get_flags(param);
+	bool at_a_time = (flags & X509_V_FLAG_USE_CHECK_TIME) != 0;
+
+	return digest_number(md, (long long)flags) && digest_number(md, X509_VERIFY_PARAM_get_depth(param)) &&
+	       digest_number(md, X509_VERIFY_PARAM_get_auth_level(param)) &&
+	       digest_number(md, at_a_time ? (long long)X509_VERIFY_PARAM_get_time(param) : 0) &&
+	       digest_number(md, trust->own ? (long long)trust->crl_check : -1);
+}
 
 /*
  * The id is a digest over what decides a verification: every CA certificate and CRL in the store, in order, and its
- * flags.
+ * parameters.
  */
 static bool digest_store(thaw_trust *trust)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(trust->store);
-	unsigned long flags = X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(trust->store));
-	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-		  EVP_DigestUpdate(md, &flags, sizeof(flags)) == 1;
+	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && digest_parameters(md, trust);
 
 	for (int i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
 		X509_OBJECT *object = sk_X509_OBJECT_value(objects, i);
@@ -41,28 +60,69 @@ static bool digest_store(thaw_trust *trust)
 	return ok;
 }
 
-/* The subjects of the store's CA certificates: what a CertificateRequest tells the client (RFC 8446 4.2.4). */
-static bool collect_names(thaw_trust *trust)
+static bool has_name(const STACK_OF(X509_NAME) * names, const X509_NAME *name)
+{
+	for (int i = 0; i < sk_X509_NAME_num(names); i++)
+		if (X509_NAME_cmp(sk_X509_NAME_value(names, i), name) == 0)
+			return true;
+	return false;
+}
+
+static bool add_name(thaw_trust *trust, const X509_NAME *name)
+{
+	X509_NAME *copy = X509_NAME_dup(name);
+
+	if (copy != NULL && sk_X509_NAME_push(trust->names, copy) > 0)
+		return true;
+	X509_NAME_free(copy);
+	return false;
+}
+
+/* As a request for a certificate has them: each after its length (RFC 5246 7.4.4, RFC 8446 4.2.4). */
+static size_t size_of(const STACK_OF(X509_NAME) * names)
+{
+	size_t size = 0;
+
+	for (int i = 0; i < sk_X509_NAME_num(names); i++) {
+		int len = i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL);
+		size += 2 + (len > 0 ? (size_t)len : 0);
+	}
+	return size;
+}
+
+static void drop_names(thaw_trust *trust)
+{
+	while (sk_X509_NAME_num(trust->names) > 0)
+		X509_NAME_free(sk_X509_NAME_pop(trust->names));
+}
+
+/*
+ * The subjects of the store's CA certificates: what a request for a certificate tells the client. A client that is told
+ * none offers all its certificates; one that is told some offers none of the other CAs: so it is all of them, or none.
+ */
+static bool collect_names(thaw_trust *trust, bool none)
 {
 	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(trust->store);
 
 	trust->names = sk_X509_NAME_new_null();
 	if (trust->names == NULL)
 		return false;
-	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+	for (int i = 0; !none && i < sk_X509_OBJECT_num(objects); i++) {
 		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
-		if (certificate == NULL)
-			continue;
-		X509_NAME *name = X509_NAME_dup(X509_get_subject_name(certificate));
-		if (name == NULL || sk_X509_NAME_push(trust->names, name) <= 0) {
-			X509_NAME_free(name);
+		const X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
+		if (name != NULL && !has_name(trust->names, name) && !add_name(trust, name))
 			return false;
-		}
+	}
+	size_t size = size_of(trust->names);
+	if (size > TLS_NAMES_MAX) {
+		trust->names_left_out = size;
+		drop_names(trust);
 	}
 	return true;
 }
 
-thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error *err)
+/* options: NULL for a store of the caller's. The store is taken over on success only. */
+static thaw_trust *make(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
 {
 	thaw_trust *trust = calloc(1, sizeof(*trust));
 
@@ -72,12 +132,28 @@ thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error
 	}
 	atomic_init(&trust->refs, 1);
 	trust->store = store;
-	if (!collect_names(trust) || !digest_store(trust)) {
+	trust->hook = tls_peer_store();
+	trust->own = options != NULL;
+	trust->max_cert_list =
+		options != NULL && options->max_cert_list > 0 ? options->max_cert_list : TLS_MAX_CERT_LIST;
+	trust->crl_check = options != NULL ? options->crl_check : THAW_CRL_CHAIN;
+	if (trust->hook == NULL || !collect_names(trust, options != NULL && options->no_names) ||
+	    !digest_store(trust)) {
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "collecting the names of the CAs", err);
 		trust->store = NULL; /* still the caller's */
 		thaw_trust_free(&trust);
 	}
 	return trust;
+}
+
+thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error *err)
+{
+	return make(store, NULL, err);
+}
+
+size_t thaw_trust_names_left_out(const thaw_trust *trust)
+{
+	return trust->names_left_out;
 }
 
 /* All certificates of a PEM file into the store; what else is in it (a key, a comment) is passed over. */
@@ -115,26 +191,72 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 	return THAW_OK;
 }
 
-thaw_trust *thaw_trust_load(const char *ca_file, const char *crl_file, struct thaw_error *err)
+static bool has_crl_of(const STACK_OF(X509_OBJECT) * objects, const X509_NAME *issuer)
+{
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		const X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+		if (crl != NULL && X509_NAME_cmp(X509_CRL_get_issuer(crl), issuer) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A CA without a CRL is one below which every certificate would be rejected. */
+static enum thaw_status check_crls(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		if (ca == NULL || X509_check_ca(ca) == 0 || has_crl_of(objects, X509_get_subject_name(ca)))
+			continue;
+		char *name = tls_name_text(X509_get_subject_name(ca));
+		enum thaw_status status =
+			error_set(err, THAW_ERR_CONFIG,
+				  "%s: no CRL of CA '%s' of %s: every certificate that it issued would be rejected; "
+				  "add its CRL, or set crl_check to leaf",
+				  options->crl, name != NULL ? name : "?", options->ca);
+		free(name);
+		return status;
+	}
+	return THAW_OK;
+}
+
+static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
+{
+	enum thaw_status status = add_file(store, options->ca, false, err);
+
+	if (status == THAW_OK && options->crl != NULL) {
+		status = add_file(store, options->crl, true, err);
+		/* THAW_CRL_LEAF, too: see on_missing_crl(). */
+		X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	}
+	if (status == THAW_OK && options->crl != NULL && options->crl_check == THAW_CRL_CHAIN)
+		status = check_crls(store, options, err);
+	if (status == THAW_OK && options->depth > 0)
+		X509_STORE_set_depth(store, (int)options->depth);
+	return status;
+}
+
+thaw_trust *thaw_trust_open(const struct thaw_trust_options *options, struct thaw_error *err)
 {
 	X509_STORE *store = X509_STORE_new();
 	thaw_trust *trust = NULL;
 
 	if (store == NULL) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, ca_file, err);
+		(void)tls_library_failure(THAW_ERR_RESOURCE, options->ca, err);
 		return NULL;
 	}
-	enum thaw_status status = add_file(store, ca_file, false, err);
-	if (status == THAW_OK && crl_file != NULL) {
-		status = add_file(store, crl_file, true, err);
-		/* Only the leaf: one file of one CA's CRL is what an operator has; a whole chain needs every CA's. */
-		X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-	}
-	if (status == THAW_OK)
-		trust = thaw_trust_from_store(store, err);
+	if (fill(store, options, err) == THAW_OK)
+		trust = make(store, options, err);
 	if (trust == NULL)
 		X509_STORE_free(store);
 	return trust;
+}
+
+thaw_trust *thaw_trust_load(const char *ca_file, const char *crl_file, struct thaw_error *err)
+{
+	return thaw_trust_open(&(struct thaw_trust_options){.ca = ca_file, .crl = crl_file}, err);
 }
 
 thaw_trust *thaw_trust_ref(thaw_trust *trust)
@@ -152,6 +274,7 @@ void thaw_trust_free(thaw_trust **trust)
 		return;
 	sk_X509_NAME_pop_free(gone->names, X509_NAME_free);
 	X509_STORE_free(gone->store);
+	X509_STORE_free(gone->hook);
 	free(gone);
 }
 
@@ -160,23 +283,35 @@ const uint8_t *thaw_trust_id(const thaw_trust *trust)
 	return trust->id;
 }
 
-int tls_trust_verify(const thaw_trust *trust, X509 *certificate, STACK_OF(X509) * chain, STACK_OF(X509) * *path)
+/*
+ * A trust anchor is believed without a CRL. Under THAW_CRL_LEAF every certificate is looked up, too, but only the
+ * client's own must be found in a CRL's scope.
+ */
+static int on_missing_crl(int ok, X509_STORE_CTX *ctx, bool leaf_only)
 {
-	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	int error = X509_V_ERR_OUT_OF_MEM;
+	int error = X509_STORE_CTX_get_error(ctx), depth = X509_STORE_CTX_get_error_depth(ctx);
+	int last = sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+	bool missing = error == X509_V_ERR_UNABLE_TO_GET_CRL;
 
-	*path = NULL;
-	if (ctx != NULL && X509_STORE_CTX_init(ctx, trust->store, certificate, chain) == 1 &&
-	    X509_STORE_CTX_set_default(ctx, "ssl_client") == 1) {
-		error = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
-		if (error == X509_V_OK && X509_STORE_CTX_get_error(ctx) != X509_V_OK)
-			error = X509_STORE_CTX_get_error(ctx);
-	}
-	if (error == X509_V_OK) {
-		*path = X509_STORE_CTX_get1_chain(ctx);
-		error = *path != NULL ? X509_V_OK : X509_V_ERR_OUT_OF_MEM;
-	}
-	X509_STORE_CTX_free(ctx);
-	ERR_clear_error();
-	return error;
+	if (ok || !((missing && leaf_only && depth > 0) ||
+		    ((missing || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) && depth == last)))
+		return ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
+static int on_chain(int ok, X509_STORE_CTX *ctx)
+{
+	return on_missing_crl(ok, ctx, false);
+}
+
+static int on_leaf(int ok, X509_STORE_CTX *ctx)
+{
+	return on_missing_crl(ok, ctx, true);
+}
+
+void tls_trust_prepare(const thaw_trust *trust, X509_STORE_CTX *ctx)
+{
+	if (trust->own)
+		X509_STORE_CTX_set_verify_cb(ctx, trust->crl_check == THAW_CRL_LEAF ? on_leaf : on_chain);
 }

@@ -10,16 +10,23 @@
 
 #define TLS_TRUST_ID 32
 
+#define TLS_DEPTH         8            /* CA certificates between a client's and the trust anchor */
+#define TLS_MAX_CERT_LIST (32L * 1024) /* bytes of a client's Certificate message */
+#define TLS_NAMES_MAX     (16L * 1024) /* bytes of CA names in a request for a certificate */
+
 struct thaw_trust {
 	atomic_uint refs;
 	X509_STORE *store;
+	X509_STORE *hook; /* what OpenSSL is given in its place: peer.h */
 	STACK_OF(X509_NAME) * names;
+	size_t names_left_out; /* bytes of those names that do not fit; then none is sent */
+	size_t max_cert_list;
+	enum thaw_crl_check crl_check;
+	bool own; /* made from files: crl_check holds */
 	uint8_t id[TLS_TRUST_ID];
 };
 
-/* X509_V_OK, or why trust does not believe certificate as a TLS client's. chain may be NULL. *path: what the
- * verification built, from the certificate to the trust anchor, which the caller frees; NULL where it is not X509_V_OK.
- */
-int tls_trust_verify(const thaw_trust *trust, X509 *certificate, STACK_OF(X509) * chain, STACK_OF(X509) * *path);
+/* The rules of this trust that no parameter of a verification expresses. */
+void tls_trust_prepare(const thaw_trust *trust, X509_STORE_CTX *ctx);
 
 #endif

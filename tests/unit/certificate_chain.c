@@ -17,11 +17,10 @@
 #include "ask/identity.h"
 #include "base/error.h"
 
+#include "ask_world.h"
 #include "certificate_world.h"
 
-#define UTF8      V_ASN1_UTF8STRING
-#define NOW_MS    1000
-#define TURNS_MAX 200
+#define UTF8 V_ASN1_UTF8STRING
 
 #define NAMED(text)                      \
 	(const struct world_attribute[]) \
@@ -83,108 +82,6 @@ static int free_pki(void **state)
 	return 0;
 }
 
-/* ---- a connection in memory ---- */
-
-struct pair {
-	SSL_CTX *server_ctx, *client_ctx;
-	SSL *server, *client;
-	thaw_conn *conn;
-	SSL_SESSION *session; /* the client's newest */
-};
-
-static int keep_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct pair *pair = SSL_get_app_data(ssl);
-	SSL_SESSION_free(pair->session);
-	pair->session = session;
-	return 1;
-}
-
-/* What the client answers with: a certificate, and others behind it in the order given. */
-static void equip(SSL *ssl, X509 *certificate, X509 *const *chain, size_t count)
-{
-	assert_int_equal(SSL_use_certificate(ssl, certificate), 1);
-	assert_int_equal(SSL_use_PrivateKey(ssl, pki.key), 1);
-	assert_int_equal(SSL_clear_chain_certs(ssl), 1);
-	for (size_t i = 0; i < count; i++)
-		assert_int_equal(SSL_add1_chain_cert(ssl, chain[i]), 1);
-}
-
-static void open_contexts(struct pair *pair, int version)
-{
-	pair->server_ctx = SSL_CTX_new(TLS_server_method());
-	pair->client_ctx = SSL_CTX_new(TLS_client_method());
-	assert_int_equal(SSL_CTX_use_certificate(pair->server_ctx, pki.server), 1);
-	assert_int_equal(SSL_CTX_use_PrivateKey(pair->server_ctx, pki.key), 1);
-	assert_int_equal(SSL_CTX_set_session_id_context(pair->server_ctx, (const unsigned char *)"x", 1), 1);
-	(void)SSL_CTX_set_max_proto_version(pair->server_ctx, version);
-	SSL_CTX_set_client_hello_cb(pair->server_ctx, thaw_client_hello, NULL);
-	(void)SSL_CTX_set_session_cache_mode(pair->client_ctx,
-					     SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-	SSL_CTX_sess_set_new_cb(pair->client_ctx, keep_session);
-	SSL_CTX_set_post_handshake_auth(pair->client_ctx, 1);
-	SSL_CTX_set_verify(pair->client_ctx, SSL_VERIFY_NONE, NULL);
-}
-
-static void begin(struct pair *pair)
-{
-	BIO *one, *two;
-	pair->server = SSL_new(pair->server_ctx);
-	pair->client = SSL_new(pair->client_ctx);
-	SSL_set_app_data(pair->client, pair);
-	assert_int_equal(BIO_new_bio_pair(&one, 65536, &two, 65536), 1);
-	SSL_set_bio(pair->server, one, one);
-	SSL_set_bio(pair->client, two, two);
-	SSL_set_accept_state(pair->server);
-	SSL_set_connect_state(pair->client);
-	/* The client's chain is as the test says: nothing is added or looked up. */
-	(void)SSL_set_mode(pair->client, SSL_MODE_NO_AUTO_CHAIN);
-	if (pair->session != NULL)
-		assert_int_equal(SSL_set_session(pair->client, pair->session), 1);
-	pair->conn = thaw_conn_new(pair->server);
-	assert_non_null(pair->conn);
-}
-
-/* Both ends read whatever is there, until there is nothing more for either. */
-static void settle(struct pair *pair)
-{
-	for (int i = 0; i < TURNS_MAX; i++) {
-		char bytes[256];
-		size_t len;
-		if (!SSL_is_init_finished(pair->server) && thaw_verdict(pair->conn) == THAW_VERDICT_NONE)
-			(void)SSL_do_handshake(pair->server);
-		else
-			assert_int_equal(thaw_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_WANT_READ);
-		(void)SSL_read(pair->client, bytes, sizeof(bytes));
-	}
-	ERR_clear_error();
-}
-
-static void finish(struct pair *pair)
-{
-	thaw_conn_free(&pair->conn);
-	(void)SSL_shutdown(pair->client);
-	SSL_free(pair->server);
-	SSL_free(pair->client);
-	pair->server = pair->client = NULL;
-}
-
-static void close_contexts(struct pair *pair)
-{
-	SSL_SESSION_free(pair->session);
-	SSL_CTX_free(pair->server_ctx);
-	SSL_CTX_free(pair->client_ctx);
-}
-
-static enum thaw_verdict ask(struct pair *pair, const thaw_trust *trust, bool again)
-{
-	const struct thaw_ask_options options = {
-		.trust = trust, .moment = THAW_MOMENT_HEADERS, .again = again, .timeout_ms = 60000};
-	assert_int_equal(thaw_ask(pair->conn, &options, NOW_MS), THAW_OK);
-	settle(pair);
-	return thaw_verdict(pair->conn);
-}
-
 static void assert_chain(const thaw_conn *conn, X509 *const *expected, size_t count)
 {
 	struct tls_details *details = ask_details(conn);
@@ -213,9 +110,9 @@ static void only_what_was_verified_is_told(void **state)
 	EACH_VERSION(v)
 	{
 		struct pair pair = {0};
-		open_contexts(&pair, versions[v]);
+		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
-		equip(pair.client, pki.client, (X509 *[]){pki.other_root, pki.middle, pki.root, pki.inner}, 4);
+		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.other_root, pki.middle, pki.root, pki.inner}, 4);
 		settle(&pair);
 		assert_null(ask_details(pair.conn));
 		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
@@ -234,9 +131,9 @@ static void at_the_handshake_too(void **state)
 	EACH_VERSION(v)
 	{
 		struct pair pair = {0};
-		open_contexts(&pair, versions[v]);
+		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
-		equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle, pki.other_root}, 3);
+		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle, pki.other_root}, 3);
 		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.trust), THAW_OK);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
@@ -253,12 +150,12 @@ static void a_later_certificate_changes_nothing(void **state)
 	EACH_VERSION(v)
 	{
 		struct pair pair = {0};
-		open_contexts(&pair, versions[v]);
+		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
-		equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle}, 2);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
-		equip(pair.client, pki.other, (X509 *[]){pki.other_root}, 1);
+		equip(pair.client, pki.other, pki.key, (X509 *[]){pki.other_root}, 1);
 		assert_int_equal(ask(&pair, pki.trust, true), THAW_VERDICT_REJECTED);
 		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
 		finish(&pair);
@@ -273,16 +170,16 @@ static void a_rejected_certificate_has_none(void **state)
 	EACH_VERSION(v)
 	{
 		struct pair pair = {0};
-		open_contexts(&pair, versions[v]);
+		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
-		equip(pair.client, pki.other, (X509 *[]){pki.other_root}, 1);
+		equip(pair.client, pki.other, pki.key, (X509 *[]){pki.other_root}, 1);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_REJECTED);
 		assert_null(ask_details(pair.conn));
 		finish(&pair);
 		/* The path to the root is not whole. */
 		begin(&pair);
-		equip(pair.client, pki.client, (X509 *[]){pki.inner}, 1);
+		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner}, 1);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_REJECTED);
 		assert_null(ask_details(pair.conn));
@@ -299,9 +196,9 @@ static void a_resumed_session_has_what_the_trust_has(void **state)
 	EACH_VERSION(v)
 	{
 		struct pair pair = {0};
-		open_contexts(&pair, versions[v]);
+		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
-		equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle}, 2);
 		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.wide, false), THAW_VERDICT_ACCEPTED);
@@ -339,11 +236,11 @@ static void a_compressed_certificate_is_accepted(void **state)
 	int compressed = 0;
 
 	(void)state;
-	open_contexts(&pair, TLS1_3_VERSION);
+	open_contexts(&pair, TLS1_3_VERSION, pki.server, pki.key);
 	begin(&pair);
 	SSL_set_msg_callback(pair.client, count_compressed);
 	SSL_set_msg_callback_arg(pair.client, &compressed);
-	equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+	equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle}, 2);
 	settle(&pair);
 	assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
 	assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
@@ -365,9 +262,9 @@ static void a_key_update_does_not_answer(void **state)
 	size_t len;
 
 	(void)state;
-	open_contexts(&pair, TLS1_3_VERSION);
+	open_contexts(&pair, TLS1_3_VERSION, pki.server, pki.key);
 	begin(&pair);
-	equip(pair.client, pki.client, (X509 *[]){pki.inner, pki.middle}, 2);
+	equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle}, 2);
 	settle(&pair);
 	assert_int_equal(thaw_ask(pair.conn, &options, NOW_MS), THAW_OK);
 	/* The client does not read, so it does not know that it was asked. */

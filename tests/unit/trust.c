@@ -1,0 +1,569 @@
+/*
+ * The verifier of client certificates: the same verdict in every way in which a certificate can come, over real
+ * handshakes; what a verdict costs; what is kept of a rejected chain; and what a session ticket carries.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/pem.h>
+
+#include "ask_world.h"
+#include "certificate_world.h"
+#include "signature_count.h"
+
+#define SERVER_LEVEL 2 /* 112 bits */
+#define NAMES        1000
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+#define EACH_VERSION(v) for (size_t v = 0; v < sizeof(versions) / sizeof(versions[0]); v++)
+
+static struct {
+	EVP_PKEY *key, *weak_key;
+	X509 *root, *issuing, *client, *weak, *sha1, *server;
+	thaw_trust *root_only, *both; /* the issuing CA's certificate comes from the client; from the trust */
+} pki;
+
+static X509 *issue(const char *name, X509 *issuer, EVP_PKEY *key, bool ca)
+{
+	static long serial;
+	const struct world_attribute subject[] = {{"CN", V_ASN1_UTF8STRING, name, 0}, {NULL, 0, NULL, 0}};
+
+	return world_certificate(&(struct world_wish){.subject = subject, .serial = ++serial, .ca = ca}, key, issuer,
+				 pki.key, true);
+}
+
+static thaw_trust *trust_in(X509 *const *certificates, size_t count)
+{
+	struct thaw_error err = {0};
+	X509_STORE *store = X509_STORE_new();
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(X509_STORE_add_cert(store, certificates[i]), 1);
+	thaw_trust *trust = thaw_trust_from_store(store, &err);
+	assert_non_null(trust);
+	return trust;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	count_signatures();
+	pki.key = world_key();
+	pki.weak_key = EVP_RSA_gen(1024);
+	pki.root = issue("root", NULL, pki.key, true);
+	pki.issuing = issue("issuing", pki.root, pki.key, true);
+	pki.client = issue("client", pki.issuing, pki.key, false);
+	pki.weak = issue("weak key", pki.issuing, pki.weak_key, false);
+	pki.sha1 = issue("weak digest", pki.issuing, pki.key, false);
+	assert_true(X509_sign(pki.sha1, pki.key, EVP_sha1()) > 0);
+	pki.server = issue("server", NULL, pki.key, false);
+	pki.root_only = trust_in((X509 *[]){pki.root}, 1);
+	pki.both = trust_in((X509 *[]){pki.root, pki.issuing}, 2);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	X509 *all[] = {pki.root, pki.issuing, pki.client, pki.weak, pki.sha1, pki.server};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		X509_free(all[i]);
+	thaw_trust_free(&pki.root_only);
+	thaw_trust_free(&pki.both);
+	EVP_PKEY_free(pki.key);
+	EVP_PKEY_free(pki.weak_key);
+	return 0;
+}
+
+static void open_server(struct pair *pair, int version)
+{
+	open_contexts(pair, version, pki.server, pki.key);
+	SSL_CTX_set_security_level(pair->server_ctx, SERVER_LEVEL);
+	SSL_CTX_set_security_level(pair->client_ctx, 0);
+	(void)SSL_CTX_set_session_cache_mode(pair->server_ctx, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_session_ticket_cb(pair->server_ctx, thaw_ticket_made, thaw_ticket_opened, NULL);
+}
+
+/* A connection with a handshake; at_handshake: asked in it, or NULL. */
+static void come(struct pair *pair, X509 *certificate, EVP_PKEY *key, const thaw_trust *at_handshake)
+{
+	begin(pair);
+	equip(pair->client, certificate, key, (X509 *[]){pki.issuing}, 1);
+	if (at_handshake != NULL)
+		assert_int_equal(thaw_ask_at_handshake(pair->conn, at_handshake), THAW_OK);
+	settle(pair);
+}
+
+static void assert_detail(const struct pair *pair, const char *text)
+{
+	struct thaw_report report;
+
+	thaw_conn_report(pair->conn, &report);
+	assert_string_equal(report.detail, text);
+}
+
+static const struct {
+	const char *name, *detail;
+} weaknesses[] = {{"key", "EE certificate key too weak"}, {"digest", "CA signature digest algorithm too weak"}};
+#define EACH_WEAKNESS(w) for (size_t w = 0; w < sizeof(weaknesses) / sizeof(weaknesses[0]); w++)
+
+static X509 *weak_certificate(size_t weakness)
+{
+	return weakness == 0 ? pki.weak : pki.sha1;
+}
+
+static EVP_PKEY *weak_key(size_t weakness)
+{
+	return weakness == 0 ? pki.weak_key : pki.key;
+}
+
+static void weak_certificate_is_rejected_at_the_handshake_and_when_resumed(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	EACH_WEAKNESS(w)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		for (int visit = 0; visit < 3; visit++) {
+			come(&pair, weak_certificate(w), weak_key(w), pki.both);
+			assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_REJECTED);
+			assert_detail(&pair, weaknesses[w].detail);
+			finish(&pair);
+		}
+		close_contexts(&pair);
+	}
+}
+
+/* The ticket is of a worker that does accept the certificate, and shares its ticket keys. */
+static void weak_certificate_of_another_worker_s_session_is_rejected(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	EACH_WEAKNESS(w)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		SSL_CTX_set_security_level(pair.server_ctx, 0);
+		come(&pair, weak_certificate(w), weak_key(w), pki.both);
+		assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		assert_non_null(pair.session);
+		for (int callbacks = 1; callbacks >= 0; callbacks--) {
+			SSL_CTX_set_security_level(pair.server_ctx, SERVER_LEVEL);
+			if (!callbacks)
+				(void)SSL_CTX_set_session_ticket_cb(pair.server_ctx, NULL, NULL, NULL);
+			SSL_SESSION *session = pair.session;
+			assert_int_equal(SSL_SESSION_up_ref(session), 1);
+			come(&pair, weak_certificate(w), weak_key(w), pki.both);
+			assert_int_equal(SSL_session_reused(pair.server), !callbacks);
+			assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_REJECTED);
+			assert_detail(&pair, weaknesses[w].detail);
+			finish(&pair);
+			SSL_SESSION_free(pair.session);
+			pair.session = session;
+		}
+		close_contexts(&pair);
+	}
+}
+
+static void weak_certificate_is_rejected_by_every_trust_of_a_connection(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	EACH_WEAKNESS(w)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		for (int early = 0; early < 2; early++) {
+			come(&pair, weak_certificate(w), weak_key(w), early ? pki.both : NULL);
+			assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_REJECTED);
+			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_REJECTED);
+			assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_REJECTED);
+			assert_int_equal(ask(&pair, pki.both, true), THAW_VERDICT_REJECTED);
+			assert_detail(&pair, weaknesses[w].detail);
+			finish(&pair);
+		}
+		close_contexts(&pair);
+	}
+}
+
+/* ---- the parameters of a store, and of an SSL ---- */
+
+static void depth_zero(X509_VERIFY_PARAM *param)
+{
+	X509_VERIFY_PARAM_set_depth(param, 0);
+}
+
+static void other_purpose(X509_VERIFY_PARAM *param)
+{
+	assert_int_equal(X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_TIMESTAMP_SIGN), 1);
+}
+
+static void in_the_past(X509_VERIFY_PARAM *param)
+{
+	X509_VERIFY_PARAM_set_time(param, 1);
+}
+
+static void level_five(X509_VERIFY_PARAM *param)
+{
+	X509_VERIFY_PARAM_set_auth_level(param, 5);
+}
+
+static void crl_wanted(X509_VERIFY_PARAM *param)
+{
+	assert_int_equal(X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK), 1);
+}
+
+static const struct {
+	void (*set)(X509_VERIFY_PARAM *param);
+	bool of_ssl; /* an SSL's own level takes the place of its parameter */
+} parameters[] = {
+	{depth_zero, true}, {other_purpose, true}, {in_the_past, true}, {level_five, false}, {crl_wanted, true},
+};
+
+/* Accepted without the parameter, so that there is a session; then rejected with it, in each way. */
+static void each_parameter_holds_in_every_way(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	for (size_t p = 0; p < sizeof(parameters) / sizeof(parameters[0]); p++) {
+		for (int of_ssl = 0; of_ssl <= parameters[p].of_ssl; of_ssl++) {
+			struct pair pair = {0};
+			struct thaw_error err = {0};
+			X509_STORE *store = X509_STORE_new();
+			assert_int_equal(X509_STORE_add_cert(store, pki.root), 1);
+			if (!of_ssl)
+				parameters[p].set(X509_STORE_get0_param(store));
+			thaw_trust *trust = thaw_trust_from_store(store, &err);
+			assert_non_null(trust);
+			open_server(&pair, versions[v]);
+			come(&pair, pki.client, pki.key, pki.root_only);
+			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
+			finish(&pair);
+			for (int way = 0; way < 2; way++) {
+				SSL_SESSION *session = pair.session;
+				assert_int_equal(SSL_SESSION_up_ref(session), 1);
+				begin(&pair);
+				equip(pair.client, pki.client, pki.key, (X509 *[]){pki.issuing}, 1);
+				if (of_ssl)
+					parameters[p].set(SSL_get0_param(pair.server));
+				if (way == 0)
+					assert_int_equal(thaw_ask_at_handshake(pair.conn, trust), THAW_OK);
+				settle(&pair);
+				assert_int_equal(SSL_session_reused(pair.server), way == 1);
+				assert_int_equal(ask(&pair, trust, false), THAW_VERDICT_REJECTED);
+				finish(&pair);
+				SSL_SESSION_free(pair.session);
+				pair.session = session;
+			}
+			thaw_trust_free(&trust);
+			close_contexts(&pair);
+		}
+	}
+}
+
+/* ---- sessions ---- */
+
+static void resumed_session_has_the_chain_that_it_was_judged_by(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	for (int early = 0; early < 2; early++) {
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		for (int visit = 0; visit < 4; visit++) {
+			come(&pair, pki.client, pki.key, early ? pki.root_only : NULL);
+			/* TLS 1.2: a session that was renegotiated is not resumed. */
+			bool resumes = visit > 0 && (early || versions[v] == TLS1_3_VERSION);
+			if (resumes)
+				assert_int_equal(SSL_session_reused(pair.server), 1);
+			signatures_verified = 0;
+			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
+			struct thaw_report report;
+			thaw_conn_report(pair.conn, &report);
+			if (resumes)
+				assert_int_equal(report.means, THAW_MEANS_HANDSHAKE);
+			finish(&pair);
+		}
+		close_contexts(&pair);
+	}
+}
+
+/* More than a ticket carries: the client makes a full handshake each time, and is accepted each time. */
+static void session_with_a_long_chain_is_not_resumed(void **state)
+{
+	const struct world_attribute subject[] = {{"CN", V_ASN1_UTF8STRING, "large", 0}, {NULL, 0, NULL, 0}};
+	X509 *large =
+		world_certificate(&(struct world_wish){.subject = subject, .serial = 9, .ca = true, .padding = 8192},
+				  pki.key, pki.root, pki.key, true);
+	X509 *below = issue("below", large, pki.key, false);
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		for (int visit = 0; visit < 3; visit++) {
+			begin(&pair);
+			equip(pair.client, below, pki.key, (X509 *[]){large}, 1);
+			assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.root_only), THAW_OK);
+			settle(&pair);
+			assert_int_equal(SSL_session_reused(pair.server), 0);
+			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
+			finish(&pair);
+		}
+		close_contexts(&pair);
+	}
+	X509_free(large);
+	X509_free(below);
+}
+
+/* The trust has changed since, and the session's other properties have not. */
+static void session_that_no_trust_accepts_any_more_is_not_resumed(void **state)
+{
+	X509 *other = issue("other", NULL, pki.key, true);
+	thaw_trust *stranger = trust_in((X509 *[]){other}, 1);
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		come(&pair, pki.client, pki.key, pki.root_only);
+		assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		come(&pair, pki.client, pki.key, stranger);
+		assert_int_equal(SSL_session_reused(pair.server), 0);
+		assert_int_equal(ask(&pair, stranger, false), THAW_VERDICT_REJECTED);
+		finish(&pair);
+		close_contexts(&pair);
+	}
+	thaw_trust_free(&stranger);
+	X509_free(other);
+}
+
+/* Application data of another program in a ticket, or a broken one, is no chain. */
+static int put_rubbish(SSL *ssl, void *arg)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} rubbish[] = {
+		{"x", 1}, {"thaw chain\1", 11}, {"thaw chain\1\x30\x03\x02\x01\x01", 16}, {"thaw chain\1\x30\x84", 13}};
+	int which = *(int *)arg;
+
+	return SSL_SESSION_set1_ticket_appdata(SSL_get0_session(ssl), rubbish[which].bytes, rubbish[which].len);
+}
+
+static void broken_chain_in_a_ticket_is_none(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	for (int which = 0; which < 4; which++) {
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		(void)SSL_CTX_set_session_ticket_cb(pair.server_ctx, put_rubbish, thaw_ticket_opened, &which);
+		for (int visit = 0; visit < 2; visit++) {
+			come(&pair, pki.client, pki.key, pki.root_only);
+			assert_int_equal(SSL_session_reused(pair.server), 0);
+			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
+			finish(&pair);
+		}
+		/* It is not needed where the trust has the chain. */
+		come(&pair, pki.client, pki.key, pki.both);
+		assert_int_equal(SSL_session_reused(pair.server), 1);
+		assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
+/* ---- what a verdict costs ---- */
+
+/* A chain of `count` CA certificates, each issued by the one after it; the last one's issuer is `top`. */
+static void make_chain(X509 **chain, size_t count, X509 *top)
+{
+	char name[32];
+
+	for (size_t i = count; i-- > 0;) {
+		(void)snprintf(name, sizeof(name), "link %zu", i);
+		chain[i] = issue(name, i + 1 < count ? chain[i + 1] : top, pki.key, true);
+	}
+}
+
+static void free_chain(X509 **chain, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		X509_free(chain[i]);
+}
+
+/* *cost: the signatures of the handshake, whichever end verified them. */
+static enum thaw_verdict judge_chain(struct pair *pair, X509 *leaf, X509 **chain, size_t count, const thaw_trust *trust,
+				     unsigned *cost)
+{
+	begin(pair);
+	equip(pair->client, leaf, pki.key, chain, count);
+	assert_int_equal(thaw_ask_at_handshake(pair->conn, trust), THAW_OK);
+	signatures_verified = 0;
+	settle(pair);
+	*cost = signatures_verified;
+	return ask(pair, trust, false);
+}
+
+/* Those of both ends, where the server has no chain to verify. */
+static unsigned of_handshake(int version)
+{
+	X509 *alone = issue("alone", NULL, pki.key, false);
+	struct pair pair = {0};
+	unsigned cost;
+
+	open_server(&pair, version);
+	assert_int_equal(judge_chain(&pair, alone, NULL, 0, pki.root_only, &cost), THAW_VERDICT_REJECTED);
+	finish(&pair);
+	close_contexts(&pair);
+	X509_free(alone);
+	return cost;
+}
+
+static void chain_that_leads_nowhere_costs_no_signature_and_is_not_kept(void **state)
+{
+	enum { COUNT = 40 };
+	X509 *chain[COUNT], *stranger = issue("stranger", NULL, pki.key, true);
+
+	(void)state;
+	make_chain(chain, COUNT, stranger);
+	X509 *leaf = issue("leaf", chain[0], pki.key, false);
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		unsigned cost, least = of_handshake(versions[v]);
+		open_server(&pair, versions[v]);
+		assert_int_equal(judge_chain(&pair, leaf, chain, COUNT, pki.root_only, &cost), THAW_VERDICT_REJECTED);
+		assert_int_equal(cost, least);
+		assert_true(sk_X509_num(SSL_get_peer_cert_chain(pair.server)) <= 0);
+		assert_true(sk_X509_num(SSL_get0_verified_chain(pair.server)) <= 1);
+		/* Again and again on the same connection. */
+		for (int i = 0; i < 5; i++)
+			assert_int_equal(ask(&pair, i % 2 ? pki.both : pki.root_only, false), THAW_VERDICT_REJECTED);
+		assert_true(sk_X509_num(SSL_get_peer_cert_chain(pair.server)) <= 0);
+		finish(&pair);
+		/* TLS 1.3 sends no ticket; a TLS 1.2 ticket has been promised before the certificate comes. */
+		if (versions[v] == TLS1_3_VERSION)
+			assert_null(pair.session);
+		close_contexts(&pair);
+	}
+	X509_free(leaf);
+	X509_free(stranger);
+	free_chain(chain, COUNT);
+}
+
+/* By its names it leads to the root, which did not sign it: one signature shows that. */
+static void forged_chain_costs_one_signature(void **state)
+{
+	EVP_PKEY *own = pki.key, *foreign = world_key();
+	X509 *chain[5];
+
+	(void)state;
+	pki.key = foreign;
+	X509 *root = issue("root", NULL, foreign, true);
+	make_chain(chain, 5, root);
+	X509 *leaf = issue("leaf", chain[0], foreign, false);
+	struct pair pair = {0};
+	pki.key = own;
+	unsigned cost, least = of_handshake(TLS1_3_VERSION);
+	open_server(&pair, TLS1_3_VERSION);
+	pki.key = foreign;
+	assert_int_equal(judge_chain(&pair, leaf, chain, 5, pki.root_only, &cost), THAW_VERDICT_REJECTED);
+	assert_detail(&pair, "certificate signature failure: CA certificate 'CN=link 4'");
+	assert_int_equal(cost, least + 1);
+	finish(&pair);
+	close_contexts(&pair);
+	pki.key = own;
+	X509_free(root);
+	X509_free(leaf);
+	free_chain(chain, 5);
+	EVP_PKEY_free(foreign);
+}
+
+static void chain_has_a_depth(void **state)
+{
+	X509 *chain[9];
+
+	(void)state;
+	unsigned cost, least = of_handshake(TLS1_3_VERSION);
+	for (size_t count = 7; count <= 9; count++) {
+		struct pair pair = {0};
+		make_chain(chain, count, pki.root);
+		X509 *leaf = issue("leaf", chain[0], pki.key, false);
+		open_server(&pair, TLS1_3_VERSION);
+		enum thaw_verdict verdict = judge_chain(&pair, leaf, chain, count, pki.root_only, &cost);
+		assert_int_equal(verdict, count <= 8 ? THAW_VERDICT_ACCEPTED : THAW_VERDICT_REJECTED);
+		assert_int_equal(cost, count <= 8 ? least + count + 1 : least);
+		if (count > 8)
+			assert_detail(&pair, "certificate chain too long: CA certificate 'CN=link 8'");
+		finish(&pair);
+		close_contexts(&pair);
+		X509_free(leaf);
+		free_chain(chain, count);
+	}
+}
+
+/* RFC 8446 4.4.2 has no limit; this one is in bytes of the whole message. */
+static void certificate_message_has_a_size(void **state)
+{
+	enum { COUNT = 150 };
+	X509 *chain[COUNT], *stranger = issue("stranger", NULL, pki.key, true);
+
+	(void)state;
+	make_chain(chain, COUNT, stranger);
+	X509 *leaf = issue("leaf", chain[0], pki.key, false);
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		begin(&pair);
+		equip(pair.client, leaf, pki.key, chain, COUNT);
+		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.root_only), THAW_OK);
+		for (int i = 0; i < TURNS_MAX; i++) {
+			(void)SSL_do_handshake(pair.client);
+			(void)SSL_do_handshake(pair.server);
+		}
+		assert_int_equal(SSL_is_init_finished(pair.server), 0);
+		assert_null(SSL_get0_peer_certificate(pair.server));
+		ERR_clear_error();
+		finish(&pair);
+		close_contexts(&pair);
+	}
+	X509_free(leaf);
+	X509_free(stranger);
+	free_chain(chain, COUNT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(weak_certificate_is_rejected_at_the_handshake_and_when_resumed),
+		cmocka_unit_test(weak_certificate_of_another_worker_s_session_is_rejected),
+		cmocka_unit_test(weak_certificate_is_rejected_by_every_trust_of_a_connection),
+		cmocka_unit_test(each_parameter_holds_in_every_way),
+		cmocka_unit_test(resumed_session_has_the_chain_that_it_was_judged_by),
+		cmocka_unit_test(session_with_a_long_chain_is_not_resumed),
+		cmocka_unit_test(session_that_no_trust_accepts_any_more_is_not_resumed),
+		cmocka_unit_test(broken_chain_in_a_ticket_is_none),
+		cmocka_unit_test(chain_that_leads_nowhere_costs_no_signature_and_is_not_kept),
+		cmocka_unit_test(forged_chain_costs_one_signature),
+		cmocka_unit_test(chain_has_a_depth),
+		cmocka_unit_test(certificate_message_has_a_size),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
