@@ -67,8 +67,9 @@ thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error
 thaw_trust *thaw_trust_ref(thaw_trust *trust);
 void thaw_trust_free(thaw_trust **trust);
 
-/* 0: clients are sent the names of the trust's CAs, if it says so. Otherwise the bytes that they need: more than fit.
- */
+/* Bytes of CA names in a request for a certificate. A client is sent all names of a trust, or none. */
+#define THAW_CA_NAMES_MAX 16384
+/* The bytes that the names of the trust's CAs need, where they are more than that. 0: they fit, or are not wanted. */
 size_t thaw_trust_names_left_out(const thaw_trust *trust);
 
 /* 32 bytes that differ between different settings of trust: for binding session tickets to them. */

@@ -17,7 +17,9 @@ static const char help[] =
 	"directory of the spool, the log. Listens on nothing.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
-	"  --json              {\"file\", \"ok\", \"error\", \"listen\", \"hosts\", \"upstreams\"} on standard output\n"
+	"  --json              {\"file\", \"ok\", \"error\", \"warnings\", \"listen\", \"hosts\", \"upstreams\"} on "
+	"standard\n"
+	"                      output\n"
 	"  --help              this text\n"
 	"\n"
 	"Exit code: 0 when all is well, 78 when it is not (the error names file, line, key and what is allowed).\n";
@@ -89,7 +91,8 @@ static json_t *upstream_json(const struct config_upstream *upstream)
 }
 
 /* An element that could not be made is left out, and the whole is NULL then or shorter: memory is spent. */
-static json_t *config_json(const char *file, const struct config *config, const struct thaw_error *err)
+static json_t *config_json(const char *file, const struct config *config, json_t *warnings,
+			   const struct thaw_error *err)
 {
 	json_t *listens = json_array(), *hosts = json_array(), *behind = json_array();
 
@@ -100,13 +103,13 @@ static json_t *config_json(const char *file, const struct config *config, const 
 	for (size_t i = 0; config != NULL && i < config->upstream_count; i++)
 		(void)json_array_append_new(behind, upstream_json(&config->upstreams[i]));
 	bool ok = err->cls == THAW_ERR_NONE;
-	return json_pack("{s:s, s:b, s:s?, s:o, s:o, s:o}", "file", file, "ok", ok, "error", ok ? NULL : err->text,
-			 "listen", listens, "hosts", hosts, "upstreams", behind);
+	return json_pack("{s:s, s:b, s:s?, s:O, s:o, s:o, s:o}", "file", file, "ok", ok, "error", ok ? NULL : err->text,
+			 "warnings", warnings, "listen", listens, "hosts", hosts, "upstreams", behind);
 }
 
-static int print_json(const char *file, const struct config *config, const struct thaw_error *err)
+static int print_json(const char *file, const struct config *config, json_t *warnings, const struct thaw_error *err)
 {
-	json_t *told = config_json(file, config, err);
+	json_t *told = config_json(file, config, warnings, err);
 
 	if (told == NULL)
 		return EX_OSERR;
@@ -193,9 +196,11 @@ static void print_upstream(const struct config *config, size_t i)
 		     is_used(config, i) ? "" : " (no route uses it)");
 }
 
-static int print_text(const char *file, const struct config *config)
+static int print_text(const char *file, const struct config *config, const json_t *warnings)
 {
 	(void)printf("%s: ok\n", file);
+	for (size_t i = 0; i < json_array_size(warnings); i++)
+		(void)printf("warning: %s\n", json_string_value(json_array_get(warnings, i)));
 	for (size_t i = 0; i < config->listen_count; i++)
 		(void)printf("listen %s\n", config->listens[i].address);
 	for (size_t i = 0; i < config->host_count; i++)
@@ -208,17 +213,25 @@ static int print_text(const char *file, const struct config *config)
 	return cli_print("");
 }
 
+/* A name that is not UTF-8 can be in a file's name only: the warning is lost then, as the whole of --json would be. */
+static void add_warning(void *warnings, const char *text)
+{
+	(void)json_array_append_new(warnings, json_string(text));
+}
+
 static int check(const char *file, bool json)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct config *config = config_load(file, &err);
-	bool ok = config != NULL && loop_check(config, &err) == THAW_OK;
+	json_t *warnings = json_array();
+	bool ok = config != NULL && loop_check(config, add_warning, warnings, &err) == THAW_OK;
 	int code;
 
 	if (json)
-		code = print_json(file, config, &err);
+		code = print_json(file, config, warnings, &err);
 	else
-		code = ok ? print_text(file, config) : cli_fail(&err);
+		code = ok ? print_text(file, config, warnings) : cli_fail(&err);
+	json_decref(warnings);
 	config_free(&config);
 	return ok || code == EX_IOERR ? code : EX_CONFIG;
 }

@@ -5,14 +5,16 @@
 #include "config/schema.h"
 #include "thaw/spool.h"
 
-#define GiB              (1024ULL * 1024 * 1024)
-#define DISK_DEFAULT     (8 * GiB)
-#define TIMEOUT_DEFAULT  120000
-#define GRACE_DEFAULT    1000
-#define MAX_BODY_DEFAULT GiB
-#define LISTEN_HOST      "127.0.0.1"
-#define LISTEN_PORT      8443
-#define LISTEN_ADDRESS   "127.0.0.1:8443"
+#define GiB               (1024ULL * 1024 * 1024)
+#define DISK_DEFAULT      (8 * GiB)
+#define TIMEOUT_DEFAULT   120000
+#define GRACE_DEFAULT     1000
+#define MAX_BODY_DEFAULT  GiB
+#define DEPTH_DEFAULT     8
+#define CERT_LIST_DEFAULT (32 * 1024)
+#define LISTEN_HOST       "127.0.0.1"
+#define LISTEN_PORT       8443
+#define LISTEN_ADDRESS    "127.0.0.1:8443"
 
 bool config_init_host(void *object, const void *parent)
 {
@@ -21,6 +23,9 @@ bool config_init_host(void *object, const void *parent)
 	host->hold_to_tls12 = true;
 	host->client_certificate = (struct config_certificate){.when = CONFIG_WHEN_NEVER,
 							       .require = true,
+							       .ca_names = true,
+							       .depth = DEPTH_DEFAULT,
+							       .max_cert_list = CERT_LIST_DEFAULT,
 							       .timeout_ms = TIMEOUT_DEFAULT,
 							       .decline_grace_ms = GRACE_DEFAULT,
 							       .max_body = MAX_BODY_DEFAULT};
@@ -91,6 +96,12 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+bool config_same_trust(const struct config_certificate *a, const struct config_certificate *b)
+{
+	return same_text(a->ca, b->ca) && same_text(a->crl, b->crl) && a->crl_check == b->crl_check &&
+	       a->ca_names == b->ca_names && a->depth == b->depth && a->max_cert_list == b->max_cert_list;
+}
+
 /* A host asks only once at the handshake, before it knows the route. */
 static enum thaw_status check_handshake(const struct config_at *at, const struct config_route *route,
 					const struct config_route **first)
@@ -99,11 +110,11 @@ static enum thaw_status check_handshake(const struct config_at *at, const struct
 		return THAW_OK;
 	if (*first == NULL)
 		*first = route;
-	if (same_text(route->certificate.ca, (*first)->certificate.ca) &&
-	    same_text(route->certificate.crl, (*first)->certificate.crl))
+	if (config_same_trust(&route->certificate, &(*first)->certificate))
 		return THAW_OK;
-	return config_refuse(at, "an earlier route of this host is asked at the handshake with another ca or crl; "
-				 "allowed: the same for all that are asked at the handshake");
+	return config_refuse(at, "an earlier route of this host is asked at the handshake with another ca, crl, "
+				 "crl_check, ca_names, depth or max_cert_list; allowed: the same for all that are "
+				 "asked at the handshake");
 }
 
 enum thaw_status config_check_host(const struct config_at *at, void *object)

@@ -55,10 +55,17 @@ struct config_allow {
 	size_t count; /* at least 1 */
 };
 
+/* Which certificates of a chain need a CRL. */
+enum config_crl_check { CONFIG_CRL_CHAIN, CONFIG_CRL_LEAF };
+
 struct config_certificate {
 	char *ca;              /* PEM file; NULL only where when is never */
 	char *crl;             /* PEM file, or NULL */
-	enum config_when when; /* routes of one host with HANDSHAKE have one ca and crl */
+	enum config_when when; /* routes of one host with HANDSHAKE have one trust: config_same_trust() */
+	enum config_crl_check crl_check;
+	bool ca_names;          /* clients are sent the names of the CAs, where they fit */
+	unsigned depth;         /* CA certificates between a client's and the trust anchor, at most */
+	uint64_t max_cert_list; /* bytes of a client's Certificate message, at most */
 	bool require;
 	uint64_t timeout_ms;
 	uint64_t decline_grace_ms;
@@ -169,5 +176,8 @@ struct config *config_parse(const char *text, size_t len, const char *name, cons
 void config_free(struct config **config);
 
 const char *config_when_name(enum config_when when);
+
+/* Whether two settings name the same CAs and the same rules for certificates below them. */
+bool config_same_trust(const struct config_certificate *a, const struct config_certificate *b);
 
 #endif

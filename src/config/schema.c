@@ -4,15 +4,19 @@
 #include <assert.h>
 #include <string.h>
 
-#define MiB         (1024ULL * 1024)
-#define WORKERS_MAX 1024
-#define TIMEOUT_MAX (24ULL * 3600 * 1000)
-#define GRACE_MAX   (60ULL * 1000)
+#define MiB           (1024ULL * 1024)
+#define KiB           1024ULL
+#define DEPTH_MAX     32
+#define CERT_LIST_MAX (60 * KiB) /* a session ticket, with the client's certificate in it, has less than 64 KiB */
+#define WORKERS_MAX   1024
+#define TIMEOUT_MAX   (24ULL * 3600 * 1000)
+#define GRACE_MAX     (60ULL * 1000)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static_assert(sizeof(enum config_when) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_upstream_kind) == sizeof(unsigned), "config_read_word() writes an unsigned");
+static_assert(sizeof(enum config_crl_check) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_log_format) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_word() writes an unsigned");
 
@@ -83,6 +87,23 @@ static enum thaw_status read_paths(const struct config_at *at, const struct conf
 	return THAW_OK;
 }
 
+static const struct config_word crl_check_words[] = {
+	{"chain", CONFIG_CRL_CHAIN},
+	{"leaf", CONFIG_CRL_LEAF},
+	{NULL, 0},
+};
+static const struct config_word ca_names_words[] = {{"send", 1}, {"none", 0}, {NULL, 0}};
+
+/* Of certificate->ca_names, a bool. */
+static enum thaw_status read_ca_names(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	unsigned send;
+	if (config_read_word(at, rule, &send) != THAW_OK)
+		return THAW_FAILED;
+	*(bool *)into = send != 0;
+	return THAW_OK;
+}
+
 static const struct config_word switch_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
 
 /* Of config->sandbox, a bool. */
@@ -104,6 +125,20 @@ static enum thaw_status read_sandbox(const struct config_at *at, const struct co
 static const struct config_rule certificate_rules[] = {
 	{.key = "ca", .read = config_read_file, .offset = AT(ca), .allowed = "a PEM file of CA certificates"},
 	{.key = "crl", .read = config_read_optional_file, .offset = AT(crl), .allowed = "a PEM file of CRLs, or none"},
+	{.key = "crl_check", .read = config_read_word, .offset = AT(crl_check), .words = crl_check_words},
+	{.key = "ca_names", .read = read_ca_names, .offset = AT(ca_names), .words = ca_names_words},
+	{.key = "depth",
+	 .read = config_read_number,
+	 .offset = AT(depth),
+	 .min = 1,
+	 .max = DEPTH_MAX,
+	 .allowed = "1 to 32"},
+	{.key = "max_cert_list",
+	 .read = config_read_size,
+	 .offset = AT(max_cert_list),
+	 .min = KiB,
+	 .max = CERT_LIST_MAX,
+	 .allowed = SIZE_TEXT "1KiB to 60KiB"},
 	{.key = "when", .read = config_read_word, .offset = AT(when), .words = when_words},
 	{.key = "require", .read = config_read_bool, .offset = AT(require), .allowed = "true, false"},
 	{.key = "timeout",

@@ -97,7 +97,7 @@ enum thaw_status config_read_number(const struct config_at *at, const struct con
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	const struct config_word *word = find_word(rule->words, scalar.text);
+	const struct config_word *word = rule->words != NULL ? find_word(rule->words, scalar.text) : NULL;
 	if (word == NULL)
 		return read_whole(at, rule, &scalar, "", into);
 	*(unsigned *)into = (unsigned)word->value;

@@ -85,6 +85,11 @@ void gateway_free(struct gateway **gateway)
 	free(gone);
 }
 
+void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *arg)
+{
+	gw_routes_warnings(&gateway->routes, say, arg);
+}
+
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env)
 {
 	gateway->env = *env;

@@ -34,6 +34,10 @@ struct gateway_env {
 struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err);
 void gateway_free(struct gateway **gateway);
 
+/* What is allowed and does something other than one may expect. say gets each as a text, once. */
+typedef void gateway_say_fn(void *arg, const char *text);
+void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *arg);
+
 /* After fork: the worker's own store and logs. */
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env);
 

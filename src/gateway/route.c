@@ -1,5 +1,6 @@
 #include "gateway/route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,23 +8,28 @@
 #include "http/reading.h"
 #include "http/route_path.h"
 
+#define WARNING_MAX 5120 /* a file's name, and what is said about it */
+
 struct gw_trust_file {
-	const char *ca, *crl; /* the settings' */
+	const struct config_certificate *settings; /* of the first route with it */
 	thaw_trust *trust;
 };
 
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* The loaded trust of these files, or NULL with *err set. */
+/* The loaded trust of these settings, or NULL with *err set. */
 static thaw_trust *load(struct gw_routes *routes, const struct config_certificate *certificate, struct thaw_error *err)
 {
 	for (size_t i = 0; i < routes->trust_count; i++)
-		if (same(routes->trusts[i].ca, certificate->ca) && same(routes->trusts[i].crl, certificate->crl))
+		if (config_same_trust(routes->trusts[i].settings, certificate))
 			return routes->trusts[i].trust;
-	thaw_trust *trust = thaw_trust_load(certificate->ca, certificate->crl, err);
+	const struct thaw_trust_options options = {
+		.ca = certificate->ca,
+		.crl = certificate->crl,
+		.crl_check = certificate->crl_check == CONFIG_CRL_LEAF ? THAW_CRL_LEAF : THAW_CRL_CHAIN,
+		.no_names = !certificate->ca_names,
+		.depth = certificate->depth,
+		.max_cert_list = (size_t)certificate->max_cert_list,
+	};
+	thaw_trust *trust = thaw_trust_open(&options, err);
 	if (trust == NULL)
 		return NULL;
 	struct gw_trust_file *more = realloc(routes->trusts, (routes->trust_count + 1) * sizeof(*more));
@@ -33,7 +39,7 @@ static thaw_trust *load(struct gw_routes *routes, const struct config_certificat
 		return NULL;
 	}
 	routes->trusts = more;
-	more[routes->trust_count++] = (struct gw_trust_file){certificate->ca, certificate->crl, trust};
+	more[routes->trust_count++] = (struct gw_trust_file){certificate, trust};
 	return trust;
 }
 
@@ -118,6 +124,22 @@ void gw_routes_free(struct gw_routes *routes)
 	free(routes->hosts);
 	free(routes->trusts);
 	*routes = (struct gw_routes){0};
+}
+
+void gw_routes_warnings(const struct gw_routes *routes, void (*say)(void *arg, const char *text), void *arg)
+{
+	char text[WARNING_MAX];
+
+	for (size_t i = 0; i < routes->trust_count; i++) {
+		size_t bytes = thaw_trust_names_left_out(routes->trusts[i].trust);
+		if (bytes == 0)
+			continue;
+		(void)snprintf(text, sizeof(text),
+			       "%s: the names of its CAs need %zu bytes, more than the %d that are sent to clients: "
+			       "clients are asked without names; set ca_names to none, or name fewer CAs",
+			       routes->trusts[i].settings->ca, bytes, THAW_CA_NAMES_MAX);
+		say(arg, text);
+	}
 }
 
 bool gw_route_allows(const struct gw_route *route, struct http_span method)

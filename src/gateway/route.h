@@ -26,7 +26,7 @@ struct gw_host {
 struct gw_routes {
 	struct gw_host *hosts;
 	size_t host_count;
-	struct gw_trust_file *trusts; /* each file once */
+	struct gw_trust_file *trusts; /* each once */
 	size_t trust_count;
 };
 
@@ -45,6 +45,9 @@ size_t gw_route_fit(const struct gw_route *route, size_t path_len);
 
 /* Whether what route a demands of a client's certificate includes what route b demands. */
 bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b);
+
+/* As gateway_warnings(). */
+void gw_routes_warnings(const struct gw_routes *routes, void (*say)(void *arg, const char *text), void *arg);
 
 /* The route with the longest path that covers path (in its routing form) and allows method; NULL: none. */
 const struct gw_route *gw_route_find(const struct gw_host *host, struct http_span method, const char *path, size_t len);

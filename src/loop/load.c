@@ -217,7 +217,8 @@ void loaded_free(struct loaded *loaded)
 	*loaded = (struct loaded){.workers = 0};
 }
 
-enum thaw_status loop_check(const struct config *config, struct thaw_error *err)
+enum thaw_status loop_check(const struct config *config, void (*warn)(void *arg, const char *text), void *arg,
+			    struct thaw_error *err)
 {
 	struct loaded loaded;
 
@@ -227,6 +228,7 @@ enum thaw_status loop_check(const struct config *config, struct thaw_error *err)
 	}
 	if (loaded_make(&loaded, config, NULL, err) != THAW_OK)
 		return THAW_FAILED;
+	gateway_warnings(loaded.gateway, warn, arg);
 	unmake_folder(&loaded, config);
 	loaded_free(&loaded);
 	return THAW_OK;

@@ -37,7 +37,8 @@ struct loop_hooks {
 enum thaw_status loop_serve(const struct config *config, const struct loop_hooks *hooks,
 			    struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Loads all that loop_serve() would load, and listens on nothing. */
-enum thaw_status loop_check(const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
+/* Loads all that loop_serve() would load, and listens on nothing. warn gets each warning; not called if it fails. */
+enum thaw_status loop_check(const struct config *config, void (*warn)(void *arg, const char *text), void *arg,
+			    struct thaw_error *err) THAW_MUST_CHECK;
 
 #endif

@@ -114,7 +114,7 @@ static bool collect_names(thaw_trust *trust, bool none)
 			return false;
 	}
 	size_t size = size_of(trust->names);
-	if (size > TLS_NAMES_MAX) {
+	if (size > THAW_CA_NAMES_MAX) {
 		trust->names_left_out = size;
 		drop_names(trust);
 	}

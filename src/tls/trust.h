@@ -12,7 +12,6 @@
 
 #define TLS_DEPTH         8            /* CA certificates between a client's and the trust anchor */
 #define TLS_MAX_CERT_LIST (32L * 1024) /* bytes of a client's Certificate message */
-#define TLS_NAMES_MAX     (16L * 1024) /* bytes of CA names in a request for a certificate */
 
 struct thaw_trust {
 	atomic_uint refs;

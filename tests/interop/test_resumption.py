@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.pki import Authority
 from harness.rawtls import Raw, context
 
 
@@ -87,4 +88,69 @@ def test_without_extended_master_secret(thaw):
             with Raw(thaw, ctx=ctx, host=host, session=session) as client:
                 assert not client.tls.session_reused
                 assert client.ask("PUT", path, b"hello").json()["certificate"]["means"] == means
+                session = client.tls.session
+
+
+@pytest.fixture(scope="module")
+def chained(pki):
+    """An authority whose issuing CA only its clients know; the gateways of these tests have its root."""
+    return Authority(pki, "chained")
+
+
+def asks_at_handshake(serve, authority, **certificate):
+    ca = {"ca": str(authority.root), **certificate}
+    return serve(certificate={"when": "request", **ca}, hosts=(("handshake.localhost", {"when": "handshake", **ca}),))
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("host", ("localhost", "handshake.localhost"))
+def test_chain_from_the_client(host, tls, serve, pki, chained):
+    """A client that sends its intermediate CA's certificate is accepted each time, resumed or not."""
+    gateway = asks_at_handshake(serve, chained)
+    ctx = context(pki, tls, identity=chained.client("below-issuing"))
+    session = None
+    for visit in range(3):
+        with Raw(gateway, ctx=ctx, host=host, session=session) as client:
+            assert client.ask("PUT", f"/late?{visit}", b"hello").status == 200
+            assert client.ask("GET", "/late").status == 200
+            session = client.tls.session
+            if visit > 0 and (tls == "1.3" or host == "handshake.localhost"):
+                assert client.tls.session_reused
+                assert gateway.record(f"/late?{visit}")["ask"]["means"] == "handshake"
+
+
+WEAK = {
+    "rsa-1024": {"key": ("rsa:1024",)},
+    "sha1": {"digest": "sha1"},
+}
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("weakness", WEAK)
+def test_too_weak(weakness, tls, serve, pki, chained):
+    """A certificate that is too weak is rejected at each connection, by each trust."""
+    ca = {"ca": str(chained.root)}
+    wide = pki / "wide.pem"
+    wide.write_text(chained.root.read_text() + chained.issuing.read_text())
+    gateway = serve(
+        certificate={"when": "handshake", **ca},
+        routes=(
+            ("/open", {"when": "never"}),
+            ("/late", {"when": "request"}),
+            ("/other", {"when": "request", "ca": str(wide)}),
+        ),
+        hosts=(("handshake.localhost", {"when": "request", **ca}),),
+    )
+    name = chained.client(f"weak-{weakness}", **WEAK[weakness])
+    for host, path in ("localhost", "/"), ("localhost", "/late"), ("localhost", "/other"), ("handshake.localhost", "/"):
+        ctx, session = context(pki, tls, identity=None), None
+        ctx.set_ciphers("DEFAULT:@SECLEVEL=0")
+        ctx.load_cert_chain(str(pki / f"{name}.pem"), str(pki / f"{name}.key"))
+        for _ in range(2):
+            with Raw(gateway, ctx=ctx, host=host, session=session) as client:
+                if host == "localhost":
+                    assert client.ask("GET", "/open").status == 200
+                response = client.ask("GET", path)
+                assert response.status == 403
+                assert response.json()["reason"] == "untrusted"
                 session = client.tls.session

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from harness.gateway import binary
+from harness.pki import Authority, make_many
 from harness.process import run
 
 EX_USAGE, EX_OSERR, EX_CONFIG = 64, 71, 78
@@ -117,6 +118,35 @@ def test_check_json(settings):
     routes = {r["path"]: r for r in told["hosts"][0]["routes"]}
     assert routes["/late"] == {"path": "/late", "methods": None, "when": "request", "upstream": "builtin:inspect"}
     assert routes["/put"]["methods"] == ["PUT", "POST"]
+
+
+def asking_route(**certificate):
+    keys = ", ".join(f"{key}: '{value}'" for key, value in certificate.items())
+    return f"      - {{ path: /asks, client_certificate: {{ when: request, {keys} }}, upstream: builtin:sink }}\n"
+
+
+def test_check_finds_a_missing_crl(settings, tmp_path):
+    """Under crl_check: chain, which is the default, a CA without a CRL is an error."""
+    authority = Authority(tmp_path, "revoking")
+    crl = tmp_path / "crls.pem"
+    crl.write_text(authority.crl(authority.issuing))
+    code, _, err = thaw("check", "-c", settings(routes=asking_route(ca=authority.root, crl=crl)))
+    assert code == EX_CONFIG
+    assert str(crl) in err and "no CRL of CA 'CN=revoking root'" in err and "crl_check" in err
+    assert thaw("check", "-c", settings(routes=asking_route(ca=authority.root, crl=crl, crl_check="leaf")))[0] == 0
+    crl.write_text(crl.read_text() + authority.crl(authority.root))
+    assert thaw("check", "-c", settings(routes=asking_route(ca=authority.root, crl=crl)))[0] == 0
+
+
+def test_check_warns_of_names_that_are_not_sent(settings, tmp_path):
+    many = make_many(tmp_path, 30)
+    path = settings(routes=asking_route(ca=many))
+    code, out, _ = thaw("check", "-c", path)
+    assert code == 0
+    assert f"warning: {many}: " in out and "ca_names" in out
+    assert [str(many) in warning for warning in json.loads(thaw("check", "-c", path, "--json")[1])["warnings"]] == [True]
+    path = settings(routes=asking_route(ca=many, ca_names="none"))
+    assert json.loads(thaw("check", "-c", path, "--json")[1])["warnings"] == []
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])

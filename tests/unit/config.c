@@ -135,6 +135,10 @@ static void one_host_is_enough(void **state)
 		assert_int_equal(certificates[i]->timeout_ms, 120 * 1000);
 		assert_int_equal(certificates[i]->decline_grace_ms, 1000);
 		assert_int_equal(certificates[i]->max_body, GiB);
+		assert_int_equal(certificates[i]->crl_check, CONFIG_CRL_CHAIN);
+		assert_true(certificates[i]->ca_names);
+		assert_int_equal(certificates[i]->depth, 8);
+		assert_int_equal(certificates[i]->max_cert_list, 32768);
 	}
 	config_free(&config);
 	assert_null(config);
@@ -381,11 +385,16 @@ static const char inheriting[] = "hosts:\n"
 				 "    upstream: builtin:inspect\n"
 				 "    methods: [ PUT, M-SEARCH ]\n"
 				 "    client_certificate: { ca: own.pem, crl: none, when: body, require: true,\n"
-				 "      timeout: 1s, decline_grace: 2s, max_body: 3, elsewhere: none }\n"
+				 "      timeout: 1s, decline_grace: 2s, max_body: 3, elsewhere: none,\n"
+				 "      crl_check: chain, ca_names: send, depth: 1, max_cert_list: 1KiB }\n"
 				 "  - { path: /one, upstream: builtin:prime, client_certificate: { max_body: 4 } }\n"
 				 "  client_certificate:\n"
 				 "    ca: host.pem\n"
 				 "    crl: host.crl\n"
+				 "    crl_check: leaf\n"
+				 "    ca_names: none\n"
+				 "    depth: 32\n"
+				 "    max_cert_list: 60KiB\n"
 				 "    when: request\n"
 				 "    require: false\n"
 				 "    timeout: 5s\n"
@@ -409,6 +418,10 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 		const struct config_certificate *certificate = &host->routes[i].certificate;
 		assert_string_equal(certificate->ca, "host.pem");
 		assert_string_equal(certificate->crl, "host.crl");
+		assert_int_equal(certificate->crl_check, CONFIG_CRL_LEAF);
+		assert_false(certificate->ca_names);
+		assert_int_equal(certificate->depth, 32);
+		assert_int_equal(certificate->max_cert_list, 61440);
 		assert_int_equal(certificate->when, CONFIG_WHEN_REQUEST);
 		assert_false(certificate->require);
 		assert_int_equal(certificate->timeout_ms, 5000);
@@ -422,6 +435,10 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 	assert_null(own->methods[2]);
 	assert_string_equal(own->certificate.ca, "own.pem");
 	assert_null(own->certificate.crl);
+	assert_int_equal(own->certificate.crl_check, CONFIG_CRL_CHAIN);
+	assert_true(own->certificate.ca_names);
+	assert_int_equal(own->certificate.depth, 1);
+	assert_int_equal(own->certificate.max_cert_list, 1024);
 	assert_int_equal(own->certificate.when, CONFIG_WHEN_BODY);
 	assert_true(own->certificate.require);
 	assert_int_equal(own->certificate.timeout_ms, 1000);

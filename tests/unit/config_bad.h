@@ -22,7 +22,9 @@
 #define ALLOWED_HOST_KEYS                                                                                              \
 	"name, certificate, key, http2, without_post_handshake, identity, client_headers, paths, client_certificate, " \
 	"routes"
-#define ALLOWED_ASK_KEYS "ca, crl, when, require, timeout, decline_grace, max_body, allow, elsewhere"
+#define ALLOWED_ASK_KEYS                                                                                               \
+	"ca, crl, crl_check, ca_names, depth, max_cert_list, when, require, timeout, decline_grace, max_body, allow, " \
+	"elsewhere"
 #define ALLOWED_WHEN     "never, handshake, request, request-early, body, response"
 #define ALLOWED_UPSTREAM "builtin:inspect, builtin:sink, builtin:prime"
 #define ALLOWED_HOSTS    "a list of hosts, each with name, certificate, key and routes"
@@ -359,6 +361,12 @@ static const struct bad {
 	BAD_ASK("require", "True", "is not a truth value", "true, false"),
 	BAD_ASK("require", "1", "is not a truth value", "true, false"),
 	/* words */
+	BAD_ASK("crl_check", "all", "is not known", "chain, leaf"),
+	BAD_ASK("ca_names", "some", "is not known", "send, none"),
+	BAD_ASK("depth", "0", "is not understood", "1 to 32"),
+	BAD_ASK("depth", "33", "is not understood", "1 to 32"),
+	BAD_ASK("max_cert_list", "1023", "is too small", ALLOWED_SIZE "1KiB to 60KiB"),
+	BAD_ASK("max_cert_list", "61KiB", "is too large", ALLOWED_SIZE "1KiB to 60KiB"),
 	BAD_ASK("when", "foo", "is not known", ALLOWED_WHEN),
 	{ROUTES("  - path: /\n" SINK "  - path: /late\n"
 		"    client_certificate: { when: foo }\n" SINK),
@@ -540,12 +548,20 @@ static const struct bad {
 	{ROUTES("  - path: /a\n"
 		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
 		"    client_certificate: { ca: b.pem, when: handshake }\n" SINK),
-	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca or crl; "
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
+	 "crl_check, ca_names, depth or max_cert_list; "
 	 "allowed: the same for all that are asked at the handshake"},
 	{ROUTES("  - path: /a\n"
 		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
 		"    client_certificate: { ca: a.pem, crl: c.pem, when: handshake }\n" SINK),
-	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca or crl; "
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
+	 "crl_check, ca_names, depth or max_cert_list; "
+	 "allowed: the same for all that are asked at the handshake"},
+	{ROUTES("  - path: /a\n"
+		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
+		"    client_certificate: { ca: a.pem, depth: 3, when: handshake }\n" SINK),
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
+	 "crl_check, ca_names, depth or max_cert_list; "
 	 "allowed: the same for all that are asked at the handshake"},
 	/* upstreams */
 	{ROUTES("  - path: /\n"

@@ -52,9 +52,24 @@ static thaw_trust *trust_in(X509 *const *certificates, size_t count)
 	return trust;
 }
 
+static char folder[] = "/tmp/thaw-unit-trust-XXXXXX";
+
+/* Good until the call after the next. */
+static const char *in_folder(const char *name)
+{
+	static char path[2][128];
+	static unsigned next;
+
+	next = 1 - next;
+	(void)snprintf(path[next], sizeof(path[next]), "%s/%s", folder, name);
+	return path[next];
+}
+
 static int set_up(void **state)
 {
 	(void)state;
+	if (mkdtemp(folder) == NULL)
+		return -1;
 	count_signatures();
 	pki.key = world_key();
 	pki.weak_key = EVP_RSA_gen(1024);
@@ -81,7 +96,10 @@ static int tear_down(void **state)
 	thaw_trust_free(&pki.both);
 	EVP_PKEY_free(pki.key);
 	EVP_PKEY_free(pki.weak_key);
-	return 0;
+	(void)unlink(in_folder("root.pem"));
+	(void)unlink(in_folder("crls.pem"));
+	(void)unlink(in_folder("many.pem"));
+	return rmdir(folder);
 }
 
 static void open_server(struct pair *pair, int version)
@@ -549,6 +567,231 @@ static void certificate_message_has_a_size(void **state)
 	free_chain(chain, COUNT);
 }
 
+/* ---- CRLs ---- */
+
+/* Its CRL; revoked may be NULL. Valid for a day from start_s seconds from now. */
+static X509_CRL *crl_of(X509 *issuer, EVP_PKEY *key, X509 *revoked, long start_s)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *at = ASN1_TIME_new();
+
+	assert_int_equal(X509_CRL_set_version(crl, X509_CRL_VERSION_2), 1);
+	assert_int_equal(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)), 1);
+	assert_int_equal(X509_CRL_set1_lastUpdate(crl, X509_gmtime_adj(at, start_s)), 1);
+	assert_int_equal(X509_CRL_set1_nextUpdate(crl, X509_gmtime_adj(at, start_s + 86400)), 1);
+	if (revoked != NULL) {
+		X509_REVOKED *entry = X509_REVOKED_new();
+		assert_int_equal(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked)), 1);
+		assert_int_equal(X509_REVOKED_set_revocationDate(entry, X509_gmtime_adj(at, -60)), 1);
+		assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+	}
+	assert_int_equal(X509_CRL_sort(crl), 1);
+	assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+	ASN1_TIME_free(at);
+	return crl;
+}
+
+static void write_certificates(const char *name, X509 *const *certificates, size_t count)
+{
+	FILE *file = fopen(in_folder(name), "w");
+
+	assert_non_null(file);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(PEM_write_X509(file, certificates[i]), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* What a CRL says, for each of the two CAs. */
+enum crl { NONE, EMPTY, REVOKES, EXPIRED, FUTURE, FORGED };
+
+static void write_crl(FILE *file, enum crl kind, X509 *issuer, X509 *below)
+{
+	EVP_PKEY *foreign = world_key();
+
+	if (kind != NONE) {
+		X509_CRL *crl = crl_of(issuer, kind == FORGED ? foreign : pki.key, kind == REVOKES ? below : NULL,
+				       kind == EXPIRED  ? -2 * 86400
+				       : kind == FUTURE ? 86400
+							: -3600);
+		assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
+		X509_CRL_free(crl);
+	}
+	EVP_PKEY_free(foreign);
+}
+
+static thaw_trust *trust_with(enum crl of_root, enum crl of_issuing, enum thaw_crl_check check, struct thaw_error *err)
+{
+	FILE *file = fopen(in_folder("crls.pem"), "w");
+
+	assert_non_null(file);
+	write_crl(file, of_root, pki.root, pki.issuing);
+	write_crl(file, of_issuing, pki.issuing, pki.client);
+	assert_int_equal(fclose(file), 0);
+	return thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"),
+							    .crl = in_folder("crls.pem"),
+							    .crl_check = check},
+			       err);
+}
+
+static const struct {
+	enum crl of_root, of_issuing;
+	enum thaw_crl_check check;
+	const char *detail; /* NULL: accepted; "": the trust is refused */
+} crl_cases[] = {
+	{EMPTY, EMPTY, THAW_CRL_CHAIN, NULL},
+	{EMPTY, EMPTY, THAW_CRL_LEAF, NULL},
+	{REVOKES, EMPTY, THAW_CRL_CHAIN, "certificate revoked: CA certificate 'CN=issuing'"},
+	{REVOKES, EMPTY, THAW_CRL_LEAF, "certificate revoked: CA certificate 'CN=issuing'"},
+	{EMPTY, REVOKES, THAW_CRL_CHAIN, "certificate revoked"},
+	{EMPTY, REVOKES, THAW_CRL_LEAF, "certificate revoked"},
+	{NONE, REVOKES, THAW_CRL_LEAF, "certificate revoked"},
+	{NONE, EMPTY, THAW_CRL_CHAIN, ""},
+	{NONE, EMPTY, THAW_CRL_LEAF, NULL},
+	{EMPTY, NONE, THAW_CRL_CHAIN, "unable to get certificate CRL: no CRL of issuer 'CN=issuing'"},
+	{EMPTY, NONE, THAW_CRL_LEAF, "unable to get certificate CRL: no CRL of issuer 'CN=issuing'"},
+	{EXPIRED, EMPTY, THAW_CRL_CHAIN, "CRL has expired: CA certificate 'CN=issuing'"},
+	{EXPIRED, EMPTY, THAW_CRL_LEAF, "CRL has expired: CA certificate 'CN=issuing'"},
+	{EMPTY, EXPIRED, THAW_CRL_LEAF, "CRL has expired"},
+	{FUTURE, EMPTY, THAW_CRL_CHAIN, "CRL is not yet valid: CA certificate 'CN=issuing'"},
+	{EMPTY, FUTURE, THAW_CRL_LEAF, "CRL is not yet valid"},
+	{FORGED, EMPTY, THAW_CRL_CHAIN, "CRL signature failure: CA certificate 'CN=issuing'"},
+	{EMPTY, FORGED, THAW_CRL_LEAF, "CRL signature failure"},
+};
+
+static void each_certificate_is_checked_against_its_issuer_s_crl(void **state)
+{
+	(void)state;
+	write_certificates("root.pem", (X509 *[]){pki.root}, 1);
+	for (size_t i = 0; i < sizeof(crl_cases) / sizeof(crl_cases[0]); i++) {
+		struct thaw_error err = {0};
+		thaw_trust *trust = trust_with(crl_cases[i].of_root, crl_cases[i].of_issuing, crl_cases[i].check, &err);
+		if (crl_cases[i].detail != NULL && crl_cases[i].detail[0] == '\0') {
+			assert_null(trust);
+			assert_int_equal(err.cls, THAW_ERR_CONFIG);
+			assert_non_null(strstr(err.text, "no CRL of CA 'CN=root'"));
+			continue;
+		}
+		assert_non_null(trust);
+		struct pair pair = {0};
+		open_server(&pair, TLS1_3_VERSION);
+		for (int visit = 0; visit < 2; visit++) {
+			come(&pair, pki.client, pki.key, trust);
+			if (crl_cases[i].detail == NULL) {
+				assert_int_equal(SSL_session_reused(pair.server), visit);
+				assert_int_equal(ask(&pair, trust, false), THAW_VERDICT_ACCEPTED);
+			} else {
+				assert_int_equal(ask(&pair, trust, false), THAW_VERDICT_REJECTED);
+				assert_detail(&pair, crl_cases[i].detail);
+			}
+			finish(&pair);
+		}
+		close_contexts(&pair);
+		thaw_trust_free(&trust);
+	}
+}
+
+/* A stranger's CA with the name of one that has a CRL: its key verifies neither a certificate nor that CRL. */
+static void crl_costs_nothing_below_a_forged_issuer(void **state)
+{
+	EVP_PKEY *own = pki.key, *foreign = world_key();
+	struct thaw_error err = {0};
+	thaw_trust *trust = trust_with(EMPTY, EMPTY, THAW_CRL_CHAIN, &err);
+	struct pair pair = {0};
+	unsigned cost, least = of_handshake(TLS1_3_VERSION);
+
+	(void)state;
+	assert_non_null(trust);
+	open_server(&pair, TLS1_3_VERSION);
+	pki.key = foreign;
+	X509 *issuing = issue("issuing", pki.root, foreign, true);
+	X509 *leaf = issue("leaf", issuing, foreign, false);
+	assert_int_equal(judge_chain(&pair, leaf, (X509 *[]){issuing}, 1, trust, &cost), THAW_VERDICT_REJECTED);
+	pki.key = own;
+	assert_int_equal(cost, least + 1);
+	finish(&pair);
+	close_contexts(&pair);
+	thaw_trust_free(&trust);
+	X509_free(issuing);
+	X509_free(leaf);
+	EVP_PKEY_free(foreign);
+}
+
+static void settings_that_decide_make_another_id(void **state)
+{
+	struct thaw_error err = {0};
+	thaw_trust *trusts[4];
+
+	(void)state;
+	trusts[0] = trust_with(EMPTY, EMPTY, THAW_CRL_CHAIN, &err);
+	trusts[1] = thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"),
+								 .crl = in_folder("crls.pem"),
+								 .crl_check = THAW_CRL_LEAF},
+				    &err);
+	trusts[2] = thaw_trust_open(
+		&(struct thaw_trust_options){.ca = in_folder("root.pem"), .crl = in_folder("crls.pem"), .depth = 3},
+		&err);
+	trusts[3] = thaw_trust_load(in_folder("root.pem"), NULL, &err);
+	for (size_t i = 0; i < 4; i++) {
+		assert_non_null(trusts[i]);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(thaw_trust_id(trusts[i]), thaw_trust_id(trusts[k]), 32);
+	}
+	for (size_t i = 0; i < 4; i++)
+		thaw_trust_free(&trusts[i]);
+}
+
+/* ---- names of CAs ---- */
+
+/* How many names a client is sent; -1: it is not asked. */
+static int names_sent(const thaw_trust *trust)
+{
+	struct pair pair = {0};
+
+	open_server(&pair, TLS1_3_VERSION);
+	begin(&pair);
+	assert_int_equal(thaw_ask_at_handshake(pair.conn, trust), THAW_OK);
+	settle(&pair);
+	assert_int_equal(SSL_is_init_finished(pair.server), 1);
+	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(pair.client);
+	int count = names != NULL ? sk_X509_NAME_num(names) : 0;
+	finish(&pair);
+	close_contexts(&pair);
+	return count;
+}
+
+static void names_are_sent_all_or_none(void **state)
+{
+	static X509 *many[NAMES];
+	char name[64];
+	struct thaw_error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < NAMES; i++) {
+		(void)snprintf(name, sizeof(name), "CA of an organization with a longer name, number %zu", i);
+		many[i] = issue(name, NULL, pki.key, true);
+	}
+	for (size_t count = 100; count <= NAMES; count *= 10) {
+		write_certificates("many.pem", many, count);
+		for (int none = 0; none < 2; none++) {
+			const struct thaw_trust_options options = {.ca = in_folder("many.pem"), .no_names = none};
+			thaw_trust *trust = thaw_trust_open(&options, &err);
+			assert_non_null(trust);
+			bool fit = count < NAMES;
+			assert_int_equal(names_sent(trust), fit && !none ? (int)count : 0);
+			assert_int_equal(thaw_trust_names_left_out(trust) > THAW_CA_NAMES_MAX, !fit && !none);
+			thaw_trust_free(&trust);
+		}
+	}
+	/* The same name twice is one. */
+	X509 *again = issue("root", NULL, pki.key, true);
+	thaw_trust *twice = trust_in((X509 *[]){pki.root, again}, 2);
+	assert_int_equal(names_sent(twice), 1);
+	thaw_trust_free(&twice);
+	X509_free(again);
+	for (size_t i = 0; i < NAMES; i++)
+		X509_free(many[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +807,10 @@ int main(void)
 		cmocka_unit_test(forged_chain_costs_one_signature),
 		cmocka_unit_test(chain_has_a_depth),
 		cmocka_unit_test(certificate_message_has_a_size),
+		cmocka_unit_test(each_certificate_is_checked_against_its_issuer_s_crl),
+		cmocka_unit_test(crl_costs_nothing_below_a_forged_issuer),
+		cmocka_unit_test(settings_that_decide_make_another_id),
+		cmocka_unit_test(names_are_sent_all_or_none),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -30,3 +30,60 @@ def make_keystore(pki, target):
         "pkcs12", "-export", "-in", str(pki / "client.pem"), "-inkey", str(pki / "client.key"),
         "-passout", "pass:thaw", "-out", str(target),
     )  # fmt: skip
+
+
+class Authority:
+    """A CA with a root and an issuing CA below it, made in folder: NAME-root.pem, NAME-issuing.pem."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = folder, name
+        self.root = folder / f"{name}-root.pem"
+        self.issuing = folder / f"{name}-issuing.pem"
+        self._new(self.root, f"/CN={name} root", "critical,CA:TRUE", None)
+        self._new(self.issuing, f"/CN={name} issuing", "critical,CA:TRUE", self.root)
+
+    def _new(self, file, subject, constraints, issuer, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256"):
+        key_file, request = file.with_suffix(".key"), file.with_suffix(".csr")
+        _openssl("req", "-newkey", *key, "-nodes", "-subj", subject, "-keyout", str(key_file), "-out", str(request))
+        extensions = file.with_suffix(".ext")
+        extensions.write_text(f"basicConstraints={constraints}\n")
+        by = ["-signkey", str(key_file)]
+        if issuer is not None:
+            by = ["-CA", str(issuer), "-CAkey", str(issuer.with_suffix(".key")), "-CAcreateserial"]
+        _openssl(
+            "x509", "-req", "-in", str(request), *by, "-days", "2", f"-{digest}",
+            "-extfile", str(extensions), "-out", str(file),
+        )  # fmt: skip
+
+    def client(self, name, **how):
+        """NAME.pem, with the issuing CA's certificate behind it, and NAME.key. The root is not in it."""
+        file = self.folder / f"{name}.pem"
+        self._new(file, f"/CN={name}", "CA:FALSE", self.issuing, **how)
+        file.write_text(file.read_text() + self.issuing.read_text())
+        return name
+
+    def crl(self, issuer, *revoked):
+        """The text of issuer's CRL, which lists the certificates of those files."""
+        database = issuer.with_suffix(".database")
+        database.write_text("")
+        settings = issuer.with_suffix(".cnf")
+        settings.write_text(f"[ca]\ndefault_ca=one\n[one]\ndatabase={database}\ndefault_md=sha256\ndefault_crl_days=2\n")
+        ca = ("ca", "-config", str(settings), "-cert", str(issuer), "-keyfile", str(issuer.with_suffix(".key")))
+        for certificate in revoked:
+            _openssl(*ca, "-revoke", str(certificate))
+        made = issuer.with_suffix(".crl")
+        _openssl(*ca, "-gencrl", "-out", str(made))
+        return made.read_text()
+
+
+def make_many(folder, count):
+    """A file of so many CA certificates; their names have some 700 bytes each."""
+    key, one, many = folder / "many.key", folder / "one.pem", folder / "many.pem"
+    _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key))
+    text = ""
+    for number in range(count):
+        units = "".join(f"/OU={unit}{number:05}{'x' * 55}" for unit in range(10))
+        _openssl("req", "-x509", "-key", str(key), "-days", "2", "-subj", f"/CN=CA {number}{units}", "-out", str(one))
+        text += one.read_text()
+    many.write_text(text)
+    return many
