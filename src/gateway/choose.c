@@ -88,7 +88,9 @@ static bool add_readings(const struct gw_host *host, struct http_span path, cons
 	struct http_reading reading;
 
 	for (unsigned how = 0; how <= HTTP_READ_ALL; how++) {
-		if ((how & ~traits) != 0)
+		/* Without routes that differ, only dot segments matter. */
+		if ((how & ~traits) != 0 ||
+		    (!host->mixed && (how & ~(HTTP_READ_WIDE_SLASH | HTTP_READ_NO_PARAMETERS)) != 0))
 			continue;
 		if (!http_reading_make(path, how, host->config->case_matters, &reading))
 			return false;
@@ -140,6 +142,8 @@ enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *
 	    !check_method(host, head->method, refusal))
 		return GW_REFUSED;
 	const struct gw_route *first = gw_route_find(host, head->method, path, len);
+	if (first != NULL)
+		add(&candidates, first);
 	if (!http_methods_of(head, &methods)) {
 		(void)http_refuse(refusal, 400, "too many fields that override the method");
 		return GW_REFUSED;

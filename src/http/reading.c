@@ -51,6 +51,8 @@ unsigned http_reading_traits(struct http_span path)
 		}
 		if ((unsigned char)c >= 0x80)
 			traits |= HTTP_READ_WIDE_SLASH;
+		if (c == ';' && slash)
+			traits |= HTTP_READ_NO_PARAMETERS;
 		if (c == '/' && slash)
 			traits |= HTTP_READ_EMPTY_SEGMENTS | (decoded == 1 ? HTTP_READ_AUTHORITY : 0);
 		slash = c == '/';
@@ -89,6 +91,19 @@ static size_t narrow_slashes(char *text, size_t len)
 		size_t wide = http_folds_to_slash(text + at, len - at);
 		text[to++] = (char)(wide > 0 ? '/' : text[at]);
 		at += wide > 0 ? wide : 1;
+	}
+	return to;
+}
+
+static size_t drop_parameters(char *text, size_t len)
+{
+	size_t to = 0;
+	bool parameters = false;
+
+	for (size_t at = 0; at < len; at++) {
+		parameters = text[at] != '/' && (parameters || text[at] == ';');
+		if (!parameters)
+			text[to++] = text[at];
 	}
 	return to;
 }
@@ -163,6 +178,8 @@ static size_t trim(const char *segment, size_t len, bool dots)
 
 static bool is_dots(const char *segment, size_t len)
 {
+	if (len == 0 || segment[0] != '.')
+		return false;
 	len = trim(segment, cut(segment, len, ";:?#"), false);
 	return (len == 1 || len == 2) && memcmp(segment, "..", len) == 0;
 }
@@ -173,6 +190,8 @@ bool http_reading_make(struct http_span path, unsigned how, bool case_matters, s
 
 	if ((how & HTTP_READ_WIDE_SLASH) != 0)
 		len = narrow_slashes(reading->plain, len);
+	if ((how & HTTP_READ_NO_PARAMETERS) != 0)
+		len = drop_parameters(reading->plain, len);
 	if ((how & HTTP_READ_AUTHORITY) != 0)
 		len = drop_authority(reading->plain, len);
 	if ((how & HTTP_READ_EMPTY_SEGMENTS) == 0)

@@ -111,6 +111,7 @@ static void every_spelling_of_a_guarded_path_is_guarded(void **state)
 		"GET https://x/SECURE",
 		"GET http://x//secure/x",
 		"GET /secure%E2%80%8B/x",
+		"GET /;a/SECURE;b/x",
 		"GET /secure+",
 		"OPTIONS /Secure",
 	};

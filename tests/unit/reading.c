@@ -88,6 +88,7 @@ static void traits_say_which_readings_differ(void **state)
 		{"/%2Fb", HTTP_READ_INNER_SLASH | HTTP_READ_EMPTY_SEGMENTS | HTTP_READ_AUTHORITY},
 		{"/a/%2Fb", HTTP_READ_INNER_SLASH | HTTP_READ_EMPTY_SEGMENTS},
 		{"/%61", HTTP_READ_ESCAPED_LETTER},
+		{"/a/;b/c", HTTP_READ_NO_PARAMETERS},
 		{"/\xC3\xA4", HTTP_READ_WIDE_SLASH},
 		{"/%c3%a4", HTTP_READ_WIDE_SLASH},
 	};
@@ -118,6 +119,7 @@ static void each_reading_has_its_form(void **state)
 		 "/a\1b"},
 		{"/a%ef%bc%8fb", HTTP_READ_WIDE_SLASH, "/a/b", "/a/b"},
 		{"/%20+a", 0, "/ +a", "/a"},
+		{"/;x/a;b/c", HTTP_READ_NO_PARAMETERS, "/a/c", "/a/c"},
 	};
 	struct http_reading reading;
 
