@@ -191,6 +191,25 @@ enum gw_step gw_make_way(struct gw_conn *conn)
 	return gw_wait_write(conn);
 }
 
+bool gw_renegotiates(const struct gw_conn *conn)
+{
+	struct thaw_report report;
+
+	if (thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
+		return false;
+	thaw_conn_report(conn->ask, &report);
+	return report.means == THAW_MEANS_RENEGOTIATION;
+}
+
+bool gw_overtaken(const struct gw_conn *conn)
+{
+	const struct gw_request *request = conn->request;
+	bool behind = request->in.at < request->in.len || tls_link_pending(conn->tls);
+
+	return request->overtaken ||
+	       (request->then.ask && behind && thaw_conn_means(conn->ask, NULL) == THAW_MEANS_RENEGOTIATION);
+}
+
 enum gw_step gw_run_reply(struct gw_conn *conn)
 {
 	enum thaw_status status = gw_flush(conn);
@@ -201,6 +220,11 @@ enum gw_step gw_run_reply(struct gw_conn *conn)
 		return gw_blocked(conn, status);
 	if (status != THAW_OK)
 		return gw_abandon(conn, conn->gateway->err.text);
+	if (gw_overtaken(conn)) {
+		conn->close_after = true;
+		gw_say(conn->gateway, CONFIG_LOG_INFO,
+		       "connection closed after a response: the next request was sent before the renegotiation");
+	}
 	if (conn->request->then.ask && !conn->close_after)
 		ask_after(conn, conn->request->route);
 	else
@@ -277,7 +301,8 @@ enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 	unsigned status = reply->status;
 	size_t body_len = head_only ? 0 : reply->body_len, len = 0;
 
-	conn->close_after = close || conn->retiring || !parsed || !request->head.keep_alive || request->cut_off;
+	conn->close_after = close || conn->retiring || !parsed || !request->head.keep_alive || request->cut_off ||
+			    gw_overtaken(conn);
 	char *bytes = gw_reply_render(reply, head_only, !conn->close_after, gw_wall(conn, conn->now_ms), &len);
 	gw_reply_free(reply);
 	if (bytes == NULL || !append(conn, bytes, len))

@@ -177,6 +177,8 @@ enum gw_step gw_drain(struct gw_conn *conn)
 	case GW_BODY_END:
 		/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake
 		 * message is begun in the middle of another write. */
+		if (request->in.at < request->in.len && gw_renegotiates(conn))
+			request->overtaken = true;
 		if (conn->out.bytes == NULL)
 			thaw_body_ended(conn->ask, conn->now_ms);
 		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)

@@ -88,6 +88,7 @@ struct gw_request {
 	bool asked;        /* there is a story to tell */
 	bool settled;      /* and it is told to its end: the ask's own report adds nothing */
 	bool cut_off;      /* the client has sent its close_notify */
+	bool overtaken;    /* bytes behind it came before the renegotiation that it waited for */
 	bool recorded;     /* the access record is written, or handed to the ask that follows */
 	struct gw_record_ask story;
 	board_ask shown;                      /* while it is asked */
@@ -215,6 +216,14 @@ enum gw_step gw_refuse_verdict(struct gw_conn *conn, enum thaw_verdict verdict, 
 			       const char *detail);
 /* Ends what is pending, so that nothing else happens on this connection but its last response. */
 void gw_end_asks(struct gw_conn *conn, enum thaw_reason reason);
+/*
+ * TLS 1.2: bytes behind this request are here, and a renegotiation comes between them and their request. RFC 5746 keeps
+ * others from having put them there; so that nothing depends on it alone, they are never run under the certificate that
+ * comes with it (CVE-2009-3555), and the connection ends with this response.
+ */
+bool gw_overtaken(const struct gw_conn *conn);
+/* An ask is pending, by a renegotiation that is not over. */
+bool gw_renegotiates(const struct gw_conn *conn);
 /* Writes a 100 Continue, as far as can be done now; waiting to read waits for the rest, too. */
 enum gw_step gw_continue(struct gw_conn *conn);
 /* Takes over the reply's memory. */

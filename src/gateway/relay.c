@@ -238,8 +238,8 @@ static bool closes(const struct gw_conn *conn, const struct http_answer *answer)
 	const struct gw_request *request = conn->request;
 	bool framed = answer->framing != HTTP_ANSWER_CHUNKED && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
 
-	return conn->retiring || !request->head.keep_alive || request->cut_off || !request->body.ended ||
-	       request->spool != NULL || (request->head.minor == 0 && !framed);
+	return conn->retiring || gw_overtaken(conn) || !request->head.keep_alive || request->cut_off ||
+	       !request->body.ended || request->spool != NULL || (request->head.minor == 0 && !framed);
 }
 
 static bool make_pack(struct gw_conn *conn, const struct http_answer *answer, struct gw_pack *pack)

@@ -171,6 +171,8 @@ static enum gw_step find_route(struct gw_conn *conn)
 
 enum gw_step gw_run_head(struct gw_conn *conn)
 {
+	static const struct http_refusal around = {400, "a head that began before a renegotiation and ended after it",
+						   "Send a whole request at once."};
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 	size_t got = 0;
@@ -195,9 +197,12 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 	}
 	if (!gw_input_grow(&request->in))
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	bool waits = request->in.head_len > 0 && gw_renegotiates(conn);
 	enum thaw_status status = thaw_read(conn->ask, request->in.head + request->in.head_len,
 					    request->in.head_room - request->in.head_len, &got, conn->now_ms);
 	gw_after_settle(conn);
+	if (waits && !conn->after.pending && status != THAW_CLOSED && status != THAW_FAILED)
+		return gw_refuse(conn, GW_PROBLEM_MALFORMED, &around);
 	if (status == THAW_CLOSED)
 		return gw_abandon(conn, "the client ended the connection in the middle of a head");
 	if (status == THAW_FAILED)

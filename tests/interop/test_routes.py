@@ -80,11 +80,11 @@ def test_trust_by_route(first, second, tls, serve, pki):
         assert (response.status, response.json()["reason"]) == (403, "untrusted")
 
 
-@pytest.mark.parametrize("tls", ("1.2", "1.3"))
-def test_pipelined_behind_an_ask_after_the_response(tls, thaw, payloads):
-    """The request for the certificate goes out behind a response, when the next requests have been sent already."""
+def test_pipelined_behind_an_ask_after_the_response(thaw, payloads):
+    """The request for the certificate goes out behind a response, when the next requests have been sent already. Over
+    TLS 1.2 they are dropped: test_renegotiation_order.py."""
     body = payloads["1k"].data()
-    with Raw(thaw, tls) as client:
+    with Raw(thaw, "1.3") as client:
         paths = ("/after", "/late", "/after", "/", "/body")
         client.send(b"".join(client.head("PUT", path, f"Content-Length: {len(body)}") + body for path in paths))
         answers = [client.read().json() for _ in paths]

@@ -156,7 +156,7 @@ def test_however_the_bytes_come(cut, gateway, recorder):
 def test_pipelined_prefix_never_runs_under_the_later_identity(gateway, recorder):
     """What was sent behind an unauthenticated request is the next request, and is told without the identity it has not."""
     recorder.take()
-    with Raw(gateway) as client:
+    with Raw(gateway, "1.3") as client:
         client.send(client.head("GET", "/open1"), client.head("GET", "/late/x"), client.head("GET", "/open2"))
         assert [client.read().status for _ in range(3)] == [200, 200, 200]
     seen, _ = recorder.take()
