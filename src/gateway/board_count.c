@@ -110,7 +110,7 @@ void board_request(struct board_worker *worker, unsigned status, uint64_t took_m
 {
 	if (worker == NULL)
 		return;
-	count(worker, AT(requests) + (status / 100 < BOARD_CLASSES ? status / 100 : 0), 1);
+	count(worker, AT(requests) + (status / 100 < BOARD_CLASSES ? status / 100 : BOARD_CLASSES - 1), 1);
 	count(worker, AT(bytes_in), bytes_in);
 	count(worker, AT(bytes_out), bytes_out);
 	measure(&worker->block->sums[AT(request_ms)], board_machine_ms, took_ms);

@@ -13,7 +13,7 @@
 #define BOARD_REASONS  (THAW_REASON_CALLER + 1)
 #define BOARD_PROBLEMS GW_PROBLEMS
 
-#define BOARD_CLASSES   6 /* of status: none, 1xx to 5xx */
+#define BOARD_CLASSES   6 /* of status: none, 1xx to 5xx, which all above are counted as (RFC 9110 15) */
 #define BOARD_BUCKETS   12
 #define BOARD_STEPS     90 /* of the last verdicts' story */
 #define BOARD_STEP_MS   10000

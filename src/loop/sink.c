@@ -160,7 +160,7 @@ static uint64_t lines_in(const char *bytes, size_t len)
 {
 	uint64_t lines = 0;
 
-	for (const char *end; (end = memchr(bytes, '\n', len)) != NULL; lines++) {
+	for (const char *end; len > 0 && (end = memchr(bytes, '\n', len)) != NULL; lines++) {
 		len -= (size_t)(end + 1 - bytes);
 		bytes = end + 1;
 	}
