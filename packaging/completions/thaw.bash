@@ -1,7 +1,7 @@
 # Completion of thaw(1) for bash.
 _thaw() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-}
-	local commands='serve check reload probe send demo version help'
+	local commands='serve check reload upgrade probe send demo version help'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -31,7 +31,7 @@ _thaw() {
 	case $command in
 	serve) options='-c --config --listen --pki --pid-file --help' ;;
 	check) options='-c --config --json --help' ;;
-	reload) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
+	reload | upgrade) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
 	probe) options='--cert --key --pkcs12 --ca --insecure --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
 	send)
 		options='--cert --key --pkcs12 --ca --insecure --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --response-timeout --timeout --json --quiet --help'

@@ -5,9 +5,12 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+extern const char *cli_program; /* as it was started: argv[0] of main() */
+
 int serve_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
+int upgrade_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 int send_main(int argc, char **argv);

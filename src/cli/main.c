@@ -9,6 +9,8 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 
+const char *cli_program = "thaw";
+
 static const struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
@@ -16,6 +18,7 @@ static const struct command {
 	{"serve", "run the gateway; without a configuration, on a throwaway set-up to try it with", serve_main},
 	{"check", "check a configuration file, and load all that it names", check_main},
 	{"reload", "let a running gateway take its configuration anew, and tell what came of it", reload_main},
+	{"upgrade", "let the program file of a running gateway take its place, without refusing anybody", upgrade_main},
 	{"probe", "find out what a server does with a late certificate, and what cures it", probe_main},
 	{"send", "upload a file with a client certificate, to any server, without the freeze", send_main},
 	{"demo", "show a large upload beside a server that freezes on it", demo_main},
@@ -94,6 +97,7 @@ int main(int argc, char **argv)
 		(void)usage(stderr);
 		return EX_USAGE;
 	}
+	cli_program = argv[0];
 	if (is_one_of(argv[1], help_words))
 		return help(argc - 1, argv + 1);
 	if (is_one_of(argv[1], version_words))

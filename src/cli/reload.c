@@ -33,7 +33,27 @@ static const char help[] =
 	"\n"
 	"Exit code: 0 taken; 64 usage; 71 there is no such thaw, or it has ended; 78 refused.\n";
 
+static const char upgrade_help[] =
+	"usage: thaw upgrade -c FILE\n"
+	"       thaw upgrade --pid-file FILE\n"
+	"       thaw upgrade PID\n"
+	"\n"
+	"Lets the program file of a running `thaw serve` take its place, as after an update of thaw or of a library. "
+	"The\n"
+	"file is started as another process with the same arguments and the same listening sockets. Once its workers\n"
+	"accept, the old process ends as after SIGTERM; no connection is refused meanwhile. If it cannot serve, it is\n"
+	"ended, the reason is printed, and the old process goes on.\n"
+	"\n"
+	"  -c, --config FILE   the one that runs on this configuration\n"
+	"  --pid-file FILE     the one whose process id is in this file, as `thaw serve --pid-file` writes it\n"
+	"  PID                 the one with this process id\n"
+	"  --help              this text\n"
+	"\n"
+	"Exit code: 0 replaced; 64 usage; 71 there is no such thaw, or it has ended; 78 the new process cannot "
+	"serve.\n";
+
 struct settings {
+	enum control_kind kind;
 	const char *file, *pid_file, *pid;
 };
 
@@ -64,7 +84,7 @@ static pid_t read_pid_file(const char *path, struct thaw_error *err)
 	return read_pid(line != NULL ? line : "", path, err);
 }
 
-static int reload(const struct settings *settings)
+static int ask(const struct settings *settings)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	char text[ANSWER_ROOM];
@@ -78,13 +98,16 @@ static int reload(const struct settings *settings)
 		master = read_pid(settings->pid, settings->pid, &err);
 	if (master < 0)
 		return cli_fail(&err);
-	if (control_ask(master, text, sizeof(text), &err) == THAW_OK) {
+	if (control_ask(master, settings->kind, text, sizeof(text), &err) == THAW_OK) {
 		(void)printf("%s\n", text);
 		return cli_print("");
 	}
 	if (err.cls != THAW_ERR_CONFIG)
 		return cli_fail(&err);
-	(void)fprintf(stderr, "thaw: error: refused, all stays as it was: %s\n", err.text);
+	(void)fprintf(stderr, "thaw: error: %s: %s\n",
+		      settings->kind == CONTROL_RELOAD ? "refused, all stays as it was"
+						       : "upgrade failed, the old process goes on",
+		      err.text);
 	return EX_CONFIG;
 }
 
@@ -99,14 +122,16 @@ static int take_option(void *arg, int option, char *value)
 	return EX_OK;
 }
 
-int reload_main(int argc, char **argv)
+static int run(enum control_kind kind, int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"pid-file", required_argument, NULL, 'p'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	struct settings settings = {.file = NULL};
-	const struct cli_options walk = {"reload", help, options, ":c:h", take_option, &settings};
+	const char *name = kind == CONTROL_RELOAD ? "reload" : "upgrade";
+	struct settings settings = {.kind = kind};
+	const struct cli_options walk = {
+		name, kind == CONTROL_RELOAD ? help : upgrade_help, options, ":c:h", take_option, &settings};
 	int code = cli_take_options(&walk, argc, argv);
 
 	if (code != CLI_GO_ON)
@@ -114,8 +139,18 @@ int reload_main(int argc, char **argv)
 	if (optind < argc)
 		settings.pid = argv[optind++];
 	if (optind < argc)
-		return cli_bad_usage("reload", "'%s' is too much", argv[optind]);
+		return cli_bad_usage(name, "'%s' is too much", argv[optind]);
 	if ((settings.file != NULL) + (settings.pid_file != NULL) + (settings.pid != NULL) != 1)
-		return cli_bad_usage("reload", "one of -c FILE, --pid-file FILE and PID is needed");
-	return reload(&settings);
+		return cli_bad_usage(name, "one of -c FILE, --pid-file FILE and PID is needed");
+	return ask(&settings);
+}
+
+int reload_main(int argc, char **argv)
+{
+	return run(CONTROL_RELOAD, argc, argv);
+}
+
+int upgrade_main(int argc, char **argv)
+{
+	return run(CONTROL_UPGRADE, argc, argv);
 }

@@ -13,6 +13,8 @@
 #include "loop/loop.h"
 
 #define LISTENS_MAX 64
+#define ARGV_MAX    (2 * LISTENS_MAX + 8)
+#define PID_TEXT    32
 
 static const char help[] =
 	"usage: thaw serve -c FILE [--listen ADDRESS]... [--pid-file FILE]\n"
@@ -30,7 +32,8 @@ static const char help[] =
 	"  --help              this text\n"
 	"\n"
 	"SIGTERM and SIGINT stop it: requests under way may end first; a second one stops it at once. SIGHUP and\n"
-	"`thaw reload` let it take its configuration anew. SIGUSR1 opens the access log's file anew.\n"
+	"`thaw reload` let it take its configuration anew, `thaw upgrade` starts its program file anew. SIGUSR1 opens "
+	"the access log's file anew.\n"
 	"\n"
 	"Exit code: 0 stopped as told; 64 usage; 71 the system refused, as an address in use; 78 configuration.\n";
 
@@ -69,6 +72,44 @@ static bool write_pid(const char *path)
 		(void)unlink(beside);
 	free(beside);
 	return written;
+}
+
+/* Another process may have taken over, and have written its own. */
+static void remove_pid(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char line[PID_TEXT] = "";
+	bool ours = file != NULL && fgets(line, sizeof(line), file) != NULL && strtol(line, NULL, 10) == getpid();
+
+	if (file != NULL)
+		(void)fclose(file);
+	if (ours)
+		(void)unlink(path);
+}
+
+/* Program and arguments that come to the same settings. */
+static void same_again(const struct settings *settings, const char *argv[ARGV_MAX])
+{
+	size_t count = 0;
+
+	argv[count++] = cli_program;
+	argv[count++] = "serve";
+	if (settings->file != NULL) {
+		argv[count++] = "-c";
+		argv[count++] = settings->file;
+	} else {
+		argv[count++] = "--pki";
+		argv[count++] = settings->pki;
+	}
+	for (size_t i = 0; i < settings->listen_count; i++) {
+		argv[count++] = "--listen";
+		argv[count++] = settings->listens[i];
+	}
+	if (settings->pid_file != NULL) {
+		argv[count++] = "--pid-file";
+		argv[count++] = settings->pid_file;
+	}
+	argv[count] = NULL;
 }
 
 static void on_ready(void *arg, const char *const *addresses, size_t count)
@@ -117,18 +158,22 @@ static int serve(struct settings *settings)
 		settings->file != NULL ? load(settings, &err)
 				       : throwaway_make(settings->pki, settings->listens, settings->listen_count, &err);
 	if (config == NULL) {
+		loop_cannot_begin(&err);
 		(void)cli_fail(&err);
 		return settings->file != NULL ? EX_CONFIG : cli_exit_code(&err);
 	}
+	const char *argv[ARGV_MAX];
+	same_again(settings, argv);
 	struct loop_hooks hooks = {
 		.ready = on_ready,
 		.load = settings->file != NULL ? load : NULL,
+		.argv = (char *const *)argv,
 		.file = settings->file,
 		.arg = settings,
 	};
 	int code = loop_serve(config, &hooks, &err) == THAW_OK ? EX_OK : cli_fail(&err);
 	if (settings->pid_file != NULL)
-		(void)unlink(settings->pid_file);
+		remove_pid(settings->pid_file);
 	config_free(&config);
 	return code;
 }

@@ -42,8 +42,8 @@ static void begin_linger(struct gw_conn *conn)
 	if (tls_link_flooded(conn->tls) && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE) {
 		char peer[GW_RECORD_ADDRESS];
 		gw_record_address(conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL, peer, sizeof(peer));
-		gw_say(conn->gateway, CONFIG_LOG_INFO, "%s: connection closed: %s", peer,
-		       thaw_conn_error(conn->ask)->text);
+		gw_notice(conn->gateway, GW_NOTICE_FLOOD, CONFIG_LOG_INFO, conn->now_ms, "%s: connection closed: %s",
+			  peer, thaw_conn_error(conn->ask)->text);
 	}
 	if (!conn->cut)
 		tls_link_close_notify(conn->tls);

@@ -34,6 +34,7 @@ static void describe(const struct gateway *gateway, size_t kind, char *text, siz
 		[GW_NOTICE_PREFACE] = "no PROXY protocol header",
 		[GW_NOTICE_HANDSHAKE] = "TLS handshake failed",
 		[GW_NOTICE_UNUSED] = "connection ended before its first request",
+		[GW_NOTICE_FLOOD] = "too many TLS records",
 		[GW_NOTICE_MEMORY] = "out of memory",
 		[GW_NOTICE_ASK] = "cannot ask for a certificate",
 		[GW_NOTICE_CHAIN] = "client's certificate chain too large to be passed on",

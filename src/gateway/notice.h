@@ -15,6 +15,7 @@ enum gw_notice {
 	GW_NOTICE_PREFACE,
 	GW_NOTICE_HANDSHAKE,
 	GW_NOTICE_UNUSED, /* the connection ended before its first request */
+	GW_NOTICE_FLOOD,  /* of TLS records */
 	GW_NOTICE_MEMORY,
 	GW_NOTICE_ASK,
 	GW_NOTICE_CHAIN,

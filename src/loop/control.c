@@ -12,13 +12,14 @@
 
 #include "base/error.h"
 
-#define NAME_BEGIN  "thaw-reload/"
-#define NAME_FORMAT NAME_BEGIN "%d/%016llx" /* process id, hash of the configuration's path */
-#define TABLE       "/proc/self/net/unix"   /* of this network namespace */
+#define NAME_FORMAT "%s%d/%016llx"        /* by what is asked for; process id, hash of the configuration's path */
+#define TABLE       "/proc/self/net/unix" /* of this network namespace */
 #define ANSWER_MAX  1024
 #define PATIENCE_MS 180000 /* a master gives a reload up far earlier */
 #define TAKEN       '+'
 #define REFUSED     '-'
+
+static const char *const begins[] = {[CONTROL_RELOAD] = "thaw-reload/", [CONTROL_UPGRADE] = "thaw-upgrade/"};
 
 /* FNV-1a of the path without links: only to tell files apart. 0: there is none. */
 static unsigned long long hash_of(const char *file)
@@ -45,18 +46,18 @@ static socklen_t name_it(struct sockaddr_un *address, const char *name)
 
 /* ---- in the master ---- */
 
-enum thaw_status control_open(struct control *control, const char *file, struct thaw_error *err)
+enum thaw_status control_open(struct control *control, enum control_kind kind, const char *file, struct thaw_error *err)
 {
 	struct sockaddr_un address;
 	char name[sizeof(address.sun_path) - 1];
 
 	*control = (struct control){.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-	(void)snprintf(name, sizeof(name), NAME_FORMAT, (int)getpid(), hash_of(file));
+	(void)snprintf(name, sizeof(name), NAME_FORMAT, begins[kind], (int)getpid(), hash_of(file));
 	socklen_t len = name_it(&address, name);
 	if (control->fd >= 0 && bind(control->fd, (struct sockaddr *)&address, len) == 0 &&
 	    listen(control->fd, CONTROL_ASKERS_MAX) == 0)
 		return THAW_OK;
-	(void)error_system(err, errno, "'thaw reload' cannot be heard");
+	(void)error_system(err, errno, "'thaw %s' cannot be heard", kind == CONTROL_RELOAD ? "reload" : "upgrade");
 	control_close(control);
 	return THAW_FAILED;
 }
@@ -128,15 +129,15 @@ void control_close(struct control *control)
  * The name in a line of /proc/self/net/unix, which shows the zero byte as '@'; NULL: it is none of ours, in the form
  * that NAME_FORMAT gives it.
  */
-static const char *name_in(char *line, pid_t *pid, unsigned long long *hash)
+static const char *name_in(char *line, const char *begin, pid_t *pid, unsigned long long *hash)
 {
-	char *name = strstr(line, " @" NAME_BEGIN), *end;
+	char *name = strstr(line, " @"), *end;
 
-	if (name == NULL)
+	if (name == NULL || strncmp(name + 2, begin, strlen(begin)) != 0)
 		return NULL;
 	name += 2;
 	name[strcspn(name, "\n")] = '\0';
-	long number = strtol(name + strlen(NAME_BEGIN), &end, 10);
+	long number = strtol(name + strlen(begin), &end, 10);
 	if (*end != '/' || number <= 0 || number > INT_MAX)
 		return NULL;
 	*pid = (pid_t)number;
@@ -145,7 +146,8 @@ static const char *name_in(char *line, pid_t *pid, unsigned long long *hash)
 }
 
 /* Calls found() for each line that names a master; until it returns false. */
-static enum thaw_status look_through(bool (*found)(void *arg, const char *name, pid_t pid, unsigned long long hash),
+static enum thaw_status look_through(enum control_kind kind,
+				     bool (*found)(void *arg, const char *name, pid_t pid, unsigned long long hash),
 				     void *arg, struct thaw_error *err)
 {
 	FILE *table = fopen(TABLE, "re");
@@ -157,7 +159,7 @@ static enum thaw_status look_through(bool (*found)(void *arg, const char *name, 
 	if (table == NULL)
 		return error_system(err, errno, "cannot read " TABLE);
 	while (getline(&line, &room, table) > 0) {
-		const char *name = name_in(line, &pid, &hash);
+		const char *name = name_in(line, begins[kind], &pid, &hash);
 		if (name != NULL && !found(arg, name, pid, hash))
 			break;
 	}
@@ -202,7 +204,7 @@ pid_t control_find(const char *file, struct thaw_error *err)
 
 	if (search.hash == 0)
 		(void)error_system(err, errno, "%s: cannot be opened", file);
-	else if (look_through(has_hash, &search, err) != THAW_OK)
+	else if (look_through(CONTROL_RELOAD, has_hash, &search, err) != THAW_OK)
 		return -1;
 	else if (search.pid == 0)
 		(void)error_set(err, THAW_ERR_SYSTEM, "no 'thaw serve' runs on %s", file);
@@ -215,14 +217,14 @@ pid_t control_find(const char *file, struct thaw_error *err)
 }
 
 /* The socket; -1 with *err set. */
-static int reach(pid_t master, struct thaw_error *err)
+static int reach(pid_t master, enum control_kind kind, struct thaw_error *err)
 {
 	struct search search = {.pid = master};
 	struct sockaddr_un address;
 	struct ucred who = {.pid = 0};
 	socklen_t len = sizeof(who);
 
-	if (look_through(has_pid, &search, err) != THAW_OK)
+	if (look_through(kind, has_pid, &search, err) != THAW_OK)
 		return -1;
 	if (search.name[0] == '\0') {
 		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is no 'thaw serve' that can be asked", (int)master);
@@ -242,10 +244,10 @@ static int reach(pid_t master, struct thaw_error *err)
 	return -1;
 }
 
-enum thaw_status control_ask(pid_t master, char *text, size_t room, struct thaw_error *err)
+enum thaw_status control_ask(pid_t master, enum control_kind kind, char *text, size_t room, struct thaw_error *err)
 {
 	char packet[ANSWER_MAX];
-	int fd = reach(master, err);
+	int fd = reach(master, kind, err);
 
 	if (fd < 0)
 		return THAW_FAILED;

@@ -1,10 +1,11 @@
 /*
- * How `thaw reload` asks a running master to read its configuration again, and hears what came of it.
+ * How `thaw reload` asks a running master to read its configuration again, and `thaw upgrade` to start its program
+ * anew, and how they hear what came of it.
  *
  * The master listens on a unix socket in the abstract namespace: its name is made of the process id and of the
- * configuration file's path, so nothing is left behind on a disk. To connect is to ask; the answer is one packet. Both
- * sides look at whom the kernel says they talk to (SO_PEERCRED): the master answers root and its own user only, the
- * asker believes only the process that it means.
+ * configuration file's path, one for each of the two, so nothing is left behind on a disk. To connect is to ask; the
+ * answer is one packet. Both sides look at whom the kernel says they talk to (SO_PEERCRED): the master answers root and
+ * its own user only, the asker believes only the process that it means.
  */
 #ifndef LOOP_CONTROL_H
 #define LOOP_CONTROL_H
@@ -14,6 +15,8 @@
 #include "thaw/types.h"
 
 #define CONTROL_ASKERS_MAX 16
+
+enum control_kind { CONTROL_RELOAD, CONTROL_UPGRADE };
 
 /* ---- in the master ---- */
 
@@ -25,7 +28,8 @@ struct control {
 };
 
 /* file: the configuration; NULL: none. THAW_FAILED: nobody can ask, and all else works. */
-enum thaw_status control_open(struct control *control, const char *file, struct thaw_error *err) THAW_MUST_CHECK;
+enum thaw_status control_open(struct control *control, enum control_kind kind, const char *file,
+			      struct thaw_error *err) THAW_MUST_CHECK;
 
 /* True: somebody new asks. */
 bool control_take(struct control *control);
@@ -48,6 +52,7 @@ pid_t control_find(const char *file, struct thaw_error *err);
  * Asks that master, and waits. THAW_OK: it has taken its configuration, text says what it told. THAW_FAILED: *err, of
  * class THAW_ERR_CONFIG when the master has refused.
  */
-enum thaw_status control_ask(pid_t master, char *text, size_t room, struct thaw_error *err) THAW_MUST_CHECK;
+enum thaw_status control_ask(pid_t master, enum control_kind kind, char *text, size_t room,
+			     struct thaw_error *err) THAW_MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/socket.h"
+#include "loop/handover.h"
 
 /* ---- addresses ---- */
 
@@ -133,6 +134,26 @@ static int find_handed(const struct handed *handed, const struct config_listen *
 	return -1;
 }
 
+/* A socket that the process which is replaced had for that address. Several with port 0: each its own, in order. */
+static int find_made(const struct sources *from, const struct config_listen *listen)
+{
+	const struct handover *made = from->handed != NULL ? from->handed->made : NULL;
+	size_t nth = 0;
+
+	if (made == NULL || from->before != NULL)
+		return -1;
+	if (listen != from->config->admin)
+		for (const struct config_listen *other = from->config->listens; other != listen; other++)
+			nth += strcmp(other->address, listen->address) == 0;
+	for (size_t i = 0; i < made->count; i++)
+		if (strcmp(made->sockets[i].address, listen->address) == 0 && nth-- == 0)
+			return made->sockets[i].fd;
+	for (size_t i = 0; i < made->count; i++) /* it may be spelled otherwise */
+		if (is_for(made->sockets[i].fd, listen))
+			return made->sockets[i].fd;
+	return -1;
+}
+
 static int duplicate(int fd, const struct config_listen *listen, struct thaw_error *err)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -163,12 +184,15 @@ static enum thaw_status open_one(struct listener *listener, const struct config_
 				 const struct sources *from, struct thaw_error *err)
 {
 	const struct listener *before = find_before(from, listen);
-	int handed = find_handed(from->handed, listen);
+	int handed = find_handed(from->handed, listen), made = find_made(from, listen);
 
 	listener->kept = before != NULL;
 	listener->handed = handed >= 0;
+	listener->borrowed = !listener->handed && made >= 0;
 	if (listener->handed)
 		listener->fd = duplicate(handed, listen, err);
+	else if (made >= 0)
+		listener->fd = duplicate(made, listen, err);
 	else if (listener->kept)
 		listener->fd = duplicate(before->fd, listen, err);
 	else
@@ -265,7 +289,8 @@ static bool goes_on(const struct listeners *go_on, const struct config_listen *l
 static void withdraw_one(struct listener *listener, const struct config_listen *listen, const struct listeners *go_on)
 {
 	/* An open one was made by this process; once closed, its path may be another's. */
-	if (listener->fd >= 0 && listen->kind == CONFIG_LISTEN_UNIX && !listener->handed && !goes_on(go_on, listen))
+	if (listener->fd >= 0 && listen->kind == CONFIG_LISTEN_UNIX && !listener->handed && !listener->borrowed &&
+	    !goes_on(go_on, listen))
 		(void)unlink(listen->path);
 	close_one(listener);
 }
@@ -276,6 +301,30 @@ void listeners_withdraw(struct listeners *listeners, const struct listeners *go_
 		withdraw_one(&listeners->items[i], &listeners->config->listens[i], go_on);
 	if (listeners->admin.fd >= 0)
 		withdraw_one(&listeners->admin, listeners->config->admin, go_on);
+}
+
+static bool listens_on(const struct listeners *listeners, const char *name)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		if (strcmp(listeners->items[i].name, name) == 0)
+			return true;
+	return listeners->admin.fd >= 0 && strcmp(listeners->admin.name, name) == 0;
+}
+
+void listeners_own(struct listeners *listeners, struct handover *handover)
+{
+	static const char unix_begin[] = "unix:";
+
+	for (size_t i = 0; i < listeners->count; i++)
+		listeners->items[i].borrowed = false;
+	listeners->admin.borrowed = false;
+	for (size_t i = 0; i < handover->count; i++) {
+		char *name = name_of_socket(handover->sockets[i].fd);
+		if (name != NULL && strncmp(name, unix_begin, strlen(unix_begin)) == 0 && !listens_on(listeners, name))
+			(void)unlink(name + strlen(unix_begin));
+		free(name);
+	}
+	handover_close(handover);
 }
 
 void listeners_free(struct listeners *listeners)

@@ -8,11 +8,14 @@
 
 #include "config/config.h"
 
+struct handover;
+
 struct listener {
 	int fd;
-	char *name;  /* "127.0.0.1:8443", "[::1]:8443", "unix:/path"; with the port that was really chosen */
-	bool kept;   /* it is the socket of an earlier configuration */
-	bool handed; /* ... or of a service manager, whose business its file is then */
+	char *name;    /* "127.0.0.1:8443", "[::1]:8443", "unix:/path"; with the port that was really chosen */
+	bool kept;     /* it is the socket of an earlier configuration */
+	bool handed;   /* ... or of a service manager, whose business its file is then */
+	bool borrowed; /* ... or of a process that this one is to replace, and that listens on it still */
 };
 
 struct listeners {
@@ -26,6 +29,7 @@ struct listeners {
 struct handed {
 	int first;
 	unsigned count;
+	const struct handover *made; /* by the process that this one replaces; NULL: none */
 };
 
 /*
@@ -35,6 +39,12 @@ struct handed {
 enum thaw_status listeners_open(struct listeners *listeners, const struct config *config,
 				const struct listeners *before, const struct handed *handed,
 				struct thaw_error *err) THAW_MUST_CHECK;
+
+/*
+ * The process that this one replaces listens no more: files of its sockets are ours now. Removes those of sockets that
+ * nobody listens on any more, and closes what was handed over.
+ */
+void listeners_own(struct listeners *listeners, struct handover *handover);
 
 /* No more connections for this process. */
 void listeners_close(struct listeners *listeners);

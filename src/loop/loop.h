@@ -12,6 +12,7 @@
  *	SIGHUP           reload: a configuration is read, checked and readied in full, and its workers are started;
  *	                 then it is taken, and the old workers end what they have; or it is refused, and nothing
  *	                 has changed
+ *	thaw upgrade     starts the program's file as another master on the same sockets, which takes over (upgrade.h)
  *	SIGUSR1          opens the access log's file anew
  */
 #ifndef LOOP_LOOP_H
@@ -26,6 +27,8 @@ struct loop_hooks {
 	/* For a reload: reads the configuration again, which the caller frees. NULL with *err set when it is wrong. No
 	 * hook: there is nothing to read again. */
 	struct config *(*load)(void *arg, struct thaw_error *err);
+	/* Program and arguments by which `thaw upgrade` starts another one like this; NULL: it cannot. */
+	char *const *argv;
 	const char *file; /* the configuration, by which `thaw reload` may find this process; NULL: none */
 	void *arg;
 };
@@ -36,6 +39,9 @@ struct loop_hooks {
  */
 enum thaw_status loop_serve(const struct config *config, const struct loop_hooks *hooks,
 			    struct thaw_error *err) THAW_MUST_CHECK;
+
+/* What was to be served could not even be read: tells the process that this one was to replace, if there is one. */
+void loop_cannot_begin(const struct thaw_error *err);
 
 /* Loads all that loop_serve() would load, and listens on nothing. warn gets each warning; not called if it fails. */
 enum thaw_status loop_check(const struct config *config, void (*warn)(void *arg, const char *text), void *arg,

@@ -102,8 +102,10 @@ static void worker_ended(struct master *m, pid_t pid, int how)
 	struct slot *slot = NULL;
 	struct generation *g = find(m, pid, &slot);
 
-	if (g == NULL)
+	if (g == NULL) {
+		upgrade_ended(m, pid, how);
 		return;
+	}
 	bool admin = slot == g->admin.items;
 	if (admin)
 		generation_lost_admin(g, m->now_ms);
@@ -137,7 +139,8 @@ static void reap(struct master *m)
 		    generation_alive(g) == 0)
 			over(m, g);
 	}
-	if (m->phase == PHASE_STOPPING && !left)
+	/* Its workers would be killed with this process's control group. */
+	if (m->phase == PHASE_STOPPING && !left && m->upgrade.elder < 0)
 		master_enter(m, PHASE_OVER);
 }
 
@@ -150,6 +153,7 @@ static void forget(void *arg, const struct generation *mine)
 	(void)close(m->signals);
 	(void)close(m->hear);
 	control_close(&m->control);
+	upgrade_close(&m->upgrade);
 	handed_close(&m->systemd.handed);
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
 		if (g == mine)
@@ -182,6 +186,7 @@ static void stop(struct master *m)
 	m->leaving = NULL;
 	control_begin(&m->control);
 	control_tell(&m->control, false, "it is being stopped");
+	upgrade_give_up(m, "it is being stopped");
 	m->coming = NULL;
 	master_enter(m, PHASE_STOPPING);
 	board_enter(m->board, BOARD_STOPPING, m->made, 0);
@@ -196,7 +201,16 @@ static void stop(struct master *m)
 	systemd_stopping(m->serving->limit_ms - m->now_ms);
 }
 
-static void stop_at_once(struct master *m)
+void master_leave(struct master *m)
+{
+	master_enter(m, PHASE_STOPPING);
+	board_enter(m->board, BOARD_STOPPING, m->made, 0);
+	listeners_close(&m->serving->listeners);
+	generation_enter(m->serving, GENERATION_RETIRING, m->now_ms);
+	generation_dismiss_admin(m->serving);
+}
+
+void master_cut(struct master *m)
 {
 	struct generation *g;
 
@@ -206,6 +220,17 @@ static void stop_at_once(struct master *m)
 		else if (g->state == GENERATION_CUTTING)
 			generation_enter(g, GENERATION_ENDING, m->now_ms);
 	}
+}
+
+static void stop_at_once(struct master *m)
+{
+	/* Sent to all processes, it is the first that this one hears of a stop. */
+	if (m->upgrade.over && !m->stopped) {
+		m->stopped = true;
+		return;
+	}
+	upgrade_cut_elder(m);
+	master_cut(m);
 }
 
 /* ---- what the master waits for ---- */
@@ -276,6 +301,7 @@ static int patience(const struct master *m)
 			sooner(sooner(until_ms, slots_next_ms(&m->serving->slots)), slots_next_ms(&m->serving->admin));
 	if (m->leaving != NULL)
 		until_ms = sooner(until_ms, slots_all_quiet(&m->leaving->slots) ? m->now_ms : m->leaving_ms);
+	until_ms = sooner(until_ms, upgrade_due_ms(&m->upgrade));
 	if (m->room_ms > m->now_ms)
 		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
@@ -312,23 +338,33 @@ static void ping(struct master *m)
 			(int)silent->pid);
 }
 
+static void wait_for_news(struct master *m)
+{
+	struct pollfd from[] = {
+		{.fd = m->signals, .events = POLLIN},      {.fd = m->hear, .events = POLLIN},
+		{.fd = m->control.fd, .events = POLLIN},   {.fd = m->upgrade.control.fd, .events = POLLIN},
+		{.fd = m->upgrade.link, .events = POLLIN}, {.fd = m->upgrade.elder, .events = POLLIN}};
+
+	(void)poll(from, sizeof(from) / sizeof(from[0]), patience(m));
+	m->now_ms = clock_now_ms();
+}
+
 static void supervise(struct master *m)
 {
-	struct pollfd from[] = {{.fd = m->signals, .events = POLLIN},
-				{.fd = m->hear, .events = POLLIN},
-				{.fd = m->control.fd, .events = POLLIN}};
-
 	while (m->phase != PHASE_OVER) {
 		fill_slots(m);
-		(void)poll(from, 3, patience(m));
-		m->now_ms = clock_now_ms();
+		wait_for_news(m);
 		hear_workers(m);
 		take_signals(m);
 		m->wanted = control_take(&m->control) || m->wanted;
+		m->upgrade.wanted = control_take(&m->upgrade.control) || m->upgrade.wanted;
+		upgrade_hear(m);
+		upgrade_hear_elder(m);
 		reap(m);
 		expire(m);
 		taking_if_left(m);
 		taking_if_wanted(m);
+		upgrade_if_wanted(m);
 		ping(m);
 		(void)log_flush(master_log(m), m->now_ms);
 	}
@@ -368,6 +404,7 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 
 	raise_files();
 	systemd_begin(&m->systemd);
+	upgrade_begin(m);
 	m->birth.alive_ms = m->systemd.watchdog_ms / 4;
 	m->birth.began_ms = clock_now_ms();
 	m->turns = log_turns_new();
@@ -380,7 +417,9 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 	if (taking_first(m, config) != THAW_OK || take_over_signals(m) != THAW_OK)
 		return THAW_FAILED;
 	m->ping_ms = m->now_ms;
-	if (control_open(&m->control, m->hooks->file, &unheard) != THAW_OK)
+	if (control_open(&m->control, CONTROL_RELOAD, m->hooks->file, &unheard) != THAW_OK ||
+	    (m->hooks->argv != NULL &&
+	     control_open(&m->upgrade.control, CONTROL_UPGRADE, m->hooks->file, &unheard) != THAW_OK))
 		log_say(master_log(m), CONFIG_LOG_WARNING, "%s", unheard.text);
 	return THAW_OK;
 }
@@ -400,6 +439,7 @@ static void end(struct master *m)
 	if (m->hear >= 0)
 		(void)close(m->hear);
 	control_close(&m->control);
+	upgrade_close(&m->upgrade);
 	handed_close(&m->systemd.handed);
 	log_turns_free(&m->turns);
 	board_free(&m->board);
@@ -412,6 +452,7 @@ enum thaw_status loop_serve(const struct config *config, const struct loop_hooks
 		.phase = PHASE_STARTING,
 		.all = TAILQ_HEAD_INITIALIZER(m.all),
 		.control.fd = -1,
+		.upgrade = {.control.fd = -1, .link = -1, .elder = -1, .limit_ms = THAW_NEVER},
 		.birth = {.forget = forget, .arg = &m},
 		.signals = -1,
 		.hear = -1,
@@ -420,6 +461,8 @@ enum thaw_status loop_serve(const struct config *config, const struct loop_hooks
 
 	if (begin(&m, config) == THAW_OK)
 		supervise(&m);
+	if (err->cls != THAW_ERR_NONE)
+		upgrade_failed(&m, err->text);
 	end(&m);
 	return err->cls == THAW_ERR_NONE ? THAW_OK : THAW_FAILED;
 }

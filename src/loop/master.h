@@ -11,6 +11,7 @@
 #include "loop/generation.h"
 #include "loop/loop.h"
 #include "loop/systemd.h"
+#include "loop/upgrade.h"
 
 enum phase {
 	PHASE_STARTING, /* no configuration serves yet */
@@ -28,6 +29,7 @@ struct master {
 	struct generation *leaving; /* what served before, until all its workers have said that they accept no more */
 	uint64_t leaving_ms;        /* when that is not waited for any more */
 	unsigned made;              /* generations so far */
+	bool stopped;               /* told to stop, after a successor has taken over */
 	bool wanted;                /* a reload is, and has not begun */
 	uint64_t room_ms;           /* when a reload that is wanted stops waiting for room; 0: it does not wait */
 	uint64_t now_ms;
@@ -36,6 +38,7 @@ struct master {
 	struct board *board;
 	struct systemd systemd;
 	struct control control;
+	struct upgrade upgrade;
 	struct generation_birth birth; /* of each worker */
 	int signals;                   /* a signalfd */
 	int hear;                      /* an epoll(7) instance over the workers' channels */
@@ -44,6 +47,11 @@ struct master {
 
 /* The only writer of the phase. */
 void master_enter(struct master *m, enum phase to);
+
+/* A successor accepts on the same sockets: ends as at a stop, but leaves the sockets' files alone. */
+void master_leave(struct master *m);
+/* Requests under way get no more time. Again: nor do the workers. */
+void master_cut(struct master *m);
 
 /* Where messages go: by the configuration that serves, or else the one that is to. */
 static inline struct log *master_log(const struct master *m)

@@ -20,6 +20,11 @@ void systemd_ready(const char *status)
 	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=%s", (int)getpid(), status);
 }
 
+void systemd_replaced(pid_t by)
+{
+	(void)sd_notifyf(0, "MAINPID=%d", (int)by);
+}
+
 void systemd_reloading(uint64_t now_ms)
 {
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reads its configuration again",

@@ -4,6 +4,8 @@
 #ifndef LOOP_SYSTEMD_H
 #define LOOP_SYSTEMD_H
 
+#include <sys/types.h>
+
 #include "loop/listen.h"
 
 struct systemd {
@@ -16,6 +18,8 @@ void systemd_begin(struct systemd *systemd);
 
 /* Texts: one line for `systemctl status`. */
 void systemd_ready(const char *status);
+/* Another process is the main one from now on. */
+void systemd_replaced(pid_t by);
 void systemd_reloading(uint64_t now_ms);
 /* limit_ms: how long it may take at most. */
 void systemd_stopping(uint64_t limit_ms);

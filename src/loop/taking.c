@@ -72,6 +72,8 @@ void taking_done(struct master *m)
 	generation_enter(m->serving, GENERATION_SERVING, m->now_ms);
 	board_enter(m->board, BOARD_SERVING, m->serving->number, m->serving->slots.count);
 	tell_listening(m, old);
+	if (old == NULL)
+		upgrade_ready(m);
 	tell_ready(m, "");
 	if (old == NULL) {
 		master_enter(m, PHASE_SERVING);
@@ -198,7 +200,8 @@ static void reload(struct master *m)
 
 void taking_if_wanted(struct master *m)
 {
-	if (m->wanted && m->phase == PHASE_SERVING && m->coming == NULL && m->leaving == NULL && have_room(m))
+	if (m->wanted && m->phase == PHASE_SERVING && m->coming == NULL && m->leaving == NULL &&
+	    m->upgrade.successor == 0 && have_room(m))
 		reload(m);
 }
 

@@ -21,7 +21,7 @@ def thaw(*arguments, **options):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["help"]] + [[c, "--help"] for c in ("serve", "check", "reload", "demo", "version")] + [["help", "serve"]],
+    [["--help"], ["help"]] + [[c, "--help"] for c in ("serve", "check", "reload", "upgrade", "demo", "version")] + [["help", "serve"]],
 )
 def test_help_is_on_standard_output(arguments):
     code, out, err = thaw(*arguments)
@@ -73,6 +73,9 @@ def test_help_is_on_standard_output(arguments):
         ["send", "--form", "name=file", "https://localhost/"],
         ["send", "--form", "name=@file", "file", "https://localhost/"],
         ["reload"],
+        ["upgrade"],
+        ["upgrade", "1", "2"],
+        ["upgrade", "x"],
         ["reload", "1", "2"],
         ["reload", "1", "-c", "x"],
         ["reload", "x"],

@@ -1,0 +1,270 @@
+"""Upgrade: the program's file is started anew beside the process that serves, and takes over; or nothing has changed."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import threading
+
+import pytest
+from harness.gateway import binary
+from harness.process import run
+from peer import LIMIT, Client, is_running, wait
+from test_reload import EX_CONFIG, EX_OK, EX_OSERR, EX_USAGE, KeptAlive, LateUploads, NewConnections, free_port, reload
+from test_supervision import MIB, assert_dismissed, begin_upload, finish_upload, said, wait_held
+from test_systemd import There, drain, systemd  # noqa: F401 - a fixture
+
+
+def upgrade(*arguments):
+    """(exit code, what was told)."""
+    code, out, err, late = run([str(binary()), "upgrade", *map(str, arguments)], 2 * LIMIT)
+    assert not late, "thaw upgrade did not end"
+    assert bool(out) != bool(err), (out, err)
+    return code, (out or err).decode()
+
+
+def upgraded(pid):
+    """The new process."""
+    code, told = upgrade(pid)
+    assert code == EX_OK, told
+    assert f"process {pid} ends the requests under way" in told
+    return int(told.split()[1])
+
+
+def end(*pids):
+    for pid in pids:
+        if is_running(pid):
+            os.kill(pid, signal.SIGTERM)
+    wait("the end", lambda: not [pid for pid in pids if is_running(pid)])
+
+
+def test_no_request_fails_while_the_program_is_replaced(serve, settings):
+    """The port is that of the configuration's 0, so only the same socket can have it."""
+    gateway = serve("-c", settings(workers=2))
+    over = threading.Event()
+    loads = [kind(gateway, over) for kind in (NewConnections, KeptAlive, LateUploads)]
+    for load in loads:
+        load.start()
+    pids = [gateway.process.pid]
+    for _ in range(5):
+        before = [load.done for load in loads]
+        pids.append(upgraded(pids[-1]))
+        wait("requests", lambda: all(now.done > then or now.failures for now, then in zip(loads, before)))
+    over.set()
+    for load in loads:
+        load.join(LIMIT)
+    assert [load.failures for load in loads] == [[], [], []]
+    assert gateway.process.wait(LIMIT) == 0
+    wait("the others to end", lambda: not [pid for pid in pids[:-1] if is_running(pid)])
+    assert Client(gateway).get_json()["path"] == "/"
+    assert not said(gateway, "error")
+    end(pids[-1])
+
+
+def test_what_is_under_way_ends_in_the_old_process(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    new = upgraded(gateway.process.pid)
+    assert Client(gateway).get_json("/new")["path"] == "/new"
+    assert gateway.process.poll() is None
+    status, told = finish_upload(upload, 8 * MIB, MIB)
+    assert (status, told["body_bytes"]) == (200, 8 * MIB)
+    upload.close()
+    assert gateway.process.wait(LIMIT) == 0
+    assert gateway.record("/late")["status"] == 200
+    end(new)
+
+
+def test_what_does_not_end_is_answered(serve, settings):
+    gateway = serve("-c", settings(workers=1, more="stop_timeout: 1s\n"))
+    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    new = upgraded(gateway.process.pid)
+    assert_dismissed(gateway, upload, "/late", MIB)
+    assert gateway.process.wait(LIMIT) == 0
+    end(new)
+
+
+def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
+    """Else a service manager would kill what is left of the service."""
+    gateway = serve("-c", settings(workers=1))
+    upload = begin_upload(gateway, "/", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    new = upgraded(gateway.process.pid)
+    os.kill(new, signal.SIGTERM)
+    wait("the stop", lambda: said(gateway, "stopping"))
+    status, told = finish_upload(upload, 8 * MIB, MIB)
+    assert (status, told["body_bytes"]) == (200, 8 * MIB)
+    upload.close()
+    assert gateway.process.wait(LIMIT) == 0
+    wait("the new one to end", lambda: not is_running(new))
+
+
+def test_a_second_stop_of_the_new_process_ends_the_old_one_too(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    new = upgraded(gateway.process.pid)
+    os.kill(new, signal.SIGTERM)
+    wait("the stop", lambda: said(gateway, "stopping"))
+    os.kill(new, signal.SIGTERM)
+    assert_dismissed(gateway, upload, "/late", MIB)
+    assert gateway.process.wait(LIMIT) == 0
+    wait("the new one to end", lambda: not is_running(new))
+
+
+# ---- failures: the old process goes on
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """A copy of the program, which tests may replace."""
+    path = tmp_path / "bin" / "thaw"
+    path.parent.mkdir()
+    shutil.copy(binary(), path)
+    monkeypatch.setenv("THAW", str(path))
+    return path
+
+
+def replace(program, text):
+    new = program.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o755)
+    new.rename(program)
+
+
+def assert_goes_on(gateway, why, capfd=None):
+    code, told = upgrade_by(gateway)
+    assert code == EX_CONFIG, told
+    assert why in told
+    assert gateway.process.poll() is None
+    assert Client(gateway).get_json()["path"] == "/"
+    assert said(gateway, "upgrade failed, this process goes on")
+
+
+def upgrade_by(gateway):
+    os.environ["THAW"], kept = gateway.asks_with, os.environ["THAW"]
+    try:
+        return upgrade(gateway.process.pid)
+    finally:
+        os.environ["THAW"] = kept
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#!/bin/sh\nexit 3\n", "exit status 3"),
+        ("#!/bin/sh\nkill -9 $$\n", "signal 9"),
+        ("not a program\n", "cannot start"),
+    ],
+)
+def test_a_program_that_cannot_serve_changes_nothing(serve, settings, program, text, why):
+    asks_with = str(pathlib.Path(shutil.copy(program, program.with_name("ask"))))
+    gateway = serve("-c", settings(workers=1))
+    gateway.asks_with = asks_with
+    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    worker = gateway.workers()
+    replace(program, text)
+    assert_goes_on(gateway, why)
+    assert gateway.workers() == worker
+    assert finish_upload(upload, 8 * MIB, MIB)[0] == 200
+    upload.close()
+    replace(program, f'#!/bin/sh\nexec {asks_with} "$@"\n')
+    code, told = upgrade_by(gateway)  # and a good one takes over after that
+    assert code == EX_OK, told
+    assert gateway.process.wait(LIMIT) == 0
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_a_configuration_that_is_wrong_by_now_changes_nothing(serve, settings, tmp_path):
+    path = tmp_path / "thaw.sock"
+    gateway = serve("-c", settings(workers=1, listens=["127.0.0.1:0", f"unix:{path}"]))
+    settings(workers="many", listens=["127.0.0.1:0", f"unix:{path}"])
+    code, told = upgrade(gateway.process.pid)
+    assert code == EX_CONFIG and "workers" in told
+    settings(workers=1, listens=["127.0.0.1:0", f"unix:{path}"], log="{ access: /nonexistent/log }")
+    code, told = upgrade(gateway.process.pid)
+    assert code == EX_CONFIG and "/nonexistent/log" in told
+    assert Client(gateway).get_json()["path"] == "/"
+    assert Client(gateway, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
+    settings(workers=1)
+    assert reload(gateway.process.pid)[0] == EX_OK
+
+
+def test_who_cannot_be_asked(serve, settings, tmp_path):
+    assert upgrade(os.getpid())[0] == EX_OSERR
+    assert upgrade("many")[0] == EX_USAGE
+    assert upgrade("-c", tmp_path / "none.yaml")[0] == EX_OSERR
+
+
+# ---- sockets, files, and by whom it is found
+
+
+def test_sockets_of_all_kinds_go_on(serve, settings, tmp_path):
+    kept, gone = tmp_path / "kept.sock", tmp_path / "gone.sock"
+    listens = ["127.0.0.1:0", "127.0.0.1:0", f"unix:{kept}"]
+    admin = tmp_path / "admin.sock"
+    gateway = serve("-c", settings(workers=1, listens=[*listens, f"unix:{gone}"], more=f"admin: 'unix:{admin}'\n"),
+                    listeners=2)  # fmt: skip
+    inodes = kept.stat().st_ino, admin.stat().st_ino
+    ports = list(gateway.ports)
+    path = settings(workers=1, listens=listens, more=f"admin: 'unix:{admin}'\n")
+    first = upgraded(gateway.process.pid)
+    assert gateway.process.wait(LIMIT) == 0
+    assert (kept.stat().st_ino, admin.stat().st_ino) == inodes
+    assert not gone.exists()
+    for port in ports:
+        assert Client(gateway, port).get_json()["path"] == "/"
+    assert Client(gateway, family=socket.AF_UNIX, address=str(kept)).get_json()["path"] == "/"
+    code, told = reload("-c", path)  # the new one alone is found
+    assert code == EX_OK, told
+    code, told = upgrade("-c", path)
+    assert code == EX_OK, told
+    wait("the first to end", lambda: not is_running(first))
+    second = int(told.split()[1])
+    assert Client(gateway, family=socket.AF_UNIX, address=str(kept)).get_json()["path"] == "/"
+    end(second)
+    assert not kept.exists() and not admin.exists()
+
+
+def test_the_throwaway_setup_and_the_pid_file(serve, tmp_path):
+    pid_file = tmp_path / "thaw.pid"
+    gateway = serve("--pid-file", pid_file)
+    wait("the pid file", pid_file.exists)
+    code, told = upgrade("--pid-file", pid_file)
+    assert code == EX_OK, told
+    assert gateway.process.wait(LIMIT) == 0
+    new = int(pid_file.read_text())
+    assert new == int(told.split()[1])
+    assert Client(gateway).get_json()["path"] == "/"
+    end(new)
+    assert not pid_file.exists()
+
+
+# ---- systemd
+
+
+def test_systemd_is_told_of_the_new_main_process_before_that_speaks(systemd, settings, pki):  # noqa: F811
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as handed:
+        path = settings(workers=1, listens=[f"127.0.0.1:{port}"])
+        systemd.start(path, sockets=[handed], WATCHDOG_USEC="60000000")
+        systemd.until("READY")
+        drain(systemd)
+        new = upgraded(systemd.process.pid)
+        told = systemd.hear()
+        assert told == {"MAINPID": str(new)}
+        told = systemd.hear()
+        assert (told["READY"], told["MAINPID"]) == ("1", str(new))
+        assert systemd.process.wait(LIMIT) == 0
+        assert "STOPPING" not in str(drain(systemd))
+        environment = pathlib.Path(f"/proc/{new}/environ").read_bytes().split(b"\0")
+        assert f"WATCHDOG_PID={new}".encode() in environment
+        assert Client(There(pki, port)).get_json()["path"] == "/"
+        assert reload(new)[0] == EX_OK  # the sockets are still the service manager's
+        assert Client(There(pki, port)).get_json()["path"] == "/"
+        systemd.until("READY")
+        end(new)
