@@ -114,8 +114,9 @@ static enum thaw_status read_body(struct client *c)
 		room = room < c->body_left ? room : (size_t)c->body_left;
 	}
 	enum thaw_status status = thaw_read(c->conn, where, room, &got, now_ms());
-	if (c->body_left > 0 && got > 0) {
+	if (c->body_left > 0)
 		thaw_spool_commit(c->spool, got);
+	if (c->body_left > 0 && got > 0) {
 		c->body_left -= got;
 		if (c->body_left == 0)
 			thaw_body_ended(c->conn, now_ms());

@@ -3,12 +3,18 @@
  *
  * Three objects. A ledger holds the budgets, in memory that all worker processes share: what may be held in
  * the whole, by one worker, by one client address, by one request. A store is one process's way to the
- * ledger: its chunks of memory and the directory for its files. A spool is one request's queue of bytes:
- * first in fixed chunks of memory, then in an unlinked file, encrypted with a key that never leaves memory.
+ * ledger: its chunks of memory and the directory for its files. A spool is one request's queue of bytes: in
+ * chunks of memory, the oldest of which move to an unlinked file when memory is short, encrypted with a key that
+ * never leaves memory.
  *
- * Nothing here blocks longer than one chunk's write to the disk takes. Every refusal is a reason, and
+ * No call blocks longer than a bounded number of chunks' writes to the disk take. Every refusal is a reason, and
  * everything held is given back to the ledger when the spool is freed, or when the worker is reclaimed.
- * Counts are of bytes really allocated, not of bytes sent, so small TLS records cost no more than full ones.
+ * Counts are of bytes really allocated, not of bytes sent: a chunk is at most as large as what was written before it,
+ * and small TLS records cost no more than full ones.
+ *
+ * When the budgets are nearly spent a store makes room, if its owner calls thaw_store_tend(): bytes that rest move to
+ * the disk; and of the spools that thaw_spool_yield() has named, those are ended that have waited longest, of the
+ * clients that hold most.
  */
 #ifndef THAW_SPOOL_H
 #define THAW_SPOOL_H
@@ -21,7 +27,7 @@ extern "C" {
 
 struct sockaddr;
 
-#define THAW_SPOOL_CHUNK 16384 /* one full TLS record's plaintext */
+#define THAW_SPOOL_CHUNK 16384 /* the largest: one full TLS record's plaintext */
 
 typedef struct thaw_ledger thaw_ledger;
 typedef struct thaw_store thaw_store;
@@ -37,9 +43,9 @@ struct thaw_ledger_limits {
 };
 
 /*
- * A request whose memory is spent goes on to the disk, and holds two chunks of memory at least while it does so; where
- * there is no disk the reason is BUDGET_CLIENT. The last eighth of `memory` is for what a request needs to begin and to
- * go to the disk: so that whoever comes late finds room while others hoard.
+ * A request whose memory is spent goes on to the disk; where there is none the reason is BUDGET_CLIENT. The last eighth
+ * of `memory`, and of a client's share of it, is for the first four chunks of each request: so that whoever comes late
+ * can begin. A spool that is read back from the disk may take one chunk more than any limit allows: that empties it.
  */
 
 /* What is just being asked for, and may be refused, counts too: so the sums may be over a limit for a moment. */
@@ -47,6 +53,7 @@ struct thaw_ledger_use {
 	uint64_t memory, disk; /* held now */
 	uint64_t refused;      /* how often a budget said no, since the ledger was made */
 	uint64_t clients;      /* client addresses that hold something now */
+	uint64_t ended;        /* spools ended to make room, since the ledger was made */
 };
 
 /* Made once, before the workers are forked. NULL: the system had no memory, or a number of workers out of range. */
@@ -67,6 +74,13 @@ thaw_store *thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *dir
 void thaw_store_free(thaw_store **store);
 
 /*
+ * Makes room if the budgets are nearly spent: a bounded amount of work. Returns when to call it again, at the latest:
+ * now_ms if there is more to do at once, THAW_NEVER while no spool holds anything. Without these calls room is made
+ * only where a budget has refused. now_ms is also what thaw_spool_yield()'s since_ms is compared with.
+ */
+uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms);
+
+/*
  * One request's spool. client: whose share it counts against (an IPv6 address counts as its /64); NULL: an
  * unnamed one, shared by all such. limit: the most bytes that may ever be written. NULL: no memory.
  */
@@ -74,9 +88,22 @@ thaw_spool *thaw_spool_new(thaw_store *store, const struct sockaddr *client, uin
 void thaw_spool_free(thaw_spool **spool);
 
 /*
- * Room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed; no other call
- * on the spool in between. THAW_REASON_NONE, or why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*.
- * A spool that has refused once may be asked again (a budget may have been given back).
+ * May be ended to make room for others, while its request waits for a certificate: since_ms is when that began. `end`
+ * is called then, from within any call on any spool of the store, or thaw_store_tend(). True: all that the spool held
+ * is gone, and every call that needs it returns THAW_REASON_BUDGET_PRESSURE; false: not now. It may not call the spool,
+ * or free one: let it note that the request has to be answered. NULL: may not be ended any more.
+ */
+typedef bool thaw_spool_end_fn(void *arg);
+void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg);
+
+/* THAW_REASON_NONE, or why it was ended. */
+enum thaw_reason thaw_spool_ended(const thaw_spool *spool);
+
+/*
+ * Room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed, with a length of 0 if
+ * there was nothing to write; no other call on the spool in between. What is reserved stays in memory until then.
+ * THAW_REASON_NONE, or why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*. A spool that has refused once may be
+ * asked again (a budget may have been given back).
  */
 enum thaw_reason thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room) THAW_MUST_CHECK;
 void thaw_spool_commit(thaw_spool *spool, size_t len);

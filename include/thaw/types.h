@@ -106,6 +106,7 @@ enum thaw_reason {
 	THAW_REASON_DISK_ERROR,         /* any other failure of the spool's file */
 	THAW_REASON_CONNECTION,         /* the connection broke during the ask */
 	THAW_REASON_CALLER,             /* the caller cancelled */
+	THAW_REASON_BUDGET_PRESSURE,    /* the spool was nearly full, and this ask had waited longest */
 };
 
 /* The words of the access log and the documentation, such as "post-handshake" or "budget-client". */

@@ -160,6 +160,8 @@ static void asks(const struct board_sums *sums, struct admin_text *text)
 	for (int reason = THAW_REASON_BODY_SIZE; reason <= THAW_REASON_DISK_ERROR; reason++)
 		labelled(text, "thaw_budget_refusals_total", "reason", thaw_reason_name((enum thaw_reason)reason),
 			 over_limit(sums, (size_t)reason));
+	labelled(text, "thaw_budget_refusals_total", "reason", thaw_reason_name(THAW_REASON_BUDGET_PRESSURE),
+		 over_limit(sums, THAW_REASON_BUDGET_PRESSURE));
 }
 
 /* ---- the spool ---- */

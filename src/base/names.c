@@ -67,6 +67,7 @@ const char *thaw_reason_name(enum thaw_reason reason)
 		[THAW_REASON_DISK_ERROR] = "disk-error",
 		[THAW_REASON_CONNECTION] = "connection",
 		[THAW_REASON_CALLER] = "caller",
+		[THAW_REASON_BUDGET_PRESSURE] = "budget-pressure",
 	};
 	return NAME(names, reason);
 }

@@ -79,15 +79,34 @@ static enum gw_step over(struct gw_conn *conn, enum thaw_reason reason)
 	return gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
 }
 
+/*
+ * The spool is ended to make room for others: the connection's next step answers the request. Not in the middle of the
+ * client's handshake messages, when no response can be written; but one that stops there has not answered.
+ */
+static bool on_end(void *arg)
+{
+	struct gw_conn *conn = arg;
+
+	if (conn->wake == NULL)
+		return false;
+	if (!thaw_can_write(conn->ask) && conn->gateway->now_ms < conn->request->began_ms + GW_MIDDLE_MS)
+		return false;
+	conn->wake(conn->wake_arg);
+	return true;
+}
+
 static enum thaw_reason open_spool(struct gw_conn *conn)
 {
 	struct gw_request *request = conn->request;
 	const struct sockaddr *peer = conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL;
 
+	if (request->spool != NULL)
+		return THAW_REASON_NONE;
+	request->spool = thaw_spool_new(conn->gateway->env.store, peer, request->route->config->certificate.max_body);
 	if (request->spool == NULL)
-		request->spool =
-			thaw_spool_new(conn->gateway->env.store, peer, request->route->config->certificate.max_body);
-	return request->spool != NULL ? THAW_REASON_NONE : THAW_REASON_NO_MEMORY;
+		return THAW_REASON_NO_MEMORY;
+	thaw_spool_yield(request->spool, request->began_ms, on_end, conn);
+	return THAW_REASON_NONE;
 }
 
 /* After a read while an ask is pending; what the ask has come to is looked at by gw_run_ask(). */
@@ -134,8 +153,7 @@ static enum gw_step read_straight(struct gw_conn *conn)
 	if (room > request->body.left)
 		room = (size_t)request->body.left;
 	enum thaw_status status = thaw_read(conn->ask, where, room, &got, conn->now_ms);
-	if (got > 0)
-		thaw_spool_commit(request->spool, got);
+	thaw_spool_commit(request->spool, got);
 	request->body.left -= got;
 	request->body.received += got;
 	request->body.ended = request->body.left == 0;
@@ -171,6 +189,8 @@ enum gw_step gw_drain(struct gw_conn *conn)
 
 	if (request->shown != 0)
 		show_progress(conn);
+	if (request->spool != NULL && thaw_spool_ended(request->spool) != THAW_REASON_NONE)
+		return over(conn, thaw_spool_ended(request->spool));
 	switch (gw_body_next(request, &refusal)) {
 	case GW_BODY_SPAN:
 		return hold_span(conn);

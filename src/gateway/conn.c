@@ -66,6 +66,9 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 		gw_show_ask(conn);
 	else
 		gw_hide_ask(conn);
+	/* What is passed on, or answered, is not ended to make room. */
+	if (to != GW_ASK && conn->request != NULL && conn->request->spool != NULL)
+		thaw_spool_yield(conn->request->spool, 0, NULL, NULL);
 	if (to == GW_IDLE)
 		pace_start(&conn->pace, gw_idle_limit_ms(conn), conn->now_ms);
 	else if (gw_states[to].limit_ms != 0)
@@ -416,7 +419,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 {
 	enum gw_step step = GW_MOVED;
 
-	conn->now_ms = now_ms;
+	conn->now_ms = conn->gateway->now_ms = now_ms;
 	conn->gateway->err.cls = THAW_ERR_NONE;
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};

@@ -35,6 +35,7 @@
 #define GW_WORK_REQUEST 16384  /* bytes that a request counts as, beside its own: it is parsed, answered, recorded */
 #define GW_BODY_IDLE_MS 60000  /* of a body that is awaited before its client is asked */
 #define GW_LINGER_MS    60000  /* the whole lingering read */
+#define GW_MIDDLE_MS    20000  /* of a request that is not ended in the middle of a handshake to make room */
 #define GW_RETIRE_MS    1000   /* idle, when no more is wanted: for a request that is on its way already */
 #define GW_LINGER_BYTES (UINT64_C(1) << 30)
 #define GW_LINGER_FLOOD (UINT64_C(1) << 20) /* of a client that was given up because it floods: tls/records.h */
@@ -57,6 +58,7 @@ struct gateway {
 	struct gw_routes routes;
 	struct tls_server *tls;
 	struct gw_notices notices;
+	uint64_t now_ms;       /* of the step under way */
 	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
 	char scratch[GW_REST_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];

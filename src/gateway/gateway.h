@@ -64,7 +64,10 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
  * deadline has come. */
 struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms);
 
-/* wake is called when gw_conn_step() is due for what an upstream has done; never from within a function above. */
+/*
+ * wake is called when gw_conn_step() is due: for what an upstream has done, or because the request was ended to make
+ * room in the spool. It may be called from within a step of another connection.
+ */
 void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg);
 
 /* No further request on this connection: it ends after the one under way (graceful stop). */

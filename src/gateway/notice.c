@@ -171,6 +171,8 @@ void gw_notice_refused(struct gw_conn *conn, enum thaw_reason reason)
 		[THAW_REASON_NO_MEMORY] = {CONFIG_LOG_ERROR, "out of memory"},
 		[THAW_REASON_DISK_FULL] = {CONFIG_LOG_ERROR, "no room left on the spool's disk"},
 		[THAW_REASON_DISK_ERROR] = {CONFIG_LOG_ERROR, "the spool's disk cannot be written or read"},
+		[THAW_REASON_BUDGET_PRESSURE] = {CONFIG_LOG_WARNING,
+						 "ended to make room in the spool, which is nearly full"},
 	};
 	const char *directory = conn->gateway->config->spool.directory;
 	bool disk = reason == THAW_REASON_DISK_FULL || reason == THAW_REASON_DISK_ERROR;

@@ -124,6 +124,9 @@ static const struct words reasons[] = {
 				       "Try again later, or give the certificate first (prime)."},
 	[THAW_REASON_BUDGET_TOTAL] = {0, NULL, "The spool is in use by other uploads.",
 				      "Try again later, or give the certificate first (prime)."},
+	[THAW_REASON_BUDGET_PRESSURE] =
+		{0, NULL, "The spool is nearly full, and this request had waited longest for a certificate.",
+		 "Try again, and answer the request for a certificate at once."},
 	[THAW_REASON_NO_MEMORY] = {0, NULL, "The gateway has no memory left for this request.", "Try again later."},
 	[THAW_REASON_DISK_FULL] = {0, NULL, "The gateway's spool has no room left on its disk.",
 				   "Try again later, or give the certificate first (prime)."},

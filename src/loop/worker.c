@@ -23,6 +23,8 @@
 #define WALL_AGAIN_MS  1000    /* how old the wall clock's offset may be */
 #define LOG_NAP        .02     /* seconds until a log that did not take all is tried again */
 #define FILES_FOR_SELF 64      /* descriptors that are not connections' */
+#define TRIM_DROP      256     /* connections fewer than there were, after which free memory goes back to the system */
+#define TRIM_NAP       2.      /* seconds that it waits for more of them to end */
 #define HEAP_SLACK     1048576 /* free bytes that malloc keeps: else it gives back and takes again at every read */
 #define FILES_EACH     3       /* of a connection: its socket, its spool's file, its upstream's */
 
@@ -34,14 +36,15 @@ struct worker {
 	struct pool *pool;
 	struct publisher publisher;
 	size_t connections_max;
-	uint64_t wall_ms; /* when the wall clock's offset was read */
-	ev_io *accepts;   /* one a listener */
+	size_t connections_most; /* since memory was given back last */
+	uint64_t wall_ms;        /* when the wall clock's offset was read */
+	ev_io *accepts;          /* one a listener */
 	bool accepting, stopping;
 	bool cutting; /* no time is left for requests under way */
 	bool going;   /* the master has said that this one may accept */
 	bool insists; /* has left connections to others, who did not take them */
 	uint64_t told_accept_ms;
-	ev_timer accept_nap, log_nap, stop_limit, end_limit, sum_up;
+	ev_timer accept_nap, log_nap, stop_limit, end_limit, sum_up, tend, trim;
 	ev_signal term;
 	ev_prepare before_sleep;
 	ev_check after_sleep;
@@ -171,6 +174,8 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 	for (int i = 0; i < (w->insists ? 1 : ACCEPT_MAX) && accept_one(w, io->fd, preface); i++)
 		;
 	w->insists = false;
+	if (w->connections.count > w->connections_most)
+		w->connections_most = w->connections.count;
 	publish_load(w);
 }
 
@@ -184,9 +189,28 @@ static void on_accept_nap(struct ev_loop *loop, ev_timer *timer, int events)
 	accept_on(w);
 }
 
+/*
+ * The heap shrinks by itself only from its end, where a single block that lives on keeps all those below it resident:
+ * after many connections have ended most of its pages are free, and in between.
+ */
+static void on_trim(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *w = timer->data;
+
+	(void)loop;
+	(void)events;
+	w->connections_most = w->connections.count;
+	(void)malloc_trim(HEAP_SLACK);
+}
+
 static void on_gone(void *arg)
 {
 	struct worker *w = arg;
+
+	if (w->connections.count + TRIM_DROP <= w->connections_most && !ev_is_active(&w->trim)) {
+		ev_timer_set(&w->trim, TRIM_NAP, 0.);
+		ev_timer_start(w->loop, &w->trim);
+	}
 
 	publish_load(w);
 	if (w->stopping && w->connections.count == 0)
@@ -303,17 +327,11 @@ static void on_no_sleep(struct ev_loop *loop, ev_idle *idle, int events)
 	(void)events;
 }
 
-static void on_log_nap(struct ev_loop *loop, ev_timer *timer, int events)
+/* What is to be done, on_before_sleep() does. */
+static void on_wake_up(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
-	(void)timer; /* what is to be done, on_before_sleep() does */
-	(void)events;
-}
-
-static void on_sum_up(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	(void)loop;
-	(void)timer; /* as above */
+	(void)timer;
 	(void)events;
 }
 
@@ -328,12 +346,29 @@ static void sum_up_later(struct worker *w)
 	ev_timer_start(w->loop, &w->sum_up);
 }
 
+/* Room in the spool. True: there is more to do at once. */
+static bool tend_spool(struct worker *w)
+{
+	uint64_t now_ms = w->connections.now_ms, due_ms = thaw_store_tend(w->env.store, now_ms);
+
+	if (due_ms == THAW_NEVER) {
+		ev_timer_stop(w->loop, &w->tend);
+		return false;
+	}
+	if (due_ms > now_ms && !ev_is_active(&w->tend)) {
+		ev_timer_set(&w->tend, (double)(due_ms - now_ms) / 1000., 0.);
+		ev_timer_start(w->loop, &w->tend);
+	}
+	return due_ms <= now_ms;
+}
+
 static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	struct worker *w = prepare->data;
 
 	(void)events;
-	if (connections_turn(&w->connections))
+	bool tends = tend_spool(w);
+	if (connections_turn(&w->connections) || tends)
 		ev_idle_start(loop, &w->no_sleep);
 	else
 		ev_idle_stop(loop, &w->no_sleep);
@@ -350,8 +385,11 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 static void init_watchers(struct worker *w)
 {
 	ev_timer_init(&w->accept_nap, on_accept_nap, ACCEPT_NAP, 0.);
-	ev_timer_init(&w->sum_up, on_sum_up, 0., 0.);
-	ev_timer_init(&w->log_nap, on_log_nap, LOG_NAP, 0.);
+	ev_timer_init(&w->sum_up, on_wake_up, 0., 0.);
+	ev_timer_init(&w->log_nap, on_wake_up, LOG_NAP, 0.);
+	ev_timer_init(&w->tend, on_wake_up, LOG_NAP, 0.);
+	ev_timer_init(&w->trim, on_trim, TRIM_NAP, 0.);
+	w->trim.data = w;
 	ev_timer_init(&w->stop_limit, on_stop_limit, (double)w->setup->config->stop_timeout_ms / 1000., 0.);
 	ev_timer_init(&w->end_limit, on_end_limit, WORKER_GRACE_MS / 1000., 0.);
 	ev_signal_init(&w->term, on_term, SIGTERM);

@@ -13,6 +13,8 @@
 #define CACHE_LINE  64
 #define ENTRIES_MIN (UINT64_C(1) << 8)
 #define ENTRIES_MAX (UINT64_C(1) << 18)
+#define CHUNK_LEAST 512
+#define DISK_LEAST  4096
 #define WINDOW      64 /* how far behind its place an address's entry may lie */
 
 /* A count above this one is forged. So limited, the sum over all workers cannot wrap around to a small number. */
@@ -29,6 +31,8 @@ struct slot {
 	alignas(CACHE_LINE) _Atomic uint64_t held[LEDGER_TIERS];
 	_Atomic uint64_t clients; /* entries that hold something */
 	_Atomic uint64_t refused;
+	_Atomic uint64_t ended; /* asks, to make room */
+	_Atomic uint64_t rank;  /* of the worst ask that could be */
 };
 
 /* ---- each process's own: what is not a count. It does not change after the fork. */
@@ -58,14 +62,14 @@ static uint64_t part(uint64_t bytes, uint64_t whole)
 }
 
 /*
- * Whoever holds anything holds a chunk of memory. Four entries for each that a worker may give out: a table that is
- * never more than a quarter full, so that no number of addresses can crowd another one out.
+ * Whoever holds anything holds one of the smallest chunks of memory, or a page of the disk. Four entries for each: a
+ * table that is never more than a quarter full, so that no number of addresses can crowd another one out.
  */
-static uint64_t entries_for(uint64_t worker_memory)
+static uint64_t entries_for(uint64_t memory, uint64_t disk)
 {
-	uint64_t entries = ENTRIES_MIN;
+	uint64_t entries = ENTRIES_MIN, holders = memory / CHUNK_LEAST + disk / DISK_LEAST;
 
-	while (entries < ENTRIES_MAX && entries < 4 * (worker_memory / THAW_SPOOL_CHUNK))
+	while (entries < ENTRIES_MAX && entries / 4 < holders)
 		entries *= 2;
 	return entries;
 }
@@ -101,7 +105,7 @@ thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits)
 	if (ledger == NULL)
 		return NULL;
 	ledger->workers = limits->workers;
-	ledger->entries = entries_for(part(limits->worker_memory, memory));
+	ledger->entries = entries_for(part(limits->worker_memory, memory), part(limits->worker_disk, disk));
 	ledger->whole[LEDGER_MEMORY] = memory;
 	ledger->whole[LEDGER_DISK] = disk;
 	ledger->worker[LEDGER_MEMORY] = part(limits->worker_memory, memory);
@@ -151,6 +155,7 @@ void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 
 	clear_table(ledger, worker);
 	atomic_store(&slot->clients, 0);
+	atomic_store(&slot->rank, 0);
 	for (int tier = 0; tier < LEDGER_TIERS; tier++)
 		atomic_store(&slot->held[tier], 0);
 }
@@ -177,6 +182,7 @@ void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use)
 	for (unsigned i = 0; i < ledger->workers; i++) {
 		use->refused += read_count(&ledger->slots[i].refused);
 		use->clients += read_count(&ledger->slots[i].clients);
+		use->ended += read_count(&ledger->slots[i].ended);
 	}
 }
 
@@ -278,21 +284,32 @@ static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledg
 
 /* Whether what is held now, with what was just added, is too much. A share that is as large as the whole is none. */
 static enum thaw_reason judge(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
-			      bool first)
+			      bool begins)
 {
-	uint64_t whole = ledger->whole[tier];
+	uint64_t whole = ledger->whole[tier], share = ledger->client[tier];
+	bool reserves = tier == LEDGER_MEMORY && !begins;
 
-	if (ledger->client[tier] < whole && client_sum(ledger, client, tier) > ledger->client[tier])
+	if (reserves)
+		share -= share / LEDGER_RESERVED_PART;
+	if (ledger->client[tier] < whole && client_sum(ledger, client, tier) > share)
 		return THAW_REASON_BUDGET_CLIENT;
 	if (ledger->worker[tier] < whole && atomic_load(&ledger->slots[worker].held[tier]) > ledger->worker[tier])
 		return THAW_REASON_BUDGET_WORKER;
-	if (tier == LEDGER_MEMORY && !first)
+	if (reserves)
 		whole -= whole / LEDGER_RESERVED_PART;
 	return sum(ledger, tier) > whole ? THAW_REASON_BUDGET_TOTAL : THAW_REASON_NONE;
 }
 
+static void add(struct slot *slot, struct entry *entry, enum ledger_tier tier, uint64_t bytes)
+{
+	if (!holds(entry))
+		atomic_fetch_add(&slot->clients, 1);
+	atomic_fetch_add(&entry->held[tier], bytes);
+	atomic_fetch_add(&slot->held[tier], bytes);
+}
+
 enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
-				uint64_t bytes, bool first)
+				uint64_t bytes, bool begins)
 {
 	struct slot *slot = &ledger->slots[worker];
 	struct entry *unused = NULL, *entry = find(ledger, worker, client, &unused);
@@ -305,11 +322,8 @@ enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t c
 		entry = unused;
 		atomic_store(&entry->client, client);
 	}
-	if (!holds(entry))
-		atomic_fetch_add(&slot->clients, 1);
-	atomic_fetch_add(&entry->held[tier], bytes);
-	atomic_fetch_add(&slot->held[tier], bytes);
-	enum thaw_reason reason = judge(ledger, worker, client, tier, first);
+	add(slot, entry, tier, bytes);
+	enum thaw_reason reason = judge(ledger, worker, client, tier, begins);
 	if (reason != THAW_REASON_NONE) {
 		ledger_release(ledger, worker, client, tier, bytes);
 		atomic_fetch_add(&slot->refused, 1);
@@ -330,4 +344,54 @@ void ledger_release(thaw_ledger *ledger, unsigned worker, uint64_t client, enum 
 		return;
 	atomic_fetch_sub(&slot->clients, 1);
 	forget(ledger, worker, entry);
+}
+
+bool ledger_charge(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes)
+{
+	struct entry *unused = NULL, *entry = find(ledger, worker, client, &unused);
+
+	if (entry == NULL)
+		return false;
+	add(&ledger->slots[worker], entry, tier, bytes);
+	return true;
+}
+
+static bool nearly_spent(uint64_t held, uint64_t limit, enum ledger_tier tier)
+{
+	return held > limit - limit / (tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK);
+}
+
+bool ledger_pressed(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier)
+{
+	if (ledger->worker[tier] < ledger->whole[tier] &&
+	    nearly_spent(read_count(&ledger->slots[worker].held[tier]), ledger->worker[tier], tier))
+		return true;
+	return nearly_spent(sum(ledger, tier), ledger->whole[tier], tier);
+}
+
+uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client)
+{
+	return client_sum(ledger, client, LEDGER_MEMORY) + client_sum(ledger, client, LEDGER_DISK);
+}
+
+void ledger_publish_rank(thaw_ledger *ledger, unsigned worker, uint64_t rank)
+{
+	if (atomic_load_explicit(&ledger->slots[worker].rank, memory_order_relaxed) != rank)
+		atomic_store_explicit(&ledger->slots[worker].rank, rank, memory_order_relaxed);
+}
+
+uint64_t ledger_worst_rank(const thaw_ledger *ledger)
+{
+	uint64_t worst = 0;
+
+	for (unsigned i = 0; i < ledger->workers; i++) {
+		uint64_t rank = atomic_load_explicit(&ledger->slots[i].rank, memory_order_relaxed);
+		worst = rank > worst ? rank : worst;
+	}
+	return worst;
+}
+
+void ledger_count_ended(thaw_ledger *ledger, unsigned worker)
+{
+	atomic_fetch_add(&ledger->slots[worker].ended, 1);
 }

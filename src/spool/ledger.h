@@ -17,19 +17,36 @@
 
 enum ledger_tier { LEDGER_MEMORY, LEDGER_DISK, LEDGER_TIERS };
 
-/* One part in so many of the memory is for a request's first chunks: who comes late can always begin, and spill. */
+/* One part in so many of the memory, and of each client's share of it, is for what a request needs to begin. */
 #define LEDGER_RESERVED_PART 8
+
+/* There is pressure on a tier once all but one part in so many are in use: less in memory, which the disk relieves. */
+#define LEDGER_PRESSED_MEMORY 4
+#define LEDGER_PRESSED_DISK   8
 
 /* The key under which a client address is counted, never 0. */
 uint64_t ledger_client(const thaw_ledger *ledger, const struct sockaddr *client);
 
 /*
- * bytes: more than 0. first: may use the reserved part. THAW_REASON_NONE, or BUDGET_CLIENT, BUDGET_WORKER,
+ * bytes: more than 0. begins: may use the reserved part. THAW_REASON_NONE, or BUDGET_CLIENT, BUDGET_WORKER,
  * BUDGET_TOTAL. Only in the process that has this worker's number.
  */
 enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
-				uint64_t bytes, bool first) THAW_MUST_CHECK;
+				uint64_t bytes, bool begins) THAW_MUST_CHECK;
+/* The same without a limit. False: the client holds nothing yet, and cannot be counted. */
+bool ledger_charge(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes);
 void ledger_release(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes);
+
+/* Is the whole, or this worker's part, nearly spent? */
+bool ledger_pressed(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier);
+/* What the client holds in all workers, in memory and on the disk. */
+uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client);
+
+/* How bad the worst ask of this worker is, for the others to know; and of all workers. 0: none. */
+void ledger_publish_rank(thaw_ledger *ledger, unsigned worker, uint64_t rank);
+uint64_t ledger_worst_rank(const thaw_ledger *ledger);
+/* One ask of this worker was ended to make room. */
+void ledger_count_ended(thaw_ledger *ledger, unsigned worker);
 
 /* A request's share of the memory, in bytes. */
 uint64_t ledger_request_memory(const thaw_ledger *ledger);

@@ -32,6 +32,9 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 	}
 	store->ledger = ledger;
 	store->worker = worker;
+	TAILQ_INIT(&store->spares);
+	TAILQ_INIT(&store->resting);
+	TAILQ_INIT(&store->waiting);
 	store->files = files;
 	if (directory != NULL && ledger_has_disk(ledger)) {
 		store->directory = strdup(directory);
@@ -46,10 +49,145 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 	return store;
 }
 
-static void destroy(struct spool_chunk *chunk)
+/*
+ * ---- memory
+ *
+ * Whole chunks come from slabs, which are mapped and not on the heap, where one small block that lives on would keep
+ * all those below it resident. A chunk's pages go back to the system with madvise(), which, unlike munmap(), cuts no
+ * mapping in two, and so does not fail where vm.max_map_count is reached. Small chunks come from the heap: they live as
+ * long as their connection, which has much more there.
+ */
+
+struct spool_slab {
+	LIST_ENTRY(spool_slab) link;
+	unsigned char *bytes;
+	uint64_t unused; /* a bit for each of its chunks */
+};
+
+#define SLAB_BYTES  ((size_t)SPOOL_SLAB_CHUNKS * THAW_SPOOL_CHUNK)
+#define SLAB_UNUSED UINT64_MAX
+
+_Static_assert(SPOOL_SLAB_CHUNKS == 64, "a bit for each chunk of a slab");
+
+static struct spool_slab *slab_new(thaw_store *store)
 {
-	(void)munmap(chunk->bytes, THAW_SPOOL_CHUNK);
+	struct spool_slab *slab = malloc(sizeof(*slab));
+
+	if (slab == NULL)
+		return NULL;
+	void *bytes = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bytes == MAP_FAILED) {
+		free(slab);
+		return NULL;
+	}
+	*slab = (struct spool_slab){.bytes = bytes, .unused = SLAB_UNUSED};
+	LIST_INSERT_HEAD(&store->free_slabs, slab, link);
+	return slab;
+}
+
+/* No chunk of it is in use. Where the system refuses to unmap it, it stays for later use, without resident memory. */
+static void slab_free(struct spool_slab *slab)
+{
+	if (munmap(slab->bytes, SLAB_BYTES) != 0)
+		return;
+	LIST_REMOVE(slab, link);
+	free(slab);
+}
+
+static bool slab_take(thaw_store *store, struct spool_chunk *chunk)
+{
+	struct spool_slab *slab = LIST_FIRST(&store->free_slabs);
+
+	if (slab == NULL)
+		slab = slab_new(store);
+	if (slab == NULL)
+		return false;
+	unsigned number = (unsigned)__builtin_ctzll(slab->unused);
+	slab->unused &= ~(UINT64_C(1) << number);
+	if (slab->unused == 0) {
+		LIST_REMOVE(slab, link);
+		LIST_INSERT_HEAD(&store->full_slabs, slab, link);
+	}
+	chunk->bytes = slab->bytes + (size_t)number * THAW_SPOOL_CHUNK;
+	chunk->slab = slab;
+	return true;
+}
+
+/* False: its memory could not be given back to the system. */
+static bool slab_give(thaw_store *store, const struct spool_chunk *chunk)
+{
+	struct spool_slab *slab = chunk->slab;
+
+	if (madvise(chunk->bytes, THAW_SPOOL_CHUNK, MADV_DONTNEED) != 0)
+		return false;
+	if (slab->unused == 0) {
+		LIST_REMOVE(slab, link);
+		LIST_INSERT_HEAD(&store->free_slabs, slab, link);
+	}
+	slab->unused |= UINT64_C(1) << (size_t)(chunk->bytes - slab->bytes) / THAW_SPOOL_CHUNK;
+	if (slab->unused == SLAB_UNUSED)
+		slab_free(slab);
+	return true;
+}
+
+static struct spool_chunk *small_chunk(size_t size)
+{
+	struct spool_chunk *chunk = malloc(sizeof(*chunk) + size);
+
+	if (chunk != NULL)
+		*chunk = (struct spool_chunk){.size = size, .bytes = (unsigned char *)(chunk + 1)};
+	return chunk;
+}
+
+static struct spool_chunk *whole_chunk(thaw_store *store)
+{
+	struct spool_chunk *chunk = malloc(sizeof(*chunk));
+
+	if (chunk == NULL)
+		return NULL;
+	*chunk = (struct spool_chunk){.size = THAW_SPOOL_CHUNK};
+	if (slab_take(store, chunk))
+		return chunk;
 	free(chunk);
+	return NULL;
+}
+
+struct spool_chunk *spool_chunk_new(thaw_store *store, size_t size)
+{
+	struct spool_chunk *chunk = TAILQ_FIRST(&store->spares);
+
+	if (size < THAW_SPOOL_CHUNK)
+		return small_chunk(size);
+	if (chunk == NULL)
+		return whole_chunk(store);
+	TAILQ_REMOVE(&store->spares, chunk, link);
+	store->spare_count--;
+	chunk->at = chunk->len = 0;
+	chunk->sealed = false;
+	return chunk;
+}
+
+void spool_chunk_free(thaw_store *store, struct spool_chunk *chunk)
+{
+	bool spare = chunk->slab != NULL && (store->spare_count < SPOOL_SPARES_MAX || !slab_give(store, chunk));
+
+	if (!spare) {
+		free(chunk);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&store->spares, chunk, link);
+	store->spare_count++;
+}
+
+static void free_slabs(struct spool_slabs *slabs)
+{
+	struct spool_slab *slab, *next;
+
+	for (slab = LIST_FIRST(slabs); slab != NULL; slab = next) {
+		next = LIST_NEXT(slab, link);
+		(void)munmap(slab->bytes, SLAB_BYTES);
+		free(slab);
+	}
 }
 
 void thaw_store_free(thaw_store **store)
@@ -59,57 +197,16 @@ void thaw_store_free(thaw_store **store)
 	*store = NULL;
 	if (gone == NULL)
 		return;
-	while (gone->spares != NULL) {
-		struct spool_chunk *chunk = gone->spares;
-		gone->spares = chunk->next;
-		destroy(chunk);
+	ledger_publish_rank(gone->ledger, gone->worker, 0);
+	while (!TAILQ_EMPTY(&gone->spares)) {
+		struct spool_chunk *chunk = TAILQ_FIRST(&gone->spares);
+		TAILQ_REMOVE(&gone->spares, chunk, link);
+		free(chunk);
 	}
+	free_slabs(&gone->free_slabs);
+	free_slabs(&gone->full_slabs);
 	if (gone->cipher.ops != NULL)
 		gone->cipher.ops->free(gone->cipher.key);
 	free(gone->directory);
 	free(gone);
-}
-
-/* From mmap and not from the heap, where one small block that lives on would keep all those below it resident. */
-static struct spool_chunk *create(void)
-{
-	struct spool_chunk *chunk = malloc(sizeof(*chunk));
-
-	if (chunk == NULL)
-		return NULL;
-	void *bytes = mmap(NULL, THAW_SPOOL_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bytes == MAP_FAILED) {
-		free(chunk);
-		return NULL;
-	}
-	chunk->bytes = bytes;
-	return chunk;
-}
-
-struct spool_chunk *spool_chunk_new(thaw_store *store)
-{
-	struct spool_chunk *chunk = store->spares;
-
-	if (chunk != NULL) {
-		store->spares = chunk->next;
-		store->spare_count--;
-	} else {
-		chunk = create();
-		if (chunk == NULL)
-			return NULL;
-	}
-	chunk->next = NULL;
-	chunk->at = chunk->len = 0;
-	return chunk;
-}
-
-void spool_chunk_free(thaw_store *store, struct spool_chunk *chunk)
-{
-	if (store->spare_count == SPOOL_SPARES_MAX) {
-		destroy(chunk);
-		return;
-	}
-	chunk->next = store->spares;
-	store->spares = chunk;
-	store->spare_count++;
 }

@@ -164,15 +164,15 @@ def test_withheld_certificates(tls, serve, programs, payloads, figure):
 
 
 def test_one_address_withholds(serve, programs, payloads, figure):
-    """The same from one address, and no disk: it gets its share and no more, and others are served."""
+    """The same from one address, and no disk: it gets its share and no more, its latest ones; others are served."""
     gateway = serve(certificate=ASKS, spool={"memory": "64MiB", "disk": "0", "per_client": "25%"})
     with Withholding(programs, gateway, "withhold", "1.3", MIB, 16384, 200, "-"):
         refused = gateway.wait_records(lambda r: r["status"] == 503, 200 - 16)
         with Raw(gateway, "1.2", source="127.2.0.1") as honest:
             answer = honest.ask("PUT", "/late?honest", payloads["1m"].data()).json()
         assert answer["body_sha256"] == payloads["1m"].sha256
-    assert {r["ask"]["reason"] for r in refused} == {"budget-client"}
-    figure(f"200 x 1 MiB withheld from one address, share 16 MiB: {len(refused)} refused with 503 (budget-client)")
+    assert {r["ask"]["reason"] for r in refused} <= {"budget-client", "budget-pressure"}
+    figure(f"200 x 1 MiB withheld from one address, share 16 MiB: {len(refused)} refused with 503")
     assert len(refused) >= 200 - 16
 
 

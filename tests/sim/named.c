@@ -519,6 +519,16 @@ static void crowd(struct scenario *scenario)
 	scenario->conn_count = 4;
 }
 
+/* Each from an address of its own, and more than there is room for. */
+static void crowd_under_pressure(struct scenario *scenario)
+{
+	crowd(scenario);
+	for (unsigned i = 0; i < 4; i++)
+		scenario->conns[i].address = i;
+	scenario->memory = 3U * MiB;
+	scenario->per_client_percent = 100;
+}
+
 static void with_engine(struct scenario *scenario)
 {
 	scenario->server = SERVER_ENGINE;
@@ -601,6 +611,19 @@ static void check_disk(struct world *world)
 {
 	if (world->disk_most == 0)
 		world_fail(world, "the disk was never used");
+}
+
+/* Those who withhold make room, and read why; who answers is served. */
+static void check_pressure(struct world *world)
+{
+	unsigned ended = 0;
+
+	for (unsigned i = 0; i < 3; i++)
+		ended += world->conns[i].client.answered == 1 && world->conns[i].client.answers[0].status == 503;
+	if (ended == 0)
+		world_fail(world, "nobody made room");
+	if (world->conns[3].client.answered != 1 || world->conns[3].client.answers[0].status != 200)
+		world_fail(world, "the honest client was not served");
 }
 
 static void check_hundred(struct world *world)
@@ -863,6 +886,10 @@ const struct named named_all[] = {
 	{"on-disk-1.2", V12, FIRST, LATE, .body = MiB, .adjust = on_disk, RENEG("body"), .check = check_disk},
 	{"on-disk-1.3", V13, FIRST, LATE, .body = MiB, .adjust = on_disk, PHA("headers"), .check = check_disk},
 	{"crowd", V13, FIRST, LATE, .body = MiB, .adjust = crowd, .status = 200},
+	{"crowd-under-pressure", V13, FIRST, LATE, .body = MiB, .adjust = crowd_under_pressure, .status = 200,
+	 .check = check_pressure},
+	{"crowd-under-pressure-1.2", V12, FIRST, LATE, .body = MiB, .adjust = crowd_under_pressure, .status = 200,
+	 .check = check_pressure},
 	/* through an upstream's server */
 	{"proxied-get", V13, .route = ROUTE_NEVER, .adjust = proxied, .status = 200},
 	{"proxied-late-1.3", V13, LATE, .body = MiB, .adjust = proxied, PHA("headers")},

@@ -32,7 +32,8 @@ void watch_step(struct world *world, struct sim_conn *conn)
 	thaw_ledger_read(world->ledger, &use);
 	world->memory_most = use.memory > world->memory_most ? use.memory : world->memory_most;
 	world->disk_most = use.disk > world->disk_most ? use.disk : world->disk_most;
-	if (use.memory > limits->memory || use.disk > limits->disk)
+	/* One chunk more for each that is read back from the disk. */
+	if (use.memory > limits->memory + world->scenario->conn_count * THAW_SPOOL_CHUNK || use.disk > limits->disk)
 		world_fail(world, "the spool is over its budget: %llu in memory, %llu on disk",
 			   (unsigned long long)use.memory, (unsigned long long)use.disk);
 	/* Promise 1: while an ask is pending the connection is read. */

@@ -268,15 +268,17 @@ static enum thaw_reason model_acquire(struct model *model, unsigned worker, unsi
 				      bool first)
 {
 	static const uint64_t of_client[] = {9, 20}, of_worker[] = {80, 150}, of_all[] = {LIMIT, 2 * LIMIT};
-	uint64_t own = 0, all = 0, whole = of_all[tier];
+	uint64_t own = 0, all = 0, whole = of_all[tier], share = of_client[tier];
 
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		own += model->held[worker][i][tier];
 		all += model->held[0][i][tier] + model->held[1][i][tier];
 	}
-	if (tier == LEDGER_MEMORY && !first)
+	if (tier == LEDGER_MEMORY && !first) {
 		whole -= whole / LEDGER_RESERVED_PART;
-	if (model->held[0][client][tier] + model->held[1][client][tier] + 1 > of_client[tier])
+		share = share * (LEDGER_RESERVED_PART - 1) / LEDGER_RESERVED_PART;
+	}
+	if (model->held[0][client][tier] + model->held[1][client][tier] + 1 > share)
 		return THAW_REASON_BUDGET_CLIENT;
 	if (own + 1 > of_worker[tier])
 		return THAW_REASON_BUDGET_WORKER;

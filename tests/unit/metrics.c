@@ -417,7 +417,7 @@ static void test_the_spool(void **state)
 	assert_non_null(spool);
 	assert_int_equal(thaw_spool_write(spool, "12345", 5), THAW_REASON_NONE);
 	struct exposition *e = scrape(&world);
-	ASSERT_METRIC(e, "thaw_spool_bytes", "tier=memory", THAW_SPOOL_CHUNK);
+	ASSERT_METRIC(e, "thaw_spool_bytes", "tier=memory", 512);
 	ASSERT_METRIC(e, "thaw_spool_bytes", "tier=disk", 0);
 	ASSERT_METRIC(e, "thaw_spool_clients", "", 1);
 	ASSERT_METRIC(e, "thaw_spool_refusals_total", "", 0);

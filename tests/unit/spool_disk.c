@@ -49,7 +49,7 @@ static void assert_accounts(const struct world *world, const struct body *body)
 	assert_int_equal(all.disk, use.disk);
 	assert_int_equal(use.unread, body->written - body->read);
 	assert_int_equal(use.to_memory + use.to_disk, body->written);
-	assert_true(use.memory <= 4 * CHUNK);
+	assert_true(use.memory <= 5 * CHUNK); /* one to read back */
 }
 
 /* The whole script, although one operation fails once: it is told, it is asked again, and no byte is lost. */
@@ -161,7 +161,8 @@ static void test_what_was_written_before_can_be_read(void **state)
 		struct body body = body_new(world.store, NULL, LIMIT);
 		disk_fault((struct fault){FAULT_ERRNO, ENOSPC, k, true, OP_WRITE});
 		assert_int_equal(body_write(&body, 100 * CHUNK), THAW_REASON_DISK_FULL);
-		assert_int_equal(body.written, (3 + k) * CHUNK);
+		/* The first six chunks are small, and together one whole one. */
+		assert_int_equal(body.written, (k <= 6 ? 4 : k - 2) * CHUNK);
 		for (int again = 0; again < 3; again++)
 			assert_int_equal(body_write(&body, 1), THAW_REASON_DISK_FULL);
 		assert_accounts(&world, &body);
@@ -250,15 +251,17 @@ static void assert_noticed(struct body *body, unsigned char *at, const void *cha
 	free(saved);
 }
 
+/* The first blocks hold the smallest chunks. */
+#define FIRST_BLOCK (SPOOL_HEADER + SPOOL_CHUNK_LEAST + CIPHER_TAG)
+
 static void test_changed_block(void **state)
 {
-	static const size_t places[] = {0, 1, 4095, 8192, CHUNK - 1, CHUNK, SPOOL_BLOCK - 1};
+	static const size_t places[] = {0, 1, 2, 3, 4, 5, 300, SPOOL_HEADER + SPOOL_CHUNK_LEAST, FIRST_BLOCK - 1};
 	struct world world = disk_world();
 	struct body body = body_new(world.store, NULL, LIMIT);
 
 	(void)state;
 	assert_int_equal(body_write(&body, 20 * CHUNK), THAW_REASON_NONE);
-	assert_int_equal(body_read(&body, 3 * CHUNK), THAW_REASON_NONE);
 	struct fake_file *file = disk_the_file();
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		for (int bit = 0; bit < 8; bit++) {
@@ -266,10 +269,10 @@ static void test_changed_block(void **state)
 			assert_noticed(&body, &file->bytes[places[i]], &changed, 1);
 		}
 	}
-	assert_noticed(&body, file->bytes, file->bytes + SPOOL_BLOCK, SPOOL_BLOCK); /* the next one in its place */
+	assert_noticed(&body, file->bytes, file->bytes + FIRST_BLOCK, FIRST_BLOCK); /* the next one in its place */
 	size_t whole = file->size;
 	size_t none = 1;
-	file->size = SPOOL_BLOCK - 1;
+	file->size = FIRST_BLOCK - 1;
 	assert_int_equal(body_take(&body, CHUNK, &none), THAW_REASON_DISK_ERROR);
 	file->size = whole;
 	body_drain(&body);
@@ -282,19 +285,18 @@ static void test_block_from_elsewhere(void **state)
 {
 	struct world world = disk_world();
 	struct body body = body_new(world.store, NULL, LIMIT), other = body_new(world.store, NULL, LIMIT);
-	unsigned char foreign[SPOOL_BLOCK], older[SPOOL_BLOCK];
+	unsigned char foreign[FIRST_BLOCK], older[FIRST_BLOCK];
 
 	(void)state;
 	assert_int_equal(body_write(&other, 5 * CHUNK), THAW_REASON_NONE);
-	memcpy(foreign, disk_the_file()->bytes, SPOOL_BLOCK);
+	memcpy(foreign, disk_the_file()->bytes, FIRST_BLOCK);
 	body_drain(&other);
 	assert_int_equal(body_write(&body, 5 * CHUNK), THAW_REASON_NONE);
-	memcpy(older, disk_the_file()->bytes, SPOOL_BLOCK);
+	memcpy(older, disk_the_file()->bytes, FIRST_BLOCK);
 	body_drain(&body);
 	assert_int_equal(body_write(&body, 5 * CHUNK), THAW_REASON_NONE);
-	assert_int_equal(body_read(&body, 3 * CHUNK), THAW_REASON_NONE);
-	assert_noticed(&body, disk_the_file()->bytes, foreign, SPOOL_BLOCK);
-	assert_noticed(&body, disk_the_file()->bytes, older, SPOOL_BLOCK);
+	assert_noticed(&body, disk_the_file()->bytes, foreign, FIRST_BLOCK);
+	assert_noticed(&body, disk_the_file()->bytes, older, FIRST_BLOCK);
 	body_drain(&body);
 	thaw_spool_free(&body.spool);
 	thaw_spool_free(&other.spool);
@@ -348,10 +350,10 @@ static void test_no_plaintext_on_disk(void **state)
 	/* The search does find it where it is. */
 	disk_look_for_leaks(piece, sizeof(piece));
 	assert_int_equal(disk.leaks, 1);
-	for (int i = 0; i < 50; i++) {
+	for (size_t at = 0; at < 50 * CHUNK; at += len) {
 		assert_int_equal(thaw_spool_peek(spool, &data, &len), THAW_REASON_NONE);
-		assert_int_equal(len, CHUNK);
-		assert_memory_equal(data, piece, CHUNK);
+		assert_in_range(len, 1, CHUNK - at % CHUNK);
+		assert_memory_equal(data, piece + at % CHUNK, len);
 		thaw_spool_consume(spool, len);
 	}
 	thaw_spool_read_use(spool, &use);

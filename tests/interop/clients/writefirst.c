@@ -8,7 +8,8 @@
  * that they never answer; prints "ready SENT BROKEN" and waits for the end of the standard input. MODE idle: the same
  * without a request.
  * TLS: 1.2 or 1.3. RECORD: bytes of body in each TLS record (1 to 16384). SOURCE: the first client address, an IPv4
- * one of the loopback network; each further connection has the next; "-": 127.0.0.1 for all.
+ * one of the loopback network; each further connection has the next, or the first again after as many as stand behind a
+ * "/"; "-": 127.0.0.1 for all.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,7 +34,7 @@ struct plan {
 	int port, version;
 	uint64_t bytes;
 	size_t record;
-	unsigned count;
+	unsigned count, addresses;
 };
 
 struct client {
@@ -78,7 +79,7 @@ static int connected(const struct plan *plan, unsigned index)
 	if (fd < 0)
 		die("socket");
 	if (strcmp(plan->source, "-") != 0) {
-		here.sin_addr.s_addr = htonl(ntohl(inet_addr(plan->source)) + index);
+		here.sin_addr.s_addr = htonl(ntohl(inet_addr(plan->source)) + index % plan->addresses);
 		if (bind(fd, (struct sockaddr *)&here, sizeof(here)) != 0)
 			die("bind");
 	}
@@ -243,7 +244,11 @@ int main(int argc, char **argv)
 	plan.bytes = strtoull(argv[6], NULL, 10);
 	plan.record = (size_t)strtoull(argv[7], NULL, 10);
 	plan.count = (unsigned)strtoull(argv[8], NULL, 10);
-	if (plan.record == 0 || plan.record > 16384 || plan.count == 0)
+	char *addresses = strchr(argv[9], '/');
+	plan.addresses = addresses != NULL ? (unsigned)strtoull(addresses + 1, NULL, 10) : plan.count;
+	if (addresses != NULL)
+		*addresses = '\0';
+	if (plan.addresses == 0 || plan.record == 0 || plan.record > 16384 || plan.count == 0)
 		return 64;
 	SSL_CTX *ctx = context(&plan);
 	int code = strcmp(plan.mode, "finish") == 0 ? finish(&plan, ctx) : withhold(&plan, ctx);

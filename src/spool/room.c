@@ -1,0 +1,291 @@
+/*
+ * What makes room.
+ *
+ * Memory is made by moving chunks to the disk, first those of the request that was not written to for longest. Where
+ * that does not do, because there is no disk or it is full, too, asks that wait for a certificate are ended. The worst
+ *is the one with the highest rank:
+ *
+ *	- one that has waited for SPOOL_OVERDUE_MS is worse than any that has not: who answers within seconds is served;
+ *	- of those that have, the time waited is multiplied by all that its client address holds;
+ *	- of those that have not, by the logarithm of that: a client with a large body that answers at once is not worse
+ *	  than many with small ones that do not.
+ *
+ * Both begin before the budget is spent (ledger_pressed()), at every call of thaw_store_tend(), so that a newcomer
+ * finds room; only where that was not enough are they done while one waits for it.
+ *
+ * Over all workers: each publishes the rank of its worst ask in its own slot of the ledger, and ends it only if it is
+ * about as bad as the worst of all. A worker whose worst stays where it is, for it stands still or lies, is waited
+ * for PATIENCE_MS. Nothing else is read from other workers.
+ */
+#include "spool/inside.h"
+
+#define SPILLS_MAX  64  /* chunks to the disk in one call: 1 MiB */
+#define TRIES_MAX   8   /* spools that cannot be moved, before no more are tried */
+#define VICTIMS_MAX 32  /* ended in one call */
+#define TEND_MS     100 /* between two calls of thaw_store_tend() at most, while something is held */
+#define LOOK_MS     20  /* between two searches of which the first found nothing */
+#define PATIENCE_MS 500 /* for other workers to end what is worse */
+#define OVERDUE_BIT (UINT64_C(1) << 63)
+
+void spool_note_memory(struct thaw_spool *spool)
+{
+	struct spool_list *resting = &spool->store->resting;
+
+	if (spool->rests)
+		TAILQ_REMOVE(resting, spool, resting);
+	spool->rests = !TAILQ_EMPTY(&spool->chunks);
+	if (spool->rests)
+		TAILQ_INSERT_TAIL(resting, spool, resting);
+}
+
+/* ---- to the disk ---- */
+
+static bool can_spill(const struct thaw_spool *spool)
+{
+	const struct spool_chunk *chunk = TAILQ_FIRST(&spool->chunks);
+
+	return !spool->busy && chunk != NULL && chunk->at < chunk->len;
+}
+
+/* One chunk of the spool that has rested longest. False: none can be moved. */
+static bool spill_resting(thaw_store *store)
+{
+	for (int tries = 0; tries < TRIES_MAX && !TAILQ_EMPTY(&store->resting); tries++) {
+		struct thaw_spool *spool = TAILQ_FIRST(&store->resting);
+		if (can_spill(spool) && spool_spill(spool) == THAW_REASON_NONE)
+			return true;
+		spool_note_memory(spool); /* others have their turn first */
+	}
+	return false;
+}
+
+/* One chunk of another request of the same client. */
+static bool spill_of_client(const struct thaw_spool *asker)
+{
+	struct thaw_spool *spool;
+
+	TAILQ_FOREACH(spool, &asker->store->resting, resting)
+	if (spool->client == asker->client && can_spill(spool))
+		return spool_spill(spool) == THAW_REASON_NONE;
+	return false;
+}
+
+/* ---- at the cost of those that wait ---- */
+
+static uint64_t waited_ms(const struct thaw_spool *spool)
+{
+	uint64_t now_ms = spool->store->now_ms;
+
+	return now_ms > spool->yields.since_ms ? now_ms - spool->yields.since_ms : 0;
+}
+
+/* How much the client's holding counts for. */
+static uint64_t burden(uint64_t held, bool overdue)
+{
+	uint64_t units = held / SPOOL_CHUNK_LEAST + 1, bits = 1;
+
+	if (overdue)
+		return units < INT32_MAX ? units : INT32_MAX;
+	while (units >>= 1)
+		bits++;
+	return bits;
+}
+
+/* 0: it cannot be ended. Without the bit it is below 2^63. */
+static uint64_t rank_of(const struct thaw_spool *spool)
+{
+	if (spool->yields.end == NULL)
+		return 0;
+	uint64_t held = ledger_client_held(spool->store->ledger, spool->client), waited = waited_ms(spool);
+	bool overdue = waited >= SPOOL_OVERDUE_MS;
+	uint64_t weight = (waited < UINT32_MAX ? waited + 1 : UINT32_MAX) * burden(held, overdue);
+
+	return overdue ? weight | OVERDUE_BIT : weight;
+}
+
+static uint64_t held_in(const struct thaw_spool *spool, enum ledger_tier tier)
+{
+	return tier == LEDGER_MEMORY ? spool->use.memory : spool->use.disk;
+}
+
+struct victim {
+	struct thaw_spool *spool;
+	uint64_t rank;
+};
+
+struct victims {
+	struct victim of[VICTIMS_MAX]; /* the worst first */
+	unsigned count;
+};
+
+static void consider(struct victims *victims, struct thaw_spool *spool, uint64_t rank)
+{
+	unsigned at = victims->count < VICTIMS_MAX ? victims->count++ : VICTIMS_MAX - 1;
+
+	if (at == VICTIMS_MAX - 1 && victims->of[at].spool != NULL && victims->of[at].rank >= rank)
+		return;
+	while (at > 0 && victims->of[at - 1].rank < rank) {
+		victims->of[at] = victims->of[at - 1];
+		at--;
+	}
+	victims->of[at] = (struct victim){spool, rank};
+}
+
+/* Those that hold something in the tier, and are worse than `least`. */
+static void look_for_victims(const thaw_store *store, enum ledger_tier tier, uint64_t least, struct victims *victims)
+{
+	struct thaw_spool *spool;
+
+	*victims = (struct victims){.count = 0};
+	TAILQ_FOREACH(spool, &store->waiting, waiting)
+	{
+		if (spool->busy || held_in(spool, tier) == 0)
+			continue;
+		uint64_t rank = rank_of(spool);
+		if (rank > least)
+			consider(victims, spool, rank);
+	}
+}
+
+/* False: its owner says that it cannot be ended just now. */
+static bool end_spool(struct thaw_spool *spool)
+{
+	if (!spool->yields.end(spool->yields.arg))
+		return false;
+	thaw_spool_yield(spool, 0, NULL, NULL);
+	spool_drop_all(spool);
+	spool->ended = THAW_REASON_BUDGET_PRESSURE;
+	ledger_count_ended(spool->store->ledger, spool->store->worker);
+	return true;
+}
+
+/* At least one, and more until there is no pressure. False: not one. */
+static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims)
+{
+	bool ended = false;
+
+	for (unsigned i = 0; i < victims->count; i++) {
+		if (ended && !ledger_pressed(store->ledger, store->worker, tier))
+			break;
+		ended = end_spool(victims->of[i].spool) || ended;
+	}
+	return ended;
+}
+
+/* The client's share is spent: its own request that has waited longest makes room, if it has waited longer. */
+static bool end_of_client(const struct thaw_spool *asker, enum ledger_tier tier)
+{
+	struct thaw_spool *spool, *oldest = NULL;
+
+	TAILQ_FOREACH(spool, &asker->store->waiting, waiting)
+	{
+		if (spool->client != asker->client || spool == asker || spool->busy || held_in(spool, tier) == 0)
+			continue;
+		if (oldest == NULL || spool->yields.since_ms < oldest->yields.since_ms)
+			oldest = spool;
+	}
+	if (oldest == NULL || (asker->yields.end != NULL && oldest->yields.since_ms >= asker->yields.since_ms))
+		return false;
+	return end_spool(oldest);
+}
+
+static bool is_budget(enum thaw_reason reason)
+{
+	return reason == THAW_REASON_BUDGET_WORKER || reason == THAW_REASON_BUDGET_TOTAL;
+}
+
+static bool end_for(struct thaw_spool *asker, enum ledger_tier tier, enum thaw_reason refused)
+{
+	struct victims victims;
+
+	if (refused == THAW_REASON_BUDGET_CLIENT)
+		return end_of_client(asker, tier);
+	if (!is_budget(refused))
+		return false;
+	bool was = asker->busy;
+	asker->busy = true;
+	look_for_victims(asker->store, tier, rank_of(asker), &victims);
+	asker->busy = was;
+	return end_victims(asker->store, tier, &victims);
+}
+
+enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refused)
+{
+	enum thaw_reason reason = refused;
+
+	if (spool->store->directory != NULL) {
+		if (refused != THAW_REASON_BUDGET_CLIENT && spill_resting(spool->store))
+			return THAW_REASON_NONE;
+		if (can_spill(spool))
+			reason = spool_spill(spool);
+		else if (refused == THAW_REASON_BUDGET_CLIENT && spill_of_client(spool))
+			reason = THAW_REASON_NONE;
+		if (reason == THAW_REASON_NONE)
+			return reason;
+		if (can_spill(spool) && end_for(spool, LEDGER_DISK, reason))
+			return THAW_REASON_NONE;
+	}
+	return end_for(spool, LEDGER_MEMORY, refused) ? THAW_REASON_NONE : reason;
+}
+
+/* ---- in advance ---- */
+
+/* Is this worker's worst about as bad as the worst of all? */
+static bool is_my_turn(thaw_store *store, uint64_t rank)
+{
+	ledger_publish_rank(store->ledger, store->worker, rank);
+	uint64_t worst = ledger_worst_rank(store->ledger);
+
+	if ((rank & OVERDUE_BIT) >= (worst & OVERDUE_BIT) && (rank & ~OVERDUE_BIT) >= (worst & ~OVERDUE_BIT) / 2)
+		return true;
+	if (store->deferred_ms == 0)
+		store->deferred_ms = store->now_ms;
+	return store->now_ms - store->deferred_ms >= PATIENCE_MS;
+}
+
+static bool make_way(thaw_store *store, enum ledger_tier tier)
+{
+	struct victims victims;
+
+	if (store->now_ms < store->look_ms)
+		return false;
+	look_for_victims(store, tier, 0, &victims);
+	if (victims.count > 0 && is_my_turn(store, victims.of[0].rank) && end_victims(store, tier, &victims))
+		return true;
+	store->look_ms = store->now_ms + LOOK_MS;
+	return false;
+}
+
+/* True: memory is short, and the disk cannot help. */
+static bool relieve_memory(thaw_store *store)
+{
+	bool pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
+
+	if (store->directory == NULL)
+		return pressed;
+	for (int i = 0; pressed && i < SPILLS_MAX; i++) {
+		if (!spill_resting(store))
+			return !TAILQ_EMPTY(&store->resting);
+		pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
+	}
+	return false;
+}
+
+uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
+{
+	bool moved = false;
+
+	store->now_ms = now_ms;
+	bool memory = relieve_memory(store), disk = ledger_pressed(store->ledger, store->worker, LEDGER_DISK);
+	if (memory || disk) {
+		moved = make_way(store, disk ? LEDGER_DISK : LEDGER_MEMORY);
+	} else {
+		store->deferred_ms = 0;
+		ledger_publish_rank(store->ledger, store->worker, 0);
+	}
+	if (TAILQ_EMPTY(&store->resting) && TAILQ_EMPTY(&store->waiting))
+		return THAW_NEVER;
+	bool more = moved || (!TAILQ_EMPTY(&store->resting) && store->directory != NULL && !memory &&
+			      ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY));
+	return more ? now_ms : now_ms + TEND_MS;
+}

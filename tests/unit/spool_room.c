@@ -1,0 +1,381 @@
+/* What makes room when the budgets are nearly spent: which spool is ended, when, and at whose word. */
+#include "spool_world.h"
+
+#include <netinet/in.h>
+
+#define NO_SIZE (UINT64_C(1) << 40)
+#define OVERDUE SPOOL_OVERDUE_MS
+#define NOW     UINT64_C(1000000)
+
+/* A request that waits for a certificate. */
+struct asker {
+	struct body body;
+	bool refuses; /* to be ended */
+	unsigned ends;
+};
+
+static bool on_end(void *arg)
+{
+	struct asker *asker = arg;
+
+	asker->ends++;
+	return !asker->refuses;
+}
+
+/* waited: for so long at the time NOW. */
+static void ask(struct asker *asker, thaw_store *store, uint32_t client, uint64_t waited, uint64_t bytes)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000000 + client)};
+
+	*asker = (struct asker){.body = body_new(store, (const struct sockaddr *)&from, NO_SIZE)};
+	thaw_spool_yield(asker->body.spool, NOW - waited, on_end, asker);
+	assert_int_equal(body_write(&asker->body, bytes), THAW_REASON_NONE);
+}
+
+static bool has_ended(const struct asker *asker)
+{
+	return thaw_spool_ended(asker->body.spool) != THAW_REASON_NONE;
+}
+
+static void leave(struct asker *askers, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		thaw_spool_free(&askers[i].body.spool);
+}
+
+/* Until there is nothing to be done at once. */
+static void tend(thaw_store *store, uint64_t now_ms)
+{
+	while (thaw_store_tend(store, now_ms) <= now_ms)
+		;
+}
+
+static struct world memory_world(unsigned workers)
+{
+	return world_new((struct thaw_ledger_limits){.memory = 64 * CHUNK, .workers = workers});
+}
+
+static void test_without_pressure_none_is_ended(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[4];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		ask(&askers[i], world.store, i, 100 * OVERDUE, 12 * CHUNK);
+	tend(world.store, NOW);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(askers[i].ends, 0);
+	leave(askers, 4);
+	world_free(&world);
+}
+
+static void test_longest_of_the_client_that_holds_most(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[6];
+
+	(void)state;
+	ask(&askers[0], world.store, 1, 20000, 4 * CHUNK);
+	ask(&askers[1], world.store, 2, 20000, 10 * CHUNK);
+	ask(&askers[2], world.store, 2, 20001, 10 * CHUNK);
+	ask(&askers[3], world.store, 2, 20000, 10 * CHUNK);
+	ask(&askers[4], world.store, 3, 20001, 8 * CHUNK);
+	ask(&askers[5], world.store, 4, 20001, 8 * CHUNK);
+	tend(world.store, NOW);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(has_ended(&askers[i]), i == 2);
+	assert_int_equal(ledger_use(world.ledger).ended, 1);
+	assert_int_equal(ledger_use(world.ledger).memory, 40 * CHUNK);
+	leave(askers, 6);
+	world_free(&world);
+}
+
+static void test_who_answers_within_seconds_comes_last(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[3];
+
+	(void)state;
+	ask(&askers[0], world.store, 1, OVERDUE - 1, 40 * CHUNK);
+	ask(&askers[1], world.store, 2, OVERDUE, CHUNK);
+	ask(&askers[2], world.store, 3, 5, 8 * CHUNK);
+	tend(world.store, NOW);
+	assert_true(has_ended(&askers[1]));
+	assert_false(has_ended(&askers[0]));
+	assert_false(has_ended(&askers[2]));
+	leave(askers, 3);
+	world_free(&world);
+}
+
+/* Where nobody has waited for long, the time counts for more than the size. */
+static void test_large_body_that_has_just_come_stays(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[26];
+
+	(void)state;
+	ask(&askers[0], world.store, 1, 100, 24 * CHUNK);
+	for (unsigned i = 1; i < 26; i++)
+		ask(&askers[i], world.store, 1 + i, 1000 + i, CHUNK);
+	tend(world.store, NOW);
+	assert_false(has_ended(&askers[0]));
+	assert_true(has_ended(&askers[25]));
+	assert_false(has_ended(&askers[24]));
+	leave(askers, 26);
+	world_free(&world);
+}
+
+static void test_owner_may_refuse(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[2];
+
+	(void)state;
+	ask(&askers[0], world.store, 1, 2 * OVERDUE, 30 * CHUNK);
+	ask(&askers[1], world.store, 2, 2 * OVERDUE, 20 * CHUNK);
+	askers[0].refuses = true;
+	tend(world.store, NOW);
+	assert_int_equal(askers[0].ends, 1);
+	assert_false(has_ended(&askers[0]));
+	assert_true(has_ended(&askers[1]));
+	body_drain(&askers[0].body);
+	leave(askers, 2);
+	world_free(&world);
+}
+
+/* One that is passed on, or that never was to yield, keeps what it holds. */
+static void test_who_does_not_yield_stays(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[2];
+
+	(void)state;
+	ask(&askers[0], world.store, 1, 2 * OVERDUE, 50 * CHUNK);
+	ask(&askers[1], world.store, 2, 1, CHUNK);
+	thaw_spool_yield(askers[0].body.spool, 0, NULL, NULL);
+	tend(world.store, NOW);
+	assert_int_equal(askers[0].ends, 0);
+	body_drain(&askers[0].body);
+	leave(askers, 2);
+	world_free(&world);
+}
+
+/* What an ended spool says, and that it does not come back. */
+static void test_ended_spool_refuses(void **state)
+{
+	struct world world = world_new((struct thaw_ledger_limits){.memory = 64 * CHUNK, .disk = 64 * CHUNK});
+	struct asker asker;
+	const void *data = NULL;
+	size_t len = 0;
+
+	(void)state;
+	ask(&asker, world.store, 1, 2 * OVERDUE, 63 * CHUNK);
+	tend(world.store, NOW);
+	struct body hoarder = body_new(world.store, NULL, NO_SIZE);
+	assert_int_equal(body_write(&hoarder, 90 * CHUNK), THAW_REASON_NONE);
+	assert_true(has_ended(&asker));
+	assert_int_equal(use_of(&asker.body).memory + use_of(&asker.body).disk, 0);
+	assert_int_equal(use_of(&asker.body).to_memory + use_of(&asker.body).to_disk, 63 * CHUNK);
+	assert_int_equal(body_write(&asker.body, 1), THAW_REASON_BUDGET_PRESSURE);
+	assert_int_equal(thaw_spool_peek(asker.body.spool, &data, &len), THAW_REASON_BUDGET_PRESSURE);
+	thaw_spool_yield(asker.body.spool, 0, on_end, &asker);
+	tend(world.store, NOW);
+	assert_int_equal(asker.ends, 1);
+	leave(&asker, 1);
+	body_drain(&hoarder);
+	thaw_spool_free(&hoarder.spool);
+	world_free(&world);
+}
+
+/* With nothing left, before the next thaw_store_tend(): room is made when it is needed. */
+static void test_newcomer_is_let_in_when_all_is_spent(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[7], newcomer;
+
+	(void)state;
+	(void)thaw_store_tend(world.store, NOW);
+	for (unsigned i = 0; i < 7; i++)
+		ask(&askers[i], world.store, i, OVERDUE + 10 * i, 8 * CHUNK);
+	ask(&newcomer, world.store, 99, 0, 6 * CHUNK);
+	assert_int_equal(ledger_use(world.ledger).ended > 0, true);
+	assert_false(has_ended(&newcomer));
+	assert_true(has_ended(&askers[6]));
+	leave(askers, 7);
+	leave(&newcomer, 1);
+	world_free(&world);
+}
+
+/* Who is worse than all others is refused, and ends none of them. */
+static void test_worst_asker_is_refused(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker askers[2], worst;
+
+	(void)state;
+	ask(&askers[0], world.store, 1, OVERDUE, CHUNK);
+	ask(&askers[1], world.store, 2, OVERDUE, CHUNK);
+	(void)thaw_store_tend(world.store, NOW);
+	ask(&worst, world.store, 3, 2 * OVERDUE, 50 * CHUNK);
+	assert_int_equal(body_write(&worst.body, 14 * CHUNK), THAW_REASON_BUDGET_TOTAL);
+	assert_int_equal(ledger_use(world.ledger).ended, 0);
+	leave(askers, 2);
+	leave(&worst, 1);
+	world_free(&world);
+}
+
+/* A client's share is spent: its own oldest makes room for its newest, and nobody else. */
+static void test_share_is_the_clients_own_matter(void **state)
+{
+	struct world world = world_new((struct thaw_ledger_limits){.memory = 256 * CHUNK, .client_memory = 32 * CHUNK});
+	struct asker own[4], other;
+
+	(void)state;
+	ask(&other, world.store, 2, 9 * OVERDUE, 28 * CHUNK);
+	ask(&own[0], world.store, 1, 300, 9 * CHUNK);
+	ask(&own[1], world.store, 1, 200, 9 * CHUNK);
+	ask(&own[2], world.store, 1, 100, 9 * CHUNK);
+	ask(&own[3], world.store, 1, 0, 9 * CHUNK);
+	assert_true(has_ended(&own[0]));
+	for (unsigned i = 1; i < 4; i++)
+		assert_false(has_ended(&own[i]));
+	/* The oldest is refused itself. */
+	assert_int_equal(body_write(&own[1].body, 20 * CHUNK), THAW_REASON_BUDGET_CLIENT);
+	assert_false(has_ended(&own[2]));
+	assert_false(has_ended(&other));
+	leave(own, 4);
+	leave(&other, 1);
+	world_free(&world);
+}
+
+/* ---- many workers */
+
+struct two {
+	struct world world;
+	thaw_store *other;
+	struct asker mild, bad; /* of the world's store, and of the other's */
+};
+
+static void two_workers(struct two *two)
+{
+	two->world = memory_world(2);
+	two->other = store_on(two->world.ledger, 1, NULL);
+	ask(&two->mild, two->world.store, 1, OVERDUE, 8 * CHUNK);
+	ask(&two->bad, two->other, 2, 2 * OVERDUE, 42 * CHUNK);
+}
+
+static void two_end(struct two *two)
+{
+	thaw_spool_free(&two->mild.body.spool);
+	thaw_spool_free(&two->bad.body.spool);
+	thaw_store_free(&two->other);
+	world_free(&two->world);
+}
+
+static void test_worker_leaves_it_to_the_one_with_the_worst(void **state)
+{
+	struct two two;
+
+	(void)state;
+	two_workers(&two);
+	ledger_publish_rank(two.world.ledger, 1, UINT64_MAX / 2 + 10000000); /* as the other's last search said */
+	tend(two.world.store, NOW);
+	assert_false(has_ended(&two.mild));
+	tend(two.other, NOW + 50);
+	assert_true(has_ended(&two.bad));
+	tend(two.world.store, NOW + 100);
+	assert_false(has_ended(&two.mild));
+	two_end(&two);
+}
+
+/* Another worker says that it has a worse one, and ends nobody: it is not waited for without end. */
+static void test_worker_that_lies_is_not_waited_for(void **state)
+{
+	struct two two;
+	uint64_t now_ms = NOW;
+
+	(void)state;
+	two_workers(&two);
+	ledger_publish_rank(two.world.ledger, 1, UINT64_MAX);
+	for (; now_ms < NOW + 400; now_ms += 50) {
+		tend(two.world.store, now_ms);
+		assert_false(has_ended(&two.mild));
+	}
+	tend(two.world.store, NOW + 1000);
+	assert_true(has_ended(&two.mild));
+	two_end(&two);
+}
+
+static void test_rank_of_a_dead_worker_is_forgotten(void **state)
+{
+	struct world world = memory_world(2);
+
+	(void)state;
+	ledger_publish_rank(world.ledger, 1, UINT64_MAX);
+	assert_int_equal(ledger_worst_rank(world.ledger), UINT64_MAX);
+	thaw_ledger_reclaim(world.ledger, 1);
+	assert_int_equal(ledger_worst_rank(world.ledger), 0);
+	world_free(&world);
+}
+
+/* ---- a crowd */
+
+/* Many that wait, from few or many addresses; one after another, an honest client that answers at once. */
+static void crowd_from(unsigned addresses)
+{
+	enum { COUNT = 2000 };
+	struct world world = world_new((struct thaw_ledger_limits){.memory = 256 * CHUNK, .client_memory = 64 * CHUNK});
+	struct asker *crowd = calloc(COUNT, sizeof(*crowd)), honest;
+
+	assert_non_null(crowd);
+	for (unsigned i = 0; i < COUNT; i++) {
+		uint64_t now_ms = NOW + i, waited = 0;
+		ask(&crowd[i], world.store, 1 + i % addresses, waited, CHUNK);
+		thaw_spool_yield(crowd[i].body.spool, now_ms, on_end, &crowd[i]);
+		(void)thaw_store_tend(world.store, now_ms);
+		if (i % 10 != 0)
+			continue;
+		ask(&honest, world.store, 100000 + i, waited, i % 20 == 0 ? 8 * CHUNK : 1);
+		thaw_spool_yield(honest.body.spool, now_ms, on_end, &honest);
+		(void)thaw_store_tend(world.store, now_ms + 1);
+		assert_int_equal(honest.ends, 0);
+		body_drain(&honest.body);
+		thaw_spool_free(&honest.body.spool);
+	}
+	assert_true(ledger_use(world.ledger).ended > COUNT / 2);
+	leave(crowd, COUNT);
+	free(crowd);
+	world_free(&world);
+}
+
+static void test_honest_client_beside_a_crowd(void **state)
+{
+	static const unsigned addresses[] = {5, 16, 1000, 2000};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
+		crowd_from(addresses[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_without_pressure_none_is_ended),
+		cmocka_unit_test(test_longest_of_the_client_that_holds_most),
+		cmocka_unit_test(test_who_answers_within_seconds_comes_last),
+		cmocka_unit_test(test_large_body_that_has_just_come_stays),
+		cmocka_unit_test(test_owner_may_refuse),
+		cmocka_unit_test(test_who_does_not_yield_stays),
+		cmocka_unit_test(test_ended_spool_refuses),
+		cmocka_unit_test(test_newcomer_is_let_in_when_all_is_spent),
+		cmocka_unit_test(test_worst_asker_is_refused),
+		cmocka_unit_test(test_share_is_the_clients_own_matter),
+		cmocka_unit_test(test_worker_leaves_it_to_the_one_with_the_worst),
+		cmocka_unit_test(test_worker_that_lies_is_not_waited_for),
+		cmocka_unit_test(test_rank_of_a_dead_worker_is_forgotten),
+		cmocka_unit_test(test_honest_client_beside_a_crowd),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
