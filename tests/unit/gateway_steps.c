@@ -1,123 +1,12 @@
 /* How much one step of a connection does before others have their turn: counted in requests, and in bytes of the wire.
  */
-#include "peers_world.h"
+#include "gateway_world.h"
 
-#include "gateway/conn.h"
 #include "tls/transport_bio.h"
 
-#define START_MS 1000
-#define PIECE    4096 /* bytes of one read of the transport, so that few are staged */
 #define TEXT_MAX 1048576
 
-static struct wire wire;
-static struct config *config;
-static struct gateway *gateway;
-static unsigned recorded;
 static char text[TEXT_MAX];
-
-static void on_access(void *arg, const char *line, size_t len)
-{
-	(void)arg;
-	(void)line;
-	(void)len;
-	recorded++;
-}
-
-static int set_up(void **state)
-{
-	char yaml[1024];
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
-	struct gateway_env env = {.access = on_access};
-
-	if (set_up_peers(state) != 0)
-		return -1;
-	(void)snprintf(yaml, sizeof(yaml),
-		       "listen: [ { address: '127.0.0.1:1' } ]\n"
-		       "hosts:\n"
-		       "- name: '*'\n"
-		       "  certificate: %s\n"
-		       "  key: %s\n"
-		       "  routes: [ { path: /, upstream: 'builtin:sink' } ]\n",
-		       server_pem, server_key);
-	config = config_parse(yaml, strlen(yaml), "test", NULL, &err);
-	gateway = config != NULL ? gateway_new(config, &env, &err) : NULL;
-	if (gateway == NULL)
-		(void)fprintf(stderr, "%s\n", err.text);
-	return gateway != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	gateway_free(&gateway);
-	config_free(&config);
-	return tear_down_peers(state);
-}
-
-static ssize_t piece_read(void *io, void *data, size_t room)
-{
-	return way_read(io, data, room < PIECE ? room : PIECE);
-}
-
-static ssize_t way_peek(void *io)
-{
-	const struct way *in = ((struct end *)io)->in;
-
-	return in->len > 0 ? 1 : TRANSPORT_BLOCKED;
-}
-
-static const struct transport_ops piece_ops = {
-	.read = piece_read, .write = way_write, .half_close = way_half_close, .discard = way_discard, .peek = way_peek};
-
-struct pair {
-	struct tls_client_context *context;
-	struct tls_client *client;
-	struct gw_conn *conn;
-	struct gw_wants wants;
-	struct thaw_error err;
-};
-
-static void read_all(struct pair *pair)
-{
-	char data[16384];
-	size_t len = 0;
-	enum thaw_status status = THAW_OK;
-
-	while (status == THAW_OK)
-		status = tls_client_read(pair->client, data, sizeof(data), &len, &pair->err);
-	assert_int_equal(status, THAW_WANT_READ);
-}
-
-static struct pair open_pair(void)
-{
-	struct pair pair = {.conn = NULL};
-	struct tls_client_options options = {.ca = ca, .version = TLS_CLIENT_13};
-	enum thaw_status status = THAW_WANT_READ;
-
-	wire_open(&wire, WINDOW_MAX);
-	recorded = 0;
-	pair.context = tls_client_context_new(&options, &pair.err);
-	assert_non_null(pair.context);
-	pair.client =
-		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
-	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
-	assert_non_null(pair.client);
-	assert_non_null(pair.conn);
-	for (int turn = 0; turn < 20 && status != THAW_OK; turn++) {
-		status = tls_client_handshake(pair.client, &pair.err);
-		pair.wants = gw_conn_step(pair.conn, START_MS);
-	}
-	assert_int_equal(status, THAW_OK);
-	pair.wants = gw_conn_step(pair.conn, START_MS);
-	read_all(&pair);
-	return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-	gw_conn_free(&pair->conn);
-	tls_client_free(&pair->client);
-	tls_client_context_free(&pair->context);
-}
 
 /* Sends text, and steps the connection until it has taken all of it. The most that one step did. */
 static void send_text(struct pair *pair, size_t len, unsigned *requests, uint64_t *bytes)

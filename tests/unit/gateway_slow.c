@@ -1,0 +1,131 @@
+/*
+ * Clients that send so slowly that they never end, at each place of a connection: how long each is waited for, by the
+ * clock of the test, and how it is answered. Only bytes of a body earn time, and never more than its deadline.
+ */
+#include "gateway_world.h"
+
+#define SECOND_MS 1000
+
+static char response[1024]; /* the beginning of what the gateway has answered */
+
+static void hear(struct pair *pair)
+{
+	size_t have = strlen(response), len = 0;
+	enum thaw_status status = THAW_OK;
+
+	while (status == THAW_OK && have < sizeof(response) - 1) {
+		status = tls_client_read(pair->client, response + have, sizeof(response) - 1 - have, &len, &pair->err);
+		have += len;
+		response[have] = '\0';
+	}
+}
+
+static void say(struct pair *pair, const char *bytes, size_t len)
+{
+	size_t put = 0;
+
+	while (len > 0) {
+		assert_int_equal(tls_client_write(pair->client, bytes, len, &put, &pair->err), THAW_OK);
+		bytes += put;
+		len -= put;
+	}
+}
+
+/*
+ * Says begin, then again and again `piece`, `each_ms` apart, until there is an answer: after how many milliseconds.
+ * `status` is what it says.
+ */
+static uint64_t answered_after(const char *begin, const char *piece, uint64_t each_ms, const char *status)
+{
+	struct pair pair = open_pair();
+	uint64_t now_ms = START_MS, at = 0;
+
+	response[0] = '\0';
+	say(&pair, begin, strlen(begin));
+	pair.wants = gw_conn_step(pair.conn, now_ms);
+	for (; response[0] == '\0'; now_ms += each_ms) {
+		assert_true(now_ms < START_MS + 86400 * (uint64_t)SECOND_MS);
+		say(&pair, piece + at++ % strlen(piece), 1);
+		do
+			pair.wants = gw_conn_step(pair.conn, now_ms);
+		while (pair.wants.again);
+		hear(&pair);
+	}
+	assert_memory_equal(response, "HTTP/1.1 ", 9);
+	assert_memory_equal(response + 9, status, 3);
+	close_pair(&pair);
+	return now_ms - START_MS;
+}
+
+#define HEAD    "GET / HTTP/1.1\r\nHost: localhost\r\n"
+#define LENGTH  "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+#define CHUNKED "PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void a_handshake_that_trickles_is_ended(void **state)
+{
+	struct tls_client_options options = {.ca = ca};
+	struct pair pair = {.context = tls_client_context_new(&options, NULL)};
+	uint64_t now_ms = START_MS;
+
+	(void)state;
+	wire_open(&wire, WINDOW_MAX);
+	pair.client =
+		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
+	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
+	assert_int_equal(tls_client_handshake(pair.client, &pair.err), THAW_WANT_READ);
+	static unsigned char hello[WINDOW_MAX]; /* which comes byte by byte */
+	size_t len = wire.up.len;
+	memcpy(hello, wire.up.bytes, len);
+	for (size_t at = 0; !pair.wants.dead; now_ms += SECOND_MS) {
+		assert_true(at < len);
+		wire.up.bytes[0] = hello[at++];
+		wire.up.len = 1;
+		pair.wants = gw_conn_step(pair.conn, now_ms);
+	}
+	assert_true(pair.wants.dead);
+	assert_in_range(now_ms - START_MS, gw_states[GW_TLS].limit_ms,
+			gw_states[GW_TLS].limit_ms + gw_states[GW_SILENT].limit_ms);
+	close_pair(&pair);
+}
+
+static void a_head_has_a_fixed_time_however_it_comes(void **state)
+{
+	uint64_t limit_ms = gw_states[GW_HEAD].limit_ms;
+
+	(void)state;
+	assert_in_range(answered_after("G", "G", SECOND_MS, "408"), limit_ms, limit_ms + 2 * SECOND_MS);
+	assert_in_range(answered_after(HEAD, "X: y\r\n", SECOND_MS, "408"), limit_ms, limit_ms + 2 * SECOND_MS);
+	assert_in_range(answered_after(HEAD "X: ", "y", 10, "408"), limit_ms, limit_ms + SECOND_MS);
+}
+
+static void a_body_that_trickles_is_ended_whatever_its_framing(void **state)
+{
+	uint64_t limit_ms = gw_states[GW_PASS].limit_ms, most_ms = limit_ms + 2 * SECOND_MS;
+
+	(void)state;
+	assert_in_range(answered_after(LENGTH, "x", SECOND_MS, "408"), limit_ms, most_ms);
+	assert_in_range(answered_after(CHUNKED, "1\r\nx\r\n", SECOND_MS, "408"), limit_ms, most_ms);
+	assert_in_range(answered_after(CHUNKED "1;", "x", SECOND_MS, "408"), limit_ms, most_ms);
+	assert_in_range(answered_after(CHUNKED "1\r\nx\r\n0\r\nX: ", "y", SECOND_MS, "408"), limit_ms, most_ms);
+}
+
+/* Framing in a body's place earns time as its bytes do, so it has limits of its own. */
+static void framing_without_end_is_refused(void **state)
+{
+	(void)state;
+	(void)answered_after(CHUNKED "1;", "x", 1, "400");
+	(void)answered_after(CHUNKED, "1;xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\ny\r\n", 1, "400");
+	(void)answered_after(CHUNKED "1\r\nx\r\n0\r\n", "X: y\r\n", 1, "431");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_handshake_that_trickles_is_ended),
+		cmocka_unit_test(a_head_has_a_fixed_time_however_it_comes),
+		cmocka_unit_test(a_body_that_trickles_is_ended_whatever_its_framing),
+		cmocka_unit_test(framing_without_end_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
