@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/pace.h"
 #include "base/socket.h"
 #include "tls/guest.h"
 
@@ -43,6 +44,7 @@ struct thaw_curl {
 	unsigned opened;   /* sockets, in all */
 	unsigned requests; /* since the perform began */
 	bool priming;
+	bool begins; /* a perform, which nobody has watched yet */
 	bool closes; /* closing is about to be closed */
 	int closing;
 	enum pin pin;
@@ -51,7 +53,9 @@ struct thaw_curl {
 	uint32_t lost; /* how often */
 	enum helper_turn turn;
 	uint64_t moved, moved_at_ms;
-	uint64_t stalled_ms; /* 0: it has not */
+	struct pace pace;                  /* of the turn */
+	uint64_t turn_moved, turn_at_ms;   /* when it began */
+	uint64_t stalled_ms, stalled_with; /* 0: it has not; bytes that have moved meanwhile */
 	struct thaw_curl_report report;
 };
 
@@ -83,22 +87,41 @@ static uint64_t moved_plainly(const thaw_curl *helper)
 	return (uint64_t)down + ((uint64_t)up > unsent ? (uint64_t)up - unsent : 0);
 }
 
+static void begin_turn(thaw_curl *helper, uint64_t moved, uint64_t limit_ms, uint64_t now_ms)
+{
+	helper->begins = false;
+	helper->moved = helper->turn_moved = moved;
+	helper->moved_at_ms = helper->turn_at_ms = now_ms;
+	pace_start(&helper->pace, limit_ms, now_ms);
+}
+
 bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 {
 	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : moved_plainly(helper);
 	uint64_t now = clock_now_ms();
 	uint64_t limit_ms = helper->options.options.stall_ms;
 
-	if (moved != helper->moved || turn != helper->turn || turn == HELPER_NOBODY) {
-		helper->moved = moved;
-		helper->turn = turn;
-		helper->moved_at_ms = now;
-	}
 	if (turn == HELPER_THEIRS)
 		limit_ms = helper->options.response_ms != 0 ? helper->options.response_ms : limit_ms * HELPER_PATIENCE;
-	if (helper->stalled_ms == 0 && now - helper->moved_at_ms >= limit_ms)
-		helper->stalled_ms = now - helper->moved_at_ms;
+	bool anew = turn != helper->turn || turn == HELPER_NOBODY || moved < helper->moved || helper->begins;
+	if (anew || (moved != helper->moved && turn == HELPER_OURS)) {
+		begin_turn(helper, moved, limit_ms, now);
+	} else if (moved != helper->moved) { /* a response that trickles is no progress */
+		pace_progress(&helper->pace, moved - helper->moved, now);
+		helper->moved = moved;
+		helper->moved_at_ms = now;
+	}
+	helper->turn = turn;
+	if (helper->stalled_ms == 0 && pace_over(&helper->pace, now)) {
+		helper->stalled_ms = now - helper->turn_at_ms;
+		helper->stalled_with = moved - helper->turn_moved;
+	}
 	return helper->stalled_ms == 0;
+}
+
+uint64_t helper_stalled_with(const thaw_curl *helper)
+{
+	return helper->stalled_with;
 }
 
 uint64_t helper_quiet_ms(const thaw_curl *helper)
@@ -311,6 +334,7 @@ void helper_begin(thaw_curl *helper)
 	helper->requests = 0;
 	helper->pin = PIN_NONE;
 	helper->stalled_ms = 0;
+	helper->begins = true;
 	helper->moved_at_ms = clock_now_ms();
 }
 

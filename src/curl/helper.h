@@ -37,13 +37,16 @@ void helper_limit(thaw_curl *helper, uint32_t timeout_ms);
  * itself. */
 void helper_begin(thaw_curl *helper);
 
-/* For how long no byte has moved, where that is why the transfer ended; 0: it is not. */
+/* For how long no byte has moved, or too few of a response, where that is why the transfer ended; 0: it is not. And how
+ * many have moved in that time. */
 uint64_t helper_stalled_ms(const thaw_curl *helper);
+uint64_t helper_stalled_with(const thaw_curl *helper);
 
 /* Whose turn it is to move. */
 enum helper_turn {
 	HELPER_OURS,   /* bytes are on their way to the peer: it stalls after stall_ms */
-	HELPER_THEIRS, /* the peer has all that it needs, and may think: response_ms */
+	HELPER_THEIRS, /* the peer has all that it needs, and may think: response_ms; each byte of a response earns 1 ms
+			*/
 	HELPER_NOBODY, /* what is to be sent is not there yet */
 };
 #define HELPER_PATIENCE 10

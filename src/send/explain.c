@@ -290,7 +290,7 @@ static const char *ask_text(const struct send_result *result)
 
 const char *send_outcome_text(const struct send_result *result, char to[static SEND_OUTCOME_ROOM])
 {
-	char far[3 * SEND_SIZE_ROOM];
+	char far[3 * SEND_SIZE_ROOM], with[SEND_SIZE_ROOM];
 	const char *how_far = far_text(result, far), *words = result->err.text;
 
 	switch (result->cause) {
@@ -304,8 +304,13 @@ const char *send_outcome_text(const struct send_result *result, char to[static S
 			       ask_text(result));
 		break;
 	case SEND_STALLED:
-		(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: nothing moved for %.1f s, after %s; %s",
-			       (double)result->stalled_ms / 1000, how_far, ask_text(result));
+		if (result->stalled_with > 0)
+			(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: only %s moved in %.1f s, after %s; %s",
+				       send_size_text(result->stalled_with, with), (double)result->stalled_ms / 1000,
+				       how_far, ask_text(result));
+		else
+			(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: nothing moved for %.1f s, after %s; %s",
+				       (double)result->stalled_ms / 1000, how_far, ask_text(result));
 		break;
 	case SEND_LOST:
 	case SEND_TIMEOUT:

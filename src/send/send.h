@@ -91,7 +91,8 @@ struct send_result {
 	int64_t total;             /* of what was to be sent; -1: not known */
 	uint64_t resumed_from;     /* bytes of the file that the server had before */
 	uint64_t ms;
-	uint64_t stalled_ms; /* for how long nothing moved, of SEND_STALLED */
+	uint64_t stalled_ms;   /* for how long nothing moved, of SEND_STALLED */
+	uint64_t stalled_with; /* bytes of a response that trickled in that time */
 	unsigned attempts;
 	bool primed; /* the upload was pinned to a primed connection */
 	long prime_status;

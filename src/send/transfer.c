@@ -366,6 +366,7 @@ static void conclude(struct transfer *transfer, CURLcode code)
 		result->verify = SEND_VERIFY_PROXY;
 	result->cause = cause_of(transfer, code);
 	result->stalled_ms = helper_stalled_ms(transfer->helper);
+	result->stalled_with = helper_stalled_with(transfer->helper);
 	result->continued = transfer->hold.continued;
 	(void)snprintf(result->tls, sizeof(result->tls), "%s", tls != NULL ? tls : "");
 	if (result->cause == SEND_DONE)
@@ -378,8 +379,8 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	else if (result->cause == SEND_REFUSED)
 		(void)error_set(&result->err, THAW_ERR_PEER, "the server answered %ld", result->status);
 	else if (result->cause == SEND_STALLED)
-		(void)error_set(&result->err, THAW_ERR_TIMEOUT, "nothing moved for %.1f s",
-				(double)result->stalled_ms / 1000);
+		(void)error_set(&result->err, THAW_ERR_TIMEOUT, "%s moved for %.1f s",
+				result->stalled_with > 0 ? "too little" : "nothing", (double)result->stalled_ms / 1000);
 	else if (result->cause != SEND_DONE)
 		(void)error_set(&result->err, THAW_ERR_PEER, "%s", words);
 }

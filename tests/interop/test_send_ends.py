@@ -170,6 +170,19 @@ def test_how_long_the_server_may_think(scripted, pki, payloads):
     assert "may have been stored all the same" in sent.told["hint"]
 
 
+def test_a_response_that_trickles_is_a_stall(scripted, pki, payloads):
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        visit.tls.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        while not server.over.wait(0.2):
+            visit.tls.sendall(b"y")
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--stall", "60m", "--response-timeout", "1s")
+    assert (sent.code, sent.told["outcome"], sent.told["sent"]) == (75, "stalled", 1024)
+    assert "only" in sent.told["text"]
+
+
 # Header fields ------------------------------------------------------------------------------------------------------
 
 

@@ -251,6 +251,8 @@ static void outcomes(void **state)
 		{{.cause = SEND_DONE, .status = 200, .sent = 5, .total = -1}, "sent 5 B in 0.0 s: 200"},
 		{{.cause = SEND_REFUSED, .status = 413, .sent = 5, .total = 10, .ask_count = 1},
 		 "the server answered 413 after 5 B of 10 B; the server has asked for a certificate"},
+		{{.cause = SEND_STALLED, .sent = 10, .total = 10, .stalled_ms = 30000, .stalled_with = 7},
+		 "stalled: only 7 B moved in 30.0 s, after 10 B of 10 B; the server has not asked for a certificate"},
 		{{.cause = SEND_STALLED, .sent = 5, .total = 10, .stalled_ms = 30000},
 		 "stalled: nothing moved for 30.0 s, after 5 B of 10 B; the server has not asked for a certificate"},
 		{{.cause = SEND_LOST, .sent = 5, .total = 10, .err = {THAW_ERR_PEER, "reset"}},
