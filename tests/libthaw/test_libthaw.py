@@ -122,8 +122,8 @@ STORY = {"1.2": "renegotiation body", "1.3": "post-handshake headers"}
 EXPECT = {"at once": ["-H", "Expect:"], "expects 100": []}
 
 
-def accepted(version, data):
-    return f"CN=client\n{STORY[version]}\n{len(data)} bytes\n{hashlib.sha256(data).hexdigest().upper()}\n"
+def accepted(version, data, story=None):
+    return f"CN=client\n{story or STORY[version]}\n{len(data)} bytes\n{hashlib.sha256(data).hexdigest().upper()}\n"
 
 
 @pytest.mark.parametrize("expect", EXPECT)
@@ -139,8 +139,11 @@ def test_a_small_body(port, pki, tmp_path, version, size):
     file = tmp_path / "small"
     file.write_bytes(b"x" * size)
     status, text = upload(port, pki, file, *VERSIONS[version], *identity(pki))
-    story = "renegotiation headers" if (version, size) == ("1.2", 0) else STORY[version]
-    assert (status, text) == (200, accepted(version, b"x" * size).replace(STORY[version], story))
+    # curl 8 may send a small body together with the head: then none follows when the server asks.
+    stories = [STORY[version]] if size > 0 else []
+    stories += ["renegotiation headers"] if version == "1.2" and size <= 1 else []
+    stories += [STORY[version]] if version == "1.3" else []
+    assert status == 200 and text in [accepted(version, b"x" * size, story) for story in stories]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
