@@ -54,7 +54,7 @@ struct http_scan {
 	size_t at;
 	size_t line_start;
 	unsigned lines;
-	bool bare_lf; /* the first line ended in LF alone, where that is allowed */
+	bool bare_lf; /* the first line, or the empty one, ended in LF alone, where that is allowed */
 };
 
 /*

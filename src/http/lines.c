@@ -29,12 +29,13 @@ static enum http_parse find_line(const char *data, size_t len, bool lenient, str
 	size_t end = len < limit ? len : limit;
 	const char *from = data + scan->at;
 	const char *cr = memchr(from, '\r', end - scan->at);
-
 	const char *lf = memchr(from, '\n', cr != NULL ? (size_t)(cr - from) : end - scan->at);
 
-	/* In a head whose first line ends in CRLF, an LF alone is one that somebody got into a value, not a line's end.
-	 */
-	if (lf != NULL && !(lenient && (scan->lines == 0 || scan->bare_lf)))
+	bool empty = lf == data + scan->line_start;
+
+	/* In a head whose first line ends in CRLF, an LF alone behind a value is one that somebody got into it, not the
+	 * line's end. As the empty line it cannot be that: the line before has ended in CRLF. */
+	if (lf != NULL && !(lenient && (scan->lines == 0 || scan->bare_lf || empty)))
 		return bad(refusal, 400, "a line that ends in LF alone");
 	if (lf != NULL) {
 		scan->bare_lf = true;

@@ -9,8 +9,9 @@ struct http_lines {
 	bool (*on_line)(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal);
 	void *arg;
 	bool skips_empty; /* a few empty lines may come first (RFC 9112 2.2); else the first must not be empty */
-	bool lenient;     /* responses only: if the first line ends in LF alone, so may all; and a line behind the first
-			   * field may begin with a blank, which continues the one before (RFC 9112 5.2) */
+	bool lenient;     /* responses only: if the first line ends in LF alone, so may all, and the empty one always;
+			   * a line behind the first field may begin with a blank, which continues the one before (RFC
+			   * 9112 5.2) */
 };
 
 /* HTTP_PARSE_DONE: the empty line at the end is at scan->line_start, its LF is the byte before scan->at, and

@@ -8,7 +8,7 @@
 
 enum http_repair {
 	HTTP_REPAIR_STATUS_LINE = 1 << 0, /* more than one blank, a tab, another version, a control character */
-	HTTP_REPAIR_LINE_END = 1 << 1,    /* lines of the head end in LF alone, the first one too (RFC 9112 2.2) */
+	HTTP_REPAIR_LINE_END = 1 << 1,    /* LF alone ends all lines, or the empty one (RFC 9112 2.2) */
 	HTTP_REPAIR_FIELD_NAME = 1 << 2,  /* white space before the colon (RFC 9112 5.1) */
 	HTTP_REPAIR_FOLDED = 1 << 3,      /* a folded field line (RFC 9112 5.2) */
 	HTTP_REPAIR_CONTROL = 1 << 4,     /* a control character in a value, but not CR, LF, NUL (RFC 9110 5.5) */

@@ -47,6 +47,7 @@ def answering(answer):
     (OK + LENGTH + CHUNKED + b"\r\n" + CHUNKS, ["coding"]),
     (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" + CHUNKED + b"\r\n" + CHUNKS, ["coding"]),
     (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", ["line-end"]),
+    (OK + b"Content-Length: 2\r\n\nok", ["line-end"]),
     (b"HTTP/1.1  200\tOK\r\n" + LENGTH + b"\r\nok", ["status-line"]),
     (b"HTTP/1.1 200 \x1b[31mred\r\n" + LENGTH + b"\r\nok", ["status-line"]),
     (OK + b"X-Odd : a\r\n" + LENGTH + b"\r\nok", ["field-name"]),

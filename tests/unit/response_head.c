@@ -160,8 +160,6 @@ static void what_is_refused(void **state)
 		"HTTP/1.1 200 OK\r\nX: a\nSet-Cookie: b\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nX: a\n\nbody\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nX: a\n b\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nX: a\r\n\n",
-		"HTTP/1.1 200 OK\r\n\n",
 		/* what only one of nginx and HAProxy takes, or both in two ways */
 		"HTTP/1.10 200 OK\r\n\r\n",
 		"HTTP/11 200 OK\r\n\r\n",
@@ -230,6 +228,8 @@ static const struct repaired repaired_heads[] = {
 	{"HTTP/1.1 200 \x1b[31m\r\n" FIVE, false, HTTP_ANSWER_LENGTH, 5, HTTP_REPAIR_STATUS_LINE},
 	{"HTTP/1.1 200 OK\nContent-Length: 5\n\n", false, HTTP_ANSWER_LENGTH, 5, HTTP_REPAIR_LINE_END},
 	{"HTTP/1.1 200 OK\nX: a\r\n" FIVE, false, HTTP_ANSWER_LENGTH, 5, HTTP_REPAIR_LINE_END},
+	{OK "Content-Length: 5\r\n\n", false, HTTP_ANSWER_LENGTH, 5, HTTP_REPAIR_LINE_END},
+	{OK "\n", false, HTTP_ANSWER_UNTIL_CLOSE, 0, HTTP_REPAIR_LINE_END},
 	{"HTTP/1.1 200 OK\nContent-Length: 5\r\n\n", false, HTTP_ANSWER_LENGTH, 5, HTTP_REPAIR_LINE_END},
 	{"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n", false, HTTP_ANSWER_CHUNKED, 0, HTTP_REPAIR_LINE_END},
 	{OK "X : a\r\n" FIVE, false, HTTP_ANSWER_LENGTH, 5, HTTP_REPAIR_FIELD_NAME},
