@@ -120,4 +120,11 @@ static inline void count_signatures(void)
 	assert_non_null(counting_provider);
 }
 
+static inline void count_no_more(void)
+{
+	(void)OSSL_PROVIDER_unload(counting_provider);
+	(void)OSSL_PROVIDER_unload(counted_default);
+	OSSL_LIB_CTX_free(counted_library);
+}
+
 #endif
