@@ -126,10 +126,34 @@ void gw_routes_free(struct gw_routes *routes)
 	*routes = (struct gw_routes){0};
 }
 
+/* Two routes that a service may take for one, although they ask for different certificates. */
+static void warn_of_spellings(const struct gw_host *host, void (*say)(void *arg, const char *text), void *arg)
+{
+	char text[WARNING_MAX];
+
+	for (size_t i = 0; host->mixed && i < host->config->route_count; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct gw_route *a = &host->routes[k], *b = &host->routes[i];
+			if (strcmp(a->loose_path, b->loose_path) != 0 ||
+			    strcmp(a->config->path, b->config->path) == 0 ||
+			    (gw_route_is_stricter(a, b) && gw_route_is_stricter(b, a)))
+				continue;
+			(void)snprintf(
+				text, sizeof(text),
+				"host %s: some services take the paths '%.64s' and '%.64s' for one, and these "
+				"routes ask for different certificates: requests for either take the stricter "
+				"route, or are refused; set paths to case-sensitive if your services tell them apart",
+				host->config->name, a->config->path, b->config->path);
+			say(arg, text);
+		}
+}
+
 void gw_routes_warnings(const struct gw_routes *routes, void (*say)(void *arg, const char *text), void *arg)
 {
 	char text[WARNING_MAX];
 
+	for (size_t i = 0; i < routes->host_count; i++)
+		warn_of_spellings(&routes->hosts[i], say, arg);
 	for (size_t i = 0; i < routes->trust_count; i++) {
 		size_t bytes = thaw_trust_names_left_out(routes->trusts[i].trust);
 		if (bytes == 0)
