@@ -1,6 +1,6 @@
 /*
- * How often one kind of message is written: RATE_BURST in a window, which begins with the first; what comes beyond that
- * is only counted, for one line at the window's end. So a flood costs a few lines, and none goes uncounted.
+ * How often one kind of message is written: RATE_BURST times in RATE_WINDOW_MS, which begin with the first one. Further
+ * ones are counted, for one line at the window's end. So a flood costs a few lines, and none goes uncounted.
  */
 #ifndef BASE_RATE_H
 #define BASE_RATE_H

@@ -144,6 +144,38 @@ def test_it_leaves_nothing_behind(installed):
     """) == ""
 
 
+@pytest.mark.parametrize(
+    ("before", "status", "restarts", "says"),
+    [("1.0-1", 0, False, False), ("1.0-1", 71, True, False), ("1.0-1", 78, False, True), ("", 0, None, False)],
+)
+def test_a_new_version_takes_over_where_the_service_runs(tmp_path, before, status, restarts, says):
+    """The package's script, with the system's programs replaced; restarts None: the service is not touched."""
+    calls, programs, running = tmp_path / "calls", tmp_path / "bin", tmp_path / "systemd"
+    running.mkdir()
+    programs.mkdir()
+    bodies = {
+        "systemctl": 'if [ "$1" = show ]; then echo 4711; fi',
+        "thaw": f"exit {status}",
+        "getent": "",
+        "install": "",
+    }
+    for name, body in bodies.items():
+        program = programs / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >>"{calls}"\n{body}\n')
+        program.chmod(0o755)
+    script = tmp_path / "postinst"
+    script.write_text((TOP / "packaging/debian/postinst").read_text().replace("/run/systemd/system", str(running)))
+    done = subprocess.run(
+        ["/bin/sh", str(script), "configure", before], env={"PATH": f"{programs}:/usr/bin:/bin"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    called = calls.read_text().splitlines()
+    assert ("thaw upgrade 4711" in called) == (restarts is not None)
+    assert ("systemctl try-restart thaw.service" in called) == bool(restarts)
+    assert ("the old one goes on" in done.stderr) == says
+
+
 def completions(line):
     """What bash would offer for the last word of a line."""
     script = f"""
