@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "tls/secret_file.h"
 
 const char *cli_program = "thaw";
 
@@ -91,7 +92,8 @@ int main(int argc, char **argv)
 	static const char *const help_words[] = {"help", "--help", "-h", NULL};
 	static const char *const version_words[] = {"--version", "-V", NULL};
 
-	if (!have_standard_streams())
+	/* Who may be asked is asked by cli/secret.c; a daemon asks nobody. */
+	if (!have_standard_streams() || !tls_ask_nobody())
 		return EX_OSERR;
 	if (argc < 2) {
 		(void)usage(stderr);

@@ -119,11 +119,14 @@ static enum thaw_status check_handshake(const struct config_at *at, const struct
 
 enum thaw_status config_check_host(const struct config_at *at, void *object)
 {
-	const struct config_host *host = object;
+	struct config_host *host = object;
 	const struct config_route *at_handshake = NULL;
+	struct config_at routes = config_child(at, "routes"), key = config_child(at, "key");
 	if (config_check_pass(at, host) != THAW_OK)
 		return THAW_FAILED;
-	struct config_at routes = config_child(at, "routes");
+	host->key_place = config_place(&key);
+	if (host->key_place == NULL)
+		return config_no_memory(&key);
 	for (size_t i = 0; i < host->route_count; i++) {
 		struct config_at route = config_item(&routes, i);
 		if (check_handshake(&route, &host->routes[i], &at_handshake) != THAW_OK)

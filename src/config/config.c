@@ -53,6 +53,8 @@ static void free_host(struct config_host *host)
 	free(host->name);
 	free(host->certificate);
 	free(host->key);
+	free(host->key_passphrase);
+	free(host->key_place);
 }
 
 void config_free(struct config **config)

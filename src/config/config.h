@@ -88,6 +88,8 @@ struct config_route {
 struct config_host {
 	char *name;              /* lower case; "*" is the default host */
 	char *certificate, *key; /* PEM files */
+	char *key_passphrase;    /* a file; NULL: none */
+	char *key_place;         /* "FILE:LINE: key 'hosts[0].key'", for messages */
 	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
 	unsigned identity;       /* CONFIG_IDENTITY_* */
 	bool case_matters;       /* paths: case-sensitive */
@@ -133,6 +135,8 @@ struct config_upstream {
 		char *ca;                /* PEM file; NULL: the system's */
 		char *name;              /* that the certificate must be for, and SNI; NULL: the server's host */
 		char *certificate, *key; /* PEM files: Thaw's own; NULL: none */
+		char *key_passphrase;    /* a file; NULL: none */
+		char *key_place;         /* for messages; NULL: no key */
 		bool verify;
 	} tls;
 };

@@ -204,7 +204,18 @@ static const struct config_table route_table = {.rules = route_rules,
 						.size = sizeof(struct config_route),
 						.init = config_init_route};
 
+#define PASSPHRASE_TEXT "a file whose first line is the key's pass phrase"
+
 #define AT(field) offsetof(struct config_host, field)
+static const struct config_rule passphrase_rules[] = {
+	{.key = "file",
+	 .read = config_read_file,
+	 .offset = AT(key_passphrase),
+	 .required = true,
+	 .allowed = PASSPHRASE_TEXT},
+};
+static const struct config_table passphrase_table = {.rules = passphrase_rules, .count = COUNT(passphrase_rules)};
+
 /* Relative to struct config_host: it has no struct of its own. */
 static const struct config_rule client_headers_rules[] = {
 	{.key = "strip",
@@ -232,6 +243,7 @@ static const struct config_rule host_rules[] = {
 	 .offset = AT(key),
 	 .required = true,
 	 .allowed = "a PEM file with the certificate's private key"},
+	{.key = "key_passphrase", .read = config_read_mapping, .offset = 0, .table = &passphrase_table},
 	{.key = "http2", .read = config_read_word, .offset = CONFIG_NOWHERE, .words = http2_words},
 	{.key = "without_post_handshake",
 	 .read = read_without_post_handshake,
@@ -317,6 +329,16 @@ static const struct config_table log_table = {.rules = log_rules, .count = COUNT
 
 #undef AT
 #define AT(field) offsetof(struct config_upstream, field)
+static const struct config_rule upstream_passphrase_rules[] = {
+	{.key = "file",
+	 .read = config_read_file,
+	 .offset = AT(tls.key_passphrase),
+	 .required = true,
+	 .allowed = PASSPHRASE_TEXT},
+};
+static const struct config_table upstream_passphrase_table = {.rules = upstream_passphrase_rules,
+							      .count = COUNT(upstream_passphrase_rules)};
+
 static const struct config_rule upstream_tls_rules[] = {
 	{.key = "ca",
 	 .read = config_read_file,
@@ -334,6 +356,7 @@ static const struct config_rule upstream_tls_rules[] = {
 	 .read = config_read_key,
 	 .offset = AT(tls.key),
 	 .allowed = "a PEM file with that certificate's private key"},
+	{.key = "key_passphrase", .read = config_read_mapping, .offset = 0, .table = &upstream_passphrase_table},
 	{.key = "verify", .read = config_read_bool, .offset = AT(tls.verify), .allowed = "true, false"},
 };
 static const struct config_table upstream_tls_table = {.rules = upstream_tls_rules, .count = COUNT(upstream_tls_rules)};

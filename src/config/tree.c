@@ -55,6 +55,14 @@ enum thaw_status config_refuse(const struct config_at *at, const char *format, .
 			 detail);
 }
 
+char *config_place(const struct config_at *at)
+{
+	char path[PATH_MAX_SHOWN], *place = NULL;
+
+	path_of(at, path, sizeof(path));
+	return asprintf(&place, "%s:%zu: key '%s'", at->source->name, at->line, path) >= 0 ? place : NULL;
+}
+
 static enum thaw_status no_memory(const struct config_source *source)
 {
 	return error_set(source->err, THAW_ERR_RESOURCE, "%s: not enough memory to read it", source->name);

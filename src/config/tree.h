@@ -71,6 +71,9 @@ struct config_at config_child(const struct config_at *mapping, const char *key);
 enum thaw_status config_refuse(const struct config_at *at, const char *format, ...) THAW_PRINTF(2, 3);
 enum thaw_status config_no_memory(const struct config_at *at);
 
+/* "FILE:LINE: key 'PATH'", for messages about what a value names; the caller frees it. NULL: no memory. */
+char *config_place(const struct config_at *at);
+
 /* Text fit for a message: cut where it is long, control characters replaced. */
 struct config_quoted {
 	char text[CONFIG_QUOTE_MAX + 4];

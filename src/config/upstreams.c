@@ -140,7 +140,7 @@ static enum thaw_status check_name(const struct config_at *at, const char *name)
 
 enum thaw_status config_check_upstream(const struct config_at *at, void *object)
 {
-	const struct config_upstream *upstream = object;
+	struct config_upstream *upstream = object;
 	struct config_at tls = config_child(at, "tls");
 	bool any_tls = false;
 
@@ -152,7 +152,13 @@ enum thaw_status config_check_upstream(const struct config_at *at, void *object)
 		return config_refuse(&tls, "none of the servers is https://; allowed: tls only beside such a server");
 	if ((upstream->tls.certificate == NULL) != (upstream->tls.key == NULL))
 		return config_refuse(&tls, "certificate and key go together; allowed: both, or none");
-	return THAW_OK;
+	struct config_at key = config_child(&tls, "key"), passphrase = config_child(&tls, "key_passphrase");
+	if (upstream->tls.key_passphrase != NULL && upstream->tls.key == NULL)
+		return config_refuse(&passphrase, "there is no key beside it; allowed: only beside a key");
+	if (upstream->tls.key == NULL)
+		return THAW_OK;
+	upstream->tls.key_place = config_place(&key);
+	return upstream->tls.key_place != NULL ? THAW_OK : config_no_memory(&key);
 }
 
 static void names_of(const struct config *config, char *text, size_t room)
@@ -211,4 +217,6 @@ void config_free_upstream(struct config_upstream *upstream)
 	free(upstream->tls.name);
 	free(upstream->tls.certificate);
 	free(upstream->tls.key);
+	free(upstream->tls.key_passphrase);
+	free(upstream->tls.key_place);
 }

@@ -19,6 +19,7 @@ static struct tls_host tls_host_of(const struct gw_host *host, const thaw_trust 
 		.name = host->config->name,
 		.certificate = host->config->certificate,
 		.key = host->config->key,
+		.key_setting = {.pass_phrase = host->config->key_passphrase, .place = host->config->key_place},
 		.hold_to_tls12 = host->config->hold_to_tls12 && host->asks_late,
 		.at_handshake = host->at_handshake,
 		.trusts = trusts,

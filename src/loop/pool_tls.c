@@ -23,11 +23,13 @@ static bool needs_tls(const struct config_upstream *upstream)
 	return false;
 }
 
-/* Nobody can be asked for a pass phrase here. */
 static struct tls_client_context *load(const struct config_upstream *upstream, struct tls_credentials **credentials,
 				       struct thaw_error *err)
 {
-	struct tls_credentials_source own = {.certificate = upstream->tls.certificate, .key = upstream->tls.key};
+	struct tls_credentials_source own = {
+		.certificate = upstream->tls.certificate,
+		.key = upstream->tls.key,
+		.setting = {.pass_phrase = upstream->tls.key_passphrase, .place = upstream->tls.key_place}};
 	struct tls_client_options options = {.ca = upstream->tls.ca, .believe_anyone = !upstream->tls.verify};
 	struct tls_client_context *context = NULL;
 	struct thaw_error why = {.cls = THAW_ERR_NONE};

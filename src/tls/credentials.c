@@ -12,6 +12,7 @@
 #include "tls/certificate.h"
 #include "tls/failure.h"
 #include "tls/pkcs11.h"
+#include "tls/secret_file.h"
 
 #define CHAIN_MAX 32 /* certificates of one file */
 
@@ -40,7 +41,8 @@ static enum thaw_status put(struct question *question, char *into, size_t room)
 
 	if (question->secret->ask == NULL)
 		return error_set(&question->err, THAW_ERR_CONFIG,
-				 "it has a pass phrase, and nobody can be asked for it");
+				 "it is encrypted, and a daemon asks nobody for a pass phrase; set key_passphrase: { "
+				 "file: FILE }, or decrypt it with 'openssl pkey -in OLD -out NEW'");
 	(void)snprintf(what, sizeof(what), "the pass phrase of %s", question->file);
 	question->answered = question->secret->ask(question->secret->arg, what, into, room, &question->err) == THAW_OK;
 	return question->answered ? THAW_OK : THAW_FAILED;
@@ -166,17 +168,29 @@ static enum thaw_status read_certificate(struct tls_credentials *credentials, co
 	return status == THAW_OK ? check_public_keys(credentials, file, err) : status;
 }
 
+/* Who configured it finds the line, too. */
+static enum thaw_status at_place(const char *place, struct thaw_error *err)
+{
+	struct thaw_error why = *err;
+
+	*err = (struct thaw_error){.cls = THAW_ERR_NONE};
+	return error_set(err, why.cls, "%s: %s", place, why.text);
+}
+
 static enum thaw_status read_key(struct tls_credentials *credentials, const char *file, const struct tls_secret *secret,
-				 struct thaw_error *err)
+				 const char *place, struct thaw_error *err)
 {
 	struct question question = {.secret = secret, .file = file};
 	BIO *bio = open_file(file, err);
 
-	if (bio == NULL)
-		return THAW_FAILED;
-	credentials->key = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &question);
+	if (bio != NULL)
+		credentials->key = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &question);
+	if (bio != NULL && credentials->key == NULL)
+		(void)blame_pem(&question, "private key", err);
 	BIO_free_all(bio);
-	return credentials->key != NULL ? THAW_OK : blame_pem(&question, "private key", err);
+	if (credentials->key != NULL)
+		return THAW_OK;
+	return place != NULL ? at_place(place, err) : THAW_FAILED;
 }
 
 /* ---- PKCS #12 ---- */
@@ -272,8 +286,10 @@ static enum thaw_status read_pkcs12(struct tls_credentials *credentials, const c
 
 /* One token where one URI stands for both. */
 static enum thaw_status read_both(struct tls_credentials *credentials, const char *certificate, const char *key,
-				  const struct tls_secret *secret, struct thaw_error *err)
+				  const struct tls_credentials_source *source, struct thaw_error *err)
 {
+	const struct tls_secret from_file = {.ask = tls_secret_file_ask, .arg = (void *)source->setting.pass_phrase};
+	const struct tls_secret *secret = source->setting.pass_phrase != NULL ? &from_file : &source->secret;
 	struct pkcs11_token *token = NULL;
 
 	if (pkcs11_is_uri(certificate)) {
@@ -286,7 +302,7 @@ static enum thaw_status read_both(struct tls_credentials *credentials, const cha
 	if (err->cls != THAW_ERR_NONE)
 		return THAW_FAILED;
 	if (!pkcs11_is_uri(key))
-		return read_key(credentials, key, secret, err);
+		return read_key(credentials, key, secret, source->setting.place, err);
 	if (key != certificate)
 		token = credentials->tokens[1] = pkcs11_token_new(key, secret, err);
 	if (token != NULL)
@@ -304,7 +320,7 @@ static enum thaw_status read_all(struct tls_credentials *credentials, const stru
 		return read_pkcs12(credentials, source->pkcs12, &source->secret, err);
 	if (certificate == NULL)
 		return error_set(err, THAW_ERR_USAGE, "neither a certificate nor a key is named");
-	return read_both(credentials, certificate, key, &source->secret, err);
+	return read_both(credentials, certificate, key, source, err);
 }
 
 static enum thaw_status check(struct tls_credentials *credentials, struct thaw_error *err)

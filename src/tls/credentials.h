@@ -21,12 +21,19 @@ struct tls_secret {
 	void *arg;
 };
 
+/* What a configuration says beside a key. */
+struct tls_key_setting {
+	const char *pass_phrase; /* a file whose first line it is; NULL: ask as the secret says */
+	const char *place;       /* of the setting that names the key, for messages about it; NULL: none */
+};
+
 /*
  * Either certificate and key, of which each is a PEM file or a pkcs11: URI, or pkcs12. key NULL: it is in the
  * certificate's file, or on the certificate's token. certificate NULL: it is on the key's token.
  */
 struct tls_credentials_source {
 	const char *certificate, *key, *pkcs12;
+	struct tls_key_setting setting;
 	struct tls_secret
 		secret; /* what its arg points to outlives the credentials: some cards ask at each signature */
 };

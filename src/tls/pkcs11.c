@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/secret_file.h"
 
 #define SCHEME  "pkcs11:"
 #define URI_MAX 1024
@@ -119,18 +120,13 @@ static enum thaw_status parse(struct pkcs11_token *token, const char *uri, struc
 
 /* ---- the PIN ---- */
 
-/* Its first line. */
 static enum thaw_status read_pin(struct pkcs11_token *token, char *pin, size_t room)
 {
-	FILE *file = fopen(token->pin_file, "re");
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
 
-	if (file == NULL)
-		return error_set(&token->err, THAW_ERR_CONFIG, "pin-source %s: cannot be opened", token->pin_file);
-	setbuf(file, NULL); /* else a copy of the PIN stays behind */
-	bool ok = fgets(pin, (int)room, file) != NULL;
-	(void)fclose(file);
-	pin[ok ? strcspn(pin, "\r\n") : 0] = '\0';
-	return ok ? THAW_OK : error_set(&token->err, THAW_ERR_CONFIG, "pin-source %s: it is empty", token->pin_file);
+	if (tls_secret_file_ask(token->pin_file, "", pin, room, &why) == THAW_OK)
+		return THAW_OK;
+	return error_set(&token->err, why.cls, "pin-source %s", why.text);
 }
 
 static enum thaw_status find_pin(struct pkcs11_token *token, char *pin, size_t room)
@@ -140,7 +136,9 @@ static enum thaw_status find_pin(struct pkcs11_token *token, char *pin, size_t r
 	if (token->pin_file[0] != '\0')
 		return read_pin(token, pin, room);
 	if (token->secret.ask == NULL)
-		return error_set(&token->err, THAW_ERR_CONFIG, "the token has a PIN, and nobody can be asked for it");
+		return error_set(
+			&token->err, THAW_ERR_CONFIG,
+			"the token has a PIN, and a daemon asks nobody for it; add ?pin-source=file:FILE to the URI");
 	return token->secret.ask(token->secret.arg, "the token's PIN", pin, room, &token->err);
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/secret_file.h"
 
 #define DAYS        30
 #define DAY_S       86400L
@@ -51,7 +52,7 @@ static X509 *read_certificate(const char *directory, enum file file)
 {
 	char path[PATH_MAX];
 	BIO *bio = path_of(directory, names[file], path) ? BIO_new_file(path, "r") : NULL;
-	X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, tls_no_pass_phrase, NULL) : NULL;
 
 	BIO_free(bio);
 	return certificate;
@@ -61,7 +62,7 @@ static EVP_PKEY *read_key(const char *directory, enum file file)
 {
 	char path[PATH_MAX];
 	BIO *bio = path_of(directory, names[file], path) ? BIO_new_file(path, "r") : NULL;
-	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_pass_phrase, NULL) : NULL;
 
 	BIO_free(bio);
 	return key;

@@ -125,16 +125,14 @@ static SSL_CTX *new_context(struct thaw_error *err)
 
 static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, struct thaw_error *err)
 {
-	ERR_clear_error();
-	if (SSL_CTX_use_certificate_chain_file(ctx, from->certificate) != 1)
-		return tls_library_failure(THAW_ERR_CONFIG, from->certificate, err);
-	if (SSL_CTX_use_PrivateKey_file(ctx, from->key, SSL_FILETYPE_PEM) != 1)
-		return tls_library_failure(THAW_ERR_CONFIG, from->key, err);
-	if (SSL_CTX_check_private_key(ctx) != 1) {
-		ERR_clear_error();
-		return error_set(err, THAW_ERR_CONFIG, "%s is not the key of %s", from->key, from->certificate);
-	}
-	return THAW_OK;
+	struct tls_credentials_source source = {
+		.certificate = from->certificate, .key = from->key, .setting = from->key_setting};
+	struct tls_credentials *credentials = tls_credentials_new(&source, err);
+	if (credentials == NULL)
+		return THAW_FAILED;
+	enum thaw_status status = tls_credentials_use(credentials, ctx, err);
+	tls_credentials_free(&credentials);
+	return status;
 }
 
 static bool knows(const struct host *host, const thaw_trust *trust)

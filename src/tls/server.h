@@ -7,13 +7,15 @@
 
 #include "base/transport.h"
 #include "thaw/ask.h"
+#include "tls/credentials.h"
 
 struct tls_server;
 struct tls_link;
 
 struct tls_host {
-	const char *name;                /* lower case; "*": the default */
-	const char *certificate, *key;   /* PEM files */
+	const char *name;              /* lower case; "*": the default */
+	const char *certificate, *key; /* PEM files */
+	struct tls_key_setting key_setting;
 	bool hold_to_tls12;              /* clients that cannot be asked on TLS 1.3 */
 	const thaw_trust *at_handshake;  /* NULL: no certificate is asked for at the handshake */
 	const thaw_trust *const *trusts; /* all that this host's routes use: tickets are bound to them */

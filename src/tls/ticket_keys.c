@@ -1,11 +1,7 @@
 #include "tls/ticket_keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -13,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "base/error.h"
+#include "tls/secret_file.h"
 #include "tls/server.h"
 #include "tls/trust.h"
 
@@ -117,49 +114,13 @@ static enum thaw_status read_keys(struct tls_ticket_keys *keys, const char *at, 
 }
 
 /* Whoever can read the keys can read the connections of all who resumed, and be the server to them. */
-static enum thaw_status check_file(int fd, const char *file, struct thaw_error *err)
-{
-	struct stat info;
-
-	if (fstat(fd, &info) != 0)
-		return error_system(err, errno, "%s", file);
-	if (!S_ISREG(info.st_mode))
-		return error_set(err, THAW_ERR_CONFIG, "%s is not a file", file);
-	if ((info.st_mode & 07777 & ~MODE_ALLOWED) != 0)
-		return error_set(err, THAW_ERR_CONFIG, "%s has mode %04o; allowed: %04o or less, for keys are in it",
-				 file, (unsigned)info.st_mode & 07777, MODE_ALLOWED);
-	return THAW_OK;
-}
-
-/* Without stdio, whose buffers nobody wipes. */
-static enum thaw_status read_file(int fd, const char *file, char *text, size_t *len, struct thaw_error *err)
-{
-	ssize_t n = 0;
-
-	for (*len = 0; *len <= TLS_TICKET_FILE_MAX; *len += (size_t)n) {
-		do
-			n = read(fd, text + *len, TLS_TICKET_FILE_MAX + 1 - *len);
-		while (n < 0 && errno == EINTR);
-		if (n < 0)
-			return error_system(err, errno, "%s", file);
-		if (n == 0)
-			return THAW_OK;
-	}
-	return error_set(err, THAW_ERR_CONFIG, "%s is longer than %d bytes", file, TLS_TICKET_FILE_MAX);
-}
-
 static enum thaw_status load(struct tls_ticket_keys *keys, const char *file, char *text, struct thaw_error *err)
 {
 	size_t len = 0;
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not hold us up */
 
-	if (fd < 0)
-		return error_system(err, errno, "%s", file);
-	enum thaw_status status = check_file(fd, file, err);
-	if (status == THAW_OK)
-		status = read_file(fd, file, text, &len, err);
-	(void)close(fd);
-	return status == THAW_OK ? read_keys(keys, text, len, file, err) : status;
+	if (tls_secret_file_read(file, 07777 & ~MODE_ALLOWED, text, TLS_TICKET_FILE_MAX, &len, err) != THAW_OK)
+		return THAW_FAILED;
+	return read_keys(keys, text, len, file, err);
 }
 
 struct tls_ticket_keys *tls_ticket_keys_load(const char *file, struct thaw_error *err)

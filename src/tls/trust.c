@@ -13,6 +13,7 @@
 #include "tls/certificate.h"
 #include "tls/failure.h"
 #include "tls/peer.h"
+#include "tls/secret_file.h"
 
 static bool digest_number(EVP_MD_CTX *md, long long number)
 {
@@ -165,7 +166,7 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 		ERR_clear_error();
 		return error_system(err, errno, "%s", file);
 	}
-	STACK_OF(X509_INFO) *infos = PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL);
+	STACK_OF(X509_INFO) *infos = PEM_X509_INFO_read_bio(bio, NULL, tls_no_pass_phrase, NULL);
 	BIO_free(bio);
 	if (infos == NULL)
 		return tls_library_failure(THAW_ERR_CONFIG, file, err);

@@ -506,6 +506,7 @@ static void files_are_found_from_the_folder(void **state)
 				   "- name: a.example\n"
 				   "  certificate: c.pem\n"
 				   "  key: ../keys/k.pem\n"
+				   "  key_passphrase: { file: ../keys/pass }\n"
 				   "  client_certificate: { ca: /abs/ca.pem, crl: ca.crl, when: request }\n"
 				   "  routes: [ { path: /, upstream: builtin:sink } ]\n"
 				   "listen: [ { address: unix:run/s } ]\n"
@@ -516,6 +517,8 @@ static void files_are_found_from_the_folder(void **state)
 		struct config *config = parse_in(yaml, folders[i]);
 		assert_string_equal(config->hosts[0].certificate, "/etc/thaw/c.pem");
 		assert_string_equal(config->hosts[0].key, "/etc/thaw/../keys/k.pem");
+		assert_string_equal(config->hosts[0].key_passphrase, "/etc/thaw/../keys/pass");
+		assert_non_null(strstr(config->hosts[0].key_place, ":4: key 'hosts[0].key'"));
 		assert_string_equal(config->hosts[0].routes[0].certificate.ca, "/abs/ca.pem");
 		assert_string_equal(config->hosts[0].routes[0].certificate.crl, "/etc/thaw/ca.crl");
 		assert_string_equal(config->listens[0].path, "/etc/thaw/run/s");

@@ -19,15 +19,17 @@
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
 #define ALLOWED_TOP_KEYS \
 	"workers, listen, admin, ticket_keys, user, group, stop_timeout, sandbox, spool, log, hosts, upstreams"
-#define ALLOWED_HOST_KEYS                                                                                              \
-	"name, certificate, key, http2, without_post_handshake, identity, client_headers, paths, client_certificate, " \
+#define ALLOWED_HOST_KEYS                                                                                          \
+	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, paths, " \
+	"client_certificate, "                                                                                     \
 	"routes"
 #define ALLOWED_ASK_KEYS                                                                                               \
 	"ca, crl, crl_check, ca_names, depth, max_cert_list, when, require, timeout, decline_grace, max_body, allow, " \
 	"elsewhere"
-#define ALLOWED_WHEN     "never, handshake, request, request-early, body, response"
-#define ALLOWED_UPSTREAM "builtin:inspect, builtin:sink, builtin:prime"
-#define ALLOWED_HOSTS    "a list of hosts, each with name, certificate, key and routes"
+#define ALLOWED_PASSPHRASE "a file whose first line is the key's pass phrase"
+#define ALLOWED_WHEN       "never, handshake, request, request-early, body, response"
+#define ALLOWED_UPSTREAM   "builtin:inspect, builtin:sink, builtin:prime"
+#define ALLOWED_HOSTS      "a list of hosts, each with name, certificate, key and routes"
 
 #define ALLOWED_SERVERS "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"
 #define ALLOWED_RULES                                                                                             \
@@ -372,6 +374,17 @@ static const struct bad {
 		"    client_certificate: { when: foo }\n" SINK),
 	 "9: key 'hosts[0].routes[1].client_certificate.when': 'foo' is not known; allowed: " ALLOWED_WHEN},
 	{HOST("  http2: maybe\n"), "5: key 'hosts[0].http2': 'maybe' is not known; allowed: auto, off"},
+	/* pass phrases */
+	{HOST("  key_passphrase: {}\n"), "5: key 'hosts[0].key_passphrase.file': this key is missing; "
+					 "allowed: " ALLOWED_PASSPHRASE},
+	{HOST("  key_passphrase: secret\n"), "5: key 'hosts[0].key_passphrase': a single value is not allowed here; "
+					     "allowed: a mapping with the keys file"},
+	{HOST("  key_passphrase: { text: secret }\n"), "5: key 'hosts[0].key_passphrase.text': this key is not known; "
+						       "allowed: file"},
+	{HOST("  key_passphrase: { file: '' }\n"), "5: key 'hosts[0].key_passphrase.file': no value is given; "
+						   "allowed: " ALLOWED_PASSPHRASE},
+	{UPSTREAM("{ servers: [ 'https://a' ], tls: { key_passphrase: { file: p } } }"),
+	 "9: key 'upstreams.app.tls.key_passphrase': there is no key beside it; allowed: only beside a key"},
 	{HOST("  without_post_handshake: tls13\n"),
 	 "5: key 'hosts[0].without_post_handshake': 'tls13' is not known; allowed: tls12, refuse"},
 	{END("log: { level: loud }\n"),

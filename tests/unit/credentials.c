@@ -105,7 +105,9 @@ static void a_pass_phrase_is_asked_for_once(void **state)
 		assert_null(strstr(err.text, "\"wrong\""));
 		check_bad(load(source, NULL, &err), &err, source.key, "no terminal");
 		source.secret.ask = NULL;
-		check_bad(load(source, NULL, &err), &err, source.key, "nobody can be asked");
+		check_bad(load(source, NULL, &err), &err, source.key, "key_passphrase");
+		source.setting.place = "thaw.yaml:7: key 'hosts[0].key'";
+		check_bad(load(source, NULL, &err), &err, "thaw.yaml:7: key 'hosts[0].key': ", source.key);
 	}
 	struct tls_credentials *credentials = load(
 		(struct tls_credentials_source){.certificate = in("locked-all.pem"), .secret = person}, "secret", &err);
@@ -228,7 +230,7 @@ static void a_wrong_pin_is_not_tried_again(void **state)
 	assert_null(strstr(err.text, "0000"));
 	check_bad(load(source, NULL, &err), &err, "pkcs11:", "no terminal");
 	source.secret.ask = NULL;
-	check_bad(load(source, NULL, &err), &err, "pkcs11:", "nobody can be asked");
+	check_bad(load(source, NULL, &err), &err, "pkcs11:", "pin-source=file:");
 }
 
 static void a_pin_may_be_in_a_file(void **state)
@@ -239,7 +241,7 @@ static void a_pin_may_be_in_a_file(void **state)
 
 	(void)state;
 	(void)snprintf(uri, sizeof(uri), TOKEN AT "&pin-source=file:%s", in("no-pin"));
-	check_bad(load(source, PIN, &err), &err, "pkcs11:", "cannot be opened");
+	check_bad(load(source, PIN, &err), &err, "pkcs11:", "no-pin: No such file");
 	write_text("pin", "");
 	(void)snprintf(uri, sizeof(uri), TOKEN AT "&pin-source=%s", in("pin"));
 	check_bad(load(source, PIN, &err), &err, "pkcs11:", "empty");
