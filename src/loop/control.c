@@ -1,23 +1,28 @@
 #include "loop/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
-#define NAME_FORMAT "%s%d/%016llx"        /* by what is asked for; process id, hash of the configuration's path */
+/* By what is asked for; process id, hash of the configuration's path, a random number. */
+#define NAME_FORMAT "%s%d/%016llx/%016llx"
 #define TABLE       "/proc/self/net/unix" /* of this network namespace */
 #define ANSWER_MAX  1024
 #define PATIENCE_MS 180000 /* a master gives a reload up far earlier */
 #define TAKEN       '+'
 #define REFUSED     '-'
+#define CROWD_TRIES 50  /* to be heard where many ask at once */
+#define CROWD_NAP   100 /* ms between two of them */
 
 static const char *const begins[] = {[CONTROL_RELOAD] = "thaw-reload/", [CONTROL_UPGRADE] = "thaw-upgrade/"};
 
@@ -52,7 +57,9 @@ enum thaw_status control_open(struct control *control, enum control_kind kind, c
 	char name[sizeof(address.sun_path) - 1];
 
 	*control = (struct control){.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-	(void)snprintf(name, sizeof(name), NAME_FORMAT, begins[kind], (int)getpid(), hash_of(file));
+	unsigned long long unforeseen = 0;
+	(void)!getrandom(&unforeseen, sizeof(unforeseen), 0);
+	(void)snprintf(name, sizeof(name), NAME_FORMAT, begins[kind], (int)getpid(), hash_of(file), unforeseen);
 	socklen_t len = name_it(&address, name);
 	if (control->fd >= 0 && bind(control->fd, (struct sockaddr *)&address, len) == 0 &&
 	    listen(control->fd, CONTROL_ASKERS_MAX) == 0)
@@ -125,77 +132,132 @@ void control_close(struct control *control)
 
 /* ---- in `thaw reload` ---- */
 
-/*
- * The name in a line of /proc/self/net/unix, which shows the zero byte as '@'; NULL: it is none of ours, in the form
- * that NAME_FORMAT gives it.
- */
-static const char *name_in(char *line, const char *begin, pid_t *pid, unsigned long long *hash)
+/* A socket in /proc/self/net/unix that has the form of a master's. Who has really made it, its name does not tell. */
+struct named {
+	char name[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	pid_t pid;
+	unsigned long long hash;
+	unsigned long inode;
+};
+
+/* Such a socket in a line, which shows the zero byte as '@'. */
+static bool named_in(char *line, const char *begin, struct named *named)
 {
 	char *name = strstr(line, " @"), *end;
 
 	if (name == NULL || strncmp(name + 2, begin, strlen(begin)) != 0)
-		return NULL;
+		return false;
+	*name = '\0';
+	const char *inode = strrchr(line, ' ');
+	named->inode = inode != NULL ? strtoul(inode, NULL, 10) : 0;
 	name += 2;
 	name[strcspn(name, "\n")] = '\0';
 	long number = strtol(name + strlen(begin), &end, 10);
 	if (*end != '/' || number <= 0 || number > INT_MAX)
-		return NULL;
-	*pid = (pid_t)number;
-	*hash = strtoull(end + 1, &end, 16);
-	return *end == '\0' ? name : NULL;
+		return false;
+	named->pid = (pid_t)number;
+	named->hash = strtoull(end + 1, &end, 16);
+	if (*end != '/')
+		return false;
+	(void)strtoull(end + 1, &end, 16);
+	return *end == '\0' && (size_t)snprintf(named->name, sizeof(named->name), "%s", name) < sizeof(named->name);
 }
 
-/* Calls found() for each line that names a master; until it returns false. */
-static enum thaw_status look_through(enum control_kind kind,
-				     bool (*found)(void *arg, const char *name, pid_t pid, unsigned long long hash),
+/* Calls found() for each such socket; until it returns false. */
+static enum thaw_status look_through(enum control_kind kind, bool (*found)(void *arg, const struct named *named),
 				     void *arg, struct thaw_error *err)
 {
 	FILE *table = fopen(TABLE, "re");
 	char *line = NULL;
 	size_t room = 0;
-	pid_t pid;
-	unsigned long long hash;
+	struct named named;
 
 	if (table == NULL)
 		return error_system(err, errno, "cannot read " TABLE);
-	while (getline(&line, &room, table) > 0) {
-		const char *name = name_in(line, begins[kind], &pid, &hash);
-		if (name != NULL && !found(arg, name, pid, hash))
+	while (getline(&line, &room, table) > 0)
+		if (named_in(line, begins[kind], &named) && !found(arg, &named))
 			break;
-	}
 	free(line);
 	(void)fclose(table);
 	return THAW_OK;
 }
 
-struct search {
-	unsigned long long hash; /* wanted */
-	pid_t pid;               /* wanted, or found */
-	bool several;
-	char name[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-};
+/* ---- which of them is meant */
 
-static bool has_hash(void *arg, const char *name, pid_t pid, unsigned long long hash)
+/* How much a socket is believed to be that of the process which its name tells; the most is the best. */
+enum belief { NOT_ITS_OWN, UNKNOWN, ANOTHER_USERS, OUR_OWN };
+
+static bool is_socket(int folder, const char *link, const char *wanted)
 {
-	struct search *search = arg;
+	char target[64];
+	ssize_t len = readlinkat(folder, link, target, sizeof(target) - 1);
 
-	(void)name;
-	if (hash != search->hash)
-		return true;
-	search->several = search->several || (search->pid != 0 && search->pid != pid);
-	search->pid = pid;
-	return !search->several;
+	if (len <= 0)
+		return false;
+	target[len] = '\0';
+	return strcmp(target, wanted) == 0;
 }
 
-static bool has_pid(void *arg, const char *name, pid_t pid, unsigned long long hash)
+/* As whom the process runs. Who owns its folder in /proc is another question (proc(5)). */
+static bool runs_as(pid_t pid, uid_t *user)
+{
+	static const char label[] = "Uid:"; /* the real one, then the effective one */
+	char path[64], line[256], *end;
+	bool found = false;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "re");
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+		found = strncmp(line, label, strlen(label)) == 0;
+		if (found) {
+			(void)strtoul(line + strlen(label), &end, 10);
+			*user = (uid_t)strtoul(end, NULL, 10);
+		}
+	}
+	if (file != NULL)
+		(void)fclose(file);
+	return found;
+}
+
+/* Whether the process has the socket open. */
+static enum belief look_at(const struct named *named)
+{
+	char path[64], wanted[64];
+	enum belief belief = NOT_ITS_OWN;
+	const struct dirent *link;
+	uid_t user = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)named->pid);
+	(void)snprintf(wanted, sizeof(wanted), "socket:[%lu]", named->inode);
+	DIR *links = opendir(path);
+	if (links == NULL)
+		return errno == EACCES ? UNKNOWN : NOT_ITS_OWN;
+	bool ours = runs_as(named->pid, &user) && (user == 0 || user == geteuid());
+	while (belief == NOT_ITS_OWN && (link = readdir(links)) != NULL)
+		if (is_socket(dirfd(links), link->d_name, wanted))
+			belief = ours ? OUR_OWN : ANOTHER_USERS;
+	(void)closedir(links);
+	return belief;
+}
+
+struct search {
+	unsigned long long hash; /* wanted */
+	pid_t pid;               /* found */
+	enum belief belief;      /* of that one */
+	bool several;
+};
+
+static bool has_hash(void *arg, const struct named *named)
 {
 	struct search *search = arg;
+	enum belief belief = named->hash == search->hash ? look_at(named) : NOT_ITS_OWN;
 
-	(void)hash;
-	if (pid != search->pid)
+	if (belief == NOT_ITS_OWN || belief < search->belief)
 		return true;
-	(void)snprintf(search->name, sizeof(search->name), "%s", name);
-	return false;
+	search->several = belief == search->belief && (search->several || named->pid != search->pid);
+	search->belief = belief;
+	search->pid = named->pid;
+	return true;
 }
 
 pid_t control_find(const char *file, struct thaw_error *err)
@@ -216,31 +278,58 @@ pid_t control_find(const char *file, struct thaw_error *err)
 	return -1;
 }
 
-/* The socket; -1 with *err set. */
-static int reach(pid_t master, enum control_kind kind, struct thaw_error *err)
+/* ---- to reach it */
+
+struct meeting {
+	pid_t master;
+	int fd;     /* -1: not connected yet */
+	bool crowd; /* a listener's queue is full */
+	bool found; /* somebody listens in its name */
+};
+
+/* Does not wait: who listens in the name of another would let us. */
+static bool try_to_meet(void *arg, const struct named *named)
 {
-	struct search search = {.pid = master};
+	struct meeting *meeting = arg;
 	struct sockaddr_un address;
 	struct ucred who = {.pid = 0};
 	socklen_t len = sizeof(who);
 
-	if (look_through(kind, has_pid, &search, err) != THAW_OK)
-		return -1;
-	if (search.name[0] == '\0') {
-		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is no 'thaw serve' that can be asked", (int)master);
-		return -1;
-	}
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	socklen_t name_len = name_it(&address, search.name);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, name_len) != 0)
-		(void)error_system(err, errno, "cannot ask process %d", (int)master);
-	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 || who.pid != master)
-		(void)error_set(err, THAW_ERR_SYSTEM, "who listens in the name of process %d is another one",
-				(int)master);
-	else
-		return fd;
-	if (fd >= 0)
+	if (named->pid != meeting->master)
+		return true;
+	meeting->found = true;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t name_len = name_it(&address, named->name);
+	if (fd < 0)
+		return true;
+	if (connect(fd, (struct sockaddr *)&address, name_len) != 0)
+		meeting->crowd = meeting->crowd || errno == EAGAIN;
+	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.pid == meeting->master)
+		meeting->fd = fd;
+	if (meeting->fd != fd)
 		(void)close(fd);
+	return meeting->fd < 0;
+}
+
+/* The socket; -1 with *err set. */
+static int reach(pid_t master, enum control_kind kind, struct thaw_error *err)
+{
+	struct meeting meeting = {.master = master, .fd = -1};
+
+	for (int i = 0; i < CROWD_TRIES; i++) {
+		meeting.crowd = false;
+		if (look_through(kind, try_to_meet, &meeting, err) != THAW_OK || meeting.fd >= 0)
+			return meeting.fd;
+		if (!meeting.crowd)
+			break;
+		(void)poll(NULL, 0, CROWD_NAP);
+	}
+	if (meeting.crowd)
+		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is asked by too many at once", (int)master);
+	else if (meeting.found)
+		(void)error_set(err, THAW_ERR_SYSTEM, "another process listens in the name of process %d", (int)master);
+	else
+		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is no 'thaw serve' that can be asked", (int)master);
 	return -1;
 }
 

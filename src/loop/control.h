@@ -2,10 +2,11 @@
  * How `thaw reload` asks a running master to read its configuration again, and `thaw upgrade` to start its program
  * anew, and how they hear what came of it.
  *
- * The master listens on a unix socket in the abstract namespace: its name is made of the process id and of the
- * configuration file's path, one for each of the two, so nothing is left behind on a disk. To connect is to ask; the
- * answer is one packet. Both sides look at whom the kernel says they talk to (SO_PEERCRED): the master answers root and
- * its own user only, the asker believes only the process that it means.
+ * The master listens on a unix socket in the abstract namespace, one for each of the two: its name is made of the
+ * process id, of the configuration file's path, and of a random number, so nothing is left behind on a disk, and nobody
+ * can take the name before the master does. To connect is to ask; the answer is one packet. Both sides look at whom the
+ * kernel says they talk to (SO_PEERCRED): the master answers root and its own user only, the asker believes only the
+ * process that it means. Any local user can listen on such names: a name alone is not believed.
  */
 #ifndef LOOP_CONTROL_H
 #define LOOP_CONTROL_H

@@ -639,3 +639,53 @@ def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(serve, settings, tmp
     Client(gateway).get_json("/?1")
     gateway.stop()
     assert "/?1" in (aside / "access.log").read_text()
+
+
+# ---- names that others take
+
+
+class Squatter:
+    """A user who listens on names of masters, in a process of its own."""
+
+    def __init__(self, name):
+        code = (
+            "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+            "s.bind(chr(0) + sys.argv[1].replace('SELF', str(os.getpid()))); s.listen(0); print('on', flush=True)\n"
+            "sys.stdin.read()"
+        )
+        self.process = popen(["/usr/bin/python3", "-c", code, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"on\n"
+
+    def end(self):
+        self.process.stdin.close()
+        kill_group(self.process)
+
+
+def socket_name(gateway):
+    """Of the master, without the random number at its end."""
+    beginning = f"@thaw-reload/{gateway.process.pid}/"
+    (name,) = [word[1:] for word in pathlib.Path("/proc/net/unix").read_text().split() if word.startswith(beginning)]
+    return name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("pid", ["SELF", None], ids=["its own process id", "the master's"])
+def test_a_user_who_takes_a_masters_name_does_not_block_a_reload(serve, settings, pid):
+    path = settings(workers=1)
+    gateway = serve("-c", path)
+    head, master, file, unforeseen = socket_name(gateway).split("/")
+    assert len(unforeseen) == 16
+    squatters = [Squatter("/".join([head, pid or master, file, other])) for other in ("0" * 16, "f" * 16)]
+    try:
+        assert reload("-c", path)[0] == EX_OK
+        assert reload(gateway.process.pid)[0] == EX_OK
+    finally:
+        for squatter in squatters:
+            squatter.end()
+
+
+def test_names_of_masters_cannot_be_foreseen(serve, settings):
+    path = settings(workers=1)
+    names = {socket_name(serve("-c", path)).rpartition("/")[2] for _ in range(2)}
+    assert len(names) == 2
