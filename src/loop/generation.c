@@ -39,7 +39,7 @@ static enum thaw_status ready_all(struct generation *g, const struct generation_
 		err->cls = THAW_ERR_CONFIG;
 		return THAW_FAILED;
 	}
-	gateway_warnings(g->loaded.gateway, say_warning, &g->log);
+	loaded_warnings(&g->loaded, g->config, say_warning, &g->log);
 	g->map = board_map_new(g->board, g->config);
 	if (!slots_init(&g->slots, g->loaded.workers) || !slots_init(&g->admin, g->config->admin != NULL ? 1 : 0) ||
 	    g->map == NULL)

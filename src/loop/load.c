@@ -228,7 +228,7 @@ enum thaw_status loop_check(const struct config *config, void (*warn)(void *arg,
 	}
 	if (loaded_make(&loaded, config, NULL, err) != THAW_OK)
 		return THAW_FAILED;
-	gateway_warnings(loaded.gateway, warn, arg);
+	loaded_warnings(&loaded, config, warn, arg);
 	unmake_folder(&loaded, config);
 	loaded_free(&loaded);
 	return THAW_OK;

@@ -44,6 +44,13 @@ enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
  */
 void loaded_reclaim(const struct loaded *loaded, unsigned number);
 
+/*
+ * Calls warn() for what the configuration may say, and the operator perhaps did not mean (warnings.c). Nothing of it
+ * keeps Thaw from serving, for in a container each of them can be as it should be.
+ */
+void loaded_warnings(const struct loaded *loaded, const struct config *config,
+		     void (*warn)(void *arg, const char *text), void *arg);
+
 /* Once none of its workers is left. */
 void loaded_free(struct loaded *loaded);
 

@@ -5,7 +5,9 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -100,13 +102,23 @@ void privileges_free(struct privileges *privileges)
 
 /* ---- becoming it ---- */
 
-/* A service manager may have granted some, say to bind low ports: that is done. Only for others than root. */
+/*
+ * A service manager may have granted some, say to bind low ports: that is done. Root keeps what it needs to reach a
+ * spool folder or an upstream's socket that belongs to another user, as a container's root often must, and nothing
+ * else.
+ */
 static bool drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_data_struct kept[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	uint32_t wanted = geteuid() == 0 ? UINT32_C(1) << CAP_DAC_OVERRIDE : 0;
 
-	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && syscall(SYS_capset, &head, none) == 0;
+	if (syscall(SYS_capget, &head, kept) != 0)
+		return false;
+	wanted &= kept[0].permitted;
+	memset(kept, 0, sizeof(kept));
+	kept[0].permitted = kept[0].effective = wanted;
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && syscall(SYS_capset, &head, kept) == 0;
 }
 
 static bool is_for_good(const struct privileges *privileges)
@@ -137,12 +149,28 @@ enum thaw_status privileges_drop(const struct privileges *privileges, struct tha
 		if (!is_for_good(privileges))
 			return error_set(err, THAW_ERR_SYSTEM, "could go back after having become %s", who);
 	}
-	if (geteuid() != 0 && !drop_capabilities())
+	if (!drop_capabilities())
 		return error_system(err, errno, "cannot give up capabilities");
 	return THAW_OK;
 }
 
 /* ---- on behalf of it ---- */
+
+/* The folder above may be another user's, who may have put something else in its place by now. False: errno tells. */
+static bool give_away(const struct privileges *privileges, const char *path)
+{
+	struct stat info;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	bool ours = fstat(fd, &info) == 0 && info.st_uid == geteuid();
+	bool given = ours && fchown(fd, privileges->uid, privileges->gid) == 0;
+	int cause = ours ? errno : EPERM;
+	(void)close(fd);
+	errno = cause;
+	return given;
+}
 
 enum thaw_status privileges_make_folder(const struct privileges *privileges, const char *path, bool *made,
 					struct thaw_error *err)
@@ -150,7 +178,7 @@ enum thaw_status privileges_make_folder(const struct privileges *privileges, con
 	*made = false;
 	if (mkdir(path, FOLDER_RIGHTS) != 0)
 		return errno == EEXIST ? THAW_OK : error_system(err, errno, "cannot make the folder %s", path);
-	if (privileges->change && chown(path, privileges->uid, privileges->gid) != 0) {
+	if (privileges->change && !give_away(privileges, path)) {
 		int cause = errno;
 		(void)rmdir(path);
 		return error_system(err, cause, "cannot give the folder %s away", path);
@@ -193,7 +221,8 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 		;
 	if (WIFEXITED(how) && WEXITSTATUS(how) == EXIT_SUCCESS)
 		return THAW_OK;
-	if (got != (ssize_t)sizeof(told))
+	if (got != (ssize_t)sizeof(told) || (size_t)told.cls > THAW_ERR_CONFIG)
 		return error_set(err, THAW_ERR_SYSTEM, "cannot try with other privileges");
+	told.text[sizeof(told.text) - 1] = '\0'; /* that process had no rights any more: what it says is checked */
 	return error_set(err, told.cls, "%s", told.text);
 }

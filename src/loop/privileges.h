@@ -19,6 +19,12 @@ struct privileges {
 	const char *user; /* borrowed from the configuration; for messages */
 };
 
+/* Workers will be root: no user is set, or root is. */
+static inline bool privileges_stay_root(const struct privileges *privileges)
+{
+	return privileges->uid == 0;
+}
+
 /* Looks the names up. THAW_ERR_CONFIG: there is no such user or group, or this process may not become it. */
 enum thaw_status privileges_find(struct privileges *privileges, const struct config *config,
 				 struct thaw_error *err) THAW_MUST_CHECK;

@@ -1,6 +1,7 @@
 """Who the workers are, and what they cannot do. Needs root; the rest needs a user that is not."""
 
 import grp
+import itertools
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ from peer import LIMIT, Client, is_running, wait
 from test_reload import EX_CONFIG, refused, reload, reloaded
 from test_supervision import MIB, said, withhold
 
+CAP_DAC_OVERRIDE = 1
 USER, GROUP, OTHER_GROUP = "nobody", "nogroup", "games"
 UID, GID = pwd.getpwnam(USER).pw_uid, grp.getgrnam(GROUP).gr_gid
 
@@ -69,10 +71,16 @@ def test_a_group_of_one_s_own(serve, settings):
 
 @as_root
 def test_without_a_user_workers_are_who_started_them(serve, settings):
+    """As a container's root may, and told: they keep no capability but the one to reach files of other users."""
     gateway = serve("-c", settings(workers=1))
+    assert gateway.wait_messages("warning", "key 'user'", "workers run as root")
     (pid,) = gateway.workers()
-    assert status(pid)["Uid"].split() == ["0"] * 4
-    assert status(pid)["NoNewPrivs"] == "1"
+    told = status(pid)
+    assert told["Uid"].split() == ["0"] * 4
+    assert told["NoNewPrivs"] == "1"
+    assert int(told["CapEff"], 16) == int(told["CapPrm"], 16) == 1 << CAP_DAC_OVERRIDE
+    assert int(told["CapInh"], 16) == int(told["CapAmb"], 16) == 0
+    assert Client(gateway).get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"
 
 
 @as_root
@@ -251,5 +259,71 @@ def test_capabilities_that_were_granted_are_given_up(settings, pki, open_folder)
 
 
 def test_no_message_of_it_when_all_is_well(serve, settings):
-    gateway = serve("-c", settings(workers=1))
+    gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n" if os.geteuid() == 0 else ""))
     assert not said(gateway, "cannot") and not said(gateway, "warning")
+
+
+# ---- keys that others can read or replace
+
+
+def warned(path):
+    """The warnings of a check that ends well."""
+    code, out, err, _ = run([str(binary()), "check", "-c", str(path), "--json"], LIMIT)
+    assert code == 0, err
+    return [text for text in json.loads(out)["warnings"] if "workers run as root" not in text]
+
+
+@pytest.fixture
+def own_key(settings, pki, open_folder):
+    """A configuration whose key is in a folder of the test's."""
+    settings()
+    for name in ("server.pem", "server.key"):
+        (open_folder / name).write_bytes((pathlib.Path(pki) / name).read_bytes())
+    key = open_folder / "server.key"
+    key.chmod(0o600)
+    return settings(certificate=(open_folder / "server.pem", key)), key
+
+
+@pytest.mark.parametrize(
+    "mode, what", [(0o600, None), (0o640, None), (0o400, None), (0o604, "read"), (0o666, "change"), (0o620, "change")]
+)
+def test_a_key_that_others_can_read_or_change_is_warned_of(own_key, mode, what):
+    path, key = own_key
+    key.chmod(mode)
+    texts = warned(path)
+    assert [f"{key} has mode {mode:04o}" in text and f"can {what} it" in text for text in texts] == [True] * bool(what)
+    assert all(text.startswith(f"{path}:") and "key 'hosts[0].key'" in text for text in texts)
+
+
+def test_a_folder_in_which_others_can_replace_the_key_is_warned_of(own_key):
+    path, key = own_key
+    key.parent.chmod(0o777)
+    assert [f"{key} is in a folder with mode 0777" in text for text in warned(path)] == [True]
+    key.parent.chmod(0o1777)
+    assert warned(path) == []
+
+
+@as_root
+def test_a_key_or_a_folder_of_another_user_is_warned_of(own_key):
+    path, key = own_key
+    os.chown(key, UID, GID)
+    assert [f"{key} belongs to user {UID}" in text for text in warned(path)] == [True]
+    os.chown(key, 0, 0)
+    os.chown(key.parent, UID, GID)
+    assert [f"{key} is in a folder of user {UID}" in text for text in warned(path)] == [True]
+
+
+@as_root
+def test_a_throwaway_folder_of_another_user_is_warned_of(serve, pki, open_folder):
+    serve()
+    theirs = open_folder / "pki"
+    shutil.copytree(pki, theirs)
+    os.chown(theirs, UID, GID)
+    argv = [str(binary()), "serve", "--pki", str(theirs), "--listen", "127.0.0.1:0"]
+    process = popen(argv, stderr=subprocess.PIPE)
+    try:
+        lines = iter(process.stderr.readline, b"")
+        told = list(itertools.takewhile(lambda line: b"listening on" not in line, lines))
+    finally:
+        kill_group(process)
+    assert [line for line in told if f"server.key is in a folder of user {UID}".encode() in line]

@@ -1,0 +1,99 @@
+/* What a configuration may say, and the operator perhaps did not mean. */
+#include "loop/load.h"
+
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_MAX 1024
+
+struct teller {
+	void (*warn)(void *arg, const char *text);
+	void *arg;
+};
+
+static void tell(const struct teller *teller, const char *format, ...) THAW_PRINTF(2, 3);
+static void tell(const struct teller *teller, const char *format, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	teller->warn(teller->arg, text);
+}
+
+/* Root could change whatever belongs to anybody, and this process its own files. */
+static bool is_trusted(uid_t owner)
+{
+	return owner == 0 || owner == geteuid();
+}
+
+/* Who owns what lies in the file's folder can put another file in its place. */
+static void look_at_folder(const struct teller *teller, const char *place, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *folder = slash == NULL ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
+	struct stat info;
+
+	if (folder == NULL || stat(folder, &info) != 0) {
+		free(folder);
+		return; /* out of memory, or gone by now */
+	}
+	if (!is_trusted(info.st_uid))
+		tell(teller, "%s: %s is in a folder of user %u, who can replace it; move it, or run 'chown root %s'",
+		     place, file, (unsigned)info.st_uid, folder);
+	else if ((info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0)
+		tell(teller, "%s: %s is in a folder with mode %04o, so any user can replace it; run 'chmod o-w %s'",
+		     place, file, (unsigned)info.st_mode & 07777, folder);
+	free(folder);
+}
+
+/* file: NULL: none is named. */
+static void look_at_secret(const struct teller *teller, const char *place, const char *file)
+{
+	struct stat info;
+
+	if (file == NULL || stat(file, &info) != 0)
+		return;
+	if ((info.st_mode & (S_IRWXO | S_IWGRP)) != 0)
+		tell(teller, "%s: %s has mode %04o, so other users can %s it; run 'chmod 0600 %s'", place, file,
+		     (unsigned)info.st_mode & 07777, (info.st_mode & (S_IWOTH | S_IWGRP)) != 0 ? "change" : "read",
+		     file);
+	if (!is_trusted(info.st_uid))
+		tell(teller, "%s: %s belongs to user %u, who can change it; run 'chown root %s'", place, file,
+		     (unsigned)info.st_uid, file);
+	look_at_folder(teller, place, file);
+}
+
+static void look_at_secrets(const struct teller *teller, const struct config *config)
+{
+	for (size_t i = 0; i < config->host_count; i++) {
+		const struct config_host *host = &config->hosts[i];
+		look_at_secret(teller, host->key_place, host->key);
+		look_at_secret(teller, host->key_place, host->key_passphrase);
+	}
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		const struct config_upstream *upstream = &config->upstreams[i];
+		bool token = upstream->tls.key != NULL && strncmp(upstream->tls.key, "pkcs11:", 7) == 0;
+		look_at_secret(teller, upstream->tls.key_place, token ? NULL : upstream->tls.key);
+		look_at_secret(teller, upstream->tls.key_place, upstream->tls.key_passphrase);
+	}
+}
+
+void loaded_warnings(const struct loaded *loaded, const struct config *config,
+		     void (*warn)(void *arg, const char *text), void *arg)
+{
+	struct teller teller = {.warn = warn, .arg = arg};
+
+	if (privileges_stay_root(&loaded->privileges))
+		tell(&teller, "%s: key 'user': workers run as root; set it to a user of their own, such as 'thaw'",
+		     config->file);
+	look_at_secrets(&teller, config);
+	gateway_warnings(loaded->gateway, warn, arg);
+}
