@@ -13,6 +13,7 @@
 #define MEMORY_DEFAULT     (256ULL * 1024 * 1024)
 #define PER_CLIENT_DEFAULT 25
 #define STOP_DEFAULT_MS    30000
+#define WORKER_DEFAULT_MS  30000
 
 static void free_certificate(struct config_certificate *certificate)
 {
@@ -90,6 +91,7 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 	config->spool.memory = MEMORY_DEFAULT;
 	config->spool.disk = CONFIG_UNSET;
 	config->spool.per_client_percent = PER_CLIENT_DEFAULT;
+	config->worker_timeout_ms = WORKER_DEFAULT_MS;
 	config->stop_timeout_ms = STOP_DEFAULT_MS;
 	config->sandbox = true;
 	config->log.format = CONFIG_LOG_JSON;

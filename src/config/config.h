@@ -149,6 +149,7 @@ struct config {
 	struct config_listen *admin; /* TCP or unix; NULL: off */
 	char *ticket_keys;           /* file shared by several machines; NULL: keys of this process only */
 	char *user, *group;          /* to run as; NULL: as started */
+	uint64_t worker_timeout_ms;  /* without progress, after which a worker is ended; 0: never */
 	uint64_t stop_timeout_ms;    /* how long requests under way may take once a stop was asked for */
 	bool sandbox;
 	struct {

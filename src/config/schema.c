@@ -116,6 +116,17 @@ static enum thaw_status read_sandbox(const struct config_at *at, const struct co
 	return THAW_OK;
 }
 
+static enum thaw_status read_worker_timeout(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "off") != 0)
+		return config_read_duration(at, rule, into);
+	*(uint64_t *)into = 0;
+	return THAW_OK;
+}
+
 /* ---- tables, from the innermost out ---- */
 
 #define SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
@@ -449,6 +460,12 @@ static const struct config_rule config_rules[] = {
 	 .min = 1000,
 	 .max = TIMEOUT_MAX,
 	 .allowed = DURATION_TEXT "1s to 24h"},
+	{.key = "worker_timeout",
+	 .read = read_worker_timeout,
+	 .offset = AT(worker_timeout_ms),
+	 .min = 1000,
+	 .max = TIMEOUT_MAX,
+	 .allowed = DURATION_TEXT "1s to 24h, or off"},
 	{.key = "sandbox", .read = read_sandbox, .offset = AT(sandbox), .words = switch_words},
 	{.key = "spool", .read = config_read_mapping, .offset = 0, .table = &spool_table},
 	{.key = "log", .read = config_read_mapping, .offset = 0, .table = &log_table},

@@ -210,6 +210,16 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 	return true;
 }
 
+/* As often as whoever needs it most; 0: nobody does. */
+static uint64_t alive_every(const struct generation *g, const struct generation_birth *birth)
+{
+	uint64_t every = g->config->worker_timeout_ms / GENERATION_LOOKS;
+
+	if (every == 0 || (birth->alive_ms > 0 && birth->alive_ms < every))
+		return birth->alive_ms;
+	return every;
+}
+
 /* In the new process. */
 static void be_worker(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
 		      pid_t master)
@@ -224,7 +234,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.loads = g->loaded.loads,
 		.listeners = &g->listeners,
 		.log = &g->log,
-		.master = {.fd = channel, .alive_ms = birth->alive_ms},
+		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},
 	};
 
 	generation_close_channels(g);
@@ -325,6 +335,22 @@ void generation_dismiss_admin(const struct generation *g)
 {
 	if (g->admin.count > 0 && g->admin.items[0].pid != 0)
 		(void)kill(g->admin.items[0].pid, SIGTERM);
+}
+
+void generation_end_stalled(const struct generation *g, uint64_t now_ms,
+			    void (*ended)(void *arg, pid_t worker, uint64_t limit_ms), void *arg)
+{
+	uint64_t limit_ms = g->config->worker_timeout_ms;
+	struct slot *slot;
+
+	/* One that starts has a limit of its own. */
+	if (limit_ms == 0 || g->state == GENERATION_STARTING)
+		return;
+	while ((slot = slots_stalled(&g->slots, limit_ms, START_MS, now_ms)) != NULL) {
+		slot->ended = true;
+		ended(arg, slot->pid, limit_ms);
+		(void)kill(slot->pid, SIGKILL);
+	}
 }
 
 unsigned generation_alive(const struct generation *g)

@@ -68,9 +68,12 @@ void generation_free(struct generation **generation, const struct listeners *go_
 /* The only writer of the state, which tells the workers. */
 void generation_enter(struct generation *generation, enum generation_state to, uint64_t now_ms);
 
+/* How often within worker_timeout a worker says that it runs, and the master looks whether all have. */
+#define GENERATION_LOOKS 4
+
 struct generation_birth {
-	sigset_t signals; /* that the worker begins with */
-	uint64_t alive_ms;
+	sigset_t signals;                                         /* that the worker begins with */
+	uint64_t alive_ms;                                        /* how often a watchdog needs to hear; 0: never */
 	uint64_t began_ms;                                        /* when the master did */
 	void (*forget)(void *arg, const struct generation *mine); /* closes what is only the master's */
 	void *arg;
@@ -79,6 +82,10 @@ struct generation_birth {
 /* False: errno tells. The slot is empty then. */
 bool generation_start_worker(struct generation *generation, struct slot *slot, const struct generation_birth *birth,
 			     uint64_t now_ms);
+
+/* Ends the workers that make no progress, and names each by ended(). They are replaced once they are gone. */
+void generation_end_stalled(const struct generation *generation, uint64_t now_ms,
+			    void (*ended)(void *arg, pid_t worker, uint64_t limit_ms), void *arg);
 
 /* The same for the process that shows all of them to the operator. */
 bool generation_start_admin(struct generation *generation, const struct generation_birth *birth, uint64_t now_ms);

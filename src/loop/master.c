@@ -289,10 +289,25 @@ static uint64_t next_ping_ms(const struct master *m)
 	return m->systemd.watchdog_ms > 0 ? m->ping_ms + m->systemd.watchdog_ms / 2 : THAW_NEVER;
 }
 
+/* How often the master looks whether the workers make progress; THAW_NEVER: it need not. */
+static uint64_t look_every(const struct master *m)
+{
+	uint64_t every = THAW_NEVER;
+	const struct generation *g;
+
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
+		if (g->config->worker_timeout_ms > 0)
+			every = sooner(every, g->config->worker_timeout_ms / GENERATION_LOOKS);
+	return every;
+}
+
 static int patience(const struct master *m)
 {
-	uint64_t until_ms = next_ping_ms(m);
+	uint64_t until_ms = next_ping_ms(m), every = look_every(m);
 	const struct generation *g;
+
+	if (every != THAW_NEVER)
+		until_ms = sooner(until_ms, m->look_ms + every);
 
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
 		until_ms = sooner(until_ms, g->state < GENERATION_OVER ? g->limit_ms : THAW_NEVER);
@@ -321,7 +336,36 @@ static void expire(struct master *m)
 	}
 }
 
-/* The watchdog hears nothing while a worker does not turn. */
+/*
+ * While the master did not run, as when all of a container is frozen, the workers may not have run either, and what
+ * they have said is not heard yet.
+ */
+static void look(struct master *m)
+{
+	uint64_t every = look_every(m), since = m->now_ms - m->look_ms;
+	struct generation *g;
+
+	m->look_ms = m->now_ms;
+	for (g = TAILQ_FIRST(&m->all); g != NULL && since > every; g = TAILQ_NEXT(g, link))
+		slots_forgive(&g->slots, since - every);
+}
+
+static void tell_stalled(void *arg, pid_t worker, uint64_t limit_ms)
+{
+	log_say(master_log(arg), CONFIG_LOG_ERROR,
+		"worker %d made no progress for %llu s: ending it; its connections are lost", (int)worker,
+		(unsigned long long)limit_ms / 1000);
+}
+
+static void end_stalled(struct master *m)
+{
+	struct generation *g;
+
+	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
+		generation_end_stalled(g, m->now_ms, tell_stalled, m);
+}
+
+/* The watchdog hears nothing while a worker does not turn, and the master could not end it. */
 static void ping(struct master *m)
 {
 	const struct slot *silent = NULL;
@@ -330,11 +374,12 @@ static void ping(struct master *m)
 		return;
 	m->ping_ms = m->now_ms;
 	if (m->phase == PHASE_SERVING)
-		silent = slots_silent(&m->serving->slots, m->systemd.watchdog_ms / 2, m->now_ms);
+		silent = slots_silent(&m->serving->slots,
+				      m->serving->config->worker_timeout_ms + m->systemd.watchdog_ms / 2, m->now_ms);
 	if (silent == NULL)
 		systemd_alive();
 	else
-		log_say(master_log(m), CONFIG_LOG_WARNING, "worker %d does not answer: the watchdog is not told",
+		log_say(master_log(m), CONFIG_LOG_WARNING, "worker %d is unresponsive; withholding the watchdog ping",
 			(int)silent->pid);
 }
 
@@ -354,6 +399,7 @@ static void supervise(struct master *m)
 	while (m->phase != PHASE_OVER) {
 		fill_slots(m);
 		wait_for_news(m);
+		look(m);
 		hear_workers(m);
 		take_signals(m);
 		m->wanted = control_take(&m->control) || m->wanted;
@@ -362,6 +408,7 @@ static void supervise(struct master *m)
 		upgrade_hear_elder(m);
 		reap(m);
 		expire(m);
+		end_stalled(m);
 		taking_if_left(m);
 		taking_if_wanted(m);
 		upgrade_if_wanted(m);
@@ -416,7 +463,7 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 		return error_system(m->err, errno, "cannot supervise workers");
 	if (taking_first(m, config) != THAW_OK || take_over_signals(m) != THAW_OK)
 		return THAW_FAILED;
-	m->ping_ms = m->now_ms;
+	m->ping_ms = m->look_ms = m->now_ms;
 	if (control_open(&m->control, CONTROL_RELOAD, m->hooks->file, &unheard) != THAW_OK ||
 	    (m->hooks->argv != NULL &&
 	     control_open(&m->upgrade.control, CONTROL_UPGRADE, m->hooks->file, &unheard) != THAW_OK))

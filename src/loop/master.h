@@ -34,6 +34,7 @@ struct master {
 	uint64_t room_ms;           /* when a reload that is wanted stops waiting for room; 0: it does not wait */
 	uint64_t now_ms;
 	uint64_t ping_ms; /* when the watchdog was last told */
+	uint64_t look_ms; /* when the master last looked at what it waits for */
 	atomic_uint *turns;
 	struct board *board;
 	struct systemd systemd;

@@ -23,7 +23,7 @@ void slots_free(struct slots *slots)
 void slot_filled(struct slot *slot, pid_t pid, uint64_t now_ms)
 {
 	slot->pid = pid;
-	slot->ready = slot->quiet = false;
+	slot->ready = slot->quiet = slot->ended = false;
 	slot->started_ms = slot->heard_ms = now_ms;
 	slot->due_ms = THAW_NEVER;
 }
@@ -97,6 +97,24 @@ bool slots_all_ready(const struct slots *slots)
 		if (!slots->items[i].ready)
 			return false;
 	return true;
+}
+
+struct slot *slots_stalled(const struct slots *slots, uint64_t limit_ms, uint64_t start_ms, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < slots->count; i++) {
+		struct slot *slot = &slots->items[i];
+		uint64_t limit = slot->ready || start_ms < limit_ms ? limit_ms : start_ms;
+		if (slot->pid != 0 && !slot->ended && now_ms - slot->heard_ms >= limit)
+			return slot;
+	}
+	return NULL;
+}
+
+void slots_forgive(struct slots *slots, uint64_t lost_ms)
+{
+	for (unsigned i = 0; i < slots->count; i++)
+		if (slots->items[i].pid != 0)
+			slots->items[i].heard_ms += lost_ms;
 }
 
 const struct slot *slots_silent(const struct slots *slots, uint64_t limit_ms, uint64_t now_ms)

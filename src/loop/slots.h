@@ -20,6 +20,7 @@ struct slot {
 	pid_t pid;           /* 0: empty */
 	bool ready;          /* its worker has said that it runs */
 	bool quiet;          /* ... and that it accepts no more */
+	bool ended;          /* it was ended, for it made no progress, and is not gone yet */
 	uint64_t heard_ms;   /* when its worker last said so; or when it was started */
 	uint64_t started_ms; /* of the worker that is, or was, in it */
 	uint64_t due_ms;     /* empty: when it is to be filled; THAW_NEVER: not at all */
@@ -55,6 +56,15 @@ bool slots_all_quiet(const struct slots *slots);
 
 unsigned slots_filled(const struct slots *slots);
 bool slots_all_ready(const struct slots *slots);
+
+/*
+ * A worker that makes no progress: it has not been heard of for limit_ms, or has not become ready within start_ms.
+ * NULL: none but such as are marked as ended already.
+ */
+struct slot *slots_stalled(const struct slots *slots, uint64_t limit_ms, uint64_t start_ms, uint64_t now_ms);
+
+/* Time in which the master itself did not run is not counted against the workers: a frozen container, say. */
+void slots_forgive(struct slots *slots, uint64_t lost_ms);
 
 /* A worker that has not been heard of for longer than limit_ms; NULL: none. */
 const struct slot *slots_silent(const struct slots *slots, uint64_t limit_ms, uint64_t now_ms);

@@ -239,3 +239,34 @@ def test_workers_do_not_outlive_their_master(serve, settings):
     assert len(workers) == 2
     gateway.process.kill()
     wait("the workers to end", lambda: not [w for w in workers if is_running(w)])
+
+
+# ---- workers that make no progress
+
+
+def test_a_stopped_worker_is_ended_and_replaced(serve, settings):
+    gateway = serve("-c", settings(workers=2, more="worker_timeout: 1s\n"))
+    held = clients_on_both(gateway)
+    victim, survivor = held
+    os.kill(victim, signal.SIGSTOP)
+    assert held[victim].response() is None  # its connections end, and do not hang for good
+    assert gateway.wait_messages(f"worker {victim} made no progress for 1 s")
+    wait("a new worker", lambda: victim not in (now := gateway.workers()) and len(now) == 2)
+    assert held[survivor].get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"
+    again = clients_on_both(gateway)
+    assert survivor in again
+    assert len(gateway.wait_messages("made no progress")) == 1
+
+
+def test_a_stopped_worker_of_an_earlier_configuration_is_ended(serve, settings):
+    gateway = serve("-c", settings(workers=1, more="worker_timeout: 1s\nstop_timeout: 24h\n"))
+    (old,) = gateway.workers()
+    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
+    wait_held(gateway, upload)
+    gateway.process.send_signal(signal.SIGHUP)
+    wait("the new worker", lambda: len(gateway.workers()) == 2)
+    wait("the old one to retire", lambda: Client(gateway).worker(gateway) != old)
+    os.kill(old, signal.SIGSTOP)
+    assert upload.response() is None
+    wait("it to be gone", lambda: old not in gateway.workers())
+    assert Client(gateway).get_json()["path"] == "/"

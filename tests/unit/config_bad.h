@@ -17,8 +17,9 @@
 #define ALLOWED_ORIGIN   "https://HOST or https://HOST:PORT without a path, or none"
 #define ALLOWED_SIZE     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
-#define ALLOWED_TOP_KEYS \
-	"workers, listen, admin, ticket_keys, user, group, stop_timeout, sandbox, spool, log, hosts, upstreams"
+#define ALLOWED_TOP_KEYS                                                                                               \
+	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, spool, log, hosts, " \
+	"upstreams"
 #define ALLOWED_HOST_KEYS                                                                                          \
 	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, paths, " \
 	"client_certificate, "                                                                                     \
@@ -385,6 +386,12 @@ static const struct bad {
 						   "allowed: " ALLOWED_PASSPHRASE},
 	{UPSTREAM("{ servers: [ 'https://a' ], tls: { key_passphrase: { file: p } } }"),
 	 "9: key 'upstreams.app.tls.key_passphrase': there is no key beside it; allowed: only beside a key"},
+	/* worker_timeout */
+	BAD_TOP("worker_timeout", "0s", "is too small", ALLOWED_DURATION "1s to 24h, or off"),
+	BAD_TOP("worker_timeout", "999ms", "is too small", ALLOWED_DURATION "1s to 24h, or off"),
+	BAD_TOP("worker_timeout", "25h", "is too large", ALLOWED_DURATION "1s to 24h, or off"),
+	BAD_TOP("worker_timeout", "30", "is not understood", ALLOWED_DURATION "1s to 24h, or off"),
+	BAD_TOP("worker_timeout", "never", "is not understood", ALLOWED_DURATION "1s to 24h, or off"),
 	{HOST("  without_post_handshake: tls13\n"),
 	 "5: key 'hosts[0].without_post_handshake': 'tls13' is not known; allowed: tls12, refuse"},
 	{END("log: { level: loud }\n"),

@@ -149,6 +149,44 @@ static void test_who_is_silent(void **state)
 	slots_free(&slots);
 }
 
+/* It is named once; one that is just starting has a limit of its own. */
+static void test_who_makes_no_progress(void **state)
+{
+	struct slots slots;
+
+	(void)state;
+	assert_true(slots_init(&slots, 2));
+	assert_null(slots_stalled(&slots, 10, 100, 1000));
+	slot_filled(&slots.items[0], 7, 1000);
+	slot_filled(&slots.items[1], 8, 1000);
+	slot_heard(&slots.items[0], 1000);
+	assert_null(slots_stalled(&slots, 10, 100, 1009));
+	assert_ptr_equal(slots_stalled(&slots, 10, 100, 1010), &slots.items[0]);
+	slots.items[0].ended = true;
+	assert_null(slots_stalled(&slots, 10, 100, 1099));
+	assert_ptr_equal(slots_stalled(&slots, 10, 100, 1100), &slots.items[1]);
+	assert_null(slots_stalled(&slots, 200, 100, 1199)); /* a longer limit holds at the start, too */
+	slot_emptied(&slots.items[0], 1100);
+	slot_filled(&slots.items[0], 9, 1100);
+	assert_false(slots.items[0].ended);
+	slots_free(&slots);
+}
+
+/* A master that was not running for an hour has not heard what its workers said in it. */
+static void test_time_without_the_master_is_forgiven(void **state)
+{
+	struct slots slots;
+
+	(void)state;
+	assert_true(slots_init(&slots, 2));
+	slot_filled(&slots.items[0], 7, 1000);
+	slot_heard(&slots.items[0], 1000);
+	slots_forgive(&slots, 3600000);
+	assert_null(slots_stalled(&slots, 10, 10, 3601009));
+	assert_ptr_equal(slots_stalled(&slots, 10, 10, 3601010), &slots.items[0]);
+	slots_free(&slots);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +198,8 @@ int main(void)
 		cmocka_unit_test(test_places_are_numbered),
 		cmocka_unit_test(test_who_is_heard_is_ready),
 		cmocka_unit_test(test_who_is_silent),
+		cmocka_unit_test(test_who_makes_no_progress),
+		cmocka_unit_test(test_time_without_the_master_is_forgiven),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
