@@ -664,6 +664,37 @@ static void test_memory_goes_back_to_the_system(void **state)
 	world_free(&world);
 }
 
+static unsigned mappings(void)
+{
+	unsigned lines = 0;
+	FILE *file = fopen("/proc/self/maps", "re");
+
+	assert_non_null(file);
+	for (int c; (c = fgetc(file)) != EOF;)
+		lines += c == '\n';
+	(void)fclose(file);
+	return lines;
+}
+
+/* However chunks come and go, there are no more mappings than slabs: a process may have vm.max_map_count of them. */
+static void test_freed_chunks_cut_no_mapping(void **state)
+{
+	struct world world = world_new((struct thaw_ledger_limits){.memory = 256 * MIB});
+	struct body odd = body_of(world.store, 1), even = body_of(world.store, 2);
+	unsigned before = mappings();
+
+	(void)state;
+	for (uint64_t i = 0; i < 64 * MIB / CHUNK; i++) {
+		assert_int_equal(body_write(&odd, CHUNK), THAW_REASON_NONE);
+		assert_int_equal(body_write(&even, CHUNK), THAW_REASON_NONE);
+	}
+	thaw_spool_free(&odd.spool);
+	assert_true(mappings() <= before + 128 * MIB / CHUNK / SPOOL_SLAB_CHUNKS + 8);
+	thaw_spool_free(&even.spool);
+	assert_true(mappings() <= before + 32);
+	world_free(&world);
+}
+
 /* ---- a real directory */
 
 static unsigned names_in(const char *directory)
@@ -861,6 +892,7 @@ int main(void)
 		cmocka_unit_test(test_streams_through),
 		cmocka_unit_test(test_each_allocation_fails),
 		cmocka_unit_test(test_memory_goes_back_to_the_system),
+		cmocka_unit_test(test_freed_chunks_cut_no_mapping),
 		cmocka_unit_test(test_real_file),
 		cmocka_unit_test(test_large_file_is_closed),
 		cmocka_unit_test(test_open_and_unlink),
