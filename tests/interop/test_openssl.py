@@ -1,0 +1,82 @@
+"""What newer releases of OpenSSL do in a handshake, against a late request: key exchange groups, large ClientHellos,
+certificate compression. What a release does not have is not asked of it."""
+
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from harness.rawtls import context
+
+BODY = b"x" * 65536
+
+
+def tls_groups():
+    listed = subprocess.run(["openssl", "list", "-tls-groups"], capture_output=True, text=True)
+    known = listed.stdout.strip().split(":") if listed.returncode == 0 else []
+    return ["X25519", "P-256", "P-384", "P-521"] + [name for name in known if "MLKEM" in name and name.startswith("X")]
+
+
+def s_client(thaw, *options):
+    request = f"PUT /late HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{thaw.port}", "-servername", "localhost", "-nocommands"]
+    argv += ["-ign_eof", "-verify_return_error", "-CAfile", str(thaw.pki / "ca.pem"), "-cert", str(thaw.pki / "client.pem")]
+    argv += ["-key", str(thaw.pki / "client.key"), "-enable_pha", *options]
+    done = subprocess.run(argv, input=request.encode() + BODY, capture_output=True, timeout=60)
+    return (done.stdout + done.stderr).decode("latin-1")
+
+
+@pytest.mark.parametrize("tls", ("1_2", "1_3"))
+@pytest.mark.parametrize("group", tls_groups())
+def test_a_late_request_with_each_group(group, tls, thaw):
+    if "MLKEM" in group and tls == "1_2":
+        pytest.skip("a group of TLS 1.3 only")
+    # RFC 8422 5.1.1: over TLS 1.2 the list also says which curves a certificate's key may be on.
+    said = s_client(thaw, f"-tls{tls}", "-groups", group if tls == "1_3" or group == "P-256" else f"{group}:P-256")
+    assert "HTTP/1.1 200 OK" in said and '"subject": "CN=Thaw Demo Client"' in said, said[-2000:]
+
+
+def test_a_client_certificate_comes_uncompressed(thaw):
+    """RFC 8879: the gateway lists no algorithm, so that nothing of a client's has to be decompressed."""
+    said = s_client(thaw, "-tls1_3", "-msg")
+    assert "HTTP/1.1 200 OK" in said, said[-2000:]
+    sent = [line for line in said.splitlines() if line.startswith(">>>") and "Certificate" in line]
+    assert any(line.rstrip().endswith(", Certificate") for line in sent), sent
+    assert not any("CompressedCertificate" in line for line in sent)
+
+
+def fragmented(record, size):
+    """One record's payload in records of that size (RFC 8446 5.1)."""
+    head, payload = record[:3], record[5:]
+    pieces = [payload[at : at + size] for at in range(0, len(payload), size)]
+    return b"".join(head + len(piece).to_bytes(2, "big") + piece for piece in pieces)
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("size", (16, 100, 1000))
+def test_a_client_hello_in_several_records(size, tls, thaw):
+    """With a post-quantum key share a ClientHello no longer fits into one packet, and some send it in two records."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context(thaw.pki, tls).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", thaw.port), timeout=30) as tcp:
+
+        def exchange(step, *arguments):
+            while True:
+                try:
+                    return step(*arguments)
+                except ssl.SSLWantReadError:
+                    tcp.sendall(outgoing.read())
+                    incoming.write(tcp.recv(65536) or pytest.fail("the connection was closed"))
+
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        tcp.sendall(fragmented(outgoing.read(), size))
+        incoming.write(tcp.recv(65536))
+        exchange(client.do_handshake)
+        head = f"PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+        assert client.write(head + BODY) > len(head)
+        answer = b""
+        while b"body_sha256" not in answer:
+            answer += exchange(client.read, 65536)
+    assert b" 200 " in answer and b"CN=Thaw Demo Client" in answer
