@@ -32,7 +32,11 @@ static void drop_out(struct gw_conn *conn)
 	conn->out.at = conn->out.len = 0;
 }
 
-static void begin_linger(struct gw_conn *conn)
+/*
+ * RFC 9112 9.6: the client may still be sending when it is answered, and a reset would erase the answer. An alert of
+ * TLS is as easily lost, but is much shorter than an upload that is refused.
+ */
+static void begin_linger(struct gw_conn *conn, bool answered)
 {
 	gw_records_close(conn);
 	gw_request_free(&conn->request);
@@ -48,8 +52,8 @@ static void begin_linger(struct gw_conn *conn)
 	if (!conn->cut)
 		tls_link_close_notify(conn->tls);
 	conn->transport.ops->half_close(conn->transport.io);
-	conn->linger_left = tls_link_flooded(conn->tls) ? GW_LINGER_FLOOD : GW_LINGER_BYTES;
-	conn->linger_end_ms = conn->now_ms + GW_LINGER_MS;
+	conn->linger_left = tls_link_flooded(conn->tls) ? GW_LINGER_FLOOD : answered ? GW_LINGER_BYTES : GW_ALERT_BYTES;
+	conn->linger_end_ms = conn->now_ms + (answered ? GW_LINGER_MS : GW_ALERT_MS);
 }
 
 uint32_t gw_idle_limit_ms(const struct gw_conn *conn)
@@ -59,6 +63,9 @@ uint32_t gw_idle_limit_ms(const struct gw_conn *conn)
 
 void gw_enter(struct gw_conn *conn, enum gw_state to)
 {
+	const uint32_t answers = GW_BIT(GW_REPLY) | GW_BIT(GW_RELAY) | GW_BIT(GW_TUNNEL);
+	bool answered = (GW_BIT(conn->state) & answers) != 0;
+
 	assert(gw_states[conn->state].next & GW_BIT(to));
 	trace_change(&conn->gateway->env.trace, "conn", gw_states[conn->state].name, gw_states[to].name, conn->now_ms);
 	conn->state = to;
@@ -76,7 +83,7 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	else
 		pace_stop(&conn->pace);
 	if (to == GW_LINGER)
-		begin_linger(conn);
+		begin_linger(conn, answered);
 	if (to == GW_DEAD)
 		gw_records_close(conn);
 }
@@ -254,10 +261,31 @@ static enum gw_step run_silent(struct gw_conn *conn)
 	return GW_MOVED;
 }
 
+/* Once the certificate is asked for, a human may have to choose it, and to unlock its key: that has its own deadline.
+ */
+static void wait_for_human(struct gw_conn *conn)
+{
+	if (conn->human || !tls_link_asked(conn->tls))
+		return;
+	conn->human = true;
+	uint64_t until_ms = conn->now_ms + gw_conn_host(conn)->handshake_ms;
+	if (until_ms > conn->pace.deadline_ms)
+		pace_start(&conn->pace, gw_conn_host(conn)->handshake_ms, conn->now_ms);
+}
+
+/* Why it was not finished in time, for the log. */
+static const char *handshake_overdue(const struct gw_conn *conn)
+{
+	if (conn->human)
+		return "the client did not answer the request for its certificate in time (client_certificate.timeout)";
+	return tls_link_host(conn->tls) < 0 ? "no complete ClientHello came in time" : "not finished in time";
+}
+
 static enum gw_step run_tls(struct gw_conn *conn)
 {
 	enum thaw_status status = tls_link_handshake(conn->tls, &conn->gateway->err);
 
+	wait_for_human(conn);
 	switch (status) {
 	case THAW_OK:
 		board_handshake(conn->gateway->env.board, tls_link_version(conn->tls), tls_link_resumed(conn->tls));
@@ -360,7 +388,7 @@ static void overdue(struct gw_conn *conn)
 		(void)bad_preface(conn, "it did not come in time");
 		break;
 	case GW_TLS:
-		gw_notice_unused(conn, "not finished in time");
+		gw_notice_unused(conn, handshake_overdue(conn));
 		gw_enter(conn, GW_DEAD);
 		break;
 	case GW_SILENT:

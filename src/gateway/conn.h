@@ -42,6 +42,8 @@
 #define GW_PACK_MAX     327680              /* one batch for a server: a head, and 256 KiB of body */
 #define GW_PACK_LEAST   20480               /* room below which a batch is sent: for a record, or the trailers */
 #define GW_DOWN_ROOM    65536               /* one read of a response; what its client does not take at once is kept */
+#define GW_ALERT_MS     2000 /* the lingering read where there is no response, but an alert of TLS at most */
+#define GW_ALERT_BYTES  262144
 
 struct gw_pins;
 struct gw_proxy;
@@ -122,6 +124,7 @@ struct gw_conn {
 	struct pace pace;
 	uint64_t now_ms;
 	size_t work; /* bytes moved in this step */
+	bool human;  /* the handshake waits for a client certificate: its deadline is the ask's */
 	bool retiring;
 	bool began;    /* a byte of a request has come; or it was said that none will */
 	bool answered; /* just now: the next request is waited for without looking whether it is here */

@@ -86,10 +86,14 @@ static enum thaw_status load_host(struct gw_routes *routes, struct gw_host *host
 		route->trust = load(routes, &route->config->certificate, err);
 		if (route->trust == NULL)
 			return THAW_FAILED;
-		if (when != CONFIG_WHEN_HANDSHAKE)
+		if (when != CONFIG_WHEN_HANDSHAKE) {
 			host->asks_late = true;
-		else if (host->at_handshake == NULL)
+			continue;
+		}
+		if (host->at_handshake == NULL)
 			host->at_handshake = route->trust;
+		if (host->handshake_ms < route->config->certificate.timeout_ms)
+			host->handshake_ms = route->config->certificate.timeout_ms;
 	}
 	for (size_t i = 1; i < host->config->route_count; i++)
 		host->mixed |= !gw_route_is_stricter(&host->routes[0], &host->routes[i]) ||

@@ -21,6 +21,7 @@ struct gw_host {
 	bool asks_late;
 	bool mixed;                     /* its routes differ in what they demand of a client's certificate */
 	const thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
+	uint64_t handshake_ms;          /* the longest timeout of those that do */
 };
 
 struct gw_routes {

@@ -296,6 +296,13 @@ const char *tls_link_name(const struct tls_link *link)
 	return link->hello ? link->name : NULL;
 }
 
+bool tls_link_asked(const struct tls_link *link)
+{
+	const struct tls_session *session = tls_session_of(link->ssl);
+
+	return session != NULL && tls_session_asked_at_handshake(session);
+}
+
 int tls_link_host(const struct tls_link *link)
 {
 	return link->host;

@@ -60,6 +60,9 @@ enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *er
 /* The server name of the ClientHello; "": it has none; NULL: no ClientHello has come. */
 const char *tls_link_name(const struct tls_link *link);
 
+/* Whether the handshake has come as far as its request for a client certificate. Needs a tls_session. */
+bool tls_link_asked(const struct tls_link *link);
+
 /* The host that the handshake chose (an index as given to tls_server_new). */
 int tls_link_host(const struct tls_link *link);
 

@@ -21,7 +21,7 @@
 #define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused before the connection is ended */
 
 /* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
-enum { MSG_CLIENT_HELLO = 1, MSG_FINISHED = 20, MSG_KEY_UPDATE = 24 };
+enum { MSG_CLIENT_HELLO = 1, MSG_CERTIFICATE_REQUEST = 13, MSG_FINISHED = 20, MSG_KEY_UPDATE = 24 };
 
 enum exchange {
 	EX_NONE,      /* not asked */
@@ -34,6 +34,7 @@ struct tls_session {
 	SSL *ssl;
 	/* what the ClientHello offered */
 	bool hello_seen, offers_post_handshake, hold;
+	bool asked_at_handshake; /* the request for the certificate is written */
 	bool judged, loose; /* the first handshake was looked at; it was resumed without the extended master secret */
 	char name[TLS_NAME_MAX + 1];
 	/* the exchange under way */
@@ -66,6 +67,14 @@ struct tls_session *tls_session_of(const struct ssl_st *ssl)
 	return ex_index >= 0 ? SSL_get_ex_data(ssl, ex_index) : NULL;
 }
 
+/* That the first handshake asks for a certificate. */
+static void note_request(struct tls_session *session, int content_type, const unsigned char *data, size_t len)
+{
+	if (content_type == SSL3_RT_HANDSHAKE && len > 0 && data[0] == MSG_CERTIFICATE_REQUEST &&
+	    session->exchange == EX_NONE)
+		session->asked_at_handshake = true;
+}
+
 /*
  * The message callback is the only reliable witness of an exchange: info_callback's HANDSHAKE_DONE never fires for
  * post-handshake authentication and fires early on TLS 1.2.
@@ -75,8 +84,10 @@ static void on_message(int outbound, int version, int content_type, const void *
 	struct tls_session *session = arg;
 
 	(void)version;
-	if (outbound)
+	if (outbound) {
+		note_request(session, content_type, data, len);
 		return;
+	}
 	tls_records_came(&session->records, ssl, content_type, data, len);
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
@@ -253,6 +264,11 @@ void tls_session_know_trusts(struct tls_session *session, const thaw_trust *cons
 struct tls_peer *tls_session_peer(struct tls_session *session)
 {
 	return &session->peer;
+}
+
+bool tls_session_asked_at_handshake(const struct tls_session *session)
+{
+	return session->asked_at_handshake;
 }
 
 bool tls_session_established(const struct tls_session *session)

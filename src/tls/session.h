@@ -39,6 +39,9 @@ void tls_session_know_trusts(struct tls_session *session, const thaw_trust *cons
 /* For this folder's own files. */
 struct tls_peer *tls_session_peer(struct tls_session *session);
 
+/* Whether the first handshake has come as far as its request for a certificate; a resumed one has none. */
+bool tls_session_asked_at_handshake(const struct tls_session *session);
+
 bool tls_session_established(const struct tls_session *session);
 
 /* How it could be asked now, by what was negotiated; *reason for THAW_MEANS_NONE. Whether it has a certificate is not

@@ -6,6 +6,7 @@ import pytest
 from peer import LIMIT, Client, wait
 from test_admin import metrics, seen  # noqa: F401
 
+NO_HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"  # a ClientHello of one byte
 SILENT = b"PROXY TCP4 192.0.2.7 192.0.2.1 1000 443\r\n"
 
 
@@ -48,6 +49,18 @@ def test_a_connection_costs_little_before_the_first_byte_of_tls(seen, sends):  #
         all_taken(admin, 2500)
         each = (gateway.memory().pss - before) / 2000
     assert each < 1024, f"{each:.0f} bytes for each silent connection"
+
+
+def test_after_a_failed_handshake_the_alert_can_be_read_and_not_much_is_taken(seen):  # noqa: F811
+    gateway, admin = seen()
+    flood = bytes(65536)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT) as wrong:
+        wrong.sendall(NO_HELLO + bytes(100_000))  # more than one read, before the alert is
+        assert wrong.recv(5)[:1] == b"\x15"  # RFC 8446 6: an alert's content type
+        with pytest.raises(ConnectionError):
+            for _ in range(4096):  # 256 MiB
+                wrong.sendall(flood)
+    assert metrics(admin)["thaw_tls_handshake_failures_total"] == 1
 
 
 def test_a_connection_that_was_silent_is_served(seen):  # noqa: F811

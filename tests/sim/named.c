@@ -44,6 +44,18 @@ static void at_handshake(struct scenario *scenario)
 	scenario->conns[0].handshake_host = true;
 }
 
+static void human_at_handshake(struct scenario *scenario)
+{
+	at_handshake(scenario);
+	scenario->conns[0].answer_after_ms = 100000;
+}
+
+static void late_human_at_handshake(struct scenario *scenario)
+{
+	at_handshake(scenario);
+	scenario->conns[0].answer_after_ms = 130000;
+}
+
 static void primed(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[0];
@@ -702,6 +714,12 @@ static void check_3_s(struct world *world)
 		world_fail(world, "an ask with a timeout of 3 s ended after %lld ms", (long long)ms);
 }
 
+static void check_says_timeout(struct world *world)
+{
+	if (strstr(world->last_message, "did not answer the request for its certificate") == NULL)
+		world_fail(world, "the last message is: %s", world->last_message);
+}
+
 static void check_never_asked(struct world *world)
 {
 	if (world->conns[0].asks != 0)
@@ -726,6 +744,14 @@ const struct named named_all[] = {
 	 GOOD("handshake", "handshake")},
 	{"handshake-empty", .answer = ANSWER_EMPTY, .route = ROUTE_HOST, .adjust = at_handshake,
 	 NO(403, "declined", "no-certificate")},
+	{"handshake-human-1.3", V13, .route = ROUTE_HOST, .body = MiB, .adjust = human_at_handshake,
+	 GOOD("handshake", "handshake")},
+	{"handshake-human-1.2", V12, .route = ROUTE_HOST, .body = MiB, .adjust = human_at_handshake,
+	 GOOD("handshake", "handshake")},
+	{"handshake-human-too-late-1.3", V13, .route = ROUTE_HOST, .adjust = late_human_at_handshake,
+	 .check = check_says_timeout},
+	{"handshake-human-too-late-1.2", V12, .route = ROUTE_HOST, .adjust = late_human_at_handshake,
+	 .check = check_says_timeout},
 	{"primed-1.3", V13, FIRST, LATE, .body = MiB, .adjust = primed, GOOD("handshake", "headers"),
 	 .check = check_asked_once},
 	{"primed-1.2", V12, FIRST, LATE, .body = MiB, .adjust = primed, GOOD("handshake", "headers"),
