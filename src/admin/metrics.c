@@ -75,6 +75,7 @@ static void gateway(const struct admin_sight *sight, struct admin_text *text)
 	single(text, "thaw_workers_wanted", GAUGE, "Workers that the configuration asks for.", board->workers_wanted);
 	single(text, "thaw_workers_ready", GAUGE, "Workers of that configuration that serve and move.",
 	       board->workers_ready);
+	single(text, "thaw_workers_full", GAUGE, "Workers of it that can take no connection.", board->workers_full);
 	single(text, "thaw_workers", GAUGE, "Worker processes, those of earlier configurations included.",
 	       board->worker_count);
 }
@@ -82,9 +83,17 @@ static void gateway(const struct admin_sight *sight, struct admin_text *text)
 static void connections(const struct board_sums *sums, struct admin_text *text)
 {
 	static const char name[] = "thaw_tls_handshakes_total";
+	static const char *const kinds[BOARD_KINDS] = {"silent", "handshake", "idle"};
 
 	single(text, "thaw_connections_open", GAUGE, "Client connections open now.", sums->connections_open);
 	single(text, "thaw_connections_total", COUNTER, "Client connections accepted.", sums->connections);
+	head(text, "thaw_connections_evicted_total", COUNTER,
+	     "Client connections that waited and were closed at a limit so that others could be taken, by state.");
+	for (size_t i = 0; i < BOARD_KINDS; i++)
+		labelled(text, "thaw_connections_evicted_total", "state", kinds[i], sums->evicted[i]);
+	head(text, "thaw_connections_refused_total", COUNTER, "Client connections closed unanswered, by limit.");
+	labelled(text, "thaw_connections_refused_total", "limit", "all", sums->refused[0]);
+	labelled(text, "thaw_connections_refused_total", "limit", "client", sums->refused[1]);
 	head(text, name, COUNTER, "TLS handshakes completed.");
 	for (size_t i = 0; i < sizeof(sums->handshakes) / sizeof(sums->handshakes[0]); i++)
 		for (size_t resumed = 0; resumed < 2; resumed++)

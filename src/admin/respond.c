@@ -110,8 +110,9 @@ static bool make_ready(const struct admin_sight *sight, struct answer *answer)
 		return true;
 	}
 	say(answer, 503, "not ready");
-	admin_putf(&answer->body, "%s; %u of %u workers serve\n", admin_phase_name(board->phase), board->workers_ready,
-		   board->workers_wanted);
+	admin_putf(&answer->body, "%s; %u of %u workers serve%s\n", admin_phase_name(board->phase),
+		   board->workers_ready, board->workers_wanted,
+		   board->full ? "; all of them are at their limit of connections" : "");
 	return true;
 }
 

@@ -10,10 +10,11 @@
 #include "base/error.h"
 #include "config/schema.h"
 
-#define MEMORY_DEFAULT     (256ULL * 1024 * 1024)
-#define PER_CLIENT_DEFAULT 25
-#define STOP_DEFAULT_MS    30000
-#define WORKER_DEFAULT_MS  30000
+#define MEMORY_DEFAULT      (256ULL * 1024 * 1024)
+#define PER_CLIENT_DEFAULT  25
+#define CONNECTIONS_DEFAULT 80 /* percent of all, of one client address */
+#define STOP_DEFAULT_MS     30000
+#define WORKER_DEFAULT_MS   30000
 
 static void free_certificate(struct config_certificate *certificate)
 {
@@ -92,6 +93,7 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 	config->spool.disk = CONFIG_UNSET;
 	config->spool.per_client_percent = PER_CLIENT_DEFAULT;
 	config->worker_timeout_ms = WORKER_DEFAULT_MS;
+	config->connections.per_client_percent = CONNECTIONS_DEFAULT;
 	config->stop_timeout_ms = STOP_DEFAULT_MS;
 	config->sandbox = true;
 	config->log.format = CONFIG_LOG_JSON;

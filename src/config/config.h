@@ -141,6 +141,13 @@ struct config_upstream {
 	} tls;
 };
 
+/* How many client connections there may be. */
+struct config_connections {
+	unsigned max;                /* of all workers together; 0: as many as their file descriptors allow */
+	unsigned per_client;         /* of one client address; 0: see below */
+	unsigned per_client_percent; /* the same as a share of all; 0 with per_client 0: no limit */
+};
+
 struct config {
 	char *file;       /* name for messages */
 	unsigned workers; /* 0: one a core */
@@ -152,6 +159,7 @@ struct config {
 	uint64_t worker_timeout_ms;  /* without progress, after which a worker is ended; 0: never */
 	uint64_t stop_timeout_ms;    /* how long requests under way may take once a stop was asked for */
 	bool sandbox;
+	struct config_connections connections;
 	struct {
 		uint64_t memory, disk;       /* disk 0: memory only */
 		char *directory;             /* may be NULL only where disk is 0 */

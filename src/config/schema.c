@@ -12,6 +12,8 @@
 #define TIMEOUT_MAX   (24ULL * 3600 * 1000)
 #define GRACE_MAX     (60ULL * 1000)
 
+#define CONNECTIONS_MAX 10000000
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static_assert(sizeof(enum config_when) == sizeof(unsigned), "config_read_word() writes an unsigned");
@@ -300,7 +302,43 @@ static const struct config_rule listen_rules[] = {
 static const struct config_table listen_table = {
 	.rules = listen_rules, .count = COUNT(listen_rules), .size = sizeof(struct config_listen)};
 
+/* A number, a percentage or off, into config_connections.per_client and per_client_percent. */
+static enum thaw_status read_per_client(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_connections *connections = into;
+	struct config_scalar scalar;
+
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (scalar.len == 0 || scalar.text[scalar.len - 1] != '%') {
+		connections->per_client_percent = 0;
+		return config_read_number(at, rule, &connections->per_client);
+	}
+	struct config_rule percent = *rule;
+	percent.max = 100;
+	connections->per_client = 0;
+	return config_read_percent(at, &percent, &connections->per_client_percent);
+}
+
 #define AT(field) offsetof(struct config, field)
+static const struct config_rule connections_rules[] = {
+	{.key = "max",
+	 .read = config_read_number,
+	 .offset = AT(connections.max),
+	 .words = auto_words,
+	 .min = 1,
+	 .max = CONNECTIONS_MAX,
+	 .allowed = "auto, or 1 to 10000000"},
+	{.key = "per_client",
+	 .read = read_per_client,
+	 .offset = AT(connections),
+	 .words = off_words,
+	 .min = 1,
+	 .max = CONNECTIONS_MAX,
+	 .allowed = "1% to 100%, 1 to 10000000, or off"},
+};
+static const struct config_table connections_table = {.rules = connections_rules, .count = COUNT(connections_rules)};
+
 static const struct config_rule spool_rules[] = {
 	{.key = "memory",
 	 .read = config_read_size,
@@ -467,6 +505,7 @@ static const struct config_rule config_rules[] = {
 	 .max = TIMEOUT_MAX,
 	 .allowed = DURATION_TEXT "1s to 24h, or off"},
 	{.key = "sandbox", .read = read_sandbox, .offset = AT(sandbox), .words = switch_words},
+	{.key = "connections", .read = config_read_mapping, .offset = 0, .table = &connections_table},
 	{.key = "spool", .read = config_read_mapping, .offset = 0, .table = &spool_table},
 	{.key = "log", .read = config_read_mapping, .offset = 0, .table = &log_table},
 	{.key = "hosts",

@@ -65,6 +65,14 @@ void board_alive(struct board_worker *worker, uint64_t now_ms);
 void board_connection_opened(struct board_worker *worker);
 void board_connection_closed(struct board_worker *worker);
 
+/* At the limits of connections: one that waited was closed, a new one was refused. kind: 0 to BOARD_KINDS - 1, as
+ * loop/clients.h has them. per_client: because of its client's limit. */
+#define BOARD_KINDS 3
+void board_connection_evicted(struct board_worker *worker, unsigned kind);
+void board_connection_refused(struct board_worker *worker, bool per_client);
+/* It can take no connection, and close none for another: or it can again. */
+void board_full(struct board_worker *worker, bool full);
+
 /* version: as OpenSSL names it, such as "TLSv1.3". */
 void board_handshake(struct board_worker *worker, const char *version, bool resumed);
 void board_handshake_failed(struct board_worker *worker);

@@ -69,6 +69,24 @@ void board_connection_closed(struct board_worker *worker)
 		count(worker, AT(connections_open), UINT64_MAX);
 }
 
+void board_connection_evicted(struct board_worker *worker, unsigned kind)
+{
+	if (worker != NULL && kind < BOARD_KINDS)
+		count(worker, AT(evicted) + kind, 1);
+}
+
+void board_connection_refused(struct board_worker *worker, bool per_client)
+{
+	if (worker != NULL)
+		count(worker, AT(refused) + per_client, 1);
+}
+
+void board_full(struct board_worker *worker, bool full)
+{
+	if (worker != NULL)
+		board_word_write(&worker->block->sums[AT(full)], full);
+}
+
 void board_handshake(struct board_worker *worker, const char *version, bool resumed)
 {
 	unsigned which = strcmp(version, "TLSv1.2") == 0 ? 0 : strcmp(version, "TLSv1.3") == 0 ? 1 : 2;

@@ -117,6 +117,7 @@ static void add_worker(struct board_view *view, const struct board_place *place,
 		.silent_ms = alive_ms != 0 && now_ms > alive_ms ? now_ms - alive_ms : 0,
 		.connections = board_word_read(&block->sums[0]),
 		.asks = board_word_read(&block->sums[1]),
+		.full = board_word_read(&block->sums[offsetof(struct board_sums, full) / sizeof(uint64_t)]) != 0,
 	};
 
 	_Static_assert(offsetof(struct board_sums, connections_open) == 0 &&
@@ -124,6 +125,7 @@ static void add_worker(struct board_view *view, const struct board_place *place,
 		       "the first two words");
 	worker.state = state_of(view, &worker, alive_ms);
 	view->workers_ready += worker.state == BOARD_WORKER_SERVING;
+	view->workers_full += worker.state == BOARD_WORKER_SERVING && worker.full;
 	view->workers[view->worker_count++] = worker;
 	for (size_t i = 0; i < BOARD_ASKS; i++)
 		if (atomic_load_explicit(&block->asks[i].used, memory_order_acquire) != 0)
@@ -186,7 +188,8 @@ struct board_view *board_view_new(const struct board *board, uint64_t now_ms, in
 			add_worker(view, &board->place[i], &board->blocks[i], now_ms);
 	}
 	add_servers(view, board, servers, places);
-	view->ready = view->phase == BOARD_SERVING && view->workers_ready == view->workers_wanted;
+	view->full = view->workers_ready > 0 && view->workers_full == view->workers_ready;
+	view->ready = view->phase == BOARD_SERVING && view->workers_ready == view->workers_wanted && !view->full;
 	return view;
 }
 

@@ -39,7 +39,10 @@ struct board_histogram {
 struct board_sums {
 	uint64_t connections_open, asks_open;
 	uint64_t records_waiting; /* access records that are not written yet */
+	uint64_t full;            /* how many workers can take no connection */
 	uint64_t connections;
+	uint64_t evicted[BOARD_KINDS];
+	uint64_t refused[2];       /* by the limit of all, by the client's */
 	uint64_t handshakes[3][2]; /* TLS 1.2, 1.3, other; not resumed, resumed */
 	uint64_t handshakes_failed;
 	uint64_t records, records_lost; /* access records; those that were never written */
@@ -73,6 +76,7 @@ struct board_worker_view {
 	unsigned configuration;
 	enum board_worker_state state;
 	uint64_t connections, asks; /* open now */
+	bool full;                  /* no connection can be taken */
 	uint64_t silent_ms;         /* since it was last heard of */
 };
 
@@ -96,8 +100,9 @@ struct board_server_view {
 struct board_view {
 	enum board_phase phase;
 	unsigned configuration;
-	unsigned workers_wanted, workers_ready; /* of that configuration */
-	bool ready;                             /* it serves, and every worker of it moves */
+	unsigned workers_wanted, workers_ready, workers_full; /* of that configuration */
+	bool full;                                            /* none of them can take a connection */
+	bool ready; /* it serves, every worker of it moves, and it takes connections */
 	struct board_sums sums;
 	uint64_t steps[BOARD_STEPS][BOARD_VERDICTS]; /* the oldest first; the last one is not over yet */
 	int64_t steps_end_ms;                        /* of the last step; since 1970 */

@@ -76,6 +76,8 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	/* What is passed on, or answered, is not ended to make room. */
 	if (to != GW_ASK && conn->request != NULL && conn->request->spool != NULL)
 		thaw_spool_yield(conn->request->spool, 0, NULL, NULL);
+	if (to == GW_IDLE || to == GW_HEAD)
+		conn->waits_ms = conn->now_ms;
 	if (to == GW_IDLE)
 		pace_start(&conn->pace, gw_idle_limit_ms(conn), conn->now_ms);
 	else if (gw_states[to].limit_ms != 0)
@@ -214,11 +216,12 @@ static enum gw_step run_preface(struct gw_conn *conn)
 	case GW_PROXY_HEADER_BAD:
 		return bad_preface(conn, header.why);
 	case GW_PROXY_HEADER_DONE:
+		conn->named = header.has_source;
 		if (header.has_source)
 			copy_peer(conn, (const struct sockaddr *)&header.source);
 		drop_preface(conn);
 		gw_enter(conn, GW_SILENT);
-		return GW_MOVED;
+		return GW_AGAIN; /* so that a client with too many connections is noticed before TLS costs anything */
 	case GW_PROXY_HEADER_MORE:
 		break;
 	}
@@ -485,7 +488,9 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	conn->gateway = gateway;
 	conn->transport = transport;
 	conn->now_ms = now_ms;
+	conn->waits_ms = now_ms;
 	conn->state = preface ? GW_PREFACE : GW_SILENT;
+	conn->named = !preface;
 	copy_peer(conn, peer);
 	pace_start(&conn->pace, gw_states[conn->state].limit_ms, now_ms);
 	board_connection_opened(gateway->env.board);

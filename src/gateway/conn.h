@@ -4,6 +4,7 @@
  *	conn.c     the driver: states, deadlines, handshake, idle, linger
  *	request.c  from a head to its route, its ask, its verdict
  *	body.c     the body's bytes: framing, draining, passing on
+ *	room.c     connections that are closed so that others can be taken
  *	answer.c   replies, refusals, access records, and the ask after a response
  *	proxy.h    the way through an upstream's server: proxy.c, upload.c, relay.c, tunnel.c, forward.c
  *	pin.h      upstream connections that belong to this connection
@@ -113,6 +114,7 @@ struct gw_conn {
 	struct transport transport;
 	struct gw_preface *preface; /* while it is read */
 	bool has_peer;
+	bool named; /* that is the client's address, not a load balancer's */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
@@ -123,8 +125,10 @@ struct gw_conn {
 	enum gw_state state;
 	struct pace pace;
 	uint64_t now_ms;
-	size_t work; /* bytes moved in this step */
-	bool human;  /* the handshake waits for a client certificate: its deadline is the ask's */
+	uint64_t waits_ms; /* since when it waits, if it does: for its handshake, for a request, for the rest of a head
+			    */
+	size_t work;       /* bytes moved in this step */
+	bool human;        /* the handshake waits for a client certificate: its deadline is the ask's */
 	bool retiring;
 	bool began;    /* a byte of a request has come; or it was said that none will */
 	bool answered; /* just now: the next request is waited for without looking whether it is here */

@@ -82,6 +82,24 @@ void gw_conn_dismiss(struct gw_conn *conn, uint64_t now_ms);
 /* The time for reading that answer is over, too: writes the access record, and nothing else. Free it afterwards. */
 void gw_conn_end(struct gw_conn *conn, uint64_t now_ms);
 
+/* What a connection waits for: by that, one may be closed so that another can be taken. */
+enum gw_phase {
+	GW_PHASE_UNNAMED, /* for the PROXY protocol's header */
+	GW_PHASE_SILENT,  /* for the first byte of TLS */
+	GW_PHASE_HANDSHAKE,
+	GW_PHASE_IDLE, /* for a request, or the rest of its head */
+	GW_PHASE_BUSY, /* a request is under way, or an ask */
+};
+/* *since_ms: since when it waits, unless it is busy. */
+enum gw_phase gw_conn_phase(const struct gw_conn *conn, uint64_t *since_ms);
+
+/* The client's address. NULL: it has none, or it is not known, as before the PROXY protocol's header is read. */
+const struct sockaddr *gw_conn_client(const struct gw_conn *conn);
+
+/* Ends it at once, so that another can be taken: as far as that can be done without waiting, a request that has begun
+ * is answered (503), and TLS is ended. The next step says that it is dead. */
+void gw_conn_evict(struct gw_conn *conn, uint64_t now_ms);
+
 void gw_conn_free(struct gw_conn **conn);
 
 #endif

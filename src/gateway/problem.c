@@ -63,6 +63,9 @@ static const struct words problems[] = {
 				      "answer in the time that was left. The service may have acted on the request.",
 				      "Find out whether the request took effect before you send it again on a new "
 				      "connection."},
+	[GW_PROBLEM_CROWDED] = {503, "too-many-connections",
+				"The gateway has as many connections as it may, and closed this one for another.",
+				"Send the request's head at once, or try again later."},
 };
 
 /* By reason; those that never end a request are left out. */

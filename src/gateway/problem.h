@@ -23,6 +23,7 @@ enum gw_problem {
 	GW_PROBLEM_MEMORY,
 	GW_PROBLEM_STOPPING,      /* stop_timeout has passed */
 	GW_PROBLEM_STOPPING_SENT, /* ... and a server has had the request, or a part of it */
+	GW_PROBLEM_CROWDED,       /* its connection was closed to make room for others */
 	GW_PROBLEMS
 };
 

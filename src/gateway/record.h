@@ -40,6 +40,8 @@ struct gw_record_ask {
 #define GW_RECORD_ADDRESS 64 /* room for each of them */
 void gw_record_address(const struct sockaddr *peer, char *text, size_t room);
 
+#define GW_RECORD_ADDRESS 64 /* room for each of them */
+
 json_t *gw_record_new(const struct gw_record_facts *facts); /* NULL: no memory */
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask);
 

@@ -1,12 +1,19 @@
 #include "loop/connection.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/socket.h"
 
+/* Connections of one load balancer whose clients are not known yet belong together, apart from its own. */
+#define UNNAMED UINT64_C(0x756e6e616d656421)
+
 struct connection {
 	struct connections *home;
+	struct clients_place place;
+	uint64_t key;      /* of its client, which is counted; 0: it is not known, or there is none */
+	uint64_t since_ms; /* that it waits */
 	int fd;
 	struct gw_conn *gw;
 	ev_io io;
@@ -14,21 +21,27 @@ struct connection {
 	uint64_t deadline_ms;
 	uint64_t armed_ms; /* when the timer fires; THAW_NEVER: it does not run */
 	bool queued;
+	bool unnamed; /* the PROXY protocol's header has not been read */
 	LIST_ENTRY(connection) all;
 	TAILQ_ENTRY(connection) queue;
 };
 
-void connections_init(struct connections *connections, struct ev_loop *loop, struct gateway *gateway)
+bool connections_init(struct connections *connections, struct ev_loop *loop, struct gateway *gateway,
+		      const struct connections_limits *limits, const struct counts *counts, unsigned number)
 {
-	*connections = (struct connections){.loop = loop, .gateway = gateway};
+	*connections = (struct connections){
+		.loop = loop, .gateway = gateway, .limits = *limits, .counts = counts, .number = number};
 	LIST_INIT(&connections->all);
 	TAILQ_INIT(&connections->queue);
+	return clients_init(&connections->clients, limits->own);
 }
 
 static void unqueue(struct connection *c)
 {
-	if (c->queued)
-		TAILQ_REMOVE(&c->home->queue, c, queue);
+	if (!c->queued)
+		return;
+	TAILQ_REMOVE(&c->home->queue, c, queue);
+	c->home->queued--;
 	c->queued = false;
 }
 
@@ -37,6 +50,7 @@ static void enqueue(struct connection *c)
 	if (c->queued)
 		return;
 	TAILQ_INSERT_TAIL(&c->home->queue, c, queue);
+	c->home->queued++;
 	c->queued = true;
 }
 
@@ -48,10 +62,14 @@ static void drop(struct connection *c)
 	ev_timer_stop(home->loop, &c->timer);
 	unqueue(c);
 	LIST_REMOVE(c, all);
+	clients_leave(&home->clients, &c->place);
+	if (c->key != 0)
+		counts_remove(home->counts, home->number, c->key);
 	gw_conn_free(&c->gw);
 	(void)close(c->fd);
 	free(c);
 	home->count--;
+	counts_say_open(home->counts, home->number, home->count);
 	if (home->gone != NULL)
 		home->gone(home->arg);
 }
@@ -83,12 +101,106 @@ static void arm(struct connection *c, uint64_t deadline_ms)
 	c->armed_ms = deadline_ms;
 }
 
+/* ---- limits ---- */
+
+static void tell_crowd(const struct connections *home, enum connections_crowd what, enum clients_kind kind,
+		       const struct sockaddr *client)
+{
+	if (home->crowded != NULL)
+		home->crowded(home->arg, what, kind, client);
+}
+
+static void evict(struct connections *home, struct clients_place *place)
+{
+	struct connection *c = (struct connection *)(void *)((char *)place - offsetof(struct connection, place));
+
+	tell_crowd(home, CONNECTIONS_EVICTED, place->kind, gw_conn_client(c->gw));
+	gw_conn_evict(c->gw, home->now_ms);
+	drop(c);
+}
+
+bool connections_spare(struct connections *home)
+{
+	struct clients_place *place = clients_choose(&home->clients);
+
+	if (place != NULL)
+		evict(home, place);
+	return place != NULL;
+}
+
+static bool at_limit(const struct connections *home)
+{
+	return home->count >= home->limits.own ||
+	       (home->limits.all != 0 && counts_open(home->counts) >= home->limits.all);
+}
+
+bool connections_full(const struct connections *home)
+{
+	return at_limit(home) && clients_waiting(&home->clients) == 0;
+}
+
+/* A client's own connections make room for its new one. False: it has as many as it may, and all are busy. */
+static bool make_room_for(struct connections *home, uint64_t key)
+{
+	size_t limit = home->limits.client, here = clients_count(&home->clients, key);
+
+	if (limit == 0 || (here < limit && here < home->limits.client_sure) ||
+	    here + counts_elsewhere(home->counts, home->number, key) < limit)
+		return true;
+	struct clients_place *place = home->retiring ? NULL : clients_choose_of(&home->clients, key);
+	if (place != NULL)
+		evict(home, place);
+	return place != NULL;
+}
+
+/* Now that its header is read. False: it cannot stay. */
+static bool name_client(struct connection *c)
+{
+	struct connections *home = c->home;
+	const struct sockaddr *client = gw_conn_client(c->gw);
+
+	c->unnamed = false;
+	if (client == NULL)
+		return true;
+	uint64_t key = counts_key(home->counts, client);
+	if (!make_room_for(home, key)) {
+		tell_crowd(home, CONNECTIONS_REFUSED_CLIENT, CLIENTS_BUSY, client);
+		return false;
+	}
+	if (!clients_rename(&home->clients, &c->place, key))
+		return false;
+	c->key = key;
+	counts_add(home->counts, home->number, key);
+	return true;
+}
+
+/* Among the client's connections, by what it does now. False: it cannot stay. */
+static bool sort_in(struct connection *c)
+{
+	static const enum clients_kind kinds[] = {
+		[GW_PHASE_UNNAMED] = CLIENTS_SILENT,      [GW_PHASE_SILENT] = CLIENTS_SILENT,
+		[GW_PHASE_HANDSHAKE] = CLIENTS_HANDSHAKE, [GW_PHASE_IDLE] = CLIENTS_IDLE,
+		[GW_PHASE_BUSY] = CLIENTS_BUSY,
+	};
+	uint64_t since_ms;
+	enum gw_phase phase = gw_conn_phase(c->gw, &since_ms);
+
+	if (c->unnamed && phase != GW_PHASE_UNNAMED && !name_client(c))
+		return false;
+	if (kinds[phase] != c->place.kind || since_ms != c->since_ms)
+		clients_move(&c->home->clients, &c->place, kinds[phase]);
+	c->since_ms = since_ms;
+	return true;
+}
+
+/* ---- one connection ---- */
+
 /* c may be gone afterwards. */
 static void step(struct connection *c)
 {
 	struct gw_wants wants = gw_conn_step(c->gw, c->home->now_ms);
 
-	if (wants.dead) {
+	if (wants.dead || !sort_in(c)) {
 		drop(c);
 		return;
 	}
@@ -128,20 +240,55 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		step(c);
 }
 
-bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer, bool preface)
+/* Room for one more, of that client where it is not 0. */
+static bool make_room(struct connections *home, uint64_t key, const struct sockaddr *client)
+{
+	if (key != 0 && !make_room_for(home, key)) {
+		tell_crowd(home, CONNECTIONS_REFUSED_CLIENT, CLIENTS_BUSY, client);
+		return false;
+	}
+	if (!at_limit(home) || connections_spare(home))
+		return true;
+	tell_crowd(home, CONNECTIONS_REFUSED, CLIENTS_BUSY, client);
+	return false;
+}
+
+/* NULL: no memory. group: whose connections it belongs to. */
+static struct connection *new_connection(struct connections *home, int fd, const struct sockaddr *peer, bool preface,
+					 uint64_t group)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
-	if (c != NULL) {
-		c->fd = fd;
-		c->gw = gw_conn_new(connections->gateway, socket_transport(&c->fd), (const struct sockaddr *)peer,
-				    preface, connections->now_ms);
+	if (c == NULL)
+		return NULL;
+	c->fd = fd;
+	c->gw = gw_conn_new(home->gateway, socket_transport(&c->fd), peer, preface, home->now_ms);
+	if (c->gw != NULL && clients_enter(&home->clients, &c->place, group))
+		return c;
+	gw_conn_free(&c->gw);
+	free(c);
+	return NULL;
+}
+
+bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *from, bool preface)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)from;
+	bool is_ip = peer->sa_family == AF_INET || peer->sa_family == AF_INET6;
+	uint64_t group = is_ip ? counts_key(connections->counts, peer) : 0, key = preface ? 0 : group;
+
+	if (!make_room(connections, key, is_ip ? peer : NULL)) {
+		(void)close(fd);
+		return true;
 	}
-	if (c == NULL || c->gw == NULL) {
-		free(c);
+	struct connection *c = new_connection(connections, fd, peer, preface, preface ? group ^ UNNAMED : group);
+	if (c == NULL) {
 		(void)close(fd);
 		return false;
 	}
+	c->unnamed = preface;
+	c->key = key;
+	if (key != 0)
+		counts_add(connections->counts, connections->number, key);
 	gw_conn_on_wake(c->gw, on_wake, c);
 	c->home = connections;
 	c->armed_ms = THAW_NEVER;
@@ -151,19 +298,19 @@ bool connections_add(struct connections *connections, int fd, const struct socka
 	c->timer.data = c;
 	LIST_INSERT_HEAD(&connections->all, c, all);
 	connections->count++;
+	counts_say_open(connections->counts, connections->number, connections->count);
 	step(c);
 	return true;
 }
 
 bool connections_turn(struct connections *connections)
 {
-	struct connection_queue turn = TAILQ_HEAD_INITIALIZER(turn);
-
-	/* Who queues up again in its own step waits for the next call. */
-	TAILQ_CONCAT(&turn, &connections->queue, queue);
-	while (!TAILQ_EMPTY(&turn)) {
-		struct connection *c = TAILQ_FIRST(&turn);
-		TAILQ_REMOVE(&turn, c, queue);
+	/* Those that queue up again in their own steps wait for the next call. A step may end other connections, too.
+	 */
+	for (size_t left = connections->queued; left > 0 && !TAILQ_EMPTY(&connections->queue); left--) {
+		struct connection *c = TAILQ_FIRST(&connections->queue);
+		TAILQ_REMOVE(&connections->queue, c, queue);
+		connections->queued--;
 		c->queued = false;
 		step(c);
 	}
@@ -174,6 +321,7 @@ void connections_retire(struct connections *connections)
 {
 	struct connection *next;
 
+	connections->retiring = true; /* from here on, no connection ends another one */
 	for (struct connection *c = LIST_FIRST(&connections->all); c != NULL; c = next) {
 		next = LIST_NEXT(c, all);
 		gw_conn_retire(c->gw, connections->now_ms);
@@ -203,4 +351,5 @@ void connections_end(struct connections *connections)
 		gw_conn_end(c->gw, connections->now_ms);
 		drop(c);
 	}
+	clients_free(&connections->clients);
 }

@@ -232,6 +232,8 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.board = board_open(g->board, slot->place, g->map),
 		.ledger = g->loaded.ledger,
 		.loads = g->loaded.loads,
+		.counts = g->loaded.counts,
+		.workers = g->loaded.workers,
 		.listeners = &g->listeners,
 		.log = &g->log,
 		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},

@@ -371,6 +371,7 @@ struct gw_leg *leg_new(struct server *server)
 	leg->naming.done = on_named;
 	leg->naming.arg = leg;
 	server_enter(server, leg);
+	group->pool->legs++;
 	return leg;
 }
 
@@ -383,6 +384,7 @@ void leg_free(struct gw_leg **leg)
 		return;
 	hang_up(gone);
 	server_leave(gone);
+	gone->group->pool->legs--;
 	free(gone->found);
 	free(gone);
 }

@@ -47,6 +47,7 @@ static void places_free(struct places *places)
 {
 	thaw_ledger_free(&places->ledger);
 	loads_free(&places->loads);
+	counts_free(&places->counts);
 	free(places);
 }
 
@@ -57,11 +58,12 @@ static struct places *places_new(const struct thaw_ledger_limits *limits, struct
 	if (places != NULL) {
 		places->limits = *limits;
 		places->ledger = thaw_ledger_new(limits);
-		if (loads_make(&places->loads, limits->workers) && places->ledger != NULL)
+		if (loads_make(&places->loads, limits->workers) && counts_make(&places->counts, limits->workers) &&
+		    places->ledger != NULL)
 			return places;
 		places_free(places);
 	}
-	(void)error_set(err, THAW_ERR_RESOURCE, "no memory for the spool's budgets");
+	(void)error_set(err, THAW_ERR_RESOURCE, "out of memory for what the workers share");
 	return NULL;
 }
 
@@ -89,6 +91,7 @@ void loaded_reclaim(const struct loaded *loaded, unsigned number)
 			continue;
 		thaw_ledger_reclaim(places->ledger, i);
 		atomic_store(&places->loads.of[i], LOADS_NONE);
+		counts_reclaim(&places->counts, i);
 	}
 }
 
@@ -109,6 +112,7 @@ static enum thaw_status take_places(struct loaded *loaded, const struct config *
 	places->users++;
 	loaded->ledger = places->ledger;
 	loaded->loads = &places->loads;
+	loaded->counts = &places->counts;
 	loaded->numbers = calloc(loaded->workers, sizeof(*loaded->numbers));
 	if (loaded->numbers == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");

@@ -3,6 +3,7 @@
 #define LOOP_LOAD_H
 
 #include "gateway/gateway.h"
+#include "loop/counts.h"
 #include "loop/loads.h"
 #include "loop/pool.h"
 #include "loop/privileges.h"
@@ -16,14 +17,16 @@ struct places {
 	struct thaw_ledger_limits limits;
 	thaw_ledger *ledger;
 	struct loads loads;
+	struct counts counts;
 	bool taken[];
 };
 
 struct loaded {
 	struct places *places;
 	struct privileges privileges;
-	thaw_ledger *ledger;       /* places' */
-	const struct loads *loads; /* places' */
+	thaw_ledger *ledger;         /* places' */
+	const struct loads *loads;   /* places' */
+	const struct counts *counts; /* places' */
 	struct gateway *gateway;
 	struct pool_tls *upstream_tls;
 	unsigned workers;

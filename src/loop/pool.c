@@ -18,6 +18,8 @@ static struct gw_leg *pool_take(void *arg, const struct config_upstream *upstrea
 
 	(void)now_ms; /* the loop's clock shows the same */
 	if (leg == NULL) {
+		if (pool->setup.legs_max != 0 && pool->legs >= pool->setup.legs_max)
+			(void)idle_spare(pool);
 		leg = leg_new(server);
 		if (leg == NULL)
 			return NULL;
@@ -133,6 +135,11 @@ static bool make_group(struct pool *pool, size_t i, bool *names, struct thaw_err
 			return false;
 	}
 	return true;
+}
+
+bool pool_spare(struct pool *pool)
+{
+	return idle_spare(pool);
 }
 
 struct pool *pool_new(const struct pool_setup *setup, struct thaw_error *err)

@@ -34,6 +34,7 @@ struct pool_setup {
 	const struct config *config;
 	const struct pool_tls *tls;
 	const uint64_t *now_ms;   /* the loop's clock */
+	size_t legs_max;          /* above that, an idle one is closed for each that is made; 0: no limit */
 	const char *name_servers; /* "127.0.0.1:5353"; NULL: the system's */
 	/* One message for the operator; NULL: dropped. */
 	void (*say)(void *arg, enum config_log_level level, const char *text);
@@ -46,6 +47,9 @@ struct pool *pool_new(const struct pool_setup *setup, struct thaw_error *err);
 void pool_free(struct pool **pool);
 
 struct gw_legs pool_legs(struct pool *pool);
+
+/* Closes an idle leg, for its descriptor. False: there is none. */
+bool pool_spare(struct pool *pool);
 
 /* Of one server, for metrics. */
 struct pool_use {

@@ -35,6 +35,7 @@ struct pool {
 	struct pool_setup setup;
 	struct resolver *resolver; /* NULL: no server has a name */
 	struct group *groups;      /* as many as config->upstreams */
+	size_t legs;               /* idle ones, too */
 	ev_timer idle_timer;
 	uint64_t idle_armed_ms; /* when it fires; THAW_NEVER: it does not run */
 };

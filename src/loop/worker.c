@@ -1,32 +1,22 @@
 #include "loop/worker.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/socket.h"
+#include "loop/acceptor.h"
 #include "loop/connection.h"
-#include "loop/loads.h"
 #include "loop/publish.h"
 
-#define ACCEPT_MAX     4       /* at one wake, so that the other workers have theirs */
-#define AHEAD_MAX      4       /* connections more than the least busy worker has, with which one still takes more */
-#define AHEAD_NAP      .002    /* seconds that it leaves them to the others, before it takes one all the same */
-#define ACCEPT_NAP     .1      /* seconds without accepting when the system has no descriptors left */
-#define TELL_AGAIN_MS  10000   /* between two messages of the same trouble */
-#define WALL_AGAIN_MS  1000    /* how old the wall clock's offset may be */
-#define LOG_NAP        .02     /* seconds until a log that did not take all is tried again */
-#define FILES_FOR_SELF 64      /* descriptors that are not connections' */
-#define TRIM_DROP      256     /* connections fewer than there were, after which free memory goes back to the system */
-#define TRIM_NAP       2.      /* seconds that it waits for more of them to end */
-#define HEAP_SLACK     1048576 /* free bytes that malloc keeps: else it gives back and takes again at every read */
-#define FILES_EACH     3       /* of a connection: its socket, its spool's file, its upstream's */
+#define WALL_AGAIN_MS 1000    /* how old the wall clock's offset may be */
+#define LOG_NAP       .02     /* seconds until a log that did not take all is tried again */
+#define TRIM_DROP     256     /* connections fewer than there were, after which free memory goes back to the system */
+#define TRIM_NAP      2.      /* seconds that it waits for more of them to end */
+#define HEAP_SLACK    1048576 /* free bytes that malloc keeps: else it gives back and takes again at every read */
 
 struct worker {
 	const struct worker_setup *setup;
@@ -35,16 +25,12 @@ struct worker {
 	struct connections connections;
 	struct pool *pool;
 	struct publisher publisher;
-	size_t connections_max;
 	size_t connections_most; /* since memory was given back last */
 	uint64_t wall_ms;        /* when the wall clock's offset was read */
-	ev_io *accepts;          /* one a listener */
-	bool accepting, stopping;
+	struct acceptor acceptor;
+	bool stopping;
 	bool cutting; /* no time is left for requests under way */
-	bool going;   /* the master has said that this one may accept */
-	bool insists; /* has left connections to others, who did not take them */
-	uint64_t told_accept_ms;
-	ev_timer accept_nap, log_nap, stop_limit, end_limit, sum_up, tend, trim;
+	ev_timer log_nap, stop_limit, end_limit, sum_up, tend, trim;
 	ev_signal term;
 	ev_prepare before_sleep;
 	ev_check after_sleep;
@@ -80,114 +66,7 @@ static void read_wall_clock(struct worker *w)
 	gateway_set_env(w->setup->gateway, &w->env);
 }
 
-/* ---- accepting ---- */
-
-static void accept_on(struct worker *w)
-{
-	if (w->accepting || w->stopping || !w->going)
-		return;
-	w->accepting = true;
-	for (size_t i = 0; i < w->setup->listeners->count; i++)
-		ev_io_start(w->loop, &w->accepts[i]);
-}
-
-static void accept_off(struct worker *w)
-{
-	w->accepting = false;
-	for (size_t i = 0; i < w->setup->listeners->count; i++)
-		ev_io_stop(w->loop, &w->accepts[i]);
-}
-
-static void tell_accept(struct worker *w, const char *what)
-{
-	uint64_t now_ms = w->connections.now_ms;
-
-	if (w->told_accept_ms != 0 && now_ms - w->told_accept_ms < TELL_AGAIN_MS)
-		return;
-	w->told_accept_ms = now_ms;
-	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d waits before it takes more connections: %s",
-		(int)getpid(), what);
-}
-
-/* Others read it to know whether this worker is ahead of them. */
-static void publish_load(const struct worker *w)
-{
-	size_t count = w->stopping || !w->going ? LOADS_NONE : w->connections.count;
-
-	atomic_store_explicit(&w->setup->loads->of[w->setup->number], (unsigned)count, memory_order_relaxed);
-}
-
-static bool is_ahead(const struct worker *w)
-{
-	const struct loads *loads = w->setup->loads;
-	unsigned least = LOADS_NONE;
-
-	for (unsigned i = 0; i < loads->count; i++) {
-		unsigned load = atomic_load_explicit(&loads->of[i], memory_order_relaxed);
-		least = load < least ? load : least;
-	}
-	return w->connections.count > (size_t)least + AHEAD_MAX;
-}
-
-static void nap(struct worker *w, double seconds)
-{
-	accept_off(w);
-	ev_timer_set(&w->accept_nap, seconds, 0.);
-	ev_timer_start(w->loop, &w->accept_nap);
-}
-
-/* False: enough for now. */
-static bool accept_one(struct worker *w, int listener, bool preface)
-{
-	struct sockaddr_storage peer;
-
-	memset(&peer, 0, sizeof(peer));
-	if (w->connections.count >= w->connections_max) {
-		tell_accept(w, "it has as many as its file descriptors allow");
-		accept_off(w); /* until one is gone */
-		return false;
-	}
-	int fd = socket_accept(listener, &peer);
-	if (fd >= 0) {
-		if (!connections_add(&w->connections, fd, &peer, preface))
-			tell_accept(w, "out of memory");
-		return true;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		tell_accept(w, strerror(errno));
-		nap(w, ACCEPT_NAP);
-	}
-	return false;
-}
-
-static void on_accept(struct ev_loop *loop, ev_io *io, int events)
-{
-	struct worker *w = io->data;
-	bool preface = w->setup->config->listens[io - w->accepts].proxy_protocol;
-
-	(void)loop;
-	(void)events;
-	if (!w->insists && is_ahead(w)) {
-		nap(w, AHEAD_NAP);
-		return;
-	}
-	for (int i = 0; i < (w->insists ? 1 : ACCEPT_MAX) && accept_one(w, io->fd, preface); i++)
-		;
-	w->insists = false;
-	if (w->connections.count > w->connections_most)
-		w->connections_most = w->connections.count;
-	publish_load(w);
-}
-
-static void on_accept_nap(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct worker *w = timer->data;
-
-	(void)loop;
-	(void)events;
-	w->insists = true;
-	accept_on(w);
-}
+/* ---- connections come and go ---- */
 
 /*
  * The heap shrinks by itself only from its end, where a single block that lives on keeps all those below it resident:
@@ -211,12 +90,15 @@ static void on_gone(void *arg)
 		ev_timer_set(&w->trim, TRIM_NAP, 0.);
 		ev_timer_start(w->loop, &w->trim);
 	}
-
-	publish_load(w);
 	if (w->stopping && w->connections.count == 0)
 		ev_break(w->loop, EVBREAK_ALL);
-	else if (!ev_is_active(&w->accept_nap))
-		accept_on(w);
+	else
+		acceptor_room_again(&w->acceptor);
+}
+
+static void on_crowded(void *arg, enum connections_crowd what, enum clients_kind kind, const struct sockaddr *client)
+{
+	acceptor_crowded(&((struct worker *)arg)->acceptor, what, kind, client);
 }
 
 /* ---- stopping ---- */
@@ -226,9 +108,7 @@ static void retire(struct worker *w)
 	if (w->stopping)
 		return;
 	w->stopping = true;
-	publish_load(w);
-	accept_off(w);
-	ev_timer_stop(w->loop, &w->accept_nap);
+	acceptor_stop(&w->acceptor);
 	listeners_close(w->setup->listeners);
 	channel_tell_quiet(&w->channel);
 	ev_timer_start(w->loop, &w->stop_limit);
@@ -287,11 +167,7 @@ static void on_end_limit(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void on_go(void *arg)
 {
-	struct worker *w = arg;
-
-	w->going = true;
-	publish_load(w);
-	accept_on(w);
+	acceptor_go(&((struct worker *)arg)->acceptor);
 }
 
 static void on_cut(void *arg)
@@ -367,12 +243,15 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 	struct worker *w = prepare->data;
 
 	(void)events;
+	if (w->connections.count > w->connections_most)
+		w->connections_most = w->connections.count;
 	bool tends = tend_spool(w);
 	if (connections_turn(&w->connections) || tends)
 		ev_idle_start(loop, &w->no_sleep);
 	else
 		ev_idle_stop(loop, &w->no_sleep);
 	sum_up_later(w);
+	acceptor_publish(&w->acceptor);
 	if (!log_flush(w->setup->log, w->connections.now_ms) && !ev_is_active(&w->log_nap)) {
 		ev_timer_set(&w->log_nap, LOG_NAP, 0.);
 		ev_timer_start(loop, &w->log_nap);
@@ -384,7 +263,6 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 
 static void init_watchers(struct worker *w)
 {
-	ev_timer_init(&w->accept_nap, on_accept_nap, ACCEPT_NAP, 0.);
 	ev_timer_init(&w->sum_up, on_wake_up, 0., 0.);
 	ev_timer_init(&w->log_nap, on_wake_up, LOG_NAP, 0.);
 	ev_timer_init(&w->tend, on_wake_up, LOG_NAP, 0.);
@@ -396,31 +274,19 @@ static void init_watchers(struct worker *w)
 	ev_prepare_init(&w->before_sleep, on_before_sleep);
 	ev_check_init(&w->after_sleep, on_after_sleep);
 	ev_idle_init(&w->no_sleep, on_no_sleep);
-	w->accept_nap.data = w->log_nap.data = w->stop_limit.data = w->end_limit.data = w->term.data = w;
+	w->log_nap.data = w->stop_limit.data = w->end_limit.data = w->term.data = w;
 	w->before_sleep.data = w->after_sleep.data = w->no_sleep.data = w;
 	ev_set_priority(&w->after_sleep, EV_MAXPRI); /* before any other event sees the clock */
-	for (size_t i = 0; i < w->setup->listeners->count; i++) {
-		ev_io_init(&w->accepts[i], on_accept, w->setup->listeners->items[i].fd, EV_READ);
-		w->accepts[i].data = w;
-	}
 }
 
-static size_t connections_allowed(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= FILES_FOR_SELF + FILES_EACH)
-		return 1;
-	return (size_t)(files.rlim_cur - FILES_FOR_SELF) / FILES_EACH;
-}
-
-static bool open_pool(struct worker *w, struct thaw_error *err)
+static bool open_pool(struct worker *w, size_t legs_max, struct thaw_error *err)
 {
 	struct pool_setup setup = {
 		.loop = w->loop,
 		.config = w->setup->config,
 		.tls = w->setup->upstream_tls,
 		.now_ms = &w->connections.now_ms,
+		.legs_max = legs_max,
 		.say = on_message,
 		.arg = w,
 	};
@@ -437,11 +303,12 @@ static bool start(struct worker *w)
 	struct thaw_error err = {0};
 
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_SLACK);
-	w->connections_max = connections_allowed();
-	w->accepts = calloc(setup->listeners->count, sizeof(*w->accepts));
+	size_t room = acceptor_room(setup);
+	struct connections_limits limits = acceptor_limits(setup, room);
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	w->env.store = thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &err);
-	if (w->env.store == NULL || w->loop == NULL || w->accepts == NULL) {
+	if (w->env.store == NULL || w->loop == NULL ||
+	    !connections_init(&w->connections, w->loop, setup->gateway, &limits, setup->counts, setup->number)) {
 		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
@@ -452,16 +319,16 @@ static bool start(struct worker *w)
 	w->env.board = setup->board;
 	if (setup->config->log.level == CONFIG_LOG_DEBUG)
 		w->env.trace = (struct trace){.change = on_change, .arg = w};
-	connections_init(&w->connections, w->loop, setup->gateway);
 	w->connections.gone = on_gone;
+	w->connections.crowded = on_crowded;
 	w->connections.arg = w;
 	w->connections.now_ms = clock_now_ms();
-	if (!open_pool(w, &err)) {
-		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+	if (!open_pool(w, room, &err) || !acceptor_init(&w->acceptor, setup, w->loop, &w->connections, w->pool)) {
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s",
+			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
 	}
 	read_wall_clock(w);
-	publish_load(w);
 	init_watchers(w);
 	return true;
 }
@@ -496,6 +363,7 @@ static void end(struct worker *w)
 	channel_stop(&w->channel);
 	publisher_stop(&w->publisher);
 	w->connections.gone = NULL;
+	w->connections.crowded = NULL;
 	if (w->connections.loop != NULL) {
 		ev_signal_stop(w->loop, &w->term);
 		connections_end(&w->connections);
@@ -507,7 +375,7 @@ static void end(struct worker *w)
 	thaw_store_free(&w->env.store);
 	if (w->loop != NULL)
 		ev_loop_destroy(w->loop);
-	free(w->accepts);
+	acceptor_free(&w->acceptor);
 }
 
 bool worker_run(const struct worker_setup *setup)

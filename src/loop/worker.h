@@ -6,11 +6,12 @@
 
 #include "gateway/gateway.h"
 #include "loop/channel.h"
+#include "loop/counts.h"
 #include "loop/listen.h"
+#include "loop/loads.h"
 #include "loop/log.h"
 
 struct board_worker;
-struct loads;
 struct pool_tls;
 
 #define WORKER_GRACE_MS 5000 /* after stop_timeout, for clients to read that their request was not finished */
@@ -24,6 +25,8 @@ struct worker_setup {
 	struct board_worker *board; /* NULL: nobody wants to see */
 	thaw_ledger *ledger;
 	const struct loads *loads;
+	const struct counts *counts;
+	unsigned workers; /* of this configuration */
 	struct listeners *listeners;
 	struct log *log;
 	struct channel_end master;

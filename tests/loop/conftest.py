@@ -18,16 +18,16 @@ def pki(tmp_path_factory):
 
 @pytest.fixture
 def serve(pki, tmp_path):
-    """serve(*arguments, listeners=1): a running gateway, ended with the test. Without -c, on the throwaway set-up."""
+    """serve(*arguments, listeners=1, files=None): a running gateway, ended with the test. Without -c, on the throwaway set-up."""
     running = []
 
-    def start(*arguments, listeners=1):
+    def start(*arguments, listeners=1, files=None):
         given = [str(a) for a in arguments]
         if "-c" not in given:
             given += ["--pki", str(pki)]
             if "--listen" not in given:
                 given += ["--listen", "127.0.0.1:0"]
-        gateway = Gateway(given, pki, tmp_path, listeners)
+        gateway = Gateway(given, pki, tmp_path, listeners, files)
         running.append(gateway)
         return gateway
 

@@ -77,9 +77,9 @@ def by_name(gateway, name):
 def seen(serve, settings, tmp_path):
     """seen(**settings): a gateway with an admin address, and that address, once it is ready."""
 
-    def start(**changes):
+    def start(files=None, **changes):
         path = tmp_path / "admin"
-        gateway = serve("-c", settings(more=f"admin: unix:{path}\n" + changes.pop("more", ""), **changes))
+        gateway = serve("-c", settings(more=f"admin: unix:{path}\n" + changes.pop("more", ""), **changes), files=files)
         wait("it to be ready", lambda: is_ready(path))
         return gateway, path
 

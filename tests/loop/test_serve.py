@@ -180,8 +180,9 @@ def test_more_connections_than_descriptors(serve, settings, tmp_path, monkeypatc
     gateway = serve("-c", path)
     first = Client(gateway)
     waiting = [socket.create_connection(("127.0.0.1", gateway.port), LIMIT) for _ in range(60)]
-    wait("the message", lambda: [m for m in gateway.messages if "waits before it takes more connections" in m])
-    assert first.get_json()["path"] == "/"  # who is in is served
+    assert gateway.wait_messages("warning", "limits of connections")
+    assert Client(gateway).get_json()["path"] == "/"  # those that wait make room
+    first.close()
     for raw in waiting:
         raw.close()
-    assert Client(gateway).get_json()["path"] == "/"  # and who comes once there is room
+    assert Client(gateway).get_json()["path"] == "/"

@@ -111,6 +111,9 @@ static void one_host_is_enough(void **state)
 	assert_int_equal(config->spool.disk, 0);
 	assert_null(config->spool.directory);
 	assert_int_equal(config->spool.per_client_percent, 25);
+	assert_int_equal(config->connections.max, 0);
+	assert_int_equal(config->connections.per_client, 0);
+	assert_int_equal(config->connections.per_client_percent, 80);
 	assert_string_equal(config->log.access, "stdout");
 	assert_int_equal(config->log.format, CONFIG_LOG_JSON);
 	assert_int_equal(config->log.level, CONFIG_LOG_INFO);
@@ -296,6 +299,28 @@ static void the_disk_is_used_where_there_is_a_directory(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct config *config = parse(cases[i].yaml);
 		assert_int_equal(config->spool.disk, cases[i].disk);
+		config_free(&config);
+	}
+}
+
+static void limits_of_connections_are_read(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *yaml;
+		unsigned max, per_client, percent;
+	} cases[] = {
+		{END("connections: {}\n"), 0, 0, 80},
+		{END("connections: { max: auto, per_client: off }\n"), 0, 0, 0},
+		{END("connections: { max: 5000, per_client: 100 }\n"), 5000, 100, 0},
+		{END("connections: { max: 10000000, per_client: 100% }\n"), 10000000, 0, 100},
+		{END("connections: { per_client: 1% }\n"), 0, 0, 1},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config *config = parse(cases[i].yaml);
+		assert_int_equal(config->connections.max, cases[i].max);
+		assert_int_equal(config->connections.per_client, cases[i].per_client);
+		assert_int_equal(config->connections.per_client_percent, cases[i].percent);
 		config_free(&config);
 	}
 }
@@ -740,6 +765,7 @@ int main(void)
 		cmocka_unit_test(rules_are_inherited_or_replaced),
 		cmocka_unit_test(operation_is_read),
 		cmocka_unit_test(the_disk_is_used_where_there_is_a_directory),
+		cmocka_unit_test(limits_of_connections_are_read),
 		cmocka_unit_test(sizes_and_durations),
 		cmocka_unit_test(every_moment_and_upstream_has_its_word),
 		cmocka_unit_test(a_route_overrides_each_key_of_its_host),

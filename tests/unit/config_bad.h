@@ -17,9 +17,10 @@
 #define ALLOWED_ORIGIN   "https://HOST or https://HOST:PORT without a path, or none"
 #define ALLOWED_SIZE     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
-#define ALLOWED_TOP_KEYS                                                                                               \
-	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, spool, log, hosts, " \
-	"upstreams"
+#define ALLOWED_TOP_KEYS                                                                                         \
+	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, connections, " \
+	"spool, "                                                                                                \
+	"log, hosts, upstreams"
 #define ALLOWED_HOST_KEYS                                                                                          \
 	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, paths, " \
 	"client_certificate, "                                                                                     \
@@ -78,6 +79,13 @@
 	{                                                                                            \
 		END(key ": " value "\n"), "8: key '" key "': '" value "' " why "; allowed: " allowed \
 	}
+#define BAD_CONNECTIONS(key, value, why, allowed)                                              \
+	{                                                                                      \
+		END("connections: { " key ": " value " }\n"),                                  \
+			"8: key 'connections." key "': '" value "' " why "; allowed: " allowed \
+	}
+#define ALLOWED_MAX        "auto, or 1 to 10000000"
+#define ALLOWED_PER_CLIENT "1% to 100%, 1 to 10000000, or off"
 #define BAD_SPOOL(key, value, why, allowed)                                              \
 	{                                                                                \
 		END("spool: { " key ": " value " }\n"),                                  \
@@ -323,6 +331,14 @@ static const struct bad {
 	BAD_TOP("workers", "1.5", "is not understood", "auto, or 1 to 1024"),
 	BAD_TOP("workers", "many", "is not understood", "auto, or 1 to 1024"),
 	BAD_TOP("workers", "99999999999999999999999", "is not understood", "auto, or 1 to 1024"),
+	BAD_CONNECTIONS("max", "0", "is not understood", ALLOWED_MAX),
+	BAD_CONNECTIONS("max", "off", "is not understood", ALLOWED_MAX),
+	BAD_CONNECTIONS("max", "10000001", "is not understood", ALLOWED_MAX),
+	BAD_CONNECTIONS("max", "1k", "is not understood", ALLOWED_MAX),
+	BAD_CONNECTIONS("per_client", "0", "is not understood", ALLOWED_PER_CLIENT),
+	BAD_CONNECTIONS("per_client", "0%", "is not understood", ALLOWED_PER_CLIENT),
+	BAD_CONNECTIONS("per_client", "101%", "is not understood", ALLOWED_PER_CLIENT),
+	BAD_CONNECTIONS("per_client", "10000001", "is not understood", ALLOWED_PER_CLIENT),
 	BAD_SPOOL("memory", "1023KiB", "is too small", ALLOWED_SIZE "1MiB to 1024TiB"),
 	BAD_SPOOL("memory", "1 MiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
 	BAD_SPOOL("memory", "1mib", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),

@@ -45,6 +45,10 @@ def _children(pid):
         return []
 
 
+def _limited(files):
+    return [] if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"]
+
+
 def _memory_of(pid):
     rss = pss = 0
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -59,13 +63,14 @@ def _memory_of(pid):
 class Gateway:
     """One running `thaw serve`. Its port is the first that it says it listens on; `ports` has all."""
 
-    def __init__(self, arguments, pki, log_dir, listeners=1):
+    def __init__(self, arguments, pki, log_dir, listeners=1, files=None):
+        """files: how many descriptors each process may have; None: as many as this one."""
         self.pki = pathlib.Path(pki)
         self.messages = []
         self.records = []
         self._news = threading.Condition()
         self.process = popen(
-            [str(binary()), "serve", *arguments],
+            [*_limited(files), str(binary()), "serve", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
