@@ -221,7 +221,8 @@ def test_records_that_die_with_their_worker_are_counted(settings, pki, tmp_path)
     process = popen([str(binary()), "serve", "-c", str(path)],
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
     try:
-        first = process.stderr.readline().decode()
+        lines = iter(process.stderr.readline, b"")
+        first = next(line.decode() for line in lines if b"listening on" in line)
 
         class Server:
             port = int(re.search(r"listening on .*:(\d+)$", first.rstrip()).group(1))
