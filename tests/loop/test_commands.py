@@ -230,9 +230,9 @@ def test_check_tells_upstreams(settings):
 
 def test_check_warns_of_routes_that_services_take_for_one(settings):
     path = settings(routes="      - { path: /LATE, upstream: builtin:sink }\n")
-    (warning,) = json.loads(thaw("check", "-c", path, "--json")[1])["warnings"]
+    (warning,) = warnings_of(path)
     assert "'/late'" in warning and "'/LATE'" in warning and "case-sensitive" in warning
     path.write_text(path.read_text().replace("    routes:\n", "    paths: case-sensitive\n    routes:\n", 1))
-    assert json.loads(thaw("check", "-c", path, "--json")[1])["warnings"] == []
+    assert warnings_of(path) == []
     for alike in ("{ path: /late/, client_certificate: { when: body }, upstream: builtin:sink }", "{ path: /Other, upstream: builtin:sink }"):
-        assert json.loads(thaw("check", "-c", settings(routes=f"      - {alike}\n"), "--json")[1])["warnings"] == []
+        assert warnings_of(settings(routes=f"      - {alike}\n")) == []
