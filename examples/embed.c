@@ -279,6 +279,7 @@ static bool set_up(char **argv)
 		return false;
 	}
 	SSL_CTX_set_client_hello_cb(tls, thaw_client_hello, NULL);
+	(void)SSL_CTX_set_session_ticket_cb(tls, thaw_ticket_made, thaw_ticket_opened, NULL);
 	SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	return true;
 }

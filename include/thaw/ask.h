@@ -5,7 +5,7 @@
  *
  *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_client_hello, NULL), or call thaw_client_hello() from the callback
  *      that you have. It notes what the client offers and, if told so, holds clients without post-handshake
- *      authentication to TLS 1.2, where they can be asked.
+ *      authentication to TLS 1.2, where they can be asked. Session tickets: see thaw_ticket_made().
  *   2. For each connection: thaw_conn_new() before the handshake, thaw_conn_free() before SSL_free().
  *   3. Read with thaw_read() instead of SSL_read(). Write with SSL_write() as ever, when thaw_can_write() says so.
  *   4. For a request that needs a certificate: thaw_ask(), then go on reading its body with thaw_read() into a
