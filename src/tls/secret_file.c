@@ -66,7 +66,7 @@ enum thaw_status tls_secret_file_ask(void *arg, const char *what, char *into, si
 	enum thaw_status status = tls_secret_file_read(file, 0, text, TLS_SECRET_MAX, &len, err);
 
 	(void)what;
-	text[len] = '\0';
+	text[status == THAW_OK ? len : 0] = '\0'; /* of a file that is too long, one byte more was read */
 	line = strcspn(text, "\r\n");
 	if (status != THAW_OK)
 		err->cls = THAW_ERR_CONFIG; /* a file that a setting names */
