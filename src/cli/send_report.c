@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/printable.h"
 #include "send/explain.h"
 #include "send/progress.h"
 
@@ -20,6 +21,7 @@
 struct send_report {
 	bool json, quiet;
 	bool terminal; /* standard error is one */
+	bool shown;    /* standard output is one: the response's body must not steer it */
 	bool drawn;    /* a bar is on its last line */
 	struct progress progress;
 	char *body; /* with json */
@@ -36,14 +38,29 @@ static void wipe_bar(struct send_report *report)
 	report->drawn = false;
 }
 
+/* A part of a line, which may have a server's words in it. */
+static void say(const char *text)
+{
+	(void)printable_put(stderr, text, strlen(text), "");
+}
+
+static void say_line(const char *prefix, const char *text)
+{
+	say(prefix);
+	say(text);
+	(void)fputc('\n', stderr);
+}
+
 static void tell_ask(struct send_report *report, const struct send_ask *ask)
 {
 	wipe_bar(report);
-	(void)fprintf(stderr, "the server asks for a certificate (%s, %s): %s", thaw_means_name(ask->means),
-		      ask->priming ? "while priming" : "for the upload",
-		      ask->declined ? "there is none to give" : ask->subject);
-	for (size_t i = 0; i < ask->issuer_count && i < ISSUERS_SHOWN; i++)
-		(void)fprintf(stderr, "%s%s", i == 0 ? "; issued by: " : " | ", ask->issuers[i]);
+	(void)fprintf(stderr, "the server asks for a certificate (%s, %s): ", thaw_means_name(ask->means),
+		      ask->priming ? "while priming" : "for the upload");
+	say(ask->declined ? "there is none to give" : ask->subject);
+	for (size_t i = 0; i < ask->issuer_count && i < ISSUERS_SHOWN; i++) {
+		say(i == 0 ? "; issued by: " : " | ");
+		say(ask->issuers[i]);
+	}
 	if (ask->issuer_count > ISSUERS_SHOWN)
 		(void)fprintf(stderr, " | and %zu others", ask->issuer_count - ISSUERS_SHOWN);
 	(void)fputc('\n', stderr);
@@ -83,7 +100,7 @@ static void on_news(void *arg, const struct send_news *news)
 		break;
 	case SEND_NEWS_NOTE:
 		wipe_bar(report);
-		(void)fprintf(stderr, "%s\n", news->text);
+		say_line("", news->text);
 		break;
 	case SEND_NEWS_PROGRESS:
 		draw(report, news, clock_now_ms());
@@ -98,7 +115,9 @@ static bool on_body(void *arg, const char *bytes, size_t len)
 
 	if (!report->json) {
 		wipe_bar(report);
-		return fwrite(bytes, 1, len, stdout) == len && fflush(stdout) == 0;
+		bool out = report->shown ? printable_put(stdout, bytes, len, "\r\n\t")
+					 : fwrite(bytes, 1, len, stdout) == len;
+		return out && fflush(stdout) == 0;
 	}
 	size_t room = SEND_REPORT_BODY_MAX - report->body_len;
 	report->body_cut = report->body_cut || len > room;
@@ -122,6 +141,7 @@ struct send_report *send_report_new(struct send_options *options, bool json, boo
 	report->json = json;
 	report->quiet = quiet;
 	report->terminal = isatty(STDERR_FILENO) == 1;
+	report->shown = isatty(STDOUT_FILENO) == 1;
 	options->tell = on_news;
 	options->take = on_body;
 	options->arg = report;
@@ -177,7 +197,7 @@ static json_t *asks_json(const struct send_result *result)
 	return asks;
 }
 
-/* Names of files need not be UTF-8, which JSON is. */
+/* Names of files and a server's words need not be UTF-8, which JSON is. */
 static json_t *text_json(const char *text)
 {
 	json_t *whole = json_string(text);
@@ -202,18 +222,18 @@ static json_t *body_json(const struct send_report *report)
 
 static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
 {
-	json_t *told = json_pack(
-		"{s:b, s:s, s:i, s:o, s:o, s:s?, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}", "ok",
-		result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status", (int)result->status,
-		"text", text_json(outcome), "hint", text_json(result->hint), "location",
-		result->location[0] != '\0' ? result->location : NULL, "sent", (json_int_t)result->sent, "size",
-		(json_int_t)result->total, "resumed_from", (json_int_t)result->resumed_from, "ms",
-		(json_int_t)result->ms, "attempts", (int)result->attempts, "tls",
-		result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
-		(int)result->prime_status, "expected", result->expected, "continued", result->continued, "asks",
-		asks_json(result), "body", body_json(report));
-	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
-		  fflush(stdout) == 0;
+	json_t *told =
+		json_pack("{s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}",
+			  "ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status",
+			  (int)result->status, "text", text_json(outcome), "hint", text_json(result->hint), "location",
+			  result->location[0] != '\0' ? text_json(result->location) : json_null(), "sent",
+			  (json_int_t)result->sent, "size", (json_int_t)result->total, "resumed_from",
+			  (json_int_t)result->resumed_from, "ms", (json_int_t)result->ms, "attempts",
+			  (int)result->attempts, "tls", result->tls[0] != '\0' ? result->tls : NULL, "primed",
+			  result->primed, "prime_status", (int)result->prime_status, "expected", result->expected,
+			  "continued", result->continued, "asks", asks_json(result), "body", body_json(report));
+	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0 &&
+		  putchar('\n') != EOF && fflush(stdout) == 0;
 
 	json_decref(told);
 	return ok;
@@ -227,11 +247,11 @@ int send_report_end(struct send_report *report, const struct send_result *result
 	(void)send_outcome_text(result, outcome);
 	wipe_bar(report);
 	if (!done)
-		(void)fprintf(stderr, "thaw: error: %s\n", outcome);
+		say_line("thaw: error: ", outcome);
 	else if (!report->quiet)
-		(void)fprintf(stderr, "%s\n", outcome);
+		say_line("", outcome);
 	if (!done && result->hint[0] != '\0')
-		(void)fprintf(stderr, "%s\n", result->hint);
+		say_line("", result->hint);
 	if (report->json && !print_json(report, result, outcome))
 		return EX_IOERR;
 	return code_of(result);

@@ -229,25 +229,49 @@ static bool is_the_servers(const struct send_result *result)
 	return refused || result->cause == SEND_STALLED || (result->cause == SEND_LOST && result->ask_count > 0);
 }
 
-#define URL_ROOM 640
+#define URL_ROOM 1024
 
-/* Ready for a shell; and without a password, which logs must not have. */
-static void url_text(const char *url, char to[static URL_ROOM])
+/* One byte of a URL, for a single-quoted word of a shell. Bytes that no URL has (RFC 3986 2) are percent-encoded. */
+static void url_byte(unsigned char byte, char to[static 5])
 {
+	bool in_url = byte > ' ' && byte < 0x7F;
+
+	if (byte == '\'')
+		(void)snprintf(to, 5, "'\\''");
+	else
+		(void)snprintf(to, 5, in_url ? "%c" : "%%%02X", byte);
+}
+
+/* Ready for a shell; and without a password, which logs must not have. False: too long. */
+static bool url_text(const char *url, char to[static URL_ROOM])
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/%@+,=";
 	const char *from = strstr(url, "://");
+	size_t used = 0;
 
 	from = from != NULL ? from + 3 : url;
-	size_t scheme = (size_t)(from - url), authority = strcspn(from, "/?#");
+	size_t scheme = (size_t)(from - url), authority = strcspn(from, "/?#\\");
 	for (size_t i = 0; i < authority; i++)
 		if (from[i] == '@') {
 			from += i + 1;
 			authority -= i + 1;
 			i = (size_t)-1;
 		}
-	bool plain =
-		from[strspn(from, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/%@+,=")] == '\0';
-	const char *quote = plain ? "" : "'";
-	(void)snprintf(to, URL_ROOM, "%s%.*s%s%s", quote, (int)scheme, url, from, quote);
+	const char *parts[] = {url, from};
+	size_t lengths[] = {scheme, strlen(from)};
+	bool quoted = strspn(url, plain) < scheme || from[strspn(from, plain)] != '\0';
+	if (quoted)
+		to[used++] = '\'';
+	for (size_t part = 0; part < 2; part++)
+		for (size_t i = 0; i < lengths[part]; i++) {
+			char byte[5];
+			url_byte((unsigned char)parts[part][i], byte);
+			if (used + strlen(byte) + 2 > URL_ROOM)
+				return false;
+			used += (size_t)snprintf(to + used, URL_ROOM - used, "%s", byte);
+		}
+	(void)snprintf(to + used, URL_ROOM - used, "%s", quoted ? "'" : "");
+	return true;
 }
 
 void send_explain(const struct send_options *options, struct send_result *result)
@@ -261,10 +285,13 @@ void send_explain(const struct send_options *options, struct send_result *result
 
 	if (is_the_servers(result)) {
 		between = " See docs/cures.md, and: thaw probe ";
-		url_text(options->url, url);
+		if (!url_text(options->url, url))
+			(void)snprintf(url, sizeof(url), "URL");
 	} else if (moved && result->location[0] != '\0') {
-		between = ": ";
-		url_text(result->location, url);
+		if (url_text(result->location, url))
+			between = ": ";
+		else
+			url[0] = '\0';
 	}
 	(void)snprintf(result->hint, sizeof(result->hint), "%s%s%s", words, between, url);
 }

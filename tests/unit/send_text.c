@@ -223,6 +223,9 @@ static void the_url_in_a_hint(void **state)
 		{"https://me:s3cret@host/a", "thaw probe https://host/a"},
 		{"https://me:s3@cret@[::1]:1", "thaw probe 'https://[::1]:1'"},
 		{"https://me@host?x@y", "thaw probe 'https://host?x@y'"},
+		{"https://host/'$(id)'", "thaw probe 'https://host/'\\''$(id)'\\'''"},
+		{"https://host/\x1b]0;x\x07 \xc3\xbc\n", "thaw probe 'https://host/%1B]0;x%07%20%C3%BC%0A'"},
+		{"x'`id`'://host/", "thaw probe 'x'\\''`id`'\\''://host/'"},
 	};
 
 	(void)state;
@@ -237,7 +240,27 @@ static void the_url_in_a_hint(void **state)
 		(void)snprintf(result.location, sizeof(result.location), "%s", cases[i].url);
 		send_explain(&options, &result);
 		assert_null(strstr(result.hint, "s3"));
+		assert_non_null(strstr(result.hint, cases[i].shown + strlen("thaw probe ")));
 	}
+}
+
+/* A quote that is never closed would take in what is typed next. */
+static void a_url_too_long_for_a_hint_is_left_out(void **state)
+{
+	char url[4096];
+	struct send_options options = {.url = url};
+	struct send_result result = {.cause = SEND_REFUSED, .status = 403};
+
+	(void)state;
+	memset(url, '\'', sizeof(url) - 1);
+	url[sizeof(url) - 1] = '\0';
+	memcpy(url, "https://", 8);
+	send_explain(&options, &result);
+	assert_string_equal(strstr(result.hint, "thaw probe"), "thaw probe URL");
+	result = (struct send_result){.cause = SEND_REFUSED, .status = 301};
+	memcpy(result.location, url, sizeof(result.location) - 1);
+	send_explain(&options, &result);
+	assert_null(strstr(result.hint, "https"));
 }
 
 static void outcomes(void **state)
@@ -280,6 +303,7 @@ int main(void)
 		cmocka_unit_test(hints),
 		cmocka_unit_test(outcomes),
 		cmocka_unit_test(the_url_in_a_hint),
+		cmocka_unit_test(a_url_too_long_for_a_hint_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
