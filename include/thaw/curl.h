@@ -88,11 +88,17 @@ struct thaw_curl_report {
  * and timers wait with it, and with each thaw_curl_prime(); who cannot bear that gives the upload a thread of its own.
  *
  * THAW_OK: pinned. THAW_FAILED, *err: the server could not be reached, or does not keep the connection, or was lost
- * too often; the handle is pinned to nothing, so that performing it is an upload without priming. Where *helper is
+ * too often, or answers HEAD with a body; the handle is pinned to nothing, so that performing it is an upload without priming. Where *helper is
  * still NULL then, the handle was not taken over: of those options it has none any more, or its own.
  */
 enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *options, thaw_curl **helper,
 				 struct thaw_error *err) THAW_MUST_CHECK;
+
+/*
+ * A server that answers HEAD with a body breaks HTTP (RFC 9110 9.3.2). Where that body comes before the upload begins,
+ * thaw_curl_prime() says so. Where it comes later, libcurl takes it for the answer to the upload: the perform ends with
+ * CURLE_UNSUPPORTED_PROTOCOL or CURLE_WEIRD_SERVER_REPLY. Upload to such a server without priming.
+ */
 
 /* The perform behind a successful thaw_curl_prime() sent nothing, because the primed connection was gone. */
 bool thaw_curl_lost(const thaw_curl *helper);

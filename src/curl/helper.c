@@ -44,8 +44,9 @@ struct thaw_curl {
 	unsigned opened;   /* sockets, in all */
 	unsigned requests; /* since the perform began */
 	bool priming;
-	bool begins; /* a perform, which nobody has watched yet */
-	bool closes; /* closing is about to be closed */
+	bool begins;        /* a perform, which nobody has watched yet */
+	bool closes;        /* closing is about to be closed */
+	bool head_has_body; /* the server sends one, so that its next answer cannot be told from it */
 	int closing;
 	enum pin pin;
 	struct ends primed;
@@ -229,6 +230,17 @@ static bool is_primed(const thaw_curl *helper, const char *remote, const char *l
 	       strcmp(helper->primed.remote, remote) == 0;
 }
 
+/* There is something to be read, although all of the answer to the HEAD has been. */
+static bool has_excess(const thaw_curl *helper)
+{
+	return helper->guest != NULL ? tls_guest_has_data(helper->guest) : socket_has_bytes(connected_socket(helper));
+}
+
+bool helper_head_has_body(const thaw_curl *helper)
+{
+	return helper->head_has_body;
+}
+
 /*
  * Before a request's first byte. libcurl repeats one by itself when a connection that it took from its pool turns out
  * to be dead, or for a 417: whether that is safe is the caller's to decide, so the second is refused.
@@ -240,6 +252,10 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 
 	if (helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port))
 		helper->pin = PIN_LOST;
+	if (helper->pin == PIN_PRIMED && has_excess(helper)) {
+		helper->head_has_body = true;
+		helper->pin = PIN_LOST;
+	}
 	if (helper->pin == PIN_LOST || again)
 		return CURL_PREREQFUNC_ABORT;
 	if (helper->options.begins != NULL)
@@ -349,6 +365,20 @@ const struct thaw_curl_report *thaw_curl_report(const thaw_curl *helper)
 }
 
 /* ---- priming ---- */
+
+/* Closes what is in the pool, so that the next request has a connection of its own. */
+static enum thaw_status empty_pool(thaw_curl *helper, struct thaw_error *err)
+{
+	(void)curl_easy_setopt(helper->easy, CURLOPT_SHARE, NULL);
+	(void)curl_share_cleanup(helper->share);
+	helper->share = curl_share_init();
+	if (helper->share == NULL ||
+	    curl_share_setopt(helper->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK ||
+	    curl_easy_setopt(helper->easy, CURLOPT_SHARE, helper->share) != CURLE_OK)
+		return error_set(err, THAW_ERR_RESOURCE, "priming: out of memory");
+	return error_set(err, THAW_ERR_PEER,
+			 "priming: the server answers HEAD with a body (RFC 9110 9.3.2 forbids it)");
+}
 
 static size_t swallow(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -461,6 +491,8 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
 	self->lost += self->pin == PIN_LOST;
 	helper_begin(self);
 	self->report.kept = false;
+	if (self->head_has_body)
+		return empty_pool(self, err);
 	if (self->lost > self->options.options.tries)
 		return error_set(err, THAW_ERR_PEER, "the primed connection was gone before the upload, %u times",
 				 self->lost);
@@ -475,6 +507,11 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
 	if (!self->report.kept)
 		return error_set(err, THAW_ERR_PEER,
 				 "the server closes the connection behind the priming request's answer");
+	if (has_excess(self)) {
+		self->report.kept = false;
+		self->head_has_body = true;
+		return empty_pool(self, err);
+	}
 	self->pin = PIN_PRIMED;
 	self->opened_when_primed = self->opened;
 	return THAW_OK;

@@ -37,6 +37,9 @@ void helper_limit(thaw_curl *helper, uint32_t timeout_ms);
  * itself. */
 void helper_begin(thaw_curl *helper);
 
+/* The server sent bytes after its answer to a HEAD, which has no body (RFC 9110 9.3.2): it cannot be primed. */
+bool helper_head_has_body(const thaw_curl *helper);
+
 /* For how long no byte has moved, or too few of a response, where that is why the transfer ended; 0: it is not. And how
  * many have moved in that time. */
 uint64_t helper_stalled_ms(const thaw_curl *helper);

@@ -200,6 +200,9 @@ static const char *about(const struct send_result *result, const struct story *s
 		return about_stall(story, result->total >= 0 && result->sent >= (uint64_t)result->total);
 	case SEND_LOST:
 	case SEND_NO_TLS:
+		if (result->garbled && result->primed)
+			return "What came is not an HTTP/1.1 response. It may be a body that the server sent with its "
+			       "answer to the HEAD: --prime never.";
 		if (result->alert != 0)
 			return about_alert(result->alert, story);
 		return about_loss(story);

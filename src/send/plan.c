@@ -6,7 +6,9 @@
 
 bool send_primes(enum send_choice prime, const struct send_known *known)
 {
-	return prime == SEND_ALWAYS || (prime == SEND_AUTO && known->https && known->credentials);
+	bool may_help = known->https && known->credentials && !known->head_has_body;
+
+	return prime == SEND_ALWAYS || (prime == SEND_AUTO && may_help);
 }
 
 bool send_steps_down(const struct send_known *known)

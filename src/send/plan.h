@@ -37,6 +37,7 @@ struct send_known {
 	long status;           /* of its answer; 0: none came */
 	enum thaw_means asked; /* during it */
 	bool kept;             /* the connection is there for the upload */
+	bool head_has_body;    /* it answers HEAD with one, so that it cannot be primed */
 	bool tried_12;
 };
 

@@ -15,6 +15,8 @@
 #define PAUSE_MAX_MS 30000
 #define PRIME_STALLS 2 /* a HEAD's answer may take so many times as long as a stall */
 
+#define HEAD_HAS_BODY "the server answers HEAD with a body (RFC 9110 9.3.2 forbids it)"
+
 #define RESUME_LIMIT_MS 600000 /* for reading back what the server has */
 
 struct send {
@@ -70,6 +72,7 @@ static enum thaw_status prime(struct send *send, struct thaw_error *err)
 	known->status = report->status;
 	known->asked = report->asked;
 	known->kept = status == THAW_OK;
+	known->head_has_body = known->head_has_body || helper_head_has_body(send->helper);
 	send->result->prime_status = report->status;
 	return status;
 }
@@ -81,6 +84,11 @@ static bool begin(struct send *send)
 	enum thaw_status status;
 
 	send->result->primed = send->known.kept = false;
+	if (send->known.head_has_body && send->options->prime == SEND_ALWAYS) {
+		send->result->cause = SEND_UNPRIMED;
+		(void)error_set(&send->result->err, THAW_ERR_PEER, HEAD_HAS_BODY);
+		return false;
+	}
 	if (!send_primes(send->options->prime, &send->known)) {
 		helper_begin(send->helper);
 		return true;
@@ -126,6 +134,20 @@ static bool upload(struct send *send)
 	return true;
 }
 
+/* What came in place of a response may be the body of the answer to the HEAD: once more, without priming. */
+static bool unprimes(struct send *send)
+{
+	bool suspect = send->result->primed && send->result->garbled && !send->known.head_has_body &&
+		       transfer_may_repeat(&send->transfer, send->result->cause, send->result->status);
+
+	if (!suspect || is_over(send))
+		return false;
+	send->known.head_has_body = true;
+	send->result->err.cls = THAW_ERR_NONE;
+	note(send, HEAD_HAS_BODY ": sending without priming");
+	return true;
+}
+
 /* One attempt: primed again for as long as the primed connection is gone before the upload; the helper counts. */
 static void attempt(struct send *send)
 {
@@ -133,7 +155,7 @@ static void attempt(struct send *send)
 	do
 		if (!begin(send) || !upload(send))
 			return;
-	while (thaw_curl_lost(send->helper));
+	while (thaw_curl_lost(send->helper) || unprimes(send));
 }
 
 static void pause_before(const struct send *send, unsigned attempts)

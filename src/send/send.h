@@ -94,7 +94,8 @@ struct send_result {
 	uint64_t stalled_ms;   /* for how long nothing moved, of SEND_STALLED */
 	uint64_t stalled_with; /* bytes of a response that trickled in that time */
 	unsigned attempts;
-	bool primed; /* the upload was pinned to a primed connection */
+	bool garbled; /* what came is not an HTTP/1.1 response */
+	bool primed;  /* the upload was pinned to a primed connection */
 	long prime_status;
 	bool expected, continued; /* with Expect; a 100 came */
 	struct send_asked asks[SEND_ASKS_MAX];

@@ -149,7 +149,7 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_FAIL;
 }
 
-bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, long status)
+bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause, long status)
 {
 	struct send_attempt facts = {
 		.cause = cause,
@@ -160,7 +160,12 @@ bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, 
 		.answered = transfer->answered,
 	};
 
-	return transfer->result->attempts <= transfer->options->retries && send_may_retry(&facts);
+	return send_may_retry(&facts);
+}
+
+bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, long status)
+{
+	return transfer->result->attempts <= transfer->options->retries && transfer_may_repeat(transfer, cause, status);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -364,6 +369,7 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &result->verify);
 	if (curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy) == CURLE_OK && proxy > 1)
 		result->verify = SEND_VERIFY_PROXY;
+	result->garbled = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
 	result->cause = cause_of(transfer, code);
 	result->stalled_ms = helper_stalled_ms(transfer->helper);
 	result->stalled_with = helper_stalled_with(transfer->helper);

@@ -320,6 +320,15 @@ uint64_t tls_guest_moved(const struct tls_guest *guest)
 	return guest->in + (written > unsent ? written - unsent : 0);
 }
 
+bool tls_guest_has_data(const struct tls_guest *guest)
+{
+	char byte;
+	bool has = guest->ssl != NULL && SSL_peek((SSL *)guest->ssl, &byte, 1) > 0;
+
+	ERR_clear_error(); /* a read tells what went wrong */
+	return has;
+}
+
 bool tls_guest_over(const struct tls_guest *guest)
 {
 	return guest->ssl == NULL;

@@ -52,6 +52,9 @@ uint64_t tls_guest_moved(const struct tls_guest *guest);
 /* Bytes that were written, but that the peer's system has not taken yet. */
 uint64_t tls_guest_unsent(const struct tls_guest *guest);
 
+/* The peer has sent data that its owner has not read yet. Takes in handshake messages that come before it. */
+bool tls_guest_has_data(const struct tls_guest *guest);
+
 /* The connection is gone. */
 bool tls_guest_over(const struct tls_guest *guest);
 

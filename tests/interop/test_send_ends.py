@@ -122,6 +122,35 @@ def test_a_redirect_is_told(scripted, pki, payloads):
     assert "s3cret" not in sent.error
 
 
+ODD = b"https://h/\x1b]0;owned\x07\xc2\x9b31m'$(id)'`id`;\xe2\x80\xae\xff"
+
+
+def answers_odd(visit, fields, server):
+    visit.body(int(fields["content-length"]))
+    visit.tls.sendall(b"HTTP/1.1 307 \x1b[31mOdd\r\nContent-Length: 6\r\nLocation: " + ODD + b"\r\n\r\n\x1b[2J\n\t")
+
+
+def test_a_server_cannot_steer_the_terminal(scripted, pki, payloads):
+    """By its Location, its reason, its body: on the terminal there is no escape sequence, and the JSON is ASCII."""
+    url = scripted(after_head(answers_odd)).url("/x")
+    terminal, its = pty.openpty()
+    code = popen([*argv_of(pki, payloads["1k"].path, url), "--expect", "never", "--quiet"], stdout=its, stderr=its).wait(LIMIT)
+    os.close(its)
+    shown = os.read(terminal, 65536)
+    os.close(terminal)
+    assert code == 69
+    assert b"\\x1B[2J\r\n\t" in shown
+    assert not [byte for byte in shown if (byte < 32 and byte not in b"\r\n\t") or byte > 126], shown
+
+
+def test_a_location_in_a_hint_is_one_word_of_a_shell(scripted, pki, payloads):
+    sent = send(pki, payloads["1k"].path, scripted(after_head(answers_odd)).url("/x"), "--expect", "never")
+    assert (sent.code, sent.status) == (69, 307)
+    word = sent.told["hint"].partition("send it there: ")[2]
+    made = subprocess.run(["sh", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+    assert made.startswith(b"https://h/%1B]0;owned%07%C2%9B31m'$(id)'`id`;"), sent.error
+
+
 def test_a_password_in_the_url_is_not_told(thaw, pki, payloads):
     sent = send(pki, payloads["1k"].path, thaw.url("/late").replace("//", "//me:s3cret@"), who=None)
     assert (sent.code, sent.status) == (77, 403)
@@ -181,6 +210,49 @@ def test_a_response_that_trickles_is_a_stall(scripted, pki, payloads):
     sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--stall", "60m", "--response-timeout", "1s")
     assert (sent.code, sent.told["outcome"], sent.told["sent"]) == (75, "stalled", 1024)
     assert "only" in sent.told["text"]
+
+
+# A HEAD that is answered with a body (RFC 9110 9.3.2 forbids it) ----------------------------------------------------
+
+
+def answers_head_with_a_body(visit, server, body, late=False):
+    """late: it comes only when the upload's head has gone out."""
+    primed = False
+    while (head := server.take(visit)) is not None:
+        if head[0] == "HEAD":
+            visit.tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # its record comes in the same segment
+            visit.tls.sendall(b"HTTP/1.1 200 Fine\r\nContent-Length: %d\r\n\r\n" % len(body))
+            if not late:
+                visit.tls.sendall(body)
+            visit.tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+        else:
+            if late and primed:
+                visit.tls.sendall(body)
+            if "expect" in head[2]:
+                visit.interim()
+            whole(visit, server, head[2])
+        primed = head[0] == "HEAD"
+
+
+@pytest.mark.parametrize("late,body", (
+    (False, b"no such page"), (False, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake"), (False, b"x" * 100_000),
+    (True, b"no such page"), (True, b"x" * 100_000),
+), ids=("text", "response", "long", "late-text", "late-long"))  # fmt: skip
+@pytest.mark.parametrize("method", ("PUT", "POST"))
+def test_a_head_that_is_answered_with_a_body(method, late, body, scripted, pki, payloads):
+    """It is no answer to the upload, which goes over another connection, without priming."""
+    server = scripted(lambda visit, server: answers_head_with_a_body(visit, server, body, late))
+    sent = send(pki, payloads["1m"].path, server.url("/x"), "--method", method, "--stall", "10s")
+    assert (sent.code, sent.status, sent.told["primed"]) == (0, 200, False), sent.error
+    assert sent.body()["body_sha256"] == payloads["1m"].sha256
+    assert "answers HEAD with a body" in sent.error
+
+
+def test_a_head_that_is_answered_with_a_body_cannot_prime(scripted, pki, payloads):
+    server = scripted(lambda visit, server: answers_head_with_a_body(visit, server, b"no such page"))
+    sent = send(pki, payloads["1k"].path, server.url("/x"), "--prime", "always")
+    assert (sent.code, sent.told["outcome"]) == (69, "not-primed"), sent.error
+    assert "answers HEAD with a body" in sent.told["text"]
 
 
 # Header fields ------------------------------------------------------------------------------------------------------

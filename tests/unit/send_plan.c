@@ -16,6 +16,8 @@ static void priming(void **state)
 		assert_true(send_primes(SEND_ALWAYS, &known));
 		assert_false(send_primes(SEND_NEVER, &known));
 		assert_int_equal(send_primes(SEND_AUTO, &known), i == 3);
+		known.head_has_body = true;
+		assert_false(send_primes(SEND_AUTO, &known));
 	}
 }
 
