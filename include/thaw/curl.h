@@ -88,8 +88,9 @@ struct thaw_curl_report {
  * and timers wait with it, and with each thaw_curl_prime(); who cannot bear that gives the upload a thread of its own.
  *
  * THAW_OK: pinned. THAW_FAILED, *err: the server could not be reached, or does not keep the connection, or was lost
- * too often, or answers HEAD with a body; the handle is pinned to nothing, so that performing it is an upload without priming. Where *helper is
- * still NULL then, the handle was not taken over: of those options it has none any more, or its own.
+ * too often, or answers HEAD with a body; the handle is pinned to nothing, so that performing it is an upload without
+ * priming. Where *helper is still NULL then, the handle was not taken over: of those options it has none any more, or
+ * its own.
  */
 enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *options, thaw_curl **helper,
 				 struct thaw_error *err) THAW_MUST_CHECK;

@@ -46,9 +46,9 @@ static const char help[] =
 	"Exit code: 0 when the server has answered 2xx to the whole file. 64 wrong usage, 66 a file cannot be read or\n"
 	"changed meanwhile, 68 unknown host, 69 no connection, or refused by the server, 74 standard output, 75 "
 	"stalled,\n"
-	"out of time, or the connection was lost, 76 TLS failed, 77 refused with 401 or 403, or the server's "
-	"certificate\n"
-	"is not accepted.\n";
+	"out of time, or the connection was lost, 76 TLS failed, 77 refused with 401 or 403, or one of "
+	"the two\n"
+	"certificates is not accepted.\n";
 
 enum {
 	OPT_METHOD = CLI_IDENTITY_END,
@@ -268,6 +268,7 @@ static int run(struct arguments *arguments)
 	struct send_options *send = &arguments->send;
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct tls_credentials *credentials = NULL;
+	char fault[TLS_FAULT_ROOM] = "";
 	struct send_result result;
 	struct send_report *report = send_report_new(send, arguments->json, arguments->quiet, &err);
 
@@ -275,7 +276,10 @@ static int run(struct arguments *arguments)
 	if (report == NULL)
 		return cli_fail(&err);
 	if (can_read(send, &err) && cli_identity_load(&arguments->identity, &credentials, &err)) {
+		if (credentials != NULL)
+			tls_credentials_fault(credentials, fault);
 		send->credentials = credentials;
+		send->fault = fault;
 		send->ca = arguments->identity.ca;
 		send->insecure = arguments->identity.insecure;
 		(void)send_run(send, &result);

@@ -58,6 +58,7 @@ struct thaw_curl {
 	uint64_t turn_moved, turn_at_ms;   /* when it began */
 	uint64_t stalled_ms, stalled_with; /* 0: it has not; bytes that have moved meanwhile */
 	struct thaw_curl_report report;
+	struct thaw_error unusable; /* why the newest connection has no credentials, which libcurl has no words for */
 };
 
 /* ---- what moves ---- */
@@ -213,6 +214,7 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 	};
 
 	(void)easy;
+	helper->unusable.cls = THAW_ERR_NONE;
 	tls_guest_leave(&helper->guest);
 	helper->report.asked = THAW_MEANS_NONE;
 	helper->report.given = false;
@@ -220,6 +222,7 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 	helper->guest = tls_guest_new(ctx, &options, &err);
 	if (helper->guest != NULL)
 		return CURLE_OK;
+	helper->unusable = err;
 	return err.cls == THAW_ERR_RESOURCE ? CURLE_OUT_OF_MEMORY : CURLE_SSL_CERTPROBLEM;
 }
 
@@ -234,6 +237,11 @@ static bool is_primed(const thaw_curl *helper, const char *remote, const char *l
 static bool has_excess(const thaw_curl *helper)
 {
 	return helper->guest != NULL ? tls_guest_has_data(helper->guest) : socket_has_bytes(connected_socket(helper));
+}
+
+const struct thaw_error *helper_credentials_error(const thaw_curl *helper)
+{
+	return &helper->unusable;
 }
 
 bool helper_head_has_body(const thaw_curl *helper)
@@ -466,6 +474,8 @@ static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *err
 	helper->priming = true;
 	CURLcode code = curl_easy_perform(head);
 	helper->priming = false;
+	if (code != CURLE_OK && helper->unusable.cls != THAW_ERR_NONE)
+		return error_set(err, helper->unusable.cls, "%s", helper->unusable.text);
 	if (code != CURLE_OK)
 		return error_set(err, class_of(code), "priming: %s",
 				 error[0] != '\0' ? error : curl_easy_strerror(code));

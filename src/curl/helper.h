@@ -40,6 +40,9 @@ void helper_begin(thaw_curl *helper);
 /* The server sent bytes after its answer to a HEAD, which has no body (RFC 9110 9.3.2): it cannot be primed. */
 bool helper_head_has_body(const thaw_curl *helper);
 
+/* Why the credentials cannot be used on the newest connection; of class THAW_ERR_NONE: they can. */
+const struct thaw_error *helper_credentials_error(const thaw_curl *helper);
+
 /* For how long no byte has moved, or too few of a response, where that is why the transfer ended; 0: it is not. And how
  * many have moved in that time. */
 uint64_t helper_stalled_ms(const thaw_curl *helper);

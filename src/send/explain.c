@@ -1,5 +1,6 @@
 #include "send/explain.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,14 +140,20 @@ static const char *about_alert(unsigned alert, const struct story *story)
 			return about_none_given(story);
 		return "The server wants a certificate, and got none: name one with --cert and --key, or --pkcs12.";
 	case 48: /* unknown_ca */
+		return "The server does not trust the CA that issued the certificate: its operator adds it; or the "
+		       "intermediate CA's certificate is missing after yours in the file of --cert.";
 	case 42: /* bad_certificate */
-	case 43:
+	case 43: /* unsupported_certificate */
 	case 46: /* certificate_unknown */
-		return "The server does not accept the certificate: its operator must trust the CA that issued it.";
+	case 49: /* access_denied */
+		return "The server does not accept the certificate: its operator must trust the CA that issued it, and "
+		       "allow this subject.";
 	case 44:
 		return "The server says that the certificate is revoked.";
 	case 45:
-		return "The server says that the certificate has expired.";
+		return "The server says that the certificate has expired, or its CA's, or the CRL that it checks.";
+	case 51: /* decrypt_error */
+		return "The server could not verify the signature that your key made.";
 	case 40: /* handshake_failure */
 		return story->asked && story->declined ? about_none_given(story)
 						       : "Client and server found no common terms, or the server wants "
@@ -198,6 +205,8 @@ static const char *about(const struct send_result *result, const struct story *s
 		return "The server answered as if all were well before it had the whole body: do not believe it.";
 	case SEND_STALLED:
 		return about_stall(story, result->total >= 0 && result->sent >= (uint64_t)result->total);
+	case SEND_NO_CERTIFICATE:
+		return about_alert(result->alert, story);
 	case SEND_LOST:
 	case SEND_NO_TLS:
 		if (result->garbled && result->primed)
@@ -230,6 +239,16 @@ static bool is_the_servers(const struct send_result *result)
 							 result->status == 413 || result->status == 408);
 
 	return refused || result->cause == SEND_STALLED || (result->cause == SEND_LOST && result->ask_count > 0);
+}
+
+/* Where a fault of the client's own certificate may be the cause. */
+static bool is_about_certificate(const struct send_result *result)
+{
+	bool refused = result->cause == SEND_REFUSED && (result->status == 400 || result->status == 401 ||
+							 result->status == 403 || result->status == 495);
+
+	return result->cause == SEND_NO_CERTIFICATE ||
+	       ((refused || result->cause == SEND_LOST || result->cause == SEND_NO_TLS) && result->ask_count > 0);
 }
 
 #define URL_ROOM 1024
@@ -296,7 +315,11 @@ void send_explain(const struct send_options *options, struct send_result *result
 		else
 			url[0] = '\0';
 	}
-	(void)snprintf(result->hint, sizeof(result->hint), "%s%s%s", words, between, url);
+	bool own = result->fault[0] != '\0' && is_about_certificate(result);
+	(void)snprintf(result->hint, sizeof(result->hint), "%s%s%s%s%s", own ? result->fault : "", own ? ". " : "",
+		       words, between, url);
+	if (own)
+		result->hint[0] = (char)toupper((unsigned char)result->hint[0]);
 }
 
 /* ---- what became of it ---- */
@@ -347,6 +370,10 @@ const char *send_outcome_text(const struct send_result *result, char to[static S
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s after %s: %s; %s",
 			       result->cause == SEND_LOST ? "the connection ended" : "out of time", how_far, words,
 			       ask_text(result));
+		break;
+	case SEND_NO_CERTIFICATE:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "the server refused the certificate: TLS alert %u (%s)",
+			       result->alert, tls_alert_name(result->alert));
 		break;
 	case SEND_NO_HOST:
 	case SEND_NO_WAY:

@@ -13,7 +13,11 @@ bool send_primes(enum send_choice prime, const struct send_known *known)
 
 bool send_steps_down(const struct send_known *known)
 {
-	bool refused = known->status == 0 || known->status == 401 || known->status == 403;
+	static const long statuses[] = {0, 400, 401, 403, 495, 496, 500}; /* 500: Node's, where the ask throws */
+	bool refused = false;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		refused = refused || known->status == statuses[i];
 
 	return known->tls_open && !known->tried_12 && known->credentials && known->reached && known->is_13 && refused &&
 	       known->asked == THAW_MEANS_NONE;
@@ -82,6 +86,17 @@ const char *send_gate_name(enum send_gate gate)
 
 /* ---- again ---- */
 
+bool send_refuses_certificate(unsigned alert)
+{
+	return (alert >= 40 && alert <= 46) || alert == 48 || alert == 49 || alert == 51 || alert == 116;
+}
+
+/* An alert that comes again: but for a broken record, an internal error, a user's cancelling, and close_notify. */
+static bool is_permanent(unsigned alert)
+{
+	return alert != 0 && alert != 20 && alert != 80 && alert != 90;
+}
+
 /* Statuses that tell of a moment, and not of the request (RFC 9110 15.5.9, 15.6; RFC 6585 4). */
 static bool passes(long status)
 {
@@ -101,12 +116,13 @@ bool send_may_retry(const struct send_attempt *attempt)
 		return true;
 	case SEND_LOST:
 	case SEND_STALLED:
-		return harmless && !attempt->answered;
+		return harmless && !attempt->answered && !is_permanent(attempt->alert);
 	case SEND_REFUSED:
 		return harmless && passes(attempt->status);
 	case SEND_DONE:
 	case SEND_EARLY:
 	case SEND_NO_TRUST:
+	case SEND_NO_CERTIFICATE:
 	case SEND_NO_TLS:
 	case SEND_TIMEOUT:
 	case SEND_UNPRIMED:

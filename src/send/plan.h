@@ -9,21 +9,22 @@ enum send_choice { SEND_AUTO, SEND_ALWAYS, SEND_NEVER };
 
 /* How an attempt ended. */
 enum send_cause {
-	SEND_DONE,     /* 2xx behind the whole body */
-	SEND_REFUSED,  /* another status */
-	SEND_EARLY,    /* 2xx before the server had the whole body: it cannot be right */
-	SEND_NO_HOST,  /* its name is not known */
-	SEND_NO_WAY,   /* no connection */
-	SEND_NO_TRUST, /* the server's certificate is not accepted */
-	SEND_NO_TLS,   /* the handshake, or the TLS later, failed otherwise */
-	SEND_LOST,     /* the connection ended before a whole response */
-	SEND_STALLED,  /* nothing moved */
-	SEND_TIMEOUT,  /* --timeout */
-	SEND_UNPRIMED, /* --prime always, and the connection cannot be primed */
-	SEND_NO_BODY,  /* a file cannot be read: to be sent, of certificates or keys; or it has changed */
-	SEND_NO_SENSE, /* the URL is none, or what is wanted contradicts itself */
-	SEND_NO_OUT,   /* the response cannot be written */
-	SEND_NO_ROOM,  /* memory */
+	SEND_DONE,           /* 2xx behind the whole body */
+	SEND_REFUSED,        /* another status */
+	SEND_EARLY,          /* 2xx before the server had the whole body: it cannot be right */
+	SEND_NO_HOST,        /* its name is not known */
+	SEND_NO_WAY,         /* no connection */
+	SEND_NO_TRUST,       /* the server's certificate is not accepted */
+	SEND_NO_CERTIFICATE, /* the server refuses the client's certificate, or that there is none, by a TLS alert */
+	SEND_NO_TLS,         /* the handshake, or the TLS later, failed otherwise */
+	SEND_LOST,           /* the connection ended before a whole response */
+	SEND_STALLED,        /* nothing moved */
+	SEND_TIMEOUT,        /* --timeout */
+	SEND_UNPRIMED,       /* --prime always, and the connection cannot be primed */
+	SEND_NO_BODY,        /* a file cannot be read: to be sent, of certificates or keys; or it has changed */
+	SEND_NO_SENSE,       /* the URL is none, or what is wanted contradicts itself */
+	SEND_NO_OUT,         /* the response cannot be written */
+	SEND_NO_ROOM,        /* memory */
 };
 
 /* ---- the beginning ---- */
@@ -81,7 +82,11 @@ struct send_attempt {
 	bool touched;    /* bytes of the body went out */
 	bool rewindable; /* the body can be begun again */
 	bool answered;   /* a final response began */
+	unsigned alert;  /* the last one that the server sent; 0: none */
 };
+
+/* Whether an alert of a server that has asked for a certificate is about that (RFC 8446 6.2, RFC 5246 7.2.2). */
+bool send_refuses_certificate(unsigned alert);
 
 /* Whether sending the same again can do no harm, and may help. */
 bool send_may_retry(const struct send_attempt *attempt);

@@ -61,6 +61,7 @@ static enum thaw_status prime(struct send *send, struct thaw_error *err)
 		 left_ms = now < send->transfer.deadline_ms ? send->transfer.deadline_ms - now : 1;
 	uint64_t most_ms = (uint64_t)send->options->stall_ms * PRIME_STALLS;
 
+	send->result->alert = 0;
 	helper_limit(send->helper, (uint32_t)(left_ms < most_ms ? left_ms : most_ms));
 	send->transfer.primes_from_ms = now;
 	enum thaw_status status = thaw_curl_prime(send->easy, NULL, &send->helper, err);
@@ -77,6 +78,24 @@ static enum thaw_status prime(struct send *send, struct thaw_error *err)
 	return status;
 }
 
+/* Whether an upload without priming would end in the same way, or must not be. The result has the cause then. */
+static bool is_final(struct send *send, const struct thaw_error *err)
+{
+	enum send_cause *cause = &send->result->cause;
+
+	if (is_over(send))
+		*cause = SEND_TIMEOUT;
+	else if (helper_credentials_error(send->helper)->cls == THAW_ERR_CONFIG)
+		*cause = SEND_NO_BODY;
+	else if (send->result->prime_status == 0 && transfer_refuses_certificate(&send->transfer))
+		*cause = SEND_NO_CERTIFICATE;
+	else if (send->options->prime == SEND_ALWAYS)
+		*cause = err->cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_UNPRIMED;
+	else
+		return false;
+	return true;
+}
+
 /* Primes, and decides what the upload begins with. False: there will be no upload; the result says why. */
 static bool begin(struct send *send)
 {
@@ -89,6 +108,7 @@ static bool begin(struct send *send)
 		(void)error_set(&send->result->err, THAW_ERR_PEER, HEAD_HAS_BODY);
 		return false;
 	}
+	send->result->alert = 0;
 	if (!send_primes(send->options->prime, &send->known)) {
 		helper_begin(send->helper);
 		return true;
@@ -108,18 +128,13 @@ static bool begin(struct send *send)
 	send->result->primed = status == THAW_OK;
 	if (status == THAW_OK)
 		return true;
-	if (is_over(send)) {
-		send->result->cause = SEND_TIMEOUT;
-		send->result->err = err;
-		return false;
+	if (!is_final(send, &err)) {
+		note(send, err.text);
+		send->result->alert = 0; /* the upload has a connection of its own */
+		return true;
 	}
-	if (send->options->prime == SEND_ALWAYS) {
-		send->result->cause = err.cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_UNPRIMED;
-		send->result->err = err;
-		return false;
-	}
-	note(send, err.text);
-	return true;
+	send->result->err = err;
+	return false;
 }
 
 /* ---- attempts ---- */
@@ -231,8 +246,21 @@ static bool resume(struct send *send)
 	return set_part(send, NULL) || no_room(send); /* else the part would pass for the whole */
 }
 
+/* Before any server is blamed for refusing it. */
+static void warn_of_own(struct send *send)
+{
+	char text[SEND_FAULT_ROOM + 16];
+
+	if (send->options->fault == NULL || send->options->fault[0] == '\0')
+		return;
+	(void)snprintf(send->result->fault, sizeof(send->result->fault), "%s", send->options->fault);
+	(void)snprintf(text, sizeof(text), "warning: %s", send->result->fault);
+	note(send, text);
+}
+
 static void run(struct send *send)
 {
+	warn_of_own(send);
 	bool resumes = send->options->resume && send_body_size(send->body) > 0; /* an empty file need not be */
 
 	if (!resumes || resume(send))

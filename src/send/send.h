@@ -16,6 +16,7 @@
 #define SEND_HEADERS_MAX   64
 #define SEND_HINT_ROOM     1536
 #define SEND_LOCATION_ROOM 512
+#define SEND_FAULT_ROOM    256
 #define SEND_ASKS_MAX      8 /* that are remembered; others are counted */
 
 struct tls_credentials;
@@ -60,6 +61,7 @@ struct send_options {
 	const char *headers[SEND_HEADERS_MAX];
 	size_t header_count;
 	const struct tls_credentials *credentials; /* NULL: none */
+	const char *fault;                         /* what is wrong with them; NULL or "": nothing */
 	const char *ca;
 	bool insecure;
 	enum send_tls tls;
@@ -101,6 +103,7 @@ struct send_result {
 	struct send_asked asks[SEND_ASKS_MAX];
 	size_t ask_count;
 	unsigned alert;                    /* the last one that the server sent; 0: none */
+	char fault[SEND_FAULT_ROOM];       /* what is wrong with the client's own certificate; "": nothing */
 	char tls[16];                      /* "TLSv1.3"; "": none */
 	char location[SEND_LOCATION_ROOM]; /* where the server wants it, of a 3xx; "": nowhere, or it is too long */
 	long verify; /* why the server's certificate is not accepted: an X509_V_ERR; 0 or 1: for its name; or: */

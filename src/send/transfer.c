@@ -158,6 +158,7 @@ bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause,
 		.touched = send_body_given(transfer->body) > 0 || send_body_whole(transfer->body),
 		.rewindable = send_body_can_rewind(transfer->body),
 		.answered = transfer->answered,
+		.alert = transfer->result->alert,
 	};
 
 	return send_may_retry(&facts);
@@ -314,6 +315,11 @@ static enum send_cause cause_of_end(const struct transfer *transfer)
 	return helper_stalled_ms(transfer->helper) > 0 ? SEND_STALLED : SEND_LOST;
 }
 
+bool transfer_refuses_certificate(const struct transfer *transfer)
+{
+	return transfer->result->ask_count > 0 && send_refuses_certificate(transfer->result->alert);
+}
+
 static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 {
 	long status = transfer->result->status;
@@ -322,6 +328,10 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 		return SEND_NO_BODY;
 	if (transfer->out_failed)
 		return SEND_NO_OUT;
+	if (helper_credentials_error(transfer->helper)->cls == THAW_ERR_CONFIG)
+		return SEND_NO_BODY;
+	if (code != CURLE_OK && status < 200 && transfer_refuses_certificate(transfer))
+		return SEND_NO_CERTIFICATE;
 	switch ((int)code) {
 	case CURLE_ABORTED_BY_CALLBACK: /* a 417, say, behind which libcurl would send again by itself */
 		return status >= 300 ? SEND_REFUSED : SEND_LOST;
@@ -382,6 +392,8 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	const char *words = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
 	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
 		result->err = *send_body_error(transfer->body);
+	else if (result->cause == SEND_NO_BODY)
+		result->err = *helper_credentials_error(transfer->helper);
 	else if (result->cause == SEND_REFUSED)
 		(void)error_set(&result->err, THAW_ERR_PEER, "the server answered %ld", result->status);
 	else if (result->cause == SEND_STALLED)

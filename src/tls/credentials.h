@@ -47,6 +47,11 @@ void tls_credentials_free(struct tls_credentials **credentials);
 /* The certificate's subject (RFC 4514); belongs to the credentials. */
 const char *tls_credentials_subject(const struct tls_credentials *credentials);
 
+#define TLS_FAULT_ROOM 256
+
+/* Why a server refuses the certificate, whatever it is configured to: "" where nothing is wrong with it. One clause. */
+void tls_credentials_fault(const struct tls_credentials *credentials, char to[static TLS_FAULT_ROOM]);
+
 /* Lets connections of this context answer a request for a certificate with these. */
 enum thaw_status tls_credentials_use(const struct tls_credentials *credentials, struct ssl_ctx_st *ctx,
 				     struct thaw_error *err) THAW_MUST_CHECK;

@@ -31,6 +31,10 @@ static void stepping_down(void **state)
 	assert_true(send_steps_down(&known));
 	known.status = 403;
 	assert_true(send_steps_down(&known));
+	known.status = 500; /* Node, where the ask throws */
+	assert_true(send_steps_down(&known));
+	known.status = 400;
+	assert_true(send_steps_down(&known));
 	known.status = 0; /* the connection was given up */
 	assert_true(send_steps_down(&known));
 	known.status = 200;
@@ -142,14 +146,23 @@ static void what_may_be_sent_again(void **state)
 		long status;
 		bool put, post_begun, post_unbegun, put_from_a_pipe;
 	} cases[] = {
-		{SEND_NO_HOST, 0, true, true, true, false},      {SEND_NO_WAY, 0, true, true, true, false},
-		{SEND_LOST, 0, true, false, true, false},        {SEND_STALLED, 0, true, false, true, false},
-		{SEND_REFUSED, 503, true, false, true, false},   {SEND_REFUSED, 408, true, false, true, false},
-		{SEND_REFUSED, 403, false, false, false, false}, {SEND_REFUSED, 413, false, false, false, false},
-		{SEND_DONE, 200, false, false, false, false},    {SEND_EARLY, 200, false, false, false, false},
-		{SEND_NO_BODY, 0, false, false, false, false},   {SEND_NO_TRUST, 0, false, false, false, false},
-		{SEND_TIMEOUT, 0, false, false, false, false},   {SEND_UNPRIMED, 0, false, false, false, false},
-		{SEND_NO_TLS, 0, false, false, false, false},    {SEND_NO_OUT, 0, false, false, false, false},
+		{SEND_NO_HOST, 0, true, true, true, false},
+		{SEND_NO_WAY, 0, true, true, true, false},
+		{SEND_LOST, 0, true, false, true, false},
+		{SEND_STALLED, 0, true, false, true, false},
+		{SEND_REFUSED, 503, true, false, true, false},
+		{SEND_REFUSED, 408, true, false, true, false},
+		{SEND_REFUSED, 403, false, false, false, false},
+		{SEND_REFUSED, 413, false, false, false, false},
+		{SEND_DONE, 200, false, false, false, false},
+		{SEND_EARLY, 200, false, false, false, false},
+		{SEND_NO_BODY, 0, false, false, false, false},
+		{SEND_NO_TRUST, 0, false, false, false, false},
+		{SEND_TIMEOUT, 0, false, false, false, false},
+		{SEND_UNPRIMED, 0, false, false, false, false},
+		{SEND_NO_TLS, 0, false, false, false, false},
+		{SEND_NO_OUT, 0, false, false, false, false},
+		{SEND_NO_CERTIFICATE, 0, false, false, false, false},
 		{SEND_NO_ROOM, 0, false, false, false, false},
 	};
 
@@ -170,6 +183,19 @@ static void what_may_be_sent_again(void **state)
 		assert_int_equal(send_may_retry(&pipe), cases[i].put_from_a_pipe);
 	}
 	struct send_attempt answered = {.cause = SEND_LOST, .idempotent = true, .answered = true, .rewindable = true};
+	static const struct {
+		unsigned alert;
+		bool again, certificate;
+	} alerts[] = {{0, true, false},   {20, true, false},  {80, true, false},  {90, true, false},
+		      {40, false, true},  {42, false, true},  {45, false, true},  {46, false, true},
+		      {48, false, true},  {49, false, true},  {51, false, true},  {116, false, true},
+		      {70, false, false}, {47, false, false}, {120, false, false}};
+	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+		struct send_attempt ended = {
+			.cause = SEND_LOST, .idempotent = true, .rewindable = true, .alert = alerts[i].alert};
+		assert_int_equal(send_may_retry(&ended), alerts[i].again);
+		assert_int_equal(send_refuses_certificate(alerts[i].alert), alerts[i].certificate);
+	}
 	assert_false(send_may_retry(&answered)); /* what it did is known in part */
 }
 

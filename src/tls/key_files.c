@@ -1,0 +1,292 @@
+#include "tls/key_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+
+#include "base/error.h"
+#include "tls/failure.h"
+#include "tls/secret_file.h"
+
+#define CHAIN_MAX 32 /* certificates of one file */
+
+/* ---- pass phrases ---- */
+
+/* One question for a file's pass phrase, and what came of it. */
+struct question {
+	const struct tls_secret *secret;
+	const char *file;
+	bool answered;
+	struct thaw_error err; /* why there was no answer */
+};
+
+static enum thaw_status put(struct question *question, char *into, size_t room)
+{
+	char what[THAW_ERROR_TEXT / 2];
+
+	if (question->secret->ask == NULL)
+		return error_set(&question->err, THAW_ERR_CONFIG,
+				 "it is encrypted, and a daemon asks nobody for a pass phrase; set key_passphrase: { "
+				 "file: FILE }, or decrypt it with 'openssl pkey -in OLD -out NEW'");
+	(void)snprintf(what, sizeof(what), "the pass phrase of %s", question->file);
+	question->answered = question->secret->ask(question->secret->arg, what, into, room, &question->err) == THAW_OK;
+	return question->answered ? THAW_OK : THAW_FAILED;
+}
+
+/* For OpenSSL, which wipes what it is given, and asks again where it had no memory for what it was told. */
+static int on_pass_phrase(char *into, int room, int writing, void *arg)
+{
+	const struct question *question = arg;
+
+	(void)writing;
+	if (question->answered || room <= 0 || put(arg, into, (size_t)room) != THAW_OK)
+		return -1;
+	return (int)strlen(into);
+}
+
+static bool is_memory(void)
+{
+	return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
+	       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
+/* Why a file with a pass phrase could not be read. OpenSSL's own words would be about the padding of garbage. */
+static enum thaw_status blame(const struct question *question, struct thaw_error *err)
+{
+	if (question->err.cls != THAW_ERR_NONE) {
+		ERR_clear_error();
+		return error_set(err, question->err.cls, "%s: %s", question->file, question->err.text);
+	}
+	if (question->answered && !is_memory()) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_CONFIG, "%s: the pass phrase is wrong", question->file);
+	}
+	return tls_library_failure(THAW_ERR_CONFIG, question->file, err);
+}
+
+/* ---- certificates ---- */
+
+static bool is_usable(const X509 *certificate)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(certificate);
+
+	return key != NULL && EVP_PKEY_get_security_bits(key) > 0;
+}
+
+/* OpenSSL takes a certificate also where it cannot decode its public key, or has no memory for that, and says so only
+ * when it is used. */
+static enum thaw_status check_public_keys(const struct tls_key_pair *pair, const char *file, struct thaw_error *err)
+{
+	bool ok = pair->certificate == NULL || is_usable(pair->certificate);
+
+	for (int i = 0; ok && i < sk_X509_num(pair->chain); i++)
+		ok = is_usable(sk_X509_value(pair->chain, i));
+	if (ok)
+		return THAW_OK;
+	ERR_clear_error();
+	return error_set(err, THAW_ERR_CONFIG, "%s: a certificate's public key is of no known kind, or no memory",
+			 file);
+}
+
+/* ---- PEM ---- */
+
+/* OpenSSL's own words for a file without what is looked for are about its decoders. */
+static enum thaw_status blame_pem(const struct question *question, const char *wanted, struct thaw_error *err)
+{
+	unsigned long code = ERR_peek_last_error();
+	bool none = (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
+		    (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(code) == ERR_R_UNSUPPORTED);
+
+	if (!none || question->answered || question->err.cls != THAW_ERR_NONE)
+		return blame(question, err);
+	ERR_clear_error();
+	return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM)", question->file, wanted);
+}
+
+static BIO *open_file(const char *file, struct thaw_error *err)
+{
+	BIO *bio = BIO_new_file(file, "r");
+
+	if (bio == NULL)
+		(void)tls_library_failure(THAW_ERR_CONFIG, file, err);
+	return bio;
+}
+
+/* The certificates behind the first. */
+static enum thaw_status read_chain(struct tls_key_pair *pair, BIO *bio, struct question *question,
+				   struct thaw_error *err)
+{
+	X509 *next = NULL;
+
+	pair->chain = sk_X509_new_null();
+	if (pair->chain == NULL)
+		return tls_library_failure(THAW_ERR_RESOURCE, question->file, err);
+	while ((next = PEM_read_bio_X509(bio, NULL, on_pass_phrase, question)) != NULL) {
+		bool room = sk_X509_num(pair->chain) < CHAIN_MAX;
+		if (!room || sk_X509_push(pair->chain, next) == 0) {
+			X509_free(next);
+			return room ? tls_library_failure(THAW_ERR_RESOURCE, question->file, err)
+				    : error_set(err, THAW_ERR_CONFIG, "%s: more than %d certificates", question->file,
+						CHAIN_MAX);
+		}
+	}
+	unsigned long code = ERR_peek_last_error();
+	if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE)
+		return blame(question, err);
+	ERR_clear_error(); /* the file's end */
+	return THAW_OK;
+}
+
+enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+				       struct thaw_error *err)
+{
+	struct question question = {.secret = secret, .file = file};
+	BIO *bio = open_file(file, err);
+
+	if (bio == NULL)
+		return THAW_FAILED;
+	pair->certificate = PEM_read_bio_X509_AUX(bio, NULL, on_pass_phrase, &question);
+	enum thaw_status status = pair->certificate != NULL ? read_chain(pair, bio, &question, err)
+							    : blame_pem(&question, "certificate", err);
+	BIO_free_all(bio);
+	return status == THAW_OK ? check_public_keys(pair, file, err) : status;
+}
+
+/* Who configured it finds the line, too. */
+static enum thaw_status at_place(const char *place, struct thaw_error *err)
+{
+	struct thaw_error why = *err;
+
+	*err = (struct thaw_error){.cls = THAW_ERR_NONE};
+	return error_set(err, why.cls, "%s: %s", place, why.text);
+}
+
+enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+			       const char *place, struct thaw_error *err)
+{
+	struct question question = {.secret = secret, .file = file};
+	BIO *bio = open_file(file, err);
+
+	if (bio != NULL)
+		pair->key = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &question);
+	if (bio != NULL && pair->key == NULL)
+		(void)blame_pem(&question, "private key", err);
+	BIO_free_all(bio);
+	if (pair->key != NULL)
+		return THAW_OK;
+	return place != NULL ? at_place(place, err) : THAW_FAILED;
+}
+
+/* ---- PKCS #12 ---- */
+
+/* Of Windows before 2019 and of OpenSSL before 3.0: OpenSSL does not decrypt it any more unless it is told to. */
+static enum thaw_status blame_pkcs12(const char *file, struct thaw_error *err)
+{
+	if (ERR_GET_REASON(ERR_peek_error()) != ERR_R_UNSUPPORTED &&
+	    ERR_GET_REASON(ERR_peek_last_error()) != ERR_R_UNSUPPORTED)
+		return tls_library_failure(THAW_ERR_CONFIG, file, err);
+	ERR_clear_error();
+	return error_set(err, THAW_ERR_CONFIG,
+			 "%s: it is encrypted with an outdated cipher; make it anew: openssl pkcs12 -legacy -in FILE "
+			 "-out all.pem, "
+			 "openssl pkcs12 -export -in all.pem -out NEW",
+			 file);
+}
+
+/* Where OpenSSL 3.5 has no memory to compare the key with a certificate, it takes the two for strangers. */
+static bool overlooked(const struct tls_key_pair *pair)
+{
+	bool found = false;
+
+	for (int i = 0; i < sk_X509_num(pair->chain) && !found; i++)
+		found = X509_check_private_key(sk_X509_value(pair->chain, i), pair->key) == 1;
+	ERR_clear_error();
+	return found;
+}
+
+static enum thaw_status parse_pkcs12(struct tls_key_pair *pair, PKCS12 *file, const char *pass_phrase, const char *name,
+				     struct thaw_error *err)
+{
+	if (PKCS12_parse(file, pass_phrase, &pair->key, &pair->certificate, &pair->chain) != 1)
+		return blame_pkcs12(name, err);
+	if (check_public_keys(pair, name, err) != THAW_OK)
+		return THAW_FAILED;
+	if (pair->key != NULL && pair->certificate == NULL && overlooked(pair))
+		return error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", name);
+	if (pair->key == NULL || pair->certificate == NULL)
+		return error_set(err, THAW_ERR_CONFIG, "%s: it has no %s", name,
+				 pair->key == NULL ? "private key" : "certificate of its key");
+	return THAW_OK;
+}
+
+/* Whether it is the file's pass phrase. An OpenSSL error: it could not be found out. */
+static bool fits(PKCS12 *file, const char *pass_phrase, int len)
+{
+	ERR_clear_error();
+	return PKCS12_verify_mac(file, pass_phrase, len) == 1;
+}
+
+static enum thaw_status open_pkcs12(struct tls_key_pair *pair, PKCS12 *file, const char *name,
+				    const struct tls_secret *secret, struct thaw_error *err)
+{
+	struct question question = {.secret = secret, .file = name};
+	char pass_phrase[TLS_SECRET_MAX];
+	enum thaw_status status;
+
+	/* Both mean none, and differ (RFC 7292 B.1). */
+	if (fits(file, NULL, 0))
+		return parse_pkcs12(pair, file, NULL, name, err);
+	if (ERR_peek_error() == 0 && fits(file, "", 0))
+		return parse_pkcs12(pair, file, "", name, err);
+	if (ERR_peek_error() != 0)
+		return tls_library_failure(THAW_ERR_CONFIG, name, err);
+	if (put(&question, pass_phrase, sizeof(pass_phrase)) == THAW_OK && fits(file, pass_phrase, -1))
+		status = parse_pkcs12(pair, file, pass_phrase, name, err);
+	else if (ERR_peek_error() != 0)
+		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
+	else
+		status = blame(&question, err);
+	OPENSSL_cleanse(pass_phrase, sizeof(pass_phrase));
+	return status;
+}
+
+enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *name, const struct tls_secret *secret,
+				  struct thaw_error *err)
+{
+	BIO *bio = open_file(name, err);
+	PKCS12 *file = bio != NULL ? d2i_PKCS12_bio(bio, NULL) : NULL;
+	enum thaw_status status = THAW_FAILED;
+
+	if (file != NULL)
+		status = open_pkcs12(pair, file, name, secret, err);
+	else if (bio != NULL)
+		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
+	PKCS12_free(file);
+	BIO_free_all(bio);
+	return status;
+}
+
+/* ---- all of them ---- */
+
+struct tls_secret key_files_secret(const struct tls_credentials_source *source)
+{
+	if (source->setting.pass_phrase == NULL)
+		return source->secret;
+	return (struct tls_secret){.ask = tls_secret_file_ask, .arg = (void *)source->setting.pass_phrase};
+}
+
+enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name, struct thaw_error *err)
+{
+	ERR_clear_error();
+	if (X509_check_private_key(pair->certificate, pair->key) != 1) {
+		int reason = ERR_GET_REASON(ERR_peek_error()); /* behind another one it is not the cause */
+		if (reason != X509_R_KEY_VALUES_MISMATCH && reason != X509_R_KEY_TYPE_MISMATCH)
+			return tls_library_failure(THAW_ERR_CONFIG, name, err);
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_CONFIG, "%s: the key is not that of the certificate", name);
+	}
+	return THAW_OK;
+}

@@ -1,0 +1,33 @@
+/* A certificate, the certificates that are sent with it, and its private key, from files: PEM, or PKCS #12 (RFC 7292).
+ */
+#ifndef TLS_KEY_FILES_H
+#define TLS_KEY_FILES_H
+
+#include "tls/credentials.h"
+
+struct evp_pkey_st;
+struct x509_st;
+struct stack_st_X509;
+
+/* The owner frees each. */
+struct tls_key_pair {
+	struct x509_st *certificate;
+	struct stack_st_X509 *chain; /* may be NULL */
+	struct evp_pkey_st *key;
+};
+
+/* Who is asked for the pass phrases of these files. */
+struct tls_secret key_files_secret(const struct tls_credentials_source *source);
+
+/* Each: THAW_FAILED with *err set, whose text begins with the file; what was read until then is in *pair. */
+enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+				       struct thaw_error *err);
+enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+			       const char *place, struct thaw_error *err);
+enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+				  struct thaw_error *err);
+
+/* Whether the key is that of the certificate. name: what *err begins with if not. */
+enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name, struct thaw_error *err);
+
+#endif

@@ -1,0 +1,100 @@
+"""`thaw send` and its own certificate: what is wrong with it is said first, and each cause of a refusal has one exit code."""
+
+import pytest
+from harness.pki import Authority
+from harness.scripted import after_head
+from harness.servers import Server, free_port
+from harness.upload import send
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    made = Authority(tmp_path_factory.mktemp("authority"), "own")
+    made.client("good")
+    made.client("expired", days=-1)
+    made.client("weak", key=("rsa:1024",))
+    return made
+
+
+@pytest.fixture
+def at_the_handshake(pki, tmp_path):
+    """at_the_handshake(trusted, *options): the port of a server that refuses what it does not trust."""
+    running = []
+
+    def start(trusted, *options):
+        port = free_port()
+        running.append(Server(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(pki / "server.pem"),
+                               "-key", str(pki / "server.key"), "-Verify", "3", "-verify_return_error",
+                               "-CAfile", str(trusted), "-quiet", *options], tmp_path, port))  # fmt: skip
+        return port
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+def who(folder, name):
+    return ("--cert", str(folder / f"{name}.pem"), "--key", str(folder / f"{name}.key"))
+
+
+def check_refused(sent, alert):
+    assert (sent.code, sent.told["outcome"], sent.status, sent.told["attempts"]) == (77, "certificate-refused", 0, 1), sent
+    assert f"({alert})" in sent.told["text"]
+    assert "another name" not in sent.error
+
+
+@pytest.mark.parametrize("prime", ("auto", "always", "never"))
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_a_refusal_at_the_handshake(tls, prime, at_the_handshake, pki, payloads):
+    port = at_the_handshake(pki / "ca.pem")
+    options = ("--tls", tls, "--retry", "3", "--prime", prime)
+    check_refused(send(pki, payloads["1m"].path, f"https://localhost:{port}/x", *options, who="stranger"), "unknown_ca")
+
+
+@pytest.mark.parametrize("prime", ("auto", "always", "never"))
+def test_a_refusal_of_a_late_answer(prime, scripted, pki, payloads):
+    def serve(visit, server):
+        server.take(visit)
+        visit.ask()
+        server.take(visit)
+
+    sent = send(pki, payloads["1m"].path, scripted(serve).url("/x"), "--retry", "3", "--prime", prime, who="stranger")
+    check_refused(sent, "unknown_ca")
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_an_expired_certificate(tls, at_the_handshake, authority, pki, payloads):
+    """Its own certificate is to blame, not the server's."""
+    port = at_the_handshake(authority.root)
+    url = f"https://localhost:{port}/x"
+    sent = send(pki, payloads["1k"].path, url, "--tls", tls, *who(authority.folder, "expired"), who=None)
+    check_refused(sent, "certificate_expired")
+    assert sent.told["hint"].startswith("Your certificate expired on ")
+    assert "warning: your certificate expired on " in sent.error
+
+
+def test_an_expired_certificate_that_is_refused_by_a_status(scripted, authority, pki, payloads):
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        visit.answer(403, b"no")
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, payloads["1k"].path, url, "--expect", "never", *who(authority.folder, "expired"), who=None)
+    assert (sent.code, sent.status) == (77, 403)
+    assert "warning: your certificate expired on " in sent.error
+
+
+@pytest.mark.parametrize("prime", ("auto", "always", "never"))
+def test_a_weak_key(prime, scripted, authority, pki, payloads):
+    """OpenSSL does not use it: no server is to blame, and none is asked twice."""
+    server = scripted(lambda visit, server: server.take(visit))
+    sent = send(pki, payloads["1k"].path, server.url("/x"), "--prime", prime, *who(authority.folder, "weak"), who=None)
+    assert (sent.code, sent.told["outcome"], server.log) == (66, "file", []), sent
+    assert "RSA, 1024 bits" in sent.told["text"] and "weak.key" in sent.told["text"]
+
+
+def test_a_good_certificate_is_not_warned_of(at_the_handshake, authority, pki, payloads):
+    port = at_the_handshake(pki / "ca.pem")
+    sent = send(pki, payloads["1k"].path, f"https://localhost:{port}/x", *who(authority.folder, "good"), who=None)
+    check_refused(sent, "unknown_ca")
+    assert "warning" not in sent.error
