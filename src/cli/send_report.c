@@ -182,7 +182,9 @@ static const struct {
 
 static int code_of(const struct send_result *result)
 {
-	if (result->cause == SEND_REFUSED && (result->status == 401 || result->status == 403))
+	bool certificate = result->says == SEND_SAYS_NO_CERTIFICATE || result->says == SEND_SAYS_BAD_CERTIFICATE;
+
+	if (result->cause == SEND_REFUSED && (result->status == 401 || result->status == 403 || certificate))
 		return EX_NOPERM;
 	return causes[result->cause].code;
 }
@@ -223,16 +225,17 @@ static json_t *body_json(const struct send_report *report)
 
 static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
 {
-	json_t *told =
-		json_pack("{s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}",
-			  "ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status",
-			  (int)result->status, "text", text_json(outcome), "hint", text_json(result->hint), "location",
-			  result->location[0] != '\0' ? text_json(result->location) : json_null(), "sent",
-			  (json_int_t)result->sent, "size", (json_int_t)result->total, "resumed_from",
-			  (json_int_t)result->resumed_from, "ms", (json_int_t)result->ms, "attempts",
-			  (int)result->attempts, "tls", result->tls[0] != '\0' ? result->tls : NULL, "primed",
-			  result->primed, "prime_status", (int)result->prime_status, "expected", result->expected,
-			  "continued", result->continued, "asks", asks_json(result), "body", body_json(report));
+	json_t *told = json_pack(
+		"{s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}",
+		"ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status", (int)result->status,
+		"text", text_json(outcome), "hint", text_json(result->hint), "location",
+		result->location[0] != '\0' ? text_json(result->location) : json_null(), "retry_after",
+		result->retry_after_s > 0 ? json_integer((json_int_t)result->retry_after_s) : json_null(), "sent",
+		(json_int_t)result->sent, "size", (json_int_t)result->total, "resumed_from",
+		(json_int_t)result->resumed_from, "ms", (json_int_t)result->ms, "attempts", (int)result->attempts,
+		"tls", result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
+		(int)result->prime_status, "expected", result->expected, "continued", result->continued, "asks",
+		asks_json(result), "body", body_json(report));
 	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0 &&
 		  putchar('\n') != EOF && fflush(stdout) == 0;
 

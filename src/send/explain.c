@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tls/observe.h"
 
@@ -24,14 +25,17 @@ const char *send_size_text(uint64_t bytes, char to[static SEND_SIZE_ROOM])
 
 struct story {
 	bool asked, asked_late, declined, in_upload;
-	bool credentials, is_13;
+	bool credentials, is_13, primed;
 };
+
+#define WORDS_ROOM 512 /* of a hint without a URL */
 
 static struct story read_story(const struct send_options *options, const struct send_result *result)
 {
 	struct story story = {.asked = result->ask_count > 0,
 			      .credentials = options->credentials != NULL,
-			      .is_13 = strcmp(result->tls, "TLSv1.3") == 0};
+			      .is_13 = strcmp(result->tls, "TLSv1.3") == 0,
+			      .primed = result->primed};
 
 	for (size_t i = 0; i < result->ask_count && i < SEND_ASKS_MAX; i++) {
 		story.asked_late = story.asked_late || result->asks[i].means != THAW_MEANS_HANDSHAKE;
@@ -53,20 +57,99 @@ static const char *about_none_given(const struct story *story)
 
 /* ---- refusals ---- */
 
-#define LIMITS \
-	"Apache: SSLRenegBufferSize, Tomcat: maxSavePostSize, IIS: uploadReadAheadSize; or it asks at the handshake"
+/* The settings of a server that limit a body: all of them, and one that waits for a certificate. */
+static const struct {
+	const char *server; /* how its Server field begins */
+	const char *size, *late;
+} limits[] = {
+	{"Apache-Coyote", "maxPostSize", "maxSavePostSize"}, /* Tomcat */
+	{"Apache", "LimitRequestBody", "SSLRenegBufferSize"},
+	{"nginx", "client_max_body_size", "client_max_body_size"}, /* which never asks late */
+	{"Microsoft-IIS", "maxAllowedContentLength", "uploadReadAheadSize"},
+	{"", "nginx: client_max_body_size, Apache: LimitRequestBody, IIS: maxAllowedContentLength",
+	 "Apache: SSLRenegBufferSize, Tomcat: maxSavePostSize, IIS: uploadReadAheadSize"},
+};
 
-static const char *about_too_large(const struct story *story)
+static const char *limit_of(const struct send_result *result, bool late)
 {
-	if (story->asked_late && story->in_upload)
-		return "The server asked for the certificate during the upload, and holds no more of a body meanwhile. "
-		       "Prime the "
-		       "connection (--prime always); or its operator raises the limit (" LIMITS ").";
-	if (story->credentials && !story->asked)
-		return "If the server wants a certificate for this path, it holds no more of a body before it asks. "
-		       "Prime the "
-		       "connection (--prime always); or its operator raises the limit (" LIMITS ").";
-	return "The server takes no body of this size; its operator can raise the limit.";
+	size_t i = 0;
+
+	while (strncasecmp(result->server, limits[i].server, strlen(limits[i].server)) != 0)
+		i++;
+	return late ? limits[i].late : limits[i].size;
+}
+
+static const char *about_too_large(const struct send_result *result, const struct story *story,
+				   char to[static WORDS_ROOM])
+{
+	bool again = story->asked_late && story->in_upload, unasked = story->credentials && !story->asked;
+	bool plain = strncasecmp(result->server, "nginx", 5) == 0;
+	const char *prime = story->primed ? "" : "Prime the connection (--prime always); or its ";
+
+	if (!plain && again)
+		(void)snprintf(to, WORDS_ROOM,
+			       "The server asked for the certificate during the upload%s, and holds no more of a body "
+			       "meanwhile. %soperator raises the limit (%s), or asks at the handshake.",
+			       story->primed ? ", although the connection was primed" : "",
+			       story->primed ? "Its " : prime, limit_of(result, true));
+	else if (!plain && unasked)
+		(void)snprintf(to, WORDS_ROOM,
+			       "If the server wants a certificate for this path, it holds no more of a body before it "
+			       "asks. %soperator raises the limit (%s), or that of every body (%s).",
+			       story->primed ? "Its " : prime, limit_of(result, true), limit_of(result, false));
+	else
+		(void)snprintf(to, WORDS_ROOM,
+			       "The server takes no body of this size; its operator can raise the limit (%s).",
+			       limit_of(result, false));
+	return to;
+}
+
+/* Whether thaw send could log in so, if a field were named. */
+static bool is_by_header(const char *schemes)
+{
+	static const char *const connection[] = {"Digest", "NTLM", "Negotiate"};
+
+	for (const char *at = schemes; *at != '\0'; at += strspn(at, ", ")) {
+		bool other = false;
+		for (size_t i = 0; i < sizeof(connection) / sizeof(connection[0]); i++)
+			other = other || strncasecmp(at, connection[i], strlen(connection[i])) == 0;
+		if (!other)
+			return true;
+		at += strcspn(at, ",");
+	}
+	return false;
+}
+
+static const char *about_login(const struct send_result *result, char to[static WORDS_ROOM])
+{
+	(void)snprintf(to, WORDS_ROOM,
+		       "The server wants a login by %s (WWW-Authenticate), which is not a client certificate. %s",
+		       result->schemes,
+		       is_by_header(result->schemes)
+			       ? "Give it with --header 'Authorization: ...'."
+			       : "thaw send does not log in so: its operator allows another scheme.");
+	return to;
+}
+
+static const char *about_page(const struct send_result *result, const struct story *story)
+{
+	switch (result->says) {
+	case SEND_SAYS_NO_CERTIFICATE:
+		return story->credentials
+			       ? "The server got no certificate on this connection, although it asks for one at "
+				 "the handshake: none of its CAs has issued yours."
+			       : "The server wants a certificate, and got none: name one with --cert and --key, "
+				 "or --pkcs12.";
+	case SEND_SAYS_BAD_CERTIFICATE:
+		return "The server could not verify the certificate: its operator must trust the CA that issued it, "
+		       "and "
+		       "renew expired CRLs.";
+	case SEND_SAYS_PLAIN:
+		return "The server speaks TLS on this port: the URL begins with https://.";
+	case SEND_SAYS_NOTHING:
+		break;
+	}
+	return "";
 }
 
 static const char *about_forbidden(const struct story *story)
@@ -83,19 +166,35 @@ static const char *about_forbidden(const struct story *story)
 		       "or the operator asks at the handshake.";
 	if (story->credentials)
 		return "The server asked for no certificate. If it wants one for this path, it may have given up "
-		       "because the body was "
-		       "larger than what it holds (" LIMITS ").";
+		       "because the "
+		       "body was larger than what it holds.";
 	return "The server asked for no certificate, and there was none to give. If it wants one, name it with --cert "
 	       "and --key, "
 	       "or --pkcs12.";
 }
 
-static const char *about_status(long status, const struct story *story)
+static const char *about_status(const struct send_result *result, const struct story *story, char to[static WORDS_ROOM])
 {
+	long status = result->status;
+
+	if (result->says != SEND_SAYS_NOTHING)
+		return about_page(result, story);
+	if (status == 401 && result->schemes[0] != '\0')
+		return about_login(result, to);
+	if (result->retry_after_s > 0 && (status == 408 || status == 413 || status == 429 || status >= 500)) {
+		(void)snprintf(to, WORDS_ROOM,
+			       "The server says when to try again: in %llu s. --retry waits for up to an hour.",
+			       (unsigned long long)result->retry_after_s);
+		return to;
+	}
 	if (status == 413)
-		return about_too_large(story);
+		return about_too_large(result, story, to);
 	if (status == 401 || status == 403)
 		return about_forbidden(story);
+	if (status == 500 && story->credentials && !story->asked && story->is_13)
+		return "The server asked for no certificate over TLS 1.3. A server that fails because its TLS cannot "
+		       "ask late "
+		       "there (Node's, Java's) may do with --tls 1.2.";
 	if (status == 405 || status == 501)
 		return "The server does not take this method here: see --method; or its operator allows it.";
 	if (status == 411)
@@ -196,11 +295,11 @@ static const char *about_trust(long verify)
 	return "Name the CA that issued the server's certificate with --ca.";
 }
 
-static const char *about(const struct send_result *result, const struct story *story)
+static const char *about(const struct send_result *result, const struct story *story, char to[static WORDS_ROOM])
 {
 	switch (result->cause) {
 	case SEND_REFUSED:
-		return about_status(result->status, story);
+		return about_status(result, story, to);
 	case SEND_EARLY:
 		return "The server answered as if all were well before it had the whole body: do not believe it.";
 	case SEND_STALLED:
@@ -238,6 +337,8 @@ static bool is_the_servers(const struct send_result *result)
 	bool refused = result->cause == SEND_REFUSED && (result->status == 401 || result->status == 403 ||
 							 result->status == 413 || result->status == 408);
 
+	if (result->schemes[0] != '\0' || result->says != SEND_SAYS_NOTHING || result->retry_after_s > 0)
+		return false;
 	return refused || result->cause == SEND_STALLED || (result->cause == SEND_LOST && result->ask_count > 0);
 }
 
@@ -299,7 +400,8 @@ static bool url_text(const char *url, char to[static URL_ROOM])
 void send_explain(const struct send_options *options, struct send_result *result)
 {
 	struct story story = read_story(options, result);
-	const char *words = about(result, &story);
+	char room[WORDS_ROOM];
+	const char *words = about(result, &story, room);
 
 	bool moved = result->cause == SEND_REFUSED && result->status / 100 == 3;
 	char url[URL_ROOM] = "";

@@ -1,8 +1,12 @@
 #include "send/plan.h"
 
-#define WAIT_MS   1000  /* for a 100 of a server that is not known to ask: as libcurl does */
-#define ASKER_MS  10000 /* of one that is: it may have to fetch a CRL, or ask somebody */
-#define BEHIND_MS 1000  /* behind the exchange: then it reads on, whether it says so or not */
+#define WAIT_MS           1000  /* for a 100 of a server that is not known to ask: as libcurl does */
+#define ASKER_MS          10000 /* of one that is: it may have to fetch a CRL, or ask somebody */
+#define PAUSE_MS          500   /* before the first new attempt; twice as long before each other one */
+#define PAUSE_MAX_MS      30000
+#define RETRY_AFTER_MAX_S 3600 /* a server that says more is not waited for */
+
+#define BEHIND_MS 1000 /* behind the exchange: then it reads on, whether it says so or not */
 
 bool send_primes(enum send_choice prime, const struct send_known *known)
 {
@@ -98,8 +102,12 @@ static bool is_permanent(unsigned alert)
 }
 
 /* Statuses that tell of a moment, and not of the request (RFC 9110 15.5.9, 15.6; RFC 6585 4). */
-static bool passes(long status)
+static bool passes(long status, uint64_t retry_after_s)
 {
+	if (retry_after_s > RETRY_AFTER_MAX_S)
+		return false;
+	if (status == 413 && retry_after_s > 0) /* RFC 9110 15.5.14 */
+		return true;
 	return status == 408 || status == 429 || status == 502 || status == 503 || status == 504;
 }
 
@@ -118,7 +126,7 @@ bool send_may_retry(const struct send_attempt *attempt)
 	case SEND_STALLED:
 		return harmless && !attempt->answered && !is_permanent(attempt->alert);
 	case SEND_REFUSED:
-		return harmless && passes(attempt->status);
+		return harmless && passes(attempt->status, attempt->retry_after_s);
 	case SEND_DONE:
 	case SEND_EARLY:
 	case SEND_NO_TRUST:
@@ -133,4 +141,12 @@ bool send_may_retry(const struct send_attempt *attempt)
 		break;
 	}
 	return false;
+}
+
+uint64_t send_pause_ms(unsigned attempts, uint64_t retry_after_s)
+{
+	uint64_t ms = (uint64_t)PAUSE_MS << (attempts < 8 ? attempts - 1 : 7);
+
+	ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+	return ms > retry_after_s * 1000 ? ms : retry_after_s * 1000;
 }

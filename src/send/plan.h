@@ -78,11 +78,12 @@ const char *send_gate_name(enum send_gate gate);
 struct send_attempt {
 	enum send_cause cause;
 	long status;
-	bool idempotent; /* the method: PUT (RFC 9110 9.2.2) */
-	bool touched;    /* bytes of the body went out */
-	bool rewindable; /* the body can be begun again */
-	bool answered;   /* a final response began */
-	unsigned alert;  /* the last one that the server sent; 0: none */
+	bool idempotent;        /* the method: PUT (RFC 9110 9.2.2) */
+	bool touched;           /* bytes of the body went out */
+	bool rewindable;        /* the body can be begun again */
+	bool answered;          /* a final response began */
+	uint64_t retry_after_s; /* the server says so; 0: it does not */
+	unsigned alert;         /* the last one that the server sent; 0: none */
 };
 
 /* Whether an alert of a server that has asked for a certificate is about that (RFC 8446 6.2, RFC 5246 7.2.2). */
@@ -90,5 +91,8 @@ bool send_refuses_certificate(unsigned alert);
 
 /* Whether sending the same again can do no harm, and may help. */
 bool send_may_retry(const struct send_attempt *attempt);
+
+/* How long to wait before it: twice as long each time, and as long as the server says. attempts: that were made. */
+uint64_t send_pause_ms(unsigned attempts, uint64_t retry_after_s);
 
 #endif

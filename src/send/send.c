@@ -11,8 +11,6 @@
 #include "send/request.h"
 #include "send/transfer.h"
 
-#define PAUSE_MS     500 /* before the first new attempt; twice as long before each other one */
-#define PAUSE_MAX_MS 30000
 #define PRIME_STALLS 2 /* a HEAD's answer may take so many times as long as a stall */
 
 #define HEAD_HAS_BODY "the server answers HEAD with a body (RFC 9110 9.3.2 forbids it)"
@@ -173,24 +171,28 @@ static void attempt(struct send *send)
 	while (thaw_curl_lost(send->helper) || unprimes(send));
 }
 
-static void pause_before(const struct send *send, unsigned attempts)
+/* False: --timeout would be over before the time that the server says. */
+static bool pause_before(const struct send *send)
 {
-	uint64_t ms = (uint64_t)PAUSE_MS << (attempts < 8 ? attempts - 1 : 7);
+	uint64_t ms = send_pause_ms(send->result->attempts, send->result->retry_after_s);
+	uint64_t now = clock_now_ms(), deadline_ms = send->transfer.deadline_ms;
 	char text[THAW_ERROR_TEXT + 64];
 
-	ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+	if (send->result->retry_after_s > 0 && deadline_ms != THAW_NEVER && now + ms >= deadline_ms)
+		return false;
 	(void)snprintf(text, sizeof(text), "%s; again in %.1f s", send->result->err.text, (double)ms / 1000);
 	note(send, text);
-	uint64_t now = clock_now_ms(), deadline_ms = send->transfer.deadline_ms;
 	ms = deadline_ms - now < ms ? deadline_ms - now : ms;
 	(void)usleep((useconds_t)(now < deadline_ms ? ms * 1000 : 0));
+	return true;
 }
 
 static void try_all(struct send *send)
 {
 	attempt(send);
 	while (transfer_may_retry(&send->transfer, send->result->cause, send->result->status)) {
-		pause_before(send, send->result->attempts);
+		if (!pause_before(send))
+			return;
 		send->result->err.cls = THAW_ERR_NONE;
 		attempt(send);
 	}

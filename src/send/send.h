@@ -16,6 +16,8 @@
 #define SEND_HEADERS_MAX   64
 #define SEND_HINT_ROOM     1536
 #define SEND_LOCATION_ROOM 512
+#define SEND_SCHEMES_ROOM  64
+#define SEND_PAGE_ROOM     1024
 #define SEND_FAULT_ROOM    256
 #define SEND_ASKS_MAX      8 /* that are remembered; others are counted */
 
@@ -84,6 +86,9 @@ struct send_asked {
 	bool priming, declined;
 };
 
+/* What the page of a refusal says, beside its status. */
+enum send_says { SEND_SAYS_NOTHING, SEND_SAYS_NO_CERTIFICATE, SEND_SAYS_BAD_CERTIFICATE, SEND_SAYS_PLAIN };
+
 struct send_result {
 	enum send_cause cause;
 	long status;
@@ -106,6 +111,12 @@ struct send_result {
 	char fault[SEND_FAULT_ROOM];       /* what is wrong with the client's own certificate; "": nothing */
 	char tls[16];                      /* "TLSv1.3"; "": none */
 	char location[SEND_LOCATION_ROOM]; /* where the server wants it, of a 3xx; "": nowhere, or it is too long */
+	char schemes[SEND_SCHEMES_ROOM];   /* by which the server wants a login: "Basic, Digest" (RFC 9110 11.6.1) */
+	char server[SEND_SCHEMES_ROOM];    /* its Server field */
+	char page[SEND_PAGE_ROOM];         /* of the response's body, the first bytes */
+	size_t page_len;
+	enum send_says says;
+	uint64_t retry_after_s; /* the server says when to come again (RFC 9110 10.2.3); 0: it does not */
 	long verify; /* why the server's certificate is not accepted: an X509_V_ERR; 0 or 1: for its name; or: */
 #define SEND_VERIFY_PROXY (-1) /* it is the proxy's */
 };

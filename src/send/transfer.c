@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "send/answer.h"
 
 #define TURN_MS 200 /* the longest wait in the loop: for the gate, the stall, the progress */
 
@@ -149,6 +150,15 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_FAIL;
 }
 
+/* Seconds; of a date, until then. */
+static uint64_t retry_after(CURL *easy)
+{
+	curl_off_t seconds = 0;
+
+	return curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0 ? (uint64_t)seconds
+												  : 0;
+}
+
 bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause, long status)
 {
 	struct send_attempt facts = {
@@ -158,6 +168,7 @@ bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause,
 		.touched = send_body_given(transfer->body) > 0 || send_body_whole(transfer->body),
 		.rewindable = send_body_can_rewind(transfer->body),
 		.answered = transfer->answered,
+		.retry_after_s = retry_after(transfer->easy),
 		.alert = transfer->result->alert,
 	};
 
@@ -181,6 +192,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	}
 	if (status != 0)
 		transfer->status = status;
+	answer_line(transfer->result, line, len);
 	if (status == 100)
 		send_hold_event(&transfer->hold, EVENT_CONTINUE, clock_now_ms());
 	transfer->answered = transfer->answered || status >= 200;
@@ -192,6 +204,7 @@ static size_t on_response(char *bytes, size_t size, size_t count, void *arg)
 	struct transfer *transfer = arg;
 	size_t len = size * count;
 
+	answer_body(transfer->result, bytes, len);
 	/* It says only why there is another attempt. */
 	if (transfer_may_retry(transfer, SEND_REFUSED, transfer->status))
 		return len;
@@ -380,6 +393,8 @@ static void conclude(struct transfer *transfer, CURLcode code)
 	if (curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy) == CURLE_OK && proxy > 1)
 		result->verify = SEND_VERIFY_PROXY;
 	result->garbled = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
+	result->retry_after_s = transfer->answered ? retry_after(transfer->easy) : 0;
+	answer_end(result);
 	result->cause = cause_of(transfer, code);
 	result->stalled_ms = helper_stalled_ms(transfer->helper);
 	result->stalled_with = helper_stalled_with(transfer->helper);
@@ -412,6 +427,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	transfer->error[0] = '\0';
 	transfer->status = 0;
 	transfer->result->sent = 0;
+	answer_begin(transfer->result);
 	transfer->result->err.cls = THAW_ERR_NONE;
 	transfer->result->expected = expects;
 	transfer->known = *known;

@@ -62,6 +62,14 @@ def test_node_that_does_not_drain(late_server, upload, payloads):
         assert (sent.asks, sent.told["primed"]) == ([("renegotiation", "priming")], True)
 
 
+def test_node_that_cannot_ask_over_tls_1_3(late_server, upload, payloads):
+    """Whatever status it refuses the HEAD with."""
+    sent = upload(late_server("node", tls="1.3"), "/late/x", size="1m")
+    assert check_whole(sent, payloads["1m"])["subject"] == "Thaw Demo Client"
+    assert (sent.asks, sent.told["tls"]) == ([("renegotiation", "priming")], "TLSv1.2")
+    assert "trying TLS 1.2" in sent.error
+
+
 @pytest.mark.parametrize("tls", ("1.2", "both"))
 def test_tomcat(tls, late_server, upload, payloads):
     """Over TLS 1.3 Java's TLS cannot ask late: so TLS 1.2 is tried, too."""

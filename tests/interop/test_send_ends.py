@@ -6,6 +6,8 @@ import pty
 import socket
 import subprocess
 import threading
+import time
+from email.utils import formatdate
 
 import pytest
 from harness.gateway import binary
@@ -184,6 +186,63 @@ def test_only_the_last_answer_is_given_out(scripted, pki, payloads):
     sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--retry", "1")
     assert (sent.code, sent.told["body"], sent.told["attempts"]) == (0, "fine", 2)
     assert "the server answered 503; again in 0.5 s" in sent.error
+
+
+@pytest.mark.parametrize("when", ("2", "date"))
+def test_retry_after_is_waited_for(when, scripted, pki, payloads):
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        if visit.number == 0:
+            visit.answer(503, b"", "Retry-After: " + (formatdate(time.time() + 3, usegmt=True) if when == "date" else when))
+        else:
+            visit.answer(201)
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--retry", "1", "--timeout", "60s")
+    assert (sent.code, sent.told["attempts"]) == (0, 2)
+    assert ("again in 2.0 s" if when == "2" else "again in 3.0 s") in sent.error or (when == "date" and "again in 2.0 s" in sent.error)
+
+
+@pytest.mark.parametrize("after,options", (("60", ("--timeout", "20s")), ("3601", ())))
+def test_retry_after_that_is_too_late_ends_it(after, options, scripted, pki, payloads):
+    """With the server's answer, and without another attempt."""
+
+    def serve(visit, fields, server):
+        visit.body(int(fields["content-length"]))
+        visit.answer(429, b"slow down", f"Retry-After: {after}")
+
+    url = scripted(after_head(serve)).url("/x")
+    sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--retry", "5", *options)
+    assert (sent.code, sent.status, sent.told["attempts"], sent.told["retry_after"]) == (69, 429, 1, int(after))
+    assert f"in {after} s" in sent.told["hint"]
+
+
+@pytest.mark.parametrize("scheme", ("Basic", "Digest", "Bearer"))
+def test_a_login_of_another_kind_is_told(scheme, scripted, pki, payloads):
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            if head[0] == "HEAD":
+                visit.ask()
+                visit.answer(200)
+            else:
+                visit.body(int(head[2]["content-length"]))
+                visit.answer(401, b"", f'WWW-Authenticate: {scheme} realm="x"')
+
+    sent = send(pki, payloads["1k"].path, scripted(serve).url("/x"))
+    assert (sent.code, sent.status) == (77, 401)
+    assert f"a login by {scheme} " in sent.told["hint"] and "trust the CA" not in sent.told["hint"]
+
+
+def test_nginx_that_got_no_certificate(late_server, pki, payloads):
+    sent = send(pki, payloads["1k"].path, late_server("nginx").url("/x"), who=None)
+    assert (sent.code, sent.status) == (77, 400)
+    assert "--cert" in sent.told["hint"]
+
+
+def test_nginx_that_does_not_trust_the_certificate(late_server, pki, payloads):
+    sent = send(pki, payloads["1k"].path, late_server("nginx").url("/x"), who="stranger")
+    assert (sent.code, sent.status) == (77, 400)
+    assert "trust the CA" in sent.told["hint"]
 
 
 def test_how_long_the_server_may_think(scripted, pki, payloads):

@@ -183,6 +183,18 @@ static void what_may_be_sent_again(void **state)
 		assert_int_equal(send_may_retry(&pipe), cases[i].put_from_a_pipe);
 	}
 	struct send_attempt answered = {.cause = SEND_LOST, .idempotent = true, .answered = true, .rewindable = true};
+	for (uint64_t after = 0; after <= 7200; after += 3600) {
+		struct send_attempt busy = {.cause = SEND_REFUSED,
+					    .status = 503,
+					    .idempotent = true,
+					    .rewindable = true,
+					    .retry_after_s = after};
+		assert_int_equal(send_may_retry(&busy), after <= 3600); /* a server that says more is not waited for */
+		busy.status = 413;
+		assert_int_equal(send_may_retry(&busy), after == 3600); /* for a while only */
+		busy.status = 403;
+		assert_false(send_may_retry(&busy));
+	}
 	static const struct {
 		unsigned alert;
 		bool again, certificate;
@@ -199,6 +211,17 @@ static void what_may_be_sent_again(void **state)
 	assert_false(send_may_retry(&answered)); /* what it did is known in part */
 }
 
+static void pauses_are_as_long_as_the_server_says(void **state)
+{
+	(void)state;
+	assert_int_equal(send_pause_ms(1, 0), 500);
+	assert_int_equal(send_pause_ms(2, 0), 1000);
+	assert_int_equal(send_pause_ms(100, 0), 30000);
+	assert_int_equal(send_pause_ms(1, 5), 5000);
+	assert_int_equal(send_pause_ms(6, 5), 16000); /* not less than without it */
+	assert_int_equal(send_pause_ms(1, 3600), 3600000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +231,7 @@ int main(void)
 		cmocka_unit_test(the_gate),
 		cmocka_unit_test(each_wait_has_an_end),
 		cmocka_unit_test(what_may_be_sent_again),
+		cmocka_unit_test(pauses_are_as_long_as_the_server_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
