@@ -207,6 +207,13 @@ void crew_wait(struct crew *crew, const struct trial *const *trials, size_t coun
 			turn(crew);
 }
 
+void crew_is_frozen(struct crew *crew, const struct trial *trial)
+{
+	for (struct member *member = crew->members; member != NULL; member = member->next)
+		if (member->trial == trial)
+			trial_is_frozen(member->trial);
+}
+
 void crew_wait_all(struct crew *crew)
 {
 	while (running(crew) > 0)

@@ -42,6 +42,9 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
  * NULLs among them are passed over. */
 void crew_wait(struct crew *crew, const struct trial *const *trials, size_t count);
 
+/* As trial_is_frozen(), of one of the crew's. */
+void crew_is_frozen(struct crew *crew, const struct trial *trial);
+
 /* Until all are. */
 void crew_wait_all(struct crew *crew);
 

@@ -35,6 +35,11 @@ static bool is_same(const struct trial_result *a, const struct trial_result *b)
 	return a->outcome == b->outcome && a->status == b->status && a->alert == b->alert;
 }
 
+bool find_passes(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_ANSWERED && result->status < 400;
+}
+
 /*
  * A path may answer any request with 404 or 405, and without a certificate a small request is refused, too: what is
  * looked for is what bodies change. A freeze is never good.
@@ -43,9 +48,85 @@ bool find_is_good(const struct find_version *version, const struct trial_result 
 {
 	const struct trial_result *paused = find_result(version->paused), *plain = find_result(version->plain);
 
-	if (result->outcome == TRIAL_ANSWERED && result->status < 400)
+	if (find_passes(result))
 		return true;
 	if (result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE || !find_tells(result))
 		return false;
 	return is_same(result, paused->outcome != TRIAL_PENDING ? paused : plain);
+}
+
+static bool has_stalled(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
+}
+
+static bool is_cut(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_CLOSED || result->outcome == TRIAL_RESET;
+}
+
+bool find_is_own(const struct find_version *version, const struct find_bodies *bodies)
+{
+	const struct trial_result *bad = find_result(bodies->first_bad), *control = find_result(bodies->control);
+
+	if (bad->outcome == TRIAL_SILENCE || !find_tells(bad) || !find_is_steady(version))
+		return false;
+	if (find_moment(version) == TRIAL_AT_HANDSHAKE)
+		return true;
+	if (control->asked != TRIAL_AT_PRIMING || !control->given)
+		return false;
+	return is_same(bad, control) || (is_cut(bad) && is_cut(control)) || (has_stalled(bad) && has_stalled(control));
+}
+
+/* ---- claims ---- */
+
+static void claim(struct findings *findings, size_t i, const struct trial *trial)
+{
+	const struct find_version *version = &findings->versions[i];
+	const struct trial_result *result = find_result(trial);
+
+	if (trial == NULL || !find_tells(result) || result->outcome == TRIAL_SILENCE ||
+	    result->outcome == TRIAL_NO_HTTP2 || find_claim(findings, trial) != NULL ||
+	    findings->claim_count == FIND_CLAIMS_MAX)
+		return;
+	bool unasked = trial == version->paused && result->asked == TRIAL_NEVER && !find_passes(result);
+	bool compared = trial != version->plain && trial != version->paused;
+	if (!unasked && result->outcome != TRIAL_FREEZE && (!compared || find_is_good(version, result)))
+		return;
+	findings->claims[findings->claim_count++] = (struct find_claim){.first = trial, .version = i};
+}
+
+void find_claims(struct findings *findings)
+{
+	findings->claim_count = 0;
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct find_version *version = &findings->versions[i];
+		claim(findings, i, version->plain);
+		claim(findings, i, version->paused);
+		for (size_t style = 0; style < 2; style++) {
+			const struct find_bodies *bodies = &version->bodies[style];
+			claim(findings, i, bodies->first_bad);
+			claim(findings, i, bodies->frozen);
+			claim(findings, i, bodies->largest);
+		}
+		claim(findings, i, version->waits);
+		claim(findings, i, version->eager);
+	}
+	claim(findings, find_result(findings->browser)->version == 13 ? FIND_13 : FIND_12, findings->browser);
+	claim(findings, find_result(findings->http2)->version == 13 ? FIND_13 : FIND_12, findings->http2);
+}
+
+const struct find_claim *find_claim(const struct findings *findings, const struct trial *first)
+{
+	for (size_t k = 0; k < findings->claim_count; k++)
+		if (findings->claims[k].first == first)
+			return &findings->claims[k];
+	return NULL;
+}
+
+bool find_is_steady(const struct find_version *version)
+{
+	const struct trial_result *paused = find_result(version->paused), *again = find_result(version->again);
+
+	return version->again != NULL && (is_same(paused, again) || (find_passes(paused) && find_passes(again)));
 }

@@ -19,6 +19,10 @@ struct find_bodies {
 	size_t count;
 	const struct trial *first_bad; /* of that size, at the boundary; NULL: none is */
 	const struct trial *largest;   /* the one of max_body */
+	const struct trial *frozen;    /* the smallest that froze; NULL: none did */
+	/* One of the size of first_bad on a connection that was primed: its certificate is known before the body. */
+	const struct trial *control;
+	uint64_t slow_from; /* bodies of that size were answered, but after more than a stall; 0: none */
 	bool began, done;
 };
 
@@ -33,7 +37,20 @@ struct find_version {
 	const struct trial *renegotiated;
 	const struct trial *withheld;
 	struct find_bodies bodies[2]; /* by enum trial_style */
+	const struct trial *again;    /* as paused, after all else */
 };
+
+/*
+ * Something that would cost somebody a change to his server: it needs two observations. What is seen once only, or of
+ * the smallest request after it, too, depends on the time, and not on what was tried.
+ */
+struct find_claim {
+	const struct trial *first, *second; /* second NULL: there was no time for it */
+	size_t version;
+};
+
+/* Of each version: without a body, a small one, three sizes of two styles, Expect twice; and two of both versions. */
+#define FIND_CLAIMS_MAX (FIND_VERSIONS * 10 + 2)
 
 struct findings {
 	struct probe_url url;
@@ -48,6 +65,8 @@ struct findings {
 	bool has_certificate;
 	uint64_t max_body, small_body, expect_body;
 	uint32_t stall_ms, hold_ms;
+	struct find_claim claims[FIND_CLAIMS_MAX];
+	size_t claim_count;
 	size_t connections;
 	uint64_t uploaded;
 	uint32_t ms;
@@ -68,6 +87,22 @@ enum trial_moment find_moment(const struct find_version *version);
 
 /* It spoke that version of TLS, and HTTP over it. */
 bool find_speaks(const struct find_version *version);
+
+/* It passed: a response that is no error. */
+bool find_passes(const struct trial_result *result);
+
+/* A limit or a freeze that it has, too, where the certificate is known before the body: with an ask at the handshake, or
+ * on a primed connection. */
+bool find_is_own(const struct find_version *version, const struct find_bodies *bodies);
+
+/* Fills claims[] with what there is to be repeated, without their second trials. */
+void find_claims(struct findings *findings);
+
+/* The claim of that trial, or NULL. */
+const struct find_claim *find_claim(const struct findings *findings, const struct trial *first);
+
+/* Whether the smallest request came to the same at the end as in the beginning. */
+bool find_is_steady(const struct find_version *version);
 
 /* Whether a request came through like the small one did: the same answer, or a good one. */
 bool find_is_good(const struct find_version *version, const struct trial_result *result);

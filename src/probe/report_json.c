@@ -68,16 +68,17 @@ static json_t *trial(const struct trial *one)
 		return json_null();
 	script = trial_script(one);
 	result = trial_result(one);
-	return json_pack(
-		"{s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o, s:o}", "outcome",
-		trial_outcome_name(result->outcome), "method", script->method, "body", (json_int_t)script->length,
-		"style", script->style == TRIAL_READS ? "reads-while-writing" : "writes-first", "status",
-		number_or_null(result->status), "alert",
-		result->alert != 0 ? json_string(tls_alert_name(result->alert)) : json_null(), "resumed",
-		result->resumed, "asked", asked(result), "body_sent", (json_int_t)result->body_out, "body_taken",
-		(json_int_t)result->body_taken, "continued", result->continued, "gave_up", result->gave_up, "held_ms",
-		(json_int_t)result->held_ms, "ms", (json_int_t)result->ms, "server", text_or_null(result->server),
-		"location", text_or_null(result->location), "detail", text_or_null(result->detail));
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:b, s:b, s:I, s:b, s:I, s:o, s:o, s:o}",
+			 "outcome", trial_outcome_name(result->outcome), "method", script->method, "body",
+			 (json_int_t)script->length, "style",
+			 script->style == TRIAL_READS ? "reads-while-writing" : "writes-first", "status",
+			 number_or_null(result->status), "alert",
+			 result->alert != 0 ? json_string(tls_alert_name(result->alert)) : json_null(), "resumed",
+			 result->resumed, "asked", asked(result), "body_sent", (json_int_t)result->body_out,
+			 "body_taken", (json_int_t)result->body_taken, "continued", result->continued, "gave_up",
+			 result->gave_up, "held_ms", (json_int_t)result->held_ms, "answered_late",
+			 result->answered_late, "ms", (json_int_t)result->ms, "server", text_or_null(result->server),
+			 "location", text_or_null(result->location), "detail", text_or_null(result->detail));
 }
 
 /* ---- bodies ---- */
@@ -93,24 +94,26 @@ static json_t *bodies(const struct find_bodies *found)
 	for (size_t k = 0; k < found->count; k++)
 		append(&tried, trial(found->trials[k]));
 	const struct sizes_boundary *at = &found->boundary;
-	return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:o}", "changes", at->found, "exact", at->exact, "mixed",
-			 at->mixed, "last_good", (json_int_t)at->good, "first_bad",
+	return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "changes", at->found, "exact", at->exact,
+			 "mixed", at->mixed, "last_good", (json_int_t)at->good, "first_bad",
 			 at->found ? json_integer((json_int_t)at->bad) : json_null(), "outcome",
-			 at->found ? trial(found->first_bad) : json_null(), "tried", tried);
+			 at->found ? trial(found->first_bad) : json_null(), "primed", trial(found->control), "frozen",
+			 trial(found->frozen), "slow_from", number_or_null(found->slow_from), "tried", tried);
 }
 
 static json_t *version(const struct find_version *found)
 {
 	if (found->plain == NULL)
 		return json_null();
-	return json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spoken",
+	return json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spoken",
 			 find_speaks(found), "asked", trial_moment_name(find_moment(found)), "no_body",
 			 trial(found->plain), "small_body", trial(found->paused), "no_certificate",
 			 trial(found->anonymous), "no_post_handshake_auth", trial(found->no_offer), "expect_waits",
 			 trial(found->waits), "expect_eager", trial(found->eager), "primed", trial(found->primed),
 			 "resumed", trial(found->resumed), "client_renegotiates", trial(found->renegotiated),
 			 "withheld", trial(found->withheld), "reads_while_writing", bodies(&found->bodies[TRIAL_READS]),
-			 "writes_first", bodies(&found->bodies[TRIAL_WRITES_FIRST]));
+			 "writes_first", bodies(&found->bodies[TRIAL_WRITES_FIRST]), "small_body_again",
+			 trial(found->again));
 }
 
 /* ---- the rest ---- */
@@ -140,6 +143,25 @@ static json_t *problems(const struct verdict *verdict)
 	for (size_t k = 0; k < verdict->count; k++)
 		append(&all, json_pack("{s:s, s:s}", "verdict", verdict_name(verdict->problems[k].weight), "text",
 				       verdict->problems[k].text));
+	return all;
+}
+
+static json_t *notes(const struct verdict *verdict)
+{
+	json_t *all = json_array();
+
+	for (size_t k = 0; k < verdict->note_count; k++)
+		append(&all, json_string(verdict->notes[k].text));
+	return all;
+}
+
+static json_t *repeated(const struct findings *findings)
+{
+	json_t *all = json_array();
+
+	for (size_t k = 0; k < findings->claim_count; k++)
+		append(&all, json_pack("{s:o, s:o}", "first", trial(findings->claims[k].first), "second",
+				       trial(findings->claims[k].second)));
 	return all;
 }
 
@@ -188,14 +210,15 @@ bool report_json(FILE *to, const struct report *report)
 
 	(void)snprintf(url, sizeof(url), "https://%s%s", found->url.authority, found->url.target);
 	json_t *all = json_pack(
-		"{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I}", "url", url,
-		"verdict", verdict_name(report->verdict->code), "code", (int)report->verdict->code, "line",
-		report->verdict->line, "problems", problems(report->verdict), "server", recognised(report->server),
-		"cures", cures(report), "tls12", version(&found->versions[FIND_12]), "tls13",
-		version(&found->versions[FIND_13]), "as_browsers", trial(found->browser), "http2", trial(found->http2),
-		"timeline", timeline(found), "certificate", found->has_certificate, "interrupted",
-		found->interrupted || found->out_of_time || found->lost, "connections", (json_int_t)found->connections,
-		"body_bytes", (json_int_t)found->uploaded, "ms", (json_int_t)found->ms);
+		"{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I}",
+		"url", url, "verdict", verdict_name(report->verdict->code), "code", (int)report->verdict->code, "line",
+		report->verdict->line, "problems", problems(report->verdict), "notes", notes(report->verdict),
+		"repeated", repeated(found), "server", recognised(report->server), "cures", cures(report), "tls12",
+		version(&found->versions[FIND_12]), "tls13", version(&found->versions[FIND_13]), "as_browsers",
+		trial(found->browser), "http2", trial(found->http2), "timeline", timeline(found), "certificate",
+		found->has_certificate, "interrupted", found->interrupted || found->out_of_time || found->lost,
+		"connections", (json_int_t)found->connections, "body_bytes", (json_int_t)found->uploaded, "ms",
+		(json_int_t)found->ms);
 	if (all == NULL)
 		return false;
 	bool ok = json_dumpf(all, to, JSON_INDENT(2)) == 0 && fputc('\n', to) != EOF && fflush(to) == 0;

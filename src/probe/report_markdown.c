@@ -91,6 +91,8 @@ bool report_markdown(FILE *to, const struct report *report)
 	(void)fprintf(to, "\n\n**%s**\n\n", verdict->line);
 	for (size_t k = 1; k < verdict->count; k++)
 		(void)fprintf(to, "- %s: %s\n", verdict_name(verdict->problems[k].weight), verdict->problems[k].text);
+	for (size_t k = 0; k < verdict->note_count; k++)
+		(void)fprintf(to, "- note: %s\n", verdict->notes[k].text);
 	(void)fputs("\n## Found\n\n", to);
 	table(to, findings);
 	if (report->server->kind != SERVER_UNKNOWN)

@@ -62,6 +62,8 @@ static void print_problems(FILE *to, const struct verdict *verdict)
 	for (size_t k = 1; k < verdict->count; k++)
 		(void)fprintf(to, "  also %s: %s\n", verdict_name(verdict->problems[k].weight),
 			      verdict->problems[k].text);
+	for (size_t k = 0; k < verdict->note_count; k++)
+		(void)fprintf(to, "  note: %s\n", verdict->notes[k].text);
 }
 
 static void print_cure(FILE *to, const struct cure *cure)

@@ -14,6 +14,7 @@
 #define AT_ONCE                16
 #define SETTLE_MS              1000 /* how long an ask may take that comes before a body, or behind a response */
 #define SMALL_BODY             64
+#define SLOW_FACTOR            2  /* an answer to a request that was taken whole is awaited so many stalls longer */
 #define ALERT_PROTOCOL_VERSION 70 /* RFC 8446 6.2 */
 
 #define UNREACHED   3       /* connections that are not made: there is no use in more */
@@ -136,6 +137,35 @@ const struct trial *survey_begin(struct survey *survey, const struct trial_scrip
 	return context != NULL ? crew_start(survey->crew, &timed, context, memory, &survey->err) : NULL;
 }
 
+/* How long the slowest small request took that was answered after it had been called stalled. */
+static uint32_t slowest_ms(const struct findings *findings)
+{
+	uint32_t slowest = 0;
+
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct trial_result *results[] = {find_result(findings->versions[i].plain),
+							find_result(findings->versions[i].paused)};
+		for (size_t k = 0; k < 2; k++)
+			if (results[k]->answered_late && results[k]->held_ms > slowest)
+				slowest = results[k]->held_ms;
+	}
+	return slowest;
+}
+
+uint32_t survey_stall_ms(const struct survey *survey)
+{
+	uint32_t stall_ms = survey->options->stall_ms, slowest = slowest_ms(survey->findings);
+	uint32_t slow = slowest > 0 ? slowest + slowest / 2 + SETTLE_MS : 0;
+
+	return slow > stall_ms ? slow : stall_ms;
+}
+
+bool survey_is_answered(const struct find_version *version)
+{
+	return find_result(version->paused)->outcome != TRIAL_SILENCE &&
+	       (version->paused != NULL || find_result(version->plain)->outcome != TRIAL_SILENCE);
+}
+
 static struct trial_script plain_script(const struct survey *survey)
 {
 	const struct findings *findings = survey->findings;
@@ -147,8 +177,9 @@ static struct trial_script plain_script(const struct survey *survey)
 		.authority = findings->url.authority,
 		.fields = options->fields,
 		.has_body = findings->unsafe, /* RFC 9110 8.6: Content-Length: 0 */
-		.stall_ms = options->stall_ms,
+		.stall_ms = survey_stall_ms(survey),
 		.settle_ms = SETTLE_MS,
+		.slow_ms = SLOW_FACTOR * survey_stall_ms(survey),
 	};
 }
 
@@ -294,7 +325,7 @@ static void ask_kinds(struct survey *survey, size_t i)
 		none.anonymous = true;
 		version->anonymous = survey_begin(survey, &small, &none, NULL);
 	}
-	if (!find_asks_late(version))
+	if (!find_asks_late(version) || !survey_is_answered(version))
 		return;
 	small.asks_late = true;
 	script = small;
@@ -334,7 +365,7 @@ static void ask_renegotiation(struct survey *survey)
 }
 
 /* Both versions are offered, as real clients do; but for what was told otherwise. */
-static enum tls_client_version any_version(const struct findings *findings)
+enum tls_client_version survey_any_version(const struct findings *findings)
 {
 	if (findings->wanted[FIND_12] && findings->wanted[FIND_13])
 		return TLS_CLIENT_ANY;
@@ -344,14 +375,14 @@ static enum tls_client_version any_version(const struct findings *findings)
 static void ask_others(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
-	struct context_wish wish = {.version = any_version(findings), .http2 = true};
+	struct context_wish wish = {.version = survey_any_version(findings), .http2 = true};
 	struct trial_script script = plain_script(survey);
 
 	script.has_body = false;
 	script.http2 = true;
 	findings->http2 = survey_begin(survey, &script, &wish, NULL);
 	if (find_asks_late(&findings->versions[FIND_12]) || find_asks_late(&findings->versions[FIND_13])) {
-		wish = (struct context_wish){.version = any_version(findings), .no_offer = true};
+		wish = (struct context_wish){.version = survey_any_version(findings), .no_offer = true};
 		script = survey_body_script(survey, findings->small_body);
 		script.asks_late = true;
 		findings->browser = survey_begin(survey, &script, &wish, NULL);
@@ -372,13 +403,15 @@ static void run_questions(struct survey *survey)
 	survey_phase(survey, "sees when the certificate is asked for");
 	ask_moment(survey);
 	ask_others(survey);
-	if (!asks_at_all(survey->findings))
-		return;
-	survey_phase(survey, "tries all kinds of clients and bodies");
-	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		if (survey_is_usable(&survey->findings->versions[i]))
-			ask_kinds(survey, i);
-	survey_sizes(survey);
+	if (asks_at_all(survey->findings)) {
+		survey_phase(survey, "tries all kinds of clients and bodies");
+		for (size_t i = 0; i < FIND_VERSIONS; i++)
+			if (survey_is_usable(&survey->findings->versions[i]))
+				ask_kinds(survey, i);
+		survey_sizes(survey);
+	}
+	survey_phase(survey, "tries once more what it found");
+	survey_repeat(survey);
 }
 
 static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
@@ -420,7 +453,8 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	/* A handshake that failed for want of a certificate is an answer, too. */
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		if (survey_is_usable(&findings->versions[i]) ||
-		    find_moment(&findings->versions[i]) == TRIAL_AT_HANDSHAKE)
+		    (find_moment(&findings->versions[i]) == TRIAL_AT_HANDSHAKE &&
+		     find_result(findings->versions[i].plain)->outcome != TRIAL_GARBLED))
 			return PROBE_FINE;
 	return judge_reach(survey, err);
 }
@@ -454,6 +488,7 @@ enum probe_failure survey_run(struct survey *survey, struct thaw_error *err)
 	if (failure == PROBE_FINE && survey->crew != NULL) {
 		survey_phase(survey, "waits for connections that are held");
 		crew_wait_all(survey->crew);
+		survey_settle(survey);
 	}
 	if (survey->options->live && survey->options->progress != NULL)
 		(void)fputs("\r\033[K", survey->options->progress);

@@ -35,7 +35,21 @@ struct trial_script survey_body_script(const struct survey *survey, uint64_t len
 /* It spoke that version, and HTTP/1.1 over it. */
 bool survey_is_usable(const struct find_version *version);
 
+/* What counts as a stall here: --stall, or longer where the server answers small requests more slowly than that. */
+uint32_t survey_stall_ms(const struct survey *survey);
+
+/* Requests with and without a small body were answered at all: else nothing can be told of larger ones. */
+bool survey_is_answered(const struct find_version *version);
+
 /* survey_sizes.c: the bodies of every size. */
 void survey_sizes(struct survey *survey);
+
+/* survey_repeat.c: what would be found is tried again, and the smallest case after it. */
+void survey_repeat(struct survey *survey);
+/* At the end, when all connections are over: what those say that were watched longest. */
+void survey_settle(struct survey *survey);
+
+/* TLS_CLIENT_ANY where both are wanted. */
+enum tls_client_version survey_any_version(const struct findings *findings);
 
 #endif

@@ -17,7 +17,9 @@ static const struct trial *begin_body(struct survey *survey, size_t i, enum tria
 	script.asks_late = find_asks_late(&survey->findings->versions[i]);
 	bool is_largest = size == survey->findings->max_body && bodies->largest == NULL;
 	if (is_largest)
-		script.hold_ms = survey->options->hold_ms; /* it tells when the server gives up */
+		script.hold_ms = survey->options->hold_ms; /* it tells when the server gives up, */
+	else
+		script.slow_ms = 0; /* and slow from silent */
 	const struct trial *trial =
 		survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
 	if (trial != NULL)
@@ -37,7 +39,8 @@ static uint32_t short_stall(const struct survey *survey, const struct find_bodie
 		if (result->outcome == TRIAL_ANSWERED && result->ms * SLOW_FACTOR > slowest)
 			slowest = result->ms * SLOW_FACTOR;
 	}
-	return slowest < survey->options->stall_ms ? slowest : survey->options->stall_ms;
+	uint32_t whole = survey_stall_ms(survey);
+	return slowest < whole ? slowest : whole;
 }
 
 /* One search under way. */
@@ -55,7 +58,7 @@ static void begin_round(struct survey *survey, struct search *search)
 	struct find_bodies *bodies = search->bodies;
 	uint64_t next[SIZES_ROUND_MAX];
 	bool first = !bodies->began;
-	uint32_t stall_ms = first ? survey->options->stall_ms : short_stall(survey, bodies);
+	uint32_t stall_ms = first ? survey_stall_ms(survey) : short_stall(survey, bodies);
 
 	bodies->began = true;
 	search->count = 0;
@@ -94,10 +97,28 @@ static void begin_confirmation(struct survey *survey, struct search *search)
 	sizes_boundary(&bodies->sizes, &at);
 	if (!at.found || !has_stalled(find_result(find_bad(version, bodies, at.bad))))
 		return;
-	uint32_t whole = survey->options->stall_ms;
+	uint32_t whole = survey_stall_ms(survey);
 	if (at.good > 0)
 		search->round[search->count++] = begin_body(survey, search->version, search->style, at.good, whole);
 	search->round[search->count++] = begin_body(survey, search->version, search->style, at.bad, whole);
+}
+
+/* The largest was answered, after a stall: then those that were not awaited so long say nothing else. */
+static bool is_only_slow(const struct find_version *version, const struct find_bodies *bodies,
+			 const struct trial_result *result)
+{
+	const struct trial_result *largest = find_result(bodies->largest);
+
+	return result->outcome == TRIAL_SILENCE && result->taken_whole && largest->answered_late &&
+	       find_is_good(version, largest);
+}
+
+static void see_slow(struct find_bodies *bodies, const struct trial *trial)
+{
+	uint64_t size = trial_script(trial)->length;
+
+	if (bodies->slow_from == 0 || size < bodies->slow_from)
+		bodies->slow_from = size;
 }
 
 static void tell_round(struct survey *survey, struct search *search)
@@ -107,9 +128,13 @@ static void tell_round(struct survey *survey, struct search *search)
 
 	for (size_t k = 0; k < search->count; k++) {
 		const struct trial_result *result = find_result(search->round[k]);
-		if (search->round[k] != NULL && find_tells(result) && result->outcome != TRIAL_SHAKE_FAILED)
-			sizes_tell(&bodies->sizes, trial_script(search->round[k])->length,
-				   find_is_good(version, result));
+		if (search->round[k] == NULL || !find_tells(result) || result->outcome == TRIAL_SHAKE_FAILED)
+			continue;
+		bool slow = is_only_slow(version, bodies, result);
+		if (slow || (result->answered_late && search->round[k] == bodies->largest))
+			see_slow(bodies, search->round[k]);
+		sizes_tell(&bodies->sizes, trial_script(search->round[k])->length,
+			   slow || find_is_good(version, result));
 	}
 	sizes_boundary(&bodies->sizes, &bodies->boundary);
 	if (bodies->boundary.found)
@@ -124,7 +149,7 @@ static size_t begin_searches(struct survey *survey, struct search *searches)
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		for (size_t style = 0; style < 2; style++) {
 			struct find_bodies *bodies = &findings->versions[i].bodies[style];
-			if (!survey_is_usable(&findings->versions[i]) ||
+			if (!survey_is_usable(&findings->versions[i]) || !survey_is_answered(&findings->versions[i]) ||
 			    find_moment(&findings->versions[i]) == TRIAL_NEVER || findings->max_body == 0)
 				continue;
 			sizes_init(&bodies->sizes, findings->max_body, !find_asks_late(&findings->versions[i]));

@@ -32,7 +32,7 @@ static const struct {
 	[TS_RESPONSE] = {trial_run_response, BIT(TS_LINGER) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
 	[TS_LINGER] = {trial_run_linger, BIT(TS_HOLD) | BIT(TS_OVER), SETTLE},
 	[TS_H2] = {trial_run_h2, BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_HOLD] = {trial_run_hold, BIT(TS_OVER), HOLD},
+	[TS_HOLD] = {trial_run_hold, BIT(TS_BODY) | BIT(TS_OVER), HOLD},
 	[TS_OVER] = {NULL, 0, NONE},
 };
 
@@ -72,6 +72,15 @@ void trial_free(struct trial **trial)
 
 /* ---- deadlines ---- */
 
+/* How long a stalled connection is watched, since its last progress. */
+static uint64_t hold_ms(const struct trial *trial)
+{
+	uint64_t slow_ms = (uint64_t)trial->script.stall_ms + trial->script.slow_ms;
+	bool awaited = trial->result.outcome == TRIAL_PENDING;
+
+	return awaited && slow_ms > trial->script.hold_ms ? slow_ms : trial->script.hold_ms;
+}
+
 static uint64_t patience_ends(const struct trial *trial)
 {
 	switch (states[trial->state].patience) {
@@ -82,7 +91,7 @@ static uint64_t patience_ends(const struct trial *trial)
 	case SETTLE:
 		return trial->entered_ms + trial->script.settle_ms;
 	case HOLD:
-		return trial->stalled_ms + trial->script.hold_ms;
+		return trial->stalled_ms + hold_ms(trial);
 	case NONE:
 		break;
 	}
@@ -102,10 +111,28 @@ static bool is_asked_late(const struct trial_result *result)
 	return result->asked != TRIAL_NEVER && result->asked != TRIAL_AT_HANDSHAKE;
 }
 
+/* Bytes of the request that the other side has not taken. */
+static bool has_unsent(const struct trial *trial)
+{
+	bool primes = trial->state == TS_PRIME || trial->state == TS_PRIMED; /* which has no body */
+
+	return (!primes && trial->result.body_out < trial->script.length) || trial->head_at < trial->head_len ||
+	       trial->meter.held_len > 0 || tls_client_unsent(trial->client) > 0 || trial->acked < trial->meter.up;
+}
+
+/* It was asked late, and the exchange is not over: over TLS 1.2 the server has the last word in it. */
+static bool has_open_exchange(const struct trial *trial)
+{
+	const struct trial_result *result = &trial->result;
+
+	return is_asked_late(result) && ((!result->given && !result->declined) || tls_client_shaking(trial->client));
+}
+
 /*
- * Nothing has moved for stall_ms. A client that writes first has not looked yet at what the server said: now it does,
- * to tell a freeze, where an ask lies unread, from mere silence; and to find an answer that it would have got, had it
- * read.
+ * Nothing has moved for stall_ms. It is a freeze only where something is left to do: a server that has taken all of the
+ * request and the certificate may just take its time. A client that writes first has not looked yet at what the server
+ * said: now it does, to tell a freeze, where an ask lies unread, from mere silence; and to find an answer that it would
+ * have got, had it read.
  */
 static void stall(struct trial *trial)
 {
@@ -123,14 +150,22 @@ static void stall(struct trial *trial)
 	}
 	bool asked = is_asked_late(result);
 	result->unread_ask = asked && !knew;
+	result->taken_whole = !has_unsent(trial) && !has_open_exchange(trial);
 	if (trial->script.withholds && result->asked != TRIAL_NEVER)
-		result->outcome = TRIAL_WITHHELD;
+		trial->stalled_as = TRIAL_WITHHELD;
+	else if (!result->taken_whole && (asked || trial->script.asks_late))
+		trial->stalled_as = TRIAL_FREEZE;
 	else
-		result->outcome = asked || trial->script.asks_late ? TRIAL_FREEZE : TRIAL_SILENCE;
-	if (trial->script.hold_ms > 0)
+		trial->stalled_as = TRIAL_SILENCE;
+	trial->stalled_in = trial->state;
+	trial->stalled_acked = trial->acked;
+	bool awaits = trial->stalled_as == TRIAL_SILENCE && result->taken_whole && trial->script.slow_ms > 0;
+	if (!awaits)
+		result->outcome = trial->stalled_as;
+	if (awaits || trial->script.hold_ms > 0)
 		trial_enter(trial, TS_HOLD);
 	else
-		trial_finish(trial, result->outcome);
+		trial_finish(trial, trial->stalled_as);
 }
 
 /* The state's deadline, or the whole trial's, has come. */
@@ -165,7 +200,7 @@ static void expire(struct trial *trial)
 		return;
 	case TS_HOLD:
 		result->held_ms = (uint32_t)(trial->now_ms - trial->stalled_ms);
-		trial_finish(trial, result->outcome);
+		trial_finish(trial, trial->stalled_as);
 		return;
 	case TS_PRIME:
 	case TS_PRIMED:
@@ -228,6 +263,12 @@ void trial_wants(const struct trial *trial, struct trial_wants *wants)
 		.write = unsent || (trial->wants == THAW_WANT_WRITE && trial->meter.write_error == 0),
 		.deadline_ms = deadline(trial),
 	};
+}
+
+void trial_is_frozen(struct trial *trial)
+{
+	if (trial->result.outcome == TRIAL_SILENCE)
+		trial->result.outcome = TRIAL_FREEZE;
 }
 
 void trial_stop(struct trial *trial, uint64_t now_ms)

@@ -30,19 +30,22 @@ struct trial_script {
 	bool lingers;      /* behind the response, for settle_ms: perhaps it is asked then */
 	bool withholds;    /* made of a context that withholds its certificate */
 	bool renegotiates; /* tries that, and sends no request */
-	bool asks_late;    /* it is known that this server does, of such a request: a stall is a freeze then */
+	bool asks_late;    /* it is known that this server does, of such a request: a stall may be a freeze then */
 	bool http2;        /* the request goes out over HTTP/2 */
 	uint32_t stall_ms; /* without progress: it is over */
 	uint32_t settle_ms;
 	uint32_t hold_ms;  /* since the last progress, to see when the server gives up; 0: not */
+	uint32_t slow_ms;  /* an answer to a request that was taken whole is awaited so much longer than stall_ms */
 	uint32_t limit_ms; /* for all of it but the hold */
 };
 
 enum trial_outcome {
 	TRIAL_PENDING,
 	TRIAL_ANSWERED,     /* a final response, whatever its status */
-	TRIAL_FREEZE,       /* no progress, where it was asked late, or such a request is known to be */
-	TRIAL_SILENCE,      /* no progress, and nothing is known of an ask */
+	/* No progress, where it was asked late, or such a request is known to be: and bytes are left to send, or the
+	 * exchange of the certificate has not finished. */
+	TRIAL_FREEZE,
+	TRIAL_SILENCE,      /* no progress, but nothing is left to do for this side; or nothing is known of an ask */
 	TRIAL_ALERTED,      /* the server ended it with an alert */
 	TRIAL_CLOSED,       /* it closed the connection without a response */
 	TRIAL_RESET,        /* it reset it */
@@ -99,7 +102,8 @@ struct trial_result {
 	/* the end */
 	bool gave_up;       /* after a stall, within hold_ms */
 	uint32_t held_ms;   /* from the last progress to that, or to the end of hold_ms */
-	bool answered_late; /* a good response came after all, behind a stall */
+	bool taken_whole;   /* when it stalled: nothing was left to send, and no exchange was unfinished */
+	bool answered_late; /* the response came after all, after a stall of held_ms */
 	uint32_t ms;        /* all of it */
 	uint32_t h2_error;
 	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
@@ -133,6 +137,10 @@ struct trial_wants {
 	uint64_t deadline_ms;
 };
 void trial_wants(const struct trial *trial, struct trial_wants *wants);
+
+/* A silence that larger bodies of the same kind have explained: they froze with bytes left, and this one is small enough
+ * for the buffers on the way. */
+void trial_is_frozen(struct trial *trial);
 
 /* Ends it as far as it has come. */
 void trial_stop(struct trial *trial, uint64_t now_ms);

@@ -49,6 +49,10 @@ struct trial {
 	unsigned exchanges;
 	struct thaw_error err; /* the first failure of TLS */
 	uint64_t began_ms, now_ms, entered_ms, moved_ms, stalled_ms;
+	enum trial_state stalled_in;
+	enum trial_outcome stalled_as; /* what the hold ends with, where the outcome is still open */
+	uint64_t stalled_acked;
+	bool reads_on; /* it stalled, and the server went on to read */
 	uint64_t progress;
 	uint64_t unacked, acked; /* as told when the step began: what is written in it is in neither */
 };

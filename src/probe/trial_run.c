@@ -322,6 +322,8 @@ static bool withhold(struct trial *trial)
 		return false;
 	result->outcome = TRIAL_WITHHELD;
 	trial->stalled_ms = trial->now_ms;
+	trial->stalled_as = TRIAL_WITHHELD;
+	trial->stalled_in = trial->state;
 	trial_note(trial, LINE_STALL, result->body_out);
 	trial_enter(trial, TS_HOLD);
 	return true;
@@ -451,19 +453,37 @@ static bool has_given_up(struct trial *trial)
 	return trial->ended || got > 0;
 }
 
+/* It reads again: all that was under way is taken, or more than the last record. */
+static bool reads_again(const struct trial *trial)
+{
+	bool all = trial->acked == trial->meter.up && tls_client_unsent(trial->client) == 0;
+
+	return trial->stalled_in == TS_BODY && trial->stalled_as != TRIAL_WITHHELD && trial->meter.write_error == 0 &&
+	       trial->acked > trial->stalled_acked && (all || trial->acked - trial->stalled_acked > RECORD_MAX);
+}
+
 enum trial_turn trial_run_hold(struct trial *trial)
 {
 	struct trial_result *result = &trial->result;
 
 	if (!trial->script.withholds && !trial_hear(trial))
 		return TURN_MOVED;
-	if (!has_given_up(trial))
+	bool over = has_given_up(trial);
+	if (!over && !reads_again(trial))
 		return TURN_WAIT;
 	result->held_ms = (uint32_t)(trial->now_ms - trial->stalled_ms);
-	result->answered_late = trial->reply.in_body && trial->reply.status < 400;
+	if (!over) {
+		trial->reads_on = true;
+		result->outcome = TRIAL_PENDING;
+		trial_enter(trial, TS_BODY);
+		return TURN_MOVED;
+	}
+	/* An error to a request that is not whole says that it was given up; to a whole one it is the answer. */
+	bool whole = trial->stalled_as == TRIAL_SILENCE && result->taken_whole;
+	result->answered_late = trial->reply.in_body && (trial->reply.status < 400 || whole);
 	result->gave_up = !result->answered_late;
 	if (result->answered_late)
 		result->outcome = TRIAL_ANSWERED; /* it was only slow */
-	trial_finish(trial, result->outcome);
+	trial_finish(trial, trial->stalled_as);
 	return TURN_MOVED;
 }

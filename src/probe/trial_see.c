@@ -238,6 +238,7 @@ void trial_finish(struct trial *trial, enum trial_outcome outcome)
 		(void)tls_client_close_notify(trial->client);
 	if (result->outcome == TRIAL_PENDING)
 		result->outcome = outcome;
+	result->answered_late |= trial->reads_on && result->outcome == TRIAL_ANSWERED;
 	result->body_taken = result->body_out > waiting ? result->body_out - waiting : 0;
 	result->ms = (uint32_t)(trial->now_ms - trial->began_ms);
 	if (trial->ended)

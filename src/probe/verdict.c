@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/h2_client.h"
+#include "probe/verdict_inside.h"
 #include "tls/observe.h"
 
 #define BOTH ((1U << FIND_12) | (1U << FIND_13))
@@ -86,11 +87,7 @@ const char *verdict_outcome(const struct trial_result *result, char text[static 
 
 /* ---- problems ---- */
 
-static void add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
-	THAW_PRINTF(4, 5);
-
-/* The same over both versions is one problem. */
-static void add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
+void verdict_add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
 {
 	char text[VERDICT_TEXT_MAX];
 	va_list args;
@@ -99,7 +96,7 @@ static void add(struct verdict *verdict, enum probe_verdict weight, unsigned ver
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	for (size_t k = 0; k < verdict->count; k++)
-		if (strcmp(verdict->problems[k].text, text) == 0) {
+		if (strcmp(verdict->problems[k].text, text) == 0 && verdict->problems[k].weight == weight) {
 			verdict->problems[k].versions |= versions;
 			return;
 		}
@@ -111,13 +108,33 @@ static void add(struct verdict *verdict, enum probe_verdict weight, unsigned ver
 	memcpy(problem->text, text, sizeof(text));
 }
 
-static void name_versions(struct verdict *verdict)
+void verdict_note(struct verdict *verdict, unsigned versions, const char *format, ...)
+{
+	char text[VERDICT_TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	for (size_t k = 0; k < verdict->note_count; k++)
+		if (strcmp(verdict->notes[k].text, text) == 0) {
+			verdict->notes[k].versions |= versions;
+			return;
+		}
+	if (verdict->note_count == VERDICT_NOTES_MAX)
+		return;
+	struct verdict_problem *note = &verdict->notes[verdict->note_count++];
+	note->versions = versions;
+	memcpy(note->text, text, sizeof(text));
+}
+
+static void name_versions(struct verdict_problem *problems, size_t count)
 {
 	static const char *const names[] = {
 		[1U << FIND_12] = "over TLS 1.2 ", [1U << FIND_13] = "over TLS 1.3 ", [BOTH] = "over TLS 1.2 and 1.3 "};
 
-	for (size_t k = 0; k < verdict->count; k++) {
-		struct verdict_problem *problem = &verdict->problems[k];
+	for (size_t k = 0; k < count; k++) {
+		struct verdict_problem *problem = &problems[k];
 		char text[VERDICT_TEXT_MAX];
 		if (problem->versions == 0)
 			continue;
@@ -127,77 +144,6 @@ static void name_versions(struct verdict *verdict)
 	}
 }
 
-static enum probe_verdict weight_of(const struct trial_result *result)
-{
-	if (result->outcome == TRIAL_FREEZE)
-		return PROBE_FREEZES;
-	return find_tells(result) ? PROBE_LIMITED : PROBE_UNTOLD;
-}
-
-static bool is_same_boundary(const struct find_bodies *a, const struct find_bodies *b)
-{
-	return a->boundary.found && b->boundary.found && a->boundary.bad == b->boundary.bad &&
-	       a->boundary.good == b->boundary.good &&
-	       find_result(a->first_bad)->outcome == find_result(b->first_bad)->outcome &&
-	       find_result(a->first_bad)->status == find_result(b->first_bad)->status;
-}
-
-static void add_boundary(struct verdict *verdict, unsigned over, const struct find_bodies *bodies, const char *who)
-{
-	const struct sizes_boundary *at = &bodies->boundary;
-	const struct trial_result *result = find_result(bodies->first_bad);
-	char bad[VERDICT_NUMBER_MAX], good[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
-
-	(void)verdict_outcome(result, text);
-	(void)verdict_number(at->bad, bad);
-	(void)verdict_number(at->good, good);
-	if (at->mixed)
-		add(verdict, weight_of(result), over,
-		    "some bodies of %s bytes or more come to %s, with %s (%s bytes pass, and some larger ones)", bad,
-		    text, who, good);
-	else if (at->bad == 1)
-		add(verdict, weight_of(result), over, "any body comes to %s, with %s", text, who);
-	else if (at->good == 0)
-		add(verdict, weight_of(result), over,
-		    "a body of %s bytes or more comes to %s, with %s (of smaller ones nothing is known)", bad, text,
-		    who);
-	else
-		add(verdict, weight_of(result), over,
-		    "a body of %s%s bytes or more comes to %s, with %s (%s bytes pass)", at->exact ? "" : "about ", bad,
-		    text, who, good);
-}
-
-/* A connection that was not made, where others were: that is not what the body's size comes to. */
-static void add_unmade(struct verdict *verdict, unsigned over, const struct trial *trial)
-{
-	const struct trial_result *result = find_result(trial);
-	char bytes[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
-
-	if (trial != NULL && result->outcome != TRIAL_PENDING && !find_tells(result))
-		add(verdict, PROBE_UNTOLD, over, "of a body of %s bytes nothing is known: it came to %s",
-		    verdict_number(trial_script(trial)->length, bytes), verdict_outcome(result, text));
-}
-
-static void judge_bodies(struct verdict *verdict, unsigned over, const struct find_version *version)
-{
-	const struct find_bodies *reads = &version->bodies[TRIAL_READS], *first = &version->bodies[TRIAL_WRITES_FIRST];
-
-	add_unmade(verdict, over, version->paused);
-	if (!reads->boundary.found)
-		add_unmade(verdict, over, reads->largest);
-	if (!first->boundary.found)
-		add_unmade(verdict, over, first->largest);
-
-	if (is_same_boundary(reads, first)) {
-		add_boundary(verdict, over, reads, "any client");
-		return;
-	}
-	if (reads->boundary.found)
-		add_boundary(verdict, over, reads, verdict_style(TRIAL_READS));
-	if (first->boundary.found)
-		add_boundary(verdict, over, first, verdict_style(TRIAL_WRITES_FIRST));
-}
-
 static bool is_bad(const struct find_version *version, const struct trial *trial)
 {
 	const struct trial_result *result = find_result(trial);
@@ -205,22 +151,38 @@ static bool is_bad(const struct find_version *version, const struct trial *trial
 	return trial != NULL && find_tells(result) && !find_is_good(version, result);
 }
 
-static void judge_expect(struct verdict *verdict, unsigned over, const struct find_version *version)
+/* Bodies of its size are answered like that without Expect, too. */
+static bool fails_anyhow(const struct find_version *version, const struct trial *waits)
 {
-	char text[VERDICT_OUTCOME_MAX];
+	const struct trial_result *result = find_result(waits);
+	const struct find_bodies *bodies = &version->bodies[TRIAL_READS];
 
-	if (is_bad(version, version->waits))
-		add(verdict, weight_of(find_result(version->waits)), over,
-		    "a client that waits for its 100 Continue gets %s",
-		    verdict_outcome(find_result(version->waits), text));
+	return result->outcome == TRIAL_ANSWERED && bodies->boundary.found &&
+	       bodies->boundary.bad <= trial_script(waits)->length &&
+	       find_result(bodies->first_bad)->status == result->status;
+}
+
+static void judge_expect(struct verdict *verdict, const struct findings *findings, size_t i)
+{
+	const struct find_version *version = &findings->versions[i];
+	unsigned over = 1U << i;
+	char text[VERDICT_OUTCOME_MAX];
+	struct verdict_weight weight;
+
+	if (is_bad(version, version->waits) && !fails_anyhow(version, version->waits)) {
+		verdict_weigh(findings, i, version->waits, &weight);
+		verdict_add(verdict, weight.weight, over, "a client that waits for its 100 Continue gets %s%s",
+			    verdict_outcome(find_result(version->waits), text), weight.doubt);
+	}
 	/* Where bodies of that size fail anyhow, Expect is not to blame. */
 	for (size_t style = 0; style < 2; style++)
 		if (version->bodies[style].boundary.found && version->bodies[style].boundary.bad <= 1024)
 			return;
-	if (is_bad(version, version->eager))
-		add(verdict, weight_of(find_result(version->eager)), over,
-		    "Expect: 100-continue with the body sent at once gets %s",
-		    verdict_outcome(find_result(version->eager), text));
+	if (!is_bad(version, version->eager))
+		return;
+	verdict_weigh(findings, i, version->eager, &weight);
+	verdict_add(verdict, weight.weight, over, "Expect: 100-continue with the body sent at once gets %s%s",
+		    verdict_outcome(find_result(version->eager), text), weight.doubt);
 }
 
 /* Asked over one version, refused without being asked over the other; Java's TLS 1.3 is known for that. */
@@ -232,26 +194,51 @@ static void judge_unasked(struct verdict *verdict, const struct findings *findin
 
 	if (!find_speaks(version) || find_moment(version) != TRIAL_NEVER || !(find_asks_late(other) || java))
 		return;
-	if (version->paused != NULL && find_tells(result) &&
-	    (result->outcome != TRIAL_ANSWERED || result->status >= 400))
-		add(verdict, weight_of(result), 1U << i, "it does not ask at all: every request gets %s",
-		    verdict_outcome(result, text));
+	if (version->paused == NULL || !find_tells(result) || find_passes(result))
+		return;
+	struct verdict_weight weight;
+	verdict_weigh(findings, i, version->paused, &weight);
+	verdict_add(verdict, weight.weight, 1U << i, "it does not ask at all: every request gets %s%s",
+		    verdict_outcome(result, text), weight.doubt);
+}
+
+/* Small requests: what is not known of them is not known of larger ones. */
+static void judge_small(struct verdict *verdict, const struct findings *findings, size_t i)
+{
+	const struct find_version *version = &findings->versions[i];
+	const struct trial_result *plain = find_result(version->plain), *paused = find_result(version->paused);
+	unsigned over = 1U << i;
+	struct verdict_weight weight;
+
+	if (plain->outcome == TRIAL_FREEZE) {
+		verdict_weigh(findings, i, version->plain, &weight);
+		verdict_add(verdict, weight.weight, over, "even a request without a body freezes%s", weight.doubt);
+	} else if (plain->outcome == TRIAL_SILENCE) {
+		verdict_add(verdict, PROBE_UNTOLD, over, "a request without a body gets no answer");
+	} else if (paused->outcome == TRIAL_SILENCE) {
+		verdict_add(verdict, PROBE_UNTOLD, over, "a request with a small body gets no answer");
+	}
+	if (plain->answered_late)
+		verdict_note(verdict, over, "a request without a body was answered after %.1f s",
+			     (double)plain->held_ms / 1000);
+	if (paused->answered_late)
+		verdict_note(verdict, over, "a request with a small body was answered after %.1f s",
+			     (double)paused->held_ms / 1000);
+	if (find_moment(version) != TRIAL_NEVER && paused->outcome == TRIAL_ANSWERED && paused->status >= 500)
+		verdict_add(verdict, PROBE_UNTOLD, over,
+			    "a request with a small body gets %u: that tells nothing of larger ones", paused->status);
+	if (!version->bodies[TRIAL_READS].began && paused->outcome == TRIAL_FREEZE) {
+		verdict_weigh(findings, i, version->paused, &weight);
+		verdict_add(verdict, weight.weight, over, "a request with a small body freezes%s", weight.doubt);
+	}
 }
 
 static void judge_version(struct verdict *verdict, const struct findings *findings, const struct server_guess *server,
 			  size_t i)
 {
-	const struct find_version *version = &findings->versions[i];
-	unsigned over = 1U << i;
-
-	if (find_result(version->plain)->outcome == TRIAL_FREEZE)
-		add(verdict, PROBE_FREEZES, over, "even a request without a body freezes");
-	else if (find_result(version->plain)->outcome == TRIAL_SILENCE)
-		add(verdict, PROBE_UNTOLD, over, "a request without a body gets no answer");
-	judge_bodies(verdict, over, version);
-	if (!version->bodies[TRIAL_READS].began && find_result(version->paused)->outcome == TRIAL_FREEZE)
-		add(verdict, PROBE_FREEZES, over, "a request with a small body freezes");
-	judge_expect(verdict, over, version);
+	judge_small(verdict, findings, i);
+	verdict_bodies(verdict, findings, i);
+	judge_expect(verdict, findings, i);
 	judge_unasked(verdict, findings, server->kind == SERVER_TOMCAT && i == FIND_13, i);
 }
 
@@ -261,17 +248,22 @@ static void judge_clients(struct verdict *verdict, const struct findings *findin
 	size_t i = browser->version == 13 ? FIND_13 : FIND_12;
 	bool late = find_asks_late(&findings->versions[FIND_12]) || find_asks_late(&findings->versions[FIND_13]);
 	char text[VERDICT_OUTCOME_MAX];
+	struct verdict_weight weight;
 
 	/* Where that version fails for everybody, it has been said already. */
-	if (is_bad(&findings->versions[i], findings->browser) && find_asks_late(&findings->versions[i]))
-		add(verdict, weight_of(browser), 0,
-		    "clients without post-handshake authentication (browsers, Java, Node, Go) get %s",
-		    verdict_outcome(browser, text));
-	if (late && (http2->outcome == TRIAL_H2_RESET || (http2->outcome == TRIAL_ANSWERED && http2->status >= 400)))
-		add(verdict, PROBE_LIMITED, 0,
+	if (is_bad(&findings->versions[i], findings->browser) && find_asks_late(&findings->versions[i])) {
+		verdict_weigh(findings, i, findings->browser, &weight);
+		verdict_add(verdict, weight.weight, 0,
+			    "clients without post-handshake authentication (browsers, Java, Node, Go) get %s%s",
+			    verdict_outcome(browser, text), weight.doubt);
+	}
+	if (!late || (http2->outcome != TRIAL_H2_RESET && (http2->outcome != TRIAL_ANSWERED || http2->status < 400)))
+		return;
+	verdict_weigh(findings, http2->version == 13 ? FIND_13 : FIND_12, findings->http2, &weight);
+	verdict_add(verdict, weight.weight, 0,
 		    "it offers HTTP/2, where it cannot ask (RFC 9113 9.2.3): clients that do not come back by HTTP/1.1 "
-		    "get %s",
-		    verdict_outcome(http2, text));
+		    "get %s%s",
+		    verdict_outcome(http2, text), weight.doubt);
 }
 
 /* ---- the verdict ---- */
@@ -328,9 +320,45 @@ static void judge_certificate(const struct findings *findings, struct verdict *v
 		const struct trial_result *paused = find_result(findings->versions[i].paused);
 		const struct trial_result *result = plain->given ? plain : paused;
 		if (result->given && is_refusal(result))
-			add(verdict, PROBE_UNTOLD, 1U << i,
-			    "the certificate that was given seems not to be accepted: every request comes to %s",
-			    verdict_outcome(result, text));
+			verdict_add(
+				verdict, PROBE_UNTOLD, 1U << i,
+				"the certificate that was given seems not to be accepted: every request comes to %s",
+				verdict_outcome(result, text));
+	}
+}
+
+/* What was answered so says when it was asked, and not what. */
+static void judge_rate(const struct findings *findings, struct verdict *verdict)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		const struct find_version *version = &findings->versions[i];
+		const struct trial *trials[] = {version->plain, version->paused, version->again,
+						version->bodies[TRIAL_READS].largest,
+						version->bodies[TRIAL_WRITES_FIRST].largest};
+		for (size_t k = 0; k < sizeof(trials) / sizeof(trials[0]); k++)
+			if (find_result(trials[k])->status == VERDICT_TOO_MANY) {
+				verdict_add(
+					verdict, PROBE_UNTOLD, 1U << i,
+					"requests came to 429, a limit on their rate: probe it where there is none, "
+					"or later");
+				break;
+			}
+	}
+}
+
+/* It asked for the certificate, and no request got any answer, though one was given. */
+static void judge_nothing(const struct findings *findings, struct verdict *verdict)
+{
+	char text[VERDICT_OUTCOME_MAX];
+
+	for (size_t i = 0; i < FIND_VERSIONS && !any_through(findings); i++) {
+		const struct trial_result *plain = find_result(findings->versions[i].plain);
+		const struct trial_result *paused = find_result(findings->versions[i].paused);
+		bool cut = plain->outcome == TRIAL_CLOSED || plain->outcome == TRIAL_RESET ||
+			   plain->outcome == TRIAL_GARBLED;
+		if (cut && plain->given && (paused->outcome != TRIAL_ANSWERED))
+			verdict_add(verdict, PROBE_UNTOLD, 1U << i, "no request is answered: each comes to %s",
+				    verdict_outcome(plain, text));
 	}
 }
 
@@ -345,18 +373,20 @@ static void judge_elsewhere(const struct findings *findings, struct verdict *ver
 	if (plain->outcome == TRIAL_ANSWERED && plain->status < 300)
 		return;
 	if (plain->outcome == TRIAL_ANSWERED && plain->status < 400)
-		add(verdict, PROBE_UNTOLD, 0,
-		    "it never asked for a certificate, and answered with %u, a redirect to %.160s: probe that URL",
-		    plain->status, plain->location[0] != '\0' ? plain->location : "nowhere");
+		verdict_add(
+			verdict, PROBE_UNTOLD, 0,
+			"it never asked for a certificate, and answered with %u, a redirect to %.160s: probe that URL",
+			plain->status, plain->location[0] != '\0' ? plain->location : "nowhere");
 	else if (plain->outcome != TRIAL_ANSWERED && http2->outcome == TRIAL_ANSWERED)
-		add(verdict, PROBE_UNTOLD, 0,
-		    "it answers over HTTP/2 only (with %u), where nobody can be asked late (RFC 9113 9.2.3)",
-		    http2->status);
+		verdict_add(verdict, PROBE_UNTOLD, 0,
+			    "it answers over HTTP/2 only (with %u), where nobody can be asked late (RFC 9113 9.2.3)",
+			    http2->status);
 	else
-		add(verdict, PROBE_UNTOLD, 0,
-		    "it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
-		    "another method (--method)",
-		    verdict_outcome(plain, text));
+		verdict_add(
+			verdict, PROBE_UNTOLD, 0,
+			"it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
+			"another method (--method)",
+			verdict_outcome(plain, text));
 }
 
 static void judge_rest(const struct findings *findings, struct verdict *verdict)
@@ -365,14 +395,17 @@ static void judge_rest(const struct findings *findings, struct verdict *verdict)
 		    find_moment(&findings->versions[FIND_13]) != TRIAL_NEVER;
 
 	judge_certificate(findings, verdict);
+	judge_rate(findings, verdict);
+	judge_nothing(findings, verdict);
 	if (findings->lost)
-		add(verdict, PROBE_UNTOLD, 0,
-		    "connections could not be made any more before all was tried: perhaps it has ended, or keeps the "
-		    "probe out");
+		verdict_add(verdict, PROBE_UNTOLD, 0,
+			    "connections could not be made any more before all was tried: perhaps it has ended, or "
+			    "keeps the "
+			    "probe out");
 	if (findings->interrupted || findings->out_of_time)
-		add(verdict, PROBE_UNTOLD, 0, "%s before all was tried",
-		    findings->interrupted ? "it was interrupted"
-					  : "its time was over (--limit gives it more, --max-body less to do)");
+		verdict_add(verdict, PROBE_UNTOLD, 0, "%s before all was tried",
+			    findings->interrupted ? "it was interrupted"
+						  : "its time was over (--limit gives it more, --max-body less to do)");
 	else if (!asks && verdict->count == 0)
 		judge_elsewhere(findings, verdict);
 }
@@ -393,6 +426,18 @@ static const char *how_it_asks(const struct findings *findings, bool *late, bool
 				  "another)";
 }
 
+/* A largest body that did not pass, though small requests may have; NULL: all did. */
+static const struct trial *not_passed(const struct findings *findings)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (size_t style = 0; style < 2; style++) {
+			const struct find_bodies *bodies = &findings->versions[i].bodies[style];
+			if (bodies->began && bodies->largest != NULL && !find_passes(find_result(bodies->largest)))
+				return bodies->largest;
+		}
+	return NULL;
+}
+
 static void say_no_problem(const struct findings *findings, struct verdict *verdict)
 {
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
@@ -400,6 +445,7 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 	bool late = false, handshake = false;
 	char max[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX], rest[VERDICT_OUTCOME_MAX + 64] = "";
 	const char *how = how_it_asks(findings, &late, &handshake);
+	const struct trial *bad = NULL;
 	bool asks = late || handshake;
 
 	if (asks && plain->outcome != TRIAL_ANSWERED)
@@ -407,6 +453,9 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 	else if (asks && !any_through(findings))
 		(void)snprintf(rest, sizeof(rest), "; %severy request gets %s",
 			       findings->has_certificate ? "" : "without a certificate ", verdict_outcome(plain, text));
+	else if (asks && (bad = not_passed(findings)) != NULL)
+		(void)snprintf(rest, sizeof(rest), "; a body of %s bytes gets %s",
+			       verdict_number(trial_script(bad)->length, max), verdict_outcome(find_result(bad), text));
 	else if (asks && findings->max_body > 0)
 		(void)snprintf(rest, sizeof(rest), "; bodies of up to %s bytes pass",
 			       verdict_number(findings->max_body, max));
@@ -421,7 +470,8 @@ void verdict_make(const struct findings *findings, const struct server_guess *se
 	judge_clients(verdict, findings);
 	judge_rest(findings, verdict);
 	sort(verdict);
-	name_versions(verdict);
+	name_versions(verdict->problems, verdict->count);
+	name_versions(verdict->notes, verdict->note_count);
 	verdict->code = verdict->count > 0 ? verdict->problems[0].weight : PROBE_NO_PROBLEM;
 	if (verdict->count == 0)
 		say_no_problem(findings, verdict);

@@ -6,8 +6,9 @@
 #include "probe/probe.h"
 #include "probe/server.h"
 
-#define VERDICT_TEXT_MAX     320
+#define VERDICT_TEXT_MAX     400
 #define VERDICT_PROBLEMS_MAX 24
+#define VERDICT_NOTES_MAX    16
 
 struct verdict_problem {
 	enum probe_verdict weight; /* LIMITED, FREEZES or UNTOLD */
@@ -20,6 +21,8 @@ struct verdict {
 	char line[VERDICT_TEXT_MAX + 64];
 	struct verdict_problem problems[VERDICT_PROBLEMS_MAX]; /* the worst first */
 	size_t count;
+	struct verdict_problem notes[VERDICT_NOTES_MAX]; /* what is no problem of late certificates, as it was found */
+	size_t note_count;
 };
 
 void verdict_make(const struct findings *findings, const struct server_guess *server, struct verdict *verdict);

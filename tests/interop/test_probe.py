@@ -662,10 +662,14 @@ def answers(answer):
 
 
 @contextlib.contextmanager
-def https(pki, speak):
-    """speak(tls, head) for each connection: its first request, as far as it came in one piece."""
+def https(pki, speak, ask=False):
+    """speak(tls, head) for each connection: its first request, as far as it came in one piece. ask: for a certificate, at
+    the handshake."""
     context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+    if ask:
+        context.load_verify_locations(str(pki / "ca.pem"))
+        context.verify_mode = rawtls.ssl.CERT_OPTIONAL
 
     def serve_it(connection):
         with context.wrap_socket(connection, server_side=True) as tls:

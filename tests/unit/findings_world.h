@@ -79,6 +79,16 @@ static inline struct sizes_boundary *change(size_t version, enum trial_style sty
 	return &bodies->boundary;
 }
 
+/* All that there is to be repeated came to the same again, and the smallest request after it, too. */
+static inline void repeat_all(void)
+{
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		found.versions[i].again = found.versions[i].paused;
+	find_claims(&found);
+	for (size_t k = 0; k < found.claim_count; k++)
+		found.claims[k].second = found.claims[k].first;
+}
+
 static inline void change_all(uint64_t bad, enum trial_outcome outcome, unsigned status)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++)

@@ -19,6 +19,7 @@ typedef bool report_fn(FILE *to, const struct report *report);
 
 static bool report_to(FILE *to, report_fn *form)
 {
+	repeat_all();
 	verdict_make(&found, &guess, &verdict);
 	return form(to, &(struct report){&found, &verdict, &guess});
 }

@@ -11,6 +11,7 @@ static struct verdict verdict;
 
 static void judge(void)
 {
+	repeat_all();
 	verdict_make(&found, &guess, &verdict);
 	assert_true(verdict.count <= VERDICT_PROBLEMS_MAX);
 	assert_ptr_equal(strstr(verdict.line, verdict_name(verdict.code)), verdict.line);
@@ -238,6 +239,138 @@ static void styles_that_differ_are_two(void **state)
 	judge();
 	assert_int_equal(verdict.count, 2);
 	assert_int_equal(verdict.problems[0].weight, PROBE_FREEZES);
+}
+
+/* Without the repetitions that judge() makes up. */
+static void judge_as_it_is(void)
+{
+	verdict_make(&found, &guess, &verdict);
+}
+
+static void finding_that_was_not_repeated_is_untold(void **state)
+{
+	(void)state;
+	begin(TRIAL_AFTER_BODY);
+	change_all(131073, TRIAL_ANSWERED, 413);
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	repeat_all();
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_LIMITED);
+	for (size_t k = 0; k < found.claim_count; k++)
+		found.claims[k].second = made(TRIAL_ANSWERED, 200);
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	for (size_t k = 0; k < found.claim_count; k++)
+		found.claims[k].second = made(TRIAL_UNREACHABLE, 0);
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	repeat_all();
+	found.versions[FIND_12].again = found.versions[FIND_13].again = made(TRIAL_ANSWERED, 413);
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	assert_non_null(strstr(verdict.line, "depend on the time"));
+	repeat_all();
+	found.versions[FIND_12].again = found.versions[FIND_13].again = NULL;
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+}
+
+static void freeze_that_does_not_freeze_again_is_a_limit(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	change_all(65537, TRIAL_FREEZE, 0);
+	repeat_all();
+	for (size_t k = 0; k < found.claim_count; k++)
+		found.claims[k].second = made(TRIAL_CLOSED, 0);
+	judge_as_it_is();
+	assert_int_equal(verdict.code, PROBE_LIMITED);
+}
+
+static void freeze_beyond_a_limit_is_the_verdict(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	change_all(65, TRIAL_CLOSED, 0);
+	struct trial *frozen = made(TRIAL_FREEZE, 0);
+	frozen->script.length = 65537;
+	found.versions[FIND_13].bodies[TRIAL_READS].frozen = frozen;
+	judge();
+	assert_int_equal(verdict.code, PROBE_FREEZES);
+	assert_int_equal(verdict.count, 2);
+	assert_int_equal(verdict.problems[1].weight, PROBE_LIMITED);
+}
+
+static void silence_after_all_was_taken_is_untold(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *silent = made(TRIAL_SILENCE, 0);
+	silent->result.taken_whole = true;
+	(void)change(FIND_13, TRIAL_READS, 1000001, silent);
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	assert_int_equal(verdict.count, 1);
+}
+
+/* At the handshake, or on a primed connection. */
+static void limit_that_a_known_certificate_has_too_is_a_note(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HANDSHAKE);
+	change_all(1048577, TRIAL_ANSWERED, 413);
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	assert_int_equal(verdict.note_count, 1);
+	begin(TRIAL_AT_HEADERS);
+	change_all(1048577, TRIAL_ANSWERED, 413);
+	struct trial *control = asked(TRIAL_AT_PRIMING, FIND_13);
+	control->result.status = 413;
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (size_t style = 0; style < 2; style++)
+			found.versions[i].bodies[style].control = control;
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	assert_int_equal(verdict.note_count, 1);
+	control->result.status = 200;
+	judge();
+	assert_int_equal(verdict.code, PROBE_LIMITED);
+	control->result.status = 413;
+	control->result.given = false; /* then it is not known there, either */
+	judge();
+	assert_int_equal(verdict.code, PROBE_LIMITED);
+}
+
+static void only_what_passed_passes(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HANDSHAKE);
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		((struct trial *)found.versions[i].paused)->result.status = 405;
+		for (size_t style = 0; style < 2; style++)
+			found.versions[i].bodies[style].largest = found.versions[i].paused;
+	}
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	assert_null(strstr(verdict.line, "pass"));
+	begin(TRIAL_AT_HANDSHAKE);
+	answer_all(TRIAL_GARBLED, 0);
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+}
+
+static void too_many_requests_are_untold(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	answer_all(TRIAL_ANSWERED, 429);
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	begin(TRIAL_AT_HEADERS);
+	change_all(131073, TRIAL_ANSWERED, 429);
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
 }
 
 static void the_worst_comes_first(void **state)
@@ -669,6 +802,13 @@ int main(void)
 		cmocka_unit_test(a_freeze_has_its_boundary),
 		cmocka_unit_test(a_limit_has_its_boundary),
 		cmocka_unit_test(styles_that_differ_are_two),
+		cmocka_unit_test(finding_that_was_not_repeated_is_untold),
+		cmocka_unit_test(freeze_that_does_not_freeze_again_is_a_limit),
+		cmocka_unit_test(freeze_beyond_a_limit_is_the_verdict),
+		cmocka_unit_test(silence_after_all_was_taken_is_untold),
+		cmocka_unit_test(limit_that_a_known_certificate_has_too_is_a_note),
+		cmocka_unit_test(only_what_passed_passes),
+		cmocka_unit_test(too_many_requests_are_untold),
 		cmocka_unit_test(the_worst_comes_first),
 		cmocka_unit_test(requests_without_a_body),
 		cmocka_unit_test(expectations),

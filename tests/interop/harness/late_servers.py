@@ -101,6 +101,7 @@ NGINX = """
         ssl_client_certificate {pki}/ca.pem;
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_verify_client {ask};
+        client_max_body_size {limit};
         location / {{
             proxy_pass http://127.0.0.1:{behind};
             proxy_set_header X-SSL-Client-S-DN $ssl_client_s_dn;
@@ -115,9 +116,10 @@ NGINX = """
 """
 
 
-def nginx(folder, pki, upstream, *, ask="on"):
+def nginx(folder, pki, upstream, *, ask="on", limit=None):
     port = servers.free_port()
-    return servers.nginx(folder, port, NGINX.format(port=port, pki=pki, ask=ask, behind=upstream("node").port))
+    site = NGINX.format(port=port, pki=pki, ask=ask, limit=limit or "1m", behind=upstream("node").port)
+    return servers.nginx(folder, port, site)
 
 
 def frozen(folder, pki, _upstream, *, read_ahead=49152, give_up=120):
@@ -140,7 +142,7 @@ def late_server(pki, upstream, tmp_path_factory):
     tomcat  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (maxSavePostSize; -1: none),
             patience=MILLISECONDS (connectionTimeout: how long it waits for bytes)
     node    ask='late' | 'handshake', tls='1.2' | '1.3', drain=False (True: the body into memory first, then ask)
-    nginx   ask='on' | 'optional' (ssl_verify_client: at the handshake)
+    nginx   ask='on' | 'optional' (ssl_verify_client: at the handshake), limit=BYTES (client_max_body_size)
     frozen  read_ahead=BYTES, give_up=SECONDS
     """
     running = {}

@@ -1,0 +1,179 @@
+/*
+ * What was seen once may have been chance: a limit on the rate of requests, a restart, a server that was busy. So what
+ * would cost somebody a change to his server is tried a second time, with more patience, and after it the smallest
+ * request: where that fares no better than what was blamed, the answers depend on the time. Bodies are tried on a
+ * primed connection, too: a limit that is the same there has nothing to do with the certificate.
+ */
+#include "probe/survey_inside.h"
+
+#define WATCHED 2 /* stalls: one that stalls again is watched for so long, in case that it is only slow */
+
+static struct context_wish wish_of(const struct findings *findings, const struct find_claim *claim)
+{
+	struct context_wish wish = {.version = survey_version(claim->version)};
+
+	if (claim->first == findings->browser || claim->first == findings->http2)
+		wish.version = survey_any_version(findings);
+	wish.no_offer = claim->first == findings->browser;
+	wish.http2 = claim->first == findings->http2;
+	return wish;
+}
+
+static void begin_second(struct survey *survey, struct find_claim *claim)
+{
+	struct trial_script script = *trial_script(claim->first);
+	const struct context_wish wish = wish_of(survey->findings, claim);
+
+	script.stall_ms = survey_stall_ms(survey);
+	script.hold_ms = WATCHED * script.stall_ms;
+	script.slow_ms = 0;
+	claim->second = survey_begin(survey, &script, &wish, NULL);
+}
+
+static void begin_control(struct survey *survey, size_t i, struct find_bodies *bodies)
+{
+	if (!bodies->boundary.found || bodies->first_bad == NULL || !find_asks_late(&survey->findings->versions[i]))
+		return;
+	struct trial_script script = *trial_script(bodies->first_bad);
+	script.stall_ms = survey_stall_ms(survey);
+	script.hold_ms = script.slow_ms = 0;
+	script.prime = survey->findings->url.target;
+	bodies->control = survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
+}
+
+/* The smallest that froze, with bytes left or an exchange that had not finished. */
+static const struct trial *find_frozen(const struct find_bodies *bodies)
+{
+	const struct trial *frozen = NULL;
+
+	for (size_t k = 0; k < bodies->count; k++) {
+		const struct trial *trial = bodies->trials[k];
+		if (trial_result(trial)->outcome == TRIAL_FREEZE &&
+		    (frozen == NULL || trial_script(trial)->length < trial_script(frozen)->length))
+			frozen = trial;
+	}
+	return frozen;
+}
+
+/* Bodies of a size between the first bad one and one that froze may lie whole in the buffers on the way. */
+static void explain_silence(struct crew *crew, struct find_bodies *bodies)
+{
+	const struct trial *frozen = find_frozen(bodies);
+
+	if (frozen == NULL || !bodies->boundary.found)
+		return;
+	uint64_t size = trial_script(frozen)->length;
+	for (size_t k = 0; k < bodies->count; k++) {
+		uint64_t length = trial_script(bodies->trials[k])->length;
+		if (length >= bodies->boundary.bad && length < size)
+			crew_is_frozen(crew, bodies->trials[k]);
+	}
+	bodies->frozen = find_frozen(bodies);
+}
+
+static void wait_for(struct survey *survey)
+{
+	struct findings *findings = survey->findings;
+	const struct trial *waited[FIND_CLAIMS_MAX + FIND_VERSIONS * 3];
+	size_t count = 0;
+
+	for (size_t k = 0; k < findings->claim_count; k++)
+		waited[count++] = findings->claims[k].second;
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		waited[count++] = findings->versions[i].again;
+		for (size_t style = 0; style < 2; style++)
+			waited[count++] = findings->versions[i].bodies[style].control;
+	}
+	crew_wait(survey->crew, waited, count);
+}
+
+/* What was begun beside the bodies of all sizes, and looked at by nobody yet. */
+static void wait_for_first(struct survey *survey)
+{
+	struct findings *findings = survey->findings;
+	const struct trial *waited[FIND_VERSIONS * 2 + 2] = {findings->browser, findings->http2};
+
+	for (size_t i = 0; i < FIND_VERSIONS; i++) {
+		waited[2 + 2 * i] = findings->versions[i].waits;
+		waited[3 + 2 * i] = findings->versions[i].eager;
+	}
+	crew_wait(survey->crew, waited, sizeof(waited) / sizeof(waited[0]));
+}
+
+static bool is_claimed(const struct findings *findings, size_t i)
+{
+	for (size_t k = 0; k < findings->claim_count; k++)
+		if (findings->claims[k].version == i)
+			return true;
+	return false;
+}
+
+void survey_repeat(struct survey *survey)
+{
+	struct findings *findings = survey->findings;
+
+	wait_for_first(survey);
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (size_t style = 0; style < 2; style++)
+			explain_silence(survey->crew, &findings->versions[i].bodies[style]);
+	find_claims(findings);
+	for (size_t k = 0; k < findings->claim_count; k++)
+		begin_second(survey, &findings->claims[k]);
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (size_t style = 0; style < 2; style++)
+			begin_control(survey, i, &findings->versions[i].bodies[style]);
+	wait_for(survey);
+	struct trial_script script = survey_body_script(survey, findings->small_body);
+	script.pauses = true;
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		if (is_claimed(findings, i) && find_result(findings->versions[i].paused)->version != 0)
+			findings->versions[i].again = survey_begin(
+				survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
+	wait_for(survey);
+}
+
+/* The largest body stalled, and came through after all. */
+static void settle(const struct find_version *version, struct find_bodies *bodies)
+{
+	const struct trial_result *largest = find_result(bodies->largest);
+	const struct trial_result *bad = find_result(bodies->first_bad);
+	bool stalled = bad->outcome == TRIAL_FREEZE || bad->outcome == TRIAL_SILENCE;
+
+	if (!largest->answered_late || !find_is_good(version, largest))
+		return;
+	bodies->frozen = NULL;
+	if (!bodies->boundary.found || !stalled)
+		return;
+	bodies->slow_from = bodies->boundary.bad;
+	bodies->boundary = (struct sizes_boundary){.good = trial_script(bodies->largest)->length};
+	bodies->first_bad = NULL;
+}
+
+/* What stalled the first time was only slow the second: that stands in for the first. */
+static void replace_slow(struct findings *findings, const struct find_claim *claim)
+{
+	struct find_version *version = &findings->versions[claim->version];
+	const struct trial_result *first = find_result(claim->first), *second = find_result(claim->second);
+	const struct trial **places[] = {&version->plain,
+					 &version->paused,
+					 &version->waits,
+					 &version->eager,
+					 &version->bodies[TRIAL_READS].largest,
+					 &version->bodies[TRIAL_WRITES_FIRST].largest,
+					 &findings->browser};
+
+	if (first->outcome != TRIAL_FREEZE || !second->answered_late || !find_is_good(version, second))
+		return;
+	for (size_t k = 0; k < sizeof(places) / sizeof(places[0]); k++)
+		if (*places[k] == claim->first)
+			*places[k] = claim->second;
+}
+
+void survey_settle(struct survey *survey)
+{
+	for (size_t k = 0; k < survey->findings->claim_count; k++)
+		replace_slow(survey->findings, &survey->findings->claims[k]);
+	for (size_t i = 0; i < FIND_VERSIONS; i++)
+		for (size_t style = 0; style < 2; style++)
+			settle(&survey->findings->versions[i], &survey->findings->versions[i].bodies[style]);
+}

@@ -1,0 +1,163 @@
+/* What is said of bodies: their limits and freezes, each weighed by what came of repeating it. */
+#include <stdio.h>
+
+#include "probe/verdict_inside.h"
+
+#define BY_TIME "the answers depend on the time, not on what is sent"
+
+static bool is_stalled(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
+}
+
+static void doubt(struct verdict_weight *weight, const char *before, const char *text, const char *after)
+{
+	weight->weight = PROBE_UNTOLD;
+	(void)snprintf(weight->doubt, sizeof(weight->doubt), "%s%s%s", before, text, after);
+}
+
+void verdict_weigh(const struct findings *findings, size_t i, const struct trial *trial, struct verdict_weight *weight)
+{
+	const struct find_version *version = &findings->versions[i];
+	const struct trial_result *result = find_result(trial);
+	const struct find_claim *claim = find_claim(findings, trial);
+	const struct trial_result *second = find_result(claim != NULL ? claim->second : NULL);
+	char text[VERDICT_OUTCOME_MAX];
+
+	*weight = (struct verdict_weight){.weight = result->outcome == TRIAL_FREEZE ? PROBE_FREEZES : PROBE_LIMITED};
+	if (result->outcome == TRIAL_SILENCE || !find_tells(result))
+		doubt(weight, "", result->taken_whole ? " yet, though all of it was taken (--stall waits longer)" : "",
+		      "");
+	else if (result->status == VERDICT_TOO_MANY)
+		doubt(weight, ": ", "a limit on the rate of requests", "");
+	else if (!find_tells(second) || version->again == NULL)
+		doubt(weight, "", " (seen once only: there was no time to try it again)", "");
+	else if (find_is_good(version, second) && !(trial == version->paused && !find_passes(second)))
+		doubt(weight, "; tried again it came to ", verdict_outcome(second, text), ": " BY_TIME);
+	else if (!find_is_steady(version))
+		doubt(weight, "; a small body came to ", verdict_outcome(find_result(version->again), text),
+		      " after it: " BY_TIME);
+	else if (weight->weight == PROBE_FREEZES && !is_stalled(second))
+		weight->weight = PROBE_LIMITED;
+}
+
+/* At a boundary that chance has a hand in, the largest body is what counts. */
+static void weigh_bodies(const struct findings *findings, size_t i, const struct find_bodies *bodies,
+			 const struct trial *trial, struct verdict_weight *weight)
+{
+	struct verdict_weight largest;
+
+	verdict_weigh(findings, i, trial, weight);
+	if (weight->weight != PROBE_UNTOLD || bodies->largest == NULL ||
+	    find_result(bodies->largest)->outcome != find_result(trial)->outcome ||
+	    find_is_good(&findings->versions[i], find_result(bodies->largest)))
+		return;
+	verdict_weigh(findings, i, bodies->largest, &largest);
+	if (largest.weight != PROBE_UNTOLD)
+		*weight = largest;
+}
+
+static bool is_same_boundary(const struct find_bodies *a, const struct find_bodies *b)
+{
+	return a->boundary.found && b->boundary.found && a->boundary.bad == b->boundary.bad &&
+	       a->boundary.good == b->boundary.good &&
+	       find_result(a->first_bad)->outcome == find_result(b->first_bad)->outcome &&
+	       find_result(a->first_bad)->status == find_result(b->first_bad)->status;
+}
+
+static void add_boundary(struct verdict *verdict, const struct findings *findings, size_t i,
+			 const struct find_bodies *bodies, const char *who)
+{
+	const struct find_version *version = &findings->versions[i];
+	const struct sizes_boundary *at = &bodies->boundary;
+	const struct trial_result *result = find_result(bodies->first_bad);
+	/* The small one is what others are compared with: where it does not pass, nothing does. */
+	const char *pass = find_passes(find_result(version->paused)) ? "pass" : "fare as small ones do";
+	char bad[VERDICT_NUMBER_MAX], good[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+	struct verdict_weight weight;
+	unsigned over = 1U << i;
+
+	weigh_bodies(findings, i, bodies, bodies->first_bad, &weight);
+	(void)verdict_outcome(result, text);
+	(void)verdict_number(at->bad, bad);
+	(void)verdict_number(at->good, good);
+	if (find_is_own(version, bodies))
+		verdict_note(verdict, over,
+			     "a body of %s%s bytes or more comes to %s where the certificate is known before it, too: "
+			     "that has nothing to do with when it is asked for",
+			     at->exact ? "" : "about ", bad, text);
+	else if (at->mixed)
+		verdict_add(verdict, weight.weight, over,
+			    "some bodies of %s bytes or more come to %s, with %s (%s bytes %s, and some larger ones)%s",
+			    bad, text, who, good, pass, weight.doubt);
+	else if (at->bad == 1)
+		verdict_add(verdict, weight.weight, over, "any body comes to %s, with %s%s", text, who, weight.doubt);
+	else if (at->good == 0)
+		verdict_add(verdict, weight.weight, over,
+			    "a body of %s bytes or more comes to %s, with %s (of smaller ones nothing is known)%s", bad,
+			    text, who, weight.doubt);
+	else
+		verdict_add(verdict, weight.weight, over,
+			    "a body of %s%s bytes or more comes to %s, with %s (%s bytes %s)%s",
+			    at->exact ? "" : "about ", bad, text, who, good, pass, weight.doubt);
+}
+
+/* A freeze beyond a limit: the limit is not the worst of it. */
+static void add_frozen(struct verdict *verdict, const struct findings *findings, size_t i,
+		       const struct find_bodies *bodies, const char *who)
+{
+	const struct trial_result *first = find_result(bodies->first_bad);
+	char bytes[VERDICT_NUMBER_MAX];
+	struct verdict_weight weight;
+
+	if (bodies->frozen == NULL || first->outcome == TRIAL_FREEZE)
+		return;
+	weigh_bodies(findings, i, bodies, bodies->frozen, &weight);
+	verdict_add(verdict, weight.weight, 1U << i, "a body of %s bytes freezes, with %s%s",
+		    verdict_number(trial_script(bodies->frozen)->length, bytes), who, weight.doubt);
+}
+
+/* A connection that was not made, where others were: that is not what the body's size comes to. */
+static void add_unmade(struct verdict *verdict, unsigned over, const struct trial *trial)
+{
+	const struct trial_result *result = find_result(trial);
+	char bytes[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+
+	if (trial != NULL && result->outcome != TRIAL_PENDING && !find_tells(result))
+		verdict_add(verdict, PROBE_UNTOLD, over, "of a body of %s bytes nothing is known: it came to %s",
+			    verdict_number(trial_script(trial)->length, bytes), verdict_outcome(result, text));
+}
+
+static void note_slow(struct verdict *verdict, unsigned over, const struct find_bodies *bodies)
+{
+	char bytes[VERDICT_NUMBER_MAX];
+
+	if (bodies->slow_from > 0)
+		verdict_note(verdict, over, "a body of %s bytes or more is answered slowly (the largest after %.1f s)",
+			     verdict_number(bodies->slow_from, bytes),
+			     (double)find_result(bodies->largest)->held_ms / 1000);
+}
+
+void verdict_bodies(struct verdict *verdict, const struct findings *findings, size_t i)
+{
+	const struct find_version *version = &findings->versions[i];
+	const struct find_bodies *reads = &version->bodies[TRIAL_READS], *first = &version->bodies[TRIAL_WRITES_FIRST];
+	unsigned over = 1U << i;
+
+	add_unmade(verdict, over, version->paused);
+	if (!reads->boundary.found)
+		add_unmade(verdict, over, reads->largest);
+	if (!first->boundary.found)
+		add_unmade(verdict, over, first->largest);
+	for (size_t style = 0; style < 2; style++)
+		note_slow(verdict, over, &version->bodies[style]);
+	bool same = is_same_boundary(reads, first);
+	if (same)
+		add_boundary(verdict, findings, i, reads, "any client");
+	for (size_t style = 0; style < 2; style++) {
+		const struct find_bodies *bodies = &version->bodies[style];
+		if (bodies->boundary.found && !same)
+			add_boundary(verdict, findings, i, bodies, verdict_style((enum trial_style)style));
+		add_frozen(verdict, findings, i, bodies, verdict_style((enum trial_style)style));
+	}
+}

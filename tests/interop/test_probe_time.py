@@ -1,0 +1,270 @@
+"""`thaw probe` and what depends on time: applications that are slow, limits on the rate of requests, and a certificate's key
+that is slow or refuses. None of that may be taken for what late certificates do."""
+
+import contextlib
+import itertools
+import ssl
+import subprocess
+import threading
+
+import pytest
+from test_probe import FINE, FREEZES, KIB, LIMITED, MIB, UNTOLD, WATCHDOG, argv, https, look
+
+QUICK = ("--tls", "1.3", "--stall", "1s", "--hold", "0s", "--max-body", "1MiB")
+SLOW = 2  # stalls that a slow application takes
+
+
+@pytest.fixture
+def probe(pki):
+    return lambda url, *options, **more: look(url, pki, *QUICK, *options, **more)
+
+
+def length_of(head):
+    return int(head[2].get("content-length", 0))
+
+
+def ask(visit):
+    """Clients that cannot be asked are served all the same."""
+    with contextlib.suppress(ssl.SSLError):
+        visit.ask()
+
+
+def late(handle, before=None):
+    """A server that asks at the headers, as IIS does, and then lets handle(visit, length, server) answer. before(visit,
+    length, server): true if it deals with the request itself, once the certificate was asked for."""
+
+    def serve(visit, server):
+        asked = False
+        while (head := server.take(visit)) is not None:
+            if not asked:
+                ask(visit)
+                asked = True
+            if not (before and before(visit, length_of(head), server)):
+                if "expect" in head[2]:
+                    visit.interim()
+                visit.body(length_of(head))
+                handle(visit, length_of(head), server)
+
+    return serve
+
+
+def answers(visit, _length, _server):
+    visit.answer(200)
+
+
+def takes_its_time(visit, _length, server):
+    server.over.wait(SLOW)
+    visit.answer(200)
+
+
+def outcomes(told):
+    """Of all trials, wherever they are in the report."""
+    if isinstance(told, dict):
+        if "outcome" in told and isinstance(told["outcome"], str):
+            yield told["outcome"]
+        for each in told.values():
+            yield from outcomes(each)
+    elif isinstance(told, list):
+        for each in told:
+            yield from outcomes(each)
+
+
+# Slow applications ----------------------------------------------------------------------------------------------------
+
+
+def test_slow_application_is_not_a_freeze(scripted, probe):
+    told = probe(scripted(late(takes_its_time)).url("/x"))
+    assert told["code"] == FINE, told["line"]
+    assert "freeze" not in set(outcomes(told))
+    assert told["tls13"]["no_body"]["answered_late"] and told["tls13"]["small_body"]["status"] == 200
+    assert told["notes"]
+
+
+def test_application_that_is_slow_to_begin_to_read_is_not_a_freeze(scripted, probe):
+    def before(_visit, _length, server):
+        server.over.wait(SLOW)
+
+    told = probe(scripted(late(answers, before)).url("/x"), "--hold", "5s")
+    assert told["code"] == FINE, told["line"]
+
+
+def test_application_that_is_slow_for_large_bodies_only_is_not_a_freeze(scripted, probe):
+    def handle(visit, length, server):
+        (takes_its_time if length > 100000 else answers)(visit, length, server)
+
+    told = probe(scripted(late(handle)).url("/x"))
+    assert told["code"] == FINE, told["line"]
+    assert told["tls13"]["writes_first"]["slow_from"] == 128 * KIB
+    assert not told["tls13"]["writes_first"]["changes"]
+
+
+def test_application_that_pauses_within_large_bodies_is_not_a_freeze(scripted, probe):
+    """Bytes are left to send for longer than a stall; it reads on all the same."""
+
+    def before(visit, length, server):
+        if length > 500000:
+            visit.interim()  # some wait for it
+            visit.body(1000)
+            server.over.wait(SLOW)
+            visit.body(length - 1000)
+            visit.answer(200)
+            return True
+        return False
+
+    told = probe(scripted(late(answers, before), buffer=4096).url("/x"), "--hold", "8s")
+    assert told["code"] == FINE, told["line"]
+
+
+def test_application_that_never_answers_could_not_be_told(scripted, probe):
+    def handle(_visit, _length, server):
+        server.over.wait()
+
+    told = probe(scripted(late(handle)).url("/x"))
+    assert told["code"] == UNTOLD, told["line"]
+    assert "freeze" not in set(outcomes(told))
+
+
+# The worst of all sizes -----------------------------------------------------------------------------------------------
+
+
+def test_freeze_beyond_a_limit_is_a_freeze(scripted, probe):
+    """It closes at 65 bytes, and freezes above 65,536."""
+
+    def before(visit, length, server):
+        if length > 64 * KIB:
+            server.over.wait()
+        if length > 64:
+            visit.tls.close()
+            raise OSError
+        return False
+
+    told = probe(scripted(late(answers, before), buffer=4096).url("/x"))
+    assert told["code"] == FREEZES, told["line"]
+    bodies = told["tls13"]["writes_first"]
+    assert bodies["first_bad"] == 65
+    assert bodies["frozen"]["outcome"] == "freeze" and bodies["frozen"]["body"] > 64 * KIB
+
+
+def test_limit_is_repeated_and_the_smallest_case_after_it(scripted, probe):
+    def before(visit, length, _server):
+        if length > 5000:
+            visit.answer(413, b"", "Connection: close")
+            visit.body(length)
+            raise OSError
+        return False
+
+    told = probe(scripted(late(answers, before)).url("/x"))
+    # a limit of the service's own: the same where the connection was primed
+    assert told["code"] == FINE, told["line"]
+    bodies = told["tls13"]["writes_first"]
+    assert (bodies["first_bad"], bodies["outcome"]["status"], bodies["primed"]["status"]) == (5001, 413, 413)
+    assert told["tls13"]["small_body_again"]["status"] == 200
+    assert {each["second"]["status"] for each in told["repeated"] if each["first"]["body"] == 5001} == {413}
+    assert told["cures"]["server"] == []
+
+
+def test_limit_before_the_certificate_is_a_limit(scripted, probe):
+    """As above, but only on connections whose certificate is not known."""
+
+    def serve(visit, server):
+        known = False
+        while (head := server.take(visit)) is not None:
+            if not known and length_of(head) > 5000:
+                visit.answer(413, b"", "Connection: close")
+                visit.body(length_of(head))
+                return
+            if not known:
+                ask(visit)
+                known = True
+            if "expect" in head[2]:
+                visit.interim()
+            visit.body(length_of(head))
+            visit.answer(200)
+
+    told = probe(scripted(serve).url("/x"))
+    assert told["code"] == LIMITED, told["line"]
+    bodies = told["tls13"]["writes_first"]
+    assert (bodies["first_bad"], bodies["primed"]["status"]) == (5001, 200)
+    assert all(each["second"] for each in told["repeated"])
+
+
+# Limits on the rate ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", (429, 503, 500))
+@pytest.mark.parametrize("most", (1, 5, 20, 30))
+def test_rate_limit_is_not_a_limit_on_size(most, status, scripted, probe):
+    count = itertools.count(1)
+    lock = threading.Lock()
+
+    def handle(visit, _length, _server):
+        with lock:
+            number = next(count)
+        visit.answer(200 if number <= most else status)
+
+    told = probe(scripted(late(handle)).url("/x"))
+    assert told["code"] == UNTOLD, told["line"]
+    assert told["cures"]["server"] == []
+
+
+def test_error_that_does_not_come_again_is_not_a_limit(scripted, probe):
+    """Once only, and to a large body."""
+    failed, lock = set(), threading.Lock()
+
+    def handle(visit, length, _server):
+        with lock:
+            first = length == MIB and not failed
+            if first:
+                failed.add(length)
+        visit.answer(500 if first else 200)
+
+    told = probe(scripted(late(handle)).url("/x"))
+    assert told["code"] in (FINE, UNTOLD), told["line"]
+
+
+# What passes ----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def asks_at_handshake(pki, speak):
+    with https(pki, speak, ask=True) as url:
+        yield url
+
+
+def test_server_without_http_that_asks_at_the_handshake_does_not_pass(pki):
+    def speak(tls, _head):
+        tls.sendall(b"220 mail.example.com ESMTP\r\n")
+
+    with asks_at_handshake(pki, speak) as url:
+        done = subprocess.run(argv(url, pki, *QUICK), capture_output=True, timeout=WATCHDOG, text=True)
+    assert done.returncode == 76, done.stdout
+    assert "not HTTP/1.1" in done.stderr
+
+
+def test_server_that_closes_every_connection_does_not_pass(pki, probe):
+    with asks_at_handshake(pki, lambda _tls, _head: None) as url:
+        told = probe(url)
+    assert told["code"] == UNTOLD, told["line"]
+    assert "pass" not in told["line"]
+
+
+def test_method_that_is_refused_does_not_pass(pki, probe):
+    def speak(tls, head):
+        tls.sendall(b"HTTP/1.1 %s X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    % (b"200" if head.startswith(b"GET") else b"405"))  # fmt: skip
+        while tls.recv(65536):
+            pass
+
+    with asks_at_handshake(pki, speak) as url:
+        told = probe(url)
+    assert told["code"] == FINE, told["line"]
+    assert "pass" not in told["line"] and "405" in told["line"]
+
+
+def test_limit_on_size_after_a_handshake_ask_is_not_the_certificates(late_server, pki):
+    """nginx: client_max_body_size."""
+    told = look(late_server("nginx", limit="100000").url("/late/x"), pki, *QUICK, "--tls", "both")
+    assert told["code"] == FINE, told["line"]
+    assert told["tls13"]["writes_first"]["first_bad"] == 100001
+    assert any("413" in note for note in told["notes"])
+    assert told["cures"]["server"] == []
