@@ -41,7 +41,7 @@ struct trial_script {
 
 enum trial_outcome {
 	TRIAL_PENDING,
-	TRIAL_ANSWERED,     /* a final response, whatever its status */
+	TRIAL_ANSWERED, /* a final response, whatever its status */
 	/* No progress, where it was asked late, or such a request is known to be: and bytes are left to send, or the
 	 * exchange of the certificate has not finished. */
 	TRIAL_FREEZE,
@@ -138,8 +138,8 @@ struct trial_wants {
 };
 void trial_wants(const struct trial *trial, struct trial_wants *wants);
 
-/* A silence that larger bodies of the same kind have explained: they froze with bytes left, and this one is small enough
- * for the buffers on the way. */
+/* A silence that larger bodies of the same kind have explained: they froze with bytes left, and this one is small
+ * enough for the buffers on the way. */
 void trial_is_frozen(struct trial *trial);
 
 /* Ends it as far as it has come. */
