@@ -14,7 +14,7 @@
 #include "send/plan.h"
 
 #define SEND_HEADERS_MAX   64
-#define SEND_HINT_ROOM     1536
+#define SEND_HINT_ROOM     2560
 #define SEND_LOCATION_ROOM 512
 #define SEND_SCHEMES_ROOM  64
 #define SEND_PAGE_ROOM     1024

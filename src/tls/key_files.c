@@ -53,6 +53,49 @@ static bool is_memory(void)
 	       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 }
 
+#define CIPHER_ROOM 64
+
+/* The algorithm that OpenSSL has no implementation of, if that is an error of its queue, which it empties. */
+static bool find_unknown_cipher(char to[static CIPHER_ROOM])
+{
+	static const char before[] = "Algorithm (";
+	const char *data = NULL, *at = NULL;
+	int flags = 0;
+
+	while (at == NULL && ERR_get_error_all(NULL, NULL, NULL, &data, &flags) != 0)
+		at = (flags & ERR_TXT_STRING) != 0 && data != NULL ? strstr(data, before) : NULL;
+	if (at != NULL) {
+		at += strlen(before);
+		(void)snprintf(to, CIPHER_ROOM, "%.*s", (int)strcspn(at, " :)"), at);
+	}
+	ERR_clear_error();
+	return at != NULL;
+}
+
+/* Of a traditional key (RFC 1421 4.6.1.3), whose decoder says nothing of it. */
+static bool find_header_cipher(const char *file, char to[static CIPHER_ROOM])
+{
+	static const char field[] = "DEK-Info: ";
+	FILE *opened = fopen(file, "re");
+	bool unknown = false;
+	char line[128];
+
+	while (opened != NULL && !unknown && fgets(line, sizeof(line), opened) != NULL) {
+		if (strncmp(line, field, strlen(field)) != 0)
+			continue;
+		const char *name = line + strlen(field);
+		(void)snprintf(to, CIPHER_ROOM, "%.*s", (int)strcspn(name, ",\r\n"), name);
+		EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, to, NULL);
+		unknown = cipher == NULL && !is_memory();
+		EVP_CIPHER_free(cipher);
+	}
+	OPENSSL_cleanse(line, sizeof(line));
+	if (opened != NULL)
+		(void)fclose(opened);
+	ERR_clear_error();
+	return unknown;
+}
+
 /* Why a file with a pass phrase could not be read. OpenSSL's own words would be about the padding of garbage. */
 static enum thaw_status blame(const struct question *question, struct thaw_error *err)
 {
@@ -61,10 +104,56 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 		return error_set(err, question->err.cls, "%s: %s", question->file, question->err.text);
 	}
 	if (question->answered && !is_memory()) {
-		ERR_clear_error();
+		char cipher[CIPHER_ROOM];
+		if (find_unknown_cipher(cipher) || find_header_cipher(question->file, cipher))
+			return error_set(
+				err, THAW_ERR_CONFIG,
+				"%s: it is encrypted with %s, an outdated algorithm that OpenSSL does not load "
+				"by default; encrypt it anew: openssl pkey -provider legacy -provider default "
+				"-in FILE -aes256 -out NEW",
+				question->file, cipher);
 		return error_set(err, THAW_ERR_CONFIG, "%s: the pass phrase is wrong", question->file);
 	}
 	return tls_library_failure(THAW_ERR_CONFIG, question->file, err);
+}
+
+/* ---- files of another kind ---- */
+
+#define HEAD_MAX 4096 /* PEM may have text before it */
+
+static bool begins(const char *head, size_t len, const char *with, size_t with_len)
+{
+	return len >= with_len && memcmp(head, with, with_len) == 0;
+}
+
+/* What a file is that is not what it was named as, and what to do; NULL: not known. */
+static const char *other_kind(const char *file, bool wanted_pem)
+{
+	char head[HEAD_MAX];
+	FILE *opened = fopen(file, "re");
+	size_t len = opened != NULL ? fread(head, 1, sizeof(head), opened) : 1;
+	const char *kind = NULL;
+
+	if (opened == NULL)
+		return NULL;
+	if (len == 0)
+		kind = "the file is empty";
+	else if (begins(head, len, "\xfe\xed\xfe\xed", 4) || begins(head, len, "\xce\xce\xce\xce", 4))
+		kind = "it is a Java keystore; convert it: keytool -importkeystore -srckeystore FILE -destkeystore NEW "
+		       "-deststoretype PKCS12";
+	else if (begins(head, len, "\x30", 1) && wanted_pem)
+		kind = "it is DER, or PKCS #12, not PEM; name PKCS #12 with --pkcs12, convert DER with openssl x509 "
+		       "-in FILE "
+		       "-out NEW, or openssl pkey";
+	else if (!wanted_pem && memmem(head, len, "-----BEGIN ", 11) != NULL)
+		kind = "it is PEM, not PKCS #12; name it with --cert and --key";
+	else if (!wanted_pem && begins(head, len, "MI", 2))
+		kind = "it is base64, not PKCS #12; decode it: base64 -d FILE > NEW";
+	else if (!wanted_pem)
+		kind = "it is not a PKCS #12 file";
+	OPENSSL_cleanse(head, sizeof(head)); /* it may be a key */
+	(void)fclose(opened);
+	return kind;
 }
 
 /* ---- certificates ---- */
@@ -103,6 +192,9 @@ static enum thaw_status blame_pem(const struct question *question, const char *w
 	if (!none || question->answered || question->err.cls != THAW_ERR_NONE)
 		return blame(question, err);
 	ERR_clear_error();
+	const char *kind = other_kind(question->file, true);
+	if (kind != NULL)
+		return error_set(err, THAW_ERR_CONFIG, "%s: %s", question->file, kind);
 	return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM)", question->file, wanted);
 }
 
@@ -188,12 +280,14 @@ static enum thaw_status blame_pkcs12(const char *file, struct thaw_error *err)
 	if (ERR_GET_REASON(ERR_peek_error()) != ERR_R_UNSUPPORTED &&
 	    ERR_GET_REASON(ERR_peek_last_error()) != ERR_R_UNSUPPORTED)
 		return tls_library_failure(THAW_ERR_CONFIG, file, err);
-	ERR_clear_error();
-	return error_set(err, THAW_ERR_CONFIG,
-			 "%s: it is encrypted with an outdated cipher; make it anew: openssl pkcs12 -legacy -in FILE "
-			 "-out all.pem, "
-			 "openssl pkcs12 -export -in all.pem -out NEW",
-			 file);
+	char cipher[CIPHER_ROOM];
+	bool named = find_unknown_cipher(cipher);
+	return error_set(
+		err, THAW_ERR_CONFIG,
+		"%s: it is encrypted with %s%san outdated cipher; make it anew: openssl pkcs12 -legacy -in FILE "
+		"-out all.pem, "
+		"openssl pkcs12 -export -in all.pem -out NEW",
+		file, named ? cipher : "", named ? ", " : "");
 }
 
 /* Where OpenSSL 3.5 has no memory to compare the key with a certificate, it takes the two for strangers. */
@@ -236,6 +330,12 @@ static enum thaw_status open_pkcs12(struct tls_key_pair *pair, PKCS12 *file, con
 	char pass_phrase[TLS_SECRET_MAX];
 	enum thaw_status status;
 
+	if (PKCS12_mac_present(file) != 1)
+		return error_set(
+			err, THAW_ERR_CONFIG,
+			"%s: it has no MAC, so that nobody knows whether it was changed; make it anew: openssl pkcs12 "
+			"-in FILE -out all.pem, openssl pkcs12 -export -in all.pem -out NEW",
+			name);
 	/* Both mean none, and differ (RFC 7292 B.1). */
 	if (fits(file, NULL, 0))
 		return parse_pkcs12(pair, file, NULL, name, err);
@@ -253,6 +353,17 @@ static enum thaw_status open_pkcs12(struct tls_key_pair *pair, PKCS12 *file, con
 	return status;
 }
 
+/* OpenSSL's own words would be about ASN.1. */
+static enum thaw_status blame_kind(const char *file, struct thaw_error *err)
+{
+	const char *kind = other_kind(file, false);
+
+	if (kind == NULL)
+		return tls_library_failure(THAW_ERR_CONFIG, file, err);
+	ERR_clear_error();
+	return error_set(err, THAW_ERR_CONFIG, "%s: %s", file, kind);
+}
+
 enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *name, const struct tls_secret *secret,
 				  struct thaw_error *err)
 {
@@ -262,8 +373,10 @@ enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *name, c
 
 	if (file != NULL)
 		status = open_pkcs12(pair, file, name, secret, err);
-	else if (bio != NULL)
+	else if (bio != NULL && is_memory())
 		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
+	else if (bio != NULL)
+		status = blame_kind(name, err);
 	PKCS12_free(file);
 	BIO_free_all(bio);
 	return status;

@@ -159,6 +159,55 @@ static void a_chain_has_an_end(void **state)
 	check_bad(load(source, NULL, &err), &err, source.certificate, "");
 }
 
+/* OpenSSL's legacy provider writes them; none of these is a wrong pass phrase. */
+static void outdated_algorithms_are_named(void **state)
+{
+	static const struct {
+		const char *command, *has;
+	} cases[] = {
+		{"pkcs8 -topk8 -v1 PBE-SHA1-RC2-40", "RC2-40-CBC"},
+		{"pkcs8 -topk8 -v1 PBE-MD5-DES", "PBKDF1"},
+		{"pkcs8 -topk8 -v2 des", "DES-CBC"},
+		{"pkcs8 -topk8 -v2 bf-cbc", "BF-CBC"},
+		{"rsa -traditional -des", "DES-CBC"},
+	};
+	char command[512];
+	struct thaw_error err;
+
+	(void)state;
+	(void)snprintf(command, sizeof(command), "openssl genrsa -out %s 2048 2>/dev/null", in("rsa.key"));
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): nothing in it is from outside */
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(
+			command, sizeof(command),
+			"openssl %s -provider legacy -provider default -in %s -out %s -passout pass:secret 2>/dev/null",
+			cases[i].command, in("rsa.key"), in("old.key"));
+		assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): nothing in it is from outside */
+		struct tls_credentials_source source = {
+			.certificate = in("client.pem"), .key = in("old.key"), .secret = person};
+		check_bad(load(source, "secret", &err), &err, source.key, cases[i].has);
+		assert_null(strstr(err.text, "pass phrase is wrong"));
+	}
+}
+
+static void pem_files_of_another_kind_are_named(void **state)
+{
+	struct tls_credentials_source source = {
+		.certificate = in("client.pem"), .key = in("odd.key"), .secret = person};
+	struct thaw_error err;
+
+	(void)state;
+	write_text("odd.key", "");
+	check_bad(load(source, "secret", &err), &err, source.key, "empty");
+	write_text("odd.key", "0\x82\x01\x01");
+	check_bad(load(source, "secret", &err), &err, source.key, "--pkcs12");
+	write_text("odd.key", "\xfe\xed\xfe\xed");
+	check_bad(load(source, "secret", &err), &err, source.key, "keytool");
+	source.certificate = in("odd.key");
+	check_bad(load(source, "secret", &err), &err, source.certificate, "keytool");
+	assert_int_equal(times, 0);
+}
+
 /* ---- PKCS #12 ---- */
 
 static void pkcs12_files(void **state)
@@ -180,6 +229,21 @@ static void pkcs12_files(void **state)
 	}
 }
 
+static void a_pkcs12_file_without_a_mac_is_refused(void **state)
+{
+	struct tls_credentials_source source = {.pkcs12 = in("nomac.p12"), .secret = person};
+	char command[512];
+	struct thaw_error err;
+
+	(void)state;
+	(void)snprintf(command, sizeof(command),
+		       "openssl pkcs12 -export -nomac -in %s -inkey %s -out %s -passout pass:secret", in("client.pem"),
+		       in("client.key"), in("nomac.p12"));
+	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): nothing in it is from outside */
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "no MAC");
+	assert_int_equal(times, 0);
+}
+
 static void pkcs12_files_that_do_not_serve(void **state)
 {
 	struct tls_credentials_source source = {.pkcs12 = in("bad.p12"), .secret = person};
@@ -189,6 +253,15 @@ static void pkcs12_files_that_do_not_serve(void **state)
 	check_bad(load(source, "secret", &err), &err, source.pkcs12, "No such file");
 	write_text("bad.p12", "no PKCS #12\n");
 	check_bad(load(source, "secret", &err), &err, source.pkcs12, "");
+	write_text("bad.p12", "");
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "empty");
+	join("bad.p12", (const char *[]){"client.pem", "client.key", NULL});
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "it is PEM");
+	write_text("bad.p12", "\xfe\xed\xfe\xed\x01");
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "keytool");
+	write_text("bad.p12", "MIIKLwIBAzCC");
+	check_bad(load(source, "secret", &err), &err, source.pkcs12, "base64");
+	assert_int_equal(times, 0);
 	write_pkcs12("bad.p12", "secret", false, false);
 	check_bad(load(source, "secret", &err), &err, source.pkcs12, "no private key");
 	write_pkcs12("bad.p12", "secret", true, false);
@@ -289,8 +362,11 @@ int main(void)
 		cmocka_unit_test(a_pass_phrase_is_asked_for_once),
 		cmocka_unit_test(what_cannot_be_loaded_is_named),
 		cmocka_unit_test(a_chain_has_an_end),
+		cmocka_unit_test(outdated_algorithms_are_named),
+		cmocka_unit_test(pem_files_of_another_kind_are_named),
 		cmocka_unit_test(pkcs12_files),
 		cmocka_unit_test(pkcs12_files_that_do_not_serve),
+		cmocka_unit_test(a_pkcs12_file_without_a_mac_is_refused),
 		/* In this order, since the engine keeps a PIN that was right. */
 		cmocka_unit_test(a_wrong_pin_is_not_tried_again),
 		cmocka_unit_test(a_pin_may_be_in_a_file),

@@ -54,7 +54,8 @@ static void many_schemes_are_cut_at_whole_names(void **state)
 {
 	(void)state;
 	line("HTTP/1.1 401 No\r\n");
-	for (char name = 'A'; name <= 'Z'; name++) {
+	for (const char *at = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"; *at != '\0'; at++) {
+		const char name = *at;
 		const char text[] = {'W', 'W', 'W', '-', 'A', 'u', 't',  'h',  'e',  'n',  't',
 				     'i', 'c', 'a', 't', 'e', ':', name, name, name, name, '\0'};
 		line(text);
