@@ -44,5 +44,6 @@ complete -c thaw -n '__fish_seen_subcommand_from send' -l retry -x -d 'new attem
 complete -c thaw -n '__fish_seen_subcommand_from send' -l resume -d 'only what the server does not have'
 complete -c thaw -n '__fish_seen_subcommand_from send' -l response-timeout -x -d 'for the response, behind the body'
 complete -c thaw -n '__fish_seen_subcommand_from send' -l timeout -x -d 'for all of it'
+complete -c thaw -n '__fish_seen_subcommand_from check' -l strict -d 'warnings are errors'
 complete -c thaw -n '__fish_seen_subcommand_from check probe send demo version' -l json -d 'for a program'
 complete -c thaw -l help -d 'the usage'

@@ -17,6 +17,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "base/expiry.h"
 #include "base/transport.h"
 #include "thaw/spool.h"
 
@@ -31,6 +32,7 @@ struct admin_conn;
 struct admin {
 	const struct board *board;
 	const thaw_ledger *ledger;
+	const struct expiries *expiries;   /* of the configuration; NULL: none */
 	uint64_t memory_limit, disk_limit; /* of the spool, in bytes */
 	const char *host;                  /* the machine's name; NULL: it has none */
 	uint64_t began_ms;                 /* the gateway */

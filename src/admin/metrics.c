@@ -189,6 +189,25 @@ static void spool(const struct admin_sight *sight, struct admin_text *text)
 	       "How often a budget had no room; the disk may have had it instead.", sight->spool.refused);
 }
 
+/* ---- certificates ---- */
+
+static void expiries(const struct admin_sight *sight, struct admin_text *text)
+{
+	static const char name[] = "thaw_certificate_expiry_seconds";
+	const struct expiries *list = sight->admin->expiries;
+
+	head(text, name, GAUGE, "Until the end of a certificate's validity or a CRL's nextUpdate; negative after it.");
+	for (size_t i = 0; list != NULL && i < list->count; i++) {
+		const struct expiry *expiry = &list->items[i];
+		admin_putf(text, "%s{kind=\"%s\",file=\"", name, expiry->kind);
+		escaped(text, expiry->file);
+		admin_putf(text, "\",name=\"");
+		escaped(text, expiry->name);
+		admin_putf(text, "\",position=\"%u\"} %" PRId64 "\n", expiry->position,
+			   expiry->until_s - sight->wall_ms / 1000);
+	}
+}
+
 /* ---- upstreams ---- */
 
 /* upstream="...",server="...", with the comma. */
@@ -283,5 +302,6 @@ void admin_metrics(const struct admin_sight *sight, struct admin_text *text)
 	requests(sums, text);
 	asks(sums, text);
 	spool(sight, text);
+	expiries(sight, text);
 	upstreams(sight->board, text);
 }

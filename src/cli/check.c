@@ -11,12 +11,15 @@
 #include "loop/loop.h"
 
 static const char help[] =
-	"usage: thaw check -c FILE [--json]\n"
+	"usage: thaw check -c FILE [--strict] [--json]\n"
 	"\n"
 	"Reads a configuration and loads all that `thaw serve -c FILE` would load: certificates, keys, CAs, CRLs, the\n"
-	"directory of the spool, the log. Listens on nothing.\n"
+	"directory of the spool, the log. Listens on nothing. Warns of what is allowed and will fail, such as an "
+	"expired\n"
+	"certificate.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
+	"  --strict            warnings are errors\n"
 	"  --json              {\"file\", \"ok\", \"error\", \"warnings\", \"listen\", \"hosts\", \"upstreams\"} on "
 	"standard\n"
 	"                      output\n"
@@ -219,27 +222,45 @@ static void add_warning(void *warnings, const char *text)
 	(void)json_array_append_new(warnings, json_string(text));
 }
 
-static int check(const char *file, bool json)
+/* The warnings as errors, on standard error. */
+static int print_errors(const json_t *warnings)
 {
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
-	struct config *config = config_load(file, &err);
-	json_t *warnings = json_array();
-	bool ok = config != NULL && loop_check(config, add_warning, warnings, &err) == THAW_OK;
-	int code;
-
-	if (json)
-		code = print_json(file, config, warnings, &err);
-	else
-		code = ok ? print_text(file, config, warnings) : cli_fail(&err);
-	json_decref(warnings);
-	config_free(&config);
-	return ok || code == EX_IOERR ? code : EX_CONFIG;
+	for (size_t i = 0; i < json_array_size(warnings); i++)
+		(void)fprintf(stderr, "thaw: error: %s\n", json_string_value(json_array_get(warnings, i)));
+	return EX_CONFIG;
 }
 
 struct choice {
 	const char *file;
-	bool json;
+	bool json, strict;
 };
+
+static int check(const struct choice *choice)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct config *config = config_load(choice->file, &err);
+	json_t *warnings = json_array();
+	size_t count = 0;
+	bool ok = config != NULL && loop_check(config, add_warning, warnings, &err) == THAW_OK;
+	int code;
+
+	if (ok && choice->strict)
+		count = json_array_size(warnings);
+	if (count > 0) {
+		err.cls = THAW_ERR_CONFIG;
+		(void)snprintf(err.text, sizeof(err.text), "%zu warning%s, and --strict is given", count,
+			       count == 1 ? "" : "s");
+	}
+	if (choice->json)
+		code = print_json(choice->file, config, warnings, &err);
+	else if (count > 0)
+		code = print_errors(warnings);
+	else
+		code = ok ? print_text(choice->file, config, warnings) : cli_fail(&err);
+	json_decref(warnings);
+	config_free(&config);
+	return (ok && count == 0) || code == EX_IOERR ? code : EX_CONFIG;
+}
 
 static int take_option(void *arg, int option, char *value)
 {
@@ -247,6 +268,8 @@ static int take_option(void *arg, int option, char *value)
 
 	if (option == 'j')
 		choice->json = true;
+	else if (option == 's')
+		choice->strict = true;
 	else
 		choice->file = value;
 	return EX_OK;
@@ -256,6 +279,7 @@ int check_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"json", no_argument, NULL, 'j'},
+						{"strict", no_argument, NULL, 's'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct choice choice = {.file = NULL};
@@ -268,5 +292,5 @@ int check_main(int argc, char **argv)
 		return cli_bad_usage("check", "'%s' is too much: the file is named with -c", argv[optind]);
 	if (choice.file == NULL)
 		return cli_bad_usage("check", "-c FILE is missing");
-	return check(choice.file, choice.json);
+	return check(&choice);
 }

@@ -47,17 +47,21 @@ bool config_init_route(void *object, const void *parent)
 	const struct config_certificate *from = &((const struct config_host *)parent)->client_certificate;
 	struct config_certificate *to = &((struct config_route *)object)->certificate;
 	*to = *from;
-	to->ca = to->crl = to->elsewhere = NULL;
+	to->ca = to->crl = to->ca_place = to->crl_place = to->elsewhere = NULL;
 	to->allow = NULL;
 	to->allow_count = 0;
 	return config_copy_allow(to, from) && copy_text(&to->ca, from->ca) && copy_text(&to->crl, from->crl) &&
+	       copy_text(&to->ca_place, from->ca_place) && copy_text(&to->crl_place, from->crl_place) &&
 	       copy_text(&to->elsewhere, from->elsewhere);
 }
 
 /* Once for the host, then for each route that says anything of its own; the others are as their host. */
 enum thaw_status config_check_certificate(const struct config_at *at, void *object)
 {
-	const struct config_certificate *certificate = object;
+	struct config_certificate *certificate = object;
+	if (config_keep_place(at, "ca", &certificate->ca_place) != THAW_OK ||
+	    config_keep_place(at, "crl", &certificate->crl_place) != THAW_OK)
+		return THAW_FAILED;
 	if (certificate->when == CONFIG_WHEN_NEVER || certificate->ca != NULL)
 		return THAW_OK;
 	struct config_at ca = config_child(at, "ca");
@@ -121,12 +125,12 @@ enum thaw_status config_check_host(const struct config_at *at, void *object)
 {
 	struct config_host *host = object;
 	const struct config_route *at_handshake = NULL;
-	struct config_at routes = config_child(at, "routes"), key = config_child(at, "key");
+	struct config_at routes = config_child(at, "routes");
 	if (config_check_pass(at, host) != THAW_OK)
 		return THAW_FAILED;
-	host->key_place = config_place(&key);
-	if (host->key_place == NULL)
-		return config_no_memory(&key);
+	if (config_keep_place(at, "key", &host->key_place) != THAW_OK ||
+	    config_keep_place(at, "certificate", &host->certificate_place) != THAW_OK)
+		return THAW_FAILED;
 	for (size_t i = 0; i < host->route_count; i++) {
 		struct config_at route = config_item(&routes, i);
 		if (check_handshake(&route, &host->routes[i], &at_handshake) != THAW_OK)

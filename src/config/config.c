@@ -20,6 +20,8 @@ static void free_certificate(struct config_certificate *certificate)
 {
 	free(certificate->ca);
 	free(certificate->crl);
+	free(certificate->ca_place);
+	free(certificate->crl_place);
 	free(certificate->elsewhere);
 	config_free_allow(certificate);
 }
@@ -57,6 +59,7 @@ static void free_host(struct config_host *host)
 	free(host->key);
 	free(host->key_passphrase);
 	free(host->key_place);
+	free(host->certificate_place);
 }
 
 void config_free(struct config **config)

@@ -61,6 +61,8 @@ enum config_crl_check { CONFIG_CRL_CHAIN, CONFIG_CRL_LEAF };
 struct config_certificate {
 	char *ca;              /* PEM file; NULL only where when is never */
 	char *crl;             /* PEM file, or NULL */
+	char *ca_place;        /* "FILE:LINE: key 'hosts[0].client_certificate.ca'", for messages; NULL: no ca */
+	char *crl_place;       /* the same of crl */
 	enum config_when when; /* routes of one host with HANDSHAKE have one trust: config_same_trust() */
 	enum config_crl_check crl_check;
 	bool ca_names;          /* clients are sent the names of the CAs, where they fit */
@@ -90,6 +92,7 @@ struct config_host {
 	char *certificate, *key; /* PEM files */
 	char *key_passphrase;    /* a file; NULL: none */
 	char *key_place;         /* "FILE:LINE: key 'hosts[0].key'", for messages */
+	char *certificate_place; /* the same of certificate */
 	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
 	unsigned identity;       /* CONFIG_IDENTITY_* */
 	bool case_matters;       /* paths: case-sensitive */
@@ -137,6 +140,8 @@ struct config_upstream {
 		char *certificate, *key; /* PEM files: Thaw's own; NULL: none */
 		char *key_passphrase;    /* a file; NULL: none */
 		char *key_place;         /* for messages; NULL: no key */
+		char *certificate_place; /* the same; NULL: no certificate */
+		char *ca_place;          /* the same; NULL: no ca */
 		bool verify;
 	} tls;
 };

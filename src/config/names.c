@@ -29,8 +29,8 @@ static bool is_alnum(char c)
 	return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* RFC 1123 2.1: labels of letters, digits and inner hyphens. */
-static bool is_dns_name(const char *text, size_t len)
+/* RFC 1123 2.1: labels of letters, digits and inner hyphens; with underscores anywhere, if they are allowed. */
+static bool is_name(const char *text, size_t len, bool underscores)
 {
 	size_t label = 0;
 	if (len == 0 || len > HOST_NAME_MAX_LEN)
@@ -39,11 +39,38 @@ static bool is_dns_name(const char *text, size_t len)
 		bool end = i == len || text[i] == '.';
 		if (end && (label == 0 || label > LABEL_MAX_LEN || text[i - 1] == '-'))
 			return false;
-		if (!end && !is_alnum(text[i]) && (text[i] != '-' || label == 0))
+		bool underscore = !end && underscores && text[i] == '_';
+		if (!end && !underscore && !is_alnum(text[i]) && (text[i] != '-' || label == 0))
 			return false;
 		label = end ? 0 : label + 1;
 	}
 	return true;
+}
+
+static bool is_dns_name(const char *text, size_t len)
+{
+	return is_name(text, len, false);
+}
+
+/* Without the dot of the root at the end (RFC 1034 3.1). */
+static size_t without_root(const char *text, size_t len)
+{
+	return len > 1 && text[len - 1] == '.' ? len - 1 : len;
+}
+
+/*
+ * The name of a server that is connected to: names in /etc/hosts, of containers and of service discovery have
+ * underscores (RFC 2181 11), and a dot at the end keeps search domains out.
+ */
+static bool is_server_name(const char *text, size_t len)
+{
+	return is_name(text, without_root(text, len), true);
+}
+
+static void to_lower(char *text)
+{
+	for (; *text != '\0'; text++)
+		*text = lower(*text);
 }
 
 /* The text is a port number of at least that; then it is in *port. */
@@ -154,12 +181,26 @@ bool config_scan_authority(const struct config_at *at, const char *text, size_t 
 			return false;
 		return config_set_text(at, host, address, strlen(address)) == THAW_OK;
 	}
-	if (!is_dns_name(text, (size_t)(host_end - text)) ||
+	if (!is_server_name(text, (size_t)(host_end - text)) ||
 	    config_set_text(at, host, text, (size_t)(host_end - text)) != THAW_OK)
 		return false;
-	for (char *c = *host; *c != '\0'; c++)
-		*c = lower(*c);
+	to_lower(*host);
 	return true;
+}
+
+/* Of the certificate of a server: without the root's dot, which neither SNI nor a certificate has (RFC 6066 3). */
+enum thaw_status config_read_server_name(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char **name = into;
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (!is_server_name(scalar.text, scalar.len))
+		return not_understood(at, rule, &scalar);
+	if (config_set_text(at, name, scalar.text, without_root(scalar.text, scalar.len)) != THAW_OK)
+		return THAW_FAILED;
+	to_lower(*name);
+	return THAW_OK;
 }
 
 enum thaw_status config_read_host_name(const struct config_at *at, const struct config_rule *rule, void *into)
@@ -168,7 +209,14 @@ enum thaw_status config_read_host_name(const struct config_at *at, const struct 
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	if (strcmp(scalar.text, "*") != 0 && !is_dns_name(scalar.text, scalar.len))
+	size_t len = without_root(scalar.text, scalar.len);
+	if (strcmp(scalar.text, "*") != 0 && is_name(scalar.text, len, true) && !is_dns_name(scalar.text, len))
+		return config_refuse(
+			at,
+			"'%s' has an underscore, which host names cannot have (RFC 1123 2.1); rename it, or "
+			"serve it with the host \"*\"; allowed: %s",
+			config_quote(scalar.text, len).text, rule->allowed);
+	if (strcmp(scalar.text, "*") != 0 && !is_dns_name(scalar.text, len))
 		return not_understood(at, rule, &scalar);
 	/* RFC 6066 3: SNI carries no literal addresses. */
 	if (strcmp(scalar.text, "localhost") != 0 && canonical(AF_INET, scalar.text, scalar.len, unused))
@@ -176,10 +224,10 @@ enum thaw_status config_read_host_name(const struct config_at *at, const struct 
 				     "the address '%s' is not a host name, clients never send one as SNI; "
 				     "allowed: %s",
 				     scalar.text, rule->allowed);
-	if (config_set_text(at, name, scalar.text, scalar.len) != THAW_OK)
+	/* SNI has no dot of the root at the end (RFC 6066 3). */
+	if (config_set_text(at, name, scalar.text, len) != THAW_OK)
 		return THAW_FAILED;
-	for (char *c = *name; *c != '\0'; c++)
-		*c = lower(*c);
+	to_lower(*name);
 	return THAW_OK;
 }
 

@@ -73,6 +73,17 @@ enum thaw_status config_no_memory(const struct config_at *at)
 	return no_memory(at->source);
 }
 
+enum thaw_status config_keep_place(const struct config_at *mapping, const char *key, char **place)
+{
+	struct config_at value = config_child(mapping, key);
+
+	if (value.node == mapping->node)
+		return THAW_OK;
+	free(*place);
+	*place = config_place(&value);
+	return *place != NULL ? THAW_OK : config_no_memory(&value);
+}
+
 static enum thaw_status refuse_line(const struct config_source *source, size_t line, const char *what)
 {
 	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: %s", source->name, line, what);

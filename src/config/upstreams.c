@@ -138,6 +138,16 @@ static enum thaw_status check_name(const struct config_at *at, const char *name)
 			     config_quote(name, len).text, NAME_MAX_LEN);
 }
 
+/* For messages about the files that tls names. */
+static enum thaw_status keep_places(const struct config_at *tls, struct config_upstream *upstream)
+{
+	enum thaw_status status = config_keep_place(tls, "ca", &upstream->tls.ca_place);
+
+	if (status == THAW_OK)
+		status = config_keep_place(tls, "certificate", &upstream->tls.certificate_place);
+	return status == THAW_OK ? config_keep_place(tls, "key", &upstream->tls.key_place) : status;
+}
+
 enum thaw_status config_check_upstream(const struct config_at *at, void *object)
 {
 	struct config_upstream *upstream = object;
@@ -152,13 +162,10 @@ enum thaw_status config_check_upstream(const struct config_at *at, void *object)
 		return config_refuse(&tls, "none of the servers is https://; allowed: tls only beside such a server");
 	if ((upstream->tls.certificate == NULL) != (upstream->tls.key == NULL))
 		return config_refuse(&tls, "certificate and key go together; allowed: both, or none");
-	struct config_at key = config_child(&tls, "key"), passphrase = config_child(&tls, "key_passphrase");
+	struct config_at passphrase = config_child(&tls, "key_passphrase");
 	if (upstream->tls.key_passphrase != NULL && upstream->tls.key == NULL)
 		return config_refuse(&passphrase, "there is no key beside it; allowed: only beside a key");
-	if (upstream->tls.key == NULL)
-		return THAW_OK;
-	upstream->tls.key_place = config_place(&key);
-	return upstream->tls.key_place != NULL ? THAW_OK : config_no_memory(&key);
+	return keep_places(&tls, upstream);
 }
 
 static void names_of(const struct config *config, char *text, size_t room)
@@ -219,4 +226,6 @@ void config_free_upstream(struct config_upstream *upstream)
 	free(upstream->tls.key);
 	free(upstream->tls.key_passphrase);
 	free(upstream->tls.key_place);
+	free(upstream->tls.certificate_place);
+	free(upstream->tls.ca_place);
 }

@@ -29,9 +29,15 @@ static thaw_trust *load(struct gw_routes *routes, const struct config_certificat
 		.depth = certificate->depth,
 		.max_cert_list = (size_t)certificate->max_cert_list,
 	};
-	thaw_trust *trust = thaw_trust_open(&options, err);
-	if (trust == NULL)
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	thaw_trust *trust = thaw_trust_open(&options, &why);
+	if (trust == NULL) {
+		/* It begins with the file that it is about. */
+		bool of_crl = options.crl != NULL && strncmp(why.text, options.crl, strlen(options.crl)) == 0;
+		const char *place = of_crl ? certificate->crl_place : certificate->ca_place;
+		(void)error_set(err, why.cls, "%s: %s", place, why.text);
 		return NULL;
+	}
 	struct gw_trust_file *more = realloc(routes->trusts, (routes->trust_count + 1) * sizeof(*more));
 	if (more == NULL) {
 		thaw_trust_free(&trust);
@@ -162,10 +168,11 @@ void gw_routes_warnings(const struct gw_routes *routes, void (*say)(void *arg, c
 		size_t bytes = thaw_trust_names_left_out(routes->trusts[i].trust);
 		if (bytes == 0)
 			continue;
-		(void)snprintf(text, sizeof(text),
-			       "%s: the names of its CAs need %zu bytes, more than the %d that are sent to clients: "
-			       "clients are asked without names; set ca_names to none, or name fewer CAs",
-			       routes->trusts[i].settings->ca, bytes, THAW_CA_NAMES_MAX);
+		(void)snprintf(
+			text, sizeof(text),
+			"%s: %s: the names of its CAs need %zu bytes, more than the %d that are sent to clients: "
+			"clients are asked without names; set ca_names to none, or name fewer CAs",
+			routes->trusts[i].settings->ca_place, routes->trusts[i].settings->ca, bytes, THAW_CA_NAMES_MAX);
 		say(arg, text);
 	}
 }

@@ -16,6 +16,7 @@ struct admin_setup {
 	const struct config *config; /* with an admin address */
 	const struct board *board;
 	const thaw_ledger *ledger;
+	const struct expiries *expiries;
 	int listener;      /* closed on the way */
 	uint64_t began_ms; /* when the master began; of clock_now_ms() */
 	struct log *log;

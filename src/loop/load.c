@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "loop/certificates.h"
 #include "loop/log.h"
 #include "loop/loop.h"
 
@@ -196,7 +197,11 @@ static enum thaw_status load(struct loaded *loaded, const struct config *config,
 	if (loaded->gateway == NULL)
 		return THAW_FAILED;
 	loaded->upstream_tls = pool_tls_load(config, err);
-	return loaded->upstream_tls != NULL ? THAW_OK : THAW_FAILED;
+	if (loaded->upstream_tls == NULL)
+		return THAW_FAILED;
+	if (!certificates_expiries(config, &loaded->expiries))
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	return THAW_OK;
 }
 
 enum thaw_status loaded_make(struct loaded *loaded, const struct config *config, const struct loaded *before,
@@ -214,6 +219,7 @@ enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
 
 void loaded_free(struct loaded *loaded)
 {
+	tls_expiries_free(&loaded->expiries);
 	pool_tls_free(&loaded->upstream_tls);
 	gateway_free(&loaded->gateway);
 	leave_places(loaded);

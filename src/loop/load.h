@@ -2,6 +2,7 @@
 #ifndef LOOP_LOAD_H
 #define LOOP_LOAD_H
 
+#include "base/expiry.h"
 #include "gateway/gateway.h"
 #include "loop/counts.h"
 #include "loop/loads.h"
@@ -29,6 +30,7 @@ struct loaded {
 	const struct counts *counts; /* places' */
 	struct gateway *gateway;
 	struct pool_tls *upstream_tls;
+	struct expiries expiries;
 	unsigned workers;
 	unsigned *numbers; /* owned; their places */
 	bool made_folder;  /* the spool's was missing */

@@ -2,6 +2,7 @@
 #include "loop/pool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "tls/client.h"
@@ -26,10 +27,11 @@ static bool needs_tls(const struct config_upstream *upstream)
 static struct tls_client_context *load(const struct config_upstream *upstream, struct tls_credentials **credentials,
 				       struct thaw_error *err)
 {
-	struct tls_credentials_source own = {
-		.certificate = upstream->tls.certificate,
-		.key = upstream->tls.key,
-		.setting = {.pass_phrase = upstream->tls.key_passphrase, .place = upstream->tls.key_place}};
+	struct tls_credentials_source own = {.certificate = upstream->tls.certificate,
+					     .key = upstream->tls.key,
+					     .setting = {.pass_phrase = upstream->tls.key_passphrase,
+							 .place = upstream->tls.key_place,
+							 .certificate_place = upstream->tls.certificate_place}};
 	struct tls_client_options options = {.ca = upstream->tls.ca, .believe_anyone = !upstream->tls.verify};
 	struct tls_client_context *context = NULL;
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
@@ -38,8 +40,12 @@ static struct tls_client_context *load(const struct config_upstream *upstream, s
 		options.credentials = *credentials = tls_credentials_new(&own, &why);
 	if (why.cls == THAW_ERR_NONE)
 		context = tls_client_context_new(&options, &why);
+	/* It begins with the file that it is about. */
+	bool of_ca =
+		upstream->tls.ca_place != NULL && strncmp(why.text, upstream->tls.ca, strlen(upstream->tls.ca)) == 0;
 	if (context == NULL)
-		(void)error_set(err, why.cls, "upstream %s: %s", upstream->name, why.text);
+		(void)error_set(err, why.cls, "upstream %s: %s%s%s", upstream->name,
+				of_ca ? upstream->tls.ca_place : "", of_ca ? ": " : "", why.text);
 	return context;
 }
 

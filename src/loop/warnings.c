@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define TEXT_MAX 1024
+#include "loop/certificates.h"
+
+#define TEXT_MAX 5120
 
 struct teller {
 	void (*warn)(void *arg, const char *text);
@@ -95,5 +98,6 @@ void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		tell(&teller, "%s: key 'user': workers run as root; set it to a user of their own, such as 'thaw'",
 		     config->file);
 	look_at_secrets(&teller, config);
+	certificates_warn(config, (int64_t)time(NULL), warn, arg);
 	gateway_warnings(loaded->gateway, warn, arg);
 }

@@ -62,7 +62,7 @@ static enum thaw_status load_system(SSL_CTX *ctx, struct thaw_error *err)
 static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *options, struct thaw_error *err)
 {
 	if (options->ca != NULL && SSL_CTX_load_verify_file(ctx, options->ca) != 1)
-		return tls_library_failure(THAW_ERR_CONFIG, options->ca, err);
+		return tls_pem_fault(options->ca, TLS_PEM_CERTIFICATE, err);
 	if (options->ca == NULL && !options->believe_anyone && load_system(ctx, err) != THAW_OK)
 		return THAW_FAILED;
 	return options->credentials == NULL ? THAW_OK : tls_credentials_use(options->credentials, ctx, err);
@@ -174,12 +174,20 @@ static bool is_numeric(const char *name)
 	return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
 }
 
-/* Whom the certificate must name; SNI has no addresses (RFC 6066 3). */
+/* Whom the certificate must name; SNI has no addresses, and no dot of the root at the end (RFC 6066 3). */
 static bool use_name(SSL *ssl, const char *name)
 {
 	if (is_numeric(name))
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+	char bare[TLSEXT_MAXLEN_host_name + 1];
+	size_t len = strlen(name);
+	if (len > 1 && name[len - 1] == '.')
+		len--;
+	if (len >= sizeof(bare))
+		return false;
+	memcpy(bare, name, len);
+	bare[len] = '\0';
+	return SSL_set_tlsext_host_name(ssl, bare) == 1 && SSL_set1_host(ssl, bare) == 1;
 }
 
 static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)

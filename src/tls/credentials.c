@@ -33,7 +33,8 @@ static enum thaw_status read_both(struct tls_credentials *credentials, const cha
 		if (token != NULL)
 			credentials->pair.certificate = pkcs11_token_certificate(token, err);
 	} else {
-		(void)key_files_certificate(&credentials->pair, certificate, secret, err);
+		(void)key_files_certificate(&credentials->pair, certificate, secret, source->setting.certificate_place,
+					    err);
 	}
 	if (err->cls != THAW_ERR_NONE)
 		return THAW_FAILED;
@@ -59,9 +60,10 @@ static enum thaw_status read_all(struct tls_credentials *credentials, const stru
 	return read_both(credentials, certificate, key, source, err);
 }
 
-static enum thaw_status check(struct tls_credentials *credentials, struct thaw_error *err)
+static enum thaw_status check(struct tls_credentials *credentials, const struct tls_credentials_source *source,
+			      struct thaw_error *err)
 {
-	if (key_files_match(&credentials->pair, credentials->name, err) != THAW_OK)
+	if (key_files_match(&credentials->pair, credentials->name, source, err) != THAW_OK)
 		return THAW_FAILED;
 	credentials->subject = tls_name_text(X509_get_subject_name(credentials->pair.certificate));
 	return credentials->subject != NULL ? THAW_OK : error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -81,7 +83,7 @@ struct tls_credentials *tls_credentials_new(const struct tls_credentials_source 
 	if (credentials == NULL || credentials->name == NULL)
 		(void)error_set(&why, THAW_ERR_RESOURCE, "out of memory");
 	else if (read_all(credentials, source, &why) == THAW_OK)
-		(void)check(credentials, &why);
+		(void)check(credentials, source, &why);
 	ERR_clear_error(); /* what OpenSSL could do without */
 	if (why.cls == THAW_ERR_NONE)
 		return credentials;

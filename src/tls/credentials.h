@@ -24,7 +24,8 @@ struct tls_secret {
 /* What a configuration says beside a key. */
 struct tls_key_setting {
 	const char *pass_phrase; /* a file whose first line it is; NULL: ask as the secret says */
-	const char *place;       /* of the setting that names the key, for messages about it; NULL: none */
+	/* Of the settings that name key and certificate, for messages about them; NULL: none. */
+	const char *place, *certificate_place;
 };
 
 /*

@@ -15,6 +15,14 @@ enum thaw_status tls_failure(const struct ssl_st *ssl, int result, const char *w
 /* For calls that have no SSL: the oldest entry of the error queue, which it empties. Always THAW_FAILED. */
 enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what, struct thaw_error *err);
 
+enum tls_pem_kind { TLS_PEM_CERTIFICATE, TLS_PEM_KEY, TLS_PEM_CRL };
+
+/*
+ * After OpenSSL could not read a PEM file, or found nothing in it: the cause and the cure, behind the file's name
+ * (pem_fault.c). Where the file looks well, or there was no memory, they are OpenSSL's words. Always THAW_FAILED.
+ */
+enum thaw_status tls_pem_fault(const char *file, enum tls_pem_kind wanted, struct thaw_error *err);
+
 /* Whether *err is the client's no_renegotiation alert, on which OpenSSL ends the connection. */
 bool tls_failure_is_no_renegotiation(unsigned long code);
 

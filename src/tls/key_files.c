@@ -126,8 +126,8 @@ static bool begins(const char *head, size_t len, const char *with, size_t with_l
 	return len >= with_len && memcmp(head, with, with_len) == 0;
 }
 
-/* What a file is that is not what it was named as, and what to do; NULL: not known. */
-static const char *other_kind(const char *file, bool wanted_pem)
+/* What a file is that is not PKCS #12, and what to do; NULL: not known. */
+static const char *other_kind(const char *file)
 {
 	char head[HEAD_MAX];
 	FILE *opened = fopen(file, "re");
@@ -141,15 +141,11 @@ static const char *other_kind(const char *file, bool wanted_pem)
 	else if (begins(head, len, "\xfe\xed\xfe\xed", 4) || begins(head, len, "\xce\xce\xce\xce", 4))
 		kind = "it is a Java keystore; convert it: keytool -importkeystore -srckeystore FILE -destkeystore NEW "
 		       "-deststoretype PKCS12";
-	else if (begins(head, len, "\x30", 1) && wanted_pem)
-		kind = "it is DER, or PKCS #12, not PEM; name PKCS #12 with --pkcs12, convert DER with openssl x509 "
-		       "-in FILE "
-		       "-out NEW, or openssl pkey";
-	else if (!wanted_pem && memmem(head, len, "-----BEGIN ", 11) != NULL)
+	else if (memmem(head, len, "-----BEGIN ", 11) != NULL)
 		kind = "it is PEM, not PKCS #12; name it with --cert and --key";
-	else if (!wanted_pem && begins(head, len, "MI", 2))
+	else if (begins(head, len, "MI", 2))
 		kind = "it is base64, not PKCS #12; decode it: base64 -d FILE > NEW";
-	else if (!wanted_pem)
+	else
 		kind = "it is not a PKCS #12 file";
 	OPENSSL_cleanse(head, sizeof(head)); /* it may be a key */
 	(void)fclose(opened);
@@ -182,20 +178,11 @@ static enum thaw_status check_public_keys(const struct tls_key_pair *pair, const
 
 /* ---- PEM ---- */
 
-/* OpenSSL's own words for a file without what is looked for are about its decoders. */
-static enum thaw_status blame_pem(const struct question *question, const char *wanted, struct thaw_error *err)
+static enum thaw_status blame_pem(const struct question *question, enum tls_pem_kind wanted, struct thaw_error *err)
 {
-	unsigned long code = ERR_peek_last_error();
-	bool none = (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
-		    (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(code) == ERR_R_UNSUPPORTED);
-
-	if (!none || question->answered || question->err.cls != THAW_ERR_NONE)
+	if (question->answered || question->err.cls != THAW_ERR_NONE)
 		return blame(question, err);
-	ERR_clear_error();
-	const char *kind = other_kind(question->file, true);
-	if (kind != NULL)
-		return error_set(err, THAW_ERR_CONFIG, "%s: %s", question->file, kind);
-	return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM)", question->file, wanted);
+	return tls_pem_fault(question->file, wanted, err);
 }
 
 static BIO *open_file(const char *file, struct thaw_error *err)
@@ -227,13 +214,13 @@ static enum thaw_status read_chain(struct tls_key_pair *pair, BIO *bio, struct q
 	}
 	unsigned long code = ERR_peek_last_error();
 	if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE)
-		return blame(question, err);
+		return blame_pem(question, TLS_PEM_CERTIFICATE, err);
 	ERR_clear_error(); /* the file's end */
 	return THAW_OK;
 }
 
-enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
-				       struct thaw_error *err)
+static enum thaw_status read_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+					 struct thaw_error *err)
 {
 	struct question question = {.secret = secret, .file = file};
 	BIO *bio = open_file(file, err);
@@ -242,7 +229,7 @@ enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *fi
 		return THAW_FAILED;
 	pair->certificate = PEM_read_bio_X509_AUX(bio, NULL, on_pass_phrase, &question);
 	enum thaw_status status = pair->certificate != NULL ? read_chain(pair, bio, &question, err)
-							    : blame_pem(&question, "certificate", err);
+							    : blame_pem(&question, TLS_PEM_CERTIFICATE, err);
 	BIO_free_all(bio);
 	return status == THAW_OK ? check_public_keys(pair, file, err) : status;
 }
@@ -256,6 +243,14 @@ static enum thaw_status at_place(const char *place, struct thaw_error *err)
 	return error_set(err, why.cls, "%s: %s", place, why.text);
 }
 
+enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
+				       const char *place, struct thaw_error *err)
+{
+	if (read_certificate(pair, file, secret, err) == THAW_OK)
+		return THAW_OK;
+	return place != NULL ? at_place(place, err) : THAW_FAILED;
+}
+
 enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
 			       const char *place, struct thaw_error *err)
 {
@@ -265,7 +260,7 @@ enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, cons
 	if (bio != NULL)
 		pair->key = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &question);
 	if (bio != NULL && pair->key == NULL)
-		(void)blame_pem(&question, "private key", err);
+		(void)blame_pem(&question, TLS_PEM_KEY, err);
 	BIO_free_all(bio);
 	if (pair->key != NULL)
 		return THAW_OK;
@@ -356,7 +351,7 @@ static enum thaw_status open_pkcs12(struct tls_key_pair *pair, PKCS12 *file, con
 /* OpenSSL's own words would be about ASN.1. */
 static enum thaw_status blame_kind(const char *file, struct thaw_error *err)
 {
-	const char *kind = other_kind(file, false);
+	const char *kind = other_kind(file);
 
 	if (kind == NULL)
 		return tls_library_failure(THAW_ERR_CONFIG, file, err);
@@ -391,7 +386,21 @@ struct tls_secret key_files_secret(const struct tls_credentials_source *source)
 	return (struct tls_secret){.ask = tls_secret_file_ask, .arg = (void *)source->setting.pass_phrase};
 }
 
-enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name, struct thaw_error *err)
+/* The key may be that of another certificate of the chain, which is in a wrong order then. */
+static enum thaw_status blame_mismatch(const struct tls_key_pair *pair, const char *name,
+				       const struct tls_credentials_source *source, struct thaw_error *err)
+{
+	const char *certificate = source->certificate != NULL ? source->certificate : name;
+	bool in_chain = overlooked(pair);
+
+	(void)error_set(err, THAW_ERR_CONFIG, "%s: the key is not that of the certificate in %s; %s", name, certificate,
+			in_chain ? "it is that of a later one: put the certificate of this key first"
+				 : "name the key that this certificate was made for");
+	return source->setting.place != NULL ? at_place(source->setting.place, err) : THAW_FAILED;
+}
+
+enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name,
+				 const struct tls_credentials_source *source, struct thaw_error *err)
 {
 	ERR_clear_error();
 	if (X509_check_private_key(pair->certificate, pair->key) != 1) {
@@ -399,7 +408,7 @@ enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *na
 		if (reason != X509_R_KEY_VALUES_MISMATCH && reason != X509_R_KEY_TYPE_MISMATCH)
 			return tls_library_failure(THAW_ERR_CONFIG, name, err);
 		ERR_clear_error();
-		return error_set(err, THAW_ERR_CONFIG, "%s: the key is not that of the certificate", name);
+		return blame_mismatch(pair, name, source, err);
 	}
 	return THAW_OK;
 }

@@ -19,15 +19,17 @@ struct tls_key_pair {
 /* Who is asked for the pass phrases of these files. */
 struct tls_secret key_files_secret(const struct tls_credentials_source *source);
 
-/* Each: THAW_FAILED with *err set, whose text begins with the file; what was read until then is in *pair. */
+/* Each: THAW_FAILED with *err set, whose text begins with the place, if there is one, and the file; what was read until
+ * then is in *pair. */
 enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
-				       struct thaw_error *err);
+				       const char *place, struct thaw_error *err);
 enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
 			       const char *place, struct thaw_error *err);
 enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
 				  struct thaw_error *err);
 
-/* Whether the key is that of the certificate. name: what *err begins with if not. */
-enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name, struct thaw_error *err);
+/* Whether the key is that of the certificate. name: what *err begins with if not, after the key's place. */
+enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name,
+				 const struct tls_credentials_source *source, struct thaw_error *err);
 
 #endif

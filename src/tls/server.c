@@ -130,7 +130,12 @@ static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, st
 	struct tls_credentials *credentials = tls_credentials_new(&source, err);
 	if (credentials == NULL)
 		return THAW_FAILED;
-	enum thaw_status status = tls_credentials_use(credentials, ctx, err);
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	enum thaw_status status = tls_credentials_use(credentials, ctx, &why);
+	const char *place = from->key_setting.certificate_place;
+	if (status != THAW_OK)
+		(void)error_set(err, why.cls, "%s%s%s", place != NULL ? place : "", place != NULL ? ": " : "",
+				why.text);
 	tls_credentials_free(&credentials);
 	return status;
 }

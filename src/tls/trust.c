@@ -169,7 +169,7 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 	STACK_OF(X509_INFO) *infos = PEM_X509_INFO_read_bio(bio, NULL, tls_no_pass_phrase, NULL);
 	BIO_free(bio);
 	if (infos == NULL)
-		return tls_library_failure(THAW_ERR_CONFIG, file, err);
+		return tls_pem_fault(file, crls ? TLS_PEM_CRL : TLS_PEM_CERTIFICATE, err);
 	int found = 0;
 	bool ok = true;
 	for (int i = 0; ok && i < sk_X509_INFO_num(infos); i++) {
@@ -187,8 +187,7 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 	if (!ok)
 		return tls_library_failure(THAW_ERR_CONFIG, file, err);
 	if (found == 0)
-		return error_set(err, THAW_ERR_CONFIG, "%s: no %s in it (PEM is expected)", file,
-				 crls ? "CRL" : "certificate");
+		return tls_pem_fault(file, crls ? TLS_PEM_CRL : TLS_PEM_CERTIFICATE, err);
 	return THAW_OK;
 }
 

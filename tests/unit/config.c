@@ -235,6 +235,56 @@ static void upstreams_are_read(void **state)
 	config_free(&config);
 }
 
+/* Names of containers have underscores; a dot at the end keeps search domains out, and is in no certificate. */
+static void names_may_have_underscores_and_a_dot_at_the_end(void **state)
+{
+	static const char yaml[] =
+		"hosts:\n- name: Api.example.\n  certificate: c\n  key: k\n  routes: [ { path: /, upstream: a } ]\n"
+		"upstreams:\n  a:\n    servers: [ 'http://my_app', 'https://_x._y.Example.:8443', 'http://a_' ]\n"
+		"    tls: { name: My_app.example. }\n";
+	struct config *config = parse_in(yaml, NULL);
+
+	(void)state;
+	const struct config_upstream *a = &config->upstreams[0];
+	assert_string_equal(config->hosts[0].name, "api.example");
+	assert_string_equal(a->servers[0].host, "my_app");
+	assert_string_equal(a->servers[1].host, "_x._y.example.");
+	assert_string_equal(a->servers[2].host, "a_");
+	assert_true(a->servers[0].named && a->servers[1].named);
+	assert_string_equal(a->tls.name, "my_app.example");
+	config_free(&config);
+}
+
+/* Of the mapping that gave the value, also where a route inherits it. */
+static void files_have_their_places(void **state)
+{
+	static const char yaml[] =
+		"hosts:\n- name: a\n  certificate: c\n  key: k\n"
+		"  client_certificate: { when: body, ca: ca,\n    crl: crl }\n"
+		"  routes:\n  - { path: /, upstream: builtin:sink }\n"
+		"  - path: /b\n    upstream: a\n    client_certificate: { depth: 3,\n      crl: b }\n"
+		"upstreams:\n  a:\n    servers: [ https://a ]\n    tls: { ca: x,\n    certificate: c,\n"
+		"    key: k }\n";
+	struct config *config = parse_in(yaml, NULL);
+
+	(void)state;
+	const struct config_host *host = &config->hosts[0];
+	const struct config_upstream *a = &config->upstreams[0];
+	assert_string_equal(host->certificate_place, "thaw.yaml:3: key 'hosts[0].certificate'");
+	assert_string_equal(host->key_place, "thaw.yaml:4: key 'hosts[0].key'");
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(host->routes[i].certificate.ca_place,
+				    "thaw.yaml:5: key 'hosts[0].client_certificate.ca'");
+	assert_string_equal(host->routes[0].certificate.crl_place,
+			    "thaw.yaml:6: key 'hosts[0].client_certificate.crl'");
+	assert_string_equal(host->routes[1].certificate.crl_place,
+			    "thaw.yaml:12: key 'hosts[0].routes[1].client_certificate.crl'");
+	assert_string_equal(a->tls.ca_place, "thaw.yaml:16: key 'upstreams.a.tls.ca'");
+	assert_string_equal(a->tls.certificate_place, "thaw.yaml:17: key 'upstreams.a.tls.certificate'");
+	assert_string_equal(a->tls.key_place, "thaw.yaml:18: key 'upstreams.a.tls.key'");
+	config_free(&config);
+}
+
 static void rules_are_inherited_or_replaced(void **state)
 {
 	(void)state;
@@ -762,6 +812,8 @@ int main(void)
 		cmocka_unit_test(one_host_is_enough),
 		cmocka_unit_test(every_top_level_key_is_read),
 		cmocka_unit_test(upstreams_are_read),
+		cmocka_unit_test(names_may_have_underscores_and_a_dot_at_the_end),
+		cmocka_unit_test(files_have_their_places),
 		cmocka_unit_test(rules_are_inherited_or_replaced),
 		cmocka_unit_test(operation_is_read),
 		cmocka_unit_test(the_disk_is_used_where_there_is_a_directory),

@@ -459,10 +459,14 @@ static const struct bad {
 	/* host names */
 	BAD_NAME("a..b"),
 	BAD_NAME(".a"),
-	BAD_NAME("a."),
+	BAD_NAME("a.."),
+	BAD_NAME("."),
 	BAD_NAME("-a"),
 	BAD_NAME("a-"),
-	BAD_NAME("a_b"),
+	{"hosts:\n- name: 'a_b'\n  certificate: c\n  key: k\n" TAIL,
+	 "2: key 'hosts[0].name': 'a_b' has an underscore, which host names cannot have (RFC 1123 2.1); rename it, or "
+	 "serve "
+	 "it with the host \"*\"; allowed: " ALLOWED_NAME},
 	BAD_NAME("a b"),
 	BAD_NAME("*.a"),
 	{"hosts:\n"
@@ -622,7 +626,8 @@ static const struct bad {
 	BAD_SERVER("http://[::1", "has no valid host and port"),
 	BAD_SERVER("http://[::g]", "has no valid host and port"),
 	BAD_SERVER("http://[::1]x:80", "has no valid host and port"),
-	BAD_SERVER("http://a_b", "has no valid host and port"),
+	BAD_SERVER("http://a..", "has no valid host and port"),
+	BAD_SERVER("http://.", "has no valid host and port"),
 	BAD_SERVER("http://a/path", "has a path, which upstreams get from the request"),
 	BAD_SERVER("unix:", "names no socket"),
 	{UPSTREAM("{ servers: [ 'http://a', 'http://A:80/' ] }"),

@@ -113,7 +113,7 @@ static const char *read_sample(struct exposition *e, const char *at)
 	if (*at == '{')
 		at = read_labels(at, sample);
 	at = expect(at, " ");
-	assert_true(isdigit((unsigned char)*at));
+	assert_true(*at == '-' || isdigit((unsigned char)*at));
 	sample->value = strtod(at, &end);
 	sample->family = e->family_count - 1;
 	if (!is_of(sample, &e->families[sample->family]))
@@ -333,6 +333,7 @@ static void test_an_idle_gateway(void **state)
 	for (size_t i = 0; i < e->family_count; i++)
 		assert_int_equal(e->families[i].samples == 0,
 				 strcmp(e->families[i].name, "thaw_asks_total") == 0 ||
+					 strcmp(e->families[i].name, "thaw_certificate_expiry_seconds") == 0 ||
 					 strncmp(e->families[i].name, "thaw_upstream_", 14) == 0);
 	free_exposition(&e);
 	board_enter(world.board, BOARD_STOPPING, 3, 1);
@@ -540,13 +541,40 @@ static void test_text_has_a_ceiling(void **state)
 	admin_text_free(&text);
 }
 
+static void certificates_have_the_seconds_to_their_expiry(void **state)
+{
+	static struct expiry items[] = {
+		{"certificate", (char *)"/a\"b\\c.pem", (char *)"CN=a\\,b", 1, WALL_MS / 1000 + 86400},
+		{"certificate", (char *)"/a\"b\\c.pem", (char *)"CN=a\\,b", 2, WALL_MS / 1000},
+		{"crl", (char *)"/a", (char *)"", 1, WALL_MS / 1000 - 60},
+	};
+	const struct expiries list = {items, 3};
+	struct world world;
+
+	(void)state;
+	open_world(&world, "{ }");
+	world.admin.expiries = &list;
+	struct exposition *e = scrape(&world);
+	ASSERT_METRIC(e, "thaw_certificate_expiry_seconds",
+		      "kind=certificate,file=/a\"b\\c.pem,name=CN=a\\,b,position=1", 86400);
+	ASSERT_METRIC(e, "thaw_certificate_expiry_seconds",
+		      "kind=certificate,file=/a\"b\\c.pem,name=CN=a\\,b,position=2", 0);
+	ASSERT_METRIC(e, "thaw_certificate_expiry_seconds", "kind=crl,file=/a,name=,position=1", -60);
+	free_exposition(&e);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_an_idle_gateway),    cmocka_unit_test(test_what_was_counted),
-		cmocka_unit_test(test_the_spool),          cmocka_unit_test(test_upstreams_with_awkward_names),
-		cmocka_unit_test(test_all_of_it_fits),     cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_an_idle_gateway),
+		cmocka_unit_test(test_what_was_counted),
+		cmocka_unit_test(test_the_spool),
+		cmocka_unit_test(test_upstreams_with_awkward_names),
+		cmocka_unit_test(test_all_of_it_fits),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_text_has_a_ceiling),
+		cmocka_unit_test(certificates_have_the_seconds_to_their_expiry),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

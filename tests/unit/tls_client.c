@@ -193,9 +193,15 @@ static void the_name_must_be_the_certificates(void **state)
 		const char *name;
 		bool right;
 	} cases[] = {
-		{"localhost", true}, {"handshake.localhost", true}, {"127.0.0.1", true},
-		{"::1", true},       {"127.0.0.2", false},          {"::2", false},
-		{"localhos", false}, {"other.localhost", false},
+		{"localhost", true},
+		{"handshake.localhost", true},
+		{"127.0.0.1", true},
+		{"localhost.", true},
+		{"::1", true},
+		{"127.0.0.2", false},
+		{"::2", false},
+		{"localhos", false},
+		{"other.localhost", false},
 	};
 
 	(void)state;

@@ -3,22 +3,22 @@
 import subprocess
 
 
-def _openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 def make_stranger(folder):
     """stranger.pem and stranger.key in folder, issued by a CA that no gateway trusts; and that CA's stranger-ca.pem."""
     ca, ca_key = folder / "stranger-ca.pem", folder / "stranger-ca.key"
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    _openssl("req", "-x509", *new_key, "-subj", "/CN=Stranger CA", "-keyout", str(ca_key), "-out", str(ca))
+    openssl("req", "-x509", *new_key, "-subj", "/CN=Stranger CA", "-keyout", str(ca_key), "-out", str(ca))
     extensions = folder / "stranger.ext"
     extensions.write_text("basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n")
     request = folder / "stranger.csr"
-    _openssl(
+    openssl(
         "req", *new_key[:-2], "-subj", "/CN=Stranger", "-keyout", str(folder / "stranger.key"), "-out", str(request)
     )
-    _openssl(
+    openssl(
         "x509", "-req", "-in", str(request), "-CA", str(ca), "-CAkey", str(ca_key), "-CAcreateserial",
         "-days", "2", "-extfile", str(extensions), "-out", str(folder / "stranger.pem"),
     )  # fmt: skip
@@ -26,7 +26,7 @@ def make_stranger(folder):
 
 def make_keystore(pki, target):
     """Java reads a PKCS #12 file, password 'thaw'."""
-    _openssl(
+    openssl(
         "pkcs12", "-export", "-in", str(pki / "client.pem"), "-inkey", str(pki / "client.key"),
         "-passout", "pass:thaw", "-out", str(target),
     )  # fmt: skip
@@ -45,13 +45,13 @@ class Authority:
     def _new(self, file, subject, constraints, issuer, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256",
              days=2):
         key_file, request = file.with_suffix(".key"), file.with_suffix(".csr")
-        _openssl("req", "-newkey", *key, "-nodes", "-subj", subject, "-keyout", str(key_file), "-out", str(request))
+        openssl("req", "-newkey", *key, "-nodes", "-subj", subject, "-keyout", str(key_file), "-out", str(request))
         extensions = file.with_suffix(".ext")
         extensions.write_text(f"basicConstraints={constraints}\n")
         by = ["-signkey", str(key_file)]
         if issuer is not None:
             by = ["-CA", str(issuer), "-CAkey", str(issuer.with_suffix(".key")), "-CAcreateserial"]
-        _openssl(
+        openssl(
             "x509", "-req", "-in", str(request), *by, "-days", str(days), f"-{digest}",
             "-extfile", str(extensions), "-out", str(file),
         )  # fmt: skip
@@ -71,20 +71,65 @@ class Authority:
         settings.write_text(f"[ca]\ndefault_ca=one\n[one]\ndatabase={database}\ndefault_md=sha256\ndefault_crl_days=2\n")
         ca = ("ca", "-config", str(settings), "-cert", str(issuer), "-keyfile", str(issuer.with_suffix(".key")))
         for certificate in revoked:
-            _openssl(*ca, "-revoke", str(certificate))
+            openssl(*ca, "-revoke", str(certificate))
         made = issuer.with_suffix(".crl")
-        _openssl(*ca, "-gencrl", "-out", str(made))
+        openssl(*ca, "-gencrl", "-out", str(made))
         return made.read_text()
 
 
 def make_many(folder, count):
     """A file of so many CA certificates; their names have some 700 bytes each."""
     key, one, many = folder / "many.key", folder / "one.pem", folder / "many.pem"
-    _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key))
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key))
     text = ""
     for number in range(count):
         units = "".join(f"/OU={unit}{number:05}{'x' * 55}" for unit in range(10))
-        _openssl("req", "-x509", "-key", str(key), "-days", "2", "-subj", f"/CN=CA {number}{units}", "-out", str(one))
+        openssl("req", "-x509", "-key", str(key), "-days", "2", "-subj", f"/CN=CA {number}{units}", "-out", str(one))
         text += one.read_text()
     many.write_text(text)
     return many
+
+
+class Issuer:
+    """Certificates and CRLs as a test wishes them, in folder: NAME.pem with NAME.key and NAME.csr. Validity is (from, until),
+    such as ("20200101000000Z", "20210101000000Z"); without it, from now for two days."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def _ca(self, database, *arguments):
+        """`openssl ca`, which can set both dates in each release."""
+        settings = self.folder / "issuer.cnf"
+        settings.write_text(
+            f"[ca]\ndefault_ca=one\n[one]\ndatabase={database}\nnew_certs_dir={self.folder}\nrand_serial=yes\nunique_subject=no\n"
+            "default_md=sha256\npolicy=any\n[any]\ncommonName=optional\n"
+        )
+        openssl("ca", "-config", settings, "-batch", *arguments)
+
+    def new(self, name, ca=False, by=None, validity=None, extensions=None, subject=None, key=None):
+        file = self.folder / f"{name}.pem"
+        key_file, request, extension_file = (file.with_suffix(end) for end in (".key", ".csr", ".ext"))
+        kind = key or ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+        openssl("req", "-newkey", *kind, "-nodes", "-subj", subject or f"/CN={name}", "-keyout", key_file, "-out", request)
+        if extensions is None:
+            extensions = "basicConstraints=critical,CA:TRUE\n" if ca else "basicConstraints=CA:FALSE\n"
+        extension_file.write_text(f"[all]\n{extensions or 'subjectKeyIdentifier=hash'}\n")
+        signer = ("-selfsign", "-keyfile", key_file) if by is None else ("-cert", by, "-keyfile", by.with_suffix(".key"))
+        dates = ("-startdate", validity[0], "-enddate", validity[1]) if validity else ("-days", "2")
+        database = file.with_suffix(".issued")
+        database.write_text("")
+        self._ca(
+            database, *signer, *dates, "-extfile", extension_file, "-extensions", "all", "-notext", "-in", request, "-out", file
+        )
+        return file
+
+    def crl(self, issuer, revoked=(), validity=None):
+        made, database = issuer.with_suffix(".crl"), issuer.with_suffix(".revoked")
+        database.write_text("")
+        signer = ("-cert", issuer, "-keyfile", issuer.with_suffix(".key"))
+        for certificate in revoked:
+            self._ca(database, *signer, "-revoke", certificate)
+        dates = ("-crl_lastupdate", validity[0], "-crl_nextupdate", validity[1]) if validity else ("-crldays", "2")
+        self._ca(database, *signer, "-gencrl", *dates, "-out", made)
+        return made

@@ -1,0 +1,175 @@
+#include "loop/certificates.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What is done with the files, one after the other. */
+struct walk {
+	/* A chain that is sent; host: NULL: to servers. */
+	void (*chain)(struct walk *walk, const char *place, const char *file, const char *host);
+	/* CA certificates; of_clients: or of servers. */
+	void (*cas)(struct walk *walk, const char *place, const char *file, bool of_clients);
+	void (*crls)(struct walk *walk, const char *place, const char *file, const char *ca);
+};
+
+static bool same_text(const char *a, const char *b)
+{
+	return (a == NULL || b == NULL) ? a == b : strcmp(a, b) == 0;
+}
+
+/* Whether an earlier route that asks for certificates names the same files: that one was looked at. */
+static bool is_repeated(const struct config *config, size_t host, size_t route, bool crl)
+{
+	const struct config_certificate *of = &config->hosts[host].routes[route].certificate;
+
+	for (size_t i = 0; i <= host; i++)
+		for (size_t k = 0; k < (i < host ? config->hosts[i].route_count : route); k++) {
+			const struct config_certificate *earlier = &config->hosts[i].routes[k].certificate;
+			if (earlier->when != CONFIG_WHEN_NEVER && same_text(earlier->ca, of->ca) &&
+			    (!crl || same_text(earlier->crl, of->crl)))
+				return true;
+		}
+	return false;
+}
+
+static void walk_host(const struct config *config, size_t i, struct walk *walk)
+{
+	const struct config_host *host = &config->hosts[i];
+
+	walk->chain(walk, host->certificate_place, host->certificate, host->name);
+	for (size_t k = 0; k < host->route_count; k++) {
+		const struct config_certificate *of = &host->routes[k].certificate;
+		if (of->when == CONFIG_WHEN_NEVER)
+			continue;
+		if (!is_repeated(config, i, k, false))
+			walk->cas(walk, of->ca_place, of->ca, true);
+		if (of->crl != NULL && !is_repeated(config, i, k, true))
+			walk->crls(walk, of->crl_place, of->crl, of->ca);
+	}
+}
+
+static void walk_upstream(const struct config_upstream *upstream, struct walk *walk)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < upstream->server_count; i++)
+		used = used || upstream->servers[i].tls;
+	if (!used)
+		return;
+	if (upstream->tls.ca != NULL)
+		walk->cas(walk, upstream->tls.ca_place, upstream->tls.ca, false);
+	if (upstream->tls.certificate != NULL && strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
+		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
+}
+
+static void walk_all(const struct config *config, struct walk *walk)
+{
+	for (size_t i = 0; i < config->host_count; i++)
+		walk_host(config, i, walk);
+	for (size_t i = 0; i < config->upstream_count; i++)
+		walk_upstream(&config->upstreams[i], walk);
+}
+
+/* ---- warnings ---- */
+
+struct warner {
+	struct walk walk; /* first */
+	struct tls_inspector inspector;
+	void (*warn)(void *arg, const char *text);
+	void *arg;
+	const char *place;
+};
+
+static void say(void *arg, const char *text)
+{
+	const struct warner *warner = arg;
+	char whole[TLS_INSPECT_TEXT + 512];
+
+	(void)snprintf(whole, sizeof(whole), "%s: %s", warner->place, text);
+	warner->warn(warner->arg, whole);
+}
+
+static void warn_of_chain(struct walk *walk, const char *place, const char *file, const char *host)
+{
+	struct warner *warner = (struct warner *)walk;
+
+	warner->place = place;
+	if (host != NULL)
+		tls_inspect_server(&warner->inspector, file, host);
+	else
+		tls_inspect_client(&warner->inspector, file);
+}
+
+static void warn_of_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+{
+	struct warner *warner = (struct warner *)walk;
+
+	warner->place = place;
+	if (of_clients)
+		tls_inspect_client_cas(&warner->inspector, file);
+	else
+		tls_inspect_server_cas(&warner->inspector, file);
+}
+
+static void warn_of_crls(struct walk *walk, const char *place, const char *file, const char *ca)
+{
+	struct warner *warner = (struct warner *)walk;
+
+	warner->place = place;
+	tls_inspect_crls(&warner->inspector, file, ca);
+}
+
+void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text), void *arg)
+{
+	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls}, .warn = warn, .arg = arg};
+
+	warner.inspector = (struct tls_inspector){.now_s = now_s, .say = say, .arg = &warner};
+	walk_all(config, &warner.walk);
+}
+
+/* ---- expiry ---- */
+
+struct collector {
+	struct walk walk; /* first */
+	struct expiries *list;
+	bool failed;
+};
+
+static void add(struct walk *walk, const char *kind, const char *file, bool crls)
+{
+	struct collector *collector = (struct collector *)walk;
+
+	collector->failed = collector->failed || !tls_expiries_add(collector->list, kind, file, crls);
+}
+
+static void add_chain(struct walk *walk, const char *place, const char *file, const char *host)
+{
+	(void)place;
+	(void)host;
+	add(walk, "certificate", file, false);
+}
+
+static void add_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+{
+	(void)place;
+	(void)of_clients;
+	add(walk, "ca", file, false);
+}
+
+static void add_crls(struct walk *walk, const char *place, const char *file, const char *ca)
+{
+	(void)place;
+	(void)ca;
+	add(walk, "crl", file, true);
+}
+
+bool certificates_expiries(const struct config *config, struct expiries *list)
+{
+	struct collector collector = {.walk = {add_chain, add_cas, add_crls}, .list = list};
+
+	*list = (struct expiries){.items = NULL};
+	walk_all(config, &collector.walk);
+	if (collector.failed)
+		tls_expiries_free(list);
+	return !collector.failed;
+}
