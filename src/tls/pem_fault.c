@@ -58,11 +58,13 @@ static bool starts(const struct content *content, const char *bytes, size_t len)
 
 static const char *pkcs12_cure(enum tls_pem_kind wanted)
 {
-	return wanted == TLS_PEM_KEY
-		       ? "it is a PKCS #12 file, not PEM; convert it with 'openssl pkcs12 -in FILE -nocerts -noenc "
-			 "-out NEW'"
-		       : "it is a PKCS #12 file, not PEM; convert it with 'openssl pkcs12 -in FILE -nokeys -out "
-			 "NEW'";
+	if (wanted == TLS_PEM_KEY)
+		return "it is PKCS #12, not PEM; convert it with 'openssl pkcs12 -in FILE -nocerts -noenc -out NEW' "
+		       "(thaw send "
+		       "and thaw probe: --pkcs12)";
+	return "it is PKCS #12, not PEM; convert it with 'openssl pkcs12 -in FILE -nokeys -out NEW' (thaw send and "
+	       "thaw "
+	       "probe: --pkcs12)";
 }
 
 /* What the DER is, and how it becomes PEM. */

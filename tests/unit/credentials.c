@@ -200,7 +200,11 @@ static void pem_files_of_another_kind_are_named(void **state)
 	write_text("odd.key", "");
 	check_bad(load(source, "secret", &err), &err, source.key, "empty");
 	write_text("odd.key", "0\x82\x01\x01");
+	check_bad(load(source, "secret", &err), &err, source.key, "not PEM");
+	write_pkcs12("client.p12", "secret", true, false);
+	source.key = in("client.p12");
 	check_bad(load(source, "secret", &err), &err, source.key, "--pkcs12");
+	source.key = in("odd.key");
 	write_text("odd.key", "\xfe\xed\xfe\xed");
 	check_bad(load(source, "secret", &err), &err, source.key, "keytool");
 	source.certificate = in("odd.key");
