@@ -101,7 +101,25 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
  * CURLE_UNSUPPORTED_PROTOCOL or CURLE_WEIRD_SERVER_REPLY. Upload to such a server without priming.
  */
 
-/* The perform behind a successful thaw_curl_prime() sent nothing, because the primed connection was gone. */
+/*
+ * Why a request of the perform was not sent: the perform ends with CURLE_ABORTED_BY_CALLBACK then.
+ *
+ * libcurl sends more than one request in a perform for CURLOPT_HTTPAUTH with Digest, NTLM or Negotiate, and with
+ * CURLOPT_FOLLOWLOCATION. They are sent where they go over the primed connection. Set CURLOPT_SEEKFUNCTION, so that
+ * libcurl can send the body once more.
+ */
+enum thaw_curl_refusal {
+	THAW_CURL_NOT_REFUSED,
+	THAW_CURL_LOST,      /* the primed connection was gone before the first request: prime again */
+	THAW_CURL_REPEATED,  /* libcurl would have sent the request again by itself, after a connection that ended
+			      * without a response, or after a 417: whether that is safe is the caller's decision */
+	THAW_CURL_ELSEWHERE, /* after a 401 or 407, or a redirection: it needs another connection, which is not primed.
+			      * CURLINFO_REDIRECT_URL has the redirection's target: prime and upload to that */
+};
+enum thaw_curl_refusal thaw_curl_refused(const thaw_curl *helper);
+
+/* THAW_CURL_LOST: The perform behind a successful thaw_curl_prime() sent nothing, because the primed connection was
+ * gone. */
 bool thaw_curl_lost(const thaw_curl *helper);
 
 /* Of the last thaw_curl_prime(); belongs to the helper. */

@@ -49,6 +49,7 @@ struct thaw_curl {
 	bool head_has_body; /* the server sends one, so that its next answer cannot be told from it */
 	int closing;
 	enum pin pin;
+	enum thaw_curl_refusal refused;
 	struct ends primed;
 	unsigned opened_when_primed;
 	uint32_t lost; /* how often */
@@ -249,6 +250,16 @@ bool helper_head_has_body(const thaw_curl *helper)
 	return helper->head_has_body;
 }
 
+/* Whether another request of a perform is the next step of a login, or of a redirection that the caller lets libcurl
+ * follow. */
+static bool follows_response(const thaw_curl *helper)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(helper->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status == 401 || status == 407 || status / 100 == 3;
+}
+
 /*
  * Before a request's first byte. libcurl repeats one by itself when a connection that it took from its pool turns out
  * to be dead, or for a 417: whether that is safe is the caller's to decide, so the second is refused.
@@ -257,14 +268,19 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 {
 	thaw_curl *helper = arg;
 	bool again = helper->requests++ > 0 && !helper->priming;
+	bool elsewhere = helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port);
 
-	if (helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port))
-		helper->pin = PIN_LOST;
-	if (helper->pin == PIN_PRIMED && has_excess(helper)) {
-		helper->head_has_body = true;
-		helper->pin = PIN_LOST;
+	if (again) {
+		helper->refused = !follows_response(helper) ? THAW_CURL_REPEATED
+				  : elsewhere               ? THAW_CURL_ELSEWHERE
+							    : THAW_CURL_NOT_REFUSED;
+	} else if (helper->pin == PIN_PRIMED) {
+		helper->head_has_body = !elsewhere && has_excess(helper);
+		helper->refused = elsewhere || helper->head_has_body ? THAW_CURL_LOST : THAW_CURL_NOT_REFUSED;
 	}
-	if (helper->pin == PIN_LOST || again)
+	if (helper->refused == THAW_CURL_LOST)
+		helper->pin = PIN_LOST;
+	if (helper->refused != THAW_CURL_NOT_REFUSED)
 		return CURL_PREREQFUNC_ABORT;
 	if (helper->options.begins != NULL)
 		helper->options.begins(helper->options.observer.arg);
@@ -357,6 +373,7 @@ void helper_begin(thaw_curl *helper)
 {
 	helper->requests = 0;
 	helper->pin = PIN_NONE;
+	helper->refused = THAW_CURL_NOT_REFUSED;
 	helper->stalled_ms = 0;
 	helper->begins = true;
 	helper->moved_at_ms = clock_now_ms();
@@ -365,6 +382,11 @@ void helper_begin(thaw_curl *helper)
 bool thaw_curl_lost(const thaw_curl *helper)
 {
 	return helper != NULL && helper->pin == PIN_LOST;
+}
+
+enum thaw_curl_refusal thaw_curl_refused(const thaw_curl *helper)
+{
+	return helper != NULL ? helper->refused : THAW_CURL_NOT_REFUSED;
 }
 
 const struct thaw_curl_report *thaw_curl_report(const thaw_curl *helper)

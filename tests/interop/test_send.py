@@ -1,5 +1,6 @@
 """`thaw send`: an upload of any size gets to any server that a client can get one to, and says why not to the others."""
 
+import base64
 import email
 import fcntl
 import hashlib
@@ -619,6 +620,79 @@ def test_the_example_believes_no_early_success(scripted, pki, payloads):
     code, out, err = example(scripted(after_head(serve)), pki, payloads["50m"].path, "/x")
     assert (code, out) == (1, b"fine"), err
     assert "before it had the whole file" in err
+
+
+def curl_user(server, pki, file, target, mode):
+    """(libcurl's code, status, enum thaw_curl_refusal, performs) of clients/curl_user.c"""
+    files = [str(pki / name) for name in ("ca.pem", "client.pem", "client.key")]
+    program = binary().parent / "tests" / "curl-user"
+    code, out, err, late = run([str(program), str(file), server.url(target), *files, mode], LIMIT)
+    assert (code, late) == (0, False), err
+    return tuple(map(int, out.split()))
+
+
+def wants_a_login(scheme, closes, bodies):
+    """Answers 401 until the request has credentials of a last step; NTLM has two."""
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            method, _, fields = head
+            body = visit.body(int(fields.get("content-length", 0))) if method == "PUT" else b""
+            given = fields.get("authorization", "")
+            step = 0 if not given else 2 if given.startswith(("Digest", "NTLM TlRMTVNTUAAD")) else 1
+            if step == 2:
+                if method == "PUT":
+                    bodies.append(body)
+                visit.answer(201 if method == "PUT" else 200)
+                continue
+            challenge = 'Digest realm="x", nonce="n", qop="auth"' if scheme == "digest" else "NTLM" + (f" {NTLM_TYPE_2}" if step else "")
+            close = closes and method == "PUT"
+            visit.answer(401, b"", f"WWW-Authenticate: {challenge}", *(["Connection: close"] if close else []))
+            if close:
+                return
+
+    return serve
+
+
+# A challenge without target information.
+NTLM_TYPE_2 = base64.b64encode(b"NTLMSSP\0" + struct.pack("<IHHII8s8sHHI", 2, 0, 0, 48, 0x00000206, b"12345678", b"", 0, 0, 48)).decode()
+
+
+@pytest.mark.parametrize("scheme", ("digest", "ntlm"))
+def test_a_login_of_several_steps_takes_the_primed_connection(scheme, scripted, pki, payloads):
+    bodies = []
+    server = scripted(wants_a_login(scheme, False, bodies))
+    assert curl_user(server, pki, payloads["1m"].path, "/x", scheme) == (0, 201, 0, 1)
+    assert [hashlib.sha256(body).hexdigest() for body in bodies] == [payloads["1m"].sha256]
+    assert len({number for number, _ in server.log}) == 1
+
+
+def test_a_login_that_needs_another_connection_is_refused(scripted, pki, payloads):
+    bodies = []
+    server = scripted(wants_a_login("digest", True, bodies))
+    code, status, refused, performs = curl_user(server, pki, payloads["1k"].path, "/x", "digest")
+    assert (code, status, refused, performs, bodies) == (42, 401, 3, 1, [])
+
+
+@pytest.mark.parametrize("elsewhere", (False, True))
+def test_a_redirection_is_followed_on_the_primed_connection_only(elsewhere, scripted, pki, payloads):
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            method, target, fields = head
+            if method == "HEAD":
+                visit.answer(200)
+            elif target == "/x":
+                visit.body(int(fields["content-length"]))
+                visit.answer(307, b"", "Location: /y", *(["Connection: close"] if elsewhere else []))
+                if elsewhere:
+                    return
+            else:
+                whole(visit, server, fields)
+
+    server = scripted(serve)
+    ended = curl_user(server, pki, payloads["1m"].path, "/x", "follow")
+    puts = [method for _, method in server.log].count("PUT")
+    assert (*ended, puts) == ((42, 307, 3, 1, 1) if elsewhere else (0, 200, 0, 1, 2))
 
 
 def test_the_example_asked_in_the_middle_of_a_write(scripted, pki, payloads, programs):
