@@ -37,6 +37,26 @@ def test_a_late_request_with_each_group(group, tls, thaw):
     assert "HTTP/1.1 200 OK" in said and '"subject": "CN=Thaw Demo Client"' in said, said[-2000:]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("-tls1_3", "-groups", f"ffdhe{bits}") for bits in (2048, 3072, 4096, 6144, 8192)]
+    + [("-tls1_2", "-cipher", "DHE"), ("-tls1_2", "-cipher", "kRSA"), ("-tls1_3", "-groups", "X448")],
+    ids=" ".join,
+)
+def test_costly_key_exchanges_are_refused_at_the_client_hello(options, thaw):
+    """The gateway answers with an alert, and sends no ServerHello, for which it would have to make a key or a signature."""
+    said = s_client(thaw, *options, "-msg")
+    came = [line for line in said.splitlines() if line.startswith("<<<") and "RecordHeader" not in line]
+    assert len(came) == 1 and "Alert" in came[0] and "handshake_failure" in came[0], said[-2000:]
+
+
+def test_a_client_that_prefers_ffdhe_gets_another_group(thaw):
+    """A retry (RFC 8446 4.1.4) asks for a group of the gateway's."""
+    said = s_client(thaw, "-tls1_3", "-groups", "ffdhe8192:P-256")
+    assert "HTTP/1.1 200 OK" in said, said[-2000:]
+    assert "HTTP/1.1 200 OK" in s_client(thaw, "-tls1_2", "-cipher", "DHE:ECDHE")
+
+
 def test_a_client_certificate_comes_uncompressed(thaw):
     """RFC 8879: the gateway lists no algorithm, so that nothing of a client's has to be decompressed."""
     said = s_client(thaw, "-tls1_3", "-msg")
