@@ -2,6 +2,7 @@
 
 #include "cli/report.h"
 #include "cli/secret.h"
+#include "tls/pkcs11.h"
 
 bool cli_identity_take(struct cli_identity *identity, int option, const char *argument)
 {
@@ -23,6 +24,13 @@ int cli_identity_check(const char *command, const struct cli_identity *identity)
 	if (identity->ca != NULL && identity->insecure)
 		return cli_bad_usage(command, "--ca and --insecure contradict each other");
 	return 0;
+}
+
+bool cli_identity_on_token(const struct cli_identity *identity)
+{
+	const char *key = identity->key != NULL ? identity->key : identity->certificate;
+
+	return key != NULL && pkcs11_is_uri(key);
 }
 
 bool cli_identity_load(const struct cli_identity *identity, struct tls_credentials **credentials,

@@ -40,6 +40,9 @@ bool cli_identity_take(struct cli_identity *identity, int option, const char *ar
 /* Whether they fit together: 0, or EX_USAGE after telling what does not. */
 int cli_identity_check(const char *command, const struct cli_identity *identity);
 
+/* The key is on a token. */
+bool cli_identity_on_token(const struct cli_identity *identity);
+
 /* False with *err set: they cannot be read. *credentials NULL: none are named. */
 bool cli_identity_load(const struct cli_identity *identity, struct tls_credentials **credentials,
 		       struct thaw_error *err);

@@ -239,8 +239,12 @@ static int exit_code(enum probe_failure failure, enum probe_verdict verdict)
 }
 
 /* Also with --quiet: nobody shall be surprised. */
-static void announce(const struct probe_options *probe)
+static void announce(const struct probe_options *probe, const struct cli_identity *identity)
 {
+	if (cli_identity_on_token(identity))
+		(void)fprintf(stderr,
+			      "thaw probe: the token signs once for each connection that is asked: touch it when it "
+			      "waits for that\n");
 	if (probe->method != NULL)
 		(void)fprintf(stderr,
 			      "thaw probe: will send %s requests to %s, eighty or more, with bodies of up to %llu NUL "
@@ -269,7 +273,7 @@ static int run(struct arguments *arguments)
 	probe->live = isatty(STDERR_FILENO) == 1;
 	probe->interrupted = &interrupted;
 	mind_signals();
-	announce(probe);
+	announce(probe, &arguments->identity);
 	enum probe_failure failure = probe_run(probe, &verdict, &err);
 	tls_credentials_free(&credentials);
 	if (failure != PROBE_FINE)

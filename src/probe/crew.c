@@ -14,8 +14,9 @@
 #include "base/error.h"
 #include "base/socket.h"
 
-#define TURN_MS    100   /* the longest that poll() sleeps: the interrupt and the progress are looked at then */
-#define UNSENT_MAX 65536 /* what the kernel may hold that is not even on its way: more would hide a stall */
+#define SLOW_KEY_MS 500   /* a signature that takes so long is made by a token, or by somebody who touches it */
+#define TURN_MS     100   /* the longest that poll() sleeps: the interrupt and the progress are looked at then */
+#define UNSENT_MAX  65536 /* what the kernel may hold that is not even on its way: more would hide a stall */
 
 struct member {
 	struct trial *trial;
@@ -28,7 +29,15 @@ struct crew {
 	struct member *members; /* all there ever were, the last first */
 	size_t begun;
 	uint64_t told_ms;
+	uint64_t own_ms; /* what steps took: a key on a token signs for seconds, which is no time of the server's */
+	uint32_t key_ms;
 };
+
+/* The time that servers had. */
+static uint64_t now(const struct crew *crew)
+{
+	return clock_now_ms() - crew->own_ms;
+}
 
 struct crew *crew_new(const struct crew_options *options)
 {
@@ -73,9 +82,17 @@ static uint64_t unacked(int fd)
 	return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
 }
 
-static void step(struct member *member, uint64_t now_ms)
+static void step(struct crew *crew, struct member *member)
 {
-	if (trial_step(member->trial, now_ms, unacked(member->fd)))
+	unsigned signatures = trial_result(member->trial)->signatures;
+	uint64_t began_ms = clock_now_ms();
+	bool over = trial_step(member->trial, began_ms - crew->own_ms, unacked(member->fd));
+	uint64_t took_ms = clock_now_ms() - began_ms;
+
+	crew->own_ms += took_ms;
+	if (trial_result(member->trial)->signatures > signatures && took_ms >= SLOW_KEY_MS && took_ms > crew->key_ms)
+		crew->key_ms = (uint32_t)took_ms;
+	if (over)
 		close_member(member);
 }
 
@@ -88,7 +105,7 @@ static void stop_all(struct crew *crew)
 {
 	for (struct member *member = crew->members; member != NULL; member = member->next)
 		if (member->fd >= 0) {
-			trial_stop(member->trial, clock_now_ms());
+			trial_stop(member->trial, now(crew));
 			close_member(member);
 		}
 }
@@ -110,7 +127,7 @@ static void turn(struct crew *crew)
 	struct pollfd fds[CREW_MAX];
 	struct member *waiting[CREW_MAX];
 	nfds_t count = 0;
-	uint64_t now_ms = clock_now_ms(), wake_ms = now_ms + TURN_MS;
+	uint64_t now_ms = now(crew), wake_ms = now_ms + TURN_MS;
 
 	for (struct member *member = crew->members; member != NULL && count < CREW_MAX; member = member->next) {
 		struct trial_wants wants;
@@ -127,10 +144,10 @@ static void turn(struct crew *crew)
 	(void)poll(fds, count, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
 	/* Each at its own time: the others' steps before it may have taken some. */
 	for (nfds_t i = 0; i < count; i++)
-		step(waiting[i], now_ms = clock_now_ms());
+		step(crew, waiting[i]);
 	if (is_interrupted(crew))
 		stop_all(crew);
-	tell_progress(crew, now_ms);
+	tell_progress(crew, clock_now_ms());
 }
 
 static size_t running(const struct crew *crew)
@@ -159,7 +176,7 @@ static int open_socket(const struct crew *crew, struct thaw_error *err)
 
 void crew_make_room(struct crew *crew)
 {
-	while (running(crew) >= crew->options.at_once)
+	while (running(crew) >= (crew->key_ms > 0 ? 1 : crew->options.at_once))
 		turn(crew);
 }
 
@@ -175,7 +192,7 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
 	member->fd = open_socket(crew, err);
 	if (member->fd >= 0)
 		member->trial = trial_new(script, context, crew->options.name, memory, socket_transport(&member->fd),
-					  clock_now_ms());
+					  now(crew));
 	if (member->trial == NULL) {
 		if (member->fd >= 0)
 			(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -186,7 +203,7 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
 	member->next = crew->members;
 	crew->members = member;
 	crew->begun++;
-	step(member, clock_now_ms());
+	step(crew, member);
 	return member->trial;
 }
 
@@ -218,6 +235,19 @@ void crew_wait_all(struct crew *crew)
 {
 	while (running(crew) > 0)
 		turn(crew);
+}
+
+uint32_t crew_key_ms(const struct crew *crew)
+{
+	return crew->key_ms;
+}
+
+const struct trial *crew_key_failed(const struct crew *crew)
+{
+	for (const struct member *member = crew->members; member != NULL; member = member->next)
+		if (trial_result(member->trial)->outcome == TRIAL_KEY_FAILED)
+			return member->trial;
+	return NULL;
 }
 
 size_t crew_unreached(const struct crew *crew)

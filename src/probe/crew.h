@@ -51,6 +51,11 @@ void crew_wait_all(struct crew *crew);
 /* How many connections could not be made. */
 size_t crew_unreached(const struct crew *crew);
 
+/* The longest step in which this side's key signed, if it is long enough to keep others waiting, else 0: from then on
+ * trials are run one at a time. And the first whose key made no signature, or NULL. */
+uint32_t crew_key_ms(const struct crew *crew);
+const struct trial *crew_key_failed(const struct crew *crew);
+
 /* What has been begun so far, and the body bytes that have been sent. */
 size_t crew_begun(const struct crew *crew);
 uint64_t crew_uploaded(const struct crew *crew);

@@ -9,7 +9,8 @@ const struct trial_result *find_result(const struct trial *trial)
 bool find_tells(const struct trial_result *result)
 {
 	return result->outcome != TRIAL_PENDING && result->outcome != TRIAL_UNREACHABLE &&
-	       result->outcome != TRIAL_SHAKE_STALL && result->outcome != TRIAL_NO_MEMORY;
+	       result->outcome != TRIAL_SHAKE_STALL && result->outcome != TRIAL_NO_MEMORY &&
+	       result->outcome != TRIAL_KEY_FAILED;
 }
 
 bool find_speaks(const struct find_version *version)

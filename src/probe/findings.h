@@ -71,7 +71,9 @@ struct findings {
 	uint64_t uploaded;
 	uint32_t ms;
 	bool interrupted, out_of_time;
-	bool lost; /* too many connections could not be made, though the first could */
+	const struct trial *key_failed; /* the certificate's key made no signature there: nothing was begun after it */
+	uint32_t key_ms;                /* the longest that it took to sign, where that is long; 0: it is not */
+	bool lost;                      /* too many connections could not be made, though the first could */
 };
 
 /* The result, or one of nothing (outcome PENDING) where there is no trial. */

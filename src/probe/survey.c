@@ -110,6 +110,18 @@ static uint32_t time_left_ms(const struct survey *survey)
 	return passed_ms < survey->options->limit_ms ? survey->options->limit_ms - (uint32_t)passed_ms : 0;
 }
 
+/* A key that is slow is asked for few signatures, and one that fails for no more. */
+static void see_key(struct survey *survey)
+{
+	struct findings *findings = survey->findings;
+	bool knew = findings->key_ms > 0;
+
+	findings->key_failed = crew_key_failed(survey->crew);
+	findings->key_ms = crew_key_ms(survey->crew);
+	if (findings->key_ms > 0 && !knew)
+		survey_phase(survey, "the key is slow to sign, or waits for a touch: few connections, one at a time");
+}
+
 bool survey_may_go_on(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
@@ -119,7 +131,10 @@ bool survey_may_go_on(struct survey *survey)
 		findings->out_of_time = true;
 	if (survey->crew != NULL && crew_unreached(survey->crew) >= UNREACHED)
 		findings->lost = true;
-	return !findings->interrupted && !findings->out_of_time && !findings->lost && survey->err.cls == THAW_ERR_NONE;
+	if (survey->crew != NULL)
+		see_key(survey);
+	return !findings->interrupted && !findings->out_of_time && !findings->lost && findings->key_failed == NULL &&
+	       survey->err.cls == THAW_ERR_NONE;
 }
 
 const struct trial *survey_begin(struct survey *survey, const struct trial_script *script,
@@ -339,13 +354,15 @@ static void ask_kinds(struct survey *survey, size_t i)
 	version->waits = survey_begin(survey, &script, &wish, NULL);
 	script.length = findings->expect_body < 1024 ? findings->expect_body : 1024;
 	script.expect = TRIAL_EAGER;
-	version->eager = survey_begin(survey, &script, &wish, NULL);
+	if (findings->key_ms == 0)
+		version->eager = survey_begin(survey, &script, &wish, NULL);
 	script = survey_body_script(survey, findings->max_body);
 	script.asks_late = true;
 	script.prime = findings->url.target;
 	version->primed = survey_begin(survey, &script, &wish, NULL);
 	script = plain_script(survey);
-	version->resumed = survey_begin(survey, &script, &wish, survey->memories[i]);
+	if (findings->key_ms == 0)
+		version->resumed = survey_begin(survey, &script, &wish, survey->memories[i]);
 	struct context_wish withholding = wish;
 	withholding.withholds = true;
 	script.withholds = script.lingers = true;

@@ -152,7 +152,8 @@ static size_t begin_searches(struct survey *survey, struct search *searches)
 			if (!survey_is_usable(&findings->versions[i]) || !survey_is_answered(&findings->versions[i]) ||
 			    find_moment(&findings->versions[i]) == TRIAL_NEVER || findings->max_body == 0)
 				continue;
-			sizes_init(&bodies->sizes, findings->max_body, !find_asks_late(&findings->versions[i]));
+			bool brief = !find_asks_late(&findings->versions[i]) || findings->key_ms > 0;
+			sizes_init(&bodies->sizes, findings->max_body, brief);
 			searches[count++] =
 				(struct search){.version = i, .style = (enum trial_style)style, .bodies = bodies};
 		}
@@ -193,7 +194,10 @@ void survey_sizes(struct survey *survey)
 	struct search searches[FIND_VERSIONS * 2];
 	size_t count = begin_searches(survey, searches);
 
-	for (bool first = true; survey_may_go_on(survey) && run_round(survey, searches, count); first = false)
+	for (bool first = true; survey_may_go_on(survey) && run_round(survey, searches, count); first = false) {
+		if (survey->findings->key_ms > 0)
+			break; /* each size more is a signature more */
 		if (first && any_boundary(searches, count))
 			survey_phase(survey, "narrows down the size at which the answer changes");
+	}
 }

@@ -322,6 +322,7 @@ const char *trial_outcome_name(enum trial_outcome outcome)
 		[TRIAL_SHAKE_FAILED] = "handshake-failed",
 		[TRIAL_UNTRUSTED] = "server-untrusted",
 		[TRIAL_NO_MEMORY] = "no-memory",
+		[TRIAL_KEY_FAILED] = "key-failed",
 	};
 	return (size_t)outcome < sizeof(names) / sizeof(names[0]) ? names[outcome] : "unknown";
 }

@@ -63,6 +63,7 @@ enum trial_outcome {
 	TRIAL_SHAKE_FAILED, /* detail, perhaps alert */
 	TRIAL_UNTRUSTED,    /* the server's certificate is not accepted: detail */
 	TRIAL_NO_MEMORY,
+	TRIAL_KEY_FAILED, /* this side's key made no signature: detail */
 };
 
 /* When the request for the certificate was seen. */
@@ -91,6 +92,7 @@ struct trial_result {
 	enum trial_moment asked;
 	enum thaw_means means;
 	bool given, declined; /* what was answered */
+	unsigned signatures;  /* that this side's key has made */
 	bool unread_ask;      /* of a write-first client: the ask lay unread when it stalled */
 	size_t issuer_count;
 	char issuers[TRIAL_ISSUERS_MAX][TRIAL_NAME_MAX];

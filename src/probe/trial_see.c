@@ -108,7 +108,7 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		see_ask(trial, sight);
 		break;
 	case TLS_SIGHT_GIVEN:
-		result->given = true;
+		result->given = trial->signing = true;
 		trial_note(trial, LINE_GIVEN, 0);
 		break;
 	case TLS_SIGHT_DECLINED:
@@ -116,6 +116,8 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		trial_note(trial, LINE_DECLINED, 0);
 		break;
 	case TLS_SIGHT_FINISHED:
+		result->signatures += trial->signing;
+		trial->signing = false;
 		if (trial->exchanges++ > 0)
 			trial_note(trial, LINE_FINISHED, 0);
 		break;
@@ -227,6 +229,15 @@ static void keep_reply(struct trial *trial)
 	memcpy(result->body, trial->reply.body, sizeof(result->body));
 }
 
+/* TLS failed between our certificate and its signature, and the server had no part in that. */
+static bool has_key_failed(const struct trial *trial)
+{
+	const struct meter *meter = &trial->meter;
+
+	return trial->signing && trial->err.cls != THAW_ERR_NONE && trial->err.cls != THAW_ERR_RESOURCE &&
+	       trial->result.alert == 0 && !meter->ended && meter->read_error == 0 && meter->write_error == 0;
+}
+
 void trial_finish(struct trial *trial, enum trial_outcome outcome)
 {
 	struct trial_result *result = &trial->result;
@@ -236,6 +247,8 @@ void trial_finish(struct trial *trial, enum trial_outcome outcome)
 	keep_reply(trial);
 	if (!trial->ended && trial->meter.write_error == 0 && trial->unacked + unsent == 0)
 		(void)tls_client_close_notify(trial->client);
+	if (has_key_failed(trial))
+		result->outcome = TRIAL_KEY_FAILED;
 	if (result->outcome == TRIAL_PENDING)
 		result->outcome = outcome;
 	result->answered_late |= trial->reads_on && result->outcome == TRIAL_ANSWERED;

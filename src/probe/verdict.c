@@ -57,6 +57,7 @@ static const char *plain_outcome(enum trial_outcome outcome)
 		[TRIAL_NO_HTTP2] = "HTTP/1.1 only",
 		[TRIAL_SHAKE_STALL] = "a stalled handshake",
 		[TRIAL_UNREACHABLE] = "no connection",
+		[TRIAL_KEY_FAILED] = "no signature by the certificate's key",
 		[TRIAL_NO_MEMORY] = "nothing, for want of memory here",
 		[TRIAL_WITHHELD] = "a withheld certificate",
 		[TRIAL_NOT_TLS] = "something that is no TLS",
@@ -394,6 +395,15 @@ static void judge_rest(const struct findings *findings, struct verdict *verdict)
 	bool asks = find_moment(&findings->versions[FIND_12]) != TRIAL_NEVER ||
 		    find_moment(&findings->versions[FIND_13]) != TRIAL_NEVER;
 
+	if (findings->key_failed != NULL)
+		verdict_add(verdict, PROBE_UNTOLD, 0,
+			    "the key of the certificate that was given to the probe made no signature: %s",
+			    find_result(findings->key_failed)->detail);
+	if (findings->key_ms > 0)
+		verdict_note(verdict, 0,
+			     "the key of the certificate took %.1f s to sign: only few connections were made, and none "
+			     "to narrow down a size",
+			     (double)findings->key_ms / 1000);
 	judge_certificate(findings, verdict);
 	judge_rate(findings, verdict);
 	judge_nothing(findings, verdict);

@@ -430,7 +430,7 @@ static void each_key_is_documented(void **state)
 
 static void meet_values(void)
 {
-	for (int i = TRIAL_PENDING; i <= TRIAL_NO_MEMORY; i++)
+	for (int i = TRIAL_PENDING; i <= TRIAL_KEY_FAILED; i++)
 		meet(trial_outcome_name((enum trial_outcome)i));
 	for (int i = TRIAL_NEVER; i <= TRIAL_AFTER_RESPONSE; i++)
 		meet(trial_moment_name((enum trial_moment)i));

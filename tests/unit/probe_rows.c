@@ -95,6 +95,7 @@ static const struct {
 	{.outcome = TRIAL_SHAKE_FAILED, .words = "a failed handshake (no alert)"},
 	{.outcome = TRIAL_UNTRUSTED, .words = "a server's certificate that is not accepted"},
 	{.outcome = TRIAL_NO_MEMORY, .words = "nothing, for want of memory here"},
+	{.outcome = TRIAL_KEY_FAILED, .words = "no signature by the certificate's key"},
 };
 #define OUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))
 
@@ -132,7 +133,7 @@ static void an_outcome_has_its_words(void **state)
 static void every_outcome_was_looked_at(void **state)
 {
 	(void)state;
-	for (int outcome = TRIAL_PENDING; outcome <= TRIAL_NO_MEMORY; outcome++) {
+	for (int outcome = TRIAL_PENDING; outcome <= TRIAL_KEY_FAILED; outcome++) {
 		bool any = outcome == TRIAL_RENEGOTIATED || outcome == TRIAL_NOT_RENEGOTIATED; /* they have a row */
 		for (size_t k = 0; k < OUTCOMES; k++)
 			any |= (int)outcomes[k].outcome == outcome;

@@ -360,6 +360,25 @@ static void only_what_passed_passes(void **state)
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 }
 
+static void key_that_makes_no_signature_is_not_the_server(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	struct trial *failed = made(TRIAL_KEY_FAILED, 0);
+	(void)snprintf(failed->result.detail, sizeof(failed->result.detail), "Function rejected");
+	found.versions[FIND_13].plain = failed;
+	found.key_failed = failed;
+	judge();
+	assert_int_equal(verdict.code, PROBE_UNTOLD);
+	assert_int_equal(verdict.count, 1);
+	assert_non_null(strstr(verdict.line, "Function rejected"));
+	begin(TRIAL_AT_HEADERS);
+	found.key_ms = 7000;
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	assert_int_equal(verdict.note_count, 1);
+}
+
 static void too_many_requests_are_untold(void **state)
 {
 	(void)state;
@@ -513,7 +532,7 @@ static void words(void **state)
 	assert_string_equal(verdict_outcome(&result, outcome), "an alert (certificate_required)");
 	result = (struct trial_result){.outcome = TRIAL_SHAKE_FAILED};
 	assert_string_equal(verdict_outcome(&result, outcome), "a failed handshake (no alert)");
-	for (int i = TRIAL_PENDING; i <= TRIAL_NO_MEMORY; i++) {
+	for (int i = TRIAL_PENDING; i <= TRIAL_KEY_FAILED; i++) {
 		result = (struct trial_result){.outcome = (enum trial_outcome)i, .status = 200};
 		assert_int_not_equal(verdict_outcome(&result, outcome)[0], '\0');
 	}
@@ -808,6 +827,7 @@ int main(void)
 		cmocka_unit_test(silence_after_all_was_taken_is_untold),
 		cmocka_unit_test(limit_that_a_known_certificate_has_too_is_a_note),
 		cmocka_unit_test(only_what_passed_passes),
+		cmocka_unit_test(key_that_makes_no_signature_is_not_the_server),
 		cmocka_unit_test(too_many_requests_are_untold),
 		cmocka_unit_test(the_worst_comes_first),
 		cmocka_unit_test(requests_without_a_body),
