@@ -77,6 +77,10 @@ void config_free(struct config **config)
 	free(c->upstreams);
 	free(c->admin);
 	free(c->ticket_keys);
+	free(c->tls.groups);
+	free(c->tls.ciphers);
+	free(c->tls.suites);
+	free(c->tls.groups_place);
 	free(c->user);
 	free(c->group);
 	for (size_t i = 0; i < c->host_count; i++)
@@ -99,6 +103,7 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 	config->connections.per_client_percent = CONNECTIONS_DEFAULT;
 	config->stop_timeout_ms = STOP_DEFAULT_MS;
 	config->sandbox = true;
+	config->tls.versions = CONFIG_TLS_12 | CONFIG_TLS_13;
 	config->log.format = CONFIG_LOG_JSON;
 	config->log.level = CONFIG_LOG_INFO;
 	if (config_set_text(&root, &config->file, name, strlen(name)) != THAW_OK)

@@ -6,8 +6,8 @@
  * is the reference of what the file may say.
  *
  * Inside: tree.c (YAML and the place of each value in it), schema.c (tables of all keys), read.c (walks a tree along
- * the tables), value.c, names.c and upstreams.c (readers of values), check.c (defaults, and checks across keys),
- * config.c (the functions below). Files that the settings name are not opened here.
+ * the tables), value.c, names.c, protocol.c and upstreams.c (readers of values), check.c (defaults, and checks across
+ * keys), config.c (the functions below). Files that the settings name are not opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -29,6 +29,10 @@ enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_
 #define CONFIG_IDENTITY_RFC9440 1u
 #define CONFIG_IDENTITY_XFCC    2u
 #define CONFIG_IDENTITY_NGINX   4u
+
+/* TLS versions; bits. */
+#define CONFIG_TLS_12 1u
+#define CONFIG_TLS_13 2u
 
 enum config_log_format { CONFIG_LOG_JSON, CONFIG_LOG_COMBINED };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -170,6 +174,13 @@ struct config {
 		char *directory;             /* may be NULL only where disk is 0 */
 		unsigned per_client_percent; /* 1 to 100 */
 	} spool;
+	struct {
+		unsigned versions;  /* CONFIG_TLS_* */
+		char *groups;       /* names with ':' between them, as are the next two; NULL: the default */
+		char *ciphers;      /* of TLS 1.2 */
+		char *suites;       /* of TLS 1.3 */
+		char *groups_place; /* for messages; NULL: no groups */
+	} tls;
 	struct {
 		char *access; /* "stdout", "stderr", "off", or a file's path */
 		enum config_log_format format;

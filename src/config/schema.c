@@ -365,6 +365,22 @@ static const struct config_rule spool_rules[] = {
 static const struct config_table spool_table = {
 	.rules = spool_rules, .count = COUNT(spool_rules), .check = config_check_spool};
 
+static const struct config_rule tls_rules[] = {
+	{.key = "versions",
+	 .read = config_read_tls_versions,
+	 .offset = AT(tls.versions),
+	 .allowed = "a list of 1.2 and 1.3"},
+	{.key = "groups",
+	 .read = config_read_tls_groups,
+	 .offset = AT(tls.groups),
+	 .allowed = "a list of groups, such as [ X25519, P-256 ]"},
+	{.key = "ciphers",
+	 .read = config_read_tls_ciphers,
+	 .offset = AT(tls.ciphers),
+	 .allowed = "a list of cipher suites, such as [ ECDHE-RSA-AES128-GCM-SHA256 ]"},
+};
+static const struct config_table tls_table = {.rules = tls_rules, .count = COUNT(tls_rules), .check = config_check_tls};
+
 static const struct config_rule log_rules[] = {
 	{.key = "access",
 	 .read = config_read_access_log,
@@ -506,6 +522,7 @@ static const struct config_rule config_rules[] = {
 	 .allowed = DURATION_TEXT "1s to 24h, or off"},
 	{.key = "sandbox", .read = read_sandbox, .offset = AT(sandbox), .words = switch_words},
 	{.key = "connections", .read = config_read_mapping, .offset = 0, .table = &connections_table},
+	{.key = "tls", .read = config_read_mapping, .offset = 0, .table = &tls_table},
 	{.key = "spool", .read = config_read_mapping, .offset = 0, .table = &spool_table},
 	{.key = "log", .read = config_read_mapping, .offset = 0, .table = &log_table},
 	{.key = "hosts",

@@ -77,6 +77,10 @@ config_read_fn config_read_address, config_read_admin, config_read_host_name, co
  * False: it is neither (or no memory: then the source's err is set). */
 bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);
 
+/* protocol.c */
+config_read_fn config_read_tls_versions, config_read_tls_groups, config_read_tls_ciphers;
+enum thaw_status config_check_tls(const struct config_at *at, void *config);
+
 /* headers.c */
 config_read_fn config_read_strip, config_read_pass, config_read_upgrade;
 /* Of a host whose keys are all read: what it lets through is none of the fields that the gateway writes itself. */

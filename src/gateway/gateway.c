@@ -8,7 +8,8 @@
 #include "tls/server.h"
 
 /* The host as TLS needs to know it. trusts has room for one a route. */
-static struct tls_host tls_host_of(const struct gw_host *host, const thaw_trust **trusts)
+static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_protocol *protocol,
+				   const thaw_trust **trusts)
 {
 	size_t count = 0;
 
@@ -22,7 +23,8 @@ static struct tls_host tls_host_of(const struct gw_host *host, const thaw_trust 
 		.key_setting = {.pass_phrase = host->config->key_passphrase,
 				.place = host->config->key_place,
 				.certificate_place = host->config->certificate_place},
-		.hold_to_tls12 = host->config->hold_to_tls12 && host->asks_late,
+		.protocol = protocol,
+		.hold_to_tls12 = host->config->hold_to_tls12 && host->asks_late && !protocol->no_tls12,
 		.at_handshake = host->at_handshake,
 		.trusts = trusts,
 		.trust_count = count,
@@ -32,6 +34,15 @@ static struct tls_host tls_host_of(const struct gw_host *host, const thaw_trust 
 static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *err)
 {
 	const struct gw_routes *routes = &gateway->routes;
+	const struct config *config = gateway->config;
+	const struct tls_protocol protocol = {
+		.no_tls12 = (config->tls.versions & CONFIG_TLS_12) == 0,
+		.no_tls13 = (config->tls.versions & CONFIG_TLS_13) == 0,
+		.groups = config->tls.groups,
+		.ciphers = config->tls.ciphers,
+		.suites = config->tls.suites,
+		.groups_place = config->tls.groups_place,
+	};
 	size_t total = 0;
 
 	for (size_t i = 0; i < routes->host_count; i++)
@@ -41,7 +52,7 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 	if (hosts != NULL && trusts != NULL) {
 		const thaw_trust **next = trusts;
 		for (size_t i = 0; i < routes->host_count; i++) {
-			hosts[i] = tls_host_of(&routes->hosts[i], next);
+			hosts[i] = tls_host_of(&routes->hosts[i], &protocol, next);
 			next += routes->hosts[i].config->route_count;
 		}
 		gateway->tls = tls_server_new(hosts, routes->host_count, err);

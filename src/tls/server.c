@@ -106,7 +106,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, 
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static bool set_groups(SSL_CTX *ctx)
+static bool set_default_groups(SSL_CTX *ctx)
 {
 	if (SSL_CTX_set1_groups_list(ctx, HYBRID_GROUP ":" TLS_GROUPS) == 1)
 		return true;
@@ -114,17 +114,29 @@ static bool set_groups(SSL_CTX *ctx)
 	return SSL_CTX_set1_groups_list(ctx, TLS_GROUPS) == 1;
 }
 
-static SSL_CTX *new_context(struct thaw_error *err)
+static enum thaw_status set_protocol(SSL_CTX *ctx, const struct tls_protocol *protocol, struct thaw_error *err)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	static const struct tls_protocol defaults = {.groups = NULL};
+	const struct tls_protocol *p = protocol != NULL ? protocol : &defaults;
 
-	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) != 1 || !set_groups(ctx) ||
-	    SSL_CTX_set_num_tickets(ctx, 1) != 1) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
-		SSL_CTX_free(ctx);
-		return NULL;
+	if (p->groups != NULL && SSL_CTX_set1_groups_list(ctx, p->groups) != 1) {
+		if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+			return tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_CONFIG, "%s: this OpenSSL (%s) does not have all of these groups: %s",
+				 p->groups_place, OpenSSL_version(OPENSSL_VERSION_STRING), p->groups);
 	}
+	if ((p->groups == NULL && !set_default_groups(ctx)) ||
+	    SSL_CTX_set_min_proto_version(ctx, p->no_tls12 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_max_proto_version(ctx, p->no_tls13 ? TLS1_2_VERSION : 0) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, p->ciphers != NULL ? p->ciphers : TLS12_CIPHERS) != 1 ||
+	    (p->suites != NULL && SSL_CTX_set_ciphersuites(ctx, p->suites) != 1))
+		return tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
+	return THAW_OK;
+}
+
+static SSL_CTX *equip(SSL_CTX *ctx)
+{
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
 					       SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -134,6 +146,18 @@ static SSL_CTX *new_context(struct thaw_error *err)
 	(void)SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	return ctx;
+}
+
+static SSL_CTX *new_context(const struct tls_protocol *protocol, struct thaw_error *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (ctx == NULL || SSL_CTX_set_num_tickets(ctx, 1) != 1)
+		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
+	else if (set_protocol(ctx, protocol, err) == THAW_OK)
+		return equip(ctx);
+	SSL_CTX_free(ctx);
+	return NULL;
 }
 
 static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, struct thaw_error *err)
@@ -179,7 +203,7 @@ static enum thaw_status load_host(struct host *host, const struct tls_host *from
 {
 	host->name = strdup(from->name);
 	host->hold_to_tls12 = from->hold_to_tls12;
-	host->ctx = new_context(err);
+	host->ctx = new_context(from->protocol, err);
 	if (host->name == NULL || host->ctx == NULL || !keep_trusts(host, from) ||
 	    !tls_ticket_binding(from, host->sid_context))
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -191,7 +215,7 @@ struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, st
 	struct tls_server *server = calloc(1, sizeof(*server));
 
 	if (server == NULL || (server->hosts = calloc(count, sizeof(*server->hosts))) == NULL ||
-	    (server->base = new_context(err)) == NULL) {
+	    (server->base = new_context(count > 0 ? hosts[0].protocol : NULL, err)) == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		tls_server_free(&server);
 		return NULL;

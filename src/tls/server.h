@@ -12,13 +12,21 @@
 struct tls_server;
 struct tls_link;
 
+/* What the whole configuration says. Names have ':' between them; NULL: the default. */
+struct tls_protocol {
+	bool no_tls12, no_tls13;
+	const char *groups, *ciphers, *suites; /* ciphers: of TLS 1.2; suites: of TLS 1.3 */
+	const char *groups_place;              /* of the setting, for messages; NULL: none */
+};
+
 struct tls_host {
 	const char *name;              /* lower case; "*": the default */
 	const char *certificate, *key; /* PEM files */
 	struct tls_key_setting key_setting;
-	bool hold_to_tls12;              /* clients that cannot be asked on TLS 1.3 */
-	const thaw_trust *at_handshake;  /* NULL: no certificate is asked for at the handshake */
-	const thaw_trust *const *trusts; /* all that this host's routes use: tickets are bound to them */
+	const struct tls_protocol *protocol; /* one for all hosts; NULL: the defaults */
+	bool hold_to_tls12;                  /* clients that cannot be asked on TLS 1.3 */
+	const thaw_trust *at_handshake;      /* NULL: no certificate is asked for at the handshake */
+	const thaw_trust *const *trusts;     /* all that this host's routes use: tickets are bound to them */
 	size_t trust_count;
 };
 

@@ -285,6 +285,26 @@ static void files_have_their_places(void **state)
 	config_free(&config);
 }
 
+static void the_tls_protocol_is_read(void **state)
+{
+	struct config *config = parse_in("tls:\n  versions: [ 1.3 ]\n  groups: [ P-384, X25519 ]\n  ciphers: [ "
+					 "ECDHE-RSA-AES128-GCM-SHA256, TLS_AES_128_GCM_SHA256, "
+					 "ECDHE-ECDSA-AES128-GCM-SHA256 ]\n" END(""),
+					 NULL);
+
+	(void)state;
+	assert_int_equal(config->tls.versions, CONFIG_TLS_13);
+	assert_string_equal(config->tls.groups, "P-384:X25519");
+	assert_string_equal(config->tls.groups_place, "thaw.yaml:3: key 'tls.groups'");
+	assert_string_equal(config->tls.ciphers, "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256");
+	assert_string_equal(config->tls.suites, "TLS_AES_128_GCM_SHA256");
+	config_free(&config);
+	config = parse_in(END(""), NULL);
+	assert_int_equal(config->tls.versions, CONFIG_TLS_12 | CONFIG_TLS_13);
+	assert_null(config->tls.groups);
+	config_free(&config);
+}
+
 static void rules_are_inherited_or_replaced(void **state)
 {
 	(void)state;
@@ -812,6 +832,7 @@ int main(void)
 		cmocka_unit_test(one_host_is_enough),
 		cmocka_unit_test(every_top_level_key_is_read),
 		cmocka_unit_test(upstreams_are_read),
+		cmocka_unit_test(the_tls_protocol_is_read),
 		cmocka_unit_test(names_may_have_underscores_and_a_dot_at_the_end),
 		cmocka_unit_test(files_have_their_places),
 		cmocka_unit_test(rules_are_inherited_or_replaced),

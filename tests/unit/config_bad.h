@@ -19,7 +19,7 @@
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
 #define ALLOWED_TOP_KEYS                                                                                         \
 	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, connections, " \
-	"spool, "                                                                                                \
+	"tls, spool, "                                                                                           \
 	"log, hosts, upstreams"
 #define ALLOWED_HOST_KEYS                                                                                          \
 	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, paths, " \
@@ -324,6 +324,13 @@ static const struct bad {
 	{END("    methods: [ PUT, ~ ]\n"),
 	 "8: key 'hosts[0].routes[0].methods[1]': no value is given; allowed: " ALLOWED_METHODS},
 	/* numbers */
+	{"tls: { groups: [ X25519, ffdhe2048 ] }\n" END(""),
+	 "1: key 'tls.groups[1]': 'ffdhe2048' is not known; allowed: X25519MLKEM768, X25519, P-256, P-384, P-521"},
+	{"tls:\n  groups: [ X25519,\n    X25519 ]\n" END(""), "3: key 'tls.groups[1]': 'X25519' is there twice"},
+	{"tls: { versions: [ 1.1 ] }\n" END(""), "1: key 'tls.versions[0]': '1.1' is not known; allowed: 1.2, 1.3"},
+	{"tls: { versions: [ 1.3, 1.3 ] }\n" END(""), "1: key 'tls.versions[1]': this version is there twice"},
+	{"tls: { curves: [ P-256 ] }\n" END(""),
+	 "1: key 'tls.curves': this key is not known; allowed: versions, groups, ciphers"},
 	BAD_TOP("workers", "0", "is not understood", "auto, or 1 to 1024"),
 	BAD_TOP("workers", "1025", "is not understood", "auto, or 1 to 1024"),
 	BAD_TOP("workers", "-1", "is not understood", "auto, or 1 to 1024"),
