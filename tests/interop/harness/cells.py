@@ -6,6 +6,7 @@ gets a readable 403 if it insists on 1.3. Go ends its connection when it is aske
 bear that: then no response can reach it (status 0), but the access record tells why.
 """
 
+import ctypes
 from dataclasses import dataclass
 
 SIZES = {"1k": 1024, "1m": 1048576, "50m": 52428800}
@@ -24,13 +25,25 @@ class Client:
     interleaves: bool = False  # sends body between its ClientHello and its Finished
     renegotiates: bool = True  # False: ends the connection instead
     reads_final: bool = True  # False: of a refusal in the place of a 100 it keeps the status only
+    unsteady: str = ""  # the error that a renegotiation ends with now and then, by the client's own fault
+
+
+
+
+def _curl_gnutls_fault():
+    """libcurl from 8.13 on reads application data while a GnuTLS renegotiation is under way, and dies of the handshake
+    message that it finds. It does so with Apache, too (3 of 6 small GETs of 8.14.1)."""
+    library = ctypes.CDLL("libcurl-gnutls.so.4")
+    library.curl_version.restype = ctypes.c_char_p
+    version = library.curl_version().decode().split()[0].partition("/")[2]
+    return "GnuTLS recv error (-15)" if tuple(map(int, version.split(".")[:2])) >= (8, 13) else ""
 
 
 CLIENTS = {
     c.name: c
     for c in (
         Client("curl", pha=True, expects=True),
-        Client("curl-gnutls", pha=False, expects=True),
+        Client("curl-gnutls", pha=False, expects=True, unsteady=_curl_gnutls_fault()),
         Client("wget", pha=True, framings=("length",)),
         Client("gnutls-cli", pha=False),
         Client("gnutls-cli-pha", pha=True),
