@@ -141,13 +141,16 @@ static size_t on_read(char *into, size_t size, size_t count, void *arg)
 	return got == BODY_WAITS ? CURL_READFUNC_PAUSE : (size_t)got;
 }
 
-/* libcurl wants the beginning again, as behind a 417. What it would send then was never decided: it is not sent. */
+/*
+ * libcurl wants the beginning. From 8.7 on it asks for that at the start of an attempt whose predecessor had begun with
+ * the body, and there it is already. After a response, as a 417, it would send what was never decided: it may not.
+ */
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
-	(void)arg;
-	(void)offset;
-	(void)origin;
-	return CURL_SEEKFUNC_FAIL;
+	const struct transfer *transfer = arg;
+	bool there = offset == 0 && origin == SEEK_SET && !transfer->answered && send_body_given(transfer->body) == 0;
+
+	return there ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 /* Seconds; of a date, until then. */
@@ -222,6 +225,7 @@ bool transfer_prepare(struct transfer *transfer)
 	return curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_READDATA, transfer) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer) == CURLE_OK &&
 	       /* a proxy's answer to CONNECT is none to the upload */
 	       curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&

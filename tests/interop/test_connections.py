@@ -146,14 +146,18 @@ def test_unix_socket(serve, pki, tmp_path):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_trailers(tls, thaw, payloads):
-    """RFC 9112 7.1.2: fields behind a chunked body, and the next request right behind them."""
+    """RFC 9112 7.1.2: fields after a chunked body, and the next request after them. Over TLS 1.2 that request came before a
+    renegotiation, and is dropped."""
     body = payloads["1m"].data()
     with Raw(thaw, tls) as client:
         wire = client.head("PUT", "/late", "Transfer-Encoding: chunked", "Trailer: Checksum")
         wire += b"%x;extension=1\r\n" % len(body) + body + b"\r\n0\r\nChecksum: none\r\n\r\n"
         client.send(wire + client.head("GET", "/late?behind"))
         assert client.read().json()["body_sha256"] == payloads["1m"].sha256
-        assert client.read().json()["method"] == "GET"
+        if tls == "1.2":
+            assert client.ended()
+        else:
+            assert client.read().json()["method"] == "GET"
 
 
 def test_refuses_to_renegotiate(thaw, payloads):
