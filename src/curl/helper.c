@@ -1,6 +1,7 @@
 #include "curl/helper.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #define STALL_MS_DEFAULT   30000
 #define BLOCK_MS_DEFAULT   60000
 #define RECORD_MAX         16384 /* RFC 8446 5.1 */
+#define SETTLE_MS          100   /* without a message of TLS after the response to the HEAD */
+#define SETTLE_TURNS       8     /* such messages that are waited for */
 #define SOCKETS_MAX        8     /* that are tried beside each other for one connection (RFC 8305) */
 
 /* A request may go out on: */
@@ -238,6 +241,23 @@ static bool is_primed(const thaw_curl *helper, const char *remote, const char *l
 static bool has_excess(const thaw_curl *helper)
 {
 	return helper->guest != NULL ? tls_guest_has_data(helper->guest) : socket_has_bytes(connected_socket(helper));
+}
+
+/*
+ * An ask that follows the response to the HEAD comes a moment later. libcurl 8.14 takes a connection on which something
+ * is to be read for a broken one and opens another, so it is answered here, and the tickets after it are read. False:
+ * there is more than TLS's own messages.
+ */
+static bool settle_primed(const thaw_curl *helper)
+{
+	struct pollfd socket = {.fd = connected_socket(helper), .events = POLLIN};
+	bool excess = has_excess(helper);
+
+	if (helper->guest == NULL || helper->report.asked != THAW_MEANS_NONE)
+		return !excess;
+	for (int turn = 0; turn < SETTLE_TURNS && !excess && poll(&socket, 1, SETTLE_MS) > 0; turn++)
+		excess = has_excess(helper);
+	return !excess;
 }
 
 const struct thaw_error *helper_credentials_error(const thaw_curl *helper)
@@ -539,7 +559,7 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
 	if (!self->report.kept)
 		return error_set(err, THAW_ERR_PEER,
 				 "the server closes the connection behind the priming request's answer");
-	if (has_excess(self)) {
+	if (!settle_primed(self)) {
 		self->report.kept = false;
 		self->head_has_body = true;
 		return empty_pool(self, err);
