@@ -43,7 +43,7 @@ static enum thaw_status read_both(struct tls_credentials *credentials, const cha
 	if (key != certificate)
 		token = credentials->tokens[1] = pkcs11_token_new(key, secret, err);
 	if (token != NULL)
-		credentials->pair.key = pkcs11_token_key(token, err);
+		credentials->pair.key = pkcs11_token_key(token, credentials->pair.certificate, err);
 	return err->cls == THAW_ERR_NONE ? THAW_OK : THAW_FAILED;
 }
 

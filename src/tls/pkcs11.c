@@ -14,11 +14,13 @@
 #include <openssl/x509.h>
 
 #include "base/error.h"
+#include "tls/cryptoki.h"
 #include "tls/failure.h"
 #include "tls/secret_file.h"
 
-#define SCHEME  "pkcs11:"
-#define URI_MAX 1024
+#define SCHEME    "pkcs11:"
+#define URI_MAX   1024
+#define PLACE_MAX 512 /* token, serial and ID, percent-encoded */
 
 struct pkcs11_token {
 	ENGINE *engine;       /* usable, once it is there */
@@ -94,6 +96,44 @@ static enum thaw_status take(struct pkcs11_token *token, const char *text, size_
 	return THAW_OK;
 }
 
+/* What is behind name, up to the next ';'; NULL: the URI has none. */
+static const char *attribute(const char *uri, const char *name)
+{
+	for (; *uri != '\0'; uri += strcspn(uri, ";"), uri += *uri == ';')
+		if (strncmp(uri, name, strlen(name)) == 0)
+			return uri + strlen(name);
+	return NULL;
+}
+
+static bool has_attribute(const char *uri, const char *name)
+{
+	return attribute(uri, name) != NULL;
+}
+
+/* Decoded; "": the URI has none. */
+static void take_attribute(const char *uri, const char *name, char to[static URI_MAX])
+{
+	const char *value = attribute(uri, name);
+
+	if (value == NULL || !decode(value, strcspn(value, ";"), to))
+		to[0] = '\0';
+}
+
+/* The attributes without the label, for a URI that has the ID: the engine takes what has either of both. */
+static void leave_out_label(const char *uri, char to[static URI_MAX])
+{
+	size_t used = 0;
+
+	to[0] = '\0';
+	for (size_t len; *uri != '\0'; uri += len + (uri[len] == ';')) {
+		len = strcspn(uri, ";");
+		if (starts(uri, len, "object="))
+			continue;
+		(void)snprintf(to + used, URI_MAX - used, "%.*s;", (int)len, uri);
+		used = strlen(to);
+	}
+}
+
 /* Leaves out `type`, which is put in again for what is looked for, and takes the query apart. */
 static enum thaw_status parse(struct pkcs11_token *token, const char *uri, struct thaw_error *err)
 {
@@ -114,6 +154,11 @@ static enum thaw_status parse(struct pkcs11_token *token, const char *uri, struc
 		size_t len = strcspn(query + 1, "&");
 		status = take(token, query + 1, len, err);
 		query = query[1 + len] == '&' ? query + 1 + len : NULL;
+	}
+	if (has_attribute(token->uri, "id=")) {
+		char whole[URI_MAX];
+		memcpy(whole, token->uri, sizeof(whole));
+		leave_out_label(whole, token->uri);
 	}
 	return status;
 }
@@ -228,12 +273,67 @@ static void blame(struct pkcs11_token *token, const char *what, struct thaw_erro
 	ERR_clear_error();
 }
 
-struct evp_pkey_st *pkcs11_token_key(struct pkcs11_token *token, struct thaw_error *err)
+/* Percent-encoded (RFC 7512 2.3), unless the URI has it already. */
+static void add_attribute(const char *own, const char *name, const unsigned char *value, size_t len,
+			  char to[static PLACE_MAX])
 {
-	char uri[URI_MAX + 32];
+	size_t used = strlen(to);
 
-	(void)snprintf(uri, sizeof(uri), SCHEME "%stype=private", token->uri);
+	if (len == 0 || has_attribute(own, name))
+		return;
+	(void)snprintf(to + used, PLACE_MAX - used, "%s", name);
+	for (size_t i = 0; i < len; i++) {
+		used = strlen(to);
+		(void)snprintf(to + used, PLACE_MAX - used, "%%%02X", value[i]);
+	}
+	used = strlen(to);
+	(void)snprintf(to + used, PLACE_MAX - used, ";");
+}
+
+static size_t unpadded(const unsigned char *text, size_t len)
+{
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	return len;
+}
+
+/* What tells the key of a certificate from others that the URI means, too. */
+static bool find_place(const struct pkcs11_token *token, const X509 *certificate, char to[static PLACE_MAX])
+{
+	const char *module = token->module[0] != '\0' ? token->module : "p11-kit-proxy.so";
+	struct cryptoki_place place;
+	unsigned char *der = NULL;
+	int len = certificate != NULL ? i2d_X509(certificate, &der) : 0;
+	char label[URI_MAX], serial[URI_MAX];
+
+	take_attribute(token->uri, "token=", label);
+	take_attribute(token->uri, "serial=", serial);
+	bool found = len > 0 && cryptoki_find(module, label, serial, der, (size_t)len, &place);
+
+	OPENSSL_free(der);
+	to[0] = '\0';
+	if (!found)
+		return false;
+	add_attribute(token->uri, "token=", place.label, unpadded(place.label, sizeof(place.label)), to);
+	add_attribute(token->uri, "serial=", place.serial, unpadded(place.serial, sizeof(place.serial)), to);
+	add_attribute(token->uri, "id=", place.id, place.id_len, to);
+	return to[0] != '\0';
+}
+
+struct evp_pkey_st *pkcs11_token_key(struct pkcs11_token *token, const struct x509_st *certificate,
+				     struct thaw_error *err)
+{
+	char uri[URI_MAX + PLACE_MAX + 32], place[PLACE_MAX], own[URI_MAX];
+	bool found = find_place(token, certificate, place);
+
+	leave_out_label(token->uri, own);
+	(void)snprintf(uri, sizeof(uri), SCHEME "%s%stype=private", found ? own : token->uri, place);
 	EVP_PKEY *key = ENGINE_load_private_key(token->engine, uri, token->ui, token);
+	if (key == NULL && found && !token->answered) { /* it has another ID, although it may be the right one */
+		ERR_clear_error();
+		(void)snprintf(uri, sizeof(uri), SCHEME "%stype=private", token->uri);
+		key = ENGINE_load_private_key(token->engine, uri, token->ui, token);
+	}
 	if (key == NULL)
 		blame(token, "private key", err);
 	token->answered = false; /* a card may ask again when it signs */

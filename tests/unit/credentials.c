@@ -57,10 +57,40 @@ static bool make_token(void)
 	return system(commands) == 0; /* NOLINT(cert-env33-c): nothing in it is from outside */
 }
 
+#define TWINS 4
+
+/* Tokens with the client's pair and the server's under one label, in each order. */
+static bool make_twins(void)
+{
+	static const char *const pairs[] = {"client", "server"};
+	char commands[1024];
+
+	for (unsigned i = 0; i < TWINS; i++) {
+		int len = snprintf(commands, sizeof(commands),
+				   "cd %s && export ASAN_OPTIONS=detect_leaks=0 GNUTLS_PIN=" PIN
+				   " && exec >>log 2>&1 </dev/null"
+				   " && softhsm2-util --init-token --free --label twin%u --so-pin 12345678 --pin " PIN,
+				   folder, i);
+		for (unsigned pair = 0; pair < 2; pair++) {
+			unsigned key = (i ^ pair) & 1, certificate = ((i >> 1) ^ pair) & 1;
+			len += snprintf(
+				commands + len, sizeof(commands) - (size_t)len,
+				" && softhsm2-util --import %s.key --token twin%u --label twin --id 0%u --pin " PIN
+				" && p11tool --provider=" MODULE " --login --write --batch --no-mark-private"
+				" --load-certificate %s.pem --label twin --id 0%u pkcs11:token=twin%u",
+				pairs[key], i, key + 1, pairs[certificate], certificate + 1, i);
+		}
+		/* NOLINTNEXTLINE(cert-env33-c): nothing in it is from outside */
+		if ((size_t)len >= sizeof(commands) || system(commands) != 0)
+			return false;
+	}
+	return true;
+}
+
 static int set_up(void **state)
 {
 	(void)state;
-	return make_files() == 0 && make_token() ? 0 : -1;
+	return make_files() == 0 && make_token() && make_twins() ? 0 : -1; /* the engine looks for tokens once */
 }
 
 /* ---- PEM ---- */
@@ -332,6 +362,39 @@ static void a_pin_may_be_in_a_file(void **state)
 	}
 }
 
+/* Whichever pair it is, key and certificate belong together. */
+static void of_several_pairs_the_key_is_that_of_the_certificate(void **state)
+{
+	char uri[256];
+	struct tls_credentials *credentials;
+	struct thaw_error err;
+
+	(void)state;
+	for (unsigned i = 0; i < TWINS; i++) {
+		(void)snprintf(uri, sizeof(uri), "pkcs11:token=twin%u;object=twin" AT, i);
+		credentials = load((struct tls_credentials_source){.certificate = uri, .secret = person}, PIN, &err);
+		assert_string_equal(err.text, "");
+		assert_non_null(credentials);
+		tls_credentials_free(&credentials);
+		credentials = load(
+			(struct tls_credentials_source){.certificate = in("client.pem"), .key = uri, .secret = person},
+			PIN, &err);
+		check_good(&credentials, &err, 0);
+		(void)snprintf(uri, sizeof(uri), "pkcs11:token=twin%u;object=twin;id=%%01" AT, i);
+		credentials = load((struct tls_credentials_source){.certificate = uri, .secret = person}, PIN, &err);
+		check_good(&credentials, &err, 0);
+	}
+	/* The certificate says which of the tokens it is. */
+	credentials = load((struct tls_credentials_source){.certificate = "pkcs11:object=twin" AT, .secret = person},
+			   PIN, &err);
+	assert_string_equal(err.text, "");
+	assert_non_null(credentials);
+	tls_credentials_free(&credentials);
+	credentials = load((struct tls_credentials_source){.certificate = "pkcs11:object=client" AT, .secret = person},
+			   PIN, &err);
+	check_good(&credentials, &err, 0);
+}
+
 static void uris_that_do_not_serve(void **state)
 {
 	static const struct {
@@ -376,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_pin_may_be_in_a_file),
 		cmocka_unit_test(a_key_on_a_token),
 		cmocka_unit_test(uris_that_do_not_serve),
+		cmocka_unit_test(of_several_pairs_the_key_is_that_of_the_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, drop_files);
