@@ -128,14 +128,24 @@ static void add_unmade(struct verdict *verdict, unsigned over, const struct tria
 			    verdict_number(trial_script(trial)->length, bytes), verdict_outcome(result, text));
 }
 
-static void note_slow(struct verdict *verdict, unsigned over, const struct find_bodies *bodies)
+/* Of both styles of client: it is the application that is slow. */
+static void note_slow(struct verdict *verdict, unsigned over, const struct find_version *version)
 {
+	uint64_t from = 0;
+	uint32_t held_ms = 0;
 	char bytes[VERDICT_NUMBER_MAX];
 
-	if (bodies->slow_from > 0)
+	for (size_t style = 0; style < 2; style++) {
+		const struct find_bodies *bodies = &version->bodies[style];
+		const struct trial_result *largest = find_result(bodies->largest);
+		if (bodies->slow_from == 0)
+			continue;
+		from = from == 0 || bodies->slow_from < from ? bodies->slow_from : from;
+		held_ms = largest->held_ms > held_ms ? largest->held_ms : held_ms;
+	}
+	if (from > 0)
 		verdict_note(verdict, over, "a body of %s bytes or more is answered slowly (the largest after %.1f s)",
-			     verdict_number(bodies->slow_from, bytes),
-			     (double)find_result(bodies->largest)->held_ms / 1000);
+			     verdict_number(from, bytes), (double)held_ms / 1000);
 }
 
 void verdict_bodies(struct verdict *verdict, const struct findings *findings, size_t i)
@@ -149,8 +159,7 @@ void verdict_bodies(struct verdict *verdict, const struct findings *findings, si
 		add_unmade(verdict, over, reads->largest);
 	if (!first->boundary.found)
 		add_unmade(verdict, over, first->largest);
-	for (size_t style = 0; style < 2; style++)
-		note_slow(verdict, over, &version->bodies[style]);
+	note_slow(verdict, over, version);
 	bool same = is_same_boundary(reads, first);
 	if (same)
 		add_boundary(verdict, findings, i, reads, "any client");

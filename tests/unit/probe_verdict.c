@@ -314,6 +314,22 @@ static void silence_after_all_was_taken_is_untold(void **state)
 	assert_int_equal(verdict.count, 1);
 }
 
+static void slow_bodies_are_one_note(void **state)
+{
+	(void)state;
+	begin(TRIAL_AT_HEADERS);
+	for (size_t style = 0; style < 2; style++) {
+		struct find_bodies *bodies = &found.versions[FIND_13].bodies[style];
+		bodies->slow_from = 1048576 + style;
+		((struct trial *)bodies->largest)->result.held_ms = 6100 + 100 * (uint32_t)style;
+	}
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	assert_int_equal(verdict.note_count, 1);
+	assert_non_null(strstr(verdict.notes[0].text, "1,048,576"));
+	assert_non_null(strstr(verdict.notes[0].text, "6.2 s"));
+}
+
 /* At the handshake, or on a primed connection. */
 static void limit_that_a_known_certificate_has_too_is_a_note(void **state)
 {
@@ -825,6 +841,7 @@ int main(void)
 		cmocka_unit_test(freeze_that_does_not_freeze_again_is_a_limit),
 		cmocka_unit_test(freeze_beyond_a_limit_is_the_verdict),
 		cmocka_unit_test(silence_after_all_was_taken_is_untold),
+		cmocka_unit_test(slow_bodies_are_one_note),
 		cmocka_unit_test(limit_that_a_known_certificate_has_too_is_a_note),
 		cmocka_unit_test(only_what_passed_passes),
 		cmocka_unit_test(key_that_makes_no_signature_is_not_the_server),
