@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
@@ -263,6 +264,29 @@ static bool can_read(const struct send_options *send, struct thaw_error *err)
 	return can;
 }
 
+/* --ca, or what curl and OpenSSL take from the environment. Says so, since a variable is easily forgotten. */
+static void choose_trust(struct send_options *send, const struct cli_identity *identity, bool quiet)
+{
+	static const char *const files[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+	const char *name = NULL, *value = NULL, *folder = getenv("SSL_CERT_DIR");
+
+	send->ca = identity->ca;
+	if (identity->ca != NULL || identity->insecure)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && (value == NULL || *value == '\0'); i++) {
+		name = files[i];
+		value = getenv(name);
+	}
+	if (value != NULL && *value != '\0')
+		send->ca = value;
+	if (folder != NULL && *folder != '\0')
+		send->ca_folder = folder;
+	if (send->ca != NULL && !quiet)
+		(void)fprintf(stderr, "trusting the CAs of %s (%s)\n", send->ca, name);
+	if (send->ca_folder != NULL && !quiet)
+		(void)fprintf(stderr, "trusting the CAs in %s (SSL_CERT_DIR)\n", send->ca_folder);
+}
+
 static int run(struct arguments *arguments)
 {
 	struct send_options *send = &arguments->send;
@@ -280,7 +304,7 @@ static int run(struct arguments *arguments)
 			tls_credentials_fault(credentials, fault);
 		send->credentials = credentials;
 		send->fault = fault;
-		send->ca = arguments->identity.ca;
+		choose_trust(send, &arguments->identity, arguments->quiet);
 		send->insecure = arguments->identity.insecure;
 		(void)send_run(send, &result);
 		tls_credentials_free(&credentials);

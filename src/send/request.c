@@ -160,7 +160,8 @@ bool request_prepare(struct request *request)
 	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)options->limit_rate) == CURLE_OK &&
 	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca) == CURLE_OK) &&
-	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+	       (options->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK) &&
+	       (options->ca_folder == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, options->ca_folder) == CURLE_OK);
 }
 
 static bool same_part(CURLU *one, CURLU *other, CURLUPart part)

@@ -64,7 +64,7 @@ struct send_options {
 	size_t header_count;
 	const struct tls_credentials *credentials; /* NULL: none */
 	const char *fault;                         /* what is wrong with them; NULL or "": nothing */
-	const char *ca;
+	const char *ca, *ca_folder; /* a file, and a folder by hashes of names; both NULL: the system's */
 	bool insecure;
 	enum send_tls tls;
 	enum send_choice prime, expect;

@@ -60,6 +60,29 @@ def test_a_server_of_another_name(pki, thaw, payloads):
     assert "another name" in sent.told["hint"]
 
 
+def trusting(pki, thaw, payloads, env):
+    argv = [str(binary()), "send", str(payloads["1k"].path), thaw.url("/late"), "--json", *identity(pki)[2:]]
+    others = {name: value for name, value in os.environ.items() if name not in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")}
+    code, out, err, _ = run(argv, LIMIT, env={**others, **env})
+    return code, json.loads(out)["outcome"], err.decode()
+
+
+@pytest.mark.parametrize("name", ("CURL_CA_BUNDLE", "SSL_CERT_FILE"))
+def test_a_ca_file_of_the_environment(name, pki, thaw, payloads):
+    assert trusting(pki, thaw, payloads, {})[:2] == (77, "distrusted")
+    code, outcome, err = trusting(pki, thaw, payloads, {name: str(pki / "ca.pem")})
+    assert (code, outcome) == (0, "done"), err
+    assert name in err
+
+
+def test_a_ca_folder_of_the_environment(pki, thaw, payloads, tmp_path):
+    (tmp_path / "ca.pem").write_bytes((pki / "ca.pem").read_bytes())
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True)
+    code, outcome, err = trusting(pki, thaw, payloads, {"SSL_CERT_DIR": str(tmp_path)})
+    assert (code, outcome) == (0, "done"), err
+    assert "SSL_CERT_DIR" in err
+
+
 # No way to the server -----------------------------------------------------------------------------------------------
 
 
