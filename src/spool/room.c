@@ -137,8 +137,7 @@ static void look_for_victims(const thaw_store *store, enum ledger_tier tier, uin
 	struct thaw_spool *spool;
 
 	*victims = (struct victims){.count = 0};
-	TAILQ_FOREACH(spool, &store->waiting, waiting)
-	{
+	for (spool = TAILQ_FIRST(&store->waiting); spool != NULL; spool = TAILQ_NEXT(spool, waiting)) {
 		if (spool->busy || held_in(spool, tier) == 0)
 			continue;
 		uint64_t rank = rank_of(spool);
@@ -177,8 +176,7 @@ static bool end_of_client(const struct thaw_spool *asker, enum ledger_tier tier)
 {
 	struct thaw_spool *spool, *oldest = NULL;
 
-	TAILQ_FOREACH(spool, &asker->store->waiting, waiting)
-	{
+	for (spool = TAILQ_FIRST(&asker->store->waiting); spool != NULL; spool = TAILQ_NEXT(spool, waiting)) {
 		if (spool->client != asker->client || spool == asker || spool->busy || held_in(spool, tier) == 0)
 			continue;
 		if (oldest == NULL || spool->yields.since_ms < oldest->yields.since_ms)

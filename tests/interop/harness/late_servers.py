@@ -118,7 +118,7 @@ NGINX = """
 
 def nginx(folder, pki, upstream, *, ask="on", limit=None):
     port = servers.free_port()
-    site = NGINX.format(port=port, pki=pki, ask=ask, limit=limit or "1m", behind=upstream("node").port)
+    site = NGINX.format(port=port, pki=pki, ask=ask, limit=limit or "0", behind=upstream("node").port)
     return servers.nginx(folder, port, site)
 
 
@@ -142,7 +142,7 @@ def late_server(pki, upstream, tmp_path_factory):
     tomcat  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (maxSavePostSize; -1: none),
             patience=MILLISECONDS (connectionTimeout: how long it waits for bytes)
     node    ask='late' | 'handshake', tls='1.2' | '1.3', drain=False (True: the body into memory first, then ask)
-    nginx   ask='on' | 'optional' (ssl_verify_client: at the handshake), limit=BYTES (client_max_body_size)
+    nginx   ask='on' | 'optional' (ssl_verify_client: at the handshake), limit=BYTES (client_max_body_size; without it none)
     frozen  read_ahead=BYTES, give_up=SECONDS
     """
     running = {}
