@@ -68,6 +68,7 @@ static enum thaw_status start_curl(struct child *child, const struct stage *stag
 	bool v12 = run->version == TLS_CLIENT_12;
 	/* "Expect:" leaves the field out, "Expect: 100-continue" makes sure of it. */
 	const char *argv[] = {"curl",
+			      "-q", /* no .curlrc: first, or curl reads it */
 			      "-sS",
 			      "--ipv4",
 			      "--noproxy",

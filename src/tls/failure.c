@@ -18,6 +18,8 @@ static const char *words(unsigned long code)
 {
 	if (ERR_SYSTEM_ERROR(code))
 		return strerror(ERR_GET_REASON(code));
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED)
+		return "the peer does not support secure renegotiation (RFC 5746)";
 	const char *reason = ERR_reason_error_string(code);
 	return reason != NULL ? reason : "unnamed failure";
 }
