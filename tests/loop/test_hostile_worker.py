@@ -93,8 +93,8 @@ def test_shared_memory_that_a_worker_overwrites(serve, settings, tmp_path, word)
 def everybody_is_whole(gateway):
     assert gateway.process.poll() is None
     assert status(gateway.process.pid)["Uid"].split() == ["0"] * 4
+    wait("two workers, the old ones of a reload having ended", lambda: len(by_name(gateway, "thaw-worker")) == 2)
     workers = by_name(gateway, "thaw-worker")
-    assert len(workers) == 2
     for pid in [*workers, *by_name(gateway, "thaw-admin")]:
         is_the_user(pid)
 
