@@ -142,7 +142,7 @@ static size_t on_read(char *into, size_t size, size_t count, void *arg)
 }
 
 /*
- * libcurl wants the beginning. From 8.7 on it asks for that at the start of an attempt whose predecessor had begun with
+ * libcurl wants the beginning. 8.14 asks for that at the start of an attempt whose predecessor had begun with
  * the body, and there it is already. After a response, as a 417, it would send what was never decided: it may not.
  */
 static int on_seek(void *arg, curl_off_t offset, int origin)
