@@ -29,11 +29,11 @@ def shared_maps(pid):
     return [tuple(int(end, 16) for end in field[0].split("-")) for field in maps if field[1] == "rw-s"]
 
 
-def heap(pid):
-    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
-        if line.endswith("[heap]"):
-            return int(line.split("-")[0], 16)
-    raise AssertionError("no heap")
+def private_memory(pid):
+    """An address that a process can write to: its heap's, or where the sanitizer has its own allocator, its data's."""
+    maps = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    writable = {field[-1]: int(field[0].split("-")[0], 16) for field in maps if field[1] == "rw-p"}
+    return writable.get("[heap]", min(writable.values()))
 
 
 def overwrite(pid, word):
@@ -51,7 +51,7 @@ def overwrite(pid, word):
 WORDS = {
     "all ones": lambda master: (1 << 64) - 1,
     "pointers to nowhere": lambda master: 0x4141414141414141,
-    "pointers to the master's heap": heap,
+    "pointers to the master's memory": private_memory,
     "the master's process id": lambda master: master << 32 | master,
     "large numbers": lambda master: 1 << 20 | 1 << 52,
     "small numbers": lambda master: 1025 | 1025 << 32,

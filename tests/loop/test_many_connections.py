@@ -95,6 +95,8 @@ def test_a_connection_costs_little_before_the_first_byte_of_tls(seen, sends):  #
     with Crowd(gateway, sends) as crowd:
         crowd.add(500)
         all_taken(admin, 500)
+        if gateway.sanitized():
+            pytest.skip("the sanitizer's allocator pads each allocation, and keeps what was freed")
         before = gateway.memory().pss
         crowd.add(2000)
         all_taken(admin, 2500)

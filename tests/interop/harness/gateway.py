@@ -146,6 +146,10 @@ class Gateway:
     def workers(self):
         return _children(self.process.pid)
 
+    def sanitized(self):
+        """Whether AddressSanitizer is in it: what its allocator takes is not what Thaw takes."""
+        return "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
+
     def memory(self):
         total = Memory()
         for pid in [self.process.pid, *self.workers()]:
