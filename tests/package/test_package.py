@@ -63,9 +63,9 @@ def fields(deb):
 
 def test_what_they_depend_on(debs):
     thaw = fields(debs["thaw"])
-    for library in ("libc6", "libssl3", "libev4", "libjansson4", "libyaml-0-2", "libc-ares2", "libsystemd0", "libseccomp2",
+    for library in ("libc6", "libssl3", "libev4", "libjansson4", "libyaml-0-2", "libc-?ares2", "libsystemd0", "libseccomp2",
                     "libcurl4"):
-        assert library in thaw["Depends"]
+        assert re.search(library, thaw["Depends"])
     series = subprocess.run(["pkg-config", "--modversion", "openssl"], check=True, capture_output=True, text=True).stdout
     major, minor, *_ = series.split(".")
     for package in ("thaw", "libthaw0", "libthaw-curl0"):  # not on a release whose OpenSSL they were not tested with
@@ -82,14 +82,10 @@ def digests(debs):
 
 def copied(tmp_path, days):
     """A copy of the sources as from an archive, without git, whose files were changed so many days ago."""
-    listed = subprocess.run(["git", "-C", TOP, "ls-files", "-z"], capture_output=True)
-    if listed.returncode != 0:
-        pytest.skip("the sources are no git checkout")
     to = tmp_path / "copy of the sources"
-    for name in listed.stdout.decode().rstrip("\0").split("\0"):
-        (to / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(TOP / name, to / name, follow_symlinks=False)
-        os.utime(to / name, (time.time() - days * 86400,) * 2, follow_symlinks=False)
+    shutil.copytree(TOP, to, symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__", "build"))
+    for path in to.rglob("*"):
+        os.utime(path, (time.time() - days * 86400,) * 2, follow_symlinks=False)
     return to
 
 
