@@ -67,16 +67,12 @@ void gw_show_ask(struct gw_conn *conn)
 {
 	struct gw_request *request = conn->request;
 	const struct http_request *head = &request->head;
-	enum config_when when = request->route->config->certificate.when;
-	enum thaw_means means = thaw_conn_means(conn->ask, NULL);
-	bool drains = means == THAW_MEANS_RENEGOTIATION && when == CONFIG_WHEN_REQUEST && !request->body.ended &&
-		      !head->expect_continue;
 	struct board_ask_facts facts = {
 		.client = conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL,
 		.host = gw_conn_host(conn)->config->name,
 		.path = head->path,
-		.means = means,
-		.moment = drains || when == CONFIG_WHEN_BODY ? THAW_MOMENT_BODY : THAW_MOMENT_HEADERS,
+		.means = request->story.report.means,
+		.moment = request->story.report.moment,
 		.length = head->framing == HTTP_BODY_CHUNKED ? UINT64_MAX : head->length,
 	};
 

@@ -69,12 +69,10 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	assert(gw_states[conn->state].next & GW_BIT(to));
 	trace_change(&conn->gateway->env.trace, "conn", gw_states[conn->state].name, gw_states[to].name, conn->now_ms);
 	conn->state = to;
-	if (to == GW_ASK)
-		gw_show_ask(conn);
-	else
+	if (to != GW_ASK)
 		gw_hide_ask(conn);
 	/* What is passed on, or answered, is not ended to make room. */
-	if (to != GW_ASK && conn->request != NULL && conn->request->spool != NULL)
+	if (!gw_states[to].by_ask && conn->request != NULL && conn->request->spool != NULL)
 		thaw_spool_yield(conn->request->spool, 0, NULL, NULL);
 	if (to == GW_IDLE || to == GW_HEAD)
 		conn->waits_ms = conn->now_ms;
@@ -399,6 +397,7 @@ static void overdue(struct gw_conn *conn)
 		gw_enter(conn, GW_DEAD);
 		break;
 	case GW_LINGER:
+	case GW_HELD:
 	case GW_ASK:
 	case GW_DEAD:
 	case GW_STATES:
@@ -410,10 +409,10 @@ static void overdue(struct gw_conn *conn)
 static enum gw_step run(struct gw_conn *conn)
 {
 	static enum gw_step (*const runs[GW_STATES])(struct gw_conn *) = {
-		[GW_PREFACE] = run_preface, [GW_SILENT] = run_silent,  [GW_TLS] = run_tls,
-		[GW_IDLE] = run_idle,       [GW_HEAD] = gw_run_head,   [GW_ASK] = gw_run_ask,
-		[GW_PASS] = gw_run_pass,    [GW_RELAY] = gw_run_relay, [GW_TUNNEL] = gw_run_tunnel,
-		[GW_REPLY] = gw_run_reply,  [GW_LINGER] = run_linger,
+		[GW_PREFACE] = run_preface,  [GW_SILENT] = run_silent,  [GW_TLS] = run_tls,
+		[GW_IDLE] = run_idle,        [GW_HEAD] = gw_run_head,   [GW_HELD] = gw_run_held,
+		[GW_ASK] = gw_run_ask,       [GW_PASS] = gw_run_pass,   [GW_RELAY] = gw_run_relay,
+		[GW_TUNNEL] = gw_run_tunnel, [GW_REPLY] = gw_run_reply, [GW_LINGER] = run_linger,
 	};
 
 	return runs[conn->state](conn);
@@ -463,7 +462,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	}
 	while (conn->state != GW_DEAD && step == GW_MOVED) {
 		conn->wants = (struct gw_wants){0};
-		if (now_ms >= deadline(conn) && conn->state != GW_ASK)
+		if (now_ms >= deadline(conn) && !gw_states[conn->state].by_ask)
 			overdue(conn);
 		else
 			step = conn->work < GW_WORK_MAX ? run(conn) : GW_AGAIN;

@@ -193,6 +193,7 @@ void gw_note_story(struct gw_conn *conn);
 enum gw_step gw_run_head(struct gw_conn *conn);
 /* What the accepted certificate says; NULL: no memory. */
 const struct tls_details *gw_conn_details(struct gw_conn *conn);
+enum gw_step gw_run_held(struct gw_conn *conn);
 enum gw_step gw_run_ask(struct gw_conn *conn);
 
 /* find.c: sets the request's route. False: there is none, and *step says what became of it. */

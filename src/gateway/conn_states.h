@@ -3,8 +3,8 @@
  * every state that waits has a deadline.
  *
  *	(preface ─►) silent ─► tls ─► idle ─► head ─┬─► ask ─► pass ─┬──────────► reply ─┬─► idle or head (the next)
- *	                                            └──────────►     └─► relay ─►        └─► linger ─► dead
- *	                                                                   └─► tunnel ──────►
+ *	                                       └─► held ─►┴────────►    └─► relay ─►        └─► linger ─► dead
+ *	                                                                      └─► tunnel ──────►
  *
  * Every state may also go to reply (a refusal) once there is a request, to linger, or to dead.
  */
@@ -20,6 +20,7 @@ enum gw_state {
 	GW_TLS,     /* the handshake */
 	GW_IDLE,    /* no request; perhaps an ask is pending that the last response was followed by */
 	GW_HEAD,    /* a request's head has begun to come */
+	GW_HELD,    /* an earlier response's ask is awaited; the body is drained into the spool */
 	GW_ASK,     /* a certificate is awaited; the body is drained into the spool */
 	GW_PASS,    /* the body goes to the upstream: what was spooled first */
 	GW_RELAY,   /* the upstream's response comes, and goes to the client; perhaps the body still goes up */

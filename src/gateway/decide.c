@@ -16,7 +16,6 @@ struct gw_decision gw_decide(const struct gw_facts *facts)
 	case CONFIG_WHEN_REQUEST:
 		decision.moment = THAW_MOMENT_HEADERS;
 		decision.body_follows = facts->has_body && !waits;
-		decision.drains_first = decision.body_follows && facts->means == THAW_MEANS_RENEGOTIATION;
 		break;
 	case CONFIG_WHEN_REQUEST_EARLY:
 		decision.moment = THAW_MOMENT_HEADERS;
@@ -26,7 +25,6 @@ struct gw_decision gw_decide(const struct gw_facts *facts)
 	case CONFIG_WHEN_BODY:
 		decision.moment = THAW_MOMENT_BODY;
 		decision.body_follows = facts->has_body;
-		decision.drains_first = facts->has_body;
 		decision.continue_now = waits;
 		decision.continue_then = false;
 		break;

@@ -1,4 +1,5 @@
-/* The decision table of docs/ARCHITECTURE.md: what a request's route and body mean for asking. A pure function. */
+/* The decision table of docs/ARCHITECTURE.md: what a request's route and body mean for asking. A pure function. Whether
+ * the whole body is drained before the client is asked is decided by ask/plan.h. */
 #ifndef GATEWAY_DECIDE_H
 #define GATEWAY_DECIDE_H
 
@@ -13,7 +14,6 @@ enum gw_action {
 
 struct gw_facts {
 	enum config_when when;
-	enum thaw_means means; /* thaw_conn_means() */
 	bool has_body;
 	bool expects;   /* Expect: 100-continue (RFC 9110 10.1.1) */
 	bool body_here; /* bytes of the body have come already */
@@ -25,7 +25,6 @@ struct gw_decision {
 	enum thaw_moment moment;
 	bool body_follows; /* without a 100 from us */
 	bool early;
-	bool drains_first; /* the whole body will be held before the client is asked */
 	/* for any */
 	bool continue_now;  /* 100 at once: the client is asked only when its body is here */
 	bool continue_then; /* 100 when the request goes on */

@@ -57,8 +57,12 @@ static enum gw_step ask(struct gw_conn *conn, const struct gw_decision *decision
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
 	}
 	request->asked = true;
+	thaw_conn_report(conn->ask, &request->story.report);
 	/* What will be held whole, and is known to be too large, is refused before it is sent. */
-	if (thaw_verdict(conn->ask) == THAW_VERDICT_PENDING && decision->drains_first &&
+	bool drains_first = decision->body_follows && request->story.report.moment == THAW_MOMENT_BODY;
+	if (thaw_verdict(conn->ask) == THAW_VERDICT_PENDING)
+		gw_show_ask(conn);
+	if (thaw_verdict(conn->ask) == THAW_VERDICT_PENDING && drains_first &&
 	    request->body.framing == HTTP_BODY_LENGTH && request->head.length > settings->max_body)
 		thaw_ask_end(conn->ask, THAW_VERDICT_OVER_LIMIT, THAW_REASON_BODY_SIZE, conn->now_ms);
 	if (decision->continue_now)
@@ -132,7 +136,6 @@ static enum gw_step act(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct gw_facts facts = {
 		.when = request->route->config->certificate.when,
-		.means = thaw_conn_means(conn->ask, NULL),
 		.has_body = !request->body.ended,
 		.expects = request->head.expect_continue,
 		.body_here = body_here(request) || request->body.received > 0,
@@ -149,8 +152,7 @@ static enum gw_step act(struct gw_conn *conn)
 	case GW_GO_ASK:
 		break;
 	}
-	if (conn->state != GW_ASK)
-		gw_enter(conn, GW_ASK);
+	gw_enter(conn, GW_ASK);
 	return ask(conn, &decision);
 }
 
@@ -161,9 +163,8 @@ static enum gw_step find_route(struct gw_conn *conn)
 
 	if (!gw_find_route(conn, &step))
 		return step;
-	/* An ask that followed the last response is still pending: wait for it first. */
 	if (conn->after.pending) {
-		gw_enter(conn, GW_ASK);
+		gw_enter(conn, GW_HELD);
 		return GW_MOVED;
 	}
 	return act(conn);
@@ -262,16 +263,17 @@ static enum gw_step verdict_in(struct gw_conn *conn)
 	return GW_MOVED;
 }
 
+enum gw_step gw_run_held(struct gw_conn *conn)
+{
+	return conn->after.pending ? gw_drain(conn) : act(conn); /* gw_after_settle() ends it */
+}
+
 enum gw_step gw_run_ask(struct gw_conn *conn)
 {
 	enum thaw_status status = conn->out.bytes != NULL && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->gateway->err.text);
-	if (conn->after.pending)
-		return gw_drain(conn); /* gw_after_settle() ends it */
-	if (!conn->request->asked)
-		return act(conn);
 	if (thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
 		return verdict_in(conn);
 	return gw_drain(conn);

@@ -16,6 +16,7 @@ enum gw_phase gw_conn_phase(const struct gw_conn *conn, uint64_t *since_ms)
 	case GW_IDLE:
 	case GW_HEAD: /* of which not all has come */
 		return conn->after.pending ? GW_PHASE_BUSY : GW_PHASE_IDLE;
+	case GW_HELD:
 	case GW_ASK:
 	case GW_PASS:
 	case GW_RELAY:

@@ -53,6 +53,7 @@ void gw_conn_dismiss(struct gw_conn *conn, uint64_t now_ms)
 		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_HEAD:
+	case GW_HELD:
 	case GW_ASK:
 	case GW_PASS:
 		refuse(conn);

@@ -25,11 +25,13 @@ def wait(what, condition, limit=LIMIT):
 class Client:
     """One TLS connection to the gateway. Its certificate is ready for when it is asked."""
 
-    def __init__(self, gateway, port=None, family=socket.AF_INET, address=None, raw=None, source=None):
-        """raw: a socket that is connected already. source: the address to connect from."""
+    def __init__(self, gateway, port=None, family=socket.AF_INET, address=None, raw=None, source=None, tls=None):
+        """raw: a socket that is connected already. source: the address to connect from. tls: the only version."""
         context = ssl.create_default_context(cafile=str(gateway.pki / "ca.pem"))
         context.load_cert_chain(gateway.pki / "client.pem", gateway.pki / "client.key")
         context.post_handshake_auth = True
+        if tls is not None:
+            context.minimum_version = context.maximum_version = tls
         if address is None:
             address = ("::1" if family == socket.AF_INET6 else "127.0.0.1", port or gateway.port)
         if raw is None:

@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import socket
+import ssl
 
 import pytest
 from peer import LIMIT, Client, clients_on_both, is_running, wait
@@ -128,6 +129,17 @@ def test_an_ask_under_way_is_seen(seen):
     assert now["thaw_asks_open"] == 0
     verdicts = wait("the verdict", lambda: [key for key in metrics(path) if key.startswith("thaw_asks_total")])
     assert len(verdicts) == 1 and 'verdict="cancelled"' in verdicts[0]
+
+
+@pytest.mark.parametrize("fields", ["", "Expect: 100-continue\r\n"], ids=["at once", "without waiting for its 100"])
+def test_an_ask_that_waits_for_the_body_says_so(seen, fields):
+    """As its access record will: over TLS 1.2 the certificate is asked for when the body has ended."""
+    gateway, path = seen()
+    client = Client(gateway, tls=ssl.TLSVersion.TLSv1_2)
+    client.send(f"PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n{fields}\r\nbody".encode())
+    ask = wait("it to be drained", lambda: [a for a in status(path)["asks"] if a["drained"] == 4])[0]
+    assert (ask["means"], ask["moment"]) == ("renegotiation", "body")
+    client.close()
 
 
 def test_a_refusal_is_counted(seen):

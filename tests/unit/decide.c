@@ -9,9 +9,6 @@
 #include "gateway/decide.h"
 #include "gateway/problem.h"
 
-#define PHA   THAW_MEANS_POST_HANDSHAKE
-#define RENEG THAW_MEANS_RENEGOTIATION
-
 struct row {
 	const char *what;
 	struct gw_facts facts;
@@ -19,55 +16,44 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"never", {CONFIG_WHEN_NEVER, PHA, true, false, true}, {.action = GW_GO}},
+	{"never", {CONFIG_WHEN_NEVER, true, false, true}, {.action = GW_GO}},
 	{"never, and a 100 is waited for",
-	 {CONFIG_WHEN_NEVER, PHA, true, true, false},
+	 {CONFIG_WHEN_NEVER, true, true, false},
 	 {.action = GW_GO, .continue_then = true}},
 	{"at the handshake",
-	 {CONFIG_WHEN_HANDSHAKE, PHA, true, false, true},
+	 {CONFIG_WHEN_HANDSHAKE, true, false, true},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HANDSHAKE}},
-	{"TLS 1.3, a body on its way",
-	 {CONFIG_WHEN_REQUEST, PHA, true, false, true},
+	{"a body on its way",
+	 {CONFIG_WHEN_REQUEST, true, false, true},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true}},
-	{"TLS 1.3, no body",
-	 {CONFIG_WHEN_REQUEST, PHA, false, false, false},
+	{"no body",
+	 {CONFIG_WHEN_REQUEST, false, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS}},
-	{"TLS 1.2, no body",
-	 {CONFIG_WHEN_REQUEST, RENEG, false, false, false},
-	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS}},
-	{"TLS 1.2, a body on its way",
-	 {CONFIG_WHEN_REQUEST, RENEG, true, false, false},
-	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true, .drains_first = true}},
-	{"TLS 1.2, Expect and nothing sent: the 100 is held",
-	 {CONFIG_WHEN_REQUEST, RENEG, true, true, false},
+	{"Expect and nothing sent: the 100 is held",
+	 {CONFIG_WHEN_REQUEST, true, true, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .continue_then = true}},
-	{"TLS 1.2, Expect, but the body is here",
-	 {CONFIG_WHEN_REQUEST, RENEG, true, true, true},
-	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true, .drains_first = true}},
-	{"TLS 1.2, early",
-	 {CONFIG_WHEN_REQUEST_EARLY, RENEG, true, false, true},
+	{"Expect, but the body is here",
+	 {CONFIG_WHEN_REQUEST, true, true, true},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true}},
+	{"early",
+	 {CONFIG_WHEN_REQUEST_EARLY, true, false, true},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true, .early = true}},
 	{"at the end of the body",
-	 {CONFIG_WHEN_BODY, PHA, true, false, false},
-	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY, .body_follows = true, .drains_first = true}},
+	 {CONFIG_WHEN_BODY, true, false, false},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY, .body_follows = true}},
 	{"at the end of the body, which needs its 100",
-	 {CONFIG_WHEN_BODY, PHA, true, true, false},
-	 {.action = GW_GO_ASK,
-	  .moment = THAW_MOMENT_BODY,
-	  .body_follows = true,
-	  .drains_first = true,
-	  .continue_now = true}},
+	 {CONFIG_WHEN_BODY, true, true, false},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY, .body_follows = true, .continue_now = true}},
 	{"at the end of no body",
-	 {CONFIG_WHEN_BODY, RENEG, false, false, false},
+	 {CONFIG_WHEN_BODY, false, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY}},
-	{"after the response", {CONFIG_WHEN_RESPONSE, PHA, true, false, true}, {.action = GW_GO_THEN_ASK}},
+	{"after the response", {CONFIG_WHEN_RESPONSE, true, false, true}, {.action = GW_GO_THEN_ASK}},
 };
 
 static bool same(const struct gw_decision *a, const struct gw_decision *b)
 {
 	return a->action == b->action && a->moment == b->moment && a->body_follows == b->body_follows &&
-	       a->early == b->early && a->drains_first == b->drains_first && a->continue_now == b->continue_now &&
-	       a->continue_then == b->continue_then;
+	       a->early == b->early && a->continue_now == b->continue_now && a->continue_then == b->continue_then;
 }
 
 static void each_row(void **state)
@@ -84,23 +70,21 @@ static void each_row(void **state)
 static void invariants(void **state)
 {
 	(void)state;
-	for (unsigned bits = 0; bits < 6 * 4 * 8; bits++) {
-		struct gw_facts facts = {(enum config_when)(bits / 32), (enum thaw_means)(bits / 8 % 4),
-					 (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
+	for (unsigned bits = 0; bits < 6 * 8; bits++) {
+		struct gw_facts facts = {(enum config_when)(bits / 8), (bits & 1) != 0, (bits & 2) != 0,
+					 (bits & 4) != 0};
 		struct gw_decision d = gw_decide(&facts);
 		assert_false(d.continue_now && d.continue_then);
 		if (d.continue_now || d.continue_then)
 			assert_true(facts.expects && facts.has_body && !facts.body_here);
-		if (d.body_follows || d.drains_first)
+		if (d.body_follows)
 			assert_true(facts.has_body);
-		if (d.drains_first)
-			assert_true(d.body_follows);
 		assert_true((d.action == GW_GO_ASK) == (d.moment != THAW_MOMENT_NONE));
 		/* Whoever waits for a 100 gets it now or later, or there would be a freeze. */
 		if (facts.expects && facts.has_body && !facts.body_here)
 			assert_true(d.continue_now || d.continue_then);
 		/* A body that is drained to its end before the client is asked must be able to come. */
-		if (d.drains_first && facts.expects && !facts.body_here)
+		if (d.body_follows && facts.expects && !facts.body_here)
 			assert_true(d.continue_now);
 	}
 }
