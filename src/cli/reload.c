@@ -14,6 +14,15 @@
 #define PID_FILE_MAX 32
 #define ANSWER_ROOM  512
 
+/* How both name the process. */
+#define PROCESS                                                                                                  \
+	"\n"                                                                                                     \
+	"  -c, --config FILE   the one that runs on this configuration\n"                                        \
+	"  --pid-file FILE     the one whose process id is in this file, as `thaw serve --pid-file` writes it\n" \
+	"  PID                 the one with this process id\n"                                                   \
+	"  --help              this text\n"                                                                      \
+	"\n"
+
 static const char help[] =
 	"usage: thaw reload -c FILE\n"
 	"       thaw reload --pid-file FILE\n"
@@ -24,13 +33,7 @@ static const char help[] =
 	"is read, checked, and readied in full; then new workers take over, and the old ones end what they have. Or "
 	"it\n"
 	"is refused, for the reason that is told, and the old one goes on untouched. SIGHUP does the same, "
-	"unanswered.\n"
-	"\n"
-	"  -c, --config FILE   the one that runs on this configuration\n"
-	"  --pid-file FILE     the one whose process id is in this file, as `thaw serve --pid-file` writes it\n"
-	"  PID                 the one with this process id\n"
-	"  --help              this text\n"
-	"\n"
+	"unanswered.\n" PROCESS
 	"Exit code: 0 taken; 64 usage; 71 there is no such thaw, or it has ended; 78 refused.\n";
 
 static const char upgrade_help[] =
@@ -42,13 +45,7 @@ static const char upgrade_help[] =
 	"The\n"
 	"file is started as another process with the same arguments and the same listening sockets. Once its workers\n"
 	"accept, the old process ends as after SIGTERM; no connection is refused meanwhile. If it cannot serve, it is\n"
-	"ended, the reason is printed, and the old process goes on.\n"
-	"\n"
-	"  -c, --config FILE   the one that runs on this configuration\n"
-	"  --pid-file FILE     the one whose process id is in this file, as `thaw serve --pid-file` writes it\n"
-	"  PID                 the one with this process id\n"
-	"  --help              this text\n"
-	"\n"
+	"ended, the reason is printed, and the old process goes on.\n" PROCESS
 	"Exit code: 0 replaced; 64 usage; 71 there is no such thaw, or it has ended; 78 the new process cannot "
 	"serve.\n";
 

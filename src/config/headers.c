@@ -1,12 +1,14 @@
-/* Field names and protocols: what of a client's request is left out, let through, or may end in a tunnel. */
+/* Lists of field names, protocols and methods: what of a client's request is left out, let through, or routed. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "config/schema.h"
 
-#define NAMES_MAX    64
-#define NAME_MAX_LEN 64 /* bytes */
+#define NAMES_MAX      64
+#define NAME_MAX_LEN   64 /* bytes */
+#define METHODS_MAX    32
+#define METHOD_MAX_LEN 32 /* bytes */
 
 #define ALNUM  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define TCHARS ALNUM "!#$%&'+-.^_`|~" /* RFC 9110 5.6.2, but for '*' */
@@ -14,16 +16,21 @@
 /* NULL: it is one. */
 typedef const char *why_not_fn(const char *text, size_t len);
 
+struct kind {
+	size_t most; /* elements of a list */
+	why_not_fn *why_not;
+};
+
 /* into: a char **, which becomes an array of strings that ends with NULL. */
-static enum thaw_status read_list(const struct config_at *at, const struct config_rule *rule, why_not_fn *why_not,
+static enum thaw_status read_list(const struct config_at *at, const struct config_rule *rule, const struct kind *kind,
 				  void *into)
 {
 	size_t count;
 
 	if (config_list(at, &count, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	if (count > NAMES_MAX)
-		return config_refuse(at, "the list has %zu elements; allowed: at most %d", count, NAMES_MAX);
+	if (count > kind->most)
+		return config_refuse(at, "the list has %zu elements; allowed: at most %zu", count, kind->most);
 	char **names = calloc(count + 1, sizeof(*names));
 	if (names == NULL)
 		return config_no_memory(at);
@@ -33,7 +40,7 @@ static enum thaw_status read_list(const struct config_at *at, const struct confi
 		struct config_scalar scalar;
 		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
 			return THAW_FAILED;
-		const char *why = scalar.len > NAME_MAX_LEN ? "is too long" : why_not(scalar.text, scalar.len);
+		const char *why = kind->why_not(scalar.text, scalar.len);
 		if (why != NULL)
 			return config_refuse(&item, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text,
 					     why, rule->allowed);
@@ -49,6 +56,8 @@ static enum thaw_status read_list(const struct config_at *at, const struct confi
 
 static const char *why_no_name(const char *text, size_t len)
 {
+	if (len > NAME_MAX_LEN)
+		return "is too long";
 	return len > 0 && strspn(text, TCHARS) == len ? NULL : "is not a field name";
 }
 
@@ -58,6 +67,8 @@ static const char *why_not_stripped(const char *text, size_t len)
 	static const char *const needed[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Connection"};
 	size_t name = strspn(text, TCHARS);
 
+	if (len > NAME_MAX_LEN)
+		return "is too long";
 	if (name == 0 || (name != len && strcmp(text + name, "*") != 0))
 		return "is not a field name";
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
@@ -70,12 +81,12 @@ static const char *why_not_stripped(const char *text, size_t len)
 
 enum thaw_status config_read_strip(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	return read_list(at, rule, why_not_stripped, into);
+	return read_list(at, rule, &(struct kind){NAMES_MAX, why_not_stripped}, into);
 }
 
 enum thaw_status config_read_pass(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	return read_list(at, rule, why_no_name, into);
+	return read_list(at, rule, &(struct kind){NAMES_MAX, why_no_name}, into);
 }
 
 /* RFC 9110 7.8: a name, perhaps with "/" and a version. */
@@ -83,6 +94,8 @@ static const char *why_no_protocol(const char *text, size_t len)
 {
 	size_t name = strspn(text, TCHARS), version = text[name] == '/' ? strspn(text + name + 1, TCHARS) : 0;
 
+	if (len > NAME_MAX_LEN)
+		return "is too long";
 	if (name == 0 || (name != len && (version == 0 || name + 1 + version != len)))
 		return "is not a protocol";
 	if (strncasecmp(text, "HTTP", name > 4 ? name : 4) == 0)
@@ -96,7 +109,7 @@ enum thaw_status config_read_upgrade(const struct config_at *at, const struct co
 	struct config_scalar scalar;
 
 	if (!config_is_text(at))
-		return read_list(at, rule, why_no_protocol, into);
+		return read_list(at, rule, &(struct kind){NAMES_MAX, why_no_protocol}, into);
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	if (strcmp(scalar.text, "none") != 0)
@@ -104,6 +117,19 @@ enum thaw_status config_read_upgrade(const struct config_at *at, const struct co
 				     rule->allowed);
 	*(char ***)into = calloc(1, sizeof(char *));
 	return *(char ***)into != NULL ? THAW_OK : config_no_memory(at);
+}
+
+/* RFC 9110 5.6.2, without lower case: method names are compared exactly, and 'get' would never match. */
+static const char *why_no_method(const char *text, size_t len)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
+
+	return len <= METHOD_MAX_LEN && text[strspn(text, allowed)] == '\0' ? NULL : "is not understood";
+}
+
+enum thaw_status config_read_methods(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	return read_list(at, rule, &(struct kind){METHODS_MAX, why_no_method}, into);
 }
 
 /* A client could write these fields beside the gateway's own. */

@@ -9,8 +9,6 @@
 #define HOST_NAME_MAX_LEN 253 /* RFC 1035 3.1, as text without the root's dot */
 #define LABEL_MAX_LEN     63
 #define ROUTE_PATH_MAX    1024
-#define METHOD_MAX_LEN    32
-#define METHODS_MAX       32
 
 static enum thaw_status not_understood(const struct config_at *at, const struct config_rule *rule,
 				       const struct config_scalar *scalar)
@@ -289,41 +287,6 @@ enum thaw_status config_read_route_path(const struct config_at *at, const struct
 		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(path, scalar.len).text, why,
 				     rule->allowed);
 	return config_set_text(at, into, path, scalar.len);
-}
-
-/* RFC 9110 5.6.2, without lower case: method names are compared exactly, and 'get' would never match. */
-static bool is_method(const struct config_scalar *scalar)
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
-	return scalar->len <= METHOD_MAX_LEN && scalar->text[strspn(scalar->text, allowed)] == '\0';
-}
-
-/* into: a char **, which becomes an array of strings that ends with NULL. */
-enum thaw_status config_read_methods(const struct config_at *at, const struct config_rule *rule, void *into)
-{
-	size_t count;
-	if (config_list(at, &count, rule->allowed) != THAW_OK)
-		return THAW_FAILED;
-	if (count > METHODS_MAX)
-		return config_refuse(at, "the list has %zu elements; allowed: at most %d", count, METHODS_MAX);
-	char **methods = calloc(count + 1, sizeof(*methods));
-	if (methods == NULL)
-		return config_no_memory(at);
-	*(char ***)into = methods;
-	for (size_t i = 0; i < count; i++) {
-		struct config_at item = config_item(at, i);
-		struct config_scalar scalar;
-		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
-			return THAW_FAILED;
-		if (!is_method(&scalar))
-			return not_understood(&item, rule, &scalar);
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(methods[j], scalar.text) == 0)
-				return config_refuse(&item, "'%s' is there twice", scalar.text);
-		if (config_set_text(&item, &methods[i], scalar.text, scalar.len) != THAW_OK)
-			return THAW_FAILED;
-	}
-	return THAW_OK;
 }
 
 /* https://HOST or https://HOST:PORT: RFC 6454 4, an origin. */

@@ -88,45 +88,38 @@ const char *verdict_outcome(const struct trial_result *result, char text[static 
 
 /* ---- problems ---- */
 
+/* Adds a text to a list of at most max, or the versions to the same one of that weight. */
+static void add(struct verdict_problem *list, size_t *count, size_t max, const struct verdict_problem *added)
+{
+	for (size_t k = 0; k < *count; k++)
+		if (strcmp(list[k].text, added->text) == 0 && list[k].weight == added->weight) {
+			list[k].versions |= added->versions;
+			return;
+		}
+	if (*count < max)
+		list[(*count)++] = *added;
+}
+
 void verdict_add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
 {
-	char text[VERDICT_TEXT_MAX];
+	struct verdict_problem problem = {.weight = weight, .versions = versions};
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	(void)vsnprintf(problem.text, sizeof(problem.text), format, args);
 	va_end(args);
-	for (size_t k = 0; k < verdict->count; k++)
-		if (strcmp(verdict->problems[k].text, text) == 0 && verdict->problems[k].weight == weight) {
-			verdict->problems[k].versions |= versions;
-			return;
-		}
-	if (verdict->count == VERDICT_PROBLEMS_MAX)
-		return;
-	struct verdict_problem *problem = &verdict->problems[verdict->count++];
-	problem->weight = weight;
-	problem->versions = versions;
-	memcpy(problem->text, text, sizeof(text));
+	add(verdict->problems, &verdict->count, VERDICT_PROBLEMS_MAX, &problem);
 }
 
 void verdict_note(struct verdict *verdict, unsigned versions, const char *format, ...)
 {
-	char text[VERDICT_TEXT_MAX];
+	struct verdict_problem note = {.versions = versions};
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	(void)vsnprintf(note.text, sizeof(note.text), format, args);
 	va_end(args);
-	for (size_t k = 0; k < verdict->note_count; k++)
-		if (strcmp(verdict->notes[k].text, text) == 0) {
-			verdict->notes[k].versions |= versions;
-			return;
-		}
-	if (verdict->note_count == VERDICT_NOTES_MAX)
-		return;
-	struct verdict_problem *note = &verdict->notes[verdict->note_count++];
-	note->versions = versions;
-	memcpy(note->text, text, sizeof(text));
+	add(verdict->notes, &verdict->note_count, VERDICT_NOTES_MAX, &note);
 }
 
 static void name_versions(struct verdict_problem *problems, size_t count)
