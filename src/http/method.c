@@ -5,6 +5,7 @@
 #include "http/syntax.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PART_MAX     64 /* of a query parameter: its name, or its value */
 
 /* The registry of RFC 9110 16.1.1, and what caches and UPnP use besides. */
 static const char *const known[] = {
@@ -100,22 +101,25 @@ static bool add(struct http_methods *methods, struct http_span name, bool fold)
 	return true;
 }
 
+/* Case does not matter, and any sign is as good as '-'. */
+static bool is_named(struct http_span name, const char *wanted)
+{
+	if (name.len != strlen(wanted))
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = upper(name.at[i]);
+		bool letter = c >= 'A' && c <= 'Z';
+		if (letter ? c != upper(wanted[i]) : wanted[i] != '-')
+			return false;
+	}
+	return true;
+}
+
 static bool is_override(struct http_span name)
 {
-	for (size_t i = 0; i < COUNT(overrides); i++) {
-		size_t at = 0;
-		if (name.len != strlen(overrides[i]))
-			continue;
-		while (at < name.len) {
-			char c = upper(name.at[at]);
-			bool letter = c >= 'A' && c <= 'Z';
-			if (letter ? c != upper(overrides[i][at]) : overrides[i][at] != '-')
-				break;
-			at++;
-		}
-		if (at == name.len)
+	for (size_t i = 0; i < COUNT(overrides); i++)
+		if (is_named(name, overrides[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -138,34 +142,52 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decoded into out; false: more than room. */
-static bool decode(struct http_span text, char *out, size_t room, size_t *len)
+/* The query parameter's next byte, decoded; *at moves behind it. */
+static char next_byte(struct http_span text, size_t *at)
 {
-	*len = 0;
-	for (size_t at = 0; at < text.len; at++) {
-		char c = text.at[at];
-		if (c == '%' && text.len - at > 2 && hex_digit(text.at[at + 1]) >= 0 &&
-		    hex_digit(text.at[at + 2]) >= 0) {
-			c = (char)((unsigned)hex_digit(text.at[at + 1]) << 4 | (unsigned)hex_digit(text.at[at + 2]));
-			at += 2;
-		}
-		if (*len == room)
-			return false;
-		out[(*len)++] = c;
+	char c = text.at[(*at)++];
+
+	if (c == '+')
+		return ' ';
+	if (c == '%' && text.len - *at >= 2 && hex_digit(text.at[*at]) >= 0 && hex_digit(text.at[*at + 1]) >= 0) {
+		c = (char)((unsigned)hex_digit(text.at[*at]) << 4 | (unsigned)hex_digit(text.at[*at + 1]));
+		*at += 2;
 	}
-	return true;
+	return c;
 }
 
-/* "_method=DELETE" of Rails, Laravel, Symfony and Express. */
+/* Decoded, from *at to the end or a '=', without blanks in front. What is longer than out is cut: it is no name here.
+ */
+static struct http_span decode_part(struct http_span text, size_t *at, bool to_sign, char out[static PART_MAX])
+{
+	size_t len = 0;
+
+	while (*at < text.len) {
+		char c = next_byte(text, at);
+		if (to_sign && c == '=')
+			break;
+		if ((len > 0 || (c != ' ' && c != '\t')) && len < PART_MAX)
+			out[len++] = c;
+	}
+	return (struct http_span){out, len};
+}
+
+/*
+ * "_method=DELETE" of Rails, Laravel, Symfony and Express; the fields' names of ServiceStack. PHP leaves out blanks in
+ * front of a name and what follows a NUL in it, and takes other signs for '_'.
+ */
 static bool add_parameter(struct http_methods *methods, struct http_span parameter)
 {
-	static const char name[] = "_method=";
-	char text[sizeof(name) + HTTP_METHOD_LEN];
-	size_t len = 0, prefix = sizeof(name) - 1;
+	char name_text[PART_MAX], value_text[PART_MAX];
+	size_t at = 0;
+	struct http_span name = decode_part(parameter, &at, true, name_text);
+	const char *nul = name.len > 0 ? memchr(name.at, '\0', name.len) : NULL;
 
-	if (!decode(parameter, text, sizeof(text), &len) || len <= prefix || memcmp(text, name, prefix) != 0)
+	if (nul != NULL)
+		name.len = (size_t)(nul - name.at);
+	if (!is_named(name, "-method") && !is_override(name))
 		return true;
-	struct http_span value = {text + prefix, len - prefix};
+	struct http_span value = http_trim(decode_part(parameter, &at, false, value_text));
 	return !http_is_token(value) || add(methods, value, true);
 }
 

@@ -20,8 +20,8 @@ bool http_method_is_misspelled(struct http_span method);
 
 /*
  * The request's own method first, cut at HTTP_METHOD_LEN; then those that some frameworks take it for: GET for HEAD,
- * and what X-HTTP-Method-Override, its variants, or the parameter _method of the query name. False: more than
- * HTTP_METHODS_MAX.
+ * and what X-HTTP-Method-Override, its variants, or the parameters _method and those names of the query name. False:
+ * more than HTTP_METHODS_MAX.
  */
 bool http_methods_of(const struct http_request *head, struct http_methods *methods);
 

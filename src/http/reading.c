@@ -266,12 +266,14 @@ static bool is_short_name(const char *segment, size_t len, const char *name, siz
 	return true;
 }
 
-/* Of two loose segments, the second a route's, which is trimmed. */
-static bool equal_loosely(const char *segment, size_t len, const char *name, size_t name_len)
+/* Of two loose segments, the second a route's, which is trimmed. *ends_here: some take a sign in it for the path's end.
+ */
+static bool equal_loosely(const char *segment, size_t len, const char *name, size_t name_len, bool *ends_here)
 {
 	static const char *const ends[] = {"", ";?#", ";:?#"};
 	size_t whole = 0;
 
+	*ends_here |= cut(segment, len, "?#") < len;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		whole = trim(segment, cut(segment, len, ends[i]), true);
 		if (whole == name_len && memcmp(segment, name, whole) == 0)
@@ -286,6 +288,8 @@ bool http_reading_covered(const struct http_reading *reading, const char *path, 
 	const char *plain = reading->plain, *plain_end = plain + reading->plain_len;
 	const char *loose = reading->loose, *loose_end = loose + reading->loose_len;
 
+	bool ends_here = false;
+
 	*cover = (struct http_cover){0};
 	while (path[0] == '/' && path[1] != '\0') {
 		size_t want = strcspn(path + 1, "/"), loose_want = strcspn(loose_path + 1, "/");
@@ -294,10 +298,12 @@ bool http_reading_covered(const struct http_reading *reading, const char *path, 
 		size_t have = segment_len(plain + 1, plain_end), loose_have = segment_len(loose + 1, loose_end);
 		cover->segments++;
 		if (have != want || memcmp(plain + 1, path + 1, want) != 0) {
-			if (!equal_loosely(loose + 1, loose_have, loose_path + 1, loose_want))
+			if (!equal_loosely(loose + 1, loose_have, loose_path + 1, loose_want, &ends_here))
 				return false;
 			cover->loose = cover->segments;
 		}
+		if (ends_here)
+			cover->loose = cover->segments;
 		plain += 1 + have;
 		loose += 1 + loose_have;
 		path += 1 + want;

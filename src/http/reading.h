@@ -39,7 +39,8 @@ bool http_reading_make(struct http_span path, unsigned how, bool case_matters, s
 /* How a route's path covers a reading: on whole segments. */
 struct http_cover {
 	unsigned segments; /* of the route's path */
-	unsigned loose;    /* the last of them, from 1, that is equal in the loose form only; 0: none */
+	unsigned loose; /* the last of them, from 1, that is equal in the loose form only; 0: none. Where a '?' or '#'
+			 * may end the path, all that follow are */
 };
 
 /* A route's path as http_reading_covered() wants it beside the path itself: into out, with room for strlen(path) + 1.

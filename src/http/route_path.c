@@ -43,22 +43,48 @@ static bool ends_in_escape(const struct form *form)
 	return form->len >= 3 && end[-3] == '%' && hex_digit(end[-2]) >= 0 && hex_digit(end[-1]) >= 0;
 }
 
-/* Whether it now ends in the beginning of an overlong UTF-8 sequence: "%c0%ae" is a dot to lax decoders. */
-static bool ends_overlong(const struct form *form)
+/*
+ * Whether it now ends in the beginning of an overlong UTF-8 sequence: "%c0%ae" is a dot to lax decoders. Some do not
+ * look at what follows the first byte, and take "%c0%2e" for one, too; in other encodings nobody escapes such a
+ * character.
+ */
+static bool ends_overlong(const struct form *form, bool escaped)
 {
 	if (form->len < 2)
 		return false;
 	unsigned char lead = (unsigned char)form->out[form->len - 2], then = (unsigned char)form->out[form->len - 1];
-	if (lead == 0xC0 || lead == 0xC1)
-		return then >= 0x80 && then <= 0xBF;
-	return (lead == 0xE0 && then >= 0x80 && then <= 0x9F) || (lead == 0xF0 && then >= 0x80 && then <= 0x8F);
+	unsigned bits = then & 0x3F;
+	bool follows = (then & 0xC0) == 0x80, may_follow = follows || (escaped && then < 0x80 && bits < 0x20);
+	switch (lead) {
+	case 0xC0:
+		return follows || (escaped && then < 0x80 && (bits == '.' || bits == '/'));
+	case 0xC1:
+		return follows;
+	case 0xE0:
+		return may_follow && bits < 0x20;
+	case 0xF0:
+		return may_follow && bits < 0x10;
+	case 0xF8: /* five and six bytes were UTF-8 before RFC 3629 */
+		return follows && bits < 0x08;
+	case 0xFC:
+		return follows && bits < 0x04;
+	default:
+		return false;
+	}
 }
 
-/* The segment that has just ended: not "." or "..". An empty one is merged away by its caller. */
+/* The segment that has just ended: not "." or "..", nor those with first bytes of overlong sequences in front of the
+ * dots. An empty one is merged away by its caller. */
 static bool good_segment(const struct form *form)
 {
-	size_t len = form->len - form->segment;
-	return len == 0 || len > 2 || memcmp(form->out + form->segment, "..", len) != 0;
+	size_t dots = 0;
+
+	for (size_t i = form->segment; i < form->len; i++) {
+		if (form->out[i] != '.' && (unsigned char)form->out[i] != 0xC0)
+			return true;
+		dots += form->out[i] == '.';
+	}
+	return dots == 0 || dots > 2;
 }
 
 /* These are not errors by RFC 3986: the cure says why they are refused all the same. */
@@ -84,7 +110,7 @@ static bool check_byte(char c, struct http_refusal *refusal)
 	return true;
 }
 
-static bool put(struct form *form, char c, struct http_refusal *refusal)
+static bool put(struct form *form, char c, bool escaped, struct http_refusal *refusal)
 {
 	if (c == '/') {
 		if (!good_segment(form))
@@ -97,7 +123,7 @@ static bool put(struct form *form, char c, struct http_refusal *refusal)
 		form->segment = form->len;
 	if (ends_in_escape(form))
 		return refuse(refusal, "an escape in the path that is itself encoded");
-	if (ends_overlong(form))
+	if (ends_overlong(form, escaped))
 		return refuse(refusal, "overlong UTF-8 in the path");
 	return true;
 }
@@ -126,7 +152,7 @@ bool http_route_path(struct http_span path, char *out, size_t room, size_t *out_
 		if (parameters && escaped && c == '/')
 			return refuse(refusal, "an encoded slash in a path's parameter");
 		parameters = c != '/' && (parameters || c == ';');
-		if (!parameters && !put(&form, c, refusal))
+		if (!parameters && !put(&form, c, escaped, refusal))
 			return false;
 	}
 	if (!good_segment(&form))

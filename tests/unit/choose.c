@@ -162,9 +162,10 @@ static void case_matters_where_the_host_says_so(void **state)
 static void an_open_route_below_a_guarded_one_is_open_in_its_own_spelling_only(void **state)
 {
 	static const char *const guarded[] = {
-		"GET /secure/OPEN",     "GET /Secure/OPEN",     "GET /secure/open;x", "GET /secure%2Fopen",
-		"GET /secure/open%2Fx", "GET /secure//open",    "GET /secure/open.",  "GET /secure/%6Fpen",
-		"GET /secure/open%3Bx", "GET /secure/open%3Fx",
+		"GET /secure/OPEN",      "GET /Secure/OPEN",     "GET /secure/open;x",  "GET /secure%2Fopen",
+		"GET /secure/open%2Fx",  "GET /secure//open",    "GET /secure/open.",   "GET /secure/%6Fpen",
+		"GET /secure/open%3Bx",  "GET /secure/open%3Fx", "GET /secure%3F/open", "GET /secure%23x/open",
+		"GET /secure%23/open/x",
 	};
 	struct world world;
 
@@ -269,6 +270,16 @@ static void a_method_that_is_overridden_is_judged_as_both(void **state)
 	IS(world, "GET /files/a?x=1&_method=DELETE", "/files");
 	IS(world, "GET /files/a?%5Fmethod=%64elete", "/files");
 	IS(world, "GET /files/a?_methods=DELETE&method=PUT", "/");
+	IS(world, "GET /files/a?+_method=PUT", "/files"); /* PHP drops blanks in front, and what follows a NUL */
+	IS(world, "GET /files/a?%20%20_method=PUT", "/files");
+	IS(world, "GET /files/a?.method=PUT", "/files"); /* and takes these for '_' */
+	IS(world, "GET /files/a?%5bmethod=PUT", "/files");
+	IS(world, "GET /files/a?_method%00x=PUT", "/files");
+	IS(world, "GET /files/a?x&X-HTTP-Method-Override=put", "/files"); /* ServiceStack */
+	IS(world, "GET /files/a?_METHOD=PUT", "/files");
+	IS(world, "GET /files/a?_method=+put%20", "/files");
+	IS(world, "GET /files/a?_method=PATCH&x=_method=PUT", "/");
+	IS(world, "GET /files/a?method=PUT&a_method=PUT&_method[x]=PUT", "/");
 }
 
 static void head_is_judged_as_get_too(void **state)

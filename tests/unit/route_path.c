@@ -39,6 +39,10 @@ static const struct {
 	{"/%e2%82%ac%f0%9f%90%91", "/\xE2\x82\xAC\xF0\x9F\x90\x91"},
 	{"/%e9t%e9", "/\xE9t\xE9"}, /* Latin-1 */
 	{"/%c0", "/\xC0"},
+	{"/%c0/%c0%20la.", "/\xC0/\xC0 la."},
+	{"/%e0%20la", "/\xE0 la"},
+	{"/%f8l", "/\xF8l"},
+	{"/%c0...", "/\xC0..."},
 	/* parameters */
 	{"/late;a=b", "/late"},
 	{"/late;a=b/x;c", "/late/x"},
@@ -154,6 +158,17 @@ static const struct {
 	{"/%e0%80%ae", "overlong", 0},
 	{"/%e0%9f%bf", "overlong", 0},
 	{"/%f0%80%80%ae", "overlong", 0},
+	{"/%f8%80%80%80%ae", "overlong", 0},
+	{"/%fc%80%80%80%80%ae", "overlong", 0},
+	/* the same for decoders that do not look at what follows */
+	{"/%c0%2e%c0%2e/late", "overlong", 0},
+	{"/x%c0%2flate", "overlong", 0},
+	{"/%c0%6e", "overlong", 0},
+	{"/x/%c0.%c0./late", "dot segment", 0},
+	{"/x/.%c0./late", "dot segment", 0},
+	{"/x/%c0.", "dot segment", 0},
+	{"/%e0%40%ae", "overlong", 0},
+	{"/%f0%40%40%ae", "overlong", 0},
 	/* what a parameter hides */
 	{"/a;b%2flate", "slash", 0},
 	{"/a%3bb%2Flate", "slash", 0},
