@@ -229,13 +229,13 @@ static void keep_reply(struct trial *trial)
 	memcpy(result->body, trial->reply.body, sizeof(result->body));
 }
 
-/* TLS failed between our certificate and its signature, and the server had no part in that. */
+/* The server had no part in that. */
 static bool has_key_failed(const struct trial *trial)
 {
 	const struct meter *meter = &trial->meter;
 
-	return trial->signing && trial->err.cls != THAW_ERR_NONE && trial->err.cls != THAW_ERR_RESOURCE &&
-	       trial->result.alert == 0 && !meter->ended && meter->read_error == 0 && meter->write_error == 0;
+	return trial->client != NULL && tls_client_key_failed(trial->client) && trial->result.alert == 0 &&
+	       !meter->ended && meter->read_error == 0 && meter->write_error == 0;
 }
 
 void trial_finish(struct trial *trial, enum trial_outcome outcome)

@@ -29,7 +29,7 @@ struct tls_client {
 	SSL *ssl;
 	struct tls_client_memory *memory; /* borrowed; NULL: remembers nothing */
 	struct tls_records records;
-	bool observed, failed;
+	bool observed, failed, key_failed;
 	bool unwritten; /* OpenSSL holds a record of a write that is to be repeated */
 };
 
@@ -255,7 +255,9 @@ static enum thaw_status outcome(struct tls_client *client, int n, const char *wh
 		status = error_set(err, THAW_ERR_PEER, "%s: the server sent %llu TLS records without application data",
 				   what, (unsigned long long)client->records.control);
 	} else {
+		bool key = tls_failure_is_key(client->ssl);
 		status = tls_failure(client->ssl, n, what, err);
+		client->key_failed = client->key_failed || (key && status == THAW_FAILED);
 	}
 	client->failed = client->failed || status == THAW_FAILED;
 	return status;
@@ -352,6 +354,11 @@ enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_e
 	int n = SSL_do_handshake(client->ssl);
 	enum thaw_status status = n == 1 ? THAW_OK : outcome(client, n, "renegotiating", err);
 	return status == THAW_FAILED || status == THAW_CLOSED ? status : THAW_OK;
+}
+
+bool tls_client_key_failed(const struct tls_client *client)
+{
+	return client->key_failed;
 }
 
 bool tls_client_shaking(const struct tls_client *client)

@@ -87,6 +87,9 @@ void tls_client_flush(struct tls_client *client);
  * such a server that ignores it. THAW_FAILED: *err. */
 enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;
 
+/* The connection has failed because our own key made no signature. */
+bool tls_client_key_failed(const struct tls_client *client);
+
 /* A handshake is under way: the first one, or a renegotiation. */
 bool tls_client_shaking(const struct tls_client *client);
 

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 
 #include "base/error.h"
@@ -11,6 +13,53 @@
 bool tls_failure_is_no_renegotiation(unsigned long code)
 {
 	return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_NO_RENEGOTIATION;
+}
+
+static bool names_memory(unsigned long code)
+{
+	return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+}
+
+bool tls_failure_is_memory(void)
+{
+	return names_memory(ERR_peek_error()) || names_memory(ERR_peek_last_error());
+}
+
+/* What OpenSSL says where an allocation failed and no cause was added. */
+static bool names_no_cause(unsigned long code)
+{
+	int lib = ERR_GET_LIB(code), reason = ERR_GET_REASON(code);
+
+	return code == 0 || ERR_COMMON_ERROR(code) || lib == ERR_LIB_RAND ||
+	       (lib == ERR_LIB_EVP && (reason == EVP_R_INITIALIZATION_ERROR || reason == EVP_R_NOT_ABLE_TO_COPY_CTX)) ||
+	       (lib == ERR_LIB_EC && reason == EC_R_RANDOM_NUMBER_GENERATION_FAILED);
+}
+
+/* The key is in OpenSSL's own memory. An engine's key, or another provider's, may be on a token. */
+static bool is_software(const EVP_PKEY *key)
+{
+	const OSSL_PROVIDER *provider = key != NULL ? EVP_PKEY_get0_provider(key) : NULL;
+
+	return provider != NULL && strcmp(OSSL_PROVIDER_get0_name(provider), "default") == 0;
+}
+
+static bool is_signing(const SSL *ssl)
+{
+	return SSL_get_state(ssl) == TLS_ST_CW_CERT_VRFY;
+}
+
+/* A key in memory makes a signature, unless there is no memory for that: OpenSSL does not always say so. */
+static bool has_no_memory(const SSL *ssl)
+{
+	return tls_failure_is_memory() ||
+	       (is_signing(ssl) && is_software(SSL_get_privatekey(ssl)) && names_no_cause(ERR_peek_error()));
+}
+
+bool tls_failure_is_key(const struct ssl_st *ssl)
+{
+	unsigned long code = ERR_peek_error();
+
+	return is_signing(ssl) && code != 0 && !ERR_SYSTEM_ERROR(code) && !has_no_memory(ssl);
 }
 
 /* OpenSSL's words for a code, without its numbers; never empty. */
@@ -28,11 +77,12 @@ enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what
 {
 	const char *data = NULL;
 	int flags = 0;
+	bool no_memory = tls_failure_is_memory();
 	unsigned long code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
 
 	if (code == 0)
 		(void)error_set(err, cls, "%s: no memory, or no cause given", what);
-	else if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+	else if (no_memory)
 		(void)error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", what);
 	else if (!ERR_SYSTEM_ERROR(code) && (flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != '\0')
 		(void)error_set(err, cls, "%s: %s (%s)", what, words(code), data);
@@ -66,6 +116,10 @@ enum thaw_status tls_failure(const struct ssl_st *ssl, int result, const char *w
 		}
 		return tls_library_failure(THAW_ERR_PEER, what, err);
 	default:
+		if (has_no_memory(ssl)) {
+			ERR_clear_error();
+			return error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", what);
+		}
 		return tls_library_failure(THAW_ERR_PEER, what, err);
 	}
 }

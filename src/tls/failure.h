@@ -23,6 +23,18 @@ enum tls_pem_kind { TLS_PEM_CERTIFICATE, TLS_PEM_KEY, TLS_PEM_CRL };
  */
 enum thaw_status tls_pem_fault(const char *file, enum tls_pem_kind wanted, struct thaw_error *err);
 
+/*
+ * Before the queue is emptied: does it say that memory could not be allocated? OpenSSL adds that to the queue at the
+ * place that failed, or above it.
+ */
+bool tls_failure_is_memory(void);
+
+/*
+ * The same after a call on ssl failed fatally: did the client's own key make no signature? Only the CertificateVerify
+ * message needs it. tls_failure() reports a lack of memory there as such.
+ */
+bool tls_failure_is_key(const struct ssl_st *ssl);
+
 /* Whether *err is the client's no_renegotiation alert, on which OpenSSL ends the connection. */
 bool tls_failure_is_no_renegotiation(unsigned long code);
 

@@ -47,12 +47,6 @@ static int on_pass_phrase(char *into, int room, int writing, void *arg)
 	return (int)strlen(into);
 }
 
-static bool is_memory(void)
-{
-	return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
-	       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
-}
-
 #define CIPHER_ROOM 64
 
 /* The algorithm that OpenSSL has no implementation of, if that is an error of its queue, which it empties. */
@@ -86,7 +80,7 @@ static bool find_header_cipher(const char *file, char to[static CIPHER_ROOM])
 		const char *name = line + strlen(field);
 		(void)snprintf(to, CIPHER_ROOM, "%.*s", (int)strcspn(name, ",\r\n"), name);
 		EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, to, NULL);
-		unknown = cipher == NULL && !is_memory();
+		unknown = cipher == NULL && !tls_failure_is_memory();
 		EVP_CIPHER_free(cipher);
 	}
 	OPENSSL_cleanse(line, sizeof(line));
@@ -103,7 +97,7 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 		ERR_clear_error();
 		return error_set(err, question->err.cls, "%s: %s", question->file, question->err.text);
 	}
-	if (question->answered && !is_memory()) {
+	if (question->answered && !tls_failure_is_memory()) {
 		char cipher[CIPHER_ROOM];
 		if (find_unknown_cipher(cipher) || find_header_cipher(question->file, cipher))
 			return error_set(
@@ -368,7 +362,7 @@ enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *name, c
 
 	if (file != NULL)
 		status = open_pkcs12(pair, file, name, secret, err);
-	else if (bio != NULL && is_memory())
+	else if (bio != NULL && tls_failure_is_memory())
 		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
 	else if (bio != NULL)
 		status = blame_kind(name, err);

@@ -258,11 +258,6 @@ static enum thaw_status content_fault(const struct content *content, const char 
 			 blocks.other, other_cure(blocks.other));
 }
 
-static bool is_memory(unsigned long code)
-{
-	return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-}
-
 enum thaw_status tls_pem_fault(const char *file, enum tls_pem_kind wanted, struct thaw_error *err)
 {
 	struct content content;
@@ -270,7 +265,7 @@ enum thaw_status tls_pem_fault(const char *file, enum tls_pem_kind wanted, struc
 	char what[THAW_ERROR_TEXT];
 	bool damaged = false;
 
-	if (is_memory(ERR_peek_error()) || is_memory(ERR_peek_last_error()))
+	if (tls_failure_is_memory())
 		return tls_library_failure(THAW_ERR_RESOURCE, file, err);
 	(void)ERR_set_mark();
 	if (take(&content, file)) {

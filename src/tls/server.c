@@ -120,7 +120,7 @@ static enum thaw_status set_protocol(SSL_CTX *ctx, const struct tls_protocol *pr
 	const struct tls_protocol *p = protocol != NULL ? protocol : &defaults;
 
 	if (p->groups != NULL && SSL_CTX_set1_groups_list(ctx, p->groups) != 1) {
-		if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+		if (tls_failure_is_memory())
 			return tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
 		ERR_clear_error();
 		return error_set(err, THAW_ERR_CONFIG, "%s: this OpenSSL (%s) does not have all of these groups: %s",

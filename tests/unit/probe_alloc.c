@@ -148,7 +148,7 @@ static void expect_told(const struct trial_result *result)
 	enum trial_outcome outcome = result->outcome;
 
 	assert_true(outcome == TRIAL_NO_MEMORY || outcome == TRIAL_SHAKE_FAILED || outcome == TRIAL_UNTRUSTED ||
-		    outcome == TRIAL_GARBLED || outcome == TRIAL_KEY_FAILED);
+		    outcome == TRIAL_GARBLED);
 	assert_int_not_equal(result->detail[0], '\0');
 	if (strstr(result->detail, ": out of memory") != NULL && outcome != TRIAL_UNTRUSTED)
 		assert_int_equal(outcome, TRIAL_NO_MEMORY);
