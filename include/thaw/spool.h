@@ -90,8 +90,9 @@ void thaw_spool_free(thaw_spool **spool);
 /*
  * May be ended to make room for others, while its request waits for a certificate: since_ms is when that began. `end`
  * is called then, from within any call on any spool of the store, or thaw_store_tend(). True: all that the spool held
- * is gone, and every call that needs it returns THAW_REASON_BUDGET_PRESSURE; false: not now. It may not call the spool,
- * or free one: let it note that the request has to be answered. NULL: may not be ended any more.
+ * is gone, and every call that needs it returns THAW_REASON_BUDGET_PRESSURE, or DISK_FULL or DISK_ERROR where that is
+ * why there is no room; false: not now. It may not call the spool, or free one: let it note that the request has to be
+ * answered. NULL: may not be ended any more.
  */
 typedef bool thaw_spool_end_fn(void *arg);
 void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg);

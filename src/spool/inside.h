@@ -23,6 +23,7 @@ struct thaw_spool {
 	size_t skip;           /* of the run's first block: read before it went to the disk */
 	bool busy;             /* the caller has a pointer into a chunk: nothing of it moves */
 	bool rests;            /* in the store's list */
+	bool refused;          /* there was no memory for it, beside all others */
 	enum thaw_reason ended;
 	struct {
 		thaw_spool_end_fn *end; /* NULL: may not be ended */
@@ -53,6 +54,10 @@ void spool_give_up_file(struct thaw_spool *spool);
 
 /* room.c */
 
+/* It takes memory now. */
+void spool_note_need(struct thaw_spool *spool);
+/* It is about to be freed. */
+void spool_note_end(struct thaw_spool *spool);
 /* It was written to just now, or holds no memory any more. */
 void spool_note_memory(struct thaw_spool *spool);
 /*

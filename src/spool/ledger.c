@@ -33,6 +33,7 @@ struct slot {
 	_Atomic uint64_t refused;
 	_Atomic uint64_t ended; /* asks, to make room */
 	_Atomic uint64_t rank;  /* of the worst ask that could be */
+	_Atomic uint64_t need;  /* of an ask, for room */
 };
 
 /* ---- each process's own: what is not a count. It does not change after the fork. */
@@ -156,6 +157,7 @@ void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 	clear_table(ledger, worker);
 	atomic_store(&slot->clients, 0);
 	atomic_store(&slot->rank, 0);
+	atomic_store(&slot->need, 0);
 	for (int tier = 0; tier < LEDGER_TIERS; tier++)
 		atomic_store(&slot->held[tier], 0);
 }
@@ -374,21 +376,45 @@ uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client)
 	return client_sum(ledger, client, LEDGER_MEMORY) + client_sum(ledger, client, LEDGER_DISK);
 }
 
+static void publish(_Atomic uint64_t *number, uint64_t value)
+{
+	if (atomic_load_explicit(number, memory_order_relaxed) != value)
+		atomic_store_explicit(number, value, memory_order_relaxed);
+}
+
+static uint64_t larger(uint64_t a, const _Atomic uint64_t *number)
+{
+	uint64_t b = atomic_load_explicit(number, memory_order_relaxed);
+
+	return a > b ? a : b;
+}
+
 void ledger_publish_rank(thaw_ledger *ledger, unsigned worker, uint64_t rank)
 {
-	if (atomic_load_explicit(&ledger->slots[worker].rank, memory_order_relaxed) != rank)
-		atomic_store_explicit(&ledger->slots[worker].rank, rank, memory_order_relaxed);
+	publish(&ledger->slots[worker].rank, rank);
 }
 
 uint64_t ledger_worst_rank(const thaw_ledger *ledger)
 {
 	uint64_t worst = 0;
 
-	for (unsigned i = 0; i < ledger->workers; i++) {
-		uint64_t rank = atomic_load_explicit(&ledger->slots[i].rank, memory_order_relaxed);
-		worst = rank > worst ? rank : worst;
-	}
+	for (unsigned i = 0; i < ledger->workers; i++)
+		worst = larger(worst, &ledger->slots[i].rank);
 	return worst;
+}
+
+void ledger_publish_need(thaw_ledger *ledger, unsigned worker, uint64_t need)
+{
+	publish(&ledger->slots[worker].need, need);
+}
+
+uint64_t ledger_strongest_need(const thaw_ledger *ledger)
+{
+	uint64_t strongest = 0;
+
+	for (unsigned i = 0; i < ledger->workers; i++)
+		strongest = larger(strongest, &ledger->slots[i].need);
+	return strongest;
 }
 
 void ledger_count_ended(thaw_ledger *ledger, unsigned worker)

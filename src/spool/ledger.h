@@ -45,6 +45,12 @@ uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client);
 /* How bad the worst ask of this worker is, for the others to know; and of all workers. 0: none. */
 void ledger_publish_rank(thaw_ledger *ledger, unsigned worker, uint64_t rank);
 uint64_t ledger_worst_rank(const thaw_ledger *ledger);
+/*
+ * Does an ask of this worker need room? Asks of all workers end for it, if their rank is above `above`. No need: 0;
+ * else UINT64_MAX less `above`, so that the strongest need of all workers is the largest number.
+ */
+void ledger_publish_need(thaw_ledger *ledger, unsigned worker, uint64_t need);
+uint64_t ledger_strongest_need(const thaw_ledger *ledger);
 /* One ask of this worker was ended to make room. */
 void ledger_count_ended(thaw_ledger *ledger, unsigned worker);
 

@@ -11,11 +11,13 @@
  *	  than many with small ones that do not.
  *
  * Both begin before the budget is spent (ledger_pressed()), at every call of thaw_store_tend(), so that a newcomer
- * finds room; only where that was not enough are they done while one waits for it.
+ * finds room; only where that was not enough are they done while one waits for it. Asks end in advance only if another
+ * one needs room: one that has taken memory, or was refused it, since there is pressure. If there is only one, of all
+ * workers, asks of a lower rank than its own do not end for it.
  *
  * Over all workers: each publishes the rank of its worst ask in its own slot of the ledger, and ends it only if it is
  * about as bad as the worst of all. A worker whose worst stays where it is, for it stands still or lies, is waited
- * for PATIENCE_MS. Nothing else is read from other workers.
+ * for PATIENCE_MS. Each also publishes whether its asks need room. Nothing else is read from other workers.
  */
 #include "spool/inside.h"
 
@@ -47,16 +49,20 @@ static bool can_spill(const struct thaw_spool *spool)
 	return !spool->busy && chunk != NULL && chunk->at < chunk->len;
 }
 
-/* One chunk of the spool that has rested longest. False: none can be moved. */
-static bool spill_resting(thaw_store *store)
+/* One chunk of the spool that has rested longest. NONE; else why none can be moved. */
+static enum thaw_reason spill_resting(thaw_store *store)
 {
+	enum thaw_reason reason = THAW_REASON_BUDGET_PRESSURE;
+
 	for (int tries = 0; tries < TRIES_MAX && !TAILQ_EMPTY(&store->resting); tries++) {
 		struct thaw_spool *spool = TAILQ_FIRST(&store->resting);
-		if (can_spill(spool) && spool_spill(spool) == THAW_REASON_NONE)
-			return true;
+		if (can_spill(spool))
+			reason = spool_spill(spool);
+		if (reason == THAW_REASON_NONE)
+			return reason;
 		spool_note_memory(spool); /* others have their turn first */
 	}
-	return false;
+	return reason;
 }
 
 /* One chunk of another request of the same client. */
@@ -146,33 +152,39 @@ static void look_for_victims(const thaw_store *store, enum ledger_tier tier, uin
 	}
 }
 
+/* Why asks end, if that is why the disk does not relieve the memory. */
+static enum thaw_reason end_reason(enum thaw_reason disk)
+{
+	return disk == THAW_REASON_DISK_FULL || disk == THAW_REASON_DISK_ERROR ? disk : THAW_REASON_BUDGET_PRESSURE;
+}
+
 /* False: its owner says that it cannot be ended just now. */
-static bool end_spool(struct thaw_spool *spool)
+static bool end_spool(struct thaw_spool *spool, enum thaw_reason why)
 {
 	if (!spool->yields.end(spool->yields.arg))
 		return false;
 	thaw_spool_yield(spool, 0, NULL, NULL);
 	spool_drop_all(spool);
-	spool->ended = THAW_REASON_BUDGET_PRESSURE;
+	spool->ended = why;
 	ledger_count_ended(spool->store->ledger, spool->store->worker);
 	return true;
 }
 
 /* At least one, and more until there is no pressure. False: not one. */
-static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims)
+static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims, enum thaw_reason why)
 {
 	bool ended = false;
 
 	for (unsigned i = 0; i < victims->count; i++) {
 		if (ended && !ledger_pressed(store->ledger, store->worker, tier))
 			break;
-		ended = end_spool(victims->of[i].spool) || ended;
+		ended = end_spool(victims->of[i].spool, why) || ended;
 	}
 	return ended;
 }
 
 /* The client's share is spent: its own request that has waited longest makes room, if it has waited longer. */
-static bool end_of_client(const struct thaw_spool *asker, enum ledger_tier tier)
+static bool end_of_client(const struct thaw_spool *asker, enum ledger_tier tier, enum thaw_reason why)
 {
 	struct thaw_spool *spool, *oldest = NULL;
 
@@ -184,7 +196,7 @@ static bool end_of_client(const struct thaw_spool *asker, enum ledger_tier tier)
 	}
 	if (oldest == NULL || (asker->yields.end != NULL && oldest->yields.since_ms >= asker->yields.since_ms))
 		return false;
-	return end_spool(oldest);
+	return end_spool(oldest, why);
 }
 
 static bool is_budget(enum thaw_reason reason)
@@ -192,19 +204,19 @@ static bool is_budget(enum thaw_reason reason)
 	return reason == THAW_REASON_BUDGET_WORKER || reason == THAW_REASON_BUDGET_TOTAL;
 }
 
-static bool end_for(struct thaw_spool *asker, enum ledger_tier tier, enum thaw_reason refused)
+static bool end_for(struct thaw_spool *asker, enum ledger_tier tier, enum thaw_reason refused, enum thaw_reason why)
 {
 	struct victims victims;
 
 	if (refused == THAW_REASON_BUDGET_CLIENT)
-		return end_of_client(asker, tier);
+		return end_of_client(asker, tier, why);
 	if (!is_budget(refused))
 		return false;
 	bool was = asker->busy;
 	asker->busy = true;
 	look_for_victims(asker->store, tier, rank_of(asker), &victims);
 	asker->busy = was;
-	return end_victims(asker->store, tier, &victims);
+	return end_victims(asker->store, tier, &victims, why);
 }
 
 enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refused)
@@ -212,7 +224,7 @@ enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refu
 	enum thaw_reason reason = refused;
 
 	if (spool->store->directory != NULL) {
-		if (refused != THAW_REASON_BUDGET_CLIENT && spill_resting(spool->store))
+		if (refused != THAW_REASON_BUDGET_CLIENT && spill_resting(spool->store) == THAW_REASON_NONE)
 			return THAW_REASON_NONE;
 		if (can_spill(spool))
 			reason = spool_spill(spool);
@@ -220,13 +232,34 @@ enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refu
 			reason = THAW_REASON_NONE;
 		if (reason == THAW_REASON_NONE)
 			return reason;
-		if (can_spill(spool) && end_for(spool, LEDGER_DISK, reason))
+		if (can_spill(spool) && end_for(spool, LEDGER_DISK, reason, THAW_REASON_BUDGET_PRESSURE))
 			return THAW_REASON_NONE;
 	}
-	return end_for(spool, LEDGER_MEMORY, refused) ? THAW_REASON_NONE : reason;
+	return end_for(spool, LEDGER_MEMORY, refused, end_reason(reason)) ? THAW_REASON_NONE : reason;
 }
 
 /* ---- in advance ---- */
+
+void spool_note_need(struct thaw_spool *spool)
+{
+	thaw_store *store = spool->store;
+
+	if (store->needs == NULL)
+		store->needs = spool;
+	else if (store->needs != spool)
+		store->several_need = true;
+}
+
+void spool_note_end(struct thaw_spool *spool)
+{
+	thaw_store *store = spool->store;
+
+	/* Its client may try again. */
+	if (spool->refused)
+		store->several_need = true;
+	if (store->needs == spool)
+		store->needs = NULL;
+}
 
 /* Is this worker's worst about as bad as the worst of all? */
 static bool is_my_turn(thaw_store *store, uint64_t rank)
@@ -241,32 +274,52 @@ static bool is_my_turn(thaw_store *store, uint64_t rank)
 	return store->now_ms - store->deferred_ms >= PATIENCE_MS;
 }
 
-static bool make_way(thaw_store *store, enum ledger_tier tier)
+static void publish_need(thaw_store *store)
+{
+	uint64_t need = 0;
+
+	if (store->several_need)
+		need = UINT64_MAX;
+	else if (store->needs != NULL)
+		need = UINT64_MAX - rank_of(store->needs);
+	ledger_publish_need(store->ledger, store->worker, need);
+}
+
+static void forget_need(thaw_store *store)
+{
+	store->needs = NULL;
+	store->several_need = false;
+}
+
+static bool make_way(thaw_store *store, enum ledger_tier tier, enum thaw_reason why)
 {
 	struct victims victims;
 
-	if (store->now_ms < store->look_ms)
+	publish_need(store);
+	uint64_t need = ledger_strongest_need(store->ledger);
+	if (need == 0 || store->now_ms < store->look_ms)
 		return false;
-	look_for_victims(store, tier, 0, &victims);
-	if (victims.count > 0 && is_my_turn(store, victims.of[0].rank) && end_victims(store, tier, &victims))
+	look_for_victims(store, tier, UINT64_MAX - need, &victims);
+	if (victims.count > 0 && is_my_turn(store, victims.of[0].rank) && end_victims(store, tier, &victims, why))
 		return true;
 	store->look_ms = store->now_ms + LOOK_MS;
 	return false;
 }
 
-/* True: memory is short, and the disk cannot help. */
-static bool relieve_memory(thaw_store *store)
+/* NONE; else memory is short, and why asks must end: the disk cannot help. */
+static enum thaw_reason relieve_memory(thaw_store *store)
 {
 	bool pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
 
 	if (store->directory == NULL)
-		return pressed;
+		return pressed ? THAW_REASON_BUDGET_PRESSURE : THAW_REASON_NONE;
 	for (int i = 0; pressed && i < SPILLS_MAX; i++) {
-		if (!spill_resting(store))
-			return !TAILQ_EMPTY(&store->resting);
+		enum thaw_reason reason = spill_resting(store);
+		if (reason != THAW_REASON_NONE)
+			return TAILQ_EMPTY(&store->resting) ? THAW_REASON_NONE : end_reason(reason);
 		pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
 	}
-	return false;
+	return THAW_REASON_NONE;
 }
 
 uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
@@ -274,16 +327,23 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 	bool moved = false;
 
 	store->now_ms = now_ms;
-	bool memory = relieve_memory(store), disk = ledger_pressed(store->ledger, store->worker, LEDGER_DISK);
-	if (memory || disk) {
-		moved = make_way(store, disk ? LEDGER_DISK : LEDGER_MEMORY);
+	enum thaw_reason short_of = relieve_memory(store);
+	bool disk = ledger_pressed(store->ledger, store->worker, LEDGER_DISK);
+	bool memory = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
+	if (short_of != THAW_REASON_NONE || disk) {
+		moved = make_way(store, disk ? LEDGER_DISK : LEDGER_MEMORY,
+				 short_of != THAW_REASON_NONE ? short_of : THAW_REASON_BUDGET_PRESSURE);
 	} else {
 		store->deferred_ms = 0;
 		ledger_publish_rank(store->ledger, store->worker, 0);
+		if (!memory)
+			forget_need(store);
+		publish_need(store);
 	}
-	if (TAILQ_EMPTY(&store->resting) && TAILQ_EMPTY(&store->waiting))
+	bool needy = store->needs != NULL || store->several_need;
+	if (TAILQ_EMPTY(&store->resting) && TAILQ_EMPTY(&store->waiting) && !needy)
 		return THAW_NEVER;
-	bool more = moved || (!TAILQ_EMPTY(&store->resting) && store->directory != NULL && !memory &&
-			      ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY));
+	bool more = moved || (memory && !TAILQ_EMPTY(&store->resting) && store->directory != NULL &&
+			      short_of == THAW_REASON_NONE);
 	return more ? now_ms : now_ms + TEND_MS;
 }

@@ -114,6 +114,7 @@ void thaw_spool_free(thaw_spool **spool)
 	if (gone == NULL)
 		return;
 	thaw_spool_yield(gone, 0, NULL, NULL);
+	spool_note_end(gone);
 	spool_drop_all(gone);
 	free(gone);
 }
@@ -137,8 +138,10 @@ static enum thaw_reason acquire_chunk(struct thaw_spool *spool, size_t size)
 {
 	enum thaw_reason reason = keep_share(spool, size);
 
+	spool_note_need(spool);
 	for (int i = 0; reason == THAW_REASON_NONE; i++) {
 		reason = spool_acquire(spool, LEDGER_MEMORY, size, spool->use.memory + size <= BEGINNING);
+		spool->refused = reason == THAW_REASON_BUDGET_TOTAL || reason == THAW_REASON_BUDGET_WORKER;
 		if (reason == THAW_REASON_NONE)
 			return reason;
 		if (i < MAKE_ROOM_MAX)

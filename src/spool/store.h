@@ -58,6 +58,8 @@ struct thaw_store {
 	struct spool_list resting; /* that hold memory; the one that was not written to for longest is the first */
 	struct spool_list waiting; /* that may be ended to make room */
 	uint64_t now_ms;           /* as the caller has said last */
+	struct thaw_spool *needs;  /* it took memory, or was refused it, since there is pressure */
+	bool several_need;         /* not only that one */
 	uint64_t deferred_ms;      /* since when others were let go first; 0: they are not */
 	uint64_t look_ms;          /* when to look for victims again */
 

@@ -243,7 +243,7 @@ def test_killed_worker(serve, payloads, figure):
 
 def test_killed_worker_gives_back(serve, programs, payloads):
     """What a killed worker held in the spool is free again."""
-    gateway = serve(certificate=ASKS, workers=1, spool={"memory": "72MiB", "disk": "0", "per_client": "100%"})
+    gateway = serve(certificate=ASKS, workers=1, spool={"memory": "64MiB", "disk": "0", "per_client": "100%"})
     with Withholding(programs, gateway, "withhold", "1.2", MIB, 16384, 48, "127.1.0.1") as clients:
         assert clients.broken == 0
         (worker,) = gateway.workers()

@@ -512,6 +512,40 @@ static void on_disk(struct scenario *scenario)
 	scenario->request_memory = 64 * KiB;
 }
 
+/* The disk is full long before its budget is spent. */
+static void disk_full(struct scenario *scenario)
+{
+	scenario->memory = 256 * KiB;
+	scenario->disk = 64U * MiB;
+	scenario->disk_room = 100 * KiB;
+	small_relays(scenario);
+}
+
+/* So much comes at once that the writer finds it first. */
+static void disk_full_at_once(struct scenario *scenario)
+{
+	disk_full(scenario);
+	scenario->memory = 128 * KiB;
+	scenario->conns[0].up.buffer = 2U * MiB;
+}
+
+/* Two that withhold have filled it, and end for the third one. */
+static void disk_full_beside(struct scenario *scenario)
+{
+	disk_full(scenario);
+	for (unsigned i = 1; i < 3; i++) {
+		scenario->conns[i] = scenario->conns[0];
+		scenario->conns[i].address = i;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		scenario->conns[i].answer = ANSWER_NEVER;
+		scenario->conns[i].stack = STACK_GNUTLS;
+		scenario->conns[i].requests[0].body = 140 * KiB;
+	}
+	scenario->conns[2].start_ms = 11000;
+	scenario->conn_count = 3;
+}
+
 /* Three that withhold, from one address, and one honest client from another. */
 static void crowd(struct scenario *scenario)
 {
@@ -623,6 +657,21 @@ static void check_disk(struct world *world)
 {
 	if (world->disk_most == 0)
 		world_fail(world, "the disk was never used");
+}
+
+static void check_disk_full(struct world *world)
+{
+	unsigned full = 0;
+
+	for (unsigned i = 0; i + 1 < world->scenario->conn_count; i++) {
+		const json_t *ask = json_object_get(world->conns[i].records[0], "ask");
+		const char *reason = json_string_value(json_object_get(ask, "reason"));
+		full += reason != NULL && strcmp(reason, "disk-full") == 0;
+		if (reason != NULL && strcmp(reason, "budget-pressure") == 0)
+			world_fail(world, "#%u ended for another reason than the full disk", i);
+	}
+	if (full == 0)
+		world_fail(world, "none ended because of the full disk");
 }
 
 /* Those who withhold make room, and read why; who answers is served. */
@@ -911,6 +960,14 @@ const struct named named_all[] = {
 	{"spool-full-1.2", V12, LATE, .body = MiB, .adjust = small_spool, .status = 503, .verdict = "over-limit"},
 	{"on-disk-1.2", V12, FIRST, LATE, .body = MiB, .adjust = on_disk, RENEG("body"), .check = check_disk},
 	{"on-disk-1.3", V13, FIRST, LATE, .body = MiB, .adjust = on_disk, PHA("headers"), .check = check_disk},
+	{"disk-full-1.2", V12, LATE, .body = MiB, .adjust = disk_full, NO(503, "over-limit", "disk-full")},
+	{"disk-full-1.3", V13, FIRST, LATE, .body = MiB, .adjust = disk_full, NO(503, "over-limit", "disk-full")},
+	{"disk-full-at-once-1.2", V12, LATE, .body = MiB, .adjust = disk_full_at_once,
+	 NO(503, "over-limit", "disk-full")},
+	{"disk-full-at-once-1.3", V13, FIRST, LATE, .body = MiB, .adjust = disk_full_at_once,
+	 NO(503, "over-limit", "disk-full")},
+	{"disk-full-beside", V13, FIRST, LATE, .body = 100 * KiB, .adjust = disk_full_beside, .status = 200,
+	 .check = check_disk_full},
 	{"crowd", V13, FIRST, LATE, .body = MiB, .adjust = crowd, .status = 200},
 	{"crowd-under-pressure", V13, FIRST, LATE, .body = MiB, .adjust = crowd_under_pressure, .status = 200,
 	 .check = check_pressure},

@@ -217,8 +217,8 @@ static bool fits_budgets(const struct scenario *scenario)
 	/* A part of it is kept for requests that only begin. */
 	if (all <= tier / 4 * 3)
 		return true;
-	return scenario->conn_count == 1 && all <= scenario->disk / 100 * scenario->per_client_percent &&
-	       tier >= 8U * THAW_SPOOL_CHUNK;
+	return scenario->conn_count == 1 && scenario->disk_room == 0 &&
+	       all <= scenario->disk / 100 * scenario->per_client_percent && tier >= 8U * THAW_SPOOL_CHUNK;
 }
 
 static bool much_behind(const struct standing *at, const struct request_plan *request)

@@ -147,6 +147,7 @@ struct scenario {
 	bool require, elsewhere, hold_to_tls12;
 	uint64_t timeout_ms, grace_ms, max_body;
 	uint64_t memory, disk;
+	uint64_t disk_room; /* what the disk really takes; 0: all */
 	unsigned per_client_percent;
 	uint64_t request_memory; /* 0: as the client's */
 	bool proxied;            /* what the built-in inspect would answer, an upstream's server does */

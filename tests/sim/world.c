@@ -1,10 +1,13 @@
 #include "world.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/transport.h"
+#include "spool/store.h"
+#include "tls/seal.h"
 #include "watch.h"
 
 #define IDLE_STEPS_MAX 4096 /* of a server at one instant, without a byte moved: it works on what it holds */
@@ -134,6 +137,37 @@ static void on_message(void *arg, enum config_log_level level, const char *text)
 	trace_line(world, world->current, "message: %s", world->last_message);
 }
 
+/* Of the disk, in this process's one simulation. */
+static uint64_t disk_left;
+
+static ssize_t write_to_disk(int fd, const void *data, size_t len, off_t at)
+{
+	if (len > disk_left) {
+		errno = ENOSPC;
+		return -1;
+	}
+	disk_left -= len;
+	return spool_file_system.write(fd, data, len, at);
+}
+
+static bool make_store(struct world *world, struct thaw_error *err)
+{
+	const struct scenario *scenario = world->scenario;
+	struct cipher cipher = {0};
+
+	if (tls_seal_new(&cipher, err) != THAW_OK)
+		return false;
+	world->files = spool_file_system;
+	disk_left = scenario->disk_room;
+	if (scenario->disk_room > 0)
+		world->files.write = write_to_disk;
+	world->store =
+		spool_store_new(world->ledger, 0, scenario->disk > 0 ? pki_folder() : NULL, cipher, &world->files, err);
+	if (world->store == NULL)
+		cipher.ops->free(cipher.key);
+	return world->store != NULL;
+}
+
 static bool open_store(struct world *world)
 {
 	const struct scenario *scenario = world->scenario;
@@ -148,9 +182,7 @@ static bool open_store(struct world *world)
 		.workers = 1,
 	};
 	world->ledger = thaw_ledger_new(&world->limits);
-	if (world->ledger != NULL)
-		world->store = thaw_store_new(world->ledger, 0, scenario->disk > 0 ? pki_folder() : NULL, &err);
-	if (world->store == NULL)
+	if (world->ledger == NULL || !make_store(world, &err))
 		world_fail(world, "no store: %s", err.text);
 	return world->store != NULL;
 }

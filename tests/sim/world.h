@@ -13,6 +13,7 @@
 #include "client.h"
 #include "origin.h"
 #include "server.h"
+#include "spool/file.h"
 #include "thaw/spool.h"
 
 #define WORLD_RECORDS 16 /* access records of one connection */
@@ -48,6 +49,7 @@ struct world {
 	uint64_t now_us;
 	struct rng order;
 	struct thaw_ledger_limits limits;
+	struct spool_file_ops files;
 	thaw_ledger *ledger;
 	thaw_store *store;
 	struct sim_conn conns[SCENARIO_CONNS];

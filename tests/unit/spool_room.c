@@ -207,6 +207,78 @@ static void test_newcomer_is_let_in_when_all_is_spent(void **state)
 	world_free(&world);
 }
 
+/* ---- asks end only for others that need the room */
+
+/* All that is not kept for those who begin. */
+static void test_lone_ask_uses_all_memory(void **state)
+{
+	struct world world = memory_world(2);
+	struct asker lone;
+
+	(void)state;
+	ask(&lone, world.store, 1, 2 * OVERDUE, CHUNK);
+	while (use_of(&lone.body).memory < 56 * CHUNK) {
+		assert_int_equal(body_write(&lone.body, CHUNK / 2), THAW_REASON_NONE);
+		tend(world.store, NOW);
+	}
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(body_write(&lone.body, 2 * CHUNK), THAW_REASON_BUDGET_TOTAL);
+	leave(&lone, 1);
+	world_free(&world);
+}
+
+static void test_lone_ask_uses_all_of_the_disk(void **state)
+{
+	struct world world = world_new((struct thaw_ledger_limits){.memory = 16 * CHUNK, .disk = 64 * CHUNK});
+	struct asker lone;
+
+	(void)state;
+	ask(&lone, world.store, 1, 2 * OVERDUE, CHUNK);
+	for (unsigned i = 0; i < 120; i++) {
+		assert_int_equal(body_write(&lone.body, CHUNK / 2), THAW_REASON_NONE);
+		tend(world.store, NOW);
+	}
+	assert_int_equal(lone.ends, 0);
+	leave(&lone, 1);
+	world_free(&world);
+}
+
+static void test_lone_ask_ends_for_another(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker lone, other;
+
+	(void)state;
+	ask(&lone, world.store, 1, 2 * OVERDUE, 50 * CHUNK);
+	tend(world.store, NOW);
+	assert_false(has_ended(&lone));
+	ask(&other, world.store, 2, 0, CHUNK);
+	tend(world.store, NOW + 100);
+	assert_int_equal(thaw_spool_ended(lone.body.spool), THAW_REASON_BUDGET_PRESSURE);
+	assert_false(has_ended(&other));
+	leave(&lone, 1);
+	leave(&other, 1);
+	world_free(&world);
+}
+
+/* The one that needs room is worse than the other, which needs none. */
+static void test_idle_ask_does_not_end_for_a_worse_one(void **state)
+{
+	struct world world = memory_world(1);
+	struct asker idle, grows;
+
+	(void)state;
+	ask(&idle, world.store, 1, 5, 8 * CHUNK);
+	tend(world.store, NOW);
+	ask(&grows, world.store, 2, 2 * OVERDUE, 44 * CHUNK);
+	tend(world.store, NOW + 100);
+	assert_false(has_ended(&idle));
+	assert_false(has_ended(&grows));
+	leave(&idle, 1);
+	leave(&grows, 1);
+	world_free(&world);
+}
+
 /* Who is worse than all others is refused, and ends none of them. */
 static void test_worst_asker_is_refused(void **state)
 {
@@ -259,10 +331,11 @@ struct two {
 
 static void two_workers(struct two *two)
 {
-	two->world = memory_world(2);
+	two->world = memory_world(3);
 	two->other = store_on(two->world.ledger, 1, NULL);
 	ask(&two->mild, two->world.store, 1, OVERDUE, 8 * CHUNK);
 	ask(&two->bad, two->other, 2, 2 * OVERDUE, 42 * CHUNK);
+	ledger_publish_need(two->world.ledger, 2, UINT64_MAX); /* a third one's ask */
 }
 
 static void two_end(struct two *two)
@@ -305,6 +378,73 @@ static void test_worker_that_lies_is_not_waited_for(void **state)
 	tend(two.world.store, NOW + 1000);
 	assert_true(has_ended(&two.mild));
 	two_end(&two);
+}
+
+/* The room that a worker's ask needs may be another worker's to make; also if the ask was refused, and has left. */
+static void test_need_of_another_worker(void **state)
+{
+	static const uint64_t sizes[] = {CHUNK, 12 * CHUNK};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct world world = memory_world(2);
+		thaw_store *other = store_on(world.ledger, 1, NULL);
+		struct asker lone, needs;
+		ask(&lone, world.store, 1, 2 * OVERDUE, 54 * CHUNK);
+		tend(world.store, NOW);
+		tend(other, NOW);
+		assert_false(has_ended(&lone));
+		ask(&needs, other, 2, 0, 1);
+		enum thaw_reason reason = body_write(&needs.body, sizes[i]);
+		assert_int_equal(reason, i == 0 ? THAW_REASON_NONE : THAW_REASON_BUDGET_TOTAL);
+		if (reason != THAW_REASON_NONE)
+			leave(&needs, 1);
+		assert_true(thaw_store_tend(other, NOW + 100) < NOW + 1000); /* there is something to look after */
+		tend(world.store, NOW + 100);
+		assert_true(has_ended(&lone));
+		tend(other, NOW + 200);
+		leave(&lone, 1);
+		ask(&lone, world.store, 1, 2 * OVERDUE, 54 * CHUNK); /* what was needed then is not needed now */
+		tend(world.store, NOW + 300);
+		assert_false(has_ended(&lone));
+		leave(&lone, 1);
+		if (reason == THAW_REASON_NONE)
+			leave(&needs, 1);
+		thaw_store_free(&other);
+		world_free(&world);
+	}
+}
+
+/* ---- a full disk */
+
+/* The disk is full, although its budget is not spent: all that ends for that says so, whatever is noticed first. */
+static void full_disk(bool tended)
+{
+	struct world world = world_new((struct thaw_ledger_limits){.memory = 64 * CHUNK, .disk = 640 * CHUNK});
+	struct asker old, grows;
+	enum thaw_reason reason = THAW_REASON_NONE;
+
+	ask(&old, world.store, 1, 2 * OVERDUE, 30 * CHUNK);
+	disk_fault((struct fault){FAULT_ERRNO, ENOSPC, 1, true, OP_WRITE});
+	ask(&grows, world.store, 2, 0, CHUNK);
+	(void)thaw_store_tend(world.store, NOW);
+	while (reason == THAW_REASON_NONE) {
+		reason = body_write(&grows.body, CHUNK);
+		if (tended)
+			tend(world.store, NOW);
+	}
+	assert_int_equal(reason, THAW_REASON_DISK_FULL);
+	assert_int_equal(thaw_spool_ended(old.body.spool), THAW_REASON_DISK_FULL);
+	leave(&old, 1);
+	leave(&grows, 1);
+	world_free(&world);
+}
+
+static void test_full_disk_is_the_reason(void **state)
+{
+	(void)state;
+	full_disk(false);
+	full_disk(true);
 }
 
 static void test_rank_of_a_dead_worker_is_forgotten(void **state)
@@ -369,10 +509,16 @@ int main(void)
 		cmocka_unit_test(test_who_does_not_yield_stays),
 		cmocka_unit_test(test_ended_spool_refuses),
 		cmocka_unit_test(test_newcomer_is_let_in_when_all_is_spent),
+		cmocka_unit_test(test_lone_ask_uses_all_memory),
+		cmocka_unit_test(test_lone_ask_uses_all_of_the_disk),
+		cmocka_unit_test(test_lone_ask_ends_for_another),
+		cmocka_unit_test(test_idle_ask_does_not_end_for_a_worse_one),
 		cmocka_unit_test(test_worst_asker_is_refused),
 		cmocka_unit_test(test_share_is_the_clients_own_matter),
 		cmocka_unit_test(test_worker_leaves_it_to_the_one_with_the_worst),
 		cmocka_unit_test(test_worker_that_lies_is_not_waited_for),
+		cmocka_unit_test(test_need_of_another_worker),
+		cmocka_unit_test(test_full_disk_is_the_reason),
 		cmocka_unit_test(test_rank_of_a_dead_worker_is_forgotten),
 		cmocka_unit_test(test_honest_client_beside_a_crowd),
 	};
