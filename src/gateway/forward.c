@@ -174,6 +174,17 @@ static void write_forwarded(const struct gw_conn *conn, struct http_span authori
 		write_text(writer, "X-Forwarded-Host", authority.at, authority.len);
 }
 
+/* "Proxy-Authorization" and its kind (RFC 9110 11.7): for this gateway, or for the client. In any spelling of CGI's. */
+static bool is_for_proxy(struct http_span name)
+{
+	static const char digits[] = "0123456789";
+
+	if (name.len <= 6 || !http_span_equal_nocase((struct http_span){name.at, 5}, "proxy"))
+		return false;
+	char sign = (char)(name.at[5] | 0x20);
+	return (sign < 'a' || sign > 'z') && strchr(digits, name.at[5]) == NULL;
+}
+
 /* Fields that frame or route the request are written anew; those that a client may not say of itself are left out. */
 static bool passes(const struct gw_conn *conn, const struct http_hops *hops, struct http_span name)
 {
@@ -182,8 +193,8 @@ static bool passes(const struct gw_conn *conn, const struct http_hops *hops, str
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (http_span_equal_nocase(name, ours[i]))
 			return false;
-	if (name.len > 6 && http_span_equal_nocase((struct http_span){name.at, 6}, "proxy-"))
-		return false; /* RFC 9110 11.7: for this gateway, or for the client */
+	if (is_for_proxy(name))
+		return false;
 	return !http_hops_has(hops, name) && !gw_identity_is_stripped(gw_conn_host(conn)->config, name);
 }
 

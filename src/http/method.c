@@ -178,7 +178,7 @@ static struct http_span decode_part(struct http_span text, size_t *at, bool to_s
  */
 static bool add_parameter(struct http_methods *methods, struct http_span parameter)
 {
-	char name_text[PART_MAX], value_text[PART_MAX];
+	char name_text[PART_MAX] = "", value_text[PART_MAX] = "";
 	size_t at = 0;
 	struct http_span name = decode_part(parameter, &at, true, name_text);
 	const char *nul = name.len > 0 ? memchr(name.at, '\0', name.len) : NULL;

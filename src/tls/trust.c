@@ -191,6 +191,24 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 	return THAW_OK;
 }
 
+/*
+ * OpenSSL takes a delta CRL (RFC 5280 5.2.4), even beside its base, for a complete one: what the base revokes would be
+ * accepted.
+ */
+static enum thaw_status check_is_complete(const char *file, const X509_CRL *crl, struct thaw_error *err)
+{
+	if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) < 0)
+		return THAW_OK;
+	char *name = tls_name_text(X509_CRL_get_issuer(crl));
+	enum thaw_status status =
+		error_set(err, THAW_ERR_CONFIG,
+			  "%s: the CRL of CA '%s' is a delta CRL, which lists changes only; delta CRLs are not "
+			  "supported: put the complete CRL in its place",
+			  file, name != NULL ? name : "?");
+	free(name);
+	return status;
+}
+
 static bool has_crl_of(const STACK_OF(X509_OBJECT) * objects, const X509_NAME *issuer)
 {
 	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
@@ -222,6 +240,18 @@ static enum thaw_status check_crls(X509_STORE *store, const struct thaw_trust_op
 	return THAW_OK;
 }
 
+static enum thaw_status check_complete(X509_STORE *store, const char *file, struct thaw_error *err)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		const X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+		if (crl != NULL && check_is_complete(file, crl, err) != THAW_OK)
+			return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
 static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
 {
 	enum thaw_status status = add_file(store, options->ca, false, err);
@@ -231,6 +261,8 @@ static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options 
 		/* THAW_CRL_LEAF, too: see on_missing_crl(). */
 		X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	}
+	if (status == THAW_OK && options->crl != NULL)
+		status = check_complete(store, options->crl, err);
 	if (status == THAW_OK && options->crl != NULL && options->crl_check == THAW_CRL_CHAIN)
 		status = check_crls(store, options, err);
 	if (status == THAW_OK && options->depth > 0)

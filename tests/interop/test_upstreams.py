@@ -168,8 +168,9 @@ def test_upgrade_to_http2_is_not_passed_on(behind):
 def test_hop_by_hop_fields_stay_behind(behind):
     with Raw(behind("node")) as client:
         answer = client.ask("GET", "/never/x", None, "Connection: X-Mine, close", "X-Mine: 1", "TE: trailers",
-                            "Keep-Alive: timeout=5", "Proxy-Authorization: Basic eDp5", "X-Kept: 1").json()
-    for name in ("x-mine", "te", "keep-alive", "proxy-authorization"):
+                            "Keep-Alive: timeout=5", "Proxy-Authorization: Basic eDp5", "Proxy_Connection: x",
+                            "proxy.auth: x", "X-Kept: 1").json()
+    for name in ("x-mine", "te", "keep-alive", "proxy-authorization", "proxy_connection", "proxy.auth"):
         assert name not in answer["fields"]
     assert answer["fields"]["x-kept"] == "1"
 

@@ -341,6 +341,23 @@ static void each_certificate_is_checked_against_its_issuer_s_crl(void **state)
 	}
 }
 
+/* OpenSSL would take it for a complete one, even beside its base. */
+static void a_delta_crl_is_refused(void **state)
+{
+	(void)state;
+	write_certificates("root.pem", (X509 *[]){pki.root}, 1);
+	for (int check = 0; check < 2; check++)
+		for (int of_root = 0; of_root < 2; of_root++) {
+			struct thaw_error err = {0};
+			assert_null(trust_with(of_root ? DELTA : EMPTY, of_root ? EMPTY : DELTA,
+					       check ? THAW_CRL_LEAF : THAW_CRL_CHAIN, &err));
+			assert_int_equal(err.cls, THAW_ERR_CONFIG);
+			assert_non_null(strstr(err.text, of_root ? "CA 'CN=root' is a delta CRL"
+								 : "CA 'CN=issuing' is a delta CRL"));
+			assert_non_null(strstr(err.text, "crls.pem: "));
+		}
+}
+
 static void settings_that_decide_make_another_id(void **state)
 {
 	struct thaw_error err = {0};
@@ -429,6 +446,7 @@ int main(void)
 		cmocka_unit_test(session_that_no_trust_accepts_any_more_is_not_resumed),
 		cmocka_unit_test(broken_chain_in_a_ticket_is_none),
 		cmocka_unit_test(each_certificate_is_checked_against_its_issuer_s_crl),
+		cmocka_unit_test(a_delta_crl_is_refused),
 		cmocka_unit_test(settings_that_decide_make_another_id),
 		cmocka_unit_test(names_are_sent_all_or_none),
 	};

@@ -159,8 +159,19 @@ static inline void write_certificates(const char *name, X509 *const *certificate
 	assert_int_equal(fclose(file), 0);
 }
 
+/* Changes since the base CRL number 1. */
+static inline void make_delta(X509_CRL *crl)
+{
+	ASN1_INTEGER *base = ASN1_INTEGER_new();
+
+	assert_int_equal(ASN1_INTEGER_set(base, 1), 1);
+	assert_int_equal(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0), 1);
+	assert_true(X509_CRL_sign(crl, pki.key, EVP_sha256()) > 0);
+	ASN1_INTEGER_free(base);
+}
+
 /* What a CRL says, for each of the two CAs. */
-enum crl { NONE, EMPTY, REVOKES, EXPIRED, FUTURE, FORGED };
+enum crl { NONE, EMPTY, REVOKES, EXPIRED, FUTURE, FORGED, DELTA };
 
 static inline void write_crl(FILE *file, enum crl kind, X509 *issuer, X509 *below)
 {
@@ -171,6 +182,8 @@ static inline void write_crl(FILE *file, enum crl kind, X509 *issuer, X509 *belo
 				       kind == EXPIRED  ? -2 * 86400
 				       : kind == FUTURE ? 86400
 							: -3600);
+		if (kind == DELTA)
+			make_delta(crl);
 		assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
 		X509_CRL_free(crl);
 	}
