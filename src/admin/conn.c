@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "admin/respond.h"
+#include "base/require.h"
 
 #define IN_ROOM      8192 /* a head: larger ones are refused */
 #define LINGER_MS    2000
@@ -39,21 +40,23 @@ static enum move run_write(struct admin_conn *conn);
 static enum move run_linger(struct admin_conn *conn);
 
 static const struct {
+	const char *name;
 	enum move (*run)(struct admin_conn *conn);
 	unsigned next;
 	uint32_t limit_ms;
 } states[] = {
-	[ST_READ] = {run_read, BIT(ST_WRITE) | BIT(ST_DEAD), ADMIN_LIMIT_MS},
-	[ST_WRITE] = {run_write, BIT(ST_READ) | BIT(ST_LINGER) | BIT(ST_DEAD), ADMIN_LIMIT_MS},
-	[ST_LINGER] = {run_linger, BIT(ST_DEAD), LINGER_MS},
-	[ST_DEAD] = {NULL, 0, 0},
+	[ST_READ] = {"read", run_read, BIT(ST_WRITE) | BIT(ST_DEAD), ADMIN_LIMIT_MS},
+	[ST_WRITE] = {"write", run_write, BIT(ST_READ) | BIT(ST_LINGER) | BIT(ST_DEAD), ADMIN_LIMIT_MS},
+	[ST_LINGER] = {"linger", run_linger, BIT(ST_DEAD), LINGER_MS},
+	[ST_DEAD] = {"dead", NULL, 0, 0},
 };
 
 /* The only writer of the state. */
 static enum move enter(struct admin_conn *conn, enum state to)
 {
-	if ((states[conn->state].next & BIT(to)) == 0)
-		abort();
+	if (!require_transition((states[conn->state].next & BIT(to)) != 0, "admin", states[conn->state].name,
+				states[to].name))
+		to = ST_DEAD;
 	conn->state = to;
 	conn->deadline_ms = conn->now_ms + states[to].limit_ms;
 	if (to == ST_READ || to == ST_LINGER || to == ST_DEAD) {

@@ -104,6 +104,9 @@ static void connections(const struct board_sums *sums, struct admin_text *text)
 	single(text, "thaw_connections_unused_total", COUNTER,
 	       "Connections that ended without a byte, or after the handshake and before a request.",
 	       sums->connections_unused);
+	single(text, "thaw_internal_errors_total", COUNTER,
+	       "Broken checks of Thaw's own logic, each of which ended a connection; please report them.",
+	       sums->internal_errors);
 }
 
 static void requests(const struct board_sums *sums, struct admin_text *text)

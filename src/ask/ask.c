@@ -5,7 +5,6 @@
  */
 #include "ask/identity.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "ask/plan.h"
 #include "ask/states.h"
 #include "base/pace.h"
+#include "base/require.h"
 #include "tls/session.h"
 
 #define TRUST_ID_LEN 32
@@ -35,10 +35,18 @@ struct thaw_conn {
 	const struct thaw_error *misuse; /* static; NULL: none */
 };
 
+static const struct thaw_error broken = {THAW_ERR_USAGE, "internal error: a state of the exchange that cannot follow"};
+
 /* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
 static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms, uint64_t now_ms)
 {
-	assert(ask_states[conn->state].next & ASK_BIT(to));
+	if (!require_transition((ask_states[conn->state].next & ASK_BIT(to)) != 0, "ask", ask_states[conn->state].name,
+				ask_states[to].name)) {
+		conn->misuse = &broken;
+		conn->report.verdict = THAW_VERDICT_CANCELLED;
+		conn->report.reason = THAW_REASON_CONNECTION;
+		to = ASK_SETTLED;
+	}
 	if (conn->trace != NULL)
 		conn->trace(conn->trace_arg, "ask", ask_states[conn->state].name, ask_states[to].name, now_ms);
 	conn->state = to;

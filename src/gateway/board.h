@@ -88,6 +88,9 @@ void board_request(struct board_worker *worker, unsigned status, uint64_t took_m
 /* A connection has ended without a byte, or after its handshake, and without a request. */
 void board_connection_unused(struct board_worker *worker);
 
+/* A check of our own logic was broken (base/require.h). */
+void board_internal_error(struct board_worker *worker);
+
 /* A request is refused before, or instead of, a verdict. */
 void board_refusal(struct board_worker *worker, enum gw_problem problem);
 

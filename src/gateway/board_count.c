@@ -107,6 +107,12 @@ void board_connection_unused(struct board_worker *worker)
 		count(worker, AT(connections_unused), 1);
 }
 
+void board_internal_error(struct board_worker *worker)
+{
+	if (worker != NULL)
+		count(worker, AT(internal_errors), 1);
+}
+
 void board_record_taken(struct board_worker *worker)
 {
 	if (worker == NULL)

@@ -46,6 +46,7 @@ struct board_sums {
 	uint64_t handshakes[3][2]; /* TLS 1.2, 1.3, other; not resumed, resumed */
 	uint64_t handshakes_failed;
 	uint64_t records, records_lost; /* access records; those that were never written */
+	uint64_t internal_errors;       /* broken checks: base/require.h */
 	uint64_t connections_unused;    /* ended without a byte, or after the handshake and without a request */
 	uint64_t requests[BOARD_CLASSES];
 	uint64_t bytes_in, bytes_out, drained;

@@ -1,8 +1,8 @@
 #include "gateway/conn.h"
+#include "base/require.h"
 #include "gateway/pin.h"
 #include "gateway/proxy_header.h"
 
-#include <assert.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,7 +66,9 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	const uint32_t answers = GW_BIT(GW_REPLY) | GW_BIT(GW_RELAY) | GW_BIT(GW_TUNNEL);
 	bool answered = (GW_BIT(conn->state) & answers) != 0;
 
-	assert(gw_states[conn->state].next & GW_BIT(to));
+	if (!require_transition((gw_states[conn->state].next & GW_BIT(to)) != 0, "conn", gw_states[conn->state].name,
+				gw_states[to].name))
+		to = GW_DEAD;
 	trace_change(&conn->gateway->env.trace, "conn", gw_states[conn->state].name, gw_states[to].name, conn->now_ms);
 	conn->state = to;
 	if (to != GW_ASK)

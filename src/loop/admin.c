@@ -238,6 +238,8 @@ bool admin_run(const struct admin_setup *setup)
 		log_say(setup->log, CONFIG_LOG_ERROR, "the admin process cannot start: out of memory");
 		return false;
 	}
+	log_broken_checks(setup->log, NULL);
 	run(&office);
+	log_broken_checks(NULL, NULL);
 	return true;
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "gateway/board.h"
+#include "base/require.h"
 #include "loop/admin.h"
 #include "loop/channel.h"
 #include "loop/sandbox.h"
@@ -133,16 +133,22 @@ static void cut_short(const struct generation *g)
 
 void generation_enter(struct generation *g, enum generation_state to, uint64_t now_ms)
 {
-	static const unsigned next[GENERATION_STATES] = {
-		[GENERATION_STARTING] = 1u << GENERATION_SERVING | 1u << GENERATION_ENDING,
-		[GENERATION_SERVING] = 1u << GENERATION_RETIRING,
-		[GENERATION_RETIRING] = 1u << GENERATION_CUTTING | 1u << GENERATION_ENDING | 1u << GENERATION_OVER,
-		[GENERATION_CUTTING] = 1u << GENERATION_ENDING | 1u << GENERATION_OVER,
-		[GENERATION_ENDING] = 1u << GENERATION_OVER,
+	static const struct {
+		const char *name;
+		unsigned next;
+	} states[GENERATION_STATES] = {
+		[GENERATION_STARTING] = {"starting", 1u << GENERATION_SERVING | 1u << GENERATION_ENDING},
+		[GENERATION_SERVING] = {"serving", 1u << GENERATION_RETIRING},
+		[GENERATION_RETIRING] = {"retiring",
+					 1u << GENERATION_CUTTING | 1u << GENERATION_ENDING | 1u << GENERATION_OVER},
+		[GENERATION_CUTTING] = {"cutting", 1u << GENERATION_ENDING | 1u << GENERATION_OVER},
+		[GENERATION_ENDING] = {"ending", 1u << GENERATION_OVER},
+		[GENERATION_OVER] = {"over", 0},
 	};
 
-	if ((next[g->state] & 1u << to) == 0)
-		abort(); /* the workers are told by the kernel, and end in order */
+	if (!require_transition((states[g->state].next & 1u << to) != 0, "generation", states[g->state].name,
+				states[to].name))
+		return;
 	g->state = to;
 	g->limit_ms = THAW_NEVER;
 	if (to == GENERATION_SERVING)

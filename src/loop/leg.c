@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/require.h"
 #include "base/socket.h"
 
 #define BIT(state)   (1u << (state))
@@ -19,18 +20,21 @@
 /* The only writer of leg->state. */
 void leg_enter(struct gw_leg *leg, enum leg_state to)
 {
-	static const unsigned next[LEG_STATES] = {
-		[LEG_NEW] = BIT(LEG_NAMING) | BIT(LEG_CONNECTING) | BIT(LEG_FAILED),
-		[LEG_NAMING] = BIT(LEG_CONNECTING) | BIT(LEG_NEW),
-		[LEG_CONNECTING] = BIT(LEG_SHAKING) | BIT(LEG_READY) | BIT(LEG_NEW),
-		[LEG_SHAKING] = BIT(LEG_READY) | BIT(LEG_NEW),
-		[LEG_READY] = BIT(LEG_IDLE),
-		[LEG_IDLE] = BIT(LEG_READY),
+	static const struct {
+		const char *name;
+		unsigned next;
+	} states[LEG_STATES] = {
+		[LEG_NEW] = {"new", BIT(LEG_NAMING) | BIT(LEG_CONNECTING) | BIT(LEG_FAILED)},
+		[LEG_NAMING] = {"naming", BIT(LEG_CONNECTING) | BIT(LEG_NEW)},
+		[LEG_CONNECTING] = {"connecting", BIT(LEG_SHAKING) | BIT(LEG_READY) | BIT(LEG_NEW)},
+		[LEG_SHAKING] = {"shaking", BIT(LEG_READY) | BIT(LEG_NEW)},
+		[LEG_READY] = {"ready", BIT(LEG_IDLE)},
+		[LEG_IDLE] = {"idle", BIT(LEG_READY)},
+		[LEG_FAILED] = {"failed", 0},
 	};
+	bool allowed = (states[leg->state].next & BIT(to)) != 0;
 
-	if ((next[leg->state] & BIT(to)) == 0)
-		abort(); /* the master starts another worker */
-	leg->state = to;
+	leg->state = require_transition(allowed, "leg", states[leg->state].name, states[to].name) ? to : LEG_FAILED;
 }
 
 static struct ev_loop *loop_of(const struct gw_leg *leg)

@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/require.h"
 
 #define MESSAGE_MAX  1024  /* one whole line; less than PIPE_BUF */
 #define TELL_AGAIN   10000 /* ms between two messages of lost records */
@@ -177,6 +179,25 @@ void log_say(struct log *log, enum config_log_level level, const char *format, .
 	va_start(args, format);
 	say(log, names[level], format, args);
 	va_end(args);
+}
+
+static void on_broken(void *arg, const char *machine, const char *from, const char *to)
+{
+	struct log *log = arg;
+
+	board_internal_error(log->board);
+	if (rate_pass(&log->broken, clock_now_ms()))
+		log_say(log, CONFIG_LOG_ERROR,
+			"internal error: the state machine '%s' may not go from '%s' to '%s'; what it served is ended. "
+			"Please report this",
+			machine, from, to);
+}
+
+void log_broken_checks(struct log *log, struct board_worker *board)
+{
+	if (log != NULL)
+		log->board = board;
+	require_report(log != NULL ? on_broken : NULL, log);
 }
 
 void log_notice(struct log *log, const char *format, ...)

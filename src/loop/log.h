@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <sys/types.h>
 
+#include "base/rate.h"
 #include "config/config.h"
 #include "gateway/board.h"
 #include "loop/sink.h"
@@ -23,6 +24,8 @@ struct log {
 	uint64_t settled, lost_records; /* of the records: what log_count() was last told, and what it was not yet */
 	uint64_t told_ms;               /* when that was last told */
 	const char *target;             /* log.access; borrowed */
+	struct board_worker *board;     /* where broken checks are counted; borrowed, or NULL */
+	struct rate broken;             /* messages of them */
 };
 
 /* What all logs of these processes, of whatever configuration, have in common. NULL: no memory. */
@@ -63,6 +66,10 @@ void log_adopt(struct log *log, int fd);
 /* "thaw: LEVEL: TEXT", or "thaw: TEXT" for a notice, which no level drops. */
 void log_say(struct log *log, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
 void log_notice(struct log *log, const char *format, ...) THAW_PRINTF(2, 3);
+
+/* From now on this process logs broken checks of its own logic (base/require.h) here, and counts them on the board,
+ * which may be NULL. log NULL: no more. */
+void log_broken_checks(struct log *log, struct board_worker *board);
 
 /* One access record; it waits for log_flush(). */
 void log_record(struct log *log, const char *line, size_t len);

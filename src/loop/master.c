@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/require.h"
 #include "gateway/board.h"
 #include "loop/master.h"
 
@@ -20,15 +21,19 @@
 
 void master_enter(struct master *m, enum phase to)
 {
-	static const unsigned next[PHASES] = {
-		[PHASE_STARTING] = 1u << PHASE_SERVING | 1u << PHASE_STOPPING,
-		[PHASE_SERVING] = 1u << PHASE_STOPPING,
-		[PHASE_STOPPING] = 1u << PHASE_OVER,
+	static const struct {
+		const char *name;
+		unsigned next;
+	} phases[PHASES] = {
+		[PHASE_STARTING] = {"starting", 1u << PHASE_SERVING | 1u << PHASE_STOPPING},
+		[PHASE_SERVING] = {"serving", 1u << PHASE_STOPPING},
+		[PHASE_STOPPING] = {"stopping", 1u << PHASE_OVER},
+		[PHASE_OVER] = {"over", 0},
 	};
 
-	if ((next[m->phase] & 1u << to) == 0)
-		abort(); /* the workers are told by the kernel, and end in order */
-	m->phase = to;
+	if (require_transition((phases[m->phase].next & 1u << to) != 0, "master", phases[m->phase].name,
+			       phases[to].name))
+		m->phase = to;
 }
 
 /* ---- workers ---- */
@@ -397,6 +402,7 @@ static void wait_for_news(struct master *m)
 static void supervise(struct master *m)
 {
 	while (m->phase != PHASE_OVER) {
+		log_broken_checks(master_log(m), NULL);
 		fill_slots(m);
 		wait_for_news(m);
 		look(m);
@@ -511,5 +517,6 @@ enum thaw_status loop_serve(const struct config *config, const struct loop_hooks
 	if (err->cls != THAW_ERR_NONE)
 		upgrade_failed(&m, err->text);
 	end(&m);
+	log_broken_checks(NULL, NULL);
 	return err->cls == THAW_ERR_NONE ? THAW_OK : THAW_FAILED;
 }

@@ -323,6 +323,7 @@ static bool start(struct worker *w)
 	w->connections.crowded = on_crowded;
 	w->connections.arg = w;
 	w->connections.now_ms = clock_now_ms();
+	log_broken_checks(setup->log, setup->board);
 	if (!open_pool(w, room, &err) || !acceptor_init(&w->acceptor, setup, w->loop, &w->connections, w->pool)) {
 		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
@@ -376,6 +377,7 @@ static void end(struct worker *w)
 	if (w->loop != NULL)
 		ev_loop_destroy(w->loop);
 	acceptor_free(&w->acceptor);
+	log_broken_checks(NULL, NULL);
 }
 
 bool worker_run(const struct worker_setup *setup)

@@ -2,6 +2,7 @@
  */
 #include "gateway_world.h"
 
+#include "base/require.h"
 #include "tls/transport_bio.h"
 
 #define TEXT_MAX 1048576
@@ -89,12 +90,35 @@ static void one_step_takes_a_bounded_number_of_records_of_a_head(void **state)
 	close_pair(&pair);
 }
 
+static void on_broken(void *arg, const char *machine, const char *from, const char *to)
+{
+	char *text_of = arg;
+
+	(void)snprintf(text_of, 64, "%s: %s to %s", machine, from, to);
+}
+
+/* A fault of our own costs one connection, in the release build as in every other. */
+static void a_transition_that_the_table_does_not_have_ends_the_connection_alone(void **state)
+{
+	struct pair broken = open_pair();
+	char reported[64] = "";
+
+	(void)state;
+	require_report(on_broken, reported);
+	gw_enter(broken.conn, GW_TUNNEL);
+	require_report(NULL, NULL);
+	assert_string_equal(reported, "conn: idle to tunnel");
+	assert_true(gw_conn_step(broken.conn, START_MS).dead);
+	close_pair(&broken);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_step_answers_a_bounded_number_of_pipelined_requests),
 		cmocka_unit_test(one_step_takes_a_bounded_number_of_chunks),
 		cmocka_unit_test(one_step_takes_a_bounded_number_of_records_of_a_head),
+		cmocka_unit_test(a_transition_that_the_table_does_not_have_ends_the_connection_alone),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

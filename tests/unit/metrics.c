@@ -359,6 +359,7 @@ static void test_what_was_counted(void **state)
 	board_handshake(world.worker, "TLSv1.3", true);
 	board_handshake_failed(world.worker);
 	board_connection_unused(world.worker);
+	board_internal_error(world.worker);
 	for (int i = 0; i < 3; i++)
 		board_record_taken(world.worker);
 	board_records_settled(world.worker, 2, 1);
@@ -376,6 +377,7 @@ static void test_what_was_counted(void **state)
 	ASSERT_METRIC(e, "thaw_tls_handshakes_total", "version=TLSv1.3,resumed=no", 0);
 	ASSERT_METRIC(e, "thaw_tls_handshake_failures_total", "", 1);
 	ASSERT_METRIC(e, "thaw_connections_unused_total", "", 1);
+	ASSERT_METRIC(e, "thaw_internal_errors_total", "", 1);
 	ASSERT_METRIC(e, "thaw_access_records_total", "", 3);
 	ASSERT_METRIC(e, "thaw_access_records_lost_total", "", 1);
 	ASSERT_METRIC(e, "thaw_requests_total", "status=5xx", 1);
