@@ -53,7 +53,7 @@ struct thaw_curl_options {
 	/* A struct curl_slist for the HEAD, which outlives the helper; none: the handle's own fields are not sent. */
 	const void *headers;
 	uint32_t tries;      /* how often a lost connection is primed again; 3 */
-	uint32_t timeout_ms; /* for a HEAD and its answer, an ask among it; 60,000 */
+	uint32_t timeout_ms; /* for a HEAD and its answer, an ask among it, but not the key's signature; 60,000 */
 	/* See thaw_curl_prime() of blocking: a record that is half out moves no further for so long, or needs so long
 	 * in all: the upload fails; 30,000, and 60,000. CURLOPT_LOW_SPEED_TIME is for the rest. */
 	uint32_t stall_ms, block_ms;

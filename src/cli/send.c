@@ -45,11 +45,11 @@ static const char help[] =
 	"  --help           this text\n"
 	"\n"
 	"Exit code: 0 when the server has answered 2xx to the whole file. 64 wrong usage, 66 a file cannot be read or\n"
-	"changed meanwhile, 68 unknown host, 69 no connection, or refused by the server, 74 standard output, 75 "
-	"stalled,\n"
-	"out of time, or the connection was lost, 76 TLS failed, 77 refused with 401 or 403, or one of "
-	"the two\n"
-	"certificates is not accepted.\n";
+	"changed meanwhile, or the certificate's key made no signature, 68 unknown host, 69 no connection, or refused "
+	"by\n"
+	"the server, 74 standard output, 75 stalled, out of time, or the connection was lost, 76 TLS failed, 77 "
+	"refused\n"
+	"with 401 or 403, or one of the two certificates is not accepted.\n";
 
 enum {
 	OPT_METHOD = CLI_IDENTITY_END,

@@ -169,6 +169,7 @@ static const struct {
 	[SEND_NO_WAY] = {"no-connection", EX_UNAVAILABLE},
 	[SEND_NO_TRUST] = {"distrusted", EX_NOPERM},
 	[SEND_NO_CERTIFICATE] = {"certificate-refused", EX_NOPERM},
+	[SEND_NO_KEY] = {"key-failed", EX_NOINPUT},
 	[SEND_NO_TLS] = {"tls", EX_PROTOCOL},
 	[SEND_LOST] = {"lost", EX_TEMPFAIL},
 	[SEND_STALLED] = {"stalled", EX_TEMPFAIL},

@@ -62,8 +62,43 @@ struct thaw_curl {
 	uint64_t turn_moved, turn_at_ms;   /* when it began */
 	uint64_t stalled_ms, stalled_with; /* 0: it has not; bytes that have moved meanwhile */
 	struct thaw_curl_report report;
+	CURL *head;                      /* the HEAD's handle, while it is sent */
+	uint64_t head_from_ms, until_ms; /* when it began; when it ends at the latest */
+	uint64_t own_ms;                 /* what the client's key took to sign, which is no time of the peer's */
+	uint64_t head_own_ms;            /* of it, before the HEAD */
 	struct thaw_error unusable; /* why the newest connection has no credentials, which libcurl has no words for */
 };
+
+/* ---- time ---- */
+
+/* The time that the peer had. */
+static uint64_t now_of(const thaw_curl *helper)
+{
+	return clock_now_ms() - helper->own_ms;
+}
+
+/* libcurl's own limits are for the peer: they do not run while the client's key signs. */
+static bool limit_head(const thaw_curl *helper)
+{
+	uint64_t ms = helper->options.options.timeout_ms + helper->own_ms - helper->head_own_ms;
+	uint64_t left_ms = helper->until_ms > helper->head_from_ms ? helper->until_ms - helper->head_from_ms : 1;
+
+	return curl_easy_setopt(helper->head, CURLOPT_TIMEOUT_MS, (long)(ms < left_ms ? ms : left_ms)) == CURLE_OK;
+}
+
+static void add_own_time(thaw_curl *helper, uint64_t ms)
+{
+	CURL *handle = helper->head != NULL ? helper->head : helper->easy;
+
+	helper->own_ms += ms;
+	if (ms == 0)
+		return;
+	if (helper->head != NULL)
+		(void)limit_head(helper);
+	if (helper->options.connect_ms != 0)
+		(void)curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+				       (long)(helper->options.connect_ms + helper->own_ms));
+}
 
 /* ---- what moves ---- */
 
@@ -104,7 +139,7 @@ static void begin_turn(thaw_curl *helper, uint64_t moved, uint64_t limit_ms, uin
 bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 {
 	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : moved_plainly(helper);
-	uint64_t now = clock_now_ms();
+	uint64_t now = now_of(helper);
 	uint64_t limit_ms = helper->options.options.stall_ms;
 
 	if (turn == HELPER_THEIRS)
@@ -132,7 +167,7 @@ uint64_t helper_stalled_with(const thaw_curl *helper)
 
 uint64_t helper_quiet_ms(const thaw_curl *helper)
 {
-	return clock_now_ms() - helper->moved_at_ms;
+	return now_of(helper) - helper->moved_at_ms;
 }
 
 uint64_t helper_stalled_ms(const thaw_curl *helper)
@@ -171,6 +206,11 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		helper->report.asked = sight->means;
 	if (sight->kind == TLS_SIGHT_GIVEN)
 		helper->report.given = true;
+	if (sight->kind == TLS_SIGHT_SIGNED)
+		add_own_time(helper, sight->signed_ms);
+	if (sight->kind == TLS_SIGHT_KEY_FAILED)
+		(void)error_set(&helper->unusable, THAW_ERR_CONFIG, "the client's key made no signature: %s",
+				sight->reason);
 	if (sight->kind == TLS_SIGHT_FINISHED)
 		helper->tls = tls_guest_version(helper->guest);
 	if (helper->options.observer.saw != NULL)
@@ -351,6 +391,7 @@ thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct t
 	if (ok) {
 		struct thaw_curl_options *public = &helper->options.options;
 		helper->easy = easy;
+		helper->until_ms = THAW_NEVER;
 		helper->options = *options;
 		public->tries = public->tries != 0 ? public->tries : TRIES_DEFAULT;
 		public->timeout_ms = public->timeout_ms != 0 ? public->timeout_ms : TIMEOUT_MS_DEFAULT;
@@ -384,8 +425,9 @@ void thaw_curl_free(thaw_curl **helper)
 	free(gone);
 }
 
-void helper_limit(thaw_curl *helper, uint32_t timeout_ms)
+void helper_limit(thaw_curl *helper, uint32_t timeout_ms, uint64_t until_ms)
 {
+	helper->until_ms = until_ms;
 	helper->options.options.timeout_ms = timeout_ms;
 }
 
@@ -396,7 +438,7 @@ void helper_begin(thaw_curl *helper)
 	helper->refused = THAW_CURL_NOT_REFUSED;
 	helper->stalled_ms = 0;
 	helper->begins = true;
-	helper->moved_at_ms = clock_now_ms();
+	helper->moved_at_ms = now_of(helper);
 }
 
 bool thaw_curl_lost(const thaw_curl *helper)
@@ -477,7 +519,6 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 		  curl_easy_setopt(head, CURLOPT_XFERINFODATA, helper) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_HEADERFUNCTION, NULL) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_WRITEFUNCTION, swallow) == CURLE_OK &&
-		  curl_easy_setopt(head, CURLOPT_TIMEOUT_MS, (long)helper->options.options.timeout_ms) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&
 		  (helper->url == NULL || curl_easy_setopt(head, CURLOPT_URL, helper->url) == CURLE_OK);
 	if (!ok) {
@@ -514,7 +555,11 @@ static enum thaw_error_class class_of(CURLcode code)
 static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *error, struct thaw_error *err)
 {
 	helper->priming = true;
-	CURLcode code = curl_easy_perform(head);
+	helper->head = head;
+	helper->head_from_ms = clock_now_ms();
+	helper->head_own_ms = helper->own_ms;
+	CURLcode code = limit_head(helper) ? curl_easy_perform(head) : CURLE_OUT_OF_MEMORY;
+	helper->head = NULL;
 	helper->priming = false;
 	if (code != CURLE_OK && helper->unusable.cls != THAW_ERR_NONE)
 		return error_set(err, helper->unusable.cls, "%s", helper->unusable.text);

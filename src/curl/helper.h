@@ -24,14 +24,15 @@ struct helper_options {
 	void (*begins)(void *arg); /* a request is about to go out; with the observer's arg. NULL: none */
 	void (*closes)(void *arg); /* a socket is about to be closed: the last look at helper_unsent(). NULL: none */
 	void (*waits)(void *arg);  /* for a HEAD's answer; again and again. NULL: none */
+	uint32_t connect_ms;       /* for a connection, TLS's handshake among it; 0: as the handle says */
 	uint32_t response_ms;      /* what the peer may think for; 0: HELPER_PATIENCE times stall_ms */
 };
 
 /* Takes the handle over, as the first thaw_curl_prime() does. NULL with *err set. */
 thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct thaw_error *err);
 
-/* For the next HEADs and their answers, in place of timeout_ms. */
-void helper_limit(thaw_curl *helper, uint32_t timeout_ms);
+/* For the next HEADs and their answers, in place of timeout_ms; none after until_ms. */
+void helper_limit(thaw_curl *helper, uint32_t timeout_ms, uint64_t until_ms);
 
 /* To be called before a perform that is not pinned: as a pinned one, it sends one request only, and not another by
  * itself. */

@@ -92,7 +92,7 @@ struct trial_result {
 	enum trial_moment asked;
 	enum thaw_means means;
 	bool given, declined; /* what was answered */
-	unsigned signatures;  /* that this side's key has made */
+	uint32_t key_ms;      /* the longest that this side's key took to sign */
 	bool unread_ask;      /* of a write-first client: the ask lay unread when it stalled */
 	size_t issuer_count;
 	char issuers[TRIAL_ISSUERS_MAX][TRIAL_NAME_MAX];

@@ -47,7 +47,6 @@ struct trial {
 	uint64_t heard;       /* bytes of it */
 	bool ended;           /* the peer's bytes are at their end */
 	unsigned exchanges;
-	bool signing; /* the certificate is written, its signature is not: both belong to one flight (RFC 8446 4.4) */
 	struct thaw_error err; /* the first failure of TLS */
 	uint64_t began_ms, now_ms, entered_ms, moved_ms, stalled_ms;
 	enum trial_state stalled_in;

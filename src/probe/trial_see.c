@@ -108,16 +108,18 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		see_ask(trial, sight);
 		break;
 	case TLS_SIGHT_GIVEN:
-		result->given = trial->signing = true;
+		result->given = true;
 		trial_note(trial, LINE_GIVEN, 0);
+		break;
+	case TLS_SIGHT_SIGNED:
+		if (sight->signed_ms > result->key_ms)
+			result->key_ms = (uint32_t)sight->signed_ms;
 		break;
 	case TLS_SIGHT_DECLINED:
 		result->declined = true;
 		trial_note(trial, LINE_DECLINED, 0);
 		break;
 	case TLS_SIGHT_FINISHED:
-		result->signatures += trial->signing;
-		trial->signing = false;
 		if (trial->exchanges++ > 0)
 			trial_note(trial, LINE_FINISHED, 0);
 		break;
@@ -127,6 +129,7 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		result->alert = sight->alert;
 		trial_note(trial, LINE_ALERT, sight->alert);
 		break;
+	case TLS_SIGHT_KEY_FAILED: /* tls_client_key_failed() */
 	case TLS_SIGHT_ALERT_OUT:
 		break;
 	}

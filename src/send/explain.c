@@ -25,7 +25,7 @@ const char *send_size_text(uint64_t bytes, char to[static SEND_SIZE_ROOM])
 
 struct story {
 	bool asked, asked_late, declined, in_upload;
-	bool credentials, is_13, primed;
+	bool credentials, is_13, is_12, primed;
 };
 
 #define WORDS_ROOM 512 /* of a hint without a URL */
@@ -35,6 +35,7 @@ static struct story read_story(const struct send_options *options, const struct 
 	struct story story = {.asked = result->ask_count > 0,
 			      .credentials = options->credentials != NULL,
 			      .is_13 = strcmp(result->tls, "TLSv1.3") == 0,
+			      .is_12 = options->tls == SEND_TLS_12 || strcmp(result->tls, "TLSv1.2") == 0,
 			      .primed = result->primed};
 
 	for (size_t i = 0; i < result->ask_count && i < SEND_ASKS_MAX; i++) {
@@ -278,6 +279,24 @@ static const char *about_loss(const struct story *story)
 	return "";
 }
 
+static const char *about_key(const struct story *story)
+{
+	if (story->is_12)
+		return "The server had no part in it. Look at the token (plugged in, unlocked, touched in time), or at "
+		       "the key.";
+	return "The server had no part in it. Look at the token (plugged in, unlocked, touched in time), or at the "
+	       "key. "
+	       "A token that cannot sign with RSA-PSS, as TLS 1.3 wants it, may do with --tls 1.2.";
+}
+
+static const char *about_slow_key(const struct send_result *result, char to[static WORDS_ROOM])
+{
+	(void)snprintf(to, WORDS_ROOM, "The key took %.1f s to sign%s.", (double)result->key_ms / 1000,
+		       result->cause == SEND_TIMEOUT ? ", which counts for --timeout"
+						     : ": the server may not wait for so long");
+	return to;
+}
+
 #define EXPIRED       10 /* openssl-verify(1): X509_V_ERR_CERT_HAS_EXPIRED */
 #define NOT_YET_VALID 9
 #define UNSPECIFIED   1
@@ -313,12 +332,17 @@ static const char *about(const struct send_result *result, const struct story *s
 			       "answer to the HEAD: --prime never.";
 		if (result->alert != 0)
 			return about_alert(result->alert, story);
+		if (result->key_ms >= SEND_SLOW_KEY_MS)
+			return about_slow_key(result, to);
 		return about_loss(story);
+	case SEND_NO_KEY:
+		return about_key(story);
 	case SEND_NO_TRUST:
 		return about_trust(result->verify);
 	case SEND_UNPRIMED:
 		return "--prime auto goes on without, and waits with the body instead (Expect: 100-continue).";
 	case SEND_TIMEOUT:
+		return result->key_ms >= SEND_SLOW_KEY_MS ? about_slow_key(result, to) : "";
 	case SEND_DONE:
 	case SEND_NO_HOST:
 	case SEND_NO_WAY:
@@ -472,6 +496,9 @@ const char *send_outcome_text(const struct send_result *result, char to[static S
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s after %s: %s; %s",
 			       result->cause == SEND_LOST ? "the connection ended" : "out of time", how_far, words,
 			       ask_text(result));
+		break;
+	case SEND_NO_KEY:
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "the client's key made no signature: %s", result->key_reason);
 		break;
 	case SEND_NO_CERTIFICATE:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "the server refused the certificate: TLS alert %u (%s)",

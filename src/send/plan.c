@@ -131,6 +131,7 @@ bool send_may_retry(const struct send_attempt *attempt)
 	case SEND_EARLY:
 	case SEND_NO_TRUST:
 	case SEND_NO_CERTIFICATE:
+	case SEND_NO_KEY:
 	case SEND_NO_TLS:
 	case SEND_TIMEOUT:
 	case SEND_UNPRIMED:

@@ -16,6 +16,7 @@ enum send_cause {
 	SEND_NO_WAY,         /* no connection */
 	SEND_NO_TRUST,       /* the server's certificate is not accepted */
 	SEND_NO_CERTIFICATE, /* the server refuses the client's certificate, or that there is none, by a TLS alert */
+	SEND_NO_KEY,         /* the client's key made no signature */
 	SEND_NO_TLS,         /* the handshake, or the TLS later, failed otherwise */
 	SEND_LOST,           /* the connection ended before a whole response */
 	SEND_STALLED,        /* nothing moved */

@@ -55,13 +55,10 @@ static bool no_room(const struct send *send)
 static enum thaw_status prime(struct send *send, struct thaw_error *err)
 {
 	struct send_known *known = &send->known;
-	uint64_t now = clock_now_ms(),
-		 left_ms = now < send->transfer.deadline_ms ? send->transfer.deadline_ms - now : 1;
-	uint64_t most_ms = (uint64_t)send->options->stall_ms * PRIME_STALLS;
 
 	send->result->alert = 0;
-	helper_limit(send->helper, (uint32_t)(left_ms < most_ms ? left_ms : most_ms));
-	send->transfer.primes_from_ms = now;
+	helper_limit(send->helper, send->options->stall_ms * PRIME_STALLS, send->transfer.deadline_ms);
+	send->transfer.primes_from_ms = clock_now_ms();
 	enum thaw_status status = thaw_curl_prime(send->easy, NULL, &send->helper, err);
 	const struct thaw_curl_report *report = thaw_curl_report(send->helper);
 	const char *tls = helper_tls(send->helper);
@@ -73,6 +70,7 @@ static enum thaw_status prime(struct send *send, struct thaw_error *err)
 	known->kept = status == THAW_OK;
 	known->head_has_body = known->head_has_body || helper_head_has_body(send->helper);
 	send->result->prime_status = report->status;
+	(void)snprintf(send->result->tls, sizeof(send->result->tls), "%s", tls != NULL ? tls : "");
 	return status;
 }
 
@@ -81,7 +79,9 @@ static bool is_final(struct send *send, const struct thaw_error *err)
 {
 	enum send_cause *cause = &send->result->cause;
 
-	if (is_over(send))
+	if (send->result->key_failed)
+		*cause = SEND_NO_KEY;
+	else if (is_over(send))
 		*cause = SEND_TIMEOUT;
 	else if (helper_credentials_error(send->helper)->cls == THAW_ERR_CONFIG)
 		*cause = SEND_NO_BODY;
@@ -226,6 +226,10 @@ static bool resume(struct send *send)
 		way.timeout_ms = now < deadline_ms ? (uint32_t)(deadline_ms - now) : 1;
 	resume_look(&way, send->body, &part);
 	note(send, part.text);
+	if (send->result->key_failed) {
+		send->result->cause = SEND_NO_KEY;
+		return false;
+	}
 	if (part.complete) {
 		send->result->cause = SEND_DONE;
 		send->result->status = 200;
@@ -288,6 +292,7 @@ static bool make(struct send *send)
 		.begins = transfer_begins,
 		.closes = transfer_closes,
 		.waits = transfer_waits,
+		.connect_ms = options->stall_ms,
 		.response_ms = options->response_ms,
 	};
 

@@ -19,6 +19,7 @@
 #define SEND_SCHEMES_ROOM  64
 #define SEND_PAGE_ROOM     1024
 #define SEND_FAULT_ROOM    256
+#define SEND_SLOW_KEY_MS   1000
 #define SEND_ASKS_MAX      8 /* that are remembered; others are counted */
 
 struct tls_credentials;
@@ -107,6 +108,9 @@ struct send_result {
 	bool expected, continued; /* with Expect; a 100 came */
 	struct send_asked asks[SEND_ASKS_MAX];
 	size_t ask_count;
+	bool key_failed; /* the client's key made no signature: */
+	char key_reason[SEND_FAULT_ROOM];
+	uint64_t key_ms;                   /* the longest that it took to make one */
 	unsigned alert;                    /* the last one that the server sent; 0: none */
 	char fault[SEND_FAULT_ROOM];       /* what is wrong with the client's own certificate; "": nothing */
 	char tls[16];                      /* "TLSv1.3"; "": none */

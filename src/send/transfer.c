@@ -26,6 +26,19 @@ static void remember(struct send_result *result, const struct send_ask *ask)
 	result->ask_count++;
 }
 
+/* A token's, or one that waits for a touch. */
+static void see_signature(struct transfer *transfer, uint64_t ms)
+{
+	char text[64];
+
+	if (ms > transfer->result->key_ms)
+		transfer->result->key_ms = ms;
+	if (ms < SEND_SLOW_KEY_MS)
+		return;
+	(void)snprintf(text, sizeof(text), "the key took %.1f s to sign", (double)ms / 1000);
+	tell(transfer, (struct send_news){.kind = SEND_NEWS_NOTE, .text = text});
+}
+
 void transfer_saw(void *arg, const struct tls_sight *sight)
 {
 	struct transfer *transfer = arg;
@@ -60,6 +73,13 @@ void transfer_saw(void *arg, const struct tls_sight *sight)
 		transfer->ask.declined = true;
 		if (transfer->result->ask_count > 0 && transfer->result->ask_count <= SEND_ASKS_MAX)
 			transfer->result->asks[transfer->result->ask_count - 1].declined = true;
+		break;
+	case TLS_SIGHT_SIGNED:
+		see_signature(transfer, sight->signed_ms);
+		break;
+	case TLS_SIGHT_KEY_FAILED:
+		transfer->result->key_failed = true;
+		(void)snprintf(transfer->result->key_reason, sizeof(transfer->result->key_reason), "%s", sight->reason);
 		break;
 	case TLS_SIGHT_HELLO_REQUEST:
 	case TLS_SIGHT_GIVEN:
@@ -345,6 +365,8 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 		return SEND_NO_BODY;
 	if (transfer->out_failed)
 		return SEND_NO_OUT;
+	if (transfer->result->key_failed)
+		return SEND_NO_KEY;
 	if (helper_credentials_error(transfer->helper)->cls == THAW_ERR_CONFIG)
 		return SEND_NO_BODY;
 	if (code != CURLE_OK && status < 200 && transfer_refuses_certificate(transfer))

@@ -1,6 +1,7 @@
 #include "tls/failure.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/ec.h>
@@ -62,20 +63,70 @@ bool tls_failure_is_key(const struct ssl_st *ssl)
 	return is_signing(ssl) && code != 0 && !ERR_SYSTEM_ERROR(code) && !has_no_memory(ssl);
 }
 
-/* OpenSSL's words for a code, without its numbers; never empty. */
-static const char *words(unsigned long code)
+/* What a PKCS #11 module returned (2.40, 5.1), which libp11 hands on as the reason of an error of its own library. */
+static const char *token_words(unsigned long code)
+{
+	static const struct {
+		int value;
+		const char *words;
+	} values[] = {
+		{0x5, "the token failed (CKR_GENERAL_ERROR)"},
+		{0x6, "the token failed (CKR_FUNCTION_FAILED)"},
+		{0x30, "the token failed (CKR_DEVICE_ERROR)"},
+		{0x31, "the token is out of memory (CKR_DEVICE_MEMORY)"},
+		{0x32, "the token was removed (CKR_DEVICE_REMOVED)"},
+		{0x50, "the token cancelled it (CKR_FUNCTION_CANCELED)"},
+		{0x60, "the key is not on the token any more (CKR_KEY_HANDLE_INVALID)"},
+		{0x63, "the key is of another type (CKR_KEY_TYPE_INCONSISTENT)"},
+		{0x68, "the key is not allowed to do this (CKR_KEY_FUNCTION_NOT_PERMITTED)"},
+		{0x70, "the token does not have this mechanism (CKR_MECHANISM_INVALID)"},
+		{0x71, "the token does not have this mechanism (CKR_MECHANISM_PARAM_INVALID)"},
+		{0x82, "the key is not on the token any more (CKR_OBJECT_HANDLE_INVALID)"},
+		{0xA0, "the PIN is wrong (CKR_PIN_INCORRECT)"},
+		{0xA3, "the PIN has expired (CKR_PIN_EXPIRED)"},
+		{0xA4, "the PIN is locked (CKR_PIN_LOCKED)"},
+		{0xB0, "the token was removed (CKR_SESSION_CLOSED)"},
+		{0xB3, "the token was removed (CKR_SESSION_HANDLE_INVALID)"},
+		{0xE0, "the token was removed (CKR_TOKEN_NOT_PRESENT)"},
+		{0x101, "the token wants a login (CKR_USER_NOT_LOGGED_IN)"},
+		{0x200, "the token rejected it (CKR_FUNCTION_REJECTED)"},
+	};
+	const char *library = ERR_lib_error_string(code);
+
+	if (library == NULL || strcmp(library, "PKCS#11 module") != 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (values[i].value == ERR_GET_REASON(code))
+			return values[i].words;
+	return NULL;
+}
+
+/* NULL: OpenSSL has none. */
+static const char *known_words(unsigned long code)
 {
 	if (ERR_SYSTEM_ERROR(code))
 		return strerror(ERR_GET_REASON(code));
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED)
 		return "the peer does not support secure renegotiation (RFC 5746)";
-	const char *reason = ERR_reason_error_string(code);
-	return reason != NULL ? reason : "unnamed failure";
+	const char *token = token_words(code);
+	return token != NULL ? token : ERR_reason_error_string(code);
+}
+
+const char *tls_failure_reason(unsigned long code, char to[static TLS_REASON_ROOM])
+{
+	const char *known = known_words(code), *library = ERR_lib_error_string(code);
+
+	if (known != NULL)
+		return known;
+	(void)snprintf(to, TLS_REASON_ROOM, "%s error 0x%x", library != NULL ? library : "unnamed",
+		       (unsigned)ERR_GET_REASON(code));
+	return to;
 }
 
 enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what, struct thaw_error *err)
 {
 	const char *data = NULL;
+	char room[TLS_REASON_ROOM];
 	int flags = 0;
 	bool no_memory = tls_failure_is_memory();
 	unsigned long code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
@@ -85,9 +136,9 @@ enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what
 	else if (no_memory)
 		(void)error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", what);
 	else if (!ERR_SYSTEM_ERROR(code) && (flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != '\0')
-		(void)error_set(err, cls, "%s: %s (%s)", what, words(code), data);
+		(void)error_set(err, cls, "%s: %s (%s)", what, tls_failure_reason(code, room), data);
 	else
-		(void)error_set(err, cls, "%s: %s", what, words(code));
+		(void)error_set(err, cls, "%s: %s", what, tls_failure_reason(code, room));
 	ERR_clear_error();
 	return THAW_FAILED;
 }

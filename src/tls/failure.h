@@ -15,6 +15,11 @@ enum thaw_status tls_failure(const struct ssl_st *ssl, int result, const char *w
 /* For calls that have no SSL: the oldest entry of the error queue, which it empties. Always THAW_FAILED. */
 enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what, struct thaw_error *err);
 
+#define TLS_REASON_ROOM 128
+
+/* The words for an entry of OpenSSL's error queue, without its numbers; never empty. The result may be to. */
+const char *tls_failure_reason(unsigned long code, char to[static TLS_REASON_ROOM]);
+
 enum tls_pem_kind { TLS_PEM_CERTIFICATE, TLS_PEM_KEY, TLS_PEM_CRL };
 
 /*

@@ -26,8 +26,10 @@ struct tls_guest {
 	unsigned char *held;       /* TLS_GUEST_HELD_MAX bytes, once they are needed */
 	size_t at, len;            /* what of it is still to be written */
 	uint64_t until_ms;         /* for so long it is waited for */
-	uint64_t in_when_broken;   /* in, at the last write that failed */
-	bool broken;               /* one has */
+	uint64_t waited_ms;        /* in all */
+	uint64_t waited_when_given;
+	uint64_t in_when_broken; /* in, at the last write that failed */
+	bool broken;             /* one has */
 	bool gave_up;
 };
 
@@ -84,7 +86,7 @@ static bool flush(struct tls_guest *guest, BIO *next)
 
 /* Until the queue is out, or something can be read. False: broken, or given up, as when the connection is closed behind
  * its guest's back. */
-static bool await(struct tls_guest *guest, BIO *next)
+static bool wait_for_room(struct tls_guest *guest, BIO *next)
 {
 	while (guest->len > 0) {
 		guest->gave_up = clock_now_ms() >= guest->until_ms || guest->options.tick == NULL ||
@@ -101,6 +103,15 @@ static bool await(struct tls_guest *guest, BIO *next)
 			return true;
 	}
 	return true;
+}
+
+static bool await(struct tls_guest *guest, BIO *next)
+{
+	uint64_t from_ms = clock_now_ms();
+	bool ok = wait_for_room(guest, next);
+
+	guest->waited_ms += clock_now_ms() - from_ms;
+	return ok;
 }
 
 /* Takes all that still is to go out behind what is in the queue. False: no memory, or above the ceiling. */
@@ -260,10 +271,17 @@ static void on_info(const SSL *ssl, int where, int result)
 
 static void on_sight(void *arg, const struct tls_sight *sight)
 {
-	const struct tls_guest *guest = arg;
+	struct tls_guest *guest = arg;
+	struct tls_sight told = *sight;
 
+	if (sight->kind == TLS_SIGHT_GIVEN)
+		guest->waited_when_given = guest->waited_ms;
+	if (sight->kind == TLS_SIGHT_SIGNED) { /* the path's time is not the key's */
+		uint64_t waited_ms = guest->waited_ms - guest->waited_when_given;
+		told.signed_ms -= waited_ms < told.signed_ms ? waited_ms : told.signed_ms;
+	}
 	if (guest->options.observer.saw != NULL)
-		guest->options.observer.saw(guest->options.observer.arg, sight);
+		guest->options.observer.saw(guest->options.observer.arg, &told);
 }
 
 struct tls_guest *tls_guest_new(struct ssl_ctx_st *ctx, const struct tls_guest_options *options, struct thaw_error *err)

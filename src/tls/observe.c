@@ -11,7 +11,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/clock.h"
 #include "tls/certificate.h"
+#include "tls/failure.h"
 #include "tls/records.h"
 
 enum { MSG_COMPRESSED_CERTIFICATE = 25 }; /* RFC 8879 4; OpenSSL 3.0 has no name for it */
@@ -20,6 +22,7 @@ enum { MSG_COMPRESSED_CERTIFICATE = 25 }; /* RFC 8879 4; OpenSSL 3.0 has no name
 struct seen {
 	bool shaken;        /* its first handshake is over */
 	bool pending;       /* a CertificateRequest has come that was not reported yet */
+	uint64_t given_ms;  /* when our certificate went out */
 	size_t context_len; /* of its certificate_request_context (RFC 8446 4.3.2), in bytes */
 	enum thaw_means means;
 	void *arg; /* NULL: the observer's */
@@ -122,11 +125,24 @@ static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned ch
 		bool empty = type == SSL3_MT_CERTIFICATE
 				     ? is_empty_certificate(body, len, SSL_version(ssl) >= TLS1_3_VERSION)
 				     : is_empty_compressed(body, len, seen->context_len);
+		seen->given_ms = clock_now_ms();
 		tell(ssl, (struct tls_sight){.kind = empty ? TLS_SIGHT_DECLINED : TLS_SIGHT_GIVEN});
+	} else if (type == SSL3_MT_CERTIFICATE_VERIFY) {
+		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_SIGNED, .signed_ms = clock_now_ms() - seen->given_ms});
 	} else if (type == SSL3_MT_FINISHED) {
 		seen->shaken = true;
 		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_FINISHED});
 	}
+}
+
+/* For those who do not see what OpenSSL returns. Such an alert is about this side only. */
+static void on_alert_out(const SSL *ssl)
+{
+	char reason[TLS_REASON_ROOM];
+
+	if (tls_failure_is_key(ssl))
+		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_KEY_FAILED,
+					     .reason = tls_failure_reason(ERR_peek_error(), reason)});
 }
 
 void tls_observe_message(int outbound, int version, int content_type, const void *data, size_t len, struct ssl_st *ssl,
@@ -140,6 +156,8 @@ void tls_observe_message(int outbound, int version, int content_type, const void
 	if (!outbound && known != NULL)
 		tls_records_came(&known->records, ssl, content_type, data, len);
 	if (content_type == SSL3_RT_ALERT && len >= 2) {
+		if (outbound)
+			on_alert_out(ssl);
 		tell(ssl, (struct tls_sight){.kind = outbound ? TLS_SIGHT_ALERT_OUT : TLS_SIGHT_ALERT_IN,
 					     .alert = bytes[1]});
 		return;

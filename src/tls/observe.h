@@ -17,6 +17,8 @@ enum tls_sight_kind {
 	TLS_SIGHT_HELLO_REQUEST, /* TLS 1.2: the server wants to renegotiate (RFC 5246 7.4.1.1) */
 	TLS_SIGHT_ASKED,         /* a CertificateRequest: means, issuers and subject are set */
 	TLS_SIGHT_GIVEN,         /* our certificate went out */
+	TLS_SIGHT_SIGNED,        /* our key's signature went out behind it (RFC 8446 4.4.3): signed_ms */
+	TLS_SIGHT_KEY_FAILED,    /* our key made none: reason; the connection is over */
 	TLS_SIGHT_DECLINED,      /* an empty Certificate message went out (RFC 8446 4.4.2.4) */
 	TLS_SIGHT_FINISHED,      /* our Finished went out: of the handshake, or of an exchange */
 	TLS_SIGHT_ALERT_IN,      /* alert is set; close_notify is told, too */
@@ -33,6 +35,8 @@ struct tls_sight {
 	const char *const *issuers; /* RFC 4514; they live for the call */
 	const char *subject;        /* of the certificate that will be given; NULL: there is none */
 	unsigned alert;             /* RFC 8446 6 */
+	uint64_t signed_ms;         /* SIGNED: what making it took; a token may need seconds, or wait for a touch */
+	const char *reason;         /* KEY_FAILED: the cause; it lives for the call */
 };
 
 struct tls_observer {

@@ -17,6 +17,7 @@ from harness.pki import make_keystore, make_stranger
 from harness.programs import Programs
 from harness.relay import ConnectProxy
 from harness.scripted import scripted  # noqa: F401 - a fixture
+from harness.token import slow_module, slow_token, token  # noqa: F401 - fixtures
 from harness.upstreams import upstream  # noqa: F401 - a fixture
 
 GROUPS_AT_ONCE = 2  # clients of the matrix that run beside each other

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import json
 import os
-import pathlib
 import ssl
 import subprocess
 import threading
@@ -13,7 +12,6 @@ import threading
 import pytest
 from harness.gateway import binary
 from test_probe import FINE, FREEZES, KIB, LIMITED, MIB, UNTOLD, WATCHDOG, argv, https, look
-from test_send_secrets import PIN, token  # noqa: F401
 
 QUICK = ("--tls", "1.3", "--stall", "1s", "--hold", "0s", "--max-body", "1MiB")
 SLOW = 2  # stalls that a slow application takes
@@ -278,31 +276,16 @@ def test_limit_on_size_after_a_handshake_ask_is_not_the_certificates(late_server
 # The certificate's key ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def module(tmp_path_factory):
-    """SoftHSM behind a key that is slow, or refuses: see clients/slow_token.c."""
-    out = tmp_path_factory.mktemp("module") / "slow_token.so"
-    source = pathlib.Path(__file__).parent / "clients" / "slow_token.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-I/usr/include/p11-kit-1", str(source), "-o", str(out)], check=True)
-    return out
-
-
 @pytest.fixture
-def with_token(module, token, pki, tmp_path):  # noqa: F811
+def with_token(slow_token, pki):
     """with_token(url, *options, SIGN_MS=2000): the report as JSON, what is on standard error, the number of signatures."""
 
     def run(url, *options, **settings):
-        pin, log = tmp_path / "pin", tmp_path / "log"
-        pin.write_text(PIN)
-        pin.chmod(0o600)
-        log.write_bytes(b"")
-        env = {**os.environ, **token, "THAW_TEST_SIGN_LOG": str(log)}
-        env |= {f"THAW_TEST_{name}": str(value) for name, value in settings.items()}
-        uri = f"pkcs11:token=thaw;object=client?module-path={module}&pin-source=file:{pin}"
-        made = [str(binary()), "probe", url, "--ca", str(pki / "ca.pem"), "--json", "--cert", uri, *QUICK, *options]
+        env = {**os.environ, **slow_token.env(**settings)}
+        made = [str(binary()), "probe", url, "--ca", str(pki / "ca.pem"), "--json", "--cert", slow_token.uri, *QUICK, *options]
         done = subprocess.run(made, capture_output=True, timeout=WATCHDOG, env=env)
         assert done.stdout, done.stderr.decode()
-        return json.loads(done.stdout), done.stderr.decode(), len(log.read_bytes())
+        return json.loads(done.stdout), done.stderr.decode(), slow_token.signatures()
 
     return run
 
@@ -316,13 +299,13 @@ def test_key_that_is_slow_is_not_a_freeze(scripted, with_token):
     assert signatures <= 16
 
 
-@pytest.mark.parametrize("rv", (0x113, 0x32, 0x31, 0x6), ids=("rejected", "removed", "memory", "failed"))
+@pytest.mark.parametrize("rv", (0x200, 0x32, 0x31, 0x6), ids=("rejected", "removed", "memory", "failed"))
 def test_key_that_refuses_is_not_the_server(rv, scripted, with_token):
     told, _, signatures = with_token(scripted(late(answers)).url("/x"), SIGN_RV=hex(rv))
     assert told["code"] == UNTOLD, told["line"]
     assert "key" in told["line"]
     assert set(outcomes(told)) == {"key-failed"}
-    assert signatures == 1
+    assert signatures <= 2  # OpenSSL's engine tries two functions
 
 
 def test_key_that_refuses_at_the_handshake_is_not_the_server(pki, with_token):
@@ -330,7 +313,7 @@ def test_key_that_refuses_at_the_handshake_is_not_the_server(pki, with_token):
         tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     with https(pki, speak, ask=True) as url:
-        told, _, signatures = with_token(url, "--tls", "both", SIGN_RV=0x113)
+        told, _, signatures = with_token(url, "--tls", "both", SIGN_RV=0x200)
     assert told["code"] == UNTOLD, told["line"]
     assert "key" in told["line"] and set(outcomes(told)) == {"key-failed"}
-    assert signatures <= 4  # both versions are tried beside each other
+    assert signatures <= 8  # both versions are tried beside each other

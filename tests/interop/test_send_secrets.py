@@ -1,17 +1,16 @@
 """Where the client's key may be kept: files with a pass phrase, PKCS #12, a token with a PIN; and how secrets are asked for."""
 
 import json
-import os
 import signal
 import subprocess
 
 import pytest
 from harness.gateway import binary
 from harness.terminal import Terminal
+from harness.token import MODULE, PIN
 from harness.upload import send
 
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
-PIN, PHRASE = "271828", "open sesame"
+PHRASE = "open sesame"
 SUBJECT = "CN=Thaw Demo Client"
 
 
@@ -28,25 +27,6 @@ def kept(pki, tmp_path_factory):
     openssl("pkcs12", "-export", *pair, "-out", folder / "locked.p12", "-passout", f"pass:{PHRASE}")
     openssl("pkcs12", "-export", *pair, "-out", folder / "open.p12", "-passout", "pass:")
     return folder
-
-
-@pytest.fixture(scope="module")
-def token(pki, tmp_path_factory):
-    """The environment in which there is a SoftHSM token with the client's key and certificate."""
-    folder = tmp_path_factory.mktemp("token")
-    (folder / "tokens").mkdir()
-    (folder / "conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
-    # libp11 keeps some memory of its own when a PIN is wrong.
-    env = {"SOFTHSM2_CONF": str(folder / "conf"), "ASAN_OPTIONS": "detect_leaks=0"}
-    tool = {**os.environ, **env, "GNUTLS_PIN": PIN}
-    for command in (
-        ["softhsm2-util", "--init-token", "--free", "--label", "thaw", "--so-pin", "12345678", "--pin", PIN],
-        ["softhsm2-util", "--import", pki / "client.key", "--token", "thaw", "--label", "client", "--id", "01", "--pin", PIN],
-        ["p11tool", f"--provider={MODULE}", "--login", "--write", "--batch", "--no-mark-private", "--load-certificate",
-         pki / "client.pem", "--label", "client", "--id", "01", "pkcs11:token=thaw"],
-    ):  # fmt: skip
-        subprocess.run(command, check=True, capture_output=True, env=tool)
-    return env
 
 
 @pytest.fixture
@@ -161,3 +141,50 @@ def test_ctrl_c_while_asked(terminal, kept):
     asked.type(b"\x03")
     code, _, _ = asked.end()
     assert (code, asked.echoes) == (-signal.SIGINT, True)
+
+
+# A key that is slow, or refuses ---------------------------------------------------------------------------------------
+
+HANDSHAKE = "https://handshake.localhost:{port}/"
+
+
+def with_slow_token(thaw, pki, payloads, slow_token, path, *options, **settings):
+    url = HANDSHAKE.format(port=thaw.port) if path is None else thaw.url(path)
+    env = slow_token.env(**settings)
+    return send(pki, payloads["1m"].path, url, "--cert", slow_token.uri, *options, who=None, env=env)
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("path", (None, "/late", "/body"))
+@pytest.mark.parametrize("prime", ("auto", "never"))
+def test_a_key_that_is_slow_to_sign_uses_up_no_time_of_the_server(prime, path, tls, thaw, pki, payloads, slow_token):
+    """One signature takes longer than the priming, the connection and a stall may."""
+    options = ("--stall", "500ms", "--response-timeout", "1s", "--prime", prime, "--tls", tls)
+    sent = with_slow_token(thaw, pki, payloads, slow_token, path, *options, SIGN_MS=1500)
+    assert (sent.code, sent.body()["certificate"]["subject"]) == (0, SUBJECT), sent.error
+    assert (slow_token.signatures(), sent.told["primed"]) == (1, prime == "auto")
+    assert "to sign" in sent.error
+
+
+@pytest.mark.parametrize("rv", ("0x6", "0x32", "0x68", "0x70", "0xa0", "0x101", "0x200", "0x7fffffff"))
+def test_a_key_that_refuses_is_told_as_that(rv, thaw, pki, payloads, slow_token):
+    sent = with_slow_token(thaw, pki, payloads, slow_token, "/late", "--retry", "2", SIGN_RV=rv)
+    assert (sent.code, sent.told["outcome"], sent.told["attempts"]) == (66, "key-failed", 1), sent
+    assert slow_token.signatures() <= 2  # OpenSSL's engine tries two functions
+    assert "thaw probe" not in sent.told["hint"]
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("path", (None, "/late", "/body"))
+@pytest.mark.parametrize("prime", ("auto", "always", "never"))
+def test_a_key_that_refuses_is_told_wherever_it_is_asked(prime, path, tls, thaw, pki, payloads, slow_token):
+    options = ("--retry", "2", "--prime", prime, "--tls", tls)
+    sent = with_slow_token(thaw, pki, payloads, slow_token, path, *options, SIGN_RV="0x32")
+    assert (sent.code, sent.told["outcome"], sent.told["attempts"]) == (66, "key-failed", 1), sent
+    assert slow_token.signatures() <= 2
+
+
+def test_resuming_with_a_key_that_refuses_ends_at_once(thaw, pki, payloads, slow_token):
+    sent = with_slow_token(thaw, pki, payloads, slow_token, "/late", "--resume", SIGN_RV="0x32")
+    assert (sent.code, sent.told["outcome"]) == (66, "key-failed"), sent
+    assert slow_token.signatures() <= 2
