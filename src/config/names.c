@@ -243,8 +243,11 @@ static bool has_dot_segment(const char *path)
 /* Where other servers' patterns would have a wildcard, a variable or an anchor; NULL: nowhere. */
 static const char *find_pattern(const char *path)
 {
-	const char *sign = strpbrk(path, "*{}^"), *variable = strstr(path, "/:");
+	const char *sign = strpbrk(path, "*{}^<>[]|"), *variable = strstr(path, "/:");
+	size_t len = strlen(path);
 
+	if (sign == NULL && path[len - 1] == '$')
+		sign = path + len - 1;
 	if (variable != NULL && (sign == NULL || variable < sign))
 		return variable + 1;
 	return sign;

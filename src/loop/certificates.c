@@ -127,6 +127,46 @@ void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(
 	walk_all(config, &warner.walk);
 }
 
+/* ---- files that decide ---- */
+
+struct seer {
+	struct walk walk; /* first */
+	void (*see)(void *arg, const char *place, const char *file);
+	void *arg;
+};
+
+static void see_no_chain(struct walk *walk, const char *place, const char *file, const char *host)
+{
+	(void)walk;
+	(void)place;
+	(void)file;
+	(void)host;
+}
+
+static void see_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+{
+	const struct seer *seer = (struct seer *)walk;
+
+	(void)of_clients;
+	seer->see(seer->arg, place, file);
+}
+
+static void see_crls(struct walk *walk, const char *place, const char *file, const char *ca)
+{
+	const struct seer *seer = (struct seer *)walk;
+
+	(void)ca;
+	seer->see(seer->arg, place, file);
+}
+
+void certificates_deciding(const struct config *config, void (*see)(void *arg, const char *place, const char *file),
+			   void *arg)
+{
+	struct seer seer = {.walk = {see_no_chain, see_cas, see_crls}, .see = see, .arg = arg};
+
+	walk_all(config, &seer.walk);
+}
+
 /* ---- expiry ---- */
 
 struct collector {

@@ -9,6 +9,10 @@
 void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text),
 		       void *arg);
 
+/* The files that decide which certificates are accepted: CAs and CRLs, each setting's own place with it. */
+void certificates_deciding(const struct config *config, void (*see)(void *arg, const char *place, const char *file),
+			   void *arg);
+
 /* All of them; false: out of memory, and then the list is empty. */
 bool certificates_expiries(const struct config *config, struct expiries *list) THAW_MUST_CHECK;
 

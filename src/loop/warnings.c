@@ -57,6 +57,13 @@ static void look_at_folder(const struct teller *teller, const char *place, const
 	free(folder);
 }
 
+static void look_at_owner(const struct teller *teller, const char *place, const char *file, uid_t owner)
+{
+	if (!is_trusted(owner))
+		tell(teller, "%s: %s belongs to user %u, who can change it; run 'chown root %s'", place, file,
+		     (unsigned)owner, file);
+}
+
 /* file: NULL: none is named. */
 static void look_at_secret(const struct teller *teller, const char *place, const char *file)
 {
@@ -68,9 +75,22 @@ static void look_at_secret(const struct teller *teller, const char *place, const
 		tell(teller, "%s: %s has mode %04o, so other users can %s it; run 'chmod 0600 %s'", place, file,
 		     (unsigned)info.st_mode & 07777, (info.st_mode & (S_IWOTH | S_IWGRP)) != 0 ? "change" : "read",
 		     file);
-	if (!is_trusted(info.st_uid))
-		tell(teller, "%s: %s belongs to user %u, who can change it; run 'chown root %s'", place, file,
-		     (unsigned)info.st_uid, file);
+	look_at_owner(teller, place, file, info.st_uid);
+	look_at_folder(teller, place, file);
+}
+
+/* What is no secret, but decides who is let in. */
+static void look_at_decider(void *arg, const char *place, const char *file)
+{
+	const struct teller *teller = arg;
+	struct stat info;
+
+	if (stat(file, &info) != 0)
+		return;
+	if ((info.st_mode & S_IWOTH) != 0)
+		tell(teller, "%s: %s has mode %04o, so other users can change it; run 'chmod o-w %s'", place, file,
+		     (unsigned)info.st_mode & 07777, file);
+	look_at_owner(teller, place, file, info.st_uid);
 	look_at_folder(teller, place, file);
 }
 
@@ -98,6 +118,9 @@ void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		tell(&teller, "%s: key 'user': workers run as root; set it to a user of their own, such as 'thaw'",
 		     config->file);
 	look_at_secrets(&teller, config);
+	certificates_deciding(config, look_at_decider, &teller);
+	if (config->file != NULL)
+		look_at_decider(&teller, "the configuration", config->file);
 	certificates_warn(config, (int64_t)time(NULL), warn, arg);
 	gateway_warnings(loaded->gateway, warn, arg);
 }

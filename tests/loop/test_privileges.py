@@ -313,6 +313,38 @@ def test_a_key_or_a_folder_of_another_user_is_warned_of(own_key):
     assert [f"{key} is in a folder of user {UID}" in text for text in warned(path)] == [True]
 
 
+@pytest.fixture
+def own_files(own_key, settings, pki, open_folder):
+    """A configuration whose CA is in a folder of the test's, too."""
+    path, _ = own_key
+    (open_folder / "ca.pem").write_bytes((pathlib.Path(pki) / "ca.pem").read_bytes())
+    quoted = str(pki).replace("'", "''")
+    path.write_text(path.read_text().replace(f"{quoted}/ca.pem", f"{open_folder}/ca.pem"))
+    return path, open_folder / "ca.pem"
+
+
+def test_a_ca_or_a_configuration_that_others_can_change_is_warned_of(own_files):
+    path, ca = own_files
+    assert warned(path) == []
+    ca.chmod(0o666)
+    (text,) = warned(path)
+    assert text.startswith(f"{path}:") and "client_certificate.ca'" in text and f"{ca} has mode 0666" in text
+    ca.chmod(0o664)
+    path.chmod(0o602)
+    (text,) = warned(path)
+    assert text.startswith("the configuration: ") and f"{path} has mode 0602" in text
+    path.chmod(0o600)
+    assert warned(path) == []
+
+
+@as_root
+def test_a_ca_of_another_user_is_warned_of(own_files):
+    path, ca = own_files
+    os.chown(ca, UID, GID)
+    (text,) = warned(path)
+    assert f"{ca} belongs to user {UID}" in text
+
+
 @as_root
 def test_a_throwaway_folder_of_another_user_is_warned_of(serve, pki, open_folder):
     serve()
