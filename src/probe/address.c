@@ -122,13 +122,17 @@ struct question {
 	char name[PROBE_NAME_MAX + 1], port[6];
 };
 
-/* RFC 6761 6.3: names below localhost are this machine, whether or not the system knows that. */
+/* RFC 6761 6.3: localhost, and the names below it, are this machine, also where no hosts file lists them. */
 static bool is_local(const char *host)
 {
-	static const char suffix[] = ".localhost";
+	static const char local[] = "localhost";
+	const size_t local_len = sizeof(local) - 1;
 	size_t len = strlen(host);
 
-	return len > sizeof(suffix) - 1 && strcasecmp(host + len - (sizeof(suffix) - 1), suffix) == 0;
+	if (len > 0 && host[len - 1] == '.')
+		len--;
+	return len >= local_len && strncasecmp(host + len - local_len, local, local_len) == 0 &&
+	       (len == local_len || host[len - local_len - 1] == '.');
 }
 
 static struct question *new_question(const struct probe_url *url)
@@ -137,11 +141,13 @@ static struct question *new_question(const struct probe_url *url)
 
 	if (question == NULL)
 		return NULL;
-	(void)snprintf(question->name, sizeof(question->name), "%s", is_local(url->host) ? "localhost" : url->host);
+	(void)snprintf(question->name, sizeof(question->name), "%s", url->host);
 	(void)snprintf(question->port, sizeof(question->port), "%s", url->port);
 	question->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	question->request =
-		(struct gaicb){.ar_name = question->name, .ar_service = question->port, .ar_request = &question->hints};
+	question->request = (struct gaicb){
+		.ar_name = is_local(url->host) ? NULL : question->name, /* NULL: the loopback addresses */
+		.ar_service = question->port,
+		.ar_request = &question->hints};
 	return question;
 }
 

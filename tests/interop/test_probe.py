@@ -321,6 +321,16 @@ def test_thaw_at_the_handshake(thaw, probe):
     assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="hiding the hosts file takes root")
+@pytest.mark.parametrize("host", ["localhost", "handshake.localhost"])
+def test_localhost_without_a_hosts_file(host, thaw, pki):
+    """As in a minimal root: RFC 6761 6.3."""
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /etc/hosts; exec "$@"', "sh"]
+    done = subprocess.run([*hidden, *argv(thaw.url("/", host=host), pki, "--json", *QUICK)], capture_output=True,
+                          timeout=WATCHDOG)
+    assert done.returncode == FINE, done.stderr.decode()
+
+
 def test_thaw_with_a_limit(serve, probe):
     gateway = serve(certificate={"when": "request", "max_body": "70000"})
     told = probe(gateway.url("/x"), *QUICK)
