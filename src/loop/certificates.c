@@ -2,14 +2,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
 
 /* What is done with the files, one after the other. */
 struct walk {
 	/* A chain that is sent; host: NULL: to servers. */
-	void (*chain)(struct walk *walk, const char *place, const char *file, const char *host);
+	void (*chain)(struct walk *walk, const char *place, const char *file, const struct config_host *host);
 	/* CA certificates; of_clients: or of servers. */
 	void (*cas)(struct walk *walk, const char *place, const char *file, bool of_clients);
 	void (*crls)(struct walk *walk, const char *place, const char *file, const char *ca);
+	void (*key)(struct walk *walk, const char *place, const char *file);
 };
 
 static bool same_text(const char *a, const char *b)
@@ -36,7 +40,8 @@ static void walk_host(const struct config *config, size_t i, struct walk *walk)
 {
 	const struct config_host *host = &config->hosts[i];
 
-	walk->chain(walk, host->certificate_place, host->certificate, host->name);
+	walk->chain(walk, host->certificate_place, host->certificate, host);
+	walk->key(walk, host->key_place, host->key);
 	for (size_t k = 0; k < host->route_count; k++) {
 		const struct config_certificate *of = &host->routes[k].certificate;
 		if (of->when == CONFIG_WHEN_NEVER)
@@ -60,6 +65,8 @@ static void walk_upstream(const struct config_upstream *upstream, struct walk *w
 		walk->cas(walk, upstream->tls.ca_place, upstream->tls.ca, false);
 	if (upstream->tls.certificate != NULL && strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
 		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
+	if (upstream->tls.key != NULL && strncmp(upstream->tls.key, "pkcs11:", 7) != 0)
+		walk->key(walk, upstream->tls.key_place, upstream->tls.key);
 }
 
 static void walk_all(const struct config *config, struct walk *walk)
@@ -68,6 +75,60 @@ static void walk_all(const struct config *config, struct walk *walk)
 		walk_host(config, i, walk);
 	for (size_t i = 0; i < config->upstream_count; i++)
 		walk_upstream(&config->upstreams[i], walk);
+}
+
+static void pass_key(struct walk *walk, const char *place, const char *file)
+{
+	(void)walk;
+	(void)place;
+	(void)file;
+}
+
+/* ---- files ---- */
+
+struct checker {
+	struct walk walk; /* first */
+	struct thaw_error *err;
+	enum thaw_status status;
+};
+
+static void check_file(struct walk *walk, const char *place, const char *file)
+{
+	struct checker *checker = (struct checker *)walk;
+	struct stat info;
+
+	if (checker->status != THAW_OK || stat(file, &info) != 0 || S_ISREG(info.st_mode))
+		return; /* one that is not there is refused by who reads it */
+	checker->status =
+		error_set(checker->err, THAW_ERR_CONFIG, "%s: %s: it is %s; name a file", place, file,
+			  S_ISDIR(info.st_mode) ? "a folder" : "a pipe, a socket or a device, which may never end");
+}
+
+static void check_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
+{
+	(void)host;
+	check_file(walk, place, file);
+}
+
+static void check_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+{
+	(void)of_clients;
+	check_file(walk, place, file);
+}
+
+static void check_crls(struct walk *walk, const char *place, const char *file, const char *ca)
+{
+	(void)ca;
+	check_file(walk, place, file);
+}
+
+enum thaw_status certificates_check_files(const struct config *config, struct thaw_error *err)
+{
+	struct checker checker = {.walk = {check_chain, check_cas, check_crls, check_file}, .err = err};
+
+	checker.status = THAW_OK;
+	walk_all(config, &checker.walk);
+	return checker.status;
 }
 
 /* ---- warnings ---- */
@@ -89,13 +150,22 @@ static void say(void *arg, const char *text)
 	warner->warn(warner->arg, whole);
 }
 
-static void warn_of_chain(struct walk *walk, const char *place, const char *file, const char *host)
+/* The CAs of the host's clients: perhaps the same ones have issued its own certificate. */
+static const char *cas_of(const struct config_host *host)
+{
+	for (size_t i = 0; i < host->route_count; i++)
+		if (host->routes[i].certificate.ca != NULL)
+			return host->routes[i].certificate.ca;
+	return NULL;
+}
+
+static void warn_of_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
 {
 	struct warner *warner = (struct warner *)walk;
 
 	warner->place = place;
 	if (host != NULL)
-		tls_inspect_server(&warner->inspector, file, host);
+		tls_inspect_server(&warner->inspector, file, host->name, cas_of(host));
 	else
 		tls_inspect_client(&warner->inspector, file);
 }
@@ -121,7 +191,7 @@ static void warn_of_crls(struct walk *walk, const char *place, const char *file,
 
 void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text), void *arg)
 {
-	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls}, .warn = warn, .arg = arg};
+	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls, pass_key}, .warn = warn, .arg = arg};
 
 	warner.inspector = (struct tls_inspector){.now_s = now_s, .say = say, .arg = &warner};
 	walk_all(config, &warner.walk);
@@ -182,7 +252,7 @@ static void add(struct walk *walk, const char *kind, const char *file, bool crls
 	collector->failed = collector->failed || !tls_expiries_add(collector->list, kind, file, crls);
 }
 
-static void add_chain(struct walk *walk, const char *place, const char *file, const char *host)
+static void add_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
 {
 	(void)place;
 	(void)host;
@@ -205,7 +275,7 @@ static void add_crls(struct walk *walk, const char *place, const char *file, con
 
 bool certificates_expiries(const struct config *config, struct expiries *list)
 {
-	struct collector collector = {.walk = {add_chain, add_cas, add_crls}, .list = list};
+	struct collector collector = {.walk = {add_chain, add_cas, add_crls, pass_key}, .list = list};
 
 	*list = (struct expiries){.items = NULL};
 	walk_all(config, &collector.walk);

@@ -92,6 +92,10 @@ static void look_at_decider(void *arg, const char *place, const char *file)
 		     (unsigned)info.st_mode & 07777, file);
 	look_at_owner(teller, place, file, info.st_uid);
 	look_at_folder(teller, place, file);
+	char *real = realpath(file, NULL); /* where a symbolic link leads */
+	if (real != NULL && strcmp(real, file) != 0 && lstat(file, &info) == 0 && S_ISLNK(info.st_mode))
+		look_at_folder(teller, place, real);
+	free(real);
 }
 
 static void look_at_secrets(const struct teller *teller, const struct config *config)

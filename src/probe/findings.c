@@ -1,5 +1,7 @@
 #include "probe/findings.h"
 
+#define CONTENT_TOO_LARGE 413 /* RFC 9110 15.5.14 */
+
 const struct trial_result *find_result(const struct trial *trial)
 {
 	static const struct trial_result nothing = {.outcome = TRIAL_PENDING};
@@ -31,9 +33,21 @@ bool find_asks_late(const struct find_version *version)
 	return find_moment(version) > TRIAL_AT_HANDSHAKE;
 }
 
+static bool is_cut(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_CLOSED || result->outcome == TRIAL_RESET;
+}
+
+/* A server that refuses a body's size may close at once, and then its 413 may be lost to a reset (RFC 9112 9.6). */
+static bool is_refused_size(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_ANSWERED && result->status == CONTENT_TOO_LARGE;
+}
+
 static bool is_same(const struct trial_result *a, const struct trial_result *b)
 {
-	return a->outcome == b->outcome && a->status == b->status && a->alert == b->alert;
+	return (a->outcome == b->outcome && a->status == b->status && a->alert == b->alert) ||
+	       (is_cut(a) && is_cut(b)) || (is_cut(a) && is_refused_size(b)) || (is_refused_size(a) && is_cut(b));
 }
 
 bool find_passes(const struct trial_result *result)
@@ -61,22 +75,28 @@ static bool has_stalled(const struct trial_result *result)
 	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
 }
 
-static bool is_cut(const struct trial_result *result)
+static bool is_primed(const struct find_bodies *bodies)
 {
-	return result->outcome == TRIAL_CLOSED || result->outcome == TRIAL_RESET;
+	const struct trial_result *control = find_result(bodies->control);
+
+	return control->asked == TRIAL_AT_PRIMING && control->given;
+}
+
+bool find_freezes_primed(const struct find_bodies *bodies)
+{
+	return find_result(bodies->first_bad)->outcome == TRIAL_FREEZE && is_primed(bodies) &&
+	       has_stalled(find_result(bodies->control));
 }
 
 bool find_is_own(const struct find_version *version, const struct find_bodies *bodies)
 {
-	const struct trial_result *bad = find_result(bodies->first_bad), *control = find_result(bodies->control);
+	const struct trial_result *bad = find_result(bodies->first_bad);
 
-	if (bad->outcome == TRIAL_SILENCE || !find_tells(bad) || !find_is_steady(version))
+	if (has_stalled(bad) || !find_tells(bad) || !find_is_steady(version))
 		return false;
 	if (find_moment(version) == TRIAL_AT_HANDSHAKE)
 		return true;
-	if (control->asked != TRIAL_AT_PRIMING || !control->given)
-		return false;
-	return is_same(bad, control) || (is_cut(bad) && is_cut(control)) || (has_stalled(bad) && has_stalled(control));
+	return is_primed(bodies) && is_same(bad, find_result(bodies->control));
 }
 
 /* ---- claims ---- */

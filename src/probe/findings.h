@@ -93,9 +93,12 @@ bool find_speaks(const struct find_version *version);
 /* It passed: a response that is no error. */
 bool find_passes(const struct trial_result *result);
 
-/* A limit or a freeze that it has, too, where the certificate is known before the body: with an ask at the handshake,
- * or on a primed connection. */
+/* A limit that it has, too, where the certificate is known before the body: with an ask at the handshake, or on a
+ * primed connection. A freeze is none. */
 bool find_is_own(const struct find_version *version, const struct find_bodies *bodies);
+
+/* It froze there, too. */
+bool find_freezes_primed(const struct find_bodies *bodies);
 
 /* Fills claims[] with what there is to be repeated, without their second trials. */
 void find_claims(struct findings *findings);

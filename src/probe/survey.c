@@ -218,18 +218,34 @@ static void await(struct survey *survey, const struct trial *a, const struct tri
 
 /* ---- what it speaks ---- */
 
-static void ask_plain(struct survey *survey)
+static void ask_plain(struct survey *survey, const bool wanted[static FIND_VERSIONS])
 {
 	struct findings *findings = survey->findings;
 	struct trial_script script = plain_script(survey);
 
 	script.lingers = true;
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		if (findings->wanted[i])
+		if (wanted[i])
 			findings->versions[i].plain =
 				survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)},
 					     survey->memories[i]);
 	await(survey, findings->versions[FIND_12].plain, findings->versions[FIND_13].plain);
+}
+
+/* It may have been chance that a connection was ended without a word: that is no version that is not spoken. */
+static bool is_worth_another(const struct trial_result *result)
+{
+	return result->outcome == TRIAL_UNREACHABLE || (result->outcome == TRIAL_SHAKE_FAILED && result->alert == 0);
+}
+
+static void ask_plain_again(struct survey *survey)
+{
+	struct find_version *versions = survey->findings->versions;
+	const bool wanted[FIND_VERSIONS] = {is_worth_another(find_result(versions[FIND_12].plain)),
+					    is_worth_another(find_result(versions[FIND_13].plain))};
+
+	if (wanted[FIND_12] || wanted[FIND_13])
+		ask_plain(survey, wanted);
 }
 
 /* A server that does not speak the one version that it was asked for. */
@@ -254,7 +270,7 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 		{TRIAL_UNREACHABLE, PROBE_UNREACHABLE, THAW_ERR_PEER, "cannot connect"},
 		{TRIAL_NOT_TLS, PROBE_PROTOCOL, THAW_ERR_PEER, "what answers there does not speak TLS"},
 		{TRIAL_SHAKE_STALL, PROBE_STALLED, THAW_ERR_TIMEOUT,
-		 "the connection is made, but no TLS handshake comes of it"},
+		 "the connection is made, but no TLS handshake comes of it (--stall waits longer)"},
 		{TRIAL_UNTRUSTED, PROBE_DISTRUST, THAW_ERR_PEER,
 		 "the server's certificate is not accepted (--ca names whom to believe, --insecure believes anyone)"},
 		{TRIAL_SHAKE_FAILED, PROBE_PROTOCOL, THAW_ERR_PEER, "the TLS handshake failed"},
@@ -462,7 +478,8 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return PROBE_SYSTEM;
 	}
-	ask_plain(survey);
+	ask_plain(survey, findings->wanted);
+	ask_plain_again(survey);
 	if (survey->err.cls != THAW_ERR_NONE) {
 		*err = survey->err;
 		return PROBE_SYSTEM;

@@ -6,7 +6,8 @@
  */
 #include "probe/survey_inside.h"
 
-#define WATCHED 2 /* stalls: one that stalls again is watched for so long, in case that it is only slow */
+#define SMALL_ONES 8 /* small bodies at the end, over each version: one that fails now and then is found out */
+#define WATCHED    2 /* stalls: one that stalls again is watched for so long, in case that it is only slow */
 
 static struct context_wish wish_of(const struct findings *findings, const struct find_claim *claim)
 {
@@ -19,7 +20,7 @@ static struct context_wish wish_of(const struct findings *findings, const struct
 	return wish;
 }
 
-static void begin_second(struct survey *survey, struct find_claim *claim)
+static const struct trial *begin_again(struct survey *survey, const struct find_claim *claim)
 {
 	struct trial_script script = *trial_script(claim->first);
 	const struct context_wish wish = wish_of(survey->findings, claim);
@@ -27,7 +28,34 @@ static void begin_second(struct survey *survey, struct find_claim *claim)
 	script.stall_ms = survey_stall_ms(survey);
 	script.hold_ms = WATCHED * script.stall_ms;
 	script.slow_ms = 0;
-	claim->second = survey_begin(survey, &script, &wish, NULL);
+	return survey_begin(survey, &script, &wish, NULL);
+}
+
+/* A stall is watched for long, and a key that is slow signs seldom: those are tried twice, and all else three times. */
+static bool is_cheap(const struct survey *survey, const struct find_claim *claim)
+{
+	return survey->findings->key_ms == 0 && find_result(claim->first)->outcome != TRIAL_FREEZE;
+}
+
+static void repeat_claims(struct survey *survey, const struct trial *thirds[static FIND_CLAIMS_MAX])
+{
+	struct findings *findings = survey->findings;
+
+	for (size_t k = 0; k < findings->claim_count; k++)
+		findings->claims[k].second = begin_again(survey, &findings->claims[k]);
+	for (size_t k = 0; k < findings->claim_count; k++)
+		thirds[k] = is_cheap(survey, &findings->claims[k]) ? begin_again(survey, &findings->claims[k]) : NULL;
+}
+
+/* What fared well once is no proof: that one counts as the second. */
+static void choose_seconds(struct findings *findings, const struct trial *const thirds[static FIND_CLAIMS_MAX])
+{
+	for (size_t k = 0; k < findings->claim_count; k++) {
+		struct find_claim *claim = &findings->claims[k];
+		const struct trial_result *third = find_result(thirds[k]);
+		if (find_tells(third) && find_is_good(&findings->versions[claim->version], third))
+			claim->second = thirds[k];
+	}
 }
 
 static void begin_control(struct survey *survey, size_t i, struct find_bodies *bodies)
@@ -71,16 +99,17 @@ static void explain_silence(struct crew *crew, struct find_bodies *bodies)
 	bodies->frozen = find_frozen(bodies);
 }
 
-static void wait_for(struct survey *survey)
+static void wait_for(struct survey *survey, const struct trial *const thirds[static FIND_CLAIMS_MAX])
 {
 	struct findings *findings = survey->findings;
-	const struct trial *waited[FIND_CLAIMS_MAX + FIND_VERSIONS * 3];
+	const struct trial *waited[FIND_CLAIMS_MAX * 2 + FIND_VERSIONS * 2];
 	size_t count = 0;
 
-	for (size_t k = 0; k < findings->claim_count; k++)
+	for (size_t k = 0; k < findings->claim_count; k++) {
 		waited[count++] = findings->claims[k].second;
+		waited[count++] = thirds[k];
+	}
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		waited[count++] = findings->versions[i].again;
 		for (size_t style = 0; style < 2; style++)
 			waited[count++] = findings->versions[i].bodies[style].control;
 	}
@@ -108,28 +137,47 @@ static bool is_claimed(const struct findings *findings, size_t i)
 	return false;
 }
 
+/* Small bodies over that version; the one that fared unlike the first counts. */
+static void repeat_small(struct survey *survey, size_t i)
+{
+	struct find_version *version = &survey->findings->versions[i];
+	bool slow = survey->findings->key_ms > 0 || survey_stall_ms(survey) > survey->options->stall_ms;
+	struct trial_script script = survey_body_script(survey, survey->findings->small_body);
+	const struct trial *small[SMALL_ONES] = {NULL};
+	size_t count = slow ? 1 : SMALL_ONES;
+
+	script.pauses = true;
+	for (size_t k = 0; k < count; k++)
+		small[k] = survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
+	crew_wait(survey->crew, small, count);
+	for (size_t k = 0; k < count; k++) {
+		if (version->again != NULL && find_result(small[k])->outcome == TRIAL_PENDING)
+			continue; /* there was no time for so many */
+		version->again = small[k];
+		if (!find_is_steady(version))
+			return;
+	}
+}
+
 void survey_repeat(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
+	const struct trial *thirds[FIND_CLAIMS_MAX] = {NULL};
 
 	wait_for_first(survey);
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		for (size_t style = 0; style < 2; style++)
 			explain_silence(survey->crew, &findings->versions[i].bodies[style]);
 	find_claims(findings);
-	for (size_t k = 0; k < findings->claim_count; k++)
-		begin_second(survey, &findings->claims[k]);
+	repeat_claims(survey, thirds);
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		for (size_t style = 0; style < 2; style++)
 			begin_control(survey, i, &findings->versions[i].bodies[style]);
-	wait_for(survey);
-	struct trial_script script = survey_body_script(survey, findings->small_body);
-	script.pauses = true;
+	wait_for(survey, thirds);
+	choose_seconds(findings, thirds);
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		if (is_claimed(findings, i) && find_result(findings->versions[i].paused)->version != 0)
-			findings->versions[i].again = survey_begin(
-				survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
-	wait_for(survey);
+			repeat_small(survey, i);
 }
 
 /* The largest body stalled, and came through after all. */

@@ -119,14 +119,18 @@ static void shake_failed(struct trial *trial)
 	enum trial_outcome outcome = TRIAL_SHAKE_FAILED;
 
 	trial->ended = true;
-	if (trial->meter.read_error != 0 && !trial->meter.said_something)
-		outcome = TRIAL_UNREACHABLE; /* a reset at once is what some systems say in place of a refusal */
+	if ((trial->meter.read_error != 0 || trial->meter.ended) && !trial->meter.said_something)
+		outcome = TRIAL_UNREACHABLE; /* what some systems do in place of a refusal: a reset, or an end */
 	else if (!is_tls(&trial->meter))
 		outcome = TRIAL_NOT_TLS;
 	else if (trial->err.cls == THAW_ERR_RESOURCE)
 		outcome = TRIAL_NO_MEMORY;
 	else if (trial->result.alert == 0 && tls_client_distrust(trial->client) != NULL)
 		outcome = TRIAL_UNTRUSTED;
+	if (outcome == TRIAL_UNREACHABLE)
+		(void)snprintf(trial->result.detail, sizeof(trial->result.detail),
+			       "the connection was %s before anything of TLS was received",
+			       trial->meter.read_error != 0 ? "reset" : "closed");
 	if (outcome == TRIAL_UNTRUSTED)
 		(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "%s",
 			       tls_client_distrust(trial->client));

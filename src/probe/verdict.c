@@ -145,14 +145,28 @@ static bool is_bad(const struct find_version *version, const struct trial *trial
 	return trial != NULL && find_tells(result) && !find_is_good(version, result);
 }
 
-/* Bodies of its size are answered like that without Expect, too. */
+static bool is_stall(const struct trial *trial)
+{
+	const struct trial_result *result = find_result(trial);
+
+	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
+}
+
+/* Bodies of its size fare like that without Expect, too: they are answered so, or slowly, or not for the certificate's
+ * sake. */
 static bool fails_anyhow(const struct find_version *version, const struct trial *waits)
 {
 	const struct trial_result *result = find_result(waits);
 	const struct find_bodies *bodies = &version->bodies[TRIAL_READS];
+	uint64_t length = trial_script(waits)->length;
 
-	return result->outcome == TRIAL_ANSWERED && bodies->boundary.found &&
-	       bodies->boundary.bad <= trial_script(waits)->length &&
+	if (is_stall(waits) && bodies->slow_from > 0 && bodies->slow_from <= length)
+		return true;
+	if (!bodies->boundary.found || bodies->boundary.bad > length)
+		return false;
+	if (find_is_own(version, bodies) || (is_stall(waits) && find_freezes_primed(bodies)))
+		return true;
+	return result->outcome == TRIAL_ANSWERED && bodies->boundary.found && bodies->boundary.bad <= length &&
 	       find_result(bodies->first_bad)->status == result->status;
 }
 

@@ -4,7 +4,6 @@
 #include "probe/verdict_inside.h"
 
 #define BY_TIME "the answers depend on the time, not on what is sent"
-
 static bool is_stalled(const struct trial_result *result)
 {
 	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
@@ -74,10 +73,14 @@ static void add_boundary(struct verdict *verdict, const struct findings *finding
 	/* The small one is what others are compared with: where it does not pass, nothing does. */
 	const char *pass = find_passes(find_result(version->paused)) ? "pass" : "fare as small ones do";
 	char bad[VERDICT_NUMBER_MAX], good[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
+	char after[VERDICT_DOUBT_MAX + 64];
 	struct verdict_weight weight;
 	unsigned over = 1U << i;
 
 	weigh_bodies(findings, i, bodies, bodies->first_bad, &weight);
+	(void)snprintf(after, sizeof(after), "%s%s",
+		       find_freezes_primed(bodies) ? ", also where the certificate is known before it" : "",
+		       weight.doubt);
 	(void)verdict_outcome(result, text);
 	(void)verdict_number(at->bad, bad);
 	(void)verdict_number(at->good, good);
@@ -89,17 +92,17 @@ static void add_boundary(struct verdict *verdict, const struct findings *finding
 	else if (at->mixed)
 		verdict_add(verdict, weight.weight, over,
 			    "some bodies of %s bytes or more come to %s, with %s (%s bytes %s, and some larger ones)%s",
-			    bad, text, who, good, pass, weight.doubt);
+			    bad, text, who, good, pass, after);
 	else if (at->bad == 1)
-		verdict_add(verdict, weight.weight, over, "any body comes to %s, with %s%s", text, who, weight.doubt);
+		verdict_add(verdict, weight.weight, over, "any body comes to %s, with %s%s", text, who, after);
 	else if (at->good == 0)
 		verdict_add(verdict, weight.weight, over,
 			    "a body of %s bytes or more comes to %s, with %s (of smaller ones nothing is known)%s", bad,
-			    text, who, weight.doubt);
+			    text, who, after);
 	else
 		verdict_add(verdict, weight.weight, over,
 			    "a body of %s%s bytes or more comes to %s, with %s (%s bytes %s)%s",
-			    at->exact ? "" : "about ", bad, text, who, good, pass, weight.doubt);
+			    at->exact ? "" : "about ", bad, text, who, good, pass, after);
 }
 
 /* A freeze beyond a limit: the limit is not the worst of it. */
@@ -112,9 +115,9 @@ static void add_frozen(struct verdict *verdict, const struct findings *findings,
 
 	if (bodies->frozen == NULL || first->outcome == TRIAL_FREEZE)
 		return;
+	(void)verdict_number(trial_script(bodies->frozen)->length, bytes);
 	weigh_bodies(findings, i, bodies, bodies->frozen, &weight);
-	verdict_add(verdict, weight.weight, 1U << i, "a body of %s bytes freezes, with %s%s",
-		    verdict_number(trial_script(bodies->frozen)->length, bytes), who, weight.doubt);
+	verdict_add(verdict, weight.weight, 1U << i, "a body of %s bytes freezes, with %s%s", bytes, who, weight.doubt);
 }
 
 /* A connection that was not made, where others were: that is not what the body's size comes to. */

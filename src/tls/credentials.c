@@ -15,7 +15,7 @@
 struct tls_credentials {
 	struct tls_key_pair pair;
 	struct pkcs11_token *tokens[2]; /* the certificate's, and the key's where it is another; NULL: files */
-	char *name;                     /* what errors begin with */
+	char *name;                     /* the certificate's file or URI: what errors about it begin with */
 	char *subject;
 };
 
@@ -60,10 +60,15 @@ static enum thaw_status read_all(struct tls_credentials *credentials, const stru
 	return read_both(credentials, certificate, key, source, err);
 }
 
+static const char *key_name(const struct tls_credentials_source *source, const char *otherwise)
+{
+	return source->pkcs12 == NULL && source->key != NULL ? source->key : otherwise;
+}
+
 static enum thaw_status check(struct tls_credentials *credentials, const struct tls_credentials_source *source,
 			      struct thaw_error *err)
 {
-	if (key_files_match(&credentials->pair, credentials->name, source, err) != THAW_OK)
+	if (key_files_match(&credentials->pair, key_name(source, credentials->name), source, err) != THAW_OK)
 		return THAW_FAILED;
 	credentials->subject = tls_name_text(X509_get_subject_name(credentials->pair.certificate));
 	return credentials->subject != NULL ? THAW_OK : error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -72,9 +77,9 @@ static enum thaw_status check(struct tls_credentials *credentials, const struct 
 struct tls_credentials *tls_credentials_new(const struct tls_credentials_source *source, struct thaw_error *err)
 {
 	struct tls_credentials *credentials = calloc(1, sizeof(*credentials));
-	const char *name = source->pkcs12 != NULL ? source->pkcs12
-			   : source->key != NULL  ? source->key
-						  : source->certificate;
+	const char *name = source->pkcs12 != NULL        ? source->pkcs12
+			   : source->certificate != NULL ? source->certificate
+							 : source->key;
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
 
 	ERR_clear_error();

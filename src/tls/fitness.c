@@ -46,7 +46,7 @@ static bool key_fault(const X509 *certificate, const char *whose, char to[static
 		return false;
 	const char *kind = EVP_PKEY_get0_type_name(key);
 	return snprintf(to, TLS_FITNESS_ROOM,
-			"%s has a weak key (%s, %d bits); servers require RSA with 2048 bits, or EC", whose,
+			"%s has a weak key (%s, %d bits); RSA with 2048 bits or more, or EC, is required", whose,
 			kind != NULL ? kind : "unknown kind", EVP_PKEY_get_bits(key)) > 0;
 }
 

@@ -16,6 +16,7 @@
 
 #define FINDINGS_MAX 16 /* of one file; the rest is counted */
 #define NAMES_SHOWN  4  /* of a certificate, where it is for other names */
+#define CHAIN_MAX    32 /* CAs above one another that are looked at */
 
 /* One file that is looked at. */
 struct look {
@@ -182,16 +183,21 @@ static bool has_issued(X509 *issuer, X509 *certificate)
 	return X509_check_issued(issuer, certificate) == X509_V_OK && key != NULL && X509_verify(certificate, key) == 1;
 }
 
-/* Whether another certificate of the file issued this one. */
-static bool has_issuer(const STACK_OF(X509_INFO) * infos, X509 *certificate)
+/* Another certificate of the file that issued this one, or NULL. */
+static X509 *issuer_in(const STACK_OF(X509_INFO) * infos, X509 *certificate)
 {
 	for (int i = 0; i < sk_X509_INFO_num(infos); i++) {
 		X509 *other = certificate_at(infos, i);
 		if (other != NULL && other != certificate && X509_cmp(other, certificate) != 0 &&
 		    has_issued(other, certificate))
-			return true;
+			return other;
 	}
-	return false;
+	return NULL;
+}
+
+static bool has_issuer(const STACK_OF(X509_INFO) * infos, X509 *certificate)
+{
+	return issuer_in(infos, certificate) != NULL;
 }
 
 /* RFC 8446 4.4.2: each certificate should certify the one before it; RFC 5246 7.4.2: must. False: it does not. */
@@ -208,7 +214,57 @@ static bool look_at_order(struct look *look, X509 *before, X509 *issuer, unsigne
 	return false;
 }
 
-static void look_at_chain(struct look *look, const char *host, const struct audience *them)
+/* Whether its authority key identifier names an issuer that another CA has issued (RFC 5280 4.2.1.1). */
+static bool names_an_intermediate(X509 *certificate)
+{
+	AUTHORITY_KEYID *id = X509_get_ext_d2i(certificate, NID_authority_key_identifier, NULL, NULL);
+	bool other = false;
+
+	for (int i = 0; id != NULL && i < sk_GENERAL_NAME_num(id->issuer); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(id->issuer, i);
+		other = other || (name->type == GEN_DIRNAME &&
+				  X509_NAME_cmp(name->d.directoryName, X509_get_issuer_name(certificate)) != 0);
+	}
+	AUTHORITY_KEYID_free(id);
+	return other;
+}
+
+/* Whether its issuer is a CA of that file, and an intermediate one. */
+static bool is_below_intermediate(const char *file, X509 *certificate)
+{
+	STACK_OF(X509_INFO) *infos = file != NULL ? read_file(file) : NULL;
+	bool intermediate = false, root = false;
+
+	for (int i = 0; i < sk_X509_INFO_num(infos); i++) {
+		X509 *issuer = certificate_at(infos, i);
+		if (issuer == NULL || !has_issued(issuer, certificate))
+			continue;
+		root = root || X509_self_signed(issuer, 0) == 1;
+		intermediate = true;
+	}
+	sk_X509_INFO_pop_free(infos, X509_INFO_free);
+	return intermediate && !root;
+}
+
+/*
+ * Of a private CA nobody knows what clients have. Public ones issue from intermediates only, and put certificate
+ * timestamps (RFC 6962) in.
+ */
+static void look_at_last(struct look *look, X509 *last, unsigned number, const char *cas, const struct audience *them)
+{
+	bool is_public = number == 1 && X509_get_ext_by_NID(last, NID_ct_precert_scts, -1) >= 0;
+
+	if (X509_self_signed(last, 0) == 1 ||
+	    !(is_public || names_an_intermediate(last) || (number == 1 && is_below_intermediate(cas, last))))
+		return;
+	find(look,
+	     "certificate %u '%s' is the last, and its issuer '%s' is an intermediate CA: %s unless they have that "
+	     "CA's "
+	     "certificate; add it to this file",
+	     number, show_subject(last).text, show_name(X509_get_issuer_name(last)).text, them->refuse);
+}
+
+static void look_at_chain(struct look *look, const char *host, const char *cas, const struct audience *them)
 {
 	unsigned number = 0;
 	X509 *before = NULL;
@@ -224,9 +280,11 @@ static void look_at_chain(struct look *look, const char *host, const struct audi
 		(void)snprintf(what, sizeof(what), "certificate %u '%s'", number, show_subject(certificate).text);
 		look_at_time(look, what, X509_get0_notBefore(certificate), X509_get0_notAfter(certificate),
 			     them->refuse, "renew it");
-		if (number == 1 && X509_check_purpose(certificate, them->purpose, 0) != 1)
+		if (number == 1 && (X509_check_purpose(certificate, them->purpose, 0) != 1 ||
+				    (X509_get_key_usage(certificate) & KU_DIGITAL_SIGNATURE) == 0))
 			find(look,
-			     "%s is not made for this purpose (key usage, extended key usage): %s; get one with %s",
+			     "%s is not made for this purpose (key usage, extended key usage): %s; get one with "
+			     "digitalSignature and %s",
 			     what, them->refuse, them->usage);
 		if (number == 1 && them == &clients)
 			look_at_host(look, certificate, host);
@@ -234,14 +292,16 @@ static void look_at_chain(struct look *look, const char *host, const struct audi
 			ordered = look_at_order(look, before, certificate, number, them);
 		before = certificate;
 	}
+	if (before != NULL && ordered)
+		look_at_last(look, before, number, cas, them);
 }
 
-void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *host)
+void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *host, const char *cas)
 {
 	struct look look;
 
 	begin(&look, inspector, file);
-	look_at_chain(&look, host, &clients);
+	look_at_chain(&look, host, cas, &clients);
 	end(&look);
 }
 
@@ -250,7 +310,7 @@ void tls_inspect_client(const struct tls_inspector *inspector, const char *file)
 	struct look look;
 
 	begin(&look, inspector, file);
-	look_at_chain(&look, NULL, &servers);
+	look_at_chain(&look, NULL, NULL, &servers);
 	end(&look);
 }
 
@@ -283,6 +343,44 @@ static void look_at_strength(struct look *look, X509 *ca, const char *what, int 
 		     what);
 }
 
+/* Another certificate of the same CA, which is used in place of this one: renewed, or cross-signed. */
+static X509 *other_of_ca(const struct look *look, X509 *ca)
+{
+	time_t now = (time_t)look->inspector->now_s;
+
+	for (int i = 0; i < sk_X509_INFO_num(look->infos); i++) {
+		X509 *other = certificate_at(look->infos, i);
+		if (other != NULL && other != ca && X509_cmp(other, ca) != 0 &&
+		    X509_NAME_cmp(X509_get_subject_name(other), X509_get_subject_name(ca)) == 0 &&
+		    EVP_PKEY_eq(X509_get0_pubkey(other), X509_get0_pubkey(ca)) == 1 && X509_check_ca(other) != 0 &&
+		    X509_cmp_time(X509_get0_notBefore(other), &now) <= 0 &&
+		    X509_cmp_time(X509_get0_notAfter(other), &now) > 0 &&
+		    (X509_self_signed(other, 0) == 1 || has_issuer(look->infos, other)))
+			return other;
+	}
+	return NULL;
+}
+
+/* RFC 5280 4.2.1.9: a CA above it allows fewer intermediate CAs below itself than there are. */
+static void look_at_depth(struct look *look, X509 *ca, const char *what)
+{
+	X509 *above = ca;
+
+	for (long below = 1; below <= CHAIN_MAX; below++) {
+		above = X509_self_signed(above, 0) == 1 ? NULL : issuer_in(look->infos, above);
+		if (above == NULL)
+			return;
+		long most = X509_get_pathlen(above);
+		if (most < 0 || below <= most)
+			continue;
+		find(look,
+		     "%s is below CA '%s', whose path length constraint allows %ld intermediate CAs: " BELOW
+		     "; have one of them issued again",
+		     what, show_subject(above).text, most);
+		return;
+	}
+}
+
 static void look_at_ca(struct look *look, X509 *ca, bool of_clients, int needed)
 {
 	char what[sizeof(struct shown) + 32];
@@ -296,7 +394,10 @@ static void look_at_ca(struct look *look, X509 *ca, bool of_clients, int needed)
 		     what);
 		return;
 	}
+	if (other_of_ca(look, ca) != NULL)
+		return;
 	look_at_time(look, what, X509_get0_notBefore(ca), X509_get0_notAfter(ca), BELOW, "renew it");
+	look_at_depth(look, ca, what);
 	look_at_strength(look, ca, what, needed);
 	if (!own && !has_issuer(look->infos, ca))
 		find(look,
@@ -368,6 +469,23 @@ static void look_for_revoked(struct look *look, X509_CRL *crl, const char *what,
 	}
 }
 
+/* Another CRL of the file by the same CA that is valid now: OpenSSL takes that one. */
+static bool is_superseded(const struct look *look, X509_CRL *crl)
+{
+	time_t now = (time_t)look->inspector->now_s;
+
+	for (int i = 0; i < sk_X509_INFO_num(look->infos); i++) {
+		const X509_CRL *other = sk_X509_INFO_value(look->infos, i)->crl;
+		if (other != NULL && other != crl &&
+		    X509_NAME_cmp(X509_CRL_get_issuer(other), X509_CRL_get_issuer(crl)) == 0 &&
+		    X509_cmp_time(X509_CRL_get0_lastUpdate(other), &now) <= 0 &&
+		    (X509_CRL_get0_nextUpdate(other) == NULL ||
+		     X509_cmp_time(X509_CRL_get0_nextUpdate(other), &now) > 0))
+			return true;
+	}
+	return false;
+}
+
 static void look_at_crl(struct look *look, X509_CRL *crl, const STACK_OF(X509_INFO) * cas, const char *ca_file)
 {
 	struct shown issuer = show_name(X509_CRL_get_issuer(crl));
@@ -389,8 +507,9 @@ static void look_at_crl(struct look *look, X509_CRL *crl, const STACK_OF(X509_IN
 		     "%s is signed by a CA whose key usage in %s does not allow it (cRLSign): %s; renew the CA's "
 		     "certificate",
 		     what, ca_file, happens);
-	look_at_time(look, what, X509_CRL_get0_lastUpdate(crl), X509_CRL_get0_nextUpdate(crl), happens,
-		     "get a new one from the CA");
+	if (!is_superseded(look, crl))
+		look_at_time(look, what, X509_CRL_get0_lastUpdate(crl), X509_CRL_get0_nextUpdate(crl), happens,
+			     "get a new one from the CA");
 	if (issuers.signed_it > 0)
 		look_for_revoked(look, crl, what, cas);
 }

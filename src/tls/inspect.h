@@ -20,8 +20,11 @@ struct tls_inspector {
 	void *arg;
 };
 
-/* A chain that is sent to clients of that host. host: a name in lower case; NULL or "*": of any name. */
-void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *host);
+/*
+ * A chain that is sent to clients of that host. host: a name in lower case; NULL or "*": of any name. cas: a file of CA
+ * certificates that may have the issuers that the chain lacks, or NULL.
+ */
+void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *host, const char *cas);
 
 /* A chain that Thaw sends to servers as their client. */
 void tls_inspect_client(const struct tls_inspector *inspector, const char *file);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -12,8 +13,9 @@
 
 #include "base/error.h"
 
-#define LOOKED_AT (1024 * 1024) /* bytes of a file, at most */
-#define TYPE_MAX  48            /* of a PEM block's type */
+#define LOOKED_AT  (1024 * 1024) /* bytes of a file, at most */
+#define TYPE_MAX   48            /* of a PEM block's type */
+#define BLANKS_MAX 8             /* behind it, in its line */
 
 static const char *const words[] = {
 	[TLS_PEM_CERTIFICATE] = "certificate", [TLS_PEM_KEY] = "private key", [TLS_PEM_CRL] = "CRL"};
@@ -127,6 +129,7 @@ struct blocks {
 	char other[TYPE_MAX];
 	char open[TYPE_MAX]; /* the block that is not closed yet; "": none */
 	unsigned opened;     /* its line */
+	bool joined;         /* more than its type is in that line */
 };
 
 static bool is_kind(const char *type, enum tls_pem_kind kind)
@@ -170,10 +173,10 @@ static bool is_body(const char *line, size_t len)
 
 static enum thaw_status not_closed(const struct blocks *blocks, const char *file, struct thaw_error *err)
 {
-	return error_set(
-		err, THAW_ERR_CONFIG,
-		"%s: line %u: the block '%s' that begins here has no END line: the file is cut off; copy it again",
-		file, blocks->opened, blocks->open);
+	return error_set(err, THAW_ERR_CONFIG,
+			 "%s: line %u: the block '%s' that begins here has no END line: %s; copy it again", file,
+			 blocks->opened, blocks->open,
+			 blocks->joined ? "its line breaks are missing" : "the file is cut off");
 }
 
 /* THAW_FAILED: the walk is over, *err has the cause. */
@@ -187,6 +190,7 @@ static enum thaw_status walk_line(struct blocks *blocks, const char *line, size_
 			return not_closed(blocks, file, err);
 		memcpy(blocks->open, type, sizeof(type));
 		blocks->opened = number;
+		blocks->joined = len > strlen("-----BEGIN -----") + strlen(type) + BLANKS_MAX;
 		blocks->wanted = blocks->wanted || is_kind(type, wanted);
 		if (!is_kind(type, wanted))
 			memcpy(blocks->other, type, sizeof(type));
@@ -258,6 +262,13 @@ static enum thaw_status content_fault(const struct content *content, const char 
 			 blocks.other, other_cure(blocks.other));
 }
 
+static bool is_folder(const char *file)
+{
+	struct stat info;
+
+	return stat(file, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 enum thaw_status tls_pem_fault(const char *file, enum tls_pem_kind wanted, struct thaw_error *err)
 {
 	struct content content;
@@ -265,6 +276,10 @@ enum thaw_status tls_pem_fault(const char *file, enum tls_pem_kind wanted, struc
 	char what[THAW_ERROR_TEXT];
 	bool damaged = false;
 
+	if (is_folder(file)) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_CONFIG, "%s: it is a folder; name a file in it", file);
+	}
 	if (tls_failure_is_memory())
 		return tls_library_failure(THAW_ERR_RESOURCE, file, err);
 	(void)ERR_set_mark();

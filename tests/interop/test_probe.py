@@ -595,7 +595,7 @@ def closes(connection):
     (silent, "--limit=1s", 75, "--limit gives it more time"),
     (garbage, "--stall=20s", 76, "handshake failed"),
     (resets, "--stall=20s", 69, "reset"),
-    (closes, "--stall=20s", 76, "handshake failed"),
+    (closes, "--stall=20s", 69, "closed before"),
 ), ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
 def test_no_tls(serve_it, patience, code, words, pki):
     with listener(serve_it) as port:

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 from harness.gateway import binary
-from test_probe import FINE, FREEZES, KIB, LIMITED, MIB, UNTOLD, WATCHDOG, argv, https, look
+from test_probe import FINE, FREEZES, KIB, LIMITED, MIB, UNTOLD, WATCHDOG, argv, https, listener, look
 
 QUICK = ("--tls", "1.3", "--stall", "1s", "--hold", "0s", "--max-body", "1MiB")
 SLOW = 2  # stalls that a slow application takes
@@ -223,6 +223,58 @@ def test_error_that_does_not_come_again_is_not_a_limit(scripted, probe):
 
     told = probe(scripted(late(handle)).url("/x"))
     assert told["code"] in (FINE, UNTOLD), told["line"]
+
+
+@pytest.mark.parametrize("each", (2, 3))
+def test_server_that_fails_now_and_then_has_no_limit(each, scripted, probe):
+    """What fails does so whatever the size: no claim may come of it, and least of all by chance."""
+    count = itertools.count(1)
+    lock = threading.Lock()
+
+    def handle(visit, _length, _server):
+        with lock:
+            number = next(count)
+        visit.answer(503 if number % each == 0 else 200)
+
+    told = probe(scripted(late(handle)).url("/x"))
+    assert told["code"] in (FINE, UNTOLD), told["line"]
+    assert told["cures"]["server"] == []
+
+
+def test_connection_that_is_ended_once_is_tried_again(pki):
+    """Otherwise TLS 1.3 would be told as not spoken."""
+    ended = []
+
+    def speak(connection):
+        if not ended:
+            ended.append(connection.recv(1))
+            return
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(65536)
+            tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+    with listener(speak) as port:
+        told = look(f"https://localhost:{port}/x", pki, *QUICK)
+    assert ended and told["tls13"]["spoken"]
+    assert told["code"] == FINE, told["line"]
+
+
+# Expect -------------------------------------------------------------------------------------------------------------
+
+
+def test_body_that_is_slow_without_expect_too_is_not_a_freeze_with_it(scripted, probe):
+    """It begins to read large bodies after more than two stalls; the largest body is watched for that long."""
+
+    def before(_visit, length, server):
+        if length > 70000:
+            server.over.wait(3)
+        return False
+
+    told = probe(scripted(late(answers, before), buffer=4096).url("/x"), "--hold", "8s")
+    assert told["tls13"]["expect_waits"]["outcome"] == "freeze"
+    assert told["code"] == FINE, told["line"]
 
 
 # What passes ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """`thaw check`, and the log of `thaw serve`, name the certificates, CAs and CRLs that will fail, and the files that cannot be read."""
 
 import json
+import os
 import re
 
 import pytest
@@ -125,6 +126,28 @@ def test_chains_in_a_wrong_order(files, issuer, tmp_path):
     assert "put the certificate of this key first" in refused(files(certificate=chain, key=key))
 
 
+def test_an_intermediate_that_the_chain_lacks(files, issuer, tmp_path):
+    """Where it can be known that clients need it: by the leaf's authority key identifier, by certificate timestamps, which
+    public CAs alone put in, or because it is among the CAs of clients."""
+    names = "subjectAltName=DNS:api.example.com\n"
+    named = issuer.new("named", by=files.middle, extensions=names + "authorityKeyIdentifier=issuer:always\n")
+    only(warned(files(certificate=named, key=named.with_suffix(".key"))), CERTIFICATE, named, "the last", "'CN=middle'", "add it")
+    public = issuer.new("public", by=files.middle, extensions=names + "1.3.6.1.4.1.11129.2.4.2=DER:0400\n")
+    only(warned(files(certificate=public, key=public.with_suffix(".key"))), CERTIFICATE, public, "the last", "'CN=middle'")
+    both = tmp_path / "both.pem"
+    both.write_text(files.root.read_text() + files.middle.read_text())
+    only(warned(files(certificate=files.leaf, ca=both)), CERTIFICATE, files.leaf, "the last", "'CN=middle'")
+    assert warned(files(ca=both)) == []  # the whole chain
+    direct = issuer.new("direct", by=files.root, extensions=names + "authorityKeyIdentifier=issuer:always\n")
+    assert warned(files(certificate=direct, key=direct.with_suffix(".key"))) == []
+    assert warned(files(certificate=files.leaf)) == []  # nobody knows
+
+
+def test_a_server_key_that_may_not_sign(files, issuer):
+    bad = issuer.new("bad", by=files.root, extensions="subjectAltName=DNS:api.example.com\nkeyUsage=keyEncipherment\n")
+    only(warned(files(certificate=bad, key=bad.with_suffix(".key"))), CERTIFICATE, bad, "digitalSignature", "refuse to connect")
+
+
 # ---- CAs
 
 
@@ -147,6 +170,37 @@ def test_one_bad_ca_among_good_ones_is_named(files, issuer, tmp_path):
     many = tmp_path / "many.pem"
     many.write_text("".join(file.read_text() for file in (files.root, files.middle, old)))
     only(warned(files(ca=many)), CA, many, "'CN=old' expired")
+
+
+def again(issuer, name, by=None, **how):
+    """Another certificate of that CA: the same name and key."""
+    old = issuer.folder / f"{name}.pem"
+    kept, key = old.read_text(), old.with_suffix(".key").read_text()
+    by_key = [] if by is None else ["-CA", by, "-CAkey", by.with_suffix(".key")]
+    new = issuer.folder / f"{name}-again.pem"
+    extensions = issuer.folder / "again.ext"
+    extensions.write_text(how.get("extensions", "basicConstraints=critical,CA:TRUE\n"))
+    signer = by_key or ["-signkey", old.with_suffix(".key")]
+    openssl("x509", "-req", "-in", old.with_suffix(".csr"), *signer, "-days", "2", "-set_serial", "77", "-extfile", extensions, "-out", new)
+    assert (old.read_text(), old.with_suffix(".key").read_text()) == (kept, key)
+    return new
+
+
+def test_a_ca_that_was_renewed_or_cross_signed_is_good(files, issuer, tmp_path):
+    old, many = issuer.new("old", ca=True, validity=PAST), tmp_path / "many.pem"
+    many.write_text(old.read_text() + again(issuer, "old").read_text())
+    assert warned(files(ca=many)) == []
+    crossed = again(issuer, "root", by=issuer.new("elsewhere", ca=True))
+    many.write_text(crossed.read_text() + files.root.read_text())
+    assert warned(files(ca=many)) == []
+    only(warned(files(ca=crossed)), CA, crossed, "intermediate", "CN=elsewhere")
+
+
+def test_a_ca_below_one_that_allows_none(files, issuer, tmp_path):
+    none = issuer.new("none", extensions="basicConstraints=critical,CA:TRUE,pathlen:0\n")
+    below, both = issuer.new("below", ca=True, by=none), tmp_path / "both.pem"
+    both.write_text(none.read_text() + below.read_text())
+    only(warned(files(ca=both)), CA, both, "'CN=below' is below CA 'CN=none'", "path length", "every certificate below it")
 
 
 def test_a_file_of_old_cas_is_warned_of_briefly(files, issuer, tmp_path):
@@ -195,6 +249,13 @@ def test_a_crl_of_a_stranger_has_no_effect(files, issuer, tmp_path):
     crls = tmp_path / "crls.pem"
     crls.write_text(issuer.crl(files.root).read_text() + issuer.crl(issuer.new("stranger", ca=True)).read_text())
     only(warned(files(crl=crls)), CRL, crls, "CRL of CA 'CN=stranger'", f"not in {files.root}", "no effect")
+
+
+def test_an_old_crl_beside_a_new_one_does_no_harm(files, issuer, tmp_path):
+    crls = tmp_path / "crls.pem"
+    old = issuer.crl(files.root, validity=PAST).read_text()
+    crls.write_text(old + issuer.crl(files.root).read_text())
+    assert warned(files(crl=crls)) == []
 
 
 def test_a_revoked_ca_is_named(files, issuer, tmp_path):
@@ -281,13 +342,31 @@ def test_the_key_of_another_certificate(files):
 def test_a_server_certificate_with_a_weak_key(files, issuer):
     weak = issuer.new("weak", key=("rsa:1024",), extensions="subjectAltName=DNS:api.example.com\n")
     told = refused(files(certificate=weak, key=weak.with_suffix(".key")))
-    assert f".yaml:5: key '{CERTIFICATE}': " in told and "weak key" in told
+    assert f".yaml:5: key '{CERTIFICATE}': {weak}: " in told and "weak key" in told
 
 
 def test_a_certificate_request_in_place_of_a_certificate(files):
     request = files.leaf.with_suffix(".csr")
     told = refused(files(certificate=request))
     assert "CERTIFICATE REQUEST" in told and "send it to the CA" in told
+
+
+def test_what_is_not_a_file_is_refused_and_not_waited_for(files, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    app = "upstreams: {{ app: {{ servers: [ 'https://app' ], tls: {{ ca: '{0}' }} }} }}\n"
+    for bad, what in ((tmp_path, "it is a folder"), (pipe, "it is a pipe"), ("/dev/zero", "a device")):
+        for place, how in ((CERTIFICATE, dict(certificate=bad)), ("hosts[0].key", dict(key=bad)), (CA, dict(ca=bad)),
+                           (CRL, dict(crl=bad)), ("upstreams.app.tls.ca", dict(upstreams=app.format(bad)))):  # fmt: skip
+            told = refused(files(**how))
+            assert f"key '{place}': {bad}: it is " in told and what in told
+
+
+def test_a_pem_file_without_line_breaks(files, tmp_path):
+    joined = tmp_path / "joined.pem"
+    for instead in ("\\n", "", " "):
+        joined.write_text(files.leaf.read_text().replace("\n", instead))
+        assert "line breaks are missing" in refused(files(certificate=joined))
 
 
 # ---- where it is said

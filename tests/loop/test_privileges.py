@@ -301,6 +301,13 @@ def test_a_folder_in_which_others_can_replace_the_key_is_warned_of(own_key):
     assert [f"{key} is in a folder with mode 0777" in text for text in warned(path)] == [True]
     key.parent.chmod(0o1777)
     assert warned(path) == []
+    key.parent.chmod(0o755)
+    elsewhere = key.parent / "elsewhere"  # where a symbolic link leads, as certbot makes them
+    elsewhere.mkdir()
+    key.rename(elsewhere / key.name)
+    key.symlink_to(elsewhere / key.name)
+    elsewhere.chmod(0o777)
+    assert [f"{elsewhere / key.name} is in a folder with mode 0777" in text for text in warned(path)] == [True]
 
 
 @as_root

@@ -226,7 +226,7 @@ static const struct kind kinds[] = {
 		    .limit_ms = LIMIT},
 	 .want = {TRIAL_PENDING, .ms = LIMIT}},
 	{"reset at once", ON_BOTH, .host = {.at_once = RESETS}, .script = GET, .want = {TRIAL_UNREACHABLE}},
-	{"closed at once", ON_BOTH, .host = {.at_once = CUTS}, .script = GET, .want = {TRIAL_SHAKE_FAILED}},
+	{"closed at once", ON_BOTH, .host = {.at_once = CUTS}, .script = GET, .want = {TRIAL_UNREACHABLE}},
 	/* ---- renegotiation of the client's, and HTTP/2 that is not chosen ---- */
 	{"not renegotiated", ON_BOTH, .script = {BASE, .method = "GET", .renegotiates = true},
 	 .want = {TRIAL_NOT_RENEGOTIATED, .alert12 = 100}},

@@ -352,6 +352,11 @@ static void limit_that_a_known_certificate_has_too_is_a_note(void **state)
 	control->result.status = 200;
 	judge();
 	assert_int_equal(verdict.code, PROBE_LIMITED);
+	control->result.outcome = TRIAL_RESET; /* its 413 was lost */
+	control->result.status = 0;
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	control->result.outcome = TRIAL_ANSWERED;
 	control->result.status = 413;
 	control->result.given = false; /* then it is not known there, either */
 	judge();
@@ -467,6 +472,24 @@ static void expectations(void **state)
 	(void)change(FIND_12, TRIAL_READS, 1025, made(TRIAL_ANSWERED, 413));
 	judge();
 	assert_int_equal(verdict.count, 2);
+	/* so are those that are answered slowly, or that freeze although the certificate is known */
+	begin(TRIAL_AT_HEADERS);
+	struct trial *waits = made(TRIAL_FREEZE, 0);
+	waits->script.length = 1048576;
+	found.versions[FIND_13].waits = waits;
+	found.versions[FIND_13].bodies[TRIAL_READS].slow_from = 1048576;
+	judge();
+	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
+	found.versions[FIND_13].bodies[TRIAL_READS].slow_from = 1048577;
+	judge();
+	assert_int_equal(verdict.code, PROBE_FREEZES);
+	(void)change(FIND_13, TRIAL_READS, 201, made(TRIAL_FREEZE, 0));
+	struct trial *control = asked(TRIAL_AT_PRIMING, FIND_13);
+	control->result.outcome = TRIAL_FREEZE;
+	found.versions[FIND_13].bodies[TRIAL_READS].control = control;
+	expect_one(PROBE_FREEZES,
+		   "freezes: over TLS 1.3 a body of 201 bytes or more comes to a freeze, with a client that "
+		   "reads while it writes (200 bytes pass), also where the certificate is known before it");
 	/* a path that answers everything with 404 has no trouble with Expect */
 	begin(TRIAL_AT_HEADERS);
 	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_12);
