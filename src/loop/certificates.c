@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* What is done with the files, one after the other. */
+/* What is done with the files, one after the other. NULL: nothing with those. */
 struct walk {
 	/* A chain that is sent; host: NULL: to servers. */
 	void (*chain)(struct walk *walk, const char *place, const char *file, const struct config_host *host);
@@ -40,8 +40,10 @@ static void walk_host(const struct config *config, size_t i, struct walk *walk)
 {
 	const struct config_host *host = &config->hosts[i];
 
-	walk->chain(walk, host->certificate_place, host->certificate, host);
-	walk->key(walk, host->key_place, host->key);
+	if (walk->chain != NULL)
+		walk->chain(walk, host->certificate_place, host->certificate, host);
+	if (walk->key != NULL)
+		walk->key(walk, host->key_place, host->key);
 	for (size_t k = 0; k < host->route_count; k++) {
 		const struct config_certificate *of = &host->routes[k].certificate;
 		if (of->when == CONFIG_WHEN_NEVER)
@@ -63,9 +65,10 @@ static void walk_upstream(const struct config_upstream *upstream, struct walk *w
 		return;
 	if (upstream->tls.ca != NULL)
 		walk->cas(walk, upstream->tls.ca_place, upstream->tls.ca, false);
-	if (upstream->tls.certificate != NULL && strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
+	if (walk->chain != NULL && upstream->tls.certificate != NULL &&
+	    strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
 		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
-	if (upstream->tls.key != NULL && strncmp(upstream->tls.key, "pkcs11:", 7) != 0)
+	if (walk->key != NULL && upstream->tls.key != NULL && strncmp(upstream->tls.key, "pkcs11:", 7) != 0)
 		walk->key(walk, upstream->tls.key_place, upstream->tls.key);
 }
 
@@ -75,60 +78,6 @@ static void walk_all(const struct config *config, struct walk *walk)
 		walk_host(config, i, walk);
 	for (size_t i = 0; i < config->upstream_count; i++)
 		walk_upstream(&config->upstreams[i], walk);
-}
-
-static void pass_key(struct walk *walk, const char *place, const char *file)
-{
-	(void)walk;
-	(void)place;
-	(void)file;
-}
-
-/* ---- files ---- */
-
-struct checker {
-	struct walk walk; /* first */
-	struct thaw_error *err;
-	enum thaw_status status;
-};
-
-static void check_file(struct walk *walk, const char *place, const char *file)
-{
-	struct checker *checker = (struct checker *)walk;
-	struct stat info;
-
-	if (checker->status != THAW_OK || stat(file, &info) != 0 || S_ISREG(info.st_mode))
-		return; /* one that is not there is refused by who reads it */
-	checker->status =
-		error_set(checker->err, THAW_ERR_CONFIG, "%s: %s: it is %s; name a file", place, file,
-			  S_ISDIR(info.st_mode) ? "a folder" : "a pipe, a socket or a device, which may never end");
-}
-
-static void check_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
-{
-	(void)host;
-	check_file(walk, place, file);
-}
-
-static void check_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
-{
-	(void)of_clients;
-	check_file(walk, place, file);
-}
-
-static void check_crls(struct walk *walk, const char *place, const char *file, const char *ca)
-{
-	(void)ca;
-	check_file(walk, place, file);
-}
-
-enum thaw_status certificates_check_files(const struct config *config, struct thaw_error *err)
-{
-	struct checker checker = {.walk = {check_chain, check_cas, check_crls, check_file}, .err = err};
-
-	checker.status = THAW_OK;
-	walk_all(config, &checker.walk);
-	return checker.status;
 }
 
 /* ---- warnings ---- */
@@ -191,13 +140,13 @@ static void warn_of_crls(struct walk *walk, const char *place, const char *file,
 
 void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text), void *arg)
 {
-	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls, pass_key}, .warn = warn, .arg = arg};
+	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls, NULL}, .warn = warn, .arg = arg};
 
 	warner.inspector = (struct tls_inspector){.now_s = now_s, .say = say, .arg = &warner};
 	walk_all(config, &warner.walk);
 }
 
-/* ---- files that decide ---- */
+/* ---- the files as such ---- */
 
 struct seer {
 	struct walk walk; /* first */
@@ -205,36 +154,57 @@ struct seer {
 	void *arg;
 };
 
-static void see_no_chain(struct walk *walk, const char *place, const char *file, const char *host)
+static void see(struct walk *walk, const char *place, const char *file)
 {
-	(void)walk;
-	(void)place;
-	(void)file;
+	const struct seer *seer = (struct seer *)walk;
+
+	seer->see(seer->arg, place, file);
+}
+
+static void see_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
+{
 	(void)host;
+	see(walk, place, file);
 }
 
 static void see_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
 {
-	const struct seer *seer = (struct seer *)walk;
-
 	(void)of_clients;
-	seer->see(seer->arg, place, file);
+	see(walk, place, file);
 }
 
 static void see_crls(struct walk *walk, const char *place, const char *file, const char *ca)
 {
-	const struct seer *seer = (struct seer *)walk;
-
 	(void)ca;
-	seer->see(seer->arg, place, file);
+	see(walk, place, file);
 }
 
-void certificates_deciding(const struct config *config, void (*see)(void *arg, const char *place, const char *file),
+void certificates_deciding(const struct config *config, void (*see_one)(void *arg, const char *place, const char *file),
 			   void *arg)
 {
-	struct seer seer = {.walk = {see_no_chain, see_cas, see_crls}, .see = see, .arg = arg};
+	struct seer seer = {.walk = {NULL, see_cas, see_crls, NULL}, .see = see_one, .arg = arg};
 
 	walk_all(config, &seer.walk);
+}
+
+static void check_file(void *arg, const char *place, const char *file)
+{
+	struct thaw_error *err = arg;
+	struct stat info;
+
+	if (err->cls != THAW_ERR_NONE || stat(file, &info) != 0 || S_ISREG(info.st_mode))
+		return; /* one that is not there is refused by the reader */
+	(void)error_set(err, THAW_ERR_CONFIG, "%s: %s: it is %s; name a file", place, file,
+			S_ISDIR(info.st_mode) ? "a folder" : "a pipe, a socket or a device, which may never end");
+}
+
+enum thaw_status certificates_check_files(const struct config *config, struct thaw_error *err)
+{
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	struct seer seer = {.walk = {see_chain, see_cas, see_crls, see}, .see = check_file, .arg = &why};
+
+	walk_all(config, &seer.walk);
+	return why.cls == THAW_ERR_NONE ? THAW_OK : error_set(err, why.cls, "%s", why.text);
 }
 
 /* ---- expiry ---- */
@@ -275,7 +245,7 @@ static void add_crls(struct walk *walk, const char *place, const char *file, con
 
 bool certificates_expiries(const struct config *config, struct expiries *list)
 {
-	struct collector collector = {.walk = {add_chain, add_cas, add_crls, pass_key}, .list = list};
+	struct collector collector = {.walk = {add_chain, add_cas, add_crls, NULL}, .list = list};
 
 	*list = (struct expiries){.items = NULL};
 	walk_all(config, &collector.walk);
