@@ -56,6 +56,8 @@ void spool_give_up_file(struct thaw_spool *spool);
 
 /* It takes memory now. */
 void spool_note_need(struct thaw_spool *spool);
+/* It has got memory for its beginning: its client's share is kept open for the next one. */
+void spool_keep_share_open(struct thaw_spool *spool);
 /* It is about to be freed. */
 void spool_note_end(struct thaw_spool *spool);
 /* It was written to just now, or holds no memory any more. */

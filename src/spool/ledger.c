@@ -34,6 +34,7 @@ struct slot {
 	_Atomic uint64_t ended; /* asks, to make room */
 	_Atomic uint64_t rank;  /* of the worst ask that could be */
 	_Atomic uint64_t need;  /* of an ask, for room */
+	_Atomic uint64_t wish, wish_since_ms;
 };
 
 /* ---- each process's own: what is not a count. It does not change after the fork. */
@@ -158,6 +159,7 @@ void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 	atomic_store(&slot->clients, 0);
 	atomic_store(&slot->rank, 0);
 	atomic_store(&slot->need, 0);
+	atomic_store(&slot->wish, 0);
 	for (int tier = 0; tier < LEDGER_TIERS; tier++)
 		atomic_store(&slot->held[tier], 0);
 }
@@ -401,6 +403,47 @@ uint64_t ledger_worst_rank(const thaw_ledger *ledger)
 	for (unsigned i = 0; i < ledger->workers; i++)
 		worst = larger(worst, &ledger->slots[i].rank);
 	return worst;
+}
+
+void ledger_publish_wish(thaw_ledger *ledger, unsigned worker, struct ledger_wish wish)
+{
+	publish(&ledger->slots[worker].wish_since_ms, wish.since_ms);
+	publish(&ledger->slots[worker].wish, wish.client);
+}
+
+struct ledger_wish ledger_wish_of(const thaw_ledger *ledger, unsigned worker)
+{
+	return (struct ledger_wish){
+		atomic_load_explicit(&ledger->slots[worker].wish, memory_order_relaxed),
+		atomic_load_explicit(&ledger->slots[worker].wish_since_ms, memory_order_relaxed),
+	};
+}
+
+bool ledger_client_pressed(const thaw_ledger *ledger, uint64_t client, enum ledger_tier tier, uint64_t but)
+{
+	uint64_t share = ledger->client[tier];
+
+	return share < ledger->whole[tier] && client_sum(ledger, client, tier) > share - share / but;
+}
+
+static uint64_t held_by(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier)
+{
+	struct entry *unused = NULL;
+	const struct entry *entry = find(ledger, worker, client, &unused);
+
+	return entry != NULL ? read_count(&entry->held[tier]) : 0;
+}
+
+bool ledger_holds_most(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier)
+{
+	uint64_t own = held_by(ledger, worker, client, tier);
+
+	for (unsigned i = 0; i < ledger->workers; i++) {
+		uint64_t held = held_by(ledger, i, client, tier);
+		if (held > own || (held == own && i < worker))
+			return false;
+	}
+	return own > 0;
 }
 
 void ledger_publish_need(thaw_ledger *ledger, unsigned worker, uint64_t need)

@@ -51,6 +51,18 @@ uint64_t ledger_worst_rank(const thaw_ledger *ledger);
  */
 void ledger_publish_need(thaw_ledger *ledger, unsigned worker, uint64_t need);
 uint64_t ledger_strongest_need(const thaw_ledger *ledger);
+/* Room is wished for in a client's share, for an ask that waits since then. Client 0: there is no wish. */
+struct ledger_wish {
+	uint64_t client, since_ms;
+};
+
+void ledger_publish_wish(thaw_ledger *ledger, unsigned worker, struct ledger_wish wish);
+struct ledger_wish ledger_wish_of(const thaw_ledger *ledger, unsigned worker);
+/* Is all of the client's share in use, but for one part in so many? */
+bool ledger_client_pressed(const thaw_ledger *ledger, uint64_t client, enum ledger_tier tier, uint64_t but);
+/* Of all workers, does this one hold most for the client? Of those that hold as much, the first one does. */
+bool ledger_holds_most(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier);
+
 /* One ask of this worker was ended to make room. */
 void ledger_count_ended(thaw_ledger *ledger, unsigned worker);
 

@@ -27,6 +27,7 @@
 #define TEND_MS     100 /* between two calls of thaw_store_tend() at most, while something is held */
 #define LOOK_MS     20  /* between two searches of which the first found nothing */
 #define PATIENCE_MS 500 /* for other workers to end what is worse */
+#define WISH_MS     1000
 #define OVERDUE_BIT (UINT64_C(1) << 63)
 
 void spool_note_memory(struct thaw_spool *spool)
@@ -65,15 +66,15 @@ static enum thaw_reason spill_resting(thaw_store *store)
 	return reason;
 }
 
-/* One chunk of another request of the same client. */
-static bool spill_of_client(const struct thaw_spool *asker)
+/* One chunk of a request of that client. NONE; else why none can be moved. */
+static enum thaw_reason spill_of_client(thaw_store *store, uint64_t client)
 {
 	struct thaw_spool *spool;
 
-	TAILQ_FOREACH(spool, &asker->store->resting, resting)
-	if (spool->client == asker->client && can_spill(spool))
-		return spool_spill(spool) == THAW_REASON_NONE;
-	return false;
+	TAILQ_FOREACH(spool, &store->resting, resting)
+	if (spool->client == client && can_spill(spool))
+		return spool_spill(spool);
+	return THAW_REASON_BUDGET_CLIENT;
 }
 
 /* ---- at the cost of those that wait ---- */
@@ -183,20 +184,42 @@ static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct v
 	return ended;
 }
 
+/* What a client's ask wishes of its other ones. */
+static struct ledger_wish wish_of(const struct thaw_spool *spool)
+{
+	return (struct ledger_wish){spool->client, spool->yields.end != NULL ? spool->yields.since_ms : UINT64_MAX};
+}
+
 /* The client's share is spent: its own request that has waited longest makes room, if it has waited longer. */
-static bool end_of_client(const struct thaw_spool *asker, enum ledger_tier tier, enum thaw_reason why)
+static bool end_of_client(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier, enum thaw_reason why)
 {
 	struct thaw_spool *spool, *oldest = NULL;
 
-	for (spool = TAILQ_FIRST(&asker->store->waiting); spool != NULL; spool = TAILQ_NEXT(spool, waiting)) {
-		if (spool->client != asker->client || spool == asker || spool->busy || held_in(spool, tier) == 0)
+	for (spool = TAILQ_FIRST(&store->waiting); spool != NULL; spool = TAILQ_NEXT(spool, waiting)) {
+		if (spool->client != wish.client || spool->busy || held_in(spool, tier) == 0)
 			continue;
 		if (oldest == NULL || spool->yields.since_ms < oldest->yields.since_ms)
 			oldest = spool;
 	}
-	if (oldest == NULL || (asker->yields.end != NULL && oldest->yields.since_ms >= asker->yields.since_ms))
-		return false;
-	return end_spool(oldest, why);
+	return oldest != NULL && oldest->yields.since_ms < wish.since_ms && end_spool(oldest, why);
+}
+
+/* Other workers hold it, perhaps. */
+static void publish_wish(thaw_store *store, struct ledger_wish wish)
+{
+	store->wish = wish;
+	store->wish_ms = store->now_ms;
+	ledger_publish_wish(store->ledger, store->worker, wish);
+}
+
+void spool_keep_share_open(struct thaw_spool *spool)
+{
+	thaw_store *store = spool->store;
+
+	if (!ledger_client_pressed(store->ledger, spool->client, LEDGER_MEMORY, LEDGER_RESERVED_PART))
+		return;
+	if (store->directory == NULL || spill_of_client(store, spool->client) != THAW_REASON_NONE)
+		publish_wish(store, wish_of(spool));
 }
 
 static bool is_budget(enum thaw_reason reason)
@@ -209,7 +232,7 @@ static bool end_for(struct thaw_spool *asker, enum ledger_tier tier, enum thaw_r
 	struct victims victims;
 
 	if (refused == THAW_REASON_BUDGET_CLIENT)
-		return end_of_client(asker, tier, why);
+		return end_of_client(asker->store, wish_of(asker), tier, why);
 	if (!is_budget(refused))
 		return false;
 	bool was = asker->busy;
@@ -228,26 +251,42 @@ enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refu
 			return THAW_REASON_NONE;
 		if (can_spill(spool))
 			reason = spool_spill(spool);
-		else if (refused == THAW_REASON_BUDGET_CLIENT && spill_of_client(spool))
-			reason = THAW_REASON_NONE;
+		else if (refused == THAW_REASON_BUDGET_CLIENT)
+			reason = spill_of_client(spool->store, spool->client);
 		if (reason == THAW_REASON_NONE)
 			return reason;
 		if (can_spill(spool) && end_for(spool, LEDGER_DISK, reason, THAW_REASON_BUDGET_PRESSURE))
 			return THAW_REASON_NONE;
 	}
-	return end_for(spool, LEDGER_MEMORY, refused, end_reason(reason)) ? THAW_REASON_NONE : reason;
+	if (end_for(spool, LEDGER_MEMORY, refused, end_reason(reason)))
+		return THAW_REASON_NONE;
+	if (reason == THAW_REASON_BUDGET_CLIENT || refused == THAW_REASON_BUDGET_CLIENT)
+		publish_wish(spool->store, wish_of(spool));
+	return reason;
 }
 
 /* ---- in advance ---- */
+
+static void publish_need(thaw_store *store)
+{
+	uint64_t need = 0;
+
+	if (store->several_need)
+		need = UINT64_MAX;
+	else if (store->needs != NULL)
+		need = UINT64_MAX - rank_of(store->needs);
+	ledger_publish_need(store->ledger, store->worker, need);
+}
 
 void spool_note_need(struct thaw_spool *spool)
 {
 	thaw_store *store = spool->store;
 
-	if (store->needs == NULL)
-		store->needs = spool;
-	else if (store->needs != spool)
-		store->several_need = true;
+	if (store->several_need || store->needs == spool)
+		return;
+	store->several_need = store->needs != NULL;
+	store->needs = spool;
+	publish_need(store); /* at once: it may be another worker's turn */
 }
 
 void spool_note_end(struct thaw_spool *spool)
@@ -259,6 +298,7 @@ void spool_note_end(struct thaw_spool *spool)
 		store->several_need = true;
 	if (store->needs == spool)
 		store->needs = NULL;
+	publish_need(store);
 }
 
 /* Is this worker's worst about as bad as the worst of all? */
@@ -272,17 +312,6 @@ static bool is_my_turn(thaw_store *store, uint64_t rank)
 	if (store->deferred_ms == 0)
 		store->deferred_ms = store->now_ms;
 	return store->now_ms - store->deferred_ms >= PATIENCE_MS;
-}
-
-static void publish_need(thaw_store *store)
-{
-	uint64_t need = 0;
-
-	if (store->several_need)
-		need = UINT64_MAX;
-	else if (store->needs != NULL)
-		need = UINT64_MAX - rank_of(store->needs);
-	ledger_publish_need(store->ledger, store->worker, need);
 }
 
 static void forget_need(thaw_store *store)
@@ -322,6 +351,49 @@ static enum thaw_reason relieve_memory(thaw_store *store)
 	return THAW_REASON_NONE;
 }
 
+/* One step for another worker's wish. False: none was to be done, or could be. */
+static bool grant(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier)
+{
+	enum thaw_reason why = THAW_REASON_BUDGET_PRESSURE;
+	uint64_t free_part = tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK;
+
+	if (!ledger_client_pressed(store->ledger, wish.client, tier, free_part) ||
+	    !ledger_holds_most(store->ledger, store->worker, wish.client, tier))
+		return false;
+	if (tier == LEDGER_MEMORY && store->directory != NULL) {
+		enum thaw_reason reason = spill_of_client(store, wish.client);
+		if (reason == THAW_REASON_NONE)
+			return true;
+		why = end_reason(reason);
+	}
+	return end_of_client(store, wish, tier, why);
+}
+
+/* A client's share is spent here, and another worker has an ask of it. True: there is more to do at once. */
+static bool grant_wishes(thaw_store *store)
+{
+	bool granted = false;
+
+	if (store->now_ms < store->grant_ms)
+		return false;
+	for (unsigned i = 0; i < ledger_workers(store->ledger); i++) {
+		struct ledger_wish wish = ledger_wish_of(store->ledger, i);
+		if (wish.client != 0 && i != store->worker)
+			granted = grant(store, wish, LEDGER_DISK) || grant(store, wish, LEDGER_MEMORY) || granted;
+	}
+	if (!granted)
+		store->grant_ms = store->now_ms + LOOK_MS;
+	return granted;
+}
+
+static void forget_wish(thaw_store *store)
+{
+	if (store->wish.client == 0 || store->now_ms - store->wish_ms < WISH_MS)
+		return;
+	store->wish.client = 0;
+	ledger_publish_wish(store->ledger, store->worker, store->wish);
+}
+
 uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 {
 	bool moved = false;
@@ -340,7 +412,9 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 			forget_need(store);
 		publish_need(store);
 	}
-	bool needy = store->needs != NULL || store->several_need;
+	moved = grant_wishes(store) || moved;
+	forget_wish(store);
+	bool needy = store->needs != NULL || store->several_need || store->wish.client != 0;
 	if (TAILQ_EMPTY(&store->resting) && TAILQ_EMPTY(&store->waiting) && !needy)
 		return THAW_NEVER;
 	bool more = moved || (memory && !TAILQ_EMPTY(&store->resting) && store->directory != NULL &&

@@ -138,10 +138,14 @@ static enum thaw_reason acquire_chunk(struct thaw_spool *spool, size_t size)
 {
 	enum thaw_reason reason = keep_share(spool, size);
 
+	bool begins = spool->use.memory + size <= BEGINNING;
+
 	spool_note_need(spool);
 	for (int i = 0; reason == THAW_REASON_NONE; i++) {
-		reason = spool_acquire(spool, LEDGER_MEMORY, size, spool->use.memory + size <= BEGINNING);
+		reason = spool_acquire(spool, LEDGER_MEMORY, size, begins);
 		spool->refused = reason == THAW_REASON_BUDGET_TOTAL || reason == THAW_REASON_BUDGET_WORKER;
+		if (reason == THAW_REASON_NONE && begins)
+			spool_keep_share_open(spool);
 		if (reason == THAW_REASON_NONE)
 			return reason;
 		if (i < MAKE_ROOM_MAX)

@@ -60,8 +60,11 @@ struct thaw_store {
 	uint64_t now_ms;           /* as the caller has said last */
 	struct thaw_spool *needs;  /* it took memory, or was refused it, since there is pressure */
 	bool several_need;         /* not only that one */
+	struct ledger_wish wish;   /* as it was published */
+	uint64_t wish_ms;          /* when it began */
 	uint64_t deferred_ms;      /* since when others were let go first; 0: they are not */
 	uint64_t look_ms;          /* when to look for victims again */
+	uint64_t grant_ms;         /* when to look at other workers' wishes again */
 
 	unsigned char block[SPOOL_BLOCK]; /* on its way to or from the disk */
 };

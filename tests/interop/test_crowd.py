@@ -118,6 +118,17 @@ def test_slow_upload_beside_another_of_its_address(tls, serve):
         assert slow.read().status == 200
 
 
+@pytest.mark.parametrize("disk", ("64MiB", "0"))
+def test_share_of_an_address_in_many_workers(disk, serve, programs):
+    """Asks in some workers spend an address's share; one in another worker is served, if it is small or comes again."""
+    gateway = serve(certificate=ASKS, workers=4, spool={"memory": "8MiB", "disk": disk})
+    with Withholding(programs, gateway, "withhold", "1.3", 64 * KIB, 16384, 200, "127.9.0.1"):
+        with Honest(gateway, (1, 64 * KIB, MIB if disk != "0" else 1)) as honest:
+            pass
+    assert set(honest.statuses) == {200}, refused(gateway)
+    assert bool(ended(gateway)) == (disk == "0")
+
+
 def test_parallel_uploads_of_one_address(serve):
     gateway = serve(certificate=ASKS, spool={"memory": "8MiB", "disk": "256MiB"})
     statuses = []

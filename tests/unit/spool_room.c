@@ -1,6 +1,8 @@
 /* What makes room when the budgets are nearly spent: which spool is ended, when, and at whose word. */
 #include "spool_world.h"
 
+#include "spool/inside.h"
+
 #include <netinet/in.h>
 
 #define NO_SIZE (UINT64_C(1) << 40)
@@ -415,6 +417,120 @@ static void test_need_of_another_worker(void **state)
 	}
 }
 
+/* ---- one client's share, in many workers */
+
+struct shared {
+	struct world world;
+	thaw_store *other;
+	struct asker own[40]; /* of the world's store */
+	struct asker next;    /* of the other's */
+};
+
+static void shared_begin(struct shared *shared, uint64_t on_disk)
+{
+	struct thaw_ledger_limits limits = {.memory = 256 * CHUNK,
+					    .disk = on_disk,
+					    .client_memory = 32 * CHUNK,
+					    .client_disk = on_disk / 2,
+					    .workers = 2};
+
+	shared->world = world_new(limits);
+	shared->other = store_on(shared->world.ledger, 1, on_disk > 0 ? "in memory" : NULL);
+}
+
+static void shared_end(struct shared *shared, unsigned count)
+{
+	leave(shared->own, count);
+	leave(&shared->next, 1);
+	thaw_store_free(&shared->other);
+	world_free(&shared->world);
+}
+
+static void test_share_in_another_worker_goes_to_the_disk(void **state)
+{
+	struct shared shared;
+
+	(void)state;
+	shared_begin(&shared, 512 * CHUNK);
+	for (unsigned i = 0; i < 40; i++)
+		ask(&shared.own[i], shared.world.store, 1, OVERDUE, CHUNK);
+	ask(&shared.next, shared.other, 1, 0, 40 * CHUNK);
+	assert_int_equal(ledger_use(shared.world.ledger).ended, 0);
+	shared_end(&shared, 40);
+}
+
+/* Without a disk: the next one of that client finds room, and the one that was refused does when it comes again. */
+static void test_oldest_in_another_worker_ends(void **state)
+{
+	struct shared shared;
+
+	(void)state;
+	shared_begin(&shared, 0);
+	ask(&shared.own[0], shared.world.store, 1, 300, 14 * CHUNK);
+	ask(&shared.own[1], shared.world.store, 1, 200, 13 * CHUNK);
+	ask(&shared.next, shared.other, 1, 0, 2 * CHUNK);
+	assert_int_equal(body_write(&shared.next.body, 6 * CHUNK), THAW_REASON_BUDGET_CLIENT);
+	tend(shared.world.store, NOW);
+	assert_true(has_ended(&shared.own[0]));
+	assert_false(has_ended(&shared.own[1]));
+	assert_int_equal(body_write(&shared.next.body, 6 * CHUNK), THAW_REASON_NONE);
+	tend(shared.other, NOW);
+	tend(shared.world.store, NOW + 100);
+	assert_false(has_ended(&shared.own[1]));
+	shared_end(&shared, 2);
+}
+
+static void test_younger_in_another_worker_stays(void **state)
+{
+	struct shared shared;
+
+	(void)state;
+	shared_begin(&shared, 0);
+	ask(&shared.own[0], shared.world.store, 1, 200, 26 * CHUNK);
+	ask(&shared.next, shared.other, 1, 300, 2 * CHUNK);
+	assert_int_equal(body_write(&shared.next.body, 6 * CHUNK), THAW_REASON_BUDGET_CLIENT);
+	tend(shared.world.store, NOW);
+	assert_false(has_ended(&shared.own[0]));
+	shared_end(&shared, 1);
+}
+
+/* A worker may ask for anything: no share is relieved that is not nearly spent. */
+static void test_wish_for_a_share_that_is_not_spent(void **state)
+{
+	struct shared shared;
+
+	(void)state;
+	shared_begin(&shared, 0);
+	ask(&shared.own[0], shared.world.store, 1, 200, 20 * CHUNK);
+	ask(&shared.next, shared.other, 1, 0, CHUNK);
+	ledger_publish_wish(shared.world.ledger, 1, (struct ledger_wish){shared.next.body.spool->client, UINT64_MAX});
+	tend(shared.world.store, NOW);
+	assert_false(has_ended(&shared.own[0]));
+	shared_end(&shared, 1);
+}
+
+static void test_wish_does_not_last(void **state)
+{
+	struct shared shared;
+
+	(void)state;
+	shared_begin(&shared, 0);
+	ask(&shared.own[0], shared.world.store, 1, 200, 27 * CHUNK);
+	tend(shared.other, NOW);
+	ask(&shared.next, shared.other, 1, 0, CHUNK);
+	assert_int_equal(body_write(&shared.next.body, 6 * CHUNK), THAW_REASON_BUDGET_CLIENT);
+	tend(shared.other, NOW);
+	assert_int_not_equal(ledger_wish_of(shared.world.ledger, 1).client, 0);
+	tend(shared.other, NOW + 2000);
+	assert_int_equal(ledger_wish_of(shared.world.ledger, 1).client, 0);
+	thaw_ledger_reclaim(shared.world.ledger, 1);
+	leave(shared.own, 1);
+	thaw_spool_free(&shared.next.body.spool);
+	thaw_store_free(&shared.other);
+	thaw_store_free(&shared.world.store);
+	thaw_ledger_free(&shared.world.ledger);
+}
+
 /* ---- a full disk */
 
 /* The disk is full, although its budget is not spent: all that ends for that says so, whatever is noticed first. */
@@ -518,6 +634,11 @@ int main(void)
 		cmocka_unit_test(test_worker_leaves_it_to_the_one_with_the_worst),
 		cmocka_unit_test(test_worker_that_lies_is_not_waited_for),
 		cmocka_unit_test(test_need_of_another_worker),
+		cmocka_unit_test(test_share_in_another_worker_goes_to_the_disk),
+		cmocka_unit_test(test_oldest_in_another_worker_ends),
+		cmocka_unit_test(test_younger_in_another_worker_stays),
+		cmocka_unit_test(test_wish_for_a_share_that_is_not_spent),
+		cmocka_unit_test(test_wish_does_not_last),
 		cmocka_unit_test(test_full_disk_is_the_reason),
 		cmocka_unit_test(test_rank_of_a_dead_worker_is_forgotten),
 		cmocka_unit_test(test_honest_client_beside_a_crowd),
