@@ -202,7 +202,7 @@ static void take(struct user *user, bool fresh)
 }
 
 /* As the gateway does it: it looks only when it was woken. */
-static enum thaw_status connect_user(struct user *user, bool fresh)
+static inline enum thaw_status connect_user(struct user *user, bool fresh)
 {
 	take(user, fresh);
 	while (user->status == THAW_WANT_READ) {
