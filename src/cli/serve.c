@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -138,6 +140,18 @@ static struct config *load(void *arg, struct thaw_error *err)
 	return config;
 }
 
+/* While the master serves. A pipe's writer may never come. */
+static struct config *load_again(void *arg, struct thaw_error *err)
+{
+	const char *file = ((const struct settings *)arg)->file;
+	struct stat info;
+
+	if (stat(file, &info) != 0 || S_ISREG(info.st_mode))
+		return load(arg, err);
+	(void)error_set(err, THAW_ERR_CONFIG, "%s is not a file: it cannot be read again", file);
+	return NULL;
+}
+
 static bool check_listens(const struct settings *settings, struct thaw_error *err)
 {
 	if (settings->listen_count == 0)
@@ -166,7 +180,7 @@ static int serve(struct settings *settings)
 	same_again(settings, argv);
 	struct loop_hooks hooks = {
 		.ready = on_ready,
-		.load = settings->file != NULL ? load : NULL,
+		.load = settings->file != NULL ? load_again : NULL,
 		.argv = (char *const *)argv,
 		.file = settings->file,
 		.arg = settings,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config/schema.h"
 
@@ -181,12 +182,29 @@ enum thaw_status config_set_file(const struct config_at *at, char **into, const 
 	return THAW_OK;
 }
 
+/* The master reads them while it serves: a pipe or a terminal would hold it up for good. */
+static enum thaw_status refuse_pipe(const struct config_at *at, const char *file)
+{
+	struct stat info;
+
+	if (stat(file, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
+		return THAW_OK;
+	return config_refuse(at, "%s is not a file; pipes and devices are not allowed here", file);
+}
+
+static enum thaw_status set_input(const struct config_at *at, char **into, const struct config_scalar *scalar)
+{
+	if (config_set_file(at, into, scalar->text, scalar->len) != THAW_OK)
+		return THAW_FAILED;
+	return refuse_pipe(at, *into);
+}
+
 enum thaw_status config_read_file(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	return config_set_file(at, into, scalar.text, scalar.len);
+	return set_input(at, into, &scalar);
 }
 
 /* The word 'none' takes an inherited value away. */
@@ -197,7 +215,7 @@ enum thaw_status config_read_optional_file(const struct config_at *at, const str
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	if (strcmp(scalar.text, "none") != 0)
-		return config_set_file(at, file, scalar.text, scalar.len);
+		return set_input(at, file, &scalar);
 	free(*file);
 	*file = NULL;
 	return THAW_OK;
@@ -211,7 +229,7 @@ enum thaw_status config_read_key(const struct config_at *at, const struct config
 	if (strncmp(scalar.text, "pkcs11:", strlen("pkcs11:")) == 0)
 		return config_refuse(at, "this version of Thaw does not support pkcs11: URIs yet; allowed: %s",
 				     rule->allowed);
-	return config_set_file(at, into, scalar.text, scalar.len);
+	return set_input(at, into, &scalar);
 }
 
 /* One of the rule's words as it is, or a file. */

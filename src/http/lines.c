@@ -44,7 +44,7 @@ static enum http_parse find_line(const char *data, size_t len, bool lenient, str
 		return HTTP_PARSE_DONE;
 	}
 	if (cr == NULL && end == line_end && scan->lines == 0)
-		return bad(refusal, 414, "the request line is too long");
+		return bad(refusal, 414, lenient ? "the status line is too long" : "the request line is too long");
 	if (cr == NULL && end == line_end)
 		return bad(refusal, 431, "a field line is too long");
 	if (cr == NULL && end == limit)

@@ -36,6 +36,7 @@ struct office {
 	ev_signal term;
 	struct visits visits;
 	unsigned count;
+	struct channel channel;
 };
 
 /* The time, and since when it is that. */
@@ -182,6 +183,18 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
+/* What the master says is for workers. */
+static void on_said(void *arg)
+{
+	(void)arg;
+}
+
+static void on_log(void *arg, int fd)
+{
+	(void)arg;
+	(void)close(fd);
+}
+
 static void let_term(int how)
 {
 	sigset_t term;
@@ -202,8 +215,11 @@ static void run(struct office *office)
 	ev_signal_start(office->loop, &office->term);
 	ev_io_start(office->loop, &office->accepts);
 	let_term(SIG_UNBLOCK);
+	office->channel = (struct channel){.go = on_said, .cut = on_said, .log = on_log};
+	channel_start(&office->channel, office->loop, &office->setup->master);
 	(void)ev_run(office->loop, 0);
 	let_term(SIG_BLOCK);
+	channel_stop(&office->channel);
 	for (visit = LIST_FIRST(&office->visits); visit != NULL; visit = next) {
 		next = LIST_NEXT(visit, link);
 		end_visit(visit);

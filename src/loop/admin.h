@@ -6,6 +6,7 @@
 #define LOOP_ADMIN_H
 
 #include "config/config.h"
+#include "loop/channel.h"
 #include "thaw/spool.h"
 
 struct board;
@@ -20,6 +21,7 @@ struct admin_setup {
 	int listener;      /* closed on the way */
 	uint64_t began_ms; /* when the master began; of clock_now_ms() */
 	struct log *log;
+	struct channel_end master;
 };
 
 /*

@@ -82,11 +82,17 @@ static void close_channel(const struct generation *g, struct slot *slot)
 	slot->channel = -1;
 }
 
+static void close_all(const struct slots *slots)
+{
+	for (unsigned i = 0; i < slots->count; i++)
+		if (slots->items[i].channel >= 0)
+			(void)close(slots->items[i].channel);
+}
+
 void generation_close_channels(const struct generation *g)
 {
-	for (unsigned i = 0; i < g->slots.count; i++)
-		if (g->slots.items[i].channel >= 0)
-			(void)close(g->slots.items[i].channel);
+	close_all(&g->slots);
+	close_all(&g->admin);
 }
 
 void generation_free(struct generation **generation, const struct listeners *go_on)
@@ -298,7 +304,7 @@ bool generation_start_worker(struct generation *g, struct slot *slot, const stru
 }
 
 /* In the new process. */
-static void be_admin(struct generation *g, const struct generation_birth *birth, pid_t master)
+static void be_admin(struct generation *g, const struct generation_birth *birth, int channel, pid_t master)
 {
 	struct admin_setup setup = {
 		.config = g->config,
@@ -308,6 +314,7 @@ static void be_admin(struct generation *g, const struct generation_birth *birth,
 		.listener = g->listeners.admin.fd,
 		.began_ms = birth->began_ms,
 		.log = &g->log,
+		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},
 	};
 
 	generation_close_channels(g);
@@ -321,23 +328,41 @@ static void be_admin(struct generation *g, const struct generation_birth *birth,
 
 bool generation_start_admin(struct generation *g, const struct generation_birth *birth, uint64_t now_ms)
 {
+	struct slot *slot = &g->admin.items[0];
 	pid_t master = getpid();
+	int ends[2];
 
+	if (!channel_open(ends)) {
+		slot_emptied(slot, now_ms);
+		return false;
+	}
 	(void)fflush(NULL);
 	pid_t pid = fork();
-	if (pid == 0)
-		be_admin(g, birth, master);
-	if (pid > 0)
-		slot_filled(&g->admin.items[0], pid, now_ms);
-	else
-		slot_emptied(&g->admin.items[0], now_ms);
-	return pid > 0;
+	if (pid == 0) {
+		(void)close(ends[0]);
+		be_admin(g, birth, ends[1], master);
+	}
+	int cause = errno;
+	(void)close(ends[1]);
+	if (pid > 0) {
+		slot_filled(slot, pid, now_ms);
+		slot->channel = ends[0];
+		listen_to(g, slot);
+		return true;
+	}
+	(void)close(ends[0]);
+	slot_emptied(slot, now_ms);
+	errno = cause;
+	return false;
 }
 
 void generation_lost_admin(struct generation *g, uint64_t now_ms)
 {
-	log_reclaim(&g->log, g->admin.items[0].pid);
-	slot_emptied(&g->admin.items[0], now_ms);
+	struct slot *slot = &g->admin.items[0];
+
+	log_reclaim(&g->log, slot->pid);
+	close_channel(g, slot);
+	slot_emptied(slot, now_ms);
 }
 
 void generation_dismiss_admin(const struct generation *g)
@@ -346,20 +371,28 @@ void generation_dismiss_admin(const struct generation *g)
 		(void)kill(g->admin.items[0].pid, SIGTERM);
 }
 
-void generation_end_stalled(const struct generation *g, uint64_t now_ms,
-			    void (*ended)(void *arg, pid_t worker, uint64_t limit_ms), void *arg)
+static void end_stalled(const struct slots *slots, uint64_t limit_ms, uint64_t now_ms, generation_ended *ended,
+			void *arg)
 {
-	uint64_t limit_ms = g->config->worker_timeout_ms;
 	struct slot *slot;
 
-	/* One that starts has a limit of its own. */
-	if (limit_ms == 0 || g->state == GENERATION_STARTING)
-		return;
-	while ((slot = slots_stalled(&g->slots, limit_ms, START_MS, now_ms)) != NULL) {
+	while ((slot = slots_stalled(slots, limit_ms, START_MS, now_ms)) != NULL) {
 		slot->ended = true;
 		ended(arg, slot->pid, limit_ms);
 		(void)kill(slot->pid, SIGKILL);
 	}
+}
+
+void generation_end_stalled(const struct generation *g, uint64_t now_ms, generation_ended *worker,
+			    generation_ended *admin, void *arg)
+{
+	uint64_t limit_ms = g->config->worker_timeout_ms;
+
+	/* One that starts has a limit of its own. */
+	if (limit_ms == 0 || g->state == GENERATION_STARTING)
+		return;
+	end_stalled(&g->slots, limit_ms, now_ms, worker, arg);
+	end_stalled(&g->admin, limit_ms, now_ms, admin, arg);
 }
 
 unsigned generation_alive(const struct generation *g)

@@ -83,9 +83,14 @@ struct generation_birth {
 bool generation_start_worker(struct generation *generation, struct slot *slot, const struct generation_birth *birth,
 			     uint64_t now_ms);
 
-/* Ends the workers that make no progress, and names each by ended(). They are replaced once they are gone. */
-void generation_end_stalled(const struct generation *generation, uint64_t now_ms,
-			    void (*ended)(void *arg, pid_t worker, uint64_t limit_ms), void *arg);
+typedef void generation_ended(void *arg, pid_t process, uint64_t limit_ms);
+
+/*
+ * Ends the workers and the admin process that make no progress, and names each by worker() or admin(). They are
+ * replaced once they are gone.
+ */
+void generation_end_stalled(const struct generation *generation, uint64_t now_ms, generation_ended *worker,
+			    generation_ended *admin, void *arg);
 
 /* The same for the process that shows all of them to the operator. */
 bool generation_start_admin(struct generation *generation, const struct generation_birth *birth, uint64_t now_ms);
@@ -100,13 +105,13 @@ unsigned generation_alive(const struct generation *generation);
 /* The worker's process is gone: gives back what it held. */
 void generation_lost_worker(struct generation *generation, struct slot *slot, uint64_t now_ms);
 
-/* Takes what the worker in that slot has said. False: it has said what no worker of ours says. */
+/* Takes what the process in that slot has said. False: it has said what none of ours says. */
 bool generation_hear(struct generation *generation, struct slot *slot, uint64_t now_ms);
 
 /* Opens the log's file anew, and passes it on. */
 enum thaw_status generation_reopen_log(struct generation *generation, struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Closes the master's ends of the workers' channels. */
+/* Closes the master's ends of all channels. */
 void generation_close_channels(const struct generation *generation);
 
 #endif

@@ -351,8 +351,10 @@ static void look(struct master *m)
 	struct generation *g;
 
 	m->look_ms = m->now_ms;
-	for (g = TAILQ_FIRST(&m->all); g != NULL && since > every; g = TAILQ_NEXT(g, link))
+	for (g = TAILQ_FIRST(&m->all); g != NULL && since > every; g = TAILQ_NEXT(g, link)) {
 		slots_forgive(&g->slots, since - every);
+		slots_forgive(&g->admin, since - every);
+	}
 }
 
 static void tell_stalled(void *arg, pid_t worker, uint64_t limit_ms)
@@ -362,12 +364,18 @@ static void tell_stalled(void *arg, pid_t worker, uint64_t limit_ms)
 		(unsigned long long)limit_ms / 1000);
 }
 
+static void tell_stalled_admin(void *arg, pid_t admin, uint64_t limit_ms)
+{
+	log_say(master_log(arg), CONFIG_LOG_ERROR, "admin process %d made no progress for %llu s: ending it",
+		(int)admin, (unsigned long long)limit_ms / 1000);
+}
+
 static void end_stalled(struct master *m)
 {
 	struct generation *g;
 
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
-		generation_end_stalled(g, m->now_ms, tell_stalled, m);
+		generation_end_stalled(g, m->now_ms, tell_stalled, tell_stalled_admin, m);
 }
 
 /* The watchdog hears nothing while a worker does not turn, and the master could not end it. */

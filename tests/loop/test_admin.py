@@ -191,6 +191,16 @@ def test_the_admin_process_is_replaced(seen):
     assert client.get_json()["path"] == "/"
 
 
+def test_a_stopped_admin_process_is_ended_and_replaced(seen):
+    """Else whoever asks whether the gateway is ready hangs for good."""
+    gateway, admin = seen(more="worker_timeout: 1s\n")
+    (victim,) = by_name(gateway, "thaw-admin")
+    os.kill(victim, signal.SIGSTOP)
+    assert get(admin, "/healthz")[0] == 200  # it has waited at the listening socket
+    assert gateway.wait_messages(f"admin process {victim} made no progress for 1 s")
+    assert victim not in by_name(gateway, "thaw-admin")
+
+
 def test_counts_go_on_over_a_reload(seen, settings, tmp_path):
     gateway, path = seen()
     Client(gateway).get_json("/late")

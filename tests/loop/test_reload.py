@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -50,6 +51,38 @@ def listens(port):
     except ConnectionRefusedError:
         return False
     return True
+
+
+FILES = {
+    "certificate": lambda text, fifo: re.sub(r"certificate: '.*'", f"certificate: '{fifo}'", text),
+    "key": lambda text, fifo: re.sub(r" key: '.*'", f" key: '{fifo}'", text),
+    "ca": lambda text, fifo: re.sub(r"ca: '.*', max", f"ca: '{fifo}', max", text),
+    "crl": lambda text, fifo: text.replace("client_certificate: { ca:", f"client_certificate: {{ crl: '{fifo}', ca:"),
+    "ticket_keys": lambda text, fifo: f"ticket_keys: '{fifo}'\n" + text,
+    "file": lambda text, fifo: re.sub(r"( key: '.*')", rf"\1\n    key_passphrase: {{ file: '{fifo}' }}", text),
+}
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_a_pipe_in_place_of_a_file_does_not_hold_up_the_master(serve, settings, tmp_path, key):
+    path = settings()
+    gateway = serve("-c", path)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    path.write_text(FILES[key](path.read_text(), fifo))
+    refused(gateway, f"{key}'")
+    refused(gateway, f"{fifo} is not a file")
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_a_pipe_in_place_of_the_configuration_does_not_hold_up_the_master(serve, settings):
+    path = settings()
+    gateway = serve("-c", path)
+    path.unlink()
+    os.mkfifo(path)
+    refused(gateway, "is not a file")
+    gateway.process.send_signal(signal.SIGTERM)
+    assert gateway.process.wait(LIMIT) == 0
 
 
 # ---- under load

@@ -364,6 +364,10 @@ static void what_is_too_much(void **state)
 	for (int i = 0; i < HTTP_FIELDS_MAX + 1; i++)
 		len += (size_t)sprintf(text + len, "a: b\r\n");
 	assert_int_equal(parse(text, len, (struct http_ask){0}, &answer, &used, &refusal), HTTP_PARSE_BAD);
+	memset(text, 'x', HTTP_LINE_MAX + 2);
+	assert_int_equal(parse(text, HTTP_LINE_MAX + 2, (struct http_ask){0}, &answer, &used, &refusal),
+			 HTTP_PARSE_BAD);
+	assert_non_null(strstr(refusal.why, "status line")); /* the log names the side that it is about */
 	len = (size_t)sprintf(text, "HTTP/1.1 200 OK\r\nX: ");
 	memset(text + len, 'x', HTTP_LINE_MAX + 1);
 	assert_int_equal(parse(text, len + HTTP_LINE_MAX + 1, (struct http_ask){0}, &answer, &used, &refusal),
