@@ -2,11 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -124,12 +122,9 @@ static void on_ready(void *arg, const char *const *addresses, size_t count)
 		throwaway_explain(stderr, settings->pki, addresses[0]);
 }
 
-/* Of the file, with the command line's addresses. NULL with *err set. */
-static struct config *load(void *arg, struct thaw_error *err)
+/* With the command line's addresses. NULL with *err set. */
+static struct config *complete(const struct settings *settings, struct config *config, struct thaw_error *err)
 {
-	const struct settings *settings = arg;
-	struct config *config = config_load(settings->file, err);
-
 	if (config == NULL || settings->listen_count == 0)
 		return config;
 	struct config *listens = throwaway_listens(settings->listens, settings->listen_count, err);
@@ -140,16 +135,16 @@ static struct config *load(void *arg, struct thaw_error *err)
 	return config;
 }
 
-/* While the master serves. A pipe's writer may never come. */
+static struct config *load(const struct settings *settings, struct thaw_error *err)
+{
+	return complete(settings, config_load(settings->file, err), err);
+}
+
 static struct config *load_again(void *arg, struct thaw_error *err)
 {
-	const char *file = ((const struct settings *)arg)->file;
-	struct stat info;
+	const struct settings *settings = arg;
 
-	if (stat(file, &info) != 0 || S_ISREG(info.st_mode))
-		return load(arg, err);
-	(void)error_set(err, THAW_ERR_CONFIG, "%s is not a file: it cannot be read again", file);
-	return NULL;
+	return complete(settings, config_load_again(settings->file, err), err);
 }
 
 static bool check_listens(const struct settings *settings, struct thaw_error *err)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -164,17 +165,11 @@ static char *folder_of(const char *file)
 	return folder;
 }
 
-struct config *config_load(const char *file, struct thaw_error *err)
+static struct config *load(const char *file, int fd, struct thaw_error *err)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		(void)error_system(err, errno, "%s: cannot be opened", file);
-		return NULL;
-	}
 	size_t len;
 	struct config *config = NULL;
 	char *text = read_all(file, fd, &len, err);
-	(void)close(fd);
 	char *folder = folder_of(file);
 	if (folder == NULL)
 		(void)error_set(err, THAW_ERR_RESOURCE, "%s: not enough memory to read it", file);
@@ -183,4 +178,31 @@ struct config *config_load(const char *file, struct thaw_error *err)
 	free(folder);
 	free(text);
 	return config;
+}
+
+static struct config *open_and_load(const char *file, bool again, struct thaw_error *err)
+{
+	struct config *config = NULL;
+	struct stat info;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | (again ? O_NONBLOCK | O_NOCTTY : 0));
+	if (fd < 0) {
+		(void)error_system(err, errno, "%s: cannot be opened", file);
+		return NULL;
+	}
+	if (again && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)))
+		(void)error_set(err, THAW_ERR_CONFIG, "%s is not a file: it cannot be read again", file);
+	else
+		config = load(file, fd, err);
+	(void)close(fd);
+	return config;
+}
+
+struct config *config_load(const char *file, struct thaw_error *err)
+{
+	return open_and_load(file, false, err);
+}
+
+struct config *config_load_again(const char *file, struct thaw_error *err)
+{
+	return open_and_load(file, true, err);
 }

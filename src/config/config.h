@@ -197,6 +197,8 @@ struct config {
  * or a setting is wrong. Relative paths in it are taken from the file's own folder.
  */
 struct config *config_load(const char *file, struct thaw_error *err);
+/* The same in a process that serves: it does not wait for a pipe's writer, but refuses what is not a regular file. */
+struct config *config_load_again(const char *file, struct thaw_error *err);
 
 /* The same from text in memory; name stands for the file in messages, directory for its folder (NULL: none). */
 struct config *config_parse(const char *text, size_t len, const char *name, const char *directory,
