@@ -7,12 +7,39 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define FULLWIDTH_FIRST  0xFF01  /* '!' */
-#define FULLWIDTH_LAST   0xFF5E  /* '~' */
-#define MATH_FIRST       0x1D400 /* 13 alphabets: A to Z, then a to z */
-#define MATH_LAST        0x1D6A3
-#define MATH_DIGIT_FIRST 0x1D7CE
-#define MATH_DIGIT_LAST  0x1D7FF
+#define FULLWIDTH_FIRST 0xFF01 /* '!' */
+#define FULLWIDTH_LAST  0xFF5E /* '~' */
+
+struct range {
+	uint32_t first, last;
+};
+
+/* Unicode's default ignorable code points and the combining marks of Latin letters: some file systems and foldings do
+ * not see them. */
+static const struct range ignored[] = {
+	{0xAD, 0xAD},       {0x300, 0x36F},     {0x61C, 0x61C},   {0x115F, 0x1160}, {0x17B4, 0x17B5},
+	{0x180B, 0x180F},   {0x200B, 0x200F},   {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
+	{0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3},
+	{0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+
+/* Alphabets and digits beyond the table: from `to` on, again and again. */
+static const struct {
+	struct range codes;
+	char to;
+} alphabets[] = {
+	{{0x107A5, 0x107A5}, 'q'}, {{0x1CCD6, 0x1CCEF}, 'a'}, {{0x1CCF0, 0x1CCF9}, '0'},
+	{{0x1D400, 0x1D6A3}, 'a'}, {{0x1D7CE, 0x1D7FF}, '0'}, {{0x1F12B, 0x1F12B}, 'c'},
+	{{0x1F12C, 0x1F12C}, 'r'}, {{0x1F130, 0x1F149}, 'a'}, {{0x1FBF0, 0x1FBF9}, '0'},
+};
+
+static const struct {
+	uint32_t code;
+	const char *to;
+} squared[] = {
+	{0x1F12D, "cd"},  {0x1F12E, "wz"}, {0x1F14A, "hv"}, {0x1F14B, "mv"}, {0x1F14C, "sd"}, {0x1F14D, "ss"},
+	{0x1F14E, "ppv"}, {0x1F14F, "wc"}, {0x1F16A, "mc"}, {0x1F16B, "md"}, {0x1F16C, "mr"}, {0x1F190, "dj"},
+};
 
 static char lower(char c)
 {
@@ -59,12 +86,17 @@ static size_t encode(uint32_t code, char *out)
 	return 3;
 }
 
-/* Combining marks, variation selectors, and what takes no place: some file systems do not see them. */
+static bool is_within(uint32_t code, const struct range *range)
+{
+	return code >= range->first && code <= range->last;
+}
+
 static bool is_ignored(uint32_t code)
 {
-	return (code >= 0x300 && code <= 0x36F) || code == 0xAD || (code >= 0x200B && code <= 0x200F) ||
-	       (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
-	       (code >= 0xFE00 && code <= 0xFE0F) || code == 0xFEFF;
+	for (size_t i = 0; i < COUNT(ignored); i++)
+		if (is_within(code, &ignored[i]))
+			return true;
+	return false;
 }
 
 /* How many entries of a table begin at the code point or before it. Each entry's first member is a uint16_t. */
@@ -89,10 +121,10 @@ static char to_ascii(uint32_t code)
 {
 	if (code >= FULLWIDTH_FIRST && code <= FULLWIDTH_LAST)
 		return lower((char)(code - FULLWIDTH_FIRST + '!'));
-	if (code >= MATH_FIRST && code <= MATH_LAST)
-		return (char)('a' + (code - MATH_FIRST) % 26);
-	if (code >= MATH_DIGIT_FIRST && code <= MATH_DIGIT_LAST)
-		return (char)('0' + (code - MATH_DIGIT_FIRST) % 10);
+	for (size_t i = 0; code > 0xFFFF && i < COUNT(alphabets); i++)
+		if (is_within(code, &alphabets[i].codes))
+			return (char)(alphabets[i].to +
+				      (code - alphabets[i].codes.first) % (alphabets[i].to >= 'a' ? 26 : 10));
 	size_t i = begun(fold_blocks, sizeof(fold_blocks[0]), COUNT(fold_blocks), code);
 	if (i == 0 || code - fold_blocks[i - 1].first >= fold_blocks[i - 1].count)
 		return 0;
@@ -103,6 +135,9 @@ static char to_ascii(uint32_t code)
 /* The characters that a code point folds to, where they are more than one; NULL. */
 static const char *to_several(uint32_t code)
 {
+	for (size_t k = 0; k < COUNT(squared); k++)
+		if (squared[k].code == code)
+			return squared[k].to;
 	size_t i = begun(fold_several, sizeof(fold_several[0]), COUNT(fold_several), code);
 
 	return i > 0 && fold_several[i - 1].code == code ? fold_several[i - 1].to : NULL;

@@ -111,6 +111,11 @@ static void every_spelling_of_a_guarded_path_is_guarded(void **state)
 		"GET https://x/SECURE",
 		"GET http://x//secure/x",
 		"GET /secure%E2%80%8B/x",
+		"GET /sec%E1%A0%8Eure/x", /* U+180E, which Unicode's NFKC_Casefold and ext4 do not see */
+		"GET /%F3%A0%80%81secure/x",
+		"GET /secure%E3%85%A4",
+		"GET /%F0%9F%85%82ecure/x", /* squared s */
+		"GET /se%F0%9F%84%ABure/x", /* circled c */
 		"GET /;a/SECURE;b/x",
 		"GET /secure+",
 		"OPTIONS /Secure",
