@@ -80,6 +80,15 @@ static void add_covering(const struct gw_host *host, const struct http_reading *
 	}
 }
 
+/* Without routes that differ, only dot segments matter. A session in the path is ASP.NET's, which reads the rest
+ * plainly. */
+static bool is_wanted(const struct gw_host *host, unsigned how)
+{
+	if ((how & HTTP_READ_NO_SESSION) != 0)
+		return (how & ~(HTTP_READ_NO_SESSION | HTTP_READ_EMPTY_SEGMENTS)) == 0;
+	return host->mixed || (how & ~(HTTP_READ_WIDE_SLASH | HTTP_READ_NO_PARAMETERS)) == 0;
+}
+
 /* False: a reading has a dot segment. */
 static bool add_readings(const struct gw_host *host, struct http_span path, const struct http_methods *methods,
 			 struct candidates *candidates)
@@ -88,9 +97,7 @@ static bool add_readings(const struct gw_host *host, struct http_span path, cons
 	struct http_reading reading;
 
 	for (unsigned how = 0; how <= HTTP_READ_ALL; how++) {
-		/* Without routes that differ, only dot segments matter. */
-		if ((how & ~traits) != 0 ||
-		    (!host->mixed && (how & ~(HTTP_READ_WIDE_SLASH | HTTP_READ_NO_PARAMETERS)) != 0))
+		if ((how & ~traits) != 0 || !is_wanted(host, how))
 			continue;
 		if (!http_reading_make(path, how, host->config->case_matters, &reading))
 			return false;

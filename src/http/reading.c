@@ -5,6 +5,7 @@
 #include "http/fold.h"
 
 #define SHORT_NAME_MAX 8 /* of an 8.3 name, before its dot */
+#define SESSION_BEGINS 4 /* characters: "/(S(" */
 #define HASHED_STEM    6 /* two letters of the long name, four digits of a hash */
 
 static int hex_digit(char c)
@@ -33,9 +34,20 @@ static bool is_escape(struct http_span path, size_t at)
 	return path.at[at] == '%' && path.len - at > 2;
 }
 
+/* How many characters of what a session's segment begins with, "/(S(", are at the end of what was read; c is next. */
+static size_t follow_session(size_t found, char c)
+{
+	bool letter = (char)(c | 0x20) >= 'a' && (char)(c | 0x20) <= 'z';
+
+	if (c == '/')
+		return 1;
+	return (found == 1 && c == '(') || (found == 2 && letter) || (found == 3 && c == '(') ? found + 1 : 0;
+}
+
 unsigned http_reading_traits(struct http_span path)
 {
 	unsigned traits = 0;
+	size_t session = 0;
 	bool slash = false; /* the last character was one */
 
 	for (size_t at = 0, decoded = 0; at < path.len; at++, decoded++) {
@@ -56,6 +68,9 @@ unsigned http_reading_traits(struct http_span path)
 		if (c == '/' && slash)
 			traits |= HTTP_READ_EMPTY_SEGMENTS | (decoded == 1 ? HTTP_READ_AUTHORITY : 0);
 		slash = c == '/';
+		session = follow_session(session, c);
+		if (session == SESSION_BEGINS)
+			traits |= HTTP_READ_NO_SESSION;
 	}
 	return traits;
 }
@@ -93,6 +108,32 @@ static size_t narrow_slashes(char *text, size_t len)
 		at += wide > 0 ? wide : 1;
 	}
 	return to;
+}
+
+/* ASP.NET takes "/(S(x))/a" and "/(A(y)S(x))/a" for "/a", and "/a/(S(x))b" for "/ab". */
+static size_t drop_sessions(char *text, size_t len)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; at < len;) {
+		size_t end = at, found = 0;
+		while (end < len && found < SESSION_BEGINS && (found > 0 || end == at)) {
+			found = follow_session(found, text[end]);
+			end++;
+		}
+		while (found == SESSION_BEGINS && end + 1 < len && text[end] != '/' &&
+		       (text[end] != ')' || text[end + 1] != ')'))
+			end++;
+		if (found == SESSION_BEGINS && end + 1 < len && text[end] == ')')
+			at = end + 2;
+		else
+			text[to++] = text[at++];
+	}
+	if (to > 0 && text[0] == '/')
+		return to;
+	memmove(text + 1, text, to); /* into the room of what was dropped */
+	text[0] = '/';
+	return to + 1;
 }
 
 static size_t drop_parameters(char *text, size_t len)
@@ -190,6 +231,8 @@ bool http_reading_make(struct http_span path, unsigned how, bool case_matters, s
 
 	if ((how & HTTP_READ_WIDE_SLASH) != 0)
 		len = narrow_slashes(reading->plain, len);
+	if ((how & HTTP_READ_NO_SESSION) != 0)
+		len = drop_sessions(reading->plain, len);
 	if ((how & HTTP_READ_NO_PARAMETERS) != 0)
 		len = drop_parameters(reading->plain, len);
 	if ((how & HTTP_READ_AUTHORITY) != 0)

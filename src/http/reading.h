@@ -15,7 +15,8 @@
 #define HTTP_READ_WIDE_SLASH     8u  /* a fullwidth slash or backslash, and its kind, divides segments */
 #define HTTP_READ_AUTHORITY      16u /* after decoding, "//x/y" is the host x and the path /y */
 #define HTTP_READ_NO_PARAMETERS  32u /* ";x=y" is dropped, and with it a segment that consists of nothing else */
-#define HTTP_READ_ALL            63u
+#define HTTP_READ_NO_SESSION     64u /* ASP.NET's cookieless session, "/(S(x))", is dropped */
+#define HTTP_READ_ALL            127u
 
 /*
  * plain: decoded, with parameters. loose: the same segments, folded (fold.h) and without leading blanks. In both '/'

@@ -114,6 +114,12 @@ static void every_spelling_of_a_guarded_path_is_guarded(void **state)
 		"GET /sec%E1%A0%8Eure/x", /* U+180E, which Unicode's NFKC_Casefold and ext4 do not see */
 		"GET /%F3%A0%80%81secure/x",
 		"GET /secure%E3%85%A4",
+		"GET /(S(x))/secure/x", /* cookieless sessions of ASP.NET */
+		"GET /(A(y)S(x))/SECURE",
+		"GET /(S(x))secure/x",
+		"GET /%28s%28x%29%29//secure",
+		"GET /sec/(S(x))ure/x",
+		"GET /(S(x))/(S(x))/secure",
 		"GET /%F0%9F%85%82ecure/x", /* squared s */
 		"GET /se%F0%9F%84%ABure/x", /* circled c */
 		"GET /;a/SECURE;b/x",
@@ -130,6 +136,13 @@ static void every_spelling_of_a_guarded_path_is_guarded(void **state)
 			fail_msg("%s: %s", lines[i], choose(&world, lines[i]));
 	IS(world, "GET /", "/");
 	IS(world, "GET /secured", "/");
+	IS(world, "GET /(S(x))", "/");
+	IS(world, "GET /(S(x))/open/Name_(x)", "/");
+	IS(world, "GET /(S(x/secure", "/");
+	IS(world, "GET /(S)/secure))", "/");
+	IS(world, "GET /x/.(S(x))./secure", "/");
+	IS(world, "GET /x/./(S(x))./secure", "refused");
+	IS(world, "GET /x/.b/(S(x))../secure", "/");
 	IS(world, "GET /x/secure", "/");
 	IS(world, "GET //x/secure", "/"); /* passed on as "/x/secure" */
 	IS(world, "GET /projects/group%2Fname", "/");
