@@ -30,8 +30,7 @@ struct admin_conn {
 	bool answered;    /* in this step: others have their turn before the next */
 	struct http_scan scan;
 	size_t len;
-	struct admin_text out;
-	size_t out_at;
+	struct buffer out;
 	char in[IN_ROOM];
 };
 
@@ -60,8 +59,7 @@ static enum move enter(struct admin_conn *conn, enum state to)
 	conn->state = to;
 	conn->deadline_ms = conn->now_ms + states[to].limit_ms;
 	if (to == ST_READ || to == ST_LINGER || to == ST_DEAD) {
-		admin_text_free(&conn->out);
-		conn->out_at = 0;
+		buffer_free(&conn->out);
 	}
 	if (to == ST_LINGER && conn->transport.ops->half_close != NULL)
 		conn->transport.ops->half_close(conn->transport.io);
@@ -138,14 +136,14 @@ static enum move run_read(struct admin_conn *conn)
 
 static enum move run_write(struct admin_conn *conn)
 {
-	while (conn->out_at < conn->out.len) {
-		ssize_t put = conn->transport.ops->write(conn->transport.io, conn->out.at + conn->out_at,
-							 conn->out.len - conn->out_at);
+	while (buffer_left(&conn->out) > 0) {
+		ssize_t put = conn->transport.ops->write(conn->transport.io, buffer_first(&conn->out),
+							 buffer_left(&conn->out));
 		if (put == TRANSPORT_BLOCKED)
 			return wait_for(conn, false, true);
 		if (put <= 0)
 			return enter(conn, ST_DEAD);
-		conn->out_at += (size_t)put;
+		buffer_consume(&conn->out, (size_t)put);
 	}
 	return enter(conn, conn->close_after ? ST_LINGER : ST_READ);
 }
@@ -195,7 +193,7 @@ void admin_conn_retire(struct admin_conn *conn)
 void admin_conn_free(struct admin_conn **conn)
 {
 	if (*conn != NULL)
-		admin_text_free(&(*conn)->out);
+		buffer_free(&(*conn)->out);
 	free(*conn);
 	*conn = NULL;
 }

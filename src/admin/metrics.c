@@ -9,25 +9,25 @@
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
 
-static void head(struct admin_text *text, const char *name, enum kind kind, const char *help)
+static void head(struct buffer *text, const char *name, enum kind kind, const char *help)
 {
 	static const char *const kinds[] = {"counter", "gauge", "histogram"};
 	admin_putf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kinds[kind]);
 }
 
-static void single(struct admin_text *text, const char *name, enum kind kind, const char *help, uint64_t value)
+static void single(struct buffer *text, const char *name, enum kind kind, const char *help, uint64_t value)
 {
 	head(text, name, kind, help);
 	admin_putf(text, "%s %" PRIu64 "\n", name, value);
 }
 
 /* Of words that are ours: nothing in them has to be escaped. */
-static void labelled(struct admin_text *text, const char *name, const char *label, const char *value, uint64_t number)
+static void labelled(struct buffer *text, const char *name, const char *label, const char *value, uint64_t number)
 {
 	admin_putf(text, "%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, number);
 }
 
-static void escaped(struct admin_text *text, const char *value)
+static void escaped(struct buffer *text, const char *value)
 {
 	for (; *value != '\0'; value++) {
 		if (*value == '\\' || *value == '"')
@@ -40,7 +40,7 @@ static void escaped(struct admin_text *text, const char *value)
 }
 
 /* labels: "" or what stands in front of le, with its comma. */
-static void histogram(struct admin_text *text, const char *name, const char *labels,
+static void histogram(struct buffer *text, const char *name, const char *labels,
 		      const struct board_histogram *histogram, const uint64_t *limits_ms)
 {
 	uint64_t count = 0;
@@ -62,7 +62,7 @@ static void histogram(struct admin_text *text, const char *name, const char *lab
 
 /* ---- the gateway ---- */
 
-static void gateway(const struct admin_sight *sight, struct admin_text *text)
+static void gateway(const struct admin_sight *sight, struct buffer *text)
 {
 	const struct board_view *board = sight->board;
 
@@ -80,7 +80,7 @@ static void gateway(const struct admin_sight *sight, struct admin_text *text)
 	       board->worker_count);
 }
 
-static void connections(const struct board_sums *sums, struct admin_text *text)
+static void connections(const struct board_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_tls_handshakes_total";
 	static const char *const kinds[BOARD_KINDS] = {"silent", "handshake", "idle"};
@@ -109,7 +109,7 @@ static void connections(const struct board_sums *sums, struct admin_text *text)
 	       sums->internal_errors);
 }
 
-static void requests(const struct board_sums *sums, struct admin_text *text)
+static void requests(const struct board_sums *sums, struct buffer *text)
 {
 	head(text, "thaw_requests_total", COUNTER, "Requests by class of status; none: ended without a response.");
 	for (size_t i = 0; i < BOARD_CLASSES; i++)
@@ -130,7 +130,7 @@ static void requests(const struct board_sums *sums, struct admin_text *text)
 
 /* ---- asks ---- */
 
-static void ask_row(const struct board_sums *sums, struct admin_text *text, size_t means, size_t moment)
+static void ask_row(const struct board_sums *sums, struct buffer *text, size_t means, size_t moment)
 {
 	for (size_t verdict = 0; verdict < BOARD_VERDICTS; verdict++)
 		for (size_t reason = 0; reason < BOARD_REASONS; reason++)
@@ -156,7 +156,7 @@ static uint64_t over_limit(const struct board_sums *sums, size_t reason)
 	return total;
 }
 
-static void asks(const struct board_sums *sums, struct admin_text *text)
+static void asks(const struct board_sums *sums, struct buffer *text)
 {
 	single(text, "thaw_asks_open", GAUGE, "Requests that wait for a client certificate now.", sums->asks_open);
 	head(text, "thaw_asks_total", COUNTER, "Asks for a client certificate, by how each ended.");
@@ -178,7 +178,7 @@ static void asks(const struct board_sums *sums, struct admin_text *text)
 
 /* ---- the spool ---- */
 
-static void spool(const struct admin_sight *sight, struct admin_text *text)
+static void spool(const struct admin_sight *sight, struct buffer *text)
 {
 	head(text, "thaw_spool_bytes", GAUGE, "Spool in use now, by tier.");
 	labelled(text, "thaw_spool_bytes", "tier", "memory", sight->spool.memory);
@@ -194,7 +194,7 @@ static void spool(const struct admin_sight *sight, struct admin_text *text)
 
 /* ---- certificates ---- */
 
-static void expiries(const struct admin_sight *sight, struct admin_text *text)
+static void expiries(const struct admin_sight *sight, struct buffer *text)
 {
 	static const char name[] = "thaw_certificate_expiry_seconds";
 	const struct expiries *list = sight->admin->expiries;
@@ -214,7 +214,7 @@ static void expiries(const struct admin_sight *sight, struct admin_text *text)
 /* ---- upstreams ---- */
 
 /* upstream="...",server="...", with the comma. */
-static void server_labels(const struct board_server_view *server, struct admin_text *labels)
+static void server_labels(const struct board_server_view *server, struct buffer *labels)
 {
 	labels->len = 0;
 	admin_putf(labels, "upstream=\"");
@@ -260,8 +260,8 @@ static uint64_t number_of(const struct board_server_view *server, const struct s
 	return number;
 }
 
-static void each_server(const struct board_view *board, const struct server_metric *metric, struct admin_text *labels,
-			struct admin_text *text)
+static void each_server(const struct board_view *board, const struct server_metric *metric, struct buffer *labels,
+			struct buffer *text)
 {
 	size_t more = strlen(metric->more);
 
@@ -271,15 +271,15 @@ static void each_server(const struct board_view *board, const struct server_metr
 			break;
 		size_t bare = labels->len - sizeof("\",") + (more > 0 ? 2 : 1);
 		admin_putf(text, "%s{", metric->name);
-		admin_put(text, labels->at, bare);
+		admin_put(text, labels->bytes, bare);
 		admin_putf(text, "%s} %" PRIu64 "\n", metric->more, number_of(&board->servers[i], metric));
 	}
 }
 
-static void upstreams(const struct board_view *board, struct admin_text *text)
+static void upstreams(const struct board_view *board, struct buffer *text)
 {
 	static const char name[] = "thaw_upstream_response_seconds";
-	struct admin_text labels = {.at = NULL};
+	struct buffer labels = {.bytes = NULL};
 
 	for (size_t i = 0; i < sizeof(server_metrics) / sizeof(server_metrics[0]); i++) {
 		if (server_metrics[i].help != NULL)
@@ -290,13 +290,13 @@ static void upstreams(const struct board_view *board, struct admin_text *text)
 	for (size_t i = 0; i < board->server_count; i++) {
 		server_labels(&board->servers[i], &labels);
 		if (!labels.failed)
-			histogram(text, name, labels.at, &board->servers[i].sums.answer_ms, board_machine_ms);
+			histogram(text, name, labels.bytes, &board->servers[i].sums.answer_ms, board_machine_ms);
 	}
 	text->failed = text->failed || labels.failed;
-	admin_text_free(&labels);
+	buffer_free(&labels);
 }
 
-void admin_metrics(const struct admin_sight *sight, struct admin_text *text)
+void admin_metrics(const struct admin_sight *sight, struct buffer *text)
 {
 	const struct board_sums *sums = &sight->board->sums;
 

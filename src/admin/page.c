@@ -5,7 +5,7 @@
 #include "admin/page.h"
 #include "admin/respond.h"
 
-static void put_part(struct admin_text *text, const unsigned char *bytes, size_t len)
+static void put_part(struct buffer *text, const unsigned char *bytes, size_t len)
 {
 	admin_put(text, (const char *)bytes, len);
 }
@@ -21,7 +21,7 @@ static bool skip(const char *mark, size_t *at)
 	return true;
 }
 
-void admin_page(const char *nonce, struct admin_text *text)
+void admin_page(const char *nonce, struct buffer *text)
 {
 	size_t at = 0;
 

@@ -16,7 +16,7 @@ struct answer {
 	const char *type;
 	bool allow;                  /* tell which methods there are */
 	char nonce[ADMIN_NONCE_MAX]; /* "": no page */
-	struct admin_text body;
+	struct buffer body;
 };
 
 /* ---- head and body become one ---- */
@@ -34,7 +34,7 @@ static void write_policy(struct http_writer *writer, const char *nonce)
 }
 
 static bool render(const struct admin *admin, const struct answer *answer, bool head_only, bool close, uint64_t now_ms,
-		   struct admin_text *text)
+		   struct buffer *text)
 {
 	char head[HEAD_MAX];
 	struct http_writer writer;
@@ -58,7 +58,7 @@ static bool render(const struct admin *admin, const struct answer *answer, bool 
 		return false;
 	admin_put(text, head, writer.len);
 	if (!head_only)
-		admin_put(text, answer->body.at, answer->body.len);
+		admin_put(text, answer->body.bytes, answer->body.len);
 	return !text->failed;
 }
 
@@ -184,23 +184,22 @@ static bool choose(const struct admin *admin, const struct http_request *request
 }
 
 bool admin_respond(const struct admin *admin, const struct http_request *request, bool close, uint64_t now_ms,
-		   struct admin_text *text)
+		   struct buffer *text)
 {
 	struct answer answer = {.status = 0};
 	bool made = choose(admin, request, now_ms, &answer) &&
 		    render(admin, &answer, request->is_head, close, now_ms, text);
 
-	admin_text_free(&answer.body);
+	buffer_free(&answer.body);
 	return made;
 }
 
-bool admin_refuse(const struct admin *admin, const struct http_refusal *refusal, uint64_t now_ms,
-		  struct admin_text *text)
+bool admin_refuse(const struct admin *admin, const struct http_refusal *refusal, uint64_t now_ms, struct buffer *text)
 {
 	struct answer answer = {.status = 0};
 
 	say(&answer, refusal->status, refusal->why);
 	bool made = render(admin, &answer, false, true, now_ms, text);
-	admin_text_free(&answer.body);
+	buffer_free(&answer.body);
 	return made;
 }

@@ -10,10 +10,10 @@
 
 /* One whole response, head and body, into text. close: the connection ends with it. False: no memory. */
 bool admin_respond(const struct admin *admin, const struct http_request *request, bool close, uint64_t now_ms,
-		   struct admin_text *text) THAW_MUST_CHECK;
+		   struct buffer *text) THAW_MUST_CHECK;
 /* The same for a head that is refused; the connection ends with it. */
 bool admin_refuse(const struct admin *admin, const struct http_refusal *refusal, uint64_t now_ms,
-		  struct admin_text *text) THAW_MUST_CHECK;
+		  struct buffer *text) THAW_MUST_CHECK;
 
 /* What there is to see, at one moment. */
 struct admin_sight {
@@ -25,15 +25,15 @@ struct admin_sight {
 };
 
 /* Prometheus' text format, version 0.0.4. */
-void admin_metrics(const struct admin_sight *sight, struct admin_text *text);
+void admin_metrics(const struct admin_sight *sight, struct buffer *text);
 
 /* An object in JSON. False: no memory. */
-bool admin_status(const struct admin_sight *sight, struct admin_text *text) THAW_MUST_CHECK;
+bool admin_status(const struct admin_sight *sight, struct buffer *text) THAW_MUST_CHECK;
 
 /* The page, whose scripts and styles carry this nonce. */
 #define ADMIN_NONCE_MAX 33
 bool admin_make_nonce(char nonce[static ADMIN_NONCE_MAX]) THAW_MUST_CHECK;
-void admin_page(const char *nonce, struct admin_text *text);
+void admin_page(const char *nonce, struct buffer *text);
 
 /* The words of the metrics and of the status. */
 const char *admin_phase_name(enum board_phase phase);

@@ -211,7 +211,7 @@ static json_t *whole(const struct admin_sight *sight)
 			 "answer_limits_ms", numbers(board_machine_ms, BOARD_BUCKETS));
 }
 
-bool admin_status(const struct admin_sight *sight, struct admin_text *text)
+bool admin_status(const struct admin_sight *sight, struct buffer *text)
 {
 	json_t *object = whole(sight);
 	char *bytes = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;

@@ -232,29 +232,11 @@ enum gw_step gw_run_reply(struct gw_conn *conn)
 	return GW_MOVED;
 }
 
-/* Appends to what is still to be written. False: no memory. */
-static bool append(struct gw_conn *conn, char *bytes, size_t len)
-{
-	if (conn->out.bytes == NULL) {
-		conn->out.bytes = bytes;
-		conn->out.len = len;
-		return true;
-	}
-	char *more = realloc(conn->out.bytes, conn->out.len + len);
-	if (more != NULL) {
-		memcpy(more + conn->out.len, bytes, len);
-		conn->out.bytes = more;
-		conn->out.len += len;
-	}
-	free(bytes);
-	return more != NULL;
-}
-
 bool gw_write(struct gw_conn *conn, const char *bytes, size_t len)
 {
 	enum thaw_status status = THAW_OK;
 
-	while (conn->out.bytes == NULL && len > 0 && status == THAW_OK && thaw_can_write(conn->ask)) {
+	while (!gw_unwritten(conn) && len > 0 && status == THAW_OK && thaw_can_write(conn->ask)) {
 		size_t put = 0;
 		status = tls_link_write(conn->tls, bytes, len, &put, &conn->gateway->err);
 		bytes += put;
@@ -264,26 +246,18 @@ bool gw_write(struct gw_conn *conn, const char *bytes, size_t len)
 	}
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return false;
-	if (len == 0)
-		return true;
-	char *rest = malloc(len);
-	if (rest == NULL)
-		return false;
-	memcpy(rest, bytes, len);
-	return append(conn, rest, len);
+	return len == 0 || buffer_append(&conn->out, GW_OUT_MAX, bytes, len);
 }
 
 enum gw_step gw_continue(struct gw_conn *conn)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	char *bytes = malloc(sizeof(line) - 1);
 
 	conn->request->then.answer_continue = false;
-	if (bytes == NULL)
+	if (!buffer_append(&conn->out, GW_OUT_MAX, line, sizeof(line) - 1)) {
+		conn->out.failed = false; /* the refusal goes instead */
 		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
-	memcpy(bytes, line, sizeof(line) - 1);
-	if (!append(conn, bytes, sizeof(line) - 1))
-		return gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
+	}
 	enum thaw_status status = thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->gateway->err.text);
@@ -301,7 +275,7 @@ enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 			    gw_overtaken(conn);
 	char *bytes = gw_reply_render(reply, head_only, !conn->close_after, gw_wall(conn, conn->now_ms), &len);
 	gw_reply_free(reply);
-	if (bytes == NULL || !append(conn, bytes, len))
+	if (!buffer_adopt(&conn->out, GW_OUT_MAX, bytes, len))
 		return gw_abandon(conn, "out of memory for a response");
 	/* Between the client's first message of a handshake and its last, no response can be written. */
 	if (!thaw_can_write(conn->ask))

@@ -199,7 +199,7 @@ enum gw_step gw_drain(struct gw_conn *conn)
 		 * message is begun in the middle of another write. */
 		if (request->in.at < request->in.len && gw_renegotiates(conn))
 			request->overtaken = true;
-		if (conn->out.bytes == NULL)
+		if (!gw_unwritten(conn))
 			thaw_body_ended(conn->ask, conn->now_ms);
 		if (request->asked && thaw_verdict(conn->ask) != THAW_VERDICT_PENDING)
 			return GW_MOVED;
@@ -290,7 +290,7 @@ enum gw_step gw_run_pass(struct gw_conn *conn)
 	struct gw_request *request = conn->request;
 	struct http_refusal refusal = {0};
 	/* A 100 Continue that could not be written whole. */
-	enum thaw_status status = conn->out.bytes != NULL && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = gw_unwritten(conn) && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->gateway->err.text);

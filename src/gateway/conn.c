@@ -25,13 +25,6 @@ void gw_say(const struct gateway *gateway, enum config_log_level level, const ch
 	gateway->env.message(gateway->env.log_arg, level, text);
 }
 
-static void drop_out(struct gw_conn *conn)
-{
-	free(conn->out.bytes);
-	conn->out.bytes = NULL;
-	conn->out.at = conn->out.len = 0;
-}
-
 /*
  * RFC 9112 9.6: the client may still be sending when it is answered, and a reset would erase the answer. An alert of
  * TLS is as easily lost, but is much shorter than an upload that is refused.
@@ -41,7 +34,7 @@ static void begin_linger(struct gw_conn *conn, bool answered)
 	gw_records_close(conn);
 	gw_request_free(&conn->request);
 	gw_pins_free(conn);
-	drop_out(conn);
+	buffer_free(&conn->out);
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
 	if (tls_link_flooded(conn->tls) && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE) {
 		char peer[GW_RECORD_ADDRESS];
@@ -94,7 +87,7 @@ static enum gw_step wait_read(struct gw_conn *conn)
 {
 	conn->wants.read = true;
 	/* In the middle of a handshake nothing can be written, however much room there is. */
-	conn->wants.write = conn->out.bytes != NULL && thaw_can_write(conn->ask);
+	conn->wants.write = gw_unwritten(conn) && thaw_can_write(conn->ask);
 	return GW_WAIT;
 }
 
@@ -127,17 +120,17 @@ enum gw_step gw_blocked(struct gw_conn *conn, enum thaw_status status)
 
 enum thaw_status gw_flush(struct gw_conn *conn)
 {
-	while (conn->out.at < conn->out.len) {
+	while (gw_unwritten(conn)) {
 		size_t put = 0;
-		enum thaw_status status = tls_link_write(conn->tls, conn->out.bytes + conn->out.at,
-							 conn->out.len - conn->out.at, &put, &conn->gateway->err);
+		enum thaw_status status = tls_link_write(conn->tls, buffer_first(&conn->out), buffer_left(&conn->out),
+							 &put, &conn->gateway->err);
 		if (status != THAW_OK)
 			return status;
-		conn->out.at += put;
+		buffer_consume(&conn->out, put);
 		conn->work += put;
 		pace_progress(&conn->pace, put, conn->now_ms);
 	}
-	drop_out(conn);
+	buffer_free(&conn->out);
 	return THAW_OK;
 }
 
@@ -515,7 +508,7 @@ void gw_conn_free(struct gw_conn **conn)
 	gw_records_close(gone);
 	gw_request_free(&gone->request);
 	gw_pins_free(gone);
-	drop_out(gone);
+	buffer_free(&gone->out);
 	drop_preface(gone);
 	tls_details_free(&gone->details);
 	free(gone->told.fields);

@@ -17,6 +17,7 @@
 
 #include <netinet/in.h>
 
+#include "base/buffer.h"
 #include "base/pace.h"
 #include "gateway/board.h"
 #include "gateway/conn_states.h"
@@ -43,6 +44,7 @@
 #define GW_PACK_MAX     327680              /* one batch for a server: a head, and 256 KiB of body */
 #define GW_PACK_LEAST   20480               /* room below which a batch is sent: for a record, or the trailers */
 #define GW_DOWN_ROOM    65536               /* one read of a response; what its client does not take at once is kept */
+#define GW_OUT_MAX      (2 * GW_PACK_MAX)   /* what one client has not taken yet */
 #define GW_ALERT_MS     2000 /* the lingering read where there is no response, but an alert of TLS at most */
 #define GW_ALERT_BYTES  262144
 
@@ -137,11 +139,8 @@ struct gw_conn {
 	void *wake_arg;
 	struct gw_wants wants;
 	struct gw_request *request;
-	struct {
-		char *bytes; /* owned; NULL: nothing to write */
-		size_t at, len;
-	} out;
-	bool close_after; /* the connection ends with this response */
+	struct buffer out; /* what is to be written to the client */
+	bool close_after;  /* the connection ends with this response */
 	/* the ask that followed a response: its record waits for the verdict, and later requests for its outcome */
 	struct {
 		bool pending;
@@ -177,6 +176,11 @@ enum gw_step gw_wait_write(struct gw_conn *conn);
 /* What a call that did not return THAW_OK means for waiting; GW_MOVED: the connection is over, and the state has
  * changed. */
 enum gw_step gw_blocked(struct gw_conn *conn, enum thaw_status status);
+/* Whether something waits to be written to the client. */
+static inline bool gw_unwritten(const struct gw_conn *conn)
+{
+	return buffer_left(&conn->out) > 0;
+}
 /* THAW_OK: all of conn->out is written, and freed. */
 enum thaw_status gw_flush(struct gw_conn *conn);
 const struct gw_host *gw_conn_host(const struct gw_conn *conn);

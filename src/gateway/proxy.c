@@ -32,13 +32,6 @@ size_t gw_proxy_notice(const struct gw_conn *conn)
 	return GW_NOTICE_UPSTREAM + (size_t)(conn->request->proxy->upstream - conn->gateway->config->upstreams);
 }
 
-static void drop_unsent(struct gw_proxy *proxy)
-{
-	free(proxy->unsent.bytes);
-	proxy->unsent.bytes = NULL;
-	proxy->unsent.at = proxy->unsent.len = 0;
-}
-
 void gw_proxy_free(struct gw_proxy **proxy)
 {
 	struct gw_proxy *gone = *proxy;
@@ -47,8 +40,8 @@ void gw_proxy_free(struct gw_proxy **proxy)
 	if (gone == NULL)
 		return;
 	gw_proxy_give(gone, GW_LEG_DROP, gone->conn->now_ms);
-	drop_unsent(gone);
-	free(gone->head.bytes);
+	buffer_free(&gone->unsent);
+	buffer_free(&gone->head);
 	http_trailers_free(&gone->trailers);
 	free(gone);
 }
@@ -133,23 +126,12 @@ void gw_proxy_server_gone(struct gw_conn *conn, const char *how)
 		return;
 	}
 	proxy->retries++;
-	drop_unsent(proxy);
+	buffer_free(&proxy->unsent);
 	if (!take(conn, proxy, true))
 		(void)gw_refuse(conn, GW_PROBLEM_MEMORY, NULL);
 }
 
 /* ---- up ---- */
-
-static bool keep(struct gw_proxy *proxy, const char *bytes, size_t len)
-{
-	proxy->unsent.bytes = malloc(len);
-	if (proxy->unsent.bytes == NULL)
-		return false;
-	memcpy(proxy->unsent.bytes, bytes, len);
-	proxy->unsent.at = 0;
-	proxy->unsent.len = len;
-	return true;
-}
 
 /* How much the server took; 0: it blocks, or is dead. */
 static size_t put(struct gw_conn *conn, const char *bytes, size_t len)
@@ -176,17 +158,17 @@ bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len)
 
 	if (taken == len || proxy->up == GW_UP_DEAD)
 		return true;
-	return keep(proxy, bytes + taken, len - taken);
+	return buffer_append(&proxy->unsent, GW_PACK_MAX, bytes + taken, len - taken);
 }
 
 bool gw_proxy_send_kept(struct gw_conn *conn, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = conn->request->proxy;
-	size_t taken = put(conn, proxy->unsent.bytes + proxy->unsent.at, proxy->unsent.len - proxy->unsent.at);
+	size_t taken = put(conn, buffer_first(&proxy->unsent), buffer_left(&proxy->unsent));
 
-	proxy->unsent.at += taken;
-	if (proxy->unsent.at == proxy->unsent.len || proxy->up == GW_UP_DEAD) {
-		drop_unsent(proxy);
+	buffer_consume(&proxy->unsent, taken);
+	if (buffer_left(&proxy->unsent) == 0 || proxy->up == GW_UP_DEAD) {
+		buffer_free(&proxy->unsent);
 		return true;
 	}
 	waits->server_write = true;
@@ -235,7 +217,7 @@ enum gw_step gw_proxy_drive(struct gw_conn *conn, gw_flow_fn *up, gw_flow_fn *do
 	proxy->just_sent = false;
 	run_paces(conn, &waits);
 	conn->wants.read = conn->wants.read || waits.client_read;
-	conn->wants.write = conn->wants.write || waits.client_write || conn->out.bytes != NULL;
+	conn->wants.write = conn->wants.write || waits.client_write || gw_unwritten(conn);
 	if (proxy->connected)
 		proxy->legs->ops->watch(proxy->leg, waits.server_read, waits.server_write);
 	return GW_WAIT;

@@ -38,21 +38,15 @@ struct gw_proxy {
 	uint64_t began_ms;
 	unsigned retries;
 	enum gw_up up;
-	struct {
-		char *bytes; /* owned; from at to len the server has not taken yet */
-		size_t at, len;
-	} unsent;
+	struct buffer unsent; /* what the server has not taken yet: up to one batch */
 	uint64_t body_taken;  /* bytes of body that cannot be sent once more */
 	bool just_sent;       /* in this step: there is no answer to it yet */
 	bool upgrade;         /* the request asks for one */
 	bool expects;         /* Expect was passed on: the client waits for a 100 */
 	uint64_t continue_ms; /* when it gets one all the same */
 	/* the response */
-	struct {
-		char *bytes; /* owned; the beginning of a head */
-		size_t len;
-		struct http_scan scan;
-	} head;
+	struct buffer head; /* the beginning of one that has not come whole */
+	struct http_scan head_scan;
 	bool heard;        /* a byte of a response has come */
 	unsigned informed; /* informational responses so far */
 	enum http_answer_framing framing;

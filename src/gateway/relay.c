@@ -1,5 +1,4 @@
 /* The response on its way from an upstream's server to the client. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/forward.h"
@@ -29,7 +28,7 @@ static void complete(struct gw_conn *conn, struct gw_pack *pack, bool extra)
 		gw_forward_end(NULL, &proxy->trailers, pack);
 	/* After a repair its next bytes might be read in two ways, too. */
 	bool keep = proxy->reusable && !extra && conn->request->repairs == 0 && proxy->up == GW_UP_DONE &&
-		    proxy->unsent.bytes == NULL;
+		    buffer_left(&proxy->unsent) == 0;
 	if (keep && proxy->pinned)
 		gw_pin_put(conn, proxy->upstream, &proxy->leg);
 	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, conn->now_ms);
@@ -141,7 +140,7 @@ static bool down_body(struct gw_conn *conn, struct gw_waits *waits)
 	struct gw_proxy *proxy = conn->request->proxy;
 	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
 
-	if (conn->out.bytes != NULL) {
+	if (gw_unwritten(conn)) {
 		waits->client_write = true;
 		return false;
 	}
@@ -164,7 +163,7 @@ static bool down_body(struct gw_conn *conn, struct gw_waits *waits)
 
 enum gw_step gw_run_relay(struct gw_conn *conn)
 {
-	enum thaw_status status = conn->out.bytes != NULL ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = gw_unwritten(conn) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_cut(conn, conn->gateway->err.text);
@@ -312,15 +311,8 @@ static void begin(struct gw_conn *conn, const struct http_answer *answer, const 
 /* Keeps the beginning of a head that has not come whole. False: no memory, or it is too long. */
 static bool keep_head(struct gw_proxy *proxy, const char *bytes, size_t len)
 {
-	char *kept = len <= HTTP_HEAD_MAX ? malloc(len) : NULL;
-
-	if (kept == NULL)
-		return false;
-	memcpy(kept, bytes, len);
-	free(proxy->head.bytes);
-	proxy->head.bytes = kept;
-	proxy->head.len = len;
-	return true;
+	buffer_free(&proxy->head);
+	return buffer_append(&proxy->head, HTTP_HEAD_MAX, bytes, len);
 }
 
 /* What the server has sent, all of it so far but the heads that are done with. */
@@ -333,7 +325,7 @@ static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 	size_t used = 0;
 
 	while (len > 0) {
-		switch (http_answer_parse(bytes, len, &ask, &proxy->head.scan, &answer, &used, &refusal)) {
+		switch (http_answer_parse(bytes, len, &ask, &proxy->head_scan, &answer, &used, &refusal)) {
 		case HTTP_PARSE_MORE:
 			if (!keep_head(proxy, bytes, len))
 				gw_proxy_server_gone(conn, "the upstream's response has a head that is too large");
@@ -344,7 +336,7 @@ static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 		case HTTP_PARSE_DONE:
 			break;
 		}
-		proxy->head.scan = (struct http_scan){0};
+		proxy->head_scan = (struct http_scan){0};
 		conn->request->repairs |= answer.repairs;
 		bytes += used;
 		len -= used;
@@ -365,17 +357,15 @@ static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 		if (conn->state != GW_PASS)
 			return;
 	}
-	free(proxy->head.bytes);
-	proxy->head.bytes = NULL;
-	proxy->head.len = 0;
+	buffer_free(&proxy->head);
 }
 
 bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = conn->request->proxy;
-	size_t kept = proxy->head.len;
+	size_t kept = buffer_left(&proxy->head);
 
-	if (conn->out.bytes != NULL) { /* informational responses go first */
+	if (gw_unwritten(conn)) { /* informational responses go first */
 		waits->client_write = true;
 		return false;
 	}
@@ -384,7 +374,7 @@ bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits)
 		return false;
 	/* In front of what comes now, what came before. */
 	if (kept > 0)
-		memcpy(conn->gateway->down, proxy->head.bytes, kept);
+		memcpy(conn->gateway->down, buffer_first(&proxy->head), kept);
 	ssize_t n = proxy->server.ops->read(proxy->server.io, conn->gateway->down + kept,
 					    sizeof(conn->gateway->down) - kept);
 	if (n == TRANSPORT_BLOCKED)

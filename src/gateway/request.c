@@ -270,7 +270,7 @@ enum gw_step gw_run_held(struct gw_conn *conn)
 
 enum gw_step gw_run_ask(struct gw_conn *conn)
 {
-	enum thaw_status status = conn->out.bytes != NULL && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = gw_unwritten(conn) && thaw_can_write(conn->ask) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_abandon(conn, conn->gateway->err.text);

@@ -53,7 +53,7 @@ static bool up(struct gw_conn *conn, struct gw_waits *waits)
 	/* RFC 9110 7.8: the request goes on to its end, whatever its server has said. */
 	if (proxy->up == GW_UP_HEAD || proxy->up == GW_UP_BODY)
 		return send_request(conn, waits);
-	if (proxy->unsent.bytes != NULL)
+	if (buffer_left(&proxy->unsent) > 0)
 		return gw_proxy_send_kept(conn, waits);
 	if (proxy->up == GW_UP_DEAD || proxy->client_ended)
 		return false;
@@ -86,7 +86,7 @@ static bool down(struct gw_conn *conn, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = conn->request->proxy;
 
-	if (conn->out.bytes != NULL) {
+	if (gw_unwritten(conn)) {
 		waits->client_write = true;
 		return false;
 	}
@@ -112,7 +112,7 @@ static bool down(struct gw_conn *conn, struct gw_waits *waits)
 
 enum gw_step gw_run_tunnel(struct gw_conn *conn)
 {
-	enum thaw_status status = conn->out.bytes != NULL ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = gw_unwritten(conn) ? gw_flush(conn) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_cut(conn, conn->gateway->err.text);

@@ -5,7 +5,6 @@
  */
 #include "http/chunked.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "http/repair.h"
@@ -173,32 +172,21 @@ static enum state begin_chunk(struct http_chunked *chunked, enum state from, cha
 
 static void keep_trailer(struct http_trailers *trailers, char c)
 {
-	if (trailers->len == trailers->room) {
-		size_t room = trailers->room == 0 ? 256 : 2 * trailers->room; /* up to HTTP_TRAILER_MAX, and CRLF */
-		char *more = trailers->lost ? NULL : realloc(trailers->bytes, room);
-		if (more == NULL) {
-			trailers->lost = true;
-			return;
-		}
-		trailers->bytes = more;
-		trailers->room = room;
-	}
-	trailers->bytes[trailers->len++] = c;
+	(void)buffer_append(&trailers->lines, HTTP_TRAILER_MAX + 2, &c, 1);
 }
 
 void http_trailers_free(struct http_trailers *trailers)
 {
-	free(trailers->bytes);
-	*trailers = (struct http_trailers){0};
+	buffer_free(&trailers->lines);
 }
 
 bool http_trailers_next(const struct http_trailers *trailers, size_t *at, struct http_field *field)
 {
 	struct http_refusal refusal;
 
-	if (trailers->lost || *at >= trailers->len)
+	if (trailers->lines.failed || *at >= trailers->lines.len)
 		return false;
-	const char *line = trailers->bytes + *at, *end = memchr(line, '\r', trailers->len - *at);
+	const char *line = trailers->lines.bytes + *at, *end = memchr(line, '\r', trailers->lines.len - *at);
 	if (end == NULL)
 		return false;
 	*at += (size_t)(end - line) + 2;
@@ -257,8 +245,8 @@ static void keep_line(struct http_chunked *chunked, enum state from, enum state 
 
 	if (from < TRAILER || from > TRAILER_LF || to == END_LF || to == ENDED || to == TRAILER_GAP)
 		return;
-	if (from == TRAILER && to == TRAILER_VALUE && trailers->len >= 2) /* RFC 9112 5.2 */
-		memset(trailers->bytes + trailers->len - 2, ' ', 2);
+	if (from == TRAILER && to == TRAILER_VALUE && trailers->lines.len >= 2) /* RFC 9112 5.2 */
+		memset(trailers->lines.bytes + trailers->lines.len - 2, ' ', 2);
 	if (from == TRAILER_VALUE && c == '\n')
 		keep_trailer(trailers, '\r');
 	else if (to == TRAILER_VALUE && classify(c) == CONTROL)

@@ -2,6 +2,7 @@
 #ifndef HTTP_CHUNKED_H
 #define HTTP_CHUNKED_H
 
+#include "base/buffer.h"
 #include "http/head.h"
 
 #define HTTP_CHUNK_LINE_MAX 1024 /* chunk-size with its extensions */
@@ -13,9 +14,7 @@
 
 /* The trailer section of a body, kept; zero it first. */
 struct http_trailers {
-	char *bytes; /* owned: its lines with their CRLFs */
-	size_t len, room;
-	bool lost; /* there was no memory for all of it */
+	struct buffer lines; /* with their CRLFs */
 };
 void http_trailers_free(struct http_trailers *trailers);
 

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,7 +13,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define ROOM_FIRST  4096
 #define ROOM_KEPT   65536 /* a larger buffer is given back once it is empty */
 #define TURN_NAPS   20    /* of a millisecond each, for another process to end its write to a file */
 #define CLOSE_NAP   5     /* ms between looks while a sink that is being closed waits for its turn */
@@ -66,17 +64,15 @@ enum thaw_status sink_open_file(struct sink *sink, const char *path, atomic_uint
 	return THAW_OK;
 }
 
-static void drop_bytes(struct sink *sink)
+static void drop_all(struct sink *sink)
 {
-	free(sink->bytes);
-	sink->bytes = NULL;
-	sink->at = sink->len = sink->room = 0;
+	buffer_free(&sink->waits);
 	sink->within = false;
 }
 
 void sink_forget(struct sink *sink)
 {
-	drop_bytes(sink);
+	drop_all(sink);
 	if (sink->own && sink->fd >= 0)
 		(void)close(sink->fd);
 	sink->fd = -1;
@@ -84,7 +80,7 @@ void sink_forget(struct sink *sink)
 
 void sink_inherit(struct sink *sink, unsigned me)
 {
-	drop_bytes(sink);
+	drop_all(sink);
 	sink->dropped = sink->taken = sink->done = 0;
 	sink->me = me;
 }
@@ -101,34 +97,11 @@ void sink_adopt(struct sink *sink, int fd)
 	sink->regular = is_regular(fd);
 }
 
-/* Room for len more bytes behind those that wait. */
-static bool make_room(struct sink *sink, size_t len)
-{
-	if (sink->at > 0) {
-		sink->len -= sink->at;
-		memmove(sink->bytes, sink->bytes + sink->at, sink->len);
-		sink->at = 0;
-	}
-	if (len <= sink->room - sink->len)
-		return true;
-	if (len > SINK_MAX - sink->len)
-		return false;
-	size_t room = sink->room > 0 ? sink->room : ROOM_FIRST;
-	while (room < sink->len + len)
-		room *= 2; /* SINK_MAX is ROOM_FIRST times a power of two */
-	char *bytes = realloc(sink->bytes, room);
-	if (bytes == NULL)
-		return false;
-	sink->bytes = bytes;
-	sink->room = room;
-	return true;
-}
-
 /* Bytes written; -1: none can be now; -2: none ever can. */
 static ssize_t put(struct sink *sink)
 {
-	const char *from = sink->bytes + sink->at;
-	size_t len = sink->len - sink->at;
+	const char *from = buffer_first(&sink->waits);
+	size_t len = buffer_left(&sink->waits);
 	ssize_t done;
 
 	if (sink->way == SINK_WAY_POLL) {
@@ -170,12 +143,12 @@ static uint64_t lines_in(const char *bytes, size_t len)
 /* The target takes nothing now: a full disk, a pipe without a reader. */
 static void give_up(struct sink *sink)
 {
-	uint64_t lines = lines_in(sink->bytes + sink->at, sink->len - sink->at);
+	uint64_t lines = lines_in(buffer_first(&sink->waits), buffer_left(&sink->waits));
 
 	sink->dropped += lines;
 	sink->done += lines;
 	sink->torn = sink->torn || sink->within; /* at a pipe or socket that is gone it does no harm */
-	sink->at = sink->len = 0;
+	buffer_consume(&sink->waits, buffer_left(&sink->waits));
 	sink->within = false;
 }
 
@@ -183,25 +156,25 @@ bool sink_flush(struct sink *sink)
 {
 	ssize_t done = 0;
 
-	if (sink->at == sink->len)
+	if (buffer_left(&sink->waits) == 0)
 		return true;
 	if (!take_turn(sink))
 		return false;
 	sink->stuck = false;
-	while (sink->at < sink->len && (done = put(sink)) > 0) {
-		sink->done += lines_in(sink->bytes + sink->at, (size_t)done);
-		sink->at += (size_t)done;
-		sink->within = sink->bytes[sink->at - 1] != '\n';
+	while (buffer_left(&sink->waits) > 0 && (done = put(sink)) > 0) {
+		const char *from = buffer_first(&sink->waits);
+		sink->done += lines_in(from, (size_t)done);
+		sink->within = from[done - 1] != '\n';
+		buffer_consume(&sink->waits, (size_t)done);
 	}
 	if (done == -2)
 		give_up(sink);
 	if (!sink->within)
 		atomic_store(sink->turn, 0);
-	if (sink->at < sink->len)
+	if (buffer_left(&sink->waits) > 0)
 		return false;
-	sink->at = sink->len = 0;
-	if (sink->room > ROOM_KEPT)
-		drop_bytes(sink);
+	if (sink->waits.room > ROOM_KEPT)
+		buffer_free(&sink->waits);
 	return true;
 }
 
@@ -223,8 +196,10 @@ static bool write_some(struct sink *sink)
 
 static bool fits(struct sink *sink, size_t len)
 {
-	len += sink->torn;
-	return len <= sink->room - sink->len || make_room(sink, len);
+	bool fits = buffer_reserve(&sink->waits, SINK_MAX, len + sink->torn);
+
+	sink->waits.failed = false; /* a line that does not fit is dropped whole */
+	return fits;
 }
 
 void sink_line(struct sink *sink, const char *line, size_t len)
@@ -236,12 +211,11 @@ void sink_line(struct sink *sink, const char *line, size_t len)
 		return;
 	}
 	if (sink->torn) {
-		sink->bytes[sink->len++] = '\n';
+		(void)buffer_append(&sink->waits, SINK_MAX, "\n", 1);
 		sink->done--; /* it ends a line that has been counted */
 		sink->torn = false;
 	}
-	memcpy(sink->bytes + sink->len, line, len);
-	sink->len += len;
+	(void)buffer_append(&sink->waits, SINK_MAX, line, len);
 	sink->taken++;
 }
 
@@ -270,10 +244,10 @@ void sink_close(struct sink *sink, uint64_t limit_ms)
 		return;
 	while (!sink_flush(sink) && clock_now_ms() < end_ms)
 		(void)poll(NULL, 0, CLOSE_NAP);
-	sink->dropped += lines_in(sink->bytes + sink->at, sink->len - sink->at);
+	sink->dropped += lines_in(buffer_first(&sink->waits), buffer_left(&sink->waits));
 	sink->done = sink->taken;
 	/* A turn that is kept is given back by the master, which also ends the line. */
-	drop_bytes(sink);
+	drop_all(sink);
 	if (sink->own)
 		(void)close(sink->fd);
 	sink->fd = -1;

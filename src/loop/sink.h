@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "thaw/types.h"
+#include "base/buffer.h"
 
 #define SINK_MAX 1048576 /* bytes that wait in one process */
 
@@ -26,8 +26,7 @@ struct sink {
 	enum sink_way way;
 	atomic_uint *turn; /* shared; 0: nobody is within a line; else who is */
 	unsigned me;       /* 1 and up */
-	char *bytes;       /* owned; from at to len they wait */
-	size_t at, len, room;
+	struct buffer waits;
 	bool within;          /* the last byte written was not a line's last; the turn is ours then */
 	bool torn;            /* a line was given up in the middle: the next one begins with a newline */
 	bool regular;         /* a regular file, which takes at once what it is given */

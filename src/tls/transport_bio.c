@@ -22,6 +22,8 @@
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 
+#include "base/buffer.h"
+
 struct stage {
 	unsigned char bytes[TLS_STAGE_MAX];
 };
@@ -38,8 +40,7 @@ struct link {
 	struct stage *stage; /* NULL while nothing is staged */
 	size_t at, len;      /* the staged bytes: at to len */
 	const SSL *ssl;
-	unsigned char *held; /* NULL while nothing is held back */
-	size_t held_at, held_len;
+	struct buffer held; /* what is held back */
 	bool holds_records;
 	enum end end;
 	struct {
@@ -77,13 +78,6 @@ static void drop_stage(struct link *link)
 		stage_give(link->stage);
 	link->stage = NULL;
 	link->at = link->len = 0;
-}
-
-static void drop_held(struct link *link)
-{
-	free(link->held);
-	link->held = NULL;
-	link->held_at = link->held_len = 0;
 }
 
 /* What a transport's answer means to OpenSSL: the bytes, 0 for the end (then BIO_eof() holds), -1 with or without a
@@ -176,29 +170,23 @@ static int bio_read(BIO *bio, char *data, int room)
 /* Writes what is held back. > 0: nothing is left; else the transport's answer. */
 static ssize_t flush_held(struct link *link)
 {
-	while (link->held != NULL) {
-		ssize_t put = link->transport.ops->write(link->transport.io, link->held + link->held_at,
-							 link->held_len - link->held_at);
+	while (buffer_left(&link->held) > 0) {
+		ssize_t put = link->transport.ops->write(link->transport.io, buffer_first(&link->held),
+							 buffer_left(&link->held));
 		if (put <= 0)
 			return put;
-		link->held_at += (size_t)put;
-		if (link->held_at == link->held_len)
-			drop_held(link);
+		buffer_consume(&link->held, (size_t)put);
 	}
+	buffer_free(&link->held);
 	return 1;
 }
 
 static bool hold(struct link *link, const char *data, size_t len)
 {
-	if (len > TLS_HELD_MAX - link->held_len)
-		return false;
-	unsigned char *more = realloc(link->held, link->held_len + len);
-	if (more == NULL)
-		return false;
-	memcpy(more + link->held_len, data, len);
-	link->held = more;
-	link->held_len += len;
-	return true;
+	bool held = buffer_append(&link->held, TLS_HELD_MAX, data, len);
+
+	link->held.failed = false; /* OpenSSL writes it once more */
+	return held;
 }
 
 /* What a record's write comes to when the transport took only some of it: all of it, unless there is no room. */
@@ -244,7 +232,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	case BIO_CTRL_PENDING:
 		return (long)(link->len - link->at);
 	case BIO_CTRL_WPENDING:
-		return (long)(link->held_len - link->held_at);
+		return (long)buffer_left(&link->held);
 	default:
 		return 0;
 	}
@@ -256,7 +244,7 @@ static int bio_destroy(BIO *bio)
 
 	if (link != NULL) {
 		drop_stage(link);
-		drop_held(link);
+		buffer_free(&link->held);
 		free(link);
 	}
 	BIO_set_data(bio, NULL);
@@ -346,14 +334,14 @@ bool tls_transport_held(const struct ssl_st *ssl)
 {
 	const struct link *link = link_of(ssl);
 
-	return link != NULL && link->held != NULL && link->end != BROKEN;
+	return link != NULL && buffer_left(&link->held) > 0 && link->end != BROKEN;
 }
 
 size_t tls_transport_held_bytes(const struct ssl_st *ssl)
 {
 	const struct link *link = link_of(ssl);
 
-	return link != NULL ? link->held_len - link->held_at : 0;
+	return link != NULL ? buffer_left(&link->held) : 0;
 }
 
 void tls_transport_hold_records(const struct ssl_st *ssl)

@@ -647,7 +647,7 @@ static void no_trailers_take_no_memory(void **state)
 	size_t at = 0;
 
 	(void)state;
-	assert_null(trailers.bytes);
+	assert_null(trailers.lines.bytes);
 	assert_false(http_trailers_next(&trailers, &at, &field));
 }
 

@@ -195,10 +195,10 @@ static void check_buckets(const struct exposition *e)
 	}
 }
 
-static struct exposition *read_exposition(const struct admin_text *text)
+static struct exposition *read_exposition(const struct buffer *text)
 {
 	struct exposition *e = calloc(1, sizeof(*e));
-	char *copy = strndup(text->at, text->len);
+	char *copy = strndup(text->bytes, text->len);
 	const char *at = copy;
 
 	assert_non_null(e);
@@ -284,7 +284,7 @@ static void close_world(struct world *world)
 	config_free(&world->config);
 }
 
-static bool write_metrics(struct world *world, struct admin_text *text)
+static bool write_metrics(struct world *world, struct buffer *text)
 {
 	struct admin_sight sight = {.admin = &world->admin, .now_ms = NOW_MS, .wall_ms = WALL_MS};
 
@@ -299,11 +299,11 @@ static bool write_metrics(struct world *world, struct admin_text *text)
 
 static struct exposition *scrape(struct world *world)
 {
-	struct admin_text text = {.at = NULL};
+	struct buffer text = {.bytes = NULL};
 
 	assert_true(write_metrics(world, &text));
 	struct exposition *e = read_exposition(&text);
-	admin_text_free(&text);
+	buffer_free(&text);
 	return e;
 }
 
@@ -506,12 +506,12 @@ static void test_no_memory(void **state)
 	(void)state;
 	open_world(&world, "{ a: { servers: [ 'http://10.0.0.1' ] } }");
 	for (bool done = false; !done; calls++) {
-		struct admin_text text = {.at = NULL};
+		struct buffer text = {.bytes = NULL};
 		calls_left = calls + 1;
 		done = write_metrics(&world, &text);
 		calls_left = -1;
 		assert_true(done || calls < 20);
-		admin_text_free(&text);
+		buffer_free(&text);
 	}
 	assert_true(calls > 5);
 	close_world(&world);
@@ -521,7 +521,7 @@ static void test_no_memory(void **state)
 
 static void test_text_has_a_ceiling(void **state)
 {
-	struct admin_text text = {.at = NULL};
+	struct buffer text = {.bytes = NULL};
 	static char block[1 << 20];
 
 	(void)state;
@@ -535,12 +535,12 @@ static void test_text_has_a_ceiling(void **state)
 	admin_put(&text, "x", 1);
 	assert_true(text.failed);
 	assert_int_equal(text.len, ADMIN_TEXT_MAX);
-	admin_text_free(&text);
+	buffer_free(&text);
 	admin_putf(&text, "%2000d", 5); /* a longer line than there can be */
 	assert_true(text.failed);
 	admin_put(&text, "after", 5);
 	assert_int_equal(text.len, 0);
-	admin_text_free(&text);
+	buffer_free(&text);
 }
 
 static void certificates_have_the_seconds_to_their_expiry(void **state)

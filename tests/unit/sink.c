@@ -96,7 +96,7 @@ static void takes_what_it_can(struct ends ends, bool poll_only)
 	}
 	assert_int_equal(sink_dropped(&sink), 1);
 	assert_int_equal(sink_dropped(&sink), 0);
-	assert_true(sink.room <= SINK_MAX);
+	assert_true(sink.waits.room <= SINK_MAX);
 	do
 		read_back += read_lines(ends.out, &last);
 	while (!sink_flush(&sink));
