@@ -1,5 +1,6 @@
 """Clients that send a body and withhold their certificate, beside an honest one: that one is served every time."""
 
+import http.client
 import threading
 
 import pytest
@@ -143,6 +144,46 @@ def test_parallel_uploads_of_one_address(serve):
     for thread in threads:
         thread.join()
     assert statuses == [200] * 4
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_large_uploads_of_one_address(tls, serve, figure):
+    """With the default spool: four uploads at once, and small ones beside them."""
+    gateway = serve(certificate=ASKS)
+    statuses = []
+
+    def upload():
+        client = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context(gateway.pki, tls), timeout=600)
+        client.request("PUT", "/late?large", bytes(200 * MIB))
+        statuses.append(client.getresponse().status)
+        client.close()
+
+    threads = [threading.Thread(target=upload) for _ in range(4)]
+    with Honest(gateway, (1, KIB, MIB), source="127.0.0.1") as honest:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    figure(f"4 x 200 MiB of one address, TLS {tls}: {statuses}; {len(honest.statuses)} small ones beside them")
+    assert statuses == [200] * 4
+    assert set(honest.statuses) == {200}, refused(gateway)
+
+
+@pytest.mark.full
+def test_slow_upload_of_100_mib(serve):
+    """With the default spool, over TLS 1.2: a second client of that address is served all the while."""
+    gateway = serve(certificate=ASKS)
+    size, sent = 100 * MIB, 0
+    with Honest(gateway, (KIB, MIB), source="127.0.0.1") as honest, Raw(gateway, "1.2") as slow:
+        slow.send(slow.head("PUT", "/late?slow", f"Content-Length: {size}"))
+        while sent < size:
+            uploads = len(honest.statuses)
+            assert slow.send(bytes(4 * MIB))
+            sent += 4 * MIB
+            wait_until("an upload beside it", lambda seen=uploads: len(honest.statuses) > seen)
+        assert slow.read().status == 200
+    assert set(honest.statuses) == {200}, refused(gateway)
 
 
 def test_who_answers_late_is_served_while_there_is_room(serve, programs):
