@@ -115,6 +115,7 @@ enum thaw_curl_refusal {
 			      * without a response, or after a 417: whether that is safe is the caller's decision */
 	THAW_CURL_ELSEWHERE, /* after a 401 or 407, or a redirection: it needs another connection, which is not primed.
 			      * CURLINFO_REDIRECT_URL has the redirection's target: prime and upload to that */
+	THAW_CURL_ENDLESS,   /* after 5 steps of logins, or 30 redirections: the server asks for more */
 };
 enum thaw_curl_refusal thaw_curl_refused(const thaw_curl *helper);
 

@@ -14,6 +14,10 @@
 #include "base/socket.h"
 #include "tls/guest.h"
 
+/* Of one perform. */
+#define LOGINS_MAX       5
+#define REDIRECTIONS_MAX 30 /* as CURLOPT_MAXREDIRS has it since libcurl 8.3 */
+
 #define TRIES_DEFAULT      3
 #define TIMEOUT_MS_DEFAULT 60000
 #define STALL_MS_DEFAULT   30000
@@ -43,9 +47,11 @@ struct thaw_curl {
 	struct helper_options options;
 	struct tls_guest *guest; /* the newest connection's */
 	int sockets[SOCKETS_MAX];
-	const char *tls;   /* the newest connection's version, once its handshake is over; static */
-	unsigned opened;   /* sockets, in all */
-	unsigned requests; /* since the perform began */
+	const char *tls;       /* the newest connection's version, once its handshake is over; static */
+	unsigned opened;       /* sockets, in all */
+	unsigned requests;     /* since the perform began */
+	unsigned logins;       /* of those, the ones after a 401 or 407 */
+	unsigned redirections; /* the ones after a 3xx */
 	bool priming;
 	bool begins;        /* a perform, which nobody has watched yet */
 	bool closes;        /* closing is about to be closed */
@@ -311,13 +317,21 @@ bool helper_head_has_body(const thaw_curl *helper)
 }
 
 /* Whether another request of a perform is the next step of a login, or of a redirection that the caller lets libcurl
- * follow. */
-static bool follows_response(const thaw_curl *helper)
+ * follow. A server may go on for ever with either. */
+static enum thaw_curl_refusal judge_next(thaw_curl *helper, bool elsewhere)
 {
 	long status = 0;
 
 	(void)curl_easy_getinfo(helper->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status == 401 || status == 407 || status / 100 == 3;
+	bool login = status == 401 || status == 407, redirection = status / 100 == 3;
+	helper->logins += login;
+	helper->redirections += redirection;
+	if (!login && !redirection)
+		return THAW_CURL_REPEATED;
+	if (elsewhere)
+		return THAW_CURL_ELSEWHERE;
+	return helper->logins > LOGINS_MAX || helper->redirections > REDIRECTIONS_MAX ? THAW_CURL_ENDLESS
+										      : THAW_CURL_NOT_REFUSED;
 }
 
 /*
@@ -331,9 +345,7 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 	bool elsewhere = helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port);
 
 	if (again) {
-		helper->refused = !follows_response(helper) ? THAW_CURL_REPEATED
-				  : elsewhere               ? THAW_CURL_ELSEWHERE
-							    : THAW_CURL_NOT_REFUSED;
+		helper->refused = judge_next(helper, elsewhere);
 	} else if (helper->pin == PIN_PRIMED) {
 		helper->head_has_body = !elsewhere && has_excess(helper);
 		helper->refused = elsewhere || helper->head_has_body ? THAW_CURL_LOST : THAW_CURL_NOT_REFUSED;
@@ -433,7 +445,7 @@ void helper_limit(thaw_curl *helper, uint32_t timeout_ms, uint64_t until_ms)
 
 void helper_begin(thaw_curl *helper)
 {
-	helper->requests = 0;
+	helper->requests = helper->logins = helper->redirections = 0;
 	helper->pin = PIN_NONE;
 	helper->refused = THAW_CURL_NOT_REFUSED;
 	helper->stalled_ms = 0;

@@ -674,6 +674,27 @@ def test_a_login_that_needs_another_connection_is_refused(scripted, pki, payload
     assert (code, status, refused, performs, bodies) == (42, 401, 3, 1, [])
 
 
+@pytest.mark.parametrize("scheme, answer, status, puts", (
+    ("digest", (401, 'WWW-Authenticate: Digest realm="x", nonce="n", qop="auth", stale=true'), 401, 6),
+    ("follow", (307, "Location: /x"), 307, 31),
+))  # fmt: skip
+def test_a_server_that_never_has_enough_gets_so_many_bodies(scheme, answer, status, puts, scripted, pki, payloads):
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            method, _, fields = head
+            visit.body(int(fields.get("content-length", 0)))
+            if method == "HEAD":
+                visit.answer(200)
+            else:
+                visit.answer(answer[0], b"", answer[1])
+
+    server = scripted(serve)
+    code, last, refused, performs = curl_user(server, pki, payloads["1k"].path, "/x", scheme)
+    assert (code, refused) in ((42, 4), (47, 0))  # libcurl 8.3 itself ends after 30 redirections
+    assert (last, performs) == (status, 1)
+    assert [method for _, method in server.log].count("PUT") == puts
+
+
 @pytest.mark.parametrize("elsewhere", (False, True))
 def test_a_redirection_is_followed_on_the_primed_connection_only(elsewhere, scripted, pki, payloads):
     def serve(visit, server):
