@@ -2,9 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include "base/error.h"
 
 /* What is done with the files, one after the other. NULL: nothing with those. */
 struct walk {
@@ -13,7 +10,6 @@ struct walk {
 	/* CA certificates; of_clients: or of servers. */
 	void (*cas)(struct walk *walk, const char *place, const char *file, bool of_clients);
 	void (*crls)(struct walk *walk, const char *place, const char *file, const char *ca);
-	void (*key)(struct walk *walk, const char *place, const char *file);
 };
 
 static bool same_text(const char *a, const char *b)
@@ -42,8 +38,6 @@ static void walk_host(const struct config *config, size_t i, struct walk *walk)
 
 	if (walk->chain != NULL)
 		walk->chain(walk, host->certificate_place, host->certificate, host);
-	if (walk->key != NULL)
-		walk->key(walk, host->key_place, host->key);
 	for (size_t k = 0; k < host->route_count; k++) {
 		const struct config_certificate *of = &host->routes[k].certificate;
 		if (of->when == CONFIG_WHEN_NEVER)
@@ -68,8 +62,6 @@ static void walk_upstream(const struct config_upstream *upstream, struct walk *w
 	if (walk->chain != NULL && upstream->tls.certificate != NULL &&
 	    strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
 		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
-	if (walk->key != NULL && upstream->tls.key != NULL && strncmp(upstream->tls.key, "pkcs11:", 7) != 0)
-		walk->key(walk, upstream->tls.key_place, upstream->tls.key);
 }
 
 static void walk_all(const struct config *config, struct walk *walk)
@@ -140,7 +132,7 @@ static void warn_of_crls(struct walk *walk, const char *place, const char *file,
 
 void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text), void *arg)
 {
-	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls, NULL}, .warn = warn, .arg = arg};
+	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls}, .warn = warn, .arg = arg};
 
 	warner.inspector = (struct tls_inspector){.now_s = now_s, .say = say, .arg = &warner};
 	walk_all(config, &warner.walk);
@@ -161,12 +153,6 @@ static void see(struct walk *walk, const char *place, const char *file)
 	seer->see(seer->arg, place, file);
 }
 
-static void see_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
-{
-	(void)host;
-	see(walk, place, file);
-}
-
 static void see_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
 {
 	(void)of_clients;
@@ -182,29 +168,9 @@ static void see_crls(struct walk *walk, const char *place, const char *file, con
 void certificates_deciding(const struct config *config, void (*see_one)(void *arg, const char *place, const char *file),
 			   void *arg)
 {
-	struct seer seer = {.walk = {NULL, see_cas, see_crls, NULL}, .see = see_one, .arg = arg};
+	struct seer seer = {.walk = {NULL, see_cas, see_crls}, .see = see_one, .arg = arg};
 
 	walk_all(config, &seer.walk);
-}
-
-static void check_file(void *arg, const char *place, const char *file)
-{
-	struct thaw_error *err = arg;
-	struct stat info;
-
-	if (err->cls != THAW_ERR_NONE || stat(file, &info) != 0 || S_ISREG(info.st_mode))
-		return; /* one that is not there is refused by the reader */
-	(void)error_set(err, THAW_ERR_CONFIG, "%s: %s: it is %s; name a file", place, file,
-			S_ISDIR(info.st_mode) ? "a folder" : "a pipe, a socket or a device, which may never end");
-}
-
-enum thaw_status certificates_check_files(const struct config *config, struct thaw_error *err)
-{
-	struct thaw_error why = {.cls = THAW_ERR_NONE};
-	struct seer seer = {.walk = {see_chain, see_cas, see_crls, see}, .see = check_file, .arg = &why};
-
-	walk_all(config, &seer.walk);
-	return why.cls == THAW_ERR_NONE ? THAW_OK : error_set(err, why.cls, "%s", why.text);
 }
 
 /* ---- expiry ---- */
@@ -245,7 +211,7 @@ static void add_crls(struct walk *walk, const char *place, const char *file, con
 
 bool certificates_expiries(const struct config *config, struct expiries *list)
 {
-	struct collector collector = {.walk = {add_chain, add_cas, add_crls, NULL}, .list = list};
+	struct collector collector = {.walk = {add_chain, add_cas, add_crls}, .list = list};
 
 	*list = (struct expiries){.items = NULL};
 	walk_all(config, &collector.walk);

@@ -5,10 +5,6 @@
 #include "config/config.h"
 #include "tls/inspect.h"
 
-/* That none of them, and no key, is a folder, or something that a reader would wait for; *err: the place and the file.
- */
-enum thaw_status certificates_check_files(const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
-
 /* now_s: since 1970. Calls warn() for each finding, behind the setting's file, line and key. */
 void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text),
 		       void *arg);

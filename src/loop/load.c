@@ -189,8 +189,7 @@ static void unmake_folder(struct loaded *loaded, const struct config *config)
 static enum thaw_status load(struct loaded *loaded, const struct config *config, const struct loaded *before,
 			     struct thaw_error *err)
 {
-	if (certificates_check_files(config, err) != THAW_OK ||
-	    privileges_find(&loaded->privileges, config, err) != THAW_OK ||
+	if (privileges_find(&loaded->privileges, config, err) != THAW_OK ||
 	    take_places(loaded, config, before, err) != THAW_OK || make_folder(loaded, config, err) != THAW_OK ||
 	    check_spool(loaded, config, err) != THAW_OK)
 		return THAW_FAILED;

@@ -106,15 +106,14 @@ static const char *known_words(unsigned long code)
 {
 	if (ERR_SYSTEM_ERROR(code))
 		return strerror(ERR_GET_REASON(code));
-	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED)
-		return "the peer does not support secure renegotiation (RFC 5746)";
 	const char *token = token_words(code);
 	return token != NULL ? token : ERR_reason_error_string(code);
 }
 
 const char *tls_failure_reason(unsigned long code, char to[static TLS_REASON_ROOM])
 {
-	const char *known = known_words(code), *library = ERR_lib_error_string(code);
+	const char *plain = tls_failure_plain(code, to), *library = ERR_lib_error_string(code);
+	const char *known = plain != NULL ? plain : known_words(code);
 
 	if (known != NULL)
 		return known;
@@ -135,7 +134,8 @@ enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what
 		(void)error_set(err, cls, "%s: no memory, or no cause given", what);
 	else if (no_memory)
 		(void)error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", what);
-	else if (!ERR_SYSTEM_ERROR(code) && (flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != '\0')
+	else if (!ERR_SYSTEM_ERROR(code) && !tls_failure_is_alert(code) && (flags & ERR_TXT_STRING) != 0 &&
+		 data != NULL && data[0] != '\0')
 		(void)error_set(err, cls, "%s: %s (%s)", what, tls_failure_reason(code, room), data);
 	else
 		(void)error_set(err, cls, "%s: %s", what, tls_failure_reason(code, room));

@@ -40,6 +40,10 @@ bool tls_failure_is_memory(void);
  */
 bool tls_failure_is_key(const struct ssl_st *ssl);
 
+/* alert.c: whether the code is an alert of the peer's; and plain words for it, and some others, or NULL. */
+bool tls_failure_is_alert(unsigned long code);
+const char *tls_failure_plain(unsigned long code, char to[static TLS_REASON_ROOM]);
+
 /* Whether *err is the client's no_renegotiation alert, on which OpenSSL ends the connection. */
 bool tls_failure_is_no_renegotiation(unsigned long code);
 

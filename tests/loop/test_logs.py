@@ -89,7 +89,7 @@ FAILED = "TLS handshake failed: "
 @pytest.mark.parametrize(
     ("talk", "words"),
     [
-        (plain_http, (FAILED + "http request", "(no ClientHello)")),
+        (plain_http, (FAILED + "an http request", "(no ClientHello)")),
         (unknown_name, (FAILED + "no host is configured for this name", "(SNI 'stranger.example')")),
         (no_name, (FAILED + "no host is configured for this name", "(no SNI)")),
         (old_version, (FAILED, "(SNI 'localhost')")),
@@ -112,7 +112,30 @@ def test_a_client_that_does_not_trust_the_server_is_told(serve, settings):
     gateway = serve("-c", settings(workers=1))
     address = attempt(gateway, distrust)
     (message,) = gateway.wait_messages(address)
-    assert "unknown ca" in message and "(SNI 'localhost')" in message
+    assert "alert 48, unknown_ca" in message and "(SNI 'localhost')" in message
+
+
+@pytest.mark.parametrize("alert", (10, 40, 42, 45, 46, 48, 80, 90, 112, 120, 200))
+def test_an_alert_is_told_in_words(serve, settings, alert):
+    """In answer to the server's first flight."""
+
+    def talk(raw):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = insecure()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        raw.sendall(outgoing.read())
+        raw.recv(65536)
+        raw.sendall(bytes((21, 3, 3, 0, 2, 2, alert)))
+        raw.shutdown(socket.SHUT_WR)
+        read_to_end(raw)
+
+    gateway = serve("-c", settings(workers=1))
+    address = attempt(gateway, talk)
+    (message,) = gateway.wait_messages(address)
+    assert f"TLS handshake failed: the peer sent alert {alert}, " in message and "SSL" not in message
 
 
 def test_a_request_is_told_by_its_record_alone(serve, settings):

@@ -1,0 +1,80 @@
+/* Alerts, and other failures that operators see often, in words: OpenSSL's own do not tell what happened. */
+#include <stdio.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "tls/failure.h"
+#include "tls/observe.h"
+
+static const char *plain_words(int reason)
+{
+	switch (reason) {
+	case SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED:
+		return "the peer does not support secure renegotiation (RFC 5746)";
+	case SSL_R_HTTP_REQUEST:
+		return "an http request came without TLS";
+	case SSL_R_WRONG_VERSION_NUMBER:
+		return "what came is not TLS (wrong version number)";
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return "the connection was closed without a close_notify";
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+		return "no common TLS version";
+	case SSL_R_NO_SHARED_CIPHER:
+		return "no common cipher suite or group";
+	default:
+		return NULL;
+	}
+}
+
+/* What the peer that sent an alert says with it (RFC 8446 6.2, RFC 5246 7.2.2); "": its name says it. */
+static const char *alert_meaning(unsigned alert)
+{
+	static const struct {
+		unsigned alert;
+		const char *text;
+	} meanings[] = {
+		{20, ": it could not decrypt what it got"},
+		{40, ": it found no common parameters, or refuses ours"},
+		{41, ": it was given no certificate"},
+		{42, ": it does not accept our certificate"},
+		{43, ": it does not accept certificates of our kind"},
+		{44, ": our certificate was revoked"},
+		{45, ": our certificate has expired, or is not valid yet, by its clock"},
+		{46, ": it does not accept our certificate"},
+		{48, ": it does not trust the CA of our certificate"},
+		{49, ": our certificate is valid, but not allowed"},
+		{51, ": a signature or a key exchange was wrong"},
+		{70, ": no common TLS version"},
+		{71, ": what was agreed on is too weak for it"},
+		{80, ": a failure of its own"},
+		{86, ": it supports a newer TLS version than was offered"},
+		{90, ": a person, or the program, cancelled the handshake"},
+		{112, ": it has no host of that name"},
+		{116, ": it requires a certificate"},
+		{120, ": no common application protocol (ALPN)"},
+	};
+
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (meanings[i].alert == alert)
+			return meanings[i].text;
+	return "";
+}
+
+bool tls_failure_is_alert(unsigned long code)
+{
+	return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET &&
+	       ERR_GET_REASON(code) <= SSL_AD_REASON_OFFSET + UINT8_MAX;
+}
+
+const char *tls_failure_plain(unsigned long code, char to[static TLS_REASON_ROOM])
+{
+	unsigned alert = tls_failure_is_alert(code) ? (unsigned)(ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET) : 0;
+
+	if (tls_failure_is_alert(code)) {
+		(void)snprintf(to, TLS_REASON_ROOM, "the peer sent alert %u, %s%s", alert, tls_alert_name(alert),
+			       alert_meaning(alert));
+		return to;
+	}
+	return ERR_GET_LIB(code) == ERR_LIB_SSL ? plain_words(ERR_GET_REASON(code)) : NULL;
+}
