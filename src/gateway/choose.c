@@ -164,3 +164,13 @@ enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *
 	*route = strictest(&candidates, first);
 	return *route != NULL ? GW_CHOSEN : GW_UNCLEAR;
 }
+
+size_t gw_choice_work(const struct gw_host *host, const struct http_request *head)
+{
+	unsigned traits = http_reading_traits(head->path);
+	size_t readings = 0;
+
+	for (unsigned how = 0; how <= HTTP_READ_ALL; how++)
+		readings += (how & ~traits) == 0 && is_wanted(host, how);
+	return readings * head->path.len;
+}

@@ -18,4 +18,7 @@ enum gw_choice {
 enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *head, const struct gw_route **route,
 			 struct http_refusal *refusal);
 
+/* What choosing costs, in bytes of work: those of all readings. */
+size_t gw_choice_work(const struct gw_host *host, const struct http_request *head);
+
 #endif

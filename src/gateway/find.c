@@ -57,6 +57,7 @@ bool gw_find_route(struct gw_conn *conn, enum gw_step *step)
 		return false;
 	}
 	http_target_merge_front(&request->head);
+	conn->work += gw_choice_work(gw_conn_host(conn), &request->head);
 	enum gw_choice choice = gw_choose(gw_conn_host(conn), &request->head, &request->route, &refusal);
 	if (choice != GW_CHOSEN)
 		*step = refuse_choice(conn, choice, &refusal);

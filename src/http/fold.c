@@ -93,8 +93,8 @@ static bool is_within(uint32_t code, const struct range *range)
 
 static bool is_ignored(uint32_t code)
 {
-	for (size_t i = 0; i < COUNT(ignored); i++)
-		if (is_within(code, &ignored[i]))
+	for (size_t i = 0; i < COUNT(ignored) && code >= ignored[i].first; i++) /* in order */
+		if (code <= ignored[i].last)
 			return true;
 	return false;
 }
@@ -135,7 +135,7 @@ static char to_ascii(uint32_t code)
 /* The characters that a code point folds to, where they are more than one; NULL. */
 static const char *to_several(uint32_t code)
 {
-	for (size_t k = 0; k < COUNT(squared); k++)
+	for (size_t k = 0; code > 0xFFFF && k < COUNT(squared); k++)
 		if (squared[k].code == code)
 			return squared[k].to;
 	size_t i = begun(fold_several, sizeof(fold_several[0]), COUNT(fold_several), code);

@@ -42,6 +42,13 @@ static struct config_route *route(struct world *world, char *path, enum config_w
 	return &world->settings[i];
 }
 
+static size_t work_of(const struct world *world, const char *path)
+{
+	struct http_request head = {.path = {path, strlen(path)}};
+
+	return gw_choice_work(&world->host, &head);
+}
+
 /* The path of the route that is chosen, or a word. */
 static const char *choose_lines(const struct world *world, const char *request_line, const char *fields)
 {
@@ -311,6 +318,22 @@ static void head_is_judged_as_get_too(void **state)
 	IS(world, "POST /files", "/");
 }
 
+/* So that a connection with paths of many readings has its turn as seldom as they cost. */
+static void each_reading_counts_as_work(void **state)
+{
+	static const char path[] = "/%2Fa;b//;c/%61%EF%BC%8F";
+	struct world world;
+
+	(void)state;
+	usual(&world, false);
+	assert_int_equal(work_of(&world, "/plain/path"), 11);
+	assert_int_equal(work_of(&world, "/a%2Fb"), 12);
+	assert_int_equal(work_of(&world, path), 64 * strlen(path));
+	assert_int_equal(work_of(&world, "/(S(x))/a"), 18);
+	world.host.mixed = false;
+	assert_int_equal(work_of(&world, path), 4 * strlen(path));
+}
+
 static void without_a_route_in_its_own_spelling_there_is_none(void **state)
 {
 	struct world world = {.config = {.route_count = 0}};
@@ -334,6 +357,7 @@ int main(void)
 		cmocka_unit_test(methods_in_another_case_are_refused),
 		cmocka_unit_test(a_method_that_is_overridden_is_judged_as_both),
 		cmocka_unit_test(head_is_judged_as_get_too),
+		cmocka_unit_test(each_reading_counts_as_work),
 		cmocka_unit_test(without_a_route_in_its_own_spelling_there_is_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
