@@ -94,6 +94,7 @@ def everybody_is_whole(gateway):
     assert gateway.process.poll() is None
     assert status(gateway.process.pid)["Uid"].split() == ["0"] * 4
     wait("two workers, the old ones of a reload having ended", lambda: len(by_name(gateway, "thaw-worker")) == 2)
+    wait("the admin process of before the reload to end", lambda: len(by_name(gateway, "thaw-admin")) <= 1)
     workers = by_name(gateway, "thaw-worker")
     for pid in [*workers, *by_name(gateway, "thaw-admin")]:
         is_the_user(pid)
