@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
@@ -69,6 +70,7 @@ struct arguments {
 	char fields[FIELDS_MAX];
 	size_t fields_len;
 	bool quiet;
+	char *url; /* with its host in ASCII */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -222,7 +224,10 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 	if (optind + 1 < argc)
 		return cli_bad_usage("probe", "'%s' is too much: one URL is expected", argv[optind + 1]);
 	arguments->probe.url = argv[optind];
-	return cli_identity_check("probe", &arguments->identity) == EX_OK ? CLI_GO_ON : EX_USAGE;
+	code = cli_take_url("probe", &arguments->probe.url, &arguments->url);
+	if (code == EX_OK)
+		code = cli_identity_check("probe", &arguments->identity);
+	return code == EX_OK ? CLI_GO_ON : code;
 }
 
 /* ---- the probe ---- */
@@ -291,5 +296,7 @@ int probe_main(int argc, char **argv)
 	};
 	int code = take_arguments(&arguments, argc, argv);
 
-	return code != CLI_GO_ON ? code : run(&arguments);
+	code = code != CLI_GO_ON ? code : run(&arguments);
+	free(arguments.url);
+	return code;
 }

@@ -72,6 +72,7 @@ enum {
 struct arguments {
 	struct send_options send;
 	struct cli_identity identity;
+	char *url, *prime_url; /* with their hosts in ASCII */
 	bool json, quiet;
 };
 
@@ -203,6 +204,11 @@ static int take_option(void *arg, int option, char *value)
 static int check(struct arguments *arguments)
 {
 	struct send_options *send = &arguments->send;
+	int code = cli_take_url("send", &send->url, &arguments->url);
+	if (code == EX_OK && send->prime_url != NULL)
+		code = cli_take_url("send", &send->prime_url, &arguments->prime_url);
+	if (code != EX_OK)
+		return code;
 	bool https = strncasecmp(send->url, "https://", 8) == 0;
 
 	if (!https && strncasecmp(send->url, "http://", 7) != 0)
@@ -249,7 +255,8 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 		return cli_bad_usage("send", "'%s' is too much", argv[optind + wanted]);
 	arguments->send.file = wanted == 2 ? argv[optind] : NULL;
 	arguments->send.url = argv[optind + wanted - 1];
-	return check(arguments) == EX_OK ? CLI_GO_ON : EX_USAGE;
+	code = check(arguments);
+	return code == EX_OK ? CLI_GO_ON : code;
 }
 
 /* ---- the upload ---- */
@@ -322,5 +329,8 @@ int send_main(int argc, char **argv)
 	static struct arguments arguments = {.send = {.stall_ms = STALL_DEFAULT}};
 	int code = take_arguments(&arguments, argc, argv);
 
-	return code != CLI_GO_ON ? code : run(&arguments);
+	code = code != CLI_GO_ON ? code : run(&arguments);
+	free(arguments.url);
+	free(arguments.prime_url);
+	return code;
 }

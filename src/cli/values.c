@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "cli/report.h"
+#include "send/url.h"
 
 #define SIZE_MAX_BYTES (1ULL << 40)
 #define TIME_MAX_MS    3600000
@@ -81,4 +84,16 @@ bool cli_is_field(const char *line)
 bool cli_can_read(const char *file, struct thaw_error *err)
 {
 	return access(file, R_OK) == 0 || error_system(err, errno, "%s", file) == THAW_OK;
+}
+
+int cli_take_url(const char *command, const char **url, char **made)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	*made = send_url_ascii(*url, &err);
+	if (*made != NULL)
+		*url = *made;
+	else if (err.cls != THAW_ERR_USAGE)
+		return cli_fail(&err);
+	return *made != NULL ? EX_OK : cli_bad_usage(command, "%s", err.text);
 }

@@ -17,6 +17,9 @@ bool cli_is_token(const char *text);
 /* "Name: value": the name is a token, the value has no control characters but tabs. */
 bool cli_is_field(const char *line);
 
+/* *url with its host in ASCII, for the caller to free with *made; EX_USAGE or EX_OSERR, reported: it has none. */
+int cli_take_url(const char *command, const char **url, char **made);
+
 /* Whether a file can be read. False with *err set. */
 bool cli_can_read(const char *file, struct thaw_error *err);
 

@@ -566,6 +566,8 @@ static enum thaw_error_class class_of(CURLcode code)
 
 static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *error, struct thaw_error *err)
 {
+	char room[HELPER_WORDS_ROOM];
+
 	helper->priming = true;
 	helper->head = head;
 	helper->head_from_ms = clock_now_ms();
@@ -577,7 +579,7 @@ static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *err
 		return error_set(err, helper->unusable.cls, "%s", helper->unusable.text);
 	if (code != CURLE_OK)
 		return error_set(err, class_of(code), "priming: %s",
-				 error[0] != '\0' ? error : curl_easy_strerror(code));
+				 helper_words(error[0] != '\0' ? error : curl_easy_strerror(code), room));
 	(void)curl_easy_getinfo(head, CURLINFO_RESPONSE_CODE, &helper->report.status);
 	helper->report.primed++;
 	helper->report.tls = helper_tls(helper);

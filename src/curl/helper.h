@@ -44,6 +44,10 @@ bool helper_head_has_body(const thaw_curl *helper);
 /* Why the credentials cannot be used on the newest connection; of class THAW_ERR_NONE: they can. */
 const struct thaw_error *helper_credentials_error(const thaw_curl *helper);
 
+/* What libcurl says of a failure: where it hands on OpenSSL's words, ours for the same code. The result may be to. */
+#define HELPER_WORDS_ROOM 160
+const char *helper_words(const char *text, char to[static HELPER_WORDS_ROOM]);
+
 /* For how long no byte has moved, or too few of a response, where that is why the transfer ended; 0: it is not. And how
  * many have moved in that time. */
 uint64_t helper_stalled_ms(const thaw_curl *helper);

@@ -86,8 +86,7 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 		port = host_end;
 	}
 	if (port == NULL || (port < end && *port != ':') || !copy_host(url, host, (size_t)(host_end - host)))
-		return bad(err, text,
-			   "its host is neither a name nor an address (a name beyond ASCII is written xn--...)");
+		return bad(err, text, "its host is neither a name nor an address");
 	if (port + 1 < end && !copy_port(url, port + 1, (size_t)(end - port - 1)))
 		return bad(err, text, "its port is none of 1 to 65535");
 	if (url->port[0] == '\0')

@@ -11,11 +11,10 @@
 #include "base/error.h"
 #include "probe/survey_inside.h"
 
-#define AT_ONCE                16
-#define SETTLE_MS              1000 /* how long an ask may take that comes before a body, or behind a response */
-#define SMALL_BODY             64
-#define SLOW_FACTOR            2  /* an answer to a request that was taken whole is awaited so many stalls longer */
-#define ALERT_PROTOCOL_VERSION 70 /* RFC 8446 6.2 */
+#define AT_ONCE     16
+#define SETTLE_MS   1000 /* how long an ask may take that comes before a body, or behind a response */
+#define SMALL_BODY  64
+#define SLOW_FACTOR 2 /* an answer to a request that was taken whole is awaited so many stalls longer */
 
 #define UNREACHED   3       /* connections that are not made: there is no use in more */
 #define EXPECT_BODY 1048576 /* beyond the limits of servers: does Expect get a large body through? */
@@ -251,7 +250,7 @@ static void ask_plain_again(struct survey *survey)
 /* A server that does not speak the one version that it was asked for. */
 static const char *alert_words(const struct findings *findings, const struct trial_result *result)
 {
-	if (result->outcome != TRIAL_SHAKE_FAILED || result->alert != ALERT_PROTOCOL_VERSION ||
+	if (result->outcome != TRIAL_SHAKE_FAILED || !result->wrong_version || result->alert == 0 ||
 	    findings->wanted[FIND_12] == findings->wanted[FIND_13])
 		return NULL;
 	return findings->wanted[FIND_13] ? "it does not speak TLS 1.3 (without --tls, 1.2 is tried, too)"
@@ -281,10 +280,12 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 	const struct findings *findings = survey->findings;
 	const struct trial_result *results[] = {find_result(findings->versions[FIND_13].plain),
 						find_result(findings->versions[FIND_12].plain)};
+	bool tells_12 = results[0]->wrong_version && !results[1]->wrong_version;
 	size_t count = sizeof(rows) / sizeof(rows[0]) - (time_left_ms(survey) > 0); /* the last: for want of time */
 
 	for (size_t k = 0; k < count; k++)
-		for (size_t i = 0; i < 2; i++)
+		for (size_t n = 0; n < 2; n++) {
+			size_t i = tells_12 ? 1 - n : n;
 			if (results[i]->outcome == rows[k].outcome) {
 				const char *words = alert_words(findings, results[i]);
 				(void)error_set(err, rows[k].cls, "%s, port %s: %s%s%s", findings->url.host,
@@ -292,6 +293,7 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 						results[i]->detail[0] != '\0' ? ": " : "", results[i]->detail);
 				return rows[k].failure;
 			}
+		}
 	return PROBE_FINE;
 }
 

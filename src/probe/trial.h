@@ -83,9 +83,10 @@ enum trial_moment {
 
 struct trial_result {
 	enum trial_outcome outcome;
-	unsigned status;  /* of the final response; 0: none */
-	unsigned alert;   /* of ALERTED and SHAKE_FAILED; 0: none (close_notify is none) */
-	unsigned version; /* 12, 13; 0: no handshake */
+	unsigned status;    /* of the final response; 0: none */
+	unsigned alert;     /* of ALERTED and SHAKE_FAILED; 0: none (close_notify is none) */
+	unsigned version;   /* 12, 13; 0: no handshake */
+	bool wrong_version; /* one side does not speak the version of the other */
 	bool resumed;
 	char alpn[16];
 	/* the ask */

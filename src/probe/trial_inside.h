@@ -30,6 +30,8 @@ enum trial_turn {
 
 #define TRIAL_HEAD_MAX 16384
 
+#define ALERT_PROTOCOL_VERSION 70 /* RFC 8446 6.2 */
+
 struct trial {
 	struct trial_script script;
 	struct trial_result result;

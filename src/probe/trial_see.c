@@ -127,10 +127,13 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 		if (sight->alert == 0)
 			break;
 		result->alert = sight->alert;
+		result->wrong_version |= sight->alert == ALERT_PROTOCOL_VERSION;
 		trial_note(trial, LINE_ALERT, sight->alert);
 		break;
-	case TLS_SIGHT_KEY_FAILED: /* tls_client_key_failed() */
 	case TLS_SIGHT_ALERT_OUT:
+		result->wrong_version |= sight->alert == ALERT_PROTOCOL_VERSION;
+		break;
+	case TLS_SIGHT_KEY_FAILED: /* tls_client_key_failed() */
 		break;
 	}
 }

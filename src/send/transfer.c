@@ -405,7 +405,7 @@ static void conclude(struct transfer *transfer, CURLcode code)
 {
 	struct send_result *result = transfer->result;
 	const char *tls = helper_tls(transfer->helper);
-	char *location = NULL;
+	char *location = NULL, room[HELPER_WORDS_ROOM];
 	long proxy = 0;
 
 	result->status = 0;
@@ -441,7 +441,7 @@ static void conclude(struct transfer *transfer, CURLcode code)
 		(void)error_set(&result->err, THAW_ERR_TIMEOUT, "%s moved for %.1f s",
 				result->stalled_with > 0 ? "too little" : "nothing", (double)result->stalled_ms / 1000);
 	else if (result->cause != SEND_DONE)
-		(void)error_set(&result->err, THAW_ERR_PEER, "%s", words);
+		(void)error_set(&result->err, THAW_ERR_PEER, "%s", helper_words(words, room));
 }
 
 void transfer_run(struct transfer *transfer, bool expects, const struct send_known *known)

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -11,9 +12,11 @@ from email.utils import formatdate
 
 import pytest
 from harness.gateway import binary
+from harness.pki import Issuer
+from harness.plain import Scripted as Plain
 from harness.process import popen, run
 from harness.relay import ConnectProxy
-from harness.scripted import after_head, whole
+from harness.scripted import Scripted, after_head, whole
 from harness.upload import LIMIT, identity, send
 
 MIB = 2**20
@@ -30,6 +33,81 @@ def argv_of(pki, file, url, *options):
 def test_what_is_no_url(url, pki, payloads):
     sent = send(pki, payloads["1k"].path, url)
     assert (sent.code, sent.told["outcome"]) == (64, "usage"), sent
+
+
+IDN, ASCII = "https://b\u00fccher.localhost:{}{}", "xn--bcher-kva.localhost"
+TOOLS = ("send", "probe")
+
+
+def tool(name, pki, file, url, *options):
+    """(exit code, standard error) of `thaw send` or `thaw probe`, in the locale "C"."""
+    argv = [str(binary()), name, *([str(file)] if name == "send" else []), url, *identity(pki), *options]
+    code, _, err, late = run(argv, LIMIT, env={**os.environ, "LC_ALL": "C"})
+    assert not late
+    return code, err.decode("utf-8", "replace")
+
+
+@pytest.fixture(scope="module")
+def idn_pki(pki, tmp_path_factory):
+    issuer = Issuer(tmp_path_factory.mktemp("idn") / "pki")
+    ca = issuer.new("ca", ca=True)
+    issuer.new("server", by=ca, extensions=f"subjectAltName=DNS:{ASCII}")
+    for name in ("client.pem", "client.key"):
+        (issuer.folder / name).write_bytes((pki / name).read_bytes())
+    return issuer.folder
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_host_beyond_ascii_has_one_form(name, idn_pki, payloads):
+    """In DNS, SNI, Host and the certificate, whatever the locale is; also of --prime-url."""
+    hosts, names = set(), set()
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            hosts.add(head[2]["host"])
+            visit.body(int(head[2].get("content-length", 0)))
+            visit.answer(200)
+
+    server = Scripted(idn_pki, serve)
+    server._context.sni_callback = lambda _tls, sni, _context: names.add(sni)
+    url = IDN.format(server.port, "/x")
+    options = ("--prime-url", IDN.format(server.port, "/p")) if name == "send" else ("--max-body", "0", "--hold", "0s")
+    code, err = tool(name, idn_pki, payloads["1k"].path, url, *options)
+    server.close()
+    assert code == 0, err
+    assert (names, hosts) == ({ASCII}, {f"{ASCII}:{server.port}"}), err
+
+
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("host", (b"b\xff", "\u202e\u00e9".encode(), "\u00e9".encode() + b"a" * 80))
+def test_a_host_that_has_no_form_in_ascii(host, name, pki, payloads):
+    code, err = tool(name, pki, payloads["1k"].path, os.fsdecode(b"https://" + host + b".localhost/"))
+    assert code == 64 and "IDNA" in err, err
+
+
+def hello(version, cipher):
+    """A ServerHello without any extension: no secure renegotiation (RFC 5746)."""
+    body = version + bytes(32) + b"\0" + cipher + b"\0"
+    return b"\x16" + version + struct.pack(">H", len(body) + 4) + b"\x02" + struct.pack(">I", len(body))[1:] + body
+
+
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("answer,words", (
+    (hello(b"\x03\x03", b"\xc0\x2f"), "secure renegotiation (RFC 5746)"),
+    (hello(b"\x03\x01", b"\xc0\x13"), "no common TLS version"),
+    (b"\x15\x03\x01\0\x02\x02\x46", "no common TLS version"),
+), ids=("no-rfc5746", "tls-1.0", "alert"))  # fmt: skip
+def test_an_old_server_is_told_as_that(answer, words, name, pki, payloads):
+    def speak(connection):
+        connection.recv(65536)
+        connection.sendall(answer)
+        connection.recv(65536)
+
+    server = Plain(speak)
+    code, err = tool(name, pki, payloads["1k"].path, f"https://localhost:{server.port}/")
+    server.close()
+    assert code == 76, err
+    assert words in err and "routines" not in err
 
 
 @pytest.mark.parametrize("other", ("https://other.localhost:{}/", "https://localhost:1/"))
