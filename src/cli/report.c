@@ -3,7 +3,12 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
+
+#include "base/printable.h"
+
+#define USAGE_ROOM 4096
 
 int cli_exit_code(const struct thaw_error *err)
 {
@@ -42,12 +47,14 @@ int cli_bad_option(const char *command, char **argv, int result)
 
 int cli_bad_usage(const char *command, const char *format, ...)
 {
+	char text[USAGE_ROOM]; /* an argument may be copied from anywhere */
 	va_list args;
 
-	(void)fprintf(stderr, "thaw %s: ", command);
 	va_start(args, format);
-	(void)vfprintf(stderr, format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	(void)fprintf(stderr, "thaw %s: ", command);
+	(void)printable_put(stderr, text, strlen(text), "");
 	(void)fputc('\n', stderr);
 	return see_help(command);
 }

@@ -204,6 +204,8 @@ static const char *about_status(const struct send_result *result, const struct s
 		return "The server knows no Expect: 100-continue: --expect never.";
 	if (status == 408)
 		return "The server waited for the body, or for the certificate, for as long as it does.";
+	if (status / 100 == 3 && result->location[0] == '\0')
+		return "The server wants it sent elsewhere, and names no place";
 	if (status / 100 == 3)
 		return "The server wants it sent elsewhere; that is not followed, since the other place may ask "
 		       "differently: send it there";

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "send/answer.h"
 
+#define RETRY_AFTER_HUGE_S UINT32_MAX
+
 #define TURN_MS 200 /* the longest wait in the loop: for the gate, the stall, the progress */
 
 static void tell(const struct transfer *transfer, struct send_news news)
@@ -176,10 +178,16 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 /* Seconds; of a date, until then. */
 static uint64_t retry_after(CURL *easy)
 {
+	struct curl_header *field = NULL;
 	curl_off_t seconds = 0;
 
-	return curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0 ? (uint64_t)seconds
-												  : 0;
+	if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0)
+		return (uint64_t)seconds;
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &field) != CURLHE_OK)
+		return 0;
+	size_t digits = strspn(field->value, "0123456789");
+	bool huge = digits > 9 && field->value[digits] == '\0'; /* libcurl reads it as none */
+	return huge ? RETRY_AFTER_HUGE_S : 0;
 }
 
 bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause, long status)
