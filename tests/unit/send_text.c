@@ -210,7 +210,7 @@ static void hints(void **state)
 		{{.cause = SEND_REFUSED, .status = 405}, true, "--method"},
 		{{.cause = SEND_REFUSED, .status = 411}, true, "length"},
 		{{.cause = SEND_REFUSED, .status = 417}, true, "--expect never"},
-		{{.cause = SEND_REFUSED, .status = 307}, true, "send it there."},
+		{{.cause = SEND_REFUSED, .status = 307}, true, "names no place."},
 		{{.cause = SEND_REFUSED, .status = 307, .location = "https://y/?a&b"}, true, "there: 'https://y/?a&b'"},
 		{{.cause = SEND_REFUSED, .status = 500}, true, NULL},
 		{{.cause = SEND_EARLY, .status = 200}, true, "do not believe"},
