@@ -92,7 +92,7 @@ struct board_server {
 	board_word users; /* maps that it is in; with none its place is another's, if need be */
 };
 
-struct board_notice { /* aligned as what lies behind it in the map: struct board_place */
+struct board_notice { /* aligned as what follows it in the map: struct board_place */
 	alignas(64) board_word phase;
 	board_word configuration, workers;
 	board_word places_used, servers_used; /* all beyond were never used */

@@ -95,7 +95,7 @@ struct gw_request {
 	bool asked;        /* there is a story to tell */
 	bool settled;      /* and it is told to its end: the ask's own report adds nothing */
 	bool cut_off;      /* the client has sent its close_notify */
-	bool overtaken;    /* bytes behind it came before the renegotiation that it waited for */
+	bool overtaken;    /* bytes of a later request came before the renegotiation that it waited for */
 	bool recorded;     /* the access record is written, or handed to the ask that follows */
 	struct gw_record_ask story;
 	board_ask shown;                      /* while it is asked */

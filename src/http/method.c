@@ -142,7 +142,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The query parameter's next byte, decoded; *at moves behind it. */
+/* The query parameter's next byte, decoded; *at moves past it. */
 static char next_byte(struct http_span text, size_t *at)
 {
 	char c = text.at[(*at)++];

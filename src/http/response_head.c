@@ -152,7 +152,7 @@ static void read_lengths(struct http_span value, struct framing *found)
 }
 
 /* RFC 9112 6.1: chunked, once, last, without parameters; nothing else was asked for. Of empty elements (RFC
- * 9110 5.6.1.2), HAProxy and nginx agree on those behind it. */
+ * 9110 5.6.1.2), HAProxy and nginx agree on the bytes that follow it. */
 static void read_codings(struct http_span value, struct framing *found)
 {
 	struct http_span coding;

@@ -198,7 +198,7 @@ static bool is_socket(int folder, const char *link, const char *wanted)
 	return strcmp(target, wanted) == 0;
 }
 
-/* As whom the process runs. Who owns its folder in /proc is another question (proc(5)). */
+/* The user that the process runs as. The owner of its folder in /proc can be another one (proc(5)). */
 static bool runs_as(pid_t pid, uid_t *user)
 {
 	static const char label[] = "Uid:"; /* the real one, then the effective one */

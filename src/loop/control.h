@@ -4,8 +4,8 @@
  *
  * The master listens on a unix socket in the abstract namespace, one for each of the two: its name is made of the
  * process id, of the configuration file's path, and of a random number, so nothing is left behind on a disk, and nobody
- * can take the name before the master does. To connect is to ask; the answer is one packet. Both sides look at whom the
- * kernel says they talk to (SO_PEERCRED): the master answers root and its own user only, the asker believes only the
+ * can take the name before the master does. To connect is to ask; the answer is one packet. Both sides look at the peer
+ * that the kernel names (SO_PEERCRED): the master answers root and its own user only, the asker believes only the
  * process that it means. Any local user can listen on such names: a name alone is not believed.
  */
 #ifndef LOOP_CONTROL_H

@@ -251,6 +251,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},
 	};
 
+	(void)slot;
 	generation_close_channels(g);
 	birth->forget(birth->arg, g);
 	if (g->listeners.admin.fd >= 0)
@@ -270,41 +271,9 @@ static void listen_to(const struct generation *g, const struct slot *slot)
 	(void)epoll_ctl(g->hear, EPOLL_CTL_ADD, slot->channel, &said);
 }
 
-bool generation_start_worker(struct generation *g, struct slot *slot, const struct generation_birth *birth,
-			     uint64_t now_ms)
-{
-	pid_t master = getpid();
-	int ends[2];
-
-	if (!channel_open(ends)) {
-		slot_emptied(slot, now_ms);
-		return false;
-	}
-	(void)fflush(NULL);
-	slot->place = board_take(g->board, g->number);
-	pid_t pid = fork();
-	if (pid == 0) {
-		(void)close(ends[0]);
-		be_worker(g, slot, birth, ends[1], master);
-	}
-	int cause = errno;
-	(void)close(ends[1]);
-	if (pid > 0) {
-		slot_filled(slot, pid, now_ms);
-		slot->channel = ends[0];
-		listen_to(g, slot);
-		return true;
-	}
-	(void)close(ends[0]);
-	(void)board_reclaim(g->board, slot->place);
-	slot->place = -1;
-	slot_emptied(slot, now_ms);
-	errno = cause;
-	return false;
-}
-
 /* In the new process. */
-static void be_admin(struct generation *g, const struct generation_birth *birth, int channel, pid_t master)
+static void be_admin(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
+		     pid_t master)
 {
 	struct admin_setup setup = {
 		.config = g->config,
@@ -317,6 +286,7 @@ static void be_admin(struct generation *g, const struct generation_birth *birth,
 		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},
 	};
 
+	(void)slot;
 	generation_close_channels(g);
 	birth->forget(birth->arg, g);
 	g->listeners.admin.fd = -1;
@@ -326,34 +296,54 @@ static void be_admin(struct generation *g, const struct generation_birth *birth,
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-bool generation_start_admin(struct generation *g, const struct generation_birth *birth, uint64_t now_ms)
+typedef void be_fn(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
+		   pid_t master);
+
+/* Starts a process that is supervised through the slot. False, and errno: it could not be. */
+static bool start(struct generation *g, struct slot *slot, be_fn *be, const struct generation_birth *birth,
+		  uint64_t now_ms)
 {
-	struct slot *slot = &g->admin.items[0];
 	pid_t master = getpid();
 	int ends[2];
 
-	if (!channel_open(ends)) {
-		slot_emptied(slot, now_ms);
-		return false;
-	}
+	bool made = channel_open(ends);
 	(void)fflush(NULL);
-	pid_t pid = fork();
+	pid_t pid = made ? fork() : -1;
 	if (pid == 0) {
 		(void)close(ends[0]);
-		be_admin(g, birth, ends[1], master);
+		be(g, slot, birth, ends[1], master);
 	}
 	int cause = errno;
-	(void)close(ends[1]);
+	if (made)
+		(void)close(ends[1]);
 	if (pid > 0) {
 		slot_filled(slot, pid, now_ms);
 		slot->channel = ends[0];
 		listen_to(g, slot);
 		return true;
 	}
-	(void)close(ends[0]);
+	if (made)
+		(void)close(ends[0]);
+	(void)board_reclaim(g->board, slot->place);
+	slot->place = -1;
 	slot_emptied(slot, now_ms);
 	errno = cause;
 	return false;
+}
+
+bool generation_start_worker(struct generation *g, struct slot *slot, const struct generation_birth *birth,
+			     uint64_t now_ms)
+{
+	slot->place = board_take(g->board, g->number);
+	return start(g, slot, be_worker, birth, now_ms);
+}
+
+bool generation_start_admin(struct generation *g, const struct generation_birth *birth, uint64_t now_ms)
+{
+	struct slot *slot = &g->admin.items[0];
+
+	slot->place = -1;
+	return start(g, slot, be_admin, birth, now_ms);
 }
 
 void generation_lost_admin(struct generation *g, uint64_t now_ms)

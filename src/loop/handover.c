@@ -17,7 +17,7 @@
 
 /* ---- in the one that begins ---- */
 
-/* The number at *at, of a descriptor that is open; behind it there must be `end`. -1: there is none. */
+/* The number at *at, of a descriptor that is open, followed by `end`. -1: there is none. */
 static int take_fd(const char **at, char end)
 {
 	char *behind;

@@ -27,7 +27,7 @@ void leg_enter(struct gw_leg *leg, enum leg_state to)
 		[LEG_NEW] = {"new", BIT(LEG_NAMING) | BIT(LEG_CONNECTING) | BIT(LEG_FAILED)},
 		[LEG_NAMING] = {"naming", BIT(LEG_CONNECTING) | BIT(LEG_NEW)},
 		[LEG_CONNECTING] = {"connecting", BIT(LEG_SHAKING) | BIT(LEG_READY) | BIT(LEG_NEW)},
-		[LEG_SHAKING] = {"shaking", BIT(LEG_READY) | BIT(LEG_NEW)},
+		[LEG_SHAKING] = {"handshake", BIT(LEG_READY) | BIT(LEG_NEW)},
 		[LEG_READY] = {"ready", BIT(LEG_IDLE)},
 		[LEG_IDLE] = {"idle", BIT(LEG_READY)},
 		[LEG_FAILED] = {"failed", 0},

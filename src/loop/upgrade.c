@@ -128,7 +128,7 @@ void upgrade_give_up(struct master *m, const char *why)
 	control_tell(&upgrade->control, false, why);
 }
 
-/* The successor accepts: systemd is told first, which listens to the main process only. */
+/* The successor accepts: systemd is notified first, since it listens to the main process only. */
 static void hand_over(struct master *m)
 {
 	struct upgrade *upgrade = &m->upgrade;

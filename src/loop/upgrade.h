@@ -40,7 +40,7 @@ void upgrade_if_wanted(struct master *m);
 void upgrade_hear(struct master *m);
 /* A child that is no worker has ended. */
 void upgrade_ended(struct master *m, pid_t pid, int how);
-/* This master is told to stop: a successor that is not ready is ended. */
+/* This master stops: a successor that is not ready is ended. */
 void upgrade_give_up(struct master *m, const char *why);
 
 /* At the beginning: what was handed over, if something was. */

@@ -211,7 +211,7 @@ static void on_wake_up(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
-/* What was left out of the messages is told also if nothing else happens. */
+/* The number of suppressed messages is logged also if nothing else happens. */
 static void sum_up_later(struct worker *w)
 {
 	uint64_t now_ms = w->connections.now_ms, due_ms = gateway_sum_up(w->setup->gateway, now_ms, false);

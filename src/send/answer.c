@@ -34,7 +34,7 @@ static size_t token(const char *text, size_t len)
 	return count;
 }
 
-/* Up to the next comma that is not in a quoted string, and behind it. */
+/* Up to and past the next comma that is not in a quoted string. */
 static size_t element(const char *text, size_t len)
 {
 	bool quoted = false;

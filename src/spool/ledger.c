@@ -27,13 +27,19 @@ struct entry {
 	_Atomic uint64_t held[LEDGER_TIERS];
 };
 
+/* What each worker says of itself, for the others to compare. */
+enum published {
+	RANK, /* of the worst ask that could be ended */
+	NEED, /* of an ask, for room */
+	PUBLISHED
+};
+
 struct slot {
 	alignas(CACHE_LINE) _Atomic uint64_t held[LEDGER_TIERS];
 	_Atomic uint64_t clients; /* entries that hold something */
 	_Atomic uint64_t refused;
 	_Atomic uint64_t ended; /* asks, to make room */
-	_Atomic uint64_t rank;  /* of the worst ask that could be */
-	_Atomic uint64_t need;  /* of an ask, for room */
+	_Atomic uint64_t published[PUBLISHED];
 	_Atomic uint64_t wish, wish_since_ms;
 };
 
@@ -157,8 +163,8 @@ void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker)
 
 	clear_table(ledger, worker);
 	atomic_store(&slot->clients, 0);
-	atomic_store(&slot->rank, 0);
-	atomic_store(&slot->need, 0);
+	for (size_t i = 0; i < PUBLISHED; i++)
+		atomic_store(&slot->published[i], 0);
 	atomic_store(&slot->wish, 0);
 	for (int tier = 0; tier < LEDGER_TIERS; tier++)
 		atomic_store(&slot->held[tier], 0);
@@ -384,25 +390,25 @@ static void publish(_Atomic uint64_t *number, uint64_t value)
 		atomic_store_explicit(number, value, memory_order_relaxed);
 }
 
-static uint64_t larger(uint64_t a, const _Atomic uint64_t *number)
+static uint64_t largest(const thaw_ledger *ledger, enum published what)
 {
-	uint64_t b = atomic_load_explicit(number, memory_order_relaxed);
+	uint64_t most = 0;
 
-	return a > b ? a : b;
+	for (unsigned i = 0; i < ledger->workers; i++) {
+		uint64_t number = atomic_load_explicit(&ledger->slots[i].published[what], memory_order_relaxed);
+		most = number > most ? number : most;
+	}
+	return most;
 }
 
 void ledger_publish_rank(thaw_ledger *ledger, unsigned worker, uint64_t rank)
 {
-	publish(&ledger->slots[worker].rank, rank);
+	publish(&ledger->slots[worker].published[RANK], rank);
 }
 
 uint64_t ledger_worst_rank(const thaw_ledger *ledger)
 {
-	uint64_t worst = 0;
-
-	for (unsigned i = 0; i < ledger->workers; i++)
-		worst = larger(worst, &ledger->slots[i].rank);
-	return worst;
+	return largest(ledger, RANK);
 }
 
 void ledger_publish_wish(thaw_ledger *ledger, unsigned worker, struct ledger_wish wish)
@@ -448,16 +454,12 @@ bool ledger_holds_most(const thaw_ledger *ledger, unsigned worker, uint64_t clie
 
 void ledger_publish_need(thaw_ledger *ledger, unsigned worker, uint64_t need)
 {
-	publish(&ledger->slots[worker].need, need);
+	publish(&ledger->slots[worker].published[NEED], need);
 }
 
 uint64_t ledger_strongest_need(const thaw_ledger *ledger)
 {
-	uint64_t strongest = 0;
-
-	for (unsigned i = 0; i < ledger->workers; i++)
-		strongest = larger(strongest, &ledger->slots[i].need);
-	return strongest;
+	return largest(ledger, NEED);
 }
 
 void ledger_count_ended(thaw_ledger *ledger, unsigned worker)

@@ -6,7 +6,7 @@
  * chunks: memory; the last one is written to. They are small at first and double in size, so that a few bytes cost
  *	little. The oldest of them go to the disk when memory is short, or when they rest: that needs no more memory,
  *and gives back all that they held. disk: encrypted blocks, one for each chunk that went there, in a file without a
- *name. back: the block that is being read. Reading back empties the spool, so it is never refused for want of a budget:
+ *name. back: the block that is being read. Reading back empties the spool, so no budget ever refuses it:
  *a request that is being passed on may hold one chunk more than its share.
  */
 #include <stdlib.h>

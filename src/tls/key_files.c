@@ -36,7 +36,7 @@ static enum thaw_status put(struct question *question, char *into, size_t room)
 	return question->answered ? THAW_OK : THAW_FAILED;
 }
 
-/* For OpenSSL, which wipes what it is given, and asks again where it had no memory for what it was told. */
+/* For OpenSSL, which wipes what it is given, and asks again where it had no memory for the answer. */
 static int on_pass_phrase(char *into, int room, int writing, void *arg)
 {
 	const struct question *question = arg;
@@ -263,7 +263,7 @@ enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, cons
 
 /* ---- PKCS #12 ---- */
 
-/* Of Windows before 2019 and of OpenSSL before 3.0: OpenSSL does not decrypt it any more unless it is told to. */
+/* Of Windows before 2019 and of OpenSSL before 3.0: OpenSSL does not decrypt it any more without an option. */
 static enum thaw_status blame_pkcs12(const char *file, struct thaw_error *err)
 {
 	if (ERR_GET_REASON(ERR_peek_error()) != ERR_R_UNSUPPORTED &&

@@ -17,7 +17,7 @@ enum tls_sight_kind {
 	TLS_SIGHT_HELLO_REQUEST, /* TLS 1.2: the server wants to renegotiate (RFC 5246 7.4.1.1) */
 	TLS_SIGHT_ASKED,         /* a CertificateRequest: means, issuers and subject are set */
 	TLS_SIGHT_GIVEN,         /* our certificate went out */
-	TLS_SIGHT_SIGNED,        /* our key's signature went out behind it (RFC 8446 4.4.3): signed_ms */
+	TLS_SIGHT_SIGNED,        /* our key's signature followed it (RFC 8446 4.4.3): signed_ms */
 	TLS_SIGHT_KEY_FAILED,    /* our key made none: reason; the connection is over */
 	TLS_SIGHT_DECLINED,      /* an empty Certificate message went out (RFC 8446 4.4.2.4) */
 	TLS_SIGHT_FINISHED,      /* our Finished went out: of the handshake, or of an exchange */

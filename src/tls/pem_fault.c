@@ -15,7 +15,7 @@
 
 #define LOOKED_AT  (1024 * 1024) /* bytes of a file, at most */
 #define TYPE_MAX   48            /* of a PEM block's type */
-#define BLANKS_MAX 8             /* behind it, in its line */
+#define BLANKS_MAX 8             /* after it, in its line */
 
 static const char *const words[] = {
 	[TLS_PEM_CERTIFICATE] = "certificate", [TLS_PEM_KEY] = "private key", [TLS_PEM_CRL] = "CRL"};

@@ -21,7 +21,7 @@ struct tls_records {
 	uint64_t control; /* records without application data that have come */
 	uint64_t bytes;   /* of records with application data, as they are on the wire */
 	uint32_t asks;
-	bool over; /* there were too many: OpenSSL was told to read no more */
+	bool over; /* there were too many: OpenSSL reads no more */
 };
 
 /*

@@ -98,8 +98,8 @@ static void drop_names(thaw_trust *trust)
 }
 
 /*
- * The subjects of the store's CA certificates: what a request for a certificate tells the client. A client that is told
- * none offers all its certificates; one that is told some offers none of the other CAs: so it is all of them, or none.
+ * The subjects of the store's CA certificates: what a request for a certificate lists. Without a list a client
+ * offers all its certificates; with one it offers none of other CAs: so it is all of them, or none.
  */
 static bool collect_names(thaw_trust *trust, bool none)
 {

@@ -87,14 +87,20 @@ def test_what_does_not_end_is_answered(serve, settings):
     end(new)
 
 
-def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
-    """Else a service manager would kill what is left of the service."""
+def stopped_in_an_upgrade(serve, settings, path):
+    """A gateway that an upload keeps, the upload, and the new process, which was asked to stop."""
     gateway = serve("-c", settings(workers=1))
-    upload = begin_upload(gateway, "/", 8 * MIB, MIB)
+    upload = begin_upload(gateway, path, 8 * MIB, MIB)
     wait_held(gateway, upload)
     new = upgraded(gateway.process.pid)
     os.kill(new, signal.SIGTERM)
     wait("the stop", lambda: said(gateway, "stopping"))
+    return gateway, upload, new
+
+
+def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
+    """Else a service manager would kill what is left of the service."""
+    gateway, upload, new = stopped_in_an_upgrade(serve, settings, "/")
     status, told = finish_upload(upload, 8 * MIB, MIB)
     assert (status, told["body_bytes"]) == (200, 8 * MIB)
     upload.close()
@@ -103,12 +109,7 @@ def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
 
 
 def test_a_second_stop_of_the_new_process_ends_the_old_one_too(serve, settings):
-    gateway = serve("-c", settings(workers=1))
-    upload = begin_upload(gateway, "/late", 8 * MIB, MIB)
-    wait_held(gateway, upload)
-    new = upgraded(gateway.process.pid)
-    os.kill(new, signal.SIGTERM)
-    wait("the stop", lambda: said(gateway, "stopping"))
+    gateway, upload, new = stopped_in_an_upgrade(serve, settings, "/late")
     os.kill(new, signal.SIGTERM)
     assert_dismissed(gateway, upload, "/late", MIB)
     assert gateway.process.wait(LIMIT) == 0

@@ -380,7 +380,7 @@ void predict(const struct scenario *scenario, const struct conn_plan *plan, stru
 		/* What has gone to a server that ends the connection just then cannot always be sent once more. */
 		if (scenario->origin.habit == ORIGIN_CLOSES_IDLE && !repeatable(&plan->requests[i]))
 			expects[i].outcomes |= OUTCOME_502;
-		/* What is sent behind it before its client renegotiates is dropped; what is sent afterwards is not. */
+		/* What follows it before its client renegotiates is dropped; what is sent afterwards is not. */
 		bool overtaken = plan->pipelined && at.means == THAW_MEANS_RENEGOTIATION && at.asked > asked;
 		sure = sure && (expects[i].outcomes & ~(unsigned)OUTCOME_200) == 0 && !overtaken;
 	}

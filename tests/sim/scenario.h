@@ -107,7 +107,7 @@ struct conn_plan {
 	int resumes;         /* the session of that connection (a lower one), once it has ended; -1: none */
 	unsigned address;    /* clients with the same number have the same address */
 	uint64_t start_ms;
-	uint64_t retire_ms;  /* so long after, the gateway is told to take no more requests here; 0: never */
+	uint64_t retire_ms;  /* so long after, the gateway takes no more requests here; 0: never */
 	uint64_t dismiss_ms; /* so long after that, requests under way are to be answered at once; 0: never */
 	bool pipelined;
 	unsigned request_count;

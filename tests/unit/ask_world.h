@@ -25,7 +25,7 @@ static inline int keep_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* What the client answers with: a certificate, and others behind it in the order given. */
+/* What the client answers with: a certificate, followed by others in the order given. */
 static inline void equip(SSL *ssl, X509 *certificate, EVP_PKEY *key, X509 *const *chain, size_t count)
 {
 	assert_int_equal(SSL_use_certificate(ssl, certificate), 1);

@@ -14,7 +14,7 @@
 
 #define ROUTES 8
 
-/* A host whose routes are compared by name: trusts are told apart by their addresses only. */
+/* A host whose routes are compared by name: trusts are distinguished by their addresses only. */
 struct world {
 	struct config_route settings[ROUTES];
 	struct gw_route routes[ROUTES];

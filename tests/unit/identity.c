@@ -319,7 +319,7 @@ static void a_certificate_too_large_is_not_told_by_half(void **state)
 			assert_memory_equal(fields + got - 2, "\r\n", 2);
 			fitted = len;
 		} else {
-			assert_true(got > GW_IDENTITY_MAX); /* not for want of memory */
+			assert_true(got > GW_IDENTITY_MAX); /* not because memory ran out */
 		}
 		free(fields);
 	}
