@@ -462,27 +462,43 @@ def test_new_workers_that_die_before_they_are_ready(serve, settings):
 # ---- one at a time
 
 
-class Fifo:
-    """A configuration that is a pipe: the master waits in the middle of a reload until it is written."""
+class Gate:
+    """Holds the master in the middle of a reload: it opens its configuration only once the gate is opened for it."""
 
-    def __init__(self, settings, gateway, path, tmp_path):
-        self.settings, self.gateway, self.path, self.whole = settings, gateway, path, tmp_path / "whole.yaml"
-        path.unlink()
-        os.mkfifo(path)
+    def __init__(self, settings, gateway, path):
+        self.settings, self.gateway, self.gate = settings, gateway, path.with_name(path.name + ".gate")
+        os.mkfifo(self.gate)
 
     def ask(self):
         return popen(
             [str(binary()), "reload", str(self.gateway.process.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def feed(self, **changes):
-        self.settings(path=self.whole, **changes)
-        self.path.write_text(self.whole.read_text())
+    def let_through(self, **changes):
+        self.settings(**changes)
+        self.gate.write_text("x")
 
-    def wait_until_read(self):
-        """Until the master has opened it, and waits for a writer."""
-        wchan = pathlib.Path(f"/proc/{self.gateway.process.pid}/syscall")
-        wait("the master to open the pipe", lambda: opens(wchan))
+    def wait_until_held(self):
+        """Until the master has opened the pipe, and waits for a writer."""
+        syscall = pathlib.Path(f"/proc/{self.gateway.process.pid}/syscall")
+        wait("the master to come to the gate", lambda: opens(syscall))
+
+
+@pytest.fixture
+def gated(serve, settings, tmp_path, monkeypatch):
+    """gated(workers): a gateway, and the gate in front of its configuration."""
+    library = tmp_path / "gate.so"
+    source = pathlib.Path(__file__).with_name("gate.c")
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-Wall", "-shared", "-fPIC", "-o", library, source], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+
+    def start(workers):
+        path = settings(workers=workers)
+        gateway = serve("-c", path)
+        return gateway, Gate(settings, gateway, path)
+
+    return start
 
 
 def opens(syscall):
@@ -495,16 +511,14 @@ def answer(process):
     return process.returncode, (out or err).decode()
 
 
-def test_a_worker_that_dies_during_a_reload(serve, settings, tmp_path):
-    path = settings(workers=2)
-    gateway = serve("-c", path)
+def test_a_worker_that_dies_during_a_reload(gated):
+    gateway, gate = gated(workers=2)
     held = clients_on_both(gateway)
-    fifo = Fifo(settings, gateway, path, tmp_path)
-    asked = fifo.ask()
-    fifo.wait_until_read()
+    asked = gate.ask()
+    gate.wait_until_held()
     victim, survivor = held
     os.kill(victim, signal.SIGKILL)
-    fifo.feed(workers=2)
+    gate.let_through(workers=2)
     assert answer(asked)[0] == EX_OK
     assert held[survivor].get_json()["path"] == "/"
     wait("two workers, both new", lambda: len(gateway.workers()) == 2 and not set(held) & set(gateway.workers()))
@@ -512,19 +526,17 @@ def test_a_worker_that_dies_during_a_reload(serve, settings, tmp_path):
         assert client.get_json()["path"] == "/"
 
 
-def test_who_asks_during_a_reload_is_answered_by_the_next(serve, settings, tmp_path):
-    path = settings(workers=1)
-    gateway = serve("-c", path)
-    fifo = Fifo(settings, gateway, path, tmp_path)
-    first = fifo.ask()
-    fifo.wait_until_read()
-    later = [fifo.ask() for _ in range(2)]
+def test_who_asks_during_a_reload_is_answered_by_the_next(gated):
+    gateway, gate = gated(workers=1)
+    first = gate.ask()
+    gate.wait_until_held()
+    later = [gate.ask() for _ in range(2)]
     gateway.process.send_signal(signal.SIGHUP)
     wait("all to have asked", lambda: askers(gateway) == 3)
-    fifo.feed(workers=1)
+    gate.let_through(workers=1)
     code, told = answer(first)
     assert (code, told) == (EX_OK, "configuration 2 is taken, with 1 workers\n")
-    fifo.feed(workers="many")
+    gate.let_through(workers="many")
     for process in later:
         code, told = answer(process)
         assert code == EX_CONFIG
@@ -612,12 +624,10 @@ def control_name(gateway):
     raise AssertionError("it does not listen")
 
 
-def test_a_master_that_ends_meanwhile(serve, settings, tmp_path):
-    path = settings(workers=1)
-    gateway = serve("-c", path)
-    fifo = Fifo(settings, gateway, path, tmp_path)
-    asked = fifo.ask()
-    fifo.wait_until_read()
+def test_a_master_that_ends_meanwhile(gated):
+    gateway, gate = gated(workers=1)
+    asked = gate.ask()
+    gate.wait_until_held()
     kill_group(gateway.process)
     code, told = answer(asked)
     assert code == EX_OSERR
