@@ -167,26 +167,62 @@ enum thaw_status config_check_spool(const struct config_at *at, void *object)
 	return disk_given ? check_share(at, "disk", config->spool.disk, percent) : THAW_OK;
 }
 
-static bool same_listen(const struct config_listen *a, const struct config_listen *b)
+static bool is_wildcard(const struct config_listen *listen)
+{
+	return strcmp(listen->host, "0.0.0.0") == 0 || strcmp(listen->host, "::") == 0;
+}
+
+/* The same address, or on the same port all addresses: only one socket can listen there. IPv6 sockets take no IPv4
+ * connections. */
+static bool clash(const struct config_listen *a, const struct config_listen *b)
 {
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == CONFIG_LISTEN_UNIX)
 		return strcmp(a->path, b->path) == 0;
-	return a->port != 0 && a->port == b->port && strcmp(a->host, b->host) == 0;
+	if (a->port == 0 || a->port != b->port)
+		return false;
+	bool same_family = (strchr(a->host, ':') == NULL) == (strchr(b->host, ':') == NULL);
+	return strcmp(a->host, b->host) == 0 || (same_family && (is_wildcard(a) || is_wildcard(b)));
+}
+
+/* Among the first count of the configuration's. NULL: none. */
+static const struct config_listen *clashing(const struct config *config, size_t count,
+					    const struct config_listen *listen)
+{
+	for (size_t i = 0; i < count; i++)
+		if (clash(listen, &config->listens[i]))
+			return &config->listens[i];
+	return NULL;
+}
+
+static enum thaw_status refuse_clash(const struct config_at *at, const struct config_listen *listen,
+				     const struct config_listen *other)
+{
+	struct config_quoted quoted = config_quote(listen->address, strlen(listen->address));
+
+	if (listen->kind == CONFIG_LISTEN_UNIX || strcmp(listen->host, other->host) == 0)
+		return config_refuse(at, "'%s' is there twice", quoted.text);
+	return config_refuse(at, "'%s' overlaps '%s': only one of them can listen on that port", quoted.text,
+			     config_quote(other->address, strlen(other->address)).text);
 }
 
 static enum thaw_status check_listens(const struct config_at *at, const struct config *config)
 {
+	const struct config_listen *other;
+
 	for (size_t i = 0; i < config->listen_count; i++)
-		for (size_t j = 0; j < i; j++) {
-			if (!same_listen(&config->listens[i], &config->listens[j]))
-				continue;
+		if ((other = clashing(config, i, &config->listens[i])) != NULL) {
 			struct config_at list = config_child(at, "listen"), item = config_item(&list, i);
 			struct config_at address = config_child(&item, "address");
-			const char *text = config->listens[i].address;
-			return config_refuse(&address, "'%s' is there twice", config_quote(text, strlen(text)).text);
+			return refuse_clash(&address, &config->listens[i], other);
 		}
+	if (config->admin != NULL && (other = clashing(config, config->listen_count, config->admin)) != NULL) {
+		struct config_at admin = config_child(at, "admin");
+		return config_refuse(&admin, "'%s' overlaps '%s' of 'listen'; allowed: another address or port",
+				     config_quote(config->admin->address, strlen(config->admin->address)).text,
+				     config_quote(other->address, strlen(other->address)).text);
+	}
 	return THAW_OK;
 }
 
@@ -207,8 +243,10 @@ static enum thaw_status check_hosts(const struct config_at *at, const struct con
 static enum thaw_status default_listen(const struct config_at *at, struct config *config)
 {
 	struct config_listen *listen = calloc(1, sizeof(*listen));
-	if (listen == NULL)
-		return config_no_memory(at);
+	if (listen == NULL) {
+		(void)config_no_memory(at);
+		return THAW_FAILED;
+	}
 	config->listens = listen;
 	config->listen_count = 1;
 	listen->port = LISTEN_PORT;
@@ -220,11 +258,11 @@ static enum thaw_status default_listen(const struct config_at *at, struct config
 enum thaw_status config_check_file(const struct config_at *at, void *object)
 {
 	struct config *config = object;
-	if (check_hosts(at, config) != THAW_OK || check_listens(at, config) != THAW_OK)
-		return THAW_FAILED;
-	if (config_find_upstreams(at, config) != THAW_OK)
+	if (check_hosts(at, config) != THAW_OK)
 		return THAW_FAILED;
 	if (config->listens == NULL && default_listen(at, config) != THAW_OK)
+		return THAW_FAILED;
+	if (check_listens(at, config) != THAW_OK || config_find_upstreams(at, config) != THAW_OK)
 		return THAW_FAILED;
 	if (config->spool.disk == CONFIG_UNSET)
 		config->spool.disk = config->spool.directory != NULL ? DISK_DEFAULT : 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -67,9 +68,12 @@ enum thaw_status log_open(struct log *log, const struct config *config, atomic_u
 enum thaw_status log_check(const struct config *config, struct thaw_error *err)
 {
 	const char *path = config->log.access;
+	struct stat info;
 
 	if (strcmp(path, "off") == 0 || strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0)
 		return THAW_OK;
+	if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+		return error_system(err, EISDIR, "cannot write the log %s", path);
 	if (access(path, W_OK) == 0)
 		return THAW_OK;
 	if (errno != ENOENT)

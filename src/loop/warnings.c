@@ -37,11 +37,18 @@ static bool is_trusted(uid_t owner)
 	return owner == 0 || owner == geteuid();
 }
 
+/* Owned by the caller. NULL: no memory. */
+static char *folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash == NULL ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
+}
+
 /* Who owns what lies in the file's folder can put another file in its place. */
 static void look_at_folder(const struct teller *teller, const char *place, const char *file)
 {
-	const char *slash = strrchr(file, '/');
-	char *folder = slash == NULL ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
+	char *folder = folder_of(file);
 	struct stat info;
 
 	if (folder == NULL || stat(folder, &info) != 0) {
@@ -113,6 +120,34 @@ static void look_at_secrets(const struct teller *teller, const struct config *co
 	}
 }
 
+/* Where a unix socket is to be made. A service manager may make both. */
+static void look_at_socket(const struct teller *teller, const char *file, const char *key,
+			   const struct config_listen *listen)
+{
+	struct stat info;
+
+	if (listen->kind != CONFIG_LISTEN_UNIX)
+		return;
+	char *folder = folder_of(listen->path);
+	if (lstat(listen->path, &info) == 0 && !S_ISSOCK(info.st_mode))
+		tell(teller, "%s: key '%s': %s is there and is no socket: 'thaw serve' cannot listen on it", file, key,
+		     listen->path);
+	else if (folder != NULL && stat(folder, &info) != 0)
+		tell(teller, "%s: key '%s': the folder of %s does not exist: 'thaw serve' cannot make the socket", file,
+		     key, listen->path);
+	free(folder);
+}
+
+static void look_at_sockets(const struct teller *teller, const struct config *config)
+{
+	const char *file = config->file != NULL ? config->file : "the configuration";
+
+	for (size_t i = 0; i < config->listen_count; i++)
+		look_at_socket(teller, file, "listen", &config->listens[i]);
+	if (config->admin != NULL)
+		look_at_socket(teller, file, "admin", config->admin);
+}
+
 void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		     void (*warn)(void *arg, const char *text), void *arg)
 {
@@ -122,6 +157,7 @@ void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		tell(&teller, "%s: key 'user': workers run as root; set it to a user of their own, such as 'thaw'",
 		     config->file);
 	look_at_secrets(&teller, config);
+	look_at_sockets(&teller, config);
 	certificates_deciding(config, look_at_decider, &teller);
 	if (config->file != NULL)
 		look_at_decider(&teller, "the configuration", config->file);

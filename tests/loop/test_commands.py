@@ -147,6 +147,21 @@ def warnings_of(path):
     return [warning for warning in warnings if "workers run as root" not in warning]
 
 
+def test_check_refuses_a_log_that_is_a_folder(settings, tmp_path):
+    code, _, err = thaw("check", "-c", settings(log=f"{{ access: '{tmp_path}' }}"))
+    assert code == EX_CONFIG
+    assert f"cannot write the log {tmp_path}" in err
+
+
+def test_check_warns_of_sockets_that_cannot_be_made(settings, tmp_path):
+    taken, missing = tmp_path / "file", tmp_path / "none" / "socket"
+    taken.write_text("")
+    (listen, admin) = warnings_of(settings(listens=[f"unix:{taken}"], more=f"admin: unix:{missing}\n"))
+    assert f"key 'listen': {taken} is there and is no socket" in listen
+    assert f"key 'admin': the folder of {missing} does not exist" in admin
+    assert warnings_of(settings(listens=[f"unix:{tmp_path}/socket"])) == []
+
+
 def test_check_warns_of_names_that_are_not_sent(settings, tmp_path):
     many = make_many(tmp_path, 30)
     path = settings(routes=asking_route(ca=many))

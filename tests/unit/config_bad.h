@@ -463,6 +463,21 @@ static const struct bad {
 	     "- address: unix:/s\n"
 	     "- address: unix:/s\n"),
 	 "10: key 'listen[1].address': 'unix:/s' is there twice"},
+	{END("listen:\n"
+	     "- address: 0.0.0.0:8443\n"
+	     "- address: 127.0.0.1:8443\n"),
+	 "10: key 'listen[1].address': '127.0.0.1:8443' overlaps '0.0.0.0:8443': only one of them can listen on that "
+	 "port"},
+	{END("listen:\n"
+	     "- address: '[::1]:8443'\n"
+	     "- address: '[::]:8443'\n"),
+	 "10: key 'listen[1].address': '[::]:8443' overlaps '[::1]:8443': only one of them can listen on that port"},
+	{END("listen: [ { address: 127.0.0.1:8443 } ]\nadmin: 0.0.0.0:8443\n"),
+	 "9: key 'admin': '0.0.0.0:8443' overlaps '127.0.0.1:8443' of 'listen'; allowed: another address or port"},
+	{END("admin: 127.0.0.1:8443\n"),
+	 "8: key 'admin': '127.0.0.1:8443' overlaps '127.0.0.1:8443' of 'listen'; allowed: another address or port"},
+	{END("listen: [ { address: 'unix:/a' } ]\nadmin: unix:/a\n"),
+	 "9: key 'admin': 'unix:/a' overlaps 'unix:/a' of 'listen'; allowed: another address or port"},
 	/* host names */
 	BAD_NAME("a..b"),
 	BAD_NAME(".a"),
