@@ -1,12 +1,11 @@
 #include "cli/values.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/amount.h"
 #include "base/error.h"
 #include "cli/report.h"
 #include "send/url.h"
@@ -15,39 +14,20 @@
 #define TIME_MAX_MS    3600000
 #define NAME_ROOM      128 /* of a field's name, with its NUL */
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static bool read_amount(const char *text, const struct unit *units, uint64_t max, uint64_t *amount)
-{
-	char *end = NULL;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	unsigned long long number = strtoull(text, &end, 10);
-	for (const struct unit *unit = units; unit->name != NULL; unit++)
-		if (strcasecmp(end, unit->name) == 0) {
-			*amount = number * unit->factor;
-			return number <= max / unit->factor;
-		}
-	return false;
-}
-
 bool cli_read_size(const char *text, uint64_t *bytes)
 {
-	static const struct unit units[] = {{"", 1},          {"B", 1},          {"KiB", 1ULL << 10},
-					    {"MiB", 1 << 20}, {"GiB", 1 << 30},  {"K", 1ULL << 10},
-					    {"M", 1 << 20},   {"G", 1ULL << 30}, {NULL, 0}};
-	return read_amount(text, units, SIZE_MAX_BYTES, bytes);
+	static const struct amount_unit units[] = {
+		{"", 1},           {"B", 1},          {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30},
+		{"k", 1ULL << 10}, {"m", 1ULL << 20}, {"g", 1ULL << 30},   {"K", 1ULL << 10},   {"M", 1ULL << 20},
+		{"G", 1ULL << 30}, {NULL, 0}};
+	return amount_read(text, units, SIZE_MAX_BYTES, bytes) == AMOUNT_OK;
 }
 
 bool cli_read_time(const char *text, uint32_t *ms)
 {
-	static const struct unit units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {NULL, 0}};
+	static const struct amount_unit units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {NULL, 0}};
 	uint64_t amount = 0;
-	bool ok = read_amount(text, units, TIME_MAX_MS, &amount);
+	bool ok = amount_read(text, units, TIME_MAX_MS, &amount) == AMOUNT_OK;
 
 	*ms = (uint32_t)amount;
 	return ok;
@@ -55,8 +35,8 @@ bool cli_read_time(const char *text, uint32_t *ms)
 
 bool cli_read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 {
-	static const struct unit none[] = {{"", 1}, {NULL, 0}};
-	return read_amount(text, none, max, number) && *number >= min;
+	static const struct amount_unit none[] = {{"", 1}, {NULL, 0}};
+	return amount_read(text, none, max, number) == AMOUNT_OK && *number >= min;
 }
 
 bool cli_is_token(const char *text)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "config/schema.h"
 
 #define TESTS_MAX     8    /* of one rule */
@@ -36,16 +37,6 @@ enum thaw_status config_read_identity(const struct config_at *at, const struct c
 		*identity |= set;
 	}
 	return THAW_OK;
-}
-
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* At least two numbers without leading zeros. */
@@ -124,7 +115,7 @@ static const char *check_value(const char *text, size_t *len)
 			return "ends in a backslash";
 		if (text[at + 1] == '0' && text[at + 2] == '0')
 			return "has a NUL in it, which no name may have";
-		if (is_hex(text[at + 1]) && is_hex(text[at + 2]))
+		if (ascii_hex_byte(text + at + 1) >= 0)
 			at += 2;
 		else if (strchr(" \"#+,;<=>\\*", text[at + 1]) != NULL)
 			at++;
@@ -173,7 +164,7 @@ static const char *check_dns(const char *text)
 		bool end = *text == '.' || *text == '\0';
 		if (end && (label == 0 || label > DNS_LABEL_MAX))
 			return "is no DNS name with, perhaps, '*.' in front";
-		if (!end && !is_alnum(*text) && *text != '-' && *text != '_')
+		if (!end && !ascii_is_alnum(*text) && *text != '-' && *text != '_')
 			return "is no DNS name with, perhaps, '*.' in front";
 		if (*text == '\0')
 			return NULL;
@@ -206,7 +197,8 @@ static const char *check_uri(const char *text)
 
 	if (!is_printable(text) || strchr(text, ' ') != NULL)
 		return "has a blank, or more than printable ASCII";
-	while (is_alnum(text[scheme]) || (scheme > 0 && text[scheme] != '\0' && strchr("+-.", text[scheme]) != NULL))
+	while (ascii_is_alnum(text[scheme]) ||
+	       (scheme > 0 && text[scheme] != '\0' && strchr("+-.", text[scheme]) != NULL))
 		scheme++;
 	return scheme > 0 && text[scheme] == ':' && text[scheme + 1] != '\0' ? NULL : "is no URI with its scheme";
 }
@@ -251,9 +243,9 @@ static const char *take_sha256(char *text)
 	for (const char *at = text; *at != '\0'; at++) {
 		if (*at == ':')
 			continue;
-		if (!is_hex(*at))
+		if (ascii_hex(*at) < 0)
 			return "is not hexadecimal";
-		text[len++] = (char)(*at >= 'A' && *at <= 'F' ? *at | 0x20 : *at);
+		text[len++] = ascii_lower(*at);
 	}
 	text[len] = '\0';
 	return len == SHA256_HEX ? NULL : "has not 64 hexadecimal digits";

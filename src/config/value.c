@@ -4,53 +4,47 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/amount.h"
+#include "base/ascii.h"
 #include "config/schema.h"
 
 #define WORDS_MAX 160
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static const struct unit sizes[] = {
+static const struct amount_unit sizes[] = {
 	{"", 1},      {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30},   {"TiB", 1ULL << 40},
 	{"kB", 1000}, {"MB", 1000000},     {"GB", 1000000000},  {"TB", 1000000000000}, {NULL, 0},
 };
-static const struct unit durations[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+static const struct amount_unit durations[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
 
 size_t config_scan_number(const char *text, uint64_t max, uint64_t *number)
 {
-	size_t n = 0;
+	size_t len = strspn(text, "0123456789");
+
 	*number = 0;
-	for (; text[n] >= '0' && text[n] <= '9'; n++) {
-		uint64_t digit = (uint64_t)(text[n] - '0');
-		if ((n == 1 && text[0] == '0') || digit > max || *number > (max - digit) / 10)
-			return 0;
-		*number = *number * 10 + digit;
-	}
-	return n;
+	if (len > 1 && text[0] == '0')
+		return 0;
+	return ascii_number(text, len, max, number) ? len : 0;
 }
 
 static enum thaw_status read_with_unit(const struct config_at *at, const struct config_rule *rule,
-				       const struct unit *units, uint64_t *into)
+				       const struct amount_unit *units, uint64_t *into)
 {
 	struct config_scalar scalar;
+	uint64_t amount;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	size_t digits = strspn(scalar.text, "0123456789");
-	const struct unit *unit = units;
-	while (unit->name != NULL && strcmp(unit->name, scalar.text + digits) != 0)
-		unit++;
 	struct config_quoted quoted = config_quote(scalar.text, scalar.len);
-	if (digits == 0 || unit->name == NULL || (digits > 1 && scalar.text[0] == '0'))
+	switch (amount_read(scalar.text, units, rule->max, &amount)) {
+	case AMOUNT_UNKNOWN:
 		return config_refuse(at, "'%s' is not understood; allowed: %s", quoted.text, rule->allowed);
-	uint64_t number;
-	if (config_scan_number(scalar.text, rule->max / unit->factor, &number) == 0)
+	case AMOUNT_LARGE:
 		return config_refuse(at, "'%s' is too large; allowed: %s", quoted.text, rule->allowed);
-	if (number * unit->factor < rule->min)
+	case AMOUNT_OK:
+		break;
+	}
+	if (amount < rule->min)
 		return config_refuse(at, "'%s' is too small; allowed: %s", quoted.text, rule->allowed);
-	*into = number * unit->factor;
+	*into = amount;
 	return THAW_OK;
 }
 

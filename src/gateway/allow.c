@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
+
 /* ---- text with stars ---- */
 
 struct text {
@@ -26,34 +28,21 @@ struct unit {
 	size_t len; /* of the rule's text */
 };
 
-static int hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct unit unit_at(struct text rule, size_t at, const struct ways *ways)
 {
 	char c = rule.at[at];
 
 	if (!ways->escapes || c != '\\' || at + 1 == rule.len)
 		return (struct unit){.byte = c, .star = c == '*', .len = 1};
-	int high = hex_of(rule.at[at + 1]), low = at + 2 < rule.len ? hex_of(rule.at[at + 2]) : -1;
-	if (high >= 0 && low >= 0)
-		return (struct unit){.byte = (char)(high << 4 | low), .len = 3};
+	int byte = at + 2 < rule.len ? ascii_hex_byte(rule.at + at + 1) : -1;
+	if (byte >= 0)
+		return (struct unit){.byte = (char)byte, .len = 3};
 	return (struct unit){.byte = rule.at[at + 1], .len = 2};
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
 static bool same_byte(char a, char b, const struct ways *ways)
 {
-	return a == b || (ways->no_case && lower(a) == lower(b));
+	return a == b || (ways->no_case && ascii_lower(a) == ascii_lower(b));
 }
 
 /*

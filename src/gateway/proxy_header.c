@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 #define V1_FIELDS 4  /* source, destination and their ports */
 #define V1_LEAST  15 /* the shortest line: "PROXY UNKNOWN" and CRLF */
 
@@ -89,17 +91,13 @@ static bool v1_split(const char *at, const char *end, struct field fields[static
 /* Decimal, without leading zeros. 0 is allowed, for section 2.1 allows it; nobody connects to that port. */
 static bool v1_port(const struct field *field, in_port_t *port)
 {
-	unsigned value = 0;
+	uint64_t value = 0;
 
-	if (field->len < 1 || field->len > 5 || (field->at[0] == '0' && field->len > 1))
+	if (field->len > 5 || (field->len > 1 && field->at[0] == '0') ||
+	    !ascii_number(field->at, field->len, UINT16_MAX, &value))
 		return false;
-	for (size_t i = 0; i < field->len; i++) {
-		if (field->at[i] < '0' || field->at[i] > '9')
-			return false;
-		value = value * 10 + (unsigned)(field->at[i] - '0');
-	}
 	*port = htons((uint16_t)value);
-	return value <= UINT16_MAX;
+	return true;
 }
 
 /* inet_pton() takes no leading zeros in an IPv4 address, and no zone. */

@@ -1,6 +1,7 @@
 /* Which fields of a client's request are left out: those that a service believes of a proxy in front of it. */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "config/config.h"
 #include "gateway/identity.h"
 #include "http/syntax.h"
@@ -12,9 +13,7 @@
 /* As servers with CGI's ways fold names (RFC 3875 4.1.18): letters and digits stay, all else is one sign. */
 static char fold_sign(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		c = (char)(c | 0x20);
-	return (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
+	return (char)(ascii_is_alnum(c) ? ascii_lower(c) : '-');
 }
 
 static size_t fold(struct http_span name, char *folded, size_t room)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/repair.h"
 #include "http/syntax.h"
 
@@ -136,7 +137,7 @@ static enum byte_class classify(char c)
 /* A size above 2^63 - 1 is refused: a reader with signed numbers would take it for something else. */
 static bool add_digit(struct http_chunked *chunked, char c, struct http_refusal *refusal)
 {
-	unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
+	unsigned digit = (unsigned)ascii_hex(c);
 
 	bool padded = ++chunked->digits > SIZE_DIGITS;
 

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/fold_table.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -40,11 +41,6 @@ static const struct {
 	{0x1F12D, "cd"},  {0x1F12E, "wz"}, {0x1F14A, "hv"}, {0x1F14B, "mv"}, {0x1F14C, "sd"}, {0x1F14D, "ss"},
 	{0x1F14E, "ppv"}, {0x1F14F, "wc"}, {0x1F16A, "mc"}, {0x1F16B, "md"}, {0x1F16C, "mr"}, {0x1F190, "dj"},
 };
-
-static char lower(char c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
 
 /* The code point at text and, in *used, its bytes (RFC 3629 4). 0: they are not UTF-8. */
 static uint32_t decode(const char *text, size_t len, size_t *used)
@@ -120,7 +116,7 @@ static size_t begun(const void *table, size_t size, size_t count, uint32_t code)
 static char to_ascii(uint32_t code)
 {
 	if (code >= FULLWIDTH_FIRST && code <= FULLWIDTH_LAST)
-		return lower((char)(code - FULLWIDTH_FIRST + '!'));
+		return ascii_lower((char)(code - FULLWIDTH_FIRST + '!'));
 	for (size_t i = 0; code > 0xFFFF && i < COUNT(alphabets); i++)
 		if (is_within(code, &alphabets[i].codes))
 			return (char)(alphabets[i].to +
@@ -185,7 +181,7 @@ size_t http_fold(const char *text, size_t len, bool ascii_case, char *out)
 		size_t used = 0;
 		uint32_t code = (unsigned char)text[at] < 0x80 ? 0 : decode(text + at, len - at, &used);
 		if (code == 0) {
-			out[to++] = ascii_case ? lower(text[at]) : text[at];
+			out[to++] = ascii_case ? ascii_lower(text[at]) : text[at];
 			at++;
 			continue;
 		}

@@ -5,6 +5,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "base/ascii.h"
+
 struct http_h2_client {
 	nghttp2_session *session;
 	int32_t stream;
@@ -18,14 +20,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
 	struct http_h2_client *client = arg;
 	struct http_h2_answer *answer = &client->answer;
+	uint64_t status = 0;
 
 	(void)session;
 	(void)flags;
 	if (frame->hd.stream_id != client->stream)
 		return 0;
-	if (name_len == 7 && memcmp(name, ":status", 7) == 0 && len == 3)
-		answer->status =
-			(unsigned)(value[0] - '0') * 100 + (unsigned)(value[1] - '0') * 10 + (unsigned)(value[2] - '0');
+	if (name_len == 7 && memcmp(name, ":status", 7) == 0 && len == 3 &&
+	    ascii_number((const char *)value, len, 999, &status))
+		answer->status = (unsigned)status;
 	if (name_len == 6 && memcmp(name, "server", 6) == 0) {
 		len = len < sizeof(answer->server) - 1 ? len : sizeof(answer->server) - 1;
 		memcpy(answer->server, value, len);

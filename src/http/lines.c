@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/syntax.h"
 
 #define EMPTY_LINES_MAX 4 /* before the first line: RFC 9112 2.2 */
@@ -121,14 +122,5 @@ enum http_parse http_lines_walk(const char *data, size_t len, const struct http_
 
 bool http_read_length(struct http_span value, uint64_t *length)
 {
-	*length = 0;
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.at[i] < '0' || value.at[i] > '9')
-			return false;
-		uint64_t digit = (uint64_t)(value.at[i] - '0');
-		if (*length > (INT64_MAX - digit) / 10)
-			return false;
-		*length = *length * 10 + digit;
-	}
-	return value.len > 0;
+	return ascii_number(value.at, value.len, INT64_MAX, length);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/syntax.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -134,14 +135,6 @@ static bool add_list(struct http_methods *methods, struct http_span value)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The query parameter's next byte, decoded; *at moves past it. */
 static char next_byte(struct http_span text, size_t *at)
 {
@@ -149,11 +142,11 @@ static char next_byte(struct http_span text, size_t *at)
 
 	if (c == '+')
 		return ' ';
-	if (c == '%' && text.len - *at >= 2 && hex_digit(text.at[*at]) >= 0 && hex_digit(text.at[*at + 1]) >= 0) {
-		c = (char)((unsigned)hex_digit(text.at[*at]) << 4 | (unsigned)hex_digit(text.at[*at + 1]));
-		*at += 2;
-	}
-	return c;
+	int byte = c == '%' && text.len - *at >= 2 ? ascii_hex_byte(text.at + *at) : -1;
+	if (byte < 0)
+		return c;
+	*at += 2;
+	return (char)byte;
 }
 
 /* Decoded, from *at to the end or a '=', without blanks in front. What is longer than out is cut: it is no name here.

@@ -2,31 +2,23 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/fold.h"
 
 #define SHORT_NAME_MAX 8 /* of an 8.3 name, before its dot */
 #define SESSION_BEGINS 4 /* characters: "/(S(" */
 #define HASHED_STEM    6 /* two letters of the long name, four digits of a hash */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 3986 2.3: what never needs an escape. */
 static bool is_unreserved(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-	       c == '_' || c == '~';
+	return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 /* Of an escape that is well formed. */
 static char unescape(const char *at)
 {
-	return (char)((unsigned)hex_digit(at[1]) << 4 | (unsigned)hex_digit(at[2]));
+	return (char)ascii_hex_byte(at + 1);
 }
 
 static bool is_escape(struct http_span path, size_t at)
@@ -304,7 +296,7 @@ static bool is_short_name(const char *segment, size_t len, const char *name, siz
 	if (short_stem != HASHED_STEM || stem_len < 2 || memcmp(segment, stem, 2) != 0)
 		return false;
 	for (size_t i = 2; i < HASHED_STEM; i++)
-		if (hex_digit(segment[i]) < 0)
+		if (ascii_hex(segment[i]) < 0)
 			return false;
 	return true;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/lines.h"
 #include "http/syntax.h"
 
@@ -282,8 +283,7 @@ static bool same_name(struct http_span a, struct http_span b)
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++) {
-		char x = a.at[i], y = b.at[i];
-		if ((x >= 'A' && x <= 'Z' ? x | 0x20 : x) != (y >= 'A' && y <= 'Z' ? y | 0x20 : y))
+		if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
 			return false;
 	}
 	return true;

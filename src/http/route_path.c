@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/syntax.h"
 
 /* The path as it is written out. A slash that is written ends a segment, which is then checked. */
@@ -11,14 +12,6 @@ struct form {
 	size_t segment; /* where the last segment begins */
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte at path.at[*at], decoded once; *at moves behind it. False: a malformed escape. */
 static bool take(struct http_span path, size_t *at, char *c)
 {
@@ -27,11 +20,11 @@ static bool take(struct http_span path, size_t *at, char *c)
 		return true;
 	if (path.len - *at < 2)
 		return false;
-	int high = hex_digit(path.at[*at]), low = hex_digit(path.at[*at + 1]);
-	if (high < 0 || low < 0)
+	int byte = ascii_hex_byte(path.at + *at);
+	if (byte < 0)
 		return false;
 	*at += 2;
-	*c = (char)(high << 4 | low);
+	*c = (char)byte;
 	return true;
 }
 
@@ -40,7 +33,7 @@ static bool take(struct http_span path, size_t *at, char *c)
 static bool ends_in_escape(const struct form *form)
 {
 	const char *end = form->out + form->len;
-	return form->len >= 3 && end[-3] == '%' && hex_digit(end[-2]) >= 0 && hex_digit(end[-1]) >= 0;
+	return form->len >= 3 && end[-3] == '%' && ascii_hex_byte(end - 2) >= 0;
 }
 
 /*

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/repair.h"
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -157,15 +158,10 @@ bool http_span_equal(struct http_span span, const char *text)
 	return span.len == len && (len == 0 || memcmp(span.at, text, len) == 0);
 }
 
-static char lower(char c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 bool http_span_equal_nocase(struct http_span span, const char *text)
 {
 	for (size_t i = 0; i < span.len; i++)
-		if (text[i] == '\0' || lower(span.at[i]) != lower(text[i]))
+		if (text[i] == '\0' || ascii_lower(span.at[i]) != ascii_lower(text[i]))
 			return false;
 	return text[span.len] == '\0';
 }

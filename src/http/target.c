@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/syntax.h"
 
 #define PORT_DIGITS 5
@@ -43,16 +44,9 @@ static bool is_literal(struct http_span host)
 /* Empty is allowed by RFC 3986 3.2.3, and the default port. */
 static bool is_port(struct http_span port)
 {
-	unsigned number = 0;
+	uint64_t number = 0;
 
-	if (port.len > PORT_DIGITS)
-		return false;
-	for (size_t i = 0; i < port.len; i++) {
-		if (port.at[i] < '0' || port.at[i] > '9')
-			return false;
-		number = number * 10 + (unsigned)(port.at[i] - '0');
-	}
-	return number <= PORT_MAX;
+	return port.len == 0 || (port.len <= PORT_DIGITS && ascii_number(port.at, port.len, PORT_MAX, &number));
 }
 
 bool http_authority_parse(struct http_span authority, struct http_span *host, struct http_refusal *refusal)

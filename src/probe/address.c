@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
@@ -38,16 +39,11 @@ static bool copy_target(struct probe_url *url, const char *from)
 
 static bool copy_port(struct probe_url *url, const char *from, size_t len)
 {
-	unsigned port = 0;
+	uint64_t port = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		if (!isdigit((unsigned char)from[i]) || i > 4)
-			return false;
-		port = port * 10 + (unsigned)(from[i] - '0');
-	}
-	if (port == 0 || port > 65535)
+	if (len > 5 || !ascii_number(from, len, 65535, &port) || port == 0)
 		return false;
-	(void)snprintf(url->port, sizeof(url->port), "%u", port);
+	(void)snprintf(url->port, sizeof(url->port), "%u", (unsigned)port);
 	return true;
 }
 

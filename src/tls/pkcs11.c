@@ -13,6 +13,7 @@
 #include <openssl/ui.h>
 #include <openssl/x509.h>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "tls/cryptoki.h"
 #include "tls/failure.h"
@@ -40,15 +41,6 @@ bool pkcs11_is_uri(const char *text)
 
 /* ---- the URI ---- */
 
-/* 16: no digit. */
-static unsigned hex(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return (unsigned)(digit - '0');
-	char letter = (char)(digit | 0x20);
-	return letter >= 'a' && letter <= 'f' ? (unsigned)(letter - 'a' + 10) : 16;
-}
-
 /* RFC 3986 2.1. to: room for len bytes and a NUL. False: not so encoded, or a NUL in it. */
 static bool decode(const char *from, size_t len, char *to)
 {
@@ -56,10 +48,10 @@ static bool decode(const char *from, size_t len, char *to)
 		*to = from[i];
 		if (from[i] != '%')
 			continue;
-		unsigned high = i + 2 < len ? hex(from[i + 1]) : 16, low = i + 2 < len ? hex(from[i + 2]) : 16;
-		if (high > 15 || low > 15 || (high | low) == 0)
+		int byte = i + 2 < len ? ascii_hex_byte(from + i + 1) : -1;
+		if (byte <= 0)
 			return false;
-		*to = (char)(high << 4 | low);
+		*to = (char)byte;
 		i += 2;
 	}
 	*to = '\0';
