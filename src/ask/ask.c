@@ -32,6 +32,8 @@ struct thaw_conn {
 	uint8_t accepted_trust[TRUST_ID_LEN]; /* the trust that believed it last */
 	thaw_trace_fn *trace;
 	void *trace_arg;
+	ask_settled_fn *settled;
+	void *settled_arg;
 	const struct thaw_error *misuse; /* static; NULL: none */
 };
 
@@ -72,6 +74,8 @@ static void settle(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason 
 	conn->report.ended_ms = now_ms;
 	tls_ask_close(conn->tls);
 	enter(conn, ASK_SETTLED, 0, now_ms);
+	if (conn->settled != NULL)
+		conn->settled(conn->settled_arg);
 }
 
 thaw_conn *thaw_conn_new(struct ssl_st *ssl)
@@ -373,6 +377,12 @@ const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
 {
 	const struct thaw_error *tls = tls_session_error(conn->tls);
 	return conn->misuse != NULL ? conn->misuse : tls;
+}
+
+void ask_on_settled(thaw_conn *conn, ask_settled_fn *fn, void *arg)
+{
+	conn->settled = fn;
+	conn->settled_arg = arg;
 }
 
 void thaw_conn_trace(thaw_conn *conn, thaw_trace_fn *fn, void *arg)

@@ -1,4 +1,4 @@
-/* What the accepted certificate says beyond struct thaw_identity: for this program's own gateway, not for libthaw. */
+/* What this program's own gateway needs of an ask beyond libthaw's interface. */
 #ifndef ASK_IDENTITY_H
 #define ASK_IDENTITY_H
 
@@ -8,5 +8,10 @@
 /* Made anew from the certificate that was accepted on this connection; the caller frees it. NULL: there is none yet, or
  * no memory. */
 struct tls_details *ask_details(const thaw_conn *conn);
+
+/* Called as soon as an ask has its verdict, from within whichever call of thaw/ask.h has brought it. It may read the
+ * verdict and the report, and begins no other ask. */
+typedef void ask_settled_fn(void *arg);
+void ask_on_settled(thaw_conn *conn, ask_settled_fn *fn, void *arg);
 
 #endif

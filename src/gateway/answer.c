@@ -99,9 +99,11 @@ static void record_request(struct gw_conn *conn)
 		emit(conn, make_record(conn));
 }
 
-void gw_after_settle(struct gw_conn *conn)
+void gw_ask_settled(void *arg)
 {
-	if (!conn->after.pending || thaw_verdict(conn->ask) == THAW_VERDICT_PENDING)
+	struct gw_conn *conn = arg;
+
+	if (!conn->after.pending)
 		return;
 	struct gw_record_ask story = {0};
 	json_t *record = conn->after.record;
@@ -139,16 +141,17 @@ static void ask_after(struct gw_conn *conn, const struct gw_route *route)
 	tell_board(conn);
 	conn->request->recorded = true;
 	conn->after.record = conn->gateway->env.access != NULL ? make_record(conn) : NULL;
-	if (thaw_ask(conn->ask, &options, conn->now_ms) != THAW_OK) {
-		gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, conn->now_ms, "cannot ask: %s",
-			  thaw_conn_error(conn->ask)->text);
-		if (conn->after.record != NULL)
-			emit(conn, conn->after.record);
-		conn->after.record = NULL;
-		return;
-	}
-	conn->after.pending = true;
 	conn->after.trust = route->trust;
+	conn->after.pending = true; /* before it begins: it may be settled at once */
+	if (thaw_ask(conn->ask, &options, conn->now_ms) == THAW_OK)
+		return;
+	gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, conn->now_ms, "cannot ask: %s",
+		  thaw_conn_error(conn->ask)->text);
+	conn->after.pending = false;
+	conn->after.trust = NULL;
+	if (conn->after.record != NULL)
+		emit(conn, conn->after.record);
+	conn->after.record = NULL;
 }
 
 /* Keeps the bytes of the next request, if some are here already. */
@@ -170,7 +173,6 @@ static void next_request(struct gw_conn *conn)
 		*request = (struct gw_request){.in = in, .began_ms = conn->now_ms};
 		gw_enter(conn, gw_input_next(&request->in) ? GW_HEAD : GW_LINGER);
 	}
-	gw_after_settle(conn); /* it may have been settled at once */
 }
 
 enum gw_step gw_make_way(struct gw_conn *conn)
@@ -291,7 +293,6 @@ enum gw_step gw_answer(struct gw_conn *conn, struct gw_reply *reply, bool close)
 void gw_end_asks(struct gw_conn *conn, enum thaw_reason reason)
 {
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, reason, conn->now_ms);
-	gw_after_settle(conn);
 	if (conn->state == GW_ASK && conn->request->asked && !conn->request->settled)
 		gw_note_story(conn);
 	conn->request->then = (struct gw_then){0};
@@ -349,6 +350,5 @@ void gw_records_close(struct gw_conn *conn)
 {
 	if (conn->after.pending)
 		thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
-	gw_after_settle(conn);
 	record_request(conn);
 }

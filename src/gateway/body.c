@@ -75,7 +75,6 @@ static enum gw_step over(struct gw_conn *conn, enum thaw_reason reason)
 	}
 	/* It was held for the ask that followed the response before. */
 	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, conn->now_ms);
-	gw_after_settle(conn);
 	return gw_refuse_verdict(conn, THAW_VERDICT_OVER_LIMIT, reason, "");
 }
 
@@ -114,7 +113,6 @@ static enum gw_step after_read(struct gw_conn *conn, enum thaw_status status)
 {
 	struct gw_request *request = conn->request;
 
-	gw_after_settle(conn);
 	request->cut_off = request->cut_off || status == THAW_CLOSED;
 	bool over = status == THAW_CLOSED || status == THAW_FAILED;
 	bool waiting = conn->after.pending || (request->asked && thaw_verdict(conn->ask) == THAW_VERDICT_PENDING);

@@ -1,4 +1,5 @@
 #include "gateway/conn.h"
+#include "ask/identity.h"
 #include "base/require.h"
 #include "gateway/pin.h"
 #include "gateway/proxy_header.h"
@@ -236,6 +237,7 @@ static bool begin_tls(struct gw_conn *conn)
 		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
 	if (conn->ask == NULL)
 		return false;
+	ask_on_settled(conn->ask, gw_ask_settled, conn);
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
 	tls_link_step(conn->tls);
 	return true;
@@ -320,7 +322,6 @@ static enum gw_step run_idle(struct gw_conn *conn)
 		return GW_MOVED;
 	}
 	enum thaw_status status = thaw_read(conn->ask, request->in.head, request->in.head_room, &got, conn->now_ms);
-	gw_after_settle(conn);
 	if (status != THAW_OK) {
 		gw_request_free(&request);
 		return gw_blocked(conn, status);
@@ -453,7 +454,6 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	if (conn->state != GW_DEAD && conn->ask != NULL) {
 		gw_pins_look(conn);
 		thaw_tick(conn->ask, now_ms);
-		gw_after_settle(conn);
 	}
 	while (conn->state != GW_DEAD && step == GW_MOVED) {
 		conn->wants = (struct gw_wants){0};

@@ -252,8 +252,9 @@ enum gw_step gw_abandon(struct gw_conn *conn, const char *note);
 enum gw_step gw_cut(struct gw_conn *conn, const char *note);
 /* Milliseconds since 1970. */
 int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms);
-/* The ask after a response, if one is pending, has ended: see to its record. */
-void gw_after_settle(struct gw_conn *conn);
+/* ask_settled_fn: the ask that followed a response, if that was it, has ended: its record is written. arg: the
+ * connection. */
+void gw_ask_settled(void *arg);
 /* On the board, and off it. */
 void gw_show_ask(struct gw_conn *conn);
 void gw_hide_ask(struct gw_conn *conn);

@@ -201,7 +201,6 @@ enum gw_step gw_run_head(struct gw_conn *conn)
 	bool waits = request->in.head_len > 0 && gw_renegotiates(conn);
 	enum thaw_status status = thaw_read(conn->ask, request->in.head + request->in.head_len,
 					    request->in.head_room - request->in.head_len, &got, conn->now_ms);
-	gw_after_settle(conn);
 	if (waits && !conn->after.pending && status != THAW_CLOSED && status != THAW_FAILED)
 		return gw_refuse(conn, GW_PROBLEM_MALFORMED, &around);
 	if (status == THAW_CLOSED)
@@ -265,7 +264,7 @@ static enum gw_step verdict_in(struct gw_conn *conn)
 
 enum gw_step gw_run_held(struct gw_conn *conn)
 {
-	return conn->after.pending ? gw_drain(conn) : act(conn); /* gw_after_settle() ends it */
+	return conn->after.pending ? gw_drain(conn) : act(conn); /* gw_ask_settled() ends it */
 }
 
 enum gw_step gw_run_ask(struct gw_conn *conn)
