@@ -165,6 +165,12 @@ static void drop_preface(struct gw_conn *conn)
 	conn->preface = NULL;
 }
 
+/* TRANSPORT_END, or TRANSPORT_BROKEN. */
+static const char *ended_by(ssize_t how)
+{
+	return how == TRANSPORT_END ? "closed by the client" : "reset by the client";
+}
+
 /* No answer to what is no header: there is nobody who could read it. */
 static enum gw_step bad_preface(struct gw_conn *conn, const char *why)
 {
@@ -190,7 +196,7 @@ static enum gw_step begin_preface(struct gw_conn *conn)
 	if (seen == TRANSPORT_BLOCKED)
 		return wait_read(conn);
 	if (seen <= 0)
-		return bad_preface(conn, "the connection was ended");
+		return bad_preface(conn, ended_by(seen));
 	conn->preface = malloc(sizeof(*conn->preface));
 	if (conn->preface == NULL)
 		return out_of_memory(conn);
@@ -224,7 +230,7 @@ static enum gw_step run_preface(struct gw_conn *conn)
 	if (got == TRANSPORT_BLOCKED)
 		return wait_read(conn);
 	if (got <= 0)
-		return bad_preface(conn, "the connection was ended");
+		return bad_preface(conn, ended_by(got));
 	preface->len += (size_t)got;
 	conn->work += (size_t)got;
 	return GW_MOVED;
@@ -254,7 +260,7 @@ static enum gw_step run_silent(struct gw_conn *conn)
 	if (seen > 0 && !begin_tls(conn))
 		return out_of_memory(conn);
 	if (seen <= 0)
-		gw_notice_unused(conn, "closed by the client");
+		gw_notice_unused(conn, ended_by(seen));
 	gw_enter(conn, seen > 0 ? GW_TLS : GW_DEAD);
 	return GW_MOVED;
 }
@@ -375,7 +381,7 @@ static void overdue(struct gw_conn *conn)
 		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_IDLE:
-		gw_notice_unused(conn, "no request came in time");
+		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "no request came in time");
 		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_REPLY:
@@ -389,7 +395,7 @@ static void overdue(struct gw_conn *conn)
 		gw_enter(conn, GW_DEAD);
 		break;
 	case GW_SILENT:
-		gw_notice_unused(conn, "silent for too long");
+		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "silent for too long");
 		gw_enter(conn, GW_DEAD);
 		break;
 	case GW_LINGER:

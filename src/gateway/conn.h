@@ -161,6 +161,9 @@ struct gw_conn {
 	uint64_t linger_left, linger_end_ms;
 };
 
+/* Why a connection ends that has no request. */
+#define GW_STOPS "the worker stops"
+
 enum gw_step {
 	GW_MOVED, /* something changed: look again */
 	GW_WAIT,  /* conn->wants says for what */

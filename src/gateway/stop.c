@@ -4,7 +4,6 @@
 #include "gateway/proxy.h"
 
 static const char out_of_time[] = "the worker stopped before the request was over (stop_timeout)";
-static const char stops[] = "the worker stops";
 
 void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
 {
@@ -45,11 +44,11 @@ void gw_conn_dismiss(struct gw_conn *conn, uint64_t now_ms)
 	case GW_PREFACE:
 	case GW_SILENT:
 	case GW_TLS:
-		gw_notice_unused(conn, stops);
+		gw_notice_unused(conn, GW_STOPS);
 		gw_enter(conn, GW_DEAD);
 		break;
 	case GW_IDLE:
-		gw_notice_unused(conn, stops);
+		gw_notice_unused(conn, GW_STOPS);
 		gw_enter(conn, GW_LINGER);
 		break;
 	case GW_HEAD:
@@ -82,6 +81,6 @@ void gw_conn_end(struct gw_conn *conn, uint64_t now_ms)
 		note(conn);
 		gw_end_asks(conn, THAW_REASON_CALLER);
 	}
-	gw_notice_unused(conn, stops);
+	gw_notice_unused(conn, GW_STOPS);
 	gw_enter(conn, GW_DEAD);
 }

@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -72,6 +73,10 @@ def nothing(raw):
     pass
 
 
+def reset(raw):
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def half_a_hello(raw):
     raw.sendall(bytes.fromhex("160301020001"))
     raw.shutdown(socket.SHUT_WR)
@@ -94,6 +99,7 @@ FAILED = "TLS handshake failed: "
         (no_name, (FAILED + "no host is configured for this name", "(no SNI)")),
         (old_version, (FAILED, "(SNI 'localhost')")),
         (nothing, ("connection ended before it sent anything: closed by the client",)),
+        (reset, ("connection ended before it sent anything: reset by the client",)),
         (half_a_hello, (FAILED, "(no ClientHello)")),
         (handshake_only, ("connection ended before its first request: closed by the client", "(SNI 'localhost')")),
     ],
@@ -106,6 +112,15 @@ def test_a_connection_without_a_request_is_told_with_address_name_and_cause(serv
     assert gateway.wait_messages(f"thaw: info: {address}: ", *words), gateway.messages
     gateway.stop()
     assert len([m for m in gateway.messages if address in m]) == 1, gateway.messages
+
+
+def test_connections_without_a_request_end_with_their_worker(serve, settings):
+    gateway = serve("-c", settings(workers=1))
+    with Client(gateway).socket, socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT):
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(LIMIT) == 0
+    assert gateway.wait_messages("connection ended before its first request: the worker stops")
+    assert gateway.wait_messages("connection ended before it sent anything: the worker stops")
 
 
 def test_a_client_that_does_not_trust_the_server_is_told(serve, settings):
