@@ -64,6 +64,18 @@ static void look_at_folder(const struct teller *teller, const char *place, const
 	free(folder);
 }
 
+/* Its own, and where a symbolic link leads. */
+static void look_at_folders(const struct teller *teller, const char *place, const char *file)
+{
+	char *real = realpath(file, NULL);
+	struct stat info;
+
+	look_at_folder(teller, place, file);
+	if (real != NULL && strcmp(real, file) != 0 && lstat(file, &info) == 0 && S_ISLNK(info.st_mode))
+		look_at_folder(teller, place, real);
+	free(real);
+}
+
 static void look_at_owner(const struct teller *teller, const char *place, const char *file, uid_t owner)
 {
 	if (!is_trusted(owner))
@@ -83,7 +95,7 @@ static void look_at_secret(const struct teller *teller, const char *place, const
 		     (unsigned)info.st_mode & 07777, (info.st_mode & (S_IWOTH | S_IWGRP)) != 0 ? "change" : "read",
 		     file);
 	look_at_owner(teller, place, file, info.st_uid);
-	look_at_folder(teller, place, file);
+	look_at_folders(teller, place, file);
 }
 
 /* What is no secret, but decides who is let in. */
@@ -98,11 +110,7 @@ static void look_at_decider(void *arg, const char *place, const char *file)
 		tell(teller, "%s: %s has mode %04o, so other users can change it; run 'chmod o-w %s'", place, file,
 		     (unsigned)info.st_mode & 07777, file);
 	look_at_owner(teller, place, file, info.st_uid);
-	look_at_folder(teller, place, file);
-	char *real = realpath(file, NULL); /* where a symbolic link leads */
-	if (real != NULL && strcmp(real, file) != 0 && lstat(file, &info) == 0 && S_ISLNK(info.st_mode))
-		look_at_folder(teller, place, real);
-	free(real);
+	look_at_folders(teller, place, file);
 }
 
 static void look_at_secrets(const struct teller *teller, const struct config *config)
