@@ -108,7 +108,6 @@ def test_it_runs(installed):
         cd /etc/thaw
         timeout 2 thaw serve --listen 127.0.0.1:0 --pki /tmp/pki >/dev/null 2>&1 || true
         cp /tmp/pki/server.pem /tmp/pki/server.key . && cp /tmp/pki/ca.pem clients-ca.pem
-        mkdir -p /var/log/thaw
         thaw check -c /etc/thaw/thaw.yaml
     """)
     assert said.startswith("thaw 0.") and "thaw 700" in said and "/etc/thaw/thaw.yaml: ok" in said
@@ -136,7 +135,7 @@ def test_a_program_is_built_with_the_library(installed):
 def test_it_leaves_nothing_behind(installed):
     assert installed("""
         dpkg -P thaw libthaw-curl-dev libthaw-curl0 libthaw-dev libthaw0 >/dev/null 2>&1
-        ls -d /etc/thaw /var/spool/thaw /usr/bin/thaw /usr/include/thaw /usr/share/doc/thaw 2>/dev/null || true
+        ls -d /etc/thaw /var/spool/thaw /var/log/thaw /usr/bin/thaw /usr/include/thaw /usr/share/doc/thaw 2>/dev/null || true
         getent passwd thaw || true
     """) == ""
 
