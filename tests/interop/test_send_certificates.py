@@ -90,7 +90,7 @@ def test_a_weak_key(prime, scripted, authority, pki, payloads):
     server = scripted(lambda visit, server: server.take(visit))
     sent = send(pki, payloads["1k"].path, server.url("/x"), "--prime", prime, *who(authority.folder, "weak"), who=None)
     assert (sent.code, sent.told["outcome"], server.log) == (66, "file", []), sent
-    assert "RSA, 1024 bits" in sent.told["text"] and "weak.key" in sent.told["text"]
+    assert "weak.pem: " in sent.told["text"] and "RSA, 1024 bits" in sent.told["text"]
 
 
 def test_a_good_certificate_is_not_warned_of(at_the_handshake, authority, pki, payloads):
