@@ -27,7 +27,7 @@ static void check_kept(const struct reply *reply)
 	HOLDS(memchr(reply->server, '\0', sizeof(reply->server)) != NULL);
 	HOLDS(memchr(reply->type, '\0', sizeof(reply->type)) != NULL);
 	HOLDS(memchr(reply->keep_alive, '\0', sizeof(reply->keep_alive)) != NULL);
-	HOLDS(!reply->in_body || (reply->status >= 200 && reply->status <= 599));
+	HOLDS(!reply->in_body || (reply->status >= 200 && reply->status <= 999));
 	HOLDS(!reply->done || reply->in_body);
 }
 
