@@ -15,7 +15,7 @@ import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen
 from peer import LIMIT, Client, wait
-from test_admin import counted
+from test_admin import counted, is_ready
 
 MIB = 1 << 20
 
@@ -114,9 +114,12 @@ def test_a_connection_without_a_request_is_told_with_address_name_and_cause(serv
     assert len([m for m in gateway.messages if address in m]) == 1, gateway.messages
 
 
-def test_connections_without_a_request_end_with_their_worker(serve, settings):
-    gateway = serve("-c", settings(workers=1))
+def test_connections_without_a_request_end_with_their_worker(serve, settings, tmp_path):
+    admin = tmp_path / "admin"
+    gateway = serve("-c", settings(workers=1, more=f"admin: unix:{admin}\n"))
+    wait("it to be ready", lambda: is_ready(admin))
     with Client(gateway).socket, socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT):
+        counted(admin, {"thaw_connections_open": 2})
         gateway.process.send_signal(signal.SIGTERM)
         assert gateway.process.wait(LIMIT) == 0
     assert gateway.wait_messages("connection ended before its first request: the worker stops")
