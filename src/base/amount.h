@@ -1,4 +1,4 @@
-/* A whole number with a unit behind it: sizes and durations, of the configuration and of the command line. */
+/* A whole number followed by a unit: sizes and durations, of the configuration and of the command line. */
 #ifndef BASE_AMOUNT_H
 #define BASE_AMOUNT_H
 

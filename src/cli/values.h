@@ -4,7 +4,7 @@
 
 #include "thaw/types.h"
 
-/* A whole number with a unit behind it, or none. False: it is not, or is more than the most that is allowed. */
+/* A whole number followed by a unit, or none. False: it is not, or is more than the most that is allowed. */
 bool cli_read_size(const char *text,
 		   uint64_t *bytes); /* B, K or KiB, M or MiB, G or GiB; at most 1024 GiB; k, m and g as well */
 bool cli_read_time(const char *text, uint32_t *ms); /* s, ms, m; seconds without a unit; at most an hour */
