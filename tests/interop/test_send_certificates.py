@@ -1,7 +1,7 @@
 """`thaw send` and its own certificate: what is wrong with it is said first, and each cause of a refusal has one exit code."""
 
 import pytest
-from harness.pki import Authority
+from harness.pki import Authority, Issuer
 from harness.scripted import after_head
 from harness.servers import Server, free_port
 from harness.upload import send
@@ -11,7 +11,8 @@ from harness.upload import send
 def authority(tmp_path_factory):
     made = Authority(tmp_path_factory.mktemp("authority"), "own")
     made.client("good")
-    made.client("expired", days=-1)
+    expired = Issuer(made.folder).new("expired", by=made.issuing, validity=("20200101000000Z", "20210101000000Z"))
+    expired.write_text(expired.read_text() + made.issuing.read_text())
     made.client("weak", key=("rsa:1024",))
     return made
 

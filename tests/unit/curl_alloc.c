@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include "../fault/alloc.h"
+#include "curl/helper.h"
 #include "thaw/curl.h"
 
 #define BODY 20000
@@ -138,11 +139,27 @@ static void a_libcurl_without_openssl(void **state)
 	assert_int_equal(open_files(), files); /* its connections ended with it */
 }
 
+/* Each of the two forms that libcurl has had, and text that has no code of OpenSSL's. */
+static void words_for_its_failures(void **state)
+{
+	static const char bare[] = "error:0A000152:SSL routines::unsafe legacy renegotiation disabled";
+	static const char behind[] =
+		"TLS connect error: error:0A000152:SSL routines::unsafe legacy renegotiation disabled";
+	static const char other[] = "TLS connect error: error:none:SSL error:";
+	char one[HELPER_WORDS_ROOM], two[HELPER_WORDS_ROOM];
+
+	(void)state;
+	assert_non_null(strstr(helper_words(bare, one), "RFC 5746"));
+	assert_string_equal(helper_words(behind, two), one);
+	assert_ptr_equal(helper_words(other, one), other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_libcurl_without_openssl),
 		cmocka_unit_test(priming_without_memory),
+		cmocka_unit_test(words_for_its_failures),
 	};
 
 	(void)alarm(600); /* a watchdog */

@@ -150,3 +150,9 @@ def _elsewhere():
 
 
 ALL = (*_late(), *_expect(), *_elsewhere())
+
+
+def failed_by_itself(cell, outcome):
+    """Whether that is the end which its client makes of a renegotiation now and then, by its own fault."""
+    mark = CLIENTS[cell.client].unsteady
+    return bool(mark) and expected(cell).means == "renegotiation" and outcome.status == 0 and mark in outcome.error

@@ -42,8 +42,7 @@ class Authority:
         self._new(self.root, f"/CN={name} root", "critical,CA:TRUE", None)
         self._new(self.issuing, f"/CN={name} issuing", "critical,CA:TRUE", self.root)
 
-    def _new(self, file, subject, constraints, issuer, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256",
-             days=2):
+    def _new(self, file, subject, constraints, issuer, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256"):
         key_file, request = file.with_suffix(".key"), file.with_suffix(".csr")
         openssl("req", "-newkey", *key, "-nodes", "-subj", subject, "-keyout", str(key_file), "-out", str(request))
         extensions = file.with_suffix(".ext")
@@ -52,7 +51,7 @@ class Authority:
         if issuer is not None:
             by = ["-CA", str(issuer), "-CAkey", str(issuer.with_suffix(".key")), "-CAcreateserial"]
         openssl(
-            "x509", "-req", "-in", str(request), *by, "-days", str(days), f"-{digest}",
+            "x509", "-req", "-in", str(request), *by, "-days", "2", f"-{digest}",
             "-extfile", str(extensions), "-out", str(file),
         )  # fmt: skip
 
