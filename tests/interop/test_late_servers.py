@@ -166,9 +166,9 @@ def test_apache_and_http2(late_server):
 
 
 def test_curl_and_apache(late_server, payloads):
-    """It waits for the 100, which Apache sends when it has the certificate: by itself a second, which a busy machine may need."""
+    """It waits for the 100, which Apache sends when it has the certificate; curl 8 does so above 1 MiB only, and for a second."""
     server = late_server("apache")
-    upload = ("--expect100-timeout", "60", "-T", str(payloads["1m"].path), server.url(LATE))
+    upload = ("--expect100-timeout", "60", "-T", str(payloads["50m"].path), server.url(LATE))
     assert curl(server, *upload) == (0, "1.1", 200)
     assert curl(server, "-H", "Expect:", *upload)[2] == 413
 
