@@ -302,19 +302,20 @@ static bool is_short_name(const char *segment, size_t len, const char *name, siz
 }
 
 /* Of two loose segments, the second a route's, which is trimmed. *ends_here: some take a sign in it for the path's end.
- */
+ * The name itself may have such signs, folded from wider ones. */
 static bool equal_loosely(const char *segment, size_t len, const char *name, size_t name_len, bool *ends_here)
 {
-	static const char *const ends[] = {"", ";?#", ";:?#"};
-	size_t whole = 0;
+	static const char ends[] = ";:?#";
+	size_t at = name_len;
 
 	*ends_here |= cut(segment, len, "?#") < len;
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		whole = trim(segment, cut(segment, len, ends[i]), true);
-		if (whole == name_len && memcmp(segment, name, whole) == 0)
+	if (len >= name_len && memcmp(segment, name, name_len) == 0) {
+		while (at < len && (is_blank(segment[at]) || segment[at] == '.'))
+			at++;
+		if (at == len || (segment[at] != '\0' && strchr(ends, segment[at]) != NULL))
 			return true;
 	}
-	return is_short_name(segment, whole, name, name_len);
+	return is_short_name(segment, trim(segment, cut(segment, len, ends), true), name, name_len);
 }
 
 bool http_reading_covered(const struct http_reading *reading, const char *path, const char *loose_path,

@@ -205,6 +205,14 @@ static const struct {
 	{"/secure", "/~1", false, 0, 0},
 	{"/secure", "/secure~x", false, 0, 0},
 	{"/secure", "/secure~", false, 0, 0},
+	/* wide signs, which fold to the ones that end a segment, in the route's own name */
+	{"/\xEF\xBC\x83", "/%EF%BC%83;x", false, 1, 1},
+	{"/\xEF\xBC\x9B"
+	 "a",
+	 "/%EF%BC%9Ba;x", false, 1, 1},
+	{"/\xEF\xBC\x9B"
+	 "a",
+	 "/%EF%BC%9Bb;x", false, 0, 0},
 };
 
 static void test_covers(void **state)
