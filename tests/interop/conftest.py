@@ -12,6 +12,7 @@ from harness import gateway as gateway_module
 from harness.cells import SIZES
 from harness.drivers import DRIVERS, Bench
 from harness.gateway import Gateway, Settings
+from harness.h2 import serve_h2  # noqa: F401 - a fixture
 from harness.late_servers import late_server  # noqa: F401 - a fixture
 from harness.pki import make_keystore, make_stranger
 from harness.programs import Programs
@@ -26,6 +27,7 @@ _figures = []
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="also what takes minutes: 4 GiB uploads")
+    parser.addoption("--h2-target", help="test_h2spec.py against nghttpd, nginx, haproxy, apache or HOST:PORT")
 
 
 def pytest_configure(config):

@@ -137,6 +137,10 @@ class Gateway:
         """The messages with all of these words, once there is one. At the limit: none."""
         return self._wait(self.messages, lambda text: all(word in text for word in words), 1)
 
+    def complaints(self):
+        """What sanitizers have said."""
+        return [text for text in self.messages if "Sanitizer" in text or "runtime error" in text]
+
     def record(self, mark):
         """The one access record whose target ends so."""
         found = self.wait_records(lambda r: (r.get("target") or "").endswith(mark))

@@ -1,0 +1,86 @@
+"""Other servers of HTTP/2, to hold the tests of it against. Each answers more than 5 octets on '/', to every method if it can."""
+
+from . import servers
+
+PAGE = b"a page of some length\n"
+
+NGINX = """
+        listen 127.0.0.1:{port} ssl http2;
+        ssl_certificate {pki}/server.pem;
+        ssl_certificate_key {pki}/server.key;
+        root files;
+"""
+
+HAPROXY = """
+global
+    tune.ssl.default-dh-param 2048
+defaults
+    mode http
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+frontend front
+    bind 127.0.0.1:{port} ssl crt {folder}/both.pem alpn h2
+    default_backend behind
+backend behind
+    server node 127.0.0.1:{behind}
+"""
+
+APACHE = """
+SSLEngine on
+SSLCertificateFile {pki}/server.pem
+SSLCertificateKeyFile {pki}/server.key
+Protocols h2
+DocumentRoot {folder}/files
+<Directory {folder}/files>
+    Require all granted
+</Directory>
+DirectoryIndex index.html
+"""
+
+
+def _files(folder):
+    (folder / "files").mkdir()
+    (folder / "files" / "index.html").write_bytes(PAGE)
+    return folder / "files"
+
+
+def nghttpd(folder, pki):
+    port = servers.free_port()
+    argv = ["nghttpd", "-a", "127.0.0.1", "-d", str(_files(folder)), str(port), str(pki / "server.key"), str(pki / "server.pem")]
+    return servers.Server(argv, folder, port)
+
+
+def nginx(folder, pki):
+    _files(folder)
+    port = servers.free_port()
+    return servers.nginx(folder, port, NGINX.format(port=port, pki=pki))
+
+
+def apache(folder, pki):
+    _files(folder)
+    return servers.apache(folder, servers.free_port(), ("ssl", "http2", "dir"), APACHE.format(folder=folder, pki=pki))
+
+
+class Proxied(servers.Server):
+    """A server in front of another that ends with it."""
+
+    def __init__(self, behind, *how):
+        self._behind = behind
+        super().__init__(*how)
+
+    def stop(self):
+        super().stop()
+        self._behind.stop()
+
+
+def haproxy(folder, pki):
+    (folder / "node").mkdir()
+    behind = servers.node(folder / "node", "node.js")
+    port = servers.free_port()
+    (folder / "both.pem").write_bytes((pki / "server.pem").read_bytes() + (pki / "server.key").read_bytes())
+    (folder / "haproxy.cfg").write_text(HAPROXY.format(port=port, folder=folder, behind=behind.port))
+    return Proxied(behind, ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")], folder, port)
+
+
+TARGETS = {"nghttpd": nghttpd, "nginx": nginx, "apache": apache, "haproxy": haproxy}
