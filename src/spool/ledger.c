@@ -366,17 +366,24 @@ bool ledger_charge(thaw_ledger *ledger, unsigned worker, uint64_t client, enum l
 	return true;
 }
 
-static bool nearly_spent(uint64_t held, uint64_t limit, enum ledger_tier tier)
+/* Is all of the whole, or of this worker's part, in use but for one part in so many? */
+static bool spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier, uint64_t but)
 {
-	return held > limit - limit / (tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK);
+	uint64_t own = ledger->worker[tier], whole = ledger->whole[tier];
+
+	if (own < whole && read_count(&ledger->slots[worker].held[tier]) > own - own / but)
+		return true;
+	return sum(ledger, tier) > whole - whole / but;
 }
 
 bool ledger_pressed(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier)
 {
-	if (ledger->worker[tier] < ledger->whole[tier] &&
-	    nearly_spent(read_count(&ledger->slots[worker].held[tier]), ledger->worker[tier], tier))
-		return true;
-	return nearly_spent(sum(ledger, tier), ledger->whole[tier], tier);
+	return spent(ledger, worker, tier, tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK);
+}
+
+bool ledger_half_spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier)
+{
+	return spent(ledger, worker, tier, 2);
 }
 
 uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client)

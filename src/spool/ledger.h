@@ -39,6 +39,8 @@ void ledger_release(thaw_ledger *ledger, unsigned worker, uint64_t client, enum 
 
 /* Is the whole, or this worker's part, nearly spent? */
 bool ledger_pressed(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier);
+/* Is half of it spent? There may soon be pressure. */
+bool ledger_half_spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier);
 /* What the client holds in all workers, in memory and on the disk. */
 uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client);
 

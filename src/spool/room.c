@@ -16,14 +16,16 @@
  * workers, asks of a lower rank than its own do not end for it.
  *
  * Over all workers: each publishes the rank of its worst ask in its own slot of the ledger, and ends it only if it is
- * about as bad as the worst of all. A worker whose worst stays where it is, for it stands still or lies, is waited
- * for PATIENCE_MS. Each also publishes whether its asks need room. Nothing else is read from other workers.
+ * about as bad as the worst of all; so does each further one. A worker whose worst stays where it is, for it stands
+ * still or lies, is waited for PATIENCE_MS. Each also publishes whether its asks need room. Nothing else is read from
+ * other workers.
  */
 #include "spool/inside.h"
 
 #define SPILLS_MAX  64  /* chunks to the disk in one call: 1 MiB */
 #define TRIES_MAX   8   /* spools that cannot be moved, before no more are tried */
 #define VICTIMS_MAX 32  /* ended in one call */
+#define OLDEST_MAX  64  /* whose ranks are looked at while there is no pressure */
 #define TEND_MS     100 /* between two calls of thaw_store_tend() at most, while something is held */
 #define LOOK_MS     20  /* between two searches of which the first found nothing */
 #define PATIENCE_MS 500 /* for other workers to end what is worse */
@@ -171,13 +173,34 @@ static bool end_spool(struct thaw_spool *spool, enum thaw_reason why)
 	return true;
 }
 
-/* At least one, and more until there is no pressure. False: not one. */
-static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims, enum thaw_reason why)
+/* Is an ask of that rank, in this worker, about as bad as the worst of all? */
+static bool is_my_turn(thaw_store *store, uint64_t rank)
+{
+	ledger_publish_rank(store->ledger, store->worker, rank);
+	uint64_t worst = ledger_worst_rank(store->ledger);
+
+	if ((rank & OVERDUE_BIT) >= (worst & OVERDUE_BIT) && (rank & ~OVERDUE_BIT) >= (worst & ~OVERDUE_BIT) / 2) {
+		store->deferred_ms = 0;
+		return true;
+	}
+	if (store->deferred_ms == 0)
+		store->deferred_ms = store->now_ms;
+	return store->now_ms - store->deferred_ms >= PATIENCE_MS;
+}
+
+/*
+ * While it is this worker's turn: until there is no pressure, and one at least. at_once: the first one in any case.
+ * False: not one.
+ */
+static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims, enum thaw_reason why,
+			bool at_once)
 {
 	bool ended = false;
 
 	for (unsigned i = 0; i < victims->count; i++) {
 		if (ended && !ledger_pressed(store->ledger, store->worker, tier))
+			break;
+		if ((ended || !at_once) && !is_my_turn(store, victims->of[i].rank))
 			break;
 		ended = end_spool(victims->of[i].spool, why) || ended;
 	}
@@ -239,7 +262,7 @@ static bool end_for(struct thaw_spool *asker, enum ledger_tier tier, enum thaw_r
 	asker->busy = true;
 	look_for_victims(asker->store, tier, rank_of(asker), &victims);
 	asker->busy = was;
-	return end_victims(asker->store, tier, &victims, why);
+	return end_victims(asker->store, tier, &victims, why, true);
 }
 
 enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refused)
@@ -301,19 +324,6 @@ void spool_note_end(struct thaw_spool *spool)
 	publish_need(store);
 }
 
-/* Is this worker's worst about as bad as the worst of all? */
-static bool is_my_turn(thaw_store *store, uint64_t rank)
-{
-	ledger_publish_rank(store->ledger, store->worker, rank);
-	uint64_t worst = ledger_worst_rank(store->ledger);
-
-	if ((rank & OVERDUE_BIT) >= (worst & OVERDUE_BIT) && (rank & ~OVERDUE_BIT) >= (worst & ~OVERDUE_BIT) / 2)
-		return true;
-	if (store->deferred_ms == 0)
-		store->deferred_ms = store->now_ms;
-	return store->now_ms - store->deferred_ms >= PATIENCE_MS;
-}
-
 static void forget_need(thaw_store *store)
 {
 	store->needs = NULL;
@@ -329,10 +339,34 @@ static bool make_way(thaw_store *store, enum ledger_tier tier, enum thaw_reason 
 	if (need == 0 || store->now_ms < store->look_ms)
 		return false;
 	look_for_victims(store, tier, UINT64_MAX - need, &victims);
-	if (victims.count > 0 && is_my_turn(store, victims.of[0].rank) && end_victims(store, tier, &victims, why))
+	if (victims.count == 0)
+		ledger_publish_rank(store->ledger, store->worker, 0);
+	if (end_victims(store, tier, &victims, why, false))
 		return true;
 	store->look_ms = store->now_ms + LOOK_MS;
 	return false;
+}
+
+/*
+ * There is no pressure, but there may be before this worker is at work again: its worst ask is known to the others by
+ * then. Of the oldest ones, so that it costs little.
+ */
+static void publish_in_advance(thaw_store *store)
+{
+	enum ledger_tier tier = store->directory == NULL ? LEDGER_MEMORY : LEDGER_DISK;
+	const struct thaw_spool *spool = TAILQ_FIRST(&store->waiting);
+	uint64_t worst = 0;
+
+	if (store->now_ms < store->publish_ms)
+		return;
+	store->publish_ms = store->now_ms + LOOK_MS;
+	if (!ledger_half_spent(store->ledger, store->worker, tier))
+		spool = NULL;
+	for (int i = 0; i < OLDEST_MAX && spool != NULL; i++, spool = TAILQ_NEXT(spool, waiting)) {
+		uint64_t rank = held_in(spool, tier) > 0 ? rank_of(spool) : 0;
+		worst = rank > worst ? rank : worst;
+	}
+	ledger_publish_rank(store->ledger, store->worker, worst);
 }
 
 /* NONE; else memory is short, and why asks must end: the disk cannot help. */
@@ -407,7 +441,7 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 				 short_of != THAW_REASON_NONE ? short_of : THAW_REASON_BUDGET_PRESSURE);
 	} else {
 		store->deferred_ms = 0;
-		ledger_publish_rank(store->ledger, store->worker, 0);
+		publish_in_advance(store);
 		if (!memory)
 			forget_need(store);
 		publish_need(store);

@@ -65,6 +65,7 @@ struct thaw_store {
 	uint64_t deferred_ms;      /* since when others were let go first; 0: they are not */
 	uint64_t look_ms;          /* when to look for victims again */
 	uint64_t grant_ms;         /* when to look at other workers' wishes again */
+	uint64_t publish_ms;       /* when to publish the rank again, while there is no pressure */
 
 	unsigned char block[SPOOL_BLOCK]; /* on its way to or from the disk */
 };

@@ -64,8 +64,12 @@ def ended(gateway):
 
 
 def refused(gateway):
-    """The stories of the honest client's uploads that were not served."""
-    return [r.get("ask") for r in gateway.records if r.get("target") == "/late?honest" and r["status"] != 200]
+    """What became of the honest client's uploads that were not served, in a text, which an assertion shows whole."""
+    of = [r for r in gateway.records if r.get("target") == "/late?honest" and r["status"] != 200]
+    asks = [(r, r.get("ask") or {}) for r in of]
+    return "; ".join(
+        f"{r['status']} {a.get('verdict')} {a.get('reason')} after {r['ms']} ms, {r['body_in']} bytes" for r, a in asks
+    )
 
 
 @pytest.mark.parametrize("addresses", ADDRESSES)

@@ -417,6 +417,96 @@ static void test_need_of_another_worker(void **state)
 	}
 }
 
+/* ---- an ask that has just come, in a worker that holds little else */
+
+struct young {
+	struct world world;
+	thaw_store *other;
+	struct asker crowd[4]; /* of the other's store: the worst of all */
+	struct asker old, honest;
+};
+
+/* Not yet under pressure. */
+static void young_begin(struct young *young)
+{
+	young->world = memory_world(2);
+	young->other = store_on(young->world.ledger, 1, NULL);
+	for (unsigned i = 0; i < 4; i++)
+		ask(&young->crowd[i], young->other, 10 + i, 5000, 9 * CHUNK);
+	tend(young->other, NOW);
+	tend(young->world.store, NOW);
+}
+
+static void young_end(struct young *young)
+{
+	leave(young->crowd, 4);
+	leave(&young->old, 1);
+	leave(&young->honest, 1);
+	thaw_store_free(&young->other);
+	world_free(&young->world);
+}
+
+static bool crowd_ended(const struct young *young)
+{
+	return has_ended(&young->crowd[0]) || has_ended(&young->crowd[1]) || has_ended(&young->crowd[2]) ||
+	       has_ended(&young->crowd[3]);
+}
+
+/* The other worker has not been at work since there is pressure: what is worse there is known all the same. */
+static void test_young_ask_stays_while_another_worker_has_worse(void **state)
+{
+	struct young young;
+
+	(void)state;
+	young_begin(&young);
+	ask(&young.old, young.world.store, 1, 10, CHUNK);
+	ask(&young.honest, young.world.store, 2, 5, 14 * CHUNK);
+	tend(young.world.store, NOW + 1);
+	assert_false(has_ended(&young.honest));
+	assert_false(crowd_ended(&young));
+	tend(young.other, NOW + 100);
+	assert_true(crowd_ended(&young));
+	tend(young.world.store, NOW + 101);
+	assert_false(has_ended(&young.honest));
+	assert_false(has_ended(&young.old));
+	young_end(&young);
+}
+
+/* One here is as bad as the worst of all. The next one here is not, although ending that one is not enough. */
+static void test_young_ask_does_not_end_beside_an_old_one(void **state)
+{
+	struct young young;
+
+	(void)state;
+	young_begin(&young);
+	ask(&young.old, young.world.store, 1, 6000, CHUNK);
+	ask(&young.honest, young.world.store, 2, 5, 14 * CHUNK);
+	tend(young.world.store, NOW + 1);
+	assert_true(has_ended(&young.old));
+	assert_false(has_ended(&young.honest));
+	tend(young.other, NOW + 100);
+	assert_true(crowd_ended(&young));
+	assert_false(has_ended(&young.honest));
+	young_end(&young);
+}
+
+/* The same where one is refused, and makes room at once: one ends for it, and no more than that. */
+static void test_young_ask_does_not_end_for_one_that_is_refused(void **state)
+{
+	struct young young;
+	struct asker newcomer;
+
+	(void)state;
+	young_begin(&young);
+	ask(&young.old, young.world.store, 1, 6000, 5 * CHUNK);
+	ask(&young.honest, young.world.store, 2, 5, 14 * CHUNK);
+	ask(&newcomer, young.world.store, 3, 0, 5 * CHUNK);
+	assert_true(has_ended(&young.old));
+	assert_false(has_ended(&young.honest));
+	leave(&newcomer, 1);
+	young_end(&young);
+}
+
 /* ---- one client's share, in many workers */
 
 struct shared {
@@ -634,6 +724,9 @@ int main(void)
 		cmocka_unit_test(test_worker_leaves_it_to_the_one_with_the_worst),
 		cmocka_unit_test(test_worker_that_lies_is_not_waited_for),
 		cmocka_unit_test(test_need_of_another_worker),
+		cmocka_unit_test(test_young_ask_stays_while_another_worker_has_worse),
+		cmocka_unit_test(test_young_ask_does_not_end_beside_an_old_one),
+		cmocka_unit_test(test_young_ask_does_not_end_for_one_that_is_refused),
 		cmocka_unit_test(test_share_in_another_worker_goes_to_the_disk),
 		cmocka_unit_test(test_oldest_in_another_worker_ends),
 		cmocka_unit_test(test_younger_in_another_worker_stays),
