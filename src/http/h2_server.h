@@ -24,7 +24,6 @@
 #define H2_CONNECTION_WINDOW (1024 * 1024)          /* the same of all bodies of a connection */
 #define H2_SETTINGS_WAIT_MS  UINT64_C(10000)        /* for the acknowledgement of our SETTINGS (RFC 9113 6.5.3) */
 #define H2_FIELDS_MAX        (HTTP_FIELDS_MAX + 28) /* of a response's head, or of its trailers */
-#define H2_KEY_LEN           16                     /* random bytes of a Sec-WebSocket-Key */
 
 /* RFC 9113 7 */
 enum h2_code {

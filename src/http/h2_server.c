@@ -1,0 +1,342 @@
+/* The life of a connection. What comes is in h2_receive.c, what goes in h2_send.c, what it may cost in h2_budget.c. */
+#include "http/h2_server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/require.h"
+#include "http/h2_inside.h"
+
+/* Acknowledgements, resets and window updates that wait for a client which does not read. */
+#define QUEUE_MAX 1024
+
+#define BIT(state) (1U << (state))
+
+static const struct {
+	const char *name;
+	unsigned next;
+} states[H2_STATES] = {
+	[H2_OPEN] = {"open", BIT(H2_NOTICED) | BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
+	[H2_NOTICED] = {"noticed", BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
+	[H2_STOPPING] = {"stopping", BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
+	[H2_FAILED] = {"failed", BIT(H2_OVER)},
+	[H2_TOLD] = {"told", BIT(H2_OVER)},
+	[H2_OVER] = {"over", 0},
+};
+
+void h2_enter(struct h2_server *server, enum h2_state to)
+{
+	enum h2_state from = server->state;
+
+	if (require_transition((states[from].next & BIT(to)) != 0, "h2", states[from].name, states[to].name))
+		server->state = to;
+	else if (h2_lives(server))
+		server->state = H2_FAILED;
+}
+
+void h2_server_fail(struct h2_server *server, uint32_t code, const char *why)
+{
+	if (!h2_lives(server))
+		return;
+	server->end = (struct h2_end){.code = code, .why = why};
+	h2_enter(server, H2_FAILED);
+}
+
+void h2_check(struct h2_server *server, int result)
+{
+	if (result == 0 || !nghttp2_is_fatal(result))
+		return;
+	if (result == NGHTTP2_ERR_NOMEM)
+		h2_server_fail(server, H2_INTERNAL_ERROR, "out of memory");
+	else if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+		h2_server_fail(server, H2_PROTOCOL_ERROR, "no preface of HTTP/2");
+	else if (result == NGHTTP2_ERR_FLOODED)
+		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, "too many acknowledgements wait");
+	else
+		h2_server_fail(server, H2_INTERNAL_ERROR, nghttp2_strerror(result));
+}
+
+/* It is in no list any more. */
+static void finish(struct h2_server *server, struct h2_stream *stream, uint32_t code)
+{
+	server->count--;
+	if (h2_lives(server) && stream->held > 0)
+		h2_check(server, nghttp2_session_consume_connection(server->session, stream->held));
+	if (stream->owner == H2_OWNER_CALLER)
+		server->ops->gone(server->arg, stream, code);
+	free(stream);
+}
+
+void h2_close(struct h2_server *server, struct h2_stream *stream, uint32_t code)
+{
+	if (stream->next != NULL)
+		stream->next->prev = stream->prev;
+	if (stream->prev != NULL)
+		stream->prev->next = stream->next;
+	else
+		server->streams = stream->next;
+	finish(server, stream, code);
+}
+
+void h2_rst(struct h2_stream *stream, uint32_t code)
+{
+	struct h2_server *server = stream->server;
+
+	if (h2_lives(server))
+		h2_check(server, nghttp2_submit_rst_stream(server->session, NGHTTP2_FLAG_NONE, stream->id, code));
+}
+
+static void put_32(uint8_t *at, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* A GOAWAY of our own: of nghttp2's queue nothing is wanted any more, and it may be what there is no memory for. */
+static void say_goaway(struct h2_server *server)
+{
+	memset(server->goaway, 0, sizeof(server->goaway));
+	server->goaway[2] = H2_GOAWAY_LEN - H2_FRAME_LEN;
+	server->goaway[3] = NGHTTP2_GOAWAY;
+	put_32(server->goaway + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(server->session));
+	put_32(server->goaway + 13, server->end.code);
+	server->goaway_left = H2_GOAWAY_LEN;
+}
+
+static void close_all(struct h2_server *server, uint32_t code)
+{
+	struct h2_stream *first;
+
+	while ((first = server->streams) != NULL) {
+		server->streams = first->next;
+		if (first->next != NULL)
+			first->next->prev = NULL;
+		finish(server, first, code);
+	}
+}
+
+/* When nghttp2 is not on the stack: ends what has to end. */
+static void settle(struct h2_server *server)
+{
+	if (server->state == H2_OVER)
+		return;
+	if (server->state == H2_FAILED)
+		say_goaway(server);
+	else if (server->state != H2_TOLD &&
+		 (nghttp2_session_want_read(server->session) != 0 || nghttp2_session_want_write(server->session) != 0))
+		return;
+	close_all(server, server->end.code != H2_NO_ERROR ? server->end.code : H2_CANCEL);
+	h2_enter(server, H2_OVER);
+}
+
+static nghttp2_option *new_options(void)
+{
+	nghttp2_option *options = NULL;
+
+	if (nghttp2_option_new(&options) != 0)
+		return NULL;
+	nghttp2_option_set_no_auto_window_update(options, 1);
+	/* Ours are in h2_budget.h, by the clock that is handed in and by whole frames. */
+#if H2_HAS_RESET_LIMIT
+	nghttp2_option_set_stream_reset_rate_limit(options, UINT64_MAX, UINT64_MAX);
+#endif
+#if H2_HAS_MAX_CONTINUATIONS
+	/* It counts a header that comes in parts once for each. */
+	nghttp2_option_set_max_continuations(options, (size_t)H2_FRAME_LEN * (H2_CONTINUATIONS_MAX + 1));
+#endif
+	return options;
+}
+
+/* nghttp2's allocations are ours: those that a test lets fail. */
+static void *take_memory(size_t size, void *unused)
+{
+	(void)unused;
+	return malloc(size);
+}
+
+static void *take_zeroed(size_t count, size_t size, void *unused)
+{
+	(void)unused;
+	return calloc(count, size);
+}
+
+static void *take_more(void *old, size_t size, void *unused)
+{
+	(void)unused;
+	return realloc(old, size);
+}
+
+static void give_back(void *memory, void *unused)
+{
+	(void)unused;
+	free(memory);
+}
+
+static bool new_session(struct h2_server *server)
+{
+	nghttp2_mem memory = {.malloc = take_memory, .calloc = take_zeroed, .realloc = take_more, .free = give_back};
+	nghttp2_session_callbacks *callbacks = NULL;
+	nghttp2_option *options = new_options();
+
+	if (options != NULL && nghttp2_session_callbacks_new(&callbacks) == 0) {
+		h2_receive_callbacks(callbacks);
+		h2_send_callbacks(callbacks);
+		if (nghttp2_session_server_new3(&server->session, callbacks, server, options, &memory) != 0)
+			server->session = NULL;
+		nghttp2_session_callbacks_del(callbacks);
+	}
+	nghttp2_option_del(options);
+	return server->session != NULL;
+}
+
+/* RFC 9113 3.4: ours are the first frame. */
+static bool greet(struct h2_server *server)
+{
+	static const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX},
+		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+	};
+
+	return nghttp2_submit_settings(server->session, NGHTTP2_FLAG_NONE, settings,
+				       sizeof(settings) / sizeof(settings[0])) == 0 &&
+	       nghttp2_session_set_local_window_size(server->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW) == 0;
+}
+
+struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, uint64_t now_ms)
+{
+	struct h2_server *server = calloc(1, sizeof(*server));
+
+	if (server == NULL)
+		return NULL;
+	server->ops = ops;
+	server->arg = arg;
+	server->settings_due = now_ms + H2_SETTINGS_WAIT_MS;
+	h2_budget_init(&server->budget, now_ms);
+	if (!new_session(server) || !greet(server))
+		h2_server_free(&server);
+	return server;
+}
+
+void h2_server_free(struct h2_server **server)
+{
+	struct h2_server *gone = *server;
+
+	*server = NULL;
+	if (gone == NULL)
+		return;
+	if (h2_lives(gone)) /* the ops that are called now find nothing to do */
+		h2_enter(gone, H2_FAILED);
+	close_all(gone, H2_CANCEL);
+	nghttp2_session_del(gone->session);
+	h2_head_free(&gone->head);
+	free(gone);
+}
+
+bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uint64_t now_ms)
+{
+	if (server->state == H2_OVER)
+		return false;
+	const char *over = h2_lives(server) ? h2_budget_take(&server->budget, bytes, len, now_ms) : NULL;
+	if (over != NULL)
+		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, over);
+	if (h2_lives(server) && len > 0) {
+		ssize_t taken = nghttp2_session_mem_recv(server->session, bytes, len);
+		h2_check(server, taken < 0 ? (int)taken : 0);
+	}
+	if (h2_lives(server) && nghttp2_session_get_outbound_queue_size(server->session) > QUEUE_MAX)
+		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, "too many frames wait to be read");
+	settle(server);
+	return server->state != H2_OVER;
+}
+
+/* What is left of a frame, to the buffer. */
+static void put_out(struct h2_server *server, const uint8_t *bytes, size_t *left)
+{
+	size_t len = server->room - server->used < *left ? server->room - server->used : *left;
+
+	if (len > 0)
+		memcpy(server->out + server->used, bytes, len);
+	server->used += len;
+	*left -= len;
+}
+
+static void put_frames(struct h2_server *server)
+{
+	while (true) {
+		size_t before = server->left_len;
+		put_out(server, server->left, &server->left_len);
+		server->left += before - server->left_len;
+		if (server->left_len > 0 || server->used == server->room || !h2_lives(server))
+			return;
+		ssize_t len = nghttp2_session_mem_send(server->session, &server->left);
+		h2_check(server, len < 0 ? (int)len : 0);
+		if (len <= 0)
+			return;
+		server->left_len = (size_t)len;
+	}
+}
+
+size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
+{
+	server->out = buffer;
+	server->room = room;
+	server->used = 0;
+	put_frames(server);
+	settle(server);
+	if (server->left_len == 0)
+		put_out(server, server->goaway + H2_GOAWAY_LEN - server->goaway_left, &server->goaway_left);
+	server->out = NULL;
+	return server->used;
+}
+
+bool h2_server_wants_write(const struct h2_server *server)
+{
+	return server->left_len > 0 || server->goaway_left > 0 || server->state == H2_FAILED ||
+	       (h2_lives(server) && nghttp2_session_want_write(server->session) != 0);
+}
+
+uint64_t h2_server_deadline(const struct h2_server *server)
+{
+	return h2_lives(server) ? server->settings_due : THAW_NEVER;
+}
+
+void h2_server_tick(struct h2_server *server, uint64_t now_ms)
+{
+	if (now_ms >= h2_server_deadline(server))
+		h2_server_fail(server, H2_SETTINGS_TIMEOUT, "the client does not acknowledge the settings");
+	settle(server);
+}
+
+const struct h2_end *h2_server_end(const struct h2_server *server)
+{
+	return server->state == H2_OVER ? &server->end : NULL;
+}
+
+size_t h2_server_streams(const struct h2_server *server)
+{
+	return server->count;
+}
+
+bool h2_server_notice(struct h2_server *server)
+{
+	if (server->state != H2_OPEN)
+		return h2_lives(server);
+	h2_check(server, nghttp2_submit_shutdown_notice(server->session));
+	if (h2_lives(server))
+		h2_enter(server, H2_NOTICED);
+	return h2_lives(server);
+}
+
+bool h2_server_stop(struct h2_server *server)
+{
+	if (server->state == H2_STOPPING || !h2_lives(server))
+		return h2_lives(server);
+	int32_t last = nghttp2_session_get_last_proc_stream_id(server->session);
+	h2_check(server, nghttp2_submit_goaway(server->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
+	if (h2_lives(server))
+		h2_enter(server, H2_STOPPING);
+	return h2_lives(server);
+}
