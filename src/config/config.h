@@ -23,6 +23,9 @@ enum config_when {
 	CONFIG_WHEN_RESPONSE,
 };
 
+/* Whether clients that offer HTTP/2 get it. AUTO: where they can be asked late all the same (tls/offer.h). */
+enum config_http2 { CONFIG_HTTP2_AUTO, CONFIG_HTTP2_ON, CONFIG_HTTP2_OFF };
+
 enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_BUILTIN_PRIME, CONFIG_PROXY };
 
 /* Sets of header fields that tell an upstream who the client is; bits. */
@@ -97,10 +100,11 @@ struct config_host {
 	char *key_passphrase;    /* a file; NULL: none */
 	char *key_place;         /* "FILE:LINE: key 'hosts[0].key'", for messages */
 	char *certificate_place; /* the same of certificate */
-	bool hold_to_tls12;      /* without_post_handshake: tls12; for a host that asks late */
-	unsigned identity;       /* CONFIG_IDENTITY_* */
-	bool case_matters;       /* paths: case-sensitive */
-	char **strip, **pass;    /* client_headers: NULL-terminated, NULL: none; strip's may end in '*' */
+	enum config_http2 http2;
+	bool hold_to_tls12;   /* without_post_handshake: tls12; for a host that asks late */
+	unsigned identity;    /* CONFIG_IDENTITY_* */
+	bool case_matters;    /* paths: case-sensitive */
+	char **strip, **pass; /* client_headers: NULL-terminated, NULL: none; strip's may end in '*' */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */

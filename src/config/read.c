@@ -131,7 +131,7 @@ enum thaw_status config_read_table(const struct config_at *at, const struct conf
 				return config_refuse(&missing, "this key is missing; allowed: %s", rule->allowed);
 			continue;
 		}
-		void *into = rule->offset == CONFIG_NOWHERE ? NULL : (char *)object + rule->offset;
+		void *into = (char *)object + rule->offset;
 		/* A list puts its count beside it: it is given the whole struct. */
 		bool list = rule->read == config_read_list || rule->read == config_read_named_list;
 		if (rule->read(&values[i], rule, list ? object : into) != THAW_OK)

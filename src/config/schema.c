@@ -18,6 +18,7 @@
 
 static_assert(sizeof(enum config_when) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_upstream_kind) == sizeof(unsigned), "config_read_word() writes an unsigned");
+static_assert(sizeof(enum config_http2) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_crl_check) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_log_format) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_word() writes an unsigned");
@@ -26,7 +27,8 @@ static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_wo
 
 static const struct config_word off_words[] = {{"off", 0}, {NULL, 0}};
 static const struct config_word auto_words[] = {{"auto", 0}, {NULL, 0}};
-static const struct config_word http2_words[] = {{"auto", 0}, {"off", 0}, {"on", CONFIG_NOT_YET}, {NULL, 0}};
+static const struct config_word http2_words[] = {
+	{"auto", CONFIG_HTTP2_AUTO}, {"on", CONFIG_HTTP2_ON}, {"off", CONFIG_HTTP2_OFF}, {NULL, 0}};
 static const struct config_word access_words[] = {{"stdout", 0}, {"stderr", 0}, {"off", 0}, {NULL, 0}};
 static const struct config_word format_words[] = {
 	{"json", CONFIG_LOG_JSON},
@@ -257,7 +259,7 @@ static const struct config_rule host_rules[] = {
 	 .required = true,
 	 .allowed = "a PEM file with the certificate's private key"},
 	{.key = "key_passphrase", .read = config_read_mapping, .offset = 0, .table = &passphrase_table},
-	{.key = "http2", .read = config_read_word, .offset = CONFIG_NOWHERE, .words = http2_words},
+	{.key = "http2", .read = config_read_word, .offset = AT(http2), .words = http2_words},
 	{.key = "without_post_handshake",
 	 .read = read_without_post_handshake,
 	 .offset = AT(hold_to_tls12),

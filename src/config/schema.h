@@ -12,7 +12,6 @@
 #include "config/config.h"
 #include "config/tree.h"
 
-#define CONFIG_NOWHERE  SIZE_MAX     /* a rule's offset: the value is checked, but there is nothing to keep */
 #define CONFIG_UNSET    UINT64_MAX   /* a size that the file did not give */
 #define CONFIG_SIZE_MAX (1ULL << 50) /* 1024TiB */
 #define CONFIG_PATH_MAX 4095         /* bytes of a file's name */
@@ -27,7 +26,6 @@ struct config_word {
 	const char *name; /* NULL: the table's end */
 	int value;
 };
-#define CONFIG_NOT_YET (-1) /* a word's value: known, but this version cannot do it */
 
 struct config_rule {
 	const char *key;

@@ -104,12 +104,11 @@ static const char *words_of(const struct config_word *words, char *text, size_t 
 	size_t used = 0;
 	text[0] = '\0';
 	for (; words->name != NULL && used < room; words++)
-		if (words->value != CONFIG_NOT_YET)
-			used += (size_t)snprintf(text + used, room - used, "%s%s", used > 0 ? ", " : "", words->name);
+		used += (size_t)snprintf(text + used, room - used, "%s%s", used > 0 ? ", " : "", words->name);
 	return text;
 }
 
-/* An enum, which is an unsigned for both compilers; into NULL: only checked. */
+/* An enum, which is an unsigned for both compilers. */
 enum thaw_status config_read_word(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	char allowed[WORDS_MAX];
@@ -121,12 +120,8 @@ enum thaw_status config_read_word(const struct config_at *at, const struct confi
 	if (word == NULL)
 		return config_refuse(at, "'%s' is not known; allowed: %s", config_quote(scalar.text, scalar.len).text,
 				     allowed);
-	if (word->value == CONFIG_NOT_YET)
-		return config_refuse(at, "this version of Thaw does not support '%s' yet; allowed: %s", word->name,
-				     allowed);
 	unsigned value = (unsigned)word->value;
-	if (into != NULL)
-		memcpy(into, &value, sizeof(value));
+	memcpy(into, &value, sizeof(value));
 	return THAW_OK;
 }
 

@@ -124,6 +124,7 @@ static void one_host_is_enough(void **state)
 	assert_string_equal(host->certificate, "c.pem");
 	assert_string_equal(host->key, "k.pem");
 	assert_true(host->hold_to_tls12);
+	assert_int_equal(host->http2, CONFIG_HTTP2_AUTO);
 	assert_int_equal(host->route_count, 1);
 	assert_string_equal(host->routes[0].path, "/");
 	assert_null(host->routes[0].methods);
@@ -473,7 +474,7 @@ static const char inheriting[] = "hosts:\n"
 				 "  certificate: c\n"
 				 "  key: k\n"
 				 "  without_post_handshake: refuse\n"
-				 "  http2: auto\n"
+				 "  http2: on\n"
 				 "  routes: # before what they inherit: order does not matter\n"
 				 "  - { path: /same, upstream: builtin:sink }\n"
 				 "  - path: /own\n"
@@ -508,6 +509,8 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 	struct config *config = parse(inheriting);
 	const struct config_host *host = &config->hosts[0];
 	assert_false(host->hold_to_tls12);
+	assert_int_equal(host->http2, CONFIG_HTTP2_ON);
+	assert_int_equal(config->hosts[1].http2, CONFIG_HTTP2_OFF);
 	assert_int_equal(host->route_count, 3);
 	for (size_t i = 0; i < 3; i += 2) {
 		const struct config_certificate *certificate = &host->routes[i].certificate;

@@ -198,8 +198,6 @@ static const struct bad {
 	     "log: {}\n"),
 	 "9: key 'log': this key is there twice, first in line 8"},
 	/* not yet */
-	{HOST("  http2: on\n"),
-	 "5: key 'hosts[0].http2': this version of Thaw does not support 'on' yet; allowed: auto, off"},
 	{"hosts:\n"
 	 "- name: a.example\n"
 	 "  certificate: c\n"
@@ -397,7 +395,7 @@ static const struct bad {
 	{ROUTES("  - path: /\n" SINK "  - path: /late\n"
 		"    client_certificate: { when: foo }\n" SINK),
 	 "9: key 'hosts[0].routes[1].client_certificate.when': 'foo' is not known; allowed: " ALLOWED_WHEN},
-	{HOST("  http2: maybe\n"), "5: key 'hosts[0].http2': 'maybe' is not known; allowed: auto, off"},
+	{HOST("  http2: maybe\n"), "5: key 'hosts[0].http2': 'maybe' is not known; allowed: auto, on, off"},
 	/* pass phrases */
 	{HOST("  key_passphrase: {}\n"), "5: key 'hosts[0].key_passphrase.file': this key is missing; "
 					 "allowed: " ALLOWED_PASSPHRASE},
