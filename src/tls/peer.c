@@ -41,11 +41,11 @@ bool tls_peer_may_resume(struct tls_peer *peer, X509 *certificate, STACK_OF(X509
 	tls_verdict_free(&peer->verdict);
 	if (peer->trust != NULL)
 		peer->verdict = tls_verify(peer->trust, peer->ssl, certificate, sent);
-	if (!is_accepted(peer->verdict)) {
+	if (!is_accepted(peer->verdict) && !peer->on_demand) {
 		tls_verdict_free(&peer->verdict);
 		peer->verdict = accepted_by_any(peer, certificate, sent);
 	}
-	return peer->verdict != NULL;
+	return is_accepted(peer->verdict);
 }
 
 /* What the peer sent besides its own certificate, before it becomes a part of the session. */

@@ -16,6 +16,7 @@ struct tls_peer {
 	const thaw_trust *const *trusts; /* borrowed: those that may be asked under on this connection */
 	size_t trust_count;
 	struct tls_verdict *verdict; /* the newest; NULL: none */
+	bool on_demand;              /* only a certificate that trust accepts is worth a resumption */
 	size_t tickets;              /* as many session tickets as the SSL sends otherwise */
 };
 
@@ -28,7 +29,7 @@ bool tls_peer_ask(struct tls_peer *peer, const thaw_trust *trust, int mode) THAW
 /* The verdict on the certificate that the peer has, which there must be. It belongs to peer. NULL: out of memory. */
 const struct tls_verdict *tls_peer_judge(struct tls_peer *peer, const thaw_trust *trust);
 
-/* Whether a trust of this connection, if any is known, accepts the certificate. */
+/* Whether a trust of this connection, if any is known, accepts the certificate; on demand: whether trust does. */
 bool tls_peer_may_resume(struct tls_peer *peer, X509 *certificate, STACK_OF(X509) * sent);
 
 /* The store to hand to OpenSSL. NULL: out of memory. */

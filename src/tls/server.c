@@ -1,17 +1,12 @@
-#include "tls/server.h"
-
-#include <errno.h>
+/* A process's contexts: one a host. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "base/error.h"
 #include "tls/failure.h"
-#include "tls/session.h"
-#include "tls/ticket_keys.h"
-#include "tls/transport_bio.h"
+#include "tls/server_inside.h"
 
 /*
  * TLS 1.2 with forward secrecy and AEAD only; TLS 1.3's suites are OpenSSL's own choice. No finite field
@@ -20,33 +15,6 @@
 #define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define TLS_GROUPS    "X25519:P-256:P-384:P-521"
 #define HYBRID_GROUP  "X25519MLKEM768" /* from OpenSSL 3.5 on */
-
-#define HANDSHAKE_FAILED "TLS handshake failed"
-
-struct host {
-	char *name;
-	SSL_CTX *ctx;
-	bool hold_to_tls12;
-	thaw_trust *at_handshake; /* a reference */
-	thaw_trust **trusts;      /* references: all that its routes use */
-	size_t trust_count;
-	unsigned char sid_context[TLS_TICKET_BINDING_SIZE];
-};
-
-struct tls_server {
-	struct host *hosts;
-	size_t count;
-	SSL_CTX *base;                       /* every connection begins with it; its ticket keys serve all hosts */
-	struct tls_ticket_keys *ticket_keys; /* NULL: OpenSSL's own, made with the base context */
-};
-
-struct tls_link {
-	struct tls_server *server;
-	SSL *ssl;
-	int host;   /* -1 until the ClientHello */
-	bool hello; /* it has come */
-	char name[TLS_NAME_MAX + 1];
-};
 
 int tls_server_host(const struct tls_server *server, const char *name)
 {
@@ -59,51 +27,6 @@ int tls_server_host(const struct tls_server *server, const char *name)
 			fallback = (int)i;
 	}
 	return fallback;
-}
-
-/* Chooses the host, once, at the first ClientHello: a renegotiation cannot move a connection to another one. */
-static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
-{
-	struct tls_session *session = tls_session_of(ssl);
-
-	link->hello = true;
-	(void)tls_hello_name(ssl, link->name);
-	link->host = tls_server_host(link->server, link->name);
-	if (link->host < 0 || session == NULL)
-		return THAW_FAILED;
-	const struct host *host = &link->server->hosts[link->host];
-	if (SSL_set_SSL_CTX(ssl, host->ctx) == NULL ||
-	    SSL_set_session_id_context(ssl, host->sid_context, TLS_TICKET_BINDING_SIZE) != 1)
-		return THAW_FAILED;
-	tls_session_hold_to_tls12(session, host->hold_to_tls12);
-	tls_session_know_trusts(session, (const thaw_trust *const *)host->trusts, host->trust_count);
-	return host->at_handshake != NULL ? tls_session_ask_at_handshake(session, host->at_handshake) : THAW_OK;
-}
-
-static int on_client_hello(SSL *ssl, int *alert, void *arg)
-{
-	struct tls_link *link = SSL_get_app_data(ssl);
-
-	if (link->host < 0 && choose_host(link, ssl) != THAW_OK) {
-		*alert = SSL_AD_UNRECOGNIZED_NAME;
-		return SSL_CLIENT_HELLO_ERROR;
-	}
-	return thaw_client_hello(ssl, alert, arg);
-}
-
-/* RFC 7301 3.2. A client that offers only what is not spoken here is told so; one that offers nothing speaks HTTP/1.1.
- */
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-		   unsigned in_len, void *arg)
-{
-	static const unsigned char spoken[] = "\x08http/1.1\x08http/1.0";
-
-	(void)ssl;
-	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)out, out_len, spoken, sizeof(spoken) - 1, in, in_len) !=
-	    OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	return SSL_TLSEXT_ERR_OK;
 }
 
 static bool set_default_groups(SSL_CTX *ctx)
@@ -142,9 +65,9 @@ static SSL_CTX *equip(SSL_CTX *ctx)
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: workers share no cache */
-	SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
+	SSL_CTX_set_client_hello_cb(ctx, tls_on_client_hello, NULL);
 	(void)SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL);
-	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, tls_on_alpn, NULL);
 	return ctx;
 }
 
@@ -177,7 +100,7 @@ static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, st
 	return status;
 }
 
-static bool knows(const struct host *host, const thaw_trust *trust)
+bool tls_host_knows(const struct tls_host_context *host, const thaw_trust *trust)
 {
 	for (size_t i = 0; i < host->trust_count; i++)
 		if (host->trusts[i] == trust)
@@ -186,7 +109,7 @@ static bool knows(const struct host *host, const thaw_trust *trust)
 }
 
 /* False: out of memory. */
-static bool keep_trusts(struct host *host, const struct tls_host *from)
+static bool keep_trusts(struct tls_host_context *host, const struct tls_host *from)
 {
 	if (from->at_handshake != NULL)
 		host->at_handshake = thaw_trust_ref((thaw_trust *)from->at_handshake);
@@ -194,15 +117,20 @@ static bool keep_trusts(struct host *host, const struct tls_host *from)
 		return true;
 	host->trusts = calloc(from->trust_count, sizeof(thaw_trust *));
 	for (size_t i = 0; host->trusts != NULL && i < from->trust_count; i++)
-		if (!knows(host, from->trusts[i]))
+		if (!tls_host_knows(host, from->trusts[i]))
 			host->trusts[host->trust_count++] = thaw_trust_ref((thaw_trust *)from->trusts[i]);
 	return host->trusts != NULL;
 }
 
-static enum thaw_status load_host(struct host *host, const struct tls_host *from, struct thaw_error *err)
+static enum thaw_status load_host(struct tls_host_context *host, const struct tls_host *from, struct thaw_error *err)
 {
 	host->name = strdup(from->name);
-	host->hold_to_tls12 = from->hold_to_tls12;
+	host->manner = (struct tls_manner){
+		.http2 = from->http2,
+		.asks_late = from->asks_late,
+		.hold_to_tls12 = from->hold_to_tls12,
+		.no_tls13 = from->protocol != NULL && from->protocol->no_tls13,
+	};
 	host->ctx = new_context(from->protocol, err);
 	if (host->name == NULL || host->ctx == NULL || !keep_trusts(host, from) ||
 	    !tls_ticket_binding(from, host->sid_context))
@@ -215,7 +143,8 @@ struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, st
 	struct tls_server *server = calloc(1, sizeof(*server));
 
 	if (server == NULL || (server->hosts = calloc(count, sizeof(*server->hosts))) == NULL ||
-	    (server->base = new_context(count > 0 ? hosts[0].protocol : NULL, err)) == NULL) {
+	    (server->base = new_context(count > 0 ? hosts[0].protocol : NULL, err)) == NULL ||
+	    (server->ticket_keys = tls_ticket_keys_of(server->base)) == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		tls_server_free(&server);
 		return NULL;
@@ -263,128 +192,4 @@ void tls_server_free(struct tls_server **server)
 	SSL_CTX_free(gone->base);
 	tls_ticket_keys_free(&gone->ticket_keys);
 	free(gone);
-}
-
-struct tls_link *tls_link_new(struct tls_server *server, struct transport transport)
-{
-	struct tls_link *link = calloc(1, sizeof(*link));
-
-	if (link == NULL)
-		return NULL;
-	link->server = server;
-	link->host = -1;
-	link->ssl = SSL_new(server->base);
-	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport)) {
-		ERR_clear_error();
-		tls_link_free(&link);
-		return NULL;
-	}
-	SSL_set_accept_state(link->ssl);
-	return link;
-}
-
-void tls_link_free(struct tls_link **link)
-{
-	struct tls_link *gone = *link;
-
-	*link = NULL;
-	if (gone == NULL)
-		return;
-	SSL_free(gone->ssl);
-	free(gone);
-}
-
-struct ssl_st *tls_link_ssl(struct tls_link *link)
-{
-	return link->ssl;
-}
-
-void tls_link_step(struct tls_link *link)
-{
-	tls_transport_step(link->ssl);
-}
-
-bool tls_link_spent(const struct tls_link *link)
-{
-	return tls_transport_spent(link->ssl);
-}
-
-bool tls_link_flooded(const struct tls_link *link)
-{
-	const struct tls_session *session = tls_session_of(link->ssl);
-
-	return session != NULL && tls_session_flooded(session);
-}
-
-enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err)
-{
-	ERR_clear_error();
-	errno = 0;
-	int n = SSL_do_handshake(link->ssl);
-	if (n == 1)
-		return THAW_OK;
-	if (tls_link_flooded(link)) {
-		ERR_clear_error();
-		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
-	}
-	/* OpenSSL's own words are that a callback failed. */
-	if (link->hello && link->host < 0)
-		(void)error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": no host is configured for this name");
-	return tls_failure(link->ssl, n, HANDSHAKE_FAILED, err);
-}
-
-const char *tls_link_name(const struct tls_link *link)
-{
-	return link->hello ? link->name : NULL;
-}
-
-bool tls_link_asked(const struct tls_link *link)
-{
-	const struct tls_session *session = tls_session_of(link->ssl);
-
-	return session != NULL && tls_session_asked_at_handshake(session);
-}
-
-int tls_link_host(const struct tls_link *link)
-{
-	return link->host;
-}
-
-enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
-				struct thaw_error *err)
-{
-	*len = 0;
-	ERR_clear_error();
-	errno = 0;
-	int n = SSL_write_ex(link->ssl, data, room, len);
-	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "writing", err);
-}
-
-bool tls_link_pending(const struct tls_link *link)
-{
-	return SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0;
-}
-
-void tls_link_close_notify(struct tls_link *link)
-{
-	ERR_clear_error();
-	if (SSL_in_init(link->ssl) == 0)
-		(void)SSL_shutdown(link->ssl);
-	ERR_clear_error();
-}
-
-bool tls_link_resumed(const struct tls_link *link)
-{
-	return SSL_session_reused(link->ssl) == 1;
-}
-
-const char *tls_link_version(const struct tls_link *link)
-{
-	return SSL_get_version(link->ssl);
-}
-
-const char *tls_link_cipher(const struct tls_link *link)
-{
-	const char *name = SSL_get_cipher_name(link->ssl);
-	return name != NULL ? name : "";
 }

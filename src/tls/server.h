@@ -8,6 +8,7 @@
 #include "base/transport.h"
 #include "thaw/ask.h"
 #include "tls/credentials.h"
+#include "tls/offer.h"
 
 struct tls_server;
 struct tls_link;
@@ -24,9 +25,11 @@ struct tls_host {
 	const char *certificate, *key; /* PEM files */
 	struct tls_key_setting key_setting;
 	const struct tls_protocol *protocol; /* one for all hosts; NULL: the defaults */
-	bool hold_to_tls12;                  /* clients that cannot be asked on TLS 1.3 */
-	const thaw_trust *at_handshake;      /* NULL: no certificate is asked for at the handshake */
-	const thaw_trust *const *trusts;     /* all that this host's routes use: tickets are bound to them */
+	enum tls_http2 http2;
+	bool asks_late;                  /* one of its routes asks after the handshake */
+	bool hold_to_tls12;              /* clients that have to be asked late, and cannot be on TLS 1.3 */
+	const thaw_trust *at_handshake;  /* NULL: no certificate is asked for at the handshake */
+	const thaw_trust *const *trusts; /* all that this host's routes use: tickets are bound to them */
 	size_t trust_count;
 };
 
@@ -48,6 +51,49 @@ int tls_server_host(const struct tls_server *server, const char *name);
 /* NULL: no memory. The transport must outlive the link. */
 struct tls_link *tls_link_new(struct tls_server *server, struct transport transport);
 void tls_link_free(struct tls_link **link);
+
+/*
+ * The handshake on demand (offer.h). A connection that may follow one that was reset is asked in its handshake if
+ *
+ *	- `away` says under which of the host's trusts its client was sent away. It is called in the ClientHello
+ *	  callback, where tls_link_name() and tls_link_kind() can be called;
+ *	- or it brings a session ticket that says so;
+ *	- or a ticket with a certificate that a trust of the host accepts: browsers that were sent away once go on with
+ *	  HTTP/1.1.
+ *
+ * Such a request for a certificate never fails the handshake.
+ */
+#define TLS_AWAY_MS 10000 /* how long a note is good: the browser comes back at once */
+
+enum tls_demand { TLS_DEMAND_NONE, TLS_DEMAND_NOTE, TLS_DEMAND_TICKET, TLS_DEMAND_CERTIFICATE, TLS_DEMANDS };
+
+struct tls_away {
+	const thaw_trust *trust; /* NULL: it was not sent away */
+	uint64_t wall_ms;        /* now, since 1970: to judge the age of what tickets say */
+};
+typedef struct tls_away tls_away_fn(void *arg);
+
+/* Before the handshake. Without it no ticket's note is believed, either. */
+void tls_link_on_away(struct tls_link *link, tls_away_fn *away, void *arg);
+
+/* Why it was asked, or was to be, on demand. Once the ClientHello has come. */
+enum tls_demand tls_link_demand(const struct tls_link *link);
+
+/* Whether that was under this trust: its certificate, or that there is none, is the answer to every late ask under it.
+ */
+bool tls_link_demanded(const struct tls_link *link, const thaw_trust *trust);
+
+/*
+ * Sends a session ticket which says that this client is sent away from the host, and is to be asked under trust. For an
+ * HTTP/2 connection, before its stream is reset. What the transport does not take now goes before all that is written
+ * later. False: not sent; TLS 1.2, a certificate is there, or out of memory.
+ */
+bool tls_link_note_ticket(struct tls_link *link, const thaw_trust *trust, uint64_t wall_ms);
+
+enum tls_client_kind tls_link_kind(const struct tls_link *link);
+
+/* HTTP/2 was chosen. */
+bool tls_link_http2(const struct tls_link *link);
 
 /* For thaw_conn_new(), before the handshake. */
 struct ssl_st *tls_link_ssl(struct tls_link *link);

@@ -33,7 +33,8 @@ enum exchange {
 struct tls_session {
 	SSL *ssl;
 	/* what the ClientHello offered */
-	bool hello_seen, offers_post_handshake, hold;
+	struct tls_hello hello;
+	bool hello_seen, hold;
 	bool asked_at_handshake; /* the request for the certificate is written */
 	bool judged, loose; /* the first handshake was looked at; it was resumed without the extended master secret */
 	char name[TLS_NAME_MAX + 1];
@@ -93,6 +94,10 @@ static void on_message(int outbound, int version, int content_type, const void *
 		return;
 	int type = *(const unsigned char *)data;
 	unsigned char none;
+	/* OpenSSL's ClientHello callback, which comes next, is not shown those extensions that OpenSSL does not know.
+	 */
+	if (type == MSG_CLIENT_HELLO && !session->hello_seen)
+		tls_hello_read(&session->hello, data, len);
 	/* OpenSSL is "in init" already when it reads the ClientHello of a renegotiation that it then refuses. */
 	if (type == MSG_CLIENT_HELLO && session->exchange == EX_NONE && SSL_get_peer_finished(ssl, &none, 0) > 0 &&
 	    ++session->refused_hellos > HELLO_REFUSED_MAX)
@@ -165,28 +170,6 @@ bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1])
 	return true;
 }
 
-/* RFC 8446 4.2.1: whether supported_versions lists that version. */
-static bool lists_version(SSL *ssl, unsigned version)
-{
-	const unsigned char *ext = NULL;
-	size_t len = 0;
-
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &ext, &len) != 1 || len < 1)
-		return false;
-	for (size_t i = 1; i + 1 < len; i += 2)
-		if (ext[i] == version >> 8 && ext[i + 1] == (version & 0xff))
-			return true;
-	return false;
-}
-
-static bool offers(SSL *ssl, unsigned type)
-{
-	const unsigned char *ext = NULL;
-	size_t len = 0;
-
-	return SSL_client_hello_get0_ext(ssl, type, &ext, &len) == 1;
-}
-
 int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 {
 	struct tls_session *session = tls_session_of(ssl);
@@ -204,15 +187,19 @@ int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	}
 	session->hello_seen = true;
 	memcpy(session->name, name, sizeof(name));
-	session->offers_post_handshake = offers(ssl, TLSEXT_TYPE_post_handshake_auth);
 	/* Where it lists TLS 1.2, holding it to that cannot fail. */
-	bool held = session->hold && !session->offers_post_handshake && lists_version(ssl, TLS1_2_VERSION);
+	bool held = session->hold && !session->hello.post_handshake && session->hello.tls12;
 	if (held)
 		(void)SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
 	/* Only a full handshake lets a client without the extended master secret be asked: see tls_session_means(). */
-	if ((held || !lists_version(ssl, TLS1_3_VERSION)) && !offers(ssl, TLSEXT_TYPE_extended_master_secret))
+	if ((held || !session->hello.tls13) && !session->hello.extended_master)
 		(void)SSL_set_options(ssl, SSL_OP_NO_TICKET);
 	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+const struct tls_hello *tls_session_hello(const struct tls_session *session)
+{
+	return &session->hello;
 }
 
 void tls_session_hold_to_tls12(struct tls_session *session, bool hold)
@@ -255,6 +242,12 @@ enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const
 	return use_trust(session, trust, SSL_VERIFY_PEER);
 }
 
+enum thaw_status tls_session_ask_on_demand(struct tls_session *session, const thaw_trust *trust)
+{
+	session->peer.on_demand = true;
+	return tls_session_ask_at_handshake(session, trust);
+}
+
 void tls_session_know_trusts(struct tls_session *session, const thaw_trust *const *trusts, size_t count)
 {
 	session->peer.trusts = trusts;
@@ -286,15 +279,29 @@ static void judge_handshake(struct tls_session *session)
 			 SSL_session_reused(session->ssl) == 1;
 }
 
+bool tls_speaks_http2(const struct ssl_st *ssl)
+{
+	const unsigned char *name = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(ssl, &name, &len);
+	return len == 2 && memcmp(name, "h2", 2) == 0;
+}
+
 enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason *reason)
 {
 	enum thaw_reason why = THAW_REASON_NONE;
 	enum thaw_means means = THAW_MEANS_NONE;
 
 	judge_handshake(session);
+	if (tls_speaks_http2(session->ssl)) {
+		if (reason != NULL)
+			*reason = THAW_REASON_HTTP2;
+		return THAW_MEANS_NONE;
+	}
 	switch (SSL_version(session->ssl)) {
 	case TLS1_3_VERSION:
-		if (session->hello_seen && !session->offers_post_handshake)
+		if (session->hello_seen && !session->hello.post_handshake)
 			why = THAW_REASON_NO_POST_HANDSHAKE;
 		else
 			means = THAW_MEANS_POST_HANDSHAKE;

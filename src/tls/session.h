@@ -9,6 +9,7 @@
 #define TLS_SESSION_H
 
 #include "tls/certificate.h"
+#include "tls/hello.h"
 
 #define TLS_NAME_MAX 255 /* of a server name (SNI), without its NUL */
 
@@ -27,8 +28,14 @@ bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1]);
 
 void tls_session_hold_to_tls12(struct tls_session *session, bool hold);
 
+/* What the first ClientHello said. */
+const struct tls_hello *tls_session_hello(const struct tls_session *session);
+
 /* Ask at the handshake; in the ClientHello callback or before. */
 enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust) THAW_MUST_CHECK;
+
+/* The same, and a session is resumed only if this trust accepts its certificate: one without would not be asked. */
+enum thaw_status tls_session_ask_on_demand(struct tls_session *session, const thaw_trust *trust) THAW_MUST_CHECK;
 
 /*
  * All trusts that may be asked under on this connection, in an array that outlives it. A session is resumed only if
@@ -43,6 +50,9 @@ struct tls_peer *tls_session_peer(struct tls_session *session);
 bool tls_session_asked_at_handshake(const struct tls_session *session);
 
 bool tls_session_established(const struct tls_session *session);
+
+/* HTTP/2 was chosen by ALPN, which forbids to ask (RFC 9113 9.2.3). */
+bool tls_speaks_http2(const struct ssl_st *ssl);
 
 /* How it could be asked now, by what was negotiated; *reason for THAW_MEANS_NONE. Whether it has a certificate is not
  * asked here. */

@@ -81,8 +81,10 @@ static bool may_resume(SSL *ssl, SSL_SESSION *opened)
 	struct tls_session *session = tls_session_of(ssl);
 	X509 *certificate = SSL_SESSION_get0_peer(opened);
 
-	if (session == NULL || certificate == NULL)
+	if (session == NULL)
 		return true;
+	if (certificate == NULL)
+		return !tls_session_peer(session)->on_demand;
 	STACK_OF(X509) *carried = tls_ticket_chain(opened);
 	bool may = tls_peer_may_resume(tls_session_peer(session), certificate, carried);
 	sk_X509_pop_free(carried, X509_free);

@@ -5,6 +5,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
@@ -201,6 +202,71 @@ bool tls_ticket_keys_use(const struct tls_ticket_keys *keys, SSL_CTX *ctx)
 {
 	return SSL_CTX_set_app_data(ctx, (void *)keys) == 1 &&
 	       SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1;
+}
+
+/* ---- opening, before OpenSSL does ---- */
+
+struct tls_ticket_keys *tls_ticket_keys_of(SSL_CTX *ctx)
+{
+	struct tls_ticket_keys *keys = calloc(1, sizeof(*keys));
+
+	if (keys == NULL)
+		return NULL;
+	keys->count = 1;
+	if (SSL_CTX_get_tlsext_ticket_keys(ctx, &keys->keys[0], KEY_LEN) != 1)
+		tls_ticket_keys_free(&keys);
+	return keys;
+}
+
+/* Whether the last bytes are the HMAC of those before (RFC 5077 4, with OpenSSL's lengths). */
+static bool is_sealed(const struct key *key, const unsigned char *ticket, size_t len)
+{
+	unsigned char mac[SECRET_LEN];
+	unsigned mac_len = 0;
+
+	return HMAC(EVP_sha256(), key->hmac, SECRET_LEN, ticket, len - SECRET_LEN, mac, &mac_len) != NULL &&
+	       mac_len == SECRET_LEN && CRYPTO_memcmp(mac, ticket + len - SECRET_LEN, SECRET_LEN) == 0;
+}
+
+/* Of a sealed ticket. */
+static SSL_SESSION *decrypt(const struct key *key, const unsigned char *ticket, size_t len)
+{
+	const unsigned char *iv = ticket + NAME_LEN, *sealed = iv + IV_LEN;
+	size_t sealed_len = len - NAME_LEN - IV_LEN - SECRET_LEN;
+	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+	unsigned char *plain = malloc(len);
+	int got = 0, last = 0;
+	SSL_SESSION *session = NULL;
+
+	if (cipher != NULL && plain != NULL && EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv) == 1 &&
+	    EVP_DecryptUpdate(cipher, plain, &got, sealed, (int)sealed_len) == 1 &&
+	    EVP_DecryptFinal_ex(cipher, plain + got, &last) == 1) {
+		const unsigned char *at = plain;
+		session = d2i_SSL_SESSION(NULL, &at, got + last);
+	}
+	if (plain != NULL)
+		OPENSSL_cleanse(plain, len);
+	free(plain);
+	EVP_CIPHER_CTX_free(cipher);
+	return session;
+}
+
+SSL_SESSION *tls_ticket_open(const struct tls_ticket_keys *keys, const unsigned char *ticket, size_t len)
+{
+	SSL_SESSION *session = NULL;
+
+	if (len <= NAME_LEN + IV_LEN + SECRET_LEN || len > UINT16_MAX)
+		return NULL;
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct key *key = &keys->keys[i];
+		if (memcmp(key->name, ticket, NAME_LEN) != 0)
+			continue;
+		if (is_sealed(key, ticket, len))
+			session = decrypt(key, ticket, len);
+		break;
+	}
+	ERR_clear_error();
+	return session;
 }
 
 /* ---- binding ---- */

@@ -20,6 +20,7 @@
 struct tls_host;
 struct tls_ticket_keys;
 struct ssl_ctx_st;
+struct ssl_session_st;
 
 /*
  * NULL with *err set, whose text begins with the file's name, and its line if it is about one; it never has a byte of
@@ -33,6 +34,15 @@ void tls_ticket_keys_free(struct tls_ticket_keys **keys);
 /* The connections of ctx seal and open their tickets with keys, which outlive it. Takes the context's app data. False:
  * no memory. */
 bool tls_ticket_keys_use(const struct tls_ticket_keys *keys, struct ssl_ctx_st *ctx) THAW_MUST_CHECK;
+
+/* A copy of the keys that OpenSSL has made for ctx. NULL: no memory. */
+struct tls_ticket_keys *tls_ticket_keys_of(struct ssl_ctx_st *ctx);
+
+/*
+ * The session in a ticket, before OpenSSL looks at it: for what has to be known in the ClientHello callback. The caller
+ * frees it. NULL: it was sealed by none of the keys, or out of memory.
+ */
+struct ssl_session_st *tls_ticket_open(const struct tls_ticket_keys *keys, const unsigned char *ticket, size_t len);
 
 /*
  * What the tickets of a host are bound to, as OpenSSL's session id context: its name and all its trust settings, or a

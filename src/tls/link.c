@@ -1,0 +1,232 @@
+/* One connection: what its ClientHello leads to, its handshake, its end. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+
+#include "base/error.h"
+#include "tls/failure.h"
+#include "tls/server_inside.h"
+#include "tls/transport_bio.h"
+
+#define HANDSHAKE_FAILED "TLS handshake failed"
+
+/* Chooses the host, once, at the first ClientHello: a renegotiation cannot move a connection to another one. */
+static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
+{
+	struct tls_session *session = tls_session_of(ssl);
+
+	link->hello = true;
+	(void)tls_hello_name(ssl, link->name);
+	link->host = tls_server_host(link->server, link->name);
+	if (link->host < 0 || session == NULL)
+		return THAW_FAILED;
+	const struct tls_host_context *host = &link->server->hosts[link->host];
+	const struct tls_hello *hello = tls_session_hello(session);
+	if (SSL_set_SSL_CTX(ssl, host->ctx) == NULL ||
+	    SSL_set_session_id_context(ssl, host->sid_context, TLS_TICKET_BINDING_SIZE) != 1)
+		return THAW_FAILED;
+	tls_session_know_trusts(session, (const thaw_trust *const *)host->trusts, host->trust_count);
+	link->http2 = tls_offers_http2(&host->manner, hello);
+	if (tls_may_follow(&host->manner, hello))
+		link->demanded = tls_demand_find(link, &link->demand);
+	tls_session_hold_to_tls12(session, tls_holds_to_tls12(&host->manner, hello, link->demanded != NULL));
+	if (link->demanded != NULL)
+		return tls_session_ask_on_demand(session, link->demanded);
+	return host->at_handshake != NULL ? tls_session_ask_at_handshake(session, host->at_handshake) : THAW_OK;
+}
+
+int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_link *link = SSL_get_app_data(ssl);
+
+	if (link->host < 0 && choose_host(link, ssl) != THAW_OK) {
+		*alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	return thaw_client_hello(ssl, alert, arg);
+}
+
+/*
+ * RFC 9113 9.2.2 forbids all suites of TLS 1.2 but those with an ephemeral key exchange and AEAD. There is no suite yet
+ * when a TLS 1.3 client's protocol is chosen.
+ */
+static bool allows_http2(const SSL *ssl)
+{
+	const SSL_CIPHER *cipher = SSL_get_pending_cipher(ssl);
+	int exchange = cipher != NULL ? SSL_CIPHER_get_kx_nid(cipher) : NID_undef;
+
+	return SSL_version(ssl) == TLS1_3_VERSION ||
+	       ((exchange == NID_kx_ecdhe || exchange == NID_kx_dhe) && SSL_CIPHER_is_aead(cipher) == 1);
+}
+
+/* RFC 7301 3.2. A client that offers only what is not spoken here is told so; one that offers nothing speaks HTTP/1.1.
+ */
+int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+		void *arg)
+{
+	static const unsigned char all[] = "\x02h2\x08http/1.1\x08http/1.0";
+	const size_t h2_len = sizeof("\x02h2") - 1;
+	const struct tls_link *link = SSL_get_app_data(ssl);
+	const size_t skipped = link->http2 && allows_http2(ssl) ? 0 : h2_len;
+
+	(void)arg;
+	if (SSL_select_next_proto((unsigned char **)out, out_len, all + skipped, (unsigned)(sizeof(all) - 1 - skipped),
+				  in, in_len) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	if (skipped == 0 && *out_len == 2)
+		(void)SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION); /* RFC 9113 9.2.1 */
+	return SSL_TLSEXT_ERR_OK;
+}
+
+struct tls_link *tls_link_new(struct tls_server *server, struct transport transport)
+{
+	struct tls_link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL)
+		return NULL;
+	link->server = server;
+	link->host = -1;
+	link->ssl = SSL_new(server->base);
+	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport)) {
+		ERR_clear_error();
+		tls_link_free(&link);
+		return NULL;
+	}
+	SSL_set_accept_state(link->ssl);
+	return link;
+}
+
+void tls_link_free(struct tls_link **link)
+{
+	struct tls_link *gone = *link;
+
+	*link = NULL;
+	if (gone == NULL)
+		return;
+	SSL_free(gone->ssl);
+	free(gone);
+}
+
+struct ssl_st *tls_link_ssl(struct tls_link *link)
+{
+	return link->ssl;
+}
+
+void tls_link_step(struct tls_link *link)
+{
+	tls_transport_step(link->ssl);
+}
+
+bool tls_link_spent(const struct tls_link *link)
+{
+	return tls_transport_spent(link->ssl);
+}
+
+bool tls_link_flooded(const struct tls_link *link)
+{
+	const struct tls_session *session = tls_session_of(link->ssl);
+
+	return session != NULL && tls_session_flooded(session);
+}
+
+enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err)
+{
+	ERR_clear_error();
+	errno = 0;
+	int n = SSL_do_handshake(link->ssl);
+	if (n == 1)
+		return THAW_OK;
+	if (tls_link_flooded(link)) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
+	}
+	/* OpenSSL's own words are that a callback failed. */
+	if (link->hello && link->host < 0)
+		(void)error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": no host is configured for this name");
+	return tls_failure(link->ssl, n, HANDSHAKE_FAILED, err);
+}
+
+const char *tls_link_name(const struct tls_link *link)
+{
+	return link->hello ? link->name : NULL;
+}
+
+void tls_link_on_away(struct tls_link *link, tls_away_fn *away, void *arg)
+{
+	link->away = away;
+	link->away_arg = arg;
+}
+
+bool tls_link_http2(const struct tls_link *link)
+{
+	return tls_speaks_http2(link->ssl);
+}
+
+enum tls_client_kind tls_link_kind(const struct tls_link *link)
+{
+	const struct tls_session *session = tls_session_of(link->ssl);
+
+	return session != NULL ? tls_session_hello(session)->kind : TLS_KIND_OTHER;
+}
+
+enum tls_demand tls_link_demand(const struct tls_link *link)
+{
+	return link->demand;
+}
+
+bool tls_link_demanded(const struct tls_link *link, const thaw_trust *trust)
+{
+	return link->demanded != NULL && link->demanded == trust;
+}
+
+bool tls_link_asked(const struct tls_link *link)
+{
+	const struct tls_session *session = tls_session_of(link->ssl);
+
+	return session != NULL && tls_session_asked_at_handshake(session);
+}
+
+int tls_link_host(const struct tls_link *link)
+{
+	return link->host;
+}
+
+enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
+				struct thaw_error *err)
+{
+	*len = 0;
+	ERR_clear_error();
+	errno = 0;
+	int n = SSL_write_ex(link->ssl, data, room, len);
+	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "writing", err);
+}
+
+bool tls_link_pending(const struct tls_link *link)
+{
+	return SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0;
+}
+
+void tls_link_close_notify(struct tls_link *link)
+{
+	ERR_clear_error();
+	if (SSL_in_init(link->ssl) == 0)
+		(void)SSL_shutdown(link->ssl);
+	ERR_clear_error();
+}
+
+bool tls_link_resumed(const struct tls_link *link)
+{
+	return SSL_session_reused(link->ssl) == 1;
+}
+
+const char *tls_link_version(const struct tls_link *link)
+{
+	return SSL_get_version(link->ssl);
+}
+
+const char *tls_link_cipher(const struct tls_link *link)
+{
+	const char *name = SSL_get_cipher_name(link->ssl);
+	return name != NULL ? name : "";
+}

@@ -1,0 +1,53 @@
+/* The inside of struct tls_server and struct tls_link, for server.c, link.c and demand.c. */
+#ifndef TLS_SERVER_INSIDE_H
+#define TLS_SERVER_INSIDE_H
+
+#include <openssl/ssl.h>
+
+#include "tls/server.h"
+#include "tls/session.h"
+#include "tls/ticket_keys.h"
+
+struct tls_host_context {
+	char *name;
+	SSL_CTX *ctx;
+	struct tls_manner manner;
+	thaw_trust *at_handshake; /* a reference */
+	thaw_trust **trusts;      /* references: all that its routes use */
+	size_t trust_count;
+	unsigned char sid_context[TLS_TICKET_BINDING_SIZE];
+};
+
+struct tls_server {
+	struct tls_host_context *hosts;
+	size_t count;
+	SSL_CTX *base;                       /* every connection begins with it; its ticket keys serve all hosts */
+	struct tls_ticket_keys *ticket_keys; /* of a file, or a copy of OpenSSL's own */
+};
+
+struct tls_link {
+	struct tls_server *server;
+	SSL *ssl;
+	int host;   /* -1 until the ClientHello */
+	bool hello; /* it has come */
+	bool http2; /* to be chosen, or chosen */
+	enum tls_demand demand;
+	const thaw_trust *demanded; /* it is asked under this one on demand; the host's */
+	tls_away_fn *away;
+	void *away_arg;
+	char name[TLS_NAME_MAX + 1];
+};
+
+/* Whether that is one of its routes' trusts. */
+bool tls_host_knows(const struct tls_host_context *host, const thaw_trust *trust);
+
+/* demand.c: the trust under which this connection is asked in its handshake, and why; NULL: it is not. In the
+ * ClientHello callback. */
+const thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why);
+
+/* link.c: OpenSSL's callbacks. */
+int tls_on_client_hello(SSL *ssl, int *alert, void *arg);
+int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+		void *arg);
+
+#endif
