@@ -188,7 +188,8 @@ def _inode_of(local_port, port):
 
 def _holder(gateway, client):
     """The process id of the worker that holds that client's connection."""
-    inode = _inode_of(client.local_port, gateway.port)
+    # The system's list may leave out one while others come and go.
+    inode = next(filter(None, (_inode_of(client.local_port, gateway.port) for _ in range(100))), None)
     for pid in gateway.workers():
         for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
             try:

@@ -22,6 +22,24 @@ def wait(what, condition, limit=LIMIT):
         time.sleep(0.01)
 
 
+class TcpRow:
+    """A line of /proc/net/tcp."""
+
+    def __init__(self, line):
+        field = line.split()
+        self.ends = tuple(end.rpartition(":")[2] for end in field[1:3])  # ports, in hexadecimal
+        self.state, self.inode = field[3], int(field[9])
+        self.unsent, self.unread = field[4].split(":")
+
+
+ESTABLISHED, LISTENS = "01", "0A"
+
+
+def tcp_rows():
+    """All sockets, or nearly all: one may be left out while others come and go. So look again for what is missing."""
+    return [TcpRow(line) for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+
+
 class Client:
     """One TLS connection to the gateway. Its certificate is ready for when it is asked."""
 
@@ -80,13 +98,17 @@ class Client:
         return json.loads(body)
 
     def worker(self, gateway):
-        """The worker process that holds the other end."""
+        """The worker process that holds the other end; None: it has closed it."""
         ends = f"{self.server_port:04X}", f"{self.port:04X}"
-        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            field = line.split()
-            if (field[1].rpartition(":")[2], field[2].rpartition(":")[2]) == ends:
-                return _holder(gateway.workers(), int(field[9]))
-        raise AssertionError("no such connection")
+
+        def look():
+            rows = {row.ends: row for row in tcp_rows()}
+            here, there = rows.get(ends[::-1]), rows.get(ends)
+            over = here is not None and here.state != ESTABLISHED
+            return (there.inode, over) if over or (there and there.inode) else None
+
+        inode, over = wait("the connection to be in the system's list", look)
+        return None if over else _holder(gateway.workers(), inode)
 
     def close(self):
         self._in.close()  # else it keeps the socket open
@@ -122,6 +144,8 @@ def clients_on_both(gateway):
     def more():
         client = Client(gateway)
         pid = client.worker(gateway)
+        if pid is None:
+            return False
         (spare if pid in held else held.setdefault(pid, client) and []).append(client)
         return len(held) == 2
 

@@ -10,7 +10,7 @@ import socket
 import ssl
 
 import pytest
-from peer import LIMIT, Client, clients_on_both, is_running, wait
+from peer import LIMIT, LISTENS, Client, clients_on_both, is_running, tcp_rows, wait
 
 MIB = 1 << 20
 ASK = 'thaw_asks_total{means="post-handshake",moment="headers",verdict="accepted",reason="none"}'
@@ -324,9 +324,5 @@ def port_of(pid):
             own.update(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
         except OSError:
             continue
-    ports = []
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        field = line.split()
-        if field[3] == "0A" and field[9] in own:
-            ports.append(int(field[1].rpartition(":")[2], 16))
+    ports = [int(row.ends[0], 16) for row in tcp_rows() if row.state == LISTENS and str(row.inode) in own]
     return ports[0] if len(ports) == 1 else None

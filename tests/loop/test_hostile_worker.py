@@ -7,6 +7,7 @@ did not have.
 import ctypes
 import os
 import pathlib
+import select
 import signal
 import socket
 import struct
@@ -177,10 +178,12 @@ def test_a_worker_that_floods_its_channel_does_not_hold_up_the_master(serve, set
     over = threading.Event()
 
     def flood(mine):
-        mine.setblocking(True)
+        """Its descriptor stays as it is: the worker has the same one, and would stand still where that blocks."""
         while not over.is_set():
             try:
                 mine.send(b"a")
+            except BlockingIOError:
+                select.select([], [mine], [], 0.1)
             except OSError:
                 return
 

@@ -13,7 +13,7 @@ import threading
 import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen, run
-from peer import LIMIT, Client, clients_on_both, is_running, wait
+from peer import LIMIT, LISTENS, Client, clients_on_both, is_running, tcp_rows, wait
 from test_supervision import MIB, begin_upload, finish_upload, said, wait_held, withhold
 
 EX_OK, EX_USAGE, EX_OSERR, EX_CONFIG = 0, 64, 71, 78
@@ -223,19 +223,18 @@ def test_listeners_come_and_go(serve, settings, tmp_path):
     assert Client(gateway, family=socket.AF_UNIX, address=str(new_path)).get_json()["path"] == "/"
     wait("the old address to be refused", lambda: not listens(gone))
     assert not old_path.exists()
-    assert said(gateway, f"thaw: listening on 127.0.0.1:{new}")
-    assert said(gateway, f"thaw: no longer listening on 127.0.0.1:{gone}")
+    assert gateway.wait_messages(f"thaw: listening on 127.0.0.1:{new}")
+    assert gateway.wait_messages(f"thaw: no longer listening on 127.0.0.1:{gone}")
     assert len(said(gateway, f"listening on 127.0.0.1:{kept}")) == 1
     gateway.stop()
     assert not new_path.exists()
 
 
 def socket_inode(port):
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        field = line.split()
-        if field[1] == f"0100007F:{port:04X}" and field[3] == "0A":  # listens
-            return int(field[9])
-    raise AssertionError(f"nobody listens on {port}")
+    def look():
+        return [row.inode for row in tcp_rows() if row.ends[0] == f"{port:04X}" and row.state == LISTENS]
+
+    return wait(f"a listener on {port}", look)[0]
 
 
 def test_a_unix_socket_stays_the_same_file(serve, settings, tmp_path):
@@ -357,7 +356,7 @@ def test_of_too_many_old_configurations_the_oldest_answers_and_ends(serve, setti
     wait("the message", lambda: said(gateway, "ending the workers of configuration 1 early"))
     assert held[0].response()[0] == 503
     assert gateway.wait_records(lambda r: r["status"] == 503 and r["body_in"] == 1000)
-    assert len(gateway.workers()) <= 8
+    wait("its worker to end", lambda: len(gateway.workers()) <= 8)
     status, told = finish_upload(held[-1], 8 * MIB, 1000)
     assert (status, told["body_bytes"]) == (200, 8 * MIB)
 
@@ -542,7 +541,7 @@ def test_who_asks_during_a_reload_is_answered_by_the_next(gated):
         assert code == EX_CONFIG
         assert "key 'workers'" in told
     assert Client(gateway).get_json()["path"] == "/"
-    assert len(said(gateway, "refused")) == 1
+    assert len(gateway.wait_messages("refused")) == 1
 
 
 def askers(gateway):

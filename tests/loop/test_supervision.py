@@ -6,7 +6,7 @@ import pathlib
 import signal
 import socket
 
-from peer import LIMIT, Client, clients_on_both, is_running, wait
+from peer import LIMIT, Client, clients_on_both, is_running, tcp_rows, wait
 
 MIB = 1 << 20
 
@@ -87,13 +87,9 @@ def wait_held(gateway, client):
     ends = f"{client.server_port:04X}", f"{client.port:04X}"
 
     def read():
-        queues = {}
-        for line in open("/proc/net/tcp", encoding="ascii"):
-            field = line.split()
-            if field[0] != "sl":
-                queues[field[1].rpartition(":")[2], field[2].rpartition(":")[2]] = field[4]
-        there, back = queues[ends], queues[ends[::-1]]
-        return there.partition(":")[2] == "00000000" and back.partition(":")[0] == "00000000"
+        rows = {row.ends: row for row in tcp_rows()}
+        there, here = rows.get(ends), rows.get(ends[::-1])
+        return there and here and int(there.unread, 16) == int(here.unsent, 16) == 0
 
     wait("the body to be read", read)
 
@@ -193,8 +189,8 @@ def test_requests_that_do_not_end_are_answered(serve, settings):
     head.close()
     silent.close()
     assert gateway.process.wait(LIMIT) == 0
-    assert said(gateway, "requests under way may end within 2 s")
-    assert said(gateway, "connections have not ended within 2 s (stop_timeout)")
+    assert gateway.wait_messages("requests under way may end within 2 s")
+    assert gateway.wait_messages("connections have not ended within 2 s (stop_timeout)")
     assert gateway.wait_records(lambda r: r["status"] == 503, 3)
 
 
