@@ -70,11 +70,11 @@ def settled_memory(gateway):
             samples.clear()
             return False
         samples.append(gateway.memory())
-        return len(samples) >= 5 and len({s.pss for s in samples[-5:]}) == 1
+        return len(samples) >= 5 and len({s.own for s in samples[-5:]}) == 1
 
     def words():
         states = [_sleeping(pid) for pid in gateway.workers()]
-        last = [s.pss for s in samples[-5:]]
+        last = [s.own for s in samples[-5:]]
         return f"memory at rest: {_queued(gateway.port)} bytes queued, workers asleep {states}, last samples {last}"
 
     wait_until(words, still)
@@ -130,7 +130,7 @@ def test_one_byte_records(tls, serve, programs, figure):
     with Withholding(programs, gateway, "withhold", tls, size, 1, count, "127.1.0.1") as clients:
         assert (clients.sent, clients.broken) == (count, 0)
         held = settled_memory(gateway)
-    cost = (held.pss - idle.pss) / count
+    cost = (held.own - idle.own) / count
     stories = [r["ask"] for r in gateway.wait_records(lambda r: r["target"] == "/late?withheld", count)]
     figure(f"128 KiB in one-byte records, withheld, TLS {tls}: {cost / 1024:.0f} KiB a connection over an idle one")
     assert len(stories) == count and all(s["drained"] == size and s["verdict"] == "cancelled" for s in stories)
@@ -156,11 +156,11 @@ def test_withheld_certificates(tls, serve, programs, payloads, figure):
     to_memory = sum(s["to_memory"] for s in stories)
     figure(
         f"200 x 1 MiB withheld, TLS {tls}, spool.memory 64 MiB: {to_memory / MIB:.1f} MiB of them in memory, "
-        f"{(held.pss - idle.pss) / MIB:.1f} MiB resident over 200 idle connections, peak {watch.peak}"
+        f"{(held.own - idle.own) / MIB:.1f} MiB resident over 200 idle connections, peak {watch.peak}"
     )
     assert len(stories) == count and all(s["drained"] == MIB for s in stories)
     assert to_memory <= 64 * MIB
-    assert held.pss - idle.pss <= (64 + 8) * MIB  # what each connection needs besides its body is in the 8
+    assert held.own - idle.own <= (64 + 8) * MIB  # what each connection needs besides its body is in the 8
 
 
 def test_one_address_withholds(serve, programs, payloads, figure):

@@ -24,17 +24,21 @@ def binary():
 
 @dataclass
 class Memory:
-    """Resident bytes of all the gateway's processes together."""
+    """
+    Resident bytes of all the gateway's processes together. `own` is what is compared: of pages of files, the program and
+    its libraries, the system counts a part only while other processes have them, too, so that starts and ends elsewhere
+    would be seen in it.
+    """
 
     rss: int = 0  # shared pages counted once for each process
-    pss: int = 0  # shared pages counted once
+    own: int = 0  # shared pages counted once, without pages of files
     processes: int = 0
 
     def most(self, other):
-        return Memory(max(self.rss, other.rss), max(self.pss, other.pss), max(self.processes, other.processes))
+        return Memory(max(self.rss, other.rss), max(self.own, other.own), max(self.processes, other.processes))
 
     def __str__(self):
-        return f"RSS {self.rss / 2**20:.1f} MiB, PSS {self.pss / 2**20:.1f} MiB ({self.processes} processes)"
+        return f"RSS {self.rss / 2**20:.1f} MiB, own {self.own / 2**20:.1f} MiB ({self.processes} processes)"
 
 
 def _children(pid):
@@ -55,14 +59,14 @@ def _limited(files):
 
 
 def _memory_of(pid):
-    rss = pss = 0
+    rss = own = 0
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == "Rss":
             rss = int(value.split()[0]) * 1024
-        elif name == "Pss":
-            pss = int(value.split()[0]) * 1024
-    return rss, pss
+        elif name in ("Pss_Anon", "Pss_Shmem"):
+            own += int(value.split()[0]) * 1024
+    return rss, own
 
 
 class Gateway:
@@ -163,11 +167,11 @@ class Gateway:
         total = Memory()
         for pid in [self.process.pid, *self.workers()]:
             try:
-                rss, pss = _memory_of(pid)
+                rss, own = _memory_of(pid)
             except OSError:
                 continue
             total.rss += rss
-            total.pss += pss
+            total.own += own
             total.processes += 1
         return total
 
