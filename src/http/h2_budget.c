@@ -125,5 +125,5 @@ void h2_budget_completed(struct h2_budget *budget)
 
 void h2_budget_sent(struct h2_budget *budget, size_t len)
 {
-	earn(&budget->idle, H2_IDLE_BURST, H2_IDLE_PER_FRAME + len / H2_IDLE_SENT_BYTES);
+	earn(&budget->idle, H2_IDLE_BURST, len / H2_IDLE_SENT_BYTES);
 }

@@ -21,8 +21,7 @@
 #define H2_IDLE_SETTINGS   16
 #define H2_IDLE_PING       4
 #define H2_IDLE_PER_HEAD   4    /* a request earns: browsers send PRIORITY and WINDOW_UPDATE with it */
-#define H2_IDLE_PER_FRAME  2    /* DATA of ours earns: a window update of the stream and of the connection; */
-#define H2_IDLE_SENT_BYTES 2048 /* and for each so many bytes one more: some clients update every 4 KiB, twice */
+#define H2_IDLE_SENT_BYTES 512  /* DATA of ours earns one for each: some clients update both windows every 1 KiB */
 #define H2_IDLE_CAME_BYTES 1024 /* DATA of theirs earns one for each */
 
 /*

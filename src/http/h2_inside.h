@@ -6,6 +6,7 @@
 
 #include "http/h2_budget.h"
 #include "http/h2_head.h"
+#include "http/h2_memory.h"
 #include "http/h2_server.h"
 
 #define H2_GOAWAY_LEN 17  /* RFC 9113 6.8: without debug data */
@@ -52,6 +53,7 @@ struct h2_server {
 	const struct h2_ops *ops;
 	void *arg;
 	nghttp2_session *session;
+	struct h2_memory memory; /* of the session */
 	struct h2_stream *streams;
 	size_t count;
 	struct h2_head head; /* of the header block under way */
@@ -62,8 +64,9 @@ struct h2_server {
 	uint64_t settings_due;
 	const uint8_t *left; /* of the last frame: nghttp2's, until the next one is asked for */
 	size_t left_len;
-	uint8_t goaway[H2_GOAWAY_LEN];
-	size_t goaway_left;
+	bool greeted;                               /* our SETTINGS were given to the caller */
+	uint8_t last[H2_FRAME_LEN + H2_GOAWAY_LEN]; /* of a failed connection: SETTINGS if need be, GOAWAY */
+	size_t last_left;
 	uint8_t *out; /* the buffer of the h2_server_pull() that runs */
 	size_t room, used;
 	const struct h2_stream *asked; /* whose body() runs */

@@ -92,15 +92,19 @@ static void put_32(uint8_t *at, uint32_t value)
 		at[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* A GOAWAY of our own: of nghttp2's queue nothing is wanted any more, and it may be what there is no memory for. */
+/* A GOAWAY of our own: of nghttp2's queue nothing is wanted any more, and it may be what there is no memory for. It is
+ * never the first frame (RFC 9113 3.4): if nothing was sent yet, empty SETTINGS are. */
 static void say_goaway(struct h2_server *server)
 {
-	memset(server->goaway, 0, sizeof(server->goaway));
-	server->goaway[2] = H2_GOAWAY_LEN - H2_FRAME_LEN;
-	server->goaway[3] = NGHTTP2_GOAWAY;
-	put_32(server->goaway + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(server->session));
-	put_32(server->goaway + 13, server->end.code);
-	server->goaway_left = H2_GOAWAY_LEN;
+	uint8_t *goaway = server->last + H2_FRAME_LEN;
+
+	memset(server->last, 0, sizeof(server->last));
+	server->last[3] = NGHTTP2_SETTINGS;
+	goaway[2] = H2_GOAWAY_LEN - H2_FRAME_LEN;
+	goaway[3] = NGHTTP2_GOAWAY;
+	put_32(goaway + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(server->session));
+	put_32(goaway + 13, server->end.code);
+	server->last_left = server->greeted ? H2_GOAWAY_LEN : sizeof(server->last);
 }
 
 static void close_all(struct h2_server *server, uint32_t code)
@@ -147,34 +151,9 @@ static nghttp2_option *new_options(void)
 	return options;
 }
 
-/* nghttp2's allocations are ours: those that a test lets fail. */
-static void *take_memory(size_t size, void *unused)
-{
-	(void)unused;
-	return malloc(size);
-}
-
-static void *take_zeroed(size_t count, size_t size, void *unused)
-{
-	(void)unused;
-	return calloc(count, size);
-}
-
-static void *take_more(void *old, size_t size, void *unused)
-{
-	(void)unused;
-	return realloc(old, size);
-}
-
-static void give_back(void *memory, void *unused)
-{
-	(void)unused;
-	free(memory);
-}
-
 static bool new_session(struct h2_server *server)
 {
-	nghttp2_mem memory = {.malloc = take_memory, .calloc = take_zeroed, .realloc = take_more, .free = give_back};
+	nghttp2_mem memory = h2_memory_hooks(&server->memory);
 	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_option *options = new_options();
 
@@ -231,6 +210,7 @@ void h2_server_free(struct h2_server **server)
 		h2_enter(gone, H2_FAILED);
 	close_all(gone, H2_CANCEL);
 	nghttp2_session_del(gone->session);
+	h2_memory_end(&gone->memory);
 	h2_head_free(&gone->head);
 	free(gone);
 }
@@ -252,23 +232,23 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 	return server->state != H2_OVER;
 }
 
-/* What is left of a frame, to the buffer. */
-static void put_out(struct h2_server *server, const uint8_t *bytes, size_t *left)
+/* The first bytes of those that are left, to the buffer. */
+static void put_out(struct h2_server *server, const uint8_t **bytes, size_t *left)
 {
 	size_t len = server->room - server->used < *left ? server->room - server->used : *left;
 
-	if (len > 0)
-		memcpy(server->out + server->used, bytes, len);
+	if (len == 0)
+		return;
+	memcpy(server->out + server->used, *bytes, len);
 	server->used += len;
+	*bytes += len;
 	*left -= len;
 }
 
 static void put_frames(struct h2_server *server)
 {
 	while (true) {
-		size_t before = server->left_len;
-		put_out(server, server->left, &server->left_len);
-		server->left += before - server->left_len;
+		put_out(server, &server->left, &server->left_len);
 		if (server->left_len > 0 || server->used == server->room || !h2_lives(server))
 			return;
 		ssize_t len = nghttp2_session_mem_send(server->session, &server->left);
@@ -276,6 +256,7 @@ static void put_frames(struct h2_server *server)
 		if (len <= 0)
 			return;
 		server->left_len = (size_t)len;
+		server->greeted = true;
 	}
 }
 
@@ -286,15 +267,16 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 	server->used = 0;
 	put_frames(server);
 	settle(server);
+	const uint8_t *last = server->last + sizeof(server->last) - server->last_left;
 	if (server->left_len == 0)
-		put_out(server, server->goaway + H2_GOAWAY_LEN - server->goaway_left, &server->goaway_left);
+		put_out(server, &last, &server->last_left);
 	server->out = NULL;
 	return server->used;
 }
 
 bool h2_server_wants_write(const struct h2_server *server)
 {
-	return server->left_len > 0 || server->goaway_left > 0 || server->state == H2_FAILED ||
+	return server->left_len > 0 || server->last_left > 0 || server->state == H2_FAILED ||
 	       (h2_lives(server) && nghttp2_session_want_write(server->session) != 0);
 }
 
