@@ -27,7 +27,7 @@ _figures = []
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="also what takes minutes: 4 GiB uploads")
-    parser.addoption("--h2-target", help="test_h2spec.py against nghttpd, nginx, haproxy, apache or HOST:PORT")
+    parser.addoption("--h2-target", help="test_h2spec.py, test_h2_heads.py: against nghttpd, nginx, haproxy, apache")
 
 
 def pytest_configure(config):

@@ -8,8 +8,9 @@ NGINX = """
         listen 127.0.0.1:{port} ssl http2;
         ssl_certificate {pki}/server.pem;
         ssl_certificate_key {pki}/server.key;
-        root files;
+        {more}
 """
+NGINX_PASS = "location / {{ proxy_pass http://127.0.0.1:{behind}; proxy_http_version 1.1; proxy_request_buffering off; }}"
 
 HAPROXY = """
 global
@@ -31,6 +32,9 @@ SSLEngine on
 SSLCertificateFile {pki}/server.pem
 SSLCertificateKeyFile {pki}/server.key
 Protocols h2
+{more}
+"""
+APACHE_FILES = """
 DocumentRoot {folder}/files
 <Directory {folder}/files>
     Require all granted
@@ -51,15 +55,18 @@ def nghttpd(folder, pki):
     return servers.Server(argv, folder, port)
 
 
-def nginx(folder, pki):
+def nginx(folder, pki, behind=None):
+    """behind: the port of an upstream; without one it serves a file."""
     _files(folder)
-    port = servers.free_port()
-    return servers.nginx(folder, port, NGINX.format(port=port, pki=pki))
+    port, more = servers.free_port(), NGINX_PASS.format(behind=behind) if behind else "root files;"
+    return servers.nginx(folder, port, NGINX.format(port=port, pki=pki, more=more))
 
 
-def apache(folder, pki):
+def apache(folder, pki, behind=None):
     _files(folder)
-    return servers.apache(folder, servers.free_port(), ("ssl", "http2", "dir"), APACHE.format(folder=folder, pki=pki))
+    more = f"ProxyPass / http://127.0.0.1:{behind}/\nProxyPreserveHost on" if behind else APACHE_FILES.format(folder=folder)
+    modules = ("ssl", "http2", "dir", "proxy", "proxy_http")
+    return servers.apache(folder, servers.free_port(), modules, APACHE.format(folder=folder, pki=pki, more=more))
 
 
 class Proxied(servers.Server):
@@ -71,16 +78,17 @@ class Proxied(servers.Server):
 
     def stop(self):
         super().stop()
-        self._behind.stop()
+        if self._behind:
+            self._behind.stop()
 
 
-def haproxy(folder, pki):
+def haproxy(folder, pki, behind=None):
     (folder / "node").mkdir()
-    behind = servers.node(folder / "node", "node.js")
+    node = None if behind else servers.node(folder / "node", "node.js")
     port = servers.free_port()
     (folder / "both.pem").write_bytes((pki / "server.pem").read_bytes() + (pki / "server.key").read_bytes())
-    (folder / "haproxy.cfg").write_text(HAPROXY.format(port=port, folder=folder, behind=behind.port))
-    return Proxied(behind, ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")], folder, port)
+    (folder / "haproxy.cfg").write_text(HAPROXY.format(port=port, folder=folder, behind=behind or node.port))
+    return Proxied(node, ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")], folder, port)
 
 
 TARGETS = {"nghttpd": nghttpd, "nginx": nginx, "apache": apache, "haproxy": haproxy}
