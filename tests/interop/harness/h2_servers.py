@@ -21,7 +21,7 @@ defaults
     timeout server 30s
     timeout connect 5s
 frontend front
-    bind 127.0.0.1:{port} ssl crt {folder}/both.pem alpn h2
+    bind 127.0.0.1:{port} ssl crt {folder}/both.pem alpn h2,http/1.1
     default_backend behind
 backend behind
     server node 127.0.0.1:{behind}
@@ -31,7 +31,7 @@ APACHE = """
 SSLEngine on
 SSLCertificateFile {pki}/server.pem
 SSLCertificateKeyFile {pki}/server.key
-Protocols h2
+Protocols h2 http/1.1
 {more}
 """
 APACHE_FILES = """

@@ -23,6 +23,7 @@ ENABLE_CONNECT_PROTOCOL = 8
 WINDOW = 65535  # RFC 9113 6.9.2
 MOST_WINDOW = 2**31 - 1
 PIECE = 16384
+MOST_SEEN = 1000
 
 
 class Silent(AssertionError):
@@ -175,9 +176,10 @@ class H2:
         self.protocol = self.tls.selected_alpn_protocol()
         self.authority = f"{host}:{port}"
         self.settings = {}  # the server's
-        self.seen = []  # every frame that came
+        self.seen, self.goaways = [], []  # frames that came: of many the first one and the last
         self.closed = False
         self._ahead, self._kept = bytearray(), []
+        self._credit, self._spent = {0: WINDOW}, {}  # of the connection and of streams: WINDOW_UPDATEs, and what was sent
         self._decoder, self._streams = hpack.Decoder(), itertools.count(1, 2)
 
     def __enter__(self):
@@ -237,7 +239,13 @@ class H2:
         kind, flags, stream = struct.unpack_from(">BBI", self._ahead, 3)
         got = Frame(kind, flags, stream & MOST_WINDOW, bytes(self._ahead[9 : 9 + size]))
         del self._ahead[: 9 + size]
+        if len(self.seen) >= MOST_SEEN:
+            del self.seen[1 : MOST_SEEN // 2]
         self.seen.append(got)
+        if kind == GOAWAY:
+            self.goaways.append(got)
+        if kind == WINDOW_UPDATE:
+            self._credit[got.stream] = self._credit.get(got.stream, 0) + int.from_bytes(got.payload, "big")
         return got
 
     def _react(self, got):
@@ -267,21 +275,67 @@ class H2:
             passed.append(got)
 
     def ends(self, limit=LIMIT):
-        """Reads until the server ends the connection. The GOAWAYs that came, at any time."""
-        while self.next(limit) is not None:
+        """Reads until the server ends the connection. The codes of the GOAWAYs that came, at any time."""
+        end = time.monotonic() + limit
+        while self.next(max(0.0, end - time.monotonic())) is not None:
             pass
-        return [f for f in self.seen if f.kind == GOAWAY]
+        return [f.code for f in self.goaways]
+
+    def skim(self):
+        """Reads what is there, and answers nothing. False: the connection has ended."""
+        self.tls.settimeout(0)
+        try:
+            while not self.closed:
+                more = self.tls.recv(65536)
+                self.closed = not more
+                self._ahead += more
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        except OSError:
+            self.closed = True
+        while len(self._ahead) >= 9 + int.from_bytes(self._ahead[:3], "big") and len(self._ahead) >= 9:
+            self._read(0)
+        return not self.closed
 
     # Requests
 
-    def request(self, method="GET", path="/", *fields, body=None, end=True, authority=None):
-        """Sends a request, its body within the windows that every server starts with. The stream's identifier."""
-        stream = self.stream()
-        parts = [headers(stream, head(method, path, authority or self.authority, *fields), end=end and body is None)]
-        pieces = [] if body is None else [body[at : at + PIECE] for at in range(0, len(body), PIECE)] or [b""]
+    def room(self, stream):
+        """How much DATA the server's windows allow on that stream."""
+        of_stream = self.settings.get(INITIAL_WINDOW_SIZE, WINDOW) + self._credit.get(stream, 0) - self._spent.get(stream, 0)
+        return min(of_stream, self._credit[0] - self._spent.get(0, 0))
+
+    def _await_room(self, stream, want, limit):
+        end = time.monotonic() + limit
+        while self.room(stream) < want:
+            got = self._read(end)
+            if got is None or got.kind == RST_STREAM and got.stream == stream:
+                self._kept += [] if got is None else [got]
+                return False
+            self._react(got)
+            if got.kind != WINDOW_UPDATE:
+                self._kept.append(got)
+        return True
+
+    def put(self, stream, content, end=True, pad=None, limit=LIMIT):
+        """DATA as the server's windows allow it. False: the server ended the stream, or the connection, before all was sent."""
+        more = 0 if pad is None else 1 + pad
+        size = PIECE - more
+        pieces = [content[at : at + size] for at in range(0, len(content), size)] or [b""]
         for number, piece in enumerate(pieces, 1):
-            parts.append(data(stream, piece, end=end and number == len(pieces)))
-        self.send(*parts)
+            if not self._await_room(stream, len(piece) + more, limit):
+                return False
+            for spent in (0, stream):
+                self._spent[spent] = self._spent.get(spent, 0) + len(piece) + more
+            if not self.send(data(stream, piece, end and number == len(pieces), pad)):
+                return False
+        return True
+
+    def request(self, method="GET", path="/", *fields, body=None, end=True, authority=None):
+        """Sends a request, its body as the server's windows allow it. The stream's identifier."""
+        stream = self.stream()
+        self.send(headers(stream, head(method, path, authority or self.authority, *fields), end=end and body is None))
+        if body is not None:
+            self.put(stream, body, end)
         return stream
 
     def _block(self, first, end):
