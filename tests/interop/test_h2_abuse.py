@@ -87,7 +87,7 @@ def beside_honest(gateway, figure, what, room=ROOM):
     before = gateway.memory()
     with MemoryWatch(gateway) as watch, Honest(gateway) as honest:
         yield
-    cost = watch.peak.pss - before.pss
+    cost = watch.peak.own - before.own
     figure(f"{what}: {cost / MIB:.1f} MiB; {honest}")
     assert gateway.sanitized() or cost < room
 
@@ -394,7 +394,7 @@ def test_many_connections_with_only_a_preface(gateway, figure):
     with contextlib.ExitStack() as stack:
         for number in range(count):
             stack.enter_context(h2.connect(gateway, source=f"127.3.{number % 250}.1"))
-        cost = (gateway.memory().pss - before.pss) / count
+        cost = (gateway.memory().own - before.own) / count
         with Honest(gateway) as honest:
             pass
     figure(f"{count} connections with a preface: {cost / 1024:.1f} KiB each; {honest}")

@@ -148,10 +148,9 @@ def recorder():
 def gateway(request, recorder, pki, tmp_path_factory):
     named = request.config.getoption("--h2-target")
     if named:
-        server = h2_servers.TARGETS[named](tmp_path_factory.mktemp("target"), pki, recorder.port)
-        server.pki = pki
-        yield server
-        server.stop()
+        peer = h2_servers.Peer(named, tmp_path_factory.mktemp("target"), pki, recorder.port)
+        yield peer
+        peer.stop()
         return
     upstreams = {"app": f"{{ servers: [ 'http://127.0.0.1:{recorder.port}' ] }}"}
     certificate = {"when": "handshake", "require": "false"}

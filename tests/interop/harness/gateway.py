@@ -41,7 +41,7 @@ class Memory:
         return f"RSS {self.rss / 2**20:.1f} MiB, own {self.own / 2**20:.1f} MiB ({self.processes} processes)"
 
 
-def _children(pid):
+def children(pid):
     """Read until it is the same twice: where a child ends meanwhile, the system may leave out another one (proc(5))."""
     before = None
     while True:
@@ -67,6 +67,20 @@ def _memory_of(pid):
         elif name in ("Pss_Anon", "Pss_Shmem"):
             own += int(value.split()[0]) * 1024
     return rss, own
+
+
+def memory_of(pid):
+    """Of that process and its children."""
+    total = Memory()
+    for each in [pid, *children(pid)]:
+        try:
+            rss, own = _memory_of(each)
+        except OSError:
+            continue
+        total.rss += rss
+        total.own += own
+        total.processes += 1
+    return total
 
 
 class Gateway:
@@ -157,23 +171,14 @@ class Gateway:
         return found[0]
 
     def workers(self):
-        return _children(self.process.pid)
+        return children(self.process.pid)
 
     def sanitized(self):
         """Whether AddressSanitizer is in it: what its allocator takes is not what Thaw takes."""
         return "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
 
     def memory(self):
-        total = Memory()
-        for pid in [self.process.pid, *self.workers()]:
-            try:
-                rss, own = _memory_of(pid)
-            except OSError:
-                continue
-            total.rss += rss
-            total.own += own
-            total.processes += 1
-        return total
+        return memory_of(self.process.pid)
 
     def stop(self):
         """An orderly end; by force if it does not come."""

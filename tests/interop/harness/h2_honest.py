@@ -66,4 +66,4 @@ class Honest:
 
     def __str__(self):
         longest = max(client.longest for client in self._clients)
-        return f"{' and '.join(map(str, self.served))} honest requests over HTTP/1.1 and HTTP/2, the longest {longest * 1000:.0f} ms"
+        return f"{' and '.join(map(str, self.served))} honest requests, the longest {longest * 1000:.0f} ms"

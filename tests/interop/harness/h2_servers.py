@@ -1,6 +1,7 @@
 """Other servers of HTTP/2, to hold the tests of it against. Each answers more than 5 octets on '/', to every method if it can."""
 
 from . import servers
+from .gateway import children, memory_of
 
 PAGE = b"a page of some length\n"
 
@@ -92,3 +93,26 @@ def haproxy(folder, pki, behind=None):
 
 
 TARGETS = {"nghttpd": nghttpd, "nginx": nginx, "apache": apache, "haproxy": haproxy}
+
+
+class Peer:
+    """One of them in front of an upstream, in place of a gateway."""
+
+    def __init__(self, name, folder, pki, port):
+        self._server, self.pki = TARGETS[name](folder, pki, port), pki
+        self.port, self.process, self.stop = self._server.port, self._server.process, self._server.stop
+
+    def url(self, path):
+        return self._server.url(path)
+
+    def memory(self):
+        return memory_of(self.process.pid)
+
+    def workers(self):
+        return children(self.process.pid)
+
+    def complaints(self):
+        return []
+
+    def sanitized(self):
+        return False

@@ -98,6 +98,7 @@ class Frame:
     flags: int
     stream: int
     payload: bytes
+    arrived: int = 0  # before it so many frames came
 
     @property
     def code(self):
@@ -178,7 +179,7 @@ class H2:
         self.settings = {}  # the server's
         self.seen, self.goaways = [], []  # frames that came: of many the first one and the last
         self.closed = False
-        self._ahead, self._kept = bytearray(), []
+        self._ahead, self._kept, self._came = bytearray(), [], 0
         self._credit, self._spent = {0: WINDOW}, {}  # of the connection and of streams: WINDOW_UPDATEs, and what was sent
         self._decoder, self._streams = hpack.Decoder(), itertools.count(1, 2)
 
@@ -237,7 +238,8 @@ class H2:
                 return None
         size = int.from_bytes(self._ahead[:3], "big")
         kind, flags, stream = struct.unpack_from(">BBI", self._ahead, 3)
-        got = Frame(kind, flags, stream & MOST_WINDOW, bytes(self._ahead[9 : 9 + size]))
+        self._came += 1
+        got = Frame(kind, flags, stream & MOST_WINDOW, bytes(self._ahead[9 : 9 + size]), self._came)
         del self._ahead[: 9 + size]
         if len(self.seen) >= MOST_SEEN:
             del self.seen[1 : MOST_SEEN // 2]
@@ -273,6 +275,13 @@ class H2:
                 self._kept = passed + self._kept if keep else self._kept
                 return got
             passed.append(got)
+
+    def peek(self, want, limit=LIMIT):
+        """As wait(), and all frames are for later, that one, too."""
+        got = self.wait(want, limit, keep=True)
+        at = next((n for n, kept in enumerate(self._kept) if kept.arrived > got.arrived), len(self._kept)) if got else 0
+        self._kept[at:at] = [got] if got else []
+        return got
 
     def ends(self, limit=LIMIT):
         """Reads until the server ends the connection. The codes of the GOAWAYs that came, at any time."""
@@ -318,17 +327,19 @@ class H2:
 
     def put(self, stream, content, end=True, pad=None, limit=LIMIT):
         """DATA as the server's windows allow it. False: the server ended the stream, or the connection, before all was sent."""
-        more = 0 if pad is None else 1 + pad
-        size = PIECE - more
-        pieces = [content[at : at + size] for at in range(0, len(content), size)] or [b""]
-        for number, piece in enumerate(pieces, 1):
-            if not self._await_room(stream, len(piece) + more, limit):
+        more, at = 0 if pad is None else 1 + pad, 0
+        while True:
+            least = more + (1 if at < len(content) else 0)
+            if not self._await_room(stream, least, limit):
                 return False
+            piece = content[at : at + min(PIECE, self.room(stream)) - more]
+            at += len(piece)
             for spent in (0, stream):
                 self._spent[spent] = self._spent.get(spent, 0) + len(piece) + more
-            if not self.send(data(stream, piece, end and number == len(pieces), pad)):
+            if not self.send(data(stream, piece, end and at == len(content), pad)):
                 return False
-        return True
+            if at == len(content):
+                return True
 
     def request(self, method="GET", path="/", *fields, body=None, end=True, authority=None):
         """Sends a request, its body as the server's windows allow it. The stream's identifier."""
@@ -364,8 +375,8 @@ class H2:
             if got.ends:
                 left.discard(got.stream)
         for stream, pieces in bodies.items():
-            told[stream].body = b"".join(pieces)
-        return {stream: told[stream] for stream in streams}
+            told.setdefault(stream, Response()).body = b"".join(pieces)
+        return {stream: told.get(stream, Response()) for stream in streams}
 
     def _give_back(self, got, refill):
         if refill and got.payload:

@@ -51,21 +51,21 @@ class Programs:
         argv = ["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", "smallbuffer.so", str(source), "-ldl"]
         return self._once("smallbuffer", argv, str(self._folder / "smallbuffer.so"))
 
-    def java(self):
-        argv = ["javac", "-d", "java", str(CLIENTS / "JavaClients.java")]
+    def java(self, name="JavaClients"):
+        argv = ["javac", "-d", name, str(CLIENTS / f"{name}.java")]
         run = ["java", f"-Djdk.net.hosts.file={self._hosts}", "-cp"]
-        return self._once("java", argv, [*run, str(self._folder / "java"), "JavaClients"])
+        return self._once(name, argv, [*run, str(self._folder / name), name])
 
-    def go(self):
+    def go(self, name="goclient"):
         env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOPROXY="off")
         if not os.access(os.path.expanduser("~"), os.W_OK):
             env.update(GOCACHE=str(self._folder / "go-cache"), GOPATH=str(self._folder / "go-path"))
-        argv = ["go", "build", "-o", "goclient", str(CLIENTS / "goclient.go")]
-        return self._once("go", argv, [str(self._folder / "goclient")], env)
+        argv = ["go", "build", "-o", name, str(CLIENTS / f"{name}.go")]
+        return self._once(name, argv, [str(self._folder / name)], env)
 
     @staticmethod
-    def node():
-        return ["node", str(CLIENTS / "nodeclient.js")]
+    def node(name="nodeclient"):
+        return ["node", str(CLIENTS / f"{name}.js")]
 
     @staticmethod
     def perl():
