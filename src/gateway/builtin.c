@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/builtin.h"
 #include "gateway/text.h"
-#include "gateway/upstream.h"
 #include "tls/digest.h"
 
 struct builtin {
@@ -109,9 +109,9 @@ static bool finish_prime(void *upstream, struct gw_reply *reply)
 	return true;
 }
 
-const struct gw_upstream_ops *gw_upstream_builtin(enum config_upstream_kind kind)
+const struct gw_builtin_ops *gw_builtin(enum config_upstream_kind kind)
 {
-	static const struct gw_upstream_ops all[] = {
+	static const struct gw_builtin_ops all[] = {
 		[CONFIG_BUILTIN_INSPECT] = {open_inspect, body_inspect, finish_inspect, free_builtin},
 		[CONFIG_BUILTIN_SINK] = {open_plain, body_plain, finish_sink, free_builtin},
 		[CONFIG_BUILTIN_PRIME] = {open_plain, body_plain, finish_prime, free_builtin},

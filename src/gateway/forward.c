@@ -118,18 +118,18 @@ static void write_text(struct http_writer *writer, const char *name, const char 
 }
 
 /* The client's address as Forwarded (RFC 7239 6) and X-Forwarded-For spell it. */
-static void peer_text(const struct gw_conn *conn, char *plain, char *node)
+static void peer_text(const struct gw_stream *stream, char *plain, char *node)
 {
 	char address[INET6_ADDRSTRLEN] = "";
 
 	(void)snprintf(plain, ADDRESS_TEXT, "unknown");
 	(void)snprintf(node, ADDRESS_TEXT, "unknown");
-	if (conn->has_peer && conn->peer.any.sa_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &conn->peer.v4.sin_addr, address, sizeof(address));
+	if (stream->conn->has_peer && stream->conn->peer.any.sa_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &stream->conn->peer.v4.sin_addr, address, sizeof(address));
 		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
 		(void)snprintf(node, ADDRESS_TEXT, "%s", address);
-	} else if (conn->has_peer && conn->peer.any.sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &conn->peer.v6.sin6_addr, address, sizeof(address));
+	} else if (stream->conn->has_peer && stream->conn->peer.any.sa_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &stream->conn->peer.v6.sin6_addr, address, sizeof(address));
 		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
 		(void)snprintf(node, ADDRESS_TEXT, "\"[%s]\"", address);
 	}
@@ -158,11 +158,11 @@ static struct http_span normal_authority(const struct http_request *head, char o
 	return (struct http_span){out, len};
 }
 
-static void write_forwarded(const struct gw_conn *conn, struct http_span authority, struct http_writer *writer)
+static void write_forwarded(const struct gw_stream *stream, struct http_span authority, struct http_writer *writer)
 {
 	char plain[ADDRESS_TEXT], node[ADDRESS_TEXT], forwarded[2 * ADDRESS_TEXT + HOST_TEXT];
 
-	peer_text(conn, plain, node);
+	peer_text(stream, plain, node);
 	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=https", node);
 	if (authority.len > 0)
 		len += snprintf(forwarded + len, sizeof(forwarded) - (size_t)len, ";host=\"%.*s\"", (int)authority.len,
@@ -186,7 +186,7 @@ static bool is_for_proxy(struct http_span name)
 }
 
 /* Fields that frame or route the request are written anew; those that a client may not say of itself are left out. */
-static bool passes(const struct gw_conn *conn, const struct http_hops *hops, struct http_span name)
+static bool passes(const struct gw_stream *stream, const struct http_hops *hops, struct http_span name)
 {
 	static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Via"};
 
@@ -195,7 +195,7 @@ static bool passes(const struct gw_conn *conn, const struct http_hops *hops, str
 			return false;
 	if (is_for_proxy(name))
 		return false;
-	return !http_hops_has(hops, name) && !gw_identity_is_stripped(gw_conn_host(conn)->config, name);
+	return !http_hops_has(hops, name) && !gw_identity_is_stripped(gw_conn_host(stream->conn)->config, name);
 }
 
 /* RFC 9110 7.6.2: each hop takes one off. At 0 the request is answered here (builtin.c). */
@@ -207,7 +207,7 @@ static void write_max_forwards(const struct http_request *head, struct http_writ
 		http_write_field_number(writer, "Max-Forwards", left - 1);
 }
 
-static void write_fields(const struct gw_conn *conn, const struct http_request *head, struct http_writer *writer)
+static void write_fields(const struct gw_stream *stream, const struct http_request *head, struct http_writer *writer)
 {
 	struct http_hops hops;
 	uint64_t left = 0;
@@ -215,7 +215,7 @@ static void write_fields(const struct gw_conn *conn, const struct http_request *
 
 	http_hops_of(&hops, head->fields, head->field_count);
 	for (size_t i = 0; i < head->field_count; i++)
-		if (passes(conn, &hops, head->fields[i].name) &&
+		if (passes(stream, &hops, head->fields[i].name) &&
 		    !(limited && http_span_equal_nocase(head->fields[i].name, "Max-Forwards")))
 			http_write_span(writer, head->fields[i].name, head->fields[i].value);
 }
@@ -229,71 +229,71 @@ static void write_via(const struct http_request *head, struct http_writer *write
 	http_write_field(writer, "Via", head->minor == 0 ? "1.0 thaw" : "1.1 thaw");
 }
 
-static void write_framing(const struct gw_request *request, struct http_writer *writer)
+static void write_framing(const struct gw_stream *stream, struct http_writer *writer)
 {
-	const struct http_request *head = &request->head;
+	const struct http_request *head = &stream->head;
 
 	if (head->framing == HTTP_BODY_LENGTH)
 		http_write_field_number(writer, "Content-Length", head->length);
 	else if (head->framing == HTTP_BODY_CHUNKED)
 		http_write_field(writer, "Transfer-Encoding", "chunked");
-	if (request->proxy->expects)
+	if (gw_proxy_of(stream)->expects)
 		http_write_field(writer, "Expect", "100-continue");
-	if (request->proxy->upgrade) {
+	if (gw_proxy_of(stream)->upgrade) {
 		char protocols[UPGRADE_TEXT];
-		size_t len = wanted_protocols(head, request->route->config, protocols, sizeof(protocols));
+		size_t len = wanted_protocols(head, stream->route->config, protocols, sizeof(protocols));
 		http_write_field(writer, "Connection", "upgrade");
 		http_write_span(writer, (struct http_span){"Upgrade", 7}, (struct http_span){protocols, len});
 	}
 }
 
 /* Made once for a connection: its identity never changes, and its host neither. */
-static void write_identity(struct gw_conn *conn, struct http_writer *writer)
+static void write_identity(struct gw_stream *stream, struct http_writer *writer)
 {
-	unsigned sets = gw_conn_host(conn)->config->identity;
+	unsigned sets = gw_conn_host(stream->conn)->config->identity;
 
 	if (sets == 0)
 		return;
-	if (conn->request->identity == NULL) {
+	if (stream->identity == NULL) {
 		gw_identity_none(sets, writer);
 		return;
 	}
-	if (conn->told.fields == NULL) {
-		const struct tls_details *details = gw_conn_details(conn);
+	if (stream->conn->told.fields == NULL) {
+		const struct tls_details *details = gw_conn_details(stream->conn);
 		bool chain_left_out = false;
 		if (details != NULL)
-			conn->told.fields = gw_identity_fields(sets, conn->request->identity, details, &conn->told.len,
-							       &chain_left_out);
-		conn->told.too_large = conn->told.fields == NULL && conn->told.len > GW_IDENTITY_MAX;
+			stream->conn->told.fields = gw_identity_fields(sets, stream->identity, details,
+								       &stream->conn->told.len, &chain_left_out);
+		stream->conn->told.too_large =
+			stream->conn->told.fields == NULL && stream->conn->told.len > GW_IDENTITY_MAX;
 		if (chain_left_out)
-			gw_notice(conn->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, conn->now_ms,
+			gw_notice(stream->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, gw_stream_now(stream),
 				  "a client's chain is too large to be passed on");
 	}
-	if (conn->told.fields != NULL)
-		http_write_lines(writer, conn->told.fields, conn->told.len);
+	if (stream->conn->told.fields != NULL)
+		http_write_lines(writer, stream->conn->told.fields, stream->conn->told.len);
 	else
 		writer->overflow = true; /* never without the identity that it has */
 }
 
-void gw_forward_head(struct gw_conn *conn, struct http_writer *writer)
+void gw_forward_head(struct gw_stream *stream, struct http_writer *writer)
 {
-	const struct gw_request *request = conn->request;
-	const struct http_request *head = &request->head;
+	const struct http_request *head = &stream->head;
 	char text[HOST_TEXT];
 	struct http_span authority = normal_authority(head, text);
-	const char *name = gw_conn_host(conn)->config->name;
+	const char *name = gw_conn_host(stream->conn)->config->name;
 
 	write_request_line(head, writer);
 	if (authority.len > 0) /* HTTP/1.0 may have none */
 		write_text(writer, "Host", authority.at, authority.len);
 	else
 		http_write_field(writer, "Host", strcmp(name, "*") != 0 ? name : "localhost");
-	write_fields(conn, head, writer);
+	write_fields(stream, head, writer);
 	write_max_forwards(head, writer);
 	write_via(head, writer);
-	write_forwarded(conn, authority, writer);
-	write_identity(conn, writer);
-	write_framing(request, writer);
+	write_forwarded(stream, authority, writer);
+	write_identity(stream, writer);
+	write_framing(stream, writer);
 	http_write_end(writer);
 }
 

@@ -5,7 +5,7 @@
 #ifndef GATEWAY_FORWARD_H
 #define GATEWAY_FORWARD_H
 
-#include "gateway/conn.h"
+#include "gateway/stream.h"
 #include "http/response.h"
 
 /* Whether the request asks for another protocol (RFC 9110 7.8) that its route allows. */
@@ -15,7 +15,7 @@ bool gw_forward_is_upgrade(const struct http_request *head, const struct config_
 bool gw_forward_may_switch(const struct config_route *route, struct http_span protocols);
 
 /* For the connection's request, which goes through a proxy. What does not fit sets the writer's overflow. */
-void gw_forward_head(struct gw_conn *conn, struct http_writer *writer);
+void gw_forward_head(struct gw_stream *stream, struct http_writer *writer);
 
 /* The last chunk, and the trailers that may be passed on. There is room in every pack. host: for a request's, which the
  * host's rules for client fields hold for; NULL for a response's. */

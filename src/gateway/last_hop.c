@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/builtin.h"
 #include "gateway/identity.h"
-#include "gateway/upstream.h"
 #include "http/response.h"
 
 static void *open_last_hop(const struct gw_exchange *exchange)
@@ -96,9 +96,9 @@ static bool finish(void *upstream, struct gw_reply *reply)
 								: finish_options(exchange, reply);
 }
 
-const struct gw_upstream_ops *gw_upstream_last_hop(void)
+const struct gw_builtin_ops *gw_builtin_last_hop(void)
 {
-	static const struct gw_upstream_ops ops = {open_last_hop, take_body, finish, free};
+	static const struct gw_builtin_ops ops = {open_last_hop, take_body, finish, free};
 
 	return &ops;
 }

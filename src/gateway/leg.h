@@ -49,6 +49,9 @@ struct gw_leg_ops {
 	/* The exchange is complete on both sides, and the borrower keeps the leg for its own next request. */
 	void (*stay)(struct gw_leg *leg);
 
+	/* From now on wake is called with this. */
+	void (*wakes)(struct gw_leg *leg, void (*wake)(void *arg), void *arg);
+
 	void (*give)(struct gw_leg **leg, enum gw_leg_end end, uint64_t now_ms);
 };
 

@@ -12,6 +12,19 @@
 #define ADDRESS_MAX 64
 #define NAME_ROOM   300 /* of a server name, and what is around it */
 
+void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...)
+{
+	char text[MESSAGE_MAX];
+	va_list args;
+
+	if (gateway->env.message == NULL)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	gateway->env.message(gateway->env.log_arg, level, text);
+}
+
 bool gw_notices_init(struct gw_notices *notices, const struct config *config)
 {
 	notices->count = GW_NOTICE_UPSTREAM + config->upstream_count;
@@ -125,7 +138,7 @@ void gw_notice_handshake(struct gw_conn *conn, const char *what)
 	conn->began = true; /* this is the one message */
 	address_of(conn, address);
 	name_of(conn, name);
-	gw_notice(conn->gateway, GW_NOTICE_HANDSHAKE, CONFIG_LOG_INFO, conn->now_ms, "%s: %s%s", address, what, name);
+	gw_notice(conn->gateway, GW_NOTICE_HANDSHAKE, CONFIG_LOG_INFO, gw_now(conn), "%s: %s%s", address, what, name);
 }
 
 void gw_notice_unused(struct gw_conn *conn, const char *why)
@@ -142,19 +155,19 @@ void gw_notice_unused(struct gw_conn *conn, const char *why)
 	conn->began = true;
 	address_of(conn, address);
 	if (conn->state == GW_PREFACE) {
-		gw_notice(conn->gateway, GW_NOTICE_PREFACE, CONFIG_LOG_INFO, conn->now_ms,
+		gw_notice(conn->gateway, GW_NOTICE_PREFACE, CONFIG_LOG_INFO, gw_now(conn),
 			  "%s: no PROXY protocol header: %s", address, why);
 		return;
 	}
 	if (conn->state == GW_SILENT) {
 		board_connection_unused(conn->gateway->env.board);
-		gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, conn->now_ms,
+		gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, gw_now(conn),
 			  "%s: connection ended before it sent anything: %s", address, why);
 		return;
 	}
 	name_of(conn, name);
 	board_connection_unused(conn->gateway->env.board);
-	gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, conn->now_ms,
+	gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, gw_now(conn),
 		  "%s: connection ended before its first request: %s%s", address, why, name);
 }
 
@@ -181,7 +194,7 @@ void gw_notice_refused(struct gw_conn *conn, enum thaw_reason reason)
 	if ((size_t)reason >= sizeof(said) / sizeof(said[0]) || said[reason].text == NULL)
 		return;
 	address_of(conn, address);
-	gw_notice(conn->gateway, GW_NOTICE_REFUSED + (size_t)reason, said[reason].level, conn->now_ms,
+	gw_notice(conn->gateway, GW_NOTICE_REFUSED + (size_t)reason, said[reason].level, gw_now(conn),
 		  "%s: request refused (%s): %s%s%s", address, thaw_reason_name(reason), said[reason].text,
 		  disk && directory != NULL ? ": " : "", disk && directory != NULL ? directory : "");
 }

@@ -72,7 +72,7 @@ static void drop(struct gw_conn *conn, size_t at)
 {
 	struct gw_leg *leg = pull(conn->pins, at);
 
-	conn->gateway->env.legs.ops->give(&leg, GW_LEG_DROP, conn->now_ms);
+	conn->gateway->env.legs.ops->give(&leg, GW_LEG_DROP, gw_now(conn));
 }
 
 struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream)
@@ -84,6 +84,14 @@ struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *u
 	return NULL;
 }
 
+static void wake(void *arg)
+{
+	struct gw_conn *conn = arg;
+
+	if (conn->wake != NULL)
+		conn->wake(conn->wake_arg);
+}
+
 void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_leg **leg)
 {
 	const struct gw_leg_ops *ops = conn->gateway->env.legs.ops;
@@ -91,12 +99,13 @@ void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, st
 	if (conn->pins == NULL)
 		conn->pins = calloc(1, sizeof(*conn->pins));
 	if (conn->pins == NULL) {
-		ops->give(leg, GW_LEG_DROP, conn->now_ms);
+		ops->give(leg, GW_LEG_DROP, gw_now(conn));
 		return;
 	}
 	if (conn->pins->count == GW_PINS_MAX)
 		drop(conn, 0);
 	ops->stay(*leg);
+	ops->wakes(*leg, wake, conn);
 	ops->watch(*leg, true, false);
 	conn->pins->pins[conn->pins->count++] = (struct gw_pin){upstream, *leg};
 	*leg = NULL;

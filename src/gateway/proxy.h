@@ -11,8 +11,8 @@
 #ifndef GATEWAY_PROXY_H
 #define GATEWAY_PROXY_H
 
-#include "gateway/conn.h"
 #include "gateway/leg.h"
+#include "gateway/stream.h"
 #include "http/response_head.h"
 
 #define GW_CONTINUE_MS 1000  /* how long a server has to send its 100 Continue before we do (RFC 9110 10.1.1) */
@@ -28,7 +28,6 @@ enum gw_up {
 };
 
 struct gw_proxy {
-	struct gw_conn *conn;
 	const struct config_upstream *upstream;
 	const struct gw_legs *legs; /* the gateway's */
 	struct gw_leg *leg;         /* NULL: given back */
@@ -39,7 +38,6 @@ struct gw_proxy {
 	unsigned retries;
 	enum gw_up up;
 	struct buffer unsent; /* what the server has not taken yet: up to one batch */
-	uint64_t body_taken;  /* bytes of body that cannot be sent once more */
 	bool just_sent;       /* in this step: there is no answer to it yet */
 	bool upgrade;         /* the request asks for one */
 	bool expects;         /* Expect was passed on: the client waits for a 100 */
@@ -60,37 +58,48 @@ struct gw_proxy {
 	bool client_ended;
 };
 
+static inline struct gw_proxy *gw_proxy_of(const struct gw_stream *stream)
+{
+	return stream->upstream;
+}
+
 /* What a flow waits for. */
 struct gw_waits {
 	bool client_read, client_write, server_read, server_write, server_connect;
 };
 
-/* True: something was moved, or the connection's state has changed. */
-typedef bool gw_flow_fn(struct gw_conn *conn, struct gw_waits *waits);
+/* True: something was moved, or the stream's state has changed. */
+typedef bool gw_flow_fn(struct gw_stream *stream, struct gw_waits *waits);
 
+/* proxy.c */
+const struct gw_upstream_ops *gw_upstream_proxy(void);
 /* upload.c */
-bool gw_proxy_up(struct gw_conn *conn, struct gw_waits *waits);
-/* proxy.c: both flows, and what they wait for. */
-enum gw_step gw_proxy_drive(struct gw_conn *conn, gw_flow_fn *up, gw_flow_fn *down);
+bool gw_proxy_up(struct gw_stream *stream, struct gw_waits *waits);
+/* flow.c: both flows, and what they wait for. */
+enum gw_step gw_proxy_drive(struct gw_stream *stream, gw_flow_fn *up, gw_flow_fn *down);
+/* Each side's time runs only while the exchange waits for that side. */
+void gw_proxy_paces(struct gw_stream *stream, const struct gw_waits *waits);
+/* server.c: begins an attempt; fresh: on a new connection. False: no memory. */
+bool gw_proxy_take(struct gw_stream *stream, bool fresh);
 /* To the server as much as it takes; the rest is kept. False: no memory for it. A broken server is GW_UP_DEAD. */
-bool gw_proxy_send(struct gw_conn *conn, const char *bytes, size_t len);
+bool gw_proxy_send(struct gw_stream *stream, const char *bytes, size_t len);
 /* Sends what was kept. True: something moved. */
-bool gw_proxy_send_kept(struct gw_conn *conn, struct gw_waits *waits);
+bool gw_proxy_send_kept(struct gw_stream *stream, struct gw_waits *waits);
 /* The attempt's outcome, for the board and the access log. */
-void gw_proxy_count(struct gw_proxy *proxy, enum board_outcome outcome);
+void gw_proxy_count(struct gw_stream *stream, enum board_outcome outcome);
 /* The kind of messages about its upstream. */
-size_t gw_proxy_notice(const struct gw_conn *conn);
+size_t gw_proxy_notice(const struct gw_stream *stream);
 void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms);
 /* The server has failed, or ended its connection, before its response: another attempt, or a refusal. */
-void gw_proxy_server_gone(struct gw_conn *conn, const char *how);
+void gw_proxy_server_gone(struct gw_stream *stream, const char *how);
 
-/* A chunk of data that there is room for. */
-void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len);
-
-/* tunnel.c: a 101 is packed; bytes came behind its head. */
-void gw_tunnel_begin(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len);
+/* tunnel.c */
+enum gw_step gw_proxy_tunnel(struct gw_stream *stream);
+/* A 101 is packed; bytes came behind its head. */
+void gw_tunnel_begin(struct gw_stream *stream, struct gw_pack *pack, const char *bytes, size_t len);
 
 /* relay.c */
-bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits);
+enum gw_step gw_proxy_relay(struct gw_stream *stream);
+bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits);
 
 #endif

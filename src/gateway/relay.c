@@ -1,9 +1,11 @@
 /* The response on its way from an upstream's server to the client. */
 #include <string.h>
 
+#include "gateway/answer.h"
 #include "gateway/forward.h"
 #include "gateway/pin.h"
 #include "gateway/proxy.h"
+#include "gateway/pump.h"
 
 #define HEAD_EXTRA 256 /* of a head as it is passed on: what we add to it */
 
@@ -20,18 +22,18 @@ static void pack_data(struct gw_proxy *proxy, struct gw_pack *pack, const char *
 }
 
 /* The response is complete. extra: the server has sent more than that. */
-static void complete(struct gw_conn *conn, struct gw_pack *pack, bool extra)
+static void complete(struct gw_stream *stream, struct gw_pack *pack, bool extra)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_proxy *proxy = stream->upstream;
 
 	if (proxy->to_chunks)
 		gw_forward_end(NULL, &proxy->trailers, pack);
 	/* After a repair its next bytes might be read in two ways, too. */
-	bool keep = proxy->reusable && !extra && conn->request->repairs == 0 && proxy->up == GW_UP_DONE &&
+	bool keep = proxy->reusable && !extra && stream->repairs == 0 && proxy->up == GW_UP_DONE &&
 		    buffer_left(&proxy->unsent) == 0;
 	if (keep && proxy->pinned)
-		gw_pin_put(conn, proxy->upstream, &proxy->leg);
-	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, conn->now_ms);
+		gw_pin_put(stream->conn, proxy->upstream, &proxy->leg);
+	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, gw_stream_now(stream));
 	proxy->done = true;
 }
 
@@ -49,9 +51,10 @@ static enum piece last(bool extra)
 }
 
 /* Decodes as much of the server's bytes as one pack takes. */
-static enum piece pack_body(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len, const char **why)
+static enum piece pack_body(struct gw_stream *stream, struct gw_pack *pack, const char *bytes, size_t len,
+			    const char **why)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_proxy *proxy = stream->upstream;
 	struct http_refusal refusal = {0};
 	struct http_span data;
 	size_t used = 0;
@@ -64,12 +67,12 @@ static enum piece pack_body(struct gw_conn *conn, struct gw_pack *pack, const ch
 		if (used > 0)
 			pack_data(proxy, pack, bytes, used);
 		proxy->left -= used;
-		conn->request->body_out += used;
+		stream->body_out += used;
 		return proxy->left == 0 ? last(len > used) : PIECE_MORE;
 	case HTTP_ANSWER_UNTIL_CLOSE:
 		if (len > 0)
 			pack_data(proxy, pack, bytes, len);
-		conn->request->body_out += len;
+		stream->body_out += len;
 		return PIECE_MORE;
 	case HTTP_ANSWER_CHUNKED:
 		break;
@@ -80,7 +83,7 @@ static enum piece pack_body(struct gw_conn *conn, struct gw_pack *pack, const ch
 		len -= used;
 		if (chunk == HTTP_CHUNK_DATA) {
 			pack_data(proxy, pack, data.at, data.len);
-			conn->request->body_out += data.len;
+			stream->body_out += data.len;
 		} else if (chunk == HTTP_CHUNK_END) {
 			return last(len > 0);
 		} else {
@@ -91,87 +94,87 @@ static enum piece pack_body(struct gw_conn *conn, struct gw_pack *pack, const ch
 }
 
 /* The response is on its way, and cannot be ended as it should. */
-static void break_off(struct gw_conn *conn, const char *note)
+static void break_off(struct gw_stream *stream, const char *note)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_proxy *proxy = stream->upstream;
 
-	gw_notice(conn->gateway, gw_proxy_notice(conn), CONFIG_LOG_WARNING, conn->now_ms, "upstream %s, %s: %s",
-		  proxy->upstream->name, proxy->legs->ops->server(proxy->leg), note);
-	gw_proxy_give(proxy, GW_LEG_FAIL, conn->now_ms);
-	(void)gw_cut(conn, note);
+	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
+		  "upstream %s, %s: %s", proxy->upstream->name, proxy->legs->ops->server(proxy->leg), note);
+	gw_proxy_give(proxy, GW_LEG_FAIL, gw_stream_now(stream));
+	(void)gw_cut(stream, note);
 }
 
 /* A piece of the body, packed, goes to the client; of a malformed one what came before. */
-static void pass_piece(struct gw_conn *conn, struct gw_pack *pack, enum piece piece)
+static void pass_piece(struct gw_stream *stream, struct gw_pack *pack, enum piece piece)
 {
 	bool done = piece == PIECE_LAST || piece == PIECE_EXTRA;
 
 	if (done)
-		complete(conn, pack, piece == PIECE_EXTRA);
-	if (pack->len > 0 && !gw_write(conn, pack->at, pack->len)) {
-		(void)gw_cut(conn, "the client could not be written to");
+		complete(stream, pack, piece == PIECE_EXTRA);
+	if (pack->len > 0 && !stream->conn->protocol->write(stream, pack->at, pack->len)) {
+		(void)gw_cut(stream, "the client could not be written to");
 		return;
 	}
 	if (piece == PIECE_BAD)
-		break_off(conn, "the upstream sent a malformed chunk");
+		break_off(stream, "the upstream sent a malformed chunk");
 	else if (done)
-		gw_enter(conn, GW_REPLY);
+		gw_stream_enter(stream, GW_REPLY);
 }
 
 /* The server has ended its connection, in an orderly way or not. */
-static void body_ends(struct gw_conn *conn, bool orderly)
+static void body_ends(struct gw_stream *stream, bool orderly)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
-	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_proxy *proxy = stream->upstream;
+	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 
 	if (proxy->framing != HTTP_ANSWER_UNTIL_CLOSE || !orderly) {
-		break_off(conn, "the upstream ended its connection in the middle of its response");
+		break_off(stream, "the upstream ended its connection in the middle of its response");
 		return;
 	}
-	complete(conn, &pack, false);
-	if (pack.len > 0 && !gw_write(conn, pack.at, pack.len))
-		(void)gw_cut(conn, "the client could not be written to");
+	complete(stream, &pack, false);
+	if (pack.len > 0 && !stream->conn->protocol->write(stream, pack.at, pack.len))
+		(void)gw_cut(stream, "the client could not be written to");
 	else
-		gw_enter(conn, GW_REPLY);
+		gw_stream_enter(stream, GW_REPLY);
 }
 
-static bool down_body(struct gw_conn *conn, struct gw_waits *waits)
+static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
-	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_proxy *proxy = stream->upstream;
+	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 
-	if (gw_unwritten(conn)) {
+	if (gw_unwritten(stream)) {
 		waits->client_write = true;
 		return false;
 	}
-	ssize_t n = proxy->server.ops->read(proxy->server.io, conn->gateway->down, sizeof(conn->gateway->down));
+	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down, sizeof(stream->gateway->down));
 	if (n == TRANSPORT_BLOCKED) {
 		waits->server_read = true;
 		return false;
 	}
 	if (n <= 0) {
-		body_ends(conn, n == TRANSPORT_END);
+		body_ends(stream, n == TRANSPORT_END);
 		return true;
 	}
-	conn->work += (size_t)n;
-	pace_progress(&proxy->pace, (uint64_t)n, conn->now_ms);
+	stream->conn->work += (size_t)n;
+	pace_progress(&proxy->pace, (uint64_t)n, gw_stream_now(stream));
 	const char *why = NULL;
-	enum piece piece = pack_body(conn, &pack, conn->gateway->down, (size_t)n, &why);
-	pass_piece(conn, &pack, piece);
+	enum piece piece = pack_body(stream, &pack, stream->gateway->down, (size_t)n, &why);
+	pass_piece(stream, &pack, piece);
 	return true;
 }
 
-enum gw_step gw_run_relay(struct gw_conn *conn)
+enum gw_step gw_proxy_relay(struct gw_stream *stream)
 {
-	enum thaw_status status = gw_unwritten(conn) ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = gw_unwritten(stream) ? stream->conn->protocol->flush(stream) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_cut(conn, conn->gateway->err.text);
+		return gw_cut(stream, stream->gateway->err.text);
 	/* The server takes no more of the body that its client still writes, perhaps before it reads: see make_way().
 	 */
-	if (status != THAW_OK && conn->request->proxy->up == GW_UP_DEAD)
-		return gw_make_way(conn);
-	return gw_proxy_drive(conn, gw_proxy_up, down_body);
+	if (status != THAW_OK && gw_proxy_of(stream)->up == GW_UP_DEAD)
+		return stream->conn->protocol->make_way(stream);
+	return gw_proxy_drive(stream, gw_proxy_up, down_body);
 }
 
 /* ---- the head ---- */
@@ -209,10 +212,10 @@ static void write_fields(const struct http_answer *answer, struct http_writer *w
 	}
 }
 
-static void write_head(struct gw_conn *conn, const struct http_answer *answer, struct http_writer *writer)
+static void write_head(struct gw_stream *stream, const struct http_answer *answer, struct http_writer *writer)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
-	const struct http_request *head = &conn->request->head;
+	struct gw_proxy *proxy = stream->upstream;
+	const struct http_request *head = &stream->head;
 
 	http_write_status_line(writer, answer->status, answer->phrase);
 	write_fields(answer, writer);
@@ -221,9 +224,9 @@ static void write_head(struct gw_conn *conn, const struct http_answer *answer, s
 		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_answer_find(answer, "Upgrade")->value);
 	} else if (answer->status >= 200) {
 		if (http_answer_find(answer, "Date") == NULL) /* RFC 9110 6.6.1 */
-			http_write_date(writer, gw_wall(conn, conn->now_ms) / 1000);
+			http_write_date(writer, gw_wall(stream->conn, gw_stream_now(stream)) / 1000);
 		write_length(answer, proxy, head->minor == 1, writer);
-		if (conn->close_after)
+		if (stream->close_after)
 			http_write_field(writer, "Connection", "close");
 		else if (head->minor == 0)
 			http_write_field(writer, "Connection", "keep-alive");
@@ -232,56 +235,54 @@ static void write_head(struct gw_conn *conn, const struct http_answer *answer, s
 }
 
 /* Whether the client's connection ends with this response. */
-static bool closes(const struct gw_conn *conn, const struct http_answer *answer)
+static bool closes(const struct gw_stream *stream, const struct http_answer *answer)
 {
-	const struct gw_request *request = conn->request;
 	bool framed = answer->framing != HTTP_ANSWER_CHUNKED && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
 
-	return conn->retiring || gw_overtaken(conn) || !request->head.keep_alive || request->cut_off ||
-	       !request->body.ended || request->spool != NULL || (request->head.minor == 0 && !framed);
+	return stream->conn->retiring || gw_overtaken(stream) || !stream->head.keep_alive || stream->cut_off ||
+	       !stream->body.ended || stream->spool != NULL || (stream->head.minor == 0 && !framed);
 }
 
-static bool make_pack(struct gw_conn *conn, const struct http_answer *answer, struct gw_pack *pack)
+static bool make_pack(struct gw_stream *stream, const struct http_answer *answer, struct gw_pack *pack)
 {
 	struct http_writer writer;
 
 	http_writer_init(&writer, pack->at, HTTP_HEAD_MAX + HEAD_EXTRA);
-	write_head(conn, answer, &writer);
+	write_head(stream, answer, &writer);
 	pack->len = writer.len;
 	return !writer.overflow;
 }
 
 /* An informational response (RFC 9110 15.2); a 100 only for whom waits for it. */
-static void inform(struct gw_conn *conn, const struct http_answer *answer)
+static void inform(struct gw_stream *stream, const struct http_answer *answer)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
-	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_proxy *proxy = stream->upstream;
+	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 
 	if (answer->status == 100) {
-		bool waits = proxy->expects && conn->request->body.received == 0;
+		bool waits = proxy->expects && stream->body.received == 0;
 		proxy->expects = false;
 		proxy->continue_ms = THAW_NEVER;
 		if (waits)
-			(void)gw_continue(conn);
+			(void)gw_continue(stream);
 		return;
 	}
-	if (conn->request->head.minor == 0)
+	if (stream->head.minor == 0)
 		return;
-	if (make_pack(conn, answer, &pack) && !gw_write(conn, pack.at, pack.len))
-		(void)gw_abandon(conn, "the client could not be written to");
+	if (make_pack(stream, answer, &pack) && !stream->conn->protocol->write(stream, pack.at, pack.len))
+		(void)gw_abandon(stream, "the client could not be written to");
 }
 
 /* The final response begins: its head, and what has come behind it. */
-static void begin(struct gw_conn *conn, const struct http_answer *answer, const char *bytes, size_t len)
+static void begin(struct gw_stream *stream, const struct http_answer *answer, const char *bytes, size_t len)
 {
-	struct gw_request *request = conn->request;
-	struct gw_proxy *proxy = request->proxy;
-	struct gw_pack pack = {.at = conn->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_proxy *proxy = stream->upstream;
+	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 	const char *why = NULL;
 
-	conn->close_after = closes(conn, answer);
-	if (!make_pack(conn, answer, &pack)) {
-		gw_proxy_server_gone(conn, "the upstream's response has a head that is too large");
+	stream->close_after = closes(stream, answer);
+	if (!make_pack(stream, answer, &pack)) {
+		gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
 		return;
 	}
 	proxy->framing = answer->framing;
@@ -290,22 +291,22 @@ static void begin(struct gw_conn *conn, const struct http_answer *answer, const 
 	proxy->pinned = proxy->pinned || gw_pin_by_answer(answer);
 	http_chunked_init(&proxy->chunked);
 	proxy->chunked.trailers = &proxy->trailers;
-	proxy->chunked.repairs = &request->repairs;
+	proxy->chunked.repairs = &stream->repairs;
 	bool switches = answer->status == 101;
-	enum piece piece = switches ? PIECE_MORE : pack_body(conn, &pack, bytes, len, &why);
+	enum piece piece = switches ? PIECE_MORE : pack_body(stream, &pack, bytes, len, &why);
 	if (piece == PIECE_BAD) { /* nothing is written yet, so that the client can still be told */
-		gw_proxy_server_gone(conn, why);
+		gw_proxy_server_gone(stream, why);
 		return;
 	}
-	request->status = answer->status;
-	gw_proxy_count(proxy, BOARD_ANSWERED);
+	stream->status = answer->status;
+	gw_proxy_count(stream, BOARD_ANSWERED);
 	proxy->continue_ms = THAW_NEVER;
 	if (switches) {
-		gw_tunnel_begin(conn, &pack, bytes, len);
+		gw_tunnel_begin(stream, &pack, bytes, len);
 		return;
 	}
-	gw_enter(conn, GW_RELAY);
-	pass_piece(conn, &pack, piece);
+	gw_stream_enter(stream, GW_RELAY);
+	pass_piece(stream, &pack, piece);
 }
 
 /* Keeps the beginning of a head that has not come whole. False: no memory, or it is too long. */
@@ -316,10 +317,10 @@ static bool keep_head(struct gw_proxy *proxy, const char *bytes, size_t len)
 }
 
 /* What the server has sent, all of it so far but the heads that are done with. */
-static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
+static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
-	struct http_ask ask = {.is_head = conn->request->head.is_head, .upgrade = proxy->upgrade};
+	struct gw_proxy *proxy = stream->upstream;
+	struct http_ask ask = {.is_head = stream->head.is_head, .upgrade = proxy->upgrade};
 	struct http_refusal refusal = {0};
 	struct http_answer answer;
 	size_t used = 0;
@@ -328,44 +329,44 @@ static void take_heads(struct gw_conn *conn, char *bytes, size_t len)
 		switch (http_answer_parse(bytes, len, &ask, &proxy->head_scan, &answer, &used, &refusal)) {
 		case HTTP_PARSE_MORE:
 			if (!keep_head(proxy, bytes, len))
-				gw_proxy_server_gone(conn, "the upstream's response has a head that is too large");
+				gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
 			return;
 		case HTTP_PARSE_BAD:
-			gw_proxy_server_gone(conn, refusal.why);
+			gw_proxy_server_gone(stream, refusal.why);
 			return;
 		case HTTP_PARSE_DONE:
 			break;
 		}
 		proxy->head_scan = (struct http_scan){0};
-		conn->request->repairs |= answer.repairs;
+		stream->repairs |= answer.repairs;
 		bytes += used;
 		len -= used;
 		if (answer.status == 101 &&
-		    !gw_forward_may_switch(conn->request->route->config, http_answer_find(&answer, "Upgrade")->value)) {
-			gw_proxy_server_gone(conn, "101 for a protocol that the route does not allow");
+		    !gw_forward_may_switch(stream->route->config, http_answer_find(&answer, "Upgrade")->value)) {
+			gw_proxy_server_gone(stream, "101 for a protocol that the route does not allow");
 			return;
 		}
 		if (answer.status >= 200 || answer.status == 101) {
-			begin(conn, &answer, bytes, len);
+			begin(stream, &answer, bytes, len);
 			return;
 		}
 		if (++proxy->informed > GW_INFORM_MAX) {
-			gw_proxy_server_gone(conn, "the upstream sent too many informational responses");
+			gw_proxy_server_gone(stream, "the upstream sent too many informational responses");
 			return;
 		}
-		inform(conn, &answer);
-		if (conn->state != GW_PASS)
+		inform(stream, &answer);
+		if (stream->state != GW_PASS)
 			return;
 	}
 	buffer_free(&proxy->head);
 }
 
-bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits)
+bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_proxy *proxy = stream->upstream;
 	size_t kept = buffer_left(&proxy->head);
 
-	if (gw_unwritten(conn)) { /* informational responses go first */
+	if (gw_unwritten(stream)) { /* informational responses go first */
 		waits->client_write = true;
 		return false;
 	}
@@ -374,18 +375,18 @@ bool gw_proxy_down_head(struct gw_conn *conn, struct gw_waits *waits)
 		return false;
 	/* In front of what comes now, what came before. */
 	if (kept > 0)
-		memcpy(conn->gateway->down, buffer_first(&proxy->head), kept);
-	ssize_t n = proxy->server.ops->read(proxy->server.io, conn->gateway->down + kept,
-					    sizeof(conn->gateway->down) - kept);
+		memcpy(stream->gateway->down, buffer_first(&proxy->head), kept);
+	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down + kept,
+					    sizeof(stream->gateway->down) - kept);
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n <= 0) {
-		gw_proxy_server_gone(conn, "the upstream ended its connection without a response");
+		gw_proxy_server_gone(stream, "the upstream ended its connection without a response");
 		return true;
 	}
 	proxy->heard = true;
-	conn->work += (size_t)n;
-	pace_progress(&proxy->pace, (uint64_t)n, conn->now_ms);
-	take_heads(conn, conn->gateway->down, kept + (size_t)n);
+	stream->conn->work += (size_t)n;
+	pace_progress(&proxy->pace, (uint64_t)n, gw_stream_now(stream));
+	take_heads(stream, stream->gateway->down, kept + (size_t)n);
 	return true;
 }

@@ -1,70 +1,71 @@
 /* After 101 Switching Protocols (RFC 9110 7.8): bytes both ways, until either side ends. */
 #include <string.h>
 
+#include "gateway/answer.h"
+#include "gateway/body.h"
 #include "gateway/proxy.h"
 
-void gw_tunnel_begin(struct gw_conn *conn, struct gw_pack *pack, const char *bytes, size_t len)
+void gw_tunnel_begin(struct gw_stream *stream, struct gw_pack *pack, const char *bytes, size_t len)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_proxy *proxy = stream->upstream;
 
 	memcpy(pack->at + pack->len, bytes, len);
-	conn->close_after = true;
-	conn->request->body_out = len;
-	gw_enter(conn, GW_RELAY);
-	if (!gw_write(conn, pack->at, pack->len + len)) {
-		(void)gw_cut(conn, "the client could not be written to");
+	stream->close_after = true;
+	stream->body_out = len;
+	gw_stream_enter(stream, GW_RELAY);
+	if (!stream->conn->protocol->write(stream, pack->at, pack->len + len)) {
+		(void)gw_cut(stream, "the client could not be written to");
 		return;
 	}
 	pace_stop(&proxy->pace);
-	gw_enter(conn, GW_TUNNEL);
-	pace_start(&conn->pace, proxy->upstream->tunnel_timeout_ms, conn->now_ms);
+	gw_stream_enter(stream, GW_TUNNEL);
+	pace_start(&stream->pace, proxy->upstream->tunnel_timeout_ms, gw_stream_now(stream));
 }
 
-static void moved(struct gw_conn *conn, size_t len)
+static void moved(struct gw_stream *stream, size_t len)
 {
-	conn->work += len;
-	pace_start(&conn->pace, conn->request->proxy->upstream->tunnel_timeout_ms, conn->now_ms);
+	stream->conn->work += len;
+	pace_start(&stream->pace, gw_proxy_of(stream)->upstream->tunnel_timeout_ms, gw_stream_now(stream));
 }
 
-static bool to_server(struct gw_conn *conn, const char *bytes, size_t len)
+static bool to_server(struct gw_stream *stream, const char *bytes, size_t len)
 {
-	conn->request->body.received += len;
-	moved(conn, len);
-	if (!gw_proxy_send(conn, bytes, len))
-		(void)gw_cut(conn, "out of memory");
+	stream->body.received += len;
+	moved(stream, len);
+	if (!gw_proxy_send(stream, bytes, len))
+		(void)gw_cut(stream, "out of memory");
 	return true;
 }
 
-static bool send_request(struct gw_conn *conn, struct gw_waits *waits)
+static bool send_request(struct gw_stream *stream, struct gw_waits *waits)
 {
-	bool some = gw_proxy_up(conn, waits);
+	bool some = gw_proxy_up(stream, waits);
 
-	if (some && conn->state == GW_TUNNEL)
-		moved(conn, 0);
+	if (some && stream->state == GW_TUNNEL)
+		moved(stream, 0);
 	return some;
 }
 
-static bool up(struct gw_conn *conn, struct gw_waits *waits)
+static bool up(struct gw_stream *stream, struct gw_waits *waits)
 {
-	struct gw_request *request = conn->request;
-	struct gw_proxy *proxy = request->proxy;
-	size_t here = request->in.len - request->in.at, got = 0;
+	struct gw_proxy *proxy = stream->upstream;
+	size_t here = stream->in.len - stream->in.at, got = 0;
 
 	/* RFC 9110 7.8: the request goes on to its end, whatever its server has said. */
 	if (proxy->up == GW_UP_HEAD || proxy->up == GW_UP_BODY)
-		return send_request(conn, waits);
+		return send_request(stream, waits);
 	if (buffer_left(&proxy->unsent) > 0)
-		return gw_proxy_send_kept(conn, waits);
+		return gw_proxy_send_kept(stream, waits);
 	if (proxy->up == GW_UP_DEAD || proxy->client_ended)
 		return false;
 	if (here > 0) { /* it came behind the head */
-		request->in.at += here;
-		return to_server(conn, request->in.bytes + request->in.at - here, here);
+		stream->in.at += here;
+		return to_server(stream, stream->in.bytes + stream->in.at - here, here);
 	}
-	enum thaw_status status = thaw_read(conn->ask, conn->gateway->pack, GW_PACK_MAX, &got, conn->now_ms);
+	enum thaw_status status = gw_read(stream, stream->gateway->pack, GW_PACK_MAX, &got);
 	switch (status) {
 	case THAW_OK:
-		return to_server(conn, conn->gateway->pack, got);
+		return to_server(stream, stream->gateway->pack, got);
 	case THAW_WANT_READ:
 		waits->client_read = true;
 		return false;
@@ -78,43 +79,43 @@ static bool up(struct gw_conn *conn, struct gw_waits *waits)
 	case THAW_FAILED:
 		break;
 	}
-	(void)gw_cut(conn, thaw_conn_error(conn->ask)->text);
+	(void)gw_cut(stream, thaw_conn_error(stream->conn->ask)->text);
 	return true;
 }
 
-static bool down(struct gw_conn *conn, struct gw_waits *waits)
+static bool down(struct gw_stream *stream, struct gw_waits *waits)
 {
-	struct gw_proxy *proxy = conn->request->proxy;
+	struct gw_proxy *proxy = stream->upstream;
 
-	if (gw_unwritten(conn)) {
+	if (gw_unwritten(stream)) {
 		waits->client_write = true;
 		return false;
 	}
-	ssize_t n = proxy->server.ops->read(proxy->server.io, conn->gateway->down, sizeof(conn->gateway->down));
+	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down, sizeof(stream->gateway->down));
 	if (n == TRANSPORT_BLOCKED) {
 		waits->server_read = true;
 		return false;
 	}
 	if (n == TRANSPORT_BROKEN) {
-		(void)gw_cut(conn, "the upstream broke its connection off");
+		(void)gw_cut(stream, "the upstream broke its connection off");
 		return true;
 	}
 	if (n == TRANSPORT_END) {
-		gw_enter(conn, GW_LINGER);
+		gw_stream_end(stream, GW_END_DONE);
 		return true;
 	}
-	conn->request->body_out += (size_t)n;
-	moved(conn, (size_t)n);
-	if (!gw_write(conn, conn->gateway->down, (size_t)n))
-		(void)gw_cut(conn, "the client could not be written to");
+	stream->body_out += (size_t)n;
+	moved(stream, (size_t)n);
+	if (!stream->conn->protocol->write(stream, stream->gateway->down, (size_t)n))
+		(void)gw_cut(stream, "the client could not be written to");
 	return true;
 }
 
-enum gw_step gw_run_tunnel(struct gw_conn *conn)
+enum gw_step gw_proxy_tunnel(struct gw_stream *stream)
 {
-	enum thaw_status status = gw_unwritten(conn) ? gw_flush(conn) : THAW_OK;
+	enum thaw_status status = gw_unwritten(stream) ? stream->conn->protocol->flush(stream) : THAW_OK;
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_cut(conn, conn->gateway->err.text);
-	return gw_proxy_drive(conn, up, down);
+		return gw_cut(stream, stream->gateway->err.text);
+	return gw_proxy_drive(stream, up, down);
 }

@@ -8,6 +8,12 @@
 
 /* ---- the legs' interface ---- */
 
+static void pool_wakes(struct gw_leg *leg, void (*wake)(void *arg), void *arg)
+{
+	leg->wake = wake;
+	leg->arg = arg;
+}
+
 static struct gw_leg *pool_take(void *arg, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
 				void *wake_arg, uint64_t now_ms)
 {
@@ -25,8 +31,7 @@ static struct gw_leg *pool_take(void *arg, const struct config_upstream *upstrea
 			return NULL;
 		leg_begin(leg);
 	}
-	leg->wake = wake;
-	leg->arg = wake_arg;
+	pool_wakes(leg, wake, wake_arg);
 	return leg;
 }
 
@@ -89,6 +94,7 @@ struct gw_legs pool_legs(struct pool *pool)
 		.used = pool_used,
 		.server = pool_server,
 		.stay = pool_stay,
+		.wakes = pool_wakes,
 		.give = pool_give,
 	};
 

@@ -142,6 +142,14 @@ static void stay(struct gw_leg *gw)
 		world_fail(leg->world, "a leg is kept in the middle of an exchange");
 }
 
+static void wakes(struct gw_leg *gw, void (*wake)(void *arg), void *arg)
+{
+	struct sim_leg *leg = (struct sim_leg *)gw;
+
+	leg->wake = wake;
+	leg->arg = arg;
+}
+
 static void give(struct gw_leg **gw, enum gw_leg_end end, uint64_t now_ms)
 {
 	struct sim_leg *leg = (struct sim_leg *)*gw;
@@ -159,7 +167,7 @@ static void give(struct gw_leg **gw, enum gw_leg_end end, uint64_t now_ms)
 	wire_close(&leg->wire, WIRE_CLIENT, leg->world->now_us);
 }
 
-const struct gw_leg_ops origin_ops = {take, ready, transport_of, watch, used, server, stay, give};
+const struct gw_leg_ops origin_ops = {take, ready, transport_of, watch, used, server, stay, wakes, give};
 
 /* ---- the origin's side ---- */
 

@@ -4,6 +4,7 @@
 
 #include "base/pace.h"
 #include "gateway/conn_states.h"
+#include "gateway/stream_states.h"
 
 #define TLS_OVERHEAD 64   /* bytes of a record beside its plaintext, at most */
 #define HANDSHAKES   8192 /* bytes of all handshakes in one direction, and of a response */
@@ -128,9 +129,9 @@ uint64_t watch_bound_us(const struct scenario *scenario, const struct conn_plan 
 			records += request->body * 3 / (request->chunk > 0 ? 1 : 1);
 		up += HANDSHAKES + request->body + records * TLS_OVERHEAD;
 		down += 2U * HANDSHAKES;
-		ms += gw_states[GW_IDLE].limit_ms + gw_states[GW_HEAD].limit_ms + gw_states[GW_PASS].limit_ms +
-		      2U * gw_states[GW_REPLY].limit_ms + scenario->timeout_ms + scenario->grace_ms + 60000U +
-		      2U * plan->answer_after_ms;
+		ms += gw_states[GW_IDLE].limit_ms + gw_stream_rows[GW_HEAD].limit_ms +
+		      gw_stream_rows[GW_PASS].limit_ms + 2U * gw_stream_rows[GW_REPLY].limit_ms + scenario->timeout_ms +
+		      scenario->grace_ms + 60000U + 2U * plan->answer_after_ms;
 		/* Each byte earns a little time (base/pace.h). */
 		ms += (request->body + HANDSHAKES) * PACE_MS_PER_BYTE;
 	}

@@ -106,7 +106,7 @@ static void on_change(void *arg, const char *machine, const char *from, const ch
 		if (strcmp(to, "answer") == 0)
 			conn->asks++;
 	}
-	if (strcmp(machine, "conn") == 0)
+	if (strcmp(machine, "conn") == 0 || strcmp(machine, "stream") == 0)
 		(void)snprintf(conn->conn_state, sizeof(conn->conn_state), "%s", to);
 }
 

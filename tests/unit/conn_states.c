@@ -1,4 +1,5 @@
-/* A connection's state table, walked: every path ends, and every state that waits has a deadline. */
+/* The state tables of a connection and of a stream, walked: every path ends, and every state that waits has a deadline.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,90 +8,104 @@
 #include <cmocka.h>
 
 #include "gateway/conn_states.h"
+#include "gateway/stream_states.h"
 
-static void every_path_ends(void **state)
+struct table {
+	const char *name;
+	int count, end;
+	uint32_t next[16];
+	bool waits[16]; /* it has a deadline, its own or another's */
+};
+
+static struct table connection(void)
 {
-	uint32_t known = GW_BIT(GW_DEAD), before;
+	struct table table = {.name = "connection", .count = GW_STATES, .end = GW_DEAD};
 
-	(void)state;
-	do {
-		before = known;
-		for (int s = 0; s < GW_STATES; s++)
-			if (gw_states[s].next & known)
-				known |= GW_BIT(s);
-	} while (known != before);
-	assert_int_equal(known, GW_BIT(GW_STATES) - 1);
-}
-
-static void only_dead_is_the_end(void **state)
-{
-	(void)state;
-	for (int s = 0; s < GW_STATES; s++)
-		assert_true((gw_states[s].next == 0) == (s == GW_DEAD));
-}
-
-static void every_state_can_end_at_once(void **state)
-{
-	(void)state;
-	for (int s = 0; s < GW_DEAD; s++)
-		assert_true(gw_states[s].next & GW_BIT(GW_DEAD));
-}
-
-static void every_waiting_state_has_a_deadline(void **state)
-{
-	(void)state;
-	for (int s = 0; s < GW_DEAD; s++) {
-		assert_true(gw_states[s].limit_ms > 0 || gw_states[s].by_ask);
+	for (int s = 0; s < GW_STATES; s++) {
+		table.next[s] = gw_states[s].next;
+		table.waits[s] = gw_states[s].limit_ms > 0 || s == GW_BUSY; /* its stream's */
 		assert_true(gw_states[s].limit_ms <= 60000);
 	}
-	assert_int_equal(gw_states[GW_DEAD].limit_ms, 0);
+	return table;
+}
+
+static struct table stream(void)
+{
+	struct table table = {.name = "stream", .count = GW_STREAM_STATES, .end = GW_OVER};
+
+	for (int s = 0; s < GW_STREAM_STATES; s++) {
+		table.next[s] = gw_stream_rows[s].next;
+		table.waits[s] = gw_stream_rows[s].limit_ms > 0 || gw_stream_rows[s].by_ask;
+		assert_true(gw_stream_rows[s].limit_ms <= 60000);
+	}
+	return table;
+}
+
+static uint32_t all(const struct table *table)
+{
+	return (1U << table->count) - 1;
+}
+
+static void walk(struct table table)
+{
+	uint32_t ends = 1U << table.end, seen = 1;
+
+	for (int round = 0; round < table.count; round++) {
+		for (int s = 0; s < table.count; s++) {
+			if (table.next[s] & ends)
+				ends |= 1U << s;
+			if (seen & (1U << s))
+				seen |= table.next[s];
+		}
+	}
+	assert_int_equal(ends, all(&table));
+	assert_int_equal(seen, all(&table)); /* each can be reached from the first */
+	for (int s = 0; s < table.count; s++) {
+		bool last = s == table.end;
+		assert_true((table.next[s] == 0) == last);
+		assert_true(table.waits[s] == !last);
+		assert_true(last || (table.next[s] & (1U << table.end)));
+	}
+}
+
+static void every_path_of_a_connection_ends(void **state)
+{
+	(void)state;
+	walk(connection());
+}
+
+static void every_path_of_a_stream_ends(void **state)
+{
+	(void)state;
+	walk(stream());
 }
 
 static void no_body_passes_before_its_verdict(void **state)
 {
 	/* Only a head's decision and a verdict lead to pass; no state goes back to it. */
 	(void)state;
-	for (int s = 0; s < GW_STATES; s++)
+	for (int s = 0; s < GW_STREAM_STATES; s++)
 		if (s != GW_HEAD && s != GW_HELD && s != GW_ASK)
-			assert_false(gw_states[s].next & GW_BIT(GW_PASS));
+			assert_false(gw_stream_rows[s].next & GW_STREAM_BIT(GW_PASS));
 }
 
-static void a_request_ends_in_a_reply(void **state)
+static void a_request_can_be_refused_until_its_response_begins(void **state)
 {
-	(void)state;
-	assert_true(gw_states[GW_HEAD].next & GW_BIT(GW_REPLY));
-	assert_true(gw_states[GW_HELD].next & GW_BIT(GW_REPLY));
-	assert_true(gw_states[GW_ASK].next & GW_BIT(GW_REPLY));
-	assert_true(gw_states[GW_PASS].next & GW_BIT(GW_REPLY));
-	for (int s = 0; s < GW_STATES; s++)
-		if (s != GW_REPLY && s != GW_TLS)
-			assert_false(gw_states[s].next & GW_BIT(GW_IDLE));
-}
-
-static void every_state_but_the_first_can_be_reached(void **state)
-{
-	uint32_t seen = GW_BIT(GW_PREFACE), before;
+	const enum gw_stream_state before[] = {GW_HEAD, GW_HELD, GW_ASK, GW_PASS};
 
 	(void)state;
-	do {
-		before = seen;
-		for (int s = 0; s < GW_STATES; s++)
-			if (seen & GW_BIT(s))
-				seen |= gw_states[s].next;
-	} while (seen != before);
-	assert_int_equal(seen, GW_BIT(GW_STATES) - 1);
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		assert_true(gw_stream_rows[before[i]].next & GW_STREAM_BIT(GW_REPLY));
+	assert_int_equal(gw_stream_rows[GW_REPLY].next, GW_STREAM_BIT(GW_OVER));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_path_ends),
-		cmocka_unit_test(only_dead_is_the_end),
-		cmocka_unit_test(every_state_can_end_at_once),
-		cmocka_unit_test(every_waiting_state_has_a_deadline),
+		cmocka_unit_test(every_path_of_a_connection_ends),
+		cmocka_unit_test(every_path_of_a_stream_ends),
 		cmocka_unit_test(no_body_passes_before_its_verdict),
-		cmocka_unit_test(a_request_ends_in_a_reply),
-		cmocka_unit_test(every_state_but_the_first_can_be_reached),
+		cmocka_unit_test(a_request_can_be_refused_until_its_response_begins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

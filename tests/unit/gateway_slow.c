@@ -90,7 +90,7 @@ static void a_handshake_that_trickles_is_ended(void **state)
 
 static void a_head_has_a_fixed_time_however_it_comes(void **state)
 {
-	uint64_t limit_ms = gw_states[GW_HEAD].limit_ms;
+	uint64_t limit_ms = gw_stream_rows[GW_HEAD].limit_ms;
 
 	(void)state;
 	assert_in_range(answered_after("G", "G", SECOND_MS, "408"), limit_ms, limit_ms + 2 * SECOND_MS);
@@ -100,7 +100,7 @@ static void a_head_has_a_fixed_time_however_it_comes(void **state)
 
 static void a_body_that_trickles_is_ended_whatever_its_framing(void **state)
 {
-	uint64_t limit_ms = gw_states[GW_PASS].limit_ms, most_ms = limit_ms + 2 * SECOND_MS;
+	uint64_t limit_ms = gw_stream_rows[GW_PASS].limit_ms, most_ms = limit_ms + 2 * SECOND_MS;
 
 	(void)state;
 	assert_in_range(answered_after(LENGTH, "x", SECOND_MS, "408"), limit_ms, most_ms);

@@ -105,9 +105,9 @@ static void a_transition_that_the_table_does_not_have_ends_the_connection_alone(
 
 	(void)state;
 	require_report(on_broken, reported);
-	gw_enter(broken.conn, GW_TUNNEL);
+	gw_enter(broken.conn, GW_SILENT);
 	require_report(NULL, NULL);
-	assert_string_equal(reported, "conn: idle to tunnel");
+	assert_string_equal(reported, "conn: idle to silent");
 	assert_true(gw_conn_step(broken.conn, START_MS).dead);
 	close_pair(&broken);
 }

@@ -4,7 +4,7 @@
 
 #include "peers_world.h"
 
-#include "gateway/conn.h"
+#include "gateway/stream.h"
 
 #define START_MS 1000
 #define PIECE    4096 /* bytes of one read of the transport, so that few are staged */

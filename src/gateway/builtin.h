@@ -2,8 +2,8 @@
  * What a request is handed to once it may go on. An upstream is opened when the head may be passed, is given the body
  * piece by piece, and makes the reply at the body's end. The built-in ones are in builtin.c.
  */
-#ifndef GATEWAY_UPSTREAM_H
-#define GATEWAY_UPSTREAM_H
+#ifndef GATEWAY_BUILTIN_H
+#define GATEWAY_BUILTIN_H
 
 #include "config/config.h"
 #include "gateway/reply.h"
@@ -20,7 +20,7 @@ struct gw_exchange {
 	uint64_t before_verdict;              /* bytes of body that had come by then */
 };
 
-struct gw_upstream_ops {
+struct gw_builtin_ops {
 	/* NULL: no memory. */
 	void *(*open)(const struct gw_exchange *exchange);
 	/* Takes the next bytes of the body, all of them. False: it failed. */
@@ -30,9 +30,9 @@ struct gw_upstream_ops {
 	void (*free)(void *upstream);
 };
 
-const struct gw_upstream_ops *gw_upstream_builtin(enum config_upstream_kind kind);
+const struct gw_builtin_ops *gw_builtin(enum config_upstream_kind kind);
 
 /* Answers an OPTIONS or TRACE that may go no further than this gateway (RFC 9110 7.6.2). */
-const struct gw_upstream_ops *gw_upstream_last_hop(void);
+const struct gw_builtin_ops *gw_builtin_last_hop(void);
 
 #endif

@@ -1,0 +1,95 @@
+#include "gateway/account.h"
+
+#include <stdlib.h>
+
+json_t *gw_account_make(const struct gw_stream *stream)
+{
+	struct gw_record_facts facts = {
+		.peer = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL,
+		.head = stream->head_len > 0 ? &stream->head : NULL,
+		.host = gw_conn_host(stream->conn)->config->name,
+		.tls = tls_link_version(stream->conn->tls),
+		.cipher = tls_link_cipher(stream->conn->tls),
+		.resumed = tls_link_resumed(stream->conn->tls),
+		.status = stream->status,
+		.note = stream->note,
+		.bytes_in = stream->body.received,
+		.bytes_out = stream->body_out,
+		.took_ms = gw_stream_now(stream) - stream->began_ms,
+		.wall_ms = gw_wall(stream->conn, stream->began_ms),
+		.identity = stream->identity,
+		.server = stream->server,
+		.server_ms = stream->server_ms,
+		.repairs = stream->repairs,
+	};
+	json_t *record = gw_record_new(&facts);
+
+	if (record != NULL && stream->asked && !gw_record_add_ask(record, &stream->story)) {
+		json_decref(record);
+		return NULL;
+	}
+	return record;
+}
+
+/* Takes over the record; NULL: there was no memory for it. */
+void gw_account_emit(struct gateway *gateway, json_t *record)
+{
+	const struct gateway_env *env = &gateway->env;
+	size_t len = 0;
+	char *line = record != NULL ? gw_record_line(record, gateway->config->log.format, &len) : NULL;
+
+	if (line == NULL)
+		gw_notice(gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, gateway->now_ms,
+			  "out of memory: an access record is lost");
+	else if (env->access != NULL)
+		env->access(env->log_arg, line, len);
+	free(line);
+	json_decref(record);
+}
+
+void gw_account_board(const struct gw_stream *stream)
+{
+	board_request(stream->gateway->env.board, stream->status, gw_stream_now(stream) - stream->began_ms,
+		      stream->body.received, stream->body_out);
+}
+
+void gw_show_ask(struct gw_stream *stream)
+{
+	const struct http_request *head = &stream->head;
+	struct board_ask_facts facts = {
+		.client = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL,
+		.host = gw_conn_host(stream->conn)->config->name,
+		.path = head->path,
+		.means = stream->story.report.means,
+		.moment = stream->story.report.moment,
+		.length = head->framing == HTTP_BODY_CHUNKED ? UINT64_MAX : head->length,
+	};
+
+	if (stream->gateway->env.board != NULL)
+		stream->shown = board_ask_begin(stream->gateway->env.board, &facts, gw_stream_now(stream));
+}
+
+void gw_account_stream(struct gw_stream *stream)
+{
+	if (stream->recorded)
+		return;
+	gw_account_board(stream);
+	if (stream->asked)
+		board_verdict(stream->gateway->env.board, &stream->story.report, stream->story.drained,
+			      gw_wall(stream->conn, gw_stream_now(stream)));
+	stream->recorded = true;
+	if (stream->gateway->env.access != NULL) /* else nobody reads it: it is a good part of a small request's work */
+		gw_account_emit(stream->gateway, gw_account_make(stream));
+}
+
+void gw_note_story(struct gw_stream *stream)
+{
+	struct thaw_spool_use use = {0};
+
+	if (stream->spool != NULL)
+		thaw_spool_read_use(stream->spool, &use);
+	thaw_conn_report(stream->conn->ask, &stream->story.report);
+	stream->story.drained = stream->body.received;
+	stream->story.to_memory = use.to_memory;
+	stream->story.to_disk = use.to_disk;
+}

@@ -1,0 +1,62 @@
+#include "gateway/after.h"
+
+#include <string.h>
+
+#include "gateway/account.h"
+
+void gw_ask_settled(void *arg)
+{
+	struct gw_conn *conn = arg;
+
+	if (!conn->after.pending)
+		return;
+	struct gw_record_ask story = {0};
+	json_t *record = conn->after.record;
+
+	thaw_conn_report(conn->ask, &story.report);
+	conn->after.pending = false;
+	conn->after.record = NULL;
+	board_verdict(conn->gateway->env.board, &story.report, 0, gw_wall(conn, gw_now(conn)));
+	conn->after.verdict = story.report.verdict;
+	conn->after.reason = story.report.reason;
+	memcpy(conn->after.detail, story.report.detail, sizeof(conn->after.detail));
+	if (story.report.verdict == THAW_VERDICT_ACCEPTED)
+		conn->after.trust = NULL;
+	if (record != NULL && !gw_record_add_ask(record, &story)) {
+		json_decref(record);
+		record = NULL;
+	}
+	if (conn->gateway->env.access != NULL)
+		gw_account_emit(conn->gateway, record);
+	if (conn->state == GW_IDLE)
+		pace_start(&conn->pace, gw_idle_limit_ms(conn), gw_now(conn));
+}
+
+/* For `when: response`: the request is answered, now its client is asked, for the sake of the next ones. */
+void gw_after_ask(struct gw_stream *stream)
+{
+	struct gw_conn *conn = stream->conn;
+	const struct gw_route *route = stream->route;
+	const struct config_certificate *settings = &route->config->certificate;
+	struct thaw_ask_options options = {
+		.trust = route->trust,
+		.moment = THAW_MOMENT_RESPONSE,
+		.timeout_ms = settings->timeout_ms,
+		.decline_grace_ms = settings->decline_grace_ms,
+	};
+
+	gw_account_board(stream);
+	stream->recorded = true;
+	conn->after.record = conn->gateway->env.access != NULL ? gw_account_make(stream) : NULL;
+	conn->after.trust = route->trust;
+	conn->after.pending = true; /* before it begins: it may be settled at once */
+	if (thaw_ask(conn->ask, &options, gw_now(conn)) == THAW_OK)
+		return;
+	gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, gw_now(conn), "cannot ask: %s",
+		  thaw_conn_error(conn->ask)->text);
+	conn->after.pending = false;
+	conn->after.trust = NULL;
+	if (conn->after.record != NULL)
+		gw_account_emit(conn->gateway, conn->after.record);
+	conn->after.record = NULL;
+}

@@ -1,0 +1,59 @@
+#include "gateway/close.h"
+
+#include "gateway/account.h"
+#include "gateway/pin.h"
+#include "gateway/record.h"
+#include "gateway/stream.h"
+
+#define LINGER_MS    60000 /* the whole lingering read */
+#define LINGER_BYTES (UINT64_C(1) << 30)
+#define FLOOD_BYTES  (UINT64_C(1) << 20) /* of a client that was given up because it floods: tls/records.h */
+#define ALERT_MS     2000 /* the lingering read where there is no response, but an alert of TLS at most */
+#define ALERT_BYTES  262144
+
+void gw_settle_accounts(struct gw_conn *conn)
+{
+	if (conn->after.pending)
+		thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
+	for (struct gw_stream *stream = gw_next_stream(conn, NULL); stream != NULL;
+	     stream = gw_next_stream(conn, stream))
+		gw_account_stream(stream);
+}
+
+static void say_flood(struct gw_conn *conn)
+{
+	char peer[GW_RECORD_ADDRESS];
+
+	gw_record_address(conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL, peer, sizeof(peer));
+	gw_notice(conn->gateway, GW_NOTICE_FLOOD, CONFIG_LOG_INFO, gw_now(conn), "%s: connection closed: %s", peer,
+		  thaw_conn_error(conn->ask)->text);
+}
+
+/*
+ * RFC 9112 9.6: the client may still be sending when it is answered, and a reset would erase the answer. An alert of
+ * TLS is as easily lost, but is much shorter than an upload that is refused.
+ */
+void gw_close(struct gw_conn *conn, enum gw_close how)
+{
+	bool answered = how != GW_CLOSE_QUIET, floods = tls_link_flooded(conn->tls);
+
+	gw_settle_accounts(conn);
+	if (conn->protocol != NULL)
+		conn->protocol->drop(conn);
+	gw_pins_free(conn);
+	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
+	if (floods && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE)
+		say_flood(conn);
+	if (how != GW_CLOSE_CUT)
+		tls_link_close_notify(conn->tls);
+	conn->transport.ops->half_close(conn->transport.io);
+	conn->linger_left = floods ? FLOOD_BYTES : answered ? LINGER_BYTES : ALERT_BYTES;
+	conn->linger_end_ms = gw_now(conn) + (answered ? LINGER_MS : ALERT_MS);
+	gw_enter(conn, GW_LINGER);
+}
+
+void gw_die(struct gw_conn *conn)
+{
+	gw_settle_accounts(conn);
+	gw_enter(conn, GW_DEAD);
+}

@@ -1,0 +1,16 @@
+/* How connections end. What is owed to the access log is written first. */
+#ifndef GATEWAY_CLOSE_H
+#define GATEWAY_CLOSE_H
+
+#include "gateway/conn.h"
+
+/* Half-closes it, and lingers. Frees its streams. */
+void gw_close(struct gw_conn *conn, enum gw_close how);
+
+/* At once. */
+void gw_die(struct gw_conn *conn);
+
+/* Writes the records that are still owed. */
+void gw_settle_accounts(struct gw_conn *conn);
+
+#endif

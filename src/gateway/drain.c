@@ -1,0 +1,142 @@
+#include "gateway/drain.h"
+
+#include "gateway/answer.h"
+#include "gateway/body.h"
+
+#define GW_MIDDLE_MS 20000 /* of a request that is not ended in the middle of a handshake to make room */
+
+/* No more of this request can be held: that decides it. */
+static enum gw_step over(struct gw_stream *stream, enum thaw_reason reason)
+{
+	if (!stream->conn->after.pending) {
+		thaw_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, reason, gw_stream_now(stream));
+		return GW_MOVED;
+	}
+	/* It was held for the ask that followed the response before. */
+	thaw_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_stream_now(stream));
+	return gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
+}
+
+/*
+ * The spool is ended to make room for others: the connection's next step answers the request. Not in the middle of the
+ * client's handshake messages, when no response can be written; but one that stops there has not answered.
+ */
+static bool on_end(void *arg)
+{
+	struct gw_stream *stream = arg;
+
+	if (stream->conn->wake == NULL)
+		return false;
+	if (!thaw_can_write(stream->conn->ask) && gw_stream_now(stream) < stream->began_ms + GW_MIDDLE_MS)
+		return false;
+	gw_stream_wake(stream);
+	return true;
+}
+
+static enum thaw_reason open_spool(struct gw_stream *stream)
+{
+	const struct sockaddr *peer = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL;
+
+	if (stream->spool != NULL)
+		return THAW_REASON_NONE;
+	stream->spool = thaw_spool_new(stream->gateway->env.store, peer, stream->route->config->certificate.max_body);
+	if (stream->spool == NULL)
+		return THAW_REASON_NO_MEMORY;
+	thaw_spool_yield(stream->spool, stream->began_ms, on_end, stream);
+	return THAW_REASON_NONE;
+}
+
+/* After a read while an ask is pending; what the ask has come to is looked at by gw_run_ask(). */
+static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status)
+{
+
+	stream->cut_off = stream->cut_off || status == THAW_CLOSED;
+	bool over = status == THAW_CLOSED || status == THAW_FAILED;
+	bool waiting = stream->conn->after.pending ||
+		       (stream->asked && thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING);
+	if (over && !stream->asked)
+		return stream->cut_off ? gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL)
+				       : gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
+	return waiting && status != THAW_OK ? gw_blocked(stream, status) : GW_MOVED;
+}
+
+static enum gw_step hold_span(struct gw_stream *stream)
+{
+	enum thaw_reason reason = open_spool(stream);
+
+	if (reason == THAW_REASON_NONE)
+		reason = thaw_spool_write(stream->spool, stream->body.span.at, stream->body.span.len);
+	if (reason != THAW_REASON_NONE)
+		return over(stream, reason);
+	gw_body_took(stream, stream->body.span.len);
+	return GW_MOVED;
+}
+
+/* A body of known length is read straight into the spool's own memory. */
+static enum gw_step read_straight(struct gw_stream *stream)
+{
+	enum thaw_reason reason = open_spool(stream);
+	size_t room = 0, got = 0;
+	void *where = NULL;
+
+	gw_input_rest(&stream->in);
+	if (reason == THAW_REASON_NONE)
+		reason = thaw_spool_reserve(stream->spool, &where, &room);
+	if (reason != THAW_REASON_NONE)
+		return over(stream, reason);
+	enum thaw_status status = gw_body_straight(stream, where, room, &got);
+	thaw_spool_commit(stream->spool, got);
+	return after_read(stream, status);
+}
+
+/* More of a body whose bytes must be looked at; or, behind its end, of the next requests, while the certificate is
+ * still to come. */
+static enum gw_step read_on(struct gw_stream *stream)
+{
+	enum thaw_status status = THAW_OK;
+	enum thaw_reason reason = gw_body_fill(stream, &status);
+
+	if (reason == THAW_REASON_NO_MEMORY) /* bytes are lost, whatever the verdict is by now */
+		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
+	return reason != THAW_REASON_NONE ? over(stream, reason) : after_read(stream, status);
+}
+
+static void show_progress(struct gw_stream *stream)
+{
+	struct thaw_report report;
+
+	thaw_conn_report(stream->conn->ask, &report);
+	board_ask_progress(stream->gateway->env.board, stream->shown, stream->body.received, report.asked_ms);
+}
+
+enum gw_step gw_drain(struct gw_stream *stream)
+{
+	struct http_refusal refusal = {0};
+
+	if (stream->shown != 0)
+		show_progress(stream);
+	if (stream->spool != NULL && thaw_spool_ended(stream->spool) != THAW_REASON_NONE)
+		return over(stream, thaw_spool_ended(stream->spool));
+	switch (gw_body_next(stream, &refusal)) {
+	case GW_BODY_SPAN:
+		return hold_span(stream);
+	case GW_BODY_END:
+		/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake
+		 * message is begun in the middle of another write. */
+		if (stream->in.at < stream->in.len && gw_renegotiates(stream))
+			stream->overtaken = true;
+		if (!gw_unwritten(stream))
+			thaw_body_ended(stream->conn->ask, gw_stream_now(stream));
+		if (stream->asked && thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
+			return GW_MOVED;
+		return read_on(stream);
+	case GW_BODY_NEED:
+		/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
+		if (stream->body.framing == HTTP_BODY_LENGTH && stream->spool != NULL)
+			return read_straight(stream);
+		return read_on(stream);
+	case GW_BODY_BAD:
+		break;
+	}
+	return gw_refuse(stream, GW_PROBLEM_MALFORMED, &refusal);
+}

@@ -1,0 +1,9 @@
+/* HTTP/1.1 on a connection (RFC 9112): one stream at a time, and the certificate asked for between their bytes. */
+#ifndef GATEWAY_HTTP1_H
+#define GATEWAY_HTTP1_H
+
+#include "gateway/stream.h"
+
+const struct gw_protocol *gw_http1(void);
+
+#endif

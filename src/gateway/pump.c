@@ -1,0 +1,150 @@
+#include "gateway/pump.h"
+
+#include <string.h>
+
+#include "gateway/answer.h"
+#include "gateway/body.h"
+#include "http/response.h"
+
+#define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: its size line, and the CRLF behind it */
+
+static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
+{
+	memcpy(pack->at + pack->len, bytes, len);
+	pack->len += len;
+}
+
+void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len)
+{
+	char line[HTTP_CHUNK_SIZE_MAX] = "";
+
+	pack_bytes(pack, line, http_write_chunk_size(line, len));
+	pack_bytes(pack, data, len);
+	pack_bytes(pack, "\r\n", 2);
+}
+
+static void pack_data(struct gw_stream *stream, struct gw_pack *pack, const char *data, size_t len)
+{
+	if (pack->chunks)
+		gw_pack_chunk(pack, data, len);
+	else
+		pack_bytes(pack, data, len);
+	stream->passed += len;
+}
+
+/* From what is here already: as much of a span as there is room for. */
+static void pack_span(struct gw_stream *stream, struct gw_pack *pack)
+{
+	size_t room = pack->room - pack->len - CHUNK_ROOM,
+	       len = stream->body.span.len < room ? stream->body.span.len : room;
+
+	pack_data(stream, pack, stream->body.span.at, len);
+	gw_body_took(stream, len);
+}
+
+enum gw_gather gw_give_up(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal)
+{
+	if (stream->state == GW_PASS)
+		(void)gw_refuse(stream, problem, refusal);
+	else
+		stream->ops->stop(stream);
+	return GW_GATHER_OVER;
+}
+
+static enum gw_gather read_failed(struct gw_stream *stream, enum thaw_status status)
+{
+	switch (status) {
+	case THAW_WANT_READ:
+		return GW_GATHER_READ;
+	case THAW_WANT_WRITE:
+		return GW_GATHER_WRITE;
+	case THAW_CLOSED:
+		return gw_give_up(stream, GW_PROBLEM_CUT_OFF, NULL);
+	case THAW_FAILED:
+	case THAW_OK:
+		(void)gw_cut(stream, thaw_conn_error(stream->conn->ask)->text);
+		break;
+	}
+	return GW_GATHER_OVER;
+}
+
+/* A body of known length is read straight into the pack. */
+static enum thaw_status read_straight(struct gw_stream *stream, struct gw_pack *pack)
+{
+	size_t got = 0;
+	enum thaw_status status = gw_body_straight(stream, pack->at + pack->len, pack->room - pack->len, &got);
+
+	pack->len += got;
+	stream->passed += got;
+	return status;
+}
+
+static enum gw_gather read_more(struct gw_stream *stream, struct gw_pack *pack)
+{
+	enum thaw_status status = THAW_OK;
+
+	if (stream->body.framing == HTTP_BODY_LENGTH) {
+		status = read_straight(stream, pack);
+	} else if (gw_body_fill(stream, &status) != THAW_REASON_NONE) {
+		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
+	}
+	return status == THAW_OK ? GW_GATHER_MORE : read_failed(stream, status);
+}
+
+/* The spool's oldest piece. */
+static enum gw_gather pack_spooled(struct gw_stream *stream, struct gw_pack *pack)
+{
+	const void *data = NULL;
+	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
+	enum thaw_reason reason = thaw_spool_peek(stream->spool, &data, &len);
+
+	if (reason != THAW_REASON_NONE && stream->state == GW_PASS) {
+		(void)gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
+		return GW_GATHER_OVER;
+	}
+	if (reason != THAW_REASON_NONE) {
+		gw_notice_refused(stream->conn, reason);
+		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
+	}
+	if (len == 0) {
+		thaw_spool_free(&stream->spool);
+		return GW_GATHER_MORE;
+	}
+	if (len > room)
+		len = room;
+	pack_data(stream, pack, data, len);
+	thaw_spool_consume(stream->spool, len);
+	return GW_GATHER_MORE;
+}
+
+/* One step of filling the pack. */
+static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack)
+{
+	struct http_refusal refusal = {0};
+
+	if (stream->spool != NULL)
+		return pack_spooled(stream, pack);
+	switch (gw_body_next(stream, &refusal)) {
+	case GW_BODY_SPAN:
+		pack_span(stream, pack);
+		return GW_GATHER_MORE;
+	case GW_BODY_NEED:
+		return read_more(stream, pack);
+	case GW_BODY_END:
+		return GW_GATHER_END;
+	case GW_BODY_BAD:
+		break;
+	}
+	return gw_give_up(stream, GW_PROBLEM_MALFORMED, &refusal);
+}
+
+enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack)
+{
+	enum gw_gather came = GW_GATHER_MORE;
+
+	while (came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST && stream->conn->work < GW_WORK_MAX) {
+		came = gather_some(stream, pack);
+		stream->conn->work += GW_WORK_LEAST;
+	}
+	return came;
+}

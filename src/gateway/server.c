@@ -1,0 +1,130 @@
+/* The server that a request has been given, and how it fails. */
+#include "gateway/answer.h"
+#include "gateway/pin.h"
+#include "gateway/proxy.h"
+
+void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)
+{
+	if (proxy->leg != NULL)
+		proxy->legs->ops->give(&proxy->leg, end, now_ms);
+	proxy->connected = false;
+	pace_stop(&proxy->pace);
+}
+
+void gw_proxy_count(struct gw_stream *stream, enum board_outcome outcome)
+{
+	const struct gw_proxy *proxy = gw_proxy_of(stream);
+
+	stream->server = proxy->leg != NULL ? proxy->legs->ops->server(proxy->leg) : NULL;
+	stream->server_ms = gw_stream_now(stream) - proxy->began_ms;
+	if (stream->server != NULL)
+		board_upstream(stream->gateway->env.board, proxy->upstream, stream->server, outcome, stream->server_ms);
+}
+
+size_t gw_proxy_notice(const struct gw_stream *stream)
+{
+	return GW_NOTICE_UPSTREAM + (size_t)(gw_proxy_of(stream)->upstream - stream->gateway->config->upstreams);
+}
+
+static void wake(void *arg)
+{
+	gw_stream_wake(arg);
+}
+
+bool gw_proxy_take(struct gw_stream *stream, bool fresh)
+{
+	struct gw_proxy *proxy = gw_proxy_of(stream);
+
+	proxy->leg = fresh ? NULL : gw_pin_take(stream->conn, proxy->upstream);
+	if (proxy->leg != NULL)
+		proxy->legs->ops->wakes(proxy->leg, wake, stream);
+	proxy->pinned = proxy->leg != NULL || gw_pin_by_request(&stream->head);
+	if (proxy->leg == NULL)
+		proxy->leg = proxy->legs->ops->take(proxy->legs->pool, proxy->upstream, fresh, wake, stream,
+						    gw_stream_now(stream));
+	proxy->connected = false;
+	proxy->up = GW_UP_HEAD;
+	return proxy->leg != NULL;
+}
+
+/* RFC 9110 9.2.2, and nothing that cannot be sent once more has gone. */
+static bool repeatable(const struct gw_stream *stream)
+{
+	static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL};
+	const struct gw_proxy *proxy = stream->upstream;
+
+	if (proxy->retries >= GW_RETRIES || proxy->heard || stream->passed > 0)
+		return false;
+	if (proxy->up == GW_UP_HEAD)
+		return true;
+	for (const char *const *method = methods; *method != NULL; method++)
+		if (http_span_equal(stream->head.method, *method))
+			return true;
+	return false;
+}
+
+void gw_proxy_server_gone(struct gw_stream *stream, const char *how)
+{
+	struct gw_proxy *proxy = stream->upstream;
+	const char *server = proxy->legs->ops->server(proxy->leg);
+	bool used = proxy->legs->ops->used(proxy->leg);
+
+	gw_notice(stream->gateway, gw_proxy_notice(stream), used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING,
+		  gw_stream_now(stream), "upstream %s, %s: %s", proxy->upstream->name, server, how);
+	bool again = repeatable(stream);
+	if (!used || !again)
+		gw_proxy_count(stream, BOARD_FAILED);
+	/* That a server ends a connection which was idle is no failure of its. */
+	gw_proxy_give(proxy, used ? GW_LEG_DROP : GW_LEG_FAIL, gw_stream_now(stream));
+	if (!again) {
+		stream->note = how;
+		(void)gw_refuse(stream, GW_PROBLEM_UPSTREAM, NULL);
+		return;
+	}
+	proxy->retries++;
+	buffer_free(&proxy->unsent);
+	if (!gw_proxy_take(stream, true))
+		(void)gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
+}
+
+/* How much the server took; 0: it blocks, or is dead. */
+static size_t put(struct gw_stream *stream, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = stream->upstream;
+	ssize_t n = proxy->server.ops->write(proxy->server.io, bytes, len);
+
+	if (n == TRANSPORT_BROKEN || n == TRANSPORT_END) {
+		proxy->up = GW_UP_DEAD; /* perhaps it has answered already, and closed */
+		return 0;
+	}
+	if (n < 0)
+		return 0;
+	proxy->just_sent = true;
+	stream->conn->work += (size_t)n;
+	pace_progress(&proxy->pace, (uint64_t)n, gw_stream_now(stream));
+	return (size_t)n;
+}
+
+bool gw_proxy_send(struct gw_stream *stream, const char *bytes, size_t len)
+{
+	struct gw_proxy *proxy = stream->upstream;
+	size_t taken = put(stream, bytes, len);
+
+	if (taken == len || proxy->up == GW_UP_DEAD)
+		return true;
+	return buffer_append(&proxy->unsent, GW_PACK_MAX, bytes + taken, len - taken);
+}
+
+bool gw_proxy_send_kept(struct gw_stream *stream, struct gw_waits *waits)
+{
+	struct gw_proxy *proxy = stream->upstream;
+	size_t taken = put(stream, buffer_first(&proxy->unsent), buffer_left(&proxy->unsent));
+
+	buffer_consume(&proxy->unsent, taken);
+	if (buffer_left(&proxy->unsent) == 0 || proxy->up == GW_UP_DEAD) {
+		buffer_free(&proxy->unsent);
+		return true;
+	}
+	waits->server_write = true;
+	return taken > 0;
+}

@@ -1,0 +1,26 @@
+/* The state of a connection has one writer. */
+#include "base/require.h"
+#include "gateway/conn.h"
+
+uint32_t gw_idle_limit_ms(const struct gw_conn *conn)
+{
+	return conn->retiring ? GW_RETIRE_MS : gw_states[GW_IDLE].limit_ms;
+}
+
+void gw_enter(struct gw_conn *conn, enum gw_state to)
+{
+	const struct gw_state_row *was = &gw_states[conn->state];
+
+	if (!require_transition((was->next & GW_BIT(to)) != 0, "conn", was->name, gw_states[to].name))
+		to = GW_DEAD;
+	trace_change(&conn->gateway->env.trace, "conn", was->name, gw_states[to].name, gw_now(conn));
+	conn->state = to;
+	if (to == GW_IDLE)
+		conn->waits_ms = gw_now(conn);
+	if (to == GW_IDLE)
+		pace_start(&conn->pace, gw_idle_limit_ms(conn), gw_now(conn));
+	else if (gw_states[to].limit_ms != 0)
+		pace_start(&conn->pace, gw_states[to].limit_ms, gw_now(conn));
+	else
+		pace_stop(&conn->pace);
+}

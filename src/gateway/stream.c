@@ -1,0 +1,103 @@
+#include "gateway/stream.h"
+
+#include <stdlib.h>
+
+#include "base/require.h"
+
+struct gw_stream *gw_stream_new(struct gw_conn *conn)
+{
+	struct gw_stream *stream = calloc(1, sizeof(*stream));
+
+	if (stream == NULL)
+		return NULL;
+	stream->conn = conn;
+	stream->gateway = conn->gateway;
+	stream->began_ms = gw_now(conn);
+	if (!gw_input_open(&stream->in)) {
+		free(stream);
+		return NULL;
+	}
+	pace_start(&stream->pace, gw_stream_rows[GW_HEAD].limit_ms, gw_now(conn));
+	return stream;
+}
+
+void gw_upstream_free(struct gw_stream *stream)
+{
+	if (stream->ops != NULL)
+		stream->ops->free(stream);
+	stream->ops = NULL;
+}
+
+void gw_stream_clear(struct gw_stream *stream)
+{
+	gw_upstream_free(stream);
+	http_trailers_free(&stream->body.trailers);
+	thaw_spool_free(&stream->spool);
+	buffer_free(&stream->out);
+}
+
+void gw_stream_free(struct gw_stream **stream)
+{
+	struct gw_stream *gone = *stream;
+
+	*stream = NULL;
+	if (gone == NULL)
+		return;
+	gw_stream_clear(gone);
+	gw_input_close(&gone->in);
+	free(gone);
+}
+
+bool gw_stream_restart(struct gw_stream *stream)
+{
+	struct gw_conn *conn = stream->conn;
+	struct gw_input in = stream->in;
+
+	gw_stream_clear(stream);
+	*stream = (struct gw_stream){.conn = conn, .gateway = conn->gateway, .in = in, .began_ms = gw_now(conn)};
+	pace_start(&stream->pace, gw_stream_rows[GW_HEAD].limit_ms, gw_now(conn));
+	return gw_input_next(&stream->in);
+}
+
+void gw_stream_note(struct gw_stream *stream, const char *note)
+{
+	if (stream->note == NULL)
+		stream->note = note;
+}
+
+void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
+{
+	const uint32_t answers = GW_STREAM_BIT(GW_REPLY) | GW_STREAM_BIT(GW_RELAY) | GW_STREAM_BIT(GW_TUNNEL);
+	const struct gw_stream_row *was = &gw_stream_rows[stream->state];
+	uint64_t now_ms = gw_stream_now(stream);
+
+	stream->answered = (GW_STREAM_BIT(stream->state) & answers) != 0;
+	if (!require_transition((was->next & GW_STREAM_BIT(to)) != 0, "stream", was->name, gw_stream_rows[to].name)) {
+		to = GW_OVER;
+		stream->end = GW_END_CUT;
+	}
+	trace_change(&stream->gateway->env.trace, "stream", was->name, gw_stream_rows[to].name, now_ms);
+	stream->state = to;
+	if (to != GW_ASK && stream->shown != 0)
+		board_ask_end(stream->gateway->env.board, &stream->shown);
+	/* What is passed on, or answered, is not ended to make room. */
+	if (!gw_stream_rows[to].by_ask && stream->spool != NULL)
+		thaw_spool_yield(stream->spool, 0, NULL, NULL);
+	if (gw_stream_rows[to].limit_ms != 0)
+		pace_start(&stream->pace, gw_stream_rows[to].limit_ms, now_ms);
+	else
+		pace_stop(&stream->pace);
+}
+
+void gw_stream_end(struct gw_stream *stream, enum gw_end how)
+{
+	stream->end = how;
+	gw_stream_enter(stream, GW_OVER);
+}
+
+void gw_stream_wake(struct gw_stream *stream)
+{
+	stream->ready = true;
+	if (stream->conn->wake != NULL)
+		stream->conn->wake(stream->conn->wake_arg);
+}

@@ -1,0 +1,171 @@
+/*
+ * A stream: one request and its response. It is routed, asked for its certificate, handed to its upstream, and answered
+ * without knowing by which version of HTTP it came; that is the business of a protocol below it (http1.c).
+ *
+ *	run.c      which function runs which state, and what happens when a state's time is over
+ *	request.c  from a head to its route, its ask, its verdict
+ *	drain.c    the body of a request that waits, into the spool
+ *	local.c    the built-in upstreams;  proxy.c: the way through an upstream's server
+ *	answer.c   replies, refusals;  account.c: access records, and the board
+ *	body.c     the bytes of a body, as they come
+ *
+ * Calls go downwards in this list only.
+ */
+#ifndef GATEWAY_STREAM_H
+#define GATEWAY_STREAM_H
+
+#include "base/buffer.h"
+#include "gateway/conn.h"
+#include "gateway/input.h"
+#include "gateway/record.h"
+#include "gateway/stream_states.h"
+#include "http/chunked.h"
+
+#define GW_OUT_MAX (2 * GW_PACK_MAX) /* what one client has not taken yet */
+
+/* How a stream ended. */
+enum gw_end {
+	GW_END_NONE,    /* it has not */
+	GW_END_DONE,    /* its response is complete, and with the client's protocol */
+	GW_END_ABANDON, /* without a response; or one that its client does not read */
+	GW_END_CUT,     /* in the middle of a response: its client must not take that for complete */
+};
+
+/* The bytes of a body as they come out of `in`, whatever its framing. */
+struct gw_body {
+	enum http_framing framing;
+	uint64_t left; /* of a Content-Length: not yet come */
+	struct http_chunked chunked;
+	struct http_trailers trailers;
+	struct http_span span; /* decoded, here, and not yet taken */
+	bool ended;            /* its last byte has come; span may still hold some */
+	uint64_t received;     /* bytes of body that have come */
+};
+
+struct gw_stream {
+	struct gw_conn *conn;
+	struct gateway *gateway;
+	enum gw_stream_state state;
+	enum gw_end end;
+	bool ready;    /* something that it may wait for has come */
+	bool answered; /* a response had begun when it ended */
+	struct pace pace;
+	struct gw_wants wants; /* read: something of the client; write: that it takes something */
+	uint64_t began_ms;
+	struct http_scan scan;
+	struct gw_input in;
+	struct http_request head; /* its spans point into in.head */
+	size_t head_len;          /* 0 until the head is parsed */
+	struct gw_body body;
+	const struct gw_route *route;
+	struct gw_then {
+		bool ask, answer_continue;
+	} then;            /* once the request goes on */
+	thaw_spool *spool; /* NULL until a byte is drained, and again once it is empty */
+	bool asked;        /* there is a story to tell */
+	bool settled;      /* and it is told to its end: the ask's own report adds nothing */
+	bool cut_off;      /* the client has sent its close_notify */
+	bool overtaken;    /* bytes of a later request came before the renegotiation that it waited for */
+	bool recorded;     /* the access record is written, or handed to the ask that follows */
+	struct gw_record_ask story;
+	board_ask shown;                      /* while it is asked */
+	const struct thaw_identity *identity; /* that the request runs under; the connection's */
+	const struct gw_upstream_ops *ops;    /* NULL: not handed to an upstream yet */
+	void *upstream;
+	uint64_t passed;   /* bytes of body that it has taken */
+	struct buffer out; /* what is to be written to the client */
+	bool close_after;  /* the connection ends with this response */
+	unsigned status;   /* of the response; 0: none */
+	const char *note;
+	const char *server; /* of the upstream that it went to; NULL: none */
+	uint64_t server_ms; /* until its response's head */
+	uint64_t body_out;
+	unsigned repairs; /* of the upstream's response: enum http_repair */
+};
+
+/* How a version of HTTP carries streams. */
+struct gw_protocol {
+	bool chunks; /* responses of unknown length are sent in chunks */
+	/* ---- a stream's bytes ---- */
+	/* More of the request, as it is framed there. */
+	enum thaw_status (*read)(struct gw_stream *stream, void *where, size_t room, size_t *len);
+	/* As much as the client takes now; the rest is kept in stream->out, behind what is there. False: no memory, or
+	 * the connection is broken. */
+	bool (*write)(struct gw_stream *stream, const char *bytes, size_t len);
+	/* THAW_OK: all of stream->out is written, and freed. */
+	enum thaw_status (*flush)(struct gw_stream *stream);
+	/* A response cannot be written on, perhaps because its client writes its whole request before it reads: what
+	 * still comes of that is thrown away already now (RFC 9112 9.6), or neither side would ever move. */
+	enum gw_step (*make_way)(struct gw_stream *stream);
+	/* ---- a stream's states that are the protocol's ---- */
+	enum gw_step (*head)(struct gw_stream *stream);
+	enum gw_step (*reply)(struct gw_stream *stream);
+	/* ---- the connection ---- */
+	/* In idle and busy. */
+	enum gw_step (*run)(struct gw_conn *conn);
+	/* Of idle or busy; run() looks at it. */
+	uint64_t (*deadline)(const struct gw_conn *conn);
+	/* Each of its streams; behind: NULL for the first. NULL: no more. */
+	struct gw_stream *(*next_stream)(const struct gw_conn *conn, const struct gw_stream *behind);
+	/* Frees them. */
+	void (*drop)(struct gw_conn *conn);
+};
+
+/* What a request is handed to once it may go on. */
+struct gw_upstream_ops {
+	enum gw_step (*begin)(struct gw_stream *stream);
+	enum gw_step (*pass)(struct gw_stream *stream);
+	enum gw_step (*relay)(struct gw_stream *stream);
+	enum gw_step (*tunnel)(struct gw_stream *stream);
+	uint64_t (*deadline)(const struct gw_stream *stream); /* of its own */
+	void (*overdue)(struct gw_stream *stream);            /* that deadline has come */
+	bool (*sent)(const struct gw_stream *stream);         /* it has had the request, or a part of it */
+	void (*stop)(struct gw_stream *stream);               /* no more of the body will come */
+	void (*free)(struct gw_stream *stream);
+};
+
+/* stream.c */
+struct gw_stream *gw_stream_new(struct gw_conn *conn); /* NULL: no memory */
+/* Frees all that it holds, but what has come of its input. */
+void gw_stream_clear(struct gw_stream *stream);
+void gw_stream_free(struct gw_stream **stream);
+/* The only writer of stream->state. */
+void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to);
+void gw_stream_end(struct gw_stream *stream, enum gw_end how);
+void gw_upstream_free(struct gw_stream *stream);
+/* The next request on it, whose first bytes are here. False: no memory. */
+bool gw_stream_restart(struct gw_stream *stream);
+/* For the access record; the first one stays. */
+void gw_stream_note(struct gw_stream *stream, const char *note);
+/* Its connection's next step is due. */
+void gw_stream_wake(struct gw_stream *stream);
+
+static inline uint64_t gw_stream_now(const struct gw_stream *stream)
+{
+	return stream->gateway->now_ms;
+}
+
+static inline struct gw_stream *gw_next_stream(const struct gw_conn *conn, const struct gw_stream *behind)
+{
+	return conn->protocol != NULL ? conn->protocol->next_stream(conn, behind) : NULL;
+}
+
+/* Whether something waits to be written to the client. */
+static inline bool gw_unwritten(const struct gw_stream *stream)
+{
+	return buffer_left(&stream->out) > 0;
+}
+
+static inline enum gw_step gw_wait_read(struct gw_stream *stream)
+{
+	stream->wants.read = true;
+	return GW_WAIT;
+}
+
+static inline enum gw_step gw_wait_write(struct gw_stream *stream)
+{
+	stream->wants.write = true;
+	return GW_WAIT;
+}
+
+#endif
