@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "ask/identity.h"
 #include "gateway/account.h"
 
-void gw_ask_settled(void *arg)
+/* The ask that followed a response, if that was it, has ended: its record is written. */
+static void settled(void *arg)
 {
 	struct gw_conn *conn = arg;
 
@@ -32,8 +34,13 @@ void gw_ask_settled(void *arg)
 		pace_start(&conn->pace, gw_idle_limit_ms(conn), gw_now(conn));
 }
 
+void gw_after_watch(struct gw_conn *conn)
+{
+	ask_on_settled(conn->ask, settled, conn);
+}
+
 /* For `when: response`: the request is answered, now its client is asked, for the sake of the next ones. */
-void gw_after_ask(struct gw_stream *stream)
+static void ask(struct gw_stream *stream)
 {
 	struct gw_conn *conn = stream->conn;
 	const struct gw_route *route = stream->route;
@@ -59,4 +66,12 @@ void gw_after_ask(struct gw_stream *stream)
 	if (conn->after.record != NULL)
 		gw_account_emit(conn->gateway, conn->after.record);
 	conn->after.record = NULL;
+}
+
+void gw_after_response(struct gw_stream *stream)
+{
+	if (stream->then.ask && !stream->close_after)
+		ask(stream);
+	else
+		gw_account_stream(stream);
 }

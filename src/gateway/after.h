@@ -7,11 +7,10 @@
 
 #include "gateway/stream.h"
 
-/* The stream's response is written: its client is asked now. */
-void gw_after_ask(struct gw_stream *stream);
+/* The stream's response is written: its client is asked now, if its route says so; else its record is written. */
+void gw_after_response(struct gw_stream *stream);
 
-/* ask_settled_fn: the ask that followed a response, if that was it, has ended: its record is written. arg: the
- * connection. */
-void gw_ask_settled(void *arg);
+/* Before anything is asked: from now on the end of such an ask is noticed. */
+void gw_after_watch(struct gw_conn *conn);
 
 #endif

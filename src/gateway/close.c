@@ -57,3 +57,16 @@ void gw_die(struct gw_conn *conn)
 	gw_settle_accounts(conn);
 	gw_enter(conn, GW_DEAD);
 }
+
+enum gw_step gw_out_of_memory(struct gw_conn *conn)
+{
+	gw_notice(conn->gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, gw_now(conn), "out of memory for a connection");
+	gw_notice_unused(conn, "out of memory");
+	gw_die(conn);
+	return GW_MOVED;
+}
+
+const char *gw_ended_by(ssize_t how)
+{
+	return how == TRANSPORT_END ? "closed by the client" : "reset by the client";
+}

@@ -1,116 +1,17 @@
 #include "gateway/conn.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "ask/identity.h"
 #include "gateway/after.h"
 #include "gateway/close.h"
 #include "gateway/http1.h"
 #include "gateway/pin.h"
-#include "gateway/proxy_header.h"
-
-/* The whole of an address, as far as it is used. */
-static void copy_peer(struct gw_conn *conn, const struct sockaddr *peer)
-{
-	if (peer == NULL)
-		return;
-	conn->has_peer = true;
-	if (peer->sa_family == AF_INET)
-		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
-	else if (peer->sa_family == AF_INET6)
-		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
-	else
-		conn->peer.any.sa_family = peer->sa_family;
-}
+#include "gateway/preface.h"
 
 static enum gw_step wait_read(struct gw_conn *conn)
 {
 	conn->wants.read = true;
 	return GW_WAIT;
-}
-
-struct gw_preface {
-	size_t len;
-	char data[GW_PROXY_HEADER_MAX];
-};
-
-static void drop_preface(struct gw_conn *conn)
-{
-	free(conn->preface);
-	conn->preface = NULL;
-}
-
-/* TRANSPORT_END, or TRANSPORT_BROKEN. */
-static const char *ended_by(ssize_t how)
-{
-	return how == TRANSPORT_END ? "closed by the client" : "reset by the client";
-}
-
-/* No answer to what is no header: there is nobody who could read it. */
-static enum gw_step bad_preface(struct gw_conn *conn, const char *why)
-{
-	gw_notice_unused(conn, why);
-	drop_preface(conn);
-	gw_die(conn);
-	return GW_MOVED;
-}
-
-static enum gw_step out_of_memory(struct gw_conn *conn)
-{
-	gw_notice(conn->gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, gw_now(conn), "out of memory for a connection");
-	gw_notice_unused(conn, "out of memory");
-	gw_die(conn);
-	return GW_MOVED;
-}
-
-/* Memory for the header is there only once some of it has come. */
-static enum gw_step begin_preface(struct gw_conn *conn)
-{
-	ssize_t seen = conn->transport.ops->peek(conn->transport.io);
-
-	if (seen == TRANSPORT_BLOCKED)
-		return wait_read(conn);
-	if (seen <= 0)
-		return bad_preface(conn, ended_by(seen));
-	conn->preface = malloc(sizeof(*conn->preface));
-	if (conn->preface == NULL)
-		return out_of_memory(conn);
-	conn->preface->len = 0;
-	return GW_MOVED;
-}
-
-static enum gw_step run_preface(struct gw_conn *conn)
-{
-	struct gw_preface *preface = conn->preface;
-	struct gw_proxy_header header = {0};
-	size_t used = 0;
-
-	if (preface == NULL)
-		return begin_preface(conn);
-	switch (gw_proxy_header_parse(&header, preface->data, preface->len, &used)) {
-	case GW_PROXY_HEADER_BAD:
-		return bad_preface(conn, header.why);
-	case GW_PROXY_HEADER_DONE:
-		conn->named = header.has_source;
-		if (header.has_source)
-			copy_peer(conn, (const struct sockaddr *)&header.source);
-		drop_preface(conn);
-		gw_enter(conn, GW_SILENT);
-		return GW_AGAIN; /* so that a client with too many connections is noticed before TLS costs anything */
-	case GW_PROXY_HEADER_MORE:
-		break;
-	}
-	size_t need = gw_proxy_header_need(preface->data, preface->len);
-	ssize_t got = conn->transport.ops->read(conn->transport.io, preface->data + preface->len, need);
-	if (got == TRANSPORT_BLOCKED)
-		return wait_read(conn);
-	if (got <= 0)
-		return bad_preface(conn, ended_by(got));
-	preface->len += (size_t)got;
-	conn->work += (size_t)got;
-	return GW_MOVED;
 }
 
 static bool begin_tls(struct gw_conn *conn)
@@ -120,7 +21,7 @@ static bool begin_tls(struct gw_conn *conn)
 		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
 	if (conn->ask == NULL)
 		return false;
-	ask_on_settled(conn->ask, gw_ask_settled, conn);
+	gw_after_watch(conn);
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
 	tls_link_step(conn->tls);
 	return true;
@@ -135,9 +36,9 @@ static enum gw_step run_silent(struct gw_conn *conn)
 	if (seen == TRANSPORT_BLOCKED)
 		return wait_read(conn);
 	if (seen > 0 && !begin_tls(conn))
-		return out_of_memory(conn);
+		return gw_out_of_memory(conn);
 	if (seen <= 0)
-		gw_notice_unused(conn, ended_by(seen));
+		gw_notice_unused(conn, gw_ended_by(seen));
 	if (seen > 0)
 		gw_enter(conn, GW_TLS);
 	else
@@ -214,7 +115,7 @@ static enum gw_step run_linger(struct gw_conn *conn)
 static void overdue(struct gw_conn *conn)
 {
 	if (conn->state == GW_PREFACE) {
-		(void)bad_preface(conn, "it did not come in time");
+		(void)gw_preface_failed(conn, "it did not come in time");
 		return;
 	}
 	if (conn->state == GW_SILENT)
@@ -228,7 +129,7 @@ static enum gw_step run(struct gw_conn *conn)
 {
 	switch (conn->state) {
 	case GW_PREFACE:
-		return run_preface(conn);
+		return gw_run_preface(conn);
 	case GW_SILENT:
 		return run_silent(conn);
 	case GW_TLS:
@@ -312,7 +213,7 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	conn->waits_ms = now_ms;
 	conn->state = preface ? GW_PREFACE : GW_SILENT;
 	conn->named = !preface;
-	copy_peer(conn, peer);
+	gw_conn_name(conn, peer);
 	pace_start(&conn->pace, gw_states[conn->state].limit_ms, now_ms);
 	board_connection_opened(gateway->env.board);
 	return conn;
@@ -336,7 +237,7 @@ void gw_conn_free(struct gw_conn **conn)
 	if (gone->protocol != NULL)
 		gone->protocol->drop(gone);
 	gw_pins_free(gone);
-	drop_preface(gone);
+	gw_preface_free(gone);
 	tls_details_free(&gone->details);
 	free(gone->told.fields);
 	thaw_conn_free(&gone->ask);

@@ -123,6 +123,9 @@ static inline int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms)
 	return (int64_t)at_ms + conn->gateway->env.wall_offset_ms;
 }
 
+/* facts.c */
+/* The whole of the client's address, as far as it is used; NULL: none. */
+void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer);
 const struct gw_host *gw_conn_host(const struct gw_conn *conn);
 
 void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);

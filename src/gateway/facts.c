@@ -1,4 +1,6 @@
 /* What is known of a connection's client. */
+#include <string.h>
+
 #include "ask/identity.h"
 #include "gateway/conn.h"
 
@@ -19,4 +21,17 @@ const struct sockaddr *gw_conn_client(const struct gw_conn *conn)
 	bool is_ip = conn->peer.any.sa_family == AF_INET || conn->peer.any.sa_family == AF_INET6;
 
 	return conn->named && is_ip ? &conn->peer.any : NULL;
+}
+
+void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer)
+{
+	if (peer == NULL)
+		return;
+	conn->has_peer = true;
+	if (peer->sa_family == AF_INET)
+		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
+	else if (peer->sa_family == AF_INET6)
+		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
+	else
+		conn->peer.any.sa_family = peer->sa_family;
 }

@@ -1,6 +1,5 @@
 #include "gateway/http1.h"
 
-#include "gateway/account.h"
 #include "gateway/after.h"
 #include "gateway/answer.h"
 #include "gateway/close.h"
@@ -126,8 +125,7 @@ static enum gw_step reply(struct gw_stream *stream)
 		gw_say(stream->gateway, CONFIG_LOG_INFO,
 		       "connection closed after a response: the next request was sent before the renegotiation");
 	}
-	if (stream->then.ask && !stream->close_after)
-		gw_after_ask(stream);
+	gw_after_response(stream);
 	gw_stream_end(stream, GW_END_DONE);
 	return GW_MOVED;
 }
@@ -206,7 +204,6 @@ static enum gw_step over(struct gw_conn *conn)
 {
 	struct gw_stream *stream = conn->stream;
 
-	gw_account_stream(stream);
 	if (stream->end == GW_END_DONE && !stream->close_after)
 		next_request(conn);
 	else if (!stream->answered)

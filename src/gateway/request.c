@@ -1,14 +1,10 @@
 #include "gateway/request.h"
 
-#include "ask/identity.h"
 #include "gateway/account.h"
-#include "gateway/allow.h"
+#include "gateway/admit.h"
 #include "gateway/answer.h"
 #include "gateway/decide.h"
-#include "gateway/drain.h"
 #include "gateway/find.h"
-#include "gateway/local.h"
-#include "gateway/proxy.h"
 
 #define BODY_IDLE_MS 60000 /* of a body that is awaited before its client is asked */
 
@@ -45,30 +41,6 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 	return GW_MOVED;
 }
 
-/* The certificate is verified: is it one that this route allows? False: refused. */
-static bool admit(struct gw_stream *stream)
-{
-	const struct config_certificate *settings = &stream->route->config->certificate;
-	const struct thaw_identity *identity = thaw_conn_identity(stream->conn->ask);
-
-	if (settings->allow_count > 0) {
-		const struct tls_details *details = gw_conn_details(stream->conn);
-		if (details == NULL) {
-			(void)gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
-			return false;
-		}
-		if (!gw_allow(settings, details, identity->sha256_hex)) {
-			stream->story.report.verdict = THAW_VERDICT_REJECTED;
-			stream->story.report.reason = THAW_REASON_NOT_ALLOWED;
-			stream->settled = true;
-			(void)gw_refuse_verdict(stream, THAW_VERDICT_REJECTED, THAW_REASON_NOT_ALLOWED, "");
-			return false;
-		}
-	}
-	stream->identity = identity;
-	return true;
-}
-
 /* For `when: response`: what is known about this client already, by an earlier ask or by the handshake. */
 static enum gw_step go_then_ask(struct gw_stream *stream)
 {
@@ -80,7 +52,7 @@ static enum gw_step go_then_ask(struct gw_stream *stream)
 	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_ACCEPTED) {
 		stream->asked = true;
 		thaw_conn_report(stream->conn->ask, &stream->story.report);
-		if (!admit(stream))
+		if (!gw_admit(stream))
 			return GW_MOVED;
 	} else if (refused && stream->route->config->certificate.require) {
 		return gw_refuse_verdict(stream, stream->conn->after.verdict, stream->conn->after.reason,
@@ -97,8 +69,7 @@ static bool body_here(const struct gw_stream *stream)
 	return stream->in.at < stream->in.len;
 }
 
-/* The head is parsed and its route is found: what now? */
-static enum gw_step act(struct gw_stream *stream)
+enum gw_step gw_request_act(struct gw_stream *stream)
 {
 	struct gw_facts facts = {
 		.when = stream->route->config->certificate.when,
@@ -146,74 +117,5 @@ enum gw_step gw_request_route(struct gw_stream *stream)
 		gw_stream_enter(stream, GW_HELD);
 		return GW_MOVED;
 	}
-	return act(stream);
-}
-
-/* A verdict that is not 'accepted' is a refusal, but where the route lets a request go on without an identity. */
-static enum gw_step verdict_in(struct gw_stream *stream)
-{
-	const struct thaw_report *report = &stream->story.report;
-	bool optional = !stream->route->config->certificate.require;
-
-	gw_note_story(stream);
-	switch (report->verdict) {
-	case THAW_VERDICT_ACCEPTED:
-		if (!admit(stream))
-			return GW_MOVED;
-		break;
-	case THAW_VERDICT_DECLINED:
-	case THAW_VERDICT_IMPOSSIBLE:
-		if (report->reason == THAW_REASON_REFUSED_RENEG)
-			return gw_abandon(stream, "the client refused to renegotiate");
-		if (!optional)
-			return gw_refuse_verdict(stream, report->verdict, report->reason, report->detail);
-		break;
-	case THAW_VERDICT_CANCELLED:
-		if (stream->cut_off)
-			return gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL);
-		return gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
-	case THAW_VERDICT_REJECTED:
-	case THAW_VERDICT_TIMED_OUT:
-	case THAW_VERDICT_OVER_LIMIT:
-	case THAW_VERDICT_NONE:
-	case THAW_VERDICT_PENDING:
-		return gw_refuse_verdict(stream, report->verdict, report->reason, report->detail);
-	}
-	gw_stream_enter(stream, GW_PASS);
-	return GW_MOVED;
-}
-
-enum gw_step gw_run_held(struct gw_stream *stream)
-{
-	return stream->conn->after.pending ? gw_drain(stream) : act(stream); /* gw_ask_settled() ends it */
-}
-
-enum gw_step gw_run_ask(struct gw_stream *stream)
-{
-	enum thaw_status status = gw_unwritten(stream) && thaw_can_write(stream->conn->ask)
-					  ? stream->conn->protocol->flush(stream)
-					  : THAW_OK;
-
-	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(stream, stream->gateway->err.text);
-	if (thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
-		return verdict_in(stream);
-	return gw_drain(stream);
-}
-
-/* The verdict is in, or none was needed: only now does the upstream see the request. */
-enum gw_step gw_run_pass(struct gw_stream *stream)
-{
-	/* A 100 Continue that could not be written whole. */
-	enum thaw_status status = gw_unwritten(stream) && thaw_can_write(stream->conn->ask)
-					  ? stream->conn->protocol->flush(stream)
-					  : THAW_OK;
-
-	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(stream, stream->gateway->err.text);
-	if (stream->ops != NULL)
-		return stream->ops->pass(stream);
-	bool proxy = stream->route->config->upstream == CONFIG_PROXY && !gw_ends_here(stream);
-	stream->ops = proxy ? gw_upstream_proxy() : gw_upstream_local();
-	return stream->ops->begin(stream);
+	return gw_request_act(stream);
 }

@@ -9,8 +9,12 @@ void gw_request_parsed(struct gw_stream *stream);
 /* The state after head. */
 enum gw_step gw_request_route(struct gw_stream *stream);
 
-enum gw_step gw_run_held(struct gw_stream *stream);
+/* The route is known, and nothing is awaited: what now? */
+enum gw_step gw_request_act(struct gw_stream *stream);
+
+/* verdict.c */
 enum gw_step gw_run_ask(struct gw_stream *stream);
+/* pass.c */
 enum gw_step gw_run_pass(struct gw_stream *stream);
 
 #endif

@@ -1,6 +1,7 @@
 #include "gateway/run.h"
 
 #include "gateway/answer.h"
+#include "gateway/drain.h"
 #include "gateway/request.h"
 
 static bool passes(const struct gw_stream *stream)
@@ -14,7 +15,7 @@ enum gw_step gw_stream_run(struct gw_stream *stream)
 	case GW_HEAD:
 		return stream->conn->protocol->head(stream);
 	case GW_HELD:
-		return gw_run_held(stream);
+		return stream->conn->after.pending ? gw_drain(stream) : gw_request_act(stream);
 	case GW_ASK:
 		return gw_run_ask(stream);
 	case GW_PASS:

@@ -1,0 +1,10 @@
+/* Whether a request may run under its client's certificate. */
+#ifndef GATEWAY_ADMIT_H
+#define GATEWAY_ADMIT_H
+
+#include "gateway/stream.h"
+
+/* The certificate is verified: is it one that the stream's route allows? Sets the stream's identity. False: refused. */
+bool gw_admit(struct gw_stream *stream);
+
+#endif
