@@ -1,5 +1,8 @@
 #include "gateway/answer.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "gateway/account.h"
 #include "gateway/reply.h"
 #include "http/target.h"
@@ -22,18 +25,45 @@ bool gw_overtaken(const struct gw_stream *stream)
 	return behind && thaw_conn_means(stream->conn->ask, NULL) == THAW_MEANS_RENEGOTIATION;
 }
 
+bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last)
+{
+	const struct gw_protocol *protocol = stream->conn->protocol;
+
+	return protocol->text || protocol->respond(stream, status, pack, len, last);
+}
+
+bool gw_send(struct gw_stream *stream, const struct gw_pack *pack)
+{
+	return pack->len == 0 || stream->conn->protocol->write(stream, pack->at, pack->len);
+}
+
+/* Takes over the bytes; NULL fails. */
+static bool send_reply(struct gw_stream *stream, unsigned status, char *bytes, size_t head_len, size_t len)
+{
+	const struct gw_protocol *protocol = stream->conn->protocol;
+	struct gw_pack pack = {.at = bytes, .len = len};
+
+	if (protocol->text)
+		return buffer_adopt(&stream->out, GW_OUT_MAX, bytes, len);
+	bool sent = bytes != NULL && gw_send_head(stream, status, &pack, head_len, len == head_len) &&
+		    gw_send(stream, &pack);
+	free(bytes);
+	protocol->finish(stream, NULL);
+	return sent;
+}
+
 enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool close)
 {
 	bool parsed = stream->head_len > 0, head_only = parsed && stream->head.is_head;
 	unsigned status = reply->status;
-	size_t body_len = head_only ? 0 : reply->body_len, len = 0;
+	size_t body_len = head_only ? 0 : reply->body_len, head_len = 0, len = 0;
 
 	stream->close_after = close || stream->conn->retiring || !parsed || !stream->head.keep_alive ||
 			      stream->cut_off || gw_overtaken(stream);
 	char *bytes = gw_reply_render(reply, head_only, !stream->close_after,
-				      gw_wall(stream->conn, gw_stream_now(stream)), &len);
+				      gw_wall(stream->conn, gw_stream_now(stream)), &head_len, &len);
 	gw_reply_free(reply);
-	if (!buffer_adopt(&stream->out, GW_OUT_MAX, bytes, len))
+	if (!send_reply(stream, status, bytes, head_len, len))
 		return gw_abandon(stream, "out of memory for a response");
 	/* Between the client's first message of a handshake and its last, no response can be written. */
 	if (!thaw_can_write(stream->conn->ask))
@@ -108,8 +138,12 @@ enum gw_step gw_continue(struct gw_stream *stream)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+	struct gw_pack pack = {.at = stream->gateway->pack, .len = sizeof(line) - 1};
+
 	stream->then.answer_continue = false;
-	if (!buffer_append(&stream->out, GW_OUT_MAX, line, sizeof(line) - 1)) {
+	memcpy(pack.at, line, pack.len);
+	if (!gw_send_head(stream, 100, &pack, pack.len, false) ||
+	    !buffer_append(&stream->out, GW_OUT_MAX, pack.at, pack.len)) {
 		stream->out.failed = false; /* the refusal goes instead */
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	}

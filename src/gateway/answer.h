@@ -21,6 +21,11 @@ bool gw_overtaken(const struct gw_stream *stream);
 bool gw_renegotiates(const struct gw_stream *stream);
 /* Writes a 100 Continue, as far as can be done now; waiting to read waits for the rest, too. */
 enum gw_step gw_continue(struct gw_stream *stream);
+/* A response's head, of len bytes at the beginning of the pack; what is left in the pack is to be written behind it.
+ * last: nothing else will come. False: no memory, or it is too large. */
+bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last);
+/* To the client as much as it takes now; the rest is kept. False: no memory, or the connection is broken. */
+bool gw_send(struct gw_stream *stream, const struct gw_pack *pack);
 /* Takes over the reply's memory. */
 enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool close);
 /* The stream is over without a response to its request. */

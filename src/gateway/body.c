@@ -8,6 +8,10 @@ enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *re
 	const char *unread = stream->in.bytes + stream->in.at;
 	size_t here = stream->in.len - stream->in.at, used = 0;
 
+	if (body->raw) {
+		body->span = (struct http_span){unread, here};
+		return here > 0 ? GW_BODY_SPAN : body->ended ? GW_BODY_END : GW_BODY_NEED;
+	}
 	if (body->span.len > 0)
 		return GW_BODY_SPAN;
 	if (body->ended)
@@ -43,10 +47,19 @@ enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *re
 	return GW_BODY_BAD;
 }
 
+void gw_input_took(struct gw_stream *stream, size_t len)
+{
+	stream->in.at += len;
+	if (stream->conn->protocol->took != NULL)
+		stream->conn->protocol->took(stream, len);
+}
+
 void gw_body_took(struct gw_stream *stream, size_t len)
 {
 	stream->body.span.at += len;
 	stream->body.span.len -= len;
+	if (stream->body.raw)
+		gw_input_took(stream, len);
 }
 
 enum thaw_reason gw_body_fill(struct gw_stream *stream, enum thaw_status *status)
@@ -56,7 +69,8 @@ enum thaw_reason gw_body_fill(struct gw_stream *stream, enum thaw_status *status
 
 	if (room == 0)
 		return THAW_REASON_PIPELINED;
-	if (stream->body.framing == HTTP_BODY_LENGTH && !stream->body.ended && room > stream->body.left)
+	if (stream->body.framing == HTTP_BODY_LENGTH && !stream->body.raw && !stream->body.ended &&
+	    room > stream->body.left)
 		room = (size_t)stream->body.left;
 	*status = gw_read(stream, where, room, &got);
 	return gw_input_came(&stream->in, where, got) ? THAW_REASON_NONE : THAW_REASON_NO_MEMORY;

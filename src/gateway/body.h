@@ -13,6 +13,9 @@ enum gw_body_step {
 enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *refusal);
 void gw_body_took(struct gw_stream *stream, size_t len);
 
+/* Bytes of the input were used that are no body: a tunnel's. */
+void gw_input_took(struct gw_stream *stream, size_t len);
+
 /*
  * Reads as much as one record, no further than the body's end where that is known. The reason why no more can be kept,
  * or NONE and *status.

@@ -25,6 +25,7 @@
 #define GW_PACK_MAX     327680 /* one batch for a server: a head, and 256 KiB of body */
 #define GW_DOWN_ROOM    65536  /* one read of a response; what its client does not take at once is kept */
 
+struct gw_http2;
 struct gw_pins;
 struct gw_protocol;
 struct gw_stream;
@@ -80,7 +81,7 @@ struct gw_conn {
 	void *wake_arg;
 	struct gw_wants wants;
 	const struct gw_protocol *protocol; /* once the handshake is done */
-	struct gw_stream *stream;           /* NULL: there is no request */
+	struct gw_stream *stream;           /* HTTP/1.1 only; NULL: there is no request */
 	/* HTTP/1.1 only: the ask that followed a response. Its record waits for the verdict, and later requests for its
 	 * outcome. */
 	struct {
@@ -91,7 +92,8 @@ struct gw_conn {
 		enum thaw_reason reason;
 		char detail[128];
 	} after;
-	bool answered; /* just now: the next request is waited for without looking whether it is here */
+	struct gw_http2 *http2; /* HTTP/2 only */
+	bool answered;          /* just now: the next request is waited for without looking whether it is here */
 	/* the accepted certificate, once something needs to know more of it; it never changes */
 	struct tls_details *details;
 	struct {

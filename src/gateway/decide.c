@@ -6,6 +6,12 @@ struct gw_decision gw_decide(const struct gw_facts *facts)
 	bool waits = facts->has_body && facts->expects && !facts->body_here;
 	struct gw_decision decision = {.action = GW_GO_ASK, .continue_then = waits};
 
+	bool late = facts->when != CONFIG_WHEN_NEVER && facts->when != CONFIG_WHEN_HANDSHAKE;
+	if (late && (facts->cannot_ask || facts->demanded)) {
+		decision.action = facts->demanded ? GW_GO_ASK : GW_GO_OR_AWAY;
+		decision.moment = THAW_MOMENT_HANDSHAKE;
+		return decision;
+	}
 	switch (facts->when) {
 	case CONFIG_WHEN_NEVER:
 		decision.action = GW_GO;

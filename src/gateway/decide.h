@@ -10,13 +10,16 @@ enum gw_action {
 	GW_GO,          /* no certificate is wanted */
 	GW_GO_ASK,      /* ask now, and go on by the verdict */
 	GW_GO_THEN_ASK, /* answer, then ask: for the requests that follow */
+	GW_GO_OR_AWAY,  /* go on with the certificate that is there; without one, the client is to come by HTTP/1.1 */
 };
 
 struct gw_facts {
 	enum config_when when;
 	bool has_body;
-	bool expects;   /* Expect: 100-continue (RFC 9110 10.1.1) */
-	bool body_here; /* bytes of the body have come already */
+	bool expects;    /* Expect: 100-continue (RFC 9110 10.1.1) */
+	bool body_here;  /* bytes of the body have come already */
+	bool cannot_ask; /* HTTP/2 (RFC 9113 9.2.3) */
+	bool demanded;   /* the handshake asked for this route's sake: its answer counts */
 };
 
 struct gw_decision {

@@ -221,12 +221,16 @@ static void write_fields(const struct gw_stream *stream, const struct http_reque
 }
 
 /* RFC 9110 7.6.3: each that the request came through, and us. */
-static void write_via(const struct http_request *head, struct http_writer *writer)
+static void write_via(const struct gw_stream *stream, struct http_writer *writer)
 {
+	const struct http_request *head = &stream->head;
+	char via[16];
+
 	for (size_t i = 0; i < head->field_count; i++)
 		if (http_span_equal_nocase(head->fields[i].name, "Via"))
 			http_write_span(writer, head->fields[i].name, head->fields[i].value);
-	http_write_field(writer, "Via", head->minor == 0 ? "1.0 thaw" : "1.1 thaw");
+	(void)snprintf(via, sizeof(via), "%s thaw", head->minor == 0 ? "1.0" : stream->conn->protocol->version);
+	http_write_field(writer, "Via", via);
 }
 
 static void write_framing(const struct gw_stream *stream, struct http_writer *writer)
@@ -290,7 +294,7 @@ void gw_forward_head(struct gw_stream *stream, struct http_writer *writer)
 		http_write_field(writer, "Host", strcmp(name, "*") != 0 ? name : "localhost");
 	write_fields(stream, head, writer);
 	write_max_forwards(head, writer);
-	write_via(head, writer);
+	write_via(stream, writer);
 	write_forwarded(stream, authority, writer);
 	write_identity(stream, writer);
 	write_framing(stream, writer);
@@ -303,6 +307,12 @@ static void put(struct gw_pack *pack, const char *bytes, size_t len)
 	pack->len += len;
 }
 
+bool gw_forward_trailer(const struct config_host *host, struct http_span name)
+{
+	return http_trailer_allowed(name) &&
+	       !(host != NULL ? gw_identity_is_stripped(host, name) : gw_identity_is_reserved(name));
+}
+
 void gw_forward_end(const struct config_host *host, const struct http_trailers *trailers, struct gw_pack *pack)
 {
 	struct http_field field;
@@ -310,8 +320,7 @@ void gw_forward_end(const struct config_host *host, const struct http_trailers *
 
 	put(pack, "0\r\n", 3);
 	while (http_trailers_next(trailers, &at, &field)) {
-		if (!http_trailer_allowed(field.name) ||
-		    (host != NULL ? gw_identity_is_stripped(host, field.name) : gw_identity_is_reserved(field.name)))
+		if (!gw_forward_trailer(host, field.name))
 			continue;
 		put(pack, field.name.at, field.name.len);
 		put(pack, ": ", 2);

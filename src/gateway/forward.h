@@ -17,6 +17,9 @@ bool gw_forward_may_switch(const struct config_route *route, struct http_span pr
 /* For the connection's request, which goes through a proxy. What does not fit sets the writer's overflow. */
 void gw_forward_head(struct gw_stream *stream, struct http_writer *writer);
 
+/* Whether a trailer of that name may be passed on: host as below. */
+bool gw_forward_trailer(const struct config_host *host, struct http_span name);
+
 /* The last chunk, and the trailers that may be passed on. There is room in every pack. host: for a request's, which the
  * host's rules for client fields hold for; NULL for a response's. */
 void gw_forward_end(const struct config_host *host, const struct http_trailers *trailers, struct gw_pack *pack);

@@ -52,6 +52,12 @@ static bool write_all(struct gw_stream *stream, const char *bytes, size_t len)
 	return len == 0 || buffer_append(&stream->out, GW_OUT_MAX, bytes, len);
 }
 
+static void finish(struct gw_stream *stream, const struct http_trailers *trailers)
+{
+	(void)stream;
+	(void)trailers;
+}
+
 static enum gw_step make_way(struct gw_stream *stream)
 {
 	struct transport transport = stream->conn->transport;
@@ -273,8 +279,12 @@ static void drop(struct gw_conn *conn)
 const struct gw_protocol *gw_http1(void)
 {
 	static const struct gw_protocol protocol = {
-		.chunks = true,
+		.version = "1.1",
+		.text = true,
+		.asks = true,
+		.piece = GW_DOWN_ROOM,
 		.read = read_some,
+		.finish = finish,
 		.write = write_all,
 		.flush = flush,
 		.make_way = make_way,

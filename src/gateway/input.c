@@ -11,6 +11,13 @@ bool gw_input_open(struct gw_input *input)
 	return input->head != NULL;
 }
 
+void gw_input_adopt(struct gw_input *input, char *head, size_t len)
+{
+	free(input->head);
+	input->head = head;
+	input->head_len = input->head_room = len;
+}
+
 void gw_input_close(struct gw_input *input)
 {
 	free(input->head);
@@ -59,16 +66,21 @@ static bool open_rest(struct gw_input *input)
 	return true;
 }
 
+/* Moves what is not used yet to the front. */
+static void pack_rest(struct gw_input *input)
+{
+	memmove(input->rest, input->rest + input->at, input->len - input->at);
+	input->len -= input->at;
+	input->at = 0;
+}
+
 size_t gw_input_room(struct gw_input *input, char *scratch, char **where)
 {
 	*where = scratch;
 	if (input->rest == NULL)
 		return GW_REST_ROOM;
-	if (input->at == input->len || input->len == input->rest_room) {
-		memmove(input->rest, input->rest + input->at, input->len - input->at);
-		input->len -= input->at;
-		input->at = 0;
-	}
+	if (input->at == input->len || input->len == input->rest_room)
+		pack_rest(input);
 	*where = input->rest + input->len;
 	return input->rest_room - input->len;
 }
@@ -82,6 +94,27 @@ bool gw_input_came(struct gw_input *input, const char *where, size_t len)
 			return false;
 		memcpy(input->rest + input->len, where, len);
 	}
+	input->len += len;
+	return true;
+}
+
+bool gw_input_keep(struct gw_input *input, const char *bytes, size_t len, size_t ceiling)
+{
+	if (input->rest == NULL && !open_rest(input))
+		return false;
+	if (input->at == input->len || input->rest_room - input->len < len)
+		pack_rest(input);
+	if (input->len + len > ceiling)
+		return false;
+	if (input->rest_room - input->len < len) {
+		size_t room = 2 * input->rest_room > input->len + len ? 2 * input->rest_room : input->len + len;
+		char *more = realloc(input->rest, room);
+		if (more == NULL)
+			return false;
+		input->rest = input->bytes = more;
+		input->rest_room = room;
+	}
+	memcpy(input->rest + input->len, bytes, len);
 	input->len += len;
 	return true;
 }

@@ -26,6 +26,9 @@ struct gw_input {
 bool gw_input_open(struct gw_input *input); /* false: no memory */
 void gw_input_close(struct gw_input *input);
 
+/* The head is here as a whole; its memory becomes the input's. */
+void gw_input_adopt(struct gw_input *input, char *head, size_t len);
+
 /* Makes room for more of the head, where there is none. False: no memory. */
 bool gw_input_grow(struct gw_input *input);
 
@@ -41,6 +44,9 @@ size_t gw_input_room(struct gw_input *input, char *scratch, char **where);
 
 /* So many bytes have come at where. False: no memory to keep them. */
 bool gw_input_came(struct gw_input *input, const char *where, size_t len);
+
+/* So many bytes have come, wherever they are; up to ceiling of them are kept. False: no memory, or too many. */
+bool gw_input_keep(struct gw_input *input, const char *bytes, size_t len, size_t ceiling);
 
 /* Holds no buffer for what is behind the head while nothing is there. */
 void gw_input_rest(struct gw_input *input);

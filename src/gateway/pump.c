@@ -83,7 +83,7 @@ static enum gw_gather read_more(struct gw_stream *stream, struct gw_pack *pack)
 {
 	enum thaw_status status = THAW_OK;
 
-	if (stream->body.framing == HTTP_BODY_LENGTH) {
+	if (stream->body.framing == HTTP_BODY_LENGTH && !stream->body.raw) {
 		status = read_straight(stream, pack);
 	} else if (gw_body_fill(stream, &status) != THAW_REASON_NONE) {
 		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);

@@ -83,6 +83,7 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 			 "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
 			 "target", gw_text(head != NULL ? head->target : none), "protocol",
 			 head == NULL       ? NULL
+			 : facts->http2     ? "HTTP/2.0"
 			 : head->minor == 0 ? "HTTP/1.0"
 					    : "HTTP/1.1",
 			 "status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in,

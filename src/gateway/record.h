@@ -17,6 +17,7 @@ struct gw_record_facts {
 	const struct sockaddr *peer;     /* NULL: unnamed */
 	const struct http_request *head; /* NULL: the request had none that could be read */
 	const char *host;                /* the settings' name of the host; NULL: none */
+	bool http2;
 	const char *tls, *cipher;
 	bool resumed;
 	unsigned status;              /* 0: the connection ended without a response */

@@ -28,6 +28,7 @@ static void complete(struct gw_stream *stream, struct gw_pack *pack, bool extra)
 
 	if (proxy->to_chunks)
 		gw_forward_end(NULL, &proxy->trailers, pack);
+	stream->conn->protocol->finish(stream, &proxy->trailers);
 	/* After a repair its next bytes might be read in two ways, too. */
 	bool keep = proxy->reusable && !extra && stream->repairs == 0 && proxy->up == GW_UP_DONE &&
 		    buffer_left(&proxy->unsent) == 0;
@@ -111,7 +112,7 @@ static void pass_piece(struct gw_stream *stream, struct gw_pack *pack, enum piec
 
 	if (done)
 		complete(stream, pack, piece == PIECE_EXTRA);
-	if (pack->len > 0 && !stream->conn->protocol->write(stream, pack->at, pack->len)) {
+	if (!gw_send(stream, pack)) {
 		(void)gw_cut(stream, "the client could not be written to");
 		return;
 	}
@@ -132,7 +133,7 @@ static void body_ends(struct gw_stream *stream, bool orderly)
 		return;
 	}
 	complete(stream, &pack, false);
-	if (pack.len > 0 && !stream->conn->protocol->write(stream, pack.at, pack.len))
+	if (!gw_send(stream, &pack))
 		(void)gw_cut(stream, "the client could not be written to");
 	else
 		gw_stream_enter(stream, GW_REPLY);
@@ -147,7 +148,7 @@ static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 		waits->client_write = true;
 		return false;
 	}
-	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down, sizeof(stream->gateway->down));
+	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down, stream->conn->protocol->piece);
 	if (n == TRANSPORT_BLOCKED) {
 		waits->server_read = true;
 		return false;
@@ -179,7 +180,7 @@ enum gw_step gw_proxy_relay(struct gw_stream *stream)
 
 /* ---- the head ---- */
 
-static void write_length(const struct http_answer *answer, struct gw_proxy *proxy, bool client_11,
+static void write_length(const struct http_answer *answer, struct gw_proxy *proxy, bool chunks,
 			 struct http_writer *writer)
 {
 	switch (answer->framing) {
@@ -192,8 +193,8 @@ static void write_length(const struct http_answer *answer, struct gw_proxy *prox
 		break;
 	case HTTP_ANSWER_CHUNKED:
 	case HTTP_ANSWER_UNTIL_CLOSE:
-		proxy->to_chunks = client_11;
-		if (client_11)
+		proxy->to_chunks = chunks;
+		if (chunks)
 			http_write_field(writer, "Transfer-Encoding", "chunked");
 		break;
 	}
@@ -225,7 +226,7 @@ static void write_head(struct gw_stream *stream, const struct http_answer *answe
 	} else if (answer->status >= 200) {
 		if (http_answer_find(answer, "Date") == NULL) /* RFC 9110 6.6.1 */
 			http_write_date(writer, gw_wall(stream->conn, gw_stream_now(stream)) / 1000);
-		write_length(answer, proxy, head->minor == 1, writer);
+		write_length(answer, proxy, stream->conn->protocol->text && head->minor == 1, writer);
 		if (stream->close_after)
 			http_write_field(writer, "Connection", "close");
 		else if (head->minor == 0)
@@ -269,7 +270,8 @@ static void inform(struct gw_stream *stream, const struct http_answer *answer)
 	}
 	if (stream->head.minor == 0)
 		return;
-	if (make_pack(stream, answer, &pack) && !stream->conn->protocol->write(stream, pack.at, pack.len))
+	if (make_pack(stream, answer, &pack) &&
+	    (!gw_send_head(stream, answer->status, &pack, pack.len, false) || !gw_send(stream, &pack)))
 		(void)gw_abandon(stream, "the client could not be written to");
 }
 
@@ -293,9 +295,15 @@ static void begin(struct gw_stream *stream, const struct http_answer *answer, co
 	proxy->chunked.trailers = &proxy->trailers;
 	proxy->chunked.repairs = &stream->repairs;
 	bool switches = answer->status == 101;
+	size_t head = pack.len;
 	enum piece piece = switches ? PIECE_MORE : pack_body(stream, &pack, bytes, len, &why);
 	if (piece == PIECE_BAD) { /* nothing is written yet, so that the client can still be told */
 		gw_proxy_server_gone(stream, why);
+		return;
+	}
+	bool whole = !switches && piece != PIECE_MORE && pack.len == head;
+	if (!gw_send_head(stream, answer->status, &pack, head, whole)) {
+		gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
 		return;
 	}
 	stream->status = answer->status;

@@ -15,7 +15,8 @@ void gw_reply_free(struct gw_reply *reply)
 	*reply = (struct gw_reply){0};
 }
 
-char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *len)
+char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *head_len,
+		      size_t *len)
 {
 	size_t body_len = head_only ? 0 : reply->body_len;
 	size_t room = FIELDS_ROOM + (reply->location != NULL ? strlen(reply->location) : 0) +
@@ -47,6 +48,7 @@ char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_al
 	}
 	if (body_len > 0)
 		memcpy(bytes + writer.len, reply->body, body_len);
+	*head_len = writer.len;
 	*len = writer.len + body_len;
 	return bytes;
 }

@@ -19,9 +19,10 @@ struct gw_reply {
 void gw_reply_free(struct gw_reply *reply);
 
 /*
- * Head and body in one piece, which the caller frees; NULL: no memory. head_only: the request was a HEAD (RFC
- * 9110 9.3.2). wall_ms: since 1970.
+ * Head and body in one piece, which the caller frees; NULL: no memory. *len: its bytes, of which the first *head_len
+ * are the head. head_only: the request was a HEAD (RFC 9110 9.3.2). wall_ms: since 1970.
  */
-char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *len);
+char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *head_len,
+		      size_t *len);
 
 #endif

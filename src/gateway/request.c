@@ -69,6 +69,23 @@ static bool body_here(const struct gw_stream *stream)
 	return stream->in.at < stream->in.len;
 }
 
+/* Over HTTP/2: no byte of the body is taken for what has to be sent again. */
+static enum gw_step go_or_away(struct gw_stream *stream, const struct gw_decision *decision)
+{
+	enum gw_step step = ask(stream, decision);
+
+	if (stream->state != GW_HEAD)
+		return step;
+	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_ACCEPTED) {
+		gw_stream_enter(stream, GW_ASK);
+		return GW_MOVED;
+	}
+	stream->asked = false;
+	gw_stream_note(stream, "sent away, to come by HTTP/1.1: over HTTP/2 no certificate can be asked for");
+	gw_stream_end(stream, GW_END_AWAY);
+	return GW_MOVED;
+}
+
 enum gw_step gw_request_act(struct gw_stream *stream)
 {
 	struct gw_facts facts = {
@@ -76,6 +93,8 @@ enum gw_step gw_request_act(struct gw_stream *stream)
 		.has_body = !stream->body.ended,
 		.expects = stream->head.expect_continue,
 		.body_here = body_here(stream) || stream->body.received > 0,
+		.cannot_ask = !stream->conn->protocol->asks,
+		.demanded = tls_link_demanded(stream->conn->tls, stream->route->trust),
 	};
 	struct gw_decision decision = gw_decide(&facts);
 
@@ -86,6 +105,8 @@ enum gw_step gw_request_act(struct gw_stream *stream)
 		return GW_MOVED;
 	case GW_GO_THEN_ASK:
 		return go_then_ask(stream);
+	case GW_GO_OR_AWAY:
+		return go_or_away(stream, &decision);
 	case GW_GO_ASK:
 		break;
 	}

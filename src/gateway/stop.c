@@ -8,6 +8,9 @@ void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
 {
 	conn->gateway->now_ms = now_ms;
 	conn->retiring = true;
+	if (conn->protocol != NULL && conn->protocol->retire != NULL &&
+	    (conn->state == GW_IDLE || conn->state == GW_BUSY))
+		conn->protocol->retire(conn);
 	/* A request that its client has just sent is still answered, and the answer says that it is the last. */
 	if (conn->state == GW_SILENT || (conn->state == GW_IDLE && !conn->after.pending))
 		pace_start(&conn->pace, GW_RETIRE_MS, now_ms);

@@ -28,6 +28,7 @@ enum gw_end {
 	GW_END_NONE,    /* it has not */
 	GW_END_DONE,    /* its response is complete, and with the client's protocol */
 	GW_END_ABANDON, /* without a response; or one that its client does not read */
+	GW_END_AWAY,    /* to be sent again, on a connection where its client can be asked */
 	GW_END_CUT,     /* in the middle of a response: its client must not take that for complete */
 };
 
@@ -39,16 +40,22 @@ struct gw_body {
 	struct http_trailers trailers;
 	struct http_span span; /* decoded, here, and not yet taken */
 	bool ended;            /* its last byte has come; span may still hold some */
+	bool raw;              /* as it comes: the protocol says where it ends */
 	uint64_t received;     /* bytes of body that have come */
 };
 
 struct gw_stream {
 	struct gw_conn *conn;
+	struct gw_stream *next; /* of its connection */
+	void *carrier;          /* its protocol's */
 	struct gateway *gateway;
 	enum gw_stream_state state;
 	enum gw_end end;
-	bool ready;    /* something that it may wait for has come */
-	bool answered; /* a response had begun when it ended */
+	bool ends;                            /* its client sends nothing more on it */
+	bool whole;                           /* the response is: nothing will be added to out */
+	const struct http_trailers *trailers; /* of the response; NULL: none, or not yet */
+	bool ready;                           /* something that it may wait for has come */
+	bool answered;                        /* a response had begun when it ended */
 	struct pace pace;
 	struct gw_wants wants; /* read: something of the client; write: that it takes something */
 	uint64_t began_ms;
@@ -85,10 +92,21 @@ struct gw_stream {
 
 /* How a version of HTTP carries streams. */
 struct gw_protocol {
-	bool chunks; /* responses of unknown length are sent in chunks */
+	const char *version; /* for Via (RFC 9110 7.6.3) and the access record: "1.1", "2.0" */
+	bool text;           /* a response is sent as it is written here: in HTTP/1.1's form, in chunks if need be */
+	bool asks;           /* a certificate can be requested between its bytes */
+	size_t piece;        /* of a response: bytes of one read of it, GW_DOWN_ROOM at most */
 	/* ---- a stream's bytes ---- */
 	/* More of the request, as it is framed there. */
 	enum thaw_status (*read)(struct gw_stream *stream, void *where, size_t room, size_t *len);
+	/* Bytes of the body were used; NULL: nobody needs to know. */
+	void (*took)(struct gw_stream *stream, size_t len);
+	/* Sends a response's head, which is the beginning of the pack, and takes it off there; what is behind it stays.
+	 * last: nothing else will come. Not if the protocol is text: then it stays, and is written. False: no memory,
+	 * or it is too large. */
+	bool (*respond)(struct gw_stream *stream, unsigned status, struct gw_pack *head, size_t len, bool last);
+	/* Nothing will be written behind what has been; trailers (NULL: none) live as long as the stream's upstream. */
+	void (*finish)(struct gw_stream *stream, const struct http_trailers *trailers);
 	/* As much as the client takes now; the rest is kept in stream->out, behind what is there. False: no memory, or
 	 * the connection is broken. */
 	bool (*write)(struct gw_stream *stream, const char *bytes, size_t len);
@@ -109,6 +127,8 @@ struct gw_protocol {
 	struct gw_stream *(*next_stream)(const struct gw_conn *conn, const struct gw_stream *behind);
 	/* Frees them. */
 	void (*drop)(struct gw_conn *conn);
+	/* No further request is wanted; NULL: each response says so. */
+	void (*retire)(struct gw_conn *conn);
 };
 
 /* What a request is handed to once it may go on. */

@@ -10,10 +10,11 @@ void gw_tunnel_begin(struct gw_stream *stream, struct gw_pack *pack, const char 
 	struct gw_proxy *proxy = stream->upstream;
 
 	memcpy(pack->at + pack->len, bytes, len);
+	pack->len += len;
 	stream->close_after = true;
 	stream->body_out = len;
 	gw_stream_enter(stream, GW_RELAY);
-	if (!stream->conn->protocol->write(stream, pack->at, pack->len + len)) {
+	if (!gw_send(stream, pack)) {
 		(void)gw_cut(stream, "the client could not be written to");
 		return;
 	}
@@ -59,8 +60,9 @@ static bool up(struct gw_stream *stream, struct gw_waits *waits)
 	if (proxy->up == GW_UP_DEAD || proxy->client_ended)
 		return false;
 	if (here > 0) { /* it came behind the head */
-		stream->in.at += here;
-		return to_server(stream, stream->in.bytes + stream->in.at - here, here);
+		bool some = to_server(stream, stream->in.bytes + stream->in.at, here);
+		gw_input_took(stream, here);
+		return some;
 	}
 	enum thaw_status status = gw_read(stream, stream->gateway->pack, GW_PACK_MAX, &got);
 	switch (status) {
@@ -91,7 +93,7 @@ static bool down(struct gw_stream *stream, struct gw_waits *waits)
 		waits->client_write = true;
 		return false;
 	}
-	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down, sizeof(stream->gateway->down));
+	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down, stream->conn->protocol->piece);
 	if (n == TRANSPORT_BLOCKED) {
 		waits->server_read = true;
 		return false;
