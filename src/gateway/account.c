@@ -9,7 +9,7 @@ json_t *gw_account_make(const struct gw_stream *stream)
 		.head = stream->head_len > 0 ? &stream->head : NULL,
 		.host = gw_conn_host(stream->conn)->config->name,
 		.tls = tls_link_version(stream->conn->tls),
-		.http2 = stream->carrier != NULL,
+		.http2 = stream->conn->http2 != NULL,
 		.cipher = tls_link_cipher(stream->conn->tls),
 		.resumed = tls_link_resumed(stream->conn->tls),
 		.status = stream->status,

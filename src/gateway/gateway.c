@@ -7,6 +7,15 @@
 #include "gateway/route.h"
 #include "tls/server.h"
 
+static enum tls_http2 http2_of(enum config_http2 setting)
+{
+	static const enum tls_http2 of[] = {[CONFIG_HTTP2_AUTO] = TLS_HTTP2_AUTO,
+					    [CONFIG_HTTP2_ON] = TLS_HTTP2_ON,
+					    [CONFIG_HTTP2_OFF] = TLS_HTTP2_OFF};
+
+	return of[setting];
+}
+
 /* The host as TLS needs to know it. trusts has room for one a route. */
 static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_protocol *protocol,
 				   const thaw_trust **trusts)
@@ -24,6 +33,8 @@ static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_
 				.place = host->config->key_place,
 				.certificate_place = host->config->certificate_place},
 		.protocol = protocol,
+		.http2 = http2_of(host->config->http2),
+		.asks_late = host->asks_late,
 		.hold_to_tls12 = host->config->hold_to_tls12 && host->asks_late && !protocol->no_tls12,
 		.at_handshake = host->at_handshake,
 		.trusts = trusts,

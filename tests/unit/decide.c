@@ -16,36 +16,57 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"never", {CONFIG_WHEN_NEVER, true, false, true}, {.action = GW_GO}},
+	{"never", {CONFIG_WHEN_NEVER, true, false, true, false, false}, {.action = GW_GO}},
 	{"never, and a 100 is waited for",
-	 {CONFIG_WHEN_NEVER, true, true, false},
+	 {CONFIG_WHEN_NEVER, true, true, false, false, false},
 	 {.action = GW_GO, .continue_then = true}},
 	{"at the handshake",
-	 {CONFIG_WHEN_HANDSHAKE, true, false, true},
+	 {CONFIG_WHEN_HANDSHAKE, true, false, true, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HANDSHAKE}},
 	{"a body on its way",
-	 {CONFIG_WHEN_REQUEST, true, false, true},
+	 {CONFIG_WHEN_REQUEST, true, false, true, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true}},
-	{"no body", {CONFIG_WHEN_REQUEST, false, false, false}, {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS}},
+	{"no body",
+	 {CONFIG_WHEN_REQUEST, false, false, false, false, false},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS}},
 	{"Expect and nothing sent: the 100 is held",
-	 {CONFIG_WHEN_REQUEST, true, true, false},
+	 {CONFIG_WHEN_REQUEST, true, true, false, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .continue_then = true}},
 	{"Expect, but the body is here",
-	 {CONFIG_WHEN_REQUEST, true, true, true},
+	 {CONFIG_WHEN_REQUEST, true, true, true, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true}},
 	{"early",
-	 {CONFIG_WHEN_REQUEST_EARLY, true, false, true},
+	 {CONFIG_WHEN_REQUEST_EARLY, true, false, true, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HEADERS, .body_follows = true, .early = true}},
 	{"at the end of the body",
-	 {CONFIG_WHEN_BODY, true, false, false},
+	 {CONFIG_WHEN_BODY, true, false, false, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY, .body_follows = true}},
 	{"at the end of the body, which needs its 100",
-	 {CONFIG_WHEN_BODY, true, true, false},
+	 {CONFIG_WHEN_BODY, true, true, false, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY, .body_follows = true, .continue_now = true}},
 	{"at the end of no body",
-	 {CONFIG_WHEN_BODY, false, false, false},
+	 {CONFIG_WHEN_BODY, false, false, false, false, false},
 	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_BODY}},
-	{"after the response", {CONFIG_WHEN_RESPONSE, true, false, true}, {.action = GW_GO_THEN_ASK}},
+	{"late, over HTTP/2",
+	 {CONFIG_WHEN_REQUEST, true, false, false, true, false},
+	 {.action = GW_GO_OR_AWAY, .moment = THAW_MOMENT_HANDSHAKE}},
+	{"late, over HTTP/2, with Expect",
+	 {CONFIG_WHEN_BODY, true, true, false, true, false},
+	 {.action = GW_GO_OR_AWAY, .moment = THAW_MOMENT_HANDSHAKE, .continue_then = true}},
+	{"after the response, over HTTP/2",
+	 {CONFIG_WHEN_RESPONSE, false, false, false, true, false},
+	 {.action = GW_GO_OR_AWAY, .moment = THAW_MOMENT_HANDSHAKE}},
+	{"at the handshake, over HTTP/2",
+	 {CONFIG_WHEN_HANDSHAKE, false, false, false, true, false},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HANDSHAKE}},
+	{"never, over HTTP/2", {CONFIG_WHEN_NEVER, false, false, false, true, false}, {.action = GW_GO}},
+	{"late, where the handshake has asked on demand",
+	 {CONFIG_WHEN_REQUEST, true, false, true, false, true},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HANDSHAKE}},
+	{"after the response, where the handshake has asked on demand",
+	 {CONFIG_WHEN_RESPONSE, true, false, true, false, true},
+	 {.action = GW_GO_ASK, .moment = THAW_MOMENT_HANDSHAKE}},
+	{"after the response", {CONFIG_WHEN_RESPONSE, true, false, true, false, false}, {.action = GW_GO_THEN_ASK}},
 };
 
 static bool same(const struct gw_decision *a, const struct gw_decision *b)
@@ -68,16 +89,23 @@ static void each_row(void **state)
 static void invariants(void **state)
 {
 	(void)state;
-	for (unsigned bits = 0; bits < 6 * 8; bits++) {
-		struct gw_facts facts = {(enum config_when)(bits / 8), (bits & 1) != 0, (bits & 2) != 0,
-					 (bits & 4) != 0};
+	for (unsigned bits = 0; bits < 6 * 32; bits++) {
+		struct gw_facts facts = {(enum config_when)(bits / 32),
+					 (bits & 1) != 0,
+					 (bits & 2) != 0,
+					 (bits & 4) != 0,
+					 (bits & 8) != 0,
+					 (bits & 16) != 0};
 		struct gw_decision d = gw_decide(&facts);
 		assert_false(d.continue_now && d.continue_then);
 		if (d.continue_now || d.continue_then)
 			assert_true(facts.expects && facts.has_body && !facts.body_here);
 		if (d.body_follows)
 			assert_true(facts.has_body);
-		assert_true((d.action == GW_GO_ASK) == (d.moment != THAW_MOMENT_NONE));
+		bool asks = d.action == GW_GO_ASK || d.action == GW_GO_OR_AWAY;
+		assert_true(asks == (d.moment != THAW_MOMENT_NONE));
+		if (facts.cannot_ask) /* nothing is asked for between its bytes */
+			assert_true(!asks || d.moment == THAW_MOMENT_HANDSHAKE);
 		/* Whoever waits for a 100 gets it now or later, or there would be a freeze. */
 		if (facts.expects && facts.has_body && !facts.body_here)
 			assert_true(d.continue_now || d.continue_then);
