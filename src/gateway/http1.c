@@ -104,6 +104,7 @@ static enum gw_step head(struct gw_stream *stream)
 	switch (http_head_parse(stream->in.head, stream->in.head_len, &stream->scan, &stream->head, &stream->head_len,
 				&refusal)) {
 	case HTTP_PARSE_DONE:
+		gw_input_head_ends(&stream->in, stream->head_len);
 		gw_request_parsed(stream);
 		return gw_request_route(stream);
 	case HTTP_PARSE_BAD:

@@ -119,10 +119,9 @@ void gw_request_parsed(struct gw_stream *stream)
 	const struct http_request *head = &stream->head;
 	struct gw_body *body = &stream->body;
 
-	gw_input_head_ends(&stream->in, stream->head_len);
 	body->framing = head->framing;
 	body->left = head->framing == HTTP_BODY_LENGTH ? head->length : 0;
-	body->ended = head->framing != HTTP_BODY_CHUNKED && body->left == 0;
+	body->ended = body->ended || (head->framing != HTTP_BODY_CHUNKED && body->left == 0);
 	http_chunked_init(&body->chunked);
 	body->chunked.trailers = &body->trailers;
 	stream->conn->work += GW_WORK_REQUEST;
