@@ -4,10 +4,9 @@
 
 #include "gateway/after.h"
 #include "gateway/close.h"
-#include "gateway/http1.h"
-#include "gateway/http2.h"
 #include "gateway/pin.h"
 #include "gateway/preface.h"
+#include "gateway/protocol.h"
 
 static enum gw_step wait_read(struct gw_conn *conn)
 {
@@ -67,17 +66,6 @@ static const char *handshake_overdue(const struct gw_conn *conn)
 	return tls_link_host(conn->tls) < 0 ? "no complete ClientHello came in time" : "not finished in time";
 }
 
-/* False: no memory. */
-static bool choose_protocol(struct gw_conn *conn)
-{
-	bool http2 = tls_link_http2(conn->tls);
-
-	if (http2 && !gw_http2_open(conn))
-		return false;
-	conn->protocol = http2 ? gw_http2() : gw_http1();
-	return true;
-}
-
 static enum gw_step run_tls(struct gw_conn *conn)
 {
 	enum thaw_status status = tls_link_handshake(conn->tls, &conn->gateway->err);
@@ -86,7 +74,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 	switch (status) {
 	case THAW_OK:
 		board_handshake(conn->gateway->env.board, tls_link_version(conn->tls), tls_link_resumed(conn->tls));
-		if (!choose_protocol(conn))
+		if (!gw_protocol_begin(conn))
 			return gw_out_of_memory(conn);
 		gw_enter(conn, GW_IDLE);
 		return GW_MOVED;

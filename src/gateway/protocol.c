@@ -1,0 +1,14 @@
+#include "gateway/protocol.h"
+
+#include "gateway/http1.h"
+#include "gateway/http2.h"
+
+bool gw_protocol_begin(struct gw_conn *conn)
+{
+	bool http2 = tls_link_http2(conn->tls);
+
+	if (http2 && !gw_http2_open(conn))
+		return false;
+	conn->protocol = http2 ? gw_http2() : gw_http1();
+	return true;
+}
