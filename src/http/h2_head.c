@@ -294,23 +294,23 @@ static bool read_key(struct h2_head *head, struct http_span name, struct http_sp
 static bool read_field(struct h2_head *head, struct http_span name, struct http_span value)
 {
 	static const struct {
-		const char *name;
+		struct http_span name;
 		bool (*read)(struct h2_head *head, struct http_span name, struct http_span value);
 	} known[] = {
-		{"te", read_te},
-		{"host", read_host},
-		{"cookie", read_cookie},
-		{"upgrade", read_connection}, /* RFC 9113 8.2.2 */
-		{"connection", read_connection},
-		{"keep-alive", read_connection},
-		{"content-length", read_length},
-		{"proxy-connection", read_connection},
-		{"transfer-encoding", read_connection},
-		{"sec-websocket-key", read_key},
+		{{"te", sizeof("te") - 1}, read_te},
+		{{"host", sizeof("host") - 1}, read_host},
+		{{"cookie", sizeof("cookie") - 1}, read_cookie},
+		{{"upgrade", sizeof("upgrade") - 1}, read_connection}, /* RFC 9113 8.2.2 */
+		{{"connection", sizeof("connection") - 1}, read_connection},
+		{{"keep-alive", sizeof("keep-alive") - 1}, read_connection},
+		{{"content-length", sizeof("content-length") - 1}, read_length},
+		{{"proxy-connection", sizeof("proxy-connection") - 1}, read_connection},
+		{{"transfer-encoding", sizeof("transfer-encoding") - 1}, read_connection},
+		{{"sec-websocket-key", sizeof("sec-websocket-key") - 1}, read_key},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (http_span_equal(name, known[i].name))
+		if (name.len == known[i].name.len && memcmp(name.at, known[i].name.at, name.len) == 0)
 			return known[i].read(head, name, value);
 	return put_line(head, name, value);
 }

@@ -62,8 +62,7 @@ struct h2_server {
 	struct h2_end end;
 	const char *why; /* of the last frame that nghttp2 refused */
 	uint64_t settings_due;
-	const uint8_t *left; /* of the last frame: nghttp2's, until the next one is asked for */
-	size_t left_len;
+	struct buffer left;                         /* of the frame that did not fit */
 	bool greeted;                               /* our SETTINGS were given to the caller */
 	uint8_t last[H2_FRAME_LEN + H2_GOAWAY_LEN]; /* of a failed connection: SETTINGS if need be, GOAWAY */
 	size_t last_left;

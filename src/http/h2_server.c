@@ -10,6 +10,8 @@
 /* Acknowledgements, resets and window updates that wait for a client which does not read. */
 #define QUEUE_MAX 1024
 
+#define FRAME_MAX ((size_t)H2_FRAME_LEN + 16384 + 1) /* the longest that nghttp2 sends: the rest of one may be left */
+
 #define BIT(state) (1U << (state))
 
 static const struct {
@@ -160,8 +162,10 @@ static bool new_session(struct h2_server *server)
 	if (options != NULL && nghttp2_session_callbacks_new(&callbacks) == 0) {
 		h2_receive_callbacks(callbacks);
 		h2_send_callbacks(callbacks);
+		server->memory.begins = true;
 		if (nghttp2_session_server_new3(&server->session, callbacks, server, options, &memory) != 0)
 			server->session = NULL;
+		server->memory.begins = false;
 		nghttp2_session_callbacks_del(callbacks);
 	}
 	nghttp2_option_del(options);
@@ -212,6 +216,7 @@ void h2_server_free(struct h2_server **server)
 	nghttp2_session_del(gone->session);
 	h2_memory_end(&gone->memory);
 	h2_head_free(&gone->head);
+	buffer_free(&gone->left);
 	free(gone);
 }
 
@@ -232,31 +237,39 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 	return server->state != H2_OVER;
 }
 
-/* The first bytes of those that are left, to the buffer. */
-static void put_out(struct h2_server *server, const uint8_t **bytes, size_t *left)
+/* As many bytes as there is room for. */
+static size_t put_out(struct h2_server *server, const void *bytes, size_t len)
 {
-	size_t len = server->room - server->used < *left ? server->room - server->used : *left;
+	size_t room = server->room - server->used;
 
-	if (len == 0)
-		return;
-	memcpy(server->out + server->used, *bytes, len);
+	len = len < room ? len : room;
+	if (len > 0)
+		memcpy(server->out + server->used, bytes, len);
 	server->used += len;
-	*bytes += len;
-	*left -= len;
+	return len;
 }
 
+static void put_left(struct h2_server *server)
+{
+	if (buffer_left(&server->left) > 0)
+		buffer_consume(&server->left, put_out(server, buffer_first(&server->left), buffer_left(&server->left)));
+	if (buffer_left(&server->left) == 0)
+		buffer_free(&server->left);
+}
+
+/* What does not fit of a frame is copied: its place is nghttp2's, and shared by all sessions (h2_memory.h). */
 static void put_frames(struct h2_server *server)
 {
-	while (true) {
-		put_out(server, &server->left, &server->left_len);
-		if (server->left_len > 0 || server->used == server->room || !h2_lives(server))
-			return;
-		ssize_t len = nghttp2_session_mem_send(server->session, &server->left);
+	while (server->used < server->room && h2_lives(server)) {
+		const uint8_t *bytes = NULL;
+		ssize_t len = nghttp2_session_mem_send(server->session, &bytes);
 		h2_check(server, len < 0 ? (int)len : 0);
 		if (len <= 0)
 			return;
-		server->left_len = (size_t)len;
 		server->greeted = true;
+		size_t put = put_out(server, bytes, (size_t)len);
+		if (put < (size_t)len && !buffer_append(&server->left, FRAME_MAX, bytes + put, (size_t)len - put))
+			h2_check(server, NGHTTP2_ERR_NOMEM);
 	}
 }
 
@@ -265,18 +278,19 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 	server->out = buffer;
 	server->room = room;
 	server->used = 0;
+	put_left(server);
 	put_frames(server);
 	settle(server);
-	const uint8_t *last = server->last + sizeof(server->last) - server->last_left;
-	if (server->left_len == 0)
-		put_out(server, &last, &server->last_left);
+	if (buffer_left(&server->left) == 0)
+		server->last_left -=
+			put_out(server, server->last + sizeof(server->last) - server->last_left, server->last_left);
 	server->out = NULL;
 	return server->used;
 }
 
 bool h2_server_wants_write(const struct h2_server *server)
 {
-	return server->left_len > 0 || server->last_left > 0 || server->state == H2_FAILED ||
+	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->state == H2_FAILED ||
 	       (h2_lives(server) && nghttp2_session_want_write(server->session) != 0);
 }
 

@@ -11,7 +11,7 @@
  *
  * The ops are called from within h2_server_take(), h2_server_pull(), h2_server_tick() and h2_server_free() only. They
  * may call everything below except these four. Each stream that request() was called for ends exactly once: by gone(),
- * or by the caller's h2_stream_reset(). After that its pointer is dead.
+ * or by the caller's h2_stream_reset(). After that its pointer is dead. A server stays with the thread that made it.
  */
 #ifndef HTTP_H2_SERVER_H
 #define HTTP_H2_SERVER_H

@@ -126,6 +126,24 @@ static void resets_that_cannot_be_sent_end_it_too(void **state)
 	}
 }
 
+/* Before it acknowledges our settings, what it begins beyond their limit is only refused. */
+static void refusals_that_nobody_reads_are_bounded(void **state)
+{
+	struct world *world = new_world();
+	uint32_t id = 1;
+
+	(void)state;
+	world->on_request = keeps_open;
+	assert_true(raw(world, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN));
+	assert_true(frame(world, NGHTTP2_SETTINGS, 0, 0, NULL, 0));
+	while (id < 2 * MANY && get(world, id))
+		id += 2;
+	assert_in_range(id / 2, H2_STREAMS_MAX, 2000);
+	assert_int_equal(world->count, H2_STREAMS_MAX);
+	assert_calmed(world);
+	free_world(&world);
+}
+
 static void a_mass_cancel_now_and_then_is_no_flood(void **state)
 {
 	struct world *world = new_world();
@@ -230,14 +248,12 @@ static void a_block_in_parts_is_read(void **state)
 /* One entry of the table, over and over: a byte for four thousand. */
 static void an_hpack_bomb_is_decoded_to_its_limit_only(void **state)
 {
-	static char block[60000];
-	size_t len = BLOCK_LEN;
+	static char block[60000] = GET_BLOCK "\x40\x01x\x7f\xa1\x1e"; /* x: and 4,000 bytes */
+	size_t len = BLOCK_LEN + 6;
 
 	(void)state;
-	memcpy(block, GET_BLOCK, BLOCK_LEN);
-	memcpy(block + len, "\x40\x01x\x7f\xa1\x1e", 6); /* x: and 4,000 bytes */
-	memset(block + len + 6, 'v', 4000);
-	len += 4006;
+	memset(block + len, 'v', 4000);
+	len += 4000;
 	memset(block + len, '\xbe', 12000); /* the newest entry */
 	len += 12000;
 	for (size_t step = 0; step < 2; step++) {
@@ -256,12 +272,12 @@ static void an_hpack_bomb_is_decoded_to_its_limit_only(void **state)
 
 static void a_list_over_the_limit_costs_its_stream_only(void **state)
 {
-	static char block[16000];
+	static const char field[] = {0, 1, 'x', 0}; /* 33 bytes as a list counts, 5 in HTTP/1.1 */
+	static char block[16000] = GET_BLOCK;
 
 	(void)state;
-	memcpy(block, GET_BLOCK, BLOCK_LEN);
-	for (size_t i = BLOCK_LEN; i + 4 <= sizeof(block); i += 4)
-		memcpy(block + i, "\x00\x01x\x00", 4); /* 33 bytes as a list counts, 5 in HTTP/1.1 */
+	for (size_t i = BLOCK_LEN; i + sizeof(field) <= sizeof(block); i += sizeof(field))
+		memcpy(block + i, field, sizeof(field));
 	struct world *world = new_world();
 	assert_true(hello(world));
 	assert_true(frame(world, NGHTTP2_HEADERS, 5, 1, block, (size_t)BLOCK_LEN + 4 * 150)); /* 150 fields */
@@ -490,6 +506,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resets_are_counted_whoever_sends_them),
 		cmocka_unit_test(resets_that_cannot_be_sent_end_it_too),
+		cmocka_unit_test(refusals_that_nobody_reads_are_bounded),
 		cmocka_unit_test(a_mass_cancel_now_and_then_is_no_flood),
 		cmocka_unit_test(resets_that_the_caller_wants_are_free),
 		cmocka_unit_test(endless_header_blocks_end_early),

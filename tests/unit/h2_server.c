@@ -6,6 +6,11 @@
 static const size_t steps[] = {0, 1, 7, 64, 1000};
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
+static void keeps_open(struct seen *seen)
+{
+	(void)seen;
+}
+
 static void a_request_comes_as_a_head_and_is_answered(void **state)
 {
 	(void)state;
@@ -313,6 +318,65 @@ static void data_behind_a_reset_is_thrown_away_and_credited(void **state)
 	free_world(&world);
 }
 
+static void resets_in_mid_frame(struct seen *seen, size_t len)
+{
+	(void)len;
+	h2_stream_reset(seen->stream, H2_CANCEL);
+}
+
+static void drops_in_mid_frame(struct seen *seen, size_t len)
+{
+	(void)len;
+	h2_stream_drop_body(seen->stream);
+	if (seen->left == 0)
+		respond(seen, 200, 1);
+	h2_stream_resume(seen->stream);
+}
+
+/* Of a frame that is under way, too. */
+static void the_rest_of_a_frame_is_credited(void **state)
+{
+	(void)state;
+	for (int drops = 0; drops < 2; drops++) {
+		struct world *world = new_world_with_client();
+		struct upload uploads[150];
+		world->step = 1000;
+		world->on_request = keeps_open;
+		world->on_data = drops == 1 ? drops_in_mid_frame : resets_in_mid_frame;
+		for (size_t i = 0; i < 150; i++) {
+			uploads[i] = (struct upload){.left = 60000};
+			int32_t id = ask(world, "PUT", "/", &uploads[i], NULL, 0);
+			exchange(world);
+			assert_true(got_of(world, id)->closed);
+			assert_in_range(world->seen[i].came, 1, 1000);
+		}
+		assert_int_equal(uploads[149].left, 0);
+		free_world(&world);
+	}
+}
+
+/* A body that is dropped goes on for as long as its client likes: what it holds of its own window comes back, too. */
+static void a_dropped_body_runs_to_its_end(void **state)
+{
+	struct world *world = new_world_with_client();
+	struct upload upload = {.left = 3 * 1000 * 1000};
+
+	(void)state;
+	world->on_request = keeps_open;
+	world->step = 1000;
+	(void)ask(world, "PUT", "/", &upload, NULL, 0);
+	(void)to_server(world);
+	assert_true(world->seen[0].held > 0);
+	h2_stream_drop_body(world->seen[0].stream);
+	exchange(world);
+	assert_int_equal(upload.left, 0);
+	assert_false(world->seen[0].ended);
+	respond(&world->seen[0], 200, 0);
+	exchange(world);
+	assert_int_equal(world->seen[0].gone, H2_NO_ERROR);
+	free_world(&world);
+}
+
 /* RFC 9113 8.1 */
 static void an_early_response_ends_an_unwanted_body(void **state)
 {
@@ -436,11 +500,6 @@ static void settings_that_are_not_acknowledged_end_the_connection(void **state)
 	(void)drain(world);
 	assert_int_equal(world->goaway_code, H2_SETTINGS_TIMEOUT);
 	free_world(&world);
-}
-
-static void keeps_open(struct seen *seen)
-{
-	(void)seen;
 }
 
 static void a_graceful_stop_lets_streams_end(void **state)
@@ -785,7 +844,7 @@ static void a_reset_without_an_error_still_cuts_short(void **state)
 /* In the smallest of buffers: all comes, and no frame is torn that should not be. */
 static void small_buffers_are_enough(void **state)
 {
-	static const size_t rooms[] = {H2_PULL_LEAST, 65, 100, 520, 1000, 16384, 65536};
+	static const size_t rooms[] = {H2_PULL_LEAST, 65, 100, 520, 1000, 16384, 16500, 65536};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
@@ -802,6 +861,8 @@ static void small_buffers_are_enough(void **state)
 			assert_int_equal(nghttp2_session_mem_recv(world->client, buffer, len), len);
 		} while (len > 0 || nghttp2_session_want_write(world->client) != 0);
 		assert_int_equal(got_of(world, id)->body, 1000 * 1000);
+		if (rooms[i] >= 16384) /* no crumbs because a buffer is nearly full */
+			assert_true(world->frames < 80);
 		free(buffer);
 		free_world(&world);
 	}
@@ -857,6 +918,46 @@ static void many_streams_share_a_connection(void **state)
 	free_world(&world);
 }
 
+/* Frames in the middle, of heads that need CONTINUATION, while other connections have their turn. */
+static void connections_do_not_mix(void **state)
+{
+	static char values[3][30000];
+	struct world *worlds[3];
+	uint32_t sums[3];
+	bool any = true;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const struct http_field field = {{"a", 1}, {values[i], sizeof(values[i])}};
+		worlds[i] = new_world_with_client();
+		worlds[i]->on_request = keeps_open;
+		(void)ask(worlds[i], "GET", "/", NULL, NULL, 0);
+		exchange(worlds[i]);
+		sums[i] = 0;
+		for (const char *digit = "200"; *digit != '\0'; digit++)
+			sums[i] = (sums[i] ^ (uint8_t)*digit) * 16777619;
+		for (size_t k = 0; k < sizeof(values[i]); k++) {
+			values[i][k] = (char)('a' + (k * (i + 3)) % 26);
+			sums[i] = (sums[i] ^ (uint8_t)values[i][k]) * 16777619;
+		}
+		assert_true(h2_stream_respond(worlds[i]->seen[0].stream, 200, &field, 1, true));
+	}
+	while (any) {
+		any = false;
+		for (size_t i = 0; i < 3; i++) {
+			uint8_t buffer[100];
+			size_t len = h2_server_pull(worlds[i]->server, buffer, sizeof(buffer) - 10 * i);
+			assert_int_equal(nghttp2_session_mem_recv(worlds[i]->client, buffer, len), len);
+			any |= len > 0;
+		}
+	}
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(worlds[i]->got[0].ended);
+		assert_int_equal(worlds[i]->got[0].sum, sums[i]);
+		free_world(&worlds[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -873,6 +974,8 @@ int main(void)
 		cmocka_unit_test(what_is_held_is_bounded_by_the_windows),
 		cmocka_unit_test(a_stream_that_ends_gives_back_what_it_holds),
 		cmocka_unit_test(data_behind_a_reset_is_thrown_away_and_credited),
+		cmocka_unit_test(the_rest_of_a_frame_is_credited),
+		cmocka_unit_test(a_dropped_body_runs_to_its_end),
 		cmocka_unit_test(an_early_response_ends_an_unwanted_body),
 		cmocka_unit_test(a_wanted_body_goes_on_behind_the_response),
 		cmocka_unit_test(a_websocket_becomes_an_upgrade),
@@ -894,6 +997,7 @@ int main(void)
 		cmocka_unit_test(small_buffers_are_enough),
 		cmocka_unit_test(a_body_may_be_cut_short),
 		cmocka_unit_test(many_streams_share_a_connection),
+		cmocka_unit_test(connections_do_not_mix),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);
