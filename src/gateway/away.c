@@ -1,0 +1,174 @@
+#include "gateway/away.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#define SET_SIZE 8 /* words that a note can be in: one line of the cache */
+#define SETS     2048
+#define TRUST_ID 32
+
+/*
+ * A word: the hash's upper bits, of which the last is always 1, over the time in steps of AWAY_STEP_MS, which comes
+ * around after 12 days. 0: none.
+ */
+#define TIME_BITS 24
+#define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
+#define TAG_MASK  (~TIME_MASK)
+#define TAG_ONE   (UINT64_C(1) << TIME_BITS)
+#define FRESH     (TLS_AWAY_MS / AWAY_STEP_MS) /* steps */
+
+typedef _Atomic uint64_t word;
+
+_Static_assert(sizeof(word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2, "shared by processes");
+_Static_assert((SETS & (SETS - 1)) == 0, "a mask finds the set");
+
+/* Each process's own, unchanged after the fork. */
+struct away {
+	word *words;        /* shared: SETS times SET_SIZE */
+	uint64_t secret[2]; /* an attacker shall not choose addresses that share a set */
+};
+
+#define MAP_SIZE (SETS * SET_SIZE * sizeof(word))
+
+struct away *away_new(void)
+{
+	struct away *away = calloc(1, sizeof(*away));
+
+	if (away == NULL)
+		return NULL;
+	void *map = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	away->words = map != MAP_FAILED ? map : NULL;
+	if (away->words == NULL || getrandom(away->secret, sizeof(away->secret), 0) != (ssize_t)sizeof(away->secret))
+		away_free(&away);
+	return away;
+}
+
+void away_free(struct away **away)
+{
+	if (*away != NULL && (*away)->words != NULL)
+		(void)munmap((*away)->words, MAP_SIZE);
+	free(*away);
+	*away = NULL;
+}
+
+/* ---- whom it is about ---- */
+
+/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
+}
+
+static uint64_t add(const struct away *away, uint64_t hash, const void *bytes, size_t len)
+{
+	hash = mix(hash ^ len) + away->secret[1];
+	for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+		uint64_t part = 0;
+		memcpy(&part, (const char *)bytes + at, len - at < sizeof(part) ? len - at : sizeof(part));
+		hash = mix(hash ^ part) + away->secret[1];
+	}
+	return hash;
+}
+
+/* Of an address that its client will have again: not one of a Unix socket. The whole of an IPv4 address, also in its
+ * IPv6 form; the /64 of an IPv6 address, for a browser may change the rest. */
+static bool add_address(const struct away *away, const struct sockaddr *address, uint64_t *hash)
+{
+	if (address != NULL && address->sa_family == AF_INET) {
+		*hash = add(away, *hash, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+		return true;
+	}
+	if (address == NULL || address->sa_family != AF_INET6)
+		return false;
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	bool mapped = IN6_IS_ADDR_V4MAPPED(v6);
+	*hash = add(away, *hash, &v6->s6_addr[mapped ? 12 : 0], mapped ? 4 : 8);
+	return true;
+}
+
+static bool hash_of(const struct away *away, const struct away_client *client, uint64_t *hash)
+{
+	uint8_t kind = (uint8_t)client->kind;
+
+	*hash = away->secret[0];
+	if (!add_address(away, client->address, hash))
+		return false;
+	*hash = add(away, *hash, client->name, strlen(client->name));
+	*hash = add(away, *hash, &kind, 1);
+	*hash = add(away, *hash, thaw_trust_id(client->trust), TRUST_ID);
+	return true;
+}
+
+/* ---- words ---- */
+
+static word *set_of(const struct away *away, uint64_t hash)
+{
+	return &away->words[(hash & (SETS - 1)) * SET_SIZE];
+}
+
+static uint64_t tag_of(uint64_t hash)
+{
+	return (hash & TAG_MASK) | TAG_ONE;
+}
+
+static uint64_t time_of(uint64_t now_ms)
+{
+	return now_ms / AWAY_STEP_MS & TIME_MASK;
+}
+
+/* In steps; large for what is not a note, and for a time that is yet to come. */
+static uint64_t age_of(uint64_t value, uint64_t now_ms)
+{
+	return value != 0 ? (time_of(now_ms) - value) & TIME_MASK : TIME_MASK;
+}
+
+/* Where the note goes: where it is, else in place of the oldest. */
+static word *place_for(word *set, uint64_t tag, uint64_t now_ms)
+{
+	word *oldest = set;
+	uint64_t oldest_age = 0;
+
+	for (size_t i = 0; i < SET_SIZE; i++) {
+		uint64_t value = atomic_load_explicit(&set[i], memory_order_relaxed), age = age_of(value, now_ms);
+		if ((value & TAG_MASK) == tag)
+			return &set[i];
+		if (age >= oldest_age) {
+			oldest = &set[i];
+			oldest_age = age;
+		}
+	}
+	return oldest;
+}
+
+bool away_note(struct away *away, const struct away_client *client, uint64_t now_ms)
+{
+	uint64_t hash = 0;
+
+	if (away == NULL || !hash_of(away, client, &hash))
+		return false;
+	/* Of two workers that take the same place at once, one loses its note. */
+	atomic_store_explicit(place_for(set_of(away, hash), tag_of(hash), now_ms), tag_of(hash) | time_of(now_ms),
+			      memory_order_relaxed);
+	return true;
+}
+
+bool away_look(const struct away *away, const struct away_client *client, uint64_t now_ms)
+{
+	uint64_t hash = 0;
+
+	if (away == NULL || !hash_of(away, client, &hash))
+		return false;
+	const word *set = set_of(away, hash);
+	for (size_t i = 0; i < SET_SIZE; i++) {
+		uint64_t value = atomic_load_explicit(&set[i], memory_order_relaxed);
+		if ((value & TAG_MASK) == tag_of(hash) && age_of(value, now_ms) <= FRESH)
+			return true;
+	}
+	return false;
+}
