@@ -80,6 +80,20 @@ static void gateway(const struct admin_sight *sight, struct buffer *text)
 	       board->worker_count);
 }
 
+/* The labels are those of enum tls_demand. */
+static void on_demand(const struct board_sums *sums, struct buffer *text)
+{
+	static const char name[] = "thaw_handshakes_on_demand_total";
+	static const char *const why[BOARD_DEMANDS] = {NULL, "note", "ticket", "certificate"};
+
+	head(text, name, COUNTER,
+	     "TLS handshakes in which the certificate was asked for on demand, by how that was known.");
+	for (size_t i = 1; i < BOARD_DEMANDS; i++)
+		labelled(text, name, "by", why[i], sums->on_demand[i]);
+	single(text, "thaw_away_notes_total", COUNTER,
+	       "Requests sent away from HTTP/2 whose clients are expected to come back, and to be asked.", sums->notes);
+}
+
 static void connections(const struct board_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_tls_handshakes_total";
@@ -99,6 +113,7 @@ static void connections(const struct board_sums *sums, struct buffer *text)
 		for (size_t resumed = 0; resumed < 2; resumed++)
 			admin_putf(text, "%s{version=\"%s\",resumed=\"%s\"} %" PRIu64 "\n", name, admin_version_name(i),
 				   resumed ? "yes" : "no", sums->handshakes[i][resumed]);
+	on_demand(sums, text);
 	single(text, "thaw_tls_handshake_failures_total", COUNTER, "TLS handshakes that failed.",
 	       sums->handshakes_failed);
 	single(text, "thaw_connections_unused_total", COUNTER,

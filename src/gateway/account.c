@@ -25,7 +25,7 @@ json_t *gw_account_make(const struct gw_stream *stream)
 	};
 	json_t *record = gw_record_new(&facts);
 
-	if (record != NULL && stream->asked && !gw_record_add_ask(record, &stream->story)) {
+	if (record != NULL && stream->asked && !gw_record_add_ask(record, &stream->story, gw_on_demand(stream->conn))) {
 		json_decref(record);
 		return NULL;
 	}

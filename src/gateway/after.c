@@ -24,7 +24,7 @@ static void settled(void *arg)
 	memcpy(conn->after.detail, story.report.detail, sizeof(conn->after.detail));
 	if (story.report.verdict == THAW_VERDICT_ACCEPTED)
 		conn->after.trust = NULL;
-	if (record != NULL && !gw_record_add_ask(record, &story)) {
+	if (record != NULL && !gw_record_add_ask(record, &story, gw_on_demand(conn))) {
 		json_decref(record);
 		record = NULL;
 	}

@@ -75,6 +75,11 @@ void board_full(struct board_worker *worker, bool full);
 
 /* version: as OpenSSL names it, such as "TLSv1.3". */
 void board_handshake(struct board_worker *worker, const char *version, bool resumed);
+/* A handshake that asked on demand is completed; why: enum tls_demand (tls/server.h), 0 does nothing. */
+#define BOARD_DEMANDS 4
+void board_on_demand(struct board_worker *worker, unsigned why);
+/* A client was sent away from HTTP/2, and that is noted. */
+void board_note(struct board_worker *worker);
 void board_handshake_failed(struct board_worker *worker);
 
 /* An access record is to be written; so many have been, or were given up, and of these so many are lost. */

@@ -95,6 +95,18 @@ void board_handshake(struct board_worker *worker, const char *version, bool resu
 		count(worker, AT(handshakes) + 2 * which + resumed, 1);
 }
 
+void board_on_demand(struct board_worker *worker, unsigned why)
+{
+	if (worker != NULL && why != 0 && why < BOARD_DEMANDS)
+		count(worker, AT(on_demand) + why, 1);
+}
+
+void board_note(struct board_worker *worker)
+{
+	if (worker != NULL)
+		count(worker, AT(notes), 1);
+}
+
 void board_handshake_failed(struct board_worker *worker)
 {
 	if (worker != NULL)

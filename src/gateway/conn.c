@@ -21,6 +21,7 @@ static bool begin_tls(struct gw_conn *conn)
 		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
 	if (conn->ask == NULL)
 		return false;
+	tls_link_on_away(conn->tls, gw_sent_away, conn);
 	gw_after_watch(conn);
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
 	tls_link_step(conn->tls);
@@ -53,9 +54,10 @@ static void wait_for_human(struct gw_conn *conn)
 	if (conn->human || !tls_link_asked(conn->tls))
 		return;
 	conn->human = true;
-	uint64_t until_ms = gw_now(conn) + gw_conn_host(conn)->handshake_ms;
-	if (until_ms > conn->pace.deadline_ms)
-		pace_start(&conn->pace, gw_conn_host(conn)->handshake_ms, gw_now(conn));
+	const struct gw_host *host = gw_conn_host(conn);
+	uint64_t limit_ms = gw_on_demand(conn) ? host->late_ms : host->handshake_ms;
+	if (gw_now(conn) + limit_ms > conn->pace.deadline_ms)
+		pace_start(&conn->pace, limit_ms, gw_now(conn));
 }
 
 /* Why it was not finished in time, for the log. */
@@ -74,6 +76,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 	switch (status) {
 	case THAW_OK:
 		board_handshake(conn->gateway->env.board, tls_link_version(conn->tls), tls_link_resumed(conn->tls));
+		board_on_demand(conn->gateway->env.board, tls_link_demand(conn->tls));
 		if (!gw_protocol_begin(conn))
 			return gw_out_of_memory(conn);
 		gw_enter(conn, GW_IDLE);

@@ -130,6 +130,18 @@ static inline int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms)
 void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer);
 const struct gw_host *gw_conn_host(const struct gw_conn *conn);
 
+/* demand.c: the handshake on demand (tls/offer.h says who is looked for, away.h where the notes are). */
+/* For tls_link_on_away(), with the connection as arg: looks for a note under each trust of the host's late routes. */
+struct tls_away gw_sent_away(void *arg);
+/* Notes that the client is sent away from that route, which asks late: in the table, and in a session ticket. Before
+ * the stream is reset. Nothing is done for a client that does not come back. */
+void gw_send_away(struct gw_conn *conn, const struct gw_route *route);
+/* It was asked in its handshake, on demand. */
+static inline bool gw_on_demand(const struct gw_conn *conn)
+{
+	return tls_link_demand(conn->tls) != TLS_DEMAND_NONE;
+}
+
 void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
 
 /* What the accepted certificate says; NULL: no memory. */

@@ -12,6 +12,7 @@
 #include "thaw/thaw.h"
 
 struct sockaddr;
+struct away;
 struct board_worker;
 struct gateway;
 struct gw_conn;
@@ -20,6 +21,7 @@ struct gateway_env {
 	thaw_store *store; /* borrowed */
 	struct gw_legs legs;
 	struct board_worker *board; /* NULL: nobody wants to see */
+	struct away *away;          /* borrowed; NULL: nobody is noted */
 	struct trace trace;
 	/* One access record, with its newline; NULL: dropped. */
 	void (*access)(void *arg, const char *line, size_t len);

@@ -93,13 +93,14 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 			 gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")), "ask");
 }
 
-bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask)
+bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask, bool on_demand)
 {
 	const struct thaw_report *report = &ask->report;
 	uint64_t waited =
 		report->asked_ms != 0 && report->ended_ms >= report->asked_ms ? report->ended_ms - report->asked_ms : 0;
-	json_t *story = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "means",
-				  thaw_means_name(report->means), "moment", thaw_moment_name(report->moment), "verdict",
+	json_t *story = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "means",
+				  thaw_means_name(report->means), "moment", thaw_moment_name(report->moment),
+				  "on_demand", (int)(on_demand && report->moment == THAW_MOMENT_HANDSHAKE), "verdict",
 				  thaw_verdict_name(report->verdict), "reason", thaw_reason_name(report->reason),
 				  "detail", report->detail[0] != '\0' ? report->detail : NULL, "ms", (json_int_t)waited,
 				  "drained", (json_int_t)ask->drained, "to_memory", (json_int_t)ask->to_memory,

@@ -44,7 +44,8 @@ void gw_record_address(const struct sockaddr *peer, char *text, size_t room);
 #define GW_RECORD_ADDRESS 64 /* room for each of them */
 
 json_t *gw_record_new(const struct gw_record_facts *facts); /* NULL: no memory */
-bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask);
+/* on_demand: its connection was asked in the handshake, on demand. */
+bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask, bool on_demand);
 
 /* One line with its newline, which the caller frees. NULL: no memory. */
 char *gw_record_line(const json_t *record, enum config_log_format format, size_t *len);

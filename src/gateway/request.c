@@ -81,6 +81,7 @@ static enum gw_step go_or_away(struct gw_stream *stream, const struct gw_decisio
 		return GW_MOVED;
 	}
 	stream->asked = false;
+	gw_send_away(stream->conn, stream->route);
 	gw_stream_note(stream, "sent away, to come by HTTP/1.1: over HTTP/2 no certificate can be asked for");
 	gw_stream_end(stream, GW_END_AWAY);
 	return GW_MOVED;

@@ -94,6 +94,8 @@ static enum thaw_status load_host(struct gw_routes *routes, struct gw_host *host
 			return THAW_FAILED;
 		if (when != CONFIG_WHEN_HANDSHAKE) {
 			host->asks_late = true;
+			if (host->late_ms < route->config->certificate.timeout_ms)
+				host->late_ms = route->config->certificate.timeout_ms;
 			continue;
 		}
 		if (host->at_handshake == NULL)
@@ -175,6 +177,13 @@ void gw_routes_warnings(const struct gw_routes *routes, void (*say)(void *arg, c
 			routes->trusts[i].settings->ca_place, routes->trusts[i].settings->ca, bytes, THAW_CA_NAMES_MAX);
 		say(arg, text);
 	}
+}
+
+bool gw_route_asks_late(const struct gw_route *route)
+{
+	enum config_when when = route->config->certificate.when;
+
+	return when != CONFIG_WHEN_NEVER && when != CONFIG_WHEN_HANDSHAKE;
 }
 
 bool gw_route_allows(const struct gw_route *route, struct http_span method)

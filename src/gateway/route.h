@@ -22,6 +22,7 @@ struct gw_host {
 	bool mixed;                     /* its routes differ in what they demand of a client's certificate */
 	const thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
 	uint64_t handshake_ms;          /* the longest timeout of those that do */
+	uint64_t late_ms;               /* ... and of those that ask late */
 };
 
 struct gw_routes {
@@ -35,6 +36,9 @@ struct gw_routes {
 enum thaw_status gw_routes_load(struct gw_routes *routes, const struct config *config,
 				struct thaw_error *err) THAW_MUST_CHECK;
 void gw_routes_free(struct gw_routes *routes);
+
+/* It asks after the handshake. */
+bool gw_route_asks_late(const struct gw_route *route);
 
 bool gw_route_allows(const struct gw_route *route, struct http_span method);
 

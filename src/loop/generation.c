@@ -63,6 +63,7 @@ struct generation *generation_new(const struct generation_parts *parts, uint64_t
 	g->config = parts->config;
 	g->own = own;
 	g->board = parts->board;
+	g->away = parts->away;
 	g->hear = parts->hear;
 	g->state = GENERATION_STARTING;
 	g->limit_ms = now_ms + START_MS;
@@ -242,6 +243,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.gateway = g->loaded.gateway,
 		.upstream_tls = g->loaded.upstream_tls,
 		.board = board_open(g->board, slot->place, g->map),
+		.away = g->away,
 		.ledger = g->loaded.ledger,
 		.loads = g->loaded.loads,
 		.counts = g->loaded.counts,

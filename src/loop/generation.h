@@ -40,6 +40,7 @@ struct generation {
 	struct slots slots;
 	struct slots admin;    /* one, or none */
 	struct board *board;   /* borrowed */
+	struct away *away;     /* borrowed */
 	struct board_map *map; /* this configuration's servers on it */
 	int hear;              /* borrowed */
 	enum generation_state state;
@@ -56,6 +57,7 @@ struct generation_parts {
 	const struct handed *handed;
 	atomic_uint *turns;
 	struct board *board;
+	struct away *away;
 	int hear; /* an epoll(7) instance: it gives the process ids of workers that have said something */
 };
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/require.h"
+#include "gateway/away.h"
 #include "gateway/board.h"
 #include "loop/master.h"
 
@@ -470,7 +471,8 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 	m->birth.began_ms = clock_now_ms();
 	m->turns = log_turns_new();
 	m->board = board_new(BOARD_PLACES_MAX);
-	if (m->turns == NULL || m->board == NULL)
+	m->away = away_new();
+	if (m->turns == NULL || m->board == NULL || m->away == NULL)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
 	m->hear = epoll_create1(EPOLL_CLOEXEC);
 	if (m->hear < 0)
@@ -504,6 +506,7 @@ static void end(struct master *m)
 	handed_close(&m->systemd.handed);
 	log_turns_free(&m->turns);
 	board_free(&m->board);
+	away_free(&m->away);
 }
 
 enum thaw_status loop_serve(const struct config *config, const struct loop_hooks *hooks, struct thaw_error *err)

@@ -37,6 +37,7 @@ struct master {
 	uint64_t look_ms; /* when the master last looked at what it waits for */
 	atomic_uint *turns;
 	struct board *board;
+	struct away *away;
 	struct systemd systemd;
 	struct control control;
 	struct upgrade upgrade;

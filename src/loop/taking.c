@@ -168,6 +168,7 @@ static bool make_generation(struct master *m, const struct config *config, struc
 		.handed = &m->systemd.handed,
 		.turns = m->turns,
 		.board = m->board,
+		.away = m->away,
 		.hear = m->hear,
 	};
 

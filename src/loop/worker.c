@@ -317,6 +317,7 @@ static bool start(struct worker *w)
 	w->env.message = on_message;
 	w->env.log_arg = w;
 	w->env.board = setup->board;
+	w->env.away = setup->away;
 	if (setup->config->log.level == CONFIG_LOG_DEBUG)
 		w->env.trace = (struct trace){.change = on_change, .arg = w};
 	w->connections.gone = on_gone;

@@ -23,6 +23,7 @@ struct worker_setup {
 	struct gateway *gateway;
 	const struct pool_tls *upstream_tls;
 	struct board_worker *board; /* NULL: nobody wants to see */
+	struct away *away;
 	thaw_ledger *ledger;
 	const struct loads *loads;
 	const struct counts *counts;

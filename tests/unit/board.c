@@ -35,6 +35,8 @@ static void test_without_a_board_nothing_happens(void **state)
 	board_connection_closed(NULL);
 	board_handshake(NULL, "TLSv1.3", true);
 	board_handshake_failed(NULL);
+	board_on_demand(NULL, 1);
+	board_note(NULL);
 	board_request(NULL, 200, 1, 1, 1);
 	board_refusal(NULL, GW_PROBLEM_NO_ROUTE);
 	assert_int_equal(board_ask_begin(NULL, &facts, 1), 0);

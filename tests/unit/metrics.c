@@ -358,6 +358,10 @@ static void test_what_was_counted(void **state)
 	board_connection_closed(world.worker);
 	board_handshake(world.worker, "TLSv1.3", true);
 	board_handshake_failed(world.worker);
+	for (unsigned why = 0; why <= BOARD_DEMANDS; why++)
+		for (unsigned i = 0; i < why; i++)
+			board_on_demand(world.worker, why);
+	board_note(world.worker);
 	board_connection_unused(world.worker);
 	board_internal_error(world.worker);
 	for (int i = 0; i < 3; i++)
@@ -376,6 +380,10 @@ static void test_what_was_counted(void **state)
 	ASSERT_METRIC(e, "thaw_tls_handshakes_total", "version=TLSv1.3,resumed=yes", 1);
 	ASSERT_METRIC(e, "thaw_tls_handshakes_total", "version=TLSv1.3,resumed=no", 0);
 	ASSERT_METRIC(e, "thaw_tls_handshake_failures_total", "", 1);
+	ASSERT_METRIC(e, "thaw_handshakes_on_demand_total", "by=note", 1);
+	ASSERT_METRIC(e, "thaw_handshakes_on_demand_total", "by=ticket", 2);
+	ASSERT_METRIC(e, "thaw_handshakes_on_demand_total", "by=certificate", 3);
+	ASSERT_METRIC(e, "thaw_away_notes_total", "", 1);
 	ASSERT_METRIC(e, "thaw_connections_unused_total", "", 1);
 	ASSERT_METRIC(e, "thaw_internal_errors_total", "", 1);
 	ASSERT_METRIC(e, "thaw_access_records_total", "", 3);

@@ -1,0 +1,42 @@
+/* The handshake on demand: who was sent away from an HTTP/2 connection, and who has come back. */
+#include "gateway/away.h"
+#include "gateway/conn.h"
+
+static struct away_client client_of(const struct gw_conn *conn, const thaw_trust *trust)
+{
+	return (struct away_client){
+		.address = conn->has_peer ? &conn->peer.any : NULL,
+		.name = tls_link_name(conn->tls),
+		.kind = tls_link_kind(conn->tls),
+		.trust = trust,
+	};
+}
+
+struct tls_away gw_sent_away(void *arg)
+{
+	const struct gw_conn *conn = arg;
+	const struct gw_host *host = gw_conn_host(conn);
+	struct tls_away away = {.trust = NULL, .wall_ms = (uint64_t)gw_wall(conn, gw_now(conn))};
+	const thaw_trust *last = NULL;
+
+	for (size_t i = 0; away.trust == NULL && i < host->config->route_count; i++) {
+		const struct gw_route *route = &host->routes[i];
+		if (!gw_route_asks_late(route) || route->trust == last)
+			continue;
+		struct away_client client = client_of(conn, last = route->trust);
+		if (away_look(conn->gateway->env.away, &client, gw_now(conn)))
+			away.trust = route->trust;
+	}
+	return away;
+}
+
+void gw_send_away(struct gw_conn *conn, const struct gw_route *route)
+{
+	if (!tls_kind_comes_back(tls_link_kind(conn->tls)))
+		return;
+	struct away_client client = client_of(conn, route->trust);
+	bool noted = away_note(conn->gateway->env.away, &client, gw_now(conn));
+	bool told = tls_link_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
+	if (noted || told)
+		board_note(conn->gateway->env.board);
+}
