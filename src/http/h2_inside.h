@@ -63,6 +63,8 @@ struct h2_server {
 	const char *why; /* of the last frame that nghttp2 refused */
 	uint64_t settings_due;
 	struct buffer left;                         /* of the frame that did not fit */
+	int32_t newest;                             /* of the streams that the client has begun; 0: none */
+	uint64_t begun;                             /* bit k: newest - 2k was begun, too */
 	bool greeted;                               /* our SETTINGS were given to the caller */
 	uint8_t last[H2_FRAME_LEN + H2_GOAWAY_LEN]; /* of a failed connection: SETTINGS if need be, GOAWAY */
 	size_t last_left;

@@ -15,6 +15,37 @@ static int refuse(struct h2_server *server, int32_t id)
 	return h2_lives(server) ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+#define BEGUN_BITS 64
+
+static void note_begun(struct h2_server *server, int32_t id)
+{
+	uint32_t further = (uint32_t)(id - server->newest) / 2;
+
+	server->begun = further < BEGUN_BITS ? server->begun << further : 0;
+	server->begun |= 1;
+	server->newest = id;
+}
+
+/* RFC 9113 5.1.1: a stream that is begun closes those of lower numbers that were not. nghttp2 takes frames for them as
+ * if they had been open once. */
+static bool goes_back(const struct h2_server *server, int32_t id)
+{
+	if (id % 2 == 0 || id >= server->newest)
+		return false;
+	uint32_t before = (uint32_t)(server->newest - id) / 2;
+	return before < BEGUN_BITS && (server->begun >> before & 1) == 0;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *arg)
+{
+	struct h2_server *server = arg;
+
+	(void)session;
+	if (head->type == NGHTTP2_HEADERS && goes_back(server, head->stream_id))
+		h2_server_fail(server, H2_PROTOCOL_ERROR, "a stream has a lower number than one before it");
+	return h2_goes_on(server);
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct h2_server *server = arg;
@@ -22,6 +53,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	h2_head_free(&server->head);
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return h2_goes_on(server);
+	note_begun(server, frame->hd.stream_id);
 	struct h2_stream *stream = server->state == H2_STOPPING ? NULL : calloc(1, sizeof(*stream));
 	if (stream == NULL)
 		return refuse(server, frame->hd.stream_id);
@@ -204,6 +236,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
 void h2_receive_callbacks(nghttp2_session_callbacks *callbacks)
 {
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
