@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How a part of a step ends. */
@@ -21,6 +22,14 @@ void client_init(struct client *client, struct client_plan *plan)
 	memset(client, 0, sizeof(*client));
 	client->plan = plan;
 	client->fd = -1;
+}
+
+double client_now(void)
+{
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
 static bool watch(struct client *client, uint32_t events)
@@ -44,6 +53,7 @@ void client_close(struct client *client)
 	client->ssl = NULL;
 	client->fd = -1;
 	client->watched = 0;
+	client->next_id = 0;
 	client->state = CLIENT_IDLE;
 }
 
@@ -69,10 +79,21 @@ static const char *open_connection(struct client *client)
 
 const char *client_begin(struct client *client)
 {
-	client->head_left = client->plan->head_len;
-	client->body_left = client->plan->body;
+	const struct client_plan *plan = client->plan;
+	const char *why = NULL;
+
 	client->write_blocked = client->read_blocked = false;
 	client->in_len = 0;
+	if (plan->streams > 0) {
+		client->head = client->out;
+		why = client_h2_begin(client);
+	} else {
+		client->head = plan->head;
+		client->head_len = client->head_left = plan->head_len;
+		client->body_left = plan->body;
+	}
+	if (why != NULL)
+		return why;
 	if (client->fd < 0)
 		return open_connection(client);
 	client->state = CLIENT_SENDING;
@@ -138,6 +159,37 @@ static const char *not_wanted(struct client *client)
 	return text;
 }
 
+/* What has come of the response. PART_NEXT: there may be more of it. */
+static enum part take_text(struct client *client, const char **why)
+{
+	int verdict = judge(client);
+
+	if (verdict < 0 || (verdict > 0 && client->head_left + client->body_left > 0)) {
+		*why = not_wanted(client);
+		return PART_FAILED;
+	}
+	if (verdict == 0)
+		return PART_NEXT;
+	client->plan->counted.done++;
+	client->state = CLIENT_IDLE;
+	return PART_IN;
+}
+
+/* Of responses, while there is time for further requests. */
+static enum part take_frames(struct client *client, const char **why)
+{
+	*why = client_h2_take(client);
+	if (*why == NULL && client->under_way < client->plan->streams && client_now() < client->plan->end_at)
+		*why = client_h2_begin(client);
+	if (*why != NULL)
+		return PART_FAILED;
+	if (client->head_left > 0)
+		client->state = CLIENT_SENDING;
+	else if (client->under_way == 0)
+		client->state = CLIENT_IDLE;
+	return client->state == CLIENT_IDLE ? PART_IN : PART_NEXT;
+}
+
 /* Reads what there is: of the response, or an ask for the certificate, or tickets. */
 static enum part receiving(struct client *client, const char **why)
 {
@@ -157,27 +209,19 @@ static enum part receiving(struct client *client, const char **why)
 		case CLIENT_IO_OK:
 			client->in_len += got;
 		}
-		int verdict = judge(client);
-		if (verdict < 0 || (verdict > 0 && client->head_left + client->body_left > 0)) {
-			*why = not_wanted(client);
-			return PART_FAILED;
-		}
-		if (verdict > 0) {
-			client->plan->counted.done++;
-			client->state = CLIENT_IDLE;
-			return PART_IN;
-		}
+		enum part taken = client->plan->streams > 0 ? take_frames(client, why) : take_text(client, why);
+		if (taken != PART_NEXT)
+			return taken;
 	}
 }
 
 static enum client_io write_piece(struct client *client)
 {
-	const struct client_plan *plan = client->plan;
 	size_t written = 0;
 	enum client_io io;
 
 	if (client->head_left > 0) {
-		const char *rest = plan->head + plan->head_len - client->head_left;
+		const char *rest = client->head + client->head_len - client->head_left;
 		io = client_tls_write(client, rest, client->head_left, &written);
 		client->head_left -= written;
 	} else {
@@ -194,7 +238,8 @@ static enum part sending(struct client *client, const char **why)
 {
 	for (int i = 0; i < CLIENT_WRITES_MAX; i++) {
 		if (client->head_left + client->body_left == 0) {
-			client->state = CLIENT_RECEIVING;
+			bool done = client->plan->streams > 0 && client->under_way == 0;
+			client->state = done ? CLIENT_IDLE : CLIENT_RECEIVING;
 			return PART_IN; /* no response can be there yet, or the next event tells of it */
 		}
 		switch (write_piece(client)) {

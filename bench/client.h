@@ -17,15 +17,20 @@
 #define CLIENT_HEAD_MAX   1024
 #define CLIENT_RECORD     16384 /* bytes of body written at a time: a TLS record */
 #define CLIENT_WRITES_MAX 16    /* records in one step */
+#define CLIENT_BUFFER     4096
+#define CLIENT_STREAMS    32 /* at most, of an HTTP/2 connection at a time */
 
 /* What all clients do. Numbers are counted over all of them since the last forget() of load.c. */
 struct client_plan {
 	struct sockaddr_in server;
 	const char *name;           /* of the server: SNI, Host, and what its certificate must be for */
-	char head[CLIENT_HEAD_MAX]; /* of the request */
+	char head[CLIENT_HEAD_MAX]; /* of the request; over HTTP/2 its header block, for the first one of a connection
+				     */
 	size_t head_len;
-	uint64_t body; /* bytes */
-	bool fresh;    /* a connection for each request */
+	unsigned streams; /* requests of a connection at a time, over HTTP/2; 0: HTTP/1.1 */
+	double end_at;    /* until then each response of HTTP/2 is followed by another request */
+	uint64_t body;    /* bytes */
+	bool fresh;       /* a connection for each request */
 	SSL_CTX *tls;
 	int epoll;
 	struct {
@@ -41,12 +46,16 @@ struct client {
 	int fd; /* -1: no connection */
 	SSL *ssl;
 	uint32_t watched; /* events */
-	size_t head_left; /* of the request, to be sent */
+	const char *head; /* what is to be sent before the body */
+	size_t head_len, head_left;
 	uint64_t body_left;
 	bool write_blocked; /* OpenSSL wants the same write again before anything else is read */
 	bool read_blocked;  /* what a read has caused to be written, the answer to an ask, blocks */
+	uint32_t next_id;   /* of a stream; 0: nothing was sent yet */
+	unsigned under_way;
 	size_t in_len;
-	char in[CLIENT_HEAD_MAX]; /* the response */
+	char in[CLIENT_BUFFER];  /* the response, or frames */
+	char out[CLIENT_BUFFER]; /* frames: the head of HTTP/2 */
 };
 
 void client_init(struct client *client, struct client_plan *plan);
@@ -59,6 +68,19 @@ const char *client_step(struct client *client, uint32_t events);
 
 /* Sends close_notify, where there is a connection, and closes it. */
 void client_close(struct client *client);
+
+double client_now(void);
+
+/* ---- client_h2.c ---- */
+
+/* The header block of the plan's GET. False: the path or the name is too long. */
+bool client_h2_init(struct client_plan *plan, const char *path);
+
+/* Appends as many requests to `out` as the plan has streams. NULL, or what went wrong. */
+const char *client_h2_begin(struct client *client);
+
+/* Takes the frames that are whole, and appends what must be answered to `out`. NULL, or what is not as it should be. */
+const char *client_h2_take(struct client *client);
 
 /* ---- client_tls.c ---- */
 

@@ -40,6 +40,10 @@ bool client_tls_init(struct client_plan *plan, const char *ca, const char *certi
 		*why = client_tls_failure("the set-up of TLS");
 		return false;
 	}
+	if (plan->streams > 0 && SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)"\2h2", 3) != 0) {
+		*why = client_tls_failure("ALPN");
+		return false;
+	}
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_post_handshake_auth(ctx, 1);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
@@ -102,6 +106,12 @@ enum client_io client_tls_write(struct client *client, const void *from, size_t 
 
 const char *client_tls_check(const struct client *client)
 {
+	const unsigned char *protocol = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(client->ssl, &protocol, &len);
+	if (client->plan->streams > 0 && (len != 2 || memcmp(protocol, "h2", 2) != 0))
+		return "not HTTP/2";
 	if (SSL_version(client->ssl) != TLS1_3_VERSION)
 		return "not TLS 1.3";
 	if (strcmp(SSL_get_cipher_name(client->ssl), SUITE) != 0)

@@ -22,7 +22,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -37,6 +36,7 @@ static const char help[] =
 	"  --name NAME          of the server, default localhost     --path PATH   default /\n"
 	"  --connections N      at the same time, default 1          --fresh       a new one for each request\n"
 	"  --body BYTES         PUT with that many; 0, default: GET  --seconds S   default 1; 0: first requests only\n"
+	"  --streams N          over HTTP/2, GETs only, that many at a time on each connection; 0, default: HTTP/1.1\n"
 	"  --certificate FILE --key FILE                             given when asked for\n";
 
 struct load {
@@ -44,17 +44,9 @@ struct load {
 	struct client *clients;
 	size_t count, next; /* next to begin its first request */
 	size_t active;
-	double seconds, end_at;
+	double seconds;
 	const char *ca, *certificate, *key, *path;
 };
-
-static double now(void)
-{
-	struct timespec at;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &at);
-	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
-}
 
 static void fail(const char *why)
 {
@@ -115,7 +107,7 @@ static void begin_again(struct load *load, struct client *client)
 {
 	if (load->next < load->count)
 		begin_next(load, client);
-	else if (now() < load->end_at)
+	else if (client_now() < load->plan.end_at)
 		begin(load, client);
 }
 
@@ -164,11 +156,11 @@ static void run(struct load *load)
 	say("ready");
 	wait_for_line();
 	forget(load);
-	double from = now();
-	load->end_at = from + load->seconds;
+	double from = client_now();
+	load->plan.end_at = from + load->seconds;
 	if (load->seconds > 0)
 		requests(load, begin_again);
-	report(load, now() - from);
+	report(load, client_now() - from);
 	(void)alarm(0);
 	while (getchar() != EOF)
 		continue;
@@ -220,6 +212,9 @@ static void take_option(struct load *load, int option)
 	case 's':
 		load->seconds = number(optarg, LIMIT_S / 2.);
 		break;
+	case 'm':
+		load->plan.streams = (unsigned)number(optarg, CLIENT_STREAMS);
+		break;
 	case 'f':
 		load->plan.fresh = true;
 		break;
@@ -235,19 +230,27 @@ static void take_option(struct load *load, int option)
 static void take_options(struct load *load, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},    {"name", required_argument, NULL, 'n'},
-		{"ca", required_argument, NULL, 'a'},      {"certificate", required_argument, NULL, 'c'},
-		{"key", required_argument, NULL, 'k'},     {"connections", required_argument, NULL, 'N'},
-		{"body", required_argument, NULL, 'b'},    {"path", required_argument, NULL, 'u'},
-		{"seconds", required_argument, NULL, 's'}, {"fresh", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+		{"port", required_argument, NULL, 'p'},
+		{"name", required_argument, NULL, 'n'},
+		{"ca", required_argument, NULL, 'a'},
+		{"certificate", required_argument, NULL, 'c'},
+		{"key", required_argument, NULL, 'k'},
+		{"connections", required_argument, NULL, 'N'},
+		{"body", required_argument, NULL, 'b'},
+		{"path", required_argument, NULL, 'u'},
+		{"seconds", required_argument, NULL, 's'},
+		{"fresh", no_argument, NULL, 'f'},
+		{"streams", required_argument, NULL, 'm'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		take_option(load, option);
 	if (optind != argc || load->plan.server.sin_port == 0 || load->ca == NULL ||
-	    (load->certificate == NULL) != (load->key == NULL))
+	    (load->certificate == NULL) != (load->key == NULL) ||
+	    (load->plan.streams > 0 && (load->plan.body > 0 || load->plan.fresh)))
 		take_option(load, '?');
 }
 
@@ -276,7 +279,10 @@ static void prepare(struct load *load)
 		(void)setrlimit(RLIMIT_NOFILE, &files); /* else socket() tells */
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	write_head(load);
+	if (load->plan.streams == 0)
+		write_head(load);
+	else if (!client_h2_init(&load->plan, load->path))
+		fail("the path or the name is too long");
 	if (!client_tls_init(&load->plan, load->ca, load->certificate, load->key, &why))
 		fail(why);
 	load->plan.epoll = epoll_create1(EPOLL_CLOEXEC);

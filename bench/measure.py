@@ -38,10 +38,12 @@ class Work:
     fresh: bool = False
     certificate: str = ""  # "", handshake, late
     idle: bool = False
+    streams: int = 0  # of HTTP/2, on each connection
 
 
 WORKS = [
     Work("get", "us/request", 1e6, 32, "small GET on 32 kept connections"),
+    Work("get2", "us/request", 1e6, 4, "small GET over HTTP/2, on 4 kept connections, 8 at a time on each", streams=8),
     Work("put1m", "ms/MiB", 1e3, 8, "PUT of 1 MiB on 8 kept connections", MIB),
     Work("put64m", "ms/MiB", 1e3 / 64, 2, "PUT of 64 MiB on 2 kept connections", 64 * MIB),
     Work("handshake", "us each", 1e6, 8, "full handshake and a GET, 8 at a time", fresh=True),
@@ -50,6 +52,7 @@ WORKS = [
     Work("late1m", "ms/request", 1e3, 4, "the same, 1 MiB", MIB, True, "late"),
     Work("late64m", "ms/request", 1e3, 2, "the same, 64 MiB", 64 * MIB, True, "late"),
     Work("idle", "KiB/conn.", 1, 0, "resident memory for each kept connection that did one GET", idle=True),
+    Work("idle2", "KiB/conn.", 1, 0, "the same over HTTP/2", idle=True, streams=1),
 ]
 
 
@@ -213,8 +216,10 @@ def asks(peer, work):
 def load_arguments(setting, peer, work, seconds, give_certificate=True):
     asked = asks(peer, work)
     handshake = asked == "handshake"
-    arguments = ["--port", peer.certificate_port if handshake else peer.port]
-    arguments += ["--name", peer.certificate_name if handshake else "localhost"]
+    port, name = (peer.certificate_port, peer.certificate_name) if handshake else (peer.port, "localhost")
+    if work.streams:
+        port, name = peer.h2_port, peer.h2_name
+    arguments = ["--port", port, "--name", name, "--streams", work.streams]
     arguments += ["--ca", setting.pki / "ca.pem", "--path", "/late" if asked == "late" else "/"]
     arguments += ["--connections", work.connections, "--body", work.body, "--seconds", seconds]
     if work.certificate and give_certificate:
@@ -231,7 +236,7 @@ def check(setting, peer, work, done, before, after):
         for key, value in {"requests": count, "body": count * work.body, "identified": identified, "bad": 0}.items():
             if told[key] != value:
                 problems.append(f"{key}: {told[key]} at the upstream, {value} sent")
-        kept = 2 * work.connections + count // 10  # each of two workers has a pool of its own
+        kept = 2 * work.connections * max(work.streams, 1) + count // 10  # each of two workers has a pool of its own
         if told["connections"] > kept:
             problems.append(f"{told['connections']} connections to the upstream for {count} requests: not kept")
     if done["asked"] != (count if work.certificate else 0):

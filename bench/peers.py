@@ -78,18 +78,19 @@ def end(process):
 
 class Peer:
     """One server. port: no certificate wanted, but late ones below /late where the server can (asks_late);
-    certificate_port and certificate_name: where it asks every client at the handshake."""
+    certificate_port and certificate_name: where it asks every client at the handshake; h2_port and h2_name: where it
+    speaks HTTP/2, and wants no certificate."""
 
     name = program = package = ""
     asks_late = False
-    certificate_name = "localhost"
+    certificate_name = h2_name = "localhost"
 
     def __init__(self, setting):
         self.setting = setting
         self.path = shutil.which(self.program, path=PLACES)
         self.folder = None
         self.process = None
-        self.port = self.certificate_port = 0
+        self.port = self.certificate_port = self.h2_port = 0
 
     def version(self):
         """As the server tells it: its name and number."""
@@ -106,11 +107,11 @@ class Peer:
         self.folder = pathlib.Path(folder) / self.name
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o755)
-        self.port, self.certificate_port = free_ports(2)
+        self.port, self.certificate_port, self.h2_port = free_ports(3)
         command = self.configure()
         with open(self.folder / "messages", "wb") as messages:
             self.process = spawn(command, cores, stdout=messages, stderr=messages, cwd=self.folder)
-        for port in (self.port, self.certificate_port):
+        for port in (self.port, self.certificate_port, self.h2_port):
             self._wait_for(port)
 
     def _wait_for(self, port):
@@ -134,7 +135,7 @@ class Peer:
 
 
 class Thaw(Peer):
-    name, asks_late, certificate_name = "thaw", True, "handshake.localhost"
+    name, asks_late, certificate_name, h2_name = "thaw", True, "handshake.localhost", "h2.localhost"
 
     def __init__(self, setting):
         super().__init__(setting)
@@ -148,7 +149,7 @@ class Thaw(Peer):
     def configure(self):
         pki, proxy = self.setting.pki, self.setting.thaw_upstream == "proxy"
         upstream = "app" if proxy else "builtin:sink"
-        self.certificate_port = self.port
+        self.certificate_port = self.h2_port = self.port
         text = f"""
 workers: 2
 listen:
@@ -172,6 +173,15 @@ hosts:
     key: {pki}/server.key
     identity: [ nginx ]
     client_certificate: {{ ca: {pki}/ca.pem, when: handshake }}
+    routes:
+      - path: /
+        upstream: {upstream}
+  - name: {self.h2_name}
+    certificate: {pki}/server.pem
+    key: {pki}/server.key
+    identity: [ nginx ]
+    http2: on
+    client_certificate: {{ ca: {pki}/ca.pem, when: never }}
     routes:
       - path: /
         upstream: {upstream}
@@ -204,7 +214,7 @@ class Nginx(Peer):
         )
         server = """
 	server {{
-		listen 127.0.0.1:{port} ssl;
+		listen 127.0.0.1:{port} ssl{http2};
 		server_name localhost;{more}
 		location / {{
 			proxy_pass http://app;
@@ -219,8 +229,14 @@ class Nginx(Peer):
         count = f"\n\tssl_conf_command NumTickets {tickets};" if tickets else ""
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         temporary = "".join(f"\n\t{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
-        plain = server.format(port=self.port, more="", headers=headers)
-        certificate = server.format(port=self.certificate_port, more=verify, headers=headers)
+        servers = "".join(
+            server.format(port=port, http2=http2, more=more, headers=headers)
+            for port, http2, more in (
+                (self.port, "", ""),
+                (self.certificate_port, "", verify),
+                (self.h2_port, " http2", ""),
+            )
+        )
         text = f"""
 daemon off;
 worker_processes 2;
@@ -244,7 +260,7 @@ http {{
 		keepalive 128;
 		keepalive_requests 1000000000;
 	}}
-{plain}{certificate}}}
+{servers}}}
 """
         (self.folder / "nginx.conf").write_text(text)
         return [self.path, "-p", self.folder, "-e", self.folder / "error.log", "-c", self.folder / "nginx.conf"]
@@ -258,7 +274,7 @@ class Apache(Peer):
         pki, tickets = self.setting.pki, self.setting.tickets
         load = "".join(
             f"LoadModule {name}_module {self.modules}/mod_{name}.so\n"
-            for name in ("mpm_event", "authz_core", "headers", "ssl", "proxy", "proxy_http")
+            for name in ("mpm_event", "authz_core", "headers", "ssl", "http2", "proxy", "proxy_http")
         )
         headers = "".join(
             f'\n\t\tRequestHeader set X-SSL-Client-{field} "%{{SSL_CLIENT_{value}}}s"'
@@ -295,6 +311,7 @@ LogLevel notice mpm_event:trace1
 ServerName localhost
 Listen 127.0.0.1:{self.port}
 Listen 127.0.0.1:{self.certificate_port}
+Listen 127.0.0.1:{self.h2_port}
 StartServers 2
 ServerLimit 2
 ThreadLimit 64
@@ -320,6 +337,9 @@ SSLSessionCache none
 	SSLVerifyDepth 2
 	<Location />{headers}
 	</Location>
+</VirtualHost>
+<VirtualHost 127.0.0.1:{self.h2_port}>{host}
+	Protocols h2
 </VirtualHost>
 """
         (self.folder / "apache.conf").write_text(text)
@@ -366,7 +386,8 @@ defaults
 	timeout http-keep-alive 300s
 	default_backend app
 frontend plain
-	bind 127.0.0.1:{self.port} {crt}{drop}
+	bind 127.0.0.1:{self.port} {crt}
+	bind 127.0.0.1:{self.h2_port} {crt} alpn h2{drop}
 	http-request set-header X-Forwarded-Proto https
 	http-request set-header X-SSL-Client-Verify NONE
 frontend certificate
@@ -399,7 +420,7 @@ def make_pki(folder):
     ca = extensions("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
     leaf = extensions("basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature")
     signed = ["-CA", "ca.pem", "-CAkey", "ca.key", *leaf]
-    server = extensions("extendedKeyUsage=serverAuth", "subjectAltName=DNS:localhost,DNS:handshake.localhost")
+    server = extensions("extendedKeyUsage=serverAuth", "subjectAltName=DNS:localhost,DNS:handshake.localhost,DNS:h2.localhost")
     client = extensions("extendedKeyUsage=clientAuth", "subjectAltName=email:client@bench.example")
     request("ca", "/O=Bench/CN=Bench CA", *ca)
     request("server", "/O=Bench/CN=localhost", *signed, *server)
