@@ -173,9 +173,12 @@ static bool look_at_clock(struct gw_conn *conn)
 		h2_server_tick(http2->server, gw_now(conn));
 	if (gw_now(conn) >= http2->stop_ms || (conn->state == GW_IDLE && gw_now(conn) >= conn->pace.deadline_ms &&
 					       h2_server_end(http2->server) == NULL)) {
+		/* Once: what is to be said may have to wait until the client reads. */
 		http2->stop_ms = THAW_NEVER;
+		pace_stop(&conn->pace);
 		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "no request came in time");
-		(void)h2_server_stop(http2->server);
+		if (!h2_server_stop(http2->server))
+			h2_server_fail(http2->server, H2_INTERNAL_ERROR, "out of memory");
 	}
 	return gw_now(conn) < http2->pace.deadline_ms;
 }
