@@ -94,6 +94,21 @@ static void on_ended(void *arg, struct h2_stream *from, struct http_trailers *tr
 	trailers->lines = (struct buffer){0};
 }
 
+static enum http_parse parse(struct gw_stream *stream, struct http_refusal *refusal)
+{
+	return http_head_parse(stream->in.head, stream->in.head_len, &stream->scan, &stream->head, &stream->head_len,
+			       refusal);
+}
+
+/* For the access record of a request that is gone before its turn has come. */
+static void look_at_head(struct gw_stream *stream)
+{
+	struct http_refusal refusal = {0};
+
+	if (stream->state == GW_HEAD && stream->in.head != NULL && parse(stream, &refusal) != HTTP_PARSE_DONE)
+		stream->head_len = 0;
+}
+
 /* The engine is done with it. */
 static void on_gone(void *arg, struct h2_stream *from, uint32_t code)
 {
@@ -106,9 +121,11 @@ static void on_gone(void *arg, struct h2_stream *from, uint32_t code)
 	stream->ready = true;
 	if (stream->state != GW_OVER && code == H2_NO_ERROR && stream->state == GW_REPLY)
 		gw_stream_end(stream, GW_END_DONE);
-	else if (stream->state != GW_OVER)
+	else if (stream->state != GW_OVER) {
+		look_at_head(stream);
 		(void)gw_abandon(stream, code == H2_CANCEL ? "the client cancelled the request"
 							   : "the stream ended before its response did");
+	}
 }
 
 enum thaw_status gw_http2_read(struct gw_stream *stream, void *where, size_t room, size_t *len)
@@ -255,8 +272,7 @@ enum gw_step gw_http2_head(struct gw_stream *stream)
 {
 	struct http_refusal refusal = {0};
 
-	if (http_head_parse(stream->in.head, stream->in.head_len, &stream->scan, &stream->head, &stream->head_len,
-			    &refusal) == HTTP_PARSE_DONE) {
+	if (parse(stream, &refusal) == HTTP_PARSE_DONE) {
 		gw_request_parsed(stream);
 		return gw_request_route(stream);
 	}
