@@ -372,8 +372,10 @@ static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	size_t kept = buffer_left(&proxy->head);
+	size_t kept = buffer_left(&proxy->head), room = stream->conn->protocol->piece;
 
+	/* What comes behind the head is one piece of the body at most; a head may be as long as that. */
+	room = kept < room ? room - kept : sizeof(stream->gateway->down) - kept;
 	if (gw_unwritten(stream)) { /* informational responses go first */
 		waits->client_write = true;
 		return false;
@@ -384,8 +386,7 @@ bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits)
 	/* In front of what comes now, what came before. */
 	if (kept > 0)
 		memcpy(stream->gateway->down, buffer_first(&proxy->head), kept);
-	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down + kept,
-					    sizeof(stream->gateway->down) - kept);
+	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down + kept, room);
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n <= 0) {
