@@ -13,6 +13,11 @@ void client_init(struct client *client, const struct scenario *scenario, const s
 	client->wire = wire;
 	client->decide_at_us = SIM_NEVER;
 	emitter_init(&client->emitter, scenario, plan);
+	if (plan->http2) {
+		struct h2_peer_setup setup = {scenario, plan, client->answers, client->emitter.sha256};
+		emitter_stop(&client->emitter);
+		client->http2 = h2_peer_new(&setup);
+	}
 }
 
 void client_free(struct client *client)
@@ -21,6 +26,7 @@ void client_free(struct client *client)
 		client->ops->free(client->stack);
 	client->stack = NULL;
 	emitter_free(&client->emitter);
+	h2_peer_free(&client->http2);
 	for (unsigned i = 0; i < SCENARIO_REQUESTS; i++)
 		answer_free(&client->answers[i]);
 }
@@ -175,12 +181,31 @@ static bool renegotiate(struct client *client)
 	return handle(client, result);
 }
 
+static bool in_body(const struct client *client)
+{
+	return client->http2 != NULL || emitter_in_body(&client->emitter);
+}
+
+static size_t next_bytes(struct client *client, unsigned char *data, size_t room)
+{
+	if (client->http2 != NULL)
+		return h2_peer_next(client->http2, data, room);
+	return emitter_next(&client->emitter, data, room, client->now_us);
+}
+
+static bool has_more(const struct client *client)
+{
+	if (client->http2 != NULL)
+		return h2_peer_ready(client->http2);
+	return emitter_ready(&client->emitter, client->now_us);
+}
+
 /* Whole records until the plan says otherwise: how much goes into the next one. */
 static size_t record_room(const struct client *client)
 {
 	size_t room = sizeof(client->out);
 
-	if (emitter_in_body(&client->emitter) && client->plan->record_max < room)
+	if (in_body(client) && client->plan->record_max < room)
 		room = client->plan->record_max;
 	if (leaves_early(client) && client->plan->ending_at - client->said < room)
 		room = (size_t)(client->plan->ending_at - client->said);
@@ -191,9 +216,8 @@ static bool refill(struct client *client)
 {
 	client->out_at = client->out_len = 0;
 	for (size_t room = record_room(client); room > client->out_len; room = record_room(client)) {
-		client->out_body = emitter_in_body(&client->emitter);
-		size_t more = emitter_next(&client->emitter, client->out + client->out_len, room - client->out_len,
-					   client->now_us);
+		client->out_body = in_body(client);
+		size_t more = next_bytes(client, client->out + client->out_len, room - client->out_len);
 		if (more == 0)
 			break;
 		client->out_len += more;
@@ -241,6 +265,19 @@ static bool say_some(struct client *client)
 	return handle(client, result);
 }
 
+static void hear_http2(struct client *client)
+{
+	const char *why = NULL;
+	size_t len = client->reader.len;
+
+	client->reader.len = 0;
+	if (!h2_peer_take(client->http2, client->reader.data, len, &why))
+		finish(client, CLIENT_BROKEN, why);
+	else
+		h2_peer_tick(client->http2, client->now_us);
+	client->answered = h2_peer_over(client->http2);
+}
+
 static void hear(struct client *client)
 {
 	while (client->answered < client->plan->request_count) {
@@ -283,7 +320,7 @@ static void hear(struct client *client)
  */
 static bool may_read(const struct client *client)
 {
-	bool waits = client->out_at == client->out_len && !emitter_ready(&client->emitter, client->now_us);
+	bool waits = client->out_at == client->out_len && !has_more(client);
 
 	if (client->thinking || client->answering || client->renegotiating || !client->shaken)
 		return false;
@@ -306,7 +343,9 @@ static bool hear_some(struct client *client)
 		client->want_read = true;
 		return false;
 	}
-	if (result == STACK_DONE)
+	if (result == STACK_DONE && client->http2 != NULL)
+		hear_http2(client);
+	else if (result == STACK_DONE)
 		hear(client);
 	return handle(client, result) && client->end == CLIENT_OPEN;
 }
@@ -319,6 +358,8 @@ static bool is_done(const struct client *client)
 
 	if (client->end != CLIENT_OPEN || client->answering || client->asked || client->thinking)
 		return false;
+	if (client->http2 != NULL)
+		return client->plan->ending != ENDING_IDLE && said && h2_peer_done(client->http2);
 	return client->gives_up || (client->plan->ending != ENDING_IDLE && all && (said || client->quiet));
 }
 
@@ -338,6 +379,8 @@ uint64_t client_timer(const struct client *client)
 	if (client->plan->reading == READS_SLOWLY && client->wire->allowance == 0 &&
 	    wire_unread(client->wire, WIRE_CLIENT) > 0)
 		timer = sooner(timer, client->read_at_us);
+	if (client->http2 != NULL)
+		timer = sooner(timer, h2_peer_timer(client->http2));
 	if (emitter_waits_100(&client->emitter) && client->out_at == client->out_len && !must_be_still(client))
 		timer = sooner(timer, client->emitter.continue_at_us);
 	return timer;
@@ -361,6 +404,8 @@ void client_step(struct client *client, uint64_t now_us)
 		shake(client);
 	if (client->shaken && (client->answering || client->renegotiating))
 		exchange(client);
+	if (client->shaken && client->http2 != NULL)
+		h2_peer_tick(client->http2, now_us);
 	do {
 		while (client->end == CLIENT_OPEN && may_read(client) && hear_some(client))
 			;

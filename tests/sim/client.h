@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "emitter.h"
+#include "h2_peer.h"
 #include "stack.h"
 
 enum client_end {
@@ -27,6 +28,7 @@ struct client {
 	uint64_t now_us;
 	bool started, shaken; /* the handshake is over */
 	struct emitter emitter;
+	struct h2_peer *http2; /* instead of emitter and reader; NULL: HTTP/1.1 */
 	struct answer_reader reader;
 	struct answer answers[SCENARIO_REQUESTS];
 	unsigned answered;

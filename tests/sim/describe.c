@@ -65,6 +65,33 @@ static void describe_habits(FILE *out, const struct conn_plan *plan)
 	(void)fprintf(out, "\n");
 }
 
+static void describe_stream(FILE *out, const struct request_plan *request)
+{
+	static const char *const units[] = {
+		[CANCEL_NOT] = "", [CANCEL_LATER] = "ms", [CANCEL_SENT] = "bytes sent", [CANCEL_HEARD] = "bytes heard"};
+
+	(void)fprintf(out, ", at %llu ms", (unsigned long long)request->start_ms);
+	if (request->pad > 0)
+		(void)fprintf(out, ", for %llu bytes", (unsigned long long)request->pad);
+	if (request->pause_ms > 0)
+		(void)fprintf(out, ", %zu each %llu ms", request->chunk, (unsigned long long)request->pause_ms);
+	if (request->cancel != CANCEL_NOT)
+		(void)fprintf(out, ", cancelled after %llu %s", (unsigned long long)request->cancel_at,
+			      units[request->cancel]);
+}
+
+static void describe_windows(FILE *out, const struct window_plan *windows)
+{
+	static const char *const grants[] = {"given back at once", "given back slowly", "not given back"};
+
+	(void)fprintf(out, "     HTTP/2, windows of %u and %u bytes, %s", windows->stream, windows->connection,
+		      grants[windows->grants]);
+	if (windows->grants == GRANTS_DRIBBLE)
+		(void)fprintf(out, ": %u each %llu ms", windows->grant_max,
+			      (unsigned long long)windows->grant_pause_ms);
+	(void)fprintf(out, "%s\n", windows->withholds_connection ? ", nor the connection's" : "");
+}
+
 static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned index)
 {
 	(void)fprintf(out, "  #%u from address %u at %llu ms,", index, plan->address,
@@ -84,6 +111,8 @@ static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned inde
 		      plan->handshake_host ? ", to the handshake host" : "", readings[plan->reading],
 		      answers[plan->answer]);
 	describe_habits(out, plan);
+	if (plan->http2)
+		describe_windows(out, &plan->windows);
 	for (unsigned i = 0; i < plan->request_count; i++) {
 		const struct request_plan *request = &plan->requests[i];
 		(void)fprintf(out, "     %s %s %s, %llu bytes", request->method,
@@ -92,9 +121,34 @@ static void describe_conn(FILE *out, const struct conn_plan *plan, unsigned inde
 		(void)fprintf(out, ", %s", framings[request->framing]);
 		if (request->framing == FRAMING_CHUNKED)
 			(void)fprintf(out, " of %zu%s", request->chunk, request->trailers ? " with trailers" : "");
+		if (plan->http2)
+			describe_stream(out, request);
 		(void)fprintf(out, "%s%s%s\n", waits[request->expect], request->close ? ", Connection: close" : "",
 			      plan->pipelined ? ", pipelined" : "");
 	}
+}
+
+static void describe_origin(FILE *out, const struct origin_plan *plan)
+{
+	static const char *const habits[] = {
+		[ORIGIN_HONEST] = "is honest",
+		[ORIGIN_AWAY] = "refuses connections",
+		[ORIGIN_SLOW] = "is slow",
+		[ORIGIN_CLOSES_IDLE] = "closes after each response",
+		[ORIGIN_CLOSES] = "closes",
+		[ORIGIN_RESETS] = "resets",
+		[ORIGIN_EARLY] = "answers early",
+		[ORIGIN_GARBAGE] = "sends garbage",
+		[ORIGIN_CUTS] = "ends in the middle of its response",
+		[ORIGIN_SILENT] = "falls silent",
+	};
+	static const char *const bodies[] = {"Content-Length", "chunks", "bodies that end with the connection"};
+
+	(void)fprintf(out, "  an upstream that sends %s and %s after %llu bytes;", bodies[plan->body],
+		      habits[plan->habit], (unsigned long long)plan->at);
+	describe_relay(out, "up", &plan->up);
+	describe_relay(out, "down", &plan->down);
+	(void)fprintf(out, "\n");
 }
 
 void scenario_describe(const struct scenario *scenario, FILE *out)
@@ -109,6 +163,8 @@ void scenario_describe(const struct scenario *scenario, FILE *out)
 		      scenario->elsewhere ? ", elsewhere" : "", (unsigned long long)scenario->memory,
 		      (unsigned long long)scenario->disk, scenario->per_client_percent,
 		      (unsigned long long)scenario->request_memory);
+	if (scenario->proxied)
+		describe_origin(out, &scenario->origin);
 	for (unsigned i = 0; i < scenario->conn_count; i++)
 		describe_conn(out, &scenario->conns[i], i);
 }

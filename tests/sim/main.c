@@ -65,7 +65,8 @@ static void report(const struct world *world)
 	if (scenario->name != NULL)
 		(void)printf("  again: sim-run --name %s --trace\n", scenario->name);
 	else
-		(void)printf("  again: sim-run --seed %llu --trace\n", (unsigned long long)scenario->seed);
+		(void)printf("  again: sim-run %s--seed %llu --trace\n", scenario_http2(scenario) ? "--h2 " : "",
+			     (unsigned long long)scenario->seed);
 }
 
 static bool run_scenario(const struct scenario *scenario, bool trace, struct tally *tally)
@@ -120,13 +121,16 @@ static uint64_t number(const char *text)
 	return value;
 }
 
-static bool run_seeds(uint64_t from, uint64_t count_of, bool trace)
+static bool run_seeds(uint64_t from, uint64_t count_of, bool http2, bool trace)
 {
 	struct tally tally = {0};
 	struct scenario scenario;
 
 	for (uint64_t seed = from; seed < from + count_of; seed++) {
-		scenario_from_seed(&scenario, seed);
+		if (http2)
+			scenario_from_h2_seed(&scenario, seed);
+		else
+			scenario_from_seed(&scenario, seed);
 		if (!run_scenario(&scenario, trace, &tally))
 			tally.failures++;
 	}
@@ -140,11 +144,13 @@ static bool run_seeds(uint64_t from, uint64_t count_of, bool trace)
 
 static int usage(FILE *out, int code)
 {
-	(void)fprintf(out, "usage: sim-run [--trace] [--seed N | --from N --count M | --name NAME | --all | --list]\n"
-			   "  --seed N     the scenario of this seed\n"
-			   "  --from N     the scenarios of --count M seeds from N on (defaults: 1, 1000)\n"
-			   "  --name NAME  a scenario with a name; --all: every one of them; --list: their names\n"
-			   "  --trace      every event on standard output\n");
+	(void)fprintf(out,
+		      "usage: sim-run [--trace] [--h2] [--seed N | --from N --count M | --name NAME | --all | --list]\n"
+		      "  --seed N     the scenario of this seed\n"
+		      "  --from N     the scenarios of --count M seeds from N on (defaults: 1, 1000)\n"
+		      "  --name NAME  a scenario with a name; --all: every one of them; --list: their names\n"
+		      "  --h2         seeds of clients that speak HTTP/2\n"
+		      "  --trace      every event on standard output\n");
 	return code;
 }
 
@@ -152,10 +158,10 @@ static bool run_name(const char *name, bool trace)
 {
 	bool all = name == NULL, good = true, found = false;
 
-	for (size_t i = 0; i < named_count; i++)
-		if (all || strcmp(named_all[i].name, name) == 0) {
+	for (size_t i = 0; named_at(i) != NULL; i++)
+		if (all || strcmp(named_at(i)->name, name) == 0) {
 			found = true;
-			good = run_named(&named_all[i], trace) && good;
+			good = run_named(named_at(i), trace) && good;
 		}
 	if (!found)
 		(void)fprintf(stderr, "sim-run: no scenario is called '%s'; see --list\n", name);
@@ -165,19 +171,15 @@ static bool run_name(const char *name, bool trace)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},
-		{"from", required_argument, NULL, 'f'},
-		{"count", required_argument, NULL, 'c'},
-		{"name", required_argument, NULL, 'n'},
-		{"all", no_argument, NULL, 'a'},
-		{"list", no_argument, NULL, 'l'},
-		{"trace", no_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"seed", required_argument, NULL, 's'},  {"from", required_argument, NULL, 'f'},
+		{"count", required_argument, NULL, 'c'}, {"name", required_argument, NULL, 'n'},
+		{"all", no_argument, NULL, 'a'},         {"list", no_argument, NULL, 'l'},
+		{"h2", no_argument, NULL, '2'},          {"trace", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
 	};
 	uint64_t from = 1, count_of = 1000;
 	const char *name = NULL;
-	bool trace = false, by_name = false;
+	bool trace = false, by_name = false, http2 = false;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
@@ -199,9 +201,12 @@ int main(int argc, char **argv)
 			by_name = true;
 			break;
 		case 'l':
-			for (size_t i = 0; i < named_count; i++)
-				(void)printf("%s\n", named_all[i].name);
+			for (size_t i = 0; named_at(i) != NULL; i++)
+				(void)printf("%s\n", named_at(i)->name);
 			return EXIT_SUCCESS;
+		case '2':
+			http2 = true;
+			break;
 		case 't':
 			trace = true;
 			break;
@@ -216,7 +221,7 @@ int main(int argc, char **argv)
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	(void)signal(SIGALRM, on_alarm);
 	pki_open();
-	bool good = by_name ? run_name(name, trace) : run_seeds(from, count_of, trace);
+	bool good = by_name ? run_name(name, trace) : run_seeds(from, count_of, http2, trace);
 	pki_close();
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

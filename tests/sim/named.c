@@ -1025,6 +1025,13 @@ const struct named named_all[] = {
 
 const size_t named_count = sizeof(named_all) / sizeof(named_all[0]);
 
+const struct named *named_at(size_t index)
+{
+	if (index < named_count)
+		return &named_all[index];
+	return index - named_count < named_h2_count ? &named_h2[index - named_count] : NULL;
+}
+
 void named_make(const struct named *named, struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[0];

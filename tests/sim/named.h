@@ -29,8 +29,11 @@ struct named {
 	void (*check)(struct world *); /* what else must hold; or NULL */
 };
 
-extern const struct named named_all[];
-extern const size_t named_count;
+extern const struct named named_all[], named_h2[];
+extern const size_t named_count, named_h2_count;
+
+/* Of all tables; NULL: no more. */
+const struct named *named_at(size_t index);
 
 void named_make(const struct named *named, struct scenario *scenario);
 /* Fails the world where something else came of it. */

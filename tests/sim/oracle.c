@@ -1,8 +1,6 @@
-#include "oracle.h"
+#include "oracle_inside.h"
 
 #include <string.h>
-
-#include "predict.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -100,7 +98,7 @@ static void judge_problem(struct world *world, const struct sim_conn *conn, unsi
 		world_fail(world, "#%u request %u: sent to %s", conn->index, i, answer->location);
 }
 
-static void judge_answer(struct world *world, const struct sim_conn *conn, unsigned i, const struct expect *expect)
+void judge_answer(struct world *world, const struct sim_conn *conn, unsigned i, const struct expect *expect)
 {
 	const struct answer *answer = &conn->client.answers[i];
 	const struct request_plan *request = &conn->client.plan->requests[i];
@@ -160,7 +158,7 @@ static bool verdict_fits(unsigned status, enum thaw_verdict verdict, bool requir
 	}
 }
 
-static void judge_record(struct world *world, const struct sim_conn *conn, unsigned i, const struct expect *expect)
+void judge_record(struct world *world, const struct sim_conn *conn, unsigned i, const struct expect *expect)
 {
 	const struct request_plan *request = &conn->client.plan->requests[i];
 	const struct answer *answer = &conn->client.answers[i];
@@ -168,10 +166,11 @@ static void judge_record(struct world *world, const struct sim_conn *conn, unsig
 	const json_t *ask = json_object_get(record, "ask");
 	enum config_when when = route_when(request->route);
 	const char *target = text_of(record, "target");
+	char expected[64];
 
-	if (target[0] != '\0' && strcmp(target, route_path(request->route)) != 0)
-		world_fail(world, "#%u record %u is for %s instead of %s", conn->index, i, target,
-			   route_path(request->route));
+	scenario_target(conn->client.plan, i, expected, sizeof(expected));
+	if (target[0] != '\0' && strcmp(target, expected) != 0)
+		world_fail(world, "#%u record %u is for %s instead of %s", conn->index, i, target, expected);
 	if (answer->complete && number_of(record, "status") != answer->status)
 		world_fail(world, "#%u record %u says %lld, the response was %u", conn->index, i,
 			   number_of(record, "status"), answer->status);
@@ -218,10 +217,14 @@ static void judge_records(struct world *world, const struct sim_conn *conn, cons
 		judge_record(world, conn, i, &expects[i]);
 }
 
-static void judge_conn(struct world *world, const struct sim_conn *conn)
+static void judge_conn(struct world *world, struct sim_conn *conn)
 {
 	struct expect expects[SCENARIO_REQUESTS] = {0};
 
+	if (conn->client.http2 != NULL) {
+		judge_http2(world, conn);
+		return;
+	}
 	predict(world->scenario, conn->client.plan, expects);
 	for (unsigned i = 0; i < conn->client.plan->request_count && !world->failed; i++)
 		judge_answer(world, conn, i, &expects[i]);

@@ -162,7 +162,9 @@ static void give(struct gw_leg **gw, enum gw_leg_end end, uint64_t now_ms)
 	if (end == GW_LEG_KEEP && !leg->in_head && leg->in_len == 0 && leg->out == NULL)
 		return;
 	if (end == GW_LEG_KEEP)
-		world_fail(leg->world, "a leg is kept in the middle of an exchange");
+		world_fail(leg->world, "a leg is kept in the middle of an exchange: %s, %zu bytes came, %zu are left",
+			   leg->in_head ? "a request is under way" : "no request", leg->in_len,
+			   leg->out_len - leg->out_at);
 	leg->open = false;
 	wire_close(&leg->wire, WIRE_CLIENT, leg->world->now_us);
 }
@@ -205,6 +207,24 @@ static json_t *identity_of(const struct http_request *head)
 			 "proxied");
 }
 
+void origin_pad(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)('a' + (i + i / 26 + i / 4096) % 26);
+}
+
+static json_t *make_pad(size_t len)
+{
+	char *text = malloc(len);
+
+	if (text == NULL)
+		abort();
+	origin_pad(text, len);
+	json_t *json = json_stringn(text, len);
+	free(text);
+	return json;
+}
+
 static char *inspect(struct sim_leg *leg, size_t *len)
 {
 	char hex[TLS_DIGEST_HEX];
@@ -214,6 +234,10 @@ static char *inspect(struct sim_leg *leg, size_t *len)
 	json_t *json = json_pack("{s:s%, s:s%, s:o, s:I, s:s}", "method", leg->head.method.at, leg->head.method.len,
 				 "path", leg->head.path.at, leg->head.path.len, "certificate", identity_of(&leg->head),
 				 "body_bytes", (json_int_t)leg->body, "body_sha256", hex);
+	const struct http_field *pad = http_field_find(&leg->head, "X-Pad");
+	size_t padding = pad != NULL ? strtoul(pad->value.at, NULL, 10) : 0;
+	if (padding > 0)
+		json_object_set_new(json, "pad", make_pad(padding));
 	char *text = json_dumps(json, JSON_INDENT(2));
 	json_decref(json);
 	if (text == NULL)
@@ -341,6 +365,8 @@ static bool misbehaves(struct sim_leg *leg)
 	const char *text = NULL;
 
 	if (!leg->in_head || leg->body < plan->at)
+		return false;
+	if (plan->habit == ORIGIN_CUTS && leg->head.is_head) /* a head alone is complete */
 		return false;
 	switch (plan->habit) {
 	case ORIGIN_CLOSES:

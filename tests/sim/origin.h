@@ -12,7 +12,7 @@
 #include "relay.h"
 #include "scenario.h"
 
-#define ORIGIN_LEGS 16    /* of one run */
+#define ORIGIN_LEGS 96    /* of one run */
 #define ORIGIN_ROOM 65536 /* of a request's head, and of a response */
 
 struct world;
@@ -62,6 +62,8 @@ bool origin_step(struct world *world);
 uint64_t origin_next(const struct world *world);
 /* Of the legs that serve this connection. */
 bool origin_under_way(const struct world *world, const struct sim_conn *conn);
+/* What a response is made longer with, if its request says so: X-Pad. */
+void origin_pad(char *text, size_t len);
 void origin_free(struct world *world);
 
 #endif

@@ -1,17 +1,9 @@
 /* A scenario from a seed. About half of the clients are honest; the rest have one bad habit, or several. */
+#include "random.h"
+
 #include <string.h>
 
-#include "rng.h"
-#include "scenario.h"
-
-static uint64_t pick(struct rng *rng, const uint64_t *values, size_t count)
-{
-	return values[rng_range(rng, 0, count - 1)];
-}
-#define PICK(rng, ...) \
-	pick(rng, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
-
-static struct relay_limits random_relay(struct rng *rng)
+struct relay_limits random_relay(struct rng *rng)
 {
 	struct relay_limits limits = {
 		.buffer = (size_t)PICK(rng, 1, 2, 17, 100, 536, 1448, 4096, 16384, 16384, 65536, 65536, 262144),
@@ -145,7 +137,7 @@ static void random_conn(struct rng *rng, struct scenario *scenario, unsigned ind
 }
 
 /* A server behind the gateway, quick enough that nobody's deadline is met by it. */
-static void random_origin(struct rng *rng, struct scenario *scenario)
+void random_origin(struct rng *rng, struct scenario *scenario)
 {
 	struct origin_plan *plan = &scenario->origin;
 

@@ -51,8 +51,27 @@ void scenario_init(struct scenario *scenario)
 			.record_max = 16384,
 			.read_max = 16384,
 			.resumes = -1,
+			.windows = {.stream = 65535, .connection = 65535},
 			.address = i,
 		};
+}
+
+bool scenario_http2(const struct scenario *scenario)
+{
+	for (unsigned i = 0; i < scenario->conn_count; i++)
+		if (scenario->conns[i].http2)
+			return true;
+	return false;
+}
+
+void scenario_target(const struct conn_plan *plan, unsigned request, char *target, size_t room)
+{
+	const char *path = route_path(plan->requests[request].route);
+
+	if (plan->http2)
+		(void)snprintf(target, room, "%s?%u", path, request);
+	else
+		(void)snprintf(target, room, "%s", path);
 }
 
 static void put_certificate(FILE *out, const char *indent, enum config_when when)
@@ -84,6 +103,8 @@ static void put_host(const struct scenario *scenario, FILE *out, const char *nam
 		(unsigned long long)scenario->grace_ms, (unsigned long long)scenario->max_body);
 	if (scenario->elsewhere)
 		(void)fprintf(out, "      elsewhere: https://handshake.test\n");
+	if (scenario_http2(scenario))
+		(void)fprintf(out, "    http2: on\n");
 	if (scenario->proxied)
 		(void)fprintf(out, "    identity: [ xfcc ]\n");
 	(void)fprintf(out, "    routes:\n");

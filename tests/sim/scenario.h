@@ -11,7 +11,7 @@
 #include "relay.h"
 
 #define SCENARIO_CONNS    4
-#define SCENARIO_REQUESTS 4
+#define SCENARIO_REQUESTS 16 /* at once over HTTP/2, one after the other over HTTP/1.1 */
 
 /* Who serves. The control servers ask and stop reading: the check must catch them. */
 enum server_kind {
@@ -58,6 +58,25 @@ enum request_expect {
 	EXPECT_AT_ONCE,   /* the body right behind the head */
 };
 
+/* When a client of HTTP/2 resets a stream: `cancel_at` says after how many bytes, or milliseconds. */
+enum request_cancel {
+	CANCEL_NOT,
+	CANCEL_LATER, /* milliseconds after its begin */
+	CANCEL_SENT,  /* bytes of its body */
+	CANCEL_HEARD, /* bytes of the response's body */
+};
+
+/* How a client of HTTP/2 gives its windows back. */
+enum window_grants { GRANTS_AT_ONCE, GRANTS_DRIBBLE, GRANTS_NEVER };
+
+struct window_plan {
+	uint32_t stream, connection; /* bytes */
+	enum window_grants grants;
+	uint32_t grant_max; /* GRANTS_DRIBBLE: bytes of a stream in one go, and the pause between */
+	uint64_t grant_pause_ms;
+	bool withholds_connection; /* not GRANTS_AT_ONCE: the connection's window, too */
+};
+
 enum request_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
 
 /* Paths of the settings that scenario_yaml() writes. */
@@ -82,6 +101,12 @@ struct request_plan {
 	bool trailers;
 	enum request_expect expect;
 	bool close; /* Connection: close */
+	/* over HTTP/2 */
+	uint64_t start_ms; /* after the handshake */
+	uint64_t pause_ms; /* after each piece of its body */
+	uint64_t pad;      /* bytes that an upstream's server adds to its response */
+	enum request_cancel cancel;
+	uint64_t cancel_at;
 };
 
 struct conn_plan {
@@ -110,6 +135,8 @@ struct conn_plan {
 	uint64_t retire_ms;  /* so long after, the gateway takes no more requests here; 0: never */
 	uint64_t dismiss_ms; /* so long after that, requests under way are to be answered at once; 0: never */
 	bool pipelined;
+	bool http2; /* each request is a stream */
+	struct window_plan windows;
 	unsigned request_count;
 	struct request_plan requests[SCENARIO_REQUESTS];
 };
@@ -159,12 +186,18 @@ struct scenario {
 /* Defaults: one fast connection, one honest OpenSSL client, no request yet. */
 void scenario_init(struct scenario *scenario);
 void scenario_from_seed(struct scenario *scenario, uint64_t seed);
+/* The same with clients that speak HTTP/2. */
+void scenario_from_h2_seed(struct scenario *scenario, uint64_t seed);
 
 /* In words, on several lines. */
 void scenario_describe(const struct scenario *scenario, FILE *out);
 
 /* The settings as thaw serve reads them; freed by the caller. */
 char *scenario_yaml(const struct scenario *scenario);
+
+/* Of a request: its path, and over HTTP/2 a number, because records come in any order there. */
+void scenario_target(const struct conn_plan *plan, unsigned request, char *target, size_t room);
+bool scenario_http2(const struct scenario *scenario); /* one of its clients speaks it */
 
 const char *route_path(enum route route);
 enum config_when route_when(enum route route);

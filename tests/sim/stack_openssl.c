@@ -158,6 +158,9 @@ static struct stack *openssl_make(const struct stack_setup *setup)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(stack->ssl, bio, bio);
 	SSL_set_connect_state(stack->ssl);
+	static const unsigned char h2[] = {2, 'h', '2'};
+	if (setup->plan->http2 && SSL_set_alpn_protos(stack->ssl, h2, sizeof(h2)) != 0)
+		abort();
 	char name[] = "handshake.test";
 	if (!setup->plan->handshake_host)
 		(void)strcpy(name, "localhost");

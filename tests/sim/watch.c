@@ -1,4 +1,4 @@
-#include "watch.h"
+#include "watch_inside.h"
 
 #include <string.h>
 
@@ -37,6 +37,7 @@ void watch_step(struct world *world, struct sim_conn *conn)
 	if (use.memory > limits->memory + world->scenario->conn_count * THAW_SPOOL_CHUNK || use.disk > limits->disk)
 		world_fail(world, "the spool is over its budget: %llu in memory, %llu on disk",
 			   (unsigned long long)use.memory, (unsigned long long)use.disk);
+	watch_h2_step(world, conn);
 	/* Promise 1: while an ask is pending the connection is read. */
 	if (!conn->wants.dead && ask_pending(conn) && !conn->wants.read && !conn->wants.again)
 		frozen(world, conn, "the server does not read while an ask is pending");
@@ -83,6 +84,8 @@ void watch_still(struct world *world, struct sim_conn *conn)
 		return;
 	if (conn->wants.deadline_ms == THAW_NEVER)
 		frozen(world, conn, "the server waits without a deadline");
+	if (watch_h2_waits(world, conn))
+		frozen(world, conn, "streams wait although no one holds anything back");
 	if (client_write_blocked(client) && wire_unread(&conn->wire, WIRE_SERVER) > 0 && !client_is_why(conn) &&
 	    world->scenario->origin.habit == ORIGIN_HONEST)
 		frozen(world, conn, "the client has more to say, and the server leaves unread what it said");
@@ -132,11 +135,17 @@ uint64_t watch_bound_us(const struct scenario *scenario, const struct conn_plan 
 		ms += gw_states[GW_IDLE].limit_ms + gw_stream_rows[GW_HEAD].limit_ms +
 		      gw_stream_rows[GW_PASS].limit_ms + 2U * gw_stream_rows[GW_REPLY].limit_ms + scenario->timeout_ms +
 		      scenario->grace_ms + 60000U + 2U * plan->answer_after_ms;
+		up += plan->http2 ? request->pad / 16 : 0; /* windows given back */
+		down += request->pad + request->pad / 16;
+		ms += request->start_ms + 60000U + request->pad * PACE_MS_PER_BYTE;
+		if (request->pause_ms > 0)
+			ms += request->body / (request->chunk > 0 ? request->chunk : 1024U) * request->pause_ms;
 		/* Each byte earns a little time (base/pace.h). */
 		ms += (request->body + HANDSHAKES) * PACE_MS_PER_BYTE;
 	}
 	if (scenario->proxied)
-		ms += 4 * 60000U * plan->request_count + transfer_us(&scenario->origin.up, up) / 1000;
+		ms += 4 * 60000U * plan->request_count + transfer_us(&scenario->origin.up, up) / 1000 +
+		      transfer_us(&scenario->origin.down, down) / 1000;
 	if (plan->reading == READS_SLOWLY)
 		ms += down / plan->read_max * plan->read_pause_ms;
 	return ms * 1000 + transfer_us(&plan->up, up) + transfer_us(&plan->down, down);

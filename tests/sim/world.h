@@ -16,7 +16,7 @@
 #include "spool/file.h"
 #include "thaw/spool.h"
 
-#define WORLD_RECORDS 16 /* access records of one connection */
+#define WORLD_RECORDS 24 /* access records of one connection */
 
 struct world;
 

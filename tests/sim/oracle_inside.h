@@ -1,0 +1,14 @@
+/* What the files of the oracle share: oracle.c judges each response and record, oracle_h2.c the streams of HTTP/2. */
+#ifndef SIM_ORACLE_INSIDE_H
+#define SIM_ORACLE_INSIDE_H
+
+#include "oracle.h"
+#include "predict.h"
+
+void judge_answer(struct world *world, const struct sim_conn *conn, unsigned request, const struct expect *expect);
+void judge_record(struct world *world, const struct sim_conn *conn, unsigned request, const struct expect *expect);
+
+/* A connection of HTTP/2, whole. Its records are put into the order of its requests. */
+void judge_http2(struct world *world, struct sim_conn *conn);
+
+#endif
