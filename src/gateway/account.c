@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
-json_t *gw_account_make(const struct gw_stream *stream)
+json_t *gw_account_make(struct gw_stream *stream)
 {
 	struct gw_record_facts facts = {
+		.id = gw_stream_id(stream),
 		.peer = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL,
 		.head = stream->head_len > 0 ? &stream->head : NULL,
 		.host = gw_conn_host(stream->conn)->config->name,

@@ -7,7 +7,7 @@
 #include "gateway/stream.h"
 
 /* The access record as it is now. NULL: no memory. */
-json_t *gw_account_make(const struct gw_stream *stream);
+json_t *gw_account_make(struct gw_stream *stream);
 /* Takes over the record, and writes it; NULL: there was no memory for it, which is said. */
 void gw_account_emit(struct gateway *gateway, json_t *record);
 void gw_account_board(const struct gw_stream *stream);

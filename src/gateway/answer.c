@@ -5,6 +5,7 @@
 
 #include "gateway/account.h"
 #include "gateway/reply.h"
+#include "http/accept.h"
 #include "http/target.h"
 
 bool gw_renegotiates(const struct gw_stream *stream)
@@ -84,15 +85,25 @@ void gw_end_asks(struct gw_stream *stream, enum thaw_reason reason)
 	stream->then = (struct gw_then){0};
 }
 
+static struct gw_asker asker_of(struct gw_stream *stream)
+{
+	return (struct gw_asker){
+		.id = gw_stream_id(stream),
+		.wall_ms = gw_wall(stream->conn, gw_stream_now(stream)),
+		.page = stream->head_len > 0 && http_prefers_html(&stream->head),
+	};
+}
+
 enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal)
 {
+	const struct gw_asker asker = asker_of(stream);
 	struct gw_reply reply;
 
 	board_refusal(stream->gateway->env.board, problem);
 	if (problem == GW_PROBLEM_MEMORY)
 		gw_notice_refused(stream->conn, THAW_REASON_NO_MEMORY);
 	gw_end_asks(stream, THAW_REASON_CALLER);
-	if (!gw_problem_reply(problem, refusal, &reply))
+	if (!gw_problem_reply(problem, refusal, &asker, &reply))
 		return gw_abandon(stream, "out of memory for a response");
 	/* A request that is complete, and not to blame for more than its path, leaves the connection usable. */
 	bool usable = problem == GW_PROBLEM_NO_ROUTE || problem == GW_PROBLEM_UPSTREAM ||
@@ -103,15 +114,22 @@ enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const 
 enum gw_step gw_refuse_verdict(struct gw_stream *stream, enum thaw_verdict verdict, enum thaw_reason reason,
 			       const char *detail)
 {
+	const struct gw_asker asker = asker_of(stream);
 	struct gw_reply reply;
 	char target[HTTP_ORIGIN_MAX];
 	size_t len = http_target_origin(&stream->head, target);
+	const struct gw_refused refused = {
+		.verdict = verdict,
+		.reason = reason,
+		.detail = detail,
+		.elsewhere = stream->route->config->certificate.elsewhere,
+		.target = {target, len},
+	};
 
 	gw_end_asks(stream, THAW_REASON_CALLER);
 	if (verdict == THAW_VERDICT_OVER_LIMIT)
 		gw_notice_refused(stream->conn, reason);
-	if (!gw_problem_verdict(verdict, reason, detail, stream->route->config->certificate.elsewhere,
-				(struct http_span){target, len}, &reply))
+	if (!gw_problem_verdict(&refused, &asker, &reply))
 		return gw_abandon(stream, "out of memory for a response");
 	return gw_answer(stream, &reply, true);
 }

@@ -13,6 +13,7 @@
 #include "gateway/conn_states.h"
 #include "gateway/gateway.h"
 #include "gateway/notice.h"
+#include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "tls/details.h"
 #include "tls/server.h"
@@ -45,6 +46,7 @@ struct gateway {
 	struct gw_notices notices;
 	uint64_t now_ms;       /* of the step under way */
 	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
+	struct gw_request_ids ids;
 	char scratch[GW_SCRATCH_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];
 };

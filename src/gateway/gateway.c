@@ -118,4 +118,5 @@ void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env)
 {
 	gateway->env = *env;
+	gateway->ids.left = 0;
 }

@@ -1,5 +1,5 @@
-/* Refusals that a person can act on: a status, a reason in the words of the access log, and a cure, as problem+json
- * (RFC 9457). */
+/* Refusals that a person can act on: a status, a reason in the words of the access log, and a cure; as problem+json
+ * (RFC 9457), or as a page where a browser shows it. */
 #ifndef GATEWAY_PROBLEM_H
 #define GATEWAY_PROBLEM_H
 
@@ -30,15 +30,28 @@ enum gw_problem {
 /* The reason's word, such as "no-route". */
 const char *gw_problem_name(enum gw_problem problem);
 
-/* False: no memory. refusal: for MALFORMED only. */
-bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, struct gw_reply *reply);
+/* Who is refused. */
+struct gw_asker {
+	const char *id;  /* of the request, as in its access record */
+	int64_t wall_ms; /* now, since 1970 */
+	bool page;       /* wants HTML, not JSON */
+};
 
-/*
- * For a verdict that is not 'accepted'. detail: the verification's words, or "". elsewhere: NULL, or where clients that
- * cannot be asked are sent (307), with the request's target, in origin form, after it.
- */
-bool gw_problem_verdict(enum thaw_verdict verdict, enum thaw_reason reason, const char *detail, const char *elsewhere,
-			struct http_span target, struct gw_reply *reply);
+/* False: no memory. refusal: for MALFORMED only. */
+bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, const struct gw_asker *asker,
+		      struct gw_reply *reply);
+
+/* A verdict that is not 'accepted'. */
+struct gw_refused {
+	enum thaw_verdict verdict;
+	enum thaw_reason reason;
+	const char *detail;      /* the verification's words, or "" */
+	const char *elsewhere;   /* where clients that cannot be asked are sent (307); or NULL */
+	struct http_span target; /* of the request, in origin form: it comes after that */
+};
+
+/* False: no memory. */
+bool gw_problem_verdict(const struct gw_refused *refused, const struct gw_asker *asker, struct gw_reply *reply);
 
 /* The status that such a verdict is answered with. */
 unsigned gw_problem_status(enum thaw_verdict verdict, enum thaw_reason reason);

@@ -77,20 +77,21 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 	if (facts->identity != NULL)
 		certificate = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->identity->subject), "sha256",
 					facts->identity->sha256_hex);
-	return json_pack("{s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:I, s:o, "
-			 "s:o, s:o, s:o, s:n}",
-			 "time", when, "client", peer, "host", facts->host, "tls", facts->tls, "cipher", facts->cipher,
-			 "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
-			 "target", gw_text(head != NULL ? head->target : none), "protocol",
-			 head == NULL       ? NULL
-			 : facts->http2     ? "HTTP/2.0"
-			 : head->minor == 0 ? "HTTP/1.0"
-					    : "HTTP/1.1",
-			 "status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in,
-			 "body_out", (json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream",
-			 facts->server, "upstream_ms", (json_int_t)facts->server_ms, "repaired",
-			 repairs_of(facts->repairs), "certificate", certificate, "user_agent",
-			 gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")), "ask");
+	return json_pack(
+		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:I, s:o, "
+		"s:o, s:o, s:o, s:n}",
+		"time", when, "id", facts->id, "client", peer, "host", facts->host, "tls", facts->tls, "cipher",
+		facts->cipher, "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
+		"target", gw_text(head != NULL ? head->target : none), "protocol",
+		head == NULL       ? NULL
+		: facts->http2     ? "HTTP/2.0"
+		: head->minor == 0 ? "HTTP/1.0"
+				   : "HTTP/1.1",
+		"status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in, "body_out",
+		(json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream", facts->server,
+		"upstream_ms", (json_int_t)facts->server_ms, "repaired", repairs_of(facts->repairs), "certificate",
+		certificate, "user_agent", gw_text(field(head, "User-Agent")), "referer",
+		gw_text(field(head, "Referer")), "ask");
 }
 
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask, bool on_demand)
@@ -187,7 +188,7 @@ static char *combined(const json_t *record, size_t *len)
 		    number_of(ask, "drained"), number_of(ask, "to_memory"), number_of(ask, "to_disk"));
 	else
 		put(line, COMBINED_MAX, &at, "-");
-	put(line, COMBINED_MAX, &at, "\"\n");
+	put(line, COMBINED_MAX, &at, "\" %s\n", text_of(record, "id"));
 	*len = at;
 	return line;
 }

@@ -14,6 +14,7 @@
 struct sockaddr;
 
 struct gw_record_facts {
+	const char *id;                  /* of the request */
 	const struct sockaddr *peer;     /* NULL: unnamed */
 	const struct http_request *head; /* NULL: the request had none that could be read */
 	const char *host;                /* the settings' name of the host; NULL: none */

@@ -5,7 +5,7 @@
 
 #include "http/response.h"
 
-#define FIELDS_ROOM 512 /* all fields but Location */
+#define FIELDS_ROOM 1024 /* all fields but Location and Allow */
 
 void gw_reply_free(struct gw_reply *reply)
 {
@@ -33,6 +33,11 @@ char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_al
 		http_write_field_number(&writer, "Content-Length", reply->body_len);
 	if (reply->content_type != NULL)
 		http_write_field(&writer, "Content-Type", reply->content_type);
+	if (reply->policy != NULL) {
+		http_write_field(&writer, "Content-Security-Policy", reply->policy);
+		http_write_field(&writer, "X-Content-Type-Options", "nosniff");
+		http_write_field(&writer, "Referrer-Policy", "no-referrer");
+	}
 	if (reply->location != NULL)
 		http_write_field(&writer, "Location", reply->location);
 	if (reply->allow != NULL)

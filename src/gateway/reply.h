@@ -9,6 +9,7 @@
 struct gw_reply {
 	unsigned status;
 	const char *content_type; /* static; NULL where there is no body */
+	const char *policy;       /* static: of a page; or NULL */
 	char *body;               /* owned */
 	size_t body_len;
 	char *location;         /* owned; or NULL */

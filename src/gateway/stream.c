@@ -65,6 +65,13 @@ void gw_stream_note(struct gw_stream *stream, const char *note)
 		stream->note = note;
 }
 
+const char *gw_stream_id(struct gw_stream *stream)
+{
+	if (stream->id[0] == '\0')
+		gw_request_id(&stream->gateway->ids, stream->id);
+	return stream->id;
+}
+
 void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
 {
 	const uint32_t answers = GW_STREAM_BIT(GW_REPLY) | GW_STREAM_BIT(GW_RELAY) | GW_STREAM_BIT(GW_TUNNEL);

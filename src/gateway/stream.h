@@ -56,6 +56,7 @@ struct gw_stream {
 	const struct http_trailers *trailers; /* of the response; NULL: none, or not yet */
 	bool ready;                           /* something that it may wait for has come */
 	bool answered;                        /* a response had begun when it ended */
+	char id[GW_REQUEST_ID_ROOM];          /* empty until gw_stream_id() */
 	struct pace pace;
 	struct gw_wants wants; /* read: something of the client; write: that it takes something */
 	uint64_t began_ms;
@@ -157,6 +158,8 @@ void gw_upstream_free(struct gw_stream *stream);
 bool gw_stream_restart(struct gw_stream *stream);
 /* For the access record; the first one stays. */
 void gw_stream_note(struct gw_stream *stream, const char *note);
+/* Made when it is first asked for; empty: the system has no random bytes. */
+const char *gw_stream_id(struct gw_stream *stream);
 /* Its connection's next step is due. */
 void gw_stream_wake(struct gw_stream *stream);
 

@@ -1,0 +1,24 @@
+/* A refusal as a page: for a visitor who knows nothing of TLS, and for the operator whom the visitor tells of it. */
+#ifndef GATEWAY_PROBLEM_PAGE_H
+#define GATEWAY_PROBLEM_PAGE_H
+
+#include "gateway/problem.h"
+
+struct gw_problem_told {
+	const struct gw_asker *asker;
+	unsigned status;
+	const char *reason, *heading, *detail;
+	const char *steps;    /* one a line */
+	const char *location; /* of a redirection; or NULL */
+};
+
+/* Content-Security-Policy: nothing is loaded, run, framed or submitted; the hash is that of the page's style. */
+#define GW_PAGE_POLICY                                                                                           \
+	"default-src 'none'; style-src 'sha256-fTO7e176H5CVeFvDlf3+ty8CBL5Z+MbgwqiKArGlFBU='; base-uri 'none'; " \
+	"form-action 'none'; frame-ancestors 'none'"
+
+/* The caller frees it; NULL: no memory. */
+#define GW_PAGE_MAX 131072 /* a redirection has the request's whole target, escaped */
+char *gw_problem_page(const struct gw_problem_told *told, size_t *len);
+
+#endif

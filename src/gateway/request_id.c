@@ -1,0 +1,27 @@
+#include "gateway/request_id.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#define HALF 5 /* bytes: 40 bits, 8 characters */
+
+void gw_request_id(struct gw_request_ids *ids, char id[static GW_REQUEST_ID_ROOM])
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* 5 bits each */
+
+	id[0] = '\0';
+	if (ids->left == 0) {
+		if (getrandom(ids->bytes, sizeof(ids->bytes), 0) != (ssize_t)sizeof(ids->bytes))
+			return;
+		ids->left = sizeof(ids->bytes);
+	}
+	for (size_t half = 0; half < GW_REQUEST_ID_BYTES / HALF; half++) {
+		uint64_t bits = 0;
+		ids->left -= HALF;
+		for (size_t i = 0; i < HALF; i++)
+			bits = bits << 8 | ids->bytes[ids->left + i];
+		for (size_t i = 0; i < 8; i++, bits >>= 5)
+			*id++ = digits[bits & 31];
+	}
+	*id = '\0';
+}

@@ -1,0 +1,22 @@
+/* A name for each request: in its access record, and in a refusal, so that a visitor can tell the operator which one.
+ */
+#ifndef GATEWAY_REQUEST_ID_H
+#define GATEWAY_REQUEST_ID_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GW_REQUEST_ID_BYTES 10 /* 80 random bits: not guessed, and not given twice */
+#define GW_REQUEST_ID_ROOM  17 /* 16 characters and a NUL */
+#define GW_REQUEST_ID_STOCK 16 /* made at once */
+
+/* Zero it first, and after fork(): no two processes may share one. */
+struct gw_request_ids {
+	uint8_t bytes[GW_REQUEST_ID_STOCK * GW_REQUEST_ID_BYTES];
+	size_t left;
+};
+
+/* Lower-case letters and digits without those that are easily confused. Empty: the system has no random bytes. */
+void gw_request_id(struct gw_request_ids *ids, char id[static GW_REQUEST_ID_ROOM]);
+
+#endif

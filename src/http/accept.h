@@ -1,0 +1,13 @@
+/* Proactive content negotiation (RFC 9110 12.5.1), as far as the gateway's own responses need it. */
+#ifndef HTTP_ACCEPT_H
+#define HTTP_ACCEPT_H
+
+#include "http/head.h"
+
+/*
+ * Whether the client prefers text/html to JSON, by its Accept fields. False if it likes both equally, takes neither, or
+ * sends no Accept: browsers name text/html when they load a page, other clients do not.
+ */
+bool http_prefers_html(const struct http_request *request);
+
+#endif
