@@ -21,13 +21,15 @@ def binary():
 class Chromium:
     """One browser with one page. `requests` are the addresses that it has asked for, `complaints` what its console says."""
 
-    def __init__(self, profile, width=1280, height=1400):
+    def __init__(self, profile, width=1280, height=1400, arguments=(), home=None):
+        """home: of which Chromium takes the certificate store; None: this process's."""
         self._in, theirs_out = os.pipe()
         theirs_in, self._out = os.pipe()
         command = [
             binary(), "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--disable-gpu",
             "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", f"--window-size={width},{height}", "--hide-scrollbars", "about:blank",
+            "--disable-dev-shm-usage", f"--window-size={width},{height}", "--hide-scrollbars", *arguments,
+            "about:blank",
         ]  # fmt: skip
         if os.geteuid() == 0:
             command.insert(1, "--no-sandbox")  # which is not for root
@@ -40,6 +42,7 @@ class Chromium:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=give_pipes, close_fds=False, start_new_session=True,
+            env=None if home is None else {**os.environ, "HOME": str(home)},
         )  # fmt: skip
         os.close(theirs_in)
         os.close(theirs_out)

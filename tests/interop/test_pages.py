@@ -75,7 +75,7 @@ def test_each_request_of_a_connection_has_an_id_of_its_own(thaw):
 
 
 def test_before_a_verdict_and_without_a_route(serve):
-    gateway = serve(upstreams={"gone": "{ servers: [ { address: 'unix:/nonexistent' } ] }"}, upstream="gone")
+    gateway = serve(upstreams={"gone": "{ servers: [ 'unix:/nonexistent/socket' ] }"}, upstream="gone")
     with Raw(gateway, "1.3", identity=None) as client:
         response = client.ask("GET", "/?page-gone", None, CHROMIUM)
     assert "<dd>upstream-unreachable</dd>" in check_page(response, 502, gateway.record("?page-gone")["id"])
@@ -87,9 +87,6 @@ def test_nothing_of_a_request_becomes_markup(serve):
     target = "/'><script>alert(1)</script>&lt;?page-markup"
     with Raw(gateway, "1.3", identity=None, pha=False) as client:
         response = client.ask("GET", target, None, CHROMIUM)
-    if response.status == 400:  # a target that RFC 9112 does not allow
-        check_page(response, 400, gateway.record("page-markup")["id"])
-        return
     page = check_page(response, 307, gateway.record("page-markup")["id"])
     assert "&lt;script&gt;" in page
 
@@ -97,7 +94,7 @@ def test_nothing_of_a_request_becomes_markup(serve):
 def test_over_http2(serve):
     gateway = h2.start(serve, certificate={"when": "handshake"})
     with h2.connect(gateway) as client:
-        answer = client.ask("GET", "/?page-h2", fields=[("accept", FIREFOX.partition(": ")[2])])
+        answer = client.ask("GET", "/?page-h2", ("accept", FIREFOX.partition(": ")[2]))
     assert answer.status == 403
     page = answer.body.decode()
     assert f"<dd>{gateway.record('?page-h2')['id']}</dd>" in page
