@@ -26,6 +26,8 @@ MIB = 2**20
 LIMIT = 120.0  # a watchdog against freezes, not a measure of speed
 SUBJECT = "CN=Thaw Demo Client"
 OPTIONAL = {"when": "handshake", "require": "false"}
+IDENTITY = {"identity": "[ rfc9440, nginx ]"}
+LATE = (("/late", {"when": "request"}),)
 MANY = 120
 
 
@@ -147,7 +149,8 @@ def test_client_library(name, gateway, programs, payloads):
 
 
 def test_nghttp(gateway, payloads):
-    argv = ["nghttp", "--no-verify-peer", "--no-content-length", "--trailer", "x-after: nghttp", "-d", payloads["1m"].path, "-H", ":method: PUT"]
+    argv = ["nghttp", "--no-verify-peer", "--no-content-length", "--trailer", "x-after: nghttp", "-H", ":method: PUT"]
+    argv += ["-d", payloads["1m"].path]
     answer = json.loads(done([*argv, gateway.url("/nghttp")]))
     assert (answer["body_sha256"], answer["trailers"]) == (payloads["1m"].sha256, {"x-after": "nghttp"})
 
@@ -442,6 +445,36 @@ def test_large_bodies_need_little_memory(gateway, payloads, figure):
     assert gateway.sanitized() or cost < 16 * MIB
 
 
+@pytest.mark.memory
+def test_idle_connection_costs_little_more_than_one_of_http_1_1(serve, figure):
+    gateway, count, held = h2.start(serve, workers=1), 300, []
+
+    def cost(connect):
+        """Of an idle connection that has had a request; the first ones pay for what is allocated once."""
+        for _ in range(20):
+            held.append(connect())
+        before = settled_memory(gateway)
+        for _ in range(count):
+            held.append(connect())
+        return (settled_memory(gateway).own - before.own) / count
+
+    def over_http_1():
+        client = Raw(gateway, "1.3")
+        assert client.ask("GET", "/").status == 200
+        return client
+
+    def over_http_2():
+        client = h2.connect(gateway, tls="1.3")
+        assert client.ask("GET", "/").status == 200
+        return client
+
+    one, two = cost(over_http_1), cost(over_http_2)
+    for client in held:
+        client.tls.close()
+    figure(f"an idle connection: {one / 1024:.1f} KiB over HTTP/1.1, {two / 1024:.1f} KiB over HTTP/2")
+    assert gateway.sanitized() or two <= 1.3 * one
+
+
 # How connections end -----------------------------------------------------------------------------------------------------------
 
 
@@ -514,15 +547,11 @@ class Client(threading.Thread):
     def _use(self, client):
         while not self.over.is_set() and not client.goaways:
             streams = [client.request("PUT", "/", body=b"x" * 1000) for _ in range(5)]
-            for stream in streams:
-                try:
-                    told = client.response(stream)
-                except ConnectionError:
-                    told = h2raw.Response()
+            for stream, told in client.responses(*streams, partial=True).items():
                 if told.status == 200 and told.reset is None:
                     self.served += 1
                 elif told.reset != h2raw.REFUSED_STREAM and not any(stream > f.last for f in client.goaways):
-                    self.lost.append((stream, told, list(map(str, client.seen[-5:]))))
+                    self.lost.append((stream, told.status, told.reset, list(map(str, client.seen[-5:]))))
 
 
 def test_reload_loses_nothing(serve, upstream):
@@ -548,8 +577,7 @@ def test_reload_loses_nothing(serve, upstream):
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_identity_of_the_handshake(tls, serve, upstream):
     app = f"{{ servers: {upstream('node').servers} }}"
-    gateway = h2.start(serve, upstreams={"app": app}, upstream="app", certificate={"when": "handshake"},
-                       host={"identity": "[ rfc9440, nginx ]"})  # fmt: skip
+    gateway = h2.start(serve, upstreams={"app": app}, upstream="app", certificate={"when": "handshake"}, host=IDENTITY)
     with h2.connect(gateway, tls=tls, identity="client") as client:
         fields = json.loads(client.ask("PUT", "/?identity", ("client-cert", ":AAAA:"), body=b"x").body)["fields"]
         others = client.responses(*(client.request("GET", "/") for _ in range(10)))
@@ -611,7 +639,7 @@ def test_metrics_count_streams(serve, tmp_path):
 def late(serve, upstream):
     """A gateway with a late route, and `http2: on` all the same."""
     app = f"{{ servers: {upstream('node').servers} }}"
-    return h2.start(serve, upstreams={"app": app}, upstream="app", certificate={}, routes=(("/late", {"when": "request"}),))
+    return h2.start(serve, upstreams={"app": app}, upstream="app", host=IDENTITY, routes=LATE)
 
 
 def test_late_route_needs_http_1_1(late):
@@ -630,8 +658,7 @@ def test_late_route_needs_http_1_1(late):
 
 def test_late_route_with_a_certificate_of_the_handshake(serve, upstream):
     app = f"{{ servers: {upstream('node').servers} }}"
-    late = (("/late", {"when": "request"}),)
-    gateway = h2.start(serve, upstreams={"app": app}, upstream="app", certificate=OPTIONAL, routes=late)
+    gateway = h2.start(serve, upstreams={"app": app}, upstream="app", certificate=OPTIONAL, host=IDENTITY, routes=LATE)
     with h2.connect(gateway, identity="client") as client:
         told = client.ask("PUT", "/late/x", body=b"body")
     assert told.status == 200 and json.loads(told.body)["fields"]["client-cert"]

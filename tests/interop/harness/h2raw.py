@@ -357,11 +357,15 @@ class H2:
             fragment += got.payload
         return [(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._decoder.decode(fragment)]
 
-    def responses(self, *streams, limit=LIMIT, refill=True):
-        """{stream: Response} of all of these, once each has ended. refill: gives back the windows that DATA takes."""
+    def responses(self, *streams, limit=LIMIT, refill=True, partial=False):
+        """{stream: Response} of all of these, once each has ended. refill: gives back the windows that DATA takes. partial: the
+        connection may end before, with `reset` of those that were under way CANCEL."""
         end, told, bodies, left = time.monotonic() + limit, {}, {}, set(streams)
         while left:
             got = self.next(end - time.monotonic())
+            if got is None and partial:
+                told.update({stream: Response(reset=CANCEL) for stream in left})
+                break
             if got is None:
                 raise ConnectionError(f"the connection ended; before: {', '.join(map(str, self.seen[-8:]))}")
             if got.kind == HEADERS:  # also of others, since the tables change
