@@ -59,7 +59,8 @@ static bool open_rest(struct gw_input *input)
 	if (input->rest == NULL)
 		return false;
 	input->rest_room = GW_REST_ROOM + here;
-	memcpy(input->rest, input->bytes + input->at, here);
+	if (here > 0)
+		memcpy(input->rest, input->bytes + input->at, here);
 	input->bytes = input->rest;
 	input->at = 0;
 	input->len = here;
