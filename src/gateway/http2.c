@@ -7,6 +7,7 @@
 #include "gateway/run.h"
 
 #define READ_LIMIT_MS 60000 /* of a client that reads nothing of what is there for it */
+#define STOP_LIMIT_MS 2000  /* of a connection without a request, once it was told that it ends */
 
 bool gw_http2_open(struct gw_conn *conn)
 {
@@ -20,7 +21,7 @@ bool gw_http2_open(struct gw_conn *conn)
 		return false;
 	}
 	pace_stop(&http2->pace);
-	http2->stop_ms = THAW_NEVER;
+	http2->goaway_ms = THAW_NEVER;
 	conn->http2 = http2;
 	return true;
 }
@@ -164,21 +165,35 @@ static void look_at_use(struct gw_conn *conn)
 		gw_enter(conn, GW_IDLE);
 }
 
+static void stop(struct gw_conn *conn)
+{
+	gw_notice_unused(conn, conn->retiring ? GW_STOPS : "no request came in time");
+	(void)h2_server_stop(conn->http2->server);
+	conn->http2->goaway = GW_GOAWAY_STOPPED;
+	conn->http2->goaway_ms = gw_now(conn) + STOP_LIMIT_MS;
+}
+
 /* What is due. False: the connection is over. */
 static bool look_at_clock(struct gw_conn *conn)
 {
 	struct gw_http2 *http2 = conn->http2;
+	bool due = gw_now(conn) >= http2->goaway_ms;
 
 	if (gw_now(conn) >= h2_server_deadline(http2->server))
 		h2_server_tick(http2->server, gw_now(conn));
-	if (gw_now(conn) >= http2->stop_ms || (conn->state == GW_IDLE && gw_now(conn) >= conn->pace.deadline_ms &&
-					       h2_server_end(http2->server) == NULL)) {
-		/* Once: what is to be said may have to wait until the client reads. */
-		http2->stop_ms = THAW_NEVER;
-		pace_stop(&conn->pace);
-		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "no request came in time");
-		if (!h2_server_stop(http2->server))
-			h2_server_fail(http2->server, H2_INTERNAL_ERROR, "out of memory");
+	switch (http2->goaway) {
+	case GW_GOAWAY_NONE:
+		if (conn->state == GW_IDLE && gw_now(conn) >= conn->pace.deadline_ms)
+			stop(conn);
+		break;
+	case GW_GOAWAY_NOTICED:
+		if (due)
+			stop(conn);
+		break;
+	case GW_GOAWAY_STOPPED: /* a head that is never complete is a stream of the engine's alone */
+		if (due && http2->streams == NULL)
+			return false;
+		break;
 	}
 	return gw_now(conn) < http2->pace.deadline_ms;
 }
@@ -203,7 +218,7 @@ static enum gw_step run(struct gw_conn *conn)
 	bool moved = false;
 
 	if (!look_at_clock(conn))
-		return ends(conn, "the client did not read", GW_CLOSE_QUIET);
+		return ends(conn, "the client did not go on", GW_CLOSE_QUIET);
 	enum thaw_status in = h2_server_end(http2->server) == NULL ? read_frames(conn, &moved) : THAW_WANT_WRITE;
 	run_streams(conn, &moved);
 	enum thaw_status out = is_over(in) ? THAW_OK : write_frames(conn, &moved);
@@ -227,9 +242,11 @@ static uint64_t sooner(uint64_t one_ms, uint64_t other_ms)
 static uint64_t deadline(const struct gw_conn *conn)
 {
 	const struct gw_http2 *http2 = conn->http2;
-	uint64_t due_ms = sooner(h2_server_deadline(http2->server), sooner(http2->stop_ms, http2->pace.deadline_ms));
+	uint64_t due_ms = sooner(h2_server_deadline(http2->server), http2->pace.deadline_ms);
 
-	if (conn->state == GW_IDLE)
+	if (http2->goaway != GW_GOAWAY_STOPPED || http2->streams == NULL)
+		due_ms = sooner(due_ms, http2->goaway_ms);
+	if (http2->goaway == GW_GOAWAY_NONE && conn->state == GW_IDLE)
 		due_ms = sooner(due_ms, conn->pace.deadline_ms);
 	for (const struct gw_stream *at = http2->streams; at != NULL; at = at->next)
 		if (at->state != GW_OVER)
@@ -240,8 +257,11 @@ static uint64_t deadline(const struct gw_conn *conn)
 /* In two steps, so that a request that is on its way is still answered (RFC 9113 6.8). */
 static void retire(struct gw_conn *conn)
 {
+	if (conn->http2->goaway != GW_GOAWAY_NONE)
+		return;
 	(void)h2_server_notice(conn->http2->server);
-	conn->http2->stop_ms = gw_now(conn) + GW_RETIRE_MS;
+	conn->http2->goaway = GW_GOAWAY_NOTICED;
+	conn->http2->goaway_ms = gw_now(conn) + GW_RETIRE_MS;
 }
 
 const struct gw_protocol *gw_http2(void)

@@ -8,13 +8,21 @@
 #define GW_H2_PIECE    32768 /* of a response, for each stream that its client does not read */
 #define GW_H2_OUT_ROOM 32768 /* bytes of frames that are made at once; what the transport does not take is kept */
 
+/* RFC 9113 6.8 */
+enum gw_goaway {
+	GW_GOAWAY_NONE,
+	GW_GOAWAY_NOTICED, /* the first is sent: requests that are on their way are still answered */
+	GW_GOAWAY_STOPPED, /* the second is: what was begun goes on */
+};
+
 struct gw_http2 {
 	struct h2_server *server;
 	struct gw_stream *streams;
 	struct buffer out; /* frames that the transport has not taken yet */
 	struct pace pace;  /* of a client that does not read while something is there for it */
-	uint64_t stop_ms;  /* the second GOAWAY; THAW_NEVER: not yet, or not any more */
-	bool failed;       /* out of memory: the connection cannot go on */
+	enum gw_goaway goaway;
+	uint64_t goaway_ms; /* what follows it; THAW_NEVER: nothing */
+	bool failed;        /* out of memory: the connection cannot go on */
 };
 
 /* http2_stream.c: the ops of the engine; arg is the connection. */
