@@ -292,7 +292,7 @@ def test_who_makes_room_is_told(seen):  # noqa: F811
     begun = Client(gateway)
     assert idle.socket.recv(1) == b""  # a close_notify, not an end that could be anybody's (RFC 8446 6.1)
     begun.send(b"GET /begun HTTP/1.1\r\nHost: localhost\r\n")
-    wait("its head", lambda: len(gateway.wait_messages("conn: idle to head")) == 2)
+    wait("its head", lambda: len(gateway.wait_messages("conn: idle to busy")) == 2)
     assert honest(gateway) == 200
     status, body = begun.response()
     assert (status, json.loads(body)["reason"]) == (503, "too-many-connections")
