@@ -168,7 +168,8 @@ static void look_at_use(struct gw_conn *conn)
 static void stop(struct gw_conn *conn)
 {
 	gw_notice_unused(conn, conn->retiring ? GW_STOPS : "no request came in time");
-	(void)h2_server_stop(conn->http2->server);
+	if (!h2_server_stop(conn->http2->server))
+		h2_server_fail(conn->http2->server, H2_INTERNAL_ERROR, "out of memory");
 	conn->http2->goaway = GW_GOAWAY_STOPPED;
 	conn->http2->goaway_ms = gw_now(conn) + STOP_LIMIT_MS;
 }
