@@ -142,7 +142,10 @@ enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack)
 {
 	enum gw_gather came = GW_GATHER_MORE;
 
-	while (came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST && stream->conn->work < GW_WORK_MAX) {
+	/* One piece, even if other streams have done all the work of this step: each has its turn. */
+	for (bool first = true; came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST &&
+				(first || stream->conn->work < GW_WORK_MAX);
+	     first = false) {
 		came = gather_some(stream, pack);
 		stream->conn->work += GW_WORK_LEAST;
 	}

@@ -43,7 +43,7 @@ static bool send_batch(struct gw_stream *stream, struct gw_waits *waits)
 	waits->client_read = came == GW_GATHER_READ;
 	waits->client_write = came == GW_GATHER_WRITE;
 	if (pack.len == 0)
-		return came == GW_GATHER_END;
+		return came == GW_GATHER_END || came == GW_GATHER_MORE;
 	if (!gw_proxy_send(stream, pack.at, pack.len))
 		(void)gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
 	return true;
