@@ -165,6 +165,18 @@ static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 	return true;
 }
 
+/* Only for that: what the server sends meanwhile wakes nobody, and it is not the server that is slow. */
+static enum gw_step wait_for_client(struct gw_stream *stream)
+{
+	struct gw_proxy *proxy = stream->upstream;
+	struct gw_waits waits = {.client_write = true};
+
+	gw_proxy_paces(stream, &waits);
+	if (proxy->connected)
+		proxy->legs->ops->watch(proxy->leg, waits.server_read, waits.server_write);
+	return stream->conn->protocol->make_way(stream);
+}
+
 enum gw_step gw_proxy_relay(struct gw_stream *stream)
 {
 	enum thaw_status status = gw_unwritten(stream) ? stream->conn->protocol->flush(stream) : THAW_OK;
@@ -174,7 +186,7 @@ enum gw_step gw_proxy_relay(struct gw_stream *stream)
 	/* The server takes no more of the body that its client still writes, perhaps before it reads: see make_way().
 	 */
 	if (status != THAW_OK && gw_proxy_of(stream)->up == GW_UP_DEAD)
-		return stream->conn->protocol->make_way(stream);
+		return wait_for_client(stream);
 	return gw_proxy_drive(stream, gw_proxy_up, down_body);
 }
 
