@@ -103,6 +103,8 @@ static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 		if (put < len && !buffer_append(&http2->out, GW_H2_OUT_ROOM, frames + put, len - put))
 			return THAW_FAILED;
 	}
+	if (conn->work >= GW_WORK_MAX)
+		*moved = true; /* there may be more */
 	if (buffer_left(&http2->out) == 0)
 		pace_stop(&http2->pace);
 	else if (http2->pace.deadline_ms == THAW_NEVER)
@@ -124,6 +126,15 @@ static enum thaw_status read_frames(struct gw_conn *conn, bool *moved)
 	*moved = true;
 	(void)h2_server_take(conn->http2->server, bytes, len, gw_now(conn));
 	return THAW_OK;
+}
+
+/* Nothing is taken any more, but what is still to be written may only be read by a client whose own bytes have gone. */
+static enum thaw_status read_on(struct gw_conn *conn)
+{
+	bool came = false;
+	enum thaw_status status = read_frames(conn, &came);
+
+	return status == THAW_OK || status == THAW_WANT_READ ? status : THAW_WANT_WRITE;
 }
 
 /* ---- its streams ---- */
@@ -220,7 +231,7 @@ static enum gw_step run(struct gw_conn *conn)
 
 	if (!look_at_clock(conn))
 		return ends(conn, "the client did not go on", GW_CLOSE_QUIET);
-	enum thaw_status in = h2_server_end(http2->server) == NULL ? read_frames(conn, &moved) : THAW_WANT_WRITE;
+	enum thaw_status in = h2_server_end(http2->server) == NULL ? read_frames(conn, &moved) : read_on(conn);
 	run_streams(conn, &moved);
 	enum thaw_status out = is_over(in) ? THAW_OK : write_frames(conn, &moved);
 	run_streams(conn, &moved);
