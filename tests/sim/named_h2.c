@@ -141,9 +141,32 @@ static void upstream_cuts(struct scenario *scenario)
 	habit(scenario, ORIGIN_CUTS, 0);
 }
 
+/* It answers and ends while the client neither reads nor has written its body: nothing may spin meanwhile. */
+static void upstream_cuts_unread(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+
+	upstream_cuts(scenario);
+	scenario->origin.down.buffer = 50;
+	plan->down = (struct relay_limits){.buffer = 100, .delay_us = 10000};
+	plan->reading = READS_SLOWLY;
+	plan->read_max = 10;
+	plan->read_pause_ms = 100;
+}
+
 static void upstream_silent(struct scenario *scenario)
 {
 	habit(scenario, ORIGIN_SILENT, 1000);
+}
+
+/* More than one step of the connection may do: each stream must have its turn in the end. */
+static void much_at_once(struct scenario *scenario)
+{
+	struct conn_plan *plan = proxied(scenario, 0);
+
+	plan->up = (struct relay_limits){.buffer = MiB, .delay_us = 80000};
+	for (unsigned i = 0; i < plan->request_count; i++)
+		plan->requests[i].body += i * 1000;
 }
 
 /* ---- certificates ---- */
@@ -212,6 +235,19 @@ static void window_dribbled(struct scenario *scenario)
 	window(scenario, GRANTS_DRIBBLE, 1000);
 	scenario->conns[0].windows.grant_max = 1000;
 	scenario->conns[0].windows.grant_pause_ms = 200;
+}
+
+/* More updates than a connection may cost, over a wire that carries nothing: its end is near all the same. */
+static void window_flood(struct scenario *scenario)
+{
+	struct conn_plan *plan = proxied(scenario, 1558);
+
+	plan->up = plan->down = (struct relay_limits){.buffer = 1, .delay_us = 4, .bytes_per_s = 100000};
+	plan->windows = (struct window_plan){
+		.stream = 6 * MiB, .connection = MiB, .grants = GRANTS_DRIBBLE, .grant_max = 1, .grant_pause_ms = 1};
+	plan->record_max = 10;
+	scenario->origin.down = (struct relay_limits){.buffer = 1};
+	plan->request_count = 1;
 }
 
 static void window_dribbled_too_slowly(struct scenario *scenario)
@@ -287,6 +323,24 @@ static void check_retired(struct world *world)
 			world_fail(world, "stream %u: %u", i, client->answers[i].status);
 	if (h2_peer_fate(client->http2, last)->begun || client->answers[last].status != 0)
 		world_fail(world, "a request was taken after the GOAWAY");
+}
+
+/*
+ * The last response comes before its request is complete, and the client reads it only once it has written what it has
+ * begun: the server goes on to read, although the connection is over for it.
+ */
+static void retired_early(struct scenario *scenario)
+{
+	struct conn_plan *plan = times(scenario, 1);
+
+	scenario->proxied = true;
+	scenario->origin.habit = ORIGIN_EARLY;
+	scenario->origin.at = 1000;
+	plan->reading = READS_AFTER;
+	plan->up.buffer = 2000;
+	plan->up.bytes_per_s = 20000;
+	plan->down.buffer = 16;
+	plan->retire_ms = 5;
 }
 
 static void dismissed(struct scenario *scenario)
@@ -366,6 +420,7 @@ const struct named named_h2[] = {
 	{"h2-proxied-chunked", V13, NEVER, KB(50), .adjust = chunked, ALL(200)},
 	{"h2-writes-first", V13, NEVER, KB(300), .adjust = writes_first, ALL(200)},
 	{"h2-expects", V13, NEVER, KB(50), .adjust = expects, ALL(200)},
+	{"h2-much-at-once", V13, NEVER, KB(60), .adjust = much_at_once, ALL(200)},
 	/* certificates */
 	{"h2-late", V13, .route = ROUTE_LATE, .body = MiB, .adjust = one, .status = 0},
 	{"h2-late-1.2", V12, .route = ROUTE_LATE, .body = MiB, .adjust = one, .status = 0},
@@ -381,16 +436,19 @@ const struct named named_h2[] = {
 	{"h2-upstream-resets", V13, NEVER, KB(100), .adjust = upstream_resets, ALL(502)},
 	{"h2-upstream-early", V13, NEVER, KB(100), .adjust = upstream_early, ALL(413)},
 	{"h2-upstream-cuts", V13, NEVER, .adjust = upstream_cuts, INCOMPLETE},
+	{"h2-upstream-cuts-unread", V13, NEVER, KB(60), .adjust = upstream_cuts_unread, INCOMPLETE},
 	{"h2-upstream-silent", V13, NEVER, KB(100), .adjust = upstream_silent, ALL(504)},
 	/* windows */
 	{"h2-window-withheld", V13, NEVER, .adjust = window_withheld, INCOMPLETE},
 	{"h2-window-used-up", V13, NEVER, .adjust = window_used_up, INCOMPLETE},
 	{"h2-window-dribbled", V13, NEVER, .adjust = window_dribbled, ALL(200)},
 	{"h2-window-dribbled-too-slowly", V13, NEVER, .adjust = window_dribbled_too_slowly, INCOMPLETE},
+	{"h2-window-flood", V13, NEVER, .adjust = window_flood, .status = ANY_STATUS},
 	/* ends */
 	{"h2-cancelled", V13, NEVER, KB(100), .adjust = cancelled, .status = 200, .check = check_others_200},
 	{"h2-cancelled-at-once", V13, NEVER, KB(100), .adjust = cancelled_at_once, .status = 200},
 	{"h2-retired", V13, NEVER, KB(20), .adjust = retired, .status = 0, .check = check_retired},
+	{"h2-retired-early", V13, NEVER, KB(60), .adjust = retired_early, ALL(413)},
 	{"h2-dismissed", V13, NEVER, KB(100), .adjust = dismissed, ALL(503)},
 	{"h2-idle-unread", V13, NEVER, .adjust = idle_unread, ALL(200)},
 };
