@@ -24,7 +24,7 @@ static bool begin_tls(struct gw_conn *conn)
 	tls_link_on_away(conn->tls, gw_sent_away, conn);
 	gw_after_watch(conn);
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
-	tls_link_step(conn->tls);
+	tls_link_step(conn->tls, false);
 	return true;
 }
 
@@ -182,7 +182,8 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};
 	if (conn->tls != NULL)
-		tls_link_step(conn->tls);
+		tls_link_step(conn->tls, conn->quiet);
+	conn->quiet = false;
 	if (conn->state != GW_DEAD && conn->ask != NULL) {
 		gw_pins_look(conn);
 		thaw_tick(conn->ask, now_ms);
@@ -221,6 +222,11 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	pace_start(&conn->pace, gw_states[conn->state].limit_ms, now_ms);
 	board_connection_opened(gateway->env.board);
 	return conn;
+}
+
+void gw_conn_quiet(struct gw_conn *conn)
+{
+	conn->quiet = true;
 }
 
 void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg)

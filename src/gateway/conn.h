@@ -76,6 +76,7 @@ struct gw_conn {
 	uint64_t waits_ms; /* since when it waits, if it does: for its handshake, for a request, for the rest of a head
 			    */
 	size_t work;       /* bytes moved in this step */
+	bool quiet;        /* gw_conn_quiet() was called for the next step */
 	bool human;        /* the handshake waits for a client certificate: its deadline is the ask's */
 	bool retiring;
 	bool began; /* a byte of a request has come; or it was said that none will */

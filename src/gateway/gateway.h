@@ -72,6 +72,9 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms);
  */
 void gw_conn_on_wake(struct gw_conn *conn, void (*wake)(void *arg), void *arg);
 
+/* The next step is not because of the transport: that was waited for to be readable, and has not become so. */
+void gw_conn_quiet(struct gw_conn *conn);
+
 /* No further request on this connection: it ends after the one under way (graceful stop). */
 void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms);
 

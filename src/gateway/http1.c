@@ -174,6 +174,8 @@ static enum gw_step idle(struct gw_conn *conn)
 		return idle_blocked(conn, THAW_WANT_READ);
 	}
 	struct gw_stream *stream = gw_stream_new(conn);
+	if (stream != NULL && !gw_input_open(&stream->in))
+		gw_stream_free(&stream);
 	if (stream == NULL) {
 		gw_notice(conn->gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, gw_now(conn),
 			  "out of memory for a request");

@@ -13,10 +13,6 @@ struct gw_stream *gw_stream_new(struct gw_conn *conn)
 	stream->conn = conn;
 	stream->gateway = conn->gateway;
 	stream->began_ms = gw_now(conn);
-	if (!gw_input_open(&stream->in)) {
-		free(stream);
-		return NULL;
-	}
 	pace_start(&stream->pace, gw_stream_rows[GW_HEAD].limit_ms, gw_now(conn));
 	return stream;
 }

@@ -146,7 +146,7 @@ struct gw_upstream_ops {
 };
 
 /* stream.c */
-struct gw_stream *gw_stream_new(struct gw_conn *conn); /* NULL: no memory */
+struct gw_stream *gw_stream_new(struct gw_conn *conn); /* its input is not open; NULL: no memory */
 /* Frees all that it holds, but what has come of its input. */
 void gw_stream_clear(struct gw_stream *stream);
 void gw_stream_free(struct gw_stream **stream);

@@ -21,6 +21,7 @@ struct connection {
 	uint64_t deadline_ms;
 	uint64_t armed_ms; /* when the timer fires; THAW_NEVER: it does not run */
 	bool queued;
+	bool quiet;   /* for its upstream only, and its own socket was watched all the time */
 	bool unnamed; /* the PROXY protocol's header has not been read */
 	LIST_ENTRY(connection) all;
 	TAILQ_ENTRY(connection) queue;
@@ -198,6 +199,9 @@ static bool sort_in(struct connection *c)
 /* c may be gone afterwards. */
 static void step(struct connection *c)
 {
+	if (c->quiet)
+		gw_conn_quiet(c->gw);
+	c->quiet = false;
 	struct gw_wants wants = gw_conn_step(c->gw, c->home->now_ms);
 
 	if (wants.dead || !sort_in(c)) {
@@ -214,7 +218,11 @@ static void step(struct connection *c)
 /* Its upstream has moved: it has its turn at the end of this iteration. */
 static void on_wake(void *arg)
 {
-	enqueue(arg);
+	struct connection *c = arg;
+
+	if (!c->queued)
+		c->quiet = (c->io.events & EV_READ) != 0;
+	enqueue(c);
 }
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events)
@@ -223,6 +231,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
+	c->quiet = false;
 	if (!c->queued) /* else it has its turn anyway */
 		step(c);
 }

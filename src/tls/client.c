@@ -310,7 +310,7 @@ enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t r
 
 void tls_client_step(struct tls_client *client)
 {
-	tls_transport_step(client->ssl);
+	tls_transport_step(client->ssl, false);
 }
 
 bool tls_client_pending(const struct tls_client *client)

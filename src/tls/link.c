@@ -113,9 +113,14 @@ struct ssl_st *tls_link_ssl(struct tls_link *link)
 	return link->ssl;
 }
 
-void tls_link_step(struct tls_link *link)
+void tls_link_step(struct tls_link *link, bool quiet)
 {
-	tls_transport_step(link->ssl);
+	tls_transport_step(link->ssl, quiet);
+}
+
+bool tls_link_dry(const struct tls_link *link)
+{
+	return SSL_has_pending(link->ssl) == 0 && tls_transport_dry(link->ssl);
 }
 
 bool tls_link_spent(const struct tls_link *link)

@@ -100,9 +100,11 @@ struct ssl_st *tls_link_ssl(struct tls_link *link);
 
 /*
  * A step of this connection begins: what it reads of the wire is limited until the next one begins. tls_link_spent():
- * the limit was reached, so step it again without waiting for more. Without tls_link_step() there is no limit.
+ * the limit was reached, so step it again without waiting for more. Without tls_link_step() there is no limit. quiet:
+ * its transport did not become readable since the last step. tls_link_dry(): a read now would find nothing.
  */
-void tls_link_step(struct tls_link *link);
+void tls_link_step(struct tls_link *link, bool quiet);
+bool tls_link_dry(const struct tls_link *link);
 bool tls_link_spent(const struct tls_link *link);
 
 /* The client was given up because of what it sent besides data: see tls/records.h. Needs a tls_session. */

@@ -42,6 +42,7 @@ struct link {
 	const SSL *ssl;
 	struct buffer held; /* what is held back */
 	bool holds_records;
+	bool dry; /* the last read has taken all that there was */
 	enum end end;
 	struct {
 		bool limited, spent;
@@ -131,6 +132,14 @@ static int take_staged(struct link *link, void *data, size_t room)
 	return (int)len;
 }
 
+static ssize_t read_transport(struct link *link, void *data, size_t room)
+{
+	ssize_t got = link->transport.ops->read(link->transport.io, data, room);
+
+	link->dry = got == TRANSPORT_BLOCKED || (got > 0 && (size_t)got < room);
+	return got;
+}
+
 static int read_more(BIO *bio, struct link *link, char *data, int room)
 {
 	if (link->stage != NULL)
@@ -142,9 +151,8 @@ static int read_more(BIO *bio, struct link *link, char *data, int room)
 		link->stage = stage_take();
 	/* Without memory for a stage it still works, in small reads. */
 	if (link->stage == NULL)
-		return answer(bio, link, link->transport.ops->read(link->transport.io, data, (size_t)room),
-			      BIO_FLAGS_READ);
-	ssize_t got = link->transport.ops->read(link->transport.io, link->stage->bytes, TLS_STAGE_MAX);
+		return answer(bio, link, read_transport(link, data, (size_t)room), BIO_FLAGS_READ);
+	ssize_t got = read_transport(link, link->stage->bytes, TLS_STAGE_MAX);
 	if (got <= 0) {
 		int cause = errno;
 		drop_stage(link);
@@ -311,16 +319,24 @@ static struct link *link_of(const struct ssl_st *ssl)
 	return bio != NULL && BIO_method_type(bio) == atomic_load(&the_type) ? BIO_get_data(bio) : NULL;
 }
 
-void tls_transport_step(const struct ssl_st *ssl)
+void tls_transport_step(const struct ssl_st *ssl, bool quiet)
 {
 	struct link *link = link_of(ssl);
 
 	if (link != NULL) {
+		link->dry = link->dry && quiet;
 		link->step.limited = true;
 		link->step.spent = false;
 		link->step.bytes = TLS_STEP_BYTES;
 		link->step.records = TLS_STEP_RECORDS;
 	}
+}
+
+bool tls_transport_dry(const struct ssl_st *ssl)
+{
+	const struct link *link = link_of(ssl);
+
+	return link != NULL && link->dry && link->stage == NULL && link->end == OPEN;
 }
 
 bool tls_transport_spent(const struct ssl_st *ssl)

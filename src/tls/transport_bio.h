@@ -25,8 +25,13 @@ struct ssl_st;
 /* Gives ssl a BIO over the transport, which it frees. False: no memory. */
 bool tls_use_transport(struct ssl_st *ssl, struct transport transport);
 
-/* A step begins: it has the whole allowance. Without any such call there is no limit. */
-void tls_transport_step(const struct ssl_st *ssl);
+/* A step begins: it has the whole allowance. Without any such call there is no limit. quiet: the transport did not
+ * become readable since the last step. */
+void tls_transport_step(const struct ssl_st *ssl, bool quiet);
+
+/* A read now would find nothing: the last one took less than there was room for, or nothing. Bytes that came since then
+ * make the transport readable, which the next step is told. */
+bool tls_transport_dry(const struct ssl_st *ssl);
 
 /* The step's allowance is used up: the last read said "later" although more may be here. Step again without waiting. */
 bool tls_transport_spent(const struct ssl_st *ssl);

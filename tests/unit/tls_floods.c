@@ -295,7 +295,7 @@ static enum thaw_status step(struct pair *pair)
 	if (pair->against_client)
 		tls_client_step(pair->client);
 	else
-		tls_link_step(pair->link);
+		tls_link_step(pair->link, false);
 	while (status == THAW_OK)
 		status = read_some(pair);
 	return status;
