@@ -125,6 +125,12 @@ void judge_answer(struct world *world, const struct sim_conn *conn, unsigned i, 
 		world_fail(world, "#%u request %u: %u times 100", conn->index, i, answer->hundreds);
 }
 
+/* An upstream's own 413 is no verdict. */
+static bool by_upstream(const struct world *world, const struct answer *answer)
+{
+	return answer->status == 413 && world->scenario->proxied && world->scenario->origin.habit == ORIGIN_EARLY;
+}
+
 static enum thaw_verdict verdict_of(const char *name)
 {
 	for (int verdict = THAW_VERDICT_NONE; verdict <= THAW_VERDICT_CANCELLED; verdict++)
@@ -185,7 +191,7 @@ void judge_record(struct world *world, const struct sim_conn *conn, unsigned i, 
 		if (verdict == THAW_VERDICT_PENDING || verdict == THAW_VERDICT_NONE)
 			world_fail(world, "#%u record %u: the ask has no verdict", conn->index, i);
 		if (answer->complete && when != CONFIG_WHEN_RESPONSE &&
-		    !(answer->status == 503 && conn->client.plan->dismiss_ms > 0) &&
+		    !(answer->status == 503 && conn->client.plan->dismiss_ms > 0) && !by_upstream(world, answer) &&
 		    !verdict_fits(answer->status, verdict, world->scenario->require))
 			world_fail(world, "#%u record %u: %u by the verdict %s", conn->index, i, answer->status,
 				   thaw_verdict_name(verdict));
