@@ -24,6 +24,18 @@ def make_stranger(folder):
     )  # fmt: skip
 
 
+def make_impostor(folder, name):
+    """impostor.pem and impostor.key in folder, issued by a CA of that name that no gateway trusts."""
+    ca, ca_key, request = folder / "impostor-ca.pem", folder / "impostor-ca.key", folder / "impostor.csr"
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *new_key, "-days", "2", "-subj", name, "-keyout", ca_key, "-out", ca)
+    openssl("req", *new_key, "-subj", "/CN=Impostor", "-keyout", folder / "impostor.key", "-out", request)
+    openssl(
+        "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2",
+        "-extfile", folder / "stranger.ext", "-out", folder / "impostor.pem",
+    )  # fmt: skip
+
+
 def make_keystore(pki, target):
     """Java reads a PKCS #12 file, password 'thaw'."""
     openssl(

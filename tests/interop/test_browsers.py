@@ -1,0 +1,186 @@
+"""
+What real browsers do with a certificate that is wanted late (docs/BROWSERS.md): over which version of TLS and HTTP each
+request came, by the access records, and that no byte of a body was sent twice.
+"""
+
+import socket
+
+import pytest
+
+from harness import browsers
+from harness.pki import make_impostor
+
+SIZES = {"1k": 1 << 10, "1m": 1 << 20, "50m": 50 << 20}
+LATE = {"when": "request"}
+# What the server accepts, what nobody has, one of a CA that the server does not name, one of a CA of the same name.
+IDENTITIES = {"client": "accepted", None: "no-certificate", "stranger": "no-certificate", "impostor": "untrusted"}
+
+
+@pytest.fixture(scope="module")
+def stores(pki):
+    """The PKI, with the certificates of IDENTITIES."""
+    make_impostor(pki, "/CN=Thaw Throwaway CA")
+    return pki
+
+
+@pytest.fixture
+def visit(stores, tmp_path):
+    """visit(name, identity, url): a browser that shows this page."""
+    running = []
+
+    def start(name, identity, url):
+        folder = tmp_path / f"browser{len(running)}"
+        folder.mkdir()
+        running.append(browsers.BROWSERS[name](folder, stores, identity))
+        running[-1].open(url)
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def fetch(browser, target, size):
+    """A PUT of so many bytes by the page's script; its status, and whether there was one at all."""
+    return browser.evaluate(f"fetch('{target}', {{method: 'PUT', body: new Uint8Array({size})}}).then(answer => answer.status)")
+
+
+def submit(browser, target, size):
+    """A form with a file of so many bytes is sent to target, which the browser then shows."""
+    browser.evaluate(
+        "(() => { const form = document.createElement('form'), file = document.createElement('input'),"
+        " gathered = new DataTransfer();"
+        f" form.method = 'post'; form.enctype = 'multipart/form-data'; form.action = '{target}';"
+        f" gathered.items.add(new File([new Uint8Array({size})], 'upload'));"
+        " file.type = 'file'; file.name = 'upload'; file.files = gathered.files;"
+        " form.append(file); document.body.append(form); setTimeout(() => form.submit()); })()"
+    )
+
+
+def records(gateway, mark):
+    """The access records of the requests whose target ends so, once one of them has a response that is no redirection."""
+    wanted = lambda record: (record["target"] or "").endswith(mark)  # noqa: E731
+    assert gateway.wait_records(lambda record: wanted(record) and record["status"] not in (0, 307))
+    return [record for record in gateway.records if wanted(record)]
+
+
+def over(record):
+    return record["protocol"], record["tls"]
+
+
+def check_ask(record, verdict):
+    ask = record["ask"]
+    assert (ask["means"], ask["moment"]) == ("handshake", "handshake")
+    assert record["status"] == (200 if verdict == "accepted" else 403)
+    assert verdict in (ask["verdict"], ask["reason"])
+    assert (record["certificate"] is not None) == (verdict == "accepted")
+
+
+def check_once(came, size, exactly, verdict):
+    """Nothing of the body came before the request that was answered, and to that one all of it, if it was accepted."""
+    *before, last = came
+    assert [record["body_in"] for record in before] == [0] * len(before)
+    if verdict == "accepted":
+        assert last["body_in"] == size if exactly else size < last["body_in"] < size + 1024
+    else:  # refused as soon as its head was there
+        assert last["body_in"] <= size + 1024
+
+
+def cells(*quick):
+    """All of them; those that are not named here are for --full."""
+    for browser in browsers.BROWSERS:
+        for how in ("fetch", "form"):
+            for size in SIZES:
+                for identity in IDENTITIES:
+                    cell = (browser, how, size, identity)
+                    marks = () if cell in quick else pytest.mark.full
+                    yield pytest.param(*cell, id="-".join(map(str, cell)), marks=marks)
+
+
+SEND = {"fetch": fetch, "form": submit}
+
+
+@pytest.mark.parametrize(
+    "name,how,size,identity",
+    cells(
+        ("chromium", "fetch", "1m", "client"),
+        ("firefox", "fetch", "1m", "client"),
+        ("chromium", "form", "1m", None),
+        ("firefox", "form", "1m", "impostor"),
+    ),
+)
+def test_late_route_is_asked_in_the_handshake_on_demand(name, how, size, identity, serve, visit):
+    gateway = serve(routes=(("/late", LATE),))
+    browser = visit(name, identity, gateway.url("/?page"))
+    assert over(gateway.record("/?page")) == ("HTTP/2.0", "TLSv1.3")
+    SEND[how](browser, "/late?up", SIZES[size])
+    came = records(gateway, "/late?up")
+    *away, last = came
+    assert away and all((*over(record), record["status"]) == ("HTTP/2.0", "TLSv1.3", 0) for record in away)
+    assert over(last) == ("HTTP/1.1", "TLSv1.3")
+    assert last["ask"]["on_demand"] is True
+    check_ask(last, IDENTITIES[identity])
+    check_once(came, SIZES[size], how == "fetch", IDENTITIES[identity])
+
+
+@pytest.mark.parametrize(
+    "name,how,size,identity", cells(("chromium", "form", "1k", "client"), ("firefox", "fetch", "1k", "client"))
+)
+def test_handshake_host_keeps_http2(name, how, size, identity, serve, visit):
+    gateway = serve(certificate={"when": "handshake"})
+    browser = visit(name, identity, gateway.url("/?page"))
+    SEND[how](browser, "/?up", SIZES[size])
+    came = records(gateway, "/?up")
+    assert [over(record) for record in came] == [("HTTP/2.0", "TLSv1.3")]
+    check_ask(came[0], IDENTITIES[identity])
+    check_once(came, SIZES[size], how == "fetch", IDENTITIES[identity])
+
+
+@pytest.mark.parametrize("name,how,size,identity", cells())
+def test_elsewhere_is_not_needed_by_browsers(name, how, size, identity, serve, visit):
+    """A client that cannot be asked is sent elsewhere; a browser can be asked, on demand, and is not sent there."""
+    gateway = serve(routes=(("/late", {**LATE, "elsewhere": "https://other.test"}),))
+    browser = visit(name, identity, gateway.url("/?page"))
+    SEND[how](browser, "/late?up", SIZES[size])
+    came = records(gateway, "/late?up")
+    assert not [record for record in came if record["status"] == 307]
+    check_ask(came[-1], IDENTITIES[identity])
+    check_once(came, SIZES[size], how == "fetch", IDENTITIES[identity])
+
+
+@pytest.mark.parametrize("name", browsers.BROWSERS)
+def test_elsewhere_gets_a_form_where_a_browser_cannot_be_asked(name, serve, visit):
+    """TLS 1.3 alone, and no HTTP/2 to be sent away from: a 307 to a host that asks in each handshake."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gateway = serve(
+        routes=(("/late", {**LATE, "elsewhere": f"https://handshake.localhost:{port}"}),),
+        hosts=(("handshake.localhost", {"when": "handshake"}),),
+        host={"http2": "off"},
+        top={"tls": "{ versions: [ '1.3' ] }"},
+        listens=(f"127.0.0.1:{port}",),
+    )
+    browser = visit(name, "client", gateway.url("/?page"))
+    submit(browser, "/late?up", SIZES["1m"])
+    came = records(gateway, "/late?up")
+    assert [(*over(record), record["status"]) for record in came] == [
+        ("HTTP/1.1", "TLSv1.3", 307),
+        ("HTTP/2.0", "TLSv1.3", 200),
+    ]
+    check_ask(came[-1], "accepted")
+    assert SIZES["1m"] < came[-1]["body_in"] < SIZES["1m"] + 1024
+
+
+@pytest.mark.parametrize("name", browsers.BROWSERS)
+def test_websocket_is_not_asked_for_a_certificate(name, serve, visit):
+    """It goes over the page's own HTTP/2 connection (RFC 8441), where nobody is asked."""
+    gateway = serve(routes=(("/late", LATE),))
+    browser = visit(name, "client", gateway.url("/?page"))
+    browser.evaluate(
+        "new Promise(done => { const socket = new WebSocket(location.origin.replace('https', 'wss') + '/?socket');"
+        " socket.onclose = socket.onerror = () => done(true); })"
+    )
+    (came,) = records(gateway, "/?socket")
+    assert over(came) == ("HTTP/2.0", "TLSv1.3") and came["ask"] is None and came["certificate"] is None
+    assert fetch(browser, "/late?up", 1024) == 200
+    check_ask(records(gateway, "/late?up")[-1], "accepted")
