@@ -42,6 +42,7 @@ class ChromiumWithStore(Chromium):
         settings = {"profile": {"managed_auto_select_certificate_for_urls": [json.dumps({"pattern": "*", "filter": {}})]}}
         (profile / "Preferences").write_text(json.dumps(settings))
         super().__init__(folder / "profile", arguments=("--ignore-certificate-errors",), home=folder)
+        self.call("Network.disable")  # which holds a large upload back: each body would be told as an event, too
 
 
 class Firefox:
