@@ -448,6 +448,35 @@ static void key_updates_of_a_long_upload_are_no_flood(void **state)
 	close_pair(&pair);
 }
 
+/* ---- reads that would find nothing ---- */
+
+static void write_two_records(struct pair *pair)
+{
+	assert_int_equal(SSL_write(pair->raw, "ab", 2), 2);
+	assert_int_equal(SSL_write(pair->raw, "cd", 2), 2);
+}
+
+static void a_transport_is_dry_once_its_last_record_is_read_until_it_is_readable_again(void **state)
+{
+	struct pair pair = open_pair(false, TLS1_3_VERSION);
+
+	(void)state;
+	tls_link_step(pair.link, false);
+	assert_false(tls_link_dry(pair.link));
+	write_two_records(&pair);
+	assert_int_equal(read_some(&pair), THAW_OK);
+	assert_false(tls_link_dry(pair.link)); /* the second one is here already */
+	assert_int_equal(read_some(&pair), THAW_OK);
+	assert_true(tls_link_dry(pair.link));
+	tls_link_step(pair.link, true);
+	assert_true(tls_link_dry(pair.link));
+	tls_link_step(pair.link, false);
+	assert_false(tls_link_dry(pair.link));
+	assert_int_equal(read_some(&pair), THAW_WANT_READ);
+	assert_true(tls_link_dry(pair.link));
+	close_pair(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +485,7 @@ int main(void)
 		cmocka_unit_test(the_fifth_renegotiation_ends_the_connection),
 		cmocka_unit_test(a_flooding_client_can_still_be_written_to),
 		cmocka_unit_test(key_updates_of_a_long_upload_are_no_flood),
+		cmocka_unit_test(a_transport_is_dry_once_its_last_record_is_read_until_it_is_readable_again),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);
