@@ -446,7 +446,7 @@ def test_large_bodies_need_little_memory(gateway, payloads, figure):
 
 
 @pytest.mark.memory
-def test_idle_connection_costs_little_more_than_one_of_http_1_1(serve, figure):
+def test_idle_connection_costs_no_more_than_its_session_beside_one_of_http_1_1(serve, figure):
     gateway, count, held = h2.start(serve, workers=1), 300, []
 
     def cost(connect):
@@ -472,7 +472,7 @@ def test_idle_connection_costs_little_more_than_one_of_http_1_1(serve, figure):
     for client in held:
         client.tls.close()
     figure(f"an idle connection: {one / 1024:.1f} KiB over HTTP/1.1, {two / 1024:.1f} KiB over HTTP/2")
-    assert gateway.sanitized() or two <= 1.3 * one
+    assert gateway.sanitized() or two - one < 14 * 1024  # nghttp2 1.52: 10 KiB
 
 
 # How connections end -----------------------------------------------------------------------------------------------------------
