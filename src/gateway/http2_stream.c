@@ -58,6 +58,7 @@ static void on_request(void *arg, struct h2_stream *from, struct h2_request *req
 	link_in(conn, stream);
 	conn->began = true;
 	stream->body.raw = !request->websocket;
+	stream->ends = request->ended;
 	stream->body.ended = request->ended || request->websocket;
 	if (request->head == NULL) {
 		(void)gw_refuse(stream, GW_PROBLEM_MALFORMED, &request->refusal);
@@ -242,7 +243,7 @@ void gw_http2_finish(struct gw_stream *stream, const struct http_trailers *trail
 	if (stream->carrier == NULL)
 		return;
 	h2_stream_resume(carrier(stream));
-	if (!stream->body.ended)
+	if (!stream->ends) /* of a tunnel, too: its client may never end it */
 		h2_stream_drop_body(carrier(stream));
 }
 
