@@ -152,6 +152,17 @@ enum gw_step gw_cut(struct gw_stream *stream, const char *note)
 	return end_without(stream, note, GW_END_CUT);
 }
 
+bool gw_write_kept(struct gw_stream *stream)
+{
+	bool can = gw_unwritten(stream) && thaw_can_write(stream->conn->ask);
+	enum thaw_status status = can ? stream->conn->protocol->flush(stream) : THAW_OK;
+
+	if (status != THAW_FAILED && status != THAW_CLOSED)
+		return true;
+	(void)gw_abandon(stream, stream->gateway->err.text);
+	return false;
+}
+
 enum gw_step gw_continue(struct gw_stream *stream)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -165,9 +176,7 @@ enum gw_step gw_continue(struct gw_stream *stream)
 		stream->out.failed = false; /* the refusal goes instead */
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	}
-	enum thaw_status status = thaw_can_write(stream->conn->ask) ? stream->conn->protocol->flush(stream) : THAW_OK;
-	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(stream, stream->gateway->err.text);
+	(void)gw_write_kept(stream);
 	return GW_MOVED;
 }
 

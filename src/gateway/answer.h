@@ -19,6 +19,9 @@ void gw_end_asks(struct gw_stream *stream, enum thaw_reason reason);
 bool gw_overtaken(const struct gw_stream *stream);
 /* An ask is pending, by a renegotiation that is not over. */
 bool gw_renegotiates(const struct gw_stream *stream);
+/* Writes what waits for the client, such as a 100 Continue that could not be written whole. False: the stream is over.
+ */
+bool gw_write_kept(struct gw_stream *stream);
 /* Writes a 100 Continue, as far as can be done now; waiting to read waits for the rest, too. */
 enum gw_step gw_continue(struct gw_stream *stream);
 /* A response's head, of len bytes at the beginning of the pack; what is left in the pack is to be written behind it.

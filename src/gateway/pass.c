@@ -6,13 +6,8 @@
 /* The verdict is in, or none was needed: only now does the upstream see the request. */
 enum gw_step gw_run_pass(struct gw_stream *stream)
 {
-	/* A 100 Continue that could not be written whole. */
-	enum thaw_status status = gw_unwritten(stream) && thaw_can_write(stream->conn->ask)
-					  ? stream->conn->protocol->flush(stream)
-					  : THAW_OK;
-
-	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(stream, stream->gateway->err.text);
+	if (!gw_write_kept(stream))
+		return GW_MOVED;
 	if (stream->ops != NULL)
 		return stream->ops->pass(stream);
 	bool proxy = stream->route->config->upstream == CONFIG_PROXY && !gw_ends_here(stream);

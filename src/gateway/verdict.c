@@ -41,12 +41,8 @@ static enum gw_step verdict_in(struct gw_stream *stream)
 
 enum gw_step gw_run_ask(struct gw_stream *stream)
 {
-	enum thaw_status status = gw_unwritten(stream) && thaw_can_write(stream->conn->ask)
-					  ? stream->conn->protocol->flush(stream)
-					  : THAW_OK;
-
-	if (status == THAW_FAILED || status == THAW_CLOSED)
-		return gw_abandon(stream, stream->gateway->err.text);
+	if (!gw_write_kept(stream))
+		return GW_MOVED;
 	if (thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
 		return verdict_in(stream);
 	return gw_drain(stream);
