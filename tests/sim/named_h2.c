@@ -357,7 +357,7 @@ static void idle_unread(struct scenario *scenario)
 
 	plan->ending = ENDING_IDLE;
 	plan->reading = READS_SLOWLY;
-	plan->read_max = 20;
+	plan->read_max = 80; /* a handshake with ML-KEM must fit its 30 s */
 	plan->read_pause_ms = 500;
 	plan->down.buffer = 2;
 }
