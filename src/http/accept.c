@@ -76,8 +76,15 @@ static void note(struct liking *liking, unsigned specific, unsigned weight)
 	*liking = (struct liking){specific, weight};
 }
 
-static void read_range(struct http_span element, struct liking *html, struct liking *json)
+/* What a client likes; gif and xhtml: whether it names these types. */
+struct likings {
+	struct liking html, json;
+	bool gif, xhtml;
+};
+
+static void read_range(struct http_span element, struct likings *likings)
 {
+	struct liking *html = &likings->html, *json = &likings->json;
 	struct http_span type;
 	unsigned weight = WEIGHT_MAX;
 
@@ -95,19 +102,23 @@ static void read_range(struct http_span element, struct liking *html, struct lik
 	} else if (http_span_equal_nocase(type, "application/problem+json") ||
 		   http_span_equal_nocase(type, "application/json")) {
 		note(json, 3, weight);
+	} else {
+		likings->gif = likings->gif || http_span_equal_nocase(type, "image/gif");
+		likings->xhtml = likings->xhtml || http_span_equal_nocase(type, "application/xhtml+xml");
 	}
 }
 
 bool http_prefers_html(const struct http_request *request)
 {
-	struct liking html = {0, 0}, json = {0, 0};
+	struct likings likings = {.gif = false};
 
 	for (size_t i = 0; i < request->field_count; i++) {
 		struct http_span rest = request->fields[i].value, element;
 		if (!http_span_equal_nocase(request->fields[i].name, "Accept"))
 			continue;
 		while (next_part(&rest, ',', &element))
-			read_range(element, &html, &json);
+			read_range(element, &likings);
 	}
-	return html.weight > json.weight;
+	/* Java's HttpURLConnection names HTML and images by itself, for any program; browsers name XHTML, too. */
+	return likings.html.weight > likings.json.weight && (likings.xhtml || !likings.gif);
 }

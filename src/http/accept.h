@@ -6,7 +6,8 @@
 
 /*
  * Whether the client prefers text/html to JSON, by its Accept fields. False if it likes both equally, takes neither, or
- * sends no Accept: browsers name text/html when they load a page, other clients do not.
+ * sends no Accept: browsers name text/html when they load a page, other clients do not. (Java's HttpURLConnection does,
+ * but with image/gif and without application/xhtml+xml: false for it.)
  */
 bool http_prefers_html(const struct http_request *request);
 

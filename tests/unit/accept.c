@@ -28,8 +28,9 @@ static bool prefers(const char *first, const char *second)
 static void browsers_get_a_page(void **state)
 {
 	static const char *const browsers[] = {
-		"text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8,application/"
-		"signed-exchange;v=b3;q=0.7",
+		("text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8,application/"
+		 "signed-exchange;v=b3;q=0.7"),
+		"text/html,application/xhtml+xml,image/gif,*/*;q=0.8",
 		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
 		"text/html",
 		"TEXT/HTML",
@@ -56,6 +57,8 @@ static void others_get_json(void **state)
 	static const char *const others[] = {
 		NULL,
 		"",
+		"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", /* HttpURLConnection of Java 17 */
+		"text/html, image/gif, */*; q=0.2",                     /* of Java 21 */
 		"*/*",
 		"application/json",
 		"application/problem+json, text/html",
