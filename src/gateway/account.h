@@ -1,4 +1,4 @@
-/* What is told of a stream: its access record, the board's counts, and its place among the asks on the board. */
+/* What is reported about a stream: its access record, the board's counts, and its place among the asks on the board. */
 #ifndef GATEWAY_ACCOUNT_H
 #define GATEWAY_ACCOUNT_H
 

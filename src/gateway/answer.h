@@ -24,7 +24,7 @@ bool gw_renegotiates(const struct gw_stream *stream);
 bool gw_write_kept(struct gw_stream *stream);
 /* Writes a 100 Continue, as far as can be done now; waiting to read waits for the rest, too. */
 enum gw_step gw_continue(struct gw_stream *stream);
-/* A response's head, of len bytes at the beginning of the pack; what is left in the pack is to be written behind it.
+/* Sends a response's head: the first len bytes of the pack. The caller writes what is left in the pack after it.
  * last: nothing else will come. False: no memory, or it is too large. */
 bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last);
 /* To the client as much as it takes now; the rest is kept. False: no memory, or the connection is broken. */

@@ -7,7 +7,7 @@
 #include "gateway/run.h"
 
 #define READ_LIMIT_MS 60000 /* of a client that reads nothing of what is there for it */
-#define STOP_LIMIT_MS 2000  /* of a connection without a request, once it was told that it ends */
+#define STOP_LIMIT_MS 2000  /* of a connection without a request, after the last GOAWAY */
 
 bool gw_http2_open(struct gw_conn *conn)
 {

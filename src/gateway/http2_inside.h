@@ -22,7 +22,6 @@ struct gw_http2 {
 	struct pace pace;  /* of a client that does not read while something is there for it */
 	enum gw_goaway goaway;
 	uint64_t goaway_ms; /* what follows it; THAW_NEVER: nothing */
-	bool failed;        /* out of memory: the connection cannot go on */
 };
 
 /* http2_stream.c: the ops of the engine; arg is the connection. */

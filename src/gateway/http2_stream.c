@@ -195,7 +195,7 @@ const struct h2_ops gw_http2_ops = {.request = on_request,
 				    .body = on_body,
 				    .random = on_random};
 
-/* The next line, without its CRLF; what is left begins behind it. */
+/* The next line, without its CRLF; rest then begins after it. */
 static struct http_span next_line(struct http_span *rest)
 {
 	const char *end = memchr(rest->at, '\r', rest->len);

@@ -18,7 +18,7 @@ bool gw_pin_by_request(const struct http_request *request);
 /* Whether the response offers such a scheme, with any status. */
 bool gw_pin_by_answer(const struct http_answer *answer);
 
-/* The connection to that upstream, which the caller owns from now on, and says whom it wakes; NULL: there is none. */
+/* The connection to that upstream, which the caller owns from now on; call wakes() on it. NULL: there is none. */
 struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream);
 /* Takes over a connection whose exchange is complete. Without memory it is closed. */
 void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_leg **leg);
