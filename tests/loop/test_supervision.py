@@ -86,10 +86,16 @@ def wait_held(gateway, client):
     """Until the gateway has read all that the client has sent: nothing is on its way any more."""
     ends = f"{client.server_port:04X}", f"{client.port:04X}"
 
+    def row(these):
+        return next((row for row in tcp_rows() if row.ends == these), None)
+
     def read():
-        rows = {row.ends: row for row in tcp_rows()}
-        there, here = rows.get(ends), rows.get(ends[::-1])
-        return there and here and int(there.unread, 16) == int(here.unsent, 16) == 0
+        """In this order: what has left the client's socket is in the server's by then. One reading of both is no moment."""
+        here = row(ends[::-1])
+        if here is None or int(here.unsent, 16) != 0:
+            return False
+        there = row(ends)
+        return there is not None and int(there.unread, 16) == 0
 
     wait("the body to be read", read)
 
