@@ -9,7 +9,8 @@ import time
 import pytest
 
 from harness.rawtls import LIMIT, Raw, context
-from harness.servers import Server, free_port
+from harness.servers import Server
+from ports import free_port
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "balancer"
 

@@ -3,12 +3,12 @@ What real browsers do with a certificate that is wanted late (docs/BROWSERS.md):
 request came, by the access records, and that no byte of a body was sent twice.
 """
 
-import socket
 
 import pytest
 
 from harness import browsers
 from harness.pki import make_impostor
+from ports import free_port
 
 SIZES = {"1k": 1 << 10, "1m": 1 << 20, "50m": 50 << 20}
 LATE = {"when": "request"}
@@ -151,8 +151,7 @@ def test_elsewhere_is_not_needed_by_browsers(name, how, size, identity, serve, v
 @pytest.mark.parametrize("name", browsers.BROWSERS)
 def test_elsewhere_gets_a_form_where_a_browser_cannot_be_asked(name, serve, visit):
     """TLS 1.3 alone, and no HTTP/2 to be sent away from: a 307 to a host that asks in each handshake."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     gateway = serve(
         routes=(("/late", {**LATE, "elsewhere": f"https://handshake.localhost:{port}"}),),
         hosts=(("handshake.localhost", {"when": "handshake"}),),

@@ -16,7 +16,8 @@ from harness.gateway import Gateway, Settings, binary
 from harness.process import run
 from harness.relay import Relay
 from harness.scripted import after_head, whole
-from harness.servers import Server, free_port
+from harness.servers import Server
+from ports import free_port
 from harness.upload import LIMIT, send
 
 MIB = 2**20

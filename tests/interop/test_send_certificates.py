@@ -3,7 +3,8 @@
 import pytest
 from harness.pki import Authority, Issuer
 from harness.scripted import after_head
-from harness.servers import Server, free_port
+from harness.servers import Server
+from ports import free_port
 from harness.upload import send
 
 

@@ -13,7 +13,7 @@ import pytest
 from harness.gateway import MemoryWatch
 from harness.plain import front, read_head, reset, scripted  # noqa: F401 - two are fixtures
 from harness.rawtls import LIMIT, Raw
-from harness.servers import free_port
+from ports import free_port
 
 
 def others_are_well(gateway):

@@ -14,6 +14,7 @@ import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen, run
 from peer import LIMIT, LISTENS, Client, clients_on_both, is_running, tcp_rows, wait
+from ports import free_port
 from test_supervision import MIB, begin_upload, finish_upload, said, wait_held, withhold
 
 EX_OK, EX_USAGE, EX_OSERR, EX_CONFIG = 0, 64, 71, 78
@@ -38,11 +39,6 @@ def refused(gateway, why):
     assert code == EX_CONFIG, told
     assert why in told
     wait("the message", lambda: said(gateway, "the new configuration is refused, all stays as it was: "))
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
 
 
 def listens(port):

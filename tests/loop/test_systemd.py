@@ -12,7 +12,8 @@ import pytest
 from harness.gateway import binary
 from harness.process import kill_group, run
 from peer import LIMIT, Client, wait
-from test_reload import EX_CONFIG, free_port, listens, reload, socket_inode
+from ports import free_port
+from test_reload import EX_CONFIG, listens, reload, socket_inode
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,8 @@ import pytest
 from harness.gateway import binary
 from harness.process import run
 from peer import LIMIT, Client, is_running, wait
-from test_reload import EX_CONFIG, EX_OK, EX_OSERR, EX_USAGE, KeptAlive, LateUploads, NewConnections, free_port, reload
+from ports import free_port
+from test_reload import EX_CONFIG, EX_OK, EX_OSERR, EX_USAGE, KeptAlive, LateUploads, NewConnections, reload
 from test_supervision import MIB, assert_dismissed, begin_upload, finish_upload, said, wait_held
 from test_systemd import There, drain, systemd  # noqa: F401 - a fixture
 

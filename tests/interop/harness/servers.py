@@ -7,18 +7,14 @@ import socket
 import subprocess
 import time
 
+from ports import free_port
+
 from .process import kill_group, popen
 
 HERE = pathlib.Path(__file__).resolve().parents[1] / "upstreams"
 START_LIMIT = 60.0
 APACHE_MODULES = "/usr/lib/apache2/modules"
 TOMCAT = pathlib.Path("/usr/share/tomcat10")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:
