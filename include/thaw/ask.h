@@ -1,7 +1,11 @@
 /*
  * The ask: a client certificate requested on an established connection, while its bytes go on being read.
  *
- * The caller owns the SSL and does all I/O through whatever BIO the SSL has (non-blocking). Where to begin:
+ * The caller owns the SSL, and does all I/O through whatever BIO it gives to the SSL (non-blocking). OpenSSL reads
+ * nothing while a handshake message of its own waits to be written, which would freeze a client that writes its whole
+ * request before it reads: so a filter BIO of the library's is pushed on top of the one that the SSL writes to. It
+ * holds up to 128 KiB of such messages, none of application data, and makes the kernel's TLS for sending (kTLS)
+ * unavailable. Where to begin:
  *
  *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_client_hello, NULL), or call thaw_client_hello() from the callback
  *      that you have. It notes what the client offers and, if told so, holds clients without post-handshake

@@ -11,8 +11,8 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/error.h"
-#include "tls/credentials.h"
 #include "tls/failure.h"
+#include "tls/hold.h"
 #include "tls/records.h"
 #include "tls/transport_bio.h"
 
@@ -207,13 +207,12 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 
 	ERR_clear_error();
 	if (client == NULL || (client->ssl = SSL_new(context->ctx)) == NULL || !use_name(client->ssl, name) ||
-	    SSL_set_app_data(client->ssl, client) != 1 || !tls_use_transport(client->ssl, transport)) {
+	    SSL_set_app_data(client->ssl, client) != 1 || !tls_use_transport(client->ssl, transport) ||
+	    (context->reads_while_writing && !tls_hold(client->ssl, TLS_HOLD_RECORDS))) {
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS connection", err);
 		tls_client_free(&client);
 		return NULL;
 	}
-	if (context->reads_while_writing)
-		tls_transport_hold_records(client->ssl);
 	client->observed = context->observed;
 	SSL_set_msg_callback(client->ssl, on_message);
 	SSL_set_msg_callback_arg(client->ssl, client);
@@ -287,8 +286,8 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 				  struct thaw_error *err)
 {
 	*len = 0;
-	tls_transport_flush(client->ssl);
-	if (tls_transport_held(client->ssl))
+	tls_held_flush(client->ssl);
+	if (tls_held(client->ssl) > 0)
 		return THAW_WANT_WRITE;
 	ERR_clear_error();
 	errno = 0;
@@ -337,12 +336,12 @@ enum thaw_status tls_client_close_notify(struct tls_client *client)
 
 size_t tls_client_unsent(const struct tls_client *client)
 {
-	return tls_transport_held_bytes(client->ssl);
+	return tls_held(client->ssl);
 }
 
 void tls_client_flush(struct tls_client *client)
 {
-	tls_transport_flush(client->ssl);
+	tls_held_flush(client->ssl);
 }
 
 enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_error *err)

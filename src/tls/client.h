@@ -6,9 +6,9 @@
 #define TLS_CLIENT_H
 
 #include "base/transport.h"
+#include "tls/credentials.h"
 #include "tls/observe.h"
 
-struct tls_credentials;
 struct tls_client_context;
 struct tls_client_memory;
 struct tls_client;

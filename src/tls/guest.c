@@ -14,8 +14,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
-#include "tls/credentials.h"
 #include "tls/failure.h"
+#include "tls/hold.h"
 
 struct tls_guest {
 	atomic_uint holds; /* the caller's, and the context's */
@@ -23,8 +23,7 @@ struct tls_guest {
 	struct tls_observer watch; /* what the context is given: hands on to options.observer */
 	const SSL *ssl;            /* NULL: there is none yet, or none any more */
 	uint64_t in, out;          /* bytes that passed the transport */
-	unsigned char *held;       /* TLS_GUEST_HELD_MAX bytes, once they are needed */
-	size_t at, len;            /* what of it is still to be written */
+	struct buffer held;        /* up to TLS_GUEST_HELD_MAX */
 	uint64_t until_ms;         /* for so long it is waited for */
 	uint64_t waited_ms;        /* in all */
 	uint64_t waited_when_given;
@@ -35,7 +34,6 @@ struct tls_guest {
 
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static int ctx_index = -1;
-static BIO_METHOD *method;
 
 static struct tls_guest *guest_of(const SSL_CTX *ctx)
 {
@@ -46,9 +44,7 @@ static void drop(struct tls_guest *guest)
 {
 	if (atomic_fetch_sub(&guest->holds, 1) != 1)
 		return;
-	if (guest->held != NULL) /* records: ciphertext, but whose tail may be of a handshake with names in it */
-		OPENSSL_cleanse(guest->held, TLS_GUEST_HELD_MAX);
-	free(guest->held);
+	tls_hold_wipe(&guest->held);
 	free(guest);
 }
 
@@ -72,31 +68,27 @@ static void on_ctx_gone(void *parent, void *data, CRYPTO_EX_DATA *ex, int index,
 /* What of the queue the transport takes now. False: it is broken. */
 static bool flush(struct tls_guest *guest, BIO *next)
 {
-	while (guest->len > 0) {
-		int put = BIO_write(next, guest->held + guest->at, (int)guest->len);
-		if (put <= 0)
-			return BIO_should_retry(next);
-		guest->out += (uint64_t)put;
-		guest->at += (size_t)put;
-		guest->len -= (size_t)put;
-	}
-	guest->at = 0;
-	return true;
+	return tls_hold_write(&guest->held, next, &guest->out);
+}
+
+static size_t queued(const struct tls_guest *guest)
+{
+	return buffer_left(&guest->held);
 }
 
 /* Until the queue is out, or something can be read. False: broken, or given up, as when the connection is closed behind
  * its guest's back. */
 static bool wait_for_room(struct tls_guest *guest, BIO *next)
 {
-	while (guest->len > 0) {
+	while (queued(guest) > 0) {
 		guest->gave_up = clock_now_ms() >= guest->until_ms || guest->options.tick == NULL ||
 				 !guest->options.tick(guest->options.arg);
 		if (guest->gave_up || !flush(guest, next))
 			return false;
 		/* Its owner may not want to read now, so what can be read is not a reason to queue without end. */
-		short reading = guest->len <= TLS_GUEST_HELD_MAX / 2 ? POLLIN : 0;
+		short reading = queued(guest) <= TLS_GUEST_HELD_MAX / 2 ? POLLIN : 0;
 		struct pollfd fd = {.fd = guest->options.fd, .events = (short)(POLLOUT | reading)};
-		int ready = guest->len > 0 ? poll(&fd, 1, TLS_GUEST_TICK_MS) : 0;
+		int ready = queued(guest) > 0 ? poll(&fd, 1, TLS_GUEST_TICK_MS) : 0;
 		if (ready < 0 && errno != EINTR)
 			return false;
 		if (ready > 0 && (fd.revents & ~POLLOUT) != 0)
@@ -117,17 +109,9 @@ static bool await(struct tls_guest *guest, BIO *next)
 /* Takes all that still is to go out behind what is in the queue. False: no memory, or above the ceiling. */
 static bool hold(struct tls_guest *guest, const char *bytes, size_t len)
 {
-	if (guest->held == NULL)
-		guest->held = malloc(TLS_GUEST_HELD_MAX);
-	if (guest->held == NULL || len > TLS_GUEST_HELD_MAX - guest->len)
+	if (!buffer_append(&guest->held, TLS_GUEST_HELD_MAX, bytes, len))
 		return false;
-	if (guest->at + guest->len + len > TLS_GUEST_HELD_MAX) {
-		memmove(guest->held, guest->held + guest->at, guest->len);
-		guest->at = 0;
-	}
-	memcpy(guest->held + guest->at + guest->len, bytes, len);
 	guest->until_ms = guest->options.wait_ms != 0 ? clock_now_ms() + guest->options.wait_ms : THAW_NEVER;
-	guest->len += len;
 	return true;
 }
 
@@ -149,7 +133,7 @@ static bool may_read_on(struct tls_guest *guest)
 
 	guest->broken = true;
 	guest->in_when_broken = guest->in;
-	return reads && guest->len == 0 && socket_has_bytes(guest->options.fd);
+	return reads && queued(guest) == 0 && socket_has_bytes(guest->options.fd);
 }
 
 static int filter_write(BIO *bio, const char *bytes, int len)
@@ -163,7 +147,7 @@ static int filter_write(BIO *bio, const char *bytes, int len)
 		return 0;
 	if (!flush(guest, next))
 		goto broken;
-	if (guest->len == 0 && (put = BIO_write(next, bytes, len)) <= 0 && !BIO_should_retry(next))
+	if (queued(guest) == 0 && (put = BIO_write(next, bytes, len)) <= 0 && !BIO_should_retry(next))
 		goto broken;
 	put = put > 0 ? put : 0;
 	guest->out += (uint64_t)put;
@@ -192,7 +176,7 @@ static int filter_read(BIO *bio, char *bytes, int room)
 		int got = BIO_read(next, bytes, room);
 		if (got > 0)
 			guest->in += (uint64_t)got;
-		if (got > 0 || guest->len == 0 || !BIO_should_retry(next)) {
+		if (got > 0 || queued(guest) == 0 || !BIO_should_retry(next)) {
 			BIO_copy_next_retry(bio);
 			return got;
 		}
@@ -215,23 +199,19 @@ static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 	return result;
 }
 
-static int filter_create(BIO *bio)
+/* The guest is the context's. */
+static int filter_destroy(BIO *bio)
 {
-	BIO_set_init(bio, 1);
+	(void)bio;
 	return 1;
 }
 
-static BIO_METHOD *make_method(void)
-{
-	int type = BIO_get_new_index();
-	BIO_METHOD *made = type >= 0 ? BIO_meth_new(type | BIO_TYPE_FILTER, "thaw guest") : NULL;
-
-	if (made != NULL && BIO_meth_set_write(made, filter_write) == 1 && BIO_meth_set_read(made, filter_read) == 1 &&
-	    BIO_meth_set_ctrl(made, filter_ctrl) == 1 && BIO_meth_set_create(made, filter_create) == 1)
-		return made;
-	BIO_meth_free(made);
-	return NULL;
-}
+static struct tls_method method = {.kind = BIO_TYPE_FILTER,
+				   .name = "thaw guest",
+				   .write = filter_write,
+				   .read = filter_read,
+				   .ctrl = filter_ctrl,
+				   .destroy = filter_destroy};
 
 /* What all guests share, and is never freed. What there was no memory for, the next guest makes. */
 static bool make_shared(void)
@@ -239,9 +219,7 @@ static bool make_shared(void)
 	(void)pthread_mutex_lock(&making);
 	if (ctx_index < 0)
 		ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ctx_gone);
-	if (method == NULL)
-		method = make_method();
-	bool made = ctx_index >= 0 && method != NULL;
+	bool made = ctx_index >= 0;
 	(void)pthread_mutex_unlock(&making);
 	return made;
 }
@@ -255,14 +233,13 @@ static void on_info(const SSL *ssl, int where, int result)
 	(void)result;
 	if ((where & SSL_CB_HANDSHAKE_START) == 0 || guest == NULL || guest->ssl != NULL || next == NULL)
 		return;
-	BIO *filter = BIO_new(method);
+	BIO *filter = tls_method_bio(&method, guest);
 	if (filter == NULL || BIO_up_ref(next) != 1) {
 		BIO_free(filter);
 		ERR_clear_error();
 		return; /* it works without, as OpenSSL does */
 	}
 	guest->ssl = ssl;
-	BIO_set_data(filter, guest);
 	(void)BIO_push(filter, next);
 	SSL_set_bio((SSL *)ssl, filter, filter);
 }
@@ -328,12 +305,12 @@ void tls_guest_leave(struct tls_guest **guest)
 
 uint64_t tls_guest_unsent(const struct tls_guest *guest)
 {
-	return (guest->ssl != NULL ? socket_unsent(guest->options.fd) : 0) + guest->len;
+	return (guest->ssl != NULL ? socket_unsent(guest->options.fd) : 0) + queued(guest);
 }
 
 uint64_t tls_guest_moved(const struct tls_guest *guest)
 {
-	uint64_t unsent = tls_guest_unsent(guest), written = guest->out + guest->len;
+	uint64_t unsent = tls_guest_unsent(guest), written = guest->out + queued(guest);
 
 	return guest->in + (written > unsent ? written - unsent : 0);
 }

@@ -15,10 +15,10 @@
 #ifndef TLS_GUEST_H
 #define TLS_GUEST_H
 
+#include "tls/credentials.h"
 #include "tls/observe.h"
 
 struct ssl_ctx_st;
-struct tls_credentials;
 struct tls_guest;
 
 struct tls_guest_options {

@@ -14,9 +14,9 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/hold.h"
 #include "tls/peer.h"
 #include "tls/records.h"
-#include "tls/transport_bio.h"
 
 #define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused before the connection is ended */
 
@@ -117,7 +117,8 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 {
 	struct tls_session *session = calloc(1, sizeof(*session));
 
-	if (session == NULL || !make_index() || SSL_set_ex_data(ssl, ex_index, session) != 1) {
+	if (session == NULL || !make_index() || !tls_hold(ssl, TLS_HOLD_HANDSHAKE) ||
+	    SSL_set_ex_data(ssl, ex_index, session) != 1) {
 		free(session);
 		ERR_clear_error();
 		return NULL;
@@ -179,7 +180,8 @@ int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	if (session == NULL)
 		return SSL_CLIENT_HELLO_SUCCESS;
 	(void)tls_hello_name(ssl, name);
-	if (session->hello_seen) { /* a HelloRetryRequest's second one, or a renegotiation's */
+	(void)tls_hold(ssl, TLS_HOLD_HANDSHAKE); /* without memory for it now, the next read tries again */
+	if (session->hello_seen) {               /* a HelloRetryRequest's second one, or a renegotiation's */
 		if (strcmp(name, session->name) == 0)
 			return SSL_CLIENT_HELLO_SUCCESS;
 		*alert = SSL_AD_ILLEGAL_PARAMETER;
@@ -223,6 +225,17 @@ static enum thaw_status keep_error(struct tls_session *session, enum thaw_status
 		*session->err = *err;
 	session->err_lost = session->err == NULL;
 	return status;
+}
+
+/* The SSL's owner may have given it a BIO since it was last done. */
+static enum thaw_status hold(struct tls_session *session)
+{
+	struct thaw_error err;
+
+	if (tls_hold(session->ssl, TLS_HOLD_HANDSHAKE))
+		return THAW_OK;
+	return keep_error(session, tls_library_failure(THAW_ERR_RESOURCE, "joining a connection", begin_error(&err)),
+			  &err);
 }
 
 static enum thaw_status use_trust(struct tls_session *session, const thaw_trust *trust, int mode)
@@ -370,8 +383,10 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 
 	*reason = THAW_REASON_NONE;
 	ERR_clear_error();
-	enum thaw_status status =
-		use_trust(session, trust, post ? SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE : SSL_VERIFY_PEER);
+	enum thaw_status status = hold(session);
+	if (status == THAW_OK)
+		status =
+			use_trust(session, trust, post ? SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE : SSL_VERIFY_PEER);
 	if (status == THAW_OK)
 		status = post ? begin_post_handshake(session, reason) : begin_renegotiation(session);
 	if (status == THAW_OK) {
@@ -455,6 +470,8 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 	struct thaw_error err;
 	*len = 0;
 	ERR_clear_error();
+	if (hold(session) != THAW_OK)
+		return THAW_FAILED;
 	errno = 0;
 	int n = SSL_read_ex(session->ssl, data, room, len);
 	if (n == 1)
@@ -467,12 +484,12 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 
 void tls_session_flush(struct tls_session *session)
 {
-	tls_transport_flush(session->ssl);
+	tls_held_flush(session->ssl);
 }
 
 bool tls_session_unsent(const struct tls_session *session)
 {
-	return tls_transport_held(session->ssl);
+	return tls_held(session->ssl) > 0;
 }
 
 bool tls_session_can_write(const struct tls_session *session)

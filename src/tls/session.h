@@ -102,7 +102,7 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
  * has the words. */
 bool tls_session_flooded(const struct tls_session *session);
 
-/* Handshake messages that the transport has not taken yet; only with a BIO of tls_use_transport(). */
+/* Handshake messages that the transport has not taken yet: tls/hold.h. */
 void tls_session_flush(struct tls_session *session);
 bool tls_session_unsent(const struct tls_session *session);
 

@@ -6,11 +6,6 @@
  *
  * A step's allowance (tls_transport_step) is counted in bytes and in records. Without read-ahead OpenSSL asks for the
  * five bytes of each record's header by themselves: such a read begins a record.
- *
- * A server's handshake messages that the transport does not take are held back here, and OpenSSL is told that they are
- * written: until a handshake message is out, it reads nothing, and a client that writes its whole request before it
- * reads (tickets, and the request for a certificate, wait for it) would wait for ever. A server's application data is
- * never held; a client's is, where it was told to (tls_transport_hold_records).
  */
 #include "tls/transport_bio.h"
 
@@ -22,7 +17,7 @@
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 
-#include "base/buffer.h"
+#include "tls/method.h"
 
 struct stage {
 	unsigned char bytes[TLS_STAGE_MAX];
@@ -39,10 +34,7 @@ struct link {
 	struct transport transport;
 	struct stage *stage; /* NULL while nothing is staged */
 	size_t at, len;      /* the staged bytes: at to len */
-	const SSL *ssl;
-	struct buffer held; /* what is held back */
-	bool holds_records;
-	bool dry; /* the last read has taken all that there was */
+	bool dry;            /* the last read has taken all that there was */
 	enum end end;
 	struct {
 		bool limited, spent;
@@ -175,36 +167,6 @@ static int bio_read(BIO *bio, char *data, int room)
 	return count(link, read_more(bio, link, data, room));
 }
 
-/* Writes what is held back. > 0: nothing is left; else the transport's answer. */
-static ssize_t flush_held(struct link *link)
-{
-	while (buffer_left(&link->held) > 0) {
-		ssize_t put = link->transport.ops->write(link->transport.io, buffer_first(&link->held),
-							 buffer_left(&link->held));
-		if (put <= 0)
-			return put;
-		buffer_consume(&link->held, (size_t)put);
-	}
-	buffer_free(&link->held);
-	return 1;
-}
-
-static bool hold(struct link *link, const char *data, size_t len)
-{
-	bool held = buffer_append(&link->held, TLS_HELD_MAX, data, len);
-
-	link->held.failed = false; /* OpenSSL writes it once more */
-	return held;
-}
-
-/* What a record's write comes to when the transport took only some of it: all of it, unless there is no room. */
-static int hold_rest(BIO *bio, struct link *link, const char *data, int len, int put)
-{
-	if (put == len || hold(link, data + put, (size_t)(len - put)))
-		return len;
-	return answer(bio, link, put > 0 ? put : TRANSPORT_BLOCKED, BIO_FLAGS_WRITE);
-}
-
 static int bio_write(BIO *bio, const char *data, int len)
 {
 	struct link *link = BIO_get_data(bio);
@@ -215,14 +177,7 @@ static int bio_write(BIO *bio, const char *data, int len)
 	errno = 0;
 	if (link->end == BROKEN)
 		return answer(bio, link, TRANSPORT_BROKEN, 0);
-	ssize_t put = flush_held(link);
-	if (put > 0)
-		put = link->transport.ops->write(link->transport.io, data, (size_t)len);
-	if (put == TRANSPORT_BLOCKED && SSL_is_server(link->ssl) == 1 && SSL_in_init(link->ssl) == 1 &&
-	    hold(link, data, (size_t)len))
-		return len;
-	if (link->holds_records && (put > 0 || put == TRANSPORT_BLOCKED))
-		return hold_rest(bio, link, data, len, put > 0 ? (int)put : 0);
+	ssize_t put = link->transport.ops->write(link->transport.io, data, (size_t)len);
 	return answer(bio, link, put, BIO_FLAGS_WRITE);
 }
 
@@ -233,14 +188,12 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	(void)number;
 	(void)pointer;
 	switch (command) {
-	case BIO_CTRL_FLUSH: /* what is held back goes out by tls_transport_flush() */
+	case BIO_CTRL_FLUSH:
 		return 1;
 	case BIO_CTRL_EOF:
 		return link->stage == NULL && link->end == ENDED;
 	case BIO_CTRL_PENDING:
 		return (long)(link->len - link->at);
-	case BIO_CTRL_WPENDING:
-		return (long)buffer_left(&link->held);
 	default:
 		return 0;
 	}
@@ -252,7 +205,6 @@ static int bio_destroy(BIO *bio)
 
 	if (link != NULL) {
 		drop_stage(link);
-		buffer_free(&link->held);
 		free(link);
 	}
 	BIO_set_data(bio, NULL);
@@ -260,53 +212,23 @@ static int bio_destroy(BIO *bio)
 	return 1;
 }
 
-static BIO_METHOD *make_method(void)
-{
-	int index = BIO_get_new_index();
-	BIO_METHOD *method = index < 0 ? NULL : BIO_meth_new(index | BIO_TYPE_SOURCE_SINK, "thaw transport");
-
-	if (method != NULL && BIO_meth_set_read(method, bio_read) == 1 && BIO_meth_set_write(method, bio_write) == 1 &&
-	    BIO_meth_set_ctrl(method, bio_ctrl) == 1 && BIO_meth_set_destroy(method, bio_destroy) == 1)
-		return method;
-	BIO_meth_free(method);
-	return NULL;
-}
-
-/* Made by whoever needs it first, and kept until the process ends; of two threads that made one, one throws his away.
- */
-static _Atomic(BIO_METHOD *) the_method;
-static atomic_int the_type;
-
-static BIO_METHOD *method_get(void)
-{
-	BIO_METHOD *method = atomic_load(&the_method);
-
-	if (method != NULL)
-		return method;
-	BIO_METHOD *mine = make_method();
-	if (mine == NULL)
-		return NULL;
-	if (atomic_compare_exchange_strong(&the_method, &method, mine))
-		return mine;
-	BIO_meth_free(mine);
-	return method;
-}
+static struct tls_method method = {.kind = BIO_TYPE_SOURCE_SINK,
+				   .name = "thaw transport",
+				   .write = bio_write,
+				   .read = bio_read,
+				   .ctrl = bio_ctrl,
+				   .destroy = bio_destroy};
 
 bool tls_use_transport(struct ssl_st *ssl, struct transport transport)
 {
-	BIO_METHOD *method = method_get();
 	struct link *link = calloc(1, sizeof(*link));
-	BIO *bio = method != NULL && link != NULL ? BIO_new(method) : NULL;
+	BIO *bio = link != NULL ? tls_method_bio(&method, link) : NULL;
 
 	if (bio == NULL) {
 		free(link);
 		return false;
 	}
 	link->transport = transport;
-	link->ssl = ssl;
-	BIO_set_data(bio, link);
-	BIO_set_init(bio, 1);
-	atomic_store(&the_type, BIO_method_type(bio));
 	SSL_set_bio(ssl, bio, bio);
 	return true;
 }
@@ -314,9 +236,9 @@ bool tls_use_transport(struct ssl_st *ssl, struct transport transport)
 /* NULL: the SSL has some other BIO. */
 static struct link *link_of(const struct ssl_st *ssl)
 {
-	BIO *bio = SSL_get_rbio(ssl);
+	BIO *bio = tls_method_find(&method, SSL_get_rbio(ssl));
 
-	return bio != NULL && BIO_method_type(bio) == atomic_load(&the_type) ? BIO_get_data(bio) : NULL;
+	return bio != NULL ? BIO_get_data(bio) : NULL;
 }
 
 void tls_transport_step(const struct ssl_st *ssl, bool quiet)
@@ -344,34 +266,4 @@ bool tls_transport_spent(const struct ssl_st *ssl)
 	const struct link *link = link_of(ssl);
 
 	return link != NULL && link->step.spent && link->end == OPEN;
-}
-
-bool tls_transport_held(const struct ssl_st *ssl)
-{
-	const struct link *link = link_of(ssl);
-
-	return link != NULL && buffer_left(&link->held) > 0 && link->end != BROKEN;
-}
-
-size_t tls_transport_held_bytes(const struct ssl_st *ssl)
-{
-	const struct link *link = link_of(ssl);
-
-	return link != NULL ? buffer_left(&link->held) : 0;
-}
-
-void tls_transport_hold_records(const struct ssl_st *ssl)
-{
-	struct link *link = link_of(ssl);
-
-	if (link != NULL)
-		link->holds_records = true;
-}
-
-void tls_transport_flush(const struct ssl_st *ssl)
-{
-	struct link *link = link_of(ssl);
-
-	if (link != NULL && link->end != BROKEN && flush_held(link) == TRANSPORT_BROKEN)
-		link->end = BROKEN;
 }

@@ -36,19 +36,4 @@ bool tls_transport_dry(const struct ssl_st *ssl);
 /* The step's allowance is used up: the last read said "later" although more may be here. Step again without waiting. */
 bool tls_transport_spent(const struct ssl_st *ssl);
 
-/* A client's: every record that the transport does not take whole is held back, too. Its caller writes nothing more
- * while some are (tls_transport_held), so it is one record, and what handshake messages a read brings forth. */
-void tls_transport_hold_records(const struct ssl_st *ssl);
-
-/*
- * The most that is held back of a server's handshake messages that the transport did not take: a request for a
- * certificate with the longest list of CA names (RFC 8446 4.2.4), and a handshake's own messages.
- */
-#define TLS_HELD_MAX 131072
-
-/* Whether some are held back: flush when the transport can be written. */
-bool tls_transport_held(const struct ssl_st *ssl);
-size_t tls_transport_held_bytes(const struct ssl_st *ssl);
-void tls_transport_flush(const struct ssl_st *ssl);
-
 #endif

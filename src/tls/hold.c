@@ -1,0 +1,172 @@
+#include "tls/hold.h"
+
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
+/* OpenSSL keeps its number private. It asks whether the kernel shall encrypt what is written. */
+#define CTRL_SET_KTLS_SEND 72
+
+struct hold {
+	const SSL *ssl; /* whose BIO this is, so that it outlives it */
+	enum tls_hold_what what;
+	struct buffer held;
+	bool broken;
+};
+
+/* Ciphertext, but perhaps of a handshake with names in it. */
+void tls_hold_wipe(struct buffer *held)
+{
+	if (held->bytes != NULL)
+		OPENSSL_cleanse(held->bytes, held->room);
+	buffer_free(held);
+}
+
+bool tls_hold_write(struct buffer *held, BIO *next, uint64_t *put)
+{
+	while (buffer_left(held) > 0) {
+		int len = BIO_write(next, buffer_first(held), (int)buffer_left(held));
+		if (len <= 0)
+			return BIO_should_retry(next) != 0;
+		*put += (uint64_t)len;
+		buffer_consume(held, (size_t)len);
+	}
+	tls_hold_wipe(held);
+	return true;
+}
+
+static bool flush(struct hold *hold, BIO *next)
+{
+	uint64_t put = 0;
+
+	hold->broken = hold->broken || !tls_hold_write(&hold->held, next, &put);
+	return !hold->broken;
+}
+
+static bool keep(struct hold *hold, const char *data, size_t len)
+{
+	bool kept = buffer_append(&hold->held, TLS_HELD_MAX, data, len);
+
+	hold->held.failed = false; /* OpenSSL writes it once more */
+	return kept;
+}
+
+/* Whether what is written now is to be taken whole. */
+static bool takes_all(const struct hold *hold)
+{
+	return hold->what == TLS_HOLD_RECORDS || (SSL_is_server(hold->ssl) == 1 && SSL_in_init(hold->ssl) == 1);
+}
+
+static int filter_write(BIO *bio, const char *data, int len)
+{
+	struct hold *hold = BIO_get_data(bio);
+	BIO *next = BIO_next(bio);
+	int put = 0;
+
+	BIO_clear_retry_flags(bio);
+	if (len <= 0)
+		return 0;
+	if (!flush(hold, next))
+		return -1;
+	if (buffer_left(&hold->held) == 0) {
+		put = BIO_write(next, data, len);
+		if (put <= 0 && !BIO_should_retry(next))
+			return put;
+		put = put > 0 ? put : 0;
+	}
+	if (put < len && takes_all(hold) && keep(hold, data + put, (size_t)(len - put)))
+		return len;
+	if (put == 0)
+		BIO_set_retry_write(bio);
+	return put > 0 ? put : -1;
+}
+
+/* Some programs fetch what a BIO in memory was given by way of the SSL's BIO. */
+static int filter_read(BIO *bio, char *data, int room)
+{
+	BIO_clear_retry_flags(bio);
+	int got = BIO_read(BIO_next(bio), data, room);
+	BIO_copy_next_retry(bio);
+	return got;
+}
+
+static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	const struct hold *hold = BIO_get_data(bio);
+	BIO *next = BIO_next(bio);
+
+	if (next == NULL)
+		return 0;
+	switch (command) {
+	case BIO_CTRL_FLUSH: /* or OpenSSL would read nothing until it is done; each write tries again */
+		(void)BIO_flush(next);
+		return 1;
+	case BIO_CTRL_WPENDING:
+		return (long)buffer_left(&hold->held) + BIO_wpending(next);
+	case CTRL_SET_KTLS_SEND: /* what is held would be encrypted once more */
+	case BIO_CTRL_DUP:
+		return 0;
+	default:
+		return BIO_ctrl(next, command, number, pointer);
+	}
+}
+
+static int filter_destroy(BIO *bio)
+{
+	struct hold *hold = BIO_get_data(bio);
+
+	if (hold != NULL)
+		tls_hold_wipe(&hold->held);
+	free(hold);
+	BIO_set_data(bio, NULL);
+	BIO_set_init(bio, 0);
+	return 1;
+}
+
+static struct tls_method method = {.kind = BIO_TYPE_FILTER,
+				   .name = "thaw hold",
+				   .write = filter_write,
+				   .read = filter_read,
+				   .ctrl = filter_ctrl,
+				   .destroy = filter_destroy};
+
+bool tls_hold(struct ssl_st *ssl, enum tls_hold_what what)
+{
+	BIO *next = SSL_get_wbio(ssl);
+
+	if (next == NULL || tls_method_find(&method, next) != NULL)
+		return true;
+	struct hold *hold = calloc(1, sizeof(*hold));
+	BIO *bio = hold != NULL ? tls_method_bio(&method, hold) : NULL;
+	if (bio == NULL || BIO_up_ref(next) != 1) {
+		BIO_free(bio);
+		free(bio != NULL ? NULL : hold);
+		return false;
+	}
+	*hold = (struct hold){.ssl = ssl, .what = what};
+	(void)BIO_push(bio, next);
+	SSL_set0_wbio(ssl, bio); /* frees one reference to next, which the chain holds now */
+	return true;
+}
+
+static BIO *hold_of(const struct ssl_st *ssl)
+{
+	return tls_method_find(&method, SSL_get_wbio(ssl));
+}
+
+size_t tls_held(const struct ssl_st *ssl)
+{
+	BIO *bio = hold_of(ssl);
+	const struct hold *hold = bio != NULL ? BIO_get_data(bio) : NULL;
+
+	return hold != NULL && !hold->broken ? buffer_left(&hold->held) : 0;
+}
+
+void tls_held_flush(const struct ssl_st *ssl)
+{
+	BIO *bio = hold_of(ssl);
+
+	if (bio != NULL)
+		(void)flush(BIO_get_data(bio), BIO_next(bio));
+}
