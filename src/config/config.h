@@ -2,8 +2,8 @@
  * The settings of `thaw serve`: read once from YAML, checked as a whole, then never changed.
  *
  * All strings and arrays belong to the struct config. A route's client_certificate is already resolved: what it
- * does not say itself comes from its host, and what the host does not say, from the defaults. docs/CONFIGURATION.md
- * is the reference of what the file may say.
+ * does not say itself comes from its host, and what the host does not say, from the defaults. docs/REFERENCE.md has
+ * all keys; it is generated from schema.c.
  *
  * Inside: tree.c (YAML and the place of each value in it), schema.c (tables of all keys), read.c (walks a tree along
  * the tables), value.c, names.c, protocol.c and upstreams.c (readers of values), check.c (defaults, and checks across

@@ -16,6 +16,10 @@
 #define CONFIG_SIZE_MAX (1ULL << 50) /* 1024TiB */
 #define CONFIG_PATH_MAX 4095         /* bytes of a file's name */
 
+/* How "allowed" begins for sizes and durations; the range follows. */
+#define CONFIG_SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
+#define CONFIG_DURATION_TEXT "a whole number with ms, s, m or h; "
+
 struct config_rule;
 struct config_table;
 
@@ -29,6 +33,10 @@ struct config_word {
 
 struct config_rule {
 	const char *key;
+	/* For docs/REFERENCE.md (script/reference): the default, as it could be written in the file, or in parentheses
+	 * when it is not one value; NULL only with required, or where there is none. */
+	const char *preset;
+	const char *text; /* the same: what the key does, in one or two sentences of Markdown; never NULL */
 	config_read_fn *read;
 	size_t offset;
 	const char *allowed;              /* for messages: what the value may be */
