@@ -53,13 +53,32 @@ static bool methods_overlap(char **a, char **b)
 	return false;
 }
 
+/* Nothing in a rule can end a line of a head, or frame a message. */
+static void check_headers(const struct config_headers *headers)
+{
+	for (size_t i = 0; i < headers->count; i++) {
+		const struct config_header *rule = headers->rules[i];
+		check_text(rule->name);
+		HOLDS(strpbrk(rule->name, " :\t\"{}") == NULL);
+		HOLDS(!config_same_name(rule->name, "content-length") && !config_same_name(rule->name, "connection"));
+		HOLDS(!config_same_name(rule->name, "transfer-encoding") && !config_same_name(rule->name, "host"));
+		HOLDS((rule->piece_count == 0) == (rule->action == CONFIG_HEADER_REMOVE));
+		for (size_t k = 0; k < rule->piece_count; k++) {
+			check_text(rule->pieces[k].text);
+			HOLDS(rule->pieces[k].variable < CONFIG_VARIABLES);
+		}
+	}
+}
+
 static void check_route(const struct config_route *route)
 {
 	check_text(route->path);
 	HOLDS(route->path[0] == '/');
 	HOLDS(strpbrk(route->path, "%;?#\\") == NULL && strstr(route->path, "//") == NULL);
 	HOLDS(strstr(route->path, "/./") == NULL && strstr(route->path, "/../") == NULL);
-	HOLDS(route->upstream <= CONFIG_BUILTIN_PRIME);
+	HOLDS(route->upstream <= CONFIG_PROXY);
+	check_headers(&route->headers.request);
+	check_headers(&route->headers.response);
 	HOLDS(route->methods == NULL || route->methods[0] != NULL);
 	for (char **method = route->methods; method != NULL && *method != NULL; method++) {
 		check_text(*method);
@@ -78,6 +97,8 @@ static void check_host(const struct config_host *host)
 	HOLDS(strchr(host->name, '*') == NULL || strcmp(host->name, "*") == 0);
 	HOLDS(strlen(host->name) <= 253);
 	check_certificate(&host->client_certificate);
+	check_headers(&host->headers.request);
+	check_headers(&host->headers.response);
 	HOLDS(host->route_count >= 1);
 	for (size_t i = 0; i < host->route_count; i++) {
 		const struct config_certificate *certificate = &host->routes[i].certificate;

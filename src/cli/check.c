@@ -71,6 +71,8 @@ static json_t *stripped_json(const struct config_host *host)
 					    json_sprintf("%s%s", reserved[i].name, reserved[i].beginning ? "*" : ""));
 	for (char **name = host->strip; name != NULL && *name != NULL; name++)
 		(void)json_array_append_new(names, json_string(*name));
+	for (char **name = host->claimed; name != NULL && *name != NULL; name++)
+		(void)json_array_append_new(names, json_string(*name));
 	return names;
 }
 
@@ -173,6 +175,7 @@ static void print_host(const struct config_host *host)
 		print_names("  may upgrade to", route->upgrade);
 	}
 	print_names("also left out of clients' requests", host->strip);
+	print_names("left out, since 'headers' writes them", host->claimed);
 	print_names("passed on although clients may forge it", host->pass);
 }
 

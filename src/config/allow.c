@@ -17,6 +17,7 @@ enum thaw_status config_read_identity(const struct config_at *at, const struct c
 {
 	static const struct config_word sets[] = {
 		{"rfc9440", CONFIG_IDENTITY_RFC9440},
+		{"rfc9440-leaf", CONFIG_IDENTITY_RFC9440 | CONFIG_IDENTITY_LEAF},
 		{"xfcc", CONFIG_IDENTITY_XFCC},
 		{"nginx", CONFIG_IDENTITY_NGINX},
 		{NULL, 0},

@@ -126,7 +126,7 @@ enum thaw_status config_check_host(const struct config_at *at, void *object)
 	struct config_host *host = object;
 	const struct config_route *at_handshake = NULL;
 	struct config_at routes = config_child(at, "routes");
-	if (config_check_pass(at, host) != THAW_OK)
+	if (config_check_pass(at, host) != THAW_OK || config_check_headers(at, host) != THAW_OK)
 		return THAW_FAILED;
 	if (config_keep_place(at, "key", &host->key_place) != THAW_OK ||
 	    config_keep_place(at, "certificate", &host->certificate_place) != THAW_OK)
@@ -262,7 +262,8 @@ enum thaw_status config_check_file(const struct config_at *at, void *object)
 		return THAW_FAILED;
 	if (config->listens == NULL && default_listen(at, config) != THAW_OK)
 		return THAW_FAILED;
-	if (check_listens(at, config) != THAW_OK || config_find_upstreams(at, config) != THAW_OK)
+	if (check_listens(at, config) != THAW_OK || config_find_upstreams(at, config) != THAW_OK ||
+	    config_claim_names(at, config) != THAW_OK)
 		return THAW_FAILED;
 	if (config->spool.disk == CONFIG_UNSET)
 		config->spool.disk = config->spool.directory != NULL ? DISK_DEFAULT : 0;

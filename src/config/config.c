@@ -50,11 +50,14 @@ static void free_host(struct config_host *host)
 		free(route->path);
 		free(route->upstream_name);
 		free_certificate(&route->certificate);
+		config_free_headers(&route->headers);
 	}
 	free(host->routes);
 	free_certificate(&host->client_certificate);
 	free_list(host->strip);
 	free_list(host->pass);
+	config_free_headers(&host->headers);
+	free(host->request_id_from);
 	free(host->name);
 	free(host->certificate);
 	free(host->key);
@@ -86,6 +89,7 @@ void config_free(struct config **config)
 	free(c->group);
 	for (size_t i = 0; i < c->host_count; i++)
 		free_host(&c->hosts[i]);
+	free(c->claimed);
 	free(c->listens);
 	free(c->hosts);
 	free(c->spool.directory);

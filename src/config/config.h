@@ -6,8 +6,8 @@
  * all keys; it is generated from schema.c.
  *
  * Inside: tree.c (YAML and the place of each value in it), schema.c (tables of all keys), read.c (walks a tree along
- * the tables), value.c, names.c, protocol.c and upstreams.c (readers of values), check.c (defaults, and checks across
- * keys), config.c (the functions below). Files that the settings name are not opened here.
+ * the tables), value.c, names.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of values), check.c
+ * (defaults, and checks across keys), config.c (the functions below). Files that the settings name are not opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -32,6 +32,7 @@ enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_
 #define CONFIG_IDENTITY_RFC9440 1u
 #define CONFIG_IDENTITY_XFCC    2u
 #define CONFIG_IDENTITY_NGINX   4u
+#define CONFIG_IDENTITY_LEAF    8u /* of rfc9440 the client's own certificate alone */
 
 /* TLS versions; bits. */
 #define CONFIG_TLS_12 1u
@@ -84,6 +85,60 @@ struct config_certificate {
 	size_t allow_count;
 };
 
+/* What a field's value is made of. */
+enum config_variable {
+	CONFIG_VAR_TEXT, /* itself */
+	CONFIG_VAR_CLIENT_ADDRESS,
+	CONFIG_VAR_CLIENT_PORT,
+	CONFIG_VAR_TLS_VERSION,
+	CONFIG_VAR_TLS_CIPHER,
+	CONFIG_VAR_REQUEST_ID,
+	CONFIG_VAR_REQUEST_HOST,
+	CONFIG_VAR_IDENTITY_VERIFIED, /* SUCCESS or NONE; those below have no value without an identity */
+	CONFIG_VAR_IDENTITY_SUBJECT,
+	CONFIG_VAR_IDENTITY_COMMON_NAME,
+	CONFIG_VAR_IDENTITY_ISSUER,
+	CONFIG_VAR_IDENTITY_SERIAL,
+	CONFIG_VAR_IDENTITY_SHA256,
+	CONFIG_VAR_IDENTITY_NOT_BEFORE,
+	CONFIG_VAR_IDENTITY_NOT_AFTER,
+	CONFIG_VAR_IDENTITY_SAN_DNS,
+	CONFIG_VAR_IDENTITY_SAN_EMAIL,
+	CONFIG_VAR_IDENTITY_SAN_URI,
+	CONFIG_VAR_IDENTITY_SAN_IP,
+	CONFIG_VAR_IDENTITY_CERTIFICATE, /* DER in Base64 */
+	CONFIG_VAR_IDENTITY_PEM,         /* PEM, URL-encoded */
+	CONFIG_VAR_IDENTITY_CHAIN,       /* the certificate and its chain as DER in Base64, with commas between them */
+	CONFIG_VARIABLES
+};
+
+struct config_piece {
+	unsigned variable; /* enum config_variable */
+	char *text;        /* of CONFIG_VAR_TEXT */
+};
+
+enum config_header_action { CONFIG_HEADER_SET, CONFIG_HEADER_ADD, CONFIG_HEADER_REMOVE };
+
+struct config_header {
+	enum config_header_action action;
+	char *name;
+	struct config_piece *pieces; /* none: remove */
+	size_t piece_count;
+	bool has_variable;
+};
+
+/* What is done to the fields of one direction. */
+struct config_headers {
+	struct config_header *own; /* as the file says */
+	size_t own_count;
+	const struct config_header **rules; /* of a route: its own, and those of its host that they do not overrule */
+	size_t count;
+};
+
+struct config_header_set {
+	struct config_headers request, response;
+};
+
 struct config_route {
 	char *path;     /* begins with '/' */
 	char **methods; /* NULL-terminated; NULL: every method */
@@ -92,6 +147,7 @@ struct config_route {
 	char *upstream_name; /* CONFIG_PROXY only */
 	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
 	char **upgrade;      /* protocols that a request may upgrade to, NULL-terminated; NULL: websocket */
+	struct config_header_set headers;
 };
 
 struct config_host {
@@ -101,10 +157,13 @@ struct config_host {
 	char *key_place;         /* "FILE:LINE: key 'hosts[0].key'", for messages */
 	char *certificate_place; /* the same of certificate */
 	enum config_http2 http2;
-	bool hold_to_tls12;   /* without_post_handshake: tls12; for a host that asks late */
-	unsigned identity;    /* CONFIG_IDENTITY_* */
-	bool case_matters;    /* paths: case-sensitive */
-	char **strip, **pass; /* client_headers: NULL-terminated, NULL: none; strip's may end in '*' */
+	bool hold_to_tls12;               /* without_post_handshake: tls12; for a host that asks late */
+	unsigned identity;                /* CONFIG_IDENTITY_* */
+	bool case_matters;                /* paths: case-sensitive */
+	char **strip, **pass;             /* client_headers: NULL-terminated, NULL: none; strip's may end in '*' */
+	struct config_header_set headers; /* for responses without a route, and what its routes begin with */
+	char *request_id_from;            /* the field that a client may send its request's name in; NULL: none */
+	char **claimed;                   /* config->claimed */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */
@@ -194,6 +253,9 @@ struct config {
 	size_t host_count;
 	struct config_upstream *upstreams;
 	size_t upstream_count;
+	/* The fields of requests that are set or added somewhere with a variable, NULL-terminated; NULL: none. No
+	 * client may send them, on any host: another route may lead to the same service. */
+	char **claimed;
 };
 
 /*
@@ -211,6 +273,9 @@ struct config *config_parse(const char *text, size_t len, const char *name, cons
 void config_free(struct config **config);
 
 const char *config_when_name(enum config_when when);
+
+/* Whether services may take two field names for one: case does not matter, nor which sign stands for '-'. */
+bool config_same_name(const char *a, const char *b);
 
 /* Whether two settings name the same CAs and the same rules for certificates below them. */
 bool config_same_trust(const struct config_certificate *a, const struct config_certificate *b);

@@ -54,11 +54,16 @@ static enum thaw_status read_list(const struct config_at *at, const struct confi
 	return THAW_OK;
 }
 
+bool config_is_field_name(const char *text, size_t len)
+{
+	return len > 0 && len <= NAME_MAX_LEN && strspn(text, TCHARS) == len;
+}
+
 static const char *why_no_name(const char *text, size_t len)
 {
 	if (len > NAME_MAX_LEN)
 		return "is too long";
-	return len > 0 && strspn(text, TCHARS) == len ? NULL : "is not a field name";
+	return config_is_field_name(text, len) ? NULL : "is not a field name";
 }
 
 /* What a request cannot do without, or what the gateway writes anew. */
@@ -87,6 +92,22 @@ enum thaw_status config_read_strip(const struct config_at *at, const struct conf
 enum thaw_status config_read_pass(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	return read_list(at, rule, &(struct kind){NAMES_MAX, why_no_name}, into);
+}
+
+/* into: a char *. */
+enum thaw_status config_read_field_name(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	const char *why = why_no_name(scalar.text, scalar.len);
+	if (why == NULL)
+		why = why_not_stripped(scalar.text, scalar.len);
+	if (why != NULL)
+		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text, why,
+				     rule->allowed);
+	return config_set_text(at, into, scalar.text, scalar.len);
 }
 
 /* RFC 9110 7.8: a name, perhaps with "/" and a version. */
@@ -133,7 +154,7 @@ enum thaw_status config_read_methods(const struct config_at *at, const struct co
 }
 
 /* A client could write these fields beside the gateway's own. */
-static bool is_written(const struct config_host *host, const char *name)
+bool config_is_written(const struct config_host *host, const char *name)
 {
 	static const struct {
 		const char *name;
@@ -162,7 +183,7 @@ static bool is_written(const struct config_host *host, const char *name)
 enum thaw_status config_check_pass(const struct config_at *at, const struct config_host *host)
 {
 	for (size_t i = 0; host->pass != NULL && host->pass[i] != NULL; i++) {
-		if (!is_written(host, host->pass[i]))
+		if (!config_is_written(host, host->pass[i]))
 			continue;
 		struct config_at headers = config_child(at, "client_headers"), pass = config_child(&headers, "pass");
 		struct config_at item = config_item(&pass, i);

@@ -238,6 +238,48 @@ static const struct config_rule certificate_rules[] = {
 static const struct config_table certificate_table = {
 	.rules = certificate_rules, .count = COUNT(certificate_rules), .check = config_check_certificate};
 
+#define VALUES_TEXT "a mapping of field names to values, such as { X-Client: \"{client.address}\" }"
+
+static const struct config_rule direction_rules[] = {
+	{.key = "set",
+	 .preset = "(none)",
+	 .text = "These fields have these values. What the other side sent under these names is removed.",
+	 .read = config_read_headers_set,
+	 .offset = 0,
+	 .allowed = VALUES_TEXT},
+	{.key = "add",
+	 .preset = "(none)",
+	 .text = "These fields are sent beside those that are there.",
+	 .read = config_read_headers_add,
+	 .offset = 0,
+	 .allowed = VALUES_TEXT},
+	{.key = "remove",
+	 .preset = "(none)",
+	 .text = "These fields are removed.",
+	 .read = config_read_headers_remove,
+	 .offset = 0,
+	 .allowed = "a list of field names"},
+};
+static const struct config_table direction_table = {.rules = direction_rules, .count = COUNT(direction_rules)};
+
+#define AT(field) offsetof(struct config_header_set, field)
+static const struct config_rule headers_rules[] = {
+	{.key = "request",
+	 .preset = "(none)",
+	 .text = "For what the upstream gets.",
+	 .read = config_read_mapping,
+	 .offset = AT(request),
+	 .table = &direction_table},
+	{.key = "response",
+	 .preset = "(none)",
+	 .text = "For what the client gets, Thaw's own responses included.",
+	 .read = config_read_mapping,
+	 .offset = AT(response),
+	 .table = &direction_table},
+};
+#undef AT
+static const struct config_table headers_table = {.rules = headers_rules, .count = COUNT(headers_rules)};
+
 #define AT(field) offsetof(struct config_route, field)
 static const struct config_rule route_rules[] = {
 	{.key = "path",
@@ -267,6 +309,12 @@ static const struct config_rule route_rules[] = {
 	 .read = config_read_mapping,
 	 .offset = AT(certificate),
 	 .table = &certificate_table},
+	{.key = "headers",
+	 .preset = "(the host's)",
+	 .text = "Added to the host's. Where both name a field, the route's `set` or `remove` counts.",
+	 .read = config_read_mapping,
+	 .offset = AT(headers),
+	 .table = &headers_table},
 	{.key = "upstream",
 	 .text = "Who answers. `builtin:inspect` says in JSON what arrived, from whom, and how the certificate was "
 		 "obtained; `builtin:sink` answers 200 `ok`; `builtin:prime` answers 204 once the certificate is "
@@ -366,13 +414,30 @@ static const struct config_rule host_rules[] = {
 		 "and others that services trust, are always removed from what clients send.",
 	 .read = config_read_identity,
 	 .offset = AT(identity),
-	 .allowed = "a list of rfc9440, xfcc, nginx"},
+	 .allowed = "a list of rfc9440, rfc9440-leaf, xfcc, nginx"},
 	{.key = "client_headers",
 	 .preset = "(all defaults)",
 	 .text = "Which fields of clients' requests are removed. `thaw check` prints the whole list.",
 	 .read = config_read_mapping,
 	 .offset = 0,
 	 .table = &client_headers_table},
+	{.key = "headers",
+	 .preset = "(none)",
+	 .text = "Fields that are set, added or removed in requests and responses: "
+		 "[headers](CONFIGURATION.md#set-and-remove-headers).",
+	 .read = config_read_mapping,
+	 .offset = AT(headers),
+	 .table = &headers_table},
+	{.key = "request_id_from",
+	 .preset = "(none)",
+	 .text = "A request keeps the ID that its client sends in this field, if it is 1 to 64 letters, digits or `- _ "
+		 ". "
+		 ": / + = @ ~`. Otherwise, and by default, Thaw makes one. The ID is `id` in the access record, "
+		 "`request_id` in a refusal, and `{request.id}` in `headers`. Clients that choose IDs can also repeat "
+		 "them.",
+	 .read = config_read_field_name,
+	 .offset = AT(request_id_from),
+	 .allowed = "a field name, such as X-Request-Id"},
 	{.key = "paths",
 	 .preset = "any-case",
 	 .text = "Whether the services may take `/SECURE` for `/secure`. `any-case`: they may; a path that differs "

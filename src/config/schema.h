@@ -88,9 +88,20 @@ config_read_fn config_read_tls_versions, config_read_tls_groups, config_read_tls
 enum thaw_status config_check_tls(const struct config_at *at, void *config);
 
 /* headers.c */
-config_read_fn config_read_strip, config_read_pass, config_read_upgrade;
+config_read_fn config_read_strip, config_read_pass, config_read_upgrade, config_read_field_name;
+bool config_is_field_name(const char *text, size_t len);
+/* Whether requests get such a field from the gateway itself. */
+bool config_is_written(const struct config_host *host, const char *name);
 /* Of a host whose keys are all read: what it lets through is none of the fields that the gateway writes itself. */
 enum thaw_status config_check_pass(const struct config_at *at, const struct config_host *host) THAW_MUST_CHECK;
+
+/* header_rules.c */
+config_read_fn config_read_headers_set, config_read_headers_add, config_read_headers_remove;
+/* Of a host whose keys are all read: what its rules, and those of its routes, come to. */
+enum thaw_status config_check_headers(const struct config_at *at, struct config_host *host) THAW_MUST_CHECK;
+/* After all is read: config->claimed. */
+enum thaw_status config_claim_names(const struct config_at *at, struct config *config) THAW_MUST_CHECK;
+void config_free_headers(struct config_header_set *set);
 
 /* allow.c */
 config_read_fn config_read_identity, config_read_allow;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/account.h"
+#include "gateway/headers.h"
 #include "gateway/reply.h"
 #include "http/accept.h"
 #include "http/target.h"
@@ -53,6 +54,24 @@ static bool send_reply(struct gw_stream *stream, unsigned status, char *bytes, s
 	return sent;
 }
 
+/* False: no memory. */
+static bool add_fields(struct gw_stream *stream, struct gw_reply *reply)
+{
+	const struct config_headers *headers = &gw_headers_of(stream)->response;
+	const size_t room = GW_HEADERS_MAX;
+	struct http_writer writer;
+
+	if (headers->count == 0)
+		return true;
+	reply->more = malloc(room);
+	if (reply->more == NULL)
+		return false;
+	http_writer_init(&writer, reply->more, room);
+	gw_headers_write(stream, headers, &writer);
+	reply->more_len = writer.overflow ? 0 : writer.len;
+	return true;
+}
+
 enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool close)
 {
 	bool parsed = stream->head_len > 0, head_only = parsed && stream->head.is_head;
@@ -61,8 +80,10 @@ enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool cl
 
 	stream->close_after = close || stream->conn->retiring || !parsed || !stream->head.keep_alive ||
 			      stream->cut_off || gw_overtaken(stream);
-	char *bytes = gw_reply_render(reply, head_only, !stream->close_after,
-				      gw_wall(stream->conn, gw_stream_now(stream)), &head_len, &len);
+	char *bytes = NULL;
+	if (add_fields(stream, reply))
+		bytes = gw_reply_render(reply, head_only, !stream->close_after,
+					gw_wall(stream->conn, gw_stream_now(stream)), &head_len, &len);
 	gw_reply_free(reply);
 	if (!send_reply(stream, status, bytes, head_len, len))
 		return gw_abandon(stream, "out of memory for a response");

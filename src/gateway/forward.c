@@ -16,7 +16,8 @@
 #define HOST_TEXT    (HTTP_HOST_MAX + 16)
 #define UPGRADE_TEXT 256
 
-static_assert(GW_IDENTITY_MAX + HTTP_HEAD_MAX + 4096 <= GW_UP_HEAD_MAX, "no head is too large for want of a ceiling");
+static_assert(GW_IDENTITY_MAX + GW_HEADERS_MAX + HTTP_HEAD_MAX + 4096 <= GW_UP_HEAD_MAX,
+	      "no head is too large for want of a ceiling");
 
 static bool has_token(const struct http_request *head, const char *name, const char *token)
 {
@@ -195,6 +196,8 @@ static bool passes(const struct gw_stream *stream, const struct http_hops *hops,
 			return false;
 	if (is_for_proxy(name))
 		return false;
+	if (gw_headers_replace(&gw_headers_of(stream)->request, name))
+		return false;
 	return !http_hops_has(hops, name) && !gw_identity_is_stripped(gw_conn_host(stream->conn)->config, name);
 }
 
@@ -297,6 +300,7 @@ void gw_forward_head(struct gw_stream *stream, struct http_writer *writer)
 	write_via(stream, writer);
 	write_forwarded(stream, authority, writer);
 	write_identity(stream, writer);
+	gw_headers_write(stream, &gw_headers_of(stream)->request, writer);
 	write_framing(stream, writer);
 	http_write_end(writer);
 }

@@ -5,7 +5,7 @@
 #ifndef GATEWAY_FORWARD_H
 #define GATEWAY_FORWARD_H
 
-#include "gateway/stream.h"
+#include "gateway/headers.h"
 #include "http/response.h"
 
 /* Whether the request asks for another protocol (RFC 9110 7.8) that its route allows. */

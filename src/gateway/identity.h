@@ -29,9 +29,14 @@ void gw_identity_none(unsigned sets, struct http_writer *writer);
 bool gw_identity_is_reserved(struct http_span name);
 
 /* The same for a host: with the names that its configuration adds (client_headers.strip), without those that it lets
- * through (client_headers.pass). */
+ * through (client_headers.pass), and always with those that `headers` writes with a variable, on any host. */
 struct config_host;
 bool gw_identity_is_stripped(const struct config_host *host, struct http_span name);
+
+/* A field name of the configuration, perhaps with a '*' at its end, and a field's name as servers with CGI's ways see
+ * it.
+ */
+bool gw_identity_is_named(const char *pattern, struct http_span name);
 
 /* All reserved names, folded: lower case, '-' for every sign. beginning: so do all names that are meant begin. */
 struct gw_reserved {

@@ -15,6 +15,7 @@ static enum gw_step begin(struct gw_stream *stream)
 	}
 	stream->upstream = proxy;
 	proxy->upstream = &stream->gateway->config->upstreams[stream->route->config->proxy];
+	stream->service = proxy->upstream->name;
 	proxy->legs = &stream->gateway->env.legs;
 	proxy->began_ms = gw_stream_now(stream);
 	proxy->continue_ms = THAW_NEVER;
@@ -55,6 +56,8 @@ static bool connected(struct gw_stream *stream, enum gw_step *step)
 	}
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
 		  "upstream %s: %s", proxy->upstream->name, err.text);
+	stream->server = proxy->legs->ops->server(proxy->leg);
+	stream->server_ms = gw_stream_now(stream) - proxy->began_ms;
 	stream->note = "no server of the upstream could be reached";
 	*step = gw_refuse(stream, err.cls == THAW_ERR_TIMEOUT ? GW_PROBLEM_UPSTREAM_SLOW : GW_PROBLEM_UPSTREAM_AWAY,
 			  NULL);

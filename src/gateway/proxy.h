@@ -18,7 +18,7 @@
 #define GW_CONTINUE_MS 1000  /* how long a server has to send its 100 Continue before we do (RFC 9110 10.1.1) */
 #define GW_RETRIES     1     /* of a request that can be repeated safely */
 #define GW_INFORM_MAX  256   /* informational responses to one request: each is a write of its own */
-#define GW_UP_HEAD_MAX 65536 /* a request's head as it is passed on: with the client's certificate, and its chain */
+#define GW_UP_HEAD_MAX 98304 /* a request's head as it is passed on: with the client's certificate, and its chain */
 
 enum gw_up {
 	GW_UP_HEAD, /* nothing is written yet */

@@ -78,8 +78,8 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 		certificate = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->identity->subject), "sha256",
 					facts->identity->sha256_hex);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:I, s:o, "
-		"s:o, s:o, s:o, s:n}",
+		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:I, "
+		"s:o, s:o, s:o, s:o, s:n}",
 		"time", when, "id", facts->id, "client", peer, "host", facts->host, "tls", facts->tls, "cipher",
 		facts->cipher, "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
 		"target", gw_text(head != NULL ? head->target : none), "protocol",
@@ -88,10 +88,10 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 		: head->minor == 0 ? "HTTP/1.0"
 				   : "HTTP/1.1",
 		"status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in, "body_out",
-		(json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream", facts->server,
-		"upstream_ms", (json_int_t)facts->server_ms, "repaired", repairs_of(facts->repairs), "certificate",
-		certificate, "user_agent", gw_text(field(head, "User-Agent")), "referer",
-		gw_text(field(head, "Referer")), "ask");
+		(json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream_name", facts->service,
+		"upstream", facts->server, "upstream_ms", (json_int_t)facts->server_ms, "repaired",
+		repairs_of(facts->repairs), "certificate", certificate, "user_agent",
+		gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")), "ask");
 }
 
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask, bool on_demand)

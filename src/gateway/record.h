@@ -26,7 +26,8 @@ struct gw_record_facts {
 	uint64_t bytes_in, bytes_out; /* of body */
 	uint64_t took_ms;
 	int64_t wall_ms;                      /* when it began, since 1970 */
-	const char *server;                   /* of an upstream; NULL: none */
+	const char *service;                  /* an upstream; NULL: none */
+	const char *server;                   /* of it; NULL: none */
 	uint64_t server_ms;                   /* until its response's head */
 	unsigned repairs;                     /* of its response: enum http_repair */
 	const struct thaw_identity *identity; /* that the request ran under; or NULL */

@@ -7,7 +7,7 @@
 #include "gateway/proxy.h"
 #include "gateway/pump.h"
 
-#define HEAD_EXTRA 256 /* of a head as it is passed on: what we add to it */
+#define HEAD_EXTRA (256 + GW_HEADERS_MAX) /* of a head as it is passed on: what we add to it */
 
 /* ---- the body ---- */
 
@@ -212,7 +212,9 @@ static void write_length(const struct http_answer *answer, struct gw_proxy *prox
 	}
 }
 
-static void write_fields(const struct http_answer *answer, struct http_writer *writer)
+/* headers: NULL for an informational response. */
+static void write_fields(const struct http_answer *answer, const struct config_headers *headers,
+			 struct http_writer *writer)
 {
 	struct http_hops hops;
 
@@ -220,7 +222,8 @@ static void write_fields(const struct http_answer *answer, struct http_writer *w
 	for (size_t i = 0; i < answer->field_count; i++) {
 		struct http_span name = answer->fields[i].name;
 		if (!http_hops_has(&hops, name) && !http_span_equal_nocase(name, "Content-Length") &&
-		    !http_span_equal_nocase(name, "Transfer-Encoding"))
+		    !http_span_equal_nocase(name, "Transfer-Encoding") &&
+		    !(headers != NULL && gw_headers_replace(headers, name)))
 			http_write_span(writer, name, answer->fields[i].value);
 	}
 }
@@ -229,9 +232,12 @@ static void write_head(struct gw_stream *stream, const struct http_answer *answe
 {
 	struct gw_proxy *proxy = stream->upstream;
 	const struct http_request *head = &stream->head;
+	const struct config_headers *headers = answer->status >= 200 ? &gw_headers_of(stream)->response : NULL;
 
 	http_write_status_line(writer, answer->status, answer->phrase);
-	write_fields(answer, writer);
+	write_fields(answer, headers, writer);
+	if (headers != NULL)
+		gw_headers_write(stream, headers, writer);
 	if (answer->status == 101) {
 		http_write_field(writer, "Connection", "upgrade");
 		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_answer_find(answer, "Upgrade")->value);

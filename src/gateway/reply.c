@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/response.h"
 
@@ -12,7 +13,38 @@ void gw_reply_free(struct gw_reply *reply)
 	free(reply->body);
 	free(reply->location);
 	free(reply->allow);
+	free(reply->more);
 	*reply = (struct gw_reply){0};
+}
+
+/* The next line with its CRLF; NULL: none. */
+static const char *line_end(const char *at, const char *end)
+{
+	const char *feed = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+	return feed != NULL ? feed + 1 : NULL;
+}
+
+static bool has_field(const struct http_writer *writer, size_t head, struct http_span name)
+{
+	const char *at = writer->at, *end = at + head, *next;
+
+	for (; (next = line_end(at, end)) != NULL; at = next)
+		if ((size_t)(next - at) > name.len && at[name.len] == ':' && strncasecmp(at, name.at, name.len) == 0)
+			return true;
+	return false;
+}
+
+/* What this response says itself stands: of two policies, or lengths, the reader would have to choose. */
+static void write_more(const struct gw_reply *reply, struct http_writer *writer)
+{
+	const char *at = reply->more, *end = at + reply->more_len, *next;
+	size_t head = writer->len;
+
+	for (; !writer->overflow && at != NULL && (next = line_end(at, end)) != NULL; at = next) {
+		const char *colon = memchr(at, ':', (size_t)(next - at));
+		if (colon != NULL && !has_field(writer, head, (struct http_span){at, (size_t)(colon - at)}))
+			http_write_lines(writer, at, (size_t)(next - at));
+	}
 }
 
 char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *head_len,
@@ -20,7 +52,7 @@ char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_al
 {
 	size_t body_len = head_only ? 0 : reply->body_len;
 	size_t room = FIELDS_ROOM + (reply->location != NULL ? strlen(reply->location) : 0) +
-		      (reply->allow != NULL ? strlen(reply->allow) : 0);
+		      (reply->allow != NULL ? strlen(reply->allow) : 0) + reply->more_len;
 	char *bytes = malloc(room + body_len);
 	struct http_writer writer;
 
@@ -45,6 +77,7 @@ char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_al
 	if (reply->retry_after_s != 0)
 		http_write_field_number(&writer, "Retry-After", reply->retry_after_s);
 	http_write_field(&writer, "Cache-Control", "no-store");
+	write_more(reply, &writer);
 	http_write_field(&writer, "Connection", keep_alive ? "keep-alive" : "close");
 	http_write_end(&writer);
 	if (writer.overflow) {

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/ascii.h"
+
 #define HALF 5 /* bytes: 40 bits, 8 characters */
 
 void gw_request_id(struct gw_request_ids *ids, char id[static GW_REQUEST_ID_ROOM])
@@ -24,4 +26,12 @@ void gw_request_id(struct gw_request_ids *ids, char id[static GW_REQUEST_ID_ROOM
 			*id++ = digits[bits & 31];
 	}
 	*id = '\0';
+}
+
+bool gw_request_id_is_fit(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!ascii_is_alnum(text[i]) && memchr("-_.:/+=@~", text[i], 9) == NULL)
+			return false;
+	return len > 0 && len <= GW_REQUEST_ID_MAX;
 }

@@ -212,8 +212,7 @@ bool gw_identity_is_reserved(struct http_span name)
 	return false;
 }
 
-/* A field name of the configuration, perhaps with a '*' at its end, and a field's name as CGI servers see it. */
-static bool is_named(const char *pattern, struct http_span name)
+bool gw_identity_is_named(const char *pattern, struct http_span name)
 {
 	size_t len = strlen(pattern);
 	bool beginning = len > 0 && pattern[len - 1] == '*';
@@ -229,8 +228,11 @@ static bool is_named(const char *pattern, struct http_span name)
 
 bool gw_identity_is_stripped(const struct config_host *host, struct http_span name)
 {
+	for (char **claimed = host->claimed; claimed != NULL && *claimed != NULL; claimed++)
+		if (gw_identity_is_named(*claimed, name))
+			return true;
 	for (char **strip = host->strip; strip != NULL && *strip != NULL; strip++)
-		if (is_named(*strip, name))
+		if (gw_identity_is_named(*strip, name))
 			return true;
 	if (!gw_identity_is_reserved(name))
 		return false;

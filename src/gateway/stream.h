@@ -56,7 +56,7 @@ struct gw_stream {
 	const struct http_trailers *trailers; /* of the response; NULL: none, or not yet */
 	bool ready;                           /* something that it may wait for has come */
 	bool answered;                        /* a response had begun when it ended */
-	char id[GW_REQUEST_ID_ROOM];          /* empty until gw_stream_id() */
+	char id[GW_REQUEST_ID_MAX + 1];       /* empty until gw_stream_id() */
 	struct pace pace;
 	struct gw_wants wants; /* read: something of the client; write: that it takes something */
 	uint64_t began_ms;
@@ -85,8 +85,9 @@ struct gw_stream {
 	bool close_after;  /* the connection ends with this response */
 	unsigned status;   /* of the response; 0: none */
 	const char *note;
-	const char *server; /* of the upstream that it went to; NULL: none */
-	uint64_t server_ms; /* until its response's head */
+	const char *service; /* the upstream that it was handed to; NULL: none */
+	const char *server;  /* of it; NULL: none */
+	uint64_t server_ms;  /* until its response's head */
 	uint64_t body_out;
 	unsigned repairs; /* of the upstream's response: enum http_repair */
 };
@@ -158,7 +159,8 @@ void gw_upstream_free(struct gw_stream *stream);
 bool gw_stream_restart(struct gw_stream *stream);
 /* For the access record; the first one stays. */
 void gw_stream_note(struct gw_stream *stream, const char *note);
-/* Made when it is first asked for; empty: the system has no random bytes. */
+/* Taken from the client, where the host says so, or made when it is first asked for; empty: the system has no random
+ * bytes. */
 const char *gw_stream_id(struct gw_stream *stream);
 /* Its connection's next step is due. */
 void gw_stream_wake(struct gw_stream *stream);

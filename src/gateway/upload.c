@@ -14,10 +14,11 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 	http_writer_init(&writer, pack->at, GW_UP_HEAD_MAX);
 	gw_forward_head(stream, &writer);
 	if (writer.overflow) {
-		if (stream->conn->told.too_large)
+		bool by_rules = stream->identity != NULL && gw_headers_of(stream)->request.count > 0;
+		bool too_large = stream->conn->told.too_large || by_rules;
+		if (too_large)
 			stream->note = "the client certificate does not fit the identity fields";
-		(void)gw_refuse(stream, stream->conn->told.too_large ? GW_PROBLEM_IDENTITY_SIZE : GW_PROBLEM_MEMORY,
-				NULL);
+		(void)gw_refuse(stream, too_large ? GW_PROBLEM_IDENTITY_SIZE : GW_PROBLEM_MEMORY, NULL);
 		return false;
 	}
 	pack->len = writer.len;

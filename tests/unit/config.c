@@ -597,6 +597,64 @@ static void headers_and_protocols(void **state)
 	config_free(&config);
 }
 
+static void header(const struct config_header *rule, enum config_header_action action, const char *name, size_t pieces)
+{
+	assert_int_equal(rule->action, action);
+	assert_string_equal(rule->name, name);
+	assert_int_equal(rule->piece_count, pieces);
+}
+
+static const char headers_yaml[] =
+	HEAD "  headers:\n"
+	     "    request: { set: { X-Client: 'at {client.address}!', X-Key: k }, remove: [ Cookie ] }\n"
+	     "    response: { set: { Strict-Transport-Security: max-age=1 }, add: { Link: '{{a} {\"b\": {}}' } }\n" TAIL
+	     "    headers:\n"
+	     "      request: { set: { x_client: '{request.id}{tls.version}' }, add: { X-Key: other } }\n"
+	     "      response: { remove: [ strict-transport-security ] }\n"
+	     "  - path: /plain\n" SINK;
+
+static void a_route_begins_with_the_headers_of_its_host(void **state)
+{
+	struct config *config = parse(headers_yaml);
+	const struct config_host *host = &config->hosts[0];
+	const struct config_headers *request = &host->routes[0].headers.request;
+	const struct config_headers *response = &host->routes[0].headers.response;
+
+	(void)state;
+	assert_int_equal(host->headers.request.count, 3);
+	header(host->headers.request.rules[0], CONFIG_HEADER_SET, "X-Client", 3);
+	assert_string_equal(host->headers.request.rules[0]->pieces[0].text, "at ");
+	assert_int_equal(host->headers.request.rules[0]->pieces[1].variable, CONFIG_VAR_CLIENT_ADDRESS);
+	assert_string_equal(host->headers.request.rules[0]->pieces[2].text, "!");
+	assert_int_equal(request->count, 4);
+	header(request->rules[0], CONFIG_HEADER_SET, "X-Key", 1);
+	header(request->rules[1], CONFIG_HEADER_REMOVE, "Cookie", 0);
+	header(request->rules[2], CONFIG_HEADER_SET, "x_client", 2);
+	header(request->rules[3], CONFIG_HEADER_ADD, "X-Key", 1);
+	assert_int_equal(response->count, 2);
+	header(response->rules[0], CONFIG_HEADER_ADD, "Link", 2);
+	assert_string_equal(response->rules[0]->pieces[0].text, "{");
+	assert_string_equal(response->rules[0]->pieces[1].text, "a} {\"b\": {}}");
+	header(response->rules[1], CONFIG_HEADER_REMOVE, "strict-transport-security", 0);
+	assert_int_equal(host->routes[1].headers.request.count, 3);
+	assert_int_equal(host->routes[1].headers.response.count, 2);
+	config_free(&config);
+}
+
+static void names_with_variables_are_claimed_on_every_host(void **state)
+{
+	struct config *config =
+		parse(HEAD TAIL "    headers: { request: { set: { X-Id: '{identity.sha256}', X-Key: k } } }\n"
+				"- name: b.example\n  certificate: c\n  key: k\n" TAIL);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(config->hosts[i].claimed[0], "X-Id");
+		assert_null(config->hosts[i].claimed[1]);
+	}
+	config_free(&config);
+}
+
 static void files_are_found_from_the_folder(void **state)
 {
 	(void)state;
@@ -800,7 +858,7 @@ static const char whole[] = "workers: 2\n"
 static void every_failed_allocation_is_survived(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {whole, END("")};
+	static const char *const texts[] = {whole, END(""), headers_yaml};
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct config *config = NULL;
 		unsigned long k = 0;
@@ -847,6 +905,8 @@ int main(void)
 		cmocka_unit_test(a_route_overrides_each_key_of_its_host),
 		cmocka_unit_test(good_ones),
 		cmocka_unit_test(headers_and_protocols),
+		cmocka_unit_test(a_route_begins_with_the_headers_of_its_host),
+		cmocka_unit_test(names_with_variables_are_claimed_on_every_host),
 		cmocka_unit_test(files_are_found_from_the_folder),
 		cmocka_unit_test(what_is_long_is_bounded),
 		cmocka_unit_test(what_is_many_is_bounded),

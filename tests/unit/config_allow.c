@@ -306,8 +306,9 @@ static void bad_shapes_are_refused(void **state)
 	refused("''", "", "f:5: key 'hosts[0].client_certificate.allow[0]': ", "no value is given");
 	refused(NULL, "  identity: []\n", "f:5: key 'hosts[0].identity': ", "the list is empty");
 	refused(NULL, "  identity: xfcc\n",
-		"f:5: key 'hosts[0].identity': ", "allowed: a list of rfc9440, xfcc, nginx");
-	refused(NULL, "  identity: [ XFCC ]\n", "f:5: key 'hosts[0].identity[0]': ", "allowed: rfc9440, xfcc, nginx");
+		"f:5: key 'hosts[0].identity': ", "allowed: a list of rfc9440, rfc9440-leaf, xfcc, nginx");
+	refused(NULL, "  identity: [ XFCC ]\n",
+		"f:5: key 'hosts[0].identity[0]': ", "allowed: rfc9440, rfc9440-leaf, xfcc, nginx");
 	refused(NULL, "  identity: [ xfcc, nginx, xfcc ]\n", "f:5: key 'hosts[0].identity[2]': ", "is there twice");
 }
 

@@ -21,9 +21,10 @@
 	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, connections, " \
 	"tls, spool, "                                                                                           \
 	"log, hosts, upstreams"
-#define ALLOWED_HOST_KEYS                                                                                          \
-	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, paths, " \
-	"client_certificate, "                                                                                     \
+#define ALLOWED_HOST_KEYS                                                                                            \
+	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, headers, " \
+	"request_id_from, paths, "                                                                                   \
+	"client_certificate, "                                                                                       \
 	"routes"
 #define ALLOWED_ASK_KEYS                                                                                               \
 	"ca, crl, crl_check, ca_names, depth, max_cert_list, when, require, timeout, decline_grace, max_body, allow, " \
@@ -49,6 +50,18 @@
 		HOST("  client_certificate: { allow: [ '" value "' ] }\n"),                                           \
 			"5: key 'hosts[0].client_certificate.allow[0]': '" value "' " why "; allowed: " ALLOWED_RULES \
 	}
+#define BAD_HEADER(text, key, why)                                                           \
+	{                                                                                    \
+		HOST("  headers: { " text " }\n"), "5: key 'hosts[0].headers." key "': " why \
+	}
+#define BAD_FRAMING(direction, name, more)                                                                             \
+	BAD_HEADER(direction ": { set: { " name ": a } }", direction ".set." name,                                     \
+		   "'" name "' cannot be changed: it frames a message, is about one connection, or is written by the " \
+		   "gateway; allowed: other fields" more)
+#define ALLOWED_VARIABLES                                                                                           \
+	"client.address, client.port, tls.version, tls.cipher, request.id, request.host, and 'identity.' followed " \
+	"by verified, subject, common_name, issuer, serial, sha256, not_before, not_after, san.dns, san.email, "    \
+	"san.uri, san.ip, certificate, certificate_pem or chain; for a plain '{' write '{{'"
 #define BAD_ADDRESS(value)                                                                                     \
 	{                                                                                                      \
 		END("listen: [ { address: '" value "' } ]\n"),                                                 \
@@ -181,8 +194,9 @@ static const struct bad {
 	 "5: key 'hosts[0].ky': this key is not known; did you mean 'key'? allowed: " ALLOWED_HOST_KEYS},
 	{HOST("  http_2: off\n"),
 	 "5: key 'hosts[0].http_2': this key is not known; did you mean 'http2'? allowed: " ALLOWED_HOST_KEYS},
-	{END("    method: [ GET ]\n"), "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
-				       "'methods'? allowed: path, methods, upgrade, client_certificate, upstream"},
+	{END("    method: [ GET ]\n"),
+	 "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
+	 "'methods'? allowed: path, methods, upgrade, client_certificate, headers, upstream"},
 	{END("    client_certificate: { with: request }\n"),
 	 "8: key 'hosts[0].routes[0].client_certificate.with': this key is not known; allowed: " ALLOWED_ASK_KEYS},
 	{END("    client_certificate: { cr: x }\n"), "8: key 'hosts[0].routes[0].client_certificate.cr': this key is "
@@ -311,7 +325,7 @@ static const struct bad {
 	{HEAD "  routes:\n"
 	      "  - /\n",
 	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
-	 "methods, upgrade, client_certificate, upstream"},
+	 "methods, upgrade, client_certificate, headers, upstream"},
 	{END("    methods: PUT\n"),
 	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
 	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
@@ -541,6 +555,48 @@ static const struct bad {
 	 "6: key 'hosts[0].client_headers.pass[0]': 'Client-Cert-Chain' is a field that this gateway writes itself; a "
 	 "client's "
 	 "own would stand beside it; allowed: other fields"},
+	BAD_HEADER("request: { set: { 'X Y': a } }", "request.set.X Y",
+		   "'X Y' is not a field name; allowed: 1 to 64 letters, digits and signs such as '-'"),
+	BAD_HEADER("request: { remove: [ 'X-*' ] }", "request.remove[0]",
+		   "'X-*' is not a field name; allowed: 1 to 64 letters, digits and signs such as '-'"),
+	BAD_FRAMING("request", "Content-Length", ""),
+	BAD_FRAMING("request", "transfer_encoding", ""),
+	BAD_FRAMING("request", "Host", " (see 'host' of an upstream)"),
+	BAD_FRAMING("request", "Connection", ""),
+	BAD_FRAMING("request", "Expect", ""),
+	BAD_FRAMING("request", "Upgrade", ""),
+	BAD_FRAMING("response", "TE", ""),
+	BAD_FRAMING("response", "Trailer", ""),
+	BAD_FRAMING("response", "Keep-Alive", ""),
+	BAD_FRAMING("response", "content-length", ""),
+	BAD_HEADER("request: { set: { X-A: '{client.adress}' } }", "request.set.X-A",
+		   "unknown variable '{client.adress}'; allowed: " ALLOWED_VARIABLES),
+	BAD_HEADER("response: { add: { X-A: 'a {b}' } }", "response.add.X-A",
+		   "unknown variable '{b}'; allowed: " ALLOWED_VARIABLES),
+	BAD_HEADER("response: { set: { X-A: \"a\\r\\nSet-Cookie: b\" } }", "response.set.X-A",
+		   "a control character or a line break is not allowed; allowed: a field's value, perhaps with "
+		   "variables in braces"),
+	BAD_HEADER("response: { set: { X-A: 'a ' } }", "response.set.X-A",
+		   "the value begins or ends with a blank, which is not part of a field's value (RFC 9110 5.5); "
+		   "allowed: the same without it"),
+	BAD_HEADER("response: { set: { X-A: '' } }", "response.set.X-A",
+		   "no value is given; allowed: a field's value, perhaps with variables in braces"),
+	BAD_HEADER("response: { set: { X-A: b }, remove: [ x_a ] }", "response.remove[0]",
+		   "the field 'x_a' is named by another rule beside it"),
+	{HOST("  headers: { request: { set: { X-Forwarded-For: a } } }\n"),
+	 "5: key 'hosts[0].headers': 'X-Forwarded-For' is a field of requests that this gateway writes itself; "
+	 "allowed: "
+	 "other fields"},
+	{END("    headers: { request: { remove: [ Forwarded ] } }\n"),
+	 "8: key 'hosts[0].routes[0].headers': 'Forwarded' is a field of requests that this gateway writes itself; "
+	 "allowed: other fields"},
+	{HOST("  identity: [ nginx ]\n  headers: { request: { set: { X-SSL-Client-Verify: a } } }\n"),
+	 "6: key 'hosts[0].headers': 'X-SSL-Client-Verify' is a field of requests that this gateway writes itself; "
+	 "allowed: other fields"},
+	{HOST("  request_id_from: Host\n"),
+	 "5: key 'hosts[0].request_id_from': 'Host' is needed, or names a field that is: Host, Content-Length, "
+	 "Transfer-Encoding, Expect and Connection cannot be left out; allowed: a field name, such as X-Request-Id"},
+	{HOST("  identity: [ rfc9440, rfc9440-leaf ]\n"), "5: key 'hosts[0].identity[1]': this set is there twice"},
 	{END("    upgrade: websocket\n"), "8: key 'hosts[0].routes[0].upgrade': 'websocket' is not a list; allowed: a "
 					  "list of protocols, such as [ websocket, "
 					  "SPDY/3.1 ], or none"},
@@ -675,7 +731,7 @@ static const struct bad {
 	 "10: key 'upstreams.app': this name is there twice"},
 	/* who the client is */
 	{HOST("  identity: [ envoy ]\n"),
-	 "5: key 'hosts[0].identity[0]': 'envoy' is not known; allowed: rfc9440, xfcc, nginx"},
+	 "5: key 'hosts[0].identity[0]': 'envoy' is not known; allowed: rfc9440, rfc9440-leaf, xfcc, nginx"},
 	{HOST("  identity: [ xfcc, xfcc ]\n"), "5: key 'hosts[0].identity[1]': this set is there twice"},
 	BAD_ALLOW("everybody", "is not understood"),
 	BAD_ALLOW("subject=", "is empty"),

@@ -10,6 +10,8 @@
 
 #include "config/config.h"
 #include "gateway/identity.h"
+#include "gateway/request_id.h"
+#include "gateway/variables.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ALL          (CONFIG_IDENTITY_RFC9440 | CONFIG_IDENTITY_XFCC | CONFIG_IDENTITY_NGINX)
@@ -604,6 +606,136 @@ static void the_configuration_adds_names_and_makes_exceptions(void **state)
 	assert_true(stripped(&host, "Content_Length"));
 }
 
+static void a_name_that_headers_write_is_always_stripped(void **state)
+{
+	char *claimed[] = {(char[]){"X-ARR-ClientCert"}, (char[]){"ssl-client-cert"}, (char[]){"My-Id"}, NULL},
+	     *pass[] = {(char[]){"My-Id"}, NULL};
+	struct config_host host = {.claimed = claimed, .pass = pass};
+
+	(void)state;
+	assert_true(stripped(&host, "x_arr_clientcert") && stripped(&host, "SSL.Client-Cert"));
+	assert_true(stripped(&host, "my_id") && stripped(&host, "My-Id"));
+	assert_false(stripped(&host, "My-Ids"));
+}
+
+/* ---- the variables of `headers` ---- */
+
+/* expected: NULL for a variable without a value. */
+static void assert_variable(unsigned variable, const struct client *client, const char *expected)
+{
+	char text[512];
+	struct gw_words words = {.at = text, .room = sizeof(text)};
+	bool has = gw_variable_identity(variable, &client->identity, &client->details, &words);
+
+	assert_int_equal(has, expected != NULL);
+	assert_false(words.overflow);
+	if (expected == NULL)
+		return;
+	assert_int_equal(words.len, strlen(expected));
+	assert_memory_equal(words.at, expected, words.len);
+}
+
+static void variables_of_a_certificate(void **state)
+{
+	static uint8_t above[] = "ab";
+	struct tls_attribute subject[] = {{(char[]){"CN"}, (char[]){"2.5.4.3"}, (char[]){"a"}},
+					  {(char[]){"O"}, (char[]){"2.5.4.10"}, (char[]){"b"}}};
+	struct tls_san sans[] = {{TLS_SAN_DNS, (char[]){"a.example"}},
+				 {TLS_SAN_EMAIL, (char[]){"a@example"}},
+				 {TLS_SAN_DNS, (char[]){"b.example"}},
+				 {TLS_SAN_DNS, (char[]){"c.example,d.example"}}};
+	struct client client;
+
+	(void)state;
+	plain_client(&client);
+	client.details.subject = (struct tls_name){subject, COUNT(subject), true};
+	client.details.sans = sans;
+	client.details.san_count = COUNT(sans);
+	client.details.chain[client.details.chain_count++] = (struct tls_der){above, 2};
+	assert_variable(CONFIG_VAR_IDENTITY_SUBJECT, &client, "CN=a,O=b");
+	assert_variable(CONFIG_VAR_IDENTITY_COMMON_NAME, &client, "a");
+	assert_variable(CONFIG_VAR_IDENTITY_ISSUER, &client, "CN=ca");
+	assert_variable(CONFIG_VAR_IDENTITY_SERIAL, &client, "0A1B");
+	assert_variable(CONFIG_VAR_IDENTITY_SHA256, &client, HEX);
+	assert_variable(CONFIG_VAR_IDENTITY_NOT_BEFORE, &client, "Nov 23 18:51:32 2026 GMT");
+	assert_variable(CONFIG_VAR_IDENTITY_NOT_AFTER, &client, "Dec  1 00:00:00 2049 GMT");
+	assert_variable(CONFIG_VAR_IDENTITY_SAN_DNS, &client, "a.example,b.example");
+	assert_variable(CONFIG_VAR_IDENTITY_SAN_EMAIL, &client, "a@example");
+	assert_variable(CONFIG_VAR_IDENTITY_SAN_URI, &client, NULL);
+	assert_variable(CONFIG_VAR_IDENTITY_CERTIFICATE, &client, DER_BASE64);
+	assert_variable(CONFIG_VAR_IDENTITY_PEM, &client, PEM(DER_ESCAPED));
+	assert_variable(CONFIG_VAR_IDENTITY_CHAIN, &client, DER_BASE64 ",YWI=");
+	assert_variable(CONFIG_VAR_CLIENT_ADDRESS, &client, NULL);
+}
+
+/* A reader could take it for another one: it has no value then. */
+static void an_odd_common_name_is_no_variable(void **state)
+{
+	static const char *const odd[] = {"",         " a",   "a ",   "a\r\nX-Admin: 1", "a\"b", "a\\b",
+					  "\303\244", "a\tb", "a\177"};
+	struct client client;
+
+	(void)state;
+	plain_client(&client);
+	for (size_t i = 0; i < COUNT(odd); i++) {
+		char text[32];
+		struct tls_attribute subject[] = {{(char[]){"CN"}, (char[]){"2.5.4.3"}, text},
+						  {(char[]){"CN"}, (char[]){"2.5.4.3"}, text}};
+		(void)snprintf(text, sizeof(text), "%s", odd[i]);
+		client.details.subject = (struct tls_name){subject, 1, true};
+		assert_variable(CONFIG_VAR_IDENTITY_COMMON_NAME, &client, NULL);
+		(void)snprintf(text, sizeof(text), "plain");
+		assert_variable(CONFIG_VAR_IDENTITY_COMMON_NAME, &client, "plain");
+		client.details.subject.whole = false;
+		assert_variable(CONFIG_VAR_IDENTITY_COMMON_NAME, &client, NULL);
+		client.details.subject = (struct tls_name){subject, 2, true};
+		assert_variable(CONFIG_VAR_IDENTITY_COMMON_NAME, &client, NULL);
+	}
+}
+
+static void a_variable_that_does_not_fit_overflows(void **state)
+{
+	char text[16];
+	struct client client;
+
+	(void)state;
+	plain_client(&client);
+	for (unsigned variable = CONFIG_VAR_IDENTITY_SHA256; variable < CONFIG_VARIABLES; variable++) {
+		struct gw_words words = {.at = text, .room = variable == CONFIG_VAR_IDENTITY_CERTIFICATE ? 11 : 12};
+		bool has = gw_variable_identity(variable, &client.identity, &client.details, &words);
+		bool fits = variable == CONFIG_VAR_IDENTITY_CHAIN || !has;
+		assert_int_equal(words.overflow, !fits);
+		assert_true(words.len <= words.room);
+	}
+}
+
+static void request_ids_of_clients(void **state)
+{
+	char longest[GW_REQUEST_ID_MAX + 1];
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	assert_true(gw_request_id_is_fit(longest, GW_REQUEST_ID_MAX));
+	assert_false(gw_request_id_is_fit(longest, GW_REQUEST_ID_MAX + 1));
+	assert_true(gw_request_id_is_fit("1-67891233-abc_D/f:e+=@~.", 25));
+	assert_false(gw_request_id_is_fit("", 0));
+	assert_false(gw_request_id_is_fit("a b", 3) || gw_request_id_is_fit("a\"", 2) ||
+		     gw_request_id_is_fit("a\0", 2) || gw_request_id_is_fit("a,b", 3) ||
+		     gw_request_id_is_fit("\303\244", 2));
+}
+
+static void the_leaf_alone(void **state)
+{
+	static uint8_t first[] = "ab";
+	struct client client;
+
+	(void)state;
+	plain_client(&client);
+	client.details.chain[client.details.chain_count++] = (struct tls_der){first, 2};
+	client.details.chain_cut = true;
+	assert_fields(CONFIG_IDENTITY_RFC9440 | CONFIG_IDENTITY_LEAF, &client, "Client-Cert: :" DER_BASE64 ":\r\n");
+}
+
 /* A field that frames the request was looked at in its one spelling only. */
 static void framing_has_one_spelling(void **state)
 {
@@ -634,6 +766,12 @@ int main(void)
 		cmocka_unit_test(what_is_not_ours_comes_through),
 		cmocka_unit_test(framing_has_one_spelling),
 		cmocka_unit_test(the_table_is_in_order),
+		cmocka_unit_test(a_name_that_headers_write_is_always_stripped),
+		cmocka_unit_test(variables_of_a_certificate),
+		cmocka_unit_test(an_odd_common_name_is_no_variable),
+		cmocka_unit_test(a_variable_that_does_not_fit_overflows),
+		cmocka_unit_test(request_ids_of_clients),
+		cmocka_unit_test(the_leaf_alone),
 		cmocka_unit_test(the_configuration_adds_names_and_makes_exceptions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

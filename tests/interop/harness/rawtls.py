@@ -85,15 +85,13 @@ class Raw:
         self._ahead += data
 
     def read(self, head_only=False):
-        """The next response, interim ones too."""
+        """The next response, interim ones too. All its fields are in self.fields."""
         while b"\r\n\r\n" not in self._ahead:
             self._more()
         head, _, self._ahead = self._ahead.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
+        self.fields = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        headers = dict(self.fields)
         status = int(first.split()[1])
         none = head_only or status < 200 or status in (204, 304)
         if not none and headers.get("transfer-encoding") == "chunked":

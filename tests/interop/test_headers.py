@@ -1,0 +1,149 @@
+"""`headers`: what an operator sets, adds and removes, of requests and responses; and the names of requests."""
+
+import base64
+import contextlib
+import re
+import ssl
+import urllib.parse
+
+import pytest
+
+from harness import h2
+from harness.canned import Canned
+from harness.gateway import Gateway, Settings
+from harness.rawtls import Raw
+
+REQUEST = """{ request: {
+      set: { X-ARR-ClientCert: "{identity.certificate}", ssl-client-cert: "{identity.certificate_pem}",
+             X-Forwarded-Tls-Client-Cert: "{identity.certificate}", X-Subject: "{identity.subject}", X-Fixed: "a {{b}",
+             X-From: "{client.address} by {tls.version} for {request.host}", X-Request-Id: "{request.id}",
+             X-Verified: "{identity.verified}" },
+      add: { X-More: two },
+      remove: [ X-Secret ] },
+    response: {
+      set: { Strict-Transport-Security: max-age=31536000, Content-Security-Policy: "default-src 'self'", X-Request-Id: "{request.id}",
+             Cache-Control: public },
+      add: { Link: "</a>; rel=next" },
+      remove: [ Server, X-Powered-By ] } }"""
+
+
+@pytest.fixture
+def upstream():
+    running = Canned()
+    yield running
+    running.close()
+
+
+@contextlib.contextmanager
+def front(pki, folder, port, routes=(("/late", {"when": "request"}),), **host):
+    text = Settings(pki, upstream="app", workers=1, spool={"directory": str(folder)}, routes=routes, host=host,
+                    upstreams={"app": f"{{ servers: [ 'http://127.0.0.1:{port}' ] }}"}).text()  # fmt: skip
+    (folder / "thaw.yaml").write_text(text)
+    gateway = Gateway(["-c", str(folder / "thaw.yaml")], pki, folder)
+    try:
+        yield gateway
+        assert not gateway.complaints()
+    finally:
+        gateway.stop()
+
+
+def test_fields_of_requests(pki, tmp_path, upstream):
+    forged = ("x-arr-clientcert: forged", "SSL_CLIENT_CERT: forged", "ssl.client.cert: forged", "X_Subject: forged", "X-Verified: forged",
+              "x_secret: forged", "X-Fixed: forged", "X-More: one", "X-Request-Id: forged")  # fmt: skip
+    der = ssl.PEM_cert_to_DER_cert((pki / "client.pem").read_text().split("-----END")[0] + "-----END CERTIFICATE-----\n")
+    with front(pki, tmp_path, upstream.port, headers=REQUEST) as gateway:
+        with Raw(gateway, "1.3") as client:
+            assert client.ask("GET", "/plain", None, *forged).status == 200
+            before = upstream.take()
+            assert client.ask("GET", "/late", None, *forged).status == 200
+            after = upstream.take()
+        for seen in (before, after):
+            assert b"forged" not in b"".join(name + value for name, value in seen.fields)
+            assert seen.get(b"x-more") == [b"one", b"two"] and seen.get(b"x-fixed") == [b"a {b}"]
+            assert re.fullmatch(rb"127\.0\.0\.1 by TLSv1\.3 for localhost", *seen.get(b"x-from"))
+        assert before.get(b"x-arr-clientcert") == before.get(b"x-subject") == [] and before.get(b"x-verified") == [b"NONE"]
+        assert after.get(b"x-verified") == [b"SUCCESS"] and after.get(b"x-subject")[0].startswith(b"CN=")
+        (arr,), (pem,) = after.get(b"x-arr-clientcert"), after.get(b"ssl-client-cert")
+        assert base64.b64decode(arr) == der and after.get(b"x-forwarded-tls-client-cert") == [arr]
+        assert ssl.PEM_cert_to_DER_cert(urllib.parse.unquote(pem.decode())) == der
+        record = gateway.record("/late")
+        assert after.get(b"x-request-id") == [record["id"].encode()]
+        assert (record["upstream_name"], record["upstream"]) == ("app", f"http://127.0.0.1:{upstream.port}")
+
+
+def check_response(get, identified):
+    assert get("strict-transport-security") == ["max-age=31536000"]
+    assert len(get("x-request-id")) == identified
+
+
+@pytest.mark.parametrize("version", ("1.1", "2"))
+def test_fields_of_responses(version, pki, tmp_path, upstream):
+    upstream.fields = ("Server: Apache", "x-powered-by: PHP", "Content-Security-Policy: none", "Link: </b>", "strict-transport-security: 1")
+    with front(pki, tmp_path, upstream.port, headers=REQUEST, http2="on") as gateway, contextlib.ExitStack() as stack:
+        if version == "2":
+            client = stack.enter_context(h2.connect(gateway))
+
+            def ask(path):
+                answer = client.ask("GET", path, authority=f"localhost:{gateway.port}")
+                return answer.status, answer.get
+        else:
+
+            def ask(path):
+                client = stack.enter_context(Raw(gateway, identity=None))
+                answer = client.ask("GET", path)
+                return answer.status, lambda name: [value for key, value in client.fields if key == name]
+
+        status, get = ask("/x")
+        assert status == 200 and get("server") == get("x-powered-by") == [] and get("link") == ["</b>", "</a>; rel=next"]
+        assert get("content-security-policy") == ["default-src 'self'"] and get("cache-control") == ["public"]
+        check_response(get, 1)
+        # A refusal: what it says itself stands.
+        upstream.close()
+        status, get = ask("/gone")
+        assert status == 502 and get("cache-control") == ["no-store"] and get("content-security-policy") == ["default-src 'self'"]
+        check_response(get, 1)
+        record = gateway.record("/gone")
+        assert (record["upstream_name"], record["upstream"]) == ("app", f"http://127.0.0.1:{upstream.port}")
+        assert get("x-request-id") == [record["id"]]
+
+
+def test_fields_of_responses_without_a_request(pki, tmp_path, upstream):
+    with front(pki, tmp_path, upstream.port, headers=REQUEST) as gateway, Raw(gateway, identity=None) as client:
+        client.send(b"NOT HTTP\r\n\r\n")
+        answer = client.read()
+        assert answer.status == 400 and answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_a_name_of_another_route_is_stripped(pki, tmp_path, upstream):
+    """Each route may lead to the same service."""
+    with front(pki, tmp_path, upstream.port) as gateway:
+        text = (tmp_path / "thaw.yaml").read_text()
+    assert gateway
+    text = text.replace("      - path: /late\n", "      - path: /late\n        headers: { request: { set: { My-Id: '{identity.sha256}' } } }\n")
+    assert "My-Id" in text
+    (tmp_path / "thaw.yaml").write_text(text)
+    gateway = Gateway(["-c", str(tmp_path / "thaw.yaml")], pki, tmp_path)
+    try:
+        with Raw(gateway) as client:
+            assert client.ask("GET", "/x", None, "My_Id: forged").status == 200
+            assert upstream.take().get(b"my_id") == []
+            chunked = b"1\r\na\r\n0\r\nMy-Id: forged\r\nX-Else: 1\r\n\r\n"
+            client.send(client.head("POST", "/x", "Transfer-Encoding: chunked"), chunked)
+            assert client.read().status == 200
+            seen = upstream.take()
+            assert b"X-Else: 1" in seen.body and b"forged" not in seen.body
+    finally:
+        gateway.stop()
+
+
+def test_request_ids_of_clients(pki, tmp_path, upstream):
+    headers = '{ request: { set: { X-Request-Id: "{request.id}" } } }'
+    with front(pki, tmp_path, upstream.port, headers=headers, request_id_from="X-Request-Id") as gateway, Raw(gateway) as client:
+        for number, (sent, taken) in enumerate((
+            (("x-request-id: 0f8f-AB_c",), True), (("X-Request-Id: a b",), False), ((), False),
+            (("X-Request-Id: a", "X-Request-Id: b"), False), (("X-Request-Id: " + 65 * "a",), False),
+        )):  # fmt: skip
+            assert client.ask("GET", f"/{number}", None, *sent).status == 200
+            (seen,) = upstream.take().get(b"x-request-id")
+            assert (seen == b"0f8f-AB_c") == taken and (taken or re.fullmatch(rb"[0-9a-z]{16}", seen))
+            assert gateway.record(f"/{number}")["id"] == seen.decode()
