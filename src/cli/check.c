@@ -108,8 +108,9 @@ static json_t *config_json(const char *file, const struct config *config, json_t
 	for (size_t i = 0; config != NULL && i < config->upstream_count; i++)
 		(void)json_array_append_new(behind, upstream_json(&config->upstreams[i]));
 	bool ok = err->cls == THAW_ERR_NONE;
-	return json_pack("{s:s, s:b, s:s?, s:O, s:o, s:o, s:o}", "file", file, "ok", ok, "error", ok ? NULL : err->text,
-			 "warnings", warnings, "listen", listens, "hosts", hosts, "upstreams", behind);
+	return json_pack("{s:i, s:s, s:b, s:s?, s:O, s:o, s:o, s:o}", "schema", JSON_SCHEMA, "file", file, "ok", ok,
+			 "error", ok ? NULL : err->text, "warnings", warnings, "listen", listens, "hosts", hosts,
+			 "upstreams", behind);
 }
 
 static int print_json(const char *file, const struct config *config, json_t *warnings, const struct thaw_error *err)

@@ -1,10 +1,13 @@
 #include "cli/identity.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "cli/report.h"
 #include "cli/secret.h"
 #include "tls/pkcs11.h"
 
-bool cli_identity_take(struct cli_identity *identity, int option, const char *argument)
+bool cli_identity_take(struct cli_identity *identity, int option, char *argument)
 {
 	const char **const taken[] = {&identity->certificate, &identity->key, &identity->pkcs12, &identity->ca};
 
@@ -12,6 +15,8 @@ bool cli_identity_take(struct cli_identity *identity, int option, const char *ar
 		return false;
 	if (option == CLI_INSECURE)
 		identity->insecure = true;
+	else if (option == CLI_PASS)
+		identity->secret = argument;
 	else
 		*taken[option - CLI_CERT] = argument;
 	return true;
@@ -23,7 +28,34 @@ int cli_identity_check(const char *command, const struct cli_identity *identity)
 		return cli_bad_usage(command, "--pkcs12 has certificate and key: not with --cert or --key");
 	if (identity->ca != NULL && identity->insecure)
 		return cli_bad_usage(command, "--ca and --insecure contradict each other");
+	if (identity->secret != NULL && !cli_secret_is_source(identity->secret)) {
+		cli_secret_hide(identity->secret); /* it may be the pass phrase itself, as curl takes it */
+		return cli_bad_usage(command, "--pass takes no pass phrase, which other users could see: allowed: "
+					      "file:FILE, fd:NUMBER, env:NAME");
+	}
 	return 0;
+}
+
+void cli_identity_trust(struct cli_identity *identity, bool quiet)
+{
+	static const char *const files[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+	const char *name = NULL, *value = NULL, *folder = getenv("SSL_CERT_DIR");
+
+	identity->trust = identity->ca;
+	if (identity->ca != NULL || identity->insecure)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && (value == NULL || *value == '\0'); i++) {
+		name = files[i];
+		value = getenv(name);
+	}
+	if (value != NULL && *value != '\0')
+		identity->trust = value;
+	if (folder != NULL && *folder != '\0')
+		identity->trust_folder = folder;
+	if (identity->trust != NULL && !quiet)
+		(void)fprintf(stderr, "trusting the CAs of %s (%s)\n", identity->trust, name);
+	if (identity->trust_folder != NULL && !quiet)
+		(void)fprintf(stderr, "trusting the CAs in %s (SSL_CERT_DIR)\n", identity->trust_folder);
 }
 
 bool cli_identity_on_token(const struct cli_identity *identity)
@@ -40,12 +72,14 @@ bool cli_identity_load(const struct cli_identity *identity, struct tls_credentia
 		.certificate = identity->certificate,
 		.key = identity->key,
 		.pkcs12 = identity->pkcs12,
-		.secret = {.ask = cli_secret_ask},
+		.secret = {.ask = cli_secret_ask, .arg = identity->secret},
 	};
 
 	*credentials = NULL;
 	if (source.certificate == NULL && source.key == NULL && source.pkcs12 == NULL)
 		return true;
 	*credentials = tls_credentials_new(&source, err);
+	if (!cli_identity_on_token(identity)) /* some cards want the PIN again */
+		cli_secret_forget(identity->secret);
 	return *credentials != NULL;
 }

@@ -13,15 +13,18 @@
 struct cli_identity {
 	const char *certificate, *key; /* files or pkcs11: URIs */
 	const char *pkcs12, *ca;
+	char *secret; /* where a pass phrase or PIN is; NULL: asked for on the terminal */
 	bool insecure;
+	const char *trust, *trust_folder; /* of cli_identity_trust() */
 };
 
 /* getopt_long()'s results; a command's own begin behind them. */
-enum cli_identity_option { CLI_CERT = 0x1000, CLI_KEY, CLI_PKCS12, CLI_CA, CLI_INSECURE, CLI_IDENTITY_END };
+enum cli_identity_option { CLI_CERT = 0x1000, CLI_KEY, CLI_PKCS12, CLI_CA, CLI_PASS, CLI_INSECURE, CLI_IDENTITY_END };
 
 #define CLI_IDENTITY_OPTIONS                                                                              \
 	{"cert", required_argument, NULL, CLI_CERT}, {"key", required_argument, NULL, CLI_KEY},           \
 		{"pkcs12", required_argument, NULL, CLI_PKCS12}, {"ca", required_argument, NULL, CLI_CA}, \
+		{"pass", required_argument, NULL, CLI_PASS},                                              \
 	{                                                                                                 \
 		"insecure", no_argument, NULL, CLI_INSECURE                                               \
 	}
@@ -32,13 +35,20 @@ enum cli_identity_option { CLI_CERT = 0x1000, CLI_KEY, CLI_PKCS12, CLI_CA, CLI_I
 	"  --pkcs12 FILE    certificate, chain and key in a PKCS #12 file (.p12, .pfx)\n"                             \
 	"  --ca FILE        whom to believe (PEM); without it: whom the system believes\n"                            \
 	"  --insecure       believe any server\n"                                                                     \
-	"                   A pass phrase or a PIN is asked for on the terminal.\n"
+	"  --pass SOURCE    the pass phrase or PIN: file:FILE (its first line), fd:NUMBER (a line) or env:NAME;\n"    \
+	"                   default: it is asked for on the terminal\n"
 
 /* False: the option is not one of these. argument: optarg. */
-bool cli_identity_take(struct cli_identity *identity, int option, const char *argument);
+bool cli_identity_take(struct cli_identity *identity, int option, char *argument);
 
 /* Whether they fit together: 0, or EX_USAGE after telling what does not. */
 int cli_identity_check(const char *command, const struct cli_identity *identity);
+
+/*
+ * Whom to believe: --ca, or else the file of CURL_CA_BUNDLE or SSL_CERT_FILE, and the folder of SSL_CERT_DIR, as curl
+ * and OpenSSL take them. Unless quiet, it is told where it comes from the environment: a variable is easily forgotten.
+ */
+void cli_identity_trust(struct cli_identity *identity, bool quiet);
 
 /* The key is on a token. */
 bool cli_identity_on_token(const struct cli_identity *identity);

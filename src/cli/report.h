@@ -2,6 +2,7 @@
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
+#include "base/json_schema.h"
 #include "thaw/types.h"
 
 /* EX_CONFIG, EX_OSERR, ... for the error's class. */

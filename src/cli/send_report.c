@@ -27,9 +27,25 @@ struct send_report {
 	char *body; /* with json */
 	size_t body_len;
 	bool body_cut;
+	json_t *head; /* with json and --include */
 };
 
 /* ---- on the way ---- */
+
+/* Names of files and a server's words need not be UTF-8, which JSON is. */
+static json_t *text_json(const char *text)
+{
+	json_t *whole = json_string(text);
+	size_t len = strlen(text);
+	char *ascii = whole == NULL ? malloc(len + 1) : NULL;
+
+	for (size_t i = 0; ascii != NULL && i <= len; i++)
+		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	if (ascii != NULL)
+		whole = json_string(ascii);
+	free(ascii);
+	return whole;
+}
 
 static void wipe_bar(struct send_report *report)
 {
@@ -127,6 +143,24 @@ static bool on_body(void *arg, const char *bytes, size_t len)
 	return true;
 }
 
+/* Standard output, or the list for --json. */
+static bool on_head(void *arg, const char *line, size_t len)
+{
+	struct send_report *report = arg;
+
+	if (!report->json)
+		return on_body(report, line, len);
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+		json_decref(report->head);
+		report->head = json_array();
+	}
+	len -= len >= 2 ? 2 : 0;
+	char *text = len > 0 ? strndup(line, len) : NULL;
+	bool ok = len == 0 || (text != NULL && json_array_append_new(report->head, text_json(text)) == 0);
+	free(text);
+	return ok;
+}
+
 struct send_report *send_report_new(struct send_options *options, bool json, bool quiet, struct thaw_error *err)
 {
 	struct send_report *report = calloc(1, sizeof(*report));
@@ -144,14 +178,17 @@ struct send_report *send_report_new(struct send_options *options, bool json, boo
 	report->shown = isatty(STDOUT_FILENO) == 1;
 	options->tell = on_news;
 	options->take = on_body;
+	options->take_head = on_head;
 	options->arg = report;
 	return report;
 }
 
 void send_report_free(struct send_report **report)
 {
-	if (*report != NULL)
+	if (*report != NULL) {
+		json_decref((*report)->head);
 		free((*report)->body);
+	}
 	free(*report);
 	*report = NULL;
 }
@@ -201,21 +238,6 @@ static json_t *asks_json(const struct send_result *result)
 	return asks;
 }
 
-/* Names of files and a server's words need not be UTF-8, which JSON is. */
-static json_t *text_json(const char *text)
-{
-	json_t *whole = json_string(text);
-	size_t len = strlen(text);
-	char *ascii = whole == NULL ? malloc(len + 1) : NULL;
-
-	for (size_t i = 0; ascii != NULL && i <= len; i++)
-		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
-	if (ascii != NULL)
-		whole = json_string(ascii);
-	free(ascii);
-	return whole;
-}
-
 /* NULL for what is no text, or not whole. */
 static json_t *body_json(const struct send_report *report)
 {
@@ -227,16 +249,17 @@ static json_t *body_json(const struct send_report *report)
 static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
 {
 	json_t *told = json_pack(
-		"{s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, s:o}",
-		"ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name, "status", (int)result->status,
-		"text", text_json(outcome), "hint", text_json(result->hint), "location",
+		"{s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, "
+		"s:O?, s:o}",
+		"schema", JSON_SCHEMA, "ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name,
+		"status", (int)result->status, "text", text_json(outcome), "hint", text_json(result->hint), "location",
 		result->location[0] != '\0' ? text_json(result->location) : json_null(), "retry_after",
 		result->retry_after_s > 0 ? json_integer((json_int_t)result->retry_after_s) : json_null(), "sent",
 		(json_int_t)result->sent, "size", (json_int_t)result->total, "resumed_from",
 		(json_int_t)result->resumed_from, "ms", (json_int_t)result->ms, "attempts", (int)result->attempts,
 		"tls", result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
 		(int)result->prime_status, "expected", result->expected, "continued", result->continued, "asks",
-		asks_json(result), "body", body_json(report));
+		asks_json(result), "head", report->head, "body", body_json(report));
 	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0 &&
 		  putchar('\n') != EOF && fflush(stdout) == 0;
 

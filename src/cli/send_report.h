@@ -2,6 +2,7 @@
 #ifndef CLI_SEND_REPORT_H
 #define CLI_SEND_REPORT_H
 
+#include "base/json_schema.h"
 #include "send/send.h"
 
 #define SEND_REPORT_BODY_MAX 1048576 /* bytes of the response's body that --json shows */

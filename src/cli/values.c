@@ -46,6 +46,14 @@ bool cli_is_token(const char *text)
 		       '\0';
 }
 
+static bool has_no_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (((unsigned char)*text < ' ' && *text != '\t') || *text == '\x7f')
+			return false;
+	return true;
+}
+
 bool cli_is_field(const char *line)
 {
 	char name[NAME_ROOM];
@@ -55,10 +63,12 @@ bool cli_is_field(const char *line)
 		return false;
 	memcpy(name, line, len);
 	name[len] = '\0';
-	for (const char *at = line; *at != '\0'; at++)
-		if (((unsigned char)*at < ' ' && *at != '\t') || *at == '\x7f')
-			return false;
-	return cli_is_token(name);
+	return has_no_control(line) && cli_is_token(name);
+}
+
+bool cli_is_value(const char *text)
+{
+	return text[0] != '\0' && has_no_control(text);
 }
 
 bool cli_can_read(const char *file, struct thaw_error *err)

@@ -18,6 +18,9 @@ bool cli_is_token(const char *text);
 /* "Name: value": the name is a token, the value has no control characters but tabs. */
 bool cli_is_field(const char *line);
 
+/* A field's value: not empty, and without control characters. */
+bool cli_is_value(const char *text);
+
 /* *url with its host in ASCII, for the caller to free with *made; EX_USAGE or EX_OSERR, reported: it has none. */
 int cli_take_url(const char *command, const char **url, char **made);
 

@@ -12,14 +12,15 @@ static const char help[] = "usage: thaw version [--json]\n"
 			   "\n"
 			   "Tells the version of thaw, and that of the TLS library it runs with.\n"
 			   "\n"
-			   "  --json   {\"version\": ..., \"tls\": ...}\n"
+			   "  --json   {\"schema\": 1, \"version\": ..., \"tls\": ...}\n"
 			   "  --help   this text\n";
 
 static int print(bool json)
 {
 	if (!json)
 		return printf("thaw %s (%s)\n", thaw_version(), tls_library_version()) >= 0 ? cli_print("") : EX_IOERR;
-	json_t *told = json_pack("{s:s, s:s}", "version", thaw_version(), "tls", tls_library_version());
+	json_t *told = json_pack("{s:i, s:s, s:s}", "schema", JSON_SCHEMA, "version", thaw_version(), "tls",
+				 tls_library_version());
 	if (told == NULL)
 		return EX_OSERR;
 	int failed = json_dumpf(told, stdout, JSON_COMPACT);

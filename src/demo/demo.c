@@ -240,9 +240,9 @@ static json_t *run_json(const struct run *run)
 	char outcome[32];
 
 	outcome_text(run, outcome, sizeof(outcome));
-	return json_pack("{s:s, s:s, s:s, s:s, s:f, s:I, s:s?}", "client", who_names[run->who], "tls",
-			 run->version == TLS_CLIENT_12 ? "1.2" : "1.3", "server", run->to_thaw ? "thaw" : "frozen",
-			 "outcome", outcome, "seconds", run->seconds,
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:f, s:I, s:s?}", "schema", JSON_SCHEMA, "client",
+			 who_names[run->who], "tls", run->version == TLS_CLIENT_12 ? "1.2" : "1.3", "server",
+			 run->to_thaw ? "thaw" : "frozen", "outcome", outcome, "seconds", run->seconds,
 			 run->frozen ? "bytes_before_freeze" : "bytes_before_certificate", (json_int_t)run->before,
 			 "wrong", run->wrong);
 }

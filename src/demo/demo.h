@@ -13,6 +13,7 @@
 #ifndef DEMO_DEMO_H
 #define DEMO_DEMO_H
 
+#include "base/json_schema.h"
 #include "thaw/types.h"
 
 struct demo_options {

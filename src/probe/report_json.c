@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/json_schema.h"
 #include "probe/cures.h"
 #include "probe/draw.h"
 #include "probe/plain.h"
@@ -210,15 +211,15 @@ bool report_json(FILE *to, const struct report *report)
 
 	(void)snprintf(url, sizeof(url), "https://%s%s", found->url.authority, found->url.target);
 	json_t *all = json_pack(
-		"{s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I}",
-		"url", url, "verdict", verdict_name(report->verdict->code), "code", (int)report->verdict->code, "line",
-		report->verdict->line, "problems", problems(report->verdict), "notes", notes(report->verdict),
-		"repeated", repeated(found), "server", recognised(report->server), "cures", cures(report), "tls12",
-		version(&found->versions[FIND_12]), "tls13", version(&found->versions[FIND_13]), "as_browsers",
-		trial(found->browser), "http2", trial(found->http2), "timeline", timeline(found), "certificate",
-		found->has_certificate, "interrupted", found->interrupted || found->out_of_time || found->lost,
-		"connections", (json_int_t)found->connections, "body_bytes", (json_int_t)found->uploaded, "ms",
-		(json_int_t)found->ms);
+		"{s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I}",
+		"schema", JSON_SCHEMA, "url", url, "verdict", verdict_name(report->verdict->code), "code",
+		(int)report->verdict->code, "line", report->verdict->line, "problems", problems(report->verdict),
+		"notes", notes(report->verdict), "repeated", repeated(found), "server", recognised(report->server),
+		"cures", cures(report), "tls12", version(&found->versions[FIND_12]), "tls13",
+		version(&found->versions[FIND_13]), "as_browsers", trial(found->browser), "http2", trial(found->http2),
+		"timeline", timeline(found), "certificate", found->has_certificate, "interrupted",
+		found->interrupted || found->out_of_time || found->lost, "connections", (json_int_t)found->connections,
+		"body_bytes", (json_int_t)found->uploaded, "ms", (json_int_t)found->ms);
 	if (all == NULL)
 		return false;
 	bool ok = json_dumpf(all, to, JSON_INDENT(2)) == 0 && fputc('\n', to) != EOF && fflush(to) == 0;

@@ -93,15 +93,19 @@ static void escape(const char *name, char to[static NAME_MAX_])
 
 static char *part_head(const struct send_part *part, const char *boundary, bool first)
 {
-	char name[NAME_MAX_], file[NAME_MAX_], *text = NULL;
-	const char *slash = strrchr(part->file, '/');
+	char name[NAME_MAX_], file[NAME_MAX_] = "", *text = NULL;
+	const char *slash = part->file != NULL ? strrchr(part->file, '/') : NULL;
+	const char *shown = slash != NULL ? slash + 1 : part->file, *type = part->type;
+	bool is_file = part->file != NULL;
 
 	escape(part->name, name);
-	escape(slash != NULL ? slash + 1 : part->file, file);
-	if (asprintf(&text,
-		     "%s--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
-		     "Content-Type: application/octet-stream\r\n\r\n",
-		     first ? "" : "\r\n", boundary, name, file) < 0)
+	if (is_file)
+		escape(part->shown != NULL ? part->shown : shown, file);
+	if (type == NULL && is_file)
+		type = "application/octet-stream";
+	if (asprintf(&text, "%s--%s\r\nContent-Disposition: form-data; name=\"%s\"%s%s%s%s%s\r\n\r\n%s",
+		     first ? "" : "\r\n", boundary, name, is_file ? "; filename=\"" : "", file, is_file ? "\"" : "",
+		     type != NULL ? "\r\nContent-Type: " : "", type != NULL ? type : "", is_file ? "" : part->text) < 0)
 		return NULL;
 	return text;
 }
@@ -120,6 +124,8 @@ static enum thaw_status open_form(struct send_body *body, const struct send_part
 	for (size_t i = 0; i < count; i++) {
 		if (!set_text(&body->pieces[body->count++], part_head(&parts[i], boundary, i == 0)))
 			return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		if (parts[i].file == NULL)
+			continue;
 		struct piece *piece = &body->pieces[body->count++];
 		if (open_file(piece, parts[i].file, err) != THAW_OK)
 			return THAW_FAILED;

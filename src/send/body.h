@@ -14,9 +14,11 @@
 
 struct send_body;
 
-/* One file of a form. */
+/* One field of a form: a file, or a text. */
 struct send_part {
-	const char *name, *file;
+	const char *name, *file, *text;
+	const char *type;  /* of its content; NULL: application/octet-stream of a file, none of a text */
+	const char *shown; /* what the file is called there; NULL: as here */
 };
 
 /* What send_body_read() returns beside a number of bytes. */

@@ -26,6 +26,7 @@ const char *send_size_text(uint64_t bytes, char to[static SEND_SIZE_ROOM])
 struct story {
 	bool asked, asked_late, declined, in_upload;
 	bool credentials, is_13, is_12, primed;
+	const struct send_options *options;
 };
 
 #define WORDS_ROOM 512 /* of a hint without a URL */
@@ -36,7 +37,8 @@ static struct story read_story(const struct send_options *options, const struct 
 			      .credentials = options->credentials != NULL,
 			      .is_13 = strcmp(result->tls, "TLSv1.3") == 0,
 			      .is_12 = options->tls == SEND_TLS_12 || strcmp(result->tls, "TLSv1.2") == 0,
-			      .primed = result->primed};
+			      .primed = result->primed,
+			      .options = options};
 
 	for (size_t i = 0; i < result->ask_count && i < SEND_ASKS_MAX; i++) {
 		story.asked_late = story.asked_late || result->asks[i].means != THAW_MEANS_HANDSHAKE;
@@ -105,30 +107,53 @@ static const char *about_too_large(const struct send_result *result, const struc
 	return to;
 }
 
-/* Whether thaw send could log in so, if a field were named. */
-static bool is_by_header(const char *schemes)
+/* Whether a scheme is among "Basic, Digest". */
+static bool has_scheme(const char *schemes, const char *name)
 {
-	static const char *const connection[] = {"Digest", "NTLM", "Negotiate"};
-
 	for (const char *at = schemes; *at != '\0'; at += strspn(at, ", ")) {
-		bool other = false;
-		for (size_t i = 0; i < sizeof(connection) / sizeof(connection[0]); i++)
-			other = other || strncasecmp(at, connection[i], strlen(connection[i])) == 0;
-		if (!other)
+		size_t len = strcspn(at, ",");
+		if (len == strlen(name) && strncasecmp(at, name, len) == 0)
 			return true;
-		at += strcspn(at, ",");
+		at += len;
 	}
 	return false;
 }
 
-static const char *about_login(const struct send_result *result, char to[static WORDS_ROOM])
+/* Whether a scheme is among them for which a field does: none that logs in by steps, or a connection. */
+static bool is_by_header(const char *schemes)
+{
+	static const char *const others[] = {"Basic", "Digest", "NTLM", "Negotiate"};
+	size_t known = 0, all = schemes[0] != '\0';
+
+	for (const char *at = schemes; *at != '\0'; at++)
+		all += *at == ',';
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		known += has_scheme(schemes, others[i]);
+	return all > known;
+}
+
+/* What to do about it. */
+static const char *way_in(const struct send_options *options, const char *schemes)
+{
+	bool digest = has_scheme(schemes, "Digest"), basic = has_scheme(schemes, "Basic");
+	bool tried = options->user != NULL && (options->login == SEND_LOGIN_DIGEST ? digest : basic);
+
+	if (tried)
+		return "It does not accept the user and password of --user.";
+	if (digest)
+		return "Name the user: --user NAME --digest.";
+	if (basic)
+		return "Name the user: --user NAME.";
+	return is_by_header(schemes) ? "Give it with --header 'Authorization: ...'."
+				     : "thaw send cannot log in by that: the server's operator allows another scheme.";
+}
+
+static const char *about_login(const struct send_options *options, const struct send_result *result,
+			       char to[static WORDS_ROOM])
 {
 	(void)snprintf(to, WORDS_ROOM,
 		       "The server wants a login by %s (WWW-Authenticate), which is not a client certificate. %s",
-		       result->schemes,
-		       is_by_header(result->schemes)
-			       ? "Give it with --header 'Authorization: ...'."
-			       : "thaw send does not log in so: its operator allows another scheme.");
+		       result->schemes, way_in(options, result->schemes));
 	return to;
 }
 
@@ -181,7 +206,7 @@ static const char *about_status(const struct send_result *result, const struct s
 	if (result->says != SEND_SAYS_NOTHING)
 		return about_page(result, story);
 	if (status == 401 && result->schemes[0] != '\0')
-		return about_login(result, to);
+		return about_login(story->options, result, to);
 	if (result->retry_after_s > 0 && (status == 408 || status == 413 || status == 429 || status >= 500)) {
 		(void)snprintf(to, WORDS_ROOM,
 			       "The server says when to try again: in %llu s. --retry waits for up to an hour.",

@@ -140,6 +140,44 @@ bool request_set_expect(const struct request *request, bool expects)
 	       CURLE_OK;
 }
 
+static bool append_all(struct curl_slist **list, const char *const *lines, size_t count)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < count; i++)
+		ok = ok && append(list, lines[i]);
+	return ok;
+}
+
+/* Which way it goes. */
+static bool set_route(struct request *request)
+{
+	const struct send_options *options = request->options;
+	CURL *easy = request->easy;
+
+	return append_all(&request->connect_to, options->connect_to, options->connect_to_count) &&
+	       append_all(&request->resolve, options->resolve, options->resolve_count) &&
+	       curl_easy_setopt(easy, CURLOPT_CONNECT_TO, request->connect_to) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_RESOLVE, request->resolve) == CURLE_OK &&
+	       (options->proxy == NULL || curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy) == CURLE_OK) &&
+	       (options->proxy_user == NULL ||
+		curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, options->proxy_user) == CURLE_OK) &&
+	       curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_ANY) == CURLE_OK &&
+	       (options->no_proxy == NULL || curl_easy_setopt(easy, CURLOPT_NOPROXY, options->no_proxy) == CURLE_OK);
+}
+
+/* Who the user is. */
+static bool set_login(const struct request *request)
+{
+	static const unsigned long ways[] = {
+		[SEND_LOGIN_BASIC] = CURLAUTH_BASIC, [SEND_LOGIN_DIGEST] = CURLAUTH_DIGEST};
+	const struct send_options *options = request->options;
+
+	return options->user == NULL ||
+	       (curl_easy_setopt(request->easy, CURLOPT_USERPWD, options->user) == CURLE_OK &&
+		curl_easy_setopt(request->easy, CURLOPT_HTTPAUTH, ways[options->login]) == CURLE_OK);
+}
+
 bool request_prepare(struct request *request)
 {
 	const struct send_options *options = request->options;
@@ -147,11 +185,11 @@ bool request_prepare(struct request *request)
 	long verify = options->insecure ? 0 : 1;
 
 	return make_priming(request) && make_headers(request, NULL) && set_method(request) &&
-	       request_set_tls(request, options->tls) &&
+	       request_set_tls(request, options->tls) && set_route(request) && set_login(request) &&
 	       curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_USERAGENT, "thaw-send") == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
 	       /* Nothing is ever resumed: a handle is one upload. And libcurl 7.88 without memory frees twice there. */
@@ -193,5 +231,7 @@ void request_free(struct request *request)
 {
 	free_headers(request);
 	curl_slist_free_all(request->priming);
-	request->priming = NULL;
+	curl_slist_free_all(request->connect_to);
+	curl_slist_free_all(request->resolve);
+	request->priming = request->connect_to = request->resolve = NULL;
 }

@@ -14,6 +14,7 @@ struct request {
 	/* Header lines: of an upload, of one that waits for a 100, of a priming request. They outlive the handle's use.
 	 */
 	struct curl_slist *plain, *expecting, *priming;
+	struct curl_slist *connect_to, *resolve;
 };
 
 /* All of these: false: libcurl has no memory. Once, with the fields above set: */

@@ -24,6 +24,9 @@
 
 struct tls_credentials;
 
+/* How a user is told to the server (RFC 7617, 7616). */
+enum send_login { SEND_LOGIN_BASIC, SEND_LOGIN_DIGEST };
+
 enum send_tls { SEND_TLS_ANY, SEND_TLS_12, SEND_TLS_13 };
 
 enum send_news_kind {
@@ -69,8 +72,15 @@ struct send_options {
 	bool insecure;
 	enum send_tls tls;
 	enum send_choice prime, expect;
-	const char *prime_url; /* NULL: url */
-	uint64_t limit_rate;   /* bytes a second; 0: no limit */
+	const char *prime_url;                          /* NULL: url */
+	uint64_t limit_rate;                            /* bytes a second; 0: no limit */
+	const char *const *connect_to, *const *resolve; /* as curl's --connect-to and --resolve */
+	size_t connect_to_count, resolve_count;
+	const char *proxy, *proxy_user, *no_proxy; /* NULL: as the environment says; none; as the environment says */
+	const char *user_agent;
+	const char *user; /* "NAME:PASSWORD"; NULL: none */
+	enum send_login login;
+	bool include; /* take the response's head, too */
 	unsigned retries;
 	bool resume;
 	uint32_t stall_ms, timeout_ms; /* timeout_ms 0: none */
@@ -78,6 +88,8 @@ struct send_options {
 	void (*tell)(void *arg, const struct send_news *news);
 	bool (*take)(void *arg, const char *bytes,
 		     size_t len); /* of the response's body; false: it cannot be written */
+	/* Lines of a final response's head, each with its CRLF; the first begins with "HTTP/". */
+	bool (*take_head)(void *arg, const char *line, size_t len);
 	void *arg;
 };
 

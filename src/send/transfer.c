@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -97,6 +98,7 @@ void transfer_begins(void *arg)
 	if (!transfer->running)
 		return;
 	transfer->begun = true;
+	transfer->answered = false; /* before this request there may have been one of the same login */
 	send_hold_begin(&transfer->hold, transfer->result->expected, &transfer->known, clock_now_ms());
 }
 
@@ -211,6 +213,32 @@ bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, 
 	return transfer->result->attempts <= transfer->options->retries && transfer_may_repeat(transfer, cause, status);
 }
 
+/* False: it cannot be written. */
+static bool take_head(struct transfer *transfer)
+{
+	const struct send_options *options = transfer->options;
+	struct curl_header *field = NULL;
+	bool ok = options->take_head(options->arg, transfer->first_line, strlen(transfer->first_line));
+
+	while (ok && (field = curl_easy_nextheader(transfer->easy, CURLH_HEADER, -1, field)) != NULL) {
+		char *line = NULL;
+		int len = asprintf(&line, "%s: %s\r\n", field->name, field->value);
+		ok = len > 0 && options->take_head(options->arg, line, (size_t)len);
+		free(len > 0 ? line : NULL);
+	}
+	return ok && options->take_head(options->arg, "\r\n", 2);
+}
+
+/* At the end of a head: of a final response, and none that another attempt follows. */
+static bool take_whole_head(struct transfer *transfer)
+{
+	bool wanted = transfer->options->include && transfer->status >= 200 &&
+		      !transfer_may_retry(transfer, SEND_REFUSED, transfer->status);
+
+	transfer->out_failed = transfer->out_failed || (wanted && !take_head(transfer));
+	return !transfer->out_failed;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
@@ -223,11 +251,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	}
 	if (status != 0)
 		transfer->status = status;
+	if (status != 0)
+		(void)snprintf(transfer->first_line, sizeof(transfer->first_line), "%.*s\r\n",
+			       (int)(strcspn(line, "\r\n") < len ? strcspn(line, "\r\n") : len), line);
 	answer_line(transfer->result, line, len);
 	if (status == 100)
 		send_hold_event(&transfer->hold, EVENT_CONTINUE, clock_now_ms());
 	transfer->answered = transfer->answered || status >= 200;
-	return len;
+	bool end = line[0] == '\r' || line[0] == '\n';
+	return end && !take_whole_head(transfer) ? 0 : len;
 }
 
 static size_t on_response(char *bytes, size_t size, size_t count, void *arg)

@@ -13,16 +13,17 @@ struct transfer {
 	struct send_body *body;
 	struct send_hold hold;
 	struct send_known known;
-	bool running;        /* it is; else the connection is primed, or what is there looked at */
-	bool begun;          /* the request's head is going out */
-	bool closed;         /* its connection, since */
-	bool paused;         /* it was told to wait for it */
-	bool starved;        /* because standard input has nothing yet */
-	bool answered;       /* a final response has begun */
-	bool out_failed;     /* the response could not be written */
-	long status;         /* of its head, or of an interim one */
-	bool exchanging;     /* asked, and not answered yet */
-	struct send_ask ask; /* the one that is under way: what TLS_SIGHT_ASKED said */
+	bool running;         /* it is; else the connection is primed, or what is there looked at */
+	bool begun;           /* the request's head is going out */
+	bool closed;          /* its connection, since */
+	bool paused;          /* it was told to wait for it */
+	bool starved;         /* because standard input has nothing yet */
+	bool answered;        /* a final response has begun */
+	bool out_failed;      /* the response could not be written */
+	long status;          /* of its head, or of an interim one */
+	char first_line[128]; /* of the head that status is of */
+	bool exchanging;      /* asked, and not answered yet */
+	struct send_ask ask;  /* the one that is under way: what TLS_SIGHT_ASKED said */
 	uint64_t deadline_ms, told_ms;
 	uint64_t primes_from_ms; /* when the last HEAD began */
 	char error[CURL_ERROR_SIZE];

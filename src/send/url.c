@@ -83,3 +83,22 @@ char *send_url_ascii(const char *url, struct thaw_error *err)
 	curl_free(ascii);
 	return made;
 }
+
+char *send_url_name(const char *url, const char *file, struct thaw_error *err)
+{
+	struct span host = host_of(url);
+	const char *path = host.at + strcspn(host.at, "/?#"), *slash = strrchr(file, '/');
+	size_t path_len = strcspn(path, "?#"), before = (size_t)(path - url) + path_len;
+	bool folder = host.len > 0 && (path_len == 0 || path[path_len - 1] == '/');
+	char *name = folder ? curl_easy_escape(NULL, slash != NULL ? slash + 1 : file, 0) : NULL, *made = NULL;
+
+	if (!folder)
+		made = strdup(url);
+	else if (name == NULL ||
+		 asprintf(&made, "%.*s%s%s%s", (int)before, url, path_len == 0 ? "/" : "", name, url + before) < 0)
+		made = NULL;
+	curl_free(name);
+	if (made == NULL)
+		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	return made;
+}

@@ -11,4 +11,10 @@
  */
 char *send_url_ascii(const char *url, struct thaw_error *err);
 
+/*
+ * A copy of url with the file's name behind its path where that ends in "/" or is empty, as curl has it; else just a
+ * copy. Every byte of the name but unreserved ones (RFC 3986 2.3) is percent-encoded. NULL with *err set: no memory.
+ */
+char *send_url_name(const char *url, const char *file, struct thaw_error *err);
+
 #endif

@@ -70,7 +70,20 @@ def test_help_is_on_standard_output(arguments):
         ["send", "file", "https://localhost/", "--header", "Content-Length: 1"],
         ["send", "file", "https://localhost/", "--pkcs12", "x", "--cert", "y"],
         ["send", "file", "https://localhost/", "--ca", "x", "--insecure"],
-        ["send", "--form", "name=file", "https://localhost/"],
+        ["send", "--form", "file", "https://localhost/"],
+        ["send", "--form", "name=@", "https://localhost/"],
+        ["send", "--form", "name=@\"file", "https://localhost/"],
+        ["send", "--form", "name=text;filename=x", "https://localhost/"],
+        ["send", "--form", "name=@file;type=", "https://localhost/"],
+        ["send", "file", "https://localhost/", "--connect-to", "a:1:b"],
+        ["send", "file", "https://localhost/", "--connect-to", "a:1:b:65536"],
+        ["send", "file", "https://localhost/", "--connect-to", "a:1:[::1:2"],
+        ["send", "file", "https://localhost/", "--resolve", "a:1"],
+        ["send", "file", "https://localhost/", "--resolve", "a::127.0.0.1"],
+        ["send", "file", "https://localhost/", "--user-agent", ""],
+        ["send", "file", "https://localhost/", "--user", ":p"],
+        ["send", "file", "https://localhost/", "--proxy-user", "name"],
+        ["send", "file", "https://localhost/", "--pass", "fd:x"],
         ["send", "--form", "name=@file", "file", "https://localhost/"],
         ["reload"],
         ["upgrade"],
@@ -100,7 +113,7 @@ def test_version():
     code, out, _ = thaw("version", "--json")
     assert code == 0
     told = json.loads(out)
-    assert set(told) == {"version", "tls"}
+    assert set(told) == {"schema", "version", "tls"}
     assert told["tls"].startswith("OpenSSL 3.")
 
 

@@ -20,7 +20,7 @@ static bool is_form;
 
 static void open_body(bool failing)
 {
-	const struct send_part parts[] = {{"a", file}, {"b", file}};
+	const struct send_part parts[] = {{.name = "a", .file = file}, {.name = "b", .file = file}};
 	struct thaw_error err = {0};
 	unsigned files = open_files();
 

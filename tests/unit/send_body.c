@@ -121,7 +121,7 @@ static void a_file_that_changes(void **state)
 static void what_cannot_be_opened(void **state)
 {
 	struct thaw_error err = {0};
-	const struct send_part part = {"name", "-"};
+	const struct send_part part = {.name = "name", .file = "-"};
 
 	(void)state;
 	assert_null(send_body_open("/nonexistent/file", NULL, 0, &err));
@@ -171,7 +171,7 @@ static void standard_input_waits(void **state)
 
 static void a_form(void **state)
 {
-	const struct send_part parts[] = {{"one", file}, {"t\"wo", other}};
+	const struct send_part parts[] = {{.name = "one", .file = file}, {.name = "t\"wo", .file = other}};
 	struct thaw_error err = {0};
 	char read[2048], wanted[2048];
 	size_t len = 0;

@@ -193,9 +193,11 @@ static void hints(void **state)
 		 "raises the limit (SSLReneg"},
 		{{.cause = SEND_REFUSED, .status = 401, .schemes = "Basic, Digest", .asks = {PRIMED}, .ask_count = 1},
 		 true,
-		 "wants a login by Basic, Digest (WWW-Authenticate), which is not a client certificate. Give it with "
-		 "--header"},
-		{{.cause = SEND_REFUSED, .status = 401, .schemes = "Negotiate, NTLM"}, true, "does not log in so"},
+		 "wants a login by Basic, Digest (WWW-Authenticate), which is not a client certificate. Name the "
+		 "user: --user NAME --digest"},
+		{{.cause = SEND_REFUSED, .status = 401, .schemes = "Basic"}, true, "--user NAME."},
+		{{.cause = SEND_REFUSED, .status = 401, .schemes = "NTLM, Bearer"}, true, "--header"},
+		{{.cause = SEND_REFUSED, .status = 401, .schemes = "Negotiate, NTLM"}, true, "cannot log in by that"},
 		{{.cause = SEND_REFUSED, .status = 400, .says = SEND_SAYS_NO_CERTIFICATE}, false, "--cert"},
 		{{.cause = SEND_REFUSED, .status = 400, .says = SEND_SAYS_NO_CERTIFICATE}, true, "none of its CAs"},
 		{{.cause = SEND_REFUSED, .status = 400, .says = SEND_SAYS_BAD_CERTIFICATE}, true, "trust the CA"},

@@ -1,0 +1,425 @@
+#include "cli/send_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/secret.h"
+#include "cli/values.h"
+#include "send/url.h"
+
+#define RETRIES_MAX 100
+
+static const char help[] =
+	"usage: thaw send FILE URL [OPTION...]\n"
+	"       thaw send --form NAME=@FILE [--form ...] URL [OPTION...]\n"
+	"\n"
+	"Uploads a file, or standard input (-), in a way that a server which asks for the client certificate late "
+	"cannot\n"
+	"freeze: the connection is primed with a HEAD first, and the upload takes that connection or none; where that\n"
+	"cannot be, the body waits until the server has asked (Expect: 100-continue). The response's body goes to\n"
+	"standard output. If the path of the URL of a PUT ends in '/', the file's name is appended.\n"
+	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
+	"  --proxy [SCHEME://]HOST[:PORT]  in place of the one that the environment names; \"\": none\n"
+	"  --proxy-user NAME:PASSWORD  for the proxy\n"
+	"  --noproxy HOSTS  go to these without a proxy: names, separated by commas, or *\n"
+	"\n"
+	"  --user NAME[:PASSWORD]  for the server; without a password it is asked for on the terminal\n"
+	"  --basic, --digest  how: Basic (default) or Digest\n"
+	"  --method METHOD  PUT (default), or POST (default of a form)\n"
+	"  --form NAME=@FILE[;type=TYPE][;filename=NAME]  a file as a field of a form (multipart/form-data)\n"
+	"  --form NAME=TEXT[;type=TYPE]  a field with this text; up to 16 fields in all\n"
+	"  --header LINE    another header field, 'Name: value'; up to 64 times\n"
+	"  --prime WHEN     auto (default: with https and a certificate), always (or fail), never\n"
+	"  --prime-url URL  what the HEAD is sent to, on the same server; default URL\n"
+	"  --expect WHEN    auto (default: with a certificate that the server has not seen yet), always, never\n"
+	"  --tls VERSION    1.2 or 1.3; default both, and 1.2 once more where 1.3 is refused without an ask\n"
+	"  --limit-rate SIZE  bytes a second: a number, or with KiB, MiB, GiB behind\n"
+	"  --retry N        new attempts, where the same once more can do no harm; default 0\n"
+	"  --resume         send only what a server that keeps what it got of an interrupted PUT does not have\n"
+	"  --stall TIME     nothing moves for so long: it fails; default 30s\n"
+	"  --response-timeout TIME  for the response, once the server has the whole body; default ten times --stall\n"
+	"  --timeout TIME   for all of it; default none\n"
+	"  --include, -i    the head of the response before its body; with --json as the key 'head'\n"
+	"  --json           the outcome as JSON on standard output, the response's body in it\n"
+	"  --quiet          neither progress nor notes on standard error; what went wrong is said all the same\n"
+	"  --help           this text\n"
+	"\n"
+	"Exit code: 0 when the server has answered 2xx to the whole file. 64 wrong usage, 66 a file cannot be read or\n"
+	"changed meanwhile, or the certificate's key made no signature, 68 unknown host, 69 no connection, or refused "
+	"by\n"
+	"the server, 74 standard output, 75 stalled, out of time, or the connection was lost, 76 TLS failed, 77 "
+	"refused\n"
+	"with 401 or 403, or one of the two certificates is not accepted.\n";
+
+enum {
+	OPT_METHOD = CLI_ROUTE_END,
+	OPT_FORM,
+	OPT_HEADER,
+	OPT_PRIME,
+	OPT_PRIME_URL,
+	OPT_EXPECT,
+	OPT_TLS,
+	OPT_LIMIT_RATE,
+	OPT_RETRY,
+	OPT_RESUME,
+	OPT_STALL,
+	OPT_RESPONSE_TIMEOUT,
+	OPT_TIMEOUT,
+	OPT_USER,
+	OPT_BASIC,
+	OPT_DIGEST,
+	OPT_PROXY,
+	OPT_PROXY_USER,
+	OPT_NOPROXY,
+	OPT_JSON,
+	OPT_QUIET
+};
+
+static int bad(const char *option, const char *value, const char *allowed)
+{
+	return cli_bad_usage("send", "--%s '%s': allowed: %s", option, value, allowed);
+}
+
+/* ---- options ---- */
+
+static int take_choice(const char *option, const char *value, enum send_choice *choice)
+{
+	static const char *const names[] = {[SEND_AUTO] = "auto", [SEND_ALWAYS] = "always", [SEND_NEVER] = "never"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], value) == 0) {
+			*choice = (enum send_choice)i;
+			return EX_OK;
+		}
+	return bad(option, value, "auto, always, never");
+}
+
+static int take_tls(struct send_options *send, const char *value)
+{
+	if (strcmp(value, "1.2") != 0 && strcmp(value, "1.3") != 0)
+		return bad("tls", value, "1.2, 1.3");
+	send->tls = value[2] == '2' ? SEND_TLS_12 : SEND_TLS_13;
+	return EX_OK;
+}
+
+/* ";type=" or ";filename=" from here; NULL: neither is. */
+static char *next_attribute(char *text)
+{
+	for (char *at = strchr(text, ';'); at != NULL; at = strchr(at + 1, ';'))
+		if (strncasecmp(at, ";type=", 6) == 0 || strncasecmp(at, ";filename=", 10) == 0)
+			return at;
+	return NULL;
+}
+
+/* A quoted value ("a;b") without its quotes, in place. *end: what follows. False: the quote has no end. */
+static bool take_quoted(char *text, char **end)
+{
+	char *to = text, *from = text + 1;
+
+	for (; *from != '\0' && *from != '"'; from++) {
+		if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
+			from++;
+		*to++ = *from;
+	}
+	if (*from == '\0')
+		return false;
+	*end = from + 1;
+	*to = '\0';
+	return true;
+}
+
+/* A value up to the next attribute, which *end is, or the text's end. */
+static bool take_until(char *text, char **end)
+{
+	static char none[] = "";
+
+	if (text[0] == '"')
+		return take_quoted(text, end) && (**end == '\0' || next_attribute(*end) == *end);
+	*end = next_attribute(text);
+	if (*end == NULL)
+		*end = none;
+	return true;
+}
+
+static bool take_attributes(struct send_part *part, char *at)
+{
+	while (*at != '\0') {
+		bool type = strncasecmp(at, ";type=", 6) == 0;
+		char *value = at + (type ? 6 : 10);
+		*at = '\0';
+		if (!take_until(value, &at) || !cli_is_value(value))
+			return false;
+		*(type ? &part->type : &part->shown) = value;
+	}
+	return true;
+}
+
+/* NAME=@FILE or NAME=TEXT, with attributes, as curl's; cut in place. */
+static bool take_field(struct send_part *part, char *value)
+{
+	char *equals = strchr(value, '='), *at;
+
+	if (equals == NULL || equals == value)
+		return false;
+	bool file = equals[1] == '@';
+	char *content = equals + (file ? 2 : 1);
+	*equals = '\0';
+	if (!take_until(content, &at))
+		return false;
+	*part = (struct send_part){.name = value, .file = file ? content : NULL, .text = file ? NULL : content};
+	return take_attributes(part, at) && (file ? content[0] != '\0' : part->shown == NULL);
+}
+
+static int take_part(struct send_options *send, char *value)
+{
+	if (send->part_count == BODY_PARTS_MAX || !take_field(&send->parts[send->part_count], value))
+		return cli_bad_usage("send", "--form: allowed: NAME=@FILE[;type=TYPE][;filename=NAME] or "
+					     "NAME=TEXT[;type=TYPE], up to 16 times");
+	send->part_count++;
+	return EX_OK;
+}
+
+static int take_header(struct send_options *send, const char *value)
+{
+	static const char *const ours[] = {"content-length:", "transfer-encoding:", "expect:", "connection:"};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strncasecmp(value, ours[i], strlen(ours[i])) == 0)
+			return cli_bad_usage("send", "--header '%s': thaw send sees to this one itself", value);
+	bool no_host = strncasecmp(value, "host:", 5) == 0 && value[5 + strspn(value + 5, " \t")] == '\0';
+
+	if (no_host || !cli_is_field(value) || send->header_count == SEND_HEADERS_MAX)
+		return bad("header", value, "'Name: value', up to 64 times");
+	send->headers[send->header_count++] = value;
+	return EX_OK;
+}
+
+static int take_retries(struct send_options *send, const char *value)
+{
+	uint64_t number = 0;
+
+	if (!cli_read_number(value, 0, RETRIES_MAX, &number))
+		return bad("retry", value, "0 to 100");
+	send->retries = (unsigned)number;
+	return EX_OK;
+}
+
+static int take_time(const char *option, const char *value, uint32_t *ms)
+{
+	return cli_read_time(value, ms) && *ms >= 100 ? EX_OK : bad(option, value, "100ms to an hour, such as 30s");
+}
+
+static int take_value(struct send_options *send, int option, char *value)
+{
+	switch (option) {
+	case OPT_METHOD:
+		send->method = value;
+		return strcmp(value, "PUT") == 0 || strcmp(value, "POST") == 0 ? EX_OK
+									       : bad("method", value, "PUT, POST");
+	case OPT_FORM:
+		return take_part(send, value);
+	case OPT_HEADER:
+		return take_header(send, value);
+	case OPT_PRIME:
+		return take_choice("prime", value, &send->prime);
+	case OPT_PRIME_URL:
+		send->prime_url = value;
+		return EX_OK;
+	case OPT_EXPECT:
+		return take_choice("expect", value, &send->expect);
+	case OPT_TLS:
+		return take_tls(send, value);
+	case OPT_LIMIT_RATE:
+		return cli_read_size(value, &send->limit_rate) ? EX_OK
+							       : bad("limit-rate", value, "a size, such as 500KiB");
+	case OPT_RETRY:
+		return take_retries(send, value);
+	case OPT_STALL:
+		return take_time("stall", value, &send->stall_ms);
+	case OPT_RESPONSE_TIMEOUT:
+		return take_time("response-timeout", value, &send->response_ms);
+	case OPT_PROXY:
+		send->proxy = value;
+		return EX_OK;
+	case OPT_NOPROXY:
+		send->no_proxy = value;
+		return EX_OK;
+	default:
+		return take_time("timeout", value, &send->timeout_ms);
+	}
+}
+
+/* A copy, since other users can see the command line. */
+static int take_user(struct send_arguments *arguments, bool proxy, char *value)
+{
+	char **copy = proxy ? &arguments->proxy_user : &arguments->user;
+
+	cli_secret_free(copy);
+	*copy = strdup(value);
+	cli_secret_hide(value);
+	if (*copy == NULL)
+		return cli_fail(&(struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"});
+	if (**copy == ':' || (proxy && strchr(*copy, ':') == NULL))
+		return cli_bad_usage("send", proxy ? "--proxy-user: allowed: NAME:PASSWORD"
+						   : "--user: allowed: NAME or NAME:PASSWORD");
+	return EX_OK;
+}
+
+static int take_option(void *arg, int option, char *value)
+{
+	struct send_arguments *arguments = arg;
+	int code = cli_route_take(&arguments->route, "send", option, value);
+
+	if (code != CLI_GO_ON || cli_identity_take(&arguments->identity, option, value))
+		return code != CLI_GO_ON ? code : EX_OK;
+	switch (option) {
+	case OPT_USER:
+	case OPT_PROXY_USER:
+		return take_user(arguments, option == OPT_PROXY_USER, value);
+	case OPT_BASIC:
+	case OPT_DIGEST:
+		arguments->send.login = option == OPT_BASIC ? SEND_LOGIN_BASIC : SEND_LOGIN_DIGEST;
+		return EX_OK;
+	case 'i':
+		arguments->send.include = true;
+		return EX_OK;
+	case OPT_RESUME:
+		arguments->send.resume = true;
+		return EX_OK;
+	case OPT_JSON:
+		arguments->json = true;
+		return EX_OK;
+	case OPT_QUIET:
+		arguments->quiet = true;
+		return EX_OK;
+	default:
+		return take_value(&arguments->send, option, value);
+	}
+}
+
+/* Of a user who was named without one. */
+static int ask_password(struct send_arguments *arguments)
+{
+	char secret[TLS_SECRET_MAX] = "", *whole = NULL;
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	if (arguments->user != NULL && strchr(arguments->user, ':') == NULL) {
+		if (cli_secret_ask(NULL, "the password for the server", secret, sizeof(secret), &err) != THAW_OK)
+			return cli_fail(&err);
+		if (asprintf(&whole, "%s:%s", arguments->user, secret) < 0)
+			whole = NULL;
+		explicit_bzero(secret, sizeof(secret));
+		cli_secret_free(&arguments->user);
+		arguments->user = whole;
+		if (whole == NULL)
+			return cli_fail(&(struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"});
+	}
+	arguments->send.user = arguments->user;
+	arguments->send.proxy_user = arguments->proxy_user;
+	return EX_OK;
+}
+
+/* As curl does where the URL names a folder. */
+static int name_target(struct send_arguments *arguments)
+{
+	struct send_options *send = &arguments->send;
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	if (send->file == NULL || strcmp(send->file, "-") == 0 || strcmp(send->method, "PUT") != 0)
+		return EX_OK;
+	arguments->named_url = send_url_name(send->url, send->file, &err);
+	if (arguments->named_url == NULL)
+		return cli_fail(&err);
+	send->url = arguments->named_url;
+	return EX_OK;
+}
+
+static void take_route(struct send_options *send, struct cli_route *route)
+{
+	send->connect_to = route->connect_to;
+	send->connect_to_count = route->connect_to_count;
+	send->resolve = route->resolve;
+	send->resolve_count = route->resolve_count;
+	send->user_agent = cli_route_agent(route, "send");
+}
+
+static int check(struct send_arguments *arguments)
+{
+	struct send_options *send = &arguments->send;
+	int code = cli_take_url("send", &send->url, &arguments->url);
+	if (code == EX_OK && send->prime_url != NULL)
+		code = cli_take_url("send", &send->prime_url, &arguments->prime_url);
+	if (code != EX_OK)
+		return code;
+	bool https = strncasecmp(send->url, "https://", 8) == 0;
+
+	if (!https && strncasecmp(send->url, "http://", 7) != 0)
+		return cli_bad_usage("send", "'%s': a URL begins with https:// or http://", send->url);
+	if (send->prime_url != NULL && strncasecmp(send->prime_url, https ? "https://" : "http://", https ? 8 : 7) != 0)
+		return cli_bad_usage("send", "--prime-url '%s': it is not on the server of '%s'", send->prime_url,
+				     send->url);
+	if (send->prime_url != NULL && send->prime == SEND_NEVER)
+		return cli_bad_usage("send", "--prime-url and --prime never contradict each other");
+	if (send->method == NULL)
+		send->method = send->part_count > 0 ? "POST" : "PUT";
+	code = cli_identity_check("send", &arguments->identity);
+	if (code == EX_OK)
+		code = ask_password(arguments);
+	return code == EX_OK ? name_target(arguments) : code;
+}
+
+int send_take_arguments(struct send_arguments *arguments, int argc, char **argv)
+{
+	static const struct option options[] = {CLI_IDENTITY_OPTIONS,
+						CLI_ROUTE_OPTIONS,
+						{"method", required_argument, NULL, OPT_METHOD},
+						{"form", required_argument, NULL, OPT_FORM},
+						{"header", required_argument, NULL, OPT_HEADER},
+						{"prime", required_argument, NULL, OPT_PRIME},
+						{"prime-url", required_argument, NULL, OPT_PRIME_URL},
+						{"expect", required_argument, NULL, OPT_EXPECT},
+						{"tls", required_argument, NULL, OPT_TLS},
+						{"limit-rate", required_argument, NULL, OPT_LIMIT_RATE},
+						{"retry", required_argument, NULL, OPT_RETRY},
+						{"resume", no_argument, NULL, OPT_RESUME},
+						{"stall", required_argument, NULL, OPT_STALL},
+						{"response-timeout", required_argument, NULL, OPT_RESPONSE_TIMEOUT},
+						{"timeout", required_argument, NULL, OPT_TIMEOUT},
+						{"user", required_argument, NULL, OPT_USER},
+						{"basic", no_argument, NULL, OPT_BASIC},
+						{"digest", no_argument, NULL, OPT_DIGEST},
+						{"proxy", required_argument, NULL, OPT_PROXY},
+						{"proxy-user", required_argument, NULL, OPT_PROXY_USER},
+						{"noproxy", required_argument, NULL, OPT_NOPROXY},
+						{"include", no_argument, NULL, 'i'},
+						{"json", no_argument, NULL, OPT_JSON},
+						{"quiet", no_argument, NULL, OPT_QUIET},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const struct cli_options walk = {"send", help, options, ":hi", take_option, arguments};
+	int code = cli_take_options(&walk, argc, argv);
+
+	if (code != CLI_GO_ON)
+		return code;
+	int wanted = arguments->send.part_count > 0 ? 1 : 2;
+	if (argc - optind < wanted)
+		return cli_bad_usage("send", wanted == 1 ? "a URL is missing" : "a file (or -) and a URL are expected");
+	if (argc - optind > wanted)
+		return cli_bad_usage("send", "'%s' is too much", argv[optind + wanted]);
+	arguments->send.file = wanted == 2 ? argv[optind] : NULL;
+	arguments->send.url = argv[optind + wanted - 1];
+	take_route(&arguments->send, &arguments->route);
+	code = check(arguments);
+	return code == EX_OK ? CLI_GO_ON : code;
+}
+
+void send_forget_user(struct send_arguments *arguments)
+{
+	cli_secret_free(&arguments->user);
+	cli_secret_free(&arguments->proxy_user);
+}

@@ -1,0 +1,243 @@
+"""`thaw send`: the ways to a server, logins, forms, heads of responses, and secrets that nobody types."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from harness.gateway import binary
+from harness.plain import Scripted as Plain
+from harness.process import run
+from harness.relay import ConnectProxy
+from harness.scripted import Scripted
+from harness.upload import LIMIT, identity, send
+
+PHRASE = "open sesame"
+
+
+class Recorder:
+    """Answers every request of a Scripted server with 201, and keeps (method, target, fields, body)."""
+
+    def __init__(self, pki, *fields):
+        self.requests, self.names, self._fields = [], set(), fields
+        self.server = Scripted(pki, self._serve)
+        self.server._context.sni_callback = lambda _tls, sni, _context: self.names.add(sni)
+        self.port = self.server.port
+
+    def _serve(self, visit, server):
+        while (head := server.take(visit)) is not None:
+            method, target, fields = head
+            body = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields.get("content-length", 0)))
+            self.requests.append((method, target, fields, body))
+            visit.answer(201, b"" if method == "HEAD" else b"made", *self._fields)
+
+    def upload(self):
+        return self.requests[-1]
+
+
+@pytest.fixture
+def recorder(pki):
+    made = []
+
+    def start(*fields):
+        made.append(Recorder(pki, *fields))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.server.close()
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "a b;c.txt"
+    path.write_bytes(b"content")
+    return path
+
+
+# Ways ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ("connect-to", "resolve"))
+def test_a_way_changes_the_address_only(way, recorder, pki, small):
+    server = recorder()
+    value = {"connect-to": f"localhost:9:127.0.0.1:{server.port}", "resolve": f"localhost:{server.port}:127.0.0.1"}[way]
+    port = 9 if way == "connect-to" else server.port
+    sent = send(pki, small, f"https://localhost:{port}/x", f"--{way}", value)
+    assert sent.code == 0, sent
+    assert server.names == {"localhost"}
+    assert {fields["host"] for _, _, fields, _ in server.requests} == {f"localhost:{port}"}
+    assert [method for method, _, _, _ in server.requests] == ["HEAD", "PUT"]
+
+
+def test_a_host_other_than_the_sni(recorder, pki, small):
+    server = recorder()
+    sent = send(pki, small, f"https://localhost:{server.port}/x", "--header", "Host: other.example")
+    assert (sent.code, server.names, server.upload()[2]["host"]) == (0, {"localhost"}, "other.example"), sent
+
+
+@pytest.mark.parametrize("options,agent", (((), r"thaw-send/\d+\.\d+\.\d+"), (("--user-agent", "own/1"), "own/1")))
+def test_the_user_agent(options, agent, recorder, pki, small):
+    server = recorder()
+    assert send(pki, small, f"https://localhost:{server.port}/x", *options).code == 0
+    assert all(re.fullmatch(agent, fields["user-agent"]) for _, _, fields, _ in server.requests)
+
+
+def test_a_proxy_by_option(recorder, pki, small):
+    server, proxy = recorder(), ConnectProxy()
+    sent = send(pki, small, f"https://localhost:{server.port}/x", "--proxy", f"http://127.0.0.1:{proxy.port}", "--noproxy", "")
+    proxy.close()
+    assert sent.code == 0, sent
+
+
+@pytest.mark.parametrize("url,target", (("/d/", "/d/a%20b%3Bc.txt"), ("", "/a%20b%3Bc.txt"), ("/d/?x=/", "/d/a%20b%3Bc.txt?x=/"), ("/d", "/d")))
+def test_a_folder_gets_the_files_name(url, target, recorder, pki, small):
+    server = recorder()
+    assert send(pki, small, f"https://localhost:{server.port}{url}").code == 0
+    assert {asked for _, asked, _, _ in server.requests} == {target}
+
+
+# Logins --------------------------------------------------------------------------------------------------------------
+
+
+def md5(text):
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def digest_server(pki, log):
+    challenge = 'WWW-Authenticate: Digest realm="r", nonce="n0nce", qop="auth", algorithm=MD5'
+
+    def serve(visit, server):
+        while (head := server.take(visit)) is not None:
+            method, target, fields = head
+            body = visit.body(int(fields.get("content-length", 0)))
+            said = dict(re.findall(r'(\w+)="?([^",]*)"?', fields.get("authorization", "")))
+            want = md5(f"{md5('u:r:p w')}:n0nce:{said.get('nc')}:{said.get('cnonce')}:auth:{md5(f'{method}:{target}')}")
+            good = said.get("response") == want
+            log.append((method, good, body))
+            visit.answer(201 if good else 401, b"", *([] if good else [challenge]))
+
+    return Scripted(pki, serve)
+
+
+def test_digest(pki, small):
+    log = []
+    server = digest_server(pki, log)
+    sent = send(pki, small, f"https://localhost:{server.port}/x", "--user", "u:p w", "--digest")
+    server.close()
+    assert (sent.code, sent.status) == (0, 201), sent
+    assert log[-1] == ("PUT", True, b"content")
+    assert sent.told["primed"]
+
+
+def test_a_wrong_password_is_told(pki, small):
+    log = []
+    server = digest_server(pki, log)
+    sent = send(pki, small, f"https://localhost:{server.port}/x", "--user", "u:wrong", "--digest")
+    server.close()
+    assert (sent.code, sent.status) == (77, 401), sent
+    assert sum(1 for _, _, body in log if body) == 1 and not any(good for _, good, _ in log)
+
+
+def test_basic(recorder, pki, small):
+    server = recorder()
+    assert send(pki, small, f"https://localhost:{server.port}/x", "--user", "u:p").code == 0
+    assert {fields["authorization"] for _, _, fields, _ in server.requests} == {"Basic dTpw"}
+
+
+def test_a_password_is_not_on_the_command_line(pki, small):
+    seen = []
+
+    def speak(connection):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                line = open(f"/proc/{pid}/cmdline", "rb").read()
+            except OSError:
+                continue
+            if b"only-here.txt" in line:
+                seen.append(line)
+        connection.close()
+
+    server, file = Plain(speak), small.with_name("only-here.txt")
+    file.write_bytes(b"x")
+    send(pki, file, f"https://localhost:{server.port}/", "--user", "name:s3cret", "--proxy-user", "other:s3cret")
+    server.close()
+    assert seen and not any(b"s3cret" in line for line in seen)
+
+
+# Forms, heads --------------------------------------------------------------------------------------------------------
+
+
+def test_a_form_with_types_names_and_texts(recorder, pki, small):
+    server = recorder()
+    fields = ("--form", f'a=@"{small}";type=text/plain;filename="x;y.txt"', "--form", "b=some text", "--form", "c={};type=application/json")
+    assert send(pki, None, f"https://localhost:{server.port}/x", *fields).code == 0
+    method, _, _, body = server.upload()
+    assert method == "POST"
+    assert b'name="a"; filename="x;y.txt"\r\nContent-Type: text/plain\r\n\r\ncontent\r\n' in body
+    assert b'name="b"\r\n\r\nsome text\r\n' in body
+    assert b'name="c"\r\nContent-Type: application/json\r\n\r\n{}\r\n' in body
+
+
+def test_the_head_of_the_response(recorder, pki, small):
+    server = recorder("X-One: 1", "X-One: 2")
+    url = f"https://localhost:{server.port}/x"
+    argv = [str(binary()), "send", str(small), url, "--quiet", "-i", *identity(pki)]
+    code, out, err, _ = run(argv, LIMIT)
+    assert (code, out) == (0, b"HTTP/1.1 201 Answer\r\nContent-Length: 4\r\nX-One: 1\r\nX-One: 2\r\n\r\nmade"), err
+    sent = send(pki, small, url, "--include")
+    assert sent.told["head"] == ["HTTP/1.1 201 Answer", "Content-Length: 4", "X-One: 1", "X-One: 2"]
+    sent = send(pki, small, url)
+    assert (sent.told["head"], sent.told["schema"]) == (None, 1)
+
+
+def test_the_key_log(recorder, pki, small, tmp_path):
+    server, log = recorder(), tmp_path / "keys"
+    assert send(pki, small, f"https://localhost:{server.port}/x", env={"SSLKEYLOGFILE": str(log)}).code == 0
+    assert b"CLIENT_TRAFFIC_SECRET_0 " in log.read_bytes()
+
+
+# Secrets -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def locked(pki, tmp_path_factory):
+    key = tmp_path_factory.mktemp("locked") / "locked.key"
+    argv = ["openssl", "pkcs8", "-topk8", "-in", pki / "client.key", "-out", key, "-passout", f"pass:{PHRASE}"]
+    subprocess.run(list(map(str, argv)), check=True, capture_output=True)
+    return key
+
+
+def with_phrase(pki, locked, url, file, source, **more):
+    argv = [str(binary()), "send", str(file), url, "--json", "--ca", str(pki / "ca.pem"), "--cert", str(pki / "client.pem")]
+    done = subprocess.run([*argv, "--key", str(locked), "--pass", source], capture_output=True, timeout=LIMIT, **more)
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr.decode()
+
+
+@pytest.mark.parametrize("source", ("file", "fd", "env"))
+def test_a_pass_phrase_from_elsewhere(source, recorder, pki, locked, small, tmp_path):
+    server, file = recorder(), tmp_path / "phrase"
+    url = f"https://localhost:{server.port}/x"
+    file.write_text(PHRASE + "\nmore\n")
+    if source == "file":
+        code, _, err = with_phrase(pki, locked, url, small, f"file:{file}")
+    elif source == "env":
+        code, _, err = with_phrase(pki, locked, url, small, "env:PHRASE", env={**os.environ, "PHRASE": PHRASE})
+    else:
+        code, _, err = with_phrase(pki, locked, url, "-", "fd:0", input=f"{PHRASE}\nthe body".encode())
+    assert code == 0, err
+    if source == "fd":
+        assert server.upload()[3] == b"the body"
+
+
+@pytest.mark.parametrize("source", ("file:/nonexistent", "fd:77", "env:THAW_NOT_SET"))
+def test_a_pass_phrase_that_is_not_there(source, pki, locked, small):
+    code, _, err = with_phrase(pki, locked, "https://localhost:9/x", small, source)
+    assert code == 66 and source.partition(":")[2] in err, err
+
+
+def test_a_pass_phrase_on_the_command_line_is_refused(pki, locked, small):
+    code, _, err = with_phrase(pki, locked, "https://localhost:9/x", small, PHRASE)
+    assert code == 64 and PHRASE not in err, err
