@@ -121,6 +121,26 @@ static enum thaw_status check_handshake(const struct config_at *at, const struct
 				 "asked at the handshake");
 }
 
+/* Each path that the route covers must have the prefix; a path in another spelling is refused when it comes. */
+static enum thaw_status check_prefixes(const struct config_at *at, const struct config_route *route)
+{
+	struct config_at key = config_child(at, route->strip_prefix != NULL ? "strip_prefix" : "add_prefix");
+	size_t len = route->strip_prefix != NULL ? strlen(route->strip_prefix) : 0;
+
+	if (route->strip_prefix == NULL && route->add_prefix == NULL)
+		return THAW_OK;
+	if (route->upstream != CONFIG_PROXY)
+		return config_refuse(&key,
+				     "the route's upstream is built in, and has no paths of its own; allowed: only "
+				     "beside one of 'upstreams'");
+	if (len == 0 || (strncmp(route->path, route->strip_prefix, len) == 0 &&
+			 (route->path[len] == '\0' || route->path[len] == '/')))
+		return THAW_OK;
+	return config_refuse(&key, "the route's path '%s' is not below '%s'; allowed: the path, or a beginning of it",
+			     config_quote(route->path, strlen(route->path)).text,
+			     config_quote(route->strip_prefix, len).text);
+}
+
 enum thaw_status config_check_host(const struct config_at *at, void *object)
 {
 	struct config_host *host = object;
@@ -133,6 +153,8 @@ enum thaw_status config_check_host(const struct config_at *at, void *object)
 		return THAW_FAILED;
 	for (size_t i = 0; i < host->route_count; i++) {
 		struct config_at route = config_item(&routes, i);
+		if (check_prefixes(&route, &host->routes[i]) != THAW_OK)
+			return THAW_FAILED;
 		if (check_handshake(&route, &host->routes[i], &at_handshake) != THAW_OK)
 			return THAW_FAILED;
 		for (size_t j = 0; j < i; j++)

@@ -51,6 +51,8 @@ static void free_host(struct config_host *host)
 		free(route->upstream_name);
 		free_certificate(&route->certificate);
 		config_free_headers(&route->headers);
+		free(route->strip_prefix);
+		free(route->add_prefix);
 	}
 	free(host->routes);
 	free_certificate(&host->client_certificate);

@@ -148,6 +148,7 @@ struct config_route {
 	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
 	char **upgrade;      /* protocols that a request may upgrade to, NULL-terminated; NULL: websocket */
 	struct config_header_set headers;
+	char *strip_prefix, *add_prefix; /* of paths, without a slash at the end; NULL: none */
 };
 
 struct config_host {
@@ -194,6 +195,8 @@ struct config_upstream {
 	char *name;
 	struct config_server *servers;
 	size_t server_count;           /* at least 1 */
+	bool host_of_server;           /* requests name the server of the configuration as their host */
+	char *host;                    /* they name this host[:port]; NULL: the client's, or see above */
 	uint64_t connect_timeout_ms;   /* of one attempt, TLS handshake and name lookup included */
 	uint64_t response_timeout_ms;  /* without a byte from the server, or without one taken by it */
 	uint64_t keepalive_timeout_ms; /* how long an idle connection is kept; 0: not at all */

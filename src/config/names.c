@@ -292,6 +292,24 @@ enum thaw_status config_read_route_path(const struct config_at *at, const struct
 	return config_set_text(at, into, path, scalar.len);
 }
 
+/* Written into request lines as it is; a slash at its end says nothing. */
+enum thaw_status config_read_prefix(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char **prefix = into;
+	enum thaw_status status = config_read_route_path(at, rule, into);
+
+	if (status != THAW_OK)
+		return status;
+	size_t len = strlen(*prefix);
+	for (size_t i = 0; i < len; i++)
+		if ((*prefix)[i] <= ' ' || (*prefix)[i] > '~' || strchr("\"<>", (*prefix)[i]) != NULL)
+			return config_refuse(at, "'%s' has a blank, a quote or a byte beyond ASCII; allowed: %s",
+					     config_quote(*prefix, len).text, rule->allowed);
+	if (len > 1 && (*prefix)[len - 1] == '/')
+		(*prefix)[--len] = '\0';
+	return len > 1 ? THAW_OK : config_refuse(at, "'/' is the beginning of every path; allowed: %s", rule->allowed);
+}
+
 /* https://HOST or https://HOST:PORT: RFC 6454 4, an origin. */
 static bool is_https_origin(const char *text)
 {

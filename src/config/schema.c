@@ -238,6 +238,7 @@ static const struct config_rule certificate_rules[] = {
 static const struct config_table certificate_table = {
 	.rules = certificate_rules, .count = COUNT(certificate_rules), .check = config_check_certificate};
 
+#define PREFIX_TEXT "/ and letters, digits and signs without % escapes, such as /app"
 #define VALUES_TEXT "a mapping of field names to values, such as { X-Client: \"{client.address}\" }"
 
 static const struct config_rule direction_rules[] = {
@@ -309,6 +310,19 @@ static const struct config_rule route_rules[] = {
 	 .read = config_read_mapping,
 	 .offset = AT(certificate),
 	 .table = &certificate_table},
+	{.key = "strip_prefix",
+	 .preset = "(none)",
+	 .text = "The upstream gets the path without this beginning, which `path` must have. URLs and cookie paths in "
+		 "responses get it back: [PROXYING.md](PROXYING.md#hosts-and-paths-that-differ).",
+	 .read = config_read_prefix,
+	 .offset = AT(strip_prefix),
+	 .allowed = PREFIX_TEXT},
+	{.key = "add_prefix",
+	 .preset = "(none)",
+	 .text = "The upstream gets the path with this in front, after `strip_prefix`.",
+	 .read = config_read_prefix,
+	 .offset = AT(add_prefix),
+	 .allowed = PREFIX_TEXT},
 	{.key = "headers",
 	 .preset = "(the host's)",
 	 .text = "Added to the host's. Where both name a field, the route's `set` or `remove` counts.",
@@ -680,6 +694,18 @@ static const struct config_rule upstream_rules[] = {
 	 .offset = AT(servers),
 	 .required = true,
 	 .allowed = "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"},
+	{.key = "host",
+	 .preset = "(pass)",
+	 .text = "The host that requests to this upstream name. `pass`: as the client named it. `upstream`: the host "
+		 "and port "
+		 "of the server in `servers`. Or a name, perhaps with a port. It is also the TLS server name (SNI) and "
+		 "the "
+		 "name that certificates must be for, unless `tls.name` says otherwise. URLs and cookie domains in "
+		 "responses "
+		 "are changed back: [PROXYING.md](PROXYING.md#hosts-and-paths-that-differ).",
+	 .read = config_read_upstream_host,
+	 .offset = 0,
+	 .allowed = "pass, upstream, or HOST[:PORT]"},
 	{.key = "connect_timeout",
 	 .preset = "5s",
 	 .text = "Time for one attempt to connect: name, connection and TLS together. When it fails, the next address "

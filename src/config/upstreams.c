@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/ascii.h"
 #include "config/schema.h"
 
 #define SERVERS_MAX       256
@@ -92,6 +93,52 @@ static enum thaw_status read_server(const struct config_at *at, const struct con
 						     : read_url(at, rule, &scalar, server);
 }
 
+/* into: the struct config_upstream. */
+enum thaw_status config_read_upstream_host(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_upstream *upstream = into;
+	struct config_scalar scalar;
+	char *host = NULL;
+	uint16_t port = 0;
+
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	upstream->host_of_server = strcmp(scalar.text, "upstream") == 0;
+	if (upstream->host_of_server || strcmp(scalar.text, "pass") == 0)
+		return THAW_OK;
+	bool valid = config_scan_authority(at, scalar.text, scalar.len, &host, &port);
+	if (!valid)
+		return at->source->err->cls != THAW_ERR_NONE
+			       ? THAW_FAILED
+			       : config_refuse(at, "'%s' is not a host; allowed: %s",
+					       config_quote(scalar.text, scalar.len).text, rule->allowed);
+	free(host);
+	if (config_set_text(at, &upstream->host, scalar.text, scalar.len) != THAW_OK)
+		return THAW_FAILED;
+	for (char *c = upstream->host; *c != '\0'; c++)
+		*c = ascii_lower(*c);
+	return THAW_OK;
+}
+
+/* The name for TLS is the host's, where none is given. */
+static enum thaw_status check_host_sent(const struct config_at *at, struct config_upstream *upstream)
+{
+	struct config_at key = config_child(at, "host");
+	uint16_t port = 0;
+
+	for (size_t i = 0; upstream->host_of_server && i < upstream->server_count; i++)
+		if (upstream->servers[i].path != NULL)
+			return config_refuse(
+				&key,
+				"'upstream' needs servers with a host, and '%s' has none; allowed: "
+				"pass, or HOST[:PORT]",
+				config_quote(upstream->servers[i].text, strlen(upstream->servers[i].text)).text);
+	if (upstream->host == NULL || upstream->tls.name != NULL ||
+	    config_scan_authority(&key, upstream->host, strlen(upstream->host), &upstream->tls.name, &port))
+		return THAW_OK;
+	return config_no_memory(&key);
+}
+
 static bool same_server(const struct config_server *a, const struct config_server *b)
 {
 	if (a->path != NULL || b->path != NULL)
@@ -165,6 +212,8 @@ enum thaw_status config_check_upstream(const struct config_at *at, void *object)
 	struct config_at passphrase = config_child(&tls, "key_passphrase");
 	if (upstream->tls.key_passphrase != NULL && upstream->tls.key == NULL)
 		return config_refuse(&passphrase, "there is no key beside it; allowed: only beside a key");
+	if (check_host_sent(at, upstream) != THAW_OK)
+		return THAW_FAILED;
 	return keep_places(&tls, upstream);
 }
 
@@ -220,6 +269,7 @@ void config_free_upstream(struct config_upstream *upstream)
 	}
 	free(upstream->servers);
 	free(upstream->name);
+	free(upstream->host);
 	free(upstream->tls.ca);
 	free(upstream->tls.name);
 	free(upstream->tls.certificate);

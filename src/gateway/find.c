@@ -1,7 +1,7 @@
 /* Host, path, method: which route a request belongs to, and what is answered before there is one. */
 #include "gateway/find.h"
 #include "gateway/answer.h"
-#include "gateway/choose.h"
+#include "gateway/judge.h"
 #include "http/meaning.h"
 #include "http/syntax.h"
 #include "http/target.h"
@@ -57,8 +57,7 @@ bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 		return false;
 	}
 	http_target_merge_front(&stream->head);
-	stream->conn->work += gw_choice_work(gw_conn_host(stream->conn), &stream->head);
-	enum gw_choice choice = gw_choose(gw_conn_host(stream->conn), &stream->head, &stream->route, &refusal);
+	enum gw_choice choice = gw_judge(stream, &refusal);
 	if (choice != GW_CHOSEN)
 		*step = refuse_choice(stream, choice, &refusal);
 	return choice == GW_CHOSEN;

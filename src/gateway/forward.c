@@ -10,7 +10,6 @@
 #include "gateway/proxy.h"
 #include "http/meaning.h"
 #include "http/syntax.h"
-#include "http/target.h"
 
 #define ADDRESS_TEXT (INET6_ADDRSTRLEN + 8)
 #define HOST_TEXT    (HTTP_HOST_MAX + 16)
@@ -103,14 +102,6 @@ static struct http_span authority_of(const struct http_request *head)
 		len++;
 	authority.len = len;
 	return authority;
-}
-
-static void write_request_line(const struct http_request *head, struct http_writer *writer)
-{
-	char target[HTTP_ORIGIN_MAX];
-	size_t len = http_target_origin(head, target);
-
-	http_write_request_line(writer, head->method, (struct http_span){target, len});
 }
 
 static void write_text(struct http_writer *writer, const char *name, const char *text, size_t len)
@@ -220,7 +211,7 @@ static void write_fields(const struct gw_stream *stream, const struct http_reque
 	for (size_t i = 0; i < head->field_count; i++)
 		if (passes(stream, &hops, head->fields[i].name) &&
 		    !(limited && http_span_equal_nocase(head->fields[i].name, "Max-Forwards")))
-			http_write_span(writer, head->fields[i].name, head->fields[i].value);
+			gw_rewrite_request(&gw_proxy_of(stream)->rewrite, &head->fields[i], writer);
 }
 
 /* RFC 9110 7.6.3: each that the request came through, and us. */
@@ -286,13 +277,16 @@ static void write_identity(struct gw_stream *stream, struct http_writer *writer)
 void gw_forward_head(struct gw_stream *stream, struct http_writer *writer)
 {
 	const struct http_request *head = &stream->head;
+	struct gw_rewrite *rewrite = &gw_proxy_of(stream)->rewrite;
 	char text[HOST_TEXT];
 	struct http_span authority = normal_authority(head, text);
 	const char *name = gw_conn_host(stream->conn)->config->name;
 
-	write_request_line(head, writer);
-	if (authority.len > 0) /* HTTP/1.0 may have none */
-		write_text(writer, "Host", authority.at, authority.len);
+	gw_rewrite_begin(rewrite, stream, authority, gw_proxy_of(stream)->upstream,
+			 gw_proxy_of(stream)->legs->ops->server(gw_proxy_of(stream)->leg));
+	gw_rewrite_request_line(stream, writer);
+	if (rewrite->map.inner.len > 0) /* HTTP/1.0 may have none */
+		write_text(writer, "Host", rewrite->map.inner.at, rewrite->map.inner.len);
 	else
 		http_write_field(writer, "Host", strcmp(name, "*") != 0 ? name : "localhost");
 	write_fields(stream, head, writer);

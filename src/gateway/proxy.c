@@ -15,6 +15,7 @@ static enum gw_step begin(struct gw_stream *stream)
 	}
 	stream->upstream = proxy;
 	proxy->upstream = &stream->gateway->config->upstreams[stream->route->config->proxy];
+	proxy->rewrite.map = gw_rewrite_paths(stream->route->config);
 	stream->service = proxy->upstream->name;
 	proxy->legs = &stream->gateway->env.legs;
 	proxy->began_ms = gw_stream_now(stream);

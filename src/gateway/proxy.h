@@ -12,6 +12,7 @@
 #define GATEWAY_PROXY_H
 
 #include "gateway/leg.h"
+#include "gateway/rewrite.h"
 #include "gateway/stream.h"
 #include "http/response_head.h"
 
@@ -40,6 +41,7 @@ struct gw_proxy {
 	struct buffer unsent; /* what the server has not taken yet: up to one batch */
 	bool just_sent;       /* in this step: there is no answer to it yet */
 	bool upgrade;         /* the request asks for one */
+	struct gw_rewrite rewrite;
 	bool expects;         /* Expect was passed on: the client waits for a 100 */
 	uint64_t continue_ms; /* when it gets one all the same */
 	/* the response */

@@ -213,8 +213,8 @@ static void write_length(const struct http_answer *answer, struct gw_proxy *prox
 }
 
 /* headers: NULL for an informational response. */
-static void write_fields(const struct http_answer *answer, const struct config_headers *headers,
-			 struct http_writer *writer)
+static void write_fields(const struct gw_proxy *proxy, const struct http_answer *answer,
+			 const struct config_headers *headers, struct http_writer *writer)
 {
 	struct http_hops hops;
 
@@ -224,7 +224,7 @@ static void write_fields(const struct http_answer *answer, const struct config_h
 		if (!http_hops_has(&hops, name) && !http_span_equal_nocase(name, "Content-Length") &&
 		    !http_span_equal_nocase(name, "Transfer-Encoding") &&
 		    !(headers != NULL && gw_headers_replace(headers, name)))
-			http_write_span(writer, name, answer->fields[i].value);
+			gw_rewrite_response(&proxy->rewrite, &answer->fields[i], writer);
 	}
 }
 
@@ -235,7 +235,7 @@ static void write_head(struct gw_stream *stream, const struct http_answer *answe
 	const struct config_headers *headers = answer->status >= 200 ? &gw_headers_of(stream)->response : NULL;
 
 	http_write_status_line(writer, answer->status, answer->phrase);
-	write_fields(answer, headers, writer);
+	write_fields(proxy, answer, headers, writer);
 	if (headers != NULL)
 		gw_headers_write(stream, headers, writer);
 	if (answer->status == 101) {

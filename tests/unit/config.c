@@ -641,6 +641,33 @@ static void a_route_begins_with_the_headers_of_its_host(void **state)
 	config_free(&config);
 }
 
+static void hosts_and_prefixes_for_a_service(void **state)
+{
+	struct config *config =
+		parse(ROUTES("  - { path: /app, upstream: a, strip_prefix: /app/, add_prefix: /v2/x }\n"
+			     "  - { path: /app/b, upstream: b, strip_prefix: /app }\n"
+			     "  - { path: /c, upstream: c }\n  - { path: /d, upstream: d }\n"
+			     "upstreams:\n"
+			     "  a: { servers: [ 'https://one' ], host: 'App.Example:8443' }\n"
+			     "  b: { servers: [ 'https://one' ], host: app.example, tls: { name: other.example } }\n"
+			     "  c: { servers: [ 'https://one' ], host: upstream }\n"
+			     "  d: { servers: [ 'https://one' ], host: pass }\n"));
+	const struct config_upstream *upstreams = config->upstreams;
+	const struct config_route *routes = config->hosts[0].routes;
+
+	(void)state;
+	assert_string_equal(routes[0].strip_prefix, "/app");
+	assert_string_equal(routes[0].add_prefix, "/v2/x");
+	assert_string_equal(routes[1].strip_prefix, "/app");
+	assert_null(routes[1].add_prefix);
+	assert_string_equal(upstreams[0].host, "app.example:8443");
+	assert_string_equal(upstreams[0].tls.name, "app.example");
+	assert_string_equal(upstreams[1].tls.name, "other.example");
+	assert_true(upstreams[2].host_of_server && upstreams[2].host == NULL && upstreams[2].tls.name == NULL);
+	assert_false(upstreams[3].host_of_server || upstreams[3].host != NULL);
+	config_free(&config);
+}
+
 static void names_with_variables_are_claimed_on_every_host(void **state)
 {
 	struct config *config =
@@ -906,6 +933,7 @@ int main(void)
 		cmocka_unit_test(good_ones),
 		cmocka_unit_test(headers_and_protocols),
 		cmocka_unit_test(a_route_begins_with_the_headers_of_its_host),
+		cmocka_unit_test(hosts_and_prefixes_for_a_service),
 		cmocka_unit_test(names_with_variables_are_claimed_on_every_host),
 		cmocka_unit_test(files_are_found_from_the_folder),
 		cmocka_unit_test(what_is_long_is_bounded),

@@ -58,6 +58,7 @@
 	BAD_HEADER(direction ": { set: { " name ": a } }", direction ".set." name,                                     \
 		   "'" name "' cannot be changed: it frames a message, is about one connection, or is written by the " \
 		   "gateway; allowed: other fields" more)
+#define ALLOWED_PREFIX "/ and letters, digits and signs without % escapes, such as /app"
 #define ALLOWED_VARIABLES                                                                                           \
 	"client.address, client.port, tls.version, tls.cipher, request.id, request.host, and 'identity.' followed " \
 	"by verified, subject, common_name, issuer, serial, sha256, not_before, not_after, san.dns, san.email, "    \
@@ -196,7 +197,7 @@ static const struct bad {
 	 "5: key 'hosts[0].http_2': this key is not known; did you mean 'http2'? allowed: " ALLOWED_HOST_KEYS},
 	{END("    method: [ GET ]\n"),
 	 "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
-	 "'methods'? allowed: path, methods, upgrade, client_certificate, headers, upstream"},
+	 "'methods'? allowed: path, methods, upgrade, client_certificate, strip_prefix, add_prefix, headers, upstream"},
 	{END("    client_certificate: { with: request }\n"),
 	 "8: key 'hosts[0].routes[0].client_certificate.with': this key is not known; allowed: " ALLOWED_ASK_KEYS},
 	{END("    client_certificate: { cr: x }\n"), "8: key 'hosts[0].routes[0].client_certificate.cr': this key is "
@@ -325,7 +326,7 @@ static const struct bad {
 	{HEAD "  routes:\n"
 	      "  - /\n",
 	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
-	 "methods, upgrade, client_certificate, headers, upstream"},
+	 "methods, upgrade, client_certificate, strip_prefix, add_prefix, headers, upstream"},
 	{END("    methods: PUT\n"),
 	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
 	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
@@ -593,6 +594,29 @@ static const struct bad {
 	{HOST("  identity: [ nginx ]\n  headers: { request: { set: { X-SSL-Client-Verify: a } } }\n"),
 	 "6: key 'hosts[0].headers': 'X-SSL-Client-Verify' is a field of requests that this gateway writes itself; "
 	 "allowed: other fields"},
+	{UPSTREAM("{ servers: [ 'http://app' ], host: 'a b' }"),
+	 "9: key 'upstreams.app.host': 'a b' is not a host; allowed: pass, upstream, or HOST[:PORT]"},
+	{UPSTREAM("{ servers: [ 'http://app' ], host: 'https://a' }"),
+	 "9: key 'upstreams.app.host': 'https://a' is not a host; allowed: pass, upstream, or HOST[:PORT]"},
+	{UPSTREAM("{ servers: [ 'http://app', 'unix:/s' ], host: upstream }"),
+	 "9: key 'upstreams.app.host': 'upstream' needs servers with a host, and 'unix:/s' has none; allowed: pass, or "
+	 "HOST[:PORT]"},
+	{END("    strip_prefix: /a\n"),
+	 "8: key 'hosts[0].routes[0].strip_prefix': the route's upstream is built in, and has no paths of its own; "
+	 "allowed: only beside one of 'upstreams'"},
+	{END("    add_prefix: /\n"),
+	 "8: key 'hosts[0].routes[0].add_prefix': '/' is the beginning of every path; allowed: " ALLOWED_PREFIX},
+	{END("    add_prefix: /a%20b\n"),
+	 "8: key 'hosts[0].routes[0].add_prefix': '/a%20b' has one of % ; ? # \\; allowed: " ALLOWED_PREFIX},
+	{END("    add_prefix: '/a b'\n"), "8: key 'hosts[0].routes[0].add_prefix': '/a b' has a blank, a quote or a "
+					  "byte beyond ASCII; allowed: " ALLOWED_PREFIX},
+	{END("    strip_prefix: /a/../b\n"),
+	 "8: key 'hosts[0].routes[0].strip_prefix': '/a/../b' has a dot segment; allowed: " ALLOWED_PREFIX},
+	{ROUTES("  - { path: /apple, upstream: app, strip_prefix: /app }\nupstreams: { app: { servers: [ 'http://a' ] "
+		"} }\n"),
+	 "6: key 'hosts[0].routes[0].strip_prefix': the route's path '/apple' is not below '/app'; allowed: the path, "
+	 "or "
+	 "a beginning of it"},
 	{HOST("  request_id_from: Host\n"),
 	 "5: key 'hosts[0].request_id_from': 'Host' is needed, or names a field that is: Host, Content-Length, "
 	 "Transfer-Encoding, Expect and Connection cannot be left out; allowed: a field name, such as X-Request-Id"},

@@ -1,0 +1,280 @@
+#include "http/mapping.h"
+
+#include <string.h>
+
+#include "base/ascii.h"
+#include "http/syntax.h"
+
+struct out {
+	char *at;
+	size_t len;
+};
+
+static void put(struct out *out, const char *bytes, size_t len)
+{
+	if (len > 0)
+		memcpy(out->at + out->len, bytes, len);
+	out->len += len;
+}
+
+static void put_span(struct out *out, struct http_span span)
+{
+	put(out, span.at, span.len);
+}
+
+static struct http_span text(const char *string)
+{
+	return (struct http_span){string, strlen(string)};
+}
+
+static bool same(struct http_span a, struct http_span b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
+			return false;
+	return true;
+}
+
+/* The first of these signs, or the end. */
+static size_t find(struct http_span span, const char *signs)
+{
+	size_t len = 0;
+
+	while (len < span.len && strchr(signs, span.at[len]) == NULL)
+		len++;
+	return len;
+}
+
+static struct http_span take(struct http_span *from, size_t len)
+{
+	struct http_span taken = {from->at, len};
+
+	from->at += len;
+	from->len -= len;
+	return taken;
+}
+
+static bool begins(struct http_span span, const char *string)
+{
+	return span.len >= strlen(string) && memcmp(span.at, string, strlen(string)) == 0;
+}
+
+bool http_reference_parse(struct http_span value, struct http_reference *reference)
+{
+	*reference = (struct http_reference){0};
+	for (size_t i = 0; i < value.len; i++)
+		if (value.at[i] <= ' ' || value.at[i] > '~' || value.at[i] == '\\')
+			return false;
+	size_t scheme = find(value, ":/?#");
+	if (scheme < value.len && value.at[scheme] == ':') {
+		reference->scheme = take(&value, scheme);
+		(void)take(&value, 1);
+		if ((!same(reference->scheme, text("http")) && !same(reference->scheme, text("https"))) ||
+		    !begins(value, "//"))
+			return false;
+	}
+	if (begins(value, "//")) {
+		(void)take(&value, 2);
+		reference->authority = take(&value, find(value, "/?#"));
+		if (reference->authority.len == 0 || memchr(reference->authority.at, '@', reference->authority.len))
+			return false;
+	}
+	reference->path = take(&value, find(value, "?#"));
+	reference->rest = value;
+	return reference->authority.len > 0 || reference->path.len > 0
+		       ? reference->path.len == 0 || reference->path.at[0] == '/'
+		       : false;
+}
+
+/* An empty port is the scheme's own, too (RFC 3986 3.2.3). */
+static struct http_span without_port(struct http_span authority, bool https)
+{
+	const char *port = https ? ":443" : ":80";
+	size_t len = strlen(port);
+
+	if (authority.len > len && memcmp(authority.at + authority.len - len, port, len) == 0)
+		authority.len -= len;
+	else if (authority.len > 0 && authority.at[authority.len - 1] == ':')
+		authority.len--;
+	return authority;
+}
+
+bool http_same_authority(struct http_span a, struct http_span b, bool https)
+{
+	return a.len > 0 && b.len > 0 && same(without_port(a, https), without_port(b, https));
+}
+
+static struct http_span host_of(struct http_span authority)
+{
+	size_t len = authority.len > 0 && authority.at[0] == '[' ? find(authority, "]") + 1 : find(authority, ":");
+
+	return (struct http_span){authority.at, len < authority.len ? len : authority.len};
+}
+
+/* Whether the path is the prefix, or below it; then *rest is what follows. */
+static bool split(struct http_span path, const char *prefix, struct http_span *rest)
+{
+	size_t len = strlen(prefix);
+
+	if (!begins(path, prefix) || (path.len > len && path.at[len] != '/'))
+		return false;
+	*rest = path;
+	(void)take(rest, len);
+	return true;
+}
+
+/* With one prefix in place of the other. Slashes in front become one: a reader of URL references would take what
+ * follows two for a host (RFC 3986 4.2). */
+static bool replace(struct http_span path, const char *from, const char *to, struct out *out)
+{
+	struct http_span rest;
+
+	if (!split(path, from, &rest))
+		return false;
+	put_span(out, text(to));
+	while (to[0] == '\0' && begins(rest, "//"))
+		(void)take(&rest, 1);
+	put_span(out, rest);
+	if (rest.len == 0 && to[0] == '\0')
+		put(out, "/", 1);
+	return true;
+}
+
+static bool has_prefix(const struct http_mapping *mapping)
+{
+	return mapping->strip[0] != '\0' || mapping->add[0] != '\0';
+}
+
+bool http_map_path(const struct http_mapping *mapping, struct http_span path, char *to, size_t *len)
+{
+	struct out out = {.at = to};
+	bool done = replace(path, mapping->strip, mapping->add, &out);
+
+	*len = out.len;
+	return done;
+}
+
+/* With the path's prefix replaced, or as it is. */
+static void put_path(const struct http_mapping *mapping, bool to_client, struct http_span path, struct out *out)
+{
+	if (!has_prefix(mapping) || path.len == 0 ||
+	    !replace(path, to_client ? mapping->add : mapping->strip, to_client ? mapping->strip : mapping->add, out))
+		put_span(out, path);
+}
+
+static bool is_changed(struct http_span value, const struct out *out)
+{
+	return out->len != value.len || memcmp(out->at, value.at, out->len) != 0;
+}
+
+bool http_map_destination(const struct http_mapping *mapping, struct http_span value, char *to, size_t *len)
+{
+	struct http_reference reference;
+	struct out out = {.at = to};
+
+	if (!http_reference_parse(value, &reference))
+		return false;
+	if (reference.authority.len > 0) {
+		if (!http_same_authority(reference.authority, mapping->outer, true))
+			return false;
+		put_span(&out, text(mapping->tls ? "https://" : "http://"));
+		put_span(&out, mapping->inner);
+	}
+	put_path(mapping, false, reference.path, &out);
+	put_span(&out, reference.rest);
+	*len = out.len;
+	return is_changed(value, &out);
+}
+
+/*
+ * Whether a service means itself. By the name that it was told it may say http or https; but where that is the client's
+ * own name and the service speaks TLS, http is another place than https.
+ */
+static bool is_own(const struct http_mapping *mapping, const struct http_reference *reference)
+{
+	bool https = !same(reference->scheme, text("http"));
+	bool renamed = !http_same_authority(mapping->inner, mapping->outer, true);
+
+	if (http_same_authority(reference->authority, mapping->inner, https))
+		return renamed || https || !mapping->tls;
+	if (http_same_authority(reference->authority, mapping->outer, true) && https)
+		return true;
+	return http_same_authority(reference->authority, mapping->server, https) && https == mapping->tls;
+}
+
+bool http_map_location(const struct http_mapping *mapping, struct http_span value, char *to, size_t *len)
+{
+	struct http_reference reference;
+	struct out out = {.at = to};
+
+	if (!http_reference_parse(value, &reference))
+		return false;
+	if (reference.authority.len > 0) {
+		if (mapping->outer.len == 0 || !is_own(mapping, &reference))
+			return false;
+		put_span(&out, text("https://"));
+		put_span(&out, mapping->outer);
+	}
+	put_path(mapping, true, reference.path, &out);
+	put_span(&out, reference.rest);
+	*len = out.len;
+	return is_changed(value, &out);
+}
+
+/* A domain may have a dot in front (RFC 6265 5.2.3). */
+static bool is_own_domain(const struct http_mapping *mapping, struct http_span domain)
+{
+	struct http_span inner = host_of(mapping->inner), outer = host_of(mapping->outer);
+
+	if (domain.len > 0 && domain.at[0] == '.')
+		(void)take(&domain, 1);
+	return domain.len > 0 && outer.len > 0 && !same(inner, outer) &&
+	       (same(domain, inner) || same(domain, host_of(mapping->server)));
+}
+
+static void put_attribute(const struct http_mapping *mapping, struct http_span attribute, struct out *out)
+{
+	size_t equals = find(attribute, "=");
+	struct http_span name = http_trim((struct http_span){attribute.at, equals}), value = {NULL, 0};
+
+	if (equals < attribute.len)
+		value = http_trim((struct http_span){attribute.at + equals + 1, attribute.len - equals - 1});
+	bool is_path = same(name, text("path")) && value.len > 0 && value.at[0] == '/';
+	if (!is_path && !(same(name, text("domain")) && is_own_domain(mapping, value))) {
+		put_span(out, attribute);
+		return;
+	}
+	put(out, attribute.at, (size_t)(value.at - attribute.at));
+	if (is_path)
+		put_path(mapping, true, value, out);
+	else
+		put_span(out, host_of(mapping->outer));
+}
+
+bool http_map_cookie(const struct http_mapping *mapping, struct http_span value, char *to, size_t *len)
+{
+	struct http_span left = value;
+	struct out out = {.at = to};
+	bool is_path = false, is_domain = false;
+
+	/* Such a cookie is for the whole host, or refused by browsers. */
+	if (value.len >= 7 && same((struct http_span){value.at, 7}, text("__Host-")))
+		return false;
+	put_span(&out, take(&left, find(left, ";")));
+	while (left.len > 0) {
+		put_span(&out, take(&left, 1));
+		struct http_span attribute = take(&left, find(left, ";"));
+		struct http_span name = http_trim((struct http_span){attribute.at, find(attribute, "=")});
+		bool *seen = same(name, text("path")) ? &is_path : same(name, text("domain")) ? &is_domain : NULL;
+		/* Of two the last one counts (RFC 6265 5.3): cookies that have two are left alone. */
+		if (seen != NULL && *seen)
+			return false;
+		if (seen != NULL)
+			*seen = true;
+		put_attribute(mapping, attribute, &out);
+	}
+	*len = out.len;
+	return is_changed(value, &out);
+}

@@ -1,0 +1,188 @@
+/* URLs, paths and cookies as client and service have them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http/mapping.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define SPAN(string)                         \
+	{                                    \
+		(string), sizeof(string) - 1 \
+	}
+
+/* The service knows itself by another name, under another path. */
+static const struct http_mapping renamed = {.strip = "/app",
+					    .add = "/v2/x",
+					    .outer = SPAN("www.example:8443"),
+					    .inner = SPAN("app.internal"),
+					    .server = SPAN("10.0.0.1:8080")};
+/* It is told the client's name, and speaks plain HTTP. */
+static const struct http_mapping same = {.strip = "",
+					 .add = "",
+					 .outer = SPAN("www.example"),
+					 .inner = SPAN("www.example"),
+					 .server = SPAN("127.0.0.1:8080")};
+static const struct http_mapping same_tls = {.strip = "",
+					     .add = "",
+					     .outer = SPAN("www.example"),
+					     .inner = SPAN("www.example"),
+					     .server = SPAN("app.internal"),
+					     .tls = true};
+static const struct http_mapping stripped = {
+	.strip = "/app", .add = "", .outer = SPAN("www.example"), .inner = SPAN("www.example"), .server = SPAN("")};
+static const struct http_mapping nameless = {
+	.strip = "", .add = "", .outer = SPAN(""), .inner = SPAN("app.internal"), .server = SPAN("app.internal")};
+
+typedef bool map_fn(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
+
+struct row {
+	const struct http_mapping *mapping;
+	const char *value, *expected; /* NULL: it stays as it is */
+};
+
+/* In memory of its own size, so that a sanitizer sees what is read or written beyond. */
+static void check(map_fn *map, const struct row *row)
+{
+	size_t value_len = strlen(row->value), len = 0;
+	char *value = malloc(value_len + 1), *out = malloc(value_len + HTTP_MAPPED_MORE);
+
+	assert_true(value != NULL && out != NULL);
+	memcpy(value, row->value, value_len);
+	bool mapped = map(row->mapping, (struct http_span){value, value_len}, out, &len);
+	if (mapped != (row->expected != NULL) ||
+	    (mapped && (len != strlen(row->expected) || memcmp(out, row->expected, len) != 0)))
+		fail_msg("'%s' became '%.*s', not '%s'", row->value, mapped ? (int)len : 0, out,
+			 row->expected != NULL ? row->expected : "(nothing)");
+	free(value);
+	free(out);
+}
+
+static void a_prefix_is_whole_segments(void **state)
+{
+	static const struct row rows[] = {
+		{&renamed, "/app", "/v2/x"},
+		{&renamed, "/app/", "/v2/x/"},
+		{&renamed, "/app/a%20b;c=d", "/v2/x/a%20b;c=d"},
+		{&renamed, "/app//a", "/v2/x//a"},
+		{&renamed, "/apple", NULL},
+		{&renamed, "/app;x=1/a", NULL},
+		{&renamed, "/APP/a", NULL},
+		{&renamed, "/%61pp/a", NULL},
+		{&renamed, "//app/a", NULL},
+		{&renamed, "/", NULL},
+		{&stripped, "/app", "/"},
+		{&stripped, "/app/", "/"},
+		{&stripped, "/app//evil.example/a", "/evil.example/a"},
+		{&stripped, "/app///", "/"},
+		{&same, "/a//b", "/a//b"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(http_map_path, &rows[i]);
+}
+
+static void destinations_are_the_services_own(void **state)
+{
+	static const struct row rows[] = {
+		{&same, "https://www.example/a%20b", "http://www.example/a%20b"},
+		{&same, "https://WWW.example:443/a", "http://www.example/a"},
+		{&same, "http://www.example/a", NULL},
+		{&same, "https://other.example/a", NULL},
+		{&same, "https://www.example:8443/a", NULL},
+		{&same, "https://u@www.example/a", NULL},
+		{&same, "/a", NULL},
+		{&same, "a", NULL},
+		{&same_tls, "https://www.example/a", NULL},
+		{&renamed, "https://www.example:8443/app/a?b#c", "http://app.internal/v2/x/a?b#c"},
+		{&renamed, "/app/a", "/v2/x/a"},
+		{&renamed, "https://www.example/app/a", NULL},
+		{&nameless, "https://www.example/a", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(http_map_destination, &rows[i]);
+}
+
+static void locations_are_the_clients(void **state)
+{
+	static const struct row rows[] = {
+		{&same, "http://www.example/a", "https://www.example/a"},
+		{&same, "http://www.example:80/a", "https://www.example/a"},
+		{&same, "http://www.example", "https://www.example"},
+		{&same, "http://127.0.0.1:8080/a?b=http://127.0.0.1:8080/",
+		 "https://www.example/a?b=http://127.0.0.1:8080/"},
+		{&same, "https://www.example/a", NULL},
+		{&same, "https://127.0.0.1:8080/a", NULL},
+		{&same, "http://www.example:8080/a", NULL},
+		{&same, "http://other.example/a", NULL},
+		{&same, "http://www.example@other.example/a", NULL},
+		{&same, "/a", NULL},
+		{&same, "a/b", NULL},
+		{&same, "javascript:alert(1)", NULL},
+		{&same, "", NULL},
+		{&same_tls, "http://www.example/a", NULL},
+		{&same_tls, "https://app.internal/a", "https://www.example/a"},
+		{&renamed, "http://app.internal/v2/x/a", "https://www.example:8443/app/a"},
+		{&renamed, "HTTPS://App.Internal/v2/x?q", "https://www.example:8443/app?q"},
+		{&renamed, "http://10.0.0.1:8080/v2/x/", "https://www.example:8443/app/"},
+		{&renamed, "//app.internal/v2/x/a", "https://www.example:8443/app/a"},
+		{&renamed, "https://www.example:8443/v2/x/a", "https://www.example:8443/app/a"},
+		{&renamed, "/v2/x/a#b", "/app/a#b"},
+		{&renamed, "/v2/xy", NULL},
+		{&renamed, "/other", NULL},
+		{&renamed, "http://app.internal/other", "https://www.example:8443/other"},
+		{&stripped, "/", "/app/"},
+		{&stripped, "/a", "/app/a"},
+		{&stripped, "//evil.example/a", NULL},
+		{&nameless, "http://app.internal/a", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(http_map_location, &rows[i]);
+}
+
+static void cookies_are_the_clients(void **state)
+{
+	static const struct row rows[] = {
+		{&same, "a=b; Path=/; Domain=www.example", NULL},
+		{&renamed, "a=b; Path=/v2/x/y; Secure", "a=b; Path=/app/y; Secure"},
+		{&renamed, "a=b;path = /v2/x ;HttpOnly", "a=b;path = /app;HttpOnly"},
+		{&renamed, "a=b; Path=/", NULL},
+		{&renamed, "a=b; Domain=app.internal", "a=b; Domain=www.example"},
+		{&renamed, "a=b; domain=.APP.internal; Path=/v2/x", "a=b; domain=www.example; Path=/app"},
+		{&renamed, "a=b; Domain=10.0.0.1", "a=b; Domain=www.example"},
+		{&renamed, "a=b; Domain=internal", NULL},
+		{&renamed, "a=b; Path=/v2/x; Path=/y", NULL},
+		{&renamed, "__Host-a=b; Path=/v2/x", NULL},
+		{&renamed, "a=Path=/v2/x", NULL},
+		{&stripped, "a=b; Path=/", "a=b; Path=/app/"},
+		{&stripped, "__Host-a=b; Path=/; Secure", NULL},
+		{&stripped, "a=b; Path=", NULL},
+		{&stripped, "a=b; Path", NULL},
+		{&stripped, "", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(http_map_cookie, &rows[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prefix_is_whole_segments),
+		cmocka_unit_test(destinations_are_the_services_own),
+		cmocka_unit_test(locations_are_the_clients),
+		cmocka_unit_test(cookies_are_the_clients),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
