@@ -1,0 +1,51 @@
+"""script/messages: each message of the source has its row in docs/TROUBLESHOOTING.md, and each row its message."""
+
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "script/messages"
+SOURCE = r"""
+	log_say(log, CONFIG_LOG_INFO, "worker %d: %zu of " /* so (many */ "%s", pid, n, words("("));
+	return error_set(err, THAW_ERR_CONFIG, "%s:%u: more than \"%d\" keys", name, line, MAX);
+	return error_set(err, THAW_ERR_SYSTEM, "out of memory");
+	say(log, "%s", text);
+	log_say(log, CONFIG_LOG_INFO, "%" PRIu64 " bytes", n);
+"""
+ROWS = ['worker …: … of …', '…:…: more than "…" keys', '… bytes']
+
+
+def check(tree, rows):
+    (tree / "script").mkdir()
+    (tree / "docs").mkdir()
+    (tree / "src/loop").mkdir(parents=True)
+    shutil.copy(SCRIPT, tree / "script/messages")
+    (tree / "src/loop/x.c").write_text(SOURCE)
+    (tree / "docs/TROUBLESHOOTING.md").write_text("".join(f"| `` {row} `` | what to do |\n" for row in rows))
+    return subprocess.run([tree / "script/messages", "--check"], capture_output=True, text=True)
+
+
+def test_each_message_of_thaw_has_its_row():
+    done = subprocess.run([SCRIPT, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_page_with_all_rows_passes(tmp_path):
+    done = check(tmp_path, ROWS)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("missing", ROWS)
+def test_a_message_without_a_row_fails(tmp_path, missing):
+    done = check(tmp_path, [row for row in ROWS if row != missing])
+    assert done.returncode == 1
+    assert "src/loop/x.c:" in done.stderr and f"| `` {missing} `` |" in done.stderr
+
+
+@pytest.mark.parametrize("rows", [[*ROWS, "gone"], [*ROWS, ROWS[0]]])
+def test_a_row_too_many_fails(tmp_path, rows):
+    done = check(tmp_path, rows)
+    assert done.returncode == 1
+    assert rows[-1] in done.stderr
