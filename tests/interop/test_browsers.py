@@ -3,6 +3,7 @@ What real browsers do with a certificate that is wanted late (docs/BROWSERS.md):
 request came, by the access records, and that no byte of a body was sent twice.
 """
 
+import pathlib
 
 import pytest
 
@@ -10,6 +11,7 @@ from harness import browsers
 from harness.pki import make_impostor
 from ports import free_port
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
 SIZES = {"1k": 1 << 10, "1m": 1 << 20, "50m": 50 << 20}
 LATE = {"when": "request"}
 # What the server accepts, what nobody has, one of a CA that the server does not name, one of a CA of the same name.
@@ -183,3 +185,21 @@ def test_websocket_is_not_asked_for_a_certificate(name, serve, visit):
     assert over(came) == ("HTTP/2.0", "TLSv1.3") and came["ask"] is None and came["certificate"] is None
     assert fetch(browser, "/late?up", 1024) == 200
     check_ask(records(gateway, "/late?up")[-1], "accepted")
+
+
+@pytest.mark.parametrize("http2", ("off", "auto"))
+def test_page_that_primes_sends_its_body_once_and_after_the_certificate(http2, serve, visit):
+    """The script of docs/WEB-PAGES.md, as it is there."""
+    guide = (TOP / "docs/WEB-PAGES.md").read_text()
+    script = guide.split("```js\n")[1].split("```")[0]
+    gateway = serve(routes=(("/late", LATE),), host={"http2": http2})
+    browser = visit("chromium", "client", gateway.url("/?page"))
+    size = SIZES["1m"]
+    status = browser.evaluate(
+        f"(() => {{ {script} return upload('/late?up', new Uint8Array({size})).then(answer => answer.status); }})()"
+    )
+    assert status == 200
+    assert gateway.wait_records(lambda record: record["method"] == "PUT" and record["status"] == 200)
+    puts = [record for record in gateway.records if record["method"] == "PUT"]
+    assert [record["body_in"] for record in puts] == [size]
+    assert puts[0]["certificate"] is not None and puts[0]["ask"]["drained"] == 0
