@@ -7,7 +7,15 @@ install(FILES packaging/completions/thaw.bash DESTINATION ${CMAKE_INSTALL_DATADI
 	COMPONENT thaw)
 install(FILES packaging/completions/_thaw DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT thaw)
 install(FILES packaging/completions/thaw.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT thaw)
-install(FILES packaging/thaw.service packaging/thaw.socket DESTINATION lib/systemd/system COMPONENT thaw)
+# The unit names the program where it is installed, which `cmake --install --prefix` may decide.
+install(CODE "
+	file(READ \"${PROJECT_SOURCE_DIR}/packaging/thaw.service\" unit)
+	string(REPLACE /usr/bin/thaw \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/thaw\" unit \"\${unit}\")
+	file(WRITE \"${PROJECT_BINARY_DIR}/thaw.service\" \"\${unit}\")"
+	COMPONENT thaw)
+install(FILES ${PROJECT_BINARY_DIR}/thaw.service packaging/thaw.socket DESTINATION lib/systemd/system COMPONENT thaw)
+install(FILES packaging/thaw.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples RENAME first.yaml COMPONENT thaw)
+install(FILES packaging/thaw.logrotate DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)
 install(FILES packaging/thaw.sysusers DESTINATION lib/sysusers.d RENAME thaw.conf COMPONENT thaw)
 install(FILES packaging/thaw.tmpfiles DESTINATION lib/tmpfiles.d RENAME thaw.conf COMPONENT thaw)
 file(GLOB guides docs/*.md)

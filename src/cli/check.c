@@ -230,7 +230,7 @@ static void add_warning(void *warnings, const char *text)
 static int print_errors(const json_t *warnings)
 {
 	for (size_t i = 0; i < json_array_size(warnings); i++)
-		(void)fprintf(stderr, "thaw: error: %s\n", json_string_value(json_array_get(warnings, i)));
+		cli_error("%s", json_string_value(json_array_get(warnings, i)));
 	return EX_CONFIG;
 }
 
@@ -293,7 +293,8 @@ int check_main(int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	if (optind < argc)
-		return cli_bad_usage("check", "'%s' is too much: the file is named with -c", argv[optind]);
+		return cli_bad_usage("check", "unexpected argument '%s'%s", argv[optind],
+				     choice.file == NULL ? "; a configuration is named with -c FILE" : "");
 	if (choice.file == NULL)
 		return cli_bad_usage("check", "-c FILE is missing");
 	return check(&choice);

@@ -101,10 +101,10 @@ static int ask(const struct settings *settings)
 	}
 	if (err.cls != THAW_ERR_CONFIG)
 		return cli_fail(&err);
-	(void)fprintf(stderr, "thaw: error: %s: %s\n",
-		      settings->kind == CONTROL_RELOAD ? "refused, all stays as it was"
-						       : "upgrade failed, the old process goes on",
-		      err.text);
+	cli_error("%s: %s",
+		  settings->kind == CONTROL_RELOAD ? "refused, all stays as it was"
+						   : "upgrade failed, the old process goes on",
+		  err.text);
 	return EX_CONFIG;
 }
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "base/journal.h"
 #include "base/printable.h"
 
 #define USAGE_ROOM 4096
@@ -21,9 +23,36 @@ int cli_exit_code(const struct thaw_error *err)
 	return codes[err->cls];
 }
 
+static void put_line(enum journal_priority priority, const char *level, const char *format, va_list args)
+	THAW_PRINTF(3, 0);
+static void put_line(enum journal_priority priority, const char *level, const char *format, va_list args)
+{
+	(void)fprintf(stderr, "%sthaw: %s: ", journal_prefix(priority, journal_is(STDERR_FILENO)), level);
+	(void)vfprintf(stderr, format, args);
+	(void)fputc('\n', stderr);
+}
+
+void cli_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_line(JOURNAL_ERROR, "error", format, args);
+	va_end(args);
+}
+
+void cli_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_line(JOURNAL_WARNING, "warning", format, args);
+	va_end(args);
+}
+
 int cli_fail(const struct thaw_error *err)
 {
-	(void)fprintf(stderr, "thaw: error: %s\n", err->text);
+	cli_error("%s", err->text);
 	return cli_exit_code(err);
 }
 

@@ -8,7 +8,11 @@
 /* EX_CONFIG, EX_OSERR, ... for the error's class. */
 int cli_exit_code(const struct thaw_error *err);
 
-/* "thaw: error: TEXT" on standard error; the exit code. */
+/* "thaw: error: TEXT" and "thaw: warning: TEXT" on standard error, with the priority if that is systemd's journal. */
+void cli_error(const char *format, ...) THAW_PRINTF(1, 2);
+void cli_warn(const char *format, ...) THAW_PRINTF(1, 2);
+
+/* The error, by cli_error(); the exit code. */
 int cli_fail(const struct thaw_error *err);
 
 /* After getopt_long() has returned '?' or ':': names the option, and where to find help. EX_USAGE. */

@@ -117,7 +117,7 @@ static void on_ready(void *arg, const char *const *addresses, size_t count)
 	const struct settings *settings = arg;
 
 	if (settings->pid_file != NULL && !write_pid(settings->pid_file))
-		(void)fprintf(stderr, "thaw: warning: cannot write %s: %s\n", settings->pid_file, strerror(errno));
+		cli_warn("cannot write %s: %s", settings->pid_file, strerror(errno));
 	if (settings->file == NULL && count > 0)
 		throwaway_explain(stderr, settings->pki, addresses[0]);
 }
@@ -223,7 +223,8 @@ int serve_main(int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	if (optind < argc)
-		return cli_bad_usage("serve", "'%s' is too much", argv[optind]);
+		return cli_bad_usage("serve", "unexpected argument '%s'%s", argv[optind],
+				     settings.file == NULL ? "; a configuration is named with -c FILE" : "");
 	if (settings.file != NULL && settings.pki != NULL)
 		return cli_bad_usage("serve", "--pki is for the throwaway set-up: not with -c");
 	if (settings.pki == NULL)

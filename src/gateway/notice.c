@@ -159,6 +159,8 @@ void gw_notice_unused(struct gw_conn *conn, const char *why)
 			  "%s: no PROXY protocol header: %s", address, why);
 		return;
 	}
+	if (conn->state == GW_SILENT && !conn->named)
+		return; /* a load balancer's health check: a PROXY header that names no client, and nothing after it */
 	if (conn->state == GW_SILENT) {
 		board_connection_unused(conn->gateway->env.board);
 		gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, gw_now(conn),

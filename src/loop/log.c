@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/journal.h"
 #include "base/require.h"
 
 #define MESSAGE_MAX  1024  /* one whole line; less than PIPE_BUF */
@@ -61,6 +62,7 @@ enum thaw_status log_open(struct log *log, const struct config *config, atomic_u
 {
 	*log = (struct log){.level = config->log.level, .turns = turns, .messages.fd = -1, .access.fd = -1};
 	log->target = config->log.access;
+	log->to_journal = journal_is(STDERR_FILENO);
 	sink_open_shared(&log->messages, STDERR_FILENO, &log->turns[TURN_MESSAGE], me());
 	return open_access(log, err);
 }
@@ -157,11 +159,12 @@ static void put_line(struct log *log, char *line, int len)
 	(void)sink_flush(&log->messages);
 }
 
-static void say(struct log *log, const char *before, const char *format, va_list args) THAW_PRINTF(3, 0);
-static void say(struct log *log, const char *before, const char *format, va_list args)
+static void say(struct log *log, enum journal_priority priority, const char *before, const char *format, va_list args)
+	THAW_PRINTF(4, 0);
+static void say(struct log *log, enum journal_priority priority, const char *before, const char *format, va_list args)
 {
 	char line[MESSAGE_MAX];
-	int head = snprintf(line, sizeof(line), "thaw: %s", before);
+	int head = snprintf(line, sizeof(line), "%sthaw: %s", journal_prefix(priority, log->to_journal), before);
 	int text = vsnprintf(line + head, sizeof(line) - (size_t)head, format, args);
 
 	if (log->messages.fd >= 0)
@@ -170,18 +173,21 @@ static void say(struct log *log, const char *before, const char *format, va_list
 
 void log_say(struct log *log, enum config_log_level level, const char *format, ...)
 {
-	static const char *const names[] = {
-		[CONFIG_LOG_ERROR] = "error: ",
-		[CONFIG_LOG_WARNING] = "warning: ",
-		[CONFIG_LOG_INFO] = "info: ",
-		[CONFIG_LOG_DEBUG] = "debug: ",
+	static const struct {
+		enum journal_priority priority;
+		const char *name;
+	} levels[] = {
+		[CONFIG_LOG_ERROR] = {JOURNAL_ERROR, "error: "},
+		[CONFIG_LOG_WARNING] = {JOURNAL_WARNING, "warning: "},
+		[CONFIG_LOG_INFO] = {JOURNAL_INFO, "info: "},
+		[CONFIG_LOG_DEBUG] = {JOURNAL_DEBUG, "debug: "},
 	};
 	va_list args;
 
 	if (level > log->level)
 		return;
 	va_start(args, format);
-	say(log, names[level], format, args);
+	say(log, levels[level].priority, levels[level].name, format, args);
 	va_end(args);
 }
 
@@ -209,7 +215,7 @@ void log_notice(struct log *log, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(log, "", format, args);
+	say(log, JOURNAL_NOTICE, "", format, args);
 	va_end(args);
 }
 

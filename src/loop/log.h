@@ -16,6 +16,7 @@
 struct log {
 	enum config_log_level level; /* messages above it are dropped */
 	atomic_uint *turns;          /* borrowed; shared by all processes: access, messages */
+	bool to_journal;             /* messages begin with their priority */
 	struct sink messages;
 	struct sink access;             /* fd -1: records go to `records`, or nowhere */
 	struct sink *records;           /* NULL: off */
@@ -63,7 +64,8 @@ enum thaw_status log_reopen(struct log *log, struct thaw_error *err) THAW_MUST_C
 /* In a worker, which may not open files any more: what the master has opened. Takes over fd. */
 void log_adopt(struct log *log, int fd);
 
-/* "thaw: LEVEL: TEXT", or "thaw: TEXT" for a notice, which no level drops. */
+/* "thaw: LEVEL: TEXT", or "thaw: TEXT" for a notice, which no level drops. In the journal of systemd they have the
+ * priority of their level. */
 void log_say(struct log *log, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
 void log_notice(struct log *log, const char *format, ...) THAW_PRINTF(2, 3);
 

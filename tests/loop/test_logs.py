@@ -175,6 +175,25 @@ def test_a_missing_proxy_header_is_told_with_the_address(serve, settings):
     assert gateway.wait_messages(address, "no PROXY protocol header"), gateway.messages
 
 
+LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"  # a PROXY header, version 2, of the balancer's own connection
+
+
+@pytest.mark.parametrize("header", (LOCAL, b"PROXY UNKNOWN\r\n"), ids=("local", "unknown"))
+@pytest.mark.parametrize("end", (nothing, reset))
+def test_a_health_check_of_a_balancer_is_not_logged(serve, settings, header, end):
+    gateway = serve("-c", settings(workers=1, proxy_protocol=True))
+
+    def check(raw):
+        raw.sendall(header)
+        end(raw)
+
+    address = attempt(gateway, check)
+    other = attempt(gateway, plain_http)
+    assert gateway.wait_messages(other), gateway.messages
+    gateway.stop()
+    assert not [m for m in gateway.messages if address in m], gateway.messages
+
+
 def test_a_flood_costs_few_lines_and_each_is_counted(serve, settings):
     gateway = serve("-c", settings(workers=1))
     many = 400

@@ -172,6 +172,22 @@ def test_a_new_version_takes_over_where_the_service_runs(tmp_path, before, statu
     assert ("the old one goes on" in done.stderr) == says
 
 
+def test_the_unit_names_the_program_where_it_is_installed(debs, tmp_path):
+    """With a prefix that is named when it is installed only, as docs/INSTALL.md does."""
+    done = subprocess.run(["cmake", "--install", TOP / "build" / "package" / "build", "--prefix", "/usr/local", "--component", "thaw"],
+                          env={**os.environ, "DESTDIR": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    there = tmp_path / "usr/local"
+    unit = (there / "lib/systemd/system/thaw.service").read_text()
+    assert re.findall(r"^ExecStart=(\S+)", unit, re.M) == ["/usr/local/bin/thaw"] and "/usr/bin/thaw" not in unit
+    assert (there / "bin/thaw").exists() and (there / "share/doc/thaw/examples/first.yaml").exists()
+
+
+def test_each_configuration_file_is_kept(debs):
+    listed = subprocess.run(["dpkg-deb", "-I", debs["thaw"], "conffiles"], check=True, capture_output=True, text=True).stdout
+    assert listed.split() == ["/etc/thaw/thaw.yaml", "/etc/logrotate.d/thaw"]
+
+
 def completions(line):
     """What bash would offer for the last word of a line."""
     script = f"""
