@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/identity.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/route.h"
 #include "cli/values.h"
 #include "probe/probe.h"
 
@@ -30,9 +30,12 @@ static const char help[] =
 	"Without --method only safe methods are sent: GET, HEAD, and OPTIONS or GET with a body of NUL bytes. With\n"
 	"--method PUT (or another), requests of that method are sent to the URL, eighty or more, with bodies of\n"
 	"up to --max-body: name a path where that does no harm.\n"
-	"\n" CLI_IDENTITY_HELP "\n"
+	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
+	"  --proxy [http://]HOST[:PORT]  go through this proxy (CONNECT); default none, whatever the environment says\n"
+	"  --proxy-user NAME:PASSWORD  for the proxy (Basic)\n"
+	"\n"
 	"  --method METHOD  what to send with a body; what it will do is said before it does it\n"
-	"  --header LINE    another header field, 'Name: value'; may be given more than once\n"
+	"  --header LINE    another header field, 'Name: value', or Host; may be given more than once\n"
 	"  --max-body SIZE  the largest body: bytes, or with KiB, MiB, GiB behind; default 16MiB, 0: none\n"
 	"  --stall TIME     without any progress for so long, a connection is stalled; default 5s\n"
 	"  --hold TIME      how long to watch when the server gives up a stalled one; default 20s, 0s: not at all\n"
@@ -51,7 +54,7 @@ static const char help[] =
 	"certificate is not accepted.\n";
 
 enum {
-	OPT_METHOD = CLI_IDENTITY_END,
+	OPT_METHOD = CLI_ROUTE_END,
 	OPT_HEADER,
 	OPT_MAX_BODY,
 	OPT_STALL,
@@ -61,12 +64,16 @@ enum {
 	OPT_JSON,
 	OPT_MARKDOWN,
 	OPT_SVG,
+	OPT_PROXY,
+	OPT_PROXY_USER,
 	OPT_QUIET
 };
 
 struct arguments {
 	struct probe_options probe;
 	struct cli_identity identity;
+	struct cli_route route;
+	char *proxy_user;
 	char fields[FIELDS_MAX];
 	size_t fields_len;
 	bool quiet;
@@ -96,8 +103,8 @@ static void mind_signals(void)
 /* What frames a request, and what a trial is about, is the probe's own to write. */
 static bool is_own_field(const char *line)
 {
-	static const char *const names[] = {"Host",   "Content-Length", "Transfer-Encoding", "Connection",
-					    "Expect", "User-Agent",     "Upgrade",           "TE"};
+	static const char *const names[] = {"Content-Length", "Transfer-Encoding", "Connection", "Expect",
+					    "User-Agent",     "Upgrade",           "TE"};
 	size_t len = strcspn(line, ":");
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -115,6 +122,15 @@ static bool add_field(struct arguments *arguments, const char *line)
 	if (!cli_is_field(line) || is_own_field(line) || put < 0 || (size_t)put >= FIELDS_MAX - arguments->fields_len)
 		return false;
 	arguments->fields_len += (size_t)put;
+	return true;
+}
+
+/* Host is one of a kind: it takes the place of the URL's. */
+static bool take_host(struct probe_options *probe, const char *line)
+{
+	if (!cli_is_field(line) || strncasecmp(line, "Host:", 5) != 0 || line[5 + strspn(line + 5, " \t")] == '\0')
+		return false;
+	probe->host = line + 5 + strspn(line + 5, " \t");
 	return true;
 }
 
@@ -152,9 +168,11 @@ static int take_value(struct arguments *arguments, int option, const char *value
 			       ? EX_OK
 			       : bad("method", value, "a method such as PUT or POST, but not CONNECT");
 	case OPT_HEADER:
+		if (take_host(probe, value))
+			return EX_OK;
 		return add_field(arguments, value) ? EX_OK
 						   : bad("header", value,
-							 "'Name: value', but none of Host, User-Agent, Expect and "
+							 "'Name: value', but none of User-Agent, Expect and "
 							 "those that frame; 8 KiB of them in all");
 	case OPT_MAX_BODY:
 		return cli_read_size(value, &probe->max_body) ? EX_OK
@@ -178,9 +196,16 @@ static int take_option(void *arg, int option, char *value)
 {
 	struct arguments *arguments = arg;
 
-	if (cli_identity_take(&arguments->identity, option, value))
-		return EX_OK;
+	int code = cli_route_take(&arguments->route, "probe", option, value);
+
+	if (code != CLI_GO_ON || cli_identity_take(&arguments->identity, option, value))
+		return code != CLI_GO_ON ? code : EX_OK;
 	switch (option) {
+	case OPT_PROXY:
+		arguments->probe.routes.proxy = value;
+		return EX_OK;
+	case OPT_PROXY_USER:
+		return cli_take_user("probe", option == OPT_PROXY_USER, &arguments->proxy_user, value);
 	case OPT_JSON:
 		arguments->probe.form = PROBE_JSON;
 		return EX_OK;
@@ -201,6 +226,9 @@ static int take_option(void *arg, int option, char *value)
 static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = {CLI_IDENTITY_OPTIONS,
+						CLI_ROUTE_OPTIONS,
+						{"proxy", required_argument, NULL, OPT_PROXY},
+						{"proxy-user", required_argument, NULL, OPT_PROXY_USER},
 						{"method", required_argument, NULL, OPT_METHOD},
 						{"header", required_argument, NULL, OPT_HEADER},
 						{"max-body", required_argument, NULL, OPT_MAX_BODY},
@@ -257,8 +285,22 @@ static void announce(const struct probe_options *probe, const struct cli_identit
 			      probe->method, probe->url, (unsigned long long)probe->max_body);
 }
 
+static void take_routes(struct arguments *arguments)
+{
+	struct cli_route *route = &arguments->route;
+	struct probe_routes *routes = &arguments->probe.routes;
+
+	routes->connect_to = route->connect_to;
+	routes->connect_to_count = route->connect_to_count;
+	routes->resolve = route->resolve;
+	routes->resolve_count = route->resolve_count;
+	routes->proxy_user = arguments->proxy_user;
+	routes->user_agent = cli_route_agent(route, "probe");
+}
+
 static int run(struct arguments *arguments)
 {
+	const char *key_log = getenv("SSLKEYLOGFILE");
 	struct probe_options *probe = &arguments->probe;
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct tls_credentials *credentials = NULL;
@@ -268,7 +310,11 @@ static int run(struct arguments *arguments)
 		(void)cli_fail(&err);
 		return EX_NOINPUT;
 	}
-	probe->tls = (struct tls_client_options){.ca = arguments->identity.ca,
+	take_routes(arguments);
+	cli_identity_trust(&arguments->identity, arguments->quiet);
+	probe->tls = (struct tls_client_options){.ca = arguments->identity.trust,
+						 .ca_folder = arguments->identity.trust_folder,
+						 .key_log = key_log != NULL && *key_log != '\0' ? key_log : NULL,
 						 .credentials = credentials,
 						 .believe_anyone = arguments->identity.insecure};
 	probe->has_certificate = credentials != NULL;
@@ -298,5 +344,6 @@ int probe_main(int argc, char **argv)
 
 	code = code != CLI_GO_ON ? code : run(&arguments);
 	free(arguments.url);
+	cli_secret_free(&arguments.proxy_user);
 	return code;
 }

@@ -90,3 +90,16 @@ const char *cli_route_agent(struct cli_route *route, const char *command)
 	(void)snprintf(route->own_agent, sizeof(route->own_agent), "thaw-%s/%s", command, thaw_version());
 	return route->user_agent != NULL ? route->user_agent : route->own_agent;
 }
+
+int cli_take_user(const char *command, bool proxy, char **user, char *value)
+{
+	cli_secret_free(user);
+	*user = strdup(value);
+	cli_secret_hide(value);
+	if (*user == NULL)
+		return cli_fail(&(struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"});
+	if (**user == ':' || (proxy && strchr(*user, ':') == NULL))
+		return cli_bad_usage(command, proxy ? "--proxy-user: allowed: NAME:PASSWORD"
+						    : "--user: allowed: NAME or NAME:PASSWORD");
+	return EX_OK;
+}

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "cli/identity.h"
+#include "cli/secret.h"
 
 #define CLI_ROUTES_MAX 16
 
@@ -40,5 +41,9 @@ int cli_route_take(struct cli_route *route, const char *command, int option, con
 
 /* --user-agent, or "thaw-COMMAND/VERSION"; belongs to the route. */
 const char *cli_route_agent(struct cli_route *route, const char *command);
+
+/* The value of --user or --proxy-user: a copy, since other users can see the command line, from which it is wiped.
+ * EX_OK; or the exit code after telling what is wrong. */
+int cli_take_user(const char *command, bool proxy, char **user, char *value);
 
 #endif

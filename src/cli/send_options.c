@@ -254,22 +254,6 @@ static int take_value(struct send_options *send, int option, char *value)
 	}
 }
 
-/* A copy, since other users can see the command line. */
-static int take_user(struct send_arguments *arguments, bool proxy, char *value)
-{
-	char **copy = proxy ? &arguments->proxy_user : &arguments->user;
-
-	cli_secret_free(copy);
-	*copy = strdup(value);
-	cli_secret_hide(value);
-	if (*copy == NULL)
-		return cli_fail(&(struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"});
-	if (**copy == ':' || (proxy && strchr(*copy, ':') == NULL))
-		return cli_bad_usage("send", proxy ? "--proxy-user: allowed: NAME:PASSWORD"
-						   : "--user: allowed: NAME or NAME:PASSWORD");
-	return EX_OK;
-}
-
 static int take_option(void *arg, int option, char *value)
 {
 	struct send_arguments *arguments = arg;
@@ -280,7 +264,8 @@ static int take_option(void *arg, int option, char *value)
 	switch (option) {
 	case OPT_USER:
 	case OPT_PROXY_USER:
-		return take_user(arguments, option == OPT_PROXY_USER, value);
+		return cli_take_user("send", option == OPT_PROXY_USER,
+				     option == OPT_PROXY_USER ? &arguments->proxy_user : &arguments->user, value);
 	case OPT_BASIC:
 	case OPT_DIGEST:
 		arguments->send.login = option == OPT_BASIC ? SEND_LOGIN_BASIC : SEND_LOGIN_DIGEST;

@@ -130,17 +130,17 @@ static bool is_local(const char *host)
 	       (len == local_len || host[len - local_len - 1] == '.');
 }
 
-static struct question *new_question(const struct probe_url *url)
+static struct question *new_question(const struct probe_way *way)
 {
 	struct question *question = calloc(1, sizeof(*question));
 
 	if (question == NULL)
 		return NULL;
-	(void)snprintf(question->name, sizeof(question->name), "%s", url->host);
-	(void)snprintf(question->port, sizeof(question->port), "%s", url->port);
+	(void)snprintf(question->name, sizeof(question->name), "%s", way->host);
+	(void)snprintf(question->port, sizeof(question->port), "%s", way->port);
 	question->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	question->request = (struct gaicb){
-		.ar_name = is_local(url->host) ? NULL : question->name, /* NULL: the loopback addresses */
+		.ar_name = is_local(way->host) ? NULL : question->name, /* NULL: the loopback addresses */
 		.ar_service = question->port,
 		.ar_request = &question->hints};
 	return question;
@@ -151,9 +151,9 @@ static struct question *new_question(const struct probe_url *url)
  * 0: *found; EAI_INPROGRESS: not in time. A look-up that cannot be called off keeps its question for as long as it
  * runs.
  */
-static int look_up(const struct probe_url *url, const struct probe_patience *patience, struct addrinfo **found)
+static int look_up(const struct probe_way *way, const struct probe_patience *patience, struct addrinfo **found)
 {
-	struct question *question = new_question(url);
+	struct question *question = new_question(way);
 	struct gaicb *list[1];
 	const struct gaicb *waited[1];
 	uint32_t left_ms;
@@ -202,20 +202,39 @@ static enum thaw_status name_failed(const char *host, int failed, struct thaw_er
 	return error_set(err, THAW_ERR_SYSTEM, "%s: %s", host, gai_strerror(failed));
 }
 
-enum thaw_status probe_find_address(const struct probe_url *url, const struct probe_patience *patience,
-				    struct sockaddr_storage *address, bool *named, struct thaw_error *err)
+static enum thaw_status find_one(const struct probe_way *way, const struct probe_patience *patience,
+				 struct sockaddr_storage *address, bool *named, struct thaw_error *err)
 {
 	struct addrinfo *found = NULL;
-	int failed = look_up(url, patience, &found), error = ENETUNREACH;
+	int failed = look_up(way, patience, &found), error = ENETUNREACH;
 
 	*named = failed == 0;
 	if (failed != 0)
-		return name_failed(url->host, failed, err);
+		return name_failed(way->host, failed, err);
 	for (const struct addrinfo *each = found; each != NULL && error != 0; each = each->ai_next) {
 		memset(address, 0, sizeof(*address));
 		memcpy(address, each->ai_addr, each->ai_addrlen);
 		error = try_address(address, patience);
 	}
 	freeaddrinfo(found);
-	return error == 0 ? THAW_OK : error_system(err, error, "%s, port %s", url->host, url->port);
+	return error == 0 ? THAW_OK : error_system(err, error, "%s, port %s", way->host, way->port);
+}
+
+enum thaw_status probe_find_address(const struct probe_way *way, const struct probe_patience *patience,
+				    struct sockaddr_storage *address, bool *named, struct thaw_error *err)
+{
+	struct probe_way one = *way;
+	enum thaw_status status = THAW_FAILED;
+
+	if (way->addresses == NULL)
+		return find_one(way, patience, address, named, err);
+	for (const char *at = way->addresses; *at != '\0' && status != THAW_OK; at += *at == ',') {
+		size_t len = strcspn(at, ","), bracket = *at == '[';
+		size_t inner = len - bracket - (bracket && len > 1 && at[len - 1] == ']');
+		(void)snprintf(one.host, sizeof(one.host), "%.*s", (int)inner, at + bracket);
+		err->cls = THAW_ERR_NONE;
+		status = find_one(&one, patience, address, named, err);
+		at += len;
+	}
+	return status;
 }

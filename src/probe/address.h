@@ -18,6 +18,13 @@ struct probe_url {
 	char port[6];
 };
 
+/* What a connection is made to: see way.h. */
+struct probe_way {
+	char host[PROBE_NAME_MAX + 1];
+	char port[6];
+	const char *addresses; /* of the host, numeric, separated by commas; borrowed. NULL: it is looked up */
+};
+
 /* "https://host[:port][/path][?query]"; a fragment is dropped. THAW_FAILED: *err, class USAGE. */
 enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct thaw_error *err) THAW_MUST_CHECK;
 
@@ -33,7 +40,7 @@ struct probe_patience {
  * it. *named: the name has addresses, but none of them can be reached (true), or it has none, or that was not found out
  * in time (false). THAW_FAILED: *err, also where it was interrupted.
  */
-enum thaw_status probe_find_address(const struct probe_url *url, const struct probe_patience *patience,
+enum thaw_status probe_find_address(const struct probe_way *way, const struct probe_patience *patience,
 				    struct sockaddr_storage *address, bool *named,
 				    struct thaw_error *err) THAW_MUST_CHECK;
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
+#include "probe/tunnel.h"
 
 #define SLOW_KEY_MS 500   /* a signature that takes so long is made by a token, or by somebody who touches it */
 #define TURN_MS     100   /* the longest that poll() sleeps: the interrupt and the progress are looked at then */
@@ -26,6 +27,7 @@ struct member {
 
 struct crew {
 	struct crew_options options;
+	struct pollfd opening;  /* the socket of a tunnel that is being made; fd -1: none is */
 	struct member *members; /* all there ever were, the last first */
 	size_t begun;
 	uint64_t told_ms;
@@ -43,8 +45,10 @@ struct crew *crew_new(const struct crew_options *options)
 {
 	struct crew *crew = calloc(1, sizeof(*crew));
 
-	if (crew != NULL)
+	if (crew != NULL) {
 		crew->options = *options;
+		crew->opening.fd = -1;
+	}
 	return crew;
 }
 
@@ -124,7 +128,7 @@ static void tell_progress(struct crew *crew, uint64_t now_ms)
  */
 static void turn(struct crew *crew)
 {
-	struct pollfd fds[CREW_MAX];
+	struct pollfd fds[CREW_MAX + 1];
 	struct member *waiting[CREW_MAX];
 	nfds_t count = 0;
 	uint64_t now_ms = now(crew), wake_ms = now_ms + TURN_MS;
@@ -141,7 +145,8 @@ static void turn(struct crew *crew)
 		waiting[count++] = member;
 		wake_ms = wants.deadline_ms < wake_ms ? wants.deadline_ms : wake_ms;
 	}
-	(void)poll(fds, count, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
+	fds[count] = crew->opening;
+	(void)poll(fds, count + 1, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
 	/* Each at its own time: the others' steps before it may have taken some. */
 	for (nfds_t i = 0; i < count; i++)
 		step(crew, waiting[i]);
@@ -174,6 +179,37 @@ static int open_socket(const struct crew *crew, struct thaw_error *err)
 	return fd;
 }
 
+/* The others go on meanwhile. False: there is none, because of *err. */
+static bool make_tunnel(struct crew *crew, int fd, struct thaw_error *err)
+{
+	uint64_t until_ms = clock_now_ms() + crew->options.tunnel_ms;
+	struct tunnel tunnel;
+	enum thaw_status status;
+
+	tunnel_begin(&tunnel, crew->options.tunnel);
+	while ((status = tunnel_step(&tunnel, fd, err)) == THAW_WANT_READ || status == THAW_WANT_WRITE) {
+		if (clock_now_ms() >= until_ms || is_interrupted(crew))
+			return error_set(err, THAW_ERR_TIMEOUT,
+					 "the proxy does not answer CONNECT (--stall waits "
+					 "longer)") == THAW_OK;
+		crew->opening = (struct pollfd){.fd = fd, .events = status == THAW_WANT_READ ? POLLIN : POLLOUT};
+		turn(crew);
+		crew->opening.fd = -1;
+	}
+	return status == THAW_OK;
+}
+
+enum thaw_status crew_try_tunnel(struct crew *crew, struct thaw_error *err)
+{
+	if (crew->options.tunnel == NULL)
+		return THAW_OK;
+	int fd = open_socket(crew, err);
+	bool ok = fd >= 0 && make_tunnel(crew, fd, err);
+	if (fd >= 0)
+		(void)close(fd);
+	return ok ? THAW_OK : THAW_FAILED;
+}
+
 void crew_make_room(struct crew *crew)
 {
 	while (running(crew) >= (crew->key_ms > 0 ? 1 : crew->options.at_once))
@@ -183,6 +219,8 @@ void crew_make_room(struct crew *crew)
 const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,
 			       struct tls_client_memory *memory, struct thaw_error *err)
 {
+	struct thaw_error refusal = {.cls = THAW_ERR_NONE};
+
 	crew_make_room(crew);
 	struct member *member = calloc(1, sizeof(*member));
 	if (member == NULL) {
@@ -190,6 +228,8 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
 		return NULL;
 	}
 	member->fd = open_socket(crew, err);
+	if (member->fd >= 0 && crew->options.tunnel != NULL && !make_tunnel(crew, member->fd, &refusal))
+		(void)shutdown(member->fd, SHUT_RDWR);
 	if (member->fd >= 0)
 		member->trial = trial_new(script, context, crew->options.name, memory, socket_transport(&member->fd),
 					  now(crew));

@@ -15,8 +15,10 @@ struct crew;
 
 struct crew_options {
 	struct sockaddr_storage address;
-	const char *name; /* for SNI and certificates */
-	unsigned at_once; /* 1 to CREW_MAX */
+	const char *name;   /* for SNI and certificates */
+	const char *tunnel; /* the CONNECT with which each connection begins; NULL: there is no proxy */
+	uint32_t tunnel_ms; /* how long its answer is awaited */
+	unsigned at_once;   /* 1 to CREW_MAX */
 	const volatile sig_atomic_t
 		*interrupted; /* looked at now and then: true ends all trials as far as they have come */
 	/* Called now and then, at most about ten times a second; may be NULL. */
@@ -27,6 +29,12 @@ struct crew_options {
 /* NULL: no memory. */
 struct crew *crew_new(const struct crew_options *options);
 void crew_free(struct crew **crew); /* and all its trials */
+
+/*
+ * Whether the proxy makes tunnels, if there is one: tries it on a connection of its own. THAW_FAILED: *err. When it
+ * refuses later, the trial finds its connection closed.
+ */
+enum thaw_status crew_try_tunnel(struct crew *crew, struct thaw_error *err) THAW_MUST_CHECK;
 
 /* Until there is a place for another trial, for which others are waited for. */
 void crew_make_room(struct crew *crew);

@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "thaw/types.h"
+#include "probe/way.h"
 #include "tls/client.h"
 
 enum probe_form { PROBE_TEXT, PROBE_JSON, PROBE_MARKDOWN };
@@ -25,6 +25,8 @@ enum probe_tls { PROBE_TLS_BOTH, PROBE_TLS_12, PROBE_TLS_13 };
 struct probe_options {
 	const char *url;
 	const char *method;            /* NULL: only methods that are safe (RFC 9110 9.2.1) */
+	struct probe_routes routes;    /* which way to go; user_agent is needed */
+	const char *host;              /* the Host field; NULL: as the URL says */
 	const char *fields;            /* more field lines, each with its CRLF; "" */
 	struct tls_client_options tls; /* whom to believe, and the certificate to give; the rest is the probe's */
 	bool has_certificate;

@@ -97,6 +97,9 @@ void survey_free(struct survey **survey)
 		if (gone->memories[i] != NULL)
 			tls_client_memory_free(&gone->memories[i]);
 	contexts_free(&gone->contexts);
+	if (gone->tunnel != NULL)
+		explicit_bzero(gone->tunnel, strlen(gone->tunnel)); /* the proxy's password */
+	free(gone->tunnel);
 	free(gone);
 }
 
@@ -188,7 +191,8 @@ static struct trial_script plain_script(const struct survey *survey)
 	return (struct trial_script){
 		.method = options->method != NULL ? options->method : "GET",
 		.target = findings->url.target,
-		.authority = findings->url.authority,
+		.authority = options->host != NULL ? options->host : findings->url.authority,
+		.agent = options->routes.user_agent,
 		.fields = options->fields,
 		.has_body = findings->unsafe, /* RFC 9110 8.6: Content-Length: 0 */
 		.stall_ms = survey_stall_ms(survey),
@@ -455,14 +459,17 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	const struct probe_patience patience = {.until_ms = survey->began_ms + survey->options->limit_ms,
 						.each_ms = survey->options->stall_ms,
 						.interrupted = survey->options->interrupted};
+	struct probe_way way;
 	bool named = false;
 
+	if (probe_way_find(&way, &findings->url, &survey->options->routes, &survey->tunnel, err) != THAW_OK)
+		return err->cls == THAW_ERR_USAGE ? PROBE_BAD_USAGE : PROBE_SYSTEM;
 	/* Whom to believe is read before anybody is talked to. */
 	const struct context_wish wish = {.version = survey_version(findings->wanted[FIND_12] ? FIND_12 : FIND_13)};
 	if (contexts_get(survey->contexts, &wish, err) == NULL)
 		return err->cls == THAW_ERR_CONFIG ? PROBE_BAD_FILE : PROBE_SYSTEM;
 	survey_phase(survey, "connects");
-	if (probe_find_address(&findings->url, &patience, &findings->address, &named, err) != THAW_OK) {
+	if (probe_find_address(&way, &patience, &findings->address, &named, err) != THAW_OK) {
 		(void)survey_may_go_on(survey);
 		if (findings->interrupted)
 			return PROBE_FINE; /* that is the report, then */
@@ -471,6 +478,8 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	survey->crew = crew_new(&(struct crew_options){
 		.address = findings->address,
 		.name = findings->url.host,
+		.tunnel = survey->tunnel,
+		.tunnel_ms = survey->options->stall_ms,
 		.at_once = AT_ONCE,
 		.interrupted = survey->options->interrupted,
 		.progress = survey->options->progress != NULL && survey->options->live ? tell_progress : NULL,
@@ -479,6 +488,10 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	if (survey->crew == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return PROBE_SYSTEM;
+	}
+	if (crew_try_tunnel(survey->crew, err) != THAW_OK) {
+		(void)survey_may_go_on(survey);
+		return findings->interrupted ? PROBE_FINE : PROBE_UNREACHABLE;
 	}
 	ask_plain(survey, findings->wanted);
 	ask_plain_again(survey);

@@ -12,6 +12,7 @@ struct survey {
 	struct contexts *contexts;
 	struct crew *crew;
 	struct tls_client_memory *memories[FIND_VERSIONS];
+	char *tunnel; /* the CONNECT; NULL: there is no proxy */
 	const char *phase;
 	uint64_t began_ms;
 	struct thaw_error err; /* the first that kept a trial from being begun */

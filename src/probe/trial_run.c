@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "probe/trial_inside.h"
-#include "thaw/thaw.h"
 
 #define RECORD_MAX 16384
-#define AGENT_MAX  64
 #define TURN_MAX   262144
 
 /* What is read of a response. */
@@ -26,12 +24,17 @@ static enum thaw_status put(struct trial *trial, const char *data, size_t len, s
 	return status;
 }
 
+static const char *agent_of(const struct trial_script *script)
+{
+	return script->agent != NULL ? script->agent : "thaw-probe";
+}
+
 static void begin_head(struct trial *trial, const char *method, const char *target, const char *more)
 {
 	const struct trial_script *script = &trial->script;
 	int len = snprintf(trial->head, sizeof(trial->head),
-			   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: thaw-probe/%s\r\nAccept: */*\r\n%s%s\r\n", method,
-			   target, script->authority, thaw_version(), script->fields, more);
+			   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: */*\r\n%s%s\r\n", method, target,
+			   script->authority, agent_of(script), script->fields, more);
 
 	trial->head_at = 0;
 	trial->head_len = len > 0 && (size_t)len < sizeof(trial->head) ? (size_t)len : 0;
@@ -415,14 +418,12 @@ static void h2_finish(struct trial *trial, const struct http_h2_answer *answer)
 
 enum trial_turn trial_run_h2(struct trial *trial)
 {
-	char agent[AGENT_MAX];
 	const struct http_h2_request request = {.method = trial->script.method,
 						.authority = trial->script.authority,
 						.path = trial->script.target,
-						.user_agent = agent};
+						.user_agent = agent_of(&trial->script)};
 	struct http_h2_answer answer;
 
-	(void)snprintf(agent, sizeof(agent), "thaw-probe/%s", thaw_version());
 	if (trial->h2 == NULL && (trial->h2 = http_h2_client_new(&request)) == NULL) {
 		trial_finish(trial, TRIAL_NO_MEMORY);
 		return TURN_MOVED;

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,8 +18,11 @@
 #include "tls/records.h"
 #include "tls/transport_bio.h"
 
+#define KEY_LINE_ROOM 1024
+
 struct tls_client_context {
 	SSL_CTX *ctx;
+	int key_log; /* -1: none */
 	bool reads_while_writing, observed;
 };
 
@@ -63,6 +68,8 @@ static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *opti
 {
 	if (options->ca != NULL && SSL_CTX_load_verify_file(ctx, options->ca) != 1)
 		return tls_pem_fault(options->ca, TLS_PEM_CERTIFICATE, err);
+	if (options->ca_folder != NULL && SSL_CTX_load_verify_dir(ctx, options->ca_folder) != 1)
+		return tls_library_failure(THAW_ERR_CONFIG, options->ca_folder, err);
 	if (options->ca == NULL && !options->believe_anyone && load_system(ctx, err) != THAW_OK)
 		return THAW_FAILED;
 	return options->credentials == NULL ? THAW_OK : tls_credentials_use(options->credentials, ctx, err);
@@ -106,11 +113,39 @@ static bool offer_alpn(SSL_CTX *ctx, const char *names)
 	return SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)len) == 0;
 }
 
+/* ---- key log ---- */
+
+/* A line, written as a whole: several contexts and processes may append to the file. */
+static void on_key(const SSL *ssl, const char *line)
+{
+	const struct tls_client_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	char whole[KEY_LINE_ROOM];
+	int len = snprintf(whole, sizeof(whole), "%s\n", line);
+
+	if (len > 0 && (size_t)len < sizeof(whole))
+		(void)!write(context->key_log, whole, (size_t)len);
+	OPENSSL_cleanse(whole, sizeof(whole));
+}
+
+static enum thaw_status open_key_log(struct tls_client_context *context, const char *file, struct thaw_error *err)
+{
+	if (file == NULL)
+		return THAW_OK;
+	context->key_log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	if (context->key_log < 0)
+		return error_set(err, THAW_ERR_CONFIG, "%s: %s (SSLKEYLOGFILE)", file, strerror(errno));
+	(void)SSL_CTX_set_app_data(context->ctx, context);
+	SSL_CTX_set_keylog_callback(context->ctx, on_key);
+	return THAW_OK;
+}
+
 struct tls_client_context *tls_client_context_new(const struct tls_client_options *options, struct thaw_error *err)
 {
 	struct tls_client_context *context = calloc(1, sizeof(*context));
 
 	ERR_clear_error();
+	if (context != NULL)
+		context->key_log = -1;
 	if (context == NULL || (context->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
 	    !limit_version(context->ctx, options->version) ||
 	    (options->alpn != NULL && !offer_alpn(context->ctx, options->alpn)) ||
@@ -128,7 +163,7 @@ struct tls_client_context *tls_client_context_new(const struct tls_client_option
 	SSL_CTX_set_post_handshake_auth(context->ctx, options->post_handshake);
 	(void)SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(context->ctx, on_session);
-	if (load(context->ctx, options, err) != THAW_OK)
+	if (open_key_log(context, options->key_log, err) != THAW_OK || load(context->ctx, options, err) != THAW_OK)
 		tls_client_context_free(&context);
 	return context;
 }
@@ -141,6 +176,8 @@ void tls_client_context_free(struct tls_client_context **context)
 	if (gone == NULL)
 		return;
 	SSL_CTX_free(gone->ctx);
+	if (gone->key_log >= 0)
+		(void)close(gone->key_log);
 	free(gone);
 }
 

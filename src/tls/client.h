@@ -16,7 +16,9 @@ struct tls_client;
 enum tls_client_version { TLS_CLIENT_ANY, TLS_CLIENT_12, TLS_CLIENT_13 };
 
 struct tls_client_options {
-	const char *ca; /* PEM file: whom to believe; NULL: whom the system believes */
+	const char *ca;        /* PEM file: whom to believe; NULL: whom the system believes */
+	const char *ca_folder; /* and the CAs in this folder, by the hashes of their names; NULL: none */
+	const char *key_log;   /* a file for the secrets of each connection (SSLKEYLOGFILE); NULL: none */
 	/* Outlive the context. NULL: answers a request for a certificate with none. */
 	const struct tls_credentials *credentials;
 	enum tls_client_version version;

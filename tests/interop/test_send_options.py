@@ -11,30 +11,10 @@ from harness.gateway import binary
 from harness.plain import Scripted as Plain
 from harness.process import run
 from harness.relay import ConnectProxy
-from harness.scripted import Scripted
+from harness.scripted import Scripted, Taker
 from harness.upload import LIMIT, identity, send
 
 PHRASE = "open sesame"
-
-
-class Recorder:
-    """Answers every request of a Scripted server with 201, and keeps (method, target, fields, body)."""
-
-    def __init__(self, pki, *fields):
-        self.requests, self.names, self._fields = [], set(), fields
-        self.server = Scripted(pki, self._serve)
-        self.server._context.sni_callback = lambda _tls, sni, _context: self.names.add(sni)
-        self.port = self.server.port
-
-    def _serve(self, visit, server):
-        while (head := server.take(visit)) is not None:
-            method, target, fields = head
-            body = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields.get("content-length", 0)))
-            self.requests.append((method, target, fields, body))
-            visit.answer(201, b"" if method == "HEAD" else b"made", *self._fields)
-
-    def upload(self):
-        return self.requests[-1]
 
 
 @pytest.fixture
@@ -42,7 +22,7 @@ def recorder(pki):
     made = []
 
     def start(*fields):
-        made.append(Recorder(pki, *fields))
+        made.append(Taker(pki, *fields))
         return made[-1]
 
     yield start

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "probe/survey_inside.h"
+#include "probe/way.h"
 
 #define BEGAN_MS 5000
 #define LIMIT_MS 3000
@@ -96,13 +97,17 @@ static void look_up(struct thaw_error *err)
 	const struct probe_patience patience = {
 		.until_ms = BEGAN_MS + LIMIT_MS, .each_ms = 1000, .interrupted = &interrupted};
 	struct probe_url url;
+	struct probe_way way;
+	char *head;
 	struct sockaddr_storage address;
 	bool named = true;
 
 	now_ms = BEGAN_MS;
 	interrupted = 0;
 	assert_int_equal(probe_url_parse(&url, "https://slow.example/", err), THAW_OK);
-	assert_int_equal(probe_find_address(&url, &patience, &address, &named, err), THAW_FAILED);
+	assert_int_equal(probe_way_find(&way, &url, &(struct probe_routes){0}, &head, err), THAW_OK);
+	assert_null(head);
+	assert_int_equal(probe_find_address(&way, &patience, &address, &named, err), THAW_FAILED);
 	assert_false(named);
 }
 

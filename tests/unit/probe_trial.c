@@ -467,7 +467,7 @@ static void heads_are_as_the_script_says(void **state)
 	(void)scene_play(&scene);
 	assert_ptr_equal(strstr(scene.head, "POST /a?b HTTP/1.1\r\n"), scene.head);
 	assert_non_null(strstr(scene.head, "\r\nHost: name:8443\r\n"));
-	assert_non_null(strstr(scene.head, "\r\nUser-Agent: thaw-probe/"));
+	assert_non_null(strstr(scene.head, "\r\nUser-Agent: thaw-probe\r\n"));
 	assert_non_null(strstr(scene.head, "\r\nX-One: 1\r\nX-Two: 2\r\n"));
 	assert_non_null(strstr(scene.head, "\r\nContent-Length: 5\r\n"));
 	assert_non_null(strstr(scene.head, "\r\nExpect: 100-continue\r\n"));

@@ -76,10 +76,11 @@ class Relay:
 
 
 class ConnectProxy:
-    """An HTTP proxy that knows CONNECT only, and takes every name for 127.0.0.1; or that answers `refusal` to all."""
+    """An HTTP proxy that knows CONNECT only, and takes every name for 127.0.0.1; or that answers `refusal` to all, or 407
+    where a request has not the `login`, which is Basic. `asked` has the targets of tunnels that it made."""
 
-    def __init__(self, refusal=None):
-        self._refusal = refusal
+    def __init__(self, refusal=None, login=None):
+        self._refusal, self._login, self.asked = refusal, login, []
         self._server, self.port = _listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -99,10 +100,14 @@ class ConnectProxy:
                 near.close()
                 return
             head += data
-        if self._refusal:
-            near.sendall(f"HTTP/1.1 {self._refusal} No\r\nContent-Length: 0\r\n\r\n".encode())
+        refusal = self._refusal
+        if self._login and f"\r\nproxy-authorization: basic {self._login}\r\n".lower() not in head.decode().lower():
+            refusal = "407"
+        if refusal:
+            near.sendall(f"HTTP/1.1 {refusal} No\r\nContent-Length: 0\r\n\r\n".encode())
             near.close()
             return
+        self.asked.append(head.split()[1].decode())
         port = int(head.split()[1].rpartition(b":")[2])
         far = socket.create_connection(("127.0.0.1", port))
         near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

@@ -163,3 +163,23 @@ def scripted(pki):
     yield start
     for one in running:
         one.close()
+
+
+class Taker:
+    """Answers every request with 201, and keeps (method, target, fields, body)."""
+
+    def __init__(self, pki, *fields):
+        self.requests, self.names, self._fields = [], set(), fields  # names: of SNI
+        self.server = Scripted(pki, self._serve)
+        self.server._context.sni_callback = lambda _tls, sni, _context: self.names.add(sni)
+        self.port = self.server.port
+
+    def _serve(self, visit, server):
+        while (head := server.take(visit)) is not None:
+            method, target, fields = head
+            body = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields.get("content-length", 0)))
+            self.requests.append((method, target, fields, body))
+            visit.answer(201, b"" if method == "HEAD" else b"made", *self._fields)
+
+    def upload(self):
+        return self.requests[-1]

@@ -1,0 +1,64 @@
+#include "probe/tunnel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/ascii.h"
+#include "base/error.h"
+
+void tunnel_begin(struct tunnel *tunnel, const char *head)
+{
+	tunnel->head = head;
+	tunnel->sent = tunnel->len = 0;
+	tunnel->reply[0] = '\0';
+}
+
+static enum thaw_status broken(struct thaw_error *err)
+{
+	return error_system(err, errno, "the connection to the proxy failed");
+}
+
+/* "HTTP/1.1 200 ...": of an answer whose head is whole. */
+static enum thaw_status judge(const struct tunnel *tunnel, struct thaw_error *err)
+{
+	uint64_t status = 0;
+	bool http = tunnel->len > 12 && memcmp(tunnel->reply, "HTTP/1.", 7) == 0 &&
+		    ascii_number(tunnel->reply + 9, 3, 999, &status);
+
+	if (!http)
+		return error_set(err, THAW_ERR_PEER, "what answers at the proxy's address does not speak HTTP/1.1");
+	if (status / 100 == 2)
+		return THAW_OK;
+	return error_set(err, THAW_ERR_PEER, "the proxy answered %u to CONNECT%s", (unsigned)status,
+			 status == 407 ? "; name its user with --proxy-user NAME:PASSWORD (Basic)" : "");
+}
+
+enum thaw_status tunnel_step(struct tunnel *tunnel, int fd, struct thaw_error *err)
+{
+	size_t all = strlen(tunnel->head);
+
+	while (tunnel->sent < all) {
+		ssize_t put = send(fd, tunnel->head + tunnel->sent, all - tunnel->sent, MSG_NOSIGNAL);
+		if (put < 0 && (errno == EAGAIN || errno == EINPROGRESS || errno == EINTR || errno == ENOTCONN))
+			return THAW_WANT_WRITE;
+		if (put < 0)
+			return broken(err);
+		tunnel->sent += (size_t)put;
+	}
+	/* Byte by byte: what follows is the server's. */
+	while (tunnel->len < 4 || memcmp(tunnel->reply + tunnel->len - 4, "\r\n\r\n", 4) != 0) {
+		if (tunnel->len == TUNNEL_REPLY_MAX)
+			return error_set(err, THAW_ERR_PEER, "the proxy's answer is longer than %d bytes",
+					 TUNNEL_REPLY_MAX);
+		ssize_t got = recv(fd, tunnel->reply + tunnel->len, 1, 0);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return THAW_WANT_READ;
+		if (got < 0)
+			return broken(err);
+		if (got == 0)
+			return error_set(err, THAW_ERR_PEER, "the proxy closed the connection without an answer");
+		tunnel->reply[++tunnel->len] = '\0';
+	}
+	return judge(tunnel, err);
+}

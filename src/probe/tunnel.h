@@ -1,0 +1,23 @@
+/* A tunnel through an HTTP proxy (RFC 9110 9.3.6), on a connected socket. */
+#ifndef PROBE_TUNNEL_H
+#define PROBE_TUNNEL_H
+
+#include "thaw/types.h"
+
+#define TUNNEL_REPLY_MAX 8192
+
+struct tunnel {
+	const char *head; /* the CONNECT; borrowed */
+	size_t sent, len;
+	char reply[TUNNEL_REPLY_MAX + 1]; /* the head of the proxy's answer */
+};
+
+void tunnel_begin(struct tunnel *tunnel, const char *head);
+
+/*
+ * THAW_OK: it is there, and nothing behind the answer was read. THAW_WANT_READ, THAW_WANT_WRITE: call again.
+ * THAW_FAILED: the proxy refused, or left.
+ */
+enum thaw_status tunnel_step(struct tunnel *tunnel, int fd, struct thaw_error *err) THAW_MUST_CHECK;
+
+#endif

@@ -1,0 +1,143 @@
+#include "probe/way.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/ascii.h"
+#include "base/base64.h"
+#include "base/error.h"
+
+#define PROXY_PORT "1080" /* curl's */
+
+/* A piece of an option: a host without its brackets, or a port. */
+struct span {
+	const char *at;
+	size_t len;
+};
+
+static struct span host_span(const char **text)
+{
+	struct span span = {*text, strcspn(*text, ":")};
+
+	if (**text == '[') {
+		span = (struct span){*text + 1, strcspn(*text + 1, "]")};
+		*text = span.at + span.len + (span.at[span.len] == ']');
+	} else {
+		*text += span.len;
+	}
+	*text += **text == ':';
+	return span;
+}
+
+static struct span port_span(const char **text)
+{
+	struct span span = {*text, strcspn(*text, ":/")};
+
+	*text += span.len;
+	*text += **text == ':';
+	return span;
+}
+
+static bool means(struct span span, const char *name)
+{
+	return span.len == strlen(name) && strncasecmp(span.at, name, span.len) == 0;
+}
+
+/* Of an option that was checked: it fits, or is cut. */
+static void copy(char *to, size_t room, struct span span)
+{
+	(void)snprintf(to, room, "%.*s", (int)span.len, span.at);
+}
+
+/* The first that fits counts; an empty part fits all, or changes nothing. */
+static void connect_to(struct probe_way *way, const struct probe_routes *routes)
+{
+	for (size_t i = 0; i < routes->connect_to_count; i++) {
+		const char *at = routes->connect_to[i];
+		struct span host = host_span(&at), port = port_span(&at), to = host_span(&at), to_port = port_span(&at);
+		if ((host.len > 0 && !means(host, way->host)) || (port.len > 0 && !means(port, way->port)))
+			continue;
+		if (to.len > 0)
+			copy(way->host, sizeof(way->host), to);
+		if (to_port.len > 0)
+			copy(way->port, sizeof(way->port), to_port);
+		return;
+	}
+}
+
+static void resolve(struct probe_way *way, const struct probe_routes *routes)
+{
+	for (size_t i = 0; i < routes->resolve_count; i++) {
+		const char *at = routes->resolve[i];
+		struct span host = host_span(&at), port = port_span(&at);
+		bool any = means(host, "*");
+		if ((any || means(host, way->host)) && means(port, way->port))
+			way->addresses = at;
+	}
+}
+
+static char *make_head(const struct probe_way *way, const struct probe_routes *routes)
+{
+	const char *user = routes->proxy_user;
+	bool v6 = strchr(way->host, ':') != NULL;
+	size_t len = user != NULL ? strlen(user) : 0;
+	char *login = calloc(1, BASE64_LEN(len) + 1), *head = NULL;
+
+	if (login == NULL)
+		return NULL;
+	if (user != NULL)
+		base64_encode((const uint8_t *)user, len, login);
+	if (asprintf(&head, "CONNECT %s%s%s:%s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: %s\r\n%s%s%s\r\n",
+		     v6 ? "[" : "", way->host, v6 ? "]" : "", way->port, v6 ? "[" : "", way->host, v6 ? "]" : "",
+		     way->port, routes->user_agent, user != NULL ? "Proxy-Authorization: Basic " : "", login,
+		     user != NULL ? "\r\n" : "") < 0)
+		head = NULL;
+	explicit_bzero(login, strlen(login));
+	free(login);
+	return head;
+}
+
+static enum thaw_status take_proxy(struct probe_way *way, const char *proxy, struct thaw_error *err)
+{
+	const char *colons = strstr(proxy, "://"), *at = colons != NULL ? colons + 3 : proxy;
+	uint64_t port = 0;
+
+	if (colons != NULL && strncasecmp(proxy, "http://", 7) != 0)
+		return error_set(err, THAW_ERR_USAGE, "the proxy's scheme must be http://: others are not supported");
+	if (strchr(at, '@') != NULL)
+		return error_set(err, THAW_ERR_USAGE, "the proxy's user is named with --proxy-user");
+	bool closed = *at != '[' || strchr(at, ']') != NULL;
+	struct span host = host_span(&at), number = port_span(&at);
+	bool ok = closed && host.len > 0 && host.len <= PROBE_NAME_MAX && number.len <= 5 &&
+		  (*at == '\0' || strcmp(at, "/") == 0);
+	if (ok && number.len > 0)
+		ok = ascii_number(number.at, number.len, 65535, &port) && port > 0;
+	if (!ok)
+		return error_set(err, THAW_ERR_USAGE, "proxy '%.200s': [http://]HOST[:PORT] is expected", proxy);
+	copy(way->host, sizeof(way->host), host);
+	(void)snprintf(way->port, sizeof(way->port), "%s", PROXY_PORT);
+	if (number.len > 0)
+		copy(way->port, sizeof(way->port), number);
+	way->addresses = NULL;
+	return THAW_OK;
+}
+
+enum thaw_status probe_way_find(struct probe_way *way, const struct probe_url *url, const struct probe_routes *routes,
+				char **proxy_head, struct thaw_error *err)
+{
+	*proxy_head = NULL;
+	*way = (struct probe_way){.addresses = NULL};
+	(void)snprintf(way->host, sizeof(way->host), "%s", url->host);
+	(void)snprintf(way->port, sizeof(way->port), "%s", url->port);
+	connect_to(way, routes);
+	if (routes->proxy == NULL || routes->proxy[0] == '\0') {
+		resolve(way, routes);
+		return THAW_OK;
+	}
+	*proxy_head = make_head(way, routes);
+	if (*proxy_head == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	return take_proxy(way, routes->proxy, err);
+}

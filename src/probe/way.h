@@ -1,0 +1,24 @@
+/* Where the probe's connections go: to the host of the URL, or elsewhere as options say; directly or through a proxy.
+ */
+#ifndef PROBE_WAY_H
+#define PROBE_WAY_H
+
+#include "probe/address.h"
+
+/* As curl's options of these names. */
+struct probe_routes {
+	const char *const *connect_to, *const *resolve;
+	size_t connect_to_count, resolve_count;
+	const char *proxy;      /* "[http://]HOST[:PORT]"; NULL: none */
+	const char *proxy_user; /* "NAME:PASSWORD"; NULL: none */
+	const char *user_agent;
+};
+
+/*
+ * proxy_head: the CONNECT that makes a tunnel (RFC 9110 9.3.6), for the caller to wipe and free; NULL: there is no
+ * proxy. THAW_FAILED: *err, of class USAGE or RESOURCE.
+ */
+enum thaw_status probe_way_find(struct probe_way *way, const struct probe_url *url, const struct probe_routes *routes,
+				char **proxy_head, struct thaw_error *err) THAW_MUST_CHECK;
+
+#endif

@@ -1,0 +1,113 @@
+"""`thaw probe`: the ways to a server, what it calls itself, whom it trusts, and the key log."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from harness.gateway import binary
+from harness.relay import ConnectProxy
+from harness.scripted import Taker
+from harness.upload import identity
+
+WATCHDOG = 120
+NOTHING = {"CURL_CA_BUNDLE": "", "SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}
+BRIEF = ("--max-body", "0", "--hold", "0s", "--json")
+LOGIN = base64.b64encode(b"name:pass word").decode()
+
+
+@pytest.fixture
+def taker(pki):
+    one = Taker(pki)
+    yield one
+    one.server.close()
+
+
+@pytest.fixture
+def proxy():
+    running = []
+
+    def start(**more):
+        running.append(ConnectProxy(**more))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+def probe(pki, url, *options, trust=True, env=None):
+    who = identity(pki) if trust else identity(pki)[2:]
+    argv = [str(binary()), "probe", url, *BRIEF, *who, *options]
+    done = subprocess.run(argv, capture_output=True, timeout=WATCHDOG, env={**os.environ, **NOTHING, **(env or {})})
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr.decode()
+
+
+@pytest.mark.parametrize("way", ("connect-to", "resolve"))
+def test_a_way_changes_the_address_only(way, taker, pki):
+    port = 9 if way == "connect-to" else taker.port
+    value = {"connect-to": f"localhost:9:127.0.0.1:{taker.port}", "resolve": f"localhost:{port}:127.0.0.9,127.0.0.1"}[way]
+    code, told, err = probe(pki, f"https://localhost:{port}/x", f"--{way}", value)
+    assert (code, told.get("schema")) == (0, 1), err
+    assert taker.names == {"localhost"}
+    assert {fields["host"] for _, _, fields, _ in taker.requests} == {f"localhost:{port}"}
+
+
+def test_a_host_other_than_the_sni_and_another_agent(taker, pki):
+    url = f"https://localhost:{taker.port}/x"
+    code, _, err = probe(pki, url, "--header", "Host: other.example", "--user-agent", "own/1")
+    assert code == 0, err
+    assert taker.names == {"localhost"}
+    assert {(fields["host"], fields["user-agent"]) for _, _, fields, _ in taker.requests} == {("other.example", "own/1")}
+
+
+def test_its_own_agent_has_its_version(taker, pki):
+    assert probe(pki, f"https://localhost:{taker.port}/x")[0] == 0
+    assert all(re.fullmatch(r"thaw-probe/\d+\.\d+\.\d+", fields["user-agent"]) for _, _, fields, _ in taker.requests)
+
+
+def test_through_a_proxy_with_a_login(taker, proxy, pki):
+    one = proxy(login=LOGIN)
+    options = ("--proxy", f"http://localhost:{one.port}", "--proxy-user", "name:pass word")
+    code, _, err = probe(pki, f"https://localhost:9/x", "--connect-to", f"::far.invalid:{taker.port}", *options)
+    assert code == 0, err
+    assert set(one.asked) == {f"far.invalid:{taker.port}"}
+    assert taker.names == {"localhost"}
+
+
+@pytest.mark.parametrize("more,words", (({"login": LOGIN}, "407 to CONNECT; name its user with --proxy-user"), ({"refusal": "403"}, "403 to CONNECT")))
+def test_a_proxy_that_refuses_is_told_as_that(more, words, proxy, pki):
+    code, _, err = probe(pki, "https://localhost:9/x", "--proxy", f"127.0.0.1:{proxy(**more).port}")
+    assert code == 69 and words in err, err
+
+
+@pytest.mark.parametrize("value", ("https://localhost:1", "socks5://localhost", "http://user@localhost", "localhost:0", ":1", "[::1"))
+def test_a_proxy_that_is_none(value, pki):
+    assert probe(pki, "https://localhost:9/x", "--proxy", value)[0] == 64
+
+
+@pytest.mark.parametrize("name", ("CURL_CA_BUNDLE", "SSL_CERT_FILE"))
+def test_whom_it_trusts_by_the_environment(name, taker, pki):
+    url = f"https://localhost:{taker.port}/x"
+    code, _, err = probe(pki, url, trust=False, env={name: str(pki / "ca.pem")})
+    assert code == 0 and name in err, err
+
+
+def test_a_folder_of_cas_by_the_environment(taker, pki, tmp_path):
+    (tmp_path / "ca.pem").write_bytes((pki / "ca.pem").read_bytes())
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
+    url = f"https://localhost:{taker.port}/x"
+    code, _, err = probe(pki, url, trust=False, env={"SSL_CERT_DIR": str(tmp_path)})
+    assert code == 0 and "SSL_CERT_DIR" in err, err
+    assert probe(pki, url, trust=False)[0] == 77
+
+
+def test_the_key_log(taker, pki, tmp_path):
+    url, log = f"https://localhost:{taker.port}/x", tmp_path / "keys"
+    assert probe(pki, url, env={"SSLKEYLOGFILE": str(log)})[0] == 0
+    assert b"CLIENT_TRAFFIC_SECRET_0 " in log.read_bytes()
+    assert log.stat().st_mode & 0o077 == 0
+    code, _, err = probe(pki, url, env={"SSLKEYLOGFILE": str(tmp_path)})
+    assert code == 66 and "SSLKEYLOGFILE" in err, err
