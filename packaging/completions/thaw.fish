@@ -2,7 +2,7 @@
 complete -c thaw -f
 complete -c thaw -n __fish_use_subcommand -a serve -d 'serve until told to stop'
 complete -c thaw -n __fish_use_subcommand -a check -d 'read a configuration and load all that it names'
-complete -c thaw -n __fish_use_subcommand -a reload -d 'let a running thaw take its configuration anew'
+complete -c thaw -n __fish_use_subcommand -a reload -d 'make a running thaw read its configuration again'
 complete -c thaw -n __fish_use_subcommand -a upgrade -d 'let the program file of a running thaw take its place'
 complete -c thaw -n __fish_use_subcommand -a send -d 'upload a file with a client certificate'
 complete -c thaw -n __fish_use_subcommand -a probe -d 'find out what a server does with a late certificate'

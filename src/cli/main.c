@@ -16,14 +16,15 @@ static const struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"serve", "run the gateway; without a configuration, on a throwaway set-up to try it with", serve_main},
-	{"check", "check a configuration file, and load all that it names", check_main},
-	{"reload", "let a running gateway take its configuration anew, and tell what came of it", reload_main},
-	{"upgrade", "let the program file of a running gateway take its place, without refusing anybody", upgrade_main},
-	{"probe", "find out what a server does with a late certificate, and what cures it", probe_main},
-	{"send", "upload a file with a client certificate, to any server, without the freeze", send_main},
-	{"demo", "show a large upload beside a server that freezes on it", demo_main},
-	{"version", "tell the version of thaw, and of its TLS library", version_main},
+	{"serve", "run the gateway with a configuration (-c FILE), or a set-up to try it out", serve_main},
+	{"check", "check a configuration file, and the certificates and keys that it names", check_main},
+	{"reload", "make a running gateway read its configuration again", reload_main},
+	{"upgrade", "replace a running gateway by its updated program, without refusing connections", upgrade_main},
+	{"probe", "test whether a server hangs when it requests a client certificate late, and how to fix it",
+	 probe_main},
+	{"send", "upload a file with a client certificate to any server, without hanging", send_main},
+	{"demo", "upload to a gateway and to a server that hangs, side by side", demo_main},
+	{"version", "print the version of thaw and of its TLS library", version_main},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -32,12 +33,13 @@ static int usage(FILE *to)
 	(void)fputs("usage: thaw COMMAND [OPTIONS]\n"
 		    "       thaw COMMAND --help\n"
 		    "\n"
-		    "Client certificates on demand, without the freeze.\n"
+		    "An HTTPS gateway that requests TLS client certificates only for the requests that need one,\n"
+		    "also in the middle of a large upload, where other servers hang.\n"
 		    "\n",
 		    to);
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
-	(void)fprintf(to, "  %-8s  %s\n", "help", "show this text, or a command's");
+	(void)fprintf(to, "  %-8s  %s\n", "help", "print this text, or a command's");
 	return fflush(to) == 0 && !ferror(to) ? EX_OK : EX_IOERR;
 }
 
@@ -51,7 +53,7 @@ static const struct command *find(const char *name)
 
 static int unknown(const char *name)
 {
-	(void)fprintf(stderr, "thaw: '%s' is no command\n\n", name);
+	(void)fprintf(stderr, "thaw: unknown command '%s'\n\n", name);
 	(void)usage(stderr);
 	return EX_USAGE;
 }

@@ -250,7 +250,7 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 	if (optind == argc)
 		return cli_bad_usage("probe", "a URL is missing");
 	if (optind + 1 < argc)
-		return cli_bad_usage("probe", "'%s' is too much: one URL is expected", argv[optind + 1]);
+		return cli_bad_usage("probe", "unexpected argument '%s': one URL is expected", argv[optind + 1]);
 	arguments->probe.url = argv[optind];
 	code = cli_take_url("probe", &arguments->probe.url, &arguments->url);
 	if (code == EX_OK)

@@ -136,7 +136,7 @@ static int run(enum control_kind kind, int argc, char **argv)
 	if (optind < argc)
 		settings.pid = argv[optind++];
 	if (optind < argc)
-		return cli_bad_usage(name, "'%s' is too much", argv[optind]);
+		return cli_bad_usage(name, "unexpected argument '%s'", argv[optind]);
 	if ((settings.file != NULL) + (settings.pid_file != NULL) + (settings.pid != NULL) != 1)
 		return cli_bad_usage(name, "one of -c FILE, --pid-file FILE and PID is needed");
 	return ask(&settings);

@@ -395,7 +395,7 @@ int send_take_arguments(struct send_arguments *arguments, int argc, char **argv)
 	if (argc - optind < wanted)
 		return cli_bad_usage("send", wanted == 1 ? "a URL is missing" : "a file (or -) and a URL are expected");
 	if (argc - optind > wanted)
-		return cli_bad_usage("send", "'%s' is too much", argv[optind + wanted]);
+		return cli_bad_usage("send", "unexpected argument '%s'", argv[optind + wanted]);
 	arguments->send.file = wanted == 2 ? argv[optind] : NULL;
 	arguments->send.url = argv[optind + wanted - 1];
 	take_route(&arguments->send, &arguments->route);

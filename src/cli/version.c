@@ -49,6 +49,6 @@ int version_main(int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	if (optind < argc)
-		return cli_bad_usage("version", "'%s' is too much", argv[optind]);
+		return cli_bad_usage("version", "unexpected argument '%s'", argv[optind]);
 	return print(json);
 }

@@ -132,7 +132,7 @@ enum thaw_status config_read_bool(const struct config_at *at, const struct confi
 		return THAW_FAILED;
 	bool yes = strcmp(scalar.text, "true") == 0;
 	if (!scalar.plain || (!yes && strcmp(scalar.text, "false") != 0))
-		return config_refuse(at, "'%s'%s is not a truth value; allowed: %s",
+		return config_refuse(at, "'%s'%s must be true or false; allowed: %s",
 				     config_quote(scalar.text, scalar.len).text, scalar.plain ? "" : " in quotes",
 				     rule->allowed);
 	*(bool *)into = yes;

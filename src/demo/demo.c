@@ -205,20 +205,21 @@ static void before_text(const struct run *run, char *text, size_t room)
 {
 	if (run->to_thaw || run->frozen)
 		(void)snprintf(text, room, "%.1f MiB%s", (double)run->before / 1048576,
-			       run->frozen ? ", and none came" : "");
+			       run->frozen ? ", no certificate" : "");
 	else
-		(void)snprintf(text, room, "lucky: it came in time");
+		(void)snprintf(text, room, "by chance: it came in time");
 }
 
 static void print_head(const struct demo_options *options)
 {
-	(void)printf("PUT /late with %" PRIu64
-		     " MiB. Both servers ask for the client certificate when they have read the head;\n"
-		     "Thaw reads on meanwhile, the other one waits for the certificate. No progress for %.0f s is a "
-		     "freeze.\n\n"
+	(void)printf("Each row is one upload of %" PRIu64
+		     " MiB. Both servers request the client's certificate once they have read the\n"
+		     "request's headers. Thaw goes on reading the body meanwhile; the other server stops reading and "
+		     "waits.\n"
+		     "frozen: no progress for %.0f s.\n\n"
 		     "%-26s  %-3s  %-12s  %-11s  %7s  %s\n",
 		     options->upload >> 20, (double)options->freeze_ms / 1000, "client", "TLS", "server", "outcome",
-		     "seconds", "bytes before the certificate");
+		     "seconds", "body read before the certificate");
 }
 
 static void print_run(const struct run *run)
@@ -228,7 +229,7 @@ static void print_run(const struct run *run)
 	outcome_text(run, outcome, sizeof(outcome));
 	before_text(run, before, sizeof(before));
 	(void)printf("%-26s  %-3s  %-12s  %-11s  %7.2f  %s\n", who_names[run->who],
-		     run->version == TLS_CLIENT_12 ? "1.2" : "1.3", run->to_thaw ? "Thaw" : "asks, waits", outcome,
+		     run->version == TLS_CLIENT_12 ? "1.2" : "1.3", run->to_thaw ? "Thaw" : "other server", outcome,
 		     run->seconds, before);
 	if (run->wrong != NULL)
 		(void)printf("    wrong: %s (the client's exit code: %d)\n", run->wrong, run->exit_code);
@@ -248,7 +249,7 @@ static json_t *run_json(const struct run *run)
 }
 
 static enum thaw_status run_all(const struct stage *stage, const struct demo_options *options, json_t *all,
-				struct thaw_error *err)
+				bool *some_passed, struct thaw_error *err)
 {
 	static const struct run runs[] = {
 		{.who = CURL, .version = TLS_CLIENT_13, .to_thaw = true},
@@ -270,6 +271,7 @@ static enum thaw_status run_all(const struct stage *stage, const struct demo_opt
 		if (upload(&run, stage, options, err) != THAW_OK)
 			return THAW_FAILED;
 		wrong += run.wrong != NULL;
+		*some_passed |= !run.to_thaw && !run.frozen;
 		if (all == NULL)
 			print_run(&run);
 		else if (json_array_append_new(all, run_json(&run)) != 0)
@@ -286,22 +288,24 @@ enum thaw_status demo_run(const struct demo_options *options, struct thaw_error 
 	static struct stage stage;
 	json_t *all = options->json ? json_array() : NULL;
 
+	bool some_passed = false;
 	mind_signals();
 	enum thaw_status status = stage_set(&stage, options, err);
 
 	if (status == THAW_OK) {
 		if (all == NULL)
 			print_head(options);
-		status = run_all(&stage, options, all, err);
+		status = run_all(&stage, options, all, &some_passed, err);
 	}
 	stage_clear(&stage);
 	if (all != NULL)
 		(void)json_dumpf(all, stdout, JSON_INDENT(2));
 	json_decref(all);
-	if (status == THAW_OK)
-		(void)printf("%s", options->json ? "\n"
-						 : "\nEvery upload to Thaw arrived whole, under its client's identity. "
-						   "The same uploads froze\n"
-						   "at the server that asks and waits.\n");
+	if (status == THAW_OK && options->json)
+		(void)putchar('\n');
+	else if (status == THAW_OK)
+		(void)printf("\nEvery upload to Thaw arrived whole, with the client's certificate. The %s froze\n"
+			     "at the other server.\n",
+			     some_passed ? "uploads of the write-first client" : "same uploads");
 	return status;
 }

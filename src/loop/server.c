@@ -97,7 +97,7 @@ void server_failed(struct server *server, const char *why)
 	if (config->max_failures == 0 || server->failures < config->max_failures)
 		return;
 	if (server->rests_until_ms == 0)
-		say(server, CONFIG_LOG_WARNING, "rests for %llu ms after %u failures in a row: %s",
+		say(server, CONFIG_LOG_WARNING, "marked down for %llu ms (%u failures in a row): %s",
 		    (unsigned long long)config->rest_ms, server->failures, why);
 	server->rests_until_ms = *server->group->pool->setup.now_ms + config->rest_ms;
 }
@@ -107,7 +107,7 @@ void server_heard(struct server *server)
 {
 	if (server->rests_until_ms == 0)
 		return;
-	say(server, CONFIG_LOG_INFO, "is back");
+	say(server, CONFIG_LOG_INFO, "is up again");
 	server->rests_until_ms = 0;
 	server->on_trial = false;
 }

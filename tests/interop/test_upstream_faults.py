@@ -180,7 +180,7 @@ def test_another_server_takes_over(front, scripted):
     for _ in range(12):
         with Raw(gateway) as client:
             assert client.ask("GET", "/x").status == 200
-    assert len(gateway.wait_messages("rests")) == 1
+    assert len(gateway.wait_messages("marked down")) == 1
 
 
 def test_nothing_that_was_sent_is_sent_twice(front, scripted):

@@ -298,7 +298,7 @@ static void who_fails_in_a_row_rests(void **state)
 	assert_int_equal(use_of(0).failures, 2);
 	assert_int_equal(message_count, 1);
 	assert_non_null(strstr(messages[0], "upstream app: http://127.0.0.1:"));
-	assert_non_null(strstr(messages[0], "rests for 10000 ms after 2 failures in a row"));
+	assert_non_null(strstr(messages[0], "marked down for 10000 ms (2 failures in a row)"));
 	/* until its time is over, however busy the other one is */
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(connect_user(&users[i], true), THAW_OK);
@@ -320,7 +320,7 @@ static void who_fails_in_a_row_rests(void **state)
 	expect(&trial, "a");
 	assert_int_equal(use_of(0).resting_until_ms, 0);
 	assert_int_equal(message_count, 2);
-	assert_non_null(strstr(messages[1], "is back"));
+	assert_non_null(strstr(messages[1], "is up again"));
 	assert_int_equal(connect_user(&other, true), THAW_OK);
 	assert_int_equal(server_of(&other), 0);
 	give(&other, GW_LEG_DROP);
