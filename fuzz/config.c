@@ -70,6 +70,14 @@ static void check_headers(const struct config_headers *headers)
 	}
 }
 
+/* Written into request lines. */
+static void check_prefix(const char *prefix)
+{
+	for (const char *c = prefix; c != NULL && *c != '\0'; c++)
+		HOLDS(*c > ' ' && *c <= '~');
+	HOLDS(prefix == NULL || (prefix[0] == '/' && prefix[1] != '\0' && prefix[strlen(prefix) - 1] != '/'));
+}
+
 static void check_route(const struct config_route *route)
 {
 	check_text(route->path);
@@ -77,6 +85,8 @@ static void check_route(const struct config_route *route)
 	HOLDS(strpbrk(route->path, "%;?#\\") == NULL && strstr(route->path, "//") == NULL);
 	HOLDS(strstr(route->path, "/./") == NULL && strstr(route->path, "/../") == NULL);
 	HOLDS(route->upstream <= CONFIG_PROXY);
+	check_prefix(route->strip_prefix);
+	check_prefix(route->add_prefix);
 	check_headers(&route->headers.request);
 	check_headers(&route->headers.response);
 	HOLDS(route->methods == NULL || route->methods[0] != NULL);
@@ -131,6 +141,10 @@ static void check_config(const struct config *config)
 	HOLDS(config->spool.per_client_percent >= 1 && config->spool.per_client_percent <= 100);
 	check_text(config->log.access);
 	HOLDS(config->log.format <= CONFIG_LOG_COMBINED && config->log.level <= CONFIG_LOG_DEBUG);
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		const char *host = config->upstreams[i].host;
+		HOLDS(host == NULL || (host[0] != '\0' && strpbrk(host, "/@ \\?#") == NULL));
+	}
 	for (size_t i = 0; i < config->host_count; i++) {
 		check_host(&config->hosts[i]);
 		for (size_t j = 0; j < i; j++)

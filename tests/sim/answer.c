@@ -148,6 +148,7 @@ enum answer_state answer_take(struct answer_reader *reader, struct answer *answe
 		field(reader->data, end + 2, "Connection", value, sizeof(value)) && strcasecmp(value, "close") == 0;
 	(void)field(reader->data, end + 2, "Location", answer->location, sizeof(answer->location));
 	(void)field(reader->data, end + 2, "Content-Type", answer->type, sizeof(answer->type));
+	(void)field(reader->data, end + 2, "X-Site", answer->site, sizeof(answer->site));
 	if (chunked)
 		return take_chunked(reader, answer, (char *)body, why);
 	return take_body(reader, answer, body, len, why);

@@ -14,7 +14,7 @@ struct answer {
 	bool close;      /* Connection: close */
 	bool complete;
 	unsigned hundreds; /* how often 100 came first */
-	char location[256], type[64];
+	char location[256], type[64], site[16];
 	char *body; /* NUL-terminated, owned */
 	size_t body_len;
 	json_t *json; /* of a JSON body; owned */

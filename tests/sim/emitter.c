@@ -52,7 +52,7 @@ static void begin(struct emitter *emitter)
 	say(emitter, "%s %s HTTP/1.1\r\nHost: %s\r\n", request->method, route_path(request->route),
 	    emitter->plan->handshake_host ? "handshake.test" : "localhost");
 	/* What a client says of its identity is nothing to the gateway. */
-	say(emitter, "Client-Cert: :AAAA:\r\nX-Request: %u\r\n", emitter->request);
+	say(emitter, "Client-Cert: :AAAA:\r\nx_who: AAAA\r\nX-Request: %u\r\n", emitter->request);
 	if (request->framing == FRAMING_LENGTH)
 		say(emitter, "Content-Length: %llu\r\n", (unsigned long long)request->body);
 	if (request->framing == FRAMING_CHUNKED)

@@ -43,6 +43,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		copy(stream->answer->location, sizeof(stream->answer->location), value, len);
 	if (is(name, name_len, "content-type"))
 		copy(stream->answer->type, sizeof(stream->answer->type), value, len);
+	if (is(name, name_len, "x-site"))
+		copy(stream->answer->site, sizeof(stream->answer->site), value, len);
 	if (is(name, name_len, "connection") || is(name, name_len, "transfer-encoding"))
 		peer->why = "a field that HTTP/2 does not have";
 	return 0;

@@ -63,7 +63,7 @@ static void begin(struct peer_stream *stream)
 	const struct request_plan *plan = stream->plan;
 	nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = give_body};
 	char path[64], length[24], pad[24];
-	nghttp2_nv fields[10];
+	nghttp2_nv fields[12];
 	size_t count = 0;
 
 	scenario_target(plan_of(stream->peer), index_of(stream), path, sizeof(path));
@@ -74,6 +74,7 @@ static void begin(struct peer_stream *stream)
 	fields[count++] = field(":authority", plan_of(stream->peer)->handshake_host ? "handshake.test" : "localhost");
 	fields[count++] = field(":path", path);
 	fields[count++] = field("client-cert", ":AAAA:");
+	fields[count++] = field("x_who", "AAAA");
 	fields[count++] = field("x-pad", pad);
 	if (plan->framing == FRAMING_LENGTH)
 		fields[count++] = field("content-length", length);

@@ -115,6 +115,8 @@ void judge_answer(struct world *world, const struct sim_conn *conn, unsigned i, 
 	}
 	if (!answer->complete || world->scenario->server != SERVER_GATEWAY)
 		return;
+	if (strcmp(answer->site, SCENARIO_SITE) != 0)
+		world_fail(world, "#%u request %u: %u without the operator's field", conn->index, i, answer->status);
 	if (strcmp(request->method, "HEAD") == 0)
 		return;
 	if (answer->status == 200)

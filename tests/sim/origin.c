@@ -275,6 +275,20 @@ static void respond(struct sim_leg *leg)
 	reply(leg, text, (size_t)size);
 }
 
+/* The field of `headers` has what the identity has, and nothing of the client's. */
+static bool who_is_true(const struct http_request *head)
+{
+	const struct http_field *xfcc = http_field_find(head, "X-Forwarded-Client-Cert");
+	const struct http_field *who = http_field_find(head, "X-Who"), *verified = http_field_find(head, "X-Verified");
+
+	if (http_field_find(head, "x_who") != NULL || verified == NULL || (xfcc == NULL) != (who == NULL))
+		return false;
+	if (xfcc == NULL)
+		return http_span_equal(verified->value, "NONE");
+	return http_span_equal(verified->value, "SUCCESS") && who->value.len == 64 && xfcc->value.len > 69 &&
+	       memcmp(who->value.at, xfcc->value.at + strlen("Hash="), 64) == 0;
+}
+
 static void begin_request(struct sim_leg *leg, size_t head_len)
 {
 	struct world *world = leg->world;
@@ -289,6 +303,8 @@ static void begin_request(struct sim_leg *leg, size_t head_len)
 	if (leg->head.minor != 1 || leg->head.host.len == 0 || http_field_find(&leg->head, "X-Forwarded-For") == NULL ||
 	    http_field_find(&leg->head, "Via") == NULL)
 		world_fail(world, "the upstream's request lacks something: %.*s", (int)head_len, leg->in);
+	if (!who_is_true(&leg->head))
+		world_fail(world, "the upstream is told something else of the client: %.*s", (int)head_len, leg->in);
 	/* The head's spans point to in, which keeps it until the response. */
 	leg->head_len = head_len;
 	leg->in_at = head_len;

@@ -107,6 +107,10 @@ static void put_host(const struct scenario *scenario, FILE *out, const char *nam
 		(void)fprintf(out, "    http2: on\n");
 	if (scenario->proxied)
 		(void)fprintf(out, "    identity: [ xfcc ]\n");
+	(void)fprintf(out,
+		      "    headers:\n      request: { set: { X-Who: '{identity.sha256}', X-Verified: "
+		      "'{identity.verified}' } }\n      response: { set: { X-Site: %s } }\n",
+		      SCENARIO_SITE);
 	(void)fprintf(out, "    routes:\n");
 }
 

@@ -193,6 +193,7 @@ void scenario_from_h2_seed(struct scenario *scenario, uint64_t seed);
 void scenario_describe(const struct scenario *scenario, FILE *out);
 
 /* The settings as thaw serve reads them; freed by the caller. */
+#define SCENARIO_SITE "simulated" /* X-Site of each response of the gateway */
 char *scenario_yaml(const struct scenario *scenario);
 
 /* Of a request: its path, and over HTTP/2 a number, because records come in any order there. */

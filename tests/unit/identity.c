@@ -666,6 +666,9 @@ static void variables_of_a_certificate(void **state)
 	assert_variable(CONFIG_VAR_IDENTITY_PEM, &client, PEM(DER_ESCAPED));
 	assert_variable(CONFIG_VAR_IDENTITY_CHAIN, &client, DER_BASE64 ",YWI=");
 	assert_variable(CONFIG_VAR_CLIENT_ADDRESS, &client, NULL);
+	client.details.subject.whole = client.details.issuer.whole = false; /* a control character in it, for one */
+	assert_variable(CONFIG_VAR_IDENTITY_SUBJECT, &client, NULL);
+	assert_variable(CONFIG_VAR_IDENTITY_ISSUER, &client, NULL);
 }
 
 /* A reader could take it for another one: it has no value then. */
