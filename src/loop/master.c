@@ -457,7 +457,7 @@ static enum thaw_status take_over_signals(struct master *m)
 		(void)sigaddset(&ours, taken[i]);
 	(void)sigprocmask(SIG_BLOCK, &ours, &m->birth.signals);
 	m->signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-	return m->signals >= 0 ? THAW_OK : error_system(m->err, errno, "cannot supervise workers");
+	return m->signals >= 0 ? THAW_OK : error_system(m->err, errno, "cannot receive signals");
 }
 
 static enum thaw_status begin(struct master *m, const struct config *config)
@@ -476,7 +476,7 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
 	m->hear = epoll_create1(EPOLL_CLOEXEC);
 	if (m->hear < 0)
-		return error_system(m->err, errno, "cannot supervise workers");
+		return error_system(m->err, errno, "cannot wait for messages of workers");
 	if (taking_first(m, config) != THAW_OK || take_over_signals(m) != THAW_OK)
 		return THAW_FAILED;
 	m->ping_ms = m->look_ms = m->now_ms;

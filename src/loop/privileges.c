@@ -207,7 +207,7 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 	int ends[2], how = 0;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_system(err, errno, "cannot try with other privileges");
+		return error_system(err, errno, "cannot make a pipe to the process that tries the rights of the user");
 	pid_t pid = fork();
 	if (pid == 0)
 		try_here(privileges, what, arg, ends[1]);
@@ -216,13 +216,14 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 	ssize_t got = pid > 0 ? read(ends[0], &told, sizeof(told)) : -1;
 	(void)close(ends[0]);
 	if (pid < 0)
-		return error_system(err, cause, "cannot try with other privileges");
+		return error_system(err, cause, "cannot start the process that tries the rights of the user");
 	while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(how) && WEXITSTATUS(how) == EXIT_SUCCESS)
 		return THAW_OK;
 	if (got != (ssize_t)sizeof(told) || (size_t)told.cls > THAW_ERR_CONFIG)
-		return error_set(err, THAW_ERR_SYSTEM, "cannot try with other privileges");
+		return error_set(err, THAW_ERR_SYSTEM,
+				 "the process that tries the rights of the user ended without a result");
 	told.text[sizeof(told.text) - 1] = '\0'; /* that process had no rights any more: what it says is checked */
 	return error_set(err, told.cls, "%s", told.text);
 }

@@ -123,7 +123,7 @@ enum thaw_status sandbox_files(const struct config *config, bool *can, struct th
 		return error_system(err, errno, "the sandbox cannot be made");
 	enum thaw_status status = allow_all(rules, config, handled.net != 0, err);
 	if (status == THAW_OK && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
-		status = error_system(err, errno, "the sandbox cannot be entered");
+		status = error_system(err, errno, "the sandbox cannot be entered (Landlock)");
 	(void)close(rules);
 	return status;
 }
