@@ -56,6 +56,10 @@ static json_t *route_json(const struct config_route *route)
 
 	if (route->upgrade != NULL)
 		(void)json_object_set_new(told, "upgrade", list_json(route->upgrade));
+	if (route->strip_prefix != NULL)
+		(void)json_object_set_new(told, "strip_prefix", json_string(route->strip_prefix));
+	if (route->add_prefix != NULL)
+		(void)json_object_set_new(told, "add_prefix", json_string(route->add_prefix));
 	return told;
 }
 
@@ -173,6 +177,10 @@ static void print_host(const struct config_host *host)
 			(void)printf("%s%s", method == route->methods ? " [" : " ", *method);
 		(void)printf("%s: client certificate %s, %s\n", route->methods != NULL ? "]" : "",
 			     config_when_name(route->certificate.when), upstream_of(route));
+		if (route->strip_prefix != NULL || route->add_prefix != NULL)
+			(void)printf("    paths: '%s' becomes '%s'\n",
+				     route->strip_prefix != NULL ? route->strip_prefix : "",
+				     route->add_prefix != NULL ? route->add_prefix : "");
 		print_names("  may upgrade to", route->upgrade);
 	}
 	print_names("also left out of clients' requests", host->strip);
@@ -199,6 +207,8 @@ static void print_upstream(const struct config *config, size_t i)
 	(void)printf("upstream %s:", upstream->name);
 	for (size_t k = 0; k < upstream->server_count; k++)
 		(void)printf(" %s", upstream->servers[k].text);
+	if (upstream->host != NULL || upstream->host_of_server)
+		(void)printf(" (host: %s)", upstream->host != NULL ? upstream->host : "upstream");
 	(void)printf("%s%s\n", upstream->tls.verify ? "" : " (their certificates are not verified)",
 		     is_used(config, i) ? "" : " (no route uses it)");
 }

@@ -1,13 +1,15 @@
 """Hosts and paths that a service knows by other names than its clients: both ways, and judged as they are sent."""
 
 import contextlib
+import json
 import ssl
 import subprocess
 
 import pytest
 
+from harness import h2
 from harness.canned import Canned
-from harness.gateway import Gateway
+from harness.gateway import Gateway, binary
 from harness.rawtls import Raw
 
 TEXT = """
@@ -19,7 +21,7 @@ hosts:
   - name: "*"
     certificate: {pki}/server.pem
     key: {pki}/server.key
-    http2: "off"
+    http2: "{http2}"
     client_certificate: {{ ca: {pki}/ca.pem }}
     routes:
       - {{ path: /, upstream: app }}
@@ -42,8 +44,8 @@ def upstream():
 
 
 @contextlib.contextmanager
-def front(pki, folder, server, upstream="", routes=""):
-    (folder / "thaw.yaml").write_text(TEXT.format(folder=folder, pki=pki, server=server, upstream=upstream, routes=routes))
+def front(pki, folder, server, upstream="", routes="", http2="off"):
+    (folder / "thaw.yaml").write_text(TEXT.format(folder=folder, pki=pki, server=server, upstream=upstream, routes=routes, http2=http2))
     gateway = Gateway(["-c", str(folder / "thaw.yaml")], pki, folder)
     try:
         yield gateway
@@ -106,6 +108,27 @@ def test_responses_below_a_prefix(pki, tmp_path, upstream):
         assert fields(client, "location") == [f"https://{own}/more/a"]
         assert fields(client, "set-cookie") == ["a=b; Path=/more/c; Secure", "__Host-a=b; Path=/; Secure"]
         assert client.ask("COPY", "/more/x", None, f"Destination: https://{own}/elsewhere/y").status == 502
+
+
+def test_check_prints_what_is_changed(pki, tmp_path):
+    text = TEXT.format(folder=tmp_path, pki=pki, server="http://app", upstream=", host: App.Example", routes="", http2="off")
+    (tmp_path / "thaw.yaml").write_text(text)
+    run = lambda *more: subprocess.run([binary(), "check", "-c", tmp_path / "thaw.yaml", *more], capture_output=True, check=True, text=True).stdout
+    told = run()
+    assert "'/more' becomes '/v2'" in told and "host: app.example" in told
+    routes = json.loads(run("--json"))["hosts"][0]["routes"]
+    assert [(r.get("strip_prefix"), r.get("add_prefix")) for r in routes] == [(None, None), ("/app", None), ("/more", "/v2")]
+
+
+def test_over_http2(pki, tmp_path, upstream):
+    with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}", ", host: upstream", http2="on") as gateway, h2.connect(gateway) as client:
+        told, own = f"127.0.0.1:{upstream.port}", f"localhost:{gateway.port}"
+        upstream.fields = (f"Location: http://{told}/v2/a", "Set-Cookie: a=b; Path=/v2; Domain=127.0.0.1")
+        answer = client.ask("MOVE", "/more/x?y", ("destination", f"https://{own}/more/z"), authority=own)
+        seen = upstream.take()
+        assert answer.status == 200 and seen.target == b"/v2/x?y" and seen.get(b"host") == [told.encode()]
+        assert seen.get(b"destination") == [f"http://{told}/v2/z".encode()]
+        assert answer.get("location") == [f"https://{own}/more/a"] and answer.get("set-cookie") == ["a=b; Path=/more; Domain=localhost"]
 
 
 def test_guarded_paths_are_guarded_in_every_way(pki, tmp_path, upstream):
