@@ -16,7 +16,7 @@ complete -c thaw -n '__fish_seen_subcommand_from serve reload upgrade' -l pid-fi
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l cert -r -F -d 'certificate, or a pkcs11: URI'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l key -r -F -d 'its key, or a pkcs11: URI'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l pkcs12 -r -F -d 'certificate and key'
-complete -c thaw -n '__fish_seen_subcommand_from probe send' -l ca -r -F -d 'whom to believe'
+complete -c thaw -n '__fish_seen_subcommand_from probe send' -l ca -r -F -d 'CA certificates'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l pass -x -a 'file: fd: env:' -d 'where the pass phrase is'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l insecure -d 'believe any server'
 complete -c thaw -n '__fish_seen_subcommand_from probe' -l method -x -a 'PUT POST PATCH' -d 'sent with a body'

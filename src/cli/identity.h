@@ -33,8 +33,8 @@ enum cli_identity_option { CLI_CERT = 0x1000, CLI_KEY, CLI_PKCS12, CLI_CA, CLI_P
 	"  --cert FILE      the client's certificate and its chain (PEM), or a pkcs11: URI\n"                         \
 	"  --key FILE       its private key (PEM), or a pkcs11: URI; without it: in --cert's file, or on its token\n" \
 	"  --pkcs12 FILE    certificate, chain and key in a PKCS #12 file (.p12, .pfx)\n"                             \
-	"  --ca FILE        whom to believe (PEM); without it: whom the system believes\n"                            \
-	"  --insecure       believe any server\n"                                                                     \
+	"  --ca FILE        CA certificates to verify the server with (PEM); default: the system's\n"                 \
+	"  --insecure       skip verification of the server\n"                                                        \
 	"  --pass SOURCE    the pass phrase or PIN: file:FILE (its first line), fd:NUMBER (a line) or env:NAME;\n"    \
 	"                   default: it is asked for on the terminal\n"
 

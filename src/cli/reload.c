@@ -28,25 +28,25 @@ static const char help[] =
 	"       thaw reload --pid-file FILE\n"
 	"       thaw reload PID\n"
 	"\n"
-	"Asks a running `thaw serve` to take its configuration anew, and waits for what comes of it. The "
-	"configuration\n"
-	"is read, checked, and readied in full; then new workers take over, and the old ones end what they have. Or "
-	"it\n"
-	"is refused, for the reason that is told, and the old one goes on untouched. SIGHUP does the same, "
-	"unanswered.\n" PROCESS
-	"Exit code: 0 taken; 64 usage; 71 there is no such thaw, or it has ended; 78 refused.\n";
+	"Makes a running `thaw serve` read its configuration again, and waits for the result. The new configuration\n"
+	"is read and checked as a whole. Then new workers start, and the old ones finish their requests. If anything "
+	"is\n"
+	"wrong with it, the reason is printed and the old configuration stays in use. SIGHUP does the same; the "
+	"result\n"
+	"is then in the log only.\n" PROCESS "Exit code: 0 reloaded; 64 usage; 71 there is no such process, or it has "
+	"ended; 78 the configuration was refused.\n";
 
 static const char upgrade_help[] =
 	"usage: thaw upgrade -c FILE\n"
 	"       thaw upgrade --pid-file FILE\n"
 	"       thaw upgrade PID\n"
 	"\n"
-	"Lets the program file of a running `thaw serve` take its place, as after an update of thaw or of a library. "
-	"The\n"
-	"file is started as another process with the same arguments and the same listening sockets. Once its workers\n"
-	"accept, the old process ends as after SIGTERM; no connection is refused meanwhile. If it cannot serve, it is\n"
-	"ended, the reason is printed, and the old process goes on.\n" PROCESS
-	"Exit code: 0 replaced; 64 usage; 71 there is no such thaw, or it has ended; 78 the new process cannot "
+	"Replaces a running `thaw serve` by its program file, after an update of thaw or of a library such as "
+	"OpenSSL.\n"
+	"The file is started as a new process with the same arguments and listening sockets. Once its workers accept\n"
+	"connections, the old process stops as after SIGTERM; no connection is refused meanwhile. If the new process\n"
+	"cannot serve, the reason is printed, and the old process stays.\n" PROCESS
+	"Exit code: 0 replaced; 64 usage; 71 there is no such process, or it has ended; 78 the new process cannot "
 	"serve.\n";
 
 struct settings {

@@ -20,22 +20,23 @@ static const char help[] =
 	"usage: thaw serve -c FILE [--listen ADDRESS]... [--pid-file FILE]\n"
 	"       thaw serve [--listen ADDRESS]... [--pki DIR] [--pid-file FILE]\n"
 	"\n"
-	"Serves until it is told to stop. Without a configuration it makes itself a throwaway PKI, unless it is there\n"
-	"already, and serves every way of asking for a client certificate on 127.0.0.1:8443 and [::1]:8443.\n"
+	"Runs the gateway until it is stopped. Without -c it creates test certificates, if they are not there yet, "
+	"and\n"
+	"serves every way of asking for a client certificate on 127.0.0.1:8443 and [::1]:8443.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
 	"  --listen ADDRESS    HOST:PORT, [V6]:PORT or unix:PATH, in place of the configuration's; port 0: any free "
 	"one\n"
-	"  --pki DIR           where the throwaway PKI is kept: ca.pem server.pem server.key client.pem client.key;\n"
+	"  --pki DIR           folder of the test certificates: ca.pem server.pem server.key client.pem client.key;\n"
 	"                      default " THROWAWAY_PKI "\n"
-	"  --pid-file FILE     its process id is written there once it serves, and removed at the end\n"
+	"  --pid-file FILE     file for the process id; written once it serves, removed at the end\n"
 	"  --help              this text\n"
 	"\n"
-	"SIGTERM and SIGINT stop it: requests under way may end first; a second one stops it at once. SIGHUP and\n"
-	"`thaw reload` let it take its configuration anew, `thaw upgrade` starts its program file anew. SIGUSR1 opens "
-	"the access log's file anew.\n"
+	"SIGTERM and SIGINT stop it: current requests may finish; a second signal ends them. SIGHUP and `thaw reload`\n"
+	"reload the configuration, `thaw upgrade` starts the program file again, SIGUSR1 reopens the access log.\n"
 	"\n"
-	"Exit code: 0 stopped as told; 64 usage; 71 the system refused, as an address in use; 78 configuration.\n";
+	"Exit code: 0 stopped by a signal; 64 usage; 71 system error, such as an address in use; 78 wrong "
+	"configuration.\n";
 
 struct settings {
 	const char *file, *pki, *pid_file;

@@ -275,7 +275,7 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 		{TRIAL_SHAKE_STALL, PROBE_STALLED, THAW_ERR_TIMEOUT,
 		 "the connection is made, but no TLS handshake comes of it (--stall waits longer)"},
 		{TRIAL_UNTRUSTED, PROBE_DISTRUST, THAW_ERR_PEER,
-		 "the server's certificate is not accepted (--ca names whom to believe, --insecure believes anyone)"},
+		 "the server's certificate is not accepted (--ca names its CA, --insecure skips verification)"},
 		{TRIAL_SHAKE_FAILED, PROBE_PROTOCOL, THAW_ERR_PEER, "the TLS handshake failed"},
 		{TRIAL_GARBLED, PROBE_PROTOCOL, THAW_ERR_PEER, "it speaks TLS, but not HTTP/1.1 over it"},
 		{TRIAL_PENDING, PROBE_STALLED, THAW_ERR_TIMEOUT,
