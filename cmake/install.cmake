@@ -22,4 +22,6 @@ file(GLOB guides docs/*.md)
 install(FILES README.md CHANGELOG.md LICENSE ${guides} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
 install(FILES docs/status.png docs/probe.svg DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
 install(FILES docs/thaw.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)
-install(DIRECTORY examples/balancer DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)
+install(DIRECTORY examples/balancer examples/certbot examples/cloud examples/nginx
+	DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw PATTERN deploy-hook EXCLUDE)
+install(PROGRAMS examples/certbot/deploy-hook DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/certbot COMPONENT thaw)
