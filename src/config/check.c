@@ -248,15 +248,28 @@ static enum thaw_status check_listens(const struct config_at *at, const struct c
 	return THAW_OK;
 }
 
+/* The name is among those that came before it. */
+static bool is_taken(const struct config *config, size_t host, size_t which)
+{
+	const char *name = config->hosts[host].names[which];
+
+	for (size_t i = 0; i <= host; i++)
+		for (size_t k = 0; config->hosts[i].names[k] != NULL && (i < host || k < which); k++)
+			if (strcmp(config->hosts[i].names[k], name) == 0)
+				return true;
+	return false;
+}
+
 static enum thaw_status check_hosts(const struct config_at *at, const struct config *config)
 {
 	for (size_t i = 0; i < config->host_count; i++)
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(config->hosts[i].name, config->hosts[j].name) != 0)
+		for (size_t k = 0; config->hosts[i].names[k] != NULL; k++) {
+			if (!is_taken(config, i, k))
 				continue;
 			struct config_at list = config_child(at, "hosts"), item = config_item(&list, i);
-			struct config_at name = config_child(&item, "name");
-			const char *text = config->hosts[i].name;
+			struct config_at key = config_child(&item, "name");
+			struct config_at name = config_is_text(&key) ? key : config_item(&key, k);
+			const char *text = config->hosts[i].names[k];
 			return config_refuse(&name, "'%s' is there twice", config_quote(text, strlen(text)).text);
 		}
 	return THAW_OK;

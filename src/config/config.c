@@ -61,6 +61,7 @@ static void free_host(struct config_host *host)
 	config_free_headers(&host->headers);
 	free(host->request_id_from);
 	free(host->name);
+	free_list(host->names);
 	free(host->certificate);
 	free(host->key);
 	free(host->key_passphrase);

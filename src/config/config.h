@@ -152,7 +152,9 @@ struct config_route {
 };
 
 struct config_host {
-	char *name;              /* lower case; "*" is the default host */
+	char *name;   /* the first of names: what logs call it */
+	char **names; /* NULL-terminated, at least one; lower case; "*.DOMAIN": one label in its place; "*": all
+			 others */
 	char *certificate, *key; /* PEM files */
 	char *key_passphrase;    /* a file; NULL: none */
 	char *key_place;         /* "FILE:LINE: key 'hosts[0].key'", for messages */

@@ -201,20 +201,14 @@ enum thaw_status config_read_server_name(const struct config_at *at, const struc
 	return THAW_OK;
 }
 
-enum thaw_status config_read_host_name(const struct config_at *at, const struct config_rule *rule, void *into)
+static enum thaw_status read_host_name(const struct config_at *at, const struct config_rule *rule, char **name)
 {
-	char **name = into, unused[INET6_ADDRSTRLEN];
+	char unused[INET6_ADDRSTRLEN];
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	size_t len = without_root(scalar.text, scalar.len);
-	if (strcmp(scalar.text, "*") != 0 && is_name(scalar.text, len, true) && !is_dns_name(scalar.text, len))
-		return config_refuse(
-			at,
-			"'%s' has an underscore, which host names cannot have (RFC 1123 2.1); rename it, or "
-			"serve it with the host \"*\"; allowed: %s",
-			config_quote(scalar.text, len).text, rule->allowed);
-	if (strcmp(scalar.text, "*") != 0 && !is_dns_name(scalar.text, len))
+	size_t len = without_root(scalar.text, scalar.len), skip = strncmp(scalar.text, "*.", 2) == 0 ? 2 : 0;
+	if (strcmp(scalar.text, "*") != 0 && !is_name(scalar.text + skip, len - skip, true))
 		return not_understood(at, rule, &scalar);
 	/* RFC 6066 3: SNI carries no literal addresses. */
 	if (strcmp(scalar.text, "localhost") != 0 && canonical(AF_INET, scalar.text, scalar.len, unused))
@@ -227,6 +221,28 @@ enum thaw_status config_read_host_name(const struct config_at *at, const struct 
 		return THAW_FAILED;
 	to_lower(*name);
 	return THAW_OK;
+}
+
+/* One name, or a list of them. into: the name of a struct config_host. */
+enum thaw_status config_read_host_names(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_host *host = (struct config_host *)((char *)into - rule->offset);
+	bool single = config_is_text(at);
+	size_t count = 1;
+
+	if (!single && config_list(at, &count, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	host->names = calloc(count + 1, sizeof(*host->names));
+	if (host->names == NULL) {
+		(void)config_no_memory(at);
+		return THAW_FAILED;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct config_at item = single ? *at : config_item(at, i);
+		if (read_host_name(&item, rule, &host->names[i]) != THAW_OK)
+			return THAW_FAILED;
+	}
+	return config_set_text(at, &host->name, host->names[0], strlen(host->names[0]));
 }
 
 /* Whether the path has a segment "." or "..". */

@@ -380,12 +380,15 @@ static const struct config_table client_headers_table = {.rules = client_headers
 
 static const struct config_rule host_rules[] = {
 	{.key = "name",
-	 .text = "The name in SNI and in the Host field, in any case; each name once. `\"*\"` is for every other name "
-		 "and for none. Not an address: clients never send one as SNI.",
-	 .read = config_read_host_name,
+	 .text = "The name in SNI and in the Host field, or a list of such names, in any case; each name once. "
+		 "`*.example.com` is for one label in place of the `*`, where no host has the exact name. `\"*\"` is "
+		 "for every other name and for none. Logs call the host by its first name. Not an address: clients "
+		 "never send one as SNI.",
+	 .read = config_read_host_names,
 	 .offset = AT(name),
 	 .required = true,
-	 .allowed = "a DNS name such as api.example.com, or \"*\" for the default host"},
+	 .allowed = "a DNS name such as api.example.com or *.example.com, \"*\" for the default host, or a list of "
+		    "these"},
 	{.key = "certificate",
 	 .text = "PEM: the host's certificate, then the rest of its chain.",
 	 .read = config_read_file,

@@ -105,8 +105,9 @@ int frozen_run(void *arg)
 	(void)snprintf(ca, sizeof(ca), "%s/ca.pem", options->pki);
 	thaw_trust *trust = thaw_trust_load(ca, NULL, &err);
 	const thaw_trust *trusts[] = {trust};
+	static const char *const names[] = {"*", NULL};
 	struct tls_host host = {
-		.name = "*", .certificate = certificate, .key = key, .trusts = trusts, .trust_count = 1};
+		.names = names, .certificate = certificate, .key = key, .trusts = trusts, .trust_count = 1};
 	struct tls_server *server = trust != NULL ? tls_server_new(&host, 1, &err) : NULL;
 	struct visit_house house = {server, trust, options->read_ahead, options->limit_s};
 	if (server != NULL)

@@ -288,7 +288,7 @@ void gw_forward_head(struct gw_stream *stream, struct http_writer *writer)
 	if (rewrite->map.inner.len > 0) /* HTTP/1.0 may have none */
 		write_text(writer, "Host", rewrite->map.inner.at, rewrite->map.inner.len);
 	else
-		http_write_field(writer, "Host", strcmp(name, "*") != 0 ? name : "localhost");
+		http_write_field(writer, "Host", name[0] != '*' ? name : "localhost");
 	write_fields(stream, head, writer);
 	write_max_forwards(head, writer);
 	write_via(stream, writer);

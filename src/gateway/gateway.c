@@ -26,7 +26,7 @@ static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_
 		if (host->routes[i].trust != NULL)
 			trusts[count++] = host->routes[i].trust;
 	return (struct tls_host){
-		.name = host->config->name,
+		.names = (const char *const *)host->config->names,
 		.certificate = host->config->certificate,
 		.key = host->config->key,
 		.key_setting = {.pass_phrase = host->config->key_passphrase,

@@ -106,7 +106,7 @@ static void warn_of_chain(struct walk *walk, const char *place, const char *file
 
 	warner->place = place;
 	if (host != NULL)
-		tls_inspect_server(&warner->inspector, file, host->name, cas_of(host));
+		tls_inspect_server(&warner->inspector, file, (const char *const *)host->names, cas_of(host));
 	else
 		tls_inspect_client(&warner->inspector, file);
 }

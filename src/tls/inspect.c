@@ -159,7 +159,17 @@ static struct shown show_names(const X509 *certificate)
 	return shown;
 }
 
-static void look_at_host(struct look *look, X509 *leaf, const char *host)
+/* A certificate for "*.DOMAIN" is for each name with one label there. */
+static bool is_for(X509 *leaf, const char *host)
+{
+	char name[256];
+	bool star = strncmp(host, "*.", 2) == 0;
+
+	(void)snprintf(name, sizeof(name), "%s%s", star ? "any" : "", star ? host + 1 : host);
+	return X509_check_host(leaf, name, strlen(name), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
+}
+
+static void look_at_hosts(struct look *look, X509 *leaf, const char *const *hosts)
 {
 	bool any = X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1) >= 0;
 	struct shown subject = show_subject(leaf), names = show_names(leaf);
@@ -169,10 +179,11 @@ static void look_at_host(struct look *look, X509 *leaf, const char *host)
 		     "certificate 1 '%s' has no subject alternative name: browsers and most other clients ignore the "
 		     "common name and will refuse to connect; get a certificate with one",
 		     subject.text);
-	else if (host != NULL && strcmp(host, "*") != 0 &&
-		 X509_check_host(leaf, host, strlen(host), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) != 1)
-		find(look, "certificate 1 '%s' is not for host '%s' but for %s: %s; get a certificate for that name",
-		     subject.text, host, names.text[0] != '\0' ? names.text : "no DNS name", clients.refuse);
+	for (; any && *hosts != NULL; hosts++)
+		if (strcmp(*hosts, "*") != 0 && !is_for(leaf, *hosts))
+			find(look,
+			     "certificate 1 '%s' is not for host '%s' but for %s: %s; get a certificate for that name",
+			     subject.text, *hosts, names.text[0] != '\0' ? names.text : "no DNS name", clients.refuse);
 }
 
 /* Whether the one signed the other. */
@@ -264,7 +275,7 @@ static void look_at_last(struct look *look, X509 *last, unsigned number, const c
 	     number, show_subject(last).text, show_name(X509_get_issuer_name(last)).text, them->refuse);
 }
 
-static void look_at_chain(struct look *look, const char *host, const char *cas, const struct audience *them)
+static void look_at_chain(struct look *look, const char *const *names, const char *cas, const struct audience *them)
 {
 	unsigned number = 0;
 	X509 *before = NULL;
@@ -287,7 +298,7 @@ static void look_at_chain(struct look *look, const char *host, const char *cas, 
 			     "digitalSignature and %s",
 			     what, them->refuse, them->usage);
 		if (number == 1 && them == &clients)
-			look_at_host(look, certificate, host);
+			look_at_hosts(look, certificate, names);
 		if (number > 1 && ordered)
 			ordered = look_at_order(look, before, certificate, number, them);
 		before = certificate;
@@ -296,12 +307,13 @@ static void look_at_chain(struct look *look, const char *host, const char *cas, 
 		look_at_last(look, before, number, cas, them);
 }
 
-void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *host, const char *cas)
+void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *const *names,
+			const char *cas)
 {
 	struct look look;
 
 	begin(&look, inspector, file);
-	look_at_chain(&look, host, cas, &clients);
+	look_at_chain(&look, names, cas, &clients);
 	end(&look);
 }
 

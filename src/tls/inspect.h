@@ -21,10 +21,11 @@ struct tls_inspector {
 };
 
 /*
- * A chain that is sent to clients of that host. host: a name in lower case; NULL or "*": of any name. cas: a file of CA
- * certificates that may have the issuers that the chain lacks, or NULL.
+ * A chain that is sent to clients of a host with these names, NULL-terminated: "*" is any, "*.DOMAIN" any with one
+ * label there. cas: a file of CA certificates that may have the issuers that the chain lacks, or NULL.
  */
-void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *host, const char *cas);
+void tls_inspect_server(const struct tls_inspector *inspector, const char *file, const char *const *names,
+			const char *cas);
 
 /* A chain that Thaw sends to servers as their client. */
 void tls_inspect_client(const struct tls_inspector *inspector, const char *file);

@@ -16,17 +16,26 @@
 #define TLS_GROUPS    "X25519:P-256:P-384:P-521"
 #define HYBRID_GROUP  "X25519MLKEM768" /* from OpenSSL 3.5 on */
 
+/* The host that has the name: behind a "*", if that is what it has there. */
+static int host_with(const struct tls_server *server, const char *star, const char *name)
+{
+	size_t skip = strlen(star);
+
+	for (size_t i = 0; i < server->count; i++)
+		for (char **has = server->hosts[i].names; *has != NULL; has++)
+			if (strncmp(*has, star, skip) == 0 && strcmp(*has + skip, name) == 0)
+				return (int)i;
+	return -1;
+}
+
 int tls_server_host(const struct tls_server *server, const char *name)
 {
-	int fallback = -1;
+	const char *parent = strchr(name, '.');
+	int host = host_with(server, "", name);
 
-	for (size_t i = 0; i < server->count; i++) {
-		if (strcmp(server->hosts[i].name, name) == 0)
-			return (int)i;
-		if (strcmp(server->hosts[i].name, "*") == 0)
-			fallback = (int)i;
-	}
-	return fallback;
+	if (host < 0 && parent != NULL && parent > name)
+		host = host_with(server, "*", parent);
+	return host >= 0 ? host : host_with(server, "*", "");
 }
 
 static bool set_default_groups(SSL_CTX *ctx)
@@ -122,9 +131,32 @@ static bool keep_trusts(struct tls_host_context *host, const struct tls_host *fr
 	return host->trusts != NULL;
 }
 
+static void free_names(char **names)
+{
+	for (char **name = names; name != NULL && *name != NULL; name++)
+		free(*name);
+	free(names);
+}
+
+/* NULL: out of memory. */
+static char **copy_names(const char *const *names)
+{
+	size_t count = 0;
+
+	while (names[count] != NULL)
+		count++;
+	char **copy = calloc(count + 1, sizeof(*copy));
+	for (size_t i = 0; copy != NULL && i < count; i++)
+		if ((copy[i] = strdup(names[i])) == NULL) {
+			free_names(copy);
+			return NULL;
+		}
+	return copy;
+}
+
 static enum thaw_status load_host(struct tls_host_context *host, const struct tls_host *from, struct thaw_error *err)
 {
-	host->name = strdup(from->name);
+	host->names = copy_names(from->names);
 	host->manner = (struct tls_manner){
 		.http2 = from->http2,
 		.asks_late = from->asks_late,
@@ -132,7 +164,7 @@ static enum thaw_status load_host(struct tls_host_context *host, const struct tl
 		.no_tls13 = from->protocol != NULL && from->protocol->no_tls13,
 	};
 	host->ctx = new_context(from->protocol, err);
-	if (host->name == NULL || host->ctx == NULL || !keep_trusts(host, from) ||
+	if (host->names == NULL || host->ctx == NULL || !keep_trusts(host, from) ||
 	    !tls_ticket_binding(from, host->sid_context))
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	return load_files(host->ctx, from, err);
@@ -181,7 +213,7 @@ void tls_server_free(struct tls_server **server)
 	if (gone == NULL)
 		return;
 	for (size_t i = 0; i < gone->count; i++) {
-		free(gone->hosts[i].name);
+		free_names(gone->hosts[i].names);
 		SSL_CTX_free(gone->hosts[i].ctx);
 		thaw_trust_free(&gone->hosts[i].at_handshake);
 		for (size_t k = 0; k < gone->hosts[i].trust_count; k++)

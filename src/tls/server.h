@@ -21,7 +21,8 @@ struct tls_protocol {
 };
 
 struct tls_host {
-	const char *name;              /* lower case; "*": the default */
+	/* NULL-terminated, lower case. "*.DOMAIN": one label in place of the "*"; "*": the default. */
+	const char *const *names;
 	const char *certificate, *key; /* PEM files */
 	struct tls_key_setting key_setting;
 	const struct tls_protocol *protocol; /* one for all hosts; NULL: the defaults */

@@ -9,7 +9,7 @@
 #include "tls/ticket_keys.h"
 
 struct tls_host_context {
-	char *name;
+	char **names; /* NULL-terminated */
 	SSL_CTX *ctx;
 	struct tls_manner manner;
 	thaw_trust *at_handshake; /* a reference */

@@ -276,9 +276,11 @@ bool tls_ticket_binding(const struct tls_host *host, unsigned char binding[stati
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	const char *asks = host->at_handshake != NULL ? "handshake" : "";
 	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-		  EVP_DigestUpdate(md, host->name, strlen(host->name) + 1) == 1 &&
 		  EVP_DigestUpdate(md, asks, strlen(asks) + 1) == 1;
 
+	for (const char *const *name = host->names; ok && *name != NULL; name++)
+		ok = EVP_DigestUpdate(md, *name, strlen(*name) + 1) == 1;
+	ok = ok && EVP_DigestUpdate(md, "", 1) == 1; /* no more names */
 	if (ok && host->at_handshake != NULL)
 		ok = EVP_DigestUpdate(md, thaw_trust_id(host->at_handshake), TLS_TRUST_ID) == 1;
 	for (size_t i = 0; ok && i < host->trust_count; i++)

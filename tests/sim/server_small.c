@@ -62,7 +62,7 @@ static void *small_open(const struct scenario *scenario, const struct server_env
 	server->trust = thaw_trust_load(pki_get(PKI_CA)->certificate_file, NULL, err);
 	const thaw_trust *trusts[] = {server->trust};
 	struct tls_host host = {
-		.name = "*",
+		.names = (const char *const[]){"*", NULL},
 		.certificate = pki_get(PKI_SERVER)->certificate_file,
 		.key = pki_get(PKI_SERVER)->key_file,
 		.hold_to_tls12 = scenario->hold_to_tls12,

@@ -240,7 +240,8 @@ static void upstreams_are_read(void **state)
 static void names_may_have_underscores_and_a_dot_at_the_end(void **state)
 {
 	static const char yaml[] =
-		"hosts:\n- name: Api.example.\n  certificate: c\n  key: k\n  routes: [ { path: /, upstream: a } ]\n"
+		"hosts:\n- name: [ Api.example., my_api.example, '*.Example.com.', '*' ]\n  certificate: c\n  key: k\n "
+		" routes: [ { path: /, upstream: a } ]\n"
 		"upstreams:\n  a:\n    servers: [ 'http://my_app', 'https://_x._y.Example.:8443', 'http://a_' ]\n"
 		"    tls: { name: My_app.example. }\n";
 	struct config *config = parse_in(yaml, NULL);
@@ -248,6 +249,11 @@ static void names_may_have_underscores_and_a_dot_at_the_end(void **state)
 	(void)state;
 	const struct config_upstream *a = &config->upstreams[0];
 	assert_string_equal(config->hosts[0].name, "api.example");
+	assert_string_equal(config->hosts[0].names[0], "api.example");
+	assert_string_equal(config->hosts[0].names[1], "my_api.example");
+	assert_string_equal(config->hosts[0].names[2], "*.example.com");
+	assert_string_equal(config->hosts[0].names[3], "*");
+	assert_null(config->hosts[0].names[4]);
 	assert_string_equal(a->servers[0].host, "my_app");
 	assert_string_equal(a->servers[1].host, "_x._y.example.");
 	assert_string_equal(a->servers[2].host, "a_");

@@ -10,8 +10,9 @@
 #define ROUTES(text) HEAD "  routes:\n" text /* in line 6 */
 #define SINK         "    upstream: builtin:sink\n"
 
-#define ALLOWED_ADDRESS  "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"
-#define ALLOWED_NAME     "a DNS name such as api.example.com, or \"*\" for the default host"
+#define ALLOWED_ADDRESS "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"
+#define ALLOWED_NAME \
+	"a DNS name such as api.example.com or *.example.com, \"*\" for the default host, or a list of these"
 #define ALLOWED_PATH     "/ and what follows it, decoded: without % escapes, ;parameters, ?queries, // and dot segments"
 #define ALLOWED_METHODS  "a list of methods in upper case, such as [ PUT, POST ]"
 #define ALLOWED_ORIGIN   "https://HOST or https://HOST:PORT without a path, or none"
@@ -257,8 +258,8 @@ static const struct bad {
 	{END("workers: {}\n"),
 	 "8: key 'workers': a mapping (keys with values) is not allowed here; allowed: auto, or 1 to 1024"},
 	{"hosts:\n"
-	 "- name: [ a ]\n",
-	 "2: key 'hosts[0].name': a list is not allowed here; allowed: " ALLOWED_NAME},
+	 "- name: { a: b }\n",
+	 "2: key 'hosts[0].name': a mapping (keys with values) is not allowed here; allowed: " ALLOWED_NAME},
 	{"hosts:\n"
 	 "- name: a\n"
 	 "  certificate: {}\n",
@@ -498,12 +499,17 @@ static const struct bad {
 	BAD_NAME("."),
 	BAD_NAME("-a"),
 	BAD_NAME("a-"),
-	{"hosts:\n- name: 'a_b'\n  certificate: c\n  key: k\n" TAIL,
-	 "2: key 'hosts[0].name': 'a_b' has an underscore, which host names cannot have (RFC 1123 2.1); rename it, or "
-	 "serve "
-	 "it with the host \"*\"; allowed: " ALLOWED_NAME},
 	BAD_NAME("a b"),
-	BAD_NAME("*.a"),
+	BAD_NAME("*."),
+	BAD_NAME("*a"),
+	BAD_NAME("*.*.a"),
+	BAD_NAME("a.*.b"),
+	{"hosts:\n- name: [ a.example, 'b c' ]\n  certificate: c\n  key: k\n" TAIL,
+	 "2: key 'hosts[0].name[1]': 'b c' is not understood; allowed: " ALLOWED_NAME},
+	{"hosts:\n- name: [ a.example, '*.b.example', A.example. ]\n  certificate: c\n  key: k\n" TAIL,
+	 "2: key 'hosts[0].name[2]': 'a.example' is there twice"},
+	{"hosts:\n- name: []\n  certificate: c\n  key: k\n" TAIL,
+	 "2: key 'hosts[0].name': the list is empty; allowed: " ALLOWED_NAME},
 	{"hosts:\n"
 	 "- name: '10.0.0.1'\n"
 	 "  certificate: c\n"

@@ -119,7 +119,8 @@ static int set_up_peers(void **state)
 	(void)snprintf(key, sizeof(key), "%s/client.key", folder);
 	(void)snprintf(server_pem, sizeof(server_pem), "%s/server.pem", folder);
 	(void)snprintf(server_key, sizeof(server_key), "%s/server.key", folder);
-	struct tls_host host = {.name = "*", .certificate = server_pem, .key = server_key};
+	struct tls_host host = {
+		.names = (const char *const[]){"*", NULL}, .certificate = server_pem, .key = server_key};
 	server = tls_server_new(&host, 1, &err);
 	credentials =
 		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);

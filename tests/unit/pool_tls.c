@@ -63,7 +63,10 @@ static void use_https(size_t i)
 
 static int set_up_tls(void **state)
 {
-	struct tls_host host = {.name = "*", .certificate = server_pem, .key = server_key, .at_handshake = trust};
+	struct tls_host host = {.names = (const char *const[]){"*", NULL},
+				.certificate = server_pem,
+				.key = server_key,
+				.at_handshake = trust};
 
 	if (set_up(state) != 0)
 		return -1;

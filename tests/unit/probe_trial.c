@@ -606,7 +606,7 @@ static void http2_is_told_as_it_was(void **state)
 	};
 	static const struct trial_script script = {BASE, .method = "GET", .http2 = true};
 	const struct context_wish wish = {.http2 = true};
-	struct tls_host tls = {.name = "*", .certificate = server_pem, .key = server_key};
+	struct tls_host tls = {.names = (const char *const[]){"*", NULL}, .certificate = server_pem, .key = server_key};
 	struct tls_server *usual = server;
 
 	(void)state;

@@ -328,8 +328,11 @@ static struct tls_server *machine_with(const char *keys, bool trusting, const ch
 	thaw_trust *trust = trust_of_ca();
 	const thaw_trust *trusts[] = {trust};
 	struct tls_host hosts[] = {
-		{.name = "other.example", .trusts = trusts, .trust_count = 1},
-		{.name = name, .at_handshake = trusting ? trust : NULL, .trusts = trusts, .trust_count = 1},
+		{.names = (const char *const[]){"other.example", NULL}, .trusts = trusts, .trust_count = 1},
+		{.names = (const char *const[]){name, NULL},
+		 .at_handshake = trusting ? trust : NULL,
+		 .trusts = trusts,
+		 .trust_count = 1},
 	};
 
 	for (size_t i = 0; i < 2; i++) {
@@ -597,12 +600,14 @@ static void a_binding_follows_from_the_settings(void **state)
 	thaw_trust *one = trust_of_ca(), *again = trust_of_ca();
 	const thaw_trust *ones[] = {one, one}, *agains[] = {again, again};
 	const struct tls_host hosts[] = {
-		{.name = "a", .trusts = ones, .trust_count = 1},
-		{.name = "b", .trusts = ones, .trust_count = 1},
-		{.name = "a", .trusts = ones, .trust_count = 2},
-		{.name = "a", .at_handshake = one},
-		{.name = "a", .trusts = ones, .trust_count = 1, .at_handshake = one},
-		{.name = "a", .trusts = agains, .trust_count = 1}, /* as the first, loaded once more */
+		{.names = (const char *const[]){"a", NULL}, .trusts = ones, .trust_count = 1},
+		{.names = (const char *const[]){"b", NULL}, .trusts = ones, .trust_count = 1},
+		{.names = (const char *const[]){"a", NULL}, .trusts = ones, .trust_count = 2},
+		{.names = (const char *const[]){"a", NULL}, .at_handshake = one},
+		{.names = (const char *const[]){"a", NULL}, .trusts = ones, .trust_count = 1, .at_handshake = one},
+		{.names = (const char *const[]){"a", NULL},
+		 .trusts = agains,
+		 .trust_count = 1}, /* as the first, loaded once more */
 	};
 
 	(void)state;

@@ -38,7 +38,8 @@ static void paths_in(const char *directory, const char *name, char path[static 6
 
 static struct tls_server *new_server(bool asks)
 {
-	struct tls_host host = {.name = "*", .certificate = server_pem, .key = server_key};
+	struct tls_host host = {
+		.names = (const char *const[]){"*", NULL}, .certificate = server_pem, .key = server_key};
 
 	if (asks)
 		host.at_handshake = trust;

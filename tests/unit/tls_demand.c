@@ -30,7 +30,7 @@ static struct tls_server *server_new(const struct wish *wish)
 {
 	const thaw_trust *trusts[] = {trust, other_trust};
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
-	struct tls_host host = {.name = wish->name != NULL ? wish->name : "*",
+	struct tls_host host = {.names = (const char *const[]){wish->name != NULL ? wish->name : "*", NULL},
 				.certificate = server_pem,
 				.key = server_key,
 				.protocol = &wish->protocol,
