@@ -30,8 +30,10 @@ void gw_request_id(struct gw_request_ids *ids, char id[static GW_REQUEST_ID_ROOM
 
 bool gw_request_id_is_fit(const char *text, size_t len)
 {
+	static const char marks[] = {'-', '_', '.', ':', '/', '+', '=', '@', '~'};
+
 	for (size_t i = 0; i < len; i++)
-		if (!ascii_is_alnum(text[i]) && memchr("-_.:/+=@~", text[i], 9) == NULL)
+		if (!ascii_is_alnum(text[i]) && memchr(marks, text[i], sizeof(marks)) == NULL)
 			return false;
 	return len > 0 && len <= GW_REQUEST_ID_MAX;
 }
