@@ -239,10 +239,11 @@ enum thaw_status config_read_host_names(const struct config_at *at, const struct
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct config_at item = single ? *at : config_item(at, i);
-		if (read_host_name(&item, rule, &host->names[i]) != THAW_OK)
+		if (read_host_name(&item, rule, &host->names[i]) != THAW_OK ||
+		    (i == 0 && read_host_name(&item, rule, &host->name) != THAW_OK))
 			return THAW_FAILED;
 	}
-	return config_set_text(at, &host->name, host->names[0], strlen(host->names[0]));
+	return THAW_OK;
 }
 
 /* Whether the path has a segment "." or "..". */
