@@ -254,7 +254,7 @@ static bool is_taken(const struct config *config, size_t host, size_t which)
 	const char *name = config->hosts[host].names[which];
 
 	for (size_t i = 0; i <= host; i++)
-		for (size_t k = 0; config->hosts[i].names[k] != NULL && (i < host || k < which); k++)
+		for (size_t k = 0; (i < host || k < which) && config->hosts[i].names[k] != NULL; k++)
 			if (strcmp(config->hosts[i].names[k], name) == 0)
 				return true;
 	return false;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/hold.h"
 #include "tls/server_inside.h"
 #include "tls/transport_bio.h"
 
@@ -88,7 +89,10 @@ struct tls_link *tls_link_new(struct tls_server *server, struct transport transp
 	link->server = server;
 	link->host = -1;
 	link->ssl = SSL_new(server->base);
-	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport)) {
+	/* The filter here already: where there is no memory, SSL_set_accept_state() of OpenSSL 3.5 leaves an SSL that
+	 * no BIO can be given to. */
+	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport) ||
+	    !tls_hold(link->ssl, TLS_HOLD_HANDSHAKE)) {
 		ERR_clear_error();
 		tls_link_free(&link);
 		return NULL;
