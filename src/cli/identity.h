@@ -46,7 +46,8 @@ int cli_identity_check(const char *command, const struct cli_identity *identity)
 
 /*
  * Whom to believe: --ca, or else the file of CURL_CA_BUNDLE or SSL_CERT_FILE, and the folder of SSL_CERT_DIR, as curl
- * and OpenSSL take them. Unless quiet, it is told where it comes from the environment: a variable is easily forgotten.
+ * and OpenSSL take them. Unless quiet, says so when it comes from the environment: a variable is easily
+ * forgotten.
  */
 void cli_identity_trust(struct cli_identity *identity, bool quiet);
 

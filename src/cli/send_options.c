@@ -346,7 +346,7 @@ static int check(struct send_arguments *arguments)
 	if (!https && strncasecmp(send->url, "http://", 7) != 0)
 		return cli_bad_usage("send", "'%s': a URL begins with https:// or http://", send->url);
 	if (send->prime_url != NULL && strncasecmp(send->prime_url, https ? "https://" : "http://", https ? 8 : 7) != 0)
-		return cli_bad_usage("send", "--prime-url '%s': it is not on the server of '%s'", send->prime_url,
+		return cli_bad_usage("send", "--prime-url '%s' is not on the server of '%s'", send->prime_url,
 				     send->url);
 	if (send->prime_url != NULL && send->prime == SEND_NEVER)
 		return cli_bad_usage("send", "--prime-url and --prime never contradict each other");

@@ -39,16 +39,6 @@ static struct http_span pseudo(const struct h2_head *head, enum h2_pseudo which)
 	return len == 0 ? SPAN("") : (struct http_span){head->text.bytes + head->pseudo[which].at, len};
 }
 
-static bool equal_nocase(struct http_span a, struct http_span b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
-			return false;
-	return true;
-}
-
 /* All of these bytes, within the ceiling of a head. */
 static bool put(struct h2_head *head, const struct http_span *spans, size_t count)
 {
@@ -244,7 +234,8 @@ static bool read_host(struct h2_head *head, struct http_span name, struct http_s
 		return false;
 	if (!has(head, H2_AUTHORITY))
 		return value.len == 0 ? malformed(head, "an empty host field") : put_line(head, name, value);
-	return equal_nocase(value, pseudo(head, H2_AUTHORITY)) || malformed(head, "a host other than :authority");
+	return http_spans_equal_nocase(value, pseudo(head, H2_AUTHORITY)) ||
+	       malformed(head, "a host other than :authority");
 }
 
 static bool read_length(struct h2_head *head, struct http_span name, struct http_span value)

@@ -70,5 +70,6 @@ const struct http_field *http_field_find(const struct http_request *request, con
 
 bool http_span_equal(struct http_span span, const char *text);        /* exact */
 bool http_span_equal_nocase(struct http_span span, const char *text); /* ASCII case ignored */
+bool http_spans_equal_nocase(struct http_span a, struct http_span b);
 
 #endif

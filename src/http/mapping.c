@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/ascii.h"
 #include "http/syntax.h"
 
 struct out {
@@ -25,16 +24,6 @@ static void put_span(struct out *out, struct http_span span)
 static struct http_span text(const char *string)
 {
 	return (struct http_span){string, strlen(string)};
-}
-
-static bool same(struct http_span a, struct http_span b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
-			return false;
-	return true;
 }
 
 /* The first of these signs, or the end. */
@@ -71,7 +60,8 @@ bool http_reference_parse(struct http_span value, struct http_reference *referen
 	if (scheme < value.len && value.at[scheme] == ':') {
 		reference->scheme = take(&value, scheme);
 		(void)take(&value, 1);
-		if ((!same(reference->scheme, text("http")) && !same(reference->scheme, text("https"))) ||
+		if ((!http_spans_equal_nocase(reference->scheme, text("http")) &&
+		     !http_spans_equal_nocase(reference->scheme, text("https"))) ||
 		    !begins(value, "//"))
 			return false;
 	}
@@ -103,7 +93,7 @@ static struct http_span without_port(struct http_span authority, bool https)
 
 bool http_same_authority(struct http_span a, struct http_span b, bool https)
 {
-	return a.len > 0 && b.len > 0 && same(without_port(a, https), without_port(b, https));
+	return a.len > 0 && b.len > 0 && http_spans_equal_nocase(without_port(a, https), without_port(b, https));
 }
 
 static struct http_span host_of(struct http_span authority)
@@ -194,7 +184,7 @@ bool http_map_destination(const struct http_mapping *mapping, struct http_span v
  */
 static bool is_own(const struct http_mapping *mapping, const struct http_reference *reference)
 {
-	bool https = !same(reference->scheme, text("http"));
+	bool https = !http_spans_equal_nocase(reference->scheme, text("http"));
 	bool renamed = !http_same_authority(mapping->inner, mapping->outer, true);
 
 	if (http_same_authority(reference->authority, mapping->inner, https))
@@ -230,8 +220,8 @@ static bool is_own_domain(const struct http_mapping *mapping, struct http_span d
 
 	if (domain.len > 0 && domain.at[0] == '.')
 		(void)take(&domain, 1);
-	return domain.len > 0 && outer.len > 0 && !same(inner, outer) &&
-	       (same(domain, inner) || same(domain, host_of(mapping->server)));
+	return domain.len > 0 && outer.len > 0 && !http_spans_equal_nocase(inner, outer) &&
+	       (http_spans_equal_nocase(domain, inner) || http_spans_equal_nocase(domain, host_of(mapping->server)));
 }
 
 static void put_attribute(const struct http_mapping *mapping, struct http_span attribute, struct out *out)
@@ -241,8 +231,8 @@ static void put_attribute(const struct http_mapping *mapping, struct http_span a
 
 	if (equals < attribute.len)
 		value = http_trim((struct http_span){attribute.at + equals + 1, attribute.len - equals - 1});
-	bool is_path = same(name, text("path")) && value.len > 0 && value.at[0] == '/';
-	if (!is_path && !(same(name, text("domain")) && is_own_domain(mapping, value))) {
+	bool is_path = http_spans_equal_nocase(name, text("path")) && value.len > 0 && value.at[0] == '/';
+	if (!is_path && !(http_spans_equal_nocase(name, text("domain")) && is_own_domain(mapping, value))) {
 		put_span(out, attribute);
 		return;
 	}
@@ -260,14 +250,16 @@ bool http_map_cookie(const struct http_mapping *mapping, struct http_span value,
 	bool is_path = false, is_domain = false;
 
 	/* Such a cookie is for the whole host, or refused by browsers. */
-	if (value.len >= 7 && same((struct http_span){value.at, 7}, text("__Host-")))
+	if (value.len >= 7 && http_spans_equal_nocase((struct http_span){value.at, 7}, text("__Host-")))
 		return false;
 	put_span(&out, take(&left, find(left, ";")));
 	while (left.len > 0) {
 		put_span(&out, take(&left, 1));
 		struct http_span attribute = take(&left, find(left, ";"));
 		struct http_span name = http_trim((struct http_span){attribute.at, find(attribute, "=")});
-		bool *seen = same(name, text("path")) ? &is_path : same(name, text("domain")) ? &is_domain : NULL;
+		bool *seen = http_spans_equal_nocase(name, text("path"))     ? &is_path
+			     : http_spans_equal_nocase(name, text("domain")) ? &is_domain
+									     : NULL;
 		/* Of two the last one counts (RFC 6265 5.3): cookies that have two are left alone. */
 		if (seen != NULL && *seen)
 			return false;

@@ -165,3 +165,13 @@ bool http_span_equal_nocase(struct http_span span, const char *text)
 			return false;
 	return text[span.len] == '\0';
 }
+
+bool http_spans_equal_nocase(struct http_span a, struct http_span b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
+			return false;
+	return true;
+}

@@ -305,7 +305,7 @@ static bool make(struct send *send)
 	if (options->resume && (!send_body_is_file(send->body) || strcmp(options->method, "PUT") != 0))
 		return makes_no_sense(send, "--resume: only a PUT of a file can be resumed");
 	if (options->prime_url != NULL && !request_same_server(options->url, options->prime_url))
-		return makes_no_sense(send, "--prime-url: it is not on the server of the upload's URL");
+		return makes_no_sense(send, "--prime-url is not on the server of the upload's URL");
 	send->easy = curl_easy_init();
 	send->transfer =
 		(struct transfer){.options = options, .result = send->result, .easy = send->easy, .body = send->body};
