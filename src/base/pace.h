@@ -10,8 +10,10 @@
 #define PACE_MS_PER_BYTE 1 /* 1 kB/s is slower than any modem that still sends bodies */
 
 struct pace {
-	uint64_t deadline_ms; /* THAW_NEVER: stopped */
-	uint64_t limit_ms;
+	uint64_t deadline_ms; /* THAW_NEVER: stopped, or paused */
+	uint64_t limit_ms;    /* 0: stopped */
+	uint64_t paused_ms;   /* when, and how much time was left */
+	uint64_t left_ms;
 };
 
 static inline void pace_stop(struct pace *pace)
@@ -24,10 +26,41 @@ static inline void pace_start(struct pace *pace, uint64_t limit_ms, uint64_t now
 	*pace = (struct pace){.deadline_ms = now_ms + limit_ms, .limit_ms = limit_ms};
 }
 
-static inline void pace_progress(struct pace *pace, uint64_t bytes, uint64_t now_ms)
+static inline uint64_t pace_left(const struct pace *pace, uint64_t now_ms)
+{
+	return pace->deadline_ms > now_ms ? pace->deadline_ms - now_ms : 0;
+}
+
+/* Nothing is owed for a while. */
+static inline void pace_pause(struct pace *pace, uint64_t now_ms)
 {
 	if (pace->deadline_ms == THAW_NEVER)
 		return;
+	pace->left_ms = pace_left(pace, now_ms);
+	pace->paused_ms = now_ms;
+	pace->deadline_ms = THAW_NEVER;
+}
+
+/*
+ * Something is owed again. What was left is left still, and the pause is added: who makes each piece wait must not get
+ * the whole limit for each, and one who never owes anything for long must not run out of time in the end.
+ */
+static inline void pace_resume(struct pace *pace, uint64_t limit_ms, uint64_t now_ms)
+{
+	if (pace->deadline_ms != THAW_NEVER)
+		return;
+	uint64_t left_ms = pace->limit_ms != 0 ? pace->left_ms + (now_ms - pace->paused_ms) : limit_ms;
+	pace_start(pace, limit_ms, now_ms);
+	if (left_ms < limit_ms)
+		pace->deadline_ms = now_ms + left_ms;
+}
+
+static inline void pace_progress(struct pace *pace, uint64_t bytes, uint64_t now_ms)
+{
+	if (pace->deadline_ms == THAW_NEVER) {
+		pace->left_ms += bytes * PACE_MS_PER_BYTE; /* pace_resume() has the limit */
+		return;
+	}
 	pace->deadline_ms += bytes * PACE_MS_PER_BYTE;
 	if (pace->deadline_ms > now_ms + pace->limit_ms)
 		pace->deadline_ms = now_ms + pace->limit_ms;
@@ -36,11 +69,6 @@ static inline void pace_progress(struct pace *pace, uint64_t bytes, uint64_t now
 static inline bool pace_over(const struct pace *pace, uint64_t now_ms)
 {
 	return now_ms >= pace->deadline_ms;
-}
-
-static inline uint64_t pace_left(const struct pace *pace, uint64_t now_ms)
-{
-	return pace->deadline_ms > now_ms ? pace->deadline_ms - now_ms : 0;
 }
 
 #endif

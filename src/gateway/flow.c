@@ -27,7 +27,11 @@ void gw_proxy_paces(struct gw_stream *stream, const struct gw_waits *waits)
 		limit_ms = (CONNECTS_MAX * proxy->upstream->server_count + 1) * proxy->upstream->connect_timeout_ms;
 	}
 	run_pace(&proxy->pace, server, limit_ms, gw_stream_now(stream));
-	run_pace(&stream->pace, !server, gw_stream_rows[stream->state].limit_ms, gw_stream_now(stream));
+	/* The server's pieces are as small as it likes: a client does not get the whole limit for each. */
+	if (server)
+		pace_pause(&stream->pace, gw_stream_now(stream));
+	else
+		pace_resume(&stream->pace, gw_stream_rows[stream->state].limit_ms, gw_stream_now(stream));
 }
 
 enum gw_step gw_proxy_drive(struct gw_stream *stream, gw_flow_fn *up, gw_flow_fn *down)

@@ -39,7 +39,7 @@ void client_start(struct client *client, void *resume, uint64_t now_us)
 	client->stack = client->ops->make(&setup);
 	client->started = true;
 	client->want_write = true;
-	if (client->plan->reading == READS_SLOWLY)
+	if (client->plan->reading == READS_SLOWLY && !client->plan->shakes_fast)
 		client->wire->allowance = 0;
 }
 
@@ -388,7 +388,11 @@ uint64_t client_timer(const struct client *client)
 
 static void allow_reading(struct client *client)
 {
-	if (client->plan->reading != READS_SLOWLY || client->now_us < client->read_at_us || client->wire->allowance > 0)
+	bool left = client->wire->allowance > 0 && client->wire->allowance != SIZE_MAX;
+
+	if (client->plan->reading != READS_SLOWLY || client->now_us < client->read_at_us || left)
+		return;
+	if (client->plan->shakes_fast && !client->shaken)
 		return;
 	client->read_at_us = client->now_us + client->plan->read_pause_ms * 1000;
 	client->wire->allowance = client->plan->read_max;

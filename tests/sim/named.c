@@ -441,6 +441,20 @@ static void reads_too_slowly(struct scenario *scenario)
 	scenario->conns[0].down.buffer = 16;
 }
 
+/* The upstream's pieces are of one byte: each must not get a time of its own. */
+static void reads_each_piece_slowly(struct scenario *scenario)
+{
+	struct conn_plan *plan = &scenario->conns[0];
+
+	scenario->proxied = true;
+	scenario->origin.down = (struct relay_limits){.buffer = 1, .delay_us = 10000};
+	plan->reading = READS_SLOWLY;
+	plan->shakes_fast = true;
+	plan->read_max = 80; /* the head must fit its 60 s */
+	plan->read_pause_ms = 20000;
+	plan->down.buffer = 16;
+}
+
 static void twice_after(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[0];
@@ -932,6 +946,8 @@ const struct named named_all[] = {
 	 .status = 403},
 	{"slow-reader", .reading = READS_SLOWLY, LATE, .body = 10000, .adjust = reads_slowly, .status = 200},
 	{"too-slow-reader", .reading = READS_SLOWLY, .route = ROUTE_NEVER, .adjust = reads_too_slowly},
+	{"slow-reader-of-each-piece", V12, .route = ROUTE_NEVER, .adjust = reads_each_piece_slowly, .status = 0,
+	 .check = check_cut},
 	{"careless-1.3", V13, LATE, .body = MiB, .adjust = careless, .status = ANY_STATUS},
 	{"careless-early-1.2", V12, .route = ROUTE_EARLY, .body = MiB, .adjust = careless, .status = ANY_STATUS},
 	{"careless-1.2", V12, LATE, .body = MiB, .adjust = careless, RENEG("body")},

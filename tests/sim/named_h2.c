@@ -257,6 +257,17 @@ static void window_dribbled_too_slowly(struct scenario *scenario)
 	scenario->conns[0].windows.grant_pause_ms = 20000;
 }
 
+/* The upstream's pieces are of one byte: each must not get a time of its own. */
+static void window_dribbled_each_piece(struct scenario *scenario)
+{
+	window(scenario, GRANTS_DRIBBLE, 10);
+	scenario->conns[0].requests[0].pad = 1000;
+	scenario->conns[0].request_count = 1;
+	scenario->conns[0].windows.grant_max = 10;
+	scenario->conns[0].windows.grant_pause_ms = 20000;
+	scenario->origin.down.buffer = 1;
+}
+
 /* Each of them ended without a response that looks complete, and its upstream's connection with it. */
 static void check_none_complete(struct world *world)
 {
@@ -443,6 +454,7 @@ const struct named named_h2[] = {
 	{"h2-window-used-up", V13, NEVER, .adjust = window_used_up, INCOMPLETE},
 	{"h2-window-dribbled", V13, NEVER, .adjust = window_dribbled, ALL(200)},
 	{"h2-window-dribbled-too-slowly", V13, NEVER, .adjust = window_dribbled_too_slowly, INCOMPLETE},
+	{"h2-window-dribbled-each-piece", V13, NEVER, .adjust = window_dribbled_each_piece, INCOMPLETE},
 	{"h2-window-flood", V13, NEVER, .adjust = window_flood, .status = ANY_STATUS},
 	/* ends */
 	{"h2-cancelled", V13, NEVER, KB(100), .adjust = cancelled, .status = 200, .check = check_others_200},

@@ -118,6 +118,7 @@ struct conn_plan {
 	enum client_reading reading;
 	size_t read_max;        /* READS_SLOWLY: bytes in one go */
 	uint64_t read_pause_ms; /* and the pause between */
+	bool shakes_fast;       /* and only once the handshake is done */
 	enum client_answer answer;
 	uint64_t answer_after_ms; /* the human */
 	size_t record_max;        /* plaintext of one TLS record */
