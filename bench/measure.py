@@ -17,6 +17,7 @@ from peers import Failed, end, spawn
 TICK = os.sysconf("SC_CLK_TCK")
 TICK_SLACK = 0.02  # seconds that the two ways of counting may differ by for each process
 SETTLE_LIMIT = 5.0
+IDLE_BEFORE = 2.0  # seconds that connections have been idle when memory is read: servers give some back by then
 LOAD_LIMIT = 120.0
 SAMPLE_PAUSE = 0.03
 KIB, MIB = 1024, 1024 * 1024
@@ -289,6 +290,7 @@ def measure_idle(setting, sink, peer, work):
     base = resident(root)
     many = dataclasses.replace(work, connections=setting.idle)
     with loading(setting, peer, many, 0.001) as load:
+        time.sleep(IDLE_BEFORE)
         settled(root)
         held, counted = resident(root), sink.counters()
         done = load.go()

@@ -7,6 +7,7 @@
 #include "gateway/run.h"
 
 #define READ_LIMIT_MS 60000 /* of a client that reads nothing of what is there for it */
+#define REST_AFTER_MS 1000  /* of an idle connection: not between two requests of a page */
 #define STOP_LIMIT_MS 2000  /* of a connection without a request, after the last GOAWAY */
 
 bool gw_http2_open(struct gw_conn *conn)
@@ -22,6 +23,7 @@ bool gw_http2_open(struct gw_conn *conn)
 	}
 	pace_stop(&http2->pace);
 	http2->goaway_ms = THAW_NEVER;
+	http2->rest_ms = gw_now(conn) + REST_AFTER_MS;
 	conn->http2 = http2;
 	return true;
 }
@@ -195,6 +197,10 @@ static bool look_at_clock(struct gw_conn *conn)
 
 	if (gw_now(conn) >= h2_server_deadline(http2->server))
 		h2_server_tick(http2->server, gw_now(conn));
+	if (conn->state == GW_IDLE && gw_now(conn) >= http2->rest_ms) {
+		h2_server_rest(http2->server);
+		http2->rest_ms = THAW_NEVER;
+	}
 	switch (http2->goaway) {
 	case GW_GOAWAY_NONE:
 		if (conn->state == GW_IDLE && gw_now(conn) >= conn->pace.deadline_ms)
@@ -243,6 +249,8 @@ static enum gw_step run(struct gw_conn *conn)
 	if (end != NULL && out == THAW_OK && !moved)
 		return ends(conn, end->why, GW_CLOSE_ANSWERED);
 	look_at_use(conn);
+	if (moved)
+		http2->rest_ms = gw_now(conn) + REST_AFTER_MS;
 	conn->wants.read = in == THAW_WANT_READ || in == THAW_OK;
 	conn->wants.write = in == THAW_WANT_WRITE || out == THAW_WANT_WRITE;
 	return moved ? GW_MOVED : GW_WAIT;
@@ -262,6 +270,8 @@ static uint64_t deadline(const struct gw_conn *conn)
 		due_ms = sooner(due_ms, http2->goaway_ms);
 	if (http2->goaway == GW_GOAWAY_NONE && conn->state == GW_IDLE)
 		due_ms = sooner(due_ms, conn->pace.deadline_ms);
+	if (conn->state == GW_IDLE)
+		due_ms = sooner(due_ms, http2->rest_ms);
 	for (const struct gw_stream *at = http2->streams; at != NULL; at = at->next)
 		if (at->state != GW_OVER)
 			due_ms = sooner(due_ms, gw_stream_deadline(at));

@@ -22,6 +22,7 @@ struct gw_http2 {
 	struct pace pace;  /* of a client that does not read while something is there for it */
 	enum gw_goaway goaway;
 	uint64_t goaway_ms; /* what follows it; THAW_NEVER: nothing */
+	uint64_t rest_ms;   /* when it gives memory back, if it is idle until then; THAW_NEVER: it has */
 };
 
 /* http2_stream.c: the ops of the engine; arg is the connection. */

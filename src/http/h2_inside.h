@@ -52,8 +52,8 @@ struct h2_stream {
 struct h2_server {
 	const struct h2_ops *ops;
 	void *arg;
-	nghttp2_session *session;
-	struct h2_memory memory; /* of the session */
+	nghttp2_session *session; /* h2_session() has it */
+	struct h2_memory memory;  /* of the session */
 	struct h2_stream *streams;
 	size_t count;
 	struct h2_head head; /* of the header block under way */
@@ -77,6 +77,13 @@ struct h2_server {
 static inline bool h2_lives(const struct h2_server *server)
 {
 	return server->state < H2_FAILED;
+}
+
+/* To be called with: its memory is there (h2_memory.h). */
+static inline nghttp2_session *h2_session(struct h2_server *server)
+{
+	h2_memory_unfold(&server->memory);
+	return server->session;
 }
 
 /* What a callback of nghttp2 returns: it goes on as long as the connection does. */

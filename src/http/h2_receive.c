@@ -11,7 +11,7 @@ static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 /* A stream that nobody has heard of yet, whose request was not looked at: the client may repeat it. */
 static int refuse(struct h2_server *server, int32_t id)
 {
-	h2_check(server, nghttp2_submit_rst_stream(server->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM));
+	h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM));
 	return h2_lives(server) ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -178,8 +178,8 @@ static void drop(struct h2_stream *stream, size_t len)
 	struct h2_server *server = stream->server;
 
 	h2_check(server, stream->receive == H2_RECEIVE_DROPS
-				 ? nghttp2_session_consume(server->session, stream->id, len)
-				 : nghttp2_session_consume_connection(server->session, len));
+				 ? nghttp2_session_consume(h2_session(server), stream->id, len)
+				 : nghttp2_session_consume_connection(h2_session(server), len));
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len, void *arg)
@@ -254,8 +254,8 @@ void h2_stream_took(struct h2_stream *stream, size_t len)
 	if (!h2_lives(server) || len == 0)
 		return;
 	h2_check(server, stream->receive == H2_RECEIVE_ENDED
-				 ? nghttp2_session_consume_connection(server->session, len)
-				 : nghttp2_session_consume(server->session, stream->id, len));
+				 ? nghttp2_session_consume_connection(h2_session(server), len)
+				 : nghttp2_session_consume(h2_session(server), stream->id, len));
 }
 
 void h2_stream_drop_body(struct h2_stream *stream)
@@ -274,7 +274,7 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t code)
 
 	stream->owner = H2_OWNER_RELEASED;
 	if (h2_lives(server) && stream->held > 0)
-		h2_check(server, nghttp2_session_consume_connection(server->session, stream->held));
+		h2_check(server, nghttp2_session_consume_connection(h2_session(server), stream->held));
 	stream->held = 0;
 	h2_rst(stream, code);
 }

@@ -163,7 +163,7 @@ static bool has_no_body(const struct h2_stream *stream, unsigned status)
 
 static bool submit_head(struct h2_stream *stream, unsigned status, const nghttp2_nv *fields, size_t count, bool ended)
 {
-	nghttp2_session *session = stream->server->session;
+	nghttp2_session *session = h2_session(stream->server);
 	const nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = on_read};
 	int result;
 
@@ -210,7 +210,7 @@ bool h2_stream_trailers(struct h2_stream *stream, const struct http_field *field
 	size_t used = put_fields(stream, fields, count, out);
 	if (!h2_lives(stream->server) || used == 0)
 		return true;
-	int result = nghttp2_submit_trailer(stream->server->session, stream->id, out, used);
+	int result = nghttp2_submit_trailer(h2_session(stream->server), stream->id, out, used);
 	h2_check(stream->server, result);
 	if (result == 0)
 		stream->send = H2_SEND_LAST;
@@ -222,5 +222,5 @@ void h2_stream_resume(struct h2_stream *stream)
 	struct h2_server *server = stream->server;
 
 	if (h2_lives(server) && stream->send == H2_SEND_BODY)
-		h2_check(server, nghttp2_session_resume_data(server->session, stream->id));
+		h2_check(server, nghttp2_session_resume_data(h2_session(server), stream->id));
 }

@@ -63,7 +63,7 @@ static void finish(struct h2_server *server, struct h2_stream *stream, uint32_t 
 {
 	server->count--;
 	if (h2_lives(server) && stream->held > 0)
-		h2_check(server, nghttp2_session_consume_connection(server->session, stream->held));
+		h2_check(server, nghttp2_session_consume_connection(h2_session(server), stream->held));
 	if (stream->owner == H2_OWNER_CALLER)
 		server->ops->gone(server->arg, stream, code);
 	free(stream);
@@ -85,7 +85,7 @@ void h2_rst(struct h2_stream *stream, uint32_t code)
 	struct h2_server *server = stream->server;
 
 	if (h2_lives(server))
-		h2_check(server, nghttp2_submit_rst_stream(server->session, NGHTTP2_FLAG_NONE, stream->id, code));
+		h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, stream->id, code));
 }
 
 static void put_32(uint8_t *at, uint32_t value)
@@ -104,7 +104,7 @@ static void say_goaway(struct h2_server *server)
 	server->last[3] = NGHTTP2_SETTINGS;
 	goaway[2] = H2_GOAWAY_LEN - H2_FRAME_LEN;
 	goaway[3] = NGHTTP2_GOAWAY;
-	put_32(goaway + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(server->session));
+	put_32(goaway + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(h2_session(server)));
 	put_32(goaway + 13, server->end.code);
 	server->last_left = server->greeted ? H2_GOAWAY_LEN : sizeof(server->last);
 }
@@ -128,8 +128,10 @@ static void settle(struct h2_server *server)
 		return;
 	if (server->state == H2_FAILED)
 		say_goaway(server);
-	else if (server->state != H2_TOLD &&
-		 (nghttp2_session_want_read(server->session) != 0 || nghttp2_session_want_write(server->session) != 0))
+	else if (server->memory.folded != NULL) /* nothing has come since */
+		return;
+	else if (server->state != H2_TOLD && (nghttp2_session_want_read(h2_session(server)) != 0 ||
+					      nghttp2_session_want_write(h2_session(server)) != 0))
 		return;
 	close_all(server, server->end.code != H2_NO_ERROR ? server->end.code : H2_CANCEL);
 	h2_enter(server, H2_OVER);
@@ -142,6 +144,11 @@ static nghttp2_option *new_options(void)
 	if (nghttp2_option_new(&options) != 0)
 		return NULL;
 	nghttp2_option_set_no_auto_window_update(options, 1);
+	/* Kept for priorities, which are not used: as many as may be open at once, for as long as the connection lasts.
+	 */
+	nghttp2_option_set_no_closed_streams(options, 1);
+	/* Each field of a response that the table holds is 200 bytes of an idle connection. */
+	nghttp2_option_set_max_deflate_dynamic_table_size(options, 0);
 	/* Ours are in h2_budget.h, by the clock that is handed in and by whole frames. */
 #if H2_HAS_RESET_LIMIT
 	nghttp2_option_set_stream_reset_rate_limit(options, UINT64_MAX, UINT64_MAX);
@@ -162,7 +169,7 @@ static bool new_session(struct h2_server *server)
 	if (options != NULL && nghttp2_session_callbacks_new(&callbacks) == 0) {
 		h2_receive_callbacks(callbacks);
 		h2_send_callbacks(callbacks);
-		server->memory.begins = true;
+		h2_memory_begin(&server->memory);
 		if (nghttp2_session_server_new3(&server->session, callbacks, server, options, &memory) != 0)
 			server->session = NULL;
 		server->memory.begins = false;
@@ -182,9 +189,10 @@ static bool greet(struct h2_server *server)
 		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
 	};
 
-	return nghttp2_submit_settings(server->session, NGHTTP2_FLAG_NONE, settings,
+	return nghttp2_submit_settings(h2_session(server), NGHTTP2_FLAG_NONE, settings,
 				       sizeof(settings) / sizeof(settings[0])) == 0 &&
-	       nghttp2_session_set_local_window_size(server->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW) == 0;
+	       nghttp2_session_set_local_window_size(h2_session(server), NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW) ==
+		       0;
 }
 
 struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, uint64_t now_ms)
@@ -212,7 +220,7 @@ void h2_server_free(struct h2_server **server)
 	if (h2_lives(gone)) /* the ops that are called now find nothing to do */
 		h2_enter(gone, H2_FAILED);
 	close_all(gone, H2_CANCEL);
-	nghttp2_session_del(gone->session);
+	nghttp2_session_del(h2_session(gone));
 	h2_memory_end(&gone->memory);
 	h2_head_free(&gone->head);
 	buffer_free(&gone->left);
@@ -227,10 +235,10 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 	if (over != NULL)
 		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, over);
 	if (h2_lives(server) && len > 0) {
-		ssize_t taken = nghttp2_session_mem_recv(server->session, bytes, len);
+		ssize_t taken = nghttp2_session_mem_recv(h2_session(server), bytes, len);
 		h2_check(server, taken < 0 ? (int)taken : 0);
 	}
-	if (h2_lives(server) && nghttp2_session_get_outbound_queue_size(server->session) > QUEUE_MAX)
+	if (h2_lives(server) && nghttp2_session_get_outbound_queue_size(h2_session(server)) > QUEUE_MAX)
 		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, "too many frames wait to be read");
 	settle(server);
 	return server->state != H2_OVER;
@@ -259,9 +267,9 @@ static void put_left(struct h2_server *server)
 /* What does not fit of a frame is copied: its place is nghttp2's, and shared by all sessions (h2_memory.h). */
 static void put_frames(struct h2_server *server)
 {
-	while (server->used < server->room && h2_lives(server)) {
+	while (server->used < server->room && h2_lives(server) && server->memory.folded == NULL) {
 		const uint8_t *bytes = NULL;
-		ssize_t len = nghttp2_session_mem_send(server->session, &bytes);
+		ssize_t len = nghttp2_session_mem_send(h2_session(server), &bytes);
 		h2_check(server, len < 0 ? (int)len : 0);
 		if (len <= 0)
 			return;
@@ -290,7 +298,13 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 bool h2_server_wants_write(const struct h2_server *server)
 {
 	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->state == H2_FAILED ||
-	       (h2_lives(server) && nghttp2_session_want_write(server->session) != 0);
+	       (h2_lives(server) && server->memory.folded == NULL && nghttp2_session_want_write(server->session) != 0);
+}
+
+void h2_server_rest(struct h2_server *server)
+{
+	if (h2_lives(server) && server->streams == NULL && !h2_server_wants_write(server))
+		h2_memory_fold(&server->memory);
 }
 
 uint64_t h2_server_deadline(const struct h2_server *server)
@@ -319,7 +333,7 @@ bool h2_server_notice(struct h2_server *server)
 {
 	if (server->state != H2_OPEN)
 		return h2_lives(server);
-	h2_check(server, nghttp2_submit_shutdown_notice(server->session));
+	h2_check(server, nghttp2_submit_shutdown_notice(h2_session(server)));
 	if (h2_lives(server))
 		h2_enter(server, H2_NOTICED);
 	return h2_lives(server);
@@ -329,8 +343,8 @@ bool h2_server_stop(struct h2_server *server)
 {
 	if (server->state == H2_STOPPING || !h2_lives(server))
 		return h2_lives(server);
-	int32_t last = nghttp2_session_get_last_proc_stream_id(server->session);
-	h2_check(server, nghttp2_submit_goaway(server->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
+	int32_t last = nghttp2_session_get_last_proc_stream_id(h2_session(server));
+	h2_check(server, nghttp2_submit_goaway(h2_session(server), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
 	if (h2_lives(server))
 		h2_enter(server, H2_STOPPING);
 	return h2_lives(server);

@@ -114,6 +114,9 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room);
  * body(), has nothing. */
 bool h2_server_wants_write(const struct h2_server *server);
 
+/* Nothing has come for a while: gives memory back until something does. Nothing is seen of it otherwise. */
+void h2_server_rest(struct h2_server *server);
+
 /* When h2_server_tick() is due; THAW_NEVER: it is not. */
 uint64_t h2_server_deadline(const struct h2_server *server);
 void h2_server_tick(struct h2_server *server, uint64_t now_ms);

@@ -354,6 +354,16 @@ static void retired_early(struct scenario *scenario)
 	plan->retire_ms = 5;
 }
 
+/* Each begins on a connection that has given its memory back. */
+static void rested(struct scenario *scenario)
+{
+	struct conn_plan *plan = proxied(scenario, 1000);
+
+	plan->request_count = 8;
+	for (unsigned i = 0; i < plan->request_count; i++)
+		plan->requests[i].start_ms = i * UINT64_C(3000);
+}
+
 static void dismissed(struct scenario *scenario)
 {
 	habit(scenario, ORIGIN_SILENT, 1000);
@@ -462,6 +472,7 @@ const struct named named_h2[] = {
 	{"h2-retired", V13, NEVER, KB(20), .adjust = retired, .status = 0, .check = check_retired},
 	{"h2-retired-early", V13, NEVER, KB(60), .adjust = retired_early, ALL(413)},
 	{"h2-dismissed", V13, NEVER, KB(100), .adjust = dismissed, ALL(503)},
+	{"h2-rested", V13, NEVER, KB(20), .adjust = rested, ALL(200)},
 	{"h2-idle-unread", V13, NEVER, .adjust = idle_unread, ALL(200)},
 };
 
