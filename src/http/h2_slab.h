@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define H2_SLAB_ROOM 16384 /* a multiple of any page size up to this; only what is written to is resident */
+#define H2_SLAB_ROOM 16384 /* whole pages, or there are no slabs; only what is written to is resident */
 
 struct h2_slabs;
 
@@ -17,7 +17,7 @@ struct h2_slab {
 	uint8_t *bytes;
 };
 
-/* Its bytes are zero. of is NULL: no memory. */
+/* Its bytes are zero. of is NULL: no memory, or the system's pages are larger. */
 struct h2_slab h2_slab_take(void);
 /* Its bytes are zero from now on. False: they are as they were, for the system did not take the pages. */
 bool h2_slab_empty(const struct h2_slab *slab);
