@@ -12,7 +12,8 @@
  * whole before its first byte is written. The event loop around it is loop/admin.c.
  *
  * It trusts whoever reaches its address, but no page of another site that makes a browser do so: the Host field must be
- * an IP address, localhost, or this machine's name (DNS rebinding), and what is not GET or HEAD is refused.
+ * an IP address, localhost, this machine's name or one of admin.names (DNS rebinding), and what is not GET or HEAD is
+ * refused.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -35,6 +36,7 @@ struct admin {
 	const struct expiries *expiries;   /* of the configuration; NULL: none */
 	uint64_t memory_limit, disk_limit; /* of the spool, in bytes */
 	const char *host;                  /* the machine's name; NULL: it has none */
+	char *const *names;                /* other names for it, NULL-terminated; NULL: none */
 	uint64_t began_ms;                 /* the gateway */
 	int64_t wall_offset_ms;            /* of the monotonic clock's 0, since 1970 */
 };

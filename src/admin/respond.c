@@ -151,6 +151,9 @@ static bool may_name(const struct admin *admin, struct http_span host)
 		return true; /* none: HTTP/1.0, which no browser speaks */
 	if (admin->host != NULL && http_span_equal_nocase(host, admin->host))
 		return true;
+	for (char *const *name = admin->names; name != NULL && *name != NULL; name++)
+		if (http_span_equal_nocase(host, *name))
+			return true;
 	if (host.at[0] == '[')
 		return true; /* the parser has seen to it that it is an address */
 	if (host.len >= sizeof(text))
@@ -166,7 +169,9 @@ static bool choose(const struct admin *admin, const struct http_request *request
 	size_t page = 0;
 
 	if (!may_name(admin, request->host)) {
-		say(answer, 421, "Name this server by its address, by localhost, or by the name of its machine.");
+		say(answer, 421,
+		    "The Host field must be an IP address, localhost, the name of this machine, or a name in "
+		    "'admin.names'.");
 		return true;
 	}
 	while (page < sizeof(pages) / sizeof(pages[0]) && !http_span_equal(request->path, pages[page].path))

@@ -83,6 +83,7 @@ void config_free(struct config **config)
 		config_free_upstream(&c->upstreams[i]);
 	free(c->upstreams);
 	free(c->admin);
+	free_list(c->admin_names);
 	free(c->ticket_keys);
 	free(c->tls.groups);
 	free(c->tls.ciphers);

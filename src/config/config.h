@@ -231,6 +231,7 @@ struct config {
 	struct config_listen *listens;
 	size_t listen_count;
 	struct config_listen *admin; /* TCP or unix; NULL: off */
+	char **admin_names;          /* that requests to it may name in Host, lower case, NULL-terminated; NULL: none */
 	char *ticket_keys;           /* file shared by several machines; NULL: keys of this process only */
 	char *user, *group;          /* to run as; NULL: as started */
 	uint64_t worker_timeout_ms;  /* without progress, after which a worker is ended; 0: never */

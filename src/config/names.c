@@ -132,17 +132,24 @@ enum thaw_status config_read_address(const struct config_at *at, const struct co
 	return config_set_text(at, &listen->host, host, strlen(host));
 }
 
-/* off, or an address. into: a struct config_listen *. */
-enum thaw_status config_read_admin(const struct config_at *at, const struct config_rule *rule, void *into)
+/* into: a struct config_listen *. */
+enum thaw_status config_read_admin_address(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_listen **admin = into;
-	struct config_scalar scalar;
-	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
-		return THAW_FAILED;
-	if (strcmp(scalar.text, "off") == 0)
-		return THAW_OK;
 	*admin = calloc(1, sizeof(**admin));
 	return *admin != NULL ? config_read_address(at, rule, *admin) : config_no_memory(at);
+}
+
+/* off, an address, or a mapping. into: the struct config. */
+enum thaw_status config_read_admin(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config *config = into;
+	struct config_scalar scalar;
+	if (config_is_mapping(at))
+		return config_read_table(at, rule->table, config);
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	return strcmp(scalar.text, "off") == 0 ? THAW_OK : config_read_admin_address(at, rule, &config->admin);
 }
 
 /* A user's or group's name; whether there is one, the system says when it is needed. */
@@ -242,6 +249,32 @@ enum thaw_status config_read_host_names(const struct config_at *at, const struct
 		if (read_host_name(&item, rule, &host->names[i]) != THAW_OK ||
 		    (i == 0 && read_host_name(&item, rule, &host->name) != THAW_OK))
 			return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
+/* Names that the Host field of requests to the admin address may have. into: a NULL-terminated list. */
+enum thaw_status config_read_admin_names(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	char ***names = into;
+	size_t count;
+
+	if (config_list(at, &count, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	*names = calloc(count + 1, sizeof(**names));
+	if (*names == NULL)
+		return config_no_memory(at);
+	for (size_t i = 0; i < count; i++) {
+		struct config_at item = config_item(at, i);
+		struct config_scalar scalar;
+		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
+			return THAW_FAILED;
+		size_t len = without_root(scalar.text, scalar.len);
+		if (!is_name(scalar.text, len, true))
+			return not_understood(&item, rule, &scalar);
+		if (config_set_text(&item, &(*names)[i], scalar.text, len) != THAW_OK)
+			return THAW_FAILED;
+		to_lower((*names)[i]);
 	}
 	return THAW_OK;
 }

@@ -782,6 +782,25 @@ static const struct config_table upstream_table = {.rules = upstream_rules,
 #undef AT
 #define AT(field) offsetof(struct config, field)
 
+#define ADMIN_TEXT "a numeric address and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH"
+
+static const struct config_rule admin_rules[] = {
+	{.key = "address",
+	 .text = "Where the admin server listens.",
+	 .read = config_read_admin_address,
+	 .offset = AT(admin),
+	 .required = true,
+	 .allowed = ADMIN_TEXT},
+	{.key = "names",
+	 .preset = "(none)",
+	 .text = "DNS names that requests may use for the admin server, besides addresses, `localhost` and the name of "
+		 "the machine. A request with another name gets 421.",
+	 .read = config_read_admin_names,
+	 .offset = AT(admin_names),
+	 .allowed = "a list of DNS names, such as [ gateway.example.com ]"},
+};
+static const struct config_table admin_table = {.rules = admin_rules, .count = COUNT(admin_rules)};
+
 /* The tables of spool and log are relative to struct config: their structs have no names. */
 static const struct config_rule config_rules[] = {
 	{.key = "workers",
@@ -802,12 +821,13 @@ static const struct config_rule config_rules[] = {
 	 .table = &listen_table,
 	 .allowed = "a list of addresses, each '- address: HOST:PORT'"},
 	{.key = "admin",
-	 .preset = "off",
+	 .preset = "(`off`)",
 	 .text = "Address of metrics, health checks and the status page, over plain HTTP: [METRICS.md](METRICS.md). It "
 		 "shows paths and client addresses: keep it on loopback or behind a firewall.",
 	 .read = config_read_admin,
-	 .offset = AT(admin),
-	 .allowed = "a numeric address and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH, or off"},
+	 .offset = 0,
+	 .table = &admin_table,
+	 .allowed = ADMIN_TEXT ", off, or a mapping of address and names"},
 	{.key = "ticket_keys",
 	 .preset = "none",
 	 .text = "File of session ticket keys that several machines share: [OPERATION.md](OPERATION.md#ticket-keys). "

@@ -77,8 +77,9 @@ enum thaw_status config_set_file(const struct config_at *at, char **into, const 
 size_t config_scan_number(const char *text, uint64_t max, uint64_t *number);
 
 /* names.c */
-config_read_fn config_read_address, config_read_admin, config_read_host_names, config_read_server_name,
-	config_read_route_path, config_read_prefix, config_read_methods, config_read_elsewhere, config_read_account;
+config_read_fn config_read_address, config_read_admin, config_read_admin_address, config_read_admin_names,
+	config_read_host_names, config_read_server_name, config_read_route_path, config_read_prefix,
+	config_read_methods, config_read_elsewhere, config_read_account;
 /* host[:port]: a DNS name in lower case, or a numeric address, [v6] in its brackets; *host is a copy without them.
  * False: it is neither (or no memory: then the source's err is set). */
 bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);

@@ -327,6 +327,11 @@ bool config_is_text(const struct config_at *at)
 	return at->node->type == YAML_SCALAR_NODE;
 }
 
+bool config_is_mapping(const struct config_at *at)
+{
+	return at->node->type == YAML_MAPPING_NODE;
+}
+
 enum thaw_status config_pair(const struct config_at *mapping, size_t i, struct config_at *value, size_t *key_line)
 {
 	const yaml_node_pair_t *pair = mapping->node->data.mapping.pairs.start + i;

@@ -240,6 +240,7 @@ bool admin_run(const struct admin_setup *setup)
 				.board = setup->board,
 				.ledger = setup->ledger,
 				.expiries = setup->expiries,
+				.names = setup->config->admin_names,
 				.memory_limit = setup->config->spool.memory,
 				.disk_limit = setup->config->spool.disk,
 				.began_ms = setup->began_ms,

@@ -290,6 +290,14 @@ def test_foreign_names_are_refused(seen):
     assert get(path, "/metrics", Host=socket.gethostname())[0] == 200
 
 
+def test_a_name_of_the_settings_is_accepted(serve, settings, tmp_path):
+    path = tmp_path / "admin"
+    serve("-c", settings(more=f"admin: {{ address: 'unix:{path}', names: [ gateway.example.com ] }}\n"))
+    wait("it to be ready", lambda: is_ready(path))
+    assert get(path, "/metrics", Host="gateway.example.com:9443")[0] == 200
+    assert get(path, "/metrics", Host="evil.example")[0] == 421
+
+
 def test_stopping(seen):
     gateway, path = seen()
     children = gateway.workers()

@@ -454,6 +454,20 @@ static void test_names_that_may_be_used(void **state)
 	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: gate-7\r\n\r\n"), 421);
 }
 
+static void names_of_the_settings_are_accepted(void **state)
+{
+	static char first[] = "gateway.example.com", second[] = "metrics";
+	static char *const names[] = {first, second, NULL};
+	struct world *world = *state;
+
+	world->admin.names = names;
+	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: Gateway.Example.com:9443\r\n\r\n"), 200);
+	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: metrics\r\n\r\n"), 200);
+	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: gate-7\r\n\r\n"), 200);
+	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: example.com\r\n\r\n"), 421);
+	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: metrics.example.com\r\n\r\n"), 421);
+}
+
 static void test_methods_and_paths(void **state)
 {
 	static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "get", "TRACE"};
@@ -741,6 +755,7 @@ int main(void)
 		A_TEST(test_the_page_is_whole_and_alone),
 		A_TEST(test_head_has_no_body),
 		A_TEST(test_names_that_may_be_used),
+		A_TEST(names_of_the_settings_are_accepted),
 		A_TEST(test_methods_and_paths),
 		A_TEST(test_bodies_are_not_read),
 		A_TEST(test_what_is_not_http),

@@ -355,6 +355,13 @@ static void operation_is_read(void **state)
 	config_free(&config);
 	config = parse(END("admin: off\n"));
 	assert_null(config->admin);
+	assert_null(config->admin_names);
+	config_free(&config);
+	config = parse(END("admin: { address: 127.0.0.1:9443, names: [ Gateway.example.com., my_gate ] }\n"));
+	assert_int_equal(config->admin->port, 9443);
+	assert_string_equal(config->admin_names[0], "gateway.example.com");
+	assert_string_equal(config->admin_names[1], "my_gate");
+	assert_null(config->admin_names[2]);
 	assert_int_equal(config->stop_timeout_ms, 30000);
 	assert_true(config->sandbox);
 	config_free(&config);

@@ -780,7 +780,22 @@ static const struct bad {
 		  "smartcardLogon"),
 	/* the rest of what an operator sets */
 	{END("admin: 9443\n"), "8: key 'admin': '9443' is not understood; allowed: a numeric address and port, such as "
-			       "127.0.0.1:9443, localhost:PORT, unix:PATH, or off"},
+			       "127.0.0.1:9443, localhost:PORT, unix:PATH, off, or a mapping of address and names"},
+	{END("admin: { names: [ a.example ] }\n"),
+	 "8: key 'admin.address': this key is missing; allowed: a numeric "
+	 "address and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH"},
+	{END("admin: { address: off }\n"),
+	 "8: key 'admin.address': 'off' is not understood; allowed: a numeric address "
+	 "and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH"},
+	{END("admin: { address: 'unix:/a', names: a.example }\n"),
+	 "8: key 'admin.names': a single value is not allowed here; allowed: a list of DNS names, such as [ "
+	 "gateway.example.com "
+	 "]"},
+	{END("admin: { address: 'unix:/a', names: [ '*.example' ] }\n"),
+	 "8: key 'admin.names[0]': '*.example' is not understood; allowed: a list of DNS names, such as "
+	 "[ gateway.example.com ]"},
+	{END("admin: { address: 'unix:/a', port: 1 }\n"), "8: key 'admin.port': this key is not known; allowed: "
+							  "address, names"},
 	{END("user: -x\n"), "8: key 'user': '-x' is not understood; allowed: the name of a user"},
 	{END("sandbox: maybe\n"), "8: key 'sandbox': 'maybe' is not known; allowed: on, off"},
 	{END("stop_timeout: 500ms\n"),
