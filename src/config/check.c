@@ -21,6 +21,7 @@ bool config_init_host(void *object, const void *parent)
 	(void)parent;
 	struct config_host *host = object;
 	host->hold_to_tls12 = true;
+	host->max_request_body = CONFIG_NO_LIMIT;
 	host->client_certificate = (struct config_certificate){.when = CONFIG_WHEN_NEVER,
 							       .require = true,
 							       .ca_names = true,
@@ -44,8 +45,11 @@ static bool copy_text(char **to, const char *from)
 /* A route begins with what its host says. */
 bool config_init_route(void *object, const void *parent)
 {
-	const struct config_certificate *from = &((const struct config_host *)parent)->client_certificate;
-	struct config_certificate *to = &((struct config_route *)object)->certificate;
+	const struct config_host *host = parent;
+	struct config_route *route = object;
+	const struct config_certificate *from = &host->client_certificate;
+	struct config_certificate *to = &route->certificate;
+	route->max_request_body = host->max_request_body;
 	*to = *from;
 	to->ca = to->crl = to->ca_place = to->crl_place = to->elsewhere = NULL;
 	to->allow = NULL;

@@ -38,6 +38,8 @@ enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_
 #define CONFIG_TLS_12 1u
 #define CONFIG_TLS_13 2u
 
+#define CONFIG_NO_LIMIT UINT64_MAX
+
 enum config_log_format { CONFIG_LOG_JSON, CONFIG_LOG_COMBINED };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
@@ -148,6 +150,7 @@ struct config_route {
 	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
 	char **upgrade;      /* protocols that a request may upgrade to, NULL-terminated; NULL: websocket */
 	struct config_header_set headers;
+	uint64_t max_request_body;       /* bytes of one request's body; CONFIG_NO_LIMIT: any */
 	char *strip_prefix, *add_prefix; /* of paths, without a slash at the end; NULL: none */
 };
 
@@ -167,6 +170,7 @@ struct config_host {
 	struct config_header_set headers; /* for responses without a route, and what its routes begin with */
 	char *request_id_from;            /* the field that a client may send its request's name in; NULL: none */
 	char **claimed;                   /* config->claimed */
+	uint64_t max_request_body;        /* of its routes, unless they say otherwise */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */

@@ -131,6 +131,18 @@ static enum thaw_status read_worker_timeout(const struct config_at *at, const st
 	return THAW_OK;
 }
 
+/* A size, or off. */
+static enum thaw_status read_limit(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (strcmp(scalar.text, "off") != 0)
+		return config_read_size(at, rule, into);
+	*(uint64_t *)into = CONFIG_NO_LIMIT;
+	return THAW_OK;
+}
+
 /* ---- tables, from the innermost out ---- */
 
 #define AT(field) offsetof(struct config_certificate, field)
@@ -310,6 +322,13 @@ static const struct config_rule route_rules[] = {
 	 .read = config_read_mapping,
 	 .offset = AT(certificate),
 	 .table = &certificate_table},
+	{.key = "max_request_body",
+	 .preset = "(the host's)",
+	 .text = "Overrides the host's limit.",
+	 .read = read_limit,
+	 .offset = AT(max_request_body),
+	 .max = CONFIG_SIZE_MAX,
+	 .allowed = CONFIG_SIZE_TEXT "0 to 1024TiB, or off"},
 	{.key = "strip_prefix",
 	 .preset = "(none)",
 	 .text = "The upstream gets the path without this beginning, which `path` must have. URLs and cookie paths in "
@@ -464,6 +483,16 @@ static const struct config_rule host_rules[] = {
 	 .offset = AT(case_matters),
 	 .words = paths_words},
 	/* Before the routes, which inherit it. */
+	{.key = "max_request_body",
+	 .preset = "off",
+	 .text = "Most bytes of a request's body. A larger one is refused with 413: before the client is asked for its "
+		 "certificate if the request has a `Content-Length`, else when the limit is passed; a part of the body "
+		 "may then have reached the upstream. Upgraded connections have no limit. "
+		 "`client_certificate.max_body` is another limit: what is held while a certificate is awaited.",
+	 .read = read_limit,
+	 .offset = AT(max_request_body),
+	 .max = CONFIG_SIZE_MAX,
+	 .allowed = CONFIG_SIZE_TEXT "0 to 1024TiB, or off"},
 	{.key = "client_certificate",
 	 .preset = "(all defaults)",
 	 .text = "For all routes of this host.",

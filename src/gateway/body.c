@@ -2,7 +2,7 @@
 
 #include "gateway/body.h"
 
-enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *refusal)
+static enum gw_body_step next(struct gw_stream *stream, struct http_refusal *refusal)
 {
 	struct gw_body *body = &stream->body;
 	const char *unread = stream->in.bytes + stream->in.at;
@@ -45,6 +45,15 @@ enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *re
 	}
 	body->span.len = 0;
 	return GW_BODY_BAD;
+}
+
+/* A body of known length was compared when its head came. */
+enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *refusal)
+{
+	enum gw_body_step step = next(stream, refusal);
+
+	return step == GW_BODY_SPAN && stream->body.received > stream->route->config->max_request_body ? GW_BODY_LARGE
+												       : step;
 }
 
 void gw_input_took(struct gw_stream *stream, size_t len)

@@ -8,7 +8,8 @@ enum gw_body_step {
 	GW_BODY_SPAN, /* stream->body.span has bytes; gw_body_took() them */
 	GW_BODY_NEED, /* read more */
 	GW_BODY_END,
-	GW_BODY_BAD, /* *refusal */
+	GW_BODY_LARGE, /* it exceeds the route's max_request_body */
+	GW_BODY_BAD,   /* *refusal */
 };
 enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *refusal);
 void gw_body_took(struct gw_stream *stream, size_t len);

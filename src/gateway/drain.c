@@ -135,6 +135,8 @@ enum gw_step gw_drain(struct gw_stream *stream)
 		if (stream->body.framing == HTTP_BODY_LENGTH && stream->spool != NULL)
 			return read_straight(stream);
 		return read_on(stream);
+	case GW_BODY_LARGE:
+		return gw_refuse(stream, GW_PROBLEM_BODY_SIZE, NULL);
 	case GW_BODY_BAD:
 		break;
 	}

@@ -16,6 +16,7 @@ enum gw_problem {
 	GW_PROBLEM_SLOW_HEAD,
 	GW_PROBLEM_SLOW_BODY,
 	GW_PROBLEM_CUT_OFF,
+	GW_PROBLEM_BODY_SIZE,     /* max_request_body */
 	GW_PROBLEM_IDENTITY_SIZE, /* the client's certificate does not fit the fields that pass it on */
 	GW_PROBLEM_UPSTREAM,      /* it failed with this request */
 	GW_PROBLEM_UPSTREAM_AWAY, /* no server of it could be reached */

@@ -45,6 +45,11 @@ static const struct gw_problem_words problems[] = {
 	[GW_PROBLEM_SLOW_BODY] = {408, "body-idle", "The request's body stopped before its end.",
 				  "Send the body without long pauses.", "Your upload stopped",
 				  "Check your network connection, then send it again."},
+	[GW_PROBLEM_BODY_SIZE] = {413, "body-too-large", "The request's body is larger than this path accepts.",
+				  "Send a smaller body. The operator sets the limit: 'max_request_body' in the "
+				  "configuration.",
+				  "Your upload is too large",
+				  "Send a smaller file, or ask the operator for a higher limit."},
 	[GW_PROBLEM_CUT_OFF] = {400, "connection", "The connection was ended before the request was complete.",
 				"Keep the connection open until the response has come.",
 				"Your request did not arrive in full",

@@ -132,6 +132,8 @@ static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack
 		return read_more(stream, pack);
 	case GW_BODY_END:
 		return GW_GATHER_END;
+	case GW_BODY_LARGE:
+		return gw_give_up(stream, GW_PROBLEM_BODY_SIZE, NULL);
 	case GW_BODY_BAD:
 		break;
 	}

@@ -134,6 +134,8 @@ enum gw_step gw_request_route(struct gw_stream *stream)
 
 	if (!gw_find_route(stream, &step))
 		return step;
+	if (stream->body.framing == HTTP_BODY_LENGTH && stream->head.length > stream->route->config->max_request_body)
+		return gw_refuse(stream, GW_PROBLEM_BODY_SIZE, NULL);
 	if (stream->conn->after.pending) {
 		gw_stream_enter(stream, GW_HELD);
 		return GW_MOVED;

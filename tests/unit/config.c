@@ -353,7 +353,11 @@ static void operation_is_read(void **state)
 	assert_false(config->sandbox);
 	assert_true(config->listens[0].proxy_protocol);
 	config_free(&config);
+	config = parse(HOST("  max_request_body: 10MiB\n"));
+	assert_int_equal(config->hosts[0].routes[0].max_request_body, 10 << 20);
+	config_free(&config);
 	config = parse(END("admin: off\n"));
+	assert_true(config->hosts[0].routes[0].max_request_body == CONFIG_NO_LIMIT);
 	assert_null(config->admin);
 	assert_null(config->admin_names);
 	config_free(&config);

@@ -24,7 +24,7 @@
 	"log, hosts, upstreams"
 #define ALLOWED_HOST_KEYS                                                                                            \
 	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, headers, " \
-	"request_id_from, paths, "                                                                                   \
+	"request_id_from, paths, max_request_body, "                                                                 \
 	"client_certificate, "                                                                                       \
 	"routes"
 #define ALLOWED_ASK_KEYS                                                                                               \
@@ -196,9 +196,9 @@ static const struct bad {
 	 "5: key 'hosts[0].ky': this key is not known; did you mean 'key'? allowed: " ALLOWED_HOST_KEYS},
 	{HOST("  http_2: off\n"),
 	 "5: key 'hosts[0].http_2': this key is not known; did you mean 'http2'? allowed: " ALLOWED_HOST_KEYS},
-	{END("    method: [ GET ]\n"),
-	 "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
-	 "'methods'? allowed: path, methods, upgrade, client_certificate, strip_prefix, add_prefix, headers, upstream"},
+	{END("    method: [ GET ]\n"), "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
+				       "'methods'? allowed: path, methods, upgrade, client_certificate, "
+				       "max_request_body, strip_prefix, add_prefix, headers, upstream"},
 	{END("    client_certificate: { with: request }\n"),
 	 "8: key 'hosts[0].routes[0].client_certificate.with': this key is not known; allowed: " ALLOWED_ASK_KEYS},
 	{END("    client_certificate: { cr: x }\n"), "8: key 'hosts[0].routes[0].client_certificate.cr': this key is "
@@ -327,7 +327,7 @@ static const struct bad {
 	{HEAD "  routes:\n"
 	      "  - /\n",
 	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
-	 "methods, upgrade, client_certificate, strip_prefix, add_prefix, headers, upstream"},
+	 "methods, upgrade, client_certificate, max_request_body, strip_prefix, add_prefix, headers, upstream"},
 	{END("    methods: PUT\n"),
 	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
 	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
@@ -779,6 +779,8 @@ static const struct bad {
 		  "is neither a dotted OID nor one of clientAuth, serverAuth, codeSigning, emailProtection, "
 		  "smartcardLogon"),
 	/* the rest of what an operator sets */
+	{HOST("  max_request_body: -1\n"),
+	 "5: key 'hosts[0].max_request_body': '-1' is not understood; allowed: " ALLOWED_SIZE "0 to 1024TiB, or off"},
 	{END("admin: 9443\n"), "8: key 'admin': '9443' is not understood; allowed: a numeric address and port, such as "
 			       "127.0.0.1:9443, localhost:PORT, unix:PATH, off, or a mapping of address and names"},
 	{END("admin: { names: [ a.example ] }\n"),

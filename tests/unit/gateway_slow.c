@@ -4,59 +4,6 @@
  */
 #include "gateway_world.h"
 
-#define SECOND_MS 1000
-
-static char response[1024]; /* the beginning of what the gateway has answered */
-
-static void hear(struct pair *pair)
-{
-	size_t have = strlen(response), len = 0;
-	enum thaw_status status = THAW_OK;
-
-	while (status == THAW_OK && have < sizeof(response) - 1) {
-		status = tls_client_read(pair->client, response + have, sizeof(response) - 1 - have, &len, &pair->err);
-		have += len;
-		response[have] = '\0';
-	}
-}
-
-static void say(struct pair *pair, const char *bytes, size_t len)
-{
-	size_t put = 0;
-
-	while (len > 0) {
-		assert_int_equal(tls_client_write(pair->client, bytes, len, &put, &pair->err), THAW_OK);
-		bytes += put;
-		len -= put;
-	}
-}
-
-/*
- * Says begin, then again and again `piece`, `each_ms` apart, until there is an answer: after how many milliseconds.
- * `status` is what it says.
- */
-static uint64_t answered_after(const char *begin, const char *piece, uint64_t each_ms, const char *status)
-{
-	struct pair pair = open_pair();
-	uint64_t now_ms = START_MS, at = 0;
-
-	response[0] = '\0';
-	say(&pair, begin, strlen(begin));
-	pair.wants = gw_conn_step(pair.conn, now_ms);
-	for (; response[0] == '\0'; now_ms += each_ms) {
-		assert_true(now_ms < START_MS + 86400 * (uint64_t)SECOND_MS);
-		say(&pair, piece + at++ % strlen(piece), 1);
-		do
-			pair.wants = gw_conn_step(pair.conn, now_ms);
-		while (pair.wants.again);
-		hear(&pair);
-	}
-	assert_memory_equal(response, "HTTP/1.1 ", 9);
-	assert_memory_equal(response + 9, status, 3);
-	close_pair(&pair);
-	return now_ms - START_MS;
-}
-
 #define HEAD    "GET / HTTP/1.1\r\nHost: localhost\r\n"
 #define LENGTH  "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 #define CHUNKED "PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
