@@ -109,7 +109,13 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 	config->spool.disk = CONFIG_UNSET;
 	config->spool.per_client_percent = PER_CLIENT_DEFAULT;
 	config->worker_timeout_ms = WORKER_DEFAULT_MS;
-	config->connections.per_client_percent = CONNECTIONS_DEFAULT;
+	config->connections = (struct config_connections){
+		.per_client_percent = CONNECTIONS_DEFAULT,
+		.handshake_ms = CONFIG_HANDSHAKE_MS,
+		.head_ms = CONFIG_HEAD_MS,
+		.body_ms = CONFIG_BODY_MS,
+		.keepalive_ms = CONFIG_KEEPALIVE_MS,
+	};
 	config->stop_timeout_ms = STOP_DEFAULT_MS;
 	config->sandbox = true;
 	config->tls.versions = CONFIG_TLS_12 | CONFIG_TLS_13;

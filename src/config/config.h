@@ -222,11 +222,21 @@ struct config_upstream {
 	} tls;
 };
 
-/* How many client connections there may be. */
+/* Defaults of the settings below. */
+#define CONFIG_HANDSHAKE_MS 30000
+#define CONFIG_HEAD_MS      30000
+#define CONFIG_BODY_MS      60000
+#define CONFIG_KEEPALIVE_MS 60000
+
+/* How many client connections there may be, and how long they may wait. */
 struct config_connections {
 	unsigned max;                /* of all workers together; 0: as many as their file descriptors allow */
 	unsigned per_client;         /* of one client address; 0: see below */
 	unsigned per_client_percent; /* the same as a share of all; 0 with per_client 0: no limit */
+	uint64_t handshake_ms;       /* of TLS, from its first byte on */
+	uint64_t head_ms;            /* from a request's first byte to the end of its head */
+	uint64_t body_ms;            /* without progress of a body, in either direction */
+	uint64_t keepalive_ms;       /* without a request */
 };
 
 struct config {

@@ -152,6 +152,6 @@ const struct tls_details *gw_conn_details(struct gw_conn *conn);
 
 /* The only writer of conn->state. */
 void gw_enter(struct gw_conn *conn, enum gw_state to);
-uint32_t gw_idle_limit_ms(const struct gw_conn *conn);
+uint64_t gw_idle_limit_ms(const struct gw_conn *conn);
 
 #endif

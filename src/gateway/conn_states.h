@@ -9,8 +9,7 @@
 #ifndef GATEWAY_CONN_STATES_H
 #define GATEWAY_CONN_STATES_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "config/config.h"
 
 enum gw_state {
 	GW_PREFACE, /* the PROXY protocol's header, where the listener has one */
@@ -30,8 +29,11 @@ struct gw_state_row {
 	const char *name;
 	uint32_t next;     /* GW_BIT of each state that may follow */
 	uint32_t limit_ms; /* without progress; 0: it does not wait, or something else has its deadline */
+	size_t setting;    /* offset in struct config_connections of what replaces it; 0: nothing does */
 };
 
 extern const struct gw_state_row gw_states[GW_STATES];
+
+uint64_t gw_state_limit_ms(enum gw_state state, const struct config_connections *settings);
 
 #endif

@@ -31,7 +31,7 @@ void gw_proxy_paces(struct gw_stream *stream, const struct gw_waits *waits)
 	if (server)
 		pace_pause(&stream->pace, gw_stream_now(stream));
 	else
-		pace_resume(&stream->pace, gw_stream_rows[stream->state].limit_ms, gw_stream_now(stream));
+		pace_resume(&stream->pace, gw_limit_ms(stream, stream->state), gw_stream_now(stream));
 }
 
 enum gw_step gw_proxy_drive(struct gw_stream *stream, gw_flow_fn *up, gw_flow_fn *down)

@@ -6,9 +6,8 @@
 #include "gateway/http2_inside.h"
 #include "gateway/run.h"
 
-#define READ_LIMIT_MS 60000 /* of a client that reads nothing of what is there for it */
-#define REST_AFTER_MS 1000  /* of an idle connection: not between two requests of a page */
-#define STOP_LIMIT_MS 2000  /* of a connection without a request, after the last GOAWAY */
+#define REST_AFTER_MS 1000 /* of an idle connection: not between two requests of a page */
+#define STOP_LIMIT_MS 2000 /* of a connection without a request, after the last GOAWAY */
 
 bool gw_http2_open(struct gw_conn *conn)
 {
@@ -110,7 +109,7 @@ static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 	if (buffer_left(&http2->out) == 0)
 		pace_stop(&http2->pace);
 	else if (http2->pace.deadline_ms == THAW_NEVER)
-		pace_start(&http2->pace, READ_LIMIT_MS, gw_now(conn));
+		pace_start(&http2->pace, conn->gateway->config->connections.body_ms, gw_now(conn));
 	return status;
 }
 

@@ -6,8 +6,6 @@
 #include "gateway/decide.h"
 #include "gateway/find.h"
 
-#define BODY_IDLE_MS 60000 /* of a body that is awaited before its client is asked */
-
 /* Asks by the decision. GW_MOVED: pending or settled, which gw_run_ask() looks at. */
 static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *decision)
 {
@@ -18,7 +16,7 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 		.body_follows = decision->body_follows,
 		.early = decision->early,
 		.timeout_ms = settings->timeout_ms,
-		.body_idle_ms = BODY_IDLE_MS,
+		.body_idle_ms = stream->gateway->config->connections.body_ms,
 		.decline_grace_ms = settings->decline_grace_ms,
 	};
 

@@ -2,9 +2,9 @@
 #include "base/require.h"
 #include "gateway/conn.h"
 
-uint32_t gw_idle_limit_ms(const struct gw_conn *conn)
+uint64_t gw_idle_limit_ms(const struct gw_conn *conn)
 {
-	return conn->retiring ? GW_RETIRE_MS : gw_states[GW_IDLE].limit_ms;
+	return conn->retiring ? GW_RETIRE_MS : gw_state_limit_ms(GW_IDLE, &conn->gateway->config->connections);
 }
 
 void gw_enter(struct gw_conn *conn, enum gw_state to)
@@ -20,7 +20,7 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 	if (to == GW_IDLE)
 		pace_start(&conn->pace, gw_idle_limit_ms(conn), gw_now(conn));
 	else if (gw_states[to].limit_ms != 0)
-		pace_start(&conn->pace, gw_states[to].limit_ms, gw_now(conn));
+		pace_start(&conn->pace, gw_state_limit_ms(to, &conn->gateway->config->connections), gw_now(conn));
 	else
 		pace_stop(&conn->pace);
 }

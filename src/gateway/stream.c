@@ -14,7 +14,7 @@ struct gw_stream *gw_stream_new(struct gw_conn *conn)
 	stream->conn = conn;
 	stream->gateway = conn->gateway;
 	stream->began_ms = gw_now(conn);
-	pace_start(&stream->pace, gw_stream_rows[GW_HEAD].limit_ms, gw_now(conn));
+	pace_start(&stream->pace, gw_limit_ms(stream, GW_HEAD), gw_now(conn));
 	return stream;
 }
 
@@ -52,7 +52,7 @@ bool gw_stream_restart(struct gw_stream *stream)
 
 	gw_stream_clear(stream);
 	*stream = (struct gw_stream){.conn = conn, .gateway = conn->gateway, .in = in, .began_ms = gw_now(conn)};
-	pace_start(&stream->pace, gw_stream_rows[GW_HEAD].limit_ms, gw_now(conn));
+	pace_start(&stream->pace, gw_limit_ms(stream, GW_HEAD), gw_now(conn));
 	return gw_input_next(&stream->in);
 }
 
@@ -110,7 +110,7 @@ void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
 	if (!gw_stream_rows[to].by_ask && stream->spool != NULL)
 		thaw_spool_yield(stream->spool, 0, NULL, NULL);
 	if (gw_stream_rows[to].limit_ms != 0)
-		pace_start(&stream->pace, gw_stream_rows[to].limit_ms, now_ms);
+		pace_start(&stream->pace, gw_limit_ms(stream, to), now_ms);
 	else
 		pace_stop(&stream->pace);
 }

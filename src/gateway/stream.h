@@ -170,6 +170,12 @@ static inline uint64_t gw_stream_now(const struct gw_stream *stream)
 	return stream->gateway->now_ms;
 }
 
+/* How long it may be in that state without progress. */
+static inline uint64_t gw_limit_ms(const struct gw_stream *stream, enum gw_stream_state state)
+{
+	return gw_stream_limit_ms(state, &stream->gateway->config->connections);
+}
+
 static inline struct gw_stream *gw_next_stream(const struct gw_conn *conn, const struct gw_stream *behind)
 {
 	return conn->protocol != NULL ? conn->protocol->next_stream(conn, behind) : NULL;

@@ -11,8 +11,7 @@
 #ifndef GATEWAY_STREAM_STATES_H
 #define GATEWAY_STREAM_STATES_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "config/config.h"
 
 enum gw_stream_state {
 	GW_HEAD,   /* a request's head has begun to come */
@@ -33,8 +32,11 @@ struct gw_stream_row {
 	uint32_t next;     /* GW_STREAM_BIT of each state that may follow */
 	uint32_t limit_ms; /* without progress; 0: it does not wait */
 	bool by_ask;       /* its deadline is the ask's */
+	size_t setting;    /* offset in struct config_connections of what replaces limit_ms; 0: nothing does */
 };
 
 extern const struct gw_stream_row gw_stream_rows[GW_STREAM_STATES];
+
+uint64_t gw_stream_limit_ms(enum gw_stream_state state, const struct config_connections *settings);
 
 #endif

@@ -781,6 +781,8 @@ static const struct bad {
 	/* the rest of what an operator sets */
 	{HOST("  max_request_body: -1\n"),
 	 "5: key 'hosts[0].max_request_body': '-1' is not understood; allowed: " ALLOWED_SIZE "0 to 1024TiB, or off"},
+	BAD_CONNECTIONS("head_timeout", "500ms", "is too small", ALLOWED_DURATION "1s to 24h"),
+	BAD_CONNECTIONS("keepalive_timeout", "off", "is not understood", ALLOWED_DURATION "1s to 24h"),
 	{END("admin: 9443\n"), "8: key 'admin': '9443' is not understood; allowed: a numeric address and port, such as "
 			       "127.0.0.1:9443, localhost:PORT, unix:PATH, off, or a mapping of address and names"},
 	{END("admin: { names: [ a.example ] }\n"),

@@ -41,6 +41,21 @@ static struct table stream(void)
 	return table;
 }
 
+static void settings_replace_the_limits_of_clients_alone(void **state)
+{
+	const struct config_connections settings = {.handshake_ms = 1, .head_ms = 2, .body_ms = 3, .keepalive_ms = 4};
+	const uint64_t conn[GW_STATES] = {
+		[GW_PREFACE] = 10000, [GW_SILENT] = 10000, [GW_TLS] = 1, [GW_IDLE] = 4, [GW_LINGER] = 5000};
+	const uint64_t stream[GW_STREAM_STATES] = {
+		[GW_HEAD] = 2, [GW_PASS] = 3, [GW_RELAY] = 3, [GW_TUNNEL] = 60000, [GW_REPLY] = 3};
+
+	(void)state;
+	for (int s = 0; s < GW_STATES; s++)
+		assert_int_equal(gw_state_limit_ms((enum gw_state)s, &settings), conn[s]);
+	for (int s = 0; s < GW_STREAM_STATES; s++)
+		assert_int_equal(gw_stream_limit_ms((enum gw_stream_state)s, &settings), stream[s]);
+}
+
 static uint32_t all(const struct table *table)
 {
 	return (1U << table->count) - 1;
@@ -102,6 +117,7 @@ static void a_request_can_be_refused_until_its_response_begins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(settings_replace_the_limits_of_clients_alone),
 		cmocka_unit_test(every_path_of_a_connection_ends),
 		cmocka_unit_test(every_path_of_a_stream_ends),
 		cmocka_unit_test(no_body_passes_before_its_verdict),
