@@ -4,7 +4,12 @@ import subprocess
 
 import pytest
 
-ROUTES = "      - { path: /small, max_request_body: 100KiB, upstream: builtin:inspect }\n"
+from peer import Client
+
+ROUTES = (
+    "      - { path: /small, max_request_body: 100KiB, upstream: builtin:inspect }\n"
+    "      - { path: /small-late, client_certificate: { when: body }, max_request_body: 100KiB, upstream: builtin:inspect }\n"
+)
 
 
 def put(gateway, pki, path, size, *options):
@@ -25,3 +30,21 @@ def test_a_body_without_a_length_is_refused_at_the_limit(serve, settings, pki, o
     assert put(gateway, pki, "/small", 102400, option) == f"200 {version}"
     assert put(gateway, pki, "/small", 102401, option) == f"413 {version}"
     assert put(gateway, pki, "/", 102401, option) == f"200 {version}"
+
+
+def test_a_body_above_the_limit_is_refused_before_the_client_is_asked(serve, settings, pki):
+    gateway = serve("-c", settings(routes=ROUTES))
+    identity = ("--http1.1", "--tls-max", "1.2", "--cert", pki / "client.pem", "--key", pki / "client.key")
+    assert put(gateway, pki, "/small-late", 102400, *identity) == "200 1.1"
+    assert put(gateway, pki, "/small-late", 102401, *identity) == "413 1.1"
+    client = Client(gateway)
+    client.begin("/small-late", 102401)
+    assert client.response()[0] == 413
+
+
+def test_a_client_that_stops_is_answered_after_its_time(serve, settings):
+    gateway = serve("-c", settings(more="connections: { body_timeout: 1s }\n"))
+    client = Client(gateway)
+    client.begin("/", 1000)
+    client.send(bytes(10))
+    assert client.response()[0] == 408
