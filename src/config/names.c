@@ -215,14 +215,18 @@ static enum thaw_status read_host_name(const struct config_at *at, const struct 
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	size_t len = without_root(scalar.text, scalar.len), skip = strncmp(scalar.text, "*.", 2) == 0 ? 2 : 0;
-	if (strcmp(scalar.text, "*") != 0 && !is_name(scalar.text + skip, len - skip, true))
-		return not_understood(at, rule, &scalar);
+	if (strcmp(scalar.text, "*") != 0 && !is_name(scalar.text + skip, len - skip, true)) {
+		(void)not_understood(at, rule, &scalar);
+		return THAW_FAILED;
+	}
 	/* RFC 6066 3: SNI carries no literal addresses. */
-	if (strcmp(scalar.text, "localhost") != 0 && canonical(AF_INET, scalar.text, scalar.len, unused))
-		return config_refuse(at,
-				     "the address '%s' is not a host name, clients never send one as SNI; "
-				     "allowed: %s",
-				     scalar.text, rule->allowed);
+	if (strcmp(scalar.text, "localhost") != 0 && canonical(AF_INET, scalar.text, scalar.len, unused)) {
+		(void)config_refuse(at,
+				    "the address '%s' is not a host name, clients never send one as SNI; "
+				    "allowed: %s",
+				    scalar.text, rule->allowed);
+		return THAW_FAILED;
+	}
 	/* SNI has no dot of the root at the end (RFC 6066 3). */
 	if (config_set_text(at, name, scalar.text, len) != THAW_OK)
 		return THAW_FAILED;
@@ -248,6 +252,9 @@ enum thaw_status config_read_host_names(const struct config_at *at, const struct
 		struct config_at item = single ? *at : config_item(at, i);
 		if (read_host_name(&item, rule, &host->names[i]) != THAW_OK ||
 		    (i == 0 && read_host_name(&item, rule, &host->name) != THAW_OK))
+			return THAW_FAILED;
+		const char *name = host->names[i];
+		if (i == 0 && config_set_text(at, &host->name, name, strlen(name)) != THAW_OK)
 			return THAW_FAILED;
 	}
 	return THAW_OK;
