@@ -45,6 +45,14 @@ enum thaw_crl_check {
 	THAW_CRL_LEAF,
 };
 
+/* What a client's certificate must be made for. */
+enum thaw_purpose {
+	/* For TLS clients: an extended key usage, if it has one, lists clientAuth. */
+	THAW_PURPOSE_CLIENT,
+	/* For anything: its extended key usage is not looked at, nor its CAs'. Its key usage must allow signatures. */
+	THAW_PURPOSE_ANY,
+};
+
 /* Zero stands for each default. */
 struct thaw_trust_options {
 	const char *ca, *crl; /* PEM files; crl may be NULL */
@@ -53,6 +61,10 @@ struct thaw_trust_options {
 	unsigned depth;       /* CA certificates between a client's and the trust anchor, at most; 0: 8 */
 	size_t max_cert_list; /* bytes of a client's Certificate message, at most; a longer one ends the
 				 connection; 0: 32 KiB */
+	/* Each certificate in ca is a trust anchor, also that of an intermediate CA whose root is not in ca. One that a
+	   CRL in crl revokes is not. */
+	bool partial_chain;
+	enum thaw_purpose purpose;
 };
 
 /*

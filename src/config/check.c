@@ -107,7 +107,8 @@ static bool same_text(const char *a, const char *b)
 bool config_same_trust(const struct config_certificate *a, const struct config_certificate *b)
 {
 	return same_text(a->ca, b->ca) && same_text(a->crl, b->crl) && a->crl_check == b->crl_check &&
-	       a->ca_names == b->ca_names && a->depth == b->depth && a->max_cert_list == b->max_cert_list;
+	       a->partial_chain == b->partial_chain && a->purpose == b->purpose && a->ca_names == b->ca_names &&
+	       a->depth == b->depth && a->max_cert_list == b->max_cert_list;
 }
 
 /* A host asks only once at the handshake, before it knows the route. */
@@ -121,8 +122,8 @@ static enum thaw_status check_handshake(const struct config_at *at, const struct
 	if (config_same_trust(&route->certificate, &(*first)->certificate))
 		return THAW_OK;
 	return config_refuse(at, "an earlier route of this host is asked at the handshake with another ca, crl, "
-				 "crl_check, ca_names, depth or max_cert_list; allowed: the same for all that are "
-				 "asked at the handshake");
+				 "crl_check, partial_chain, purpose, ca_names, depth or max_cert_list; allowed: the "
+				 "same for all that are asked at the handshake");
 }
 
 /* Each path that the route covers must have the prefix; a path in another spelling is refused when it comes. */

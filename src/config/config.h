@@ -68,6 +68,9 @@ struct config_allow {
 /* Which certificates of a chain need a CRL. */
 enum config_crl_check { CONFIG_CRL_CHAIN, CONFIG_CRL_LEAF };
 
+/* What a client's certificate must be made for. */
+enum config_purpose { CONFIG_PURPOSE_CLIENT, CONFIG_PURPOSE_ANY };
+
 struct config_certificate {
 	char *ca;              /* PEM file; NULL only where when is never */
 	char *crl;             /* PEM file, or NULL */
@@ -75,6 +78,8 @@ struct config_certificate {
 	char *crl_place;       /* the same of crl */
 	enum config_when when; /* routes of one host with HANDSHAKE have one trust: config_same_trust() */
 	enum config_crl_check crl_check;
+	bool partial_chain; /* each certificate in ca is a trust anchor */
+	enum config_purpose purpose;
 	bool ca_names;          /* clients are sent the names of the CAs, where they fit */
 	unsigned depth;         /* CA certificates between a client's and the trust anchor, at most */
 	uint64_t max_cert_list; /* bytes of a client's Certificate message, at most */

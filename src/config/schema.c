@@ -20,6 +20,7 @@ static_assert(sizeof(enum config_when) == sizeof(unsigned), "config_read_word() 
 static_assert(sizeof(enum config_upstream_kind) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_http2) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_crl_check) == sizeof(unsigned), "config_read_word() writes an unsigned");
+static_assert(sizeof(enum config_purpose) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_log_format) == sizeof(unsigned), "config_read_word() writes an unsigned");
 static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_word() writes an unsigned");
 
@@ -96,6 +97,11 @@ static const struct config_word crl_check_words[] = {
 	{"leaf", CONFIG_CRL_LEAF},
 	{NULL, 0},
 };
+static const struct config_word purpose_words[] = {
+	{"client", CONFIG_PURPOSE_CLIENT},
+	{"any", CONFIG_PURPOSE_ANY},
+	{NULL, 0},
+};
 static const struct config_word ca_names_words[] = {{"send", 1}, {"none", 0}, {NULL, 0}};
 
 /* Of certificate->ca_names, a bool. */
@@ -168,6 +174,22 @@ static const struct config_rule certificate_rules[] = {
 	 .read = config_read_word,
 	 .offset = AT(crl_check),
 	 .words = crl_check_words},
+	{.key = "partial_chain",
+	 .preset = "false",
+	 .text = "`true`: each certificate in `ca` is a trust anchor, also that of an intermediate CA without its "
+		 "root. "
+		 "The CRL rules hold below it; a CRL in `crl` that revokes it rejects all that it issued.",
+	 .read = config_read_bool,
+	 .offset = AT(partial_chain),
+	 .allowed = "true, false"},
+	{.key = "purpose",
+	 .preset = "client",
+	 .text = "`client`: an extended key usage must list `clientAuth`. `any`: extended key usages are not looked "
+		 "at, "
+		 "as for certificates with `serverAuth` only; use `allow` to say whose they are.",
+	 .read = config_read_word,
+	 .offset = AT(purpose),
+	 .words = purpose_words},
 	{.key = "ca_names",
 	 .preset = "send",
 	 .text = "Whether a certificate request lists the names of the CAs, by which some clients choose a "

@@ -25,6 +25,8 @@ static thaw_trust *load(struct gw_routes *routes, const struct config_certificat
 		.ca = certificate->ca,
 		.crl = certificate->crl,
 		.crl_check = certificate->crl_check == CONFIG_CRL_LEAF ? THAW_CRL_LEAF : THAW_CRL_CHAIN,
+		.partial_chain = certificate->partial_chain,
+		.purpose = certificate->purpose == CONFIG_PURPOSE_ANY ? THAW_PURPOSE_ANY : THAW_PURPOSE_CLIENT,
 		.no_names = !certificate->ca_names,
 		.depth = certificate->depth,
 		.max_cert_list = (size_t)certificate->max_cert_list,

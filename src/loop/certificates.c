@@ -7,8 +7,8 @@
 struct walk {
 	/* A chain that is sent; host: NULL: to servers. */
 	void (*chain)(struct walk *walk, const char *place, const char *file, const struct config_host *host);
-	/* CA certificates; of_clients: or of servers. */
-	void (*cas)(struct walk *walk, const char *place, const char *file, bool of_clients);
+	/* CA certificates; of: what is asked of clients; NULL: the CAs are servers'. */
+	void (*cas)(struct walk *walk, const char *place, const char *file, const struct config_certificate *of);
 	void (*crls)(struct walk *walk, const char *place, const char *file, const char *ca);
 };
 
@@ -26,7 +26,7 @@ static bool is_repeated(const struct config *config, size_t host, size_t route, 
 		for (size_t k = 0; k < (i < host ? config->hosts[i].route_count : route); k++) {
 			const struct config_certificate *earlier = &config->hosts[i].routes[k].certificate;
 			if (earlier->when != CONFIG_WHEN_NEVER && same_text(earlier->ca, of->ca) &&
-			    (!crl || same_text(earlier->crl, of->crl)))
+			    (crl ? same_text(earlier->crl, of->crl) : earlier->partial_chain == of->partial_chain))
 				return true;
 		}
 	return false;
@@ -43,7 +43,7 @@ static void walk_host(const struct config *config, size_t i, struct walk *walk)
 		if (of->when == CONFIG_WHEN_NEVER)
 			continue;
 		if (!is_repeated(config, i, k, false))
-			walk->cas(walk, of->ca_place, of->ca, true);
+			walk->cas(walk, of->ca_place, of->ca, of);
 		if (of->crl != NULL && !is_repeated(config, i, k, true))
 			walk->crls(walk, of->crl_place, of->crl, of->ca);
 	}
@@ -58,7 +58,7 @@ static void walk_upstream(const struct config_upstream *upstream, struct walk *w
 	if (!used)
 		return;
 	if (upstream->tls.ca != NULL)
-		walk->cas(walk, upstream->tls.ca_place, upstream->tls.ca, false);
+		walk->cas(walk, upstream->tls.ca_place, upstream->tls.ca, NULL);
 	if (walk->chain != NULL && upstream->tls.certificate != NULL &&
 	    strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
 		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
@@ -111,13 +111,13 @@ static void warn_of_chain(struct walk *walk, const char *place, const char *file
 		tls_inspect_client(&warner->inspector, file);
 }
 
-static void warn_of_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+static void warn_of_cas(struct walk *walk, const char *place, const char *file, const struct config_certificate *of)
 {
 	struct warner *warner = (struct warner *)walk;
 
 	warner->place = place;
-	if (of_clients)
-		tls_inspect_client_cas(&warner->inspector, file);
+	if (of != NULL)
+		tls_inspect_client_cas(&warner->inspector, file, of->partial_chain);
 	else
 		tls_inspect_server_cas(&warner->inspector, file);
 }
@@ -153,9 +153,9 @@ static void see(struct walk *walk, const char *place, const char *file)
 	seer->see(seer->arg, place, file);
 }
 
-static void see_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+static void see_cas(struct walk *walk, const char *place, const char *file, const struct config_certificate *of)
 {
-	(void)of_clients;
+	(void)of;
 	see(walk, place, file);
 }
 
@@ -195,10 +195,10 @@ static void add_chain(struct walk *walk, const char *place, const char *file, co
 	add(walk, "certificate", file, false);
 }
 
-static void add_cas(struct walk *walk, const char *place, const char *file, bool of_clients)
+static void add_cas(struct walk *walk, const char *place, const char *file, const struct config_certificate *of)
 {
 	(void)place;
-	(void)of_clients;
+	(void)of;
 	add(walk, "ca", file, false);
 }
 

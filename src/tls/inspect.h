@@ -30,8 +30,8 @@ void tls_inspect_server(const struct tls_inspector *inspector, const char *file,
 /* A chain that Thaw sends to servers as their client. */
 void tls_inspect_client(const struct tls_inspector *inspector, const char *file);
 
-/* CA certificates that clients' certificates, or servers', are verified with. */
-void tls_inspect_client_cas(const struct tls_inspector *inspector, const char *file);
+/* CA certificates that clients' certificates, or servers', are verified with. partial_chain: each is a trust anchor. */
+void tls_inspect_client_cas(const struct tls_inspector *inspector, const char *file, bool partial_chain);
 void tls_inspect_server_cas(const struct tls_inspector *inspector, const char *file);
 
 /* CRLs that are used beside a file of CA certificates. */

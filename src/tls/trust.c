@@ -20,7 +20,7 @@ static bool digest_number(EVP_MD_CTX *md, long long number)
 	return EVP_DigestUpdate(md, &number, sizeof(number)) == 1;
 }
 
-/* What decides a verification beside the certificates and CRLs. A purpose is not in it: OpenSSL 3.0 has no getter. */
+/* What decides a verification beside the certificates and CRLs. OpenSSL 3.0 has no getter for a store's purpose. */
 static bool digest_parameters(EVP_MD_CTX *md, const thaw_trust *trust)
 {
 	const X509_VERIFY_PARAM *param = X509_STORE_get0_param(trust->store);
@@ -30,7 +30,8 @@ static bool digest_parameters(EVP_MD_CTX *md, const thaw_trust *trust)
 	return digest_number(md, (long long)flags) && digest_number(md, X509_VERIFY_PARAM_get_depth(param)) &&
 	       digest_number(md, X509_VERIFY_PARAM_get_auth_level(param)) &&
 	       digest_number(md, at_a_time ? (long long)X509_VERIFY_PARAM_get_time(param) : 0) &&
-	       digest_number(md, trust->own ? (long long)trust->crl_check : -1);
+	       digest_number(md, trust->own ? (long long)trust->crl_check : -1) &&
+	       digest_number(md, trust->own ? (long long)trust->purpose : -1);
 }
 
 /*
@@ -122,6 +123,39 @@ static bool collect_names(thaw_trust *trust, bool none)
 	return true;
 }
 
+/* Whether a CRL of the store is by the certificate's issuer, and lists it. */
+static bool is_revoked(const STACK_OF(X509_OBJECT) * objects, X509 *certificate)
+{
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+		X509_REVOKED *entry = NULL;
+		if (crl != NULL && X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(certificate)) == 0 &&
+		    X509_CRL_get0_by_cert(crl, &entry, certificate) == 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * OpenSSL looks a certificate up in the CRL of the one above it in the chain. An intermediate CA that is a trust anchor
+ * has none above it, so that its revocation would be overlooked.
+ */
+static bool collect_revoked(thaw_trust *trust)
+{
+	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(trust->store);
+
+	trust->revoked = sk_X509_new_null();
+	if (trust->revoked == NULL)
+		return false;
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		if (certificate != NULL && is_revoked(objects, certificate) &&
+		    !X509_add_cert(trust->revoked, certificate, X509_ADD_FLAG_UP_REF))
+			return false;
+	}
+	return true;
+}
+
 /* options: NULL for a store of the caller's. The store is taken over on success only. */
 static thaw_trust *make(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
 {
@@ -138,8 +172,9 @@ static thaw_trust *make(X509_STORE *store, const struct thaw_trust_options *opti
 	trust->max_cert_list =
 		options != NULL && options->max_cert_list > 0 ? options->max_cert_list : TLS_MAX_CERT_LIST;
 	trust->crl_check = options != NULL ? options->crl_check : THAW_CRL_CHAIN;
+	trust->purpose = options != NULL ? options->purpose : THAW_PURPOSE_CLIENT;
 	if (trust->hook == NULL || !collect_names(trust, options != NULL && options->no_names) ||
-	    !digest_store(trust)) {
+	    (options != NULL && options->partial_chain && !collect_revoked(trust)) || !digest_store(trust)) {
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "collecting the names of the CAs", err);
 		trust->store = NULL; /* still the caller's */
 		thaw_trust_free(&trust);
@@ -267,6 +302,10 @@ static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options 
 		status = check_crls(store, options, err);
 	if (status == THAW_OK && options->depth > 0)
 		X509_STORE_set_depth(store, (int)options->depth);
+	if (status == THAW_OK && options->partial_chain)
+		X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+	if (status == THAW_OK && options->purpose == THAW_PURPOSE_ANY)
+		X509_STORE_set_purpose(store, X509_PURPOSE_ANY);
 	return status;
 }
 
@@ -305,6 +344,7 @@ void thaw_trust_free(thaw_trust **trust)
 	if (gone == NULL || atomic_fetch_sub(&gone->refs, 1) != 1)
 		return;
 	sk_X509_NAME_pop_free(gone->names, X509_NAME_free);
+	sk_X509_pop_free(gone->revoked, X509_free);
 	X509_STORE_free(gone->store);
 	X509_STORE_free(gone->hook);
 	free(gone);
@@ -313,6 +353,16 @@ void thaw_trust_free(thaw_trust **trust)
 const uint8_t *thaw_trust_id(const thaw_trust *trust)
 {
 	return trust->id;
+}
+
+/*
+ * Whether it is about the CRL of an intermediate CA's issuer, which is not in the chain: OpenSSL looks for a CRL that
+ * the CA itself has signed. tls_trust_recheck() looks the CA up.
+ */
+static bool is_of_absent_issuer(int error, X509 *anchor)
+{
+	return error == X509_V_ERR_CRL_SIGNATURE_FAILURE && anchor != NULL &&
+	       X509_NAME_cmp(X509_get_subject_name(anchor), X509_get_issuer_name(anchor)) != 0;
 }
 
 /*
@@ -326,7 +376,9 @@ static int on_missing_crl(int ok, X509_STORE_CTX *ctx, bool leaf_only)
 	bool missing = error == X509_V_ERR_UNABLE_TO_GET_CRL;
 
 	if (ok || !((missing && leaf_only && depth > 0) ||
-		    ((missing || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER) && depth == last)))
+		    ((missing || error == X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER ||
+		      is_of_absent_issuer(error, X509_STORE_CTX_get_current_cert(ctx))) &&
+		     depth == last)))
 		return ok;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
@@ -346,4 +398,34 @@ void tls_trust_prepare(const thaw_trust *trust, X509_STORE_CTX *ctx)
 {
 	if (trust->own)
 		X509_STORE_CTX_set_verify_cb(ctx, trust->crl_check == THAW_CRL_LEAF ? on_leaf : on_chain);
+}
+
+static bool reject(X509_STORE_CTX *ctx, int error, int depth)
+{
+	X509_STORE_CTX_set_error(ctx, error);
+	X509_STORE_CTX_set_error_depth(ctx, depth);
+	X509_STORE_CTX_set_current_cert(ctx, sk_X509_value(X509_STORE_CTX_get0_chain(ctx), depth));
+	return false;
+}
+
+static bool is_among(const STACK_OF(X509) * certificates, const X509 *certificate)
+{
+	for (int i = 0; i < sk_X509_num(certificates); i++)
+		if (X509_cmp(sk_X509_value(certificates, i), certificate) == 0)
+			return true;
+	return false;
+}
+
+bool tls_trust_recheck(const thaw_trust *trust, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	int last = sk_X509_num(chain) - 1;
+
+	if (is_among(trust->revoked, sk_X509_value(chain, last)))
+		return reject(ctx, X509_V_ERR_CERT_REVOKED, last);
+	/* X509_PURPOSE_ANY looks at no key usage either. */
+	if (trust->purpose == THAW_PURPOSE_ANY &&
+	    (X509_get_key_usage(sk_X509_value(chain, 0)) & (KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT)) == 0)
+		return reject(ctx, X509_V_ERR_INVALID_PURPOSE, 0);
+	return true;
 }

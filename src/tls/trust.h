@@ -21,11 +21,16 @@ struct thaw_trust {
 	size_t names_left_out; /* bytes of those names that do not fit; then none is sent */
 	size_t max_cert_list;
 	enum thaw_crl_check crl_check;
-	bool own; /* made from files: crl_check holds */
+	enum thaw_purpose purpose;
+	STACK_OF(X509) * revoked; /* trust anchors that a CRL of the trust revokes; NULL: none */
+	bool own;                 /* made from files: crl_check holds */
 	uint8_t id[TLS_TRUST_ID];
 };
 
 /* The rules of this trust that no parameter of a verification expresses. */
 void tls_trust_prepare(const thaw_trust *trust, X509_STORE_CTX *ctx);
+
+/* The same, of a chain that is verified. False: it is rejected, for the error and at the certificate set in ctx. */
+bool tls_trust_recheck(const thaw_trust *trust, X509_STORE_CTX *ctx);
 
 #endif

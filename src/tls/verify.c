@@ -74,7 +74,7 @@ static bool run(struct tls_verdict *verdict, const thaw_trust *trust, SSL *ssl, 
 
 	if (ok) {
 		tls_trust_prepare(trust, ctx);
-		bool verified = X509_verify_cert(ctx) == 1;
+		bool verified = X509_verify_cert(ctx) == 1 && tls_trust_recheck(trust, ctx);
 		verdict->error = X509_STORE_CTX_get_error(ctx);
 		if (!verified && verdict->error == X509_V_OK)
 			verdict->error = X509_V_ERR_UNSPECIFIED;

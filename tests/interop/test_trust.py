@@ -86,3 +86,30 @@ def test_long_chain(tls, serve, pki, authority):
         client.ask("GET", "/")
     with Raw(gateway, ctx=ctx) as client:
         assert client.ask("GET", "/late").status == 200
+
+
+def visit_twice(gateway, ctx, status):
+    """Asked late and at the handshake, and each with the session of the visit before."""
+    for host in "localhost", "handshake.localhost":
+        session = None
+        for _ in range(2):
+            with Raw(gateway, ctx=ctx, host=host, session=session) as client:
+                assert client.ask("PUT", "/late", b"hello").status == status
+                session = client.tls.session
+
+
+@TLS
+@pytest.mark.parametrize("partial", (False, True))
+def test_intermediate_as_anchor(partial, tls, serve, pki, authority):
+    """An intermediate CA without its root accepts what it issued with partial_chain only."""
+    gateway = hosts(serve, ca=str(authority.issuing), partial_chain=str(partial).lower())
+    visit_twice(gateway, client_context(pki, tls, authority, authority.client("below")), 200 if partial else 403)
+
+
+@TLS
+@pytest.mark.parametrize("purpose", ("client", "any"))
+def test_certificate_of_a_server(purpose, tls, serve, pki, authority):
+    """A certificate with serverAuth only is accepted with purpose: any only."""
+    name = authority.client("server-only", usage="serverAuth")
+    gateway = hosts(serve, ca=str(authority.root), purpose=purpose)
+    visit_twice(gateway, client_context(pki, tls, authority, name), 200 if purpose == "any" else 403)

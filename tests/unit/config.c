@@ -499,12 +499,15 @@ static const char inheriting[] = "hosts:\n"
 				 "    methods: [ PUT, M-SEARCH ]\n"
 				 "    client_certificate: { ca: own.pem, crl: none, when: body, require: true,\n"
 				 "      timeout: 1s, decline_grace: 2s, max_body: 3, elsewhere: none,\n"
-				 "      crl_check: chain, ca_names: send, depth: 1, max_cert_list: 1KiB }\n"
+				 "      crl_check: chain, ca_names: send, depth: 1, max_cert_list: 1KiB,\n"
+				 "      partial_chain: false, purpose: client }\n"
 				 "  - { path: /one, upstream: builtin:prime, client_certificate: { max_body: 4 } }\n"
 				 "  client_certificate:\n"
 				 "    ca: host.pem\n"
 				 "    crl: host.crl\n"
 				 "    crl_check: leaf\n"
+				 "    partial_chain: true\n"
+				 "    purpose: any\n"
 				 "    ca_names: none\n"
 				 "    depth: 32\n"
 				 "    max_cert_list: 60KiB\n"
@@ -534,6 +537,8 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 		assert_string_equal(certificate->ca, "host.pem");
 		assert_string_equal(certificate->crl, "host.crl");
 		assert_int_equal(certificate->crl_check, CONFIG_CRL_LEAF);
+		assert_true(certificate->partial_chain);
+		assert_int_equal(certificate->purpose, CONFIG_PURPOSE_ANY);
 		assert_false(certificate->ca_names);
 		assert_int_equal(certificate->depth, 32);
 		assert_int_equal(certificate->max_cert_list, 61440);
@@ -551,6 +556,8 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 	assert_string_equal(own->certificate.ca, "own.pem");
 	assert_null(own->certificate.crl);
 	assert_int_equal(own->certificate.crl_check, CONFIG_CRL_CHAIN);
+	assert_false(own->certificate.partial_chain);
+	assert_int_equal(own->certificate.purpose, CONFIG_PURPOSE_CLIENT);
 	assert_true(own->certificate.ca_names);
 	assert_int_equal(own->certificate.depth, 1);
 	assert_int_equal(own->certificate.max_cert_list, 1024);

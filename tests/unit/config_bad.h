@@ -27,8 +27,9 @@
 	"request_id_from, paths, max_request_body, "                                                                 \
 	"client_certificate, "                                                                                       \
 	"routes"
-#define ALLOWED_ASK_KEYS                                                                                               \
-	"ca, crl, crl_check, ca_names, depth, max_cert_list, when, require, timeout, decline_grace, max_body, allow, " \
+#define ALLOWED_ASK_KEYS                                                                                       \
+	"ca, crl, crl_check, partial_chain, purpose, ca_names, depth, max_cert_list, when, require, timeout, " \
+	"decline_grace, max_body, allow, "                                                                     \
 	"elsewhere"
 #define ALLOWED_PASSPHRASE "a file whose first line is the key's pass phrase"
 #define ALLOWED_WHEN       "never, handshake, request, request-early, body, response"
@@ -402,6 +403,8 @@ static const struct bad {
 	BAD_ASK("require", "1", "must be true or false", "true, false"),
 	/* words */
 	BAD_ASK("crl_check", "all", "is not known", "chain, leaf"),
+	BAD_ASK("partial_chain", "yes", "must be true or false", "true, false"),
+	BAD_ASK("purpose", "server", "is not known", "client, any"),
 	BAD_ASK("ca_names", "some", "is not known", "send, none"),
 	BAD_ASK("depth", "0", "is not understood", "1 to 32"),
 	BAD_ASK("depth", "33", "is not understood", "1 to 32"),
@@ -699,19 +702,31 @@ static const struct bad {
 		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
 		"    client_certificate: { ca: b.pem, when: handshake }\n" SINK),
 	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
-	 "crl_check, ca_names, depth or max_cert_list; "
+	 "crl_check, partial_chain, purpose, ca_names, depth or max_cert_list; "
 	 "allowed: the same for all that are asked at the handshake"},
 	{ROUTES("  - path: /a\n"
 		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
 		"    client_certificate: { ca: a.pem, crl: c.pem, when: handshake }\n" SINK),
 	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
-	 "crl_check, ca_names, depth or max_cert_list; "
+	 "crl_check, partial_chain, purpose, ca_names, depth or max_cert_list; "
 	 "allowed: the same for all that are asked at the handshake"},
 	{ROUTES("  - path: /a\n"
 		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
 		"    client_certificate: { ca: a.pem, depth: 3, when: handshake }\n" SINK),
 	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
-	 "crl_check, ca_names, depth or max_cert_list; "
+	 "crl_check, partial_chain, purpose, ca_names, depth or max_cert_list; "
+	 "allowed: the same for all that are asked at the handshake"},
+	{ROUTES("  - path: /a\n"
+		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
+		"    client_certificate: { ca: a.pem, partial_chain: true, when: handshake }\n" SINK),
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
+	 "crl_check, partial_chain, purpose, ca_names, depth or max_cert_list; "
+	 "allowed: the same for all that are asked at the handshake"},
+	{ROUTES("  - path: /a\n"
+		"    client_certificate: { ca: a.pem, when: handshake }\n" SINK "  - path: /b\n"
+		"    client_certificate: { ca: a.pem, purpose: any, when: handshake }\n" SINK),
+	 "9: key 'hosts[0].routes[1]': an earlier route of this host is asked at the handshake with another ca, crl, "
+	 "crl_check, partial_chain, purpose, ca_names, depth or max_cert_list; "
 	 "allowed: the same for all that are asked at the handshake"},
 	/* upstreams */
 	{ROUTES("  - path: /\n"

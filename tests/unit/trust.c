@@ -358,10 +358,156 @@ static void a_delta_crl_is_refused(void **state)
 		}
 }
 
+/* ---- intermediate CAs as trust anchors ---- */
+
+/* Asked in the handshake, late, and resumed. detail: NULL: accepted. */
+static void assert_judged(X509 *certificate, const thaw_trust *trust, const char *detail)
+{
+	EACH_VERSION(v)
+	for (int late = 0; late < 2; late++) {
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		for (int visit = 0; visit < 2; visit++) {
+			come(&pair, certificate, pki.key, late ? NULL : trust);
+			if (!late)
+				assert_int_equal(SSL_session_reused(pair.server), detail == NULL && visit == 1);
+			assert_int_equal(ask(&pair, trust, false),
+					 detail == NULL ? THAW_VERDICT_ACCEPTED : THAW_VERDICT_REJECTED);
+			if (detail != NULL)
+				assert_detail(&pair, detail);
+			finish(&pair);
+		}
+		close_contexts(&pair);
+	}
+}
+
+static void an_intermediate_ca_is_an_anchor_on_wish(void **state)
+{
+	struct thaw_error err = {0};
+
+	(void)state;
+	write_certificates("anchors.pem", (X509 *[]){pki.issuing}, 1);
+	for (int wish = 0; wish < 2; wish++) {
+		thaw_trust *trust = thaw_trust_open(
+			&(struct thaw_trust_options){.ca = in_folder("anchors.pem"), .partial_chain = wish}, &err);
+		assert_non_null(trust);
+		assert_judged(pki.client, trust,
+			      wish ? NULL : "unable to get issuer certificate: CA certificate 'CN=issuing'");
+		X509 *other = issue("of another CA", pki.root, pki.key, false);
+		assert_judged(other, trust, "unable to get local issuer certificate");
+		X509_free(other);
+		thaw_trust_free(&trust);
+	}
+}
+
+static const struct {
+	enum crl of_root, of_issuing;
+	enum thaw_crl_check check;
+	const char *detail; /* NULL: accepted */
+} anchor_cases[] = {
+	{NONE, EMPTY, THAW_CRL_CHAIN, NULL},
+	{EMPTY, EMPTY, THAW_CRL_CHAIN, NULL},
+	{EMPTY, EMPTY, THAW_CRL_LEAF, NULL},
+	{NONE, REVOKES, THAW_CRL_CHAIN, "certificate revoked"},
+	{NONE, REVOKES, THAW_CRL_LEAF, "certificate revoked"},
+	{NONE, EXPIRED, THAW_CRL_LEAF, "CRL has expired"},
+	{NONE, FORGED, THAW_CRL_CHAIN, "CRL signature failure"},
+	{EMPTY, NONE, THAW_CRL_LEAF, "unable to get certificate CRL: no CRL of issuer 'CN=issuing'"},
+	{REVOKES, EMPTY, THAW_CRL_CHAIN, "certificate revoked: CA certificate 'CN=issuing'"},
+	{REVOKES, EMPTY, THAW_CRL_LEAF, "certificate revoked: CA certificate 'CN=issuing'"},
+};
+
+/* Whether the root is in the file as well or not: it is above the anchor. */
+static void crls_hold_below_an_intermediate_anchor_and_for_it(void **state)
+{
+	(void)state;
+	for (size_t count = 1; count <= 2; count++) {
+		write_certificates("anchors.pem", (X509 *[]){pki.issuing, pki.root}, count);
+		for (size_t i = 0; i < sizeof(anchor_cases) / sizeof(anchor_cases[0]); i++) {
+			write_crls(anchor_cases[i].of_root, anchor_cases[i].of_issuing);
+			struct thaw_error err = {0};
+			const struct thaw_trust_options options = {.ca = in_folder("anchors.pem"),
+								   .crl = in_folder("crls.pem"),
+								   .crl_check = anchor_cases[i].check,
+								   .partial_chain = true};
+			thaw_trust *trust = thaw_trust_open(&options, &err);
+			bool root_lacks =
+				count == 2 && options.crl_check == THAW_CRL_CHAIN && anchor_cases[i].of_root == NONE;
+			assert_int_equal(trust == NULL, root_lacks);
+			if (trust != NULL)
+				assert_judged(pki.client, trust, anchor_cases[i].detail);
+			thaw_trust_free(&trust);
+		}
+	}
+}
+
+/* ---- purposes ---- */
+
+static X509 *made_for(const char *extended_usage, const char *usage)
+{
+	const struct world_wish wish = {.serial = 4711, .eku = extended_usage};
+	X509 *certificate = world_certificate(&wish, pki.key, pki.issuing, pki.key, true);
+
+	if (usage != NULL)
+		world_extend(certificate, NID_key_usage, usage);
+	assert_true(X509_sign(certificate, pki.key, EVP_sha256()) > 0);
+	return certificate;
+}
+
+static const struct {
+	const char *extended_usage, *usage;
+	bool for_client, for_any;
+} purpose_cases[] = {
+	{NULL, NULL, true, true},
+	{"clientAuth", "digitalSignature", true, true},
+	{"serverAuth,clientAuth", NULL, true, true},
+	{"serverAuth", NULL, false, true},
+	{"serverAuth", "digitalSignature,keyEncipherment", false, true},
+	{"serverAuth", "keyEncipherment", false, false},
+	{"clientAuth", "keyEncipherment", false, false},
+	{"emailProtection", NULL, false, true},
+};
+
+static void a_purpose_is_needed_unless_any_will_do(void **state)
+{
+	struct thaw_error err = {0};
+
+	(void)state;
+	write_certificates("root.pem", (X509 *[]){pki.root}, 1);
+	for (int any = 0; any < 2; any++) {
+		thaw_trust *trust = thaw_trust_open(
+			&(struct thaw_trust_options){.ca = in_folder("root.pem"),
+						     .purpose = any ? THAW_PURPOSE_ANY : THAW_PURPOSE_CLIENT},
+			&err);
+		assert_non_null(trust);
+		for (size_t i = 0; i < sizeof(purpose_cases) / sizeof(purpose_cases[0]); i++) {
+			X509 *certificate = made_for(purpose_cases[i].extended_usage, purpose_cases[i].usage);
+			bool good = any ? purpose_cases[i].for_any : purpose_cases[i].for_client;
+			assert_judged(certificate, trust,
+				      good ? NULL : X509_verify_cert_error_string(X509_V_ERR_INVALID_PURPOSE));
+			X509_free(certificate);
+		}
+		/* A CA must be a CA all the same. */
+		X509 *below =
+			world_certificate(&(struct world_wish){.serial = 4712}, pki.key, pki.client, pki.key, true);
+		struct pair pair = {0};
+		open_server(&pair, TLS1_3_VERSION);
+		begin(&pair);
+		equip(pair.client, below, pki.key, (X509 *[]){pki.client, pki.issuing}, 2);
+		assert_int_equal(thaw_ask_at_handshake(pair.conn, trust), THAW_OK);
+		settle(&pair);
+		assert_int_equal(ask(&pair, trust, false), THAW_VERDICT_REJECTED);
+		finish(&pair);
+		close_contexts(&pair);
+		X509_free(below);
+		thaw_trust_free(&trust);
+	}
+}
+
 static void settings_that_decide_make_another_id(void **state)
 {
 	struct thaw_error err = {0};
-	thaw_trust *trusts[4];
+	thaw_trust *trusts[6];
 
 	(void)state;
 	trusts[0] = trust_with(EMPTY, EMPTY, THAW_CRL_CHAIN, &err);
@@ -373,12 +519,16 @@ static void settings_that_decide_make_another_id(void **state)
 		&(struct thaw_trust_options){.ca = in_folder("root.pem"), .crl = in_folder("crls.pem"), .depth = 3},
 		&err);
 	trusts[3] = thaw_trust_load(in_folder("root.pem"), NULL, &err);
-	for (size_t i = 0; i < 4; i++) {
+	trusts[4] =
+		thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"), .partial_chain = true}, &err);
+	trusts[5] = thaw_trust_open(
+		&(struct thaw_trust_options){.ca = in_folder("root.pem"), .purpose = THAW_PURPOSE_ANY}, &err);
+	for (size_t i = 0; i < 6; i++) {
 		assert_non_null(trusts[i]);
 		for (size_t k = 0; k < i; k++)
 			assert_memory_not_equal(thaw_trust_id(trusts[i]), thaw_trust_id(trusts[k]), 32);
 	}
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 6; i++)
 		thaw_trust_free(&trusts[i]);
 }
 
@@ -447,6 +597,9 @@ int main(void)
 		cmocka_unit_test(broken_chain_in_a_ticket_is_none),
 		cmocka_unit_test(each_certificate_is_checked_against_its_issuer_s_crl),
 		cmocka_unit_test(a_delta_crl_is_refused),
+		cmocka_unit_test(an_intermediate_ca_is_an_anchor_on_wish),
+		cmocka_unit_test(crls_hold_below_an_intermediate_anchor_and_for_it),
+		cmocka_unit_test(a_purpose_is_needed_unless_any_will_do),
 		cmocka_unit_test(settings_that_decide_make_another_id),
 		cmocka_unit_test(names_are_sent_all_or_none),
 	};

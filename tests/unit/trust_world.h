@@ -96,6 +96,7 @@ static inline int tear_down(void **state)
 	EVP_PKEY_free(pki.weak_key);
 	(void)unlink(in_folder("root.pem"));
 	(void)unlink(in_folder("crls.pem"));
+	(void)unlink(in_folder("anchors.pem"));
 	(void)unlink(in_folder("many.pem"));
 	return rmdir(folder);
 }
@@ -190,8 +191,7 @@ static inline void write_crl(FILE *file, enum crl kind, X509 *issuer, X509 *belo
 	EVP_PKEY_free(foreign);
 }
 
-static inline thaw_trust *trust_with(enum crl of_root, enum crl of_issuing, enum thaw_crl_check check,
-				     struct thaw_error *err)
+static inline void write_crls(enum crl of_root, enum crl of_issuing)
 {
 	FILE *file = fopen(in_folder("crls.pem"), "w");
 
@@ -199,6 +199,12 @@ static inline thaw_trust *trust_with(enum crl of_root, enum crl of_issuing, enum
 	write_crl(file, of_root, pki.root, pki.issuing);
 	write_crl(file, of_issuing, pki.issuing, pki.client);
 	assert_int_equal(fclose(file), 0);
+}
+
+static inline thaw_trust *trust_with(enum crl of_root, enum crl of_issuing, enum thaw_crl_check check,
+				     struct thaw_error *err)
+{
+	write_crls(of_root, of_issuing);
 	return thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"),
 							    .crl = in_folder("crls.pem"),
 							    .crl_check = check},

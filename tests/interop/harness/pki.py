@@ -54,11 +54,12 @@ class Authority:
         self._new(self.root, f"/CN={name} root", "critical,CA:TRUE", None)
         self._new(self.issuing, f"/CN={name} issuing", "critical,CA:TRUE", self.root)
 
-    def _new(self, file, subject, constraints, issuer, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256"):
+    def _new(self, file, subject, constraints, issuer, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), digest="sha256", usage=None):
         key_file, request = file.with_suffix(".key"), file.with_suffix(".csr")
         openssl("req", "-newkey", *key, "-nodes", "-subj", subject, "-keyout", str(key_file), "-out", str(request))
         extensions = file.with_suffix(".ext")
-        extensions.write_text(f"basicConstraints={constraints}\n")
+        extended = f"extendedKeyUsage={usage}\n" if usage is not None else ""
+        extensions.write_text(f"basicConstraints={constraints}\n{extended}")
         by = ["-signkey", str(key_file)]
         if issuer is not None:
             by = ["-CA", str(issuer), "-CAkey", str(issuer.with_suffix(".key")), "-CAcreateserial"]
