@@ -189,9 +189,15 @@ enum thaw_status config_check_spool(const struct config_at *at, void *object)
 		struct config_at key = config_child(at, "directory");
 		return config_refuse(&key, "this key is missing, and spool.disk is given; allowed: a directory");
 	}
-	if (check_share(at, "memory", config->spool.memory, percent) != THAW_OK)
+	if (config_keep_place(at, "directory", &config->spool.directory_place) != THAW_OK ||
+	    check_share(at, "memory", config->spool.memory, percent) != THAW_OK)
 		return THAW_FAILED;
 	return disk_given ? check_share(at, "disk", config->spool.disk, percent) : THAW_OK;
+}
+
+enum thaw_status config_check_log(const struct config_at *at, void *object)
+{
+	return config_keep_place(at, "access", &((struct config *)object)->log.access_place);
 }
 
 static bool is_wildcard(const struct config_listen *listen)
@@ -298,6 +304,10 @@ static enum thaw_status default_listen(const struct config_at *at, struct config
 enum thaw_status config_check_file(const struct config_at *at, void *object)
 {
 	struct config *config = object;
+	if (config_keep_place(at, "ticket_keys", &config->ticket_keys_place) != THAW_OK ||
+	    config_keep_place(at, "user", &config->user_place) != THAW_OK ||
+	    config_keep_place(at, "group", &config->group_place) != THAW_OK)
+		return THAW_FAILED;
 	if (check_hosts(at, config) != THAW_OK)
 		return THAW_FAILED;
 	if (config->listens == NULL && default_listen(at, config) != THAW_OK)

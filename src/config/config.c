@@ -85,19 +85,24 @@ void config_free(struct config **config)
 	free(c->admin);
 	free_list(c->admin_names);
 	free(c->ticket_keys);
+	free(c->ticket_keys_place);
 	free(c->tls.groups);
 	free(c->tls.ciphers);
 	free(c->tls.suites);
 	free(c->tls.groups_place);
 	free(c->user);
+	free(c->user_place);
 	free(c->group);
+	free(c->group_place);
 	for (size_t i = 0; i < c->host_count; i++)
 		free_host(&c->hosts[i]);
 	free(c->claimed);
 	free(c->listens);
 	free(c->hosts);
 	free(c->spool.directory);
+	free(c->spool.directory_place);
 	free(c->log.access);
+	free(c->log.access_place);
 	free(c->file);
 	free(c);
 }

@@ -253,13 +253,15 @@ struct config {
 	char **admin_names;          /* that requests to it may name in Host, lower case, NULL-terminated; NULL: none */
 	char *ticket_keys;           /* file shared by several machines; NULL: keys of this process only */
 	char *user, *group;          /* to run as; NULL: as started */
-	uint64_t worker_timeout_ms;  /* without progress, after which a worker is ended; 0: never */
-	uint64_t stop_timeout_ms;    /* how long requests under way may take once a stop was asked for */
+	char *ticket_keys_place, *user_place, *group_place; /* for messages; NULL: no such key */
+	uint64_t worker_timeout_ms; /* without progress, after which a worker is ended; 0: never */
+	uint64_t stop_timeout_ms;   /* how long requests under way may take once a stop was asked for */
 	bool sandbox;
 	struct config_connections connections;
 	struct {
 		uint64_t memory, disk;       /* disk 0: memory only */
 		char *directory;             /* may be NULL only where disk is 0 */
+		char *directory_place;       /* for messages; NULL: no directory */
 		unsigned per_client_percent; /* 1 to 100 */
 	} spool;
 	struct {
@@ -270,7 +272,8 @@ struct config {
 		char *groups_place; /* for messages; NULL: no groups */
 	} tls;
 	struct {
-		char *access; /* "stdout", "stderr", "off", or a file's path */
+		char *access;       /* "stdout", "stderr", "off", or a file's path */
+		char *access_place; /* for messages; NULL: the default */
 		enum config_log_format format;
 		enum config_log_level level;
 	} log;

@@ -719,7 +719,7 @@ static const struct config_rule log_rules[] = {
 	 .offset = AT(log.level),
 	 .words = level_words},
 };
-static const struct config_table log_table = {.rules = log_rules, .count = COUNT(log_rules)};
+static const struct config_table log_table = {.rules = log_rules, .count = COUNT(log_rules), .check = config_check_log};
 
 #undef AT
 #define AT(field) offsetof(struct config_upstream, field)

@@ -123,6 +123,7 @@ bool config_init_route(void *route, const void *host);
 enum thaw_status config_check_certificate(const struct config_at *at, void *certificate);
 enum thaw_status config_check_host(const struct config_at *at, void *host);
 enum thaw_status config_check_spool(const struct config_at *at, void *config);
+enum thaw_status config_check_log(const struct config_at *at, void *config);
 enum thaw_status config_check_file(const struct config_at *at, void *config);
 
 #endif

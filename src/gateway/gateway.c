@@ -74,7 +74,10 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	if (gateway->config->ticket_keys == NULL)
 		return THAW_OK;
-	return tls_server_use_ticket_keys(gateway->tls, gateway->config->ticket_keys, err);
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	if (tls_server_use_ticket_keys(gateway->tls, gateway->config->ticket_keys, &why) == THAW_OK)
+		return THAW_OK;
+	return error_set(err, why.cls, "%s: %s", gateway->config->ticket_keys_place, why.text);
 }
 
 struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err)

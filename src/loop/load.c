@@ -158,23 +158,40 @@ static enum thaw_status try_store(void *arg, struct thaw_error *err)
 	return THAW_OK;
 }
 
+/* user: as whom it was tried; NULL: as whom this process is. */
+static enum thaw_status refuse_folder(const struct config *config, const char *user, const struct thaw_error *why,
+				      struct thaw_error *err)
+{
+	if (config->spool.directory_place == NULL || why->cls == THAW_ERR_RESOURCE)
+		return error_set(err, why->cls, "%s", why->text);
+	if (user != NULL)
+		return error_set(err, why->cls, "%s: as user '%s': %s; make a directory that this user may write to",
+				 config->spool.directory_place, user, why->text);
+	return error_set(err, why->cls, "%s: %s; make a directory that thaw may write to",
+			 config->spool.directory_place, why->text);
+}
+
 static enum thaw_status check_spool(const struct loaded *loaded, const struct config *config, struct thaw_error *err)
 {
 	struct attempt attempt = {.loaded = loaded, .directory = config->spool.directory};
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
 
-	if (!loaded->privileges.change)
-		return try_store(&attempt, err);
-	if (privileges_try(&loaded->privileges, try_store, &attempt, &why) == THAW_OK)
+	bool change = loaded->privileges.change;
+	if ((change ? privileges_try(&loaded->privileges, try_store, &attempt, &why) : try_store(&attempt, &why)) ==
+	    THAW_OK)
 		return THAW_OK;
-	return error_set(err, why.cls, "as user %s: %s", config->user != NULL ? config->user : "root", why.text);
+	const char *user = config->user != NULL ? config->user : "root";
+	return refuse_folder(config, change ? user : NULL, &why, err);
 }
 
 static enum thaw_status make_folder(struct loaded *loaded, const struct config *config, struct thaw_error *err)
 {
 	if (config->spool.disk == 0 || config->spool.directory == NULL)
 		return THAW_OK;
-	return privileges_make_folder(&loaded->privileges, config->spool.directory, &loaded->made_folder, err);
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	if (privileges_make_folder(&loaded->privileges, config->spool.directory, &loaded->made_folder, &why) == THAW_OK)
+		return THAW_OK;
+	return refuse_folder(config, NULL, &why, err);
 }
 
 static void unmake_folder(struct loaded *loaded, const struct config *config)

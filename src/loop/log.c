@@ -41,9 +41,20 @@ void log_turns_free(atomic_uint **turns)
 	*turns = NULL;
 }
 
-static enum thaw_status open_access(struct log *log, struct thaw_error *err)
+/* The key that names the file is told, and what to do. */
+static enum thaw_status refuse_file(const struct config *config, const struct thaw_error *why, struct thaw_error *err)
+{
+	if (config->log.access_place == NULL || why->cls == THAW_ERR_RESOURCE)
+		return error_set(err, why->cls, "%s", why->text);
+	return error_set(err, THAW_ERR_CONFIG,
+			 "%s: %s; name a file in a folder that the user who starts thaw may write to",
+			 config->log.access_place, why->text);
+}
+
+static enum thaw_status open_access(struct log *log, const struct config *config, struct thaw_error *err)
 {
 	const char *target = log->target;
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
 
 	if (strcmp(target, "off") == 0)
 		return THAW_OK;
@@ -52,9 +63,10 @@ static enum thaw_status open_access(struct log *log, struct thaw_error *err)
 		return THAW_OK;
 	}
 	log->records = &log->access;
-	if (strcmp(target, "stdout") != 0)
-		return sink_open_file(&log->access, target, &log->turns[TURN_ACCESS], me(), err);
-	sink_open_shared(&log->access, STDOUT_FILENO, &log->turns[TURN_ACCESS], me());
+	if (strcmp(target, "stdout") == 0)
+		sink_open_shared(&log->access, STDOUT_FILENO, &log->turns[TURN_ACCESS], me());
+	else if (sink_open_file(&log->access, target, &log->turns[TURN_ACCESS], me(), &why) != THAW_OK)
+		return refuse_file(config, &why, err);
 	return THAW_OK;
 }
 
@@ -64,10 +76,10 @@ enum thaw_status log_open(struct log *log, const struct config *config, atomic_u
 	log->target = config->log.access;
 	log->to_journal = journal_is(STDERR_FILENO);
 	sink_open_shared(&log->messages, STDERR_FILENO, &log->turns[TURN_MESSAGE], me());
-	return open_access(log, err);
+	return open_access(log, config, err);
 }
 
-enum thaw_status log_check(const struct config *config, struct thaw_error *err)
+static enum thaw_status check_file(const struct config *config, struct thaw_error *err)
 {
 	const char *path = config->log.access;
 	struct stat info;
@@ -88,6 +100,13 @@ enum thaw_status log_check(const struct config *config, struct thaw_error *err)
 		access(folder, W_OK | X_OK) == 0 ? THAW_OK : error_system(err, errno, "cannot make the log %s", path);
 	free(folder);
 	return status;
+}
+
+enum thaw_status log_check(const struct config *config, struct thaw_error *err)
+{
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+
+	return check_file(config, &why) == THAW_OK ? THAW_OK : refuse_file(config, &why, err);
 }
 
 void log_inherit(struct log *log)

@@ -21,28 +21,35 @@
 
 /* ---- whom to become ---- */
 
-static enum thaw_status find_group(struct privileges *privileges, const char *name, struct thaw_error *err)
+static enum thaw_status find_group(struct privileges *privileges, const struct config *config, struct thaw_error *err)
 {
+	const char *name = config->group;
 	errno = 0;
 	const struct group *group = getgrnam(name);
 
 	if (group == NULL && errno != 0 && errno != ENOENT)
-		return error_system(err, errno, "cannot look up the group '%s'", name);
+		return error_system(err, errno, "%s: cannot look up the group '%s'", config->group_place, name);
 	if (group == NULL)
-		return error_set(err, THAW_ERR_CONFIG, "key 'group': there is no group '%s'", name);
+		return error_set(
+			err, THAW_ERR_CONFIG,
+			"%s: there is no group '%s'; create it with 'groupadd --system %s', or correct the name",
+			config->group_place, name, name);
 	privileges->gid = group->gr_gid;
 	return THAW_OK;
 }
 
-static enum thaw_status find_user(struct privileges *privileges, const char *name, struct thaw_error *err)
+static enum thaw_status find_user(struct privileges *privileges, const struct config *config, struct thaw_error *err)
 {
+	const char *name = config->user;
 	errno = 0;
 	const struct passwd *user = getpwnam(name);
 
 	if (user == NULL && errno != 0 && errno != ENOENT)
-		return error_system(err, errno, "cannot look up the user '%s'", name);
+		return error_system(err, errno, "%s: cannot look up the user '%s'", config->user_place, name);
 	if (user == NULL)
-		return error_set(err, THAW_ERR_CONFIG, "key 'user': there is no user '%s'", name);
+		return error_set(err, THAW_ERR_CONFIG,
+				 "%s: there is no user '%s'; create it with 'useradd --system %s', or correct the name",
+				 config->user_place, name, name);
 	privileges->uid = user->pw_uid;
 	privileges->gid = user->pw_gid;
 	return THAW_OK;
@@ -69,9 +76,9 @@ static enum thaw_status find_groups(struct privileges *privileges, struct thaw_e
 
 static enum thaw_status find(struct privileges *privileges, const struct config *config, struct thaw_error *err)
 {
-	if (config->user != NULL && find_user(privileges, config->user, err) != THAW_OK)
+	if (config->user != NULL && find_user(privileges, config, err) != THAW_OK)
 		return THAW_FAILED;
-	if (config->group != NULL && find_group(privileges, config->group, err) != THAW_OK)
+	if (config->group != NULL && find_group(privileges, config, err) != THAW_OK)
 		return THAW_FAILED;
 	if (geteuid() == 0) {
 		privileges->change = true;
@@ -79,8 +86,10 @@ static enum thaw_status find(struct privileges *privileges, const struct config 
 	}
 	if (privileges->uid == geteuid() && privileges->gid == getegid())
 		return THAW_OK;
-	return error_set(err, THAW_ERR_CONFIG, "key '%s': thaw is not root, so it cannot become '%s'",
-			 config->user != NULL ? "user" : "group", config->user != NULL ? config->user : config->group);
+	return error_set(err, THAW_ERR_CONFIG,
+			 "%s: thaw is not root, so it cannot become '%s'; start it as root, or remove the key",
+			 config->user != NULL ? config->user_place : config->group_place,
+			 config->user != NULL ? config->user : config->group);
 }
 
 enum thaw_status privileges_find(struct privileges *privileges, const struct config *config, struct thaw_error *err)

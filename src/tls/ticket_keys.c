@@ -76,13 +76,17 @@ static enum thaw_status read_key(struct tls_ticket_keys *keys, const char *text,
 	enum thaw_status status = THAW_OK;
 
 	if (keys->count == TLS_TICKET_KEYS_MAX)
-		return error_set(err, THAW_ERR_CONFIG, "%s:%u: more than %d keys", file, line, TLS_TICKET_KEYS_MAX);
+		return error_set(err, THAW_ERR_CONFIG, "%s:%u: more than %d keys; delete the oldest", file, line,
+				 TLS_TICKET_KEYS_MAX);
 	if (!from_hex(text, len, bytes) && !from_base64(text, len, bytes))
-		status = error_set(err, THAW_ERR_CONFIG,
-				   "%s:%u: no ticket key; allowed: %d bytes as hexadecimal digits or in base64", file,
-				   line, KEY_LEN);
+		status = error_set(
+			err, THAW_ERR_CONFIG,
+			"%s:%u: not a ticket key; allowed: %d bytes as hexadecimal digits or in base64; make one "
+			"with 'openssl rand -hex %d'",
+			file, line, KEY_LEN, KEY_LEN);
 	else if (is_known(keys, bytes))
-		status = error_set(err, THAW_ERR_CONFIG, "%s:%u: a key of the same name (its first %d bytes) is above",
+		status = error_set(err, THAW_ERR_CONFIG,
+				   "%s:%u: a key of the same name (its first %d bytes) is above; delete one of them",
 				   file, line, NAME_LEN);
 	else
 		memcpy(&keys->keys[keys->count++], bytes, KEY_LEN);
@@ -111,16 +115,22 @@ static enum thaw_status read_keys(struct tls_ticket_keys *keys, const char *at, 
 			return THAW_FAILED;
 		at = next;
 	}
-	return keys->count > 0 ? THAW_OK : error_set(err, THAW_ERR_CONFIG, "%s: no ticket key in it", file);
+	return keys->count > 0
+		       ? THAW_OK
+		       : error_set(err, THAW_ERR_CONFIG,
+				   "%s: no ticket key in it; make one with 'openssl rand -hex %d'", file, KEY_LEN);
 }
 
 /* Whoever can read the keys can read the connections of all who resumed, and be the server to them. */
 static enum thaw_status load(struct tls_ticket_keys *keys, const char *file, char *text, struct thaw_error *err)
 {
 	size_t len = 0;
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
 
-	if (tls_secret_file_read(file, 07777 & ~MODE_ALLOWED, text, TLS_TICKET_FILE_MAX, &len, err) != THAW_OK)
-		return THAW_FAILED;
+	if (tls_secret_file_read(file, 07777 & ~MODE_ALLOWED, text, TLS_TICKET_FILE_MAX, &len, &why) != THAW_OK)
+		return error_set(err, why.cls,
+				 "%s; make a file with a line of 'openssl rand -hex %d', and chmod 600 it", why.text,
+				 KEY_LEN);
 	return read_keys(keys, text, len, file, err);
 }
 

@@ -206,6 +206,60 @@ def test_a_wrong_configuration(settings, command, wrong, told):
     assert told in err
 
 
+def with_keys(folder, text, mode=0o600):
+    file = folder / "ticket.keys"
+    file.write_text(text)
+    file.chmod(mode)
+    return dict(more=f"ticket_keys: '{file}'\n"), str(file)
+
+
+def unwritable(folder, text):
+    """What cannot be a folder, for root neither."""
+    (folder / "file").write_text("")
+    return text.format(folder / "file" / "below")
+
+
+WRONG_FILES = {
+    "user": lambda folder: (dict(more="user: nobody-of-that-name\n"), "nobody-of-that-name", "useradd"),
+    "group": lambda folder: (dict(more="group: none-of-that-name\n"), "none-of-that-name", "groupadd"),
+    "spool.directory": lambda folder: (
+        dict(spool=unwritable(folder, "{{ memory: 16MiB, disk: 1GiB, directory: '{}' }}")),
+        str(folder / "file" / "below"),
+        "directory",
+    ),
+    "log.access": lambda folder: (
+        dict(log=unwritable(folder, "{{ access: '{}' }}")), str(folder / "file" / "below"), "folder",
+    ),
+    "ticket_keys": lambda folder: (*with_keys(folder, "rubbish\n"), "openssl rand"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("key", WRONG_FILES)
+def test_a_wrong_file_or_name_is_told_with_line_key_and_cure(settings, tmp_path, command, key):
+    wrong, value, cure = WRONG_FILES[key](tmp_path)
+    path = settings(**wrong)
+    code, out, err = thaw(command, "-c", path)
+    assert (code, out) == (EX_CONFIG, "")
+    match = re.match(rf"thaw: error: {re.escape(str(path))}:(\d+): key '{re.escape(key)}': (.*); (.*)\n$", err, re.S)
+    assert match, err
+    assert value in path.read_text().splitlines()[int(match[1]) - 1]
+    assert value in match[2]
+    assert cure in match[3]
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "readable", "folder"])
+def test_ticket_keys_that_cannot_be_used(settings, tmp_path, how):
+    wrong, file = with_keys(tmp_path, "" if how == "empty" else "00" * 80 + "\n", 0o644 if how == "readable" else 0o600)
+    if how in ("missing", "folder"):
+        (tmp_path / "ticket.keys").unlink()
+    if how == "folder":
+        (tmp_path / "ticket.keys").mkdir()
+    code, _, err = thaw("check", "-c", settings(**wrong))
+    assert code == EX_CONFIG
+    assert re.search(rf":\d+: key 'ticket_keys': {re.escape(file)}.*; make ", err)
+
+
 def test_check_tells_its_error_as_json(settings):
     path = settings(workers="many")
     code, out, _ = thaw("check", "--json", "-c", path)

@@ -219,17 +219,17 @@ static void good_files(void **state)
 
 static void bad_lines(void **state)
 {
-	static const char *const none = ": no ticket key; allowed: 80 bytes";
+	static const char *const none = ": not a ticket key; allowed: 80 bytes";
 	char text[2 * HEX + 64];
 
 	(void)state;
 	assert_bad("", ": no ticket key in it");
 	assert_bad("# none\n\n", ": no ticket key in it");
-	assert_bad("secret\n", ":1: no ticket key;");
+	assert_bad("secret\n", ":1: not a ticket key;");
 	(void)snprintf(text, sizeof(text), "# one\n%s0\n", hex(0)); /* a digit too many */
-	assert_bad(text, ":2: no ticket key;");
+	assert_bad(text, ":2: not a ticket key;");
 	(void)snprintf(text, sizeof(text), "%s\n%.*s\n", hex(0), HEX - 2, hex(1)); /* one too few */
-	assert_bad(text, ":2: no ticket key;");
+	assert_bad(text, ":2: not a ticket key;");
 	(void)snprintf(text, sizeof(text), "%s", hex(0));
 	text[77] = 'g';
 	assert_bad(text, none);
@@ -256,10 +256,10 @@ static void bad_lines(void **state)
 	/* a NUL within */
 	(void)snprintf(text, sizeof(text), "%s", hex(0));
 	text[60] = '\0';
-	assert_refused(write_bytes(text, HEX - 1, 0600), ":1: no ticket key;");
+	assert_refused(write_bytes(text, HEX - 1, 0600), ":1: not a ticket key;");
 	(void)snprintf(text, sizeof(text), "%s", base64(0));
 	text[60] = '\0';
-	assert_refused(write_bytes(text, 108, 0600), ":1: no ticket key;");
+	assert_refused(write_bytes(text, 108, 0600), ":1: not a ticket key;");
 }
 
 static void too_many_and_twice(void **state)
