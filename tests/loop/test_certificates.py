@@ -49,8 +49,9 @@ def files(tmp_path, issuer):
     chain.write_text(leaf.read_text() + middle.read_text())
     path = tmp_path / "files.yaml"
 
-    def write(name="api.example.com", certificate=chain, key=leaf.with_suffix(".key"), ca=root, crl=None, upstreams=""):
-        asks = f"client_certificate: {{ when: request, ca: '{ca}'" + (f", crl: '{crl}'" if crl else "") + " }"
+    def write(name="api.example.com", certificate=chain, key=leaf.with_suffix(".key"), ca=root, crl=None, partial=False, upstreams=""):
+        asks = f"client_certificate: {{ when: request, ca: '{ca}'" + (f", crl: '{crl}'" if crl else "")
+        asks += (", partial_chain: true" if partial else "") + " }"
         path.write_text(
             "listen: [ { address: '127.0.0.1:0' } ]\nspool: { memory: 16MiB }\nhosts:\n"
             f"- name: '{name}'\n  certificate: '{certificate}'\n  key: '{key}'\n  routes:\n"
@@ -163,6 +164,11 @@ def test_cas_below_which_every_certificate_is_rejected(files, issuer):
     only(warned(files(ca=unsigned)), CA, unsigned, "not a CA")
     weak = issuer.new("weak", ca=True, key=("rsa:1024",))
     only(warned(files(ca=weak)), CA, weak, "too weak")
+
+
+def test_an_intermediate_without_its_root_is_good_as_an_anchor(files):
+    only(warned(files(ca=files.middle)), CA, files.middle, "partial_chain")
+    assert warned(files(ca=files.middle, partial=True)) == []
 
 
 def test_one_bad_ca_among_good_ones_is_named(files, issuer, tmp_path):
