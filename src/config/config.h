@@ -3,9 +3,9 @@
  *
  * All strings and arrays belong to the struct config. A route's client_certificate is already resolved: what it
  * does not say itself comes from its host, and what the host does not say, from the defaults. docs/REFERENCE.md has
- * all keys; it is generated from schema.c.
+ * all keys; it is generated from the tables in schema*.c.
  *
- * Inside: tree.c (YAML and the place of each value in it), schema.c (tables of all keys), read.c (walks a tree along
+ * Inside: tree.c (YAML and the place of each value in it), schema*.c (tables of all keys), read.c (walks a tree along
  * the tables), value.c, names.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of values), check.c
  * (defaults, and checks across keys), config.c (the functions below). Files that the settings name are not opened here.
  */

@@ -2,9 +2,9 @@
  * What a configuration may say, as data: a config_table is one kind of mapping (a host, a route), a config_rule one
  * key of it: its name, who reads its value, and where that goes in the table's struct.
  *
- * The tables themselves are in schema.c, the defaults and the checks across keys in check.c; readers of values in
- * value.c (numbers, words, files) and names.c (addresses, host names, paths, methods); read.c walks a tree along a
- * table.
+ * The tables are in schema_hosts.c, schema_upstreams.c and schema.c (all others), the defaults and the checks across
+ * keys in check.c; readers of values in value.c (numbers, words, files) and names.c (addresses, host names, paths,
+ * methods); read.c walks a tree along a table.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -12,13 +12,18 @@
 #include "config/config.h"
 #include "config/tree.h"
 
-#define CONFIG_UNSET    UINT64_MAX   /* a size that the file did not give */
-#define CONFIG_SIZE_MAX (1ULL << 50) /* 1024TiB */
-#define CONFIG_PATH_MAX 4095         /* bytes of a file's name */
+#define CONFIG_UNSET       UINT64_MAX   /* a size that the file did not give */
+#define CONFIG_SIZE_MAX    (1ULL << 50) /* 1024TiB */
+#define CONFIG_PATH_MAX    4095         /* bytes of a file's name */
+#define CONFIG_TIMEOUT_MAX (24ULL * 3600 * 1000)
+
+#define CONFIG_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* How "allowed" begins for sizes and durations; the range follows. */
 #define CONFIG_SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
 #define CONFIG_DURATION_TEXT "a whole number with ms, s, m or h; "
+
+#define CONFIG_PASSPHRASE_TEXT "a file whose first line is the key's pass phrase"
 
 struct config_rule;
 struct config_table;
@@ -58,6 +63,8 @@ struct config_table {
 };
 
 extern const struct config_table config_schema; /* of the whole file; its struct is struct config */
+extern const struct config_table config_host_table, config_upstream_table;
+extern const struct config_table config_headers_table; /* of a host, and of a route */
 
 /* read.c */
 enum thaw_status config_read_table(const struct config_at *at, const struct config_table *table,
@@ -66,9 +73,9 @@ enum thaw_status config_read_table(const struct config_at *at, const struct conf
 config_read_fn config_read_mapping, config_read_list, config_read_named_list, config_read_not_yet;
 
 /* value.c */
-config_read_fn config_read_bool, config_read_word, config_read_number, config_read_percent, config_read_size,
-	config_read_duration, config_read_file, config_read_key, config_read_optional_file, config_read_access_log,
-	config_read_upstream;
+config_read_fn config_read_bool, config_read_switch, config_read_word, config_read_number, config_read_percent,
+	config_read_size, config_read_duration, config_read_file, config_read_key, config_read_optional_file,
+	config_read_access_log, config_read_upstream;
 /* Replaces the string at *into by a copy. */
 enum thaw_status config_set_text(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
 /* The same for a file's name, which begins at the configuration's folder when it is relative. */

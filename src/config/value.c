@@ -86,6 +86,16 @@ static const struct config_word *find_word(const struct config_word *words, cons
 	return words->name != NULL ? words : NULL;
 }
 
+/* Words whose values are 0 and 1, of a bool. */
+enum thaw_status config_read_switch(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	unsigned on;
+	if (config_read_word(at, rule, &on) != THAW_OK)
+		return THAW_FAILED;
+	*(bool *)into = on != 0;
+	return THAW_OK;
+}
+
 /* A whole number, or one of the rule's words. */
 enum thaw_status config_read_number(const struct config_at *at, const struct config_rule *rule, void *into)
 {

@@ -173,7 +173,7 @@ static void put_page(FILE *to)
 {
 	(void)fputs(
 		"# Configuration: all keys\n\n"
-		"<!-- Written by script/reference from src/config/schema.c: change the texts there. -->\n"
+		"<!-- Written by script/reference from src/config/schema*.c: change the texts there. -->\n"
 		"Each section is one mapping of the file; `[]` stands for an element of a list, `NAME` for a name of "
 		"your own choice.\nHow values are written, and which keys a task needs: "
 		"[CONFIGURATION.md](CONFIGURATION.md).\n",
@@ -193,13 +193,13 @@ static void each_key_has_a_text_and_a_default(void **state)
 			if (rule->read == config_read_not_yet)
 				continue;
 			if (rule->text == NULL || rule->text[0] == '\0')
-				fail_msg("key '%s' of '%s' has no .text: give it one in src/config/schema.c (what it "
+				fail_msg("key '%s' of '%s' has no .text: give it one in src/config/schema*.c (what it "
 					 "does, one or two sentences), then " CURE,
 					 rule->key, kinds[i].places[0]);
 			if (rule->required == (rule->preset != NULL))
 				fail_msg(
 					"key '%s' of '%s' needs .required or .preset, one of them: the default as in a "
-					"file, or a text in parentheses (src/config/schema.c)",
+					"file, or a text in parentheses (src/config/schema*.c)",
 					rule->key, kinds[i].places[0]);
 		}
 }
@@ -231,12 +231,12 @@ static void check_preset(const struct config_rule *rule, const char *object)
 	assert_int_equal(config_pair(&root, 0, &value, &line), THAW_OK);
 	memset(into, 0, sizeof(into));
 	if (rule->read(&value, rule, into + rule->offset) != THAW_OK)
-		fail_msg("%s: .preset is not a value of the key (src/config/schema.c)", err.text);
+		fail_msg("%s: .preset is not a value of the key (src/config/schema*.c)", err.text);
 	for (size_t i = 0; i < 16; i++) {
 		size_t at = rule->offset + i;
 		if ((i < width_of(rule) || into[at] != 0) && into[at] != object[at])
 			fail_msg("key '%s': .preset '%s' is not the default; one that is not a single value stands in "
-				 "parentheses (src/config/schema.c)",
+				 "parentheses (src/config/schema*.c)",
 				 rule->key, rule->preset);
 	}
 	config_tree_free(&source);
@@ -295,7 +295,7 @@ static void each_range_is_in_the_text_of_what_is_allowed(void **state)
 				continue;
 			range_of(rule, range, sizeof(range));
 			if (rule->allowed == NULL || strstr(rule->allowed, range) == NULL)
-				fail_msg("key '%s' takes %s, but .allowed says: %s (src/config/schema.c)", rule->key,
+				fail_msg("key '%s' takes %s, but .allowed says: %s (src/config/schema*.c)", rule->key,
 					 range, rule->allowed != NULL ? rule->allowed : "nothing");
 		}
 }
@@ -326,7 +326,7 @@ static void the_page_is_what_the_schema_says(void **state)
 	bool same = wanted[i] == there[i];
 	free(wanted);
 	if (!same)
-		fail_msg("docs/REFERENCE.md:%zu is not what src/config/schema.c says: " CURE, line);
+		fail_msg("docs/REFERENCE.md:%zu is not what src/config/schema*.c says: " CURE, line);
 }
 
 int main(int argc, char **argv)

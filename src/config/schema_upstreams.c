@@ -1,0 +1,150 @@
+/* The tables of an upstream. */
+#include "config/schema.h"
+
+static const struct config_word off_words[] = {{"off", 0}, {NULL, 0}};
+
+#define AT(field) offsetof(struct config_upstream, field)
+static const struct config_rule upstream_passphrase_rules[] = {
+	{.key = "file",
+	 .text = "The first line of this file is the pass phrase. It is read again at each reload.",
+	 .read = config_read_file,
+	 .offset = AT(tls.key_passphrase),
+	 .required = true,
+	 .allowed = CONFIG_PASSPHRASE_TEXT},
+};
+static const struct config_table upstream_passphrase_table = {.rules = upstream_passphrase_rules,
+							      .count = CONFIG_COUNT(upstream_passphrase_rules)};
+
+static const struct config_rule upstream_tls_rules[] = {
+	{.key = "ca",
+	 .preset = "(the system's CAs)",
+	 .text = "PEM: the CA certificates that the servers' certificates must chain to.",
+	 .read = config_read_file,
+	 .offset = AT(tls.ca),
+	 .allowed = "a PEM file of the CA certificates that the servers' certificates must come from"},
+	{.key = "name",
+	 .preset = "(the server's host)",
+	 .text = "The name that the servers' certificates must be for; also sent as SNI.",
+	 .read = config_read_server_name,
+	 .offset = AT(tls.name),
+	 .allowed = "the DNS name that the servers' certificates must be for"},
+	{.key = "certificate",
+	 .preset = "(none)",
+	 .text = "PEM: the certificate that Thaw presents to the servers, with its chain.",
+	 .read = config_read_file,
+	 .offset = AT(tls.certificate),
+	 .allowed = "a PEM file with the gateway's own certificate and its chain"},
+	{.key = "key",
+	 .preset = "(none)",
+	 .text = "PEM: the private key of that certificate.",
+	 .read = config_read_key,
+	 .offset = AT(tls.key),
+	 .allowed = "a PEM file with that certificate's private key"},
+	{.key = "key_passphrase",
+	 .preset = "(none)",
+	 .text = "Where the pass phrase of an encrypted `key` is.",
+	 .read = config_read_mapping,
+	 .offset = 0,
+	 .table = &upstream_passphrase_table},
+	{.key = "verify",
+	 .preset = "true",
+	 .text = "`false`: skip verification of the servers' certificates. Anybody on the way can then pose as the "
+		 "service.",
+	 .read = config_read_bool,
+	 .offset = AT(tls.verify),
+	 .allowed = "true, false"},
+};
+static const struct config_table upstream_tls_table = {.rules = upstream_tls_rules,
+						       .count = CONFIG_COUNT(upstream_tls_rules)};
+
+static const struct config_rule upstream_rules[] = {
+	{.key = "servers",
+	 .text = "1 to 256 servers with HTTP/1.1 over TCP, TLS or a unix socket. HOST is an address or a name; a name "
+		 "is looked up while serving, and again when its time to live is over. A request goes to the server "
+		 "with the fewest requests that is not marked down.",
+	 .read = config_read_servers,
+	 .offset = AT(servers),
+	 .required = true,
+	 .allowed = "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"},
+	{.key = "host",
+	 .preset = "(pass)",
+	 .text = "The host that requests to this upstream name. `pass`: as the client named it. `upstream`: the host "
+		 "and port "
+		 "of the server in `servers`. Or a name, perhaps with a port. It is also the TLS server name (SNI) and "
+		 "the "
+		 "name that certificates must be for, unless `tls.name` says otherwise. URLs and cookie domains in "
+		 "responses "
+		 "are changed back: [PROXYING.md](PROXYING.md#hosts-and-paths-that-differ).",
+	 .read = config_read_upstream_host,
+	 .offset = 0,
+	 .allowed = "pass, upstream, or HOST[:PORT]"},
+	{.key = "connect_timeout",
+	 .preset = "5s",
+	 .text = "Time for one attempt to connect: name, connection and TLS together. When it fails, the next address "
+		 "or server is tried; with none left, the answer is 502, or 504 after a timeout.",
+	 .read = config_read_duration,
+	 .offset = AT(connect_timeout_ms),
+	 .min = 1,
+	 .max = CONFIG_TIMEOUT_MAX,
+	 .allowed = CONFIG_DURATION_TEXT "1ms to 24h"},
+	{.key = "response_timeout",
+	 .preset = "60s",
+	 .text = "Longest time without progress while the server owes a response, in either direction. Then the answer "
+		 "is 504, or the response is cut off.",
+	 .read = config_read_duration,
+	 .offset = AT(response_timeout_ms),
+	 .min = 1,
+	 .max = CONFIG_TIMEOUT_MAX,
+	 .allowed = CONFIG_DURATION_TEXT "1ms to 24h"},
+	{.key = "keepalive",
+	 .preset = "32",
+	 .text = "Most idle connections that each worker keeps to each server.",
+	 .read = config_read_number,
+	 .offset = AT(keepalive),
+	 .words = off_words,
+	 .max = 65535,
+	 .allowed = "off, or 0 to 65535"},
+	{.key = "keepalive_timeout",
+	 .preset = "4s",
+	 .text = "How long an idle connection is kept. Choose less than the server's own timeout (Node.js and Apache: "
+		 "5 s).",
+	 .read = config_read_duration,
+	 .offset = AT(keepalive_timeout_ms),
+	 .max = CONFIG_TIMEOUT_MAX,
+	 .allowed = CONFIG_DURATION_TEXT "0s to 24h"},
+	{.key = "tunnel_timeout",
+	 .preset = "1h",
+	 .text = "Longest time without a byte either way on an upgraded connection (WebSocket).",
+	 .read = config_read_duration,
+	 .offset = AT(tunnel_timeout_ms),
+	 .min = 1000,
+	 .max = CONFIG_TIMEOUT_MAX,
+	 .allowed = CONFIG_DURATION_TEXT "1s to 24h"},
+	{.key = "max_failures",
+	 .preset = "3",
+	 .text = "Failures in a row after which a server is marked down. `off` or 0: never.",
+	 .read = config_read_number,
+	 .offset = AT(max_failures),
+	 .words = off_words,
+	 .max = 1000000,
+	 .allowed = "off, or 0 to 1000000"},
+	{.key = "rest",
+	 .preset = "10s",
+	 .text = "How long a server stays marked down. Then one request tries it.",
+	 .read = config_read_duration,
+	 .offset = AT(rest_ms),
+	 .min = 1,
+	 .max = CONFIG_TIMEOUT_MAX,
+	 .allowed = CONFIG_DURATION_TEXT "1ms to 24h"},
+	{.key = "tls",
+	 .preset = "(all defaults)",
+	 .text = "For `https://` servers.",
+	 .read = config_read_mapping,
+	 .offset = 0,
+	 .table = &upstream_tls_table},
+};
+const struct config_table config_upstream_table = {.rules = upstream_rules,
+						   .count = CONFIG_COUNT(upstream_rules),
+						   .size = sizeof(struct config_upstream),
+						   .init = config_init_upstream,
+						   .check = config_check_upstream};
