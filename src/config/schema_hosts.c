@@ -19,29 +19,12 @@ static_assert(sizeof(enum config_purpose) == sizeof(unsigned), "config_read_word
 
 static const struct config_word http2_words[] = {
 	{"auto", CONFIG_HTTP2_AUTO}, {"on", CONFIG_HTTP2_ON}, {"off", CONFIG_HTTP2_OFF}, {NULL, 0}};
-static const struct config_word when_words[] = {
-	{"never", CONFIG_WHEN_NEVER},
-	{"handshake", CONFIG_WHEN_HANDSHAKE},
-	{"request", CONFIG_WHEN_REQUEST},
-	{"request-early", CONFIG_WHEN_REQUEST_EARLY},
-	{"body", CONFIG_WHEN_BODY},
-	{"response", CONFIG_WHEN_RESPONSE},
-	{NULL, 0},
-};
 static const struct config_word upstream_words[] = {
 	{"builtin:inspect", CONFIG_BUILTIN_INSPECT},
 	{"builtin:sink", CONFIG_BUILTIN_SINK},
 	{"builtin:prime", CONFIG_BUILTIN_PRIME},
 	{NULL, 0},
 };
-
-const char *config_when_name(enum config_when when)
-{
-	for (const struct config_word *word = when_words; word->name != NULL; word++)
-		if (word->value == (int)when)
-			return word->name;
-	return "unknown";
-}
 
 static const struct config_word without_words[] = {{"tls12", 1}, {"refuse", 0}, {NULL, 0}};
 static const struct config_word paths_words[] = {{"any-case", 0}, {"case-sensitive", 1}, {NULL, 0}};
@@ -139,7 +122,7 @@ static const struct config_rule certificate_rules[] = {
 	 .text = "When the client is asked for its certificate: [the choice](CONFIGURATION.md#choose-when-to-ask).",
 	 .read = config_read_word,
 	 .offset = AT(when),
-	 .words = when_words},
+	 .words = config_when_words},
 	{.key = "require",
 	 .preset = "true",
 	 .text = "`false`: a client that sends no certificate goes on without an identity.",

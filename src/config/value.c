@@ -79,6 +79,24 @@ enum thaw_status config_read_percent(const struct config_at *at, const struct co
 	return read_whole(at, rule, &scalar, "%", into);
 }
 
+const struct config_word config_when_words[] = {
+	{"never", CONFIG_WHEN_NEVER},
+	{"handshake", CONFIG_WHEN_HANDSHAKE},
+	{"request", CONFIG_WHEN_REQUEST},
+	{"request-early", CONFIG_WHEN_REQUEST_EARLY},
+	{"body", CONFIG_WHEN_BODY},
+	{"response", CONFIG_WHEN_RESPONSE},
+	{NULL, 0},
+};
+
+const char *config_when_name(enum config_when when)
+{
+	for (const struct config_word *word = config_when_words; word->name != NULL; word++)
+		if (word->value == (int)when)
+			return word->name;
+	return "unknown";
+}
+
 static const struct config_word *find_word(const struct config_word *words, const char *text)
 {
 	while (words->name != NULL && strcmp(words->name, text) != 0)
@@ -89,7 +107,7 @@ static const struct config_word *find_word(const struct config_word *words, cons
 /* Words whose values are 0 and 1, of a bool. */
 enum thaw_status config_read_switch(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	unsigned on;
+	unsigned on = 0;
 	if (config_read_word(at, rule, &on) != THAW_OK)
 		return THAW_FAILED;
 	*(bool *)into = on != 0;
