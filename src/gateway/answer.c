@@ -67,7 +67,8 @@ static bool add_fields(struct gw_stream *stream, struct gw_reply *reply)
 	if (reply->more == NULL)
 		return false;
 	http_writer_init(&writer, reply->more, room);
-	gw_headers_write(stream, headers, &writer);
+	const struct gw_origin origin = gw_origin_of(stream);
+	gw_headers_write(&origin, headers, &writer);
 	reply->more_len = writer.overflow ? 0 : writer.len;
 	return true;
 }

@@ -13,9 +13,9 @@
 #include "gateway/conn_states.h"
 #include "gateway/gateway.h"
 #include "gateway/notice.h"
+#include "gateway/origin.h"
 #include "gateway/request_id.h"
 #include "gateway/route.h"
-#include "tls/details.h"
 #include "tls/server.h"
 
 #define GW_WORK_MAX     262144 /* bytes moved in one step, before others have their turn */
@@ -99,11 +99,7 @@ struct gw_conn {
 	bool answered;          /* just now: the next request is waited for without looking whether it is here */
 	/* the accepted certificate, once something needs to know more of it; it never changes */
 	struct tls_details *details;
-	struct {
-		char *fields;   /* owned: for the upstream */
-		bool too_large; /* there are none: the certificate does not fit */
-		size_t len;
-	} told;
+	struct gw_told told;
 	struct gw_pins *pins; /* pin.h; NULL: none */
 	uint64_t linger_left, linger_end_ms;
 };

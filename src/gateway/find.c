@@ -1,4 +1,3 @@
-/* Host, path, method: which route a request belongs to, and what is answered before there is one. */
 #include "gateway/find.h"
 #include "gateway/answer.h"
 #include "gateway/judge.h"
@@ -7,9 +6,9 @@
 #include "http/target.h"
 
 /* Whether the request is for the host that the connection was made to. */
-static bool is_for_host(const struct gw_stream *stream)
+static bool is_for_host(const struct gateway *gateway, const struct gw_host *to, const struct http_request *head)
 {
-	struct http_span name = stream->head.host;
+	struct http_span name = head->host;
 	char host[HTTP_HOST_MAX + 1];
 	size_t len = 0;
 
@@ -20,45 +19,65 @@ static bool is_for_host(const struct gw_stream *stream)
 	if (len > 1 && host[len - 1] == '.')
 		len--; /* a fully qualified spelling of the same name */
 	host[len] = '\0';
-	return len == 0 || tls_server_host(stream->gateway->tls, host) == tls_link_host(stream->conn->tls);
+	return len == 0 || tls_server_host(gateway->tls, host) == to - gateway->routes.hosts;
 }
 
-/* OPTIONS *: about the gateway, not about a resource or its service (RFC 9110 9.3.7). */
-static enum gw_step answer_options(struct gw_stream *stream)
+static enum gw_finding problem(struct gw_found *found, enum gw_problem problem)
 {
-	struct gw_reply reply = {.status = 204};
-
-	return gw_answer(stream, &reply, !stream->body.ended);
+	found->problem = problem;
+	return GW_FOUND_PROBLEM;
 }
 
-static enum gw_step refuse_choice(struct gw_stream *stream, enum gw_choice choice, const struct http_refusal *refusal)
+enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, struct http_request *head,
+			struct gw_found *found)
 {
-	if (choice == GW_REFUSED)
-		return gw_refuse(stream, GW_PROBLEM_MALFORMED, refusal);
-	return gw_refuse(stream, choice == GW_UNCLEAR ? GW_PROBLEM_UNCLEAR_PATH : GW_PROBLEM_NO_ROUTE, NULL);
+	struct gw_judged judged;
+	uint64_t hops = 0;
+
+	*found = (struct gw_found){.route = NULL};
+	if (!is_for_host(gateway, host, head))
+		return problem(found, GW_PROBLEM_MISDIRECTED);
+	if (http_max_forwards(head, &hops) == HTTP_FORWARDS_BAD) {
+		(void)http_refuse(&found->refusal, 400, "a Max-Forwards that is not one number");
+		return problem(found, GW_PROBLEM_MALFORMED);
+	}
+	if (http_span_equal(head->path, "*"))
+		return GW_FOUND_OPTIONS;
+	http_target_merge_front(head);
+	enum gw_choice choice = gw_judge(host, head, &judged);
+	found->route = judged.route;
+	found->refusal = judged.refusal;
+	found->work = judged.work;
+	switch (choice) {
+	case GW_CHOSEN:
+		return GW_FOUND_ROUTE;
+	case GW_REFUSED:
+		return problem(found, GW_PROBLEM_MALFORMED);
+	case GW_UNCLEAR:
+		return problem(found, GW_PROBLEM_UNCLEAR_PATH);
+	case GW_NO_ROUTE:
+		break;
+	}
+	return problem(found, GW_PROBLEM_NO_ROUTE);
 }
 
 bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 {
-	struct http_refusal refusal = {0};
-	uint64_t hops = 0;
+	struct gw_found found;
+	struct gw_reply options = {.status = 204};
 
-	if (!is_for_host(stream)) {
-		*step = gw_refuse(stream, GW_PROBLEM_MISDIRECTED, NULL);
+	switch (gw_find(stream->gateway, gw_conn_host(stream->conn), &stream->head, &found)) {
+	case GW_FOUND_ROUTE:
+		stream->conn->work += found.work;
+		stream->route = found.route;
+		return true;
+	case GW_FOUND_OPTIONS:
+		*step = gw_answer(stream, &options, !stream->body.ended);
 		return false;
+	case GW_FOUND_PROBLEM:
+		break;
 	}
-	if (http_max_forwards(&stream->head, &hops) == HTTP_FORWARDS_BAD) {
-		(void)http_refuse(&refusal, 400, "a Max-Forwards that is not one number");
-		*step = gw_refuse(stream, GW_PROBLEM_MALFORMED, &refusal);
-		return false;
-	}
-	if (http_span_equal(stream->head.path, "*")) {
-		*step = answer_options(stream);
-		return false;
-	}
-	http_target_merge_front(&stream->head);
-	enum gw_choice choice = gw_judge(stream, &refusal);
-	if (choice != GW_CHOSEN)
-		*step = refuse_choice(stream, choice, &refusal);
-	return choice == GW_CHOSEN;
+	stream->conn->work += found.work;
+	*step = gw_refuse(stream, found.problem, found.problem == GW_PROBLEM_MALFORMED ? &found.refusal : NULL);
+	return false;
 }

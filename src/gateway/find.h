@@ -1,10 +1,28 @@
-/* Host, path, method: which route a request belongs to. */
+/* Host, path, method: which route a request belongs to, and what is answered before there is one. */
 #ifndef GATEWAY_FIND_H
 #define GATEWAY_FIND_H
 
+#include "gateway/problem.h"
 #include "gateway/stream.h"
 
-/* Sets the stream's route. False: there is none, and *step says what became of it. */
+enum gw_finding {
+	GW_FOUND_ROUTE,
+	GW_FOUND_OPTIONS, /* OPTIONS *: about the gateway, not about a resource or its service (RFC 9110 9.3.7) */
+	GW_FOUND_PROBLEM, /* it is refused */
+};
+
+struct gw_found {
+	const struct gw_route *route; /* for GW_FOUND_ROUTE */
+	enum gw_problem problem;      /* for GW_FOUND_PROBLEM */
+	struct http_refusal refusal;  /* for GW_PROBLEM_MALFORMED */
+	size_t work;                  /* bytes that were looked at */
+};
+
+/* For a request on a connection to that host. The head is in its final form then: fields that say the same are one. */
+enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, struct http_request *head,
+			struct gw_found *found);
+
+/* The same for a stream. False: there is no route, and *step says what became of it. */
 bool gw_find_route(struct gw_stream *stream, enum gw_step *step);
 
 #endif

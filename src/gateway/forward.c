@@ -1,8 +1,6 @@
 #include "gateway/forward.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +9,7 @@
 #include "http/meaning.h"
 #include "http/syntax.h"
 
-#define ADDRESS_TEXT (INET6_ADDRSTRLEN + 8)
+#define ADDRESS_TEXT (GW_ADDRESS_ROOM + 8)
 #define HOST_TEXT    (HTTP_HOST_MAX + 16)
 #define UPGRADE_TEXT 256
 
@@ -110,21 +108,14 @@ static void write_text(struct http_writer *writer, const char *name, const char 
 }
 
 /* The client's address as Forwarded (RFC 7239 6) and X-Forwarded-For spell it. */
-static void peer_text(const struct gw_stream *stream, char *plain, char *node)
+static void peer_text(const struct gw_origin *origin, char plain[static ADDRESS_TEXT], char node[static ADDRESS_TEXT])
 {
-	char address[INET6_ADDRSTRLEN] = "";
+	bool v6 = gw_origin_is_ipv6(origin);
 
-	(void)snprintf(plain, ADDRESS_TEXT, "unknown");
-	(void)snprintf(node, ADDRESS_TEXT, "unknown");
-	if (stream->conn->has_peer && stream->conn->peer.any.sa_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &stream->conn->peer.v4.sin_addr, address, sizeof(address));
-		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
-		(void)snprintf(node, ADDRESS_TEXT, "%s", address);
-	} else if (stream->conn->has_peer && stream->conn->peer.any.sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &stream->conn->peer.v6.sin6_addr, address, sizeof(address));
-		(void)snprintf(plain, ADDRESS_TEXT, "%s", address);
-		(void)snprintf(node, ADDRESS_TEXT, "\"[%s]\"", address);
-	}
+	gw_origin_address(origin, plain);
+	if (plain[0] == '\0')
+		(void)snprintf(plain, ADDRESS_TEXT, "unknown");
+	(void)snprintf(node, ADDRESS_TEXT, "%s%.*s%s", v6 ? "\"[" : "", GW_ADDRESS_ROOM, plain, v6 ? "]\"" : "");
 }
 
 /* As hosts are compared here: in lower case, and without the dot of the root. An empty port is the default one. */
@@ -150,11 +141,11 @@ static struct http_span normal_authority(const struct http_request *head, char o
 	return (struct http_span){out, len};
 }
 
-static void write_forwarded(const struct gw_stream *stream, struct http_span authority, struct http_writer *writer)
+static void write_forwarded(const struct gw_origin *origin, struct http_span authority, struct http_writer *writer)
 {
 	char plain[ADDRESS_TEXT], node[ADDRESS_TEXT], forwarded[2 * ADDRESS_TEXT + HOST_TEXT];
 
-	peer_text(stream, plain, node);
+	peer_text(origin, plain, node);
 	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=https", node);
 	if (authority.len > 0)
 		len += snprintf(forwarded + len, sizeof(forwarded) - (size_t)len, ";host=\"%.*s\"", (int)authority.len,
@@ -178,7 +169,7 @@ static bool is_for_proxy(struct http_span name)
 }
 
 /* Fields that frame or route the request are written anew; those that a client may not say of itself are left out. */
-static bool passes(const struct gw_stream *stream, const struct http_hops *hops, struct http_span name)
+static bool passes(const struct gw_outgoing *out, const struct http_hops *hops, struct http_span name)
 {
 	static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Via"};
 
@@ -187,9 +178,9 @@ static bool passes(const struct gw_stream *stream, const struct http_hops *hops,
 			return false;
 	if (is_for_proxy(name))
 		return false;
-	if (gw_headers_replace(&gw_headers_of(stream)->request, name))
+	if (gw_headers_replace(&out->route->headers.request, name))
 		return false;
-	return !http_hops_has(hops, name) && !gw_identity_is_stripped(gw_conn_host(stream->conn)->config, name);
+	return !http_hops_has(hops, name) && !gw_identity_is_stripped(out->host, name);
 }
 
 /* RFC 9110 7.6.2: each hop takes one off. At 0 the request is answered here (builtin.c). */
@@ -201,101 +192,105 @@ static void write_max_forwards(const struct http_request *head, struct http_writ
 		http_write_field_number(writer, "Max-Forwards", left - 1);
 }
 
-static void write_fields(const struct gw_stream *stream, const struct http_request *head, struct http_writer *writer)
+static void write_fields(const struct gw_outgoing *out, const struct gw_rewrite *rewrite, struct http_writer *writer)
 {
+	const struct http_request *head = out->head;
 	struct http_hops hops;
 	uint64_t left = 0;
 	bool limited = http_max_forwards(head, &left) == HTTP_FORWARDS_LIMITED;
 
 	http_hops_of(&hops, head->fields, head->field_count);
 	for (size_t i = 0; i < head->field_count; i++)
-		if (passes(stream, &hops, head->fields[i].name) &&
+		if (passes(out, &hops, head->fields[i].name) &&
 		    !(limited && http_span_equal_nocase(head->fields[i].name, "Max-Forwards")))
-			gw_rewrite_request(&gw_proxy_of(stream)->rewrite, &head->fields[i], writer);
+			gw_rewrite_request(rewrite, &head->fields[i], writer);
 }
 
 /* RFC 9110 7.6.3: each that the request came through, and us. */
-static void write_via(const struct gw_stream *stream, struct http_writer *writer)
+static void write_via(const struct gw_outgoing *out, struct http_writer *writer)
 {
-	const struct http_request *head = &stream->head;
+	const struct http_request *head = out->head;
 	char via[16];
 
 	for (size_t i = 0; i < head->field_count; i++)
 		if (http_span_equal_nocase(head->fields[i].name, "Via"))
 			http_write_span(writer, head->fields[i].name, head->fields[i].value);
-	(void)snprintf(via, sizeof(via), "%s thaw", head->minor == 0 ? "1.0" : stream->conn->protocol->version);
+	(void)snprintf(via, sizeof(via), "%s thaw", head->minor == 0 ? "1.0" : out->origin.http);
 	http_write_field(writer, "Via", via);
 }
 
-static void write_framing(const struct gw_stream *stream, struct http_writer *writer)
+static void write_framing(const struct gw_outgoing *out, struct http_writer *writer)
 {
-	const struct http_request *head = &stream->head;
+	const struct http_request *head = out->head;
 
 	if (head->framing == HTTP_BODY_LENGTH)
 		http_write_field_number(writer, "Content-Length", head->length);
 	else if (head->framing == HTTP_BODY_CHUNKED)
 		http_write_field(writer, "Transfer-Encoding", "chunked");
-	if (gw_proxy_of(stream)->expects)
+	if (out->expects)
 		http_write_field(writer, "Expect", "100-continue");
-	if (gw_proxy_of(stream)->upgrade) {
+	if (out->upgrade) {
 		char protocols[UPGRADE_TEXT];
-		size_t len = wanted_protocols(head, stream->route->config, protocols, sizeof(protocols));
+		size_t len = wanted_protocols(head, out->route, protocols, sizeof(protocols));
 		http_write_field(writer, "Connection", "upgrade");
 		http_write_span(writer, (struct http_span){"Upgrade", 7}, (struct http_span){protocols, len});
 	}
 }
 
-/* Made once for a connection: its identity never changes, and its host neither. */
-static void write_identity(struct gw_stream *stream, struct http_writer *writer)
+/* What is told of the identity, made when it is needed first. */
+static const struct gw_told *told_of(const struct gw_origin *origin, unsigned sets)
 {
-	unsigned sets = gw_conn_host(stream->conn)->config->identity;
+	struct gw_told *told = origin->told;
+	bool chain_left_out = false;
+
+	if (told->fields != NULL)
+		return told;
+	const struct tls_details *details = origin->details(origin->arg);
+	if (details != NULL)
+		told->fields = gw_identity_fields(sets, origin->identity, details, &told->len, &chain_left_out);
+	told->too_large = told->fields == NULL && told->len > GW_IDENTITY_MAX;
+	if (chain_left_out)
+		origin->chain_left_out(origin->arg);
+	return told;
+}
+
+static void write_identity(const struct gw_outgoing *out, struct http_writer *writer)
+{
+	unsigned sets = out->host->identity;
 
 	if (sets == 0)
 		return;
-	if (stream->identity == NULL) {
+	if (out->origin.identity == NULL) {
 		gw_identity_none(sets, writer);
 		return;
 	}
-	if (stream->conn->told.fields == NULL) {
-		const struct tls_details *details = gw_conn_details(stream->conn);
-		bool chain_left_out = false;
-		if (details != NULL)
-			stream->conn->told.fields = gw_identity_fields(sets, stream->identity, details,
-								       &stream->conn->told.len, &chain_left_out);
-		stream->conn->told.too_large =
-			stream->conn->told.fields == NULL && stream->conn->told.len > GW_IDENTITY_MAX;
-		if (chain_left_out)
-			gw_notice(stream->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, gw_stream_now(stream),
-				  "a client's chain is too large to be passed on");
-	}
-	if (stream->conn->told.fields != NULL)
-		http_write_lines(writer, stream->conn->told.fields, stream->conn->told.len);
+	const struct gw_told *told = told_of(&out->origin, sets);
+	if (told->fields != NULL)
+		http_write_lines(writer, told->fields, told->len);
 	else
 		writer->overflow = true; /* never without the identity that it has */
 }
 
-void gw_forward_head(struct gw_stream *stream, struct http_writer *writer)
+void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, struct http_writer *writer)
 {
-	const struct http_request *head = &stream->head;
-	struct gw_rewrite *rewrite = &gw_proxy_of(stream)->rewrite;
+	const struct http_request *head = out->head;
 	char text[HOST_TEXT];
 	struct http_span authority = normal_authority(head, text);
-	const char *name = gw_conn_host(stream->conn)->config->name;
+	const char *name = out->host->name;
 
-	gw_rewrite_begin(rewrite, stream, authority, gw_proxy_of(stream)->upstream,
-			 gw_proxy_of(stream)->legs->ops->server(gw_proxy_of(stream)->leg));
-	gw_rewrite_request_line(stream, writer);
+	gw_rewrite_begin(rewrite, out->route, authority, out->upstream, out->server);
+	gw_rewrite_request_line(head, out->route, writer);
 	if (rewrite->map.inner.len > 0) /* HTTP/1.0 may have none */
 		write_text(writer, "Host", rewrite->map.inner.at, rewrite->map.inner.len);
 	else
 		http_write_field(writer, "Host", name[0] != '*' ? name : "localhost");
-	write_fields(stream, head, writer);
+	write_fields(out, rewrite, writer);
 	write_max_forwards(head, writer);
-	write_via(stream, writer);
-	write_forwarded(stream, authority, writer);
-	write_identity(stream, writer);
-	gw_headers_write(stream, &gw_headers_of(stream)->request, writer);
-	write_framing(stream, writer);
+	write_via(out, writer);
+	write_forwarded(&out->origin, authority, writer);
+	write_identity(out, writer);
+	gw_headers_write(&out->origin, &out->route->headers.request, writer);
+	write_framing(out, writer);
 	http_write_end(writer);
 }
 

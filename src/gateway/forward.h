@@ -6,7 +6,10 @@
 #define GATEWAY_FORWARD_H
 
 #include "gateway/headers.h"
-#include "http/response.h"
+#include "gateway/rewrite.h"
+
+struct gw_pack;
+struct http_trailers;
 
 /* Whether the request asks for another protocol (RFC 9110 7.8) that its route allows. */
 bool gw_forward_is_upgrade(const struct http_request *head, const struct config_route *route);
@@ -14,8 +17,20 @@ bool gw_forward_is_upgrade(const struct http_request *head, const struct config_
 /* Whether a 101 may switch to these protocols: the value of its Upgrade field. */
 bool gw_forward_may_switch(const struct config_route *route, struct http_span protocols);
 
-/* For the connection's request, which goes through a proxy. What does not fit sets the writer's overflow. */
-void gw_forward_head(struct gw_stream *stream, struct http_writer *writer);
+/* A request on its way up. */
+struct gw_outgoing {
+	const struct config_host *host;
+	const struct config_route *route;
+	const struct config_upstream *upstream;
+	const char *server; /* of it, as the settings name it */
+	const struct http_request *head;
+	struct gw_origin origin;
+	bool expects; /* the server is to say 100 before the body comes */
+	bool upgrade; /* gw_forward_is_upgrade() */
+};
+
+/* Writes its head, and readies rewrite for the response. What does not fit sets the writer's overflow. */
+void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, struct http_writer *writer);
 
 /* Whether a trailer of that name may be passed on: host as below. */
 bool gw_forward_trailer(const struct config_host *host, struct http_span name);

@@ -1,17 +1,11 @@
 #include "gateway/headers.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/identity.h"
 #include "gateway/variables.h"
 #include "http/syntax.h"
-
-const struct config_header_set *gw_headers_of(const struct gw_stream *stream)
-{
-	return stream->route != NULL ? &stream->route->config->headers : &gw_conn_host(stream->conn)->config->headers;
-}
 
 bool gw_headers_replace(const struct config_headers *headers, struct http_span name)
 {
@@ -22,35 +16,29 @@ bool gw_headers_replace(const struct config_headers *headers, struct http_span n
 	return false;
 }
 
-static bool put_address(const struct gw_conn *conn, struct gw_words *words)
+static bool put_address(const struct gw_origin *origin, struct gw_words *words)
 {
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[GW_ADDRESS_ROOM];
 
-	if (conn->has_peer && conn->peer.any.sa_family == AF_INET)
-		(void)inet_ntop(AF_INET, &conn->peer.v4.sin_addr, text, sizeof(text));
-	else if (conn->has_peer && conn->peer.any.sa_family == AF_INET6)
-		(void)inet_ntop(AF_INET6, &conn->peer.v6.sin6_addr, text, sizeof(text));
+	gw_origin_address(origin, text);
 	gw_words_text(words, text);
 	return text[0] != '\0';
 }
 
-static bool put_port(const struct gw_conn *conn, struct gw_words *words)
+static bool put_port(const struct gw_origin *origin, struct gw_words *words)
 {
 	char text[8];
-	sa_family_t family = conn->has_peer ? conn->peer.any.sa_family : AF_UNSPEC;
+	unsigned port = gw_origin_port(origin);
 
-	if (family != AF_INET && family != AF_INET6)
-		return false;
-	(void)snprintf(text, sizeof(text), "%u",
-		       ntohs(family == AF_INET ? conn->peer.v4.sin_port : conn->peer.v6.sin6_port));
-	gw_words_text(words, text);
-	return true;
+	(void)snprintf(text, sizeof(text), "%u", port);
+	gw_words_text(words, port > 0 ? text : "");
+	return port > 0;
 }
 
 /* In lower case, without the root's dot. */
-static bool put_host(const struct gw_stream *stream, struct gw_words *words)
+static bool put_host(const struct gw_origin *origin, struct gw_words *words)
 {
-	struct http_span host = stream->head_len > 0 ? stream->head.host : (struct http_span){"", 0};
+	struct http_span host = origin->host;
 
 	if (host.len > 1 && host.at[host.len - 1] == '.')
 		host.len--;
@@ -68,45 +56,45 @@ static bool put_text(struct gw_words *words, const char *text)
 	return text[0] != '\0';
 }
 
-static bool put_variable(struct gw_stream *stream, unsigned variable, struct gw_words *words)
+static bool put_variable(const struct gw_origin *origin, unsigned variable, struct gw_words *words)
 {
 	switch (variable) {
 	case CONFIG_VAR_CLIENT_ADDRESS:
-		return put_address(stream->conn, words);
+		return put_address(origin, words);
 	case CONFIG_VAR_CLIENT_PORT:
-		return put_port(stream->conn, words);
+		return put_port(origin, words);
 	case CONFIG_VAR_TLS_VERSION:
-		return put_text(words, tls_link_version(stream->conn->tls));
+		return put_text(words, origin->tls);
 	case CONFIG_VAR_TLS_CIPHER:
-		return put_text(words, tls_link_cipher(stream->conn->tls));
+		return put_text(words, origin->cipher);
 	case CONFIG_VAR_REQUEST_ID:
-		return put_text(words, gw_stream_id(stream));
+		return put_text(words, origin->id(origin->arg));
 	case CONFIG_VAR_REQUEST_HOST:
-		return put_host(stream, words);
+		return put_host(origin, words);
 	case CONFIG_VAR_IDENTITY_VERIFIED:
-		return put_text(words, stream->identity != NULL ? "SUCCESS" : "NONE");
+		return put_text(words, origin->identity != NULL ? "SUCCESS" : "NONE");
 	default:
 		break;
 	}
-	const struct tls_details *details = stream->identity != NULL ? gw_conn_details(stream->conn) : NULL;
-	if (stream->identity != NULL && details == NULL)
+	const struct tls_details *details = origin->identity != NULL ? origin->details(origin->arg) : NULL;
+	if (origin->identity != NULL && details == NULL)
 		words->overflow = true; /* out of memory: never without the identity that it has */
-	return details != NULL && gw_variable_identity(variable, stream->identity, details, words);
+	return details != NULL && gw_variable_identity(variable, origin->identity, details, words);
 }
 
-static bool put_value(struct gw_stream *stream, const struct config_header *rule, struct gw_words *words)
+static bool put_value(const struct gw_origin *origin, const struct config_header *rule, struct gw_words *words)
 {
 	for (size_t i = 0; i < rule->piece_count; i++) {
 		const struct config_piece *piece = &rule->pieces[i];
 		if (piece->variable == CONFIG_VAR_TEXT)
 			gw_words_text(words, piece->text);
-		else if (!put_variable(stream, piece->variable, words))
+		else if (!put_variable(origin, piece->variable, words))
 			return words->overflow;
 	}
 	return true;
 }
 
-static void write_rule(struct gw_stream *stream, const struct config_header *rule, struct http_writer *writer)
+static void write_rule(const struct gw_origin *origin, const struct config_header *rule, struct http_writer *writer)
 {
 	size_t begin = writer->len;
 	struct gw_words words = {.at = writer->at, .len = begin, .room = writer->room, .overflow = writer->overflow};
@@ -114,7 +102,7 @@ static void write_rule(struct gw_stream *stream, const struct config_header *rul
 	gw_words_text(&words, rule->name);
 	gw_words_text(&words, ": ");
 	size_t value = words.len;
-	bool has = put_value(stream, rule, &words);
+	bool has = put_value(origin, rule, &words);
 	bool fit = words.overflow || http_is_field_value((struct http_span){words.at + value, words.len - value});
 	if (!has || !fit)
 		return;
@@ -123,9 +111,9 @@ static void write_rule(struct gw_stream *stream, const struct config_header *rul
 	writer->len = words.len;
 }
 
-void gw_headers_write(struct gw_stream *stream, const struct config_headers *headers, struct http_writer *writer)
+void gw_headers_write(const struct gw_origin *origin, const struct config_headers *headers, struct http_writer *writer)
 {
 	for (size_t i = 0; i < headers->count; i++)
 		if (headers->rules[i]->action != CONFIG_HEADER_REMOVE)
-			write_rule(stream, headers->rules[i], writer);
+			write_rule(origin, headers->rules[i], writer);
 }

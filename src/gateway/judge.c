@@ -3,9 +3,16 @@
 #include "gateway/rewrite.h"
 #include "http/syntax.h"
 
-static enum gw_choice refuse(struct http_refusal *refusal, unsigned status, const char *why)
+/* The request, and what is found out about it. */
+struct inquiry {
+	const struct gw_host *host;
+	const struct http_request *head;
+	struct gw_judged *judged;
+};
+
+static enum gw_choice refuse(const struct inquiry *inquiry, unsigned status, const char *why)
 {
-	(void)http_refuse(refusal, status, why);
+	(void)http_refuse(&inquiry->judged->refusal, status, why);
 	return GW_REFUSED;
 }
 
@@ -20,101 +27,97 @@ static bool same_service(const struct config_route *a, const struct config_route
 }
 
 /* Which route the request would have with that path, and method; an empty one: its own. */
-static enum gw_choice choose(struct gw_stream *stream, struct http_span path, struct http_span method,
-			     const struct gw_route **route, struct http_refusal *refusal)
+static enum gw_choice choose(const struct inquiry *inquiry, struct http_span path, struct http_span method,
+			     const struct gw_route **route)
 {
-	const struct gw_host *host = gw_conn_host(stream->conn);
-	struct http_request other = stream->head;
+	struct http_request other = *inquiry->head;
 
 	other.path = path;
 	if (method.len > 0)
 		other.method = method;
-	stream->conn->work += gw_choice_work(host, &other);
-	return gw_choose(host, &other, route, refusal);
+	inquiry->judged->work += gw_choice_work(inquiry->host, &other);
+	return gw_choose(inquiry->host, &other, route, &inquiry->judged->refusal);
 }
 
 /*
  * The path that the service gets may be one that another route to the same service guards. That route's demands must be
  * met, too.
  */
-static enum gw_choice judge_sent(struct gw_stream *stream, struct http_refusal *refusal)
+static enum gw_choice judge_sent(const struct inquiry *inquiry)
 {
-	const struct config_route *config = stream->route->config;
+	const struct config_route *config = inquiry->judged->route->config;
 	const struct http_mapping paths = gw_rewrite_paths(config);
 	const struct gw_route *other = NULL;
 	char sent[HTTP_LINE_MAX + HTTP_MAPPED_MORE];
 	size_t len = 0;
 
-	if (!http_map_path(&paths, stream->head.path, sent, &len))
-		return refuse(refusal, 400, "a path that spells the beginning that its route strips in another way");
-	if (!gw_conn_host(stream->conn)->mixed)
+	if (!http_map_path(&paths, inquiry->head->path, sent, &len))
+		return refuse(inquiry, 400, "a path that spells the beginning that its route strips in another way");
+	if (!inquiry->host->mixed)
 		return GW_CHOSEN;
 	if (len > HTTP_LINE_MAX)
-		return refuse(refusal, 414, "the path is too long");
-	enum gw_choice choice =
-		choose(stream, (struct http_span){sent, len}, (struct http_span){NULL, 0}, &other, refusal);
+		return refuse(inquiry, 414, "the path is too long");
+	enum gw_choice choice = choose(inquiry, (struct http_span){sent, len}, (struct http_span){NULL, 0}, &other);
 	if (choice == GW_NO_ROUTE)
 		return GW_CHOSEN;
 	if (choice != GW_CHOSEN || !same_service(config, other->config) || has_prefix(other->config))
 		return choice;
-	return gw_route_is_stricter(stream->route, other) ? GW_CHOSEN : GW_UNCLEAR;
+	return gw_route_is_stricter(inquiry->judged->route, other) ? GW_CHOSEN : GW_UNCLEAR;
 }
 
 /* By one method. */
-static enum gw_choice judge_target(struct gw_stream *stream, struct http_span path, struct http_span method,
-				   struct http_refusal *refusal)
+static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_span path, struct http_span method)
 {
 	const struct gw_route *other = NULL;
-	enum gw_choice choice = choose(stream, path, method, &other, refusal);
+	enum gw_choice choice = choose(inquiry, path, method, &other);
 
 	if (choice != GW_CHOSEN)
 		return choice;
-	if (!same_service(stream->route->config, other->config))
-		return refuse(refusal, 502, "a Destination that belongs to another service");
-	return gw_route_is_stricter(stream->route, other) ? GW_CHOSEN : GW_UNCLEAR;
+	if (!same_service(inquiry->judged->route->config, other->config))
+		return refuse(inquiry, 502, "a Destination that belongs to another service");
+	return gw_route_is_stricter(inquiry->judged->route, other) ? GW_CHOSEN : GW_UNCLEAR;
 }
 
 /*
  * COPY and MOVE write to their Destination (RFC 4918 10.3) as a PUT would. Services differ in whether they look at its
  * host at all: where routes differ in their demands, it counts as this one.
  */
-static enum gw_choice judge_destination(struct gw_stream *stream, struct http_span value, struct http_refusal *refusal)
+static enum gw_choice judge_destination(const struct inquiry *inquiry, struct http_span value)
 {
 	static const struct http_span own = {NULL, 0}, put = {"PUT", 3};
-	const struct http_mapping paths = gw_rewrite_paths(stream->route->config);
+	const struct http_mapping paths = gw_rewrite_paths(inquiry->judged->route->config);
 	char unused[HTTP_LINE_MAX + HTTP_MAPPED_MORE];
 	struct http_reference reference;
 	size_t len = 0;
 
-	if (!gw_conn_host(stream->conn)->mixed && !has_prefix(stream->route->config))
+	if (!inquiry->host->mixed && !has_prefix(inquiry->judged->route->config))
 		return GW_CHOSEN;
 	if (!http_reference_parse(value, &reference) || reference.path.len == 0)
-		return refuse(refusal, 400, "a Destination that is neither a URL nor an absolute path");
+		return refuse(inquiry, 400, "a Destination that is neither a URL nor an absolute path");
 	if (!http_map_path(&paths, reference.path, unused, &len))
-		return refuse(refusal, 502, "a Destination without the beginning that its route strips");
-	enum gw_choice choice = judge_target(stream, reference.path, own, refusal);
-	return choice == GW_CHOSEN ? judge_target(stream, reference.path, put, refusal) : choice;
+		return refuse(inquiry, 502, "a Destination without the beginning that its route strips");
+	enum gw_choice choice = judge_target(inquiry, reference.path, own);
+	return choice == GW_CHOSEN ? judge_target(inquiry, reference.path, put) : choice;
 }
 
-enum gw_choice gw_judge(struct gw_stream *stream, struct http_refusal *refusal)
+enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged)
 {
-	const struct http_request *head = &stream->head;
-	const struct gw_host *host = gw_conn_host(stream->conn);
-	enum gw_choice choice = gw_choose(host, head, &stream->route, refusal);
+	const struct inquiry inquiry = {host, head, judged};
 	size_t count = 0;
 
-	stream->conn->work += gw_choice_work(host, head);
-	if (choice == GW_CHOSEN && stream->route->config->upstream != CONFIG_PROXY)
+	*judged = (struct gw_judged){.work = gw_choice_work(host, head)};
+	enum gw_choice choice = gw_choose(host, head, &judged->route, &judged->refusal);
+	if (choice == GW_CHOSEN && judged->route->config->upstream != CONFIG_PROXY)
 		return choice;
-	if (choice == GW_CHOSEN && has_prefix(stream->route->config))
-		choice = judge_sent(stream, refusal);
+	if (choice == GW_CHOSEN && has_prefix(judged->route->config))
+		choice = judge_sent(&inquiry);
 	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
 		if (!http_span_equal_nocase(head->fields[i].name, "Destination"))
 			continue;
-		choice = count++ > 0 ? refuse(refusal, 400, "more than one Destination")
-				     : judge_destination(stream, head->fields[i].value, refusal);
+		choice = count++ > 0 ? refuse(&inquiry, 400, "more than one Destination")
+				     : judge_destination(&inquiry, head->fields[i].value);
 	}
 	if (choice != GW_CHOSEN)
-		stream->route = NULL;
+		judged->route = NULL;
 	return choice;
 }

@@ -4,9 +4,13 @@
 #define GATEWAY_JUDGE_H
 
 #include "gateway/choose.h"
-#include "gateway/stream.h"
 
-/* stream->route for GW_CHOSEN, *refusal for GW_REFUSED. */
-enum gw_choice gw_judge(struct gw_stream *stream, struct http_refusal *refusal);
+struct gw_judged {
+	const struct gw_route *route; /* for GW_CHOSEN; else NULL */
+	struct http_refusal refusal;  /* for GW_REFUSED */
+	size_t work;                  /* bytes that were looked at */
+};
+
+enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged);
 
 #endif

@@ -236,8 +236,10 @@ static void write_head(struct gw_stream *stream, const struct http_answer *answe
 
 	http_write_status_line(writer, answer->status, answer->phrase);
 	write_fields(proxy, answer, headers, writer);
-	if (headers != NULL)
-		gw_headers_write(stream, headers, writer);
+	if (headers != NULL && headers->count > 0) {
+		const struct gw_origin origin = gw_origin_of(stream);
+		gw_headers_write(&origin, headers, writer);
+	}
 	if (answer->status == 101) {
 		http_write_field(writer, "Connection", "upgrade");
 		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_answer_find(answer, "Upgrade")->value);

@@ -34,12 +34,12 @@ struct http_mapping gw_rewrite_paths(const struct config_route *route)
 				     .add = route->add_prefix != NULL ? route->add_prefix : ""};
 }
 
-void gw_rewrite_begin(struct gw_rewrite *rewrite, const struct gw_stream *stream, struct http_span outer,
+void gw_rewrite_begin(struct gw_rewrite *rewrite, const struct config_route *route, struct http_span outer,
 		      const struct config_upstream *upstream, const char *server)
 {
 	struct http_mapping *map = &rewrite->map;
 
-	*map = gw_rewrite_paths(stream->route->config);
+	*map = gw_rewrite_paths(route);
 	map->outer = copy(rewrite->outer, outer);
 	map->server = copy(rewrite->server, authority_of(server, &map->tls));
 	if (upstream->host != NULL)
@@ -48,10 +48,10 @@ void gw_rewrite_begin(struct gw_rewrite *rewrite, const struct gw_stream *stream
 		map->inner = copy(rewrite->inner, upstream->host_of_server ? map->server : map->outer);
 }
 
-void gw_rewrite_request_line(const struct gw_stream *stream, struct http_writer *writer)
+void gw_rewrite_request_line(const struct http_request *head, const struct config_route *route,
+			     struct http_writer *writer)
 {
-	const struct http_request *head = &stream->head;
-	const struct http_mapping paths = gw_rewrite_paths(stream->route->config);
+	const struct http_mapping paths = gw_rewrite_paths(route);
 	char target[HTTP_ORIGIN_MAX + HTTP_MAPPED_MORE];
 	size_t len = 0;
 

@@ -5,7 +5,7 @@
 #ifndef GATEWAY_REWRITE_H
 #define GATEWAY_REWRITE_H
 
-#include "gateway/stream.h"
+#include "config/config.h"
 #include "http/mapping.h"
 #include "http/response.h"
 
@@ -18,14 +18,15 @@ struct gw_rewrite {
 };
 
 /* outer: host[:port] as the client named it. server: as the settings name it. */
-void gw_rewrite_begin(struct gw_rewrite *rewrite, const struct gw_stream *stream, struct http_span outer,
+void gw_rewrite_begin(struct gw_rewrite *rewrite, const struct config_route *route, struct http_span outer,
 		      const struct config_upstream *upstream, const char *server);
 
 /* The prefixes of a route, for a mapping that is about paths only. */
 struct http_mapping gw_rewrite_paths(const struct config_route *route);
 
 /* "GET /path HTTP/1.1" as the service gets it. The route's prefix was looked at before (judge.h). */
-void gw_rewrite_request_line(const struct gw_stream *stream, struct http_writer *writer);
+void gw_rewrite_request_line(const struct http_request *head, const struct config_route *route,
+			     struct http_writer *writer);
 
 /* A field of the request, or of the response, as it is passed on. */
 void gw_rewrite_request(const struct gw_rewrite *rewrite, const struct http_field *field, struct http_writer *writer);

@@ -121,6 +121,11 @@ void gw_stream_end(struct gw_stream *stream, enum gw_end how)
 	gw_stream_enter(stream, GW_OVER);
 }
 
+const struct config_header_set *gw_headers_of(const struct gw_stream *stream)
+{
+	return stream->route != NULL ? &stream->route->config->headers : &gw_conn_host(stream->conn)->config->headers;
+}
+
 void gw_stream_wake(struct gw_stream *stream)
 {
 	stream->ready = true;

@@ -162,6 +162,8 @@ void gw_stream_note(struct gw_stream *stream, const char *note);
 /* Taken from the client, where the host says so, or made when it is first asked for; empty: the system has no random
  * bytes. */
 const char *gw_stream_id(struct gw_stream *stream);
+/* The rules for fields of its route; of its host while it has none. */
+const struct config_header_set *gw_headers_of(const struct gw_stream *stream);
 /* Its connection's next step is due. */
 void gw_stream_wake(struct gw_stream *stream);
 

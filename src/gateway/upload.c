@@ -9,10 +9,20 @@
 static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 {
 	struct gw_proxy *proxy = stream->upstream;
+	const struct gw_outgoing out = {
+		.host = gw_conn_host(stream->conn)->config,
+		.route = stream->route->config,
+		.upstream = proxy->upstream,
+		.server = proxy->legs->ops->server(proxy->leg),
+		.head = &stream->head,
+		.origin = gw_origin_of(stream),
+		.expects = proxy->expects,
+		.upgrade = proxy->upgrade,
+	};
 	struct http_writer writer;
 
 	http_writer_init(&writer, pack->at, GW_UP_HEAD_MAX);
-	gw_forward_head(stream, &writer);
+	gw_forward_head(&out, &proxy->rewrite, &writer);
 	if (writer.overflow) {
 		bool by_rules = stream->identity != NULL && gw_headers_of(stream)->request.count > 0;
 		bool too_large = stream->conn->told.too_large || by_rules;

@@ -1,0 +1,78 @@
+#include "gateway/origin.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+
+#include "gateway/stream.h"
+
+static_assert(GW_ADDRESS_ROOM >= INET6_ADDRSTRLEN, "an address fits");
+
+static sa_family_t family_of(const struct gw_origin *origin)
+{
+	return origin->peer != NULL ? origin->peer->sa_family : AF_UNSPEC;
+}
+
+bool gw_origin_is_ipv6(const struct gw_origin *origin)
+{
+	return family_of(origin) == AF_INET6;
+}
+
+void gw_origin_address(const struct gw_origin *origin, char text[static GW_ADDRESS_ROOM])
+{
+	const void *peer = origin->peer;
+
+	text[0] = '\0';
+	if (family_of(origin) == AF_INET)
+		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text, GW_ADDRESS_ROOM);
+	else if (family_of(origin) == AF_INET6)
+		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, text, GW_ADDRESS_ROOM);
+}
+
+unsigned gw_origin_port(const struct gw_origin *origin)
+{
+	const void *peer = origin->peer;
+
+	if (family_of(origin) == AF_INET)
+		return ntohs(((const struct sockaddr_in *)peer)->sin_port);
+	return family_of(origin) == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)peer)->sin6_port) : 0;
+}
+
+static const struct tls_details *details(void *arg)
+{
+	const struct gw_stream *stream = arg;
+
+	return gw_conn_details(stream->conn);
+}
+
+static const char *id(void *arg)
+{
+	return gw_stream_id(arg);
+}
+
+static void chain_left_out(void *arg)
+{
+	struct gw_stream *stream = arg;
+
+	gw_notice(stream->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, gw_stream_now(stream),
+		  "a client's chain is too large to be passed on");
+}
+
+struct gw_origin gw_origin_of(struct gw_stream *stream)
+{
+	struct gw_conn *conn = stream->conn;
+
+	return (struct gw_origin){
+		.peer = conn->has_peer ? &conn->peer.any : NULL,
+		.http = conn->protocol->version,
+		.tls = tls_link_version(conn->tls),
+		.cipher = tls_link_cipher(conn->tls),
+		.host = stream->head_len > 0 ? stream->head.host : (struct http_span){"", 0},
+		.identity = stream->identity,
+		.told = &conn->told,
+		.details = details,
+		.id = id,
+		.chain_left_out = chain_left_out,
+		.arg = stream,
+	};
+}
