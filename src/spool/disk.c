@@ -139,3 +139,15 @@ void spool_give_up_file(struct thaw_spool *spool)
 	spool->end = spool->read_at = spool->punched = 0;
 	spool_release(spool, LEDGER_DISK, spool->use.disk);
 }
+
+void spool_drop_all(struct thaw_spool *spool)
+{
+	while (!TAILQ_EMPTY(&spool->chunks)) {
+		struct spool_chunk *chunk = TAILQ_FIRST(&spool->chunks);
+		TAILQ_REMOVE(&spool->chunks, chunk, link);
+		spool_drop_chunk(spool, &chunk);
+	}
+	spool_drop_chunk(spool, &spool->back);
+	spool_give_up_file(spool);
+	spool->use.unread = 0;
+}

@@ -1,9 +1,10 @@
 /*
  * The inside of a spool, shared by the files that run it:
  *
- *	spool.c  the queue: written at one end, read at the other
- *	disk.c   blocks, to the file and back
- *	room.c   what makes room: to the disk, or at the cost of those that have waited longest
+ *	spool.c    the queue: written at one end, read at the other
+ *	room.c     what makes room: to the disk, or at the cost of those that have waited longest
+ *	disk.c     blocks, to the file and back
+ *	holding.c  what it holds, as the budgets count it
  */
 #ifndef SPOOL_INSIDE_H
 #define SPOOL_INSIDE_H
@@ -34,13 +35,15 @@ struct thaw_spool {
 	struct thaw_spool_use use;
 };
 
-/* spool.c */
+/* holding.c */
 enum thaw_reason spool_acquire(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes, bool begins);
+/* Memory without a limit, for what empties the spool. False: the client cannot be counted. */
+bool spool_charge(struct thaw_spool *spool, uint64_t bytes);
 void spool_release(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes);
 /* Gives its memory back. *chunk becomes NULL. */
 void spool_drop_chunk(struct thaw_spool *spool, struct spool_chunk **chunk);
-/* All that it holds. */
-void spool_drop_all(struct thaw_spool *spool);
+/* It was written to just now, or holds no memory any more. */
+void spool_note_memory(struct thaw_spool *spool);
 
 /* disk.c */
 
@@ -51,6 +54,8 @@ enum thaw_reason spool_read_block(struct thaw_spool *spool);
 /* What was read back is not needed on the disk any more. */
 void spool_give_back(struct thaw_spool *spool);
 void spool_give_up_file(struct thaw_spool *spool);
+/* All that it holds, in memory and on the disk. */
+void spool_drop_all(struct thaw_spool *spool);
 
 /* room.c */
 
@@ -60,8 +65,6 @@ void spool_note_need(struct thaw_spool *spool);
 void spool_keep_share_open(struct thaw_spool *spool);
 /* It is about to be freed. */
 void spool_note_end(struct thaw_spool *spool);
-/* It was written to just now, or holds no memory any more. */
-void spool_note_memory(struct thaw_spool *spool);
 /*
  * The ledger has refused it memory for that reason: some is given back to the ledger. NONE: try again; else why there
  * is no more.

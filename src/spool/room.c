@@ -32,17 +32,6 @@
 #define WISH_MS     1000
 #define OVERDUE_BIT (UINT64_C(1) << 63)
 
-void spool_note_memory(struct thaw_spool *spool)
-{
-	struct spool_list *resting = &spool->store->resting;
-
-	if (spool->rests)
-		TAILQ_REMOVE(resting, spool, resting);
-	spool->rests = !TAILQ_EMPTY(&spool->chunks);
-	if (spool->rests)
-		TAILQ_INSERT_TAIL(resting, spool, resting);
-}
-
 /* ---- to the disk ---- */
 
 static bool can_spill(const struct thaw_spool *spool)
@@ -80,6 +69,19 @@ static enum thaw_reason spill_of_client(thaw_store *store, uint64_t client)
 }
 
 /* ---- at the cost of those that wait ---- */
+
+void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg)
+{
+	if (spool->ended != THAW_REASON_NONE)
+		return;
+	if (spool->yields.end != NULL)
+		TAILQ_REMOVE(&spool->store->waiting, spool, waiting);
+	spool->yields.end = end;
+	spool->yields.arg = arg;
+	spool->yields.since_ms = since_ms;
+	if (end != NULL)
+		TAILQ_INSERT_TAIL(&spool->store->waiting, spool, waiting);
+}
 
 static uint64_t waited_ms(const struct thaw_spool *spool)
 {

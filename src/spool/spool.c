@@ -34,76 +34,9 @@ thaw_spool *thaw_spool_new(thaw_store *store, const struct sockaddr *client, uin
 	return spool;
 }
 
-void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg)
-{
-	if (spool->ended != THAW_REASON_NONE)
-		return;
-	if (spool->yields.end != NULL)
-		TAILQ_REMOVE(&spool->store->waiting, spool, waiting);
-	spool->yields.end = end;
-	spool->yields.arg = arg;
-	spool->yields.since_ms = since_ms;
-	if (end != NULL)
-		TAILQ_INSERT_TAIL(&spool->store->waiting, spool, waiting);
-}
-
 enum thaw_reason thaw_spool_ended(const thaw_spool *spool)
 {
 	return spool->ended;
-}
-
-void spool_release(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes)
-{
-	ledger_release(spool->store->ledger, spool->store->worker, spool->client, tier, bytes);
-	if (tier == LEDGER_MEMORY)
-		spool->use.memory -= bytes;
-	else
-		spool->use.disk -= bytes;
-}
-
-static void count_memory(struct thaw_spool *spool, uint64_t bytes)
-{
-	spool->use.memory += bytes;
-	if (spool->use.memory > spool->use.memory_most)
-		spool->use.memory_most = spool->use.memory;
-}
-
-enum thaw_reason spool_acquire(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes, bool begins)
-{
-	enum thaw_reason reason =
-		ledger_acquire(spool->store->ledger, spool->store->worker, spool->client, tier, bytes, begins);
-
-	if (reason != THAW_REASON_NONE)
-		return reason;
-	if (tier == LEDGER_MEMORY)
-		count_memory(spool, bytes);
-	else
-		spool->use.disk += bytes;
-	return THAW_REASON_NONE;
-}
-
-void spool_drop_chunk(struct thaw_spool *spool, struct spool_chunk **chunk)
-{
-	if (*chunk == NULL)
-		return;
-	size_t size = (*chunk)->size;
-	spool_chunk_free(spool->store, *chunk);
-	*chunk = NULL;
-	spool_release(spool, LEDGER_MEMORY, size);
-	if (TAILQ_EMPTY(&spool->chunks))
-		spool_note_memory(spool);
-}
-
-void spool_drop_all(struct thaw_spool *spool)
-{
-	while (!TAILQ_EMPTY(&spool->chunks)) {
-		struct spool_chunk *chunk = TAILQ_FIRST(&spool->chunks);
-		TAILQ_REMOVE(&spool->chunks, chunk, link);
-		spool_drop_chunk(spool, &chunk);
-	}
-	spool_drop_chunk(spool, &spool->back);
-	spool_give_up_file(spool);
-	spool->use.unread = 0;
 }
 
 void thaw_spool_free(thaw_spool **spool)
@@ -253,12 +186,9 @@ static enum thaw_reason take_back(struct thaw_spool *spool)
 {
 	if (spool->back != NULL)
 		return THAW_REASON_NONE;
-	if (spool_acquire(spool, LEDGER_MEMORY, THAW_SPOOL_CHUNK, true) != THAW_REASON_NONE) {
-		if (!ledger_charge(spool->store->ledger, spool->store->worker, spool->client, LEDGER_MEMORY,
-				   THAW_SPOOL_CHUNK))
-			return THAW_REASON_BUDGET_WORKER;
-		count_memory(spool, THAW_SPOOL_CHUNK);
-	}
+	if (spool_acquire(spool, LEDGER_MEMORY, THAW_SPOOL_CHUNK, true) != THAW_REASON_NONE &&
+	    !spool_charge(spool, THAW_SPOOL_CHUNK))
+		return THAW_REASON_BUDGET_WORKER;
 	spool->back = spool_chunk_new(spool->store, THAW_SPOOL_CHUNK);
 	if (spool->back != NULL)
 		return THAW_REASON_NONE;

@@ -1,0 +1,63 @@
+/* What a spool holds, as the budgets count it, and its place in the store's list of those that hold memory. */
+#include "spool/inside.h"
+
+void spool_release(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes)
+{
+	ledger_release(spool->store->ledger, spool->store->worker, spool->client, tier, bytes);
+	if (tier == LEDGER_MEMORY)
+		spool->use.memory -= bytes;
+	else
+		spool->use.disk -= bytes;
+}
+
+static void count_memory(struct thaw_spool *spool, uint64_t bytes)
+{
+	spool->use.memory += bytes;
+	if (spool->use.memory > spool->use.memory_most)
+		spool->use.memory_most = spool->use.memory;
+}
+
+enum thaw_reason spool_acquire(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes, bool begins)
+{
+	enum thaw_reason reason =
+		ledger_acquire(spool->store->ledger, spool->store->worker, spool->client, tier, bytes, begins);
+
+	if (reason != THAW_REASON_NONE)
+		return reason;
+	if (tier == LEDGER_MEMORY)
+		count_memory(spool, bytes);
+	else
+		spool->use.disk += bytes;
+	return THAW_REASON_NONE;
+}
+
+bool spool_charge(struct thaw_spool *spool, uint64_t bytes)
+{
+	if (!ledger_charge(spool->store->ledger, spool->store->worker, spool->client, LEDGER_MEMORY, bytes))
+		return false;
+	count_memory(spool, bytes);
+	return true;
+}
+
+void spool_note_memory(struct thaw_spool *spool)
+{
+	struct spool_list *resting = &spool->store->resting;
+
+	if (spool->rests)
+		TAILQ_REMOVE(resting, spool, resting);
+	spool->rests = !TAILQ_EMPTY(&spool->chunks);
+	if (spool->rests)
+		TAILQ_INSERT_TAIL(resting, spool, resting);
+}
+
+void spool_drop_chunk(struct thaw_spool *spool, struct spool_chunk **chunk)
+{
+	if (*chunk == NULL)
+		return;
+	size_t size = (*chunk)->size;
+	spool_chunk_free(spool->store, *chunk);
+	*chunk = NULL;
+	spool_release(spool, LEDGER_MEMORY, size);
+	if (TAILQ_EMPTY(&spool->chunks))
+		spool_note_memory(spool);
+}
