@@ -19,7 +19,7 @@ _thaw() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --pass | --connect-to | --resolve | --user-agent | --proxy | --proxy-user | --noproxy | --user | --retry | --timeout | --response-timeout)
+	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --pass | --connect-to | --resolve | --sni | --user-agent | --proxy | --proxy-user | --noproxy | --user | --retry | --timeout | --response-timeout)
 		return
 		;;
 	--prime | --expect)
@@ -32,9 +32,9 @@ _thaw() {
 	serve) options='-c --config --listen --pki --pid-file --help' ;;
 	check) options='-c --config --strict --json --help' ;;
 	reload | upgrade) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
-	probe) options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --user-agent --proxy --proxy-user --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
+	probe) options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
 	send)
-		options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --user-agent --proxy --proxy-user --noproxy --user --basic --digest --include --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --response-timeout --timeout --json --quiet --help'
+		options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --noproxy --user --basic --digest --include --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --response-timeout --timeout --json --quiet --help'
 		if [[ $word != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			compopt -o filenames 2>/dev/null

@@ -36,6 +36,7 @@ complete -c thaw -n '__fish_seen_subcommand_from demo' -l give-up -x -d 'seconds
 complete -c thaw -n '__fish_seen_subcommand_from send' -F
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l connect-to -x -d 'another address'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l resolve -x -d 'address of a host'
+complete -c thaw -n '__fish_seen_subcommand_from probe send' -l sni -x -d 'name in SNI'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l user-agent -x -d 'the User-Agent field'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l proxy -x -d 'a proxy'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l proxy-user -x -d 'user of the proxy'

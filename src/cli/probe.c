@@ -295,6 +295,7 @@ static void take_routes(struct arguments *arguments)
 	routes->resolve = route->resolve;
 	routes->resolve_count = route->resolve_count;
 	routes->proxy_user = arguments->proxy_user;
+	routes->sni = route->sni;
 	routes->user_agent = cli_route_agent(route, "probe");
 }
 
@@ -344,6 +345,7 @@ int probe_main(int argc, char **argv)
 
 	code = code != CLI_GO_ON ? code : run(&arguments);
 	free(arguments.url);
+	cli_route_free(&arguments.route);
 	cli_secret_free(&arguments.proxy_user);
 	return code;
 }

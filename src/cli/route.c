@@ -1,6 +1,7 @@
 #include "cli/route.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -75,6 +76,9 @@ int cli_route_take(struct cli_route *route, const char *command, int option, con
 			return add(route->resolve, &route->resolve_count, value);
 		return cli_bad_usage(command, "--resolve '%s': allowed: HOST:PORT:ADDRESS[,ADDRESS...], up to 16 times",
 				     value);
+	case CLI_SNI:
+		free(route->sni);
+		return cli_take_name(command, "sni", value, &route->sni);
 	case CLI_USER_AGENT:
 		route->user_agent = value;
 		return cli_is_value(value) ? EX_OK
@@ -83,6 +87,12 @@ int cli_route_take(struct cli_route *route, const char *command, int option, con
 	default:
 		return CLI_GO_ON;
 	}
+}
+
+void cli_route_free(struct cli_route *route)
+{
+	free(route->sni);
+	route->sni = NULL;
 }
 
 const char *cli_route_agent(struct cli_route *route, const char *command)

@@ -18,14 +18,16 @@ struct cli_route {
 	const char *connect_to[CLI_ROUTES_MAX], *resolve[CLI_ROUTES_MAX];
 	size_t connect_to_count, resolve_count;
 	const char *user_agent; /* NULL: the command's own */
+	char *sni;              /* in ASCII; NULL: the URL's host */
 	char own_agent[48];
 };
 
 /* getopt_long()'s results; a command's own begin behind them. */
-enum cli_route_option { CLI_CONNECT_TO = CLI_IDENTITY_END, CLI_RESOLVE, CLI_USER_AGENT, CLI_ROUTE_END };
+enum cli_route_option { CLI_CONNECT_TO = CLI_IDENTITY_END, CLI_RESOLVE, CLI_SNI, CLI_USER_AGENT, CLI_ROUTE_END };
 
 #define CLI_ROUTE_OPTIONS                                                                                           \
 	{"connect-to", required_argument, NULL, CLI_CONNECT_TO}, {"resolve", required_argument, NULL, CLI_RESOLVE}, \
+		{"sni", required_argument, NULL, CLI_SNI},                                                          \
 	{                                                                                                           \
 		"user-agent", required_argument, NULL, CLI_USER_AGENT                                               \
 	}
@@ -34,10 +36,13 @@ enum cli_route_option { CLI_CONNECT_TO = CLI_IDENTITY_END, CLI_RESOLVE, CLI_USER
 	"  --connect-to HOST1:PORT1:HOST2:PORT2  connect to HOST2 in place of HOST1; SNI, Host and the name in the\n" \
 	"                   certificate stay HOST1's; an empty part means any, or the same; up to 16 times\n"         \
 	"  --resolve HOST:PORT:ADDRESS[,ADDRESS...]  the addresses of a host; up to 16 times\n"                       \
+	"  --sni NAME       the name in SNI, and in the server's certificate; default the host of the URL\n"          \
 	"  --user-agent TEXT  the User-Agent field; default thaw-COMMAND/VERSION\n"
 
 /* CLI_GO_ON: the option is not one of these. Else EX_OK, or EX_USAGE after telling what is wrong. */
 int cli_route_take(struct cli_route *route, const char *command, int option, const char *value);
+
+void cli_route_free(struct cli_route *route);
 
 /* --user-agent, or "thaw-COMMAND/VERSION"; belongs to the route. */
 const char *cli_route_agent(struct cli_route *route, const char *command);

@@ -65,6 +65,7 @@ int send_main(int argc, char **argv)
 	free(arguments.url);
 	free(arguments.prime_url);
 	free(arguments.named_url);
+	cli_route_free(&arguments.route);
 	send_forget_user(&arguments);
 	return code;
 }

@@ -330,6 +330,7 @@ static void take_route(struct send_options *send, struct cli_route *route)
 	send->connect_to_count = route->connect_to_count;
 	send->resolve = route->resolve;
 	send->resolve_count = route->resolve_count;
+	send->sni = route->sni;
 	send->user_agent = cli_route_agent(route, "send");
 }
 
@@ -348,6 +349,8 @@ static int check(struct send_arguments *arguments)
 	if (send->prime_url != NULL && strncasecmp(send->prime_url, https ? "https://" : "http://", https ? 8 : 7) != 0)
 		return cli_bad_usage("send", "--prime-url '%s' is not on the server of '%s'", send->prime_url,
 				     send->url);
+	if (!https && send->sni != NULL)
+		return cli_bad_usage("send", "--sni is for https:// only, not for '%s'", send->url);
 	if (send->prime_url != NULL && send->prime == SEND_NEVER)
 		return cli_bad_usage("send", "--prime-url and --prime never contradict each other");
 	if (send->method == NULL)

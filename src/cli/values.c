@@ -1,6 +1,8 @@
 #include "cli/values.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #define SIZE_MAX_BYTES (1ULL << 40)
 #define TIME_MAX_MS    3600000
 #define NAME_ROOM      128 /* of a field's name, with its NUL */
+#define DNS_NAME_MAX   253
 
 bool cli_read_size(const char *text, uint64_t *bytes)
 {
@@ -86,4 +89,30 @@ int cli_take_url(const char *command, const char **url, char **made)
 	else if (err.cls != THAW_ERR_USAGE)
 		return cli_fail(&err);
 	return *made != NULL ? EX_OK : cli_bad_usage(command, "%s", err.text);
+}
+
+/* RFC 6066 3: a DNS name without a dot at its end, and no address. Underscores are used, too. */
+static bool is_dns_name(const char *text)
+{
+	struct in_addr address;
+	size_t len = strlen(text);
+
+	return len > 0 && len <= DNS_NAME_MAX && text[0] != '.' && text[0] != '-' && text[len - 1] != '.' &&
+	       strstr(text, "..") == NULL &&
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")] == '\0' &&
+	       inet_pton(AF_INET, text, &address) != 1;
+}
+
+int cli_take_name(const char *command, const char *option, const char *value, char **name)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	*name = send_host_ascii(value, &err);
+	if (*name == NULL && err.cls != THAW_ERR_USAGE)
+		return cli_fail(&err);
+	if (*name != NULL && is_dns_name(*name))
+		return EX_OK;
+	free(*name);
+	*name = NULL;
+	return cli_bad_usage(command, "--%s '%s': allowed: a DNS name, such as www.example.com", option, value);
 }

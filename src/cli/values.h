@@ -24,6 +24,10 @@ bool cli_is_value(const char *text);
 /* *url with its host in ASCII, for the caller to free with *made; EX_USAGE or EX_OSERR, reported: it has none. */
 int cli_take_url(const char *command, const char **url, char **made);
 
+/* The DNS name that is an option's value, in ASCII, for the caller to free; NULL otherwise. EX_OK, EX_USAGE or
+ * EX_OSERR, reported. */
+int cli_take_name(const char *command, const char *option, const char *value, char **name);
+
 /* Whether a file can be read. False with *err set. */
 bool cli_can_read(const char *file, struct thaw_error *err);
 

@@ -477,7 +477,7 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	}
 	survey->crew = crew_new(&(struct crew_options){
 		.address = findings->address,
-		.name = findings->url.host,
+		.name = survey->options->routes.sni != NULL ? survey->options->routes.sni : findings->url.host,
 		.tunnel = survey->tunnel,
 		.tunnel_ms = survey->options->stall_ms,
 		.at_once = AT_ONCE,

@@ -12,6 +12,7 @@ struct probe_routes {
 	const char *proxy;      /* "[http://]HOST[:PORT]"; NULL: none */
 	const char *proxy_user; /* "NAME:PASSWORD"; NULL: none */
 	const char *user_agent;
+	const char *sni; /* in place of the URL's host in SNI, and in the server's certificate; NULL: that */
 };
 
 /*

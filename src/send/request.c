@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "send/url.h"
+
 static bool append(struct curl_slist **list, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
@@ -54,7 +56,7 @@ static bool is_of_body(const char *line)
 
 static bool make_priming(struct request *request)
 {
-	bool ok = true;
+	bool ok = request->host == NULL || append(&request->priming, request->host);
 
 	for (size_t i = 0; i < request->options->header_count; i++)
 		if (!is_of_body(request->options->headers[i]))
@@ -62,10 +64,11 @@ static bool make_priming(struct request *request)
 	return ok;
 }
 
-static bool has_type(const struct send_options *options)
+/* name with its colon. */
+static bool has_header(const struct send_options *options, const char *name)
 {
 	for (size_t i = 0; i < options->header_count; i++)
-		if (strncasecmp(options->headers[i], "content-type:", 13) == 0)
+		if (strncasecmp(options->headers[i], name, strlen(name)) == 0)
 			return true;
 	return false;
 }
@@ -92,13 +95,14 @@ static bool make_headers(struct request *request, const struct resume *part)
 	char type[128];
 
 	free_headers(request);
-	bool ok = append(&request->plain, "Expect:") && append(&request->expecting, "Expect: 100-continue");
+	bool ok = append(&request->plain, "Expect:") && append(&request->expecting, "Expect: 100-continue") &&
+		  (request->host == NULL || append_both(request, request->host));
 	for (size_t i = 0; i < options->header_count; i++)
 		ok = ok && append_field(&request->plain, options->headers[i]) &&
 		     append_field(&request->expecting, options->headers[i]);
 	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
 	/* Else libcurl claims that a POST is a form of another kind. */
-	if (known != NULL || (!has_type(options) && strcmp(options->method, "POST") == 0))
+	if (known != NULL || (!has_header(options, "content-type:") && strcmp(options->method, "POST") == 0))
 		ok = ok && append_both(request, type);
 	if (send_body_length(request->body) < 0)
 		ok = ok && append_both(request, "Transfer-Encoding: chunked");
@@ -149,13 +153,65 @@ static bool append_all(struct curl_slist **list, const char *const *lines, size_
 	return ok;
 }
 
+/*
+ * libcurl takes the name in SNI and in the certificate from the URL. So that has the other name, and the connection and
+ * the Host field what the user's URL says.
+ */
+static bool rename_host(struct request *request)
+{
+	const struct send_options *options = request->options;
+	char *authority = send_url_authority(options->url);
+
+	request->url = send_url_with_host(options->url, options->sni);
+	if (options->prime_url != NULL)
+		request->prime_url = send_url_with_host(options->prime_url, options->sni);
+	if (authority == NULL || has_header(options, "host:") || asprintf(&request->host, "Host: %s", authority) < 0)
+		request->host = NULL;
+	bool ok = request->url != NULL && (options->prime_url == NULL || request->prime_url != NULL) &&
+		  (request->host != NULL || (authority != NULL && has_header(options, "host:")));
+	free(authority);
+	return ok;
+}
+
+/* Appends what the format makes. */
+static bool append_made(struct curl_slist **list, const char *first, const char *second, const char *third)
+{
+	char *line = NULL;
+
+	if (asprintf(&line, "%s%s%s", first, second, third) < 0)
+		return false;
+	bool ok = append(list, line);
+	free(line);
+	return ok;
+}
+
+/* What the options say of the URL's host is for the other name then; if they say nothing, that leads to the host. */
+static bool append_renamed(struct request *request)
+{
+	const struct send_options *options = request->options;
+	char *host = send_url_host(options->url);
+	size_t len = host != NULL ? strlen(host) : 0;
+	bool ok = host != NULL;
+
+	for (size_t i = 0; i < options->connect_to_count && ok; i++) {
+		const char *entry = options->connect_to[i];
+		bool is_its = strncasecmp(entry, host, len) == 0 && entry[len] == ':';
+		ok = append_made(&request->connect_to, is_its ? options->sni : "", is_its ? entry + len : entry, "");
+	}
+	ok = ok && append_made(&request->connect_to, options->sni, "::", host);
+	free(host);
+	return ok;
+}
+
 /* Which way it goes. */
 static bool set_route(struct request *request)
 {
 	const struct send_options *options = request->options;
 	CURL *easy = request->easy;
 
-	return append_all(&request->connect_to, options->connect_to, options->connect_to_count) &&
+	return (options->sni != NULL
+			? append_renamed(request)
+			: append_all(&request->connect_to, options->connect_to, options->connect_to_count)) &&
 	       append_all(&request->resolve, options->resolve, options->resolve_count) &&
 	       curl_easy_setopt(easy, CURLOPT_CONNECT_TO, request->connect_to) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_RESOLVE, request->resolve) == CURLE_OK &&
@@ -184,9 +240,10 @@ bool request_prepare(struct request *request)
 	CURL *easy = request->easy;
 	long verify = options->insecure ? 0 : 1;
 
-	return make_priming(request) && make_headers(request, NULL) && set_method(request) &&
-	       request_set_tls(request, options->tls) && set_route(request) && set_login(request) &&
-	       curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK &&
+	return (options->sni == NULL || rename_host(request)) && make_priming(request) && make_headers(request, NULL) &&
+	       set_method(request) && request_set_tls(request, options->tls) && set_route(request) &&
+	       set_login(request) &&
+	       curl_easy_setopt(easy, CURLOPT_URL, request->url != NULL ? request->url : options->url) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent) == CURLE_OK &&
@@ -233,5 +290,8 @@ void request_free(struct request *request)
 	curl_slist_free_all(request->priming);
 	curl_slist_free_all(request->connect_to);
 	curl_slist_free_all(request->resolve);
-	request->priming = request->connect_to = request->resolve = NULL;
+	free(request->url);
+	free(request->prime_url);
+	free(request->host);
+	*request = (struct request){.options = NULL};
 }

@@ -15,6 +15,8 @@ struct request {
 	 */
 	struct curl_slist *plain, *expecting, *priming;
 	struct curl_slist *connect_to, *resolve;
+	char *url, *prime_url; /* with options->sni: its host is that; else NULL */
+	char *host;            /* and the Host field, which is the options' */
 };
 
 /* All of these: false: libcurl has no memory. Once, with the fields above set: */

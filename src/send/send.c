@@ -313,6 +313,8 @@ static bool make(struct send *send)
 	send->request = (struct request){.options = options, .easy = send->easy, .body = send->body};
 	bool ok = send->easy != NULL && request_prepare(&send->request) && transfer_prepare(&send->transfer);
 	helper.options.headers = send->request.priming;
+	if (send->request.prime_url != NULL)
+		helper.options.url = send->request.prime_url;
 	if (ok)
 		send->helper = send->transfer.helper = helper_new(send->easy, &helper, &send->result->err);
 	if (send->helper != NULL)

@@ -26,7 +26,8 @@ static struct span host_of(const char *url)
 			authority -= i + 1;
 			i = (size_t)-1;
 		}
-	const char *colon = memchr(at, ':', authority);
+	const char *close = *at == '[' ? memchr(at, ']', authority) : NULL, *from = close != NULL ? close : at;
+	const char *colon = memchr(from, ':', authority - (size_t)(from - at));
 	return (struct span){.at = at, .len = colon != NULL ? (size_t)(colon - at) : authority};
 }
 
@@ -63,24 +64,92 @@ static char *convert(const char *host)
 	return NULL;
 }
 
-char *send_url_ascii(const char *url, struct thaw_error *err)
+static char *no_memory(struct thaw_error *err)
 {
-	struct span host = host_of(url);
-	char *name = strndup(host.at, host.len), *ascii = NULL, *made = NULL;
+	(void)error_set(err, THAW_ERR_RESOURCE, "out of memory"); /* the first cause counts */
+	return NULL;
+}
 
-	if (is_ascii(host))
-		made = strdup(url);
-	else if (name != NULL && (ascii = convert(name)) == NULL)
+char *send_host_ascii(const char *host, struct thaw_error *err)
+{
+	char *ascii, *made;
+
+	if (is_ascii((struct span){.at = host, .len = strlen(host)})) {
+		made = strdup(host);
+		return made != NULL ? made : no_memory(err);
+	}
+	ascii = convert(host);
+	if (ascii == NULL) {
 		(void)error_set(err, THAW_ERR_USAGE,
 				"the host '%s' has no form in ASCII (IDNA): it is not UTF-8, a label is too long, or a "
 				"character is not allowed in names",
-				name);
-	else if (name != NULL && asprintf(&made, "%.*s%s%s", (int)(host.at - url), url, ascii, host.at + host.len) < 0)
-		made = NULL;
-	if (made == NULL)
-		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory"); /* the first cause counts */
-	free(name);
+				host);
+		return NULL;
+	}
+	made = strdup(ascii);
 	curl_free(ascii);
+	return made != NULL ? made : no_memory(err);
+}
+
+/* The host of url, which it was found in, replaced. */
+static char *replace(const char *url, struct span host, const char *other)
+{
+	char *made = NULL;
+
+	return asprintf(&made, "%.*s%s%s", (int)(host.at - url), url, other, host.at + host.len) < 0 ? NULL : made;
+}
+
+char *send_url_ascii(const char *url, struct thaw_error *err)
+{
+	struct span host = host_of(url);
+	char *name = strndup(host.at, host.len), *ascii = name != NULL ? send_host_ascii(name, err) : NULL;
+	char *made = ascii != NULL ? replace(url, host, ascii) : NULL;
+
+	free(name);
+	free(ascii);
+	return made != NULL ? made : no_memory(err);
+}
+
+char *send_url_host(const char *url)
+{
+	struct span host = host_of(url);
+
+	return strndup(host.at, host.len);
+}
+
+char *send_url_with_host(const char *url, const char *host)
+{
+	return replace(url, host_of(url), host);
+}
+
+char *send_url_authority(const char *url)
+{
+	CURLU *parts = curl_url();
+	char *host = NULL, *port = NULL, *made = NULL;
+
+	if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		bool other = curl_url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) == CURLUE_OK;
+		if (asprintf(&made, "%s%s%s", host, other ? ":" : "", other ? port : "") < 0)
+			made = NULL;
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(parts);
+	return made;
+}
+
+char *send_url_join(const char *base, const char *location)
+{
+	CURLU *parts = curl_url();
+	char *whole = NULL, *made = NULL;
+
+	if (parts != NULL && curl_url_set(parts, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    curl_url_set(parts, CURLUPART_URL, location, CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_URL, &whole, 0) == CURLUE_OK)
+		made = strdup(whole);
+	curl_free(whole);
+	curl_url_cleanup(parts);
 	return made;
 }
 

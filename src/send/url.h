@@ -11,6 +11,22 @@
  */
 char *send_url_ascii(const char *url, struct thaw_error *err);
 
+/* The same of a host alone, for the caller to free. */
+char *send_host_ascii(const char *host, struct thaw_error *err);
+
+/* The host of url as it is written there, IPv6 addresses in brackets; for the caller to free. NULL: no memory. */
+char *send_url_host(const char *url);
+
+/* A copy of url with another host; port, user and path stay. NULL: no memory. */
+char *send_url_with_host(const char *url, const char *host);
+
+/* "host" or "host:port", as a Host field has it (RFC 9110 7.2); without a user. NULL: no memory, or it is no URL. */
+char *send_url_authority(const char *url);
+
+/* Where a Location field leads that came in response to a request for base (RFC 3986 5.2). NULL: no memory, or nowhere.
+ */
+char *send_url_join(const char *base, const char *location);
+
 /*
  * A copy of url with the file's name behind its path where that ends in "/" or is empty, as curl has it; else just a
  * copy. Every byte of the name but unreserved ones (RFC 3986 2.3) is percent-encoded. NULL with *err set: no memory.

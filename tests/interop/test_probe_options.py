@@ -63,6 +63,15 @@ def test_a_host_other_than_the_sni_and_another_agent(taker, pki):
     assert {(fields["host"], fields["user-agent"]) for _, _, fields, _ in taker.requests} == {("other.example", "own/1")}
 
 
+def test_an_sni_other_than_the_host(taker, pki):
+    url = f"https://127.0.0.1:{taker.port}/x"
+    code, _, err = probe(pki, url, "--sni", "localhost")
+    assert (code, taker.names) == (0, {"localhost"}), err
+    assert {fields["host"] for _, _, fields, _ in taker.requests} == {f"127.0.0.1:{taker.port}"}
+    assert probe(pki, url, "--sni", "other.example")[0] == 77
+    assert probe(pki, url, "--sni", "127.0.0.1")[0] == 64
+
+
 def test_its_own_agent_has_its_version(taker, pki):
     assert probe(pki, f"https://localhost:{taker.port}/x")[0] == 0
     assert all(re.fullmatch(r"thaw-probe/\d+\.\d+\.\d+", fields["user-agent"]) for _, _, fields, _ in taker.requests)

@@ -58,6 +58,34 @@ def test_a_host_other_than_the_sni(recorder, pki, small):
     assert (sent.code, server.names, server.upload()[2]["host"]) == (0, {"localhost"}, "other.example"), sent
 
 
+@pytest.mark.parametrize("way", (None, "connect-to", "resolve"))
+def test_an_sni_other_than_the_host(way, recorder, pki, small):
+    """The certificate is for localhost, and the URL's host is not."""
+    server = recorder()
+    host = "other.invalid" if way else "127.0.0.1"
+    port = 9 if way == "connect-to" else server.port
+    value = {"connect-to": f"{host}:9:127.0.0.1:{server.port}", "resolve": f"{host}:{port}:127.0.0.1"}.get(way)
+    options = ("--sni", "localhost", "--prime-url", f"https://{host}:{port}/p", *((f"--{way}", value) if way else ()))
+    sent = send(pki, small, f"https://{host}:{port}/d/?q", *options)
+    assert sent.code == 0, sent
+    assert server.names == {"localhost"}
+    assert [(method, target) for method, target, _, _ in server.requests] == [("HEAD", "/p"), ("PUT", "/d/a%20b%3Bc.txt?q")]
+    assert {fields["host"] for _, _, fields, _ in server.requests} == {f"{host}:{port}"}
+
+
+def test_an_sni_is_the_name_in_the_certificate(recorder, pki, small):
+    server = recorder()
+    sent = send(pki, small, f"https://localhost:{server.port}/x", "--sni", "other.example", "--header", "Host: h")
+    assert (sent.code, sent.told["outcome"], server.names) == (77, "distrusted", {"other.example"}), sent
+    sent = send(pki, small, f"https://localhost:{server.port}/x", "--sni", "localhost", "--header", "Host: h")
+    assert (sent.code, server.upload()[2]["host"]) == (0, "h"), sent
+
+
+@pytest.mark.parametrize("value", ("", "127.0.0.1", "a b", "a..b", "a.", "[::1]", "http://x"))
+def test_an_sni_that_is_no_name(value, pki, small):
+    assert send(pki, small, "https://localhost:9/x", "--sni", value).code == 64
+
+
 @pytest.mark.parametrize("options,agent", (((), r"thaw-send/\d+\.\d+\.\d+"), (("--user-agent", "own/1"), "own/1")))
 def test_the_user_agent(options, agent, recorder, pki, small):
     server = recorder()

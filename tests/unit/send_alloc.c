@@ -64,6 +64,10 @@ static void set_request(bool failing)
 					     .method = "POST",
 					     .headers = {"A: b", "Content-Language: en"},
 					     .header_count = 2,
+					     .connect_to = (const char *const[]){"127.0.0.1:1:a:1", ":::2"},
+					     .connect_to_count = 2,
+					     .sni = "b",
+					     .prime_url = shop_url,
 					     .ca = ca,
 					     .stall_ms = 1000};
 	const struct resume part = {.from = BEGUN, .etag = "\"e\""};
@@ -78,12 +82,14 @@ static void set_request(bool failing)
 	fault_inside(false);
 	assert_int_equal(ok, !failing);
 	if (ok) {
-		assert_int_equal(count_lines(request.plain), 6);
-		assert_int_equal(count_lines(request.expecting), 6);
-		assert_int_equal(count_lines(request.priming), 1);
+		assert_int_equal(count_lines(request.plain), 7);
+		assert_int_equal(count_lines(request.expecting), 7);
+		assert_int_equal(count_lines(request.priming), 2);
+		assert_int_equal(count_lines(request.connect_to), 3);
+		assert_string_equal(request.connect_to->data, "b:1:a:1");
 	}
 	assert_true(request_set_part(&request, NULL)); /* with memory again */
-	assert_int_equal(count_lines(request.plain), 4);
+	assert_int_equal(count_lines(request.plain), 5);
 	assert_int_equal(send_body_length(opened), BODY);
 	curl_easy_cleanup(request.easy);
 	request_free(&request);
