@@ -129,8 +129,9 @@ char *send_url_authority(const char *url)
 
 	if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
 	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-		bool other = curl_url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) == CURLUE_OK;
-		if (asprintf(&made, "%s%s%s", host, other ? ":" : "", other ? port : "") < 0)
+		CURLUcode code = curl_url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+		bool other = code == CURLUE_OK, known = other || code == CURLUE_NO_PORT;
+		if (!known || asprintf(&made, "%s%s%s", host, other ? ":" : "", other ? port : "") < 0)
 			made = NULL;
 	}
 	curl_free(host);
