@@ -2,9 +2,12 @@
 
 #include <string.h>
 
+#include "http/h2_server.h"
+
 #define PREFACE_LEN 24 /* RFC 9113 3.4 */
 #define HEADER_LEN  9  /* RFC 9113 4.1 */
 #define FLAG_LAST   0x1
+#define ENDED_BITS  64
 #define FLAG_PADDED 0x8
 
 /* RFC 9113 6 */
@@ -64,7 +67,38 @@ static const char *count_block(struct h2_budget *budget, unsigned type, size_t l
 	return budget->continuations > H2_CONTINUATIONS_MAX ? "too many CONTINUATION frames" : NULL;
 }
 
-static const char *count_frame(struct h2_budget *budget)
+static uint32_t id_of(const uint8_t *header)
+{
+	return (uint32_t)(header[5] & 0x7f) << 24 | (uint32_t)header[6] << 16 | (uint32_t)header[7] << 8 | header[8];
+}
+
+/*
+ * RFC 9113 5.1, half-closed (remote) and closed. False: it goes on although it has ended. Nothing is wrong with what
+ * comes for a stream that we have reset: it may have been sent before the client knew.
+ */
+static bool follow(struct h2_budget *budget, unsigned type, unsigned flags, uint32_t id)
+{
+	bool carries = type == DATA || type == HEADERS;
+	uint32_t further = (id - budget->newest) / 2, before = (budget->newest - id) / 2;
+
+	if (id % 2 == 0 || (!carries && type != RST_STREAM))
+		return true;
+	if (id > budget->newest && type == HEADERS) {
+		budget->ended = further < ENDED_BITS ? budget->ended << further : 0;
+		budget->newest = id;
+		before = 0;
+	}
+	if (id > budget->newest || before >= ENDED_BITS)
+		return true;
+	uint64_t bit = UINT64_C(1) << before;
+	if (carries && (budget->ended & bit) != 0)
+		return false;
+	if (type == RST_STREAM || (flags & FLAG_LAST) != 0)
+		budget->ended |= bit;
+	return true;
+}
+
+static const char *count_frame(struct h2_budget *budget, uint32_t *code)
 {
 	const uint8_t *header = budget->bytes;
 	size_t len = (size_t)header[0] << 16 | (size_t)header[1] << 8 | header[2];
@@ -73,6 +107,10 @@ static const char *count_frame(struct h2_budget *budget)
 
 	budget->skip = len;
 	budget->header = 0;
+	if (!follow(budget, type, flags, id_of(header))) {
+		*code = H2_STREAM_CLOSED;
+		return "a frame for a stream that the client has ended";
+	}
 	if (type == DATA) {
 		/* Padding may be all that there is in it. */
 		cost = (len == 0 && (flags & FLAG_LAST) == 0) || (flags & FLAG_PADDED) != 0;
@@ -88,10 +126,11 @@ static const char *count_frame(struct h2_budget *budget)
 	return spend(&budget->idle, cost) ? NULL : "too many frames that carry nothing";
 }
 
-const char *h2_budget_take(struct h2_budget *budget, const uint8_t *bytes, size_t len, uint64_t now_ms)
+const char *h2_budget_take(struct h2_budget *budget, const uint8_t *bytes, size_t len, uint64_t now_ms, uint32_t *code)
 {
 	const char *over = NULL;
 
+	*code = H2_ENHANCE_YOUR_CALM;
 	budget->now_ms = now_ms;
 	refill(&budget->idle, H2_IDLE_BURST, H2_IDLE_RATE, now_ms);
 	while (len > 0 && over == NULL) {
@@ -105,7 +144,7 @@ const char *h2_budget_take(struct h2_budget *budget, const uint8_t *bytes, size_
 			budget->header += step;
 		}
 		if (budget->header == HEADER_LEN)
-			over = count_frame(budget);
+			over = count_frame(budget, code);
 		bytes += step;
 		len -= step;
 	}

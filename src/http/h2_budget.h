@@ -5,6 +5,9 @@
  * Two buckets, which refill with time and with what is useful. A flood empties one at once; what clients do by nature
  * (a window update for a frame of data, a mass cancel of a page that is left) does not. And a header block is bounded
  * before it is buffered (CVE-2024-28182).
+ *
+ * By the way it sees what comes for a stream that the client has ended, of the newest 64: nghttp2 keeps nothing of
+ * streams that are closed, and would ignore it.
  */
 #ifndef HTTP_H2_BUDGET_H
 #define HTTP_H2_BUDGET_H
@@ -48,12 +51,15 @@ struct h2_budget {
 	uint8_t bytes[9];
 	size_t block; /* of the header block under way */
 	unsigned continuations;
+	uint32_t newest; /* of the streams that the client has begun; 0: none */
+	uint64_t ended;  /* bit k: the client has ended, or reset, newest - 2k */
 };
 
 void h2_budget_init(struct h2_budget *budget, uint64_t now_ms);
 
-/* Bytes that came. NULL: within the budget; otherwise what it was exceeded by: static text. */
-const char *h2_budget_take(struct h2_budget *budget, const uint8_t *bytes, size_t len, uint64_t now_ms);
+/* Bytes that came. NULL: within the budget; otherwise the connection is to be ended with *code (enum h2_code), and why:
+ * static text. */
+const char *h2_budget_take(struct h2_budget *budget, const uint8_t *bytes, size_t len, uint64_t now_ms, uint32_t *code);
 
 /* A request was reset that was not complete. False: too many. */
 bool h2_budget_reset(struct h2_budget *budget);

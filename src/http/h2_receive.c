@@ -8,6 +8,12 @@ static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 	return nghttp2_session_get_stream_user_data(session, id);
 }
 
+/* RFC 9113 5.1.2, 6.8: no stream is begun any more, or as many as may be are open already. */
+static bool takes_another(const struct h2_server *server)
+{
+	return server->state != H2_STOPPING && server->count < H2_STREAMS_MAX;
+}
+
 /* A stream that nobody has heard of yet, whose request was not looked at: the client may repeat it. */
 static int refuse(struct h2_server *server, int32_t id)
 {
@@ -54,7 +60,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return h2_goes_on(server);
 	note_begun(server, frame->hd.stream_id);
-	struct h2_stream *stream = server->state == H2_STOPPING ? NULL : calloc(1, sizeof(*stream));
+	struct h2_stream *stream = takes_another(server) ? calloc(1, sizeof(*stream)) : NULL;
 	if (stream == NULL)
 		return refuse(server, frame->hd.stream_id);
 	*stream = (struct h2_stream){.server = server, .next = server->streams, .id = frame->hd.stream_id};

@@ -10,6 +10,8 @@
 /* Acknowledgements, resets and window updates that wait for a client which does not read. */
 #define QUEUE_MAX 1024
 
+#define NO_LIMIT UINT32_MAX /* nghttp2's own value before it is told one */
+
 #define FRAME_MAX ((size_t)H2_FRAME_LEN + 16384 + 1) /* the longest that nghttp2 sends: the rest of one may be left */
 
 #define BIT(state) (1U << (state))
@@ -121,6 +123,14 @@ static void close_all(struct h2_server *server, uint32_t code)
 	}
 }
 
+/* Something may still come or go. While its memory is folded nothing has come since. */
+static bool goes_on(struct h2_server *server)
+{
+	return server->memory.folded != NULL ||
+	       (server->state != H2_TOLD && (nghttp2_session_want_read(h2_session(server)) != 0 ||
+					     nghttp2_session_want_write(h2_session(server)) != 0));
+}
+
 /* When nghttp2 is not on the stack: ends what has to end. */
 static void settle(struct h2_server *server)
 {
@@ -128,10 +138,7 @@ static void settle(struct h2_server *server)
 		return;
 	if (server->state == H2_FAILED)
 		say_goaway(server);
-	else if (server->memory.folded != NULL) /* nothing has come since */
-		return;
-	else if (server->state != H2_TOLD && (nghttp2_session_want_read(h2_session(server)) != 0 ||
-					      nghttp2_session_want_write(h2_session(server)) != 0))
+	else if (goes_on(server))
 		return;
 	close_all(server, server->end.code != H2_NO_ERROR ? server->end.code : H2_CANCEL);
 	h2_enter(server, H2_OVER);
@@ -179,11 +186,11 @@ static bool new_session(struct h2_server *server)
 	return server->session != NULL;
 }
 
-/* RFC 9113 3.4: ours are the first frame. */
+/* RFC 9113 3.4: ours are the first frame. The limit of streams is the first of them: see say_limit(). */
 static bool greet(struct h2_server *server)
 {
 	static const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, NO_LIMIT},
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
 		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX},
 		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
@@ -231,9 +238,10 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 {
 	if (server->state == H2_OVER)
 		return false;
-	const char *over = h2_lives(server) ? h2_budget_take(&server->budget, bytes, len, now_ms) : NULL;
+	uint32_t code = H2_NO_ERROR;
+	const char *over = h2_lives(server) ? h2_budget_take(&server->budget, bytes, len, now_ms, &code) : NULL;
 	if (over != NULL)
-		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, over);
+		h2_server_fail(server, code, over);
 	if (h2_lives(server) && len > 0) {
 		ssize_t taken = nghttp2_session_mem_recv(h2_session(server), bytes, len);
 		h2_check(server, taken < 0 ? (int)taken : 0);
@@ -264,6 +272,13 @@ static void put_left(struct h2_server *server)
 		buffer_free(&server->left);
 }
 
+/* RFC 9113 5.1.2: a stream over the limit is refused (h2_receive.c), and the client may repeat its request. nghttp2
+ * would end the connection with all its streams, so it is not told of the limit that our SETTINGS have. */
+static void say_limit(uint8_t *frame)
+{
+	put_32(frame + H2_FRAME_LEN + 2, H2_STREAMS_MAX); /* behind the first identifier */
+}
+
 /* What does not fit of a frame is copied: its place is nghttp2's, and shared by all sessions (h2_memory.h). */
 static void put_frames(struct h2_server *server)
 {
@@ -273,8 +288,11 @@ static void put_frames(struct h2_server *server)
 		h2_check(server, len < 0 ? (int)len : 0);
 		if (len <= 0)
 			return;
-		server->greeted = true;
+		uint8_t *at = server->out + server->used;
 		size_t put = put_out(server, bytes, (size_t)len);
+		if (!server->greeted) /* all of it is in H2_PULL_LEAST */
+			say_limit(at);
+		server->greeted = true;
 		if (put < (size_t)len && !buffer_append(&server->left, FRAME_MAX, bytes + put, (size_t)len - put))
 			h2_check(server, NGHTTP2_ERR_NOMEM);
 	}

@@ -648,7 +648,7 @@ static void connection_errors_end_all(void **state)
 		{"\0\0\x01\x01\x05\0\0\0\x03\xff", 10, H2_COMPRESSION_ERROR},          /* no HPACK */
 		{"\0\0\0\x09\0\0\0\0\x01", 9, H2_PROTOCOL_ERROR},                      /* CONTINUATION of nothing */
 		{"\0\0\x06\x04\0\0\0\0\0\0\x02\0\0\0\x02", 15, H2_PROTOCOL_ERROR},     /* ENABLE_PUSH 2 */
-		{"\x00\x40\x01\0\0\0\0\0\x01", 9, H2_FRAME_SIZE_ERROR},                /* 16 KiB and 1 */
+		{"\x00\x40\x01\x01\0\0\0\0\x03", 9, H2_FRAME_SIZE_ERROR},              /* 16 KiB and 1 */
 		{"\0\0\x04\x03\0\0\0\0\x07\0\0\0\x08", 13, H2_PROTOCOL_ERROR},         /* RST of an idle one */
 		{"\0\0\x06\x01\x05\0\0\0\x02" GET_BLOCK, 15, H2_PROTOCOL_ERROR},       /* an even stream */
 		{"\0\0\0\x05\0\0\0\0\x01", 9, H2_FRAME_SIZE_ERROR},                    /* PUSH_PROMISE */
