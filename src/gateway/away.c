@@ -12,14 +12,14 @@
 #define TRUST_ID 32
 
 /*
- * A word: the hash's upper bits, of which the last is always 1, over the time in steps of AWAY_STEP_MS, which comes
- * around after 12 days. 0: none.
+ * A word: the hash's upper bits, of which the last is always 1, over the time at which the note ends, in steps of
+ * AWAY_STEP_MS, which comes around after 12 days. 0: none.
  */
 #define TIME_BITS 24
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 #define TAG_MASK  (~TIME_MASK)
 #define TAG_ONE   (UINT64_C(1) << TIME_BITS)
-#define FRESH     (TLS_AWAY_MS / AWAY_STEP_MS) /* steps */
+#define LONGEST   (AWAY_LONGEST_MS / AWAY_STEP_MS) /* steps */
 
 typedef _Atomic uint64_t word;
 
@@ -122,40 +122,73 @@ static uint64_t time_of(uint64_t now_ms)
 	return now_ms / AWAY_STEP_MS & TIME_MASK;
 }
 
-/* In steps; large for what is not a note, and for a time that is yet to come. */
-static uint64_t age_of(uint64_t value, uint64_t now_ms)
+/* For how many steps more it is good; 0: it has ended, or is none. */
+static uint64_t left_of(uint64_t value, uint64_t now_ms)
 {
-	return value != 0 ? (time_of(now_ms) - value) & TIME_MASK : TIME_MASK;
+	uint64_t left = (value - time_of(now_ms)) & TIME_MASK;
+
+	return value != 0 && left <= LONGEST ? left : 0;
 }
 
-/* Where the note goes: where it is, else in place of the oldest. */
-static word *place_for(word *set, uint64_t tag, uint64_t now_ms)
+static word *find(word *set, uint64_t tag)
 {
-	word *oldest = set;
-	uint64_t oldest_age = 0;
+	for (size_t i = 0; i < SET_SIZE; i++)
+		if ((atomic_load_explicit(&set[i], memory_order_relaxed) & TAG_MASK) == tag)
+			return &set[i];
+	return NULL;
+}
+
+/* The note that ends first. */
+static word *first_to_end(word *set, uint64_t now_ms)
+{
+	word *first = set;
+	uint64_t least = UINT64_MAX;
 
 	for (size_t i = 0; i < SET_SIZE; i++) {
-		uint64_t value = atomic_load_explicit(&set[i], memory_order_relaxed), age = age_of(value, now_ms);
-		if ((value & TAG_MASK) == tag)
-			return &set[i];
-		if (age >= oldest_age) {
-			oldest = &set[i];
-			oldest_age = age;
+		uint64_t left = left_of(atomic_load_explicit(&set[i], memory_order_relaxed), now_ms);
+		if (left < least) {
+			first = &set[i];
+			least = left;
 		}
 	}
-	return oldest;
+	return first;
 }
 
-bool away_note(struct away *away, const struct away_client *client, uint64_t now_ms)
+/* Of two workers that take the same place at once, one loses its note. */
+static void put(word *at, uint64_t hash, uint64_t now_ms, uint64_t left)
 {
-	uint64_t hash = 0;
+	atomic_store_explicit(at, tag_of(hash) | ((time_of(now_ms) + left) & TIME_MASK), memory_order_relaxed);
+}
+
+static uint64_t steps_of(uint64_t ms)
+{
+	return ms < AWAY_LONGEST_MS ? ms / AWAY_STEP_MS + 1 : LONGEST; /* not a part of a step less */
+}
+
+bool away_note(struct away *away, const struct away_client *client, uint64_t now_ms, uint64_t for_ms)
+{
+	uint64_t hash = 0, left = steps_of(for_ms);
 
 	if (away == NULL || !hash_of(away, client, &hash))
 		return false;
-	/* Of two workers that take the same place at once, one loses its note. */
-	atomic_store_explicit(place_for(set_of(away, hash), tag_of(hash), now_ms), tag_of(hash) | time_of(now_ms),
-			      memory_order_relaxed);
+	word *set = set_of(away, hash), *at = find(set, tag_of(hash));
+	if (at == NULL)
+		at = first_to_end(set, now_ms);
+	else if (left < left_of(atomic_load_explicit(at, memory_order_relaxed), now_ms))
+		return true;
+	put(at, hash, now_ms, left);
 	return true;
+}
+
+void away_answered(struct away *away, const struct away_client *client, uint64_t now_ms)
+{
+	uint64_t hash = 0, left = steps_of(TLS_AWAY_MS);
+
+	if (away == NULL || !hash_of(away, client, &hash))
+		return;
+	word *at = find(set_of(away, hash), tag_of(hash));
+	if (at != NULL && left_of(atomic_load_explicit(at, memory_order_relaxed), now_ms) > left)
+		put(at, hash, now_ms, left);
 }
 
 bool away_look(const struct away *away, const struct away_client *client, uint64_t now_ms)
@@ -164,11 +197,6 @@ bool away_look(const struct away *away, const struct away_client *client, uint64
 
 	if (away == NULL || !hash_of(away, client, &hash))
 		return false;
-	const word *set = set_of(away, hash);
-	for (size_t i = 0; i < SET_SIZE; i++) {
-		uint64_t value = atomic_load_explicit(&set[i], memory_order_relaxed);
-		if ((value & TAG_MASK) == tag_of(hash) && age_of(value, now_ms) <= FRESH)
-			return true;
-	}
-	return false;
+	const word *at = find(set_of(away, hash), tag_of(hash));
+	return at != NULL && left_of(atomic_load_explicit(at, memory_order_relaxed), now_ms) > 0;
 }

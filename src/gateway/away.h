@@ -4,9 +4,10 @@
  * asks in the handshake (tls/offer.h).
  *
  * The table is in memory that all workers share, made by the master. It is of a fixed size, and a note is one word: a
- * keyed hash of whom it is about, and the time. A worker that was taken over can write any word, and so forge or erase
- * notes, but nothing else: no word is an index or a size. Nothing is locked, so nothing stays locked when a worker is
- * killed. If too many notes fall together the oldest gives way, and its client is treated as one that was not noted.
+ * keyed hash of whom it is about, and when it ends. A worker that was taken over can write any word, and so forge or
+ * erase notes, but nothing else: no word is an index or a size. Nothing is locked, so nothing stays locked when a
+ * worker is killed. If too many notes fall together the one that ends first gives way, and its client is treated as one
+ * that was not noted.
  */
 #ifndef GATEWAY_AWAY_H
 #define GATEWAY_AWAY_H
@@ -31,12 +32,22 @@ struct away_client {
 struct away *away_new(void);
 void away_free(struct away **away);
 
-/* False: the client has no address that could be known again, or away is NULL. */
-bool away_note(struct away *away, const struct away_client *client, uint64_t now_ms);
+/* Times are good to AWAY_STEP_MS. */
+#define AWAY_STEP_MS    64
+#define AWAY_LONGEST_MS 600000 /* of a note */
 
-/* Whether there is a note that is younger than TLS_AWAY_MS, give or take AWAY_STEP_MS. It stays, for a browser may open
- * several connections. */
-#define AWAY_STEP_MS 64
+/*
+ * The note is good for for_ms, or for longer if it was; for AWAY_LONGEST_MS at most. A human may have to choose the
+ * certificate, and Chromium ends the connection meanwhile and opens another one afterwards. False: the client has no
+ * address that could be known again, or away is NULL.
+ */
+bool away_note(struct away *away, const struct away_client *client, uint64_t now_ms, uint64_t for_ms);
+
+/* The client has come back, and has answered in its handshake: the note is good for TLS_AWAY_MS more at most, for
+ * other connections that it opens with this one. */
+void away_answered(struct away *away, const struct away_client *client, uint64_t now_ms);
+
+/* Whether there is a note that has not ended. It stays, for a browser may open several connections. */
 bool away_look(const struct away *away, const struct away_client *client, uint64_t now_ms);
 
 #endif

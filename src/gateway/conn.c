@@ -77,6 +77,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 	case THAW_OK:
 		board_handshake(conn->gateway->env.board, tls_link_version(conn->tls), tls_link_resumed(conn->tls));
 		board_on_demand(conn->gateway->env.board, tls_link_demand(conn->tls));
+		gw_came_back(conn);
 		if (!gw_protocol_begin(conn))
 			return gw_out_of_memory(conn);
 		gw_enter(conn, GW_IDLE);

@@ -135,6 +135,8 @@ struct tls_away gw_sent_away(void *arg);
 /* Notes that the client is sent away from that route, which asks late: in the table, and in a session ticket. Before
  * the stream is reset. Nothing is done for a client that does not come back. */
 void gw_send_away(struct gw_conn *conn, const struct gw_route *route);
+/* The handshake is complete: if it was asked on demand, it has answered. */
+void gw_came_back(struct gw_conn *conn);
 /* It was asked in its handshake, on demand. */
 static inline bool gw_on_demand(const struct gw_conn *conn)
 {

@@ -30,12 +30,26 @@ struct tls_away gw_sent_away(void *arg)
 	return away;
 }
 
+void gw_came_back(struct gw_conn *conn)
+{
+	const struct gw_host *host = gw_conn_host(conn);
+
+	for (size_t i = 0; gw_on_demand(conn) && i < host->config->route_count; i++) {
+		if (!tls_link_demanded(conn->tls, host->routes[i].trust))
+			continue;
+		struct away_client client = client_of(conn, host->routes[i].trust);
+		away_answered(conn->gateway->env.away, &client, gw_now(conn));
+		return;
+	}
+}
+
 void gw_send_away(struct gw_conn *conn, const struct gw_route *route)
 {
 	if (!tls_kind_comes_back(tls_link_kind(conn->tls)))
 		return;
 	struct away_client client = client_of(conn, route->trust);
-	bool noted = away_note(conn->gateway->env.away, &client, gw_now(conn));
+	uint64_t choice_ms = gw_conn_host(conn)->late_ms, for_ms = choice_ms > TLS_AWAY_MS ? choice_ms : TLS_AWAY_MS;
+	bool noted = away_note(conn->gateway->env.away, &client, gw_now(conn), for_ms);
 	bool told = tls_link_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
 	if (noted || told)
 		board_note(conn->gateway->env.board);

@@ -64,7 +64,8 @@ void tls_link_free(struct tls_link **link);
  *
  * Such a request for a certificate never fails the handshake.
  */
-#define TLS_AWAY_MS 10000 /* how long a note is good: the browser comes back at once */
+/* How long a ticket's note is good: the browser comes back at once. So is the table's, once the client has answered. */
+#define TLS_AWAY_MS 10000
 
 enum tls_demand { TLS_DEMAND_NONE, TLS_DEMAND_NOTE, TLS_DEMAND_TICKET, TLS_DEMAND_CERTIFICATE, TLS_DEMANDS };
 

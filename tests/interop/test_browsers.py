@@ -203,3 +203,37 @@ def test_page_that_primes_sends_its_body_once_and_after_the_certificate(http2, s
     puts = [record for record in gateway.records if record["method"] == "PUT"]
     assert [record["body_in"] for record in puts] == [size]
     assert puts[0]["certificate"] is not None and puts[0]["ask"]["drained"] == 0
+
+
+@pytest.mark.parametrize("identity", ("client", None))
+@pytest.mark.parametrize("name,version", (("chromium", "HTTP/1.1"), ("firefox", "HTTP/2.0")))
+def test_websocket_after_a_late_request_needs_no_choice(name, version, identity, serve, visit):
+    """docs/BROWSERS.md: what was chosen for the late request, or that nothing was, goes for the WebSocket's connection, too."""
+    gateway = serve(routes=(("/late", LATE),))
+    browser = visit(name, identity, gateway.url("/?page"))
+    assert fetch(browser, "/late?up", 1024) == (200 if identity else 403)
+    for count in range(3):
+        browser.evaluate(
+            "new Promise(done => { const socket = new WebSocket(location.origin.replace('https', 'wss') + '/?socket%d');"
+            " socket.onclose = socket.onerror = () => done(true); })" % count
+        )
+        (came,) = records(gateway, f"/?socket{count}")
+        assert over(came) == (version, "TLSv1.3") and came["status"] == 200 and came["ask"] is None
+
+
+def test_chromium_does_not_prompt_for_a_websocket_while_its_user_chooses(serve, stores, tmp_path):
+    """It fails, and the late request goes on waiting for the choice."""
+    gateway = serve(routes=(("/late", LATE),))
+    browser = browsers.ChromiumThatAsks(tmp_path, stores, "client")
+    try:
+        browser.open(gateway.url("/?page"))
+        browser.evaluate("void fetch('/late?up', {method: 'PUT', body: 'x'}).finally(() => { window.over = true; })")
+        assert gateway.wait_messages("TLS handshake failed")  # it was asked, and shows its dialog
+        code = browser.evaluate(
+            "new Promise(done => { const socket = new WebSocket(location.origin.replace('https', 'wss') + '/?socket');"
+            " socket.onclose = event => done(event.code); })"
+        )
+        assert code == 1006 and browser.evaluate("window.over") is None
+    finally:
+        browser.close()
+    assert not [record for record in gateway.records if (record["target"] or "").endswith("socket")]

@@ -61,7 +61,7 @@ static bool note(struct away *away, const char *text, uint64_t now_ms)
 {
 	struct away_client client = client_from(text);
 
-	return away_note(away, &client, now_ms);
+	return away_note(away, &client, now_ms, TLS_AWAY_MS);
 }
 
 static bool look(const struct away *away, const char *text, uint64_t now_ms)
@@ -96,7 +96,7 @@ static void another_host_kind_or_trust_is_another_note(void **state)
 	struct away_client client = client_from("192.0.2.1");
 
 	(void)state;
-	assert_true(away_note(away, &client, NOW_MS));
+	assert_true(away_note(away, &client, NOW_MS, TLS_AWAY_MS));
 	assert_true(away_look(away, &client, NOW_MS));
 	client.name = "www.example";
 	assert_false(away_look(away, &client, NOW_MS));
@@ -109,7 +109,7 @@ static void another_host_kind_or_trust_is_another_note(void **state)
 	client = client_from("192.0.2.1");
 	client.trust = other_trust;
 	assert_false(away_look(away, &client, NOW_MS));
-	assert_true(away_note(away, &client, NOW_MS));
+	assert_true(away_note(away, &client, NOW_MS, TLS_AWAY_MS));
 	client.trust = trust;
 	assert_true(away_look(away, &client, NOW_MS)); /* both are there */
 	away_free(&away);
@@ -124,7 +124,7 @@ static void who_has_no_address_is_not_noted(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		client.address = i == 0 ? NULL : &local;
-		assert_false(away_note(away, &client, NOW_MS));
+		assert_false(away_note(away, &client, NOW_MS, TLS_AWAY_MS));
 		assert_false(away_look(away, &client, NOW_MS));
 	}
 	assert_false(note(NULL, "192.0.2.1", NOW_MS));
@@ -151,6 +151,36 @@ static void a_note_is_good_for_some_seconds(void **state)
 	away_free(&away);
 }
 
+/* A human has to choose the certificate. */
+static void note_is_good_for_as_long_as_it_says_until_the_client_has_answered(void **state)
+{
+	const uint64_t minute_ms = 60000;
+	struct away *away = new_table();
+	struct away_client client = client_from("192.0.2.1");
+
+	(void)state;
+	for (int answers = 0; answers < 2; answers++) {
+		uint64_t now_ms = NOW_MS + (uint64_t)answers * 10 * minute_ms;
+		assert_true(away_note(away, &client, now_ms, 2 * minute_ms));
+		assert_true(away_note(away, &client, now_ms, TLS_AWAY_MS)); /* makes it no shorter */
+		assert_true(away_look(away, &client, now_ms + minute_ms));
+		if (answers != 0) {
+			away_answered(away, &client, now_ms + minute_ms);
+			assert_true(away_look(away, &client, now_ms + minute_ms + TLS_AWAY_MS - AWAY_STEP_MS));
+		}
+		assert_int_equal(away_look(away, &client, now_ms + minute_ms + TLS_AWAY_MS + AWAY_STEP_MS),
+				 answers == 0);
+		assert_int_equal(away_look(away, &client, now_ms + 2 * minute_ms - AWAY_STEP_MS), answers == 0);
+		away_answered(away, &client, now_ms + 3 * minute_ms); /* brings nothing back */
+		assert_false(away_look(away, &client, now_ms + 3 * minute_ms));
+	}
+	assert_true(away_note(away, &client, NOW_MS, UINT64_MAX));
+	assert_true(away_look(away, &client, NOW_MS + AWAY_LONGEST_MS - AWAY_STEP_MS));
+	assert_false(away_look(away, &client, NOW_MS + AWAY_LONGEST_MS + AWAY_STEP_MS));
+	away_answered(NULL, &client, NOW_MS);
+	away_free(&away);
+}
+
 static void in_a_full_table_the_newest_are_found(void **state)
 {
 	enum { CROWD = 200000, MORE = 1000 };
@@ -160,7 +190,7 @@ static void in_a_full_table_the_newest_are_found(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < CROWD; i++) {
 		struct away_client client = client_number(i);
-		assert_true(away_note(away, &client, NOW_MS));
+		assert_true(away_note(away, &client, NOW_MS, TLS_AWAY_MS));
 	}
 	for (uint32_t i = 0; i < CROWD; i++) {
 		struct away_client client = client_number(i);
@@ -170,7 +200,7 @@ static void in_a_full_table_the_newest_are_found(void **state)
 	assert_true(note(away, "2001:db8::1", NOW_MS + AWAY_STEP_MS));
 	for (uint32_t i = CROWD; i < CROWD + MORE; i++) {
 		struct away_client client = client_number(i);
-		assert_true(away_note(away, &client, NOW_MS + 2 * AWAY_STEP_MS));
+		assert_true(away_note(away, &client, NOW_MS + 2 * AWAY_STEP_MS, TLS_AWAY_MS));
 	}
 	assert_true(look(away, "2001:db8::1", NOW_MS + 2 * AWAY_STEP_MS));
 	away_free(&away);
@@ -207,7 +237,7 @@ static void a_worker_that_is_killed_while_it_notes_stops_nobody(void **state)
 	if (child == 0) {
 		for (uint32_t i = 0;; i++) {
 			struct away_client client = client_number(i);
-			(void)away_note(away, &client, NOW_MS);
+			(void)away_note(away, &client, NOW_MS, TLS_AWAY_MS);
 			if (i == 1000 && write(ready[1], "x", 1) != 1)
 				_exit(1);
 		}
@@ -270,6 +300,7 @@ int main(void)
 		cmocka_unit_test(another_host_kind_or_trust_is_another_note),
 		cmocka_unit_test(who_has_no_address_is_not_noted),
 		cmocka_unit_test(a_note_is_good_for_some_seconds),
+		cmocka_unit_test(note_is_good_for_as_long_as_it_says_until_the_client_has_answered),
 		cmocka_unit_test(in_a_full_table_the_newest_are_found),
 		cmocka_unit_test(every_process_sees_every_note),
 		cmocka_unit_test(a_worker_that_is_killed_while_it_notes_stops_nobody),

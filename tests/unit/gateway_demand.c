@@ -230,7 +230,7 @@ static void without_a_note_all_is_as_ever(void **state)
 	static const struct {
 		const char *from;
 		uint64_t after_ms;
-	} rows[] = {{"192.0.2.2", 0}, {home, TLS_AWAY_MS + 1000}};
+	} rows[] = {{"192.0.2.2", 0}, {home, TIMEOUT_MS + 1000}};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -320,6 +320,52 @@ static void a_human_has_time_to_choose(void **state)
 	forget(&client);
 }
 
+/* Chromium ends the connection once it is asked, has its user choose, and connects again, without a ticket. */
+static void browser_that_connects_again_after_a_long_choice_is_asked_again(void **state)
+{
+	struct client client = {.browser = true, .gives = true, .alpn = H2};
+
+	(void)state;
+	go_away(&client, ROUTE_LATE);
+	forget(&client);
+	struct visit visit = begin(&client, home, START_MS);
+	assert_int_equal(SSL_do_handshake(visit.ssl), -1);
+	step(&visit);
+	assert_true(tls_link_asked(visit.conn->tls));
+	end(&visit);
+	visit = open_visit(&client, home, START_MS + TIMEOUT_MS - 1000);
+	assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_NOTE);
+	assert_int_equal(answer(&visit, PUT("/late")), 200);
+	assert_true(told_on_demand());
+	end(&visit);
+	forget(&client);
+}
+
+/* A WebSocket that a browser opens later is not asked, whether it has given a certificate or none. */
+static void note_ends_soon_after_the_client_has_answered(void **state)
+{
+	(void)state;
+	for (int gives = 0; gives < 2; gives++) {
+		const uint64_t start_ms = START_MS + (uint64_t)gives * 10 * TIMEOUT_MS;
+		struct client client = {.browser = true, .gives = gives != 0, .alpn = H2};
+		struct visit visit = open_visit(&client, home, start_ms);
+		gw_send_away(visit.conn, &gateway->routes.hosts[0].routes[ROUTE_LATE]);
+		end(&visit);
+		client.alpn = H1;
+		for (int i = 0; i < 3; i++) { /* those that come with it are asked, too, and prolong nothing */
+			forget(&client);
+			visit = open_visit(&client, home, start_ms + 4000 * (uint64_t)i);
+			assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_NOTE);
+			end(&visit);
+		}
+		forget(&client);
+		visit = open_visit(&client, home, start_ms + TLS_AWAY_MS + 1000);
+		assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_NONE);
+		end(&visit);
+		forget(&client);
+	}
+}
+
 /* ---- the world ---- */
 
 static int set_up(void **state)
@@ -379,6 +425,8 @@ int main(void)
 		cmocka_unit_test(a_ticket_will_do),
 		cmocka_unit_test(others_are_not_noted),
 		cmocka_unit_test(a_human_has_time_to_choose),
+		cmocka_unit_test(browser_that_connects_again_after_a_long_choice_is_asked_again),
+		cmocka_unit_test(note_ends_soon_after_the_client_has_answered),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -35,14 +35,21 @@ def make_store(store, pki, identity):
 class ChromiumWithStore(Chromium):
     """Chooses a certificate that the server's CAs have issued, without a question."""
 
+    SETTINGS = {"profile": {"managed_auto_select_certificate_for_urls": [json.dumps({"pattern": "*", "filter": {}})]}}
+
     def __init__(self, folder, pki, identity):
         make_store(folder / ".pki" / "nssdb", pki, identity)
         profile = folder / "profile" / "Default"
         profile.mkdir(parents=True)
-        settings = {"profile": {"managed_auto_select_certificate_for_urls": [json.dumps({"pattern": "*", "filter": {}})]}}
-        (profile / "Preferences").write_text(json.dumps(settings))
+        (profile / "Preferences").write_text(json.dumps(self.SETTINGS))
         super().__init__(folder / "profile", arguments=("--ignore-certificate-errors",), home=folder)
         self.call("Network.disable")  # which holds a large upload back: each body would be told as an event, too
+
+
+class ChromiumThatAsks(ChromiumWithStore):
+    """Asks its user, who does not answer."""
+
+    SETTINGS = {}
 
 
 class Firefox:
