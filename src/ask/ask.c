@@ -1,7 +1,7 @@
 /*
  * The late exchange. A thaw_conn is the ask's side of one connection: a tls_session, the state of the ask under way or
  * last settled, and the certificate that was accepted, which never changes again. states.h has the table, plan.h the
- * decision; here is what moves them: bytes that were read, deadlines, and the caller's word.
+ * decision; here is what moves them: the client's messages, deadlines, and the caller's word.
  */
 #include "ask/identity.h"
 
@@ -19,14 +19,13 @@
 
 struct thaw_conn {
 	struct tls_session *tls;
+	uint64_t now_ms; /* of the call under way */
 	enum ask_state state;
 	struct pace pace; /* the deadline of the state that waits */
 	struct thaw_ask_options options;
 	thaw_trust *trust;     /* a reference: options.trust */
 	enum thaw_means means; /* of the ask under way */
 	struct thaw_report report;
-	bool outstanding; /* a request went out whose answer was not waited for to its end */
-	bool blocked;     /* the request could not be written whole */
 	struct tls_certificate *accepted;
 	enum thaw_moment accepted_moment;
 	uint8_t accepted_trust[TRUST_ID_LEN]; /* the trust that believed it last */
@@ -40,22 +39,29 @@ struct thaw_conn {
 static const struct thaw_error broken = {THAW_ERR_USAGE, "internal error: a state of the exchange that cannot follow"};
 
 /* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
-static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms, uint64_t now_ms)
+static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms)
 {
-	if (!require_transition((ask_states[conn->state].next & ASK_BIT(to)) != 0, "ask", ask_states[conn->state].name,
-				ask_states[to].name)) {
+	const struct ask_state_row *was = &ask_states[conn->state];
+
+	if (!require_transition((was->next & ASK_BIT(to)) != 0, "ask", was->name, ask_states[to].name)) {
 		conn->misuse = &broken;
 		conn->report.verdict = THAW_VERDICT_CANCELLED;
 		conn->report.reason = THAW_REASON_CONNECTION;
-		to = ASK_SETTLED;
+		to = ASK_ABANDONED;
 	}
 	if (conn->trace != NULL)
-		conn->trace(conn->trace_arg, "ask", ask_states[conn->state].name, ask_states[to].name, now_ms);
+		conn->trace(conn->trace_arg, "ask", was->name, ask_states[to].name, conn->now_ms);
 	conn->state = to;
 	if (ask_states[to].waits)
-		pace_start(&conn->pace, limit_ms, now_ms);
+		pace_start(&conn->pace, limit_ms, conn->now_ms);
 	else
 		pace_stop(&conn->pace);
+}
+
+/* The next step of an exchange: the deadline stays. */
+static void step(thaw_conn *conn, enum ask_state to)
+{
+	enter(conn, to, pace_left(&conn->pace, conn->now_ms));
 }
 
 static bool pending(const thaw_conn *conn)
@@ -63,19 +69,48 @@ static bool pending(const thaw_conn *conn)
 	return ask_states[conn->state].waits;
 }
 
-static void settle(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
+/* The answer is complete, and nothing of the exchange is left to write. */
+static bool answered(const thaw_conn *conn)
 {
-	/* Asked, and not answered to the end: whatever comes later is not an answer to another ask. */
-	if (conn->state == ASK_SEND || conn->state == ASK_ANSWER || conn->state == ASK_EXCHANGE)
-		conn->outstanding = !tls_ask_answered(conn->tls);
-	conn->blocked = false;
+	return conn->state == ASK_FINISHED && tls_session_established(conn->tls);
+}
+
+static enum ask_state settled_as(const thaw_conn *conn)
+{
+	bool whole = answered(conn) || conn->state == ASK_GRACE;
+
+	return conn->state == ASK_ABANDONED || (ask_states[conn->state].open && !whole) ? ASK_ABANDONED : ASK_SETTLED;
+}
+
+static void settle(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason)
+{
 	conn->report.verdict = verdict;
 	conn->report.reason = reason;
-	conn->report.ended_ms = now_ms;
-	tls_ask_close(conn->tls);
-	enter(conn, ASK_SETTLED, 0, now_ms);
+	conn->report.ended_ms = conn->now_ms;
+	enter(conn, settled_as(conn), 0);
 	if (conn->settled != NULL)
 		conn->settled(conn->settled_arg);
+}
+
+/* The request is written. */
+static void sent(thaw_conn *conn)
+{
+	conn->report.asked_ms = conn->now_ms;
+	step(conn, ASK_ANSWER);
+}
+
+/* The client's handshake messages: any begins the answer, Finished ends it. */
+static bool on_message(void *arg, bool finished)
+{
+	thaw_conn *conn = arg;
+
+	if (conn->state == ASK_SEND) /* OpenSSL has written the rest of the request before it read */
+		sent(conn);
+	if (conn->state == ASK_ANSWER)
+		step(conn, ASK_EXCHANGE);
+	if (conn->state == ASK_EXCHANGE && finished)
+		step(conn, ASK_FINISHED);
+	return ask_states[conn->state].open;
 }
 
 thaw_conn *thaw_conn_new(struct ssl_st *ssl)
@@ -89,6 +124,7 @@ thaw_conn *thaw_conn_new(struct ssl_st *ssl)
 		free(conn);
 		return NULL;
 	}
+	tls_session_on_message(conn->tls, on_message, conn);
 	pace_stop(&conn->pace);
 	return conn;
 }
@@ -140,30 +176,30 @@ static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum t
  * The exchange is over, or was not needed: the verdict on the certificate that the connection has now. A second,
  * different identity on one connection is refused, whoever vouches for it.
  */
-static void judge(thaw_conn *conn, uint64_t now_ms)
+static void judge(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 	struct tls_certificate *certificate =
 		tls_session_judge(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
 
 	if (certificate == NULL && reason == THAW_REASON_NO_MEMORY) {
-		settle(conn, THAW_VERDICT_OVER_LIMIT, reason, now_ms);
+		settle(conn, THAW_VERDICT_OVER_LIMIT, reason);
 	} else if (certificate == NULL) {
 		/* RFC 8446 4.6.2: an empty Certificate message is a refusal. */
-		if (conn->state == ASK_EXCHANGE && conn->means == THAW_MEANS_POST_HANDSHAKE &&
+		if (conn->state == ASK_FINISHED && conn->means == THAW_MEANS_POST_HANDSHAKE &&
 		    conn->options.decline_grace_ms > 0)
-			enter(conn, ASK_GRACE, conn->options.decline_grace_ms, now_ms);
+			enter(conn, ASK_GRACE, conn->options.decline_grace_ms);
 		else
-			settle(conn, THAW_VERDICT_DECLINED, reason, now_ms);
+			settle(conn, THAW_VERDICT_DECLINED, reason);
 	} else if (conn->accepted != NULL && !tls_certificate_equal(conn->accepted, certificate)) {
-		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_IDENTITY_CHANGED, now_ms);
+		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_IDENTITY_CHANGED);
 	} else if (!tls_session_binds_certificate(conn->tls)) {
-		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_NO_EXTENDED_MASTER, now_ms);
+		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_NO_EXTENDED_MASTER);
 	} else if (reason != THAW_REASON_NONE) {
-		settle(conn, THAW_VERDICT_REJECTED, reason, now_ms);
+		settle(conn, THAW_VERDICT_REJECTED, reason);
 	} else {
 		accept(conn, &certificate, conn->report.moment);
-		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, now_ms);
+		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE);
 	}
 	tls_certificate_free(&certificate);
 }
@@ -192,36 +228,32 @@ static bool believed(thaw_conn *conn)
 }
 
 /* Writes the request, as far as the transport takes it. */
-static void send_request(thaw_conn *conn, uint64_t now_ms)
+static void send_request(thaw_conn *conn)
 {
 	enum thaw_status status = tls_ask_send(conn->tls);
 
-	conn->blocked = status == THAW_WANT_WRITE;
-	if (status == THAW_FAILED || status == THAW_CLOSED) {
-		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION, now_ms);
-	} else if (!conn->blocked) {
-		uint64_t left = pace_left(&conn->pace, now_ms);
-		conn->report.asked_ms = now_ms;
-		enter(conn, ASK_ANSWER, left, now_ms);
-	}
+	if (status == THAW_FAILED || status == THAW_CLOSED)
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION);
+	else if (status != THAW_WANT_WRITE && conn->state == ASK_SEND)
+		sent(conn);
 }
 
-static void begin_request(thaw_conn *conn, uint64_t now_ms)
+static void begin_request(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 	enum thaw_status status = tls_ask_begin(conn->tls, conn->means, conn->trust, &reason);
 
 	if (status == THAW_OK) {
-		enter(conn, ASK_SEND, conn->options.timeout_ms, now_ms);
-		send_request(conn, now_ms);
+		enter(conn, ASK_SEND, conn->options.timeout_ms);
+		send_request(conn);
 	} else if (reason != THAW_REASON_NONE) {
-		settle(conn, THAW_VERDICT_IMPOSSIBLE, reason, now_ms);
+		settle(conn, THAW_VERDICT_IMPOSSIBLE, reason);
 	} else {
-		settle(conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_NO_MEMORY, now_ms);
+		settle(conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_NO_MEMORY);
 	}
 }
 
-static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reason why, uint64_t now_ms)
+static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reason why)
 {
 	conn->report.moment = plan->moment;
 	conn->report.means = conn->means;
@@ -229,21 +261,21 @@ static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reaso
 	case ASK_STEP_ACCEPT:
 		conn->report.means = THAW_MEANS_HANDSHAKE;
 		conn->report.moment = conn->accepted_moment;
-		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, now_ms);
+		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE);
 		break;
 	case ASK_STEP_JUDGE:
 		conn->report.means = THAW_MEANS_HANDSHAKE;
-		judge(conn, now_ms);
+		judge(conn);
 		break;
 	case ASK_STEP_REQUEST:
-		begin_request(conn, now_ms);
+		begin_request(conn);
 		break;
 	case ASK_STEP_DRAIN_FIRST:
-		enter(conn, ASK_BODY, conn->options.body_idle_ms, now_ms);
+		enter(conn, ASK_BODY, conn->options.body_idle_ms);
 		break;
 	case ASK_STEP_IMPOSSIBLE:
 		conn->report.means = THAW_MEANS_NONE;
-		settle(conn, THAW_VERDICT_IMPOSSIBLE, why, now_ms);
+		settle(conn, THAW_VERDICT_IMPOSSIBLE, why);
 		break;
 	}
 }
@@ -264,6 +296,7 @@ enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *option
 {
 	enum thaw_reason why = THAW_REASON_NONE;
 
+	conn->now_ms = now_ms;
 	if (pending(conn))
 		return misused(conn, &already_pending);
 	if (!tls_session_established(conn->tls))
@@ -276,33 +309,25 @@ enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *option
 	conn->options = *options;
 	conn->report = (struct thaw_report){.verdict = THAW_VERDICT_PENDING, .began_ms = now_ms};
 	conn->means = tls_session_means(conn->tls, &why);
-	if (conn->means != THAW_MEANS_NONE && conn->outstanding)
+	bool outstanding = conn->state == ASK_ABANDONED;
+	if (conn->means != THAW_MEANS_NONE && outstanding)
 		why = THAW_REASON_OUTSTANDING;
-	struct ask_facts facts = {conn->means, believed(conn), conn->outstanding};
+	struct ask_facts facts = {conn->means, believed(conn), outstanding};
 	struct ask_plan plan = ask_plan(&facts, options);
-	follow(conn, &plan, why, now_ms);
+	follow(conn, &plan, why);
 	return THAW_OK;
 }
 
 void thaw_body_ended(thaw_conn *conn, uint64_t now_ms)
 {
+	conn->now_ms = now_ms;
 	if (conn->state == ASK_BODY)
-		begin_request(conn, now_ms);
-}
-
-/* After bytes were read: one read may have processed a whole exchange, and returned data of the body besides. */
-static void advance(thaw_conn *conn, uint64_t now_ms)
-{
-	if (conn->state == ASK_ANSWER && tls_ask_answering(conn->tls)) {
-		uint64_t left = pace_left(&conn->pace, now_ms);
-		enter(conn, ASK_EXCHANGE, left, now_ms);
-	}
-	if (conn->state == ASK_EXCHANGE && tls_ask_answered(conn->tls))
-		judge(conn, now_ms);
+		begin_request(conn);
 }
 
 enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms)
 {
+	conn->now_ms = now_ms;
 	enum thaw_status status = tls_session_read(conn->tls, data, room, len);
 
 	if (!pending(conn))
@@ -312,39 +337,43 @@ enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len
 		if (conn->state == ASK_BODY) /* a body says nothing of the certificate */
 			pace_progress(&conn->pace, *len, now_ms);
 	}
-	advance(conn, now_ms);
+	/* One read may have processed a whole exchange, and returned data of the body besides. */
+	if (answered(conn))
+		judge(conn);
 	if (pending(conn) && status == THAW_FAILED && tls_session_refused(conn->tls))
-		settle(conn, THAW_VERDICT_IMPOSSIBLE, THAW_REASON_REFUSED_RENEG, now_ms);
+		settle(conn, THAW_VERDICT_IMPOSSIBLE, THAW_REASON_REFUSED_RENEG);
 	if (pending(conn) && (status == THAW_FAILED || status == THAW_CLOSED))
-		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION, now_ms);
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION);
 	return status;
 }
 
 void thaw_tick(thaw_conn *conn, uint64_t now_ms)
 {
+	conn->now_ms = now_ms;
 	tls_session_flush(conn->tls);
 	if (conn->state == ASK_SEND)
-		send_request(conn, now_ms);
+		send_request(conn);
 	if (!pending(conn) || !pace_over(&conn->pace, now_ms))
 		return;
 	if (conn->state == ASK_GRACE)
-		settle(conn, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE, now_ms);
+		settle(conn, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE);
 	else if (conn->state == ASK_BODY)
-		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_BODY_IDLE, now_ms);
+		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_BODY_IDLE);
 	else
-		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_NO_ANSWER, now_ms);
+		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_NO_ANSWER);
 }
 
 void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
 {
+	conn->now_ms = now_ms;
 	if (pending(conn))
-		settle(conn, verdict, reason, now_ms);
+		settle(conn, verdict, reason);
 }
 
 void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants)
 {
 	wants->read = pending(conn);
-	wants->write = conn->blocked || tls_session_unsent(conn->tls);
+	wants->write = conn->state == ASK_SEND || tls_session_unsent(conn->tls);
 	wants->deadline_ms = conn->pace.deadline_ms;
 }
 

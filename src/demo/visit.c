@@ -10,16 +10,17 @@
 #include "base/socket.h"
 #include "http/chunked.h"
 #include "http/response.h"
+#include "thaw/ask.h"
 #include "tls/digest.h"
-#include "tls/session.h"
 
 #define ANSWER_MAX (HTTP_LINE_MAX + 512) /* the longest method, and what is around it */
+#define NO_TIME    0                     /* for an ask without a deadline: this server waits in poll() alone */
 
 struct visit {
 	const struct visit_house *house;
 	int fd;
 	struct tls_link *link;
-	struct tls_session *session;
+	thaw_conn *conn;
 	char *bytes; /* the request's head, and what is behind it; never moved while the head is in use */
 	size_t room, len;
 	struct http_request request;
@@ -62,8 +63,8 @@ static enum thaw_status read_some(struct visit *visit, size_t max)
 {
 	size_t got = 0;
 
-	tls_session_flush(visit->session);
-	enum thaw_status status = tls_session_read(visit->session, visit->bytes + visit->len, max, &got);
+	thaw_tick(visit->conn, NO_TIME);
+	enum thaw_status status = thaw_read(visit->conn, visit->bytes + visit->len, max, &got, NO_TIME);
 
 	visit->len += got;
 	return status;
@@ -111,18 +112,9 @@ static bool read_head(struct visit *visit, struct http_refusal *refusal)
 
 /* --- the ask */
 
-static bool send_ask(struct visit *visit, enum thaw_means means, enum thaw_reason *reason)
+static bool pending(const struct visit *visit)
 {
-	enum thaw_status status;
-
-	if (tls_ask_begin(visit->session, means, visit->house->trust, reason) != THAW_OK)
-		return false;
-	while ((status = tls_ask_send(visit->session)) != THAW_OK)
-		if (!wait_for(visit, status)) {
-			*reason = THAW_REASON_CONNECTION;
-			return false;
-		}
-	return true;
+	return thaw_verdict(visit->conn) == THAW_VERDICT_PENDING;
 }
 
 /*
@@ -131,7 +123,7 @@ static bool send_ask(struct visit *visit, enum thaw_means means, enum thaw_reaso
  */
 static bool await_answer(struct visit *visit)
 {
-	while (!tls_ask_answered(visit->session)) {
+	while (pending(visit)) {
 		size_t held = visit->len - visit->at;
 		if (held > visit->house->read_ahead) {
 			struct pollfd gone = {.fd = visit->fd, .events = POLLRDHUP};
@@ -139,7 +131,7 @@ static bool await_answer(struct visit *visit)
 			return false;
 		}
 		enum thaw_status status = read_some(visit, visit->house->read_ahead + 1 - held);
-		if (status != THAW_OK && !tls_ask_answered(visit->session) && !wait_for(visit, status))
+		if (status != THAW_OK && pending(visit) && !wait_for(visit, status))
 			return false;
 	}
 	return true;
@@ -148,22 +140,18 @@ static bool await_answer(struct visit *visit)
 /* THAW_REASON_NONE: it has a certificate that is believed. THAW_REASON_CONNECTION: it is over. */
 static enum thaw_reason ask(struct visit *visit)
 {
-	enum thaw_reason reason = THAW_REASON_NONE;
-	char detail[THAW_ERROR_TEXT];
-	enum thaw_means means;
+	bool has_one = thaw_conn_means(visit->conn, NULL) == THAW_MEANS_HANDSHAKE;
+	const struct thaw_ask_options options = {.trust = visit->house->trust,
+						 .moment = has_one ? THAW_MOMENT_HANDSHAKE : THAW_MOMENT_HEADERS,
+						 .body_follows = true,
+						 .early = true,
+						 .timeout_ms = THAW_NEVER};
+	struct thaw_report report;
 
-	if (!tls_session_has_certificate(visit->session)) {
-		means = tls_session_means(visit->session, &reason);
-		if (means == THAW_MEANS_NONE || !send_ask(visit, means, &reason))
-			return reason;
-		if (!await_answer(visit))
-			return THAW_REASON_CONNECTION;
-		tls_ask_close(visit->session);
-	}
-	struct tls_certificate *certificate =
-		tls_session_judge(visit->session, visit->house->trust, &reason, detail, sizeof(detail));
-	tls_certificate_free(&certificate);
-	return reason;
+	if (thaw_ask(visit->conn, &options, NO_TIME) != THAW_OK || !await_answer(visit))
+		return THAW_REASON_CONNECTION;
+	thaw_conn_report(visit->conn, &report);
+	return report.reason;
 }
 
 /* --- the body */
@@ -292,15 +280,15 @@ int visit_serve(const struct visit_house *house, int fd)
 	visit->bytes = malloc(visit->room);
 	visit->link = visit->bytes != NULL ? tls_link_new(house->server, socket_transport(&visit->fd)) : NULL;
 	if (visit->link != NULL)
-		visit->session = tls_session_new(tls_link_ssl(visit->link));
-	if (visit->session != NULL) {
+		visit->conn = thaw_conn_new(tls_link_ssl(visit->link));
+	if (visit->conn != NULL) {
 		code = EX_OK;
 		if (shake_hands(visit))
 			while (serve_one(visit))
 				;
 		tls_link_close_notify(visit->link);
 	}
-	tls_session_free(&visit->session);
+	thaw_conn_free(&visit->conn);
 	tls_link_free(&visit->link);
 	free(visit->bytes);
 	free(visit);

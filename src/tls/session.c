@@ -23,13 +23,6 @@
 /* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
 enum { MSG_CLIENT_HELLO = 1, MSG_CERTIFICATE_REQUEST = 13, MSG_FINISHED = 20, MSG_KEY_UPDATE = 24 };
 
-enum exchange {
-	EX_NONE,      /* not asked */
-	EX_ASKED,     /* the request is readied or written; nothing of the answer has come */
-	EX_ANSWERING, /* its first message has come */
-	EX_FINISHED,  /* its Finished has come; the server's own may be left to write */
-};
-
 struct tls_session {
 	SSL *ssl;
 	/* what the ClientHello offered */
@@ -38,9 +31,8 @@ struct tls_session {
 	bool asked_at_handshake; /* the request for the certificate is written */
 	bool judged, loose; /* the first handshake was looked at; it was resumed without the extended master secret */
 	char name[TLS_NAME_MAX + 1];
-	/* the exchange under way */
-	enum exchange exchange;
-	enum thaw_means means;
+	tls_message_fn *on_message; /* NULL: nobody asks on it */
+	void *on_message_arg;
 	unsigned refused_hellos;
 	struct tls_records records;
 	bool refused; /* by a no_renegotiation alert */
@@ -68,12 +60,31 @@ struct tls_session *tls_session_of(const struct ssl_st *ssl)
 	return ex_index >= 0 ? SSL_get_ex_data(ssl, ex_index) : NULL;
 }
 
+/* Whether a handshake was completed. OpenSSL is "in init" already when it reads the ClientHello of another one. */
+static bool first_handshake_over(const SSL *ssl)
+{
+	unsigned char none;
+
+	return SSL_get_peer_finished(ssl, &none, 0) > 0;
+}
+
 /* That the first handshake asks for a certificate. */
 static void note_request(struct tls_session *session, int content_type, const unsigned char *data, size_t len)
 {
 	if (content_type == SSL3_RT_HANDSHAKE && len > 0 && data[0] == MSG_CERTIFICATE_REQUEST &&
-	    session->exchange == EX_NONE)
+	    !first_handshake_over(session->ssl))
 		session->asked_at_handshake = true;
+}
+
+/*
+ * Whether it belongs to an exchange. Which messages make up the answer is for OpenSSL to check: a Certificate, a
+ * CompressedCertificate (RFC 8879), a ClientHello, or what a later standard adds. KeyUpdate is the one message that a
+ * client may send at any time (RFC 8446 4.6.3).
+ */
+static bool of_exchange(const struct tls_session *session, int type)
+{
+	return type != MSG_KEY_UPDATE && session->on_message != NULL &&
+	       session->on_message(session->on_message_arg, type == MSG_FINISHED);
 }
 
 /*
@@ -93,24 +104,13 @@ static void on_message(int outbound, int version, int content_type, const void *
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
-	unsigned char none;
 	/* OpenSSL's ClientHello callback, which comes next, is not shown those extensions that OpenSSL does not know.
 	 */
 	if (type == MSG_CLIENT_HELLO && !session->hello_seen)
 		tls_hello_read(&session->hello, data, len);
-	/* OpenSSL is "in init" already when it reads the ClientHello of a renegotiation that it then refuses. */
-	if (type == MSG_CLIENT_HELLO && session->exchange == EX_NONE && SSL_get_peer_finished(ssl, &none, 0) > 0 &&
-	    ++session->refused_hellos > HELLO_REFUSED_MAX)
+	bool expected = of_exchange(session, type) || !first_handshake_over(ssl);
+	if (type == MSG_CLIENT_HELLO && !expected && ++session->refused_hellos > HELLO_REFUSED_MAX)
 		tls_records_stop(&session->records, ssl);
-	/*
-	 * Which messages make up the answer is for OpenSSL to check: a Certificate, a CompressedCertificate (RFC 8879),
-	 * a ClientHello, or what a later standard adds. KeyUpdate is the one message that a client may send at any time
-	 * (RFC 8446 4.6.3).
-	 */
-	if (session->exchange == EX_ASKED && type != MSG_KEY_UPDATE)
-		session->exchange = EX_ANSWERING;
-	if (session->exchange == EX_ANSWERING && type == MSG_FINISHED)
-		session->exchange = EX_FINISHED;
 }
 
 struct tls_session *tls_session_new(struct ssl_st *ssl)
@@ -128,6 +128,12 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, session);
 	return session;
+}
+
+void tls_session_on_message(struct tls_session *session, tls_message_fn *fn, void *arg)
+{
+	session->on_message = fn;
+	session->on_message_arg = arg;
 }
 
 void tls_session_free(struct tls_session **session)
@@ -389,11 +395,8 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 			use_trust(session, trust, post ? SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE : SSL_VERIFY_PEER);
 	if (status == THAW_OK)
 		status = post ? begin_post_handshake(session, reason) : begin_renegotiation(session);
-	if (status == THAW_OK) {
+	if (status == THAW_OK)
 		session->records.asks++;
-		session->exchange = EX_ASKED;
-		session->means = means;
-	}
 	return status;
 }
 
@@ -408,21 +411,6 @@ enum thaw_status tls_ask_send(struct tls_session *session)
 	return keep_error(session,
 			  tls_failure(session->ssl, n, "sending the request for a certificate", begin_error(&err)),
 			  &err);
-}
-
-bool tls_ask_answering(const struct tls_session *session)
-{
-	return session->exchange == EX_ANSWERING || session->exchange == EX_FINISHED;
-}
-
-bool tls_ask_answered(const struct tls_session *session)
-{
-	return session->exchange == EX_FINISHED && SSL_is_init_finished(session->ssl) == 1;
-}
-
-void tls_ask_close(struct tls_session *session)
-{
-	session->exchange = EX_NONE;
 }
 
 bool tls_session_has_certificate(const struct tls_session *session)

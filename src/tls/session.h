@@ -1,6 +1,7 @@
 /*
  * One TLS connection as the ask sees it. A tls_session hangs on an SSL that somebody else owns, and knows: what the
- * ClientHello offered, how a certificate can be requested now, how far such an exchange is, and what came of it.
+ * ClientHello offered, how a certificate can be requested now, and which one came of it. How far an exchange is, is the
+ * ask's to know (ask/states.h): it is told of the client's handshake messages.
  *
  * The two ways of asking are hidden here: post-handshake authentication (RFC 8446 4.6.2) and renegotiation (RFC
  * 5246 7.4.1.1 with RFC 5746 and RFC 7627). Which facts about OpenSSL 3.0 each step rests on is said where it is taken.
@@ -19,6 +20,14 @@ struct tls_peer;
 /* NULL: no memory. The SSL must outlive it, and must not have begun its handshake. */
 struct tls_session *tls_session_new(struct ssl_st *ssl);
 void tls_session_free(struct tls_session **session);
+
+/*
+ * A handshake message of the client has come, other than a KeyUpdate; it is not checked yet. finished: it is the last
+ * of a handshake or of an exchange. Returns whether it belongs to an exchange that is under way: a ClientHello that
+ * does not is the client's own attempt to renegotiate.
+ */
+typedef bool tls_message_fn(void *arg, bool finished);
+void tls_session_on_message(struct tls_session *session, tls_message_fn *fn, void *arg);
 
 /* The tls_session of an SSL, or NULL. */
 struct tls_session *tls_session_of(const struct ssl_st *ssl);
@@ -67,14 +76,6 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 
 /* Writes it. THAW_OK, THAW_WANT_*, or THAW_FAILED: the connection is dead. */
 enum thaw_status tls_ask_send(struct tls_session *session) THAW_MUST_CHECK;
-
-/* How far: the client's first answering message has come; its last one has, and nothing of the exchange is left to do.
- */
-bool tls_ask_answering(const struct tls_session *session);
-bool tls_ask_answered(const struct tls_session *session);
-
-/* The exchange was judged: what comes later is not part of it. */
-void tls_ask_close(struct tls_session *session);
 
 /*
  * Whether the peer's certificate is surely that of whoever is at the other end. It is not after a TLS 1.2 handshake

@@ -11,7 +11,8 @@
 
 static bool ask_pending(const struct sim_conn *conn)
 {
-	return conn->ask_state[0] != '\0' && strcmp(conn->ask_state, "settled") != 0;
+	return conn->ask_state[0] != '\0' && strcmp(conn->ask_state, "settled") != 0 &&
+	       strcmp(conn->ask_state, "abandoned") != 0;
 }
 
 static void frozen(struct world *world, const struct sim_conn *conn, const char *what)

@@ -9,10 +9,12 @@
 #include "ask/plan.h"
 #include "ask/states.h"
 
+#define ENDS (ASK_BIT(ASK_SETTLED) | ASK_BIT(ASK_ABANDONED))
+
 /* The states from which a settled ask can be reached, by working backwards through the table. */
 static uint32_t ending(void)
 {
-	uint32_t known = ASK_BIT(ASK_SETTLED), before;
+	uint32_t known = ENDS, before;
 
 	do {
 		before = known;
@@ -35,22 +37,47 @@ static void a_waiting_state_settles_at_once_if_it_must(void **state)
 	(void)state;
 	for (int s = 0; s < ASK_STATES; s++)
 		if (ask_states[s].waits)
-			assert_true(ask_states[s].next & ASK_BIT(ASK_SETTLED));
+			assert_true(ask_states[s].next & ENDS);
+}
+
+/* What the client was asked for, and has not answered to the end, cannot be taken for settled. */
+static void an_unanswered_request_is_abandoned(void **state)
+{
+	(void)state;
+	for (int s = ASK_SEND; s <= ASK_EXCHANGE; s++) {
+		assert_true(ask_states[s].open);
+		assert_int_equal(ask_states[s].next & ENDS, ASK_BIT(ASK_ABANDONED));
+	}
+	assert_int_equal(ask_states[ASK_GRACE].next, ASK_BIT(ASK_SETTLED));
+}
+
+static void no_request_follows_an_abandoned_one(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_states[ASK_ABANDONED].next, ASK_BIT(ASK_ABANDONED));
+}
+
+/* Before the request is written, a handshake message is the client's own idea; and so it is afterwards. */
+static void messages_belong_to_an_exchange_once_it_is_begun(void **state)
+{
+	(void)state;
+	for (int s = 0; s < ASK_STATES; s++)
+		assert_int_equal(ask_states[s].open, s >= ASK_SEND && s <= ASK_GRACE);
 }
 
 static void waiting_never_goes_round(void **state)
 {
-	/* Only through 'settled' can a state be seen again: otherwise deadlines could be renewed for ever. */
+	/* Only once there is a verdict can a state be seen again: otherwise deadlines could be renewed for ever. */
 	(void)state;
 	for (int s = 0; s < ASK_STATES; s++) {
-		uint32_t seen = ask_states[s].next & ~ASK_BIT(ASK_SETTLED), before;
-		if (s == ASK_SETTLED)
+		uint32_t seen = ask_states[s].next & ~ENDS, before;
+		if (ENDS & ASK_BIT(s))
 			continue;
 		do {
 			before = seen;
 			for (int t = 0; t < ASK_STATES; t++)
-				if (t != ASK_SETTLED && (seen & ASK_BIT(t)))
-					seen |= ask_states[t].next & ~ASK_BIT(ASK_SETTLED);
+				if (seen & ASK_BIT(t))
+					seen |= ask_states[t].next & ~ENDS;
 		} while (seen != before);
 		assert_false(seen & ASK_BIT(s));
 	}
@@ -158,6 +185,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_path_ends),
 		cmocka_unit_test(a_waiting_state_settles_at_once_if_it_must),
+		cmocka_unit_test(an_unanswered_request_is_abandoned),
+		cmocka_unit_test(no_request_follows_an_abandoned_one),
+		cmocka_unit_test(messages_belong_to_an_exchange_once_it_is_begun),
 		cmocka_unit_test(waiting_never_goes_round),
 		cmocka_unit_test(names_differ),
 		cmocka_unit_test(decisions),

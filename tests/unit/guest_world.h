@@ -13,11 +13,13 @@
 #include <openssl/ssl.h>
 
 #include "base/socket.h"
+#include "thaw/ask.h"
 #include "tls/guest.h"
 
 #define RECORD    16384
 #define SMALL     2048
 #define TURNS_MAX 1000
+#define NOW_MS    1000
 
 static bool (*clients_turn)(bool it_is); /* for tests in which only the client's allocations fail; NULL: none */
 
@@ -33,7 +35,7 @@ struct pair {
 	SSL *ssl;
 	struct tls_guest *guest;
 	struct tls_link *link;
-	struct tls_session *session;
+	thaw_conn *conn; /* the server's ask */
 	struct thaw_error err;
 	bool reads;   /* the server reads whenever the client waits */
 	bool patient; /* the client goes on waiting */
@@ -48,8 +50,8 @@ static void serve(struct pair *pair)
 	char bytes[RECORD];
 	size_t len = 0;
 
-	tls_session_flush(pair->session);
-	while (tls_session_read(pair->session, bytes, sizeof(bytes), &len) == THAW_OK)
+	thaw_tick(pair->conn, NOW_MS);
+	while (thaw_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS) == THAW_OK)
 		pair->got += len;
 	(void)give_turn(before);
 }
@@ -87,7 +89,7 @@ static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
 	assert_int_equal(SSL_CTX_set_max_proto_version(pair->ctx, version), 1);
 	SSL_CTX_set_post_handshake_auth(pair->ctx, 1);
 	pair->link = tls_link_new(server, socket_transport(&pair->fds[1]));
-	pair->session = tls_session_new(tls_link_ssl(pair->link));
+	pair->conn = thaw_conn_new(tls_link_ssl(pair->link));
 	(void)give_turn(true);
 	pair->guest = tls_guest_new(pair->ctx, &options, &pair->err);
 	if (pair->guest != NULL && (pair->ssl = SSL_new(pair->ctx)) != NULL &&
@@ -140,20 +142,23 @@ static void close_pair(struct pair *pair)
 		assert_true(tls_guest_over(pair->guest));
 	tls_guest_leave(&pair->guest);
 	assert_null(pair->guest);
-	tls_session_free(&pair->session);
+	thaw_conn_free(&pair->conn);
 	tls_link_free(&pair->link);
 	(void)close(pair->fds[0]);
 	(void)close(pair->fds[1]);
 }
 
+static bool asking(const struct pair *pair)
+{
+	return thaw_verdict(pair->conn) == THAW_VERDICT_PENDING;
+}
+
 static void ask(struct pair *pair)
 {
-	enum thaw_reason reason = THAW_REASON_NONE;
-	enum thaw_means means = tls_session_means(pair->session, &reason);
+	const struct thaw_ask_options options = {.trust = trust, .moment = THAW_MOMENT_HEADERS, .timeout_ms = 60000};
 
-	assert_int_not_equal(means, THAW_MEANS_NONE);
-	assert_int_equal(tls_ask_begin(pair->session, means, trust, &reason), THAW_OK);
-	assert_int_equal(tls_ask_send(pair->session), THAW_OK);
+	assert_int_equal(thaw_ask(pair->conn, &options, NOW_MS), THAW_OK);
+	assert_true(asking(pair));
 }
 
 #endif

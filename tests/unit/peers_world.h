@@ -99,6 +99,39 @@ static inline void wire_open(struct wire *wire, size_t window)
 	wire->server = (struct end){&wire->up, &wire->down};
 }
 
+/* ---- a server's exchange ---- */
+
+/* The client's messages of it, as they are reported. */
+struct exchange {
+	bool open;
+	unsigned messages, finished;
+};
+
+static inline bool exchange_message(void *arg, bool finished)
+{
+	struct exchange *exchange = arg;
+
+	exchange->messages += exchange->open;
+	exchange->finished += exchange->open && finished;
+	return exchange->open;
+}
+
+/* What it asks for is requested of the client. It must outlive the session, or the next one. */
+static inline void exchange_begin(struct exchange *exchange, struct tls_session *session, enum thaw_means means,
+				  const thaw_trust *of)
+{
+	enum thaw_reason reason = THAW_REASON_NONE;
+
+	*exchange = (struct exchange){.open = true};
+	tls_session_on_message(session, exchange_message, exchange);
+	assert_int_equal(tls_ask_begin(session, means, of, &reason), THAW_OK);
+}
+
+static inline bool exchange_answered(const struct exchange *exchange, const struct tls_session *session)
+{
+	return exchange->finished > 0 && tls_session_established(session);
+}
+
 /* ---- files ---- */
 
 static char folder[] = "/tmp/thaw-unit-peers-XXXXXX";

@@ -84,6 +84,7 @@ struct pair {
 	struct tls_client *client;
 	struct tls_link *link;
 	struct tls_session *session;
+	struct exchange exchange;
 	struct thaw_error client_err, server_err;
 	enum thaw_status client_read;
 };
@@ -172,7 +173,7 @@ static void ask(struct pair *pair, const thaw_trust *of)
 	enum thaw_means means = tls_session_means(pair->session, &reason);
 
 	assert_int_not_equal(means, THAW_MEANS_NONE);
-	assert_int_equal(tls_ask_begin(pair->session, means, of, &reason), THAW_OK);
+	exchange_begin(&pair->exchange, pair->session, means, of);
 	assert_int_equal(tls_ask_send(pair->session), THAW_OK);
 	tls_session_flush(pair->session);
 }
@@ -181,9 +182,9 @@ static void ask(struct pair *pair, const thaw_trust *of)
 static void ask_out(struct pair *pair, const thaw_trust *of)
 {
 	ask(pair, of);
-	for (int i = 0; i < TURNS_MAX && !tls_ask_answered(pair->session); i++)
+	for (int i = 0; i < TURNS_MAX && !exchange_answered(&pair->exchange, pair->session); i++)
 		turn(pair);
-	assert_true(tls_ask_answered(pair->session));
+	assert_true(exchange_answered(&pair->exchange, pair->session));
 	turn(pair); /* the last flight of TLS 1.2 */
 }
 
@@ -296,10 +297,8 @@ static void asked_again(void **state)
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
 		assert_int_equal(shake_hands(&pair), THAW_OK);
-		for (int i = 0; i < 2; i++) {
-			tls_ask_close(pair.session);
+		for (int i = 0; i < 2; i++)
 			ask_out(&pair, trust);
-		}
 		for (size_t i = 0; i < sights.count; i++) {
 			given += sights.all[i].kind == TLS_SIGHT_GIVEN;
 			if (sights.all[i].kind == TLS_SIGHT_ASKED && asked++ > 0)
@@ -370,7 +369,7 @@ static void withheld_nothing_is_answered(void **state)
 					assert_int_equal(pair.client_read, THAW_WANT_READ);
 					assert_int_equal(pair.wire.up.len, up);
 				}
-				assert_false(tls_ask_answered(pair.session));
+				assert_false(exchange_answered(&pair.exchange, pair.session));
 			}
 			if (!late)
 				EXPECT(&sights, TLS_SIGHT_ASKED);
@@ -615,7 +614,7 @@ static void it_can_be_asked_in_the_middle_of_a_write(void **state)
 			}
 			assert_int_equal(upload.in, TOTAL);
 			assert_memory_equal(came, sent, TOTAL);
-			assert_true(tls_ask_answered(pair.session));
+			assert_true(exchange_answered(&pair.exchange, pair.session));
 			assert_true(tls_session_has_certificate(pair.session));
 			assert_true(most > 0 && most <= RECORD_WHOLE + HANDSHAKE_WHOLE);
 			assert_int_equal(pair.client_err.cls, THAW_ERR_NONE);

@@ -172,14 +172,18 @@ static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 			enum thaw_means means = tls_session_means(pair.session, &reason);
 			assert_int_equal(means, offers ? THAW_MEANS_POST_HANDSHAKE : THAW_MEANS_NONE);
 			if (offers) {
-				assert_int_equal(tls_ask_begin(pair.session, means, trust, &reason), THAW_OK);
-				for (int turn = 0; turn < TURNS_MAX && !tls_ask_answered(pair.session); turn++) {
+				struct exchange exchange;
+				exchange_begin(&exchange, pair.session, means, trust);
+				for (int turn = 0; turn < TURNS_MAX && exchange.finished == 0; turn++) {
 					if (turn == 0)
 						assert_int_equal(tls_ask_send(pair.session), THAW_OK);
 					tls_session_flush(pair.session);
 					(void)!tls_client_read(pair.client, &byte, 1, &n, &pair.client_err);
 					(void)!tls_session_read(pair.session, &byte, 1, &n);
 				}
+				/* RFC 8446 4.4: Certificate, CertificateVerify if there is one, Finished */
+				assert_int_equal(exchange.messages, gives ? 3 : 2);
+				assert_int_equal(exchange.finished, 1);
 				struct tls_certificate *came =
 					tls_session_judge(pair.session, trust, &reason, detail, sizeof(detail));
 				assert_int_equal(reason, gives ? THAW_REASON_NONE : THAW_REASON_NO_CERTIFICATE);

@@ -49,6 +49,7 @@ struct scene {
 	const struct host *host;
 	struct tls_link *link;
 	struct tls_session *session;
+	struct exchange exchange;
 	struct thaw_error err;
 	struct trial *trial;
 	struct tls_client_memory *memory;
@@ -103,7 +104,7 @@ static void ask_it(struct scene *scene)
 	scene->asked = true;
 	if (means == THAW_MEANS_NONE)
 		return;
-	assert_int_equal(tls_ask_begin(scene->session, means, trust, &reason), THAW_OK);
+	exchange_begin(&scene->exchange, scene->session, means, trust);
 	if (scene->host->requires)
 		SSL_set_verify(tls_link_ssl(scene->link),
 			       SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT |
@@ -203,10 +204,8 @@ static void move_on(struct scene *scene)
 	if (!scene->asked && ((asks == ASKS_MIDWAY && scene->have > scene->need / 2) ||
 			      (asks == ASKS_END && scene->have >= scene->need)))
 		ask_it(scene);
-	if (scene->asking && tls_ask_answered(scene->session)) {
-		scene->asking = false;
-		tls_ask_close(scene->session);
-	}
+	if (scene->asking && exchange_answered(&scene->exchange, scene->session))
+		scene->asking = scene->exchange.open = false;
 	if (!scene->asking && scene->have >= scene->need)
 		on_request(scene);
 }

@@ -15,9 +15,11 @@
 #include <sys/wait.h>
 
 #include "base/socket.h"
+#include "thaw/ask.h"
 
 #define SHOP_ROOM  131072
 #define VISITS_MAX 16
+#define NO_TIME    0 /* asks have no deadline */
 
 /* What both processes see. The test writes only behind shop_reset(), when nobody is visiting. */
 struct shop {
@@ -33,8 +35,8 @@ struct shop {
 struct visit {
 	int fd; /* -1: it is over */
 	struct tls_link *link;
-	struct tls_session *session;
-	bool shaken, asking, continued;
+	thaw_conn *conn;
+	bool shaken, continued;
 	size_t head, need, len; /* bytes of the head, once it is there; of the body; that have come */
 	char in[SHOP_ROOM];
 };
@@ -48,7 +50,7 @@ static char shop_url[64];
 
 static void leave(struct visit *visit)
 {
-	tls_session_free(&visit->session);
+	thaw_conn_free(&visit->conn);
 	tls_link_free(&visit->link);
 	if (visit->fd >= 0)
 		(void)close(visit->fd);
@@ -89,6 +91,11 @@ static const char *field(const struct visit *visit, const char *name)
 	return at != NULL ? at + strlen(name) : NULL;
 }
 
+static bool has_certificate(const struct visit *visit)
+{
+	return thaw_conn_means(visit->conn, NULL) == THAW_MEANS_HANDSHAKE;
+}
+
 static void take_upload(struct visit *visit)
 {
 	const char *range = field(visit, "\r\nContent-Range: bytes ");
@@ -102,7 +109,7 @@ static void take_upload(struct visit *visit)
 	shop->len = from + visit->need;
 	shop->generation++;
 	shop->uploads++;
-	shop->with_certificate = tls_session_has_certificate(visit->session);
+	shop->with_certificate = has_certificate(visit);
 	answer(visit, "200 OK", "ok", 2);
 }
 
@@ -110,7 +117,7 @@ static void serve_request(struct visit *visit)
 {
 	bool looks = strncmp(visit->in, "HEAD ", 5) == 0 || strncmp(visit->in, "GET ", 4) == 0;
 
-	if (shop->asks && !tls_session_has_certificate(visit->session))
+	if (shop->asks && !has_certificate(visit))
 		answer(visit, "403 Forbidden", "no", 2);
 	else if (!looks)
 		take_upload(visit);
@@ -122,22 +129,23 @@ static void serve_request(struct visit *visit)
 
 static void on_head(struct visit *visit)
 {
-	enum thaw_reason reason = THAW_REASON_NONE;
+	const struct thaw_ask_options options = {.trust = trust,
+						 .moment = THAW_MOMENT_HEADERS,
+						 .body_follows = true,
+						 .early = true,
+						 .timeout_ms = THAW_NEVER};
 	const char *length = field(visit, "\r\nContent-Length: ");
 
 	visit->need = length != NULL ? strtoul(length, NULL, 10) : 0;
 	visit->continued = field(visit, "\r\nExpect: 100-continue") == NULL;
 	if (visit->head + visit->need > sizeof(visit->in))
 		leave(visit);
-	if (visit->fd < 0 || !shop->asks || tls_session_has_certificate(visit->session))
+	if (visit->fd < 0 || !shop->asks || has_certificate(visit))
 		return;
-	enum thaw_means means = tls_session_means(visit->session, &reason);
-	visit->asking = means != THAW_MEANS_NONE;
-	if (visit->asking && (tls_ask_begin(visit->session, means, trust, &reason) != THAW_OK ||
-			      tls_ask_send(visit->session) != THAW_OK))
+	if (thaw_ask(visit->conn, &options, NO_TIME) != THAW_OK)
 		leave(visit);
 	else
-		tls_session_flush(visit->session);
+		thaw_tick(visit->conn, NO_TIME);
 }
 
 /* What can be done with what has come. */
@@ -151,11 +159,7 @@ static void move_on(struct visit *visit)
 	}
 	if (visit->fd < 0 || visit->head == 0)
 		return;
-	if (visit->asking && tls_ask_answered(visit->session)) {
-		visit->asking = false;
-		tls_ask_close(visit->session);
-	}
-	if (visit->asking)
+	if (thaw_verdict(visit->conn) == THAW_VERDICT_PENDING)
 		return;
 	if (!visit->continued)
 		say(visit, "HTTP/1.1 100 Continue\r\n\r\n", 25);
@@ -175,14 +179,14 @@ static void step(struct visit *visit)
 
 	if (!visit->shaken) {
 		status = tls_link_handshake(visit->link, &err);
-		tls_session_flush(visit->session);
+		thaw_tick(visit->conn, NO_TIME);
 		visit->shaken = status == THAW_OK;
 	}
 	while (status == THAW_OK && visit->fd >= 0) {
 		size_t len = 0, room = sizeof(visit->in) - visit->len;
-		status = room > 0 ? tls_session_read(visit->session, visit->in + visit->len, room, &len) : THAW_FAILED;
+		status = room > 0 ? thaw_read(visit->conn, visit->in + visit->len, room, &len, NO_TIME) : THAW_FAILED;
 		visit->len += status == THAW_OK ? len : 0;
-		tls_session_flush(visit->session);
+		thaw_tick(visit->conn, NO_TIME);
 		if (status != THAW_CLOSED && status != THAW_FAILED)
 			move_on(visit); /* also where only an exchange has moved on */
 	}
@@ -202,8 +206,8 @@ static void greet(struct visit *visits, int listener)
 	memset(visit, 0, sizeof(*visit));
 	visit->fd = fd;
 	visit->link = tls_link_new(server, socket_transport(&visit->fd));
-	visit->session = visit->link != NULL ? tls_session_new(tls_link_ssl(visit->link)) : NULL;
-	if (visit->session == NULL)
+	visit->conn = visit->link != NULL ? thaw_conn_new(tls_link_ssl(visit->link)) : NULL;
+	if (visit->conn == NULL)
 		_exit(1);
 }
 
