@@ -7,35 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/require.h"
 #include "base/socket.h"
 
-#define BIT(state)   (1u << (state))
 #define QUEUE_NAP_MS 10 /* before a unix socket whose queue was full is tried again */
 #define PLACE_TEXT   (NI_MAXHOST + 256)
-
-/* The only writer of leg->state. */
-void leg_enter(struct gw_leg *leg, enum leg_state to)
-{
-	static const struct {
-		const char *name;
-		unsigned next;
-	} states[LEG_STATES] = {
-		[LEG_NEW] = {"new", BIT(LEG_NAMING) | BIT(LEG_CONNECTING) | BIT(LEG_FAILED)},
-		[LEG_NAMING] = {"naming", BIT(LEG_CONNECTING) | BIT(LEG_NEW)},
-		[LEG_CONNECTING] = {"connecting", BIT(LEG_SHAKING) | BIT(LEG_READY) | BIT(LEG_NEW)},
-		[LEG_SHAKING] = {"handshake", BIT(LEG_READY) | BIT(LEG_NEW)},
-		[LEG_READY] = {"ready", BIT(LEG_IDLE)},
-		[LEG_IDLE] = {"idle", BIT(LEG_READY)},
-		[LEG_FAILED] = {"failed", 0},
-	};
-	bool allowed = (states[leg->state].next & BIT(to)) != 0;
-
-	leg->state = require_transition(allowed, "leg", states[leg->state].name, states[to].name) ? to : LEG_FAILED;
-}
 
 static struct ev_loop *loop_of(const struct gw_leg *leg)
 {
@@ -234,19 +211,6 @@ static enum thaw_status begin(struct gw_leg *leg)
 
 /* ---- from one attempt to the next ---- */
 
-static void hang_up(struct gw_leg *leg)
-{
-	ev_io_stop(loop_of(leg), &leg->io);
-	ev_timer_stop(loop_of(leg), &leg->timer);
-	resolver_cancel(&leg->naming);
-	if (leg->tls != NULL)
-		(void)tls_client_close_notify(leg->tls);
-	tls_client_free(&leg->tls);
-	if (leg->fd >= 0)
-		(void)close(leg->fd);
-	leg->fd = -1;
-}
-
 /* False: the server has no other address. */
 static bool next_address(struct gw_leg *leg)
 {
@@ -272,7 +236,7 @@ static void server_is_over(struct gw_leg *leg)
 static void carry_on(struct gw_leg *leg, enum thaw_status status)
 {
 	while (status == THAW_FAILED) {
-		hang_up(leg);
+		leg_hang_up(leg);
 		if (leg->state != LEG_NEW)
 			leg_enter(leg, LEG_NEW);
 		if (next_address(leg)) {
@@ -358,7 +322,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 		idle_drop(leg); /* closed by the server, or it speaks without being asked */
 }
 
-/* ---- beginning and end ---- */
+/* ---- beginning ---- */
 
 struct gw_leg *leg_new(struct server *server)
 {
@@ -377,18 +341,4 @@ struct gw_leg *leg_new(struct server *server)
 	server_enter(server, leg);
 	group->pool->legs++;
 	return leg;
-}
-
-void leg_free(struct gw_leg **leg)
-{
-	struct gw_leg *gone = *leg;
-
-	*leg = NULL;
-	if (gone == NULL)
-		return;
-	hang_up(gone);
-	server_leave(gone);
-	gone->group->pool->legs--;
-	free(gone->found);
-	free(gone);
 }

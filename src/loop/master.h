@@ -3,6 +3,8 @@
  *
  *	master.c   signals, workers, the watchdog: what it waits for
  *	taking.c   from a configuration that is asked for to the one that serves
+ *	upgrade.c  from this program to the one that replaces it
+ *	phases.c   the phases, and how the master ends what it serves
  */
 #ifndef LOOP_MASTER_H
 #define LOOP_MASTER_H
@@ -47,6 +49,14 @@ struct master {
 	struct thaw_error *err;
 };
 
+/* Where messages go: by the configuration that serves, or else the one that is to. */
+static inline struct log *master_log(const struct master *m)
+{
+	return m->serving != NULL ? &m->serving->log : &TAILQ_FIRST(&m->all)->log;
+}
+
+/* ---- phases.c ---- */
+
 /* The only writer of the phase. */
 void master_enter(struct master *m, enum phase to);
 
@@ -54,12 +64,6 @@ void master_enter(struct master *m, enum phase to);
 void master_leave(struct master *m);
 /* Requests under way get no more time. Again: nor do the workers. */
 void master_cut(struct master *m);
-
-/* Where messages go: by the configuration that serves, or else the one that is to. */
-static inline struct log *master_log(const struct master *m)
-{
-	return m->serving != NULL ? &m->serving->log : &TAILQ_FIRST(&m->all)->log;
-}
 
 /* ---- taking.c ---- */
 

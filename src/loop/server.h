@@ -1,4 +1,7 @@
-/* The inside of a pool: pool.c, server.c (which server), leg.c (until connected), wire.c (from then on), idle.c. */
+/*
+ * The inside of a pool, from the top down: pool.c, leg.c (a leg until it is connected), idle.c (legs that nobody has),
+ * wire.c (a connected leg), leg_states.c, server.c (which server).
+ */
 #ifndef LOOP_SERVER_H
 #define LOOP_SERVER_H
 
@@ -92,15 +95,20 @@ void server_failed(struct server *server, const char *why);
 void server_heard(struct server *server); /* it answers */
 void server_well(struct server *server);  /* it has answered in full */
 
-/* ---- leg.c ---- */
+/* ---- leg_states.c ---- */
 
+/* The only writer of leg->state. */
 void leg_enter(struct gw_leg *leg, enum leg_state to);
+/* The connection of one attempt, and what waits for it. */
+void leg_hang_up(struct gw_leg *leg);
+/* In any state. */
+void leg_free(struct gw_leg **leg);
+
+/* ---- leg.c ---- */
 
 /* For that server at first. NULL: no memory. */
 struct gw_leg *leg_new(struct server *server);
 void leg_begin(struct gw_leg *leg);
-/* In any state. */
-void leg_free(struct gw_leg **leg);
 
 /* ---- wire.c ---- */
 
