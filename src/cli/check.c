@@ -3,15 +3,17 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cli/check_request.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/report.h"
-#include "config/config.h"
 #include "gateway/identity.h"
 #include "loop/loop.h"
 
 static const char help[] =
 	"usage: thaw check -c FILE [--strict] [--json]\n"
+	"       thaw check -c FILE --request 'METHOD https://HOST/PATH' [--certificate FILE] [--header 'Name: "
+	"value']...\n"
 	"\n"
 	"Reads a configuration and loads all that `thaw serve -c FILE` would load: certificates, keys, CAs, CRLs, the\n"
 	"directory of the spool, the log. Listens on nothing. Warns of what is allowed and will fail, such as an "
@@ -20,10 +22,19 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE   the configuration\n"
 	"  --strict            warnings are errors\n"
+	"  --request REQUEST   print what becomes of this request, such as 'PUT https://example.com/path', instead: "
+	"its\n"
+	"                      route, how each kind of client is asked, whether it is allowed, what the upstream "
+	"gets.\n"
+	"                      PUT, POST and PATCH have a body, unless --header 'Content-Length: 0' is given\n"
+	"  --certificate FILE  the client's certificate, and its chain, in PEM (no key is needed)\n"
+	"  --header FIELD      a field of the request; may be repeated\n"
 	"  --json              {\"file\", \"ok\", \"error\", \"warnings\", \"listen\", \"hosts\", \"upstreams\"} on "
 	"standard\n"
 	"                      output\n"
 	"  --help              this text\n"
+	"\n"
+	"With --request, --json adds {\"decision\"}: request, host, route, certificate, clients, sent.\n"
 	"\n"
 	"Exit code: 0 when all is well, 78 when it is not (the error names file, line, key and what is allowed).\n";
 
@@ -100,7 +111,7 @@ static json_t *upstream_json(const struct config_upstream *upstream)
 }
 
 /* An element that could not be made is left out, and the whole is NULL then or shorter: memory is spent. */
-static json_t *config_json(const char *file, const struct config *config, json_t *warnings,
+static json_t *config_json(const char *file, const struct config *config, json_t *warnings, json_t *decision,
 			   const struct thaw_error *err)
 {
 	json_t *listens = json_array(), *hosts = json_array(), *behind = json_array();
@@ -112,14 +123,16 @@ static json_t *config_json(const char *file, const struct config *config, json_t
 	for (size_t i = 0; config != NULL && i < config->upstream_count; i++)
 		(void)json_array_append_new(behind, upstream_json(&config->upstreams[i]));
 	bool ok = err->cls == THAW_ERR_NONE;
-	return json_pack("{s:i, s:s, s:b, s:s?, s:O, s:o, s:o, s:o}", "schema", JSON_SCHEMA, "file", file, "ok", ok,
-			 "error", ok ? NULL : err->text, "warnings", warnings, "listen", listens, "hosts", hosts,
-			 "upstreams", behind);
+	return json_pack("{s:i, s:s, s:b, s:s?, s:O, s:o, s:o, s:o, s:o*}", "schema", JSON_SCHEMA, "file", file, "ok",
+			 ok, "error", ok ? NULL : err->text, "warnings", warnings, "listen", listens, "hosts", hosts,
+			 "upstreams", behind, "decision", decision);
 }
 
-static int print_json(const char *file, const struct config *config, json_t *warnings, const struct thaw_error *err)
+/* Takes over decision, which may be NULL. */
+static int print_json(const char *file, const struct config *config, json_t *warnings, json_t *decision,
+		      const struct thaw_error *err)
 {
-	json_t *told = config_json(file, config, warnings, err);
+	json_t *told = config_json(file, config, warnings, decision, err);
 
 	if (told == NULL)
 		return EX_OSERR;
@@ -247,6 +260,7 @@ static int print_errors(const json_t *warnings)
 struct choice {
 	const char *file;
 	bool json, strict;
+	struct check_request wish;
 };
 
 static int check(const struct choice *choice)
@@ -254,6 +268,7 @@ static int check(const struct choice *choice)
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct config *config = config_load(choice->file, &err);
 	json_t *warnings = json_array();
+	json_t *decision = NULL;
 	size_t count = 0;
 	bool ok = config != NULL && loop_check(config, add_warning, warnings, &err) == THAW_OK;
 	int code;
@@ -265,10 +280,18 @@ static int check(const struct choice *choice)
 		(void)snprintf(err.text, sizeof(err.text), "%zu warning%s, and --strict is given", count,
 			       count == 1 ? "" : "s");
 	}
+	bool decides = ok && count == 0 && choice->wish.request != NULL;
+	if (decides && check_request(&choice->wish, config, choice->json ? &decision : NULL, &err) != THAW_OK) {
+		json_decref(warnings);
+		config_free(&config);
+		return cli_fail(&err);
+	}
 	if (choice->json)
-		code = print_json(choice->file, config, warnings, &err);
+		code = print_json(choice->file, config, warnings, decision, &err);
 	else if (count > 0)
 		code = print_errors(warnings);
+	else if (decides)
+		code = cli_print("");
 	else
 		code = ok ? print_text(choice->file, config, warnings) : cli_fail(&err);
 	json_decref(warnings);
@@ -284,6 +307,14 @@ static int take_option(void *arg, int option, char *value)
 		choice->json = true;
 	else if (option == 's')
 		choice->strict = true;
+	else if (option == 'r')
+		choice->wish.request = value;
+	else if (option == 'C')
+		choice->wish.certificate = value;
+	else if (option == 'H' && choice->wish.header_count == CHECK_HEADERS_MAX)
+		return cli_bad_usage("check", "more than %d --header options", CHECK_HEADERS_MAX);
+	else if (option == 'H')
+		choice->wish.headers[choice->wish.header_count++] = value;
 	else
 		choice->file = value;
 	return EX_OK;
@@ -294,6 +325,9 @@ int check_main(int argc, char **argv)
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"json", no_argument, NULL, 'j'},
 						{"strict", no_argument, NULL, 's'},
+						{"request", required_argument, NULL, 'r'},
+						{"certificate", required_argument, NULL, 'C'},
+						{"header", required_argument, NULL, 'H'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct choice choice = {.file = NULL};
@@ -307,5 +341,7 @@ int check_main(int argc, char **argv)
 				     choice.file == NULL ? "; a configuration is named with -c FILE" : "");
 	if (choice.file == NULL)
 		return cli_bad_usage("check", "-c FILE is missing");
+	if (choice.wish.request == NULL && (choice.wish.certificate != NULL || choice.wish.header_count > 0))
+		return cli_bad_usage("check", "--certificate and --header need --request");
 	return check(&choice);
 }

@@ -40,3 +40,27 @@ struct gw_decision gw_decide(const struct gw_facts *facts)
 	}
 	return decision;
 }
+
+bool gw_drains_too_much(const struct config_certificate *settings, uint64_t length)
+{
+	return length > settings->max_body;
+}
+
+enum gw_course gw_course(const struct config_certificate *settings, enum thaw_verdict verdict)
+{
+	switch (verdict) {
+	case THAW_VERDICT_ACCEPTED:
+		return GW_COURSE_ADMIT;
+	case THAW_VERDICT_DECLINED:
+	case THAW_VERDICT_IMPOSSIBLE:
+		return settings->require ? GW_COURSE_REFUSE : GW_COURSE_GO;
+	case THAW_VERDICT_REJECTED:
+	case THAW_VERDICT_TIMED_OUT:
+	case THAW_VERDICT_OVER_LIMIT:
+	case THAW_VERDICT_CANCELLED:
+	case THAW_VERDICT_NONE:
+	case THAW_VERDICT_PENDING:
+		break;
+	}
+	return GW_COURSE_REFUSE;
+}

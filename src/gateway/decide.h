@@ -33,6 +33,18 @@ struct gw_decision {
 	bool continue_then; /* 100 when the request goes on */
 };
 
+/* What a route's settings make of an ask's verdict. */
+enum gw_course {
+	GW_COURSE_ADMIT, /* accepted: with the identity, if its allow rules let it */
+	GW_COURSE_GO,    /* without an identity */
+	GW_COURSE_REFUSE,
+};
+
+/* A body that will be drained whole, and is known to be too large, is refused before it is sent. length: 0: unknown. */
+bool gw_drains_too_much(const struct config_certificate *settings, uint64_t length);
+
+enum gw_course gw_course(const struct config_certificate *settings, enum thaw_verdict verdict);
+
 struct gw_decision gw_decide(const struct gw_facts *facts);
 
 #endif

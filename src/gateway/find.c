@@ -50,6 +50,8 @@ enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *hos
 	found->work = judged.work;
 	switch (choice) {
 	case GW_CHOSEN:
+		if (head->framing == HTTP_BODY_LENGTH && head->length > found->route->config->max_request_body)
+			return problem(found, GW_PROBLEM_BODY_SIZE);
 		return GW_FOUND_ROUTE;
 	case GW_REFUSED:
 		return problem(found, GW_PROBLEM_MALFORMED);
@@ -66,10 +68,11 @@ bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 	struct gw_found found;
 	struct gw_reply options = {.status = 204};
 
-	switch (gw_find(stream->gateway, gw_conn_host(stream->conn), &stream->head, &found)) {
+	enum gw_finding finding = gw_find(stream->gateway, gw_conn_host(stream->conn), &stream->head, &found);
+	stream->conn->work += found.work;
+	stream->route = found.route;
+	switch (finding) {
 	case GW_FOUND_ROUTE:
-		stream->conn->work += found.work;
-		stream->route = found.route;
 		return true;
 	case GW_FOUND_OPTIONS:
 		*step = gw_answer(stream, &options, !stream->body.ended);
@@ -77,7 +80,6 @@ bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 	case GW_FOUND_PROBLEM:
 		break;
 	}
-	stream->conn->work += found.work;
 	*step = gw_refuse(stream, found.problem, found.problem == GW_PROBLEM_MALFORMED ? &found.refusal : NULL);
 	return false;
 }

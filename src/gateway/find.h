@@ -12,7 +12,7 @@ enum gw_finding {
 };
 
 struct gw_found {
-	const struct gw_route *route; /* for GW_FOUND_ROUTE */
+	const struct gw_route *route; /* NULL: there is none. Also of a request that is refused by its settings */
 	enum gw_problem problem;      /* for GW_FOUND_PROBLEM */
 	struct http_refusal refusal;  /* for GW_PROBLEM_MALFORMED */
 	size_t work;                  /* bytes that were looked at */

@@ -27,12 +27,11 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 	}
 	stream->asked = true;
 	thaw_conn_report(stream->conn->ask, &stream->story.report);
-	/* What will be held whole, and is known to be too large, is refused before it is sent. */
 	bool drains_first = decision->body_follows && stream->story.report.moment == THAW_MOMENT_BODY;
 	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING)
 		gw_show_ask(stream);
 	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING && drains_first &&
-	    stream->body.framing == HTTP_BODY_LENGTH && stream->head.length > settings->max_body)
+	    gw_drains_too_much(settings, stream->body.framing == HTTP_BODY_LENGTH ? stream->head.length : 0))
 		thaw_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, THAW_REASON_BODY_SIZE, gw_stream_now(stream));
 	if (decision->continue_now)
 		return gw_continue(stream);
@@ -132,8 +131,6 @@ enum gw_step gw_request_route(struct gw_stream *stream)
 
 	if (!gw_find_route(stream, &step))
 		return step;
-	if (stream->body.framing == HTTP_BODY_LENGTH && stream->head.length > stream->route->config->max_request_body)
-		return gw_refuse(stream, GW_PROBLEM_BODY_SIZE, NULL);
 	if (stream->conn->after.pending) {
 		gw_stream_enter(stream, GW_HELD);
 		return GW_MOVED;

@@ -2,37 +2,29 @@
 #include "gateway/account.h"
 #include "gateway/admit.h"
 #include "gateway/answer.h"
+#include "gateway/decide.h"
 #include "gateway/drain.h"
 #include "gateway/request.h"
 
-/* A verdict that is not 'accepted' is a refusal, but where the route lets a request go on without an identity. */
 static enum gw_step verdict_in(struct gw_stream *stream)
 {
 	const struct thaw_report *report = &stream->story.report;
-	bool optional = !stream->route->config->certificate.require;
 
 	gw_note_story(stream);
-	switch (report->verdict) {
-	case THAW_VERDICT_ACCEPTED:
+	if (report->reason == THAW_REASON_REFUSED_RENEG)
+		return gw_abandon(stream, "the client refused to renegotiate");
+	if (report->verdict == THAW_VERDICT_CANCELLED && stream->cut_off)
+		return gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL);
+	if (report->verdict == THAW_VERDICT_CANCELLED)
+		return gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
+	switch (gw_course(&stream->route->config->certificate, report->verdict)) {
+	case GW_COURSE_ADMIT:
 		if (!gw_admit(stream))
 			return GW_MOVED;
 		break;
-	case THAW_VERDICT_DECLINED:
-	case THAW_VERDICT_IMPOSSIBLE:
-		if (report->reason == THAW_REASON_REFUSED_RENEG)
-			return gw_abandon(stream, "the client refused to renegotiate");
-		if (!optional)
-			return gw_refuse_verdict(stream, report->verdict, report->reason, report->detail);
+	case GW_COURSE_GO:
 		break;
-	case THAW_VERDICT_CANCELLED:
-		if (stream->cut_off)
-			return gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL);
-		return gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
-	case THAW_VERDICT_REJECTED:
-	case THAW_VERDICT_TIMED_OUT:
-	case THAW_VERDICT_OVER_LIMIT:
-	case THAW_VERDICT_NONE:
-	case THAW_VERDICT_PENDING:
+	case GW_COURSE_REFUSE:
 		return gw_refuse_verdict(stream, report->verdict, report->reason, report->detail);
 	}
 	gw_stream_enter(stream, GW_PASS);

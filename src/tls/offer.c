@@ -20,3 +20,30 @@ bool tls_holds_to_tls12(const struct tls_manner *manner, const struct tls_hello 
 	return manner->hold_to_tls12 && hello->tls12 && !hello->post_handshake && !on_demand &&
 	       !tls_offers_http2(manner, hello);
 }
+
+enum thaw_means tls_means(const struct tls_negotiated *negotiated, enum thaw_reason *reason)
+{
+	*reason = THAW_REASON_NONE;
+	if (negotiated->http2) {
+		*reason = THAW_REASON_HTTP2;
+		return THAW_MEANS_NONE;
+	}
+	switch (negotiated->version) {
+	case TLS_VERSION_13:
+		if (negotiated->post_handshake)
+			return THAW_MEANS_POST_HANDSHAKE;
+		*reason = THAW_REASON_NO_POST_HANDSHAKE;
+		break;
+	case TLS_VERSION_12:
+		if (negotiated->secure_renegotiation && !negotiated->loose)
+			return THAW_MEANS_RENEGOTIATION;
+		/* Without RFC 5746 the ask would be fatal. */
+		*reason =
+			negotiated->secure_renegotiation ? THAW_REASON_NO_EXTENDED_MASTER : THAW_REASON_NO_SECURE_RENEG;
+		break;
+	case TLS_VERSION_OTHER:
+		*reason = THAW_REASON_VERSION;
+		break;
+	}
+	return THAW_MEANS_NONE;
+}

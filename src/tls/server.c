@@ -38,6 +38,11 @@ int tls_server_host(const struct tls_server *server, const char *name)
 	return host >= 0 ? host : host_with(server, "*", "");
 }
 
+const struct tls_manner *tls_server_manner(const struct tls_server *server, int host)
+{
+	return &server->hosts[host].manner;
+}
+
 static bool set_default_groups(SSL_CTX *ctx)
 {
 	if (SSL_CTX_set1_groups_list(ctx, HYBRID_GROUP ":" TLS_GROUPS) == 1)
@@ -161,6 +166,7 @@ static enum thaw_status load_host(struct tls_host_context *host, const struct tl
 		.http2 = from->http2,
 		.asks_late = from->asks_late,
 		.hold_to_tls12 = from->hold_to_tls12,
+		.no_tls12 = from->protocol != NULL && from->protocol->no_tls12,
 		.no_tls13 = from->protocol != NULL && from->protocol->no_tls13,
 	};
 	host->ctx = new_context(from->protocol, err);

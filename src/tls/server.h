@@ -49,6 +49,9 @@ enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const cha
 /* The index of the host for that name: its own, or the default's; -1: none. */
 int tls_server_host(const struct tls_server *server, const char *name);
 
+/* How that host treats its clients; belongs to the server. */
+const struct tls_manner *tls_server_manner(const struct tls_server *server, int host);
+
 /* NULL: no memory. The transport must outlive the link. */
 struct tls_link *tls_link_new(struct tls_server *server, struct transport transport);
 void tls_link_free(struct tls_link **link);

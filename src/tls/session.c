@@ -307,35 +307,28 @@ bool tls_speaks_http2(const struct ssl_st *ssl)
 	return len == 2 && memcmp(name, "h2", 2) == 0;
 }
 
+static enum tls_version version_of(const SSL *ssl)
+{
+	int version = SSL_version(ssl);
+
+	if (version == TLS1_3_VERSION)
+		return TLS_VERSION_13;
+	return version == TLS1_2_VERSION ? TLS_VERSION_12 : TLS_VERSION_OTHER;
+}
+
 enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason *reason)
 {
 	enum thaw_reason why = THAW_REASON_NONE;
-	enum thaw_means means = THAW_MEANS_NONE;
 
 	judge_handshake(session);
-	if (tls_speaks_http2(session->ssl)) {
-		if (reason != NULL)
-			*reason = THAW_REASON_HTTP2;
-		return THAW_MEANS_NONE;
-	}
-	switch (SSL_version(session->ssl)) {
-	case TLS1_3_VERSION:
-		if (session->hello_seen && !session->hello.post_handshake)
-			why = THAW_REASON_NO_POST_HANDSHAKE;
-		else
-			means = THAW_MEANS_POST_HANDSHAKE;
-		break;
-	case TLS1_2_VERSION:
-		if (SSL_get_secure_renegotiation_support(session->ssl) != 1)
-			why = THAW_REASON_NO_SECURE_RENEG; /* RFC 5746: the ask would be fatal */
-		else if (session->loose)
-			why = THAW_REASON_NO_EXTENDED_MASTER; /* RFC 7627 5.4 */
-		else
-			means = THAW_MEANS_RENEGOTIATION;
-		break;
-	default:
-		why = THAW_REASON_VERSION;
-	}
+	const struct tls_negotiated negotiated = {
+		.version = version_of(session->ssl),
+		.http2 = tls_speaks_http2(session->ssl),
+		.post_handshake = !session->hello_seen || session->hello.post_handshake,
+		.secure_renegotiation = SSL_get_secure_renegotiation_support(session->ssl) == 1,
+		.loose = session->loose,
+	};
+	enum thaw_means means = tls_means(&negotiated, &why);
 	if (reason != NULL)
 		*reason = why;
 	return means;

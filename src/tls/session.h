@@ -10,7 +10,7 @@
 #define TLS_SESSION_H
 
 #include "tls/certificate.h"
-#include "tls/hello.h"
+#include "tls/offer.h"
 
 #define TLS_NAME_MAX 255 /* of a server name (SNI), without its NUL */
 

@@ -2,15 +2,17 @@
 
 import base64
 import contextlib
+import json
 import re
 import ssl
+import subprocess
 import urllib.parse
 
 import pytest
 
 from harness import h2
 from harness.canned import Canned
-from harness.gateway import Gateway, Settings
+from harness.gateway import Gateway, Settings, binary
 from harness.rawtls import Raw
 
 REQUEST = """{ request: {
@@ -147,3 +149,27 @@ def test_request_ids_of_clients(pki, tmp_path, upstream):
             (seen,) = upstream.take().get(b"x-request-id")
             assert (seen == b"0f8f-AB_c") == taken and (taken or re.fullmatch(rb"[0-9a-z]{16}", seen))
             assert gateway.record(f"/{number}")["id"] == seen.decode()
+
+
+def told_of(folder, request, *options):
+    """The head that `thaw check --request` says is sent."""
+    argv = [str(binary()), "check", "-c", str(folder / "thaw.yaml"), "--json", "--request", request, *options]
+    sent = json.loads(subprocess.run(argv, capture_output=True, timeout=60, check=True).stdout)["decision"]["sent"]
+    return sent["line"], [(name, value) for name, value in sent["fields"]]
+
+
+def test_check_tells_the_head_that_is_really_sent(pki, tmp_path, upstream):
+    """Byte for byte, but for what only a connection has: the client's address, its cipher suite, the request's ID."""
+    fields = ("X-Mine: 1", "x_secret: forged", "Via: 1.0 other", "Connection: X-Hop", "X-Hop: y", "Content-Length: 3")
+    with front(pki, tmp_path, upstream.port, headers=REQUEST, identity="[ rfc9440, xfcc, nginx ]") as gateway:
+        with Raw(gateway, "1.3") as client:
+            client.send(("PUT /late/x?y=z HTTP/1.1\r\nHost: localhost\r\n" + "\r\n".join(fields) + "\r\n\r\nabc").encode())
+            assert client.read().status == 200
+            really = upstream.take()
+        line, told = told_of(tmp_path, "PUT https://localhost/late/x?y=z", "--certificate", str(pki / "client.pem"),
+                             *(word for field in fields for word in ("--header", field)))  # fmt: skip
+    assert line == f"{really.method.decode()} {really.target.decode()} HTTP/1.1"
+    seen = [(name.decode(), value.decode().replace("127.0.0.1", "192.0.2.1")) for name, value in really.fields]
+    (seen_id,), (told_id,) = ([value for name, value in one if name == "X-Request-Id"] for one in (seen, told))
+    assert seen_id != told_id
+    assert [(name, value.replace(seen_id, told_id)) for name, value in seen] == told

@@ -1,0 +1,182 @@
+#include "gateway/preview.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "gateway/allow.h"
+#include "gateway/forward.h"
+#include "gateway/problem_words.h"
+#include "gateway/proxy.h"
+
+static enum thaw_status parse(struct gw_preview *preview, const char *head, size_t len, struct thaw_error *err)
+{
+	struct http_refusal refusal = {0};
+	struct http_scan scan = {0};
+	size_t used = 0;
+
+	if (http_head_parse(head, len, &scan, &preview->head, &used, &refusal) == HTTP_PARSE_DONE)
+		return THAW_OK;
+	return error_set(err, THAW_ERR_USAGE, "the request would be refused with status %u: %s",
+			 refusal.status != 0 ? refusal.status : 400,
+			 refusal.why != NULL ? refusal.why : "its head is not complete");
+}
+
+/* By the name that the client connects to, which its request names, too. */
+static enum thaw_status find_host(struct gw_preview *preview, const struct gateway *gateway, struct thaw_error *err)
+{
+	struct http_span host = preview->head.host;
+	char name[HTTP_HOST_MAX + 1];
+
+	for (size_t i = 0; i < host.len; i++)
+		name[i] = (char)(host.at[i] >= 'A' && host.at[i] <= 'Z' ? host.at[i] - 'A' + 'a' : host.at[i]);
+	name[host.len] = '\0';
+	if (host.len > 1 && name[host.len - 1] == '.')
+		name[host.len - 1] = '\0';
+	int index = tls_server_host(gateway->tls, name);
+	if (index < 0)
+		return error_set(err, THAW_ERR_USAGE,
+				 "no host is configured for '%s': its TLS handshake would be refused", name);
+	preview->host = &gateway->routes.hosts[index];
+	return THAW_OK;
+}
+
+static enum thaw_status appraise(struct gw_preview *preview, const struct gateway *gateway, const char *file,
+				 struct thaw_error *err)
+{
+	const struct gw_route *route = preview->found.route;
+	int host = (int)(preview->host - gateway->routes.hosts);
+
+	if (file == NULL || route->trust == NULL)
+		return THAW_OK;
+	if (tls_appraise(&preview->certificate, gateway->tls, host, route->trust, file, err) != THAW_OK)
+		return THAW_FAILED;
+	preview->appraised = true;
+	preview->listed = preview->certificate.accepted &&
+			  gw_allow(&route->config->certificate, preview->certificate.details,
+				   tls_certificate_identity(preview->certificate.certificate)->sha256_hex);
+	return THAW_OK;
+}
+
+/* ---- the head that the upstream gets ---- */
+
+struct sender {
+	const struct gw_preview *preview;
+	struct gw_request_ids ids;
+	char id[GW_REQUEST_ID_ROOM];
+};
+
+static const struct tls_details *details(void *arg)
+{
+	return ((const struct sender *)arg)->preview->certificate.details;
+}
+
+static const char *id(void *arg)
+{
+	struct sender *sender = arg;
+
+	gw_request_id(&sender->ids, sender->id);
+	return sender->id;
+}
+
+static void chain_left_out(void *arg)
+{
+	(void)arg;
+}
+
+/* Someone who is allowed, with an identity before one without. */
+static const struct gw_preview_client *choose_sender(const struct gw_preview *preview)
+{
+	const struct gw_preview_client *chosen = NULL;
+
+	for (size_t i = 0; i < preview->client_count; i++) {
+		const struct gw_preview_client *client = &preview->clients[i];
+		if (client->allowed && (chosen == NULL || (client->with_identity && !chosen->with_identity)))
+			chosen = client;
+	}
+	return chosen;
+}
+
+static enum thaw_status write_sent(struct gw_preview *preview, const struct gateway *gateway, struct thaw_error *err)
+{
+	/* RFC 5737 3: stands for the client's. */
+	const struct sockaddr_in peer = {.sin_family = AF_INET,
+					 .sin_addr.s_addr = htonl(0xc0000201), /* 192.0.2.1 */
+					 .sin_port = htons(50000)};
+	const struct config_route *route = preview->found.route->config;
+	const struct config_upstream *upstream = &gateway->config->upstreams[route->proxy];
+	bool tls13 = strcmp(preview->sender->tls, "TLSv1.3") == 0;
+	struct sender sender = {.preview = preview};
+	struct gw_told told = {.fields = NULL};
+	struct gw_rewrite rewrite;
+	struct http_writer writer;
+	const struct gw_outgoing out = {
+		.host = preview->host->config,
+		.route = route,
+		.upstream = upstream,
+		.server = upstream->servers[0].text,
+		.head = &preview->head,
+		.origin = {.peer = (const void *)&peer,
+			   .http = preview->sender->http,
+			   .tls = preview->sender->tls,
+			   .cipher = tls13 ? "TLS_AES_256_GCM_SHA384" : "ECDHE-RSA-AES256-GCM-SHA384",
+			   .host = preview->head.host,
+			   .identity = preview->sender->with_identity
+					       ? tls_certificate_identity(preview->certificate.certificate)
+					       : NULL,
+			   .told = &told,
+			   .details = details,
+			   .id = id,
+			   .chain_left_out = chain_left_out,
+			   .arg = &sender},
+		.upgrade = gw_forward_is_upgrade(&preview->head, route),
+	};
+
+	preview->sent = malloc(GW_UP_HEAD_MAX);
+	if (preview->sent == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	http_writer_init(&writer, preview->sent, GW_UP_HEAD_MAX);
+	gw_forward_head(&out, &rewrite, &writer);
+	free(told.fields);
+	preview->sent_len = writer.overflow ? 0 : writer.len;
+	preview->too_large = writer.overflow;
+	return THAW_OK;
+}
+
+static void name_problem(struct gw_preview *preview)
+{
+	const struct gw_problem_words *words = gw_problem_words(preview->found.problem);
+	bool malformed = preview->found.problem == GW_PROBLEM_MALFORMED;
+
+	preview->problem = words->name;
+	preview->problem_text = malformed ? preview->found.refusal.why : words->detail;
+	preview->problem_status = malformed ? preview->found.refusal.status : words->status;
+}
+
+enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gateway *gateway, const char *head,
+				 size_t len, const char *certificate, struct thaw_error *err)
+{
+	*preview = (struct gw_preview){.host = NULL};
+	if (parse(preview, head, len, err) != THAW_OK || find_host(preview, gateway, err) != THAW_OK)
+		return THAW_FAILED;
+	preview->finding = gw_find(gateway, preview->host, &preview->head, &preview->found);
+	if (preview->finding == GW_FOUND_PROBLEM)
+		name_problem(preview);
+	if (preview->finding != GW_FOUND_ROUTE)
+		return THAW_OK;
+	if (appraise(preview, gateway, certificate, err) != THAW_OK)
+		return THAW_FAILED;
+	gw_preview_clients(preview, gateway);
+	preview->sender = choose_sender(preview);
+	if (preview->sender == NULL || preview->found.route->config->upstream != CONFIG_PROXY)
+		return THAW_OK;
+	return write_sent(preview, gateway, err);
+}
+
+void gw_preview_free(struct gw_preview *preview)
+{
+	tls_appraisal_free(&preview->certificate);
+	free(preview->sent);
+	preview->sent = NULL;
+}
