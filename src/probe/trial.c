@@ -1,4 +1,4 @@
-/* A trial's life: the table of its states, deadlines, and the driver. */
+/* A trial's life: each state's turn, deadlines, and the driver. */
 #include "probe/trial.h"
 
 #include <stdio.h>
@@ -8,38 +8,28 @@
 #include "probe/trial_inside.h"
 #include "thaw/types.h"
 
-#define BIT(state) (1U << (state))
-
 /* What a state's waiting is bounded by, besides limit_ms in all of them but HOLD. */
 enum patience { STALL, SETTLE, HOLD, NONE };
 
+/* Each state's turn, and its patience. */
 static const struct {
 	enum trial_turn (*run)(struct trial *trial);
-	unsigned next;
 	enum patience patience;
 } states[TS_COUNT] = {
-	[TS_SHAKE] = {trial_run_shake, BIT(TS_RENEGOTIATE) | BIT(TS_PRIME) | BIT(TS_HEAD) | BIT(TS_H2) | BIT(TS_OVER),
-		      STALL},
-	[TS_RENEGOTIATE] = {trial_run_renegotiate, BIT(TS_OVER), SETTLE},
-	[TS_PRIME] = {trial_run_prime, BIT(TS_PRIMED) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_PRIMED] = {trial_run_primed, BIT(TS_HEAD) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_HEAD] = {trial_run_head,
-		     BIT(TS_PAUSE) | BIT(TS_EXPECT) | BIT(TS_BODY) | BIT(TS_RESPONSE) | BIT(TS_HOLD) | BIT(TS_OVER),
-		     STALL},
-	[TS_PAUSE] = {trial_run_pause, BIT(TS_BODY) | BIT(TS_RESPONSE) | BIT(TS_OVER), SETTLE},
-	[TS_EXPECT] = {trial_run_expect, BIT(TS_BODY) | BIT(TS_RESPONSE) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_BODY] = {trial_run_body, BIT(TS_RESPONSE) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_RESPONSE] = {trial_run_response, BIT(TS_LINGER) | BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_LINGER] = {trial_run_linger, BIT(TS_HOLD) | BIT(TS_OVER), SETTLE},
-	[TS_H2] = {trial_run_h2, BIT(TS_HOLD) | BIT(TS_OVER), STALL},
-	[TS_HOLD] = {trial_run_hold, BIT(TS_BODY) | BIT(TS_OVER), HOLD},
-	[TS_OVER] = {NULL, 0, NONE},
+	[TS_SHAKE] = {trial_run_shake, STALL},
+	[TS_RENEGOTIATE] = {trial_run_renegotiate, SETTLE},
+	[TS_PRIME] = {trial_run_prime, STALL},
+	[TS_PRIMED] = {trial_run_primed, STALL},
+	[TS_HEAD] = {trial_run_head, STALL},
+	[TS_PAUSE] = {trial_run_pause, SETTLE},
+	[TS_EXPECT] = {trial_run_expect, STALL},
+	[TS_BODY] = {trial_run_body, STALL},
+	[TS_RESPONSE] = {trial_run_response, STALL},
+	[TS_LINGER] = {trial_run_linger, SETTLE},
+	[TS_H2] = {trial_run_h2, STALL},
+	[TS_HOLD] = {trial_run_hold, HOLD},
+	[TS_OVER] = {NULL, NONE},
 };
-
-bool trial_state_may_follow(enum trial_state from, enum trial_state to)
-{
-	return (states[from].next & BIT(to)) != 0;
-}
 
 struct trial *trial_new(const struct trial_script *script, struct tls_client_context *context, const char *name,
 			struct tls_client_memory *memory, struct transport below, uint64_t now_ms)
@@ -280,63 +270,4 @@ void trial_stop(struct trial *trial, uint64_t now_ms)
 		trial->result.held_ms = (uint32_t)(now_ms - trial->stalled_ms);
 	trial_finish(trial, TRIAL_PENDING);
 	tls_client_free(&trial->client);
-}
-
-const struct trial_script *trial_script(const struct trial *trial)
-{
-	return &trial->script;
-}
-
-const struct trial_result *trial_result(const struct trial *trial)
-{
-	return &trial->result;
-}
-
-const struct timeline *trial_timeline(const struct trial *trial)
-{
-	return &trial->line;
-}
-
-/* ---- names ---- */
-
-const char *trial_outcome_name(enum trial_outcome outcome)
-{
-	static const char *const names[] = {
-		[TRIAL_PENDING] = "not-finished",
-		[TRIAL_ANSWERED] = "answered",
-		[TRIAL_FREEZE] = "freeze",
-		[TRIAL_SILENCE] = "silence",
-		[TRIAL_ALERTED] = "alert",
-		[TRIAL_CLOSED] = "closed",
-		[TRIAL_RESET] = "reset",
-		[TRIAL_GARBLED] = "garbled",
-		[TRIAL_WITHHELD] = "withheld",
-		[TRIAL_UNPRIMED] = "closed-after-priming",
-		[TRIAL_NO_HTTP2] = "no-http2",
-		[TRIAL_H2_RESET] = "stream-reset",
-		[TRIAL_RENEGOTIATED] = "renegotiated",
-		[TRIAL_NOT_RENEGOTIATED] = "not-renegotiated",
-		[TRIAL_UNREACHABLE] = "unreachable",
-		[TRIAL_NOT_TLS] = "not-tls",
-		[TRIAL_SHAKE_STALL] = "handshake-stalled",
-		[TRIAL_SHAKE_FAILED] = "handshake-failed",
-		[TRIAL_UNTRUSTED] = "server-untrusted",
-		[TRIAL_NO_MEMORY] = "no-memory",
-		[TRIAL_KEY_FAILED] = "key-failed",
-	};
-	return (size_t)outcome < sizeof(names) / sizeof(names[0]) ? names[outcome] : "unknown";
-}
-
-const char *trial_moment_name(enum trial_moment moment)
-{
-	static const char *const names[] = {
-		[TRIAL_NEVER] = "never",
-		[TRIAL_AT_HANDSHAKE] = "handshake",
-		[TRIAL_AT_PRIMING] = "priming",
-		[TRIAL_AT_HEADERS] = "headers",
-		[TRIAL_DURING_BODY] = "body",
-		[TRIAL_AFTER_BODY] = "after-body",
-		[TRIAL_AFTER_RESPONSE] = "response",
-	};
-	return (size_t)moment < sizeof(names) / sizeof(names[0]) ? names[moment] : "unknown";
 }

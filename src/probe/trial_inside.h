@@ -59,12 +59,15 @@ struct trial {
 	uint64_t unacked, acked; /* as told when the step began: what is written in it is in neither */
 };
 
-/* trial_see.c: what comes in, and what it means. */
+/* trial_states.c: the states, and the timeline. */
 
+bool trial_state_may_follow(enum trial_state from, enum trial_state to);
 /* The one writer of the state. */
 void trial_enter(struct trial *trial, enum trial_state to);
 void trial_note(struct trial *trial, enum timeline_what what, uint64_t value);
 void trial_trace(struct trial *trial);
+
+/* trial_see.c: what comes in, and what it means. */
 
 /* Reads what there is. Afterwards trial->ended, and the reply's news in reply: status, done. False: it was garbage,
  * and the trial is over. */
@@ -88,8 +91,5 @@ enum trial_turn trial_run_response(struct trial *trial);
 enum trial_turn trial_run_linger(struct trial *trial);
 enum trial_turn trial_run_h2(struct trial *trial);
 enum trial_turn trial_run_hold(struct trial *trial);
-
-/* trial.c */
-bool trial_state_may_follow(enum trial_state from, enum trial_state to);
 
 #endif

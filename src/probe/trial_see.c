@@ -8,36 +8,6 @@
 #define READ_MAX 32768
 #define TURN_MAX 262144 /* bytes read in one turn, so that no connection keeps the others waiting */
 
-static struct timeline_point now_of(const struct trial *trial)
-{
-	return (struct timeline_point){
-		.ms = (uint32_t)(trial->now_ms - trial->began_ms), .up = trial->acked, .down = trial->meter.down};
-}
-
-void trial_trace(struct trial *trial)
-{
-	struct timeline_point now = now_of(trial);
-
-	timeline_trace(&trial->line, &now);
-}
-
-void trial_note(struct trial *trial, enum timeline_what what, uint64_t value)
-{
-	struct timeline_point now = now_of(trial);
-
-	timeline_trace(&trial->line, &now);
-	now.up = trial->meter.up; /* the curve lags behind it: what was just written is not acknowledged yet */
-	timeline_add(&trial->line, what, value, &now);
-}
-
-void trial_enter(struct trial *trial, enum trial_state to)
-{
-	if (!trial_state_may_follow(trial->state, to))
-		__builtin_trap(); /* a bug of ours: better an end than a wrong diagnosis */
-	trial->state = to;
-	trial->entered_ms = trial->moved_ms = trial->now_ms;
-}
-
 /* ---- asks and alerts ---- */
 
 static enum trial_moment moment_of(const struct trial *trial)
