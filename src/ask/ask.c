@@ -38,6 +38,8 @@ struct thaw_conn {
 
 static const struct thaw_error broken = {THAW_ERR_USAGE, "internal error: a state of the exchange that cannot follow"};
 
+static const struct thaw_error cut_off = {THAW_ERR_PEER, "the connection broke"};
+
 /* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
 static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms)
 {
@@ -365,6 +367,8 @@ void thaw_tick(thaw_conn *conn, uint64_t now_ms)
 
 void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
 {
+	if (conn == NULL)
+		return;
 	conn->now_ms = now_ms;
 	if (pending(conn))
 		settle(conn, verdict, reason);
@@ -372,6 +376,10 @@ void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason r
 
 void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants)
 {
+	if (conn == NULL) {
+		*wants = (struct thaw_wants){.deadline_ms = THAW_NEVER};
+		return;
+	}
 	wants->read = pending(conn);
 	wants->write = conn->state == ASK_SEND || tls_session_unsent(conn->tls);
 	wants->deadline_ms = conn->pace.deadline_ms;
@@ -379,31 +387,33 @@ void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants)
 
 enum thaw_verdict thaw_verdict(const thaw_conn *conn)
 {
-	return conn->report.verdict;
+	return conn != NULL ? conn->report.verdict : THAW_VERDICT_NONE;
 }
 
 bool thaw_can_write(const thaw_conn *conn)
 {
-	return tls_session_can_write(conn->tls);
+	return conn == NULL || tls_session_can_write(conn->tls);
 }
 
 void thaw_conn_report(const thaw_conn *conn, struct thaw_report *report)
 {
-	*report = conn->report;
+	*report = conn != NULL ? conn->report : (struct thaw_report){.verdict = THAW_VERDICT_NONE};
 }
 
 const struct thaw_identity *thaw_conn_identity(const thaw_conn *conn)
 {
-	return conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
+	return conn != NULL && conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
 }
 
 struct tls_details *ask_details(const thaw_conn *conn)
 {
-	return conn->accepted != NULL ? tls_details_new(conn->accepted) : NULL;
+	return conn != NULL && conn->accepted != NULL ? tls_details_new(conn->accepted) : NULL;
 }
 
 const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
 {
+	if (conn == NULL)
+		return &cut_off;
 	const struct thaw_error *tls = tls_session_error(conn->tls);
 	return conn->misuse != NULL ? conn->misuse : tls;
 }

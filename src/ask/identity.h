@@ -1,4 +1,8 @@
-/* What this program's own gateway needs of an ask beyond libthaw's interface. */
+/*
+ * What this program's own gateway needs of an ask beyond libthaw's interface. For the gateway, a connection without TLS
+ * has no thaw_conn: the functions that look at one, and thaw_ask_end(), take NULL for it, and say that nothing was
+ * asked.
+ */
 #ifndef ASK_IDENTITY_H
 #define ASK_IDENTITY_H
 

@@ -61,13 +61,12 @@ static ssize_t transport_discard(void *io, size_t max)
 	return outcome(got);
 }
 
-static ssize_t transport_peek(void *io)
+static ssize_t transport_peek(void *io, char *first)
 {
-	char byte;
 	ssize_t got;
 
 	do
-		got = recv(*(const int *)io, &byte, 1, MSG_PEEK);
+		got = recv(*(const int *)io, first, 1, MSG_PEEK);
 	while (got < 0 && errno == EINTR);
 	return outcome(got);
 }

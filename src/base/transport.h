@@ -20,8 +20,9 @@ struct transport_ops {
 	void (*half_close)(void *io);
 	/* Throws away up to max bytes that have come, returned as by read; used while lingering (RFC 9112 9.6). */
 	ssize_t (*discard)(void *io, size_t max);
-	/* Whether there is something to read: 1, or what read would return. A client's transport only. */
-	ssize_t (*peek)(void *io);
+	/* Whether there is something to read: 1 and its first byte, or what read would return. A client's transport
+	 * only. */
+	ssize_t (*peek)(void *io, char *first);
 };
 
 struct transport {

@@ -133,6 +133,17 @@ enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const 
 	return gw_answer(stream, &reply, !usable || !stream->body.ended);
 }
 
+enum gw_step gw_refuse_with_link(struct gw_stream *stream, enum gw_problem problem, const char *link)
+{
+	const struct gw_asker asker = asker_of(stream);
+	struct gw_reply reply;
+
+	board_refusal(stream->gateway->env.board, problem);
+	if (!gw_problem_with_link(problem, link, &asker, &reply))
+		return gw_abandon(stream, "out of memory for a response");
+	return gw_answer(stream, &reply, true);
+}
+
 enum gw_step gw_refuse_verdict(struct gw_stream *stream, enum thaw_verdict verdict, enum thaw_reason reason,
 			       const char *detail)
 {

@@ -7,6 +7,8 @@
 
 /* Refuses with a reply that ends the connection. */
 enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal);
+/* The same with a URL to go to instead, which is copied; NULL: none. */
+enum gw_step gw_refuse_with_link(struct gw_stream *stream, enum gw_problem problem, const char *link);
 enum gw_step gw_refuse_verdict(struct gw_stream *stream, enum thaw_verdict verdict, enum thaw_reason reason,
 			       const char *detail);
 /* Ends what is pending, so that nothing else happens on this stream but its response. */

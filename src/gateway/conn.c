@@ -28,20 +28,37 @@ static bool begin_tls(struct gw_conn *conn)
 	return true;
 }
 
+/* Each record of TLS begins with a byte below 0x20, and a ClientHello of SSL 2 with one above 0x7f. */
+static bool is_plain_http(char first)
+{
+	return (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+}
+
+/* False: no memory. */
+static bool begin(struct gw_conn *conn, char first)
+{
+	if (conn->plain == NULL && !is_plain_http(first))
+		return begin_tls(conn);
+	if (conn->plain == NULL)
+		conn->plain = &conn->gateway->mistake;
+	return gw_protocol_begin(conn);
+}
+
 /* An SSL is much larger than all else that a connection needs, so it is made only once the client has sent something.
  */
 static enum gw_step run_silent(struct gw_conn *conn)
 {
-	ssize_t seen = conn->transport.ops->peek(conn->transport.io);
+	char first = 0;
+	ssize_t seen = conn->transport.ops->peek(conn->transport.io, &first);
 
 	if (seen == TRANSPORT_BLOCKED)
 		return wait_read(conn);
-	if (seen > 0 && !begin_tls(conn))
+	if (seen > 0 && !begin(conn, first))
 		return gw_out_of_memory(conn);
 	if (seen <= 0)
 		gw_notice_unused(conn, gw_ended_by(seen));
 	if (seen > 0)
-		gw_enter(conn, GW_TLS);
+		gw_enter(conn, conn->plain != NULL ? GW_IDLE : GW_TLS);
 	else
 		gw_die(conn);
 	return GW_MOVED;
@@ -167,10 +184,9 @@ static uint64_t deadline(const struct gw_conn *conn)
 
 static bool ask_writes(const struct gw_conn *conn)
 {
-	struct thaw_wants wants = {.write = false};
+	struct thaw_wants wants;
 
-	if (conn->ask != NULL)
-		thaw_conn_wants(conn->ask, &wants);
+	thaw_conn_wants(conn->ask, &wants);
 	return wants.write;
 }
 
@@ -185,10 +201,10 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	if (conn->tls != NULL)
 		tls_link_step(conn->tls, conn->quiet);
 	conn->quiet = false;
-	if (conn->state != GW_DEAD && conn->ask != NULL) {
-		gw_pins_look(conn);
+	if (conn->state != GW_DEAD && conn->ask != NULL)
 		thaw_tick(conn->ask, now_ms);
-	}
+	if (conn->state != GW_DEAD)
+		gw_pins_look(conn);
 	while (conn->state != GW_DEAD && step == GW_MOVED) {
 		conn->wants = (struct gw_wants){0};
 		if (!is_used(conn) && now_ms >= deadline(conn))

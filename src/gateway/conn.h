@@ -38,6 +38,11 @@ struct gw_pack {
 	bool chunks; /* the body in it is sent in chunks */
 };
 
+/* What becomes of the requests of a connection without TLS. */
+struct gw_plain {
+	struct gw_host host; /* in place of the one that a handshake chooses; it has no routes */
+};
+
 struct gateway {
 	const struct config *config;
 	struct gateway_env env;
@@ -47,6 +52,7 @@ struct gateway {
 	uint64_t now_ms;       /* of the step under way */
 	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
 	struct gw_request_ids ids;
+	struct gw_plain mistake;       /* plain HTTP where TLS was meant */
 	char scratch[GW_SCRATCH_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];
 };
@@ -61,7 +67,8 @@ enum gw_close {
 struct gw_conn {
 	struct gateway *gateway;
 	struct transport transport;
-	struct gw_preface *preface; /* while it is read */
+	const struct gw_plain *plain; /* a connection without TLS: it has neither tls nor ask; NULL: one with TLS */
+	struct gw_preface *preface;   /* while it is read */
 	bool has_peer;
 	bool named; /* that is the client's address, not a load balancer's */
 	union {
@@ -128,6 +135,10 @@ static inline int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms)
 /* The whole of the client's address, as far as it is used; NULL: none. */
 void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer);
 const struct gw_host *gw_conn_host(const struct gw_conn *conn);
+
+/* plain.c: the bytes of a connection without TLS. *len: how many were moved. */
+enum thaw_status gw_plain_read(struct gw_conn *conn, void *where, size_t room, size_t *len) THAW_MUST_CHECK;
+enum thaw_status gw_plain_write(struct gw_conn *conn, const char *bytes, size_t room, size_t *len) THAW_MUST_CHECK;
 
 /* demand.c: the handshake on demand (tls/offer.h says who is looked for, away.h where the notes are). */
 /* For tls_link_on_away(), with the connection as arg: looks for a note under each trust of the host's late routes. */

@@ -4,6 +4,8 @@
  *
  *	(preface ─►) silent ─► tls ─► idle ◄─► busy ─► linger ─► dead
  *
+ * A connection without TLS goes from silent to idle.
+ *
  * Every state may also go to dead, and all from tls on to linger.
  */
 #ifndef GATEWAY_CONN_STATES_H

@@ -6,6 +6,8 @@
 
 const struct gw_host *gw_conn_host(const struct gw_conn *conn)
 {
+	if (conn->plain != NULL)
+		return &conn->plain->host;
 	return &conn->gateway->routes.hosts[tls_link_host(conn->tls)];
 }
 

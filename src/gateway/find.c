@@ -5,11 +5,9 @@
 #include "http/syntax.h"
 #include "http/target.h"
 
-/* Whether the request is for the host that the connection was made to. */
-static bool is_for_host(const struct gateway *gateway, const struct gw_host *to, const struct http_request *head)
+size_t gw_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1])
 {
 	struct http_span name = head->host;
-	char host[HTTP_HOST_MAX + 1];
 	size_t len = 0;
 
 	for (; len < name.len && len < HTTP_HOST_MAX; len++) {
@@ -19,7 +17,15 @@ static bool is_for_host(const struct gateway *gateway, const struct gw_host *to,
 	if (len > 1 && host[len - 1] == '.')
 		len--; /* a fully qualified spelling of the same name */
 	host[len] = '\0';
-	return len == 0 || tls_server_host(gateway->tls, host) == to - gateway->routes.hosts;
+	return len;
+}
+
+/* Whether the request is for the host that the connection was made to. */
+static bool is_for_host(const struct gateway *gateway, const struct gw_host *to, const struct http_request *head)
+{
+	char host[HTTP_HOST_MAX + 1];
+
+	return gw_host_text(head, host) == 0 || tls_server_host(gateway->tls, host) == to - gateway->routes.hosts;
 }
 
 static enum gw_finding problem(struct gw_found *found, enum gw_problem problem)

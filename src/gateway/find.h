@@ -18,6 +18,10 @@ struct gw_found {
 	size_t work;                  /* bytes that were looked at */
 };
 
+/* The host that a request names, as hosts are compared: in lower case, without a port or the root's dot. Its length; 0:
+ * it names none. */
+size_t gw_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1]);
+
 /* For a request on a connection to that host. The head is in its final form then: fields that say the same are one. */
 enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, struct http_request *head,
 			struct gw_found *found);

@@ -80,6 +80,8 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 	return error_set(err, why.cls, "%s: %s", gateway->config->ticket_keys_place, why.text);
 }
 
+static const struct config_host nobody; /* of a connection without TLS */
+
 struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err)
 {
 	struct gateway *gateway = calloc(1, sizeof(*gateway));
@@ -89,6 +91,7 @@ struct gateway *gateway_new(const struct config *config, const struct gateway_en
 		return NULL;
 	}
 	gateway->config = config;
+	gateway->mistake.host.config = &nobody;
 	gateway_set_env(gateway, env);
 	if (!gw_notices_init(&gateway->notices, config)) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");

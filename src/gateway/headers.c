@@ -52,8 +52,9 @@ static bool put_host(const struct gw_origin *origin, struct gw_words *words)
 
 static bool put_text(struct gw_words *words, const char *text)
 {
-	gw_words_text(words, text);
-	return text[0] != '\0';
+	if (text != NULL)
+		gw_words_text(words, text);
+	return text != NULL && text[0] != '\0';
 }
 
 static bool put_variable(const struct gw_origin *origin, unsigned variable, struct gw_words *words)

@@ -10,15 +10,20 @@
 
 static enum thaw_status read_some(struct gw_stream *stream, void *where, size_t room, size_t *len)
 {
+	if (stream->conn->plain != NULL)
+		return gw_plain_read(stream->conn, where, room, len);
 	return thaw_read(stream->conn->ask, where, room, len, gw_stream_now(stream));
 }
 
 /* How much the client took is *put. */
 static enum thaw_status write_some(struct gw_stream *stream, const char *bytes, size_t len, size_t *put)
 {
-	enum thaw_status status = tls_link_write(stream->conn->tls, bytes, len, put, &stream->gateway->err);
+	struct gw_conn *conn = stream->conn;
+	enum thaw_status status = conn->plain != NULL
+					  ? gw_plain_write(conn, bytes, len, put)
+					  : tls_link_write(conn->tls, bytes, len, put, &stream->gateway->err);
 
-	stream->conn->work += *put;
+	conn->work += *put;
 	pace_progress(&stream->pace, *put, gw_stream_now(stream));
 	return status;
 }
@@ -106,7 +111,7 @@ static enum gw_step head(struct gw_stream *stream)
 	case HTTP_PARSE_DONE:
 		gw_input_head_ends(&stream->in, stream->head_len);
 		gw_request_parsed(stream);
-		return gw_request_route(stream);
+		return stream->conn->protocol->route(stream);
 	case HTTP_PARSE_BAD:
 		stream->head_len = 0;
 		return gw_refuse(stream, GW_PROBLEM_MALFORMED, &refusal);
@@ -292,6 +297,7 @@ const struct gw_protocol *gw_http1(void)
 		.flush = flush,
 		.make_way = make_way,
 		.head = head,
+		.route = gw_request_route,
 		.reply = reply,
 		.run = run,
 		.deadline = deadline,

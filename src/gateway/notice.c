@@ -122,7 +122,9 @@ static void name_of(const struct gw_conn *conn, char text[static NAME_ROOM])
 {
 	const char *name = conn->tls != NULL ? tls_link_name(conn->tls) : NULL;
 
-	if (name == NULL)
+	if (conn->plain != NULL)
+		(void)snprintf(text, NAME_ROOM, " (plain HTTP)");
+	else if (name == NULL)
 		(void)snprintf(text, NAME_ROOM, " (no ClientHello)");
 	else if (name[0] == '\0')
 		(void)snprintf(text, NAME_ROOM, " (no SNI)");

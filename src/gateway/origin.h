@@ -19,7 +19,7 @@ struct gw_told {
 
 struct gw_origin {
 	const struct sockaddr *peer;          /* the client; NULL: unknown */
-	const char *http, *tls, *cipher;      /* "1.1", "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+	const char *http, *tls, *cipher;      /* "1.1", "TLSv1.3", "TLS_AES_256_GCM_SHA384"; tls NULL: without TLS */
 	struct http_span host;                /* as the request names it, without a port; empty: it does not */
 	const struct thaw_identity *identity; /* that the request runs under; NULL: none */
 	struct gw_told *told;                 /* of the identity */

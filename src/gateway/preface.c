@@ -33,7 +33,8 @@ enum gw_step gw_preface_failed(struct gw_conn *conn, const char *why)
 /* Memory for the header is there only once some of it has come. */
 static enum gw_step begin_preface(struct gw_conn *conn)
 {
-	ssize_t seen = conn->transport.ops->peek(conn->transport.io);
+	char first;
+	ssize_t seen = conn->transport.ops->peek(conn->transport.io, &first);
 
 	if (seen == TRANSPORT_BLOCKED)
 		return wait_read(conn);

@@ -28,9 +28,10 @@ static char *as_json(const struct gw_problem_told *told, const char *cure, size_
 	char type[64];
 
 	(void)snprintf(type, sizeof(type), "urn:thaw:problem:%s", told->reason);
-	json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type", type, "title",
+	json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s*}", "type", type, "title",
 				    http_status_phrase(told->status), "status", (int)told->status, "detail",
-				    told->detail, "reason", told->reason, "cure", cure, "request_id", told->asker->id);
+				    told->detail, "reason", told->reason, "cure", cure, "request_id", told->asker->id,
+				    "location", told->location);
 	char *text = problem != NULL ? gw_text_dump(problem, JSON_INDENT(2), len) : NULL;
 	json_decref(problem);
 	return text;
@@ -71,6 +72,24 @@ bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusa
 
 	*reply = (struct gw_reply){0};
 	return fill(reply, &told, parser && refusal->cure != NULL ? refusal->cure : words->cure);
+}
+
+bool gw_problem_with_link(enum gw_problem problem, const char *link, const struct gw_asker *asker,
+			  struct gw_reply *reply)
+{
+	const struct gw_problem_words *words = gw_problem_words(problem);
+	struct gw_problem_told told = {
+		.asker = asker,
+		.status = words->status,
+		.reason = words->name,
+		.heading = words->heading,
+		.detail = words->detail,
+		.steps = words->steps,
+		.location = link,
+	};
+
+	*reply = (struct gw_reply){0};
+	return fill(reply, &told, words->cure);
 }
 
 /* The request's own target at another origin; NULL: no memory. */

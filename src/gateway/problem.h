@@ -13,6 +13,7 @@ enum gw_problem {
 	GW_PROBLEM_NO_ROUTE,
 	GW_PROBLEM_UNCLEAR_PATH, /* readings of the path, or of the method, belong to routes with different demands */
 	GW_PROBLEM_MISDIRECTED,  /* RFC 9110 15.5.20 */
+	GW_PROBLEM_PLAIN,        /* HTTP without TLS, on a port that has TLS */
 	GW_PROBLEM_SLOW_HEAD,
 	GW_PROBLEM_SLOW_BODY,
 	GW_PROBLEM_CUT_OFF,
@@ -41,6 +42,9 @@ struct gw_asker {
 /* False: no memory. refusal: for MALFORMED only. */
 bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, const struct gw_asker *asker,
 		      struct gw_reply *reply);
+/* The same with a URL that the client may go to instead; NULL: none. */
+bool gw_problem_with_link(enum gw_problem problem, const char *link, const struct gw_asker *asker,
+			  struct gw_reply *reply);
 
 /* A verdict that is not 'accepted'. */
 struct gw_refused {

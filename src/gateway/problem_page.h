@@ -9,7 +9,7 @@ struct gw_problem_told {
 	unsigned status;
 	const char *reason, *heading, *detail;
 	const char *steps;    /* one a line */
-	const char *location; /* of a redirection; or NULL */
+	const char *location; /* where to go instead; or NULL */
 };
 
 /* Content-Security-Policy: nothing is loaded, run, framed or submitted; the hash is that of the page's style. */

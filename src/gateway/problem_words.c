@@ -39,6 +39,11 @@ static const struct gw_problem_words problems[] = {
 				    "The Host field names another host than the TLS handshake (SNI) did.",
 				    "Open a new connection for that host.", "This request reached the wrong site",
 				    "Close this tab and open the address in a new one."},
+	[GW_PROBLEM_PLAIN] =
+		{400, "plain-http", "This port speaks HTTPS, and the request came as plain HTTP, without TLS.",
+		 "Send the request to https:// instead of http://.", "This address needs https",
+		 "Write https:// instead of http:// in front of the address.\nIf you followed a link, tell "
+		 "the operator of the site that has it."},
 	[GW_PROBLEM_SLOW_HEAD] = {408, "head-idle", "The request's head did not arrive in time.",
 				  "Send the whole head at once.", "Your request did not arrive in time",
 				  "Check your network connection, then load the page again."},

@@ -2,9 +2,14 @@
 
 #include "gateway/http1.h"
 #include "gateway/http2.h"
+#include "gateway/redirect.h"
 
 bool gw_protocol_begin(struct gw_conn *conn)
 {
+	if (conn->plain != NULL) {
+		conn->protocol = gw_http1_plain();
+		return true;
+	}
 	bool http2 = tls_link_http2(conn->tls);
 
 	if (http2 && !gw_http2_open(conn))

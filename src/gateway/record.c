@@ -78,7 +78,7 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 		certificate = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->identity->subject), "sha256",
 					facts->identity->sha256_hex);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s?, s:s, s:s, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:I, "
+		"{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:I, "
 		"s:o, s:o, s:o, s:o, s:n}",
 		"time", when, "id", facts->id, "client", peer, "host", facts->host, "tls", facts->tls, "cipher",
 		facts->cipher, "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),

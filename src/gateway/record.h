@@ -19,7 +19,7 @@ struct gw_record_facts {
 	const struct http_request *head; /* NULL: the request had none that could be read */
 	const char *host;                /* the settings' name of the host; NULL: none */
 	bool http2;
-	const char *tls, *cipher;
+	const char *tls, *cipher; /* NULL: a connection without TLS */
 	bool resumed;
 	unsigned status;              /* 0: the connection ended without a response */
 	const char *note;             /* why it ended so; or NULL */

@@ -119,6 +119,8 @@ struct gw_protocol {
 	enum gw_step (*make_way)(struct gw_stream *stream);
 	/* ---- a stream's states that are the protocol's ---- */
 	enum gw_step (*head)(struct gw_stream *stream);
+	/* What becomes of a request whose head is parsed. HTTP/1.1 only. */
+	enum gw_step (*route)(struct gw_stream *stream);
 	enum gw_step (*reply)(struct gw_stream *stream);
 	/* ---- the connection ---- */
 	/* In idle and busy. */

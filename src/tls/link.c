@@ -134,7 +134,7 @@ bool tls_link_spent(const struct tls_link *link)
 
 bool tls_link_flooded(const struct tls_link *link)
 {
-	const struct tls_session *session = tls_session_of(link->ssl);
+	const struct tls_session *session = link != NULL ? tls_session_of(link->ssl) : NULL;
 
 	return session != NULL && tls_session_flooded(session);
 }
@@ -181,7 +181,7 @@ enum tls_client_kind tls_link_kind(const struct tls_link *link)
 
 enum tls_demand tls_link_demand(const struct tls_link *link)
 {
-	return link->demand;
+	return link != NULL ? link->demand : TLS_DEMAND_NONE;
 }
 
 bool tls_link_demanded(const struct tls_link *link, const thaw_trust *trust)
@@ -213,11 +213,13 @@ enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t 
 
 bool tls_link_pending(const struct tls_link *link)
 {
-	return SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0;
+	return link != NULL && (SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0);
 }
 
 void tls_link_close_notify(struct tls_link *link)
 {
+	if (link == NULL)
+		return;
 	ERR_clear_error();
 	if (SSL_in_init(link->ssl) == 0)
 		(void)SSL_shutdown(link->ssl);
@@ -226,16 +228,18 @@ void tls_link_close_notify(struct tls_link *link)
 
 bool tls_link_resumed(const struct tls_link *link)
 {
-	return SSL_session_reused(link->ssl) == 1;
+	return link != NULL && SSL_session_reused(link->ssl) == 1;
 }
 
 const char *tls_link_version(const struct tls_link *link)
 {
-	return SSL_get_version(link->ssl);
+	return link != NULL ? SSL_get_version(link->ssl) : NULL;
 }
 
 const char *tls_link_cipher(const struct tls_link *link)
 {
+	if (link == NULL)
+		return NULL;
 	const char *name = SSL_get_cipher_name(link->ssl);
 	return name != NULL ? name : "";
 }

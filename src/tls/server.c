@@ -28,19 +28,32 @@ static int host_with(const struct tls_server *server, const char *star, const ch
 	return -1;
 }
 
-int tls_server_host(const struct tls_server *server, const char *name)
+/* -1: none has it as its own. */
+static int own_host(const struct tls_server *server, const char *name)
 {
 	const char *parent = strchr(name, '.');
 	int host = host_with(server, "", name);
 
 	if (host < 0 && parent != NULL && parent > name)
 		host = host_with(server, "*", parent);
+	return host;
+}
+
+int tls_server_host(const struct tls_server *server, const char *name)
+{
+	int host = own_host(server, name);
+
 	return host >= 0 ? host : host_with(server, "*", "");
 }
 
 const struct tls_manner *tls_server_manner(const struct tls_server *server, int host)
 {
 	return &server->hosts[host].manner;
+}
+
+bool tls_server_has(const struct tls_server *server, const char *name)
+{
+	return strchr(name, '*') == NULL && own_host(server, name) >= 0;
 }
 
 static bool set_default_groups(SSL_CTX *ctx)

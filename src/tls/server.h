@@ -48,6 +48,8 @@ enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const cha
 
 /* The index of the host for that name: its own, or the default's; -1: none. */
 int tls_server_host(const struct tls_server *server, const char *name);
+/* Whether a host has that name as its own. */
+bool tls_server_has(const struct tls_server *server, const char *name);
 
 /* How that host treats its clients; belongs to the server. */
 const struct tls_manner *tls_server_manner(const struct tls_server *server, int host);
@@ -137,6 +139,7 @@ bool tls_link_pending(const struct tls_link *link);
 /* Sends close_notify, if that can be done now; never waits. */
 void tls_link_close_notify(struct tls_link *link);
 
+/* NULL: a connection without TLS. So it is for tls_link_flooded(), _demand(), _pending() and _close_notify(). */
 bool tls_link_resumed(const struct tls_link *link);
 const char *tls_link_version(const struct tls_link *link); /* "TLSv1.3" */
 const char *tls_link_cipher(const struct tls_link *link);

@@ -77,13 +77,15 @@ static ssize_t server_discard(void *io, size_t max)
 	return n;
 }
 
-static ssize_t server_peek(void *io)
+static ssize_t server_peek(void *io, char *first)
 {
 	struct sim_conn *conn = io;
 
 	wire_advance(&conn->wire, conn->world->now_us);
-	if (wire_unread(&conn->wire, WIRE_SERVER) > 0)
+	if (wire_unread(&conn->wire, WIRE_SERVER) > 0) {
+		*first = (char)conn->wire.up.ring[conn->wire.up.head];
 		return 1;
+	}
 	return wire_read(&conn->wire, WIRE_SERVER, NULL, 1, conn->world->now_us);
 }
 

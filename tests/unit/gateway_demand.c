@@ -59,10 +59,11 @@ static uint64_t sum_of(size_t at)
 
 /* ---- connections ---- */
 
-static ssize_t way_peek(void *io)
+static ssize_t way_peek(void *io, char *first)
 {
 	const struct way *in = ((struct end *)io)->in;
 
+	*first = (char)in->bytes[0];
 	return in->len > 0 ? 1 : TRANSPORT_BLOCKED;
 }
 

@@ -65,10 +65,11 @@ static inline ssize_t piece_read(void *io, void *data, size_t room)
 	return way_read(io, data, room < PIECE ? room : PIECE);
 }
 
-static inline ssize_t way_peek(void *io)
+static inline ssize_t way_peek(void *io, char *first)
 {
 	const struct way *in = ((struct end *)io)->in;
 
+	*first = (char)in->bytes[0];
 	return in->len > 0 ? 1 : TRANSPORT_BLOCKED;
 }
 

@@ -1,0 +1,219 @@
+/* HTTP without TLS, where a handshake is waited for: an answer that says so, with a link where the host is one of ours.
+ */
+#define HOST_SETTINGS ""
+#include "gateway_world.h"
+
+static char answer[65536];
+static size_t answer_len;
+
+/* ---- a client without TLS ---- */
+
+static void take_answer(void)
+{
+	assert_true(answer_len + wire.down.len < sizeof(answer));
+	memcpy(answer + answer_len, wire.down.bytes, wire.down.len);
+	answer_len += wire.down.len;
+	answer[answer_len] = '\0';
+	wire.down.len = 0;
+}
+
+static struct gw_conn *open_plain(void)
+{
+	wire_open(&wire, WINDOW_MAX);
+	recorded = 0;
+	answer_len = 0;
+	answer[0] = '\0';
+	struct gw_conn *conn =
+		gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
+	assert_non_null(conn);
+	return conn;
+}
+
+static struct gw_wants step_plain(struct gw_conn *conn, uint64_t now_ms)
+{
+	struct gw_wants wants;
+
+	do
+		wants = gw_conn_step(conn, now_ms);
+	while (wants.again);
+	take_answer();
+	return wants;
+}
+
+static void send_plain(const char *bytes, size_t len)
+{
+	assert_true(wire.up.len + len <= sizeof(wire.up.bytes));
+	memcpy(wire.up.bytes + wire.up.len, bytes, len);
+	wire.up.len += len;
+}
+
+/* One request, and what it is answered. */
+static const char *ask_plain(const char *request)
+{
+	struct gw_conn *conn = open_plain();
+
+	send_plain(request, strlen(request));
+	(void)step_plain(conn, START_MS);
+	gw_conn_free(&conn);
+	return answer;
+}
+
+/* ---- on a port that has TLS ---- */
+
+static void a_request_is_answered_with_400_and_its_reason(void **state)
+{
+	(void)state;
+	const char *got = ask_plain("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	assert_memory_equal(got, "HTTP/1.1 400 ", 13);
+	assert_non_null(strstr(got, "\"reason\": \"plain-http\""));
+	assert_non_null(strstr(got, "\r\nConnection: close\r\n"));
+	assert_null(strstr(got, "\r\nLocation:"));
+	assert_int_equal(recorded, 1);
+}
+
+static void the_link_keeps_host_port_path_and_query(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(ask_plain("GET /a?b=%20c HTTP/1.1\r\nHost: WWW.Example.com.:8443\r\n\r\n"),
+			       "\"location\": \"https://www.example.com:8443/a?b=%20c\""));
+	assert_non_null(strstr(ask_plain("GET / HTTP/1.1\r\nHost: a.example.org\r\n\r\n"),
+			       "\"location\": \"https://a.example.org:80/\""));
+	assert_non_null(strstr(ask_plain("GET /?<b> HTTP/1.1\r\nHost: www.example.com:1\r\nAccept: text/html\r\n\r\n"),
+			       "<a href=\"https://www.example.com:1/?&lt;b&gt;\">"));
+}
+
+static void there_is_no_link_to_a_host_that_is_not_ours(void **state)
+{
+	static const char *const hosts[] = {"evil.example", "example.org", "a.b.example.org", "*.example.org", "*"};
+	char request[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		(void)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s:8443\r\n\r\n", hosts[i]);
+		assert_memory_equal(ask_plain(request), "HTTP/1.1 400 ", 13);
+		assert_null(strstr(answer, "location"));
+	}
+	assert_null(
+		strstr(ask_plain("GET http://www.example.com/ HTTP/1.1\r\nHost: www.example.com\r\n\r\n"), "location"));
+	assert_null(strstr(ask_plain("GET / HTTP/1.0\r\n\r\n"), "location"));
+}
+
+static void what_is_not_http_is_refused_too(void **state)
+{
+	(void)state;
+	assert_memory_equal(ask_plain("SSH-2.0-OpenSSH_9.2\r\n"), "HTTP/1.1 400 ", 13);
+	assert_memory_equal(ask_plain("EHLO mail.example.com\r\n"), "HTTP/1.1 400 ", 13);
+	assert_memory_equal(ask_plain("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "HTTP/1.1 505 ", 13);
+}
+
+static void a_head_without_end_is_refused_and_holds_no_more_than_one(void **state)
+{
+	char piece[4096];
+	struct gw_conn *conn = open_plain();
+	size_t sent = 0;
+
+	(void)state;
+	memset(piece, 'a', sizeof(piece));
+	send_plain("GET /", 5);
+	for (; answer_len == 0; sent += sizeof(piece)) {
+		assert_true(sent <= HTTP_HEAD_MAX);
+		send_plain(piece, sizeof(piece));
+		(void)step_plain(conn, START_MS);
+	}
+	assert_memory_equal(answer, "HTTP/1.1 414 ", 13);
+	gw_conn_free(&conn);
+}
+
+static void a_head_that_trickles_has_its_time(void **state)
+{
+	struct gw_conn *conn = open_plain();
+	uint64_t now_ms = START_MS;
+
+	(void)state;
+	for (; answer_len == 0; now_ms += 1000) {
+		assert_true(now_ms < START_MS + 3600 * UINT64_C(1000));
+		send_plain("G", 1);
+		(void)step_plain(conn, now_ms);
+	}
+	assert_memory_equal(answer, "HTTP/1.1 408 ", 13);
+	assert_in_range(now_ms - START_MS, CONFIG_HEAD_MS, CONFIG_HEAD_MS + 2000);
+	gw_conn_free(&conn);
+}
+
+/* The answer is there before the body is, what comes of that is thrown away, and it all ends. */
+static void an_upload_gets_its_answer_and_is_read_on(void **state)
+{
+	static const char head[] = "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n";
+	struct gw_conn *conn = open_plain();
+	char piece[16384] = "";
+	struct gw_wants wants = {.dead = false};
+	size_t sent = 0;
+
+	(void)state;
+	send_plain(head, sizeof(head) - 1);
+	(void)step_plain(conn, START_MS);
+	assert_memory_equal(answer, "HTTP/1.1 400 ", 13);
+	for (; sent < 10000000; sent += sizeof(piece)) {
+		send_plain(piece, sizeof(piece));
+		wants = step_plain(conn, START_MS);
+		assert_false(wants.dead);
+		assert_int_equal(wire.up.len, 0);
+	}
+	wire.up.ended = true;
+	assert_true(step_plain(conn, START_MS).dead);
+	assert_int_equal(recorded, 1);
+	gw_conn_free(&conn);
+}
+
+static void a_client_that_goes_away_leaves_nothing(void **state)
+{
+	struct gw_conn *conn = open_plain();
+
+	(void)state;
+	send_plain("GET / HT", 8);
+	assert_false(step_plain(conn, START_MS).dead);
+	wire.up.broken = true;
+	(void)step_plain(conn, START_MS);
+	(void)step_plain(conn, START_MS + 100000);
+	gw_conn_free(&conn);
+	assert_int_equal(answer_len, 0);
+	assert_int_equal(recorded, 1);
+}
+
+static int set_up_named(void **state)
+{
+	static char yaml[2048];
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct gateway_env env = {.access = on_access};
+
+	if (set_up_peers(state) != 0)
+		return -1;
+	(void)snprintf(yaml, sizeof(yaml),
+		       "listen: [ { address: '127.0.0.1:8443' } ]\n"
+		       "hosts:\n"
+		       "- name: [ www.example.com, '*.example.org', '*' ]\n"
+		       "  certificate: %s\n"
+		       "  key: %s\n"
+		       "  routes: [ { path: /, upstream: 'builtin:sink' } ]\n",
+		       server_pem, server_key);
+	config = config_parse(yaml, strlen(yaml), "test", NULL, &err);
+	gateway = config != NULL ? gateway_new(config, &env, &err) : NULL;
+	if (gateway == NULL)
+		(void)fprintf(stderr, "%s\n", err.text);
+	return gateway != NULL ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_is_answered_with_400_and_its_reason),
+		cmocka_unit_test(the_link_keeps_host_port_path_and_query),
+		cmocka_unit_test(there_is_no_link_to_a_host_that_is_not_ours),
+		cmocka_unit_test(what_is_not_http_is_refused_too),
+		cmocka_unit_test(a_head_without_end_is_refused_and_holds_no_more_than_one),
+		cmocka_unit_test(a_head_that_trickles_has_its_time),
+		cmocka_unit_test(an_upload_gets_its_answer_and_is_read_on),
+		cmocka_unit_test(a_client_that_goes_away_leaves_nothing),
+	};
+	return cmocka_run_group_tests(tests, set_up_named, tear_down);
+}
