@@ -92,6 +92,8 @@ static inline int h2_goes_on(const struct h2_server *server)
 	return h2_lives(server) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* ---- h2_states.c ---- */
+
 /* What nghttp2 returned: fails the connection if it is fatal. Others mean that a stream is not there any more. */
 void h2_check(struct h2_server *server, int result);
 
@@ -103,8 +105,11 @@ void h2_rst(struct h2_stream *stream, uint32_t code);
 
 /* The stream is out of the connection: credit, gone() if it is the caller's, and free. */
 void h2_close(struct h2_server *server, struct h2_stream *stream, uint32_t code);
+/* The same of all streams, at the connection's end. */
+void h2_close_all(struct h2_server *server, uint32_t code);
 
-/* h2_receive.c, h2_send.c */
+/* ---- h2_receive.c, h2_send.c ---- */
+
 void h2_receive_callbacks(nghttp2_session_callbacks *callbacks);
 void h2_send_callbacks(nghttp2_session_callbacks *callbacks);
 

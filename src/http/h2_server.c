@@ -1,10 +1,10 @@
-/* The life of a connection. What comes is in h2_receive.c, what goes in h2_send.c, what it may cost in h2_budget.c. */
+/* The life of a connection. What comes is in h2_receive.c, what goes in h2_send.c, both on h2_states.c; what it may
+ * cost is in h2_budget.c. */
 #include "http/h2_server.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/require.h"
 #include "http/h2_inside.h"
 
 /* Acknowledgements, resets and window updates that wait for a client which does not read. */
@@ -13,82 +13,6 @@
 #define NO_LIMIT UINT32_MAX /* nghttp2's own value before it is told one */
 
 #define FRAME_MAX ((size_t)H2_FRAME_LEN + 16384 + 1) /* the longest that nghttp2 sends: the rest of one may be left */
-
-#define BIT(state) (1U << (state))
-
-static const struct {
-	const char *name;
-	unsigned next;
-} states[H2_STATES] = {
-	[H2_OPEN] = {"open", BIT(H2_NOTICED) | BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
-	[H2_NOTICED] = {"noticed", BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
-	[H2_STOPPING] = {"stopping", BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
-	[H2_FAILED] = {"failed", BIT(H2_OVER)},
-	[H2_TOLD] = {"told", BIT(H2_OVER)},
-	[H2_OVER] = {"over", 0},
-};
-
-void h2_enter(struct h2_server *server, enum h2_state to)
-{
-	enum h2_state from = server->state;
-
-	if (require_transition((states[from].next & BIT(to)) != 0, "h2", states[from].name, states[to].name))
-		server->state = to;
-	else if (h2_lives(server))
-		server->state = H2_FAILED;
-}
-
-void h2_server_fail(struct h2_server *server, uint32_t code, const char *why)
-{
-	if (!h2_lives(server))
-		return;
-	server->end = (struct h2_end){.code = code, .why = why};
-	h2_enter(server, H2_FAILED);
-}
-
-void h2_check(struct h2_server *server, int result)
-{
-	if (result == 0 || !nghttp2_is_fatal(result))
-		return;
-	if (result == NGHTTP2_ERR_NOMEM)
-		h2_server_fail(server, H2_INTERNAL_ERROR, "out of memory");
-	else if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-		h2_server_fail(server, H2_PROTOCOL_ERROR, "no preface of HTTP/2");
-	else if (result == NGHTTP2_ERR_FLOODED)
-		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, "too many acknowledgements wait");
-	else
-		h2_server_fail(server, H2_INTERNAL_ERROR, nghttp2_strerror(result));
-}
-
-/* It is in no list any more. */
-static void finish(struct h2_server *server, struct h2_stream *stream, uint32_t code)
-{
-	server->count--;
-	if (h2_lives(server) && stream->held > 0)
-		h2_check(server, nghttp2_session_consume_connection(h2_session(server), stream->held));
-	if (stream->owner == H2_OWNER_CALLER)
-		server->ops->gone(server->arg, stream, code);
-	free(stream);
-}
-
-void h2_close(struct h2_server *server, struct h2_stream *stream, uint32_t code)
-{
-	if (stream->next != NULL)
-		stream->next->prev = stream->prev;
-	if (stream->prev != NULL)
-		stream->prev->next = stream->next;
-	else
-		server->streams = stream->next;
-	finish(server, stream, code);
-}
-
-void h2_rst(struct h2_stream *stream, uint32_t code)
-{
-	struct h2_server *server = stream->server;
-
-	if (h2_lives(server))
-		h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, stream->id, code));
-}
 
 static void put_32(uint8_t *at, uint32_t value)
 {
@@ -111,18 +35,6 @@ static void say_goaway(struct h2_server *server)
 	server->last_left = server->greeted ? H2_GOAWAY_LEN : sizeof(server->last);
 }
 
-static void close_all(struct h2_server *server, uint32_t code)
-{
-	struct h2_stream *first;
-
-	while ((first = server->streams) != NULL) {
-		server->streams = first->next;
-		if (first->next != NULL)
-			first->next->prev = NULL;
-		finish(server, first, code);
-	}
-}
-
 /* Something may still come or go. While its memory is folded nothing has come since. */
 static bool goes_on(struct h2_server *server)
 {
@@ -140,7 +52,7 @@ static void settle(struct h2_server *server)
 		say_goaway(server);
 	else if (goes_on(server))
 		return;
-	close_all(server, server->end.code != H2_NO_ERROR ? server->end.code : H2_CANCEL);
+	h2_close_all(server, server->end.code != H2_NO_ERROR ? server->end.code : H2_CANCEL);
 	h2_enter(server, H2_OVER);
 }
 
@@ -226,7 +138,7 @@ void h2_server_free(struct h2_server **server)
 		return;
 	if (h2_lives(gone)) /* the ops that are called now find nothing to do */
 		h2_enter(gone, H2_FAILED);
-	close_all(gone, H2_CANCEL);
+	h2_close_all(gone, H2_CANCEL);
 	nghttp2_session_del(h2_session(gone));
 	h2_memory_end(&gone->memory);
 	h2_head_free(&gone->head);
