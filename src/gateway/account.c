@@ -6,7 +6,7 @@ json_t *gw_account_make(struct gw_stream *stream)
 {
 	struct gw_record_facts facts = {
 		.id = gw_stream_id(stream),
-		.peer = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL,
+		.peer = gw_conn_peer(stream->conn),
 		.head = stream->head_len > 0 ? &stream->head : NULL,
 		.host = gw_conn_host(stream->conn)->config->name,
 		.tls = tls_link_version(stream->conn->tls),
@@ -60,7 +60,7 @@ void gw_show_ask(struct gw_stream *stream)
 {
 	const struct http_request *head = &stream->head;
 	struct board_ask_facts facts = {
-		.client = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL,
+		.client = gw_conn_peer(stream->conn),
 		.host = gw_conn_host(stream->conn)->config->name,
 		.path = head->path,
 		.means = stream->story.report.means,

@@ -10,20 +10,18 @@ static void settled(void *arg)
 {
 	struct gw_conn *conn = arg;
 
-	if (!conn->after.pending)
+	if (!gw_after_pending(conn))
 		return;
 	struct gw_record_ask story = {0};
 	json_t *record = conn->after.record;
 
 	thaw_conn_report(conn->ask, &story.report);
-	conn->after.pending = false;
+	gw_after_enter(conn, story.report.verdict == THAW_VERDICT_ACCEPTED ? GW_AFTER_NONE : GW_AFTER_REFUSED);
 	conn->after.record = NULL;
 	board_verdict(conn->gateway->env.board, &story.report, 0, gw_wall(conn, gw_now(conn)));
 	conn->after.verdict = story.report.verdict;
 	conn->after.reason = story.report.reason;
 	memcpy(conn->after.detail, story.report.detail, sizeof(conn->after.detail));
-	if (story.report.verdict == THAW_VERDICT_ACCEPTED)
-		conn->after.trust = NULL;
 	if (record != NULL && !gw_record_add_ask(record, &story, gw_on_demand(conn))) {
 		json_decref(record);
 		record = NULL;
@@ -56,13 +54,12 @@ static void ask(struct gw_stream *stream)
 	stream->recorded = true;
 	conn->after.record = conn->gateway->env.access != NULL ? gw_account_make(stream) : NULL;
 	conn->after.trust = route->trust;
-	conn->after.pending = true; /* before it begins: it may be settled at once */
+	gw_after_enter(conn, GW_AFTER_PENDING); /* before it begins: it may be settled at once */
 	if (thaw_ask(conn->ask, &options, gw_now(conn)) == THAW_OK)
 		return;
 	gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, gw_now(conn), "cannot ask: %s",
 		  thaw_conn_error(conn->ask)->text);
-	conn->after.pending = false;
-	conn->after.trust = NULL;
+	gw_after_enter(conn, GW_AFTER_NONE);
 	if (conn->after.record != NULL)
 		gw_account_emit(conn->gateway, conn->after.record);
 	conn->after.record = NULL;

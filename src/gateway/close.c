@@ -13,7 +13,7 @@
 
 void gw_settle_accounts(struct gw_conn *conn)
 {
-	if (conn->after.pending)
+	if (gw_after_pending(conn))
 		thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
 	for (struct gw_stream *stream = gw_next_stream(conn, NULL); stream != NULL;
 	     stream = gw_next_stream(conn, stream))
@@ -24,7 +24,7 @@ static void say_flood(struct gw_conn *conn)
 {
 	char peer[GW_RECORD_ADDRESS];
 
-	gw_record_address(conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL, peer, sizeof(peer));
+	gw_record_address(gw_conn_peer(conn), peer, sizeof(peer));
 	gw_notice(conn->gateway, GW_NOTICE_FLOOD, CONFIG_LOG_INFO, gw_now(conn), "%s: connection closed: %s", peer,
 		  thaw_conn_error(conn->ask)->text);
 }

@@ -68,19 +68,19 @@ static enum gw_step run_silent(struct gw_conn *conn)
  */
 static void wait_for_human(struct gw_conn *conn)
 {
-	if (conn->human || !tls_link_asked(conn->tls))
+	if (conn->state == GW_CHOICE || !tls_link_asked(conn->tls))
 		return;
-	conn->human = true;
 	const struct gw_host *host = gw_conn_host(conn);
 	uint64_t limit_ms = gw_on_demand(conn) ? host->late_ms : host->handshake_ms;
-	if (gw_now(conn) + limit_ms > conn->pace.deadline_ms)
-		pace_start(&conn->pace, limit_ms, gw_now(conn));
+	uint64_t left_ms = pace_left(&conn->pace, gw_now(conn));
+	gw_enter(conn, GW_CHOICE);
+	pace_start(&conn->pace, limit_ms > left_ms ? limit_ms : left_ms, gw_now(conn));
 }
 
 /* Why it was not finished in time, for the log. */
 static const char *handshake_overdue(const struct gw_conn *conn)
 {
-	if (conn->human)
+	if (conn->state == GW_CHOICE)
 		return "the client did not answer the request for its certificate in time (client_certificate.timeout)";
 	return tls_link_host(conn->tls) < 0 ? "no complete ClientHello came in time" : "not finished in time";
 }
@@ -142,7 +142,7 @@ static void overdue(struct gw_conn *conn)
 	}
 	if (conn->state == GW_SILENT)
 		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "silent for too long");
-	else if (conn->state == GW_TLS)
+	else if (gw_is_handshaking(conn))
 		gw_notice_unused(conn, handshake_overdue(conn));
 	gw_die(conn);
 }
@@ -155,6 +155,7 @@ static enum gw_step run(struct gw_conn *conn)
 	case GW_SILENT:
 		return run_silent(conn);
 	case GW_TLS:
+	case GW_CHOICE:
 		return run_tls(conn);
 	case GW_IDLE:
 	case GW_BUSY:

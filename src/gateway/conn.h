@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "gateway/notice.h"
 #include "gateway/origin.h"
+#include "gateway/part_states.h"
 #include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "tls/server.h"
@@ -69,13 +70,12 @@ struct gw_conn {
 	struct transport transport;
 	const struct gw_plain *plain; /* a connection without TLS: it has neither tls nor ask; NULL: one with TLS */
 	struct gw_preface *preface;   /* while it is read */
-	bool has_peer;
-	bool named; /* that is the client's address, not a load balancer's */
+	bool named;                   /* peer is the client, not a load balancer */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} peer;
+	} peer;               /* of family 0: not known */
 	struct tls_link *tls; /* NULL until something has come; so is ask */
 	thaw_conn *ask;
 	enum gw_state state;
@@ -84,20 +84,18 @@ struct gw_conn {
 			    */
 	size_t work;       /* bytes moved in this step */
 	bool quiet;        /* gw_conn_quiet() was called for the next step */
-	bool human;        /* the handshake waits for a client certificate: its deadline is the ask's */
-	bool retiring;
-	bool began; /* a byte of a request has come; or it was said that none will */
+	bool retiring;     /* in whatever state: no further request is wanted */
+	bool began;        /* a byte of a request has come; or it was said that none will */
 	void (*wake)(void *arg);
 	void *wake_arg;
 	struct gw_wants wants;
 	const struct gw_protocol *protocol; /* once the handshake is done */
 	struct gw_stream *stream;           /* HTTP/1.1 only; NULL: there is no request */
-	/* HTTP/1.1 only: the ask that followed a response. Its record waits for the verdict, and later requests for its
-	 * outcome. */
+	/* HTTP/1.1 only: the ask that followed a response. */
 	struct {
-		bool pending;
-		json_t *record;
-		const thaw_trust *trust; /* whose ask was refused last; NULL: none */
+		enum gw_after state;
+		json_t *record;          /* while it is pending */
+		const thaw_trust *trust; /* that was asked under last */
 		enum thaw_verdict verdict;
 		enum thaw_reason reason;
 		char detail[128];
@@ -158,6 +156,25 @@ void gw_say(const struct gateway *gateway, enum config_log_level level, const ch
 
 /* What the accepted certificate says; NULL: no memory. */
 const struct tls_details *gw_conn_details(struct gw_conn *conn);
+
+/* The address of who has connected, as far as it is used; NULL: not known. */
+static inline const struct sockaddr *gw_conn_peer(const struct gw_conn *conn)
+{
+	return conn->peer.any.sa_family != AF_UNSPEC ? &conn->peer.any : NULL;
+}
+
+static inline bool gw_is_handshaking(const struct gw_conn *conn)
+{
+	return conn->state == GW_TLS || conn->state == GW_CHOICE;
+}
+
+static inline bool gw_after_pending(const struct gw_conn *conn)
+{
+	return conn->after.state == GW_AFTER_PENDING;
+}
+
+/* The only writer of conn->after.state. */
+void gw_after_enter(struct gw_conn *conn, enum gw_after to);
 
 /* The only writer of conn->state. */
 void gw_enter(struct gw_conn *conn, enum gw_state to);

@@ -9,7 +9,9 @@
 const struct gw_state_row gw_states[GW_STATES] = {
 	[GW_PREFACE] = {"preface", GW_BIT(GW_SILENT) | GW_BIT(GW_DEAD), 10000, 0},
 	[GW_SILENT] = {"silent", GW_BIT(GW_TLS) | GW_BIT(GW_IDLE) | GW_BIT(GW_DEAD), 10000, 0},
-	[GW_TLS] = {"tls", GW_BIT(GW_IDLE) | ENDS, CONFIG_HANDSHAKE_MS, SETTING(handshake_ms)},
+	[GW_TLS] = {"tls", GW_BIT(GW_CHOICE) | GW_BIT(GW_IDLE) | ENDS, CONFIG_HANDSHAKE_MS, SETTING(handshake_ms)},
+	/* or client_certificate.timeout, if that is longer */
+	[GW_CHOICE] = {"choice", GW_BIT(GW_IDLE) | ENDS, CONFIG_HANDSHAKE_MS, SETTING(handshake_ms)},
 	[GW_IDLE] = {"idle", GW_BIT(GW_BUSY) | ENDS, CONFIG_KEEPALIVE_MS, SETTING(keepalive_ms)},
 	[GW_BUSY] = {"busy", GW_BIT(GW_IDLE) | ENDS, 0, 0},
 	[GW_LINGER] = {"linger", GW_BIT(GW_DEAD), 5000, 0},

@@ -2,7 +2,7 @@
  * A connection's state table, apart from the code that runs it so that tests can walk it: every path ends in dead, and
  * every state that waits has a deadline. What a request is doing meanwhile is in stream_states.h.
  *
- *	(preface ─►) silent ─► tls ─► idle ◄─► busy ─► linger ─► dead
+ *	(preface ─►) silent ─► tls (─► choice) ─► idle ◄─► busy ─► linger ─► dead
  *
  * A connection without TLS goes from silent to idle.
  *
@@ -17,6 +17,7 @@ enum gw_state {
 	GW_PREFACE, /* the PROXY protocol's header, where the listener has one */
 	GW_SILENT,  /* nothing of TLS has come: there is no SSL yet */
 	GW_TLS,     /* the handshake */
+	GW_CHOICE,  /* the same, once the client is asked for its certificate: a human may have to choose it */
 	GW_IDLE,    /* no request; perhaps an ask is pending that the last response was followed by */
 	GW_BUSY,    /* there is a stream: its deadline is the connection's */
 	GW_LINGER,  /* half-closed; what still comes is thrown away, so that no reset erases the response (RFC 9112 9.6)

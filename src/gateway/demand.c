@@ -5,7 +5,7 @@
 static struct away_client client_of(const struct gw_conn *conn, const thaw_trust *trust)
 {
 	return (struct away_client){
-		.address = conn->has_peer ? &conn->peer.any : NULL,
+		.address = gw_conn_peer(conn),
 		.name = tls_link_name(conn->tls),
 		.kind = tls_link_kind(conn->tls),
 		.trust = trust,

@@ -8,7 +8,7 @@
 /* No more of this request can be held: that decides it. */
 static enum gw_step over(struct gw_stream *stream, enum thaw_reason reason)
 {
-	if (!stream->conn->after.pending) {
+	if (!gw_after_pending(stream->conn)) {
 		thaw_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, reason, gw_stream_now(stream));
 		return GW_MOVED;
 	}
@@ -35,7 +35,7 @@ static bool on_end(void *arg)
 
 static enum thaw_reason open_spool(struct gw_stream *stream)
 {
-	const struct sockaddr *peer = stream->conn->has_peer ? (const struct sockaddr *)&stream->conn->peer : NULL;
+	const struct sockaddr *peer = gw_conn_peer(stream->conn);
 
 	if (stream->spool != NULL)
 		return THAW_REASON_NONE;
@@ -52,7 +52,7 @@ static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status
 
 	stream->cut_off = stream->cut_off || status == THAW_CLOSED;
 	bool over = status == THAW_CLOSED || status == THAW_FAILED;
-	bool waiting = stream->conn->after.pending ||
+	bool waiting = gw_after_pending(stream->conn) ||
 		       (stream->asked && thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING);
 	if (over && !stream->asked)
 		return stream->cut_off ? gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL)

@@ -29,7 +29,6 @@ void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer)
 {
 	if (peer == NULL)
 		return;
-	conn->has_peer = true;
 	if (peer->sa_family == AF_INET)
 		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
 	else if (peer->sa_family == AF_INET6)

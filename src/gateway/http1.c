@@ -91,7 +91,7 @@ static enum gw_step read_head(struct gw_stream *stream)
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	bool waits = in->head_len > 0 && gw_renegotiates(stream);
 	enum thaw_status status = read_some(stream, in->head + in->head_len, in->head_room - in->head_len, &got);
-	if (waits && !stream->conn->after.pending && status != THAW_CLOSED && status != THAW_FAILED)
+	if (waits && !gw_after_pending(stream->conn) && status != THAW_CLOSED && status != THAW_FAILED)
 		return gw_refuse(stream, GW_PROBLEM_MALFORMED, &around);
 	if (status == THAW_CLOSED)
 		return gw_abandon(stream, "the client ended the connection in the middle of a head");

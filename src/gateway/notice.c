@@ -114,7 +114,7 @@ void gw_notice(struct gateway *gateway, size_t kind, enum config_log_level level
 
 static void address_of(const struct gw_conn *conn, char text[static ADDRESS_MAX])
 {
-	gw_record_address(conn->has_peer ? (const struct sockaddr *)&conn->peer : NULL, text, ADDRESS_MAX);
+	gw_record_address(gw_conn_peer(conn), text, ADDRESS_MAX);
 }
 
 /* " (SNI 'foo.example')" */
@@ -149,7 +149,7 @@ void gw_notice_unused(struct gw_conn *conn, const char *why)
 
 	if (conn->began)
 		return;
-	if (conn->state == GW_TLS) {
+	if (gw_is_handshaking(conn)) {
 		(void)snprintf(text, sizeof(text), "TLS handshake failed: %s", why);
 		gw_notice_handshake(conn, text);
 		return;

@@ -63,7 +63,7 @@ struct gw_origin gw_origin_of(struct gw_stream *stream)
 	struct gw_conn *conn = stream->conn;
 
 	return (struct gw_origin){
-		.peer = conn->has_peer ? &conn->peer.any : NULL,
+		.peer = gw_conn_peer(conn),
 		.http = conn->protocol->version,
 		.tls = tls_link_version(conn->tls),
 		.cipher = tls_link_cipher(conn->tls),

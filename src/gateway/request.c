@@ -41,7 +41,8 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 /* For `when: response`: what is known about this client already, by an earlier ask or by the handshake. */
 static enum gw_step go_then_ask(struct gw_stream *stream)
 {
-	bool refused = stream->conn->after.trust == stream->route->trust;
+	bool refused =
+		stream->conn->after.state == GW_AFTER_REFUSED && stream->conn->after.trust == stream->route->trust;
 
 	struct thaw_ask_options here = {.trust = stream->route->trust, .moment = THAW_MOMENT_HANDSHAKE};
 	if (thaw_ask(stream->conn->ask, &here, gw_stream_now(stream)) != THAW_OK)
@@ -131,7 +132,7 @@ enum gw_step gw_request_route(struct gw_stream *stream)
 
 	if (!gw_find_route(stream, &step))
 		return step;
-	if (stream->conn->after.pending) {
+	if (gw_after_pending(stream->conn)) {
 		gw_stream_enter(stream, GW_HELD);
 		return GW_MOVED;
 	}

@@ -12,12 +12,14 @@ enum gw_phase gw_conn_phase(const struct gw_conn *conn, uint64_t *since_ms)
 	case GW_SILENT:
 		return GW_PHASE_SILENT;
 	case GW_TLS:
+	case GW_CHOICE:
 		return GW_PHASE_HANDSHAKE;
 	case GW_IDLE:
-		return conn->after.pending ? GW_PHASE_BUSY : GW_PHASE_IDLE;
+		return gw_after_pending(conn) ? GW_PHASE_BUSY : GW_PHASE_IDLE;
 	case GW_BUSY: /* with a head of which not all has come */
-		return conn->stream != NULL && conn->stream->state == GW_HEAD && !conn->after.pending ? GW_PHASE_IDLE
-												      : GW_PHASE_BUSY;
+		return conn->stream != NULL && conn->stream->state == GW_HEAD && !gw_after_pending(conn)
+			       ? GW_PHASE_IDLE
+			       : GW_PHASE_BUSY;
 	case GW_LINGER:
 	case GW_DEAD:
 	case GW_STATES:
@@ -41,7 +43,7 @@ void gw_conn_evict(struct gw_conn *conn, uint64_t now_ms)
 	conn->gateway->now_ms = now_ms;
 	conn->work = 0;
 	conn->gateway->err.cls = THAW_ERR_NONE;
-	if (conn->state == GW_PREFACE || conn->state == GW_SILENT || conn->state == GW_TLS || conn->state == GW_IDLE)
+	if (conn->state == GW_PREFACE || conn->state == GW_SILENT || gw_is_handshaking(conn) || conn->state == GW_IDLE)
 		gw_notice_unused(conn, "closed to make room for other connections");
 	if (conn->stream != NULL)
 		answer_crowded(conn->stream);

@@ -15,7 +15,7 @@ enum gw_step gw_stream_run(struct gw_stream *stream)
 	case GW_HEAD:
 		return stream->conn->protocol->head(stream);
 	case GW_HELD:
-		return stream->conn->after.pending ? gw_drain(stream) : gw_request_act(stream);
+		return gw_after_pending(stream->conn) ? gw_drain(stream) : gw_request_act(stream);
 	case GW_ASK:
 		return gw_run_ask(stream);
 	case GW_PASS:

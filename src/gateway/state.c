@@ -1,4 +1,4 @@
-/* The state of a connection has one writer. */
+/* The state of a connection has one writer, and so has that of its ask after a response. */
 #include "base/require.h"
 #include "gateway/conn.h"
 
@@ -23,4 +23,11 @@ void gw_enter(struct gw_conn *conn, enum gw_state to)
 		pace_start(&conn->pace, gw_state_limit_ms(to, &conn->gateway->config->connections), gw_now(conn));
 	else
 		pace_stop(&conn->pace);
+}
+
+void gw_after_enter(struct gw_conn *conn, enum gw_after to)
+{
+	if (!gw_part_changes(&gw_after_part, conn->after.state, to, &conn->gateway->env.trace, gw_now(conn)))
+		gw_enter(conn, GW_DEAD);
+	conn->after.state = to;
 }

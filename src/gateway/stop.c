@@ -12,7 +12,7 @@ void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
 	    (conn->state == GW_IDLE || conn->state == GW_BUSY))
 		conn->protocol->retire(conn);
 	/* A request that its client has just sent is still answered, and the answer says that it is the last. */
-	if (conn->state == GW_SILENT || (conn->state == GW_IDLE && !conn->after.pending))
+	if (conn->state == GW_SILENT || (conn->state == GW_IDLE && !gw_after_pending(conn)))
 		pace_start(&conn->pace, GW_RETIRE_MS, now_ms);
 }
 
@@ -31,6 +31,7 @@ void gw_conn_dismiss(struct gw_conn *conn, uint64_t now_ms)
 	case GW_PREFACE:
 	case GW_SILENT:
 	case GW_TLS:
+	case GW_CHOICE:
 		gw_notice_unused(conn, GW_STOPS);
 		gw_die(conn);
 		break;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "gateway/conn_states.h"
+#include "gateway/part_states.h"
 #include "gateway/stream_states.h"
 
 struct table {
@@ -44,8 +45,8 @@ static struct table stream(void)
 static void settings_replace_the_limits_of_clients_alone(void **state)
 {
 	const struct config_connections settings = {.handshake_ms = 1, .head_ms = 2, .body_ms = 3, .keepalive_ms = 4};
-	const uint64_t conn[GW_STATES] = {
-		[GW_PREFACE] = 10000, [GW_SILENT] = 10000, [GW_TLS] = 1, [GW_IDLE] = 4, [GW_LINGER] = 5000};
+	const uint64_t conn[GW_STATES] = {[GW_PREFACE] = 10000, [GW_SILENT] = 10000, [GW_TLS] = 1,
+					  [GW_CHOICE] = 1,      [GW_IDLE] = 4,       [GW_LINGER] = 5000};
 	const uint64_t stream[GW_STREAM_STATES] = {
 		[GW_HEAD] = 2, [GW_PASS] = 3, [GW_RELAY] = 3, [GW_TUNNEL] = 60000, [GW_REPLY] = 3};
 
@@ -95,6 +96,26 @@ static void every_path_of_a_stream_ends(void **state)
 	walk(stream());
 }
 
+/* A part has no last state: what it belongs to ends. But no state of it is only entered, or only left. */
+static void every_state_of_a_part_can_be_reached(void **state)
+{
+	const struct gw_part *const parts[] = {&gw_after_part};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		uint32_t seen = 1;
+		for (unsigned round = 0; round < parts[i]->count; round++)
+			for (unsigned s = 0; s < parts[i]->count; s++)
+				if (seen & GW_PART_BIT(s))
+					seen |= parts[i]->rows[s].next;
+		assert_int_equal(seen, (1U << parts[i]->count) - 1);
+		for (unsigned s = 0; s < parts[i]->count; s++) {
+			assert_non_null(parts[i]->rows[s].name);
+			assert_false(parts[i]->rows[s].next & GW_PART_BIT(s));
+		}
+	}
+}
+
 static void no_body_passes_before_its_verdict(void **state)
 {
 	/* Only a head's decision and a verdict lead to pass; no state goes back to it. */
@@ -120,6 +141,7 @@ int main(void)
 		cmocka_unit_test(settings_replace_the_limits_of_clients_alone),
 		cmocka_unit_test(every_path_of_a_connection_ends),
 		cmocka_unit_test(every_path_of_a_stream_ends),
+		cmocka_unit_test(every_state_of_a_part_can_be_reached),
 		cmocka_unit_test(no_body_passes_before_its_verdict),
 		cmocka_unit_test(a_request_can_be_refused_until_its_response_begins),
 	};

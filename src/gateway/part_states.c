@@ -1,0 +1,23 @@
+#include "gateway/part_states.h"
+
+#include "base/require.h"
+
+#define BIT GW_PART_BIT
+
+static const struct gw_part_row after[GW_AFTER_STATES] = {
+	[GW_AFTER_NONE] = {"none", BIT(GW_AFTER_PENDING)},
+	[GW_AFTER_PENDING] = {"pending", BIT(GW_AFTER_NONE) | BIT(GW_AFTER_REFUSED)},
+	[GW_AFTER_REFUSED] = {"refused", BIT(GW_AFTER_PENDING)},
+};
+
+const struct gw_part gw_after_part = {"after", after, GW_AFTER_STATES};
+
+bool gw_part_changes(const struct gw_part *part, unsigned from, unsigned to, const struct trace *trace, uint64_t now_ms)
+{
+	const struct gw_part_row *was = &part->rows[from], *is = &part->rows[to];
+
+	if (!require_transition((was->next & BIT(to)) != 0, part->machine, was->name, is->name))
+		return false;
+	trace_change(trace, part->machine, was->name, is->name, now_ms);
+	return true;
+}

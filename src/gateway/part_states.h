@@ -1,0 +1,42 @@
+/*
+ * The state tables of parts of a connection and of a request, beside conn_states.h and stream_states.h. A part has no
+ * deadline of its own: it waits only while the connection, or the stream, does.
+ *
+ *	after  the ask that follows a response:         none ◄─► pending ◄─► refused
+ */
+#ifndef GATEWAY_PART_STATES_H
+#define GATEWAY_PART_STATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/trace.h"
+
+#define GW_PART_BIT(state) (1U << (state))
+
+struct gw_part_row {
+	const char *name;
+	uint32_t next; /* GW_PART_BIT of each state that may follow */
+};
+
+struct gw_part {
+	const char *machine;
+	const struct gw_part_row *rows;
+	unsigned count;
+};
+
+/* Of a connection, by HTTP/1.1: `when: response`. */
+enum gw_after {
+	GW_AFTER_NONE,    /* no ask has followed a response, or its certificate was accepted */
+	GW_AFTER_PENDING, /* its record waits for the verdict, and later requests for its outcome */
+	GW_AFTER_REFUSED, /* conn->after says by which verdict */
+	GW_AFTER_STATES,
+};
+
+extern const struct gw_part gw_after_part;
+
+/* For the one writer of a part's state: whether it may be written. False: it was reported; end what it belongs to. */
+bool gw_part_changes(const struct gw_part *part, unsigned from, unsigned to, const struct trace *trace,
+		     uint64_t now_ms);
+
+#endif
