@@ -89,8 +89,8 @@ static const struct config_rule upstream_rules[] = {
 	 .allowed = CONFIG_DURATION_TEXT "1ms to 24h"},
 	{.key = "response_timeout",
 	 .preset = "60s",
-	 .text = "Longest time without progress while the server owes a response, in either direction. Then the answer "
-		 "is 504, or the response is cut off.",
+	 .text = "Longest time without progress while the server owes a response, in either direction; of a response's "
+		 "body, without a byte. Then the answer is 504, or the response is cut off.",
 	 .read = config_read_duration,
 	 .offset = AT(response_timeout_ms),
 	 .min = 1,

@@ -106,10 +106,11 @@ static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 	}
 	if (conn->work >= GW_WORK_MAX)
 		*moved = true; /* there may be more */
+	/* What it takes late, and takes in the end, is not forgotten: see pace_resume(). */
 	if (buffer_left(&http2->out) == 0)
-		pace_stop(&http2->pace);
-	else if (http2->pace.deadline_ms == THAW_NEVER)
-		pace_start(&http2->pace, conn->gateway->config->connections.body_ms, gw_now(conn));
+		pace_pause(&http2->pace, gw_now(conn));
+	else
+		pace_resume(&http2->pace, conn->gateway->config->connections.body_ms, gw_now(conn));
 	return status;
 }
 

@@ -158,7 +158,7 @@ static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 		return true;
 	}
 	stream->conn->work += (size_t)n;
-	pace_progress(&proxy->pace, (uint64_t)n, gw_stream_now(stream));
+	pace_stop(&proxy->pace); /* server-sent events are few bytes: each silence before one has the whole time */
 	const char *why = NULL;
 	enum piece piece = pack_body(stream, &pack, stream->gateway->down, (size_t)n, &why);
 	pass_piece(stream, &pack, piece);
@@ -333,6 +333,7 @@ static void begin(struct gw_stream *stream, const struct http_answer *answer, co
 		gw_tunnel_begin(stream, &pack, bytes, len);
 		return;
 	}
+	pace_stop(&proxy->pace);
 	gw_stream_enter(stream, GW_RELAY);
 	pass_piece(stream, &pack, piece);
 }

@@ -141,6 +141,7 @@ static void describe_origin(FILE *out, const struct origin_plan *plan)
 		[ORIGIN_GARBAGE] = "sends garbage",
 		[ORIGIN_CUTS] = "ends in the middle of its response",
 		[ORIGIN_SILENT] = "falls silent",
+		[ORIGIN_EVENTS] = "answers in small pieces",
 	};
 	static const char *const bodies[] = {"Content-Length", "chunks", "bodies that end with the connection"};
 

@@ -196,6 +196,15 @@ static void upstream_slow(struct scenario *scenario)
 	scenario->origin.pause_ms = 10;
 }
 
+/* As server-sent events are: a few bytes, and a silence shorter than response_timeout, for longer than that in all. */
+static void upstream_events(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_EVENTS, 0);
+	scenario->origin.body = ORIGIN_CHUNKED;
+	scenario->origin.read_max = 100;
+	scenario->origin.pause_ms = 45000;
+}
+
 /* One byte a second: no end within any deadline. */
 static void upstream_too_slow(struct scenario *scenario)
 {
@@ -1021,6 +1030,7 @@ const struct named named_all[] = {
 	{"upstream-cuts", V13, .route = ROUTE_NEVER, .adjust = upstream_cuts, .status = 0, .check = check_cut},
 	{"upstream-silent", V13, .route = ROUTE_NEVER, .body = MiB, .adjust = upstream_silent, .status = 504},
 	{"upstream-slow", V13, LATE, .body = MiB, .adjust = upstream_slow, PHA("headers")},
+	{"upstream-events", V13, .route = ROUTE_NEVER, .adjust = upstream_events, .status = 200},
 	{"upstream-too-slow", V13, LATE, .body = MiB, .adjust = upstream_too_slow, .status = 504},
 	/* libthaw alone */
 	{"engine-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_engine, .status = 200},

@@ -121,6 +121,14 @@ static void upstream_slow(struct scenario *scenario)
 	scenario->origin.pause_ms = 10;
 }
 
+static void upstream_events(struct scenario *scenario)
+{
+	habit(scenario, ORIGIN_EVENTS, 0);
+	scenario->origin.body = ORIGIN_CHUNKED;
+	scenario->origin.read_max = 100;
+	scenario->origin.pause_ms = 45000;
+}
+
 static void upstream_closes(struct scenario *scenario)
 {
 	habit(scenario, ORIGIN_CLOSES, 50000);
@@ -266,6 +274,30 @@ static void window_dribbled_each_piece(struct scenario *scenario)
 	scenario->conns[0].windows.grant_max = 10;
 	scenario->conns[0].windows.grant_pause_ms = 20000;
 	scenario->origin.down.buffer = 1;
+}
+
+/* It takes each piece in the end, but late: they must not get a time of their own on the connection, either. */
+static void reads_each_piece_slowly(struct scenario *scenario)
+{
+	struct conn_plan *plan = proxied(scenario, 0);
+
+	habit(scenario, ORIGIN_EVENTS, 0);
+	scenario->origin.body = ORIGIN_CHUNKED;
+	scenario->origin.read_max = 4000;
+	scenario->origin.pause_ms = 45000;
+	plan->request_count = 1;
+	plan->requests[0].pad = 40000;
+	plan->reading = READS_SLOWLY;
+	plan->shakes_fast = true;
+	plan->read_max = 1100;
+	plan->read_pause_ms = 11000;
+	plan->down.buffer = 16;
+}
+
+static void check_cut_off(struct world *world)
+{
+	if (world->conns[0].client.answers[0].complete || world->conns[0].client.end == CLIENT_DONE)
+		world_fail(world, "the response goes on for as long as its client likes");
 }
 
 /* Each of them ended without a response that looks complete, and its upstream's connection with it. */
@@ -453,6 +485,7 @@ const struct named named_h2[] = {
 	/* upstreams */
 	{"h2-upstream-away", V13, NEVER, KB(100), .adjust = upstream_away, ALL(502)},
 	{"h2-upstream-slow", V13, NEVER, KB(100), .adjust = upstream_slow, ALL(200)},
+	{"h2-upstream-events", V13, NEVER, .adjust = upstream_events, ALL(200)},
 	{"h2-upstream-closes", V13, NEVER, KB(100), .adjust = upstream_closes, ALL(502)},
 	{"h2-upstream-resets", V13, NEVER, KB(100), .adjust = upstream_resets, ALL(502)},
 	{"h2-upstream-early", V13, NEVER, KB(100), .adjust = upstream_early, ALL(413)},
@@ -463,6 +496,8 @@ const struct named named_h2[] = {
 	{"h2-window-withheld", V13, NEVER, .adjust = window_withheld, INCOMPLETE},
 	{"h2-window-used-up", V13, NEVER, .adjust = window_used_up, INCOMPLETE},
 	{"h2-window-dribbled", V13, NEVER, .adjust = window_dribbled, ALL(200)},
+	{"h2-slow-reader-of-each-piece", V13, NEVER, .adjust = reads_each_piece_slowly, .status = ANY_STATUS,
+	 .check = check_cut_off},
 	{"h2-window-dribbled-too-slowly", V13, NEVER, .adjust = window_dribbled_too_slowly, INCOMPLETE},
 	{"h2-window-dribbled-each-piece", V13, NEVER, .adjust = window_dribbled_each_piece, INCOMPLETE},
 	{"h2-window-flood", V13, NEVER, .adjust = window_flood, .status = ANY_STATUS},

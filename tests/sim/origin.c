@@ -405,6 +405,7 @@ static bool misbehaves(struct sim_leg *leg)
 	case ORIGIN_HONEST:
 	case ORIGIN_AWAY:
 	case ORIGIN_SLOW:
+	case ORIGIN_EVENTS:
 	case ORIGIN_CLOSES_IDLE:
 		return false;
 	}
@@ -462,12 +463,17 @@ static void parse(struct sim_leg *leg)
 		end_request(leg);
 }
 
+static bool writes_slowly(const struct origin_plan *plan)
+{
+	return plan->habit == ORIGIN_SLOW || plan->habit == ORIGIN_EVENTS;
+}
+
 static bool write_some(struct sim_leg *leg)
 {
 	const struct origin_plan *plan = plan_of(leg);
 	size_t len = leg->out_len - leg->out_at;
 
-	if (plan->habit == ORIGIN_SLOW && len > plan->read_max)
+	if (writes_slowly(plan) && len > plan->read_max)
 		len = plan->read_max;
 	ssize_t n = wire_write(&leg->wire, WIRE_SERVER, leg->out + leg->out_at, len, leg->world->now_us);
 	if (n == TRANSPORT_BLOCKED)
@@ -477,7 +483,7 @@ static bool write_some(struct sim_leg *leg)
 		return true;
 	}
 	leg->out_at += (size_t)n;
-	if (plan->habit == ORIGIN_SLOW)
+	if (writes_slowly(plan))
 		leg->next_us = leg->world->now_us + plan->pause_ms * 1000;
 	if (leg->out_at < leg->out_len)
 		return true;

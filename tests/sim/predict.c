@@ -339,7 +339,7 @@ static bool fails_upstream(const struct scenario *scenario)
 	enum origin_habit habit = scenario->origin.habit;
 	bool slow = habit == ORIGIN_SLOW && scenario->origin.pause_ms >= 1000;
 
-	return scenario->proxied && habit != ORIGIN_HONEST && habit != ORIGIN_CLOSES_IDLE &&
+	return scenario->proxied && habit != ORIGIN_HONEST && habit != ORIGIN_CLOSES_IDLE && habit != ORIGIN_EVENTS &&
 	       (habit != ORIGIN_SLOW || slow);
 }
 

@@ -156,6 +156,7 @@ enum origin_habit {
 	ORIGIN_GARBAGE,
 	ORIGIN_CUTS,   /* ends in the middle of its response */
 	ORIGIN_SILENT, /* reads no more, and says nothing */
+	ORIGIN_EVENTS, /* writes read_max bytes, then pauses */
 };
 
 struct origin_plan {
