@@ -19,7 +19,7 @@ _thaw() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --pass | --connect-to | --resolve | --sni | --user-agent | --proxy | --proxy-user | --noproxy | --user | --retry | --timeout | --response-timeout)
+	--listen | --size | --read-ahead | --give-up | --method | --header | --max-body | --stall | --hold | --limit | --tls | --prime-url | --limit-rate | --pass | --connect-to | --resolve | --sni | --user-agent | --proxy | --proxy-user | --noproxy | --user | --retry | --max-redirs | --timeout | --response-timeout)
 		return
 		;;
 	--prime | --expect)
@@ -34,7 +34,7 @@ _thaw() {
 	reload | upgrade) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
 	probe) options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
 	send)
-		options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --noproxy --user --basic --digest --include --method --form --header --prime --prime-url --expect --tls --limit-rate --retry --resume --stall --response-timeout --timeout --json --quiet --help'
+		options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --noproxy --user --basic --digest --include --method --form --header --prime --prime-url --expect --tls --limit-rate --location --location-trusted --max-redirs --retry --resume --stall --response-timeout --timeout --json --quiet --help'
 		if [[ $word != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			compopt -o filenames 2>/dev/null

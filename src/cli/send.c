@@ -10,18 +10,53 @@
 #include "cli/send_report.h"
 #include "cli/values.h"
 
-#define STALL_DEFAULT 30000
+#define STALL_DEFAULT     30000
+#define REDIRECTS_DEFAULT 10
 
-/* ---- the upload ---- */
+/* ---- the uploads ---- */
 
 /* Before a pass phrase or a PIN is asked for, in vain. */
-static bool can_read(const struct send_options *send, struct thaw_error *err)
+static bool can_read(const struct send_arguments *arguments, struct thaw_error *err)
 {
-	bool can = send->file == NULL || strcmp(send->file, "-") == 0 || cli_can_read(send->file, err);
+	const struct send_options *send = &arguments->send;
+	bool can = true;
 
+	for (size_t i = 0; i < arguments->file_count && can; i++)
+		can = strcmp(arguments->files[i], "-") == 0 || cli_can_read(arguments->files[i], err);
 	for (size_t i = 0; i < send->part_count && can; i++)
 		can = send->parts[i].file == NULL || cli_can_read(send->parts[i].file, err);
 	return can;
+}
+
+static struct send_result failed(const struct thaw_error *err)
+{
+	enum send_cause cause = err->cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_NO_BODY;
+
+	return (struct send_result){.cause = cause, .total = -1, .err = *err};
+}
+
+/* The exit code of the first that failed. */
+static int send_all(struct send_arguments *arguments, struct send_report *report)
+{
+	struct send_session *session = NULL;
+	int first = EX_OK;
+
+	for (size_t i = 0; i < send_count(arguments); i++) {
+		struct thaw_error err = {.cls = THAW_ERR_NONE};
+		struct send_result result;
+		char *url = NULL;
+		if (send_choose(arguments, i, &url, &err))
+			(void)send_run(&arguments->send, &session, &result);
+		else
+			result = failed(&err);
+		int code = send_report_end(report, &arguments->send, &result);
+		free(url);
+		first = first != EX_OK ? first : code;
+		if (result.cause == SEND_NO_OUT || result.cause == SEND_NO_ROOM)
+			break; /* the others would fare the same */
+	}
+	send_session_end(&session);
+	return first;
 }
 
 static int run(struct send_arguments *arguments)
@@ -30,13 +65,14 @@ static int run(struct send_arguments *arguments)
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct tls_credentials *credentials = NULL;
 	char fault[TLS_FAULT_ROOM] = "";
-	struct send_result result;
-	struct send_report *report = send_report_new(send, arguments->json, arguments->quiet, &err);
+	struct send_report *report =
+		send_report_new(send, send_count(arguments) > 1, arguments->json, arguments->quiet, &err);
+	int code;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (report == NULL)
 		return cli_fail(&err);
-	if (can_read(send, &err) && cli_identity_load(&arguments->identity, &credentials, &err)) {
+	if (can_read(arguments, &err) && cli_identity_load(&arguments->identity, &credentials, &err)) {
 		if (credentials != NULL)
 			tls_credentials_fault(credentials, fault);
 		send->credentials = credentials;
@@ -45,27 +81,24 @@ static int run(struct send_arguments *arguments)
 		send->ca = arguments->identity.trust;
 		send->ca_folder = arguments->identity.trust_folder;
 		send->insecure = arguments->identity.insecure;
-		(void)send_run(send, &result);
+		code = send_all(arguments, report);
 		tls_credentials_free(&credentials);
 	} else {
-		enum send_cause cause = err.cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_NO_BODY;
-		result = (struct send_result){.cause = cause, .total = -1, .err = err};
+		struct send_result result = failed(&err);
+		code = send_report_end(report, NULL, &result);
 	}
-	int code = send_report_end(report, &result);
 	send_report_free(&report);
 	return code;
 }
 
 int send_main(int argc, char **argv)
 {
-	static struct send_arguments arguments = {.send = {.stall_ms = STALL_DEFAULT}};
+	static struct send_arguments arguments = {
+		.send = {.stall_ms = STALL_DEFAULT, .follow_max = REDIRECTS_DEFAULT},
+	};
 	int code = send_take_arguments(&arguments, argc, argv);
 
 	code = code != CLI_GO_ON ? code : run(&arguments);
-	free(arguments.url);
-	free(arguments.prime_url);
-	free(arguments.named_url);
-	cli_route_free(&arguments.route);
-	send_forget_user(&arguments);
+	send_arguments_free(&arguments);
 	return code;
 }

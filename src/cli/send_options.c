@@ -12,17 +12,20 @@
 #include "cli/values.h"
 #include "send/url.h"
 
-#define RETRIES_MAX 100
+#define COUNT_MAX 100
 
 static const char help[] =
-	"usage: thaw send FILE URL [OPTION...]\n"
-	"       thaw send --form NAME=@FILE [--form ...] URL [OPTION...]\n"
+	"usage: thaw send FILE... URL... [OPTION...]\n"
+	"       thaw send --form NAME=@FILE [--form ...] URL... [OPTION...]\n"
 	"\n"
 	"Uploads a file, or standard input (-), in a way that a server which asks for the client certificate late "
 	"cannot\n"
 	"freeze: the connection is primed with a HEAD first, and the upload takes that connection or none; where that\n"
 	"cannot be, the body waits until the server has asked (Expect: 100-continue). The response's body goes to\n"
 	"standard output. If the path of the URL of a PUT ends in '/', the file's name is appended.\n"
+	"\n"
+	"Of several files and URLs each file goes to each URL, one after another, to the same server over one "
+	"connection.\n"
 	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
 	"  --proxy [SCHEME://]HOST[:PORT]  in place of the one that the environment names; \"\": none\n"
 	"  --proxy-user NAME:PASSWORD  for the proxy\n"
@@ -39,17 +42,27 @@ static const char help[] =
 	"  --expect WHEN    auto (default: with a certificate that the server has not seen yet), always, never\n"
 	"  --tls VERSION    1.2 or 1.3; default both, and 1.2 once more where 1.3 is refused without an ask\n"
 	"  --limit-rate SIZE  bytes a second: a number, or with KiB, MiB, GiB behind\n"
-	"  --retry N        new attempts, where the same once more can do no harm; default 0\n"
+	"  --location       follow redirections that say to send the same elsewhere (307, 308), if the body can be "
+	"sent\n"
+	"                   again; to another server without certificate, user and --header fields; never from https\n"
+	"                   to http\n"
+	"  --location-trusted  the same, also with certificate, user and --header fields to any server\n"
+	"  --max-redirs N   at most so many, one after another; default 10\n"
+	"  --retry N        new attempts, where the same once more can do no harm; default 0. Retry-After is waited "
+	"for\n"
 	"  --resume         send only what a server that keeps what it got of an interrupted PUT does not have\n"
 	"  --stall TIME     nothing moves for so long: it fails; default 30s\n"
 	"  --response-timeout TIME  for the response, once the server has the whole body; default ten times --stall\n"
 	"  --timeout TIME   for all of it; default none\n"
 	"  --include, -i    the head of the response before its body; with --json as the key 'head'\n"
-	"  --json           the outcome as JSON on standard output, the response's body in it\n"
+	"  --json           the outcome as JSON on standard output, the response's body in it; of several uploads one\n"
+	"                   object each, on a line of its own\n"
 	"  --quiet          neither progress nor notes on standard error; what went wrong is said all the same\n"
 	"  --help           this text\n"
 	"\n"
-	"Exit code: 0 when the server has answered 2xx to the whole file. 64 wrong usage, 66 a file cannot be read or\n"
+	"Exit code: 0 when the server has answered 2xx to the whole file; of several uploads that of the first that "
+	"failed,\n"
+	"and the others are sent all the same. 64 wrong usage, 66 a file cannot be read or\n"
 	"changed meanwhile, or the certificate's key made no signature, 68 unknown host, 69 no connection, or refused "
 	"by\n"
 	"the server, 74 standard output, 75 stalled, out of time, or the connection was lost, 76 TLS failed, 77 "
@@ -65,6 +78,9 @@ enum {
 	OPT_EXPECT,
 	OPT_TLS,
 	OPT_LIMIT_RATE,
+	OPT_LOCATION,
+	OPT_LOCATION_TRUSTED,
+	OPT_MAX_REDIRS,
 	OPT_RETRY,
 	OPT_RESUME,
 	OPT_STALL,
@@ -199,13 +215,13 @@ static int take_header(struct send_options *send, const char *value)
 	return EX_OK;
 }
 
-static int take_retries(struct send_options *send, const char *value)
+static int take_count(const char *option, const char *value, unsigned *count)
 {
 	uint64_t number = 0;
 
-	if (!cli_read_number(value, 0, RETRIES_MAX, &number))
-		return bad("retry", value, "0 to 100");
-	send->retries = (unsigned)number;
+	if (!cli_read_number(value, 0, COUNT_MAX, &number))
+		return bad(option, value, "0 to 100");
+	*count = (unsigned)number;
 	return EX_OK;
 }
 
@@ -238,7 +254,9 @@ static int take_value(struct send_options *send, int option, char *value)
 		return cli_read_size(value, &send->limit_rate) ? EX_OK
 							       : bad("limit-rate", value, "a size, such as 500KiB");
 	case OPT_RETRY:
-		return take_retries(send, value);
+		return take_count("retry", value, &send->retries);
+	case OPT_MAX_REDIRS:
+		return take_count("max-redirs", value, &send->follow_max);
 	case OPT_STALL:
 		return take_time("stall", value, &send->stall_ms);
 	case OPT_RESPONSE_TIMEOUT:
@@ -272,6 +290,11 @@ static int take_option(void *arg, int option, char *value)
 		return EX_OK;
 	case 'i':
 		arguments->send.include = true;
+		return EX_OK;
+	case OPT_LOCATION:
+	case OPT_LOCATION_TRUSTED:
+		arguments->follows = true;
+		arguments->send.follow_trusting = arguments->send.follow_trusting || option == OPT_LOCATION_TRUSTED;
 		return EX_OK;
 	case OPT_RESUME:
 		arguments->send.resume = true;
@@ -309,21 +332,6 @@ static int ask_password(struct send_arguments *arguments)
 	return EX_OK;
 }
 
-/* As curl does where the URL names a folder. */
-static int name_target(struct send_arguments *arguments)
-{
-	struct send_options *send = &arguments->send;
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
-
-	if (send->file == NULL || strcmp(send->file, "-") == 0 || strcmp(send->method, "PUT") != 0)
-		return EX_OK;
-	arguments->named_url = send_url_name(send->url, send->file, &err);
-	if (arguments->named_url == NULL)
-		return cli_fail(&err);
-	send->url = arguments->named_url;
-	return EX_OK;
-}
-
 static void take_route(struct send_options *send, struct cli_route *route)
 {
 	send->connect_to = route->connect_to;
@@ -334,31 +342,126 @@ static void take_route(struct send_options *send, struct cli_route *route)
 	send->user_agent = cli_route_agent(route, "send");
 }
 
-static int check(struct send_arguments *arguments)
+/* ---- files and URLs ---- */
+
+static bool begins(const char *text, const char *with)
+{
+	return strncasecmp(text, with, strlen(with)) == 0;
+}
+
+static bool is_http(const char *url)
+{
+	return begins(url, "https://") || begins(url, "http://");
+}
+
+static bool is_standard_input(const char *file)
+{
+	return file != NULL && strcmp(file, "-") == 0;
+}
+
+static int check_url(struct send_arguments *arguments, const char *given)
 {
 	struct send_options *send = &arguments->send;
-	int code = cli_take_url("send", &send->url, &arguments->url);
-	if (code == EX_OK && send->prime_url != NULL)
-		code = cli_take_url("send", &send->prime_url, &arguments->prime_url);
-	if (code != EX_OK)
-		return code;
-	bool https = strncasecmp(send->url, "https://", 8) == 0;
+	const char *url = given;
 
-	if (!https && strncasecmp(send->url, "http://", 7) != 0)
-		return cli_bad_usage("send", "'%s': a URL begins with https:// or http://", send->url);
-	if (send->prime_url != NULL && strncasecmp(send->prime_url, https ? "https://" : "http://", https ? 8 : 7) != 0)
-		return cli_bad_usage("send", "--prime-url '%s' is not on the server of '%s'", send->prime_url,
-				     send->url);
-	if (!https && send->sni != NULL)
-		return cli_bad_usage("send", "--sni is for https:// only, not for '%s'", send->url);
-	if (send->prime_url != NULL && send->prime == SEND_NEVER)
-		return cli_bad_usage("send", "--prime-url and --prime never contradict each other");
+	if (!is_http(given))
+		return cli_bad_usage("send", "'%s': a URL begins with https:// or http://", given);
+	if (send->sni != NULL && !begins(given, "https://"))
+		return cli_bad_usage("send", "--sni is for https:// only, not for '%s'", given);
+	int code = cli_take_url("send", &url, &arguments->urls[arguments->url_count]);
+	arguments->url_count += code == EX_OK;
+	const char *fault = code == EX_OK ? send_url_fault(url) : NULL;
+	if (fault != NULL)
+		return cli_bad_usage("send", "'%s': not a URL: %s", url, fault);
+	if (code != EX_OK || send->prime_url == NULL ||
+	    send_url_relation(url, send->prime_url) != SEND_URL_OTHER_ORIGIN)
+		return code;
+	return cli_bad_usage("send", "--prime-url '%s' is not on the server of '%s'", send->prime_url, url);
+}
+
+/* What was named is told from what is missing. */
+static int check_files(const struct send_arguments *arguments)
+{
+	const struct send_options *send = &arguments->send;
+	bool many = send_count(arguments) > 1, put = strcmp(send->method, "PUT") == 0;
+
+	if (send->part_count > 0 && arguments->file_count > 0)
+		return cli_bad_usage("send", "unexpected argument '%s': with --form, files are named there",
+				     arguments->files[0]);
+	if (send->part_count == 0 && arguments->file_count == 0)
+		return cli_bad_usage("send", "a file is missing: name it before the URL, or - for standard input");
+	for (size_t i = 0; i < arguments->file_count && many; i++)
+		if (is_standard_input(arguments->files[i]))
+			return cli_bad_usage("send", "standard input (-) can be sent alone only, and to one URL");
+	for (size_t i = 0; i < arguments->url_count && arguments->file_count > 1 && put; i++)
+		if (!send_url_is_folder(arguments->urls[i]))
+			return cli_bad_usage("send", "'%s': several files need a URL whose path ends in '/'",
+					     arguments->urls[i]);
+	return EX_OK;
+}
+
+/* URLs are told from files by their scheme; where none has one, the last is to be a URL. */
+static int take_targets(struct send_arguments *arguments, char **words, size_t count)
+{
+	size_t urls = 0;
+	int code = EX_OK;
+
+	for (size_t i = 0; i < count; i++)
+		urls += strstr(words[i], "://") != NULL;
+	bool needs_url = urls == 0 && count >= (arguments->send.part_count > 0 ? 1U : 2U);
+	if (urls == 0 && !needs_url)
+		return cli_bad_usage("send", count == 0 && arguments->send.part_count == 0
+						     ? "a file (or -) and a URL are expected"
+						     : "a URL is missing");
+	arguments->files = calloc(count, sizeof(*arguments->files));
+	arguments->urls = calloc(count, sizeof(*arguments->urls));
+	if (arguments->files == NULL || arguments->urls == NULL)
+		return cli_fail(&(struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"});
+	for (size_t i = 0; i < count && code == EX_OK; i++) {
+		if (strstr(words[i], "://") != NULL || (needs_url && i + 1 == count))
+			code = check_url(arguments, words[i]);
+		else
+			arguments->files[arguments->file_count++] = words[i];
+	}
+	return code == EX_OK ? check_files(arguments) : code;
+}
+
+size_t send_count(const struct send_arguments *arguments)
+{
+	return arguments->url_count * (arguments->send.part_count > 0 ? 1 : arguments->file_count);
+}
+
+bool send_choose(struct send_arguments *arguments, size_t number, char **url, struct thaw_error *err)
+{
+	struct send_options *send = &arguments->send;
+	size_t each = send->part_count > 0 ? 1 : arguments->file_count;
+	const char *to = arguments->urls[number / each];
+
+	send->file = send->part_count > 0 ? NULL : arguments->files[number % each];
+	bool names = !is_standard_input(send->file) && strcmp(send->method, "PUT") == 0;
+	*url = send_url_name(to, names ? send->file : NULL, err);
+	send->url = *url;
+	return *url != NULL;
+}
+
+static int check(struct send_arguments *arguments, char **words, size_t count)
+{
+	struct send_options *send = &arguments->send;
+	int code = EX_OK;
+
 	if (send->method == NULL)
 		send->method = send->part_count > 0 ? "POST" : "PUT";
-	code = cli_identity_check("send", &arguments->identity);
+	if (send->prime_url != NULL && send->prime == SEND_NEVER)
+		return cli_bad_usage("send", "--prime-url and --prime never contradict each other");
+	if (!arguments->follows)
+		send->follow_max = 0;
+	if (send->prime_url != NULL)
+		code = cli_take_url("send", &send->prime_url, &arguments->prime_url);
 	if (code == EX_OK)
-		code = ask_password(arguments);
-	return code == EX_OK ? name_target(arguments) : code;
+		code = take_targets(arguments, words, count);
+	if (code == EX_OK)
+		code = cli_identity_check("send", &arguments->identity);
+	return code == EX_OK ? ask_password(arguments) : code;
 }
 
 int send_take_arguments(struct send_arguments *arguments, int argc, char **argv)
@@ -373,6 +476,9 @@ int send_take_arguments(struct send_arguments *arguments, int argc, char **argv)
 						{"expect", required_argument, NULL, OPT_EXPECT},
 						{"tls", required_argument, NULL, OPT_TLS},
 						{"limit-rate", required_argument, NULL, OPT_LIMIT_RATE},
+						{"location", no_argument, NULL, OPT_LOCATION},
+						{"location-trusted", no_argument, NULL, OPT_LOCATION_TRUSTED},
+						{"max-redirs", required_argument, NULL, OPT_MAX_REDIRS},
 						{"retry", required_argument, NULL, OPT_RETRY},
 						{"resume", no_argument, NULL, OPT_RESUME},
 						{"stall", required_argument, NULL, OPT_STALL},
@@ -394,20 +500,19 @@ int send_take_arguments(struct send_arguments *arguments, int argc, char **argv)
 
 	if (code != CLI_GO_ON)
 		return code;
-	int wanted = arguments->send.part_count > 0 ? 1 : 2;
-	if (argc - optind < wanted)
-		return cli_bad_usage("send", wanted == 1 ? "a URL is missing" : "a file (or -) and a URL are expected");
-	if (argc - optind > wanted)
-		return cli_bad_usage("send", "unexpected argument '%s'", argv[optind + wanted]);
-	arguments->send.file = wanted == 2 ? argv[optind] : NULL;
-	arguments->send.url = argv[optind + wanted - 1];
 	take_route(&arguments->send, &arguments->route);
-	code = check(arguments);
+	code = check(arguments, argv + optind, (size_t)(argc - optind));
 	return code == EX_OK ? CLI_GO_ON : code;
 }
 
-void send_forget_user(struct send_arguments *arguments)
+void send_arguments_free(struct send_arguments *arguments)
 {
+	for (size_t i = 0; i < arguments->url_count; i++)
+		free(arguments->urls[i]);
+	free(arguments->urls);
+	free(arguments->files);
+	free(arguments->prime_url);
+	cli_route_free(&arguments->route);
 	cli_secret_free(&arguments->user);
 	cli_secret_free(&arguments->proxy_user);
 }

@@ -9,16 +9,26 @@ struct send_arguments {
 	struct send_options send;
 	struct cli_identity identity;
 	struct cli_route route;
-	char *url, *prime_url;   /* with their hosts in ASCII */
-	char *named_url;         /* and the file's name behind it */
+	char **files; /* of the command line; borrowed. None: a form */
+	char **urls;  /* with their hosts in ASCII */
+	size_t file_count, url_count;
+	char *prime_url;
 	char *user, *proxy_user; /* NAME:PASSWORD, which is not on the command line any more */
-	bool json, quiet;
+	bool json, quiet, follows;
 };
+
+/* How many uploads it is: each file goes to each URL. */
+size_t send_count(const struct send_arguments *arguments);
+
+/*
+ * Sets file and url of one of them: the first file's to all URLs come first. *url: where that is kept, for the caller
+ * to free. False: no memory, and it is told.
+ */
+bool send_choose(struct send_arguments *arguments, size_t number, char **url, struct thaw_error *err);
+
+void send_arguments_free(struct send_arguments *arguments);
 
 /* CLI_GO_ON; or the exit code, after the help or what is wrong was told. */
 int send_take_arguments(struct send_arguments *arguments, int argc, char **argv);
-
-/* Overwrites and frees the password. */
-void send_forget_user(struct send_arguments *arguments);
 
 #endif

@@ -9,17 +9,17 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/printable.h"
 #include "send/explain.h"
 #include "send/progress.h"
+#include "send/url.h"
 
 #define COLUMNS_DEFAULT 80
 #define ISSUERS_SHOWN   8
 #define WAIT_TOLD_MS    1000 /* a shorter one is none */
 
 struct send_report {
-	bool json, quiet;
+	bool many, json, quiet;
 	bool terminal; /* standard error is one */
 	bool shown;    /* standard output is one: the response's body must not steer it */
 	bool drawn;    /* a bar is on its last line */
@@ -161,7 +161,8 @@ static bool on_head(void *arg, const char *line, size_t len)
 	return ok;
 }
 
-struct send_report *send_report_new(struct send_options *options, bool json, bool quiet, struct thaw_error *err)
+struct send_report *send_report_new(struct send_options *options, bool many, bool json, bool quiet,
+				    struct thaw_error *err)
 {
 	struct send_report *report = calloc(1, sizeof(*report));
 
@@ -169,9 +170,10 @@ struct send_report *send_report_new(struct send_options *options, bool json, boo
 		report->body = malloc(SEND_REPORT_BODY_MAX);
 	if (report == NULL || (json && report->body == NULL)) {
 		send_report_free(&report);
-		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		*err = (struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"};
 		return NULL;
 	}
+	report->many = many;
 	report->json = json;
 	report->quiet = quiet;
 	report->terminal = isatty(STDERR_FILENO) == 1;
@@ -246,41 +248,88 @@ static json_t *body_json(const struct send_report *report)
 	return text != NULL ? text : json_null();
 }
 
-static bool print_json(const struct send_report *report, const struct send_result *result, const char *outcome)
+/* Where it went; without a user and password. */
+static json_t *url_json(const struct send_options *options, const struct send_result *result)
 {
+	char *shown =
+		options != NULL ? send_url_without_user(result->url[0] != '\0' ? result->url : options->url) : NULL;
+	json_t *text = shown != NULL ? text_json(shown) : json_null();
+
+	free(shown);
+	return text;
+}
+
+static bool print_json(const struct send_report *report, const struct send_options *options,
+		       const struct send_result *result, const char *outcome)
+{
+	size_t flags = (report->many ? JSON_COMPACT : JSON_INDENT(2)) | JSON_ENSURE_ASCII;
 	json_t *told = json_pack(
-		"{s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:i, s:b, s:b, s:o, "
-		"s:O?, s:o}",
+		"{s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:i, s:s?, s:b, s:b, s:i, s:b, s:b, "
+		"s:o, s:O?, s:o}",
 		"schema", JSON_SCHEMA, "ok", result->cause == SEND_DONE, "outcome", causes[result->cause].name,
 		"status", (int)result->status, "text", text_json(outcome), "hint", text_json(result->hint), "location",
-		result->location[0] != '\0' ? text_json(result->location) : json_null(), "retry_after",
+		result->location[0] != '\0' ? text_json(result->location) : json_null(), "redirects",
+		(int)result->followed, "retry_after",
 		result->retry_after_s > 0 ? json_integer((json_int_t)result->retry_after_s) : json_null(), "sent",
 		(json_int_t)result->sent, "size", (json_int_t)result->total, "resumed_from",
 		(json_int_t)result->resumed_from, "ms", (json_int_t)result->ms, "attempts", (int)result->attempts,
-		"tls", result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "prime_status",
-		(int)result->prime_status, "expected", result->expected, "continued", result->continued, "asks",
-		asks_json(result), "head", report->head, "body", body_json(report));
-	bool ok = told != NULL && json_dumpf(told, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0 &&
-		  putchar('\n') != EOF && fflush(stdout) == 0;
+		"tls", result->tls[0] != '\0' ? result->tls : NULL, "primed", result->primed, "reused", result->reused,
+		"prime_status", (int)result->prime_status, "expected", result->expected, "continued", result->continued,
+		"asks", asks_json(result), "head", report->head, "body", body_json(report));
+	bool ok = told != NULL &&
+		  json_object_set_new(told, "file",
+				      options != NULL && options->file != NULL ? text_json(options->file)
+									       : json_null()) == 0 &&
+		  json_object_set_new(told, "url", url_json(options, result)) == 0 &&
+		  json_dumpf(told, stdout, flags) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
 
 	json_decref(told);
 	return ok;
 }
 
-int send_report_end(struct send_report *report, const struct send_result *result)
+/* Which upload it is that the outcome is about: of several each, of one where it failed. */
+static void say_which(const struct send_report *report, const struct send_options *options,
+		      const struct send_result *result)
+{
+	char url[SEND_URL_ROOM];
+	bool local = result->cause == SEND_NO_BODY || result->cause == SEND_NO_SENSE || result->cause == SEND_NO_OUT ||
+		     result->cause == SEND_NO_ROOM;
+
+	if (options == NULL || (!report->many && (local || result->cause == SEND_DONE)))
+		return;
+	if (report->many && options->file != NULL) {
+		say(options->file);
+		say(" to ");
+	}
+	say(send_url_text(result->url[0] != '\0' ? result->url : options->url, url) ? url : "a long URL");
+	say(": ");
+}
+
+/* For the next upload. */
+static void begin_anew(struct send_report *report)
+{
+	report->progress = (struct progress){.begun = false};
+	report->body_len = 0;
+	report->body_cut = false;
+	json_decref(report->head);
+	report->head = NULL;
+}
+
+int send_report_end(struct send_report *report, const struct send_options *options, const struct send_result *result)
 {
 	char outcome[SEND_OUTCOME_ROOM];
 	bool done = result->cause == SEND_DONE;
 
 	(void)send_outcome_text(result, outcome);
 	wipe_bar(report);
-	if (!done)
-		say_line("thaw: error: ", outcome);
-	else if (!report->quiet)
+	if (!done || !report->quiet) {
+		say(done ? "" : "thaw: error: ");
+		say_which(report, options, result);
 		say_line("", outcome);
+	}
 	if (!done && result->hint[0] != '\0')
 		say_line("", result->hint);
-	if (report->json && !print_json(report, result, outcome))
-		return EX_IOERR;
-	return code_of(result);
+	bool told = !report->json || print_json(report, options, result, outcome);
+	begin_anew(report);
+	return told ? code_of(result) : EX_IOERR;
 }

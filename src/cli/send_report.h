@@ -9,11 +9,12 @@
 
 struct send_report;
 
-/* Sets tell, take and arg of the options. NULL with *err set: no memory. */
-struct send_report *send_report_new(struct send_options *options, bool json, bool quiet, struct thaw_error *err);
+/* Sets tell, take and arg of the options. many: it is for more than one upload. NULL with *err set: no memory. */
+struct send_report *send_report_new(struct send_options *options, bool many, bool json, bool quiet,
+				    struct thaw_error *err);
 void send_report_free(struct send_report **report);
 
-/* Tells the outcome; the exit code. */
-int send_report_end(struct send_report *report, const struct send_result *result);
+/* Tells the outcome of an upload with these options (NULL: there was none), and is ready for another; the exit code. */
+int send_report_end(struct send_report *report, const struct send_options *options, const struct send_result *result);
 
 #endif

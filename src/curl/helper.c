@@ -59,7 +59,8 @@ struct thaw_curl {
 	int closing;
 	enum pin pin;
 	enum thaw_curl_refusal refused;
-	struct ends primed;
+	struct ends primed; /* or kept */
+	bool kept;          /* by helper_keep(), and not opened anew since */
 	unsigned opened_when_primed;
 	uint32_t lost; /* how often */
 	enum helper_turn turn;
@@ -347,8 +348,9 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 	if (again) {
 		helper->refused = judge_next(helper, elsewhere);
 	} else if (helper->pin == PIN_PRIMED) {
-		helper->head_has_body = !elsewhere && has_excess(helper);
-		helper->refused = elsewhere || helper->head_has_body ? THAW_CURL_LOST : THAW_CURL_NOT_REFUSED;
+		bool excess = !elsewhere && has_excess(helper);
+		helper->head_has_body = excess && !helper->kept; /* else it is a 408, say */
+		helper->refused = elsewhere || excess ? THAW_CURL_LOST : THAW_CURL_NOT_REFUSED;
 	}
 	if (helper->refused == THAW_CURL_LOST)
 		helper->pin = PIN_LOST;
@@ -451,6 +453,29 @@ void helper_begin(thaw_curl *helper)
 	helper->stalled_ms = 0;
 	helper->begins = true;
 	helper->moved_at_ms = now_of(helper);
+}
+
+bool helper_pin_kept(thaw_curl *helper)
+{
+	helper_begin(helper);
+	if (!helper->kept)
+		return false;
+	helper->pin = PIN_PRIMED;
+	return true;
+}
+
+bool helper_aim(thaw_curl *helper, const char *url, const struct curl_slist *fields)
+{
+	char *own = url != NULL ? strdup(url) : NULL;
+
+	if (url != NULL && own == NULL)
+		return false;
+	free(helper->url);
+	helper->url = own;
+	helper->options.options.url = own;
+	helper->options.options.headers = fields;
+	helper->lost = 0;
+	return true;
 }
 
 bool thaw_curl_lost(const thaw_curl *helper)
@@ -557,6 +582,12 @@ static bool find_ends(CURL *head, struct ends *ends)
 	return true;
 }
 
+void helper_keep(thaw_curl *helper)
+{
+	helper->kept = find_ends(helper->easy, &helper->primed);
+	helper->opened_when_primed = helper->opened;
+}
+
 static enum thaw_error_class class_of(CURLcode code)
 {
 	if (code == CURLE_OUT_OF_MEMORY)
@@ -601,7 +632,10 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
 		return THAW_FAILED;
 	self->lost += self->pin == PIN_LOST;
 	helper_begin(self);
-	self->report.kept = false;
+	self->report.kept = self->kept = false;
+	self->report.asked = THAW_MEANS_NONE;
+	self->report.given = false;
+	self->tls = NULL;
 	if (self->head_has_body)
 		return empty_pool(self, err);
 	if (self->lost > self->options.options.tries)

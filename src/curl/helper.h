@@ -38,6 +38,16 @@ void helper_limit(thaw_curl *helper, uint32_t timeout_ms, uint64_t until_ms);
  * itself. */
 void helper_begin(thaw_curl *helper);
 
+/*
+ * For another request on the same handle. helper_keep(): before the last one's handle leaves its multi handle;
+ * remembers its connection, if the server keeps that. helper_pin_kept(): in place of thaw_curl_prime(), pins the next
+ * perform to it; false: there is none. Where it is gone by then, thaw_curl_lost() is true. helper_aim(): what the next
+ * HEAD is sent to (url NULL: the handle's own), and its fields, as in thaw_curl_options. False: no memory.
+ */
+void helper_keep(thaw_curl *helper);
+bool helper_pin_kept(thaw_curl *helper);
+bool helper_aim(thaw_curl *helper, const char *url, const struct curl_slist *fields);
+
 /* The server sent bytes after its answer to a HEAD, which has no body (RFC 9110 9.3.2): it cannot be primed. */
 bool helper_head_has_body(const thaw_curl *helper);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "send/url.h"
 #include "tls/observe.h"
 
 const char *send_size_text(uint64_t bytes, char to[static SEND_SIZE_ROOM])
@@ -33,7 +34,8 @@ struct story {
 
 static struct story read_story(const struct send_options *options, const struct send_result *result)
 {
-	struct story story = {.asked = result->ask_count > 0,
+	struct story story = {.asked = result->ask_count > 0 || result->asked_before,
+			      .declined = result->ask_count == 0 && result->declined_before,
 			      .credentials = options->credentials != NULL,
 			      .is_13 = strcmp(result->tls, "TLSv1.3") == 0,
 			      .is_12 = options->tls == SEND_TLS_12 || strcmp(result->tls, "TLSv1.2") == 0,
@@ -199,6 +201,39 @@ static const char *about_forbidden(const struct story *story)
 	       "or --pkcs12.";
 }
 
+/* Where there is a place, it follows the text. */
+static const char *about_redirection(const struct send_result *result, const struct send_options *options,
+				     char to[static WORDS_ROOM])
+{
+	switch (result->follow) {
+	case SEND_FOLLOW_NOWHERE:
+		return "The server wants it sent elsewhere, and names no place";
+	case SEND_FOLLOW_UNASKED:
+		return "The server wants it sent elsewhere: follow with --location, or send it there";
+	case SEND_FOLLOW_LIMIT:
+		(void)snprintf(to, WORDS_ROOM,
+			       "%u redirections were followed (--max-redirs), and the server names another place",
+			       options->follow_max);
+		return to;
+	case SEND_FOLLOW_PLAIN:
+		return "The server redirects from https to http, which is never followed: anybody could read the file "
+		       "on "
+		       "its way. The other place is";
+	case SEND_FOLLOW_SCHEME:
+		return "The server redirects to what is neither an https nor an http URL";
+	case SEND_FOLLOW_BODY:
+		return "The server redirects, and standard input cannot be read again: send a file, or send it there";
+	case SEND_FOLLOW_STATUS:
+	case SEND_FOLLOW:
+		break;
+	}
+	if (result->location[0] == '\0')
+		return "The server wants it sent elsewhere, and names no place";
+	if (result->status == 303) /* RFC 9110 15.4.4 */
+		return "The server says where the result is, and not whether it has stored the file: look there";
+	return "The server redirects without saying that the same is to be sent again (307 and 308 do): send it there";
+}
+
 static const char *about_status(const struct send_result *result, const struct story *story, char to[static WORDS_ROOM])
 {
 	long status = result->status;
@@ -229,11 +264,8 @@ static const char *about_status(const struct send_result *result, const struct s
 		return "The server knows no Expect: 100-continue: --expect never.";
 	if (status == 408)
 		return "The server waited for the body, or for the certificate, for as long as it does.";
-	if (status / 100 == 3 && result->location[0] == '\0')
-		return "The server wants it sent elsewhere, and names no place";
 	if (status / 100 == 3)
-		return "The server wants it sent elsewhere; that is not followed, since the other place may ask "
-		       "differently: send it there";
+		return about_redirection(result, story->options, to);
 	return "";
 }
 
@@ -403,51 +435,6 @@ static bool is_about_certificate(const struct send_result *result)
 	       ((refused || result->cause == SEND_LOST || result->cause == SEND_NO_TLS) && result->ask_count > 0);
 }
 
-#define URL_ROOM 1024
-
-/* One byte of a URL, for a single-quoted word of a shell. Bytes that no URL has (RFC 3986 2) are percent-encoded. */
-static void url_byte(unsigned char byte, char to[static 5])
-{
-	bool in_url = byte > ' ' && byte < 0x7F;
-
-	if (byte == '\'')
-		(void)snprintf(to, 5, "'\\''");
-	else
-		(void)snprintf(to, 5, in_url ? "%c" : "%%%02X", byte);
-}
-
-/* Ready for a shell; and without a password, which logs must not have. False: too long. */
-static bool url_text(const char *url, char to[static URL_ROOM])
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/%@+,=";
-	const char *from = strstr(url, "://");
-	size_t used = 0;
-
-	from = from != NULL ? from + 3 : url;
-	size_t scheme = (size_t)(from - url), authority = strcspn(from, "/?#\\");
-	for (size_t i = 0; i < authority; i++)
-		if (from[i] == '@') {
-			from += i + 1;
-			authority -= i + 1;
-			i = (size_t)-1;
-		}
-	const char *parts[] = {url, from};
-	size_t lengths[] = {scheme, strlen(from)};
-	bool quoted = strspn(url, plain) < scheme || from[strspn(from, plain)] != '\0';
-	if (quoted)
-		to[used++] = '\'';
-	for (size_t part = 0; part < 2; part++)
-		for (size_t i = 0; i < lengths[part]; i++) {
-			char byte[5];
-			url_byte((unsigned char)parts[part][i], byte);
-			if (used + strlen(byte) + 2 > URL_ROOM)
-				return false;
-			used += (size_t)snprintf(to + used, URL_ROOM - used, "%s", byte);
-		}
-	(void)snprintf(to + used, URL_ROOM - used, "%s", quoted ? "'" : "");
-	return true;
-}
-
 void send_explain(const struct send_options *options, struct send_result *result)
 {
 	struct story story = read_story(options, result);
@@ -455,15 +442,15 @@ void send_explain(const struct send_options *options, struct send_result *result
 	const char *words = about(result, &story, room);
 
 	bool moved = result->cause == SEND_REFUSED && result->status / 100 == 3;
-	char url[URL_ROOM] = "";
+	char url[SEND_URL_ROOM] = "";
 	const char *between = moved ? "." : "";
 
 	if (is_the_servers(result)) {
 		between = " See docs/cures.md, and: thaw probe ";
-		if (!url_text(options->url, url))
+		if (!send_url_text(options->url, url))
 			(void)snprintf(url, sizeof(url), "URL");
 	} else if (moved && result->location[0] != '\0') {
-		if (url_text(result->location, url))
+		if (send_url_text(result->location, url))
 			between = ": ";
 		else
 			url[0] = '\0';
@@ -490,8 +477,8 @@ static const char *far_text(const struct send_result *result, char to[static 3 *
 
 static const char *ask_text(const struct send_result *result)
 {
-	return result->ask_count > 0 ? "the server has asked for a certificate"
-				     : "the server has not asked for a certificate";
+	return result->ask_count > 0 || result->asked_before ? "the server has asked for a certificate"
+							     : "the server has not asked for a certificate";
 }
 
 const char *send_outcome_text(const struct send_result *result, char to[static SEND_OUTCOME_ROOM])

@@ -259,31 +259,6 @@ bool request_prepare(struct request *request)
 	       (options->ca_folder == NULL || curl_easy_setopt(easy, CURLOPT_CAPATH, options->ca_folder) == CURLE_OK);
 }
 
-static bool same_part(CURLU *one, CURLU *other, CURLUPart part)
-{
-	char *mine = NULL, *its = NULL;
-	bool both = curl_url_get(one, part, &mine, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-		    curl_url_get(other, part, &its, CURLU_DEFAULT_PORT) == CURLUE_OK;
-	bool same = both && strcasecmp(mine, its) == 0;
-
-	curl_free(mine);
-	curl_free(its);
-	return same;
-}
-
-bool request_same_server(const char *one, const char *other)
-{
-	CURLU *mine = curl_url(), *its = curl_url();
-	bool both = mine != NULL && its != NULL && curl_url_set(mine, CURLUPART_URL, one, 0) == CURLUE_OK &&
-		    curl_url_set(its, CURLUPART_URL, other, 0) == CURLUE_OK;
-	bool same = !both || (same_part(mine, its, CURLUPART_SCHEME) && same_part(mine, its, CURLUPART_HOST) &&
-			      same_part(mine, its, CURLUPART_PORT));
-
-	curl_url_cleanup(mine);
-	curl_url_cleanup(its);
-	return same;
-}
-
 void request_free(struct request *request)
 {
 	free_headers(request);

@@ -28,9 +28,6 @@ bool request_set_part(struct request *request, const struct resume *part);
 bool request_set_tls(const struct request *request, enum send_tls tls);
 bool request_set_expect(const struct request *request, bool expects);
 
-/* Whether both URLs have the same scheme, host and port; or one of them is none, which is for others to tell. */
-bool request_same_server(const char *one, const char *other);
-
 /* Behind the handle. */
 void request_free(struct request *request);
 

@@ -15,7 +15,7 @@
 
 #define SEND_HEADERS_MAX   64
 #define SEND_HINT_ROOM     2560
-#define SEND_LOCATION_ROOM 512
+#define SEND_LOCATION_ROOM 4096 /* signed URLs are long */
 #define SEND_SCHEMES_ROOM  64
 #define SEND_PAGE_ROOM     1024
 #define SEND_FAULT_ROOM    256
@@ -81,7 +81,9 @@ struct send_options {
 	const char *user_agent;
 	const char *user; /* "NAME:PASSWORD"; NULL: none */
 	enum send_login login;
-	bool include; /* take the response's head, too */
+	bool include;         /* take the response's head, too */
+	unsigned follow_max;  /* redirections (307, 308) that are followed, one after another; 0: none */
+	bool follow_trusting; /* also with the certificate, the user and all header fields to another origin */
 	unsigned retries;
 	bool resume;
 	uint32_t stall_ms, timeout_ms; /* timeout_ms 0: none */
@@ -100,6 +102,18 @@ struct send_asked {
 	bool priming, declined;
 };
 
+/* Whether a redirection is followed; or why it is not. */
+enum send_follow {
+	SEND_FOLLOW,
+	SEND_FOLLOW_STATUS,  /* it is none that says to send the same elsewhere: 307, 308 */
+	SEND_FOLLOW_NOWHERE, /* it names no place */
+	SEND_FOLLOW_UNASKED, /* nobody wishes so */
+	SEND_FOLLOW_LIMIT,   /* it is one too many */
+	SEND_FOLLOW_PLAIN,   /* from https to http */
+	SEND_FOLLOW_SCHEME,  /* to what is no URL, or of another scheme */
+	SEND_FOLLOW_BODY,    /* the body cannot be sent once more */
+};
+
 /* What the page of a refusal says, beside its status. */
 enum send_says { SEND_SAYS_NOTHING, SEND_SAYS_NO_CERTIFICATE, SEND_SAYS_BAD_CERTIFICATE, SEND_SAYS_PLAIN };
 
@@ -114,10 +128,12 @@ struct send_result {
 	uint64_t ms;
 	uint64_t stalled_ms;   /* for how long nothing moved, of SEND_STALLED */
 	uint64_t stalled_with; /* bytes of a response that trickled in that time */
+	long prime_status;
 	unsigned attempts;
 	bool garbled; /* what came is not an HTTP/1.1 response */
 	bool primed;  /* the upload was pinned to a primed connection */
-	long prime_status;
+	bool reused;  /* its connection is that of the upload before; and that was asked for a certificate already: */
+	bool asked_before, declined_before;
 	bool expected, continued; /* with Expect; a 100 came */
 	struct send_asked asks[SEND_ASKS_MAX];
 	size_t ask_count;
@@ -128,6 +144,9 @@ struct send_result {
 	char fault[SEND_FAULT_ROOM];       /* what is wrong with the client's own certificate; "": nothing */
 	char tls[16];                      /* "TLSv1.3"; "": none */
 	char location[SEND_LOCATION_ROOM]; /* where the server wants it, of a 3xx; "": nowhere, or it is too long */
+	enum send_follow follow;           /* of a 3xx */
+	unsigned followed;                 /* redirections */
+	char url[SEND_LOCATION_ROOM];      /* where the last one led; "": none was followed */
 	char schemes[SEND_SCHEMES_ROOM];   /* by which the server wants a login: "Basic, Digest" (RFC 9110 11.6.1) */
 	char server[SEND_SCHEMES_ROOM];    /* its Server field */
 	char page[SEND_PAGE_ROOM];         /* of the response's body, the first bytes */
@@ -138,7 +157,18 @@ struct send_result {
 #define SEND_VERIFY_PROXY (-1) /* it is the proxy's */
 };
 
-/* THAW_OK: result->cause is SEND_DONE. The result is always filled in. */
-enum thaw_status send_run(const struct send_options *options, struct send_result *result);
+/* What uploads to one origin share: the connection, and what is known of the server. */
+struct send_session;
+void send_session_end(struct send_session **session);
+
+/*
+ * THAW_OK: result->cause is SEND_DONE. The result is always filled in.
+ *
+ * *session, NULL before the first upload, is for the next one, which goes over the same connection where it can be: to
+ * the same origin, with the same certificate and user. What else the options point to stays, but for url and file.
+ * NULL: there is no next one.
+ */
+enum thaw_status send_run(const struct send_options *options, struct send_session **session,
+			  struct send_result *result);
 
 #endif

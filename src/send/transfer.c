@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "send/answer.h"
+#include "send/redirect.h"
+#include "send/url.h"
 
 #define RETRY_AFTER_HUGE_S UINT32_MAX
 
@@ -210,7 +212,8 @@ bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause,
 
 bool transfer_may_retry(const struct transfer *transfer, enum send_cause cause, long status)
 {
-	return transfer->result->attempts <= transfer->options->retries && transfer_may_repeat(transfer, cause, status);
+	return transfer->result->attempts - transfer->result->followed <= transfer->options->retries &&
+	       transfer_may_repeat(transfer, cause, status);
 }
 
 /* False: it cannot be written. */
@@ -229,11 +232,39 @@ static bool take_head(struct transfer *transfer)
 	return ok && options->take_head(options->arg, "\r\n", 2);
 }
 
-/* At the end of a head: of a final response, and none that another attempt follows. */
+/* Relative to the user's URL: libcurl's own has another host with --sni. */
+static void see_location(struct transfer *transfer)
+{
+	struct send_result *result = transfer->result;
+	struct curl_header *field = NULL;
+	const char *shown = NULL;
+	char *target = NULL;
+
+	result->location[0] = '\0';
+	if (transfer->status / 100 != 3)
+		return;
+	if (curl_easy_header(transfer->easy, "Location", 0, CURLH_HEADER, -1, &field) == CURLHE_OK)
+		shown = target = send_url_join(transfer->options->url, field->value);
+	if (field != NULL && target == NULL) /* it is no URL, and is told as it is */
+		shown = field->value;
+	if (shown != NULL && strlen(shown) < sizeof(result->location))
+		(void)snprintf(result->location, sizeof(result->location), "%s", shown);
+	result->follow = send_follows(transfer->options, transfer->status, result->location, result->followed,
+				      send_body_can_rewind(transfer->body));
+	if (result->follow == SEND_FOLLOW && target == NULL)
+		result->follow = SEND_FOLLOW_SCHEME;
+	free(target);
+}
+
+/* At the end of a head: of a final response, and none that another request follows. */
 static bool take_whole_head(struct transfer *transfer)
 {
-	bool wanted = transfer->options->include && transfer->status >= 200 &&
-		      !transfer_may_retry(transfer, SEND_REFUSED, transfer->status);
+	if (transfer->status < 200)
+		return true;
+	see_location(transfer);
+	transfer->passes = transfer_may_retry(transfer, SEND_REFUSED, transfer->status) ||
+			   (transfer->status / 100 == 3 && transfer->result->follow == SEND_FOLLOW);
+	bool wanted = transfer->options->include && !transfer->passes;
 
 	transfer->out_failed = transfer->out_failed || (wanted && !take_head(transfer));
 	return !transfer->out_failed;
@@ -268,8 +299,7 @@ static size_t on_response(char *bytes, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 
 	answer_body(transfer->result, bytes, len);
-	/* It says only why there is another attempt. */
-	if (transfer_may_retry(transfer, SEND_REFUSED, transfer->status))
+	if (transfer->passes)
 		return len;
 	if (transfer->options->take != NULL && !transfer->options->take(transfer->options->arg, bytes, len)) {
 		transfer->out_failed = true;
@@ -445,16 +475,12 @@ static void conclude(struct transfer *transfer, CURLcode code)
 {
 	struct send_result *result = transfer->result;
 	const char *tls = helper_tls(transfer->helper);
-	char *location = NULL, room[HELPER_WORDS_ROOM];
+	char room[HELPER_WORDS_ROOM];
 	long proxy = 0;
 
 	result->status = 0;
-	result->location[0] = '\0';
 	if (transfer->answered)
 		(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result->status);
-	if (transfer->answered && curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
-	    location != NULL && strlen(location) < sizeof(result->location))
-		(void)snprintf(result->location, sizeof(result->location), "%s", location);
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &result->verify);
 	if (curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy) == CURLE_OK && proxy > 1)
 		result->verify = SEND_VERIFY_PROXY;
@@ -492,6 +518,9 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	transfer->begun = transfer->closed = transfer->paused = transfer->starved = transfer->answered = false;
 	transfer->error[0] = '\0';
 	transfer->status = 0;
+	transfer->passes = false;
+	transfer->result->location[0] = '\0';
+	transfer->result->follow = SEND_FOLLOW_STATUS;
 	transfer->result->sent = 0;
 	answer_begin(transfer->result);
 	transfer->result->err.cls = THAW_ERR_NONE;
@@ -502,6 +531,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	if (multi != NULL && curl_multi_add_handle(multi, transfer->easy) == CURLM_OK) {
 		code = loop(transfer, multi);
 		tell_progress(transfer, true);
+		helper_keep(transfer->helper);
 		conclude(transfer, code);
 		(void)curl_multi_remove_handle(multi, transfer->easy);
 	} else {

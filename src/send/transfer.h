@@ -20,6 +20,7 @@ struct transfer {
 	bool starved;         /* because standard input has nothing yet */
 	bool answered;        /* a final response has begun */
 	bool out_failed;      /* the response could not be written */
+	bool passes;          /* the response is only why there is another request: nobody gets it */
 	long status;          /* of its head, or of an interim one */
 	char first_line[128]; /* of the head that status is of */
 	bool exchanging;      /* asked, and not answered yet */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 
@@ -122,6 +123,15 @@ char *send_url_with_host(const char *url, const char *host)
 	return replace(url, host_of(url), host);
 }
 
+const char *send_url_fault(const char *url)
+{
+	CURLU *parts = curl_url();
+	CURLUcode code = parts != NULL ? curl_url_set(parts, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+
+	curl_url_cleanup(parts);
+	return code != CURLUE_OK ? curl_url_strerror(code) : NULL;
+}
+
 char *send_url_authority(const char *url)
 {
 	CURLU *parts = curl_url();
@@ -140,6 +150,33 @@ char *send_url_authority(const char *url)
 	return made;
 }
 
+static bool same_part(CURLU *one, CURLU *other, CURLUPart part)
+{
+	char *mine = NULL, *its = NULL;
+	bool both = curl_url_get(one, part, &mine, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		    curl_url_get(other, part, &its, CURLU_DEFAULT_PORT) == CURLUE_OK;
+	bool same = both && strcasecmp(mine, its) == 0;
+
+	curl_free(mine);
+	curl_free(its);
+	return same;
+}
+
+enum send_url_relation send_url_relation(const char *one, const char *other)
+{
+	CURLU *mine = curl_url(), *its = curl_url();
+	bool both = mine != NULL && its != NULL && curl_url_set(mine, CURLUPART_URL, one, 0) == CURLUE_OK &&
+		    curl_url_set(its, CURLUPART_URL, other, 0) == CURLUE_OK;
+	bool same = both && same_part(mine, its, CURLUPART_SCHEME) && same_part(mine, its, CURLUPART_HOST) &&
+		    same_part(mine, its, CURLUPART_PORT);
+
+	curl_url_cleanup(mine);
+	curl_url_cleanup(its);
+	if (!both)
+		return SEND_URL_MALFORMED;
+	return same ? SEND_URL_SAME_ORIGIN : SEND_URL_OTHER_ORIGIN;
+}
+
 char *send_url_join(const char *base, const char *location)
 {
 	CURLU *parts = curl_url();
@@ -154,12 +191,27 @@ char *send_url_join(const char *base, const char *location)
 	return made;
 }
 
-char *send_url_name(const char *url, const char *file, struct thaw_error *err)
+static struct span path_of(const char *url)
 {
 	struct span host = host_of(url);
-	const char *path = host.at + strcspn(host.at, "/?#"), *slash = strrchr(file, '/');
-	size_t path_len = strcspn(path, "?#"), before = (size_t)(path - url) + path_len;
-	bool folder = host.len > 0 && (path_len == 0 || path[path_len - 1] == '/');
+	const char *path = host.at + strcspn(host.at, "/?#");
+
+	return (struct span){.at = path, .len = strcspn(path, "?#")};
+}
+
+bool send_url_is_folder(const char *url)
+{
+	struct span path = path_of(url);
+
+	return host_of(url).len > 0 && (path.len == 0 || path.at[path.len - 1] == '/');
+}
+
+char *send_url_name(const char *url, const char *file, struct thaw_error *err)
+{
+	struct span path = path_of(url);
+	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+	size_t path_len = path.len, before = (size_t)(path.at - url) + path_len;
+	bool folder = file != NULL && send_url_is_folder(url);
 	char *name = folder ? curl_easy_escape(NULL, slash != NULL ? slash + 1 : file, 0) : NULL, *made = NULL;
 
 	if (!folder)
@@ -171,4 +223,47 @@ char *send_url_name(const char *url, const char *file, struct thaw_error *err)
 	if (made == NULL)
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	return made;
+}
+
+/* One byte of a URL, for a single-quoted word of a shell. Bytes that no URL has (RFC 3986 2) are percent-encoded. */
+static void url_byte(unsigned char byte, char to[static 5])
+{
+	bool in_url = byte > ' ' && byte < 0x7F;
+
+	if (byte == '\'')
+		(void)snprintf(to, 5, "'\\''");
+	else
+		(void)snprintf(to, 5, in_url ? "%c" : "%%%02X", byte);
+}
+
+char *send_url_without_user(const char *url)
+{
+	const char *scheme = strstr(url, "://"), *host = host_of(url).at;
+	char *made = NULL;
+
+	return asprintf(&made, "%.*s%s", scheme != NULL ? (int)(scheme + 3 - url) : 0, url, host) < 0 ? NULL : made;
+}
+
+bool send_url_text(const char *url, char to[static SEND_URL_ROOM])
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/%@+,=";
+	const char *from = strstr(url, "://");
+	size_t used = 0, scheme = from != NULL ? (size_t)(from + 3 - url) : 0;
+
+	from = host_of(url).at;
+	const char *parts[] = {url, from};
+	size_t lengths[] = {scheme, strlen(from)};
+	bool quoted = strspn(url, plain) < scheme || from[strspn(from, plain)] != '\0';
+	if (quoted)
+		to[used++] = '\'';
+	for (size_t part = 0; part < 2; part++)
+		for (size_t i = 0; i < lengths[part]; i++) {
+			char byte[5];
+			url_byte((unsigned char)parts[part][i], byte);
+			if (used + strlen(byte) + 2 > SEND_URL_ROOM)
+				return false;
+			used += (size_t)snprintf(to + used, SEND_URL_ROOM - used, "%s", byte);
+		}
+	(void)snprintf(to + used, SEND_URL_ROOM - used, "%s", quoted ? "'" : "");
+	return true;
 }

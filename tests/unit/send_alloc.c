@@ -107,7 +107,7 @@ static void a_request_without_memory(void **state)
 static struct {
 	enum send_tls tls;
 	enum send_choice prime;
-	bool form, resumes, puts_together;
+	bool form, resumes, puts_together, twice;
 } upload;
 
 static unsigned done, failed;
@@ -191,8 +191,13 @@ static void send_it(bool failing)
 		shop->len = BEGUN;
 	}
 	fault_inside(true);
-	enum thaw_status status = send_run(&options, &result);
+	struct send_session *session = NULL;
+	enum thaw_status status = send_run(&options, upload.twice ? &session : NULL, &result);
+	if (upload.twice && status == THAW_OK)
+		status = send_run(&options, &session, &result);
 	fault_inside(false);
+	assert_true(failing || result.reused == upload.twice);
+	send_session_end(&session);
 	if (status == THAW_OK)
 		check_done(&result);
 	else
@@ -231,6 +236,16 @@ static void an_upload_without_memory(void **state)
 		assert_true(each_upload(STEP) > 1000);
 }
 
+static void a_second_upload_on_the_same_connection_without_memory(void **state)
+{
+	(void)state;
+	memset(&upload, 0, sizeof(upload));
+	spare_openssl(true);
+	upload.twice = true;
+	assert_true(each_upload(1) > 120);
+	spare_openssl(false);
+}
+
 static void resuming_without_memory(void **state)
 {
 	(void)state;
@@ -267,6 +282,7 @@ int main(void)
 		cmocka_unit_test(a_body_without_memory),
 		cmocka_unit_test(a_request_without_memory),
 		cmocka_unit_test(an_upload_without_memory),
+		cmocka_unit_test(a_second_upload_on_the_same_connection_without_memory),
 		cmocka_unit_test(resuming_without_memory),
 	};
 
