@@ -1,18 +1,41 @@
 #include "tls/peer.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
-#include "tls/session.h"
 #include "tls/ticket_chain.h"
 
-void tls_peer_init(struct tls_peer *peer, SSL *ssl)
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int ex_index = -1;
+
+/* What there was no memory for, the next peer makes. */
+static bool make_index(void)
 {
-	*peer = (struct tls_peer){.ssl = ssl, .tickets = SSL_get_num_tickets(ssl)};
+	(void)pthread_mutex_lock(&making);
+	if (ex_index < 0)
+		ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	bool made = ex_index >= 0;
+	(void)pthread_mutex_unlock(&making);
+	return made;
+}
+
+struct tls_peer *tls_peer_of(const SSL *ssl)
+{
+	return ex_index >= 0 ? SSL_get_ex_data(ssl, ex_index) : NULL;
+}
+
+bool tls_peer_init(struct tls_peer *peer, SSL *ssl, struct tls_session *session)
+{
+	*peer = (struct tls_peer){.ssl = ssl, .session = session, .tickets = SSL_get_num_tickets(ssl)};
+	return make_index() && SSL_set_ex_data(ssl, ex_index, peer) == 1;
 }
 
 void tls_peer_clear(struct tls_peer *peer)
 {
+	(void)SSL_set_ex_data(peer->ssl, ex_index, NULL);
 	tls_verdict_free(&peer->verdict);
 	thaw_trust_free(&peer->trust);
 }
@@ -75,8 +98,7 @@ static void keep_or_drop(struct tls_peer *peer, X509 *certificate, STACK_OF(X509
 static int on_certificate(X509_STORE_CTX *ctx)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_session *session = ssl != NULL ? tls_session_of(ssl) : NULL;
-	struct tls_peer *peer = session != NULL ? tls_session_peer(session) : NULL;
+	struct tls_peer *peer = ssl != NULL ? tls_peer_of(ssl) : NULL;
 	X509 *certificate = X509_STORE_CTX_get0_cert(ctx);
 	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
 

@@ -10,8 +10,11 @@
 
 #include "tls/verify.h"
 
+struct tls_session;
+
 struct tls_peer {
 	SSL *ssl;
+	struct tls_session *session;     /* of the same connection */
 	thaw_trust *trust;               /* a reference: it was asked under this one last; NULL: never asked */
 	const thaw_trust *const *trusts; /* borrowed: those that may be asked under on this connection */
 	size_t trust_count;
@@ -20,8 +23,12 @@ struct tls_peer {
 	size_t tickets;              /* as many session tickets as the SSL sends otherwise */
 };
 
-void tls_peer_init(struct tls_peer *peer, SSL *ssl);
+/* It is tls_peer_of() the SSL from then on. False: out of memory. */
+bool tls_peer_init(struct tls_peer *peer, SSL *ssl, struct tls_session *session) THAW_MUST_CHECK;
 void tls_peer_clear(struct tls_peer *peer);
+
+/* NULL: there is none. */
+struct tls_peer *tls_peer_of(const SSL *ssl);
 
 /* Readies the SSL for a request for a certificate. False: out of memory. */
 bool tls_peer_ask(struct tls_peer *peer, const thaw_trust *trust, int mode) THAW_MUST_CHECK;

@@ -1,4 +1,4 @@
-/* The inside of struct tls_server and struct tls_link, for server.c, link.c and demand.c. */
+/* The inside of struct tls_server and struct tls_link, for server.c, link.c, demand.c and hosts.c. */
 #ifndef TLS_SERVER_INSIDE_H
 #define TLS_SERVER_INSIDE_H
 
@@ -38,7 +38,7 @@ struct tls_link {
 	char name[TLS_NAME_MAX + 1];
 };
 
-/* Whether that is one of its routes' trusts. */
+/* hosts.c: whether that is one of its routes' trusts. */
 bool tls_host_knows(const struct tls_host_context *host, const thaw_trust *trust);
 
 /* demand.c: the trust under which this connection is asked in its handshake, and why; NULL: it is not. In the

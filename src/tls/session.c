@@ -2,8 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,23 +39,11 @@ struct tls_session {
 	bool err_lost;          /* ... or there was no memory to tell it */
 };
 
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
-static atomic_int ex_index = -1;
-
-/* What there was no memory for, the next session makes. */
-static bool make_index(void)
-{
-	(void)pthread_mutex_lock(&making);
-	if (ex_index < 0)
-		ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	bool made = ex_index >= 0;
-	(void)pthread_mutex_unlock(&making);
-	return made;
-}
-
 struct tls_session *tls_session_of(const struct ssl_st *ssl)
 {
-	return ex_index >= 0 ? SSL_get_ex_data(ssl, ex_index) : NULL;
+	const struct tls_peer *peer = tls_peer_of(ssl);
+
+	return peer != NULL ? peer->session : NULL;
 }
 
 /* Whether a handshake was completed. OpenSSL is "in init" already when it reads the ClientHello of another one. */
@@ -117,14 +103,12 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 {
 	struct tls_session *session = calloc(1, sizeof(*session));
 
-	if (session == NULL || !make_index() || !tls_hold(ssl, TLS_HOLD_HANDSHAKE) ||
-	    SSL_set_ex_data(ssl, ex_index, session) != 1) {
+	if (session == NULL || !tls_hold(ssl, TLS_HOLD_HANDSHAKE) || !tls_peer_init(&session->peer, ssl, session)) {
 		free(session);
 		ERR_clear_error();
 		return NULL;
 	}
 	session->ssl = ssl;
-	tls_peer_init(&session->peer, ssl);
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, session);
 	return session;
@@ -144,7 +128,6 @@ void tls_session_free(struct tls_session **session)
 	if (gone == NULL)
 		return;
 	SSL_set_msg_callback(gone->ssl, NULL);
-	(void)SSL_set_ex_data(gone->ssl, ex_index, NULL);
 	tls_peer_clear(&gone->peer);
 	free(gone->err);
 	free(gone);
@@ -271,11 +254,6 @@ void tls_session_know_trusts(struct tls_session *session, const thaw_trust *cons
 {
 	session->peer.trusts = trusts;
 	session->peer.trust_count = count;
-}
-
-struct tls_peer *tls_session_peer(struct tls_session *session)
-{
-	return &session->peer;
 }
 
 bool tls_session_asked_at_handshake(const struct tls_session *session)

@@ -15,7 +15,6 @@
 #define TLS_NAME_MAX 255 /* of a server name (SNI), without its NUL */
 
 struct tls_session;
-struct tls_peer;
 
 /* NULL: no memory. The SSL must outlive it, and must not have begun its handshake. */
 struct tls_session *tls_session_new(struct ssl_st *ssl);
@@ -51,9 +50,6 @@ enum thaw_status tls_session_ask_on_demand(struct tls_session *session, const th
  * one of them accepts its certificate; without them, if that of the handshake does.
  */
 void tls_session_know_trusts(struct tls_session *session, const thaw_trust *const *trusts, size_t count);
-
-/* For this folder's own files. */
-struct tls_peer *tls_session_peer(struct tls_session *session);
 
 /* Whether the first handshake has come as far as its request for a certificate; a resumed one has none. */
 bool tls_session_asked_at_handshake(const struct tls_session *session);

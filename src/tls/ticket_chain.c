@@ -5,9 +5,6 @@
 
 #include <openssl/err.h>
 
-#include "tls/peer.h"
-#include "tls/session.h"
-
 /* Before the certificates, so that another program's data in a ticket is not taken for them. */
 static const unsigned char mark[] = {'t', 'h', 'a', 'w', ' ', 'c', 'h', 'a', 'i', 'n', 1};
 
@@ -24,7 +21,7 @@ static size_t size_of(const STACK_OF(X509) * chain)
 	return size;
 }
 
-static void put_chain(SSL_SESSION *session, const STACK_OF(X509) * chain)
+void tls_ticket_put_chain(SSL_SESSION *session, const STACK_OF(X509) * chain)
 {
 	size_t size = size_of(chain);
 	unsigned char *data = size > 0 ? malloc(sizeof(mark) + size) : NULL, *at = data;
@@ -59,47 +56,4 @@ STACK_OF(X509) * tls_ticket_chain(SSL_SESSION *session)
 	}
 	ERR_clear_error();
 	return chain;
-}
-
-/*
- * On a resumed connection the session keeps what its ticket carried. A ticket without a chain, for lack of memory, is
- * one that may not be accepted.
- */
-int thaw_ticket_made(struct ssl_st *ssl, void *unused)
-{
-	const STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
-
-	(void)unused;
-	if (tls_session_of(ssl) != NULL && sent != NULL)
-		put_chain(SSL_get0_session(ssl), sent);
-	ERR_clear_error();
-	return 1;
-}
-
-static bool may_resume(SSL *ssl, SSL_SESSION *opened)
-{
-	struct tls_session *session = tls_session_of(ssl);
-	X509 *certificate = SSL_SESSION_get0_peer(opened);
-
-	if (session == NULL)
-		return true;
-	if (certificate == NULL)
-		return !tls_session_peer(session)->on_demand;
-	STACK_OF(X509) *carried = tls_ticket_chain(opened);
-	bool may = tls_peer_may_resume(tls_session_peer(session), certificate, carried);
-	sk_X509_pop_free(carried, X509_free);
-	return may;
-}
-
-int thaw_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, const unsigned char *name, size_t name_len,
-		       int status, void *unused)
-{
-	(void)name;
-	(void)name_len;
-	(void)unused;
-	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
-		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (!may_resume(ssl, opened))
-		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }

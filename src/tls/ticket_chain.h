@@ -4,7 +4,7 @@
  * judged by. A session whose certificate no trust accepts any more is not resumed: the client makes a full handshake,
  * in which it is asked as if it had never been here.
  *
- * thaw_ticket_made() and thaw_ticket_opened() of thaw/ask.h are the callbacks.
+ * tickets.c has the callbacks, thaw_ticket_made() and thaw_ticket_opened() of thaw/ask.h.
  */
 #ifndef TLS_TICKET_CHAIN_H
 #define TLS_TICKET_CHAIN_H
@@ -12,6 +12,9 @@
 #include <openssl/ssl.h>
 
 #define TLS_TICKET_CHAIN_MAX 8192 /* bytes of DER */
+
+/* Into the session, for its next ticket. None goes where they are too many, or memory is short. */
+void tls_ticket_put_chain(SSL_SESSION *session, const STACK_OF(X509) * chain);
 
 /* The certificates that came in the session's ticket; the caller frees them. NULL: none, or out of memory. */
 STACK_OF(X509) * tls_ticket_chain(SSL_SESSION *session);

@@ -1,4 +1,5 @@
-/* The inside of a thaw_trust, for this folder's own files; the functions on it are public (thaw/ask.h). */
+/* The inside of a thaw_trust, for this folder's own files; the functions on it are public (thaw/ask.h). It is made in
+ * trust.c, on tls_peer_store(), and verified with by trust_use.c. */
 #ifndef TLS_TRUST_H
 #define TLS_TRUST_H
 
