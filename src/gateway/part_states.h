@@ -3,6 +3,8 @@
  * deadline of its own: it waits only while the connection, or the stream, does.
  *
  *	after  the ask that follows a response:         none ◄─► pending ◄─► refused
+ *	up     the request on its way to a server:      connect ─► head ─► body ─► done ─► ended
+ *	                                                (all may go to dead, and to connect: for another attempt)
  */
 #ifndef GATEWAY_PART_STATES_H
 #define GATEWAY_PART_STATES_H
@@ -33,7 +35,18 @@ enum gw_after {
 	GW_AFTER_STATES,
 };
 
-extern const struct gw_part gw_after_part;
+/* Of a request that is handed to an upstream's server. */
+enum gw_up {
+	GW_UP_CONNECT, /* a connection to a server is awaited */
+	GW_UP_HEAD,    /* there is one; nothing is written yet */
+	GW_UP_BODY,    /* the head is; the body goes on */
+	GW_UP_DONE,    /* all is written */
+	GW_UP_ENDED,   /* and the client sends nothing more, which in a tunnel was passed on */
+	GW_UP_DEAD,    /* the server takes no more */
+	GW_UP_STATES,
+};
+
+extern const struct gw_part gw_after_part, gw_up_part;
 
 /* For the one writer of a part's state: whether it may be written. False: it was reported; end what it belongs to. */
 bool gw_part_changes(const struct gw_part *part, unsigned from, unsigned to, const struct trace *trace,

@@ -38,11 +38,11 @@ static bool connected(struct gw_stream *stream, enum gw_step *step)
 	struct gw_waits waits = {.server_connect = true};
 	struct thaw_error err = {0};
 
-	if (proxy->connected)
+	if (proxy->up != GW_UP_CONNECT)
 		return true;
 	switch (proxy->legs->ops->ready(proxy->leg, gw_stream_now(stream), &err)) {
 	case THAW_OK:
-		proxy->connected = true;
+		gw_proxy_enter(stream, GW_UP_HEAD);
 		proxy->server = proxy->legs->ops->transport(proxy->leg);
 		pace_stop(&proxy->pace);
 		return true;
@@ -107,12 +107,12 @@ static void overdue(struct gw_stream *stream)
 
 static bool sent(const struct gw_stream *stream)
 {
-	return gw_proxy_of(stream)->up != GW_UP_HEAD;
+	return gw_proxy_of(stream)->up > GW_UP_HEAD;
 }
 
 static void stop(struct gw_stream *stream)
 {
-	gw_proxy_of(stream)->up = GW_UP_DEAD;
+	gw_proxy_enter(stream, GW_UP_DEAD);
 }
 
 static void free_proxy(struct gw_stream *stream)

@@ -21,25 +21,17 @@
 #define GW_INFORM_MAX  256   /* informational responses to one request: each is a write of its own */
 #define GW_UP_HEAD_MAX 98304 /* a request's head as it is passed on: with the client's certificate, and its chain */
 
-enum gw_up {
-	GW_UP_HEAD, /* nothing is written yet */
-	GW_UP_BODY, /* the head is; the body goes on */
-	GW_UP_DONE, /* all is written */
-	GW_UP_DEAD, /* the server takes no more */
-};
-
 struct gw_proxy {
 	const struct config_upstream *upstream;
 	const struct gw_legs *legs; /* the gateway's */
 	struct gw_leg *leg;         /* NULL: given back */
 	struct transport server;
-	bool connected;
 	struct pace pace; /* of the server: runs while it owes us something */
 	uint64_t began_ms;
 	unsigned retries;
-	enum gw_up up;
+	enum gw_up up;        /* gw_proxy_enter() */
 	struct buffer unsent; /* what the server has not taken yet: up to one batch */
-	bool just_sent;       /* in this step: there is no answer to it yet */
+	bool just_sent;       /* of this step alone: there is no answer to it yet */
 	bool upgrade;         /* the request asks for one */
 	struct gw_rewrite rewrite;
 	bool expects;         /* Expect was passed on: the client waits for a 100 */
@@ -56,8 +48,6 @@ struct gw_proxy {
 	bool to_chunks; /* the client gets chunks */
 	bool reusable;  /* the server's connection, once this response is complete */
 	bool pinned;    /* and only for this client (pin.h) */
-	bool done;      /* the response is complete */
-	bool client_ended;
 };
 
 static inline struct gw_proxy *gw_proxy_of(const struct gw_stream *stream)
@@ -77,6 +67,8 @@ typedef bool gw_flow_fn(struct gw_stream *stream, struct gw_waits *waits);
 const struct gw_upstream_ops *gw_upstream_proxy(void);
 /* upload.c */
 bool gw_proxy_up(struct gw_stream *stream, struct gw_waits *waits);
+/* server.c: the only writer of proxy->up, which may be that state already. */
+void gw_proxy_enter(struct gw_stream *stream, enum gw_up to);
 /* flow.c: both flows, and what they wait for. */
 enum gw_step gw_proxy_drive(struct gw_stream *stream, gw_flow_fn *up, gw_flow_fn *down);
 /* Each side's time runs only while the exchange waits for that side. */

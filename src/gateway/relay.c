@@ -30,12 +30,11 @@ static void complete(struct gw_stream *stream, struct gw_pack *pack, bool extra)
 		gw_forward_end(NULL, &proxy->trailers, pack);
 	stream->conn->protocol->finish(stream, &proxy->trailers);
 	/* After a repair its next bytes might be read in two ways, too. */
-	bool keep = proxy->reusable && !extra && stream->repairs == 0 && proxy->up == GW_UP_DONE &&
-		    buffer_left(&proxy->unsent) == 0;
+	bool keep = proxy->reusable && !extra && stream->repairs == 0 &&
+		    (proxy->up == GW_UP_DONE || proxy->up == GW_UP_ENDED) && buffer_left(&proxy->unsent) == 0;
 	if (keep && proxy->pinned)
 		gw_pin_put(stream->conn, proxy->upstream, &proxy->leg);
 	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, gw_stream_now(stream));
-	proxy->done = true;
 }
 
 /* What a piece of the body came to. */
@@ -172,7 +171,7 @@ static enum gw_step wait_for_client(struct gw_stream *stream)
 	struct gw_waits waits = {.client_write = true};
 
 	gw_proxy_paces(stream, &waits);
-	if (proxy->connected)
+	if (proxy->leg != NULL)
 		proxy->legs->ops->watch(proxy->leg, waits.server_read, waits.server_write);
 	return stream->conn->protocol->make_way(stream);
 }

@@ -3,11 +3,25 @@
 #include "gateway/pin.h"
 #include "gateway/proxy.h"
 
+void gw_proxy_enter(struct gw_stream *stream, enum gw_up to)
+{
+	struct gw_proxy *proxy = gw_proxy_of(stream);
+
+	if (proxy->up == to)
+		return;
+	if (gw_part_changes(&gw_up_part, proxy->up, to, &stream->gateway->env.trace, gw_stream_now(stream))) {
+		proxy->up = to;
+		return;
+	}
+	proxy->up = GW_UP_DEAD;
+	if (stream->state != GW_OVER)
+		(void)gw_cut(stream, "internal error: a state of the upstream request that cannot follow");
+}
+
 void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)
 {
 	if (proxy->leg != NULL)
 		proxy->legs->ops->give(&proxy->leg, end, now_ms);
-	proxy->connected = false;
 	pace_stop(&proxy->pace);
 }
 
@@ -42,8 +56,7 @@ bool gw_proxy_take(struct gw_stream *stream, bool fresh)
 	if (proxy->leg == NULL)
 		proxy->leg = proxy->legs->ops->take(proxy->legs->pool, proxy->upstream, fresh, wake, stream,
 						    gw_stream_now(stream));
-	proxy->connected = false;
-	proxy->up = GW_UP_HEAD;
+	gw_proxy_enter(stream, GW_UP_CONNECT);
 	return proxy->leg != NULL;
 }
 
@@ -55,7 +68,7 @@ static bool repeatable(const struct gw_stream *stream)
 
 	if (proxy->retries >= GW_RETRIES || proxy->heard || stream->passed > 0)
 		return false;
-	if (proxy->up == GW_UP_HEAD)
+	if (proxy->up <= GW_UP_HEAD)
 		return true;
 	for (const char *const *method = methods; *method != NULL; method++)
 		if (http_span_equal(stream->head.method, *method))
@@ -94,7 +107,7 @@ static size_t put(struct gw_stream *stream, const char *bytes, size_t len)
 	ssize_t n = proxy->server.ops->write(proxy->server.io, bytes, len);
 
 	if (n == TRANSPORT_BROKEN || n == TRANSPORT_END) {
-		proxy->up = GW_UP_DEAD; /* perhaps it has answered already, and closed */
+		gw_proxy_enter(stream, GW_UP_DEAD); /* perhaps it has answered already, and closed */
 		return 0;
 	}
 	if (n < 0)

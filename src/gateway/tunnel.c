@@ -57,7 +57,7 @@ static bool up(struct gw_stream *stream, struct gw_waits *waits)
 		return send_request(stream, waits);
 	if (buffer_left(&proxy->unsent) > 0)
 		return gw_proxy_send_kept(stream, waits);
-	if (proxy->up == GW_UP_DEAD || proxy->client_ended)
+	if (proxy->up == GW_UP_DEAD || proxy->up == GW_UP_ENDED)
 		return false;
 	if (here > 0) { /* it came behind the head */
 		bool some = to_server(stream, stream->in.bytes + stream->in.at, here);
@@ -75,7 +75,7 @@ static bool up(struct gw_stream *stream, struct gw_waits *waits)
 		waits->client_write = true;
 		return false;
 	case THAW_CLOSED: /* the server may have more to say */
-		proxy->client_ended = true;
+		gw_proxy_enter(stream, GW_UP_ENDED);
 		proxy->server.ops->half_close(proxy->server.io);
 		return true;
 	case THAW_FAILED:

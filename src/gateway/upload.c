@@ -50,7 +50,7 @@ static bool send_batch(struct gw_stream *stream, struct gw_waits *waits)
 		return true;
 	if (came == GW_GATHER_END && pack.chunks)
 		gw_forward_end(gw_conn_host(stream->conn)->config, &stream->body.trailers, &pack);
-	proxy->up = came == GW_GATHER_END ? GW_UP_DONE : GW_UP_BODY;
+	gw_proxy_enter(stream, came == GW_GATHER_END ? GW_UP_DONE : GW_UP_BODY);
 	waits->client_read = came == GW_GATHER_READ;
 	waits->client_write = came == GW_GATHER_WRITE;
 	if (pack.len == 0)
@@ -66,8 +66,8 @@ static bool look_at_client(struct gw_stream *stream, struct gw_waits *waits)
 	struct gw_proxy *proxy = stream->upstream;
 	enum thaw_status status = THAW_OK;
 
-	if (proxy->client_ended || proxy->just_sent || !stream->body.ended) {
-		waits->client_read = proxy->just_sent && !proxy->client_ended && stream->body.ended;
+	if (proxy->just_sent || !stream->body.ended) {
+		waits->client_read = proxy->just_sent && stream->body.ended;
 		return false;
 	}
 	enum thaw_reason reason = gw_body_fill(stream, &status);
@@ -82,8 +82,10 @@ static bool look_at_client(struct gw_stream *stream, struct gw_waits *waits)
 		(void)gw_cut(stream, "the client broke the connection off");
 		return true;
 	}
-	proxy->client_ended = status == THAW_CLOSED;
-	stream->cut_off = stream->cut_off || proxy->client_ended;
+	if (status == THAW_CLOSED) {
+		stream->cut_off = true;
+		gw_proxy_enter(stream, GW_UP_ENDED);
+	}
 	waits->client_read = status == THAW_WANT_READ;
 	waits->client_write = status == THAW_WANT_WRITE;
 	return status == THAW_OK;
@@ -101,7 +103,10 @@ bool gw_proxy_up(struct gw_stream *stream, struct gw_waits *waits)
 		return send_batch(stream, waits);
 	case GW_UP_DONE:
 		return look_at_client(stream, waits);
+	case GW_UP_CONNECT:
+	case GW_UP_ENDED:
 	case GW_UP_DEAD:
+	case GW_UP_STATES:
 		break;
 	}
 	return false;

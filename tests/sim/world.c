@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/require.h"
 #include "base/transport.h"
 #include "spool/store.h"
 #include "tls/seal.h"
@@ -439,6 +440,12 @@ static void run(struct world *world)
 	}
 }
 
+/* In the release build nothing else would show it: what it belongs to is ended, and the others go on. */
+static void on_broken(void *arg, const char *machine, const char *from, const char *to)
+{
+	world_fail(arg, "the state machine '%s' may not go from '%s' to '%s'", machine, from, to);
+}
+
 void world_run(struct world *world, const struct scenario *scenario, bool trace)
 {
 	memset(world, 0, sizeof(*world));
@@ -447,6 +454,7 @@ void world_run(struct world *world, const struct scenario *scenario, bool trace)
 	world->now_us = WORLD_START_MS * 1000;
 	world->order.state = scenario->seed;
 	pki_seed(scenario->seed);
+	require_report(on_broken, world);
 	for (unsigned i = 0; i < scenario->conn_count; i++)
 		open_conn(world, i);
 	if (open_store(world) && open_server(world))
@@ -454,6 +462,7 @@ void world_run(struct world *world, const struct scenario *scenario, bool trace)
 	for (unsigned i = 0; i < scenario->conn_count; i++)
 		if (world->conns[i].server != NULL)
 			drop_server(world, &world->conns[i]);
+	require_report(NULL, NULL);
 	if (world->ledger != NULL && !world->failed)
 		watch_end(world);
 }

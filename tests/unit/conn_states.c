@@ -99,7 +99,7 @@ static void every_path_of_a_stream_ends(void **state)
 /* A part has no last state: what it belongs to ends. But no state of it is only entered, or only left. */
 static void every_state_of_a_part_can_be_reached(void **state)
 {
-	const struct gw_part *const parts[] = {&gw_after_part};
+	const struct gw_part *const parts[] = {&gw_after_part, &gw_up_part};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -114,6 +114,13 @@ static void every_state_of_a_part_can_be_reached(void **state)
 			assert_false(parts[i]->rows[s].next & GW_PART_BIT(s));
 		}
 	}
+}
+
+static void a_request_may_be_tried_again_unless_it_was_not_begun(void **state)
+{
+	(void)state;
+	for (unsigned s = GW_UP_HEAD; s < GW_UP_STATES; s++)
+		assert_true(gw_up_part.rows[s].next & GW_PART_BIT(GW_UP_CONNECT));
 }
 
 static void no_body_passes_before_its_verdict(void **state)
@@ -142,6 +149,7 @@ int main(void)
 		cmocka_unit_test(every_path_of_a_connection_ends),
 		cmocka_unit_test(every_path_of_a_stream_ends),
 		cmocka_unit_test(every_state_of_a_part_can_be_reached),
+		cmocka_unit_test(a_request_may_be_tried_again_unless_it_was_not_begun),
 		cmocka_unit_test(no_body_passes_before_its_verdict),
 		cmocka_unit_test(a_request_can_be_refused_until_its_response_begins),
 	};
