@@ -209,6 +209,9 @@ static bool is_used(const struct config *config, size_t upstream)
 			if (route->upstream == CONFIG_PROXY && route->proxy == upstream)
 				return true;
 		}
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].acme != NULL && config->listens[i].acme->proxy == upstream)
+			return true;
 	return false;
 }
 
@@ -226,13 +229,25 @@ static void print_upstream(const struct config *config, size_t i)
 		     is_used(config, i) ? "" : " (no route uses it)");
 }
 
+static void show_listen(const struct config_listen *listen)
+{
+	(void)printf("listen %s", listen->address);
+	if (listen->redirect)
+		(void)printf(": plain HTTP, redirected to https on port %u", listen->redirect_port);
+	if (listen->acme_webroot != NULL)
+		(void)printf("; ACME challenges from %s", listen->acme_webroot);
+	if (listen->acme != NULL)
+		(void)printf("; ACME challenges to upstream %s", listen->acme->upstream_name);
+	(void)printf("\n");
+}
+
 static int print_text(const char *file, const struct config *config, const json_t *warnings)
 {
 	(void)printf("%s: ok\n", file);
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		(void)printf("warning: %s\n", json_string_value(json_array_get(warnings, i)));
 	for (size_t i = 0; i < config->listen_count; i++)
-		(void)printf("listen %s\n", config->listens[i].address);
+		show_listen(&config->listens[i]);
 	for (size_t i = 0; i < config->host_count; i++)
 		print_host(&config->hosts[i]);
 	print_stripped();

@@ -315,6 +315,7 @@ enum thaw_status config_check_file(const struct config_at *at, void *object)
 	if (check_listens(at, config) != THAW_OK || config_find_upstreams(at, config) != THAW_OK ||
 	    config_claim_names(at, config) != THAW_OK)
 		return THAW_FAILED;
+	config_default_redirects(config);
 	if (config->spool.disk == CONFIG_UNSET)
 		config->spool.disk = config->spool.directory != NULL ? DISK_DEFAULT : 0;
 	if (config->log.access == NULL)

@@ -34,26 +34,34 @@ static void free_list(char **list)
 	free(list);
 }
 
+static void free_route(struct config_route *route)
+{
+	free_list(route->methods);
+	free_list(route->upgrade);
+	free(route->path);
+	free(route->upstream_name);
+	free_certificate(&route->certificate);
+	config_free_headers(&route->headers);
+	free(route->strip_prefix);
+	free(route->add_prefix);
+}
+
 static void free_listen(struct config_listen *listen)
 {
 	free(listen->address);
 	free(listen->host);
 	free(listen->path);
+	free(listen->acme_webroot);
+	free(listen->acme_webroot_place);
+	if (listen->acme != NULL)
+		free_route(listen->acme);
+	free(listen->acme);
 }
 
 static void free_host(struct config_host *host)
 {
-	for (size_t i = 0; i < host->route_count; i++) {
-		struct config_route *route = &host->routes[i];
-		free_list(route->methods);
-		free_list(route->upgrade);
-		free(route->path);
-		free(route->upstream_name);
-		free_certificate(&route->certificate);
-		config_free_headers(&route->headers);
-		free(route->strip_prefix);
-		free(route->add_prefix);
-	}
+	for (size_t i = 0; i < host->route_count; i++)
+		free_route(&host->routes[i]);
 	free(host->routes);
 	free_certificate(&host->client_certificate);
 	free_list(host->strip);

@@ -6,8 +6,9 @@
  * all keys; it is generated from the tables in schema*.c.
  *
  * Inside: tree.c (YAML and the place of each value in it), schema*.c (tables of all keys), read.c (walks a tree along
- * the tables), value.c, names.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of values), check.c
- * (defaults, and checks across keys), config.c (the functions below). Files that the settings name are not opened here.
+ * the tables), value.c, names.c, listen.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of values),
+ * check.c (defaults, and checks across keys), config.c (the functions below). Files that the settings name are not
+ * opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -185,12 +186,20 @@ enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX };
 
 struct config_listen {
 	enum config_listen_kind kind;
-	char *address;       /* as it was written, for messages */
-	char *host;          /* numeric address without brackets; NULL for unix */
-	uint16_t port;       /* 0: any free one */
-	char *path;          /* unix only */
-	bool proxy_protocol; /* each connection begins with a PROXY protocol header */
+	char *address;             /* as it was written, for messages */
+	char *host;                /* numeric address without brackets; NULL for unix */
+	uint16_t port;             /* 0: any free one */
+	char *path;                /* unix only */
+	bool proxy_protocol;       /* each connection begins with a PROXY protocol header */
+	bool redirect;             /* plain: redirect; no TLS here, and none of the hosts' routes */
+	unsigned redirect_port;    /* to https on that port */
+	char *acme_webroot;        /* a folder that has files at CONFIG_ACME_PATH; NULL: none */
+	char *acme_webroot_place;  /* for messages; NULL: no acme_webroot */
+	struct config_route *acme; /* of CONFIG_ACME_PATH; NULL: none */
 };
+
+/* RFC 8555 8.3: the path of challenges, before the token. */
+#define CONFIG_ACME_PATH "/.well-known/acme-challenge/"
 
 /* One server of an upstream: http://host[:port], https://host[:port] or unix:PATH. */
 struct config_server {

@@ -15,6 +15,7 @@ static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_wo
 /* ---- words ---- */
 
 static const struct config_word off_words[] = {{"off", 0}, {NULL, 0}};
+static const struct config_word plain_words[] = {{"redirect", 1}, {"off", 0}, {NULL, 0}};
 static const struct config_word auto_words[] = {{"auto", 0}, {NULL, 0}};
 static const struct config_word access_words[] = {{"stdout", 0}, {"stderr", 0}, {"off", 0}, {NULL, 0}};
 static const struct config_word format_words[] = {
@@ -59,9 +60,42 @@ static const struct config_rule listen_rules[] = {
 	 .read = config_read_bool,
 	 .offset = offsetof(struct config_listen, proxy_protocol),
 	 .allowed = "true, false"},
+	{.key = "plain",
+	 .preset = "off",
+	 .text = "`redirect`: HTTP without TLS, for port 80. Requests are redirected to the same host, path and query "
+		 "by `https://`: [how](CONFIGURATION.md#redirect-http-to-https). No request gets to a route.",
+	 .read = config_read_plain,
+	 .offset = offsetof(struct config_listen, redirect),
+	 .words = plain_words},
+	{.key = "redirect_port",
+	 .preset = "(the port of the first TLS listener; 443 if there is none)",
+	 .text = "With `plain: redirect`: the port that clients are sent to.",
+	 .read = config_read_number,
+	 .offset = offsetof(struct config_listen, redirect_port),
+	 .min = 1,
+	 .max = 65535,
+	 .allowed = "1 to 65535"},
+	{.key = "acme_webroot",
+	 .preset = "(none)",
+	 .text = "With `plain: redirect`: the folder that an ACME client such as certbot is given as its webroot. "
+		 "`/.well-known/acme-challenge/TOKEN` is answered with the file of that name below it, of at most 4 "
+		 "KiB; symbolic links are not followed.",
+	 .read = config_read_file,
+	 .offset = offsetof(struct config_listen, acme_webroot),
+	 .allowed = "a folder"},
+	{.key = "acme_upstream",
+	 .preset = "(none)",
+	 .text = "With `plain: redirect`: the upstream that requests for `/.well-known/acme-challenge/TOKEN` are "
+		 "passed "
+		 "to, in place of `acme_webroot`.",
+	 .read = config_read_acme_upstream,
+	 .offset = offsetof(struct config_listen, acme),
+	 .allowed = "the name of an upstream"},
 };
-static const struct config_table listen_table = {
-	.rules = listen_rules, .count = CONFIG_COUNT(listen_rules), .size = sizeof(struct config_listen)};
+static const struct config_table listen_table = {.rules = listen_rules,
+						 .count = CONFIG_COUNT(listen_rules),
+						 .size = sizeof(struct config_listen),
+						 .check = config_check_listen};
 
 /* A number, a percentage or off, into config_connections.per_client and per_client_percent. */
 static enum thaw_status read_per_client(const struct config_at *at, const struct config_rule *rule, void *into)

@@ -92,6 +92,12 @@ config_read_fn config_read_address, config_read_admin, config_read_admin_address
  * False: it is neither (or no memory: then the source's err is set). */
 bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);
 
+/* listen.c */
+config_read_fn config_read_plain, config_read_acme_upstream;
+enum thaw_status config_check_listen(const struct config_at *at, void *listen);
+/* After all is read: the ports of redirections that the file does not say. */
+void config_default_redirects(struct config *config);
+
 /* protocol.c */
 config_read_fn config_read_tls_versions, config_read_tls_groups, config_read_tls_ciphers;
 enum thaw_status config_check_tls(const struct config_at *at, void *config);

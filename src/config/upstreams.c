@@ -228,6 +228,7 @@ static void names_of(const struct config *config, char *text, size_t room)
 		(void)snprintf(text + used, room - used, "builtin:inspect, builtin:sink, builtin:prime");
 }
 
+/* at: of the name. */
 static enum thaw_status find_upstream(const struct config_at *at, const struct config *config,
 				      struct config_route *route)
 {
@@ -239,21 +240,27 @@ static enum thaw_status find_upstream(const struct config_at *at, const struct c
 			return THAW_OK;
 		}
 	names_of(config, names, sizeof(names));
-	struct config_at key = config_child(at, "upstream");
-	return config_refuse(&key, "there is no upstream '%s'; allowed: %s",
+	return config_refuse(at, "there is no upstream '%s'; allowed: %s",
 			     config_quote(route->upstream_name, strlen(route->upstream_name)).text, names);
 }
 
 enum thaw_status config_find_upstreams(const struct config_at *at, struct config *config)
 {
-	struct config_at hosts = config_child(at, "hosts");
+	struct config_at hosts = config_child(at, "hosts"), listens = config_child(at, "listen");
 
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (config->listens[i].acme == NULL)
+			continue;
+		struct config_at item = config_item(&listens, i), key = config_child(&item, "acme_upstream");
+		if (find_upstream(&key, config, config->listens[i].acme) != THAW_OK)
+			return THAW_FAILED;
+	}
 	for (size_t i = 0; i < config->host_count; i++) {
 		struct config_at host = config_item(&hosts, i), routes = config_child(&host, "routes");
 		for (size_t k = 0; k < config->hosts[i].route_count; k++) {
 			struct config_route *route = &config->hosts[i].routes[k];
-			struct config_at item = config_item(&routes, k);
-			if (route->upstream == CONFIG_PROXY && find_upstream(&item, config, route) != THAW_OK)
+			struct config_at item = config_item(&routes, k), key = config_child(&item, "upstream");
+			if (route->upstream == CONFIG_PROXY && find_upstream(&key, config, route) != THAW_OK)
 				return THAW_FAILED;
 		}
 	}

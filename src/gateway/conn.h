@@ -41,7 +41,9 @@ struct gw_pack {
 
 /* What becomes of the requests of a connection without TLS. */
 struct gw_plain {
-	struct gw_host host; /* in place of the one that a handshake chooses; it has no routes */
+	const struct config_listen *listen; /* NULL: TLS was meant */
+	struct gw_host host;                /* in place of the one that a handshake chooses; it has no routes */
+	struct gw_route acme;               /* config NULL: none */
 };
 
 struct gateway {
@@ -53,6 +55,8 @@ struct gateway {
 	uint64_t now_ms;       /* of the step under way */
 	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
 	struct gw_request_ids ids;
+	struct config_host nobody;     /* of connections without TLS */
+	struct gw_plain *plains;       /* as many as config->listens */
 	struct gw_plain mistake;       /* plain HTTP where TLS was meant */
 	char scratch[GW_SCRATCH_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];

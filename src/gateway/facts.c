@@ -11,6 +11,12 @@ const struct gw_host *gw_conn_host(const struct gw_conn *conn)
 	return &conn->gateway->routes.hosts[tls_link_host(conn->tls)];
 }
 
+void gw_conn_from(struct gw_conn *conn, size_t listener)
+{
+	if (conn->gateway->config->listens[listener].redirect)
+		conn->plain = &conn->gateway->plains[listener];
+}
+
 const struct tls_details *gw_conn_details(struct gw_conn *conn)
 {
 	if (conn->details == NULL)

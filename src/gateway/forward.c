@@ -144,15 +144,16 @@ static struct http_span normal_authority(const struct http_request *head, char o
 static void write_forwarded(const struct gw_origin *origin, struct http_span authority, struct http_writer *writer)
 {
 	char plain[ADDRESS_TEXT], node[ADDRESS_TEXT], forwarded[2 * ADDRESS_TEXT + HOST_TEXT];
+	const char *scheme = origin->tls != NULL ? "https" : "http";
 
 	peer_text(origin, plain, node);
-	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=https", node);
+	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=%s", node, scheme);
 	if (authority.len > 0)
 		len += snprintf(forwarded + len, sizeof(forwarded) - (size_t)len, ";host=\"%.*s\"", (int)authority.len,
 				authority.at);
 	write_text(writer, "Forwarded", forwarded, (size_t)len);
 	write_text(writer, "X-Forwarded-For", plain, strlen(plain));
-	write_text(writer, "X-Forwarded-Proto", "https", 5);
+	write_text(writer, "X-Forwarded-Proto", scheme, strlen(scheme));
 	if (authority.len > 0)
 		write_text(writer, "X-Forwarded-Host", authority.at, authority.len);
 }
@@ -283,7 +284,7 @@ void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, 
 	if (rewrite->map.inner.len > 0) /* HTTP/1.0 may have none */
 		write_text(writer, "Host", rewrite->map.inner.at, rewrite->map.inner.len);
 	else
-		http_write_field(writer, "Host", name[0] != '*' ? name : "localhost");
+		http_write_field(writer, "Host", name != NULL && name[0] != '*' ? name : "localhost");
 	write_fields(out, rewrite, writer);
 	write_max_forwards(head, writer);
 	write_via(out, writer);

@@ -1,6 +1,8 @@
 #include "gateway/gateway.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "gateway/conn.h"
@@ -80,7 +82,19 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 	return error_set(err, why.cls, "%s: %s", gateway->config->ticket_keys_place, why.text);
 }
 
-static const struct config_host nobody; /* of a connection without TLS */
+static bool make_plains(struct gateway *gateway)
+{
+	const struct config *config = gateway->config;
+
+	gateway->nobody.claimed = config->claimed;
+	gateway->mistake.host.config = &gateway->nobody;
+	gateway->plains = calloc(config->listen_count, sizeof(*gateway->plains));
+	for (size_t i = 0; gateway->plains != NULL && i < config->listen_count; i++)
+		gateway->plains[i] = (struct gw_plain){.listen = &config->listens[i],
+						       .host.config = &gateway->nobody,
+						       .acme.config = config->listens[i].acme};
+	return gateway->plains != NULL;
+}
 
 struct gateway *gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err)
 {
@@ -91,9 +105,8 @@ struct gateway *gateway_new(const struct config *config, const struct gateway_en
 		return NULL;
 	}
 	gateway->config = config;
-	gateway->mistake.host.config = &nobody;
 	gateway_set_env(gateway, env);
-	if (!gw_notices_init(&gateway->notices, config)) {
+	if (!gw_notices_init(&gateway->notices, config) || !make_plains(gateway)) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		gateway_free(&gateway);
 		return NULL;
@@ -113,12 +126,34 @@ void gateway_free(struct gateway **gateway)
 	tls_server_free(&gone->tls);
 	gw_routes_free(&gone->routes);
 	gw_notices_free(&gone->notices);
+	free(gone->plains);
 	free(gone);
+}
+
+/* A redirection only leads to names that a host has as its own. */
+static void warn_of_redirects(const struct config *config, gateway_say_fn *say, void *arg)
+{
+	char text[256];
+	bool named = false;
+
+	for (size_t i = 0; i < config->host_count; i++)
+		for (char **name = config->hosts[i].names; *name != NULL; name++)
+			named = named || strcmp(*name, "*") != 0;
+	for (size_t i = 0; !named && i < config->listen_count; i++) {
+		if (!config->listens[i].redirect)
+			continue;
+		(void)snprintf(
+			text, sizeof(text),
+			"listen %.100s: no request is redirected, since no host has a name but '*'; name the hosts",
+			config->listens[i].address);
+		say(arg, text);
+	}
 }
 
 void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *arg)
 {
 	gw_routes_warnings(&gateway->routes, say, arg);
+	warn_of_redirects(gateway->config, say, arg);
 }
 
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env)

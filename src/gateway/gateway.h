@@ -28,6 +28,10 @@ struct gateway_env {
 	/* One message for the operator, without a newline; NULL: dropped. The receiver filters by level. */
 	void (*message)(void *arg, enum config_log_level level, const char *text);
 	void *log_arg;
+	/* The answer to an ACME challenge: the file of that token below the folder. *len: its bytes, at most room.
+	 * THAW_CLOSED: there is none. NULL: there are no files. */
+	enum thaw_status (*challenge)(const char *webroot, const char *token, char *out, size_t room, size_t *len,
+				      struct thaw_error *err);
 	/* Milliseconds since 1970 of the moment at which the monotonic clock shows 0: for log times. */
 	int64_t wall_offset_ms;
 };
@@ -61,6 +65,9 @@ struct gw_wants {
  */
 struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
 			    bool preface, uint64_t now_ms);
+
+/* Before the first step: it came to that listener, an index in config->listens, which may be one without TLS. */
+void gw_conn_from(struct gw_conn *conn, size_t listener);
 
 /* Does all that can be done without waiting (up to a bounded amount of work). Call when the transport is ready, or the
  * deadline has come. */

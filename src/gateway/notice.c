@@ -51,6 +51,7 @@ static void describe(const struct gateway *gateway, size_t kind, char *text, siz
 		[GW_NOTICE_MEMORY] = "out of memory",
 		[GW_NOTICE_ASK] = "cannot ask for a certificate",
 		[GW_NOTICE_CHAIN] = "client's certificate chain too large to be passed on",
+		[GW_NOTICE_CHALLENGE] = "ACME challenge not answered",
 	};
 
 	if (kind >= GW_NOTICE_UPSTREAM)

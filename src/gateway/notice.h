@@ -19,6 +19,7 @@ enum gw_notice {
 	GW_NOTICE_MEMORY,
 	GW_NOTICE_ASK,
 	GW_NOTICE_CHAIN,
+	GW_NOTICE_CHALLENGE,
 	GW_NOTICE_REFUSED,                                                       /* + the reason */
 	GW_NOTICE_UPSTREAM = GW_NOTICE_REFUSED + THAW_REASON_BUDGET_PRESSURE + 1 /* + its index */
 };

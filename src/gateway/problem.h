@@ -14,6 +14,8 @@ enum gw_problem {
 	GW_PROBLEM_UNCLEAR_PATH, /* readings of the path, or of the method, belong to routes with different demands */
 	GW_PROBLEM_MISDIRECTED,  /* RFC 9110 15.5.20 */
 	GW_PROBLEM_PLAIN,        /* HTTP without TLS, on a port that has TLS */
+	GW_PROBLEM_NO_HOST,      /* to be redirected, and to none of our hosts */
+	GW_PROBLEM_NO_CHALLENGE,
 	GW_PROBLEM_SLOW_HEAD,
 	GW_PROBLEM_SLOW_BODY,
 	GW_PROBLEM_CUT_OFF,

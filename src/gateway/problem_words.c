@@ -44,6 +44,13 @@ static const struct gw_problem_words problems[] = {
 		 "Send the request to https:// instead of http://.", "This address needs https",
 		 "Write https:// instead of http:// in front of the address.\nIf you followed a link, tell "
 		 "the operator of the site that has it."},
+	[GW_PROBLEM_NO_HOST] = {421, "unknown-host", "The Host field does not name a host of this server.",
+				"Use the name of the site; the operator finds the names under 'hosts' in the "
+				"configuration.",
+				"There is no such site here", "Check the address for mistakes."},
+	[GW_PROBLEM_NO_CHALLENGE] = {404, "no-challenge", "There is no answer to this ACME challenge.",
+				     "Let the ACME client write its answer below 'acme_webroot' of the configuration.",
+				     "There is no such page", "Check the address for mistakes."},
 	[GW_PROBLEM_SLOW_HEAD] = {408, "head-idle", "The request's head did not arrive in time.",
 				  "Send the whole head at once.", "Your request did not arrive in time",
 				  "Check your network connection, then load the page again."},

@@ -2,16 +2,45 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/answer.h"
 #include "gateway/find.h"
 #include "gateway/http1.h"
 #include "http/target.h"
 
-#define SCHEME       "https://"
-#define PORT_DEFAULT ":80" /* that a client has left out of http://HOST */
+#define SCHEME        "https://"
+#define PORT_HTTPS    443
+#define PORT_DEFAULT  ":80" /* that a client has left out of http://HOST */
+#define PORT_TEXT     8
+#define CHALLENGE_MAX 4096 /* an answer has about 90 bytes */
+#define TOKEN_MAX     128  /* most have 43 */
 
-/* ":8443" as the client wrote it; NULL: the request does not name its host by a Host field alone. */
+/* ---- the same resource by https ---- */
+
+/* Nobody is sent to a host that only the request names. A host "*" has no name that could be sent. */
+static bool is_ours(const struct gw_stream *stream)
+{
+	char host[HTTP_HOST_MAX + 1];
+
+	return gw_host_text(&stream->head, host) > 0 && tls_server_has(stream->gateway->tls, host);
+}
+
+/* NULL: no memory. */
+static char *https_url(const struct gw_stream *stream, struct http_span port)
+{
+	char host[HTTP_HOST_MAX + 1], target[HTTP_ORIGIN_MAX], *url = NULL;
+
+	(void)gw_host_text(&stream->head, host);
+	size_t len = http_target_origin(&stream->head, target);
+	if (asprintf(&url, SCHEME "%s%.*s%.*s", host, (int)port.len, port.at, (int)len, target) < 0)
+		return NULL;
+	return url;
+}
+
+/* ---- on a port that has TLS ---- */
+
+/* ":8443" as the client wrote it. False: the request does not name its host by a Host field alone. */
 static bool port_of(const struct http_request *head, struct http_span *port)
 {
 	const struct http_field *host = http_field_find(head, "Host");
@@ -24,29 +53,108 @@ static bool port_of(const struct http_request *head, struct http_span *port)
 	return true;
 }
 
-/* The same resource by https, if its host is one of ours: nobody is sent to a host that only the request names. NULL:
- * it is not, or no memory. */
-static char *https_url(struct gw_stream *stream, struct http_span port)
-{
-	char host[HTTP_HOST_MAX + 1], target[HTTP_ORIGIN_MAX], *url = NULL;
-
-	if (gw_host_text(&stream->head, host) == 0 || !tls_server_has(stream->gateway->tls, host))
-		return NULL;
-	size_t len = http_target_origin(&stream->head, target);
-	if (asprintf(&url, SCHEME "%s%.*s%.*s", host, (int)port.len, port.at, (int)len, target) < 0)
-		return NULL;
-	return url;
-}
-
-/* On a port that has TLS: no redirection, or nobody would notice that the request was sent in the clear. */
-static enum gw_step route(struct gw_stream *stream)
+/* No redirection, or nobody would notice that the request was sent in the clear. */
+static enum gw_step answer_mistake(struct gw_stream *stream)
 {
 	struct http_span port;
-	char *url = port_of(&stream->head, &port) ? https_url(stream, port) : NULL;
+	char *url = port_of(&stream->head, &port) && is_ours(stream) ? https_url(stream, port) : NULL;
 	enum gw_step step = gw_refuse_with_link(stream, GW_PROBLEM_PLAIN, url);
 
 	free(url);
 	return step;
+}
+
+/* ---- challenges ---- */
+
+static bool is_token_char(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+/* RFC 8555 8.3: a GET for a token in base64url. False: it is not, and the request is as any other. */
+static bool read_token(const struct http_request *head, char token[static TOKEN_MAX + 1])
+{
+	const size_t skip = sizeof(CONFIG_ACME_PATH) - 1;
+	struct http_span path = head->path;
+
+	if ((!http_span_equal(head->method, "GET") && !head->is_head) || head->framing != HTTP_BODY_NONE ||
+	    head->query.at != NULL || path.len <= skip || path.len > skip + TOKEN_MAX ||
+	    memcmp(path.at, CONFIG_ACME_PATH, skip) != 0)
+		return false;
+	size_t len = path.len - skip;
+	for (size_t i = 0; i < len; i++)
+		if (!is_token_char(path.at[skip + i]))
+			return false;
+	memcpy(token, path.at + skip, len);
+	token[len] = '\0';
+	return true;
+}
+
+static enum gw_step answer_challenge(struct gw_stream *stream, const char *token)
+{
+	const char *webroot = stream->conn->plain->listen->acme_webroot;
+	struct gw_reply reply = {.status = 200, .content_type = "application/octet-stream"};
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	enum thaw_status status = THAW_CLOSED;
+
+	reply.body = malloc(CHALLENGE_MAX);
+	if (reply.body == NULL)
+		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
+	if (stream->gateway->env.challenge != NULL)
+		status = stream->gateway->env.challenge(webroot, token, reply.body, CHALLENGE_MAX, &reply.body_len,
+							&err);
+	if (status == THAW_OK)
+		return gw_answer(stream, &reply, false);
+	free(reply.body);
+	if (status != THAW_CLOSED)
+		gw_notice(stream->gateway, GW_NOTICE_CHALLENGE, CONFIG_LOG_WARNING, gw_stream_now(stream),
+			  "ACME challenge not answered: %s%s%s: %s", webroot, CONFIG_ACME_PATH, token, err.text);
+	return gw_refuse(stream, GW_PROBLEM_NO_CHALLENGE, NULL);
+}
+
+/* ---- all else ---- */
+
+/* RFC 9110 15.4: 301 lets a client change POST to GET; 308 does not, but older clients do not know it. */
+static enum gw_step redirect(struct gw_stream *stream)
+{
+	const struct http_request *head = &stream->head;
+	bool safe = http_span_equal(head->method, "GET") || head->is_head;
+	struct gw_reply reply = {.status = safe ? 301 : 308, .content_type = "text/plain"};
+	unsigned number = stream->conn->plain->listen->redirect_port;
+	char port[PORT_TEXT] = "";
+
+	if (http_span_equal(head->path, "*")) {
+		reply = (struct gw_reply){.status = 204};
+		return gw_answer(stream, &reply, !stream->body.ended);
+	}
+	if (!is_ours(stream))
+		return gw_refuse(stream, GW_PROBLEM_NO_HOST, NULL);
+	if (number != PORT_HTTPS)
+		(void)snprintf(port, sizeof(port), ":%u", number);
+	reply.location = https_url(stream, (struct http_span){port, strlen(port)});
+	int len = reply.location != NULL ? asprintf(&reply.body, "%s\n", reply.location) : -1;
+	if (len < 0) {
+		free(reply.location);
+		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
+	}
+	reply.body_len = (size_t)len;
+	return gw_answer(stream, &reply, !stream->body.ended);
+}
+
+static enum gw_step route(struct gw_stream *stream)
+{
+	const struct gw_plain *plain = stream->conn->plain;
+	char token[TOKEN_MAX + 1];
+
+	if (plain->listen == NULL)
+		return answer_mistake(stream);
+	if ((plain->acme.config == NULL && plain->listen->acme_webroot == NULL) || !read_token(&stream->head, token))
+		return redirect(stream);
+	if (plain->acme.config == NULL)
+		return answer_challenge(stream, token);
+	stream->route = &plain->acme;
+	gw_stream_enter(stream, GW_PASS);
+	return GW_MOVED;
 }
 
 const struct gw_protocol *gw_http1_plain(void)

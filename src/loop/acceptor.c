@@ -174,8 +174,8 @@ static int accept_one(struct acceptor *a, int listener, struct sockaddr_storage 
 	return -1;
 }
 
-/* False: enough for now. */
-static bool take(struct acceptor *a, int listener, bool preface)
+/* number: of the listener among the configuration's. False: enough for now. */
+static bool take(struct acceptor *a, int listener, size_t number)
 {
 	struct sockaddr_storage peer;
 
@@ -188,7 +188,7 @@ static bool take(struct acceptor *a, int listener, bool preface)
 	}
 	int fd = accept_one(a, listener, &peer);
 	if (fd >= 0) {
-		if (!connections_add(a->connections, fd, &peer, preface))
+		if (!connections_add(a->connections, fd, &peer, number))
 			tell(a, "out of memory");
 		return true;
 	}
@@ -202,7 +202,7 @@ static bool take(struct acceptor *a, int listener, bool preface)
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct acceptor *a = io->data;
-	bool preface = a->setup->config->listens[io - a->accepts].proxy_protocol;
+	size_t number = (size_t)(io - a->accepts);
 
 	(void)loop;
 	(void)events;
@@ -210,7 +210,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 		nap(a, AHEAD_NAP);
 		return;
 	}
-	for (int i = 0; i < (a->insists ? 1 : ACCEPT_MAX) && take(a, io->fd, preface); i++)
+	for (int i = 0; i < (a->insists ? 1 : ACCEPT_MAX) && take(a, io->fd, number); i++)
 		;
 	a->insists = false;
 	publish_load(a);

@@ -263,7 +263,7 @@ static bool make_room(struct connections *home, uint64_t key, const struct socka
 }
 
 /* NULL: no memory. group: whose connections it belongs to. */
-static struct connection *new_connection(struct connections *home, int fd, const struct sockaddr *peer, bool preface,
+static struct connection *new_connection(struct connections *home, int fd, const struct sockaddr *peer, size_t listener,
 					 uint64_t group)
 {
 	struct connection *c = calloc(1, sizeof(*c));
@@ -271,25 +271,29 @@ static struct connection *new_connection(struct connections *home, int fd, const
 	if (c == NULL)
 		return NULL;
 	c->fd = fd;
+	bool preface = home->listens[listener].proxy_protocol;
 	c->gw = gw_conn_new(home->gateway, socket_transport(&c->fd), peer, preface, home->now_ms);
-	if (c->gw != NULL && clients_enter(&home->clients, &c->place, group))
+	if (c->gw != NULL && clients_enter(&home->clients, &c->place, group)) {
+		gw_conn_from(c->gw, listener);
 		return c;
+	}
 	gw_conn_free(&c->gw);
 	free(c);
 	return NULL;
 }
 
-bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *from, bool preface)
+bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *from, size_t listener)
 {
 	const struct sockaddr *peer = (const struct sockaddr *)from;
 	bool is_ip = peer->sa_family == AF_INET || peer->sa_family == AF_INET6;
+	bool preface = connections->listens[listener].proxy_protocol;
 	uint64_t group = is_ip ? counts_key(connections->counts, peer) : 0, key = preface ? 0 : group;
 
 	if (!make_room(connections, key, is_ip ? peer : NULL)) {
 		(void)close(fd);
 		return true;
 	}
-	struct connection *c = new_connection(connections, fd, peer, preface, preface ? group ^ UNNAMED : group);
+	struct connection *c = new_connection(connections, fd, peer, listener, preface ? group ^ UNNAMED : group);
 	if (c == NULL) {
 		(void)close(fd);
 		return false;

@@ -37,9 +37,10 @@ struct connections_limits {
 enum connections_crowd { CONNECTIONS_EVICTED, CONNECTIONS_REFUSED, CONNECTIONS_REFUSED_CLIENT };
 
 struct connections {
-	struct ev_loop *loop;    /* borrowed */
-	struct gateway *gateway; /* borrowed */
-	uint64_t now_ms;         /* read once in an iteration of the loop, by its owner */
+	struct ev_loop *loop;                /* borrowed */
+	struct gateway *gateway;             /* borrowed */
+	const struct config_listen *listens; /* borrowed: the configuration's */
+	uint64_t now_ms;                     /* read once in an iteration of the loop, by its owner */
 	size_t count, queued;
 	struct connection_list all;
 	struct connection_queue queue;
@@ -61,9 +62,9 @@ bool connections_init(struct connections *connections, struct ev_loop *loop, str
 /* No more can be taken: the limit is reached, and no connection could be closed for another. */
 bool connections_full(const struct connections *connections);
 
-/* Takes over fd, and steps at once. preface: it begins with a PROXY protocol header. False: no memory; fd is closed. At
- * a limit it makes room, or closes fd. */
-bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer, bool preface);
+/* Takes over fd, and steps at once. listener: that it came to, an index in the configuration's. False: no memory; fd is
+ * closed. At a limit it makes room, or closes fd. */
+bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer, size_t listener);
 
 /* Closes one that waits for its client, for its descriptor. False: there is none. */
 bool connections_spare(struct connections *connections);

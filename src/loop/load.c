@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "loop/certificates.h"
+#include "loop/challenge.h"
 #include "loop/log.h"
 #include "loop/loop.h"
 
@@ -201,6 +202,30 @@ static void unmake_folder(struct loaded *loaded, const struct config *config)
 	loaded->made_folder = false;
 }
 
+/* ---- the folders of challenges ---- */
+
+static enum thaw_status try_webroot(void *arg, struct thaw_error *err)
+{
+	return challenge_check(arg, err);
+}
+
+static enum thaw_status check_webroots(const struct loaded *loaded, const struct config *config, struct thaw_error *err)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct config_listen *listen = &config->listens[i];
+		struct thaw_error why = {.cls = THAW_ERR_NONE};
+		if (listen->acme_webroot == NULL)
+			continue;
+		enum thaw_status status = loaded->privileges.change ? privileges_try(&loaded->privileges, try_webroot,
+										     listen->acme_webroot, &why)
+								    : challenge_check(listen->acme_webroot, &why);
+		if (status != THAW_OK)
+			return error_set(err, why.cls, "%s: %s; make a folder that the workers may enter",
+					 listen->acme_webroot_place, why.text);
+	}
+	return THAW_OK;
+}
+
 /* ---- all of it ---- */
 
 static enum thaw_status load(struct loaded *loaded, const struct config *config, const struct loaded *before,
@@ -208,7 +233,7 @@ static enum thaw_status load(struct loaded *loaded, const struct config *config,
 {
 	if (privileges_find(&loaded->privileges, config, err) != THAW_OK ||
 	    take_places(loaded, config, before, err) != THAW_OK || make_folder(loaded, config, err) != THAW_OK ||
-	    check_spool(loaded, config, err) != THAW_OK)
+	    check_spool(loaded, config, err) != THAW_OK || check_webroots(loaded, config, err) != THAW_OK)
 		return THAW_FAILED;
 	loaded->gateway = gateway_new(config, &(struct gateway_env){.store = NULL}, err);
 	if (loaded->gateway == NULL)

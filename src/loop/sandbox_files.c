@@ -107,6 +107,11 @@ static enum thaw_status allow_all(int rules, const struct config *config, bool p
 	if (config->spool.disk > 0 && config->spool.directory != NULL &&
 	    allow_path(rules, config->spool.directory, SPOOL_RIGHTS, true, err) != THAW_OK)
 		return THAW_FAILED;
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].acme_webroot != NULL &&
+		    allow_path(rules, config->listens[i].acme_webroot, LANDLOCK_ACCESS_FS_READ_FILE, true, err) !=
+			    THAW_OK)
+			return THAW_FAILED;
 	return ports ? allow_upstreams(rules, config, err) : THAW_OK;
 }
 

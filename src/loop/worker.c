@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "loop/acceptor.h"
+#include "loop/challenge.h"
 #include "loop/connection.h"
 #include "loop/publish.h"
 
@@ -318,8 +319,10 @@ static bool start(struct worker *w)
 	w->env.log_arg = w;
 	w->env.board = setup->board;
 	w->env.away = setup->away;
+	w->env.challenge = challenge_read;
 	if (setup->config->log.level == CONFIG_LOG_DEBUG)
 		w->env.trace = (struct trace){.change = on_change, .arg = w};
+	w->connections.listens = setup->config->listens;
 	w->connections.gone = on_gone;
 	w->connections.crowded = on_crowded;
 	w->connections.arg = w;

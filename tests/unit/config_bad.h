@@ -302,11 +302,13 @@ static const struct bad {
 					  "addresses, each '- address: HOST:PORT'"},
 	{END("listen: []\n"),
 	 "8: key 'listen': the list is empty; allowed: a list of addresses, each '- address: HOST:PORT'"},
-	{END("listen: [ 127.0.0.1:8443 ]\n"), "8: key 'listen[0]': a single value is not allowed here; allowed: a "
-					      "mapping with the keys address, proxy_protocol"},
+	{END("listen: [ 127.0.0.1:8443 ]\n"),
+	 "8: key 'listen[0]': a single value is not allowed here; allowed: a "
+	 "mapping with the keys address, proxy_protocol, plain, redirect_port, acme_webroot, acme_upstream"},
 	{END("listen:\n"
 	     "- \n"),
-	 "9: key 'listen[0]': no value is given; allowed: a mapping with the keys address, proxy_protocol"},
+	 "9: key 'listen[0]': no value is given; allowed: a mapping with the keys address, proxy_protocol, plain, "
+	 "redirect_port, acme_webroot, acme_upstream"},
 	{END("spool: 1\n"), "8: key 'spool': a single value is not allowed here; allowed: a mapping with the keys "
 			    "memory, disk, directory, per_client"},
 	{END("spool:\n"),
@@ -437,6 +439,21 @@ static const struct bad {
 	{END("log: { level: loud }\n"),
 	 "8: key 'log.level': 'loud' is not known; allowed: error, warning, info, debug"},
 	{END("log: { format: xml }\n"), "8: key 'log.format': 'xml' is not known; allowed: json, combined"},
+	{END("listen: [ { address: 127.0.0.1:1, plain: yes } ]\n"),
+	 "8: key 'listen[0].plain': 'yes' is not known; allowed: redirect, off"},
+	{END("listen: [ { address: 127.0.0.1:1, redirect_port: 1 } ]\n"),
+	 "8: key 'listen[0].redirect_port': the listener speaks TLS; allowed: only beside 'plain: redirect'"},
+	{END("listen: [ { address: 127.0.0.1:1, acme_webroot: a } ]\n"),
+	 "8: key 'listen[0].acme_webroot': the listener speaks TLS; allowed: only beside 'plain: redirect'"},
+	{END("listen: [ { address: 127.0.0.1:1, plain: redirect, redirect_port: 65536 } ]\n"),
+	 "8: key 'listen[0].redirect_port': '65536' is not understood; allowed: 1 to 65535"},
+	{END("listen: [ { address: 127.0.0.1:1, plain: redirect, acme_upstream: 'builtin:sink' } ]\n"),
+	 "8: key 'listen[0].acme_upstream': 'builtin:sink' does not answer challenges; allowed: the name of an "
+	 "upstream"},
+	{END("listen: [ { address: 127.0.0.1:1, plain: redirect, acme_upstream: b } ]\n"),
+	 "8: key 'listen[0].acme_upstream': there is no upstream 'b'; allowed: " ALLOWED_UPSTREAM},
+	{END("listen: [ { address: 127.0.0.1:1, plain: redirect, acme_webroot: a, acme_upstream: b } ]\n"),
+	 "8: key 'listen[0].acme_upstream': there is an acme_webroot, too; allowed: one of them"},
 	{END("listen: [ { address: 127.0.0.1:1, proxy_protocol: no } ]\n"),
 	 "8: key 'listen[0].proxy_protocol': 'no' must be true or false; allowed: true, false"},
 	{ROUTES("  - path: /\n"
