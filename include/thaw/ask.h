@@ -149,6 +149,9 @@ struct thaw_ask_options {
 	uint64_t timeout_ms;
 	uint64_t body_idle_ms;
 	uint64_t decline_grace_ms; /* how long an empty answer is held back from becoming the verdict */
+	/* The caller goes on with a certificate that is rejected, too: one that the connection has is judged again as
+	 * it is, under this trust, and not asked for anew. The verdict stays THAW_VERDICT_REJECTED. */
+	bool unverified;
 };
 
 /*

@@ -28,6 +28,7 @@ struct thaw_conn {
 	struct thaw_report report;
 	struct tls_certificate *accepted;
 	enum thaw_moment accepted_moment;
+	struct tls_certificate *presented;    /* rejected, and of use to who asked for unverified ones; or NULL */
 	uint8_t accepted_trust[TRUST_ID_LEN]; /* the trust that believed it last */
 	thaw_trace_fn *trace;
 	void *trace_arg;
@@ -140,6 +141,7 @@ void thaw_conn_free(thaw_conn **conn)
 		return;
 	tls_session_free(&gone->tls);
 	tls_certificate_free(&gone->accepted);
+	tls_certificate_free(&gone->presented);
 	thaw_trust_free(&gone->trust);
 	free(gone);
 }
@@ -174,6 +176,16 @@ static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum t
 	memcpy(conn->accepted_trust, thaw_trust_id(conn->trust), TRUST_ID_LEN);
 }
 
+/* The same one stays, since somebody may hold its identity. */
+static void keep_presented(thaw_conn *conn, struct tls_certificate **certificate)
+{
+	if (conn->presented != NULL && tls_certificate_equal(conn->presented, *certificate))
+		return;
+	tls_certificate_free(&conn->presented);
+	conn->presented = *certificate;
+	*certificate = NULL;
+}
+
 /*
  * The exchange is over, or was not needed: the verdict on the certificate that the connection has now. A second,
  * different identity on one connection is refused, whoever vouches for it.
@@ -198,6 +210,8 @@ static void judge(thaw_conn *conn)
 	} else if (!tls_session_binds_certificate(conn->tls)) {
 		settle(conn, THAW_VERDICT_REJECTED, THAW_REASON_NO_EXTENDED_MASTER);
 	} else if (reason != THAW_REASON_NONE) {
+		if (conn->options.unverified)
+			keep_presented(conn, &certificate);
 		settle(conn, THAW_VERDICT_REJECTED, reason);
 	} else {
 		accept(conn, &certificate, conn->report.moment);
@@ -314,7 +328,10 @@ enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *option
 	bool outstanding = conn->state == ASK_ABANDONED;
 	if (conn->means != THAW_MEANS_NONE && outstanding)
 		why = THAW_REASON_OUTSTANDING;
-	struct ask_facts facts = {conn->means, believed(conn), outstanding};
+	struct ask_facts facts = {.means = conn->means,
+				  .believed = believed(conn),
+				  .present = tls_session_has_certificate(conn->tls),
+				  .outstanding = outstanding};
 	struct ask_plan plan = ask_plan(&facts, options);
 	follow(conn, &plan, why);
 	return THAW_OK;
@@ -403,6 +420,11 @@ void thaw_conn_report(const thaw_conn *conn, struct thaw_report *report)
 const struct thaw_identity *thaw_conn_identity(const thaw_conn *conn)
 {
 	return conn != NULL && conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
+}
+
+const struct thaw_identity *ask_presented(const thaw_conn *conn)
+{
+	return conn->presented != NULL ? tls_certificate_identity(conn->presented) : NULL;
 }
 
 struct tls_details *ask_details(const thaw_conn *conn)

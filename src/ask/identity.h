@@ -13,6 +13,13 @@
  * no memory. */
 struct tls_details *ask_details(const thaw_conn *conn);
 
+/*
+ * The certificate that the last ask with options.unverified has rejected as untrusted: its client has proven that it
+ * holds the key, and nobody vouches for what it says. It belongs to the connection, until another one is rejected.
+ * NULL: none.
+ */
+const struct thaw_identity *ask_presented(const thaw_conn *conn);
+
 /* Called as soon as an ask has its verdict, from within whichever call of thaw/ask.h has brought it. It may read the
  * verdict and the report, and begins no other ask. */
 typedef void ask_settled_fn(void *arg);

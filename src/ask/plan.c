@@ -4,7 +4,7 @@ struct ask_plan ask_plan(const struct ask_facts *facts, const struct thaw_ask_op
 {
 	if (facts->believed && !options->again)
 		return (struct ask_plan){ASK_STEP_ACCEPT, THAW_MOMENT_HANDSHAKE};
-	if (options->moment == THAW_MOMENT_HANDSHAKE)
+	if (options->moment == THAW_MOMENT_HANDSHAKE || (options->unverified && facts->present && !options->again))
 		return (struct ask_plan){ASK_STEP_JUDGE, THAW_MOMENT_HANDSHAKE};
 	if (facts->means == THAW_MEANS_NONE || facts->outstanding)
 		return (struct ask_plan){ASK_STEP_IMPOSSIBLE, THAW_MOMENT_NONE};

@@ -16,6 +16,7 @@ struct ask_facts {
 	enum thaw_means means; /* NONE, POST_HANDSHAKE or RENEGOTIATION: by what was negotiated */
 	bool believed;         /* the connection has a certificate that this trust verifies */
 	bool outstanding;      /* an earlier request on this connection was never answered */
+	bool present;          /* the connection has a certificate, verified or not */
 };
 
 struct ask_plan {

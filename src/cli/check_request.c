@@ -94,7 +94,11 @@ static void print_route(const struct gw_preview *preview)
 		(void)printf("%s%s", method == route->methods ? " [" : " ", *method);
 	(void)printf("%s: client certificate %s", route->methods != NULL ? "]" : "", config_when_name(settings->when));
 	if (settings->when != CONFIG_WHEN_NEVER) {
-		(void)printf(settings->require ? ", required" : ", not required");
+		static const char *const words[] = {[CONFIG_REQUIRED] = "required",
+						    [CONFIG_OPTIONAL] = "not required",
+						    [CONFIG_OPTIONAL_UNVERIFIED] =
+							    "not required, unverified ones are marked"};
+		(void)printf(", %s", words[settings->require]);
 		if (settings->allow_count > 0)
 			(void)printf(", %zu 'allow' rule%s", settings->allow_count,
 				     settings->allow_count == 1 ? "" : "s");
@@ -156,7 +160,9 @@ static void print_client(const struct gw_preview_client *client)
 	else if (client->status != 0)
 		(void)printf(": refused: %u %s\n", client->status, thaw_reason_name(client->reason));
 	else if (client->allowed)
-		(void)printf(": allowed%s\n", client->with_identity ? ", with its identity" : "");
+		(void)printf(": allowed%s\n", client->with_identity ? ", with its identity"
+					      : client->unverified  ? ", with its certificate marked as unverified"
+								    : "");
 	else
 		(void)printf(": refused: the stream is reset with HTTP_1_1_REQUIRED\n");
 }
@@ -202,10 +208,10 @@ static json_t *client_json(const struct gw_preview_client *client)
 	if (client->tls == NULL)
 		return json_pack("{s:s, s:s, s:n, s:b}", "client", client->name, "like", client->like, "tls", "allowed",
 				 0);
-	json_t *told =
-		json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b}", "client", client->name, "like", client->like,
-			  "tls", client->tls, "http", client->http, "sent_away", client->sent_away, "comes_back",
-			  client->comes_back, "allowed", client->allowed, "identity", client->with_identity);
+	json_t *told = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "client", client->name, "like",
+				 client->like, "tls", client->tls, "http", client->http, "sent_away", client->sent_away,
+				 "comes_back", client->comes_back, "allowed", client->allowed, "identity",
+				 client->with_identity, "unverified", client->unverified);
 	if (client->asked) {
 		(void)json_object_set_new(told, "means", json_string(thaw_means_name(client->means)));
 		(void)json_object_set_new(told, "moment", json_string(thaw_moment_name(client->moment)));
@@ -266,12 +272,12 @@ static json_t *decision_json(const struct check_request *wish, const struct gw_p
 		(void)json_array_append_new(clients, client_json(&preview->clients[i]));
 	if (preview->found.route != NULL) {
 		const struct config_route *route = preview->found.route->config;
-		(void)json_object_set_new(
-			told, "route",
-			json_pack("{s:s, s:s, s:b, s:s}", "path", route->path, "when",
-				  config_when_name(route->certificate.when), "require",
-				  route->certificate.when != CONFIG_WHEN_NEVER && route->certificate.require,
-				  "upstream", upstream_of(route)));
+		(void)json_object_set_new(told, "route",
+					  json_pack("{s:s, s:s, s:b, s:s}", "path", route->path, "when",
+						    config_when_name(route->certificate.when), "require",
+						    route->certificate.when != CONFIG_WHEN_NEVER &&
+							    route->certificate.require == CONFIG_REQUIRED,
+						    "upstream", upstream_of(route)));
 	}
 	if (preview->finding == GW_FOUND_PROBLEM)
 		(void)json_object_set_new(told, "refused",

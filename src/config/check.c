@@ -23,7 +23,7 @@ bool config_init_host(void *object, const void *parent)
 	host->hold_to_tls12 = true;
 	host->max_request_body = CONFIG_NO_LIMIT;
 	host->client_certificate = (struct config_certificate){.when = CONFIG_WHEN_NEVER,
-							       .require = true,
+							       .require = CONFIG_REQUIRED,
 							       .ca_names = true,
 							       .depth = DEPTH_DEFAULT,
 							       .max_cert_list = CERT_LIST_DEFAULT,

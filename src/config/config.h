@@ -72,6 +72,13 @@ enum config_crl_check { CONFIG_CRL_CHAIN, CONFIG_CRL_LEAF };
 /* What a client's certificate must be made for. */
 enum config_purpose { CONFIG_PURPOSE_CLIENT, CONFIG_PURPOSE_ANY };
 
+/* Which requests go on. In order: each lets those go on that the one before it does. */
+enum config_require {
+	CONFIG_REQUIRED,            /* with an accepted certificate */
+	CONFIG_OPTIONAL,            /* and of clients that give none */
+	CONFIG_OPTIONAL_UNVERIFIED, /* and with a certificate that is not trusted, marked so */
+};
+
 struct config_certificate {
 	char *ca;              /* PEM file; NULL only where when is never */
 	char *crl;             /* PEM file, or NULL */
@@ -84,7 +91,7 @@ struct config_certificate {
 	bool ca_names;          /* clients are sent the names of the CAs, where they fit */
 	unsigned depth;         /* CA certificates between a client's and the trust anchor, at most */
 	uint64_t max_cert_list; /* bytes of a client's Certificate message, at most */
-	bool require;
+	enum config_require require;
 	uint64_t timeout_ms;
 	uint64_t decline_grace_ms;
 	uint64_t max_body;
@@ -102,7 +109,8 @@ enum config_variable {
 	CONFIG_VAR_TLS_CIPHER,
 	CONFIG_VAR_REQUEST_ID,
 	CONFIG_VAR_REQUEST_HOST,
-	CONFIG_VAR_IDENTITY_VERIFIED, /* SUCCESS or NONE; those below have no value without an identity */
+	CONFIG_VAR_IDENTITY_VERIFIED, /* SUCCESS, NONE or FAILED:reason; those below have no value without an identity
+				       */
 	CONFIG_VAR_IDENTITY_SUBJECT,
 	CONFIG_VAR_IDENTITY_COMMON_NAME,
 	CONFIG_VAR_IDENTITY_ISSUER,
@@ -117,6 +125,10 @@ enum config_variable {
 	CONFIG_VAR_IDENTITY_CERTIFICATE, /* DER in Base64 */
 	CONFIG_VAR_IDENTITY_PEM,         /* PEM, URL-encoded */
 	CONFIG_VAR_IDENTITY_CHAIN,       /* the certificate and its chain as DER in Base64, with commas between them */
+	CONFIG_VAR_UNVERIFIED_REASON,    /* these have no value unless the certificate is passed on unverified */
+	CONFIG_VAR_UNVERIFIED_SHA256,
+	CONFIG_VAR_UNVERIFIED_CERTIFICATE,
+	CONFIG_VAR_UNVERIFIED_PEM,
 	CONFIG_VARIABLES
 };
 

@@ -36,6 +36,10 @@ static const char *const variables[CONFIG_VARIABLES] = {
 	[CONFIG_VAR_IDENTITY_CERTIFICATE] = "identity.certificate",
 	[CONFIG_VAR_IDENTITY_PEM] = "identity.certificate_pem",
 	[CONFIG_VAR_IDENTITY_CHAIN] = "identity.chain",
+	[CONFIG_VAR_UNVERIFIED_REASON] = "unverified.reason",
+	[CONFIG_VAR_UNVERIFIED_SHA256] = "unverified.sha256",
+	[CONFIG_VAR_UNVERIFIED_CERTIFICATE] = "unverified.certificate",
+	[CONFIG_VAR_UNVERIFIED_PEM] = "unverified.certificate_pem",
 };
 
 /* They frame a message or are about one connection, or the gateway writes them anew. Folded, as config_fold() does. */

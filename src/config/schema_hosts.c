@@ -33,6 +33,12 @@ static const struct config_word crl_check_words[] = {
 	{"leaf", CONFIG_CRL_LEAF},
 	{NULL, 0},
 };
+static const struct config_word require_words[] = {
+	{"true", CONFIG_REQUIRED},
+	{"false", CONFIG_OPTIONAL},
+	{"optional-unverified", CONFIG_OPTIONAL_UNVERIFIED},
+	{NULL, 0},
+};
 static const struct config_word purpose_words[] = {
 	{"client", CONFIG_PURPOSE_CLIENT},
 	{"any", CONFIG_PURPOSE_ANY},
@@ -125,10 +131,12 @@ static const struct config_rule certificate_rules[] = {
 	 .words = config_when_words},
 	{.key = "require",
 	 .preset = "true",
-	 .text = "`false`: a client that sends no certificate goes on without an identity.",
-	 .read = config_read_bool,
+	 .text = "`false`: a client that sends no certificate goes on without an identity. `optional-unverified`: so "
+		 "does one whose certificate is not trusted, and the service gets it [marked as "
+		 "unverified](IDENTITY.md#unverified-certificates).",
+	 .read = config_read_word,
 	 .offset = AT(require),
-	 .allowed = "true, false"},
+	 .words = require_words},
 	{.key = "timeout",
 	 .preset = "120s",
 	 .text = "Time for the client, and the person in front of it, to answer a certificate request. The request's "

@@ -20,6 +20,7 @@ json_t *gw_account_make(struct gw_stream *stream)
 		.took_ms = gw_stream_now(stream) - stream->began_ms,
 		.wall_ms = gw_wall(stream->conn, stream->began_ms),
 		.identity = stream->identity,
+		.unverified = stream->unverified,
 		.service = stream->service,
 		.server = stream->server,
 		.server_ms = stream->server_ms,

@@ -1,5 +1,6 @@
 #include "gateway/admit.h"
 
+#include "ask/identity.h"
 #include "gateway/allow.h"
 #include "gateway/answer.h"
 
@@ -24,4 +25,9 @@ bool gw_admit(struct gw_stream *stream)
 	}
 	stream->identity = identity;
 	return true;
+}
+
+void gw_mark(struct gw_stream *stream)
+{
+	stream->unverified = ask_presented(stream->conn->ask);
 }

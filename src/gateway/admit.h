@@ -7,4 +7,7 @@
 /* The certificate is verified: is it one that the stream's route allows? Sets the stream's identity. False: refused. */
 bool gw_admit(struct gw_stream *stream);
 
+/* The certificate is not trusted, and its route takes it so: sets what is told of it. */
+void gw_mark(struct gw_stream *stream);
+
 #endif

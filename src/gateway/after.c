@@ -48,6 +48,7 @@ static void ask(struct gw_stream *stream)
 		.moment = THAW_MOMENT_RESPONSE,
 		.timeout_ms = settings->timeout_ms,
 		.decline_grace_ms = settings->decline_grace_ms,
+		.unverified = settings->require == CONFIG_OPTIONAL_UNVERIFIED,
 	};
 
 	gw_account_board(stream);

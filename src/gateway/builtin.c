@@ -73,6 +73,15 @@ static json_t *certificate_json(const struct gw_exchange *exchange)
 			 (json_int_t)waited, "body_bytes_before_verdict", (json_int_t)exchange->before_verdict);
 }
 
+/* NULL: there is none. */
+static json_t *unverified_json(const struct gw_exchange *exchange)
+{
+	if (exchange->unverified == NULL)
+		return NULL;
+	return json_pack("{s:o, s:s, s:s}", "subject", gw_text_string(exchange->unverified->subject), "sha256",
+			 exchange->unverified->sha256_hex, "reason", exchange->report->detail);
+}
+
 static bool finish_inspect(void *upstream, struct gw_reply *reply)
 {
 	struct builtin *builtin = upstream;
@@ -81,9 +90,10 @@ static bool finish_inspect(void *upstream, struct gw_reply *reply)
 	if (!tls_digest_end(builtin->digest, hex))
 		return false;
 	json_t *answer =
-		json_pack("{s:o, s:o, s:o, s:I, s:s}", "method", gw_text(builtin->exchange.head->method), "path",
+		json_pack("{s:o, s:o, s:o, s:o*, s:I, s:s}", "method", gw_text(builtin->exchange.head->method), "path",
 			  gw_text(builtin->exchange.head->path), "certificate", certificate_json(&builtin->exchange),
-			  "body_bytes", (json_int_t)builtin->bytes, "body_sha256", hex);
+			  "unverified", unverified_json(&builtin->exchange), "body_bytes", (json_int_t)builtin->bytes,
+			  "body_sha256", hex);
 	size_t len = 0;
 	char *text = answer != NULL ? gw_text_dump(answer, JSON_INDENT(2), &len) : NULL;
 	json_decref(answer);

@@ -15,9 +15,10 @@ struct gw_exchange {
 	const struct http_request *head;
 	const struct config_host *host;
 	const struct config_route *route;
-	const struct thaw_identity *identity; /* NULL: none, or none was asked for */
-	const struct thaw_report *report;     /* how the identity was got; NULL without one */
-	uint64_t before_verdict;              /* bytes of body that had come by then */
+	const struct thaw_identity *identity;   /* NULL: none, or none was asked for */
+	const struct thaw_identity *unverified; /* a certificate that was not trusted; NULL: none */
+	const struct thaw_report *report;       /* how the identity was got; NULL without one */
+	uint64_t before_verdict;                /* bytes of body that had come by then */
 };
 
 struct gw_builtin_ops {

@@ -46,15 +46,23 @@ bool gw_drains_too_much(const struct config_certificate *settings, uint64_t leng
 	return length > settings->max_body;
 }
 
-enum gw_course gw_course(const struct config_certificate *settings, enum thaw_verdict verdict)
+/* An `allow` rule is about what a CA vouches for: it matches no unverified certificate. */
+static bool goes_unverified(const struct config_certificate *settings, enum thaw_reason reason)
+{
+	return settings->require == CONFIG_OPTIONAL_UNVERIFIED && reason == THAW_REASON_UNTRUSTED &&
+	       settings->allow_count == 0;
+}
+
+enum gw_course gw_course(const struct config_certificate *settings, enum thaw_verdict verdict, enum thaw_reason reason)
 {
 	switch (verdict) {
 	case THAW_VERDICT_ACCEPTED:
 		return GW_COURSE_ADMIT;
 	case THAW_VERDICT_DECLINED:
 	case THAW_VERDICT_IMPOSSIBLE:
-		return settings->require ? GW_COURSE_REFUSE : GW_COURSE_GO;
+		return settings->require == CONFIG_REQUIRED ? GW_COURSE_REFUSE : GW_COURSE_GO;
 	case THAW_VERDICT_REJECTED:
+		return goes_unverified(settings, reason) ? GW_COURSE_MARKED : GW_COURSE_REFUSE;
 	case THAW_VERDICT_TIMED_OUT:
 	case THAW_VERDICT_OVER_LIMIT:
 	case THAW_VERDICT_CANCELLED:

@@ -35,15 +35,16 @@ struct gw_decision {
 
 /* What a route's settings make of an ask's verdict. */
 enum gw_course {
-	GW_COURSE_ADMIT, /* accepted: with the identity, if its allow rules let it */
-	GW_COURSE_GO,    /* without an identity */
+	GW_COURSE_ADMIT,  /* accepted: with the identity, if its allow rules let it */
+	GW_COURSE_GO,     /* without an identity */
+	GW_COURSE_MARKED, /* with the certificate, marked as unverified */
 	GW_COURSE_REFUSE,
 };
 
 /* A body that will be drained whole, and is known to be too large, is refused before it is sent. length: 0: unknown. */
 bool gw_drains_too_much(const struct config_certificate *settings, uint64_t length);
 
-enum gw_course gw_course(const struct config_certificate *settings, enum thaw_verdict verdict);
+enum gw_course gw_course(const struct config_certificate *settings, enum thaw_verdict verdict, enum thaw_reason reason);
 
 struct gw_decision gw_decide(const struct gw_facts *facts);
 

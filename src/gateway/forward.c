@@ -261,6 +261,10 @@ static void write_identity(const struct gw_outgoing *out, struct http_writer *wr
 
 	if (sets == 0)
 		return;
+	if (out->origin.unverified != NULL) {
+		gw_identity_unverified(&out->origin, writer);
+		return;
+	}
 	if (out->origin.identity == NULL) {
 		gw_identity_none(sets, writer);
 		return;

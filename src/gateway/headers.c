@@ -73,7 +73,14 @@ static bool put_variable(const struct gw_origin *origin, unsigned variable, stru
 	case CONFIG_VAR_REQUEST_HOST:
 		return put_host(origin, words);
 	case CONFIG_VAR_IDENTITY_VERIFIED:
-		return put_text(words, origin->identity != NULL ? "SUCCESS" : "NONE");
+		gw_identity_verify(origin, words);
+		return true;
+	case CONFIG_VAR_UNVERIFIED_REASON:
+	case CONFIG_VAR_UNVERIFIED_SHA256:
+	case CONFIG_VAR_UNVERIFIED_CERTIFICATE:
+	case CONFIG_VAR_UNVERIFIED_PEM:
+		return origin->unverified != NULL &&
+		       gw_variable_unverified(variable, origin->unverified, origin->reason, words);
 	default:
 		break;
 	}

@@ -162,3 +162,35 @@ void gw_identity_none(unsigned sets, struct http_writer *writer)
 	if ((sets & CONFIG_IDENTITY_NGINX) != 0)
 		http_write_field(writer, "X-SSL-Client-Verify", "NONE");
 }
+
+void gw_identity_verify(const struct gw_origin *origin, struct gw_words *words)
+{
+	gw_words_text(words, origin->unverified != NULL ? "FAILED:" : origin->identity != NULL ? "SUCCESS" : "NONE");
+	if (origin->unverified != NULL)
+		gw_words_text(words, origin->reason);
+}
+
+static void write_line(struct gw_words *words, const char *name)
+{
+	gw_words_text(words, name);
+	gw_words_text(words, ": ");
+}
+
+void gw_identity_unverified(const struct gw_origin *origin, struct http_writer *writer)
+{
+	size_t left = writer->room - writer->len;
+	struct gw_words words = {.at = writer->at + writer->len,
+				 .room = left < GW_IDENTITY_MAX ? left : GW_IDENTITY_MAX};
+
+	write_line(&words, "X-SSL-Client-Verify");
+	gw_identity_verify(origin, &words);
+	gw_words_text(&words, "\r\n");
+	write_line(&words, "X-SSL-Client-Unverified-Fingerprint");
+	gw_words_text(&words, origin->unverified->sha256_hex);
+	gw_words_text(&words, "\r\n");
+	write_line(&words, "X-SSL-Client-Unverified-Cert");
+	gw_words_escaped_pem(&words, origin->unverified->certificate, origin->unverified->certificate_len);
+	gw_words_text(&words, "\r\n");
+	writer->overflow |= words.overflow;
+	writer->len += words.overflow ? 0 : words.len;
+}

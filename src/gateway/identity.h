@@ -5,6 +5,8 @@
 #ifndef GATEWAY_IDENTITY_H
 #define GATEWAY_IDENTITY_H
 
+#include "gateway/origin.h"
+#include "gateway/words.h"
 #include "http/response.h"
 #include "thaw/ask.h"
 #include "tls/details.h"
@@ -22,6 +24,13 @@ char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, co
 
 /* The same where the request has no identity: what says so. */
 void gw_identity_none(unsigned sets, struct http_writer *writer);
+
+/* SUCCESS, NONE, or FAILED: and the reason, as nginx's $ssl_client_verify. */
+void gw_identity_verify(const struct gw_origin *origin, struct gw_words *words);
+
+/* A certificate that was not trusted: in fields that no verified one has, so that nobody takes it for one. More than
+ * GW_IDENTITY_MAX sets overflow. */
+void gw_identity_unverified(const struct gw_origin *origin, struct http_writer *writer);
 
 /* Whether an inbound field of that name is left out: it belongs to any of the sets, or is believed by some upstream, in
  * that spelling or in one that servers take for it ('_', '.' or any other sign for '-', any case). Also one that is

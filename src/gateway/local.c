@@ -27,6 +27,7 @@ static enum gw_step begin(struct gw_stream *stream)
 		.host = gw_conn_host(stream->conn)->config,
 		.route = stream->route->config,
 		.identity = stream->identity,
+		.unverified = stream->unverified,
 		.report = &stream->story.report,
 		.before_verdict = stream->story.drained,
 	};

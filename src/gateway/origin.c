@@ -69,6 +69,8 @@ struct gw_origin gw_origin_of(struct gw_stream *stream)
 		.cipher = tls_link_cipher(conn->tls),
 		.host = stream->head_len > 0 ? stream->head.host : (struct http_span){"", 0},
 		.identity = stream->identity,
+		.unverified = stream->unverified,
+		.reason = stream->story.report.detail,
 		.told = &conn->told,
 		.details = details,
 		.id = id,

@@ -85,14 +85,19 @@ static void chain_left_out(void *arg)
 	(void)arg;
 }
 
-/* Someone who is allowed, with an identity before one without. */
+static bool has_certificate(const struct gw_preview_client *client)
+{
+	return client->with_identity || client->unverified;
+}
+
+/* Someone who is allowed, with a certificate before one without. */
 static const struct gw_preview_client *choose_sender(const struct gw_preview *preview)
 {
 	const struct gw_preview_client *chosen = NULL;
 
 	for (size_t i = 0; i < preview->client_count; i++) {
 		const struct gw_preview_client *client = &preview->clients[i];
-		if (client->allowed && (chosen == NULL || (client->with_identity && !chosen->with_identity)))
+		if (client->allowed && (chosen == NULL || (has_certificate(client) && !has_certificate(chosen))))
 			chosen = client;
 	}
 	return chosen;
@@ -125,6 +130,10 @@ static enum thaw_status write_sent(struct gw_preview *preview, const struct gate
 			   .identity = preview->sender->with_identity
 					       ? tls_certificate_identity(preview->certificate.certificate)
 					       : NULL,
+			   .unverified = preview->sender->unverified
+						 ? tls_certificate_identity(preview->certificate.certificate)
+						 : NULL,
+			   .reason = preview->certificate.detail,
 			   .told = &told,
 			   .details = details,
 			   .id = id,

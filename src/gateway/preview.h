@@ -27,6 +27,7 @@ struct gw_preview_client {
 	enum thaw_reason reason;
 	bool allowed;
 	bool with_identity;
+	bool unverified;      /* with the certificate, marked so */
 	unsigned status;      /* of the refusal; 0: none */
 	const char *location; /* the refusal sends it there */
 };

@@ -82,7 +82,7 @@ static void take_course(const struct visit *visit)
 	struct gw_preview_client *client = visit->client;
 
 	client->asked = true;
-	switch (gw_course(visit->settings, client->verdict)) {
+	switch (gw_course(visit->settings, client->verdict, client->reason)) {
 	case GW_COURSE_ADMIT:
 		client->allowed = client->with_identity = visit->preview->listed;
 		if (!client->allowed) {
@@ -90,6 +90,9 @@ static void take_course(const struct visit *visit)
 			client->reason = THAW_REASON_NOT_ALLOWED;
 			refuse(visit);
 		}
+		break;
+	case GW_COURSE_MARKED:
+		client->allowed = client->unverified = true;
 		break;
 	case GW_COURSE_GO:
 		client->allowed = true;
@@ -104,8 +107,10 @@ static void take_course(const struct visit *visit)
 static void ask(const struct visit *visit, const struct ask_facts *facts, const struct gw_decision *decision,
 		enum thaw_reason why)
 {
-	const struct thaw_ask_options options = {
-		.moment = decision->moment, .body_follows = decision->body_follows, .early = decision->early};
+	const struct thaw_ask_options options = {.moment = decision->moment,
+						 .body_follows = decision->body_follows,
+						 .early = decision->early,
+						 .unverified = visit->settings->require == CONFIG_OPTIONAL_UNVERIFIED};
 	const struct ask_plan plan = ask_plan(facts, &options);
 	struct gw_preview_client *client = visit->client;
 	bool asked = visit->demanded || visit->preview->host->at_handshake != NULL;
@@ -143,6 +148,13 @@ static void ask(const struct visit *visit, const struct ask_facts *facts, const 
 	take_course(visit);
 }
 
+/* A certificate that was given in the handshake, and that nobody vouches for. */
+static bool goes_marked(const struct visit *visit)
+{
+	return gw_course(visit->settings, THAW_VERDICT_REJECTED, THAW_REASON_UNTRUSTED) == GW_COURSE_MARKED &&
+	       !visit->preview->certificate.accepted;
+}
+
 static void decide(const struct visit *visit, const struct tls_negotiated *negotiated)
 {
 	const struct http_request *head = &visit->preview->head;
@@ -159,13 +171,20 @@ static void decide(const struct visit *visit, const struct tls_negotiated *negot
 	struct ask_facts known = {.means = tls_means(negotiated, &why)};
 
 	/* The trust of the handshake may be another one than the route's: the certificate is the same. */
-	known.believed = visit->preview->host->at_handshake != NULL && visit->preview->appraised &&
-			 visit->preview->certificate.accepted;
+	known.present = visit->preview->host->at_handshake != NULL && visit->preview->appraised;
+	known.believed = known.present && visit->preview->certificate.accepted;
 	switch (decision.action) {
 	case GW_GO:
 		client->allowed = true;
 		break;
 	case GW_GO_THEN_ASK:
+		if (known.present && goes_marked(visit)) {
+			client->means = THAW_MEANS_HANDSHAKE;
+			client->moment = THAW_MOMENT_HANDSHAKE;
+			settle(visit);
+			take_course(visit);
+			break;
+		}
 		client->moment = known.believed ? THAW_MOMENT_HANDSHAKE : THAW_MOMENT_RESPONSE;
 		client->means = known.believed ? THAW_MEANS_HANDSHAKE : known.means;
 		client->verdict = known.believed ? THAW_VERDICT_ACCEPTED : THAW_VERDICT_NONE;
@@ -175,7 +194,7 @@ static void decide(const struct visit *visit, const struct tls_negotiated *negot
 			take_course(visit);
 		break;
 	case GW_GO_OR_AWAY:
-		if (known.believed)
+		if (known.believed || (known.present && goes_marked(visit)))
 			ask(visit, &known, &decision, why);
 		else
 			client->sent_away = true;

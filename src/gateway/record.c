@@ -70,16 +70,19 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 	static const struct http_span none = {NULL, 0};
 	const struct http_request *head = facts->head;
 	char peer[INET6_ADDRSTRLEN + 16], when[TIME_TEXT];
-	json_t *certificate = json_null();
+	json_t *certificate = json_null(), *unverified = NULL;
 
 	gw_record_address(facts->peer, peer, sizeof(peer));
 	time_text(facts->wall_ms, when);
 	if (facts->identity != NULL)
 		certificate = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->identity->subject), "sha256",
 					facts->identity->sha256_hex);
+	if (facts->unverified != NULL)
+		unverified = json_pack("{s:o, s:s}", "subject", gw_text_string(facts->unverified->subject), "sha256",
+				       facts->unverified->sha256_hex);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:b, s:o, s:o, s:s?, s:i, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:I, "
-		"s:o, s:o, s:o, s:o, s:n}",
+		"s:o, s:o, s:o*, s:o, s:o, s:n}",
 		"time", when, "id", facts->id, "client", peer, "host", facts->host, "tls", facts->tls, "cipher",
 		facts->cipher, "resumed", (int)facts->resumed, "method", gw_text(head != NULL ? head->method : none),
 		"target", gw_text(head != NULL ? head->target : none), "protocol",
@@ -90,7 +93,7 @@ json_t *gw_record_new(const struct gw_record_facts *facts)
 		"status", (int)facts->status, "note", facts->note, "body_in", (json_int_t)facts->bytes_in, "body_out",
 		(json_int_t)facts->bytes_out, "ms", (json_int_t)facts->took_ms, "upstream_name", facts->service,
 		"upstream", facts->server, "upstream_ms", (json_int_t)facts->server_ms, "repaired",
-		repairs_of(facts->repairs), "certificate", certificate, "user_agent",
+		repairs_of(facts->repairs), "certificate", certificate, "unverified", unverified, "user_agent",
 		gw_text(field(head, "User-Agent")), "referer", gw_text(field(head, "Referer")), "ask");
 }
 

@@ -18,6 +18,7 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 		.timeout_ms = settings->timeout_ms,
 		.body_idle_ms = stream->gateway->config->connections.body_ms,
 		.decline_grace_ms = settings->decline_grace_ms,
+		.unverified = settings->require == CONFIG_OPTIONAL_UNVERIFIED,
 	};
 
 	if (thaw_ask(stream->conn->ask, &options, gw_stream_now(stream)) != THAW_OK) {
@@ -41,18 +42,26 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 /* For `when: response`: what is known about this client already, by an earlier ask or by the handshake. */
 static enum gw_step go_then_ask(struct gw_stream *stream)
 {
+	const struct config_certificate *settings = &stream->route->config->certificate;
 	bool refused =
 		stream->conn->after.state == GW_AFTER_REFUSED && stream->conn->after.trust == stream->route->trust;
 
-	struct thaw_ask_options here = {.trust = stream->route->trust, .moment = THAW_MOMENT_HANDSHAKE};
+	struct thaw_ask_options here = {.trust = stream->route->trust,
+					.moment = THAW_MOMENT_HANDSHAKE,
+					.unverified = settings->require == CONFIG_OPTIONAL_UNVERIFIED};
 	if (thaw_ask(stream->conn->ask, &here, gw_stream_now(stream)) != THAW_OK)
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
-	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_ACCEPTED) {
+	struct thaw_report report;
+	thaw_conn_report(stream->conn->ask, &report);
+	enum gw_course course = gw_course(settings, report.verdict, report.reason);
+	if (course == GW_COURSE_ADMIT || course == GW_COURSE_MARKED) {
 		stream->asked = true;
-		thaw_conn_report(stream->conn->ask, &stream->story.report);
-		if (!gw_admit(stream))
+		stream->story.report = report;
+		if (course == GW_COURSE_MARKED)
+			gw_mark(stream);
+		else if (!gw_admit(stream))
 			return GW_MOVED;
-	} else if (refused && stream->route->config->certificate.require) {
+	} else if (refused && settings->require == CONFIG_REQUIRED) {
 		return gw_refuse_verdict(stream, stream->conn->after.verdict, stream->conn->after.reason,
 					 stream->conn->after.detail);
 	} else {
@@ -74,7 +83,9 @@ static enum gw_step go_or_away(struct gw_stream *stream, const struct gw_decisio
 
 	if (stream->state != GW_HEAD)
 		return step;
-	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_ACCEPTED) {
+	const struct thaw_report *report = &stream->story.report;
+	enum gw_course course = gw_course(&stream->route->config->certificate, report->verdict, report->reason);
+	if (course == GW_COURSE_ADMIT || course == GW_COURSE_MARKED) {
 		gw_stream_enter(stream, GW_ASK);
 		return GW_MOVED;
 	}

@@ -69,7 +69,7 @@ bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b)
 		return true;
 	if (of_a->when == CONFIG_WHEN_NEVER || a->trust != b->trust)
 		return false;
-	if (of_b->require && !of_a->require)
+	if (of_b->require < of_a->require)
 		return false;
 	if (of_a->when == CONFIG_WHEN_RESPONSE && of_b->when != CONFIG_WHEN_RESPONSE)
 		return false;

@@ -78,7 +78,9 @@ struct gw_stream {
 	struct gw_record_ask story;
 	board_ask shown;                      /* while it is asked */
 	const struct thaw_identity *identity; /* that the request runs under; the connection's */
-	const struct gw_upstream_ops *ops;    /* NULL: not handed to an upstream yet */
+	const struct thaw_identity
+		*unverified;               /* goes on with it, marked so: story.report has the reason. NULL: none */
+	const struct gw_upstream_ops *ops; /* NULL: not handed to an upstream yet */
 	void *upstream;
 	uint64_t passed;   /* bytes of body that it has taken */
 	struct buffer out; /* what is to be written to the client */

@@ -105,3 +105,24 @@ bool gw_variable_identity(unsigned variable, const struct thaw_identity *identit
 		return false;
 	}
 }
+
+bool gw_variable_unverified(unsigned variable, const struct thaw_identity *unverified, const char *reason,
+			    struct gw_words *words)
+{
+	switch (variable) {
+	case CONFIG_VAR_UNVERIFIED_REASON:
+		gw_words_text(words, reason);
+		return true;
+	case CONFIG_VAR_UNVERIFIED_SHA256:
+		gw_words_text(words, unverified->sha256_hex);
+		return true;
+	case CONFIG_VAR_UNVERIFIED_CERTIFICATE:
+		gw_words_base64(words, unverified->certificate, unverified->certificate_len);
+		return true;
+	case CONFIG_VAR_UNVERIFIED_PEM:
+		gw_words_escaped_pem(words, unverified->certificate, unverified->certificate_len);
+		return true;
+	default:
+		return false;
+	}
+}

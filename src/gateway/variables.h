@@ -12,4 +12,8 @@
 bool gw_variable_identity(unsigned variable, const struct thaw_identity *identity, const struct tls_details *details,
 			  struct gw_words *words);
 
+/* The same of a certificate that is passed on unverified, and of the reason why it is. */
+bool gw_variable_unverified(unsigned variable, const struct thaw_identity *unverified, const char *reason,
+			    struct gw_words *words);
+
 #endif

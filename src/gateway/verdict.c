@@ -17,10 +17,13 @@ static enum gw_step verdict_in(struct gw_stream *stream)
 		return gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL);
 	if (report->verdict == THAW_VERDICT_CANCELLED)
 		return gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
-	switch (gw_course(&stream->route->config->certificate, report->verdict)) {
+	switch (gw_course(&stream->route->config->certificate, report->verdict, report->reason)) {
 	case GW_COURSE_ADMIT:
 		if (!gw_admit(stream))
 			return GW_MOVED;
+		break;
+	case GW_COURSE_MARKED:
+		gw_mark(stream);
 		break;
 	case GW_COURSE_GO:
 		break;

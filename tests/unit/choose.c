@@ -33,7 +33,8 @@ static struct config_route *route(struct world *world, char *path, enum config_w
 {
 	size_t i = world->config.route_count++;
 
-	world->settings[i] = (struct config_route){.path = path, .certificate = {.when = when, .require = true}};
+	world->settings[i] =
+		(struct config_route){.path = path, .certificate = {.when = when, .require = CONFIG_REQUIRED}};
 	world->routes[i] = (struct gw_route){.config = &world->settings[i], .trust = (thaw_trust *)(void *)trust};
 	http_reading_prefix(path, world->config.case_matters, world->loose[i]);
 	world->routes[i].loose_path = world->loose[i];
@@ -236,15 +237,18 @@ static void the_stricter_route_demands_all_that_the_other_does(void **state)
 	struct config_route *a = route(&world, (char[]){"/a"}, CONFIG_WHEN_REQUEST, &trust_a);
 	struct config_route *b = route(&world, (char[]){"/a/b"}, CONFIG_WHEN_HANDSHAKE, &trust_a);
 	IS(world, "GET /a/B", "/a");
-	a->certificate.require = false;
+	a->certificate.require = CONFIG_OPTIONAL;
 	IS(world, "GET /a/B", "/a/b");
+	b->certificate.require = CONFIG_OPTIONAL_UNVERIFIED;
+	IS(world, "GET /a/B", "/a");
+	b->certificate.require = CONFIG_REQUIRED;
 	b->certificate.when = CONFIG_WHEN_RESPONSE;
 	IS(world, "GET /a/B", "unclear");
 	b->certificate.when = CONFIG_WHEN_BODY;
 	a->certificate.allow = &rule;
 	a->certificate.allow_count = 1;
 	IS(world, "GET /a/B", "unclear");
-	a->certificate.require = true;
+	a->certificate.require = CONFIG_REQUIRED;
 	IS(world, "GET /a/B", "/a");
 	b->certificate.allow = &other;
 	b->certificate.allow_count = 1;

@@ -135,7 +135,7 @@ static void one_host_is_enough(void **state)
 		assert_null(certificates[i]->crl);
 		assert_null(certificates[i]->elsewhere);
 		assert_int_equal(certificates[i]->when, CONFIG_WHEN_NEVER);
-		assert_true(certificates[i]->require);
+		assert_int_equal(certificates[i]->require, CONFIG_REQUIRED);
 		assert_int_equal(certificates[i]->timeout_ms, 120 * 1000);
 		assert_int_equal(certificates[i]->decline_grace_ms, 1000);
 		assert_int_equal(certificates[i]->max_body, GiB);
@@ -543,7 +543,7 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 		assert_int_equal(certificate->depth, 32);
 		assert_int_equal(certificate->max_cert_list, 61440);
 		assert_int_equal(certificate->when, CONFIG_WHEN_REQUEST);
-		assert_false(certificate->require);
+		assert_int_equal(certificate->require, CONFIG_OPTIONAL);
 		assert_int_equal(certificate->timeout_ms, 5000);
 		assert_int_equal(certificate->decline_grace_ms, 6000);
 		assert_int_equal(certificate->max_body, i == 0 ? 7 : 4);
@@ -562,7 +562,7 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 	assert_int_equal(own->certificate.depth, 1);
 	assert_int_equal(own->certificate.max_cert_list, 1024);
 	assert_int_equal(own->certificate.when, CONFIG_WHEN_BODY);
-	assert_true(own->certificate.require);
+	assert_int_equal(own->certificate.require, CONFIG_REQUIRED);
 	assert_int_equal(own->certificate.timeout_ms, 1000);
 	assert_int_equal(own->certificate.decline_grace_ms, 2000);
 	assert_int_equal(own->certificate.max_body, 3);

@@ -290,8 +290,8 @@ static const struct bad {
 	{HOST("  client_certificate: { crl: {} }\n"),
 	 "5: key 'hosts[0].client_certificate.crl': a mapping (keys with values) is not allowed here; allowed: a PEM "
 	 "file of CRLs, or none"},
-	{HOST("  client_certificate: { require: [] }\n"),
-	 "5: key 'hosts[0].client_certificate.require': a list is not allowed here; allowed: true, false"},
+	{HOST("  client_certificate: { require: [] }\n"), "5: key 'hosts[0].client_certificate.require': a list is not "
+							  "allowed here; allowed: true, false, optional-unverified"},
 	{HOST("  client_certificate: { elsewhere: [] }\n"),
 	 "5: key 'hosts[0].client_certificate.elsewhere': a list is not allowed here; allowed: " ALLOWED_ORIGIN},
 	{END("workers:\n"), "8: key 'workers': no value is given; allowed: auto, or 1 to 1024"},
@@ -398,11 +398,12 @@ static const struct bad {
 	BAD_ASK("decline_grace", "2m", "is too large", ALLOWED_DURATION "0s to 1m"),
 	BAD_ASK("decline_grace", "99999999999999999999s", "is too large", ALLOWED_DURATION "0s to 1m"),
 	BAD_ASK("max_body", "1EiB", "is not understood", ALLOWED_SIZE "0 to 1024TiB"),
-	BAD_ASK("require", "yes", "must be true or false", "true, false"),
-	{HOST("  client_certificate: { require: \"true\" }\n"),
-	 "5: key 'hosts[0].client_certificate.require': 'true' in quotes must be true or false; allowed: true, false"},
-	BAD_ASK("require", "True", "must be true or false", "true, false"),
-	BAD_ASK("require", "1", "must be true or false", "true, false"),
+	BAD_ASK("require", "yes", "is not known", "true, false, optional-unverified"),
+	{HOST("  client_certificate: { partial_chain: \"true\" }\n"),
+	 "5: key 'hosts[0].client_certificate.partial_chain': 'true' in quotes must be true or false; allowed: true, "
+	 "false"},
+	BAD_ASK("partial_chain", "True", "must be true or false", "true, false"),
+	BAD_ASK("partial_chain", "1", "must be true or false", "true, false"),
 	/* words */
 	BAD_ASK("crl_check", "all", "is not known", "chain, leaf"),
 	BAD_ASK("partial_chain", "yes", "must be true or false", "true, false"),

@@ -130,12 +130,37 @@ static void statuses(void **state)
 	assert_int_equal(gw_problem_status(THAW_VERDICT_OVER_LIMIT, THAW_REASON_NO_MEMORY), 503);
 }
 
+/* What is not trusted goes on only where the route says so, and only for that reason. */
+static void courses(void **state)
+{
+	struct config_certificate settings = {.require = CONFIG_REQUIRED};
+
+	(void)state;
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE), GW_COURSE_ADMIT);
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE), GW_COURSE_REFUSE);
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_REJECTED, THAW_REASON_UNTRUSTED), GW_COURSE_REFUSE);
+	settings.require = CONFIG_OPTIONAL;
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE), GW_COURSE_GO);
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_IMPOSSIBLE, THAW_REASON_HTTP2), GW_COURSE_GO);
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_REJECTED, THAW_REASON_UNTRUSTED), GW_COURSE_REFUSE);
+	settings.require = CONFIG_OPTIONAL_UNVERIFIED;
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE), GW_COURSE_GO);
+	for (int reason = THAW_REASON_NONE; reason <= THAW_REASON_BUDGET_PRESSURE; reason++)
+		assert_int_equal(gw_course(&settings, THAW_VERDICT_REJECTED, (enum thaw_reason)reason),
+				 reason == THAW_REASON_UNTRUSTED ? GW_COURSE_MARKED : GW_COURSE_REFUSE);
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_CANCELLED, THAW_REASON_UNTRUSTED), GW_COURSE_REFUSE);
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_TIMED_OUT, THAW_REASON_NO_ANSWER), GW_COURSE_REFUSE);
+	settings.allow_count = 1;
+	assert_int_equal(gw_course(&settings, THAW_VERDICT_REJECTED, THAW_REASON_UNTRUSTED), GW_COURSE_REFUSE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(invariants),
 		cmocka_unit_test(statuses),
+		cmocka_unit_test(courses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
