@@ -22,6 +22,7 @@ file(GLOB guides docs/*.md)
 install(FILES README.md CHANGELOG.md LICENSE ${guides} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
 install(FILES docs/status.png docs/probe.svg DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT thaw)
 install(FILES docs/thaw.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw)
-install(DIRECTORY examples/balancer examples/certbot examples/cloud examples/nginx
-	DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw PATTERN deploy-hook EXCLUDE)
+install(DIRECTORY examples/balancer examples/certbot examples/cloud examples/container examples/kubernetes examples/nginx
+	DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT thaw PATTERN deploy-hook EXCLUDE PATTERN make-root EXCLUDE)
 install(PROGRAMS examples/certbot/deploy-hook DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/certbot COMPONENT thaw)
+install(PROGRAMS examples/container/make-root DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/container COMPONENT thaw)
