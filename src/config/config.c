@@ -124,6 +124,7 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 	config->worker_timeout_ms = WORKER_DEFAULT_MS;
 	config->connections = (struct config_connections){
 		.per_client_percent = CONNECTIONS_DEFAULT,
+		.first_byte_ms = CONFIG_FIRST_BYTE_MS,
 		.handshake_ms = CONFIG_HANDSHAKE_MS,
 		.head_ms = CONFIG_HEAD_MS,
 		.body_ms = CONFIG_BODY_MS,

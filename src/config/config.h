@@ -249,16 +249,18 @@ struct config_upstream {
 };
 
 /* Defaults of the settings below. */
-#define CONFIG_HANDSHAKE_MS 30000
-#define CONFIG_HEAD_MS      30000
-#define CONFIG_BODY_MS      60000
-#define CONFIG_KEEPALIVE_MS 60000
+#define CONFIG_FIRST_BYTE_MS 10000
+#define CONFIG_HANDSHAKE_MS  30000
+#define CONFIG_HEAD_MS       30000
+#define CONFIG_BODY_MS       60000
+#define CONFIG_KEEPALIVE_MS  60000
 
 /* How many client connections there may be, and how long they may wait. */
 struct config_connections {
 	unsigned max;                /* of all workers together; 0: as many as their file descriptors allow */
 	unsigned per_client;         /* of one client address; 0: see below */
 	unsigned per_client_percent; /* the same as a share of all; 0 with per_client 0: no limit */
+	uint64_t first_byte_ms;      /* of a PROXY header, and then of the first byte of TLS */
 	uint64_t handshake_ms;       /* of TLS, from its first byte on */
 	uint64_t head_ms;            /* from a request's first byte to the end of its head */
 	uint64_t body_ms;            /* without progress of a body, in either direction */

@@ -137,6 +137,16 @@ static const struct config_rule connections_rules[] = {
 	 .min = 1,
 	 .max = CONNECTIONS_MAX,
 	 .allowed = "1% to 100%, 1 to 10000000, or off"},
+	{.key = "first_byte_timeout",
+	 .preset = "10s",
+	 .text = "How long a new connection may stay without a byte of TLS; with `proxy_protocol` also how long until "
+		 "its "
+		 "header is there.",
+	 .read = config_read_duration,
+	 .offset = AT(connections.first_byte_ms),
+	 .min = 1000,
+	 .max = CONFIG_TIMEOUT_MAX,
+	 .allowed = CONFIG_DURATION_TEXT "1s to 24h"},
 	{.key = "handshake_timeout",
 	 .preset = "30s",
 	 .text = "Time for the TLS handshake, from its first byte on. Once a certificate is asked for in the "

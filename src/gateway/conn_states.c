@@ -7,8 +7,9 @@
 #define ENDS (GW_BIT(GW_LINGER) | GW_BIT(GW_DEAD))
 
 const struct gw_state_row gw_states[GW_STATES] = {
-	[GW_PREFACE] = {"preface", GW_BIT(GW_SILENT) | GW_BIT(GW_DEAD), 10000, 0},
-	[GW_SILENT] = {"silent", GW_BIT(GW_TLS) | GW_BIT(GW_IDLE) | GW_BIT(GW_DEAD), 10000, 0},
+	[GW_PREFACE] = {"preface", GW_BIT(GW_SILENT) | GW_BIT(GW_DEAD), CONFIG_FIRST_BYTE_MS, SETTING(first_byte_ms)},
+	[GW_SILENT] = {"silent", GW_BIT(GW_TLS) | GW_BIT(GW_IDLE) | GW_BIT(GW_DEAD), CONFIG_FIRST_BYTE_MS,
+		       SETTING(first_byte_ms)},
 	[GW_TLS] = {"tls", GW_BIT(GW_CHOICE) | GW_BIT(GW_IDLE) | ENDS, CONFIG_HANDSHAKE_MS, SETTING(handshake_ms)},
 	/* or client_certificate.timeout, if that is longer */
 	[GW_CHOICE] = {"choice", GW_BIT(GW_IDLE) | ENDS, CONFIG_HANDSHAKE_MS, SETTING(handshake_ms)},

@@ -1,10 +1,11 @@
 """Limits of requests, over both versions of HTTP."""
 
+import socket
 import subprocess
 
 import pytest
 
-from peer import Client
+from peer import LIMIT, Client
 
 ROUTES = (
     "      - { path: /small, max_request_body: 100KiB, upstream: builtin:inspect }\n"
@@ -48,3 +49,10 @@ def test_a_client_that_stops_is_answered_after_its_time(serve, settings):
     client.begin("/", 1000)
     client.send(bytes(10))
     assert client.response()[0] == 408
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_client_that_sends_nothing_is_closed_after_its_time(serve, settings, proxied):
+    gateway = serve("-c", settings(more="connections: { first_byte_timeout: 1s }\n", proxy_protocol=proxied))
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT) as silent:
+        assert silent.recv(1) == b""

@@ -44,9 +44,10 @@ static struct table stream(void)
 
 static void settings_replace_the_limits_of_clients_alone(void **state)
 {
-	const struct config_connections settings = {.handshake_ms = 1, .head_ms = 2, .body_ms = 3, .keepalive_ms = 4};
-	const uint64_t conn[GW_STATES] = {[GW_PREFACE] = 10000, [GW_SILENT] = 10000, [GW_TLS] = 1,
-					  [GW_CHOICE] = 1,      [GW_IDLE] = 4,       [GW_LINGER] = 5000};
+	const struct config_connections settings = {
+		.first_byte_ms = 5, .handshake_ms = 1, .head_ms = 2, .body_ms = 3, .keepalive_ms = 4};
+	const uint64_t conn[GW_STATES] = {
+		[GW_PREFACE] = 5, [GW_SILENT] = 5, [GW_TLS] = 1, [GW_CHOICE] = 1, [GW_IDLE] = 4, [GW_LINGER] = 5000};
 	const uint64_t stream[GW_STREAM_STATES] = {
 		[GW_HEAD] = 2, [GW_PASS] = 3, [GW_RELAY] = 3, [GW_TUNNEL] = 60000, [GW_REPLY] = 3};
 
