@@ -3,29 +3,46 @@
 static void on_read(ngx_http_request_t *r);
 static void on_write(ngx_http_request_t *r);
 
-/* The request is gone, or goes to another location, whose answer is its own. */
+/* ---- what hangs on a request ---- */
+
+/* The request is gone, or is asked anew by another location. */
 static void leave(void *data)
 {
 	thaw_request_t *asked = data;
 
-	if (asked->state != THAW_SETTLED)
+	if (asked->link != NULL)
 		thaw_link_leave(asked->link);
 }
 
-static thaw_request_t *new_request(ngx_http_request_t *r, thaw_link_t *link)
+static ngx_pool_cleanup_t *find(ngx_http_request_t *r)
 {
-	thaw_request_t *asked = ngx_pcalloc(r->pool, sizeof(*asked));
-	ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+	ngx_pool_cleanup_t *cleanup = r->pool->cleanup;
 
-	if (asked == NULL || cleanup == NULL)
+	while (cleanup != NULL && cleanup->handler != leave)
+		cleanup = cleanup->next;
+	return cleanup;
+}
+
+thaw_request_t *thaw_request_of(ngx_http_request_t *r)
+{
+	ngx_pool_cleanup_t *cleanup = find(r->main);
+
+	return cleanup != NULL ? cleanup->data : NULL;
+}
+
+static thaw_request_t *new_request(ngx_http_request_t *r, const thaw_trust *trust)
+{
+	ngx_pool_cleanup_t *cleanup = find(r);
+
+	if (cleanup == NULL && (cleanup = ngx_pool_cleanup_add(r->pool, sizeof(thaw_request_t))) == NULL)
 		return NULL;
 	cleanup->handler = leave;
-	cleanup->data = asked;
-	asked->state = THAW_SETTLED;
-	asked->link = link;
-	ngx_http_set_ctx(r, asked, ngx_http_thaw_module);
+	thaw_request_t *asked = cleanup->data;
+	*asked = (thaw_request_t){.r = r, .state = THAW_WAITS, .trust = trust};
 	return asked;
 }
+
+/* ---- what the access phase says ---- */
 
 /* To where each handshake asks: the same target, there. */
 static ngx_int_t send_elsewhere(ngx_http_request_t *r, const ngx_str_t *origin)
@@ -35,176 +52,234 @@ static ngx_int_t send_elsewhere(ngx_http_request_t *r, const ngx_str_t *origin)
 	if (location == NULL)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
 	ngx_memzero(location, sizeof(*location));
-	location->value.len = origin->len + r->unparsed_uri.len;
+	/* A target in absolute form has an origin of its own: then the path as nginx knows it. */
+	ngx_str_t target = r->unparsed_uri.len > 0 && r->unparsed_uri.data[0] == '/' ? r->unparsed_uri : r->uri;
+	location->value.len = origin->len + target.len;
 	location->value.data = ngx_pnalloc(r->pool, location->value.len);
-	if (location->value.data == NULL || r->unparsed_uri.len == 0 || r->unparsed_uri.data[0] != '/')
+	if (location->value.data == NULL)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
-	ngx_memcpy(ngx_cpymem(location->value.data, origin->data, origin->len), r->unparsed_uri.data,
-		   r->unparsed_uri.len);
+	ngx_memcpy(ngx_cpymem(location->value.data, origin->data, origin->len), target.data, target.len);
 	location->hash = 1;
 	ngx_str_set(&location->key, "Location");
 	r->headers_out.location = location;
 	return NGX_HTTP_TEMPORARY_REDIRECT;
 }
 
-static ngx_int_t refusal(ngx_http_request_t *r, const thaw_location_t *location, const struct thaw_report *report)
+static ngx_int_t outcome(ngx_http_request_t *r, const thaw_location_t *location, const struct thaw_report *report)
 {
-	ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "thaw: the client's certificate is not there: %s (%s)%s%s",
+	if (report->verdict == THAW_VERDICT_ACCEPTED)
+		return NGX_OK;
+	if (!location->require)
+		return NGX_DECLINED;
+	ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+		      "thaw: access forbidden: the client's certificate was not accepted: %s (%s)%s%s",
 		      thaw_verdict_name(report->verdict), thaw_reason_name(report->reason),
 		      report->detail[0] != '\0' ? ": " : "", report->detail);
-	switch (report->verdict) {
-	case THAW_VERDICT_IMPOSSIBLE:
-		return location->elsewhere.len > 0 ? send_elsewhere(r, &location->elsewhere) : NGX_HTTP_FORBIDDEN;
-	case THAW_VERDICT_TIMED_OUT:
-		return NGX_HTTP_REQUEST_TIME_OUT;
-	case THAW_VERDICT_OVER_LIMIT:
-		return NGX_HTTP_SERVICE_UNAVAILABLE;
-	default:
-		return NGX_HTTP_FORBIDDEN;
+	if (report->verdict == THAW_VERDICT_IMPOSSIBLE && location->elsewhere.len > 0)
+		return send_elsewhere(r, &location->elsewhere);
+	return report->reason == THAW_REASON_NO_MEMORY ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_HTTP_FORBIDDEN;
+}
+
+/* ---- the verdict ---- */
+
+static int came_before_renegotiation(const thaw_request_t *asked, const thaw_link_t *link)
+{
+	const ngx_http_request_t *r = asked->r;
+
+	return asked->report.means == THAW_MEANS_RENEGOTIATION && asked->report.asked_ms != 0 &&
+	       (link->early != NULL || (!thaw_body_is_unread(r) && r->header_in->pos < r->header_in->last));
+}
+
+void thaw_settle(thaw_request_t *asked, thaw_state_e state)
+{
+	thaw_link_t *link = asked->link;
+
+	thaw_conn_report(link->conn, &asked->report);
+	asked->state = state;
+	/* What was pipelined before a renegotiation is not run after it, whoever sent it (CVE-2009-3555; RFC 5746). */
+	if (state == THAW_SETTLED && came_before_renegotiation(asked, link)) {
+		asked->r->keepalive = 0;
+		thaw_link_drop_early(link);
+		asked->r->header_in->pos = asked->r->header_in->last;
 	}
+	thaw_link_leave(link);
 }
 
-/* The verdict is in: what the access phase says. */
-static void settle(ngx_http_request_t *r, thaw_request_t *asked)
+void thaw_go_on(thaw_request_t *asked)
 {
-	const thaw_location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_thaw_module);
+	ngx_http_request_t *r = asked->r;
 
-	thaw_conn_report(asked->link->conn, &asked->report);
 	asked->state = THAW_SETTLED;
-	thaw_link_leave(asked->link);
-	if (asked->report.verdict == THAW_VERDICT_ACCEPTED)
-		asked->outcome = NGX_OK;
-	else
-		asked->outcome = location->require ? refusal(r, location, &asked->report) : NGX_DECLINED;
-}
-
-static int is_pending(const thaw_request_t *asked)
-{
-	return thaw_verdict(asked->link->conn) == THAW_VERDICT_PENDING;
-}
-
-/* Once more through the access phase, now that it has an answer. */
-static void go_on(ngx_http_request_t *r)
-{
+	r->read_event_handler = r->discard_body ? ngx_http_discarded_request_body_handler : ngx_http_block_reading;
 	r->write_event_handler = ngx_http_core_run_phases;
 	ngx_http_core_run_phases(r);
 }
 
-static void wait_on(ngx_http_request_t *r, thaw_request_t *asked)
+/* The connection is gone, or cannot be used any more. */
+static void give_up(thaw_request_t *asked)
 {
-	asked->state = THAW_WAITS;
-	r->read_event_handler = on_read;
-	r->write_event_handler = on_write;
-	if (thaw_link_pump(asked->link) == NGX_ERROR || thaw_link_arm(asked->link) != NGX_OK)
-		ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+	ngx_http_request_t *r = asked->r;
+
+	if (asked->link != NULL)
+		thaw_settle(asked, THAW_SETTLED);
+	r->connection->error = 1;
+	ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
 }
 
-void thaw_access_settle(ngx_http_request_t *r)
+static void read_after_all(thaw_request_t *asked)
 {
-	ngx_connection_t *c = r->connection;
-	thaw_request_t *asked = ngx_http_get_module_ctx(r, ngx_http_thaw_module);
+	ngx_http_request_t *r = asked->r;
 
-	if (asked == NULL || asked->state == THAW_SETTLED)
-		return;
-	if (is_pending(asked)) {
-		if (thaw_link_arm(asked->link) != NGX_OK)
-			ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
-	} else if (asked->state == THAW_WAITS || thaw_verdict(asked->link->conn) != THAW_VERDICT_ACCEPTED) {
-		settle(r, asked);
-		go_on(r); /* a refusal needs no more of the body */
+	r->expect_tested = 1; /* it did not wait for a 100 */
+	ngx_int_t rc = thaw_body_read(asked);
+	if (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+		ngx_http_finalize_request(r, rc);
+}
+
+/* While it waits: the exchange moves on with what is read. */
+static void pump(thaw_request_t *asked)
+{
+	thaw_link_t *link = asked->link;
+	ngx_int_t rc = thaw_link_pump(link);
+
+	if (!thaw_link_is_pending(link)) {
+		if (rc == NGX_ERROR) {
+			give_up(asked);
+			return;
+		}
+		thaw_settle(asked, THAW_SETTLED);
+		thaw_go_on(asked);
+	} else if (rc == NGX_ERROR || thaw_link_arm(link) != NGX_OK) {
+		give_up(asked);
+	} else if (link->early != NULL && thaw_body_is_unread(asked->r)) {
+		read_after_all(asked);
 	}
+}
+
+/* While nginx reads the body. */
+static void look(thaw_request_t *asked)
+{
+	thaw_link_t *link = asked->link;
+	ngx_http_request_t *r = asked->r;
+
+	if (thaw_link_is_pending(link)) {
+		if (thaw_link_waits_for_client(link))
+			thaw_body_pause_timer(r);
+		if (thaw_link_arm(link) != NGX_OK)
+			give_up(asked);
+		return;
+	}
+	thaw_settle(asked, THAW_JUDGED);
+	if (asked->report.verdict == THAW_VERDICT_ACCEPTED || asked->report.reason == THAW_REASON_CONNECTION) {
+		r->write_event_handler = ngx_http_request_empty_handler;
+		thaw_body_resume_timer(r);
+		return;
+	}
+	thaw_body_discard(r); /* a refusal needs no more of it */
+	thaw_go_on(asked);
+}
+
+void thaw_access_news(thaw_request_t *asked)
+{
+	ngx_connection_t *c = asked->r->connection;
+
+	ngx_http_set_log_request(c->log, asked->r);
+	if (asked->state == THAW_WAITS)
+		pump(asked);
+	else if (asked->state == THAW_READS)
+		look(asked);
 	ngx_http_run_posted_requests(c);
 }
 
 static void on_read(ngx_http_request_t *r)
 {
-	thaw_request_t *asked = ngx_http_get_module_ctx(r, ngx_http_thaw_module);
+	thaw_request_t *asked = thaw_request_of(r);
 
-	if (thaw_link_pump(asked->link) == NGX_ERROR) {
-		ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
-		return;
-	}
-	thaw_access_settle(r);
+	if (asked->link != NULL)
+		pump(asked);
 }
 
 /* What the transport did not take of the request for the certificate. */
 static void on_write(ngx_http_request_t *r)
 {
-	thaw_request_t *asked = ngx_http_get_module_ctx(r, ngx_http_thaw_module);
+	thaw_request_t *asked = thaw_request_of(r);
 
+	if (asked->link == NULL)
+		return;
 	thaw_tick(asked->link->conn, ngx_current_msec);
-	thaw_access_settle(r);
+	thaw_link_clear_errors();
+	ngx_post_event(&asked->link->news, &ngx_posted_events);
 }
 
-static void on_body(ngx_http_request_t *r)
+void thaw_wait(thaw_request_t *asked)
 {
-	thaw_request_t *asked = ngx_http_get_module_ctx(r, ngx_http_thaw_module);
+	ngx_http_request_t *r = asked->r;
 
-	if (asked->state == THAW_BODY_COMES) {
-		thaw_body_ended(asked->link->conn, ngx_current_msec);
-		if (is_pending(asked)) {
-			wait_on(r, asked);
-			return;
-		}
-		settle(r, asked);
-	}
-	go_on(r);
+	asked->state = THAW_WAITS;
+	r->read_event_handler = on_read;
+	r->write_event_handler = on_write;
+	if (r->connection->read->timer_set)
+		ngx_del_timer(r->connection->read); /* the ask has a deadline of its own */
+	ngx_post_event(&asked->link->news, &ngx_posted_events);
 }
 
-static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, thaw_request_t *asked)
+/* ---- the access phase ---- */
+
+static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, thaw_link_t *link)
 {
 	const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-	int has_body = (r->headers_in.content_length_n > 0 || r->headers_in.chunked) && r->request_body == NULL &&
-		       !r->discard_body;
+	int reads = thaw_body_is_unread(r) && (location->when == THAW_BODY || !thaw_body_waits_for_continue(r));
 	struct thaw_ask_options options = {
 		.trust = location->trust,
 		.moment = location->when == THAW_BODY ? THAW_MOMENT_BODY : THAW_MOMENT_HEADERS,
-		.body_follows = has_body,
+		.body_follows = reads,
 		.early = location->when == THAW_REQUEST_EARLY,
 		.timeout_ms = location->timeout,
 		.body_idle_ms = core->client_body_timeout,
 	};
+	thaw_request_t *asked = new_request(r, location->trust);
 
-	if (thaw_link_ask(asked->link, r, &options) != NGX_OK)
+	if (asked == NULL || thaw_link_ask(link, asked, &options) != NGX_OK)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
-	if (!is_pending(asked)) {
-		settle(r, asked);
-		return asked->outcome;
+	if (!thaw_link_is_pending(link)) {
+		thaw_settle(asked, THAW_SETTLED);
+		return outcome(r, location, &asked->report);
 	}
-	if (!has_body) {
-		wait_on(r, asked);
-		return NGX_DONE;
+	if (!reads) {
+		thaw_wait(asked);
+		return NGX_AGAIN;
 	}
-	asked->state = THAW_BODY_COMES;
-	ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
-	if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-		asked->state = THAW_SETTLED;
-		thaw_link_leave(asked->link);
-		return rc;
-	}
-	if (rc == NGX_AGAIN) {
-		r->write_event_handler = on_write;
-		if (thaw_link_arm(asked->link) != NGX_OK)
-			rc = NGX_ERROR;
-	}
-	ngx_http_finalize_request(r, NGX_DONE);
-	return NGX_DONE;
+	r->write_event_handler = on_write;
+	ngx_int_t rc = thaw_body_read(asked);
+	return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
 ngx_int_t thaw_access(ngx_http_request_t *r)
 {
 	const thaw_location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_thaw_module);
-	thaw_request_t *asked = ngx_http_get_module_ctx(r, ngx_http_thaw_module);
+	thaw_request_t *asked;
 
 	if (location->when == THAW_OFF)
 		return NGX_DECLINED;
-	if (asked != NULL)
-		return asked->state == THAW_SETTLED ? asked->outcome : NGX_DONE;
-	thaw_link_t *link = thaw_link_of(r->stream != NULL ? r->connection : r->connection);
-	if (link == NULL) {
-		ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "thaw: a request without TLS has no certificate");
+	asked = thaw_request_of(r);
+	if (asked != NULL && asked->state != THAW_SETTLED)
+		return NGX_AGAIN;
+	if (asked != NULL && asked->trust == location->trust)
+		return outcome(r, location, &asked->report);
+	if (r->connection->ssl == NULL) {
+		ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+			      "thaw: access forbidden: a request without TLS has no certificate");
 		return location->require ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
 	}
-	asked = new_request(r, link);
-	return asked != NULL ? begin(r, location, asked) : NGX_HTTP_INTERNAL_SERVER_ERROR;
+	thaw_link_t *link = thaw_link_of(r->connection);
+	/* RFC 9110 15.5.20: the client said another server's name in its handshake, and can say this one's. */
+	if (link == NULL || link->server != ngx_http_get_module_srv_conf(r, ngx_http_thaw_module)) {
+		ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+			      "thaw: the client's handshake was for another server than its request");
+		return NGX_HTTP_MISDIRECTED_REQUEST;
+	}
+	/* RFC 8470 5.2: early data may be a replay, and the client cannot be asked before the handshake is over. */
+	if (SSL_is_init_finished(r->connection->ssl->connection) != 1)
+		return 425;
+	return begin(r, location, link);
 }

@@ -1,0 +1,145 @@
+#include "thaw_nginx.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+/* ---- which server block ---- */
+
+/* The name that the client says (RFC 6066 3: the list's length, the name's type and length, the name), as nginx will
+ * see it. Length 0: none, or one that nginx refuses. */
+static size_t read_name(SSL *ssl, u_char name[256])
+{
+	const unsigned char *extension;
+	size_t len, i;
+
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &len) != 1 || len <= 5 ||
+	    len > 5 + 255 || extension[2] != TLSEXT_NAMETYPE_host_name)
+		return 0;
+	len -= 5;
+	len -= extension[5 + len - 1] == '.';
+	for (i = 0; i < len; i++)
+		name[i] = ngx_tolower(extension[5 + i]);
+	return len;
+}
+
+static ngx_http_core_srv_conf_t *find_server(const ngx_http_virtual_names_t *names, u_char *name, size_t len)
+{
+	ngx_http_core_srv_conf_t *found =
+		ngx_hash_find_combined((ngx_hash_combined_t *)&names->names, ngx_hash_key(name, len), name, len);
+#if (NGX_PCRE)
+	ngx_str_t text = {len, name};
+	ngx_uint_t i;
+
+	for (i = 0; found == NULL && i < names->nregex; i++)
+		if (ngx_regex_exec(names->regex[i].regex->regex, &text, NULL, 0) >= 0)
+			found = names->regex[i].server;
+#endif
+	return found;
+}
+
+static const thaw_server_t *server_of(const ngx_connection_t *c, SSL *ssl)
+{
+	const ngx_http_connection_t *http = c->data;
+	const ngx_http_core_srv_conf_t *core = NULL;
+	u_char name[256];
+	size_t len = read_name(ssl, name);
+
+	if (http->addr_conf->virtual_names != NULL && len > 0)
+		core = find_server(http->addr_conf->virtual_names, name, len);
+	if (core == NULL)
+		core = http->addr_conf->default_server;
+	return core->ctx->srv_conf[ngx_http_thaw_module.ctx_index];
+}
+
+/* ---- callbacks ---- */
+
+static int is_asking(const thaw_link_t *link)
+{
+	return link != NULL && link->asked != NULL;
+}
+
+/* A new connection to a server block that asks. */
+static void join(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server)
+{
+	thaw_link_t *link = thaw_link_new(c, ssl, server);
+
+	/* Without memory for it the connection works, and cannot be asked. */
+	if (link == NULL)
+		return;
+	thaw_hold_to_tls12(link->conn, (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_2) == 0);
+	/* Nothing is resumed across server blocks, or once their trust has changed (CVE-2025-23419). That OpenSSL looks
+	 * at sessions before nginx knows the server block is what makes this the place to say so. */
+	(void)SSL_set_session_id_context(ssl, server->id, THAW_ID_LEN);
+}
+
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+	ngx_connection_t *c = ngx_ssl_get_connection(ssl);
+	const thaw_server_t *server;
+	int result;
+
+	(void)arg;
+	if (!c->ssl->handshaked && thaw_link_of_ssl(ssl) == NULL && (server = server_of(c, ssl))->asks)
+		join(c, ssl, server);
+	result = thaw_client_hello(ssl, alert, NULL);
+	thaw_link_clear_errors();
+	return result;
+}
+
+static int on_server_name(SSL *ssl, int *alert, void *arg)
+{
+	uint64_t no_ticket = SSL_get_options(ssl) & SSL_OP_NO_TICKET;
+	int result;
+
+	/* nginx refuses each renegotiation here. One that was asked for goes on, for the same server:
+	 * thaw_client_hello() has refused all others. */
+	if (is_asking(thaw_link_of_ssl(ssl)))
+		return SSL_TLSEXT_ERR_OK;
+	result = ngx_http_ssl_servername(ssl, alert, arg);
+	/* nginx gives the SSL the options of the server block's SSL_CTX. */
+	(void)SSL_set_options(ssl, no_ticket);
+	return result;
+}
+
+/* ---- once ---- */
+
+static int digest_certificates(EVP_MD_CTX *md, SSL_CTX *ctx)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+	long more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST);
+	int good = 1;
+
+	for (; good && more == 1; more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT)) {
+		X509 *x509 = SSL_CTX_get0_certificate(ctx);
+		good = x509 == NULL ||
+		       (X509_digest(x509, EVP_sha256(), digest, &len) == 1 && EVP_DigestUpdate(md, digest, len) == 1);
+	}
+	return good;
+}
+
+/* As nginx's own session id context, and the trusts. The same after a reload and on another machine. */
+static ngx_int_t make_id(const ngx_http_core_srv_conf_t *core, thaw_server_t *server, SSL_CTX *ctx)
+{
+	static const char label[] = "ngx_http_thaw_module 1";
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int mode = SSL_CTX_get_verify_mode(ctx);
+	int good = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+		   EVP_DigestUpdate(md, label, sizeof(label)) == 1 && EVP_DigestUpdate(md, &mode, sizeof(mode)) == 1 &&
+		   EVP_DigestUpdate(md, server->trusts, THAW_ID_LEN) == 1 &&
+		   EVP_DigestUpdate(md, core->server_name.data, core->server_name.len) == 1 &&
+		   digest_certificates(md, ctx) && EVP_DigestFinal_ex(md, server->id, NULL) == 1;
+
+	EVP_MD_CTX_free(md);
+	thaw_link_clear_errors();
+	return good ? NGX_OK : NGX_ERROR;
+}
+
+ngx_int_t thaw_hello_watch(const ngx_http_core_srv_conf_t *core, thaw_server_t *server, SSL_CTX *ctx)
+{
+	if (server->asks && make_id(core, server, ctx) != NGX_OK)
+		return NGX_ERROR;
+	SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+	SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
+	return SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL) == 1 ? NGX_OK : NGX_ERROR;
+}

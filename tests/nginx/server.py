@@ -1,0 +1,154 @@
+"""A real nginx with the module, on loopback, from a folder of its own."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+from harness.gateway import children, memory_of
+from harness.process import kill_group, popen
+from ports import free_port
+
+PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"
+LIMIT = 60.0  # a watchdog, not a measure of speed
+
+CONF = """
+load_module {module};
+daemon off;
+error_log error.log {level};
+pid nginx.pid;
+worker_processes {workers};
+{main}
+events {{ worker_connections 4096; }}
+http {{
+    log_format told escape=json '{{"target":"$request_uri","status":$status,"verdict":"$thaw_verdict",'
+        '"reason":"$thaw_reason","means":"$thaw_means","moment":"$thaw_moment","ask_ms":"$thaw_ask_ms",'
+        '"drained":"$thaw_drained","verify":"$ssl_client_verify","subject":"$ssl_client_s_dn","tls":"$ssl_protocol",'
+        '"reused":"$ssl_session_reused","http":"$server_protocol","sent":"$body_bytes_sent"}}';
+    access_log access.log told;
+    client_max_body_size 0;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    ssl_certificate {pki}/server.pem;
+    ssl_certificate_key {pki}/server.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    upstream app {{ server 127.0.0.1:{app}; }}
+    proxy_set_header X-Verify $ssl_client_verify;
+    proxy_set_header X-Subject $ssl_client_s_dn;
+    proxy_set_header X-Issuer $ssl_client_i_dn;
+    proxy_set_header X-Fingerprint $ssl_client_fingerprint;
+    proxy_set_header X-Cert $ssl_client_escaped_cert;
+    proxy_set_header X-Verdict $thaw_verdict;
+    proxy_set_header X-Reason $thaw_reason;
+    proxy_set_header X-Means $thaw_means;
+    proxy_set_header X-Drained $thaw_drained;
+{http}
+{servers}
+}}
+"""
+
+
+class Nginx:
+    """`servers`: what is inside each server block; {port}, {pki}, {app}, {folder} and {plain} are put in."""
+
+    def __init__(self, folder, module, pki, app, servers, http="", main="", workers=1, level="info", start=True):
+        self.folder, self.pki = folder, pki
+        self.port, self.plain = free_port(), free_port()
+        os.chmod(folder, 0o755)
+        self._fixed = {"module": module, "pki": pki, "app": app, "level": level, "workers": workers}
+        self._environment = {**os.environ, "LD_LIBRARY_PATH": self._libraries(module)}
+        preload = os.environ.get("THAW_NGINX_PRELOAD")
+        if preload:
+            self._environment["LD_PRELOAD"] = preload
+        self._wrapper = os.environ.get("THAW_NGINX_WRAPPER", "").split()
+        self.process = None
+        self.configure(*servers, http=http, main=main)
+        if start:
+            self.start()
+
+    @staticmethod
+    def _libraries(module):
+        return ":".join(str(one.parent) for one in pathlib.Path(module).parent.glob("libthaw/**/libthaw.so"))
+
+    def configure(self, *servers, http="", main=""):
+        values = {"port": self.port, "plain": self.plain, "pki": self.pki, "app": self._fixed["app"], "folder": self.folder}
+        blocks = "".join("server {" + one.format(**values) + "}\n" for one in servers)
+        if os.geteuid() == 0:
+            main = "user root;\n" + main
+        text = CONF.format(**self._fixed, http=http.format(**values), main=main, servers=blocks)
+        (self.folder / "nginx.conf").write_text(text)
+
+    def _argv(self, *more):
+        return [PROGRAM, "-p", f"{self.folder}/", "-c", f"{self.folder}/nginx.conf", "-e", f"{self.folder}/error.log", *more]
+
+    def test(self):
+        """`nginx -t`: its exit code and what it says."""
+        done = subprocess.run(self._argv("-t"), env=self._environment, capture_output=True, text=True, timeout=LIMIT)
+        return done.returncode, done.stderr
+
+    def start(self):
+        self._output = open(self.folder / "output", "wb")
+        self.process = popen([*self._wrapper, *self._argv()], cwd=self.folder, env=self._environment,
+                             stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT)
+        self.wait(lambda: self.workers() or self.process.poll() is not None, "a worker")
+        if self.process.poll() is not None:
+            raise AssertionError(f"nginx did not start:\n{self.errors()}\n{(self.folder / 'output').read_text()}")
+
+    def wait(self, condition, what):
+        end = time.monotonic() + LIMIT
+        while not (found := condition()):
+            assert time.monotonic() < end, f"never came: {what}\n{self.errors()[-3000:]}"
+            time.sleep(0.02)
+        return found
+
+    def workers(self):
+        return children(self.process.pid)
+
+    def errors(self):
+        file = self.folder / "error.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def records(self):
+        file = self.folder / "access.log"
+        lines = file.read_text(errors="replace").splitlines(keepends=True) if file.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def record(self, mark):
+        """The one record whose target ends so."""
+        found = self.wait(lambda: [one for one in self.records() if one["target"].endswith(mark)], f"a record of {mark}")
+        assert len(found) == 1, found
+        return found[0]
+
+    def url(self, path, host="localhost"):
+        return f"https://{host}:{self.port}{path}"
+
+    def memory(self):
+        return memory_of(self.process.pid)
+
+    def complaints(self):
+        """What never may be in its log."""
+        output = (self.folder / "output").read_text(errors="replace") if self.process else ""
+        words = ("[alert]", "[crit]", "[emerg]", "exited on signal", "Sanitizer", "runtime error", "ERROR SUMMARY: ")
+        return [line for line in (self.errors() + output).splitlines()
+                if any(word in line for word in words) and "ERROR SUMMARY: 0 errors" not in line]
+
+    def signal(self, which):
+        self.process.send_signal(which)
+
+    def stop(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                pass
+        kill_group(self.process)
+        self._output.close()
