@@ -10,7 +10,8 @@
  *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_client_hello, NULL), or call thaw_client_hello() from the callback
  *      that you have. It notes what the client offers and, if told so, holds clients without post-handshake
  *      authentication to TLS 1.2, where they can be asked. Session tickets: see thaw_ticket_made().
- *   2. For each connection: thaw_conn_new() before the handshake, thaw_conn_free() before SSL_free().
+ *   2. For each connection: thaw_conn_new() before the handshake or in that callback, thaw_conn_free() before
+ * SSL_free().
  *   3. Read with thaw_read() instead of SSL_read(). Write with SSL_write() as ever, when thaw_can_write() says so.
  *   4. For a request that needs a certificate: thaw_ask(), then go on reading its body with thaw_read() into a
  *      thaw_spool, and call thaw_body_ended() at its end, until thaw_verdict() is no longer pending. Call
@@ -107,8 +108,8 @@ int thaw_ticket_made(struct ssl_st *ssl, void *unused);
 int thaw_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, const unsigned char *name, size_t name_len,
 		       int status, void *unused);
 
-/* Before the handshake. Takes the SSL's message callback (SSL_set_msg_callback) for as long as it lives. NULL: no
- * memory. */
+/* Before the handshake, or in the ClientHello callback before thaw_client_hello(). Takes the SSL's message callback
+ * (SSL_set_msg_callback) for as long as it lives. NULL: no memory. */
 thaw_conn *thaw_conn_new(struct ssl_st *ssl);
 void thaw_conn_free(thaw_conn **conn);
 

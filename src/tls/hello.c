@@ -204,6 +204,11 @@ void tls_hello_read(struct tls_hello *hello, const unsigned char *message, size_
 	hello->kind = kind_of(has | (hello->h2 ? HAS_H2 : 0));
 }
 
+void tls_hello_read_extension(struct tls_hello *hello, unsigned type, const unsigned char *data, size_t len)
+{
+	read_extension(hello, type, (struct bytes){data, len});
+}
+
 const unsigned char *tls_hello_identity(const unsigned char *extension, size_t len, size_t *identity_len)
 {
 	struct bytes all = {extension, len}, identities, identity, age;

@@ -29,6 +29,9 @@ struct tls_hello {
 /* message: the handshake message with its header of 4 bytes. A malformed one says nothing: OpenSSL refuses it. */
 void tls_hello_read(struct tls_hello *hello, const unsigned char *message, size_t len);
 
+/* The same of one extension, for who has no message; the kind of program is not told then. */
+void tls_hello_read_extension(struct tls_hello *hello, unsigned type, const unsigned char *data, size_t len);
+
 /*
  * The first identity of a pre_shared_key extension (RFC 8446 4.2.11), which may be a session ticket. NULL: there is
  * none.

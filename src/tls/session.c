@@ -25,6 +25,7 @@ struct tls_session {
 	SSL *ssl;
 	/* what the ClientHello offered */
 	struct tls_hello hello;
+	bool hello_read; /* the message itself */
 	bool hello_seen, hold;
 	bool asked_at_handshake; /* the request for the certificate is written */
 	bool judged, loose; /* the first handshake was looked at; it was resumed without the extended master secret */
@@ -92,8 +93,10 @@ static void on_message(int outbound, int version, int content_type, const void *
 	int type = *(const unsigned char *)data;
 	/* OpenSSL's ClientHello callback, which comes next, is not shown those extensions that OpenSSL does not know.
 	 */
-	if (type == MSG_CLIENT_HELLO && !session->hello_seen)
+	if (type == MSG_CLIENT_HELLO && !session->hello_seen) {
 		tls_hello_read(&session->hello, data, len);
+		session->hello_read = true;
+	}
 	bool expected = of_exchange(session, type) || !first_handshake_over(ssl);
 	if (type == MSG_CLIENT_HELLO && !expected && ++session->refused_hellos > HELLO_REFUSED_MAX)
 		tls_records_stop(&session->records, ssl);
@@ -160,6 +163,24 @@ bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1])
 	return true;
 }
 
+/* The session was made in the callback itself, when the message had been shown already. */
+static void read_extensions(struct tls_session *session, struct ssl_st *ssl)
+{
+	static const unsigned types[] = {
+		TLSEXT_TYPE_supported_versions,
+		TLSEXT_TYPE_post_handshake_auth,
+		TLSEXT_TYPE_extended_master_secret,
+		TLSEXT_TYPE_application_layer_protocol_negotiation,
+		TLSEXT_TYPE_psk,
+	};
+	const unsigned char *data;
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (SSL_client_hello_get0_ext(ssl, types[i], &data, &len) == 1)
+			tls_hello_read_extension(&session->hello, types[i], data, len);
+}
+
 int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 {
 	struct tls_session *session = tls_session_of(ssl);
@@ -177,6 +198,8 @@ int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 		return SSL_CLIENT_HELLO_ERROR;
 	}
 	session->hello_seen = true;
+	if (!session->hello_read)
+		read_extensions(session, ssl);
 	memcpy(session->name, name, sizeof(name));
 	/* Where it lists TLS 1.2, holding it to that cannot fail. */
 	bool held = session->hold && !session->hello.post_handshake && session->hello.tls12;

@@ -85,7 +85,7 @@ def nginx(module, pki, inspector, tmp_path):
     yield start
     for one in running:
         one.stop()
-        assert one.complaints() == []
+    assert [one.complaints() for one in running if one.process] == [[] for one in running if one.process]
 
 
 @pytest.fixture(scope="session")
