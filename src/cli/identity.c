@@ -5,6 +5,7 @@
 
 #include "cli/report.h"
 #include "cli/secret.h"
+#include "tls/client.h"
 #include "tls/pkcs11.h"
 
 bool cli_identity_take(struct cli_identity *identity, int option, char *argument)
@@ -56,6 +57,19 @@ void cli_identity_trust(struct cli_identity *identity, bool quiet)
 		(void)fprintf(stderr, "trusting the CAs of %s (%s)\n", identity->trust, name);
 	if (identity->trust_folder != NULL && !quiet)
 		(void)fprintf(stderr, "trusting the CAs in %s (SSL_CERT_DIR)\n", identity->trust_folder);
+}
+
+bool cli_identity_can_trust(const struct cli_identity *identity, struct thaw_error *err)
+{
+	const struct tls_client_options options = {.ca = identity->trust, .ca_folder = identity->trust_folder};
+	struct tls_client_context *context = NULL;
+
+	if (identity->trust == NULL && identity->trust_folder == NULL)
+		return true;
+	context = tls_client_context_new(&options, err);
+	bool can = context != NULL;
+	tls_client_context_free(&context);
+	return can;
 }
 
 bool cli_identity_on_token(const struct cli_identity *identity)

@@ -51,6 +51,9 @@ int cli_identity_check(const char *command, const struct cli_identity *identity)
  */
 void cli_identity_trust(struct cli_identity *identity, bool quiet);
 
+/* Whether the files of cli_identity_trust() can be read. False with *err set. */
+bool cli_identity_can_trust(const struct cli_identity *identity, struct thaw_error *err);
+
 /* The key is on a token. */
 bool cli_identity_on_token(const struct cli_identity *identity);
 

@@ -12,7 +12,7 @@ int cli_take_options(const struct cli_options *options, int argc, char **argv)
 		if (option == 'h')
 			return cli_print(options->help);
 		if (option == '?' || option == ':')
-			return cli_bad_option(options->command, argv, option);
+			return cli_bad_option(options->command, argv, options->options, option);
 		if ((code = options->take(options->arg, option, optarg)) != EX_OK)
 			return code;
 	}

@@ -62,18 +62,6 @@ static int see_help(const char *command)
 	return EX_USAGE;
 }
 
-int cli_bad_option(const char *command, char **argv, int result)
-{
-	const char *what = result == ':' ? "needs an argument" : "is unknown, or takes no argument";
-
-	/* A short option is told by optopt; of a long one the whole word is behind us. */
-	if (optopt > 0 && optopt < 128 && argv[optind - 1][1] != '-')
-		(void)fprintf(stderr, "thaw %s: option -%c %s\n", command, optopt, what);
-	else
-		(void)fprintf(stderr, "thaw %s: option %s %s\n", command, argv[optind - 1], what);
-	return see_help(command);
-}
-
 int cli_bad_usage(const char *command, const char *format, ...)
 {
 	char text[USAGE_ROOM]; /* an argument may be copied from anywhere */
@@ -91,4 +79,31 @@ int cli_bad_usage(const char *command, const char *format, ...)
 int cli_print(const char *text)
 {
 	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+/* How many options begin with these letters: more than one without "=" is why getopt_long() takes none. */
+static unsigned begins(const struct option *options, const char *word)
+{
+	unsigned count = 0;
+
+	for (; options->name != NULL; options++)
+		count += strncmp(options->name, word, strcspn(word, "=")) == 0;
+	return count;
+}
+
+int cli_bad_option(const char *command, char **argv, const struct option *options, int result)
+{
+	const char *word = argv[optind - 1];
+
+	/* A short option is told by optopt; of a long one the whole word is behind us. */
+	if (optopt > 0 && optopt < 128 && word[1] != '-')
+		return cli_bad_usage(command, result == ':' ? "option -%c needs an argument" : "unknown option -%c",
+				     optopt);
+	if (result == ':')
+		return cli_bad_usage(command, "option %s needs an argument", word);
+	if (begins(options, word + 2) == 0)
+		return cli_bad_usage(command, "unknown option %s", word);
+	return strchr(word, '=') != NULL && optopt != 0
+		       ? cli_bad_usage(command, "option %.*s takes no argument", (int)strcspn(word, "="), word)
+		       : cli_bad_usage(command, "option %s is ambiguous: write it in full", word);
 }

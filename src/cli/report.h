@@ -16,7 +16,8 @@ void cli_warn(const char *format, ...) THAW_PRINTF(1, 2);
 int cli_fail(const struct thaw_error *err);
 
 /* After getopt_long() has returned '?' or ':': names the option, and where to find help. EX_USAGE. */
-int cli_bad_option(const char *command, char **argv, int result);
+struct option;
+int cli_bad_option(const char *command, char **argv, const struct option *options, int result);
 
 /* Any other misuse. EX_USAGE. */
 int cli_bad_usage(const char *command, const char *format, ...) THAW_PRINTF(2, 3);

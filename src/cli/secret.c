@@ -97,7 +97,8 @@ static enum thaw_status ask_terminal(const char *what, char *into, size_t room, 
 		if (tty >= 0)
 			(void)close(tty);
 		return error_set(err, THAW_ERR_CONFIG,
-				 "a pass phrase or a PIN is needed, and there is no terminal to ask on");
+				 "a pass phrase or a PIN is needed, and there is no terminal to ask on; name where it "
+				 "is with --pass");
 	}
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);

@@ -72,16 +72,18 @@ static int run(struct send_arguments *arguments)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (report == NULL)
 		return cli_fail(&err);
-	if (can_read(arguments, &err) && cli_identity_load(&arguments->identity, &credentials, &err)) {
+	cli_identity_trust(&arguments->identity, arguments->quiet);
+	send->ca = arguments->identity.trust;
+	send->ca_folder = arguments->identity.trust_folder;
+	send->insecure = arguments->identity.insecure;
+	if (can_read(arguments, &err) && cli_identity_can_trust(&arguments->identity, &err) &&
+	    cli_identity_load(&arguments->identity, &credentials, &err)) {
 		if (credentials != NULL)
 			tls_credentials_fault(credentials, fault);
 		send->credentials = credentials;
 		send->fault = fault;
-		cli_identity_trust(&arguments->identity, arguments->quiet);
-		send->ca = arguments->identity.trust;
-		send->ca_folder = arguments->identity.trust_folder;
-		send->insecure = arguments->identity.insecure;
 		code = send_all(arguments, report);
+		send->fault = NULL;
 		tls_credentials_free(&credentials);
 	} else {
 		struct send_result result = failed(&err);

@@ -419,7 +419,10 @@ thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct t
 		public->url = helper->url;
 	}
 	if (!ok) {
-		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory, or libcurl is not built with OpenSSL");
+		CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
+		bool other = code == CURLE_NOT_BUILT_IN || code == CURLE_UNKNOWN_OPTION;
+		(void)error_set(err, THAW_ERR_RESOURCE, "%s",
+				other ? "libcurl is not built with OpenSSL: install one that is" : "out of memory");
 		thaw_curl_free(&helper);
 	}
 	return helper;

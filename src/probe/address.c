@@ -84,7 +84,7 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 	if (port == NULL || (port < end && *port != ':') || !copy_host(url, host, (size_t)(host_end - host)))
 		return bad(err, text, "its host is neither a name nor an address");
 	if (port + 1 < end && !copy_port(url, port + 1, (size_t)(end - port - 1)))
-		return bad(err, text, "its port is none of 1 to 65535");
+		return bad(err, text, "its port must be between 1 and 65535");
 	if (url->port[0] == '\0')
 		memcpy(url->port, "443", sizeof("443"));
 	bool usual = strcmp(url->port, "443") == 0;
@@ -199,7 +199,22 @@ static enum thaw_status name_failed(const char *host, int failed, struct thaw_er
 	if (failed == EAI_INPROGRESS)
 		return error_set(err, THAW_ERR_TIMEOUT,
 				 "%s: its name was not looked up in time (--limit gives it more)", host);
-	return error_set(err, THAW_ERR_SYSTEM, "%s: %s", host, gai_strerror(failed));
+	if (failed == EAI_AGAIN)
+		return error_set(err, THAW_ERR_SYSTEM,
+				 "%s: no name server answers: check this machine's network and DNS", host);
+	return error_set(err, THAW_ERR_SYSTEM, "%s: %s: check the name, or give it an address with --resolve", host,
+			 gai_strerror(failed));
+}
+
+static enum thaw_status not_connected(const struct probe_way *way, int error, struct thaw_error *err)
+{
+	const char *cure = "check its network, or name a proxy with --proxy";
+
+	if (error == ECONNREFUSED)
+		cure = "nothing listens there: check host and port";
+	else if (error == ETIMEDOUT)
+		cure = "no answer in time: check host and port; a firewall may drop the packets";
+	return error_set(err, THAW_ERR_SYSTEM, "%s, port %s: %s: %s", way->host, way->port, strerror(error), cure);
 }
 
 static enum thaw_status find_one(const struct probe_way *way, const struct probe_patience *patience,
@@ -217,7 +232,7 @@ static enum thaw_status find_one(const struct probe_way *way, const struct probe
 		error = try_address(address, patience);
 	}
 	freeaddrinfo(found);
-	return error == 0 ? THAW_OK : error_system(err, error, "%s, port %s", way->host, way->port);
+	return error == 0 ? THAW_OK : not_connected(way, error, err);
 }
 
 enum thaw_status probe_find_address(const struct probe_way *way, const struct probe_patience *patience,

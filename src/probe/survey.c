@@ -108,6 +108,23 @@ static const char *alert_words(const struct findings *findings, const struct tri
 					 : "it does not speak TLS 1.2 (without --tls, 1.3 is tried, too)";
 }
 
+/* Behind the cause. */
+static const char *reach_cure(const struct trial_result *result)
+{
+	const char *why = result->detail;
+
+	if (result->outcome == TRIAL_NOT_TLS)
+		return ". Check the port: the probe is for https";
+	if (result->outcome != TRIAL_UNTRUSTED)
+		return "";
+	if (strstr(why, "expired") != NULL || strstr(why, "not yet valid") != NULL)
+		return ". Its operator renews it, or this machine's clock is wrong; --insecure skips verification";
+	if (strstr(why, "mismatch") != NULL)
+		return ". It is for another name: use that in the URL, or name it with --sni; --insecure skips "
+		       "verification";
+	return ". Name its CA with --ca; --insecure skips verification";
+}
+
 /* Where neither version works: what tells most comes first in the table. */
 static enum probe_failure judge_reach(const struct survey *survey, struct thaw_error *err)
 {
@@ -121,8 +138,7 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 		{TRIAL_NOT_TLS, PROBE_PROTOCOL, THAW_ERR_PEER, "what answers there does not speak TLS"},
 		{TRIAL_SHAKE_STALL, PROBE_STALLED, THAW_ERR_TIMEOUT,
 		 "the connection is made, but no TLS handshake comes of it (--stall waits longer)"},
-		{TRIAL_UNTRUSTED, PROBE_DISTRUST, THAW_ERR_PEER,
-		 "the server's certificate is not accepted (--ca names its CA, --insecure skips verification)"},
+		{TRIAL_UNTRUSTED, PROBE_DISTRUST, THAW_ERR_PEER, "the server's certificate is not accepted"},
 		{TRIAL_SHAKE_FAILED, PROBE_PROTOCOL, THAW_ERR_PEER, "the TLS handshake failed"},
 		{TRIAL_GARBLED, PROBE_PROTOCOL, THAW_ERR_PEER, "it speaks TLS, but not HTTP/1.1 over it"},
 		{TRIAL_PENDING, PROBE_STALLED, THAW_ERR_TIMEOUT,
@@ -140,9 +156,10 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 			size_t i = tells_12 ? 1 - n : n;
 			if (results[i]->outcome == rows[k].outcome) {
 				const char *words = alert_words(findings, results[i]);
-				(void)error_set(err, rows[k].cls, "%s, port %s: %s%s%s", findings->url.host,
+				(void)error_set(err, rows[k].cls, "%s, port %s: %s%s%s%s", findings->url.host,
 						findings->url.port, words != NULL ? words : rows[k].text,
-						results[i]->detail[0] != '\0' ? ": " : "", results[i]->detail);
+						results[i]->detail[0] != '\0' ? ": " : "", results[i]->detail,
+						reach_cure(results[i]));
 				return rows[k].failure;
 			}
 		}

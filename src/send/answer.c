@@ -110,7 +110,7 @@ void answer_body(struct send_result *result, const char *bytes, size_t len)
 	result->page_len += len;
 }
 
-/* What nginx says with a 400, in place of its own 496, 495 and 497; and Apache's for the last. */
+/* What nginx says with a 400, in place of its own 496, 495 and 497; Apache and Thaw for the last. */
 static const struct {
 	const char *words;
 	enum send_says says;
@@ -119,6 +119,7 @@ static const struct {
 	{"The SSL certificate error", SEND_SAYS_BAD_CERTIFICATE},
 	{"The plain HTTP request was sent to HTTPS port", SEND_SAYS_PLAIN},
 	{"speaking plain HTTP to an SSL-enabled server port", SEND_SAYS_PLAIN},
+	{"urn:thaw:problem:plain-http", SEND_SAYS_PLAIN},
 };
 
 void answer_end(struct send_result *result)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "send/conclude.h"
 
 #define PRIME_STALLS 2 /* a HEAD's answer may take so many times as long as a stall */
 
@@ -68,7 +69,7 @@ static bool is_final(struct send_session *session, const struct thaw_error *err)
 		*cause = SEND_TIMEOUT;
 	else if (helper_credentials_error(session->helper)->cls == THAW_ERR_CONFIG)
 		*cause = SEND_NO_BODY;
-	else if (session->result->prime_status == 0 && transfer_refuses_certificate(&session->transfer))
+	else if (session->result->prime_status == 0 && conclude_refuses_certificate(&session->transfer))
 		*cause = SEND_NO_CERTIFICATE;
 	else if (session->options.prime == SEND_ALWAYS)
 		*cause = err->cls == THAW_ERR_RESOURCE ? SEND_NO_ROOM : SEND_UNPRIMED;

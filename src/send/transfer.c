@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "send/answer.h"
+#include "send/conclude.h"
 #include "send/redirect.h"
 #include "send/url.h"
 
@@ -203,7 +203,7 @@ bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause,
 		.touched = send_body_given(transfer->body) > 0 || send_body_whole(transfer->body),
 		.rewindable = send_body_can_rewind(transfer->body),
 		.answered = transfer->answered,
-		.retry_after_s = retry_after(transfer->easy),
+		.retry_after_s = transfer->result->retry_after_s,
 		.alert = transfer->result->alert,
 	};
 
@@ -261,6 +261,7 @@ static bool take_whole_head(struct transfer *transfer)
 {
 	if (transfer->status < 200)
 		return true;
+	transfer->result->retry_after_s = retry_after(transfer->easy);
 	see_location(transfer);
 	transfer->passes = transfer_may_retry(transfer, SEND_REFUSED, transfer->status) ||
 			   (transfer->status / 100 == 3 && transfer->result->follow == SEND_FOLLOW);
@@ -406,108 +407,6 @@ static CURLcode loop(struct transfer *transfer, CURLM *multi)
 	}
 	const CURLMsg *message = curl_multi_info_read(multi, &left);
 	return message != NULL && message->msg == CURLMSG_DONE ? message->data.result : CURLE_OUT_OF_MEMORY;
-}
-
-/* ---- what came of it ---- */
-
-/* An answer that refuses stands, whatever became of the connection behind it: many servers reset it (RFC 9112 9.6). */
-static enum send_cause cause_of_end(const struct transfer *transfer)
-{
-	if (transfer->result->status >= 300)
-		return SEND_REFUSED;
-	if (clock_now_ms() >= transfer->deadline_ms)
-		return SEND_TIMEOUT;
-	if (!transfer->begun)
-		return SEND_NO_WAY;
-	return helper_stalled_ms(transfer->helper) > 0 ? SEND_STALLED : SEND_LOST;
-}
-
-bool transfer_refuses_certificate(const struct transfer *transfer)
-{
-	return transfer->result->ask_count > 0 && send_refuses_certificate(transfer->result->alert);
-}
-
-static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
-{
-	long status = transfer->result->status;
-
-	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
-		return SEND_NO_BODY;
-	if (transfer->out_failed)
-		return SEND_NO_OUT;
-	if (transfer->result->key_failed)
-		return SEND_NO_KEY;
-	if (helper_credentials_error(transfer->helper)->cls == THAW_ERR_CONFIG)
-		return SEND_NO_BODY;
-	if (code != CURLE_OK && status < 200 && transfer_refuses_certificate(transfer))
-		return SEND_NO_CERTIFICATE;
-	switch ((int)code) {
-	case CURLE_ABORTED_BY_CALLBACK: /* a 417, say, behind which libcurl would send again by itself */
-		return status >= 300 ? SEND_REFUSED : SEND_LOST;
-	case CURLE_OK:
-		if (status < 200 || status > 299)
-			return SEND_REFUSED;
-		return send_body_whole(transfer->body) ? SEND_DONE : SEND_EARLY;
-	case CURLE_OUT_OF_MEMORY:
-		return SEND_NO_ROOM;
-	case CURLE_URL_MALFORMAT:
-		return SEND_NO_SENSE;
-	case CURLE_SSL_CACERT_BADFILE:
-		return SEND_NO_BODY;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return SEND_NO_HOST;
-	case CURLE_COULDNT_CONNECT:
-		return SEND_NO_WAY;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_ISSUER_ERROR:
-		return SEND_NO_TRUST;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-		return SEND_NO_TLS;
-	default:
-		return cause_of_end(transfer);
-	}
-}
-
-static void conclude(struct transfer *transfer, CURLcode code)
-{
-	struct send_result *result = transfer->result;
-	const char *tls = helper_tls(transfer->helper);
-	char room[HELPER_WORDS_ROOM];
-	long proxy = 0;
-
-	result->status = 0;
-	if (transfer->answered)
-		(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result->status);
-	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &result->verify);
-	if (curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy) == CURLE_OK && proxy > 1)
-		result->verify = SEND_VERIFY_PROXY;
-	result->garbled = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
-	result->retry_after_s = transfer->answered ? retry_after(transfer->easy) : 0;
-	answer_end(result);
-	result->cause = cause_of(transfer, code);
-	result->stalled_ms = helper_stalled_ms(transfer->helper);
-	result->stalled_with = helper_stalled_with(transfer->helper);
-	result->continued = transfer->hold.continued;
-	(void)snprintf(result->tls, sizeof(result->tls), "%s", tls != NULL ? tls : "");
-	if (result->cause == SEND_DONE)
-		result->sent = send_body_given(transfer->body);
-	if (code == CURLE_ABORTED_BY_CALLBACK && result->cause == SEND_LOST) /* libcurl would have sent it again */
-		(void)error_set(&result->err, THAW_ERR_PEER, "it was closed or reset before a response");
-	const char *words = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
-	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
-		result->err = *send_body_error(transfer->body);
-	else if (result->cause == SEND_NO_BODY)
-		result->err = *helper_credentials_error(transfer->helper);
-	else if (result->cause == SEND_REFUSED)
-		(void)error_set(&result->err, THAW_ERR_PEER, "the server answered %ld", result->status);
-	else if (result->cause == SEND_STALLED)
-		(void)error_set(&result->err, THAW_ERR_TIMEOUT, "%s moved for %.1f s",
-				result->stalled_with > 0 ? "too little" : "nothing", (double)result->stalled_ms / 1000);
-	else if (result->cause != SEND_DONE)
-		(void)error_set(&result->err, THAW_ERR_PEER, "%s", helper_words(words, room));
 }
 
 void transfer_run(struct transfer *transfer, bool expects, const struct send_known *known)

@@ -45,9 +45,6 @@ void transfer_waits(void *arg);
 /* Sets the callbacks of the handle; once. False: libcurl has no memory. */
 bool transfer_prepare(struct transfer *transfer);
 
-/* The server has asked for the certificate, and ended TLS because of it. */
-bool transfer_refuses_certificate(const struct transfer *transfer);
-
 /* Whether the same once more can do no harm if this attempt ends so. */
 bool transfer_may_repeat(const struct transfer *transfer, enum send_cause cause, long status);
 

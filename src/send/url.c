@@ -127,8 +127,14 @@ const char *send_url_fault(const char *url)
 {
 	CURLU *parts = curl_url();
 	CURLUcode code = parts != NULL ? curl_url_set(parts, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+	char *port = NULL;
+	bool zero = code == CURLUE_OK && curl_url_get(parts, CURLUPART_PORT, &port, 0) == CURLUE_OK &&
+		    strspn(port, "0") == strlen(port);
 
+	curl_free(port);
 	curl_url_cleanup(parts);
+	if (zero)
+		return "port must be between 1 and 65535";
 	return code != CURLUE_OK ? curl_url_strerror(code) : NULL;
 }
 

@@ -56,7 +56,7 @@ def test_help_is_on_standard_output(arguments):
         ["demo", "--frozen-server", "--give-up", "0"],
         ["send"],
         ["send", "file"],
-        ["send", "file", "https://localhost/", "more"],
+        ["send", "-", "file", "https://localhost/"],
         ["send", "file", "ftp://localhost/"],
         ["send", "file", "https://localhost/", "--method", "GET"],
         ["send", "file", "https://localhost/", "--prime", "perhaps"],

@@ -1,4 +1,5 @@
 /* What is said of an upload: sizes, the bar, plain lines, the outcome, and what to change. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -215,7 +216,7 @@ static void hints(void **state)
 		{{.cause = SEND_REFUSED, .status = 307}, true, "names no place."},
 		{{.cause = SEND_REFUSED, .status = 307, .location = "https://y/?a&b"}, true, "there: 'https://y/?a&b'"},
 		{{.cause = SEND_REFUSED, .status = 500}, true, NULL},
-		{{.cause = SEND_EARLY, .status = 200}, true, "do not believe"},
+		{{.cause = SEND_EARLY, .status = 200}, true, "take the upload for failed"},
 		{{.cause = SEND_STALLED, .asks = {LATE}, .ask_count = 1}, true, "That is the freeze"},
 		{{.cause = SEND_STALLED, .asks = {NONE}, .ask_count = 1}, false, "none to give"},
 		{{.cause = SEND_STALLED, .total = 1, .asks = {PRIMED}, .ask_count = 1}, true, "stopped reading"},
@@ -244,15 +245,26 @@ static void hints(void **state)
 		  .fault = "your certificate expired"},
 		 true,
 		 "Your certificate expired. "},
-		{{.cause = SEND_NO_HOST, .fault = "your certificate expired"}, true, NULL},
-		{{.cause = SEND_LOST}, true, NULL},
+		{{.cause = SEND_NO_HOST, .fault = "your certificate expired"}, true, "The name is not known"},
+		{{.cause = SEND_NO_HOST, .err = {.text = "Could not resolve proxy: x"}}, true, "--proxy"},
+		{{.cause = SEND_LOST}, true, "--retry"},
+		{{.cause = SEND_NO_BODY}, true, NULL},
+		{{.cause = SEND_NO_TLS, .err = {.text = "TLS: what came is not TLS (x)"}}, true, "http://"},
+		{{.cause = SEND_NO_TRUST, .verify = 18}, true, "by itself"},
+		{{.cause = SEND_REFUSED, .status = 307, .follow = SEND_FOLLOW_UNASKED, .location = "https://h/"},
+		 true,
+		 "--location, or send it there: https://h/"},
+		{{.cause = SEND_REFUSED, .status = 307, .follow = SEND_FOLLOW_BODY}, true, "standard input"},
+		{{.cause = SEND_REFUSED, .status = 303, .location = "https://h/"}, true, "result"},
 		{{.cause = SEND_NO_TRUST, .verify = 20}, true, "--ca"},
 		{{.cause = SEND_NO_TRUST, .verify = SEND_VERIFY_PROXY}, true, "proxy"},
 		{{.cause = SEND_NO_TRUST, .verify = 10}, true, "clock"},
 		{{.cause = SEND_NO_TRUST, .verify = 9}, true, "clock"},
 		{{.cause = SEND_NO_TRUST, .verify = 1}, true, "another name"},
 		{{.cause = SEND_UNPRIMED}, true, "--prime auto"},
-		{{.cause = SEND_NO_WAY}, true, NULL},
+		{{.cause = SEND_NO_WAY}, true, "--stall"},
+		{{.cause = SEND_NO_WAY, .system_error = ECONNREFUSED}, true, "Nothing listens"},
+		{{.cause = SEND_NO_WAY, .system_error = ENETUNREACH}, true, "no way"},
 	};
 	/* What is never looked into. */
 	const struct tls_credentials *some = (const struct tls_credentials *)(const void *)cases;

@@ -1,0 +1,70 @@
+/* Hints about connections that were not made, and servers that are not trusted. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "send/explain_inside.h"
+
+const char *explain_no_way(const struct send_options *options, const struct send_result *result)
+{
+	bool proxy = options->proxy != NULL && options->proxy[0] != '\0';
+
+	if (result->cause == SEND_NO_HOST && strstr(result->err.text, "proxy") != NULL)
+		return "The name of the proxy is not known: check --proxy, or https_proxy and http_proxy in the "
+		       "environment.";
+	if (result->cause == SEND_NO_HOST)
+		return "The name is not known here: check the URL, and this machine's DNS. --resolve gives a name an "
+		       "address.";
+	switch (result->system_error) {
+	case ECONNREFUSED:
+		return proxy ? "Nothing listens there: check the address of the proxy, and that it runs."
+			     : "Nothing listens on this port: check the port in the URL, and that the server runs.";
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return "This machine has no way to that address: check its network, or name a proxy (--proxy).";
+	case EACCES:
+	case EPERM:
+		return "This machine's firewall does not allow the connection.";
+	default:
+		return "No answer came in time: check host and port; a firewall may drop the packets. --stall waits "
+		       "longer.";
+	}
+}
+
+/* openssl-verify(1): X509_V_ERR_... */
+#define UNSPECIFIED        1
+#define NOT_YET_VALID      9
+#define EXPIRED            10
+#define SELF_SIGNED        18
+#define SELF_SIGNED_ISSUER 19
+
+const char *explain_distrust(const struct send_options *options, const struct send_result *result,
+			     char to[static EXPLAIN_ROOM])
+{
+	switch (result->verify) {
+	case EXPIRED:
+	case NOT_YET_VALID:
+		return "The server's certificate, or its CA's, is not valid today: its operator renews it; or this "
+		       "machine's clock is wrong.";
+	case SEND_VERIFY_PROXY:
+		return "It is the proxy's that is not accepted: this system has to trust it.";
+	case SELF_SIGNED:
+		return "The server's certificate is not issued by a CA but by itself. If it is the right one, name it "
+		       "with "
+		       "--ca.";
+	default:
+		break;
+	}
+	if (result->verify <= UNSPECIFIED) /* libcurl looks at the name before the chain */
+		return "The server's certificate is for another name: use that in the URL, or name it with --sni.";
+	if (options->ca == NULL)
+		return result->verify == SELF_SIGNED_ISSUER
+			       ? "The server's CA is not one of the system's: name it with --ca."
+			       : "Name the CA that issued the server's certificate with --ca.";
+	(void)snprintf(
+		to, EXPLAIN_ROOM,
+		"No CA in %s has issued the server's certificate: name the one that has with --ca. Or the server "
+		"does not send the certificate of its intermediate CA.",
+		options->ca);
+	return to;
+}
