@@ -1,7 +1,7 @@
 #include "gateway/drain.h"
 
 #include "gateway/answer.h"
-#include "gateway/body.h"
+#include "gateway/pump.h"
 
 #define GW_MIDDLE_MS 20000 /* of a request that is not ended in the middle of a handshake to make room */
 
@@ -60,46 +60,47 @@ static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status
 	return waiting && status != THAW_OK ? gw_blocked(stream, status) : GW_MOVED;
 }
 
-static enum gw_step hold_span(struct gw_stream *stream)
+/* Of a read of the client; behind the body's end it is of the next requests. */
+static enum gw_step after_pump_read(struct gw_stream *stream, enum gw_pumped came, const struct gw_pump_news *news)
 {
-	enum thaw_reason reason = open_spool(stream);
-
-	if (reason == THAW_REASON_NONE)
-		reason = thaw_spool_write(stream->spool, stream->body.span.at, stream->body.span.len);
-	if (reason != THAW_REASON_NONE)
-		return over(stream, reason);
-	gw_body_took(stream, stream->body.span.len);
-	return GW_MOVED;
-}
-
-/* A body of known length is read straight into the spool's own memory. */
-static enum gw_step read_straight(struct gw_stream *stream)
-{
-	enum thaw_reason reason = open_spool(stream);
-	size_t room = 0, got = 0;
-	void *where = NULL;
-
-	gw_input_rest(&stream->in);
-	if (reason == THAW_REASON_NONE)
-		reason = thaw_spool_reserve(stream->spool, &where, &room);
-	if (reason != THAW_REASON_NONE)
-		return over(stream, reason);
-	enum thaw_status status = gw_body_straight(stream, where, room, &got);
-	thaw_spool_commit(stream->spool, got);
-	return after_read(stream, status);
-}
-
-/* More of a body whose bytes must be looked at; or, behind its end, of the next requests, while the certificate is
- * still to come. */
-static enum gw_step read_on(struct gw_stream *stream)
-{
-	enum thaw_status status = THAW_OK;
-	enum thaw_reason reason = gw_body_fill(stream, &status);
-
-	if (reason == THAW_REASON_NO_MEMORY) /* bytes are lost, whatever the verdict is by now */
+	if (came == GW_PUMPED_READ)
+		return after_read(stream, news->status);
+	if (news->reason == THAW_REASON_NO_MEMORY) /* bytes are lost, whatever the verdict is by now */
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
-	return reason != THAW_REASON_NONE ? over(stream, reason) : after_read(stream, status);
+	return over(stream, news->reason);
 }
+
+/* ---- the spool as the pump's sink ---- */
+
+static enum thaw_reason take(struct gw_stream *stream, void *to, const char *bytes, size_t len, size_t *took)
+{
+	enum thaw_reason reason = open_spool(stream);
+
+	(void)to;
+	*took = len;
+	return reason == THAW_REASON_NONE ? thaw_spool_write(stream->spool, bytes, len) : reason;
+}
+
+/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
+static enum thaw_reason reserve(struct gw_stream *stream, void *to, void **where, size_t *room)
+{
+	(void)to;
+	*room = 0;
+	if (stream->spool == NULL)
+		return THAW_REASON_NONE;
+	gw_input_rest(&stream->in);
+	return thaw_spool_reserve(stream->spool, where, room);
+}
+
+static void commit(struct gw_stream *stream, void *to, size_t len)
+{
+	(void)to;
+	thaw_spool_commit(stream->spool, len);
+}
+
+static const struct gw_sink spool = {.take = take, .reserve = reserve, .commit = commit};
+
+/* ---- one piece ---- */
 
 static void show_progress(struct gw_stream *stream)
 {
@@ -109,36 +110,45 @@ static void show_progress(struct gw_stream *stream)
 	board_ask_progress(stream->gateway->env.board, stream->shown, stream->body.received, report.asked_ms);
 }
 
+static enum gw_step at_end(struct gw_stream *stream)
+{
+	struct gw_pump_news news;
+
+	/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake message
+	 * is begun in the middle of another write. */
+	if (stream->in.at < stream->in.len && gw_renegotiates(stream))
+		stream->overtaken = true;
+	if (!gw_unwritten(stream))
+		thaw_body_ended(stream->conn->ask, gw_stream_now(stream));
+	if (stream->asked && thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
+		return GW_MOVED;
+	enum gw_pumped came = gw_pump_read(stream, &news);
+	return after_pump_read(stream, came, &news);
+}
+
 enum gw_step gw_drain(struct gw_stream *stream)
 {
-	struct http_refusal refusal = {0};
+	struct gw_pump_news news = {.status = THAW_OK};
 
 	if (stream->shown != 0)
 		show_progress(stream);
 	if (stream->spool != NULL && thaw_spool_ended(stream->spool) != THAW_REASON_NONE)
 		return over(stream, thaw_spool_ended(stream->spool));
-	switch (gw_body_next(stream, &refusal)) {
-	case GW_BODY_SPAN:
-		return hold_span(stream);
-	case GW_BODY_END:
-		/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake
-		 * message is begun in the middle of another write. */
-		if (stream->in.at < stream->in.len && gw_renegotiates(stream))
-			stream->overtaken = true;
-		if (!gw_unwritten(stream))
-			thaw_body_ended(stream->conn->ask, gw_stream_now(stream));
-		if (stream->asked && thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
-			return GW_MOVED;
-		return read_on(stream);
-	case GW_BODY_NEED:
-		/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
-		if (stream->body.framing == HTTP_BODY_LENGTH && stream->spool != NULL)
-			return read_straight(stream);
-		return read_on(stream);
-	case GW_BODY_LARGE:
+	enum gw_pumped came = gw_pump(stream, &spool, NULL, &news);
+	switch (came) {
+	case GW_PUMPED_TAKEN:
+		return GW_MOVED;
+	case GW_PUMPED_READ:
+	case GW_PUMPED_LOST:
+		return after_pump_read(stream, came, &news);
+	case GW_PUMPED_END:
+		return at_end(stream);
+	case GW_PUMPED_FULL:
+		return over(stream, news.reason);
+	case GW_PUMPED_LARGE:
 		return gw_refuse(stream, GW_PROBLEM_BODY_SIZE, NULL);
-	case GW_BODY_BAD:
+	case GW_PUMPED_BAD:
 		break;
 	}
-	return gw_refuse(stream, GW_PROBLEM_MALFORMED, &refusal);
+	return gw_refuse(stream, GW_PROBLEM_MALFORMED, &news.refusal);
 }

@@ -3,7 +3,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/builtin.h"
-#include "gateway/pump.h"
+#include "gateway/gather.h"
 #include "http/meaning.h"
 
 bool gw_ends_here(const struct gw_stream *stream)

@@ -1,155 +1,63 @@
 #include "gateway/pump.h"
 
-#include <string.h>
-
-#include "gateway/answer.h"
 #include "gateway/body.h"
-#include "http/response.h"
 
-#define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: its size line, and the CRLF behind it */
-
-static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
+static enum gw_pumped full(enum thaw_reason reason, struct gw_pump_news *news)
 {
-	memcpy(pack->at + pack->len, bytes, len);
-	pack->len += len;
+	news->reason = reason;
+	return GW_PUMPED_FULL;
 }
 
-void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len)
+static enum gw_pumped take(struct gw_stream *stream, const struct gw_sink *sink, void *to, struct gw_pump_news *news)
 {
-	char line[HTTP_CHUNK_SIZE_MAX] = "";
+	size_t took = 0;
+	enum thaw_reason reason = sink->take(stream, to, stream->body.span.at, stream->body.span.len, &took);
 
-	pack_bytes(pack, line, http_write_chunk_size(line, len));
-	pack_bytes(pack, data, len);
-	pack_bytes(pack, "\r\n", 2);
+	if (reason != THAW_REASON_NONE)
+		return full(reason, news);
+	gw_body_took(stream, took);
+	return GW_PUMPED_TAKEN;
 }
 
-static void pack_data(struct gw_stream *stream, struct gw_pack *pack, const char *data, size_t len)
+enum gw_pumped gw_pump_read(struct gw_stream *stream, struct gw_pump_news *news)
 {
-	if (pack->chunks)
-		gw_pack_chunk(pack, data, len);
-	else
-		pack_bytes(pack, data, len);
-	stream->passed += len;
+	news->status = THAW_OK;
+	news->reason = gw_body_fill(stream, &news->status);
+	return news->reason != THAW_REASON_NONE ? GW_PUMPED_LOST : GW_PUMPED_READ;
 }
 
-/* From what is here already: as much of a span as there is room for. */
-static void pack_span(struct gw_stream *stream, struct gw_pack *pack)
+/* A body of known length goes straight into the sink's own memory. */
+static enum gw_pumped read_more(struct gw_stream *stream, const struct gw_sink *sink, void *to,
+				struct gw_pump_news *news)
 {
-	size_t room = pack->room - pack->len - CHUNK_ROOM,
-	       len = stream->body.span.len < room ? stream->body.span.len : room;
-
-	pack_data(stream, pack, stream->body.span.at, len);
-	gw_body_took(stream, len);
-}
-
-enum gw_gather gw_give_up(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal)
-{
-	if (stream->state == GW_PASS)
-		(void)gw_refuse(stream, problem, refusal);
-	else
-		stream->ops->stop(stream);
-	return GW_GATHER_OVER;
-}
-
-static enum gw_gather read_failed(struct gw_stream *stream, enum thaw_status status)
-{
-	switch (status) {
-	case THAW_WANT_READ:
-		return GW_GATHER_READ;
-	case THAW_WANT_WRITE:
-		return GW_GATHER_WRITE;
-	case THAW_CLOSED:
-		return gw_give_up(stream, GW_PROBLEM_CUT_OFF, NULL);
-	case THAW_FAILED:
-	case THAW_OK:
-		(void)gw_cut(stream, thaw_conn_error(stream->conn->ask)->text);
-		break;
-	}
-	return GW_GATHER_OVER;
-}
-
-/* A body of known length is read straight into the pack. */
-static enum thaw_status read_straight(struct gw_stream *stream, struct gw_pack *pack)
-{
-	size_t got = 0;
-	enum thaw_status status = gw_body_straight(stream, pack->at + pack->len, pack->room - pack->len, &got);
-
-	pack->len += got;
-	stream->passed += got;
-	return status;
-}
-
-static enum gw_gather read_more(struct gw_stream *stream, struct gw_pack *pack)
-{
-	enum thaw_status status = THAW_OK;
+	void *where = NULL;
+	size_t room = 0, got = 0;
 
 	if (stream->body.framing == HTTP_BODY_LENGTH && !stream->body.raw) {
-		status = read_straight(stream, pack);
-	} else if (gw_body_fill(stream, &status) != THAW_REASON_NONE) {
-		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
+		enum thaw_reason reason = sink->reserve(stream, to, &where, &room);
+		if (reason != THAW_REASON_NONE)
+			return full(reason, news);
 	}
-	return status == THAW_OK ? GW_GATHER_MORE : read_failed(stream, status);
+	if (room == 0)
+		return gw_pump_read(stream, news);
+	news->status = gw_body_straight(stream, where, room, &got);
+	sink->commit(stream, to, got);
+	return GW_PUMPED_READ;
 }
 
-/* The spool's oldest piece. */
-static enum gw_gather pack_spooled(struct gw_stream *stream, struct gw_pack *pack)
+enum gw_pumped gw_pump(struct gw_stream *stream, const struct gw_sink *sink, void *to, struct gw_pump_news *news)
 {
-	const void *data = NULL;
-	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
-	enum thaw_reason reason = thaw_spool_peek(stream->spool, &data, &len);
-
-	if (reason != THAW_REASON_NONE && stream->state == GW_PASS) {
-		(void)gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
-		return GW_GATHER_OVER;
-	}
-	if (reason != THAW_REASON_NONE) {
-		gw_notice_refused(stream->conn, reason);
-		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
-	}
-	if (len == 0) {
-		thaw_spool_free(&stream->spool);
-		return GW_GATHER_MORE;
-	}
-	if (len > room)
-		len = room;
-	pack_data(stream, pack, data, len);
-	thaw_spool_consume(stream->spool, len);
-	return GW_GATHER_MORE;
-}
-
-/* One step of filling the pack. */
-static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack)
-{
-	struct http_refusal refusal = {0};
-
-	if (stream->spool != NULL)
-		return pack_spooled(stream, pack);
-	switch (gw_body_next(stream, &refusal)) {
+	switch (gw_body_next(stream, &news->refusal)) {
 	case GW_BODY_SPAN:
-		pack_span(stream, pack);
-		return GW_GATHER_MORE;
+		return take(stream, sink, to, news);
 	case GW_BODY_NEED:
-		return read_more(stream, pack);
+		return read_more(stream, sink, to, news);
 	case GW_BODY_END:
-		return GW_GATHER_END;
+		return GW_PUMPED_END;
 	case GW_BODY_LARGE:
-		return gw_give_up(stream, GW_PROBLEM_BODY_SIZE, NULL);
+		return GW_PUMPED_LARGE;
 	case GW_BODY_BAD:
 		break;
 	}
-	return gw_give_up(stream, GW_PROBLEM_MALFORMED, &refusal);
-}
-
-enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack)
-{
-	enum gw_gather came = GW_GATHER_MORE;
-
-	/* One piece, even if other streams have done all the work of this step: each has its turn. */
-	for (bool first = true; came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST &&
-				(first || stream->conn->work < GW_WORK_MAX);
-	     first = false) {
-		came = gather_some(stream, pack);
-		stream->conn->work += GW_WORK_LEAST;
-	}
-	return came;
+	return GW_PUMPED_BAD;
 }

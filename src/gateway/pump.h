@@ -1,32 +1,41 @@
-/* A request's body on its way to its upstream: gathered from the spool, from what is here, and from the client, into
- * one batch at a time. */
+/*
+ * The one pump of a request's body: one piece at a time from its protocol (body.h) into a sink, which is the spool
+ * while the request waits (drain.c), and what goes to its upstream afterwards (gather.c).
+ */
 #ifndef GATEWAY_PUMP_H
 #define GATEWAY_PUMP_H
 
-#include "gateway/problem.h"
 #include "gateway/stream.h"
 
-#define GW_PACK_LEAST 20480 /* room below which a batch is sent: for a record, or the trailers */
-
-/* What a gathering came to. */
-enum gw_gather {
-	GW_GATHER_MORE, /* the pack is full, or it is enough work for one step: send it, and go on */
-	GW_GATHER_READ, /* the client has no more now */
-	GW_GATHER_WRITE,
-	GW_GATHER_END,
-	GW_GATHER_OVER, /* the request is over: refused, or its client is gone */
+struct gw_sink {
+	/* Takes bytes that are here: *took of them, more than none. Else the reason why it holds no more. */
+	enum thaw_reason (*take)(struct gw_stream *stream, void *to, const char *bytes, size_t len, size_t *took);
+	/* Where bytes of a body of known length can be read to at once. *room 0: nowhere, they are to be taken. */
+	enum thaw_reason (*reserve)(struct gw_stream *stream, void *to, void **where, size_t *room);
+	/* So many were. */
+	void (*commit)(struct gw_stream *stream, void *to, size_t len);
 };
 
-/* Fills the pack, which may hold a head already. */
-enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack);
+/* What came of one piece. */
+enum gw_pumped {
+	GW_PUMPED_TAKEN, /* the sink has taken some */
+	GW_PUMPED_READ,  /* the client was read: status; THAW_OK: something has come */
+	GW_PUMPED_END,   /* the sink has all of the body */
+	GW_PUMPED_FULL,  /* the sink holds no more: reason */
+	GW_PUMPED_LOST,  /* what has come cannot be kept, or no more could be: reason */
+	GW_PUMPED_LARGE, /* it exceeds the route's max_request_body */
+	GW_PUMPED_BAD,   /* refusal */
+};
 
-/*
- * The body cannot be gone on with. While there is no response, that is one; once the server's own is on its way, that
- * goes on, and what still comes of the body is nobody's any more.
- */
-enum gw_gather gw_give_up(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal);
+struct gw_pump_news {
+	enum thaw_status status;
+	enum thaw_reason reason;
+	struct http_refusal refusal;
+};
 
-/* A chunk of data that there is room for. */
-void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len);
+enum gw_pumped gw_pump(struct gw_stream *stream, const struct gw_sink *sink, void *to, struct gw_pump_news *news);
+
+/* Reads more of the client, of the body or of what is behind it: READ, or LOST. */
+enum gw_pumped gw_pump_read(struct gw_stream *stream, struct gw_pump_news *news);
 
 #endif

@@ -3,9 +3,9 @@
 
 #include "gateway/answer.h"
 #include "gateway/forward.h"
+#include "gateway/gather.h"
 #include "gateway/pin.h"
 #include "gateway/proxy.h"
-#include "gateway/pump.h"
 
 #define HEAD_EXTRA (256 + GW_HEADERS_MAX) /* of a head as it is passed on: what we add to it */
 

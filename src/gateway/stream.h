@@ -6,6 +6,8 @@
  *	request.c  from a head to its route, its ask, its verdict
  *	drain.c    the body of a request that waits, into the spool
  *	local.c    the built-in upstreams;  proxy.c: the way through an upstream's server
+ *	gather.c   what either gets of the body: the spool, then the rest
+ *	pump.c     the body from the client into the one or the other
  *	answer.c   replies, refusals;  account.c: access records, and the board
  *	body.c     the bytes of a body, as they come
  *

@@ -2,8 +2,8 @@
 #include "gateway/answer.h"
 #include "gateway/body.h"
 #include "gateway/forward.h"
+#include "gateway/gather.h"
 #include "gateway/proxy.h"
-#include "gateway/pump.h"
 
 /* The head as the server gets it, at the beginning of the pack. False: refused. */
 static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)

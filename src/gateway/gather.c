@@ -1,0 +1,158 @@
+#include "gateway/gather.h"
+
+#include <string.h>
+
+#include "gateway/answer.h"
+#include "gateway/pump.h"
+#include "http/response.h"
+
+#define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: its size line, and the CRLF behind it */
+
+static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
+{
+	memcpy(pack->at + pack->len, bytes, len);
+	pack->len += len;
+}
+
+void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len)
+{
+	char line[HTTP_CHUNK_SIZE_MAX] = "";
+
+	pack_bytes(pack, line, http_write_chunk_size(line, len));
+	pack_bytes(pack, data, len);
+	pack_bytes(pack, "\r\n", 2);
+}
+
+static void pack_data(struct gw_stream *stream, struct gw_pack *pack, const char *data, size_t len)
+{
+	if (pack->chunks)
+		gw_pack_chunk(pack, data, len);
+	else
+		pack_bytes(pack, data, len);
+	stream->passed += len;
+}
+
+/* ---- the batch as the pump's sink ---- */
+
+static enum thaw_reason take(struct gw_stream *stream, void *to, const char *bytes, size_t len, size_t *took)
+{
+	struct gw_pack *pack = to;
+	size_t room = pack->room - pack->len - CHUNK_ROOM;
+
+	*took = len < room ? len : room;
+	pack_data(stream, pack, bytes, *took);
+	return THAW_REASON_NONE;
+}
+
+static enum thaw_reason reserve(struct gw_stream *stream, void *to, void **where, size_t *room)
+{
+	struct gw_pack *pack = to;
+
+	(void)stream;
+	*where = pack->at + pack->len;
+	*room = pack->room - pack->len;
+	return THAW_REASON_NONE;
+}
+
+static void commit(struct gw_stream *stream, void *to, size_t len)
+{
+	struct gw_pack *pack = to;
+
+	pack->len += len;
+	stream->passed += len;
+}
+
+static const struct gw_sink batch = {.take = take, .reserve = reserve, .commit = commit};
+
+/* ---- what came of it ---- */
+
+enum gw_gather gw_give_up(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal)
+{
+	if (stream->state == GW_PASS)
+		(void)gw_refuse(stream, problem, refusal);
+	else
+		stream->ops->stop(stream);
+	return GW_GATHER_OVER;
+}
+
+static enum gw_gather read_failed(struct gw_stream *stream, enum thaw_status status)
+{
+	switch (status) {
+	case THAW_WANT_READ:
+		return GW_GATHER_READ;
+	case THAW_WANT_WRITE:
+		return GW_GATHER_WRITE;
+	case THAW_CLOSED:
+		return gw_give_up(stream, GW_PROBLEM_CUT_OFF, NULL);
+	case THAW_FAILED:
+	case THAW_OK:
+		(void)gw_cut(stream, thaw_conn_error(stream->conn->ask)->text);
+		break;
+	}
+	return GW_GATHER_OVER;
+}
+
+/* The spool's oldest piece. */
+static enum gw_gather pack_spooled(struct gw_stream *stream, struct gw_pack *pack)
+{
+	const void *data = NULL;
+	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
+	enum thaw_reason reason = thaw_spool_peek(stream->spool, &data, &len);
+
+	if (reason != THAW_REASON_NONE && stream->state == GW_PASS) {
+		(void)gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
+		return GW_GATHER_OVER;
+	}
+	if (reason != THAW_REASON_NONE) {
+		gw_notice_refused(stream->conn, reason);
+		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
+	}
+	if (len == 0) {
+		thaw_spool_free(&stream->spool);
+		return GW_GATHER_MORE;
+	}
+	if (len > room)
+		len = room;
+	pack_data(stream, pack, data, len);
+	thaw_spool_consume(stream->spool, len);
+	return GW_GATHER_MORE;
+}
+
+/* One step of filling the pack. */
+static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack)
+{
+	struct gw_pump_news news = {.status = THAW_OK};
+
+	if (stream->spool != NULL)
+		return pack_spooled(stream, pack);
+	switch (gw_pump(stream, &batch, pack, &news)) {
+	case GW_PUMPED_TAKEN:
+		return GW_GATHER_MORE;
+	case GW_PUMPED_READ:
+		return news.status == THAW_OK ? GW_GATHER_MORE : read_failed(stream, news.status);
+	case GW_PUMPED_END:
+		return GW_GATHER_END;
+	case GW_PUMPED_FULL:
+	case GW_PUMPED_LOST:
+		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
+	case GW_PUMPED_LARGE:
+		return gw_give_up(stream, GW_PROBLEM_BODY_SIZE, NULL);
+	case GW_PUMPED_BAD:
+		break;
+	}
+	return gw_give_up(stream, GW_PROBLEM_MALFORMED, &news.refusal);
+}
+
+enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack)
+{
+	enum gw_gather came = GW_GATHER_MORE;
+
+	/* One piece, even if other streams have done all the work of this step: each has its turn. */
+	for (bool first = true; came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST &&
+				(first || stream->conn->work < GW_WORK_MAX);
+	     first = false) {
+		came = gather_some(stream, pack);
+		stream->conn->work += GW_WORK_LEAST;
+	}
+	return came;
+}
