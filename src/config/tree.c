@@ -121,12 +121,15 @@ static enum thaw_status syntax_error(const struct config_source *source, const y
 				 line_of_offset(text, len, parser->problem_offset), problem);
 	const char *context = parser->context != NULL ? parser->context : "";
 	const char *hint = "";
+	char begun[48] = "";
 	if (tab_indents(text, len, parser->problem_mark.line))
 		hint = " (indent with spaces, not with tabs)";
 	else if (strstr(context, "alias") != NULL)
-		hint = " (a host name of * is written in quotes: \"*\")";
-	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s%s%s%s", source->name,
-			 parser->problem_mark.line + 1, problem, context[0] != '\0' ? " " : "", context, hint);
+		hint = " (a value that begins with * or & is written in quotes: \"*\")";
+	if (context[0] != '\0' && parser->context_mark.line < parser->problem_mark.line)
+		(void)snprintf(begun, sizeof(begun), " that begins in line %zu", parser->context_mark.line + 1);
+	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s%s%s%s%s", source->name,
+			 parser->problem_mark.line + 1, problem, context[0] != '\0' ? " " : "", context, begun, hint);
 }
 
 /* What has been seen of a stream of events. */

@@ -184,6 +184,12 @@ enum thaw_status config_set_file(const struct config_at *at, char **into, const 
 	const char *folder = at->source->directory;
 	if (len > CONFIG_PATH_MAX)
 		return config_refuse(at, "the file's name is too long; allowed: at most %d bytes", CONFIG_PATH_MAX);
+	if (strncmp(text, "~/", 2) == 0 || strstr(text, "${") != NULL)
+		return config_refuse(
+			at,
+			"'%s' is a file's name in which a shell would replace something, and Thaw does not; "
+			"allowed: the name in full",
+			text);
 	if (text[0] == '/' || folder == NULL || folder[0] == '\0')
 		return config_set_text(at, into, text, len);
 	size_t folder_len = strlen(folder), slash = folder[folder_len - 1] != '/';

@@ -127,7 +127,7 @@ static const struct bad {
 	 "3: not valid YAML: did not find expected node content while parsing a flow node"},
 	{"workers: \"1\n"
 	 "hosts\n",
-	 "3: not valid YAML: found unexpected end of stream while scanning a quoted scalar"},
+	 "3: not valid YAML: found unexpected end of stream while scanning a quoted scalar that begins in line 1"},
 	{"workers:\n"
 	 "\0111\n",
 	 "2: not valid YAML: found character that cannot start any token while scanning for the next token (indent "
@@ -138,8 +138,8 @@ static const struct bad {
 	 "with spaces, not with tabs)"},
 	{"hosts:\n"
 	 "- name: *\n",
-	 "2: not valid YAML: did not find expected alphabetic or numeric character while scanning an alias (a host "
-	 "name of * is written in quotes: \"*\")"},
+	 "2: not valid YAML: did not find expected alphabetic or numeric character while scanning an alias (a value "
+	 "that begins with * or & is written in quotes: \"*\")"},
 	{"hosts: \377\n", "1: not valid YAML: invalid leading UTF-8 octet"},
 	{"workers: 1\n"
 	 "# \007\n",
@@ -525,6 +525,12 @@ static const struct bad {
 	BAD_NAME("*a"),
 	BAD_NAME("*.*.a"),
 	BAD_NAME("a.*.b"),
+	{"hosts:\n- name: a.example\n  certificate: c\n  key: ~/k\n" TAIL,
+	 "4: key 'hosts[0].key': '~/k' is a file's name in which a shell would replace something, and Thaw does not; "
+	 "allowed: the name in full"},
+	{"hosts:\n- name: a.example\n  certificate: /tls/${HOST}.pem\n  key: k\n" TAIL,
+	 "3: key 'hosts[0].certificate': '/tls/${HOST}.pem' is a file's name in which a shell would replace something, "
+	 "and Thaw does not; allowed: the name in full"},
 	{"hosts:\n- name: [ a.example, 'b c' ]\n  certificate: c\n  key: k\n" TAIL,
 	 "2: key 'hosts[0].name[1]': 'b c' is not understood; allowed: " ALLOWED_NAME},
 	{"hosts:\n- name: [ a.example, '*.b.example', A.example. ]\n  certificate: c\n  key: k\n" TAIL,
