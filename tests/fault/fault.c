@@ -231,11 +231,11 @@ int main(int argc, char **argv)
 	at_start = strcmp(argv[2], "start") == 0;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	pki_open();
-	for (size_t i = 0; i < named_count; i++) {
-		if (strcmp(named_all[i].name, argv[1]) != 0)
+	for (size_t i = 0; named_at(i) != NULL; i++) {
+		if (strcmp(named_at(i)->name, argv[1]) != 0)
 			continue;
 		found = true;
-		good = run_all(&named_all[i], stride);
+		good = run_all(named_at(i), stride);
 	}
 	pki_close();
 	if (!found)
