@@ -26,6 +26,9 @@
 #define GW_SCRATCH_ROOM 16384  /* one TLS record's plaintext */
 #define GW_PACK_MAX     327680 /* one batch for a server: a head, and 256 KiB of body */
 #define GW_DOWN_ROOM    65536  /* one read of a response; what its client does not take at once is kept */
+#ifndef GW_SPARE_STREAMS       /* 0 in builds with sanitizers, which then see what uses one that is over */
+#define GW_SPARE_STREAMS 16
+#endif
 
 struct gw_http2;
 struct gw_pins;
@@ -55,8 +58,12 @@ struct gateway {
 	uint64_t now_ms;       /* of the step under way */
 	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
 	struct gw_request_ids ids;
-	struct config_host nobody;     /* of connections without TLS */
-	struct gw_plain *plains;       /* as many as config->listens */
+	struct config_host nobody; /* of connections without TLS */
+	struct gw_plain *plains;   /* as many as config->listens */
+	struct {
+		struct gw_stream *first;
+		unsigned count;
+	} spare;                       /* streams that are over, for the next requests: stream.c */
 	struct gw_plain mistake;       /* plain HTTP where TLS was meant */
 	char scratch[GW_SCRATCH_ROOM]; /* for reads of which it is not known whether anything will come */
 	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];

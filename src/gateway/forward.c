@@ -1,7 +1,6 @@
 #include "gateway/forward.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/identity.h"
@@ -9,9 +8,9 @@
 #include "http/meaning.h"
 #include "http/syntax.h"
 
-#define ADDRESS_TEXT (GW_ADDRESS_ROOM + 8)
-#define HOST_TEXT    (HTTP_HOST_MAX + 16)
-#define UPGRADE_TEXT 256
+#define HOST_TEXT      (HTTP_HOST_MAX + 16)
+#define FORWARDED_TEXT (GW_ADDRESS_ROOM + HOST_TEXT + 32) /* and what is around them */
+#define UPGRADE_TEXT   256
 
 static_assert(GW_IDENTITY_MAX + GW_HEADERS_MAX + HTTP_HEAD_MAX + 4096 <= GW_UP_HEAD_MAX,
 	      "no head is too large for want of a ceiling");
@@ -20,7 +19,7 @@ static bool has_token(const struct http_request *head, const char *name, const c
 {
 	for (size_t i = 0; i < head->field_count; i++) {
 		struct http_span rest = head->fields[i].value, element;
-		if (!http_span_equal_nocase(head->fields[i].name, name))
+		if (!http_span_is(head->fields[i].name, name))
 			continue;
 		while (http_list_next(&rest, &element))
 			if (http_span_equal_nocase(element, token))
@@ -48,7 +47,7 @@ static size_t wanted_protocols(const struct http_request *head, const struct con
 
 	for (size_t i = 0; i < head->field_count; i++) {
 		struct http_span rest = head->fields[i].value, element;
-		if (!http_span_equal_nocase(head->fields[i].name, "Upgrade"))
+		if (!http_span_is(head->fields[i].name, "Upgrade"))
 			continue;
 		while (http_list_next(&rest, &element)) {
 			if (!may_upgrade_to(route, element) || element.len + 2 > room - len)
@@ -107,15 +106,11 @@ static void write_text(struct http_writer *writer, const char *name, const char 
 	http_write_span(writer, (struct http_span){name, strlen(name)}, (struct http_span){text, len});
 }
 
-/* The client's address as Forwarded (RFC 7239 6) and X-Forwarded-For spell it. */
-static void peer_text(const struct gw_origin *origin, char plain[static ADDRESS_TEXT], char node[static ADDRESS_TEXT])
+/* Appends to a line that has the room. */
+static size_t add(char *line, size_t at, const char *text, size_t len)
 {
-	bool v6 = gw_origin_is_ipv6(origin);
-
-	gw_origin_address(origin, plain);
-	if (plain[0] == '\0')
-		(void)snprintf(plain, ADDRESS_TEXT, "unknown");
-	(void)snprintf(node, ADDRESS_TEXT, "%s%.*s%s", v6 ? "\"[" : "", GW_ADDRESS_ROOM, plain, v6 ? "]\"" : "");
+	memcpy(line + at, text, len);
+	return at + len;
 }
 
 /* As hosts are compared here: in lower case, and without the dot of the root. An empty port is the default one. */
@@ -143,17 +138,28 @@ static struct http_span normal_authority(const struct http_request *head, char o
 
 static void write_forwarded(const struct gw_origin *origin, struct http_span authority, struct http_writer *writer)
 {
-	char plain[ADDRESS_TEXT], node[ADDRESS_TEXT], forwarded[2 * ADDRESS_TEXT + HOST_TEXT];
+	char plain[GW_ADDRESS_ROOM], line[FORWARDED_TEXT];
 	const char *scheme = origin->tls != NULL ? "https" : "http";
+	size_t scheme_len = strlen(scheme);
+	bool v6 = gw_origin_is_ipv6(origin);
 
-	peer_text(origin, plain, node);
-	int len = snprintf(forwarded, sizeof(forwarded), "for=%s;proto=%s", node, scheme);
-	if (authority.len > 0)
-		len += snprintf(forwarded + len, sizeof(forwarded) - (size_t)len, ";host=\"%.*s\"", (int)authority.len,
-				authority.at);
-	write_text(writer, "Forwarded", forwarded, (size_t)len);
-	write_text(writer, "X-Forwarded-For", plain, strlen(plain));
-	write_text(writer, "X-Forwarded-Proto", scheme, strlen(scheme));
+	gw_origin_address(origin, plain);
+	const char *address = plain[0] != '\0' ? plain : "unknown";
+	size_t address_len = strlen(address), len = add(line, 0, "for=", 4);
+	/* RFC 7239 6: an IPv6 address has brackets and quotes, and in X-Forwarded-For neither. */
+	len = v6 ? add(line, len, "\"[", 2) : len;
+	len = add(line, len, address, address_len);
+	len = v6 ? add(line, len, "]\"", 2) : len;
+	len = add(line, len, ";proto=", 7);
+	len = add(line, len, scheme, scheme_len);
+	if (authority.len > 0) {
+		len = add(line, len, ";host=\"", 7);
+		len = add(line, len, authority.at, authority.len);
+		len = add(line, len, "\"", 1);
+	}
+	write_text(writer, "Forwarded", line, len);
+	write_text(writer, "X-Forwarded-For", address, address_len);
+	write_text(writer, "X-Forwarded-Proto", scheme, scheme_len);
 	if (authority.len > 0)
 		write_text(writer, "X-Forwarded-Host", authority.at, authority.len);
 }
@@ -175,7 +181,7 @@ static bool passes(const struct gw_outgoing *out, const struct http_hops *hops, 
 	static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Via"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (http_span_equal_nocase(name, ours[i]))
+		if (http_span_is(name, ours[i]))
 			return false;
 	if (is_for_proxy(name))
 		return false;
@@ -203,7 +209,7 @@ static void write_fields(const struct gw_outgoing *out, const struct gw_rewrite 
 	http_hops_of(&hops, head->fields, head->field_count);
 	for (size_t i = 0; i < head->field_count; i++)
 		if (passes(out, &hops, head->fields[i].name) &&
-		    !(limited && http_span_equal_nocase(head->fields[i].name, "Max-Forwards")))
+		    !(limited && http_span_is(head->fields[i].name, "Max-Forwards")))
 			gw_rewrite_request(rewrite, &head->fields[i], writer);
 }
 
@@ -211,13 +217,14 @@ static void write_fields(const struct gw_outgoing *out, const struct gw_rewrite 
 static void write_via(const struct gw_outgoing *out, struct http_writer *writer)
 {
 	const struct http_request *head = out->head;
-	char via[16];
+	const char *version = head->minor == 0 ? "1.0" : out->origin.http;
+	char via[sizeof("1.1 thaw") - 1];
 
 	for (size_t i = 0; i < head->field_count; i++)
-		if (http_span_equal_nocase(head->fields[i].name, "Via"))
+		if (http_span_is(head->fields[i].name, "Via"))
 			http_write_span(writer, head->fields[i].name, head->fields[i].value);
-	(void)snprintf(via, sizeof(via), "%s thaw", head->minor == 0 ? "1.0" : out->origin.http);
-	http_write_field(writer, "Via", via);
+	(void)add(via, add(via, 0, version, 3), " thaw", 5);
+	write_text(writer, "Via", via, sizeof(via));
 }
 
 static void write_framing(const struct gw_outgoing *out, struct http_writer *writer)

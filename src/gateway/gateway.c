@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "gateway/conn.h"
 #include "gateway/route.h"
+#include "gateway/stream.h"
 #include "tls/server.h"
 
 static enum tls_http2 http2_of(enum config_http2 setting)
@@ -127,6 +128,7 @@ void gateway_free(struct gateway **gateway)
 	gw_routes_free(&gone->routes);
 	gw_notices_free(&gone->notices);
 	free(gone->plains);
+	gw_streams_free(gone);
 	free(gone);
 }
 

@@ -112,7 +112,7 @@ enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *h
 	if (choice == GW_CHOSEN && has_prefix(judged->route->config))
 		choice = judge_sent(&inquiry);
 	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
-		if (!http_span_equal_nocase(head->fields[i].name, "Destination"))
+		if (!http_span_is(head->fields[i].name, "Destination"))
 			continue;
 		choice = count++ > 0 ? refuse(&inquiry, 400, "more than one Destination")
 				     : judge_destination(&inquiry, head->fields[i].value);

@@ -18,13 +18,27 @@ bool gw_origin_is_ipv6(const struct gw_origin *origin)
 	return family_of(origin) == AF_INET6;
 }
 
+/* For each request: inet_ntop() goes through printf(). */
+static void write_ipv4(const uint8_t address[static 4], char *text)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned octet = address[i];
+		if (octet >= 100)
+			*text++ = (char)('0' + octet / 100);
+		if (octet >= 10)
+			*text++ = (char)('0' + octet / 10 % 10);
+		*text++ = (char)('0' + octet % 10);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void gw_origin_address(const struct gw_origin *origin, char text[static GW_ADDRESS_ROOM])
 {
 	const void *peer = origin->peer;
 
 	text[0] = '\0';
 	if (family_of(origin) == AF_INET)
-		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text, GW_ADDRESS_ROOM);
+		write_ipv4((const uint8_t *)&((const struct sockaddr_in *)peer)->sin_addr, text);
 	else if (family_of(origin) == AF_INET6)
 		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, text, GW_ADDRESS_ROOM);
 }

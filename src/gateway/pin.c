@@ -40,8 +40,7 @@ static bool names_bound_scheme(const struct http_field *field)
 bool gw_pin_by_request(const struct http_request *request)
 {
 	for (size_t i = 0; i < request->field_count; i++)
-		if (http_span_equal_nocase(request->fields[i].name, "Authorization") &&
-		    names_bound_scheme(&request->fields[i]))
+		if (http_span_is(request->fields[i].name, "Authorization") && names_bound_scheme(&request->fields[i]))
 			return true;
 	return false;
 }
@@ -50,8 +49,8 @@ bool gw_pin_by_answer(const struct http_answer *answer)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		const struct http_field *field = &answer->fields[i];
-		bool challenges = http_span_equal_nocase(field->name, "WWW-Authenticate") ||
-				  http_span_equal_nocase(field->name, "Proxy-Authenticate");
+		bool challenges = http_span_is(field->name, "WWW-Authenticate") ||
+				  http_span_is(field->name, "Proxy-Authenticate");
 		if (challenges && names_bound_scheme(field))
 			return true;
 	}

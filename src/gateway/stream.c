@@ -5,16 +5,44 @@
 
 #include "base/require.h"
 
-struct gw_stream *gw_stream_new(struct gw_conn *conn)
+static void begin(struct gw_stream *stream, struct gw_conn *conn)
 {
-	struct gw_stream *stream = calloc(1, sizeof(*stream));
-
-	if (stream == NULL)
-		return NULL;
+	memset(stream, 0, offsetof(struct gw_stream, head.fields));
 	stream->conn = conn;
 	stream->gateway = conn->gateway;
 	stream->began_ms = gw_now(conn);
 	pace_start(&stream->pace, gw_limit_ms(stream, GW_HEAD), gw_now(conn));
+}
+
+/* A stream is too large for what malloc() keeps at hand, and one is needed for each request. */
+static struct gw_stream *spare(struct gateway *gateway)
+{
+	struct gw_stream *stream = gateway->spare.first;
+
+	if (stream == NULL)
+		return malloc(sizeof(*stream));
+	gateway->spare.first = stream->next;
+	gateway->spare.count--;
+	return stream;
+}
+
+void gw_streams_free(struct gateway *gateway)
+{
+	struct gw_stream *first;
+
+	while ((first = gateway->spare.first) != NULL) {
+		gateway->spare.first = first->next;
+		free(first);
+	}
+	gateway->spare.count = 0;
+}
+
+struct gw_stream *gw_stream_new(struct gw_conn *conn)
+{
+	struct gw_stream *stream = spare(conn->gateway);
+
+	if (stream != NULL)
+		begin(stream, conn);
 	return stream;
 }
 
@@ -42,7 +70,14 @@ void gw_stream_free(struct gw_stream **stream)
 		return;
 	gw_stream_clear(gone);
 	gw_input_close(&gone->in);
-	free(gone);
+	struct gateway *gateway = gone->gateway;
+	if (gateway->spare.count >= GW_SPARE_STREAMS) {
+		free(gone);
+		return;
+	}
+	gone->next = gateway->spare.first;
+	gateway->spare.first = gone;
+	gateway->spare.count++;
 }
 
 bool gw_stream_restart(struct gw_stream *stream)
@@ -51,8 +86,8 @@ bool gw_stream_restart(struct gw_stream *stream)
 	struct gw_input in = stream->in;
 
 	gw_stream_clear(stream);
-	*stream = (struct gw_stream){.conn = conn, .gateway = conn->gateway, .in = in, .began_ms = gw_now(conn)};
-	pace_start(&stream->pace, gw_limit_ms(stream, GW_HEAD), gw_now(conn));
+	begin(stream, conn);
+	stream->in = in;
 	return gw_input_next(&stream->in);
 }
 

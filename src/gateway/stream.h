@@ -64,8 +64,7 @@ struct gw_stream {
 	uint64_t began_ms;
 	struct http_scan scan;
 	struct gw_input in;
-	struct http_request head; /* its spans point into in.head */
-	size_t head_len;          /* 0 until the head is parsed */
+	size_t head_len; /* 0 until the head is parsed */
 	struct gw_body body;
 	const struct gw_route *route;
 	struct gw_then {
@@ -94,6 +93,8 @@ struct gw_stream {
 	uint64_t server_ms;  /* until its response's head */
 	uint64_t body_out;
 	unsigned repairs; /* of the upstream's response: enum http_repair */
+	/* Its spans point into in.head. The last: its fields are not zeroed for each request. */
+	struct http_request head;
 };
 
 /* How a version of HTTP carries streams. */
@@ -157,6 +158,8 @@ struct gw_stream *gw_stream_new(struct gw_conn *conn); /* its input is not open;
 /* Frees all that it holds, but what has come of its input. */
 void gw_stream_clear(struct gw_stream *stream);
 void gw_stream_free(struct gw_stream **stream);
+/* Those that are kept for the next requests. */
+void gw_streams_free(struct gateway *gateway);
 /* The only writer of stream->state. */
 void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to);
 void gw_stream_end(struct gw_stream *stream, enum gw_end how);

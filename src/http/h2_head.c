@@ -52,8 +52,11 @@ static bool put(struct h2_head *head, const struct http_span *spans, size_t coun
 		head->outcome = H2_HEAD_NO_MEMORY;
 		return false;
 	}
-	for (size_t i = 0; i < count; i++)
-		(void)buffer_append(&head->text, TEXT_MAX, spans[i].at, spans[i].len);
+	for (size_t i = 0; i < count; i++) {
+		if (spans[i].len > 0)
+			memcpy(head->text.bytes + head->text.len, spans[i].at, spans[i].len);
+		head->text.len += spans[i].len;
+	}
 	return true;
 }
 

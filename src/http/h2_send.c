@@ -27,9 +27,9 @@ static bool is_for_connection(const struct h2_stream *stream, struct http_span n
 					    "transfer-encoding", "upgrade",    "te"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (http_span_equal_nocase(name, names[i]))
+		if (http_span_is(name, names[i]))
 			return true;
-	return stream->kind == H2_KIND_WEBSOCKET && http_span_equal_nocase(name, "sec-websocket-accept");
+	return stream->kind == H2_KIND_WEBSOCKET && http_span_is(name, "sec-websocket-accept");
 }
 
 /* Those that are passed on. nghttp2 makes the names that it copies lower case. */

@@ -72,7 +72,7 @@ enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *
 const struct http_field *http_field_find(const struct http_request *request, const char *name)
 {
 	for (size_t i = 0; i < request->field_count; i++)
-		if (http_span_equal_nocase(request->fields[i].name, name))
+		if (http_span_is(request->fields[i].name, name))
 			return &request->fields[i];
 	return NULL;
 }

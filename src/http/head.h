@@ -29,14 +29,14 @@ struct http_request {
 	struct http_span method, target;
 	struct http_span path, query; /* of the target; query without '?', at NULL: none */
 	struct http_span host;        /* without the port, [v6] with its brackets; empty only for HTTP/1.0 */
-	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t field_count;
 	enum http_framing framing;
-	uint64_t length;      /* HTTP_BODY_LENGTH only; may be 0 */
-	uint8_t minor;        /* HTTP/1.minor: 0 or 1 */
-	bool keep_alive;      /* what version and Connection ask for */
-	bool expect_continue; /* and there is a body to wait for */
-	bool is_head;         /* method HEAD: the response carries no body */
+	uint64_t length;                           /* HTTP_BODY_LENGTH only; may be 0 */
+	uint8_t minor;                             /* HTTP/1.minor: 0 or 1 */
+	bool keep_alive;                           /* what version and Connection ask for */
+	bool expect_continue;                      /* and there is a body to wait for */
+	bool is_head;                              /* method HEAD: the response carries no body */
+	struct http_field fields[HTTP_FIELDS_MAX]; /* the last: whoever zeroes a request can leave them out */
 };
 
 /* Why a head is refused: the status to answer with, and words for the response's detail. */
@@ -70,6 +70,11 @@ const struct http_field *http_field_find(const struct http_request *request, con
 
 bool http_span_equal(struct http_span span, const char *text);        /* exact */
 bool http_span_equal_nocase(struct http_span span, const char *text); /* ASCII case ignored */
+/* The same, for comparisons of which most end at the first byte: letters differ in one bit of their case. */
+static inline bool http_span_is(struct http_span span, const char *text)
+{
+	return span.len > 0 && ((span.at[0] ^ text[0]) & ~0x20) == 0 && http_span_equal_nocase(span, text);
+}
 bool http_spans_equal_nocase(struct http_span a, struct http_span b);
 
 #endif

@@ -29,7 +29,7 @@ static bool read_codings(struct http_span value, struct known *known, struct htt
 			return http_refuse(refusal, 400, "a Transfer-Encoding that is no list of codings");
 		if (known->chunked)
 			return http_refuse(refusal, 400, "a transfer coding behind chunked");
-		if (!http_span_equal_nocase(name, "chunked"))
+		if (!http_span_is(name, "chunked"))
 			known->foreign = true;
 		else if (semicolon != NULL)
 			return http_refuse(refusal, 400, "parameters of the chunked coding");
@@ -58,13 +58,13 @@ static bool know_field(const struct http_field *field, uint8_t minor, struct kno
 {
 	switch (field->name.len) { /* most fields are none of these */
 	case 4:
-		if (http_span_equal_nocase(field->name, "host")) {
+		if (http_span_is(field->name, "host")) {
 			known->host = field;
 			known->hosts++;
 		}
 		return true;
 	case 6:
-		if (minor == 0 || !http_span_equal_nocase(field->name, "expect"))
+		if (minor == 0 || !http_span_is(field->name, "expect"))
 			return true; /* RFC 9110 10.1.1: ignored in HTTP/1.0 */
 		if (http_span_equal_nocase(field->value, "100-continue"))
 			known->expects = true;
@@ -72,16 +72,15 @@ static bool know_field(const struct http_field *field, uint8_t minor, struct kno
 			known->expects_more = true;
 		return true;
 	case 10:
-		return !http_span_equal_nocase(field->name, "connection") ||
-		       read_connection(field->value, known, refusal);
+		return !http_span_is(field->name, "connection") || read_connection(field->value, known, refusal);
 	case 14:
-		if (http_span_equal_nocase(field->name, "content-length")) {
+		if (http_span_is(field->name, "content-length")) {
 			known->length = field;
 			known->lengths++;
 		}
 		return true;
 	case 17:
-		if (!http_span_equal_nocase(field->name, "transfer-encoding"))
+		if (!http_span_is(field->name, "transfer-encoding"))
 			return true;
 		known->codings++;
 		return read_codings(field->value, known, refusal);
@@ -166,7 +165,7 @@ enum http_forwards http_max_forwards(const struct http_request *request, uint64_
 	if (!http_span_equal(request->method, "OPTIONS") && !http_span_equal(request->method, "TRACE"))
 		return HTTP_FORWARDS_ANY;
 	for (size_t i = 0; i < request->field_count; i++) {
-		if (!http_span_equal_nocase(request->fields[i].name, "Max-Forwards"))
+		if (!http_span_is(request->fields[i].name, "Max-Forwards"))
 			continue;
 		if (found != HTTP_FORWARDS_ANY || !read_forwards(request->fields[i].value, left))
 			return HTTP_FORWARDS_BAD;

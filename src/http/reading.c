@@ -197,8 +197,9 @@ static size_t loosen(const char *segment, size_t len, bool case_matters, char *o
 static size_t cut(const char *segment, size_t len, const char *at)
 {
 	for (size_t i = 0; i < len; i++)
-		if (strchr(at, segment[i]) != NULL && segment[i] != '\0')
-			return i;
+		for (const char *sign = at; *sign != '\0'; sign++)
+			if (segment[i] == *sign)
+				return i;
 	return len;
 }
 

@@ -175,11 +175,11 @@ static void find_framing(const struct http_answer *answer, struct framing *found
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		const struct http_field *field = &answer->fields[i];
-		if (http_span_equal_nocase(field->name, "content-length"))
+		if (http_span_is(field->name, "content-length"))
 			read_lengths(field->value, found);
-		else if (http_span_equal_nocase(field->name, "transfer-encoding"))
+		else if (http_span_is(field->name, "transfer-encoding"))
 			read_codings(field->value, found);
-		else if (http_span_equal_nocase(field->name, "connection"))
+		else if (http_span_is(field->name, "connection"))
 			read_connection(field->value, found);
 	}
 }
@@ -254,7 +254,7 @@ enum http_parse http_answer_parse(char *data, size_t len, const struct http_ask 
 const struct http_field *http_answer_find(const struct http_answer *answer, const char *name)
 {
 	for (size_t i = 0; i < answer->field_count; i++)
-		if (http_span_equal_nocase(answer->fields[i].name, name))
+		if (http_span_is(answer->fields[i].name, name))
 			return &answer->fields[i];
 	return NULL;
 }
@@ -267,7 +267,7 @@ void http_hops_of(struct http_hops *hops, const struct http_field *fields, size_
 	hops->too_many = false;
 	for (size_t i = 0; i < count; i++) {
 		struct http_span rest = fields[i].value;
-		if (!http_span_equal_nocase(fields[i].name, "connection"))
+		if (!http_span_is(fields[i].name, "connection"))
 			continue;
 		while (http_list_next(&rest, &option)) {
 			if (hops->count == HTTP_HOPS_MAX)
@@ -297,10 +297,10 @@ bool http_hops_has(const struct http_hops *hops, struct http_span name)
 					     "Trailer",    "Proxy-Authorization", "Proxy-Authenticate"};
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		if (http_span_equal_nocase(name, always[i]))
+		if (http_span_is(name, always[i]))
 			return true;
 	for (size_t i = 0; i < hops->count; i++)
 		if (same_name(name, hops->named[i]))
 			return true;
-	return hops->too_many && !http_span_equal_nocase(name, "Host");
+	return hops->too_many && !http_span_is(name, "Host");
 }

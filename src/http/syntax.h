@@ -7,7 +7,12 @@
 
 #include "http/head.h"
 
-bool http_is_tchar(char c); /* RFC 9110 5.6.2 */
+/* RFC 9110 5.6.2 */
+extern const bool http_tchars[256];
+static inline bool http_is_tchar(char c)
+{
+	return http_tchars[(unsigned char)c];
+}
 bool http_is_token(struct http_span span);
 bool http_is_blank(char c);                      /* SP or HTAB */
 bool http_is_field_value(struct http_span span); /* no control character but HTAB; empty is fine */
