@@ -40,6 +40,7 @@ complete -c thaw -n '__fish_seen_subcommand_from probe send' -l sni -x -d 'name 
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l user-agent -x -d 'the User-Agent field'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l proxy -x -d 'a proxy'
 complete -c thaw -n '__fish_seen_subcommand_from probe send' -l proxy-user -x -d 'user of the proxy'
+complete -c thaw -n '__fish_seen_subcommand_from probe send' -l proxy-ca -r -F -d 'CA certificates of the proxy'
 complete -c thaw -n '__fish_seen_subcommand_from send' -l noproxy -x -d 'hosts without a proxy'
 complete -c thaw -n '__fish_seen_subcommand_from send' -l user -x -d 'user'
 complete -c thaw -n '__fish_seen_subcommand_from send' -l basic -d 'log in by Basic'

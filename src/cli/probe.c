@@ -31,7 +31,8 @@ static const char help[] =
 	"--method PUT (or another), requests of that method are sent to the URL, eighty or more, with bodies of\n"
 	"up to --max-body: name a path where that does no harm.\n"
 	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
-	"  --proxy [http://]HOST[:PORT]  go through this proxy (CONNECT); default none, whatever the environment says\n"
+	"  --proxy [SCHEME://]HOST[:PORT]  go through this proxy (CONNECT), http or https; default none, whatever the\n"
+	"                   environment says\n"
 	"  --proxy-user NAME:PASSWORD  for the proxy (Basic)\n"
 	"\n"
 	"  --method METHOD  what to send with a body; what it will do is said before it does it\n"
@@ -296,6 +297,7 @@ static void take_routes(struct arguments *arguments)
 	routes->resolve_count = route->resolve_count;
 	routes->proxy_user = arguments->proxy_user;
 	routes->sni = route->sni;
+	routes->proxy_ca = route->proxy_ca;
 	routes->user_agent = cli_route_agent(route, "probe");
 }
 

@@ -79,6 +79,9 @@ int cli_route_take(struct cli_route *route, const char *command, int option, con
 	case CLI_SNI:
 		free(route->sni);
 		return cli_take_name(command, "sni", value, &route->sni);
+	case CLI_PROXY_CA:
+		route->proxy_ca = value;
+		return EX_OK;
 	case CLI_USER_AGENT:
 		route->user_agent = value;
 		return cli_is_value(value) ? EX_OK

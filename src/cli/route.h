@@ -18,16 +18,24 @@ struct cli_route {
 	const char *connect_to[CLI_ROUTES_MAX], *resolve[CLI_ROUTES_MAX];
 	size_t connect_to_count, resolve_count;
 	const char *user_agent; /* NULL: the command's own */
+	const char *proxy_ca;   /* NULL: whom the system believes */
 	char *sni;              /* in ASCII; NULL: the URL's host */
 	char own_agent[48];
 };
 
 /* getopt_long()'s results; a command's own begin behind them. */
-enum cli_route_option { CLI_CONNECT_TO = CLI_IDENTITY_END, CLI_RESOLVE, CLI_SNI, CLI_USER_AGENT, CLI_ROUTE_END };
+enum cli_route_option {
+	CLI_CONNECT_TO = CLI_IDENTITY_END,
+	CLI_RESOLVE,
+	CLI_SNI,
+	CLI_PROXY_CA,
+	CLI_USER_AGENT,
+	CLI_ROUTE_END
+};
 
 #define CLI_ROUTE_OPTIONS                                                                                           \
 	{"connect-to", required_argument, NULL, CLI_CONNECT_TO}, {"resolve", required_argument, NULL, CLI_RESOLVE}, \
-		{"sni", required_argument, NULL, CLI_SNI},                                                          \
+		{"sni", required_argument, NULL, CLI_SNI}, {"proxy-ca", required_argument, NULL, CLI_PROXY_CA},     \
 	{                                                                                                           \
 		"user-agent", required_argument, NULL, CLI_USER_AGENT                                               \
 	}
@@ -37,6 +45,7 @@ enum cli_route_option { CLI_CONNECT_TO = CLI_IDENTITY_END, CLI_RESOLVE, CLI_SNI,
 	"                   certificate stay HOST1's; an empty part means any, or the same; up to 16 times\n"         \
 	"  --resolve HOST:PORT:ADDRESS[,ADDRESS...]  the addresses of a host; up to 16 times\n"                       \
 	"  --sni NAME       the name in SNI, and in the server's certificate; default the host of the URL\n"          \
+	"  --proxy-ca FILE  CA certificates to verify an https:// proxy with (PEM); default: the system's\n"          \
 	"  --user-agent TEXT  the User-Agent field; default thaw-COMMAND/VERSION\n"
 
 /* CLI_GO_ON: the option is not one of these. Else EX_OK, or EX_USAGE after telling what is wrong. */

@@ -76,7 +76,10 @@ static int run(struct send_arguments *arguments)
 	send->ca = arguments->identity.trust;
 	send->ca_folder = arguments->identity.trust_folder;
 	send->insecure = arguments->identity.insecure;
-	if (can_read(arguments, &err) && cli_identity_can_trust(&arguments->identity, &err) &&
+	const char *proxy_ca = arguments->route.proxy_ca;
+
+	if (can_read(arguments, &err) && (proxy_ca == NULL || cli_can_read(proxy_ca, &err)) &&
+	    cli_identity_can_trust(&arguments->identity, &err) &&
 	    cli_identity_load(&arguments->identity, &credentials, &err)) {
 		if (credentials != NULL)
 			tls_credentials_fault(credentials, fault);

@@ -339,6 +339,7 @@ static void take_route(struct send_options *send, struct cli_route *route)
 	send->resolve = route->resolve;
 	send->resolve_count = route->resolve_count;
 	send->sni = route->sni;
+	send->proxy_ca = route->proxy_ca;
 	send->user_agent = cli_route_agent(route, "send");
 }
 

@@ -22,6 +22,7 @@ struct probe_url {
 struct probe_way {
 	char host[PROBE_NAME_MAX + 1];
 	char port[6];
+	bool tls;              /* it is a proxy that is spoken to over TLS */
 	const char *addresses; /* of the host, numeric, separated by commas; borrowed. NULL: it is looked up */
 };
 

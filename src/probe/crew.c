@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/socket.h"
+#include "probe/proxy_tls.h"
 #include "probe/tunnel.h"
 
 #define SLOW_KEY_MS 500   /* a signature that takes so long is made by a token, or by somebody who touches it */
@@ -21,7 +22,8 @@
 
 struct member {
 	struct trial *trial;
-	int fd; /* -1: it is over, and closed */
+	int fd;                  /* -1: it is over, and closed */
+	struct proxy_tls *proxy; /* NULL: none, or one without TLS */
 	struct member *next;
 };
 
@@ -70,6 +72,7 @@ void crew_free(struct crew **crew)
 		struct member *member = gone->members;
 		gone->members = member->next;
 		trial_free(&member->trial);
+		proxy_tls_free(&member->proxy);
 		close_member(member);
 		free(member);
 	}
@@ -79,17 +82,20 @@ void crew_free(struct crew **crew)
 /* ---- moving along ---- */
 
 /* Bytes that the peer's side has not acknowledged; 0 where the system does not tell. */
-static uint64_t unacked(int fd)
+static uint64_t unacked(const struct member *member)
 {
 	int bytes = 0;
+	bool told = ioctl(member->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 
-	return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+	return (told ? (uint64_t)bytes : 0) + (member->proxy != NULL ? proxy_tls_unsent(member->proxy) : 0);
 }
 
 static void step(struct crew *crew, struct member *member)
 {
 	uint64_t began_ms = clock_now_ms();
-	bool over = trial_step(member->trial, began_ms - crew->own_ms, unacked(member->fd));
+	if (member->proxy != NULL)
+		proxy_tls_step(member->proxy);
+	bool over = trial_step(member->trial, began_ms - crew->own_ms, unacked(member));
 	uint64_t took_ms = clock_now_ms() - began_ms;
 
 	crew->own_ms += took_ms;
@@ -138,12 +144,15 @@ static void turn(struct crew *crew)
 		if (member->fd < 0)
 			continue;
 		trial_wants(member->trial, &wants);
+		bool unsent = member->proxy != NULL && proxy_tls_unsent(member->proxy) > 0;
+		bool pending = member->proxy != NULL && proxy_tls_pending(member->proxy);
 		fds[count] = (struct pollfd){
 			.fd = member->fd,
-			.events = (short)((wants.read ? POLLIN : 0) | (wants.write ? POLLOUT : 0)),
+			.events = (short)((wants.read ? POLLIN : 0) | (wants.write || unsent ? POLLOUT : 0)),
 		};
 		waiting[count++] = member;
 		wake_ms = wants.deadline_ms < wake_ms ? wants.deadline_ms : wake_ms;
+		wake_ms = wants.read && pending ? now_ms : wake_ms;
 	}
 	fds[count] = crew->opening;
 	(void)poll(fds, count + 1, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
@@ -179,20 +188,44 @@ static int open_socket(const struct crew *crew, struct thaw_error *err)
 	return fd;
 }
 
+/* A step towards a tunnel; over TLS where the proxy wants that. */
+static enum thaw_status open_tunnel(const struct member *member, struct tunnel *tunnel, bool *secure,
+				    struct thaw_error *err)
+{
+	int fd = member->fd;
+
+	if (member->proxy == NULL)
+		return tunnel_step(tunnel, socket_transport(&fd), err);
+	proxy_tls_step(member->proxy);
+	if (!*secure) {
+		enum thaw_status status = proxy_tls_handshake(member->proxy, err);
+		if (status != THAW_OK)
+			return status;
+		*secure = true;
+	}
+	return tunnel_step(tunnel, proxy_tls_transport(member->proxy), err);
+}
+
 /* The others go on meanwhile. False: there is none, because of *err. */
-static bool make_tunnel(struct crew *crew, int fd, struct thaw_error *err)
+static bool make_tunnel(struct crew *crew, struct member *member, struct thaw_error *err)
 {
 	uint64_t until_ms = clock_now_ms() + crew->options.tunnel_ms;
 	struct tunnel tunnel;
 	enum thaw_status status;
+	bool secure = false;
 
+	if (crew->options.proxy != NULL)
+		member->proxy = proxy_tls_new(crew->options.proxy, crew->options.proxy_name,
+					      socket_transport(&member->fd), err);
+	if (crew->options.proxy != NULL && member->proxy == NULL)
+		return false;
 	tunnel_begin(&tunnel, crew->options.tunnel);
-	while ((status = tunnel_step(&tunnel, fd, err)) == THAW_WANT_READ || status == THAW_WANT_WRITE) {
+	while ((status = open_tunnel(member, &tunnel, &secure, err)) == THAW_WANT_READ || status == THAW_WANT_WRITE) {
 		if (clock_now_ms() >= until_ms || is_interrupted(crew))
-			return error_set(err, THAW_ERR_TIMEOUT,
-					 "the proxy does not answer CONNECT (--stall waits "
-					 "longer)") == THAW_OK;
-		crew->opening = (struct pollfd){.fd = fd, .events = status == THAW_WANT_READ ? POLLIN : POLLOUT};
+			return error_set(err, THAW_ERR_TIMEOUT, "the proxy does not answer %s (--stall waits longer)",
+					 member->proxy != NULL && !secure ? "the TLS handshake" : "CONNECT") == THAW_OK;
+		crew->opening =
+			(struct pollfd){.fd = member->fd, .events = status == THAW_WANT_READ ? POLLIN : POLLOUT};
 		turn(crew);
 		crew->opening.fd = -1;
 	}
@@ -201,12 +234,14 @@ static bool make_tunnel(struct crew *crew, int fd, struct thaw_error *err)
 
 enum thaw_status crew_try_tunnel(struct crew *crew, struct thaw_error *err)
 {
+	struct member member = {.fd = -1};
+
 	if (crew->options.tunnel == NULL)
 		return THAW_OK;
-	int fd = open_socket(crew, err);
-	bool ok = fd >= 0 && make_tunnel(crew, fd, err);
-	if (fd >= 0)
-		(void)close(fd);
+	member.fd = open_socket(crew, err);
+	bool ok = member.fd >= 0 && make_tunnel(crew, &member, err);
+	proxy_tls_free(&member.proxy);
+	close_member(&member);
 	return ok ? THAW_OK : THAW_FAILED;
 }
 
@@ -228,14 +263,17 @@ const struct trial *crew_start(struct crew *crew, const struct trial_script *scr
 		return NULL;
 	}
 	member->fd = open_socket(crew, err);
-	if (member->fd >= 0 && crew->options.tunnel != NULL && !make_tunnel(crew, member->fd, &refusal))
+	if (member->fd >= 0 && crew->options.tunnel != NULL && !make_tunnel(crew, member, &refusal))
 		(void)shutdown(member->fd, SHUT_RDWR);
 	if (member->fd >= 0)
-		member->trial = trial_new(script, context, crew->options.name, memory, socket_transport(&member->fd),
+		member->trial = trial_new(script, context, crew->options.name, memory,
+					  member->proxy != NULL ? proxy_tls_transport(member->proxy)
+								: socket_transport(&member->fd),
 					  now(crew));
 	if (member->trial == NULL) {
 		if (member->fd >= 0)
 			(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		proxy_tls_free(&member->proxy);
 		close_member(member);
 		free(member);
 		return NULL;

@@ -15,8 +15,10 @@ struct crew;
 
 struct crew_options {
 	struct sockaddr_storage address;
-	const char *name;   /* for SNI and certificates */
-	const char *tunnel; /* the CONNECT with which each connection begins; NULL: there is no proxy */
+	const char *name;                 /* for SNI and certificates */
+	const char *tunnel;               /* the CONNECT with which each connection begins; NULL: there is no proxy */
+	struct tls_client_context *proxy; /* the TLS below that; NULL: none. It outlives the crew */
+	const char *proxy_name;
 	uint32_t tunnel_ms; /* how long its answer is awaited */
 	unsigned at_once;   /* 1 to CREW_MAX */
 	const volatile sig_atomic_t

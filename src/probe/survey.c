@@ -46,6 +46,7 @@ void survey_free(struct survey **survey)
 	if (gone == NULL)
 		return;
 	crew_free(&gone->crew);
+	tls_client_context_free(&gone->proxy);
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		if (gone->memories[i] != NULL)
 			tls_client_memory_free(&gone->memories[i]);
@@ -318,6 +319,16 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	const struct context_wish wish = {.version = survey_version(findings->wanted[FIND_12] ? FIND_12 : FIND_13)};
 	if (contexts_get(survey->contexts, &wish, err) == NULL)
 		return err->cls == THAW_ERR_CONFIG ? PROBE_BAD_FILE : PROBE_SYSTEM;
+	if (way.tls) {
+		const struct tls_client_options proxy = {.ca = survey->options->routes.proxy_ca,
+							 .key_log = survey->options->tls.key_log,
+							 .alpn = "http/1.1",
+							 .reads_while_writing = true};
+		(void)snprintf(survey->proxy_name, sizeof(survey->proxy_name), "%s", way.host);
+		survey->proxy = tls_client_context_new(&proxy, err);
+		if (survey->proxy == NULL)
+			return err->cls == THAW_ERR_CONFIG ? PROBE_BAD_FILE : PROBE_SYSTEM;
+	}
 	survey_phase(survey, "connects");
 	if (probe_find_address(&way, &patience, &findings->address, &named, err) != THAW_OK) {
 		(void)survey_may_go_on(survey);
@@ -329,6 +340,8 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 		.address = findings->address,
 		.name = survey->options->routes.sni != NULL ? survey->options->routes.sni : findings->url.host,
 		.tunnel = survey->tunnel,
+		.proxy = survey->proxy,
+		.proxy_name = survey->proxy_name,
 		.tunnel_ms = survey->options->stall_ms,
 		.at_once = AT_ONCE,
 		.interrupted = survey->options->interrupted,

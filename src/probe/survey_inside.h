@@ -12,6 +12,8 @@ struct survey {
 	struct contexts *contexts;
 	struct crew *crew;
 	struct tls_client_memory *memories[FIND_VERSIONS];
+	struct tls_client_context *proxy; /* TLS to the proxy; NULL: none */
+	char proxy_name[PROBE_NAME_MAX + 1];
 	char *tunnel; /* the CONNECT; NULL: there is no proxy */
 	const char *phase;
 	uint64_t began_ms;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/ascii.h"
 #include "base/error.h"
@@ -16,7 +15,7 @@ void tunnel_begin(struct tunnel *tunnel, const char *head)
 
 static enum thaw_status broken(struct thaw_error *err)
 {
-	return error_system(err, errno, "the connection to the proxy failed");
+	return error_system(err, errno != 0 ? errno : ECONNRESET, "the connection to the proxy failed");
 }
 
 /* "HTTP/1.1 200 ...": of an answer whose head is whole. */
@@ -34,13 +33,14 @@ static enum thaw_status judge(const struct tunnel *tunnel, struct thaw_error *er
 			 status == 407 ? "; name its user with --proxy-user NAME:PASSWORD (Basic)" : "");
 }
 
-enum thaw_status tunnel_step(struct tunnel *tunnel, int fd, struct thaw_error *err)
+enum thaw_status tunnel_step(struct tunnel *tunnel, struct transport proxy, struct thaw_error *err)
 {
 	size_t all = strlen(tunnel->head);
 
+	errno = 0;
 	while (tunnel->sent < all) {
-		ssize_t put = send(fd, tunnel->head + tunnel->sent, all - tunnel->sent, MSG_NOSIGNAL);
-		if (put < 0 && (errno == EAGAIN || errno == EINPROGRESS || errno == EINTR || errno == ENOTCONN))
+		ssize_t put = proxy.ops->write(proxy.io, tunnel->head + tunnel->sent, all - tunnel->sent);
+		if (put == TRANSPORT_BLOCKED)
 			return THAW_WANT_WRITE;
 		if (put < 0)
 			return broken(err);
@@ -51,13 +51,13 @@ enum thaw_status tunnel_step(struct tunnel *tunnel, int fd, struct thaw_error *e
 		if (tunnel->len == TUNNEL_REPLY_MAX)
 			return error_set(err, THAW_ERR_PEER, "the proxy's answer is longer than %d bytes",
 					 TUNNEL_REPLY_MAX);
-		ssize_t got = recv(fd, tunnel->reply + tunnel->len, 1, 0);
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		ssize_t got = proxy.ops->read(proxy.io, tunnel->reply + tunnel->len, 1);
+		if (got == TRANSPORT_BLOCKED)
 			return THAW_WANT_READ;
+		if (got == TRANSPORT_END)
+			return error_set(err, THAW_ERR_PEER, "the proxy closed the connection without an answer");
 		if (got < 0)
 			return broken(err);
-		if (got == 0)
-			return error_set(err, THAW_ERR_PEER, "the proxy closed the connection without an answer");
 		tunnel->reply[++tunnel->len] = '\0';
 	}
 	return judge(tunnel, err);

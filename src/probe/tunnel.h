@@ -1,7 +1,8 @@
-/* A tunnel through an HTTP proxy (RFC 9110 9.3.6), on a connected socket. */
+/* A tunnel through an HTTP proxy (RFC 9110 9.3.6). */
 #ifndef PROBE_TUNNEL_H
 #define PROBE_TUNNEL_H
 
+#include "base/transport.h"
 #include "thaw/types.h"
 
 #define TUNNEL_REPLY_MAX 8192
@@ -18,6 +19,6 @@ void tunnel_begin(struct tunnel *tunnel, const char *head);
  * THAW_OK: it is there, and nothing behind the answer was read. THAW_WANT_READ, THAW_WANT_WRITE: call again.
  * THAW_FAILED: the proxy refused, or left.
  */
-enum thaw_status tunnel_step(struct tunnel *tunnel, int fd, struct thaw_error *err) THAW_MUST_CHECK;
+enum thaw_status tunnel_step(struct tunnel *tunnel, struct transport proxy, struct thaw_error *err) THAW_MUST_CHECK;
 
 #endif

@@ -9,7 +9,9 @@
 #include "base/base64.h"
 #include "base/error.h"
 
-#define PROXY_PORT "1080" /* curl's */
+/* curl's */
+#define PROXY_PORT     "1080"
+#define PROXY_PORT_TLS "443"
 
 /* A piece of an option: a host without its brackets, or a port. */
 struct span {
@@ -104,8 +106,11 @@ static enum thaw_status take_proxy(struct probe_way *way, const char *proxy, str
 	const char *colons = strstr(proxy, "://"), *at = colons != NULL ? colons + 3 : proxy;
 	uint64_t port = 0;
 
-	if (colons != NULL && strncasecmp(proxy, "http://", 7) != 0)
-		return error_set(err, THAW_ERR_USAGE, "the proxy's scheme must be http://: others are not supported");
+	bool tls = strncasecmp(proxy, "https://", 8) == 0;
+
+	if (colons != NULL && !tls && strncasecmp(proxy, "http://", 7) != 0)
+		return error_set(err, THAW_ERR_USAGE,
+				 "the proxy's scheme must be http or https: others are not supported");
 	if (strchr(at, '@') != NULL)
 		return error_set(err, THAW_ERR_USAGE, "the proxy's user is named with --proxy-user");
 	bool closed = *at != '[' || strchr(at, ']') != NULL;
@@ -115,12 +120,13 @@ static enum thaw_status take_proxy(struct probe_way *way, const char *proxy, str
 	if (ok && number.len > 0)
 		ok = ascii_number(number.at, number.len, 65535, &port) && port > 0;
 	if (!ok)
-		return error_set(err, THAW_ERR_USAGE, "proxy '%.200s': [http://]HOST[:PORT] is expected", proxy);
+		return error_set(err, THAW_ERR_USAGE, "proxy '%.200s': [SCHEME://]HOST[:PORT] is expected", proxy);
 	copy(way->host, sizeof(way->host), host);
-	(void)snprintf(way->port, sizeof(way->port), "%s", PROXY_PORT);
+	(void)snprintf(way->port, sizeof(way->port), "%s", tls ? PROXY_PORT_TLS : PROXY_PORT);
 	if (number.len > 0)
 		copy(way->port, sizeof(way->port), number);
 	way->addresses = NULL;
+	way->tls = tls;
 	return THAW_OK;
 }
 

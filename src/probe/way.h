@@ -9,7 +9,8 @@
 struct probe_routes {
 	const char *const *connect_to, *const *resolve;
 	size_t connect_to_count, resolve_count;
-	const char *proxy;      /* "[http://]HOST[:PORT]"; NULL: none */
+	const char *proxy;      /* "[SCHEME://]HOST[:PORT]", http or https; NULL: none */
+	const char *proxy_ca;   /* whom to believe about an https:// one; NULL: whom the system believes */
 	const char *proxy_user; /* "NAME:PASSWORD"; NULL: none */
 	const char *user_agent;
 	const char *sni; /* in place of the URL's host in SNI, and in the server's certificate; NULL: that */

@@ -47,7 +47,7 @@ const char *explain_distrust(const struct send_options *options, const struct se
 		return "The server's certificate, or its CA's, is not valid today: its operator renews it; or this "
 		       "machine's clock is wrong.";
 	case SEND_VERIFY_PROXY:
-		return "It is the proxy's that is not accepted: this system has to trust it.";
+		return "It is the certificate of the proxy that is not accepted: name its CA with --proxy-ca.";
 	case SELF_SIGNED:
 		return "The server's certificate is not issued by a CA but by itself. If it is the right one, name it "
 		       "with "

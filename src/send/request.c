@@ -218,6 +218,9 @@ static bool set_route(struct request *request)
 	       (options->proxy == NULL || curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy) == CURLE_OK) &&
 	       (options->proxy_user == NULL ||
 		curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, options->proxy_user) == CURLE_OK) &&
+	       (options->proxy_ca == NULL ||
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, options->proxy_ca) == CURLE_OK) &&
+	       (options->proxy_ca == NULL || curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL) == CURLE_OK) &&
 	       curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_ANY) == CURLE_OK &&
 	       (options->no_proxy == NULL || curl_easy_setopt(easy, CURLOPT_NOPROXY, options->no_proxy) == CURLE_OK);
 }

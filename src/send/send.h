@@ -76,7 +76,8 @@ struct send_options {
 	uint64_t limit_rate;                            /* bytes a second; 0: no limit */
 	const char *const *connect_to, *const *resolve; /* as curl's --connect-to and --resolve */
 	size_t connect_to_count, resolve_count;
-	const char *sni; /* in place of url's host in SNI, and in the server's certificate; NULL: none */
+	const char *sni;      /* in place of url's host in SNI, and in the server's certificate; NULL: none */
+	const char *proxy_ca; /* of an https:// proxy; NULL: the system's */
 	const char *proxy, *proxy_user, *no_proxy; /* NULL: as the environment says; none; as the environment says */
 	const char *user_agent;
 	const char *user; /* "NAME:PASSWORD"; NULL: none */

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from harness.gateway import binary
-from harness.relay import ConnectProxy
+from harness.plain import Scripted as Plain
+from harness.relay import ConnectProxy, TlsFront
 from harness.scripted import Taker
 from harness.upload import identity
 
@@ -92,9 +93,59 @@ def test_a_proxy_that_refuses_is_told_as_that(more, words, proxy, pki):
     assert code == 69 and words in err, err
 
 
-@pytest.mark.parametrize("value", ("https://localhost:1", "socks5://localhost", "http://user@localhost", "localhost:0", ":1", "[::1"))
+@pytest.mark.parametrize("value", ("socks5://localhost", "http://user@localhost", "localhost:0", ":1", "[::1"))
 def test_a_proxy_that_is_none(value, pki):
     assert probe(pki, "https://localhost:9/x", "--proxy", value)[0] == 64
+
+
+@pytest.fixture
+def secure(proxy, pki):
+    """secure(): the port of an https:// proxy, and the proxy that it is."""
+    fronts = []
+
+    def start(**more):
+        one = proxy(**more)
+        fronts.append(TlsFront(pki, one.port))
+        return fronts[-1].port, one
+
+    yield start
+    for front in fronts:
+        front.close()
+
+
+def test_through_a_proxy_over_tls(taker, secure, pki):
+    port, one = secure(login=LOGIN)
+    options = ("--proxy", f"https://localhost:{port}", "--proxy-ca", str(pki / "ca.pem"), "--proxy-user", "name:pass word")
+    code, told, err = probe(pki, f"https://localhost:{taker.port}/x", *options)
+    assert code == 0, err
+    assert set(one.asked) == {f"localhost:{taker.port}"}
+    assert taker.names == {"localhost"}
+
+
+def test_a_freeze_is_seen_through_a_proxy_over_tls(late_server, secure, pki):
+    """And bodies pass through both layers of TLS, in both styles of client."""
+    port, _ = secure()
+    url = late_server("frozen").url("/x")
+    argv = [str(binary()), "probe", url, "--json", "--hold", "0s", "--stall", "3s", *identity(pki),
+            "--proxy", f"https://localhost:{port}", "--proxy-ca", str(pki / "ca.pem")]
+    done = subprocess.run(argv, capture_output=True, timeout=WATCHDOG)
+    assert done.returncode == 2, done.stderr
+    direct = json.loads(subprocess.run(argv[:-4], capture_output=True, timeout=WATCHDOG).stdout)
+    assert json.loads(done.stdout)["verdict"] == direct["verdict"] == "freezes"
+
+
+@pytest.mark.parametrize("case", ("distrusted", "other name", "plain", "refusal", "no file"))
+def test_a_proxy_over_tls_that_fails_is_told_as_that(case, secure, pki, tmp_path):
+    port, _ = secure(**({"refusal": "403"} if case == "refusal" else {}))
+    host = "other.localhost" if case == "other name" else "localhost"
+    plain = Plain(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n") or connection.recv(1))
+    port = plain.port if case == "plain" else port
+    ca = () if case == "distrusted" else ("--proxy-ca", str(tmp_path / "none" if case == "no file" else pki / "ca.pem"))
+    code, _, err = probe(pki, "https://localhost:9/x", "--proxy", f"https://{host}:{port}", "--insecure", *ca, trust=False)
+    words = {"distrusted": "proxy's certificate is not accepted", "other name": "proxy's certificate is not accepted",
+             "plain": "no TLS with the proxy", "refusal": "403 to CONNECT", "no file": "none"}[case]
+    plain.close()
+    assert code == (66 if case == "no file" else 69) and words in err, err
 
 
 @pytest.mark.parametrize("name", ("CURL_CA_BUNDLE", "SSL_CERT_FILE"))

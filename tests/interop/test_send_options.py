@@ -10,7 +10,7 @@ import pytest
 from harness.gateway import binary
 from harness.plain import Scripted as Plain
 from harness.process import run
-from harness.relay import ConnectProxy
+from harness.relay import ConnectProxy, TlsFront
 from harness.scripted import Scripted, Taker
 from harness.upload import LIMIT, identity, send
 
@@ -98,6 +98,18 @@ def test_a_proxy_by_option(recorder, pki, small):
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--proxy", f"http://127.0.0.1:{proxy.port}", "--noproxy", "")
     proxy.close()
     assert sent.code == 0, sent
+
+
+def test_a_proxy_over_tls(recorder, pki, small):
+    server, proxy = recorder(), ConnectProxy()
+    front = TlsFront(pki, proxy.port)
+    options = ("--proxy", f"https://localhost:{front.port}", "--noproxy", "")
+    sent = send(pki, small, f"https://localhost:{server.port}/x", *options, "--proxy-ca", str(pki / "ca.pem"))
+    assert (sent.code, set(proxy.asked)) == (0, {f"localhost:{server.port}"}), sent
+    sent = send(pki, small, f"https://localhost:{server.port}/x", *options)
+    assert sent.code == 77 and "--proxy-ca" in sent.told["hint"], sent
+    proxy.close()
+    front.close()
 
 
 @pytest.mark.parametrize("url,target", (("/d/", "/d/a%20b%3Bc.txt"), ("", "/a%20b%3Bc.txt"), ("/d/?x=/", "/d/a%20b%3Bc.txt?x=/"), ("/d", "/d")))

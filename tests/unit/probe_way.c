@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/socket.h"
 #include "probe/tunnel.h"
 #include "probe/way.h"
 
@@ -80,6 +81,13 @@ static void a_proxy_gets_a_connect(void **state)
 	assert_string_equal(head, "CONNECT [2001:db8::1]:1 HTTP/1.1\r\nHost: [2001:db8::1]:1\r\nUser-Agent: agent/1\r\n"
 				  "Proxy-Authorization: Basic dTpw\r\n\r\n");
 	free(head);
+	assert_false(way.tls);
+	routes = (struct probe_routes){.proxy = "HTTPS://proxy", .user_agent = "a"};
+	assert_int_equal(find(&routes, &way, &head, &err), THAW_OK);
+	assert_true(way.tls);
+	assert_string_equal(way.host, "proxy");
+	assert_string_equal(way.port, "443");
+	free(head);
 	routes = (struct probe_routes){.proxy = "proxy", .user_agent = "a"};
 	assert_int_equal(find(&routes, &way, &head, &err), THAW_OK);
 	assert_string_equal(way.port, "1080");
@@ -98,18 +106,18 @@ static enum thaw_status answer(const char *text, bool whole, bool ends, char *re
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	tunnel_begin(&tunnel, "CONNECT a:1 HTTP/1.1\r\n\r\n");
-	assert_int_equal(tunnel_step(&tunnel, fds[0], err), THAW_WANT_READ);
+	assert_int_equal(tunnel_step(&tunnel, socket_transport(&fds[0]), err), THAW_WANT_READ);
 	assert_true(read(fds[1], seen, sizeof(seen) - 1) > 0);
 	assert_string_equal(seen, "CONNECT a:1 HTTP/1.1\r\n\r\n");
 	status = THAW_WANT_READ;
 	for (size_t len = strlen(text), at = 0; at < len; at += whole ? len : 1) {
 		assert_int_equal(write(fds[1], text + at, whole ? len : 1), whole ? (ssize_t)len : 1);
 		if (status == THAW_WANT_READ)
-			status = tunnel_step(&tunnel, fds[0], err);
+			status = tunnel_step(&tunnel, socket_transport(&fds[0]), err);
 	}
 	if (ends) {
 		(void)shutdown(fds[1], SHUT_WR);
-		status = tunnel_step(&tunnel, fds[0], err);
+		status = tunnel_step(&tunnel, socket_transport(&fds[0]), err);
 	}
 	ssize_t got = read(fds[0], rest, 63);
 	rest[got > 0 ? got : 0] = '\0';

@@ -1,6 +1,8 @@
-"""Two small relays on loopback, in threads of the tests: one that limits the bandwidth, one that knows names."""
+"""Small relays on loopback, in threads of the tests: one that limits the bandwidth, one that knows names, one that ends TLS."""
 
+import asyncio
 import socket
+import ssl
 import threading
 import time
 
@@ -115,3 +117,36 @@ class ConnectProxy:
 
     def close(self):
         self._server.close()
+
+
+class TlsFront:
+    """Ends TLS on `port`, with the server's certificate of the PKI, and passes the bytes to 127.0.0.1:`to`."""
+
+    def __init__(self, pki, to):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
+        self._to, self._loop, ready = to, asyncio.new_event_loop(), threading.Event()
+        threading.Thread(target=self._run, args=(ready,), daemon=True).start()
+        ready.wait()
+
+    def _run(self, ready):
+        server = self._loop.run_until_complete(asyncio.start_server(self._one, "127.0.0.1", 0, ssl=self._context))
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        self._loop.run_forever()
+
+    async def _one(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
+        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+
+    async def _pump(self, reader, writer):
+        try:
+            while data := await reader.read(PIECE):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        writer.close()
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
