@@ -280,6 +280,7 @@ struct config {
 	uint64_t worker_timeout_ms; /* without progress, after which a worker is ended; 0: never */
 	uint64_t stop_timeout_ms;   /* how long requests under way may take once a stop was asked for */
 	bool sandbox;
+	bool watch_files; /* files of certificates, keys, CAs and CRLs are loaded once they change */
 	struct config_connections connections;
 	struct {
 		uint64_t memory, disk;       /* disk 0: memory only */

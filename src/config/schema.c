@@ -366,6 +366,13 @@ static const struct config_rule config_rules[] = {
 	 .read = config_read_switch,
 	 .offset = AT(sandbox),
 	 .words = sandbox_words},
+	{.key = "watch_files",
+	 .preset = "false",
+	 .text = "`true`: the files of certificates, keys, CAs and CRLs are watched, and loaded once a set that fits "
+		 "together is there, as by `thaw reload`: [RENEWAL.md](RENEWAL.md#files-that-are-watched).",
+	 .read = config_read_bool,
+	 .offset = AT(watch_files),
+	 .allowed = "true, false"},
 	{.key = "connections",
 	 .preset = "(all defaults)",
 	 .text = "Limits and timeouts of client connections.",

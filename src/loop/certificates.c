@@ -10,6 +10,7 @@ struct walk {
 	/* CA certificates; of: what is asked of clients; NULL: the CAs are servers'. */
 	void (*cas)(struct walk *walk, const char *place, const char *file, const struct config_certificate *of);
 	void (*crls)(struct walk *walk, const char *place, const char *file, const char *ca);
+	void (*key)(struct walk *walk, const char *place, const char *file);
 };
 
 static bool same_text(const char *a, const char *b)
@@ -38,6 +39,8 @@ static void walk_host(const struct config *config, size_t i, struct walk *walk)
 
 	if (walk->chain != NULL)
 		walk->chain(walk, host->certificate_place, host->certificate, host);
+	if (walk->key != NULL)
+		walk->key(walk, host->key_place, host->key);
 	for (size_t k = 0; k < host->route_count; k++) {
 		const struct config_certificate *of = &host->routes[k].certificate;
 		if (of->when == CONFIG_WHEN_NEVER)
@@ -62,6 +65,8 @@ static void walk_upstream(const struct config_upstream *upstream, struct walk *w
 	if (walk->chain != NULL && upstream->tls.certificate != NULL &&
 	    strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
 		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
+	if (walk->key != NULL && upstream->tls.key != NULL)
+		walk->key(walk, upstream->tls.key_place, upstream->tls.key);
 }
 
 static void walk_all(const struct config *config, struct walk *walk)
@@ -132,7 +137,8 @@ static void warn_of_crls(struct walk *walk, const char *place, const char *file,
 
 void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(void *arg, const char *text), void *arg)
 {
-	struct warner warner = {.walk = {warn_of_chain, warn_of_cas, warn_of_crls}, .warn = warn, .arg = arg};
+	struct warner warner = {
+		.walk = {.chain = warn_of_chain, .cas = warn_of_cas, .crls = warn_of_crls}, .warn = warn, .arg = arg};
 
 	warner.inspector = (struct tls_inspector){.now_s = now_s, .say = say, .arg = &warner};
 	walk_all(config, &warner.walk);
@@ -165,10 +171,25 @@ static void see_crls(struct walk *walk, const char *place, const char *file, con
 	see(walk, place, file);
 }
 
+static void see_chain(struct walk *walk, const char *place, const char *file, const struct config_host *host)
+{
+	(void)host;
+	see(walk, place, file);
+}
+
+void certificates_named(const struct config *config, void (*see_one)(void *arg, const char *place, const char *file),
+			void *arg)
+{
+	struct seer seer = {
+		.walk = {.chain = see_chain, .cas = see_cas, .crls = see_crls, .key = see}, .see = see_one, .arg = arg};
+
+	walk_all(config, &seer.walk);
+}
+
 void certificates_deciding(const struct config *config, void (*see_one)(void *arg, const char *place, const char *file),
 			   void *arg)
 {
-	struct seer seer = {.walk = {NULL, see_cas, see_crls}, .see = see_one, .arg = arg};
+	struct seer seer = {.walk = {.cas = see_cas, .crls = see_crls}, .see = see_one, .arg = arg};
 
 	walk_all(config, &seer.walk);
 }
@@ -211,7 +232,7 @@ static void add_crls(struct walk *walk, const char *place, const char *file, con
 
 bool certificates_expiries(const struct config *config, struct expiries *list)
 {
-	struct collector collector = {.walk = {add_chain, add_cas, add_crls}, .list = list};
+	struct collector collector = {.walk = {.chain = add_chain, .cas = add_cas, .crls = add_crls}, .list = list};
 
 	*list = (struct expiries){.items = NULL};
 	walk_all(config, &collector.walk);

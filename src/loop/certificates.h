@@ -13,6 +13,10 @@ void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(
 void certificates_deciding(const struct config *config, void (*see)(void *arg, const char *place, const char *file),
 			   void *arg);
 
+/* All files: those, chains that are sent, and keys. */
+void certificates_named(const struct config *config, void (*see)(void *arg, const char *place, const char *file),
+			void *arg);
+
 /* All of them; false: out of memory, and then the list is empty. */
 bool certificates_expiries(const struct config *config, struct expiries *list) THAW_MUST_CHECK;
 

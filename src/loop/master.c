@@ -140,6 +140,7 @@ static void forget(void *arg, const struct generation *mine)
 
 	(void)close(m->signals);
 	(void)close(m->hear);
+	watch_close(&m->watch);
 	control_close(&m->control);
 	upgrade_close(&m->upgrade);
 	handed_close(&m->systemd.handed);
@@ -284,6 +285,7 @@ static int patience(const struct master *m)
 	if (m->leaving != NULL)
 		until_ms = sooner(until_ms, slots_all_quiet(&m->leaving->slots) ? m->now_ms : m->leaving_ms);
 	until_ms = sooner(until_ms, upgrade_due_ms(&m->upgrade));
+	until_ms = sooner(until_ms, m->watch.warn_ms);
 	if (m->room_ms > m->now_ms)
 		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
@@ -363,7 +365,8 @@ static void wait_for_news(struct master *m)
 	struct pollfd from[] = {
 		{.fd = m->signals, .events = POLLIN},      {.fd = m->hear, .events = POLLIN},
 		{.fd = m->control.fd, .events = POLLIN},   {.fd = m->upgrade.control.fd, .events = POLLIN},
-		{.fd = m->upgrade.link, .events = POLLIN}, {.fd = m->upgrade.elder, .events = POLLIN}};
+		{.fd = m->upgrade.link, .events = POLLIN}, {.fd = m->upgrade.elder, .events = POLLIN},
+		{.fd = m->watch.fd, .events = POLLIN}};
 
 	(void)poll(from, sizeof(from) / sizeof(from[0]), patience(m));
 	m->now_ms = clock_now_ms();
@@ -378,6 +381,8 @@ static void supervise(struct master *m)
 		look(m);
 		hear_workers(m);
 		take_signals(m);
+		if (m->serving != NULL)
+			watch_hear(&m->watch, m->serving->config);
 		m->wanted = control_take(&m->control) || m->wanted;
 		m->upgrade.wanted = control_take(&m->upgrade.control) || m->upgrade.wanted;
 		upgrade_hear(m);
@@ -411,6 +416,7 @@ static enum thaw_status take_over_signals(struct master *m)
 	sigset_t ours;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGIO, SIG_IGN);   /* somebody opens a file that watch.c has a lease on */
 	(void)signal(SIGXFSZ, SIG_IGN); /* a spool file at its limit (RLIMIT_FSIZE) is EFBIG, not death */
 	(void)signal(SIGCHLD, SIG_DFL); /* an ignored one, inherited, would hide how workers end */
 	(void)sigemptyset(&ours);
@@ -462,6 +468,7 @@ static void end(struct master *m)
 	}
 	if (m->hear >= 0)
 		(void)close(m->hear);
+	watch_close(&m->watch);
 	control_close(&m->control);
 	upgrade_close(&m->upgrade);
 	handed_close(&m->systemd.handed);
@@ -479,6 +486,7 @@ enum thaw_status loop_serve(const struct config *config, const struct loop_hooks
 		.control.fd = -1,
 		.upgrade = {.control.fd = -1, .link = -1, .elder = -1, .limit_ms = THAW_NEVER},
 		.birth = {.forget = forget, .arg = &m},
+		.watch = {.fd = -1, .warn_ms = THAW_NEVER},
 		.signals = -1,
 		.hear = -1,
 		.err = err,

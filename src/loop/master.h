@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 #include "loop/systemd.h"
 #include "loop/upgrade.h"
+#include "loop/watch.h"
 
 enum phase {
 	PHASE_STARTING, /* no configuration serves yet */
@@ -33,6 +34,7 @@ struct master {
 	unsigned made;              /* generations so far */
 	bool stopped;               /* told to stop, after a successor has taken over */
 	bool wanted;                /* a reload is, and has not begun */
+	struct watch watch;         /* of what serves */
 	uint64_t room_ms;           /* when a reload that is wanted stops waiting for room; 0: it does not wait */
 	uint64_t now_ms;
 	uint64_t ping_ms; /* when the watchdog was last told */
@@ -70,7 +72,7 @@ void master_cut(struct master *m);
 /* Readies the first configuration. */
 enum thaw_status taking_first(struct master *m, const struct config *config) THAW_MUST_CHECK;
 
-/* A reload, if one is wanted and can begin now. */
+/* A reload, if one is wanted and can begin now; also because of files that have changed. */
 void taking_if_wanted(struct master *m);
 
 /* All workers of the coming generation are ready. */

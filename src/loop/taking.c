@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,9 @@ void taking_done(struct master *m)
 	m->serving = m->coming;
 	m->coming = NULL;
 	generation_enter(m->serving, GENERATION_SERVING, m->now_ms);
+	if (!watch_taken(&m->watch, m->serving->config))
+		log_say(master_log(m), CONFIG_LOG_WARNING, "cannot watch files: %s; run 'thaw reload' after a renewal",
+			strerror(errno));
 	board_enter(m->board, BOARD_SERVING, m->serving->number, m->serving->slots.count);
 	tell_listening(m, old);
 	if (old == NULL)
@@ -100,6 +104,7 @@ void taking_if_left(struct master *m)
 
 static void refuse(struct master *m, const char *why)
 {
+	watch_refused(&m->watch);
 	log_say(master_log(m), CONFIG_LOG_ERROR, "the new configuration is refused, all stays as it was: %s", why);
 	control_tell(&m->control, false, why);
 	tell_ready(m, "; a new one was refused");
@@ -173,6 +178,7 @@ static bool make_generation(struct master *m, const struct config *config, struc
 	};
 
 	m->now_ms = clock_now_ms();
+	watch_reading(&m->watch, config, m->hooks->file);
 	m->coming = generation_new(&parts, m->now_ms, err);
 	if (m->coming == NULL)
 		return false;
@@ -199,11 +205,53 @@ static void reload(struct master *m)
 		refuse(m, err.text);
 }
 
+/* The same for files alone. What does not fit is no failure: the rest of it may be on its way. */
+static void reload_files(struct master *m)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct config *config = m->hooks->load(m->hooks->arg, &err);
+
+	if (config == NULL || !make_generation(m, config, config, &err)) {
+		watch_unfit(&m->watch, &err, m->now_ms);
+		return;
+	}
+	log_say(master_log(m), CONFIG_LOG_INFO, "files of certificates, keys, CAs or CRLs have changed: loading them");
+	systemd_reloading(m->now_ms);
+}
+
+static void look_at_files(struct master *m)
+{
+	struct thaw_error changed = {
+		.cls = THAW_ERR_CONFIG,
+		.text = "the configuration has changed, too, and may not be finished: run 'thaw reload' to take both"};
+
+	switch (watch_look(&m->watch, m->serving->config, m->hooks->file)) {
+	case WATCH_NEW:
+		reload_files(m);
+		break;
+	case WATCH_RECONFIGURED:
+		watch_unfit(&m->watch, &changed, m->now_ms);
+		break;
+	case WATCH_OPEN:
+	case WATCH_SAME:
+		break;
+	}
+}
+
 void taking_if_wanted(struct master *m)
 {
-	if (m->wanted && m->phase == PHASE_SERVING && m->coming == NULL && m->leaving == NULL &&
-	    m->upgrade.successor == 0 && have_room(m))
+	const char *unfit = watch_due(&m->watch, m->now_ms);
+
+	if (unfit != NULL)
+		log_say(master_log(m), CONFIG_LOG_WARNING,
+			"changed files are not loaded, and are tried again once they change: %s", unfit);
+	if ((!m->wanted && !m->watch.wanted) || m->phase != PHASE_SERVING || m->coming != NULL || m->leaving != NULL ||
+	    m->upgrade.successor != 0 || !have_room(m))
+		return;
+	if (m->wanted)
 		reload(m);
+	else
+		look_at_files(m);
 }
 
 enum thaw_status taking_first(struct master *m, const struct config *config)

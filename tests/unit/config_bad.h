@@ -19,7 +19,8 @@
 #define ALLOWED_SIZE     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
 #define ALLOWED_DURATION "a whole number with ms, s, m or h; "
 #define ALLOWED_TOP_KEYS                                                                                         \
-	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, connections, " \
+	"workers, listen, admin, ticket_keys, user, group, stop_timeout, worker_timeout, sandbox, watch_files, " \
+	"connections, "                                                                                          \
 	"tls, spool, "                                                                                           \
 	"log, hosts, upstreams"
 #define ALLOWED_HOST_KEYS                                                                                            \
