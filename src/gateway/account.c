@@ -28,7 +28,8 @@ json_t *gw_account_make(struct gw_stream *stream)
 	};
 	json_t *record = gw_record_new(&facts);
 
-	if (record != NULL && stream->asked && !gw_record_add_ask(record, &stream->story, gw_on_demand(stream->conn))) {
+	if (record != NULL && gw_asked(stream) &&
+	    !gw_record_add_ask(record, &stream->story, gw_on_demand(stream->conn))) {
 		json_decref(record);
 		return NULL;
 	}
@@ -75,15 +76,18 @@ void gw_show_ask(struct gw_stream *stream)
 
 void gw_account_stream(struct gw_stream *stream)
 {
-	if (stream->recorded)
+	if (stream->account == GW_ACCOUNT_RECORDED)
 		return;
 	gw_account_board(stream);
-	if (stream->asked)
+	if (gw_asked(stream))
 		board_verdict(stream->gateway->env.board, &stream->story.report, stream->story.drained,
 			      gw_wall(stream->conn, gw_stream_now(stream)));
-	stream->recorded = true;
-	if (stream->gateway->env.access != NULL) /* else nobody reads it: it is a good part of a small request's work */
-		gw_account_emit(stream->gateway, gw_account_make(stream));
+	bool reads =
+		stream->gateway->env.access != NULL; /* else it is left out: a good part of a small request's work */
+	json_t *record = reads ? gw_account_make(stream) : NULL;
+	gw_account_enter(stream, GW_ACCOUNT_RECORDED);
+	if (reads)
+		gw_account_emit(stream->gateway, record);
 }
 
 void gw_note_story(struct gw_stream *stream)

@@ -52,8 +52,8 @@ static void ask(struct gw_stream *stream)
 	};
 
 	gw_account_board(stream);
-	stream->recorded = true;
 	conn->after.record = conn->gateway->env.access != NULL ? gw_account_make(stream) : NULL;
+	gw_account_enter(stream, GW_ACCOUNT_RECORDED);
 	conn->after.trust = route->trust;
 	gw_after_enter(conn, GW_AFTER_PENDING); /* before it begins: it may be settled at once */
 	if (thaw_ask(conn->ask, &options, gw_now(conn)) == THAW_OK)
@@ -68,7 +68,7 @@ static void ask(struct gw_stream *stream)
 
 void gw_after_response(struct gw_stream *stream)
 {
-	if (stream->then.ask && !stream->close_after)
+	if (stream->account == GW_ACCOUNT_LATER && !stream->close_after)
 		ask(stream);
 	else
 		gw_account_stream(stream);

@@ -21,7 +21,7 @@ bool gw_renegotiates(const struct gw_stream *stream)
 
 bool gw_overtaken(const struct gw_stream *stream)
 {
-	if (stream->overtaken || !stream->then.ask)
+	if (stream->overtaken || stream->account != GW_ACCOUNT_LATER)
 		return stream->overtaken;
 	bool behind = stream->in.at < stream->in.len || tls_link_pending(stream->conn->tls);
 	return behind && thaw_conn_means(stream->conn->ask, NULL) == THAW_MEANS_RENEGOTIATION;
@@ -102,9 +102,11 @@ enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool cl
 void gw_end_asks(struct gw_stream *stream, enum thaw_reason reason)
 {
 	thaw_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, reason, gw_stream_now(stream));
-	if (stream->state == GW_ASK && stream->asked && !stream->settled)
+	if (stream->state == GW_ASK && stream->account == GW_ACCOUNT_ASKED)
 		gw_note_story(stream);
-	stream->then = (struct gw_then){0};
+	if (stream->account == GW_ACCOUNT_LATER)
+		gw_account_enter(stream, GW_ACCOUNT_NONE);
+	gw_expect_enter(stream, GW_EXPECT_NONE);
 }
 
 static struct gw_asker asker_of(struct gw_stream *stream)
@@ -202,7 +204,7 @@ enum gw_step gw_continue(struct gw_stream *stream)
 
 	struct gw_pack pack = {.at = stream->gateway->pack, .len = sizeof(line) - 1};
 
-	stream->then.answer_continue = false;
+	gw_expect_enter(stream, GW_EXPECT_NONE);
 	memcpy(pack.at, line, pack.len);
 	if (!gw_send_head(stream, 100, &pack, pack.len, false) ||
 	    !buffer_append(&stream->out, GW_OUT_MAX, pack.at, pack.len)) {

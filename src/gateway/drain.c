@@ -53,8 +53,8 @@ static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status
 	stream->cut_off = stream->cut_off || status == THAW_CLOSED;
 	bool over = status == THAW_CLOSED || status == THAW_FAILED;
 	bool waiting = gw_after_pending(stream->conn) ||
-		       (stream->asked && thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING);
-	if (over && !stream->asked)
+		       (gw_asked(stream) && thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING);
+	if (over && !gw_asked(stream))
 		return stream->cut_off ? gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL)
 				       : gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
 	return waiting && status != THAW_OK ? gw_blocked(stream, status) : GW_MOVED;
@@ -120,7 +120,7 @@ static enum gw_step at_end(struct gw_stream *stream)
 		stream->overtaken = true;
 	if (!gw_unwritten(stream))
 		thaw_body_ended(stream->conn->ask, gw_stream_now(stream));
-	if (stream->asked && thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
+	if (gw_asked(stream) && thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
 		return GW_MOVED;
 	enum gw_pumped came = gw_pump_read(stream, &news);
 	return after_pump_read(stream, came, &news);

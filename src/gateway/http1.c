@@ -220,7 +220,7 @@ static enum gw_step over(struct gw_conn *conn)
 
 	if (stream->end == GW_END_DONE && !stream->close_after)
 		next_request(conn);
-	else if (!stream->answered)
+	else if (stream->end == GW_END_ABANDON)
 		gw_close(conn, GW_CLOSE_QUIET);
 	else
 		gw_close(conn, stream->end == GW_END_CUT ? GW_CLOSE_CUT : GW_CLOSE_ANSWERED);

@@ -35,7 +35,7 @@ static enum gw_step begin(struct gw_stream *stream)
 	stream->upstream = builtin_of(stream)->open(&exchange);
 	if (stream->upstream == NULL)
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
-	if (stream->then.answer_continue && stream->body.received == 0 && stream->in.at == stream->in.len)
+	if (stream->expect == GW_EXPECT_OWED && stream->body.received == 0 && stream->in.at == stream->in.len)
 		return gw_continue(stream);
 	return GW_MOVED;
 }

@@ -10,6 +10,23 @@ static const struct gw_part_row after[GW_AFTER_STATES] = {
 	[GW_AFTER_REFUSED] = {"refused", BIT(GW_AFTER_PENDING)},
 };
 
+#define RECORDED BIT(GW_ACCOUNT_RECORDED)
+
+static const struct gw_part_row account[GW_ACCOUNT_STATES] = {
+	[GW_ACCOUNT_NONE] = {"none", BIT(GW_ACCOUNT_LATER) | BIT(GW_ACCOUNT_ASKED) | RECORDED},
+	[GW_ACCOUNT_LATER] = {"later", BIT(GW_ACCOUNT_NONE) | RECORDED},
+	/* none: over HTTP/2 it was not asked after all, but sent away */
+	[GW_ACCOUNT_ASKED] = {"asked", BIT(GW_ACCOUNT_NONE) | BIT(GW_ACCOUNT_TOLD) | RECORDED},
+	[GW_ACCOUNT_TOLD] = {"told", RECORDED},
+	[GW_ACCOUNT_RECORDED] = {"recorded", 0},
+};
+
+static const struct gw_part_row expect[GW_EXPECT_STATES] = {
+	[GW_EXPECT_NONE] = {"none", BIT(GW_EXPECT_OWED)},
+	[GW_EXPECT_OWED] = {"owed", BIT(GW_EXPECT_PASSED) | BIT(GW_EXPECT_NONE)},
+	[GW_EXPECT_PASSED] = {"passed", BIT(GW_EXPECT_NONE)},
+};
+
 #define UP_ANY (BIT(GW_UP_DEAD) | BIT(GW_UP_CONNECT))
 
 static const struct gw_part_row up[GW_UP_STATES] = {
@@ -21,6 +38,8 @@ static const struct gw_part_row up[GW_UP_STATES] = {
 	[GW_UP_DEAD] = {"dead", BIT(GW_UP_CONNECT)},
 };
 
+const struct gw_part gw_account_part = {"account", account, GW_ACCOUNT_STATES};
+const struct gw_part gw_expect_part = {"expect", expect, GW_EXPECT_STATES};
 const struct gw_part gw_after_part = {"after", after, GW_AFTER_STATES};
 const struct gw_part gw_up_part = {"up", up, GW_UP_STATES};
 

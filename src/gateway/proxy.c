@@ -22,10 +22,8 @@ static enum gw_step begin(struct gw_stream *stream)
 	proxy->continue_ms = THAW_NEVER;
 	pace_stop(&proxy->pace);
 	proxy->upgrade = gw_forward_is_upgrade(&stream->head, stream->route->config);
-	if (stream->then.answer_continue && stream->body.received == 0 && stream->in.at == stream->in.len) {
-		proxy->expects = true;
-		stream->then.answer_continue = false;
-	}
+	if (stream->expect == GW_EXPECT_OWED && stream->body.received == 0 && stream->in.at == stream->in.len)
+		gw_expect_enter(stream, GW_EXPECT_PASSED);
 	if (proxy->legs->ops == NULL || !gw_proxy_take(stream, false))
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	return GW_MOVED;
@@ -87,7 +85,7 @@ static void overdue(struct gw_stream *stream)
 
 	if (gw_stream_now(stream) >= proxy->continue_ms) {
 		proxy->continue_ms = THAW_NEVER;
-		proxy->expects = false;
+		gw_expect_enter(stream, GW_EXPECT_NONE);
 		(void)gw_continue(stream);
 		return;
 	}

@@ -34,8 +34,7 @@ struct gw_proxy {
 	bool just_sent;       /* of this step alone: there is no answer to it yet */
 	bool upgrade;         /* the request asks for one */
 	struct gw_rewrite rewrite;
-	bool expects;         /* Expect was passed on: the client waits for a 100 */
-	uint64_t continue_ms; /* when it gets one all the same */
+	uint64_t continue_ms; /* when the client gets its 100, whatever the server does; THAW_NEVER: not at all */
 	/* the response */
 	struct buffer head; /* the beginning of one that has not come whole */
 	struct http_scan head_scan;

@@ -280,8 +280,8 @@ static void inform(struct gw_stream *stream, const struct http_answer *answer)
 	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 
 	if (answer->status == 100) {
-		bool waits = proxy->expects && stream->body.received == 0;
-		proxy->expects = false;
+		bool waits = stream->expect == GW_EXPECT_PASSED && stream->body.received == 0;
+		gw_expect_enter(stream, GW_EXPECT_NONE);
 		proxy->continue_ms = THAW_NEVER;
 		if (waits)
 			(void)gw_continue(stream);

@@ -26,7 +26,7 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 			  thaw_conn_error(stream->conn->ask)->text);
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	}
-	stream->asked = true;
+	gw_account_enter(stream, GW_ACCOUNT_ASKED);
 	thaw_conn_report(stream->conn->ask, &stream->story.report);
 	bool drains_first = decision->body_follows && stream->story.report.moment == THAW_MOMENT_BODY;
 	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING)
@@ -55,7 +55,7 @@ static enum gw_step go_then_ask(struct gw_stream *stream)
 	thaw_conn_report(stream->conn->ask, &report);
 	enum gw_course course = gw_course(settings, report.verdict, report.reason);
 	if (course == GW_COURSE_ADMIT || course == GW_COURSE_MARKED) {
-		stream->asked = true;
+		gw_account_enter(stream, GW_ACCOUNT_ASKED);
 		stream->story.report = report;
 		if (course == GW_COURSE_MARKED)
 			gw_mark(stream);
@@ -64,8 +64,8 @@ static enum gw_step go_then_ask(struct gw_stream *stream)
 	} else if (refused && settings->require == CONFIG_REQUIRED) {
 		return gw_refuse_verdict(stream, stream->conn->after.verdict, stream->conn->after.reason,
 					 stream->conn->after.detail);
-	} else {
-		stream->then.ask = !refused;
+	} else if (!refused) {
+		gw_account_enter(stream, GW_ACCOUNT_LATER);
 	}
 	gw_stream_enter(stream, GW_PASS);
 	return GW_MOVED;
@@ -89,7 +89,7 @@ static enum gw_step go_or_away(struct gw_stream *stream, const struct gw_decisio
 		gw_stream_enter(stream, GW_ASK);
 		return GW_MOVED;
 	}
-	stream->asked = false;
+	gw_account_enter(stream, GW_ACCOUNT_NONE);
 	gw_send_away(stream->conn, stream->route);
 	gw_stream_note(stream, "sent away, to come by HTTP/1.1: over HTTP/2 no certificate can be asked for");
 	gw_stream_end(stream, GW_END_AWAY);
@@ -108,7 +108,7 @@ enum gw_step gw_request_act(struct gw_stream *stream)
 	};
 	struct gw_decision decision = gw_decide(&facts);
 
-	stream->then.answer_continue = decision.continue_then;
+	gw_expect_enter(stream, decision.continue_then ? GW_EXPECT_OWED : GW_EXPECT_NONE);
 	switch (decision.action) {
 	case GW_GO:
 		gw_stream_enter(stream, GW_PASS);

@@ -126,16 +126,24 @@ const char *gw_stream_id(struct gw_stream *stream)
 	return stream->id;
 }
 
+/* A response that has not begun cannot be cut; one that has is there, read or not. */
+static enum gw_end ended_as(enum gw_stream_state state, enum gw_end how)
+{
+	bool answered = state == GW_REPLY || state == GW_RELAY || state == GW_TUNNEL;
+
+	if (answered)
+		return how == GW_END_ABANDON ? GW_END_UNREAD : how;
+	return how == GW_END_CUT ? GW_END_ABANDON : how;
+}
+
 void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
 {
-	const uint32_t answers = GW_STREAM_BIT(GW_REPLY) | GW_STREAM_BIT(GW_RELAY) | GW_STREAM_BIT(GW_TUNNEL);
 	const struct gw_stream_row *was = &gw_stream_rows[stream->state];
 	uint64_t now_ms = gw_stream_now(stream);
 
-	stream->answered = (GW_STREAM_BIT(stream->state) & answers) != 0;
 	if (!require_transition((was->next & GW_STREAM_BIT(to)) != 0, "stream", was->name, gw_stream_rows[to].name)) {
 		to = GW_OVER;
-		stream->end = GW_END_CUT;
+		stream->end = ended_as(stream->state, GW_END_CUT);
 	}
 	trace_change(&stream->gateway->env.trace, "stream", was->name, gw_stream_rows[to].name, now_ms);
 	stream->state = to;
@@ -152,8 +160,32 @@ void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
 
 void gw_stream_end(struct gw_stream *stream, enum gw_end how)
 {
-	stream->end = how;
+	stream->end = ended_as(stream->state, how);
 	gw_stream_enter(stream, GW_OVER);
+}
+
+/* False: it was that state already, or this would be a fault of our own, which ends the stream. */
+static bool part_changes(struct gw_stream *stream, const struct gw_part *part, unsigned from, unsigned to)
+{
+	if (from == to)
+		return false;
+	if (gw_part_changes(part, from, to, &stream->gateway->env.trace, gw_stream_now(stream)))
+		return true;
+	if (stream->state != GW_OVER)
+		gw_stream_end(stream, GW_END_CUT);
+	return false;
+}
+
+void gw_account_enter(struct gw_stream *stream, enum gw_account to)
+{
+	if (part_changes(stream, &gw_account_part, stream->account, to))
+		stream->account = to;
+}
+
+void gw_expect_enter(struct gw_stream *stream, enum gw_expect to)
+{
+	if (part_changes(stream, &gw_expect_part, stream->expect, to))
+		stream->expect = to;
 }
 
 const struct config_header_set *gw_headers_of(const struct gw_stream *stream)

@@ -29,7 +29,8 @@
 enum gw_end {
 	GW_END_NONE,    /* it has not */
 	GW_END_DONE,    /* its response is complete, and with the client's protocol */
-	GW_END_ABANDON, /* without a response; or one that its client does not read */
+	GW_END_ABANDON, /* without a response */
+	GW_END_UNREAD,  /* its client does not read the response */
 	GW_END_AWAY,    /* to be sent again, on a connection where its client can be asked */
 	GW_END_CUT,     /* in the middle of a response: its client must not take that for complete */
 };
@@ -53,11 +54,11 @@ struct gw_stream {
 	struct gateway *gateway;
 	enum gw_stream_state state;
 	enum gw_end end;
+	/* HTTP/2: the two halves of its stream (RFC 9113 5.1), of which either may end first. */
 	bool ends;                            /* its client sends nothing more on it */
 	bool whole;                           /* the response is: nothing will be added to out */
 	const struct http_trailers *trailers; /* of the response; NULL: none, or not yet */
-	bool ready;                           /* something that it may wait for has come */
-	bool answered;                        /* a response had begun when it ended */
+	bool ready;                           /* of its turn alone: something that it may wait for has come */
 	char id[GW_REQUEST_ID_MAX + 1];       /* empty until gw_stream_id() */
 	struct pace pace;
 	struct gw_wants wants; /* read: something of the client; write: that it takes something */
@@ -67,15 +68,12 @@ struct gw_stream {
 	size_t head_len; /* 0 until the head is parsed */
 	struct gw_body body;
 	const struct gw_route *route;
-	struct gw_then {
-		bool ask, answer_continue;
-	} then;            /* once the request goes on */
-	thaw_spool *spool; /* NULL until a byte is drained, and again once it is empty */
-	bool asked;        /* there is a story to tell */
-	bool settled;      /* and it is told to its end: the ask's own report adds nothing */
-	bool cut_off;      /* the client has sent its close_notify */
-	bool overtaken;    /* bytes of a later request came before the renegotiation that it waited for */
-	bool recorded;     /* the access record is written, or handed to the ask that follows */
+	enum gw_expect expect; /* gw_expect_enter() */
+	thaw_spool *spool;     /* NULL until a byte is drained, and again once it is empty */
+	/* Facts, of which each is true for good once it is, in whatever state. */
+	bool cut_off;            /* the client has sent its close_notify */
+	bool overtaken;          /* bytes of a later request came before the renegotiation that it waited for */
+	enum gw_account account; /* gw_account_enter() */
 	struct gw_record_ask story;
 	board_ask shown;                      /* while it is asked */
 	const struct thaw_identity *identity; /* that the request runs under; the connection's */
@@ -85,7 +83,7 @@ struct gw_stream {
 	void *upstream;
 	uint64_t passed;   /* bytes of body that it has taken */
 	struct buffer out; /* what is to be written to the client */
-	bool close_after;  /* the connection ends with this response */
+	bool close_after;  /* the connection ends with this response, whatever is the cause */
 	unsigned status;   /* of the response; 0: none */
 	const char *note;
 	const char *service; /* the upstream that it was handed to; NULL: none */
@@ -163,6 +161,9 @@ void gw_streams_free(struct gateway *gateway);
 /* The only writer of stream->state. */
 void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to);
 void gw_stream_end(struct gw_stream *stream, enum gw_end how);
+/* The only writers of stream->account and stream->expect; either may be that state already. */
+void gw_account_enter(struct gw_stream *stream, enum gw_account to);
+void gw_expect_enter(struct gw_stream *stream, enum gw_expect to);
 void gw_upstream_free(struct gw_stream *stream);
 /* The next request on it, whose first bytes are here. False: no memory. */
 bool gw_stream_restart(struct gw_stream *stream);
@@ -190,6 +191,12 @@ static inline uint64_t gw_limit_ms(const struct gw_stream *stream, enum gw_strea
 static inline struct gw_stream *gw_next_stream(const struct gw_conn *conn, const struct gw_stream *behind)
 {
 	return conn->protocol != NULL ? conn->protocol->next_stream(conn, behind) : NULL;
+}
+
+/* Whether there is the story of an ask to tell. */
+static inline bool gw_asked(const struct gw_stream *stream)
+{
+	return stream->account == GW_ACCOUNT_ASKED || stream->account == GW_ACCOUNT_TOLD;
 }
 
 /* Whether something waits to be written to the client. */

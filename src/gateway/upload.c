@@ -16,7 +16,7 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 		.server = proxy->legs->ops->server(proxy->leg),
 		.head = &stream->head,
 		.origin = gw_origin_of(stream),
-		.expects = proxy->expects,
+		.expects = stream->expect == GW_EXPECT_PASSED,
 		.upgrade = proxy->upgrade,
 	};
 	struct http_writer writer;
@@ -32,7 +32,7 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 		return false;
 	}
 	pack->len = writer.len;
-	if (proxy->expects)
+	if (stream->expect == GW_EXPECT_PASSED)
 		proxy->continue_ms = gw_stream_now(stream) + GW_CONTINUE_MS;
 	return true;
 }

@@ -100,7 +100,7 @@ static void every_path_of_a_stream_ends(void **state)
 /* A part has no last state: what it belongs to ends. But no state of it is only entered, or only left. */
 static void every_state_of_a_part_can_be_reached(void **state)
 {
-	const struct gw_part *const parts[] = {&gw_after_part, &gw_up_part};
+	const struct gw_part *const parts[] = {&gw_account_part, &gw_expect_part, &gw_after_part, &gw_up_part};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -122,6 +122,15 @@ static void a_request_may_be_tried_again_unless_it_was_not_begun(void **state)
 	(void)state;
 	for (unsigned s = GW_UP_HEAD; s < GW_UP_STATES; s++)
 		assert_true(gw_up_part.rows[s].next & GW_PART_BIT(GW_UP_CONNECT));
+}
+
+static void what_is_recorded_is_recorded_once(void **state)
+{
+	(void)state;
+	assert_int_equal(gw_account_part.rows[GW_ACCOUNT_RECORDED].next, 0);
+	assert_int_equal(gw_account_part.rows[GW_ACCOUNT_TOLD].next, GW_PART_BIT(GW_ACCOUNT_RECORDED));
+	for (unsigned s = 0; s < GW_ACCOUNT_RECORDED; s++)
+		assert_true(gw_account_part.rows[s].next & GW_PART_BIT(GW_ACCOUNT_RECORDED));
 }
 
 static void no_body_passes_before_its_verdict(void **state)
@@ -151,6 +160,7 @@ int main(void)
 		cmocka_unit_test(every_path_of_a_stream_ends),
 		cmocka_unit_test(every_state_of_a_part_can_be_reached),
 		cmocka_unit_test(a_request_may_be_tried_again_unless_it_was_not_begun),
+		cmocka_unit_test(what_is_recorded_is_recorded_once),
 		cmocka_unit_test(no_body_passes_before_its_verdict),
 		cmocka_unit_test(a_request_can_be_refused_until_its_response_begins),
 	};
