@@ -1,0 +1,181 @@
+/* What libcurl calls: for a socket, for a TLS context, before a request. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/socket.h"
+#include "curl/helper_inside.h"
+
+#define LOGINS_MAX       5
+#define REDIRECTIONS_MAX 30    /* as CURLOPT_MAXREDIRS has it since libcurl 8.3 */
+#define RECORD_MAX       16384 /* RFC 8446 5.1 */
+
+/* The guest waits only while bytes of ours are stuck. */
+static bool on_tick(void *arg)
+{
+	return helper_watch(arg, HELPER_OURS);
+}
+
+static void on_sight(void *arg, const struct tls_sight *sight)
+{
+	thaw_curl *helper = arg;
+	const struct thaw_curl_options *options = &helper->options.options;
+
+	if (sight->kind == TLS_SIGHT_ASKED)
+		helper->report.asked = sight->means;
+	if (sight->kind == TLS_SIGHT_GIVEN)
+		helper->report.given = true;
+	if (sight->kind == TLS_SIGHT_SIGNED)
+		helper_add_own_time(helper, sight->signed_ms);
+	if (sight->kind == TLS_SIGHT_KEY_FAILED)
+		(void)error_set(&helper->unusable, THAW_ERR_CONFIG, "the client's key made no signature: %s",
+				sight->reason);
+	if (sight->kind == TLS_SIGHT_FINISHED)
+		helper->tls = tls_guest_version(helper->guest);
+	if (helper->options.observer.saw != NULL)
+		helper->options.observer.saw(helper->options.observer.arg, sight);
+	if (sight->kind == TLS_SIGHT_ASKED && options->asked != NULL)
+		options->asked(options->arg, &(struct thaw_curl_ask){.means = sight->means,
+								     .priming = helper->priming,
+								     .subject = sight->subject,
+								     .issuers = sight->issuers,
+								     .issuer_count = sight->issuer_count});
+}
+
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	thaw_curl *helper = arg;
+
+	if (purpose == CURLSOCKTYPE_IPCXN)
+		helper->sockets[helper->opened++ % HELPER_SOCKETS_MAX] = fd;
+	return CURL_SOCKOPT_OK;
+}
+
+/* Bytes that were on their way are forgotten with it, also if the connection was reset. */
+static int on_close(void *arg, curl_socket_t fd)
+{
+	thaw_curl *helper = arg;
+
+	helper->closes = true;
+	helper->closing = fd;
+	helper->options.closes(helper->options.observer.arg);
+	helper->closes = false;
+	return close(fd);
+}
+
+static CURLcode on_context(CURL *easy, void *ctx, void *arg)
+{
+	thaw_curl *helper = arg;
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct tls_guest_options options = {
+		.credentials = helper->options.credentials,
+		.observer = {.saw = on_sight, .arg = helper},
+		.fd = helper_connected_socket(helper),
+		.tick = on_tick,
+		.arg = helper,
+		.wait_ms = helper->options.options.block_ms,
+	};
+
+	(void)easy;
+	helper->unusable.cls = THAW_ERR_NONE;
+	tls_guest_leave(&helper->guest);
+	helper->report.asked = THAW_MEANS_NONE;
+	helper->report.given = false;
+	helper->tls = NULL;
+	helper->guest = tls_guest_new(ctx, &options, &err);
+	if (helper->guest != NULL)
+		return CURLE_OK;
+	helper->unusable = err;
+	return err.cls == THAW_ERR_RESOURCE ? CURLE_OUT_OF_MEMORY : CURLE_SSL_CERTPROBLEM;
+}
+
+static bool is_primed(const thaw_curl *helper, const char *remote, const char *local, int remote_port, int local_port)
+{
+	return helper->opened == helper->opened_when_primed && helper->primed.local_port == local_port &&
+	       helper->primed.remote_port == remote_port && strcmp(helper->primed.local, local) == 0 &&
+	       strcmp(helper->primed.remote, remote) == 0;
+}
+
+bool helper_has_excess(const thaw_curl *helper)
+{
+	return helper->guest != NULL ? tls_guest_has_data(helper->guest)
+				     : socket_has_bytes(helper_connected_socket(helper));
+}
+
+/* Whether another request of a perform is the next step of a login, or of a redirection that the caller lets libcurl
+ * follow. A server may go on for ever with either. */
+static enum thaw_curl_refusal judge_next(thaw_curl *helper, bool elsewhere)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(helper->easy, CURLINFO_RESPONSE_CODE, &status);
+	bool login = status == 401 || status == 407, redirection = status / 100 == 3;
+	helper->logins += login;
+	helper->redirections += redirection;
+	if (!login && !redirection)
+		return THAW_CURL_REPEATED;
+	if (elsewhere)
+		return THAW_CURL_ELSEWHERE;
+	return helper->logins > LOGINS_MAX || helper->redirections > REDIRECTIONS_MAX ? THAW_CURL_ENDLESS
+										      : THAW_CURL_NOT_REFUSED;
+}
+
+/*
+ * Before a request's first byte. libcurl repeats one by itself when a connection that it took from its pool turns out
+ * to be dead, or for a 417: whether that is safe is the caller's to decide, so the second is refused.
+ */
+static int on_request(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	thaw_curl *helper = arg;
+	bool again = helper->requests++ > 0 && !helper->priming;
+	bool elsewhere = helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port);
+
+	if (again) {
+		helper->refused = judge_next(helper, elsewhere);
+	} else if (helper->pin == PIN_PRIMED) {
+		bool excess = !elsewhere && helper_has_excess(helper);
+		helper->head_has_body = excess && !helper->kept; /* else it is a 408, say */
+		helper->refused = elsewhere || excess ? THAW_CURL_LOST : THAW_CURL_NOT_REFUSED;
+	}
+	if (helper->refused == THAW_CURL_LOST)
+		helper->pin = PIN_LOST;
+	if (helper->refused != THAW_CURL_NOT_REFUSED)
+		return CURL_PREREQFUNC_ABORT;
+	if (helper->options.begins != NULL)
+		helper->options.begins(helper->options.observer.arg);
+	return CURL_PREREQFUNC_OK;
+}
+
+/* Nothing of a helper that is not to be may be left in a handle that its owner goes on to use. */
+static void give_back(CURL *easy)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, NULL);
+}
+
+bool helper_take_over(thaw_curl *helper)
+{
+	CURL *easy = helper->easy;
+	bool ok = curl_easy_setopt(easy, CURLOPT_SHARE, helper->share) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, helper) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, helper) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PREREQDATA, helper) == CURLE_OK &&
+		  /* one record a call into libcurl, which so waits for one at most */
+		  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)RECORD_MAX) == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
+
+	if (ok && helper->options.closes != NULL)
+		ok = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
+		     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, helper) == CURLE_OK;
+	if (!ok)
+		give_back(easy);
+	return ok;
+}

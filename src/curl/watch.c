@@ -1,0 +1,122 @@
+/* Time, which is the peer's or our own, and what moves. */
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/socket.h"
+#include "curl/helper_inside.h"
+
+/* ---- time ---- */
+
+uint64_t helper_now(const thaw_curl *helper)
+{
+	return clock_now_ms() - helper->own_ms;
+}
+
+bool helper_limit_head(const thaw_curl *helper)
+{
+	uint64_t ms = helper->options.options.timeout_ms + helper->own_ms - helper->head_own_ms;
+	uint64_t left_ms = helper->until_ms > helper->head_from_ms ? helper->until_ms - helper->head_from_ms : 1;
+
+	return curl_easy_setopt(helper->head, CURLOPT_TIMEOUT_MS, (long)(ms < left_ms ? ms : left_ms)) == CURLE_OK;
+}
+
+void helper_add_own_time(thaw_curl *helper, uint64_t ms)
+{
+	CURL *handle = helper->head != NULL ? helper->head : helper->easy;
+
+	helper->own_ms += ms;
+	if (ms == 0)
+		return;
+	if (helper->head != NULL)
+		(void)helper_limit_head(helper);
+	if (helper->options.connect_ms != 0)
+		(void)curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+				       (long)(helper->options.connect_ms + helper->own_ms));
+}
+
+/* ---- what moves ---- */
+
+int helper_connected_socket(const thaw_curl *helper)
+{
+	struct sockaddr_storage peer;
+
+	for (unsigned i = 0; i < helper->opened && i < HELPER_SOCKETS_MAX; i++) {
+		int fd = helper->sockets[(helper->opened - 1 - i) % HELPER_SOCKETS_MAX];
+		socklen_t len = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+			return fd;
+	}
+	return -1;
+}
+
+/* Without TLS libcurl's own counts do. */
+static uint64_t moved_plainly(const thaw_curl *helper)
+{
+	curl_off_t up = 0, down = 0;
+	uint64_t unsent = helper_unsent(helper);
+
+	(void)curl_easy_getinfo(helper->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	(void)curl_easy_getinfo(helper->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	return (uint64_t)down + ((uint64_t)up > unsent ? (uint64_t)up - unsent : 0);
+}
+
+static void begin_turn(thaw_curl *helper, uint64_t moved, uint64_t limit_ms, uint64_t now_ms)
+{
+	helper->begins = false;
+	helper->moved = helper->turn_moved = moved;
+	helper->moved_at_ms = helper->turn_at_ms = now_ms;
+	pace_start(&helper->pace, limit_ms, now_ms);
+}
+
+bool helper_watch(thaw_curl *helper, enum helper_turn turn)
+{
+	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : moved_plainly(helper);
+	uint64_t now = helper_now(helper);
+	uint64_t limit_ms = helper->options.options.stall_ms;
+
+	if (turn == HELPER_THEIRS)
+		limit_ms = helper->options.response_ms != 0 ? helper->options.response_ms : limit_ms * HELPER_PATIENCE;
+	bool anew = turn != helper->turn || turn == HELPER_NOBODY || moved < helper->moved || helper->begins;
+	if (anew || (moved != helper->moved && turn == HELPER_OURS)) {
+		begin_turn(helper, moved, limit_ms, now);
+	} else if (moved != helper->moved) { /* a response that trickles is no progress */
+		pace_progress(&helper->pace, moved - helper->moved, now);
+		helper->moved = moved;
+		helper->moved_at_ms = now;
+	}
+	helper->turn = turn;
+	if (helper->stalled_ms == 0 && pace_over(&helper->pace, now)) {
+		helper->stalled_ms = now - helper->turn_at_ms;
+		helper->stalled_with = moved - helper->turn_moved;
+	}
+	return helper->stalled_ms == 0;
+}
+
+uint64_t helper_stalled_with(const thaw_curl *helper)
+{
+	return helper->stalled_with;
+}
+
+uint64_t helper_quiet_ms(const thaw_curl *helper)
+{
+	return helper_now(helper) - helper->moved_at_ms;
+}
+
+uint64_t helper_stalled_ms(const thaw_curl *helper)
+{
+	return helper->stalled_ms;
+}
+
+uint64_t helper_unsent(const thaw_curl *helper)
+{
+	if (helper->guest == NULL)
+		return socket_unsent(helper->closes ? helper->closing : helper_connected_socket(helper));
+	/* A guest whose TLS is over knows no socket any more. */
+	bool over = helper->closes && tls_guest_over(helper->guest);
+	return tls_guest_unsent(helper->guest) + (over ? socket_unsent(helper->closing) : 0);
+}
+
+const char *helper_tls(const thaw_curl *helper)
+{
+	return helper->tls;
+}
