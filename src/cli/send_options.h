@@ -17,6 +17,12 @@ struct send_arguments {
 	bool json, quiet, follows;
 };
 
+/*
+ * Takes the words of the command line that are no options. URLs are told from files by their scheme; where none has
+ * one, the last is to be a URL. EX_OK; or the exit code, after what is wrong was told.
+ */
+int send_take_targets(struct send_arguments *arguments, char **words, size_t count);
+
 /* How many uploads it is: each file goes to each URL. */
 size_t send_count(const struct send_arguments *arguments);
 
