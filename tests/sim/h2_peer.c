@@ -312,3 +312,12 @@ const struct h2_fate *h2_peer_fate(const struct h2_peer *peer, unsigned request)
 {
 	return &peer->streams[request].fate;
 }
+
+bool h2_peer_sent_away(const struct h2_peer *peer)
+{
+	for (unsigned i = 0; i < plan_of(peer)->request_count; i++)
+		if (peer->streams[i].fate.over && peer->streams[i].fate.code == NGHTTP2_HTTP_1_1_REQUIRED &&
+		    plan_of(peer)->requests[i].route != ROUTE_OTHER)
+			return true;
+	return false;
+}

@@ -44,6 +44,8 @@ struct h2_fate {
 	uint32_t code;  /* of the stream's end */
 	uint64_t sent;  /* bytes of its body */
 };
+/* A request for a route that asks late, under the host's own trust, was reset with HTTP_1_1_REQUIRED. */
+bool h2_peer_sent_away(const struct h2_peer *peer);
 const struct h2_fate *h2_peer_fate(const struct h2_peer *peer, unsigned request);
 
 #endif

@@ -217,6 +217,79 @@ static void beside_http1(struct scenario *scenario)
 	(void)proxied(scenario, 100000);
 }
 
+/* ---- the handshake on demand ---- */
+
+/* A browser whose request is sent away, and which sends it again over HTTP/1.1. */
+static struct conn_plan *comes_back(struct scenario *scenario)
+{
+	struct conn_plan *first = http2(scenario), *second = &scenario->conns[1];
+
+	first->browser = true;
+	first->post_handshake = false;
+	*second = *first;
+	second->http2 = false;
+	second->follows = 0;
+	scenario->conn_count = 2;
+	return second;
+}
+
+static void browser(struct scenario *scenario)
+{
+	(void)comes_back(scenario);
+}
+
+static void browser_proxied(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	(void)comes_back(scenario);
+}
+
+/* On a host that lets nobody be held to TLS 1.2, and after a choice that takes its time. */
+static void browser_that_thinks(struct scenario *scenario)
+{
+	scenario->hold_to_tls12 = false;
+	comes_back(scenario)->answer_after_ms = 100000;
+}
+
+/* Connections of others, and of the same client before it was sent away, are not asked. */
+static void browser_from_elsewhere(struct scenario *scenario)
+{
+	comes_back(scenario)->address = 7;
+}
+
+static void check_on_demand(struct world *world)
+{
+	const struct sim_conn *conn = &world->conns[1];
+	const json_t *ask = conn->record_count == 1 ? json_object_get(conn->records[0], "ask") : NULL;
+
+	if (!json_is_true(json_object_get(ask, "on_demand")))
+		world_fail(world, "it was not asked on demand");
+	if (h2_peer_fate(world->conns[0].client.http2, 0)->sent > 65535)
+		world_fail(world, "the stream that was sent away has taken its body");
+}
+
+static void check_not_on_demand(struct world *world)
+{
+	const struct sim_conn *conn = &world->conns[1];
+	const json_t *ask = conn->record_count == 1 ? json_object_get(conn->records[0], "ask") : NULL;
+
+	if (json_is_true(json_object_get(ask, "on_demand")))
+		world_fail(world, "it was asked on demand");
+}
+
+static void gnutls(struct scenario *scenario)
+{
+	scenario->proxied = true;
+	mixed(scenario);
+	scenario->conns[0].stack = STACK_GNUTLS;
+}
+
+static void gnutls_at_handshake(struct scenario *scenario)
+{
+	at_handshake(scenario);
+	scenario->conns[0].stack = STACK_GNUTLS;
+}
+
 /* ---- windows ---- */
 
 static void window(struct scenario *scenario, enum window_grants grants, uint32_t stream)
@@ -479,6 +552,28 @@ const struct named named_h2[] = {
 	{"h2-late-1.2", V12, .route = ROUTE_LATE, .body = MiB, .adjust = one, .status = 0},
 	{"h2-late-among", V13, NEVER, KB(50), .adjust = late_among, .status = 200, .check = check_late_among},
 	{"h2-beside-http1", V13, .route = ROUTE_LATE, KB(100), .adjust = beside_http1, ALL(200)},
+	{"h2-comes-back", VERSIONS_BOTH, .route = ROUTE_LATE, .body = MiB, .adjust = browser, .status = 200,
+	 .verdict = "accepted", .reason = "none", .means = "handshake", .moment = "handshake",
+	 .check = check_on_demand},
+	{"h2-comes-back-proxied", V13, .route = ROUTE_BODY, .body = MiB, .adjust = browser_proxied, .status = 200,
+	 .verdict = "accepted", .reason = "none", .means = "handshake", .moment = "handshake",
+	 .check = check_on_demand},
+	{"h2-comes-back-empty", VERSIONS_BOTH, .answer = ANSWER_EMPTY, .route = ROUTE_LATE, .body = MiB,
+	 .adjust = browser, .status = 403, .verdict = "declined", .means = "handshake", .moment = "handshake",
+	 .check = check_on_demand},
+	{"h2-comes-back-wrong-ca", VERSIONS_BOTH, .answer = ANSWER_WRONG_CA, .route = ROUTE_LATE, .body = MiB,
+	 .adjust = browser, .status = 403, .verdict = "rejected", .means = "handshake", .moment = "handshake",
+	 .check = check_on_demand},
+	{"h2-comes-back-late", V13, .route = ROUTE_LATE, .body = MiB, .adjust = browser_that_thinks, .status = 200,
+	 .verdict = "accepted", .reason = "none", .means = "handshake", .moment = "handshake",
+	 .check = check_on_demand},
+	{"h2-comes-back-1.2", V12, .route = ROUTE_LATE, .body = 5000, .adjust = browser, .status = 200,
+	 .verdict = "accepted", .reason = "none", .means = "renegotiation", .check = check_not_on_demand},
+	{"h2-comes-from-elsewhere", VERSIONS_BOTH, .route = ROUTE_LATE, .body = 5000, .adjust = browser_from_elsewhere,
+	 .check = check_not_on_demand, .status = ANY_STATUS},
+	{"h2-gnutls", V13, .adjust = gnutls, ALL(200)},
+	{"h2-gnutls-1.2", V12, .adjust = gnutls, ALL(200)},
+	{"h2-gnutls-handshake", V13, .route = ROUTE_HOST, KB(50), .adjust = gnutls_at_handshake, ALL(200)},
 	{"h2-handshake", V13, .route = ROUTE_HOST, KB(50), .adjust = at_handshake, ALL(200)},
 	{"h2-handshake-empty", V13, .answer = ANSWER_EMPTY, .route = ROUTE_HOST, KB(50), .adjust = at_handshake,
 	 ALL(403)},

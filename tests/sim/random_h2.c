@@ -138,6 +138,44 @@ static void random_bad_origin(struct rng *rng, struct scenario *scenario)
 	plan->pause_ms = PICK(rng, 1, 10, 100);
 }
 
+/* Those that were sent away, of the host's own trust. */
+static unsigned take_late(const struct conn_plan *from, struct conn_plan *to)
+{
+	for (unsigned i = 0; i < from->request_count; i++) {
+		struct request_plan *request = &to->requests[to->request_count];
+		if (from->requests[i].route < ROUTE_LATE || from->requests[i].route > ROUTE_AFTER)
+			continue;
+		*request = from->requests[i];
+		request->pad = request->start_ms = request->pause_ms = 0;
+		request->cancel = CANCEL_NOT;
+		request->chunk = request->chunk > 0 ? request->chunk : 1000;
+		to->request_count++;
+	}
+	return to->request_count;
+}
+
+/* The connection that a browser opens when its late request was reset. */
+static void random_follower(struct rng *rng, struct scenario *scenario)
+{
+	struct conn_plan *first = &scenario->conns[0], *plan = &scenario->conns[scenario->conn_count];
+
+	if (scenario->conn_count == SCENARIO_CONNS || first->handshake_host || take_late(first, plan) == 0)
+		return;
+	scenario->conn_count++;
+	first->stack = STACK_OPENSSL;
+	first->browser = plan->browser = true;
+	first->post_handshake = plan->post_handshake = false;
+	plan->versions = first->versions;
+	plan->address = first->address;
+	plan->follows = 0;
+	plan->answer = first->answer;
+	plan->answer_after_ms = rng_chance(rng, 30) ? rng_skewed(rng, scenario->timeout_ms) : 0;
+	if (rng_chance(rng, 50)) {
+		plan->up = first->up;
+		plan->down = first->down;
+	}
+}
+
 void scenario_from_h2_seed(struct scenario *scenario, uint64_t seed)
 {
 	struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 2};
@@ -156,4 +194,9 @@ void scenario_from_h2_seed(struct scenario *scenario, uint64_t seed)
 	scenario->conn_count = (unsigned)PICK(&rng, 1, 1, 1, 2, 3);
 	for (unsigned i = 0; i < scenario->conn_count; i++)
 		random_conn(&rng, scenario, i);
+	for (unsigned i = 0; i < scenario->conn_count; i++)
+		if (rng_chance(&rng, 20))
+			scenario->conns[i].stack = STACK_GNUTLS;
+	if (scenario->origin.habit == ORIGIN_HONEST && rng_chance(&rng, 60))
+		random_follower(&rng, scenario);
 }

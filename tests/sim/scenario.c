@@ -51,6 +51,7 @@ void scenario_init(struct scenario *scenario)
 			.record_max = 16384,
 			.read_max = 16384,
 			.resumes = -1,
+			.follows = -1,
 			.windows = {.stream = 65535, .connection = 65535},
 			.address = i,
 		};

@@ -131,6 +131,8 @@ struct conn_plan {
 	uint64_t renegotiates_at;
 	bool handshake_host; /* connects to the host that asks at the handshake */
 	int resumes;         /* the session of that connection (a lower one), once it has ended; -1: none */
+	bool browser;        /* OpenSSL: its ClientHello looks like Firefox's */
+	int follows;         /* once that connection's late stream was sent away, or it has ended; -1: none */
 	unsigned address;    /* clients with the same number have the same address */
 	uint64_t start_ms;
 	uint64_t retire_ms;  /* so long after, the gateway takes no more requests here; 0: never */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/away.h"
 #include "server.h"
 
 #define WALL_OFFSET_MS 1767225600000 /* 2026-01-01 */
@@ -8,6 +9,7 @@
 struct gateway_server {
 	struct config *config;
 	struct gateway *gateway;
+	struct away *away;
 };
 
 static void gateway_close(void *arg)
@@ -16,13 +18,16 @@ static void gateway_close(void *arg)
 
 	gateway_free(&server->gateway);
 	config_free(&server->config);
+	away_free(&server->away);
 	free(server);
 }
 
 static void *gateway_open(const struct scenario *scenario, const struct server_env *env, struct thaw_error *err)
 {
 	struct gateway_server *server = calloc(1, sizeof(*server));
+	struct away *away = away_new();
 	struct gateway_env gateway_env = {
+		.away = away,
 		.store = env->store,
 		.legs = env->legs,
 		.trace = env->trace,
@@ -33,8 +38,9 @@ static void *gateway_open(const struct scenario *scenario, const struct server_e
 	};
 	char *yaml = scenario_yaml(scenario);
 
-	if (server == NULL)
+	if (server == NULL || away == NULL)
 		abort();
+	server->away = away;
 	server->config = config_parse(yaml, strlen(yaml), "sim", NULL, err);
 	free(yaml);
 	if (server->config != NULL)

@@ -138,6 +138,9 @@ static struct stack *gnu_make(const struct stack_setup *setup)
 	    gnutls_credentials_set(stack->session, GNUTLS_CRD_CERTIFICATE, stack->credentials) != 0 ||
 	    gnutls_server_name_set(stack->session, GNUTLS_NAME_DNS, name, strlen(name)) != 0)
 		abort();
+	const gnutls_datum_t h2 = {(unsigned char *)"h2", 2};
+	if (setup->plan->http2 && gnutls_alpn_set_protocols(stack->session, &h2, 1, 0) != 0)
+		abort();
 	gnutls_certificate_set_retrieve_function(stack->credentials, on_certificate);
 	gnutls_session_set_ptr(stack->session, stack);
 	gnutls_handshake_set_timeout(stack->session, GNUTLS_INDEFINITE_TIMEOUT);

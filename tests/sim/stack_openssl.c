@@ -118,12 +118,32 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* What tells Firefox (src/tls/hello.c): record_size_limit and delegated_credential. */
+static int on_extension(SSL *ssl, unsigned type, unsigned context, const unsigned char **out, size_t *len, X509 *x509,
+			size_t chain, int *alert, void *arg)
+{
+	static const unsigned char limit[] = {0x40, 0x01}, none[] = {0, 2, 4, 3};
+
+	(void)ssl;
+	(void)context;
+	(void)x509;
+	(void)chain;
+	(void)alert;
+	(void)arg;
+	*out = type == 28 ? limit : none;
+	*len = type == 28 ? sizeof(limit) : sizeof(none);
+	return 1;
+}
+
 static SSL_CTX *make_context(const struct conn_plan *plan)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
 	if (ctx == NULL)
 		abort();
+	for (unsigned type = 28; plan->browser && type <= 34; type += 6)
+		if (SSL_CTX_add_custom_ext(ctx, type, SSL_EXT_CLIENT_HELLO, on_extension, NULL, NULL, NULL, NULL) != 1)
+			abort();
 	if (SSL_CTX_set_min_proto_version(ctx, plan->versions == VERSIONS_13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, plan->versions == VERSIONS_12 ? TLS1_2_VERSION : TLS1_3_VERSION) != 1)
 		abort();
@@ -160,6 +180,9 @@ static struct stack *openssl_make(const struct stack_setup *setup)
 	SSL_set_connect_state(stack->ssl);
 	static const unsigned char h2[] = {2, 'h', '2'};
 	if (setup->plan->http2 && SSL_set_alpn_protos(stack->ssl, h2, sizeof(h2)) != 0)
+		abort();
+	static const unsigned char http1[] = "\x08http/1.1";
+	if (setup->plan->follows >= 0 && SSL_set_alpn_protos(stack->ssl, http1, sizeof(http1) - 1) != 0)
 		abort();
 	char name[] = "handshake.test";
 	if (!setup->plan->handshake_host)

@@ -229,6 +229,7 @@ static void start_conn(struct world *world, struct sim_conn *conn)
 	const struct conn_plan *plan = conn->client.plan;
 	void *session = NULL;
 
+	conn->sent_away = plan->follows >= 0 && h2_peer_sent_away(world->conns[plan->follows].client.http2);
 	if (plan->resumes >= 0) {
 		struct client *earlier = &world->conns[plan->resumes].client;
 		session = earlier->stack != NULL ? earlier->ops->session(earlier->stack) : NULL;
@@ -259,6 +260,10 @@ static bool may_start(const struct world *world, const struct sim_conn *conn)
 		return false;
 	if (plan->resumes >= 0)
 		return world->conns[plan->resumes].accepted && world->conns[plan->resumes].server == NULL;
+	if (plan->follows >= 0) {
+		const struct sim_conn *first = &world->conns[plan->follows];
+		return h2_peer_sent_away(first->client.http2) || (first->accepted && first->server == NULL);
+	}
 	return world->now_us >= (WORLD_START_MS + plan->start_ms) * 1000;
 }
 
@@ -408,7 +413,7 @@ static uint64_t next_event(const struct world *world)
 	for (unsigned i = 0; i < world->scenario->conn_count; i++) {
 		const struct sim_conn *conn = &world->conns[i];
 		uint64_t at = watch_next(conn);
-		if (!conn->accepted && conn->client.plan->resumes < 0)
+		if (!conn->accepted && conn->client.plan->resumes < 0 && conn->client.plan->follows < 0)
 			at = (WORLD_START_MS + conn->client.plan->start_ms) * 1000;
 		next = at < next ? at : next;
 	}

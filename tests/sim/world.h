@@ -25,7 +25,8 @@ struct sim_conn {
 	unsigned index;
 	struct wire wire;
 	struct client client;
-	void *server; /* NULL: not accepted yet, or gone */
+	void *server;   /* NULL: not accepted yet, or gone */
+	bool sent_away; /* its client was, and follows: it is asked in its handshake */
 	bool accepted, stepped, woken;
 	struct gw_wants wants;
 	struct sockaddr_in address;
