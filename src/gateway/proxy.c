@@ -54,7 +54,7 @@ static bool connected(struct gw_stream *stream, enum gw_step *step)
 		break;
 	}
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
-		  "upstream %s: %s", proxy->upstream->name, err.text);
+		  "upstream %s: no server can be reached: %s", proxy->upstream->name, err.text);
 	stream->server = proxy->legs->ops->server(proxy->leg);
 	stream->server_ms = gw_stream_now(stream) - proxy->began_ms;
 	stream->note = "no server of the upstream could be reached";

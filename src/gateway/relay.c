@@ -99,7 +99,8 @@ static void break_off(struct gw_stream *stream, const char *note)
 	struct gw_proxy *proxy = stream->upstream;
 
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
-		  "upstream %s, %s: %s", proxy->upstream->name, proxy->legs->ops->server(proxy->leg), note);
+		  "upstream %s, %s: the response is broken off: %s", proxy->upstream->name,
+		  proxy->legs->ops->server(proxy->leg), note);
 	gw_proxy_give(proxy, GW_LEG_FAIL, gw_stream_now(stream));
 	(void)gw_cut(stream, note);
 }
@@ -303,7 +304,8 @@ static void begin(struct gw_stream *stream, const struct http_answer *answer, co
 
 	stream->close_after = closes(stream, answer);
 	if (!make_pack(stream, answer, &pack)) {
-		gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
+		gw_proxy_server_gone(stream,
+				     "the upstream's response has a head that is too large once fields are added");
 		return;
 	}
 	proxy->framing = answer->framing;
@@ -322,7 +324,7 @@ static void begin(struct gw_stream *stream, const struct http_answer *answer, co
 	}
 	bool whole = !switches && piece != PIECE_MORE && pack.len == head;
 	if (!gw_send_head(stream, answer->status, &pack, head, whole)) {
-		gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
+		gw_proxy_server_gone(stream, "the upstream's response has a head that cannot be sent to the client");
 		return;
 	}
 	stream->status = answer->status;

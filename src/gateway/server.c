@@ -83,7 +83,7 @@ void gw_proxy_server_gone(struct gw_stream *stream, const char *how)
 	bool used = proxy->legs->ops->used(proxy->leg);
 
 	gw_notice(stream->gateway, gw_proxy_notice(stream), used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING,
-		  gw_stream_now(stream), "upstream %s, %s: %s", proxy->upstream->name, server, how);
+		  gw_stream_now(stream), "upstream %s, %s: the request failed: %s", proxy->upstream->name, server, how);
 	bool again = repeatable(stream);
 	if (!used || !again)
 		gw_proxy_count(stream, BOARD_FAILED);

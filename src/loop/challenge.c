@@ -42,7 +42,7 @@ static enum thaw_status read_answer(int fd, char *out, size_t room, size_t *len,
 	struct stat info;
 
 	if (fstat(fd, &info) != 0)
-		return error_system(err, errno, "it cannot be read");
+		return error_system(err, errno, "its size cannot be read");
 	if (!S_ISREG(info.st_mode))
 		return error_set(err, THAW_ERR_CONFIG, "it is not a regular file");
 	if (info.st_size < 0 || (uint64_t)info.st_size > room)

@@ -265,7 +265,7 @@ pid_t control_find(const char *file, struct thaw_error *err)
 	struct search search = {.hash = hash_of(file)};
 
 	if (search.hash == 0)
-		(void)error_system(err, errno, "%s: cannot be opened", file);
+		(void)error_system(err, errno, "%s: cannot be looked up", file);
 	else if (look_through(CONTROL_RELOAD, has_hash, &search, err) != THAW_OK)
 		return -1;
 	else if (search.pid == 0)

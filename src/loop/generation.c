@@ -192,7 +192,7 @@ static bool become_worker(struct generation *g, const struct generation_birth *b
 
 	log_inherit(&g->log);
 	if (privileges_drop(&g->loaded.privileges, &err) != THAW_OK) {
-		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot change its user: %s", err.text);
 		return false;
 	}
 	/* After the change of user, which undoes it. A master that died before is noticed by its id. */
@@ -212,7 +212,7 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 
 	if (sandbox_enter(g->config, missing, &err) != THAW_OK) {
-		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot start: %s", err.text);
+		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot enter the sandbox: %s", err.text);
 		return false;
 	}
 	/* The first says it for all; a build for tests need not say it. */

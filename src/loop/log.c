@@ -87,7 +87,7 @@ static enum thaw_status check_file(const struct config *config, struct thaw_erro
 	if (strcmp(path, "off") == 0 || strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0)
 		return THAW_OK;
 	if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-		return error_system(err, EISDIR, "cannot write the log %s", path);
+		return error_set(err, THAW_ERR_SYSTEM, "cannot write the log %s: it is a folder", path);
 	if (access(path, W_OK) == 0)
 		return THAW_OK;
 	if (errno != ENOENT)

@@ -44,7 +44,7 @@ static struct tls_client_context *load(const struct config_upstream *upstream, s
 	bool of_ca =
 		upstream->tls.ca_place != NULL && strncmp(why.text, upstream->tls.ca, strlen(upstream->tls.ca)) == 0;
 	if (context == NULL)
-		(void)error_set(err, why.cls, "upstream %s: %s%s%s", upstream->name,
+		(void)error_set(err, why.cls, "upstream %s: its TLS settings cannot be used: %s%s%s", upstream->name,
 				of_ca ? upstream->tls.ca_place : "", of_ca ? ": " : "", why.text);
 	return context;
 }

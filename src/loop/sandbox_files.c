@@ -68,7 +68,7 @@ static enum thaw_status allow_path(int rules, const char *path, uint64_t rights,
 						  .parent_fd = open(path, O_PATH | O_CLOEXEC)};
 
 	if (rule.parent_fd < 0)
-		return must_be ? error_system(err, errno, "the sandbox cannot allow %s", path) : THAW_OK;
+		return must_be ? error_system(err, errno, "the sandbox cannot find %s", path) : THAW_OK;
 	int failed = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0 ? errno : 0;
 	(void)close(rule.parent_fd);
 	return failed == 0 ? THAW_OK : error_system(err, failed, "the sandbox cannot allow %s", path);

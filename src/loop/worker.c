@@ -310,7 +310,7 @@ static bool start(struct worker *w)
 	w->env.store = thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &err);
 	if (w->env.store == NULL || w->loop == NULL ||
 	    !connections_init(&w->connections, w->loop, setup->gateway, &limits, setup->counts, setup->number)) {
-		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s",
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot make its spool and event loop: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
 	}
@@ -329,7 +329,7 @@ static bool start(struct worker *w)
 	w->connections.now_ms = clock_now_ms();
 	log_broken_checks(setup->log, setup->board);
 	if (!open_pool(w, room, &err) || !acceptor_init(&w->acceptor, setup, w->loop, &w->connections, w->pool)) {
-		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot start: %s",
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot get ready for connections: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
 	}

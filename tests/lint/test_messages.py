@@ -1,7 +1,7 @@
 """script/messages: each message of the source has its row in docs/TROUBLESHOOTING.md, and each row its message."""
 
 import pathlib
-import shutil
+import re
 import subprocess
 
 import pytest
@@ -17,12 +17,17 @@ SOURCE = r"""
 ROWS = ['worker …: … of …', '…:…: more than "…" keys', '… bytes']
 
 
-def check(tree, rows):
+def check(tree, rows, source=SOURCE, shared=()):
+    """shared: what SHARED of the script's copy names."""
     (tree / "script").mkdir()
     (tree / "docs").mkdir()
     (tree / "src/loop").mkdir(parents=True)
-    shutil.copy(SCRIPT, tree / "script/messages")
-    (tree / "src/loop/x.c").write_text(SOURCE)
+    named = "SHARED = {" + "".join(f"{text!r}: 'one cause', " for text in shared) + "}\n"
+    copy, count = re.subn(r"^SHARED = \{.*?^\}\n", lambda _: named, SCRIPT.read_text(), flags=re.M | re.S)
+    assert count == 1
+    (tree / "script/messages").write_text(copy)
+    (tree / "script/messages").chmod(0o755)
+    (tree / "src/loop/x.c").write_text(source)
     (tree / "docs/TROUBLESHOOTING.md").write_text("".join(f"| `` {row} `` | what to do |\n" for row in rows))
     return subprocess.run([tree / "script/messages", "--check"], capture_output=True, text=True)
 
@@ -49,3 +54,23 @@ def test_a_row_too_many_fails(tmp_path, rows):
     done = check(tmp_path, rows)
     assert done.returncode == 1
     assert rows[-1] in done.stderr
+
+
+TWICE = SOURCE + '\n\tlog_say(log, CONFIG_LOG_ERROR, "%zu bytes", n);\n'
+
+
+def test_two_causes_with_one_message_fail(tmp_path):
+    done = check(tmp_path, ROWS, TWICE)
+    assert done.returncode == 1
+    assert "src/loop/x.c:6, src/loop/x.c:8: one message at 2 places" in done.stderr and "… bytes" in done.stderr
+
+
+def test_two_places_with_one_cause_are_named(tmp_path):
+    done = check(tmp_path, ROWS, TWICE, ["… bytes"])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_named_message_that_is_not_shared_any_more_fails(tmp_path):
+    done = check(tmp_path, ROWS, SOURCE, ["… bytes"])
+    assert done.returncode == 1
+    assert "SHARED" in done.stderr and "… bytes" in done.stderr
