@@ -75,6 +75,10 @@ static ngx_int_t outcome(ngx_http_request_t *r, const thaw_location_t *location,
 		      "thaw: access forbidden: the client's certificate was not accepted: %s (%s)%s%s",
 		      thaw_verdict_name(report->verdict), thaw_reason_name(report->reason),
 		      report->detail[0] != '\0' ? ": " : "", report->detail);
+#if (NGX_HTTP_V2)
+	if (r->stream != NULL && report->reason == THAW_REASON_HTTP2)
+		return thaw_http2_reset(r);
+#endif
 	if (report->verdict == THAW_VERDICT_IMPOSSIBLE && location->elsewhere.len > 0)
 		return send_elsewhere(r, &location->elsewhere);
 	return report->reason == THAW_REASON_NO_MEMORY ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_HTTP_FORBIDDEN;
@@ -105,16 +109,6 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 	thaw_link_leave(link);
 }
 
-void thaw_go_on(thaw_request_t *asked)
-{
-	ngx_http_request_t *r = asked->r;
-
-	asked->state = THAW_SETTLED;
-	r->read_event_handler = r->discard_body ? ngx_http_discarded_request_body_handler : ngx_http_block_reading;
-	r->write_event_handler = ngx_http_core_run_phases;
-	ngx_http_core_run_phases(r);
-}
-
 /* The connection is gone, or cannot be used any more. */
 static void give_up(thaw_request_t *asked)
 {
@@ -124,6 +118,20 @@ static void give_up(thaw_request_t *asked)
 		thaw_settle(asked, THAW_SETTLED);
 	r->connection->error = 1;
 	ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+}
+
+void thaw_go_on(thaw_request_t *asked)
+{
+	ngx_http_request_t *r = asked->r;
+
+	asked->state = THAW_SETTLED;
+	if (r->connection->ssl->last == NGX_ERROR) { /* nothing can be written, either */
+		give_up(asked);
+		return;
+	}
+	r->read_event_handler = r->discard_body ? ngx_http_discarded_request_body_handler : ngx_http_block_reading;
+	r->write_event_handler = ngx_http_core_run_phases;
+	ngx_http_core_run_phases(r);
 }
 
 static void read_after_all(thaw_request_t *asked)

@@ -33,10 +33,26 @@ static void on_body(ngx_http_request_t *r)
 	thaw_go_on(asked);
 }
 
+/* A handler of the content phase, such as WebDAV's, may take the file itself, which has to have a name then. Those that
+ * pass the body on (proxy_pass and the like) are a location's own handler. */
+static void want_file(ngx_http_request_t *r)
+{
+	const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+	if (core->handler != NULL)
+		return;
+	r->request_body_in_file_only = 1;
+	r->request_body_in_persistent_file = 1;
+	r->request_body_in_clean_file = 1;
+	r->request_body_file_group_access = 1;
+	r->request_body_file_log_level = 0;
+}
+
 ngx_int_t thaw_body_read(thaw_request_t *asked)
 {
 	ngx_http_request_t *r = asked->r;
 
+	want_file(r);
 	asked->state = THAW_READS;
 	ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
 	if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {

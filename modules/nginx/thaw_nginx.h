@@ -7,6 +7,7 @@
  *	link.c        a TLS connection: its thaw_conn, and nginx's reads through it
  *	ask.c         a request: the access phase
  *	body.c        the body of a request that is asked
+ *	http2.c       HTTP/2, over which nobody can be asked
  *	variables.c   $thaw_*, $ssl_client_verify
  *
  * A thaw_link_t hangs on each SSL whose server name belongs to a server block that asks. The first ask puts the link's
@@ -156,6 +157,14 @@ void thaw_body_pause_timer(ngx_http_request_t *r);
 void thaw_body_resume_timer(ngx_http_request_t *r);
 /* What is left of it is thrown away by nginx, as that of any request that is refused. */
 void thaw_body_discard(ngx_http_request_t *r);
+
+/* ---- http2.c ---- */
+
+#if (NGX_HTTP_V2)
+/* RFC 9113 9.2.3 and 7: resets the stream, so that its client comes back over HTTP/1.1. For the access phase to return.
+ */
+ngx_int_t thaw_http2_reset(ngx_http_request_t *r);
+#endif
 
 /* ---- variables.c ---- */
 

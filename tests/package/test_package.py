@@ -37,6 +37,25 @@ def test_what_they_depend_on(debs):
     assert "libthaw-curl0 (=" in fields(debs["libthaw-curl-dev"])["Depends"]
 
 
+def test_the_nginx_module_serves_a_protected_location(installed):
+    """As docs/NGINX.md says it, with the packages alone."""
+    told = installed(r'''
+        cd /tmp && thaw serve --listen 127.0.0.1:0 --pki pki >/dev/null 2>&1 & thaw=$!
+        until [ -e /tmp/pki/client.key ] && [ -e /tmp/pki/server.key ]; do sleep 0.1; done; kill $thaw
+        cd /tmp; mkdir -p www/secure; chmod 755 www www/secure; echo hello >www/secure/file; ls -l /etc/nginx/modules-enabled/50-mod-http-thaw.conf | sed 's/.*-> //'
+        rm -f /etc/nginx/sites-enabled/*
+        printf '%s\n' 'server { listen 127.0.0.1:18443 ssl; ssl_certificate /tmp/pki/server.pem; ssl_certificate_key /tmp/pki/server.key;'             'location /secure/ { thaw_client_certificate request; thaw_certificate_authority /tmp/pki/ca.pem; return 200 "$ssl_client_s_dn"; } }'             >/etc/nginx/conf.d/thaw.conf
+        unshare -n sh -ec '
+            ip link set lo up
+            nginx -t 2>&1 | grep successful; nginx
+            curl="curl -s --http1.1 --cacert pki/ca.pem --resolve localhost:18443:127.0.0.1"
+            $curl -o /dev/null -w "%{http_code}\n" https://localhost:18443/secure/file
+            $curl -i --cert pki/client.pem --key pki/client.key https://localhost:18443/secure/file
+            nginx -s stop' ''')
+    assert "/usr/share/nginx/modules-available/mod-http-thaw.conf" in told and "test is successful" in told
+    assert "403\n" in told and "X-Who: CN=Thaw Demo Client" in told and told.endswith("hello\n"), told
+
+
 def digests(debs):
     return {name: hashlib.sha256(deb.read_bytes()).hexdigest() for name, deb in debs.items()}
 
@@ -94,7 +113,7 @@ def test_a_program_is_built_with_the_library(installed):
 
 def test_it_leaves_nothing_behind(installed):
     assert installed("""
-        dpkg -P thaw libthaw-curl-dev libthaw-curl0 libthaw-dev libthaw0 >/dev/null 2>&1
+        dpkg -P libnginx-mod-http-thaw thaw libthaw-curl-dev libthaw-curl0 libthaw-dev libthaw0 >/dev/null 2>&1
         ls -d /etc/thaw /var/spool/thaw /var/log/thaw /usr/bin/thaw /usr/include/thaw /usr/share/doc/thaw 2>/dev/null || true
         getent passwd thaw || true
     """) == ""
