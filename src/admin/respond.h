@@ -39,6 +39,5 @@ void admin_page(const char *nonce, struct buffer *text);
 const char *admin_phase_name(enum board_phase phase);
 const char *admin_class_name(size_t status_class); /* "none", "1xx" ... */
 const char *admin_version_name(size_t tls);        /* "TLSv1.2", "TLSv1.3", "other" */
-const char *admin_outcome_name(enum board_outcome outcome);
 
 #endif

@@ -18,10 +18,3 @@ const char *admin_version_name(size_t tls)
 	static const char *const names[] = {"TLSv1.2", "TLSv1.3", "other"};
 	return names[tls];
 }
-
-const char *admin_outcome_name(enum board_outcome outcome)
-{
-	static const char *const names[] = {
-		[BOARD_ANSWERED] = "answered", [BOARD_FAILED] = "failed", [BOARD_TIMED_OUT] = "timed-out"};
-	return (size_t)outcome < BOARD_OUTCOMES ? names[outcome] : "unknown";
-}

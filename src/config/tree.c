@@ -55,7 +55,8 @@ enum thaw_status config_refuse(const struct config_at *at, const char *format, .
 			 detail);
 }
 
-char *config_place(const struct config_at *at)
+/* The caller frees it. NULL: no memory. */
+static char *place_of(const struct config_at *at)
 {
 	char path[PATH_MAX_SHOWN], *place = NULL;
 
@@ -80,7 +81,7 @@ enum thaw_status config_keep_place(const struct config_at *mapping, const char *
 	if (value.node == mapping->node)
 		return THAW_OK;
 	free(*place);
-	*place = config_place(&value);
+	*place = place_of(&value);
 	return *place != NULL ? THAW_OK : config_no_memory(&value);
 }
 

@@ -72,10 +72,8 @@ struct config_at config_child(const struct config_at *mapping, const char *key);
 enum thaw_status config_refuse(const struct config_at *at, const char *format, ...) THAW_PRINTF(2, 3);
 enum thaw_status config_no_memory(const struct config_at *at);
 
-/* "FILE:LINE: key 'PATH'", for messages about what a value names; the caller frees it. NULL: no memory. */
-char *config_place(const struct config_at *at);
-
-/* The same of the mapping's value of that key, in place of what *place was. Where it has none, *place stays. */
+/* "FILE:LINE: key 'PATH'" of the mapping's value of that key, in place of what *place was, for messages about what the
+ * value names; the caller frees it. Where it has none, *place stays. */
 enum thaw_status config_keep_place(const struct config_at *mapping, const char *key, char **place) THAW_MUST_CHECK;
 
 /* Text fit for a message: cut where it is long, control characters replaced. */

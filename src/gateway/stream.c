@@ -53,7 +53,8 @@ void gw_upstream_free(struct gw_stream *stream)
 	stream->ops = NULL;
 }
 
-void gw_stream_clear(struct gw_stream *stream)
+/* Frees all that it holds, but what has come of its input. */
+static void clear(struct gw_stream *stream)
 {
 	gw_upstream_free(stream);
 	http_trailers_free(&stream->body.trailers);
@@ -68,7 +69,7 @@ void gw_stream_free(struct gw_stream **stream)
 	*stream = NULL;
 	if (gone == NULL)
 		return;
-	gw_stream_clear(gone);
+	clear(gone);
 	gw_input_close(&gone->in);
 	struct gateway *gateway = gone->gateway;
 	if (gateway->spare.count + 1 > GW_SPARE_STREAMS) { /* not ">=": it is 0 under the sanitizers */
@@ -85,7 +86,7 @@ bool gw_stream_restart(struct gw_stream *stream)
 	struct gw_conn *conn = stream->conn;
 	struct gw_input in = stream->in;
 
-	gw_stream_clear(stream);
+	clear(stream);
 	begin(stream, conn);
 	stream->in = in;
 	return gw_input_next(&stream->in);

@@ -153,8 +153,6 @@ struct gw_upstream_ops {
 
 /* stream.c */
 struct gw_stream *gw_stream_new(struct gw_conn *conn); /* its input is not open; NULL: no memory */
-/* Frees all that it holds, but what has come of its input. */
-void gw_stream_clear(struct gw_stream *stream);
 void gw_stream_free(struct gw_stream **stream);
 /* Those that are kept for the next requests. */
 void gw_streams_free(struct gateway *gateway);

@@ -15,11 +15,6 @@ void *h2_stream_user(const struct h2_stream *stream)
 	return stream->user;
 }
 
-uint32_t h2_stream_id(const struct h2_stream *stream)
-{
-	return (uint32_t)stream->id;
-}
-
 /* RFC 9113 8.2.2 */
 static bool is_for_connection(const struct h2_stream *stream, struct http_span name)
 {

@@ -225,7 +225,9 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 	return server->used;
 }
 
-bool h2_server_wants_write(const struct h2_server *server)
+/* Whether h2_server_pull() has something to give. It may be wrong in one way: true, and then the client's window, or
+ * body(), has nothing. */
+static bool wants_write(const struct h2_server *server)
 {
 	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->state == H2_FAILED ||
 	       (h2_lives(server) && server->memory.folded == NULL && nghttp2_session_want_write(server->session) != 0);
@@ -233,7 +235,7 @@ bool h2_server_wants_write(const struct h2_server *server)
 
 void h2_server_rest(struct h2_server *server)
 {
-	if (h2_lives(server) && server->streams == NULL && !h2_server_wants_write(server))
+	if (h2_lives(server) && server->streams == NULL && !wants_write(server))
 		h2_memory_fold(&server->memory);
 }
 
@@ -252,11 +254,6 @@ void h2_server_tick(struct h2_server *server, uint64_t now_ms)
 const struct h2_end *h2_server_end(const struct h2_server *server)
 {
 	return server->state == H2_OVER ? &server->end : NULL;
-}
-
-size_t h2_server_streams(const struct h2_server *server)
-{
-	return server->count;
 }
 
 bool h2_server_notice(struct h2_server *server)

@@ -110,10 +110,6 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 #define H2_PULL_ROOM  16384
 size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room);
 
-/* Whether h2_server_pull() has something to give. It may be wrong in one way: true, and then the client's window, or
- * body(), has nothing. */
-bool h2_server_wants_write(const struct h2_server *server);
-
 /* Nothing has come for a while: gives memory back until something does. Nothing is seen of it otherwise. */
 void h2_server_rest(struct h2_server *server);
 
@@ -132,9 +128,6 @@ struct h2_end {
  * the transport is to be closed. */
 const struct h2_end *h2_server_end(const struct h2_server *server);
 
-/* How many streams were begun and are not gone. */
-size_t h2_server_streams(const struct h2_server *server);
-
 /*
  * A graceful stop (RFC 9113 6.8): first h2_server_notice(), which a client's requests that are on their way survive;
  * a round trip or a second later h2_server_stop(). Streams that were begun go on; h2_server_end() is set (H2_NO_ERROR)
@@ -150,7 +143,6 @@ void h2_server_fail(struct h2_server *server, uint32_t code, const char *why);
 /* A pointer of the caller's; NULL at first. */
 void h2_stream_set_user(struct h2_stream *stream, void *user);
 void *h2_stream_user(const struct h2_stream *stream);
-uint32_t h2_stream_id(const struct h2_stream *stream); /* for logs */
 
 /*
  * Sends a response's head. status 100 to 199 except 101: an interim one, of which there may be several. Names become

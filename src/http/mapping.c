@@ -91,7 +91,8 @@ static struct http_span without_port(struct http_span authority, bool https)
 	return authority;
 }
 
-bool http_same_authority(struct http_span a, struct http_span b, bool https)
+/* Whether both name the same host and port, of which a scheme's own may be left out. Case does not matter. */
+static bool same_authority(struct http_span a, struct http_span b, bool https)
 {
 	return a.len > 0 && b.len > 0 && http_spans_equal_nocase(without_port(a, https), without_port(b, https));
 }
@@ -167,7 +168,7 @@ bool http_map_destination(const struct http_mapping *mapping, struct http_span v
 	if (!http_reference_parse(value, &reference))
 		return false;
 	if (reference.authority.len > 0) {
-		if (!http_same_authority(reference.authority, mapping->outer, true))
+		if (!same_authority(reference.authority, mapping->outer, true))
 			return false;
 		put_span(&out, text(mapping->tls ? "https://" : "http://"));
 		put_span(&out, mapping->inner);
@@ -185,13 +186,13 @@ bool http_map_destination(const struct http_mapping *mapping, struct http_span v
 static bool is_own(const struct http_mapping *mapping, const struct http_reference *reference)
 {
 	bool https = !http_spans_equal_nocase(reference->scheme, text("http"));
-	bool renamed = !http_same_authority(mapping->inner, mapping->outer, true);
+	bool renamed = !same_authority(mapping->inner, mapping->outer, true);
 
-	if (http_same_authority(reference->authority, mapping->inner, https))
+	if (same_authority(reference->authority, mapping->inner, https))
 		return renamed || https || !mapping->tls;
-	if (http_same_authority(reference->authority, mapping->outer, true) && https)
+	if (same_authority(reference->authority, mapping->outer, true) && https)
 		return true;
-	return http_same_authority(reference->authority, mapping->server, https) && https == mapping->tls;
+	return same_authority(reference->authority, mapping->server, https) && https == mapping->tls;
 }
 
 bool http_map_location(const struct http_mapping *mapping, struct http_span value, char *to, size_t *len)

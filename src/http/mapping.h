@@ -28,9 +28,6 @@ struct http_reference {
  * information, with something that is not visible ASCII). */
 bool http_reference_parse(struct http_span value, struct http_reference *reference);
 
-/* Whether both name the same host and port, of which a scheme's own may be left out. Case does not matter. */
-bool http_same_authority(struct http_span a, struct http_span b, bool https);
-
 /* A client's path as the service gets it. out: room for HTTP_MAPPED_MORE bytes more than the path. False: it does not
  * begin with the prefix, written in this way. */
 bool http_map_path(const struct http_mapping *mapping, struct http_span path, char *out, size_t *len);

@@ -83,11 +83,6 @@ void send_hold_event(struct send_hold *hold, enum send_event event, uint64_t now
 		enter(hold, to, now_ms);
 }
 
-const char *send_gate_name(enum send_gate gate)
-{
-	return gates[gate].name;
-}
-
 /* ---- again ---- */
 
 bool send_refuses_certificate(unsigned alert)

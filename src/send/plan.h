@@ -72,7 +72,6 @@ bool send_expects(enum send_choice expect, const struct send_known *known);
 /* expects false: the gate is open at once. */
 void send_hold_begin(struct send_hold *hold, bool expects, const struct send_known *known, uint64_t now_ms);
 void send_hold_event(struct send_hold *hold, enum send_event event, uint64_t now_ms);
-const char *send_gate_name(enum send_gate gate);
 
 /* ---- again ---- */
 

@@ -7,7 +7,6 @@
 #include <openssl/x509.h>
 
 #include "base/error.h"
-#include "tls/certificate.h"
 #include "tls/fitness.h"
 #include "tls/key_files.h"
 #include "tls/pkcs11.h"
@@ -16,7 +15,6 @@ struct tls_credentials {
 	struct tls_key_pair pair;
 	struct pkcs11_token *tokens[2]; /* the certificate's, and the key's where it is another; NULL: files */
 	char *name;                     /* the certificate's file or URI: what errors about it begin with */
-	char *subject;
 };
 
 /* ---- all of them ---- */
@@ -68,10 +66,7 @@ static const char *key_name(const struct tls_credentials_source *source, const c
 static enum thaw_status check(struct tls_credentials *credentials, const struct tls_credentials_source *source,
 			      struct thaw_error *err)
 {
-	if (key_files_match(&credentials->pair, key_name(source, credentials->name), source, err) != THAW_OK)
-		return THAW_FAILED;
-	credentials->subject = tls_name_text(X509_get_subject_name(credentials->pair.certificate));
-	return credentials->subject != NULL ? THAW_OK : error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	return key_files_match(&credentials->pair, key_name(source, credentials->name), source, err);
 }
 
 struct tls_credentials *tls_credentials_new(const struct tls_credentials_source *source, struct thaw_error *err)
@@ -110,13 +105,7 @@ void tls_credentials_free(struct tls_credentials **credentials)
 	for (size_t i = 0; i < sizeof(gone->tokens) / sizeof(gone->tokens[0]); i++)
 		pkcs11_token_free(&gone->tokens[i]);
 	free(gone->name);
-	free(gone->subject);
 	free(gone);
-}
-
-const char *tls_credentials_subject(const struct tls_credentials *credentials)
-{
-	return credentials->subject;
 }
 
 void tls_credentials_fault(const struct tls_credentials *credentials, char to[static TLS_FAULT_ROOM])

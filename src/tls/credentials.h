@@ -45,9 +45,6 @@ struct tls_credentials *tls_credentials_new(const struct tls_credentials_source 
 /* After all contexts that use them: a token's key lives no longer than its token's module. */
 void tls_credentials_free(struct tls_credentials **credentials);
 
-/* The certificate's subject (RFC 4514); belongs to the credentials. */
-const char *tls_credentials_subject(const struct tls_credentials *credentials);
-
 #define TLS_FAULT_ROOM 256
 
 /* Why a server refuses the certificate, whatever it is configured to: "" where nothing is wrong with it. One clause. */

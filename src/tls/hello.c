@@ -226,10 +226,3 @@ bool tls_kind_comes_back(enum tls_client_kind kind)
 {
 	return kind == TLS_KIND_CHROMIUM || kind == TLS_KIND_FIREFOX;
 }
-
-const char *tls_kind_name(enum tls_client_kind kind)
-{
-	static const char *const names[TLS_KINDS] = {"other", "chromium", "firefox", "java"};
-
-	return (unsigned)kind < TLS_KINDS ? names[kind] : "unknown";
-}

@@ -42,6 +42,4 @@ const unsigned char *tls_hello_identity(const unsigned char *extension, size_t l
  * (RFC 9113 7). Browsers do. */
 bool tls_kind_comes_back(enum tls_client_kind kind);
 
-const char *tls_kind_name(enum tls_client_kind kind);
-
 #endif

@@ -36,11 +36,14 @@ static void check_words(const struct thaw_error *err)
 static void check_whole(const struct tls_credentials *credentials)
 {
 	STACK_OF(X509) *sent = NULL;
+	char name[64] = "";
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	struct thaw_error err = {0};
 
-	assert_string_equal(tls_credentials_subject(credentials), "CN=Thaw Demo Client");
 	assert_int_equal(tls_credentials_use(credentials, ctx, &err), THAW_OK);
+	(void)X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_CTX_get0_certificate(ctx)), NID_commonName, name,
+					sizeof(name));
+	assert_string_equal(name, "Thaw Demo Client");
 	assert_int_equal(SSL_CTX_check_private_key(ctx), 1);
 	assert_int_equal(SSL_CTX_get0_chain_certs(ctx, &sent), 1);
 	assert_int_equal(sent != NULL ? sk_X509_num(sent) : 0, kind->chain);

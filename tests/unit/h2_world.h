@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <nghttp2/nghttp2.h>
 
-#include "http/h2_server.h"
+#include "http/h2_inside.h"
 
 #define SEEN_MAX  400
 #define TURNS_MAX 100000
@@ -73,6 +73,20 @@ struct world {
 	size_t have;
 };
 
+/* Nothing of a stream is kept that is gone. */
+static inline void assert_no_streams(const struct world *world)
+{
+	assert_int_equal(world->server->count, 0);
+	assert_null(world->server->streams);
+}
+
+static inline void assert_nothing_to_write(struct world *world)
+{
+	uint8_t buffer[H2_PULL_ROOM];
+
+	assert_int_equal(h2_server_pull(world->server, buffer, sizeof(buffer)), 0);
+}
+
 static inline void respond(struct seen *seen, unsigned status, size_t body)
 {
 	const struct http_field fields[] = {{{"Server", 6}, {"a test", 6}}, {{"Connection", 10}, {"close", 5}}};
@@ -94,7 +108,7 @@ static void app_request(void *arg, struct h2_stream *stream, struct h2_request *
 	assert_true(world->count <= SEEN_MAX);
 	*seen = (struct seen){.world = world,
 			      .stream = stream,
-			      .id = h2_stream_id(stream),
+			      .id = stream->id,
 			      .refused = request->head == NULL ? request->refusal.status : 0,
 			      .websocket = request->websocket,
 			      .ended = request->ended,

@@ -89,7 +89,7 @@ static void real_programs_are_recognized(void **state)
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		struct tls_hello hello = read_hello(programs[i].hex);
 		const struct tls_hello *is = &programs[i].is;
-		print_message("%s: %s\n", programs[i].name, tls_kind_name(hello.kind));
+		print_message("%s\n", programs[i].name); /* which one, should it fail */
 		assert_int_equal(hello.kind, is->kind);
 		assert_int_equal(hello.tls12, is->tls12);
 		assert_int_equal(hello.tls13, is->tls13);
