@@ -141,11 +141,11 @@ static void check_text(const struct list *list, const struct buffer *text, bool 
 {
 	struct http_span exact = copy(text->bytes, text->len);
 	struct http_scan scan = {0};
-	struct http_request request;
+	struct http_request request = {0};
 	struct http_refusal refusal = {0};
 	size_t used = 0;
 
-	HOLDS(text->len <= HTTP_HEAD_MAX);
+	HOLDS(text->len <= HTTP_HEAD_DEFAULT);
 	enum http_parse parsed = http_head_parse(exact.at, exact.len, &scan, &request, &used, &refusal);
 	HOLDS(parsed != HTTP_PARSE_MORE);
 	if (parsed == HTTP_PARSE_DONE) {
@@ -154,6 +154,7 @@ static void check_text(const struct list *list, const struct buffer *text, bool 
 	} else {
 		HOLDS(refusal.status >= 400);
 	}
+	http_request_free(&request);
 	free((char *)exact.at);
 }
 

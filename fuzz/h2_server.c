@@ -107,7 +107,7 @@ static void on_request(void *arg, struct h2_stream *stream, struct h2_request *r
 {
 	struct app *app = arg;
 	struct http_scan scan = {0};
-	struct http_request head;
+	struct http_request head = {0};
 	struct http_refusal refusal = {0};
 	size_t used = 0;
 
@@ -115,6 +115,7 @@ static void on_request(void *arg, struct h2_stream *stream, struct h2_request *r
 		HOLDS(http_head_parse(request->head, request->len, &scan, &head, &used, &refusal) != HTTP_PARSE_MORE);
 	else
 		HOLDS(request->refusal.status >= 400);
+	http_request_free(&head);
 	free(request->head);
 	HOLDS(app->count < STREAMS_MAX);
 	app->streams[app->count].stream = stream;
@@ -239,7 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t now = 1000;
 
 	app = (struct app){.seed = size > 0 ? data[0] : 0};
-	app.server = h2_server_new(&ops, &app, now);
+	app.server = h2_server_new(&ops, &app, NULL, now);
 	HOLDS(app.server != NULL);
 	for (size_t at = 1; at < size;) {
 		size_t step = 1 + (dice(&app, 3) == 0 ? dice(&app, 20) : dice(&app, 4000));

@@ -113,7 +113,7 @@ static enum move take(struct admin_conn *conn)
 static enum move run_read(struct admin_conn *conn)
 {
 	static const struct http_refusal too_large = {.status = 431, .why = "The request's head is too large."};
-	struct http_request request;
+	struct http_request request = {0};
 	struct http_refusal refusal;
 	size_t used = 0;
 
@@ -121,15 +121,16 @@ static enum move run_read(struct admin_conn *conn)
 		return enter(conn, ST_DEAD);
 	if (conn->answered && conn->len > 0)
 		return wait_for(conn, true, true); /* a pipelined one: soon, for the socket can be written */
-	switch (http_head_parse(conn->in, conn->len, &conn->scan, &request, &used, &refusal)) {
-	case HTTP_PARSE_DONE:
-		return respond(conn, &request, used);
-	case HTTP_PARSE_BAD:
-		return refuse(conn, &refusal);
-	case HTTP_PARSE_MORE:
-		break;
-	}
-	return conn->len == sizeof(conn->in) ? refuse(conn, &too_large) : take(conn);
+	enum http_parse parsed = http_head_parse(conn->in, conn->len, &conn->scan, &request, &used, &refusal);
+	enum move move = MOVED;
+	if (parsed == HTTP_PARSE_DONE)
+		move = respond(conn, &request, used);
+	else if (parsed == HTTP_PARSE_BAD)
+		move = refuse(conn, &refusal);
+	else
+		move = conn->len == sizeof(conn->in) ? refuse(conn, &too_large) : take(conn);
+	http_request_free(&request);
+	return move;
 }
 
 /* ---- writing ---- */

@@ -129,6 +129,9 @@ static enum thaw_status read_settings(struct config *config, const char *name, s
 		.head_ms = CONFIG_HEAD_MS,
 		.body_ms = CONFIG_BODY_MS,
 		.keepalive_ms = CONFIG_KEEPALIVE_MS,
+		.max_head = CONFIG_HEAD_SIZE,
+		.max_head_line = CONFIG_HEAD_LINE,
+		.max_head_fields = CONFIG_HEAD_FIELDS,
 	};
 	config->stop_timeout_ms = STOP_DEFAULT_MS;
 	config->sandbox = true;

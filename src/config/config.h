@@ -236,6 +236,9 @@ struct config_upstream {
 	uint64_t tunnel_timeout_ms;    /* an upgraded connection without a byte either way */
 	unsigned max_failures;         /* in a row, after which a server rests; 0: never */
 	uint64_t rest_ms;              /* how long */
+	uint64_t max_head;             /* bytes of a response's head */
+	uint64_t max_head_line;        /* ... and of each line of it */
+	unsigned max_head_fields;
 	struct {
 		char *ca;                /* PEM file; NULL: the system's */
 		char *name;              /* that the certificate must be for, and SNI; NULL: the server's host */
@@ -255,6 +258,11 @@ struct config_upstream {
 #define CONFIG_BODY_MS       60000
 #define CONFIG_KEEPALIVE_MS  60000
 
+/* Defaults of heads, of requests and of responses. */
+#define CONFIG_HEAD_SIZE   32768
+#define CONFIG_HEAD_LINE   8192
+#define CONFIG_HEAD_FIELDS 100
+
 /* How many client connections there may be, and how long they may wait. */
 struct config_connections {
 	unsigned max;                /* of all workers together; 0: as many as their file descriptors allow */
@@ -265,6 +273,9 @@ struct config_connections {
 	uint64_t head_ms;            /* from a request's first byte to the end of its head */
 	uint64_t body_ms;            /* without progress of a body, in either direction */
 	uint64_t keepalive_ms;       /* without a request */
+	uint64_t max_head;           /* bytes of a request's head */
+	uint64_t max_head_line;      /* ... and of each line of it */
+	unsigned max_head_fields;
 };
 
 struct config {

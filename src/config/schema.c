@@ -183,6 +183,34 @@ static const struct config_rule connections_rules[] = {
 	 .min = 1000,
 	 .max = CONFIG_TIMEOUT_MAX,
 	 .allowed = CONFIG_DURATION_TEXT "1s to 24h"},
+	{.key = "max_head",
+	 .preset = "32KiB",
+	 .text = "Largest head of a request, the request line and all fields. A larger one is refused with 431. This "
+		 "much can be "
+		 "held for each request before its client is authenticated.",
+	 .read = config_read_size,
+	 .offset = AT(connections.max_head),
+	 .min = 4 * 1024,
+	 .max = 128 * 1024,
+	 .allowed = CONFIG_SIZE_TEXT "4KiB to 128KiB"},
+	{.key = "max_head_line",
+	 .preset = "8KiB",
+	 .text = "Longest line of a request's head: the request line (414) or a field (431). A path may have 8 KiB in "
+		 "any "
+		 "case, so that more only helps queries.",
+	 .read = config_read_size,
+	 .offset = AT(connections.max_head_line),
+	 .min = 1024,
+	 .max = 64 * 1024,
+	 .allowed = CONFIG_SIZE_TEXT "1KiB to 64KiB"},
+	{.key = "max_head_fields",
+	 .preset = "100",
+	 .text = "Most fields of a request. More are refused with 431.",
+	 .read = config_read_number,
+	 .offset = AT(connections.max_head_fields),
+	 .min = 16,
+	 .max = 256,
+	 .allowed = "16 to 256"},
 };
 static const struct config_table connections_table = {.rules = connections_rules,
 						      .count = CONFIG_COUNT(connections_rules)};

@@ -32,6 +32,9 @@ bool config_init_upstream(void *object, const void *parent)
 	upstream->keepalive = KEPT_DEFAULT;
 	upstream->max_failures = FAILURES_DEFAULT;
 	upstream->rest_ms = REST_DEFAULT;
+	upstream->max_head = CONFIG_HEAD_SIZE;
+	upstream->max_head_line = CONFIG_HEAD_LINE;
+	upstream->max_head_fields = CONFIG_HEAD_FIELDS;
 	upstream->tls.verify = true;
 	return true;
 }

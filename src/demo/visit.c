@@ -13,8 +13,8 @@
 #include "thaw/ask.h"
 #include "tls/digest.h"
 
-#define ANSWER_MAX (HTTP_LINE_MAX + 512) /* the longest method, and what is around it */
-#define NO_TIME    0                     /* for an ask without a deadline: this server waits in poll() alone */
+#define ANSWER_MAX (HTTP_LINE_DEFAULT + 512) /* the longest method, and what is around it */
+#define NO_TIME    0                         /* for an ask without a deadline: this server waits in poll() alone */
 
 struct visit {
 	const struct visit_house *house;
@@ -96,6 +96,7 @@ static bool read_head(struct visit *visit, struct http_refusal *refusal)
 	struct http_scan scan = {0};
 
 	*refusal = (struct http_refusal){0};
+	http_request_free(&visit->request);
 	visit->request = (struct http_request){0};
 	memmove(visit->bytes, visit->bytes + visit->at, visit->len - visit->at);
 	visit->len -= visit->at;
@@ -276,7 +277,7 @@ int visit_serve(const struct visit_house *house, int fd)
 
 	if (visit == NULL)
 		return code;
-	*visit = (struct visit){.house = house, .fd = fd, .room = HTTP_HEAD_MAX + house->read_ahead + 1};
+	*visit = (struct visit){.house = house, .fd = fd, .room = HTTP_HEAD_DEFAULT + house->read_ahead + 1};
 	visit->bytes = malloc(visit->room);
 	visit->link = visit->bytes != NULL ? tls_link_new(house->server, socket_transport(&visit->fd)) : NULL;
 	if (visit->link != NULL)
@@ -290,6 +291,7 @@ int visit_serve(const struct visit_house *house, int fd)
 	}
 	thaw_conn_free(&visit->conn);
 	tls_link_free(&visit->link);
+	http_request_free(&visit->request);
 	free(visit->bytes);
 	free(visit);
 	(void)close(fd);

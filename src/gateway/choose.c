@@ -142,7 +142,7 @@ enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *
 {
 	struct candidates candidates = {.count = 0};
 	struct http_methods methods;
-	char path[HTTP_LINE_MAX];
+	char path[HTTP_PATH_MAX];
 	size_t len = 0;
 
 	if (!http_route_path(head->path, path, sizeof(path), &len, refusal) ||

@@ -55,8 +55,9 @@ struct gateway {
 	struct gw_routes routes;
 	struct tls_server *tls;
 	struct gw_notices notices;
-	uint64_t now_ms;       /* of the step under way */
-	struct thaw_error err; /* of the step under way: not each connection's, which would cost an idle one more */
+	struct http_limits limits; /* of requests' heads */
+	uint64_t now_ms;           /* of the step under way */
+	struct thaw_error err;     /* of the step under way: not each connection's, which would cost an idle one more */
 	struct gw_request_ids ids;
 	struct config_host nobody; /* of connections without TLS */
 	struct gw_plain *plains;   /* as many as config->listens */
@@ -66,7 +67,7 @@ struct gateway {
 	} spare;                       /* streams that are over, for the next requests: stream.c */
 	struct gw_plain mistake;       /* plain HTTP where TLS was meant */
 	char scratch[GW_SCRATCH_ROOM]; /* for reads of which it is not known whether anything will come */
-	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM];
+	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM + HTTP_HEAD_MAX]; /* in front of what comes, what came of a head */
 };
 
 /* How a connection ends. */

@@ -106,6 +106,9 @@ struct gateway *gateway_new(const struct config *config, const struct gateway_en
 		return NULL;
 	}
 	gateway->config = config;
+	gateway->limits = (struct http_limits){.line = config->connections.max_head_line,
+					       .head = config->connections.max_head,
+					       .fields = config->connections.max_head_fields};
 	gateway_set_env(gateway, env);
 	if (!gw_notices_init(&gateway->notices, config) || !make_plains(gateway)) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");

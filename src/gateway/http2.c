@@ -15,7 +15,7 @@ bool gw_http2_open(struct gw_conn *conn)
 
 	if (http2 == NULL)
 		return false;
-	http2->server = h2_server_new(&gw_http2_ops, conn, gw_now(conn));
+	http2->server = h2_server_new(&gw_http2_ops, conn, &conn->gateway->limits, gw_now(conn));
 	if (http2->server == NULL) {
 		free(http2);
 		return false;

@@ -77,7 +77,7 @@ static void on_data(void *arg, struct h2_stream *from, const char *bytes, size_t
 	if (stream->body.raw)
 		stream->body.received += len;
 	pace_progress(&stream->pace, len, gw_stream_now(stream));
-	if (!gw_input_keep(&stream->in, bytes, len, H2_STREAM_WINDOW + HTTP_HEAD_MAX))
+	if (!gw_input_keep(&stream->in, bytes, len, H2_STREAM_WINDOW + stream->gateway->limits.head))
 		(void)gw_cut(stream, "out of memory");
 }
 

@@ -48,14 +48,14 @@ static enum gw_choice judge_sent(const struct inquiry *inquiry)
 	const struct config_route *config = inquiry->judged->route->config;
 	const struct http_mapping paths = gw_rewrite_paths(config);
 	const struct gw_route *other = NULL;
-	char sent[HTTP_LINE_MAX + HTTP_MAPPED_MORE];
+	char sent[HTTP_PATH_MAX + HTTP_MAPPED_MORE];
 	size_t len = 0;
 
 	if (!http_map_path(&paths, inquiry->head->path, sent, &len))
 		return refuse(inquiry, 400, "a path that spells the beginning that its route strips in another way");
 	if (!inquiry->host->mixed)
 		return GW_CHOSEN;
-	if (len > HTTP_LINE_MAX)
+	if (len > HTTP_PATH_MAX)
 		return refuse(inquiry, 414, "the path is too long");
 	enum gw_choice choice = choose(inquiry, (struct http_span){sent, len}, (struct http_span){NULL, 0}, &other);
 	if (choice == GW_NO_ROUTE)
@@ -86,7 +86,7 @@ static enum gw_choice judge_destination(const struct inquiry *inquiry, struct ht
 {
 	static const struct http_span own = {NULL, 0}, put = {"PUT", 3};
 	const struct http_mapping paths = gw_rewrite_paths(inquiry->judged->route->config);
-	char unused[HTTP_LINE_MAX + HTTP_MAPPED_MORE];
+	char unused[HTTP_PATH_MAX + HTTP_MAPPED_MORE];
 	struct http_reference reference;
 	size_t len = 0;
 
@@ -94,6 +94,8 @@ static enum gw_choice judge_destination(const struct inquiry *inquiry, struct ht
 		return GW_CHOSEN;
 	if (!http_reference_parse(value, &reference) || reference.path.len == 0)
 		return refuse(inquiry, 400, "a Destination that is neither a URL nor an absolute path");
+	if (reference.path.len > HTTP_PATH_MAX)
+		return refuse(inquiry, 400, "the path is too long");
 	if (!http_map_path(&paths, reference.path, unused, &len))
 		return refuse(inquiry, 502, "a Destination without the beginning that its route strips");
 	enum gw_choice choice = judge_target(inquiry, reference.path, own);

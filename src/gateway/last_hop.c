@@ -66,15 +66,20 @@ static bool is_echoed(const struct config_host *host, struct http_span name)
 	return !gw_identity_is_stripped(host, name);
 }
 
+#define TRACE_LINES 64 /* around method and target, and the empty line */
+
 static bool finish_trace(const struct gw_exchange *exchange, struct gw_reply *reply)
 {
 	const struct http_request *head = exchange->head;
-	char *text = malloc(HTTP_HEAD_MAX);
+	size_t room = head->method.len + head->target.len + TRACE_LINES;
 	struct http_writer writer;
 
+	for (size_t i = 0; i < head->field_count; i++)
+		room += head->fields[i].name.len + head->fields[i].value.len + 4;
+	char *text = malloc(room);
 	if (text == NULL)
 		return false;
-	http_writer_init(&writer, text, HTTP_HEAD_MAX);
+	http_writer_init(&writer, text, room);
 	http_write_request_line(&writer, head->method, head->target);
 	for (size_t i = 0; i < head->field_count; i++)
 		if (is_echoed(exchange->host, head->fields[i].name))

@@ -10,10 +10,11 @@
 #include "gateway/problem_words.h"
 #include "gateway/proxy.h"
 
-static enum thaw_status parse(struct gw_preview *preview, const char *head, size_t len, struct thaw_error *err)
+static enum thaw_status parse(struct gw_preview *preview, const struct http_limits *limits, const char *head,
+			      size_t len, struct thaw_error *err)
 {
 	struct http_refusal refusal = {0};
-	struct http_scan scan = {0};
+	struct http_scan scan = {.limits = limits};
 	size_t used = 0;
 
 	if (http_head_parse(head, len, &scan, &preview->head, &used, &refusal) == HTTP_PARSE_DONE)
@@ -167,7 +168,7 @@ enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gatewa
 				 size_t len, const char *certificate, struct thaw_error *err)
 {
 	*preview = (struct gw_preview){.host = NULL};
-	if (parse(preview, head, len, err) != THAW_OK || find_host(preview, gateway, err) != THAW_OK)
+	if (parse(preview, &gateway->limits, head, len, err) != THAW_OK || find_host(preview, gateway, err) != THAW_OK)
 		return THAW_FAILED;
 	preview->finding = gw_find(gateway, preview->host, &preview->head, &preview->found);
 	if (preview->finding == GW_FOUND_PROBLEM)
@@ -186,6 +187,7 @@ enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gatewa
 void gw_preview_free(struct gw_preview *preview)
 {
 	tls_appraisal_free(&preview->certificate);
+	http_request_free(&preview->head);
 	free(preview->sent);
 	preview->sent = NULL;
 }

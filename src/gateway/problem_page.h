@@ -18,7 +18,7 @@ struct gw_problem_told {
 	"form-action 'none'; frame-ancestors 'none'"
 
 /* The caller frees it; NULL: no memory. */
-#define GW_PAGE_MAX 131072 /* a redirection has the request's whole target, escaped */
+#define GW_PAGE_MAX 1048576 /* a redirection has the request's whole target, escaped */
 char *gw_problem_page(const struct gw_problem_told *told, size_t *len);
 
 #endif

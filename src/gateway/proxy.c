@@ -15,6 +15,10 @@ static enum gw_step begin(struct gw_stream *stream)
 	}
 	stream->upstream = proxy;
 	proxy->upstream = &stream->gateway->config->upstreams[stream->route->config->proxy];
+	proxy->limits = (struct http_limits){.line = proxy->upstream->max_head_line,
+					     .head = proxy->upstream->max_head,
+					     .fields = proxy->upstream->max_head_fields};
+	proxy->head_scan.limits = &proxy->limits;
 	proxy->rewrite.map = gw_rewrite_paths(stream->route->config);
 	stream->service = proxy->upstream->name;
 	proxy->legs = &stream->gateway->env.legs;

@@ -16,10 +16,10 @@
 #include "gateway/stream.h"
 #include "http/response_head.h"
 
-#define GW_CONTINUE_MS 1000  /* how long a server has to send its 100 Continue before we do (RFC 9110 10.1.1) */
-#define GW_RETRIES     1     /* of a request that can be repeated safely */
-#define GW_INFORM_MAX  256   /* informational responses to one request: each is a write of its own */
-#define GW_UP_HEAD_MAX 98304 /* a request's head as it is passed on: with the client's certificate, and its chain */
+#define GW_CONTINUE_MS 1000   /* how long a server has to send its 100 Continue before we do (RFC 9110 10.1.1) */
+#define GW_RETRIES     1      /* of a request that can be repeated safely */
+#define GW_INFORM_MAX  256    /* informational responses to one request: each is a write of its own */
+#define GW_UP_HEAD_MAX 196608 /* a request's head as it is passed on: with the client's certificate, and its chain */
 
 struct gw_proxy {
 	const struct config_upstream *upstream;
@@ -38,8 +38,9 @@ struct gw_proxy {
 	/* the response */
 	struct buffer head; /* the beginning of one that has not come whole */
 	struct http_scan head_scan;
-	bool heard;        /* a byte of a response has come */
-	unsigned informed; /* informational responses so far */
+	struct http_limits limits; /* of its heads */
+	bool heard;                /* a byte of a response has come */
+	unsigned informed;         /* informational responses so far */
 	enum http_answer_framing framing;
 	uint64_t left; /* HTTP_ANSWER_LENGTH */
 	struct http_chunked chunked;

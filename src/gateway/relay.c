@@ -367,7 +367,7 @@ static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 		case HTTP_PARSE_DONE:
 			break;
 		}
-		proxy->head_scan = (struct http_scan){0};
+		proxy->head_scan = (struct http_scan){.limits = &proxy->limits};
 		stream->repairs |= answer.repairs;
 		bytes += used;
 		len -= used;
@@ -397,7 +397,7 @@ bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits)
 	size_t kept = buffer_left(&proxy->head), room = stream->conn->protocol->piece;
 
 	/* What comes behind the head is one piece of the body at most; a head may be as long as that. */
-	room = kept < room ? room - kept : sizeof(stream->gateway->down) - kept;
+	room = kept < room ? room - kept : room;
 	if (gw_unwritten(stream)) { /* informational responses go first */
 		waits->client_write = true;
 		return false;

@@ -7,9 +7,10 @@
 
 static void begin(struct gw_stream *stream, struct gw_conn *conn)
 {
-	memset(stream, 0, offsetof(struct gw_stream, head.fields));
+	memset(stream, 0, sizeof(*stream));
 	stream->conn = conn;
 	stream->gateway = conn->gateway;
+	stream->scan.limits = &conn->gateway->limits;
 	stream->began_ms = gw_now(conn);
 	pace_start(&stream->pace, gw_limit_ms(stream, GW_HEAD), gw_now(conn));
 }
@@ -60,6 +61,7 @@ static void clear(struct gw_stream *stream)
 	http_trailers_free(&stream->body.trailers);
 	thaw_spool_free(&stream->spool);
 	buffer_free(&stream->out);
+	http_request_free(&stream->head);
 }
 
 void gw_stream_free(struct gw_stream **stream)

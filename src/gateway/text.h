@@ -12,7 +12,7 @@ json_t *gw_text(struct http_span span);
 json_t *gw_text_string(const char *text);
 
 /* One line, or with JSON_INDENT() several, with a newline at the end; the caller frees it. NULL: no memory. */
-#define GW_TEXT_MAX 262144
+#define GW_TEXT_MAX 524288 /* a head of full length, escaped */
 char *gw_text_dump(const json_t *json, size_t flags, size_t *len);
 
 #endif

@@ -54,6 +54,7 @@ void h2_budget_init(struct h2_budget *budget, uint64_t now_ms)
 		.resets = {.left = 1000 * H2_RESETS_BURST, .at_ms = now_ms},
 		.now_ms = now_ms,
 		.skip = PREFACE_LEN,
+		.block_max = H2_BLOCK_MAX,
 	};
 }
 
@@ -62,7 +63,7 @@ static const char *count_block(struct h2_budget *budget, unsigned type, size_t l
 {
 	budget->block = type == HEADERS ? len : budget->block + len;
 	budget->continuations = type == HEADERS ? 0 : budget->continuations + 1;
-	if (budget->block > H2_BLOCK_MAX)
+	if (budget->block > budget->block_max)
 		return "a header block is too long";
 	return budget->continuations > H2_CONTINUATIONS_MAX ? "too many CONTINUATION frames" : NULL;
 }

@@ -35,8 +35,9 @@
 #define H2_RESETS_BURST 256
 #define H2_RESETS_RATE  32 /* per second */
 
-#define H2_BLOCK_MAX         ((size_t)2 * HTTP_HEAD_MAX) /* bytes of a header block on the wire */
-#define H2_CONTINUATIONS_MAX 32                          /* frames of one: 4 carry that block in frames of 16 KiB */
+#define H2_BLOCK_TIMES       ((size_t)2) /* bytes of a header block on the wire: so many times those of a head */
+#define H2_BLOCK_MAX         (H2_BLOCK_TIMES * HTTP_HEAD_DEFAULT) /* by default */
+#define H2_CONTINUATIONS_MAX 32 /* frames of one: 4 carry that block in frames of 16 KiB */
 
 struct h2_bucket {
 	uint64_t left; /* in thousandths */
@@ -50,6 +51,7 @@ struct h2_budget {
 	size_t header; /* bytes of it that are there */
 	uint8_t bytes[9];
 	size_t block; /* of the header block under way */
+	size_t block_max;
 	unsigned continuations;
 	uint32_t newest; /* of the streams that the client has begun; 0: none */
 	uint64_t ended;  /* bit k: the client has ended, or reset, newest - 2k */

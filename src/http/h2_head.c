@@ -8,8 +8,8 @@
 #include "http/lines.h"
 #include "http/syntax.h"
 
-#define TEXT_MAX    ((size_t)3 * HTTP_HEAD_MAX) /* the pseudo-fields' values, and the head */
-#define FIRST_LINES 512                         /* what is around those values, and as a rule the whole head */
+#define TEXT_TIMES  ((size_t)3) /* as much as a head: the pseudo-fields' values, and the head */
+#define FIRST_LINES 512         /* what is around those values, and as a rule the whole head */
 #define SPAN(text)  ((struct http_span){text, sizeof(text) - 1})
 
 enum { SEEN_HOST = 1 << H2_PSEUDOS, SEEN_LENGTH = 2 << H2_PSEUDOS };
@@ -46,9 +46,10 @@ static bool put(struct h2_head *head, const struct http_span *spans, size_t coun
 
 	for (size_t i = 0; i < count; i++)
 		len += spans[i].len;
-	if (len > HTTP_HEAD_MAX || head->text.len - head->begin > HTTP_HEAD_MAX - len)
-		return refuse(head, 431, "the head is too long");
-	if (!buffer_reserve(&head->text, TEXT_MAX, len)) {
+	size_t most = http_limits_of(head->limits)->head;
+	if (len > most || head->text.len - head->begin > most - len)
+		return refuse(head, 431, "the head is too long (max_head)");
+	if (!buffer_reserve(&head->text, TEXT_TIMES * most, len)) {
 		head->outcome = H2_HEAD_NO_MEMORY;
 		return false;
 	}
@@ -92,7 +93,7 @@ static bool count(struct h2_head *head, struct http_span name, struct http_span 
 	if (head->outcome == H2_HEAD_FLOOD)
 		return false;
 	head->list += name.len + value.len + H2_FIELD_OVERHEAD;
-	if (head->list > H2_LIST_MAX)
+	if (head->list > H2_LIST_TIMES * http_limits_of(head->limits)->head)
 		head->outcome = H2_HEAD_FLOOD;
 	return head->outcome == H2_HEAD_GOOD;
 }
@@ -113,8 +114,8 @@ static void read_pseudo(struct h2_head *head, struct http_span name, struct http
 		(void)malformed(head, "a pseudo-field behind other fields");
 	else if (has(head, (enum h2_pseudo)which))
 		(void)malformed(head, "a pseudo-field that is there twice");
-	else if (value.len > HTTP_LINE_MAX)
-		(void)refuse(head, which == H2_AUTHORITY ? 431 : 414, "the request line is too long");
+	else if (value.len > http_limits_of(head->limits)->line)
+		(void)refuse(head, which == H2_AUTHORITY ? 431 : 414, "the request line is too long (max_head_line)");
 	if (head->outcome != H2_HEAD_GOOD || !check_value(head, value))
 		return;
 	head->seen |= 1U << which;
@@ -206,7 +207,7 @@ static bool begin_fields(struct h2_head *head)
 		return false;
 	/* Their values must not move while they are written out. */
 	size_t len = pseudo(head, H2_METHOD).len + pseudo(head, H2_PATH).len + pseudo(head, H2_AUTHORITY).len;
-	if (!buffer_reserve(&head->text, TEXT_MAX, len + FIRST_LINES)) {
+	if (!buffer_reserve(&head->text, TEXT_TIMES * http_limits_of(head->limits)->head, len + FIRST_LINES)) {
 		head->outcome = H2_HEAD_NO_MEMORY;
 		return false;
 	}
@@ -254,12 +255,12 @@ static bool read_length(struct h2_head *head, struct http_span name, struct http
 static bool read_cookie(struct h2_head *head, struct http_span name, struct http_span value)
 {
 	(void)name;
-	size_t room = HTTP_HEAD_MAX - buffer_left(&head->cookie);
+	size_t most = http_limits_of(head->limits)->head, used = buffer_left(&head->cookie);
 
-	if (value.len + 2 > room)
-		return refuse(head, 431, "the head is too long");
-	if ((buffer_left(&head->cookie) == 0 || buffer_append(&head->cookie, HTTP_HEAD_MAX, "; ", 2)) &&
-	    buffer_append(&head->cookie, HTTP_HEAD_MAX, value.at, value.len))
+	if (used + value.len + 2 > most)
+		return refuse(head, 431, "the head is too long (max_head)");
+	if ((buffer_left(&head->cookie) == 0 || buffer_append(&head->cookie, most, "; ", 2)) &&
+	    buffer_append(&head->cookie, most, value.at, value.len))
 		return true;
 	head->outcome = H2_HEAD_NO_MEMORY;
 	return false;
@@ -381,5 +382,5 @@ void h2_head_free(struct h2_head *head)
 {
 	buffer_free(&head->text);
 	buffer_free(&head->cookie);
-	*head = (struct h2_head){.outcome = H2_HEAD_GOOD};
+	*head = (struct h2_head){.outcome = H2_HEAD_GOOD, .limits = head->limits};
 }

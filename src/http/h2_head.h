@@ -10,9 +10,10 @@
 #include "base/buffer.h"
 #include "http/head.h"
 
-/* Of a list as RFC 9113 6.5.2 counts it. Above HTTP_HEAD_MAX a request is refused; above this a list that grows out of
- * few bytes (HPACK) costs too much to be decoded to its end. */
-#define H2_LIST_MAX ((size_t)4 * HTTP_HEAD_MAX)
+/* Of a list as RFC 9113 6.5.2 counts it. Above the limit of a head a request is refused; above so many times that a
+ * list that grows out of few bytes (HPACK) costs too much to be decoded to its end. */
+#define H2_LIST_TIMES ((size_t)4)
+#define H2_LIST_MAX   (H2_LIST_TIMES * HTTP_HEAD_DEFAULT) /* by default */
 
 #define H2_FIELD_OVERHEAD 32 /* RFC 9113 6.5.2 */
 #define H2_KEY_LEN        16 /* random bytes of a Sec-WebSocket-Key */
@@ -31,6 +32,7 @@ enum h2_pseudo { H2_METHOD, H2_SCHEME, H2_AUTHORITY, H2_PATH, H2_PROTOCOL, H2_PS
 
 /* Zero it first; then its fields in order; then the end of it. The first outcome that is not good stays. */
 struct h2_head {
+	const struct http_limits *limits; /* borrowed; NULL: the defaults */
 	enum h2_outcome outcome;
 	struct http_refusal refusal;
 	const char *why; /* MALFORMED: static text */

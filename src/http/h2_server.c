@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/h2_inside.h"
+#include "http/lines.h"
 
 /* Acknowledgements, resets and window updates that wait for a client which does not read. */
 #define QUEUE_MAX 1024
@@ -68,6 +69,8 @@ static nghttp2_option *new_options(void)
 	nghttp2_option_set_no_closed_streams(options, 1);
 	/* Each field of a response that the table holds is 200 bytes of an idle connection. */
 	nghttp2_option_set_max_deflate_dynamic_table_size(options, 0);
+	/* nghttp2 sends no more than 64 KiB of them at once by itself. */
+	nghttp2_option_set_max_send_header_block_length(options, (size_t)2 * HTTP_HEAD_MAX);
 	/* Ours are in h2_budget.h, by the clock that is handed in and by whole frames. */
 #if H2_HAS_RESET_LIMIT
 	nghttp2_option_set_stream_reset_rate_limit(options, UINT64_MAX, UINT64_MAX);
@@ -101,10 +104,11 @@ static bool new_session(struct h2_server *server)
 /* RFC 9113 3.4: ours are the first frame. The limit of streams is the first of them: see say_limit(). */
 static bool greet(struct h2_server *server)
 {
-	static const nghttp2_settings_entry settings[] = {
+	const uint32_t list = (uint32_t)http_limits_of(server->head.limits)->head;
+	const nghttp2_settings_entry settings[] = {
 		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, NO_LIMIT},
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list},
 		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
 	};
 
@@ -114,7 +118,7 @@ static bool greet(struct h2_server *server)
 		       0;
 }
 
-struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, uint64_t now_ms)
+struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, const struct http_limits *limits, uint64_t now_ms)
 {
 	struct h2_server *server = calloc(1, sizeof(*server));
 
@@ -123,7 +127,9 @@ struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, uint64_t no
 	server->ops = ops;
 	server->arg = arg;
 	server->settings_due = now_ms + H2_SETTINGS_WAIT_MS;
+	server->head.limits = limits;
 	h2_budget_init(&server->budget, now_ms);
+	server->budget.block_max = H2_BLOCK_TIMES * http_limits_of(limits)->head;
 	if (!new_session(server) || !greet(server))
 		h2_server_free(&server);
 	return server;

@@ -92,7 +92,7 @@ struct h2_ops {
 };
 
 /* now_ms: monotonic. ops must outlive it. NULL: out of memory. */
-struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, uint64_t now_ms);
+struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, const struct http_limits *limits, uint64_t now_ms);
 
 /* Calls gone() (H2_CANCEL) for each stream that is left. */
 void h2_server_free(struct h2_server **server);

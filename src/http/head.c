@@ -1,5 +1,6 @@
 #include "http/head.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "http/lines.h"
@@ -45,13 +46,38 @@ static bool read_request_line(struct http_span line, struct http_request *reques
 	return read_version(version, &request->minor, refusal) && http_target_parse(target, request, refusal);
 }
 
+#define FIELDS_FIRST 16 /* as many as most requests have */
+
+static bool make_room(struct http_request *request, size_t count, struct http_refusal *refusal)
+{
+	size_t room = request->field_room == 0 ? FIELDS_FIRST : request->field_room;
+
+	if (count <= request->field_room)
+		return true;
+	while (room < count)
+		room *= 2;
+	struct http_field *more = realloc(request->fields, room * sizeof(*more));
+	if (more == NULL)
+		return http_refuse(refusal, 503, "out of memory for its fields");
+	request->fields = more;
+	request->field_room = room;
+	return true;
+}
+
+void http_request_free(struct http_request *request)
+{
+	free(request->fields);
+	request->fields = NULL;
+	request->field_count = request->field_room = 0;
+}
+
 static bool on_line(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal)
 {
 	struct http_request *request = arg;
 
 	if (number == 0)
 		return read_request_line(line, request, refusal);
-	return http_field_line(line, &request->fields[number - 1], refusal);
+	return make_room(request, number, refusal) && http_field_line(line, &request->fields[number - 1], refusal);
 }
 
 enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *scan, struct http_request *request,

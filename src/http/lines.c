@@ -11,6 +11,13 @@
 
 #define EMPTY_LINES_MAX 4 /* before the first line: RFC 9112 2.2 */
 
+const struct http_limits *http_limits_of(const struct http_limits *limits)
+{
+	static const struct http_limits defaults = {HTTP_LINE_DEFAULT, HTTP_HEAD_DEFAULT, HTTP_FIELDS_DEFAULT};
+
+	return limits != NULL ? limits : &defaults;
+}
+
 static enum http_parse bad(struct http_refusal *refusal, unsigned status, const char *why)
 {
 	http_refuse(refusal, status, why);
@@ -25,8 +32,9 @@ static enum http_parse bad(struct http_refusal *refusal, unsigned status, const 
 static enum http_parse find_line(const char *data, size_t len, bool lenient, struct http_scan *scan, size_t *line_len,
 				 struct http_refusal *refusal)
 {
-	size_t line_end = scan->line_start + HTTP_LINE_MAX + 1; /* a line of the full length, and its CR */
-	size_t limit = line_end < HTTP_HEAD_MAX - 1 ? line_end : HTTP_HEAD_MAX - 1; /* room for the LF */
+	const struct http_limits *limits = http_limits_of(scan->limits);
+	size_t line_end = scan->line_start + limits->line + 1; /* a line of the full length, and its CR */
+	size_t limit = line_end < limits->head - 1 ? line_end : limits->head - 1; /* room for the LF */
 	size_t end = len < limit ? len : limit;
 	const char *from = data + scan->at;
 	const char *cr = memchr(from, '\r', end - scan->at);
@@ -45,11 +53,13 @@ static enum http_parse find_line(const char *data, size_t len, bool lenient, str
 		return HTTP_PARSE_DONE;
 	}
 	if (cr == NULL && end == line_end && scan->lines == 0)
-		return bad(refusal, 414, lenient ? "the status line is too long" : "the request line is too long");
+		return bad(refusal, 414,
+			   lenient ? "the status line is too long (max_head_line)"
+				   : "the request line is too long (max_head_line)");
 	if (cr == NULL && end == line_end)
-		return bad(refusal, 431, "a field line is too long");
+		return bad(refusal, 431, "a field line is too long (max_head_line)");
 	if (cr == NULL && end == limit)
-		return bad(refusal, 431, "the head is too long");
+		return bad(refusal, 431, "the head is too long (max_head)");
 	scan->at = cr != NULL ? (size_t)(cr - data) : end;
 	if (cr == NULL || scan->at + 1 == len)
 		return HTTP_PARSE_MORE;
@@ -74,16 +84,16 @@ static bool read_line(struct http_span line, const struct http_lines *lines, str
 static bool check_start(const char *data, size_t len, bool lenient, const struct http_scan *scan,
 			struct http_refusal *refusal)
 {
-	if (scan->line_start + 2 > HTTP_HEAD_MAX)
-		return http_refuse(refusal, 431, "the head is too long");
+	if (scan->line_start + 2 > http_limits_of(scan->limits)->head)
+		return http_refuse(refusal, 431, "the head is too long (max_head)");
 	if (scan->lines == 0 || scan->line_start == len)
 		return true;
 	bool folds = lenient && scan->lines > 1;
 	if (http_is_blank(data[scan->line_start]) && !folds) /* RFC 9112 5.2, and 2.2 behind the first line */
 		return http_refuse(refusal, 400, "a line that begins with white space (folded fields are not taken)");
-	if (scan->lines == HTTP_FIELDS_MAX + 1 && data[scan->line_start] != '\r' &&
+	if (scan->lines == http_limits_of(scan->limits)->fields + 1 && data[scan->line_start] != '\r' &&
 	    !(lenient && data[scan->line_start] == '\n'))
-		return http_refuse(refusal, 431, "too many fields");
+		return http_refuse(refusal, 431, "too many fields (max_head_fields)");
 	return true;
 }
 
@@ -116,7 +126,7 @@ enum http_parse http_lines_walk(const char *data, size_t len, const struct http_
 	if (parsed != HTTP_PARSE_DONE || !resumed)
 		return parsed;
 	/* The bytes may have moved under earlier spans. Once more over good lines is still linear. */
-	*scan = (struct http_scan){0};
+	*scan = (struct http_scan){.limits = scan->limits};
 	return walk(data, len, lines, scan, refusal);
 }
 

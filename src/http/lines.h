@@ -4,6 +4,9 @@
 
 #include "http/head.h"
 
+/* Those, or the defaults. */
+const struct http_limits *http_limits_of(const struct http_limits *limits);
+
 struct http_lines {
 	/* One line without its CRLF; number 0 is the first. Empty lines in front of it are not told. */
 	bool (*on_line)(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal);

@@ -24,7 +24,7 @@
  */
 #define HTTP_INNER_SLASH '\x01'
 struct http_reading {
-	char plain[HTTP_LINE_MAX], loose[HTTP_LINE_MAX];
+	char plain[HTTP_PATH_MAX], loose[HTTP_PATH_MAX];
 	size_t plain_len, loose_len;
 };
 

@@ -84,7 +84,7 @@ static bool check_characters(struct http_span target, struct http_refusal *refus
 	return true;
 }
 
-static void split_query(struct http_span rest, struct http_request *request)
+static bool split_query(struct http_span rest, struct http_request *request, struct http_refusal *refusal)
 {
 	const char *mark = rest.len > 0 ? memchr(rest.at, '?', rest.len) : NULL;
 
@@ -93,6 +93,7 @@ static void split_query(struct http_span rest, struct http_request *request)
 		request->path.len = (size_t)(mark - rest.at);
 		request->query = (struct http_span){mark + 1, rest.len - request->path.len - 1};
 	}
+	return request->path.len <= HTTP_PATH_MAX || http_refuse(refusal, 414, "the path is too long");
 }
 
 /* scheme: how many bytes of the target "http://" or "https://" are. */
@@ -105,7 +106,8 @@ static bool parse_absolute(struct http_span target, size_t scheme, struct http_r
 		end++;
 	if (!http_authority_parse((struct http_span){target.at + scheme, end - scheme}, &request->host, refusal))
 		return false;
-	split_query((struct http_span){target.at + end, target.len - end}, request);
+	if (!split_query((struct http_span){target.at + end, target.len - end}, request, refusal))
+		return false;
 	if (request->path.len == 0) /* RFC 9110 4.2.3: an empty path is "/"; the scheme's last slash serves as one */
 		request->path = (struct http_span){target.at + scheme - 1, 1};
 	return true;
@@ -124,8 +126,7 @@ bool http_target_parse(struct http_span target, struct http_request *request, st
 	if (!check_characters(target, refusal))
 		return false;
 	if (target.at[0] == '/') {
-		split_query(target, request);
-		return true;
+		return split_query(target, request, refusal);
 	}
 	if (http_span_equal(target, "*")) {
 		request->path = target;

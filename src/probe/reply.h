@@ -20,7 +20,7 @@ enum reply_news {
 
 struct reply {
 	struct http_ask asked;
-	char head[HTTP_HEAD_MAX];
+	char head[HTTP_HEAD_DEFAULT];
 	size_t head_len;
 	struct http_scan scan;
 	bool in_body, done;

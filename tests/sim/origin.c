@@ -593,5 +593,6 @@ void origin_free(struct world *world)
 		wire_free(&world->origin.legs[i].wire);
 		tls_digest_free(&world->origin.legs[i].digest);
 		free(world->origin.legs[i].out);
+		http_request_free(&world->origin.legs[i].head);
 	}
 }

@@ -11,9 +11,9 @@
 
 static bool prefers(const char *first, const char *second)
 {
-	static struct http_request request;
+	struct http_field fields[4];
+	struct http_request request = {.fields = fields};
 
-	request.field_count = 0;
 	request.fields[request.field_count++] =
 		(struct http_field){{"User-Agent", 10}, {"text/html", 9}}; /* not the field that decides */
 	for (int i = 0; i < 2; i++) {

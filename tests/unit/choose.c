@@ -54,17 +54,21 @@ static size_t work_of(const struct world *world, const char *path)
 static const char *choose_lines(const struct world *world, const char *request_line, const char *fields)
 {
 	static char text[1024];
-	struct http_request head;
+	struct http_request head = {0};
 	struct http_refusal refusal = {0};
 	struct http_scan scan = {0};
 	const struct gw_route *chosen = NULL;
 	size_t used = 0;
 
 	(void)snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: x\r\n%s\r\n", request_line, fields);
-	if (http_head_parse(text, strlen(text), &scan, &head, &used, &refusal) != HTTP_PARSE_DONE)
+	if (http_head_parse(text, strlen(text), &scan, &head, &used, &refusal) != HTTP_PARSE_DONE) {
+		http_request_free(&head);
 		return "malformed";
+	}
 	http_target_merge_front(&head);
-	switch (gw_choose(&world->host, &head, &chosen, &refusal)) {
+	enum gw_choice choice = gw_choose(&world->host, &head, &chosen, &refusal);
+	http_request_free(&head);
+	switch (choice) {
 	case GW_CHOSEN:
 		return chosen->config->path;
 	case GW_NO_ROUTE:
@@ -161,7 +165,7 @@ static void every_spelling_of_a_guarded_path_is_guarded(void **state)
 static void slashes_in_front_are_one(void **state)
 {
 	static const char text[] = "GET ///x/secure//data?a=//b HTTP/1.1\r\nHost: x\r\n\r\n";
-	struct http_request head;
+	struct http_request head = {0};
 	struct http_refusal refusal = {0};
 	struct http_scan scan = {0};
 	size_t used = 0;
@@ -170,6 +174,7 @@ static void slashes_in_front_are_one(void **state)
 	assert_int_equal(http_head_parse(text, sizeof(text) - 1, &scan, &head, &used, &refusal), HTTP_PARSE_DONE);
 	http_target_merge_front(&head);
 	assert_true(http_span_equal(head.path, "/x/secure//data") && http_span_equal(head.query, "a=//b"));
+	http_request_free(&head);
 }
 
 static void case_matters_where_the_host_says_so(void **state)

@@ -124,7 +124,7 @@ static void a_head_without_end_is_refused_and_holds_no_more_than_one(void **stat
 	memset(piece, 'a', sizeof(piece));
 	send_plain("GET /", 5);
 	for (; answer_len == 0; sent += sizeof(piece)) {
-		assert_true(sent <= HTTP_HEAD_MAX);
+		assert_true(sent <= HTTP_HEAD_DEFAULT);
 		send_plain(piece, sizeof(piece));
 		(void)step_plain(conn, START_MS);
 	}

@@ -108,7 +108,7 @@ static void run(bool failing)
 	open_client(world);
 	submit_requests(world, uploads, &trailer);
 	(void)fault_inside(true);
-	world->server = h2_server_new(&tolerant_app, world, world->now);
+	world->server = h2_server_new(&tolerant_app, world, NULL, world->now);
 	(void)fault_inside(false);
 	for (int i = 0; world->server != NULL && (deliver(world) || fetch(world));)
 		assert_true(i++ < TURNS_MAX);

@@ -94,13 +94,14 @@ static void good_lists_become_heads(void **state)
 		assert_int_equal(head.text.len, strlen(cases[i].head));
 		assert_memory_equal(head.text.bytes, cases[i].head, head.text.len);
 		struct http_scan scan = {0};
-		struct http_request request;
+		struct http_request request = {0};
 		struct http_refusal refusal;
 		size_t used = 0;
 		assert_int_equal(http_head_parse(head.text.bytes, head.text.len, &scan, &request, &used, &refusal),
 				 HTTP_PARSE_DONE);
 		assert_int_equal(used, head.text.len);
 		assert_int_equal(head.kind == H2_KIND_HEAD, request.is_head);
+		http_request_free(&request);
 		h2_head_free(&head);
 	}
 }
@@ -258,7 +259,7 @@ static void give_many(struct h2_head *head, const char *name, size_t len, size_t
 	give(head, get);
 	for (size_t i = 0; i < times; i++) {
 		h2_head_field(head, span(name), (struct http_span){value, len});
-		assert_true(head->text.room <= (size_t)3 * HTTP_HEAD_MAX && head->cookie.room <= HTTP_HEAD_MAX);
+		assert_true(head->text.room <= (size_t)3 * HTTP_HEAD_DEFAULT && head->cookie.room <= HTTP_HEAD_DEFAULT);
 	}
 	free(value);
 }
@@ -270,10 +271,10 @@ static void what_is_kept_is_bounded(void **state)
 		size_t len, times;
 		enum h2_outcome outcome;
 	} cases[] = {
-		{"a", HTTP_LINE_MAX - 3, 1, H2_HEAD_GOOD},
+		{"a", HTTP_LINE_DEFAULT - 3, 1, H2_HEAD_GOOD},
 		{"a", 1000, 32, H2_HEAD_GOOD},
 		{"a", 1000, 33, H2_HEAD_REFUSED},
-		{"a", HTTP_HEAD_MAX, 1, H2_HEAD_REFUSED},
+		{"a", HTTP_HEAD_DEFAULT, 1, H2_HEAD_REFUSED},
 		{"cookie", 1000, 32, H2_HEAD_GOOD},
 		{"cookie", 1000, 33, H2_HEAD_REFUSED},
 		{"a", 1, H2_LIST_MAX / 34 + 1, H2_HEAD_FLOOD},
@@ -297,7 +298,7 @@ static void what_is_kept_is_bounded(void **state)
 static void a_long_path_has_its_own_status(void **state)
 {
 	struct h2_head head = {.outcome = H2_HEAD_GOOD};
-	char path[HTTP_LINE_MAX + 2];
+	char path[HTTP_LINE_DEFAULT + 2];
 
 	(void)state;
 	memset(path, '/', sizeof(path) - 1);

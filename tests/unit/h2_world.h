@@ -380,7 +380,7 @@ static inline struct world *new_world(void)
 	assert_non_null(world);
 	world->now = 1000;
 	world->on_request = answers_at_once;
-	world->server = h2_server_new(&app, world, world->now);
+	world->server = h2_server_new(&app, world, NULL, world->now);
 	assert_non_null(world->server);
 	return world;
 }

@@ -83,6 +83,7 @@ static void split_at(const char *bytes, size_t len, size_t at, const struct outc
 		look(bytes, len, &scan, &outcome, &memory);
 	assert_same(&outcome, memory, whole, whole_base);
 	free(memory);
+	http_request_free(&outcome.request);
 }
 
 /* Byte by byte. The bytes stay in their place here: copying them each time would be quadratic. */
@@ -103,6 +104,7 @@ static size_t trickle(const char *bytes, size_t len, const struct outcome *whole
 	}
 	assert_same(&outcome, memory, whole, whole_base);
 	free(memory);
+	http_request_free(&outcome.request);
 	return have;
 }
 
@@ -336,6 +338,7 @@ static void test_refused(void **state)
 				 outcome.refusal.status, one->status);
 		assert_true(strlen(outcome.refusal.why) > 0);
 		free(memory);
+		http_request_free(&outcome.request);
 	}
 }
 
@@ -345,13 +348,14 @@ static void test_unfinished(void **state)
 	static const char head[] = "\r\nPUT /late?x HTTP/1.1\r\n" HOST "Content-Length: 3\r\nA:\r\n\r\n";
 	(void)state;
 	for (size_t len = 0; len < sizeof(head) - 1; len++) {
-		struct outcome outcome;
+		struct outcome outcome = {0};
 		char *memory = NULL;
 		if (len > 0) {
 			feed(head, len, &outcome, &memory);
 			assert_int_equal(outcome.parse, HTTP_PARSE_MORE);
 		}
 		free(memory);
+		http_request_free(&outcome.request);
 	}
 }
 
@@ -478,6 +482,7 @@ static void check_taken(const struct taken *one, const char *bytes, size_t len)
 	assert_int_equal(request->length, one->length);
 	assert_int_equal(request->field_count, one->fields);
 	free(memory);
+	http_request_free(&outcome.request);
 }
 
 /* Each alone, and with bytes of a body or a next request behind it. */
@@ -518,11 +523,12 @@ static void test_fields(void **state)
 	assert_null(http_field_find(&outcome.request, "B"));
 	assert_null(http_field_find(&outcome.request, ""));
 	free(memory);
+	http_request_free(&outcome.request);
 }
 
 /* A head that is built in pieces, for the limits. */
 struct text {
-	char bytes[2 * HTTP_HEAD_MAX];
+	char bytes[2 * HTTP_HEAD_DEFAULT];
 	size_t len;
 };
 
@@ -556,6 +562,7 @@ static void expect(const struct text *text, unsigned status, size_t shown)
 		assert_int_equal(took, shown);
 	}
 	free(memory);
+	http_request_free(&outcome.request);
 }
 
 static void test_line_limits(void **state)
@@ -566,15 +573,15 @@ static void test_line_limits(void **state)
 	for (size_t over = 0; over <= 1; over++) {
 		text.len = 0;
 		add(&text, "GET /");
-		add_many(&text, 'a', HTTP_LINE_MAX + over - strlen("GET / HTTP/1.1"));
+		add_many(&text, 'a', HTTP_LINE_DEFAULT + over - strlen("GET / HTTP/1.1"));
 		add(&text, " HTTP/1.1\r\n" HOST "\r\n");
-		expect(&text, over ? 414 : 0, HTTP_LINE_MAX + 1);
+		expect(&text, over ? 414 : 0, HTTP_LINE_DEFAULT + 1);
 
 		text.len = 0;
 		add(&text, GET "A: ");
-		add_many(&text, 'a', HTTP_LINE_MAX + over - strlen("A: "));
+		add_many(&text, 'a', HTTP_LINE_DEFAULT + over - strlen("A: "));
 		add(&text, "\r\n\r\n");
-		expect(&text, over ? 431 : 0, strlen(GET) + HTTP_LINE_MAX + 1);
+		expect(&text, over ? 431 : 0, strlen(GET) + HTTP_LINE_DEFAULT + 1);
 
 		text.len = 0;
 		add(&text, "GET / HTTP/1.1\r\nHost: ");
@@ -584,10 +591,10 @@ static void test_line_limits(void **state)
 	}
 	/* A request line without any end; and one whose end comes too late does not change the reason. */
 	text.len = 0;
-	add_many(&text, 'a', HTTP_LINE_MAX + 1);
-	expect(&text, 414, HTTP_LINE_MAX + 1);
+	add_many(&text, 'a', HTTP_LINE_DEFAULT + 1);
+	expect(&text, 414, HTTP_LINE_DEFAULT + 1);
 	add(&text, "\n");
-	expect(&text, 414, HTTP_LINE_MAX + 1);
+	expect(&text, 414, HTTP_LINE_DEFAULT + 1);
 	/* A bare CR within the limit is seen first. */
 	text.bytes[100] = '\r';
 	expect(&text, 400, 102);
@@ -600,7 +607,7 @@ static void test_field_count(void **state)
 	(void)state;
 	text.len = 0;
 	add(&text, GET);
-	for (size_t i = 1; i < HTTP_FIELDS_MAX; i++)
+	for (size_t i = 1; i < HTTP_FIELDS_DEFAULT; i++)
 		add(&text, "A: b\r\n");
 	size_t full = text.len;
 	add(&text, "\r\n");
@@ -630,38 +637,95 @@ static void test_head_limit(void **state)
 	(void)state;
 	text.len = 0;
 	add(&text, GET);
-	fill(&text, HTTP_HEAD_MAX - 2);
+	fill(&text, HTTP_HEAD_DEFAULT - 2);
 	add(&text, "\r\n");
-	assert_int_equal(text.len, HTTP_HEAD_MAX);
+	assert_int_equal(text.len, HTTP_HEAD_DEFAULT);
 	expect(&text, 0, 0);
 	/* One byte longer: there is no room for the empty line, which its line's end shows. */
 	text.len = 0;
 	add(&text, GET);
-	fill(&text, HTTP_HEAD_MAX - 1);
+	fill(&text, HTTP_HEAD_DEFAULT - 1);
 	add(&text, "\r\n");
-	expect(&text, 431, HTTP_HEAD_MAX - 1);
-	text.bytes[HTTP_HEAD_MAX - 1] = '\n';
-	expect(&text, 431, HTTP_HEAD_MAX - 1);
+	expect(&text, 431, HTTP_HEAD_DEFAULT - 1);
+	text.bytes[HTTP_HEAD_DEFAULT - 1] = '\n';
+	expect(&text, 431, HTTP_HEAD_DEFAULT - 1);
 	/* A line that goes on over the limit. */
 	text.len = 0;
 	add(&text, GET);
-	fill(&text, HTTP_HEAD_MAX - 500);
+	fill(&text, HTTP_HEAD_DEFAULT - 500);
 	add(&text, "A: ");
 	add_many(&text, 'b', 1000);
-	expect(&text, 431, HTTP_HEAD_MAX - 1);
+	expect(&text, 431, HTTP_HEAD_DEFAULT - 1);
 	/* Empty lines in front count too. */
 	text.len = 0;
 	add(&text, "\r\n" GET);
-	fill(&text, HTTP_HEAD_MAX);
+	fill(&text, HTTP_HEAD_DEFAULT);
 	add(&text, "\r\n");
-	expect(&text, 431, HTTP_HEAD_MAX);
+	expect(&text, 431, HTTP_HEAD_DEFAULT);
+}
+
+/* What a reader allows in place of the defaults, up to the ceilings. */
+static void test_limits_of_a_reader(void **state)
+{
+	static const struct http_limits most = {HTTP_LINE_MAX, HTTP_HEAD_MAX, HTTP_FIELDS_MAX}, least = {40, 100, 3};
+	static char text[3 * HTTP_HEAD_MAX];
+	static const struct {
+		const struct http_limits *limits;
+		size_t line, fields; /* of fields' lines, and how many besides Host */
+		const char *setting; /* NULL: it is taken */
+	} cases[] = {
+		{NULL, HTTP_LINE_DEFAULT, 1, NULL},
+		{NULL, HTTP_LINE_DEFAULT + 1, 1, "(max_head_line)"},
+		{&most, HTTP_LINE_MAX, 1, NULL},
+		{&most, HTTP_LINE_MAX + 1, 1, "(max_head_line)"},
+		{&most, 10, HTTP_FIELDS_MAX - 1, NULL},
+		{&most, 10, HTTP_FIELDS_MAX, "(max_head_fields)"},
+		{&most, HTTP_LINE_MAX / 2, 3, NULL},
+		{&most, HTTP_LINE_MAX / 2, 4, "(max_head)"},
+		{&least, 40, 1, NULL},
+		{&least, 41, 1, "(max_head_line)"},
+		{&least, 10, 2, NULL},
+		{&least, 10, 3, "(max_head_fields)"},
+		{&least, 34, 2, "(max_head)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct http_scan scan = {.limits = cases[i].limits};
+		struct http_request request = {0};
+		struct http_refusal refusal = {0};
+		size_t used = 0, len = strlen(GET), have = 0;
+		enum http_parse parsed = HTTP_PARSE_MORE;
+
+		memcpy(text, GET, len);
+		for (size_t k = 0; k < cases[i].fields; k++) {
+			memset(text + len, 'a', cases[i].line);
+			text[len + 1] = ':';
+			memcpy(text + len + cases[i].line, "\r\n", 2);
+			len += cases[i].line + 2;
+		}
+		memcpy(text + len, "\r\n", 2);
+		len += 2;
+		while (have < len && parsed == HTTP_PARSE_MORE) {
+			have += len - have > 1000 ? 1000 : len - have;
+			parsed = http_head_parse(text, have, &scan, &request, &used, &refusal);
+		}
+		if (parsed != (cases[i].setting == NULL ? HTTP_PARSE_DONE : HTTP_PARSE_BAD) ||
+		    refusal.status != (cases[i].setting == NULL ? 0 : 431))
+			fail_msg("case %zu: outcome %d, status %u", i, parsed, refusal.status);
+		if (cases[i].setting != NULL)
+			assert_non_null(strstr(refusal.why, cases[i].setting));
+		else
+			assert_int_equal(request.field_count, 1 + cases[i].fields);
+		http_request_free(&request);
+	}
 }
 
 /* Pipelined: the parser stops where the next one begins. */
 static void test_pipelined(void **state)
 {
 	static const char two[] = "GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n";
-	struct http_request request;
+	struct http_request request = {0};
 	struct http_refusal refusal;
 	size_t used = 0, at = 0;
 
@@ -674,6 +738,7 @@ static void test_pipelined(void **state)
 		at += used;
 	}
 	assert_int_equal(at, sizeof(two) - 1);
+	http_request_free(&request);
 }
 
 static void test_spans(void **state)
@@ -698,10 +763,15 @@ static void test_spans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),     cmocka_unit_test(test_unfinished),
-		cmocka_unit_test(test_taken),       cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_line_limits), cmocka_unit_test(test_field_count),
-		cmocka_unit_test(test_head_limit),  cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_unfinished),
+		cmocka_unit_test(test_taken),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_line_limits),
+		cmocka_unit_test(test_field_count),
+		cmocka_unit_test(test_head_limit),
+		cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_limits_of_a_reader),
 		cmocka_unit_test(test_spans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The answer's spans point into this. */
-static char memory[4 * HTTP_HEAD_MAX];
+static char memory[4 * HTTP_HEAD_DEFAULT];
 
 static enum http_parse parse(const char *text, size_t len, struct http_ask ask, struct http_answer *answer,
 			     size_t *used, struct http_refusal *refusal)
@@ -356,21 +356,21 @@ static void what_is_too_much(void **state)
 	size_t used = 0, len = 0;
 	struct http_answer answer;
 	struct http_refusal refusal;
-	char *text = malloc(2 * (size_t)HTTP_HEAD_MAX);
+	char *text = malloc(2 * (size_t)HTTP_HEAD_DEFAULT);
 
 	(void)state;
 	assert_non_null(text);
 	len = (size_t)sprintf(text, "HTTP/1.1 200 OK\r\n");
-	for (int i = 0; i < HTTP_FIELDS_MAX + 1; i++)
+	for (int i = 0; i < HTTP_FIELDS_DEFAULT + 1; i++)
 		len += (size_t)sprintf(text + len, "a: b\r\n");
 	assert_int_equal(parse(text, len, (struct http_ask){0}, &answer, &used, &refusal), HTTP_PARSE_BAD);
-	memset(text, 'x', HTTP_LINE_MAX + 2);
-	assert_int_equal(parse(text, HTTP_LINE_MAX + 2, (struct http_ask){0}, &answer, &used, &refusal),
+	memset(text, 'x', HTTP_LINE_DEFAULT + 2);
+	assert_int_equal(parse(text, HTTP_LINE_DEFAULT + 2, (struct http_ask){0}, &answer, &used, &refusal),
 			 HTTP_PARSE_BAD);
 	assert_non_null(strstr(refusal.why, "status line")); /* the log names the side that it is about */
 	len = (size_t)sprintf(text, "HTTP/1.1 200 OK\r\nX: ");
-	memset(text + len, 'x', HTTP_LINE_MAX + 1);
-	assert_int_equal(parse(text, len + HTTP_LINE_MAX + 1, (struct http_ask){0}, &answer, &used, &refusal),
+	memset(text + len, 'x', HTTP_LINE_DEFAULT + 1);
+	assert_int_equal(parse(text, len + HTTP_LINE_DEFAULT + 1, (struct http_ask){0}, &answer, &used, &refusal),
 			 HTTP_PARSE_BAD);
 	free(text);
 }
