@@ -95,7 +95,7 @@ static enum gw_choice judge_destination(const struct inquiry *inquiry, struct ht
 	if (!http_reference_parse(value, &reference) || reference.path.len == 0)
 		return refuse(inquiry, 400, "a Destination that is neither a URL nor an absolute path");
 	if (reference.path.len > HTTP_PATH_MAX)
-		return refuse(inquiry, 400, "the path is too long");
+		return refuse(inquiry, 400, "a Destination whose path is too long");
 	if (!http_map_path(&paths, reference.path, unused, &len))
 		return refuse(inquiry, 502, "a Destination without the beginning that its route strips");
 	enum gw_choice choice = judge_target(inquiry, reference.path, own);
