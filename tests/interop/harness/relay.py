@@ -149,4 +149,12 @@ class TlsFront:
         writer.close()
 
     def close(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
+
+    async def _stop(self):
+        """Nothing is left that would be complained of later."""
+        tasks = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._loop.stop()
