@@ -134,7 +134,7 @@ class Nginx:
     def complaints(self):
         """What never may be in its log."""
         output = (self.folder / "output").read_text(errors="replace") if self.process else ""
-        words = ("[alert]", "[crit]", "[emerg]", "exited on signal", "Sanitizer", "runtime error", "ERROR SUMMARY: ")
+        words = ("== Invalid ", "== Conditional jump", "[alert]", "[crit]", "[emerg]", "exited on signal", "Sanitizer", "runtime error", "ERROR SUMMARY: ")
         return [line for line in (self.errors() + output).splitlines()
                 if any(word in line for word in words) and "ERROR SUMMARY: 0 errors" not in line]
 

@@ -44,7 +44,7 @@ def test_the_nginx_module_serves_a_protected_location(installed):
         until [ -e /tmp/pki/client.key ] && [ -e /tmp/pki/server.key ]; do sleep 0.1; done; kill $thaw
         cd /tmp; mkdir -p www/secure; chmod 755 www www/secure; echo hello >www/secure/file; ls -l /etc/nginx/modules-enabled/50-mod-http-thaw.conf | sed 's/.*-> //'
         rm -f /etc/nginx/sites-enabled/*
-        printf '%s\n' 'server { listen 127.0.0.1:18443 ssl; ssl_certificate /tmp/pki/server.pem; ssl_certificate_key /tmp/pki/server.key;'             'location /secure/ { thaw_client_certificate request; thaw_certificate_authority /tmp/pki/ca.pem; return 200 "$ssl_client_s_dn"; } }'             >/etc/nginx/conf.d/thaw.conf
+        printf '%s\n' 'server { listen 127.0.0.1:18443 ssl; ssl_certificate /tmp/pki/server.pem; ssl_certificate_key /tmp/pki/server.key;'             'location /secure/ { thaw_client_certificate request; thaw_certificate_authority /tmp/pki/ca.pem; root /tmp/www; add_header X-Who "$ssl_client_s_dn"; } }'             >/etc/nginx/conf.d/thaw.conf
         unshare -n sh -ec '
             ip link set lo up
             nginx -t 2>&1 | grep successful; nginx
