@@ -1,6 +1,9 @@
 # The public libraries, shared and static: each exports exactly what its list of symbols names. libthaw is the engine,
 # libthaw-curl the helper for libcurl's users.
 
+# Raised when a program that was linked with the version before cannot use this one.
+set(THAW_ABI 1)
+
 # thaw_library(NAME SUMMARY COMPONENT
 #              PARTS folders, the highest first HEADERS files LIBRARIES imported targets REQUIRES of its .pc file)
 # makes the targets ${target}_shared and ${target}_static of lib${NAME}, target being NAME with '_' for '-', and installs
@@ -16,7 +19,7 @@ function(thaw_library name summary component)
 	file(STRINGS ${symbols_file} symbols)
 	list(JOIN symbols ";\n\t\t" joined)
 	set(map ${CMAKE_BINARY_DIR}/lib${name}.map)
-	file(CONFIGURE OUTPUT ${map} CONTENT "@version@_0 {\n\tglobal:\n\t\t@joined@;\n\tlocal: *;\n};\n" @ONLY)
+	file(CONFIGURE OUTPUT ${map} CONTENT "@version@_${THAW_ABI} {\n\tglobal:\n\t\t@joined@;\n\tlocal: *;\n};\n" @ONLY)
 
 	# Only what the public functions need is linked: -u names them, the archives give the rest.
 	set(roots "")
@@ -27,7 +30,8 @@ function(thaw_library name summary component)
 	endforeach()
 	file(WRITE ${CMAKE_BINARY_DIR}/libthaw-empty.c "")
 	add_library(${target}_shared SHARED ${CMAKE_BINARY_DIR}/libthaw-empty.c)
-	set_target_properties(${target}_shared PROPERTIES OUTPUT_NAME ${name} VERSION ${PROJECT_VERSION} SOVERSION 0
+	set_target_properties(${target}_shared PROPERTIES OUTPUT_NAME ${name} VERSION ${THAW_ABI}.${PROJECT_VERSION_MINOR}.${PROJECT_VERSION_PATCH}
+		SOVERSION ${THAW_ABI}
 		LINK_DEPENDS ${map})
 	target_link_libraries(${target}_shared PRIVATE ${lib_PARTS} ${lib_LIBRARIES})
 	target_link_options(${target}_shared PRIVATE ${roots} LINKER:--version-script=${map})
@@ -62,7 +66,8 @@ endfunction()
 
 thaw_library(thaw "Client certificates on demand, in the middle of a TLS connection, without the freeze" library
 	PARTS thaw_ask thaw_spool thaw_tls thaw_base
-	HEADERS include/thaw/ask.h include/thaw/spool.h include/thaw/thaw.h include/thaw/types.h
+	HEADERS include/thaw/ask.h include/thaw/identity.h include/thaw/spool.h include/thaw/thaw.h include/thaw/trust.h
+		include/thaw/types.h
 	LIBRARIES PkgConfig::OPENSSL
 	REQUIRES "openssl >= 3.0")
 thaw_library(thaw-curl "Uploads with libcurl that a late request for a client certificate cannot freeze" curl

@@ -3,8 +3,9 @@
  *
  *	embed PORT server.pem server.key clients-ca.pem        prints "ready PORT" when it listens; PORT 0: any
  *
- * It uses poll(), OpenSSL and <thaw/thaw.h> only. What Thaw needs of a server is marked (1) to (7). The rest is what
- * any server has, and kept short: one request a connection, Content-Length only, a head that is searched, not parsed.
+ * It uses poll(), OpenSSL and <thaw/thaw.h> only, and needs libthaw 0.2 or later. What Thaw needs of a server is marked
+ *(1) to (7). The rest is what any server has, and kept short: one request a connection, Content-Length only, a head
+ *that is searched, not parsed.
  */
 #define _GNU_SOURCE 1 /* strcasestr(), accept4() */
 #include <arpa/inet.h>
@@ -21,7 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS = 64, HEAD_MAX = 8192, BODY_MAX = 1 << 30, TURNS = 64, TRUST_ID_LEN = 32, SHA256_LEN = 32 };
+#if THAW_VERSION < THAW_MAKE_VERSION(0, 2, 0)
+#error "libthaw 0.2 or later is needed"
+#endif
+
+enum { CLIENTS = 64, HEAD_MAX = 8192, BODY_MAX = 1 << 30, TURNS = 64 };
 enum state { HEAD, BODY, ANSWER };
 
 struct client {
@@ -67,20 +72,20 @@ static enum thaw_status answer(struct client *c, const char *status, const char 
 /* (5) The verdict is there: only now is anything done with the request. Its body is counted, and digested. */
 static enum thaw_status act(struct client *c)
 {
-	struct thaw_report report;
-	unsigned char sha256[SHA256_LEN];
-	char text[1024], hex[2 * SHA256_LEN + 1];
+	const struct thaw_identity *who;
+	unsigned char sha256[THAW_SHA256_LEN];
+	char text[1024], hex[2 * THAW_SHA256_LEN + 1];
 	const void *data;
 	size_t len;
 
-	thaw_conn_report(c->conn, &report);
-	if (report.verdict != THAW_VERDICT_ACCEPTED) {
-		snprintf(text, sizeof(text), "%s: %s %s\n", thaw_verdict_name(report.verdict),
-			 thaw_reason_name(report.reason), report.detail);
+	const struct thaw_report *report = thaw_conn_report(c->conn);
+	if (report->verdict != THAW_VERDICT_ACCEPTED) {
+		snprintf(text, sizeof(text), "%s: %s %s\n", thaw_verdict_name(report->verdict),
+			 thaw_reason_name(report->reason), report->detail);
 		return answer(c, "403 Forbidden", text);
 	}
 	do {
-		if (thaw_spool_peek(c->spool, &data, &len) != THAW_REASON_NONE)
+		if (thaw_spool_peek(c->spool, &data, &len, NULL) != THAW_OK)
 			return answer(c, "500 Internal Server Error", "What was held of the body is lost.\n");
 		EVP_DigestUpdate(c->digest, data, len);
 		thaw_spool_consume(c->spool, len);
@@ -88,10 +93,12 @@ static enum thaw_status act(struct client *c)
 	} while (len > 0);
 	if (c->body_left > 0)
 		return THAW_OK;
+	if (thaw_conn_identity(c->conn, &who) != THAW_OK)
+		return answer(c, "503 Service Unavailable", "Try again later.\n");
 	EVP_DigestFinal_ex(c->digest, sha256, NULL);
 	OPENSSL_buf2hexstr_ex(hex, sizeof(hex), NULL, sha256, sizeof(sha256), '\0');
-	snprintf(text, sizeof(text), "%s\n%s %s\n%llu bytes\n%s\n", thaw_conn_identity(c->conn)->subject,
-		 thaw_means_name(report.means), thaw_moment_name(report.moment), (unsigned long long)c->body_used, hex);
+	snprintf(text, sizeof(text), "%s\n%s %s\n%llu bytes\n%s\n", who->subject, thaw_means_name(report->means),
+		 thaw_moment_name(report->moment), (unsigned long long)c->body_used, hex);
 	return answer(c, "200 OK", text);
 }
 
@@ -106,22 +113,22 @@ static enum thaw_status read_body(struct client *c)
 	size_t room = 1, got = 0;
 
 	if (c->body_left > 0) {
-		enum thaw_reason reason = thaw_spool_reserve(c->spool, &where, &room);
-		if (reason != THAW_REASON_NONE) {
-			thaw_ask_end(c->conn, THAW_VERDICT_OVER_LIMIT, reason, now_ms());
+		enum thaw_reason reason;
+		if (thaw_spool_reserve(c->spool, &where, &room, &reason) != THAW_OK) {
+			thaw_conn_ask_end(c->conn, THAW_VERDICT_OVER_LIMIT, reason, now_ms());
 			return answer(c, "413 Content Too Large", thaw_reason_name(reason));
 		}
 		room = room < c->body_left ? room : (size_t)c->body_left;
 	}
-	enum thaw_status status = thaw_read(c->conn, where, room, &got, now_ms());
+	enum thaw_status status = thaw_conn_read(c->conn, where, room, &got, now_ms());
 	if (c->body_left > 0)
 		thaw_spool_commit(c->spool, got);
 	if (c->body_left > 0 && got > 0) {
 		c->body_left -= got;
 		if (c->body_left == 0)
-			thaw_body_ended(c->conn, now_ms());
+			thaw_conn_body_ended(c->conn, now_ms());
 	}
-	if (thaw_verdict(c->conn) != THAW_VERDICT_PENDING)
+	if (thaw_conn_verdict(c->conn) != THAW_VERDICT_PENDING)
 		act(c);
 	return c->state != BODY ? THAW_OK : status;
 }
@@ -131,16 +138,16 @@ static enum thaw_status begin(struct client *c, const char *body)
 {
 	const char *length = strcasestr(c->head, "\r\nContent-Length:");
 	size_t here = c->head_len - (size_t)(body - c->head);
-	struct thaw_ask_options options = {.trust = trust, .moment = THAW_MOMENT_HEADERS};
+	struct thaw_ask_options options = {.size = sizeof(options), .trust = trust, .moment = THAW_MOMENT_HEADERS};
 
 	if (strncmp(c->head, "PUT /late ", 10) != 0 || length == NULL || length > body)
 		return answer(c, "404 Not Found", "There is PUT /late, with a Content-Length.\n");
 	c->body_left = strtoull(length + 17, NULL, 10);
 	here = here < c->body_left ? here : (size_t)c->body_left;
 	c->digest = EVP_MD_CTX_new();
-	c->spool = thaw_spool_new(store, (struct sockaddr *)&c->address, BODY_MAX);
-	if (c->digest == NULL || EVP_DigestInit_ex(c->digest, EVP_sha256(), NULL) != 1 || c->spool == NULL ||
-	    thaw_spool_write(c->spool, body, here) != THAW_REASON_NONE)
+	if (c->digest == NULL || EVP_DigestInit_ex(c->digest, EVP_sha256(), NULL) != 1 ||
+	    thaw_spool_new(store, (struct sockaddr *)&c->address, BODY_MAX, &c->spool, NULL) != THAW_OK ||
+	    thaw_spool_write(c->spool, body, here, NULL) != THAW_OK)
 		return answer(c, "503 Service Unavailable", "Try again later.\n");
 	c->body_left -= here;
 	options.body_follows = c->body_left > 0;
@@ -148,13 +155,14 @@ static enum thaw_status begin(struct client *c, const char *body)
 	options.timeout_ms = 60000; /* the client's human may have to find a card */
 	options.decline_grace_ms = 1000;
 	enter(c, BODY, 600000);
-	return thaw_ask(c->conn, &options, now_ms());
+	return thaw_conn_ask(c->conn, &options, now_ms());
 }
 
 static enum thaw_status read_head(struct client *c)
 {
 	size_t got = 0;
-	enum thaw_status status = thaw_read(c->conn, c->head + c->head_len, HEAD_MAX - c->head_len, &got, now_ms());
+	enum thaw_status status =
+		thaw_conn_read(c->conn, c->head + c->head_len, HEAD_MAX - c->head_len, &got, now_ms());
 
 	c->head_len += got;
 	const char *end = strstr(c->head, "\r\n\r\n");
@@ -164,20 +172,20 @@ static enum thaw_status read_head(struct client *c)
 }
 
 /*
- * (6) No response in the midst of the client's handshake messages. What it still sends is read and thrown away, for a
- * while after the response, too: or it would never come to read, or a reset would erase the response (RFC 9112 9.6).
+ * (6) In the midst of the client's handshake messages nothing is written. What it still sends is read and thrown away,
+ * for a while after the response, too: or it would never come to read, or a reset would erase the response (RFC
+ * 9112 9.6).
  */
 static enum thaw_status write_answer(struct client *c)
 {
 	size_t len = 0;
 
-	if (c->answered < c->answer_len && thaw_can_write(c->conn)) {
-		ERR_clear_error();
-		int n = SSL_write_ex(c->ssl, c->answer + c->answered, c->answer_len - c->answered, &len);
-		int error = n == 1 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, n);
-		c->blocked = error == SSL_ERROR_WANT_WRITE;
-		if (!c->blocked && error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ)
-			return THAW_FAILED;
+	if (c->answered < c->answer_len) {
+		enum thaw_status status =
+			thaw_conn_write(c->conn, c->answer + c->answered, c->answer_len - c->answered, &len, now_ms());
+		if (status == THAW_FAILED)
+			return status;
+		c->blocked = status == THAW_WANT_WRITE;
 		c->answered += len;
 		if (c->answered == c->answer_len) {
 			SSL_shutdown(c->ssl);
@@ -185,7 +193,7 @@ static enum thaw_status write_answer(struct client *c)
 			enter(c, ANSWER, 5000);
 		}
 	}
-	return thaw_read(c->conn, c->head, HEAD_MAX, &len, now_ms());
+	return thaw_conn_read(c->conn, c->head, HEAD_MAX, &len, now_ms());
 }
 
 static void drop(struct client *c)
@@ -198,7 +206,7 @@ static void drop(struct client *c)
 	memset(c, 0, sizeof(*c));
 }
 
-/* (2) A thaw_conn for each SSL, before its handshake (which the first thaw_read() begins). */
+/* (2) A thaw_conn for each SSL, before its handshake (which the first thaw_conn_read() begins). */
 static void take(struct client *c, int listener)
 {
 	socklen_t len = sizeof(c->address);
@@ -207,12 +215,12 @@ static void take(struct client *c, int listener)
 	if (c->fd < 0)
 		return;
 	c->ssl = SSL_new(tls);
-	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || (c->conn = thaw_conn_new(c->ssl)) == NULL) {
+	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || thaw_conn_new(c->ssl, &c->conn, NULL) != THAW_OK) {
 		drop(c);
 		return;
 	}
 	SSL_set_accept_state(c->ssl);
-	thaw_hold_to_tls12(c->conn, true);
+	thaw_conn_hold_to_tls12(c->conn, true);
 	enter(c, HEAD, 20000);
 }
 
@@ -221,9 +229,8 @@ static bool step(struct client *c, struct pollfd *poll, uint64_t *wake_ms)
 {
 	static enum thaw_status (*const run[])(struct client *) = {read_head, read_body, write_answer};
 	enum thaw_status status = THAW_OK;
-	struct thaw_wants ask;
 
-	thaw_tick(c->conn, now_ms());
+	thaw_conn_tick(c->conn, now_ms());
 	c->blocked = false;
 	for (int turn = 0; turn < TURNS && status == THAW_OK; turn++) /* then it is the next client's turn */
 		status = run[c->state](c);
@@ -231,11 +238,13 @@ static bool step(struct client *c, struct pollfd *poll, uint64_t *wake_ms)
 		drop(c);
 		return false;
 	}
-	thaw_conn_wants(c->conn, &ask);
 	poll->fd = c->fd;
-	poll->events = (short)((status == THAW_WANT_READ ? POLLIN : 0) |
-			       (status == THAW_WANT_WRITE || c->blocked || ask.write ? POLLOUT : 0));
-	uint64_t deadline = ask.deadline_ms < c->deadline_ms ? ask.deadline_ms : c->deadline_ms;
+	poll->events =
+		(short)((status == THAW_WANT_READ ? POLLIN : 0) |
+			(status == THAW_WANT_WRITE || c->blocked || thaw_conn_wants_write(c->conn) ? POLLOUT : 0));
+	uint64_t deadline = thaw_conn_deadline(c->conn);
+	if (deadline > c->deadline_ms)
+		deadline = c->deadline_ms;
 	if (status == THAW_OK || deadline < *wake_ms)
 		*wake_ms = status == THAW_OK ? 0 : deadline;
 	return true;
@@ -265,22 +274,26 @@ static bool serve(int listener)
 /* (1) Once: whom to believe, where bodies wait, the ClientHello callback. Session tickets are bound to the trust. */
 static bool set_up(char **argv)
 {
-	static const struct thaw_ledger_limits limits = {.memory = 64 << 20, .disk = 1 << 30, .workers = 1};
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
-	thaw_ledger *ledger = thaw_ledger_new(&limits);
+	const struct thaw_ledger_limits limits = {
+		.size = sizeof(limits), .memory = 64 << 20, .disk = 1 << 30, .workers = 1};
+	struct thaw_error err;
+	thaw_ledger *ledger;
 
-	trust = thaw_trust_load(argv[4], NULL, &err);
-	store = ledger != NULL ? thaw_store_new(ledger, 0, "/var/tmp", &err) : NULL;
-	tls = SSL_CTX_new(TLS_server_method());
-	if (trust == NULL || store == NULL || tls == NULL || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(tls, argv[3], SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_set_session_id_context(tls, thaw_trust_id(trust), TRUST_ID_LEN) != 1) {
-		fprintf(stderr, "embed: %s\n", err.text[0] != '\0' ? err.text : "no memory, or no certificate and key");
+	if (thaw_trust_load(argv[4], NULL, &trust, &err) != THAW_OK ||
+	    thaw_ledger_new(&limits, &ledger, &err) != THAW_OK ||
+	    thaw_store_new(ledger, 0, "/var/tmp", &store, &err) != THAW_OK) {
+		fprintf(stderr, "embed: %s\n", err.text);
 		return false;
 	}
-	SSL_CTX_set_client_hello_cb(tls, thaw_client_hello, NULL);
-	(void)SSL_CTX_set_session_ticket_cb(tls, thaw_ticket_made, thaw_ticket_opened, NULL);
-	SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	tls = SSL_CTX_new(TLS_server_method());
+	if (tls == NULL || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(tls, argv[3], SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_set_session_id_context(tls, thaw_trust_id(trust), THAW_TRUST_ID_LEN) != 1) {
+		ERR_print_errors_fp(stderr);
+		return false;
+	}
+	SSL_CTX_set_client_hello_cb(tls, thaw_ctx_client_hello, NULL);
+	(void)SSL_CTX_set_session_ticket_cb(tls, thaw_ctx_ticket_made, thaw_ctx_ticket_opened, NULL);
 	return true;
 }
 

@@ -41,7 +41,7 @@ static int is_whole(CURL *curl, curl_off_t size)
 
 static int upload(CURL *curl, curl_off_t size)
 {
-	struct thaw_curl_options options = {.asked = on_ask};
+	struct thaw_curl_options options = {.size = sizeof(options), .asked = on_ask};
 	struct thaw_error err = {THAW_ERR_NONE, ""};
 	thaw_curl *helper = NULL;
 	CURLcode code = CURLE_OK;

@@ -21,11 +21,12 @@
  *	thaw_curl_free(&helper);
  *
  * code CURLE_OK and a status of 2xx are no success yet: libcurl ends so, too, when a server answers and closes before
- *it has all of the body, so compare CURLINFO_SIZE_UPLOAD_T with its length.
+ * it has all of the body, so compare CURLINFO_SIZE_UPLOAD_T with its length.
  *
  * Such a handle's uploads also survive an ask in their middle: see thaw_curl_prime(). examples/upload.c is a whole
- * program. Needs libcurl 7.87 or later, with OpenSSL as its TLS library. One thread at a time uses a handle and its
- * helper; handles share nothing.
+ * program. Needs libcurl 7.87 or later, with OpenSSL as its TLS library.
+ *
+ * Threads: a handle and its helper are used by one thread at a time. Handles share nothing.
  */
 #ifndef THAW_CURL_H
 #define THAW_CURL_H
@@ -49,9 +50,10 @@ struct thaw_curl_ask {
 
 /* Zero in a field: its default. All of it is copied. */
 struct thaw_curl_options {
+	size_t size;     /* sizeof(struct thaw_curl_options) */
 	const char *url; /* what the HEAD is sent to; the handle's own URL. Same scheme, host and port */
 	/* A struct curl_slist for the HEAD, which outlives the helper; none: the handle's own fields are not sent. */
-	const void *headers;
+	void *headers;
 	uint32_t tries;      /* how often a lost connection is primed again; 3 */
 	uint32_t timeout_ms; /* for a HEAD and its answer, an ask among it, but not the key's signature; 60,000 */
 	/* See thaw_curl_prime() of blocking: a record that is half out moves no further for so long, or needs so long

@@ -15,6 +15,9 @@
  * When the budgets are nearly spent a store makes room, if its owner calls thaw_store_tend(): bytes that rest move to
  * the disk; and of the spools that thaw_spool_yield() has named, those are ended that have waited longest, of the
  * clients that hold most.
+ *
+ * Threads: a ledger may be used by all threads and processes that share it, at once. A store, with all of its spools,
+ * is used by one thread at a time; another thread has a store of its own, with a worker number of its own.
  */
 #ifndef THAW_SPOOL_H
 #define THAW_SPOOL_H
@@ -33,13 +36,14 @@ typedef struct thaw_ledger thaw_ledger;
 typedef struct thaw_store thaw_store;
 typedef struct thaw_spool thaw_spool;
 
-/* All in bytes. Each is rounded down to whole chunks; a disk of 0 means memory only. */
+/* All in bytes. Each is rounded down to whole chunks; a disk of 0 means memory only. workers is required. */
 struct thaw_ledger_limits {
+	size_t size;                         /* sizeof(struct thaw_ledger_limits) */
+	unsigned workers;                    /* 1 to 1024 */
 	uint64_t memory, disk;               /* all requests of all workers */
 	uint64_t worker_memory, worker_disk; /* one worker process; 0: as the whole */
 	uint64_t client_memory, client_disk; /* one client address; 0: as the whole */
 	uint64_t request_memory;             /* one request; above it the disk is used; 0: as the client; see below */
-	unsigned workers;                    /* 1 to 1024 */
 };
 
 /*
@@ -50,27 +54,35 @@ struct thaw_ledger_limits {
 
 /* What is just being asked for, and may be refused, counts too: so the sums may be over a limit for a moment. */
 struct thaw_ledger_use {
+	size_t size;           /* sizeof(struct thaw_ledger_use): set by the caller */
 	uint64_t memory, disk; /* held now */
 	uint64_t refused;      /* how often a budget said no, since the ledger was made */
 	uint64_t clients;      /* client addresses that hold something now */
 	uint64_t ended;        /* spools ended to make room, since the ledger was made */
 };
 
-/* Made once, before the workers are forked. NULL: the system had no memory, or a number of workers out of range. */
-thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits);
+/* Makes a ledger: once, before the workers are forked. THAW_FAILED: out of memory, or wrong limits. */
+enum thaw_status thaw_ledger_new(const struct thaw_ledger_limits *limits, thaw_ledger **ledger,
+				 struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Once its stores have been freed. Sets the pointer to NULL; *ledger may be NULL. */
 void thaw_ledger_free(thaw_ledger **ledger);
 
 /* Gives back all that a worker held. Only after that worker's process has ended. */
 void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker);
-void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use);
+
+/* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */
+enum thaw_status thaw_ledger_read_use(const thaw_ledger *ledger, struct thaw_ledger_use *use);
 
 /*
- * ledger: borrowed, outlives the store. worker: 0 to workers-1, used by no other live store.
- * directory: where files are made (O_TMPFILE); copied; NULL: memory only. NULL with *err set on failure. To be made
- * after the fork, by the process that uses it: two may not share its key.
+ * Makes a store: after the fork, by the process that uses it, for two may not share its key. ledger: borrowed, outlives
+ * the store. worker: 0 to workers-1, used by no other live store. directory: where files are made (O_TMPFILE); copied;
+ * NULL: memory only.
  */
-thaw_store *thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
-/* Once its spools have been freed. */
+enum thaw_status thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, thaw_store **store,
+				struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Once its spools have been freed. Sets the pointer to NULL; *store may be NULL. */
 void thaw_store_free(thaw_store **store);
 
 /*
@@ -81,20 +93,25 @@ void thaw_store_free(thaw_store **store);
 uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms);
 
 /*
- * One request's spool. client: whose share it counts against (an IPv6 address counts as its /64); NULL: an
- * unnamed one, shared by all such. limit: the most bytes that may ever be written. NULL: no memory.
+ * Makes one request's spool. client: whose share it counts against (an IPv6 address counts as its /64); NULL: an
+ * unnamed one, shared by all such. limit: the most bytes that may ever be written. THAW_FAILED: out of memory.
  */
-thaw_spool *thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit);
+enum thaw_status thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit, thaw_spool **spool,
+				struct thaw_error *err) THAW_MUST_CHECK;
+
+/* Gives all that it holds back. Sets the pointer to NULL; *spool may be NULL. */
 void thaw_spool_free(thaw_spool **spool);
 
 /*
  * May be ended to make room for others, while its request waits for a certificate: since_ms is when that began. `end`
  * is called then, from within any call on any spool of the store, or thaw_store_tend(). True: all that the spool held
- * is gone, and every call that needs it returns THAW_REASON_BUDGET_PRESSURE, or DISK_FULL or DISK_ERROR where that is
- * why there is no room; false: not now. It may not call the spool, or free one: let it note that the request has to be
- * answered. NULL: may not be ended any more.
+ * is gone, and every call that needs it fails with THAW_REASON_BUDGET_PRESSURE, or DISK_FULL or DISK_ERROR where that
+ * is why there is no room; false: not now. It may not call the spool, or free one: let it note that the request has to
+ * be answered. NULL: may not be ended any more.
  */
 typedef bool thaw_spool_end_fn(void *arg);
+
+/* Names the function that is asked to end the spool; see thaw_spool_end_fn. */
 void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg);
 
 /* THAW_REASON_NONE, or why it was ended. */
@@ -103,30 +120,41 @@ enum thaw_reason thaw_spool_ended(const thaw_spool *spool);
 /*
  * Room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed, with a length of 0 if
  * there was nothing to write; no other call on the spool in between. What is reserved stays in memory until then.
- * THAW_REASON_NONE, or why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*. A spool that has refused once may be
- * asked again (a budget may have been given back).
+ * THAW_FAILED, and *why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*. A spool that has refused once may be
+ * asked again (a budget may have been given back). why may be NULL; after THAW_OK it is THAW_REASON_NONE.
  */
-enum thaw_reason thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room) THAW_MUST_CHECK;
+enum thaw_status thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room,
+				    enum thaw_reason *why) THAW_MUST_CHECK;
+
+/* So many bytes were written to what was reserved. */
 void thaw_spool_commit(thaw_spool *spool, size_t len);
 
-/* The same with a copy: all of data, or a reason and nothing more than a part of it. */
-enum thaw_reason thaw_spool_write(thaw_spool *spool, const void *data, size_t len) THAW_MUST_CHECK;
+/* The same with a copy: all of data; or THAW_FAILED, *why, and nothing more than a part of it. */
+enum thaw_status thaw_spool_write(thaw_spool *spool, const void *data, size_t len,
+				  enum thaw_reason *why) THAW_MUST_CHECK;
 
 /*
- * The oldest bytes that have not been consumed, as many as lie in one piece; *len 0 when the spool is empty.
- * Valid until the next call on the spool. DISK_ERROR: a block could not be read back, or was changed on the disk.
+ * The oldest bytes that have not been consumed, as many as lie in one piece; *len 0 when the spool is empty. Valid
+ * until the next call on the spool. THAW_FAILED, and *why: DISK_ERROR if a block could not be read back, or was changed
+ * on the disk; or why the spool was ended.
  */
-enum thaw_reason thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len) THAW_MUST_CHECK;
+enum thaw_status thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len,
+				 enum thaw_reason *why) THAW_MUST_CHECK;
+
 /* len: at most what the last peek told. */
 void thaw_spool_consume(thaw_spool *spool, size_t len);
 
+/* What a spool holds, and has held. */
 struct thaw_spool_use {
+	size_t size;                 /* sizeof(struct thaw_spool_use): set by the caller */
 	uint64_t unread;             /* bytes written and not consumed */
 	uint64_t memory, disk;       /* bytes allocated now */
 	uint64_t to_memory, to_disk; /* bytes of body that ever went to each tier: together all that was written */
 	uint64_t memory_most;        /* the most ever allocated in memory */
 };
-void thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use);
+
+/* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */
+enum thaw_status thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,26 @@
 /*
- * The words that every part of Thaw shares: results, errors, and the vocabulary of an ask.
+ * What all parts of the interface share: the version, results and errors, and the vocabulary of an ask.
  *
- * Times are milliseconds of a monotonic clock that the caller reads; Thaw never looks at a clock by
- * itself. A deadline of THAW_NEVER means that nothing is waited for.
+ * Results. A call that can fail returns enum thaw_status. What it makes is given back through a pointer, which is NULL
+ * after a failure. Calls that make an object, and calls without one, take a struct thaw_error, which they fill; it may
+ * be NULL, and need not be initialized. Calls on a thaw_conn keep their error in it: see thaw_conn_error(). Calls on a
+ * thaw_spool give an enum thaw_reason instead. A function that returns nothing cannot fail.
+ *
+ * Structs. A struct that the caller fills, or that a function fills for it, begins with its size:
+ *
+ *	struct thaw_trust_options options = {.size = sizeof(options), .ca = "clients-ca.pem"};
+ *
+ * A later version of the library may add fields at the end. A program that was compiled before knows a smaller size;
+ *the new fields have their defaults then. A program that was compiled for a newer library than the one that runs may
+ *use it as long as the fields that the library does not know are zero: otherwise the call fails with THAW_ERR_USAGE.
+ *Other structs belong to the library, which gives pointers to them, and may grow at the end, too. struct thaw_error and
+ *the elements of arrays keep their size.
+ *
+ * Time. Milliseconds of a monotonic clock that the caller reads and passes on; a thaw_conn never looks at a clock. A
+ * deadline of THAW_NEVER means that nothing is waited for.
+ *
+ * Threads. Every type says which threads may use it. The library starts no threads, and has no state of its own beside
+ * its objects.
  */
 #ifndef THAW_TYPES_H
 #define THAW_TYPES_H
@@ -23,6 +41,14 @@ extern "C" {
 #define THAW_PRINTF(f, a)
 #endif
 
+/* For #if: THAW_VERSION >= THAW_MAKE_VERSION(0, 2, 0). */
+#define THAW_MAKE_VERSION(major, minor, patch) ((major) << 16 | (minor) << 8 | (patch))
+#define THAW_VERSION_MAJOR                     0
+#define THAW_VERSION_MINOR                     2
+#define THAW_VERSION_PATCH                     0
+#define THAW_VERSION                           THAW_MAKE_VERSION(THAW_VERSION_MAJOR, THAW_VERSION_MINOR, THAW_VERSION_PATCH)
+#define THAW_VERSION_TEXT                      "0.2.0"
+
 #define THAW_NEVER UINT64_MAX
 
 /* How a call ended. 'Blocked' is a class of its own: it is never an error. */
@@ -31,7 +57,7 @@ enum thaw_status {
 	THAW_WANT_READ,  /* call again when the transport can be read */
 	THAW_WANT_WRITE, /* call again when the transport can be written */
 	THAW_CLOSED,     /* the peer ended the connection in an orderly way */
-	THAW_FAILED,     /* see the struct thaw_error */
+	THAW_FAILED,     /* the error, or the reason, says why */
 };
 
 enum thaw_error_class {
@@ -46,20 +72,21 @@ enum thaw_error_class {
 
 #define THAW_ERROR_TEXT 512
 
-/* The first cause wins and is kept: setting an error that is already set does nothing. */
+/* Written whole by each call that takes one: THAW_ERR_NONE and an empty text, if it did not fail. */
 struct thaw_error {
 	enum thaw_error_class cls;
-	char text[THAW_ERROR_TEXT];
+	char text[THAW_ERROR_TEXT]; /* what failed, on what, and why: one line */
 };
 
 /* How this connection can be asked. */
 enum thaw_means {
 	THAW_MEANS_NONE,           /* it cannot; a reason says why */
-	THAW_MEANS_HANDSHAKE,      /* nothing to ask: the handshake brought a certificate */
+	THAW_MEANS_HANDSHAKE,      /* it need not: it has a certificate */
 	THAW_MEANS_POST_HANDSHAKE, /* TLS 1.3, RFC 8446 4.6.2 */
 	THAW_MEANS_RENEGOTIATION,  /* TLS 1.2, RFC 5746 */
 };
 
+/* When it is asked. */
 enum thaw_moment {
 	THAW_MOMENT_NONE,
 	THAW_MOMENT_HANDSHAKE,
@@ -68,6 +95,7 @@ enum thaw_moment {
 	THAW_MOMENT_RESPONSE,
 };
 
+/* How an ask ended. */
 enum thaw_verdict {
 	THAW_VERDICT_NONE, /* never asked */
 	THAW_VERDICT_PENDING,
@@ -109,7 +137,13 @@ enum thaw_reason {
 	THAW_REASON_BUDGET_PRESSURE,    /* the spool was nearly full, and this ask had waited longest */
 };
 
-/* The words of the access log and the documentation, such as "post-handshake" or "budget-client". */
+/* The version of the library that runs, which may be newer than the headers: as THAW_VERSION_TEXT, and as THAW_VERSION.
+ */
+const char *thaw_version(void);
+uint32_t thaw_version_number(void);
+
+/* The words of the access log and the documentation, such as "post-handshake" or "budget-client". Static; "unknown" for
+ * a value that the library does not know. */
 const char *thaw_means_name(enum thaw_means means);
 const char *thaw_moment_name(enum thaw_moment moment);
 const char *thaw_verdict_name(enum thaw_verdict verdict);

@@ -98,7 +98,7 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 {
 	thaw_link_t *link = asked->link;
 
-	thaw_conn_report(link->conn, &asked->report);
+	asked->report = *thaw_conn_report(link->conn);
 	asked->state = state;
 	/* What was pipelined before a renegotiation is not run after it, whoever sent it (CVE-2009-3555; RFC 5746). */
 	if (state == THAW_SETTLED && came_before_renegotiation(asked, link)) {
@@ -214,7 +214,7 @@ static void on_write(ngx_http_request_t *r)
 
 	if (asked->link == NULL)
 		return;
-	thaw_tick(asked->link->conn, ngx_current_msec);
+	thaw_conn_tick(asked->link->conn, ngx_current_msec);
 	thaw_link_clear_errors();
 	ngx_post_event(&asked->link->news, &ngx_posted_events);
 }
@@ -238,6 +238,7 @@ static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, t
 	const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 	int reads = thaw_body_is_unread(r) && (location->when == THAW_BODY || !thaw_body_waits_for_continue(r));
 	struct thaw_ask_options options = {
+		.size = sizeof(options),
 		.trust = location->trust,
 		.moment = location->when == THAW_BODY ? THAW_MOMENT_BODY : THAW_MOMENT_HEADERS,
 		.body_follows = reads,

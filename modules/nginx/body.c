@@ -22,7 +22,7 @@ static void on_body(ngx_http_request_t *r)
 	thaw_request_t *asked = thaw_request_of(r);
 
 	if (asked->state == THAW_READS) {
-		thaw_body_ended(asked->link->conn, ngx_current_msec);
+		thaw_conn_body_ended(asked->link->conn, ngx_current_msec);
 		thaw_link_clear_errors();
 		if (thaw_link_is_pending(asked->link)) {
 			thaw_wait(asked);

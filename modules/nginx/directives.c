@@ -112,7 +112,7 @@ static void free_trust(void *data)
 
 static char *open_trust(ngx_conf_t *cf, thaw_location_t *location)
 {
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct thaw_error err;
 	ngx_pool_cleanup_t *cleanup;
 
 	if (location->ca.len == 0) {
@@ -127,14 +127,15 @@ static char *open_trust(ngx_conf_t *cf, thaw_location_t *location)
 	    (cleanup = ngx_pool_cleanup_add(cf->pool, 0)) == NULL)
 		return NGX_CONF_ERROR;
 	struct thaw_trust_options options = {
+		.size = sizeof(options),
 		.ca = (const char *)location->ca.data,
 		.crl = location->crl.len > 0 ? (const char *)location->crl.data : NULL,
 		.crl_check = (enum thaw_crl_check)location->crl_check,
 		.depth = (unsigned)location->depth,
 	};
-	location->trust = thaw_trust_open(&options, &err);
+	enum thaw_status status = thaw_trust_open(&options, &location->trust, &err);
 	thaw_link_clear_errors();
-	if (location->trust == NULL) {
+	if (status != THAW_OK) {
 		ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"thaw_certificate_authority\" directive: %s in %V:%ui",
 			      err.text, &location->ca_place.file, location->ca_place.line);
 		return NGX_CONF_ERROR;

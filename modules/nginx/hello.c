@@ -66,7 +66,7 @@ static void join(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server)
 	/* Without memory for it the connection works, and cannot be asked. */
 	if (link == NULL)
 		return;
-	thaw_hold_to_tls12(link->conn, (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_2) == 0);
+	thaw_conn_hold_to_tls12(link->conn, (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_2) == 0);
 	/* Nothing is resumed across server blocks, or once their trust has changed (CVE-2025-23419). That OpenSSL looks
 	 * at sessions before nginx knows the server block is what makes this the place to say so. */
 	(void)SSL_set_session_id_context(ssl, server->id, THAW_ID_LEN);
@@ -81,7 +81,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 	(void)arg;
 	if (!c->ssl->handshaked && thaw_link_of_ssl(ssl) == NULL && (server = server_of(c, ssl))->asks)
 		join(c, ssl, server);
-	result = thaw_client_hello(ssl, alert, NULL);
+	result = thaw_ctx_client_hello(ssl, alert, NULL);
 	thaw_link_clear_errors();
 	return result;
 }
@@ -92,7 +92,7 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	int result;
 
 	/* nginx refuses each renegotiation here. One that was asked for goes on, for the same server:
-	 * thaw_client_hello() has refused all others. */
+	 * thaw_ctx_client_hello() has refused all others. */
 	if (is_asking(thaw_link_of_ssl(ssl)))
 		return SSL_TLSEXT_ERR_OK;
 	result = ngx_http_ssl_servername(ssl, alert, arg);
@@ -141,5 +141,6 @@ ngx_int_t thaw_hello_watch(const ngx_http_core_srv_conf_t *core, thaw_server_t *
 		return NGX_ERROR;
 	SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
-	return SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL) == 1 ? NGX_OK : NGX_ERROR;
+	return SSL_CTX_set_session_ticket_cb(ctx, thaw_ctx_ticket_made, thaw_ctx_ticket_opened, NULL) == 1 ? NGX_OK
+													   : NGX_ERROR;
 }

@@ -47,7 +47,7 @@ static void on_timer(ngx_event_t *event)
 	ngx_connection_t *c = event->data;
 	thaw_link_t *link = thaw_link_of(c);
 
-	thaw_tick(link->conn, ngx_current_msec);
+	thaw_conn_tick(link->conn, ngx_current_msec);
 	thaw_link_clear_errors();
 	thaw_access_news(link->asked);
 }
@@ -71,8 +71,7 @@ thaw_link_t *thaw_link_new(ngx_connection_t *c, SSL *ssl, const thaw_server_t *s
 	link->news.handler = on_news;
 	link->timer.data = link->news.data = c;
 	link->timer.log = link->news.log = c->log;
-	link->conn = thaw_conn_new(ssl);
-	if (link->conn != NULL && SSL_set_ex_data(ssl, ssl_index, link) == 1)
+	if (thaw_conn_new(ssl, &link->conn, NULL) == THAW_OK && SSL_set_ex_data(ssl, ssl_index, link) == 1)
 		return link;
 	thaw_conn_free(&link->conn);
 	ngx_free(link);
@@ -93,7 +92,7 @@ thaw_link_t *thaw_link_of(const ngx_connection_t *c)
 
 int thaw_link_is_pending(const thaw_link_t *link)
 {
-	return thaw_verdict(link->conn) == THAW_VERDICT_PENDING;
+	return thaw_conn_verdict(link->conn) == THAW_VERDICT_PENDING;
 }
 
 /* One read, until there is nothing more or no room. c->ssl->last has how it ended, as in nginx's own. */
@@ -104,7 +103,7 @@ static size_t read_some(thaw_link_t *link, u_char *data, size_t room)
 	size_t len = 0, got;
 
 	while (status == THAW_OK && len < room) {
-		status = thaw_read(link->conn, data + len, room - len, &got, ngx_current_msec);
+		status = thaw_conn_read(link->conn, data + len, room - len, &got, ngx_current_msec);
 		len += got;
 	}
 	if (link->asked != NULL) {
@@ -240,7 +239,7 @@ ngx_int_t thaw_link_pump(thaw_link_t *link)
 
 	while (thaw_link_is_pending(link) && last != NGX_DONE && last != NGX_ERROR) {
 		if (link->len == EARLY_MAX) { /* it sends requests, and does not answer */
-			thaw_ask_end(link->conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_PIPELINED, ngx_current_msec);
+			thaw_conn_ask_end(link->conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_PIPELINED, ngx_current_msec);
 			break;
 		}
 		size_t len = read_some(link, scratch, EARLY_MAX - link->len);
@@ -257,27 +256,24 @@ ngx_int_t thaw_link_pump(thaw_link_t *link)
 
 int thaw_link_waits_for_client(const thaw_link_t *link)
 {
-	struct thaw_report report;
+	const struct thaw_report *report = thaw_conn_report(link->conn);
 
-	thaw_conn_report(link->conn, &report);
-	return report.verdict == THAW_VERDICT_PENDING && report.asked_ms != 0;
+	return report->verdict == THAW_VERDICT_PENDING && report->asked_ms != 0;
 }
 
 ngx_int_t thaw_link_arm(thaw_link_t *link)
 {
 	ngx_connection_t *c = link->c;
-	struct thaw_wants wants;
+	uint64_t deadline_ms = thaw_conn_deadline(link->conn);
 
-	thaw_conn_wants(link->conn, &wants);
-	if (!thaw_link_is_pending(link) || wants.deadline_ms == THAW_NEVER) {
+	if (!thaw_link_is_pending(link) || deadline_ms == THAW_NEVER) {
 		if (link->timer.timer_set)
 			ngx_del_timer(&link->timer);
 	} else {
-		ngx_add_timer(&link->timer, wants.deadline_ms > ngx_current_msec
-						    ? (ngx_msec_t)(wants.deadline_ms - ngx_current_msec)
-						    : 1);
+		ngx_add_timer(&link->timer,
+			      deadline_ms > ngx_current_msec ? (ngx_msec_t)(deadline_ms - ngx_current_msec) : 1);
 	}
-	if (wants.write) {
+	if (thaw_conn_wants_write(link->conn)) {
 		c->write->ready = 0;
 		if (ngx_handle_write_event(c->write, 0) != NGX_OK)
 			return NGX_ERROR;
@@ -285,7 +281,7 @@ ngx_int_t thaw_link_arm(thaw_link_t *link)
 	return ngx_handle_read_event(c->read, 0);
 }
 
-/* Only thaw_read() moves an exchange on. */
+/* Only thaw_conn_read() moves an exchange on. */
 static void take_over_reads(thaw_link_t *link)
 {
 	if (link->reads)
@@ -311,7 +307,7 @@ ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct t
 	SSL_set_cert_cb(ssl, NULL, NULL);
 	link->asked = asked;
 	asked->link = link;
-	enum thaw_status status = thaw_ask(link->conn, options, ngx_current_msec);
+	enum thaw_status status = thaw_conn_ask(link->conn, options, ngx_current_msec);
 	thaw_link_clear_errors();
 	if (status == THAW_OK)
 		return NGX_OK;
@@ -324,7 +320,7 @@ ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct t
 void thaw_link_leave(thaw_link_t *link)
 {
 	if (thaw_link_is_pending(link))
-		thaw_ask_end(link->conn, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, ngx_current_msec);
+		thaw_conn_ask_end(link->conn, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, ngx_current_msec);
 	if (link->asked != NULL)
 		link->asked->link = NULL;
 	link->asked = NULL;

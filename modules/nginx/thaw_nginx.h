@@ -11,8 +11,8 @@
  *	variables.c   $thaw_*, $ssl_client_verify
  *
  * A thaw_link_t hangs on each SSL whose server name belongs to a server block that asks. The first ask puts the link's
- * reads in the place of nginx's, for only thaw_read() moves an exchange on. A thaw_request_t hangs on a request's pool,
- * not on its context, which an internal redirect clears. The two point at each other while an ask is pending.
+ * reads in the place of nginx's, for only thaw_conn_read() moves an exchange on. A thaw_request_t hangs on a request's
+ *pool, not on its context, which an internal redirect clears. The two point at each other while an ask is pending.
  */
 #ifndef THAW_NGINX_H
 #define THAW_NGINX_H
@@ -112,7 +112,7 @@ thaw_link_t *thaw_link_new(ngx_connection_t *c, SSL *ssl, const thaw_server_t *s
 thaw_link_t *thaw_link_of_ssl(const SSL *ssl);
 /* NULL: its handshake named a server block that does not ask. */
 thaw_link_t *thaw_link_of(const ngx_connection_t *c);
-/* Begins; thaw_verdict() tells what has come of it. NGX_ERROR: no memory, or misuse. */
+/* Begins; thaw_conn_verdict() tells what has come of it. NGX_ERROR: no memory, or misuse. */
 ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct thaw_ask_options *options);
 /* Reads what moves the exchange on, and keeps what else comes. NGX_AGAIN, or NGX_ERROR: the connection is gone. */
 ngx_int_t thaw_link_pump(thaw_link_t *link);

@@ -11,7 +11,7 @@ static int read_report(ngx_http_request_t *r, struct thaw_report *report)
 	if (asked == NULL)
 		return 0;
 	if (asked->link != NULL)
-		thaw_conn_report(asked->link->conn, report);
+		*report = *thaw_conn_report(asked->link->conn);
 	else
 		*report = asked->report;
 	return report->verdict != THAW_VERDICT_NONE;

@@ -67,7 +67,7 @@ static void gateway(const struct admin_sight *sight, struct buffer *text)
 	const struct board_view *board = sight->board;
 
 	head(text, "thaw_build_info", GAUGE, "Always 1; the version is a label.");
-	labelled(text, "thaw_build_info", "version", THAW_VERSION, 1);
+	labelled(text, "thaw_build_info", "version", THAW_VERSION_TEXT, 1);
 	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all workers that it should have.",
 	       board->ready);
 	single(text, "thaw_configuration", GAUGE, "Number of the configuration that serves; the first is 1.",

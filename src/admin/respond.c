@@ -126,13 +126,18 @@ static const struct {
 
 static bool make(const struct admin *admin, size_t page, uint64_t now_ms, struct answer *answer)
 {
-	struct admin_sight sight = {
-		.admin = admin, .now_ms = now_ms, .wall_ms = admin->wall_offset_ms + (int64_t)now_ms};
+	struct admin_sight sight = {.admin = admin,
+				    .spool = {.size = sizeof(sight.spool)},
+				    .now_ms = now_ms,
+				    .wall_ms = admin->wall_offset_ms + (int64_t)now_ms};
 
 	sight.board = board_view_new(admin->board, now_ms, sight.wall_ms);
 	if (sight.board == NULL)
 		return false;
-	thaw_ledger_read(admin->ledger, &sight.spool);
+	if (thaw_ledger_read_use(admin->ledger, &sight.spool) != THAW_OK) {
+		board_view_free(&sight.board);
+		return false;
+	}
 	answer->status = 200;
 	bool made = pages[page].make(&sight, answer);
 	board_view_free(&sight.board);

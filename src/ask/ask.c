@@ -1,45 +1,20 @@
 /*
- * The late exchange. A thaw_conn is the ask's side of one connection: a tls_session, the state of the ask under way or
- * last settled, and the certificate that was accepted, which never changes again. states.h has the table, plan.h the
- * decision; here is what moves them: the client's messages, deadlines, and the caller's word.
+ * The late exchange: what moves an ask from state to state. states.h has the table, plan.h the decision; here are the
+ * causes: the client's messages, deadlines, and the caller's word.
  */
-#include "ask/identity.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask/inside.h"
 #include "ask/plan.h"
-#include "ask/states.h"
-#include "base/pace.h"
 #include "base/require.h"
-#include "tls/session.h"
+#include "base/sized.h"
 
-#define TRUST_ID_LEN 32
-
-struct thaw_conn {
-	struct tls_session *tls;
-	uint64_t now_ms; /* of the call under way */
-	enum ask_state state;
-	struct pace pace; /* the deadline of the state that waits */
-	struct thaw_ask_options options;
-	thaw_trust *trust;     /* a reference: options.trust */
-	enum thaw_means means; /* of the ask under way */
-	struct thaw_report report;
-	struct tls_certificate *accepted;
-	enum thaw_moment accepted_moment;
-	struct tls_certificate *presented;    /* rejected, and of use to who asked for unverified ones; or NULL */
-	uint8_t accepted_trust[TRUST_ID_LEN]; /* the trust that believed it last */
-	thaw_trace_fn *trace;
-	void *trace_arg;
-	ask_settled_fn *settled;
-	void *settled_arg;
-	const struct thaw_error *misuse; /* static; NULL: none */
-};
+/* Of options that are zero. */
+#define TIMEOUT_MS   120000
+#define BODY_IDLE_MS 30000
 
 static const struct thaw_error broken = {THAW_ERR_USAGE, "internal error: a state of the exchange that cannot follow"};
-
-static const struct thaw_error cut_off = {THAW_ERR_PEER, "the connection broke"};
 
 /* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
 static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms)
@@ -65,11 +40,6 @@ static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms)
 static void step(thaw_conn *conn, enum ask_state to)
 {
 	enter(conn, to, pace_left(&conn->pace, conn->now_ms));
-}
-
-static bool pending(const thaw_conn *conn)
-{
-	return ask_states[conn->state].waits;
 }
 
 /* The answer is complete, and nothing of the exchange is left to write. */
@@ -103,7 +73,7 @@ static void sent(thaw_conn *conn)
 }
 
 /* The client's handshake messages: any begins the answer, Finished ends it. */
-static bool on_message(void *arg, bool finished)
+bool ask_on_message(void *arg, bool finished)
 {
 	thaw_conn *conn = arg;
 
@@ -116,55 +86,6 @@ static bool on_message(void *arg, bool finished)
 	return ask_states[conn->state].open;
 }
 
-thaw_conn *thaw_conn_new(struct ssl_st *ssl)
-{
-	thaw_conn *conn = calloc(1, sizeof(*conn));
-
-	if (conn == NULL)
-		return NULL;
-	conn->tls = tls_session_new(ssl);
-	if (conn->tls == NULL) {
-		free(conn);
-		return NULL;
-	}
-	tls_session_on_message(conn->tls, on_message, conn);
-	pace_stop(&conn->pace);
-	return conn;
-}
-
-void thaw_conn_free(thaw_conn **conn)
-{
-	thaw_conn *gone = *conn;
-
-	*conn = NULL;
-	if (gone == NULL)
-		return;
-	tls_session_free(&gone->tls);
-	tls_certificate_free(&gone->accepted);
-	tls_certificate_free(&gone->presented);
-	thaw_trust_free(&gone->trust);
-	free(gone);
-}
-
-void thaw_hold_to_tls12(thaw_conn *conn, bool hold)
-{
-	tls_session_hold_to_tls12(conn->tls, hold);
-}
-
-enum thaw_status thaw_ask_at_handshake(thaw_conn *conn, const thaw_trust *trust)
-{
-	return tls_session_ask_at_handshake(conn->tls, trust);
-}
-
-enum thaw_means thaw_conn_means(const thaw_conn *conn, enum thaw_reason *reason)
-{
-	if (reason != NULL)
-		*reason = THAW_REASON_NONE;
-	if (conn->accepted != NULL || tls_session_has_certificate(conn->tls))
-		return THAW_MEANS_HANDSHAKE;
-	return tls_session_means(conn->tls, reason);
-}
-
 /* The connection's identity is set once; another trust may come to believe it, too. */
 static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum thaw_moment moment)
 {
@@ -173,7 +94,7 @@ static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum t
 		conn->accepted_moment = moment;
 		*certificate = NULL;
 	}
-	memcpy(conn->accepted_trust, thaw_trust_id(conn->trust), TRUST_ID_LEN);
+	memcpy(conn->accepted_trust, thaw_trust_id(conn->trust), THAW_TRUST_ID_LEN);
 }
 
 /* The same one stays, since somebody may hold its identity. */
@@ -228,7 +149,7 @@ static bool believed(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 
-	if (conn->accepted != NULL && memcmp(conn->accepted_trust, thaw_trust_id(conn->trust), TRUST_ID_LEN) == 0)
+	if (conn->accepted != NULL && memcmp(conn->accepted_trust, thaw_trust_id(conn->trust), THAW_TRUST_ID_LEN) == 0)
 		return true;
 	if (!tls_session_has_certificate(conn->tls) || !tls_session_binds_certificate(conn->tls))
 		return false;
@@ -298,32 +219,32 @@ static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reaso
 
 static const struct thaw_error already_pending = {THAW_ERR_USAGE, "an ask is pending on this connection already"};
 static const struct thaw_error too_early = {THAW_ERR_USAGE, "asked before the handshake was over"};
-static const struct thaw_error incomplete = {THAW_ERR_USAGE, "an ask needs a trust and a moment"};
+static const struct thaw_error in_a_write = {THAW_ERR_USAGE, "asked while a write waits to be repeated"};
+static const struct thaw_error wrong_size = {
+	THAW_ERR_USAGE, "the size of struct thaw_ask_options is wrong, or it sets a field that this "
+			"version of the library does not have"};
+static const struct thaw_error incomplete = {THAW_ERR_USAGE,
+					     "an ask needs a trust, and HEADERS, BODY or RESPONSE as its moment"};
+static const struct thaw_error no_trust = {THAW_ERR_USAGE, "a check needs a trust"};
 
-/* The first cause is kept. */
-static enum thaw_status misused(thaw_conn *conn, const struct thaw_error *how)
+/* Why neither an ask nor a check may begin. NULL: they may. */
+static const struct thaw_error *why_not(const thaw_conn *conn)
 {
-	if (conn->misuse == NULL)
-		conn->misuse = how;
-	return THAW_FAILED;
+	if (ask_pending(conn))
+		return &already_pending;
+	return tls_session_established(conn->tls) ? NULL : &too_early;
 }
 
-enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
+static void begin(thaw_conn *conn, const struct thaw_ask_options *options)
 {
+	thaw_trust *before = conn->trust;
 	enum thaw_reason why = THAW_REASON_NONE;
 
-	conn->now_ms = now_ms;
-	if (pending(conn))
-		return misused(conn, &already_pending);
-	if (!tls_session_established(conn->tls))
-		return misused(conn, &too_early);
-	if (options->trust == NULL || options->moment == THAW_MOMENT_NONE)
-		return misused(conn, &incomplete);
-	thaw_trust *trust = thaw_trust_ref((thaw_trust *)options->trust);
-	thaw_trust_free(&conn->trust);
-	conn->trust = trust;
+	conn->trust = thaw_trust_ref(options->trust);
+	thaw_trust_free(&before);
 	conn->options = *options;
-	conn->report = (struct thaw_report){.verdict = THAW_VERDICT_PENDING, .began_ms = now_ms};
+	conn->body_over = false;
+	conn->report = (struct thaw_report){.verdict = THAW_VERDICT_PENDING, .began_ms = conn->now_ms};
 	conn->means = tls_session_means(conn->tls, &why);
 	bool outstanding = conn->state == ASK_ABANDONED;
 	if (conn->means != THAW_MEANS_NONE && outstanding)
@@ -334,22 +255,58 @@ enum thaw_status thaw_ask(thaw_conn *conn, const struct thaw_ask_options *option
 				  .outstanding = outstanding};
 	struct ask_plan plan = ask_plan(&facts, options);
 	follow(conn, &plan, why);
+}
+
+static bool is_late(enum thaw_moment moment)
+{
+	return moment == THAW_MOMENT_HEADERS || moment == THAW_MOMENT_BODY || moment == THAW_MOMENT_RESPONSE;
+}
+
+enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
+{
+	struct thaw_ask_options ours;
+	const struct thaw_error *wrong = why_not(conn);
+
+	conn->now_ms = now_ms;
+	if (wrong != NULL)
+		return ask_misused(conn, wrong);
+	if (tls_session_writing(conn->tls))
+		return ask_misused(conn, &in_a_write);
+	if (!sized_take(&ours, sizeof(ours), options, SIZED_UP_TO(struct thaw_ask_options, moment)))
+		return ask_misused(conn, &wrong_size);
+	if (ours.trust == NULL || !is_late(ours.moment))
+		return ask_misused(conn, &incomplete);
+	ours.timeout_ms = ours.timeout_ms > 0 ? ours.timeout_ms : TIMEOUT_MS;
+	ours.body_idle_ms = ours.body_idle_ms > 0 ? ours.body_idle_ms : BODY_IDLE_MS;
+	begin(conn, &ours);
 	return THAW_OK;
 }
 
-void thaw_body_ended(thaw_conn *conn, uint64_t now_ms)
+enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t now_ms)
+{
+	const struct thaw_error *wrong = trust == NULL ? &no_trust : why_not(conn);
+
+	conn->now_ms = now_ms;
+	if (wrong != NULL)
+		return ask_misused(conn, wrong);
+	begin(conn, &(struct thaw_ask_options){.trust = trust, .moment = THAW_MOMENT_HANDSHAKE, .unverified = true});
+	return THAW_OK;
+}
+
+void thaw_conn_body_ended(thaw_conn *conn, uint64_t now_ms)
 {
 	conn->now_ms = now_ms;
-	if (conn->state == ASK_BODY)
+	conn->body_over = conn->state == ASK_BODY;
+	if (conn->body_over && !tls_session_writing(conn->tls))
 		begin_request(conn);
 }
 
-enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms)
+enum thaw_status thaw_conn_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms)
 {
 	conn->now_ms = now_ms;
 	enum thaw_status status = tls_session_read(conn->tls, data, room, len);
 
-	if (!pending(conn))
+	if (!ask_pending(conn))
 		return status;
 	if (status == THAW_OK) {
 		conn->report.bytes_drained += *len;
@@ -359,20 +316,32 @@ enum thaw_status thaw_read(thaw_conn *conn, void *data, size_t room, size_t *len
 	/* One read may have processed a whole exchange, and returned data of the body besides. */
 	if (answered(conn))
 		judge(conn);
-	if (pending(conn) && status == THAW_FAILED && tls_session_refused(conn->tls))
+	if (ask_pending(conn) && status == THAW_FAILED && tls_session_refused(conn->tls))
 		settle(conn, THAW_VERDICT_IMPOSSIBLE, THAW_REASON_REFUSED_RENEG);
-	if (pending(conn) && (status == THAW_FAILED || status == THAW_CLOSED))
+	if (ask_pending(conn) && (status == THAW_FAILED || status == THAW_CLOSED))
 		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION);
 	return status;
 }
 
-void thaw_tick(thaw_conn *conn, uint64_t now_ms)
+enum thaw_status thaw_conn_write(thaw_conn *conn, const void *data, size_t room, size_t *len, uint64_t now_ms)
+{
+	conn->now_ms = now_ms;
+	enum thaw_status status = tls_session_write(conn->tls, data, room, len);
+
+	if (conn->state == ASK_BODY && conn->body_over && !tls_session_writing(conn->tls))
+		begin_request(conn);
+	if (ask_pending(conn) && status == THAW_FAILED)
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION);
+	return status;
+}
+
+void thaw_conn_tick(thaw_conn *conn, uint64_t now_ms)
 {
 	conn->now_ms = now_ms;
 	tls_session_flush(conn->tls);
 	if (conn->state == ASK_SEND)
 		send_request(conn);
-	if (!pending(conn) || !pace_over(&conn->pace, now_ms))
+	if (!ask_pending(conn) || !pace_over(&conn->pace, now_ms))
 		return;
 	if (conn->state == ASK_GRACE)
 		settle(conn, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE);
@@ -382,72 +351,11 @@ void thaw_tick(thaw_conn *conn, uint64_t now_ms)
 		settle(conn, THAW_VERDICT_TIMED_OUT, THAW_REASON_NO_ANSWER);
 }
 
-void thaw_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
+void thaw_conn_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms)
 {
 	if (conn == NULL)
 		return;
 	conn->now_ms = now_ms;
-	if (pending(conn))
-		settle(conn, verdict, reason);
-}
-
-void thaw_conn_wants(const thaw_conn *conn, struct thaw_wants *wants)
-{
-	if (conn == NULL) {
-		*wants = (struct thaw_wants){.deadline_ms = THAW_NEVER};
-		return;
-	}
-	wants->read = pending(conn);
-	wants->write = conn->state == ASK_SEND || tls_session_unsent(conn->tls);
-	wants->deadline_ms = conn->pace.deadline_ms;
-}
-
-enum thaw_verdict thaw_verdict(const thaw_conn *conn)
-{
-	return conn != NULL ? conn->report.verdict : THAW_VERDICT_NONE;
-}
-
-bool thaw_can_write(const thaw_conn *conn)
-{
-	return conn == NULL || tls_session_can_write(conn->tls);
-}
-
-void thaw_conn_report(const thaw_conn *conn, struct thaw_report *report)
-{
-	*report = conn != NULL ? conn->report : (struct thaw_report){.verdict = THAW_VERDICT_NONE};
-}
-
-const struct thaw_identity *thaw_conn_identity(const thaw_conn *conn)
-{
-	return conn != NULL && conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
-}
-
-const struct thaw_identity *ask_presented(const thaw_conn *conn)
-{
-	return conn->presented != NULL ? tls_certificate_identity(conn->presented) : NULL;
-}
-
-struct tls_details *ask_details(const thaw_conn *conn)
-{
-	return conn != NULL && conn->accepted != NULL ? tls_details_new(conn->accepted) : NULL;
-}
-
-const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
-{
-	if (conn == NULL)
-		return &cut_off;
-	const struct thaw_error *tls = tls_session_error(conn->tls);
-	return conn->misuse != NULL ? conn->misuse : tls;
-}
-
-void ask_on_settled(thaw_conn *conn, ask_settled_fn *fn, void *arg)
-{
-	conn->settled = fn;
-	conn->settled_arg = arg;
-}
-
-void thaw_conn_trace(thaw_conn *conn, thaw_trace_fn *fn, void *arg)
-{
-	conn->trace = fn;
-	conn->trace_arg = arg;
+	if (ask_pending(conn))
+		settle(conn, verdict == THAW_VERDICT_OVER_LIMIT ? verdict : THAW_VERDICT_CANCELLED, reason);
 }

@@ -1,15 +1,20 @@
 /* A store for whoever uses libthaw: the spool's, with a cipher from tls. */
 #include "spool/store.h"
+#include "base/error.h"
 #include "tls/seal.h"
 
-thaw_store *thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err)
+enum thaw_status thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, thaw_store **store,
+				struct thaw_error *err)
 {
 	struct cipher cipher = {0};
 
+	error_clear(err);
+	*store = NULL;
 	if (tls_seal_new(&cipher, err) != THAW_OK)
-		return NULL;
-	thaw_store *store = spool_store_new(ledger, worker, directory, cipher, &spool_file_system, err);
-	if (store == NULL)
-		cipher.ops->free(cipher.key);
-	return store;
+		return THAW_FAILED;
+	*store = spool_store_new(ledger, worker, directory, cipher, &spool_file_system, err);
+	if (*store != NULL)
+		return THAW_OK;
+	cipher.ops->free(cipher.key);
+	return THAW_FAILED;
 }

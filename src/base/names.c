@@ -1,5 +1,5 @@
 /* The words of the vocabulary in thaw/types.h. */
-#include "thaw/thaw.h"
+#include "thaw/types.h"
 
 #define NAME(table, value) \
 	((size_t)(value) < sizeof(table) / sizeof((table)[0]) && (table)[value] != NULL ? (table)[value] : "unknown")
@@ -82,6 +82,11 @@ const char *thaw_status_name(enum thaw_status status)
 }
 
 const char *thaw_version(void)
+{
+	return THAW_VERSION_TEXT;
+}
+
+uint32_t thaw_version_number(void)
 {
 	return THAW_VERSION;
 }

@@ -81,7 +81,7 @@ bool helper_pin_kept(thaw_curl *helper)
 	return true;
 }
 
-bool helper_aim(thaw_curl *helper, const char *url, const struct curl_slist *fields)
+bool helper_aim(thaw_curl *helper, const char *url, struct curl_slist *fields)
 {
 	char *own = url != NULL ? strdup(url) : NULL;
 

@@ -46,7 +46,7 @@ void helper_begin(thaw_curl *helper);
  */
 void helper_keep(thaw_curl *helper);
 bool helper_pin_kept(thaw_curl *helper);
-bool helper_aim(thaw_curl *helper, const char *url, const struct curl_slist *fields);
+bool helper_aim(thaw_curl *helper, const char *url, struct curl_slist *fields);
 
 /* The server sent bytes after its answer to a HEAD, which has no body (RFC 9110 9.3.2): it cannot be primed. */
 bool helper_head_has_body(const thaw_curl *helper);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
+#include "base/sized.h"
 #include "curl/helper_inside.h"
 
 #define SETTLE_MS    100 /* without a message of TLS after the response to the HEAD */
@@ -60,8 +60,7 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 		  curl_easy_setopt(head, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_NOBODY, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_CUSTOMREQUEST, NULL) == CURLE_OK &&
-		  curl_easy_setopt(head, CURLOPT_HTTPHEADER, (struct curl_slist *)helper->options.options.headers) ==
-			  CURLE_OK &&
+		  curl_easy_setopt(head, CURLOPT_HTTPHEADER, helper->options.options.headers) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_RANGE, NULL) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -153,12 +152,15 @@ static bool settle(const thaw_curl *helper)
 enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *options, thaw_curl **helper,
 				 struct thaw_error *err)
 {
-	static const struct thaw_curl_options defaults;
+	struct helper_options ours = {.options = {.size = sizeof(ours.options)}};
 	char error[CURL_ERROR_SIZE] = "";
 
+	error_clear(err);
+	if (options != NULL &&
+	    !sized_take(&ours.options, sizeof(ours.options), options, SIZED_UP_TO(struct thaw_curl_options, url)))
+		return error_usage(err, SIZED_WRONG, "thaw_curl_options");
 	if (*helper == NULL)
-		*helper = helper_new(curl, &(struct helper_options){.options = options != NULL ? *options : defaults},
-				     err);
+		*helper = helper_new(curl, &ours, err);
 	thaw_curl *self = *helper;
 	if (self == NULL)
 		return THAW_FAILED;

@@ -103,12 +103,13 @@ int frozen_run(void *arg)
 	(void)snprintf(certificate, sizeof(certificate), "%s/server.pem", options->pki);
 	(void)snprintf(key, sizeof(key), "%s/server.key", options->pki);
 	(void)snprintf(ca, sizeof(ca), "%s/ca.pem", options->pki);
-	thaw_trust *trust = thaw_trust_load(ca, NULL, &err);
-	const thaw_trust *trusts[] = {trust};
+	thaw_trust *trust = NULL;
+	enum thaw_status status = thaw_trust_load(ca, NULL, &trust, &err);
+	thaw_trust *trusts[] = {trust};
 	static const char *const names[] = {"*", NULL};
 	struct tls_host host = {
 		.names = names, .certificate = certificate, .key = key, .trusts = trusts, .trust_count = 1};
-	struct tls_server *server = trust != NULL ? tls_server_new(&host, 1, &err) : NULL;
+	struct tls_server *server = status == THAW_OK ? tls_server_new(&host, 1, &err) : NULL;
 	struct visit_house house = {server, trust, options->read_ahead, options->limit_s};
 	if (server != NULL)
 		serve(&house, options);

@@ -63,8 +63,8 @@ static enum thaw_status read_some(struct visit *visit, size_t max)
 {
 	size_t got = 0;
 
-	thaw_tick(visit->conn, NO_TIME);
-	enum thaw_status status = thaw_read(visit->conn, visit->bytes + visit->len, max, &got, NO_TIME);
+	thaw_conn_tick(visit->conn, NO_TIME);
+	enum thaw_status status = thaw_conn_read(visit->conn, visit->bytes + visit->len, max, &got, NO_TIME);
 
 	visit->len += got;
 	return status;
@@ -115,7 +115,7 @@ static bool read_head(struct visit *visit, struct http_refusal *refusal)
 
 static bool pending(const struct visit *visit)
 {
-	return thaw_verdict(visit->conn) == THAW_VERDICT_PENDING;
+	return thaw_conn_verdict(visit->conn) == THAW_VERDICT_PENDING;
 }
 
 /*
@@ -141,18 +141,19 @@ static bool await_answer(struct visit *visit)
 /* THAW_REASON_NONE: it has a certificate that is believed. THAW_REASON_CONNECTION: it is over. */
 static enum thaw_reason ask(struct visit *visit)
 {
-	bool has_one = thaw_conn_means(visit->conn, NULL) == THAW_MEANS_HANDSHAKE;
-	const struct thaw_ask_options options = {.trust = visit->house->trust,
-						 .moment = has_one ? THAW_MOMENT_HANDSHAKE : THAW_MOMENT_HEADERS,
+	const struct thaw_ask_options options = {.size = sizeof(options),
+						 .trust = visit->house->trust,
+						 .moment = THAW_MOMENT_HEADERS,
 						 .body_follows = true,
 						 .early = true,
 						 .timeout_ms = THAW_NEVER};
-	struct thaw_report report;
+	enum thaw_status status = thaw_conn_means(visit->conn, NULL) == THAW_MEANS_HANDSHAKE
+					  ? thaw_conn_check(visit->conn, visit->house->trust, NO_TIME)
+					  : thaw_conn_ask(visit->conn, &options, NO_TIME);
 
-	if (thaw_ask(visit->conn, &options, NO_TIME) != THAW_OK || !await_answer(visit))
+	if (status != THAW_OK || !await_answer(visit))
 		return THAW_REASON_CONNECTION;
-	thaw_conn_report(visit->conn, &report);
-	return report.reason;
+	return thaw_conn_report(visit->conn)->reason;
 }
 
 /* --- the body */
@@ -280,9 +281,7 @@ int visit_serve(const struct visit_house *house, int fd)
 	*visit = (struct visit){.house = house, .fd = fd, .room = HTTP_HEAD_DEFAULT + house->read_ahead + 1};
 	visit->bytes = malloc(visit->room);
 	visit->link = visit->bytes != NULL ? tls_link_new(house->server, socket_transport(&visit->fd)) : NULL;
-	if (visit->link != NULL)
-		visit->conn = thaw_conn_new(tls_link_ssl(visit->link));
-	if (visit->conn != NULL) {
+	if (visit->link != NULL && thaw_conn_new(tls_link_ssl(visit->link), &visit->conn, NULL) == THAW_OK) {
 		code = EX_OK;
 		if (shake_hands(visit))
 			while (serve_one(visit))

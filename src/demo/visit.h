@@ -11,7 +11,7 @@
 /* What all visits share. */
 struct visit_house {
 	struct tls_server *server;
-	const thaw_trust *trust;
+	thaw_trust *trust;
 	size_t read_ahead; /* bytes */
 	unsigned limit_s;
 };

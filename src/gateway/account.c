@@ -92,11 +92,11 @@ void gw_account_stream(struct gw_stream *stream)
 
 void gw_note_story(struct gw_stream *stream)
 {
-	struct thaw_spool_use use = {0};
+	struct thaw_spool_use use = {.size = sizeof(use)};
 
 	if (stream->spool != NULL)
-		thaw_spool_read_use(stream->spool, &use);
-	thaw_conn_report(stream->conn->ask, &stream->story.report);
+		(void)thaw_spool_read_use(stream->spool, &use);
+	stream->story.report = *thaw_conn_report(stream->conn->ask);
 	stream->story.drained = stream->body.received;
 	stream->story.to_memory = use.to_memory;
 	stream->story.to_disk = use.to_disk;

@@ -7,7 +7,7 @@
 bool gw_admit(struct gw_stream *stream)
 {
 	const struct config_certificate *settings = &stream->route->config->certificate;
-	const struct thaw_identity *identity = thaw_conn_identity(stream->conn->ask);
+	const struct tls_identity *identity = ask_accepted(stream->conn->ask);
 
 	if (settings->allow_count > 0) {
 		const struct tls_details *details = gw_conn_details(stream->conn);

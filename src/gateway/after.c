@@ -15,7 +15,7 @@ static void settled(void *arg)
 	struct gw_record_ask story = {0};
 	json_t *record = conn->after.record;
 
-	thaw_conn_report(conn->ask, &story.report);
+	story.report = *thaw_conn_report(conn->ask);
 	gw_after_enter(conn, story.report.verdict == THAW_VERDICT_ACCEPTED ? GW_AFTER_NONE : GW_AFTER_REFUSED);
 	conn->after.record = NULL;
 	board_verdict(conn->gateway->env.board, &story.report, 0, gw_wall(conn, gw_now(conn)));
@@ -43,7 +43,8 @@ static void ask(struct gw_stream *stream)
 	struct gw_conn *conn = stream->conn;
 	const struct gw_route *route = stream->route;
 	const struct config_certificate *settings = &route->config->certificate;
-	struct thaw_ask_options options = {
+	const struct thaw_ask_options options = {
+		.size = sizeof(options),
 		.trust = route->trust,
 		.moment = THAW_MOMENT_RESPONSE,
 		.timeout_ms = settings->timeout_ms,
@@ -56,7 +57,7 @@ static void ask(struct gw_stream *stream)
 	gw_account_enter(stream, GW_ACCOUNT_RECORDED);
 	conn->after.trust = route->trust;
 	gw_after_enter(conn, GW_AFTER_PENDING); /* before it begins: it may be settled at once */
-	if (thaw_ask(conn->ask, &options, gw_now(conn)) == THAW_OK)
+	if (thaw_conn_ask(conn->ask, &options, gw_now(conn)) == THAW_OK)
 		return;
 	gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, gw_now(conn), "cannot ask: %s",
 		  thaw_conn_error(conn->ask)->text);

@@ -13,9 +13,9 @@ bool gw_renegotiates(const struct gw_stream *stream)
 {
 	struct thaw_report report;
 
-	if (thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
+	if (thaw_conn_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
 		return false;
-	thaw_conn_report(stream->conn->ask, &report);
+	report = *thaw_conn_report(stream->conn->ask);
 	return report.means == THAW_MEANS_RENEGOTIATION;
 }
 
@@ -89,7 +89,7 @@ enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool cl
 	if (!send_reply(stream, status, bytes, head_len, len))
 		return gw_abandon(stream, "out of memory for a response");
 	/* Between the client's first message of a handshake and its last, no response can be written. */
-	if (!thaw_can_write(stream->conn->ask))
+	if (!thaw_conn_can_write(stream->conn->ask))
 		return gw_abandon(stream, "in the middle of a TLS handshake");
 	stream->status = status;
 	stream->body_out = body_len;
@@ -101,7 +101,7 @@ enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool cl
 
 void gw_end_asks(struct gw_stream *stream, enum thaw_reason reason)
 {
-	thaw_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, reason, gw_stream_now(stream));
+	thaw_conn_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, reason, gw_stream_now(stream));
 	if (stream->state == GW_ASK && stream->account == GW_ACCOUNT_ASKED)
 		gw_note_story(stream);
 	if (stream->account == GW_ACCOUNT_LATER)
@@ -189,7 +189,7 @@ enum gw_step gw_cut(struct gw_stream *stream, const char *note)
 
 bool gw_write_kept(struct gw_stream *stream)
 {
-	bool can = gw_unwritten(stream) && thaw_can_write(stream->conn->ask);
+	bool can = gw_unwritten(stream) && thaw_conn_can_write(stream->conn->ask);
 	enum thaw_status status = can ? stream->conn->protocol->flush(stream) : THAW_OK;
 
 	if (status != THAW_FAILED && status != THAW_CLOSED)

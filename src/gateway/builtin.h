@@ -9,16 +9,17 @@
 #include "gateway/reply.h"
 #include "http/head.h"
 #include "thaw/ask.h"
+#include "tls/details.h"
 
 /* What an upstream is told of a request; all of it outlives the upstream. */
 struct gw_exchange {
 	const struct http_request *head;
 	const struct config_host *host;
 	const struct config_route *route;
-	const struct thaw_identity *identity;   /* NULL: none, or none was asked for */
-	const struct thaw_identity *unverified; /* a certificate that was not trusted; NULL: none */
-	const struct thaw_report *report;       /* how the identity was got; NULL without one */
-	uint64_t before_verdict;                /* bytes of body that had come by then */
+	const struct tls_identity *identity;   /* NULL: none, or none was asked for */
+	const struct tls_identity *unverified; /* a certificate that was not trusted; NULL: none */
+	const struct thaw_report *report;      /* how the identity was got; NULL without one */
+	uint64_t before_verdict;               /* bytes of body that had come by then */
 };
 
 struct gw_builtin_ops {

@@ -14,7 +14,7 @@
 void gw_settle_accounts(struct gw_conn *conn)
 {
 	if (gw_after_pending(conn))
-		thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
+		thaw_conn_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
 	for (struct gw_stream *stream = gw_next_stream(conn, NULL); stream != NULL;
 	     stream = gw_next_stream(conn, stream))
 		gw_account_stream(stream);
@@ -41,7 +41,7 @@ void gw_close(struct gw_conn *conn, enum gw_close how)
 	if (conn->protocol != NULL)
 		conn->protocol->drop(conn);
 	gw_pins_free(conn);
-	thaw_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
+	thaw_conn_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
 	if (floods && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE)
 		say_flood(conn);
 	if (how != GW_CLOSE_CUT)

@@ -17,9 +17,7 @@ static enum gw_step wait_read(struct gw_conn *conn)
 static bool begin_tls(struct gw_conn *conn)
 {
 	conn->tls = tls_link_new(conn->gateway->tls, conn->transport);
-	if (conn->tls != NULL)
-		conn->ask = thaw_conn_new(tls_link_ssl(conn->tls));
-	if (conn->ask == NULL)
+	if (conn->tls == NULL || thaw_conn_new(tls_link_ssl(conn->tls), &conn->ask, NULL) != THAW_OK)
 		return false;
 	tls_link_on_away(conn->tls, gw_sent_away, conn);
 	gw_after_watch(conn);
@@ -185,10 +183,7 @@ static uint64_t deadline(const struct gw_conn *conn)
 
 static bool ask_writes(const struct gw_conn *conn)
 {
-	struct thaw_wants wants;
-
-	thaw_conn_wants(conn->ask, &wants);
-	return wants.write;
+	return thaw_conn_wants_write(conn->ask);
 }
 
 struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
@@ -203,7 +198,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 		tls_link_step(conn->tls, conn->quiet);
 	conn->quiet = false;
 	if (conn->state != GW_DEAD && conn->ask != NULL)
-		thaw_tick(conn->ask, now_ms);
+		thaw_conn_tick(conn->ask, now_ms);
 	if (conn->state != GW_DEAD)
 		gw_pins_look(conn);
 	while (conn->state != GW_DEAD && step == GW_MOVED) {

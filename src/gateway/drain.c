@@ -9,11 +9,11 @@
 static enum gw_step over(struct gw_stream *stream, enum thaw_reason reason)
 {
 	if (!gw_after_pending(stream->conn)) {
-		thaw_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, reason, gw_stream_now(stream));
+		thaw_conn_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, reason, gw_stream_now(stream));
 		return GW_MOVED;
 	}
 	/* It was held for the ask that followed the response before. */
-	thaw_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_stream_now(stream));
+	thaw_conn_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_stream_now(stream));
 	return gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
 }
 
@@ -27,7 +27,7 @@ static bool on_end(void *arg)
 
 	if (stream->conn->wake == NULL)
 		return false;
-	if (!thaw_can_write(stream->conn->ask) && gw_stream_now(stream) < stream->began_ms + GW_MIDDLE_MS)
+	if (!thaw_conn_can_write(stream->conn->ask) && gw_stream_now(stream) < stream->began_ms + GW_MIDDLE_MS)
 		return false;
 	gw_stream_wake(stream);
 	return true;
@@ -39,8 +39,8 @@ static enum thaw_reason open_spool(struct gw_stream *stream)
 
 	if (stream->spool != NULL)
 		return THAW_REASON_NONE;
-	stream->spool = thaw_spool_new(stream->gateway->env.store, peer, stream->route->config->certificate.max_body);
-	if (stream->spool == NULL)
+	if (thaw_spool_new(stream->gateway->env.store, peer, stream->route->config->certificate.max_body,
+			   &stream->spool, NULL) != THAW_OK)
 		return THAW_REASON_NO_MEMORY;
 	thaw_spool_yield(stream->spool, stream->began_ms, on_end, stream);
 	return THAW_REASON_NONE;
@@ -53,7 +53,7 @@ static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status
 	stream->cut_off = stream->cut_off || status == THAW_CLOSED;
 	bool over = status == THAW_CLOSED || status == THAW_FAILED;
 	bool waiting = gw_after_pending(stream->conn) ||
-		       (gw_asked(stream) && thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING);
+		       (gw_asked(stream) && thaw_conn_verdict(stream->conn->ask) == THAW_VERDICT_PENDING);
 	if (over && !gw_asked(stream))
 		return stream->cut_off ? gw_refuse(stream, GW_PROBLEM_CUT_OFF, NULL)
 				       : gw_abandon(stream, thaw_conn_error(stream->conn->ask)->text);
@@ -78,7 +78,9 @@ static enum thaw_reason take(struct gw_stream *stream, void *to, const char *byt
 
 	(void)to;
 	*took = len;
-	return reason == THAW_REASON_NONE ? thaw_spool_write(stream->spool, bytes, len) : reason;
+	if (reason == THAW_REASON_NONE)
+		(void)!thaw_spool_write(stream->spool, bytes, len, &reason);
+	return reason;
 }
 
 /* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
@@ -88,8 +90,10 @@ static enum thaw_reason reserve(struct gw_stream *stream, void *to, void **where
 	*room = 0;
 	if (stream->spool == NULL)
 		return THAW_REASON_NONE;
+	enum thaw_reason reason = THAW_REASON_NONE;
 	gw_input_rest(&stream->in);
-	return thaw_spool_reserve(stream->spool, where, room);
+	(void)!thaw_spool_reserve(stream->spool, where, room, &reason);
+	return reason;
 }
 
 static void commit(struct gw_stream *stream, void *to, size_t len)
@@ -104,10 +108,8 @@ static const struct gw_sink spool = {.take = take, .reserve = reserve, .commit =
 
 static void show_progress(struct gw_stream *stream)
 {
-	struct thaw_report report;
-
-	thaw_conn_report(stream->conn->ask, &report);
-	board_ask_progress(stream->gateway->env.board, stream->shown, stream->body.received, report.asked_ms);
+	board_ask_progress(stream->gateway->env.board, stream->shown, stream->body.received,
+			   thaw_conn_report(stream->conn->ask)->asked_ms);
 }
 
 static enum gw_step at_end(struct gw_stream *stream)
@@ -119,8 +121,8 @@ static enum gw_step at_end(struct gw_stream *stream)
 	if (stream->in.at < stream->in.len && gw_renegotiates(stream))
 		stream->overtaken = true;
 	if (!gw_unwritten(stream))
-		thaw_body_ended(stream->conn->ask, gw_stream_now(stream));
-	if (gw_asked(stream) && thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
+		thaw_conn_body_ended(stream->conn->ask, gw_stream_now(stream));
+	if (gw_asked(stream) && thaw_conn_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
 		return GW_MOVED;
 	enum gw_pumped came = gw_pump_read(stream, &news);
 	return after_pump_read(stream, came, &news);

@@ -20,8 +20,7 @@ static enum tls_http2 http2_of(enum config_http2 setting)
 }
 
 /* The host as TLS needs to know it. trusts has room for one a route. */
-static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_protocol *protocol,
-				   const thaw_trust **trusts)
+static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_protocol *protocol, thaw_trust **trusts)
 {
 	size_t count = 0;
 
@@ -62,9 +61,9 @@ static enum thaw_status start_tls(struct gateway *gateway, struct thaw_error *er
 	for (size_t i = 0; i < routes->host_count; i++)
 		total += routes->hosts[i].config->route_count;
 	struct tls_host *hosts = calloc(routes->host_count + 1, sizeof(*hosts));
-	const thaw_trust **trusts = calloc(total + 1, sizeof(const thaw_trust *));
+	thaw_trust **trusts = calloc(total + 1, sizeof(thaw_trust *));
 	if (hosts != NULL && trusts != NULL) {
-		const thaw_trust **next = trusts;
+		thaw_trust **next = trusts;
 		for (size_t i = 0; i < routes->host_count; i++) {
 			hosts[i] = tls_host_of(&routes->hosts[i], &protocol, next);
 			next += routes->hosts[i].config->route_count;

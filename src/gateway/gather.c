@@ -97,13 +97,14 @@ static enum gw_gather pack_spooled(struct gw_stream *stream, struct gw_pack *pac
 {
 	const void *data = NULL;
 	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
-	enum thaw_reason reason = thaw_spool_peek(stream->spool, &data, &len);
+	enum thaw_reason reason = THAW_REASON_NONE;
+	enum thaw_status status = thaw_spool_peek(stream->spool, &data, &len, &reason);
 
-	if (reason != THAW_REASON_NONE && stream->state == GW_PASS) {
+	if (status != THAW_OK && stream->state == GW_PASS) {
 		(void)gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
 		return GW_GATHER_OVER;
 	}
-	if (reason != THAW_REASON_NONE) {
+	if (status != THAW_OK) {
 		gw_notice_refused(stream->conn, reason);
 		return gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
 	}

@@ -12,7 +12,7 @@ static enum thaw_status read_some(struct gw_stream *stream, void *where, size_t 
 {
 	if (stream->conn->plain != NULL)
 		return gw_plain_read(stream->conn, where, room, len);
-	return thaw_read(stream->conn->ask, where, room, len, gw_stream_now(stream));
+	return thaw_conn_read(stream->conn->ask, where, room, len, gw_stream_now(stream));
 }
 
 /* How much the client took is *put. */
@@ -46,7 +46,7 @@ static bool write_all(struct gw_stream *stream, const char *bytes, size_t len)
 {
 	enum thaw_status status = THAW_OK;
 
-	while (!gw_unwritten(stream) && len > 0 && status == THAW_OK && thaw_can_write(stream->conn->ask)) {
+	while (!gw_unwritten(stream) && len > 0 && status == THAW_OK && thaw_conn_can_write(stream->conn->ask)) {
 		size_t put = 0;
 		status = write_some(stream, bytes, len, &put);
 		bytes += put;
@@ -240,22 +240,14 @@ static enum gw_step busy(struct gw_conn *conn)
 	conn->wants.read = stream->wants.read;
 	/* In the middle of a handshake nothing can be written, however much room there is. */
 	conn->wants.write =
-		stream->wants.write || (stream->wants.read && gw_unwritten(stream) && thaw_can_write(conn->ask));
+		stream->wants.write || (stream->wants.read && gw_unwritten(stream) && thaw_conn_can_write(conn->ask));
 	return step;
-}
-
-static uint64_t ask_deadline(const struct gw_conn *conn)
-{
-	struct thaw_wants wants;
-
-	thaw_conn_wants(conn->ask, &wants);
-	return wants.deadline_ms;
 }
 
 /* While an ask is pending its deadline rules, but that a head which has begun keeps its own, too. */
 static uint64_t deadline(const struct gw_conn *conn)
 {
-	uint64_t ask_ms = ask_deadline(conn);
+	uint64_t ask_ms = thaw_conn_deadline(conn->ask);
 
 	if (conn->stream == NULL)
 		return ask_ms != THAW_NEVER ? ask_ms : conn->pace.deadline_ms;

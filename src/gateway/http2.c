@@ -123,7 +123,7 @@ static enum thaw_status read_frames(struct gw_conn *conn, bool *moved)
 	enum thaw_status status = THAW_WANT_READ;
 
 	if (!tls_link_dry(conn->tls)) /* a read that finds nothing is a system call all the same */
-		status = thaw_read(conn->ask, bytes, GW_SCRATCH_ROOM, &len, gw_now(conn));
+		status = thaw_conn_read(conn->ask, bytes, GW_SCRATCH_ROOM, &len, gw_now(conn));
 	if (status != THAW_OK)
 		return status;
 	conn->work += len;

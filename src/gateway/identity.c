@@ -19,7 +19,7 @@ static void put_sequence(struct gw_words *text, const uint8_t *der, size_t len)
 struct work {
 	struct http_writer writer;
 	struct gw_words value;
-	const struct thaw_identity *identity;
+	const struct tls_identity *identity;
 	const struct tls_details *details;
 };
 
@@ -128,7 +128,7 @@ static void write_sets(struct work *work, unsigned sets, bool chain)
 		write_nginx(work);
 }
 
-char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, const struct tls_details *details,
+char *gw_identity_fields(unsigned sets, const struct tls_identity *identity, const struct tls_details *details,
 			 size_t *len, bool *chain_left_out)
 {
 	struct work work = {.identity = identity, .details = details};

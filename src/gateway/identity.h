@@ -19,7 +19,7 @@
  * chain that does not fit is left out, and *chain_left_out tells (a log should). NULL: no memory (*len is
  * 0), or more than GW_IDENTITY_MAX even without the chain (*len is more).
  */
-char *gw_identity_fields(unsigned sets, const struct thaw_identity *identity, const struct tls_details *details,
+char *gw_identity_fields(unsigned sets, const struct tls_identity *identity, const struct tls_details *details,
 			 size_t *len, bool *chain_left_out);
 
 /* The same where the request has no identity: what says so. */

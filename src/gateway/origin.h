@@ -18,13 +18,13 @@ struct gw_told {
 };
 
 struct gw_origin {
-	const struct sockaddr *peer;            /* the client; NULL: unknown */
-	const char *http, *tls, *cipher;        /* "1.1", "TLSv1.3", "TLS_AES_256_GCM_SHA384"; tls NULL: without TLS */
-	struct http_span host;                  /* as the request names it, without a port; empty: it does not */
-	const struct thaw_identity *identity;   /* that the request runs under; NULL: none */
-	const struct thaw_identity *unverified; /* in place of it: a certificate that was not trusted; NULL: none */
-	const char *reason;                     /* why it was not; ASCII */
-	struct gw_told *told;                   /* of the identity */
+	const struct sockaddr *peer;           /* the client; NULL: unknown */
+	const char *http, *tls, *cipher;       /* "1.1", "TLSv1.3", "TLS_AES_256_GCM_SHA384"; tls NULL: without TLS */
+	struct http_span host;                 /* as the request names it, without a port; empty: it does not */
+	const struct tls_identity *identity;   /* that the request runs under; NULL: none */
+	const struct tls_identity *unverified; /* in place of it: a certificate that was not trusted; NULL: none */
+	const char *reason;                    /* why it was not; ASCII */
+	struct gw_told *told;                  /* of the identity */
 	/* Made when they are needed first. */
 	const struct tls_details *(*details)(void *arg); /* of the identity; NULL: out of memory */
 	const char *(*id)(void *arg);                    /* of the request; "": the system has no random bytes */

@@ -103,7 +103,7 @@ static void take_course(const struct visit *visit)
 	}
 }
 
-/* As thaw_ask() does. */
+/* As thaw_conn_ask() does. */
 static void ask(const struct visit *visit, const struct ask_facts *facts, const struct gw_decision *decision,
 		enum thaw_reason why)
 {

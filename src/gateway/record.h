@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "http/head.h"
 #include "thaw/ask.h"
+#include "tls/details.h"
 
 struct sockaddr;
 
@@ -25,13 +26,13 @@ struct gw_record_facts {
 	const char *note;             /* why it ended so; or NULL */
 	uint64_t bytes_in, bytes_out; /* of body */
 	uint64_t took_ms;
-	int64_t wall_ms;                        /* when it began, since 1970 */
-	const char *service;                    /* an upstream; NULL: none */
-	const char *server;                     /* of it; NULL: none */
-	uint64_t server_ms;                     /* until its response's head */
-	unsigned repairs;                       /* of its response: enum http_repair */
-	const struct thaw_identity *identity;   /* that the request ran under; or NULL */
-	const struct thaw_identity *unverified; /* that it went on with, marked so; or NULL */
+	int64_t wall_ms;                       /* when it began, since 1970 */
+	const char *service;                   /* an upstream; NULL: none */
+	const char *server;                    /* of it; NULL: none */
+	uint64_t server_ms;                    /* until its response's head */
+	unsigned repairs;                      /* of its response: enum http_repair */
+	const struct tls_identity *identity;   /* that the request ran under; or NULL */
+	const struct tls_identity *unverified; /* that it went on with, marked so; or NULL */
 };
 
 struct gw_record_ask {

@@ -10,7 +10,8 @@
 static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *decision)
 {
 	const struct config_certificate *settings = &stream->route->config->certificate;
-	struct thaw_ask_options options = {
+	const struct thaw_ask_options options = {
+		.size = sizeof(options),
 		.trust = stream->route->trust,
 		.moment = decision->moment,
 		.body_follows = decision->body_follows,
@@ -21,19 +22,23 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 		.unverified = settings->require == CONFIG_OPTIONAL_UNVERIFIED,
 	};
 
-	if (thaw_ask(stream->conn->ask, &options, gw_stream_now(stream)) != THAW_OK) {
+	enum thaw_status status = decision->moment == THAW_MOMENT_HANDSHAKE
+					  ? thaw_conn_check(stream->conn->ask, options.trust, gw_stream_now(stream))
+					  : thaw_conn_ask(stream->conn->ask, &options, gw_stream_now(stream));
+	if (status != THAW_OK) {
 		gw_notice(stream->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, gw_stream_now(stream), "cannot ask: %s",
 			  thaw_conn_error(stream->conn->ask)->text);
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	}
 	gw_account_enter(stream, GW_ACCOUNT_ASKED);
-	thaw_conn_report(stream->conn->ask, &stream->story.report);
+	stream->story.report = *thaw_conn_report(stream->conn->ask);
 	bool drains_first = decision->body_follows && stream->story.report.moment == THAW_MOMENT_BODY;
-	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING)
+	if (thaw_conn_verdict(stream->conn->ask) == THAW_VERDICT_PENDING)
 		gw_show_ask(stream);
-	if (thaw_verdict(stream->conn->ask) == THAW_VERDICT_PENDING && drains_first &&
+	if (thaw_conn_verdict(stream->conn->ask) == THAW_VERDICT_PENDING && drains_first &&
 	    gw_drains_too_much(settings, stream->body.framing == HTTP_BODY_LENGTH ? stream->head.length : 0))
-		thaw_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, THAW_REASON_BODY_SIZE, gw_stream_now(stream));
+		thaw_conn_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, THAW_REASON_BODY_SIZE,
+				  gw_stream_now(stream));
 	if (decision->continue_now)
 		return gw_continue(stream);
 	return GW_MOVED;
@@ -46,17 +51,13 @@ static enum gw_step go_then_ask(struct gw_stream *stream)
 	bool refused =
 		stream->conn->after.state == GW_AFTER_REFUSED && stream->conn->after.trust == stream->route->trust;
 
-	struct thaw_ask_options here = {.trust = stream->route->trust,
-					.moment = THAW_MOMENT_HANDSHAKE,
-					.unverified = settings->require == CONFIG_OPTIONAL_UNVERIFIED};
-	if (thaw_ask(stream->conn->ask, &here, gw_stream_now(stream)) != THAW_OK)
+	if (thaw_conn_check(stream->conn->ask, stream->route->trust, gw_stream_now(stream)) != THAW_OK)
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
-	struct thaw_report report;
-	thaw_conn_report(stream->conn->ask, &report);
-	enum gw_course course = gw_course(settings, report.verdict, report.reason);
+	const struct thaw_report *report = thaw_conn_report(stream->conn->ask);
+	enum gw_course course = gw_course(settings, report->verdict, report->reason);
 	if (course == GW_COURSE_ADMIT || course == GW_COURSE_MARKED) {
 		gw_account_enter(stream, GW_ACCOUNT_ASKED);
-		stream->story.report = report;
+		stream->story.report = *report;
 		if (course == GW_COURSE_MARKED)
 			gw_mark(stream);
 		else if (!gw_admit(stream))

@@ -22,6 +22,7 @@ static thaw_trust *load(struct gw_routes *routes, const struct config_certificat
 		if (config_same_trust(routes->trusts[i].settings, certificate))
 			return routes->trusts[i].trust;
 	const struct thaw_trust_options options = {
+		.size = sizeof(options),
 		.ca = certificate->ca,
 		.crl = certificate->crl,
 		.crl_check = certificate->crl_check == CONFIG_CRL_LEAF ? THAW_CRL_LEAF : THAW_CRL_CHAIN,
@@ -31,9 +32,9 @@ static thaw_trust *load(struct gw_routes *routes, const struct config_certificat
 		.depth = certificate->depth,
 		.max_cert_list = (size_t)certificate->max_cert_list,
 	};
-	struct thaw_error why = {.cls = THAW_ERR_NONE};
-	thaw_trust *trust = thaw_trust_open(&options, &why);
-	if (trust == NULL) {
+	struct thaw_error why;
+	thaw_trust *trust = NULL;
+	if (thaw_trust_open(&options, &trust, &why) != THAW_OK) {
 		/* It begins with the file that it is about. */
 		bool of_crl = options.crl != NULL && strncmp(why.text, options.crl, strlen(options.crl)) == 0;
 		const char *place = of_crl ? certificate->crl_place : certificate->ca_place;

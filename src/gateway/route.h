@@ -19,10 +19,10 @@ struct gw_host {
 	const struct config_host *config;
 	struct gw_route *routes; /* as many as config->route_count */
 	bool asks_late;
-	bool mixed;                     /* its routes differ in what they demand of a client's certificate */
-	const thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
-	uint64_t handshake_ms;          /* the longest timeout of those that do */
-	uint64_t late_ms;               /* ... and of those that ask late */
+	bool mixed;               /* its routes differ in what they demand of a client's certificate */
+	thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
+	uint64_t handshake_ms;    /* the longest timeout of those that do */
+	uint64_t late_ms;         /* ... and of those that ask late */
 };
 
 struct gw_routes {

@@ -75,11 +75,10 @@ struct gw_stream {
 	bool overtaken;          /* bytes of a later request came before the renegotiation that it waited for */
 	enum gw_account account; /* gw_account_enter() */
 	struct gw_record_ask story;
-	board_ask shown;                      /* while it is asked */
-	const struct thaw_identity *identity; /* that the request runs under; the connection's */
-	const struct thaw_identity
-		*unverified;               /* goes on with it, marked so: story.report has the reason. NULL: none */
-	const struct gw_upstream_ops *ops; /* NULL: not handed to an upstream yet */
+	board_ask shown;                       /* while it is asked */
+	const struct tls_identity *identity;   /* that the request runs under; the connection's */
+	const struct tls_identity *unverified; /* goes on with it, marked so: story.report has the reason. NULL: none */
+	const struct gw_upstream_ops *ops;     /* NULL: not handed to an upstream yet */
 	void *upstream;
 	uint64_t passed;   /* bytes of body that it has taken */
 	struct buffer out; /* what is to be written to the client */

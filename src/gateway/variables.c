@@ -53,7 +53,7 @@ static bool put_sans(struct gw_words *words, const struct tls_details *details, 
 	return count > 0;
 }
 
-static void put_chain(struct gw_words *words, const struct thaw_identity *identity, const struct tls_details *details)
+static void put_chain(struct gw_words *words, const struct tls_identity *identity, const struct tls_details *details)
 {
 	gw_words_base64(words, identity->certificate, identity->certificate_len);
 	for (size_t i = 0; i < details->chain_count; i++) {
@@ -62,7 +62,7 @@ static void put_chain(struct gw_words *words, const struct thaw_identity *identi
 	}
 }
 
-bool gw_variable_identity(unsigned variable, const struct thaw_identity *identity, const struct tls_details *details,
+bool gw_variable_identity(unsigned variable, const struct tls_identity *identity, const struct tls_details *details,
 			  struct gw_words *words)
 {
 	switch (variable) {
@@ -106,7 +106,7 @@ bool gw_variable_identity(unsigned variable, const struct thaw_identity *identit
 	}
 }
 
-bool gw_variable_unverified(unsigned variable, const struct thaw_identity *unverified, const char *reason,
+bool gw_variable_unverified(unsigned variable, const struct tls_identity *unverified, const char *reason,
 			    struct gw_words *words)
 {
 	switch (variable) {

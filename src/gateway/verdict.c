@@ -38,7 +38,7 @@ enum gw_step gw_run_ask(struct gw_stream *stream)
 {
 	if (!gw_write_kept(stream))
 		return GW_MOVED;
-	if (thaw_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
+	if (thaw_conn_verdict(stream->conn->ask) != THAW_VERDICT_PENDING)
 		return verdict_in(stream);
 	return gw_drain(stream);
 }

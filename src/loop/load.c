@@ -30,6 +30,7 @@ static unsigned workers_of(const struct config *config)
 static struct thaw_ledger_limits limits_of(const struct config *config, unsigned workers)
 {
 	return (struct thaw_ledger_limits){
+		.size = sizeof(struct thaw_ledger_limits),
 		.memory = config->spool.memory,
 		.disk = config->spool.disk,
 		.client_memory = config->spool.memory / 100 * config->spool.per_client_percent,
@@ -59,9 +60,8 @@ static struct places *places_new(const struct thaw_ledger_limits *limits, struct
 
 	if (places != NULL) {
 		places->limits = *limits;
-		places->ledger = thaw_ledger_new(limits);
-		if (loads_make(&places->loads, limits->workers) && counts_make(&places->counts, limits->workers) &&
-		    places->ledger != NULL)
+		if (thaw_ledger_new(limits, &places->ledger, NULL) == THAW_OK &&
+		    loads_make(&places->loads, limits->workers) && counts_make(&places->counts, limits->workers))
 			return places;
 		places_free(places);
 	}
@@ -150,13 +150,12 @@ struct attempt {
 static enum thaw_status try_store(void *arg, struct thaw_error *err)
 {
 	const struct attempt *attempt = arg;
-	thaw_store *store =
-		thaw_store_new(attempt->loaded->ledger, attempt->loaded->numbers[0], attempt->directory, err);
+	thaw_store *store = NULL;
+	enum thaw_status status =
+		thaw_store_new(attempt->loaded->ledger, attempt->loaded->numbers[0], attempt->directory, &store, err);
 
-	if (store == NULL)
-		return THAW_FAILED;
 	thaw_store_free(&store);
-	return THAW_OK;
+	return status;
 }
 
 /* user: as whom it was tried; NULL: as whom this process is. */

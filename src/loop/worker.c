@@ -307,8 +307,9 @@ static bool start(struct worker *w)
 	size_t room = acceptor_room(setup);
 	struct connections_limits limits = acceptor_limits(setup, room);
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	w->env.store = thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &err);
-	if (w->env.store == NULL || w->loop == NULL ||
+	if (thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &w->env.store, &err) !=
+		    THAW_OK ||
+	    w->loop == NULL ||
 	    !connections_init(&w->connections, w->loop, setup->gateway, &limits, setup->counts, setup->number)) {
 		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot make its spool and event loop: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");

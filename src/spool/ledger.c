@@ -9,6 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/sized.h"
+
 #define WORKERS_MAX 1024
 #define CACHE_LINE  64
 #define ENTRIES_MIN (UINT64_C(1) << 8)
@@ -104,14 +106,10 @@ static bool map_counts(thaw_ledger *ledger)
 	return true;
 }
 
-thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits)
+static void set_budgets(thaw_ledger *ledger, const struct thaw_ledger_limits *limits)
 {
-	if (limits->workers == 0 || limits->workers > WORKERS_MAX)
-		return NULL;
 	uint64_t memory = chunks(limits->memory), disk = chunks(limits->disk);
-	thaw_ledger *ledger = calloc(1, sizeof(*ledger));
-	if (ledger == NULL)
-		return NULL;
+
 	ledger->workers = limits->workers;
 	ledger->entries = entries_for(part(limits->worker_memory, memory), part(limits->worker_disk, disk));
 	ledger->whole[LEDGER_MEMORY] = memory;
@@ -121,10 +119,28 @@ thaw_ledger *thaw_ledger_new(const struct thaw_ledger_limits *limits)
 	ledger->client[LEDGER_MEMORY] = part(limits->client_memory, memory);
 	ledger->client[LEDGER_DISK] = part(limits->client_disk, disk);
 	ledger->request_memory = part(limits->request_memory, ledger->client[LEDGER_MEMORY]);
-	if (!map_counts(ledger) ||
-	    getrandom(ledger->secret, sizeof(ledger->secret), 0) != (ssize_t)sizeof(ledger->secret))
+}
+
+enum thaw_status thaw_ledger_new(const struct thaw_ledger_limits *limits, thaw_ledger **made, struct thaw_error *err)
+{
+	struct thaw_ledger_limits ours;
+
+	error_clear(err);
+	*made = NULL;
+	if (!sized_take(&ours, sizeof(ours), limits, SIZED_UP_TO(struct thaw_ledger_limits, disk)))
+		return error_usage(err, SIZED_WRONG, "thaw_ledger_limits");
+	if (ours.workers == 0 || ours.workers > WORKERS_MAX)
+		return error_usage(err, "making a ledger: workers must be between 1 and %d", WORKERS_MAX);
+	thaw_ledger *ledger = calloc(1, sizeof(*ledger));
+	if (ledger != NULL)
+		set_budgets(ledger, &ours);
+	if (ledger == NULL || !map_counts(ledger) ||
+	    getrandom(ledger->secret, sizeof(ledger->secret), 0) != (ssize_t)sizeof(ledger->secret)) {
 		thaw_ledger_free(&ledger);
-	return ledger;
+		return error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", "making a ledger");
+	}
+	*made = ledger;
+	return THAW_OK;
 }
 
 void thaw_ledger_free(thaw_ledger **ledger)
@@ -186,14 +202,17 @@ static uint64_t sum(const thaw_ledger *ledger, enum ledger_tier tier)
 	return total;
 }
 
-void thaw_ledger_read(const thaw_ledger *ledger, struct thaw_ledger_use *use)
+enum thaw_status thaw_ledger_read_use(const thaw_ledger *ledger, struct thaw_ledger_use *use)
 {
-	*use = (struct thaw_ledger_use){.memory = sum(ledger, LEDGER_MEMORY), .disk = sum(ledger, LEDGER_DISK)};
+	struct thaw_ledger_use ours = {
+		.size = sizeof(ours), .memory = sum(ledger, LEDGER_MEMORY), .disk = sum(ledger, LEDGER_DISK)};
+
 	for (unsigned i = 0; i < ledger->workers; i++) {
-		use->refused += read_count(&ledger->slots[i].refused);
-		use->clients += read_count(&ledger->slots[i].clients);
-		use->ended += read_count(&ledger->slots[i].ended);
+		ours.refused += read_count(&ledger->slots[i].refused);
+		ours.clients += read_count(&ledger->slots[i].clients);
+		ours.ended += read_count(&ledger->slots[i].ended);
 	}
+	return sized_give(use, &ours, sizeof(ours), SIZED_UP_TO(struct thaw_ledger_use, disk)) ? THAW_OK : THAW_FAILED;
 }
 
 uint64_t ledger_request_memory(const thaw_ledger *ledger)

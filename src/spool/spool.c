@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "spool/inside.h"
 
 /* Memory that each request may have from the part that is reserved for those who begin. */
@@ -20,18 +21,21 @@
 /* How often room is made for one chunk. Each time frees some; others may take it. */
 #define MAKE_ROOM_MAX 128
 
-thaw_spool *thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit)
+enum thaw_status thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit, thaw_spool **made,
+				struct thaw_error *err)
 {
 	thaw_spool *spool = calloc(1, sizeof(*spool));
 
+	error_clear(err);
+	*made = spool;
 	if (spool == NULL)
-		return NULL;
+		return error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", "making a spool");
 	spool->store = store;
 	spool->client = ledger_client(store->ledger, client);
 	spool->limit = limit;
 	spool->fd = -1;
 	TAILQ_INIT(&spool->chunks);
-	return spool;
+	return THAW_OK;
 }
 
 enum thaw_reason thaw_spool_ended(const thaw_spool *spool)
@@ -118,7 +122,15 @@ static size_t next_size(const struct thaw_spool *spool)
 	return size;
 }
 
-enum thaw_reason thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room)
+/* The reason of a call that was refused, for its caller; why may be NULL. */
+static enum thaw_status tell(enum thaw_reason reason, enum thaw_reason *why)
+{
+	if (why != NULL)
+		*why = reason;
+	return reason == THAW_REASON_NONE ? THAW_OK : THAW_FAILED;
+}
+
+static enum thaw_reason reserve(thaw_spool *spool, void **where, size_t *room)
 {
 	struct spool_chunk *chunk = TAILQ_LAST(&spool->chunks, spool_chunks);
 
@@ -142,6 +154,11 @@ enum thaw_reason thaw_spool_reserve(thaw_spool *spool, void **where, size_t *roo
 	return THAW_REASON_NONE;
 }
 
+enum thaw_status thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room, enum thaw_reason *why)
+{
+	return tell(reserve(spool, where, room), why);
+}
+
 void thaw_spool_commit(thaw_spool *spool, size_t len)
 {
 	struct spool_chunk *chunk = TAILQ_LAST(&spool->chunks, spool_chunks);
@@ -162,23 +179,23 @@ void thaw_spool_commit(thaw_spool *spool, size_t len)
 	spool_drop_chunk(spool, &chunk);
 }
 
-enum thaw_reason thaw_spool_write(thaw_spool *spool, const void *data, size_t len)
+enum thaw_status thaw_spool_write(thaw_spool *spool, const void *data, size_t len, enum thaw_reason *why)
 {
 	const unsigned char *bytes = data;
 
 	while (len > 0) {
 		void *where = NULL;
 		size_t room = 0;
-		enum thaw_reason reason = thaw_spool_reserve(spool, &where, &room);
+		enum thaw_reason reason = reserve(spool, &where, &room);
 		if (reason != THAW_REASON_NONE)
-			return reason;
+			return tell(reason, why);
 		size_t part = len < room ? len : room;
 		memcpy(where, bytes, part);
 		thaw_spool_commit(spool, part);
 		bytes += part;
 		len -= part;
 	}
-	return THAW_REASON_NONE;
+	return tell(THAW_REASON_NONE, why);
 }
 
 /* A chunk to read back into, in any case. */
@@ -210,7 +227,7 @@ static struct spool_chunk *front(const struct thaw_spool *spool)
 	return has_unread(chunk) ? chunk : NULL;
 }
 
-enum thaw_reason thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len)
+static enum thaw_reason peek(thaw_spool *spool, const void **data, size_t *len)
 {
 	*data = NULL;
 	*len = 0;
@@ -231,6 +248,11 @@ enum thaw_reason thaw_spool_peek(thaw_spool *spool, const void **data, size_t *l
 		*len = chunk->len - chunk->at;
 	}
 	return THAW_REASON_NONE;
+}
+
+enum thaw_status thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len, enum thaw_reason *why)
+{
+	return tell(peek(spool, data, len), why);
 }
 
 static void pass_block(struct thaw_spool *spool)
@@ -265,7 +287,9 @@ void thaw_spool_consume(thaw_spool *spool, size_t len)
 	spool_drop_chunk(spool, &chunk);
 }
 
-void thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use)
+enum thaw_status thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use)
 {
-	*use = spool->use;
+	const size_t least = SIZED_UP_TO(struct thaw_spool_use, unread);
+
+	return sized_give(use, &spool->use, sizeof(spool->use), least) ? THAW_OK : THAW_FAILED;
 }

@@ -9,7 +9,7 @@
 #define SHA256_LEN 32
 
 struct tls_certificate {
-	struct thaw_identity identity;
+	struct tls_identity identity;
 	X509 *x509;
 	STACK_OF(X509) * path;
 	char *subject, *issuer;
@@ -57,7 +57,7 @@ struct tls_certificate *tls_certificate_new(struct x509_st *x509, const struct s
 		certificate->hex[2 * i] = "0123456789abcdef"[certificate->sha256[i] >> 4];
 		certificate->hex[2 * i + 1] = "0123456789abcdef"[certificate->sha256[i] & 15];
 	}
-	certificate->identity = (struct thaw_identity){
+	certificate->identity = (struct tls_identity){
 		.subject = certificate->subject,
 		.issuer = certificate->issuer,
 		.sha256 = certificate->sha256,
@@ -83,7 +83,7 @@ void tls_certificate_free(struct tls_certificate **certificate)
 	free(gone);
 }
 
-const struct thaw_identity *tls_certificate_identity(const struct tls_certificate *certificate)
+const struct tls_identity *tls_certificate_identity(const struct tls_certificate *certificate)
 {
 	return &certificate->identity;
 }

@@ -2,7 +2,7 @@
 #ifndef TLS_CERTIFICATE_H
 #define TLS_CERTIFICATE_H
 
-#include "thaw/ask.h"
+#include "tls/details.h"
 
 struct tls_certificate;
 struct x509_st;
@@ -17,7 +17,7 @@ struct tls_certificate *tls_certificate_new(struct x509_st *x509, const struct s
 void tls_certificate_free(struct tls_certificate **certificate);
 
 /* Belongs to the certificate. */
-const struct thaw_identity *tls_certificate_identity(const struct tls_certificate *certificate);
+const struct tls_identity *tls_certificate_identity(const struct tls_certificate *certificate);
 
 /* For this folder's own files; they belong to the certificate. */
 struct x509_st *tls_certificate_x509(const struct tls_certificate *certificate);

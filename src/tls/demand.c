@@ -36,7 +36,7 @@ static bool is_fresh(uint64_t noted_ms, uint64_t now_ms)
 	return (noted_ms < now_ms ? now_ms - noted_ms : noted_ms - now_ms) < TLS_AWAY_MS;
 }
 
-static const thaw_trust *noted_trust(const struct tls_host_context *host, SSL_SESSION *session, uint64_t wall_ms)
+static thaw_trust *noted_trust(const struct tls_host_context *host, SSL_SESSION *session, uint64_t wall_ms)
 {
 	struct tls_ticket_note note;
 
@@ -48,12 +48,12 @@ static const thaw_trust *noted_trust(const struct tls_host_context *host, SSL_SE
 	return NULL;
 }
 
-static const thaw_trust *accepting_trust(const struct tls_link *link, const struct tls_host_context *host,
-					 SSL_SESSION *session)
+static thaw_trust *accepting_trust(const struct tls_link *link, const struct tls_host_context *host,
+				   SSL_SESSION *session)
 {
 	X509 *certificate = SSL_SESSION_get0_peer(session);
 	STACK_OF(X509) *sent = certificate != NULL ? tls_ticket_chain(session) : NULL;
-	const thaw_trust *accepts = NULL;
+	thaw_trust *accepts = NULL;
 
 	for (size_t i = 0; certificate != NULL && accepts == NULL && i < host->trust_count; i++) {
 		struct tls_verdict *verdict = tls_verify(host->trusts[i], link->ssl, certificate, sent);
@@ -65,7 +65,7 @@ static const thaw_trust *accepting_trust(const struct tls_link *link, const stru
 	return accepts;
 }
 
-const thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why)
+thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why)
 {
 	const struct tls_host_context *host = &link->server->hosts[link->host];
 	struct tls_away away = {.trust = NULL};
@@ -73,14 +73,15 @@ const thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *
 	*why = TLS_DEMAND_NONE;
 	if (link->away != NULL)
 		away = link->away(link->away_arg);
-	if (away.trust != NULL && tls_host_knows(host, away.trust)) {
+	thaw_trust *trust = away.trust != NULL ? tls_host_trust(host, away.trust) : NULL;
+	if (trust != NULL) {
 		*why = TLS_DEMAND_NOTE;
-		return away.trust;
+		return trust;
 	}
 	SSL_SESSION *session = offered_session(link, host);
 	if (session == NULL)
 		return NULL;
-	const thaw_trust *trust = link->away != NULL ? noted_trust(host, session, away.wall_ms) : NULL;
+	trust = link->away != NULL ? noted_trust(host, session, away.wall_ms) : NULL;
 	if (trust != NULL)
 		*why = TLS_DEMAND_TICKET;
 	else if ((trust = accepting_trust(link, host, session)) != NULL)

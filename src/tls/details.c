@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -215,15 +216,20 @@ static bool read_serial(const X509 *x509, struct tls_details *details)
 	return details->serial != NULL;
 }
 
-static bool read_time(const ASN1_TIME *time, char *text, size_t room)
+static bool read_time(const ASN1_TIME *time, char *text, size_t room, int64_t *seconds)
 {
+	struct tm parts;
+
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool good = bio != NULL && ASN1_TIME_print(bio, time) == 1;
 	int len = good ? BIO_read(bio, text, (int)room - 1) : -1;
 
 	BIO_free(bio);
 	text[len > 0 ? len : 0] = '\0';
-	return len > 0;
+	if (len <= 0 || ASN1_TIME_to_tm(time, &parts) != 1)
+		return false;
+	*seconds = timegm(&parts);
+	return true;
 }
 
 /* How many certificates of the path belong to the chain: without the client's own, and without a root (RFC 9440 2.3).
@@ -271,8 +277,8 @@ struct tls_details *tls_details_new(const struct tls_certificate *certificate)
 	if (!read_name(X509_get_subject_name(x509), &details->subject) ||
 	    !read_name(X509_get_issuer_name(x509), &details->issuer) || !read_sans(x509, details) ||
 	    !read_ekus(x509, details) || !read_serial(x509, details) ||
-	    !read_time(X509_get0_notBefore(x509), details->not_before, sizeof(details->not_before)) ||
-	    !read_time(X509_get0_notAfter(x509), details->not_after, sizeof(details->not_after)) ||
+	    !read_time(X509_get0_notBefore(x509), details->not_before, sizeof(details->not_before), &details->from_s) ||
+	    !read_time(X509_get0_notAfter(x509), details->not_after, sizeof(details->not_after), &details->until_s) ||
 	    !read_chain(tls_certificate_path(certificate), details))
 		tls_details_free(&details);
 	ERR_clear_error();

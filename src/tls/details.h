@@ -15,6 +15,15 @@
 
 struct tls_certificate;
 
+/* Who it is. Text is RFC 4514 for names; all of it belongs to the tls_certificate. */
+struct tls_identity {
+	const char *subject, *issuer;
+	const uint8_t *sha256;      /* 32 bytes, of the certificate's DER form */
+	const char *sha256_hex;     /* 64 lower-case digits */
+	const uint8_t *certificate; /* DER */
+	size_t certificate_len;
+};
+
 struct tls_attribute {
 	char *type; /* "CN", "O", ...; the dotted OID where there is no short name */
 	char *oid;  /* dotted */
@@ -47,6 +56,7 @@ struct tls_details {
 	size_t eku_count;
 	char *serial;                       /* hexadecimal, upper case, whole bytes; "-" in front if it is negative */
 	char not_before[32], not_after[32]; /* "Nov 23 18:51:32 2026 GMT" */
+	int64_t from_s, until_s;            /* the same in seconds since 1970 */
 	/*
 	 * The certificates that the verification went over, from the issuer's on, without a root at its end: what else
 	 * a client sent was not looked at, and is not passed on as if it had been. After a resumption, which carries

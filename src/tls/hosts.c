@@ -43,10 +43,10 @@ const struct tls_manner *tls_server_manner(const struct tls_server *server, int 
 	return &server->hosts[host].manner;
 }
 
-bool tls_host_knows(const struct tls_host_context *host, const thaw_trust *trust)
+thaw_trust *tls_host_trust(const struct tls_host_context *host, const thaw_trust *trust)
 {
 	for (size_t i = 0; i < host->trust_count; i++)
 		if (host->trusts[i] == trust)
-			return true;
-	return false;
+			return host->trusts[i];
+	return NULL;
 }

@@ -45,7 +45,7 @@ int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
-	return thaw_client_hello(ssl, alert, arg);
+	return thaw_ctx_client_hello(ssl, alert, arg);
 }
 
 /*

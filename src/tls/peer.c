@@ -154,7 +154,7 @@ static int go_on(int ok, X509_STORE_CTX *ctx)
 	return 1;
 }
 
-bool tls_peer_ask(struct tls_peer *peer, const thaw_trust *trust, int mode)
+bool tls_peer_ask(struct tls_peer *peer, thaw_trust *trust, int mode)
 {
 	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(trust->names);
 
@@ -166,7 +166,7 @@ bool tls_peer_ask(struct tls_peer *peer, const thaw_trust *trust, int mode)
 	(void)SSL_set_max_cert_list(peer->ssl, (long)trust->max_cert_list);
 	SSL_set_verify(peer->ssl, mode, go_on);
 	thaw_trust *before = peer->trust;
-	peer->trust = thaw_trust_ref((thaw_trust *)trust);
+	peer->trust = thaw_trust_ref(trust);
 	thaw_trust_free(&before);
 	return true;
 }

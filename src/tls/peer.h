@@ -31,7 +31,7 @@ void tls_peer_clear(struct tls_peer *peer);
 struct tls_peer *tls_peer_of(const SSL *ssl);
 
 /* Readies the SSL for a request for a certificate. False: out of memory. */
-bool tls_peer_ask(struct tls_peer *peer, const thaw_trust *trust, int mode) THAW_MUST_CHECK;
+bool tls_peer_ask(struct tls_peer *peer, thaw_trust *trust, int mode) THAW_MUST_CHECK;
 
 /* The verdict on the certificate that the peer has, which there must be. It belongs to peer. NULL: out of memory. */
 const struct tls_verdict *tls_peer_judge(struct tls_peer *peer, const thaw_trust *trust);

@@ -53,7 +53,7 @@ static SSL_CTX *equip(SSL_CTX *ctx)
 					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: workers share no cache */
 	SSL_CTX_set_client_hello_cb(ctx, tls_on_client_hello, NULL);
-	(void)SSL_CTX_set_session_ticket_cb(ctx, thaw_ticket_made, thaw_ticket_opened, NULL);
+	(void)SSL_CTX_set_session_ticket_cb(ctx, thaw_ctx_ticket_made, thaw_ctx_ticket_opened, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, tls_on_alpn, NULL);
 	return ctx;
 }
@@ -91,13 +91,13 @@ static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, st
 static bool keep_trusts(struct tls_host_context *host, const struct tls_host *from)
 {
 	if (from->at_handshake != NULL)
-		host->at_handshake = thaw_trust_ref((thaw_trust *)from->at_handshake);
+		host->at_handshake = thaw_trust_ref(from->at_handshake);
 	if (from->trust_count == 0)
 		return true;
 	host->trusts = calloc(from->trust_count, sizeof(thaw_trust *));
 	for (size_t i = 0; host->trusts != NULL && i < from->trust_count; i++)
-		if (!tls_host_knows(host, from->trusts[i]))
-			host->trusts[host->trust_count++] = thaw_trust_ref((thaw_trust *)from->trusts[i]);
+		if (tls_host_trust(host, from->trusts[i]) == NULL)
+			host->trusts[host->trust_count++] = thaw_trust_ref(from->trusts[i]);
 	return host->trusts != NULL;
 }
 

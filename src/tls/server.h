@@ -27,10 +27,10 @@ struct tls_host {
 	struct tls_key_setting key_setting;
 	const struct tls_protocol *protocol; /* one for all hosts; NULL: the defaults */
 	enum tls_http2 http2;
-	bool asks_late;                  /* one of its routes asks after the handshake */
-	bool hold_to_tls12;              /* clients that have to be asked late, and cannot be on TLS 1.3 */
-	const thaw_trust *at_handshake;  /* NULL: no certificate is asked for at the handshake */
-	const thaw_trust *const *trusts; /* all that this host's routes use: tickets are bound to them */
+	bool asks_late;            /* one of its routes asks after the handshake */
+	bool hold_to_tls12;        /* clients that have to be asked late, and cannot be on TLS 1.3 */
+	thaw_trust *at_handshake;  /* NULL: no certificate is asked for at the handshake */
+	thaw_trust *const *trusts; /* all that this host's routes use: tickets are bound to them */
 	size_t trust_count;
 };
 

@@ -32,18 +32,18 @@ struct tls_link {
 	bool hello; /* it has come */
 	bool http2; /* to be chosen, or chosen */
 	enum tls_demand demand;
-	const thaw_trust *demanded; /* it is asked under this one on demand; the host's */
+	thaw_trust *demanded; /* it is asked under this one on demand; the host's */
 	tls_away_fn *away;
 	void *away_arg;
 	char name[TLS_NAME_MAX + 1];
 };
 
-/* hosts.c: whether that is one of its routes' trusts. */
-bool tls_host_knows(const struct tls_host_context *host, const thaw_trust *trust);
+/* hosts.c: its own reference to that trust. NULL: it is none of its routes' trusts. */
+thaw_trust *tls_host_trust(const struct tls_host_context *host, const thaw_trust *trust);
 
 /* demand.c: the trust under which this connection is asked in its handshake, and why; NULL: it is not. In the
  * ClientHello callback. */
-const thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why);
+thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why);
 
 /* link.c: OpenSSL's callbacks. */
 int tls_on_client_hello(SSL *ssl, int *alert, void *arg);

@@ -35,6 +35,7 @@ struct tls_session {
 	unsigned refused_hellos;
 	struct tls_records records;
 	bool refused; /* by a no_renegotiation alert */
+	bool writing; /* a write waits to be repeated */
 	struct tls_peer peer;
 	struct thaw_error *err; /* the first failure; NULL: none. Most connections never have one */
 	bool err_lost;          /* ... or there was no memory to tell it */
@@ -181,7 +182,7 @@ static void read_extensions(struct tls_session *session, struct ssl_st *ssl)
 			tls_hello_read_extension(&session->hello, types[i], data, len);
 }
 
-int thaw_client_hello(struct ssl_st *ssl, int *alert, void *unused)
+int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 {
 	struct tls_session *session = tls_session_of(ssl);
 	char name[TLS_NAME_MAX + 1];
@@ -250,7 +251,7 @@ static enum thaw_status hold(struct tls_session *session)
 			  &err);
 }
 
-static enum thaw_status use_trust(struct tls_session *session, const thaw_trust *trust, int mode)
+static enum thaw_status use_trust(struct tls_session *session, thaw_trust *trust, int mode)
 {
 	struct thaw_error err;
 
@@ -262,12 +263,12 @@ static enum thaw_status use_trust(struct tls_session *session, const thaw_trust 
 		&err);
 }
 
-enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust)
+enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, thaw_trust *trust)
 {
 	return use_trust(session, trust, SSL_VERIFY_PEER);
 }
 
-enum thaw_status tls_session_ask_on_demand(struct tls_session *session, const thaw_trust *trust)
+enum thaw_status tls_session_ask_on_demand(struct tls_session *session, thaw_trust *trust)
 {
 	session->peer.on_demand = true;
 	return tls_session_ask_at_handshake(session, trust);
@@ -376,7 +377,7 @@ static enum thaw_status begin_renegotiation(struct tls_session *session)
 	return THAW_OK;
 }
 
-enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, const thaw_trust *trust,
+enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, thaw_trust *trust,
 			       enum thaw_reason *reason)
 {
 	bool post = means == THAW_MEANS_POST_HANDSHAKE;
@@ -462,6 +463,29 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 		return keep_error(session, flooded(session, begin_error(&err)), &err);
 	session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
 	return keep_error(session, tls_failure(session->ssl, n, "reading", begin_error(&err)), &err);
+}
+
+enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room, size_t *len)
+{
+	struct thaw_error err;
+
+	*len = 0;
+	if (room == 0)
+		return THAW_OK;
+	if (!tls_session_can_write(session))
+		return THAW_WANT_READ;
+	ERR_clear_error();
+	errno = 0;
+	(void)SSL_set_mode(session->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	int n = SSL_write_ex(session->ssl, data, room, len);
+	enum thaw_status status = n == 1 ? THAW_OK : tls_failure(session->ssl, n, "writing", begin_error(&err));
+	session->writing = status == THAW_WANT_WRITE;
+	return n == 1 ? THAW_OK : keep_error(session, status, &err);
+}
+
+bool tls_session_writing(const struct tls_session *session)
+{
+	return session->writing;
 }
 
 void tls_session_flush(struct tls_session *session)

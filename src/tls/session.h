@@ -9,6 +9,7 @@
 #ifndef TLS_SESSION_H
 #define TLS_SESSION_H
 
+#include "thaw/ask.h"
 #include "tls/certificate.h"
 #include "tls/offer.h"
 
@@ -40,10 +41,10 @@ void tls_session_hold_to_tls12(struct tls_session *session, bool hold);
 const struct tls_hello *tls_session_hello(const struct tls_session *session);
 
 /* Ask at the handshake; in the ClientHello callback or before. */
-enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, const thaw_trust *trust) THAW_MUST_CHECK;
+enum thaw_status tls_session_ask_at_handshake(struct tls_session *session, thaw_trust *trust) THAW_MUST_CHECK;
 
 /* The same, and a session is resumed only if this trust accepts its certificate: one without would not be asked. */
-enum thaw_status tls_session_ask_on_demand(struct tls_session *session, const thaw_trust *trust) THAW_MUST_CHECK;
+enum thaw_status tls_session_ask_on_demand(struct tls_session *session, thaw_trust *trust) THAW_MUST_CHECK;
 
 /*
  * All trusts that may be asked under on this connection, in an array that outlives it. A session is resumed only if
@@ -67,7 +68,7 @@ enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason 
  * Readies a request for the certificate. *reason: the peer cannot be asked after all (THAW_FAILED then, with the
  * connection whole).
  */
-enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, const thaw_trust *trust,
+enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, thaw_trust *trust,
 			       enum thaw_reason *reason) THAW_MUST_CHECK;
 
 /* Writes it. THAW_OK, THAW_WANT_*, or THAW_FAILED: the connection is dead. */
@@ -94,6 +95,16 @@ bool tls_session_has_certificate(const struct tls_session *session);
 
 /* As SSL_read. THAW_FAILED is for good. */
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len) THAW_MUST_CHECK;
+
+/*
+ * As SSL_write, of as many bytes as the transport takes. THAW_WANT_READ with nothing written while a handshake is under
+ * way. THAW_FAILED is for good.
+ */
+enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room,
+				   size_t *len) THAW_MUST_CHECK;
+
+/* A write waits to be repeated: OpenSSL ends a connection on which a handshake message is begun before. */
+bool tls_session_writing(const struct tls_session *session);
 
 /* The client sent so many records without application data, or ClientHellos, that it was given up: tls_session_error()
  * has the words. */

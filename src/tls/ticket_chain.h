@@ -4,7 +4,7 @@
  * judged by. A session whose certificate no trust accepts any more is not resumed: the client makes a full handshake,
  * in which it is asked as if it had never been here.
  *
- * tickets.c has the callbacks, thaw_ticket_made() and thaw_ticket_opened() of thaw/ask.h.
+ * tickets.c has the callbacks, thaw_ctx_ticket_made() and thaw_ctx_ticket_opened() of thaw/ask.h.
  */
 #ifndef TLS_TICKET_CHAIN_H
 #define TLS_TICKET_CHAIN_H

@@ -8,7 +8,7 @@
  * On a resumed connection the session keeps what its ticket carried. A ticket without a chain, for lack of memory, is
  * one that may not be accepted.
  */
-int thaw_ticket_made(struct ssl_st *ssl, void *unused)
+int thaw_ctx_ticket_made(struct ssl_st *ssl, void *unused)
 {
 	const STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
 
@@ -34,8 +34,8 @@ static bool may_resume(SSL *ssl, SSL_SESSION *opened)
 	return may;
 }
 
-int thaw_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, const unsigned char *name, size_t name_len,
-		       int status, void *unused)
+int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, const unsigned char *name,
+			   size_t name_len, int status, void *unused)
 {
 	(void)name;
 	(void)name_len;

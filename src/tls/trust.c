@@ -9,7 +9,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "base/error.h"
+#include "base/sized.h"
 #include "tls/certificate.h"
 #include "tls/failure.h"
 #include "tls/peer.h"
@@ -156,35 +156,37 @@ static bool collect_revoked(thaw_trust *trust)
 	return true;
 }
 
-/* options: NULL for a store of the caller's. The store is taken over on success only. */
-static thaw_trust *make(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
+/* options: NULL for a store of the caller's. Takes a reference to the store. */
+static enum thaw_status make(X509_STORE *store, const struct thaw_trust_options *options, thaw_trust **made,
+			     struct thaw_error *err)
 {
 	thaw_trust *trust = calloc(1, sizeof(*trust));
 
-	if (trust == NULL) {
-		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
-		return NULL;
-	}
+	if (trust == NULL)
+		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	atomic_init(&trust->refs, 1);
-	trust->store = store;
+	trust->store = X509_STORE_up_ref(store) == 1 ? store : NULL;
 	trust->hook = tls_peer_store();
 	trust->own = options != NULL;
 	trust->max_cert_list =
 		options != NULL && options->max_cert_list > 0 ? options->max_cert_list : TLS_MAX_CERT_LIST;
 	trust->crl_check = options != NULL ? options->crl_check : THAW_CRL_CHAIN;
 	trust->purpose = options != NULL ? options->purpose : THAW_PURPOSE_CLIENT;
-	if (trust->hook == NULL || !collect_names(trust, options != NULL && options->no_names) ||
+	if (trust->store == NULL || trust->hook == NULL ||
+	    !collect_names(trust, options != NULL && options->no_names) ||
 	    (options != NULL && options->partial_chain && !collect_revoked(trust)) || !digest_store(trust)) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, "collecting the names of the CAs", err);
-		trust->store = NULL; /* still the caller's */
 		thaw_trust_free(&trust);
+		return tls_library_failure(THAW_ERR_RESOURCE, "collecting the names of the CAs", err);
 	}
-	return trust;
+	*made = trust;
+	return THAW_OK;
 }
 
-thaw_trust *thaw_trust_from_store(struct x509_store_st *store, struct thaw_error *err)
+enum thaw_status thaw_trust_from_store(struct x509_store_st *store, thaw_trust **trust, struct thaw_error *err)
 {
-	return make(store, NULL, err);
+	error_clear(err);
+	*trust = NULL;
+	return make(store, NULL, trust, err);
 }
 
 /* All certificates of a PEM file into the store; what else is in it (a key, a comment) is passed over. */
@@ -304,23 +306,29 @@ static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options 
 	return status;
 }
 
-thaw_trust *thaw_trust_open(const struct thaw_trust_options *options, struct thaw_error *err)
+enum thaw_status thaw_trust_open(const struct thaw_trust_options *options, thaw_trust **trust, struct thaw_error *err)
 {
-	X509_STORE *store = X509_STORE_new();
-	thaw_trust *trust = NULL;
+	struct thaw_trust_options ours;
 
-	if (store == NULL) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, options->ca, err);
-		return NULL;
-	}
-	if (fill(store, options, err) == THAW_OK)
-		trust = make(store, options, err);
-	if (trust == NULL)
-		X509_STORE_free(store);
-	return trust;
+	error_clear(err);
+	*trust = NULL;
+	if (!sized_take(&ours, sizeof(ours), options, SIZED_UP_TO(struct thaw_trust_options, ca)))
+		return error_usage(err, SIZED_WRONG, "thaw_trust_options");
+	if (ours.ca == NULL)
+		return error_usage(err, "a trust needs a file of CA certificates");
+	X509_STORE *store = X509_STORE_new();
+	if (store == NULL)
+		return tls_library_failure(THAW_ERR_RESOURCE, ours.ca, err);
+	enum thaw_status status = fill(store, &ours, err);
+	if (status == THAW_OK)
+		status = make(store, &ours, trust, err);
+	X509_STORE_free(store);
+	return status;
 }
 
-thaw_trust *thaw_trust_load(const char *ca_file, const char *crl_file, struct thaw_error *err)
+enum thaw_status thaw_trust_load(const char *ca_file, const char *crl_file, thaw_trust **trust, struct thaw_error *err)
 {
-	return thaw_trust_open(&(struct thaw_trust_options){.ca = ca_file, .crl = crl_file}, err);
+	const struct thaw_trust_options options = {.size = sizeof(options), .ca = ca_file, .crl = crl_file};
+
+	return thaw_trust_open(&options, trust, err);
 }

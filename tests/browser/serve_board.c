@@ -19,6 +19,7 @@
 
 #include <arpa/inet.h>
 
+#include "../made.h"
 #include "base/clock.h"
 #include "base/socket.h"
 #include "gateway/board.h"
@@ -197,10 +198,12 @@ static void set_scene(struct scene *s)
 	s->config = config_parse(settings, strlen(settings), "serve_board", NULL, &err);
 	if (s->config == NULL)
 		die(err.text);
-	struct thaw_ledger_limits limits = {
-		.memory = s->config->spool.memory, .disk = s->config->spool.disk, .workers = WORKERS};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits),
+					    .memory = s->config->spool.memory,
+					    .disk = s->config->spool.disk,
+					    .workers = WORKERS};
 	s->board = board_new(WORKERS);
-	s->ledger = thaw_ledger_new(&limits);
+	s->ledger = made_ledger_new(&limits);
 	s->map = board_map_new(s->board, s->config);
 	if (s->board == NULL || s->ledger == NULL || s->map == NULL)
 		die("no memory");

@@ -36,14 +36,14 @@ def prefix(tmp_path_factory):
     return where
 
 
-def build(prefix, program, kind, example="embed", library="thaw"):
+def build(prefix, program, kind, source=TOP / "examples/embed.c", library="thaw"):
     """static: nothing of the library is loaded at run time; embed needs nothing else either, then."""
     folder = next(prefix.rglob(f"{library}.pc")).parent
     options, more = ["--cflags", "--libs"], [f"-Wl,-rpath,{next(prefix.rglob(f'lib{library}.so')).parent}"]
     if kind == "static":
         options, more = [*options, "--static"], ["-static"]
     flags = run("pkg-config", *options, library, env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).split()
-    run("gcc", "-Wall", "-Wextra", *more, "-o", program, TOP / f"examples/{example}.c", *flags)
+    run("gcc", "-Wall", "-Wextra", *more, "-o", program, source, *flags)
 
 
 @pytest.fixture(scope="session", params=["built"] if BUILT else ["shared", "static"])
@@ -178,7 +178,7 @@ def uploader(request, tmp_path_factory):
     if BUILT:
         return os.environ["THAW_UPLOAD"]
     program = tmp_path_factory.mktemp("upload") / "upload"
-    build(request.getfixturevalue("prefix"), program, "shared", "upload", "thaw-curl")
+    build(request.getfixturevalue("prefix"), program, "shared", TOP / "examples/upload.c", "thaw-curl")
     return program
 
 
@@ -195,7 +195,7 @@ def test_an_upload_to_nobody(uploader, pki, body):
     assert done.returncode == 1 and "not primed" in done.stderr
 
 
-LIBRARIES = {"thaw": ("ask", "spool", "thaw", "types"), "thaw-curl": ("curl",)}
+LIBRARIES = {"thaw": ("ask", "identity", "spool", "thaw", "trust", "types"), "thaw-curl": ("curl",)}
 
 
 def declared(library):
@@ -217,11 +217,23 @@ def test_the_symbol_list_is_what_the_headers_declare(library):
     assert declared(library) == set((TOP / f"cmake/lib{library}.symbols").read_text().split())
 
 
+def test_the_version_of_the_headers_is_the_project_s(prefix, tmp_path):
+    version = re.search(r"^project\(thaw VERSION ([0-9.]+)", (TOP / "CMakeLists.txt").read_text(), re.M)[1]
+    (tmp_path / "version.c").write_text(
+        '#include <thaw/thaw.h>\n#include <stdio.h>\n#if THAW_VERSION < THAW_MAKE_VERSION(0, 2, 0)\n#error "old"\n#endif\n'
+        "int main(void) { printf(\"%s %d.%d.%d %s %d\", THAW_VERSION_TEXT, THAW_VERSION >> 16, THAW_VERSION >> 8 & 255, "
+        'THAW_VERSION & 255, thaw_version(), thaw_version_number() == THAW_VERSION); return 0; }\n')
+    build(prefix, tmp_path / "version", "shared", tmp_path / "version.c")
+    assert run(tmp_path / "version") == f"{version} {version} {version} 1"
+    folder = next(prefix.rglob("thaw.pc")).parent
+    assert run("pkg-config", "--modversion", "thaw", env={**os.environ, "PKG_CONFIG_PATH": str(folder)}).strip() == version
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_nothing_else_is_exported(prefix, library):
     shared = next(prefix.rglob(f"lib{library}.so"))
     exported = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", shared).splitlines()}
-    assert exported - {"THAW_0", "THAW_CURL_0"} == declared(library)
+    assert exported - {"THAW_1", "THAW_CURL_1"} == declared(library)
     archive = next(prefix.rglob(f"lib{library}.a"))
     lines = [line.split() for line in run("nm", "-g", "--defined-only", archive).splitlines()]
     assert {line[2] for line in lines if len(line) == 3} == declared(library)
@@ -239,7 +251,7 @@ def test_both_archives_in_one_program(prefix, tmp_path):
     run(tmp_path / "both")
 
 
-@pytest.mark.parametrize("header", ["ask", "curl", "spool", "thaw", "types"])
+@pytest.mark.parametrize("header", ["ask", "curl", "identity", "spool", "thaw", "trust", "types"])
 @pytest.mark.parametrize("language", ["c -std=c11", "c++ -std=c++11"])
 def test_each_header_stands_alone(prefix, header, language):
     file = next(prefix.rglob(f"thaw/{header}.h"))

@@ -27,7 +27,7 @@ def debs():
     subprocess.run([TOP / "script" / "package"], check=True, stdout=subprocess.DEVNULL, timeout=600)
     found = sorted((TOP / "build" / "package").glob("*.deb"))
     named = {deb.name.split("_")[0]: deb for deb in found}
-    assert sorted(named) == ["libnginx-mod-http-thaw", "libthaw-curl-dev", "libthaw-curl0", "libthaw-dev", "libthaw0", "thaw"]
+    assert sorted(named) == ["libnginx-mod-http-thaw", "libthaw-curl-dev", "libthaw-curl1", "libthaw-dev", "libthaw1", "thaw"]
     return named
 
 

@@ -29,12 +29,12 @@ def test_what_they_depend_on(debs):
         assert re.search(library, thaw["Depends"])
     series = subprocess.run(["pkg-config", "--modversion", "openssl"], check=True, capture_output=True, text=True).stdout
     major, minor, *_ = series.split(".")
-    for package in ("thaw", "libthaw0", "libthaw-curl0"):  # not on a release whose OpenSSL they were not tested with
+    for package in ("thaw", "libthaw1", "libthaw-curl1"):  # not on a release whose OpenSSL they were not tested with
         assert re.search(rf"libssl3\w* \(<< {major}\.{int(minor) + 1}~\)", fields(debs[package])["Depends"])
     assert "libengine-pkcs11-openssl" in thaw["Recommends"]
-    assert "libssl3" in fields(debs["libthaw0"])["Depends"] and "libthaw0 (=" in fields(debs["libthaw-dev"])["Depends"]
-    assert "libcurl4" in fields(debs["libthaw-curl0"])["Depends"]
-    assert "libthaw-curl0 (=" in fields(debs["libthaw-curl-dev"])["Depends"]
+    assert "libssl3" in fields(debs["libthaw1"])["Depends"] and "libthaw1 (=" in fields(debs["libthaw-dev"])["Depends"]
+    assert "libcurl4" in fields(debs["libthaw-curl1"])["Depends"]
+    assert "libthaw-curl1 (=" in fields(debs["libthaw-curl-dev"])["Depends"]
 
 
 def test_the_nginx_module_serves_a_protected_location(installed):
@@ -105,15 +105,15 @@ def test_a_program_is_built_with_the_library(installed):
         cd /tmp
         cc -o embed embed.c $(pkg-config --cflags --libs thaw) -lssl -lcrypto
         cc -o upload upload.c $(pkg-config --cflags --libs thaw-curl)
-        ldd embed | grep -c libthaw.so.0
-        ldd upload | grep -c libthaw-curl.so.0
+        ldd embed | grep -c libthaw.so.1
+        ldd upload | grep -c libthaw-curl.so.1
     """)
     assert said.split() == ["1", "1"]
 
 
 def test_it_leaves_nothing_behind(installed):
     assert installed("""
-        dpkg -P libnginx-mod-http-thaw thaw libthaw-curl-dev libthaw-curl0 libthaw-dev libthaw0 >/dev/null 2>&1
+        dpkg -P libnginx-mod-http-thaw thaw libthaw-curl-dev libthaw-curl1 libthaw-dev libthaw1 >/dev/null 2>&1
         ls -d /etc/thaw /var/spool/thaw /var/log/thaw /usr/bin/thaw /usr/include/thaw /usr/share/doc/thaw 2>/dev/null || true
         getent passwd thaw || true
     """) == ""

@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 
+#include "../made.h"
 #include "pki.h"
 #include "server.h"
 #include "tls/server.h"
@@ -59,8 +60,8 @@ static void *small_open(const struct scenario *scenario, const struct server_env
 		abort();
 	server->scenario = scenario;
 	server->env = *env;
-	server->trust = thaw_trust_load(pki_get(PKI_CA)->certificate_file, NULL, err);
-	const thaw_trust *trusts[] = {server->trust};
+	server->trust = made_trust_load(pki_get(PKI_CA)->certificate_file, NULL, err);
+	thaw_trust *trusts[] = {server->trust};
 	struct tls_host host = {
 		.names = (const char *const[]){"*", NULL},
 		.certificate = pki_get(PKI_SERVER)->certificate_file,
@@ -93,7 +94,7 @@ static void *small_accept(void *arg, struct transport transport, const struct so
 	conn->server = arg;
 	conn->transport = transport;
 	conn->link = tls_link_new(conn->server->tls, transport);
-	if (conn->link == NULL || (conn->ask = thaw_conn_new(tls_link_ssl(conn->link))) == NULL)
+	if (conn->link == NULL || (conn->ask = made_conn_new(tls_link_ssl(conn->link))) == NULL)
 		abort();
 	thaw_conn_trace(conn->ask, on_trace, conn->server);
 	conn->deadline_ms = now_ms + SMALL_IDLE_MS;
@@ -159,6 +160,7 @@ static void engine_ask(struct small_conn *conn, uint64_t now_ms)
 {
 	const struct scenario *scenario = conn->server->scenario;
 	struct thaw_ask_options options = {
+		.size = sizeof(options),
 		.trust = conn->server->trust,
 		.moment = THAW_MOMENT_HEADERS,
 		.body_follows = conn->body_left > 0,
@@ -166,10 +168,10 @@ static void engine_ask(struct small_conn *conn, uint64_t now_ms)
 		.body_idle_ms = SMALL_IDLE_MS,
 		.decline_grace_ms = scenario->grace_ms,
 	};
-	if (thaw_ask(conn->ask, &options, now_ms) != THAW_OK)
+	if (thaw_conn_ask(conn->ask, &options, now_ms) != THAW_OK)
 		conn->state = SMALL_DEAD;
 	else if (conn->body_left == 0)
-		thaw_body_ended(conn->ask, now_ms);
+		thaw_conn_body_ended(conn->ask, now_ms);
 }
 
 static void took_body(struct small_conn *conn, size_t len, uint64_t now_ms)
@@ -177,12 +179,12 @@ static void took_body(struct small_conn *conn, size_t len, uint64_t now_ms)
 	conn->body_left -= len < conn->body_left ? len : conn->body_left;
 	conn->deadline_ms = now_ms + SMALL_IDLE_MS;
 	if (conn->body_left == 0 && !is_control(conn))
-		thaw_body_ended(conn->ask, now_ms);
+		thaw_conn_body_ended(conn->ask, now_ms);
 }
 
 static bool read_some(struct small_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms)
 {
-	enum thaw_status status = thaw_read(conn->ask, data, room, len, now_ms);
+	enum thaw_status status = thaw_conn_read(conn->ask, data, room, len, now_ms);
 
 	if (status == THAW_WANT_WRITE)
 		conn->want_write = true;
@@ -222,16 +224,16 @@ static bool step_ask(struct small_conn *conn, uint64_t now_ms)
 
 	if (is_control(conn))
 		return control_poll(conn, now_ms) || conn->state == SMALL_DEAD;
-	thaw_tick(conn->ask, now_ms);
-	bool read =
-		thaw_verdict(conn->ask) == THAW_VERDICT_PENDING && read_some(conn, data, sizeof(data), &len, now_ms);
+	thaw_conn_tick(conn->ask, now_ms);
+	bool read = thaw_conn_verdict(conn->ask) == THAW_VERDICT_PENDING &&
+		    read_some(conn, data, sizeof(data), &len, now_ms);
 	if (read)
 		took_body(conn, len, now_ms);
 	if (conn->state == SMALL_DEAD)
 		return true;
-	if (thaw_verdict(conn->ask) == THAW_VERDICT_PENDING)
+	if (thaw_conn_verdict(conn->ask) == THAW_VERDICT_PENDING)
 		return read;
-	if (thaw_verdict(conn->ask) == THAW_VERDICT_ACCEPTED) {
+	if (thaw_conn_verdict(conn->ask) == THAW_VERDICT_ACCEPTED) {
 		conn->state = SMALL_BODY;
 		conn->deadline_ms = now_ms + SMALL_IDLE_MS;
 	} else {
@@ -261,8 +263,9 @@ static bool step_reply(struct small_conn *conn, uint64_t now_ms)
 	struct thaw_error err = {0};
 	char data[16384];
 	size_t len = 0;
-	enum thaw_status status = tls_link_write(conn->link, conn->reply + conn->reply_at,
-						 strlen(conn->reply) - conn->reply_at, &len, &err);
+	const char *rest = conn->reply + conn->reply_at;
+	enum thaw_status status = is_control(conn) ? tls_link_write(conn->link, rest, strlen(rest), &len, &err)
+						   : thaw_conn_write(conn->ask, rest, strlen(rest), &len, now_ms);
 
 	conn->reply_at += len;
 	if (conn->reply[conn->reply_at] == '\0') {
@@ -275,7 +278,7 @@ static bool step_reply(struct small_conn *conn, uint64_t now_ms)
 	if (status == THAW_FAILED)
 		conn->state = SMALL_DEAD;
 	conn->want_write = status == THAW_WANT_WRITE;
-	return status != THAW_WANT_WRITE || read_some(conn, data, sizeof(data), &len, now_ms);
+	return status == THAW_OK || status == THAW_FAILED || read_some(conn, data, sizeof(data), &len, now_ms);
 }
 
 static bool step_linger(struct small_conn *conn)
@@ -319,15 +322,14 @@ static bool step_once(struct small_conn *conn, uint64_t now_ms)
 static struct gw_wants small_step(void *arg, uint64_t now_ms)
 {
 	struct small_conn *conn = arg;
-	struct thaw_wants ask;
 
 	conn->want_write = false;
 	if (!is_control(conn))
-		thaw_tick(conn->ask, now_ms);
+		thaw_conn_tick(conn->ask, now_ms);
 	while (conn->state != SMALL_DEAD && step_once(conn, now_ms))
 		;
-	thaw_conn_wants(conn->ask, &ask);
-	uint64_t deadline_ms = conn->state == SMALL_ASK && !is_control(conn) ? ask.deadline_ms : conn->deadline_ms;
+	uint64_t deadline_ms =
+		conn->state == SMALL_ASK && !is_control(conn) ? thaw_conn_deadline(conn->ask) : conn->deadline_ms;
 	if (conn->state != SMALL_ASK && now_ms >= deadline_ms)
 		conn->state = SMALL_DEAD;
 	if (is_control(conn) && now_ms >= deadline_ms)
@@ -336,7 +338,7 @@ static struct gw_wants small_step(void *arg, uint64_t now_ms)
 	bool polls = conn->state == SMALL_ASK && is_control(conn) && SSL_pending(tls_link_ssl(conn->link)) > 0;
 	return (struct gw_wants){
 		.read = !polls && (conn->state != SMALL_TLS || !conn->want_write),
-		.write = conn->want_write || ask.write,
+		.write = conn->want_write || thaw_conn_wants_write(conn->ask),
 		.dead = conn->state == SMALL_DEAD,
 		.deadline_ms = deadline_ms,
 	};

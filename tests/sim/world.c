@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../made.h"
 #include "base/require.h"
 #include "base/transport.h"
 #include "spool/store.h"
@@ -177,6 +178,7 @@ static bool open_store(struct world *world)
 	struct thaw_error err = {0};
 
 	world->limits = (struct thaw_ledger_limits){
+		.size = sizeof(struct thaw_ledger_limits),
 		.memory = scenario->memory,
 		.disk = scenario->disk,
 		.client_memory = scenario->memory * scenario->per_client_percent / 100,
@@ -184,7 +186,7 @@ static bool open_store(struct world *world)
 		.request_memory = scenario->request_memory,
 		.workers = 1,
 	};
-	world->ledger = thaw_ledger_new(&world->limits);
+	world->ledger = made_ledger_new(&world->limits);
 	if (world->ledger == NULL || !make_store(world, &err))
 		world_fail(world, "no store: %s", err.text);
 	return world->store != NULL;

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "../made.h"
 #include "admin/respond.h"
 
 #define MIB UINT64_C(1048576)
@@ -88,7 +89,7 @@ static void connect_anew(struct world *world)
 
 static int open_world(void **state)
 {
-	struct thaw_ledger_limits limits = {.memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
@@ -96,7 +97,7 @@ static int open_world(void **state)
 	world->board = new_board(2);
 	world->map = board_map_new(world->board, world->config);
 	world->worker = new_worker(world->board, 1, world->map, NULL);
-	world->ledger = thaw_ledger_new(&limits);
+	world->ledger = made_ledger_new(&limits);
 	world->wire = malloc(sizeof(*world->wire));
 	assert_true(world->ledger != NULL && world->wire != NULL);
 	board_alive(world->worker, NOW_MS);
@@ -265,7 +266,7 @@ static void test_status_of_an_idle_gateway(void **state)
 	struct world *world = *state;
 	json_t *status = get_status(world), *spool = json_object_get(status, "spool");
 
-	assert_string_equal(string_at(status, "version"), THAW_VERSION);
+	assert_string_equal(string_at(status, "version"), THAW_VERSION_TEXT);
 	assert_true(json_is_true(json_object_get(status, "ready")));
 	assert_string_equal(string_at(status, "phase"), "serving");
 	assert_int_equal(number_at(status, "uptime_ms"), 60000);

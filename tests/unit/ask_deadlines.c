@@ -4,6 +4,7 @@
  */
 #include "peers_world.h"
 
+#include "../made.h"
 #include "thaw/ask.h"
 
 #define START_MS   1000
@@ -28,8 +29,8 @@ static void exchange(struct pair *pair)
 	size_t len = 0;
 
 	for (enum thaw_status status = THAW_OK; status == THAW_OK;)
-		status = thaw_read(pair->conn, data, sizeof(data), &len, pair->now_ms);
-	thaw_tick(pair->conn, pair->now_ms);
+		status = thaw_conn_read(pair->conn, data, sizeof(data), &len, pair->now_ms);
+	thaw_conn_tick(pair->conn, pair->now_ms);
 }
 
 static struct pair open_pair(enum tls_client_version version)
@@ -47,7 +48,7 @@ static struct pair open_pair(enum tls_client_version version)
 	pair.link = tls_link_new(server, (struct transport){&way_ops, &wire.server});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
-	pair.conn = thaw_conn_new(tls_link_ssl(pair.link));
+	pair.conn = made_conn_new(tls_link_ssl(pair.link));
 	assert_non_null(pair.conn);
 	for (int turn = 0; turn < 20 && (client != THAW_OK || link != THAW_OK); turn++) {
 		client = tls_client_handshake(pair.client, &pair.err);
@@ -68,14 +69,15 @@ static void close_pair(struct pair *pair)
 
 static void ask(struct pair *pair)
 {
-	struct thaw_ask_options options = {.trust = trust,
+	struct thaw_ask_options options = {.size = sizeof(options),
+					   .trust = trust,
 					   .moment = THAW_MOMENT_HEADERS,
 					   .body_follows = true,
 					   .timeout_ms = TIMEOUT_MS,
 					   .body_idle_ms = IDLE_MS};
 
-	assert_int_equal(thaw_ask(pair->conn, &options, pair->now_ms), THAW_OK);
-	assert_int_equal(thaw_verdict(pair->conn), THAW_VERDICT_PENDING);
+	assert_int_equal(thaw_conn_ask(pair->conn, &options, pair->now_ms), THAW_OK);
+	assert_int_equal(thaw_conn_verdict(pair->conn), THAW_VERDICT_PENDING);
 }
 
 /* `bytes` of body each 10 ms until that time, or until the ask is over. */
@@ -84,7 +86,7 @@ static void let_pass(struct pair *pair, uint64_t until_ms, size_t bytes)
 	static const char body[4096];
 	size_t len = 0;
 
-	while (pair->now_ms < until_ms && thaw_verdict(pair->conn) == THAW_VERDICT_PENDING) {
+	while (pair->now_ms < until_ms && thaw_conn_verdict(pair->conn) == THAW_VERDICT_PENDING) {
 		pair->now_ms += 10;
 		if (bytes > 0)
 			assert_int_equal(tls_client_write(pair->client, body, bytes, &len, &pair->err), THAW_OK);
@@ -96,7 +98,7 @@ static void check_end(const struct pair *pair, enum thaw_reason reason, uint64_t
 {
 	struct thaw_report report;
 
-	thaw_conn_report(pair->conn, &report);
+	report = *thaw_conn_report(pair->conn);
 	assert_int_equal(report.verdict, THAW_VERDICT_TIMED_OUT);
 	assert_int_equal(report.reason, reason);
 	assert_int_equal(report.ended_ms, at_ms);
@@ -109,11 +111,9 @@ static void a_body_that_comes_does_not_prolong_the_ask(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		struct pair pair = open_pair(TLS_CLIENT_13);
-		struct thaw_wants wants;
 		ask(&pair);
 		let_pass(&pair, START_MS + 100, rates[i]);
-		thaw_conn_wants(pair.conn, &wants);
-		assert_int_equal(wants.deadline_ms, START_MS + TIMEOUT_MS);
+		assert_int_equal(thaw_conn_deadline(pair.conn), START_MS + TIMEOUT_MS);
 		let_pass(&pair, START_MS + 20000, rates[i]);
 		check_end(&pair, THAW_REASON_NO_ANSWER, START_MS + TIMEOUT_MS);
 		close_pair(&pair);
@@ -128,7 +128,7 @@ static void a_body_that_stands_still_does_not_end_the_ask(void **state)
 	(void)state;
 	ask(&pair);
 	let_pass(&pair, START_MS + TIMEOUT_MS - 10, 0);
-	assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_PENDING);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
 	close_pair(&pair);
 }
 
@@ -139,8 +139,8 @@ static void a_slow_body_leaves_the_certificate_its_whole_time(void **state)
 	(void)state;
 	ask(&pair);
 	let_pass(&pair, START_MS + 10000, 15); /* longer than either deadline */
-	assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_PENDING);
-	thaw_body_ended(pair.conn, pair.now_ms);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
+	thaw_conn_body_ended(pair.conn, pair.now_ms);
 	uint64_t ended_ms = pair.now_ms;
 	let_pass(&pair, START_MS + 30000, 0);
 	check_end(&pair, THAW_REASON_NO_ANSWER, ended_ms + TIMEOUT_MS);
@@ -168,7 +168,7 @@ static void a_client_that_does_not_read_is_not_given_more_time(void **state)
 	(void)state;
 	wire.down.window = 0;
 	ask(&pair);
-	thaw_body_ended(pair.conn, pair.now_ms);
+	thaw_conn_body_ended(pair.conn, pair.now_ms);
 	let_pass(&pair, START_MS + 2000, 0);
 	wire.down.window = WINDOW_MAX;
 	let_pass(&pair, START_MS + 30000, 0);

@@ -277,7 +277,8 @@ static void decisions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct thaw_ask_options options = {.moment = rows[i].moment,
+		struct thaw_ask_options options = {.size = sizeof(options),
+						   .moment = rows[i].moment,
 						   .body_follows = rows[i].body_follows,
 						   .early = rows[i].early,
 						   .again = rows[i].again};

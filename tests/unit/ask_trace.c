@@ -1,6 +1,7 @@
 /* One exchange has one trace: each of its states is reported once and in order, whichever way the client is asked. */
 #include "peers_world.h"
 
+#include "../made.h"
 #include "thaw/ask.h"
 
 #define NOW_MS     1000
@@ -50,7 +51,7 @@ static void open_pair(struct pair *pair, enum tls_client_version version, bool w
 	pair->link = tls_link_new(server, (struct transport){&way_ops, &wire.server});
 	assert_non_null(pair->client);
 	assert_non_null(pair->link);
-	pair->conn = thaw_conn_new(tls_link_ssl(pair->link));
+	pair->conn = made_conn_new(tls_link_ssl(pair->link));
 	assert_non_null(pair->conn);
 	thaw_conn_trace(pair->conn, on_change, pair);
 	for (int turn = 0; turn < TURNS_MAX && (client != THAW_OK || link != THAW_OK); turn++) {
@@ -71,7 +72,8 @@ static void close_pair(struct pair *pair)
 
 static void ask(struct pair *pair, bool body_follows)
 {
-	const struct thaw_ask_options options = {.trust = trust,
+	const struct thaw_ask_options options = {.size = sizeof(options),
+						 .trust = trust,
 						 .moment = body_follows ? THAW_MOMENT_BODY : THAW_MOMENT_HEADERS,
 						 .body_follows = body_follows,
 						 .again = true,
@@ -80,7 +82,7 @@ static void ask(struct pair *pair, bool body_follows)
 						 .decline_grace_ms = GRACE_MS};
 
 	pair->trace[0] = '\0';
-	assert_int_equal(thaw_ask(pair->conn, &options, pair->now_ms), THAW_OK);
+	assert_int_equal(thaw_conn_ask(pair->conn, &options, pair->now_ms), THAW_OK);
 }
 
 /* The server reads and writes what it can; the client does so, too, or does not read. */
@@ -90,17 +92,17 @@ static void go_on(struct pair *pair, bool client_reads)
 	size_t len;
 
 	for (int turn = 0; turn < TURNS_MAX; turn++) {
-		thaw_tick(pair->conn, pair->now_ms);
+		thaw_conn_tick(pair->conn, pair->now_ms);
 		if (client_reads)
 			(void)!tls_client_read(pair->client, &byte, 1, &len, &pair->err);
-		(void)!thaw_read(pair->conn, &byte, 1, &len, pair->now_ms);
+		(void)!thaw_conn_read(pair->conn, &byte, 1, &len, pair->now_ms);
 	}
 }
 
 static void pass(struct pair *pair, uint64_t ms)
 {
 	pair->now_ms += ms;
-	thaw_tick(pair->conn, pair->now_ms);
+	thaw_conn_tick(pair->conn, pair->now_ms);
 }
 
 static void an_answered_exchange_passes_each_state_once(void **state)
@@ -112,13 +114,13 @@ static void an_answered_exchange_passes_each_state_once(void **state)
 		ask(&pair, false);
 		go_on(&pair, true);
 		assert_string_equal(pair.trace, "send answer exchange finished settled ");
-		assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
 		ask(&pair, true);
 		assert_string_equal(pair.trace, "body ");
-		thaw_body_ended(pair.conn, pair.now_ms);
+		thaw_conn_body_ended(pair.conn, pair.now_ms);
 		go_on(&pair, true);
 		assert_string_equal(pair.trace, "body send answer exchange finished settled ");
-		assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
 		close_pair(&pair);
 	}
 }
@@ -139,7 +141,7 @@ static void an_empty_answer_is_held_back_over_tls13(void **state)
 	assert_string_equal(pair.trace, "send answer exchange finished grace ");
 	pass(&pair, GRACE_MS);
 	assert_string_equal(pair.trace, "send answer exchange finished grace settled ");
-	assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_DECLINED);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_DECLINED);
 	close_pair(&pair);
 }
 
@@ -155,12 +157,12 @@ static void an_unanswered_exchange_is_abandoned_for_good(void **state)
 		go_on(&pair, false);
 		pass(&pair, TIMEOUT_MS);
 		assert_string_equal(pair.trace, "send answer abandoned ");
-		assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_TIMED_OUT);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_TIMED_OUT);
 		ask(&pair, false);
 		assert_string_equal(pair.trace, "abandoned ");
 		go_on(&pair, true);
 		assert_string_equal(pair.trace, "abandoned ");
-		thaw_conn_report(pair.conn, &report);
+		report = *thaw_conn_report(pair.conn);
 		assert_int_equal(report.verdict, THAW_VERDICT_IMPOSSIBLE);
 		assert_int_equal(report.reason, THAW_REASON_OUTSTANDING);
 		close_pair(&pair);

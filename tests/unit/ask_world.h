@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "../made.h"
 #include "thaw/ask.h"
 
 #define NOW_MS    1000
@@ -43,7 +44,7 @@ static inline void open_contexts(struct pair *pair, int version, X509 *certifica
 	assert_int_equal(SSL_CTX_use_PrivateKey(pair->server_ctx, key), 1);
 	assert_int_equal(SSL_CTX_set_session_id_context(pair->server_ctx, (const unsigned char *)"x", 1), 1);
 	(void)SSL_CTX_set_max_proto_version(pair->server_ctx, version);
-	SSL_CTX_set_client_hello_cb(pair->server_ctx, thaw_client_hello, NULL);
+	SSL_CTX_set_client_hello_cb(pair->server_ctx, thaw_ctx_client_hello, NULL);
 	(void)SSL_CTX_set_session_cache_mode(pair->client_ctx,
 					     SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(pair->client_ctx, keep_session);
@@ -66,7 +67,7 @@ static inline void begin(struct pair *pair)
 	(void)SSL_set_mode(pair->client, SSL_MODE_NO_AUTO_CHAIN);
 	if (pair->session != NULL)
 		assert_int_equal(SSL_set_session(pair->client, pair->session), 1);
-	pair->conn = thaw_conn_new(pair->server);
+	pair->conn = made_conn_new(pair->server);
 	assert_non_null(pair->conn);
 }
 
@@ -76,10 +77,11 @@ static inline void settle(struct pair *pair)
 	for (int i = 0; i < TURNS_MAX; i++) {
 		char bytes[256];
 		size_t len;
-		if (!SSL_is_init_finished(pair->server) && thaw_verdict(pair->conn) == THAW_VERDICT_NONE)
+		if (!SSL_is_init_finished(pair->server) && thaw_conn_verdict(pair->conn) == THAW_VERDICT_NONE)
 			(void)SSL_do_handshake(pair->server);
 		else
-			assert_int_equal(thaw_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_WANT_READ);
+			assert_int_equal(thaw_conn_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS),
+					 THAW_WANT_READ);
 		(void)SSL_read(pair->client, bytes, sizeof(bytes));
 	}
 	ERR_clear_error();
@@ -101,13 +103,16 @@ static inline void close_contexts(struct pair *pair)
 	SSL_CTX_free(pair->client_ctx);
 }
 
-static inline enum thaw_verdict ask(struct pair *pair, const thaw_trust *trust, bool again)
+static inline enum thaw_verdict ask(struct pair *pair, thaw_trust *trust, bool again)
 {
-	const struct thaw_ask_options options = {
-		.trust = trust, .moment = THAW_MOMENT_HEADERS, .again = again, .timeout_ms = 60000};
-	assert_int_equal(thaw_ask(pair->conn, &options, NOW_MS), THAW_OK);
+	const struct thaw_ask_options options = {.size = sizeof(options),
+						 .trust = trust,
+						 .moment = THAW_MOMENT_HEADERS,
+						 .again = again,
+						 .timeout_ms = 60000};
+	assert_int_equal(thaw_conn_ask(pair->conn, &options, NOW_MS), THAW_OK);
 	settle(pair);
-	return thaw_verdict(pair->conn);
+	return thaw_conn_verdict(pair->conn);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "../made.h"
 #include "gateway/away.h"
 #include "hostile.h"
 
@@ -276,7 +277,7 @@ static int set_up(void **state)
 	if (set_up_peers(state) != 0 || mkdtemp(other_folder) == NULL || tls_pki_make(other_folder, &err) != THAW_OK)
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/ca.pem", other_folder);
-	other_trust = thaw_trust_load(path, NULL, &err);
+	other_trust = made_trust_load(path, NULL, &err);
 	return other_trust != NULL ? 0 : -1;
 }
 

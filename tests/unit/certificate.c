@@ -295,7 +295,7 @@ static void the_digest_is_of_the_whole(void **state)
 	(void)state;
 	struct tls_certificate *a = certificate_of(&(struct world_wish){.serial = 1}),
 			       *b = certificate_of(&(struct world_wish){.serial = 2}), *again;
-	const struct thaw_identity *identity = tls_certificate_identity(a);
+	const struct tls_identity *identity = tls_certificate_identity(a);
 	const unsigned char *der = identity->certificate;
 	uint8_t sha256[32];
 	char hex[65];

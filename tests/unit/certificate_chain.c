@@ -17,6 +17,7 @@
 #include "ask/identity.h"
 #include "base/error.h"
 
+#include "../made.h"
 #include "ask_world.h"
 #include "certificate_world.h"
 
@@ -49,7 +50,7 @@ static thaw_trust *trust_in(X509 *const *certificates, size_t count)
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(X509_STORE_add_cert(store, certificates[i]), 1);
 	struct thaw_error err = {0};
-	thaw_trust *trust = thaw_trust_from_store(store, &err);
+	thaw_trust *trust = made_trust_from_store(store, &err);
 	assert_non_null(trust);
 	return trust;
 }
@@ -134,7 +135,7 @@ static void at_the_handshake_too(void **state)
 		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
 		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle, pki.other_root}, 3);
-		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.trust), THAW_OK);
+		assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, pki.trust), THAW_OK);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.trust, false), THAW_VERDICT_ACCEPTED);
 		assert_chain(pair.conn, (X509 *[]){pki.inner, pki.middle}, 2);
@@ -199,13 +200,13 @@ static void a_resumed_session_has_what_the_trust_has(void **state)
 		open_contexts(&pair, versions[v], pki.server, pki.key);
 		begin(&pair);
 		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle}, 2);
-		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
+		assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
 		settle(&pair);
 		assert_int_equal(ask(&pair, pki.wide, false), THAW_VERDICT_ACCEPTED);
 		finish(&pair);
 		assert_non_null(pair.session);
 		begin(&pair);
-		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
+		assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, pki.wide), THAW_OK);
 		settle(&pair);
 		assert_int_equal(SSL_session_reused(pair.server), 1);
 		assert_int_equal(ask(&pair, pki.wide, false), THAW_VERDICT_ACCEPTED);
@@ -255,9 +256,8 @@ static void a_compressed_certificate_is_accepted(void **state)
 static void a_key_update_does_not_answer(void **state)
 {
 	struct pair pair = {0};
-	struct thaw_wants wants;
 	const struct thaw_ask_options options = {
-		.trust = pki.trust, .moment = THAW_MOMENT_HEADERS, .timeout_ms = 60000};
+		.size = sizeof(options), .trust = pki.trust, .moment = THAW_MOMENT_HEADERS, .timeout_ms = 60000};
 	char bytes[256];
 	size_t len;
 
@@ -266,20 +266,19 @@ static void a_key_update_does_not_answer(void **state)
 	begin(&pair);
 	equip(pair.client, pki.client, pki.key, (X509 *[]){pki.inner, pki.middle}, 2);
 	settle(&pair);
-	assert_int_equal(thaw_ask(pair.conn, &options, NOW_MS), THAW_OK);
+	assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
 	/* The client does not read, so it does not know that it was asked. */
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(SSL_key_update(pair.client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
 		assert_int_equal(SSL_do_handshake(pair.client), 1);
-		assert_int_equal(thaw_read(pair.conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_WANT_READ);
-		assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_PENDING);
-		assert_true(thaw_can_write(pair.conn));
+		assert_int_equal(thaw_conn_read(pair.conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_WANT_READ);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
+		assert_true(thaw_conn_can_write(pair.conn));
 	}
-	thaw_conn_wants(pair.conn, &wants);
-	assert_int_equal(wants.deadline_ms, NOW_MS + 60000);
-	thaw_tick(pair.conn, wants.deadline_ms);
-	assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_TIMED_OUT);
-	assert_true(thaw_can_write(pair.conn));
+	assert_int_equal(thaw_conn_deadline(pair.conn), NOW_MS + 60000);
+	thaw_conn_tick(pair.conn, thaw_conn_deadline(pair.conn));
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_TIMED_OUT);
+	assert_true(thaw_conn_can_write(pair.conn));
 	finish(&pair);
 	close_contexts(&pair);
 }

@@ -67,7 +67,7 @@ static void check_arrived(void)
 
 static void upload(bool failing)
 {
-	const struct thaw_curl_options options = {.url = shop_url, .headers = fields};
+	const struct thaw_curl_options options = {.size = sizeof(options), .url = shop_url, .headers = fields};
 	unsigned files = open_files();
 	CURL *easy = make_handle();
 	thaw_curl *helper = NULL;

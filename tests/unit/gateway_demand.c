@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <jansson.h>
 
+#include "../made.h"
 #include "config/config.h"
 #include "gateway/away.h"
 #include "gateway/board_view.h"
@@ -389,8 +390,9 @@ static int set_up(void **state)
 		       "  - { path: /body, client_certificate: { when: body }, upstream: 'builtin:sink' }\n"
 		       "  - { path: /after, client_certificate: { when: response }, upstream: 'builtin:sink' }\n",
 		       server_pem, server_key, ca, TIMEOUT_MS / 1000);
-	ledger = thaw_ledger_new(&(struct thaw_ledger_limits){.memory = 1 << 20, .workers = 1});
-	store = ledger != NULL ? thaw_store_new(ledger, 0, NULL, &err) : NULL;
+	ledger = made_ledger_new(&(struct thaw_ledger_limits){
+		.size = sizeof(struct thaw_ledger_limits), .memory = 1 << 20, .workers = 1});
+	store = ledger != NULL ? made_store_new(ledger, 0, NULL, &err) : NULL;
 	board = board_new(1);
 	away = away_new();
 	worker = board_open(board, board_take(board, 1), NULL);

@@ -24,7 +24,7 @@ static void asked_while_a_record_is_half_out(void **state)
 			assert_int_equal(SSL_get_error(pair.ssl, got), SSL_ERROR_WANT_READ);
 			serve(&pair);
 		}
-		assert_int_equal(thaw_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
 		assert_int_equal(pair.got, RECORD);
 		assert_int_equal(tls_guest_unsent(pair.guest), 0);
 		assert_true(tls_guest_moved(pair.guest) >= moved + RECORD);

@@ -114,7 +114,7 @@ static void play(bool failing)
 	if (pair.guest == NULL)
 		assert_int_not_equal(pair.err.text[0], '\0');
 	if (good) {
-		bool given = thaw_verdict(pair.conn) == THAW_VERDICT_ACCEPTED;
+		bool given = thaw_conn_verdict(pair.conn) == THAW_VERDICT_ACCEPTED;
 		assert_true(given || failing); /* OpenSSL declines where it has no memory to see that it could sign */
 		assert_int_equal(pair.got, HALF);
 		assert_int_equal(pair.sights[TLS_SIGHT_ASKED], 1);

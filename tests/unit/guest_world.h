@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "../made.h"
 #include "base/socket.h"
 #include "thaw/ask.h"
 #include "tls/guest.h"
@@ -50,8 +51,8 @@ static void serve(struct pair *pair)
 	char bytes[RECORD];
 	size_t len = 0;
 
-	thaw_tick(pair->conn, NOW_MS);
-	while (thaw_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS) == THAW_OK)
+	thaw_conn_tick(pair->conn, NOW_MS);
+	while (thaw_conn_read(pair->conn, bytes, sizeof(bytes), &len, NOW_MS) == THAW_OK)
 		pair->got += len;
 	(void)give_turn(before);
 }
@@ -89,7 +90,7 @@ static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
 	assert_int_equal(SSL_CTX_set_max_proto_version(pair->ctx, version), 1);
 	SSL_CTX_set_post_handshake_auth(pair->ctx, 1);
 	pair->link = tls_link_new(server, socket_transport(&pair->fds[1]));
-	pair->conn = thaw_conn_new(tls_link_ssl(pair->link));
+	pair->conn = made_conn_new(tls_link_ssl(pair->link));
 	(void)give_turn(true);
 	pair->guest = tls_guest_new(pair->ctx, &options, &pair->err);
 	if (pair->guest != NULL && (pair->ssl = SSL_new(pair->ctx)) != NULL &&
@@ -150,14 +151,15 @@ static void close_pair(struct pair *pair)
 
 static bool asking(const struct pair *pair)
 {
-	return thaw_verdict(pair->conn) == THAW_VERDICT_PENDING;
+	return thaw_conn_verdict(pair->conn) == THAW_VERDICT_PENDING;
 }
 
 static void ask(struct pair *pair)
 {
-	const struct thaw_ask_options options = {.trust = trust, .moment = THAW_MOMENT_HEADERS, .timeout_ms = 60000};
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = trust, .moment = THAW_MOMENT_HEADERS, .timeout_ms = 60000};
 
-	assert_int_equal(thaw_ask(pair->conn, &options, NOW_MS), THAW_OK);
+	assert_int_equal(thaw_conn_ask(pair->conn, &options, NOW_MS), THAW_OK);
 	assert_true(asking(pair));
 }
 

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "../made.h"
 #include "thaw/ask.h"
 
 #define SMALL     4096
@@ -50,7 +51,7 @@ static thaw_trust *trust_with_many_names(void)
 		X509_free(other);
 	}
 	EVP_PKEY_free(pkey);
-	thaw_trust *many = thaw_trust_from_store(store, &err);
+	thaw_trust *many = made_trust_from_store(store, &err);
 	assert_non_null(many);
 	return many;
 }
@@ -84,7 +85,7 @@ static void open_pair(struct pair *pair, int version, bool late)
 	pair->client_ctx = SSL_CTX_new(TLS_client_method());
 	assert_int_equal(SSL_CTX_use_certificate_chain_file(pair->server_ctx, server_pem), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey_file(pair->server_ctx, server_key, SSL_FILETYPE_PEM), 1);
-	SSL_CTX_set_client_hello_cb(pair->server_ctx, thaw_client_hello, NULL);
+	SSL_CTX_set_client_hello_cb(pair->server_ctx, thaw_ctx_client_hello, NULL);
 	assert_int_equal(SSL_CTX_use_certificate_chain_file(pair->client_ctx, certificate), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey_file(pair->client_ctx, key, SSL_FILETYPE_PEM), 1);
 	SSL_CTX_set_post_handshake_auth(pair->client_ctx, 1);
@@ -94,7 +95,7 @@ static void open_pair(struct pair *pair, int version, bool late)
 	SSL_set_connect_state(pair->client);
 	pair->server = open_end(pair->server_ctx, late ? -1 : pair->fds[1]);
 	SSL_set_accept_state(pair->server);
-	pair->conn = thaw_conn_new(pair->server);
+	pair->conn = made_conn_new(pair->server);
 	assert_non_null(pair->conn);
 	if (late)
 		assert_int_equal(SSL_set_fd(pair->server, pair->fds[1]), 1);
@@ -116,10 +117,10 @@ static bool server_reads(struct pair *pair)
 {
 	char data[16384];
 	size_t len = 0;
-	enum thaw_status status = thaw_read(pair->conn, data, sizeof(data), &len, 1);
+	enum thaw_status status = thaw_conn_read(pair->conn, data, sizeof(data), &len, 1);
 
 	assert_true(status == THAW_OK || status == THAW_WANT_READ || status == THAW_WANT_WRITE);
-	thaw_tick(pair->conn, 1);
+	thaw_conn_tick(pair->conn, 1);
 	pair->got += len;
 	return len > 0;
 }
@@ -137,15 +138,16 @@ static void shake_hands(struct pair *pair)
 
 static void ask(struct pair *pair, bool early)
 {
-	struct thaw_ask_options options = {.trust = pair->trust,
+	struct thaw_ask_options options = {.size = sizeof(options),
+					   .trust = pair->trust,
 					   .moment = THAW_MOMENT_HEADERS,
 					   .body_follows = true,
 					   .early = early,
 					   .timeout_ms = 1000,
 					   .body_idle_ms = 1000};
 
-	assert_int_equal(thaw_ask(pair->conn, &options, 1), THAW_OK);
-	assert_int_equal(thaw_verdict(pair->conn), THAW_VERDICT_PENDING);
+	assert_int_equal(thaw_conn_ask(pair->conn, &options, 1), THAW_OK);
+	assert_int_equal(thaw_conn_verdict(pair->conn), THAW_VERDICT_PENDING);
 }
 
 /* The client writes all of it before it reads. Both stand still: frozen. */
@@ -172,33 +174,29 @@ static void upload(struct pair *pair)
 
 static void answer(struct pair *pair)
 {
-	struct thaw_wants wants;
 	char data[64];
 	size_t len = 0;
 
-	for (int turn = 0; turn < 1000 && thaw_verdict(pair->conn) == THAW_VERDICT_PENDING; turn++) {
+	for (int turn = 0; turn < 1000 && thaw_conn_verdict(pair->conn) == THAW_VERDICT_PENDING; turn++) {
 		assert_int_equal(SSL_read_ex(pair->client, data, sizeof(data), &len), 0);
 		(void)server_reads(pair);
 	}
-	assert_int_equal(thaw_verdict(pair->conn), THAW_VERDICT_ACCEPTED);
-	thaw_conn_wants(pair->conn, &wants);
-	assert_false(wants.write);
+	assert_int_equal(thaw_conn_verdict(pair->conn), THAW_VERDICT_ACCEPTED);
+	assert_false(thaw_conn_wants_write(pair->conn));
 }
 
 static void run(int version, bool late, bool early)
 {
-	struct thaw_wants wants;
 	struct pair pair;
 
 	open_pair(&pair, version, late);
 	shake_hands(&pair);
 	ask(&pair, early);
 	if (version == TLS1_3_VERSION) {
-		thaw_conn_wants(pair.conn, &wants);
-		assert_true(wants.write); /* or the test would be of nothing */
+		assert_true(thaw_conn_wants_write(pair.conn)); /* or the test would be of nothing */
 	}
 	upload(&pair);
-	thaw_body_ended(pair.conn, 1);
+	thaw_conn_body_ended(pair.conn, 1);
 	answer(&pair);
 	close_pair(&pair);
 }

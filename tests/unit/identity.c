@@ -24,7 +24,7 @@ static uint8_t der[] = {0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF, 0x01};
 #define PEM(text)   "-----BEGIN%20CERTIFICATE-----%0A" text "%0A-----END%20CERTIFICATE-----%0A"
 
 struct client {
-	struct thaw_identity identity;
+	struct tls_identity identity;
 	struct tls_details details;
 };
 

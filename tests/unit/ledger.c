@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../made.h"
 #include "hostile.h"
 #include "spool/ledger.h"
 
@@ -28,16 +29,16 @@ static thaw_ledger *make(struct thaw_ledger_limits limits)
 {
 	if (limits.workers == 0)
 		limits.workers = 1;
-	thaw_ledger *ledger = thaw_ledger_new(&limits);
+	thaw_ledger *ledger = made_ledger_new(&limits);
 	assert_non_null(ledger);
 	return ledger;
 }
 
 static struct thaw_ledger_use use_of(const thaw_ledger *ledger)
 {
-	struct thaw_ledger_use use;
+	struct thaw_ledger_use use = {.size = sizeof(use)};
 
-	thaw_ledger_read(ledger, &use);
+	(void)thaw_ledger_read_use(ledger, &use);
 	return use;
 }
 
@@ -103,14 +104,14 @@ static void test_client_keys(void **state)
 
 static void test_wrong_limits(void **state)
 {
-	struct thaw_ledger_limits limits = {.memory = CHUNK, .workers = 0};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = CHUNK, .workers = 0};
 
 	(void)state;
-	assert_null(thaw_ledger_new(&limits));
+	assert_null(made_ledger_new(&limits));
 	limits.workers = 1025;
-	assert_null(thaw_ledger_new(&limits));
+	assert_null(made_ledger_new(&limits));
 	limits.workers = 1024;
-	thaw_ledger *ledger = thaw_ledger_new(&limits);
+	thaw_ledger *ledger = made_ledger_new(&limits);
 	assert_non_null(ledger);
 	assert_int_equal(ledger_workers(ledger), 1024);
 	assert_int_equal(ledger_acquire(ledger, 1023, 1, LEDGER_MEMORY, CHUNK, true), THAW_REASON_NONE);
@@ -255,6 +256,7 @@ struct model {
 };
 
 static const struct thaw_ledger_limits model_limits = {
+	.size = sizeof(model_limits),
 	.memory = LIMIT * CHUNK,
 	.disk = 2 * LIMIT * CHUNK,
 	.worker_memory = 80 * CHUNK,
@@ -337,7 +339,7 @@ static void model_step(thaw_ledger *ledger, struct model *model, uint64_t *seed)
 static void test_like_a_plain_model(void **state)
 {
 	struct model *model = calloc(1, sizeof(*model));
-	thaw_ledger *ledger = thaw_ledger_new(&model_limits);
+	thaw_ledger *ledger = made_ledger_new(&model_limits);
 	uint64_t seed = 20261123;
 
 	(void)state;
@@ -586,8 +588,11 @@ static void test_killed_worker_is_reclaimed(void **state)
 
 static void test_forged_counts_are_wrong_counts_and_no_more(void **state)
 {
-	struct thaw_ledger_limits limits = {
-		.memory = 64 * CHUNK, .disk = 64 * CHUNK, .client_memory = 16 * CHUNK, .workers = 3};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits),
+					    .memory = 64 * CHUNK,
+					    .disk = 64 * CHUNK,
+					    .client_memory = 16 * CHUNK,
+					    .workers = 3};
 
 	(void)state;
 	for (size_t i = 0; i < HOSTILE_WORDS; i++) {

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "../made.h"
 #include "admin/respond.h"
 
 #define MIB UINT64_C(1048576)
@@ -261,13 +262,13 @@ struct world {
 
 static void open_world(struct world *world, const char *upstreams)
 {
-	struct thaw_ledger_limits limits = {.memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
 
 	world->config = config_with(upstreams);
 	world->board = new_board(4);
 	world->map = board_map_new(world->board, world->config);
 	world->worker = new_worker(world->board, 3, world->map, NULL);
-	world->ledger = thaw_ledger_new(&limits);
+	world->ledger = made_ledger_new(&limits);
 	assert_non_null(world->ledger);
 	board_alive(world->worker, NOW_MS);
 	board_enter(world->board, BOARD_SERVING, 3, 1);
@@ -286,12 +287,13 @@ static void close_world(struct world *world)
 
 static bool write_metrics(struct world *world, struct buffer *text)
 {
-	struct admin_sight sight = {.admin = &world->admin, .now_ms = NOW_MS, .wall_ms = WALL_MS};
+	struct admin_sight sight = {
+		.admin = &world->admin, .spool = {.size = sizeof(sight.spool)}, .now_ms = NOW_MS, .wall_ms = WALL_MS};
 
 	sight.board = board_view_new(world->board, NOW_MS, WALL_MS);
 	if (sight.board == NULL)
 		return false;
-	thaw_ledger_read(world->ledger, &sight.spool);
+	(void)thaw_ledger_read_use(world->ledger, &sight.spool);
 	admin_metrics(&sight, text);
 	board_view_free(&sight.board);
 	return !text->failed;
@@ -316,7 +318,7 @@ static void test_an_idle_gateway(void **state)
 	(void)state;
 	open_world(&world, "{ }");
 	struct exposition *e = scrape(&world);
-	ASSERT_METRIC(e, "thaw_build_info", "version=" THAW_VERSION, 1);
+	ASSERT_METRIC(e, "thaw_build_info", "version=" THAW_VERSION_TEXT, 1);
 	ASSERT_METRIC(e, "thaw_ready", "", 1);
 	ASSERT_METRIC(e, "thaw_configuration", "", 3);
 	ASSERT_METRIC(e, "thaw_workers_wanted", "", 1);
@@ -422,11 +424,11 @@ static void test_the_spool(void **state)
 
 	(void)state;
 	open_world(&world, "{ }");
-	thaw_store *store = thaw_store_new(world.ledger, 0, NULL, &err);
+	thaw_store *store = made_store_new(world.ledger, 0, NULL, &err);
 	assert_non_null(store);
-	thaw_spool *spool = thaw_spool_new(store, NULL, 64 * MIB);
+	thaw_spool *spool = made_spool_new(store, NULL, 64 * MIB);
 	assert_non_null(spool);
-	assert_int_equal(thaw_spool_write(spool, "12345", 5), THAW_REASON_NONE);
+	assert_int_equal(why_spool_write(spool, "12345", 5), THAW_REASON_NONE);
 	struct exposition *e = scrape(&world);
 	ASSERT_METRIC(e, "thaw_spool_bytes", "tier=memory", 512);
 	ASSERT_METRIC(e, "thaw_spool_bytes", "tier=disk", 0);

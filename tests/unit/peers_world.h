@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../made.h"
 #include "base/transport.h"
 #include "tls/client.h"
 #include "tls/credentials.h"
@@ -118,7 +119,7 @@ static inline bool exchange_message(void *arg, bool finished)
 
 /* What it asks for is requested of the client. It must outlive the session, or the next one. */
 static inline void exchange_begin(struct exchange *exchange, struct tls_session *session, enum thaw_means means,
-				  const thaw_trust *of)
+				  thaw_trust *of)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 
@@ -157,7 +158,7 @@ static int set_up_peers(void **state)
 	server = tls_server_new(&host, 1, &err);
 	credentials =
 		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);
-	trust = thaw_trust_load(ca, NULL, &err);
+	trust = made_trust_load(ca, NULL, &err);
 	return server != NULL && credentials != NULL && trust != NULL ? 0 : -1;
 }
 

@@ -2,6 +2,7 @@
  */
 #include <sys/stat.h>
 
+#include "../made.h"
 #include "pool_world.h"
 #include "tls/certificate.h"
 #include "tls/pki.h"
@@ -34,7 +35,7 @@ static int make_pki(void **state)
 	path_in(foreign, "ca.pem", foreign_ca);
 	if (tls_pki_make(folder, &err) != THAW_OK || tls_pki_make(foreign, &err) != THAW_OK)
 		return -1;
-	trust = thaw_trust_load(ca, NULL, &err);
+	trust = made_trust_load(ca, NULL, &err);
 	return trust != NULL ? 0 : -1;
 }
 

@@ -1,4 +1,5 @@
 /* The spool as its users see it: in order, within its budgets, and nothing left behind. */
+#include "../made.h"
 #include "spool_world.h"
 
 #include <dirent.h>
@@ -147,7 +148,7 @@ static void write_copy(struct model *model, struct body *body)
 
 	for (size_t i = 0; i < len; i++)
 		data[i] = body_byte(body, body->written + i);
-	enum thaw_reason reason = thaw_spool_write(body->spool, data, len);
+	enum thaw_reason reason = why_spool_write(body->spool, data, len);
 	uint64_t took = use_of(body).unread - before;
 	assert_true(reason == THAW_REASON_NONE ? took == len : took < len);
 	body->written += took;
@@ -199,7 +200,7 @@ static void run_model(const struct thaw_ledger_limits *limits, uint64_t seed, in
 
 	assert_non_null(model);
 	disk_reset();
-	*model = (struct model){.limits = limits, .ledger = thaw_ledger_new(limits), .random = seed};
+	*model = (struct model){.limits = limits, .ledger = made_ledger_new(limits), .random = seed};
 	assert_non_null(model->ledger);
 	for (unsigned i = 0; i < 2; i++)
 		model->stores[i] = store_on(model->ledger, i, limits->disk > 0 ? "in memory" : NULL);
@@ -247,7 +248,7 @@ static void test_like_a_plain_model(void **state)
 static void test_one_byte_writes_cost_no_more(void **state)
 {
 	static const struct thaw_ledger_limits limits = {
-		.memory = 64 * CHUNK, .disk = 64 * CHUNK, .request_memory = 4 * CHUNK};
+		.size = sizeof(limits), .memory = 64 * CHUNK, .disk = 64 * CHUNK, .request_memory = 4 * CHUNK};
 	struct world world = world_new(limits);
 	struct body tiny = body_of(world.store, 1), full = body_of(world.store, 2);
 
@@ -297,11 +298,11 @@ static void test_reserved_room_is_given_back(void **state)
 	size_t room = 0;
 
 	(void)state;
-	assert_int_equal(thaw_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
+	assert_int_equal(why_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
 	thaw_spool_commit(body.spool, 0);
 	assert_int_equal(use_of(&body).memory, 0);
 	assert_int_equal(body_write(&body, CHUNK), THAW_REASON_NONE);
-	assert_int_equal(thaw_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
+	assert_int_equal(why_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
 	assert_int_equal(room, CHUNK);
 	thaw_spool_commit(body.spool, 0);
 	assert_int_equal(use_of(&body).memory, CHUNK);
@@ -319,23 +320,23 @@ static void test_body_size(void **state)
 
 	(void)state;
 	assert_int_equal(body_write(&body, 2 * CHUNK), THAW_REASON_NONE);
-	assert_int_equal(thaw_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
+	assert_int_equal(why_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
 	assert_int_equal(room, 10);
 	thaw_spool_commit(body.spool, 0);
-	assert_int_equal(thaw_spool_write(body.spool, more, 0), THAW_REASON_NONE);
+	assert_int_equal(why_spool_write(body.spool, more, 0), THAW_REASON_NONE);
 	assert_int_equal(body_write(&body, 11), THAW_REASON_BODY_SIZE);
 	assert_int_equal(body.written, 2 * CHUNK + 10);
 	/* What was read does not make room: it is the size of the body. */
 	body_drain(&body);
-	assert_int_equal(thaw_spool_write(body.spool, more, 1), THAW_REASON_BODY_SIZE);
+	assert_int_equal(why_spool_write(body.spool, more, 1), THAW_REASON_BODY_SIZE);
 	thaw_spool_free(&body.spool);
 	/* A part of what is too long is taken, and no more. */
 	body = body_new(world.store, NULL, 15);
-	assert_int_equal(thaw_spool_write(body.spool, more, sizeof(more)), THAW_REASON_BODY_SIZE);
+	assert_int_equal(why_spool_write(body.spool, more, sizeof(more)), THAW_REASON_BODY_SIZE);
 	assert_int_equal(use_of(&body).unread, 15);
 	thaw_spool_free(&body.spool);
 	body = body_new(world.store, NULL, 100);
-	assert_int_equal(thaw_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
+	assert_int_equal(why_spool_reserve(body.spool, &where, &room), THAW_REASON_NONE);
 	assert_int_equal(room, 100);
 	thaw_spool_free(&body.spool);
 	body = body_new(world.store, NULL, 0);
@@ -381,8 +382,11 @@ static void assert_refused_until_freed(struct body *hoarder, struct body *body, 
 
 static void each_reason(bool on_disk)
 {
-	struct thaw_ledger_limits limits = {
-		.memory = 32 * CHUNK, .worker_memory = 20 * CHUNK, .client_memory = 10 * CHUNK, .workers = 2};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits),
+					    .memory = 32 * CHUNK,
+					    .worker_memory = 20 * CHUNK,
+					    .client_memory = 10 * CHUNK,
+					    .workers = 2};
 	uint64_t hoard = on_disk ? 9 * CHUNK : 8 * CHUNK;
 	if (on_disk) {
 		limits.disk = 28 * CHUNK;
@@ -429,7 +433,8 @@ static void test_each_budget_on_disk(void **state)
 
 static void test_one_request(void **state)
 {
-	static const struct thaw_ledger_limits limits = {.memory = 32 * CHUNK, .request_memory = 5 * CHUNK};
+	static const struct thaw_ledger_limits limits = {
+		.size = sizeof(limits), .memory = 32 * CHUNK, .request_memory = 5 * CHUNK};
 	struct world world = world_new(limits);
 	struct body body = body_of(world.store, 1), next = body_of(world.store, 1);
 
@@ -448,7 +453,7 @@ static void test_one_request(void **state)
 static void test_what_rests_moves_to_the_disk(void **state)
 {
 	static const struct thaw_ledger_limits limits = {
-		.memory = 64 * CHUNK, .disk = 2000 * CHUNK, .client_disk = 1000 * CHUNK};
+		.size = sizeof(limits), .memory = 64 * CHUNK, .disk = 2000 * CHUNK, .client_disk = 1000 * CHUNK};
 	struct world world = world_new(limits);
 	struct body hoarders[3], body = body_of(world.store, 99);
 
@@ -472,7 +477,8 @@ static void test_what_rests_moves_to_the_disk(void **state)
 /* Before the memory is spent, and down to the smallest holdings. */
 static void test_tend_moves_what_rests(void **state)
 {
-	static const struct thaw_ledger_limits limits = {.memory = 16 * CHUNK, .disk = 100 * CHUNK};
+	static const struct thaw_ledger_limits limits = {
+		.size = sizeof(limits), .memory = 16 * CHUNK, .disk = 100 * CHUNK};
 	struct world world = world_new(limits);
 	struct body bodies[500];
 
@@ -508,7 +514,8 @@ static void test_tend_moves_what_rests(void **state)
 /* What a caller has a pointer into stays where it is. */
 static void test_reserved_and_peeked_do_not_move(void **state)
 {
-	static const struct thaw_ledger_limits limits = {.memory = 8 * CHUNK, .disk = 100 * CHUNK};
+	static const struct thaw_ledger_limits limits = {
+		.size = sizeof(limits), .memory = 8 * CHUNK, .disk = 100 * CHUNK};
 	struct world world = world_new(limits);
 	struct body reserved = body_of(world.store, 1), peeked = body_of(world.store, 2),
 		    large = body_of(world.store, 3);
@@ -519,8 +526,8 @@ static void test_reserved_and_peeked_do_not_move(void **state)
 	(void)state;
 	assert_int_equal(body_write(&reserved, 10), THAW_REASON_NONE);
 	assert_int_equal(body_write(&peeked, 10), THAW_REASON_NONE);
-	assert_int_equal(thaw_spool_reserve(reserved.spool, &where, &room), THAW_REASON_NONE);
-	assert_int_equal(thaw_spool_peek(peeked.spool, &data, &len), THAW_REASON_NONE);
+	assert_int_equal(why_spool_reserve(reserved.spool, &where, &room), THAW_REASON_NONE);
+	assert_int_equal(why_spool_peek(peeked.spool, &data, &len), THAW_REASON_NONE);
 	assert_int_equal(body_write(&large, 50 * CHUNK), THAW_REASON_NONE);
 	(void)thaw_store_tend(world.store, 1);
 	assert_int_equal(use_of(&reserved).memory, SPOOL_CHUNK_LEAST);
@@ -541,7 +548,7 @@ static void test_reserved_and_peeked_do_not_move(void **state)
 static void test_streams_through(void **state)
 {
 	static const struct thaw_ledger_limits limits = {
-		.memory = 8 * CHUNK, .disk = 40 * CHUNK, .request_memory = 4 * CHUNK};
+		.size = sizeof(limits), .memory = 8 * CHUNK, .disk = 40 * CHUNK, .request_memory = 4 * CHUNK};
 	struct world world = world_new(limits);
 	struct body body = body_of(world.store, 1);
 
@@ -565,17 +572,20 @@ static void test_streams_through(void **state)
  */
 static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 {
-	struct thaw_ledger_limits limits = {
-		.memory = 32 * CHUNK, .disk = on_disk, .request_memory = on_disk > 0 ? 4 * CHUNK : 0, .workers = 1};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits),
+					    .memory = 32 * CHUNK,
+					    .disk = on_disk,
+					    .request_memory = on_disk > 0 ? 4 * CHUNK : 0,
+					    .workers = 1};
 	struct thaw_error err = {0};
 	struct cipher cipher = spy_new();
 	unsigned told = 0;
 
 	disk_reset();
 	fail_allocation(k);
-	thaw_ledger *ledger = thaw_ledger_new(&limits);
+	thaw_ledger *ledger = made_ledger_new(&limits);
 	if (ledger == NULL && ++told)
-		ledger = thaw_ledger_new(&limits);
+		ledger = made_ledger_new(&limits);
 	assert_non_null(ledger);
 	thaw_store *store = spool_store_new(ledger, 0, "in memory", cipher, &fake_files, &err);
 	if (store == NULL && ++told) {
@@ -583,9 +593,9 @@ static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 		store = spool_store_new(ledger, 0, "in memory", cipher, &fake_files, &err);
 	}
 	assert_non_null(store);
-	struct body body = {.spool = thaw_spool_new(store, NULL, NO_SIZE)};
+	struct body body = {.spool = made_spool_new(store, NULL, NO_SIZE)};
 	if (body.spool == NULL && ++told)
-		body.spool = thaw_spool_new(store, NULL, NO_SIZE);
+		body.spool = made_spool_new(store, NULL, NO_SIZE);
 	assert_non_null(body.spool);
 	while (body.written < 12 * CHUNK) {
 		enum thaw_reason reason = body_write(&body, 12 * CHUNK - body.written);
@@ -751,9 +761,9 @@ static void make_directory(char path[static PATH_MAX])
 static struct world real_world(const char *directory, uint64_t memory)
 {
 	struct thaw_ledger_limits limits = {
-		.memory = memory, .disk = 256 * MIB, .request_memory = 8 * CHUNK, .workers = 1};
+		.size = sizeof(limits), .memory = memory, .disk = 256 * MIB, .request_memory = 8 * CHUNK, .workers = 1};
 	struct thaw_error err = {0};
-	struct world world = {.ledger = thaw_ledger_new(&limits)};
+	struct world world = {.ledger = made_ledger_new(&limits)};
 
 	disk_reset();
 	assert_non_null(world.ledger);
@@ -836,9 +846,9 @@ static void test_open_and_unlink(void **state)
 
 static void test_wrong_store(void **state)
 {
-	struct thaw_ledger_limits limits = {.memory = MIB, .disk = MIB, .workers = 2};
+	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = MIB, .disk = MIB, .workers = 2};
 	struct thaw_error err = {0};
-	thaw_ledger *ledger = thaw_ledger_new(&limits);
+	thaw_ledger *ledger = made_ledger_new(&limits);
 	struct cipher cipher = spy_new();
 
 	(void)state;
@@ -856,13 +866,14 @@ static void test_wrong_store(void **state)
 /* No disk, or no directory: over the memory's budget is a reason. */
 static void test_memory_only(void **state)
 {
-	struct thaw_ledger_limits no_disk = {.memory = 16 * CHUNK, .workers = 1};
-	struct thaw_ledger_limits no_directory = {.memory = 16 * CHUNK, .disk = MIB, .workers = 1};
+	struct thaw_ledger_limits no_disk = {.size = sizeof(no_disk), .memory = 16 * CHUNK, .workers = 1};
+	struct thaw_ledger_limits no_directory = {
+		.size = sizeof(no_directory), .memory = 16 * CHUNK, .disk = MIB, .workers = 1};
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		disk_reset();
-		struct world world = {.ledger = thaw_ledger_new(i == 0 ? &no_disk : &no_directory)};
+		struct world world = {.ledger = made_ledger_new(i == 0 ? &no_disk : &no_directory)};
 		assert_non_null(world.ledger);
 		world.store = store_on(world.ledger, 0, i == 0 ? "in memory" : NULL);
 		struct body body = body_of(world.store, 1);

@@ -1,5 +1,6 @@
 /* The spool's disk: every operation on it fails in turn, what is on it is changed, and what is on it can be read by
  * nobody. */
+#include "../made.h"
 #include "spool_world.h"
 
 #define LIMIT UINT64_C(1) << 40
@@ -332,9 +333,9 @@ static void test_no_plaintext_on_disk(void **state)
 {
 	static const unsigned char secret[] = "only memory may ever know this text, and no disk";
 	struct world world = disk_world();
-	thaw_spool *spool = thaw_spool_new(world.store, NULL, LIMIT);
+	thaw_spool *spool = made_spool_new(world.store, NULL, LIMIT);
 	unsigned char piece[CHUNK];
-	struct thaw_spool_use use;
+	struct thaw_spool_use use = {.size = sizeof(use)};
 	const void *data = NULL;
 	size_t len = 0;
 
@@ -344,19 +345,19 @@ static void test_no_plaintext_on_disk(void **state)
 		piece[i] = secret[i % (sizeof(secret) - 1)];
 	disk.never = secret;
 	for (int i = 0; i < 50; i++)
-		assert_int_equal(thaw_spool_write(spool, piece, sizeof(piece)), THAW_REASON_NONE);
+		assert_int_equal(why_spool_write(spool, piece, sizeof(piece)), THAW_REASON_NONE);
 	assert_true(disk.of[OP_WRITE] >= 46);
 	assert_int_equal(disk.leaks, 0);
 	/* The search does find it where it is. */
 	disk_look_for_leaks(piece, sizeof(piece));
 	assert_int_equal(disk.leaks, 1);
 	for (size_t at = 0; at < 50 * CHUNK; at += len) {
-		assert_int_equal(thaw_spool_peek(spool, &data, &len), THAW_REASON_NONE);
+		assert_int_equal(why_spool_peek(spool, &data, &len), THAW_REASON_NONE);
 		assert_in_range(len, 1, CHUNK - at % CHUNK);
 		assert_memory_equal(data, piece + at % CHUNK, len);
 		thaw_spool_consume(spool, len);
 	}
-	thaw_spool_read_use(spool, &use);
+	(void)thaw_spool_read_use(spool, &use);
 	assert_int_equal(use.to_disk, 46 * CHUNK);
 	thaw_spool_free(&spool);
 	world_free(&world);

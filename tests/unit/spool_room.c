@@ -1,6 +1,7 @@
 /* What makes room when the budgets are nearly spent: which spool is ended, when, and at whose word. */
 #include "spool_world.h"
 
+#include "../made.h"
 #include "spool/inside.h"
 
 #include <netinet/in.h>
@@ -180,7 +181,7 @@ static void test_ended_spool_refuses(void **state)
 	assert_int_equal(use_of(&asker.body).memory + use_of(&asker.body).disk, 0);
 	assert_int_equal(use_of(&asker.body).to_memory + use_of(&asker.body).to_disk, 63 * CHUNK);
 	assert_int_equal(body_write(&asker.body, 1), THAW_REASON_BUDGET_PRESSURE);
-	assert_int_equal(thaw_spool_peek(asker.body.spool, &data, &len), THAW_REASON_BUDGET_PRESSURE);
+	assert_int_equal(why_spool_peek(asker.body.spool, &data, &len), THAW_REASON_BUDGET_PRESSURE);
 	thaw_spool_yield(asker.body.spool, 0, on_end, &asker);
 	tend(world.store, NOW);
 	assert_int_equal(asker.ends, 1);
@@ -518,7 +519,8 @@ struct shared {
 
 static void shared_begin(struct shared *shared, uint64_t on_disk)
 {
-	struct thaw_ledger_limits limits = {.memory = 256 * CHUNK,
+	struct thaw_ledger_limits limits = {.size = sizeof(limits),
+					    .memory = 256 * CHUNK,
 					    .disk = on_disk,
 					    .client_memory = 32 * CHUNK,
 					    .client_disk = on_disk / 2,

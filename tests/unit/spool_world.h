@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../made.h"
 #include "spool/store.h"
 #include "tls/seal.h"
 
@@ -309,7 +310,7 @@ static inline struct world world_new(struct thaw_ledger_limits limits)
 	disk_reset();
 	if (limits.workers == 0)
 		limits.workers = 1;
-	struct world world = {.ledger = thaw_ledger_new(&limits)};
+	struct world world = {.ledger = made_ledger_new(&limits)};
 	assert_non_null(world.ledger);
 	world.store = store_on(world.ledger, 0, limits.disk > 0 ? "in memory" : NULL);
 	return world;
@@ -317,9 +318,9 @@ static inline struct world world_new(struct thaw_ledger_limits limits)
 
 static inline struct thaw_ledger_use ledger_use(const thaw_ledger *ledger)
 {
-	struct thaw_ledger_use use;
+	struct thaw_ledger_use use = {.size = sizeof(use)};
 
-	thaw_ledger_read(ledger, &use);
+	(void)thaw_ledger_read_use(ledger, &use);
 	return use;
 }
 
@@ -353,9 +354,9 @@ static inline unsigned char body_byte(const struct body *body, uint64_t at)
 
 static inline struct thaw_spool_use use_of(const struct body *body)
 {
-	struct thaw_spool_use use;
+	struct thaw_spool_use use = {.size = sizeof(use)};
 
-	thaw_spool_read_use(body->spool, &use);
+	(void)thaw_spool_read_use(body->spool, &use);
 	return use;
 }
 
@@ -364,7 +365,7 @@ static inline enum thaw_reason body_fill(struct body *body, size_t most)
 {
 	void *where = NULL;
 	size_t room = 0;
-	enum thaw_reason reason = thaw_spool_reserve(body->spool, &where, &room);
+	enum thaw_reason reason = why_spool_reserve(body->spool, &where, &room);
 
 	if (reason != THAW_REASON_NONE)
 		return reason;
@@ -395,7 +396,7 @@ static inline enum thaw_reason body_write(struct body *body, uint64_t len)
 static inline enum thaw_reason body_take(struct body *body, size_t most, size_t *len)
 {
 	const void *data = NULL;
-	enum thaw_reason reason = thaw_spool_peek(body->spool, &data, len);
+	enum thaw_reason reason = why_spool_peek(body->spool, &data, len);
 
 	if (reason != THAW_REASON_NONE) {
 		assert_int_equal(*len, 0);
@@ -442,7 +443,7 @@ static inline void body_drain(struct body *body)
 static inline struct body body_new(thaw_store *store, const struct sockaddr *client, uint64_t limit)
 {
 	static uint64_t seed;
-	struct body body = {.spool = thaw_spool_new(store, client, limit), .seed = seed += 1000003};
+	struct body body = {.spool = made_spool_new(store, client, limit), .seed = seed += 1000003};
 
 	assert_non_null(body.spool);
 	return body;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <openssl/ssl.h>
 
+#include "../made.h"
 #include "tls/pki.h"
 #include "tls/server.h"
 #include "tls/session.h"
@@ -314,7 +315,7 @@ static void whose_file(void **state)
 static thaw_trust *trust_of_ca(void)
 {
 	struct thaw_error err = {0};
-	thaw_trust *trust = thaw_trust_load(in_folder("ca.pem"), NULL, &err);
+	thaw_trust *trust = made_trust_load(in_folder("ca.pem"), NULL, &err);
 
 	assert_non_null(trust);
 	return trust;
@@ -326,7 +327,7 @@ static struct tls_server *machine_with(const char *keys, bool trusting, const ch
 {
 	struct thaw_error err = {0};
 	thaw_trust *trust = trust_of_ca();
-	const thaw_trust *trusts[] = {trust};
+	thaw_trust *trusts[] = {trust};
 	struct tls_host hosts[] = {
 		{.names = (const char *const[]){"other.example", NULL}, .trusts = trusts, .trust_count = 1},
 		{.names = (const char *const[]){name, NULL},
@@ -598,7 +599,7 @@ static void a_binding_follows_from_the_settings(void **state)
 {
 	unsigned char bindings[6][TLS_TICKET_BINDING_SIZE];
 	thaw_trust *one = trust_of_ca(), *again = trust_of_ca();
-	const thaw_trust *ones[] = {one, one}, *agains[] = {again, again};
+	thaw_trust *ones[] = {one, one}, *agains[] = {again, again};
 	const struct tls_host hosts[] = {
 		{.names = (const char *const[]){"a", NULL}, .trusts = ones, .trust_count = 1},
 		{.names = (const char *const[]){"b", NULL}, .trusts = ones, .trust_count = 1},

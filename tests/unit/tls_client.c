@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../made.h"
 #include "base/socket.h"
 #include "tls/certificate.h"
 #include "tls/client.h"
@@ -62,7 +63,7 @@ static int set_up(void **state)
 	paths_in(folder, "server.pem", server_pem);
 	paths_in(folder, "server.key", server_key);
 	paths_in(foreign, "ca.pem", foreign_ca);
-	trust = thaw_trust_load(ca, NULL, &err);
+	trust = made_trust_load(ca, NULL, &err);
 	credentials =
 		tls_credentials_new(&(struct tls_credentials_source){.certificate = certificate, .key = key}, &err);
 	if (trust == NULL || credentials == NULL)

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "../made.h"
 #include "tls/certificate.h"
 #include "tls/ticket_keys.h"
 
@@ -20,7 +21,7 @@ struct wish {
 	enum tls_http2 http2;
 	bool early; /* no route asks late */
 	bool refuse;
-	const thaw_trust *at_handshake;
+	thaw_trust *at_handshake;
 	struct tls_protocol protocol;
 	const char *ticket_keys;
 	const char *name;
@@ -28,7 +29,7 @@ struct wish {
 
 static struct tls_server *server_new(const struct wish *wish)
 {
-	const thaw_trust *trusts[] = {trust, other_trust};
+	thaw_trust *trusts[] = {trust, other_trust};
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct tls_host host = {.names = (const char *const[]){wish->name != NULL ? wish->name : "*", NULL},
 				.certificate = server_pem,
@@ -343,7 +344,7 @@ static void a_browser_without_a_note_is_held_to_tls12(void **state)
 	end(&visit);
 	forget(&client);
 	/* a trust that is none of the host's is no note */
-	thaw_trust *stranger = thaw_trust_load(ca, NULL, &(struct thaw_error){.cls = THAW_ERR_NONE});
+	thaw_trust *stranger = made_trust_load(ca, NULL, &(struct thaw_error){.cls = THAW_ERR_NONE});
 	assert_non_null(stranger);
 	notes.away.trust = stranger;
 	visit = begin(&client, tls13, &notes);
@@ -580,7 +581,7 @@ static int set_up(void **state)
 	if (set_up_peers(state) != 0 || mkdtemp(other_folder) == NULL || tls_pki_make(other_folder, &err) != THAW_OK)
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/ca.pem", other_folder);
-	other_trust = thaw_trust_load(path, NULL, &err);
+	other_trust = made_trust_load(path, NULL, &err);
 	return other_trust != NULL ? 0 : -1;
 }
 

@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "../made.h"
 #include "tls/certificate.h"
 #include "tls/trust.h"
 
@@ -167,7 +168,7 @@ static void turn(struct pair *pair)
 	(void)!tls_session_read(pair->session, &byte, 1, &len);
 }
 
-static void ask(struct pair *pair, const thaw_trust *of)
+static void ask(struct pair *pair, thaw_trust *of)
 {
 	enum thaw_reason reason;
 	enum thaw_means means = tls_session_means(pair->session, &reason);
@@ -179,7 +180,7 @@ static void ask(struct pair *pair, const thaw_trust *of)
 }
 
 /* Asks, and lets both sides go on until the answer is in. */
-static void ask_out(struct pair *pair, const thaw_trust *of)
+static void ask_out(struct pair *pair, thaw_trust *of)
 {
 	ask(pair, of);
 	for (int i = 0; i < TURNS_MAX && !exchange_answered(&pair->exchange, pair->session); i++)
@@ -501,7 +502,7 @@ static void a_long_list_of_issuers_is_cut(void **state)
 		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 			struct tls_client_options options = options_of((enum tls_client_version)version);
 			struct tls_client_context *context = context_of(&options);
-			thaw_trust *many = thaw_trust_load(ca, NULL, NULL);
+			thaw_trust *many = made_trust_load(ca, NULL, NULL);
 			char last[TEXT_MAX];
 			struct pair pair;
 			assert_non_null(many);

@@ -2,6 +2,7 @@
  * The verifier of client certificates: the same verdict in every way in which a certificate can come, over real
  * handshakes; CRLs; what a session ticket carries; and which names of CAs a client is sent.
  */
+#include "../made.h"
 #include "trust_world.h"
 
 #define NAMES 1000
@@ -139,7 +140,7 @@ static void each_parameter_holds_in_every_way(void **state)
 			assert_int_equal(X509_STORE_add_cert(store, pki.root), 1);
 			if (!of_ssl)
 				parameters[p].set(X509_STORE_get0_param(store));
-			thaw_trust *trust = thaw_trust_from_store(store, &err);
+			thaw_trust *trust = made_trust_from_store(store, &err);
 			assert_non_null(trust);
 			open_server(&pair, versions[v]);
 			come(&pair, pki.client, pki.key, pki.root_only);
@@ -153,7 +154,7 @@ static void each_parameter_holds_in_every_way(void **state)
 				if (of_ssl)
 					parameters[p].set(SSL_get0_param(pair.server));
 				if (way == 0)
-					assert_int_equal(thaw_ask_at_handshake(pair.conn, trust), THAW_OK);
+					assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, trust), THAW_OK);
 				settle(&pair);
 				assert_int_equal(SSL_session_reused(pair.server), way == 1);
 				assert_int_equal(ask(&pair, trust, false), THAW_VERDICT_REJECTED);
@@ -184,7 +185,7 @@ static void resumed_session_has_the_chain_that_it_was_judged_by(void **state)
 				assert_int_equal(SSL_session_reused(pair.server), 1);
 			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
 			struct thaw_report report;
-			thaw_conn_report(pair.conn, &report);
+			report = *thaw_conn_report(pair.conn);
 			if (resumes)
 				assert_int_equal(report.means, THAW_MEANS_HANDSHAKE);
 			finish(&pair);
@@ -210,7 +211,7 @@ static void session_with_a_long_chain_is_not_resumed(void **state)
 		for (int visit = 0; visit < 3; visit++) {
 			begin(&pair);
 			equip(pair.client, below, pki.key, (X509 *[]){large}, 1);
-			assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.root_only), THAW_OK);
+			assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, pki.root_only), THAW_OK);
 			settle(&pair);
 			assert_int_equal(SSL_session_reused(pair.server), 0);
 			assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
@@ -266,7 +267,7 @@ static void broken_chain_in_a_ticket_is_none(void **state)
 	for (int which = 0; which < 4; which++) {
 		struct pair pair = {0};
 		open_server(&pair, versions[v]);
-		(void)SSL_CTX_set_session_ticket_cb(pair.server_ctx, put_rubbish, thaw_ticket_opened, &which);
+		(void)SSL_CTX_set_session_ticket_cb(pair.server_ctx, put_rubbish, thaw_ctx_ticket_opened, &which);
 		for (int visit = 0; visit < 2; visit++) {
 			come(&pair, pki.client, pki.key, pki.root_only);
 			assert_int_equal(SSL_session_reused(pair.server), 0);
@@ -361,7 +362,7 @@ static void a_delta_crl_is_refused(void **state)
 /* ---- intermediate CAs as trust anchors ---- */
 
 /* Asked in the handshake, late, and resumed. detail: NULL: accepted. */
-static void assert_judged(X509 *certificate, const thaw_trust *trust, const char *detail)
+static void assert_judged(X509 *certificate, thaw_trust *trust, const char *detail)
 {
 	EACH_VERSION(v)
 	for (int late = 0; late < 2; late++) {
@@ -388,8 +389,11 @@ static void an_intermediate_ca_is_an_anchor_on_wish(void **state)
 	(void)state;
 	write_certificates("anchors.pem", (X509 *[]){pki.issuing}, 1);
 	for (int wish = 0; wish < 2; wish++) {
-		thaw_trust *trust = thaw_trust_open(
-			&(struct thaw_trust_options){.ca = in_folder("anchors.pem"), .partial_chain = wish}, &err);
+		thaw_trust *trust =
+			made_trust_open(&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+								     .ca = in_folder("anchors.pem"),
+								     .partial_chain = wish},
+					&err);
 		assert_non_null(trust);
 		assert_judged(pki.client, trust,
 			      wish ? NULL : "unable to get issuer certificate: CA certificate 'CN=issuing'");
@@ -426,11 +430,12 @@ static void crls_hold_below_an_intermediate_anchor_and_for_it(void **state)
 		for (size_t i = 0; i < sizeof(anchor_cases) / sizeof(anchor_cases[0]); i++) {
 			write_crls(anchor_cases[i].of_root, anchor_cases[i].of_issuing);
 			struct thaw_error err = {0};
-			const struct thaw_trust_options options = {.ca = in_folder("anchors.pem"),
+			const struct thaw_trust_options options = {.size = sizeof(options),
+								   .ca = in_folder("anchors.pem"),
 								   .crl = in_folder("crls.pem"),
 								   .crl_check = anchor_cases[i].check,
 								   .partial_chain = true};
-			thaw_trust *trust = thaw_trust_open(&options, &err);
+			thaw_trust *trust = made_trust_open(&options, &err);
 			bool root_lacks =
 				count == 2 && options.crl_check == THAW_CRL_CHAIN && anchor_cases[i].of_root == NONE;
 			assert_int_equal(trust == NULL, root_lacks);
@@ -475,8 +480,9 @@ static void a_purpose_is_needed_unless_any_will_do(void **state)
 	(void)state;
 	write_certificates("root.pem", (X509 *[]){pki.root}, 1);
 	for (int any = 0; any < 2; any++) {
-		thaw_trust *trust = thaw_trust_open(
-			&(struct thaw_trust_options){.ca = in_folder("root.pem"),
+		thaw_trust *trust = made_trust_open(
+			&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+						     .ca = in_folder("root.pem"),
 						     .purpose = any ? THAW_PURPOSE_ANY : THAW_PURPOSE_CLIENT},
 			&err);
 		assert_non_null(trust);
@@ -494,7 +500,7 @@ static void a_purpose_is_needed_unless_any_will_do(void **state)
 		open_server(&pair, TLS1_3_VERSION);
 		begin(&pair);
 		equip(pair.client, below, pki.key, (X509 *[]){pki.client, pki.issuing}, 2);
-		assert_int_equal(thaw_ask_at_handshake(pair.conn, trust), THAW_OK);
+		assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, trust), THAW_OK);
 		settle(&pair);
 		assert_int_equal(ask(&pair, trust, false), THAW_VERDICT_REJECTED);
 		finish(&pair);
@@ -511,18 +517,25 @@ static void settings_that_decide_make_another_id(void **state)
 
 	(void)state;
 	trusts[0] = trust_with(EMPTY, EMPTY, THAW_CRL_CHAIN, &err);
-	trusts[1] = thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"),
+	trusts[1] = made_trust_open(&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+								 .ca = in_folder("root.pem"),
 								 .crl = in_folder("crls.pem"),
 								 .crl_check = THAW_CRL_LEAF},
 				    &err);
-	trusts[2] = thaw_trust_open(
-		&(struct thaw_trust_options){.ca = in_folder("root.pem"), .crl = in_folder("crls.pem"), .depth = 3},
-		&err);
-	trusts[3] = thaw_trust_load(in_folder("root.pem"), NULL, &err);
-	trusts[4] =
-		thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"), .partial_chain = true}, &err);
-	trusts[5] = thaw_trust_open(
-		&(struct thaw_trust_options){.ca = in_folder("root.pem"), .purpose = THAW_PURPOSE_ANY}, &err);
+	trusts[2] = made_trust_open(&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+								 .ca = in_folder("root.pem"),
+								 .crl = in_folder("crls.pem"),
+								 .depth = 3},
+				    &err);
+	trusts[3] = made_trust_load(in_folder("root.pem"), NULL, &err);
+	trusts[4] = made_trust_open(&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+								 .ca = in_folder("root.pem"),
+								 .partial_chain = true},
+				    &err);
+	trusts[5] = made_trust_open(&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+								 .ca = in_folder("root.pem"),
+								 .purpose = THAW_PURPOSE_ANY},
+				    &err);
 	for (size_t i = 0; i < 6; i++) {
 		assert_non_null(trusts[i]);
 		for (size_t k = 0; k < i; k++)
@@ -535,13 +548,13 @@ static void settings_that_decide_make_another_id(void **state)
 /* ---- names of CAs ---- */
 
 /* How many names a client is sent; -1: it is not asked. */
-static int names_sent(const thaw_trust *trust)
+static int names_sent(thaw_trust *trust)
 {
 	struct pair pair = {0};
 
 	open_server(&pair, TLS1_3_VERSION);
 	begin(&pair);
-	assert_int_equal(thaw_ask_at_handshake(pair.conn, trust), THAW_OK);
+	assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, trust), THAW_OK);
 	settle(&pair);
 	assert_int_equal(SSL_is_init_finished(pair.server), 1);
 	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(pair.client);
@@ -565,8 +578,9 @@ static void names_are_sent_all_or_none(void **state)
 	for (size_t count = 100; count <= NAMES; count *= 10) {
 		write_certificates("many.pem", many, count);
 		for (int none = 0; none < 2; none++) {
-			const struct thaw_trust_options options = {.ca = in_folder("many.pem"), .no_names = none};
-			thaw_trust *trust = thaw_trust_open(&options, &err);
+			const struct thaw_trust_options options = {
+				.size = sizeof(options), .ca = in_folder("many.pem"), .no_names = none};
+			thaw_trust *trust = made_trust_open(&options, &err);
 			assert_non_null(trust);
 			bool fit = count < NAMES;
 			assert_int_equal(names_sent(trust), fit && !none ? (int)count : 0);

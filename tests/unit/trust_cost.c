@@ -21,12 +21,12 @@ static void free_chain(X509 **chain, size_t count)
 }
 
 /* *cost: the signatures of the handshake, whichever end verified them. */
-static enum thaw_verdict judge_chain(struct pair *pair, X509 *leaf, X509 **chain, size_t count, const thaw_trust *trust,
+static enum thaw_verdict judge_chain(struct pair *pair, X509 *leaf, X509 **chain, size_t count, thaw_trust *trust,
 				     unsigned *cost)
 {
 	begin(pair);
 	equip(pair->client, leaf, pki.key, chain, count);
-	assert_int_equal(thaw_ask_at_handshake(pair->conn, trust), THAW_OK);
+	assert_int_equal(thaw_conn_ask_at_handshake(pair->conn, trust), THAW_OK);
 	signatures_verified = 0;
 	settle(pair);
 	*cost = signatures_verified;
@@ -146,7 +146,7 @@ static void certificate_message_has_a_size(void **state)
 		open_server(&pair, versions[v]);
 		begin(&pair);
 		equip(pair.client, leaf, pki.key, chain, COUNT);
-		assert_int_equal(thaw_ask_at_handshake(pair.conn, pki.root_only), THAW_OK);
+		assert_int_equal(thaw_conn_ask_at_handshake(pair.conn, pki.root_only), THAW_OK);
 		for (int i = 0; i < TURNS_MAX; i++) {
 			(void)SSL_do_handshake(pair.client);
 			(void)SSL_do_handshake(pair.server);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <openssl/pem.h>
 
+#include "../made.h"
 #include "ask_world.h"
 #include "certificate_world.h"
 
@@ -46,7 +47,7 @@ static inline thaw_trust *trust_in(X509 *const *certificates, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(X509_STORE_add_cert(store, certificates[i]), 1);
-	thaw_trust *trust = thaw_trust_from_store(store, &err);
+	thaw_trust *trust = made_trust_from_store(store, &err);
 	assert_non_null(trust);
 	return trust;
 }
@@ -107,16 +108,16 @@ static inline void open_server(struct pair *pair, int version)
 	SSL_CTX_set_security_level(pair->server_ctx, SERVER_LEVEL);
 	SSL_CTX_set_security_level(pair->client_ctx, 0);
 	(void)SSL_CTX_set_session_cache_mode(pair->server_ctx, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_session_ticket_cb(pair->server_ctx, thaw_ticket_made, thaw_ticket_opened, NULL);
+	(void)SSL_CTX_set_session_ticket_cb(pair->server_ctx, thaw_ctx_ticket_made, thaw_ctx_ticket_opened, NULL);
 }
 
 /* A connection with a handshake; at_handshake: asked in it, or NULL. */
-static inline void come(struct pair *pair, X509 *certificate, EVP_PKEY *key, const thaw_trust *at_handshake)
+static inline void come(struct pair *pair, X509 *certificate, EVP_PKEY *key, thaw_trust *at_handshake)
 {
 	begin(pair);
 	equip(pair->client, certificate, key, (X509 *[]){pki.issuing}, 1);
 	if (at_handshake != NULL)
-		assert_int_equal(thaw_ask_at_handshake(pair->conn, at_handshake), THAW_OK);
+		assert_int_equal(thaw_conn_ask_at_handshake(pair->conn, at_handshake), THAW_OK);
 	settle(pair);
 }
 
@@ -124,7 +125,7 @@ static inline void assert_detail(const struct pair *pair, const char *text)
 {
 	struct thaw_report report;
 
-	thaw_conn_report(pair->conn, &report);
+	report = *thaw_conn_report(pair->conn);
 	assert_string_equal(report.detail, text);
 }
 
@@ -205,7 +206,8 @@ static inline thaw_trust *trust_with(enum crl of_root, enum crl of_issuing, enum
 				     struct thaw_error *err)
 {
 	write_crls(of_root, of_issuing);
-	return thaw_trust_open(&(struct thaw_trust_options){.ca = in_folder("root.pem"),
+	return made_trust_open(&(struct thaw_trust_options){.size = sizeof(struct thaw_trust_options),
+							    .ca = in_folder("root.pem"),
 							    .crl = in_folder("crls.pem"),
 							    .crl_check = check},
 			       err);

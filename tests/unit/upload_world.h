@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "../made.h"
 #include "base/socket.h"
 #include "thaw/ask.h"
 
@@ -129,7 +130,8 @@ static void serve_request(struct visit *visit)
 
 static void on_head(struct visit *visit)
 {
-	const struct thaw_ask_options options = {.trust = trust,
+	const struct thaw_ask_options options = {.size = sizeof(options),
+						 .trust = trust,
 						 .moment = THAW_MOMENT_HEADERS,
 						 .body_follows = true,
 						 .early = true,
@@ -142,10 +144,10 @@ static void on_head(struct visit *visit)
 		leave(visit);
 	if (visit->fd < 0 || !shop->asks || has_certificate(visit))
 		return;
-	if (thaw_ask(visit->conn, &options, NO_TIME) != THAW_OK)
+	if (thaw_conn_ask(visit->conn, &options, NO_TIME) != THAW_OK)
 		leave(visit);
 	else
-		thaw_tick(visit->conn, NO_TIME);
+		thaw_conn_tick(visit->conn, NO_TIME);
 }
 
 /* What can be done with what has come. */
@@ -159,7 +161,7 @@ static void move_on(struct visit *visit)
 	}
 	if (visit->fd < 0 || visit->head == 0)
 		return;
-	if (thaw_verdict(visit->conn) == THAW_VERDICT_PENDING)
+	if (thaw_conn_verdict(visit->conn) == THAW_VERDICT_PENDING)
 		return;
 	if (!visit->continued)
 		say(visit, "HTTP/1.1 100 Continue\r\n\r\n", 25);
@@ -179,14 +181,15 @@ static void step(struct visit *visit)
 
 	if (!visit->shaken) {
 		status = tls_link_handshake(visit->link, &err);
-		thaw_tick(visit->conn, NO_TIME);
+		thaw_conn_tick(visit->conn, NO_TIME);
 		visit->shaken = status == THAW_OK;
 	}
 	while (status == THAW_OK && visit->fd >= 0) {
 		size_t len = 0, room = sizeof(visit->in) - visit->len;
-		status = room > 0 ? thaw_read(visit->conn, visit->in + visit->len, room, &len, NO_TIME) : THAW_FAILED;
+		status = room > 0 ? thaw_conn_read(visit->conn, visit->in + visit->len, room, &len, NO_TIME)
+				  : THAW_FAILED;
 		visit->len += status == THAW_OK ? len : 0;
-		thaw_tick(visit->conn, NO_TIME);
+		thaw_conn_tick(visit->conn, NO_TIME);
 		if (status != THAW_CLOSED && status != THAW_FAILED)
 			move_on(visit); /* also where only an exchange has moved on */
 	}
@@ -206,7 +209,7 @@ static void greet(struct visit *visits, int listener)
 	memset(visit, 0, sizeof(*visit));
 	visit->fd = fd;
 	visit->link = tls_link_new(server, socket_transport(&visit->fd));
-	visit->conn = visit->link != NULL ? thaw_conn_new(tls_link_ssl(visit->link)) : NULL;
+	visit->conn = visit->link != NULL ? made_conn_new(tls_link_ssl(visit->link)) : NULL;
 	if (visit->conn == NULL)
 		_exit(1);
 }

@@ -1,0 +1,61 @@
+/*
+ * Who a client is: its accepted certificate as plain data.
+ *
+ * Text is UTF-8 without control characters. A name or an alternative name that cannot be written so (a NUL inside,
+ * broken UTF-8, an alternative name that is not printable ASCII) is left out.
+ *
+ * Threads: it belongs to its thaw_conn, and lives and moves with it.
+ */
+#ifndef THAW_IDENTITY_H
+#define THAW_IDENTITY_H
+
+#include <thaw/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The kinds of subject alternative names (RFC 5280 4.2.1.6) that are told; others are left out. */
+enum thaw_san_kind {
+	THAW_SAN_DNS,
+	THAW_SAN_EMAIL,
+	THAW_SAN_URI,
+	THAW_SAN_IP, /* the text is as inet_ntop() writes it */
+};
+
+struct thaw_san {
+	enum thaw_san_kind kind;
+	const char *text;
+};
+
+/* A certificate in DER. */
+struct thaw_der {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+#define THAW_SHA256_LEN 32
+
+struct thaw_identity {
+	const char *subject, *issuer; /* RFC 4514 */
+	const char *serial;           /* hexadecimal, upper case, whole bytes; "-" in front if it is negative */
+	int64_t not_before;           /* seconds since 1970-01-01 00:00:00 UTC, as time_t */
+	int64_t not_after;
+	const struct thaw_san *sans; /* in the certificate's order */
+	size_t san_count;
+	const uint8_t *sha256;  /* THAW_SHA256_LEN bytes, of the certificate's DER form */
+	const char *sha256_hex; /* the same in lower-case digits */
+	struct thaw_der certificate;
+	/*
+	 * The CA certificates that the verification went over, from the issuer's on, without a root at its end. None
+	 * where they are more than 8, or 32 KiB: chain_cut is true then.
+	 */
+	const struct thaw_der *chain;
+	size_t chain_count;
+	bool chain_cut;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

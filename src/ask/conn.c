@@ -1,0 +1,143 @@
+/* A thaw_conn: its life, and what it can be asked about itself. */
+#include <stdlib.h>
+
+#include "ask/identity.h"
+#include "ask/inside.h"
+#include "ask/public_identity.h"
+#include "base/error.h"
+
+enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw_error *err)
+{
+	thaw_conn *conn = calloc(1, sizeof(*conn));
+
+	error_clear(err);
+	*made = NULL;
+	if (conn == NULL || (conn->tls = tls_session_new(ssl)) == NULL) {
+		free(conn);
+		return error_set(err, THAW_ERR_RESOURCE, "joining a connection: out of memory");
+	}
+	tls_session_on_message(conn->tls, ask_on_message, conn);
+	pace_stop(&conn->pace);
+	*made = conn;
+	return THAW_OK;
+}
+
+void thaw_conn_free(thaw_conn **conn)
+{
+	thaw_conn *gone = *conn;
+
+	*conn = NULL;
+	if (gone == NULL)
+		return;
+	tls_session_free(&gone->tls);
+	ask_identity_free(&gone->identity);
+	tls_certificate_free(&gone->accepted);
+	tls_certificate_free(&gone->presented);
+	thaw_trust_free(&gone->trust);
+	free(gone);
+}
+
+void thaw_conn_hold_to_tls12(thaw_conn *conn, bool hold)
+{
+	tls_session_hold_to_tls12(conn->tls, hold);
+}
+
+enum thaw_status thaw_conn_ask_at_handshake(thaw_conn *conn, thaw_trust *trust)
+{
+	return tls_session_ask_at_handshake(conn->tls, trust);
+}
+
+enum thaw_means thaw_conn_means(const thaw_conn *conn, enum thaw_reason *reason)
+{
+	if (reason != NULL)
+		*reason = THAW_REASON_NONE;
+	if (conn->accepted != NULL || tls_session_has_certificate(conn->tls))
+		return THAW_MEANS_HANDSHAKE;
+	return tls_session_means(conn->tls, reason);
+}
+
+/* ---- what it is; NULL stands for a connection without TLS, on which nothing is ever asked ---- */
+
+bool thaw_conn_wants_read(const thaw_conn *conn)
+{
+	return conn != NULL && ask_pending(conn);
+}
+
+bool thaw_conn_wants_write(const thaw_conn *conn)
+{
+	return conn != NULL && (conn->state == ASK_SEND || tls_session_unsent(conn->tls));
+}
+
+uint64_t thaw_conn_deadline(const thaw_conn *conn)
+{
+	return conn != NULL ? conn->pace.deadline_ms : THAW_NEVER;
+}
+
+enum thaw_verdict thaw_conn_verdict(const thaw_conn *conn)
+{
+	return conn != NULL ? conn->report.verdict : THAW_VERDICT_NONE;
+}
+
+bool thaw_conn_can_write(const thaw_conn *conn)
+{
+	return conn == NULL || tls_session_can_write(conn->tls);
+}
+
+const struct thaw_report *thaw_conn_report(const thaw_conn *conn)
+{
+	static const struct thaw_report never = {.verdict = THAW_VERDICT_NONE};
+
+	return conn != NULL ? &conn->report : &never;
+}
+
+static const struct thaw_error no_memory = {THAW_ERR_RESOURCE, "reading the identity: out of memory"};
+
+enum thaw_status thaw_conn_identity(thaw_conn *conn, const struct thaw_identity **identity)
+{
+	*identity = NULL;
+	if (conn == NULL || conn->accepted == NULL)
+		return THAW_OK;
+	if (conn->identity == NULL)
+		conn->identity = ask_identity_new(conn->accepted);
+	if (conn->identity == NULL)
+		return ask_misused(conn, &no_memory);
+	*identity = ask_identity_of(conn->identity);
+	return THAW_OK;
+}
+
+const struct tls_identity *ask_accepted(const thaw_conn *conn)
+{
+	return conn != NULL && conn->accepted != NULL ? tls_certificate_identity(conn->accepted) : NULL;
+}
+
+const struct tls_identity *ask_presented(const thaw_conn *conn)
+{
+	return conn->presented != NULL ? tls_certificate_identity(conn->presented) : NULL;
+}
+
+struct tls_details *ask_details(const thaw_conn *conn)
+{
+	return conn != NULL && conn->accepted != NULL ? tls_details_new(conn->accepted) : NULL;
+}
+
+const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
+{
+	static const struct thaw_error cut_off = {THAW_ERR_PEER, "the connection broke"};
+
+	if (conn == NULL)
+		return &cut_off;
+	const struct thaw_error *tls = tls_session_error(conn->tls);
+	return conn->misuse != NULL ? conn->misuse : tls;
+}
+
+void ask_on_settled(thaw_conn *conn, ask_settled_fn *fn, void *arg)
+{
+	conn->settled = fn;
+	conn->settled_arg = arg;
+}
+
+void thaw_conn_trace(thaw_conn *conn, thaw_trace_fn *fn, void *arg)
+{
+	conn->trace = fn;
+	conn->trace_arg = arg;
+}

@@ -1,0 +1,310 @@
+/* thaw_conn: writing, the check of a certificate that is there, and the identity. */
+#include "trust_world.h"
+
+/* ---- writing */
+
+static enum thaw_status write_some(struct pair *pair, size_t size, size_t *len)
+{
+	static const char bytes[65536];
+
+	return thaw_conn_write(pair->conn, bytes, size, len, NOW_MS);
+}
+
+static size_t client_reads_all(struct pair *pair)
+{
+	char data[16384];
+	size_t sum = 0, len = 0;
+
+	while (SSL_read_ex(pair->client, data, sizeof(data), &len) == 1)
+		sum += len;
+	return sum;
+}
+
+/* Until the transport takes no more. */
+static size_t fill(struct pair *pair)
+{
+	size_t sum = 0, len = 0;
+
+	while (write_some(pair, 65536, &len) == THAW_OK) {
+		assert_in_range(len, 1, 65536);
+		sum += len;
+	}
+	return sum;
+}
+
+static void what_is_written_arrives(void **state)
+{
+	struct pair pair = {0};
+	size_t len = 1, sent;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		open_server(&pair, versions[v]);
+		begin(&pair);
+		assert_false(thaw_conn_can_write(pair.conn));
+		assert_int_equal(write_some(&pair, 1, &len), THAW_WANT_READ);
+		assert_int_equal(len, 0);
+		settle(&pair);
+		assert_true(thaw_conn_can_write(pair.conn));
+		assert_int_equal(write_some(&pair, 0, &len), THAW_OK);
+		assert_int_equal(len, 0);
+		sent = fill(&pair);
+		assert_int_equal(write_some(&pair, 65536, &len), THAW_WANT_WRITE);
+		size_t got = client_reads_all(&pair);
+		assert_int_equal(write_some(&pair, 65536, &len), THAW_OK);
+		assert_int_equal(got + client_reads_all(&pair), sent + len);
+		finish(&pair);
+		close_contexts(&pair);
+		pair = (struct pair){0};
+	}
+}
+
+static void a_write_to_a_client_that_is_gone_fails(void **state)
+{
+	struct pair pair = {0};
+	size_t len = 1;
+
+	(void)state;
+	open_server(&pair, TLS1_3_VERSION);
+	come(&pair, pki.client, pki.key, NULL);
+	(void)BIO_shutdown_wr(SSL_get_wbio(pair.server));
+	assert_int_equal(write_some(&pair, 1, &len), THAW_FAILED);
+	assert_int_equal(len, 0);
+	assert_int_not_equal(thaw_conn_error(pair.conn)->cls, THAW_ERR_NONE);
+	finish(&pair);
+	close_contexts(&pair);
+}
+
+static void no_ask_begins_in_the_middle_of_a_write(void **state)
+{
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_HEADERS};
+	struct pair pair = {0};
+	size_t len;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		open_server(&pair, versions[v]);
+		come(&pair, pki.client, pki.key, NULL);
+		(void)fill(&pair);
+		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_FAILED);
+		assert_int_equal(thaw_conn_error(pair.conn)->cls, THAW_ERR_USAGE);
+		(void)client_reads_all(&pair);
+		assert_int_equal(write_some(&pair, 65536, &len), THAW_OK);
+		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+		settle(&pair);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		close_contexts(&pair);
+		pair = (struct pair){0};
+	}
+}
+
+static void after_the_body_the_client_is_asked_behind_the_write(void **state)
+{
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_BODY, .body_follows = true};
+	struct pair pair = {0};
+	size_t len;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		open_server(&pair, versions[v]);
+		come(&pair, pki.client, pki.key, NULL);
+		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+		(void)fill(&pair);
+		thaw_conn_body_ended(pair.conn, NOW_MS);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
+		assert_int_equal(thaw_conn_report(pair.conn)->asked_ms, 0);
+		(void)client_reads_all(&pair);
+		assert_int_equal(write_some(&pair, 65536, &len), THAW_OK);
+		settle(&pair);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		close_contexts(&pair);
+		pair = (struct pair){0};
+	}
+}
+
+/* ---- is the certificate good for that trust? */
+
+static enum thaw_verdict check(struct pair *pair, thaw_trust *trust)
+{
+	assert_int_equal(thaw_conn_check(pair->conn, trust, NOW_MS), THAW_OK);
+	assert_int_equal(thaw_conn_report(pair->conn)->means, THAW_MEANS_HANDSHAKE);
+	assert_int_equal(thaw_conn_report(pair->conn)->asked_ms, 0);
+	return thaw_conn_verdict(pair->conn);
+}
+
+static void a_check_tells_what_a_trust_says_of_the_certificate(void **state)
+{
+	thaw_trust *stranger = trust_in((X509 *[]){pki.server}, 1);
+	struct pair pair = {0};
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		for (int late = 0; late < 2; late++) {
+			open_server(&pair, versions[v]);
+			come(&pair, pki.client, pki.key, late ? NULL : pki.both);
+			if (late) {
+				assert_int_equal(check(&pair, pki.both), THAW_VERDICT_DECLINED);
+				assert_int_equal(thaw_conn_report(pair.conn)->reason, THAW_REASON_NO_CERTIFICATE);
+				assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+			}
+			assert_int_equal(check(&pair, stranger), THAW_VERDICT_REJECTED);
+			assert_int_equal(thaw_conn_report(pair.conn)->reason, THAW_REASON_UNTRUSTED);
+			assert_true(thaw_conn_report(pair.conn)->detail[0] != '\0');
+			assert_int_equal(check(&pair, pki.both), THAW_VERDICT_ACCEPTED);
+			assert_int_equal(thaw_conn_report(pair.conn)->moment,
+					 late ? THAW_MOMENT_HEADERS : THAW_MOMENT_HANDSHAKE);
+			assert_int_equal(check(&pair, pki.root_only), THAW_VERDICT_ACCEPTED);
+			finish(&pair);
+			close_contexts(&pair);
+			pair = (struct pair){0};
+		}
+	}
+	thaw_trust_free(&stranger);
+}
+
+static void a_check_that_is_out_of_place_changes_nothing(void **state)
+{
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_HEADERS};
+	struct pair pair = {0};
+
+	(void)state;
+	open_server(&pair, TLS1_3_VERSION);
+	begin(&pair);
+	assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_FAILED);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_NONE);
+	equip(pair.client, pki.client, pki.key, (X509 *[]){pki.issuing}, 1);
+	settle(&pair);
+	assert_int_equal(thaw_conn_check(pair.conn, NULL, NOW_MS), THAW_FAILED);
+	assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+	assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_FAILED);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
+	settle(&pair);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+	finish(&pair);
+	close_contexts(&pair);
+}
+
+static void an_ask_needs_a_late_moment(void **state)
+{
+	const enum thaw_moment early[] = {THAW_MOMENT_NONE, THAW_MOMENT_HANDSHAKE, (enum thaw_moment)99};
+	struct pair pair = {0};
+
+	(void)state;
+	open_server(&pair, TLS1_3_VERSION);
+	come(&pair, pki.client, pki.key, NULL);
+	for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++) {
+		const struct thaw_ask_options options = {
+			.size = sizeof(options), .trust = pki.both, .moment = early[i]};
+		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_FAILED);
+	}
+	finish(&pair);
+	close_contexts(&pair);
+}
+
+static void an_ask_cannot_be_ended_as_accepted(void **state)
+{
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_HEADERS};
+	struct pair pair = {0};
+
+	(void)state;
+	open_server(&pair, TLS1_3_VERSION);
+	come(&pair, pki.client, pki.key, NULL);
+	assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+	thaw_conn_ask_end(pair.conn, THAW_VERDICT_ACCEPTED, THAW_REASON_CALLER, NOW_MS);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_CANCELLED);
+	finish(&pair);
+	close_contexts(&pair);
+}
+
+/* ---- the identity */
+
+static void assert_san(const struct thaw_identity *who, size_t at, enum thaw_san_kind kind, const char *text)
+{
+	assert_true(at < who->san_count);
+	assert_int_equal(who->sans[at].kind, kind);
+	assert_string_equal(who->sans[at].text, text);
+}
+
+static int64_t seconds(const ASN1_TIME *time)
+{
+	struct tm parts;
+
+	assert_int_equal(ASN1_TIME_to_tm(time, &parts), 1);
+	return timegm(&parts);
+}
+
+static void the_identity_says_what_the_certificate_says(void **state)
+{
+	const struct world_attribute subject[] = {
+		{"O", V_ASN1_UTF8STRING, "Example", 0}, {"CN", V_ASN1_UTF8STRING, "Anna", 0}, {NULL, 0, NULL, 0}};
+	const struct world_san sans[] = {{GEN_DNS, "anna.example", 0},
+					 {GEN_EMAIL, "anna@example.org", 0},
+					 {GEN_URI, "spiffe://example/anna", 0},
+					 {GEN_IPADD, "\xc0\x00\x02\x01", 4},
+					 {0, NULL, 0}};
+	const struct world_wish wish = {.subject = subject, .sans = sans, .serial = 0x1234abcd};
+	X509 *client = world_certificate(&wish, pki.key, pki.issuing, pki.key, true);
+	const struct thaw_identity *who = (const void *)state, *again = NULL;
+	unsigned char *der = NULL;
+	struct pair pair = {0};
+
+	int der_len = i2d_X509(client, &der);
+	open_server(&pair, TLS1_3_VERSION);
+	come(&pair, client, pki.key, NULL);
+	assert_int_equal(thaw_conn_identity(pair.conn, &who), THAW_OK);
+	assert_null(who);
+	assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
+	assert_int_equal(thaw_conn_identity(pair.conn, &who), THAW_OK);
+	assert_string_equal(who->subject, "CN=Anna,O=Example");
+	assert_string_equal(who->issuer, "CN=issuing");
+	assert_string_equal(who->serial, "1234ABCD");
+	assert_int_equal(who->not_before, seconds(X509_get0_notBefore(client)));
+	assert_int_equal(who->not_after, seconds(X509_get0_notAfter(client)));
+	assert_int_equal(who->san_count, 4);
+	assert_san(who, 0, THAW_SAN_DNS, "anna.example");
+	assert_san(who, 1, THAW_SAN_EMAIL, "anna@example.org");
+	assert_san(who, 2, THAW_SAN_URI, "spiffe://example/anna");
+	assert_san(who, 3, THAW_SAN_IP, "192.0.2.1");
+	assert_int_equal(who->certificate.len, der_len);
+	assert_memory_equal(who->certificate.bytes, der, der_len);
+	OPENSSL_free(der);
+	der = NULL;
+	der_len = i2d_X509(pki.issuing, &der);
+	assert_int_equal(who->chain_count, 1); /* without the root */
+	assert_false(who->chain_cut);
+	assert_int_equal(who->chain[0].len, der_len);
+	assert_memory_equal(who->chain[0].bytes, der, der_len);
+	assert_int_equal(strlen(who->sha256_hex), 2 * THAW_SHA256_LEN);
+	assert_int_equal(thaw_conn_identity(pair.conn, &again), THAW_OK);
+	assert_ptr_equal(who, again);
+	OPENSSL_free(der);
+	finish(&pair);
+	close_contexts(&pair);
+	X509_free(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_arrives),
+		cmocka_unit_test(a_write_to_a_client_that_is_gone_fails),
+		cmocka_unit_test(no_ask_begins_in_the_middle_of_a_write),
+		cmocka_unit_test(after_the_body_the_client_is_asked_behind_the_write),
+		cmocka_unit_test(a_check_tells_what_a_trust_says_of_the_certificate),
+		cmocka_unit_test(a_check_that_is_out_of_place_changes_nothing),
+		cmocka_unit_test(an_ask_needs_a_late_moment),
+		cmocka_unit_test(an_ask_cannot_be_ended_as_accepted),
+		cmocka_unit_test(the_identity_says_what_the_certificate_says),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
