@@ -105,21 +105,26 @@ def test_slow_upstream_holds_nobody_else(front, scripted, payloads):
     assert memory.peak.own - before < 16 << 20
 
 
-def test_upstream_trickles_its_response(front, scripted):
-    """A byte now and then is no progress: the response is broken off, and cannot be taken for whole."""
+def test_upstream_stops_in_the_middle_of_its_response(front, scripted):
+    """A byte now and then is a response that goes on, such as a stream of events. Silence ends it, and what came cannot
+    be taken for whole."""
+    sent = []
+
     def trickle(connection):
         read_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
+        for _ in range(4):  # longer than response_timeout in all
+            time.sleep(0.7)
             connection.sendall(b"x")
-            time.sleep(1)
+            sent.append("x")
+        assert connection.recv(1) == b""
 
     gateway = front(scripted(trickle).port, keys=", response_timeout: 2s")
     with Raw(gateway) as client:
         client.send_request("GET", "/x")
         with pytest.raises((ConnectionError, OSError)):
             client.read()
-    assert "stopped" in gateway.record("/x")["note"]
+    assert "stopped" in gateway.record("/x")["note"] and len(sent) == 4
 
 
 def test_slow_client_holds_little(front, scripted):
