@@ -106,9 +106,6 @@ static size_t read_some(thaw_link_t *link, u_char *data, size_t room)
 		status = thaw_conn_read(link->conn, data + len, room - len, &got, ngx_current_msec);
 		len += got;
 	}
-	if (link->asked != NULL) {
-		ngx_post_event(&link->news, &ngx_posted_events);
-	}
 	c->ssl->last = NGX_OK;
 	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE) {
 		c->read->ready = 0;
@@ -183,6 +180,11 @@ static ssize_t recv_data(ngx_connection_t *c, u_char *data, size_t room)
 	}
 	if (c->ssl->last != NGX_DONE && c->ssl->last != NGX_ERROR)
 		len += read_some(link, data + len, room - len);
+	/* Not for thaw_link_pump()'s reads: its caller looks at the verdict, and an event that posts itself never ends.
+	 */
+	if (link->asked != NULL) {
+		ngx_post_event(&link->news, &ngx_posted_events);
+	}
 	if (len > 0) {
 		if (c->ssl->last == NGX_OK)
 			return share_turns(c, len) == NGX_OK ? (ssize_t)len : NGX_ERROR;

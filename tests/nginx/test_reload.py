@@ -1,4 +1,4 @@
-"""Reload without the module, and a worker's crash."""
+"""Reload, graceful stop and a worker's crash, with asks under way."""
 
 import os
 import signal
@@ -7,6 +7,19 @@ from harness.rawtls import Raw
 
 BASE = "listen 127.0.0.1:{port} ssl; server_name localhost;"
 LATE = "location / {{ thaw_client_certificate request; thaw_certificate_authority {pki}/ca.pem; proxy_pass http://app; }}"
+
+
+def test_reload_and_graceful_stop_finish_what_is_asked(nginx):
+    one = nginx(BASE + LATE)
+    for how in (signal.SIGHUP, signal.SIGQUIT):
+        old = one.workers()
+        with Raw(one, "1.3") as client:
+            client.send_request("GET", f"/?{how.name}")
+            client.wait_bytes()  # it is asked
+            one.signal(how)
+            one.wait(lambda: "gracefully shutting down" in one.errors(), "the worker's end")
+            assert client.read().json()["fields"]["x-verdict"] == "accepted"
+        one.wait(lambda: one.process.poll() is not None or not set(old) & set(one.workers()), "the old worker's end")
 
 
 def test_reload_without_the_module(nginx):
