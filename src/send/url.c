@@ -77,7 +77,9 @@ char *send_host_ascii(const char *host, struct thaw_error *err)
 
 	if (is_ascii((struct span){.at = host, .len = strlen(host)})) {
 		made = strdup(host);
-		return made != NULL ? made : no_memory(err);
+		if (made == NULL)
+			return no_memory(err);
+		return made;
 	}
 	ascii = convert(host);
 	if (ascii == NULL) {
@@ -89,7 +91,9 @@ char *send_host_ascii(const char *host, struct thaw_error *err)
 	}
 	made = strdup(ascii);
 	curl_free(ascii);
-	return made != NULL ? made : no_memory(err);
+	if (made == NULL)
+		return no_memory(err);
+	return made;
 }
 
 /* The host of url, which it was found in, replaced. */

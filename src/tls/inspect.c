@@ -394,15 +394,15 @@ static void look_at_depth(struct look *look, X509 *ca, const char *what)
 }
 
 /* What CA certificates are for. */
-enum cas { OF_SERVERS, OF_CLIENTS, ANCHORS_OF_CLIENTS /* each is a trust anchor */ };
+enum ca_use { OF_SERVERS, OF_CLIENTS, ANCHORS_OF_CLIENTS /* each is a trust anchor */ };
 
-static void look_at_ca(struct look *look, X509 *ca, enum cas cas, int needed)
+static void look_at_ca(struct look *look, X509 *ca, enum ca_use use, int needed)
 {
 	char what[sizeof(struct shown) + 32];
 	bool own = X509_self_signed(ca, 0) == 1;
 
 	(void)snprintf(what, sizeof(what), "certificate '%s'", show_subject(ca).text);
-	if (X509_check_ca(ca) == 0 && (!own || cas != OF_SERVERS)) {
+	if (X509_check_ca(ca) == 0 && (!own || use != OF_SERVERS)) {
 		find(look,
 		     "%s is not a CA (basic constraints, key usage): no other certificate is accepted because of it; "
 		     "name the certificate of the CA that issued it",
@@ -412,18 +412,18 @@ static void look_at_ca(struct look *look, X509 *ca, enum cas cas, int needed)
 	if (other_of_ca(look, ca) != NULL)
 		return;
 	look_at_time(look, what, X509_get0_notBefore(ca), X509_get0_notAfter(ca), BELOW, "renew it");
-	if (cas != ANCHORS_OF_CLIENTS)
+	if (use != ANCHORS_OF_CLIENTS)
 		look_at_depth(look, ca, what);
 	look_at_strength(look, ca, what, needed);
-	if (!own && cas != ANCHORS_OF_CLIENTS && !has_issuer(look->infos, ca))
+	if (!own && use != ANCHORS_OF_CLIENTS && !has_issuer(look->infos, ca))
 		find(look,
 		     "%s is of an intermediate CA, and its issuer '%s' is not in the file: " BELOW
 		     "; add the certificates of its issuers, up to the root%s",
 		     what, show_name(X509_get_issuer_name(ca)).text,
-		     cas == OF_CLIENTS ? ", or set partial_chain to true" : "");
+		     use == OF_CLIENTS ? ", or set partial_chain to true" : "");
 }
 
-static void look_at_cas(const struct tls_inspector *inspector, const char *file, enum cas cas)
+static void look_at_cas(const struct tls_inspector *inspector, const char *file, enum ca_use use)
 {
 	struct look look;
 	int needed = bits_needed();
@@ -432,7 +432,7 @@ static void look_at_cas(const struct tls_inspector *inspector, const char *file,
 	for (int i = 0; i < sk_X509_INFO_num(look.infos); i++) {
 		X509 *ca = certificate_at(look.infos, i);
 		if (ca != NULL)
-			look_at_ca(&look, ca, cas, needed);
+			look_at_ca(&look, ca, use, needed);
 	}
 	end(&look);
 }
