@@ -105,7 +105,7 @@ def test_the_access_log_on_standard_output(serve):
 def test_the_level_drops_messages(serve, settings):
     def failed_handshake(gateway):
         with socket.create_connection(("127.0.0.1", gateway.port), LIMIT) as raw:
-            raw.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            raw.sendall(b"\0 is neither TLS nor HTTP")
             while raw.recv(4096):
                 pass
 

@@ -76,12 +76,12 @@ def ca(tmp_path):
 
         def __init__(self):
             openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=own",
-                    "-keyout", self.root.with_suffix(".key"), "-out", self.root)  # fmt: skip
+                    "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", self.root.with_suffix(".key"), "-out", self.root)  # fmt: skip
 
         def new(self):
             self.made += 1
             key, request, out, extensions = (tmp_path / f"new.{end}" for end in ("key", "csr", "pem", "ext"))
-            extensions.write_text("subjectAltName=DNS:localhost\n")
+            extensions.write_text("subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid\n")
             openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
                     "-out", request)  # fmt: skip
             openssl("x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.root.with_suffix(".key"), "-days", "2",
