@@ -193,8 +193,8 @@ static void the_one_who_comes_back_is_asked_in_the_handshake(void **state)
 static void who_gives_none_has_declined(void **state)
 {
 	static const char *const requests[] = {PUT("/late"), PUT("/body"),
-					       "PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
-					       "Expect: 100-continue\r\n\r\n"};
+					       ("PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+						"Expect: 100-continue\r\n\r\n")};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
