@@ -63,7 +63,9 @@ def digests(debs):
 def copied(tmp_path, days):
     """A copy of the sources as from an archive, without git, whose files were changed so many days ago."""
     to = tmp_path / "copy of the sources"
-    shutil.copytree(TOP, to, symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__", "build"))
+    left_out = {".git", "__pycache__"}
+    shutil.copytree(TOP, to, symlinks=True,
+                    ignore=lambda folder, names: left_out & set(names) | ({"build"} if folder == str(TOP) else set()))  # fmt: skip
     for path in to.rglob("*"):
         os.utime(path, (time.time() - days * 86400,) * 2, follow_symlinks=False)
     return to
