@@ -1,11 +1,12 @@
 #include "gateway/away.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+
+#include "gateway/keyed.h"
 
 #define SET_SIZE 8 /* words that a note can be in: one line of the cache */
 #define SETS     2048
@@ -28,8 +29,8 @@ _Static_assert((SETS & (SETS - 1)) == 0, "a mask finds the set");
 
 /* Each process's own, unchanged after the fork. */
 struct away {
-	word *words;        /* shared: SETS times SET_SIZE */
-	uint64_t secret[2]; /* an attacker shall not choose addresses that share a set */
+	word *words; /* shared: SETS times SET_SIZE */
+	struct keyed_secret secret;
 };
 
 #define MAP_SIZE (SETS * SET_SIZE * sizeof(word))
@@ -42,7 +43,7 @@ struct away *away_new(void)
 		return NULL;
 	void *map = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	away->words = map != MAP_FAILED ? map : NULL;
-	if (away->words == NULL || getrandom(away->secret, sizeof(away->secret), 0) != (ssize_t)sizeof(away->secret))
+	if (away->words == NULL || getrandom(&away->secret, sizeof(away->secret), 0) != (ssize_t)sizeof(away->secret))
 		away_free(&away);
 	return away;
 }
@@ -57,51 +58,16 @@ void away_free(struct away **away)
 
 /* ---- whom it is about ---- */
 
-/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
-	x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-	return x ^ x >> 33;
-}
-
-static uint64_t add(const struct away *away, uint64_t hash, const void *bytes, size_t len)
-{
-	hash = mix(hash ^ len) + away->secret[1];
-	for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
-		uint64_t part = 0;
-		memcpy(&part, (const char *)bytes + at, len - at < sizeof(part) ? len - at : sizeof(part));
-		hash = mix(hash ^ part) + away->secret[1];
-	}
-	return hash;
-}
-
-/* Of an address that its client will have again: not one of a Unix socket. The whole of an IPv4 address, also in its
- * IPv6 form; the /64 of an IPv6 address, for a browser may change the rest. */
-static bool add_address(const struct away *away, const struct sockaddr *address, uint64_t *hash)
-{
-	if (address != NULL && address->sa_family == AF_INET) {
-		*hash = add(away, *hash, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-		return true;
-	}
-	if (address == NULL || address->sa_family != AF_INET6)
-		return false;
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-	bool mapped = IN6_IS_ADDR_V4MAPPED(v6);
-	*hash = add(away, *hash, &v6->s6_addr[mapped ? 12 : 0], mapped ? 4 : 8);
-	return true;
-}
-
 static bool hash_of(const struct away *away, const struct away_client *client, uint64_t *hash)
 {
 	uint8_t kind = (uint8_t)client->kind;
 
-	*hash = away->secret[0];
-	if (!add_address(away, client->address, hash))
+	*hash = away->secret.start;
+	if (!keyed_add_address(&away->secret, hash, client->address))
 		return false;
-	*hash = add(away, *hash, client->name, strlen(client->name));
-	*hash = add(away, *hash, &kind, 1);
-	*hash = add(away, *hash, thaw_trust_id(client->trust), TRUST_ID);
+	keyed_add(&away->secret, hash, client->name, strlen(client->name));
+	keyed_add(&away->secret, hash, &kind, 1);
+	keyed_add(&away->secret, hash, thaw_trust_id(client->trust), TRUST_ID);
 	return true;
 }
 

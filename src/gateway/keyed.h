@@ -1,0 +1,52 @@
+/*
+ * Keyed hashes of clients, for tables in memory that workers share: the key is the table's own secret, so that nobody
+ * can choose addresses that fall together.
+ */
+#ifndef GATEWAY_KEYED_H
+#define GATEWAY_KEYED_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct keyed_secret {
+	uint64_t start, step;
+};
+
+/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+static inline uint64_t keyed_mix(uint64_t x)
+{
+	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
+}
+
+static inline void keyed_add(const struct keyed_secret *secret, uint64_t *hash, const void *bytes, size_t len)
+{
+	*hash = keyed_mix(*hash ^ len) + secret->step;
+	for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+		uint64_t part = 0;
+		memcpy(&part, (const char *)bytes + at, len - at < sizeof(part) ? len - at : sizeof(part));
+		*hash = keyed_mix(*hash ^ part) + secret->step;
+	}
+}
+
+/* False: not an address that its client will have again, as that of a Unix socket. The whole of an IPv4 address, also
+ * in its IPv6 form; the /64 of an IPv6 address, for a client may change the rest. */
+static inline bool keyed_add_address(const struct keyed_secret *secret, uint64_t *hash, const struct sockaddr *address)
+{
+	if (address != NULL && address->sa_family == AF_INET) {
+		keyed_add(secret, hash, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+		return true;
+	}
+	if (address == NULL || address->sa_family != AF_INET6)
+		return false;
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	bool mapped = IN6_IS_ADDR_V4MAPPED(v6);
+	keyed_add(secret, hash, &v6->s6_addr[mapped ? 12 : 0], mapped ? 4 : 8);
+	return true;
+}
+
+#endif
