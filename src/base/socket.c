@@ -135,6 +135,14 @@ static void set(int fd, int level, int option)
 	(void)setsockopt(fd, level, option, &on, sizeof(on)); /* each is an improvement only */
 }
 
+/* The system has a default of its own (net.ipv6.bindv6only). */
+static void set_families(int fd, bool ipv6_only)
+{
+	int on = ipv6_only;
+
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)); /* bind() fails where the port is taken */
+}
+
 /* Closes fd, keeping errno. */
 static int give_up(int fd)
 {
@@ -145,7 +153,7 @@ static int give_up(int fd)
 	return -1;
 }
 
-static int listen_on(const union address *address, socklen_t len)
+static int listen_on(const union address *address, socklen_t len, bool ipv6_only)
 {
 	int fd = new_socket(address->any.sa_family);
 
@@ -154,23 +162,33 @@ static int listen_on(const union address *address, socklen_t len)
 	if (address->any.sa_family != AF_UNIX)
 		set(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (address->any.sa_family == AF_INET6)
-		set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+		set_families(fd, ipv6_only);
 	if (bind(fd, &address->any, len) != 0 || listen(fd, SOMAXCONN) != 0)
 		return give_up(fd);
 	return fd;
 }
 
-int socket_listen(const char *host, uint16_t port, struct thaw_error *err)
+static int listen_to(const char *host, uint16_t port, bool ipv6_only, struct thaw_error *err)
 {
 	union address address;
 	socklen_t len = numeric(&address, host, port, err);
 
 	if (len == 0)
 		return -1;
-	int fd = listen_on(&address, len);
+	int fd = listen_on(&address, len, ipv6_only);
 	if (fd < 0)
 		(void)error_system(err, errno, "cannot listen on %s port %u", host, port);
 	return fd;
+}
+
+int socket_listen(const char *host, uint16_t port, struct thaw_error *err)
+{
+	return listen_to(host, port, true, err);
+}
+
+int socket_listen_both(const char *host, uint16_t port, struct thaw_error *err)
+{
+	return listen_to(host, port, false, err);
 }
 
 /* Whether path is a socket that a process has left behind. */
@@ -194,10 +212,10 @@ int socket_listen_unix(const char *path, struct thaw_error *err)
 
 	if (len == 0)
 		return -1;
-	int fd = listen_on(&address, len);
+	int fd = listen_on(&address, len, true);
 	if (fd < 0 && errno == EADDRINUSE) {
 		if (abandoned(&address, len) && unlink(path) == 0)
-			fd = listen_on(&address, len);
+			fd = listen_on(&address, len, true);
 		else
 			errno = EADDRINUSE;
 	}

@@ -20,6 +20,8 @@ struct transport socket_transport(int *fd);
  * -1 with *err set.
  */
 int socket_listen(const char *host, uint16_t port, struct thaw_error *err);
+/* The same on an IPv6 address for IPv4 connections, too, whose peers have addresses such as ::ffff:192.0.2.1. */
+int socket_listen_both(const char *host, uint16_t port, struct thaw_error *err);
 
 /* On a path. A socket file that nobody listens on any more is replaced; anything else there is an error. */
 int socket_listen_unix(const char *path, struct thaw_error *err);

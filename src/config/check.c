@@ -205,8 +205,15 @@ static bool is_wildcard(const struct config_listen *listen)
 	return strcmp(listen->host, "0.0.0.0") == 0 || strcmp(listen->host, "::") == 0;
 }
 
-/* The same address, or on the same port all addresses: only one socket can listen there. IPv6 sockets take no IPv4
- * connections. */
+/* Both have IPv4 addresses, or both have IPv6 ones. */
+static bool share_a_family(const struct config_listen *a, const struct config_listen *b)
+{
+	bool a6 = strchr(a->host, ':') != NULL, b6 = strchr(b->host, ':') != NULL;
+
+	return a6 == b6 || (a6 ? a : b)->takes_ipv4;
+}
+
+/* The same address, or on the same port all addresses: only one socket can listen there. */
 static bool clash(const struct config_listen *a, const struct config_listen *b)
 {
 	if (a->kind != b->kind)
@@ -215,8 +222,7 @@ static bool clash(const struct config_listen *a, const struct config_listen *b)
 		return strcmp(a->path, b->path) == 0;
 	if (a->port == 0 || a->port != b->port)
 		return false;
-	bool same_family = (strchr(a->host, ':') == NULL) == (strchr(b->host, ':') == NULL);
-	return strcmp(a->host, b->host) == 0 || (same_family && (is_wildcard(a) || is_wildcard(b)));
+	return strcmp(a->host, b->host) == 0 || (share_a_family(a, b) && (is_wildcard(a) || is_wildcard(b)));
 }
 
 /* Among the first count of the configuration's. NULL: none. */

@@ -202,6 +202,7 @@ struct config_listen {
 	char *host;                /* numeric address without brackets; NULL for unix */
 	uint16_t port;             /* 0: any free one */
 	char *path;                /* unix only */
+	bool takes_ipv4;           /* an IPv6 listener takes IPv4 connections, too */
 	bool proxy_protocol;       /* each connection begins with a PROXY protocol header */
 	bool redirect;             /* plain: redirect; no TLS here, and none of the hosts' routes */
 	unsigned redirect_port;    /* to https on that port */

@@ -50,6 +50,12 @@ enum thaw_status config_check_listen(const struct config_at *at, void *object)
 		if (given[i] && !listen->redirect)
 			return config_refuse(&key, "the listener speaks TLS; allowed: only beside 'plain: redirect'");
 	}
+	if (listen->takes_ipv4 && (listen->kind != CONFIG_LISTEN_TCP || strcmp(listen->host, "::") != 0)) {
+		struct config_at key = config_child(at, "ipv6_only");
+		return config_refuse(&key,
+				     "the address is not that of all IPv6 addresses; allowed: false only beside an "
+				     "address [::]:PORT");
+	}
 	struct config_at upstream = config_child(at, "acme_upstream");
 	if (listen->acme_webroot != NULL && listen->acme != NULL)
 		return config_refuse(&upstream, "there is an acme_webroot, too; allowed: one of them");

@@ -15,6 +15,7 @@ static_assert(sizeof(enum config_log_level) == sizeof(unsigned), "config_read_wo
 /* ---- words ---- */
 
 static const struct config_word off_words[] = {{"off", 0}, {NULL, 0}};
+static const struct config_word only_words[] = {{"true", 0}, {"false", 1}, {NULL, 0}};
 static const struct config_word plain_words[] = {{"redirect", 1}, {"off", 0}, {NULL, 0}};
 static const struct config_word auto_words[] = {{"auto", 0}, {NULL, 0}};
 static const struct config_word access_words[] = {{"stdout", 0}, {"stderr", 0}, {"off", 0}, {NULL, 0}};
@@ -46,12 +47,18 @@ static enum thaw_status read_worker_timeout(const struct config_at *at, const st
 
 static const struct config_rule listen_rules[] = {
 	{.key = "address",
-	 .text = "Where to listen. Port 0 is any free port; any other address may appear only once. An IPv6 address "
-		 "takes IPv6 connections only.",
+	 .text = "Where to listen. Port 0 is any free port; any other address may appear only once.",
 	 .read = config_read_address,
 	 .offset = 0,
 	 .required = true,
 	 .allowed = "a numeric address and port, such as 0.0.0.0:8443 or [::1]:8443, localhost:PORT, or unix:PATH"},
+	{.key = "ipv6_only",
+	 .preset = "true",
+	 .text = "`false`, with `address: \"[::]:PORT\"`: the listener takes IPv4 connections, too. Their clients have "
+		 "IPv4 addresses everywhere. On a socket that a service manager hands over, that one decides.",
+	 .read = config_read_switch,
+	 .offset = offsetof(struct config_listen, takes_ipv4),
+	 .words = only_words},
 	{.key = "proxy_protocol",
 	 .preset = "false",
 	 .text = "`true`: each connection must begin with a PROXY protocol header (version 1 or 2), which names the "

@@ -31,14 +31,27 @@ const struct sockaddr *gw_conn_client(const struct gw_conn *conn)
 	return conn->named && is_ip ? &conn->peer.any : NULL;
 }
 
+/* An IPv4 client of an IPv6 socket is an IPv4 client (RFC 4291 2.5.5.2). */
+static void unmap(struct gw_conn *conn)
+{
+	const struct sockaddr_in6 mapped = conn->peer.v6;
+
+	if (!IN6_IS_ADDR_V4MAPPED(&mapped.sin6_addr))
+		return;
+	conn->peer.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = mapped.sin6_port};
+	memcpy(&conn->peer.v4.sin_addr, &mapped.sin6_addr.s6_addr[12], sizeof(conn->peer.v4.sin_addr));
+}
+
 void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer)
 {
 	if (peer == NULL)
 		return;
-	if (peer->sa_family == AF_INET)
+	if (peer->sa_family == AF_INET) {
 		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
-	else if (peer->sa_family == AF_INET6)
+	} else if (peer->sa_family == AF_INET6) {
 		memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
-	else
+		unmap(conn);
+	} else {
 		conn->peer.any.sa_family = peer->sa_family;
+	}
 }

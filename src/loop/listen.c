@@ -41,7 +41,7 @@ static bool same(const struct config_listen *a, const struct config_listen *b)
 		return false;
 	if (a->kind == CONFIG_LISTEN_UNIX)
 		return strcmp(a->path, b->path) == 0;
-	return a->port == b->port && same_host(a->host, b->host);
+	return a->port == b->port && a->takes_ipv4 == b->takes_ipv4 && same_host(a->host, b->host);
 }
 
 /* "127.0.0.1:80", "[::1]:80", "unix:/path". NULL: no memory. */
@@ -134,6 +134,17 @@ static int find_handed(const struct handed *handed, const struct config_listen *
 	return -1;
 }
 
+/* Whether an IPv6 socket takes the families of that setting. Each of ours was made so (base/socket.h). */
+static bool takes_families(int fd, const struct config_listen *listen)
+{
+	int only = 0;
+	socklen_t len = sizeof(only);
+
+	if (listen->kind != CONFIG_LISTEN_TCP || strchr(listen->host, ':') == NULL)
+		return true;
+	return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 && (only == 0) == listen->takes_ipv4;
+}
+
 /* A socket that the process which is replaced had for that address. Several with port 0: each its own, in order. */
 static int find_made(const struct sources *from, const struct config_listen *listen)
 {
@@ -146,12 +157,22 @@ static int find_made(const struct sources *from, const struct config_listen *lis
 		for (const struct config_listen *other = from->config->listens; other != listen; other++)
 			nth += strcmp(other->address, listen->address) == 0;
 	for (size_t i = 0; i < made->count; i++)
-		if (strcmp(made->sockets[i].address, listen->address) == 0 && nth-- == 0)
+		if (strcmp(made->sockets[i].address, listen->address) == 0 &&
+		    takes_families(made->sockets[i].fd, listen) && nth-- == 0)
 			return made->sockets[i].fd;
 	for (size_t i = 0; i < made->count; i++) /* it may be spelled otherwise */
-		if (is_for(made->sockets[i].fd, listen))
+		if (is_for(made->sockets[i].fd, listen) && takes_families(made->sockets[i].fd, listen))
 			return made->sockets[i].fd;
 	return -1;
+}
+
+static int open_new(const struct config_listen *listen, struct thaw_error *err)
+{
+	if (listen->kind == CONFIG_LISTEN_UNIX)
+		return socket_listen_unix(listen->path, err);
+	if (listen->takes_ipv4)
+		return socket_listen_both(listen->host, listen->port, err);
+	return socket_listen(listen->host, listen->port, err);
 }
 
 static int duplicate(int fd, const struct config_listen *listen, struct thaw_error *err)
@@ -196,8 +217,7 @@ static enum thaw_status open_one(struct listener *listener, const struct config_
 	else if (listener->kept)
 		listener->fd = duplicate(before->fd, listen, err);
 	else
-		listener->fd = listen->kind == CONFIG_LISTEN_UNIX ? socket_listen_unix(listen->path, err)
-								  : socket_listen(listen->host, listen->port, err);
+		listener->fd = open_new(listen, err);
 	if (listener->fd < 0)
 		return THAW_FAILED;
 	listener->name = name_of_socket(listener->fd);

@@ -95,6 +95,18 @@ static void bad_ones_are_refused_with_their_message(void **state)
 		refused(bad[i].yaml, bad[i].message);
 }
 
+/* Both families: a listener of each, or one for both. */
+static void listeners_of_both_families(void **state)
+{
+	(void)state;
+	struct config *config = parse(END("listen: [ { address: '[::]:8443' }, { address: '0.0.0.0:8443' } ]\n"));
+	assert_false(config->listens[0].takes_ipv4);
+	config_free(&config);
+	config = parse(END("listen: [ { address: '[::]:8443', ipv6_only: false } ]\n"));
+	assert_true(config->listens[0].takes_ipv4);
+	config_free(&config);
+}
+
 static void one_host_is_enough(void **state)
 {
 	(void)state;
@@ -942,6 +954,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_ones_are_refused_with_their_message),
 		cmocka_unit_test(one_host_is_enough),
+		cmocka_unit_test(listeners_of_both_families),
 		cmocka_unit_test(every_top_level_key_is_read),
 		cmocka_unit_test(upstreams_are_read),
 		cmocka_unit_test(the_tls_protocol_is_read),

@@ -305,10 +305,11 @@ static const struct bad {
 	 "8: key 'listen': the list is empty; allowed: a list of addresses, each '- address: HOST:PORT'"},
 	{END("listen: [ 127.0.0.1:8443 ]\n"),
 	 "8: key 'listen[0]': a single value is not allowed here; allowed: a "
-	 "mapping with the keys address, proxy_protocol, plain, redirect_port, acme_webroot, acme_upstream"},
+	 "mapping with the keys address, ipv6_only, proxy_protocol, plain, redirect_port, acme_webroot, acme_upstream"},
 	{END("listen:\n"
 	     "- \n"),
-	 "9: key 'listen[0]': no value is given; allowed: a mapping with the keys address, proxy_protocol, plain, "
+	 "9: key 'listen[0]': no value is given; allowed: a mapping with the keys address, ipv6_only, proxy_protocol, "
+	 "plain, "
 	 "redirect_port, acme_webroot, acme_upstream"},
 	{END("spool: 1\n"), "8: key 'spool': a single value is not allowed here; allowed: a mapping with the keys "
 			    "memory, disk, directory, per_client"},
@@ -635,6 +636,13 @@ static const struct bad {
 	{UPSTREAM("{ servers: [ 'http://app', 'unix:/s' ], host: upstream }"),
 	 "9: key 'upstreams.app.host': 'upstream' needs servers with a host, and 'unix:/s' has none; allowed: pass, or "
 	 "HOST[:PORT]"},
+	{END("listen: [ { address: '[::]:8443', ipv6_only: false }, { address: '127.0.0.1:8443' } ]\n"),
+	 "8: key 'listen[1].address': '127.0.0.1:8443' overlaps '[::]:8443': only one of them can listen on that port"},
+	{END("listen: [ { address: '0.0.0.0:8443' }, { address: '[::]:8443', ipv6_only: false } ]\n"),
+	 "8: key 'listen[1].address': '[::]:8443' overlaps '0.0.0.0:8443': only one of them can listen on that port"},
+	{END("listen: [ { address: '[::1]:8443', ipv6_only: false } ]\n"),
+	 "8: key 'listen[0].ipv6_only': the address is not that of all IPv6 addresses; allowed: false only beside an "
+	 "address [::]:PORT"},
 	{END("    strip_prefix: /a\n"),
 	 "8: key 'hosts[0].routes[0].strip_prefix': the route's upstream is built in, and has no paths of its own; "
 	 "allowed: only beside one of 'upstreams'"},

@@ -182,6 +182,46 @@ static void test_all_or_none(void **state)
 	free(added);
 }
 
+/* Over the loopback address of that family. */
+static bool can_connect(int family, uint16_t port)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in6 v6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	int failed = family == AF_INET ? connect(fd, (const struct sockaddr *)&v4, sizeof(v4))
+				       : connect(fd, (const struct sockaddr *)&v6, sizeof(v6));
+	(void)close(fd);
+	return failed == 0;
+}
+
+static void test_an_ipv6_address_for_one_family_or_both(void **state)
+{
+	struct world only = {0}, both = {0}, other = {0};
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+
+	(void)state;
+	add(&only, "::", 0);
+	assert_opens(&only, NULL);
+	assert_true(can_connect(AF_INET6, socket_port(item(&only, 0)->fd)));
+	assert_false(can_connect(AF_INET, socket_port(item(&only, 0)->fd)));
+	add(&both, "::", 0);
+	both.listens[0].takes_ipv4 = true;
+	assert_opens(&both, NULL);
+	uint16_t port = socket_port(item(&both, 0)->fd);
+	assert_true(can_connect(AF_INET6, port));
+	assert_true(can_connect(AF_INET, port));
+	/* A socket for both families is not kept for one. */
+	both.listens[0].port = port;
+	add(&other, "::", port);
+	assert_int_equal(open_world(&other, &both, NULL, &err), THAW_FAILED);
+	assert_non_null(strstr(err.text, "Address already in use"));
+	close_world(&only);
+	close_world(&both);
+}
+
 static void test_the_admin_address_goes_along(void **state)
 {
 	struct world first = {0}, second = {0}, third = {0};
@@ -255,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_are_compared_as_numbers),
 		cmocka_unit_test(test_a_unix_socket_s_file_goes_with_the_last_configuration),
 		cmocka_unit_test(test_all_or_none),
+		cmocka_unit_test(test_an_ipv6_address_for_one_family_or_both),
 		cmocka_unit_test(test_the_admin_address_goes_along),
 		cmocka_unit_test(test_a_handed_socket_is_taken_by_its_address),
 		cmocka_unit_test(test_a_handed_socket_that_nobody_wants),
