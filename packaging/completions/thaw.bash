@@ -30,7 +30,7 @@ _thaw() {
 	local options=--help
 	case $command in
 	serve) options='-c --config --listen --pki --pid-file --help' ;;
-	check) options='-c --config --strict --request --certificate --header --json --help' ;;
+	check) options='-c --config --strict --request --certificate --from --header --json --help' ;;
 	reload | upgrade) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
 	probe) options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --proxy-ca --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
 	send)

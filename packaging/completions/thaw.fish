@@ -62,6 +62,7 @@ complete -c thaw -n '__fish_seen_subcommand_from send' -l response-timeout -x -d
 complete -c thaw -n '__fish_seen_subcommand_from send' -l timeout -x -d 'for all of it'
 complete -c thaw -n '__fish_seen_subcommand_from check' -l strict -d 'warnings are errors'
 complete -c thaw -n '__fish_seen_subcommand_from check' -l request -x -d 'what becomes of it: METHOD URL'
+complete -c thaw -n '__fish_seen_subcommand_from check' -l from -x -d 'address of the client'
 complete -c thaw -n '__fish_seen_subcommand_from check' -l certificate -r -F -d 'of the client'
 complete -c thaw -n '__fish_seen_subcommand_from check' -l header -x -d 'of the request'
 complete -c thaw -n '__fish_seen_subcommand_from check probe send demo version' -l json -d 'for a program'

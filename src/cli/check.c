@@ -12,8 +12,8 @@
 
 static const char help[] =
 	"usage: thaw check -c FILE [--strict] [--json]\n"
-	"       thaw check -c FILE --request 'METHOD https://HOST/PATH' [--certificate FILE] [--header 'Name: "
-	"value']...\n"
+	"       thaw check -c FILE --request 'METHOD https://HOST/PATH' [--certificate FILE] [--from ADDRESS]\n"
+	"                      [--header 'Name: value']...\n"
 	"\n"
 	"Reads a configuration and loads all that `thaw serve -c FILE` would load: certificates, keys, CAs, CRLs, the\n"
 	"directory of the spool, the log. Listens on nothing. Warns of what is allowed and will fail, such as an "
@@ -28,6 +28,10 @@ static const char help[] =
 	"gets.\n"
 	"                      PUT, POST and PATCH have a body, unless --header 'Content-Length: 0' is given\n"
 	"  --certificate FILE  the client's certificate, and its chain, in PEM (no key is needed)\n"
+	"  --from ADDRESS      the client's address, or 'unix', for allow_from and deny_from; without it any address "
+	"that "
+	"is\n"
+	"                      allowed\n"
 	"  --header FIELD      a field of the request; may be repeated\n"
 	"  --json              {\"file\", \"ok\", \"error\", \"warnings\", \"listen\", \"hosts\", \"upstreams\"} on "
 	"standard\n"
@@ -326,6 +330,8 @@ static int take_option(void *arg, int option, char *value)
 		choice->wish.request = value;
 	else if (option == 'C')
 		choice->wish.certificate = value;
+	else if (option == 'F')
+		choice->wish.from = value;
 	else if (option == 'H' && choice->wish.header_count == CHECK_HEADERS_MAX)
 		return cli_bad_usage("check", "more than %d --header options", CHECK_HEADERS_MAX);
 	else if (option == 'H')
@@ -342,6 +348,7 @@ int check_main(int argc, char **argv)
 						{"strict", no_argument, NULL, 's'},
 						{"request", required_argument, NULL, 'r'},
 						{"certificate", required_argument, NULL, 'C'},
+						{"from", required_argument, NULL, 'F'},
 						{"header", required_argument, NULL, 'H'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
@@ -356,7 +363,8 @@ int check_main(int argc, char **argv)
 				     choice.file == NULL ? "; a configuration is named with -c FILE" : "");
 	if (choice.file == NULL)
 		return cli_bad_usage("check", "-c FILE is missing");
-	if (choice.wish.request == NULL && (choice.wish.certificate != NULL || choice.wish.header_count > 0))
-		return cli_bad_usage("check", "--certificate and --header need --request");
+	if (choice.wish.request == NULL &&
+	    (choice.wish.certificate != NULL || choice.wish.from != NULL || choice.wish.header_count > 0))
+		return cli_bad_usage("check", "--certificate, --from and --header need --request");
 	return check(&choice);
 }

@@ -1,5 +1,6 @@
 #include "cli/check_request.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #include "base/error.h"
 #include "gateway/gateway.h"
 #include "gateway/preview.h"
+
+#define CLIENT_PORT 50000 /* stands for the client's */
 
 static enum thaw_status malformed(struct thaw_error *err, const char *request)
 {
@@ -71,6 +74,36 @@ static char *head_of(const struct check_request *wish, size_t *len, struct thaw_
 	return head;
 }
 
+/* The client's address as the system has it. */
+union from {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static enum thaw_status read_from(const char *text, union from *from, struct thaw_error *err)
+{
+	struct network one;
+
+	memset(from, 0, sizeof(*from));
+	if (network_parse(text, &one) != NULL || strchr(text, '/') != NULL)
+		return error_set(err, THAW_ERR_USAGE, "--from '%s' must be a numeric address, or unix", text);
+	switch (one.kind) {
+	case NETWORK_IPV4:
+		from->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(CLIENT_PORT)};
+		memcpy(&from->v4.sin_addr, one.bytes, sizeof(from->v4.sin_addr));
+		break;
+	case NETWORK_IPV6:
+		from->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(CLIENT_PORT)};
+		memcpy(&from->v6.sin6_addr, one.bytes, sizeof(from->v6.sin6_addr));
+		break;
+	case NETWORK_UNIX:
+		from->any.sa_family = AF_UNIX;
+		break;
+	}
+	return THAW_OK;
+}
+
 static const char *upstream_of(const struct config_route *route)
 {
 	static const char *const builtin[] = {
@@ -82,7 +115,38 @@ static const char *upstream_of(const struct config_route *route)
 	return route->upstream == CONFIG_PROXY ? route->upstream_name : builtin[route->upstream];
 }
 
+static const char *unit_of(const struct config_rate *rate)
+{
+	return rate->period_ms == 1000 ? "s" : rate->period_ms == 60000 ? "m" : "h";
+}
+
 /* ---- text ---- */
+
+static void print_networks(const char *title, const struct config_networks *networks)
+{
+	char text[NETWORK_TEXT_ROOM];
+
+	for (size_t i = 0; i < networks->count; i++) {
+		network_text(&networks->items[i], text);
+		(void)printf("%s%s%s", i == 0 ? title : ", ", i == 0 ? " " : "", text);
+	}
+	if (networks->count > 0)
+		(void)printf("\n");
+}
+
+static void print_access(const struct config_access *access, const char *from)
+{
+	const struct config_rate *rate = &access->rate;
+
+	print_networks("allowed from", &access->allow);
+	print_networks("denied from", &access->deny);
+	if (from == NULL && (access->allow.count > 0 || access->deny.count > 0))
+		(void)printf("client address: any that is allowed (see --from)\n");
+	if (rate->requests > 0)
+		(void)printf("rate %llu/%s, burst %u, of each client address, counted for the %s\n",
+			     (unsigned long long)rate->requests, unit_of(rate), rate->burst,
+			     rate->own ? "route" : "host");
+}
 
 static void print_route(const struct gw_preview *preview)
 {
@@ -167,7 +231,7 @@ static void print_client(const struct gw_preview_client *client)
 		(void)printf(": refused: the stream is reset with HTTP_1_1_REQUIRED\n");
 }
 
-static void print_sent(const struct gw_preview *preview)
+static void print_sent(const struct gw_preview *preview, const char *from)
 {
 	if (preview->too_large) {
 		(void)printf("refused: the request does not fit what is sent to an upstream\n");
@@ -175,7 +239,7 @@ static void print_sent(const struct gw_preview *preview)
 	}
 	if (preview->sent == NULL)
 		return;
-	(void)printf("sent to the upstream (192.0.2.1 stands for the client's address):\n");
+	(void)printf("sent to the upstream%s:\n", from == NULL ? " (192.0.2.1 stands for the client's address)" : "");
 	for (const char *line = preview->sent, *end = line + preview->sent_len - 2; line < end;) {
 		const char *next = memchr(line, '\n', (size_t)(end - line));
 		(void)printf("  %.*s\n", (int)(next - line - 1), line);
@@ -188,6 +252,8 @@ static void print_decision(const struct check_request *wish, const struct gw_pre
 	(void)printf("%s\nhost %s\n", wish->request, preview->host->config->name);
 	if (preview->found.route != NULL)
 		print_route(preview);
+	if (preview->found.access != NULL)
+		print_access(preview->found.access, wish->from);
 	if (preview->finding == GW_FOUND_OPTIONS)
 		(void)printf("answered by the gateway itself: 204\n");
 	if (preview->finding == GW_FOUND_PROBLEM)
@@ -198,7 +264,7 @@ static void print_decision(const struct check_request *wish, const struct gw_pre
 	(void)printf("clients:\n");
 	for (size_t i = 0; i < preview->client_count; i++)
 		print_client(&preview->clients[i]);
-	print_sent(preview);
+	print_sent(preview, wish->from);
 }
 
 /* ---- JSON ---- */
@@ -263,6 +329,30 @@ static json_t *certificate_json(const struct gw_preview *preview)
 			 preview->listed);
 }
 
+static json_t *networks_json(const struct config_networks *networks)
+{
+	char text[NETWORK_TEXT_ROOM];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < networks->count; i++) {
+		network_text(&networks->items[i], text);
+		(void)json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static json_t *access_json(const struct config_access *access)
+{
+	const struct config_rate *rate = &access->rate;
+	json_t *limit = json_null();
+
+	if (rate->requests > 0)
+		limit = json_pack("{s:I, s:s, s:i, s:s}", "requests", (json_int_t)rate->requests, "per", unit_of(rate),
+				  "burst", (int)rate->burst, "counted_for", rate->own ? "route" : "host");
+	return json_pack("{s:o, s:o, s:o}", "allow_from", networks_json(&access->allow), "deny_from",
+			 networks_json(&access->deny), "rate", limit);
+}
+
 static json_t *decision_json(const struct check_request *wish, const struct gw_preview *preview)
 {
 	json_t *clients = json_array();
@@ -279,6 +369,8 @@ static json_t *decision_json(const struct check_request *wish, const struct gw_p
 							    route->certificate.require == CONFIG_REQUIRED,
 						    "upstream", upstream_of(route)));
 	}
+	if (preview->found.access != NULL)
+		(void)json_object_set_new(told, "access", access_json(preview->found.access));
 	if (preview->finding == GW_FOUND_PROBLEM)
 		(void)json_object_set_new(told, "refused",
 					  json_pack("{s:i, s:s, s:s}", "status", (int)preview->problem_status, "reason",
@@ -297,14 +389,23 @@ enum thaw_status check_request(const struct check_request *wish, const struct co
 	struct gateway *gateway = NULL;
 	size_t len = 0;
 	char *head = head_of(wish, &len, err);
+	union from from;
 	enum thaw_status status = THAW_FAILED;
+	bool known = wish->from == NULL || read_from(wish->from, &from, err) == THAW_OK;
 
 	if (preview == NULL)
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
-	else if (head != NULL)
+	else if (head != NULL && known)
 		gateway = gateway_new(config, &(struct gateway_env){.store = NULL}, err);
 	if (gateway != NULL)
-		status = gw_preview_make(preview, gateway, head, len, wish->certificate, err);
+		status = gw_preview_make(preview, gateway,
+					 &(struct gw_preview_request){
+						 .head = head,
+						 .len = len,
+						 .certificate = wish->certificate,
+						 .from = wish->from != NULL ? &from.any : NULL,
+					 },
+					 err);
 	if (status == THAW_OK && told != NULL)
 		*told = decision_json(wish, preview);
 	else if (status == THAW_OK)

@@ -12,6 +12,7 @@
 struct check_request {
 	const char *request;                    /* "METHOD https://HOST/PATH"; NULL: there is none */
 	const char *certificate;                /* a PEM file; NULL: the client has none */
+	const char *from;                       /* the client's address; NULL: any */
 	const char *headers[CHECK_HEADERS_MAX]; /* "Name: value" */
 	size_t header_count;
 };

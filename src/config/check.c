@@ -54,7 +54,8 @@ bool config_init_route(void *object, const void *parent)
 	to->ca = to->crl = to->ca_place = to->crl_place = to->elsewhere = NULL;
 	to->allow = NULL;
 	to->allow_count = 0;
-	return config_copy_allow(to, from) && copy_text(&to->ca, from->ca) && copy_text(&to->crl, from->crl) &&
+	return config_copy_access(&route->access, &host->access) && config_copy_allow(to, from) &&
+	       copy_text(&to->ca, from->ca) && copy_text(&to->crl, from->crl) &&
 	       copy_text(&to->ca_place, from->ca_place) && copy_text(&to->crl_place, from->crl_place) &&
 	       copy_text(&to->elsewhere, from->elsewhere);
 }

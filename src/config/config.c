@@ -42,6 +42,7 @@ static void free_route(struct config_route *route)
 	free(route->upstream_name);
 	free_certificate(&route->certificate);
 	config_free_headers(&route->headers);
+	config_free_access(&route->access);
 	free(route->strip_prefix);
 	free(route->add_prefix);
 }
@@ -67,6 +68,7 @@ static void free_host(struct config_host *host)
 	free_list(host->strip);
 	free_list(host->pass);
 	config_free_headers(&host->headers);
+	config_free_access(&host->access);
 	free(host->request_id_from);
 	free(host->name);
 	free_list(host->names);

@@ -6,13 +6,14 @@
  * all keys; it is generated from the tables in schema*.c.
  *
  * Inside: tree.c (YAML and the place of each value in it), schema*.c (tables of all keys), read.c (walks a tree along
- * the tables), value.c, names.c, listen.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of values),
- * check.c (defaults, and checks across keys), config.c (the functions below). Files that the settings name are not
- * opened here.
+ * the tables), value.c, names.c, access.c, listen.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of
+ * values), check.c (defaults, and checks across keys), config.c (the functions below). Files that the settings name are
+ * not opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "base/network.h"
 #include "thaw/types.h"
 
 enum config_when {
@@ -159,6 +160,24 @@ struct config_header_set {
 	struct config_headers request, response;
 };
 
+struct config_networks {
+	struct network *items; /* in the order of network_sort() */
+	size_t count;          /* 0: no such list */
+};
+
+/* How many requests each client address may send. */
+struct config_rate {
+	uint64_t requests, period_ms; /* so many in that time, which is a second, a minute or an hour; 0: any number */
+	unsigned burst;               /* at once */
+	bool own;                     /* of a route: its requests are counted apart from its host's */
+};
+
+/* Who may send requests, by address. */
+struct config_access {
+	struct config_networks allow, deny;
+	struct config_rate rate;
+};
+
 struct config_route {
 	char *path;     /* begins with '/' */
 	char **methods; /* NULL-terminated; NULL: every method */
@@ -168,6 +187,7 @@ struct config_route {
 	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
 	char **upgrade;      /* protocols that a request may upgrade to, NULL-terminated; NULL: websocket */
 	struct config_header_set headers;
+	struct config_access access;     /* its host's, but for what it says itself */
 	uint64_t max_request_body;       /* bytes of one request's body; CONFIG_NO_LIMIT: any */
 	char *strip_prefix, *add_prefix; /* of paths, without a slash at the end; NULL: none */
 };
@@ -188,7 +208,8 @@ struct config_host {
 	struct config_header_set headers; /* for responses without a route, and what its routes begin with */
 	char *request_id_from;            /* the field that a client may send its request's name in; NULL: none */
 	char **claimed;                   /* config->claimed */
-	uint64_t max_request_body;        /* of its routes, unless they say otherwise */
+	struct config_access access; /* of requests without a route, and of its routes, unless they say otherwise */
+	uint64_t max_request_body;   /* of its routes, unless they say otherwise */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */

@@ -6,7 +6,7 @@
 #include "config/schema.h"
 
 #define KEYS_MAX    24 /* of one table */
-#define ALLOWED_MAX 240
+#define ALLOWED_MAX 320
 
 /* The table's keys, but for those that this version does not have. */
 static const char *keys_of(const struct config_table *table, char *text, size_t room)

@@ -23,6 +23,8 @@
 #define CONFIG_SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
 #define CONFIG_DURATION_TEXT "a whole number with ms, s, m or h; "
 
+#define CONFIG_RATE_TEXT "a whole number with /s, /m or /h, such as 10/s; at most 1000/s"
+
 #define CONFIG_PASSPHRASE_TEXT "a file whose first line is the key's pass phrase"
 
 struct config_rule;
@@ -122,6 +124,11 @@ void config_free_headers(struct config_header_set *set);
 config_read_fn config_read_identity, config_read_allow;
 bool config_copy_allow(struct config_certificate *to, const struct config_certificate *from); /* false: no memory */
 void config_free_allow(struct config_certificate *certificate);
+
+/* access.c */
+config_read_fn config_read_networks, config_read_requests, config_read_rate;
+bool config_copy_access(struct config_access *to, const struct config_access *from); /* false: no memory */
+void config_free_access(struct config_access *access);
 
 /* upstreams.c */
 config_read_fn config_read_servers, config_read_upstream_host;

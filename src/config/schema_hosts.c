@@ -7,6 +7,7 @@
 #define KiB           1024ULL
 #define DEPTH_MAX     32
 #define CERT_LIST_MAX (60 * KiB) /* a session ticket, with the client's certificate in it, has less than 64 KiB */
+#define BURST_MAX     10000000
 #define GRACE_MAX     (60ULL * 1000)
 
 static_assert(sizeof(enum config_when) == sizeof(unsigned), "config_read_word() writes an unsigned");
@@ -183,6 +184,29 @@ static const struct config_rule certificate_rules[] = {
 static const struct config_table certificate_table = {
 	.rules = certificate_rules, .count = CONFIG_COUNT(certificate_rules), .check = config_check_certificate};
 
+static const struct config_rule rate_rules[] = {
+	{.key = "requests",
+	 .text = "How fast a client may send requests for a longer time.",
+	 .read = config_read_requests,
+	 .offset = 0,
+	 .required = true,
+	 .allowed = CONFIG_RATE_TEXT},
+	{.key = "burst",
+	 .preset = "(the number in `requests`)",
+	 .text = "How many requests a client may send at once. They become available again at the rate of `requests`; "
+		 "all of them must be within 24 hours.",
+	 .read = config_read_number,
+	 .offset = offsetof(struct config_rate, burst),
+	 .min = 1,
+	 .max = BURST_MAX,
+	 .allowed = "1 to 10000000"},
+};
+static const struct config_table rate_table = {.rules = rate_rules, .count = CONFIG_COUNT(rate_rules)};
+
+#define NETWORKS_TEXT                                                                                            \
+	"off, or a list of addresses and networks, such as [ 192.0.2.7, 10.0.0.0/8, \"2001:db8::/32\" ]; unix: " \
+	"clients of Unix sockets"
+
 #define PREFIX_TEXT "/ and letters, digits and signs without % escapes, such as /app"
 #define VALUES_TEXT "a mapping of field names to values, such as { X-Client: \"{client.address}\" }"
 
@@ -262,6 +286,26 @@ static const struct config_rule route_rules[] = {
 	 .offset = AT(max_request_body),
 	 .max = CONFIG_SIZE_MAX,
 	 .allowed = CONFIG_SIZE_TEXT "0 to 1024TiB, or off"},
+	{.key = "allow_from",
+	 .preset = "(the host's)",
+	 .text = "Replaces the host's list. `off`: no list.",
+	 .read = config_read_networks,
+	 .offset = AT(access.allow),
+	 .allowed = NETWORKS_TEXT},
+	{.key = "deny_from",
+	 .preset = "(the host's)",
+	 .text = "Replaces the host's list. `off`: no list.",
+	 .read = config_read_networks,
+	 .offset = AT(access.deny),
+	 .allowed = NETWORKS_TEXT},
+	{.key = "rate",
+	 .preset = "(the host's)",
+	 .text = "Replaces the host's rate. The requests of this route are counted apart from the host's. `off`: not "
+		 "counted.",
+	 .read = config_read_rate,
+	 .offset = AT(access.rate),
+	 .table = &rate_table,
+	 .allowed = "off, a rate such as 10/s, or a mapping of requests and burst"},
 	{.key = "strip_prefix",
 	 .preset = "(none)",
 	 .text = "The upstream gets the path without this beginning, which `path` must have. URLs and cookie paths in "
@@ -414,7 +458,32 @@ static const struct config_rule host_rules[] = {
 	 .read = config_read_switch,
 	 .offset = AT(case_matters),
 	 .words = paths_words},
-	/* Before the routes, which inherit it. */
+	/* From here on: before the routes, which inherit them. */
+	{.key = "allow_from",
+	 .preset = "off",
+	 .text = "Addresses and networks of the clients that may send requests; all others get 403. An IPv4 client on "
+		 "an IPv6 socket counts by its IPv4 address. `unix`: clients of Unix sockets. With `proxy_protocol` "
+		 "the address is the one in the PROXY header: "
+		 "[access by address](CONFIGURATION.md#limit-access-by-address-and-rate).",
+	 .read = config_read_networks,
+	 .offset = AT(access.allow),
+	 .allowed = NETWORKS_TEXT},
+	{.key = "deny_from",
+	 .preset = "off",
+	 .text = "The same for clients that get 403, even if they are in `allow_from`.",
+	 .read = config_read_networks,
+	 .offset = AT(access.deny),
+	 .allowed = NETWORKS_TEXT},
+	{.key = "rate",
+	 .preset = "off",
+	 .text = "How many requests each client address (an IPv4 address or an IPv6 /64) may send to this host, all "
+		 "workers together, such as `10/s` or `{ requests: 10/s, burst: 20 }`. Others get 429 with "
+		 "`Retry-After`. Clients of Unix sockets are not counted: "
+		 "[rates](CONFIGURATION.md#limit-access-by-address-and-rate).",
+	 .read = config_read_rate,
+	 .offset = AT(access.rate),
+	 .table = &rate_table,
+	 .allowed = "off, a rate such as 10/s, or a mapping of requests and burst"},
 	{.key = "max_request_body",
 	 .preset = "off",
 	 .text = "Most bytes of a request's body. A larger one is refused with 413: before the client is asked for its "

@@ -115,6 +115,7 @@ static struct gw_asker asker_of(struct gw_stream *stream)
 		.id = gw_stream_id(stream),
 		.wall_ms = gw_wall(stream->conn, gw_stream_now(stream)),
 		.page = stream->head_len > 0 && http_prefers_html(&stream->head),
+		.retry_s = stream->retry_s,
 	};
 }
 
@@ -129,9 +130,11 @@ enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const 
 	gw_end_asks(stream, THAW_REASON_CALLER);
 	if (!gw_problem_reply(problem, refusal, &asker, &reply))
 		return gw_abandon(stream, "out of memory for a response");
-	/* A request that is complete, and not to blame for more than its path, leaves the connection usable. */
-	bool usable = problem == GW_PROBLEM_NO_ROUTE || problem == GW_PROBLEM_UPSTREAM ||
-		      problem == GW_PROBLEM_UPSTREAM_AWAY || problem == GW_PROBLEM_UPSTREAM_SLOW;
+	/* A request that is complete, and not to blame for more than its path or its client, leaves the connection
+	 * usable. */
+	bool usable = problem == GW_PROBLEM_NO_ROUTE || problem == GW_PROBLEM_ADDRESS || problem == GW_PROBLEM_RATE ||
+		      problem == GW_PROBLEM_UPSTREAM || problem == GW_PROBLEM_UPSTREAM_AWAY ||
+		      problem == GW_PROBLEM_UPSTREAM_SLOW;
 	return gw_answer(stream, &reply, !usable || !stream->body.ended);
 }
 

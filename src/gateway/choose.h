@@ -1,6 +1,6 @@
 /*
  * Which route a request belongs to. Services read paths and methods in different ways (http/reading.h), so there may be
- * several: then it is the one whose demands on the client's certificate include those of all the others.
+ * several: then it is the one whose demands on the client include those of all the others.
  */
 #ifndef GATEWAY_CHOOSE_H
 #define GATEWAY_CHOOSE_H

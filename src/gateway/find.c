@@ -1,4 +1,5 @@
 #include "gateway/find.h"
+
 #include "gateway/answer.h"
 #include "gateway/judge.h"
 #include "http/meaning.h"
@@ -34,26 +35,9 @@ static enum gw_finding problem(struct gw_found *found, enum gw_problem problem)
 	return GW_FOUND_PROBLEM;
 }
 
-enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, struct http_request *head,
-			struct gw_found *found)
+/* What the settings make of a request that was read. */
+static enum gw_finding conclude(const struct http_request *head, enum gw_choice choice, struct gw_found *found)
 {
-	struct gw_judged judged;
-	uint64_t hops = 0;
-
-	*found = (struct gw_found){.route = NULL};
-	if (!is_for_host(gateway, host, head))
-		return problem(found, GW_PROBLEM_MISDIRECTED);
-	if (http_max_forwards(head, &hops) == HTTP_FORWARDS_BAD) {
-		(void)http_refuse(&found->refusal, 400, "a Max-Forwards that is not one number");
-		return problem(found, GW_PROBLEM_MALFORMED);
-	}
-	if (http_span_equal(head->path, "*"))
-		return GW_FOUND_OPTIONS;
-	http_target_merge_front(head);
-	enum gw_choice choice = gw_judge(host, head, &judged);
-	found->route = judged.route;
-	found->refusal = judged.refusal;
-	found->work = judged.work;
 	switch (choice) {
 	case GW_CHOSEN:
 		if (head->framing == HTTP_BODY_LENGTH && head->length > found->route->config->max_request_body)
@@ -69,14 +53,48 @@ enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *hos
 	return problem(found, GW_PROBLEM_NO_ROUTE);
 }
 
+enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, const struct gw_client *client,
+			struct http_request *head, struct gw_found *found)
+{
+	struct gw_judged judged = {.route = NULL};
+	enum gw_choice choice = GW_NO_ROUTE;
+	uint64_t hops = 0;
+
+	*found = (struct gw_found){.route = NULL};
+	if (!is_for_host(gateway, host, head))
+		return problem(found, GW_PROBLEM_MISDIRECTED);
+	if (http_max_forwards(head, &hops) == HTTP_FORWARDS_BAD) {
+		(void)http_refuse(&found->refusal, 400, "a Max-Forwards that is not one number");
+		return problem(found, GW_PROBLEM_MALFORMED);
+	}
+	bool options = http_span_equal(head->path, "*");
+	if (!options) {
+		http_target_merge_front(head);
+		choice = gw_judge(host, head, &judged);
+		found->route = judged.route;
+		found->refusal = judged.refusal;
+		found->work = judged.work;
+	}
+	found->access = choice == GW_CHOSEN ? &found->route->config->access : &host->config->access;
+	if (!client->any && !gw_access(found->access, client->address))
+		return problem(found, GW_PROBLEM_ADDRESS);
+	return options ? GW_FOUND_OPTIONS : conclude(head, choice, found);
+}
+
 bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 {
+	const struct gw_client client = {.address = gw_conn_peer(stream->conn)};
 	struct gw_found found;
 	struct gw_reply options = {.status = 204};
 
-	enum gw_finding finding = gw_find(stream->gateway, gw_conn_host(stream->conn), &stream->head, &found);
+	enum gw_finding finding = gw_find(stream->gateway, gw_conn_host(stream->conn), &client, &stream->head, &found);
+	bool refused = finding == GW_FOUND_PROBLEM && found.problem == GW_PROBLEM_ADDRESS;
 	stream->conn->work += found.work;
 	stream->route = found.route;
+	if (found.access != NULL && !refused && !gw_count(stream, found.access)) {
+		*step = gw_refuse(stream, GW_PROBLEM_RATE, NULL);
+		return false;
+	}
 	switch (finding) {
 	case GW_FOUND_ROUTE:
 		return true;

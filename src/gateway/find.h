@@ -2,6 +2,7 @@
 #ifndef GATEWAY_FIND_H
 #define GATEWAY_FIND_H
 
+#include "gateway/access.h"
 #include "gateway/problem.h"
 #include "gateway/stream.h"
 
@@ -11,11 +12,18 @@ enum gw_finding {
 	GW_FOUND_PROBLEM, /* it is refused */
 };
 
+/* Whose request it is. */
+struct gw_client {
+	bool any;                       /* it is not known: no address is refused */
+	const struct sockaddr *address; /* NULL: it has none */
+};
+
 struct gw_found {
-	const struct gw_route *route; /* NULL: there is none. Also of a request that is refused by its settings */
-	enum gw_problem problem;      /* for GW_FOUND_PROBLEM */
-	struct http_refusal refusal;  /* for GW_PROBLEM_MALFORMED */
-	size_t work;                  /* bytes that were looked at */
+	const struct gw_route *route;       /* NULL: there is none. Also of a request that is refused by its settings */
+	const struct config_access *access; /* that it comes under; NULL: it is refused before */
+	enum gw_problem problem;            /* for GW_FOUND_PROBLEM */
+	struct http_refusal refusal;        /* for GW_PROBLEM_MALFORMED */
+	size_t work;                        /* bytes that were looked at */
 };
 
 /* The host that a request names, as hosts are compared: in lower case, without a port or the root's dot. Its length; 0:
@@ -23,10 +31,11 @@ struct gw_found {
 size_t gw_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1]);
 
 /* For a request on a connection to that host. The head is in its final form then: fields that say the same are one. */
-enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, struct http_request *head,
-			struct gw_found *found);
+enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, const struct gw_client *client,
+			struct http_request *head, struct gw_found *found);
 
-/* The same for a stream. False: there is no route, and *step says what became of it. */
+/* The same for a stream, whose request is counted for its `rate`. False: it does not go on, and *step says what became
+ * of it. */
 bool gw_find_route(struct gw_stream *stream, enum gw_step *step);
 
 #endif

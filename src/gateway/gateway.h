@@ -13,6 +13,7 @@
 
 struct sockaddr;
 struct away;
+struct throttle;
 struct board_worker;
 struct gateway;
 struct gw_conn;
@@ -22,6 +23,7 @@ struct gateway_env {
 	struct gw_legs legs;
 	struct board_worker *board; /* NULL: nobody wants to see */
 	struct away *away;          /* borrowed; NULL: nobody is noted */
+	struct throttle *throttle;  /* borrowed; NULL: requests are not counted */
 	struct trace trace;
 	/* One access record, with its newline; NULL: dropped. */
 	void (*access)(void *arg, const char *line, size_t len);

@@ -104,12 +104,13 @@ static const struct gw_preview_client *choose_sender(const struct gw_preview *pr
 	return chosen;
 }
 
-static enum thaw_status write_sent(struct gw_preview *preview, const struct gateway *gateway, struct thaw_error *err)
+static enum thaw_status write_sent(struct gw_preview *preview, const struct gateway *gateway,
+				   const struct sockaddr *from, struct thaw_error *err)
 {
 	/* RFC 5737 3: stands for the client's. */
-	const struct sockaddr_in peer = {.sin_family = AF_INET,
-					 .sin_addr.s_addr = htonl(0xc0000201), /* 192.0.2.1 */
-					 .sin_port = htons(50000)};
+	const struct sockaddr_in example = {.sin_family = AF_INET,
+					    .sin_addr.s_addr = htonl(0xc0000201), /* 192.0.2.1 */
+					    .sin_port = htons(50000)};
 	const struct config_route *route = preview->found.route->config;
 	const struct config_upstream *upstream = &gateway->config->upstreams[route->proxy];
 	bool tls13 = strcmp(preview->sender->tls, "TLSv1.3") == 0;
@@ -123,7 +124,7 @@ static enum thaw_status write_sent(struct gw_preview *preview, const struct gate
 		.upstream = upstream,
 		.server = upstream->servers[0].text,
 		.head = &preview->head,
-		.origin = {.peer = (const void *)&peer,
+		.origin = {.peer = from != NULL ? from : (const void *)&example,
 			   .http = preview->sender->http,
 			   .tls = preview->sender->tls,
 			   .cipher = tls13 ? "TLS_AES_256_GCM_SHA384" : "ECDHE-RSA-AES256-GCM-SHA384",
@@ -164,24 +165,27 @@ static void name_problem(struct gw_preview *preview)
 	preview->problem_status = malformed ? preview->found.refusal.status : words->status;
 }
 
-enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gateway *gateway, const char *head,
-				 size_t len, const char *certificate, struct thaw_error *err)
+enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gateway *gateway,
+				 const struct gw_preview_request *request, struct thaw_error *err)
 {
+	const struct gw_client client = {.any = request->from == NULL, .address = request->from};
+
 	*preview = (struct gw_preview){.host = NULL};
-	if (parse(preview, &gateway->limits, head, len, err) != THAW_OK || find_host(preview, gateway, err) != THAW_OK)
+	if (parse(preview, &gateway->limits, request->head, request->len, err) != THAW_OK ||
+	    find_host(preview, gateway, err) != THAW_OK)
 		return THAW_FAILED;
-	preview->finding = gw_find(gateway, preview->host, &preview->head, &preview->found);
+	preview->finding = gw_find(gateway, preview->host, &client, &preview->head, &preview->found);
 	if (preview->finding == GW_FOUND_PROBLEM)
 		name_problem(preview);
 	if (preview->finding != GW_FOUND_ROUTE)
 		return THAW_OK;
-	if (appraise(preview, gateway, certificate, err) != THAW_OK)
+	if (appraise(preview, gateway, request->certificate, err) != THAW_OK)
 		return THAW_FAILED;
 	gw_preview_clients(preview, gateway);
 	preview->sender = choose_sender(preview);
 	if (preview->sender == NULL || preview->found.route->config->upstream != CONFIG_PROXY)
 		return THAW_OK;
-	return write_sent(preview, gateway, err);
+	return write_sent(preview, gateway, request->from, err);
 }
 
 void gw_preview_free(struct gw_preview *preview)

@@ -51,13 +51,19 @@ struct gw_preview {
 	bool too_large; /* it does not fit */
 };
 
+struct gw_preview_request {
+	const char *head; /* as HTTP/1.1 has it; it outlives the preview */
+	size_t len;
+	const char *certificate;     /* a file; NULL: the client has none */
+	const struct sockaddr *from; /* the client's address; NULL: any that is let through */
+};
+
 /*
- * head: a request's, as HTTP/1.1 has it, which outlives the preview. certificate: a file; NULL: the client has none.
  * THAW_FAILED: *err says what is wrong with the head, or with the file, or that no host has the name. Free it in any
  * case.
  */
-enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gateway *gateway, const char *head,
-				 size_t len, const char *certificate, struct thaw_error *err) THAW_MUST_CHECK;
+enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gateway *gateway,
+				 const struct gw_preview_request *request, struct thaw_error *err) THAW_MUST_CHECK;
 void gw_preview_free(struct gw_preview *preview);
 
 /* preview_clients.c: fills the clients of a preview whose route is found. */

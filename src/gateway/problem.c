@@ -47,7 +47,7 @@ static bool fill(struct gw_reply *reply, const struct gw_problem_told *told, con
 	reply->status = told->status;
 	reply->content_type = page ? "text/html; charset=utf-8" : "application/problem+json";
 	reply->policy = page ? GW_PAGE_POLICY : NULL;
-	reply->retry_after_s = told->status == 503 ? RETRY_AFTER_S : 0;
+	reply->retry_after_s = told->status == 503 ? RETRY_AFTER_S : told->asker->retry_s;
 	return true;
 }
 

@@ -12,6 +12,8 @@ enum gw_problem {
 	GW_PROBLEM_MALFORMED, /* not HTTP: the parser's status and words */
 	GW_PROBLEM_NO_ROUTE,
 	GW_PROBLEM_UNCLEAR_PATH, /* readings of the path, or of the method, belong to routes with different demands */
+	GW_PROBLEM_ADDRESS,      /* allow_from, deny_from */
+	GW_PROBLEM_RATE,         /* rate */
 	GW_PROBLEM_MISDIRECTED,  /* RFC 9110 15.5.20 */
 	GW_PROBLEM_PLAIN,        /* HTTP without TLS, on a port that has TLS */
 	GW_PROBLEM_NO_HOST,      /* to be redirected, and to none of our hosts */
@@ -36,9 +38,10 @@ const char *gw_problem_name(enum gw_problem problem);
 
 /* Who is refused. */
 struct gw_asker {
-	const char *id;  /* of the request, as in its access record */
-	int64_t wall_ms; /* now, since 1970 */
-	bool page;       /* wants HTML, not JSON */
+	const char *id;   /* of the request, as in its access record */
+	int64_t wall_ms;  /* now, since 1970 */
+	bool page;        /* wants HTML, not JSON */
+	unsigned retry_s; /* when it may come again; 0: as the status says */
 };
 
 /* False: no memory. refusal: for MALFORMED only. */

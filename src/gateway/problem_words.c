@@ -20,7 +20,7 @@ static const struct gw_problem_words problems[] = {
 		 "Check the address for mistakes.\nGo to the front page of this site and start from there."},
 	[GW_PROBLEM_UNCLEAR_PATH] = {400, "unclear-path",
 				     "Services read this path or method in different ways, and the routes for these "
-				     "ways ask for different client certificates.",
+				     "ways demand different things of clients.",
 				     "Send the plain form of the path: no ';', no encoded slashes or letters, no "
 				     "double slashes, and the case that the route has.",
 				     "This address cannot be used",
@@ -35,6 +35,18 @@ static const struct gw_problem_words problems[] = {
 		 "Your certificate is too large",
 		 "If you have another certificate for this site, close all windows of this browser, open this page "
 		 "again, and choose that one.\nOtherwise, tell the operator."},
+	[GW_PROBLEM_ADDRESS] = {403, "address-not-allowed", "Clients with this address may not use this path.",
+				"Use a network that is allowed; the operator finds the lists under 'allow_from' and "
+				"'deny_from' in the configuration.",
+				"Your network does not have access to this page",
+				"If this page is for members of an organization, use its network or its VPN.\n"
+				"Otherwise, ask the operator for access."},
+	[GW_PROBLEM_RATE] = {429, "too-many-requests", "This client address has sent too many requests.",
+			     "Wait for the time in the Retry-After field, then send requests more slowly; the operator "
+			     "finds the limit under 'rate' in the configuration.",
+			     "Too many requests",
+			     "Wait a minute, then load the page again.\nOther people in your network may have sent "
+			     "requests, too."},
 	[GW_PROBLEM_MISDIRECTED] = {421, "misdirected",
 				    "The Host field names another host than the TLS handshake (SNI) did.",
 				    "Open a new connection for that host.", "This request reached the wrong site",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "gateway/access.h"
 #include "http/reading.h"
 #include "http/route_path.h"
 
@@ -62,7 +63,7 @@ static bool same_rules(const struct config_certificate *a, const struct config_c
 	return true;
 }
 
-bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b)
+static bool asks_for_more(const struct gw_route *a, const struct gw_route *b)
 {
 	const struct config_certificate *of_a = &a->config->certificate, *of_b = &b->config->certificate;
 
@@ -75,6 +76,11 @@ bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b)
 	if (of_a->when == CONFIG_WHEN_RESPONSE && of_b->when != CONFIG_WHEN_RESPONSE)
 		return false;
 	return of_b->allow_count == 0 || same_rules(of_a, of_b);
+}
+
+bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b)
+{
+	return a == b || (asks_for_more(a, b) && gw_access_is_stricter(&a->config->access, &b->config->access));
 }
 
 static enum thaw_status load_host(struct gw_routes *routes, struct gw_host *host, struct thaw_error *err)
@@ -141,7 +147,7 @@ void gw_routes_free(struct gw_routes *routes)
 	*routes = (struct gw_routes){0};
 }
 
-/* Two routes that a service may take for one, although they ask for different certificates. */
+/* Two routes that a service may take for one, although they demand different things of clients. */
 static void warn_of_spellings(const struct gw_host *host, void (*say)(void *arg, const char *text), void *arg)
 {
 	char text[WARNING_MAX];
@@ -156,7 +162,7 @@ static void warn_of_spellings(const struct gw_host *host, void (*say)(void *arg,
 			(void)snprintf(
 				text, sizeof(text),
 				"host %s: some services take the paths '%.64s' and '%.64s' for one, and these "
-				"routes ask for different certificates: requests for either take the stricter "
+				"routes demand different things of clients: requests for either take the stricter "
 				"route, or are refused; set paths to case-sensitive if your services tell them apart",
 				host->config->name, a->config->path, b->config->path);
 			say(arg, text);

@@ -19,7 +19,7 @@ struct gw_host {
 	const struct config_host *config;
 	struct gw_route *routes; /* as many as config->route_count */
 	bool asks_late;
-	bool mixed;               /* its routes differ in what they demand of a client's certificate */
+	bool mixed;               /* its routes differ in what they demand of a client: certificate, address, rate */
 	thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
 	uint64_t handshake_ms;    /* the longest timeout of those that do */
 	uint64_t late_ms;         /* ... and of those that ask late */
@@ -48,7 +48,7 @@ bool gw_route_allows(const struct gw_route *route, struct http_span method);
  */
 size_t gw_route_fit(const struct gw_route *route, size_t path_len);
 
-/* Whether what route a demands of a client's certificate includes what route b demands. */
+/* Whether what route a demands of a client, of its certificate, address and rate, includes what route b demands. */
 bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b);
 
 /* As gateway_warnings(). */

@@ -90,6 +90,7 @@ struct gw_stream {
 	uint64_t server_ms;  /* until its response's head */
 	uint64_t body_out;
 	unsigned repairs; /* of the upstream's response: enum http_repair */
+	unsigned retry_s; /* it has come too early by so much: GW_PROBLEM_RATE */
 	/* Its spans point into in.head. The last: its fields are not zeroed for each request. */
 	struct http_request head;
 };

@@ -64,6 +64,7 @@ struct generation *generation_new(const struct generation_parts *parts, uint64_t
 	g->own = own;
 	g->board = parts->board;
 	g->away = parts->away;
+	g->throttle = parts->throttle;
 	g->hear = parts->hear;
 	g->state = GENERATION_STARTING;
 	g->limit_ms = now_ms + START_MS;
@@ -244,6 +245,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.upstream_tls = g->loaded.upstream_tls,
 		.board = board_open(g->board, slot->place, g->map),
 		.away = g->away,
+		.throttle = g->throttle,
 		.ledger = g->loaded.ledger,
 		.loads = g->loaded.loads,
 		.counts = g->loaded.counts,

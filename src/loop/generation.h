@@ -38,11 +38,12 @@ struct generation {
 	struct listeners listeners;
 	struct log log;
 	struct slots slots;
-	struct slots admin;    /* one, or none */
-	struct board *board;   /* borrowed */
-	struct away *away;     /* borrowed */
-	struct board_map *map; /* this configuration's servers on it */
-	int hear;              /* borrowed */
+	struct slots admin;        /* one, or none */
+	struct board *board;       /* borrowed */
+	struct away *away;         /* borrowed */
+	struct throttle *throttle; /* borrowed */
+	struct board_map *map;     /* this configuration's servers on it */
+	int hear;                  /* borrowed */
 	enum generation_state state;
 	uint64_t limit_ms; /* when patience with this state ends */
 };
@@ -58,6 +59,7 @@ struct generation_parts {
 	atomic_uint *turns;
 	struct board *board;
 	struct away *away;
+	struct throttle *throttle;
 	int hear; /* an epoll(7) instance: it gives the process ids of workers that have said something */
 };
 

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "gateway/away.h"
 #include "gateway/board.h"
+#include "gateway/throttle.h"
 #include "loop/master.h"
 
 #define HEARD_MAX 64 /* workers that are heard before the master looks at all else */
@@ -439,7 +440,8 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 	m->turns = log_turns_new();
 	m->board = board_new(BOARD_PLACES_MAX);
 	m->away = away_new();
-	if (m->turns == NULL || m->board == NULL || m->away == NULL)
+	m->throttle = throttle_new();
+	if (m->turns == NULL || m->board == NULL || m->away == NULL || m->throttle == NULL)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
 	m->hear = epoll_create1(EPOLL_CLOEXEC);
 	if (m->hear < 0)
@@ -475,6 +477,7 @@ static void end(struct master *m)
 	log_turns_free(&m->turns);
 	board_free(&m->board);
 	away_free(&m->away);
+	throttle_free(&m->throttle);
 }
 
 enum thaw_status loop_serve(const struct config *config, const struct loop_hooks *hooks, struct thaw_error *err)

@@ -42,6 +42,7 @@ struct master {
 	atomic_uint *turns;
 	struct board *board;
 	struct away *away;
+	struct throttle *throttle;
 	struct systemd systemd;
 	struct control control;
 	struct upgrade upgrade;

@@ -174,6 +174,7 @@ static bool make_generation(struct master *m, const struct config *config, struc
 		.turns = m->turns,
 		.board = m->board,
 		.away = m->away,
+		.throttle = m->throttle,
 		.hear = m->hear,
 	};
 

@@ -320,6 +320,7 @@ static bool start(struct worker *w)
 	w->env.log_arg = w;
 	w->env.board = setup->board;
 	w->env.away = setup->away;
+	w->env.throttle = setup->throttle;
 	w->env.challenge = challenge_read;
 	if (setup->config->log.level == CONFIG_LOG_DEBUG)
 		w->env.trace = (struct trace){.change = on_change, .arg = w};

@@ -24,6 +24,7 @@ struct worker_setup {
 	const struct pool_tls *upstream_tls;
 	struct board_worker *board; /* NULL: nobody wants to see */
 	struct away *away;
+	struct throttle *throttle;
 	thaw_ledger *ledger;
 	const struct loads *loads;
 	const struct counts *counts;

@@ -107,6 +107,52 @@ static void listeners_of_both_families(void **state)
 	config_free(&config);
 }
 
+static void networks_are(const struct config_networks *networks, const char *first, size_t count)
+{
+	char text[NETWORK_TEXT_ROOM] = "";
+
+	assert_int_equal(networks->count, count);
+	if (count > 0)
+		network_text(&networks->items[0], text);
+	assert_string_equal(text, first);
+}
+
+static void rate_is(const struct config_rate *rate, uint64_t requests, uint64_t period_ms, unsigned burst, bool own)
+{
+	assert_int_equal(rate->requests, requests);
+	assert_int_equal(rate->burst, burst);
+	assert_int_equal(rate->own, own);
+	if (requests > 0)
+		assert_int_equal(rate->period_ms, period_ms);
+}
+
+static void a_route_has_its_host_s_access_but_for_what_it_says(void **state)
+{
+	(void)state;
+	struct config *config =
+		parse(HEAD "  allow_from: [ '::ffff:10.0.0.0/104', unix ]\n"
+			   "  deny_from: [ 10.1.0.0/16 ]\n"
+			   "  rate: { requests: 30/m, burst: 5 }\n"
+			   "  routes:\n"
+			   "  - { path: /, upstream: 'builtin:sink' }\n"
+			   "  - { path: /a, allow_from: [ '2001:db8::/32' ], deny_from: off, rate: 7/s, "
+			   "upstream: 'builtin:sink' }\n"
+			   "  - { path: /b, allow_from: off, rate: off, upstream: 'builtin:sink' }\n");
+	const struct config_host *host = &config->hosts[0];
+	networks_are(&host->access.allow, "10.0.0.0/8", 2);
+	rate_is(&host->access.rate, 30, 60000, 5, true);
+	networks_are(&host->routes[0].access.allow, "10.0.0.0/8", 2);
+	networks_are(&host->routes[0].access.deny, "10.1.0.0/16", 1);
+	rate_is(&host->routes[0].access.rate, 30, 60000, 5, false);
+	networks_are(&host->routes[1].access.allow, "2001:db8::/32", 1);
+	networks_are(&host->routes[1].access.deny, "", 0);
+	rate_is(&host->routes[1].access.rate, 7, 1000, 7, true);
+	networks_are(&host->routes[2].access.allow, "", 0);
+	networks_are(&host->routes[2].access.deny, "10.1.0.0/16", 1);
+	rate_is(&host->routes[2].access.rate, 0, 0, 0, true);
+	config_free(&config);
+}
+
 static void one_host_is_enough(void **state)
 {
 	(void)state;
@@ -911,10 +957,14 @@ static const char whole[] = "workers: 2\n"
 			    "  certificate: c\n"
 			    "  key: k\n"
 			    "  client_certificate: { ca: ca, crl: crl, when: body, elsewhere: https://b.example }\n"
+			    "  deny_from: [ 10.1.0.0/16 ]\n"
+			    "  allow_from: [ 10.0.0.0/8, unix ]\n"
+			    "  rate: { requests: 1/s, burst: 2 }\n"
 			    "  routes:\n"
 			    "  - { path: /, upstream: builtin:sink }\n"
 			    "  - path: /a\n"
 			    "    methods: [ PUT, POST ]\n"
+			    "    allow_from: [ 10.2.0.0/16 ]\n"
 			    "    client_certificate: { ca: ca2, crl: none, elsewhere: https://c.example }\n"
 			    "    upstream: builtin:sink\n";
 
@@ -955,6 +1005,7 @@ int main(void)
 		cmocka_unit_test(bad_ones_are_refused_with_their_message),
 		cmocka_unit_test(one_host_is_enough),
 		cmocka_unit_test(listeners_of_both_families),
+		cmocka_unit_test(a_route_has_its_host_s_access_but_for_what_it_says),
 		cmocka_unit_test(every_top_level_key_is_read),
 		cmocka_unit_test(upstreams_are_read),
 		cmocka_unit_test(the_tls_protocol_is_read),

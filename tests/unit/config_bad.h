@@ -25,7 +25,7 @@
 	"log, hosts, upstreams"
 #define ALLOWED_HOST_KEYS                                                                                            \
 	"name, certificate, key, key_passphrase, http2, without_post_handshake, identity, client_headers, headers, " \
-	"request_id_from, paths, max_request_body, "                                                                 \
+	"request_id_from, paths, allow_from, deny_from, rate, max_request_body, "                                    \
 	"client_certificate, "                                                                                       \
 	"routes"
 #define ALLOWED_ASK_KEYS                                                                                       \
@@ -36,6 +36,12 @@
 #define ALLOWED_WHEN       "never, handshake, request, request-early, body, response"
 #define ALLOWED_UPSTREAM   "builtin:inspect, builtin:sink, builtin:prime"
 #define ALLOWED_HOSTS      "a list of hosts, each with name, certificate, key and routes"
+
+#define ALLOWED_NETWORKS                                                                                         \
+	"off, or a list of addresses and networks, such as [ 192.0.2.7, 10.0.0.0/8, \"2001:db8::/32\" ]; unix: " \
+	"clients of Unix sockets"
+#define ALLOWED_RATE     "off, a rate such as 10/s, or a mapping of requests and burst"
+#define ALLOWED_REQUESTS "a whole number with /s, /m or /h, such as 10/s; at most 1000/s"
 
 #define ALLOWED_SERVERS "a list of http://HOST[:PORT], https://HOST[:PORT] or unix:PATH"
 #define ALLOWED_RULES                                                                                             \
@@ -198,9 +204,10 @@ static const struct bad {
 	 "5: key 'hosts[0].ky': this key is not known; did you mean 'key'? allowed: " ALLOWED_HOST_KEYS},
 	{HOST("  http_2: off\n"),
 	 "5: key 'hosts[0].http_2': this key is not known; did you mean 'http2'? allowed: " ALLOWED_HOST_KEYS},
-	{END("    method: [ GET ]\n"), "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
-				       "'methods'? allowed: path, methods, upgrade, client_certificate, "
-				       "max_request_body, strip_prefix, add_prefix, headers, upstream"},
+	{END("    method: [ GET ]\n"),
+	 "8: key 'hosts[0].routes[0].method': this key is not known; did you mean "
+	 "'methods'? allowed: path, methods, upgrade, client_certificate, "
+	 "max_request_body, allow_from, deny_from, rate, strip_prefix, add_prefix, headers, upstream"},
 	{END("    client_certificate: { with: request }\n"),
 	 "8: key 'hosts[0].routes[0].client_certificate.with': this key is not known; allowed: " ALLOWED_ASK_KEYS},
 	{END("    client_certificate: { cr: x }\n"), "8: key 'hosts[0].routes[0].client_certificate.cr': this key is "
@@ -332,7 +339,8 @@ static const struct bad {
 	{HEAD "  routes:\n"
 	      "  - /\n",
 	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
-	 "methods, upgrade, client_certificate, max_request_body, strip_prefix, add_prefix, headers, upstream"},
+	 "methods, upgrade, client_certificate, max_request_body, allow_from, deny_from, rate, strip_prefix, "
+	 "add_prefix, headers, upstream"},
 	{END("    methods: PUT\n"),
 	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
 	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
@@ -636,6 +644,27 @@ static const struct bad {
 	{UPSTREAM("{ servers: [ 'http://app', 'unix:/s' ], host: upstream }"),
 	 "9: key 'upstreams.app.host': 'upstream' needs servers with a host, and 'unix:/s' has none; allowed: pass, or "
 	 "HOST[:PORT]"},
+	{HOST("  allow_from: 10.0.0.0/8\n"),
+	 "5: key 'hosts[0].allow_from': a single value is not allowed here; allowed: " ALLOWED_NETWORKS},
+	{HOST("  allow_from: [ ]\n"), "5: key 'hosts[0].allow_from': the list is empty; allowed: " ALLOWED_NETWORKS},
+	{HOST("  allow_from: [ 10.0.0.0/8, example.com ]\n"),
+	 "5: key 'hosts[0].allow_from[1]': 'example.com' is not an address or a network; allowed: " ALLOWED_NETWORKS},
+	{HOST("  deny_from: [ 10.0.0.0/33 ]\n"), "5: key 'hosts[0].deny_from[0]': '10.0.0.0/33' does not have a prefix "
+						 "length that fits its address; allowed: " ALLOWED_NETWORKS},
+	{END("    deny_from: [ '2001:db8::1/64' ]\n"), "8: key 'hosts[0].routes[0].deny_from[0]': '2001:db8::1/64' has "
+						       "bits set after its prefix; allowed: " ALLOWED_NETWORKS},
+	{HOST("  rate: 10\n"), "5: key 'hosts[0].rate': '10' is not understood; allowed: " ALLOWED_RATE},
+	{HOST("  rate: 0/s\n"), "5: key 'hosts[0].rate': '0/s' is not understood; allowed: " ALLOWED_RATE},
+	{HOST("  rate: 10/d\n"), "5: key 'hosts[0].rate': '10/d' is not understood; allowed: " ALLOWED_RATE},
+	{HOST("  rate: { requests: 1001/s }\n"),
+	 "5: key 'hosts[0].rate.requests': '1001/s' is more than 1000 requests a second; allowed: " ALLOWED_REQUESTS},
+	{HOST("  rate: { burst: 5 }\n"),
+	 "5: key 'hosts[0].rate.requests': this key is missing; allowed: " ALLOWED_REQUESTS},
+	{HOST("  rate: { requests: 10/s, burst: 0 }\n"),
+	 "5: key 'hosts[0].rate.burst': '0' is not understood; allowed: 1 to 10000000"},
+	{END("    rate: { requests: 1/h, burst: 25 }\n"),
+	 "8: key 'hosts[0].routes[0].rate': a burst of 25 requests is available again only after more than 24 hours; "
+	 "allowed: a smaller burst or a faster rate"},
 	{END("listen: [ { address: '[::]:8443', ipv6_only: false }, { address: '127.0.0.1:8443' } ]\n"),
 	 "8: key 'listen[1].address': '127.0.0.1:8443' overlaps '[::]:8443': only one of them can listen on that port"},
 	{END("listen: [ { address: '0.0.0.0:8443' }, { address: '[::]:8443', ipv6_only: false } ]\n"),
