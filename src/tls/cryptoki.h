@@ -1,4 +1,5 @@
-/* Where on a token a certificate is: what the engine "pkcs11" does not say. PKCS #11 2.40, through the same module. */
+/* What the engine "pkcs11" does not say: where on a token a certificate is, and which objects a URI means. PKCS
+ * #11 2.40, through the same module. */
 #ifndef TLS_CRYPTOKI_H
 #define TLS_CRYPTOKI_H
 
@@ -17,5 +18,31 @@ struct cryptoki_place {
  * is on no token, has no ID, or cannot be seen. */
 bool cryptoki_find(const char *module, const char *label, const char *serial, const unsigned char *der, size_t len,
 		   struct cryptoki_place *place);
+
+#define CRYPTOKI_LIST_MAX  8
+#define CRYPTOKI_LABEL_MAX 64
+
+enum cryptoki_class { CRYPTOKI_CERTIFICATE, CRYPTOKI_PRIVATE_KEY };
+
+/* "" and id_len 0: any. */
+struct cryptoki_query {
+	enum cryptoki_class class;
+	const char *token, *serial, *manufacturer, *model, *label; /* label: of the object */
+	unsigned char id[CRYPTOKI_ID_MAX];
+	size_t id_len;
+};
+
+struct cryptoki_object {
+	struct cryptoki_place place;
+	unsigned char label[CRYPTOKI_LABEL_MAX]; /* its beginning; not terminated */
+	size_t label_len;
+};
+
+/*
+ * How many objects match, of which the first CRYPTOKI_LIST_MAX are in found[]. 0: none, or they cannot be seen. Private
+ * keys on tokens on which nobody is logged in cannot be seen: their public keys, which can, are listed in their place.
+ */
+size_t cryptoki_list(const char *module, const struct cryptoki_query *query,
+		     struct cryptoki_object found[static CRYPTOKI_LIST_MAX]);
 
 #endif

@@ -41,20 +41,32 @@ bool pkcs11_is_uri(const char *text)
 
 /* ---- the URI ---- */
 
-/* RFC 3986 2.1. to: room for len bytes and a NUL. False: not so encoded, or a NUL in it. */
-static bool decode(const char *from, size_t len, char *to)
+/* RFC 3986 2.1. to: room for len bytes. The number of bytes; -1: not so encoded. */
+static int decode_bytes(const char *from, size_t len, char *to)
 {
-	for (size_t i = 0; i < len; i++, to++) {
-		*to = from[i];
+	int used = 0;
+
+	for (size_t i = 0; i < len; i++, used++) {
+		to[used] = from[i];
 		if (from[i] != '%')
 			continue;
 		int byte = i + 2 < len ? ascii_hex_byte(from + i + 1) : -1;
-		if (byte <= 0)
-			return false;
-		*to = (char)byte;
+		if (byte < 0)
+			return -1;
+		to[used] = (char)byte;
 		i += 2;
 	}
-	*to = '\0';
+	return used;
+}
+
+/* to: room for len bytes and a NUL. False: not so encoded, or a NUL in it. */
+static bool decode(const char *from, size_t len, char *to)
+{
+	int used = decode_bytes(from, len, to);
+
+	if (used < 0 || memchr(to, '\0', (size_t)used) != NULL)
+		return false;
+	to[used] = '\0';
 	return true;
 }
 
@@ -289,10 +301,95 @@ static size_t unpadded(const unsigned char *text, size_t len)
 	return len;
 }
 
+static const char *module_of(const struct pkcs11_token *token)
+{
+	return token->module[0] != '\0' ? token->module : "p11-kit-proxy.so";
+}
+
+/* ---- URIs that mean several objects ---- */
+
+/* As a person writes it: letters stay. */
+static void add_readable(const char *name, const unsigned char *value, size_t len, bool binary,
+			 char to[static PLACE_MAX])
+{
+	size_t used = strlen(to);
+
+	if (len == 0)
+		return;
+	(void)snprintf(to + used, PLACE_MAX - used, "%s%s", used > 0 ? ";" : "", name);
+	for (size_t i = 0; i < len; i++) {
+		bool plain = !binary && (ascii_is_alnum((char)value[i]) || strchr("-._~", value[i]) != NULL) &&
+			     value[i] != '\0';
+		used = strlen(to);
+		(void)snprintf(to + used, PLACE_MAX - used, plain ? "%c" : "%%%02X", value[i]);
+	}
+}
+
+static void describe(const struct cryptoki_object *object, char to[static PLACE_MAX])
+{
+	const struct cryptoki_place *place = &object->place;
+
+	to[0] = '\0';
+	add_readable("token=", place->label, unpadded(place->label, sizeof(place->label)), false, to);
+	add_readable("serial=", place->serial, unpadded(place->serial, sizeof(place->serial)), false, to);
+	add_readable("object=", object->label, object->label_len, false, to);
+	add_readable("id=", place->id, place->id_len, true, to);
+}
+
+static enum thaw_status refuse_several(const char *uri, const char *what, size_t count,
+				       const struct cryptoki_object found[static CRYPTOKI_LIST_MAX],
+				       struct thaw_error *err)
+{
+	char list[THAW_ERROR_TEXT / 2] = "", one[PLACE_MAX];
+	size_t used = 0, listed = 0;
+
+	for (; listed < count && listed < CRYPTOKI_LIST_MAX; listed++) {
+		describe(&found[listed], one);
+		int len = snprintf(list + used, sizeof(list) - used, "%s%s", listed > 0 ? ", " : "", one);
+		if (len < 0 || (size_t)len >= sizeof(list) - used) {
+			list[used] = '\0';
+			break;
+		}
+		used += (size_t)len;
+	}
+	return error_set(err, THAW_ERR_CONFIG, SCHEME "%s: several %ss match; add what tells them apart: %s%s", uri,
+			 what, list, listed < count ? ", and more" : "");
+}
+
+/* uri: without scheme, type and query. What cannot be listed is taken as the engine finds it. */
+static enum thaw_status check_only(const struct pkcs11_token *token, const char *uri, enum cryptoki_class class,
+				   struct thaw_error *err)
+{
+	static const char *const names[] = {"token=", "serial=", "manufacturer=", "model=", "object="};
+	char values[sizeof(names) / sizeof(names[0])][URI_MAX], id[URI_MAX];
+	struct cryptoki_query query = {.class = class};
+	struct cryptoki_object found[CRYPTOKI_LIST_MAX];
+	const char *encoded = attribute(uri, "id=");
+	int len = encoded != NULL ? decode_bytes(encoded, strcspn(encoded, ";"), id) : 0;
+
+	if (len < 0 || len > CRYPTOKI_ID_MAX)
+		return THAW_OK;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		take_attribute(uri, names[i], values[i]);
+	query.token = values[0];
+	query.serial = values[1];
+	query.manufacturer = values[2];
+	query.model = values[3];
+	query.label = len > 0 ? "" : values[4]; /* an ID counts more */
+	query.id_len = (size_t)len;
+	memcpy(query.id, id, query.id_len);
+	size_t count = cryptoki_list(module_of(token), &query, found);
+	if (count <= 1)
+		return THAW_OK;
+	return refuse_several(token->uri, class == CRYPTOKI_CERTIFICATE ? "certificate" : "private key", count, found,
+			      err);
+}
+
+/* ---- finding ---- */
+
 /* What tells the key of a certificate from others that the URI means, too. */
 static bool find_place(const struct pkcs11_token *token, const X509 *certificate, char to[static PLACE_MAX])
 {
-	const char *module = token->module[0] != '\0' ? token->module : "p11-kit-proxy.so";
 	struct cryptoki_place place;
 	unsigned char *der = NULL;
 	int len = certificate != NULL ? i2d_X509(certificate, &der) : 0;
@@ -300,7 +397,7 @@ static bool find_place(const struct pkcs11_token *token, const X509 *certificate
 
 	take_attribute(token->uri, "token=", label);
 	take_attribute(token->uri, "serial=", serial);
-	bool found = len > 0 && cryptoki_find(module, label, serial, der, (size_t)len, &place);
+	bool found = len > 0 && cryptoki_find(module_of(token), label, serial, der, (size_t)len, &place);
 
 	OPENSSL_free(der);
 	to[0] = '\0';
@@ -315,19 +412,29 @@ static bool find_place(const struct pkcs11_token *token, const X509 *certificate
 struct evp_pkey_st *pkcs11_token_key(struct pkcs11_token *token, const struct x509_st *certificate,
 				     struct thaw_error *err)
 {
-	char uri[URI_MAX + PLACE_MAX + 32], place[PLACE_MAX], own[URI_MAX];
+	char uri[URI_MAX + PLACE_MAX], whole[URI_MAX + PLACE_MAX + 32], place[PLACE_MAX], own[URI_MAX];
 	bool found = find_place(token, certificate, place);
 
 	leave_out_label(token->uri, own);
-	(void)snprintf(uri, sizeof(uri), SCHEME "%s%stype=private", found ? own : token->uri, place);
-	EVP_PKEY *key = ENGINE_load_private_key(token->engine, uri, token->ui, token);
+	(void)snprintf(uri, sizeof(uri), "%s%s", found ? own : token->uri, place);
+	(void)snprintf(whole, sizeof(whole), SCHEME "%stype=private", uri);
+	EVP_PKEY *key = ENGINE_load_private_key(token->engine, whole, token->ui, token);
 	if (key == NULL && found && !token->answered) { /* it has another ID, although it may be the right one */
 		ERR_clear_error();
-		(void)snprintf(uri, sizeof(uri), SCHEME "%stype=private", token->uri);
-		key = ENGINE_load_private_key(token->engine, uri, token->ui, token);
+		(void)snprintf(uri, sizeof(uri), "%s", token->uri);
+		(void)snprintf(whole, sizeof(whole), SCHEME "%stype=private", uri);
+		key = ENGINE_load_private_key(token->engine, whole, token->ui, token);
 	}
-	if (key == NULL)
+	/* Now the keys can be seen, for the engine has logged in; unless several tokens match: then it finds none. */
+	bool no_pin = token->answered || token->err.cls != THAW_ERR_NONE;
+	bool only = (key == NULL && no_pin) || check_only(token, uri, CRYPTOKI_PRIVATE_KEY, err) == THAW_OK;
+	if (key == NULL && only)
 		blame(token, "private key", err);
+	if (!only) {
+		ERR_clear_error();
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
 	token->answered = false; /* a card may ask again when it signs */
 	return key;
 }
@@ -353,5 +460,9 @@ struct x509_st *pkcs11_token_certificate(struct pkcs11_token *token, struct thaw
 		blame(token, "certificate", err);
 	(void)set_ui(token->engine, NULL, NULL);
 	token->answered = token->answered && wanted.certificate == NULL;
+	if (wanted.certificate != NULL && check_only(token, token->uri, CRYPTOKI_CERTIFICATE, err) != THAW_OK) {
+		X509_free(wanted.certificate);
+		wanted.certificate = NULL;
+	}
 	return wanted.certificate;
 }

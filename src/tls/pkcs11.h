@@ -21,10 +21,11 @@ bool pkcs11_is_uri(const char *text);
 struct pkcs11_token *pkcs11_token_new(const char *uri, const struct tls_secret *secret, struct thaw_error *err);
 void pkcs11_token_free(struct pkcs11_token **token);
 
-/* Where the URI means several keys, the one of the certificate (which may be NULL) is taken: with the same CKA_ID, on
- * the same token. */
-/* The private key, or the certificate, that the URI means; whichever `type` it has. The caller frees the result, before
- * the token. NULL with *err set. */
+/*
+ * The private key, or the certificate, that the URI means; whichever `type` it has. The caller frees the result, before
+ * the token. Where the URI means several keys, the one of the certificate (which may be NULL) is taken: with the same
+ * CKA_ID, on the same token. Else a URI that means several is an error, which lists them. NULL with *err set.
+ */
 struct evp_pkey_st *pkcs11_token_key(struct pkcs11_token *token, const struct x509_st *certificate,
 				     struct thaw_error *err);
 struct x509_st *pkcs11_token_certificate(struct pkcs11_token *token, struct thaw_error *err);
