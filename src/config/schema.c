@@ -387,7 +387,8 @@ static const struct config_rule config_rules[] = {
 	 .allowed = CONFIG_DURATION_TEXT "1s to 24h"},
 	{.key = "worker_timeout",
 	 .preset = "30s",
-	 .text = "A worker or admin process without progress for this long is killed and replaced; its connections are "
+	 .text = "A worker, admin or signer process without progress for this long is killed and replaced; its "
+		 "connections are "
 		 "lost. Time in which the master did not run either, such as in a frozen container, does not count.",
 	 .read = read_worker_timeout,
 	 .offset = AT(worker_timeout_ms),

@@ -391,15 +391,17 @@ static const struct config_rule host_rules[] = {
 	 .required = true,
 	 .allowed = "a PEM file with the host's certificate and its chain"},
 	{.key = "key",
-	 .text = "PEM: the private key of the certificate.",
-	 .read = config_read_key,
+	 .text = "PEM: the private key of the certificate; or a `pkcs11:` URI (RFC 7512) of a key on a token or HSM, "
+		 "RSA "
+		 "or EC, which only the signer process opens.",
+	 .read = config_read_host_key,
 	 .offset = AT(key),
 	 .required = true,
-	 .allowed = "a PEM file with the certificate's private key"},
+	 .allowed = "a PEM file with the certificate's private key, or a pkcs11: URI"},
 	{.key = "key_passphrase",
 	 .preset = "(none)",
-	 .text = "Where the pass phrase of an encrypted `key` is. Thaw never prompts: an encrypted key without this "
-		 "setting is refused.",
+	 .text = "Where the pass phrase of an encrypted `key`, or the token's PIN, is. Thaw never prompts: an "
+		 "encrypted key without this setting is refused.",
 	 .read = config_read_mapping,
 	 .offset = 0,
 	 .table = &passphrase_table},

@@ -49,6 +49,12 @@ void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *
 /* After fork: the worker's own store and logs. */
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env);
 
+/* After fork: this process's socket to the signer (tls/signer.h); borrowed. */
+void gateway_set_signer(struct gateway *gateway, int fd);
+
+/* A turn of the event loop begins. */
+void gateway_turn(struct gateway *gateway);
+
 /*
  * Messages that peers cause are written at a limited rate: this says how many were left out, of each kind whose time
  * has come, or of all. When it is due again; THAW_NEVER: nothing was left out.

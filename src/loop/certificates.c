@@ -39,7 +39,7 @@ static void walk_host(const struct config *config, size_t i, struct walk *walk)
 
 	if (walk->chain != NULL)
 		walk->chain(walk, host->certificate_place, host->certificate, host);
-	if (walk->key != NULL)
+	if (walk->key != NULL && strncmp(host->key, "pkcs11:", 7) != 0)
 		walk->key(walk, host->key_place, host->key);
 	for (size_t k = 0; k < host->route_count; k++) {
 		const struct config_certificate *of = &host->routes[k].certificate;

@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/require.h"
 #include "loop/admin.h"
-#include "loop/channel.h"
 #include "loop/sandbox.h"
 
 #define START_MS 60000 /* for all workers to be ready */
@@ -44,6 +43,13 @@ static enum thaw_status ready_all(struct generation *g, const struct generation_
 	if (!slots_init(&g->slots, g->loaded.workers) || !slots_init(&g->admin, g->config->admin != NULL ? 1 : 0) ||
 	    g->map == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	if (signer_is_needed(g->config)) {
+		if (!slots_init(&g->signer, 1))
+			return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		if (!signer_links_open(&g->links, g->slots.count))
+			return error_system(err, errno,
+					    "cannot make the sockets between the workers and the signer process");
+	}
 	for (unsigned i = 0; i < g->slots.count; i++)
 		g->slots.items[i].number = g->loaded.numbers[i];
 	return THAW_OK;
@@ -95,6 +101,12 @@ void generation_close_channels(const struct generation *g)
 {
 	close_all(&g->slots);
 	close_all(&g->admin);
+	close_all(&g->signer);
+}
+
+void generation_close_links(struct generation *g)
+{
+	signer_links_close(&g->links);
 }
 
 void generation_free(struct generation **generation, const struct listeners *go_on)
@@ -107,6 +119,8 @@ void generation_free(struct generation **generation, const struct listeners *go_
 	generation_close_channels(g);
 	slots_free(&g->slots);
 	slots_free(&g->admin);
+	slots_free(&g->signer);
+	signer_links_close(&g->links);
 	board_map_free(&g->map);
 	listeners_withdraw(&g->listeners, go_on);
 	listeners_free(&g->listeners);
@@ -123,6 +137,12 @@ static void signal_workers(const struct generation *g, int signal)
 	for (unsigned i = 0; i < g->slots.count; i++)
 		if (g->slots.items[i].pid != 0)
 			(void)kill(g->slots.items[i].pid, signal);
+}
+
+static void dismiss(const struct slots *only, int signal)
+{
+	if (only->count > 0 && only->items[0].pid != 0)
+		(void)kill(only->items[0].pid, signal);
 }
 
 static void let_go(const struct generation *g)
@@ -172,6 +192,7 @@ void generation_enter(struct generation *g, enum generation_state to, uint64_t n
 	if (to == GENERATION_ENDING) {
 		signal_workers(g, SIGKILL);
 		generation_dismiss_admin(g);
+		dismiss(&g->signer, SIGKILL); /* it may wait for a token */
 	}
 }
 
@@ -252,10 +273,10 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.workers = g->loaded.workers,
 		.listeners = &g->listeners,
 		.log = &g->log,
+		.signer = signer_links_of_worker(&g->links, (unsigned)(slot - g->slots.items)),
 		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},
 	};
 
-	(void)slot;
 	generation_close_channels(g);
 	birth->forget(birth->arg, g);
 	if (g->listeners.admin.fd >= 0)
@@ -292,12 +313,43 @@ static void be_admin(struct generation *g, const struct slot *slot, const struct
 
 	(void)slot;
 	generation_close_channels(g);
+	generation_close_links(g);
 	birth->forget(birth->arg, g);
 	g->listeners.admin.fd = -1;
 	listeners_close(&g->listeners);
 	bool well = become_worker(g, birth, "thaw-admin", master) && lock_up(g, NULL) && admin_run(&setup);
 	log_close(&g->log, NULL);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* Reads the PINs before it gives up its rights. In the new process. No sandbox: a token's module may do anything. */
+static void be_signer(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
+		      pid_t master)
+{
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct signer_setup setup = {
+		.links = &g->links,
+		.log = &g->log,
+		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},
+	};
+	int status = SIGNER_NO_KEYS;
+
+	(void)slot;
+	generation_close_channels(g);
+	birth->forget(birth->arg, g);
+	if (g->listeners.admin.fd >= 0)
+		(void)close(g->listeners.admin.fd);
+	g->listeners.admin.fd = -1;
+	listeners_close(&g->listeners);
+	setup.keys = signer_keys(g->config, &err);
+	if (!become_worker(g, birth, "thaw-signer", master))
+		status = EXIT_FAILURE;
+	else if (setup.keys == NULL)
+		log_say(&g->log, CONFIG_LOG_ERROR, "%s", err.text);
+	else
+		status = signer_run(&setup);
+	log_close(&g->log, NULL);
+	exit(status); /* the module ends with its token */
 }
 
 typedef void be_fn(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
@@ -350,6 +402,30 @@ bool generation_start_admin(struct generation *g, const struct generation_birth 
 	return start(g, slot, be_admin, birth, now_ms);
 }
 
+bool generation_start_signer(struct generation *g, const struct generation_birth *birth, uint64_t now_ms)
+{
+	struct slot *slot = &g->signer.items[0];
+
+	slot->place = -1;
+	return start(g, slot, be_signer, birth, now_ms);
+}
+
+void generation_lost_signer(struct generation *g, bool no_keys, uint64_t now_ms)
+{
+	struct slot *slot = &g->signer.items[0];
+
+	log_reclaim(&g->log, slot->pid);
+	close_channel(g, slot);
+	slot_emptied(slot, now_ms);
+	if (no_keys)
+		slot->due_ms = THAW_NEVER;
+}
+
+bool generation_is_ready(const struct generation *g)
+{
+	return slots_all_ready(&g->slots) && slots_all_ready(&g->signer);
+}
+
 void generation_lost_admin(struct generation *g, uint64_t now_ms)
 {
 	struct slot *slot = &g->admin.items[0];
@@ -359,10 +435,14 @@ void generation_lost_admin(struct generation *g, uint64_t now_ms)
 	slot_emptied(slot, now_ms);
 }
 
+void generation_dismiss_signer(const struct generation *g)
+{
+	dismiss(&g->signer, SIGTERM);
+}
+
 void generation_dismiss_admin(const struct generation *g)
 {
-	if (g->admin.count > 0 && g->admin.items[0].pid != 0)
-		(void)kill(g->admin.items[0].pid, SIGTERM);
+	dismiss(&g->admin, SIGTERM);
 }
 
 static void end_stalled(const struct slots *slots, uint64_t limit_ms, uint64_t now_ms, generation_ended *ended,
@@ -378,7 +458,7 @@ static void end_stalled(const struct slots *slots, uint64_t limit_ms, uint64_t n
 }
 
 void generation_end_stalled(const struct generation *g, uint64_t now_ms, generation_ended *worker,
-			    generation_ended *admin, void *arg)
+			    generation_ended *admin, generation_ended *signer, void *arg)
 {
 	uint64_t limit_ms = g->config->worker_timeout_ms;
 
@@ -387,11 +467,12 @@ void generation_end_stalled(const struct generation *g, uint64_t now_ms, generat
 		return;
 	end_stalled(&g->slots, limit_ms, now_ms, worker, arg);
 	end_stalled(&g->admin, limit_ms, now_ms, admin, arg);
+	end_stalled(&g->signer, limit_ms, now_ms, signer, arg);
 }
 
 unsigned generation_alive(const struct generation *g)
 {
-	return slots_filled(&g->slots) + slots_filled(&g->admin);
+	return slots_filled(&g->slots) + slots_filled(&g->admin) + slots_filled(&g->signer);
 }
 
 void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t now_ms)

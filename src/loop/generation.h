@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "loop/load.h"
+#include "loop/signer.h"
 #include "loop/slots.h"
 #include "loop/worker.h"
 
@@ -39,6 +40,8 @@ struct generation {
 	struct log log;
 	struct slots slots;
 	struct slots admin;        /* one, or none */
+	struct slots signer;       /* one, or none */
+	struct signer_links links; /* with its workers, in the order of the slots */
 	struct board *board;       /* borrowed */
 	struct away *away;         /* borrowed */
 	struct throttle *throttle; /* borrowed */
@@ -90,17 +93,25 @@ bool generation_start_worker(struct generation *generation, struct slot *slot, c
 typedef void generation_ended(void *arg, pid_t process, uint64_t limit_ms);
 
 /*
- * Ends the workers and the admin process that make no progress, and names each by worker() or admin(). They are
- * replaced once they are gone.
+ * Ends the workers, the admin process and the signer that make no progress, and names each by worker(), admin() or
+ * signer(). They are replaced once they are gone.
  */
 void generation_end_stalled(const struct generation *generation, uint64_t now_ms, generation_ended *worker,
-			    generation_ended *admin, void *arg);
+			    generation_ended *admin, generation_ended *signer, void *arg);
 
 /* The same for the process that shows all of them to the operator. */
 bool generation_start_admin(struct generation *generation, const struct generation_birth *birth, uint64_t now_ms);
 void generation_lost_admin(struct generation *generation, uint64_t now_ms);
 
+/* The same for the process that has the keys on tokens. no_keys: it could not open them, and is not started again. */
+bool generation_start_signer(struct generation *generation, const struct generation_birth *birth, uint64_t now_ms);
+void generation_lost_signer(struct generation *generation, bool no_keys, uint64_t now_ms);
+
+/* All that are to serve have said that they can. */
+bool generation_is_ready(const struct generation *generation);
+
 /* It ends by itself then. */
+void generation_dismiss_signer(const struct generation *generation);
 void generation_dismiss_admin(const struct generation *generation);
 
 /* Processes that are not gone. */
@@ -114,6 +125,9 @@ bool generation_hear(struct generation *generation, struct slot *slot, uint64_t 
 
 /* Opens the log's file anew, and passes it on. */
 enum thaw_status generation_reopen_log(struct generation *generation, struct thaw_error *err) THAW_MUST_CHECK;
+
+/* In a process of another generation: closes the sockets between this one's workers and its signer. */
+void generation_close_links(struct generation *generation);
 
 /* Closes the master's ends of all channels. */
 void generation_close_channels(const struct generation *generation);

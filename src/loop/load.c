@@ -8,7 +8,6 @@
 #include "loop/certificates.h"
 #include "loop/challenge.h"
 #include "loop/log.h"
-#include "loop/loop.h"
 
 #define WORKERS_MAX     1024 /* as many as a ledger can have */
 #define LOADED_TOGETHER 8    /* so many configurations can have workers at once, and share one ledger */
@@ -194,7 +193,7 @@ static enum thaw_status make_folder(struct loaded *loaded, const struct config *
 	return refuse_folder(config, NULL, &why, err);
 }
 
-static void unmake_folder(struct loaded *loaded, const struct config *config)
+void loaded_unmake_folder(struct loaded *loaded, const struct config *config)
 {
 	if (loaded->made_folder)
 		(void)rmdir(config->spool.directory);
@@ -251,7 +250,7 @@ enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
 	*loaded = (struct loaded){.workers = workers_of(config)};
 	if (load(loaded, config, before, err) == THAW_OK)
 		return THAW_OK;
-	unmake_folder(loaded, config);
+	loaded_unmake_folder(loaded, config);
 	loaded_free(loaded);
 	if (err->cls != THAW_ERR_RESOURCE)
 		err->cls = THAW_ERR_CONFIG; /* a file that the configuration names */
@@ -266,21 +265,4 @@ void loaded_free(struct loaded *loaded)
 	leave_places(loaded);
 	privileges_free(&loaded->privileges);
 	*loaded = (struct loaded){.workers = 0};
-}
-
-enum thaw_status loop_check(const struct config *config, void (*warn)(void *arg, const char *text), void *arg,
-			    struct thaw_error *err)
-{
-	struct loaded loaded;
-
-	if (log_check(config, err) != THAW_OK) {
-		err->cls = THAW_ERR_CONFIG;
-		return THAW_FAILED;
-	}
-	if (loaded_make(&loaded, config, NULL, err) != THAW_OK)
-		return THAW_FAILED;
-	loaded_warnings(&loaded, config, warn, arg);
-	unmake_folder(&loaded, config);
-	loaded_free(&loaded);
-	return THAW_OK;
 }

@@ -56,6 +56,9 @@ void loaded_reclaim(const struct loaded *loaded, unsigned number);
 void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		     void (*warn)(void *arg, const char *text), void *arg);
 
+/* Removes the spool's folder, if that was made. Where nobody is to serve. */
+void loaded_unmake_folder(struct loaded *loaded, const struct config *config);
+
 /* Once none of its workers is left. */
 void loaded_free(struct loaded *loaded);
 

@@ -32,12 +32,26 @@ static void start_worker(struct master *m, struct generation *g, struct slot *sl
 		taking_failed(m, "a worker cannot be started");
 }
 
+static void fill_signer(struct master *m, struct generation *g)
+{
+	if (slots_due(&g->signer, m->now_ms) == NULL || generation_start_signer(g, &m->birth, m->now_ms))
+		return;
+	const char *why = strerror(errno);
+	log_say(master_log(m), CONFIG_LOG_ERROR, "cannot start the signer process: %s", why);
+	if (g == m->coming)
+		taking_failed(m, "the signer process cannot be started");
+}
+
 static void fill_slots(struct master *m)
 {
 	struct slot *slot;
 
 	while (m->coming != NULL && (slot = slots_due(&m->coming->slots, m->now_ms)) != NULL)
 		start_worker(m, m->coming, slot);
+	if (m->coming != NULL)
+		fill_signer(m, m->coming);
+	if (m->phase == PHASE_SERVING)
+		fill_signer(m, m->serving);
 	while (m->phase == PHASE_SERVING && (slot = slots_due(&m->serving->slots, m->now_ms)) != NULL)
 		start_worker(m, m->serving, slot);
 	if (m->phase == PHASE_SERVING && slots_due(&m->serving->admin, m->now_ms) != NULL &&
@@ -53,6 +67,8 @@ static struct generation *find(const struct master *m, pid_t pid, struct slot **
 		*slot = slots_find(&g->slots, pid);
 		if (*slot == NULL)
 			*slot = slots_find(&g->admin, pid);
+		if (*slot == NULL)
+			*slot = slots_find(&g->signer, pid);
 		if (*slot != NULL)
 			return g;
 	}
@@ -86,6 +102,20 @@ static bool is_there(void *arg, pid_t process)
 	return process > 0 && find(arg, process, &slot) != NULL;
 }
 
+static void signer_ended(struct master *m, const struct generation *g, bool no_keys)
+{
+	if (g == m->coming) {
+		taking_failed(m, "the signer process has ended before it could serve; the message before says why");
+		/* A service manager that tries again would try a wrong PIN again. */
+		if (no_keys && m->serving == NULL)
+			m->err->cls = THAW_ERR_CONFIG;
+	} else if (no_keys && g == m->serving) {
+		log_say(master_log(m), CONFIG_LOG_ERROR,
+			"the signer process is not started again, since another try may lock the token; handshakes "
+			"with keys on tokens fail: see the message before, then run 'thaw reload'");
+	}
+}
+
 static void worker_ended(struct master *m, pid_t pid, int how)
 {
 	struct slot *slot = NULL;
@@ -95,18 +125,30 @@ static void worker_ended(struct master *m, pid_t pid, int how)
 		upgrade_ended(m, pid, how);
 		return;
 	}
-	bool admin = slot == g->admin.items;
+	bool admin = slot == g->admin.items, signer = slot == g->signer.items;
 	if (admin)
 		generation_lost_admin(g, m->now_ms);
+	else if (signer)
+		generation_lost_signer(g, WIFEXITED(how) && WEXITSTATUS(how) == SIGNER_NO_KEYS, m->now_ms);
 	else
 		generation_lost_worker(g, slot, m->now_ms);
 	log_free_turns(m->turns, is_there, m);
-	tell_end(m, g, admin ? "admin process" : "worker", pid, how);
+	tell_end(m, g, admin ? "admin process" : signer ? "signer process" : "worker", pid, how);
 	if (admin)
 		return;
+	if (signer) {
+		signer_ended(m, g, WIFEXITED(how) && WEXITSTATUS(how) == SIGNER_NO_KEYS);
+		return;
+	}
 	/* What ends before the start is over would do so again. */
 	if (g == m->coming)
 		taking_failed(m, "a worker has ended before it could serve");
+}
+
+static void dismiss_rest(const struct generation *g)
+{
+	generation_dismiss_admin(g);
+	generation_dismiss_signer(g);
 }
 
 static void reap(struct master *m)
@@ -123,7 +165,7 @@ static void reap(struct master *m)
 		left = left || generation_alive(g) > 0;
 		/* It shows to the end how the workers do. */
 		if (g->state > GENERATION_SERVING && slots_filled(&g->slots) == 0)
-			generation_dismiss_admin(g);
+			dismiss_rest(g);
 		if (g != m->leaving && g->state > GENERATION_SERVING && g->state < GENERATION_OVER &&
 		    generation_alive(g) == 0)
 			over(m, g);
@@ -149,6 +191,7 @@ static void forget(void *arg, const struct generation *mine)
 		if (g == mine)
 			continue;
 		generation_close_channels(g);
+		generation_close_links(g);
 		listeners_close(&g->listeners);
 		log_forget(&g->log);
 	}
@@ -218,7 +261,7 @@ static void hear_workers(struct master *m)
 		log_say(master_log(m), CONFIG_LOG_ERROR, "worker %d sent an unknown message: ending it", (int)pid);
 		(void)kill(pid, SIGKILL);
 	}
-	if (m->coming != NULL && slots_all_ready(&m->coming->slots))
+	if (m->coming != NULL && generation_is_ready(m->coming))
 		taking_done(m);
 }
 
@@ -282,7 +325,9 @@ static int patience(const struct master *m)
 		until_ms = sooner(until_ms, g->state < GENERATION_OVER ? g->limit_ms : THAW_NEVER);
 	if (m->phase == PHASE_SERVING)
 		until_ms =
-			sooner(sooner(until_ms, slots_next_ms(&m->serving->slots)), slots_next_ms(&m->serving->admin));
+			sooner(until_ms,
+			       sooner(slots_next_ms(&m->serving->slots),
+				      sooner(slots_next_ms(&m->serving->admin), slots_next_ms(&m->serving->signer))));
 	if (m->leaving != NULL)
 		until_ms = sooner(until_ms, slots_all_quiet(&m->leaving->slots) ? m->now_ms : m->leaving_ms);
 	until_ms = sooner(until_ms, upgrade_due_ms(&m->upgrade));
@@ -319,6 +364,7 @@ static void look(struct master *m)
 	for (g = TAILQ_FIRST(&m->all); g != NULL && since > every; g = TAILQ_NEXT(g, link)) {
 		slots_forgive(&g->slots, since - every);
 		slots_forgive(&g->admin, since - every);
+		slots_forgive(&g->signer, since - every);
 	}
 }
 
@@ -335,12 +381,18 @@ static void tell_stalled_admin(void *arg, pid_t admin, uint64_t limit_ms)
 		(int)admin, (unsigned long long)limit_ms / 1000);
 }
 
+static void tell_stalled_signer(void *arg, pid_t signer, uint64_t limit_ms)
+{
+	log_say(master_log(arg), CONFIG_LOG_ERROR, "signer process %d made no progress for %llu s: ending it",
+		(int)signer, (unsigned long long)limit_ms / 1000);
+}
+
 static void end_stalled(struct master *m)
 {
 	struct generation *g;
 
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link))
-		generation_end_stalled(g, m->now_ms, tell_stalled, tell_stalled_admin, m);
+		generation_end_stalled(g, m->now_ms, tell_stalled, tell_stalled_admin, tell_stalled_signer, m);
 }
 
 /* The watchdog hears nothing while a worker does not turn, and the master could not end it. */

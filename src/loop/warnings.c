@@ -117,7 +117,8 @@ static void look_at_secrets(const struct teller *teller, const struct config *co
 {
 	for (size_t i = 0; i < config->host_count; i++) {
 		const struct config_host *host = &config->hosts[i];
-		look_at_secret(teller, host->key_place, host->key);
+		bool token = strncmp(host->key, "pkcs11:", 7) == 0;
+		look_at_secret(teller, host->key_place, token ? NULL : host->key);
 		look_at_secret(teller, host->key_place, host->key_passphrase);
 	}
 	for (size_t i = 0; i < config->upstream_count; i++) {

@@ -193,6 +193,7 @@ static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
 	(void)loop;
 	(void)events;
 	w->connections.now_ms = clock_now_ms();
+	gateway_turn(w->setup->gateway);
 	if (w->connections.now_ms - w->wall_ms >= WALL_AGAIN_MS)
 		read_wall_clock(w);
 }
@@ -307,6 +308,7 @@ static bool start(struct worker *w)
 	size_t room = acceptor_room(setup);
 	struct connections_limits limits = acceptor_limits(setup, room);
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	gateway_set_signer(setup->gateway, setup->signer);
 	if (thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &w->env.store, &err) !=
 		    THAW_OK ||
 	    w->loop == NULL ||

@@ -31,6 +31,7 @@ struct worker_setup {
 	unsigned workers; /* of this configuration */
 	struct listeners *listeners;
 	struct log *log;
+	int signer; /* socket; -1: there is no signer process */
 	struct channel_end master;
 };
 

@@ -45,6 +45,10 @@ int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
+	/* A renegotiation is not put off: each connection has few of them. */
+	if (link->server->hosts[link->host].remote && SSL_get_finished(ssl, NULL, 0) == 0 &&
+	    !tls_remote_may_wait(link->server->remote))
+		return SSL_CLIENT_HELLO_RETRY;
 	return thaw_ctx_client_hello(ssl, alert, arg);
 }
 
@@ -129,7 +133,7 @@ bool tls_link_dry(const struct tls_link *link)
 
 bool tls_link_spent(const struct tls_link *link)
 {
-	return tls_transport_spent(link->ssl);
+	return SSL_want_client_hello_cb(link->ssl) || tls_transport_spent(link->ssl);
 }
 
 bool tls_link_flooded(const struct tls_link *link)
@@ -149,6 +153,11 @@ enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *er
 	if (tls_link_flooded(link)) {
 		ERR_clear_error();
 		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
+	}
+	const char *unsigned_for = tls_remote_failure(link->server->remote);
+	if (unsigned_for != NULL && SSL_get_error(link->ssl, n) == SSL_ERROR_SSL) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_SYSTEM, HANDSHAKE_FAILED ": no signature: %s", unsigned_for);
 	}
 	/* OpenSSL's own words are that a callback failed. */
 	if (link->hello && link->host < 0)

@@ -185,9 +185,9 @@ static enum thaw_status find_pin(struct pkcs11_token *token, char *pin, size_t r
 	if (token->pin_file[0] != '\0')
 		return read_pin(token, pin, room);
 	if (token->secret.ask == NULL)
-		return error_set(
-			&token->err, THAW_ERR_CONFIG,
-			"the token has a PIN, and a daemon asks nobody for it; add ?pin-source=file:FILE to the URI");
+		return error_set(&token->err, THAW_ERR_CONFIG,
+				 "the token has a PIN, and a daemon asks nobody for it; set key_passphrase, or add "
+				 "?pin-source=file:FILE to the URI");
 	return token->secret.ask(token->secret.arg, "the token's PIN", pin, room, &token->err);
 }
 

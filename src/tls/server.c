@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/fitness.h"
+#include "tls/pkcs11.h"
 #include "tls/server_inside.h"
 
 /*
@@ -70,6 +72,40 @@ static SSL_CTX *new_context(const struct tls_protocol *protocol, struct thaw_err
 	return NULL;
 }
 
+/* The key itself is the signer's, who also sees whether it is that of the certificate. */
+static enum thaw_status take_remote_key(struct tls_key_pair *pair, struct tls_server *server, size_t host,
+					const struct tls_host *from, struct thaw_error *err)
+{
+	const struct tls_secret nobody = {.ask = NULL};
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+
+	if (key_files_certificate(pair, from->certificate, &nobody, from->key_setting.certificate_place, err) !=
+	    THAW_OK)
+		return THAW_FAILED;
+	if (server->remote == NULL)
+		server->remote = tls_remote_new(&why);
+	if (server->remote != NULL)
+		pair->key = tls_remote_key(server->remote, pair->certificate, host, &why);
+	if (pair->key == NULL)
+		return error_set(err, why.cls, "%s: %s", from->key_setting.place, why.text);
+	return THAW_OK;
+}
+
+static enum thaw_status load_remote(struct tls_server *server, size_t host, const struct tls_host *from,
+				    struct thaw_error *err)
+{
+	struct tls_key_pair pair = {.certificate = NULL};
+	enum thaw_status status = take_remote_key(&pair, server, host, from, err);
+
+	if (status == THAW_OK)
+		status = tls_fitness_use(&pair, from->certificate, server->hosts[host].ctx, err);
+	server->hosts[host].remote = true;
+	X509_free(pair.certificate);
+	sk_X509_pop_free(pair.chain, X509_free);
+	EVP_PKEY_free(pair.key);
+	return status;
+}
+
 static enum thaw_status load_files(SSL_CTX *ctx, const struct tls_host *from, struct thaw_error *err)
 {
 	struct tls_credentials_source source = {
@@ -124,8 +160,11 @@ static char **copy_names(const char *const *names)
 	return copy;
 }
 
-static enum thaw_status load_host(struct tls_host_context *host, const struct tls_host *from, struct thaw_error *err)
+static enum thaw_status load_host(struct tls_server *server, size_t number, const struct tls_host *from,
+				  struct thaw_error *err)
 {
+	struct tls_host_context *host = &server->hosts[number];
+
 	host->names = copy_names(from->names);
 	host->manner = (struct tls_manner){
 		.http2 = from->http2,
@@ -138,6 +177,8 @@ static enum thaw_status load_host(struct tls_host_context *host, const struct tl
 	if (host->names == NULL || host->ctx == NULL || !keep_trusts(host, from) ||
 	    !tls_ticket_binding(from, host->sid_context))
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	if (from->key != NULL && pkcs11_is_uri(from->key))
+		return load_remote(server, number, from, err);
 	return load_files(host->ctx, from, err);
 }
 
@@ -154,7 +195,7 @@ struct tls_server *tls_server_new(const struct tls_host *hosts, size_t count, st
 	}
 	for (size_t i = 0; i < count; i++) {
 		server->count = i + 1;
-		if (load_host(&server->hosts[i], &hosts[i], err) != THAW_OK) {
+		if (load_host(server, i, &hosts[i], err) != THAW_OK) {
 			tls_server_free(&server);
 			return NULL;
 		}
@@ -176,6 +217,18 @@ enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const cha
 	return ok ? THAW_OK : tls_library_failure(THAW_ERR_RESOURCE, file, err);
 }
 
+void tls_server_use_signer(struct tls_server *server, int fd)
+{
+	if (server->remote != NULL)
+		tls_remote_use(server->remote, fd);
+}
+
+void tls_server_turn(struct tls_server *server)
+{
+	if (server->remote != NULL)
+		tls_remote_turn(server->remote);
+}
+
 void tls_server_free(struct tls_server **server)
 {
 	struct tls_server *gone = *server;
@@ -193,6 +246,7 @@ void tls_server_free(struct tls_server **server)
 	}
 	free(gone->hosts);
 	SSL_CTX_free(gone->base);
+	tls_remote_free(&gone->remote);
 	tls_ticket_keys_free(&gone->ticket_keys);
 	free(gone);
 }

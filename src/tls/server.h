@@ -23,7 +23,7 @@ struct tls_protocol {
 struct tls_host {
 	/* NULL-terminated, lower case. "*.DOMAIN": one label in place of the "*"; "*": the default. */
 	const char *const *names;
-	const char *certificate, *key; /* PEM files */
+	const char *certificate, *key; /* PEM files; key: or a pkcs11: URI */
 	struct tls_key_setting key_setting;
 	const struct tls_protocol *protocol; /* one for all hosts; NULL: the defaults */
 	enum tls_http2 http2;
@@ -45,6 +45,14 @@ void tls_server_free(struct tls_server **server);
  */
 enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const char *file,
 					    struct thaw_error *err) THAW_MUST_CHECK;
+
+/* After fork: this process's socket to the signer (signer.h), which makes the signatures of keys on tokens; borrowed.
+ * The hosts' numbers are those given to tls_server_new(). */
+void tls_server_use_signer(struct tls_server *server, int fd);
+
+/* A turn of the event loop begins: first handshakes that the last one put off, for its signatures took too long, go on
+ * when stepped. */
+void tls_server_turn(struct tls_server *server);
 
 /* The index of the host for that name: its own, or the default's; -1: none. */
 int tls_server_host(const struct tls_server *server, const char *name);

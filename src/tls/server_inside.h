@@ -6,11 +6,13 @@
 
 #include "tls/server.h"
 #include "tls/session.h"
+#include "tls/signer.h"
 #include "tls/ticket_keys.h"
 
 struct tls_host_context {
 	char **names; /* NULL-terminated */
 	SSL_CTX *ctx;
+	bool remote; /* its key is the signer's */
 	struct tls_manner manner;
 	thaw_trust *at_handshake; /* a reference */
 	thaw_trust **trusts;      /* references: all that its routes use */
@@ -22,6 +24,7 @@ struct tls_server {
 	struct tls_host_context *hosts;
 	size_t count;
 	SSL_CTX *base;                       /* every connection begins with it; its ticket keys serve all hosts */
+	struct tls_remote *remote;           /* NULL: no key is on a token */
 	struct tls_ticket_keys *ticket_keys; /* of a file, or a copy of OpenSSL's own */
 };
 

@@ -222,12 +222,10 @@ static const struct bad {
 	{END("log: {}\n"
 	     "log: {}\n"),
 	 "9: key 'log': this key is there twice, first in line 8"},
-	/* not yet */
-	{"hosts:\n"
-	 "- name: a.example\n"
-	 "  certificate: c\n"
-	 "  key: pkcs11:object=k\n" TAIL,
-	 "4: key 'hosts[0].key': this version of Thaw does not support pkcs11: URIs yet; allowed: a PEM file with the "
+	/* for hosts' keys only */
+	{END("upstreams: { a: { servers: [ https://a.example ], tls: { certificate: c, key: 'pkcs11:object=k' } } }\n"),
+	 "8: key 'upstreams.a.tls.key': a pkcs11: URI is allowed for a host's key, not here; allowed: a PEM file with "
+	 "that "
 	 "certificate's private key"},
 	/* missing keys */
 	{"hosts:\n"
@@ -242,7 +240,9 @@ static const struct bad {
 	{"hosts:\n"
 	 "- name: a\n"
 	 "  certificate: c\n" TAIL,
-	 "2: key 'hosts[0].key': this key is missing; allowed: a PEM file with the certificate's private key"},
+	 "2: key 'hosts[0].key': this key is missing; allowed: a PEM file with the certificate's private key, or a "
+	 "pkcs11: "
+	 "URI"},
 	{"workers: 2\n" HEAD,
 	 "3: key 'hosts[0].routes': this key is missing; allowed: a list of routes, each with path and upstream"},
 	{ROUTES("  - upstream: builtin:sink\n"),
@@ -278,7 +278,9 @@ static const struct bad {
 	 "- name: a\n"
 	 "  certificate: c\n"
 	 "  key: []\n",
-	 "4: key 'hosts[0].key': a list is not allowed here; allowed: a PEM file with the certificate's private key"},
+	 "4: key 'hosts[0].key': a list is not allowed here; allowed: a PEM file with the certificate's private key, "
+	 "or a pkcs11: "
+	 "URI"},
 	{ROUTES("  - path: []\n"),
 	 "6: key 'hosts[0].routes[0].path': a list is not allowed here; allowed: " ALLOWED_PATH},
 	{ROUTES("  - path: /\n"

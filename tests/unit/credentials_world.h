@@ -57,7 +57,8 @@ static enum thaw_status ask(void *arg, const char *what, char *into, size_t room
 
 static const struct tls_secret person = {.ask = ask, .arg = &answer};
 
-static struct tls_credentials *load(struct tls_credentials_source source, const char *says, struct thaw_error *err)
+static inline struct tls_credentials *load(struct tls_credentials_source source, const char *says,
+					   struct thaw_error *err)
 {
 	answer = says;
 	times = 0;
@@ -103,7 +104,7 @@ static void write_locked_key(const char *name, bool traditional)
 	EVP_PKEY_free(key);
 }
 
-static void write_pkcs12(const char *name, const char *pass_phrase, bool with_key, bool with_ca)
+static inline void write_pkcs12(const char *name, const char *pass_phrase, bool with_key, bool with_ca)
 {
 	EVP_PKEY *key = read_key("client.key");
 	X509 *certificate = read_certificate("client.pem");

@@ -14,6 +14,7 @@ class Token:
     """Tokens in a folder; `env` is what a process needs to see them."""
 
     def __init__(self, folder):
+        self.folder = folder
         (folder / "tokens").mkdir()
         (folder / "conf").write_text(
             f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"

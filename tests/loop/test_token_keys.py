@@ -1,0 +1,314 @@
+"""Hosts whose key is on a token: the signer process alone has it."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+
+import pytest
+from harness.gateway import binary, children
+from harness.process import run
+from harness.token import MODULE, PIN, SlowToken, Token, slow_module  # noqa: F401
+from peer import LIMIT, Client, is_running, wait
+from test_pass_phrases import line_of, with_pass_phrase
+from test_privileges import USER, as_root, is_the_user, open_folder  # noqa: F401
+from test_reload import EX_CONFIG, reload, reloaded
+from test_upgrade import upgraded
+
+MINE = f"?module-path={MODULE}"
+
+
+def command(*argv):
+    subprocess.run([*map(str, argv)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def token(settings, pki, tmp_path, monkeypatch):
+    """A token with the throwaway PKI's server key, and its PIN in a file."""
+    settings()
+    (tmp_path / "token").mkdir()
+    made = Token(tmp_path / "token")
+    made.new()
+    made.key(pki / "server.key", label="server", ident="01")
+    for name, value in made.env.items():
+        monkeypatch.setenv(name, value)
+    made.pin = tmp_path / "pin"
+    made.pin.write_text(PIN + "\n")
+    made.pin.chmod(0o600)
+    return made
+
+
+@pytest.fixture
+def with_token(settings, pki, token):
+    """with_token(**changes): a configuration whose host has its key on the token."""
+
+    def write(certificate=None, label="server", query=MINE, **changes):
+        uri = f"pkcs11:token=thaw;object={label}{query}"
+        path = settings(certificate=(certificate or str(pki / "server.pem").replace("'", "''"), uri), **changes)
+        return with_pass_phrase(path, token.pin)
+
+    return write
+
+
+def name_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def signers(gateway):
+    return [pid for pid in gateway.workers() if name_of(pid) == "thaw-signer"]
+
+
+def workers(gateway):
+    return [pid for pid in gateway.workers() if name_of(pid) == "thaw-worker"]
+
+
+def handshake(gateway, tls):
+    """The certificate that was served, in PEM; None: the handshake failed."""
+    context = ssl._create_unverified_context()
+    context.minimum_version = context.maximum_version = tls
+    with socket.create_connection(("127.0.0.1", gateway.port), LIMIT) as raw:
+        try:
+            with context.wrap_socket(raw, server_hostname="localhost") as one:
+                return ssl.DER_cert_to_PEM_cert(one.getpeercert(True))
+        except (ssl.SSLError, ConnectionError):
+            return None
+
+
+def packet_sockets(pid):
+    """The inodes of its SOCK_SEQPACKET sockets."""
+    rows = [line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]]
+    all_of_them = {row[6] for row in rows if row[4] == "0005"}
+    links = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")} & all_of_them
+
+
+VERSIONS = pytest.mark.parametrize("tls", (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3), ids=("1.2", "1.3"))
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", (("rsa:2048",), ("ec", "-pkeyopt", "ec_paramgen_curve:P-384")), ids=("rsa", "ec"))
+def test_handshakes_with_a_key_on_a_token(serve, with_token, token, tmp_path, kind, tls):
+    pem, key = tmp_path / "own.pem", tmp_path / "own.key"
+    command("openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", 2, "-subj", "/CN=own", "-keyout", key, "-out", pem)
+    token.key(key, label="own", ident="02")
+    key.unlink()
+    gateway = serve("-c", with_token(certificate=pem, label="own", workers=2))
+    for _ in range(4):
+        assert handshake(gateway, tls) in pem.read_text()
+
+
+@VERSIONS
+def test_a_late_ask_with_a_key_on_a_token(serve, with_token, tls):
+    """Over TLS 1.2 the renegotiation needs a signature, too."""
+    gateway = serve("-c", with_token(workers=1))
+    client = Client(gateway, tls=tls)
+    assert client.get_json()["path"] == "/"
+    assert client.get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"
+
+
+def test_only_the_signer_opens_the_token(serve, with_token):
+    gateway = serve("-c", with_token(workers=2))
+    assert Client(gateway).get_json()["path"] == "/"
+    (signer,) = signers(gateway)
+    assert "softhsm" in pathlib.Path(f"/proc/{signer}/maps").read_text()
+    assert len(workers(gateway)) == 2
+    for pid in [gateway.process.pid, *workers(gateway)]:
+        assert "softhsm" not in pathlib.Path(f"/proc/{pid}/maps").read_text()
+    # Neither has a worker a socket of another one, or the signer's end of its own.
+    one, other, signers_own = (packet_sockets(pid) for pid in [*workers(gateway), signer])
+    assert one and other and signers_own
+    assert not one & other and not (one | other) & signers_own
+
+
+def test_a_signer_or_a_worker_that_dies_is_replaced(serve, with_token):
+    gateway = serve("-c", with_token(workers=1))
+    for which in (signers, workers, signers):
+        (victim,) = which(gateway)
+        os.kill(victim, signal.SIGKILL)
+        wait("another one", lambda: which(gateway) not in ([], [victim]))
+        wait("a handshake", lambda: handshake(gateway, ssl.TLSVersion.TLSv1_3))
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_a_signer_that_stands_still_is_replaced(serve, with_token):
+    gateway = serve("-c", with_token(workers=1, more="worker_timeout: 1s\n"))
+    (victim,) = signers(gateway)
+    os.kill(victim, signal.SIGSTOP)
+    assert gateway.wait_messages(f"signer process {victim} made no progress")
+    wait("a handshake", lambda: handshake(gateway, ssl.TLSVersion.TLSv1_3))
+
+
+def test_a_reload_and_a_stop_leave_no_signer(serve, with_token):
+    gateway = serve("-c", with_token(workers=1))
+    (before,) = signers(gateway)
+    reloaded(gateway)
+    assert Client(gateway).get_json()["path"] == "/"
+    wait("the old signer to end", lambda: not is_running(before))
+    (after,) = signers(gateway)
+    gateway.stop()
+    assert gateway.process.returncode == 0
+    assert not is_running(after)
+
+
+def test_an_upgrade_has_a_signer_of_its_own(serve, with_token):
+    gateway = serve("-c", with_token(workers=1))
+    (before,) = signers(gateway)
+    new = upgraded(gateway.process.pid)
+    try:
+        wait("the old signer to end", lambda: not is_running(before))
+        assert [name_of(pid) for pid in children(new)].count("thaw-signer") == 1
+        assert Client(gateway).get_json()["path"] == "/"
+    finally:
+        os.kill(new, signal.SIGTERM)
+        wait("the new process to end", lambda: not is_running(new))
+
+
+def test_from_a_file_to_a_token_and_back(serve, settings, with_token):
+    gateway = serve("-c", settings(workers=1))
+    assert signers(gateway) == []
+    with_token(workers=1)
+    reloaded(gateway)
+    assert Client(gateway).get_json()["path"] == "/"
+    settings(workers=1)
+    reloaded(gateway)
+    assert Client(gateway).get_json()["path"] == "/"
+    wait("the signer to end", lambda: not signers(gateway))
+
+
+def broken(token, path, what):
+    if what == "wrong PIN":
+        token.pin.write_text("0000\n")
+        return "the PIN is wrong"
+    if what == "no PIN":
+        token.pin.unlink()
+        return "No such file"
+    if what == "several":
+        token.key(pathlib.Path(path).parent / "another.key", label="server", ident="03")
+        return "several private keys match"
+    path.write_text(path.read_text().replace("object=server", "object=nobody"))
+    return "there is no such private key"
+
+
+WRONG = pytest.mark.parametrize("what", ("wrong PIN", "no PIN", "several", "no key"))
+
+
+@WRONG
+@pytest.mark.parametrize("verb", ("check", "serve"))
+def test_a_key_that_cannot_be_opened_is_refused_with_its_place(with_token, token, pki, tmp_path, verb, what):
+    (tmp_path / "another.key").write_bytes((pki / "client.key").read_bytes())
+    path = with_token(workers=1)
+    assert run([str(binary()), "check", "-c", str(path)], LIMIT)[0] == 0
+    why = broken(token, path, what)
+    code, _, err, late = run([str(binary()), verb, "-c", str(path)], LIMIT)
+    assert (code, late) == (EX_CONFIG, False), err
+    assert f"{path}:{line_of(path, 'key:')}: key 'hosts[0].key': ".encode() in err and why.encode() in err, err
+    assert PIN.encode() not in err and b"0000" not in err
+
+
+def test_a_wrong_pin_is_refused_at_a_reload(serve, with_token, token):
+    gateway = serve("-c", with_token(workers=1))
+    token.pin.write_text("0000\n")
+    code, told = reload(gateway.process.pid)
+    assert (code, "the signer process has ended before it could serve" in told) == (EX_CONFIG, True)
+    assert gateway.wait_messages("key 'hosts[0].key': ", "the PIN is wrong")
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+def test_a_pin_that_has_become_wrong_is_tried_once(serve, with_token, token):
+    """The third may lock the token."""
+    gateway = serve("-c", with_token(workers=1))
+    token.pin.write_text("0000\n")
+    os.kill(signers(gateway)[0], signal.SIGKILL)
+    assert gateway.wait_messages("the signer process is not started again")
+    assert handshake(gateway, ssl.TLSVersion.TLSv1_3) is None
+    assert gateway.wait_messages("no signature: the signer process did not answer in time")
+    assert len([m for m in gateway.messages if "the PIN is wrong" in m]) == 1
+    token.pin.write_text(PIN + "\n")
+    reloaded(gateway)
+    assert Client(gateway).get_json()["path"] == "/"
+
+
+@pytest.fixture
+def slow(slow_module, tmp_path, monkeypatch):  # noqa: F811
+    """slow(SIGN_MS=...): a SlowToken, in the environment of what is started from now on."""
+
+    def start(**how):
+        (tmp_path / "slow").mkdir()
+        made = SlowToken(slow_module, {}, tmp_path / "slow")
+        for name, value in made.env(**how).items():
+            monkeypatch.setenv(name, value)
+        return made
+
+    return start
+
+
+def client_hello():
+    ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl._create_unverified_context().wrap_bio(theirs, ours, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return ours.read()
+
+
+def test_however_many_handshakes_wait_for_signatures_others_are_served_in_between(serve, with_token, slow_module, slow):  # noqa: F811
+    """A worker makes one slow signature a turn, and a request needs a few turns."""
+    token = slow(SIGN_MS=50)
+    gateway = serve("-c", with_token(workers=1, query=f"?module-path={slow_module}"))
+    client = Client(gateway)
+    assert client.get_json()["path"] == "/"
+    before = token.signatures()
+    crowd = [socket.create_connection(("127.0.0.1", gateway.port), LIMIT) for _ in range(30)]
+    for one in crowd:
+        one.sendall(client_hello())
+    for _ in range(3):
+        assert client.get_json()["path"] == "/"
+    assert token.signatures() - before < 20
+    for one in crowd:
+        assert one.recv(1)  # each gets its ServerHello in its turn
+        one.close()
+    assert token.signatures() - before == len(crowd)
+
+
+def test_a_token_that_does_not_answer_ends_handshakes_and_nothing_else(serve, with_token, slow_module, slow):  # noqa: F811
+    token = slow(SIGN_MS=3000)
+    path = with_token(workers=1, query=f"?module-path={slow_module}")
+    gateway = serve("-c", path)
+    assert handshake(gateway, ssl.TLSVersion.TLSv1_3) is None
+    assert gateway.wait_messages("no signature: the signer process did not answer in time")
+    assert token.signatures() == 1
+    assert len(workers(gateway)) == 1
+
+
+def test_a_watched_certificate_is_taken_and_the_uri_is_no_file(serve, with_token, token, tmp_path):
+    pem, key = tmp_path / "own.pem", tmp_path / "own.key"
+    new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 2)
+    command(*new, "-subj", "/CN=own", "-keyout", key, "-out", pem)
+    token.key(key, label="own", ident="02")
+    gateway = serve("-c", with_token(certificate=pem, label="own", workers=1, more="watch_files: true\n"))
+    before = handshake(gateway, ssl.TLSVersion.TLSv1_3)
+    command("openssl", "req", "-x509", "-key", key, "-days", 3, "-subj", "/CN=own", "-out", tmp_path / "next.pem")
+    (tmp_path / "next.pem").rename(pem)
+    wait("the new one", lambda: handshake(gateway, ssl.TLSVersion.TLSv1_3) not in (None, before))
+    assert not [m for m in gateway.messages if "pkcs11:" in m], gateway.messages
+
+
+@as_root
+def test_the_signer_is_the_user_and_the_pin_is_roots(serve, with_token, token, open_folder, monkeypatch):  # noqa: F811
+    """The token's files are that user's."""
+    shutil.copytree(token.folder, open_folder / "token")
+    conf = open_folder / "token" / "conf"
+    conf.write_text(conf.read_text().replace(str(token.folder), str(open_folder / "token")))
+    subprocess.run(["chown", "-R", USER, str(open_folder / "token")], check=True)
+    monkeypatch.setenv("SOFTHSM2_CONF", str(conf))
+    path = with_token(workers=1, more=f"user: {USER}\n")
+    assert run([str(binary()), "check", "-c", str(path)], LIMIT)[0] == 0
+    gateway = serve("-c", path)
+    assert Client(gateway).get_json()["path"] == "/"
+    (signer,) = signers(gateway)
+    is_the_user(signer)
