@@ -56,13 +56,28 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
 
 /*
  * Makes the ask's side of an SSL, before its handshake, or in the ClientHello callback before thaw_ctx_client_hello().
- * Takes the SSL's message callback (SSL_set_msg_callback) for as long as it lives. THAW_FAILED: out of memory; the SSL
- * is as it was.
+ * Takes the SSL's message callback for as long as it lives: see thaw_conn_set_msg_callback(). THAW_FAILED: out of
+ * memory; the SSL is as it was.
  */
 enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
 
 /* Sets the pointer to NULL. *conn may be NULL. Before SSL_free() of its SSL. */
 void thaw_conn_free(thaw_conn **conn);
+
+/* A message callback of OpenSSL's: the function that SSL_set_msg_callback() takes. */
+typedef void thaw_msg_fn(int outbound, int version, int content_type, const void *data, size_t len, struct ssl_st *ssl,
+			 void *arg);
+
+/*
+ * Sets the application's own message callback; NULL: none. It sees all that one set with SSL_set_msg_callback() would
+ * see, in the same order. The SSL has one such callback, OpenSSL has no way to ask which one it is, and a thaw_conn
+ * follows an exchange by it. So a program that has set one, on the SSL_CTX or the SSL, sets it here again after
+ * thaw_conn_new(), and calls neither SSL_set_msg_callback() nor SSL_set_msg_callback_arg() for as long as the thaw_conn
+ * lives. A program that replaces the callback of the thaw_conn all the same gets THAW_FAILED with THAW_ERR_USAGE from
+ * thaw_conn_read(), once a handshake or an exchange has gone by that was not seen; a pending ask is cancelled then.
+ * thaw_conn_free() makes fn the SSL's own.
+ */
+void thaw_conn_set_msg_callback(thaw_conn *conn, thaw_msg_fn *fn, void *arg);
 
 /* Whether a client that offers no post-handshake authentication but TLS 1.2 is held to 1.2. Before, or in, the
  * ClientHello callback. */

@@ -37,6 +37,11 @@ void thaw_conn_free(thaw_conn **conn)
 	free(gone);
 }
 
+void thaw_conn_set_msg_callback(thaw_conn *conn, thaw_msg_fn *fn, void *arg)
+{
+	tls_session_show_messages(conn->tls, fn, arg);
+}
+
 void thaw_conn_hold_to_tls12(thaw_conn *conn, bool hold)
 {
 	tls_session_hold_to_tls12(conn->tls, hold);

@@ -16,7 +16,8 @@
 #include "tls/peer.h"
 #include "tls/records.h"
 
-#define HELLO_REFUSED_MAX 4 /* client-initiated renegotiations refused before the connection is ended */
+#define FINISHED_LEN      12 /* of a Finished message: TLS 1.2 has no more (RFC 5246 7.4.9) */
+#define HELLO_REFUSED_MAX 4  /* client-initiated renegotiations refused before the connection is ended */
 
 /* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
 enum { MSG_CLIENT_HELLO = 1, MSG_CERTIFICATE_REQUEST = 13, MSG_FINISHED = 20, MSG_KEY_UPDATE = 24 };
@@ -32,6 +33,10 @@ struct tls_session {
 	char name[TLS_NAME_MAX + 1];
 	tls_message_fn *on_message; /* NULL: nobody asks on it */
 	void *on_message_arg;
+	thaw_msg_fn *shown; /* the application's message callback; NULL: none */
+	void *shown_arg;
+	unsigned char finished[FINISHED_LEN]; /* the client's newest that was reported */
+	bool unheard;                         /* there was one that was not */
 	unsigned refused_hellos;
 	struct tls_records records;
 	bool refused; /* by a no_renegotiation alert */
@@ -75,23 +80,28 @@ static bool of_exchange(const struct tls_session *session, int type)
 	       session->on_message(session->on_message_arg, type == MSG_FINISHED);
 }
 
-/*
- * The message callback is the only reliable witness of an exchange: info_callback's HANDSHAKE_DONE never fires for
- * post-handshake authentication and fires early on TLS 1.2.
- */
-static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
+/* Whether the client's newest Finished is another one than before. It is a new MAC each time. */
+static bool finished_anew(struct tls_session *session)
 {
-	struct tls_session *session = arg;
+	unsigned char now[FINISHED_LEN] = {0};
 
-	(void)version;
-	if (outbound) {
-		note_request(session, content_type, data, len);
-		return;
-	}
+	if (SSL_get_peer_finished(session->ssl, now, sizeof(now)) == 0)
+		return false;
+	bool anew = memcmp(session->finished, now, sizeof(now)) != 0;
+	memcpy(session->finished, now, sizeof(now));
+	return anew;
+}
+
+static void take_message(struct tls_session *session, int content_type, const void *data, size_t len)
+{
+	SSL *ssl = session->ssl;
+
 	tls_records_came(&session->records, ssl, content_type, data, len);
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
+	if (type == MSG_FINISHED) /* OpenSSL has computed what it must be */
+		(void)finished_anew(session);
 	/* OpenSSL's ClientHello callback, which comes next, is not shown those extensions that OpenSSL does not know.
 	 */
 	if (type == MSG_CLIENT_HELLO && !session->hello_seen) {
@@ -101,6 +111,27 @@ static void on_message(int outbound, int version, int content_type, const void *
 	bool expected = of_exchange(session, type) || !first_handshake_over(ssl);
 	if (type == MSG_CLIENT_HELLO && !expected && ++session->refused_hellos > HELLO_REFUSED_MAX)
 		tls_records_stop(&session->records, ssl);
+}
+
+/*
+ * The message callback is the only witness of each step of an exchange: info_callback's HANDSHAKE_DONE never fires for
+ * post-handshake authentication and fires early on TLS 1.2, and it does not see records. OpenSSL has no getter for it,
+ * so an application's own is given to tls_session_show_messages(), and unreported() finds out if ours was replaced. Its
+ * argument is not used: the application may have set another one.
+ */
+static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
+{
+	struct tls_session *session = tls_session_of(ssl);
+
+	(void)arg;
+	if (session == NULL)
+		return;
+	if (outbound)
+		note_request(session, content_type, data, len);
+	else
+		take_message(session, content_type, data, len);
+	if (session->shown != NULL)
+		session->shown(outbound, version, content_type, data, len, ssl, session->shown_arg);
 }
 
 struct tls_session *tls_session_new(struct ssl_st *ssl)
@@ -113,9 +144,15 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 		return NULL;
 	}
 	session->ssl = ssl;
+	(void)finished_anew(session);
 	SSL_set_msg_callback(ssl, on_message);
-	SSL_set_msg_callback_arg(ssl, session);
 	return session;
+}
+
+void tls_session_show_messages(struct tls_session *session, thaw_msg_fn *fn, void *arg)
+{
+	session->shown = fn;
+	session->shown_arg = arg;
 }
 
 void tls_session_on_message(struct tls_session *session, tls_message_fn *fn, void *arg)
@@ -131,7 +168,10 @@ void tls_session_free(struct tls_session **session)
 	*session = NULL;
 	if (gone == NULL)
 		return;
-	SSL_set_msg_callback(gone->ssl, NULL);
+	if (!gone->unheard) /* else it is the application's already */
+		SSL_set_msg_callback(gone->ssl, gone->shown);
+	if (!gone->unheard && gone->shown != NULL)
+		SSL_set_msg_callback_arg(gone->ssl, gone->shown_arg);
 	tls_peer_clear(&gone->peer);
 	free(gone->err);
 	free(gone);
@@ -238,6 +278,21 @@ static enum thaw_status keep_error(struct tls_session *session, enum thaw_status
 		*session->err = *err;
 	session->err_lost = session->err == NULL;
 	return status;
+}
+
+/*
+ * After each call in which OpenSSL reads; its result is status. A Finished that on_message() has not seen proves that
+ * the application has replaced the callback: what else the client has sent is then unknown, too.
+ */
+static enum thaw_status unreported(struct tls_session *session, enum thaw_status status)
+{
+	static const struct thaw_error replaced = {
+		THAW_ERR_USAGE, "the SSL's message callback was replaced; set it with thaw_conn_set_msg_callback()"};
+
+	if (status == THAW_FAILED)
+		return status;
+	session->unheard = finished_anew(session) || session->unheard;
+	return session->unheard ? keep_error(session, THAW_FAILED, &replaced) : status;
 }
 
 /* The SSL's owner may have given it a BIO since it was last done. */
@@ -402,10 +457,10 @@ enum thaw_status tls_ask_send(struct tls_session *session)
 	errno = 0;
 	int n = SSL_do_handshake(session->ssl);
 	if (n == 1)
-		return THAW_OK;
-	return keep_error(session,
-			  tls_failure(session->ssl, n, "sending the request for a certificate", begin_error(&err)),
-			  &err);
+		return unreported(session, THAW_OK);
+	enum thaw_status status =
+		tls_failure(session->ssl, n, "sending the request for a certificate", begin_error(&err));
+	return unreported(session, keep_error(session, status, &err));
 }
 
 bool tls_session_has_certificate(const struct tls_session *session)
@@ -457,12 +512,17 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 		return THAW_FAILED;
 	errno = 0;
 	int n = SSL_read_ex(session->ssl, data, room, len);
-	if (n == 1)
-		return THAW_OK;
-	if (session->records.over)
-		return keep_error(session, flooded(session, begin_error(&err)), &err);
-	session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
-	return keep_error(session, tls_failure(session->ssl, n, "reading", begin_error(&err)), &err);
+	enum thaw_status status = THAW_OK;
+	if (n != 1 && session->records.over) {
+		status = keep_error(session, flooded(session, begin_error(&err)), &err);
+	} else if (n != 1) {
+		session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
+		status = keep_error(session, tls_failure(session->ssl, n, "reading", begin_error(&err)), &err);
+	}
+	status = unreported(session, status);
+	if (status != THAW_OK)
+		*len = 0;
+	return status;
 }
 
 enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room, size_t *len)

@@ -29,6 +29,10 @@ void tls_session_free(struct tls_session **session);
 typedef bool tls_message_fn(void *arg, bool finished);
 void tls_session_on_message(struct tls_session *session, tls_message_fn *fn, void *arg);
 
+/* The application's message callback, which sees all that OpenSSL shows; fn NULL: none. It is the SSL's own again after
+ * tls_session_free(). */
+void tls_session_show_messages(struct tls_session *session, thaw_msg_fn *fn, void *arg);
+
 /* The tls_session of an SSL, or NULL. */
 struct tls_session *tls_session_of(const struct ssl_st *ssl);
 
