@@ -62,6 +62,24 @@ function(thaw_library name summary component)
 	install(FILES ${CMAKE_BINARY_DIR}/lib${name}.a DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component}-dev)
 	install(FILES ${CMAKE_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${component}-dev)
 	install(FILES ${lib_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/thaw COMPONENT ${component}-dev)
+
+	# A manual page for each header, made by script/man3, and a link to it for each function that its NAME has.
+	foreach(header ${lib_HEADERS})
+		get_filename_component(page ${header} NAME_WE)
+		string(REGEX REPLACE "_thaw$" "" page thaw_${page})
+		set(file packaging/man3/${page}.3)
+		set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+		file(STRINGS ${PROJECT_SOURCE_DIR}/${file} names REGEX "^thaw[a-z0-9_, ]* .- ")
+		string(REGEX MATCHALL "thaw_[a-z0-9_]+" names "${names}")
+		install(FILES ${file} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT ${component}-dev)
+		foreach(function ${names})
+			if(function IN_LIST symbols)
+				file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/man3/${function}.3 CONTENT ".so man3/${page}.3\n")
+				install(FILES ${CMAKE_BINARY_DIR}/man3/${function}.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3
+					COMPONENT ${component}-dev)
+			endif()
+		endforeach()
+	endforeach()
 endfunction()
 
 thaw_library(thaw "Client certificates on demand, in the middle of a TLS connection, without the freeze" library

@@ -13,8 +13,8 @@
  *   2. For each connection: thaw_conn_new() before the handshake or in that callback, thaw_conn_free() before
  *      SSL_free().
  *   3. Read with thaw_conn_read() and write with thaw_conn_write(). The first thaw_conn_read() does the handshake.
- *   4. For a request that needs a certificate: thaw_conn_ask(), then go on reading its body with thaw_conn_read() into
- * a thaw_spool, and call thaw_conn_body_ended() at its end, until thaw_conn_verdict() is no longer pending. Call
+ *   4. For a request that needs a certificate: thaw_conn_ask(). Then go on reading its body with thaw_conn_read() into
+ *      a thaw_spool, and call thaw_conn_body_ended() at its end, until thaw_conn_verdict() is no longer pending. Call
  *      thaw_conn_tick() when thaw_conn_deadline() has come.
  *   5. Act on the verdict: on THAW_VERDICT_ACCEPTED thaw_conn_identity() tells who it is.
  *
@@ -61,7 +61,7 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
  */
 enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Sets the pointer to NULL. *conn may be NULL. Before SSL_free() of its SSL. */
+/* Frees a thaw_conn, before SSL_free() of its SSL. Sets the pointer to NULL; *conn may be NULL. */
 void thaw_conn_free(thaw_conn **conn);
 
 /* A message callback of OpenSSL's: the function that SSL_set_msg_callback() takes. */
@@ -79,12 +79,12 @@ typedef void thaw_msg_fn(int outbound, int version, int content_type, const void
  */
 void thaw_conn_set_msg_callback(thaw_conn *conn, thaw_msg_fn *fn, void *arg);
 
-/* Whether a client that offers no post-handshake authentication but TLS 1.2 is held to 1.2. Before, or in, the
- * ClientHello callback. */
+/* Sets whether a client that offers TLS 1.2, but no post-handshake authentication, is held to 1.2. In the ClientHello
+ * callback or before. */
 void thaw_conn_hold_to_tls12(thaw_conn *conn, bool hold);
 
-/* At the handshake: request a certificate that trust verifies, never failing the handshake for want of it; then see
- * thaw_conn_check(). In the ClientHello callback or before. */
+/* Requests a certificate in the handshake, which goes on without one, or with one that the trust does not verify: see
+ * thaw_conn_check() after it. In the ClientHello callback or before. */
 enum thaw_status thaw_conn_ask_at_handshake(thaw_conn *conn, thaw_trust *trust) THAW_MUST_CHECK;
 
 /* How this connection can be asked, once the handshake is done; for THAW_MEANS_NONE *reason tells why (may be NULL). */
@@ -124,20 +124,20 @@ struct thaw_ask_options {
 };
 
 /*
- * Begins. THAW_OK: see thaw_conn_verdict(), which may be final at once (ACCEPTED: the certificate is there already and
- * this trust verifies it; IMPOSSIBLE). THAW_FAILED: misuse, which leaves the connection as it was: an ask is pending,
- * the handshake is not over, the options are wrong, or a thaw_conn_write() waits to be repeated. (OpenSSL ends a
- * connection on which a handshake message is begun in the middle of another write. A program that writes with
+ * Begins an ask. THAW_OK: see thaw_conn_verdict(), which may be final at once (ACCEPTED: the certificate is there
+ * already and this trust verifies it; IMPOSSIBLE). THAW_FAILED: misuse, which leaves the connection as it was: an ask
+ * is pending, the handshake is not over, the options are wrong, or a thaw_conn_write() waits to be repeated. (OpenSSL
+ * ends a connection on which a handshake message is begun in the middle of another write. A program that writes with
  * SSL_write() must see to that by itself, here and at thaw_conn_body_ended().)
  */
 enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options,
 			       uint64_t now_ms) THAW_MUST_CHECK;
 
 /*
- * Is the certificate that this connection has good for that trust? Whichever way it came: by the handshake, a resumed
- * session, or an ask under another trust. Nothing is sent, and no time passes. THAW_OK: thaw_conn_verdict() and
- * thaw_conn_report() have the answer: ACCEPTED, DECLINED (there is no certificate), REJECTED with its reason, or
- * OVER_LIMIT (out of memory). THAW_FAILED: misuse, as for thaw_conn_ask().
+ * Answers at once: is the certificate that this connection has good for that trust? Whichever way it came: by the
+ * handshake, a resumed session, or an ask under another trust. Nothing is sent, and no time passes. THAW_OK:
+ * thaw_conn_verdict() and thaw_conn_report() have the answer: ACCEPTED, DECLINED (there is no certificate), REJECTED
+ * with its reason, or OVER_LIMIT (out of memory). THAW_FAILED: misuse, as for thaw_conn_ask().
  */
 enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t now_ms) THAW_MUST_CHECK;
 
@@ -182,7 +182,7 @@ uint64_t thaw_conn_deadline(const thaw_conn *conn);
  * while its answer is outstanding. */
 void thaw_conn_ask_end(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason reason, uint64_t now_ms);
 
-/* Of the last ask or check. */
+/* The verdict of the last ask or check. */
 enum thaw_verdict thaw_conn_verdict(const thaw_conn *conn);
 
 /* The story of the last ask or check on this connection. */

@@ -45,7 +45,7 @@ struct thaw_curl_ask {
 	bool priming;               /* it asks the priming request; false: the upload */
 	const char *subject;        /* of the certificate that is given; NULL: there is none to give */
 	const char *const *issuers; /* the CAs that the server names, at most 32; none: any will do */
-	size_t issuer_count;
+	size_t issuer_count;        /* how many issuers there are */
 };
 
 /* Zero in a field: its default. All of it is copied. */
@@ -59,6 +59,7 @@ struct thaw_curl_options {
 	/* See thaw_curl_prime() of blocking: a record that is half out moves no further for so long, or needs so long
 	 * in all: the upload fails; 30,000, and 60,000. CURLOPT_LOW_SPEED_TIME is for the rest. */
 	uint32_t stall_ms, block_ms;
+	/* Called at each ask, when the certificate goes out, with arg. NULL: nobody is told. */
 	void (*asked)(void *arg, const struct thaw_curl_ask *ask);
 	void *arg;
 };
@@ -69,11 +70,13 @@ struct thaw_curl_report {
 	long status;           /* of the last answer; whatever it is, the connection is primed */
 	enum thaw_means asked; /* THAW_MEANS_NONE: no certificate was asked for on this connection */
 	bool given;            /* our certificate went out on it; false, although asked: there was none to give */
-	bool kept;       /* the connection is there for the upload; false: the server closes it behind each answer */
+	bool kept;       /* the connection is there for the upload; false: the server closes it after each answer */
 	const char *tls; /* "TLSv1.3"; NULL: plain HTTP */
 };
 
 /*
+ * Primes a connection with a HEAD, and pins the handle's next request to it.
+ *
  * curl: a CURL easy handle, all options set, ready for curl_easy_perform() or a multi handle. The first call takes it
  * over, and makes *helper, NULL before: from then on these options are the helper's: CURLOPT_SHARE, _SSL_CTX_FUNCTION,
  * _PREREQFUNCTION, _SOCKOPTFUNCTION, _UPLOAD_BUFFERSIZE, _HTTP_VERSION (HTTP/1.1: HTTP/2 knows no late ask, RFC 9113
@@ -87,7 +90,8 @@ struct thaw_curl_report {
  * call into libcurl (curl_easy_perform(), curl_multi_perform(), curl_multi_socket_action()) waits until the rest is
  * out: for as long as the path needs to take what is left of 16 KiB, milliseconds on most; never longer than block_ms,
  * nor than stall_ms in which not a byte moves. A call waits for one record at most. A multi handle's other transfers
- * and timers wait with it, and with each thaw_curl_prime(); who cannot bear that gives the upload a thread of its own.
+ * and timers wait with it, and with each thaw_curl_prime(); if that is too long,
+ * give the upload a thread of its own.
  *
  * THAW_OK: pinned. THAW_FAILED, *err: the server could not be reached, or does not keep the connection, or was lost
  * too often, or answers HEAD with a body; the handle is pinned to nothing, so that performing it is an upload without
@@ -121,14 +125,15 @@ enum thaw_curl_refusal {
 };
 enum thaw_curl_refusal thaw_curl_refused(const thaw_curl *helper);
 
-/* THAW_CURL_LOST: The perform behind a successful thaw_curl_prime() sent nothing, because the primed connection was
- * gone. */
+/* Whether it was THAW_CURL_LOST: the perform after a successful thaw_curl_prime() sent nothing, because the primed
+ * connection was gone. */
 bool thaw_curl_lost(const thaw_curl *helper);
 
-/* Of the last thaw_curl_prime(); belongs to the helper. */
+/* What came of the last thaw_curl_prime(). It belongs to the helper. */
 const struct thaw_curl_report *thaw_curl_report(const thaw_curl *helper);
 
-/* Behind curl_easy_cleanup() of its handle, whose connections end with it. */
+/* Frees a helper after curl_easy_cleanup() of its handle, whose connections end with that. Sets the pointer to NULL;
+ * *helper may be NULL. */
 void thaw_curl_free(thaw_curl **helper);
 
 #ifdef __cplusplus

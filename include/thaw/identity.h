@@ -17,12 +17,13 @@ extern "C" {
 
 /* The kinds of subject alternative names (RFC 5280 4.2.1.6) that are told; others are left out. */
 enum thaw_san_kind {
-	THAW_SAN_DNS,
-	THAW_SAN_EMAIL,
-	THAW_SAN_URI,
-	THAW_SAN_IP, /* the text is as inet_ntop() writes it */
+	THAW_SAN_DNS,   /* a host name */
+	THAW_SAN_EMAIL, /* a mailbox */
+	THAW_SAN_URI,   /* a URI */
+	THAW_SAN_IP,    /* the text is as inet_ntop() writes it */
 };
 
+/* A subject alternative name. */
 struct thaw_san {
 	enum thaw_san_kind kind;
 	const char *text;
@@ -34,18 +35,20 @@ struct thaw_der {
 	size_t len;
 };
 
+/* The length of a SHA-256 digest. */
 #define THAW_SHA256_LEN 32
 
+/* A client, by its certificate. */
 struct thaw_identity {
 	const char *subject, *issuer; /* RFC 4514 */
 	const char *serial;           /* hexadecimal, upper case, whole bytes; "-" in front if it is negative */
 	int64_t not_before;           /* seconds since 1970-01-01 00:00:00 UTC, as time_t */
-	int64_t not_after;
-	const struct thaw_san *sans; /* in the certificate's order */
-	size_t san_count;
-	const uint8_t *sha256;  /* THAW_SHA256_LEN bytes, of the certificate's DER form */
-	const char *sha256_hex; /* the same in lower-case digits */
-	struct thaw_der certificate;
+	int64_t not_after;            /* the same */
+	const struct thaw_san *sans;  /* in the certificate's order */
+	size_t san_count;             /* how many sans there are */
+	const uint8_t *sha256;        /* THAW_SHA256_LEN bytes, of the certificate's DER form */
+	const char *sha256_hex;       /* the same in lower-case digits */
+	struct thaw_der certificate;  /* the client's own */
 	/*
 	 * The CA certificates that the verification went over, from the issuer's on, without a root at its end. None
 	 * where they are more than 8, or 32 KiB: chain_cut is true then.

@@ -65,7 +65,7 @@ struct thaw_ledger_use {
 enum thaw_status thaw_ledger_new(const struct thaw_ledger_limits *limits, thaw_ledger **ledger,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Once its stores have been freed. Sets the pointer to NULL; *ledger may be NULL. */
+/* Frees a ledger, once its stores have been freed. Sets the pointer to NULL; *ledger may be NULL. */
 void thaw_ledger_free(thaw_ledger **ledger);
 
 /* Gives back all that a worker held. Only after that worker's process has ended. */
@@ -82,7 +82,7 @@ enum thaw_status thaw_ledger_read_use(const thaw_ledger *ledger, struct thaw_led
 enum thaw_status thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, thaw_store **store,
 				struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Once its spools have been freed. Sets the pointer to NULL; *store may be NULL. */
+/* Frees a store, once its spools have been freed. Sets the pointer to NULL; *store may be NULL. */
 void thaw_store_free(thaw_store **store);
 
 /*
@@ -99,49 +99,51 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms);
 enum thaw_status thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit, thaw_spool **spool,
 				struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Gives all that it holds back. Sets the pointer to NULL; *spool may be NULL. */
+/* Frees a spool, and gives back all that it holds. Sets the pointer to NULL; *spool may be NULL. */
 void thaw_spool_free(thaw_spool **spool);
 
 /*
- * May be ended to make room for others, while its request waits for a certificate: since_ms is when that began. `end`
- * is called then, from within any call on any spool of the store, or thaw_store_tend(). True: all that the spool held
- * is gone, and every call that needs it fails with THAW_REASON_BUDGET_PRESSURE, or DISK_FULL or DISK_ERROR where that
- * is why there is no room; false: not now. It may not call the spool, or free one: let it note that the request has to
- * be answered. NULL: may not be ended any more.
+ * Is asked whether a spool may be ended: see thaw_spool_yield(). True: it is. All that it held is gone, and every call
+ * that needs it fails with THAW_REASON_BUDGET_PRESSURE, or DISK_FULL or DISK_ERROR where that is why there is no room.
+ * False: not now. The function may not call the spool, or free one: let it note that the request has to be answered.
  */
 typedef bool thaw_spool_end_fn(void *arg);
 
-/* Names the function that is asked to end the spool; see thaw_spool_end_fn. */
+/*
+ * Lets a spool be ended to make room for others, while its request waits for a certificate: since_ms is when that
+ * began. `end` is asked then, from within any call on any spool of the store, or thaw_store_tend(). NULL: the spool may
+ * not be ended any more.
+ */
 void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg);
 
-/* THAW_REASON_NONE, or why it was ended. */
+/* Why a spool was ended; THAW_REASON_NONE: it was not. */
 enum thaw_reason thaw_spool_ended(const thaw_spool *spool);
 
 /*
- * Room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed, with a length of 0 if
- * there was nothing to write; no other call on the spool in between. What is reserved stays in memory until then.
- * THAW_FAILED, and *why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*. A spool that has refused once may be
- * asked again (a budget may have been given back). why may be NULL; after THAW_OK it is THAW_REASON_NONE.
+ * Gives room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed, with a length
+ * of 0 if there was nothing to write; no other call on the spool in between. What is reserved stays in memory until
+ * then. THAW_FAILED, and *why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*. A spool that has refused once may
+ * be asked again (a budget may have been given back). why may be NULL; after THAW_OK it is THAW_REASON_NONE.
  */
 enum thaw_status thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room,
 				    enum thaw_reason *why) THAW_MUST_CHECK;
 
-/* So many bytes were written to what was reserved. */
+/* len bytes were written to what thaw_spool_reserve() has given. */
 void thaw_spool_commit(thaw_spool *spool, size_t len);
 
-/* The same with a copy: all of data; or THAW_FAILED, *why, and nothing more than a part of it. */
+/* Writes a copy of data. THAW_FAILED, and *why: a part of it may have been written. */
 enum thaw_status thaw_spool_write(thaw_spool *spool, const void *data, size_t len,
 				  enum thaw_reason *why) THAW_MUST_CHECK;
 
 /*
- * The oldest bytes that have not been consumed, as many as lie in one piece; *len 0 when the spool is empty. Valid
- * until the next call on the spool. THAW_FAILED, and *why: DISK_ERROR if a block could not be read back, or was changed
- * on the disk; or why the spool was ended.
+ * Shows the oldest bytes that have not been consumed, as many as lie in one piece; *len 0 when the spool is empty.
+ * Valid until the next call on the spool. THAW_FAILED, and *why: DISK_ERROR if a block could not be read back, or was
+ * changed on the disk; or why the spool was ended.
  */
 enum thaw_status thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len,
 				 enum thaw_reason *why) THAW_MUST_CHECK;
 
-/* len: at most what the last peek told. */
+/* Removes the oldest len bytes: at most as many as the last thaw_spool_peek() has shown. */
 void thaw_spool_consume(thaw_spool *spool, size_t len);
 
 /* What a spool holds, and has held. */

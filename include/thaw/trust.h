@@ -38,13 +38,13 @@ enum thaw_purpose {
 
 /* Zero stands for each default; ca is required. */
 struct thaw_trust_options {
-	size_t size;     /* sizeof(struct thaw_trust_options) */
-	const char *ca;  /* PEM file of CA certificates */
-	const char *crl; /* PEM file of their CRLs; NULL: revocation is not checked */
-	enum thaw_crl_check crl_check;
-	enum thaw_purpose purpose;
-	unsigned depth; /* CA certificates between a client's and the trust anchor, at most; 0: 8 */
-	bool no_names;  /* clients are not sent the names of the CAs; by default, where they fit in 16 KiB */
+	size_t size;                   /* sizeof(struct thaw_trust_options) */
+	const char *ca;                /* PEM file of CA certificates */
+	const char *crl;               /* PEM file of their CRLs; NULL: revocation is not checked */
+	enum thaw_crl_check crl_check; /* which certificates need a CRL */
+	enum thaw_purpose purpose;     /* what a certificate must be made for */
+	unsigned depth;                /* CA certificates between a client's and the trust anchor, at most; 0: 8 */
+	bool no_names; /* clients are not sent the names of the CAs; by default, where they fit in 16 KiB */
 	/* Each certificate in ca is a trust anchor, also that of an intermediate CA whose root is not in ca. One that a
 	   CRL in crl revokes is not. */
 	bool partial_chain;
@@ -59,7 +59,7 @@ struct thaw_trust_options {
 enum thaw_status thaw_trust_open(const struct thaw_trust_options *options, thaw_trust **trust,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
-/* The same with the defaults. crl_file may be NULL. */
+/* As thaw_trust_open() with the defaults. crl_file may be NULL. */
 enum thaw_status thaw_trust_load(const char *ca_file, const char *crl_file, thaw_trust **trust,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
@@ -71,7 +71,7 @@ enum thaw_status thaw_trust_load(const char *ca_file, const char *crl_file, thaw
 enum thaw_status thaw_trust_from_store(struct x509_store_st *store, thaw_trust **trust,
 				       struct thaw_error *err) THAW_MUST_CHECK;
 
-/* One reference more. Returns trust. */
+/* Takes one reference more. Returns trust. */
 thaw_trust *thaw_trust_ref(thaw_trust *trust);
 
 /* Gives a reference back, and sets the pointer to NULL. *trust may be NULL. */

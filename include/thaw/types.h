@@ -10,11 +10,11 @@
  *
  *	struct thaw_trust_options options = {.size = sizeof(options), .ca = "clients-ca.pem"};
  *
- * A later version of the library may add fields at the end. A program that was compiled before knows a smaller size;
- *the new fields have their defaults then. A program that was compiled for a newer library than the one that runs may
- *use it as long as the fields that the library does not know are zero: otherwise the call fails with THAW_ERR_USAGE.
- *Other structs belong to the library, which gives pointers to them, and may grow at the end, too. struct thaw_error and
- *the elements of arrays keep their size.
+ * A later version of the library may add fields at the end. A program that was compiled before then passes a smaller
+ * size, and gets the defaults for the new fields. A program that was compiled for a newer library than the one that
+ * runs may use it as long as the fields that the library does not know are zero: otherwise the call fails with
+ * THAW_ERR_USAGE. Other structs belong to the library, which gives pointers to them, and may grow at the end, too.
+ * struct thaw_error and the elements of arrays keep their size.
  *
  * Time. Milliseconds of a monotonic clock that the caller reads and passes on; a thaw_conn never looks at a clock. A
  * deadline of THAW_NEVER means that nothing is waited for.
@@ -49,32 +49,35 @@ extern "C" {
 #define THAW_VERSION                           THAW_MAKE_VERSION(THAW_VERSION_MAJOR, THAW_VERSION_MINOR, THAW_VERSION_PATCH)
 #define THAW_VERSION_TEXT                      "0.2.0"
 
+/* A time that does not come: a deadline that is not set. */
 #define THAW_NEVER UINT64_MAX
 
 /* How a call ended. 'Blocked' is a class of its own: it is never an error. */
 enum thaw_status {
-	THAW_OK,
+	THAW_OK,         /* done */
 	THAW_WANT_READ,  /* call again when the transport can be read */
 	THAW_WANT_WRITE, /* call again when the transport can be written */
 	THAW_CLOSED,     /* the peer ended the connection in an orderly way */
 	THAW_FAILED,     /* the error, or the reason, says why */
 };
 
+/* Whose fault a failure is. */
 enum thaw_error_class {
-	THAW_ERR_NONE,
+	THAW_ERR_NONE,     /* nothing failed */
 	THAW_ERR_PEER,     /* the peer broke a protocol, or the connection */
 	THAW_ERR_USAGE,    /* the caller broke this interface's rules */
 	THAW_ERR_RESOURCE, /* memory, disk or a budget was spent */
-	THAW_ERR_TIMEOUT,
-	THAW_ERR_SYSTEM, /* the operating system refused */
-	THAW_ERR_CONFIG, /* a setting is wrong */
+	THAW_ERR_TIMEOUT,  /* a deadline passed */
+	THAW_ERR_SYSTEM,   /* the operating system refused */
+	THAW_ERR_CONFIG,   /* a setting is wrong */
 };
 
+/* The room for the text of an error, with its NUL. */
 #define THAW_ERROR_TEXT 512
 
 /* Written whole by each call that takes one: THAW_ERR_NONE and an empty text, if it did not fail. */
 struct thaw_error {
-	enum thaw_error_class cls;
+	enum thaw_error_class cls;  /* whose fault it is */
 	char text[THAW_ERROR_TEXT]; /* what failed, on what, and why: one line */
 };
 
@@ -88,29 +91,29 @@ enum thaw_means {
 
 /* When it is asked. */
 enum thaw_moment {
-	THAW_MOMENT_NONE,
-	THAW_MOMENT_HANDSHAKE,
-	THAW_MOMENT_HEADERS,
-	THAW_MOMENT_BODY,
-	THAW_MOMENT_RESPONSE,
+	THAW_MOMENT_NONE,      /* never */
+	THAW_MOMENT_HANDSHAKE, /* in the connection's first handshake */
+	THAW_MOMENT_HEADERS,   /* once the request's headers are there */
+	THAW_MOMENT_BODY,      /* at the end of the request's body */
+	THAW_MOMENT_RESPONSE,  /* after the response */
 };
 
 /* How an ask ended. */
 enum thaw_verdict {
-	THAW_VERDICT_NONE, /* never asked */
-	THAW_VERDICT_PENDING,
-	THAW_VERDICT_ACCEPTED,
-	THAW_VERDICT_DECLINED,
-	THAW_VERDICT_REJECTED,
-	THAW_VERDICT_TIMED_OUT,
-	THAW_VERDICT_OVER_LIMIT,
-	THAW_VERDICT_IMPOSSIBLE,
-	THAW_VERDICT_CANCELLED,
+	THAW_VERDICT_NONE,       /* never asked */
+	THAW_VERDICT_PENDING,    /* not ended yet */
+	THAW_VERDICT_ACCEPTED,   /* the trust verifies the client's certificate */
+	THAW_VERDICT_DECLINED,   /* the client has given no certificate */
+	THAW_VERDICT_REJECTED,   /* the client's certificate is not accepted; the reason says why */
+	THAW_VERDICT_TIMED_OUT,  /* the client has not answered, or has not sent its body, in time */
+	THAW_VERDICT_OVER_LIMIT, /* a limit or the memory was spent before the answer */
+	THAW_VERDICT_IMPOSSIBLE, /* this connection cannot be asked; the reason says why */
+	THAW_VERDICT_CANCELLED,  /* by the caller, or because the connection broke */
 };
 
 /* Why a means is none, or a verdict is not 'accepted'. */
 enum thaw_reason {
-	THAW_REASON_NONE,
+	THAW_REASON_NONE,               /* there is no reason to give */
 	THAW_REASON_NO_POST_HANDSHAKE,  /* TLS 1.3 client that did not offer it */
 	THAW_REASON_NO_SECURE_RENEG,    /* TLS 1.2 client without RFC 5746 */
 	THAW_REASON_NO_EXTENDED_MASTER, /* TLS 1.2 session resumed without RFC 7627 */
@@ -137,8 +140,8 @@ enum thaw_reason {
 	THAW_REASON_BUDGET_PRESSURE,    /* the spool was nearly full, and this ask had waited longest */
 };
 
-/* The version of the library that runs, which may be newer than the headers: as THAW_VERSION_TEXT, and as THAW_VERSION.
- */
+/* The version of the library that runs, which may be newer than the headers: in the form of THAW_VERSION_TEXT, and in
+ * that of THAW_VERSION. */
 const char *thaw_version(void);
 uint32_t thaw_version_number(void);
 

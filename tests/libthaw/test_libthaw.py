@@ -217,6 +217,23 @@ def test_the_symbol_list_is_what_the_headers_declare(library):
     assert declared(library) == set((TOP / f"cmake/lib{library}.symbols").read_text().split())
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_each_function_has_a_manual_page(prefix, library):
+    pages = {f"thaw_{header}" if header != "thaw" else header: TOP / f"include/thaw/{header}.h" for header in LIBRARIES[library]}
+    folder = next(prefix.rglob("man3"))
+    assert {page for page in pages if (folder / f"{page}.3").read_text().startswith(".so")} == set()
+    for function in declared(library):
+        page = (folder / f"{function}.3").read_text()
+        linked = re.fullmatch(r"\.so man3/(\w+)\.3\n", page)[1]
+        assert re.search(rf"\b{function}\(", re.sub(r"/\*.*?\*/", "", pages[linked].read_text(), flags=re.S)), (function, linked)
+
+
+def test_no_manual_page_is_of_no_function(prefix):
+    pages = {file.stem for file in next(prefix.rglob("man3")).glob("*.3")}
+    headers = {f"thaw_{header}" if header != "thaw" else header for headers in LIBRARIES.values() for header in headers}
+    assert pages - headers == set().union(*(declared(library) for library in LIBRARIES))
+
+
 def test_the_version_of_the_headers_is_the_project_s(prefix, tmp_path):
     version = re.search(r"^project\(thaw VERSION ([0-9.]+)", (TOP / "CMakeLists.txt").read_text(), re.M)[1]
     (tmp_path / "version.c").write_text(
