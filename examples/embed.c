@@ -1,11 +1,13 @@
 /*
  * An HTTPS server around libthaw: PUT /late gets its client certificate in the middle of the upload.
  *
- *	embed PORT server.pem server.key clients-ca.pem        prints "ready PORT" when it listens; PORT 0: any
+ *	embed PORT server.pem server.key clients-ca.pem [BYTES]
  *
- * It uses poll(), OpenSSL and <thaw/thaw.h> only, and needs libthaw 0.2 or later. What Thaw needs of a server is marked
- *(1) to (7). The rest is what any server has, and kept short: one request a connection, Content-Length only, a head
- *that is searched, not parsed.
+ * It prints "ready PORT" when it listens; PORT 0: any. BYTES: of each socket's buffers, to try it with small ones.
+ *
+ * It uses poll(), OpenSSL and <thaw/thaw.h> only, and needs libthaw 0.2 or later. What Thaw needs of a server is
+ * marked (1) to (7). The rest is what any server has, and kept short: one request a connection, Content-Length only, a
+ * head that is searched, not parsed.
  */
 #define _GNU_SOURCE 1 /* strcasestr(), accept4() */
 #include <arpa/inet.h>
@@ -297,19 +299,29 @@ static bool set_up(char **argv)
 	return true;
 }
 
+/* Sockets that it accepts have the same. */
+static bool set_buffers(int listener, const char *bytes)
+{
+	int size = (int)strtol(bytes, NULL, 10);
+
+	return setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == 0 &&
+	       setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 
-	if (argc != 5 || !set_up(argv)) {
-		fprintf(stderr, "usage: embed PORT server.pem server.key clients-ca.pem\n");
+	if (argc < 5 || argc > 6 || !set_up(argv)) {
+		fprintf(stderr, "usage: embed PORT server.pem server.key clients-ca.pem [BYTES]\n");
 		return EX_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	address.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 64) != 0 ||
+	if ((argc == 6 && !set_buffers(listener, argv[5])) ||
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(listener, 64) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &len) != 0) {
 		perror("embed");
 		return EX_OSERR;

@@ -5,12 +5,15 @@ THAW_BUILD is the build to install from. With THAW_EMBED and THAW_UPLOAD instead
 installed.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import pathlib
 import re
 import signal
+import socket
+import ssl
 import subprocess
 
 import pytest
@@ -82,10 +85,11 @@ def end_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-@pytest.fixture
-def port(embed, pki):
+@contextlib.contextmanager
+def running(embed, pki, ca, *more):
+    """The port of an embed that trusts that CA file."""
     server = subprocess.Popen(
-        [embed, "0", pki / "server.pem", pki / "server.key", pki / "ca.pem"],
+        [embed, "0", pki / "server.pem", pki / "server.key", ca, *more],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=end_with_parent,
     )  # fmt: skip
     try:
@@ -94,6 +98,12 @@ def port(embed, pki):
     finally:
         server.kill()
         server.communicate()
+
+
+@pytest.fixture
+def port(embed, pki):
+    with running(embed, pki, pki / "ca.pem") as where:
+        yield where
 
 
 @pytest.fixture(scope="session")
@@ -153,6 +163,49 @@ def test_many_at_once(port, pki, body, version):
         subprocess.Popen(command(port, pki, body, *options), text=True, stdout=subprocess.PIPE) for _ in range(4)
     ]
     assert [one.communicate()[0] for one in running] == [accepted(version, body.read_bytes()) + "200"] * 4
+
+
+SMALL, LARGE = 4096, 1 << 20
+
+
+@pytest.fixture(scope="session")
+def long_list(pki):
+    """The clients' CA, and others whose names make the list nearly as long as one may be: 16 KiB."""
+    unit = "".join(f"{nth}.OU = {nth:060}\n" for nth in range(72))
+    (pki / "long.cnf").write_text(f"[req]\nprompt = no\ndistinguished_name = name\n[name]\n{unit}CN = $ENV::NTH\n")
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-config", pki / "long.cnf"]
+    others = [run("openssl", "req", "-x509", "-days", "2", *new, env={**os.environ, "NTH": str(nth)}) for nth in range(3)]
+    file = pki / "many.pem"
+    file.write_text((pki / "ca.pem").read_text() + "".join(others))
+    # Each has its name twice, and little else. Of more than 16,384 bytes none would be sent.
+    assert 15000 < sum(len(ssl.PEM_cert_to_DER_cert(pem)) // 2 for pem in others) < 16300
+    return file
+
+
+def write_then_read(port, pki, version, data):
+    """A client with small buffers, which reads nothing before all of its request is written: its response."""
+    context = ssl.create_default_context(cafile=pki / "ca.pem")
+    context.load_cert_chain(pki / "client.pem", pki / "client.key")
+    context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, f"TLSv{version.replace('.', '_')}")
+    context.post_handshake_auth = True
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+    plain.settimeout(LIMIT_S)
+    plain.connect(("127.0.0.1", port))
+    with context.wrap_socket(plain, server_hostname="localhost") as client:
+        client.sendall(f"PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+        return b"".join(iter(lambda: client.recv(4096), b"")).decode()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_that_writes_all_before_it_reads(embed, pki, long_list, version):
+    """Over plain sockets of 4 KiB: the request for the certificate cannot be sent before the client reads. (By TLS 1.2 it
+    is sent after the body; tests/unit/hold.c has the one that is sent early.)"""
+    data = hashlib.shake_128(b"small").digest(LARGE)
+    with running(embed, pki, long_list, str(SMALL)) as port:
+        head, _, text = write_then_read(port, pki, version, data).partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 200 ") and text == accepted(version, data)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
