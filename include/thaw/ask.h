@@ -58,6 +58,11 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
  * Makes the ask's side of an SSL, before its handshake, or in the ClientHello callback before thaw_ctx_client_hello().
  * Takes the SSL's message callback for as long as it lives: see thaw_conn_set_msg_callback(). THAW_FAILED: out of
  * memory; the SSL is as it was.
+ *
+ * SSL_set_accept_state() of OpenSSL 3.5 allocates memory, and cannot say that there was none. OpenSSL itself crashes if
+ * an SSL that has failed so is given a BIO. So call, in this order: SSL_new(), SSL_set_fd() or SSL_set_bio(),
+ * thaw_conn_new(), SSL_set_accept_state(). Then the first thaw_conn_read() fails. In another order thaw_conn_new()
+ * fails for such an SSL; to be freed is all that it is good for.
  */
 enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
 

@@ -134,9 +134,18 @@ static void on_message(int outbound, int version, int content_type, const void *
 		session->shown(outbound, version, content_type, data, len, ssl, session->shown_arg);
 }
 
+/*
+ * SSL_set_accept_state() of OpenSSL 3.5 makes the SSL's record layers, and returns nothing. Without memory it leaves an
+ * SSL in the state of an error before any handshake: OpenSSL crashes if that is given a BIO.
+ */
+static bool is_half_made(const SSL *ssl)
+{
+	return SSL_get_state(ssl) == TLS_ST_BEFORE && SSL_in_before(ssl) == 0;
+}
+
 struct tls_session *tls_session_new(struct ssl_st *ssl)
 {
-	struct tls_session *session = calloc(1, sizeof(*session));
+	struct tls_session *session = is_half_made(ssl) ? NULL : calloc(1, sizeof(*session));
 
 	if (session == NULL || !tls_hold(ssl, TLS_HOLD_HANDSHAKE) || !tls_peer_init(&session->peer, ssl, session)) {
 		free(session);

@@ -145,12 +145,83 @@ static void guests_without_memory(void **state)
 	}
 }
 
+static void accept_without_memory(SSL *ssl, unsigned long k)
+{
+	fault_arm(k);
+	fault_inside(true);
+	SSL_set_accept_state(ssl);
+	fault_inside(false);
+}
+
+static SSL *ssl_with_a_bio(SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_non_null(ssl);
+	assert_non_null(bio);
+	SSL_set_bio(ssl, bio, bio);
+	return ssl;
+}
+
+/* OpenSSL 3.5 allocates in SSL_set_accept_state(), which cannot fail; 3.0 does not. */
+static void an_ssl_that_was_half_made_gets_no_thaw_conn(void **state)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	unsigned long k = 0;
+
+	(void)state;
+	do {
+		SSL *ssl = ssl_with_a_bio(ctx);
+		struct thaw_error err;
+		thaw_conn *conn;
+
+		accept_without_memory(ssl, ++k);
+		enum thaw_status status = thaw_conn_new(ssl, &conn, &err);
+		assert_int_equal(status, fault_happened() ? THAW_FAILED : THAW_OK);
+		assert_int_equal(err.cls, fault_happened() ? THAW_ERR_RESOURCE : THAW_ERR_NONE);
+		if (fault_happened()) { /* there is memory again */
+			SSL_set_accept_state(ssl);
+			assert_int_equal(thaw_conn_new(ssl, &conn, &err), THAW_OK);
+		}
+		thaw_conn_free(&conn);
+		SSL_free(ssl);
+	} while (fault_happened());
+	fault_arm(0);
+	SSL_CTX_free(ctx);
+}
+
+static void an_ssl_that_is_half_made_after_its_thaw_conn_fails_when_it_is_read(void **state)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	unsigned long k = 0;
+
+	(void)state;
+	do {
+		SSL *ssl = ssl_with_a_bio(ctx);
+		thaw_conn *conn = made_conn_new(ssl);
+		char byte;
+		size_t len;
+
+		accept_without_memory(ssl, ++k);
+		assert_int_equal(thaw_conn_read(conn, &byte, 1, &len, 1),
+				 fault_happened() ? THAW_FAILED : THAW_WANT_READ);
+		thaw_conn_free(&conn);
+		SSL_free(ssl);
+	} while (fault_happened());
+	fault_arm(0);
+	ERR_clear_error();
+	SSL_CTX_free(ctx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* before any other */
 		cmocka_unit_test(the_first_guest_without_memory),
 		cmocka_unit_test(the_first_session_without_memory),
+		cmocka_unit_test(an_ssl_that_was_half_made_gets_no_thaw_conn),
+		cmocka_unit_test(an_ssl_that_is_half_made_after_its_thaw_conn_fails_when_it_is_read),
 		cmocka_unit_test(guests_without_memory),
 	};
 

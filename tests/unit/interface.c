@@ -82,6 +82,39 @@ static void after_success_there_is_no_error(void **state)
 	SSL_CTX_free(ctx);
 }
 
+static int join_in_the_callback(SSL *ssl, int *alert, void *arg)
+{
+	struct pair *pair = arg;
+
+	if (pair->conn == NULL)
+		pair->conn = made_conn_new(ssl);
+	return pair->conn != NULL ? thaw_ctx_client_hello(ssl, alert, NULL) : SSL_CLIENT_HELLO_ERROR;
+}
+
+static void a_conn_may_be_made_in_the_client_hello_callback(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+
+		open_server(&pair, versions[v]);
+		begin(&pair);
+		thaw_conn_free(&pair.conn);
+		SSL_CTX_set_client_hello_cb(pair.server_ctx, join_in_the_callback, &pair);
+		equip(pair.client, pki.client, pki.key, (X509 *[]){pki.issuing}, 1);
+		for (int turn = 0; turn < TURNS_MAX && pair.conn == NULL; turn++) {
+			(void)SSL_do_handshake(pair.client);
+			(void)SSL_do_handshake(pair.server);
+		}
+		assert_non_null(pair.conn);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+		finish(&pair);
+		close_contexts(&pair);
+	}
+}
+
 /* ---- sizes */
 
 /* How large a struct was that ended with that field. */
@@ -265,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_need_not_be_initialized),
 		cmocka_unit_test(after_success_there_is_no_error),
+		cmocka_unit_test(a_conn_may_be_made_in_the_client_hello_callback),
 		cmocka_unit_test(an_older_trust_options_has_the_defaults_for_what_it_lacks),
 		cmocka_unit_test(an_older_ask_has_default_deadlines),
 		cmocka_unit_test(an_older_ledger_and_its_counts),
