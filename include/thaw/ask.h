@@ -110,8 +110,9 @@ struct thaw_ask_options {
 	/* Ask even if the connection has an accepted certificate: the client must prove anew that it holds that same
 	 * key. */
 	bool again;
-	/* The caller goes on with a certificate that is rejected, too: one that the connection has is judged again as
-	 * it is, under this trust, and not asked for anew. The verdict stays THAW_VERDICT_REJECTED. */
+	/* The caller goes on with a certificate that is rejected, too, and reads it with thaw_conn_rejected_identity().
+	 * One that the connection has is judged again as it is, under this trust, and not asked for anew. The verdict
+	 * stays THAW_VERDICT_REJECTED. */
 	bool unverified;
 	/*
 	 * Two deadlines, of which one runs at a time. Neither is prolonged by progress of the other.
@@ -211,6 +212,14 @@ const struct thaw_report *thaw_conn_report(const thaw_conn *conn);
  * THAW_OK with *identity NULL: no certificate was accepted yet. THAW_FAILED: out of memory.
  */
 enum thaw_status thaw_conn_identity(thaw_conn *conn, const struct thaw_identity **identity) THAW_MUST_CHECK;
+
+/*
+ * What the certificate says that the last ask with options.unverified, or the last check, has rejected with
+ * THAW_REASON_UNTRUSTED. The client has proven that it holds the key; nobody vouches for anything else in it, nor for
+ * its chain. Belongs to the connection, until an ask or a check rejects another certificate. THAW_OK with *identity
+ * NULL: there is none. THAW_FAILED: out of memory.
+ */
+enum thaw_status thaw_conn_rejected_identity(thaw_conn *conn, const struct thaw_identity **identity) THAW_MUST_CHECK;
 
 /* The first failure on this connection; THAW_ERR_NONE: there was none. Belongs to the connection. */
 const struct thaw_error *thaw_conn_error(const thaw_conn *conn);

@@ -7,6 +7,7 @@
 
 #include "ask/inside.h"
 #include "ask/plan.h"
+#include "ask/public_identity.h"
 #include "base/require.h"
 #include "base/sized.h"
 
@@ -102,6 +103,7 @@ static void keep_presented(thaw_conn *conn, struct tls_certificate **certificate
 {
 	if (conn->presented != NULL && tls_certificate_equal(conn->presented, *certificate))
 		return;
+	ask_identity_free(&conn->rejected);
 	tls_certificate_free(&conn->presented);
 	conn->presented = *certificate;
 	*certificate = NULL;

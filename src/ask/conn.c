@@ -31,6 +31,7 @@ void thaw_conn_free(thaw_conn **conn)
 		return;
 	tls_session_free(&gone->tls);
 	ask_identity_free(&gone->identity);
+	ask_identity_free(&gone->rejected);
 	tls_certificate_free(&gone->accepted);
 	tls_certificate_free(&gone->presented);
 	thaw_trust_free(&gone->trust);
@@ -97,17 +98,35 @@ const struct thaw_report *thaw_conn_report(const thaw_conn *conn)
 
 static const struct thaw_error no_memory = {THAW_ERR_RESOURCE, "reading the identity: out of memory"};
 
+/* *kept: made when it is first wanted. */
+static enum thaw_status make_identity(thaw_conn *conn, const struct tls_certificate *certificate,
+				      struct ask_identity **kept, const struct thaw_identity **identity)
+{
+	if (*kept == NULL)
+		*kept = ask_identity_new(certificate);
+	if (*kept == NULL)
+		return ask_misused(conn, &no_memory);
+	*identity = ask_identity_of(*kept);
+	return THAW_OK;
+}
+
 enum thaw_status thaw_conn_identity(thaw_conn *conn, const struct thaw_identity **identity)
 {
 	*identity = NULL;
 	if (conn == NULL || conn->accepted == NULL)
 		return THAW_OK;
-	if (conn->identity == NULL)
-		conn->identity = ask_identity_new(conn->accepted);
-	if (conn->identity == NULL)
-		return ask_misused(conn, &no_memory);
-	*identity = ask_identity_of(conn->identity);
-	return THAW_OK;
+	return make_identity(conn, conn->accepted, &conn->identity, identity);
+}
+
+enum thaw_status thaw_conn_rejected_identity(thaw_conn *conn, const struct thaw_identity **identity)
+{
+	bool last = conn->options.unverified && conn->report.verdict == THAW_VERDICT_REJECTED &&
+		    conn->report.reason == THAW_REASON_UNTRUSTED;
+
+	*identity = NULL;
+	if (!last || conn->presented == NULL)
+		return THAW_OK;
+	return make_identity(conn, conn->presented, &conn->rejected, identity);
 }
 
 const struct tls_identity *ask_accepted(const thaw_conn *conn)

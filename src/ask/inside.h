@@ -32,7 +32,8 @@ struct thaw_conn {
 	void (*settled)(void *arg); /* see ask_on_settled() */
 	void *settled_arg;
 	bool body_over;                  /* but a write waits to be repeated, and the request goes out after it */
-	struct ask_identity *identity;   /* made when it was first wanted; NULL: not yet */
+	struct ask_identity *identity;   /* of accepted; made when it was first wanted; NULL: not yet */
+	struct ask_identity *rejected;   /* of presented, in the same way */
 	const struct thaw_error *misuse; /* or out of memory; static; NULL: none */
 };
 

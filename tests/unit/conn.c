@@ -293,6 +293,75 @@ static void the_identity_says_what_the_certificate_says(void **state)
 	X509_free(client);
 }
 
+static const struct thaw_identity *rejected_identity(const struct pair *pair)
+{
+	const struct thaw_identity *who;
+
+	assert_int_equal(thaw_conn_rejected_identity(pair->conn, &who), THAW_OK);
+	return who;
+}
+
+static enum thaw_verdict ask_unverified(struct pair *pair, thaw_trust *trust, bool unverified)
+{
+	const struct thaw_ask_options options = {.size = sizeof(options),
+						 .trust = trust,
+						 .moment = THAW_MOMENT_HEADERS,
+						 .unverified = unverified,
+						 .again = !unverified};
+
+	assert_int_equal(thaw_conn_ask(pair->conn, &options, NOW_MS), THAW_OK);
+	settle(pair);
+	return thaw_conn_verdict(pair->conn);
+}
+
+static void a_rejected_identity_is_that_of_the_last_ask_that_wanted_it(void **state)
+{
+	X509 *stranger = issue("stranger", NULL, pki.key, false), *other = issue("other", NULL, pki.key, false);
+	const struct thaw_identity *who;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair = {0};
+		open_server(&pair, versions[v]);
+		come(&pair, stranger, pki.key, NULL);
+		assert_null(rejected_identity(&pair));
+		assert_int_equal(ask_unverified(&pair, pki.both, false), THAW_VERDICT_REJECTED);
+		assert_null(rejected_identity(&pair)); /* not wanted */
+		assert_int_equal(ask_unverified(&pair, pki.both, true), THAW_VERDICT_REJECTED);
+		who = rejected_identity(&pair);
+		assert_non_null(who);
+		assert_string_equal(who->subject, "CN=stranger");
+		assert_true(who->certificate.len > 0);
+		assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_OK);
+		assert_ptr_equal(rejected_identity(&pair), who); /* the same certificate: it stays */
+		assert_int_equal(thaw_conn_identity(pair.conn, &who), THAW_OK);
+		assert_null(who);
+		equip(pair.client, other, pki.key, NULL, 0);
+		assert_int_equal(ask_unverified(&pair, pki.both, false), THAW_VERDICT_REJECTED);
+		assert_null(rejected_identity(&pair)); /* never that of an earlier ask */
+		assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_OK);
+		assert_string_equal(rejected_identity(&pair)->subject, "CN=other");
+		finish(&pair);
+		close_contexts(&pair);
+	}
+	X509_free(stranger);
+	X509_free(other);
+}
+
+static void where_the_certificate_is_accepted_none_is_rejected(void **state)
+{
+	struct pair pair = {0};
+
+	(void)state;
+	open_server(&pair, TLS1_3_VERSION);
+	come(&pair, pki.client, pki.key, NULL);
+	assert_int_equal(ask_unverified(&pair, pki.both, true), THAW_VERDICT_ACCEPTED);
+	assert_null(rejected_identity(&pair));
+	finish(&pair);
+	close_contexts(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +374,8 @@ int main(void)
 		cmocka_unit_test(an_ask_needs_a_late_moment),
 		cmocka_unit_test(an_ask_cannot_be_ended_as_accepted),
 		cmocka_unit_test(the_identity_says_what_the_certificate_says),
+		cmocka_unit_test(a_rejected_identity_is_that_of_the_last_ask_that_wanted_it),
+		cmocka_unit_test(where_the_certificate_is_accepted_none_is_rejected),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
