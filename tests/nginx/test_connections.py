@@ -94,3 +94,24 @@ def test_http2_stream_is_refused_and_others_go_on(nginx):
     first, second = one.wait(lambda: [each for each in one.records() if each["target"] == "/late"][1:] and [each for each in one.records() if each["target"] == "/late"], "both records")
     assert (first["verdict"], first["reason"]) == ("impossible", "http2") and second["verdict"] == "accepted"
     assert ssl.HAS_TLSv1_3
+
+
+def test_early_data_is_425(nginx, tmp_path):
+    """Early data may be a replay, and its client cannot be asked before the handshake is over (RFC 8470 5.2)."""
+    one = nginx(BASE + "ssl_early_data on; server_name localhost;" + LATE)
+    s_client = ["timeout", "40", "openssl", "s_client", "-quiet", "-tls1_3", "-enable_pha", "-connect", f"127.0.0.1:{one.port}", "-servername", "localhost", "-CAfile", f"{one.pki}/ca.pem"]
+    session = tmp_path / "session"
+
+    def request(target):
+        return f"GET {target} HTTP/1.1\r\nHost: localhost:{one.port}\r\nConnection: close\r\n\r\n".encode()
+
+    def early(target):
+        (tmp_path / "early").write_bytes(request(target))
+        done = subprocess.run([*s_client, "-sess_in", session, "-early_data", tmp_path / "early"], stdin=subprocess.DEVNULL, capture_output=True)
+        return done.stdout
+
+    subprocess.run([*s_client, "-sess_out", session], input=request("/?ticket"), capture_output=True, check=True)
+    assert early("/?not-asked").startswith(b"HTTP/1.1 200 ")
+    assert one.record("/?not-asked")["reused"] == "r"
+    assert early("/late?asked").startswith(b"HTTP/1.1 425 ")
+    assert one.record("/late?asked")["verdict"] == ""

@@ -1,6 +1,8 @@
 """What nginx -t says about wrong settings, and that it accepts the right ones."""
 
 import pytest
+from harness.pki import Authority
+from harness.rawtls import Raw, context
 
 GOOD = "listen 127.0.0.1:{port} ssl; thaw_certificate_authority {pki}/ca.pem;"
 
@@ -44,3 +46,28 @@ def test_right_settings(nginx):
 def test_without_a_location_that_asks_nothing_is_needed(nginx):
     code, said = nginx("listen 127.0.0.1:{port} ssl; location / {{ return 204; }}", start=False).test()
     assert code == 0, said
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_revoked_certificate_is_refused(nginx, tmp_path, tls):
+    """thaw_crl with either thaw_crl_check. Without a CRL of the root no chain would be accepted: nginx does not start."""
+    one_ca = Authority(tmp_path, "one")
+    good, bad = one_ca.client("good"), one_ca.client("bad")
+    crl, leaf = tmp_path / "chain.crl", tmp_path / "leaf.crl"
+    leaf.write_text(one_ca.crl(one_ca.issuing, tmp_path / "bad.pem"))
+    crl.write_text(one_ca.crl(one_ca.root) + leaf.read_text())
+    base = f"listen 127.0.0.1:{{port}} ssl; server_name localhost; thaw_certificate_authority {one_ca.root};"
+    late = "thaw_client_certificate request; proxy_pass http://app;"
+    code, said = nginx(base + f"location / {{{{ thaw_crl {leaf}; {late} }}}}", start=False).test()
+    assert code == 1 and "no CRL of CA 'CN=one root'" in said
+    one = nginx(
+        base + f"location /chain {{{{ thaw_crl {crl}; {late} }}}} location /leaf {{{{ thaw_crl {leaf}; thaw_crl_check leaf; {late} }}}}"
+    )
+    for name, statuses in ((good, {"/chain": 200, "/leaf": 200}), (bad, {"/chain": 403, "/leaf": 403})):
+        for path, status in statuses.items():
+            ctx = context(one.pki, tls, identity=None)
+            ctx.load_cert_chain(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+            with Raw(one, ctx=ctx) as client:
+                assert client.ask("GET", f"{path}?{name}").status == status
+            record = one.record(f"{path}?{name}")
+            assert (record["verdict"], record["reason"]) == (("accepted", "none") if status == 200 else ("rejected", "untrusted"))
