@@ -263,6 +263,22 @@ static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, t
 	return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
+#if (NGX_HTTP_V3)
+/* RFC 9001 4.4: no post-handshake authentication, and there is no renegotiation. */
+static ngx_int_t refuse_http3(ngx_http_request_t *r, const thaw_location_t *location)
+{
+	thaw_request_t *asked = new_request(r, location->trust);
+
+	if (asked == NULL)
+		return NGX_HTTP_INTERNAL_SERVER_ERROR;
+	asked->state = THAW_SETTLED;
+	asked->report.verdict = THAW_VERDICT_IMPOSSIBLE;
+	asked->report.reason = THAW_REASON_NO_POST_HANDSHAKE;
+	asked->report.began_ms = asked->report.ended_ms = ngx_current_msec;
+	return outcome(r, location, &asked->report);
+}
+#endif
+
 ngx_int_t thaw_access(ngx_http_request_t *r)
 {
 	const thaw_location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_thaw_module);
@@ -280,6 +296,10 @@ ngx_int_t thaw_access(ngx_http_request_t *r)
 			      "thaw: access forbidden: a request without TLS has no certificate");
 		return location->require ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
 	}
+#if (NGX_HTTP_V3)
+	if (r->connection->quic != NULL)
+		return refuse_http3(r, location);
+#endif
 	thaw_link_t *link = thaw_link_of(r->connection);
 	/* RFC 9110 15.5.20: the client said another server's name in its handshake, and can say this one's. */
 	if (link == NULL || link->server != ngx_http_get_module_srv_conf(r, ngx_http_thaw_module)) {

@@ -72,6 +72,19 @@ static void join(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server)
 	(void)SSL_set_session_id_context(ssl, server->id, THAW_ID_LEN);
 }
 
+/* Over QUIC nobody can be asked (RFC 9001 4.4), and the SSL has no BIOs of nginx's. */
+static int is_quic(const ngx_connection_t *c)
+{
+#if (NGX_HTTP_V3)
+	const ngx_http_connection_t *http = c->data;
+
+	return http->addr_conf->quic;
+#else
+	(void)c;
+	return 0;
+#endif
+}
+
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
 	ngx_connection_t *c = ngx_ssl_get_connection(ssl);
@@ -79,7 +92,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 	int result;
 
 	(void)arg;
-	if (!c->ssl->handshaked && thaw_link_of_ssl(ssl) == NULL && (server = server_of(c, ssl))->asks)
+	if (!c->ssl->handshaked && thaw_link_of_ssl(ssl) == NULL && !is_quic(c) && (server = server_of(c, ssl))->asks)
 		join(c, ssl, server);
 	result = thaw_ctx_client_hello(ssl, alert, NULL);
 	thaw_link_clear_errors();

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from harness.rawtls import Raw, context
+from server import PROGRAM
 
 BASE = "listen 127.0.0.1:{port} ssl; thaw_certificate_authority {pki}/ca.pem;"
 LATE = "location /late {{ thaw_client_certificate request; proxy_pass http://app; }} location / {{ proxy_pass http://app; }}"
@@ -115,3 +116,24 @@ def test_early_data_is_425(nginx, tmp_path):
     assert one.record("/?not-asked")["reused"] == "r"
     assert early("/late?asked").startswith(b"HTTP/1.1 425 ")
     assert one.record("/late?asked")["verdict"] == ""
+
+
+def _has_http3():
+    built = subprocess.run([PROGRAM, "-V"], capture_output=True, text=True).stderr
+    curl = subprocess.run(["curl", "-V"], capture_output=True, text=True).stdout
+    return "--with-http_v3_module" in built and "HTTP3" in curl
+
+
+@pytest.mark.skipif(not _has_http3(), reason="needs nginx and curl with HTTP/3, as Debian 13 has them")
+def test_http3_is_refused_readably(nginx):
+    quic = BASE.replace("ssl;", "ssl; listen 127.0.0.1:{port} quic;", 1)
+    elsewhere = "location /elsewhere {{ thaw_client_certificate request; thaw_elsewhere https://certauth.example.com; proxy_pass http://app; }}"
+    one = nginx(quic + "server_name localhost;" + LATE + elsewhere)
+    curl = ["curl", "-sS", "-m", "60", "--http3-only", "--cacert", f"{one.pki}/ca.pem", "--cert", f"{one.pki}/client.pem", "--key", f"{one.pki}/client.key"]
+    for path, answer in (("/plain", "3 200 "), ("/late", "3 403 "), ("/elsewhere?q", "3 307 https://certauth.example.com/elsewhere?q")):
+        done = subprocess.run([*curl, "-w", "%{http_version} %{http_code} %{redirect_url}", "-o", "/dev/null", one.url(path)], capture_output=True, text=True)
+        assert done.stdout == answer, done
+        record = one.record(path)
+        assert (record["verdict"], record["reason"]) == (("", "") if path == "/plain" else ("impossible", "no-post-handshake-auth"))
+    with Raw(one, "1.3") as client:
+        assert client.ask("GET", "/late?over-tcp").status == 200
