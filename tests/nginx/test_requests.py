@@ -1,10 +1,12 @@
 """Requests as users of nginx know them: bodies, error pages, satisfy, subrequests, redirects, pipelining, limits."""
 
+import pathlib
 import socket
 
 import pytest
 from harness.rawtls import LIMIT, Raw
 
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs/NGINX.md"
 VERSIONS = ("1.2", "1.3")
 BASE = "listen 127.0.0.1:{port} ssl; server_name localhost; thaw_certificate_authority {pki}/ca.pem;"
 
@@ -29,6 +31,31 @@ def test_error_page_takes_the_place_of_the_403(nginx, payloads, tls, size, page)
     if page == "@app":
         assert answer.json()["fields"]["x-reason"] == "no-certificate"
     assert one.record("/late")["verdict"] == "declined"
+
+
+def _example(mark):
+    """The example of docs/NGINX.md that has this in it."""
+    return next(each for each in DOCS.read_text().split("```nginx\n")[1:] if mark in each).split("```")[0]
+
+
+@pytest.mark.parametrize("tls", VERSIONS)
+@pytest.mark.parametrize("size", (None, "1m"))
+def test_reason_in_the_page_as_the_manual_says(nginx, payloads, tls, size):
+    text = _example("map $thaw_reason").replace("{", "{{").replace("}", "}}")
+    words, server = text.split("server {{", 1)
+    server = server.rsplit("}}", 1)[0].replace("...", "proxy_pass http://app;")
+    one = nginx(BASE + server + "location /denied {{ deny all; }}", http=words)
+    body = payloads[size].data() if size else None
+    with Raw(one, tls, identity=None) as client:
+        answer = client.ask("PUT", "/secure/none", body)
+        assert (answer.status, answer.body) == (403, b"Your client sent no certificate. (no-certificate)\n")
+        assert answer.headers["content-type"] == "text/plain"
+    with Raw(one, tls, identity="stranger") as client:
+        answer = client.ask("PUT", "/secure/stranger", body)
+        assert answer.status == 403 and answer.body.endswith(b" (untrusted)\n")
+    with Raw(one, tls) as client:
+        assert client.ask("PUT", "/secure/good", body).status == 200
+        assert client.ask("GET", "/denied").body == b"Your certificate was not accepted. ()\n"
 
 
 @pytest.mark.parametrize("tls", VERSIONS)
