@@ -9,9 +9,12 @@ static void on_write(ngx_http_request_t *r);
 static void leave(void *data)
 {
 	thaw_request_t *asked = data;
+	thaw_link_t *link = thaw_link_of(asked->r->connection);
 
 	if (asked->link != NULL)
 		thaw_link_leave(asked->link);
+	if (link != NULL)
+		link->again = NULL; /* it was in the request's pool */
 }
 
 static ngx_pool_cleanup_t *find(ngx_http_request_t *r)
@@ -124,9 +127,15 @@ void thaw_go_on(thaw_request_t *asked)
 {
 	ngx_http_request_t *r = asked->r;
 
+	if (asked->link != NULL)
+		thaw_link_leave(asked->link);
 	asked->state = THAW_SETTLED;
 	if (r->connection->ssl->last == NGX_ERROR) { /* nothing can be written, either */
 		give_up(asked);
+		return;
+	}
+	if (asked->has_body && thaw_body_hand_back_small(r) == NGX_ERROR) {
+		ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
 		return;
 	}
 	r->read_event_handler = r->discard_body ? ngx_http_discarded_request_body_handler : ngx_http_block_reading;
@@ -164,11 +173,36 @@ static void pump(thaw_request_t *asked)
 	}
 }
 
+/* The verdict is in, the request goes on, and nginx reads the body. */
+static void read_on(thaw_request_t *asked, thaw_link_t *link)
+{
+	ngx_http_request_t *r = asked->r;
+	ngx_int_t rc = NGX_DECLINED;
+
+	if (asked->report.reason != THAW_REASON_CONNECTION && thaw_body_may_stream(r))
+		rc = thaw_body_hand_back(r, link);
+	if (rc == NGX_OK) {
+		thaw_go_on(asked);
+		return;
+	}
+	if (rc == NGX_ERROR) {
+		ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+		return;
+	}
+	if (rc == NGX_AGAIN)
+		thaw_link_watch(link, asked);
+	else if (asked->link != NULL)
+		thaw_link_leave(link);
+	r->write_event_handler = ngx_http_request_empty_handler;
+	thaw_body_resume_timer(r);
+}
+
 /* While nginx reads the body. */
 static void look(thaw_request_t *asked)
 {
 	thaw_link_t *link = asked->link;
 	ngx_http_request_t *r = asked->r;
+	const thaw_location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_thaw_module);
 
 	if (thaw_link_is_pending(link)) {
 		if (thaw_link_waits_for_client(link))
@@ -178,9 +212,9 @@ static void look(thaw_request_t *asked)
 		return;
 	}
 	thaw_settle(asked, THAW_JUDGED);
-	if (asked->report.verdict == THAW_VERDICT_ACCEPTED || asked->report.reason == THAW_REASON_CONNECTION) {
-		r->write_event_handler = ngx_http_request_empty_handler;
-		thaw_body_resume_timer(r);
+	if (asked->report.verdict == THAW_VERDICT_ACCEPTED || asked->report.reason == THAW_REASON_CONNECTION ||
+	    !location->require) {
+		read_on(asked, link);
 		return;
 	}
 	thaw_body_discard(r); /* a refusal needs no more of it */
@@ -196,6 +230,8 @@ void thaw_access_news(thaw_request_t *asked)
 		pump(asked);
 	else if (asked->state == THAW_READS)
 		look(asked);
+	else if (asked->state == THAW_JUDGED)
+		read_on(asked, asked->link);
 	ngx_http_run_posted_requests(c);
 }
 

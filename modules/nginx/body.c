@@ -1,5 +1,8 @@
 #include "thaw_nginx.h"
 
+#define CHUNK_HEAD_MAX (2 * sizeof(off_t) + 2) /* its size in hexadecimal, CRLF */
+#define DIRECTIVES_MAX 16
+
 int thaw_body_is_unread(const ngx_http_request_t *r)
 {
 	return (r->headers_in.content_length_n > 0 || r->headers_in.chunked) && r->request_body == NULL &&
@@ -21,6 +24,7 @@ static void on_body(ngx_http_request_t *r)
 {
 	thaw_request_t *asked = thaw_request_of(r);
 
+	asked->has_body = 1;
 	if (asked->state == THAW_READS) {
 		thaw_conn_body_ended(asked->link->conn, ngx_current_msec);
 		thaw_link_clear_errors();
@@ -33,15 +37,18 @@ static void on_body(ngx_http_request_t *r)
 	thaw_go_on(asked);
 }
 
-/* A handler of the content phase, such as WebDAV's, may take the file itself, which has to have a name then. Those that
- * pass the body on (proxy_pass and the like) are a location's own handler. */
-static void want_file(ngx_http_request_t *r)
+/* A handler of the content phase, such as WebDAV's, may take the file itself. Those that pass the body on (proxy_pass
+ * and the like) are a location's own handler. */
+static int may_take_file(ngx_http_request_t *r)
 {
 	const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-	if (core->handler != NULL)
-		return;
-	r->request_body_in_file_only = 1;
+	return core->handler == NULL;
+}
+
+/* If there is one, because the body is larger than client_body_buffer_size, it has a name. */
+static void name_file(ngx_http_request_t *r)
+{
 	r->request_body_in_persistent_file = 1;
 	r->request_body_in_clean_file = 1;
 	r->request_body_file_group_access = 1;
@@ -52,7 +59,8 @@ ngx_int_t thaw_body_read(thaw_request_t *asked)
 {
 	ngx_http_request_t *r = asked->r;
 
-	want_file(r);
+	if (may_take_file(r))
+		name_file(r);
 	asked->state = THAW_READS;
 	ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
 	if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -93,4 +101,194 @@ void thaw_body_discard(ngx_http_request_t *r)
 	r->discard_body = 1;
 	r->main->count++;
 	ngx_post_event(rev, &ngx_posted_events);
+}
+
+/* ---- to be read anew ---- */
+
+static struct {
+	ngx_uint_t module; /* its ctx_index */
+	ngx_uint_t offset; /* of the flag in the module's location */
+} directives[DIRECTIVES_MAX];
+static ngx_uint_t directives_count;
+
+static int says_streaming(const ngx_command_t *command)
+{
+	static const ngx_str_t end = ngx_string("_request_buffering");
+
+	return command->name.len > end.len && command->set == ngx_conf_set_flag_slot &&
+	       command->conf == NGX_HTTP_LOC_CONF_OFFSET &&
+	       ngx_strncmp(command->name.data + command->name.len - end.len, end.data, end.len) == 0;
+}
+
+/* What a module's location looks like is its own affair, but its directives say where they write to. */
+void thaw_body_find_directives(ngx_conf_t *cf)
+{
+	ngx_module_t **modules = cf->cycle->modules;
+	const ngx_command_t *command;
+	ngx_uint_t i;
+
+	directives_count = 0;
+	for (i = 0; modules[i] != NULL; i++) {
+		command = modules[i]->type == NGX_HTTP_MODULE ? modules[i]->commands : NULL;
+		for (; command != NULL && command->name.len > 0; command++) {
+			if (!says_streaming(command) || directives_count == DIRECTIVES_MAX)
+				continue;
+			directives[directives_count].module = modules[i]->ctx_index;
+			directives[directives_count++].offset = command->offset;
+		}
+	}
+}
+
+int thaw_body_may_stream(ngx_http_request_t *r)
+{
+	ngx_uint_t i;
+
+	for (i = 0; !may_take_file(r) && i < directives_count; i++) {
+		const u_char *location = r->loc_conf[directives[i].module];
+		if (location != NULL && *(const ngx_flag_t *)(location + directives[i].offset) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* A new link before *at. */
+static ngx_buf_t *insert(ngx_http_request_t *r, ngx_chain_t **at, size_t room)
+{
+	ngx_chain_t *link = ngx_alloc_chain_link(r->pool);
+	ngx_buf_t *buf = room > 0 ? ngx_create_temp_buf(r->pool, room) : ngx_calloc_buf(r->pool);
+
+	if (link == NULL || buf == NULL)
+		return NULL;
+	link->buf = buf;
+	link->next = *at;
+	*at = link;
+	return buf;
+}
+
+static ngx_int_t insert_text(ngx_http_request_t *r, ngx_chain_t **at, const char *text)
+{
+	ngx_buf_t *buf = insert(r, at, ngx_strlen(text));
+
+	if (buf == NULL)
+		return NGX_ERROR;
+	buf->last = ngx_cpymem(buf->last, text, ngx_strlen(text));
+	return NGX_OK;
+}
+
+/* What nginx has of the body. */
+static ngx_int_t gather(ngx_http_request_t *r, ngx_chain_t **chain)
+{
+	ngx_http_request_body_t *body = r->request_body;
+	ngx_buf_t *buf;
+
+	*chain = body->bufs;
+	if (body->temp_file == NULL || body->temp_file->offset == 0)
+		return NGX_OK;
+	if ((buf = insert(r, chain, 0)) == NULL)
+		return NGX_ERROR;
+	buf->in_file = 1;
+	buf->file = &body->temp_file->file;
+	buf->file_last = body->temp_file->offset;
+	return NGX_OK;
+}
+
+static off_t size_of(const ngx_chain_t *chain, ngx_chain_t ***end)
+{
+	off_t size = 0;
+
+	for (; chain != NULL; chain = chain->next) {
+		size += ngx_buf_size(chain->buf);
+		*end = (ngx_chain_t **)&chain->next;
+	}
+	return size;
+}
+
+/* nginx's parser stops before data of a chunk, and takes all else. */
+static int is_in_chunk(ngx_http_request_t *r, const ngx_http_chunked_t *parser)
+{
+	ngx_http_chunked_t copy = *parser;
+	u_char byte = '0';
+	ngx_buf_t buf = {.pos = &byte, .last = &byte + 1};
+
+	return ngx_http_parse_chunked(r, &buf, &copy) == NGX_OK && copy.size > 0;
+}
+
+/* Where a new parser can go on after one chunk of all that is there. */
+static int can_be_framed(ngx_http_request_t *r)
+{
+	const ngx_http_request_body_t *body = r->request_body;
+
+	return body->rest == 0 || body->chunked->state == 0 || is_in_chunk(r, body->chunked);
+}
+
+/* One chunk of all that is there, so that a new parser after it is where the old one is now. */
+static ngx_int_t frame(ngx_http_request_t *r, ngx_chain_t **chain)
+{
+	const ngx_http_request_body_t *body = r->request_body;
+	ngx_chain_t **end = chain;
+	off_t size = size_of(*chain, &end), rest = 0;
+	const char *after = "\r\n";
+	ngx_buf_t *head;
+
+	if (body->rest == 0) {
+		after = size > 0 ? "\r\n0\r\n\r\n" : "0\r\n\r\n";
+	} else if (is_in_chunk(r, body->chunked)) {
+		rest = body->chunked->size;
+		after = "";
+		if (rest > NGX_MAX_OFF_T_VALUE / 16 - size)
+			return NGX_DECLINED;
+	} else if (size == 0) {
+		after = "";
+	}
+	if (*after != '\0' && insert_text(r, end, after) != NGX_OK)
+		return NGX_ERROR;
+	if (size + rest == 0)
+		return NGX_OK;
+	if ((head = insert(r, chain, CHUNK_HEAD_MAX)) == NULL)
+		return NGX_ERROR;
+	head->last = ngx_sprintf(head->last, "%xO\r\n", size + rest);
+	return NGX_OK;
+}
+
+static ngx_int_t hand_back(ngx_http_request_t *r, thaw_link_t *link)
+{
+	ngx_chain_t *chain, **end = &chain;
+	ngx_int_t rc = gather(r, &chain);
+
+	if (rc == NGX_OK && r->headers_in.chunked)
+		rc = frame(r, &chain);
+	if (rc != NGX_OK)
+		return rc;
+	r->request_length -= size_of(chain, &end); /* it is counted anew */
+	r->request_body = NULL;
+	link->again = chain;
+	link->turn = 0;
+	if (r->connection->read->timer_set)
+		ngx_del_timer(r->connection->read);
+	r->connection->read->ready = 1;
+	return NGX_OK;
+}
+
+ngx_int_t thaw_body_hand_back(ngx_http_request_t *r, thaw_link_t *link)
+{
+	if (r->request_body->rest == 0 || r->header_in->pos < r->header_in->last)
+		return NGX_DECLINED;
+	if (r->headers_in.chunked && !can_be_framed(r))
+		return NGX_AGAIN;
+	return hand_back(r, link);
+}
+
+ngx_int_t thaw_body_hand_back_small(ngx_http_request_t *r)
+{
+	ngx_http_request_body_t *body = r->request_body;
+	thaw_link_t *link = thaw_link_of(r->connection);
+	ngx_buf_t *next = r->header_in;
+
+	if (body == NULL || body->temp_file != NULL || r->discard_body || !may_take_file(r))
+		return NGX_OK;
+	/* It comes before the next request. */
+	if (thaw_link_put_back(link, next->pos, (size_t)(next->last - next->pos)) != NGX_OK)
+		r->keepalive = 0;
+	next->pos = next->last;
+	return hand_back(r, link);
 }

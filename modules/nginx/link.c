@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 
 #define EARLY_MAX 16384
+#define TURN_MAX  1048576 /* bytes of a body that is read anew, before other connections have their turn */
 
 static int ssl_index = -1;
 
@@ -121,6 +122,31 @@ static size_t read_some(thaw_link_t *link, u_char *data, size_t room)
 	return len;
 }
 
+/* NGX_ERROR: the file cannot be read. */
+static ssize_t take_again(thaw_link_t *link, u_char *data, size_t room)
+{
+	size_t len = 0;
+
+	while (link->again != NULL && len < room) {
+		ngx_buf_t *buf = link->again->buf;
+		size_t size = (size_t)ngx_min((off_t)(room - len), ngx_buf_size(buf));
+		if (ngx_buf_in_memory(buf)) {
+			ngx_memcpy(data + len, buf->pos, size);
+			buf->pos += size;
+		} else if (size > 0) {
+			ssize_t got = ngx_read_file(buf->file, data + len, size, buf->file_pos);
+			if (got <= 0)
+				return NGX_ERROR;
+			size = (size_t)got;
+			buf->file_pos += got;
+		}
+		len += size;
+		if (ngx_buf_size(buf) == 0)
+			link->again = link->again->next;
+	}
+	return (ssize_t)len;
+}
+
 static size_t take_early(thaw_link_t *link, u_char *data, size_t room)
 {
 	size_t len = ngx_min(room, link->len - link->at);
@@ -138,6 +164,34 @@ void thaw_link_drop_early(thaw_link_t *link)
 		ngx_free(link->early);
 	link->early = NULL;
 	link->at = link->len = 0;
+}
+
+ngx_int_t thaw_link_put_back(thaw_link_t *link, const u_char *data, size_t len)
+{
+	size_t rest = link->len - link->at;
+
+	if (len == 0)
+		return NGX_OK;
+	if (len + rest > EARLY_MAX)
+		return NGX_DECLINED;
+	if (link->early == NULL && (link->early = ngx_alloc(EARLY_MAX, link->c->log)) == NULL)
+		return NGX_DECLINED;
+	ngx_memmove(link->early + len, link->early + link->at, rest);
+	ngx_memcpy(link->early, data, len);
+	link->at = 0;
+	link->len = len + rest;
+	link->c->read->ready = 1;
+	return NGX_OK;
+}
+
+/* The others have theirs. */
+static void end_turn(ngx_event_t *rev)
+{
+	rev->ready = 0;
+	if (rev->posted) {
+		ngx_delete_posted_event(rev);
+	}
+	ngx_post_event(rev, &ngx_posted_next_events);
 }
 
 /* Room was filled: there may be more. As nginx does, what one connection may read in a row is bounded by what its
@@ -158,11 +212,7 @@ static ngx_int_t share_turns(ngx_connection_t *c, size_t len)
 	rev->available -= (int)len;
 	if (rev->available < 0) {
 		rev->available = 0;
-		rev->ready = 0;
-		if (rev->posted) {
-			ngx_delete_posted_event(rev);
-		}
-		ngx_post_event(rev, &ngx_posted_next_events);
+		end_turn(rev);
 	}
 #endif
 	return NGX_OK;
@@ -172,10 +222,22 @@ static ngx_int_t share_turns(ngx_connection_t *c, size_t len)
 static ssize_t recv_data(ngx_connection_t *c, u_char *data, size_t room)
 {
 	thaw_link_t *link = thaw_link_of(c);
-	size_t len = link->early != NULL ? take_early(link, data, room) : 0;
+	ssize_t again = link->again != NULL ? take_again(link, data, room) : 0;
 
+	if (again < 0) {
+		c->read->error = 1;
+		return NGX_ERROR;
+	}
+	size_t len = (size_t)again;
+	if (len < room && link->early != NULL)
+		len += take_early(link, data + len, room - len);
 	if (len == room) {
 		c->read->ready = 1;
+		link->turn += (size_t)again;
+		if (link->turn >= TURN_MAX) {
+			link->turn = 0;
+			end_turn(c->read);
+		}
 		return (ssize_t)len;
 	}
 	if (c->ssl->last != NGX_DONE && c->ssl->last != NGX_ERROR)
@@ -293,6 +355,12 @@ static void take_over_reads(thaw_link_t *link)
 	link->reads = 1;
 }
 
+void thaw_link_watch(thaw_link_t *link, thaw_request_t *asked)
+{
+	link->asked = asked;
+	asked->link = link;
+}
+
 ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct thaw_ask_options *options)
 {
 	SSL *ssl = link->c->ssl->connection;
@@ -307,8 +375,7 @@ ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct t
 	 * handshake. */
 	(void)SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_set_cert_cb(ssl, NULL, NULL);
-	link->asked = asked;
-	asked->link = link;
+	thaw_link_watch(link, asked);
 	enum thaw_status status = thaw_conn_ask(link->conn, options, ngx_current_msec);
 	thaw_link_clear_errors();
 	if (status == THAW_OK)

@@ -35,6 +35,7 @@ static ngx_int_t set_up(ngx_conf_t *cf)
 		if (ssl->ssl.ctx != NULL && thaw_hello_watch(servers[i], server, ssl->ssl.ctx) != NGX_OK)
 			return NGX_ERROR;
 	}
+	thaw_body_find_directives(cf);
 	return thaw_variables_wrap(cf) == NGX_OK ? add_handler(cf) : NGX_ERROR;
 }
 

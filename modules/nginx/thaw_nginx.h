@@ -68,6 +68,8 @@ typedef struct {
 	ngx_event_t timer;           /* of the ask's deadline */
 	ngx_event_t news;            /* posted after each read while an ask is under way */
 	thaw_request_t *asked;       /* whose ask is under way; NULL: none */
+	ngx_chain_t *again;          /* of the request's pool: its body as far as nginx has read it, to be read anew */
+	size_t turn;                 /* how much of that in a row */
 	u_char *early;               /* what came after the asked request */
 	size_t at, len;              /* early + at to early + len is still to be read */
 	unsigned reads : 1;          /* nginx reads through it */
@@ -85,6 +87,7 @@ struct thaw_request_s {
 	ngx_http_request_t *r;
 	thaw_link_t *link; /* NULL: none is pending */
 	thaw_state_e state;
+	unsigned has_body : 1; /* nginx has read it for the ask */
 	const thaw_trust *trust;
 	struct thaw_report report;
 };
@@ -123,6 +126,10 @@ int thaw_link_waits_for_client(const thaw_link_t *link);
 int thaw_link_is_pending(const thaw_link_t *link);
 /* Whatever came after the asked request is not run. */
 void thaw_link_drop_early(thaw_link_t *link);
+/* The beginning of what comes after the asked request. NGX_DECLINED: there is no room. */
+ngx_int_t thaw_link_put_back(thaw_link_t *link, const u_char *data, size_t len);
+/* nginx's reads go on to be told with thaw_access_news(), although the verdict is in. */
+void thaw_link_watch(thaw_link_t *link, thaw_request_t *asked);
 /* The ask is over for its request, which may be before there is a verdict. */
 void thaw_link_leave(thaw_link_t *link);
 /* OpenSSL's errors must not be found by nginx, which takes them for its own. */
@@ -155,6 +162,15 @@ ngx_int_t thaw_body_read(thaw_request_t *asked);
 /* The client may take its time, while its body stands still. */
 void thaw_body_pause_timer(ngx_http_request_t *r);
 void thaw_body_resume_timer(ngx_http_request_t *r);
+/* Once, with all modules: which directives say that a location's body is streamed. */
+void thaw_body_find_directives(ngx_conf_t *cf);
+/* Whether the location may stream it: proxy_request_buffering off, and the like. */
+int thaw_body_may_stream(ngx_http_request_t *r);
+/* While nginx reads it: the location's handler will read it anew, in its own way. NGX_AGAIN: not here, try again once
+ * more of it is there. NGX_DECLINED: it has to be read to its end. */
+ngx_int_t thaw_body_hand_back(ngx_http_request_t *r, thaw_link_t *link);
+/* Once all of it is there: the same, if it is in memory and the location's handler may want it elsewhere. */
+ngx_int_t thaw_body_hand_back_small(ngx_http_request_t *r);
 /* What is left of it is thrown away by nginx, as that of any request that is refused. */
 void thaw_body_discard(ngx_http_request_t *r);
 

@@ -18,7 +18,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         left = int(self.headers.get("Content-Length") or 0)
         while left > 0:
-            piece = self.rfile.read(min(left, 65536))
+            piece = self.rfile.read1(min(left, 65536))
             if not piece:
                 return
             left -= len(piece)

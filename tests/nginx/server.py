@@ -27,7 +27,7 @@ http {{
     log_format told escape=json '{{"target":"$request_uri","status":$status,"verdict":"$thaw_verdict",'
         '"reason":"$thaw_reason","means":"$thaw_means","moment":"$thaw_moment","ask_ms":"$thaw_ask_ms",'
         '"drained":"$thaw_drained","verify":"$ssl_client_verify","subject":"$ssl_client_s_dn","tls":"$ssl_protocol",'
-        '"reused":"$ssl_session_reused","http":"$server_protocol","sent":"$body_bytes_sent"}}';
+        '"reused":"$ssl_session_reused","http":"$server_protocol","sent":"$body_bytes_sent","length":$request_length}}';
     access_log access.log told;
     client_max_body_size 0;
     client_body_temp_path body;
@@ -145,7 +145,8 @@ class Nginx:
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+            # After SIGTERM a worker has a second before it is killed, which valgrind's search for leaks may need.
+            self.signal(signal.SIGQUIT if self._wrapper else signal.SIGTERM)
             try:
                 self.process.wait(timeout=20)
             except subprocess.TimeoutExpired:
