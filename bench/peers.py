@@ -82,7 +82,7 @@ class Peer:
     speaks HTTP/2, and wants no certificate."""
 
     name = program = package = ""
-    asks_late = False
+    asks_late, by_default = False, True
     certificate_name = h2_name = "localhost"
 
     def __init__(self, setting):
@@ -196,6 +196,7 @@ hosts:
 
 class Nginx(Peer):
     name = program = package = "nginx"
+    load, late = "", ""  # what comes before all, and the location /late
 
     def configure(self):
         pki, tickets = self.setting.pki, self.setting.tickets
@@ -216,13 +217,13 @@ class Nginx(Peer):
 	server {{
 		listen 127.0.0.1:{port} ssl{http2};
 		server_name localhost;{more}
+		proxy_set_header Host $http_host;
+		proxy_set_header Connection "";
+		proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+		proxy_set_header X-Forwarded-Proto $scheme;{headers}
 		location / {{
 			proxy_pass http://app;
-			proxy_set_header Host $http_host;
-			proxy_set_header Connection "";
-			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-			proxy_set_header X-Forwarded-Proto $scheme;{headers}
-		}}
+		}}{late}
 	}}
 """
         verify = f"\n\t\tssl_client_certificate {pki}/ca.pem;\n\t\tssl_verify_client on;"
@@ -230,14 +231,14 @@ class Nginx(Peer):
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         temporary = "".join(f"\n\t{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
         servers = "".join(
-            server.format(port=port, http2=http2, more=more, headers=headers)
+            server.format(port=port, http2=http2, more=more, headers=headers, late=self.late.format(pki=pki))
             for port, http2, more in (
                 (self.port, "", ""),
                 (self.certificate_port, "", verify),
                 (self.h2_port, " http2", ""),
             )
         )
-        text = f"""
+        text = f"""{self.load}
 daemon off;
 worker_processes 2;
 worker_rlimit_nofile {FILES};
@@ -264,6 +265,24 @@ http {{
 """
         (self.folder / "nginx.conf").write_text(text)
         return [self.path, "-p", self.folder, "-e", self.folder / "error.log", "-c", self.folder / "nginx.conf"]
+
+
+class NginxModule(Nginx):
+    """nginx with ngx_http_thaw_module, which asks in another location than the one that all works but the late ones use."""
+
+    name, asks_late, by_default = "nginx+thaw", True, False
+    module = pathlib.Path(__file__).resolve().parent.parent / "build/nginx/ngx_http_thaw_module.so"
+    load = f"load_module {module};"
+    late = """
+		location /late {{
+			thaw_client_certificate request;
+			thaw_certificate_authority {pki}/ca.pem;
+			proxy_pass http://app;
+		}}"""
+
+    def configure(self):
+        libraries = next(self.module.parent.glob("libthaw/**/libthaw.so")).parent
+        return ["env", f"LD_LIBRARY_PATH={libraries}", *super().configure()]
 
 
 class Apache(Peer):
@@ -401,7 +420,7 @@ backend app
         return [self.path, "-db", "-f", self.folder / "haproxy.cfg"]
 
 
-PEERS = {peer.name: peer for peer in (Thaw, Nginx, Apache, Haproxy)}
+PEERS = {peer.name: peer for peer in (Thaw, Nginx, Apache, Haproxy, NginxModule)}
 
 
 def make_pki(folder):
