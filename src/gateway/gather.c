@@ -62,7 +62,7 @@ static void commit(struct gw_stream *stream, void *to, size_t len)
 	stream->passed += len;
 }
 
-static const struct gw_sink batch = {.take = take, .reserve = reserve, .commit = commit};
+static const struct gw_sink batch_sink = {.take = take, .reserve = reserve, .commit = commit};
 
 /* ---- what came of it ---- */
 
@@ -126,7 +126,7 @@ static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack
 
 	if (stream->spool != NULL)
 		return pack_spooled(stream, pack);
-	switch (gw_pump(stream, &batch, pack, &news)) {
+	switch (gw_pump(stream, &batch_sink, pack, &news)) {
 	case GW_PUMPED_TAKEN:
 		return GW_GATHER_MORE;
 	case GW_PUMPED_READ:
