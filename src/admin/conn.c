@@ -4,16 +4,16 @@
 #include "admin/respond.h"
 #include "base/require.h"
 
-#define IN_ROOM      8192 /* a head: larger ones are refused */
+#define IN_ROOM      8192 /* maximum size of a request head */
 #define LINGER_MS    2000
-#define LINGER_BYTES 65536 /* thrown away at once */
+#define LINGER_BYTES 65536 /* read and discarded in one step */
 
 #define BIT(state) (1u << (state))
 
 enum state {
-	ST_READ,   /* a head comes */
-	ST_WRITE,  /* its response goes */
-	ST_LINGER, /* nothing more is said, so that the last response can be read (RFC 9112 9.6) */
+	ST_READ,   /* reading a head */
+	ST_WRITE,  /* writing the response */
+	ST_LINGER, /* half-closed, so that the client can read the last response (RFC 9112 9.6) */
 	ST_DEAD,
 };
 
@@ -26,8 +26,8 @@ struct admin_conn {
 	uint64_t now_ms, deadline_ms;
 	struct admin_wants wants;
 	bool crowded, retiring;
-	bool close_after; /* the response under way is the last one */
-	bool answered;    /* in this step: others have their turn before the next */
+	bool close_after; /* the current response is the last one */
+	bool answered;    /* answered a request in this step: other connections go first */
 	struct http_scan scan;
 	size_t len;
 	struct buffer out;
@@ -50,7 +50,7 @@ static const struct {
 	[ST_DEAD] = {"dead", NULL, 0, 0},
 };
 
-/* The only writer of the state. */
+/* The only function that changes the state. */
 static enum move enter(struct admin_conn *conn, enum state to)
 {
 	if (!require_transition((states[conn->state].next & BIT(to)) != 0, "admin", states[conn->state].name,
@@ -84,7 +84,8 @@ static enum move refuse(struct admin_conn *conn, const struct http_refusal *refu
 
 static enum move respond(struct admin_conn *conn, const struct http_request *request, size_t used)
 {
-	static const struct http_refusal no_body = {.status = 413, .why = "A request here has no body."};
+	static const struct http_refusal no_body = {.status = 413,
+						    .why = "Requests to this server must not have a body."};
 
 	if (request->framing == HTTP_BODY_CHUNKED || (request->framing == HTTP_BODY_LENGTH && request->length > 0))
 		return refuse(conn, &no_body);
@@ -120,7 +121,8 @@ static enum move run_read(struct admin_conn *conn)
 	if (conn->retiring && conn->len == 0)
 		return enter(conn, ST_DEAD);
 	if (conn->answered && conn->len > 0)
-		return wait_for(conn, true, true); /* a pipelined one: soon, for the socket can be written */
+		return wait_for(conn, true,
+				true); /* a pipelined request: the socket is writable, so this returns soon */
 	enum http_parse parsed = http_head_parse(conn->in, conn->len, &conn->scan, &request, &used, &refusal);
 	enum move move = MOVED;
 	if (parsed == HTTP_PARSE_DONE)
@@ -155,7 +157,8 @@ static enum move run_linger(struct admin_conn *conn)
 
 	if (got <= 0 && got != TRANSPORT_BLOCKED)
 		return enter(conn, ST_DEAD);
-	return wait_for(conn, true, false); /* once a step: whoever sends for ever shall not keep us here */
+	return wait_for(conn, true,
+			false); /* once per step, so that a client that sends without end cannot block the others */
 }
 
 /* ---- outside ---- */

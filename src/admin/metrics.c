@@ -1,6 +1,6 @@
 /*
- * Prometheus' text exposition format, version 0.0.4: for each metric its HELP and TYPE once, then all its samples
- * together. What docs/METRICS.md tells of them.
+ * Prometheus' text exposition format, version 0.0.4: HELP and TYPE of each metric once, then all its samples.
+ * docs/METRICS.md describes them.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static void single(struct buffer *text, const char *name, enum kind kind, const 
 	admin_putf(text, "%s %" PRIu64 "\n", name, value);
 }
 
-/* Of words that are ours: nothing in them has to be escaped. */
+/* For label values that need no escaping. */
 static void labelled(struct buffer *text, const char *name, const char *label, const char *value, uint64_t number)
 {
 	admin_putf(text, "%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, number);
@@ -39,7 +39,7 @@ static void escaped(struct buffer *text, const char *value)
 	}
 }
 
-/* labels: "" or what stands in front of le, with its comma. */
+/* labels: "", or labels to write before le, with a trailing comma. */
 static void histogram(struct buffer *text, const char *name, const char *labels,
 		      const struct board_histogram *histogram, const uint64_t *limits_ms)
 {
@@ -68,30 +68,31 @@ static void gateway(const struct admin_sight *sight, struct buffer *text)
 
 	head(text, "thaw_build_info", GAUGE, "Always 1; the version is a label.");
 	labelled(text, "thaw_build_info", "version", THAW_VERSION_TEXT, 1);
-	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all workers that it should have.",
-	       board->ready);
-	single(text, "thaw_configuration", GAUGE, "Number of the configuration that serves; the first is 1.",
+	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all configured workers.", board->ready);
+	single(text, "thaw_configuration", GAUGE, "Number of the configuration in use; the first is 1.",
 	       board->configuration);
-	single(text, "thaw_workers_wanted", GAUGE, "Workers that the configuration asks for.", board->workers_wanted);
-	single(text, "thaw_workers_ready", GAUGE, "Workers of that configuration that serve and move.",
+	single(text, "thaw_workers_wanted", GAUGE, "Configured workers.", board->workers_wanted);
+	single(text, "thaw_workers_ready", GAUGE, "Workers of the configuration in use that are serving and not stuck.",
 	       board->workers_ready);
-	single(text, "thaw_workers_full", GAUGE, "Workers of it that can take no connection.", board->workers_full);
-	single(text, "thaw_workers", GAUGE, "Worker processes, those of earlier configurations included.",
+	single(text, "thaw_workers_full", GAUGE,
+	       "Workers of the configuration in use that are at their limit of connections.", board->workers_full);
+	single(text, "thaw_workers", GAUGE, "Worker processes, including those of earlier configurations.",
 	       board->worker_count);
 }
 
-/* The labels are those of enum tls_demand. */
+/* The labels follow enum tls_demand. */
 static void on_demand(const struct board_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_handshakes_on_demand_total";
 	static const char *const why[BOARD_DEMANDS] = {NULL, "note", "ticket", "certificate"};
 
 	head(text, name, COUNTER,
-	     "TLS handshakes in which the certificate was asked for on demand, by how that was known.");
+	     "TLS handshakes in which the client certificate was requested on demand, by how the need was recognised.");
 	for (size_t i = 1; i < BOARD_DEMANDS; i++)
 		labelled(text, name, "by", why[i], sums->on_demand[i]);
 	single(text, "thaw_away_notes_total", COUNTER,
-	       "Requests sent away from HTTP/2 whose clients are expected to come back, and to be asked.", sums->notes);
+	       "HTTP/2 requests reset with HTTP_1_1_REQUIRED whose clients are expected to retry over HTTP/1.1.",
+	       sums->notes);
 }
 
 static void connections(const struct board_sums *sums, struct buffer *text)
@@ -99,13 +100,14 @@ static void connections(const struct board_sums *sums, struct buffer *text)
 	static const char name[] = "thaw_tls_handshakes_total";
 	static const char *const kinds[BOARD_KINDS] = {"silent", "handshake", "idle"};
 
-	single(text, "thaw_connections_open", GAUGE, "Client connections open now.", sums->connections_open);
+	single(text, "thaw_connections_open", GAUGE, "Client connections that are open now.", sums->connections_open);
 	single(text, "thaw_connections_total", COUNTER, "Client connections accepted.", sums->connections);
 	head(text, "thaw_connections_evicted_total", COUNTER,
-	     "Client connections that waited and were closed at a limit so that others could be taken, by state.");
+	     "Waiting client connections closed at a connection limit to make room for new ones, by state.");
 	for (size_t i = 0; i < BOARD_KINDS; i++)
 		labelled(text, "thaw_connections_evicted_total", "state", kinds[i], sums->evicted[i]);
-	head(text, "thaw_connections_refused_total", COUNTER, "Client connections closed unanswered, by limit.");
+	head(text, "thaw_connections_refused_total", COUNTER,
+	     "Client connections closed without a response, by limit.");
 	labelled(text, "thaw_connections_refused_total", "limit", "all", sums->refused[0]);
 	labelled(text, "thaw_connections_refused_total", "limit", "client", sums->refused[1]);
 	head(text, name, COUNTER, "TLS handshakes completed.");
@@ -117,27 +119,27 @@ static void connections(const struct board_sums *sums, struct buffer *text)
 	single(text, "thaw_tls_handshake_failures_total", COUNTER, "TLS handshakes that failed.",
 	       sums->handshakes_failed);
 	single(text, "thaw_connections_unused_total", COUNTER,
-	       "Connections that ended without a byte, or after the handshake and before a request.",
+	       "Client connections that ended before their first request: without a byte, or after the handshake.",
 	       sums->connections_unused);
 	single(text, "thaw_internal_errors_total", COUNTER,
-	       "Broken checks of Thaw's own logic, each of which ended a connection; please report them.",
-	       sums->internal_errors);
+	       "Failed internal checks, each of which ended a connection; please report them.", sums->internal_errors);
 }
 
 static void requests(const struct board_sums *sums, struct buffer *text)
 {
-	head(text, "thaw_requests_total", COUNTER, "Requests by class of status; none: ended without a response.");
+	head(text, "thaw_requests_total", COUNTER, "Requests by status class; none: ended without a response.");
 	for (size_t i = 0; i < BOARD_CLASSES; i++)
 		labelled(text, "thaw_requests_total", "status", admin_class_name(i), sums->requests[i]);
-	single(text, "thaw_access_records_total", COUNTER, "Access records, those that were lost included.",
-	       sums->records);
+	single(text, "thaw_access_records_total", COUNTER, "Access records, including lost ones.", sums->records);
 	single(text, "thaw_access_records_lost_total", COUNTER, "Access records that could not be written.",
 	       sums->records_lost);
-	head(text, "thaw_request_duration_seconds", HISTOGRAM, "From a request's first byte to its response's last.");
+	head(text, "thaw_request_duration_seconds", HISTOGRAM,
+	     "Time from the first byte of a request to the last byte of its response.");
 	histogram(text, "thaw_request_duration_seconds", "", &sums->request_ms, board_machine_ms);
 	single(text, "thaw_request_body_bytes_total", COUNTER, "Bytes of request bodies received.", sums->bytes_in);
 	single(text, "thaw_response_body_bytes_total", COUNTER, "Bytes of response bodies sent.", sums->bytes_out);
-	head(text, "thaw_refusals_total", COUNTER, "Requests refused for other causes than a verdict, by problem.");
+	head(text, "thaw_refusals_total", COUNTER,
+	     "Requests refused for other reasons than the verdict of an ask, by problem.");
 	for (size_t i = 0; i < BOARD_PROBLEMS; i++)
 		labelled(text, "thaw_refusals_total", "problem", gw_problem_name((enum gw_problem)i),
 			 sums->refusals[i]);
@@ -160,7 +162,7 @@ static void ask_row(const struct board_sums *sums, struct buffer *text, size_t m
 					   sums->asks[means][moment][verdict][reason]);
 }
 
-/* An ask that a budget, or a limit, has ended. */
+/* Asks that ended because of a budget or a limit. */
 static uint64_t over_limit(const struct board_sums *sums, size_t reason)
 {
 	uint64_t total = 0;
@@ -173,17 +175,18 @@ static uint64_t over_limit(const struct board_sums *sums, size_t reason)
 
 static void asks(const struct board_sums *sums, struct buffer *text)
 {
-	single(text, "thaw_asks_open", GAUGE, "Requests that wait for a client certificate now.", sums->asks_open);
-	head(text, "thaw_asks_total", COUNTER, "Asks for a client certificate, by how each ended.");
+	single(text, "thaw_asks_open", GAUGE, "Requests that are waiting for a client certificate now.",
+	       sums->asks_open);
+	head(text, "thaw_asks_total", COUNTER, "Asks for a client certificate, by verdict and reason.");
 	for (size_t means = 0; means < BOARD_MEANS; means++)
 		for (size_t moment = 0; moment < BOARD_MOMENTS; moment++)
 			ask_row(sums, text, means, moment);
-	head(text, "thaw_ask_duration_seconds", HISTOGRAM, "From asking for the certificate to the verdict.");
+	head(text, "thaw_ask_duration_seconds", HISTOGRAM, "Time from asking for the certificate to the verdict.");
 	histogram(text, "thaw_ask_duration_seconds", "outcome=\"accepted\",", &sums->ask_ms[1], board_human_ms);
 	histogram(text, "thaw_ask_duration_seconds", "outcome=\"other\",", &sums->ask_ms[0], board_human_ms);
-	single(text, "thaw_drained_bytes_total", COUNTER, "Bytes of request bodies that came while an ask was pending.",
+	single(text, "thaw_drained_bytes_total", COUNTER, "Bytes of request bodies received while an ask was pending.",
 	       sums->drained);
-	head(text, "thaw_budget_refusals_total", COUNTER, "Asks that a limit of the spool has ended, by limit.");
+	head(text, "thaw_budget_refusals_total", COUNTER, "Asks ended by a limit of the spool, by limit.");
 	for (int reason = THAW_REASON_BODY_SIZE; reason <= THAW_REASON_DISK_ERROR; reason++)
 		labelled(text, "thaw_budget_refusals_total", "reason", thaw_reason_name((enum thaw_reason)reason),
 			 over_limit(sums, (size_t)reason));
@@ -195,16 +198,16 @@ static void asks(const struct board_sums *sums, struct buffer *text)
 
 static void spool(const struct admin_sight *sight, struct buffer *text)
 {
-	head(text, "thaw_spool_bytes", GAUGE, "Spool in use now, by tier.");
+	head(text, "thaw_spool_bytes", GAUGE, "Spool space in use now, by tier.");
 	labelled(text, "thaw_spool_bytes", "tier", "memory", sight->spool.memory);
 	labelled(text, "thaw_spool_bytes", "tier", "disk", sight->spool.disk);
-	head(text, "thaw_spool_limit_bytes", GAUGE, "The spool's budget, by tier.");
+	head(text, "thaw_spool_limit_bytes", GAUGE, "Spool space configured, by tier.");
 	labelled(text, "thaw_spool_limit_bytes", "tier", "memory", sight->admin->memory_limit);
 	labelled(text, "thaw_spool_limit_bytes", "tier", "disk", sight->admin->disk_limit);
-	single(text, "thaw_spool_clients", GAUGE, "Client addresses that hold some of the spool now.",
-	       sight->spool.clients);
+	single(text, "thaw_spool_clients", GAUGE, "Client addresses that use spool space now.", sight->spool.clients);
 	single(text, "thaw_spool_refusals_total", COUNTER,
-	       "How often a budget had no room; the disk may have had it instead.", sight->spool.refused);
+	       "How often a spool budget was exhausted; if it was memory, the disk may have been used instead.",
+	       sight->spool.refused);
 }
 
 /* ---- certificates ---- */
@@ -214,7 +217,7 @@ static void expiries(const struct admin_sight *sight, struct buffer *text)
 	static const char name[] = "thaw_certificate_expiry_seconds";
 	const struct expiries *list = sight->admin->expiries;
 
-	head(text, name, GAUGE, "Until the end of a certificate's validity or a CRL's nextUpdate; negative after it.");
+	head(text, name, GAUGE, "Time until a certificate expires or until a CRL's nextUpdate; negative afterwards.");
 	for (size_t i = 0; list != NULL && i < list->count; i++) {
 		const struct expiry *expiry = &list->items[i];
 		admin_putf(text, "%s{kind=\"%s\",file=\"", name, expiry->kind);
@@ -228,7 +231,7 @@ static void expiries(const struct admin_sight *sight, struct buffer *text)
 
 /* ---- upstreams ---- */
 
-/* upstream="...",server="...", with the comma. */
+/* upstream="...",server="...", with a trailing comma. */
 static void server_labels(const struct board_server_view *server, struct buffer *labels)
 {
 	labels->len = 0;
@@ -242,8 +245,8 @@ static void server_labels(const struct board_server_view *server, struct buffer 
 struct server_metric {
 	const char *name, *help;
 	enum kind kind;
-	const char *more; /* labels beside the server's own */
-	size_t offset;    /* of a uint64_t */
+	const char *more; /* labels in addition to the server's */
+	size_t offset;    /* offset of a uint64_t */
 };
 
 #define OF(member) offsetof(struct board_server_view, sums.member)
@@ -255,16 +258,17 @@ static const struct server_metric server_metrics[] = {
 	 OF(outcomes) + sizeof(uint64_t) * BOARD_FAILED},
 	{"thaw_upstream_requests_total", NULL, COUNTER, "outcome=\"timed-out\"",
 	 OF(outcomes) + sizeof(uint64_t) * BOARD_TIMED_OUT},
-	{"thaw_upstream_connections", "Connections to this server, by what they do now.", GAUGE, "state=\"in-use\"",
+	{"thaw_upstream_connections", "Connections to this server, by state.", GAUGE, "state=\"in-use\"",
 	 OF(use.in_use)},
 	{"thaw_upstream_connections", NULL, GAUGE, "state=\"idle\"", OF(use.idle)},
-	{"thaw_upstream_resting", "Workers that let this server rest after failures.", GAUGE, "", OF(use.resting)},
-	{"thaw_upstream_connects_total", "New connections made to this server.", COUNTER, "", OF(use.connects)},
-	{"thaw_upstream_reuses_total", "Requests that took a connection which had served before.", COUNTER, "",
-	 OF(use.reused)},
-	{"thaw_upstream_connect_failures_total", "Connections to this server that could not be made.", COUNTER, "",
+	{"thaw_upstream_resting", "Workers in which this server is marked down after failures.", GAUGE, "",
+	 OF(use.resting)},
+	{"thaw_upstream_connects_total", "New connections opened to this server.", COUNTER, "", OF(use.connects)},
+	{"thaw_upstream_reuses_total", "Requests sent on a reused connection.", COUNTER, "", OF(use.reused)},
+	{"thaw_upstream_connect_failures_total", "Failed attempts to connect to this server.", COUNTER, "",
 	 OF(use.connect_failures)},
-	{"thaw_upstream_failures_total", "Connections that this server has failed on.", COUNTER, "", OF(use.failures)},
+	{"thaw_upstream_failures_total", "Connections to this server that failed during a request.", COUNTER, "",
+	 OF(use.failures)},
 };
 
 static uint64_t number_of(const struct board_server_view *server, const struct server_metric *metric)
@@ -301,7 +305,7 @@ static void upstreams(const struct board_view *board, struct buffer *text)
 			head(text, server_metrics[i].name, server_metrics[i].kind, server_metrics[i].help);
 		each_server(board, &server_metrics[i], &labels, text);
 	}
-	head(text, name, HISTOGRAM, "From choosing this server to its response's head.");
+	head(text, name, HISTOGRAM, "Time from choosing this server to the head of its response.");
 	for (size_t i = 0; i < board->server_count; i++) {
 		server_labels(&board->servers[i], &labels);
 		if (!labels.failed)

@@ -1,4 +1,4 @@
-/* One page, with nothing from outside: @STYLE@, @SCRIPT@ and @NONCE@ in status.html are replaced as it is sent. */
+/* One page without external resources: @STYLE@, @SCRIPT@ and @NONCE@ in status.html are replaced when it is sent. */
 #include <string.h>
 #include <sys/random.h>
 
@@ -10,7 +10,7 @@ static void put_part(struct buffer *text, const unsigned char *bytes, size_t len
 	admin_put(text, (const char *)bytes, len);
 }
 
-/* True: *at was the beginning of that mark, and is behind it now. */
+/* If *at begins with the mark, moves *at past it and returns true. */
 static bool skip(const char *mark, size_t *at)
 {
 	size_t len = strlen(mark);

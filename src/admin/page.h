@@ -1,4 +1,4 @@
-/* The page's parts, as they lie in this folder; made into C by cmake/embed.cmake. */
+/* The parts of the page, from files in this folder; converted to C by cmake/embed.cmake. */
 #ifndef ADMIN_PAGE_H
 #define ADMIN_PAGE_H
 

@@ -7,21 +7,21 @@
 #include "http/response.h"
 
 #define HEAD_MAX 1024
-#define HOST_MAX 64 /* of what could be an address */
+#define HOST_MAX 64 /* maximum length of a host to be parsed as an address */
 
 #define PLAIN "text/plain; charset=utf-8"
 
 struct answer {
 	unsigned status;
 	const char *type;
-	bool allow;                  /* tell which methods there are */
-	char nonce[ADMIN_NONCE_MAX]; /* "": no page */
+	bool allow;                  /* send an Allow field */
+	char nonce[ADMIN_NONCE_MAX]; /* "": not a page */
 	struct buffer body;
 };
 
 /* ---- head and body become one ---- */
 
-/* Nothing but this page's own script and style runs, it talks to this server only, and nobody frames it. */
+/* Allows only the page's own script and style, and connections to this server; forbids frames. */
 static void write_policy(struct http_writer *writer, const char *nonce)
 {
 	char policy[512];
@@ -112,7 +112,7 @@ static bool make_ready(const struct admin_sight *sight, struct answer *answer)
 	say(answer, 503, "not ready");
 	admin_putf(&answer->body, "%s; %u of %u workers serve%s\n", admin_phase_name(board->phase),
 		   board->workers_ready, board->workers_wanted,
-		   board->full ? "; all of them are at their limit of connections" : "");
+		   board->full ? "; all workers are at their limit of connections" : "");
 	return true;
 }
 
@@ -146,21 +146,22 @@ static bool make(const struct admin *admin, size_t page, uint64_t now_ms, struct
 
 /* ---- who may ask for what ---- */
 
-/* A page of another site can make its name mean our address, but it cannot make its browser name an address. */
+/* With DNS rebinding a page of another site can resolve its own name to our address, but its requests carry that
+ * name in Host. */
 static bool may_name(const struct admin *admin, struct http_span host)
 {
 	struct in6_addr unused;
 	char text[HOST_MAX];
 
 	if (host.len == 0 || http_span_equal_nocase(host, "localhost"))
-		return true; /* none: HTTP/1.0, which no browser speaks */
+		return true; /* none: HTTP/1.0, which browsers do not use */
 	if (admin->host != NULL && http_span_equal_nocase(host, admin->host))
 		return true;
 	for (char *const *name = admin->names; name != NULL && *name != NULL; name++)
 		if (http_span_equal_nocase(host, *name))
 			return true;
 	if (host.at[0] == '[')
-		return true; /* the parser has seen to it that it is an address */
+		return true; /* the parser has checked that it is an address */
 	if (host.len >= sizeof(text))
 		return false;
 	memcpy(text, host.at, host.len);
@@ -175,19 +176,19 @@ static bool choose(const struct admin *admin, const struct http_request *request
 
 	if (!may_name(admin, request->host)) {
 		say(answer, 421,
-		    "The Host field must be an IP address, localhost, the name of this machine, or a name in "
+		    "The Host field must be an IP address, 'localhost', the name of this machine, or a name in "
 		    "'admin.names'.");
 		return true;
 	}
 	while (page < sizeof(pages) / sizeof(pages[0]) && !http_span_equal(request->path, pages[page].path))
 		page++;
 	if (page == sizeof(pages) / sizeof(pages[0])) {
-		say(answer, 404, "There are /, /status.json, /metrics, /healthz and /readyz.");
+		say(answer, 404, "Unknown path. Available: /, /status.json, /metrics, /healthz and /readyz.");
 		return true;
 	}
 	if (!request->is_head && !http_span_equal(request->method, "GET")) {
 		answer->allow = true;
-		say(answer, 405, "There is nothing to be changed here.");
+		say(answer, 405, "This endpoint is read-only; use GET or HEAD.");
 		return true;
 	}
 	return make(admin, page, now_ms, answer);

@@ -1,14 +1,14 @@
-/* What the status page shows, as one JSON object. docs/METRICS.md describes it. */
+/* The data of the status page, as one JSON object. docs/METRICS.md describes it. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/respond.h"
 
-/* Of the outcomes, so many at most: the rest are in the metrics. */
+/* Maximum number of outcomes; the metrics have all of them. */
 #define REASONS_MAX 64
 
-/* Each of these is NULL without memory; json_pack and json_object_set_new pass that on. */
+/* These functions return NULL if out of memory; json_pack and json_object_set_new pass that on. */
 
 static json_t *number(uint64_t value)
 {
@@ -148,7 +148,7 @@ static json_t *outcome_of(const void *item, const void *arg)
 			 "count", number(outcome->count));
 }
 
-/* How asks have ended since the gateway began, the most frequent first. */
+/* How asks have ended since the gateway started, most frequent first. */
 static json_t *outcomes(const struct board_sums *sums)
 {
 	size_t count = 0, most = BOARD_MEANS * BOARD_VERDICTS * BOARD_REASONS;

@@ -1,5 +1,4 @@
-/* Text that is put together, up to a ceiling. After a failure nothing more is added, and what is there is not to be
- * sent. */
+/* Builds text up to a maximum size. After a failure nothing more is added, and the text must not be sent. */
 #ifndef ADMIN_TEXT_H
 #define ADMIN_TEXT_H
 

@@ -15,32 +15,28 @@ static const char help[] =
 	"       thaw check -c FILE --request 'METHOD https://HOST/PATH' [--certificate FILE] [--from ADDRESS]\n"
 	"                      [--header 'Name: value']...\n"
 	"\n"
-	"Reads a configuration and loads all that `thaw serve -c FILE` would load: certificates, keys, CAs, CRLs, the\n"
-	"directory of the spool, the log. Listens on nothing. Warns of what is allowed and will fail, such as an "
-	"expired\n"
-	"certificate.\n"
+	"Reads a configuration and loads everything that `thaw serve -c FILE` would load: certificates, keys,\n"
+	"CAs, CRLs, the spool directory, the log. It opens no listening socket. It warns about settings that\n"
+	"are allowed but will cause failures, such as an expired certificate.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
-	"  --strict            warnings are errors\n"
-	"  --request REQUEST   print what becomes of this request, such as 'PUT https://example.com/path', instead: "
-	"its\n"
-	"                      route, how each kind of client is asked, whether it is allowed, what the upstream "
-	"gets.\n"
-	"                      PUT, POST and PATCH have a body, unless --header 'Content-Length: 0' is given\n"
-	"  --certificate FILE  the client's certificate, and its chain, in PEM (no key is needed)\n"
-	"  --from ADDRESS      the client's address, or 'unix', for allow_from and deny_from; without it any address "
-	"that "
-	"is\n"
-	"                      allowed\n"
-	"  --header FIELD      a field of the request; may be repeated\n"
-	"  --json              {\"file\", \"ok\", \"error\", \"warnings\", \"listen\", \"hosts\", \"upstreams\"} on "
-	"standard\n"
-	"                      output\n"
-	"  --help              this text\n"
+	"  --strict            treat warnings as errors\n"
+	"  --request REQUEST   instead, print how a request such as 'PUT https://example.com/path' is handled:\n"
+	"                      its route, how each kind of client is asked, whether it is allowed, what is sent\n"
+	"                      upstream. PUT, POST and PATCH have a body, unless --header 'Content-Length: 0' is\n"
+	"                      given\n"
+	"  --certificate FILE  the client's certificate and its chain in PEM; no key is needed\n"
+	"  --from ADDRESS      the client's address, or 'unix', for allow_from and deny_from; default: an address\n"
+	"                      that is allowed\n"
+	"  --header FIELD      a header field of the request; may be repeated\n"
+	"  --json              print {\"file\", \"ok\", \"error\", \"warnings\", \"listen\", \"hosts\", "
+	"\"upstreams\"}\n"
+	"  --help              print this text\n"
 	"\n"
 	"With --request, --json adds {\"decision\"}: request, host, route, certificate, clients, sent.\n"
 	"\n"
-	"Exit code: 0 when all is well, 78 when it is not (the error names file, line, key and what is allowed).\n";
+	"Exit code: 0 the configuration is valid; 64 usage; 78 it is not valid (the error names file, line and\n"
+	"key, and what is allowed).\n";
 
 static const char *const upstreams[] = {
 	[CONFIG_BUILTIN_INSPECT] = "builtin:inspect",
@@ -78,7 +74,7 @@ static json_t *route_json(const struct config_route *route)
 	return told;
 }
 
-/* The names of client fields that this host leaves out; a '*' at the end stands for any end. */
+/* The client fields that this host removes; a name that ends in '*' stands for all names with that beginning. */
 static json_t *stripped_json(const struct config_host *host)
 {
 	size_t count = 0;
@@ -114,7 +110,7 @@ static json_t *upstream_json(const struct config_upstream *upstream)
 	return json_pack("{s:s, s:o}", "name", upstream->name, "servers", servers);
 }
 
-/* An element that could not be made is left out, and the whole is NULL then or shorter: memory is spent. */
+/* If memory runs out, elements are missing or the result is NULL. */
 static json_t *config_json(const char *file, const struct config *config, json_t *warnings, json_t *decision,
 			   const struct thaw_error *err)
 {
@@ -132,7 +128,7 @@ static json_t *config_json(const char *file, const struct config *config, json_t
 			 "upstreams", behind, "decision", decision);
 }
 
-/* Takes over decision, which may be NULL. */
+/* Takes ownership of decision, which may be NULL. */
 static int print_json(const char *file, const struct config *config, json_t *warnings, json_t *decision,
 		      const struct thaw_error *err)
 {
@@ -147,7 +143,7 @@ static int print_json(const char *file, const struct config *config, json_t *war
 
 #define LINE_WIDTH 110
 
-/* Names behind a title, in lines. column: where the last line ends. */
+/* Prints names after a title, over several lines. column: width of the current line. */
 static void print_name(const char *name, const char *end, size_t *column)
 {
 	size_t len = strlen(name) + strlen(end) + 1;
@@ -172,13 +168,14 @@ static void print_names(const char *title, char **names)
 	(void)printf("\n");
 }
 
-/* The names that every host leaves out. */
+/* The fields that every host removes. */
 static void print_stripped(void)
 {
 	size_t count = 0, column = 0;
 	const struct gw_reserved *reserved = gw_identity_reserved(&count);
 
-	(void)printf("left out of clients' requests, in any case and with any sign for '-':\n");
+	(void)printf(
+		"removed from clients' requests, in upper or lower case and with any character in place of '-':\n");
 	for (size_t i = 0; i < count; i++)
 		print_name(reserved[i].name, reserved[i].beginning ? "*" : "", &column);
 	(void)printf("\n");
@@ -200,9 +197,9 @@ static void print_host(const struct config_host *host)
 				     route->add_prefix != NULL ? route->add_prefix : "");
 		print_names("  may upgrade to", route->upgrade);
 	}
-	print_names("also left out of clients' requests", host->strip);
-	print_names("left out, since 'headers' writes them", host->claimed);
-	print_names("passed on although clients may forge it", host->pass);
+	print_names("also removed from clients' requests", host->strip);
+	print_names("removed from clients' requests, because 'headers' sets them", host->claimed);
+	print_names("passed on, although clients can forge them", host->pass);
 }
 
 static bool is_used(const struct config *config, size_t upstream)
@@ -219,7 +216,7 @@ static bool is_used(const struct config *config, size_t upstream)
 	return false;
 }
 
-/* What is allowed, and perhaps not meant, is said beside it. */
+/* Also prints settings that are allowed but may be a mistake. */
 static void print_upstream(const struct config *config, size_t i)
 {
 	const struct config_upstream *upstream = &config->upstreams[i];
@@ -262,13 +259,13 @@ static int print_text(const char *file, const struct config *config, const json_
 	return cli_print("");
 }
 
-/* A name that is not UTF-8 can be in a file's name only: the warning is lost then, as the whole of --json would be. */
+/* Only a file's name can be invalid UTF-8. Then the warning is lost, and --json fails anyway. */
 static void add_warning(void *warnings, const char *text)
 {
 	(void)json_array_append_new(warnings, json_string(text));
 }
 
-/* The warnings as errors, on standard error. */
+/* With --strict: prints the warnings as errors on standard error. */
 static int print_errors(const json_t *warnings)
 {
 	for (size_t i = 0; i < json_array_size(warnings); i++)
@@ -296,8 +293,8 @@ static int check(const struct choice *choice)
 		count = json_array_size(warnings);
 	if (count > 0) {
 		err.cls = THAW_ERR_CONFIG;
-		(void)snprintf(err.text, sizeof(err.text), "%zu warning%s, and --strict is given", count,
-			       count == 1 ? "" : "s");
+		(void)snprintf(err.text, sizeof(err.text), "%zu warning%s, treated as errors because of --strict",
+			       count, count == 1 ? "" : "s");
 	}
 	bool decides = ok && count == 0 && choice->wish.request != NULL;
 	if (decides && check_request(&choice->wish, config, choice->json ? &decision : NULL, &err) != THAW_OK) {
@@ -333,7 +330,7 @@ static int take_option(void *arg, int option, char *value)
 	else if (option == 'F')
 		choice->wish.from = value;
 	else if (option == 'H' && choice->wish.header_count == CHECK_HEADERS_MAX)
-		return cli_bad_usage("check", "more than %d --header options", CHECK_HEADERS_MAX);
+		return cli_bad_usage("check", "too many --header options; at most %d are allowed", CHECK_HEADERS_MAX);
 	else if (option == 'H')
 		choice->wish.headers[choice->wish.header_count++] = value;
 	else
@@ -360,11 +357,11 @@ int check_main(int argc, char **argv)
 		return code;
 	if (optind < argc)
 		return cli_bad_usage("check", "unexpected argument '%s'%s", argv[optind],
-				     choice.file == NULL ? "; a configuration is named with -c FILE" : "");
+				     choice.file == NULL ? "; use -c FILE to name a configuration" : "");
 	if (choice.file == NULL)
-		return cli_bad_usage("check", "-c FILE is missing");
+		return cli_bad_usage("check", "option -c FILE is missing");
 	if (choice.wish.request == NULL &&
 	    (choice.wish.certificate != NULL || choice.wish.from != NULL || choice.wish.header_count > 0))
-		return cli_bad_usage("check", "--certificate, --from and --header need --request");
+		return cli_bad_usage("check", "--certificate, --from and --header are only allowed with --request");
 	return check(&choice);
 }

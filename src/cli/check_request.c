@@ -9,14 +9,14 @@
 #include "gateway/gateway.h"
 #include "gateway/preview.h"
 
-#define CLIENT_PORT 50000 /* stands for the client's */
+#define CLIENT_PORT 50000 /* a placeholder for the client's port */
 
 static enum thaw_status malformed(struct thaw_error *err, const char *request)
 {
-	return error_set(err, THAW_ERR_USAGE, "'%s' must be 'METHOD https://HOST/PATH'", request);
+	return error_set(err, THAW_ERR_USAGE, "--request '%s' must be 'METHOD https://HOST/PATH'", request);
 }
 
-/* The fields of the request that are framing: without one, a method that has a body as a rule is given one. */
+/* The request has a framing field. Without one, a method that usually has a body gets a body. */
 static bool frames(const struct check_request *wish)
 {
 	static const char *const names[] = {"content-length:", "transfer-encoding:"};
@@ -38,7 +38,7 @@ static bool has_body(const char *method, size_t len)
 	return false;
 }
 
-/* The head as a client sends it; the caller frees it. NULL with *err set. */
+/* The head as a client would send it; the caller frees it. NULL with *err set. */
 static char *head_of(const struct check_request *wish, size_t *len, struct thaw_error *err)
 {
 	static const char scheme[] = "https://";
@@ -74,7 +74,7 @@ static char *head_of(const struct check_request *wish, size_t *len, struct thaw_
 	return head;
 }
 
-/* The client's address as the system has it. */
+/* A socket address, for the client's address. */
 union from {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -87,7 +87,7 @@ static enum thaw_status read_from(const char *text, union from *from, struct tha
 
 	memset(from, 0, sizeof(*from));
 	if (network_parse(text, &one) != NULL || strchr(text, '/') != NULL)
-		return error_set(err, THAW_ERR_USAGE, "--from '%s' must be a numeric address, or unix", text);
+		return error_set(err, THAW_ERR_USAGE, "--from '%s' must be an IP address or 'unix'", text);
 	switch (one.kind) {
 	case NETWORK_IPV4:
 		from->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(CLIENT_PORT)};
@@ -141,9 +141,9 @@ static void print_access(const struct config_access *access, const char *from)
 	print_networks("allowed from", &access->allow);
 	print_networks("denied from", &access->deny);
 	if (from == NULL && (access->allow.count > 0 || access->deny.count > 0))
-		(void)printf("client address: any that is allowed (see --from)\n");
+		(void)printf("client address: any allowed address (see --from)\n");
 	if (rate->requests > 0)
-		(void)printf("rate %llu/%s, burst %u, of each client address, counted for the %s\n",
+		(void)printf("rate %llu/%s, burst %u per client address, counted for the %s\n",
 			     (unsigned long long)rate->requests, unit_of(rate), rate->burst,
 			     rate->own ? "route" : "host");
 }
@@ -161,7 +161,7 @@ static void print_route(const struct gw_preview *preview)
 		static const char *const words[] = {[CONFIG_REQUIRED] = "required",
 						    [CONFIG_OPTIONAL] = "not required",
 						    [CONFIG_OPTIONAL_UNVERIFIED] =
-							    "not required, unverified ones are marked"};
+							    "not required, unverified certificates are marked"};
 		(void)printf(", %s", words[settings->require]);
 		if (settings->allow_count > 0)
 			(void)printf(", %zu 'allow' rule%s", settings->allow_count,
@@ -292,7 +292,7 @@ static json_t *client_json(const struct gw_preview_client *client)
 	return told;
 }
 
-/* [name, value] of each line but the first. A value that is not UTF-8 is null. */
+/* [name, value] of each line except the first. A value that is not UTF-8 becomes null. */
 static json_t *fields_json(const struct gw_preview *preview)
 {
 	const char *end = preview->sent + preview->sent_len - 2;

@@ -1,11 +1,11 @@
 /*
- * The subcommands of `thaw`, each in a file of its own. argv[0] is the command's name; the result is the exit code, as
- * in sysexits(3). Each understands --help.
+ * The subcommands of `thaw`, one file each. argv[0] is the command's name. They return the exit code, as in
+ * sysexits(3). Each accepts --help.
  */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-extern const char *cli_program; /* as it was started: argv[0] of main() */
+extern const char *cli_program; /* argv[0] of main() */
 
 int serve_main(int argc, char **argv);
 int check_main(int argc, char **argv);

@@ -11,7 +11,7 @@
 #include "demo/demo.h"
 
 #define MIB_DEFAULT 64
-#define MIB_MIN     16 /* less than what the buffers between two peers hold would not freeze */
+#define MIB_MIN     16 /* a smaller upload fits into the buffers between the peers and does not freeze */
 #define MIB_MAX     4096
 #define FREEZE_MS   5000
 
@@ -21,28 +21,27 @@ static const char help[] =
 	"usage: thaw demo [--size MIB] [--json]\n"
 	"       thaw demo --frozen-server [--listen ADDRESS] [--read-ahead BYTES] [--give-up SECONDS] [--pki DIR]\n"
 	"\n"
-	"Uploads the same file to Thaw and to a small server that requests a client certificate and then waits for it\n"
-	"without reading. It uses curl and a client that writes everything before it reads, over TLS 1.3 and TLS 1.2,\n"
-	"and prints the outcome of each upload. One without progress for 5 s is frozen. Everything happens on the\n"
-	"loopback interface, and is removed at the end.\n"
+	"Uploads the same file to Thaw and to a small server that requests a client certificate and then waits\n"
+	"for it without reading. It uses curl and a client that writes everything before it reads, over TLS 1.3\n"
+	"and TLS 1.2, and prints the outcome of each upload. An upload without progress for 5 s is frozen. All\n"
+	"traffic uses the loopback interface, and all files are removed at the end.\n"
 	"\n"
-	"  --size MIB  how much to upload: 16 to 4096, 64 if not given\n"
+	"  --size MIB  size of the upload, 16 to 4096; default 64\n"
 	"  --json      print an array of objects instead of the table\n"
-	"  --help      show this text\n"
+	"  --help      print this text\n"
 	"\n"
-	"With --frozen-server it runs that other server until it is interrupted, to test your own clients with. / "
-	"never\n"
-	"asks; every other path asks, and answers with JSON that says what arrived.\n"
+	"With --frozen-server it runs only that other server, until it is interrupted, so that you can test your\n"
+	"own clients. Its path / never asks; every other path asks, and returns JSON that describes the request.\n"
 	"\n"
-	"  --listen ADDRESS   HOST:PORT or [V6]:PORT, 127.0.0.1:8444 if not given; port 0: any free one\n"
-	"  --read-ahead BYTES how much body it holds while it waits for the certificate: it freezes on one more;\n"
-	"                     49152 if not given, as with IIS\n"
-	"  --give-up SECONDS  how long it waits without progress, 120 if not given\n"
-	"  --pki DIR          where the throwaway PKI is kept, and made if it is missing; default ./thaw-pki\n"
+	"  --listen ADDRESS   HOST:PORT or [V6]:PORT; default 127.0.0.1:8444; port 0: any free port\n"
+	"  --read-ahead BYTES how much of a body it reads while it waits for the certificate; a larger body\n"
+	"                     freezes; default 49152, as in IIS\n"
+	"  --give-up SECONDS  how long it waits without progress; default 120\n"
+	"  --pki DIR          folder of the test certificates, created if it is missing; default ./thaw-pki\n"
 	"\n"
-	"Exit code: 0 if every upload to Thaw arrived whole and under the right identity, and those that\n"
-	"must freeze at the other server did, or the frozen server was stopped; 64 usage; 69 if curl is missing\n"
-	"or something else could not be run or did not hold; 71 the system refused, as an address in use.\n";
+	"Exit code: 0 every upload to Thaw arrived complete and with the right identity, and the uploads to the\n"
+	"other server froze where they must, or the frozen server was stopped; 64 usage; 69 curl is missing, or\n"
+	"the demo failed; 71 system error, such as an address in use.\n";
 
 static int show(struct demo_options demo)
 {
@@ -51,7 +50,7 @@ static int show(struct demo_options demo)
 	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
 	if (len <= 0)
-		return cli_bad_usage("demo", "cannot find this program: /proc is not mounted");
+		return cli_bad_usage("demo", "cannot find the path of this program: /proc is not mounted");
 	program[len] = '\0';
 	demo.program = program;
 	if (demo_run(&demo, &err) == THAW_OK)
@@ -60,7 +59,7 @@ static int show(struct demo_options demo)
 	return EX_UNAVAILABLE;
 }
 
-/* What the command line says; which of both the given options are for. */
+/* The command line; for_server and for_demo: an option that only applies to one of them was given. */
 struct choice {
 	struct demo_options demo;
 	struct frozen_options frozen;
@@ -138,10 +137,11 @@ int demo_main(int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	if (optind < argc)
-		return cli_bad_usage("demo", "'%s': no argument is expected", argv[optind]);
+		return cli_bad_usage("demo", "unexpected argument '%s'", argv[optind]);
 	if (choice.server && choice.for_demo)
-		return cli_bad_usage("demo", "--size and --json are not for --frozen-server");
+		return cli_bad_usage("demo", "--size and --json cannot be used with --frozen-server");
 	if (!choice.server && choice.for_server)
-		return cli_bad_usage("demo", "--listen, --read-ahead, --give-up and --pki are for --frozen-server");
+		return cli_bad_usage(
+			"demo", "--listen, --read-ahead, --give-up and --pki are only allowed with --frozen-server");
 	return choice.server ? frozen_serve(choice.listen, &choice.frozen) : show(choice.demo);
 }

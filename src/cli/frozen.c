@@ -17,11 +17,11 @@ static void explain(const char *host, uint16_t port, const struct frozen_options
 
 	(void)snprintf(behind, sizeof(behind), ":%u", port);
 	(void)fprintf(stderr, "thaw: listening on %s%s%s%s\n", v6 ? "[" : "", host, v6 ? "]" : "", behind);
-	(void)fprintf(
-		stderr,
-		"thaw: this server freezes: every path but / asks for a client certificate, and waits for it while it\n"
-		"thaw: holds %zu bytes of body at most. Try:\n",
-		options->read_ahead);
+	(void)fprintf(stderr,
+		      "thaw: this server freezes: every path except / asks for a client certificate, and the server "
+		      "waits for\n"
+		      "thaw: it after at most %zu bytes of the body. Try:\n",
+		      options->read_ahead);
 	throwaway_try(stderr, options->pki, NULL, behind);
 }
 

@@ -26,13 +26,14 @@ bool cli_identity_take(struct cli_identity *identity, int option, char *argument
 int cli_identity_check(const char *command, const struct cli_identity *identity)
 {
 	if (identity->pkcs12 != NULL && (identity->certificate != NULL || identity->key != NULL))
-		return cli_bad_usage(command, "--pkcs12 has certificate and key: not with --cert or --key");
+		return cli_bad_usage(command,
+				     "--pkcs12 cannot be used with --cert or --key: the file has certificate and key");
 	if (identity->ca != NULL && identity->insecure)
-		return cli_bad_usage(command, "--ca and --insecure contradict each other");
+		return cli_bad_usage(command, "--ca and --insecure cannot be used together");
 	if (identity->secret != NULL && !cli_secret_is_source(identity->secret)) {
-		cli_secret_hide(identity->secret); /* it may be the pass phrase itself, as curl takes it */
-		return cli_bad_usage(command, "--pass takes no pass phrase, which other users could see: allowed: "
-					      "file:FILE, fd:NUMBER, env:NAME");
+		cli_secret_hide(identity->secret); /* in case it is the pass phrase itself, as curl accepts */
+		return cli_bad_usage(command, "--pass does not take the pass phrase itself, because other users can "
+					      "see the command line; allowed: file:FILE, fd:NUMBER, env:NAME");
 	}
 	return 0;
 }
@@ -54,9 +55,9 @@ void cli_identity_trust(struct cli_identity *identity, bool quiet)
 	if (folder != NULL && *folder != '\0')
 		identity->trust_folder = folder;
 	if (identity->trust != NULL && !quiet)
-		(void)fprintf(stderr, "trusting the CAs of %s (%s)\n", identity->trust, name);
+		(void)fprintf(stderr, "trusting the CAs in the file %s (%s)\n", identity->trust, name);
 	if (identity->trust_folder != NULL && !quiet)
-		(void)fprintf(stderr, "trusting the CAs in %s (SSL_CERT_DIR)\n", identity->trust_folder);
+		(void)fprintf(stderr, "trusting the CAs in the folder %s (SSL_CERT_DIR)\n", identity->trust_folder);
 }
 
 bool cli_identity_can_trust(const struct cli_identity *identity, struct thaw_error *err)
@@ -93,7 +94,7 @@ bool cli_identity_load(const struct cli_identity *identity, struct tls_credentia
 	if (source.certificate == NULL && source.key == NULL && source.pkcs12 == NULL)
 		return true;
 	*credentials = tls_credentials_new(&source, err);
-	if (!cli_identity_on_token(identity)) /* some cards want the PIN again */
+	if (!cli_identity_on_token(identity)) /* some tokens ask for the PIN again */
 		cli_secret_forget(identity->secret);
 	return *credentials != NULL;
 }

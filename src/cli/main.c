@@ -1,4 +1,4 @@
-/* One binary: finds the subcommand and hands over to it. */
+/* Finds the subcommand and runs it. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,10 +16,10 @@ static const struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"serve", "run the gateway with a configuration (-c FILE), or a set-up to try it out", serve_main},
-	{"check", "check a configuration file, and the certificates and keys that it names", check_main},
+	{"serve", "run the gateway with a configuration (-c FILE), or with a test set-up", serve_main},
+	{"check", "check a configuration file and the certificates and keys that it names", check_main},
 	{"reload", "make a running gateway read its configuration again", reload_main},
-	{"upgrade", "replace a running gateway by its updated program, without refusing connections", upgrade_main},
+	{"upgrade", "replace a running gateway with its updated program, without refusing connections", upgrade_main},
 	{"probe", "test whether a server hangs when it requests a client certificate late, and how to fix it",
 	 probe_main},
 	{"send", "upload a file with a client certificate to any server, without hanging", send_main},
@@ -39,7 +39,7 @@ static int usage(FILE *to)
 		    to);
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
-	(void)fprintf(to, "  %-8s  %s\n", "help", "print this text, or a command's");
+	(void)fprintf(to, "  %-8s  %s\n", "help", "print this text, or the help of a command");
 	return fflush(to) == 0 && !ferror(to) ? EX_OK : EX_IOERR;
 }
 
@@ -53,8 +53,7 @@ static const struct command *find(const char *name)
 
 static int unknown(const char *name)
 {
-	(void)fprintf(stderr, "thaw: unknown command '%s'\n\n", name);
-	(void)usage(stderr);
+	(void)fprintf(stderr, "thaw: unknown command '%s'; see 'thaw --help'\n", name);
 	return EX_USAGE;
 }
 
@@ -77,8 +76,8 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-/* So that no socket or file of ours gets a number that stands for a standard stream. What was closed cannot be read, or
- * written to, all the same; but complaints about that go nowhere. */
+/* Opens closed standard streams, so that no socket or file gets a descriptor of 0 to 2. Reading from or writing to
+ * such a stream fails, and error messages to it are lost. */
 static bool have_standard_streams(void)
 {
 	static const int modes[] = {[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDWR};
@@ -94,7 +93,7 @@ int main(int argc, char **argv)
 	static const char *const help_words[] = {"help", "--help", "-h", NULL};
 	static const char *const version_words[] = {"--version", "-V", NULL};
 
-	/* Who may be asked is asked by cli/secret.c; a daemon asks nobody. */
+	/* Only cli/secret.c asks for pass phrases. A daemon must never wait at a prompt of OpenSSL. */
 	if (!have_standard_streams() || !tls_ask_nobody())
 		return EX_OSERR;
 	if (argc < 2) {

@@ -22,37 +22,38 @@
 static const char help[] =
 	"usage: thaw probe URL [OPTION...]\n"
 	"\n"
-	"Tells what an HTTPS server does with a client certificate that it asks for late: when it asks, by what\n"
-	"means, what it does with bodies of every size meanwhile, where it freezes, and what cures it. It takes less\n"
-	"than a minute. Give it the certificate that the server wants to see, or else it can only tell what happens\n"
-	"without one.\n"
+	"Tests how an HTTPS server handles client certificates that it requests late, after the TLS handshake:\n"
+	"when it asks, by what means, how it handles request bodies of all sizes meanwhile, where it freezes,\n"
+	"and how to fix it. This takes less than a minute. Use a certificate that the server accepts; without\n"
+	"one, only requests without a certificate are tested.\n"
 	"\n"
-	"Without --method only safe methods are sent: GET, HEAD, and OPTIONS or GET with a body of NUL bytes. With\n"
-	"--method PUT (or another), requests of that method are sent to the URL, eighty or more, with bodies of\n"
-	"up to --max-body: name a path where that does no harm.\n"
+	"Without --method the probe sends safe methods only: GET, HEAD, and OPTIONS or GET with a body of NUL\n"
+	"bytes. With --method PUT (or another) it sends 80 or more requests of that method to the URL, with\n"
+	"bodies of up to --max-body. Use a path where they do no harm.\n"
 	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
-	"  --proxy [SCHEME://]HOST[:PORT]  go through this proxy (CONNECT), http or https; default none, whatever the\n"
-	"                   environment says\n"
-	"  --proxy-user NAME:PASSWORD  for the proxy (Basic)\n"
+	"  --proxy [SCHEME://]HOST[:PORT]  connect through this proxy (CONNECT), http or https; default none; the\n"
+	"                   environment is not used\n"
+	"  --proxy-user NAME:PASSWORD  user for the proxy (Basic)\n"
 	"\n"
-	"  --method METHOD  what to send with a body; what it will do is said before it does it\n"
-	"  --header LINE    another header field, 'Name: value', or Host; may be given more than once\n"
-	"  --max-body SIZE  the largest body: bytes, or with KiB, MiB, GiB behind; default 16MiB, 0: none\n"
-	"  --stall TIME     without any progress for so long, a connection is stalled; default 5s\n"
-	"  --hold TIME      how long to watch when the server gives up a stalled one; default 20s, 0s: not at all\n"
-	"  --limit TIME     after this nothing new is tried; default 55s\n"
+	"  --method METHOD  send this method with request bodies; the probe prints what it will do first\n"
+	"  --header LINE    add a header field, 'Name: value', or replace Host; may be repeated\n"
+	"  --max-body SIZE  largest body: bytes, or a number with KiB, MiB or GiB; default 16MiB, 0: none\n"
+	"  --stall TIME     treat a connection as stalled after this time without progress; default 5s\n"
+	"  --hold TIME      how long to wait for the server to give up a stalled request; default 20s, 0s: do not\n"
+	"                   test this\n"
+	"  --limit TIME     start no more tests after this time; default 55s\n"
 	"  --tls VERSION    1.2, 1.3 or both; default both\n"
-	"  --json           the report as JSON\n"
-	"  --markdown       the report as Markdown\n"
-	"  --svg FILE       the timeline as a picture, too\n"
-	"  --quiet          no progress on standard error; what --method will do is said all the same\n"
-	"  --help           this text\n"
+	"  --json           print the report as JSON\n"
+	"  --markdown       print the report as Markdown\n"
+	"  --svg FILE       also write the timeline as a picture\n"
+	"  --quiet          print no progress on standard error; what --method will do is still printed\n"
+	"  --help           print this text\n"
 	"\n"
-	"Ctrl-C ends it, and prints what is known so far.\n"
+	"Ctrl-C ends the probe and prints the results so far.\n"
 	"\n"
-	"Exit code: 0 no problem, 1 limited, 2 freezes, 3 could not tell; 64 wrong usage, 66 a file cannot be read,\n"
-	"68 unknown host, 69 no connection, 75 no handshake in time, 76 no TLS or no HTTP there, 77 the server's\n"
-	"certificate is not accepted.\n";
+	"Exit code: 0 no problem, 1 limited, 2 freezes, 3 unknown; 64 usage, 66 a file cannot be read, 68 unknown\n"
+	"host, 69 no connection, 75 no TLS handshake in time, 76 the server does not speak TLS or HTTP, 77 the\n"
+	"server's certificate is not trusted.\n";
 
 enum {
 	OPT_METHOD = CLI_ROUTE_END,
@@ -78,7 +79,7 @@ struct arguments {
 	char fields[FIELDS_MAX];
 	size_t fields_len;
 	bool quiet;
-	char *url; /* with its host in ASCII */
+	char *url; /* its host is in ASCII */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -89,7 +90,7 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-/* The first ends the probe in its own way, a second one at once. */
+/* The first signal ends the probe with a report, the second one kills it. */
 static void mind_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
@@ -101,7 +102,7 @@ static void mind_signals(void)
 
 /* ---- values ---- */
 
-/* What frames a request, and what a trial is about, is the probe's own to write. */
+/* Fields that the probe must set itself: framing, and those that the tests are about. */
 static bool is_own_field(const char *line)
 {
 	static const char *const names[] = {"Content-Length", "Transfer-Encoding", "Connection", "Expect",
@@ -114,7 +115,7 @@ static bool is_own_field(const char *line)
 	return false;
 }
 
-/* False: it is none, or there are too many. */
+/* False if it is not a field, or if there are too many. */
 static bool add_field(struct arguments *arguments, const char *line)
 {
 	int put =
@@ -126,7 +127,7 @@ static bool add_field(struct arguments *arguments, const char *line)
 	return true;
 }
 
-/* Host is one of a kind: it takes the place of the URL's. */
+/* Host replaces the host of the URL. */
 static bool take_host(struct probe_options *probe, const char *line)
 {
 	if (!cli_is_field(line) || strncasecmp(line, "Host:", 5) != 0 || line[5 + strspn(line + 5, " \t")] == '\0')
@@ -159,7 +160,7 @@ static int take_tls(struct probe_options *probe, const char *value)
 
 static int take_value(struct arguments *arguments, int option, const char *value)
 {
-	static const char time_allowed[] = "a time of at most an hour, such as 5s, 500ms or 2m";
+	static const char time_allowed[] = "a time of at most one hour, such as 5s, 500ms or 2m";
 	struct probe_options *probe = &arguments->probe;
 
 	switch (option) {
@@ -173,15 +174,15 @@ static int take_value(struct arguments *arguments, int option, const char *value
 			return EX_OK;
 		return add_field(arguments, value) ? EX_OK
 						   : bad("header", value,
-							 "'Name: value', but none of User-Agent, Expect and "
-							 "those that frame; 8 KiB of them in all");
+							 "'Name: value', except User-Agent, Expect and the fields for "
+							 "framing (Content-Length and the like); 8 KiB in all");
 	case OPT_MAX_BODY:
 		return cli_read_size(value, &probe->max_body) ? EX_OK
 							      : bad("max-body", value, "0 to 1024GiB, such as 16MiB");
 	case OPT_STALL:
 		return cli_read_time(value, &probe->stall_ms) && probe->stall_ms >= 100
 			       ? EX_OK
-			       : bad("stall", value, "100ms to an hour, such as 5s");
+			       : bad("stall", value, "100ms to 1h, such as 5s");
 	case OPT_HOLD:
 		return cli_read_time(value, &probe->hold_ms) ? EX_OK : bad("hold", value, time_allowed);
 	case OPT_LIMIT:
@@ -249,9 +250,9 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	if (optind == argc)
-		return cli_bad_usage("probe", "a URL is missing");
+		return cli_bad_usage("probe", "no URL given");
 	if (optind + 1 < argc)
-		return cli_bad_usage("probe", "unexpected argument '%s': one URL is expected", argv[optind + 1]);
+		return cli_bad_usage("probe", "unexpected argument '%s': only one URL is allowed", argv[optind + 1]);
 	arguments->probe.url = argv[optind];
 	code = cli_take_url("probe", &arguments->probe.url, &arguments->url);
 	if (code == EX_OK)
@@ -272,18 +273,17 @@ static int exit_code(enum probe_failure failure, enum probe_verdict verdict)
 	return failure == PROBE_FINE ? (int)verdict : codes[failure];
 }
 
-/* Also with --quiet: nobody shall be surprised. */
+/* Printed even with --quiet, since the requests may change data. */
 static void announce(const struct probe_options *probe, const struct cli_identity *identity)
 {
 	if (cli_identity_on_token(identity))
-		(void)fprintf(stderr,
-			      "thaw probe: the token signs once for each connection that is asked: touch it when it "
-			      "waits for that\n");
+		(void)fprintf(stderr, "thaw probe: the token signs once for each connection on which the server asks: "
+				      "touch it when it waits for a touch\n");
 	if (probe->method != NULL)
-		(void)fprintf(stderr,
-			      "thaw probe: will send %s requests to %s, eighty or more, with bodies of up to %llu NUL "
-			      "bytes\n",
-			      probe->method, probe->url, (unsigned long long)probe->max_body);
+		(void)fprintf(
+			stderr,
+			"thaw probe: will send 80 or more %s requests to %s, with bodies of up to %llu NUL bytes\n",
+			probe->method, probe->url, (unsigned long long)probe->max_body);
 }
 
 static void take_routes(struct arguments *arguments)

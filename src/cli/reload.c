@@ -14,40 +14,35 @@
 #define PID_FILE_MAX 32
 #define ANSWER_ROOM  512
 
-/* How both name the process. */
-#define PROCESS                                                                                                  \
-	"\n"                                                                                                     \
-	"  -c, --config FILE   the one that runs on this configuration\n"                                        \
-	"  --pid-file FILE     the one whose process id is in this file, as `thaw serve --pid-file` writes it\n" \
-	"  PID                 the one with this process id\n"                                                   \
-	"  --help              this text\n"                                                                      \
-	"\n"
+/* Options that both commands share. */
+#define PROCESS                                                                                               \
+	"\n"                                                                                                  \
+	"  -c, --config FILE   the process that runs with this configuration\n"                               \
+	"  --pid-file FILE     the process whose id is in this file, as written by `thaw serve --pid-file`\n" \
+	"  PID                 the process with this id\n"                                                    \
+	"  --help              print this text\n"
 
 static const char help[] =
 	"usage: thaw reload -c FILE\n"
 	"       thaw reload --pid-file FILE\n"
 	"       thaw reload PID\n"
 	"\n"
-	"Makes a running `thaw serve` read its configuration again, and waits for the result. The new configuration\n"
-	"is read and checked as a whole. Then new workers start, and the old ones finish their requests. If anything "
-	"is\n"
-	"wrong with it, the reason is printed and the old configuration stays in use. SIGHUP does the same; the "
-	"result\n"
-	"is then in the log only.\n" PROCESS "Exit code: 0 reloaded; 64 usage; 71 there is no such process, or it has "
-	"ended; 78 the configuration was refused.\n";
+	"Makes a running `thaw serve` read its configuration again, and waits for the result. The new\n"
+	"configuration is read and checked as a whole. Then new workers start, and the old workers finish their\n"
+	"requests. If there is an error in it, the error is printed and the old configuration stays in use.\n"
+	"SIGHUP does the same, but the result is only logged.\n" PROCESS "\n"
+	"Exit code: 0 reloaded; 64 usage; 71 no such process, or it has ended; 78 the configuration was refused.\n";
 
 static const char upgrade_help[] =
 	"usage: thaw upgrade -c FILE\n"
 	"       thaw upgrade --pid-file FILE\n"
 	"       thaw upgrade PID\n"
 	"\n"
-	"Replaces a running `thaw serve` by its program file, after an update of thaw or of a library such as "
-	"OpenSSL.\n"
-	"The file is started as a new process with the same arguments and listening sockets. Once its workers accept\n"
-	"connections, the old process stops as after SIGTERM; no connection is refused meanwhile. If the new process\n"
-	"cannot serve, the reason is printed, and the old process stays.\n" PROCESS
-	"Exit code: 0 replaced; 64 usage; 71 there is no such process, or it has ended; 78 the new process cannot "
-	"serve.\n";
+	"Replaces a running `thaw serve` with its program file, after an update of thaw or of a library such as\n"
+	"OpenSSL. The file is started as a new process with the same arguments and listening sockets. Once its\n"
+	"workers accept connections, the old process stops as after SIGTERM. No connection is refused meanwhile.\n"
+	"If the new process cannot serve, the reason is printed and the old process stays.\n" PROCESS "\n"
+	"Exit code: 0 replaced; 64 usage; 71 no such process, or it has ended; 78 the new process cannot serve.\n";
 
 struct settings {
 	enum control_kind kind;
@@ -102,8 +97,8 @@ static int ask(const struct settings *settings)
 	if (err.cls != THAW_ERR_CONFIG)
 		return cli_fail(&err);
 	cli_error("%s: %s",
-		  settings->kind == CONTROL_RELOAD ? "refused, all stays as it was"
-						   : "upgrade failed, the old process goes on",
+		  settings->kind == CONTROL_RELOAD ? "reload refused, the configuration in use stays"
+						   : "upgrade failed, the old process stays",
 		  err.text);
 	return EX_CONFIG;
 }
@@ -138,7 +133,7 @@ static int run(enum control_kind kind, int argc, char **argv)
 	if (optind < argc)
 		return cli_bad_usage(name, "unexpected argument '%s'", argv[optind]);
 	if ((settings.file != NULL) + (settings.pid_file != NULL) + (settings.pid != NULL) != 1)
-		return cli_bad_usage(name, "one of -c FILE, --pid-file FILE and PID is needed");
+		return cli_bad_usage(name, "one of -c FILE, --pid-file FILE or PID is required");
 	return ask(&settings);
 }
 

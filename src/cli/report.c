@@ -64,7 +64,7 @@ static int see_help(const char *command)
 
 int cli_bad_usage(const char *command, const char *format, ...)
 {
-	char text[USAGE_ROOM]; /* an argument may be copied from anywhere */
+	char text[USAGE_ROOM]; /* arguments may contain anything */
 	va_list args;
 
 	va_start(args, format);
@@ -81,7 +81,7 @@ int cli_print(const char *text)
 	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
-/* How many options begin with these letters: more than one without "=" is why getopt_long() takes none. */
+/* How many options begin with this text. If it is more than one, getopt_long() rejects the option as ambiguous. */
 static unsigned begins(const struct option *options, const char *word)
 {
 	unsigned count = 0;
@@ -95,15 +95,15 @@ int cli_bad_option(const char *command, char **argv, const struct option *option
 {
 	const char *word = argv[optind - 1];
 
-	/* A short option is told by optopt; of a long one the whole word is behind us. */
+	/* getopt_long() sets optopt for a short option; an unknown long one is in argv[optind - 1]. */
 	if (optopt > 0 && optopt < 128 && word[1] != '-')
-		return cli_bad_usage(command, result == ':' ? "option -%c needs an argument" : "unknown option -%c",
+		return cli_bad_usage(command, result == ':' ? "option -%c requires an argument" : "unknown option -%c",
 				     optopt);
 	if (result == ':')
-		return cli_bad_usage(command, "option %s needs an argument", word);
+		return cli_bad_usage(command, "option %s requires an argument", word);
 	if (begins(options, word + 2) == 0)
 		return cli_bad_usage(command, "unknown option %s", word);
 	return strchr(word, '=') != NULL && optopt != 0
 		       ? cli_bad_usage(command, "option %.*s takes no argument", (int)strcspn(word, "="), word)
-		       : cli_bad_usage(command, "option %s is ambiguous: write it in full", word);
+		       : cli_bad_usage(command, "option %s is ambiguous; use its full name", word);
 }

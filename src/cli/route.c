@@ -10,7 +10,7 @@
 #include "cli/values.h"
 #include "thaw/thaw.h"
 
-/* A name, an address, or an IPv6 address in brackets, and what follows it. NULL: it is none of them. */
+/* Skips a name, an address, or an IPv6 address in brackets. Returns NULL if there is none. */
 static const char *past_host(const char *text)
 {
 	const char *end = text[0] == '[' ? strchr(text, ']') : NULL;
@@ -20,7 +20,7 @@ static const char *past_host(const char *text)
 	return text + strcspn(text, ":");
 }
 
-/* "" is any port, or the same one. */
+/* Skips a port, which may be empty: any port, or the same port. */
 static const char *past_port(const char *text)
 {
 	char digits[6] = "";
@@ -33,7 +33,7 @@ static const char *past_port(const char *text)
 	return len == 0 || cli_read_number(digits, 1, 65535, &port) ? text + len : NULL;
 }
 
-/* "HOST:PORT", and what follows it. */
+/* Skips "HOST:PORT". */
 static const char *past_pair(const char *text)
 {
 	const char *at = past_host(text);
@@ -84,9 +84,9 @@ int cli_route_take(struct cli_route *route, const char *command, int option, con
 		return EX_OK;
 	case CLI_USER_AGENT:
 		route->user_agent = value;
-		return cli_is_value(value) ? EX_OK
-					   : cli_bad_usage(command, "--user-agent: it has control characters, or is "
-								    "empty");
+		return cli_is_value(value)
+			       ? EX_OK
+			       : cli_bad_usage(command, "--user-agent must not be empty or contain control characters");
 	default:
 		return CLI_GO_ON;
 	}

@@ -25,7 +25,7 @@ static void on_signal(int number)
 	caught = number;
 }
 
-/* While they are blocked a signal can arrive in wait_for_key() only, so that none is missed. */
+/* Restores the terminal after a signal. The signals are blocked except in wait_for_key(), so that none is missed. */
 struct guard {
 	sigset_t before;
 	struct sigaction old[SIGNALS];
@@ -46,7 +46,7 @@ static void guard_begin(struct guard *guard)
 		(void)sigaction(signals[i], &action, &guard->old[i]);
 }
 
-/* What was caught now does what it would have done. */
+/* Raises the caught signal again, with its original effect. */
 static void guard_end(const struct guard *guard)
 {
 	for (size_t i = 0; i < SIGNALS; i++)
@@ -67,7 +67,7 @@ static bool wait_for_key(int tty, const sigset_t *mask)
 	return ready > 0;
 }
 
-/* One line. */
+/* Reads one line. */
 static enum thaw_status read_line(int tty, const sigset_t *mask, char *into, size_t room, struct thaw_error *err)
 {
 	size_t len = 0;
@@ -81,7 +81,7 @@ static enum thaw_status read_line(int tty, const sigset_t *mask, char *into, siz
 			return THAW_OK;
 		}
 		if (len + 1 == room)
-			return error_set(err, THAW_ERR_CONFIG, "it is longer than %zu bytes", room - 1);
+			return error_set(err, THAW_ERR_CONFIG, "the input is longer than %zu bytes", room - 1);
 		into[len++] = key;
 	}
 	return error_set(err, THAW_ERR_CONFIG, "nothing was entered");
@@ -97,8 +97,7 @@ static enum thaw_status ask_terminal(const char *what, char *into, size_t room, 
 		if (tty >= 0)
 			(void)close(tty);
 		return error_set(err, THAW_ERR_CONFIG,
-				 "a pass phrase or a PIN is needed, and there is no terminal to ask on; name where it "
-				 "is with --pass");
+				 "a pass phrase or PIN is required, but there is no terminal; use --pass");
 	}
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
@@ -137,7 +136,7 @@ bool cli_secret_is_source(const char *text)
 	return value_of(text, "file:") != NULL || value_of(text, "env:") != NULL || (fd != NULL && number_of(fd) >= 0);
 }
 
-/* Byte by byte: what follows the line may be for somebody else, as the file that is sent. */
+/* Reads single bytes, so that the data after the line stays in the descriptor, such as the file to send. */
 static enum thaw_status read_fd(int fd, char *into, size_t room, struct thaw_error *err)
 {
 	size_t len = 0;
@@ -153,7 +152,7 @@ static enum thaw_status read_fd(int fd, char *into, size_t room, struct thaw_err
 	if (got < 0)
 		return error_system(err, errno, "descriptor %d", fd);
 	into[len > 0 && into[len - 1] == '\r' ? len - 1 : len] = '\0';
-	return len > 0 ? THAW_OK : error_set(err, THAW_ERR_CONFIG, "descriptor %d: there is no pass phrase", fd);
+	return len > 0 ? THAW_OK : error_set(err, THAW_ERR_CONFIG, "descriptor %d: no pass phrase found", fd);
 }
 
 static enum thaw_status read_variable(const char *name, char *into, size_t room, struct thaw_error *err)
@@ -161,7 +160,7 @@ static enum thaw_status read_variable(const char *name, char *into, size_t room,
 	const char *value = getenv(name);
 
 	if (value == NULL || value[0] == '\0')
-		return error_set(err, THAW_ERR_CONFIG, "the environment variable '%s' is not set, or empty", name);
+		return error_set(err, THAW_ERR_CONFIG, "the environment variable '%s' is not set or is empty", name);
 	if (strlen(value) >= room)
 		return error_set(err, THAW_ERR_CONFIG, "the environment variable '%s' is longer than %zu bytes", name,
 				 room - 1);

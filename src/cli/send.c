@@ -15,7 +15,7 @@
 
 /* ---- the uploads ---- */
 
-/* Before a pass phrase or a PIN is asked for, in vain. */
+/* Checked before asking for a pass phrase or PIN. */
 static bool can_read(const struct send_arguments *arguments, struct thaw_error *err)
 {
 	const struct send_options *send = &arguments->send;
@@ -35,7 +35,7 @@ static struct send_result failed(const struct thaw_error *err)
 	return (struct send_result){.cause = cause, .total = -1, .err = *err};
 }
 
-/* The exit code of the first that failed. */
+/* Returns the exit code of the first upload that failed. */
 static int send_all(struct send_arguments *arguments, struct send_report *report)
 {
 	struct send_session *session = NULL;
@@ -53,7 +53,7 @@ static int send_all(struct send_arguments *arguments, struct send_report *report
 		free(url);
 		first = first != EX_OK ? first : code;
 		if (result.cause == SEND_NO_OUT || result.cause == SEND_NO_ROOM)
-			break; /* the others would fare the same */
+			break; /* the others would fail in the same way */
 	}
 	send_session_end(&session);
 	return first;

@@ -17,56 +17,54 @@ static const char help[] =
 	"usage: thaw send FILE... URL... [OPTION...]\n"
 	"       thaw send --form NAME=@FILE [--form ...] URL... [OPTION...]\n"
 	"\n"
-	"Uploads a file, or standard input (-), in a way that a server which asks for the client certificate late "
-	"cannot\n"
-	"freeze: the connection is primed with a HEAD first, and the upload takes that connection or none; where that\n"
-	"cannot be, the body waits until the server has asked (Expect: 100-continue). The response's body goes to\n"
-	"standard output. If the path of the URL of a PUT ends in '/', the file's name is appended.\n"
+	"Uploads a file, or standard input (-), so that a server which asks for the client certificate late\n"
+	"cannot freeze. First it primes the connection: it sends a HEAD, so that the server asks for the\n"
+	"certificate before the upload, and sends the upload on that same connection. Where priming is not\n"
+	"possible, it holds the body back until the server has asked (Expect: 100-continue). The body of the\n"
+	"response is written to standard output. If the path of the URL of a PUT ends in '/', the file's name is\n"
+	"appended.\n"
 	"\n"
-	"Of several files and URLs each file goes to each URL, one after another, to the same server over one "
-	"connection.\n"
+	"With several files or URLs, each file is sent to each URL, one after another. Uploads to the same server\n"
+	"share one connection.\n"
 	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
-	"  --proxy [SCHEME://]HOST[:PORT]  in place of the one that the environment names; \"\": none\n"
-	"  --proxy-user NAME:PASSWORD  for the proxy\n"
-	"  --noproxy HOSTS  go to these without a proxy: names, separated by commas, or *\n"
+	"  --proxy [SCHEME://]HOST[:PORT]  use this proxy instead of the one in the environment; \"\": none\n"
+	"  --proxy-user NAME:PASSWORD  user for the proxy\n"
+	"  --noproxy HOSTS  hosts to connect to without a proxy: names, separated by commas, or *\n"
 	"\n"
-	"  --user NAME[:PASSWORD]  for the server; without a password it is asked for on the terminal\n"
-	"  --basic, --digest  how: Basic (default) or Digest\n"
-	"  --method METHOD  PUT (default), or POST (default of a form)\n"
-	"  --form NAME=@FILE[;type=TYPE][;filename=NAME]  a file as a field of a form (multipart/form-data)\n"
-	"  --form NAME=TEXT[;type=TYPE]  a field with this text; up to 16 fields in all\n"
-	"  --header LINE    another header field, 'Name: value'; up to 64 times\n"
-	"  --prime WHEN     auto (default: with https and a certificate), always (or fail), never\n"
-	"  --prime-url URL  what the HEAD is sent to, on the same server; default URL\n"
+	"  --user NAME[:PASSWORD]  user for the server; without a password, it is asked for on the terminal\n"
+	"  --basic, --digest  authentication scheme for --user: Basic (default) or Digest\n"
+	"  --method METHOD  PUT (default), or POST (default with --form)\n"
+	"  --form NAME=@FILE[;type=TYPE][;filename=NAME]  send a file as a form field (multipart/form-data)\n"
+	"  --form NAME=TEXT[;type=TYPE]  send text as a form field; up to 16 fields in all\n"
+	"  --header LINE    add a header field, 'Name: value'; up to 64 times\n"
+	"  --prime WHEN     auto (default: with https and a certificate), always (fail if not possible), never\n"
+	"  --prime-url URL  send the HEAD to this URL on the same server; default: the URL of the upload\n"
 	"  --expect WHEN    auto (default: with a certificate that the server has not seen yet), always, never\n"
-	"  --tls VERSION    1.2 or 1.3; default both, and 1.2 once more where 1.3 is refused without an ask\n"
-	"  --limit-rate SIZE  bytes a second: a number, or with KiB, MiB, GiB behind\n"
-	"  --location       follow redirections that say to send the same elsewhere (307, 308), if the body can be "
-	"sent\n"
-	"                   again; to another server without certificate, user and --header fields; never from https\n"
-	"                   to http\n"
-	"  --location-trusted  the same, also with certificate, user and --header fields to any server\n"
-	"  --max-redirs N   at most so many, one after another; default 10\n"
-	"  --retry N        new attempts, where the same once more can do no harm; default 0. Retry-After is waited "
-	"for\n"
-	"  --resume         send only what a server that keeps what it got of an interrupted PUT does not have\n"
-	"  --stall TIME     nothing moves for so long: it fails; default 30s\n"
-	"  --response-timeout TIME  for the response, once the server has the whole body; default ten times --stall\n"
-	"  --timeout TIME   for all of it; default none\n"
-	"  --include, -i    the head of the response before its body; with --json as the key 'head'\n"
-	"  --json           the outcome as JSON on standard output, the response's body in it; of several uploads one\n"
-	"                   object each, on a line of its own\n"
-	"  --quiet          neither progress nor notes on standard error; what went wrong is said all the same\n"
-	"  --help           this text\n"
+	"  --tls VERSION    1.2 or 1.3; default both, and 1.2 once more if 1.3 is refused without an ask\n"
+	"  --limit-rate SIZE  bytes per second: a number, or a number with KiB, MiB or GiB\n"
+	"  --location       follow redirects that ask for the same request elsewhere (307, 308), if the body can\n"
+	"                   be sent again; to another server without certificate, user and --header fields; never\n"
+	"                   from https to http\n"
+	"  --location-trusted  the same, but with certificate, user and --header fields to any server\n"
+	"  --max-redirs N   follow at most this many redirects in a row; default 10\n"
+	"  --retry N        number of new attempts, where repeating the request is safe; default 0. Waits for the\n"
+	"                   time in Retry-After\n"
+	"  --resume         after an interrupted PUT, send only what the server does not have yet; for servers\n"
+	"                   that keep incomplete uploads\n"
+	"  --stall TIME     fail after this time without progress; default 30s\n"
+	"  --response-timeout TIME  how long to wait for the response after the whole body; default 10 x --stall\n"
+	"  --timeout TIME   limit for the whole upload; default none\n"
+	"  --include, -i    print the head of the response before its body; with --json as the key 'head'\n"
+	"  --json           print the outcome as JSON, including the response's body; one object per upload, each\n"
+	"                   on a line of its own\n"
+	"  --quiet          print neither progress nor notes on standard error; errors are still printed\n"
+	"  --help           print this text\n"
 	"\n"
-	"Exit code: 0 when the server has answered 2xx to the whole file; of several uploads that of the first that "
-	"failed,\n"
-	"and the others are sent all the same. 64 wrong usage, 66 a file cannot be read or\n"
-	"changed meanwhile, or the certificate's key made no signature, 68 unknown host, 69 no connection, or refused "
-	"by\n"
-	"the server, 74 standard output, 75 stalled, out of time, or the connection was lost, 76 TLS failed, 77 "
-	"refused\n"
-	"with 401 or 403, or one of the two certificates is not accepted.\n";
+	"Exit code: 0 the server answered 2xx to the whole file; with several uploads, the code of the first that\n"
+	"failed (the others are still sent). 64 usage, 66 a file cannot be read or has changed meanwhile, or the\n"
+	"certificate's key made no signature, 68 unknown host, 69 no connection, or refused by the server, 74\n"
+	"standard output cannot be written, 75 stalled, timed out, or connection lost, 76 TLS failed, 77 refused\n"
+	"with 401 or 403, or one of the two certificates was not accepted.\n";
 
 enum {
 	OPT_METHOD = CLI_ROUTE_END,
@@ -122,7 +120,7 @@ static int take_tls(struct send_options *send, const char *value)
 	return EX_OK;
 }
 
-/* ";type=" or ";filename=" from here; NULL: neither is. */
+/* Finds the next ";type=" or ";filename="; NULL if there is none. */
 static char *next_attribute(char *text)
 {
 	for (char *at = strchr(text, ';'); at != NULL; at = strchr(at + 1, ';'))
@@ -131,7 +129,7 @@ static char *next_attribute(char *text)
 	return NULL;
 }
 
-/* A quoted value ("a;b") without its quotes, in place. *end: what follows. False: the quote has no end. */
+/* Removes the quotes of a quoted value ("a;b") in place. *end: the text after it. False if the quote is not closed. */
 static bool take_quoted(char *text, char **end)
 {
 	char *to = text, *from = text + 1;
@@ -148,7 +146,7 @@ static bool take_quoted(char *text, char **end)
 	return true;
 }
 
-/* A value up to the next attribute, which *end is, or the text's end. */
+/* Takes a value up to the next attribute or the end of the text; *end is there. */
 static bool take_until(char *text, char **end)
 {
 	static char none[] = "";
@@ -174,7 +172,7 @@ static bool take_attributes(struct send_part *part, char *at)
 	return true;
 }
 
-/* NAME=@FILE or NAME=TEXT, with attributes, as curl's; cut in place. */
+/* Parses NAME=@FILE or NAME=TEXT with attributes, as curl does; modifies the text. */
 static bool take_field(struct send_part *part, char *value)
 {
 	char *equals = strchr(value, '='), *at;
@@ -205,7 +203,7 @@ static int take_header(struct send_options *send, const char *value)
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strncasecmp(value, ours[i], strlen(ours[i])) == 0)
-			return cli_bad_usage("send", "--header '%s': thaw send sees to this one itself", value);
+			return cli_bad_usage("send", "--header '%s': thaw send sets this field itself", value);
 	bool no_host = strncasecmp(value, "host:", 5) == 0 && value[5 + strspn(value + 5, " \t")] == '\0';
 
 	if (no_host || !cli_is_field(value) || send->header_count == SEND_HEADERS_MAX)
@@ -226,7 +224,7 @@ static int take_count(const char *option, const char *value, unsigned *count)
 
 static int take_time(const char *option, const char *value, uint32_t *ms)
 {
-	return cli_read_time(value, ms) && *ms >= 100 ? EX_OK : bad(option, value, "100ms to an hour, such as 30s");
+	return cli_read_time(value, ms) && *ms >= 100 ? EX_OK : bad(option, value, "100ms to 1h, such as 30s");
 }
 
 static int take_value(struct send_options *send, int option, char *value)
@@ -309,7 +307,7 @@ static int take_option(void *arg, int option, char *value)
 	}
 }
 
-/* Of a user who was named without one. */
+/* Asks for the password if --user has none. */
 static int ask_password(struct send_arguments *arguments)
 {
 	char secret[TLS_SECRET_MAX] = "", *whole = NULL;
@@ -350,7 +348,7 @@ static int check(struct send_arguments *arguments, char **words, size_t count)
 	if (send->method == NULL)
 		send->method = send->part_count > 0 ? "POST" : "PUT";
 	if (send->prime_url != NULL && send->prime == SEND_NEVER)
-		return cli_bad_usage("send", "--prime-url and --prime never contradict each other");
+		return cli_bad_usage("send", "--prime-url and --prime never cannot be used together");
 	if (!arguments->follows)
 		send->follow_max = 0;
 	if (send->prime_url != NULL)

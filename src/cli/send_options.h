@@ -1,4 +1,4 @@
-/* What the command line of `thaw send` says. */
+/* The command line of `thaw send`. */
 #ifndef CLI_SEND_OPTIONS_H
 #define CLI_SEND_OPTIONS_H
 
@@ -9,32 +9,32 @@ struct send_arguments {
 	struct send_options send;
 	struct cli_identity identity;
 	struct cli_route route;
-	char **files; /* of the command line; borrowed. None: a form */
-	char **urls;  /* with their hosts in ASCII */
+	char **files; /* point into the command line. None: a form */
+	char **urls;  /* their hosts are in ASCII */
 	size_t file_count, url_count;
 	char *prime_url;
-	char *user, *proxy_user; /* NAME:PASSWORD, which is not on the command line any more */
+	char *user, *proxy_user; /* NAME:PASSWORD; wiped on the command line */
 	bool json, quiet, follows;
 };
 
 /*
- * Takes the words of the command line that are no options. URLs are told from files by their scheme; where none has
- * one, the last is to be a URL. EX_OK; or the exit code, after what is wrong was told.
+ * Takes the arguments that are not options. URLs are recognised by their scheme; if none has one, the last argument
+ * must be a URL. Returns EX_OK, or the exit code after printing an error.
  */
 int send_take_targets(struct send_arguments *arguments, char **words, size_t count);
 
-/* How many uploads it is: each file goes to each URL. */
+/* The number of uploads: files times URLs. */
 size_t send_count(const struct send_arguments *arguments);
 
 /*
- * Sets file and url of one of them: the first file's to all URLs come first. *url: where that is kept, for the caller
- * to free. False: no memory, and it is told.
+ * Sets file and url for upload number i; the first file goes to all URLs first. *url: holds the URL, for the caller
+ * to free. False after printing an error: out of memory.
  */
 bool send_choose(struct send_arguments *arguments, size_t number, char **url, struct thaw_error *err);
 
 void send_arguments_free(struct send_arguments *arguments);
 
-/* CLI_GO_ON; or the exit code, after the help or what is wrong was told. */
+/* Returns CLI_GO_ON; or the exit code, after printing the help or an error. */
 int send_take_arguments(struct send_arguments *arguments, int argc, char **argv);
 
 #endif

@@ -16,13 +16,13 @@
 
 #define COLUMNS_DEFAULT 80
 #define ISSUERS_SHOWN   8
-#define WAIT_TOLD_MS    1000 /* a shorter one is none */
+#define WAIT_TOLD_MS    1000 /* shorter waits are not reported */
 
 struct send_report {
 	bool many, json, quiet;
-	bool terminal; /* standard error is one */
-	bool shown;    /* standard output is one: the response's body must not steer it */
-	bool drawn;    /* a bar is on its last line */
+	bool terminal; /* standard error is a terminal */
+	bool shown;    /* standard output is a terminal: control characters of the response are replaced */
+	bool drawn;    /* the last line shows the progress bar */
 	struct progress progress;
 	char *body; /* with json */
 	size_t body_len;
@@ -32,7 +32,7 @@ struct send_report {
 
 /* ---- on the way ---- */
 
-/* Names of files and a server's words need not be UTF-8, which JSON is. */
+/* File names and the server's text may be invalid UTF-8, which JSON does not allow. */
 static json_t *text_json(const char *text)
 {
 	json_t *whole = json_string(text);
@@ -54,7 +54,7 @@ static void wipe_bar(struct send_report *report)
 	report->drawn = false;
 }
 
-/* A part of a line, which may have a server's words in it. */
+/* Prints part of a line, which may contain text from the server. */
 static void say(const char *text)
 {
 	(void)printable_put(stderr, text, strlen(text), "");
@@ -70,15 +70,15 @@ static void say_line(const char *prefix, const char *text)
 static void tell_ask(struct send_report *report, const struct send_ask *ask)
 {
 	wipe_bar(report);
-	(void)fprintf(stderr, "the server asks for a certificate (%s, %s): ", thaw_means_name(ask->means),
+	(void)fprintf(stderr, "the server asks for a client certificate (%s, %s): ", thaw_means_name(ask->means),
 		      ask->priming ? "while priming" : "for the upload");
-	say(ask->declined ? "there is none to give" : ask->subject);
+	say(ask->declined ? "no certificate to send" : ask->subject);
 	for (size_t i = 0; i < ask->issuer_count && i < ISSUERS_SHOWN; i++) {
 		say(i == 0 ? "; issued by: " : " | ");
 		say(ask->issuers[i]);
 	}
 	if (ask->issuer_count > ISSUERS_SHOWN)
-		(void)fprintf(stderr, " | and %zu others", ask->issuer_count - ISSUERS_SHOWN);
+		(void)fprintf(stderr, " | and %zu more", ask->issuer_count - ISSUERS_SHOWN);
 	(void)fputc('\n', stderr);
 }
 
@@ -143,7 +143,7 @@ static bool on_body(void *arg, const char *bytes, size_t len)
 	return true;
 }
 
-/* Standard output, or the list for --json. */
+/* To standard output, or to the list for --json. */
 static bool on_head(void *arg, const char *line, size_t len)
 {
 	struct send_report *report = arg;
@@ -240,7 +240,7 @@ static json_t *asks_json(const struct send_result *result)
 	return asks;
 }
 
-/* NULL for what is no text, or not whole. */
+/* NULL if the body is not text, or not complete. */
 static json_t *body_json(const struct send_report *report)
 {
 	json_t *text = report->body_cut ? NULL : json_stringn(report->body, report->body_len);
@@ -248,7 +248,7 @@ static json_t *body_json(const struct send_report *report)
 	return text != NULL ? text : json_null();
 }
 
-/* Where it went; without a user and password. */
+/* The URL, without user and password. */
 static json_t *url_json(const struct send_options *options, const struct send_result *result)
 {
 	char *shown =
@@ -287,7 +287,7 @@ static bool print_json(const struct send_report *report, const struct send_optio
 	return ok;
 }
 
-/* Which upload it is that the outcome is about: of several each, of one where it failed. */
+/* Names the upload: always if there are several, else only if it failed. */
 static void say_which(const struct send_report *report, const struct send_options *options,
 		      const struct send_result *result)
 {
@@ -305,7 +305,7 @@ static void say_which(const struct send_report *report, const struct send_option
 	say(": ");
 }
 
-/* For the next upload. */
+/* Resets the report for the next upload. */
 static void begin_anew(struct send_report *report)
 {
 	report->progress = (struct progress){.begun = false};

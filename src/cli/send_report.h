@@ -1,4 +1,4 @@
-/* What `thaw send` shows: the progress, the asks, the response's body, the outcome. */
+/* The output of `thaw send`: progress, asks, the response's body, the outcome. */
 #ifndef CLI_SEND_REPORT_H
 #define CLI_SEND_REPORT_H
 
@@ -9,12 +9,13 @@
 
 struct send_report;
 
-/* Sets tell, take and arg of the options. many: it is for more than one upload. NULL with *err set: no memory. */
+/* Sets tell, take and arg of the options. many: there is more than one upload. NULL with *err set if out of memory. */
 struct send_report *send_report_new(struct send_options *options, bool many, bool json, bool quiet,
 				    struct thaw_error *err);
 void send_report_free(struct send_report **report);
 
-/* Tells the outcome of an upload with these options (NULL: there was none), and is ready for another; the exit code. */
+/* Prints the outcome of the upload with these options (NULL: no upload was made) and resets the report. Returns the
+ * exit code. */
 int send_report_end(struct send_report *report, const struct send_options *options, const struct send_result *result);
 
 #endif

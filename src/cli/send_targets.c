@@ -1,4 +1,4 @@
-/* Which files `thaw send` sends, and where to. */
+/* The files that `thaw send` sends, and the URLs. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,9 +30,9 @@ static int check_url(struct send_arguments *arguments, const char *given)
 	const char *url = given;
 
 	if (!is_http(given))
-		return cli_bad_usage("send", "'%s': a URL begins with https:// or http://", given);
+		return cli_bad_usage("send", "'%s': a URL must begin with https:// or http://", given);
 	if (send->sni != NULL && !begins(given, "https://"))
-		return cli_bad_usage("send", "--sni is for https:// only, not for '%s'", given);
+		return cli_bad_usage("send", "--sni can only be used with https://, not with '%s'", given);
 	int code = cli_take_url("send", &url, &arguments->urls[arguments->url_count]);
 	arguments->url_count += code == EX_OK;
 	const char *fault = code == EX_OK ? send_url_fault(url) : NULL;
@@ -41,26 +41,27 @@ static int check_url(struct send_arguments *arguments, const char *given)
 	if (code != EX_OK || send->prime_url == NULL ||
 	    send_url_relation(url, send->prime_url) != SEND_URL_OTHER_ORIGIN)
 		return code;
-	return cli_bad_usage("send", "--prime-url '%s' is not on the server of '%s'", send->prime_url, url);
+	return cli_bad_usage("send", "--prime-url '%s' must name the same server as '%s'", send->prime_url, url);
 }
 
-/* What was named is told from what is missing. */
+/* Distinguishes a missing file from a missing URL. */
 static int check_files(const struct send_arguments *arguments)
 {
 	const struct send_options *send = &arguments->send;
 	bool many = send_count(arguments) > 1, put = strcmp(send->method, "PUT") == 0;
 
 	if (send->part_count > 0 && arguments->file_count > 0)
-		return cli_bad_usage("send", "unexpected argument '%s': with --form, files are named there",
+		return cli_bad_usage("send", "unexpected argument '%s': with --form, name files in --form only",
 				     arguments->files[0]);
 	if (send->part_count == 0 && arguments->file_count == 0)
-		return cli_bad_usage("send", "a file is missing: name it before the URL, or - for standard input");
+		return cli_bad_usage("send", "no file given; name it before the URL, or use - for standard input");
 	for (size_t i = 0; i < arguments->file_count && many; i++)
 		if (is_standard_input(arguments->files[i]))
-			return cli_bad_usage("send", "standard input (-) can be sent alone only, and to one URL");
+			return cli_bad_usage("send",
+					     "standard input (-) cannot be used with other files or with several URLs");
 	for (size_t i = 0; i < arguments->url_count && arguments->file_count > 1 && put; i++)
 		if (!send_url_is_folder(arguments->urls[i]))
-			return cli_bad_usage("send", "'%s': several files need a URL whose path ends in '/'",
+			return cli_bad_usage("send", "'%s': to send several files, the path of the URL must end in '/'",
 					     arguments->urls[i]);
 	return EX_OK;
 }
@@ -74,9 +75,11 @@ int send_take_targets(struct send_arguments *arguments, char **words, size_t cou
 		urls += strstr(words[i], "://") != NULL;
 	bool needs_url = urls == 0 && count >= (arguments->send.part_count > 0 ? 1U : 2U);
 	if (urls == 0 && !needs_url)
-		return cli_bad_usage("send", count == 0 && arguments->send.part_count == 0
-						     ? "a file (or -) and a URL are expected"
-						     : "a URL is missing");
+		return cli_bad_usage(
+			"send",
+			count == 0 && arguments->send.part_count == 0
+				? "no file and no URL given; use 'thaw send FILE URL', or - as FILE for standard input"
+				: "no URL given");
 	arguments->files = calloc(count, sizeof(*arguments->files));
 	arguments->urls = calloc(count, sizeof(*arguments->urls));
 	if (arguments->files == NULL || arguments->urls == NULL)

@@ -20,23 +20,23 @@ static const char help[] =
 	"usage: thaw serve -c FILE [--listen ADDRESS]... [--pid-file FILE]\n"
 	"       thaw serve [--listen ADDRESS]... [--pki DIR] [--pid-file FILE]\n"
 	"\n"
-	"Runs the gateway until it is stopped. Without -c it creates test certificates, if they are not there yet, "
-	"and\n"
+	"Runs the gateway until it is stopped. Without -c it creates test certificates, unless they exist, and\n"
 	"serves every way of asking for a client certificate on 127.0.0.1:8443 and [::1]:8443.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
-	"  --listen ADDRESS    HOST:PORT, [V6]:PORT or unix:PATH, in place of the configuration's; port 0: any free "
-	"one\n"
+	"  --listen ADDRESS    HOST:PORT, [V6]:PORT or unix:PATH, instead of the addresses in the configuration;\n"
+	"                      port 0: any free port\n"
 	"  --pki DIR           folder of the test certificates: ca.pem server.pem server.key client.pem client.key;\n"
 	"                      default " THROWAWAY_PKI "\n"
-	"  --pid-file FILE     file for the process id; written once it serves, removed at the end\n"
-	"  --help              this text\n"
+	"  --pid-file FILE     write the process id to this file once the gateway serves; removed at the end\n"
+	"  --help              print this text\n"
 	"\n"
-	"SIGTERM and SIGINT stop it: current requests may finish; a second signal ends them. SIGHUP and `thaw reload`\n"
-	"reload the configuration, `thaw upgrade` starts the program file again, SIGUSR1 reopens the access log.\n"
+	"SIGTERM and SIGINT stop the gateway: current requests may finish; a second signal ends them. SIGHUP and\n"
+	"`thaw reload` reload the configuration, `thaw upgrade` starts the program file again, SIGUSR1 reopens the\n"
+	"access log.\n"
 	"\n"
-	"Exit code: 0 stopped by a signal; 64 usage; 71 system error, such as an address in use; 78 wrong "
-	"configuration.\n";
+	"Exit code: 0 stopped by a signal; 64 usage; 71 system error, such as an address in use; 78 the\n"
+	"configuration is not valid.\n";
 
 struct settings {
 	const char *file, *pki, *pid_file;
@@ -44,7 +44,7 @@ struct settings {
 	size_t listen_count;
 };
 
-/* The addresses of the command line in place of the file's. */
+/* Replaces the addresses of the file with those of the command line. */
 static void replace_listens(struct config *config, struct config *from)
 {
 	struct config_listen *listens = config->listens;
@@ -57,7 +57,7 @@ static void replace_listens(struct config *config, struct config *from)
 	config_free(&from);
 }
 
-/* At once and whole, so that who reads it finds a number. False: errno tells. */
+/* Renames a complete file into place, so that readers always find a number. False with errno set. */
 static bool write_pid(const char *path)
 {
 	char *beside = NULL;
@@ -75,7 +75,7 @@ static bool write_pid(const char *path)
 	return written;
 }
 
-/* Another process may have taken over, and have written its own. */
+/* Another process may have taken over and written its own id. */
 static void remove_pid(const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -88,7 +88,7 @@ static void remove_pid(const char *path)
 		(void)unlink(path);
 }
 
-/* Program and arguments that come to the same settings. */
+/* Builds a program and arguments that lead to the same settings. */
 static void same_again(const struct settings *settings, const char *argv[ARGV_MAX])
 {
 	size_t count = 0;
@@ -123,7 +123,7 @@ static void on_ready(void *arg, const char *const *addresses, size_t count)
 		throwaway_explain(stderr, settings->pki, addresses[0]);
 }
 
-/* With the command line's addresses. NULL with *err set. */
+/* The configuration, with the addresses of the command line. NULL with *err set. */
 static struct config *complete(const struct settings *settings, struct config *config, struct thaw_error *err)
 {
 	if (config == NULL || settings->listen_count == 0)
@@ -198,7 +198,7 @@ static int take_option(void *arg, int option, char *value)
 		return EX_OK;
 	case 'l':
 		if (settings->listen_count == LISTENS_MAX)
-			return cli_bad_usage("serve", "more than %d times --listen", LISTENS_MAX);
+			return cli_bad_usage("serve", "too many --listen options; at most %d are allowed", LISTENS_MAX);
 		settings->listens[settings->listen_count++] = value;
 		return EX_OK;
 	case 'p':
@@ -225,9 +225,9 @@ int serve_main(int argc, char **argv)
 		return code;
 	if (optind < argc)
 		return cli_bad_usage("serve", "unexpected argument '%s'%s", argv[optind],
-				     settings.file == NULL ? "; a configuration is named with -c FILE" : "");
+				     settings.file == NULL ? "; use -c FILE to name a configuration" : "");
 	if (settings.file != NULL && settings.pki != NULL)
-		return cli_bad_usage("serve", "--pki is for the throwaway set-up: not with -c");
+		return cli_bad_usage("serve", "--pki cannot be used with -c");
 	if (settings.pki == NULL)
 		settings.pki = THROWAWAY_PKI;
 	return serve(&settings);

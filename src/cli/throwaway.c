@@ -11,7 +11,7 @@
 #define IPV4_LISTEN "127.0.0.1:8443"
 #define IPV6_LISTEN "[::1]:8443"
 
-/* A double-quoted scalar (YAML 1.2.2, 7.3.1), whatever the text holds. */
+/* Writes a double-quoted scalar (YAML 1.2.2, 7.3.1) for any text. */
 static void put_quoted(FILE *to, const char *text)
 {
 	(void)fputc('"', to);
@@ -32,7 +32,7 @@ static void put_file(FILE *to, const char *key, const char *folder, const char *
 	char *path = NULL;
 
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
-		return; /* the settings then lack a key, and are refused */
+		return; /* the settings then lack a key and are rejected */
 	(void)fprintf(to, "%s: ", key);
 	put_quoted(to, path);
 	(void)fputc('\n', to);
@@ -99,7 +99,7 @@ static void put_settings(FILE *to, const char *pki, const char *const *listens, 
 	put_route(to, "/", "handshake", "inspect");
 }
 
-/* The settings, through the one way that settings are made. */
+/* Parses the generated text in the same way as a configuration file. */
 static struct config *parse(char **text, FILE *to, const size_t *len, const char *name, struct thaw_error *err)
 {
 	struct config *config = NULL;
@@ -138,7 +138,7 @@ struct config *throwaway_make(const char *pki, const char *const *listens, size_
 		put_settings(to, pki, listens, count);
 	else
 		put_settings(to, pki, loopback, have_ipv6_loopback() ? 2 : 1);
-	return parse(&text, to, &len, "throwaway settings", err);
+	return parse(&text, to, &len, "test settings", err);
 }
 
 struct config *throwaway_listens(const char *const *listens, size_t count, struct thaw_error *err)
@@ -158,7 +158,7 @@ struct config *throwaway_listens(const char *const *listens, size_t count, struc
 	return parse(&text, to, &len, "--listen", err);
 }
 
-/* A word for the shell. */
+/* Writes a quoted word for the shell. */
 static void put_word(FILE *to, const char *folder, const char *name)
 {
 	(void)fputc('\'', to);
@@ -187,9 +187,9 @@ void throwaway_explain(FILE *to, const char *pki, const char *address)
 
 	(void)fprintf(
 		to,
-		"thaw: a throwaway CA, server and client certificate are in %s\n"
-		"thaw: /late asks for the certificate at the request, /early and /body earlier and later, /after\n"
-		"thaw: behind the response, handshake.localhost at the handshake; the rest never. Try:\n",
+		"thaw: test certificates (CA, server and client) are in %s\n"
+		"thaw: /late, /early, /body and /after ask for the client certificate at different moments of the\n"
+		"thaw: request; the host handshake.localhost asks in the TLS handshake; other paths never ask. Try:\n",
 		pki);
 	if (local)
 		throwaway_try(to, pki, address + strlen("unix:"), "");

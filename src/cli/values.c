@@ -91,7 +91,7 @@ int cli_take_url(const char *command, const char **url, char **made)
 	return *made != NULL ? EX_OK : cli_bad_usage(command, "%s", err.text);
 }
 
-/* RFC 6066 3: a DNS name without a dot at its end, and no address. Underscores are used, too. */
+/* RFC 6066 3: a DNS name without a trailing dot, not an address. Underscores are also in use. */
 static bool is_dns_name(const char *text)
 {
 	struct in_addr address;

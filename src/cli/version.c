@@ -10,10 +10,10 @@
 
 static const char help[] = "usage: thaw version [--json]\n"
 			   "\n"
-			   "Tells the version of thaw, and that of the TLS library it runs with.\n"
+			   "Prints the version of thaw, and the version of the TLS library in use.\n"
 			   "\n"
-			   "  --json   {\"schema\": 1, \"version\": ..., \"tls\": ...}\n"
-			   "  --help   this text\n";
+			   "  --json   print {\"schema\": 1, \"version\": ..., \"tls\": ...}\n"
+			   "  --help   print this text\n";
 
 static int print(bool json)
 {
@@ -32,7 +32,7 @@ static int take_option(void *arg, int option, char *value)
 {
 	bool *json = arg;
 
-	(void)option; /* there is but one */
+	(void)option; /* there is only one option */
 	(void)value;
 	*json = true;
 	return EX_OK;

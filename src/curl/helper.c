@@ -36,7 +36,8 @@ thaw_curl *helper_new(CURL *easy, const struct helper_options *options, struct t
 		CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
 		bool other = code == CURLE_NOT_BUILT_IN || code == CURLE_UNKNOWN_OPTION;
 		(void)error_set(err, THAW_ERR_RESOURCE, "%s",
-				other ? "libcurl is not built with OpenSSL: install one that is" : "out of memory");
+				other ? "libcurl is not built with OpenSSL; install a libcurl that is"
+				      : "out of memory");
 		thaw_curl_free(&helper);
 	}
 	return helper;

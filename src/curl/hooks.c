@@ -28,7 +28,7 @@ static void on_sight(void *arg, const struct tls_sight *sight)
 	if (sight->kind == TLS_SIGHT_SIGNED)
 		helper_add_own_time(helper, sight->signed_ms);
 	if (sight->kind == TLS_SIGHT_KEY_FAILED)
-		(void)error_set(&helper->unusable, THAW_ERR_CONFIG, "the client's key made no signature: %s",
+		(void)error_set(&helper->unusable, THAW_ERR_CONFIG, "the client's private key could not sign: %s",
 				sight->reason);
 	if (sight->kind == TLS_SIGHT_FINISHED)
 		helper->tls = tls_guest_version(helper->guest);

@@ -173,7 +173,7 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
 	if (self->head_has_body)
 		return empty_pool(self, err);
 	if (self->lost > self->options.options.tries)
-		return error_set(err, THAW_ERR_PEER, "the primed connection was gone before the upload, %u times",
+		return error_set(err, THAW_ERR_PEER, "the primed connection was closed before the upload (%u times)",
 				 self->lost);
 	CURL *head = make_head(self, error);
 	if (head == NULL)
@@ -185,7 +185,7 @@ enum thaw_status thaw_curl_prime(void *curl, const struct thaw_curl_options *opt
 		return status;
 	if (!self->report.kept)
 		return error_set(err, THAW_ERR_PEER,
-				 "the server closes the connection behind the priming request's answer");
+				 "the server closes the connection after the response to the priming request");
 	if (!settle(self)) {
 		self->report.kept = false;
 		self->head_has_body = true;

@@ -145,12 +145,12 @@ static const char *judge(struct run *run, const struct stage *stage)
 			     &subject, "means", &means, "body_bytes_before_verdict", &before) != 0)
 		wrong = "the response names no certificate";
 	else if (strcmp(sha256, stage->sha256) != 0)
-		wrong = "what arrived is not what was sent";
+		wrong = "the file arrived changed";
 	else if (strcmp(subject, SUBJECT) != 0)
-		wrong = "the identity is another one";
+		wrong = "the identity is wrong";
 	else if (strcmp(means, thaw_means_name(run->version == TLS_CLIENT_12 ? THAW_MEANS_RENEGOTIATION
 									     : THAW_MEANS_POST_HANDSHAKE)) != 0)
-		wrong = "it was asked by the wrong means";
+		wrong = "the client was asked by the wrong means";
 	run->before = (uint64_t)before;
 	json_decref(answer);
 	return wrong;
@@ -185,9 +185,9 @@ static enum thaw_status upload(struct run *run, const struct stage *stage, const
 	if (status != THAW_OK)
 		return status;
 	if (run->to_thaw)
-		run->wrong = run->frozen ? "it froze" : judge(run, stage);
+		run->wrong = run->frozen ? "the upload froze" : judge(run, stage);
 	else if (run->must_freeze && !run->frozen)
-		run->wrong = "it did not freeze, as it must with this client";
+		run->wrong = "the upload did not freeze, although it must with this client";
 	return THAW_OK;
 }
 
@@ -207,7 +207,7 @@ static void before_text(const struct run *run, char *text, size_t room)
 		(void)snprintf(text, room, "%.1f MiB%s", (double)run->before / 1048576,
 			       run->frozen ? ", no certificate" : "");
 	else
-		(void)snprintf(text, room, "by chance: it came in time");
+		(void)snprintf(text, room, "only by chance: the certificate came in time");
 }
 
 static void print_head(const struct demo_options *options)
@@ -232,7 +232,7 @@ static void print_run(const struct run *run)
 		     run->version == TLS_CLIENT_12 ? "1.2" : "1.3", run->to_thaw ? "Thaw" : "other server", outcome,
 		     run->seconds, before);
 	if (run->wrong != NULL)
-		(void)printf("    wrong: %s (the client's exit code: %d)\n", run->wrong, run->exit_code);
+		(void)printf("    wrong: %s (exit code of the client: %d)\n", run->wrong, run->exit_code);
 	(void)fflush(stdout);
 }
 
@@ -278,7 +278,7 @@ static enum thaw_status run_all(const struct stage *stage, const struct demo_opt
 			return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	}
 	if (wrong > 0)
-		return error_set(err, THAW_ERR_USAGE, "%u of %zu uploads did not end as they should", wrong,
+		return error_set(err, THAW_ERR_USAGE, "%u of %zu uploads did not have the expected outcome", wrong,
 				 sizeof(runs) / sizeof(runs[0]));
 	return THAW_OK;
 }

@@ -22,7 +22,7 @@ static enum thaw_status make_folder(struct stage *stage, struct thaw_error *err)
 	(void)snprintf(stage->folder, sizeof(stage->folder), "%s/thaw-demo-XXXXXX",
 		       temporary != NULL ? temporary : "/tmp");
 	if (mkdtemp(stage->folder) == NULL) {
-		(void)error_system(err, errno, "%s: no folder can be made there", stage->folder);
+		(void)error_system(err, errno, "cannot create a folder in %s", stage->folder);
 		stage->folder[0] = '\0';
 		return THAW_FAILED;
 	}
@@ -56,7 +56,7 @@ static enum thaw_status make_upload(struct stage *stage, uint64_t size, struct t
 	tls_digest_free(&digest);
 	if (file != NULL && fclose(file) != 0)
 		ok = false;
-	return ok ? THAW_OK : error_system(err, cause, "%s: cannot write the file to upload", stage->file);
+	return ok ? THAW_OK : error_system(err, cause, "cannot write the file to upload: %s", stage->file);
 }
 
 static enum thaw_status start_thaw(struct stage *stage, const char *program, struct thaw_error *err)

@@ -822,7 +822,7 @@ def test_a_stranger_as_the_server(thaw, pki, tmp_path):
 
 
 @pytest.mark.parametrize("options, words", (
-    ((), "a URL is missing"),
+    ((), "no URL given"),
     (("http://x/",), "https://"),
     (("https://x/", "https://y/"), "unexpected argument 'https://y/'"),
     (("https://x/", "--tls", "1.1"), "1.2, 1.3, both"),

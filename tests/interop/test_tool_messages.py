@@ -109,18 +109,17 @@ def test_keys_and_certificates(name, pki, small, tmp_path):
 
 @pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("url", ("localhost/x", "ftp://localhost/x", "https://", "https://localhost:0/", "https://localhost:65536/"))
-def test_what_is_no_url(name, url, pki, small):
+def test_invalid_url_is_named(name, url, pki, small):
     code, err = tool(name, small, url)
     assert code == 64 and url in err, err
 
 
-@pytest.mark.parametrize("arguments,words", (
-    (("--nothing",), "unknown option --nothing"), (("--json=1",), "--json takes no argument"), (("--re", "1"), "--re is ambiguous"),
-    (("--retry",), "--retry needs an argument"), (("-x",), "unknown option -x"),
+@pytest.mark.parametrize("arguments,option", (
+    (("--nothing",), "option --nothing"), (("--json=1",), "option --json "), (("--re", "1"), "option --re "), (("--retry",), "option --retry "), (("-x",), "option -x"),
 ))
-def test_wrong_options(arguments, words, small):
+def test_wrong_option_is_named(arguments, option, small):
     done = subprocess.run([str(binary()), "send", str(small), "https://localhost:9/", *arguments], capture_output=True, timeout=LIMIT)
-    assert done.returncode == 64 and words in done.stderr.decode(), done.stderr
+    assert done.returncode == 64 and option in done.stderr.decode(), done.stderr
 
 
 def test_files(pki, small, tmp_path):
