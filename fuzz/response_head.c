@@ -16,14 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct result {
 	enum http_parse parse;
 	size_t used;
-	struct http_answer answer;
+	struct http_response answer;
 	struct http_refusal refusal;
 };
 
-static enum http_parse parse(char *bytes, size_t len, const struct http_ask *ask, struct http_scan *scan,
+static enum http_parse parse(char *bytes, size_t len, const struct http_request_kind *ask, struct http_scan *scan,
 			     struct result *result)
 {
-	return http_answer_parse(bytes, len, ask, scan, &result->answer, &result->used, &result->refusal);
+	return http_response_parse(bytes, len, ask, scan, &result->answer, &result->used, &result->refusal);
 }
 
 static void inside(const char *bytes, size_t used, struct http_span span)
@@ -31,9 +31,9 @@ static void inside(const char *bytes, size_t used, struct http_span span)
 	HOLDS(span.at >= bytes && span.at + span.len <= bytes + used);
 }
 
-static void check(const char *bytes, size_t len, const struct http_ask *ask, const struct result *result)
+static void check(const char *bytes, size_t len, const struct http_request_kind *ask, const struct result *result)
 {
-	const struct http_answer *answer = &result->answer;
+	const struct http_response *answer = &result->answer;
 
 	HOLDS(result->used >= 4 && result->used <= len && result->used <= HTTP_HEAD_MAX);
 	HOLDS(bytes[result->used - 1] == '\n');
@@ -43,7 +43,7 @@ static void check(const char *bytes, size_t len, const struct http_ask *ask, con
 	HOLDS(answer->length <= INT64_MAX);
 	HOLDS(answer->status != 101 || ask->upgrade);
 	if (ask->is_head || answer->status < 200 || answer->status == 204 || answer->status == 304)
-		HOLDS(answer->framing == HTTP_ANSWER_NONE);
+		HOLDS(answer->framing == HTTP_RESPONSE_NONE);
 	inside(bytes, result->used, answer->phrase);
 	for (size_t i = 0; i < answer->field_count; i++) {
 		inside(bytes, result->used, answer->fields[i].name);
@@ -52,7 +52,7 @@ static void check(const char *bytes, size_t len, const struct http_ask *ask, con
 }
 
 /* As it is passed on, without what is for one hop: nobody can read another framing from it. */
-static void check_written(const struct http_answer *answer, const struct http_ask *ask)
+static void check_written(const struct http_response *answer, const struct http_request_kind *ask)
 {
 	static char out[2 * HTTP_HEAD_MAX];
 	struct http_writer writer;
@@ -69,7 +69,7 @@ static void check_written(const struct http_answer *answer, const struct http_as
 		if (!frames || (answer->status == 101 && http_span_equal_nocase(name, "Upgrade")))
 			http_write_span(&writer, name, answer->fields[i].value);
 	}
-	if (answer->framing == HTTP_ANSWER_CHUNKED)
+	if (answer->framing == HTTP_RESPONSE_CHUNKED)
 		http_write_field(&writer, "Transfer-Encoding", "chunked");
 	else if (answer->has_length)
 		http_write_field_number(&writer, "Content-Length", answer->length);
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	struct http_ask ask = {.is_head = (data[0] & 1) != 0, .upgrade = (data[0] & 2) != 0};
+	struct http_request_kind ask = {.is_head = (data[0] & 1) != 0, .upgrade = (data[0] & 2) != 0};
 	size_t len = size - 1, step = data[0] / 4 + 1u;
 	char *bytes = malloc(len + 1);
 	HOLDS(bytes != NULL);

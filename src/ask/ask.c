@@ -117,7 +117,7 @@ static void judge(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 	struct tls_certificate *certificate =
-		tls_session_judge(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
+		tls_session_verify(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
 
 	if (certificate == NULL && reason == THAW_REASON_NO_MEMORY) {
 		settle(conn, THAW_VERDICT_OVER_LIMIT, reason);
@@ -156,7 +156,7 @@ static bool believed(thaw_conn *conn)
 	if (!tls_session_has_certificate(conn->tls) || !tls_session_binds_certificate(conn->tls))
 		return false;
 	struct tls_certificate *certificate =
-		tls_session_judge(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
+		tls_session_verify(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
 	bool good = certificate != NULL && reason == THAW_REASON_NONE &&
 		    (conn->accepted == NULL || tls_certificate_equal(conn->accepted, certificate));
 	if (good)

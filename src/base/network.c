@@ -164,14 +164,14 @@ static size_t place(const struct network *items, size_t count, const struct netw
 	return low;
 }
 
-bool network_listed(const struct network *items, size_t count, const struct network *network)
+bool network_is_listed(const struct network *items, size_t count, const struct network *network)
 {
 	size_t before = place(items, count, network);
 
 	return before > 0 && network_within(network, &items[before - 1]);
 }
 
-bool network_apart(const struct network *items, size_t count, const struct network *network)
+bool network_is_disjoint(const struct network *items, size_t count, const struct network *network)
 {
 	size_t before = place(items, count, network);
 

@@ -38,8 +38,8 @@ bool network_within(const struct network *inner, const struct network *outer);
 size_t network_sort(struct network *items, size_t count);
 
 /* Of a list in that order: the network is within one of its own. */
-bool network_listed(const struct network *items, size_t count, const struct network *network);
+bool network_is_listed(const struct network *items, size_t count, const struct network *network);
 /* ... and no address of the network is in one of them. */
-bool network_apart(const struct network *items, size_t count, const struct network *network);
+bool network_is_disjoint(const struct network *items, size_t count, const struct network *network);
 
 #endif

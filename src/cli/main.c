@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	static const char *const version_words[] = {"--version", "-V", NULL};
 
 	/* Only cli/secret.c asks for pass phrases. A daemon must never wait at a prompt of OpenSSL. */
-	if (!have_standard_streams() || !tls_ask_nobody())
+	if (!have_standard_streams() || !tls_disable_prompts())
 		return EX_OSERR;
 	if (argc < 2) {
 		(void)usage(stderr);

@@ -319,7 +319,7 @@ static int run(struct arguments *arguments)
 						 .ca_folder = arguments->identity.trust_folder,
 						 .key_log = key_log != NULL && *key_log != '\0' ? key_log : NULL,
 						 .credentials = credentials,
-						 .believe_anyone = arguments->identity.insecure};
+						 .skip_verification = arguments->identity.insecure};
 	probe->has_certificate = credentials != NULL;
 	probe->fields = arguments->fields;
 	probe->out = stdout;

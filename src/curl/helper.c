@@ -50,7 +50,7 @@ void thaw_curl_free(thaw_curl **helper)
 	*helper = NULL;
 	if (gone == NULL)
 		return;
-	tls_guest_leave(&gone->guest);
+	tls_filter_leave(&gone->filter);
 	if (gone->share != NULL)
 		(void)curl_share_cleanup(gone->share);
 	free(gone->url);

@@ -3,7 +3,7 @@
  * libcurl.
  *
  * A thaw_curl is one easy handle's helper. It sees each socket that the handle opens, and each TLS context that libcurl
- * makes on one, which becomes a tls_guest; and it is asked by libcurl before a request's first byte whether it may go
+ * makes on one, which becomes a tls_filter; and it is asked by libcurl before a request's first byte whether it may go
  * out.
  */
 #ifndef CURL_HELPER_H

@@ -6,7 +6,7 @@
 
 #include "base/pace.h"
 #include "curl/helper.h"
-#include "tls/guest.h"
+#include "tls/filter.h"
 
 #define HELPER_SOCKETS_MAX 8 /* that are tried beside each other for one connection (RFC 8305) */
 
@@ -28,7 +28,7 @@ struct thaw_curl {
 	CURLSH *share; /* the pool of connections that the HEAD and the upload share */
 	char *url;
 	struct helper_options options;
-	struct tls_guest *guest; /* the newest connection's */
+	struct tls_filter *filter; /* the newest connection's */
 	int sockets[HELPER_SOCKETS_MAX];
 	const char *tls;       /* the newest connection's version, once its handshake is over; static */
 	unsigned opened;       /* sockets, in all */

@@ -10,36 +10,36 @@
 #define REDIRECTIONS_MAX 30    /* as CURLOPT_MAXREDIRS has it since libcurl 8.3 */
 #define RECORD_MAX       16384 /* RFC 8446 5.1 */
 
-/* The guest waits only while bytes of ours are stuck. */
+/* The filter waits only while bytes of ours are stuck. */
 static bool on_tick(void *arg)
 {
 	return helper_watch(arg, HELPER_OURS);
 }
 
-static void on_sight(void *arg, const struct tls_sight *sight)
+static void on_event(void *arg, const struct tls_event *event)
 {
 	thaw_curl *helper = arg;
 	const struct thaw_curl_options *options = &helper->options.options;
 
-	if (sight->kind == TLS_SIGHT_ASKED)
-		helper->report.asked = sight->means;
-	if (sight->kind == TLS_SIGHT_GIVEN)
+	if (event->kind == TLS_EVENT_ASKED)
+		helper->report.asked = event->means;
+	if (event->kind == TLS_EVENT_GIVEN)
 		helper->report.given = true;
-	if (sight->kind == TLS_SIGHT_SIGNED)
-		helper_add_own_time(helper, sight->signed_ms);
-	if (sight->kind == TLS_SIGHT_KEY_FAILED)
+	if (event->kind == TLS_EVENT_SIGNED)
+		helper_add_own_time(helper, event->signed_ms);
+	if (event->kind == TLS_EVENT_KEY_FAILED)
 		(void)error_set(&helper->unusable, THAW_ERR_CONFIG, "the client's private key could not sign: %s",
-				sight->reason);
-	if (sight->kind == TLS_SIGHT_FINISHED)
-		helper->tls = tls_guest_version(helper->guest);
-	if (helper->options.observer.saw != NULL)
-		helper->options.observer.saw(helper->options.observer.arg, sight);
-	if (sight->kind == TLS_SIGHT_ASKED && options->asked != NULL)
-		options->asked(options->arg, &(struct thaw_curl_ask){.means = sight->means,
+				event->reason);
+	if (event->kind == TLS_EVENT_FINISHED)
+		helper->tls = tls_filter_version(helper->filter);
+	if (helper->options.observer.on_event != NULL)
+		helper->options.observer.on_event(helper->options.observer.arg, event);
+	if (event->kind == TLS_EVENT_ASKED && options->asked != NULL)
+		options->asked(options->arg, &(struct thaw_curl_ask){.means = event->means,
 								     .priming = helper->priming,
-								     .subject = sight->subject,
-								     .issuers = sight->issuers,
-								     .issuer_count = sight->issuer_count});
+								     .subject = event->subject,
+								     .issuers = event->issuers,
+								     .issuer_count = event->issuer_count});
 }
 
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
@@ -67,9 +67,9 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 {
 	thaw_curl *helper = arg;
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
-	struct tls_guest_options options = {
+	struct tls_filter_options options = {
 		.credentials = helper->options.credentials,
-		.observer = {.saw = on_sight, .arg = helper},
+		.observer = {.on_event = on_event, .arg = helper},
 		.fd = helper_connected_socket(helper),
 		.tick = on_tick,
 		.arg = helper,
@@ -78,12 +78,12 @@ static CURLcode on_context(CURL *easy, void *ctx, void *arg)
 
 	(void)easy;
 	helper->unusable.cls = THAW_ERR_NONE;
-	tls_guest_leave(&helper->guest);
+	tls_filter_leave(&helper->filter);
 	helper->report.asked = THAW_MEANS_NONE;
 	helper->report.given = false;
 	helper->tls = NULL;
-	helper->guest = tls_guest_new(ctx, &options, &err);
-	if (helper->guest != NULL)
+	helper->filter = tls_filter_new(ctx, &options, &err);
+	if (helper->filter != NULL)
 		return CURLE_OK;
 	helper->unusable = err;
 	return err.cls == THAW_ERR_RESOURCE ? CURLE_OUT_OF_MEMORY : CURLE_SSL_CERTPROBLEM;
@@ -98,8 +98,8 @@ static bool is_primed(const thaw_curl *helper, const char *remote, const char *l
 
 bool helper_has_excess(const thaw_curl *helper)
 {
-	return helper->guest != NULL ? tls_guest_has_data(helper->guest)
-				     : socket_has_bytes(helper_connected_socket(helper));
+	return helper->filter != NULL ? tls_filter_has_data(helper->filter)
+				      : socket_has_bytes(helper_connected_socket(helper));
 }
 
 /* Whether another request of a perform is the next step of a login, or of a redirection that the caller lets libcurl

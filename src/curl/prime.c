@@ -142,7 +142,7 @@ static bool settle(const thaw_curl *helper)
 	struct pollfd socket = {.fd = helper_connected_socket(helper), .events = POLLIN};
 	bool excess = helper_has_excess(helper);
 
-	if (helper->guest == NULL || helper->report.asked != THAW_MEANS_NONE)
+	if (helper->filter == NULL || helper->report.asked != THAW_MEANS_NONE)
 		return !excess;
 	for (int turn = 0; turn < SETTLE_TURNS && !excess && poll(&socket, 1, SETTLE_MS) > 0; turn++)
 		excess = helper_has_excess(helper);

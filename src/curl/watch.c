@@ -70,7 +70,7 @@ static void begin_turn(thaw_curl *helper, uint64_t moved, uint64_t limit_ms, uin
 
 bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 {
-	uint64_t moved = helper->guest != NULL ? tls_guest_moved(helper->guest) : moved_plainly(helper);
+	uint64_t moved = helper->filter != NULL ? tls_filter_moved(helper->filter) : moved_plainly(helper);
 	uint64_t now = helper_now(helper);
 	uint64_t limit_ms = helper->options.options.stall_ms;
 
@@ -109,11 +109,11 @@ uint64_t helper_stalled_ms(const thaw_curl *helper)
 
 uint64_t helper_unsent(const thaw_curl *helper)
 {
-	if (helper->guest == NULL)
+	if (helper->filter == NULL)
 		return socket_unsent(helper->closes ? helper->closing : helper_connected_socket(helper));
-	/* A guest whose TLS is over knows no socket any more. */
-	bool over = helper->closes && tls_guest_over(helper->guest);
-	return tls_guest_unsent(helper->guest) + (over ? socket_unsent(helper->closing) : 0);
+	/* A filter whose TLS is over knows no socket any more. */
+	bool over = helper->closes && tls_filter_over(helper->filter);
+	return tls_filter_unsent(helper->filter) + (over ? socket_unsent(helper->closing) : 0);
 }
 
 const char *helper_tls(const thaw_curl *helper)

@@ -19,7 +19,7 @@
 struct visit {
 	const struct visit_house *house;
 	int fd;
-	struct tls_link *link;
+	struct tls_conn *link;
 	thaw_conn *conn;
 	char *bytes; /* the request's head, and what is behind it; never moved while the head is in use */
 	size_t room, len;
@@ -52,7 +52,7 @@ static bool shake_hands(struct visit *visit)
 {
 	enum thaw_status status;
 
-	while ((status = tls_link_handshake(visit->link, &visit->err)) != THAW_OK)
+	while ((status = tls_conn_handshake(visit->link, &visit->err)) != THAW_OK)
 		if (!wait_for(visit, status))
 			return false;
 	return true;
@@ -81,7 +81,7 @@ static bool write_all(struct visit *visit, const char *bytes, size_t len)
 {
 	while (len > 0) {
 		size_t put = 0;
-		enum thaw_status status = tls_link_write(visit->link, bytes, len, &put, &visit->err);
+		enum thaw_status status = tls_conn_write(visit->link, bytes, len, &put, &visit->err);
 		if (status != THAW_OK && !wait_for(visit, status))
 			return false;
 		bytes += put;
@@ -280,16 +280,16 @@ int visit_serve(const struct visit_house *house, int fd)
 		return code;
 	*visit = (struct visit){.house = house, .fd = fd, .room = HTTP_HEAD_DEFAULT + house->read_ahead + 1};
 	visit->bytes = malloc(visit->room);
-	visit->link = visit->bytes != NULL ? tls_link_new(house->server, socket_transport(&visit->fd)) : NULL;
-	if (visit->link != NULL && thaw_conn_new(tls_link_ssl(visit->link), &visit->conn, NULL) == THAW_OK) {
+	visit->link = visit->bytes != NULL ? tls_conn_new(house->server, socket_transport(&visit->fd)) : NULL;
+	if (visit->link != NULL && thaw_conn_new(tls_conn_ssl(visit->link), &visit->conn, NULL) == THAW_OK) {
 		code = EX_OK;
 		if (shake_hands(visit))
 			while (serve_one(visit))
 				;
-		tls_link_close_notify(visit->link);
+		tls_conn_close_notify(visit->link);
 	}
 	thaw_conn_free(&visit->conn);
-	tls_link_free(&visit->link);
+	tls_conn_free(&visit->link);
 	http_request_free(&visit->request);
 	free(visit->bytes);
 	free(visit);

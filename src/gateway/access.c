@@ -5,7 +5,7 @@
 
 static bool has(const struct config_networks *networks, const struct network *network)
 {
-	return network_listed(networks->items, networks->count, network);
+	return network_is_listed(networks->items, networks->count, network);
 }
 
 bool gw_access(const struct config_access *access, const struct sockaddr *address)
@@ -24,7 +24,8 @@ static bool keeps_out(const struct config_access *access, const struct network *
 {
 	const struct config_networks *allow = &access->allow;
 
-	return (allow->count > 0 && network_apart(allow->items, allow->count, network)) || has(&access->deny, network);
+	return (allow->count > 0 && network_is_disjoint(allow->items, allow->count, network)) ||
+	       has(&access->deny, network);
 }
 
 static bool is_slower(const struct config_rate *a, const struct config_rate *b)

@@ -23,7 +23,7 @@ bool gw_overtaken(const struct gw_stream *stream)
 {
 	if (stream->overtaken || stream->account != GW_ACCOUNT_LATER)
 		return stream->overtaken;
-	bool behind = stream->in.at < stream->in.len || tls_link_pending(stream->conn->tls);
+	bool behind = stream->in.at < stream->in.len || tls_conn_pending(stream->conn->tls);
 	return behind && thaw_conn_means(stream->conn->ask, NULL) == THAW_MEANS_RENEGOTIATION;
 }
 

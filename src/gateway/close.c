@@ -35,7 +35,7 @@ static void say_flood(struct gw_conn *conn)
  */
 void gw_close(struct gw_conn *conn, enum gw_close how)
 {
-	bool answered = how != GW_CLOSE_QUIET, floods = tls_link_flooded(conn->tls);
+	bool answered = how != GW_CLOSE_QUIET, floods = tls_conn_flooded(conn->tls);
 
 	gw_settle_accounts(conn);
 	if (conn->protocol != NULL)
@@ -45,7 +45,7 @@ void gw_close(struct gw_conn *conn, enum gw_close how)
 	if (floods && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE)
 		say_flood(conn);
 	if (how != GW_CLOSE_CUT)
-		tls_link_close_notify(conn->tls);
+		tls_conn_close_notify(conn->tls);
 	conn->transport.ops->half_close(conn->transport.io);
 	conn->linger_left = floods ? FLOOD_BYTES : answered ? LINGER_BYTES : ALERT_BYTES;
 	conn->linger_end_ms = gw_now(conn) + (answered ? LINGER_MS : ALERT_MS);

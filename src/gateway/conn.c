@@ -16,13 +16,13 @@ static enum gw_step wait_read(struct gw_conn *conn)
 
 static bool begin_tls(struct gw_conn *conn)
 {
-	conn->tls = tls_link_new(conn->gateway->tls, conn->transport);
-	if (conn->tls == NULL || thaw_conn_new(tls_link_ssl(conn->tls), &conn->ask, NULL) != THAW_OK)
+	conn->tls = tls_conn_new(conn->gateway->tls, conn->transport);
+	if (conn->tls == NULL || thaw_conn_new(tls_conn_ssl(conn->tls), &conn->ask, NULL) != THAW_OK)
 		return false;
-	tls_link_on_away(conn->tls, gw_sent_away, conn);
+	tls_conn_on_away(conn->tls, gw_sent_away, conn);
 	gw_after_watch(conn);
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
-	tls_link_step(conn->tls, false);
+	tls_conn_step(conn->tls, false);
 	return true;
 }
 
@@ -66,7 +66,7 @@ static enum gw_step run_silent(struct gw_conn *conn)
  */
 static void wait_for_human(struct gw_conn *conn)
 {
-	if (conn->state == GW_CHOICE || !tls_link_asked(conn->tls))
+	if (conn->state == GW_CHOICE || !tls_conn_asked(conn->tls))
 		return;
 	const struct gw_host *host = gw_conn_host(conn);
 	uint64_t limit_ms = gw_on_demand(conn) ? host->late_ms : host->handshake_ms;
@@ -80,18 +80,18 @@ static const char *handshake_overdue(const struct gw_conn *conn)
 {
 	if (conn->state == GW_CHOICE)
 		return "the client did not answer the request for its certificate in time (client_certificate.timeout)";
-	return tls_link_host(conn->tls) < 0 ? "no complete ClientHello came in time" : "not finished in time";
+	return tls_conn_host(conn->tls) < 0 ? "no complete ClientHello came in time" : "not finished in time";
 }
 
 static enum gw_step run_tls(struct gw_conn *conn)
 {
-	enum thaw_status status = tls_link_handshake(conn->tls, &conn->gateway->err);
+	enum thaw_status status = tls_conn_handshake(conn->tls, &conn->gateway->err);
 
 	wait_for_human(conn);
 	switch (status) {
 	case THAW_OK:
-		board_handshake(conn->gateway->env.board, tls_link_version(conn->tls), tls_link_resumed(conn->tls));
-		board_on_demand(conn->gateway->env.board, tls_link_demand(conn->tls));
+		board_handshake(conn->gateway->env.board, tls_conn_version(conn->tls), tls_conn_resumed(conn->tls));
+		board_on_demand(conn->gateway->env.board, tls_conn_demand(conn->tls));
 		gw_came_back(conn);
 		if (!gw_protocol_begin(conn))
 			return gw_out_of_memory(conn);
@@ -195,7 +195,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	conn->work = 0;
 	conn->wants = (struct gw_wants){0};
 	if (conn->tls != NULL)
-		tls_link_step(conn->tls, conn->quiet);
+		tls_conn_step(conn->tls, conn->quiet);
 	conn->quiet = false;
 	if (conn->state != GW_DEAD && conn->ask != NULL)
 		thaw_conn_tick(conn->ask, now_ms);
@@ -209,7 +209,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 			step = conn->work < GW_WORK_MAX ? run(conn) : GW_AGAIN;
 		conn->work += GW_WORK_LEAST;
 	}
-	if (step == GW_WAIT && conn->wants.read && conn->tls != NULL && tls_link_spent(conn->tls))
+	if (step == GW_WAIT && conn->wants.read && conn->tls != NULL && tls_conn_spent(conn->tls))
 		step = GW_AGAIN; /* what waits for it is here, or may be */
 	conn->wants.dead = conn->state == GW_DEAD;
 	conn->wants.again = step == GW_AGAIN && !conn->wants.dead;
@@ -264,6 +264,6 @@ void gw_conn_free(struct gw_conn **conn)
 	tls_details_free(&gone->details);
 	free(gone->told.fields);
 	thaw_conn_free(&gone->ask);
-	tls_link_free(&gone->tls);
+	tls_conn_free(&gone->tls);
 	free(gone);
 }

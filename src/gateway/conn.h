@@ -88,7 +88,7 @@ struct gw_conn {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} peer;               /* of family 0: not known */
-	struct tls_link *tls; /* NULL until something has come; so is ask */
+	struct tls_conn *tls; /* NULL until something has come; so is ask */
 	thaw_conn *ask;
 	enum gw_state state;
 	struct pace pace;
@@ -151,7 +151,7 @@ enum thaw_status gw_plain_read(struct gw_conn *conn, void *where, size_t room, s
 enum thaw_status gw_plain_write(struct gw_conn *conn, const char *bytes, size_t room, size_t *len) THAW_MUST_CHECK;
 
 /* demand.c: the handshake on demand (tls/offer.h says who is looked for, away.h where the notes are). */
-/* For tls_link_on_away(), with the connection as arg: looks for a note under each trust of the host's late routes. */
+/* For tls_conn_on_away(), with the connection as arg: looks for a note under each trust of the host's late routes. */
 struct tls_away gw_sent_away(void *arg);
 /* Notes that the client is sent away from that route, which asks late: in the table, and in a session ticket. Before
  * the stream is reset. Nothing is done for a client that does not come back. */
@@ -161,7 +161,7 @@ void gw_came_back(struct gw_conn *conn);
 /* It was asked in its handshake, on demand. */
 static inline bool gw_on_demand(const struct gw_conn *conn)
 {
-	return tls_link_demand(conn->tls) != TLS_DEMAND_NONE;
+	return tls_conn_demand(conn->tls) != TLS_DEMAND_NONE;
 }
 
 void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);

@@ -6,8 +6,8 @@ static struct away_client client_of(const struct gw_conn *conn, const thaw_trust
 {
 	return (struct away_client){
 		.address = gw_conn_peer(conn),
-		.name = tls_link_name(conn->tls),
-		.kind = tls_link_kind(conn->tls),
+		.name = tls_conn_name(conn->tls),
+		.kind = tls_conn_kind(conn->tls),
 		.trust = trust,
 	};
 }
@@ -35,7 +35,7 @@ void gw_came_back(struct gw_conn *conn)
 	const struct gw_host *host = gw_conn_host(conn);
 
 	for (size_t i = 0; gw_on_demand(conn) && i < host->config->route_count; i++) {
-		if (!tls_link_demanded(conn->tls, host->routes[i].trust))
+		if (!tls_conn_demanded(conn->tls, host->routes[i].trust))
 			continue;
 		struct away_client client = client_of(conn, host->routes[i].trust);
 		away_answered(conn->gateway->env.away, &client, gw_now(conn));
@@ -45,12 +45,12 @@ void gw_came_back(struct gw_conn *conn)
 
 void gw_send_away(struct gw_conn *conn, const struct gw_route *route)
 {
-	if (!tls_kind_comes_back(tls_link_kind(conn->tls)))
+	if (!tls_kind_retries(tls_conn_kind(conn->tls)))
 		return;
 	struct away_client client = client_of(conn, route->trust);
 	uint64_t choice_ms = gw_conn_host(conn)->late_ms, for_ms = choice_ms > TLS_AWAY_MS ? choice_ms : TLS_AWAY_MS;
 	bool noted = away_note(conn->gateway->env.away, &client, gw_now(conn), for_ms);
-	bool told = tls_link_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
+	bool told = tls_conn_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
 	if (noted || told)
 		board_note(conn->gateway->env.board);
 }

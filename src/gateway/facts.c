@@ -8,7 +8,7 @@ const struct gw_host *gw_conn_host(const struct gw_conn *conn)
 {
 	if (conn->plain != NULL)
 		return &conn->plain->host;
-	return &conn->gateway->routes.hosts[tls_link_host(conn->tls)];
+	return &conn->gateway->routes.hosts[tls_conn_host(conn->tls)];
 }
 
 void gw_conn_from(struct gw_conn *conn, size_t listener)

@@ -2,7 +2,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/judge.h"
-#include "http/meaning.h"
+#include "http/interpret.h"
 #include "http/syntax.h"
 #include "http/target.h"
 

@@ -5,7 +5,7 @@
 
 #include "gateway/identity.h"
 #include "gateway/proxy.h"
-#include "http/meaning.h"
+#include "http/interpret.h"
 #include "http/syntax.h"
 
 #define HOST_TEXT      (HTTP_HOST_MAX + 16)

@@ -21,7 +21,7 @@ static enum thaw_status write_some(struct gw_stream *stream, const char *bytes, 
 	struct gw_conn *conn = stream->conn;
 	enum thaw_status status = conn->plain != NULL
 					  ? gw_plain_write(conn, bytes, len, put)
-					  : tls_link_write(conn->tls, bytes, len, put, &stream->gateway->err);
+					  : tls_conn_write(conn->tls, bytes, len, put, &stream->gateway->err);
 
 	conn->work += *put;
 	pace_progress(&stream->pace, *put, gw_stream_now(stream));
@@ -206,7 +206,7 @@ static void next_request(struct gw_conn *conn)
 	if (conn->stream->in.at == conn->stream->in.len) {
 		gw_stream_free(&conn->stream);
 		gw_enter(conn, GW_IDLE);
-		conn->answered = !tls_link_pending(conn->tls);
+		conn->answered = !tls_conn_pending(conn->tls);
 	} else if (gw_stream_restart(conn->stream)) {
 		conn->waits_ms = gw_now(conn);
 	} else {

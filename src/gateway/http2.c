@@ -62,7 +62,7 @@ static enum gw_step ends(struct gw_conn *conn, const char *why, enum gw_close ho
 
 static enum thaw_status write_some(struct gw_conn *conn, const char *bytes, size_t len, size_t *put)
 {
-	enum thaw_status status = tls_link_write(conn->tls, bytes, len, put, &conn->gateway->err);
+	enum thaw_status status = tls_conn_write(conn->tls, bytes, len, put, &conn->gateway->err);
 
 	conn->work += *put;
 	return status;
@@ -122,7 +122,7 @@ static enum thaw_status read_frames(struct gw_conn *conn, bool *moved)
 	size_t len = 0;
 	enum thaw_status status = THAW_WANT_READ;
 
-	if (!tls_link_dry(conn->tls)) /* a read that finds nothing is a system call all the same */
+	if (!tls_conn_empty(conn->tls)) /* a read that finds nothing is a system call all the same */
 		status = thaw_conn_read(conn->ask, bytes, GW_SCRATCH_ROOM, &len, gw_now(conn));
 	if (status != THAW_OK)
 		return status;

@@ -4,7 +4,7 @@
 #include "gateway/answer.h"
 #include "gateway/builtin.h"
 #include "gateway/gather.h"
-#include "http/meaning.h"
+#include "http/interpret.h"
 
 bool gw_ends_here(const struct gw_stream *stream)
 {

@@ -121,7 +121,7 @@ static void address_of(const struct gw_conn *conn, char text[static ADDRESS_MAX]
 /* " (SNI 'foo.example')" */
 static void name_of(const struct gw_conn *conn, char text[static NAME_ROOM])
 {
-	const char *name = conn->tls != NULL ? tls_link_name(conn->tls) : NULL;
+	const char *name = conn->tls != NULL ? tls_conn_name(conn->tls) : NULL;
 
 	if (conn->plain != NULL)
 		(void)snprintf(text, NAME_ROOM, " (plain HTTP)");

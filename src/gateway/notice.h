@@ -42,7 +42,7 @@ void gw_notice(struct gateway *gateway, size_t kind, enum config_log_level level
 
 /* The connection ends, and why. Says so if no request has begun on it; else its access records do. */
 void gw_notice_unused(struct gw_conn *conn, const char *why);
-/* The handshake failed. what: the whole of it, as tls_link_handshake() says it. */
+/* The handshake failed. what: the whole of it, as tls_conn_handshake() says it. */
 void gw_notice_handshake(struct gw_conn *conn, const char *what);
 /* A request is refused since the gateway lacks something. */
 void gw_notice_refused(struct gw_conn *conn, enum thaw_reason reason);

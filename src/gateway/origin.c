@@ -79,8 +79,8 @@ struct gw_origin gw_origin_of(struct gw_stream *stream)
 	return (struct gw_origin){
 		.peer = gw_conn_peer(conn),
 		.http = conn->protocol->version,
-		.tls = tls_link_version(conn->tls),
-		.cipher = tls_link_cipher(conn->tls),
+		.tls = tls_conn_version(conn->tls),
+		.cipher = tls_conn_cipher(conn->tls),
 		.host = stream->head_len > 0 ? stream->head.host : (struct http_span){"", 0},
 		.identity = stream->identity,
 		.unverified = stream->unverified,

@@ -45,7 +45,7 @@ bool gw_pin_by_request(const struct http_request *request)
 	return false;
 }
 
-bool gw_pin_by_answer(const struct http_answer *answer)
+bool gw_pin_by_answer(const struct http_response *answer)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		const struct http_field *field = &answer->fields[i];

@@ -16,7 +16,7 @@
 /* Whether the request carries credentials of such a scheme. */
 bool gw_pin_by_request(const struct http_request *request);
 /* Whether the response offers such a scheme, with any status. */
-bool gw_pin_by_answer(const struct http_answer *answer);
+bool gw_pin_by_answer(const struct http_response *answer);
 
 /* The connection to that upstream, which the caller owns from now on; call wakes() on it. NULL: there is none. */
 struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream);

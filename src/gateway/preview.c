@@ -51,7 +51,7 @@ static enum thaw_status appraise(struct gw_preview *preview, const struct gatewa
 
 	if (file == NULL || route->trust == NULL)
 		return THAW_OK;
-	if (tls_appraise(&preview->certificate, gateway->tls, host, route->trust, file, err) != THAW_OK)
+	if (tls_verify_file(&preview->certificate, gateway->tls, host, route->trust, file, err) != THAW_OK)
 		return THAW_FAILED;
 	preview->appraised = true;
 	preview->listed = preview->certificate.accepted &&
@@ -190,7 +190,7 @@ enum thaw_status gw_preview_make(struct gw_preview *preview, const struct gatewa
 
 void gw_preview_free(struct gw_preview *preview)
 {
-	tls_appraisal_free(&preview->certificate);
+	tls_file_verdict_free(&preview->certificate);
 	http_request_free(&preview->head);
 	free(preview->sent);
 	preview->sent = NULL;

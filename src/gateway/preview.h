@@ -6,7 +6,7 @@
 #define GATEWAY_PREVIEW_H
 
 #include "gateway/find.h"
-#include "tls/appraise.h"
+#include "tls/verify_file.h"
 
 #define GW_PREVIEW_KINDS 6
 
@@ -40,7 +40,7 @@ struct gw_preview {
 	const char *problem, *problem_text; /* GW_FOUND_PROBLEM: the reason's word, and words */
 	unsigned problem_status;
 	bool appraised; /* a certificate was given, and this route asks for one */
-	struct tls_appraisal certificate;
+	struct tls_file_verdict certificate;
 	bool listed; /* `allow` lets it through */
 	struct gw_preview_client clients[GW_PREVIEW_KINDS];
 	size_t client_count;

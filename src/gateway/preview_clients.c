@@ -37,7 +37,7 @@ struct visit {
 	bool demanded; /* the handshake on demand */
 };
 
-static enum tls_version version_of(const struct visit *visit, const struct tls_manner *manner)
+static enum tls_version version_of(const struct visit *visit, const struct tls_policy *manner)
 {
 	bool tls12 = visit->hello.tls12 && !manner->no_tls12;
 
@@ -208,8 +208,8 @@ static void decide(const struct visit *visit, const struct tls_negotiated *negot
 static void visit(struct visit *visit)
 {
 	const struct gateway *gateway = visit->gateway;
-	const struct tls_manner *manner =
-		tls_server_manner(gateway->tls, (int)(visit->preview->host - gateway->routes.hosts));
+	const struct tls_policy *manner =
+		tls_server_policy(gateway->tls, (int)(visit->preview->host - gateway->routes.hosts));
 	const struct tls_negotiated negotiated = {
 		.version = version_of(visit, manner),
 		.http2 = tls_offers_http2(manner, &visit->hello),
@@ -236,12 +236,12 @@ void gw_preview_clients(struct gw_preview *preview, const struct gateway *gatewa
 				      .client = client};
 		*client = (struct gw_preview_client){.name = kinds[i].name, .like = kinds[i].like};
 		visit(&first);
-		if (!client->sent_away || !tls_kind_comes_back(first.hello.kind))
+		if (!client->sent_away || !tls_kind_retries(first.hello.kind))
 			continue;
 		struct visit second = first; /* it comes back with HTTP/1.1 alone, and is known by its note */
 		second.hello.h2 = false;
 		second.demanded = tls_may_follow(
-			tls_server_manner(gateway->tls, (int)(preview->host - gateway->routes.hosts)), &second.hello);
+			tls_server_policy(gateway->tls, (int)(preview->host - gateway->routes.hosts)), &second.hello);
 		client->comes_back = true;
 		visit(&second);
 	}

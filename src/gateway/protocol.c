@@ -10,7 +10,7 @@ bool gw_protocol_begin(struct gw_conn *conn)
 		conn->protocol = gw_http1_plain();
 		return true;
 	}
-	bool http2 = tls_link_http2(conn->tls);
+	bool http2 = tls_conn_http2(conn->tls);
 
 	if (http2 && !gw_http2_open(conn))
 		return false;

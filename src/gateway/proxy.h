@@ -41,8 +41,8 @@ struct gw_proxy {
 	struct http_limits limits; /* of its heads */
 	bool heard;                /* a byte of a response has come */
 	unsigned informed;         /* informational responses so far */
-	enum http_answer_framing framing;
-	uint64_t left; /* HTTP_ANSWER_LENGTH */
+	enum http_response_framing framing;
+	uint64_t left; /* HTTP_RESPONSE_LENGTH */
 	struct http_chunked chunked;
 	struct http_trailers trailers;
 	bool to_chunks; /* the client gets chunks */

@@ -60,21 +60,21 @@ static enum piece pack_body(struct gw_stream *stream, struct gw_pack *pack, cons
 	size_t used = 0;
 
 	switch (proxy->framing) {
-	case HTTP_ANSWER_NONE:
+	case HTTP_RESPONSE_NONE:
 		return last(len > 0);
-	case HTTP_ANSWER_LENGTH:
+	case HTTP_RESPONSE_LENGTH:
 		used = len < proxy->left ? len : (size_t)proxy->left;
 		if (used > 0)
 			pack_data(proxy, pack, bytes, used);
 		proxy->left -= used;
 		stream->body_out += used;
 		return proxy->left == 0 ? last(len > used) : PIECE_MORE;
-	case HTTP_ANSWER_UNTIL_CLOSE:
+	case HTTP_RESPONSE_UNTIL_CLOSE:
 		if (len > 0)
 			pack_data(proxy, pack, bytes, len);
 		stream->body_out += len;
 		return PIECE_MORE;
-	case HTTP_ANSWER_CHUNKED:
+	case HTTP_RESPONSE_CHUNKED:
 		break;
 	}
 	for (;;) {
@@ -128,7 +128,7 @@ static void body_ends(struct gw_stream *stream, bool orderly)
 	struct gw_proxy *proxy = stream->upstream;
 	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 
-	if (proxy->framing != HTTP_ANSWER_UNTIL_CLOSE || !orderly) {
+	if (proxy->framing != HTTP_RESPONSE_UNTIL_CLOSE || !orderly) {
 		break_off(stream, "the upstream ended its connection in the middle of its response");
 		return;
 	}
@@ -192,19 +192,19 @@ enum gw_step gw_proxy_relay(struct gw_stream *stream)
 
 /* ---- the head ---- */
 
-static void write_length(const struct http_answer *answer, struct gw_proxy *proxy, bool chunks,
+static void write_length(const struct http_response *answer, struct gw_proxy *proxy, bool chunks,
 			 struct http_writer *writer)
 {
 	switch (answer->framing) {
-	case HTTP_ANSWER_LENGTH:
+	case HTTP_RESPONSE_LENGTH:
 		http_write_field_number(writer, "Content-Length", answer->length);
 		break;
-	case HTTP_ANSWER_NONE:
+	case HTTP_RESPONSE_NONE:
 		if (answer->has_length) /* of a HEAD or a 304: what a GET would bring (RFC 9110 8.6) */
 			http_write_field_number(writer, "Content-Length", answer->length);
 		break;
-	case HTTP_ANSWER_CHUNKED:
-	case HTTP_ANSWER_UNTIL_CLOSE:
+	case HTTP_RESPONSE_CHUNKED:
+	case HTTP_RESPONSE_UNTIL_CLOSE:
 		proxy->to_chunks = chunks;
 		if (chunks)
 			http_write_field(writer, "Transfer-Encoding", "chunked");
@@ -213,7 +213,7 @@ static void write_length(const struct http_answer *answer, struct gw_proxy *prox
 }
 
 /* headers: NULL for an informational response. */
-static void write_fields(const struct gw_proxy *proxy, const struct http_answer *answer,
+static void write_fields(const struct gw_proxy *proxy, const struct http_response *answer,
 			 const struct config_headers *headers, struct http_writer *writer)
 {
 	struct http_hops hops;
@@ -228,7 +228,7 @@ static void write_fields(const struct gw_proxy *proxy, const struct http_answer 
 	}
 }
 
-static void write_head(struct gw_stream *stream, const struct http_answer *answer, struct http_writer *writer)
+static void write_head(struct gw_stream *stream, const struct http_response *answer, struct http_writer *writer)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	const struct http_request *head = &stream->head;
@@ -242,9 +242,9 @@ static void write_head(struct gw_stream *stream, const struct http_answer *answe
 	}
 	if (answer->status == 101) {
 		http_write_field(writer, "Connection", "upgrade");
-		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_answer_find(answer, "Upgrade")->value);
+		http_write_span(writer, (struct http_span){"Upgrade", 7}, http_response_find(answer, "Upgrade")->value);
 	} else if (answer->status >= 200) {
-		if (http_answer_find(answer, "Date") == NULL) /* RFC 9110 6.6.1 */
+		if (http_response_find(answer, "Date") == NULL) /* RFC 9110 6.6.1 */
 			http_write_date(writer, gw_wall(stream->conn, gw_stream_now(stream)) / 1000);
 		write_length(answer, proxy, stream->conn->protocol->text && head->minor == 1, writer);
 		if (stream->close_after)
@@ -256,15 +256,15 @@ static void write_head(struct gw_stream *stream, const struct http_answer *answe
 }
 
 /* Whether the client's connection ends with this response. */
-static bool closes(const struct gw_stream *stream, const struct http_answer *answer)
+static bool closes(const struct gw_stream *stream, const struct http_response *answer)
 {
-	bool framed = answer->framing != HTTP_ANSWER_CHUNKED && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
+	bool framed = answer->framing != HTTP_RESPONSE_CHUNKED && answer->framing != HTTP_RESPONSE_UNTIL_CLOSE;
 
 	return stream->conn->retiring || gw_overtaken(stream) || !stream->head.keep_alive || stream->cut_off ||
 	       !stream->body.ended || stream->spool != NULL || (stream->head.minor == 0 && !framed);
 }
 
-static bool make_pack(struct gw_stream *stream, const struct http_answer *answer, struct gw_pack *pack)
+static bool make_pack(struct gw_stream *stream, const struct http_response *answer, struct gw_pack *pack)
 {
 	struct http_writer writer;
 
@@ -275,7 +275,7 @@ static bool make_pack(struct gw_stream *stream, const struct http_answer *answer
 }
 
 /* An informational response (RFC 9110 15.2); a 100 only for whom waits for it. */
-static void inform(struct gw_stream *stream, const struct http_answer *answer)
+static void inform(struct gw_stream *stream, const struct http_response *answer)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
@@ -296,7 +296,7 @@ static void inform(struct gw_stream *stream, const struct http_answer *answer)
 }
 
 /* The final response begins: its head, and what has come behind it. */
-static void begin(struct gw_stream *stream, const struct http_answer *answer, const char *bytes, size_t len)
+static void begin(struct gw_stream *stream, const struct http_response *answer, const char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
@@ -309,8 +309,8 @@ static void begin(struct gw_stream *stream, const struct http_answer *answer, co
 		return;
 	}
 	proxy->framing = answer->framing;
-	proxy->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
-	proxy->reusable = answer->keep_alive && answer->framing != HTTP_ANSWER_UNTIL_CLOSE;
+	proxy->left = answer->framing == HTTP_RESPONSE_LENGTH ? answer->length : 0;
+	proxy->reusable = answer->keep_alive && answer->framing != HTTP_RESPONSE_UNTIL_CLOSE;
 	proxy->pinned = proxy->pinned || gw_pin_by_answer(answer);
 	http_chunked_init(&proxy->chunked);
 	proxy->chunked.trailers = &proxy->trailers;
@@ -350,13 +350,13 @@ static bool keep_head(struct gw_proxy *proxy, const char *bytes, size_t len)
 static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	struct http_ask ask = {.is_head = stream->head.is_head, .upgrade = proxy->upgrade};
+	struct http_request_kind ask = {.is_head = stream->head.is_head, .upgrade = proxy->upgrade};
 	struct http_refusal refusal = {0};
-	struct http_answer answer;
+	struct http_response answer;
 	size_t used = 0;
 
 	while (len > 0) {
-		switch (http_answer_parse(bytes, len, &ask, &proxy->head_scan, &answer, &used, &refusal)) {
+		switch (http_response_parse(bytes, len, &ask, &proxy->head_scan, &answer, &used, &refusal)) {
 		case HTTP_PARSE_MORE:
 			if (!keep_head(proxy, bytes, len))
 				gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
@@ -372,7 +372,7 @@ static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 		bytes += used;
 		len -= used;
 		if (answer.status == 101 &&
-		    !gw_forward_may_switch(stream->route->config, http_answer_find(&answer, "Upgrade")->value)) {
+		    !gw_forward_may_switch(stream->route->config, http_response_find(&answer, "Upgrade")->value)) {
 			gw_proxy_server_gone(stream, "101 for a protocol that the route does not allow");
 			return;
 		}

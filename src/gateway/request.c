@@ -105,7 +105,7 @@ enum gw_step gw_request_act(struct gw_stream *stream)
 		.expects = stream->head.expect_continue,
 		.body_here = body_here(stream) || stream->body.received > 0,
 		.cannot_ask = !stream->conn->protocol->asks,
-		.demanded = tls_link_demanded(stream->conn->tls, stream->route->trust),
+		.demanded = tls_conn_demanded(stream->conn->tls, stream->route->trust),
 	};
 	struct gw_decision decision = gw_decide(&facts);
 

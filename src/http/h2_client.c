@@ -10,7 +10,7 @@
 struct http_h2_client {
 	nghttp2_session *session;
 	int32_t stream;
-	struct http_h2_answer answer;
+	struct http_h2_response answer;
 	const uint8_t *out; /* nghttp2's, until the next nghttp2_session_mem_send() */
 	size_t out_len;
 };
@@ -19,7 +19,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		     const uint8_t *value, size_t len, uint8_t flags, void *arg)
 {
 	struct http_h2_client *client = arg;
-	struct http_h2_answer *answer = &client->answer;
+	struct http_h2_response *answer = &client->answer;
 	uint64_t status = 0;
 
 	(void)session;
@@ -154,7 +154,7 @@ bool http_h2_client_push(struct http_h2_client *client, const void *bytes, size_
 	return nghttp2_session_mem_recv(client->session, bytes, len) >= 0;
 }
 
-void http_h2_client_answer(const struct http_h2_client *client, struct http_h2_answer *answer)
+void http_h2_client_response(const struct http_h2_client *client, struct http_h2_response *answer)
 {
 	*answer = client->answer;
 }

@@ -30,7 +30,7 @@ void http_h2_client_pulled(struct http_h2_client *client, size_t len);
 /* Bytes that came. False: they are hopeless, or there is no memory. */
 bool http_h2_client_push(struct http_h2_client *client, const void *bytes, size_t len);
 
-struct http_h2_answer {
+struct http_h2_response {
 	bool over;       /* the stream is closed, or the connection is being closed */
 	unsigned status; /* 0: none */
 	bool reset;      /* the stream, or the connection, was ended with error, which may be NO_ERROR (0) */
@@ -38,6 +38,6 @@ struct http_h2_answer {
 	bool broken; /* what came is no HTTP/2: known once all that there is to send was pulled */
 	char server[96];
 };
-void http_h2_client_answer(const struct http_h2_client *client, struct http_h2_answer *answer);
+void http_h2_client_response(const struct http_h2_client *client, struct http_h2_response *answer);
 
 #endif

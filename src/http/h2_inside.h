@@ -20,11 +20,11 @@
  */
 enum h2_state {
 	H2_OPEN,
-	H2_NOTICED,  /* the first GOAWAY of a graceful stop is queued */
-	H2_STOPPING, /* the second one is: no stream is begun any more */
-	H2_FAILED,   /* our GOAWAY is due; nghttp2 is not called any more */
-	H2_TOLD,     /* nghttp2 has sent one with an error; it is not called any more either */
-	H2_OVER,     /* no streams, nothing to come but what h2_server_pull() has */
+	H2_NOTICE,     /* the first GOAWAY of a graceful stop is queued */
+	H2_STOPPING,   /* the second one is: no stream is begun any more */
+	H2_FAILED,     /* our GOAWAY is due; nghttp2 is not called any more */
+	H2_ERROR_SENT, /* nghttp2 has sent one with an error; it is not called any more either */
+	H2_OVER,       /* no streams, nothing to come but what h2_server_pull() has */
 	H2_STATES
 };
 
@@ -74,7 +74,7 @@ struct h2_server {
 };
 
 /* Whether nghttp2 may be called. */
-static inline bool h2_lives(const struct h2_server *server)
+static inline bool h2_usable(const struct h2_server *server)
 {
 	return server->state < H2_FAILED;
 }
@@ -87,9 +87,9 @@ static inline nghttp2_session *h2_session(struct h2_server *server)
 }
 
 /* What a callback of nghttp2 returns: it goes on as long as the connection does. */
-static inline int h2_goes_on(const struct h2_server *server)
+static inline int h2_callback_result(const struct h2_server *server)
 {
-	return h2_lives(server) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+	return h2_usable(server) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* ---- h2_states.c ---- */

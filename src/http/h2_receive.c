@@ -18,7 +18,7 @@ static bool takes_another(const struct h2_server *server)
 static int refuse(struct h2_server *server, int32_t id)
 {
 	h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM));
-	return h2_lives(server) ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
+	return h2_usable(server) ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 #define BEGUN_BITS 64
@@ -49,7 +49,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
 	(void)session;
 	if (head->type == NGHTTP2_HEADERS && goes_back(server, head->stream_id))
 		h2_server_fail(server, H2_PROTOCOL_ERROR, "a stream has a lower number than one before it");
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -58,7 +58,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 	h2_head_free(&server->head);
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-		return h2_goes_on(server);
+		return h2_callback_result(server);
 	note_begun(server, frame->hd.stream_id);
 	struct h2_stream *stream = takes_another(server) ? calloc(1, sizeof(*stream)) : NULL;
 	if (stream == NULL)
@@ -86,7 +86,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		h2_head_trailer(&server->head, name_span, value_span);
 	if (server->head.outcome == H2_HEAD_FLOOD)
 		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, "a header list is too long");
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 /* The code of a reset for a head, or trailers, that are not good. */
@@ -175,7 +175,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 		server->end = (struct h2_end){.code = frame->goaway.error_code,
 					      .by_client = true,
 					      .why = nghttp2_http2_strerror(frame->goaway.error_code)};
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 /* Not wanted: the connection's window must come back all the same. */
@@ -205,7 +205,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 		stream->held += len;
 		server->ops->data(server->arg, stream, (const char *)bytes, len);
 	}
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 static bool complete(const struct h2_stream *stream)
@@ -220,13 +220,13 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *a
 	struct h2_stream *stream = stream_of(session, id);
 
 	if (stream == NULL)
-		return h2_goes_on(server);
+		return h2_callback_result(server);
 	(void)nghttp2_session_set_stream_user_data(session, id, NULL);
 	bool whole = complete(stream);
 	if (whole)
 		h2_budget_completed(&server->budget);
 	h2_close(server, stream, whole || code != H2_NO_ERROR ? code : H2_CANCEL);
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 /* Its name, for logs: nghttp2 then resets the stream, or ends the connection. */
@@ -237,7 +237,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 	(void)session;
 	(void)frame;
 	server->why = nghttp2_strerror(error);
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 void h2_receive_callbacks(nghttp2_session_callbacks *callbacks)
@@ -257,7 +257,7 @@ void h2_stream_took(struct h2_stream *stream, size_t len)
 
 	len = len < stream->held ? len : stream->held;
 	stream->held -= len;
-	if (!h2_lives(server) || len == 0)
+	if (!h2_usable(server) || len == 0)
 		return;
 	h2_check(server, stream->receive == H2_RECEIVE_ENDED
 				 ? nghttp2_session_consume_connection(h2_session(server), len)
@@ -279,7 +279,7 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t code)
 	struct h2_server *server = stream->server;
 
 	stream->owner = H2_OWNER_RELEASED;
-	if (h2_lives(server) && stream->held > 0)
+	if (h2_usable(server) && stream->held > 0)
 		h2_check(server, nghttp2_session_consume_connection(h2_session(server), stream->held));
 	stream->held = 0;
 	h2_rst(stream, code);

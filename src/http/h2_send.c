@@ -63,7 +63,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *unused, si
 	server->asked = stream;
 	len = server->ops->body(server->arg, stream, (char *)server->out + server->used + H2_FRAME_LEN, len, &ended);
 	server->asked = NULL;
-	if (!h2_lives(server))
+	if (!h2_usable(server))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (stream->owner != H2_OWNER_CALLER)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -126,10 +126,10 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *a
 		uint32_t code = frame->goaway.error_code;
 		const char *why = server->why != NULL ? server->why : nghttp2_http2_strerror(code);
 		server->end = (struct h2_end){.code = code, .why = why};
-		h2_enter(server, H2_TOLD);
+		h2_enter(server, H2_ERROR_SENT);
 		return 0; /* its bytes are still to be handed over */
 	}
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 /* A head that nghttp2 cannot send (it is too long): its stream has no response. */
@@ -141,7 +141,7 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 	(void)error;
 	if (frame->hd.type == NGHTTP2_HEADERS && stream != NULL)
 		h2_rst(stream, H2_INTERNAL_ERROR);
-	return h2_goes_on(server);
+	return h2_callback_result(server);
 }
 
 void h2_send_callbacks(nghttp2_session_callbacks *callbacks)
@@ -182,7 +182,7 @@ bool h2_stream_respond(struct h2_stream *stream, unsigned status, const struct h
 		status = 200;
 	if (count > H2_FIELDS_MAX || stream->send != H2_SEND_HEAD || status < 100 || status == 101 || status > 999)
 		return false;
-	if (!h2_lives(stream->server)) /* gone() comes */
+	if (!h2_usable(stream->server)) /* gone() comes */
 		return true;
 	digits[0] = (char)('0' + status / 100);
 	digits[1] = (char)('0' + status / 10 % 10);
@@ -203,7 +203,7 @@ bool h2_stream_trailers(struct h2_stream *stream, const struct http_field *field
 	if (count > H2_FIELDS_MAX || stream->send != H2_SEND_BODY || stream->server->asked != stream)
 		return false;
 	size_t used = put_fields(stream, fields, count, out);
-	if (!h2_lives(stream->server) || used == 0)
+	if (!h2_usable(stream->server) || used == 0)
 		return true;
 	int result = nghttp2_submit_trailer(h2_session(stream->server), stream->id, out, used);
 	h2_check(stream->server, result);
@@ -216,6 +216,6 @@ void h2_stream_resume(struct h2_stream *stream)
 {
 	struct h2_server *server = stream->server;
 
-	if (h2_lives(server) && stream->send == H2_SEND_BODY)
+	if (h2_usable(server) && stream->send == H2_SEND_BODY)
 		h2_check(server, nghttp2_session_resume_data(h2_session(server), stream->id));
 }

@@ -40,8 +40,8 @@ static void say_goaway(struct h2_server *server)
 static bool goes_on(struct h2_server *server)
 {
 	return server->memory.folded != NULL ||
-	       (server->state != H2_TOLD && (nghttp2_session_want_read(h2_session(server)) != 0 ||
-					     nghttp2_session_want_write(h2_session(server)) != 0));
+	       (server->state != H2_ERROR_SENT && (nghttp2_session_want_read(h2_session(server)) != 0 ||
+						   nghttp2_session_want_write(h2_session(server)) != 0));
 }
 
 /* When nghttp2 is not on the stack: ends what has to end. */
@@ -142,7 +142,7 @@ void h2_server_free(struct h2_server **server)
 	*server = NULL;
 	if (gone == NULL)
 		return;
-	if (h2_lives(gone)) /* the ops that are called now find nothing to do */
+	if (h2_usable(gone)) /* the ops that are called now find nothing to do */
 		h2_enter(gone, H2_FAILED);
 	h2_close_all(gone, H2_CANCEL);
 	nghttp2_session_del(h2_session(gone));
@@ -157,14 +157,14 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 	if (server->state == H2_OVER)
 		return false;
 	uint32_t code = H2_NO_ERROR;
-	const char *over = h2_lives(server) ? h2_budget_take(&server->budget, bytes, len, now_ms, &code) : NULL;
+	const char *over = h2_usable(server) ? h2_budget_take(&server->budget, bytes, len, now_ms, &code) : NULL;
 	if (over != NULL)
 		h2_server_fail(server, code, over);
-	if (h2_lives(server) && len > 0) {
+	if (h2_usable(server) && len > 0) {
 		ssize_t taken = nghttp2_session_mem_recv(h2_session(server), bytes, len);
 		h2_check(server, taken < 0 ? (int)taken : 0);
 	}
-	if (h2_lives(server) && nghttp2_session_get_outbound_queue_size(h2_session(server)) > QUEUE_MAX)
+	if (h2_usable(server) && nghttp2_session_get_outbound_queue_size(h2_session(server)) > QUEUE_MAX)
 		h2_server_fail(server, H2_ENHANCE_YOUR_CALM, "too many frames wait to be read");
 	settle(server);
 	return server->state != H2_OVER;
@@ -200,7 +200,7 @@ static void say_limit(uint8_t *frame)
 /* What does not fit of a frame is copied: its place is nghttp2's, and shared by all sessions (h2_memory.h). */
 static void put_frames(struct h2_server *server)
 {
-	while (server->used < server->room && h2_lives(server) && server->memory.folded == NULL) {
+	while (server->used < server->room && h2_usable(server) && server->memory.folded == NULL) {
 		const uint8_t *bytes = NULL;
 		ssize_t len = nghttp2_session_mem_send(h2_session(server), &bytes);
 		h2_check(server, len < 0 ? (int)len : 0);
@@ -236,18 +236,18 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 static bool wants_write(const struct h2_server *server)
 {
 	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->state == H2_FAILED ||
-	       (h2_lives(server) && server->memory.folded == NULL && nghttp2_session_want_write(server->session) != 0);
+	       (h2_usable(server) && server->memory.folded == NULL && nghttp2_session_want_write(server->session) != 0);
 }
 
 void h2_server_rest(struct h2_server *server)
 {
-	if (h2_lives(server) && server->streams == NULL && !wants_write(server))
+	if (h2_usable(server) && server->streams == NULL && !wants_write(server))
 		h2_memory_fold(&server->memory);
 }
 
 uint64_t h2_server_deadline(const struct h2_server *server)
 {
-	return h2_lives(server) ? server->settings_due : THAW_NEVER;
+	return h2_usable(server) ? server->settings_due : THAW_NEVER;
 }
 
 void h2_server_tick(struct h2_server *server, uint64_t now_ms)
@@ -265,20 +265,20 @@ const struct h2_end *h2_server_end(const struct h2_server *server)
 bool h2_server_notice(struct h2_server *server)
 {
 	if (server->state != H2_OPEN)
-		return h2_lives(server);
+		return h2_usable(server);
 	h2_check(server, nghttp2_submit_shutdown_notice(h2_session(server)));
-	if (h2_lives(server))
-		h2_enter(server, H2_NOTICED);
-	return h2_lives(server);
+	if (h2_usable(server))
+		h2_enter(server, H2_NOTICE);
+	return h2_usable(server);
 }
 
 bool h2_server_stop(struct h2_server *server)
 {
-	if (server->state == H2_STOPPING || !h2_lives(server))
-		return h2_lives(server);
+	if (server->state == H2_STOPPING || !h2_usable(server))
+		return h2_usable(server);
 	int32_t last = nghttp2_session_get_last_proc_stream_id(h2_session(server));
 	h2_check(server, nghttp2_submit_goaway(h2_session(server), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
-	if (h2_lives(server))
+	if (h2_usable(server))
 		h2_enter(server, H2_STOPPING);
-	return h2_lives(server);
+	return h2_usable(server);
 }

@@ -10,11 +10,11 @@ static const struct {
 	const char *name;
 	unsigned next;
 } states[H2_STATES] = {
-	[H2_OPEN] = {"open", BIT(H2_NOTICED) | BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
-	[H2_NOTICED] = {"noticed", BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
-	[H2_STOPPING] = {"stopping", BIT(H2_FAILED) | BIT(H2_TOLD) | BIT(H2_OVER)},
+	[H2_OPEN] = {"open", BIT(H2_NOTICE) | BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
+	[H2_NOTICE] = {"noticed", BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
+	[H2_STOPPING] = {"stopping", BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
 	[H2_FAILED] = {"failed", BIT(H2_OVER)},
-	[H2_TOLD] = {"told", BIT(H2_OVER)},
+	[H2_ERROR_SENT] = {"told", BIT(H2_OVER)},
 	[H2_OVER] = {"over", 0},
 };
 
@@ -24,13 +24,13 @@ void h2_enter(struct h2_server *server, enum h2_state to)
 
 	if (require_transition((states[from].next & BIT(to)) != 0, "h2", states[from].name, states[to].name))
 		server->state = to;
-	else if (h2_lives(server))
+	else if (h2_usable(server))
 		server->state = H2_FAILED;
 }
 
 void h2_server_fail(struct h2_server *server, uint32_t code, const char *why)
 {
-	if (!h2_lives(server))
+	if (!h2_usable(server))
 		return;
 	server->end = (struct h2_end){.code = code, .why = why};
 	h2_enter(server, H2_FAILED);
@@ -54,7 +54,7 @@ void h2_check(struct h2_server *server, int result)
 static void finish(struct h2_server *server, struct h2_stream *stream, uint32_t code)
 {
 	server->count--;
-	if (h2_lives(server) && stream->held > 0)
+	if (h2_usable(server) && stream->held > 0)
 		h2_check(server, nghttp2_session_consume_connection(h2_session(server), stream->held));
 	if (stream->owner == H2_OWNER_CALLER)
 		server->ops->gone(server->arg, stream, code);
@@ -88,6 +88,6 @@ void h2_rst(struct h2_stream *stream, uint32_t code)
 {
 	struct h2_server *server = stream->server;
 
-	if (h2_lives(server))
+	if (h2_usable(server))
 		h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, stream->id, code));
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/interpret.h"
 #include "http/lines.h"
-#include "http/meaning.h"
 #include "http/syntax.h"
 #include "http/target.h"
 
@@ -89,7 +89,7 @@ enum http_parse http_head_parse(const char *data, size_t len, struct http_scan *
 	if (parsed != HTTP_PARSE_DONE)
 		return parsed;
 	request->field_count = scan->lines - 1;
-	if (!http_meaning(request, refusal))
+	if (!http_interpret(request, refusal))
 		return HTTP_PARSE_BAD;
 	*used = scan->line_start + 2;
 	return HTTP_PARSE_DONE;

@@ -21,7 +21,7 @@ static size_t count_blanks(struct http_span line, size_t at)
 }
 
 /* "HTTP/1.1". RFC 9112 4 names no other; nginx and HAProxy take any digits, and so does this for a repair. */
-static bool read_version(struct http_span line, struct http_answer *answer, struct http_refusal *refusal)
+static bool read_version(struct http_span line, struct http_response *answer, struct http_refusal *refusal)
 {
 	const char *at = line.at;
 
@@ -35,7 +35,7 @@ static bool read_version(struct http_span line, struct http_answer *answer, stru
 
 /* RFC 9112 4: the space behind the status is often left out together with the phrase. A phrase is for people: one that
  * could do harm on a terminal is left out, and the standard one takes its place. */
-static void read_phrase(struct http_span line, size_t at, struct http_answer *answer)
+static void read_phrase(struct http_span line, size_t at, struct http_response *answer)
 {
 	answer->phrase = http_trim((struct http_span){line.at + at, line.len - at});
 	if (http_is_field_value(answer->phrase))
@@ -45,7 +45,7 @@ static void read_phrase(struct http_span line, size_t at, struct http_answer *an
 }
 
 /* Three parts; RFC 9112 3 allows any white space between them to a reader that is not strict. */
-static bool read_status_line(struct http_span line, struct http_answer *answer, struct http_refusal *refusal)
+static bool read_status_line(struct http_span line, struct http_response *answer, struct http_refusal *refusal)
 {
 	const char *digits = line.at + 8;
 
@@ -72,7 +72,7 @@ static bool read_status_line(struct http_span line, struct http_answer *answer, 
 /* A line that begins with white space continues the one before: a field without a name, until all lines are here. */
 static bool on_line(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal)
 {
-	struct http_answer *answer = arg;
+	struct http_response *answer = arg;
 
 	if (number == 0)
 		return read_status_line(line, answer, refusal);
@@ -86,7 +86,7 @@ static bool on_line(void *arg, unsigned number, struct http_span line, struct ht
 
 /* RFC 9112 5.2: "replace each received obs-fold with one or more SP octets prior to interpreting the field value". What
  * a fold takes, at least an LF and a blank, has room for the SP. */
-static void unfold(char *data, struct http_answer *answer, size_t lines)
+static void unfold(char *data, struct http_response *answer, size_t lines)
 {
 	answer->field_count = 0;
 	for (size_t i = 0; i < lines; i++) {
@@ -106,7 +106,7 @@ static void unfold(char *data, struct http_answer *answer, size_t lines)
 
 /* RFC 9110 5.5: they are invalid, and a space takes their place. After the fields that frame were read: there they are
  * no white space. */
-static void blank_controls(char *data, struct http_answer *answer)
+static void blank_controls(char *data, struct http_response *answer)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		struct http_span *value = &answer->fields[i].value;
@@ -171,7 +171,7 @@ static void read_codings(struct http_span value, struct framing *found)
 	}
 }
 
-static void find_framing(const struct http_answer *answer, struct framing *found)
+static void find_framing(const struct http_response *answer, struct framing *found)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		const struct http_field *field = &answer->fields[i];
@@ -185,8 +185,8 @@ static void find_framing(const struct http_answer *answer, struct framing *found
 }
 
 /* What cannot be one message for every reader. */
-static bool check_framing(const struct http_answer *answer, const struct http_ask *ask, const struct framing *found,
-			  struct http_refusal *refusal)
+static bool check_framing(const struct http_response *answer, const struct http_request_kind *ask,
+			  const struct framing *found, struct http_refusal *refusal)
 {
 	if (found->unread)
 		return http_refuse(refusal, 502, "a Content-Length that is no number below 2^63");
@@ -198,17 +198,18 @@ static bool check_framing(const struct http_answer *answer, const struct http_as
 		return http_refuse(refusal, 502, "both Content-Length and an empty Transfer-Encoding");
 	if (answer->status == 101 && !ask->upgrade)
 		return http_refuse(refusal, 502, "101 to a request that asked for no upgrade");
-	if (answer->status == 101 && http_answer_find(answer, "Upgrade") == NULL)
+	if (answer->status == 101 && http_response_find(answer, "Upgrade") == NULL)
 		return http_refuse(refusal, 502, "101 without Upgrade");
 	return true;
 }
 
 /* RFC 9112 6.3 in its order. */
-static void decide_framing(struct http_answer *answer, const struct http_ask *ask, const struct framing *found)
+static void decide_framing(struct http_response *answer, const struct http_request_kind *ask,
+			   const struct framing *found)
 {
 	bool bare = answer->status < 200 || answer->status == 204;
 
-	answer->framing = HTTP_ANSWER_NONE;
+	answer->framing = HTTP_RESPONSE_NONE;
 	answer->has_length = found->lengths > 0 && found->codings == 0 && !bare;
 	answer->length = answer->has_length ? found->length : 0;
 	if (found->lengths > 1)
@@ -221,13 +222,13 @@ static void decide_framing(struct http_answer *answer, const struct http_ask *as
 	if (bare || answer->status == 304 || ask->is_head)
 		return;
 	if (found->chunked)
-		answer->framing = HTTP_ANSWER_CHUNKED;
+		answer->framing = HTTP_RESPONSE_CHUNKED;
 	else
-		answer->framing = answer->has_length ? HTTP_ANSWER_LENGTH : HTTP_ANSWER_UNTIL_CLOSE;
+		answer->framing = answer->has_length ? HTTP_RESPONSE_LENGTH : HTTP_RESPONSE_UNTIL_CLOSE;
 }
 
-enum http_parse http_answer_parse(char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
-				  struct http_answer *answer, size_t *used, struct http_refusal *refusal)
+enum http_parse http_response_parse(char *data, size_t len, const struct http_request_kind *ask, struct http_scan *scan,
+				    struct http_response *answer, size_t *used, struct http_refusal *refusal)
 {
 	struct http_lines lines = {.on_line = on_line, .arg = answer, .lenient = true};
 	struct framing found = {0};
@@ -251,7 +252,7 @@ enum http_parse http_answer_parse(char *data, size_t len, const struct http_ask 
 	return HTTP_PARSE_DONE;
 }
 
-const struct http_field *http_answer_find(const struct http_answer *answer, const char *name)
+const struct http_field *http_response_find(const struct http_response *answer, const char *name)
 {
 	for (size_t i = 0; i < answer->field_count; i++)
 		if (http_span_is(answer->fields[i].name, name))

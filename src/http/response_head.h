@@ -8,20 +8,20 @@
 #include "http/head.h"
 #include "http/repair.h"
 
-enum http_answer_framing {
-	HTTP_ANSWER_NONE,
-	HTTP_ANSWER_LENGTH,
-	HTTP_ANSWER_CHUNKED,
-	HTTP_ANSWER_UNTIL_CLOSE, /* RFC 9112 6.3, 8. */
+enum http_response_framing {
+	HTTP_RESPONSE_NONE,
+	HTTP_RESPONSE_LENGTH,
+	HTTP_RESPONSE_CHUNKED,
+	HTTP_RESPONSE_UNTIL_CLOSE, /* RFC 9112 6.3, 8. */
 };
 
-struct http_answer {
+struct http_response {
 	unsigned status;         /* 100 to 999 */
 	struct http_span phrase; /* may be empty */
 	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t field_count;
-	enum http_answer_framing framing;
-	bool has_length;  /* the head has a Content-Length that counts, also with HTTP_ANSWER_NONE (RFC 9110 8.6) */
+	enum http_response_framing framing;
+	bool has_length;  /* the head has a Content-Length that counts, also with HTTP_RESPONSE_NONE (RFC 9110 8.6) */
 	uint64_t length;  /* may be 0 */
 	uint8_t minor;    /* HTTP/1.minor */
 	bool keep_alive;  /* what version and Connection say; a body until close, or a repair, rules it out, too */
@@ -29,18 +29,18 @@ struct http_answer {
 };
 
 /* What the request was: framing depends on it (RFC 9112 6.3). */
-struct http_ask {
+struct http_request_kind {
 	bool is_head;
 	bool upgrade; /* it asked for another protocol: only then may the answer be 101 */
 };
 
 /* As http_head_parse(); the refusal's `why` is what is wrong with the response. What is repaired inside a value is
  * changed in place. */
-enum http_parse http_answer_parse(char *data, size_t len, const struct http_ask *ask, struct http_scan *scan,
-				  struct http_answer *answer, size_t *used, struct http_refusal *refusal);
+enum http_parse http_response_parse(char *data, size_t len, const struct http_request_kind *ask, struct http_scan *scan,
+				    struct http_response *answer, size_t *used, struct http_refusal *refusal);
 
 /* The first field of that name (any case), or NULL. */
-const struct http_field *http_answer_find(const struct http_answer *answer, const char *name);
+const struct http_field *http_response_find(const struct http_response *answer, const char *name);
 
 /* The fields that Connection names: they, and those which always are, are for this hop only (RFC 9110 7.6.1). */
 #define HTTP_HOPS_MAX 16

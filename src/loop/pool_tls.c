@@ -32,7 +32,7 @@ static struct tls_client_context *load(const struct config_upstream *upstream, s
 					     .setting = {.pass_phrase = upstream->tls.key_passphrase,
 							 .place = upstream->tls.key_place,
 							 .certificate_place = upstream->tls.certificate_place}};
-	struct tls_client_options options = {.ca = upstream->tls.ca, .believe_anyone = !upstream->tls.verify};
+	struct tls_client_options options = {.ca = upstream->tls.ca, .skip_verification = !upstream->tls.verify};
 	struct tls_client_context *context = NULL;
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
 

@@ -9,9 +9,9 @@ void reply_init(struct reply *reply, bool is_head)
 	reply->asked.is_head = is_head;
 }
 
-static void keep(char *to, size_t room, const struct http_answer *answer, const char *name)
+static void keep(char *to, size_t room, const struct http_response *answer, const char *name)
 {
-	const struct http_field *field = http_answer_find(answer, name);
+	const struct http_field *field = http_response_find(answer, name);
 	size_t len = field == NULL ? 0 : field->value.len < room - 1 ? field->value.len : room - 1;
 
 	if (len > 0)
@@ -20,7 +20,7 @@ static void keep(char *to, size_t room, const struct http_answer *answer, const 
 }
 
 /* It is shown, also on terminals. */
-static void keep_visible(char *to, size_t room, const struct http_answer *answer, const char *name)
+static void keep_visible(char *to, size_t room, const struct http_response *answer, const char *name)
 {
 	keep(to, room, answer, name);
 	for (const char *at = to; *at != '\0'; at++)
@@ -31,7 +31,7 @@ static void keep_visible(char *to, size_t room, const struct http_answer *answer
 }
 
 /* "BIGipServer<pool>" is the persistence cookie, "TS" and hexadecimal digits or "F5_ST" come with other modules. */
-static bool has_cookie_of_f5(const struct http_answer *answer)
+static bool has_cookie_of_f5(const struct http_response *answer)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
 		const struct http_field *field = &answer->fields[i];
@@ -42,12 +42,12 @@ static bool has_cookie_of_f5(const struct http_answer *answer)
 	return false;
 }
 
-static enum reply_news begin_body(struct reply *reply, const struct http_answer *answer)
+static enum reply_news begin_body(struct reply *reply, const struct http_response *answer)
 {
 	reply->status = answer->status;
 	reply->stays = answer->keep_alive;
 	reply->framing = answer->framing;
-	reply->left = answer->framing == HTTP_ANSWER_LENGTH ? answer->length : 0;
+	reply->left = answer->framing == HTTP_RESPONSE_LENGTH ? answer->length : 0;
 	reply->in_body = true;
 	http_chunked_init(&reply->chunked);
 	reply->chunked.repairs = &reply->repairs;
@@ -68,15 +68,15 @@ static enum reply_news bad(struct reply *reply, const char *why)
 /* The head's bytes are gathered until it is whole; those behind it are not used. */
 static enum reply_news feed_head(struct reply *reply, const char *data, size_t len, size_t *used)
 {
-	struct http_answer answer;
+	struct http_response answer;
 	struct http_refusal refusal = {0};
 	size_t room = sizeof(reply->head) - reply->head_len, before = reply->head_len, head = 0;
 	size_t take = len < room ? len : room;
 
 	memcpy(reply->head + before, data, take);
 	reply->head_len += take;
-	enum http_parse parse =
-		http_answer_parse(reply->head, reply->head_len, &reply->asked, &reply->scan, &answer, &head, &refusal);
+	enum http_parse parse = http_response_parse(reply->head, reply->head_len, &reply->asked, &reply->scan, &answer,
+						    &head, &refusal);
 	if (parse == HTTP_PARSE_BAD)
 		return bad(reply, refusal.why);
 	*used = take;
@@ -134,16 +134,16 @@ static enum reply_news feed_chunks(struct reply *reply, const char *data, size_t
 static enum reply_news feed_body(struct reply *reply, const char *data, size_t len, size_t *used)
 {
 	switch (reply->framing) {
-	case HTTP_ANSWER_NONE:
+	case HTTP_RESPONSE_NONE:
 		return done(reply);
-	case HTTP_ANSWER_CHUNKED:
+	case HTTP_RESPONSE_CHUNKED:
 		return feed_chunks(reply, data, len, used);
-	case HTTP_ANSWER_LENGTH:
+	case HTTP_RESPONSE_LENGTH:
 		*used = len < reply->left ? len : (size_t)reply->left;
 		keep_body(reply, data, *used);
 		reply->left -= *used;
 		return reply->left == 0 ? done(reply) : REPLY_MORE;
-	case HTTP_ANSWER_UNTIL_CLOSE:
+	case HTTP_RESPONSE_UNTIL_CLOSE:
 		break;
 	}
 	*used = len;
@@ -165,5 +165,5 @@ enum reply_news reply_feed(struct reply *reply, const char *data, size_t len, si
 
 enum reply_news reply_end(struct reply *reply)
 {
-	return reply->in_body && reply->framing == HTTP_ANSWER_UNTIL_CLOSE ? done(reply) : REPLY_MORE;
+	return reply->in_body && reply->framing == HTTP_RESPONSE_UNTIL_CLOSE ? done(reply) : REPLY_MORE;
 }

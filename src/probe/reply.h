@@ -19,14 +19,14 @@ enum reply_news {
 };
 
 struct reply {
-	struct http_ask asked;
+	struct http_request_kind asked;
 	char head[HTTP_HEAD_DEFAULT];
 	size_t head_len;
 	struct http_scan scan;
 	bool in_body, done;
 	unsigned status, interim;
 	bool stays; /* the connection is kept behind it */
-	enum http_answer_framing framing;
+	enum http_response_framing framing;
 	uint64_t left; /* of a body of known length */
 	struct http_chunked chunked;
 	unsigned repairs; /* of its chunks: a client reads them as a proxy does */

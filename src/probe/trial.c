@@ -115,7 +115,8 @@ static bool has_open_exchange(const struct trial *trial)
 {
 	const struct trial_result *result = &trial->result;
 
-	return is_asked_late(result) && ((!result->given && !result->declined) || tls_client_shaking(trial->client));
+	return is_asked_late(result) &&
+	       ((!result->given && !result->declined) || tls_client_handshaking(trial->client));
 }
 
 /*

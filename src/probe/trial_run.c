@@ -242,7 +242,7 @@ enum trial_turn trial_run_pause(struct trial *trial)
 	if (!trial_hear(trial))
 		return TURN_MOVED;
 	bool answered = trial->result.asked >= TRIAL_AT_HEADERS && (trial->result.given || trial->result.declined) &&
-			!tls_client_shaking(trial->client);
+			!tls_client_handshaking(trial->client);
 	if (is_settled(trial))
 		trial_enter(trial, TS_RESPONSE);
 	else if (answered)
@@ -363,7 +363,7 @@ enum trial_turn trial_run_linger(struct trial *trial)
 	if (!trial_hear(trial) || withhold(trial))
 		return TURN_MOVED;
 	bool answered = (result->asked == TRIAL_AFTER_RESPONSE) && (result->given || result->declined) &&
-			!tls_client_shaking(trial->client) && tls_client_unsent(trial->client) == 0;
+			!tls_client_handshaking(trial->client) && tls_client_unsent(trial->client) == 0;
 	if (!trial->ended && !answered)
 		return TURN_WAIT;
 	trial_finish(trial, TRIAL_ANSWERED);
@@ -406,7 +406,7 @@ static void h2_garbled(struct trial *trial)
 	trial_finish(trial, TRIAL_GARBLED);
 }
 
-static void h2_finish(struct trial *trial, const struct http_h2_answer *answer)
+static void h2_finish(struct trial *trial, const struct http_h2_response *answer)
 {
 	struct trial_result *result = &trial->result;
 
@@ -422,7 +422,7 @@ enum trial_turn trial_run_h2(struct trial *trial)
 						.authority = trial->script.authority,
 						.path = trial->script.target,
 						.user_agent = agent_of(&trial->script)};
-	struct http_h2_answer answer;
+	struct http_h2_response answer;
 
 	if (trial->h2 == NULL && (trial->h2 = http_h2_client_new(&request)) == NULL) {
 		trial_finish(trial, TRIAL_NO_MEMORY);
@@ -431,7 +431,7 @@ enum trial_turn trial_run_h2(struct trial *trial)
 	bool broken = h2_write(trial) && !h2_read(trial);
 	if (!h2_write(trial)) /* what it makes of what came */
 		trial->ended = true;
-	http_h2_client_answer(trial->h2, &answer);
+	http_h2_client_response(trial->h2, &answer);
 	if (broken || answer.broken)
 		h2_garbled(trial);
 	else if (answer.over || answer.status >= 200) /* its body is of no use */

@@ -52,71 +52,71 @@ static void see_moment(struct trial *trial, enum thaw_means means)
 	result->means = means;
 }
 
-static void see_ask(struct trial *trial, const struct tls_sight *sight)
+static void see_ask(struct trial *trial, const struct tls_event *event)
 {
 	struct trial_result *result = &trial->result;
 
-	trial_note(trial, LINE_ASKED, sight->means);
-	see_moment(trial, sight->means);
-	result->issuer_count = sight->issuer_count;
-	for (size_t i = 0; i < sight->issuer_count && i < TRIAL_ISSUERS_MAX; i++)
-		(void)plain_copy(result->issuers[i], TRIAL_NAME_MAX, TRIAL_NAME_MAX, sight->issuers[i]);
-	(void)plain_copy(result->subject, TRIAL_NAME_MAX, TRIAL_NAME_MAX, sight->subject != NULL ? sight->subject : "");
+	trial_note(trial, LINE_ASKED, event->means);
+	see_moment(trial, event->means);
+	result->issuer_count = event->issuer_count;
+	for (size_t i = 0; i < event->issuer_count && i < TRIAL_ISSUERS_MAX; i++)
+		(void)plain_copy(result->issuers[i], TRIAL_NAME_MAX, TRIAL_NAME_MAX, event->issuers[i]);
+	(void)plain_copy(result->subject, TRIAL_NAME_MAX, TRIAL_NAME_MAX, event->subject != NULL ? event->subject : "");
 }
 
-static void on_sight(void *arg, const struct tls_sight *sight)
+static void on_event(void *arg, const struct tls_event *event)
 {
 	struct trial *trial = arg;
 	struct trial_result *result = &trial->result;
 
-	switch (sight->kind) {
-	case TLS_SIGHT_HELLO_REQUEST:
+	switch (event->kind) {
+	case TLS_EVENT_HELLO_REQUEST:
 		trial_note(trial, LINE_HELLO_REQUEST, 0);
 		see_moment(trial, THAW_MEANS_RENEGOTIATION);
 		break;
-	case TLS_SIGHT_ASKED:
-		see_ask(trial, sight);
+	case TLS_EVENT_ASKED:
+		see_ask(trial, event);
 		break;
-	case TLS_SIGHT_GIVEN:
+	case TLS_EVENT_GIVEN:
 		result->given = true;
 		trial_note(trial, LINE_GIVEN, 0);
 		break;
-	case TLS_SIGHT_SIGNED:
-		if (sight->signed_ms > result->key_ms)
-			result->key_ms = (uint32_t)sight->signed_ms;
+	case TLS_EVENT_SIGNED:
+		if (event->signed_ms > result->key_ms)
+			result->key_ms = (uint32_t)event->signed_ms;
 		break;
-	case TLS_SIGHT_DECLINED:
+	case TLS_EVENT_DECLINED:
 		result->declined = true;
 		trial_note(trial, LINE_DECLINED, 0);
 		break;
-	case TLS_SIGHT_FINISHED:
+	case TLS_EVENT_FINISHED:
 		if (trial->exchanges++ > 0)
 			trial_note(trial, LINE_FINISHED, 0);
 		break;
-	case TLS_SIGHT_ALERT_IN:
-		if (sight->alert == 0)
+	case TLS_EVENT_ALERT_IN:
+		if (event->alert == 0)
 			break;
-		result->alert = sight->alert;
-		result->wrong_version |= sight->alert == ALERT_PROTOCOL_VERSION;
-		trial_note(trial, LINE_ALERT, sight->alert);
+		result->alert = event->alert;
+		result->wrong_version |= event->alert == ALERT_PROTOCOL_VERSION;
+		trial_note(trial, LINE_ALERT, event->alert);
 		break;
-	case TLS_SIGHT_ALERT_OUT:
-		result->wrong_version |= sight->alert == ALERT_PROTOCOL_VERSION;
+	case TLS_EVENT_ALERT_OUT:
+		result->wrong_version |= event->alert == ALERT_PROTOCOL_VERSION;
 		break;
-	case TLS_SIGHT_KEY_FAILED: /* tls_client_key_failed() */
+	case TLS_EVENT_KEY_FAILED: /* tls_client_key_failed() */
 		break;
 	}
 }
 
 const struct tls_observer *trial_observer(void)
 {
-	static const struct tls_observer observer = {.saw = on_sight};
+	static const struct tls_observer observer = {.on_event = on_event};
 	return &observer;
 }
 
 const struct tls_observer *trial_withholder(void)
 {
-	static const struct tls_observer observer = {.saw = on_sight, .withhold = true};
+	static const struct tls_observer observer = {.on_event = on_event, .withhold = true};
 	return &observer;
 }
 

@@ -72,7 +72,7 @@ static bool make_helper(struct send_session *session)
 		.options = {.stall_ms = options->stall_ms,
 			    .block_ms = UINT32_MAX /* it has nothing else to do, and a slow path is no stall */},
 		.credentials = options->credentials,
-		.observer = {.saw = transfer_saw, .arg = &session->transfer},
+		.observer = {.on_event = transfer_on_event, .arg = &session->transfer},
 		.begins = transfer_begins,
 		.closes = transfer_closes,
 		.waits = transfer_waits,

@@ -44,19 +44,19 @@ static void see_signature(struct transfer *transfer, uint64_t ms)
 	tell(transfer, (struct send_news){.kind = SEND_NEWS_NOTE, .text = text});
 }
 
-void transfer_saw(void *arg, const struct tls_sight *sight)
+void transfer_on_event(void *arg, const struct tls_event *event)
 {
 	struct transfer *transfer = arg;
 	struct send_hold *hold = transfer->begun ? &transfer->hold : NULL;
 
-	switch (sight->kind) {
-	case TLS_SIGHT_ASKED:
-		transfer->ask = (struct send_ask){.means = sight->means,
+	switch (event->kind) {
+	case TLS_EVENT_ASKED:
+		transfer->ask = (struct send_ask){.means = event->means,
 						  .priming = !transfer->running,
-						  .declined = sight->subject == NULL,
-						  .subject = sight->subject,
-						  .issuers = sight->issuers,
-						  .issuer_count = sight->issuer_count};
+						  .declined = event->subject == NULL,
+						  .subject = event->subject,
+						  .issuers = event->issuers,
+						  .issuer_count = event->issuer_count};
 		transfer->exchanging = true;
 		remember(transfer->result, &transfer->ask);
 		tell(transfer, (struct send_news){.kind = SEND_NEWS_ASKED, .ask = &transfer->ask});
@@ -65,30 +65,30 @@ void transfer_saw(void *arg, const struct tls_sight *sight)
 		if (hold != NULL)
 			send_hold_event(hold, EVENT_ASKED, clock_now_ms());
 		break;
-	case TLS_SIGHT_FINISHED:
+	case TLS_EVENT_FINISHED:
 		if (hold != NULL && transfer->exchanging)
 			send_hold_event(hold, EVENT_ANSWERED, clock_now_ms());
 		transfer->exchanging = false;
 		break;
-	case TLS_SIGHT_ALERT_IN:
-		if (sight->alert != 0) /* close_notify is none */
-			transfer->result->alert = sight->alert;
+	case TLS_EVENT_ALERT_IN:
+		if (event->alert != 0) /* close_notify is none */
+			transfer->result->alert = event->alert;
 		break;
-	case TLS_SIGHT_DECLINED: /* it may have been there, and not fit */
+	case TLS_EVENT_DECLINED: /* it may have been there, and not fit */
 		transfer->ask.declined = true;
 		if (transfer->result->ask_count > 0 && transfer->result->ask_count <= SEND_ASKS_MAX)
 			transfer->result->asks[transfer->result->ask_count - 1].declined = true;
 		break;
-	case TLS_SIGHT_SIGNED:
-		see_signature(transfer, sight->signed_ms);
+	case TLS_EVENT_SIGNED:
+		see_signature(transfer, event->signed_ms);
 		break;
-	case TLS_SIGHT_KEY_FAILED:
+	case TLS_EVENT_KEY_FAILED:
 		transfer->result->key_failed = true;
-		(void)snprintf(transfer->result->key_reason, sizeof(transfer->result->key_reason), "%s", sight->reason);
+		(void)snprintf(transfer->result->key_reason, sizeof(transfer->result->key_reason), "%s", event->reason);
 		break;
-	case TLS_SIGHT_HELLO_REQUEST:
-	case TLS_SIGHT_GIVEN:
-	case TLS_SIGHT_ALERT_OUT:
+	case TLS_EVENT_HELLO_REQUEST:
+	case TLS_EVENT_GIVEN:
+	case TLS_EVENT_ALERT_OUT:
 		break;
 	}
 }

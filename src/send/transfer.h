@@ -24,14 +24,14 @@ struct transfer {
 	long status;          /* of its head, or of an interim one */
 	char first_line[128]; /* of the head that status is of */
 	bool exchanging;      /* asked, and not answered yet */
-	struct send_ask ask;  /* the one that is under way: what TLS_SIGHT_ASKED said */
+	struct send_ask ask;  /* the one that is under way: what TLS_EVENT_ASKED said */
 	uint64_t deadline_ms, told_ms;
 	uint64_t primes_from_ms; /* when the last HEAD began */
 	char error[CURL_ERROR_SIZE];
 };
 
 /* For the helper's observer: asks are told, counted, and move the gate. */
-void transfer_saw(void *arg, const struct tls_sight *sight);
+void transfer_on_event(void *arg, const struct tls_event *event);
 
 /* For the helper's begins: the gate's waits count from here, and asks before it were for the connection. */
 void transfer_begins(void *arg);

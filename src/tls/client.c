@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
-#include "tls/hold.h"
+#include "tls/queue.h"
 #include "tls/records.h"
 #include "tls/transport_bio.h"
 
@@ -70,7 +70,7 @@ static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *opti
 		return tls_pem_fault(options->ca, TLS_PEM_CERTIFICATE, err);
 	if (options->ca_folder != NULL && SSL_CTX_load_verify_dir(ctx, options->ca_folder) != 1)
 		return tls_library_failure(THAW_ERR_CONFIG, options->ca_folder, err);
-	if (options->ca == NULL && !options->believe_anyone && load_system(ctx, err) != THAW_OK)
+	if (options->ca == NULL && !options->skip_verification && load_system(ctx, err) != THAW_OK)
 		return THAW_FAILED;
 	return options->credentials == NULL ? THAW_OK : tls_credentials_use(options->credentials, ctx, err);
 }
@@ -156,7 +156,7 @@ struct tls_client_context *tls_client_context_new(const struct tls_client_option
 	}
 	context->reads_while_writing = options->reads_while_writing;
 	context->observed = options->observer != NULL;
-	SSL_CTX_set_verify(context->ctx, options->believe_anyone ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(context->ctx, options->skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	(void)SSL_CTX_set_mode(context->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 						     SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_options(context->ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
@@ -232,7 +232,7 @@ static void on_message(int outbound, int version, int content_type, const void *
 	struct tls_client *client = arg;
 
 	if (!outbound)
-		tls_records_came(&client->records, ssl, content_type, data, len);
+		tls_records_count(&client->records, ssl, content_type, data, len);
 	if (client->observed)
 		tls_observe_message(outbound, version, content_type, data, len, ssl, NULL);
 }
@@ -245,7 +245,7 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 	ERR_clear_error();
 	if (client == NULL || (client->ssl = SSL_new(context->ctx)) == NULL || !use_name(client->ssl, name) ||
 	    SSL_set_app_data(client->ssl, client) != 1 || !tls_use_transport(client->ssl, transport) ||
-	    (context->reads_while_writing && !tls_hold(client->ssl, TLS_HOLD_RECORDS))) {
+	    (context->reads_while_writing && !tls_queue(client->ssl, TLS_QUEUE_RECORDS))) {
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS connection", err);
 		tls_client_free(&client);
 		return NULL;
@@ -323,8 +323,8 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 				  struct thaw_error *err)
 {
 	*len = 0;
-	tls_held_flush(client->ssl);
-	if (tls_held(client->ssl) > 0)
+	tls_queue_flush(client->ssl);
+	if (tls_queued(client->ssl) > 0)
 		return THAW_WANT_WRITE;
 	ERR_clear_error();
 	errno = 0;
@@ -373,12 +373,12 @@ enum thaw_status tls_client_close_notify(struct tls_client *client)
 
 size_t tls_client_unsent(const struct tls_client *client)
 {
-	return tls_held(client->ssl);
+	return tls_queued(client->ssl);
 }
 
 void tls_client_flush(struct tls_client *client)
 {
-	tls_held_flush(client->ssl);
+	tls_queue_flush(client->ssl);
 }
 
 enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_error *err)
@@ -397,7 +397,7 @@ bool tls_client_key_failed(const struct tls_client *client)
 	return client->key_failed;
 }
 
-bool tls_client_shaking(const struct tls_client *client)
+bool tls_client_handshaking(const struct tls_client *client)
 {
 	return SSL_in_init(client->ssl) == 1;
 }

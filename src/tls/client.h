@@ -23,7 +23,7 @@ struct tls_client_options {
 	const struct tls_credentials *credentials;
 	enum tls_client_version version;
 	bool post_handshake;                 /* offers it (RFC 8446 4.2.6) */
-	bool believe_anyone;                 /* the server's certificate is not verified */
+	bool skip_verification;              /* the server's certificate is not verified */
 	const char *alpn;                    /* "h2,http/1.1" (RFC 7301); NULL: none is offered */
 	const struct tls_observer *observer; /* outlives the context; NULL: nobody looks */
 	/*
@@ -59,7 +59,7 @@ void tls_client_free(struct tls_client **client);
 /* What the context's observer sees of this connection goes to that arg. False: no memory. */
 bool tls_client_watch(struct tls_client *client, void *arg) THAW_MUST_CHECK;
 
-/* As tls_link_handshake() and the like; each may want to read or to write, whichever it does. A write that could not be
+/* As tls_conn_handshake() and the like; each may want to read or to write, whichever it does. A write that could not be
  * made is tried again with the same bytes, and perhaps more behind them. */
 enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;
 enum thaw_status tls_client_write(struct tls_client *client, const void *data, size_t room, size_t *len,
@@ -67,7 +67,7 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
-/* As tls_link_step(): what is read is limited until the next call. At the limit a read wants to read, and
+/* As tls_conn_step(): what is read is limited until the next call. At the limit a read wants to read, and
  * tls_client_pending() or the transport tells of the rest. */
 void tls_client_step(struct tls_client *client);
 
@@ -93,7 +93,7 @@ enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_e
 bool tls_client_key_failed(const struct tls_client *client);
 
 /* A handshake is under way: the first one, or a renegotiation. */
-bool tls_client_shaking(const struct tls_client *client);
+bool tls_client_handshaking(const struct tls_client *client);
 
 /* What the server chose of alpn, NUL-terminated; "": nothing. */
 #define TLS_ALPN_MAX 255

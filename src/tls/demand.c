@@ -10,7 +10,7 @@
 #include "tls/ticket_note.h"
 
 /* The session in the ticket that the ClientHello offers first, if it was made for this host. The caller frees it. */
-static SSL_SESSION *offered_session(const struct tls_link *link, const struct tls_host_context *host)
+static SSL_SESSION *offered_session(const struct tls_conn *link, const struct tls_host_context *host)
 {
 	const unsigned char *extension = NULL, *identity = NULL, *context;
 	size_t len = 0, identity_len = 0;
@@ -48,7 +48,7 @@ static thaw_trust *noted_trust(const struct tls_host_context *host, SSL_SESSION 
 	return NULL;
 }
 
-static thaw_trust *accepting_trust(const struct tls_link *link, const struct tls_host_context *host,
+static thaw_trust *accepting_trust(const struct tls_conn *link, const struct tls_host_context *host,
 				   SSL_SESSION *session)
 {
 	X509 *certificate = SSL_SESSION_get0_peer(session);
@@ -65,7 +65,7 @@ static thaw_trust *accepting_trust(const struct tls_link *link, const struct tls
 	return accepts;
 }
 
-thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why)
+thaw_trust *tls_demand_find(const struct tls_conn *link, enum tls_demand *why)
 {
 	const struct tls_host_context *host = &link->server->hosts[link->host];
 	struct tls_away away = {.trust = NULL};
@@ -90,7 +90,7 @@ thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why)
 	return trust;
 }
 
-bool tls_link_note_ticket(struct tls_link *link, const thaw_trust *trust, uint64_t wall_ms)
+bool tls_conn_note_ticket(struct tls_conn *link, const thaw_trust *trust, uint64_t wall_ms)
 {
 	struct tls_ticket_note note = {.wall_ms = wall_ms};
 

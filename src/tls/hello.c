@@ -222,7 +222,7 @@ const unsigned char *tls_hello_identity(const unsigned char *extension, size_t l
 
 /* ---- kinds ---- */
 
-bool tls_kind_comes_back(enum tls_client_kind kind)
+bool tls_kind_retries(enum tls_client_kind kind)
 {
 	return kind == TLS_KIND_CHROMIUM || kind == TLS_KIND_FIREFOX;
 }

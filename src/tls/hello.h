@@ -40,6 +40,6 @@ const unsigned char *tls_hello_identity(const unsigned char *extension, size_t l
 
 /* Whether such a client sends a request again, over HTTP/1.1, when its HTTP/2 stream was reset with HTTP_1_1_REQUIRED
  * (RFC 9113 7). Browsers do. */
-bool tls_kind_comes_back(enum tls_client_kind kind);
+bool tls_kind_retries(enum tls_client_kind kind);
 
 #endif

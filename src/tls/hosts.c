@@ -38,7 +38,7 @@ bool tls_server_has(const struct tls_server *server, const char *name)
 	return strchr(name, '*') == NULL && own_host(server, name) >= 0;
 }
 
-const struct tls_manner *tls_server_manner(const struct tls_server *server, int host)
+const struct tls_policy *tls_server_policy(const struct tls_server *server, int host)
 {
 	return &server->hosts[host].manner;
 }

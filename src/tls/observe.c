@@ -74,13 +74,13 @@ static struct seen *seen_of(SSL *ssl)
 	return seen;
 }
 
-static void tell(const SSL *ssl, struct tls_sight sight)
+static void tell(const SSL *ssl, struct tls_event event)
 {
 	const struct tls_observer *observer = observer_of(ssl);
 	const struct seen *seen = SSL_get_ex_data(ssl, ssl_index);
 
 	if (observer != NULL)
-		observer->saw(seen != NULL && seen->arg != NULL ? seen->arg : observer->arg, &sight);
+		observer->on_event(seen != NULL && seen->arg != NULL ? seen->arg : observer->arg, &event);
 }
 
 static size_t uint24(const unsigned char *at)
@@ -108,7 +108,7 @@ static bool is_empty_compressed(const unsigned char *body, size_t len, size_t co
 static void on_incoming(SSL *ssl, struct seen *seen, int type, const unsigned char *body, size_t len)
 {
 	if (type == SSL3_MT_HELLO_REQUEST)
-		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_HELLO_REQUEST});
+		tell(ssl, (struct tls_event){.kind = TLS_EVENT_HELLO_REQUEST});
 	if (type != SSL3_MT_CERTIFICATE_REQUEST)
 		return;
 	bool is_13 = SSL_version(ssl) >= TLS1_3_VERSION;
@@ -126,12 +126,12 @@ static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned ch
 				     ? is_empty_certificate(body, len, SSL_version(ssl) >= TLS1_3_VERSION)
 				     : is_empty_compressed(body, len, seen->context_len);
 		seen->given_ms = clock_now_ms();
-		tell(ssl, (struct tls_sight){.kind = empty ? TLS_SIGHT_DECLINED : TLS_SIGHT_GIVEN});
+		tell(ssl, (struct tls_event){.kind = empty ? TLS_EVENT_DECLINED : TLS_EVENT_GIVEN});
 	} else if (type == SSL3_MT_CERTIFICATE_VERIFY) {
-		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_SIGNED, .signed_ms = clock_now_ms() - seen->given_ms});
+		tell(ssl, (struct tls_event){.kind = TLS_EVENT_SIGNED, .signed_ms = clock_now_ms() - seen->given_ms});
 	} else if (type == SSL3_MT_FINISHED) {
 		seen->shaken = true;
-		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_FINISHED});
+		tell(ssl, (struct tls_event){.kind = TLS_EVENT_FINISHED});
 	}
 }
 
@@ -141,7 +141,7 @@ static void on_alert_out(const SSL *ssl)
 	char reason[TLS_REASON_ROOM];
 
 	if (tls_failure_is_key(ssl))
-		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_KEY_FAILED,
+		tell(ssl, (struct tls_event){.kind = TLS_EVENT_KEY_FAILED,
 					     .reason = tls_failure_reason(ERR_peek_error(), reason)});
 }
 
@@ -154,11 +154,11 @@ void tls_observe_message(int outbound, int version, int content_type, const void
 	(void)version;
 	(void)arg;
 	if (!outbound && known != NULL)
-		tls_records_came(&known->records, ssl, content_type, data, len);
+		tls_records_count(&known->records, ssl, content_type, data, len);
 	if (content_type == SSL3_RT_ALERT && len >= 2) {
 		if (outbound)
 			on_alert_out(ssl);
-		tell(ssl, (struct tls_sight){.kind = outbound ? TLS_SIGHT_ALERT_OUT : TLS_SIGHT_ALERT_IN,
+		tell(ssl, (struct tls_event){.kind = outbound ? TLS_EVENT_ALERT_OUT : TLS_EVENT_ALERT_IN,
 					     .alert = bytes[1]});
 		return;
 	}
@@ -178,16 +178,16 @@ static bool tell_asked(SSL *ssl, enum thaw_means means)
 {
 	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
 	const X509 *own = SSL_get_certificate(ssl);
-	char *issuers[TLS_SIGHT_ISSUERS_MAX];
+	char *issuers[TLS_EVENT_ISSUERS_MAX];
 	size_t count = names != NULL ? (size_t)sk_X509_NAME_num(names) : 0, made = 0;
 	char *subject = own != NULL ? tls_name_text(X509_get_subject_name(own)) : NULL;
 	bool ok = own == NULL || subject != NULL;
 
-	for (; ok && made < count && made < TLS_SIGHT_ISSUERS_MAX; made++)
+	for (; ok && made < count && made < TLS_EVENT_ISSUERS_MAX; made++)
 		if ((issuers[made] = tls_name_text(sk_X509_NAME_value(names, (int)made))) == NULL)
 			ok = false;
 	if (ok)
-		tell(ssl, (struct tls_sight){.kind = TLS_SIGHT_ASKED,
+		tell(ssl, (struct tls_event){.kind = TLS_EVENT_ASKED,
 					     .means = means,
 					     .issuer_count = count,
 					     .issuers = (const char *const *)issuers,

@@ -13,23 +13,23 @@
 struct ssl_ctx_st;
 struct ssl_st;
 
-enum tls_sight_kind {
-	TLS_SIGHT_HELLO_REQUEST, /* TLS 1.2: the server wants to renegotiate (RFC 5246 7.4.1.1) */
-	TLS_SIGHT_ASKED,         /* a CertificateRequest: means, issuers and subject are set */
-	TLS_SIGHT_GIVEN,         /* our certificate went out */
-	TLS_SIGHT_SIGNED,        /* our key's signature followed it (RFC 8446 4.4.3): signed_ms */
-	TLS_SIGHT_KEY_FAILED,    /* our key made none: reason; the connection is over */
-	TLS_SIGHT_DECLINED,      /* an empty Certificate message went out (RFC 8446 4.4.2.4) */
-	TLS_SIGHT_FINISHED,      /* our Finished went out: of the handshake, or of an exchange */
-	TLS_SIGHT_ALERT_IN,      /* alert is set; close_notify is told, too */
-	TLS_SIGHT_ALERT_OUT,
+enum tls_event_kind {
+	TLS_EVENT_HELLO_REQUEST, /* TLS 1.2: the server wants to renegotiate (RFC 5246 7.4.1.1) */
+	TLS_EVENT_ASKED,         /* a CertificateRequest: means, issuers and subject are set */
+	TLS_EVENT_GIVEN,         /* our certificate went out */
+	TLS_EVENT_SIGNED,        /* our key's signature followed it (RFC 8446 4.4.3): signed_ms */
+	TLS_EVENT_KEY_FAILED,    /* our key made none: reason; the connection is over */
+	TLS_EVENT_DECLINED,      /* an empty Certificate message went out (RFC 8446 4.4.2.4) */
+	TLS_EVENT_FINISHED,      /* our Finished went out: of the handshake, or of an exchange */
+	TLS_EVENT_ALERT_IN,      /* alert is set; close_notify is told, too */
+	TLS_EVENT_ALERT_OUT,
 };
 
 /* Longer lists of CA names are cut: issuer_count says how many there are, issuers has the first ones. */
-#define TLS_SIGHT_ISSUERS_MAX 32
+#define TLS_EVENT_ISSUERS_MAX 32
 
-struct tls_sight {
-	enum tls_sight_kind kind;
+struct tls_event {
+	enum tls_event_kind kind;
 	enum thaw_means means;      /* ASKED: by which the server asks */
 	size_t issuer_count;        /* ASKED: CA names in the request; 0: any CA will do */
 	const char *const *issuers; /* RFC 4514; they live for the call */
@@ -40,7 +40,7 @@ struct tls_sight {
 };
 
 struct tls_observer {
-	void (*saw)(void *arg, const struct tls_sight *sight);
+	void (*on_event)(void *arg, const struct tls_event *event);
 	void *arg;
 	bool withhold; /* no answer is ever given to an ask: the exchange stops there, and reading goes on wanting */
 };
@@ -56,7 +56,7 @@ bool tls_observe(struct ssl_ctx_st *ctx, const struct tls_observer *observer);
 void tls_observe_message(int outbound, int version, int content_type, const void *data, size_t len, struct ssl_st *ssl,
 			 void *arg);
 
-/* For one connection of such a ctx: saw() gets this arg in place of the observer's. False: no memory. */
+/* For one connection of such a ctx: on_event() gets this arg in place of the observer's. False: no memory. */
 bool tls_observe_as(struct ssl_st *ssl, void *arg);
 
 /* "handshake_failure" and the like (RFC 8446 6.2); "unnamed" for others. */

@@ -16,7 +16,7 @@
 enum tls_http2 { TLS_HTTP2_OFF, TLS_HTTP2_AUTO, TLS_HTTP2_ON };
 
 /* How a host treats its clients. */
-struct tls_manner {
+struct tls_policy {
 	enum tls_http2 http2;
 	bool asks_late;     /* one of its routes asks after the handshake */
 	bool hold_to_tls12; /* clients that have to be asked late, and cannot be on TLS 1.3 */
@@ -24,13 +24,13 @@ struct tls_manner {
 };
 
 /* Choose HTTP/2. Over TLS 1.2 it is chosen only with a cipher suite that RFC 9113 9.2.2 allows. */
-bool tls_offers_http2(const struct tls_manner *manner, const struct tls_hello *hello);
+bool tls_offers_http2(const struct tls_policy *manner, const struct tls_hello *hello);
 
 /* It may be such a second connection: if its client was sent away from this host, it is asked in its handshake. */
-bool tls_may_follow(const struct tls_manner *manner, const struct tls_hello *hello);
+bool tls_may_follow(const struct tls_policy *manner, const struct tls_hello *hello);
 
 /* Hold the client to TLS 1.2: it will have to be asked late. on_demand: it is asked in this handshake. */
-bool tls_holds_to_tls12(const struct tls_manner *manner, const struct tls_hello *hello, bool on_demand);
+bool tls_holds_to_tls12(const struct tls_policy *manner, const struct tls_hello *hello, bool on_demand);
 
 /* What the handshake led to, as far as asking depends on it. */
 enum tls_version { TLS_VERSION_OTHER, TLS_VERSION_12, TLS_VERSION_13 };

@@ -171,7 +171,7 @@ bool tls_peer_ask(struct tls_peer *peer, thaw_trust *trust, int mode)
 	return true;
 }
 
-const struct tls_verdict *tls_peer_judge(struct tls_peer *peer, const thaw_trust *trust)
+const struct tls_verdict *tls_peer_verify(struct tls_peer *peer, const thaw_trust *trust)
 {
 	X509 *certificate = SSL_get0_peer_certificate(peer->ssl);
 	STACK_OF(X509) *sent = SSL_get_peer_cert_chain(peer->ssl), *carried = NULL;

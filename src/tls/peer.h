@@ -34,7 +34,7 @@ struct tls_peer *tls_peer_of(const SSL *ssl);
 bool tls_peer_ask(struct tls_peer *peer, thaw_trust *trust, int mode) THAW_MUST_CHECK;
 
 /* The verdict on the certificate that the peer has, which there must be. It belongs to peer. NULL: out of memory. */
-const struct tls_verdict *tls_peer_judge(struct tls_peer *peer, const thaw_trust *trust);
+const struct tls_verdict *tls_peer_verify(struct tls_peer *peer, const thaw_trust *trust);
 
 /* Whether a trust of this connection, if any is known, accepts the certificate; on demand: whether trust does. */
 bool tls_peer_may_resume(struct tls_peer *peer, X509 *certificate, STACK_OF(X509) * sent);

@@ -10,7 +10,7 @@ void tls_records_stop(struct tls_records *records, struct ssl_st *ssl)
 	SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
 }
 
-void tls_records_came(struct tls_records *records, struct ssl_st *ssl, int content_type, const void *data, size_t len)
+void tls_records_count(struct tls_records *records, struct ssl_st *ssl, int content_type, const void *data, size_t len)
 {
 	const unsigned char *bytes = data;
 	bool header = content_type == SSL3_RT_HEADER && len >= SSL3_RT_HEADER_LENGTH;

@@ -28,7 +28,7 @@ struct tls_records {
  * In OpenSSL's message callback, with its arguments: each incoming record passes it. Above the limit it stops
  * SSL_read() and the like, which then return 0 as after a close_notify; our own close_notify can still be sent.
  */
-void tls_records_came(struct tls_records *records, struct ssl_st *ssl, int content_type, const void *data, size_t len);
+void tls_records_count(struct tls_records *records, struct ssl_st *ssl, int content_type, const void *data, size_t len);
 
 /* The same at once, for another reason than the count. */
 void tls_records_stop(struct tls_records *records, struct ssl_st *ssl);

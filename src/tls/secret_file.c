@@ -98,7 +98,7 @@ static int refuse(UI *ui, UI_STRING *string)
 	return 0;
 }
 
-bool tls_ask_nobody(void)
+bool tls_disable_prompts(void)
 {
 	static UI_METHOD *nobody; /* OpenSSL keeps it to the end of the process */
 

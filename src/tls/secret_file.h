@@ -24,6 +24,6 @@ int tls_no_pass_phrase(char *into, int room, int writing, void *arg);
 
 /* For programs, not for a library: whatever in this process asks a person through OpenSSL gets no answer. False: no
  * memory. */
-bool tls_ask_nobody(void);
+bool tls_disable_prompts(void);
 
 #endif

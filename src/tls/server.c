@@ -166,7 +166,7 @@ static enum thaw_status load_host(struct tls_server *server, size_t number, cons
 	struct tls_host_context *host = &server->hosts[number];
 
 	host->names = copy_names(from->names);
-	host->manner = (struct tls_manner){
+	host->manner = (struct tls_policy){
 		.http2 = from->http2,
 		.asks_late = from->asks_late,
 		.hold_to_tls12 = from->hold_to_tls12,

@@ -1,6 +1,6 @@
 /*
  * The server's side of TLS: one struct tls_server for a process (a context for each host, chosen by SNI in the
- * ClientHello callback), one struct tls_link for a connection: an SSL over a transport.
+ * ClientHello callback), one struct tls_conn for a connection: an SSL over a transport.
  */
 #ifndef TLS_SERVER_H
 #define TLS_SERVER_H
@@ -11,7 +11,7 @@
 #include "tls/offer.h"
 
 struct tls_server;
-struct tls_link;
+struct tls_conn;
 
 /* What the whole configuration says. Names have ':' between them; NULL: the default. */
 struct tls_protocol {
@@ -60,17 +60,17 @@ int tls_server_host(const struct tls_server *server, const char *name);
 bool tls_server_has(const struct tls_server *server, const char *name);
 
 /* How that host treats its clients; belongs to the server. */
-const struct tls_manner *tls_server_manner(const struct tls_server *server, int host);
+const struct tls_policy *tls_server_policy(const struct tls_server *server, int host);
 
 /* NULL: no memory. The transport must outlive the link. */
-struct tls_link *tls_link_new(struct tls_server *server, struct transport transport);
-void tls_link_free(struct tls_link **link);
+struct tls_conn *tls_conn_new(struct tls_server *server, struct transport transport);
+void tls_conn_free(struct tls_conn **link);
 
 /*
  * The handshake on demand (offer.h). A connection that may follow one that was reset is asked in its handshake if
  *
  *	- `away` says under which of the host's trusts its client was sent away. It is called in the ClientHello
- *	  callback, where tls_link_name() and tls_link_kind() can be called;
+ *	  callback, where tls_conn_name() and tls_conn_kind() can be called;
  *	- or it brings a session ticket that says so;
  *	- or a ticket with a certificate that a trust of the host accepts: browsers that were sent away once go on with
  *	  HTTP/1.1.
@@ -89,67 +89,67 @@ struct tls_away {
 typedef struct tls_away tls_away_fn(void *arg);
 
 /* Before the handshake. Without it no ticket's note is believed, either. */
-void tls_link_on_away(struct tls_link *link, tls_away_fn *away, void *arg);
+void tls_conn_on_away(struct tls_conn *link, tls_away_fn *away, void *arg);
 
 /* Why it was asked, or was to be, on demand. Once the ClientHello has come. */
-enum tls_demand tls_link_demand(const struct tls_link *link);
+enum tls_demand tls_conn_demand(const struct tls_conn *link);
 
 /* Whether that was under this trust: its certificate, or that there is none, is the answer to every late ask under it.
  */
-bool tls_link_demanded(const struct tls_link *link, const thaw_trust *trust);
+bool tls_conn_demanded(const struct tls_conn *link, const thaw_trust *trust);
 
 /*
  * Sends a session ticket which says that this client is sent away from the host, and is to be asked under trust. For an
  * HTTP/2 connection, before its stream is reset. What the transport does not take now goes before all that is written
  * later. False: not sent; TLS 1.2, a certificate is there, or out of memory.
  */
-bool tls_link_note_ticket(struct tls_link *link, const thaw_trust *trust, uint64_t wall_ms);
+bool tls_conn_note_ticket(struct tls_conn *link, const thaw_trust *trust, uint64_t wall_ms);
 
-enum tls_client_kind tls_link_kind(const struct tls_link *link);
+enum tls_client_kind tls_conn_kind(const struct tls_conn *link);
 
 /* HTTP/2 was chosen. */
-bool tls_link_http2(const struct tls_link *link);
+bool tls_conn_http2(const struct tls_conn *link);
 
 /* For thaw_conn_new(), before the handshake. */
-struct ssl_st *tls_link_ssl(struct tls_link *link);
+struct ssl_st *tls_conn_ssl(struct tls_conn *link);
 
 /*
- * A step of this connection begins: what it reads of the wire is limited until the next one begins. tls_link_spent():
- * the limit was reached, so step it again without waiting for more. Without tls_link_step() there is no limit. quiet:
- * its transport did not become readable since the last step. tls_link_dry(): a read now would find nothing.
+ * A step of this connection begins: what it reads of the wire is limited until the next one begins. tls_conn_spent():
+ * the limit was reached, so step it again without waiting for more. Without tls_conn_step() there is no limit. quiet:
+ * its transport did not become readable since the last step. tls_conn_empty(): a read now would find nothing.
  */
-void tls_link_step(struct tls_link *link, bool quiet);
-bool tls_link_dry(const struct tls_link *link);
-bool tls_link_spent(const struct tls_link *link);
+void tls_conn_step(struct tls_conn *link, bool quiet);
+bool tls_conn_empty(const struct tls_conn *link);
+bool tls_conn_spent(const struct tls_conn *link);
 
 /* The client was given up because of what it sent besides data: see tls/records.h. Needs a tls_session. */
-bool tls_link_flooded(const struct tls_link *link);
+bool tls_conn_flooded(const struct tls_conn *link);
 
 /* THAW_OK once it is complete. *err gets the cause of THAW_FAILED. */
-enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err) THAW_MUST_CHECK;
+enum thaw_status tls_conn_handshake(struct tls_conn *link, struct thaw_error *err) THAW_MUST_CHECK;
 
 /* The server name of the ClientHello; "": it has none; NULL: no ClientHello has come. */
-const char *tls_link_name(const struct tls_link *link);
+const char *tls_conn_name(const struct tls_conn *link);
 
 /* Whether the handshake has come as far as its request for a client certificate. Needs a tls_session. */
-bool tls_link_asked(const struct tls_link *link);
+bool tls_conn_asked(const struct tls_conn *link);
 
 /* The host that the handshake chose (an index as given to tls_server_new). */
-int tls_link_host(const struct tls_link *link);
+int tls_conn_host(const struct tls_conn *link);
 
 /* As SSL_write; *len is what was taken, which may be a part. */
-enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
+enum thaw_status tls_conn_write(struct tls_conn *link, const void *data, size_t room, size_t *len,
 				struct thaw_error *err) THAW_MUST_CHECK;
 
 /* Whether bytes have come that are not read yet, and that no transport will tell of any more. */
-bool tls_link_pending(const struct tls_link *link);
+bool tls_conn_pending(const struct tls_conn *link);
 
 /* Sends close_notify, if that can be done now; never waits. */
-void tls_link_close_notify(struct tls_link *link);
+void tls_conn_close_notify(struct tls_conn *link);
 
-/* NULL: a connection without TLS. So it is for tls_link_flooded(), _demand(), _pending() and _close_notify(). */
-bool tls_link_resumed(const struct tls_link *link);
-const char *tls_link_version(const struct tls_link *link); /* "TLSv1.3" */
-const char *tls_link_cipher(const struct tls_link *link);
+/* NULL: a connection without TLS. So it is for tls_conn_flooded(), _demand(), _pending() and _close_notify(). */
+bool tls_conn_resumed(const struct tls_conn *link);
+const char *tls_conn_version(const struct tls_conn *link); /* "TLSv1.3" */
+const char *tls_conn_cipher(const struct tls_conn *link);
 
 #endif

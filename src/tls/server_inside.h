@@ -1,4 +1,4 @@
-/* The inside of struct tls_server and struct tls_link, for server.c, link.c, demand.c and hosts.c. */
+/* The inside of struct tls_server and struct tls_conn, for server.c, link.c, demand.c and hosts.c. */
 #ifndef TLS_SERVER_INSIDE_H
 #define TLS_SERVER_INSIDE_H
 
@@ -13,7 +13,7 @@ struct tls_host_context {
 	char **names; /* NULL-terminated */
 	SSL_CTX *ctx;
 	bool remote; /* its key is the signer's */
-	struct tls_manner manner;
+	struct tls_policy manner;
 	thaw_trust *at_handshake; /* a reference */
 	thaw_trust **trusts;      /* references: all that its routes use */
 	size_t trust_count;
@@ -28,7 +28,7 @@ struct tls_server {
 	struct tls_ticket_keys *ticket_keys; /* of a file, or a copy of OpenSSL's own */
 };
 
-struct tls_link {
+struct tls_conn {
 	struct tls_server *server;
 	SSL *ssl;
 	int host;   /* -1 until the ClientHello */
@@ -46,7 +46,7 @@ thaw_trust *tls_host_trust(const struct tls_host_context *host, const thaw_trust
 
 /* demand.c: the trust under which this connection is asked in its handshake, and why; NULL: it is not. In the
  * ClientHello callback. */
-thaw_trust *tls_demand_find(const struct tls_link *link, enum tls_demand *why);
+thaw_trust *tls_demand_find(const struct tls_conn *link, enum tls_demand *why);
 
 /* link.c: OpenSSL's callbacks. */
 int tls_on_client_hello(SSL *ssl, int *alert, void *arg);

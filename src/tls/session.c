@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
-#include "tls/hold.h"
 #include "tls/peer.h"
+#include "tls/queue.h"
 #include "tls/records.h"
 
 #define FINISHED_LEN      12 /* of a Finished message: TLS 1.2 has no more (RFC 5246 7.4.9) */
@@ -96,7 +96,7 @@ static void take_message(struct tls_session *session, int content_type, const vo
 {
 	SSL *ssl = session->ssl;
 
-	tls_records_came(&session->records, ssl, content_type, data, len);
+	tls_records_count(&session->records, ssl, content_type, data, len);
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
@@ -147,7 +147,7 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 {
 	struct tls_session *session = is_half_made(ssl) ? NULL : calloc(1, sizeof(*session));
 
-	if (session == NULL || !tls_hold(ssl, TLS_HOLD_HANDSHAKE) || !tls_peer_init(&session->peer, ssl, session)) {
+	if (session == NULL || !tls_queue(ssl, TLS_QUEUE_HANDSHAKE) || !tls_peer_init(&session->peer, ssl, session)) {
 		free(session);
 		ERR_clear_error();
 		return NULL;
@@ -240,8 +240,8 @@ int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	if (session == NULL)
 		return SSL_CLIENT_HELLO_SUCCESS;
 	(void)tls_hello_name(ssl, name);
-	(void)tls_hold(ssl, TLS_HOLD_HANDSHAKE); /* without memory for it now, the next read tries again */
-	if (session->hello_seen) {               /* a HelloRetryRequest's second one, or a renegotiation's */
+	(void)tls_queue(ssl, TLS_QUEUE_HANDSHAKE); /* without memory for it now, the next read tries again */
+	if (session->hello_seen) {                 /* a HelloRetryRequest's second one, or a renegotiation's */
 		if (strcmp(name, session->name) == 0)
 			return SSL_CLIENT_HELLO_SUCCESS;
 		*alert = SSL_AD_ILLEGAL_PARAMETER;
@@ -309,7 +309,7 @@ static enum thaw_status hold(struct tls_session *session)
 {
 	struct thaw_error err;
 
-	if (tls_hold(session->ssl, TLS_HOLD_HANDSHAKE))
+	if (tls_queue(session->ssl, TLS_QUEUE_HANDSHAKE))
 		return THAW_OK;
 	return keep_error(session, tls_library_failure(THAW_ERR_RESOURCE, "joining a connection", begin_error(&err)),
 			  &err);
@@ -477,8 +477,8 @@ bool tls_session_has_certificate(const struct tls_session *session)
 	return SSL_get0_peer_certificate(session->ssl) != NULL;
 }
 
-struct tls_certificate *tls_session_judge(struct tls_session *session, const thaw_trust *trust,
-					  enum thaw_reason *reason, char *detail, size_t room)
+struct tls_certificate *tls_session_verify(struct tls_session *session, const thaw_trust *trust,
+					   enum thaw_reason *reason, char *detail, size_t room)
 {
 	X509 *x509 = SSL_get0_peer_certificate(session->ssl);
 
@@ -488,7 +488,7 @@ struct tls_certificate *tls_session_judge(struct tls_session *session, const tha
 	if (x509 == NULL)
 		return NULL;
 	*reason = THAW_REASON_NO_MEMORY;
-	const struct tls_verdict *verdict = tls_peer_judge(&session->peer, trust);
+	const struct tls_verdict *verdict = tls_peer_verify(&session->peer, trust);
 	struct tls_certificate *certificate = verdict != NULL ? tls_certificate_new(x509, verdict->path) : NULL;
 	if (certificate == NULL)
 		return NULL;
@@ -559,12 +559,12 @@ bool tls_session_writing(const struct tls_session *session)
 
 void tls_session_flush(struct tls_session *session)
 {
-	tls_held_flush(session->ssl);
+	tls_queue_flush(session->ssl);
 }
 
 bool tls_session_unsent(const struct tls_session *session)
 {
-	return tls_held(session->ssl) > 0;
+	return tls_queued(session->ssl) > 0;
 }
 
 bool tls_session_can_write(const struct tls_session *session)

@@ -91,8 +91,8 @@ bool tls_session_binds_certificate(struct tls_session *session);
  * NO_MEMORY). Otherwise the certificate, which the caller frees, and *reason NONE (verified), or UNTRUSTED with the
  * verification's words in detail.
  */
-struct tls_certificate *tls_session_judge(struct tls_session *session, const thaw_trust *trust,
-					  enum thaw_reason *reason, char *detail, size_t room);
+struct tls_certificate *tls_session_verify(struct tls_session *session, const thaw_trust *trust,
+					   enum thaw_reason *reason, char *detail, size_t room);
 
 /* The peer has given a certificate, believed or not. */
 bool tls_session_has_certificate(const struct tls_session *session);
@@ -114,7 +114,7 @@ bool tls_session_writing(const struct tls_session *session);
  * has the words. */
 bool tls_session_flooded(const struct tls_session *session);
 
-/* Handshake messages that the transport has not taken yet: tls/hold.h. */
+/* Handshake messages that the transport has not taken yet: tls/queue.h. */
 void tls_session_flush(struct tls_session *session);
 bool tls_session_unsent(const struct tls_session *session);
 

@@ -139,7 +139,7 @@ static int read_more(BIO *bio, struct link *link, char *data, int room)
 	errno = 0;
 	if (link->end != OPEN)
 		return answer(bio, link, link->end == ENDED ? TRANSPORT_END : TRANSPORT_BROKEN, 0);
-	if (room < TLS_STRAIGHT_MIN)
+	if (room < TLS_DIRECT_MIN)
 		link->stage = stage_take();
 	/* Without memory for a stage it still works, in small reads. */
 	if (link->stage == NULL)
@@ -254,7 +254,7 @@ void tls_transport_step(const struct ssl_st *ssl, bool quiet)
 	}
 }
 
-bool tls_transport_dry(const struct ssl_st *ssl)
+bool tls_transport_empty(const struct ssl_st *ssl)
 {
 	const struct link *link = link_of(ssl);
 

@@ -12,7 +12,7 @@ struct ssl_st;
 #define TLS_STAGE_MAX 65536
 
 /* A read of at least this much, with nothing staged, goes straight into OpenSSL's own buffer. */
-#define TLS_STRAIGHT_MIN 16384
+#define TLS_DIRECT_MIN 16384
 
 /*
  * What one step of a connection may read of the wire before others have their turn. Within one SSL_read() OpenSSL goes
@@ -31,7 +31,7 @@ void tls_transport_step(const struct ssl_st *ssl, bool quiet);
 
 /* A read now would find nothing: the last one took less than there was room for, or nothing. Bytes that came since then
  * make the transport readable, which the next step is told. */
-bool tls_transport_dry(const struct ssl_st *ssl);
+bool tls_transport_empty(const struct ssl_st *ssl);
 
 /* The step's allowance is used up: the last read said "later" although more may be here. Step again without waiting. */
 bool tls_transport_spent(const struct ssl_st *ssl);

@@ -31,7 +31,7 @@ struct small_server {
 struct small_conn {
 	struct small_server *server;
 	struct transport transport;
-	struct tls_link *link;
+	struct tls_conn *link;
 	thaw_conn *ask;
 	enum small_state state;
 	char head[HEAD_MAX];
@@ -93,8 +93,8 @@ static void *small_accept(void *arg, struct transport transport, const struct so
 		abort();
 	conn->server = arg;
 	conn->transport = transport;
-	conn->link = tls_link_new(conn->server->tls, transport);
-	if (conn->link == NULL || (conn->ask = made_conn_new(tls_link_ssl(conn->link))) == NULL)
+	conn->link = tls_conn_new(conn->server->tls, transport);
+	if (conn->link == NULL || (conn->ask = made_conn_new(tls_conn_ssl(conn->link))) == NULL)
 		abort();
 	thaw_conn_trace(conn->ask, on_trace, conn->server);
 	conn->deadline_ms = now_ms + SMALL_IDLE_MS;
@@ -106,7 +106,7 @@ static void small_drop(void *arg)
 	struct small_conn *conn = arg;
 
 	thaw_conn_free(&conn->ask);
-	tls_link_free(&conn->link);
+	tls_conn_free(&conn->link);
 	free(conn);
 }
 
@@ -125,7 +125,7 @@ static void reply(struct small_conn *conn, bool good, uint64_t now_ms)
 /* The control's way: the request for the certificate, and nothing that libthaw would do. */
 static void control_ask(struct small_conn *conn, uint64_t now_ms)
 {
-	SSL *ssl = tls_link_ssl(conn->link);
+	SSL *ssl = tls_conn_ssl(conn->link);
 	bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
 
 	/* One tells that it asks, and is caught by that; the other one only by what the wire shows. */
@@ -141,7 +141,7 @@ static void control_ask(struct small_conn *conn, uint64_t now_ms)
 /* It looks for the certificate, and leaves the body where it is. */
 static bool control_poll(struct small_conn *conn, uint64_t now_ms)
 {
-	SSL *ssl = tls_link_ssl(conn->link);
+	SSL *ssl = tls_conn_ssl(conn->link);
 	char byte;
 
 	int n = SSL_peek(ssl, &byte, 1);
@@ -264,12 +264,12 @@ static bool step_reply(struct small_conn *conn, uint64_t now_ms)
 	char data[16384];
 	size_t len = 0;
 	const char *rest = conn->reply + conn->reply_at;
-	enum thaw_status status = is_control(conn) ? tls_link_write(conn->link, rest, strlen(rest), &len, &err)
+	enum thaw_status status = is_control(conn) ? tls_conn_write(conn->link, rest, strlen(rest), &len, &err)
 						   : thaw_conn_write(conn->ask, rest, strlen(rest), &len, now_ms);
 
 	conn->reply_at += len;
 	if (conn->reply[conn->reply_at] == '\0') {
-		tls_link_close_notify(conn->link);
+		tls_conn_close_notify(conn->link);
 		conn->transport.ops->half_close(conn->transport.io);
 		conn->state = SMALL_LINGER;
 		conn->deadline_ms = now_ms + 5000;
@@ -298,7 +298,7 @@ static bool step_once(struct small_conn *conn, uint64_t now_ms)
 
 	switch (conn->state) {
 	case SMALL_TLS:
-		status = tls_link_handshake(conn->link, &err);
+		status = tls_conn_handshake(conn->link, &err);
 		conn->want_write = status == THAW_WANT_WRITE;
 		if (status == THAW_OK || status == THAW_CLOSED || status == THAW_FAILED)
 			conn->state = status == THAW_OK ? SMALL_HEAD : SMALL_DEAD;
@@ -335,7 +335,7 @@ static struct gw_wants small_step(void *arg, uint64_t now_ms)
 	if (is_control(conn) && now_ms >= deadline_ms)
 		conn->state = SMALL_DEAD;
 	/* The control polls the connection for the certificate, and does not see what it has seen already. */
-	bool polls = conn->state == SMALL_ASK && is_control(conn) && SSL_pending(tls_link_ssl(conn->link)) > 0;
+	bool polls = conn->state == SMALL_ASK && is_control(conn) && SSL_pending(tls_conn_ssl(conn->link)) > 0;
 	return (struct gw_wants){
 		.read = !polls && (conn->state != SMALL_TLS || !conn->want_write),
 		.write = conn->want_write || thaw_conn_wants_write(conn->ask),

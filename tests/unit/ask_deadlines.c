@@ -16,7 +16,7 @@ static struct wire wire;
 struct pair {
 	struct tls_client_context *context;
 	struct tls_client *client;
-	struct tls_link *link;
+	struct tls_conn *link;
 	thaw_conn *conn;
 	struct thaw_error err;
 	uint64_t now_ms;
@@ -45,14 +45,14 @@ static struct pair open_pair(enum tls_client_version version)
 	assert_non_null(pair.context);
 	pair.client =
 		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
-	pair.link = tls_link_new(server, (struct transport){&way_ops, &wire.server});
+	pair.link = tls_conn_new(server, (struct transport){&way_ops, &wire.server});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
-	pair.conn = made_conn_new(tls_link_ssl(pair.link));
+	pair.conn = made_conn_new(tls_conn_ssl(pair.link));
 	assert_non_null(pair.conn);
 	for (int turn = 0; turn < 20 && (client != THAW_OK || link != THAW_OK); turn++) {
 		client = tls_client_handshake(pair.client, &pair.err);
-		link = tls_link_handshake(pair.link, &pair.err);
+		link = tls_conn_handshake(pair.link, &pair.err);
 	}
 	assert_int_equal(client, THAW_OK);
 	assert_int_equal(link, THAW_OK);
@@ -62,7 +62,7 @@ static struct pair open_pair(enum tls_client_version version)
 static void close_pair(struct pair *pair)
 {
 	thaw_conn_free(&pair->conn);
-	tls_link_free(&pair->link);
+	tls_conn_free(&pair->link);
 	tls_client_free(&pair->client);
 	tls_client_context_free(&pair->context);
 }

@@ -155,7 +155,7 @@ static void go_away(struct client *client, size_t route)
 {
 	struct visit visit = open_visit(client, home, START_MS);
 
-	assert_true(tls_link_http2(visit.conn->tls));
+	assert_true(tls_conn_http2(visit.conn->tls));
 	gw_send_away(visit.conn, &gateway->routes.hosts[0].routes[route]);
 	end(&visit);
 	client->alpn = H1;
@@ -277,13 +277,13 @@ static void a_ticket_will_do(void **state)
 	go_away(&client, ROUTE_LATE);
 	assert_non_null(client.session);
 	struct visit visit = open_visit(&client, "192.0.2.77", START_MS + 100);
-	assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_TICKET);
+	assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_TICKET);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
 	assert_true(told_on_demand());
 	end(&visit);
 	/* and from now on its certificate is in its tickets */
 	visit = open_visit(&client, "192.0.2.77", START_MS + 3600000);
-	assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_CERTIFICATE);
+	assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_CERTIFICATE);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
 	assert_true(json_is_true(json_object_get(record, "resumed")));
 	end(&visit);
@@ -313,7 +313,7 @@ static void a_human_has_time_to_choose(void **state)
 	struct visit visit = begin(&client, home, START_MS);
 	assert_int_equal(SSL_do_handshake(visit.ssl), -1);
 	step(&visit);
-	assert_true(tls_link_asked(visit.conn->tls));
+	assert_true(tls_conn_asked(visit.conn->tls));
 	assert_int_equal(visit.wants.deadline_ms, START_MS + TIMEOUT_MS);
 	visit.now_ms = START_MS + TIMEOUT_MS - 1;
 	shake_hands(&visit);
@@ -333,10 +333,10 @@ static void browser_that_connects_again_after_a_long_choice_is_asked_again(void 
 	struct visit visit = begin(&client, home, START_MS);
 	assert_int_equal(SSL_do_handshake(visit.ssl), -1);
 	step(&visit);
-	assert_true(tls_link_asked(visit.conn->tls));
+	assert_true(tls_conn_asked(visit.conn->tls));
 	end(&visit);
 	visit = open_visit(&client, home, START_MS + TIMEOUT_MS - 1000);
-	assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_NOTE);
+	assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_NOTE);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
 	assert_true(told_on_demand());
 	end(&visit);
@@ -357,12 +357,12 @@ static void note_ends_soon_after_the_client_has_answered(void **state)
 		for (int i = 0; i < 3; i++) { /* those that come with it are asked, too, and prolong nothing */
 			forget(&client);
 			visit = open_visit(&client, home, start_ms + 4000 * (uint64_t)i);
-			assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_NOTE);
+			assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_NOTE);
 			end(&visit);
 		}
 		forget(&client);
 		visit = open_visit(&client, home, start_ms + TLS_AWAY_MS + 1000);
-		assert_int_equal(tls_link_demand(visit.conn->tls), TLS_DEMAND_NONE);
+		assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_NONE);
 		end(&visit);
 		forget(&client);
 	}

@@ -155,22 +155,22 @@ static bool to_client(struct http_h2_client *client, nghttp2_session *session, s
 	return any;
 }
 
-static struct http_h2_answer play(struct server *server, size_t step)
+static struct http_h2_response play(struct server *server, size_t step)
 {
 	struct http_h2_client *client = http_h2_client_new(&request);
-	struct http_h2_answer answer;
+	struct http_h2_response answer;
 
 	assert_non_null(client);
 	server->field_count = 0;
 	open_server(server);
-	http_h2_client_answer(client, &answer);
+	http_h2_client_response(client, &answer);
 	assert_false(answer.over || answer.reset || answer.broken);
 	for (int i = 0; i < TURNS_MAX; i++) {
 		bool up = to_server(client, server->session, step), down = to_client(client, server->session, step);
 		if (!up && !down)
 			break;
 	}
-	http_h2_client_answer(client, &answer);
+	http_h2_client_response(client, &answer);
 	nghttp2_session_del(server->session);
 	http_h2_client_free(&client);
 	assert_null(client);
@@ -204,7 +204,7 @@ static void answers_are_told(void **state)
 				struct server server = {.does = (enum does)does, .status = statuses[i]};
 				if (does == ANSWERS_WITH_A_BODY && statuses[i] == 204)
 					continue;
-				struct http_h2_answer answer = play(&server, steps[k]);
+				struct http_h2_response answer = play(&server, steps[k]);
 				assert_true(answer.over);
 				assert_false(answer.reset || answer.broken);
 				assert_int_equal(answer.status, statuses[i]);
@@ -226,7 +226,7 @@ static void resets_are_told(void **state)
 		for (size_t k = 0; k < STEPS; k++)
 			for (int does = RESETS; does <= LEAVES; does++) {
 				struct server server = {.does = (enum does)does, .error = errors[i]};
-				struct http_h2_answer answer = play(&server, steps[k]);
+				struct http_h2_response answer = play(&server, steps[k]);
 				assert_true(answer.over && answer.reset);
 				assert_false(answer.broken);
 				assert_int_equal(answer.status, 0);
@@ -239,7 +239,7 @@ static void a_server_that_leaves_in_peace_answers_first(void **state)
 	struct server server = {.does = LEAVES_LATER, .status = 200};
 
 	(void)state;
-	struct http_h2_answer answer = play(&server, 1000);
+	struct http_h2_response answer = play(&server, 1000);
 	assert_true(answer.over);
 	assert_false(answer.reset);
 	assert_int_equal(answer.status, 200);
@@ -250,7 +250,7 @@ static void silence_is_not_an_answer(void **state)
 	struct server server = {.does = NOTHING};
 
 	(void)state;
-	struct http_h2_answer answer = play(&server, 1000);
+	struct http_h2_response answer = play(&server, 1000);
 	assert_false(answer.over || answer.reset || answer.broken);
 }
 
@@ -271,7 +271,7 @@ static void what_is_no_http2_is_told(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (size_t k = 0; k < STEPS; k++) {
 			struct http_h2_client *client = http_h2_client_new(&request);
-			struct http_h2_answer answer;
+			struct http_h2_response answer;
 			bool pushed = true;
 			assert_non_null(client);
 			(void)to_server(client, NULL, 1000);
@@ -280,7 +280,7 @@ static void what_is_no_http2_is_told(void **state)
 				pushed = http_h2_client_push(client, cases[i].bytes + at, len);
 				(void)to_server(client, NULL, 1000);
 			}
-			http_h2_client_answer(client, &answer);
+			http_h2_client_response(client, &answer);
 			assert_true(!pushed || answer.broken);
 			assert_int_equal(answer.status, 0);
 			http_h2_client_free(&client);

@@ -141,10 +141,10 @@ static void what_was_not_measured_is_no_browser(void **state)
 static void browsers_alone_come_back(void **state)
 {
 	(void)state;
-	assert_true(tls_kind_comes_back(TLS_KIND_CHROMIUM));
-	assert_true(tls_kind_comes_back(TLS_KIND_FIREFOX));
-	assert_false(tls_kind_comes_back(TLS_KIND_JAVA));
-	assert_false(tls_kind_comes_back(TLS_KIND_OTHER));
+	assert_true(tls_kind_retries(TLS_KIND_CHROMIUM));
+	assert_true(tls_kind_retries(TLS_KIND_FIREFOX));
+	assert_false(tls_kind_retries(TLS_KIND_JAVA));
+	assert_false(tls_kind_retries(TLS_KIND_OTHER));
 }
 
 /* A message that is cut off anywhere, or goes on, says nothing. */

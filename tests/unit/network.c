@@ -162,11 +162,11 @@ static void what_is_listed_and_what_is_apart(void **state)
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		one = read_one(rows[i].text);
-		if (network_listed(items, count, &one) != rows[i].listed ||
-		    network_apart(items, count, &one) != rows[i].apart)
+		if (network_is_listed(items, count, &one) != rows[i].listed ||
+		    network_is_disjoint(items, count, &one) != rows[i].apart)
 			fail_msg("%s", rows[i].text);
-		assert_false(network_listed(items, 0, &one));
-		assert_true(network_apart(items, 0, &one));
+		assert_false(network_is_listed(items, 0, &one));
+		assert_true(network_is_disjoint(items, 0, &one));
 	}
 }
 
@@ -195,8 +195,8 @@ static void a_list_is_what_its_networks_are(void **state)
 			apart = apart && !network_within(&one, &plain[i]) && !network_within(&plain[i], &one);
 		}
 		found += listed;
-		assert_int_equal(network_listed(items, kept, &one), listed);
-		assert_int_equal(network_apart(items, kept, &one), apart);
+		assert_int_equal(network_is_listed(items, kept, &one), listed);
+		assert_int_equal(network_is_disjoint(items, kept, &one), apart);
 	}
 	assert_in_range(found, 100, 1990);
 }

@@ -16,12 +16,12 @@ static bool bit(unsigned of, unsigned n)
 }
 
 /* Each host with each client: the number's bits, and one of the kinds. */
-static void each(void (*check)(const struct tls_manner *manner, const struct tls_hello *hello))
+static void each(void (*check)(const struct tls_policy *manner, const struct tls_hello *hello))
 {
 	for (unsigned of = 0; of < 1U << BITS; of++)
 		for (int http2 = TLS_HTTP2_OFF; http2 <= TLS_HTTP2_ON; http2++)
 			for (int kind = 0; kind < TLS_KINDS; kind++) {
-				struct tls_manner manner = {.http2 = (enum tls_http2)http2,
+				struct tls_policy manner = {.http2 = (enum tls_http2)http2,
 							    .asks_late = bit(of, 0),
 							    .hold_to_tls12 = bit(of, 1),
 							    .no_tls13 = bit(of, 2)};
@@ -37,7 +37,7 @@ static void each(void (*check)(const struct tls_manner *manner, const struct tls
 			}
 }
 
-static void check_http2(const struct tls_manner *manner, const struct tls_hello *hello)
+static void check_http2(const struct tls_policy *manner, const struct tls_hello *hello)
 {
 	bool offers = tls_offers_http2(manner, hello);
 	bool browser = hello->kind == TLS_KIND_CHROMIUM || hello->kind == TLS_KIND_FIREFOX;
@@ -56,13 +56,13 @@ static void http2_is_for_those_who_can_be_asked_all_the_same(void **state)
 	each(check_http2);
 }
 
-static void check_follow(const struct tls_manner *manner, const struct tls_hello *hello)
+static void check_follow(const struct tls_policy *manner, const struct tls_hello *hello)
 {
 	bool may = tls_may_follow(manner, hello);
 
 	assert_false(may && tls_offers_http2(manner, hello));
 	assert_false(may && (!manner->asks_late || manner->no_tls13 || !hello->tls13 || hello->h2 || !hello->http1));
-	assert_false(may && !tls_kind_comes_back(hello->kind));
+	assert_false(may && !tls_kind_retries(hello->kind));
 	if (manner->asks_late && !manner->no_tls13 && hello->tls13 && !hello->h2 && hello->http1 &&
 	    hello->kind == TLS_KIND_FIREFOX)
 		assert_true(may);
@@ -74,7 +74,7 @@ static void browsers_follow_with_http1_alone_over_tls13(void **state)
 	each(check_follow);
 }
 
-static void check_hold(const struct tls_manner *manner, const struct tls_hello *hello)
+static void check_hold(const struct tls_policy *manner, const struct tls_hello *hello)
 {
 	bool held = tls_holds_to_tls12(manner, hello, false);
 

@@ -101,7 +101,7 @@ static void open_tls_pool(void)
 
 struct peer {
 	int *fd; /* the origin's */
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 	struct thaw_error err;
 };
@@ -110,9 +110,9 @@ static void open_peer(struct peer *peer, size_t origin, size_t k)
 {
 	(void)accepted(origin, k);
 	*peer = (struct peer){.fd = &origins[origin].fds[k]};
-	peer->link = tls_link_new(server, socket_transport(peer->fd));
+	peer->link = tls_conn_new(server, socket_transport(peer->fd));
 	assert_non_null(peer->link);
-	peer->session = tls_session_new(tls_link_ssl(peer->link));
+	peer->session = tls_session_new(tls_conn_ssl(peer->link));
 	assert_non_null(peer->session);
 	assert_int_equal(tls_session_ask_at_handshake(peer->session, trust), THAW_OK);
 }
@@ -120,14 +120,14 @@ static void open_peer(struct peer *peer, size_t origin, size_t k)
 static void close_peer(struct peer *peer)
 {
 	tls_session_free(&peer->session);
-	tls_link_free(&peer->link);
+	tls_conn_free(&peer->link);
 }
 
 static void say(struct peer *peer, const char *text)
 {
 	size_t len = 0;
 
-	assert_int_equal(tls_link_write(peer->link, text, strlen(text), &len, &peer->err), THAW_OK);
+	assert_int_equal(tls_conn_write(peer->link, text, strlen(text), &len, &peer->err), THAW_OK);
 	assert_int_equal(len, strlen(text));
 }
 
@@ -151,13 +151,13 @@ static enum thaw_status connect_tls(struct user *user, struct peer *peer, size_t
 	open_peer(peer, origin, k);
 	while (user->status == THAW_WANT_READ && (link == THAW_OK || link == THAW_WANT_READ)) {
 		if (link != THAW_OK)
-			link = tls_link_handshake(peer->link, &peer->err);
+			link = tls_conn_handshake(peer->link, &peer->err);
 		turn_once();
 		if (user->woken > 0)
 			look(user);
 	}
 	while (link == THAW_WANT_READ && user->status == THAW_OK) { /* the client is ready before the server */
-		link = tls_link_handshake(peer->link, &peer->err);
+		link = tls_conn_handshake(peer->link, &peer->err);
 		turn_once();
 	}
 	return user->status;
@@ -271,7 +271,7 @@ static void its_own_certificate_is_shown(void **state)
 		upstream.tls.key = has != 0 ? key : NULL;
 		open_tls_pool();
 		assert_int_equal(connect_tls(&user, &peer, 0, has), THAW_OK);
-		struct tls_certificate *came = tls_session_judge(peer.session, trust, &reason, detail, sizeof(detail));
+		struct tls_certificate *came = tls_session_verify(peer.session, trust, &reason, detail, sizeof(detail));
 		assert_int_equal(reason, has != 0 ? THAW_REASON_NONE : THAW_REASON_NO_CERTIFICATE);
 		if (has != 0)
 			assert_string_equal(tls_certificate_identity(came)->subject, "CN=Thaw Demo Client");
@@ -355,7 +355,7 @@ static void a_leg_may_be_given_back_in_the_handshake(void **state)
 		take(&user, true);
 		open_peer(&peer, 0, turns);
 		for (size_t i = 0; i < turns; i++) {
-			(void)!tls_link_handshake(peer.link, &peer.err);
+			(void)!tls_conn_handshake(peer.link, &peer.err);
 			turn_once();
 		}
 		look(&user);
@@ -381,7 +381,7 @@ static void sessions_are_used_again(void **state)
 		assert_int_equal(connect_tls(&user, &peer, 0, i), THAW_OK);
 		say(&peer, "x"); /* the tickets come first */
 		expect(&user, "x");
-		assert_int_equal(tls_link_resumed(peer.link), i > 0);
+		assert_int_equal(tls_conn_resumed(peer.link), i > 0);
 		give(&user, i == 2 ? GW_LEG_FAIL : GW_LEG_DROP);
 		close_peer(&peer);
 	}
@@ -420,7 +420,7 @@ static void an_idle_leg_is_closed_by_all_else(void **state)
 		assert_int_equal(connect_tls(&user, &peer, 0, origins[0].count), THAW_OK);
 		give(&user, GW_LEG_KEEP);
 		if (i % 3 == 0)
-			tls_link_close_notify(peer.link);
+			tls_conn_close_notify(peer.link);
 		else if (i % 3 == 1)
 			say(&peer, "HTTP/1.1 408");
 		else
@@ -485,7 +485,7 @@ static void its_end_is_told_from_a_cut(void **state)
 		say(&peer, "x");
 		expect(&user, "x");
 		if (cut == 0)
-			tls_link_close_notify(peer.link);
+			tls_conn_close_notify(peer.link);
 		assert_int_equal(shutdown(*peer.fd, SHUT_WR), 0);
 		watch(&user, true, false);
 		unsigned woken = user.woken;

@@ -138,7 +138,7 @@ static void a_look_up_can_be_interrupted(void **state)
 static void begin_behind(uint64_t wait_ms)
 {
 	static struct findings findings;
-	const struct probe_options options = {.limit_ms = LIMIT_MS, .tls = {.believe_anyone = true}};
+	const struct probe_options options = {.limit_ms = LIMIT_MS, .tls = {.skip_verification = true}};
 	const struct trial_script script = {.method = "GET"};
 	struct thaw_error err = {0};
 	struct survey *survey = survey_new(&options, &findings, &err);

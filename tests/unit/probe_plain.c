@@ -106,10 +106,10 @@ static void columns(void **state)
 static void a_trial_cuts_names_between_characters(void **state)
 {
 	char name[TRIAL_NAME_MAX + 8] = "CN=";
-	const char *issuers[TLS_SIGHT_ISSUERS_MAX];
+	const char *issuers[TLS_EVENT_ISSUERS_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < TLS_SIGHT_ISSUERS_MAX; i++)
+	for (size_t i = 0; i < TLS_EVENT_ISSUERS_MAX; i++)
 		issuers[i] = name;
 	for (size_t shift = 0; shift < 3; shift++) {
 		size_t at = 3 + shift;
@@ -118,10 +118,10 @@ static void a_trial_cuts_names_between_characters(void **state)
 			memcpy(name + at, "\xe2\x82\xac", 4);
 		begin(TRIAL_NEVER);
 		struct trial *trial = made(TRIAL_PENDING, 0);
-		trial_observer()->saw(trial, &(struct tls_sight){.kind = TLS_SIGHT_ASKED,
-								 .issuer_count = TLS_SIGHT_ISSUERS_MAX,
-								 .issuers = issuers,
-								 .subject = name});
+		trial_observer()->on_event(trial, &(struct tls_event){.kind = TLS_EVENT_ASKED,
+								      .issuer_count = TLS_EVENT_ISSUERS_MAX,
+								      .issuers = issuers,
+								      .subject = name});
 		for (size_t i = 0; i < TRIAL_ISSUERS_MAX; i++) {
 			becomes(trial->result.issuers[i], trial->result.issuers[i]);
 			assert_non_null(strstr(trial->result.issuers[i], "\xe2\x82\xac..."));

@@ -531,7 +531,7 @@ static void a_server_that_lets_clients_renegotiate(void **state)
 {
 	(void)state;
 	open_kind(kind_named("not renegotiated"), 12, WIDE);
-	(void)SSL_set_options(tls_link_ssl(scene.link), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	(void)SSL_set_options(tls_conn_ssl(scene.link), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
 	/* choosing the host sets the context's options, which leave that one alone */
 	assert_int_equal(scene_play(&scene)->outcome, TRIAL_RENEGOTIATED);
 	expect_sound(scene.trial);
@@ -547,7 +547,7 @@ static void a_server_that_is_not_believed(void **state)
 	for (int anyone = 0; anyone < 2; anyone++) {
 		struct tls_client_options options = client_options;
 		options.ca = certificate; /* no CA's */
-		options.believe_anyone = anyone;
+		options.skip_verification = anyone;
 		struct contexts *others = contexts_new(&options);
 		assert_non_null(others);
 		struct tls_client_context *context = contexts_get(others, &wish, &err);
@@ -616,7 +616,7 @@ static void http2_is_told_as_it_was(void **state)
 	scene_open(&scene, &kind_named("get")->host, &kind_named("get")->script,
 		   context_of((struct context_wish){0}, 13), WIDE);
 	(void)scene_play(&scene);
-	SSL_CTX_set_alpn_select_cb(SSL_get_SSL_CTX(tls_link_ssl(scene.link)), choose_h2, NULL);
+	SSL_CTX_set_alpn_select_cb(SSL_get_SSL_CTX(tls_conn_ssl(scene.link)), choose_h2, NULL);
 	scene_close(&scene);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct host host = {

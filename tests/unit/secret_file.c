@@ -142,8 +142,8 @@ static void nobody_is_asked(void **state)
 
 	(void)state;
 	assert_non_null(bio);
-	assert_true(tls_ask_nobody());
-	assert_true(tls_ask_nobody());
+	assert_true(tls_disable_prompts());
+	assert_true(tls_disable_prompts());
 	assert_null(PEM_read_bio_X509(bio, NULL, NULL, NULL));
 	BIO_free_all(bio);
 	bio = BIO_new_mem_buf(locked, -1);

@@ -379,7 +379,7 @@ static void visitor_free(struct visitor *visitor)
 	SSL_CTX_free(visitor->context);
 }
 
-static bool shake_hands(SSL *client, struct tls_link *link, struct tls_session *session)
+static bool shake_hands(SSL *client, struct tls_conn *link, struct tls_session *session)
 {
 	enum thaw_status status = THAW_WANT_READ;
 	struct thaw_error err = {0};
@@ -389,7 +389,7 @@ static bool shake_hands(SSL *client, struct tls_link *link, struct tls_session *
 		if (done != 1)
 			done = SSL_do_handshake(client);
 		if (status != THAW_OK)
-			status = tls_link_handshake(link, &err);
+			status = tls_conn_handshake(link, &err);
 		tls_session_flush(session);
 	}
 	assert_string_equal(err.text, "");
@@ -397,13 +397,13 @@ static bool shake_hands(SSL *client, struct tls_link *link, struct tls_session *
 }
 
 /* TLS 1.3's tickets come behind the handshake: a byte behind them shows that they have. */
-static void exchange_a_byte(SSL *client, struct tls_link *link, struct tls_session *session)
+static void exchange_a_byte(SSL *client, struct tls_conn *link, struct tls_session *session)
 {
 	struct thaw_error err = {0};
 	size_t n = 0;
 	char byte = 'x';
 
-	assert_int_equal(tls_link_write(link, &byte, 1, &n, &err), THAW_OK);
+	assert_int_equal(tls_conn_write(link, &byte, 1, &n, &err), THAW_OK);
 	tls_session_flush(session);
 	assert_int_equal(SSL_read(client, &byte, 1), 1);
 }
@@ -419,20 +419,20 @@ static bool visit_with(struct visitor *visitor, struct tls_server *server, void 
 	SSL_set_connect_state(client);
 	if (visitor->session != NULL)
 		assert_int_equal(SSL_set_session(client, visitor->session), 1);
-	struct tls_link *link = tls_link_new(server, (struct transport){&ops, &server_end});
+	struct tls_conn *link = tls_conn_new(server, (struct transport){&ops, &server_end});
 	assert_non_null(link);
-	struct tls_session *session = tls_session_new(tls_link_ssl(link));
+	struct tls_session *session = tls_session_new(tls_conn_ssl(link));
 	assert_non_null(session);
 	if (ready != NULL)
-		ready(SSL_get_SSL_CTX(tls_link_ssl(link)));
+		ready(SSL_get_SSL_CTX(tls_conn_ssl(link)));
 	assert_true(shake_hands(client, link, session));
 	exchange_a_byte(client, link, session);
-	bool resumed = tls_link_resumed(link);
+	bool resumed = tls_conn_resumed(link);
 	assert_int_equal(resumed, SSL_session_reused(client));
 	SSL_SESSION_free(visitor->session);
 	visitor->session = SSL_get1_session(client);
 	tls_session_free(&session);
-	tls_link_free(&link);
+	tls_conn_free(&link);
 	SSL_set_quiet_shutdown(client, 1); /* a session whose connection was cut off is not resumed */
 	(void)SSL_shutdown(client);
 	SSL_free(client);

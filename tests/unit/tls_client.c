@@ -97,7 +97,7 @@ static int tear_down(void **state)
 struct pair {
 	int fds[2]; /* the client's, the server's */
 	struct tls_client *client;
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 	struct thaw_error client_err, link_err;
 };
@@ -109,9 +109,9 @@ static void open_pair(struct pair *pair, struct tls_client_context *context, con
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->fds), 0);
 	pair->client = tls_client_new(context, name, socket_transport(&pair->fds[0]), memory, &pair->client_err);
 	assert_non_null(pair->client);
-	pair->link = tls_link_new(server, socket_transport(&pair->fds[1]));
+	pair->link = tls_conn_new(server, socket_transport(&pair->fds[1]));
 	assert_non_null(pair->link);
-	pair->session = tls_session_new(tls_link_ssl(pair->link));
+	pair->session = tls_session_new(tls_conn_ssl(pair->link));
 	assert_non_null(pair->session);
 }
 
@@ -119,7 +119,7 @@ static void close_pair(struct pair *pair)
 {
 	tls_client_free(&pair->client);
 	tls_session_free(&pair->session);
-	tls_link_free(&pair->link);
+	tls_conn_free(&pair->link);
 	(void)close(pair->fds[0]);
 	(void)close(pair->fds[1]);
 }
@@ -138,7 +138,7 @@ static enum thaw_status shake_hands(struct pair *pair)
 		if (!over(client))
 			client = tls_client_handshake(pair->client, &pair->client_err);
 		if (!over(link))
-			link = tls_link_handshake(pair->link, &pair->link_err);
+			link = tls_conn_handshake(pair->link, &pair->link_err);
 	}
 	return client;
 }
@@ -149,7 +149,7 @@ static void hear(struct pair *pair, const char *text)
 	size_t len = 0, got = 0;
 	char read[64];
 
-	assert_int_equal(tls_link_write(pair->link, text, strlen(text), &len, &pair->link_err), THAW_OK);
+	assert_int_equal(tls_conn_write(pair->link, text, strlen(text), &len, &pair->link_err), THAW_OK);
 	assert_int_equal(len, strlen(text));
 	assert_int_equal(tls_client_read(pair->client, read, sizeof(read), &got, &pair->client_err), THAW_OK);
 	assert_int_equal(got, len);
@@ -236,7 +236,7 @@ static void without_verification_anyone_is_believed(void **state)
 	struct thaw_error err = {0};
 
 	(void)state;
-	options.believe_anyone = true;
+	options.skip_verification = true;
 	options.ca = foreign_ca;
 	assert_int_equal(try(&options, "other.localhost", &err), THAW_OK);
 	options.ca = NULL;
@@ -324,7 +324,7 @@ static void it_shows_its_certificate_when_asked(void **state)
 		open_pair(&pair, context, "localhost", NULL);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
 		assert_int_equal(shake_hands(&pair), THAW_OK);
-		struct tls_certificate *came = tls_session_judge(pair.session, trust, &reason, detail, sizeof(detail));
+		struct tls_certificate *came = tls_session_verify(pair.session, trust, &reason, detail, sizeof(detail));
 		assert_int_equal(reason, has ? THAW_REASON_NONE : THAW_REASON_NO_CERTIFICATE);
 		if (has)
 			assert_string_equal(tls_certificate_identity(came)->subject, "CN=Thaw Demo Client");
@@ -349,7 +349,7 @@ static bool resumes(struct tls_client_context *context, struct tls_client_memory
 	assert_int_equal(shake_hands(&pair), THAW_OK);
 	hear(&pair, "something");
 	bool resumed = tls_client_resumed(pair.client);
-	assert_int_equal(resumed, tls_link_resumed(pair.link));
+	assert_int_equal(resumed, tls_conn_resumed(pair.link));
 	close_pair(&pair);
 	return resumed;
 }
@@ -433,7 +433,7 @@ static void what_is_pending_is_told(void **state)
 	assert_false(tls_client_pending(pair.client));
 	/* three records: the first is read in part, the others lie behind it, and the socket is empty */
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(tls_link_write(pair.link, "ab", 2, &len, &pair.link_err), THAW_OK);
+		assert_int_equal(tls_conn_write(pair.link, "ab", 2, &len, &pair.link_err), THAW_OK);
 	assert_false(tls_client_pending(pair.client)); /* nobody has looked yet */
 	for (int i = 0; i < 6; i++) {
 		assert_int_equal(tls_client_read(pair.client, &byte, 1, &len, &pair.client_err), THAW_OK);
@@ -462,7 +462,7 @@ static void after_close_notify_reading_goes_on(void **state)
 	assert_int_equal(tls_client_close_notify(pair.client), THAW_OK);
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &len), THAW_CLOSED);
 	hear(&pair, "the rest");
-	tls_link_close_notify(pair.link);
+	tls_conn_close_notify(pair.link);
 	assert_int_equal(tls_client_read(pair.client, &byte, 1, &len, &pair.client_err), THAW_CLOSED);
 	assert_int_equal(pair.client_err.cls, THAW_ERR_NONE);
 	close_pair(&pair);

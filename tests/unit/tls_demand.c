@@ -66,7 +66,7 @@ static struct tls_away look(void *arg)
 
 struct visit {
 	SSL *ssl;
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 };
 
@@ -76,12 +76,12 @@ static struct visit begin_with(struct client *client, struct tls_server *at, str
 
 	wire_open(&wire, window);
 	visit.ssl = client_ssl(client);
-	visit.link = tls_link_new(at, (struct transport){&way_ops, &wire.server});
+	visit.link = tls_conn_new(at, (struct transport){&way_ops, &wire.server});
 	assert_non_null(visit.link);
-	visit.session = tls_session_new(tls_link_ssl(visit.link));
+	visit.session = tls_session_new(tls_conn_ssl(visit.link));
 	assert_non_null(visit.session);
 	if (notes != NULL)
-		tls_link_on_away(visit.link, look, notes);
+		tls_conn_on_away(visit.link, look, notes);
 	return visit;
 }
 
@@ -95,7 +95,7 @@ static void shake_hands(struct visit *visit)
 		if (done != 1)
 			done = SSL_do_handshake(visit->ssl);
 		if (status != THAW_OK)
-			status = tls_link_handshake(visit->link, &err);
+			status = tls_conn_handshake(visit->link, &err);
 		tls_session_flush(visit->session);
 	}
 	assert_string_equal(err.text, "");
@@ -122,7 +122,7 @@ static void send_byte(struct visit *visit)
 
 	for (int turn = 0; turn < 100000 && got != 1; turn++) {
 		if (status == THAW_WANT_WRITE)
-			status = tls_link_write(visit->link, &byte, 1, &n, &err);
+			status = tls_conn_write(visit->link, &byte, 1, &n, &err);
 		tls_session_flush(visit->session);
 		got = SSL_read(visit->ssl, &byte, 1);
 	}
@@ -134,7 +134,7 @@ static void end(struct visit *visit)
 {
 	send_byte(visit);
 	tls_session_free(&visit->session);
-	tls_link_free(&visit->link);
+	tls_conn_free(&visit->link);
 	SSL_set_quiet_shutdown(visit->ssl, 1);
 	(void)SSL_shutdown(visit->ssl);
 	SSL_free(visit->ssl);
@@ -144,7 +144,7 @@ static void end(struct visit *visit)
 static bool accepted(struct visit *visit, const thaw_trust *by, enum thaw_reason *reason)
 {
 	char detail[128];
-	struct tls_certificate *came = tls_session_judge(visit->session, by, reason, detail, sizeof(detail));
+	struct tls_certificate *came = tls_session_verify(visit->session, by, reason, detail, sizeof(detail));
 	bool is = came != NULL && *reason == THAW_REASON_NONE;
 
 	tls_certificate_free(&came);
@@ -193,12 +193,12 @@ static void http2_by_setting_and_client(void **state)
 		const unsigned char *chosen = NULL;
 		unsigned len = 0;
 		SSL_get0_alpn_selected(visit.ssl, &chosen, &len);
-		assert_int_equal(tls_link_http2(visit.link), rows[i].http2);
+		assert_int_equal(tls_conn_http2(visit.link), rows[i].http2);
 		assert_int_equal(len, rows[i].http2 ? 2 : client.alpn != NULL ? 8 : 0);
-		assert_string_equal(tls_link_version(visit.link), rows[i].version);
-		assert_int_equal(tls_link_kind(visit.link), client.browser ? TLS_KIND_FIREFOX : TLS_KIND_OTHER);
-		assert_int_equal(tls_link_demand(visit.link), TLS_DEMAND_NONE);
-		assert_false(tls_link_asked(visit.link));
+		assert_string_equal(tls_conn_version(visit.link), rows[i].version);
+		assert_int_equal(tls_conn_kind(visit.link), client.browser ? TLS_KIND_FIREFOX : TLS_KIND_OTHER);
+		assert_int_equal(tls_conn_demand(visit.link), TLS_DEMAND_NONE);
+		assert_false(tls_conn_asked(visit.link));
 		end(&visit);
 		forget(&client);
 		tls_server_free(&at);
@@ -216,7 +216,7 @@ static void http2_over_tls12_has_a_good_suite_and_no_renegotiation(void **state)
 	(void)state;
 	struct tls_server *at = server_new(&bad);
 	struct visit visit = begin(&client, at, NULL);
-	assert_false(tls_link_http2(visit.link));
+	assert_false(tls_conn_http2(visit.link));
 	assert_int_equal(tls_session_means(visit.session, &reason), THAW_MEANS_RENEGOTIATION);
 	end(&visit);
 	forget(&client);
@@ -225,9 +225,9 @@ static void http2_over_tls12_has_a_good_suite_and_no_renegotiation(void **state)
 	at = server_new(&good);
 	for (int resumed = 0; resumed < 2; resumed++) {
 		visit = begin(&client, at, NULL);
-		assert_int_equal(tls_link_resumed(visit.link), resumed);
-		assert_true(tls_link_http2(visit.link));
-		assert_true((SSL_get_options(tls_link_ssl(visit.link)) & SSL_OP_NO_RENEGOTIATION) != 0);
+		assert_int_equal(tls_conn_resumed(visit.link), resumed);
+		assert_true(tls_conn_http2(visit.link));
+		assert_true((SSL_get_options(tls_conn_ssl(visit.link)) & SSL_OP_NO_RENEGOTIATION) != 0);
 		assert_int_equal(tls_session_means(visit.session, &reason), THAW_MEANS_NONE);
 		assert_int_equal(reason, THAW_REASON_HTTP2);
 		end(&visit);
@@ -244,7 +244,7 @@ static void nobody_is_asked_over_http2(void **state)
 	enum thaw_reason reason = THAW_REASON_NONE;
 
 	(void)state;
-	assert_true(tls_link_http2(visit.link));
+	assert_true(tls_conn_http2(visit.link));
 	assert_int_equal(tls_session_means(visit.session, &reason), THAW_MEANS_NONE);
 	assert_int_equal(reason, THAW_REASON_HTTP2);
 	end(&visit);
@@ -265,11 +265,11 @@ static void a_noted_browser_is_asked_in_its_handshake(void **state)
 		struct client client = {.browser = true, .alpn = H1, .gives = gives};
 		struct visit visit = begin(&client, at, &notes);
 		assert_int_equal(notes.looked, gives + 1);
-		assert_string_equal(tls_link_version(visit.link), "TLSv1.3");
-		assert_true(tls_link_asked(visit.link));
-		assert_int_equal(tls_link_demand(visit.link), TLS_DEMAND_NOTE);
-		assert_true(tls_link_demanded(visit.link, trust));
-		assert_false(tls_link_demanded(visit.link, other_trust));
+		assert_string_equal(tls_conn_version(visit.link), "TLSv1.3");
+		assert_true(tls_conn_asked(visit.link));
+		assert_int_equal(tls_conn_demand(visit.link), TLS_DEMAND_NOTE);
+		assert_true(tls_conn_demanded(visit.link, trust));
+		assert_false(tls_conn_demanded(visit.link, other_trust));
 		assert_int_equal(accepted(&visit, trust, &reason), gives);
 		assert_int_equal(reason, gives ? THAW_REASON_NONE : THAW_REASON_NO_CERTIFICATE);
 		end(&visit);
@@ -288,7 +288,7 @@ static void a_certificate_of_another_ca_does_not_end_the_handshake(void **state)
 	enum thaw_reason reason = THAW_REASON_NONE;
 
 	(void)state;
-	assert_true(tls_link_demanded(visit.link, other_trust));
+	assert_true(tls_conn_demanded(visit.link, other_trust));
 	assert_false(accepted(&visit, other_trust, &reason));
 	assert_int_equal(reason, THAW_REASON_UNTRUSTED);
 	assert_true(accepted(&visit, trust, &reason)); /* for a route of the host that has this trust */
@@ -319,9 +319,9 @@ static void only_such_a_connection_is_looked_up(void **state)
 		struct client client = rows[i].client;
 		print_message("row %zu\n", i);
 		struct visit visit = begin(&client, at, &notes);
-		assert_false(tls_link_asked(visit.link));
-		assert_int_equal(tls_link_demand(visit.link), TLS_DEMAND_NONE);
-		assert_false(tls_link_demanded(visit.link, trust));
+		assert_false(tls_conn_asked(visit.link));
+		assert_int_equal(tls_conn_demand(visit.link), TLS_DEMAND_NONE);
+		assert_false(tls_conn_demanded(visit.link, trust));
 		end(&visit);
 		forget(&client);
 		tls_server_free(&at);
@@ -339,8 +339,8 @@ static void a_browser_without_a_note_is_held_to_tls12(void **state)
 
 	(void)state;
 	assert_int_equal(notes.looked, 1);
-	assert_string_equal(tls_link_version(visit.link), "TLSv1.2");
-	assert_false(tls_link_asked(visit.link));
+	assert_string_equal(tls_conn_version(visit.link), "TLSv1.2");
+	assert_false(tls_conn_asked(visit.link));
 	end(&visit);
 	forget(&client);
 	/* a trust that is none of the host's is no note */
@@ -348,8 +348,8 @@ static void a_browser_without_a_note_is_held_to_tls12(void **state)
 	assert_non_null(stranger);
 	notes.away.trust = stranger;
 	visit = begin(&client, tls13, &notes);
-	assert_string_equal(tls_link_version(visit.link), "TLSv1.3");
-	assert_int_equal(tls_link_demand(visit.link), TLS_DEMAND_NONE);
+	assert_string_equal(tls_conn_version(visit.link), "TLSv1.3");
+	assert_int_equal(tls_conn_demand(visit.link), TLS_DEMAND_NONE);
 	end(&visit);
 	forget(&client);
 	thaw_trust_free(&stranger);
@@ -368,38 +368,38 @@ static void a_session_without_a_certificate_is_not_resumed_on_demand(void **stat
 
 	(void)state;
 	struct visit visit = begin(&client, at, &notes);
-	assert_true(tls_link_http2(visit.link));
+	assert_true(tls_conn_http2(visit.link));
 	end(&visit);
 	assert_non_null(client.session);
 	client.alpn = H1;
 	visit = begin(&client, at, &notes);
-	assert_false(tls_link_resumed(visit.link));
-	assert_true(tls_link_asked(visit.link));
+	assert_false(tls_conn_resumed(visit.link));
+	assert_true(tls_conn_asked(visit.link));
 	assert_true(accepted(&visit, trust, &reason));
 	end(&visit);
 	/* its own session has the certificate, and is resumed on demand as well as without a note */
 	for (int noted = 0; noted < 2; noted++) {
 		notes.away.trust = noted ? trust : NULL;
 		visit = begin(&client, at, &notes);
-		assert_string_equal(tls_link_version(visit.link), "TLSv1.3");
-		assert_true(tls_link_resumed(visit.link));
-		assert_false(tls_link_asked(visit.link));
-		assert_int_equal(tls_link_demand(visit.link), noted ? TLS_DEMAND_NOTE : TLS_DEMAND_CERTIFICATE);
-		assert_true(tls_link_demanded(visit.link, trust));
+		assert_string_equal(tls_conn_version(visit.link), "TLSv1.3");
+		assert_true(tls_conn_resumed(visit.link));
+		assert_false(tls_conn_asked(visit.link));
+		assert_int_equal(tls_conn_demand(visit.link), noted ? TLS_DEMAND_NOTE : TLS_DEMAND_CERTIFICATE);
+		assert_true(tls_conn_demanded(visit.link, trust));
 		assert_true(accepted(&visit, trust, &reason));
 		end(&visit);
 	}
 	/* but not where another trust is to accept it */
 	notes.away.trust = other_trust;
 	visit = begin(&client, at, &notes);
-	assert_false(tls_link_resumed(visit.link));
-	assert_true(tls_link_asked(visit.link));
+	assert_false(tls_conn_resumed(visit.link));
+	assert_true(tls_conn_asked(visit.link));
 	end(&visit);
 	/* and it is good for HTTP/2, too */
 	client.alpn = H2;
 	visit = begin(&client, at, &notes);
-	assert_true(tls_link_resumed(visit.link));
-	assert_true(tls_link_http2(visit.link));
+	assert_true(tls_conn_resumed(visit.link));
+	assert_true(tls_conn_http2(visit.link));
 	assert_true(accepted(&visit, trust, &reason));
 	end(&visit);
 	forget(&client);
@@ -433,10 +433,10 @@ static struct client sent_away(struct tls_server *from, size_t window, uint64_t 
 	struct visit visit = begin_with(&client, from, NULL, window);
 
 	shake_hands(&visit);
-	assert_true(tls_link_http2(visit.link));
+	assert_true(tls_conn_http2(visit.link));
 	send_byte(&visit);
 	forget(&client);
-	assert_true(tls_link_note_ticket(visit.link, trust, wall_ms));
+	assert_true(tls_conn_note_ticket(visit.link, trust, wall_ms));
 	end(&visit);
 	assert_non_null(client.session);
 	client.alpn = H1;
@@ -447,11 +447,11 @@ static enum tls_demand comes_back(struct client *client, struct tls_server *to, 
 {
 	struct notes notes = {.away = {NULL, wall_ms}};
 	struct visit visit = begin(client, to, &notes);
-	enum tls_demand demand = tls_link_demand(visit.link);
+	enum tls_demand demand = tls_conn_demand(visit.link);
 
-	assert_int_equal(tls_link_asked(visit.link), demand != TLS_DEMAND_NONE);
-	assert_int_equal(tls_link_demanded(visit.link, trust), demand != TLS_DEMAND_NONE);
-	assert_false(tls_link_resumed(visit.link));
+	assert_int_equal(tls_conn_asked(visit.link), demand != TLS_DEMAND_NONE);
+	assert_int_equal(tls_conn_demanded(visit.link, trust), demand != TLS_DEMAND_NONE);
+	assert_false(tls_conn_resumed(visit.link));
 	end(&visit);
 	forget(client);
 	return demand;
@@ -499,10 +499,10 @@ static void a_resumed_connection_gives_such_tickets_too(void **state)
 	(void)state;
 	client.alpn = H2;
 	struct visit visit = begin(&client, at, NULL);
-	assert_true(tls_link_resumed(visit.link));
+	assert_true(tls_conn_resumed(visit.link));
 	send_byte(&visit);
-	assert_true(tls_link_note_ticket(visit.link, other_trust, WALL_MS + TLS_AWAY_MS));
-	assert_true(tls_link_note_ticket(visit.link, trust, WALL_MS + 2 * TLS_AWAY_MS));
+	assert_true(tls_conn_note_ticket(visit.link, other_trust, WALL_MS + TLS_AWAY_MS));
+	assert_true(tls_conn_note_ticket(visit.link, trust, WALL_MS + 2 * TLS_AWAY_MS));
 	end(&visit);
 	client.alpn = H1;
 	assert_int_equal(comes_back(&client, at, WALL_MS + 2 * TLS_AWAY_MS + 1), TLS_DEMAND_TICKET);
@@ -555,16 +555,16 @@ static void no_such_ticket_where_it_would_be_useless(void **state)
 
 	(void)state;
 	struct visit visit = begin(&old, at, NULL);
-	assert_false(tls_link_note_ticket(visit.link, trust, WALL_MS));
+	assert_false(tls_conn_note_ticket(visit.link, trust, WALL_MS));
 	end(&visit);
 	forget(&old);
 	visit = begin(&gives, at, &notes);
-	assert_false(tls_link_note_ticket(visit.link, trust, WALL_MS));
+	assert_false(tls_conn_note_ticket(visit.link, trust, WALL_MS));
 	end(&visit);
 	forget(&gives);
 	/* before the handshake */
 	visit = begin_with(&gives, at, NULL, WINDOW_MAX);
-	assert_false(tls_link_note_ticket(visit.link, trust, WALL_MS));
+	assert_false(tls_conn_note_ticket(visit.link, trust, WALL_MS));
 	shake_hands(&visit);
 	end(&visit);
 	forget(&gives);

@@ -26,7 +26,7 @@ struct pair {
 	SSL_CTX *raw_ctx;
 	SSL *raw;
 	struct records records;
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 	struct tls_client_context *context;
 	struct tls_client *client;
@@ -52,7 +52,7 @@ static SSL_CTX *raw_context(bool is_server, int version)
 static enum thaw_status handshake(struct pair *pair)
 {
 	return pair->against_client ? tls_client_handshake(pair->client, &pair->err)
-				    : tls_link_handshake(pair->link, &pair->err);
+				    : tls_conn_handshake(pair->link, &pair->err);
 }
 
 static struct pair open_pair(bool against_client, int version)
@@ -76,9 +76,9 @@ static struct pair open_pair(bool against_client, int version)
 		assert_non_null(pair.client);
 	} else {
 		SSL_set_connect_state(pair.raw);
-		pair.link = tls_link_new(server, (struct transport){&piece_ops, &wire.server});
+		pair.link = tls_conn_new(server, (struct transport){&piece_ops, &wire.server});
 		assert_non_null(pair.link);
-		pair.session = tls_session_new(tls_link_ssl(pair.link));
+		pair.session = tls_session_new(tls_conn_ssl(pair.link));
 		assert_non_null(pair.session);
 	}
 	for (int turn = 0; turn < 20; turn++) {
@@ -95,7 +95,7 @@ static struct pair open_pair(bool against_client, int version)
 static void close_pair(struct pair *pair)
 {
 	tls_session_free(&pair->session);
-	tls_link_free(&pair->link);
+	tls_conn_free(&pair->link);
 	tls_client_free(&pair->client);
 	tls_client_context_free(&pair->context);
 	SSL_free(pair->raw);
@@ -295,7 +295,7 @@ static enum thaw_status step(struct pair *pair)
 	if (pair->against_client)
 		tls_client_step(pair->client);
 	else
-		tls_link_step(pair->link, false);
+		tls_conn_step(pair->link, false);
 	while (status == THAW_OK)
 		status = read_some(pair);
 	return status;
@@ -336,7 +336,7 @@ static void one_step_looks_at_a_bounded_number_of_records_and_bytes(void **state
 			/* It stopped because of the limit, and says so. */
 			if (status == THAW_WANT_READ && pouring.way->len > 0)
 				assert_true(flood->from_server ? tls_client_pending(pair.client) || pouring.way->len > 0
-							       : tls_link_spent(pair.link));
+							       : tls_conn_spent(pair.link));
 		}
 		if ((status == THAW_FAILED) != flood->ends)
 			fail_msg("%s: ended with %s after %llu records", flood->name, thaw_status_name(status),
@@ -385,7 +385,7 @@ static uint64_t flood_to_the_end(flood_fn *next, int version, struct pair *pair)
 		status = read_some(pair);
 	endless = NULL;
 	assert_int_equal(status, THAW_FAILED);
-	assert_true(tls_link_flooded(pair->link));
+	assert_true(tls_conn_flooded(pair->link));
 	assert_int_equal(tls_session_error(pair->session)->cls, THAW_ERR_PEER);
 	return wire.up.moved - before;
 }
@@ -417,8 +417,8 @@ static void a_flooding_client_can_still_be_written_to(void **state)
 
 	(void)state;
 	(void)flood_to_the_end(key_update, TLS1_3_VERSION, &pair);
-	assert_int_equal(tls_link_write(pair.link, "answer", 6, &len, &err), THAW_OK);
-	tls_link_close_notify(pair.link);
+	assert_int_equal(tls_conn_write(pair.link, "answer", 6, &len, &err), THAW_OK);
+	tls_conn_close_notify(pair.link);
 	assert_int_equal(SSL_read(pair.raw, text, sizeof(text)), 6);
 	assert_int_equal(SSL_read(pair.raw, text, sizeof(text)), 0);
 	assert_int_equal(SSL_get_error(pair.raw, 0), SSL_ERROR_ZERO_RETURN);
@@ -461,19 +461,19 @@ static void a_transport_is_dry_once_its_last_record_is_read_until_it_is_readable
 	struct pair pair = open_pair(false, TLS1_3_VERSION);
 
 	(void)state;
-	tls_link_step(pair.link, false);
-	assert_false(tls_link_dry(pair.link));
+	tls_conn_step(pair.link, false);
+	assert_false(tls_conn_empty(pair.link));
 	write_two_records(&pair);
 	assert_int_equal(read_some(&pair), THAW_OK);
-	assert_false(tls_link_dry(pair.link)); /* the second one is here already */
+	assert_false(tls_conn_empty(pair.link)); /* the second one is here already */
 	assert_int_equal(read_some(&pair), THAW_OK);
-	assert_true(tls_link_dry(pair.link));
-	tls_link_step(pair.link, true);
-	assert_true(tls_link_dry(pair.link));
-	tls_link_step(pair.link, false);
-	assert_false(tls_link_dry(pair.link));
+	assert_true(tls_conn_empty(pair.link));
+	tls_conn_step(pair.link, true);
+	assert_true(tls_conn_empty(pair.link));
+	tls_conn_step(pair.link, false);
+	assert_false(tls_conn_empty(pair.link));
 	assert_int_equal(read_some(&pair), THAW_WANT_READ);
-	assert_true(tls_link_dry(pair.link));
+	assert_true(tls_conn_empty(pair.link));
 	close_pair(&pair);
 }
 

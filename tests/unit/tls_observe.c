@@ -21,7 +21,7 @@
 /* ---- what was seen ---- */
 
 struct seen_sight {
-	enum tls_sight_kind kind;
+	enum tls_event_kind kind;
 	enum thaw_means means;
 	size_t issuer_count, given; /* given: how many texts there were */
 	char first[TEXT_MAX], last[TEXT_MAX], subject[TEXT_MAX];
@@ -29,7 +29,7 @@ struct seen_sight {
 	unsigned alert;
 };
 
-struct sights {
+struct events {
 	struct seen_sight all[SIGHTS_MAX];
 	size_t count;
 };
@@ -39,51 +39,51 @@ static void copy(char *to, const char *from)
 	(void)snprintf(to, TEXT_MAX, "%s", from);
 }
 
-static void saw(void *arg, const struct tls_sight *sight)
+static void on_event(void *arg, const struct tls_event *event)
 {
-	struct sights *sights = arg;
+	struct events *events = arg;
 
-	assert_true(sights->count < SIGHTS_MAX);
-	struct seen_sight *seen = &sights->all[sights->count++];
-	*seen = (struct seen_sight){.kind = sight->kind, .means = sight->means, .alert = sight->alert};
-	seen->issuer_count = sight->issuer_count;
-	seen->given = sight->issuer_count < TLS_SIGHT_ISSUERS_MAX ? sight->issuer_count : TLS_SIGHT_ISSUERS_MAX;
+	assert_true(events->count < SIGHTS_MAX);
+	struct seen_sight *seen = &events->all[events->count++];
+	*seen = (struct seen_sight){.kind = event->kind, .means = event->means, .alert = event->alert};
+	seen->issuer_count = event->issuer_count;
+	seen->given = event->issuer_count < TLS_EVENT_ISSUERS_MAX ? event->issuer_count : TLS_EVENT_ISSUERS_MAX;
 	for (size_t i = 0; i < seen->given; i++)
-		copy(i == 0 ? seen->first : seen->last, sight->issuers[i]);
-	seen->has_subject = sight->subject != NULL;
-	copy(seen->subject, seen->has_subject ? sight->subject : "");
+		copy(i == 0 ? seen->first : seen->last, event->issuers[i]);
+	seen->has_subject = event->subject != NULL;
+	copy(seen->subject, seen->has_subject ? event->subject : "");
 }
 
-static void expect_kinds(const struct sights *sights, size_t count, const enum tls_sight_kind kinds[])
+static void expect_kinds(const struct events *events, size_t count, const enum tls_event_kind kinds[])
 {
-	for (size_t i = 0; i < count && i < sights->count; i++)
-		assert_int_equal(sights->all[i].kind, kinds[i]);
-	assert_int_equal(sights->count, count);
+	for (size_t i = 0; i < count && i < events->count; i++)
+		assert_int_equal(events->all[i].kind, kinds[i]);
+	assert_int_equal(events->count, count);
 }
 
-#define EXPECT(sights, ...)                                                                                    \
-	expect_kinds(sights, sizeof((const enum tls_sight_kind[]){__VA_ARGS__}) / sizeof(enum tls_sight_kind), \
-		     (const enum tls_sight_kind[]){__VA_ARGS__})
+#define EXPECT(events, ...)                                                                                    \
+	expect_kinds(events, sizeof((const enum tls_event_kind[]){__VA_ARGS__}) / sizeof(enum tls_event_kind), \
+		     (const enum tls_event_kind[]){__VA_ARGS__})
 
-static const struct seen_sight *the(const struct sights *sights, enum tls_sight_kind kind)
+static const struct seen_sight *the(const struct events *events, enum tls_event_kind kind)
 {
-	for (size_t i = 0; i < sights->count; i++)
-		if (sights->all[i].kind == kind)
-			return &sights->all[i];
-	fail_msg("no such sight");
+	for (size_t i = 0; i < events->count; i++)
+		if (events->all[i].kind == kind)
+			return &events->all[i];
+	fail_msg("no such event");
 	return NULL;
 }
 
-static struct sights sights; /* of the observers below */
-static const struct tls_observer observer = {.saw = saw, .arg = &sights};
-static const struct tls_observer withholder = {.saw = saw, .arg = &sights, .withhold = true};
+static struct events events; /* of the observers below */
+static const struct tls_observer observer = {.on_event = on_event, .arg = &events};
+static const struct tls_observer withholder = {.on_event = on_event, .arg = &events, .withhold = true};
 
 /* ---- a client and a server ---- */
 
 struct pair {
 	struct wire wire;
 	struct tls_client *client;
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 	struct exchange exchange;
 	struct thaw_error client_err, server_err;
@@ -107,7 +107,7 @@ static struct tls_client_context *context_of(const struct tls_client_options *op
 
 	assert_string_equal(err.text, "");
 	assert_non_null(context);
-	sights.count = 0;
+	events.count = 0;
 	return context;
 }
 
@@ -117,17 +117,17 @@ static void open_pair(struct pair *pair, struct tls_client_context *context, siz
 	wire_open(&pair->wire, window);
 	pair->client = tls_client_new(context, "localhost", (struct transport){&way_ops, &pair->wire.client}, NULL,
 				      &pair->client_err);
-	pair->link = tls_link_new(server, (struct transport){&way_ops, &pair->wire.server});
+	pair->link = tls_conn_new(server, (struct transport){&way_ops, &pair->wire.server});
 	assert_non_null(pair->client);
 	assert_non_null(pair->link);
-	pair->session = tls_session_new(tls_link_ssl(pair->link));
+	pair->session = tls_session_new(tls_conn_ssl(pair->link));
 	assert_non_null(pair->session);
 }
 
 static void close_pair(struct pair *pair)
 {
 	tls_session_free(&pair->session);
-	tls_link_free(&pair->link);
+	tls_conn_free(&pair->link);
 	tls_client_free(&pair->client);
 }
 
@@ -146,7 +146,7 @@ static enum thaw_status shake_hands(struct pair *pair)
 			client = tls_client_handshake(pair->client, &pair->client_err);
 		tls_client_flush(pair->client);
 		if (!over(link))
-			link = tls_link_handshake(pair->link, &pair->server_err);
+			link = tls_conn_handshake(pair->link, &pair->server_err);
 		tls_session_flush(pair->session);
 		if (client == THAW_FAILED || link == THAW_FAILED)
 			break;
@@ -191,7 +191,7 @@ static void ask_out(struct pair *pair, thaw_trust *of)
 
 static void expect_ask(enum thaw_means means)
 {
-	const struct seen_sight *asked = the(&sights, TLS_SIGHT_ASKED);
+	const struct seen_sight *asked = the(&events, TLS_EVENT_ASKED);
 
 	assert_int_equal(asked->means, means);
 	assert_int_equal(asked->issuer_count, 1);
@@ -212,7 +212,7 @@ static void an_ask_at_the_handshake(void **state)
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
 		assert_int_equal(shake_hands(&pair), THAW_OK);
-		EXPECT(&sights, TLS_SIGHT_ASKED, TLS_SIGHT_GIVEN, TLS_SIGHT_SIGNED, TLS_SIGHT_FINISHED);
+		EXPECT(&events, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED, TLS_EVENT_FINISHED);
 		expect_ask(THAW_MEANS_HANDSHAKE);
 		close_pair(&pair);
 		tls_client_context_free(&context);
@@ -228,9 +228,9 @@ static void an_ask_behind_the_handshake(void **state)
 	(void)state;
 	open_pair(&pair, context, WINDOW_MAX);
 	assert_int_equal(shake_hands(&pair), THAW_OK);
-	EXPECT(&sights, TLS_SIGHT_FINISHED);
+	EXPECT(&events, TLS_EVENT_FINISHED);
 	ask_out(&pair, trust);
-	EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED, TLS_SIGHT_GIVEN, TLS_SIGHT_SIGNED, TLS_SIGHT_FINISHED);
+	EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED, TLS_EVENT_FINISHED);
 	expect_ask(THAW_MEANS_POST_HANDSHAKE);
 	close_pair(&pair);
 	tls_client_context_free(&context);
@@ -246,18 +246,18 @@ static void a_compressed_certificate_is_seen(void **state)
 			options.credentials = NULL;
 		struct tls_client_context *context = context_of(&options);
 		struct pair pair;
-		const enum tls_sight_kind answer = given ? TLS_SIGHT_GIVEN : TLS_SIGHT_DECLINED;
+		const enum tls_event_kind answer = given ? TLS_EVENT_GIVEN : TLS_EVENT_DECLINED;
 		open_pair(&pair, context, WINDOW_MAX);
-		SSL *ssl = tls_link_ssl(pair.link);
+		SSL *ssl = tls_conn_ssl(pair.link);
 		assert_true(SSL_get_options(ssl) & SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 		(void)SSL_clear_options(ssl, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 		assert_int_equal(shake_hands(&pair), THAW_OK);
 		ask_out(&pair, trust);
 		if (given)
-			EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED, answer, TLS_SIGHT_SIGNED,
-			       TLS_SIGHT_FINISHED);
+			EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED, answer, TLS_EVENT_SIGNED,
+			       TLS_EVENT_FINISHED);
 		else
-			EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED, answer, TLS_SIGHT_FINISHED);
+			EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED, answer, TLS_EVENT_FINISHED);
 		close_pair(&pair);
 		tls_client_context_free(&context);
 	}
@@ -278,10 +278,10 @@ static void an_ask_by_renegotiation(void **state)
 	open_pair(&pair, context, WINDOW_MAX);
 	assert_int_equal(shake_hands(&pair), THAW_OK);
 	ask_out(&pair, trust);
-	EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_HELLO_REQUEST, TLS_SIGHT_ASKED, TLS_SIGHT_GIVEN, TLS_SIGHT_SIGNED,
-	       TLS_SIGHT_FINISHED);
+	EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_HELLO_REQUEST, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED,
+	       TLS_EVENT_FINISHED);
 	expect_ask(THAW_MEANS_RENEGOTIATION);
-	assert_false(tls_client_shaking(pair.client));
+	assert_false(tls_client_handshaking(pair.client));
 	close_pair(&pair);
 	tls_client_context_free(&context);
 }
@@ -300,10 +300,10 @@ static void asked_again(void **state)
 		assert_int_equal(shake_hands(&pair), THAW_OK);
 		for (int i = 0; i < 2; i++)
 			ask_out(&pair, trust);
-		for (size_t i = 0; i < sights.count; i++) {
-			given += sights.all[i].kind == TLS_SIGHT_GIVEN;
-			if (sights.all[i].kind == TLS_SIGHT_ASKED && asked++ > 0)
-				assert_int_equal(sights.all[i].means, version == TLS_CLIENT_12
+		for (size_t i = 0; i < events.count; i++) {
+			given += events.all[i].kind == TLS_EVENT_GIVEN;
+			if (events.all[i].kind == TLS_EVENT_ASKED && asked++ > 0)
+				assert_int_equal(events.all[i].means, version == TLS_CLIENT_12
 									      ? THAW_MEANS_RENEGOTIATION
 									      : THAW_MEANS_POST_HANDSHAKE);
 		}
@@ -330,15 +330,15 @@ static void without_a_certificate_it_declines(void **state)
 			if (late)
 				ask_out(&pair, trust);
 			if (!late)
-				EXPECT(&sights, TLS_SIGHT_ASKED, TLS_SIGHT_DECLINED, TLS_SIGHT_FINISHED);
+				EXPECT(&events, TLS_EVENT_ASKED, TLS_EVENT_DECLINED, TLS_EVENT_FINISHED);
 			else if (version == TLS_CLIENT_13)
-				EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED, TLS_SIGHT_DECLINED,
-				       TLS_SIGHT_FINISHED);
+				EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED, TLS_EVENT_DECLINED,
+				       TLS_EVENT_FINISHED);
 			else
-				EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_HELLO_REQUEST, TLS_SIGHT_ASKED,
-				       TLS_SIGHT_DECLINED, TLS_SIGHT_FINISHED);
-			assert_false(the(&sights, TLS_SIGHT_ASKED)->has_subject);
-			assert_int_equal(the(&sights, TLS_SIGHT_ASKED)->issuer_count, 1);
+				EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_HELLO_REQUEST, TLS_EVENT_ASKED,
+				       TLS_EVENT_DECLINED, TLS_EVENT_FINISHED);
+			assert_false(the(&events, TLS_EVENT_ASKED)->has_subject);
+			assert_int_equal(the(&events, TLS_EVENT_ASKED)->issuer_count, 1);
 			close_pair(&pair);
 			tls_client_context_free(&context);
 		}
@@ -373,12 +373,12 @@ static void withheld_nothing_is_answered(void **state)
 				assert_false(exchange_answered(&pair.exchange, pair.session));
 			}
 			if (!late)
-				EXPECT(&sights, TLS_SIGHT_ASKED);
+				EXPECT(&events, TLS_EVENT_ASKED);
 			else if (version == TLS_CLIENT_13)
-				EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED);
+				EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED);
 			else
-				EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_HELLO_REQUEST, TLS_SIGHT_ASKED);
-			assert_string_equal(the(&sights, TLS_SIGHT_ASKED)->subject, "CN=Thaw Demo Client");
+				EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_HELLO_REQUEST, TLS_EVENT_ASKED);
+			assert_string_equal(the(&events, TLS_EVENT_ASKED)->subject, "CN=Thaw Demo Client");
 			assert_int_equal(pair.client_err.cls, THAW_ERR_NONE);
 			close_pair(&pair);
 			tls_client_context_free(&context);
@@ -397,11 +397,11 @@ static void alerts_in(void **state)
 		struct tls_client_context *context = context_of(&options);
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(shake_hands(&pair), THAW_OK);
-		tls_link_close_notify(pair.link);
+		tls_conn_close_notify(pair.link);
 		turn(&pair);
 		assert_int_equal(pair.client_read, THAW_CLOSED);
-		EXPECT(&sights, TLS_SIGHT_FINISHED, TLS_SIGHT_ALERT_IN);
-		assert_int_equal(the(&sights, TLS_SIGHT_ALERT_IN)->alert, 0);
+		EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ALERT_IN);
+		assert_int_equal(the(&events, TLS_EVENT_ALERT_IN)->alert, 0);
 		close_pair(&pair);
 		tls_client_context_free(&context);
 		/* the server knows no such protocol (RFC 7301 3.2) */
@@ -409,8 +409,8 @@ static void alerts_in(void **state)
 		context = context_of(&options);
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(shake_hands(&pair), THAW_FAILED);
-		EXPECT(&sights, TLS_SIGHT_ALERT_IN);
-		assert_string_equal(tls_alert_name(the(&sights, TLS_SIGHT_ALERT_IN)->alert), "no_application_protocol");
+		EXPECT(&events, TLS_EVENT_ALERT_IN);
+		assert_string_equal(tls_alert_name(the(&events, TLS_EVENT_ALERT_IN)->alert), "no_application_protocol");
 		close_pair(&pair);
 		tls_client_context_free(&context);
 	}
@@ -426,8 +426,8 @@ static void alerts_out(void **state)
 		struct tls_client_context *context = context_of(&options);
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(shake_hands(&pair), THAW_FAILED);
-		EXPECT(&sights, TLS_SIGHT_ALERT_OUT);
-		assert_string_equal(tls_alert_name(the(&sights, TLS_SIGHT_ALERT_OUT)->alert), "unknown_ca");
+		EXPECT(&events, TLS_EVENT_ALERT_OUT);
+		assert_string_equal(tls_alert_name(the(&events, TLS_EVENT_ALERT_OUT)->alert), "unknown_ca");
 		close_pair(&pair);
 		tls_client_context_free(&context);
 	}
@@ -457,7 +457,7 @@ static void connections_are_kept_apart(void **state)
 {
 	struct tls_client_options options = options_of(TLS_CLIENT_13);
 	struct tls_client_context *context = context_of(&options);
-	struct sights own[2] = {{.count = 0}, {.count = 0}};
+	struct events own[2] = {{.count = 0}, {.count = 0}};
 	struct pair pairs[3];
 
 	(void)state;
@@ -469,12 +469,12 @@ static void connections_are_kept_apart(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(shake_hands(&pairs[i]), THAW_OK);
 	ask_out(&pairs[1], trust);
-	EXPECT(&own[0], TLS_SIGHT_FINISHED);
-	EXPECT(&own[1], TLS_SIGHT_FINISHED, TLS_SIGHT_ASKED, TLS_SIGHT_GIVEN, TLS_SIGHT_SIGNED, TLS_SIGHT_FINISHED);
-	EXPECT(&sights, TLS_SIGHT_FINISHED); /* the third one's */
-	tls_link_close_notify(pairs[0].link);
+	EXPECT(&own[0], TLS_EVENT_FINISHED);
+	EXPECT(&own[1], TLS_EVENT_FINISHED, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED, TLS_EVENT_FINISHED);
+	EXPECT(&events, TLS_EVENT_FINISHED); /* the third one's */
+	tls_conn_close_notify(pairs[0].link);
 	turn(&pairs[0]);
-	EXPECT(&own[0], TLS_SIGHT_FINISHED, TLS_SIGHT_ALERT_IN);
+	EXPECT(&own[0], TLS_EVENT_FINISHED, TLS_EVENT_ALERT_IN);
 	assert_int_equal(own[1].count, 5);
 	for (size_t i = 0; i < 3; i++)
 		close_pair(&pairs[i]);
@@ -495,7 +495,7 @@ static void add_name(thaw_trust *to, int number)
 
 static void a_long_list_of_issuers_is_cut(void **state)
 {
-	static const int counts[] = {TLS_SIGHT_ISSUERS_MAX - 1, TLS_SIGHT_ISSUERS_MAX, TLS_SIGHT_ISSUERS_MAX + 1, 500};
+	static const int counts[] = {TLS_EVENT_ISSUERS_MAX - 1, TLS_EVENT_ISSUERS_MAX, TLS_EVENT_ISSUERS_MAX + 1, 500};
 
 	(void)state;
 	for (int version = TLS_CLIENT_12; version <= TLS_CLIENT_13; version++) {
@@ -511,7 +511,7 @@ static void a_long_list_of_issuers_is_cut(void **state)
 			open_pair(&pair, context, WINDOW_MAX);
 			assert_int_equal(shake_hands(&pair), THAW_OK);
 			ask_out(&pair, many);
-			const struct seen_sight *asked = the(&sights, TLS_SIGHT_ASKED);
+			const struct seen_sight *asked = the(&events, TLS_EVENT_ASKED);
 			assert_int_equal(asked->issuer_count, counts[i]);
 			assert_string_equal(asked->first, "CN=Thaw Throwaway CA");
 			(void)snprintf(last, sizeof(last), "CN=CA %d", (int)asked->given - 1);
@@ -602,7 +602,7 @@ static void it_can_be_asked_in_the_middle_of_a_write(void **state)
 			assert_true(tls_client_unsent(pair.client) > 0);
 			read_client(&pair); /* it sees it while it can write nothing, and answers */
 			assert_int_equal(pair.client_read, THAW_WANT_READ);
-			(void)the(&sights, version == TLS_CLIENT_12 ? TLS_SIGHT_HELLO_REQUEST : TLS_SIGHT_GIVEN);
+			(void)the(&events, version == TLS_CLIENT_12 ? TLS_EVENT_HELLO_REQUEST : TLS_EVENT_GIVEN);
 			for (int i = 0; i < TURNS_MAX * 4 && upload.in < TOTAL; i++) {
 				size_t unsent = tls_client_unsent(pair.client);
 				most = unsent > most ? unsent : most;

@@ -11,7 +11,7 @@ static struct wire wire;
 struct pair {
 	struct tls_client_context *context;
 	struct tls_client *client;
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 	struct thaw_error client_err, server_err;
 };
@@ -25,10 +25,10 @@ static struct pair open_pair_with(const struct tls_client_options *options, cons
 	assert_non_null(pair.context);
 	pair.client =
 		tls_client_new(pair.context, name, (struct transport){&way_ops, &wire.client}, NULL, &pair.client_err);
-	pair.link = tls_link_new(server, (struct transport){&way_ops, &wire.server});
+	pair.link = tls_conn_new(server, (struct transport){&way_ops, &wire.server});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
-	pair.session = tls_session_new(tls_link_ssl(pair.link));
+	pair.session = tls_session_new(tls_conn_ssl(pair.link));
 	assert_non_null(pair.session);
 	return pair;
 }
@@ -41,7 +41,7 @@ static struct pair open_pair(const struct tls_client_options *options, size_t wi
 static void close_pair(struct pair *pair)
 {
 	tls_session_free(&pair->session);
-	tls_link_free(&pair->link);
+	tls_conn_free(&pair->link);
 	tls_client_free(&pair->client);
 	tls_client_context_free(&pair->context);
 }
@@ -59,7 +59,7 @@ static void shake_hands(struct pair *pair, enum thaw_status *client, enum thaw_s
 		if (!over(*client))
 			*client = tls_client_handshake(pair->client, &pair->client_err);
 		if (!over(*link))
-			*link = tls_link_handshake(pair->link, &pair->server_err);
+			*link = tls_conn_handshake(pair->link, &pair->server_err);
 		tls_session_flush(pair->session);
 		if (*client == THAW_FAILED || *link == THAW_FAILED)
 			return;
@@ -86,7 +86,7 @@ static void handshakes_through_any_window(void **state)
 			assert_int_equal(link, THAW_OK);
 			assert_string_equal(tls_client_version(pair.client),
 					    version == TLS_CLIENT_12 ? "TLSv1.2" : "TLSv1.3");
-			assert_string_equal(tls_link_version(pair.link), tls_client_version(pair.client));
+			assert_string_equal(tls_conn_version(pair.link), tls_client_version(pair.client));
 			close_pair(&pair);
 		}
 	}
@@ -117,7 +117,7 @@ static void both_ways_at_once(void **state)
 				assert_true(client == THAW_OK || !over(client));
 			}
 			if (out[1] < TOTAL) {
-				link = tls_link_write(pair.link, sent + out[1], TOTAL - out[1], &n, &pair.server_err);
+				link = tls_conn_write(pair.link, sent + out[1], TOTAL - out[1], &n, &pair.server_err);
 				out[1] += n;
 				assert_true(link == THAW_OK || !over(link));
 			}
@@ -185,7 +185,7 @@ static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 				assert_int_equal(exchange.messages, gives ? 3 : 2);
 				assert_int_equal(exchange.finished, 1);
 				struct tls_certificate *came =
-					tls_session_judge(pair.session, trust, &reason, detail, sizeof(detail));
+					tls_session_verify(pair.session, trust, &reason, detail, sizeof(detail));
 				assert_int_equal(reason, gives ? THAW_REASON_NONE : THAW_REASON_NO_CERTIFICATE);
 				if (gives)
 					assert_string_equal(tls_certificate_identity(came)->subject,

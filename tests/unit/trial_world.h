@@ -47,7 +47,7 @@ struct host {
 struct scene {
 	struct wire wire;
 	const struct host *host;
-	struct tls_link *link;
+	struct tls_conn *link;
 	struct tls_session *session;
 	struct exchange exchange;
 	struct thaw_error err;
@@ -70,7 +70,7 @@ static void end_by(struct scene *scene, enum ends how)
 	if (how == ENDS_NOT)
 		return;
 	if (how == CLOSES)
-		tls_link_close_notify(scene->link);
+		tls_conn_close_notify(scene->link);
 	if (how == RESETS)
 		scene->wire.down.broken = true;
 	else
@@ -85,7 +85,7 @@ static void say(struct scene *scene, const char *text, size_t size)
 
 	if (size == 0)
 		return;
-	assert_int_equal(tls_link_write(scene->link, text, size, &len, &scene->err), THAW_OK);
+	assert_int_equal(tls_conn_write(scene->link, text, size, &len, &scene->err), THAW_OK);
 	assert_int_equal(len, size);
 }
 
@@ -106,7 +106,7 @@ static void ask_it(struct scene *scene)
 		return;
 	exchange_begin(&scene->exchange, scene->session, means, trust);
 	if (scene->host->requires)
-		SSL_set_verify(tls_link_ssl(scene->link),
+		SSL_set_verify(tls_conn_ssl(scene->link),
 			       SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT |
 				       (means == THAW_MEANS_POST_HANDSHAKE ? SSL_VERIFY_POST_HANDSHAKE : 0),
 			       NULL);
@@ -195,7 +195,7 @@ static void move_on(struct scene *scene)
 	bool was_head = scene->head_done && scene->head_len > 0;
 
 	if (was_head) {
-		scene->head_with_body = scene->have > 0 || tls_link_pending(scene->link) || scene->wire.up.len > 0;
+		scene->head_with_body = scene->have > 0 || tls_conn_pending(scene->link) || scene->wire.up.len > 0;
 		scene->head_len = 0;
 		on_head(scene);
 	}
@@ -235,7 +235,7 @@ static void read_on(struct scene *scene)
 
 static void shake(struct scene *scene)
 {
-	enum thaw_status status = tls_link_handshake(scene->link, &scene->err);
+	enum thaw_status status = tls_conn_handshake(scene->link, &scene->err);
 
 	tls_session_flush(scene->session);
 	scene->shaken = status == THAW_OK;
@@ -292,9 +292,9 @@ static void scene_begin(struct scene *scene, const struct host *host, const stru
 	scene->now_ms = BEGAN_MS;
 	wire_open(&scene->wire, window);
 	scene->wire.down.window = WINDOW_MAX;
-	scene->link = tls_link_new(server, (struct transport){&way_ops, &scene->wire.server});
+	scene->link = tls_conn_new(server, (struct transport){&way_ops, &scene->wire.server});
 	assert_non_null(scene->link);
-	scene->session = tls_session_new(tls_link_ssl(scene->link));
+	scene->session = tls_session_new(tls_conn_ssl(scene->link));
 	assert_non_null(scene->session);
 	if (host->asks == ASKS_SHAKING)
 		assert_int_equal(tls_session_ask_at_handshake(scene->session, trust), THAW_OK);
@@ -316,7 +316,7 @@ static void scene_close(struct scene *scene)
 	trial_free(&scene->trial);
 	assert_null(scene->trial);
 	tls_session_free(&scene->session);
-	tls_link_free(&scene->link);
+	tls_conn_free(&scene->link);
 }
 
 static uint64_t moved(const struct scene *scene)

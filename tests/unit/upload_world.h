@@ -35,7 +35,7 @@ struct shop {
 
 struct visit {
 	int fd; /* -1: it is over */
-	struct tls_link *link;
+	struct tls_conn *link;
 	thaw_conn *conn;
 	bool shaken, continued;
 	size_t head, need, len; /* bytes of the head, once it is there; of the body; that have come */
@@ -52,7 +52,7 @@ static char shop_url[64];
 static void leave(struct visit *visit)
 {
 	thaw_conn_free(&visit->conn);
-	tls_link_free(&visit->link);
+	tls_conn_free(&visit->link);
 	if (visit->fd >= 0)
 		(void)close(visit->fd);
 	visit->fd = -1;
@@ -65,7 +65,7 @@ static void say(struct visit *visit, const char *bytes, size_t size)
 	size_t done = 0, len = 0;
 
 	while (visit->fd >= 0 && done < size) {
-		enum thaw_status status = tls_link_write(visit->link, bytes + done, size - done, &len, &err);
+		enum thaw_status status = tls_conn_write(visit->link, bytes + done, size - done, &len, &err);
 		if (status == THAW_OK)
 			done += len;
 		else if (status == THAW_FAILED || status == THAW_CLOSED || poll(&fd, 1, -1) < 0)
@@ -180,7 +180,7 @@ static void step(struct visit *visit)
 	enum thaw_status status = THAW_OK;
 
 	if (!visit->shaken) {
-		status = tls_link_handshake(visit->link, &err);
+		status = tls_conn_handshake(visit->link, &err);
 		thaw_conn_tick(visit->conn, NO_TIME);
 		visit->shaken = status == THAW_OK;
 	}
@@ -208,8 +208,8 @@ static void greet(struct visit *visits, int listener)
 		_exit(1);
 	memset(visit, 0, sizeof(*visit));
 	visit->fd = fd;
-	visit->link = tls_link_new(server, socket_transport(&visit->fd));
-	visit->conn = visit->link != NULL ? made_conn_new(tls_link_ssl(visit->link)) : NULL;
+	visit->link = tls_conn_new(server, socket_transport(&visit->fd));
+	visit->conn = visit->link != NULL ? made_conn_new(tls_conn_ssl(visit->link)) : NULL;
 	if (visit->conn == NULL)
 		_exit(1);
 }

@@ -1,4 +1,4 @@
-#include "tls/appraise.h"
+#include "tls/verify_file.h"
 
 #include <stdio.h>
 
@@ -7,7 +7,7 @@
 #include "tls/server_inside.h"
 #include "tls/verify.h"
 
-static enum thaw_status fill(struct tls_appraisal *appraisal, const struct tls_verdict *verdict, X509 *x509)
+static enum thaw_status fill(struct tls_file_verdict *appraisal, const struct tls_verdict *verdict, X509 *x509)
 {
 	if (verdict == NULL)
 		return THAW_FAILED;
@@ -20,13 +20,13 @@ static enum thaw_status fill(struct tls_appraisal *appraisal, const struct tls_v
 	return appraisal->details != NULL ? THAW_OK : THAW_FAILED;
 }
 
-enum thaw_status tls_appraise(struct tls_appraisal *appraisal, const struct tls_server *server, int host,
-			      const thaw_trust *trust, const char *file, struct thaw_error *err)
+enum thaw_status tls_verify_file(struct tls_file_verdict *appraisal, const struct tls_server *server, int host,
+				 const thaw_trust *trust, const char *file, struct thaw_error *err)
 {
 	const struct tls_secret nobody = {.ask = NULL};
 	struct tls_key_pair pair = {.certificate = NULL};
 
-	*appraisal = (struct tls_appraisal){.certificate = NULL};
+	*appraisal = (struct tls_file_verdict){.certificate = NULL};
 	enum thaw_status status = key_files_certificate(&pair, file, &nobody, NULL, err);
 	if (status == THAW_OK) {
 		SSL *ssl = SSL_new(server->hosts[host].ctx);
@@ -42,7 +42,7 @@ enum thaw_status tls_appraise(struct tls_appraisal *appraisal, const struct tls_
 	return status;
 }
 
-void tls_appraisal_free(struct tls_appraisal *appraisal)
+void tls_file_verdict_free(struct tls_file_verdict *appraisal)
 {
 	tls_certificate_free(&appraisal->certificate);
 	tls_details_free(&appraisal->details);

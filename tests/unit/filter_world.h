@@ -1,9 +1,9 @@
 /*
- * For tests of guests: a TLS context that another library drives. The library is OpenSSL itself here, over a socket
- * whose buffer is smaller than a record; the server reads whenever the guest waits.
+ * For tests of filters: a TLS context that another library drives. The library is OpenSSL itself here, over a socket
+ * whose buffer is smaller than a record; the server reads whenever the filter waits.
  */
-#ifndef GUEST_WORLD_H
-#define GUEST_WORLD_H
+#ifndef FILTER_WORLD_H
+#define FILTER_WORLD_H
 
 #include "peers_world.h"
 
@@ -15,7 +15,7 @@
 #include "../made.h"
 #include "base/socket.h"
 #include "thaw/ask.h"
-#include "tls/guest.h"
+#include "tls/filter.h"
 
 #define RECORD    16384
 #define SMALL     2048
@@ -34,15 +34,15 @@ struct pair {
 	int fds[2]; /* the client's, the server's */
 	SSL_CTX *ctx;
 	SSL *ssl;
-	struct tls_guest *guest;
-	struct tls_link *link;
+	struct tls_filter *filter;
+	struct tls_conn *link;
 	thaw_conn *conn; /* the server's ask */
 	struct thaw_error err;
 	bool reads;   /* the server reads whenever the client waits */
 	bool patient; /* the client goes on waiting */
 	unsigned ticks;
 	size_t got; /* bytes that the server has read */
-	unsigned sights[TLS_SIGHT_ALERT_OUT + 1];
+	unsigned events[TLS_EVENT_ALERT_OUT + 1];
 };
 
 static void serve(struct pair *pair)
@@ -67,12 +67,12 @@ static bool on_tick(void *arg)
 	return pair->patient;
 }
 
-static void on_sight(void *arg, const struct tls_sight *sight)
+static void on_event(void *arg, const struct tls_event *event)
 {
-	((struct pair *)arg)->sights[sight->kind]++;
+	((struct pair *)arg)->events[event->kind]++;
 }
 
-/* Without memory there is no guest, or no ssl. */
+/* Without memory there is no filter, or no ssl. */
 static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
 {
 	int small = SMALL;
@@ -80,20 +80,20 @@ static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
 	*pair = (struct pair){.fds = {-1, -1}, .reads = true, .patient = true};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair->fds), 0);
 	assert_int_equal(setsockopt(pair->fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	struct tls_guest_options options = {.credentials = credentials,
-					    .observer = {.saw = on_sight, .arg = pair},
-					    .fd = pair->fds[0],
-					    .tick = on_tick,
-					    .arg = pair,
-					    .wait_ms = wait_ms};
+	struct tls_filter_options options = {.credentials = credentials,
+					     .observer = {.on_event = on_event, .arg = pair},
+					     .fd = pair->fds[0],
+					     .tick = on_tick,
+					     .arg = pair,
+					     .wait_ms = wait_ms};
 	pair->ctx = SSL_CTX_new(TLS_client_method());
 	assert_int_equal(SSL_CTX_set_max_proto_version(pair->ctx, version), 1);
 	SSL_CTX_set_post_handshake_auth(pair->ctx, 1);
-	pair->link = tls_link_new(server, socket_transport(&pair->fds[1]));
-	pair->conn = made_conn_new(tls_link_ssl(pair->link));
+	pair->link = tls_conn_new(server, socket_transport(&pair->fds[1]));
+	pair->conn = made_conn_new(tls_conn_ssl(pair->link));
 	(void)give_turn(true);
-	pair->guest = tls_guest_new(pair->ctx, &options, &pair->err);
-	if (pair->guest != NULL && (pair->ssl = SSL_new(pair->ctx)) != NULL &&
+	pair->filter = tls_filter_new(pair->ctx, &options, &pair->err);
+	if (pair->filter != NULL && (pair->ssl = SSL_new(pair->ctx)) != NULL &&
 	    SSL_set_fd(pair->ssl, pair->fds[0]) != 1) {
 		SSL_free(pair->ssl);
 		pair->ssl = NULL;
@@ -114,7 +114,7 @@ static bool shake(struct pair *pair)
 		bool failed = done != 1 && SSL_get_error(pair->ssl, done) != SSL_ERROR_WANT_READ;
 		(void)give_turn(false);
 		if (link != THAW_OK)
-			link = tls_link_handshake(pair->link, &pair->err);
+			link = tls_conn_handshake(pair->link, &pair->err);
 		if (failed || link == THAW_FAILED)
 			return false;
 	}
@@ -124,10 +124,10 @@ static bool shake(struct pair *pair)
 static inline void open_pair_that_waits(struct pair *pair, int version, uint32_t wait_ms)
 {
 	make_pair(pair, version, wait_ms);
-	assert_non_null(pair->guest);
+	assert_non_null(pair->filter);
 	assert_non_null(pair->ssl);
 	assert_true(shake(pair));
-	assert_string_equal(tls_guest_version(pair->guest), SSL_get_version(pair->ssl));
+	assert_string_equal(tls_filter_version(pair->filter), SSL_get_version(pair->ssl));
 }
 
 static inline void open_pair(struct pair *pair, int version)
@@ -139,12 +139,12 @@ static void close_pair(struct pair *pair)
 {
 	SSL_free(pair->ssl);
 	SSL_CTX_free(pair->ctx);
-	if (pair->guest != NULL)
-		assert_true(tls_guest_over(pair->guest));
-	tls_guest_leave(&pair->guest);
-	assert_null(pair->guest);
+	if (pair->filter != NULL)
+		assert_true(tls_filter_over(pair->filter));
+	tls_filter_leave(&pair->filter);
+	assert_null(pair->filter);
 	thaw_conn_free(&pair->conn);
-	tls_link_free(&pair->link);
+	tls_conn_free(&pair->link);
 	(void)close(pair->fds[0]);
 	(void)close(pair->fds[1]);
 }

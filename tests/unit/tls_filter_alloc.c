@@ -1,6 +1,6 @@
-/* Each allocation of a guest fails in turn, ours and OpenSSL's: it is told, and what is seen of an ask is what the
+/* Each allocation of a filter fails in turn, ours and OpenSSL's: it is told, and what is seen of an ask is what the
  * server got. */
-#include "guest_world.h"
+#include "filter_world.h"
 
 #include <signal.h>
 
@@ -9,25 +9,25 @@
 #define STEP 7
 #define HALF 6000 /* bytes that the socket's buffer does not take at once */
 
-/* What is made once for all guests: who had no memory for it must not have spoilt it for the others. */
-static void the_first_guest_without_memory(void **state)
+/* What is made once for all filters: who had no memory for it must not have spoilt it for the others. */
+static void the_first_filter_without_memory(void **state)
 {
-	struct tls_guest *guest = NULL;
+	struct tls_filter *filter = NULL;
 	unsigned long k = 0;
 
 	(void)state;
-	while (guest == NULL) {
-		struct tls_guest_options options = {.fd = -1};
+	while (filter == NULL) {
+		struct tls_filter_options options = {.fd = -1};
 		struct thaw_error err = {0};
 		SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 		fault_arm(++k);
 		fault_inside(true);
-		guest = tls_guest_new(ctx, &options, &err);
+		filter = tls_filter_new(ctx, &options, &err);
 		fault_inside(false);
-		assert_int_equal(guest == NULL, fault_happened());
-		if (guest == NULL)
+		assert_int_equal(filter == NULL, fault_happened());
+		if (filter == NULL)
 			assert_int_equal(err.cls, THAW_ERR_RESOURCE);
-		tls_guest_leave(&guest);
+		tls_filter_leave(&filter);
 		SSL_CTX_free(ctx);
 		if (!fault_happened())
 			break;
@@ -110,16 +110,16 @@ static void play(bool failing)
 	struct pair pair;
 
 	make_pair(&pair, version, 0);
-	bool made = pair.guest != NULL && pair.ssl != NULL, good = made && answer_ask(&pair);
-	if (pair.guest == NULL)
+	bool made = pair.filter != NULL && pair.ssl != NULL, good = made && answer_ask(&pair);
+	if (pair.filter == NULL)
 		assert_int_not_equal(pair.err.text[0], '\0');
 	if (good) {
 		bool given = thaw_conn_verdict(pair.conn) == THAW_VERDICT_ACCEPTED;
 		assert_true(given || failing); /* OpenSSL declines where it has no memory to see that it could sign */
 		assert_int_equal(pair.got, HALF);
-		assert_int_equal(pair.sights[TLS_SIGHT_ASKED], 1);
-		assert_int_equal(pair.sights[TLS_SIGHT_GIVEN], given);
-		assert_int_equal(pair.sights[TLS_SIGHT_DECLINED], !given);
+		assert_int_equal(pair.events[TLS_EVENT_ASKED], 1);
+		assert_int_equal(pair.events[TLS_EVENT_GIVEN], given);
+		assert_int_equal(pair.events[TLS_EVENT_DECLINED], !given);
 	}
 	assert_true(good || (failing && fault_happened()));
 	answered += good;
@@ -128,7 +128,7 @@ static void play(bool failing)
 	close_pair(&pair);
 }
 
-static void guests_without_memory(void **state)
+static void filters_without_memory(void **state)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
@@ -218,11 +218,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* before any other */
-		cmocka_unit_test(the_first_guest_without_memory),
+		cmocka_unit_test(the_first_filter_without_memory),
 		cmocka_unit_test(the_first_session_without_memory),
 		cmocka_unit_test(an_ssl_that_was_half_made_gets_no_thaw_conn),
 		cmocka_unit_test(an_ssl_that_is_half_made_after_its_thaw_conn_fails_when_it_is_read),
-		cmocka_unit_test(guests_without_memory),
+		cmocka_unit_test(filters_without_memory),
 	};
 
 	(void)alarm(600); /* a watchdog */

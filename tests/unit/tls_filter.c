@@ -1,5 +1,5 @@
 /* A TLS context that another library drives: its connection is asked while a record of its own is half out. */
-#include "guest_world.h"
+#include "filter_world.h"
 
 #include <signal.h>
 
@@ -16,8 +16,8 @@ static void asked_while_a_record_is_half_out(void **state)
 		pair.reads = false; /* it does not, before the certificate is on its way */
 		ask(&pair);
 		assert_int_equal(SSL_write(pair.ssl, body, RECORD), RECORD); /* the ask can be read: no waiting */
-		assert_true(tls_guest_unsent(pair.guest) > RECORD / 2);
-		uint64_t moved = tls_guest_moved(pair.guest);
+		assert_true(tls_filter_unsent(pair.filter) > RECORD / 2);
+		uint64_t moved = tls_filter_moved(pair.filter);
 		pair.reads = true;
 		for (int turn = 0; turn < TURNS_MAX && asking(&pair); turn++) {
 			int got = SSL_read(pair.ssl, bytes, sizeof(bytes));
@@ -26,10 +26,10 @@ static void asked_while_a_record_is_half_out(void **state)
 		}
 		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
 		assert_int_equal(pair.got, RECORD);
-		assert_int_equal(tls_guest_unsent(pair.guest), 0);
-		assert_true(tls_guest_moved(pair.guest) >= moved + RECORD);
-		assert_int_equal(pair.sights[TLS_SIGHT_ASKED], 1);
-		assert_int_equal(pair.sights[TLS_SIGHT_GIVEN], 1);
+		assert_int_equal(tls_filter_unsent(pair.filter), 0);
+		assert_true(tls_filter_moved(pair.filter) >= moved + RECORD);
+		assert_int_equal(pair.events[TLS_EVENT_ASKED], 1);
+		assert_int_equal(pair.events[TLS_EVENT_GIVEN], 1);
 		close_pair(&pair);
 	}
 }
@@ -46,7 +46,7 @@ static void the_queue_has_an_end(void **state)
 		pair.reads = i > 2;
 		assert_int_equal(SSL_write(pair.ssl, body, RECORD), RECORD);
 	}
-	assert_true(pair.got >= 24 * RECORD - TLS_GUEST_HELD_MAX);
+	assert_true(pair.got >= 24 * RECORD - TLS_FILTER_QUEUE_MAX);
 	close_pair(&pair);
 }
 
@@ -114,7 +114,7 @@ static void an_answer_before_the_end_is_read(void **state)
 	(void)state;
 	open_pair(&pair, TLS1_3_VERSION);
 	assert_int_equal(SSL_get_error(pair.ssl, SSL_read(pair.ssl, bytes, sizeof(bytes))), SSL_ERROR_WANT_READ);
-	assert_int_equal(SSL_write(tls_link_ssl(pair.link), answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(SSL_write(tls_conn_ssl(pair.link), answer, sizeof(answer)), sizeof(answer));
 	(void)shutdown(pair.fds[1], SHUT_RDWR);
 	int put = SSL_write(pair.ssl, body, RECORD);
 	assert_true(put <= 0);
@@ -135,7 +135,7 @@ static void an_answer_that_nobody_reads(void **state)
 
 	(void)state;
 	open_pair(&pair, TLS1_3_VERSION);
-	assert_int_equal(SSL_write(tls_link_ssl(pair.link), answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(SSL_write(tls_conn_ssl(pair.link), answer, sizeof(answer)), sizeof(answer));
 	(void)shutdown(pair.fds[1], SHUT_RDWR);
 	int put = SSL_write(pair.ssl, body, RECORD);
 	assert_int_equal(SSL_get_error(pair.ssl, put), SSL_ERROR_WANT_WRITE);
@@ -153,7 +153,7 @@ static void who_leaves_is_not_called(void **state)
 
 	(void)state;
 	open_pair(&pair, TLS1_3_VERSION);
-	tls_guest_leave(&pair.guest);
+	tls_filter_leave(&pair.filter);
 	unsigned ticks = pair.ticks;
 	assert_true(SSL_write(pair.ssl, body, RECORD) <= 0);
 	(void)SSL_shutdown(pair.ssl);

@@ -1,12 +1,12 @@
 /* What the fields of a head say together: host, framing, Expect, Connection. */
-#ifndef HTTP_MEANING_H
-#define HTTP_MEANING_H
+#ifndef HTTP_INTERPRET_H
+#define HTTP_INTERPRET_H
 
 #include "http/head.h"
 
 /* request: all its fields are read; host is what the target named (at NULL: nothing). Fills in the rest. False:
  * *refusal is set. */
-bool http_meaning(struct http_request *request, struct http_refusal *refusal);
+bool http_interpret(struct http_request *request, struct http_refusal *refusal);
 
 /* How far an OPTIONS or TRACE may go (RFC 9110 7.6.2). */
 enum http_forwards {

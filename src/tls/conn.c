@@ -6,14 +6,14 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
-#include "tls/hold.h"
+#include "tls/queue.h"
 #include "tls/server_inside.h"
 #include "tls/transport_bio.h"
 
 #define HANDSHAKE_FAILED "TLS handshake failed"
 
 /* Chooses the host, once, at the first ClientHello: a renegotiation cannot move a connection to another one. */
-static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
+static enum thaw_status choose_host(struct tls_conn *link, SSL *ssl)
 {
 	struct tls_session *session = tls_session_of(ssl);
 
@@ -39,7 +39,7 @@ static enum thaw_status choose_host(struct tls_link *link, SSL *ssl)
 
 int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
 {
-	struct tls_link *link = SSL_get_app_data(ssl);
+	struct tls_conn *link = SSL_get_app_data(ssl);
 
 	if (link->host < 0 && choose_host(link, ssl) != THAW_OK) {
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
@@ -72,7 +72,7 @@ int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, con
 {
 	static const unsigned char all[] = "\x02h2\x08http/1.1\x08http/1.0";
 	const size_t h2_len = sizeof("\x02h2") - 1;
-	const struct tls_link *link = SSL_get_app_data(ssl);
+	const struct tls_conn *link = SSL_get_app_data(ssl);
 	const size_t skipped = link->http2 && allows_http2(ssl) ? 0 : h2_len;
 
 	(void)arg;
@@ -84,9 +84,9 @@ int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, con
 	return SSL_TLSEXT_ERR_OK;
 }
 
-struct tls_link *tls_link_new(struct tls_server *server, struct transport transport)
+struct tls_conn *tls_conn_new(struct tls_server *server, struct transport transport)
 {
-	struct tls_link *link = calloc(1, sizeof(*link));
+	struct tls_conn *link = calloc(1, sizeof(*link));
 
 	if (link == NULL)
 		return NULL;
@@ -96,18 +96,18 @@ struct tls_link *tls_link_new(struct tls_server *server, struct transport transp
 	/* The filter here already: where there is no memory, SSL_set_accept_state() of OpenSSL 3.5 leaves an SSL that
 	 * no BIO can be given to. */
 	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport) ||
-	    !tls_hold(link->ssl, TLS_HOLD_HANDSHAKE)) {
+	    !tls_queue(link->ssl, TLS_QUEUE_HANDSHAKE)) {
 		ERR_clear_error();
-		tls_link_free(&link);
+		tls_conn_free(&link);
 		return NULL;
 	}
 	SSL_set_accept_state(link->ssl);
 	return link;
 }
 
-void tls_link_free(struct tls_link **link)
+void tls_conn_free(struct tls_conn **link)
 {
-	struct tls_link *gone = *link;
+	struct tls_conn *gone = *link;
 
 	*link = NULL;
 	if (gone == NULL)
@@ -116,41 +116,41 @@ void tls_link_free(struct tls_link **link)
 	free(gone);
 }
 
-struct ssl_st *tls_link_ssl(struct tls_link *link)
+struct ssl_st *tls_conn_ssl(struct tls_conn *link)
 {
 	return link->ssl;
 }
 
-void tls_link_step(struct tls_link *link, bool quiet)
+void tls_conn_step(struct tls_conn *link, bool quiet)
 {
 	tls_transport_step(link->ssl, quiet);
 }
 
-bool tls_link_dry(const struct tls_link *link)
+bool tls_conn_empty(const struct tls_conn *link)
 {
-	return SSL_has_pending(link->ssl) == 0 && tls_transport_dry(link->ssl);
+	return SSL_has_pending(link->ssl) == 0 && tls_transport_empty(link->ssl);
 }
 
-bool tls_link_spent(const struct tls_link *link)
+bool tls_conn_spent(const struct tls_conn *link)
 {
 	return SSL_want_client_hello_cb(link->ssl) || tls_transport_spent(link->ssl);
 }
 
-bool tls_link_flooded(const struct tls_link *link)
+bool tls_conn_flooded(const struct tls_conn *link)
 {
 	const struct tls_session *session = link != NULL ? tls_session_of(link->ssl) : NULL;
 
 	return session != NULL && tls_session_flooded(session);
 }
 
-enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *err)
+enum thaw_status tls_conn_handshake(struct tls_conn *link, struct thaw_error *err)
 {
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(link->ssl);
 	if (n == 1)
 		return THAW_OK;
-	if (tls_link_flooded(link)) {
+	if (tls_conn_flooded(link)) {
 		ERR_clear_error();
 		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
 	}
@@ -165,52 +165,52 @@ enum thaw_status tls_link_handshake(struct tls_link *link, struct thaw_error *er
 	return tls_failure(link->ssl, n, HANDSHAKE_FAILED, err);
 }
 
-const char *tls_link_name(const struct tls_link *link)
+const char *tls_conn_name(const struct tls_conn *link)
 {
 	return link->hello ? link->name : NULL;
 }
 
-void tls_link_on_away(struct tls_link *link, tls_away_fn *away, void *arg)
+void tls_conn_on_away(struct tls_conn *link, tls_away_fn *away, void *arg)
 {
 	link->away = away;
 	link->away_arg = arg;
 }
 
-bool tls_link_http2(const struct tls_link *link)
+bool tls_conn_http2(const struct tls_conn *link)
 {
 	return tls_speaks_http2(link->ssl);
 }
 
-enum tls_client_kind tls_link_kind(const struct tls_link *link)
+enum tls_client_kind tls_conn_kind(const struct tls_conn *link)
 {
 	const struct tls_session *session = tls_session_of(link->ssl);
 
 	return session != NULL ? tls_session_hello(session)->kind : TLS_KIND_OTHER;
 }
 
-enum tls_demand tls_link_demand(const struct tls_link *link)
+enum tls_demand tls_conn_demand(const struct tls_conn *link)
 {
 	return link != NULL ? link->demand : TLS_DEMAND_NONE;
 }
 
-bool tls_link_demanded(const struct tls_link *link, const thaw_trust *trust)
+bool tls_conn_demanded(const struct tls_conn *link, const thaw_trust *trust)
 {
 	return link->demanded != NULL && link->demanded == trust;
 }
 
-bool tls_link_asked(const struct tls_link *link)
+bool tls_conn_asked(const struct tls_conn *link)
 {
 	const struct tls_session *session = tls_session_of(link->ssl);
 
 	return session != NULL && tls_session_asked_at_handshake(session);
 }
 
-int tls_link_host(const struct tls_link *link)
+int tls_conn_host(const struct tls_conn *link)
 {
 	return link->host;
 }
 
-enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t room, size_t *len,
+enum thaw_status tls_conn_write(struct tls_conn *link, const void *data, size_t room, size_t *len,
 				struct thaw_error *err)
 {
 	*len = 0;
@@ -220,12 +220,12 @@ enum thaw_status tls_link_write(struct tls_link *link, const void *data, size_t 
 	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "writing", err);
 }
 
-bool tls_link_pending(const struct tls_link *link)
+bool tls_conn_pending(const struct tls_conn *link)
 {
 	return link != NULL && (SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0);
 }
 
-void tls_link_close_notify(struct tls_link *link)
+void tls_conn_close_notify(struct tls_conn *link)
 {
 	if (link == NULL)
 		return;
@@ -235,17 +235,17 @@ void tls_link_close_notify(struct tls_link *link)
 	ERR_clear_error();
 }
 
-bool tls_link_resumed(const struct tls_link *link)
+bool tls_conn_resumed(const struct tls_conn *link)
 {
 	return link != NULL && SSL_session_reused(link->ssl) == 1;
 }
 
-const char *tls_link_version(const struct tls_link *link)
+const char *tls_conn_version(const struct tls_conn *link)
 {
 	return link != NULL ? SSL_get_version(link->ssl) : NULL;
 }
 
-const char *tls_link_cipher(const struct tls_link *link)
+const char *tls_conn_cipher(const struct tls_conn *link)
 {
 	if (link == NULL)
 		return NULL;

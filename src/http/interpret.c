@@ -1,4 +1,4 @@
-#include "http/meaning.h"
+#include "http/interpret.h"
 
 #include <string.h>
 
@@ -128,7 +128,7 @@ static bool decide_framing(struct http_request *request, const struct known *kno
 	       http_refuse(refusal, 400, "a Content-Length that is no number below 2^63");
 }
 
-bool http_meaning(struct http_request *request, struct http_refusal *refusal)
+bool http_interpret(struct http_request *request, struct http_refusal *refusal)
 {
 	struct known known = {0};
 

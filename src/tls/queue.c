@@ -1,4 +1,4 @@
-#include "tls/hold.h"
+#include "tls/queue.h"
 
 #include <stdlib.h>
 
@@ -10,20 +10,20 @@
 
 struct hold {
 	const SSL *ssl; /* whose BIO this is, so that it outlives it */
-	enum tls_hold_what what;
+	enum tls_queue_what what;
 	struct buffer held;
 	bool broken;
 };
 
 /* Ciphertext, but perhaps of a handshake with names in it. */
-void tls_hold_wipe(struct buffer *held)
+void tls_queue_wipe(struct buffer *held)
 {
 	if (held->bytes != NULL)
 		OPENSSL_cleanse(held->bytes, held->room);
 	buffer_free(held);
 }
 
-bool tls_hold_write(struct buffer *held, BIO *next, uint64_t *put)
+bool tls_queue_write(struct buffer *held, BIO *next, uint64_t *put)
 {
 	while (buffer_left(held) > 0) {
 		int len = BIO_write(next, buffer_first(held), (int)buffer_left(held));
@@ -32,7 +32,7 @@ bool tls_hold_write(struct buffer *held, BIO *next, uint64_t *put)
 		*put += (uint64_t)len;
 		buffer_consume(held, (size_t)len);
 	}
-	tls_hold_wipe(held);
+	tls_queue_wipe(held);
 	return true;
 }
 
@@ -40,13 +40,13 @@ static bool flush(struct hold *hold, BIO *next)
 {
 	uint64_t put = 0;
 
-	hold->broken = hold->broken || !tls_hold_write(&hold->held, next, &put);
+	hold->broken = hold->broken || !tls_queue_write(&hold->held, next, &put);
 	return !hold->broken;
 }
 
 static bool keep(struct hold *hold, const char *data, size_t len)
 {
-	bool kept = buffer_append(&hold->held, TLS_HELD_MAX, data, len);
+	bool kept = buffer_append(&hold->held, TLS_QUEUE_MAX, data, len);
 
 	hold->held.failed = false; /* OpenSSL writes it once more */
 	return kept;
@@ -55,7 +55,7 @@ static bool keep(struct hold *hold, const char *data, size_t len)
 /* Whether what is written now is to be taken whole. */
 static bool takes_all(const struct hold *hold)
 {
-	return hold->what == TLS_HOLD_RECORDS || (SSL_is_server(hold->ssl) == 1 && SSL_in_init(hold->ssl) == 1);
+	return hold->what == TLS_QUEUE_RECORDS || (SSL_is_server(hold->ssl) == 1 && SSL_in_init(hold->ssl) == 1);
 }
 
 static int filter_write(BIO *bio, const char *data, int len)
@@ -117,7 +117,7 @@ static int filter_destroy(BIO *bio)
 	struct hold *hold = BIO_get_data(bio);
 
 	if (hold != NULL)
-		tls_hold_wipe(&hold->held);
+		tls_queue_wipe(&hold->held);
 	free(hold);
 	BIO_set_data(bio, NULL);
 	BIO_set_init(bio, 0);
@@ -131,7 +131,7 @@ static struct tls_method method = {.kind = BIO_TYPE_FILTER,
 				   .ctrl = filter_ctrl,
 				   .destroy = filter_destroy};
 
-bool tls_hold(struct ssl_st *ssl, enum tls_hold_what what)
+bool tls_queue(struct ssl_st *ssl, enum tls_queue_what what)
 {
 	BIO *next = SSL_get_wbio(ssl);
 
@@ -155,7 +155,7 @@ static BIO *hold_of(const struct ssl_st *ssl)
 	return tls_method_find(&method, SSL_get_wbio(ssl));
 }
 
-size_t tls_held(const struct ssl_st *ssl)
+size_t tls_queued(const struct ssl_st *ssl)
 {
 	BIO *bio = hold_of(ssl);
 	const struct hold *hold = bio != NULL ? BIO_get_data(bio) : NULL;
@@ -163,7 +163,7 @@ size_t tls_held(const struct ssl_st *ssl)
 	return hold != NULL && !hold->broken ? buffer_left(&hold->held) : 0;
 }
 
-void tls_held_flush(const struct ssl_st *ssl)
+void tls_queue_flush(const struct ssl_st *ssl)
 {
 	BIO *bio = hold_of(ssl);
 

@@ -7,7 +7,7 @@
 #include "tls/details.h"
 #include "tls/server.h"
 
-struct tls_appraisal {
+struct tls_file_verdict {
 	struct tls_certificate *certificate; /* the first of the file; what is behind it is the chain that is sent */
 	struct tls_details *details;
 	bool accepted;
@@ -16,8 +16,8 @@ struct tls_appraisal {
 
 /* As on a connection to that host (an index). THAW_FAILED: *err says what is wrong with the file. Free it in any case.
  */
-enum thaw_status tls_appraise(struct tls_appraisal *appraisal, const struct tls_server *server, int host,
-			      const thaw_trust *trust, const char *file, struct thaw_error *err) THAW_MUST_CHECK;
-void tls_appraisal_free(struct tls_appraisal *appraisal);
+enum thaw_status tls_verify_file(struct tls_file_verdict *appraisal, const struct tls_server *server, int host,
+				 const thaw_trust *trust, const char *file, struct thaw_error *err) THAW_MUST_CHECK;
+void tls_file_verdict_free(struct tls_file_verdict *appraisal);
 
 #endif
