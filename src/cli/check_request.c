@@ -223,6 +223,8 @@ static void print_client(const struct gw_preview_client *client)
 		(void)printf(": refused: 307 to %s\n", client->location);
 	else if (client->status != 0)
 		(void)printf(": refused: %u %s\n", client->status, thaw_reason_name(client->reason));
+	else if (client->ends)
+		(void)printf(": the connection breaks (%s)\n", thaw_reason_name(client->reason));
 	else if (client->allowed)
 		(void)printf(": allowed%s\n", client->with_identity ? ", with its identity"
 					      : client->unverified  ? ", with its certificate marked as unverified"
@@ -285,6 +287,8 @@ static json_t *client_json(const struct gw_preview_client *client)
 		(void)json_object_set_new(told, "verdict", json_string(thaw_verdict_name(client->verdict)));
 		(void)json_object_set_new(told, "reason", json_string(thaw_reason_name(client->reason)));
 	}
+	if (client->ends)
+		(void)json_object_set_new(told, "connection_ends", json_true());
 	if (client->status != 0)
 		(void)json_object_set_new(told, "status", json_integer((json_int_t)client->status));
 	if (client->location != NULL)

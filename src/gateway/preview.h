@@ -8,7 +8,7 @@
 #include "gateway/find.h"
 #include "tls/verify_file.h"
 
-#define GW_PREVIEW_KINDS 6
+#define GW_PREVIEW_KINDS 7
 
 /* What becomes of the request of one kind of client. */
 struct gw_preview_client {
@@ -28,6 +28,7 @@ struct gw_preview_client {
 	bool allowed;
 	bool with_identity;
 	bool unverified;      /* with the certificate, marked so */
+	bool ends;            /* the connection, without a response: it refuses to renegotiate */
 	unsigned status;      /* of the refusal; 0: none */
 	const char *location; /* the refusal sends it there */
 };

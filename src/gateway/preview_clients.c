@@ -6,25 +6,35 @@
 struct kind {
 	const char *name, *like;
 	struct tls_hello hello;
+	bool never_renegotiates;
 };
 
 static const struct kind kinds[GW_PREVIEW_KINDS] = {
 	{"HTTP/2 browser",
 	 "Chromium, Edge, Firefox",
-	 {.tls12 = true, .tls13 = true, .h2 = true, .http1 = true, .extended_master = true, .kind = TLS_KIND_CHROMIUM}},
+	 {.tls12 = true, .tls13 = true, .h2 = true, .http1 = true, .extended_master = true, .kind = TLS_KIND_CHROMIUM},
+	 false},
 	{"TLS 1.3 with post-handshake authentication",
 	 "curl, thaw send",
-	 {.tls12 = true, .tls13 = true, .http1 = true, .post_handshake = true, .extended_master = true}},
+	 {.tls12 = true, .tls13 = true, .http1 = true, .post_handshake = true, .extended_master = true},
+	 false},
 	{"TLS 1.3 without it, or TLS 1.2",
 	 "Node.js, Java HttpsURLConnection",
-	 {.tls12 = true, .tls13 = true, .http1 = true, .extended_master = true}},
+	 {.tls12 = true, .tls13 = true, .http1 = true, .extended_master = true},
+	 false},
 	{"TLS 1.3 only, without it",
 	 "clients that are configured so",
-	 {.tls13 = true, .http1 = true, .extended_master = true}},
-	{"TLS 1.2 only", "older clients", {.tls12 = true, .http1 = true, .extended_master = true}},
+	 {.tls13 = true, .http1 = true, .extended_master = true},
+	 false},
+	{"TLS 1.2 only", "older clients", {.tls12 = true, .http1 = true, .extended_master = true}, false},
 	{"HTTP/2, no browser",
-	 "Go, Java HttpClient, gRPC",
-	 {.tls12 = true, .tls13 = true, .h2 = true, .http1 = true, .extended_master = true}},
+	 "Java HttpClient",
+	 {.tls12 = true, .tls13 = true, .h2 = true, .http1 = true, .extended_master = true},
+	 false},
+	{"HTTP/2, no browser, no renegotiation",
+	 "Go programs: kubectl, docker, Prometheus",
+	 {.tls12 = true, .tls13 = true, .h2 = true, .http1 = true, .extended_master = true},
+	 true},
 };
 
 /* A kind's connection, and what is decided for the request on it. */
@@ -35,6 +45,7 @@ struct visit {
 	struct tls_hello hello;
 	struct gw_preview_client *client;
 	bool demanded; /* the handshake on demand */
+	bool never_renegotiates;
 };
 
 static enum tls_version version_of(const struct visit *visit, const struct tls_policy *manner)
@@ -103,6 +114,16 @@ static void take_course(const struct visit *visit)
 	}
 }
 
+/* OpenSSL ends a connection whose client answers with a no_renegotiation alert. */
+static void end(const struct visit *visit)
+{
+	struct gw_preview_client *client = visit->client;
+
+	client->asked = client->ends = true;
+	client->verdict = THAW_VERDICT_IMPOSSIBLE;
+	client->reason = THAW_REASON_REFUSED_RENEG;
+}
+
 /* As thaw_conn_ask() does. */
 static void ask(const struct visit *visit, const struct ask_facts *facts, const struct gw_decision *decision,
 		enum thaw_reason why)
@@ -117,6 +138,12 @@ static void ask(const struct visit *visit, const struct ask_facts *facts, const 
 
 	client->means = facts->means;
 	client->moment = plan.moment;
+	client->drains = plan.step == ASK_STEP_DRAIN_FIRST;
+	if (facts->means == THAW_MEANS_RENEGOTIATION && visit->never_renegotiates &&
+	    (plan.step == ASK_STEP_REQUEST || plan.step == ASK_STEP_DRAIN_FIRST)) {
+		end(visit);
+		return;
+	}
 	switch (plan.step) {
 	case ASK_STEP_ACCEPT:
 	case ASK_STEP_JUDGE:
@@ -132,7 +159,6 @@ static void ask(const struct visit *visit, const struct ask_facts *facts, const 
 		settle(visit);
 		break;
 	case ASK_STEP_DRAIN_FIRST:
-		client->drains = true;
 		settle(visit);
 		if (gw_drains_too_much(visit->settings, visit->preview->head.length)) {
 			client->verdict = THAW_VERDICT_OVER_LIMIT;
@@ -233,7 +259,8 @@ void gw_preview_clients(struct gw_preview *preview, const struct gateway *gatewa
 				      .gateway = gateway,
 				      .settings = &preview->found.route->config->certificate,
 				      .hello = kinds[i].hello,
-				      .client = client};
+				      .client = client,
+				      .never_renegotiates = kinds[i].never_renegotiates};
 		*client = (struct gw_preview_client){.name = kinds[i].name, .like = kinds[i].like};
 		visit(&first);
 		if (!client->sent_away || !tls_kind_retries(first.hello.kind))

@@ -12,6 +12,7 @@ LIMIT = 60
 PHA = "TLS 1.3 with post-handshake authentication"
 TLS12 = "TLS 1.3 without it, or TLS 1.2"
 TLS13 = "TLS 1.3 only, without it"
+GO = "HTTP/2, no browser, no renegotiation"
 BROWSER = "HTTP/2 browser"
 
 
@@ -57,6 +58,18 @@ def test_means_of_each_kind_of_client(settings, client):
     assert [clients[BROWSER][key] for key in story] == ["TLSv1.3", "1.1", "handshake", "handshake", False, "accepted", True]
 
 
+def test_a_client_that_refuses_to_renegotiate_loses_its_connection(settings, client):
+    story = ("tls", "means", "verdict", "reason", "allowed", "connection_ends")
+    for options in ({}, {"elsewhere": "https://other.example"}, {"require": "false"}):
+        _, clients = decide(settings(routes=asking("request", **options)), "PUT https://localhost/asks", "--certificate", client)
+        assert [clients[GO][key] for key in story] == ["TLSv1.2", "renegotiation", "impossible", "renegotiation-refused", False, True]
+        assert not any("connection_ends" in one for name, one in clients.items() if name != GO)
+    path = settings(routes=asking("request", elsewhere="https://other.example"))
+    path.write_text(path.read_text().replace("    routes:\n", "    without_post_handshake: refuse\n    routes:\n", 1))
+    _, clients = decide(path, "PUT https://localhost/asks", "--certificate", client)
+    assert (clients[GO]["status"], clients[GO]["location"], clients[GO]["tls"]) == (307, "https://other.example", "TLSv1.3")
+
+
 def test_without_a_body_it_is_asked_at_the_headers(settings, client):
     for request, options in (("GET https://localhost/late", ()), ("PUT https://localhost/late", ("--header", "Content-Length: 0"))):
         _, clients = decide(settings(), request, "--certificate", client, *options)
@@ -67,7 +80,7 @@ def test_no_certificate(settings):
     _, clients = decide(settings(), "GET https://localhost/late")
     assert (clients[PHA]["verdict"], clients[PHA]["reason"], clients[PHA]["status"]) == ("declined", "no-certificate", 403)
     _, clients = decide(settings(routes=asking("request", require="false")), "GET https://localhost/asks")
-    assert all(one["allowed"] and not one["identity"] for one in clients.values())
+    assert all(one["allowed"] and not one["identity"] for name, one in clients.items() if name != GO)
 
 
 def test_a_certificate_of_another_ca_is_rejected(settings, tmp_path):

@@ -115,7 +115,7 @@ class Issuer:
         settings = self.folder / "issuer.cnf"
         settings.write_text(
             f"[ca]\ndefault_ca=one\n[one]\ndatabase={database}\nnew_certs_dir={self.folder}\nrand_serial=yes\nunique_subject=no\n"
-            "default_md=sha256\npolicy=any\n[any]\ncommonName=optional\n"
+            "default_md=sha256\npolicy=any\n[any]\norganizationName=optional\ncommonName=optional\n"
         )
         openssl("ca", "-config", settings, "-batch", *arguments)
 
