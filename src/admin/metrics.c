@@ -71,6 +71,9 @@ static void gateway(const struct admin_sight *sight, struct buffer *text)
 	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all configured workers.", board->ready);
 	single(text, "thaw_configuration", GAUGE, "Number of the configuration in use; the first is 1.",
 	       board->configuration);
+	single(text, "thaw_reload_refused", GAUGE,
+	       "1 if the last reload was refused, so that an earlier configuration is in use.", board->refused);
+	single(text, "thaw_reloads_refused_total", COUNTER, "Refused reloads.", board->reloads_refused);
 	single(text, "thaw_workers_wanted", GAUGE, "Configured workers.", board->workers_wanted);
 	single(text, "thaw_workers_ready", GAUGE, "Workers of the configuration in use that are serving and not stuck.",
 	       board->workers_ready);

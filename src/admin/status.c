@@ -194,15 +194,26 @@ static json_t *verdicts(const struct board_view *board)
 			 "steps", verdict_steps(board));
 }
 
+/* null: the last reload was taken, or there was none. */
+static json_t *refusal(const struct admin_sight *sight)
+{
+	const struct board_refusal *last = &sight->board->refusal;
+	uint64_t age_ms = sight->now_ms > last->since_ms ? sight->now_ms - last->since_ms : 0;
+
+	return sight->board->refused ? json_pack("{s:s, s:o}", "why", last->why, "age_ms", number(age_ms))
+				     : json_null();
+}
+
 static json_t *whole(const struct admin_sight *sight)
 {
 	const struct board_view *board = sight->board;
 
-	return json_pack("{s:s, s:b, s:s, s:i, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-			 thaw_version(), "ready", (int)board->ready, "phase", admin_phase_name(board->phase),
-			 "configuration", (int)board->configuration, "workers_wanted", (int)board->workers_wanted,
-			 "workers_ready", (int)board->workers_ready, "time_ms", (json_int_t)sight->wall_ms, "uptime_ms",
-			 number(sight->now_ms - sight->admin->began_ms), "workers",
+	return json_pack("{s:s, s:b, s:s, s:i, s:o, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "version", thaw_version(), "ready", (int)board->ready, "phase", admin_phase_name(board->phase),
+			 "configuration", (int)board->configuration, "reload_refused", refusal(sight), "workers_wanted",
+			 (int)board->workers_wanted, "workers_ready", (int)board->workers_ready, "time_ms",
+			 (json_int_t)sight->wall_ms, "uptime_ms", number(sight->now_ms - sight->admin->began_ms),
+			 "workers",
 			 list_of(board->workers, board->worker_count, sizeof(*board->workers), worker_of, NULL), "asks",
 			 list_of(board->asks, board->ask_count, sizeof(*board->asks), ask_of, sight), "verdicts",
 			 verdicts(board), "outcomes", outcomes(&board->sums), "totals", totals(&board->sums), "spool",

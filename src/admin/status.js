@@ -90,6 +90,11 @@
 			state.textContent = text; // only a change is read aloud
 		byId("facts").textContent =
 			`version ${now.version} · configuration ${now.configuration} · up ${time(now.uptime_ms)}`;
+		const refusal = byId("refusal"), refused = now.reload_refused;
+		const why = refused ? `The last reload was refused; configuration ${now.configuration} is in use. ${refused.why}` : "";
+		refusal.hidden = !refused;
+		if (refusal.textContent !== why)
+			refusal.textContent = why;
 		document.title = now.ready ? `Thaw: ${now.asks.length} asks` : "Thaw: not ready";
 	}
 

@@ -12,6 +12,7 @@ const uint64_t board_machine_ms[BOARD_BUCKETS] = {5, 10, 25, 50, 100, 250, 500, 
 
 _Static_assert(sizeof(struct board_ask_text) % sizeof(uint64_t) == 0, "copied in words");
 _Static_assert(sizeof(struct board_server_text) % sizeof(uint64_t) == 0, "copied in words");
+_Static_assert(sizeof(struct board_refusal) % sizeof(uint64_t) == 0, "copied in words");
 _Static_assert(sizeof(board_word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2, "shared by processes");
 
 /* ---- the whole ---- */
@@ -57,7 +58,20 @@ void board_enter(struct board *board, enum board_phase phase, unsigned configura
 		return;
 	board_word_write(&board->notice->configuration, configuration);
 	board_word_write(&board->notice->workers, workers);
+	board_word_write(&board->notice->refused, 0);
 	atomic_store_explicit(&board->notice->phase, phase, memory_order_release);
+}
+
+void board_refuse(struct board *board, const char *why, uint64_t now_ms)
+{
+	struct board_refusal refusal = {.since_ms = now_ms};
+
+	if (board == NULL)
+		return;
+	board_text(refusal.why, sizeof(refusal.why), why, strlen(why));
+	board_words_store(&board->notice->refusal_seq, board->notice->refusal, &refusal, BOARD_WORDS(refusal));
+	board_word_add(&board->notice->refusals, 1);
+	board_word_write(&board->notice->refused, 1);
 }
 
 /* ---- places ---- */

@@ -40,6 +40,8 @@ enum board_phase { BOARD_STARTING, BOARD_SERVING, BOARD_STOPPING, BOARD_PHASES }
 
 /* configuration: the number of the one that serves, with so many workers. */
 void board_enter(struct board *board, enum board_phase phase, unsigned configuration, unsigned workers);
+/* A reload was refused, for this cause. It stays on the board until board_enter(). */
+void board_refuse(struct board *board, const char *why, uint64_t now_ms);
 
 /* A free place for a worker that is about to be started; -1: none is left, or board is NULL. */
 int board_take(struct board *board, unsigned configuration);

@@ -96,6 +96,8 @@ struct board_notice { /* aligned as what follows it in the map: struct board_pla
 	alignas(64) board_word phase;
 	board_word configuration, workers;
 	board_word places_used, servers_used; /* all beyond were never used */
+	board_word refusals, refused, refusal_seq;
+	board_word refusal[BOARD_WORDS(struct board_refusal)];
 	struct board_server servers[BOARD_SERVERS];
 };
 

@@ -159,6 +159,19 @@ static void add_servers(struct board_view *view, const struct board *board, size
 	}
 }
 
+static void add_refusal(struct board_view *view, const struct board_notice *notice)
+{
+	struct board_refusal refusal;
+
+	view->reloads_refused = board_word_read(&notice->refusals);
+	if (board_word_read(&notice->refused) == 0 ||
+	    !load_text(&notice->refusal_seq, notice->refusal, &refusal, BOARD_WORDS(refusal)))
+		return;
+	view->refused = true;
+	view->refusal.since_ms = refusal.since_ms;
+	take_text(view->refusal.why, refusal.why, sizeof(refusal.why));
+}
+
 struct board_view *board_view_new(const struct board *board, uint64_t now_ms, int64_t wall_ms)
 {
 	const struct board_notice *notice = board->notice;
@@ -179,6 +192,7 @@ struct board_view *board_view_new(const struct board *board, uint64_t now_ms, in
 	view->phase = (enum board_phase)at_most(&notice->phase, BOARD_PHASES - 1);
 	view->configuration = (unsigned)board_word_read(&notice->configuration);
 	view->workers_wanted = (unsigned)board_word_read(&notice->workers);
+	add_refusal(view, notice);
 	view->steps_end_ms = (int64_t)last * BOARD_STEP_MS;
 	for (size_t i = 0; i < places; i++) {
 		add_sums(&view->sums, &board->blocks[i]);

@@ -100,12 +100,23 @@ struct board_server_view {
 	struct board_server_sums sums;
 };
 
+#define BOARD_REFUSAL_MAX 512
+
+/* The last reload, if it was refused. */
+struct board_refusal {
+	uint64_t since_ms; /* on the clock of the workers */
+	char why[BOARD_REFUSAL_MAX];
+};
+
 struct board_view {
 	enum board_phase phase;
 	unsigned configuration;
 	unsigned workers_wanted, workers_ready, workers_full; /* of that configuration */
 	bool full;                                            /* none of them can take a connection */
-	bool ready; /* it serves, every worker of it moves, and it takes connections */
+	bool ready;               /* it serves, every worker of it moves, and it takes connections */
+	uint64_t reloads_refused; /* since the start */
+	bool refused;             /* the last reload was */
+	struct board_refusal refusal;
 	struct board_sums sums;
 	uint64_t steps[BOARD_STEPS][BOARD_VERDICTS]; /* the oldest first; the last one is not over yet */
 	int64_t steps_end_ms;                        /* of the last step; since 1970 */

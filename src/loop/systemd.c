@@ -1,6 +1,7 @@
 #include "loop/systemd.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ void systemd_begin(struct systemd *systemd)
 /* What cannot be told is not: systemd notices by itself what it must. */
 void systemd_ready(const char *status)
 {
-	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=%s", (int)getpid(), status);
+	/* One line: what follows a line break would be another assignment. */
+	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=%.*s", (int)getpid(), (int)strcspn(status, "\r\n"), status);
 }
 
 void systemd_replaced(pid_t by)

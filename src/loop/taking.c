@@ -12,7 +12,8 @@
 #define LEAVE_MS     2000 /* for workers that are told to end, to say that they accept no more */
 #define RETIRING_MAX 6
 #define ROOM_MS      3000
-#define STATUS_MAX   160
+#define WHY_MAX      512
+#define STATUS_MAX   (160 + WHY_MAX)
 
 /* ---- what came of it ---- */
 
@@ -48,12 +49,15 @@ static void call_ready(const struct master *m)
 	free(names);
 }
 
-static void tell_ready(struct master *m, const char *more)
+/* refused: why the last reload was, or NULL. */
+static void tell_ready(struct master *m, const char *refused)
 {
 	char status[STATUS_MAX];
+	unsigned workers = m->serving->slots.count;
 
-	(void)snprintf(status, sizeof(status), "configuration %u serves, with %u workers%s", m->serving->number,
-		       m->serving->slots.count, more);
+	(void)snprintf(status, sizeof(status), "configuration %u serves, with %u worker%s%s%.*s", m->serving->number,
+		       workers, workers == 1 ? "" : "s", refused != NULL ? "; the last reload was refused: " : "",
+		       WHY_MAX, refused != NULL ? refused : "");
 	systemd_ready(status);
 }
 
@@ -78,7 +82,7 @@ void taking_done(struct master *m)
 	tell_listening(m, old);
 	if (old == NULL)
 		upgrade_ready(m);
-	tell_ready(m, "");
+	tell_ready(m, NULL);
 	if (old == NULL) {
 		master_enter(m, PHASE_SERVING);
 		call_ready(m);
@@ -96,8 +100,9 @@ void taking_if_left(struct master *m)
 	if (m->leaving == NULL || (m->now_ms < m->leaving_ms && !slots_all_quiet(&m->leaving->slots)))
 		return;
 	m->leaving = NULL;
-	(void)snprintf(text, sizeof(text), "configuration %u is taken, with %u workers", m->serving->number,
-		       m->serving->slots.count);
+	unsigned workers = m->serving->slots.count;
+	(void)snprintf(text, sizeof(text), "configuration %u is taken, with %u worker%s", m->serving->number, workers,
+		       workers == 1 ? "" : "s");
 	log_say(master_log(m), CONFIG_LOG_INFO, "%s", text);
 	control_tell(&m->control, true, text);
 }
@@ -107,7 +112,8 @@ static void refuse(struct master *m, const char *why)
 	watch_refused(&m->watch);
 	log_say(master_log(m), CONFIG_LOG_ERROR, "the new configuration is refused, all stays as it was: %s", why);
 	control_tell(&m->control, false, why);
-	tell_ready(m, "; a new one was refused");
+	board_refuse(m->board, why, m->now_ms);
+	tell_ready(m, why);
 }
 
 void taking_failed(struct master *m, const char *why)

@@ -4,7 +4,8 @@
  * The admin server over a board that this program fills: as a gateway with two workers looks that is being used. Tells
  * its port on a line of standard output, and ends when standard input does, or after five minutes. Commands on standard
  * input, each answered by its own line once it is seen: "silent" (the second worker stops), "move" (it goes on), "down"
- * (one upstream refuses), "hostile" (somebody asks for a path that is markup).
+ * (one upstream refuses), "hostile" (somebody asks for a path that is markup), "refuse" (a reload is refused, with
+ * markup in the cause), "take" (the next one is not).
  */
 #include <errno.h>
 #include <poll.h>
@@ -260,6 +261,10 @@ static bool obey(struct scene *s)
 	s->down = s->down || strcmp(line, "down\n") == 0;
 	if (strcmp(line, "hostile\n") == 0)
 		(void)begin(s, 1, "192.0.2.66", "/<img src=x onerror=alert(1)>", THAW_MEANS_POST_HANDSHAKE, 0, 0);
+	if (strcmp(line, "refuse\n") == 0)
+		board_refuse(s->board, "thaw.yaml:7: key 'hosts[0].key': <b>missing</b>", s->now_ms);
+	if (strcmp(line, "take\n") == 0)
+		board_enter(s->board, BOARD_SERVING, 1, WORKERS);
 	(void)fputs(line, stdout);
 	return true;
 }

@@ -73,6 +73,17 @@ def test_a_worker_that_does_not_move(page, board):
         assert answer.read() == b"ready\n"
 
 
+def test_a_refused_reload(page, board):
+    assert not page.evaluate("document.getElementById('refusal').checkVisibility()")
+    board.say("refuse")
+    page.wait("document.getElementById('refusal').checkVisibility()")
+    assert page.text("#refusal") == (
+        "The last reload was refused; configuration 1 is in use. thaw.yaml:7: key 'hosts[0].key': <b>missing</b>")  # fmt: skip
+    assert page.evaluate(CONTRAST)[0][0] >= 4.5
+    board.say("take")
+    page.wait("!document.getElementById('refusal').checkVisibility()")
+
+
 def test_upstreams_in_trouble_come_first(page, board):
     page.wait("document.querySelector('#upstreams tbody').rows[0].innerText.includes('slow')")
     assert page.rows("upstreams")[0][:3] == ["reports", "unix:/run/reports.sock", "slow"]

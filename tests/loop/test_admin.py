@@ -8,8 +8,10 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 
 import pytest
+from harness.gateway import binary
 from peer import LIMIT, LISTENS, Client, clients_on_both, is_running, tcp_rows, wait
 
 MIB = 1 << 20
@@ -334,3 +336,24 @@ def port_of(pid):
             continue
     ports = [int(row.ends[0], 16) for row in tcp_rows() if row.state == LISTENS and str(row.inode) in own]
     return ports[0] if len(ports) == 1 else None
+
+
+def test_a_refused_reload_is_shown_until_one_is_taken(seen, settings, tmp_path):
+    gateway, path = seen()
+    assert status(path)["reload_refused"] is None and 'id="refusal"' in get(path, "/")[1]
+    good = (tmp_path / "thaw.yaml").read_text()
+    reload = [binary(), "reload", "-c", tmp_path / "thaw.yaml"]
+    for times in (1, 2):
+        (tmp_path / "thaw.yaml").write_text(good.replace("builtin:inspect", "bu\u00efltin", 1))
+        assert subprocess.run(reload, capture_output=True, timeout=LIMIT, check=False).returncode == 78
+        refused = status(path)["reload_refused"]
+        assert refused["why"].startswith(f"{tmp_path}/thaw.yaml:") and "upstream'" in refused["why"] and refused["age_ms"] >= 0
+        assert status(path)["configuration"] == 1 and get(path, "/readyz")[0] == 200
+        now = metrics(path)
+        assert (now["thaw_reload_refused"], now["thaw_reloads_refused_total"]) == (1, times)
+    (tmp_path / "thaw.yaml").write_text(good)
+    assert subprocess.run(reload, capture_output=True, timeout=LIMIT, check=False).returncode == 0
+    wait("the new configuration's admin process", lambda: is_ready(path) and status(path)["configuration"] == 2)
+    assert status(path)["reload_refused"] is None
+    now = metrics(path)
+    assert (now["thaw_reload_refused"], now["thaw_reloads_refused_total"]) == (0, 2)

@@ -535,7 +535,7 @@ def test_who_asks_during_a_reload_is_answered_by_the_next(gated):
     wait("all to have asked", lambda: askers(gateway) == 3)
     gate.let_through(workers=1)
     code, told = answer(first)
-    assert (code, told) == (EX_OK, "configuration 2 is taken, with 1 workers\n")
+    assert (code, told) == (EX_OK, "configuration 2 is taken, with 1 worker\n")
     gate.let_through(workers="many")
     for process in later:
         code, told = answer(process)
