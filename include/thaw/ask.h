@@ -84,8 +84,8 @@ typedef void thaw_msg_fn(int outbound, int version, int content_type, const void
  */
 void thaw_conn_set_msg_callback(thaw_conn *conn, thaw_msg_fn *fn, void *arg);
 
-/* Sets whether a client that offers TLS 1.2, but no post-handshake authentication, is held to 1.2. In the ClientHello
- * callback or before. */
+/* Sets whether a client that offers TLS 1.2, but no post-handshake authentication, is held to 1.2, if the SSL's own
+ * versions have it. In the ClientHello callback or before. */
 void thaw_conn_hold_to_tls12(thaw_conn *conn, bool hold);
 
 /* Requests a certificate in the handshake, which goes on without one, or with one that the trust does not verify: see

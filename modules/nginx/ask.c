@@ -17,6 +17,15 @@ static void leave(void *data)
 		link->again = NULL; /* it was in the request's pool */
 }
 
+/* The request ends, and is logged next. */
+static void end(void *data)
+{
+	thaw_request_t *asked = data;
+
+	if (asked->link != NULL)
+		thaw_settle(asked, THAW_SETTLED);
+}
+
 static ngx_pool_cleanup_t *find(ngx_http_request_t *r)
 {
 	ngx_pool_cleanup_t *cleanup = r->pool->cleanup;
@@ -37,9 +46,14 @@ static thaw_request_t *new_request(ngx_http_request_t *r, const thaw_trust *trus
 {
 	ngx_pool_cleanup_t *cleanup = find(r);
 
-	if (cleanup == NULL && (cleanup = ngx_pool_cleanup_add(r->pool, sizeof(thaw_request_t))) == NULL)
-		return NULL;
-	cleanup->handler = leave;
+	if (cleanup == NULL) {
+		ngx_http_cleanup_t *before_log = ngx_http_cleanup_add(r, 0);
+		if (before_log == NULL || (cleanup = ngx_pool_cleanup_add(r->pool, sizeof(thaw_request_t))) == NULL)
+			return NULL;
+		cleanup->handler = leave;
+		before_log->handler = end;
+		before_log->data = cleanup->data;
+	}
 	thaw_request_t *asked = cleanup->data;
 	*asked = (thaw_request_t){.r = r, .state = THAW_WAITS, .trust = trust};
 	return asked;
@@ -72,6 +86,8 @@ static ngx_int_t outcome(ngx_http_request_t *r, const thaw_location_t *location,
 {
 	if (report->verdict == THAW_VERDICT_ACCEPTED)
 		return NGX_OK;
+	if (report->reason == THAW_REASON_CONNECTION)
+		return NGX_HTTP_CLIENT_CLOSED_REQUEST;
 	if (!location->require)
 		return NGX_DECLINED;
 	ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -101,7 +117,11 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 {
 	thaw_link_t *link = asked->link;
 
-	asked->report = *thaw_conn_report(link->conn);
+	if (asked->state == THAW_WAITS || asked->state == THAW_READS) {
+		if (thaw_link_is_pending(link))
+			thaw_conn_ask_end(link->conn, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, ngx_current_msec);
+		asked->report = *thaw_conn_report(link->conn);
+	}
 	asked->state = state;
 	/* What was pipelined before a renegotiation is not run after it, whoever sent it (CVE-2009-3555; RFC 5746). */
 	if (state == THAW_SETTLED && came_before_renegotiation(asked, link)) {

@@ -49,6 +49,8 @@ static int may_take_file(ngx_http_request_t *r)
 /* If there is one, because the body is larger than client_body_buffer_size, it has a name. */
 static void name_file(ngx_http_request_t *r)
 {
+	if (r->request_body_in_file_only)
+		return; /* client_body_in_file_only says what becomes of it */
 	r->request_body_in_persistent_file = 1;
 	r->request_body_in_clean_file = 1;
 	r->request_body_file_group_access = 1;
@@ -143,7 +145,9 @@ int thaw_body_may_stream(ngx_http_request_t *r)
 {
 	ngx_uint_t i;
 
-	for (i = 0; !may_take_file(r) && i < directives_count; i++) {
+	if (may_take_file(r) || r->request_body_in_file_only)
+		return 0;
+	for (i = 0; i < directives_count; i++) {
 		const u_char *location = r->loc_conf[directives[i].module];
 		if (location != NULL && *(const ngx_flag_t *)(location + directives[i].offset) == 0)
 			return 1;

@@ -1,5 +1,7 @@
 #include "thaw_nginx.h"
 
+#include <ctype.h>
+
 #include <openssl/sha.h>
 
 static ngx_conf_enum_t whens[] = {
@@ -40,6 +42,14 @@ static char *set_ca(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 	return ngx_conf_set_str_slot(cf, command, conf);
 }
 
+static char *set_crl(ngx_conf_t *cf, ngx_command_t *command, void *conf)
+{
+	thaw_location_t *location = conf;
+
+	note_place(cf, &location->crl_place);
+	return ngx_conf_set_str_slot(cf, command, conf);
+}
+
 static char *set_timeout(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 {
 	thaw_location_t *location = conf;
@@ -48,23 +58,44 @@ static char *set_timeout(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 	return wrong == NGX_CONF_OK && location->timeout == 0 ? "must be longer than 0" : wrong;
 }
 
+/* host, host:port, v4:port, [v6] or [v6]:port */
+static int is_authority(const u_char *text, size_t len)
+{
+	const u_char *colon = ngx_strlchr((u_char *)text, (u_char *)text + len, text[0] == '[' ? ']' : ':');
+	size_t i, host = colon != NULL ? (size_t)(colon - text) : len;
+
+	if (text[0] == '[') {
+		u_char address[16];
+		if (colon == NULL || ngx_inet6_addr((u_char *)text + 1, host - 1, address) != NGX_OK)
+			return 0;
+		host++;
+	} else {
+		for (i = 0; i < host; i++)
+			if (!isalnum(text[i]) && strchr("-._", text[i]) == NULL)
+				return 0;
+	}
+	if (host == 0 || host == len)
+		return host != 0;
+	ngx_int_t port = ngx_atoi((u_char *)text + host + 1, len - host - 1);
+	return text[host] == ':' && port > 0 && port < 65536;
+}
+
 /* An origin has no path (RFC 6454 6.2): the target of the request is put after it. */
 static char *set_elsewhere(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 {
-	static const ngx_str_t scheme = ngx_string("https://");
+	static const ngx_str_t scheme = ngx_string("https://"), off = ngx_string("off");
 	thaw_location_t *location = conf;
 	ngx_str_t *value = cf->args->elts;
-	size_t i;
 
 	(void)command;
 	if (location->elsewhere.data != NULL)
 		return "is duplicate";
-	if (value[1].len <= scheme.len || ngx_strncmp(value[1].data, scheme.data, scheme.len) != 0)
-		return "must be an origin such as \"https://certauth.example.com\"";
-	for (i = scheme.len; i < value[1].len; i++)
-		if (value[1].data[i] <= ' ' || value[1].data[i] >= 0x7f || strchr("/?#\\@\"", value[1].data[i]) != NULL)
-			return "must be an origin such as \"https://certauth.example.com\", without a path";
 	location->elsewhere = value[1];
+	if (value[1].len == off.len && ngx_strncmp(value[1].data, off.data, off.len) == 0)
+		location->elsewhere.len = 0;
+	else if (value[1].len <= scheme.len || ngx_strncasecmp(value[1].data, scheme.data, scheme.len) != 0 ||
+		 !is_authority(value[1].data + scheme.len, value[1].len - scheme.len))
+		return "must be \"off\", or an origin without a path such as \"https://certauth.example.com\"";
 	return NGX_CONF_OK;
 }
 
@@ -74,7 +105,7 @@ static char *set_elsewhere(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 ngx_command_t thaw_commands[] = {
 	{ngx_string("thaw_client_certificate"), EVERYWHERE | NGX_CONF_TAKE1, set_when, WHERE(when), whens},
 	{ngx_string("thaw_certificate_authority"), EVERYWHERE | NGX_CONF_TAKE1, set_ca, WHERE(ca), NULL},
-	{ngx_string("thaw_crl"), EVERYWHERE | NGX_CONF_TAKE1, ngx_conf_set_str_slot, WHERE(crl), NULL},
+	{ngx_string("thaw_crl"), EVERYWHERE | NGX_CONF_TAKE1, set_crl, WHERE(crl), NULL},
 	{ngx_string("thaw_crl_check"), EVERYWHERE | NGX_CONF_TAKE1, ngx_conf_set_enum_slot, WHERE(crl_check),
 	 crl_checks},
 	{ngx_string("thaw_verify_depth"), EVERYWHERE | NGX_CONF_TAKE1, ngx_conf_set_num_slot, WHERE(depth), &depths},
@@ -110,6 +141,12 @@ static void free_trust(void *data)
 	thaw_trust_free(&trust);
 }
 
+/* What the library says begins with the file's name. */
+static int is_about(const struct thaw_error *err, const ngx_str_t *file)
+{
+	return file->len > 0 && ngx_strncmp(err->text, file->data, file->len) == 0 && err->text[file->len] == ':';
+}
+
 static char *open_trust(ngx_conf_t *cf, thaw_location_t *location)
 {
 	struct thaw_error err;
@@ -136,8 +173,10 @@ static char *open_trust(ngx_conf_t *cf, thaw_location_t *location)
 	enum thaw_status status = thaw_trust_open(&options, &location->trust, &err);
 	thaw_link_clear_errors();
 	if (status != THAW_OK) {
-		ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"thaw_certificate_authority\" directive: %s in %V:%ui",
-			      err.text, &location->ca_place.file, location->ca_place.line);
+		int crl = is_about(&err, &location->crl) && !is_about(&err, &location->ca);
+		thaw_place_t *place = crl ? &location->crl_place : &location->ca_place;
+		ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"%s\" directive: %s in %V:%ui",
+			      crl ? "thaw_crl" : "thaw_certificate_authority", err.text, &place->file, place->line);
 		return NGX_CONF_ERROR;
 	}
 	size_t left_out = thaw_trust_names_left_out(location->trust);
@@ -184,6 +223,8 @@ char *thaw_merge_location(ngx_conf_t *cf, void *parent, void *child)
 		to->when_place = from->when_place;
 	if (to->ca.data == NULL)
 		to->ca_place = from->ca_place;
+	if (to->crl.data == NULL)
+		to->crl_place = from->crl_place;
 	ngx_conf_merge_uint_value(to->when, from->when, THAW_OFF);
 	ngx_conf_merge_str_value(to->ca, from->ca, "");
 	ngx_conf_merge_str_value(to->crl, from->crl, "");

@@ -23,6 +23,7 @@ static void free_link(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, l
 	link->c = NULL; /* the SSL is not nginx's any more */
 	thaw_link_leave(link);
 	thaw_conn_free(&link->conn);
+	thaw_own_free(link);
 	thaw_link_drop_early(link);
 	ngx_free(link);
 }
@@ -107,6 +108,7 @@ static size_t read_some(thaw_link_t *link, u_char *data, size_t room)
 		status = thaw_conn_read(link->conn, data + len, room - len, &got, ngx_current_msec);
 		len += got;
 	}
+	thaw_own_judge(link);
 	c->ssl->last = NGX_OK;
 	if (status == THAW_WANT_READ || status == THAW_WANT_WRITE) {
 		c->read->ready = 0;
@@ -375,6 +377,7 @@ ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct t
 	 * handshake. */
 	(void)SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_set_cert_cb(ssl, NULL, NULL);
+	thaw_own_begin(link);
 	thaw_link_watch(link, asked);
 	enum thaw_status status = thaw_conn_ask(link->conn, options, ngx_current_msec);
 	thaw_link_clear_errors();

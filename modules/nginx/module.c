@@ -32,6 +32,7 @@ static ngx_int_t set_up(ngx_conf_t *cf)
 	for (i = 0; i < core->servers.nelts; i++) {
 		ngx_http_ssl_srv_conf_t *ssl = servers[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 		thaw_server_t *server = servers[i]->ctx->srv_conf[ngx_http_thaw_module.ctx_index];
+		server->verifies = ssl->verify;
 		if (ssl->ssl.ctx != NULL && thaw_hello_watch(servers[i], server, ssl->ssl.ctx) != NGX_OK)
 			return NGX_ERROR;
 	}

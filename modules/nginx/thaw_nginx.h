@@ -6,6 +6,7 @@
  *	hello.c       the ClientHello: which server block it is for, TLS 1.2, session tickets
  *	link.c        a TLS connection: its thaw_conn, and nginx's reads through it
  *	ask.c         a request: the access phase
+ *	own.c         nginx's own judgement of a late certificate (ssl_verify_client)
  *	body.c        the body of a request that is asked
  *	http2.c       HTTP/2, over which nobody can be asked
  *	variables.c   $thaw_*, $ssl_client_verify
@@ -47,13 +48,14 @@ typedef struct {
 	ngx_flag_t require;
 	ngx_msec_t timeout;
 	ngx_str_t elsewhere; /* an origin; empty: none */
-	thaw_place_t when_place, ca_place;
+	thaw_place_t when_place, ca_place, crl_place;
 	thaw_trust *trust;
 } thaw_location_t;
 
 /* Of a server block. */
 typedef struct {
 	ngx_uint_t asks;            /* one of its locations does */
+	ngx_uint_t verifies;        /* ssl_verify_client */
 	u_char trusts[THAW_ID_LEN]; /* a digest of all that its locations trust */
 	u_char id[THAW_ID_LEN];     /* what its sessions are bound to */
 } thaw_server_t;
@@ -73,6 +75,9 @@ typedef struct {
 	u_char *early;               /* what came after the asked request */
 	size_t at, len;              /* early + at to early + len is still to be read */
 	unsigned reads : 1;          /* nginx reads through it */
+	unsigned own : 1;            /* the next two hold */
+	X509 *own_certificate;       /* that nginx's own trust has judged, NULL: none */
+	long own_result;             /* what it says */
 } thaw_link_t;
 
 typedef enum {
@@ -134,6 +139,14 @@ void thaw_link_watch(thaw_link_t *link, thaw_request_t *asked);
 void thaw_link_leave(thaw_link_t *link);
 /* OpenSSL's errors must not be found by nginx, which takes them for its own. */
 void thaw_link_clear_errors(void);
+
+/* ---- own.c ---- */
+
+/* Before an ask. */
+void thaw_own_begin(thaw_link_t *link);
+/* After whatever may have brought a certificate. */
+void thaw_own_judge(thaw_link_t *link);
+void thaw_own_free(thaw_link_t *link);
 
 /* ---- ask.c ---- */
 

@@ -102,7 +102,7 @@ static int has_certificate(const ngx_http_request_t *r)
 	return r->connection->ssl != NULL && SSL_get0_peer_certificate(r->connection->ssl->connection) != NULL;
 }
 
-/* Where a location asks, its own trust decides. */
+/* Of a request that was asked, the verdict decides, also once it was redirected to a location that does not ask. */
 static ngx_int_t get_verify(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
 {
 	static const char failed[] = "FAILED:";
@@ -111,10 +111,11 @@ static ngx_int_t get_verify(ngx_http_request_t *r, ngx_http_variable_value_t *va
 	const char *why;
 	u_char *text;
 
-	if (location->when == THAW_OFF || !has_certificate(r))
+	if (!has_certificate(r))
 		return nginx_verify(r, value, data);
 	if (!read_report(r, &report))
-		return set_text(value, (const u_char *)"NONE", 4);
+		return location->when == THAW_OFF ? nginx_verify(r, value, data)
+						  : set_text(value, (const u_char *)"NONE", 4);
 	if (report.verdict == THAW_VERDICT_ACCEPTED)
 		return set_text(value, (const u_char *)"SUCCESS", 7);
 	why = report.detail[0] != '\0' ? report.detail : thaw_reason_name(report.reason);

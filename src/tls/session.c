@@ -231,6 +231,11 @@ static void read_extensions(struct tls_session *session, struct ssl_st *ssl)
 			tls_hello_read_extension(&session->hello, types[i], data, len);
 }
 
+static bool has_tls12(SSL *ssl)
+{
+	return SSL_get_min_proto_version(ssl) <= TLS1_2_VERSION && (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_2) == 0;
+}
+
 int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 {
 	struct tls_session *session = tls_session_of(ssl);
@@ -251,8 +256,8 @@ int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	if (!session->hello_read)
 		read_extensions(session, ssl);
 	memcpy(session->name, name, sizeof(name));
-	/* Where it lists TLS 1.2, holding it to that cannot fail. */
-	bool held = session->hold && !session->hello.post_handshake && session->hello.tls12;
+	/* Where it lists TLS 1.2, and the SSL has it, holding it to that cannot fail. */
+	bool held = session->hold && !session->hello.post_handshake && session->hello.tls12 && has_tls12(ssl);
 	if (held)
 		(void)SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
 	/* Only a full handshake lets a client without the extended master secret be asked: see tls_session_means(). */

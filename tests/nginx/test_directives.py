@@ -19,8 +19,19 @@ GOOD = "listen 127.0.0.1:{port} ssl; thaw_certificate_authority {pki}/ca.pem;"
         ("thaw_timeout 0;", '"thaw_timeout" directive must be longer than 0'),
         ("thaw_require perhaps;", 'invalid value "perhaps" in "thaw_require" directive'),
         ("thaw_verify_depth 0;", "value must be between 1 and 100"),
-        ("thaw_elsewhere http://plain.example;", '"thaw_elsewhere" directive must be an origin'),
-        ("thaw_elsewhere https://a.example/path;", "without a path"),
+        ("thaw_timeout -1;", '"thaw_timeout" directive invalid value'),
+        ("thaw_verify_depth 101;", "value must be between 1 and 100"),
+        ("thaw_verify_depth deep;", '"thaw_verify_depth" directive invalid number'),
+        *((f"thaw_elsewhere {wrong};", '"thaw_elsewhere" directive must be "off", or an origin without a path') for wrong in (
+            "http://plain.example", "https://a.example/path", "https://a.example/", "https://", "https://:443", "https://a.example:", "https://a.example:0",
+            "https://a.example:65536", "https://a.example:port", "https://$host", "https://user@a.example", "https://[::1", "https://[::g]", "https://[::1]443", "'https://a b'", "on",
+        )),
+        ("thaw_client_certificate;", 'invalid number of arguments in "thaw_client_certificate" directive'),
+        ("thaw_client_certificate request body;", 'invalid number of arguments in "thaw_client_certificate" directive'),
+        ("thaw_require;", 'invalid number of arguments in "thaw_require" directive'),
+        ("if ($host) {{ thaw_require on; }}", '"thaw_require" directive is not allowed here'),
+        ("thaw_certificate_authority {pki}; thaw_client_certificate body;", '"thaw_certificate_authority" directive: '),
+        ("thaw_certificate_authority ''; thaw_client_certificate body;", 'no "thaw_certificate_authority" is defined'),
         ("thaw_crl_check some;", 'invalid value "some"'),
     ],
 )  # fmt: skip
@@ -30,6 +41,129 @@ def test_wrong_setting_is_told_with_file_and_line(nginx, text, words):
     line = next(at for at, each in enumerate((one.folder / "nginx.conf").read_text().splitlines(), 1) if each and each == text.format(pki=one.pki))
     assert code == 1
     assert words in said and f"nginx.conf:{line}" in said, said
+
+
+@pytest.mark.parametrize("crl", ("nowhere.crl", "{pki}/ca.pem", "{pki}/server.key", "{pki}", "/dev/null"))
+def test_wrong_crl_is_told_with_its_own_line(nginx, crl):
+    """Where CA and CRL are set apart, and inherited."""
+    one = nginx("listen 127.0.0.1:{port} ssl;\nthaw_certificate_authority {pki}/other.pem;\n" f"thaw_crl {crl};\n" "location / {{ thaw_client_certificate request; }}", start=False)
+    (one.pki / "other.pem").write_text((one.pki / "ca.pem").read_text())
+    code, said = one.test()
+    line = next(at for at, each in enumerate((one.folder / "nginx.conf").read_text().splitlines(), 1) if each.startswith("thaw_crl "))
+    assert code == 1 and '"thaw_crl" directive: ' in said and f"nginx.conf:{line}" in said, said
+
+
+@pytest.mark.parametrize("origin", ("https://a.example", "HTTPS://A.example:8443", "https://192.0.2.1:1", "https://[2001:db8::1]", "https://[::1]:65535"))
+def test_elsewhere_is_taken_as_it_is(nginx, origin):
+    """And a location can do without it."""
+    one = nginx(GOOD + f"thaw_client_certificate request; thaw_elsewhere {origin}; location / {{{{ }}}} location /here {{{{ thaw_elsewhere off; }}}}")
+    with Raw(one, "1.3", pha=False) as client:
+        answer = client.ask("GET", "/there?x")
+        assert (answer.status, answer.headers["location"]) == (307, f"{origin}/there?x")
+        assert client.ask("GET", "/here").status == 403
+
+
+def _tree(say):
+    """The http block and a server block in which say(level) is at each level."""
+    text = say
+    return text("http"), (
+        "listen 127.0.0.1:{port} ssl; server_name localhost;" + text("server") + "location / {{ proxy_pass http://app; }}"
+        "location /outer {{" + text("location") + "proxy_pass http://app; location /outer/inner {{" + text("nested") + "proxy_pass http://app;"
+        "limit_except GET {{" + text("limit") + "}} }} }}"
+    )
+
+
+PLACES = {"server": ("GET", "/"), "location": ("GET", "/outer"), "nested": ("GET", "/outer/inner"), "limit": ("PUT", "/outer/inner")}
+LEVELS = ("http", *PLACES)
+
+
+def _deep_chain(folder):
+    """A root, and a client's chain with two CA certificates below it."""
+    deep, lower, leaf = Authority(folder, "deep"), folder / "lower.pem", folder / "leaf.pem"
+    deep._new(lower, "/CN=lower", "critical,CA:TRUE", deep.issuing)
+    deep._new(leaf, "/CN=leaf", "CA:FALSE", lower)
+    leaf.write_text("".join(each.read_text() for each in (leaf, lower, deep.issuing)))
+    return deep.root, leaf
+
+
+def _ask(one, method, target, ctx=None, **how):
+    with Raw(one, "1.3", ctx=ctx, **how) as client:
+        return client.ask(method, target, b"body" if method == "PUT" else None)
+
+
+@pytest.mark.parametrize("at", LEVELS)
+@pytest.mark.parametrize(
+    "name, value, other",
+    [
+        ("thaw_client_certificate", "request", "off"),
+        ("thaw_certificate_authority", "{pki}/ca.pem", "{pki}/stranger-ca.pem"),
+        ("thaw_require", "off", "on"),
+        ("thaw_verify_depth", "2", "1"),
+        ("thaw_elsewhere", "https://a.example", "https://b.example"),
+        ("thaw_timeout", "100ms", "120s"),
+    ],
+)
+def test_each_directive_is_inherited_and_overridden(nginx, tmp_path, name, value, other, at):
+    """`other` in http, `value` from that level on."""
+    outside = {"thaw_client_certificate": "request", "thaw_certificate_authority": "{pki}/ca.pem"}
+    how = {"identity": None} if name == "thaw_require" else {"pha": False} if name == "thaw_elsewhere" else {}
+    if name == "thaw_verify_depth":
+        outside["thaw_certificate_authority"], leaf = _deep_chain(tmp_path)
+    outside[name] = other
+
+    def say(level):
+        values = {**(outside if level == "http" else {}), **({name: value} if level == at else {})}
+        return "".join(f"{one} {said};" for one, said in values.items())
+
+    http, server = _tree(say)
+    if name == "thaw_elsewhere":
+        server += "ssl_protocols TLSv1.3;"
+    one = nginx(server, http=http)
+    if name == "thaw_verify_depth":
+        how["ctx"] = context(one.pki, "1.3", identity=None)
+        how["ctx"].load_cert_chain(leaf, leaf.with_suffix(".key"))
+    for level, (method, target) in PLACES.items():
+        reached = LEVELS.index(level) >= LEVELS.index(at)
+        if name == "thaw_timeout":
+            if reached:
+                with Raw(one, "1.3") as client:
+                    client.send(client.head(method, f"{target}?{level}", "Content-Length: 0"))
+                    assert one.record(f"{target}?{level}")["verdict"] == "timed-out"
+            continue
+        answer = _ask(one, method, target, **how)
+        shown = {
+            "thaw_client_certificate": lambda: answer.json()["fields"].get("x-verdict") == "accepted",  # noqa: B023
+            "thaw_elsewhere": lambda: answer.headers["location"].startswith("https://a.example/"),  # noqa: B023
+        }.get(name, lambda: answer.status == 200)()  # noqa: B023
+        assert shown == reached, (level, answer)
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_verify_depth_of_nginx_is_not_the_location_s(nginx, tmp_path, tls):
+    """ssl_verify_depth, which is 1 by default, is for ssl_client_certificate."""
+    root, leaf = _deep_chain(tmp_path)
+    ask = "proxy_pass http://app; thaw_client_certificate request;"
+    one = nginx(
+        f"listen 127.0.0.1:{{port}} ssl; server_name localhost; ssl_verify_client optional; ssl_client_certificate {{pki}}/ca.pem; thaw_certificate_authority {root};"
+        f"location / {{{{ {ask} }}}} location /low {{{{ {ask} thaw_verify_depth 1; }}}}"
+    )
+    made = context(one.pki, tls, identity=None)
+    made.load_cert_chain(leaf, leaf.with_suffix(".key"))
+    for path, status in (("/", 200), ("/low", 403)):
+        with Raw(one, tls, identity=None) as client:
+            assert client.ask("GET", "/nothing-yet").status == 403
+            client.tls.context = made
+            assert client.ask("GET", path).status == status
+
+
+def test_protocols_of_ssl_conf_command(nginx):
+    """A client that cannot be asked over TLS 1.3 is not held to a version that the server block does not have."""
+    one = nginx(GOOD + "ssl_conf_command MinProtocol TLSv1.3; location / {{ thaw_client_certificate request; proxy_pass http://app; }}")
+    with Raw(one, pha=False) as client:
+        assert client.tls.version() == "TLSv1.3"
+        assert client.ask("GET", "/").status == 403
+    with Raw(one, pha=True) as client:
+        assert client.ask("GET", "/").status == 200
 
 
 def test_right_settings(nginx):

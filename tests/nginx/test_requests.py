@@ -123,6 +123,7 @@ def test_body_over_the_limit_is_413(nginx, payloads, tls):
     with Raw(one, tls) as client:
         client.send(client.head("PUT", "/chunked", "Transfer-Encoding: chunked"), b"100000\r\n", payloads["1m"].data())
         assert client.read().status == 413
+    assert one.record("/chunked")["verdict"] == "cancelled"
 
 
 @pytest.mark.parametrize("tls", VERSIONS)
