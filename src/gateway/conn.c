@@ -232,7 +232,7 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	conn->state = preface ? GW_PREFACE : GW_SILENT;
 	conn->named = !preface;
 	gw_conn_name(conn, peer);
-	pace_start(&conn->pace, gw_states[conn->state].limit_ms, now_ms);
+	pace_start(&conn->pace, gw_state_limit_ms(conn->state, &gateway->config->connections), now_ms);
 	board_connection_opened(gateway->env.board);
 	return conn;
 }

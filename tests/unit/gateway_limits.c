@@ -1,8 +1,8 @@
 /* Limits that the configuration sets, instead of the defaults. */
 #define HOST_SETTINGS "  max_request_body: 1000\n"
-#define TOP_SETTINGS                                                                                       \
-	"connections: { handshake_timeout: 3s, head_timeout: 5s, body_timeout: 7s, keepalive_timeout: 9s " \
-	"}\n"
+#define TOP_SETTINGS                                                                                         \
+	"connections: { first_byte_timeout: 2s, handshake_timeout: 3s, head_timeout: 5s, body_timeout: 7s, " \
+	"keepalive_timeout: 9s }\n"
 #include "gateway_world.h"
 
 #define PUT "PUT / HTTP/1.1\r\nHost: localhost\r\n"
@@ -93,6 +93,24 @@ static void a_handshake_has_its_time(void **state)
 	close_pair(&pair);
 }
 
+/* preface: a PROXY header is awaited first. */
+static void dies_silent(bool preface)
+{
+	struct pair pair = {.conn = NULL};
+
+	wire_open(&wire, WINDOW_MAX);
+	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, preface, START_MS);
+	assert_in_range(dead_after(&pair), 2 * SECOND_MS, 2 * SECOND_MS + 200);
+	gw_conn_free(&pair.conn);
+}
+
+static void a_connection_without_a_byte_has_its_time(void **state)
+{
+	(void)state;
+	dies_silent(false);
+	dies_silent(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +121,7 @@ int main(void)
 		cmocka_unit_test(a_body_has_its_time_whatever_its_framing),
 		cmocka_unit_test(a_connection_without_a_request_has_its_time),
 		cmocka_unit_test(a_handshake_has_its_time),
+		cmocka_unit_test(a_connection_without_a_byte_has_its_time),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
