@@ -24,6 +24,12 @@ static inline bool ascii_is_alnum(char c)
 	return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
 }
 
+/* As servers with CGI's ways fold field names (RFC 3875 4.1.18): letters and digits stay, all else is one sign. */
+static inline char ascii_fold_sign(char c)
+{
+	return (char)(ascii_is_alnum(c) ? ascii_lower(c) : '-');
+}
+
 /* The value of a hexadecimal digit; -1: it is none. */
 static inline int ascii_hex(char c)
 {

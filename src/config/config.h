@@ -359,8 +359,9 @@ void config_free(struct config **config);
 
 const char *config_when_name(enum config_when when);
 
-/* Whether services may take two field names for one: case does not matter, nor which sign stands for '-'. */
-bool config_same_name(const char *a, const char *b);
+/* Whether services may take a field's name for that of the settings, which may have a '*' at its end: case does not
+ * matter, nor which sign stands for '-'. */
+bool config_is_named(const char *pattern, const char *name, size_t len);
 
 /* Whether two settings name the same CAs and the same rules for certificates below them. */
 bool config_same_trust(const struct config_certificate *a, const struct config_certificate *b);

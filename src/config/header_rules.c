@@ -3,14 +3,14 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/ascii.h"
 #include "config/schema.h"
 
 #define RULES_MAX     64    /* of one direction of a host or a route */
 #define NAME_MAX_LEN  64    /* bytes */
 #define VALUE_MAX_LEN 4096  /* bytes */
 #define TEXT_MAX      16384 /* bytes of names and literal text that are written for one request or response */
-#define LETTERS       "abcdefghijklmnopqrstuvwxyz0123456789_."
+#define LETTERS       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+#define VALUE_TEXT    "a field's value, perhaps with variables in braces"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -42,26 +42,25 @@ static const char *const variables[CONFIG_VARIABLES] = {
 	[CONFIG_VAR_UNVERIFIED_PEM] = "unverified.certificate_pem",
 };
 
-/* They frame a message or are about one connection, or the gateway writes them anew. Folded, as config_fold() does. */
+/* They frame a message or are about one connection, or the gateway writes them anew. Folded. */
 static const char *const fixed[] = {
-	"connection",          "content-length",   "expect",       "host",
-	"http2-settings",      "keep-alive",       "max-forwards", "proxy-authenticate",
-	"proxy-authorization", "proxy-connection", "te",           "trailer",
-	"transfer-encoding",   "upgrade",          "via",
+	"connection",
+	"content-length",
+	"date",
+	"expect",
+	"host",
+	"http2-settings",
+	"keep-alive",
+	"max-forwards",
+	"proxy-authenticate",
+	"proxy-authorization",
+	"proxy-connection",
+	"te",
+	"trailer",
+	"transfer-encoding",
+	"upgrade",
+	"via",
 };
-
-/* As services fold names (RFC 3875 4.1.18): case does not matter, nor which sign stands for '-'. */
-static char fold(char c)
-{
-	return (char)(ascii_is_alnum(c) ? ascii_lower(c) : '-');
-}
-
-bool config_same_name(const char *a, const char *b)
-{
-	for (; *a != '\0' && fold(*a) == fold(*b); a++, b++)
-		;
-	return *a == '\0' && *b == '\0';
-}
 
 static enum thaw_status check_name(const struct config_at *at, const char *name)
 {
@@ -74,7 +73,7 @@ static enum thaw_status check_name(const struct config_at *at, const char *name)
 				     "as '-'",
 				     quoted.text, NAME_MAX_LEN);
 	for (size_t i = 0; i < COUNT(fixed); i++)
-		if (config_same_name(name, fixed[i]))
+		if (config_is_named(fixed[i], name, strlen(name)))
 			return config_refuse(at,
 					     "'%s' cannot be changed: it frames a message, is about one connection, or "
 					     "is written by the gateway; allowed: other fields%s",
@@ -105,7 +104,7 @@ static enum thaw_status begin_rule(const struct config_at *at, struct config_hea
 	if (check_name(at, name) != THAW_OK)
 		return THAW_FAILED;
 	for (size_t i = 0; i < headers->own_count; i++)
-		if (config_same_name(headers->own[i].name, name) &&
+		if (config_is_named(headers->own[i].name, name, strlen(name)) &&
 		    (action != CONFIG_HEADER_ADD || headers->own[i].action == CONFIG_HEADER_REMOVE))
 			return config_refuse(at, "the field '%s' is named by another rule beside it",
 					     config_quote(name, strlen(name)).text);
@@ -116,29 +115,47 @@ static enum thaw_status begin_rule(const struct config_at *at, struct config_hea
 	return config_set_text(at, &(*rule)->name, name, strlen(name));
 }
 
-/* The variable that begins at the text, its length with the braces in *len. 0: none; CONFIG_VARIABLES: an unknown one.
- */
-static unsigned find_variable(const char *text, size_t *len)
+static unsigned variable_named(const char *name, size_t len)
 {
-	size_t name = text[0] == '{' ? strspn(text + 1, LETTERS) : 0;
-
-	*len = name + 2;
-	if (name == 0 || text[name + 1] != '}')
-		return CONFIG_VAR_TEXT;
 	for (unsigned i = CONFIG_VAR_TEXT + 1; i < CONFIG_VARIABLES; i++)
-		if (strlen(variables[i]) == name && memcmp(variables[i], text + 1, name) == 0)
+		if (strlen(variables[i]) == len && memcmp(variables[i], name, len) == 0)
 			return i;
 	return CONFIG_VARIABLES;
 }
 
+/*
+ * The variable that begins at the text, its length with the braces in *len. CONFIG_VAR_TEXT: none begins here;
+ * CONFIG_VARIABLES: one that is unknown, or not written as it must be, which would be sent as plain text.
+ */
+static unsigned find_variable(const char *text, size_t *len)
+{
+	*len = 1;
+	if (text[0] != '{')
+		return CONFIG_VAR_TEXT;
+	size_t blanks = strspn(text + 1, " "), name = strspn(text + 1 + blanks, LETTERS);
+	size_t end = 1 + blanks + name + strspn(text + 1 + blanks + name, " ");
+	unsigned variable = variable_named(text + 1 + blanks, name);
+	bool closed = text[end] == '}';
+
+	if (name == 0 || (!closed && variable == CONFIG_VARIABLES))
+		return CONFIG_VAR_TEXT;
+	*len = end + closed;
+	return closed && end == 1 + name ? variable : CONFIG_VARIABLES;
+}
+
 static enum thaw_status refuse_variable(const struct config_at *at, const char *text, size_t len)
 {
+	struct config_quoted quoted = config_quote(text, len);
+
+	if (text[len - 1] != '}')
+		return config_refuse(at, "'%s' has no '}'; allowed: {NAME}; a plain '{' is '{{'", quoted.text);
 	return config_refuse(at,
 			     "unknown variable '%s'; allowed: client.address, client.port, tls.version, tls.cipher, "
-			     "request.id, request.host, and 'identity.' followed by verified, subject, common_name, "
-			     "issuer, serial, sha256, not_before, not_after, san.dns, san.email, san.uri, san.ip, "
-			     "certificate, certificate_pem or chain; for a plain '{' write '{{'",
-			     config_quote(text, len).text);
+			     "request.id, request.host, identity.* (verified, subject, common_name, issuer, serial, "
+			     "sha256, not_before, not_after, san.dns, san.email, san.uri, san.ip, certificate, "
+			     "certificate_pem, chain), unverified.* (reason, sha256, certificate, certificate_pem); a "
+			     "plain '{' is '{{'",
+			     quoted.text);
 }
 
 static enum thaw_status add_piece(const struct config_at *at, struct config_header *rule, unsigned variable,
@@ -179,6 +196,42 @@ static enum thaw_status read_value(const struct config_at *at, struct config_hea
 	return i > from ? add_piece(at, rule, CONFIG_VAR_TEXT, text + from, i - from) : THAW_OK;
 }
 
+static enum thaw_status read_rule(const struct config_at *at, struct config_headers *headers,
+				  enum config_header_action action, const char *name)
+{
+	struct config_scalar scalar;
+	struct config_header *header;
+
+	if (begin_rule(at, headers, action, name, &header) != THAW_OK ||
+	    config_text(at, &scalar, action == CONFIG_HEADER_ADD ? VALUE_TEXT ", or a list of these" : VALUE_TEXT) !=
+		    THAW_OK)
+		return THAW_FAILED;
+	if (scalar.len > VALUE_MAX_LEN)
+		return config_refuse(at, "the value has %zu bytes; allowed: 1 to %d", scalar.len, VALUE_MAX_LEN);
+	if (scalar.text[0] == ' ' || scalar.text[scalar.len - 1] == ' ')
+		return config_refuse(at, "the value begins or ends with a blank, which is not part of a "
+					 "field's value (RFC 9110 5.5); allowed: the same without it");
+	return read_value(at, header, scalar.text);
+}
+
+/* Of one field: a value, or several that are added. */
+static enum thaw_status read_field(const struct config_at *at, struct config_headers *headers,
+				   enum config_header_action action)
+{
+	size_t count;
+
+	if (action != CONFIG_HEADER_ADD || !config_is_list(at))
+		return read_rule(at, headers, action, at->key);
+	if (config_list(at, &count, VALUE_TEXT ", or a list of these") != THAW_OK)
+		return THAW_FAILED;
+	for (size_t i = 0; i < count; i++) {
+		struct config_at item = config_item(at, i);
+		if (read_rule(&item, headers, action, at->key) != THAW_OK)
+			return THAW_FAILED;
+	}
+	return THAW_OK;
+}
+
 static enum thaw_status read_values(const struct config_at *at, const struct config_rule *rule,
 				    enum config_header_action action, struct config_headers *headers)
 {
@@ -188,19 +241,7 @@ static enum thaw_status read_values(const struct config_at *at, const struct con
 		return THAW_FAILED;
 	for (size_t i = 0; i < pairs; i++) {
 		struct config_at value;
-		struct config_scalar scalar;
-		struct config_header *header;
-		if (config_pair(at, i, &value, &line) != THAW_OK ||
-		    begin_rule(&value, headers, action, value.key, &header) != THAW_OK ||
-		    config_text(&value, &scalar, "a field's value, perhaps with variables in braces") != THAW_OK)
-			return THAW_FAILED;
-		if (scalar.len > VALUE_MAX_LEN || scalar.len == 0)
-			return config_refuse(&value, "the value has %zu bytes; allowed: 1 to %d", scalar.len,
-					     VALUE_MAX_LEN);
-		if (scalar.text[0] == ' ' || scalar.text[scalar.len - 1] == ' ')
-			return config_refuse(&value, "the value begins or ends with a blank, which is not part of a "
-						     "field's value (RFC 9110 5.5); allowed: the same without it");
-		if (read_value(&value, header, scalar.text) != THAW_OK)
+		if (config_pair(at, i, &value, &line) != THAW_OK || read_field(&value, headers, action) != THAW_OK)
 			return THAW_FAILED;
 	}
 	return THAW_OK;
@@ -239,7 +280,8 @@ enum thaw_status config_read_headers_remove(const struct config_at *at, const st
 static bool is_overruled(const struct config_header *of_host, const struct config_headers *route)
 {
 	for (size_t i = 0; i < route->own_count; i++)
-		if (route->own[i].action != CONFIG_HEADER_ADD && config_same_name(route->own[i].name, of_host->name))
+		if (route->own[i].action != CONFIG_HEADER_ADD &&
+		    config_is_named(route->own[i].name, of_host->name, strlen(of_host->name)))
 			return true;
 	return false;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "config/schema.h"
 
 #define NAMES_MAX      64
@@ -13,45 +14,18 @@
 #define ALNUM  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define TCHARS ALNUM "!#$%&'+-.^_`|~" /* RFC 9110 5.6.2, but for '*' */
 
-/* NULL: it is one. */
-typedef const char *why_not_fn(const char *text, size_t len);
-
-struct kind {
-	size_t most; /* elements of a list */
-	why_not_fn *why_not;
-};
-
-/* into: a char **, which becomes an array of strings that ends with NULL. */
-static enum thaw_status read_list(const struct config_at *at, const struct config_rule *rule, const struct kind *kind,
-				  void *into)
+bool config_is_named(const char *pattern, const char *name, size_t len)
 {
-	size_t count;
+	size_t own = strlen(pattern);
+	bool beginning = own > 0 && pattern[own - 1] == '*';
 
-	if (config_list(at, &count, rule->allowed) != THAW_OK)
-		return THAW_FAILED;
-	if (count > kind->most)
-		return config_refuse(at, "the list has %zu elements; allowed: at most %zu", count, kind->most);
-	char **names = calloc(count + 1, sizeof(*names));
-	if (names == NULL)
-		return config_no_memory(at);
-	*(char ***)into = names;
-	for (size_t i = 0; i < count; i++) {
-		struct config_at item = config_item(at, i);
-		struct config_scalar scalar;
-		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
-			return THAW_FAILED;
-		const char *why = kind->why_not(scalar.text, scalar.len);
-		if (why != NULL)
-			return config_refuse(&item, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text,
-					     why, rule->allowed);
-		for (size_t k = 0; k < i; k++)
-			if (strcasecmp(names[k], scalar.text) == 0)
-				return config_refuse(&item, "'%s' is there twice",
-						     config_quote(scalar.text, scalar.len).text);
-		if (config_set_text(&item, &names[i], scalar.text, scalar.len) != THAW_OK)
-			return THAW_FAILED;
-	}
-	return THAW_OK;
+	own -= beginning;
+	if (beginning ? len < own : len != own)
+		return false;
+	for (size_t i = 0; i < own; i++)
+		if (ascii_fold_sign(pattern[i]) != ascii_fold_sign(name[i]))
+			return false;
+	return true;
 }
 
 bool config_is_field_name(const char *text, size_t len)
@@ -86,12 +60,12 @@ static const char *why_not_stripped(const char *text, size_t len)
 
 enum thaw_status config_read_strip(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	return read_list(at, rule, &(struct kind){NAMES_MAX, why_not_stripped}, into);
+	return config_read_texts(at, rule, &(struct config_kind){.most = NAMES_MAX, .why_not = why_not_stripped}, into);
 }
 
 enum thaw_status config_read_pass(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	return read_list(at, rule, &(struct kind){NAMES_MAX, why_no_name}, into);
+	return config_read_texts(at, rule, &(struct config_kind){.most = NAMES_MAX, .why_not = why_no_name}, into);
 }
 
 /* into: a char *. */
@@ -130,7 +104,8 @@ enum thaw_status config_read_upgrade(const struct config_at *at, const struct co
 	struct config_scalar scalar;
 
 	if (!config_is_text(at))
-		return read_list(at, rule, &(struct kind){NAMES_MAX, why_no_protocol}, into);
+		return config_read_texts(at, rule, &(struct config_kind){.most = NAMES_MAX, .why_not = why_no_protocol},
+					 into);
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	if (strcmp(scalar.text, "none") != 0)
@@ -150,33 +125,29 @@ static const char *why_no_method(const char *text, size_t len)
 
 enum thaw_status config_read_methods(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	return read_list(at, rule, &(struct kind){METHODS_MAX, why_no_method}, into);
+	return config_read_texts(at, rule, &(struct config_kind){.most = METHODS_MAX, .why_not = why_no_method}, into);
 }
 
-/* A client could write these fields beside the gateway's own. */
+/* A client could write these fields beside the gateway's own: in any spelling that services take for them. */
 bool config_is_written(const struct config_host *host, const char *name)
 {
 	static const struct {
 		const char *name;
 		unsigned set; /* 0: always */
-		bool beginning;
 	} written[] = {
-		{"Forwarded", 0, false},
-		{"X-Forwarded-For", 0, false},
-		{"X-Forwarded-Proto", 0, false},
-		{"X-Forwarded-Host", 0, false},
-		{"Client-Cert", CONFIG_IDENTITY_RFC9440, true},
-		{"X-Forwarded-Client-Cert", CONFIG_IDENTITY_XFCC, false},
-		{"X-SSL-Client-", CONFIG_IDENTITY_NGINX, true},
+		{"Forwarded", 0},
+		{"X-Forwarded-For", 0},
+		{"X-Forwarded-Proto", 0},
+		{"X-Forwarded-Host", 0},
+		{"Client-Cert*", CONFIG_IDENTITY_RFC9440},
+		{"X-Forwarded-Client-Cert", CONFIG_IDENTITY_XFCC},
+		{"X-SSL-Client-*", CONFIG_IDENTITY_NGINX},
 	};
 
-	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
-		if (written[i].set != 0 && (host->identity & written[i].set) == 0)
-			continue;
-		if (written[i].beginning ? strncasecmp(name, written[i].name, strlen(written[i].name)) == 0
-					 : strcasecmp(name, written[i].name) == 0)
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++)
+		if ((written[i].set == 0 || (host->identity & written[i].set) != 0) &&
+		    config_is_named(written[i].name, name, strlen(name)))
 			return true;
-	}
 	return false;
 }
 

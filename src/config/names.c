@@ -4,27 +4,19 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/ascii.h"
 #include "config/schema.h"
 
 #define HOST_NAME_MAX_LEN 253 /* RFC 1035 3.1, as text without the root's dot */
 #define LABEL_MAX_LEN     63
 #define ROUTE_PATH_MAX    1024
+#define ADMIN_NAMES_MAX   256
 
 static enum thaw_status not_understood(const struct config_at *at, const struct config_rule *rule,
 				       const struct config_scalar *scalar)
 {
 	return config_refuse(at, "'%s' is not understood; allowed: %s", config_quote(scalar->text, scalar->len).text,
 			     rule->allowed);
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_alnum(char c)
-{
-	return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
 }
 
 /* RFC 1123 2.1: labels of letters, digits and inner hyphens; with underscores anywhere, if they are allowed. */
@@ -38,7 +30,7 @@ static bool is_name(const char *text, size_t len, bool underscores)
 		if (end && (label == 0 || label > LABEL_MAX_LEN || text[i - 1] == '-'))
 			return false;
 		bool underscore = !end && underscores && text[i] == '_';
-		if (!end && !underscore && !is_alnum(text[i]) && (text[i] != '-' || label == 0))
+		if (!end && !underscore && !ascii_is_alnum(text[i]) && (text[i] != '-' || label == 0))
 			return false;
 		label = end ? 0 : label + 1;
 	}
@@ -68,7 +60,7 @@ static bool is_server_name(const char *text, size_t len)
 static void to_lower(char *text)
 {
 	for (; *text != '\0'; text++)
-		*text = lower(*text);
+		*text = ascii_lower(*text);
 }
 
 /* The text is a port number of at least that; then it is in *port. */
@@ -208,29 +200,49 @@ enum thaw_status config_read_server_name(const struct config_at *at, const struc
 	return THAW_OK;
 }
 
-static enum thaw_status read_host_name(const struct config_at *at, const struct config_rule *rule, char **name)
+static bool has_beyond_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text > 0x7E)
+			return true;
+	return false;
+}
+
+/* As names are compared: SNI has no dot of the root at the end (RFC 6066 3). */
+static void tidy_name(char *name)
+{
+	name[without_root(name, strlen(name))] = '\0';
+	to_lower(name);
+}
+
+/* NULL: it is a name for a host. */
+static const char *why_no_host(const char *text, size_t len)
 {
 	char unused[INET6_ADDRSTRLEN];
+	size_t skip = strncmp(text, "*.", 2) == 0 ? 2 : 0;
+
+	if (has_beyond_ascii(text))
+		return "has letters beyond ASCII; write the name as clients send it, with 'xn--' (idn2 shows it)";
+	/* RFC 6066 3: SNI carries no literal addresses. */
+	if (strcmp(text, "localhost") != 0 && canonical(AF_INET, text, len, unused))
+		return "is an address, which clients never send as SNI";
+	if (strcmp(text, "*") != 0 && !is_name(text + skip, without_root(text, len) - skip, true))
+		return "is not understood";
+	return NULL;
+}
+
+static enum thaw_status read_host_name(const struct config_at *at, const struct config_rule *rule, char **name)
+{
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
-	size_t len = without_root(scalar.text, scalar.len), skip = strncmp(scalar.text, "*.", 2) == 0 ? 2 : 0;
-	if (strcmp(scalar.text, "*") != 0 && !is_name(scalar.text + skip, len - skip, true)) {
-		(void)not_understood(at, rule, &scalar);
+	const char *why = why_no_host(scalar.text, scalar.len);
+	if (why != NULL)
+		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text, why,
+				     rule->allowed);
+	if (config_set_text(at, name, scalar.text, scalar.len) != THAW_OK)
 		return THAW_FAILED;
-	}
-	/* RFC 6066 3: SNI carries no literal addresses. */
-	if (strcmp(scalar.text, "localhost") != 0 && canonical(AF_INET, scalar.text, scalar.len, unused)) {
-		(void)config_refuse(at,
-				    "the address '%s' is not a host name, clients never send one as SNI; "
-				    "allowed: %s",
-				    scalar.text, rule->allowed);
-		return THAW_FAILED;
-	}
-	/* SNI has no dot of the root at the end (RFC 6066 3). */
-	if (config_set_text(at, name, scalar.text, len) != THAW_OK)
-		return THAW_FAILED;
-	to_lower(*name);
+	tidy_name(*name);
 	return THAW_OK;
 }
 
@@ -244,46 +256,26 @@ enum thaw_status config_read_host_names(const struct config_at *at, const struct
 	if (!single && config_list(at, &count, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	host->names = calloc(count + 1, sizeof(*host->names));
-	if (host->names == NULL) {
-		(void)config_no_memory(at);
-		return THAW_FAILED;
-	}
+	if (host->names == NULL)
+		return config_no_memory(at);
 	for (size_t i = 0; i < count; i++) {
 		struct config_at item = single ? *at : config_item(at, i);
 		if (read_host_name(&item, rule, &host->names[i]) != THAW_OK ||
 		    (i == 0 && read_host_name(&item, rule, &host->name) != THAW_OK))
 			return THAW_FAILED;
-		const char *name = host->names[i];
-		if (i == 0 && config_set_text(at, &host->name, name, strlen(name)) != THAW_OK)
-			return THAW_FAILED;
 	}
 	return THAW_OK;
+}
+
+static const char *why_no_admin_name(const char *text, size_t len)
+{
+	return is_server_name(text, len) ? NULL : "is not understood";
 }
 
 /* Names that the Host field of requests to the admin address may have. into: a NULL-terminated list. */
 enum thaw_status config_read_admin_names(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	char ***names = into;
-	size_t count;
-
-	if (config_list(at, &count, rule->allowed) != THAW_OK)
-		return THAW_FAILED;
-	*names = calloc(count + 1, sizeof(**names));
-	if (*names == NULL)
-		return config_no_memory(at);
-	for (size_t i = 0; i < count; i++) {
-		struct config_at item = config_item(at, i);
-		struct config_scalar scalar;
-		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
-			return THAW_FAILED;
-		size_t len = without_root(scalar.text, scalar.len);
-		if (!is_name(scalar.text, len, true))
-			return not_understood(&item, rule, &scalar);
-		if (config_set_text(&item, &(*names)[i], scalar.text, len) != THAW_OK)
-			return THAW_FAILED;
-		to_lower((*names)[i]);
-	}
-	return THAW_OK;
+	return config_read_texts(at, rule, &(struct config_kind){ADMIN_NAMES_MAX, why_no_admin_name, tidy_name}, into);
 }
 
 /* Whether the path has a segment "." or "..". */

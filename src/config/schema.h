@@ -83,6 +83,15 @@ extern const struct config_word config_when_words[]; /* enum config_when, and co
 enum thaw_status config_set_text(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
 /* The same for a file's name, which begins at the configuration's folder when it is relative. */
 enum thaw_status config_set_file(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
+/* The elements of a list of texts. */
+struct config_kind {
+	size_t most;
+	const char *(*why_not)(const char *text, size_t len); /* what is wrong with one; NULL: nothing is */
+	void (*tidy)(char *text);                             /* to the form that is kept; NULL: as it is written */
+};
+/* Such a list, each element once: *into becomes an array that ends with NULL. */
+enum thaw_status config_read_texts(const struct config_at *at, const struct config_rule *rule,
+				   const struct config_kind *kind, char ***into) THAW_MUST_CHECK;
 /* Whole decimal number without sign or leading zeros, at most max; how many characters it has, 0: none such. */
 size_t config_scan_number(const char *text, uint64_t max, uint64_t *number);
 

@@ -331,6 +331,11 @@ bool config_is_text(const struct config_at *at)
 	return at->node->type == YAML_SCALAR_NODE;
 }
 
+bool config_is_list(const struct config_at *at)
+{
+	return at->node->type == YAML_SEQUENCE_NODE;
+}
+
 bool config_is_mapping(const struct config_at *at)
 {
 	return at->node->type == YAML_MAPPING_NODE;

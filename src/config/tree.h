@@ -55,8 +55,9 @@ enum thaw_status config_list(const struct config_at *at, size_t *count, const ch
 enum thaw_status config_text(const struct config_at *at, struct config_scalar *scalar,
 			     const char *allowed) THAW_MUST_CHECK;
 
-/* Whether the value is text; a mapping. */
+/* Whether the value is text; a list; a mapping. */
 bool config_is_text(const struct config_at *at);
+bool config_is_list(const struct config_at *at);
 bool config_is_mapping(const struct config_at *at);
 
 /* Of a mapping: the i-th pair's key, refused when it is not text, and its value's place (with that key, at key's line

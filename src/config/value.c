@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/amount.h"
@@ -176,6 +177,50 @@ enum thaw_status config_set_text(const struct config_at *at, char **into, const 
 	copy[len] = '\0';
 	free(*into);
 	*into = copy;
+	return THAW_OK;
+}
+
+/* A copy, tidied. */
+static char *copy_tidy(const struct config_at *at, const struct config_kind *kind, const struct config_scalar *scalar)
+{
+	char *text = NULL;
+
+	if (config_set_text(at, &text, scalar->text, scalar->len) != THAW_OK || text == NULL)
+		return NULL;
+	if (kind->tidy != NULL)
+		kind->tidy(text);
+	return text;
+}
+
+enum thaw_status config_read_texts(const struct config_at *at, const struct config_rule *rule,
+				   const struct config_kind *kind, char ***into)
+{
+	size_t count;
+
+	if (config_list(at, &count, rule->allowed) != THAW_OK)
+		return THAW_FAILED;
+	if (count > kind->most)
+		return config_refuse(at, "the list has %zu elements; allowed: at most %zu", count, kind->most);
+	char **texts = calloc(count + 1, sizeof(*texts));
+	if (texts == NULL)
+		return config_no_memory(at);
+	*into = texts;
+	for (size_t i = 0; i < count; i++) {
+		struct config_at item = config_item(at, i);
+		struct config_scalar scalar;
+		if (config_text(&item, &scalar, rule->allowed) != THAW_OK)
+			return THAW_FAILED;
+		struct config_quoted quoted = config_quote(scalar.text, scalar.len);
+		const char *why = kind->why_not(scalar.text, scalar.len);
+		if (why != NULL)
+			return config_refuse(&item, "'%s' %s; allowed: %s", quoted.text, why, rule->allowed);
+		const char *text = texts[i] = copy_tidy(&item, kind, &scalar);
+		if (text == NULL)
+			return THAW_FAILED;
+		for (size_t k = 0; k < i; k++)
+			if (strcasecmp(texts[k], text) == 0)
+				return config_refuse(&item, "'%s' is there twice", quoted.text);
+	}
 	return THAW_OK;
 }
 

@@ -312,20 +312,23 @@ static void put(struct gw_pack *pack, const char *bytes, size_t len)
 	pack->len += len;
 }
 
-bool gw_forward_trailer(const struct config_host *host, struct http_span name)
+/* Some readers add trailers to the fields of the head. */
+bool gw_forward_trailer(const struct gw_trailer_rules *rules, struct http_span name)
 {
-	return http_trailer_allowed(name) &&
-	       !(host != NULL ? gw_identity_is_stripped(host, name) : gw_identity_is_reserved(name));
+	bool reserved =
+		rules->host != NULL ? gw_identity_is_stripped(rules->host, name) : gw_identity_is_reserved(name);
+
+	return http_trailer_allowed(name) && !reserved && !gw_headers_replace(rules->headers, name);
 }
 
-void gw_forward_end(const struct config_host *host, const struct http_trailers *trailers, struct gw_pack *pack)
+void gw_forward_end(const struct gw_trailer_rules *rules, const struct http_trailers *trailers, struct gw_pack *pack)
 {
 	struct http_field field;
 	size_t at = 0;
 
 	put(pack, "0\r\n", 3);
 	while (http_trailers_next(trailers, &at, &field)) {
-		if (!gw_forward_trailer(host, field.name))
+		if (!gw_forward_trailer(rules, field.name))
 			continue;
 		put(pack, field.name.at, field.name.len);
 		put(pack, ": ", 2);

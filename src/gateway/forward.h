@@ -32,11 +32,15 @@ struct gw_outgoing {
 /* Writes its head, and readies rewrite for the response. What does not fit sets the writer's overflow. */
 void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, struct http_writer *writer);
 
-/* Whether a trailer of that name may be passed on: host as below. */
-bool gw_forward_trailer(const struct config_host *host, struct http_span name);
+/* What may not be passed on in trailers, besides what frames, routes or authorises. */
+struct gw_trailer_rules {
+	const struct config_host *host;       /* of a request; NULL for a response */
+	const struct config_headers *headers; /* what they set or remove */
+};
 
-/* The last chunk, and the trailers that may be passed on. There is room in every pack. host: for a request's, which the
- * host's rules for client fields hold for; NULL for a response's. */
-void gw_forward_end(const struct config_host *host, const struct http_trailers *trailers, struct gw_pack *pack);
+bool gw_forward_trailer(const struct gw_trailer_rules *rules, struct http_span name);
+
+/* The last chunk, and the trailers that may be passed on. There is room in every pack. */
+void gw_forward_end(const struct gw_trailer_rules *rules, const struct http_trailers *trailers, struct gw_pack *pack);
 
 #endif

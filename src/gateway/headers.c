@@ -11,7 +11,7 @@ bool gw_headers_replace(const struct config_headers *headers, struct http_span n
 {
 	for (size_t i = 0; i < headers->count; i++)
 		if (headers->rules[i]->action != CONFIG_HEADER_ADD &&
-		    gw_identity_is_named(headers->rules[i]->name, name))
+		    config_is_named(headers->rules[i]->name, name.at, name.len))
 			return true;
 	return false;
 }

@@ -150,11 +150,12 @@ void gw_http2_took(struct gw_stream *stream, size_t len)
 static void send_trailers(struct gw_stream *stream)
 {
 	struct http_field fields[H2_FIELDS_MAX];
+	const struct gw_trailer_rules rules = {.headers = &gw_headers_of(stream)->response};
 	size_t at = 0, count = 0;
 
 	while (stream->trailers != NULL && count < H2_FIELDS_MAX &&
 	       http_trailers_next(stream->trailers, &at, &fields[count]))
-		if (gw_forward_trailer(NULL, fields[count].name))
+		if (gw_forward_trailer(&rules, fields[count].name))
 			count++;
 	if (count > 0)
 		(void)h2_stream_trailers(carrier(stream), fields, count); /* RFC 9110 6.5.1: they may be left out */

@@ -42,11 +42,6 @@ bool gw_identity_is_reserved(struct http_span name);
 struct config_host;
 bool gw_identity_is_stripped(const struct config_host *host, struct http_span name);
 
-/* A field name of the configuration, perhaps with a '*' at its end, and a field's name as servers with CGI's ways see
- * it.
- */
-bool gw_identity_is_named(const char *pattern, struct http_span name);
-
 /* All reserved names, folded: lower case, '-' for every sign. beginning: so do all names that are meant begin. */
 struct gw_reserved {
 	const char *name;

@@ -25,9 +25,10 @@ static void pack_data(struct gw_proxy *proxy, struct gw_pack *pack, const char *
 static void complete(struct gw_stream *stream, struct gw_pack *pack, bool extra)
 {
 	struct gw_proxy *proxy = stream->upstream;
+	const struct gw_trailer_rules rules = {.headers = &gw_headers_of(stream)->response};
 
 	if (proxy->to_chunks)
-		gw_forward_end(NULL, &proxy->trailers, pack);
+		gw_forward_end(&rules, &proxy->trailers, pack);
 	stream->conn->protocol->finish(stream, &proxy->trailers);
 	/* After a repair its next bytes might be read in two ways, too. */
 	bool keep = proxy->reusable && !extra && stream->repairs == 0 &&

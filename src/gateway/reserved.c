@@ -10,18 +10,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* As servers with CGI's ways fold names (RFC 3875 4.1.18): letters and digits stay, all else is one sign. */
-static char fold_sign(char c)
-{
-	return (char)(ascii_is_alnum(c) ? ascii_lower(c) : '-');
-}
-
 static size_t fold(struct http_span name, char *folded, size_t room)
 {
 	size_t len = 0;
 
 	for (; len < name.len && len < room; len++)
-		folded[len] = fold_sign(name.at[len]);
+		folded[len] = ascii_fold_sign(name.at[len]);
 	return len;
 }
 
@@ -212,27 +206,13 @@ bool gw_identity_is_reserved(struct http_span name)
 	return false;
 }
 
-bool gw_identity_is_named(const char *pattern, struct http_span name)
-{
-	size_t len = strlen(pattern);
-	bool beginning = len > 0 && pattern[len - 1] == '*';
-
-	len -= beginning;
-	if (name.len < len || (!beginning && name.len != len))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (fold_sign(pattern[i]) != fold_sign(name.at[i]))
-			return false;
-	return true;
-}
-
 bool gw_identity_is_stripped(const struct config_host *host, struct http_span name)
 {
 	for (char **claimed = host->claimed; claimed != NULL && *claimed != NULL; claimed++)
-		if (gw_identity_is_named(*claimed, name))
+		if (config_is_named(*claimed, name.at, name.len))
 			return true;
 	for (char **strip = host->strip; strip != NULL && *strip != NULL; strip++)
-		if (gw_identity_is_named(*strip, name))
+		if (config_is_named(*strip, name.at, name.len))
 			return true;
 	if (!gw_identity_is_reserved(name))
 		return false;

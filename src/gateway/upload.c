@@ -48,8 +48,11 @@ static bool send_batch(struct gw_stream *stream, struct gw_waits *waits)
 	enum gw_gather came = gw_gather(stream, &pack);
 	if (came == GW_GATHER_OVER)
 		return true;
-	if (came == GW_GATHER_END && pack.chunks)
-		gw_forward_end(gw_conn_host(stream->conn)->config, &stream->body.trailers, &pack);
+	if (came == GW_GATHER_END && pack.chunks) {
+		const struct gw_trailer_rules rules = {gw_conn_host(stream->conn)->config,
+						       &gw_headers_of(stream)->request};
+		gw_forward_end(&rules, &stream->body.trailers, &pack);
+	}
 	gw_proxy_enter(stream, came == GW_GATHER_END ? GW_UP_DONE : GW_UP_BODY);
 	waits->client_read = came == GW_GATHER_READ;
 	waits->client_write = came == GW_GATHER_WRITE;

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from harness import h2
+from harness import h2, plain
 from harness.canned import Canned
 from harness.gateway import Gateway, Settings, binary
 from harness.rawtls import Raw
@@ -136,6 +136,37 @@ def test_a_name_of_another_route_is_stripped(pki, tmp_path, upstream):
             assert b"X-Else: 1" in seen.body and b"forged" not in seen.body
     finally:
         gateway.stop()
+
+
+def test_trailers_do_not_bring_back_what_is_set_or_removed(pki, tmp_path, upstream):
+    """Some readers add trailers to the fields of the head."""
+    headers = "{ request: { set: { X-Role: user }, remove: [ X-Secret ], add: { X-More: a } } }"
+    with front(pki, tmp_path, upstream.port, headers=headers) as gateway, Raw(gateway) as client:
+        trailers = b"X-Role: admin\r\nx_role: admin\r\nX-SECRET: 1\r\nX-More: b\r\n"
+        client.send(client.head("POST", "/x", "Transfer-Encoding: chunked"), b"1\r\na\r\n0\r\n" + trailers + b"\r\n")
+        assert client.read().status == 200
+        seen = upstream.take()
+        assert seen.body == b"1\r\na\r\n0\r\nX-More: b\r\n\r\n" and seen.get(b"x-role") == [b"user"]
+
+
+@pytest.mark.parametrize("version", ("1.1", "2"))
+def test_trailers_of_responses(version, pki, tmp_path):
+    headers = "{ response: { set: { X-Frame-Options: DENY }, remove: [ Server ] } }"
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nServer: x\r\nx_frame_options: ALLOW\r\nX-Else: 1\r\n\r\n"
+
+    def serve(connection):
+        plain.read_head(connection)
+        connection.sendall(answer)
+
+    server = plain.Scripted(serve)
+    with contextlib.closing(server), front(pki, tmp_path, server.port, headers=headers, http2="on") as gateway:
+        if version == "2":
+            trailers = h2.connect(gateway).ask("GET", "/x").trailers
+        else:
+            with Raw(gateway, identity=None) as client:
+                assert client.ask("GET", "/x").body == b"a"
+                trailers = list(client.trailers.items())
+        assert trailers == [("x-else", "1")]
 
 
 def test_request_ids_of_clients(pki, tmp_path, upstream):

@@ -689,8 +689,8 @@ static void header(const struct config_header *rule, enum config_header_action a
 static const char headers_yaml[] =
 	HEAD "  headers:\n"
 	     "    request: { set: { X-Client: 'at {client.address}!', X-Key: k }, remove: [ Cookie ] }\n"
-	     "    response: { set: { Strict-Transport-Security: max-age=1 }, add: { Link: '{{a} {\"b\": {}}' } }\n" TAIL
-	     "    headers:\n"
+	     "    response: { set: { Strict-Transport-Security: max-age=1 }, add: { Link: [ '{{a} {\"b\": {}}', c ] } "
+	     "}\n" TAIL "    headers:\n"
 	     "      request: { set: { x_client: '{request.id}{tls.version}' }, add: { X-Key: other } }\n"
 	     "      response: { remove: [ strict-transport-security ] }\n"
 	     "  - path: /plain\n" SINK;
@@ -713,13 +713,14 @@ static void a_route_begins_with_the_headers_of_its_host(void **state)
 	header(request->rules[1], CONFIG_HEADER_REMOVE, "Cookie", 0);
 	header(request->rules[2], CONFIG_HEADER_SET, "x_client", 2);
 	header(request->rules[3], CONFIG_HEADER_ADD, "X-Key", 1);
-	assert_int_equal(response->count, 2);
+	assert_int_equal(response->count, 3);
 	header(response->rules[0], CONFIG_HEADER_ADD, "Link", 2);
 	assert_string_equal(response->rules[0]->pieces[0].text, "{");
 	assert_string_equal(response->rules[0]->pieces[1].text, "a} {\"b\": {}}");
-	header(response->rules[1], CONFIG_HEADER_REMOVE, "strict-transport-security", 0);
+	header(response->rules[1], CONFIG_HEADER_ADD, "Link", 1);
+	header(response->rules[2], CONFIG_HEADER_REMOVE, "strict-transport-security", 0);
 	assert_int_equal(host->routes[1].headers.request.count, 3);
-	assert_int_equal(host->routes[1].headers.response.count, 2);
+	assert_int_equal(host->routes[1].headers.response.count, 3);
 	config_free(&config);
 }
 

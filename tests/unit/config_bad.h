@@ -68,10 +68,11 @@
 		   "'" name "' cannot be changed: it frames a message, is about one connection, or is written by the " \
 		   "gateway; allowed: other fields" more)
 #define ALLOWED_PREFIX "/ and letters, digits and signs without % escapes, such as /app"
-#define ALLOWED_VARIABLES                                                                                           \
-	"client.address, client.port, tls.version, tls.cipher, request.id, request.host, and 'identity.' followed " \
-	"by verified, subject, common_name, issuer, serial, sha256, not_before, not_after, san.dns, san.email, "    \
-	"san.uri, san.ip, certificate, certificate_pem or chain; for a plain '{' write '{{'"
+#define ALLOWED_VARIABLES                                                                                             \
+	"client.address, client.port, tls.version, tls.cipher, request.id, request.host, identity.* (verified, "      \
+	"subject, common_name, issuer, serial, sha256, not_before, not_after, san.dns, san.email, san.uri, san.ip, "  \
+	"certificate, certificate_pem, chain), unverified.* (reason, sha256, certificate, certificate_pem); a plain " \
+	"'{' is '{{'"
 #define BAD_ADDRESS(value)                                                                                     \
 	{                                                                                                      \
 		END("listen: [ { address: '" value "' } ]\n"),                                                 \
@@ -553,8 +554,7 @@ static const struct bad {
 	 "- name: '10.0.0.1'\n"
 	 "  certificate: c\n"
 	 "  key: k\n" TAIL,
-	 "2: key 'hosts[0].name': the address '10.0.0.1' is not a host name, clients never send one as SNI; "
-	 "allowed: " ALLOWED_NAME},
+	 "2: key 'hosts[0].name': '10.0.0.1' is an address, which clients never send as SNI; allowed: " ALLOWED_NAME},
 	BAD_NAME("[::1]"),
 	BAD_NAME("a:443"),
 	BAD_NAME("llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll"),
@@ -568,7 +568,9 @@ static const struct bad {
 	 "  key: k\n" TAIL,
 	 "2: key 'hosts[0].name': 'lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll....' is not "
 	 "understood; allowed: " ALLOWED_NAME},
-	BAD_NAME("\303\244.example"),
+	{"hosts:\n- name: '\303\244.example'\n  certificate: c\n  key: k\n" TAIL,
+	 "2: key 'hosts[0].name': '\303\244.example' has letters beyond ASCII; write the name as clients send it, with "
+	 "'xn--' (idn2 shows it); allowed: " ALLOWED_NAME},
 	{END("- name: A.Example\n"
 	     "  certificate: c\n"
 	     "  key: k\n" TAIL),
@@ -612,11 +614,25 @@ static const struct bad {
 	BAD_FRAMING("request", "Expect", ""),
 	BAD_FRAMING("request", "Upgrade", ""),
 	BAD_FRAMING("response", "TE", ""),
+	BAD_FRAMING("response", "Date", ""),
 	BAD_FRAMING("response", "Trailer", ""),
 	BAD_FRAMING("response", "Keep-Alive", ""),
 	BAD_FRAMING("response", "content-length", ""),
 	BAD_HEADER("request: { set: { X-A: '{client.adress}' } }", "request.set.X-A",
 		   "unknown variable '{client.adress}'; allowed: " ALLOWED_VARIABLES),
+	BAD_HEADER("request: { set: { X-A: '{identity.Subject}' } }", "request.set.X-A",
+		   "unknown variable '{identity.Subject}'; allowed: " ALLOWED_VARIABLES),
+	BAD_HEADER("request: { set: { X-A: 'a{ client.address }' } }", "request.set.X-A",
+		   "unknown variable '{ client.address }'; allowed: " ALLOWED_VARIABLES),
+	BAD_HEADER("request: { set: { X-A: '{client-address}' } }", "request.set.X-A",
+		   "unknown variable '{client-address}'; allowed: " ALLOWED_VARIABLES),
+	BAD_HEADER("request: { set: { X-A: 'a {client.address, b' } }", "request.set.X-A",
+		   "'{client.address' has no '}'; allowed: {NAME}; a plain '{' is '{{'"),
+	BAD_HEADER("request: { set: { X-A: [ a, b ] } }", "request.set.X-A",
+		   "a list is not allowed here; allowed: a field's value, perhaps with variables in braces"),
+	BAD_HEADER("request: { add: { X-A: [ a, '' ] } }", "request.add.X-A[1]",
+		   "no value is given; allowed: a field's value, perhaps with variables in braces, or a list of "
+		   "these"),
 	BAD_HEADER("response: { add: { X-A: 'a {b}' } }", "response.add.X-A",
 		   "unknown variable '{b}'; allowed: " ALLOWED_VARIABLES),
 	BAD_HEADER("response: { set: { X-A: \"a\\r\\nSet-Cookie: b\" } }", "response.set.X-A",
@@ -633,6 +649,9 @@ static const struct bad {
 	 "5: key 'hosts[0].headers': 'X-Forwarded-For' is a field of requests that this gateway writes itself; "
 	 "allowed: "
 	 "other fields"},
+	{HOST("  headers: { request: { set: { x_forwarded.for: a } } }\n"),
+	 "5: key 'hosts[0].headers': 'x_forwarded.for' is a field of requests that this gateway writes itself; "
+	 "allowed: other fields"},
 	{END("    headers: { request: { remove: [ Forwarded ] } }\n"),
 	 "8: key 'hosts[0].routes[0].headers': 'Forwarded' is a field of requests that this gateway writes itself; "
 	 "allowed: other fields"},
@@ -874,6 +893,8 @@ static const struct bad {
 	 "8: key 'admin.names': a single value is not allowed here; allowed: a list of DNS names, such as [ "
 	 "gateway.example.com "
 	 "]"},
+	{END("admin: { address: 'unix:/a', names: [ a.example, A.example. ] }\n"),
+	 "8: key 'admin.names[1]': 'A.example.' is there twice"},
 	{END("admin: { address: 'unix:/a', names: [ '*.example' ] }\n"),
 	 "8: key 'admin.names[0]': '*.example' is not understood; allowed: a list of DNS names, such as "
 	 "[ gateway.example.com ]"},
