@@ -1,10 +1,10 @@
 /*
- * Who a client is: its accepted certificate as plain data.
+ * A client's identity: its certificate as plain data.
  *
- * Text is UTF-8 without control characters. A name or an alternative name that cannot be written so (a NUL inside,
- * broken UTF-8, an alternative name that is not printable ASCII) is left out.
+ * Text is UTF-8 without control characters. A name that cannot be represented so is omitted: one with a NUL or invalid
+ * UTF-8, or an alternative name that is not printable ASCII.
  *
- * Threads: it belongs to its thaw_conn, and lives and moves with it.
+ * Threads: an identity belongs to its thaw_conn, and may be used by the same thread.
  */
 #ifndef THAW_IDENTITY_H
 #define THAW_IDENTITY_H
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* The kinds of subject alternative names (RFC 5280 4.2.1.6) that are told; others are left out. */
+/* The kinds of subject alternative names (RFC 5280 4.2.1.6) that are reported; others are omitted. */
 enum thaw_san_kind {
 	THAW_SAN_DNS,   /* a host name */
 	THAW_SAN_EMAIL, /* a mailbox */
@@ -38,20 +38,20 @@ struct thaw_der {
 /* The length of a SHA-256 digest. */
 #define THAW_SHA256_LEN 32
 
-/* A client, by its certificate. */
+/* A client's certificate. */
 struct thaw_identity {
 	const char *subject, *issuer; /* RFC 4514 */
-	const char *serial;           /* hexadecimal, upper case, whole bytes; "-" in front if it is negative */
-	int64_t not_before;           /* seconds since 1970-01-01 00:00:00 UTC, as time_t */
-	int64_t not_after;            /* the same */
-	const struct thaw_san *sans;  /* in the certificate's order */
-	size_t san_count;             /* how many sans there are */
-	const uint8_t *sha256;        /* THAW_SHA256_LEN bytes, of the certificate's DER form */
-	const char *sha256_hex;       /* the same in lower-case digits */
-	struct thaw_der certificate;  /* the client's own */
+	const char *serial; /* hexadecimal, upper case, an even number of digits; starts with "-" if negative */
+	int64_t not_before; /* seconds since 1970-01-01 00:00:00 UTC, as time_t */
+	int64_t not_after;  /* the same */
+	const struct thaw_san *sans; /* in the certificate's order */
+	size_t san_count;            /* number of sans */
+	const uint8_t *sha256;       /* THAW_SHA256_LEN bytes, of the certificate's DER form */
+	const char *sha256_hex;      /* the same as lower-case hexadecimal digits */
+	struct thaw_der certificate; /* the client's own */
 	/*
-	 * The CA certificates that the verification went over, from the issuer's on, without a root at its end. None
-	 * where they are more than 8, or 32 KiB: chain_cut is true then.
+	 * The CA certificates of the verified chain, starting with the issuer, without the root. Empty, with chain_cut
+	 * set, if there are more than 8, or more than 32 KiB.
 	 */
 	const struct thaw_der *chain;
 	size_t chain_count;

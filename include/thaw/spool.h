@@ -1,23 +1,22 @@
 /*
- * The spool: a bounded place for the bytes of a request body that arrive while a certificate is awaited.
+ * The spool: bounded storage for the bytes of a request body that arrive while an ask is pending.
  *
- * Three objects. A ledger holds the budgets, in memory that all worker processes share: what may be held in
- * the whole, by one worker, by one client address, by one request. A store is one process's way to the
- * ledger: its chunks of memory and the directory for its files. A spool is one request's queue of bytes: in
- * chunks of memory, the oldest of which move to an unlinked file when memory is short, encrypted with a key that
- * never leaves memory.
+ * There are three objects. A ledger has the quotas, in memory that all worker processes share: in total, per worker,
+ * per client address, and per request. A store belongs to one process: it has its chunks of memory and the directory
+ * for its files. A spool is one request's queue of bytes, in chunks of memory. When memory is short the oldest chunks
+ * move to an unlinked file, encrypted with a key that never leaves memory.
  *
- * No call blocks longer than a bounded number of chunks' writes to the disk take. Every refusal is a reason, and
- * everything held is given back to the ledger when the spool is freed, or when the worker is reclaimed.
- * Counts are of bytes really allocated, not of bytes sent: a chunk is at most as large as what was written before it,
- * and small TLS records cost no more than full ones.
+ * A call blocks at most for writing a bounded number of chunks to the disk. Every refusal has a reason. Everything is
+ * returned to the ledger when the spool is freed, or when the worker is reclaimed. Quotas count allocated bytes, not
+ * sent bytes. A chunk is at most as large as all that was written before it, so small TLS records cost no more than
+ * full ones.
  *
- * When the budgets are nearly spent a store makes room, if its owner calls thaw_store_tend(): bytes that rest move to
- * the disk; and of the spools that thaw_spool_yield() has named, those are ended that have waited longest, of the
- * clients that hold most.
+ * When the quotas are nearly used up a store makes room, if its owner calls thaw_store_tend(): it moves the least
+ * recently written chunks to the disk, and ends spools that thaw_spool_yield() allows to be ended: first those that
+ * have waited longest, of the clients that use most.
  *
- * Threads: a ledger may be used by all threads and processes that share it, at once. A store, with all of its spools,
- * is used by one thread at a time; another thread has a store of its own, with a worker number of its own.
+ * Threads: a ledger may be used by all threads and processes that share it, at once. A store and its spools are used by
+ * one thread at a time; each thread needs its own store, with its own worker number.
  */
 #ifndef THAW_SPOOL_H
 #define THAW_SPOOL_H
@@ -30,54 +29,55 @@ extern "C" {
 
 struct sockaddr;
 
-#define THAW_SPOOL_CHUNK 16384 /* the largest: one full TLS record's plaintext */
+#define THAW_SPOOL_CHUNK 16384 /* bytes of the largest chunk: the plaintext of a full TLS record */
 
 typedef struct thaw_ledger thaw_ledger;
 typedef struct thaw_store thaw_store;
 typedef struct thaw_spool thaw_spool;
 
-/* All in bytes. Each is rounded down to whole chunks; a disk of 0 means memory only. workers is required. */
+/* Quotas, in bytes, rounded down to whole chunks. disk 0: memory only. workers is required. */
 struct thaw_ledger_limits {
 	size_t size;                         /* sizeof(struct thaw_ledger_limits) */
 	unsigned workers;                    /* 1 to 1024 */
-	uint64_t memory, disk;               /* all requests of all workers */
-	uint64_t worker_memory, worker_disk; /* one worker process; 0: as the whole */
-	uint64_t client_memory, client_disk; /* one client address; 0: as the whole */
-	uint64_t request_memory;             /* one request; above it the disk is used; 0: as the client; see below */
+	uint64_t memory, disk;               /* of all requests of all workers */
+	uint64_t worker_memory, worker_disk; /* of one worker process; 0: no separate limit */
+	uint64_t client_memory, client_disk; /* of one client address; 0: no separate limit */
+	uint64_t request_memory; /* of one request, above which the disk is used; 0: as client_memory; see below */
 };
 
 /*
- * A request whose memory is spent goes on to the disk; where there is none the reason is BUDGET_CLIENT. The last eighth
- * of `memory`, and of a client's share of it, is for the first four chunks of each request: so that whoever comes late
- * can begin. A spool that is read back from the disk may take one chunk more than any limit allows: that empties it.
+ * A request that has used its memory continues on the disk; without a disk it is refused with BUDGET_CLIENT. The last
+ * eighth of `memory`, and of a client's share, is reserved for the first four chunks of each request, so that new
+ * requests can start. A spool that is read back from the disk may use one chunk above every limit, since reading back
+ * empties it.
  */
 
-/* What is just being asked for, and may be refused, counts too: so the sums may be over a limit for a moment. */
+/* Current use. It includes requests for memory that may still be refused, so it can exceed a limit briefly. */
 struct thaw_ledger_use {
 	size_t size;           /* sizeof(struct thaw_ledger_use): set by the caller */
-	uint64_t memory, disk; /* held now */
-	uint64_t refused;      /* how often a budget said no, since the ledger was made */
-	uint64_t clients;      /* client addresses that hold something now */
-	uint64_t ended;        /* spools ended to make room, since the ledger was made */
+	uint64_t memory, disk; /* allocated now, in bytes */
+	uint64_t refused;      /* number of refusals since the ledger was made */
+	uint64_t clients;      /* number of client addresses that hold something now */
+	uint64_t ended;        /* number of spools ended to make room since the ledger was made */
 };
 
-/* Makes a ledger: once, before the workers are forked. THAW_FAILED: out of memory, or wrong limits. */
+/* Makes a ledger. Call it once, before the workers are forked. THAW_FAILED: out of memory, or wrong limits. */
 enum thaw_status thaw_ledger_new(const struct thaw_ledger_limits *limits, thaw_ledger **ledger,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
 /* Frees a ledger, once its stores have been freed. Sets the pointer to NULL; *ledger may be NULL. */
 void thaw_ledger_free(thaw_ledger **ledger);
 
-/* Gives back all that a worker held. Only after that worker's process has ended. */
+/* Releases all that a worker held. Call it only after that worker's process has ended. */
 void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker);
 
 /* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */
 enum thaw_status thaw_ledger_read_use(const thaw_ledger *ledger, struct thaw_ledger_use *use);
 
 /*
- * Makes a store: after the fork, by the process that uses it, for two may not share its key. ledger: borrowed, outlives
- * the store. worker: 0 to workers-1, used by no other live store. directory: where files are made (O_TMPFILE); copied;
- * NULL: memory only.
+ * Makes a store. Call it after the fork, in the process that uses it: two processes must not share its key. ledger:
+ * borrowed, must outlive the store. worker: 0 to workers-1, used by no other store. directory: for the files
+ * (O_TMPFILE); copied; NULL: memory only.
  */
 enum thaw_status thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, thaw_store **store,
 				struct thaw_error *err) THAW_MUST_CHECK;
@@ -86,73 +86,74 @@ enum thaw_status thaw_store_new(thaw_ledger *ledger, unsigned worker, const char
 void thaw_store_free(thaw_store **store);
 
 /*
- * Makes room if the budgets are nearly spent: a bounded amount of work. Returns when to call it again, at the latest:
- * now_ms if there is more to do at once, THAW_NEVER while no spool holds anything. Without these calls room is made
- * only where a budget has refused. now_ms is also what thaw_spool_yield()'s since_ms is compared with.
+ * Makes room if the quotas are nearly used up, with a bounded amount of work. Returns the latest time for the next
+ * call: now_ms if there is more to do, THAW_NEVER while no spool holds anything. Without these calls room is made only
+ * after a refusal. now_ms uses the same clock as since_ms of thaw_spool_yield().
  */
 uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms);
 
 /*
- * Makes one request's spool. client: whose share it counts against (an IPv6 address counts as its /64); NULL: an
- * unnamed one, shared by all such. limit: the most bytes that may ever be written. THAW_FAILED: out of memory.
+ * Makes one request's spool. client: the address whose share it counts against (an IPv6 address counts as its /64);
+ * NULL: a common share of all spools without an address. limit: the most bytes that may ever be written. THAW_FAILED:
+ * out of memory.
  */
 enum thaw_status thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit, thaw_spool **spool,
 				struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Frees a spool, and gives back all that it holds. Sets the pointer to NULL; *spool may be NULL. */
+/* Frees a spool, and releases all that it holds. Sets the pointer to NULL; *spool may be NULL. */
 void thaw_spool_free(thaw_spool **spool);
 
 /*
- * Is asked whether a spool may be ended: see thaw_spool_yield(). True: it is. All that it held is gone, and every call
- * that needs it fails with THAW_REASON_BUDGET_PRESSURE, or DISK_FULL or DISK_ERROR where that is why there is no room.
- * False: not now. The function may not call the spool, or free one: let it note that the request has to be answered.
+ * Decides whether a spool may be ended: see thaw_spool_yield(). True: it is ended. Its contents are discarded, and
+ * later calls fail with THAW_REASON_BUDGET_PRESSURE, or with DISK_FULL or DISK_ERROR if that is why there is no room.
+ * False: not now. The function must not call the spool or free one; it only records that the request must be answered.
  */
 typedef bool thaw_spool_end_fn(void *arg);
 
 /*
- * Lets a spool be ended to make room for others, while its request waits for a certificate: since_ms is when that
- * began. `end` is asked then, from within any call on any spool of the store, or thaw_store_tend(). NULL: the spool may
- * not be ended any more.
+ * Allows a spool to be ended to make room for others while its request waits for a certificate, since since_ms. `end`
+ * is called from within any call on any spool of the store, or from thaw_store_tend(). NULL: the spool must not be
+ * ended any more.
  */
 void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg);
 
-/* Why a spool was ended; THAW_REASON_NONE: it was not. */
+/* Why a spool was ended; THAW_REASON_NONE: it was not ended. */
 enum thaw_reason thaw_spool_ended(const thaw_spool *spool);
 
 /*
- * Gives room for 1 to THAW_SPOOL_CHUNK bytes at *where, to be written by the caller and then committed, with a length
- * of 0 if there was nothing to write; no other call on the spool in between. What is reserved stays in memory until
- * then. THAW_FAILED, and *why there is none: BODY_SIZE, BUDGET_*, NO_MEMORY, DISK_*. A spool that has refused once may
- * be asked again (a budget may have been given back). why may be NULL; after THAW_OK it is THAW_REASON_NONE.
+ * Reserves room for 1 to THAW_SPOOL_CHUNK bytes at *where. The caller writes there and then calls thaw_spool_commit(),
+ * with a length of 0 if there was nothing to write, and makes no other call on the spool in between. THAW_FAILED, with
+ * *why: BODY_SIZE, BUDGET_*, NO_MEMORY or DISK_*. The call may be repeated later, when quota has been released. why may
+ * be NULL; after THAW_OK *why is THAW_REASON_NONE.
  */
 enum thaw_status thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room,
 				    enum thaw_reason *why) THAW_MUST_CHECK;
 
-/* len bytes were written to what thaw_spool_reserve() has given. */
+/* Appends the len bytes that the caller wrote to the room from thaw_spool_reserve(). */
 void thaw_spool_commit(thaw_spool *spool, size_t len);
 
-/* Writes a copy of data. THAW_FAILED, and *why: a part of it may have been written. */
+/* Appends a copy of data. THAW_FAILED, with *why: a part of it may have been written. */
 enum thaw_status thaw_spool_write(thaw_spool *spool, const void *data, size_t len,
 				  enum thaw_reason *why) THAW_MUST_CHECK;
 
 /*
- * Shows the oldest bytes that have not been consumed, as many as lie in one piece; *len 0 when the spool is empty.
- * Valid until the next call on the spool. THAW_FAILED, and *why: DISK_ERROR if a block could not be read back, or was
- * changed on the disk; or why the spool was ended.
+ * Returns the oldest unconsumed bytes, as many as are contiguous; *len is 0 when the spool is empty. They are valid
+ * until the next call on the spool. THAW_FAILED, with *why: DISK_ERROR if a block could not be read back or was
+ * modified on the disk; or the reason why the spool was ended.
  */
 enum thaw_status thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len,
 				 enum thaw_reason *why) THAW_MUST_CHECK;
 
-/* Removes the oldest len bytes: at most as many as the last thaw_spool_peek() has shown. */
+/* Removes the oldest len bytes: at most as many as the last thaw_spool_peek() returned. */
 void thaw_spool_consume(thaw_spool *spool, size_t len);
 
-/* What a spool holds, and has held. */
+/* Current and past use of a spool. */
 struct thaw_spool_use {
 	size_t size;                 /* sizeof(struct thaw_spool_use): set by the caller */
 	uint64_t unread;             /* bytes written and not consumed */
 	uint64_t memory, disk;       /* bytes allocated now */
-	uint64_t to_memory, to_disk; /* bytes of body that ever went to each tier: together all that was written */
-	uint64_t memory_most;        /* the most ever allocated in memory */
+	uint64_t to_memory, to_disk; /* body bytes that ever went to each tier; the sum is all that was written */
+	uint64_t memory_most;        /* the most bytes ever allocated in memory */
 };
 
 /* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */

@@ -1,6 +1,6 @@
 /*
- * The late exchange: what moves an ask from state to state. states.h has the table, plan.h the decision; here are the
- * causes: the client's messages, deadlines, and the caller's word.
+ * The late exchange: the events that change an ask's state: the client's messages, deadlines, and calls. states.h has
+ * the table of states, plan.h the decision what to do.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +11,13 @@
 #include "base/require.h"
 #include "base/sized.h"
 
-/* Of options that are zero. */
+/* Defaults of options. */
 #define TIMEOUT_MS   120000
 #define BODY_IDLE_MS 30000
 
-static const struct thaw_error broken = {THAW_ERR_USAGE, "internal error: a state of the exchange that cannot follow"};
+static const struct thaw_error broken = {THAW_ERR_USAGE, "internal error: invalid state transition of the exchange"};
 
-/* The only writer of conn->state. limit_ms counts from now; a state that does not wait has none. */
+/* The only writer of conn->state. limit_ms counts from now; states that do not wait ignore it. */
 static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms)
 {
 	const struct ask_state_row *was = &ask_states[conn->state];
@@ -37,19 +37,19 @@ static void enter(thaw_conn *conn, enum ask_state to, uint64_t limit_ms)
 		pace_stop(&conn->pace);
 }
 
-/* The next step of an exchange: the deadline stays. */
+/* The next step of an exchange; keeps the deadline. */
 static void step(thaw_conn *conn, enum ask_state to)
 {
 	enter(conn, to, pace_left(&conn->pace, conn->now_ms));
 }
 
-/* The answer is complete, and nothing of the exchange is left to write. */
+/* The client's answer is complete, and the exchange has nothing left to write. */
 static bool answered(const thaw_conn *conn)
 {
 	return conn->state == ASK_FINISHED && tls_session_established(conn->tls);
 }
 
-static enum ask_state settled_as(const thaw_conn *conn)
+static enum ask_state settled_state(const thaw_conn *conn)
 {
 	bool whole = answered(conn) || conn->state == ASK_GRACE;
 
@@ -61,24 +61,24 @@ static void settle(thaw_conn *conn, enum thaw_verdict verdict, enum thaw_reason 
 	conn->report.verdict = verdict;
 	conn->report.reason = reason;
 	conn->report.ended_ms = conn->now_ms;
-	enter(conn, settled_as(conn), 0);
+	enter(conn, settled_state(conn), 0);
 	if (conn->settled != NULL)
 		conn->settled(conn->settled_arg);
 }
 
-/* The request is written. */
+/* The certificate request is written. */
 static void sent(thaw_conn *conn)
 {
 	conn->report.asked_ms = conn->now_ms;
 	step(conn, ASK_ANSWER);
 }
 
-/* The client's handshake messages: any begins the answer, Finished ends it. */
+/* Called for the client's handshake messages: the first one begins the answer, Finished ends it. */
 bool ask_on_message(void *arg, bool finished)
 {
 	thaw_conn *conn = arg;
 
-	if (conn->state == ASK_SEND) /* OpenSSL has written the rest of the request before it read */
+	if (conn->state == ASK_SEND) /* OpenSSL writes the rest of the request before it reads */
 		sent(conn);
 	if (conn->state == ASK_ANSWER)
 		step(conn, ASK_EXCHANGE);
@@ -87,7 +87,7 @@ bool ask_on_message(void *arg, bool finished)
 	return ask_states[conn->state].open;
 }
 
-/* The connection's identity is set once; another trust may come to believe it, too. */
+/* The connection's identity is set once; later other trusts may accept it, too. */
 static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum thaw_moment moment)
 {
 	if (conn->accepted == NULL) {
@@ -98,7 +98,7 @@ static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum t
 	memcpy(conn->accepted_trust, thaw_trust_id(conn->trust), THAW_TRUST_ID_LEN);
 }
 
-/* The same one stays, since somebody may hold its identity. */
+/* An equal certificate is kept: the caller may hold a pointer to its identity. */
 static void keep_presented(thaw_conn *conn, struct tls_certificate **certificate)
 {
 	if (conn->presented != NULL && tls_certificate_equal(conn->presented, *certificate))
@@ -110,10 +110,10 @@ static void keep_presented(thaw_conn *conn, struct tls_certificate **certificate
 }
 
 /*
- * The exchange is over, or was not needed: the verdict on the certificate that the connection has now. A second,
- * different identity on one connection is refused, whoever vouches for it.
+ * Sets the verdict on the connection's current certificate, after the exchange, or without one. A second, different
+ * identity on one connection is rejected, whatever the trust says.
  */
-static void judge(thaw_conn *conn)
+static void verify(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 	struct tls_certificate *certificate =
@@ -144,10 +144,10 @@ static void judge(thaw_conn *conn)
 }
 
 /*
- * Whether the certificate that the connection has already is one that this ask's trust believes; if so, it is the
- * accepted one from now on. It was brought by the handshake, by a resumed session, or accepted for another trust.
+ * Whether this ask's trust accepts the certificate that the connection already has: from the handshake, a resumed
+ * session, or an ask under another trust. If so, it becomes the accepted one.
  */
-static bool believed(thaw_conn *conn)
+static bool already_trusted(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
 
@@ -157,16 +157,16 @@ static bool believed(thaw_conn *conn)
 		return false;
 	struct tls_certificate *certificate =
 		tls_session_verify(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
-	bool good = certificate != NULL && reason == THAW_REASON_NONE &&
-		    (conn->accepted == NULL || tls_certificate_equal(conn->accepted, certificate));
-	if (good)
+	bool trusted = certificate != NULL && reason == THAW_REASON_NONE &&
+		       (conn->accepted == NULL || tls_certificate_equal(conn->accepted, certificate));
+	if (trusted)
 		accept(conn, &certificate, THAW_MOMENT_HANDSHAKE);
 	conn->report.detail[0] = '\0';
 	tls_certificate_free(&certificate);
-	return good;
+	return trusted;
 }
 
-/* Writes the request, as far as the transport takes it. */
+/* Writes as much of the request as the transport takes. */
 static void send_request(thaw_conn *conn)
 {
 	enum thaw_status status = tls_ask_send(conn->tls);
@@ -192,7 +192,7 @@ static void begin_request(thaw_conn *conn)
 	}
 }
 
-static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reason why)
+static void execute(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reason why)
 {
 	conn->report.moment = plan->moment;
 	conn->report.means = conn->means;
@@ -202,9 +202,9 @@ static void follow(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reaso
 		conn->report.moment = conn->accepted_moment;
 		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE);
 		break;
-	case ASK_STEP_JUDGE:
+	case ASK_STEP_VERIFY:
 		conn->report.means = THAW_MEANS_HANDSHAKE;
-		judge(conn);
+		verify(conn);
 		break;
 	case ASK_STEP_REQUEST:
 		begin_request(conn);
@@ -229,8 +229,8 @@ static const struct thaw_error incomplete = {THAW_ERR_USAGE,
 					     "an ask needs a trust, and HEADERS, BODY or RESPONSE as its moment"};
 static const struct thaw_error no_trust = {THAW_ERR_USAGE, "a check needs a trust"};
 
-/* Why neither an ask nor a check may begin. NULL: they may. */
-static const struct thaw_error *why_not(const thaw_conn *conn)
+/* Why an ask or a check cannot begin. NULL: it can. */
+static const struct thaw_error *blocker(const thaw_conn *conn)
 {
 	if (ask_pending(conn))
 		return &already_pending;
@@ -252,11 +252,11 @@ static void begin(thaw_conn *conn, const struct thaw_ask_options *options)
 	if (conn->means != THAW_MEANS_NONE && outstanding)
 		why = THAW_REASON_OUTSTANDING;
 	struct ask_facts facts = {.means = conn->means,
-				  .believed = believed(conn),
+				  .trusted = already_trusted(conn),
 				  .present = tls_session_has_certificate(conn->tls),
 				  .outstanding = outstanding};
 	struct ask_plan plan = ask_plan(&facts, options);
-	follow(conn, &plan, why);
+	execute(conn, &plan, why);
 }
 
 static bool is_late(enum thaw_moment moment)
@@ -267,7 +267,7 @@ static bool is_late(enum thaw_moment moment)
 enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
 {
 	struct thaw_ask_options ours;
-	const struct thaw_error *wrong = why_not(conn);
+	const struct thaw_error *wrong = blocker(conn);
 
 	conn->now_ms = now_ms;
 	if (wrong != NULL)
@@ -286,7 +286,7 @@ enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *o
 
 enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t now_ms)
 {
-	const struct thaw_error *wrong = trust == NULL ? &no_trust : why_not(conn);
+	const struct thaw_error *wrong = trust == NULL ? &no_trust : blocker(conn);
 
 	conn->now_ms = now_ms;
 	if (wrong != NULL)
@@ -312,12 +312,12 @@ enum thaw_status thaw_conn_read(thaw_conn *conn, void *data, size_t room, size_t
 		return status;
 	if (status == THAW_OK) {
 		conn->report.bytes_drained += *len;
-		if (conn->state == ASK_BODY) /* a body says nothing of the certificate */
+		if (conn->state == ASK_BODY) /* a body does not extend the client's time to answer */
 			pace_progress(&conn->pace, *len, now_ms);
 	}
-	/* One read may have processed a whole exchange, and returned data of the body besides. */
+	/* One read may have processed a whole exchange and also returned body data. */
 	if (answered(conn))
-		judge(conn);
+		verify(conn);
 	if (ask_pending(conn) && status == THAW_FAILED && tls_session_refused(conn->tls))
 		settle(conn, THAW_VERDICT_IMPOSSIBLE, THAW_REASON_REFUSED_RENEG);
 	if (ask_pending(conn) && (status == THAW_FAILED || status == THAW_CLOSED))

@@ -1,4 +1,4 @@
-/* A thaw_conn: its life, and what it can be asked about itself. */
+/* Lifecycle and getters of a thaw_conn. */
 #include <stdlib.h>
 
 #include "ask/identity.h"
@@ -14,7 +14,7 @@ enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw
 	*made = NULL;
 	if (conn == NULL || (conn->tls = tls_session_new(ssl)) == NULL) {
 		free(conn);
-		return error_set(err, THAW_ERR_RESOURCE, "joining a connection: out of memory");
+		return error_set(err, THAW_ERR_RESOURCE, "attaching to a connection: out of memory");
 	}
 	tls_session_on_message(conn->tls, ask_on_message, conn);
 	pace_stop(&conn->pace);
@@ -24,18 +24,18 @@ enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw
 
 void thaw_conn_free(thaw_conn **conn)
 {
-	thaw_conn *gone = *conn;
+	thaw_conn *old = *conn;
 
 	*conn = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	tls_session_free(&gone->tls);
-	ask_identity_free(&gone->identity);
-	ask_identity_free(&gone->rejected);
-	tls_certificate_free(&gone->accepted);
-	tls_certificate_free(&gone->presented);
-	thaw_trust_free(&gone->trust);
-	free(gone);
+	tls_session_free(&old->tls);
+	ask_identity_free(&old->identity);
+	ask_identity_free(&old->rejected);
+	tls_certificate_free(&old->accepted);
+	tls_certificate_free(&old->presented);
+	thaw_trust_free(&old->trust);
+	free(old);
 }
 
 void thaw_conn_set_msg_callback(thaw_conn *conn, thaw_msg_fn *fn, void *arg)
@@ -62,7 +62,7 @@ enum thaw_means thaw_conn_means(const thaw_conn *conn, enum thaw_reason *reason)
 	return tls_session_means(conn->tls, reason);
 }
 
-/* ---- what it is; NULL stands for a connection without TLS, on which nothing is ever asked ---- */
+/* ---- getters; NULL: a connection without TLS, which is never asked ---- */
 
 bool thaw_conn_wants_read(const thaw_conn *conn)
 {
@@ -98,7 +98,7 @@ const struct thaw_report *thaw_conn_report(const thaw_conn *conn)
 
 static const struct thaw_error no_memory = {THAW_ERR_RESOURCE, "reading the identity: out of memory"};
 
-/* *kept: made when it is first wanted. */
+/* *kept: made on first use. */
 static enum thaw_status make_identity(thaw_conn *conn, const struct tls_certificate *certificate,
 				      struct ask_identity **kept, const struct thaw_identity **identity)
 {
@@ -146,10 +146,10 @@ struct tls_details *ask_details(const thaw_conn *conn)
 
 const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
 {
-	static const struct thaw_error cut_off = {THAW_ERR_PEER, "the connection broke"};
+	static const struct thaw_error broken = {THAW_ERR_PEER, "the connection broke"};
 
 	if (conn == NULL)
-		return &cut_off;
+		return &broken;
 	const struct thaw_error *tls = tls_session_error(conn->tls);
 	return conn->misuse != NULL ? conn->misuse : tls;
 }

@@ -6,7 +6,7 @@
 #include "tls/details.h"
 
 struct ask_identity {
-	struct thaw_identity told;
+	struct thaw_identity public;
 	struct tls_details *details;
 	struct thaw_san *sans;
 	struct thaw_der chain[TLS_CHAIN_MAX];
@@ -31,7 +31,7 @@ static void fill(struct ask_identity *identity, const struct tls_identity *basic
 		identity->sans[i] = (struct thaw_san){kind_of(details->sans[i].kind), details->sans[i].text};
 	for (size_t i = 0; i < details->chain_count; i++)
 		identity->chain[i] = (struct thaw_der){details->chain[i].bytes, details->chain[i].len};
-	identity->told = (struct thaw_identity){
+	identity->public = (struct thaw_identity){
 		.subject = basic->subject,
 		.issuer = basic->issuer,
 		.serial = details->serial,
@@ -67,17 +67,17 @@ struct ask_identity *ask_identity_new(const struct tls_certificate *certificate)
 
 void ask_identity_free(struct ask_identity **identity)
 {
-	struct ask_identity *gone = *identity;
+	struct ask_identity *old = *identity;
 
 	*identity = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	tls_details_free(&gone->details);
-	free(gone->sans);
-	free(gone);
+	tls_details_free(&old->details);
+	free(old->sans);
+	free(old);
 }
 
 const struct thaw_identity *ask_identity_of(const struct ask_identity *identity)
 {
-	return &identity->told;
+	return &identity->public;
 }

@@ -1,4 +1,4 @@
-/* A struct thaw_identity and all that it points to. */
+/* A struct thaw_identity with the memory that it points to. */
 #ifndef ASK_PUBLIC_IDENTITY_H
 #define ASK_PUBLIC_IDENTITY_H
 

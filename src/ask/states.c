@@ -12,7 +12,6 @@ const struct ask_state_row ask_states[ASK_STATES] = {
 	[ASK_FINISHED] = {"finished", ASK_BIT(ASK_GRACE) | SETTLED | ABANDONED, true, true},
 	[ASK_GRACE] = {"grace", SETTLED, true, true},
 	[ASK_SETTLED] = {"settled", ASK_BIT(ASK_BODY) | ASK_BIT(ASK_SEND) | SETTLED, false, false},
-	/* Only what needs no request is settled now: a certificate that is there, or that the client cannot be asked.
-	 */
+	/* Later asks can only settle without a request: with the connection's certificate, or as impossible. */
 	[ASK_ABANDONED] = {"abandoned", ABANDONED, false, false},
 };

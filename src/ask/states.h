@@ -1,14 +1,13 @@
 /*
- * The state table of an exchange: everything that is known of how far an ask is, also of the client's handshake
- * messages, which src/tls only reports. Apart from the code that runs it so that tests can walk it: every path ends,
- *and every state that waits has a deadline.
+ * The state table of an ask. It is separate from the code so that tests can check it: every path ends, and every
+ * waiting state has a deadline.
  *
  *	quiet ──┬─► body ──► send ──► answer ──► exchange ──► finished ──┬─► settled ──► (the next ask)
  *	        └───────────► ┘                                          └─► grace ─► ┘
  *
- * Each waiting state may also go to settled at once: by its deadline, by the caller, or because the connection broke.
- *If the request for the certificate was written by then, in part or whole, it goes to abandoned: the answer may still
- *come, and must not be taken for that to another request. So no other one is made on that connection.
+ * Each waiting state may also change to settled directly: by its deadline, by the caller, or because the connection
+ * broke. If the certificate request was at least partly written, it changes to abandoned instead: the answer may still
+ * arrive, and must not be taken for the answer to another request. So the connection is not asked again.
  */
 #ifndef ASK_STATES_H
 #define ASK_STATES_H
@@ -17,15 +16,15 @@
 #include <stdint.h>
 
 enum ask_state {
-	ASK_QUIET,     /* nothing was asked yet */
+	ASK_QUIET,     /* not asked yet */
 	ASK_BODY,      /* draining the body to its end before asking */
-	ASK_SEND,      /* the request for the certificate is being written: the transport is blocked */
-	ASK_ANSWER,    /* written; nothing of the answer has come */
-	ASK_EXCHANGE,  /* the answer has begun to come */
-	ASK_FINISHED,  /* its last message, Finished, has come; the server's own may be left to write */
-	ASK_GRACE,     /* an empty answer, held back from becoming the verdict */
-	ASK_SETTLED,   /* there is a verdict */
-	ASK_ABANDONED, /* there is a verdict, but the answer was not waited for to its end */
+	ASK_SEND,      /* writing the certificate request; the transport is blocked */
+	ASK_ANSWER,    /* the request is written; no answer yet */
+	ASK_EXCHANGE,  /* the answer has begun to arrive */
+	ASK_FINISHED,  /* the client's Finished has arrived; the server's own may be unsent */
+	ASK_GRACE,     /* the answer was empty; the verdict is delayed by decline_grace_ms */
+	ASK_SETTLED,   /* the verdict is final */
+	ASK_ABANDONED, /* the verdict is final, but the client's answer is outstanding */
 	ASK_STATES,
 };
 
@@ -34,7 +33,7 @@ enum ask_state {
 struct ask_state_row {
 	const char *name;
 	uint32_t next; /* ASK_BIT of each state that may follow */
-	bool waits;    /* for the client or for time: then it has a deadline */
+	bool waits;    /* waits for the client or for time, with a deadline */
 	bool open;     /* the client's handshake messages belong to it */
 };
 

@@ -1,4 +1,4 @@
-/* A store for whoever uses libthaw: the spool's, with a cipher from tls. */
+/* The public constructor of a store, with a cipher from tls. */
 #include "spool/store.h"
 #include "base/error.h"
 #include "tls/seal.h"

@@ -1,4 +1,4 @@
-/* Case, digits and numbers in ASCII, whatever the locale says. */
+/* Case, digits and numbers in ASCII, independent of the locale. */
 #ifndef BASE_ASCII_H
 #define BASE_ASCII_H
 
@@ -24,13 +24,14 @@ static inline bool ascii_is_alnum(char c)
 	return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
 }
 
-/* As servers with CGI's ways fold field names (RFC 3875 4.1.18): letters and digits stay, all else is one sign. */
+/* Folds a character of a field name as CGI-like servers do (RFC 3875 4.1.18): lower case, and '-' for all but letters
+ * and digits. */
 static inline char ascii_fold_sign(char c)
 {
 	return (char)(ascii_is_alnum(c) ? ascii_lower(c) : '-');
 }
 
-/* The value of a hexadecimal digit; -1: it is none. */
+/* The value of a hexadecimal digit; -1: not a hexadecimal digit. */
 static inline int ascii_hex(char c)
 {
 	if (ascii_is_digit(c))
@@ -39,7 +40,7 @@ static inline int ascii_hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that two such digits stand for; -1: they are not two. */
+/* The value of two hexadecimal digits; -1: not two hexadecimal digits. */
 static inline int ascii_hex_byte(const char *digits)
 {
 	int high = ascii_hex(digits[0]), low = high >= 0 ? ascii_hex(digits[1]) : -1;
@@ -47,8 +48,7 @@ static inline int ascii_hex_byte(const char *digits)
 	return low >= 0 ? high << 4 | low : -1;
 }
 
-/* The number that len decimal digits stand for, leading zeros included. False: they are not all digits, none, or more
- * than max. */
+/* The value of len decimal digits; leading zeros are allowed. False: empty, not only digits, or more than max. */
 static inline bool ascii_number(const char *text, size_t len, uint64_t max, uint64_t *number)
 {
 	*number = 0;

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM_LEAST 64
+#define ROOM_MIN 64
 
-/* Room for len bytes behind those that are there. The first time exactly that many, for what is written once. */
+/* Makes room for len bytes after the content. The first allocation is exact (but see ROOM_MIN), for buffers that are
+ * written once. */
 static bool make_room(struct buffer *buffer, size_t ceiling, size_t len)
 {
 	size_t left = buffer_left(buffer);
@@ -24,8 +25,8 @@ static bool make_room(struct buffer *buffer, size_t ceiling, size_t len)
 	size_t room = 2 * buffer->room;
 	if (room < left + len)
 		room = left + len;
-	if (room < ROOM_LEAST)
-		room = ROOM_LEAST;
+	if (room < ROOM_MIN)
+		room = ROOM_MIN;
 	char *more = realloc(buffer->bytes, room < ceiling ? room : ceiling);
 	if (more == NULL)
 		return false;

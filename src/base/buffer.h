@@ -1,7 +1,7 @@
 /*
- * Bytes that wait, or are gathered: appended at the end, consumed from the front, never more than a ceiling that its
- * user names. A failure sticks, so that a text that is put together is looked at once, at its end; whoever handles each
- * failure clears it. Zero it first.
+ * A growing byte queue: append at the end, consume from the front, never more than the caller's ceiling. `failed` stays
+ * set after a failure, so that a caller that builds a text can check it once, at the end; a caller that handles each
+ * failure clears it. Zero the struct first.
  */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
@@ -9,10 +9,10 @@
 #include "thaw/types.h"
 
 struct buffer {
-	char *bytes;    /* owned; NULL: it holds nothing */
-	size_t at, len; /* bytes + at to bytes + len are there */
+	char *bytes;    /* owned; NULL: nothing is allocated */
+	size_t at, len; /* the content is bytes[at] to bytes[len - 1] */
 	size_t room;
-	bool failed; /* no memory, or over the ceiling */
+	bool failed; /* out of memory, or over the ceiling */
 };
 
 static inline size_t buffer_left(const struct buffer *buffer)
@@ -20,22 +20,21 @@ static inline size_t buffer_left(const struct buffer *buffer)
 	return buffer->len - buffer->at;
 }
 
-/* The first of them. */
 static inline char *buffer_first(const struct buffer *buffer)
 {
 	return buffer->bytes + buffer->at;
 }
 
-/* Room for len more bytes, where it is known how many will come. False: it failed, now or before. */
+/* Makes room for len more bytes. False: it failed, now or before. */
 bool buffer_reserve(struct buffer *buffer, size_t ceiling, size_t len);
 
-/* All or nothing. False: it failed, now or before. */
+/* Appends all of data or nothing. False: it failed, now or before. */
 bool buffer_append(struct buffer *buffer, size_t ceiling, const void *data, size_t len);
 
-/* The same with memory that becomes the buffer's, whatever comes of it; NULL fails. */
+/* Appends malloc()ed memory and takes ownership of it, also on failure. bytes NULL: fails. */
 bool buffer_adopt(struct buffer *buffer, size_t ceiling, char *bytes, size_t len);
 
-/* The first len bytes are done with. The memory stays, for more. */
+/* Removes the first len bytes; keeps the memory. */
 void buffer_consume(struct buffer *buffer, size_t len);
 
 void buffer_free(struct buffer *buffer);

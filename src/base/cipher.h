@@ -1,4 +1,4 @@
-/* Authenticated encryption as the spool needs it, so that it need not know who does it. */
+/* Interface of authenticated encryption for the spool, so that the spool does not depend on OpenSSL. */
 #ifndef BASE_CIPHER_H
 #define BASE_CIPHER_H
 
@@ -12,7 +12,8 @@
 struct cipher_ops {
 	/* out: len + CIPHER_TAG bytes. A nonce is never used twice. */
 	bool (*seal)(void *key, const uint8_t nonce[CIPHER_NONCE], const void *plain, size_t len, void *out);
-	/* sealed: len + CIPHER_TAG bytes; out: len bytes. False: not what was sealed under this nonce, or no memory. */
+	/* sealed: len + CIPHER_TAG bytes; out: len bytes. False: the data was not sealed under this nonce, or out of
+	 * memory. */
 	bool (*open)(void *key, const uint8_t nonce[CIPHER_NONCE], const void *sealed, size_t len, void *out);
 	void (*free)(void *key); /* wipes it */
 };

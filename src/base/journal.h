@@ -1,4 +1,4 @@
-/* The journal of systemd as standard error: how a message says its priority. */
+/* Message priorities for the systemd journal, if standard error is connected to it. */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
 
@@ -13,12 +13,11 @@ enum journal_priority {
 	JOURNAL_DEBUG = 7
 };
 
-/* Whether this descriptor is a stream to the journal: it has the device and inode that JOURNAL_STREAM names
- * (systemd.exec(5)). The variable alone says nothing: it is inherited by programs whose output goes elsewhere. */
+/* Whether this descriptor is connected to the journal: it has the device and inode in JOURNAL_STREAM (systemd.exec(5)).
+ * The variable alone is not sufficient: programs whose output is redirected inherit it. */
 bool journal_is(int fd);
 
-/* What a line that goes to standard error begins with: "<3>" to "<7>" if that is the journal (sd-daemon(3)), else "".
- */
+/* The prefix of a line on standard error: "<3>" to "<7>" for the journal (sd-daemon(3)), otherwise "". */
 const char *journal_prefix(enum journal_priority priority, bool to_journal);
 
 #endif

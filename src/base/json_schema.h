@@ -1,8 +1,8 @@
-/* The version of what commands print as JSON, in its key "schema". */
+/* The version of the JSON output of commands, in its key "schema". */
 #ifndef BASE_JSON_SCHEMA_H
 #define BASE_JSON_SCHEMA_H
 
-/* A key that goes, or changes its meaning or its type, makes it 2; a new key does not. */
+/* Increment it when a key is removed or changes its meaning or type, not for a new key. */
 #define JSON_SCHEMA 1
 
 #endif

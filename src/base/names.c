@@ -1,4 +1,4 @@
-/* The words of the vocabulary in thaw/types.h. */
+/* Names of the enum values in thaw/types.h. */
 #include "thaw/types.h"
 
 #define NAME(table, value) \

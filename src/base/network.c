@@ -16,7 +16,7 @@ static unsigned bits_of(enum network_kind kind)
 	return bits[kind];
 }
 
-/* An IPv4 network that is written as an IPv6 one becomes what it is. */
+/* Converts an IPv4-mapped IPv6 network to IPv4. */
 static void unmap(struct network *network)
 {
 	static const uint8_t prefix[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
@@ -30,8 +30,8 @@ static void unmap(struct network *network)
 	memset(network->bytes + 4, 0, sizeof(network->bytes) - 4);
 }
 
-/* Otherwise it is not the network that was meant. */
-static bool ends_with_its_prefix(const struct network *network)
+/* All bits after the prefix are zero. */
+static bool has_no_host_bits(const struct network *network)
 {
 	for (unsigned i = network->bits; i < bits_of(network->kind); i++)
 		if ((network->bytes[i / 8] & 0x80u >> i % 8) != 0)
@@ -75,7 +75,7 @@ const char *network_parse(const char *text, struct network *network)
 		return "is not an address or a network";
 	if (text[len] == '/' && !read_bits(text + len + 1, network))
 		return "does not have a prefix length that fits its address";
-	if (!ends_with_its_prefix(network))
+	if (!has_no_host_bits(network))
 		return "has bits set after its prefix";
 	unmap(network);
 	return NULL;
@@ -128,7 +128,7 @@ bool network_within(const struct network *inner, const struct network *outer)
 
 /* ---- lists ---- */
 
-/* By their first addresses; of several with the same one, the largest comes first. */
+/* By first address; networks with the same first address: the largest first. */
 static int compare(const void *one, const void *other)
 {
 	const struct network *a = one, *b = other;
@@ -149,8 +149,8 @@ size_t network_sort(struct network *items, size_t count)
 	return kept;
 }
 
-/* How many come before the network, or are it. */
-static size_t place(const struct network *items, size_t count, const struct network *network)
+/* The number of items that sort before the network or are equal to it. */
+static size_t position(const struct network *items, size_t count, const struct network *network)
 {
 	size_t low = 0, high = count;
 
@@ -166,14 +166,14 @@ static size_t place(const struct network *items, size_t count, const struct netw
 
 bool network_is_listed(const struct network *items, size_t count, const struct network *network)
 {
-	size_t before = place(items, count, network);
+	size_t before = position(items, count, network);
 
 	return before > 0 && network_within(network, &items[before - 1]);
 }
 
 bool network_is_disjoint(const struct network *items, size_t count, const struct network *network)
 {
-	size_t before = place(items, count, network);
+	size_t before = position(items, count, network);
 
 	return !(before > 0 && network_within(network, &items[before - 1])) &&
 	       !(before < count && network_within(&items[before], network));

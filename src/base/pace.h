@@ -1,6 +1,6 @@
 /*
- * A deadline that progress pushes back. It stands at most limit_ms away; each byte earns a little more time,
- * PACE_MS_PER_BYTE, so that a slow but honest sender never meets it, while one that trickles a byte now and then does.
+ * A deadline that progress extends. It is at most limit_ms away. Each byte adds PACE_MS_PER_BYTE, so that a slow but
+ * honest sender never reaches it, but one that sends a byte now and then does.
  */
 #ifndef BASE_PACE_H
 #define BASE_PACE_H
@@ -12,7 +12,7 @@
 struct pace {
 	uint64_t deadline_ms; /* THAW_NEVER: stopped, or paused */
 	uint64_t limit_ms;    /* 0: stopped */
-	uint64_t paused_ms;   /* when, and how much time was left */
+	uint64_t paused_ms;   /* time of the pause; left_ms: the time that was left */
 	uint64_t left_ms;
 };
 
@@ -31,7 +31,7 @@ static inline uint64_t pace_left(const struct pace *pace, uint64_t now_ms)
 	return pace->deadline_ms > now_ms ? pace->deadline_ms - now_ms : 0;
 }
 
-/* Nothing is owed for a while. */
+/* Stops the deadline while we do not wait for the peer. */
 static inline void pace_pause(struct pace *pace, uint64_t now_ms)
 {
 	if (pace->deadline_ms == THAW_NEVER)
@@ -42,8 +42,8 @@ static inline void pace_pause(struct pace *pace, uint64_t now_ms)
 }
 
 /*
- * Something is owed again. What was left is left still, and the pause is added: who makes each piece wait must not get
- * the whole limit for each, and one who never owes anything for long must not run out of time in the end.
+ * Continues after a pause with the time that was left, plus the duration of the pause. A peer that delays each piece
+ * must not get the whole limit each time; a peer that we rarely wait for must not run out of time.
  */
 static inline void pace_resume(struct pace *pace, uint64_t limit_ms, uint64_t now_ms)
 {
@@ -58,7 +58,7 @@ static inline void pace_resume(struct pace *pace, uint64_t limit_ms, uint64_t no
 static inline void pace_progress(struct pace *pace, uint64_t bytes, uint64_t now_ms)
 {
 	if (pace->deadline_ms == THAW_NEVER) {
-		pace->left_ms += bytes * PACE_MS_PER_BYTE; /* pace_resume() has the limit */
+		pace->left_ms += bytes * PACE_MS_PER_BYTE; /* pace_resume() applies the limit */
 		return;
 	}
 	pace->deadline_ms += bytes * PACE_MS_PER_BYTE;

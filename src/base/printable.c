@@ -7,7 +7,7 @@ struct range {
 	uint32_t first, last;
 };
 
-/* The length of the character that text begins with, and its code point; 0: it is not UTF-8 (RFC 3629 4). */
+/* The length in bytes of the first character, and its code point; 0: invalid UTF-8 (RFC 3629 4). */
 static size_t decode(const unsigned char *text, size_t len, uint32_t *code)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -27,15 +27,15 @@ static size_t decode(const unsigned char *text, size_t len, uint32_t *code)
 
 static bool is_harmless(uint32_t code, const char *keep)
 {
-	static const struct range steering[] = {
+	static const struct range unsafe[] = {
 		{0x00, 0x1F},     {0x7F, 0x9F},     {0x61C, 0x61C},   {0x200E, 0x200F},
 		{0x2028, 0x202E}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}, {0xE0000, 0xE007F},
 	};
 
 	if (code != 0 && code < 0x80 && strchr(keep, (int)code) != NULL)
 		return true;
-	for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++)
-		if (code >= steering[i].first && code <= steering[i].last)
+	for (size_t i = 0; i < sizeof(unsafe) / sizeof(unsafe[0]); i++)
+		if (code >= unsafe[i].first && code <= unsafe[i].last)
 			return false;
 	return true;
 }

@@ -1,4 +1,4 @@
-/* Text that a peer chose, made safe for a terminal. */
+/* Writes text from a peer so that it is safe on a terminal. */
 #ifndef BASE_PRINTABLE_H
 #define BASE_PRINTABLE_H
 
@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 /*
- * Writes the text. Each byte that can steer a terminal, or change the order of what is shown, becomes "\xHH": control
- * characters (C0, DEL, C1), bidirectional controls, line and paragraph separators, and what is not UTF-8 (RFC 3629).
- * keep: control characters that are written as they are, such as "\n\t". False: the file cannot be written.
+ * Writes "\xHH" for each byte that can control a terminal or change the order of the displayed text: control characters
+ * (C0, DEL, C1), bidirectional controls, line and paragraph separators, and invalid UTF-8 (RFC 3629). keep: control
+ * characters that are written unchanged, such as "\n\t". False: write error.
  */
 bool printable_put(FILE *file, const char *text, size_t len, const char *keep);
 

@@ -20,10 +20,10 @@ static bool all_zero(const unsigned char *bytes, size_t len)
 
 bool sized_take(void *ours, size_t size, const void *theirs, size_t least)
 {
-	size_t told = size_of(theirs), common = told < size ? told : size;
+	size_t given = size_of(theirs), common = given < size ? given : size;
 
 	memset(ours, 0, size);
-	if (told < least || told > SIZED_MOST || !all_zero((const unsigned char *)theirs + common, told - common))
+	if (given < least || given > SIZED_MAX || !all_zero((const unsigned char *)theirs + common, given - common))
 		return false;
 	memcpy(ours, theirs, common);
 	memcpy(ours, &size, sizeof(size));
@@ -32,12 +32,12 @@ bool sized_take(void *ours, size_t size, const void *theirs, size_t least)
 
 bool sized_give(void *theirs, const void *ours, size_t size, size_t least)
 {
-	size_t told = size_of(theirs), common = told < size ? told : size;
+	size_t given = size_of(theirs), common = given < size ? given : size;
 
-	if (told < least || told > SIZED_MOST)
+	if (given < least || given > SIZED_MAX)
 		return false;
-	memset(theirs, 0, told);
+	memset(theirs, 0, given);
 	memcpy(theirs, ours, common);
-	memcpy(theirs, &told, sizeof(told));
+	memcpy(theirs, &given, sizeof(given));
 	return true;
 }

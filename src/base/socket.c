@@ -50,11 +50,11 @@ static ssize_t transport_discard(void *io, size_t max)
 {
 	ssize_t got;
 
-	/* tcp(7): with MSG_TRUNC the bytes are thrown away without being copied. */
+	/* tcp(7): MSG_TRUNC discards the bytes without copying them. */
 	do
 		got = recv(*(const int *)io, NULL, max, MSG_TRUNC);
 	while (got < 0 && errno == EINTR);
-	if (got < 0 && errno == EFAULT) { /* a unix socket copies all the same */
+	if (got < 0 && errno == EFAULT) { /* Unix sockets copy in spite of MSG_TRUNC */
 		char unread[4096];
 		return transport_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
 	}
@@ -91,7 +91,7 @@ union address {
 };
 
 /* The address's length; 0 with *err set. */
-static socklen_t numeric(union address *address, const char *host, uint16_t port, struct thaw_error *err)
+static socklen_t parse_numeric(union address *address, const char *host, uint16_t port, struct thaw_error *err)
 {
 	memset(address, 0, sizeof(*address));
 	if (inet_pton(AF_INET, host, &address->v4.sin_addr) == 1) {
@@ -108,7 +108,7 @@ static socklen_t numeric(union address *address, const char *host, uint16_t port
 	return 0;
 }
 
-static socklen_t local(union address *address, const char *path, struct thaw_error *err)
+static socklen_t parse_path(union address *address, const char *path, struct thaw_error *err)
 {
 	size_t len = strlen(path);
 
@@ -128,23 +128,24 @@ static int new_socket(int family)
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static void set(int fd, int level, int option)
+static void enable(int fd, int level, int option)
 {
 	int on = 1;
 
-	(void)setsockopt(fd, level, option, &on, sizeof(on)); /* each is an improvement only */
+	(void)setsockopt(fd, level, option, &on, sizeof(on)); /* optional: errors do no harm */
 }
 
-/* The system has a default of its own (net.ipv6.bindv6only). */
+/* The system's default differs (net.ipv6.bindv6only). */
 static void set_families(int fd, bool ipv6_only)
 {
 	int on = ipv6_only;
 
-	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)); /* bind() fails where the port is taken */
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+			 sizeof(on)); /* if it fails, bind() reports a port that is in use */
 }
 
-/* Closes fd, keeping errno. */
-static int give_up(int fd)
+/* Closes fd and keeps errno. */
+static int close_failed(int fd)
 {
 	int cause = errno;
 
@@ -160,18 +161,18 @@ static int listen_on(const union address *address, socklen_t len, bool ipv6_only
 	if (fd < 0)
 		return -1;
 	if (address->any.sa_family != AF_UNIX)
-		set(fd, SOL_SOCKET, SO_REUSEADDR);
+		enable(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (address->any.sa_family == AF_INET6)
 		set_families(fd, ipv6_only);
 	if (bind(fd, &address->any, len) != 0 || listen(fd, SOMAXCONN) != 0)
-		return give_up(fd);
+		return close_failed(fd);
 	return fd;
 }
 
 static int listen_to(const char *host, uint16_t port, bool ipv6_only, struct thaw_error *err)
 {
 	union address address;
-	socklen_t len = numeric(&address, host, port, err);
+	socklen_t len = parse_numeric(&address, host, port, err);
 
 	if (len == 0)
 		return -1;
@@ -191,8 +192,8 @@ int socket_listen_both(const char *host, uint16_t port, struct thaw_error *err)
 	return listen_to(host, port, false, err);
 }
 
-/* Whether path is a socket that a process has left behind. */
-static bool abandoned(const union address *address, socklen_t len)
+/* Whether path is a socket file without a listener. */
+static bool is_stale(const union address *address, socklen_t len)
 {
 	struct stat info;
 
@@ -208,13 +209,13 @@ static bool abandoned(const union address *address, socklen_t len)
 int socket_listen_unix(const char *path, struct thaw_error *err)
 {
 	union address address;
-	socklen_t len = local(&address, path, err);
+	socklen_t len = parse_path(&address, path, err);
 
 	if (len == 0)
 		return -1;
 	int fd = listen_on(&address, len, true);
 	if (fd < 0 && errno == EADDRINUSE) {
-		if (abandoned(&address, len) && unlink(path) == 0)
+		if (is_stale(&address, len) && unlink(path) == 0)
 			fd = listen_on(&address, len, true);
 		else
 			errno = EADDRINUSE;
@@ -231,16 +232,16 @@ static int connect_to(const union address *address, socklen_t len)
 	if (fd < 0)
 		return -1;
 	if (address->any.sa_family != AF_UNIX)
-		set(fd, IPPROTO_TCP, TCP_NODELAY);
+		enable(fd, IPPROTO_TCP, TCP_NODELAY);
 	if (connect(fd, &address->any, len) != 0 && errno != EINPROGRESS)
-		return give_up(fd);
+		return close_failed(fd);
 	return fd;
 }
 
 int socket_connect(const char *host, uint16_t port, struct thaw_error *err)
 {
 	union address address;
-	socklen_t len = numeric(&address, host, port, err);
+	socklen_t len = parse_numeric(&address, host, port, err);
 
 	if (len == 0)
 		return -1;
@@ -253,7 +254,7 @@ int socket_connect(const char *host, uint16_t port, struct thaw_error *err)
 bool socket_address(struct sockaddr_storage *to, const char *host, uint16_t port, struct thaw_error *err)
 {
 	union address address;
-	socklen_t len = numeric(&address, host, port, err);
+	socklen_t len = parse_numeric(&address, host, port, err);
 
 	memset(to, 0, sizeof(*to));
 	memcpy(to, &address, sizeof(address));
@@ -263,7 +264,7 @@ bool socket_address(struct sockaddr_storage *to, const char *host, uint16_t port
 bool socket_address_unix(struct sockaddr_storage *to, const char *path, struct thaw_error *err)
 {
 	union address address;
-	socklen_t len = local(&address, path, err);
+	socklen_t len = parse_path(&address, path, err);
 
 	memset(to, 0, sizeof(*to));
 	memcpy(to, &address, sizeof(address));
@@ -305,7 +306,7 @@ int socket_accept(int listener, struct sockaddr_storage *peer)
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	if (fd >= 0)
-		set(fd, IPPROTO_TCP, TCP_NODELAY); /* says no on a unix socket, where it is not needed */
+		enable(fd, IPPROTO_TCP, TCP_NODELAY); /* fails on a Unix socket, which does not need it */
 	return fd;
 }
 

@@ -1,4 +1,4 @@
-/* Each state machine reports every change of its state here; its setter is the only caller. */
+/* Each state machine reports its state changes here, from its only setter. */
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct trace {
-	/* machine: "ask", "conn", ...; from, to: names of states. NULL: not traced. */
+	/* machine: "ask", "conn", ...; from, to: names of states. NULL: no tracing. */
 	void (*change)(void *arg, const char *machine, const char *from, const char *to, uint64_t now_ms);
 	void *arg;
 };

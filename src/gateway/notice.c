@@ -66,13 +66,13 @@ static void describe(const struct gateway *gateway, size_t kind, char *text, siz
 static void sum_up(struct gateway *gateway, size_t kind, uint64_t now_ms)
 {
 	struct gw_notice_rate *at = &gateway->notices.of[kind];
-	uint64_t held_back = rate_take(&at->rate, now_ms);
+	uint64_t suppressed = rate_take(&at->rate, now_ms);
 	char what[NAME_ROOM];
 
-	if (held_back == 0)
+	if (suppressed == 0)
 		return;
 	describe(gateway, kind, what, sizeof(what));
-	gw_say(gateway, at->level, "%llu more messages in the last %d s: %s", (unsigned long long)held_back,
+	gw_say(gateway, at->level, "%llu more messages in the last %d s: %s", (unsigned long long)suppressed,
 	       RATE_WINDOW_MS / 1000, what);
 }
 

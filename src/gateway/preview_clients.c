@@ -146,7 +146,7 @@ static void ask(const struct visit *visit, const struct ask_facts *facts, const 
 	}
 	switch (plan.step) {
 	case ASK_STEP_ACCEPT:
-	case ASK_STEP_JUDGE:
+	case ASK_STEP_VERIFY:
 		client->means = THAW_MEANS_HANDSHAKE;
 		if (asked) {
 			settle(visit);
@@ -198,7 +198,7 @@ static void decide(const struct visit *visit, const struct tls_negotiated *negot
 
 	/* The trust of the handshake may be another one than the route's: the certificate is the same. */
 	known.present = visit->preview->host->at_handshake != NULL && visit->preview->appraised;
-	known.believed = known.present && visit->preview->certificate.accepted;
+	known.trusted = known.present && visit->preview->certificate.accepted;
 	switch (decision.action) {
 	case GW_GO:
 		client->allowed = true;
@@ -211,16 +211,16 @@ static void decide(const struct visit *visit, const struct tls_negotiated *negot
 			take_course(visit);
 			break;
 		}
-		client->moment = known.believed ? THAW_MOMENT_HANDSHAKE : THAW_MOMENT_RESPONSE;
-		client->means = known.believed ? THAW_MEANS_HANDSHAKE : known.means;
-		client->verdict = known.believed ? THAW_VERDICT_ACCEPTED : THAW_VERDICT_NONE;
-		client->reason = known.believed ? THAW_REASON_NONE : why;
+		client->moment = known.trusted ? THAW_MOMENT_HANDSHAKE : THAW_MOMENT_RESPONSE;
+		client->means = known.trusted ? THAW_MEANS_HANDSHAKE : known.means;
+		client->verdict = known.trusted ? THAW_VERDICT_ACCEPTED : THAW_VERDICT_NONE;
+		client->reason = known.trusted ? THAW_REASON_NONE : why;
 		client->asked = client->allowed = true;
-		if (known.believed)
+		if (known.trusted)
 			take_course(visit);
 		break;
 	case GW_GO_OR_AWAY:
-		if (known.believed || (known.present && goes_marked(visit)))
+		if (known.trusted || (known.present && goes_marked(visit)))
 			ask(visit, &known, &decision, why);
 		else
 			client->sent_away = true;

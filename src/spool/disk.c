@@ -1,22 +1,21 @@
 /*
- * Blocks, to the file and back. A block is a chunk's length, then its bytes, encrypted.
+ * Writes blocks to the file and reads them back. A block is a chunk's length, then its encrypted bytes.
  *
- * Its nonce is the number of its run and its own number in it. It is never used for other bytes, even when a write has
- * failed half-way: a chunk that was encrypted once takes no more bytes, it is not read before those on the disk are,
- * and a run whose first block failed begins anew with a number of its own. So the nonce also tells a block from all
- * others: none can be put in another's place, and no older one played back. The length needs no protection of its own:
- * with another one the block does not decrypt.
+ * A block's nonce is the serial number of its run and its number within the run. A nonce is never used for different
+ * bytes, even after a write that failed half-way: an encrypted chunk takes no more bytes, it is read only after the
+ * blocks on the disk, and a run whose first block failed restarts with a new serial number. So blocks cannot be swapped
+ * or replayed. The length needs no extra protection: a block with a wrong length does not decrypt.
  */
 #include <errno.h>
 
 #include "spool/inside.h"
 
-#define PUNCH_BYTES 196608 /* the disk is given back so much at a time, at least */
+#define PUNCH_BYTES 196608 /* least number of bytes to release at once */
 
-/* Only whole blocks of the filesystem are given back. */
+/* Only whole blocks of the filesystem can be released. */
 #define PUNCH_ALIGN 65536
 
-/* What the filesystem allocates. */
+/* Allocation unit of the filesystem. */
 #define DISK_PAGE 4096
 
 static enum thaw_reason disk_reason(int cause)
@@ -45,7 +44,7 @@ static enum thaw_reason open_file(struct thaw_spool *spool)
 	return spool->fd < 0 ? disk_reason(errno) : THAW_REASON_NONE;
 }
 
-/* The chunk is left as it is, but for being sealed. */
+/* Does not change the chunk, except that it becomes sealed. */
 static enum thaw_reason write_block(struct thaw_spool *spool, struct spool_chunk *chunk)
 {
 	thaw_store *store = spool->store;
@@ -101,7 +100,7 @@ enum thaw_reason spool_read_block(struct thaw_spool *spool)
 	size_t most = left < SPOOL_BLOCK ? (size_t)left : SPOOL_BLOCK, len = 0;
 	uint8_t nonce[CIPHER_NONCE];
 
-	/* Its length is not known yet: perhaps the next ones are read, too. */
+	/* The block's length is not known yet: this may read a part of the next blocks, too. */
 	if (spool_file_read_all(store->files, spool->fd, store->block, most, (off_t)spool->read_at) != 0)
 		return THAW_REASON_DISK_ERROR;
 	for (int i = 0; i < SPOOL_HEADER; i++)
@@ -118,19 +117,19 @@ enum thaw_reason spool_read_block(struct thaw_spool *spool)
 	return THAW_REASON_NONE;
 }
 
-void spool_give_back(struct thaw_spool *spool)
+void spool_release_read(struct thaw_spool *spool)
 {
 	uint64_t from = spool->punched, to = spool->read_at - spool->read_at % PUNCH_ALIGN;
 
 	if (to - from < PUNCH_BYTES)
 		return;
 	spool->punched = to;
-	/* Where it cannot be done it stays, and counts, until the file is given up. */
+	/* If it fails, the bytes stay allocated, and are counted, until the file is closed. */
 	if (spool->store->files->punch(spool->fd, (off_t)from, (off_t)(to - from)) == 0)
 		spool_release(spool, LEDGER_DISK, to - from);
 }
 
-void spool_give_up_file(struct thaw_spool *spool)
+void spool_close_file(struct thaw_spool *spool)
 {
 	if (spool->fd >= 0)
 		(void)spool->store->files->close(spool->fd);
@@ -148,6 +147,6 @@ void spool_drop_all(struct thaw_spool *spool)
 		spool_drop_chunk(spool, &chunk);
 	}
 	spool_drop_chunk(spool, &spool->back);
-	spool_give_up_file(spool);
+	spool_close_file(spool);
 	spool->use.unread = 0;
 }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CLOSE_APART_BYTES (16 << 20)
+#define CLOSE_IN_THREAD_BYTES (16 << 20)
 
 int spool_file_open_and_unlink(const char *directory)
 {
@@ -36,7 +36,7 @@ static int open_unnamed(const char *directory)
 {
 	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	/* open(2): EOPNOTSUPP is the filesystem's word, EISDIR an old kernel's. */
+	/* open(2): EOPNOTSUPP: not supported by the filesystem; EISDIR: not supported by the kernel. */
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
 		return fd;
 	return spool_file_open_and_unlink(directory);
@@ -57,14 +57,14 @@ static int punch(int fd, off_t at, off_t len)
 	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len);
 }
 
-static void *close_apart(void *arg)
+static void *close_thread(void *arg)
 {
 	(void)close((int)(intptr_t)arg);
 	return NULL;
 }
 
-/* A thread that handles no signal of the process it is in. */
-static bool start_apart(int fd)
+/* Closes fd in a new thread, which blocks all signals. False: no thread could be started. */
+static bool close_in_thread(int fd)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -76,7 +76,7 @@ static bool start_apart(int fd)
 	bool ok = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
 		  pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
 	if (ok) {
-		ok = pthread_create(&thread, &attr, close_apart, (void *)(intptr_t)fd) == 0;
+		ok = pthread_create(&thread, &attr, close_thread, (void *)(intptr_t)fd) == 0;
 		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
 	(void)pthread_attr_destroy(&attr);
@@ -84,14 +84,14 @@ static bool start_apart(int fd)
 }
 
 /*
- * To close a file that has no name is to free it, which takes a quarter of a second for each GiB (ext4): too long for
- * whoever has connections to serve. Where no thread can be had it takes that long all the same.
+ * Closing an unlinked file frees its blocks, which takes 0.25 s for each GiB on ext4: too long for a process that
+ * serves connections. So large files are closed in a thread, if one can be started.
  */
 static int close_file(int fd)
 {
 	struct stat now;
 
-	if (fstat(fd, &now) == 0 && now.st_blocks > CLOSE_APART_BYTES / 512 && start_apart(fd))
+	if (fstat(fd, &now) == 0 && now.st_blocks > CLOSE_IN_THREAD_BYTES / 512 && close_in_thread(fd))
 		return 0;
 	return close(fd);
 }

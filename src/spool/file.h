@@ -1,6 +1,6 @@
 /*
- * The file operations that a spool uses, as a table, so that tests can let each of them fail. All return -1 with errno
- * set.
+ * The file operations of a spool, as a table, so that tests can make each of them fail. On failure all return -1 with
+ * errno set.
  */
 #ifndef SPOOL_FILE_H
 #define SPOOL_FILE_H
@@ -9,20 +9,21 @@
 #include <sys/types.h>
 
 struct spool_file_ops {
-	/* A file in directory that has no name: it is gone with its descriptor, whatever becomes of this process. */
+	/* Opens an unlinked file in directory, which the kernel frees with its last descriptor, even if the process
+	 * crashes. */
 	int (*open)(const char *directory);
 	ssize_t (*write)(int fd, const void *data, size_t len, off_t at);
 	ssize_t (*read)(int fd, void *data, size_t room, off_t at);
-	int (*punch)(int fd, off_t at, off_t len); /* gives the disk's blocks back; may be refused */
-	int (*close)(int fd); /* the disk's blocks go back now, or soon: a large file's are not waited for */
+	int (*punch)(int fd, off_t at, off_t len); /* frees a range of disk blocks; may be unsupported */
+	int (*close)(int fd);                      /* does not wait until the blocks of a large file are freed */
 };
 
 extern const struct spool_file_ops spool_file_system;
 
-/* The same as open, for a filesystem without O_TMPFILE: there is a name for a moment. */
+/* As open(), for a filesystem without O_TMPFILE: the file has a name briefly. */
 int spool_file_open_and_unlink(const char *directory);
 
-/* All of len, however it is split up. 0, or the errno; a file that ends early is EIO. */
+/* Transfers all len bytes. 0, or an errno; end of file is EIO. */
 int spool_file_write_all(const struct spool_file_ops *ops, int fd, const void *data, size_t len, off_t at);
 int spool_file_read_all(const struct spool_file_ops *ops, int fd, void *data, size_t len, off_t at);
 

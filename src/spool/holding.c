@@ -1,4 +1,4 @@
-/* What a spool holds, as the budgets count it, and its place in the store's list of those that hold memory. */
+/* Counts what a spool holds against the quotas, and maintains the store's LRU list of spools that hold memory. */
 #include "spool/inside.h"
 
 void spool_release(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes)
@@ -41,13 +41,13 @@ bool spool_charge(struct thaw_spool *spool, uint64_t bytes)
 
 void spool_note_memory(struct thaw_spool *spool)
 {
-	struct spool_list *resting = &spool->store->resting;
+	struct spool_list *lru = &spool->store->lru;
 
-	if (spool->rests)
-		TAILQ_REMOVE(resting, spool, resting);
-	spool->rests = !TAILQ_EMPTY(&spool->chunks);
-	if (spool->rests)
-		TAILQ_INSERT_TAIL(resting, spool, resting);
+	if (spool->in_lru)
+		TAILQ_REMOVE(lru, spool, lru);
+	spool->in_lru = !TAILQ_EMPTY(&spool->chunks);
+	if (spool->in_lru)
+		TAILQ_INSERT_TAIL(lru, spool, lru);
 }
 
 void spool_drop_chunk(struct thaw_spool *spool, struct spool_chunk **chunk)

@@ -15,46 +15,46 @@
 #define CACHE_LINE  64
 #define ENTRIES_MIN (UINT64_C(1) << 8)
 #define ENTRIES_MAX (UINT64_C(1) << 18)
-#define CHUNK_LEAST 512
-#define DISK_LEAST  4096
-#define WINDOW      64 /* how far behind its place an address's entry may lie */
+#define CHUNK_MIN   512
+#define DISK_MIN    4096
+#define WINDOW      64 /* how far after its hash position an entry may be */
 
-/* A count above this one is forged. So limited, the sum over all workers cannot wrap around to a small number. */
+/* A larger count is forged. With this limit the sum over all workers cannot wrap around. */
 #define COUNT_MAX (UINT64_MAX / WORKERS_MAX)
 
-/* ---- in shared memory: only counts. A worker that was taken over can write any value to any of them. */
+/* ---- in shared memory: only counts. A compromised worker can write any value to any of them. ---- */
 
 struct entry {
-	_Atomic uint64_t client; /* 0: none, and none further on that began its search here or before */
+	_Atomic uint64_t client; /* key; 0: unused, and searches that pass here end */
 	_Atomic uint64_t held[LEDGER_TIERS];
 };
 
-/* What each worker says of itself, for the others to compare. */
+/* What each worker publishes for the others. */
 enum published {
-	RANK, /* of the worst ask that could be ended */
-	NEED, /* of an ask, for room */
+	RANK, /* the highest rank of its asks that may be ended */
+	NEED, /* how strongly its asks need room */
 	PUBLISHED
 };
 
 struct slot {
 	alignas(CACHE_LINE) _Atomic uint64_t held[LEDGER_TIERS];
-	_Atomic uint64_t clients; /* entries that hold something */
+	_Atomic uint64_t clients; /* number of entries that hold something */
 	_Atomic uint64_t refused;
-	_Atomic uint64_t ended; /* asks, to make room */
+	_Atomic uint64_t ended; /* asks ended to make room */
 	_Atomic uint64_t published[PUBLISHED];
 	_Atomic uint64_t wish, wish_since_ms;
 };
 
-/* ---- each process's own: what is not a count. It does not change after the fork. */
+/* ---- private to each process: all that is not a count. It does not change after the fork. ---- */
 
 struct thaw_ledger {
-	struct slot *slots;   /* shared: one a worker; this is where the map begins */
-	struct entry *tables; /* shared: one a worker, each on pages of its own */
+	struct slot *slots;   /* shared: one for each worker; start of the mapping */
+	struct entry *tables; /* shared: one for each worker, page-aligned */
 	size_t mapped;
 	size_t table_size; /* in bytes, whole pages */
 	unsigned workers;
-	uint64_t entries;   /* in each worker's table; a power of two */
-	uint64_t secret[2]; /* an attacker shall not choose addresses that share a place */
+	uint64_t entries;   /* number of entries in each worker's table; a power of two */
+	uint64_t secret[2]; /* of the hash, so that an attacker cannot choose colliding addresses */
 	uint64_t whole[LEDGER_TIERS], worker[LEDGER_TIERS], client[LEDGER_TIERS];
 	uint64_t request_memory;
 };
@@ -64,7 +64,7 @@ static uint64_t chunks(uint64_t bytes)
 	return bytes / THAW_SPOOL_CHUNK * THAW_SPOOL_CHUNK;
 }
 
-/* A limit of a part; 0 means the whole. */
+/* A limit of a part; 0 means `whole`. */
 static uint64_t part(uint64_t bytes, uint64_t whole)
 {
 	uint64_t limit = chunks(bytes);
@@ -72,12 +72,12 @@ static uint64_t part(uint64_t bytes, uint64_t whole)
 }
 
 /*
- * Whoever holds anything holds one of the smallest chunks of memory, or a page of the disk. Four entries for each: a
- * table that is never more than a quarter full, so that no number of addresses can crowd another one out.
+ * Every client that holds anything holds at least the smallest chunk, or a page of the disk. With four entries for
+ * each, the table is never more than a quarter full, so that clients cannot exclude another one.
  */
 static uint64_t entries_for(uint64_t memory, uint64_t disk)
 {
-	uint64_t entries = ENTRIES_MIN, holders = memory / CHUNK_LEAST + disk / DISK_LEAST;
+	uint64_t entries = ENTRIES_MIN, holders = memory / CHUNK_MIN + disk / DISK_MIN;
 
 	while (entries < ENTRIES_MAX && entries / 4 < holders)
 		entries *= 2;
@@ -156,12 +156,12 @@ static struct entry *table_of(const thaw_ledger *ledger, unsigned worker)
 	return (struct entry *)(void *)((char *)ledger->tables + worker * ledger->table_size);
 }
 
-/* All of it, for the worker's own count of what is in it may be forged. */
+/* Clears the whole table, since the worker's count of its entries may be forged. */
 static void clear_table(const thaw_ledger *ledger, unsigned worker)
 {
 	struct entry *table = table_of(ledger, worker);
 
-	/* The pages go back to the system, and those that were never used need not be looked at. */
+	/* Returns the pages to the system, without touching unused ones. */
 	if (madvise(table, ledger->table_size, MADV_REMOVE) == 0)
 		return;
 	for (uint64_t i = 0; i < ledger->entries; i++) {
@@ -230,7 +230,7 @@ unsigned ledger_workers(const thaw_ledger *ledger)
 	return ledger->workers;
 }
 
-/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+/* The finalizer of MurmurHash3: every input bit affects every output bit. */
 static uint64_t mix(uint64_t x)
 {
 	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
@@ -249,7 +249,7 @@ uint64_t ledger_client(const thaw_ledger *ledger, const struct sockaddr *client)
 		const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr;
 		bool mapped = IN6_IS_ADDR_V4MAPPED(v6);
 		family = mapped ? AF_INET : AF_INET6;
-		/* A whole /64 is one customer's. */
+		/* A /64 usually belongs to one customer. */
 		memcpy(&address, &v6->s6_addr[mapped ? 12 : 0], mapped ? 4 : 8);
 	}
 	uint64_t key = mix(mix(address ^ ledger->secret[0]) + family * ledger->secret[1] + ledger->secret[1]);
@@ -261,7 +261,7 @@ static bool holds(const struct entry *entry)
 	return atomic_load(&entry->held[LEDGER_MEMORY]) != 0 || atomic_load(&entry->held[LEDGER_DISK]) != 0;
 }
 
-/* The client's entry in a worker's table. NULL: none, and *unused is where it could be (NULL: nowhere). */
+/* The client's entry in a worker's table. NULL: none; *unused is a free entry for it, or NULL. */
 static struct entry *find(const thaw_ledger *ledger, unsigned worker, uint64_t client, struct entry **unused)
 {
 	struct entry *table = table_of(ledger, worker);
@@ -269,24 +269,24 @@ static struct entry *find(const thaw_ledger *ledger, unsigned worker, uint64_t c
 	*unused = NULL;
 	for (uint64_t i = 0; i < WINDOW; i++) {
 		struct entry *entry = &table[(client + i) & (ledger->entries - 1)];
-		uint64_t who = atomic_load(&entry->client);
-		if (who == client)
+		uint64_t key = atomic_load(&entry->client);
+		if (key == client)
 			return entry;
-		if (*unused == NULL && (who == 0 || !holds(entry)))
+		if (*unused == NULL && (key == 0 || !holds(entry)))
 			*unused = entry;
-		if (who == 0)
+		if (key == 0)
 			return NULL;
 	}
 	return NULL;
 }
 
-/* Of an entry that holds nothing, and of those before it that were kept only so that searches go on behind them. */
+/* Removes an entry that holds nothing, and empty entries before it that were only kept for searches to pass. */
 static void forget(const thaw_ledger *ledger, unsigned worker, const struct entry *entry)
 {
 	struct entry *table = table_of(ledger, worker);
 	uint64_t mask = ledger->entries - 1, at = (uint64_t)(entry - table);
 
-	/* Once around at most, whatever another process writes there meanwhile. */
+	/* One round at most, whatever another process writes meanwhile. */
 	for (uint64_t i = 0; i < ledger->entries && atomic_load(&table[at].client) != 0 && !holds(&table[at]) &&
 			     atomic_load(&table[(at + 1) & mask].client) == 0;
 	     i++) {
@@ -301,7 +301,8 @@ static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledg
 	struct entry *unused = NULL;
 
 	for (unsigned i = 0; i < ledger->workers; i++) {
-		/* Counted before it holds anything: of two that race, one at least sees the other. */
+		/* `clients` is incremented before memory is counted: of two workers that race, at least one sees the
+		 * other. */
 		if (atomic_load(&ledger->slots[i].clients) == 0)
 			continue;
 		const struct entry *entry = find(ledger, i, client, &unused);
@@ -311,9 +312,9 @@ static uint64_t client_sum(const thaw_ledger *ledger, uint64_t client, enum ledg
 	return total;
 }
 
-/* Whether what is held now, with what was just added, is too much. A share that is as large as the whole is none. */
-static enum thaw_reason judge(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
-			      bool begins)
+/* Checks the quotas after the new amount was added. A share as large as the whole is no limit. */
+static enum thaw_reason check_quotas(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
+				     bool begins)
 {
 	uint64_t whole = ledger->whole[tier], share = ledger->client[tier];
 	bool reserves = tier == LEDGER_MEMORY && !begins;
@@ -345,14 +346,14 @@ enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t c
 
 	if (entry == NULL && unused == NULL) {
 		atomic_fetch_add(&slot->refused, 1);
-		return THAW_REASON_BUDGET_WORKER; /* it holds for so many addresses that it can count no more */
+		return THAW_REASON_BUDGET_WORKER; /* the table has no entry for another address */
 	}
 	if (entry == NULL) {
 		entry = unused;
 		atomic_store(&entry->client, client);
 	}
 	add(slot, entry, tier, bytes);
-	enum thaw_reason reason = judge(ledger, worker, client, tier, begins);
+	enum thaw_reason reason = check_quotas(ledger, worker, client, tier, begins);
 	if (reason != THAW_REASON_NONE) {
 		ledger_release(ledger, worker, client, tier, bytes);
 		atomic_fetch_add(&slot->refused, 1);
@@ -385,8 +386,8 @@ bool ledger_charge(thaw_ledger *ledger, unsigned worker, uint64_t client, enum l
 	return true;
 }
 
-/* Is all of the whole, or of this worker's part, in use but for one part in so many? */
-static bool spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier, uint64_t but)
+/* Whether less than 1/but of the total, or of this worker's part, is unused. */
+static bool nearly_used(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier, uint64_t but)
 {
 	uint64_t own = ledger->worker[tier], whole = ledger->whole[tier];
 
@@ -397,12 +398,12 @@ static bool spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier t
 
 bool ledger_pressed(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier)
 {
-	return spent(ledger, worker, tier, tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK);
+	return nearly_used(ledger, worker, tier, tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK);
 }
 
 bool ledger_half_spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier)
 {
-	return spent(ledger, worker, tier, 2);
+	return nearly_used(ledger, worker, tier, 2);
 }
 
 uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client)

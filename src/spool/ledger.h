@@ -1,14 +1,14 @@
 /*
- * The inside of the ledger: budgets in memory that all workers share.
+ * Private parts of the ledger: quotas in memory that all workers share.
  *
- * Each worker writes its own slot only: what it holds in all, and a table of what each client address holds in it. The
- * whole is the sum over the slots, so a worker that was killed in the middle of anything is put right by clearing its
- * slot. To acquire is to add to the own slot first and then to look at the sums: two workers that race may both be
- * refused, but never both be let in.
+ * Each worker writes only its own slot: its total, and a table with the amount of each client address. The overall
+ * total is the sum over the slots, so clearing the slot of a killed worker is enough to recover. ledger_acquire() first
+ * adds to its own slot and then checks the sums: two workers that race may both be refused, but never both succeed
+ * above the limit.
  *
- * A worker can be taken over by an attacker, and the master may be root: so only counts are shared. Where they lie, how
- * many there are and what is allowed is in each process's own memory. A forged count is a wrong count, and no more: the
- * sum over all workers does not wrap around.
+ * An attacker may take over a worker, and the master may be root, so only counts are shared. Their addresses, their
+ * number and the limits are in each process's own memory. A forged count has no effect beyond a wrong sum, which cannot
+ * wrap around.
  */
 #ifndef SPOOL_LEDGER_H
 #define SPOOL_LEDGER_H
@@ -17,58 +17,59 @@
 
 enum ledger_tier { LEDGER_MEMORY, LEDGER_DISK, LEDGER_TIERS };
 
-/* One part in so many of the memory, and of each client's share of it, is for what a request needs to begin. */
+/* 1/8 of the memory, and of each client's share, is reserved for requests that begin. */
 #define LEDGER_RESERVED_PART 8
 
-/* There is pressure on a tier once all but one part in so many are in use: less in memory, which the disk relieves. */
+/* A tier is under pressure when less than this part of it (1/4, 1/8) is free. Memory has more reserve, since chunks can
+ * move to the disk. */
 #define LEDGER_PRESSED_MEMORY 4
 #define LEDGER_PRESSED_DISK   8
 
-/* The key under which a client address is counted, never 0. */
+/* The key of a client address, never 0. */
 uint64_t ledger_client(const thaw_ledger *ledger, const struct sockaddr *client);
 
 /*
- * bytes: more than 0. begins: may use the reserved part. THAW_REASON_NONE, or BUDGET_CLIENT, BUDGET_WORKER,
- * BUDGET_TOTAL. Only in the process that has this worker's number.
+ * Adds bytes (> 0) to the client's and the worker's counts. begins: may use the reserved part. THAW_REASON_NONE, or
+ * BUDGET_CLIENT, BUDGET_WORKER, BUDGET_TOTAL. Only for the process with this worker number.
  */
 enum thaw_reason ledger_acquire(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier,
 				uint64_t bytes, bool begins) THAW_MUST_CHECK;
-/* The same without a limit. False: the client holds nothing yet, and cannot be counted. */
+/* The same without a limit. False: the client has no entry, and cannot be counted. */
 bool ledger_charge(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes);
 void ledger_release(thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier, uint64_t bytes);
 
-/* Is the whole, or this worker's part, nearly spent? */
+/* Whether the total, or this worker's part, is nearly used up. */
 bool ledger_pressed(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier);
-/* Is half of it spent? There may soon be pressure. */
+/* Whether half of it is used, so that there may be pressure soon. */
 bool ledger_half_spent(const thaw_ledger *ledger, unsigned worker, enum ledger_tier tier);
-/* What the client holds in all workers, in memory and on the disk. */
+/* Bytes that the client holds in all workers, in memory and on the disk. */
 uint64_t ledger_client_held(const thaw_ledger *ledger, uint64_t client);
 
-/* How bad the worst ask of this worker is, for the others to know; and of all workers. 0: none. */
+/* Publishes the highest rank of this worker's asks (room.c), and returns the highest of all workers. 0: none. */
 void ledger_publish_rank(thaw_ledger *ledger, unsigned worker, uint64_t rank);
 uint64_t ledger_worst_rank(const thaw_ledger *ledger);
 /*
- * Does an ask of this worker need room? Asks of all workers end for it, if their rank is above `above`. No need: 0;
- * else UINT64_MAX less `above`, so that the strongest need of all workers is the largest number.
+ * Publishes how strongly this worker's asks need room. Asks of all workers with a rank above R are ended for it. need:
+ * 0: no need; otherwise UINT64_MAX - R, so that the strongest need is the largest number.
  */
 void ledger_publish_need(thaw_ledger *ledger, unsigned worker, uint64_t need);
 uint64_t ledger_strongest_need(const thaw_ledger *ledger);
-/* Room is wished for in a client's share, for an ask that waits since then. Client 0: there is no wish. */
+/* A wish for room in a client's share, for an ask that has waited since since_ms. client 0: no wish. */
 struct ledger_wish {
 	uint64_t client, since_ms;
 };
 
 void ledger_publish_wish(thaw_ledger *ledger, unsigned worker, struct ledger_wish wish);
 struct ledger_wish ledger_wish_of(const thaw_ledger *ledger, unsigned worker);
-/* Is all of the client's share in use, but for one part in so many? */
+/* Whether less than 1/but of the client's share is unused. */
 bool ledger_client_pressed(const thaw_ledger *ledger, uint64_t client, enum ledger_tier tier, uint64_t but);
-/* Of all workers, does this one hold most for the client? Of those that hold as much, the first one does. */
+/* Whether this worker holds the most for the client, of all workers; on a tie the first worker does. */
 bool ledger_holds_most(const thaw_ledger *ledger, unsigned worker, uint64_t client, enum ledger_tier tier);
 
-/* One ask of this worker was ended to make room. */
+/* Counts an ask of this worker that was ended to make room. */
 void ledger_count_ended(thaw_ledger *ledger, unsigned worker);
 
-/* A request's share of the memory, in bytes. */
+/* The memory quota of a request, in bytes. */
 uint64_t ledger_request_memory(const thaw_ledger *ledger);
 bool ledger_has_disk(const thaw_ledger *ledger);
 unsigned ledger_workers(const thaw_ledger *ledger);

@@ -1,38 +1,37 @@
 /*
- * What makes room.
+ * Makes room in the spool.
  *
- * Memory is made by moving chunks to the disk, first those of the request that was not written to for longest. Where
- * that does not do, because there is no disk or it is full, too, asks that wait for a certificate are ended. The worst
- *is the one with the highest rank:
+ * Chunks move to the disk, first those of the least recently written spool. If that is not enough, because there is no
+ * disk or it is full, too, pending asks are ended, the one with the highest rank first:
  *
- *	- one that has waited for SPOOL_OVERDUE_MS is worse than any that has not: who answers within seconds is served;
- *	- of those that have, the time waited is multiplied by all that its client address holds;
- *	- of those that have not, by the logarithm of that: a client with a large body that answers at once is not worse
- *	  than many with small ones that do not.
+ *	- an ask that has waited for SPOOL_OVERDUE_MS ranks above any that has not, so that clients that answer within
+ *seconds are served;
+ *	- among those, the rank is the time waited, multiplied by all that the client address holds;
+ *	- among the others, it is multiplied by the logarithm of that: a client with a large body that answers promptly
+ *does not rank above many clients with small bodies that do not.
  *
- * Both begin before the budget is spent (ledger_pressed()), at every call of thaw_store_tend(), so that a newcomer
- * finds room; only where that was not enough are they done while one waits for it. Asks end in advance only if another
- * one needs room: one that has taken memory, or was refused it, since there is pressure. If there is only one, of all
- * workers, asks of a lower rank than its own do not end for it.
+ * Both start before the quota is used up (ledger_pressed()), in thaw_store_tend(), so that new requests find room. Only
+ * if that was not enough do they happen while a request needs memory. Asks are ended in advance only if another ask
+ * needs room: it has taken memory, or was refused memory, since pressure began. If only one ask of all workers needs
+ * room, asks with a lower rank are not ended for it.
  *
- * Over all workers: each publishes the rank of its worst ask in its own slot of the ledger, and ends it only if it is
- * about as bad as the worst of all; so does each further one. A worker whose worst stays where it is, for it stands
- * still or lies, is waited for PATIENCE_MS. Each also publishes whether its asks need room. Nothing else is read from
- * other workers.
+ * Across workers: each worker publishes its highest rank in its slot of the ledger, and ends an ask only if its rank is
+ * close to the highest of all workers. It waits at most PATIENCE_MS for a worker that does not end its asks, since it
+ * is stalled or lies. Each worker also publishes whether its asks need room. Workers read nothing else from each other.
  */
 #include "spool/inside.h"
 
-#define SPILLS_MAX  64  /* chunks to the disk in one call: 1 MiB */
-#define TRIES_MAX   8   /* spools that cannot be moved, before no more are tried */
-#define VICTIMS_MAX 32  /* ended in one call */
-#define OLDEST_MAX  64  /* whose ranks are looked at while there is no pressure */
-#define TEND_MS     100 /* between two calls of thaw_store_tend() at most, while something is held */
-#define LOOK_MS     20  /* between two searches of which the first found nothing */
-#define PATIENCE_MS 500 /* for other workers to end what is worse */
+#define SPILLS_MAX  64  /* most chunks to the disk in one call: 1 MiB */
+#define TRIES_MAX   8   /* stop after this many spools that cannot be moved */
+#define VICTIMS_MAX 32  /* most spools ended in one call */
+#define OLDEST_MAX  64  /* number of spools whose ranks are computed while there is no pressure */
+#define TEND_MS     100 /* longest time between calls of thaw_store_tend(), while something is held */
+#define LOOK_MS     20  /* time until the next search after one that found nothing */
+#define DEFER_MS    500 /* how long to wait for other workers to end higher ranks */
 #define WISH_MS     1000
 #define OVERDUE_BIT (UINT64_C(1) << 63)
 
-/* ---- to the disk ---- */
+/* ---- moving chunks to the disk ---- */
 
 static bool can_spill(const struct thaw_spool *spool)
 {
@@ -41,44 +40,44 @@ static bool can_spill(const struct thaw_spool *spool)
 	return !spool->busy && chunk != NULL && chunk->at < chunk->len;
 }
 
-/* One chunk of the spool that has rested longest. NONE; else why none can be moved. */
-static enum thaw_reason spill_resting(thaw_store *store)
+/* Moves one chunk of the least recently written spool to the disk. NONE; otherwise why none can be moved. */
+static enum thaw_reason spill_oldest(thaw_store *store)
 {
 	enum thaw_reason reason = THAW_REASON_BUDGET_PRESSURE;
 
-	for (int tries = 0; tries < TRIES_MAX && !TAILQ_EMPTY(&store->resting); tries++) {
-		struct thaw_spool *spool = TAILQ_FIRST(&store->resting);
+	for (int tries = 0; tries < TRIES_MAX && !TAILQ_EMPTY(&store->lru); tries++) {
+		struct thaw_spool *spool = TAILQ_FIRST(&store->lru);
 		if (can_spill(spool))
 			reason = spool_spill(spool);
 		if (reason == THAW_REASON_NONE)
 			return reason;
-		spool_note_memory(spool); /* others have their turn first */
+		spool_note_memory(spool); /* move it to the end of the list */
 	}
 	return reason;
 }
 
-/* One chunk of a request of that client. NONE; else why none can be moved. */
+/* Moves one chunk of that client's requests to the disk. NONE; otherwise why none can be moved. */
 static enum thaw_reason spill_of_client(thaw_store *store, uint64_t client)
 {
 	struct thaw_spool *spool;
 
-	TAILQ_FOREACH(spool, &store->resting, resting)
+	TAILQ_FOREACH(spool, &store->lru, lru)
 	if (spool->client == client && can_spill(spool))
 		return spool_spill(spool);
 	return THAW_REASON_BUDGET_CLIENT;
 }
 
-/* ---- at the cost of those that wait ---- */
+/* ---- ending asks ---- */
 
 void thaw_spool_yield(thaw_spool *spool, uint64_t since_ms, thaw_spool_end_fn *end, void *arg)
 {
 	if (spool->ended != THAW_REASON_NONE)
 		return;
-	if (spool->yields.end != NULL)
+	if (spool->evictable.end != NULL)
 		TAILQ_REMOVE(&spool->store->waiting, spool, waiting);
-	spool->yields.end = end;
-	spool->yields.arg = arg;
-	spool->yields.since_ms = since_ms;
+	spool->evictable.end = end;
+	spool->evictable.arg = arg;
+	spool->evictable.since_ms = since_ms;
 	if (end != NULL)
 		TAILQ_INSERT_TAIL(&spool->store->waiting, spool, waiting);
 }
@@ -87,11 +86,11 @@ static uint64_t waited_ms(const struct thaw_spool *spool)
 {
 	uint64_t now_ms = spool->store->now_ms;
 
-	return now_ms > spool->yields.since_ms ? now_ms - spool->yields.since_ms : 0;
+	return now_ms > spool->evictable.since_ms ? now_ms - spool->evictable.since_ms : 0;
 }
 
-/* How much the client's holding counts for. */
-static uint64_t burden(uint64_t held, bool overdue)
+/* The weight of what the client holds. */
+static uint64_t held_weight(uint64_t held, bool overdue)
 {
 	uint64_t units = held / SPOOL_CHUNK_LEAST + 1, bits = 1;
 
@@ -102,14 +101,14 @@ static uint64_t burden(uint64_t held, bool overdue)
 	return bits;
 }
 
-/* 0: it cannot be ended. Without the bit it is below 2^63. */
+/* The rank of a spool; 0: it must not be ended. Below 2^63 without OVERDUE_BIT. */
 static uint64_t rank_of(const struct thaw_spool *spool)
 {
-	if (spool->yields.end == NULL)
+	if (spool->evictable.end == NULL)
 		return 0;
 	uint64_t held = ledger_client_held(spool->store->ledger, spool->client), waited = waited_ms(spool);
 	bool overdue = waited >= SPOOL_OVERDUE_MS;
-	uint64_t weight = (waited < UINT32_MAX ? waited + 1 : UINT32_MAX) * burden(held, overdue);
+	uint64_t weight = (waited < UINT32_MAX ? waited + 1 : UINT32_MAX) * held_weight(held, overdue);
 
 	return overdue ? weight | OVERDUE_BIT : weight;
 }
@@ -125,7 +124,7 @@ struct victim {
 };
 
 struct victims {
-	struct victim of[VICTIMS_MAX]; /* the worst first */
+	struct victim of[VICTIMS_MAX]; /* the highest rank first */
 	unsigned count;
 };
 
@@ -142,7 +141,7 @@ static void consider(struct victims *victims, struct thaw_spool *spool, uint64_t
 	victims->of[at] = (struct victim){spool, rank};
 }
 
-/* Those that hold something in the tier, and are worse than `least`. */
+/* Finds spools that hold something in the tier and rank above `least`. */
 static void look_for_victims(const thaw_store *store, enum ledger_tier tier, uint64_t least, struct victims *victims)
 {
 	struct thaw_spool *spool;
@@ -157,16 +156,16 @@ static void look_for_victims(const thaw_store *store, enum ledger_tier tier, uin
 	}
 }
 
-/* Why asks end, if that is why the disk does not relieve the memory. */
+/* The reason for ended asks, given the error of the disk. */
 static enum thaw_reason end_reason(enum thaw_reason disk)
 {
 	return disk == THAW_REASON_DISK_FULL || disk == THAW_REASON_DISK_ERROR ? disk : THAW_REASON_BUDGET_PRESSURE;
 }
 
-/* False: its owner says that it cannot be ended just now. */
+/* False: its owner does not allow it now. */
 static bool end_spool(struct thaw_spool *spool, enum thaw_reason why)
 {
-	if (!spool->yields.end(spool->yields.arg))
+	if (!spool->evictable.end(spool->evictable.arg))
 		return false;
 	thaw_spool_yield(spool, 0, NULL, NULL);
 	spool_drop_all(spool);
@@ -175,7 +174,7 @@ static bool end_spool(struct thaw_spool *spool, enum thaw_reason why)
 	return true;
 }
 
-/* Is an ask of that rank, in this worker, about as bad as the worst of all? */
+/* Whether this rank is close to the highest rank of all workers. */
 static bool is_my_turn(thaw_store *store, uint64_t rank)
 {
 	ledger_publish_rank(store->ledger, store->worker, rank);
@@ -187,12 +186,12 @@ static bool is_my_turn(thaw_store *store, uint64_t rank)
 	}
 	if (store->deferred_ms == 0)
 		store->deferred_ms = store->now_ms;
-	return store->now_ms - store->deferred_ms >= PATIENCE_MS;
+	return store->now_ms - store->deferred_ms >= DEFER_MS;
 }
 
 /*
- * While it is this worker's turn: until there is no pressure, and one at least. at_once: the first one in any case.
- * False: not one.
+ * Ends victims until there is no pressure, at least one, while it is this worker's turn. at_once: ends the first one in
+ * any case. False: none was ended.
  */
 static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims, enum thaw_reason why,
 			bool at_once)
@@ -209,13 +208,15 @@ static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct v
 	return ended;
 }
 
-/* What a client's ask wishes of its other ones. */
+/* The wish of a client's ask for room in the client's share. */
 static struct ledger_wish wish_of(const struct thaw_spool *spool)
 {
-	return (struct ledger_wish){spool->client, spool->yields.end != NULL ? spool->yields.since_ms : UINT64_MAX};
+	return (struct ledger_wish){spool->client,
+				    spool->evictable.end != NULL ? spool->evictable.since_ms : UINT64_MAX};
 }
 
-/* The client's share is spent: its own request that has waited longest makes room, if it has waited longer. */
+/* The client's share is used up: ends the client's ask that has waited longest, if it has waited longer than the
+ * wishing one. */
 static bool end_of_client(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier, enum thaw_reason why)
 {
 	struct thaw_spool *spool, *oldest = NULL;
@@ -223,13 +224,13 @@ static bool end_of_client(thaw_store *store, struct ledger_wish wish, enum ledge
 	for (spool = TAILQ_FIRST(&store->waiting); spool != NULL; spool = TAILQ_NEXT(spool, waiting)) {
 		if (spool->client != wish.client || spool->busy || held_in(spool, tier) == 0)
 			continue;
-		if (oldest == NULL || spool->yields.since_ms < oldest->yields.since_ms)
+		if (oldest == NULL || spool->evictable.since_ms < oldest->evictable.since_ms)
 			oldest = spool;
 	}
-	return oldest != NULL && oldest->yields.since_ms < wish.since_ms && end_spool(oldest, why);
+	return oldest != NULL && oldest->evictable.since_ms < wish.since_ms && end_spool(oldest, why);
 }
 
-/* Other workers hold it, perhaps. */
+/* Other workers may hold the client's share. */
 static void publish_wish(thaw_store *store, struct ledger_wish wish)
 {
 	store->wish = wish;
@@ -272,7 +273,7 @@ enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refu
 	enum thaw_reason reason = refused;
 
 	if (spool->store->directory != NULL) {
-		if (refused != THAW_REASON_BUDGET_CLIENT && spill_resting(spool->store) == THAW_REASON_NONE)
+		if (refused != THAW_REASON_BUDGET_CLIENT && spill_oldest(spool->store) == THAW_REASON_NONE)
 			return THAW_REASON_NONE;
 		if (can_spill(spool))
 			reason = spool_spill(spool);
@@ -311,14 +312,14 @@ void spool_note_need(struct thaw_spool *spool)
 		return;
 	store->several_need = store->needs != NULL;
 	store->needs = spool;
-	publish_need(store); /* at once: it may be another worker's turn */
+	publish_need(store); /* immediately: it may be another worker's turn */
 }
 
 void spool_note_end(struct thaw_spool *spool)
 {
 	thaw_store *store = spool->store;
 
-	/* Its client may try again. */
+	/* The client may retry. */
 	if (spool->refused)
 		store->several_need = true;
 	if (store->needs == spool)
@@ -332,7 +333,7 @@ static void forget_need(thaw_store *store)
 	store->several_need = false;
 }
 
-static bool make_way(thaw_store *store, enum ledger_tier tier, enum thaw_reason why)
+static bool evict_in_advance(thaw_store *store, enum ledger_tier tier, enum thaw_reason why)
 {
 	struct victims victims;
 
@@ -350,8 +351,8 @@ static bool make_way(thaw_store *store, enum ledger_tier tier, enum thaw_reason 
 }
 
 /*
- * There is no pressure, but there may be before this worker is at work again: its worst ask is known to the others by
- * then. Of the oldest ones, so that it costs little.
+ * Publishes this worker's highest rank before there is pressure, since there may be pressure before this worker runs
+ * again. Checks only the oldest asks, to limit the cost.
  */
 static void publish_in_advance(thaw_store *store)
 {
@@ -371,7 +372,8 @@ static void publish_in_advance(thaw_store *store)
 	ledger_publish_rank(store->ledger, store->worker, worst);
 }
 
-/* NONE; else memory is short, and why asks must end: the disk cannot help. */
+/* Moves chunks to the disk while memory is short. NONE; otherwise the reason why asks must be ended: the disk cannot
+ * help. */
 static enum thaw_reason relieve_memory(thaw_store *store)
 {
 	bool pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
@@ -379,16 +381,16 @@ static enum thaw_reason relieve_memory(thaw_store *store)
 	if (store->directory == NULL)
 		return pressed ? THAW_REASON_BUDGET_PRESSURE : THAW_REASON_NONE;
 	for (int i = 0; pressed && i < SPILLS_MAX; i++) {
-		enum thaw_reason reason = spill_resting(store);
+		enum thaw_reason reason = spill_oldest(store);
 		if (reason != THAW_REASON_NONE)
-			return TAILQ_EMPTY(&store->resting) ? THAW_REASON_NONE : end_reason(reason);
+			return TAILQ_EMPTY(&store->lru) ? THAW_REASON_NONE : end_reason(reason);
 		pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
 	}
 	return THAW_REASON_NONE;
 }
 
-/* One step for another worker's wish. False: none was to be done, or could be. */
-static bool grant(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier)
+/* Makes room for another worker's wish, by one step. False: nothing was done. */
+static bool satisfy_wish(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier)
 {
 	enum thaw_reason why = THAW_REASON_BUDGET_PRESSURE;
 	uint64_t free_part = tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK;
@@ -405,21 +407,22 @@ static bool grant(thaw_store *store, struct ledger_wish wish, enum ledger_tier t
 	return end_of_client(store, wish, tier, why);
 }
 
-/* A client's share is spent here, and another worker has an ask of it. True: there is more to do at once. */
-static bool grant_wishes(thaw_store *store)
+/* Makes room for the wishes of other workers. True: there may be more to do. */
+static bool satisfy_wishes(thaw_store *store)
 {
-	bool granted = false;
+	bool satisfied = false;
 
-	if (store->now_ms < store->grant_ms)
+	if (store->now_ms < store->wishes_ms)
 		return false;
 	for (unsigned i = 0; i < ledger_workers(store->ledger); i++) {
 		struct ledger_wish wish = ledger_wish_of(store->ledger, i);
 		if (wish.client != 0 && i != store->worker)
-			granted = grant(store, wish, LEDGER_DISK) || grant(store, wish, LEDGER_MEMORY) || granted;
+			satisfied = satisfy_wish(store, wish, LEDGER_DISK) ||
+				    satisfy_wish(store, wish, LEDGER_MEMORY) || satisfied;
 	}
-	if (!granted)
-		store->grant_ms = store->now_ms + LOOK_MS;
-	return granted;
+	if (!satisfied)
+		store->wishes_ms = store->now_ms + LOOK_MS;
+	return satisfied;
 }
 
 static void forget_wish(thaw_store *store)
@@ -439,8 +442,8 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 	bool disk = ledger_pressed(store->ledger, store->worker, LEDGER_DISK);
 	bool memory = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
 	if (short_of != THAW_REASON_NONE || disk) {
-		moved = make_way(store, disk ? LEDGER_DISK : LEDGER_MEMORY,
-				 short_of != THAW_REASON_NONE ? short_of : THAW_REASON_BUDGET_PRESSURE);
+		moved = evict_in_advance(store, disk ? LEDGER_DISK : LEDGER_MEMORY,
+					 short_of != THAW_REASON_NONE ? short_of : THAW_REASON_BUDGET_PRESSURE);
 	} else {
 		store->deferred_ms = 0;
 		publish_in_advance(store);
@@ -448,12 +451,12 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 			forget_need(store);
 		publish_need(store);
 	}
-	moved = grant_wishes(store) || moved;
+	moved = satisfy_wishes(store) || moved;
 	forget_wish(store);
-	bool needy = store->needs != NULL || store->several_need || store->wish.client != 0;
-	if (TAILQ_EMPTY(&store->resting) && TAILQ_EMPTY(&store->waiting) && !needy)
+	bool pending = store->needs != NULL || store->several_need || store->wish.client != 0;
+	if (TAILQ_EMPTY(&store->lru) && TAILQ_EMPTY(&store->waiting) && !pending)
 		return THAW_NEVER;
-	bool more = moved || (memory && !TAILQ_EMPTY(&store->resting) && store->directory != NULL &&
-			      short_of == THAW_REASON_NONE);
+	bool more = moved ||
+		    (memory && !TAILQ_EMPTY(&store->lru) && store->directory != NULL && short_of == THAW_REASON_NONE);
 	return more ? now_ms : now_ms + TEND_MS;
 }

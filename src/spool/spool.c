@@ -3,11 +3,10 @@
  *
  *	back ◄── disk ◄── chunks
  *
- * chunks: memory; the last one is written to. They are small at first and double in size, so that a few bytes cost
- *	little. The oldest of them go to the disk when memory is short, or when they rest: that needs no more memory,
- *and gives back all that they held. disk: encrypted blocks, one for each chunk that went there, in a file without a
- *name. back: the block that is being read. Reading back empties the spool, so no budget ever refuses it:
- *a request that is being passed on may hold one chunk more than its share.
+ * chunks: in memory; the last one is written to. Chunks are small at first and double in size, so that a few bytes cost
+ * little. The oldest ones move to the disk when memory is short, which needs no extra memory. disk: encrypted blocks,
+ * one for each chunk, in an unlinked file. back: the block that is being read. Reading back empties the spool, so no
+ * quota refuses it: a request that is forwarded may hold one chunk more than its share.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +14,10 @@
 #include "base/sized.h"
 #include "spool/inside.h"
 
-/* Memory that each request may have from the part that is reserved for those who begin. */
+/* Memory that each request may take from the reserved part. */
 #define BEGINNING (UINT64_C(4) * THAW_SPOOL_CHUNK)
 
-/* How often room is made for one chunk. Each time frees some; others may take it. */
+/* How often to make room for one chunk: others may take what was freed. */
 #define MAKE_ROOM_MAX 128
 
 enum thaw_status thaw_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit, thaw_spool **made,
@@ -45,19 +44,19 @@ enum thaw_reason thaw_spool_ended(const thaw_spool *spool)
 
 void thaw_spool_free(thaw_spool **spool)
 {
-	thaw_spool *gone = *spool;
+	thaw_spool *old = *spool;
 
 	*spool = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	thaw_spool_yield(gone, 0, NULL, NULL);
-	spool_note_end(gone);
-	spool_drop_all(gone);
-	free(gone);
+	thaw_spool_yield(old, 0, NULL, NULL);
+	spool_note_end(old);
+	spool_drop_all(old);
+	free(old);
 }
 
-/* A request's own share, above which its oldest chunks go to the disk. */
-static enum thaw_reason keep_share(struct thaw_spool *spool, size_t size)
+/* Moves the oldest chunks to the disk while the request would exceed its own memory quota. */
+static enum thaw_reason enforce_share(struct thaw_spool *spool, size_t size)
 {
 	uint64_t share = ledger_request_memory(spool->store->ledger);
 
@@ -70,10 +69,10 @@ static enum thaw_reason keep_share(struct thaw_spool *spool, size_t size)
 	return THAW_REASON_NONE;
 }
 
-/* The budget's yes to a chunk of that size, at the cost of others if need be. */
+/* Acquires quota for a chunk of that size; makes room if necessary. */
 static enum thaw_reason acquire_chunk(struct thaw_spool *spool, size_t size)
 {
-	enum thaw_reason reason = keep_share(spool, size);
+	enum thaw_reason reason = enforce_share(spool, size);
 
 	bool begins = spool->use.memory + size <= BEGINNING;
 
@@ -101,7 +100,7 @@ static enum thaw_reason take_chunk(struct thaw_spool *spool, size_t size, struct
 		if (*chunk != NULL)
 			return THAW_REASON_NONE;
 		spool_release(spool, LEDGER_MEMORY, size);
-		/* The system has no memory: what is here goes to the disk, and its chunk is used again. */
+		/* Out of memory: moves the oldest chunk to the disk, so that its memory can be reused. */
 		if (TAILQ_EMPTY(&spool->chunks) || spool->store->directory == NULL)
 			return THAW_REASON_NO_MEMORY;
 		reason = spool_spill(spool);
@@ -110,7 +109,7 @@ static enum thaw_reason take_chunk(struct thaw_spool *spool, size_t size, struct
 	}
 }
 
-/* As much as was written already: the body may go on as it began. Not more than it may still have. */
+/* The size of the next chunk: about as much as was written already, at most what the limit leaves. */
 static size_t next_size(const struct thaw_spool *spool)
 {
 	uint64_t left = spool->limit - spool->written;
@@ -122,8 +121,8 @@ static size_t next_size(const struct thaw_spool *spool)
 	return size;
 }
 
-/* The reason of a call that was refused, for its caller; why may be NULL. */
-static enum thaw_status tell(enum thaw_reason reason, enum thaw_reason *why)
+/* Returns the status for a reason, and stores the reason; why may be NULL. */
+static enum thaw_status result(enum thaw_reason reason, enum thaw_reason *why)
 {
 	if (why != NULL)
 		*why = reason;
@@ -156,7 +155,7 @@ static enum thaw_reason reserve(thaw_spool *spool, void **where, size_t *room)
 
 enum thaw_status thaw_spool_reserve(thaw_spool *spool, void **where, size_t *room, enum thaw_reason *why)
 {
-	return tell(reserve(spool, where, room), why);
+	return result(reserve(spool, where, room), why);
 }
 
 void thaw_spool_commit(thaw_spool *spool, size_t len)
@@ -174,7 +173,7 @@ void thaw_spool_commit(thaw_spool *spool, size_t len)
 		spool_note_memory(spool);
 		return;
 	}
-	/* Nothing came: it is not kept for what may come. */
+	/* Nothing was written: do not keep an empty chunk. */
 	TAILQ_REMOVE(&spool->chunks, chunk, link);
 	spool_drop_chunk(spool, &chunk);
 }
@@ -188,18 +187,18 @@ enum thaw_status thaw_spool_write(thaw_spool *spool, const void *data, size_t le
 		size_t room = 0;
 		enum thaw_reason reason = reserve(spool, &where, &room);
 		if (reason != THAW_REASON_NONE)
-			return tell(reason, why);
+			return result(reason, why);
 		size_t part = len < room ? len : room;
 		memcpy(where, bytes, part);
 		thaw_spool_commit(spool, part);
 		bytes += part;
 		len -= part;
 	}
-	return tell(THAW_REASON_NONE, why);
+	return result(THAW_REASON_NONE, why);
 }
 
-/* A chunk to read back into, in any case. */
-static enum thaw_reason take_back(struct thaw_spool *spool)
+/* Allocates the chunk to read back into, even above the quotas. */
+static enum thaw_reason allocate_back(struct thaw_spool *spool)
 {
 	if (spool->back != NULL)
 		return THAW_REASON_NONE;
@@ -235,7 +234,7 @@ static enum thaw_reason peek(thaw_spool *spool, const void **data, size_t *len)
 	if (spool->ended != THAW_REASON_NONE)
 		return spool->ended;
 	if (!has_unread(spool->back) && spool->read_blocks < spool->blocks) {
-		enum thaw_reason reason = take_back(spool);
+		enum thaw_reason reason = allocate_back(spool);
 		if (reason == THAW_REASON_NONE)
 			reason = spool_read_block(spool);
 		if (reason != THAW_REASON_NONE)
@@ -252,17 +251,17 @@ static enum thaw_reason peek(thaw_spool *spool, const void **data, size_t *len)
 
 enum thaw_status thaw_spool_peek(thaw_spool *spool, const void **data, size_t *len, enum thaw_reason *why)
 {
-	return tell(peek(spool, data, len), why);
+	return result(peek(spool, data, len), why);
 }
 
-static void pass_block(struct thaw_spool *spool)
+static void finish_block(struct thaw_spool *spool)
 {
 	spool->back->at = spool->back->len = 0;
 	if (spool->read_blocks < spool->blocks) {
-		spool_give_back(spool);
+		spool_release_read(spool);
 		return;
 	}
-	spool_give_up_file(spool);
+	spool_close_file(spool);
 	spool_drop_chunk(spool, &spool->back);
 }
 
@@ -280,7 +279,7 @@ void thaw_spool_consume(thaw_spool *spool, size_t len)
 	if (chunk->at < chunk->len)
 		return;
 	if (chunk == spool->back) {
-		pass_block(spool);
+		finish_block(spool);
 		return;
 	}
 	TAILQ_REMOVE(&spool->chunks, chunk, link);

@@ -7,13 +7,14 @@
 
 #include "base/error.h"
 
-/* A file is made and closed again, so that a wrong directory is told at the start. */
+/* Creates and closes a file, so that an unusable directory is reported at the start. */
 static enum thaw_status try_directory(const thaw_store *store, struct thaw_error *err)
 {
 	int fd = store->files->open(store->directory);
 
 	if (fd < 0)
-		return error_system(err, errno, "%s: no file can be made there for the spool", store->directory);
+		return error_system(err, errno, "%s: cannot create a file for the spool in this directory",
+				    store->directory);
 	(void)store->files->close(fd);
 	return THAW_OK;
 }
@@ -22,7 +23,7 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 			    const struct spool_file_ops *files, struct thaw_error *err)
 {
 	if (worker >= ledger_workers(ledger)) {
-		(void)error_set(err, THAW_ERR_USAGE, "the ledger has no place for worker %u", worker);
+		(void)error_set(err, THAW_ERR_USAGE, "worker number %u is out of range for the ledger", worker);
 		return NULL;
 	}
 	thaw_store *store = calloc(1, sizeof(*store));
@@ -33,7 +34,7 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 	store->ledger = ledger;
 	store->worker = worker;
 	TAILQ_INIT(&store->spares);
-	TAILQ_INIT(&store->resting);
+	TAILQ_INIT(&store->lru);
 	TAILQ_INIT(&store->waiting);
 	store->files = files;
 	if (directory != NULL && ledger_has_disk(ledger)) {
@@ -49,19 +50,19 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 	return store;
 }
 
+/* ---- memory ---- */
+
 /*
- * ---- memory
- *
- * Whole chunks come from slabs, which are mapped and not on the heap, where one small block that lives on would keep
- * all those below it resident. A chunk's pages go back to the system with madvise(), which, unlike munmap(), cuts no
- * mapping in two, and so does not fail where vm.max_map_count is reached. Small chunks come from the heap: they live as
- * long as their connection, which has much more there.
+ * Full-size chunks come from mapped slabs, not from the heap, where one small block that is still in use would keep all
+ * memory below it resident. A chunk's pages return to the system by madvise(), which does not split a mapping, so that
+ * it cannot fail because of vm.max_map_count. Small chunks come from the heap: they are freed with their connection,
+ * which uses much more of it.
  */
 
 struct spool_slab {
 	LIST_ENTRY(spool_slab) link;
 	unsigned char *bytes;
-	uint64_t unused; /* a bit for each of its chunks */
+	uint64_t unused; /* bit mask of its chunks */
 };
 
 #define SLAB_BYTES  ((size_t)SPOOL_SLAB_CHUNKS * THAW_SPOOL_CHUNK)
@@ -85,7 +86,7 @@ static struct spool_slab *slab_new(thaw_store *store)
 	return slab;
 }
 
-/* No chunk of it is in use. Where the system refuses to unmap it, it stays for later use, without resident memory. */
+/* Frees a slab without used chunks. If munmap() fails, the slab is kept for reuse, without resident memory. */
 static void slab_free(struct spool_slab *slab)
 {
 	if (munmap(slab->bytes, SLAB_BYTES) != 0)
@@ -113,7 +114,7 @@ static bool slab_take(thaw_store *store, struct spool_chunk *chunk)
 	return true;
 }
 
-/* False: its memory could not be given back to the system. */
+/* False: madvise() failed. */
 static bool slab_give(thaw_store *store, const struct spool_chunk *chunk)
 {
 	struct spool_slab *slab = chunk->slab;
@@ -192,21 +193,21 @@ static void free_slabs(struct spool_slabs *slabs)
 
 void thaw_store_free(thaw_store **store)
 {
-	thaw_store *gone = *store;
+	thaw_store *old = *store;
 
 	*store = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	ledger_publish_rank(gone->ledger, gone->worker, 0);
-	while (!TAILQ_EMPTY(&gone->spares)) {
-		struct spool_chunk *chunk = TAILQ_FIRST(&gone->spares);
-		TAILQ_REMOVE(&gone->spares, chunk, link);
+	ledger_publish_rank(old->ledger, old->worker, 0);
+	while (!TAILQ_EMPTY(&old->spares)) {
+		struct spool_chunk *chunk = TAILQ_FIRST(&old->spares);
+		TAILQ_REMOVE(&old->spares, chunk, link);
 		free(chunk);
 	}
-	free_slabs(&gone->free_slabs);
-	free_slabs(&gone->full_slabs);
-	if (gone->cipher.ops != NULL)
-		gone->cipher.ops->free(gone->cipher.key);
-	free(gone->directory);
-	free(gone);
+	free_slabs(&old->free_slabs);
+	free_slabs(&old->full_slabs);
+	if (old->cipher.ops != NULL)
+		old->cipher.ops->free(old->cipher.key);
+	free(old->directory);
+	free(old);
 }

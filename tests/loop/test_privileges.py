@@ -174,7 +174,7 @@ def test_a_folder_that_the_user_may_not_use(serve, settings, open_folder, at):
     spool.mkdir(mode=0o700)  # root's
     gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n"))
     path = settings(workers=1, spool=disk(spool), more=f"user: {USER}\n")
-    why = f"as user '{USER}': {spool}: no file can be made there for the spool: Permission denied"
+    why = f"as user '{USER}': {spool}: cannot create a file for the spool in this directory: Permission denied"
     if at == "reload":
         refused(gateway, why)
         return

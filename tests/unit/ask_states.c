@@ -116,8 +116,8 @@ static void unverified_certificates_are_not_asked_for_again(void **state)
 	assert_int_equal(ask_plan(&present, &options).step, ASK_STEP_REQUEST);
 	options.unverified = true;
 	assert_int_equal(ask_plan(&none, &options).step, ASK_STEP_REQUEST);
-	assert_int_equal(ask_plan(&present, &options).step, ASK_STEP_JUDGE);
-	assert_int_equal(ask_plan(&over_http2, &options).step, ASK_STEP_JUDGE);
+	assert_int_equal(ask_plan(&present, &options).step, ASK_STEP_VERIFY);
+	assert_int_equal(ask_plan(&over_http2, &options).step, ASK_STEP_VERIFY);
 	options.again = true;
 	assert_int_equal(ask_plan(&present, &options).step, ASK_STEP_REQUEST);
 }
@@ -160,14 +160,14 @@ static void decisions(void **state)
 		 true,
 		 false,
 		 false,
-		 ASK_STEP_JUDGE,
+		 ASK_STEP_VERIFY,
 		 THAW_MOMENT_HANDSHAKE},
 		{{NO, false, false, false},
 		 THAW_MOMENT_HANDSHAKE,
 		 false,
 		 false,
 		 false,
-		 ASK_STEP_JUDGE,
+		 ASK_STEP_VERIFY,
 		 THAW_MOMENT_HANDSHAKE},
 		/* who cannot be asked, is not */
 		{{NO, false, false, false},
