@@ -32,7 +32,7 @@ _thaw() {
 	serve) options='-c --config --listen --pki --pid-file --help' ;;
 	check) options='-c --config --strict --request --certificate --from --header --json --help' ;;
 	reload | upgrade) options="-c --config --pid-file --help $(pgrep -x thaw 2>/dev/null)" ;;
-	probe) options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --proxy-ca --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
+	probe) options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --noproxy --proxy-ca --method --header --max-body --stall --hold --limit --tls --json --markdown --svg --quiet --help' ;;
 	send)
 		options='--cert --key --pkcs12 --ca --pass --insecure --connect-to --resolve --sni --user-agent --proxy --proxy-user --proxy-ca --noproxy --user --basic --digest --include --method --form --header --prime --prime-url --expect --tls --limit-rate --location --location-trusted --max-redirs --retry --resume --stall --response-timeout --timeout --json --quiet --help'
 		if [[ $word != -* ]]; then

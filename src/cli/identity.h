@@ -29,14 +29,18 @@ enum cli_identity_option { CLI_CERT = 0x1000, CLI_KEY, CLI_PKCS12, CLI_CA, CLI_P
 		"insecure", no_argument, NULL, CLI_INSECURE                                               \
 	}
 
-#define CLI_IDENTITY_HELP                                                                                          \
-	"  --cert FILE      the client's certificate and its chain (PEM), or a pkcs11: URI\n"                      \
-	"  --key FILE       its private key (PEM), or a pkcs11: URI; default: in --cert's file, or on its token\n" \
-	"  --pkcs12 FILE    certificate, chain and key in a PKCS #12 file (.p12, .pfx)\n"                          \
-	"  --ca FILE        CA certificates to verify the server with (PEM); default: the system's\n"              \
-	"  --insecure       do not verify the server's certificate\n"                                              \
-	"  --pass SOURCE    pass phrase or PIN: file:FILE (its first line), fd:NUMBER (one line) or env:NAME;\n"   \
-	"                   default: asked for on the terminal\n"
+#define CLI_IDENTITY_HELP                                                                                             \
+	"  --cert FILE      the client's certificate and its chain (PEM), or a pkcs11: URI\n"                         \
+	"  --key FILE       its private key (PEM), or a pkcs11: URI; default: in the file of --cert, or on its "      \
+	"token\n"                                                                                                     \
+	"  --pkcs12 FILE    certificate, chain and key in one PKCS #12 file (.p12, .pfx)\n"                           \
+	"  --ca FILE        CA certificates to verify the server with (PEM); default: CURL_CA_BUNDLE, SSL_CERT_FILE " \
+	"or\n"                                                                                                        \
+	"                   SSL_CERT_DIR in the environment, or else the system's\n"                                  \
+	"  --insecure       do not verify the server\n"                                                               \
+	"  --pass SOURCE    read the pass phrase or PIN from file:FILE (first line), fd:NUMBER (one line) or "        \
+	"env:NAME;\n"                                                                                                 \
+	"                   default: ask on the terminal\n"
 
 /* Returns false if the option is not one of these. argument: optarg. */
 bool cli_identity_take(struct cli_identity *identity, int option, char *argument);

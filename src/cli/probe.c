@@ -22,38 +22,36 @@
 static const char help[] =
 	"usage: thaw probe URL [OPTION...]\n"
 	"\n"
-	"Tests how an HTTPS server handles client certificates that it requests late, after the TLS handshake:\n"
-	"when it asks, by what means, how it handles request bodies of all sizes meanwhile, where it freezes,\n"
-	"and how to fix it. This takes less than a minute. Use a certificate that the server accepts; without\n"
-	"one, only requests without a certificate are tested.\n"
+	"Tests what an HTTPS server does when it asks for a client certificate late: when and how it asks, how large "
+	"a\n"
+	"body may be meanwhile, where it freezes, and how to fix that. It takes less than a minute. Name the\n"
+	"certificate that the server expects; without one, only requests without a certificate can be tested.\n"
 	"\n"
-	"Without --method the probe sends safe methods only: GET, HEAD, and OPTIONS or GET with a body of NUL\n"
-	"bytes. With --method PUT (or another) it sends 80 or more requests of that method to the URL, with\n"
-	"bodies of up to --max-body. Use a path where they do no harm.\n"
-	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
-	"  --proxy [SCHEME://]HOST[:PORT]  connect through this proxy (CONNECT), http or https; default none; the\n"
-	"                   environment is not used\n"
-	"  --proxy-user NAME:PASSWORD  user for the proxy (Basic)\n"
+	"By default only safe methods are sent: GET, HEAD, and OPTIONS or GET with a body of NUL bytes. With --method\n"
+	"PUT (or another method), about eighty requests of that method, or more, are sent to the URL, with bodies of\n"
+	"up to --max-body. Use a path where they do no harm.\n"
+	"\n" CLI_IDENTITY_HELP "\n" CLI_WAY_HELP "default: none, whatever the environment says\n" CLI_PROXY_HELP
+	"thaw-probe/VERSION\n"
 	"\n"
-	"  --method METHOD  send this method with request bodies; the probe prints what it will do first\n"
+	"  --method METHOD  send this method with a body; a message says so before the first request\n"
 	"  --header LINE    add a header field, 'Name: value', or replace Host; may be repeated\n"
-	"  --max-body SIZE  largest body: bytes, or a number with KiB, MiB or GiB; default 16MiB, 0: none\n"
-	"  --stall TIME     treat a connection as stalled after this time without progress; default 5s\n"
-	"  --hold TIME      how long to wait for the server to give up a stalled request; default 20s, 0s: do not\n"
-	"                   test this\n"
-	"  --limit TIME     start no more tests after this time; default 55s\n"
-	"  --tls VERSION    1.2, 1.3 or both; default both\n"
+	"  --max-body SIZE  the largest body: a number of bytes, or one with KiB, MiB or GiB; default: 16MiB; 0: none\n"
+	"  --stall TIME     a connection without progress for this long is stalled; default: 5s\n"
+	"  --hold TIME      how long to watch whether the server gives up a stalled connection; default: 20s; 0s: do\n"
+	"                   not watch\n"
+	"  --limit TIME     begin nothing new after this time; default: 55s\n"
+	"  --tls VERSION    1.2, 1.3 or both; default: both\n"
 	"  --json           print the report as JSON\n"
 	"  --markdown       print the report as Markdown\n"
-	"  --svg FILE       also write the timeline as a picture\n"
-	"  --quiet          print no progress on standard error; what --method will do is still printed\n"
+	"  --svg FILE       also draw the timeline, as an SVG picture\n"
+	"  --quiet          print no progress on standard error; the message of --method is printed all the same\n"
 	"  --help           print this text\n"
 	"\n"
-	"Ctrl-C ends the probe and prints the results so far.\n"
+	"Times are numbers with ms, s (default) or m. Ctrl-C ends the probe, which then reports what it knows so far.\n"
 	"\n"
-	"Exit code: 0 no problem, 1 limited, 2 freezes, 3 unknown; 64 usage, 66 a file cannot be read, 68 unknown\n"
-	"host, 69 no connection, 75 no TLS handshake in time, 76 the server does not speak TLS or HTTP, 77 the\n"
-	"server's certificate is not trusted.\n";
+	"Exit code: 0 no problem, 1 limited, 2 freezes, 3 could not tell. If the server could not be tested: 64 wrong\n"
+	"usage, 66 a file cannot be read, 68 unknown host, 69 no connection, 71 system error, 75 no TLS handshake in\n"
+	"time, 76 no TLS or no HTTP/1.1, 77 the server's certificate is not accepted.\n";
 
 enum {
 	OPT_METHOD = CLI_ROUTE_END,
@@ -66,8 +64,6 @@ enum {
 	OPT_JSON,
 	OPT_MARKDOWN,
 	OPT_SVG,
-	OPT_PROXY,
-	OPT_PROXY_USER,
 	OPT_QUIET
 };
 
@@ -75,7 +71,6 @@ struct arguments {
 	struct probe_options probe;
 	struct cli_identity identity;
 	struct cli_route route;
-	char *proxy_user;
 	char fields[FIELDS_MAX];
 	size_t fields_len;
 	bool quiet;
@@ -203,11 +198,6 @@ static int take_option(void *arg, int option, char *value)
 	if (code != CLI_GO_ON || cli_identity_take(&arguments->identity, option, value))
 		return code != CLI_GO_ON ? code : EX_OK;
 	switch (option) {
-	case OPT_PROXY:
-		arguments->probe.routes.proxy = value;
-		return EX_OK;
-	case OPT_PROXY_USER:
-		return cli_take_user("probe", option == OPT_PROXY_USER, &arguments->proxy_user, value);
 	case OPT_JSON:
 		arguments->probe.form = PROBE_JSON;
 		return EX_OK;
@@ -229,8 +219,6 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
 	static const struct option options[] = {CLI_IDENTITY_OPTIONS,
 						CLI_ROUTE_OPTIONS,
-						{"proxy", required_argument, NULL, OPT_PROXY},
-						{"proxy-user", required_argument, NULL, OPT_PROXY_USER},
 						{"method", required_argument, NULL, OPT_METHOD},
 						{"header", required_argument, NULL, OPT_HEADER},
 						{"max-body", required_argument, NULL, OPT_MAX_BODY},
@@ -286,6 +274,14 @@ static void announce(const struct probe_options *probe, const struct cli_identit
 			probe->method, probe->url, (unsigned long long)probe->max_body);
 }
 
+/* As curl has it. */
+static const char *no_proxy_of_environment(void)
+{
+	const char *lower = getenv("no_proxy");
+
+	return lower != NULL ? lower : getenv("NO_PROXY");
+}
+
 static void take_routes(struct arguments *arguments)
 {
 	struct cli_route *route = &arguments->route;
@@ -295,7 +291,9 @@ static void take_routes(struct arguments *arguments)
 	routes->connect_to_count = route->connect_to_count;
 	routes->resolve = route->resolve;
 	routes->resolve_count = route->resolve_count;
-	routes->proxy_user = arguments->proxy_user;
+	routes->proxy = route->proxy;
+	routes->proxy_user = route->proxy_user;
+	routes->no_proxy = route->no_proxy != NULL ? route->no_proxy : no_proxy_of_environment();
 	routes->sni = route->sni;
 	routes->proxy_ca = route->proxy_ca;
 	routes->user_agent = cli_route_agent(route, "probe");
@@ -348,6 +346,5 @@ int probe_main(int argc, char **argv)
 	code = code != CLI_GO_ON ? code : run(&arguments);
 	free(arguments.url);
 	cli_route_free(&arguments.route);
-	cli_secret_free(&arguments.proxy_user);
 	return code;
 }

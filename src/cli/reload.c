@@ -14,35 +14,36 @@
 #define PID_FILE_MAX 32
 #define ANSWER_ROOM  512
 
-/* Options that both commands share. */
-#define PROCESS                                                                                               \
-	"\n"                                                                                                  \
-	"  -c, --config FILE   the process that runs with this configuration\n"                               \
-	"  --pid-file FILE     the process whose id is in this file, as written by `thaw serve --pid-file`\n" \
-	"  PID                 the process with this id\n"                                                    \
-	"  --help              print this text\n"
+/* How both name the process. */
+#define PROCESS                                                                                              \
+	"\n"                                                                                                 \
+	"  -c, --config FILE   the gateway that runs with this configuration\n"                              \
+	"  --pid-file FILE     the gateway whose process ID is in this file (see `thaw serve --pid-file`)\n" \
+	"  PID                 the gateway with this process ID\n"                                           \
+	"  --help              print this text\n"                                                            \
+	"\n"
 
 static const char help[] =
 	"usage: thaw reload -c FILE\n"
 	"       thaw reload --pid-file FILE\n"
 	"       thaw reload PID\n"
 	"\n"
-	"Makes a running `thaw serve` read its configuration again, and waits for the result. The new\n"
-	"configuration is read and checked as a whole. Then new workers start, and the old workers finish their\n"
-	"requests. If there is an error in it, the error is printed and the old configuration stays in use.\n"
-	"SIGHUP does the same, but the result is only logged.\n" PROCESS "\n"
-	"Exit code: 0 reloaded; 64 usage; 71 no such process, or it has ended; 78 the configuration was refused.\n";
+	"Makes a running `thaw serve` read its configuration again, and waits for the result. The whole configuration\n"
+	"is checked first; then new workers start, and the old ones finish their requests. If anything is wrong, the\n"
+	"reason is printed and the old configuration stays in use. SIGHUP does the same, but reports in the log "
+	"only.\n" PROCESS
+	"Exit code: 0 reloaded; 64 wrong usage; 71 no such process, or it ended; 78 the configuration was refused.\n";
 
 static const char upgrade_help[] =
 	"usage: thaw upgrade -c FILE\n"
 	"       thaw upgrade --pid-file FILE\n"
 	"       thaw upgrade PID\n"
 	"\n"
-	"Replaces a running `thaw serve` with its program file, after an update of thaw or of a library such as\n"
-	"OpenSSL. The file is started as a new process with the same arguments and listening sockets. Once its\n"
-	"workers accept connections, the old process stops as after SIGTERM. No connection is refused meanwhile.\n"
-	"If the new process cannot serve, the reason is printed and the old process stays.\n" PROCESS "\n"
-	"Exit code: 0 replaced; 64 usage; 71 no such process, or it has ended; 78 the new process cannot serve.\n";
+	"Replaces a running `thaw serve` after an update of thaw, or of a library such as OpenSSL. The new program is\n"
+	"started with the same arguments and the same listening sockets. Once its workers accept connections, the old\n"
+	"process stops as after SIGTERM. No connection is refused meanwhile. If the new process cannot serve, the\n"
+	"reason is printed and the old process goes on.\n" PROCESS
+	"Exit code: 0 replaced; 64 wrong usage; 71 no such process, or it ended; 78 the new process cannot serve.\n";
 
 struct settings {
 	enum control_kind kind;

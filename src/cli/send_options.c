@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/secret.h"
+#include "cli/send_form.h"
 #include "cli/values.h"
 
 #define COUNT_MAX 100
@@ -17,54 +18,58 @@ static const char help[] =
 	"usage: thaw send FILE... URL... [OPTION...]\n"
 	"       thaw send --form NAME=@FILE [--form ...] URL... [OPTION...]\n"
 	"\n"
-	"Uploads a file, or standard input (-), so that a server which asks for the client certificate late\n"
-	"cannot freeze. First it primes the connection: it sends a HEAD, so that the server asks for the\n"
-	"certificate before the upload, and sends the upload on that same connection. Where priming is not\n"
-	"possible, it holds the body back until the server has asked (Expect: 100-continue). The body of the\n"
-	"response is written to standard output. If the path of the URL of a PUT ends in '/', the file's name is\n"
-	"appended.\n"
+	"Uploads files, or standard input (-), with a client certificate. A server that asks for the certificate late\n"
+	"cannot freeze the upload: a HEAD request goes first, so that the server asks while there is no body\n"
+	"(\"priming\"), and the upload takes the same connection. If that is not possible, the body waits until the\n"
+	"server has asked (Expect: 100-continue). The response's body goes to standard output.\n"
 	"\n"
-	"With several files or URLs, each file is sent to each URL, one after another. Uploads to the same server\n"
-	"share one connection.\n"
-	"\n" CLI_IDENTITY_HELP "\n" CLI_ROUTE_HELP
-	"  --proxy [SCHEME://]HOST[:PORT]  use this proxy instead of the one in the environment; \"\": none\n"
-	"  --proxy-user NAME:PASSWORD  user for the proxy\n"
-	"  --noproxy HOSTS  hosts to connect to without a proxy: names, separated by commas, or *\n"
+	"Each file is sent to each URL, one after another; uploads to one server share a connection. If the path of\n"
+	"the URL of a PUT ends in '/', the file's name is appended.\n"
+	"\n" CLI_IDENTITY_HELP "\n" CLI_WAY_HELP
+	"default: https_proxy, http_proxy or all_proxy in the environment; \"\": none\n" CLI_PROXY_HELP
+	"thaw-send/VERSION\n"
 	"\n"
-	"  --user NAME[:PASSWORD]  user for the server; without a password, it is asked for on the terminal\n"
-	"  --basic, --digest  authentication scheme for --user: Basic (default) or Digest\n"
+	"  --user NAME[:PASSWORD]  log in to the server; default for PASSWORD: ask on the terminal\n"
+	"  --basic, --digest  how to log in: Basic (default) or Digest\n"
 	"  --method METHOD  PUT (default), or POST (default with --form)\n"
-	"  --form NAME=@FILE[;type=TYPE][;filename=NAME]  send a file as a form field (multipart/form-data)\n"
-	"  --form NAME=TEXT[;type=TYPE]  send text as a form field; up to 16 fields in all\n"
+	"  --form NAME=@FILE[;type=TYPE][;filename=NAME]  a file as a field of a form (multipart/form-data)\n"
+	"  --form NAME=<FILE[;type=TYPE]  a field with the content of a file as its text\n"
+	"  --form NAME=TEXT[;type=TYPE]  a field with this text; up to 16 fields in all\n"
 	"  --header LINE    add a header field, 'Name: value'; up to 64 times\n"
-	"  --prime WHEN     auto (default: with https and a certificate), always (fail if not possible), never\n"
-	"  --prime-url URL  send the HEAD to this URL on the same server; default: the URL of the upload\n"
-	"  --expect WHEN    auto (default: with a certificate that the server has not seen yet), always, never\n"
-	"  --tls VERSION    1.2 or 1.3; default both, and 1.2 once more if 1.3 is refused without an ask\n"
-	"  --limit-rate SIZE  bytes per second: a number, or a number with KiB, MiB or GiB\n"
-	"  --location       follow redirects that ask for the same request elsewhere (307, 308), if the body can\n"
-	"                   be sent again; to another server without certificate, user and --header fields; never\n"
-	"                   from https to http\n"
-	"  --location-trusted  the same, but with certificate, user and --header fields to any server\n"
-	"  --max-redirs N   follow at most this many redirects in a row; default 10\n"
-	"  --retry N        number of new attempts, where repeating the request is safe; default 0. Waits for the\n"
-	"                   time in Retry-After\n"
-	"  --resume         after an interrupted PUT, send only what the server does not have yet; for servers\n"
-	"                   that keep incomplete uploads\n"
-	"  --stall TIME     fail after this time without progress; default 30s\n"
-	"  --response-timeout TIME  how long to wait for the response after the whole body; default 10 x --stall\n"
-	"  --timeout TIME   limit for the whole upload; default none\n"
-	"  --include, -i    print the head of the response before its body; with --json as the key 'head'\n"
-	"  --json           print the outcome as JSON, including the response's body; one object per upload, each\n"
-	"                   on a line of its own\n"
-	"  --quiet          print neither progress nor notes on standard error; errors are still printed\n"
+	"  --prime WHEN     send a HEAD first: auto (default: with https and a certificate), always (fail if it is "
+	"not\n"
+	"                   possible), never\n"
+	"  --prime-url URL  send the HEAD to this URL of the same server; default: the URL of the upload\n"
+	"  --expect WHEN    wait with the body (Expect: 100-continue): auto (default: if the server has not seen the\n"
+	"                   certificate yet), always, never\n"
+	"  --tls VERSION    1.2 or 1.3; default: both, and 1.2 alone if the server refuses over 1.3 without asking\n"
+	"  --limit-rate SIZE  send at most this many bytes a second: a number, or one with KiB, MiB or GiB; default:\n"
+	"                   no limit\n"
+	"  --location       follow redirects with 307 and 308. Another server gets no certificate, no --user and no\n"
+	"                   --header fields except Content-* and Accept*. Never from https to http\n"
+	"  --location-trusted  the same, but any server gets the certificate, --user and all --header fields\n"
+	"  --max-redirs N   follow at most N redirects; default: 10\n"
+	"  --retry N        try again up to N times, if a second attempt can do no harm; default: 0. Waits as long as\n"
+	"                   Retry-After says\n"
+	"  --resume         continue an interrupted PUT: send only what the server does not have yet\n"
+	"  --stall TIME     fail if nothing moves for this long; default: 30s\n"
+	"  --response-timeout TIME  wait this long for the response once the server has the whole body; default: ten\n"
+	"                   times --stall\n"
+	"  --timeout TIME   fail after this time in all; default: no limit\n"
+	"  --include, -i    print the head of the response before its body; with --json: as the key 'head'\n"
+	"  --json           print the outcome as a JSON object, with the response's body in it; one line for each of\n"
+	"                   several uploads\n"
+	"  --quiet          print no progress and no notes on standard error, only errors\n"
 	"  --help           print this text\n"
 	"\n"
-	"Exit code: 0 the server answered 2xx to the whole file; with several uploads, the code of the first that\n"
-	"failed (the others are still sent). 64 usage, 66 a file cannot be read or has changed meanwhile, or the\n"
-	"certificate's key made no signature, 68 unknown host, 69 no connection, or refused by the server, 74\n"
-	"standard output cannot be written, 75 stalled, timed out, or connection lost, 76 TLS failed, 77 refused\n"
-	"with 401 or 403, or one of the two certificates was not accepted.\n";
+	"Times are numbers with ms, s (default) or m.\n"
+	"\n"
+	"Exit code: 0 if the server answered 2xx to the whole file. Otherwise 64 wrong usage; 66 a file cannot be "
+	"read,\n"
+	"changed during the upload, or the key made no signature; 68 unknown host; 69 no connection, or the server\n"
+	"refused; 74 standard output cannot be written; 75 stalled, timed out or connection lost; 76 TLS failed;\n"
+	"77 refused with 401 or 403, or a certificate was not accepted. Of several uploads it is the code of the\n"
+	"first that failed; the others are sent all the same.\n";
 
 enum {
 	OPT_METHOD = CLI_ROUTE_END,
@@ -86,9 +91,6 @@ enum {
 	OPT_USER,
 	OPT_BASIC,
 	OPT_DIGEST,
-	OPT_PROXY,
-	OPT_PROXY_USER,
-	OPT_NOPROXY,
 	OPT_JSON,
 	OPT_QUIET
 };
@@ -117,83 +119,6 @@ static int take_tls(struct send_options *send, const char *value)
 	if (strcmp(value, "1.2") != 0 && strcmp(value, "1.3") != 0)
 		return bad("tls", value, "1.2, 1.3");
 	send->tls = value[2] == '2' ? SEND_TLS_12 : SEND_TLS_13;
-	return EX_OK;
-}
-
-/* Finds the next ";type=" or ";filename="; NULL if there is none. */
-static char *next_attribute(char *text)
-{
-	for (char *at = strchr(text, ';'); at != NULL; at = strchr(at + 1, ';'))
-		if (strncasecmp(at, ";type=", 6) == 0 || strncasecmp(at, ";filename=", 10) == 0)
-			return at;
-	return NULL;
-}
-
-/* Removes the quotes of a quoted value ("a;b") in place. *end: the text after it. False if the quote is not closed. */
-static bool take_quoted(char *text, char **end)
-{
-	char *to = text, *from = text + 1;
-
-	for (; *from != '\0' && *from != '"'; from++) {
-		if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
-			from++;
-		*to++ = *from;
-	}
-	if (*from == '\0')
-		return false;
-	*end = from + 1;
-	*to = '\0';
-	return true;
-}
-
-/* Takes a value up to the next attribute or the end of the text; *end is there. */
-static bool take_until(char *text, char **end)
-{
-	static char none[] = "";
-
-	if (text[0] == '"')
-		return take_quoted(text, end) && (**end == '\0' || next_attribute(*end) == *end);
-	*end = next_attribute(text);
-	if (*end == NULL)
-		*end = none;
-	return true;
-}
-
-static bool take_attributes(struct send_part *part, char *at)
-{
-	while (*at != '\0') {
-		bool type = strncasecmp(at, ";type=", 6) == 0;
-		char *value = at + (type ? 6 : 10);
-		*at = '\0';
-		if (!take_until(value, &at) || !cli_is_value(value))
-			return false;
-		*(type ? &part->type : &part->shown) = value;
-	}
-	return true;
-}
-
-/* Parses NAME=@FILE or NAME=TEXT with attributes, as curl does; modifies the text. */
-static bool take_field(struct send_part *part, char *value)
-{
-	char *equals = strchr(value, '='), *at;
-
-	if (equals == NULL || equals == value)
-		return false;
-	bool file = equals[1] == '@';
-	char *content = equals + (file ? 2 : 1);
-	*equals = '\0';
-	if (!take_until(content, &at))
-		return false;
-	*part = (struct send_part){.name = value, .file = file ? content : NULL, .text = file ? NULL : content};
-	return take_attributes(part, at) && (file ? content[0] != '\0' : part->shown == NULL);
-}
-
-static int take_part(struct send_options *send, char *value)
-{
-	if (send->part_count == BODY_PARTS_MAX || !take_field(&send->parts[send->part_count], value))
-		return cli_bad_usage("send", "--form: allowed: NAME=@FILE[;type=TYPE][;filename=NAME] or "
-					     "NAME=TEXT[;type=TYPE], up to 16 times");
-	send->part_count++;
 	return EX_OK;
 }
 
@@ -235,7 +160,7 @@ static int take_value(struct send_options *send, int option, char *value)
 		return strcmp(value, "PUT") == 0 || strcmp(value, "POST") == 0 ? EX_OK
 									       : bad("method", value, "PUT, POST");
 	case OPT_FORM:
-		return take_part(send, value);
+		return send_take_part(send, value);
 	case OPT_HEADER:
 		return take_header(send, value);
 	case OPT_PRIME:
@@ -258,12 +183,6 @@ static int take_value(struct send_options *send, int option, char *value)
 		return take_time("stall", value, &send->stall_ms);
 	case OPT_RESPONSE_TIMEOUT:
 		return take_time("response-timeout", value, &send->response_ms);
-	case OPT_PROXY:
-		send->proxy = value;
-		return EX_OK;
-	case OPT_NOPROXY:
-		send->no_proxy = value;
-		return EX_OK;
 	default:
 		return take_time("timeout", value, &send->timeout_ms);
 	}
@@ -278,9 +197,7 @@ static int take_option(void *arg, int option, char *value)
 		return code != CLI_GO_ON ? code : EX_OK;
 	switch (option) {
 	case OPT_USER:
-	case OPT_PROXY_USER:
-		return cli_take_user("send", option == OPT_PROXY_USER,
-				     option == OPT_PROXY_USER ? &arguments->proxy_user : &arguments->user, value);
+		return cli_take_user("send", &arguments->user, value);
 	case OPT_BASIC:
 	case OPT_DIGEST:
 		arguments->send.login = option == OPT_BASIC ? SEND_LOGIN_BASIC : SEND_LOGIN_DIGEST;
@@ -325,7 +242,6 @@ static int ask_password(struct send_arguments *arguments)
 			return cli_fail(&(struct thaw_error){.cls = THAW_ERR_RESOURCE, .text = "out of memory"});
 	}
 	arguments->send.user = arguments->user;
-	arguments->send.proxy_user = arguments->proxy_user;
 	return EX_OK;
 }
 
@@ -336,6 +252,9 @@ static void take_route(struct send_options *send, struct cli_route *route)
 	send->resolve = route->resolve;
 	send->resolve_count = route->resolve_count;
 	send->sni = route->sni;
+	send->proxy = route->proxy;
+	send->proxy_user = route->proxy_user;
+	send->no_proxy = route->no_proxy;
 	send->proxy_ca = route->proxy_ca;
 	send->user_agent = cli_route_agent(route, "send");
 }
@@ -383,9 +302,6 @@ int send_take_arguments(struct send_arguments *arguments, int argc, char **argv)
 						{"user", required_argument, NULL, OPT_USER},
 						{"basic", no_argument, NULL, OPT_BASIC},
 						{"digest", no_argument, NULL, OPT_DIGEST},
-						{"proxy", required_argument, NULL, OPT_PROXY},
-						{"proxy-user", required_argument, NULL, OPT_PROXY_USER},
-						{"noproxy", required_argument, NULL, OPT_NOPROXY},
 						{"include", no_argument, NULL, 'i'},
 						{"json", no_argument, NULL, OPT_JSON},
 						{"quiet", no_argument, NULL, OPT_QUIET},
@@ -410,5 +326,4 @@ void send_arguments_free(struct send_arguments *arguments)
 	free(arguments->prime_url);
 	cli_route_free(&arguments->route);
 	cli_secret_free(&arguments->user);
-	cli_secret_free(&arguments->proxy_user);
 }

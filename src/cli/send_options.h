@@ -13,7 +13,7 @@ struct send_arguments {
 	char **urls;  /* their hosts are in ASCII */
 	size_t file_count, url_count;
 	char *prime_url;
-	char *user, *proxy_user; /* NAME:PASSWORD; wiped on the command line */
+	char *user; /* NAME:PASSWORD, which is not on the command line any more */
 	bool json, quiet, follows;
 };
 

@@ -10,9 +10,9 @@
 
 static const char help[] = "usage: thaw version [--json]\n"
 			   "\n"
-			   "Prints the version of thaw, and the version of the TLS library in use.\n"
+			   "Prints the version of thaw and of the TLS library that it uses.\n"
 			   "\n"
-			   "  --json   print {\"schema\": 1, \"version\": ..., \"tls\": ...}\n"
+			   "  --json   print a JSON object with schema, version and tls\n"
 			   "  --help   print this text\n";
 
 static int print(bool json)

@@ -109,13 +109,14 @@ struct http_h2_client *http_h2_client_new(const struct http_h2_request *request)
 		field(":authority", request->authority),  field(":path", request->path),
 		field("user-agent", request->user_agent),
 	};
+	size_t unnamed = request->user_agent[0] == '\0';
 
 	if (client == NULL)
 		return NULL;
 	client->session = new_session(client);
 	if (client->session != NULL && nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, NULL, 0) == 0)
 		client->stream = nghttp2_submit_request(client->session, NULL, fields,
-							sizeof(fields) / sizeof(fields[0]), NULL, NULL);
+							sizeof(fields) / sizeof(fields[0]) - unnamed, NULL, NULL);
 	if (client->stream <= 0)
 		http_h2_client_free(&client);
 	return client;

@@ -329,6 +329,9 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 		if (survey->proxy == NULL)
 			return err->cls == THAW_ERR_CONFIG ? PROBE_BAD_FILE : PROBE_SYSTEM;
 	}
+	if (survey->options->routes.proxy != NULL && survey->tunnel == NULL && survey->options->progress != NULL)
+		(void)fprintf(survey->options->progress, "connecting without the proxy: '%s' is in no_proxy\n",
+			      findings->url.host);
 	survey_phase(survey, "connects");
 	if (probe_find_address(&way, &patience, &findings->address, &named, err) != THAW_OK) {
 		(void)survey_may_go_on(survey);

@@ -20,7 +20,7 @@ enum trial_expect { TRIAL_NO_EXPECT, TRIAL_WAITS, TRIAL_EAGER }; /* Expect: 100-
 
 struct trial_script {
 	const char *method, *target, *authority; /* borrowed, as all text here; they outlive the trial */
-	const char *agent;                       /* the User-Agent field; NULL: thaw-probe */
+	const char *agent;                       /* the User-Agent field; NULL: thaw-probe; "": none */
 	const char *fields;                      /* more field lines, each with its CRLF; may be "" */
 	const char *prime;                       /* a target for HEAD, first, on the same connection; NULL: none */
 	bool has_body;

@@ -32,9 +32,12 @@ static const char *agent_of(const struct trial_script *script)
 static void begin_head(struct trial *trial, const char *method, const char *target, const char *more)
 {
 	const struct trial_script *script = &trial->script;
+	const char *agent = agent_of(script);
+	bool named = agent[0] != '\0';
 	int len = snprintf(trial->head, sizeof(trial->head),
-			   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: */*\r\n%s%s\r\n", method, target,
-			   script->authority, agent_of(script), script->fields, more);
+			   "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s%sAccept: */*\r\n%s%s\r\n", method, target,
+			   script->authority, named ? "User-Agent: " : "", agent, named ? "\r\n" : "", script->fields,
+			   more);
 
 	trial->head_at = 0;
 	trial->head_len = len > 0 && (size_t)len < sizeof(trial->head) ? (size_t)len : 0;

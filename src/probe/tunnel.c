@@ -29,8 +29,11 @@ static enum thaw_status judge(const struct tunnel *tunnel, struct thaw_error *er
 		return error_set(err, THAW_ERR_PEER, "what answers at the proxy's address does not speak HTTP/1.1");
 	if (status / 100 == 2)
 		return THAW_OK;
+	bool user = strstr(tunnel->head, "\r\nProxy-Authorization:") != NULL;
+	const char *cure = user ? "; it does not accept the user: check --proxy-user (only Basic is supported)"
+				: "; name its user with --proxy-user NAME:PASSWORD (Basic)";
 	return error_set(err, THAW_ERR_PEER, "the proxy answered %u to CONNECT%s", (unsigned)status,
-			 status == 407 ? "; name its user with --proxy-user NAME:PASSWORD (Basic)" : "");
+			 status == 407 ? cure : "");
 }
 
 enum thaw_status tunnel_step(struct tunnel *tunnel, struct transport proxy, struct thaw_error *err)

@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/base64.h"
 #include "base/error.h"
+#include "probe/no_proxy.h"
 
 /* curl's */
 #define PROXY_PORT     "1080"
@@ -69,32 +70,73 @@ static void connect_to(struct probe_way *way, const struct probe_routes *routes)
 	}
 }
 
+/* The last entry for a host counts, and any for that host more than one for "*". "-HOST:PORT" takes it back. */
 static void resolve(struct probe_way *way, const struct probe_routes *routes)
 {
+	const char *own = NULL, *any = NULL;
+
 	for (size_t i = 0; i < routes->resolve_count; i++) {
 		const char *at = routes->resolve[i];
+		bool removes = *at == '-';
+		at += removes || *at == '+';
 		struct span host = host_span(&at), port = port_span(&at);
-		bool any = means(host, "*");
-		if ((any || means(host, way->host)) && means(port, way->port))
-			way->addresses = at;
+		if (!means(port, way->port))
+			continue;
+		if (means(host, "*"))
+			any = removes ? NULL : at;
+		else if (means(host, way->host))
+			own = removes ? NULL : at;
 	}
+	way->addresses = own != NULL ? own : any;
+}
+
+/* As curl's, in place. */
+static void decode(char *text)
+{
+	char *to = text;
+	int byte;
+
+	for (; *text != '\0'; text++) {
+		byte = *text == '%' ? ascii_hex_byte(text + 1) : 0;
+		*to++ = byte > 0 ? (char)byte : *text;
+		text += byte > 0 ? 2 : 0;
+	}
+	*to = '\0';
+}
+
+/* "Proxy-Authorization: Basic ..." with its line end, or "". NULL: no memory. */
+static char *make_login(const char *user)
+{
+	char *plain = strdup(user != NULL ? user : ""), *made = NULL;
+
+	if (plain == NULL)
+		return NULL;
+	decode(plain);
+	size_t len = strlen(plain);
+	char *coded = calloc(1, BASE64_LEN(len) + 1);
+	if (coded != NULL) {
+		base64_encode((const uint8_t *)plain, len, coded);
+		if (asprintf(&made, "%s%s%s", user != NULL ? "Proxy-Authorization: Basic " : "", coded,
+			     user != NULL ? "\r\n" : "") < 0)
+			made = NULL;
+		explicit_bzero(coded, strlen(coded));
+	}
+	free(coded);
+	explicit_bzero(plain, len);
+	free(plain);
+	return made;
 }
 
 static char *make_head(const struct probe_way *way, const struct probe_routes *routes)
 {
-	const char *user = routes->proxy_user;
-	bool v6 = strchr(way->host, ':') != NULL;
-	size_t len = user != NULL ? strlen(user) : 0;
-	char *login = calloc(1, BASE64_LEN(len) + 1), *head = NULL;
+	bool v6 = strchr(way->host, ':') != NULL, agent = routes->user_agent[0] != '\0';
+	char *login = make_login(routes->proxy_user), *head = NULL;
 
 	if (login == NULL)
 		return NULL;
-	if (user != NULL)
-		base64_encode((const uint8_t *)user, len, login);
-	if (asprintf(&head, "CONNECT %s%s%s:%s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: %s\r\n%s%s%s\r\n",
-		     v6 ? "[" : "", way->host, v6 ? "]" : "", way->port, v6 ? "[" : "", way->host, v6 ? "]" : "",
-		     way->port, routes->user_agent, user != NULL ? "Proxy-Authorization: Basic " : "", login,
-		     user != NULL ? "\r\n" : "") < 0)
+	if (asprintf(&head, "CONNECT %s%s%s:%s HTTP/1.1\r\nHost: %s%s%s:%s\r\n%s%s%s%s\r\n", v6 ? "[" : "", way->host,
+		     v6 ? "]" : "", way->port, v6 ? "[" : "", way->host, v6 ? "]" : "", way->port,
+		     agent ? "User-Agent: " : "", routes->user_agent, agent ? "\r\n" : "", login) < 0)
 		head = NULL;
 	explicit_bzero(login, strlen(login));
 	free(login);
@@ -125,9 +167,14 @@ static enum thaw_status take_proxy(struct probe_way *way, const char *proxy, str
 	(void)snprintf(way->port, sizeof(way->port), "%s", tls ? PROXY_PORT_TLS : PROXY_PORT);
 	if (number.len > 0)
 		copy(way->port, sizeof(way->port), number);
-	way->addresses = NULL;
 	way->tls = tls;
 	return THAW_OK;
+}
+
+bool probe_way_has_proxy(const struct probe_url *url, const struct probe_routes *routes)
+{
+	return routes->proxy != NULL && routes->proxy[0] != '\0' &&
+	       (routes->no_proxy == NULL || !no_proxy_has(routes->no_proxy, url->host));
 }
 
 enum thaw_status probe_way_find(struct probe_way *way, const struct probe_url *url, const struct probe_routes *routes,
@@ -138,12 +185,13 @@ enum thaw_status probe_way_find(struct probe_way *way, const struct probe_url *u
 	(void)snprintf(way->host, sizeof(way->host), "%s", url->host);
 	(void)snprintf(way->port, sizeof(way->port), "%s", url->port);
 	connect_to(way, routes);
-	if (routes->proxy == NULL || routes->proxy[0] == '\0') {
-		resolve(way, routes);
-		return THAW_OK;
+	if (probe_way_has_proxy(url, routes)) {
+		*proxy_head = make_head(way, routes);
+		if (*proxy_head == NULL)
+			return error_set(err, THAW_ERR_RESOURCE, "out of memory");
+		if (take_proxy(way, routes->proxy, err) != THAW_OK)
+			return THAW_FAILED;
 	}
-	*proxy_head = make_head(way, routes);
-	if (*proxy_head == NULL)
-		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
-	return take_proxy(way, routes->proxy, err);
+	resolve(way, routes);
+	return THAW_OK;
 }

@@ -10,11 +10,15 @@ struct probe_routes {
 	const char *const *connect_to, *const *resolve;
 	size_t connect_to_count, resolve_count;
 	const char *proxy;      /* "[SCHEME://]HOST[:PORT]", http or https; NULL: none */
-	const char *proxy_ca;   /* whom to believe about an https:// one; NULL: whom the system believes */
-	const char *proxy_user; /* "NAME:PASSWORD"; NULL: none */
-	const char *user_agent;
-	const char *sni; /* in place of the URL's host in SNI, and in the server's certificate; NULL: that */
+	const char *proxy_ca;   /* CA certificates to verify an https:// one with; NULL: the system's */
+	const char *proxy_user; /* "NAME:PASSWORD", percent-encoded; NULL: none */
+	const char *no_proxy;   /* hosts that it is not for, see no_proxy.h; NULL: none */
+	const char *user_agent; /* "": no such field */
+	const char *sni;        /* in place of the URL's host in SNI, and in the server's certificate; NULL: that */
 };
+
+/* Whether a proxy is named, and no_proxy does not leave this host out. */
+bool probe_way_has_proxy(const struct probe_url *url, const struct probe_routes *routes);
 
 /*
  * proxy_head: the CONNECT that makes a tunnel (RFC 9110 9.3.6), for the caller to wipe and free; NULL: there is no

@@ -14,7 +14,6 @@
 
 #define PIECES_MAX (2 * BODY_PARTS_MAX + 1) /* before each file its part's head, and the end */
 #define TYPE_ROOM  96
-#define NAME_MAX_  1024 /* bytes of a field's or a file's name in a form */
 
 /* Text, or a file. */
 struct piece {
@@ -77,36 +76,48 @@ static bool set_text(struct piece *piece, char *text)
 	return text != NULL;
 }
 
-/* As browsers write names (RFC 7578 4.2, HTML 4.10.21.8): quotes and line ends are percent-encoded. */
-static void escape(const char *name, char to[static NAME_MAX_])
+/* As browsers write names (RFC 7578 4.2, HTML 4.10.21.8): quotes and line ends are percent-encoded. NULL: no memory. */
+static char *escape(const char *name)
 {
-	size_t len = 0;
+	char *made = malloc(3 * strlen(name) + 1), *to = made;
 
-	for (; *name != '\0' && len + 4 < NAME_MAX_; name++) {
-		if (*name == '"' || *name == '\r' || *name == '\n')
-			len += (size_t)snprintf(to + len, 4, "%%%02X", (unsigned char)*name);
-		else
-			to[len++] = *name;
+	if (made == NULL)
+		return NULL;
+	for (; *name != '\0'; name++) {
+		if (*name == '"' || *name == '\r' || *name == '\n') {
+			(void)snprintf(to, 4, "%%%02X", (unsigned char)*name);
+			to += 3;
+		} else {
+			*to++ = *name;
+		}
 	}
-	to[len] = '\0';
+	*to = '\0';
+	return made;
+}
+
+static const char *file_name(const struct send_part *part)
+{
+	const char *slash = strrchr(part->file, '/');
+
+	if (part->shown != NULL)
+		return part->shown;
+	return slash != NULL ? slash + 1 : part->file;
 }
 
 static char *part_head(const struct send_part *part, const char *boundary, bool first)
 {
-	char name[NAME_MAX_], file[NAME_MAX_] = "", *text = NULL;
-	const char *slash = part->file != NULL ? strrchr(part->file, '/') : NULL;
-	const char *shown = slash != NULL ? slash + 1 : part->file, *type = part->type;
-	bool is_file = part->file != NULL;
+	bool is_file = part->file != NULL && !part->nameless;
+	char *name = escape(part->name), *file = escape(is_file ? file_name(part) : ""), *text = NULL;
+	const char *type = part->type != NULL || !is_file ? part->type : "application/octet-stream";
 
-	escape(part->name, name);
-	if (is_file)
-		escape(part->shown != NULL ? part->shown : shown, file);
-	if (type == NULL && is_file)
-		type = "application/octet-stream";
-	if (asprintf(&text, "%s--%s\r\nContent-Disposition: form-data; name=\"%s\"%s%s%s%s%s\r\n\r\n%s",
+	if (name == NULL || file == NULL ||
+	    asprintf(&text, "%s--%s\r\nContent-Disposition: form-data; name=\"%s\"%s%s%s%s%s\r\n\r\n%s",
 		     first ? "" : "\r\n", boundary, name, is_file ? "; filename=\"" : "", file, is_file ? "\"" : "",
-		     type != NULL ? "\r\nContent-Type: " : "", type != NULL ? type : "", is_file ? "" : part->text) < 0)
-		return NULL;
+		     type != NULL ? "\r\nContent-Type: " : "", type != NULL ? type : "",
+		     part->text != NULL ? part->text : "") < 0)
+		text = NULL;
+	free(name);
+	free(file);
 	return text;
 }
 

@@ -17,8 +17,9 @@ struct send_body;
 /* One field of a form: a file, or a text. */
 struct send_part {
 	const char *name, *file, *text;
-	const char *type;  /* of its content; NULL: application/octet-stream of a file, none of a text */
+	const char *type;  /* of its content; NULL: application/octet-stream of a file with a name, or none */
 	const char *shown; /* what the file is called there; NULL: as here */
+	bool nameless;     /* the file's content is the text of a field: it has no file name and no type of its own */
 };
 
 /* What send_body_read() returns beside a number of bytes. */

@@ -101,7 +101,7 @@ void conclude(struct transfer *transfer, CURLcode code)
 	struct send_result *result = transfer->result;
 	const char *tls = helper_tls(transfer->helper);
 	char room[HELPER_WORDS_ROOM];
-	long proxy = 0, error = 0;
+	long proxy = 0, error = 0, tunnel = 0;
 
 	result->status = 0;
 	if (transfer->answered)
@@ -111,6 +111,9 @@ void conclude(struct transfer *transfer, CURLcode code)
 		result->verify = SEND_VERIFY_PROXY;
 	if (curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error) == CURLE_OK)
 		result->system_error = (int)error;
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel) == CURLE_OK)
+		result->tunnel_status = tunnel;
+	result->late = code == CURLE_OPERATION_TIMEDOUT;
 	result->garbled = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
 	answer_end(result);
 	result->cause = cause_of(transfer, code);

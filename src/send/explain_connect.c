@@ -5,6 +5,18 @@
 
 #include "send/explain_inside.h"
 
+/* The proxy itself was reached. */
+static const char *explain_no_tunnel(const struct send_options *options, const struct send_result *result)
+{
+	if (result->tunnel_status != 407)
+		return "The proxy does not connect to this host and port: its operator has to allow that; or go "
+		       "without "
+		       "it (--noproxy).";
+	return options->proxy_user == NULL
+		       ? "The proxy requires a user: name it with --proxy-user NAME:PASSWORD."
+		       : "The proxy does not accept the user: check --proxy-user, or the user in the proxy's URL.";
+}
+
 const char *explain_no_way(const struct send_options *options, const struct send_result *result)
 {
 	bool proxy = options->proxy != NULL && options->proxy[0] != '\0';
@@ -15,10 +27,13 @@ const char *explain_no_way(const struct send_options *options, const struct send
 	if (result->cause == SEND_NO_HOST)
 		return "The name is not known here: check the URL, and this machine's DNS. --resolve gives a name an "
 		       "address.";
+	if (result->tunnel_status >= 300)
+		return explain_no_tunnel(options, result);
 	switch (result->system_error) {
 	case ECONNREFUSED:
 		return proxy ? "Nothing listens there: check the address of the proxy, and that it runs."
-			     : "Nothing listens on this port: check the port in the URL, and that the server runs.";
+			     : "Nothing listens on this port: check the port in the URL, or the proxy that the "
+			       "environment names, and that the server runs.";
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 		return "This machine has no way to that address: check its network, or name a proxy (--proxy).";
@@ -26,6 +41,10 @@ const char *explain_no_way(const struct send_options *options, const struct send
 	case EPERM:
 		return "This machine's firewall does not allow the connection.";
 	default:
+		if (!result->late && result->system_error != ETIMEDOUT)
+			return proxy ? "The connection was not made: check the URL, and that the proxy allows CONNECT."
+				     : "The connection was not made: check the URL, and the proxy that the environment "
+				       "names, if any.";
 		return "No answer came in time: check host and port; a firewall may drop the packets. --stall waits "
 		       "longer.";
 	}

@@ -131,9 +131,11 @@ struct send_result {
 	uint64_t stalled_with; /* bytes of a response that trickled in that time */
 	long prime_status;
 	unsigned attempts;
-	int system_error; /* an errno: why there is no connection; 0: not known */
-	bool garbled;     /* what came is not an HTTP/1.1 response */
-	bool primed;      /* the upload was pinned to a primed connection */
+	int system_error;   /* an errno: why there is no connection; 0: not known */
+	long tunnel_status; /* what the proxy answered to CONNECT; 0: nothing, or there is none */
+	bool late;          /* the time for it was over */
+	bool garbled;       /* what came is not an HTTP/1.1 response */
+	bool primed;        /* the upload was pinned to a primed connection */
 	bool reused; /* its connection is that of the upload before; and that was asked for a certificate already: */
 	bool asked_before, declined_before;
 	bool expected, continued; /* with Expect; a 100 came */

@@ -16,6 +16,7 @@ from harness.upload import identity
 WATCHDOG = 120
 NOTHING = {"CURL_CA_BUNDLE": "", "SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}
 BRIEF = ("--max-body", "0", "--hold", "0s", "--json")
+NO_PROXY = {"no_proxy": "", "NO_PROXY": ""}
 LOGIN = base64.b64encode(b"name:pass word").decode()
 
 
@@ -73,6 +74,12 @@ def test_an_sni_other_than_the_host(taker, pki):
     assert probe(pki, url, "--sni", "127.0.0.1")[0] == 64
 
 
+def test_no_agent_at_all(taker, pki):
+    code, _, err = probe(pki, f"https://localhost:{taker.port}/x", "--user-agent", "")
+    assert code == 0, err
+    assert taker.requests and not any("user-agent" in fields for _, _, fields, _ in taker.requests)
+
+
 def test_its_own_agent_has_its_version(taker, pki):
     assert probe(pki, f"https://localhost:{taker.port}/x")[0] == 0
     assert all(re.fullmatch(r"thaw-probe/\d+\.\d+\.\d+", fields["user-agent"]) for _, _, fields, _ in taker.requests)
@@ -81,22 +88,70 @@ def test_its_own_agent_has_its_version(taker, pki):
 def test_through_a_proxy_with_a_login(taker, proxy, pki):
     one = proxy(login=LOGIN)
     options = ("--proxy", f"http://localhost:{one.port}", "--proxy-user", "name:pass word")
-    code, _, err = probe(pki, f"https://localhost:9/x", "--connect-to", f"::far.invalid:{taker.port}", *options)
+    code, _, err = probe(pki, f"https://localhost:9/x", "--connect-to", f"::far.invalid:{taker.port}", *options, env=NO_PROXY)
     assert code == 0, err
     assert set(one.asked) == {f"far.invalid:{taker.port}"}
     assert taker.names == {"localhost"}
 
 
+def test_a_proxy_with_a_login_in_its_url(taker, proxy, pki):
+    one = proxy(login=LOGIN)
+    options = ("--proxy", f"http://name:pass%20word@localhost:{one.port}/")
+    code, _, err = probe(pki, f"https://localhost:{taker.port}/x", *options, env=NO_PROXY)
+    assert (code, set(one.asked)) == (0, {f"localhost:{taker.port}"}), err
+
+
+def test_a_proxy_is_found_where_resolve_says(taker, proxy, pki):
+    one = proxy()
+    options = ("--proxy", f"proxy.invalid:{one.port}", "--resolve", f"proxy.invalid:{one.port}:127.0.0.1")
+    code, _, err = probe(pki, f"https://localhost:{taker.port}/x", *options, env=NO_PROXY)
+    assert (code, set(one.asked)) == (0, {f"localhost:{taker.port}"}), err
+
+
+@pytest.mark.parametrize("options,env,through", (
+    ((), {"no_proxy": "localhost"}, False),
+    ((), {"no_proxy": "other.example"}, True),
+    ((), {"no_proxy": "", "NO_PROXY": "localhost"}, True),
+    (("--noproxy", ".localhost"), {}, False),
+    (("--noproxy", "*"), {}, False),
+    (("--noproxy", ""), {"no_proxy": "localhost"}, True)))
+def test_hosts_that_the_proxy_is_not_for(options, env, through, taker, proxy, pki):
+    one = proxy()
+    url = f"https://localhost:{taker.port}/x"
+    code, _, err = probe(pki, url, "--proxy", f"http://127.0.0.1:{one.port}", *options, env={**NO_PROXY, **env})
+    assert (code, bool(one.asked)) == (0, through), err
+    assert ("without the proxy" in err) != through, err
+
+
 @pytest.mark.parametrize("more,words", (({"login": LOGIN}, "407 to CONNECT; name its user with --proxy-user"), ({"refusal": "403"}, "403 to CONNECT")))
 def test_a_proxy_that_refuses_is_told_as_that(more, words, proxy, pki):
-    code, _, err = probe(pki, "https://localhost:9/x", "--proxy", f"127.0.0.1:{proxy(**more).port}")
+    code, _, err = probe(pki, "https://localhost:9/x", "--proxy", f"127.0.0.1:{proxy(**more).port}", env=NO_PROXY)
     assert code == 69 and words in err, err
 
 
-@pytest.mark.parametrize("value", ("socks5://localhost", "http://user@localhost", "localhost:0", ":1", "[::1"))
+@pytest.mark.parametrize("value", ("socks5://localhost", "http://user@", "localhost:0", ":1", "[::1"))
 def test_a_proxy_that_is_none(value, pki):
-    assert probe(pki, "https://localhost:9/x", "--proxy", value)[0] == 64
+    assert probe(pki, "https://localhost:9/x", "--proxy", value, env=NO_PROXY)[0] == 64
 
+
+@pytest.mark.parametrize("option,value", (
+    ("connect-to", "a:1"), ("connect-to", "a:1:[::1:2"), ("connect-to", "a:1:b:70000"), ("connect-to", "a:x:b:1"),
+    ("connect-to", "a:1:b:2:c"), ("resolve", "a:1"), ("resolve", "a:1:"), ("resolve", "a:1:b.example"), ("resolve", "a:1:abc"),
+    ("resolve", "a:1:127.0.0.1,"), ("resolve", "a:1:[127.0.0.1]"), ("resolve", "a:1:[::1"), ("resolve", ":1:127.0.0.1"),
+    ("resolve", "a::127.0.0.1"), ("resolve", "-a:1:127.0.0.1")))
+def test_a_way_that_is_none(option, value, pki):
+    assert probe(pki, "https://localhost:9/x", f"--{option}", value)[0] == 64
+
+
+@pytest.mark.parametrize("way", ("no port", "plus", "minus", "any", "last"))
+def test_ways_in_curls_spellings(way, taker, pki):
+    port = 9 if way == "no port" else taker.port
+    good, bad = f"localhost:{port}:127.0.0.1", f"localhost:{port}:127.0.0.9"
+    options = {"no port": ("--connect-to", f"::127.0.0.1:{taker.port}", "--connect-to", "localhost:9:127.0.0.9"),
+               "plus": ("--resolve", f"+{good}"), "minus": ("--resolve", bad, "--resolve", f"-localhost:{port}"),
+               "any": ("--resolve", f"*:{port}:127.0.0.9", "--resolve", good), "last": ("--resolve", bad, "--resolve", good)}[way]
+    code, _, err = probe(pki, f"https://localhost:{port}/x", *options)
+    assert code == 0, err
 
 @pytest.fixture
 def secure(proxy, pki):

@@ -171,12 +171,19 @@ def test_a_server_that_knows_no_tls(pki, payloads):
     assert (sent.code, sent.told["outcome"]) == (69, "no-connection"), sent
 
 
-def test_a_proxy_that_refuses(thaw, pki, payloads):
-    proxy = ConnectProxy(refusal=407)
-    sent = send(pki, payloads["1k"].path, thaw.url("/late"), env={"https_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": ""})
+@pytest.mark.parametrize("proxy,options,status,hint", (
+    ({"refusal": 407}, (), "407", "--proxy-user"),
+    ({"login": "eDp5"}, ("--proxy-user", "other:user"), "407", "--proxy-user"),
+    ({"refusal": 403}, (), "403", "--noproxy"),
+    ({"refusal": 502}, (), "502", "--noproxy"),
+))
+def test_a_proxy_that_refuses(proxy, options, status, hint, thaw, pki, payloads):
+    proxy = ConnectProxy(**proxy)
+    env = {"https_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": ""}
+    sent = send(pki, payloads["1k"].path, thaw.url("/late"), *options, env=env)
     proxy.close()
     assert (sent.code, sent.told["outcome"], sent.status) == (69, "no-connection", 0), sent
-    assert "407" in sent.told["text"]
+    assert status in sent.told["text"] and hint in sent.told["hint"] and "in time" not in sent.told["hint"], sent
 
 
 def test_through_a_proxy(scripted, pki, payloads):

@@ -1,5 +1,6 @@
 """`thaw send`: the ways to a server, logins, forms, heads of responses, and secrets that nobody types."""
 
+import base64
 import hashlib
 import json
 import os
@@ -86,17 +87,41 @@ def test_an_sni_that_is_no_name(value, pki, small):
     assert send(pki, small, "https://localhost:9/x", "--sni", value).code == 64
 
 
-@pytest.mark.parametrize("options,agent", (((), r"thaw-send/\d+\.\d+\.\d+"), (("--user-agent", "own/1"), "own/1")))
+@pytest.mark.parametrize("options,agent", (((), r"thaw-send/\d+\.\d+\.\d+"), (("--user-agent", "own/1"), "own/1"), (("--user-agent", ""), "")))
 def test_the_user_agent(options, agent, recorder, pki, small):
     server = recorder()
     assert send(pki, small, f"https://localhost:{server.port}/x", *options).code == 0
-    assert all(re.fullmatch(agent, fields["user-agent"]) for _, _, fields, _ in server.requests)
+    assert all(re.fullmatch(agent, fields.get("user-agent", "")) for _, _, fields, _ in server.requests)
 
 
 def test_a_proxy_by_option(recorder, pki, small):
     server, proxy = recorder(), ConnectProxy()
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--proxy", f"http://127.0.0.1:{proxy.port}", "--noproxy", "")
     proxy.close()
+    assert sent.code == 0, sent
+
+
+@pytest.mark.parametrize("named", ("in the URL", "apart"))
+def test_a_proxy_with_a_login(named, recorder, pki, small):
+    """Percent-encoded in both places, as curl has it."""
+    server, proxy = recorder(), ConnectProxy(login=base64.b64encode(b"na@me:pass word").decode())
+    user = f"na%40me:pass%20word"
+    options = ("--proxy", f"http://{user}@127.0.0.1:{proxy.port}") if named == "in the URL" else \
+        ("--proxy", f"127.0.0.1:{proxy.port}", "--proxy-user", user)
+    sent = send(pki, small, f"https://localhost:{server.port}/x", *options, "--noproxy", "")
+    proxy.close()
+    assert (sent.code, set(proxy.asked)) == (0, {f"localhost:{server.port}"}), sent
+
+
+@pytest.mark.parametrize("way", ("no port", "plus", "minus", "any", "last"))
+def test_ways_in_curls_spellings(way, recorder, pki, small):
+    server = recorder()
+    port = 9 if way == "no port" else server.port
+    good, bad = f"localhost:{port}:127.0.0.1", f"localhost:{port}:127.0.0.9"
+    options = {"no port": ("--connect-to", f"::127.0.0.1:{server.port}", "--connect-to", "localhost:9:127.0.0.9"),
+               "plus": ("--resolve", f"+{good}"), "minus": ("--resolve", bad, "--resolve", f"-localhost:{port}"),
+               "any": ("--resolve", f"*:{port}:127.0.0.9", "--resolve", good), "last": ("--resolve", bad, "--resolve", good)}[way]
+    sent = send(pki, small, f"https://localhost:{port}/x", *options)
     assert sent.code == 0, sent
 
 
@@ -183,8 +208,9 @@ def test_a_password_is_not_on_the_command_line(pki, small):
     server, file = Plain(speak), small.with_name("only-here.txt")
     file.write_bytes(b"x")
     send(pki, file, f"https://localhost:{server.port}/", "--user", "name:s3cret", "--proxy-user", "other:s3cret")
+    send(pki, file, f"https://localhost:{server.port}/", "--proxy", f"http://other:s3cret@localhost:{server.port}")
     server.close()
-    assert seen and not any(b"s3cret" in line for line in seen)
+    assert len(seen) > 1 and not any(b"s3cret" in line for line in seen)
 
 
 # Forms, heads --------------------------------------------------------------------------------------------------------
@@ -199,6 +225,39 @@ def test_a_form_with_types_names_and_texts(recorder, pki, small):
     assert b'name="a"; filename="x;y.txt"\r\nContent-Type: text/plain\r\n\r\ncontent\r\n' in body
     assert b'name="b"\r\n\r\nsome text\r\n' in body
     assert b'name="c"\r\nContent-Type: application/json\r\n\r\n{}\r\n' in body
+
+
+LONG = "n" * 3000
+
+
+@pytest.mark.parametrize("form,part", (
+    ("a=<{file}", b'name="a"\r\n\r\ncontent\r\n'),
+    ("a=<{file};type=text/x", b'name="a"\r\nContent-Type: text/x\r\n\r\ncontent\r\n'),
+    ("a=@{file}", b'name="a"; filename="a b.txt"\r\nContent-Type: application/octet-stream\r\n\r\ncontent\r\n'),
+    ("a=@{file}; type=text/x; filename=y", b'name="a"; filename="y"\r\nContent-Type: text/x\r\n\r\ncontent\r\n'),
+    ("a=@{file};TYPE=text/x; charset=utf-8;filename=y", b'filename="y"\r\nContent-Type: text/x; charset=utf-8\r\n'),
+    ('a=@{file};filename="q\\"r\\\\s"', b'filename="q%22r\\s"'),
+    ('a"b\r\nc=x', b'name="a%22b%0D%0Ac"\r\n\r\nx\r\n'),
+    (f"{LONG}=x", f'name="{LONG}"\r\n\r\nx\r\n'.encode()),
+    (f"a=@{{file}};filename={LONG}", f'filename="{LONG}"\r\n'.encode()),
+    ("ü=ä", 'name="ü"\r\n\r\nä\r\n'.encode()),
+    ("a=", b'name="a"\r\n\r\n\r\n'),
+    ("a=b=c;d", b'name="a"\r\n\r\nb=c;d\r\n'),
+    ('a="x;type=y"', b'name="a"\r\n\r\nx;type=y\r\n'),
+    ('a="@x";type=y', b'name="a"\r\nContent-Type: y\r\n\r\n@x\r\n'),
+))
+def test_a_field_of_a_form(form, part, recorder, pki, tmp_path):
+    server, file = recorder(), tmp_path / "a b.txt"
+    file.write_bytes(b"content")
+    sent = send(pki, None, f"https://localhost:{server.port}/x", "--form", form.format(file=file))
+    assert sent.code == 0, sent
+    assert part in server.upload()[3]
+
+
+@pytest.mark.parametrize("form", ("a", "=x", "a=@", "a=<", "a=@x;filename=", 'a="x', 'a="x"y', "a=x;filename=y", "a=x;type=", "a=x;encoder=base64",
+                                  "a=@x;headers=Y", "a=@x;filename=a\rb"))
+def test_a_field_that_is_none(form, pki):
+    assert send(pki, None, "https://localhost:9/x", "--form", form).code == 64
 
 
 def test_the_head_of_the_response(recorder, pki, small):

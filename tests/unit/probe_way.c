@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/socket.h"
+#include "probe/no_proxy.h"
 #include "probe/tunnel.h"
 #include "probe/way.h"
 
@@ -60,6 +61,128 @@ static void options_choose_the_way(void **state)
 		else
 			assert_string_equal(way.addresses, rows[i].addresses);
 	}
+}
+
+/* As curl has it: the last one for a host counts, and any for that host more than "*"; "-" takes one back. */
+static void the_best_of_several_resolves_counts(void **state)
+{
+	static const struct {
+		const char *resolve[3];
+		const char *addresses;
+	} rows[] = {
+		{{"one.example:8443:127.0.0.1", "one.example:8443:127.0.0.2"}, "127.0.0.2"},
+		{{"one.example:8443:127.0.0.1", "*:8443:127.0.0.2"}, "127.0.0.1"},
+		{{"*:8443:127.0.0.2", "ONE.EXAMPLE:8443:127.0.0.1"}, "127.0.0.1"},
+		{{"+one.example:8443:::1"}, "::1"},
+		{{"one.example:8443:127.0.0.1", "-one.example:8443"}, NULL},
+		{{"one.example:8443:127.0.0.1", "*:8443:127.0.0.2", "-one.example:8443"}, "127.0.0.2"},
+		{{"one.example:8443:127.0.0.1", "-one.example:443"}, "127.0.0.1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct thaw_error err = {.cls = THAW_ERR_NONE};
+		struct probe_routes routes = {.resolve = rows[i].resolve, .user_agent = "a"};
+		struct probe_way way;
+		char *head;
+		while (routes.resolve_count < 3 && rows[i].resolve[routes.resolve_count] != NULL)
+			routes.resolve_count++;
+		assert_int_equal(find(&routes, &way, &head, &err), THAW_OK);
+		if (rows[i].addresses == NULL)
+			assert_null(way.addresses);
+		else
+			assert_string_equal(way.addresses, rows[i].addresses);
+	}
+}
+
+/* What it says of the URL's host is not for the proxy, which it is asked to find. */
+static void a_proxys_address_may_be_resolved(void **state)
+{
+	static const char *const resolve[] = {"one.example:8443:127.0.0.1", "proxy:3128:127.0.0.2"};
+	const struct probe_routes routes = {
+		.proxy = "proxy:3128", .resolve = resolve, .resolve_count = 2, .user_agent = ""};
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct probe_way way;
+	char *head;
+
+	(void)state;
+	assert_int_equal(find(&routes, &way, &head, &err), THAW_OK);
+	assert_string_equal(way.addresses, "127.0.0.2");
+	assert_string_equal(head, "CONNECT one.example:8443 HTTP/1.1\r\nHost: one.example:8443\r\n\r\n");
+	free(head);
+}
+
+static void a_proxys_user_is_percent_decoded(void **state)
+{
+	const struct probe_routes routes = {.proxy = "proxy", .proxy_user = "u%40x:50%off%3a%00", .user_agent = ""};
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct probe_way way;
+	char *head;
+
+	(void)state;
+	assert_int_equal(find(&routes, &way, &head, &err), THAW_OK);
+	/* "u@x:50%off:%00" */
+	assert_non_null(strstr(head, "\r\nProxy-Authorization: Basic dUB4OjUwJW9mZjolMDA=\r\n\r\n"));
+	free(head);
+}
+
+/* Names, addresses and networks as curl takes them. */
+static void some_hosts_are_reached_without_a_proxy(void **state)
+{
+	static const struct {
+		const char *list, *host;
+		bool has;
+	} rows[] = {
+		{"", "one.example", false},
+		{"*", "one.example", true},
+		{"*", "2001:db8::1", true},
+		{"one.example", "one.example", true},
+		{"ONE.example", "one.EXAMPLE", true},
+		{"one.example", "www.one.example", true},
+		{".one.example", "www.one.example", true},
+		{".one.example", "one.example", true},
+		{"one.example.", "one.example", true},
+		{"one.example", "one.example.", true},
+		{"one.example", "notone.example", false},
+		{"www.one.example", "one.example", false},
+		{"*.example", "one.example", false},
+		{"example", "one.example", true},
+		{"a,b, one.example ,c", "one.example", true},
+		{"a b one.example", "one.example", true},
+		{",, ,", "one.example", false},
+		{".", "one.example", false},
+		{"127.0.0.1", "127.0.0.1", true},
+		{"0.0.1", "127.0.0.1", false},
+		{"127.0.0.0/8", "127.1.2.3", true},
+		{"10.0.0.0/8,192.168.0.0/16", "192.168.3.4", true},
+		{"10.1.2.3/8", "10.9.9.9", true},
+		{"10.0.0.0/8", "11.0.0.1", false},
+		{"::1", "::1", true},
+		{"[::1]", "::1", true},
+		{"2001:db8::/32", "2001:db8::5", true},
+		{"[2001:db8::]/32", "2001:db8::5", true},
+		{"2001:db8::/32", "2001:db9::5", false},
+		{"unix", "unix", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (no_proxy_has(rows[i].list, rows[i].host) != rows[i].has)
+			fail_msg("'%s' and %s", rows[i].list, rows[i].host);
+}
+
+static void without_a_proxy_no_tunnel_is_made(void **state)
+{
+	const struct probe_routes routes = {.proxy = "proxy", .no_proxy = "example", .user_agent = "a"};
+	struct thaw_error err = {.cls = THAW_ERR_NONE};
+	struct probe_way way;
+	char *head;
+
+	(void)state;
+	assert_int_equal(find(&routes, &way, &head, &err), THAW_OK);
+	assert_null(head);
+	assert_string_equal(way.host, "one.example");
+	assert_false(way.tls);
 }
 
 static void a_proxy_gets_a_connect(void **state)
@@ -173,6 +296,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_choose_the_way),
+		cmocka_unit_test(the_best_of_several_resolves_counts),
+		cmocka_unit_test(a_proxys_address_may_be_resolved),
+		cmocka_unit_test(a_proxys_user_is_percent_decoded),
+		cmocka_unit_test(some_hosts_are_reached_without_a_proxy),
+		cmocka_unit_test(without_a_proxy_no_tunnel_is_made),
 		cmocka_unit_test(a_proxy_gets_a_connect),
 		cmocka_unit_test(a_tunnel_ends_with_the_proxys_head),
 		cmocka_unit_test(an_endless_answer_is_refused),

@@ -262,7 +262,11 @@ static void hints(void **state)
 		{{.cause = SEND_NO_TRUST, .verify = 9}, true, "clock"},
 		{{.cause = SEND_NO_TRUST, .verify = 1}, true, "another name"},
 		{{.cause = SEND_UNPRIMED}, true, "--prime auto"},
-		{{.cause = SEND_NO_WAY}, true, "--stall"},
+		{{.cause = SEND_NO_WAY}, true, "not made"},
+		{{.cause = SEND_NO_WAY, .late = true}, true, "--stall"},
+		{{.cause = SEND_NO_WAY, .system_error = ETIMEDOUT}, true, "--stall"},
+		{{.cause = SEND_NO_WAY, .tunnel_status = 407}, true, "--proxy-user"},
+		{{.cause = SEND_NO_WAY, .tunnel_status = 403}, true, "--noproxy"},
 		{{.cause = SEND_NO_WAY, .system_error = ECONNREFUSED}, true, "Nothing listens"},
 		{{.cause = SEND_NO_WAY, .system_error = ENETUNREACH}, true, "no way"},
 	};

@@ -106,7 +106,8 @@ class ConnectProxy:
         if self._login and f"\r\nproxy-authorization: basic {self._login}\r\n".lower() not in head.decode().lower():
             refusal = "407"
         if refusal:
-            near.sendall(f"HTTP/1.1 {refusal} No\r\nContent-Length: 0\r\n\r\n".encode())
+            offers = 'Proxy-Authenticate: Basic realm="p"\r\n' if self._login else ""
+            near.sendall(f"HTTP/1.1 {refusal} No\r\n{offers}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
             near.close()
             return
         self.asked.append(head.split()[1].decode())
