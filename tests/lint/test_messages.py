@@ -56,6 +56,14 @@ def test_a_row_too_many_fails(tmp_path, rows):
     assert rows[-1] in done.stderr
 
 
+def test_an_error_of_a_command_needs_its_row(tmp_path):
+    (tmp_path / "src/cli").mkdir(parents=True)
+    (tmp_path / "src/cli/y.c").write_text('\treturn cli_bad_usage("send", "no %s given", what);\n')
+    done = check(tmp_path, ROWS)
+    assert done.returncode == 1
+    assert "src/cli/y.c:1:" in done.stderr and "| `` no … given `` |" in done.stderr
+
+
 TWICE = SOURCE + '\n\tlog_say(log, CONFIG_LOG_ERROR, "%zu bytes", n);\n'
 
 
