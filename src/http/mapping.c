@@ -179,6 +179,27 @@ bool http_map_destination(const struct http_mapping *mapping, struct http_span v
 	return is_changed(value, &out);
 }
 
+/* The digits after the host, or the scheme's own port. */
+static struct http_span port_of(struct http_span authority, bool https)
+{
+	size_t host = host_of(authority).len;
+
+	return host + 1 < authority.len ? (struct http_span){authority.at + host + 1, authority.len - host - 1}
+					: text(https ? "443" : "80");
+}
+
+/*
+ * nginx makes absolute URLs of the name that it was told, its own scheme and the port that it listens on: the name is
+ * the client's, and scheme and port are nobody's but its own. Behind a unix socket it names no port.
+ */
+static bool is_name_with_own_port(const struct http_mapping *mapping, const struct http_reference *reference,
+				  bool https)
+{
+	return https == mapping->tls &&
+	       http_spans_equal_nocase(host_of(reference->authority), host_of(mapping->inner)) &&
+	       http_spans_equal_nocase(port_of(reference->authority, https), port_of(mapping->server, https));
+}
+
 /*
  * Whether a service means itself. By the name that it was told it may say http or https; but where that is the client's
  * own name and the service speaks TLS, http is another place than https.
@@ -191,6 +212,8 @@ static bool is_own(const struct http_mapping *mapping, const struct http_referen
 	if (same_authority(reference->authority, mapping->inner, https))
 		return renamed || https || !mapping->tls;
 	if (same_authority(reference->authority, mapping->outer, true) && https)
+		return true;
+	if (is_name_with_own_port(mapping, reference, https))
 		return true;
 	return same_authority(reference->authority, mapping->server, https) && https == mapping->tls;
 }

@@ -54,8 +54,9 @@ def site(tmp_path):
     port = free_port()
     folder = tmp_path / "nginx"
     folder.mkdir()
+    (folder / "html" / "folder").mkdir(parents=True)
     block = re.search(r"^server \{\n(.*)^\}", (EXAMPLES / "nginx" / "site.conf").read_text(), re.M | re.S)[1]
-    server = nginx(folder, port, block.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
+    server = nginx(folder, port, block.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace("/var/www/html", str(folder / "html")))
     yield port
     server.stop()
 
@@ -78,6 +79,15 @@ def test_nginx_gets_the_certificate_where_it_is_asked_for(example, site):
     with socket.create_connection(("127.0.0.1", site), timeout=LIMIT) as past:  # past Thaw
         past.sendall(b"GET /secure/ HTTP/1.0\r\n\r\n")
         assert past.recv(100).startswith(b"HTTP/1.1 403")
+
+
+def test_nginxs_own_redirects_lead_back_to_thaw(example, site):
+    """nginx adds a '/' with an absolute URL of the client's name and the port that nginx listens on."""
+    gateway = example("nginx", site)
+    client = Client(gateway)
+    client.send(f"GET /folder HTTP/1.1\r\nHost: localhost:{gateway.port}\r\n\r\n".encode())
+    assert client.response()[0] == 301
+    assert client.fields[b"location"] == f"https://localhost:{gateway.port}/folder/".encode()
 
 
 # ---- behind a cloud's balancer

@@ -34,6 +34,12 @@ static const struct http_mapping same_tls = {.strip = "",
 					     .inner = SPAN("www.example"),
 					     .server = SPAN("app.internal"),
 					     .tls = true};
+/* Clients name a port; the service listens on a unix socket, and knows none. */
+static const struct http_mapping same_port = {.strip = "",
+					      .add = "",
+					      .outer = SPAN("www.example:4443"),
+					      .inner = SPAN("www.example:4443"),
+					      .server = SPAN("")};
 static const struct http_mapping stripped = {
 	.strip = "/app", .add = "", .outer = SPAN("www.example"), .inner = SPAN("www.example"), .server = SPAN("")};
 static const struct http_mapping nameless = {
@@ -121,7 +127,18 @@ static void locations_are_the_clients(void **state)
 		 "https://www.example/a?b=http://127.0.0.1:8080/"},
 		{&same, "https://www.example/a", NULL},
 		{&same, "https://127.0.0.1:8080/a", NULL},
-		{&same, "http://www.example:8080/a", NULL},
+		{&same, "http://www.example:8080/a", "https://www.example/a"},
+		{&same, "http://WWW.example:8080", "https://www.example"},
+		{&same, "https://www.example:8080/a", NULL},
+		{&same, "http://www.example:8081/a", NULL},
+		{&same, "http://other.example:8080/a", NULL},
+		{&same, "http://www.example.evil:8080/a", NULL},
+		{&same_tls, "https://www.example:8443/a", NULL},
+		{&same_port, "http://www.example/a", "https://www.example:4443/a"},
+		{&same_port, "http://www.example:80/a", "https://www.example:4443/a"},
+		{&same_port, "http://www.example:4443/a", "https://www.example:4443/a"},
+		{&same_port, "http://www.example:8080/a", NULL},
+		{&renamed, "http://app.internal:8080/v2/x/a", "https://www.example:8443/app/a"},
 		{&same, "http://other.example/a", NULL},
 		{&same, "http://www.example@other.example/a", NULL},
 		{&same, "/a", NULL},
