@@ -151,8 +151,9 @@ static const struct gw_problem_words reasons[] = {
 		 "This page needs a client certificate",
 		 "If you have a certificate: close all windows of this browser, open this page again, and choose the "
 		 "certificate when the browser asks.\nIf the browser does not ask: check that the certificate is "
-		 "installed in this browser together with its private key, or that your smart card is inserted.\nIf "
-		 "you have no certificate: ask the operator how to get one."},
+		 "installed in this browser together with its private key, or that your smart card is "
+		 "inserted.\nBrowsers show only certificates that have not expired and that come from an issuer that "
+		 "this site accepts. If yours is not one of them, or you have none: ask the operator how to get one."},
 	[THAW_REASON_UNTRUSTED] = {0, NULL, "The client's certificate was not accepted",
 				   "Use a certificate that is valid now, meant for client authentication, and issued "
 				   "by a CA that this server trusts.",

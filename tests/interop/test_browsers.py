@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from harness import browsers
-from harness.pki import make_impostor
+from harness.pki import Issuer, make_impostor
 from ports import free_port
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -123,6 +123,31 @@ def test_late_route_is_asked_in_the_handshake_on_demand(name, how, size, identit
     assert last["ask"]["on_demand"] is True
     check_ask(last, IDENTITIES[identity])
     check_once(came, SIZES[size], how == "fetch", IDENTITIES[identity])
+
+
+PAST = ("20250101000000Z", "20250102000000Z")
+
+
+@pytest.mark.parametrize("validity,status", ((None, 200), (PAST, 403)), ids=("valid", "expired"))
+@pytest.mark.parametrize("name", browsers.BROWSERS)
+def test_an_expired_certificate_is_not_sent_and_the_page_says_so(name, validity, status, serve, pki, tmp_path):
+    issuer = Issuer(tmp_path)
+    root = issuer.new("site", ca=True)
+    issuer.new("visitor", by=root, validity=validity)
+    for file in ("ca.pem", "server.pem", "server.key"):  # what a store is made of
+        (tmp_path / file).write_text((pki / file).read_text())
+    gateway = serve(routes=(("/late", {**LATE, "ca": root}),))
+    folder = tmp_path / "browser"
+    folder.mkdir()
+    browser = browsers.BROWSERS[name](folder, tmp_path, "visitor")
+    try:
+        browser.open(gateway.url("/late?visit"))
+        text = browser.evaluate("document.documentElement.innerText")
+    finally:
+        browser.close()
+    last = records(gateway, "/late?visit")[-1]
+    assert (last["status"], last["ask"]["reason"]) == (status, "none" if status == 200 else "no-certificate")
+    assert ("have not expired" in text) == (status == 403)
 
 
 @pytest.mark.parametrize(
