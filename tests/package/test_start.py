@@ -1,0 +1,78 @@
+"""docs/START.md: its commands, typed as they are there into one shell where the packages have just been installed, print what the page says."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+GUIDE = (TOP / "docs" / "START.md").read_text()
+BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```\n", re.M | re.S)
+SERVICES = {"Python": 0, "Node.js with Express": 1}
+
+
+def steps(service):
+    """(commands, what they print or None) of each block; of the services' the one that is wanted."""
+    found, at = [], 0
+    for match in BLOCK.finditer(GUIDE):
+        kind, text = match.groups()
+        title = re.search(r"^\*\*(?:Or )?([^*]*):\*\*\n\n$", GUIDE[at : match.start()][-60:], re.M)
+        at = match.end()
+        if title and title[1] in SERVICES and title[1] != service:
+            continue
+        if kind == "sh":
+            found.append([text, None])
+        else:
+            found[-1][1] = text
+    return found
+
+
+def typed(installed, service, before=""):
+    """What each step printed, and what it should."""
+    todo = steps(service)
+    script = "".join(f"echo @@@\n{commands}\n" for commands, _ in todo)
+    said = installed(f"""
+        cat >/tmp/typed <<'END OF STEPS'
+cd ~
+{before}
+{script}
+END OF STEPS
+        mkdir /tmp/home
+        # What runs in the background ends with the first process of the namespace.
+        HOME=/tmp/home unshare -n -p --fork sh -ec 'ip link set lo up; timeout 120 bash /tmp/typed 2>/tmp/errors </dev/null; true'
+        echo @@@; tail -n 20 /tmp/errors
+    """)
+    *printed, errors = said.split("@@@\n")[1:]
+    assert len(printed) == len(todo), errors
+    return list(zip(printed, todo))
+
+
+def check(printed):
+    assert len(printed) > 5
+    for said, (commands, expected) in printed:
+        assert expected is None or said == expected, commands
+
+
+def test_the_page_has_a_step_for_each_service():
+    for service in SERVICES:
+        assert sum("upstream: app" in commands for commands, _ in steps(service)) == 1
+        assert len([commands for commands, _ in steps(service) if "app.py" in commands or "app.js" in commands]) == 1
+
+
+def test_with_python(installed):
+    check(typed(installed, "Python"))
+
+
+def test_with_express(installed, tmp_path):
+    if not shutil.which("npm"):
+        pytest.skip("no npm here")
+    done = subprocess.run(["npm", "install", "--silent", "express"], cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)},
+                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    if done.returncode != 0:
+        pytest.skip("no registry of npm can be reached")
+    # Where the page is typed there is no network: what npm has installed is there already.
+    before = f'npm() {{ mkdir -p node_modules && cp -r "{tmp_path}"/node_modules/. node_modules/; }}'
+    check(typed(installed, "Node.js with Express", before))
