@@ -302,6 +302,12 @@ def test_the_unit_is_well_formed(name, tmp_path):
     assert (code, told, late) == (0, [], False)
 
 
+def test_a_stop_after_an_upgrade_is_not_a_kill():
+    """systemd does not wait for a main process that is not its child unless it signals the whole control group."""
+    unit = (ROOT / "packaging" / "thaw.service").read_text()
+    assert re.findall(r"^KillMode=(.*)$", unit, re.M) == ["control-group"]
+
+
 def test_the_unit_is_hardened():
     """The exposure that systemd itself sees, from 0 (none) to 10."""
     code, out, err, _ = analyze("security", "--offline=true", "--no-pager", ROOT / "packaging" / "thaw.service")

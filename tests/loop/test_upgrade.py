@@ -109,6 +109,25 @@ def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
     wait("the new one to end", lambda: not is_running(new))
 
 
+def test_a_stop_of_all_processes_lets_the_requests_of_both_end(serve, settings):
+    """As systemd sends it with KillMode=control-group: old and new process, and the workers of both, get SIGTERM."""
+    gateway = serve("-c", settings(workers=1))
+    uploads = [begin_upload(gateway, "/old", 8 * MIB, MIB)]
+    wait_held(gateway, uploads[0])
+    new = upgraded(gateway.process.pid)
+    assert Client(gateway).get_json("/new")["path"] == "/new"
+    uploads.append(begin_upload(gateway, "/new", 8 * MIB, MIB))
+    wait_held(gateway, uploads[1])
+    os.killpg(gateway.process.pid, signal.SIGTERM)
+    wait("the stop", lambda: said(gateway, "stopping"))
+    for upload in uploads:
+        status, told = finish_upload(upload, 8 * MIB, MIB)
+        assert (status, told["body_bytes"]) == (200, 8 * MIB)
+        upload.close()
+    assert gateway.process.wait(LIMIT) == 0
+    wait("the new one to end", lambda: not is_running(new))
+
+
 def test_a_second_stop_of_the_new_process_ends_the_old_one_too(serve, settings):
     gateway, upload, new = stopped_in_an_upgrade(serve, settings, "/late")
     os.kill(new, signal.SIGTERM)
