@@ -1,15 +1,18 @@
 # The public libraries, shared and static: each exports exactly what its list of symbols names. libthaw is the engine,
 # libthaw-curl the helper for libcurl's users.
 
+include(CMakePackageConfigHelpers)
+
 # Raised when a program that was linked with the version before cannot use this one.
 set(THAW_ABI 1)
 
 # thaw_library(NAME SUMMARY COMPONENT
-#              PARTS folders, the highest first HEADERS files LIBRARIES imported targets REQUIRES of its .pc file)
+#              PARTS folders, the highest first HEADERS files LIBRARIES imported targets REQUIRES of its .pc file
+#              FINDS packages with versions and LINKS their targets, of its CMake package)
 # makes the targets ${target}_shared and ${target}_static of lib${NAME}, target being NAME with '_' for '-', and installs
 # them as the components ${COMPONENT} and ${COMPONENT}-dev.
 function(thaw_library name summary component)
-	cmake_parse_arguments(lib "" "REQUIRES" "PARTS;HEADERS;LIBRARIES" ${ARGN})
+	cmake_parse_arguments(lib "" "REQUIRES" "PARTS;HEADERS;LIBRARIES;FINDS;LINKS" ${ARGN})
 	string(REPLACE - _ target ${name})
 	string(TOUPPER ${target} version)
 	set(symbols_file ${PROJECT_SOURCE_DIR}/cmake/lib${name}.symbols)
@@ -63,6 +66,21 @@ function(thaw_library name summary component)
 	install(FILES ${CMAKE_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${component}-dev)
 	install(FILES ${lib_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/thaw COMPONENT ${component}-dev)
 
+	# The package for find_package().
+	set(package ${CMAKE_INSTALL_LIBDIR}/cmake/${name})
+	file(RELATIVE_PATH up /${package} /)
+	string(REGEX REPLACE "/$" "" up "${up}")
+	list(JOIN lib_LINKS ";" links)
+	set(finds "")
+	foreach(find ${lib_FINDS})
+		string(APPEND finds "find_dependency(${find})\n")
+	endforeach()
+	configure_file(cmake/Config.cmake.in ${CMAKE_BINARY_DIR}/${name}Config.cmake @ONLY)
+	write_basic_package_version_file(${CMAKE_BINARY_DIR}/${name}ConfigVersion.cmake VERSION ${PROJECT_VERSION}
+		COMPATIBILITY SameMinorVersion)
+	install(FILES ${CMAKE_BINARY_DIR}/${name}Config.cmake ${CMAKE_BINARY_DIR}/${name}ConfigVersion.cmake DESTINATION ${package}
+		COMPONENT ${component}-dev)
+
 	# A manual page for each header, made by script/man3, and a link to it for each function that its NAME has.
 	foreach(header ${lib_HEADERS})
 		get_filename_component(page ${header} NAME_WE)
@@ -87,12 +105,16 @@ thaw_library(thaw "Client certificates on demand, in the middle of a TLS connect
 	HEADERS include/thaw/ask.h include/thaw/identity.h include/thaw/spool.h include/thaw/thaw.h include/thaw/trust.h
 		include/thaw/types.h
 	LIBRARIES PkgConfig::OPENSSL
-	REQUIRES "openssl >= 3.0")
+	REQUIRES "openssl >= 3.0"
+	FINDS "OpenSSL 3.0"
+	LINKS OpenSSL::SSL OpenSSL::Crypto)
 thaw_library(thaw-curl "Uploads with libcurl that a late request for a client certificate cannot freeze" curl
 	PARTS thaw_curl thaw_tls thaw_base
 	HEADERS include/thaw/curl.h
 	LIBRARIES PkgConfig::CURL PkgConfig::OPENSSL
-	REQUIRES "libcurl >= 7.87, openssl >= 3.0")
+	REQUIRES "libcurl >= 7.87, openssl >= 3.0"
+	FINDS "CURL 7.87" "OpenSSL 3.0"
+	LINKS CURL::libcurl OpenSSL::SSL OpenSSL::Crypto)
 
 # The examples, under our own warnings.
 add_executable(embed examples/embed.c)

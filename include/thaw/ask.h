@@ -3,8 +3,9 @@
  *
  * The caller owns the SSL and its BIO (non-blocking), which does all I/O. OpenSSL reads nothing while one of its own
  * handshake messages waits to be written. That would freeze a client that writes its whole request before it reads. So
- * the library pushes a filter BIO on top of the SSL's write BIO. The filter queues up to 128 KiB of handshake messages,
- * and no application data. It makes kernel TLS for sending (kTLS) unavailable. How to use it:
+ * the library pushes a filter BIO on top of the SSL's write BIO. The filter queues up to 128 KiB of handshake messages.
+ * Of application data it queues one record at most, and only while the answer to an ask is outstanding. Kernel TLS
+ * (SSL_OP_ENABLE_KTLS, SSL_sendfile()) is switched off. How to use it:
  *
  *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_ctx_client_hello, NULL), or call thaw_ctx_client_hello() from your
  * own callback. It records what the client offers. On request it limits clients without post-handshake authentication
@@ -57,7 +58,13 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
 /*
  * Attaches a new thaw_conn to an SSL. Call it before the handshake, or in the ClientHello callback before
  * thaw_ctx_client_hello(). It uses the SSL's message callback until thaw_conn_free(): see thaw_conn_set_msg_callback().
- * THAW_FAILED: out of memory; the SSL is unchanged.
+ * THAW_FAILED: out of memory; or THAW_ERR_USAGE: the SSL is a client's, a DTLS or QUIC object, or has a thaw_conn
+ * already. The SSL is unchanged.
+ *
+ * From the first ask on, the library sets these of the SSL: the verify mode, callback and store, the list of CA names,
+ * and SSL_set_max_cert_list(). SSL_get_verify_result() returns the result. OpenSSL calls a callback that was set with
+ * SSL_CTX_set_cert_verify_callback() instead of the library's verification. It must return 1 for an SSL with a
+ * thaw_conn, which then verifies the certificate later. Otherwise the connection fails when the certificate comes.
  *
  * SSL_set_accept_state() of OpenSSL 3.5 allocates memory, but cannot report a failure. OpenSSL crashes if such an SSL
  * is then given a BIO. So call in this order: SSL_new(), SSL_set_fd() or SSL_set_bio(), thaw_conn_new(),
@@ -66,7 +73,10 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
  */
 enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Frees a thaw_conn, before SSL_free() of its SSL. Sets the pointer to NULL; *conn may be NULL. */
+/*
+ * Frees a thaw_conn, before SSL_free() of its SSL. Sets the pointer to NULL; *conn may be NULL. The SSL may be used
+ * further, unless an ask was begun and is not answered: OpenSSL ends the connection then when the certificate comes.
+ */
 void thaw_conn_free(thaw_conn **conn);
 
 /* An OpenSSL message callback, as for SSL_set_msg_callback(). */
@@ -130,10 +140,13 @@ struct thaw_ask_options {
 
 /*
  * Begins an ask. THAW_OK: see thaw_conn_verdict(), which may already be final (ACCEPTED: the connection has a
- * certificate that this trust verifies; or IMPOSSIBLE). THAW_FAILED: a usage error; the connection is unchanged.
- * Causes: an ask is pending, the handshake is not complete, the options are wrong, or a thaw_conn_write() must be
- * repeated first. (OpenSSL fails a connection on which a handshake message begins in the middle of another write. A
- * program that calls SSL_write() itself must prevent that, here and at thaw_conn_body_ended().)
+ * certificate that this trust verifies; or IMPOSSIBLE, for example OUTSTANDING: an earlier ask ended before the
+ * client's answer was complete). THAW_FAILED: a usage error; the connection is unchanged. Causes: an ask is pending,
+ * the handshake is not complete, the options are wrong, or a thaw_conn_write() must be repeated first.
+ *
+ * OpenSSL fails a connection on which a handshake message begins while a record waits to be written. thaw_conn_write()
+ * prevents that. A program that calls SSL_write() itself must not have a write to repeat here, at
+ * thaw_conn_body_ended(), or when it reads while the client's answer is outstanding.
  */
 enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options,
 			       uint64_t now_ms) THAW_MUST_CHECK;
@@ -154,6 +167,12 @@ void thaw_conn_body_ended(thaw_conn *conn, uint64_t now_ms);
  * Reads application data; performs the handshake first. While an ask is pending it also processes the exchange, so
  * check thaw_conn_verdict() after every call, whatever it returned. THAW_OK: *len bytes, 1 to room. THAW_CLOSED: the
  * client has sent its close_notify. THAW_FAILED is permanent: thaw_conn_error() has the cause.
+ *
+ * THAW_WANT_READ: call again when the transport is readable, or when a callback that suspended OpenSSL can go on
+ * (SSL_want() tells: SSL_CLIENT_HELLO_CB, SSL_X509_LOOKUP, SSL_ASYNC_PAUSED). With edge-triggered events read until
+ * THAW_WANT_READ, because the SSL may have bytes that the transport no longer has.
+ *
+ * A program that calls SSL_read() instead calls thaw_conn_tick() afterwards, which updates the verdict.
  */
 enum thaw_status thaw_conn_read(thaw_conn *conn, void *data, size_t room, size_t *len, uint64_t now_ms) THAW_MUST_CHECK;
 
@@ -171,14 +190,15 @@ enum thaw_status thaw_conn_write(thaw_conn *conn, const void *data, size_t room,
  * message of the client's answer. */
 bool thaw_conn_can_write(const thaw_conn *conn);
 
-/* Handles deadlines and unsent handshake messages. Call it when thaw_conn_deadline() is reached, and when the transport
- * is writable while thaw_conn_wants_write(). */
+/* Handles deadlines, unsent handshake messages, and an answer that SSL_read() has read. Call it when
+ * thaw_conn_deadline() is reached, and when the transport is writable while thaw_conn_wants_write(). */
 void thaw_conn_tick(thaw_conn *conn, uint64_t now_ms);
 
 /* Whether an ask is pending, so that the connection must be read. */
 bool thaw_conn_wants_read(const thaw_conn *conn);
 
-/* Whether a handshake message, such as the certificate request, is not fully written. */
+/* Whether a handshake message, such as the certificate request, or a record of a thaw_conn_write() that returned
+ * THAW_WANT_WRITE, is not fully written. */
 bool thaw_conn_wants_write(const thaw_conn *conn);
 
 /* When to call thaw_conn_tick(), in the caller's milliseconds; THAW_NEVER: no deadline is set. */
@@ -221,7 +241,8 @@ enum thaw_status thaw_conn_identity(thaw_conn *conn, const struct thaw_identity 
  */
 enum thaw_status thaw_conn_rejected_identity(thaw_conn *conn, const struct thaw_identity **identity) THAW_MUST_CHECK;
 
-/* The first error on this connection, THAW_ERR_NONE if there was none. It belongs to the connection. */
+/* Why the connection failed. If it has not failed: why the last refused call was refused. THAW_ERR_NONE: neither. It
+ * belongs to the connection. */
 const struct thaw_error *thaw_conn_error(const thaw_conn *conn);
 
 /* Called on every change of an ask's state, with the names of the states. */

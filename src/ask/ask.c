@@ -143,6 +143,12 @@ static void verify(thaw_conn *conn)
 	tls_certificate_free(&certificate);
 }
 
+/* In the middle of an exchange the SSL may have a certificate whose key the client has not proven to hold. */
+static bool has_certificate(const thaw_conn *conn)
+{
+	return tls_session_established(conn->tls) && tls_session_has_certificate(conn->tls);
+}
+
 /*
  * Whether this ask's trust accepts the certificate that the connection already has: from the handshake, a resumed
  * session, or an ask under another trust. If so, it becomes the accepted one.
@@ -153,7 +159,7 @@ static bool already_trusted(thaw_conn *conn)
 
 	if (conn->accepted != NULL && memcmp(conn->accepted_trust, thaw_trust_id(conn->trust), THAW_TRUST_ID_LEN) == 0)
 		return true;
-	if (!tls_session_has_certificate(conn->tls) || !tls_session_binds_certificate(conn->tls))
+	if (!has_certificate(conn) || !tls_session_binds_certificate(conn->tls))
 		return false;
 	struct tls_certificate *certificate =
 		tls_session_verify(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
@@ -220,7 +226,7 @@ static void execute(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reas
 }
 
 static const struct thaw_error already_pending = {THAW_ERR_USAGE, "an ask is pending on this connection already"};
-static const struct thaw_error too_early = {THAW_ERR_USAGE, "asked before the handshake was over"};
+static const struct thaw_error too_early = {THAW_ERR_USAGE, "asked or checked before a handshake was over"};
 static const struct thaw_error in_a_write = {THAW_ERR_USAGE, "asked while a write waits to be repeated"};
 static const struct thaw_error wrong_size = {
 	THAW_ERR_USAGE, "the size of struct thaw_ask_options is wrong, or it sets a field that this "
@@ -253,7 +259,7 @@ static void begin(thaw_conn *conn, const struct thaw_ask_options *options)
 		why = THAW_REASON_OUTSTANDING;
 	struct ask_facts facts = {.means = conn->means,
 				  .trusted = already_trusted(conn),
-				  .present = tls_session_has_certificate(conn->tls),
+				  .present = has_certificate(conn),
 				  .outstanding = outstanding};
 	struct ask_plan plan = ask_plan(&facts, options);
 	execute(conn, &plan, why);
@@ -267,7 +273,7 @@ static bool is_late(enum thaw_moment moment)
 enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
 {
 	struct thaw_ask_options ours;
-	const struct thaw_error *wrong = blocker(conn);
+	const struct thaw_error *wrong = conn->state == ASK_ABANDONED ? NULL : blocker(conn);
 
 	conn->now_ms = now_ms;
 	if (wrong != NULL)
@@ -343,6 +349,8 @@ void thaw_conn_tick(thaw_conn *conn, uint64_t now_ms)
 	tls_session_flush(conn->tls);
 	if (conn->state == ASK_SEND)
 		send_request(conn);
+	if (answered(conn)) /* the caller has read with SSL_read() */
+		verify(conn);
 	if (!ask_pending(conn) || !pace_over(&conn->pace, now_ms))
 		return;
 	if (conn->state == ASK_GRACE)

@@ -8,10 +8,13 @@
 
 enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw_error *err)
 {
-	thaw_conn *conn = calloc(1, sizeof(*conn));
+	const char *unfit = tls_session_unfit(ssl);
 
 	error_clear(err);
 	*made = NULL;
+	if (unfit != NULL)
+		return error_set(err, THAW_ERR_USAGE, "joining a connection: %s", unfit);
+	thaw_conn *conn = calloc(1, sizeof(*conn));
 	if (conn == NULL || (conn->tls = tls_session_new(ssl)) == NULL) {
 		free(conn);
 		return error_set(err, THAW_ERR_RESOURCE, "attaching to a connection: out of memory");
@@ -151,7 +154,7 @@ const struct thaw_error *thaw_conn_error(const thaw_conn *conn)
 	if (conn == NULL)
 		return &broken;
 	const struct thaw_error *tls = tls_session_error(conn->tls);
-	return conn->misuse != NULL ? conn->misuse : tls;
+	return tls->cls == THAW_ERR_NONE && conn->misuse != NULL ? conn->misuse : tls;
 }
 
 void ask_on_settled(thaw_conn *conn, ask_settled_fn *fn, void *arg)

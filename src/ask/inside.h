@@ -34,7 +34,7 @@ struct thaw_conn {
 	bool body_over;                /* the body has ended, but a write must be repeated before the request is sent */
 	struct ask_identity *identity; /* of accepted; made on first use; NULL: not yet */
 	struct ask_identity *rejected; /* of presented, the same */
-	const struct thaw_error *misuse; /* a usage error, or out of memory; static; NULL: none */
+	const struct thaw_error *misuse; /* the last usage error, or out of memory; static; NULL: none */
 };
 
 /* Whether an ask is pending. */
@@ -46,11 +46,10 @@ static inline bool ask_pending(const thaw_conn *conn)
 /* ask.c: called for the client's handshake messages, see tls_session_on_message(). */
 bool ask_on_message(void *arg, bool finished);
 
-/* Keeps the first error. Always THAW_FAILED. how: static. */
+/* Always THAW_FAILED. how: static. The connection goes on, so the last error is the one that a caller needs. */
 static inline enum thaw_status ask_misused(thaw_conn *conn, const struct thaw_error *how)
 {
-	if (conn->misuse == NULL)
-		conn->misuse = how;
+	conn->misuse = how;
 	return THAW_FAILED;
 }
 

@@ -12,6 +12,7 @@ struct hold {
 	const SSL *ssl; /* whose BIO this is, so that it outlives it */
 	enum tls_queue_what what;
 	struct buffer held;
+	bool all; /* records of any kind */
 	bool broken;
 };
 
@@ -55,7 +56,8 @@ static bool keep(struct hold *hold, const char *data, size_t len)
 /* Whether what is written now is to be taken whole. */
 static bool takes_all(const struct hold *hold)
 {
-	return hold->what == TLS_QUEUE_RECORDS || (SSL_is_server(hold->ssl) == 1 && SSL_in_init(hold->ssl) == 1);
+	return hold->all || hold->what == TLS_QUEUE_RECORDS ||
+	       (SSL_is_server(hold->ssl) == 1 && SSL_in_init(hold->ssl) == 1);
 }
 
 static int filter_write(BIO *bio, const char *data, int len)
@@ -153,6 +155,14 @@ bool tls_queue(struct ssl_st *ssl, enum tls_queue_what what)
 static BIO *hold_of(const struct ssl_st *ssl)
 {
 	return tls_method_find(&method, SSL_get_wbio(ssl));
+}
+
+void tls_queue_all(const struct ssl_st *ssl, bool all)
+{
+	BIO *bio = hold_of(ssl);
+
+	if (bio != NULL)
+		((struct hold *)BIO_get_data(bio))->all = all;
 }
 
 size_t tls_queued(const struct ssl_st *ssl)

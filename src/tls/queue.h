@@ -14,7 +14,8 @@
 struct ssl_st;
 
 enum tls_queue_what {
-	/* A server's handshake messages: tickets, and the request for a certificate. Its application data never. */
+	/* A server's handshake messages: tickets, and the request for a certificate. Its application data only while
+	 * tls_queue_all() says so. */
 	TLS_QUEUE_HANDSHAKE,
 	/* A client's records, each one. Its caller writes nothing more while some are held, so it is one record, and
 	 * the handshake messages that a read brings forth. */
@@ -30,6 +31,9 @@ enum tls_queue_what {
 /* Puts the filter between the SSL and the BIO that it writes to, if there is such a BIO and it is not done yet. False:
  * no memory. */
 bool tls_queue(struct ssl_st *ssl, enum tls_queue_what what);
+
+/* Whether every record is queued, whatever its type. */
+void tls_queue_all(const struct ssl_st *ssl, bool all);
 
 /* How much is held: flush when the transport can be written. 0 also where the transport is broken. */
 size_t tls_queued(const struct ssl_st *ssl);

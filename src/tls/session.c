@@ -41,6 +41,10 @@ struct tls_session {
 	struct tls_records records;
 	bool refused; /* by a no_renegotiation alert */
 	bool writing; /* a write waits to be repeated */
+	bool asking;  /* a request for a certificate was begun, and its answer is not complete */
+	bool failed;  /* reading did, for good */
+	size_t taken; /* of a write that waits to be repeated: what OpenSSL has taken of it, and the transport has not
+		       */
 	struct tls_peer peer;
 	struct thaw_error *err; /* the first failure; NULL: none. Most connections never have one */
 	bool err_lost;          /* ... or there was no memory to tell it */
@@ -100,8 +104,10 @@ static void take_message(struct tls_session *session, int content_type, const vo
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
-	if (type == MSG_FINISHED) /* OpenSSL has computed what it must be */
+	if (type == MSG_FINISHED) { /* OpenSSL has computed what it must be */
+		session->asking = false;
 		(void)finished_anew(session);
+	}
 	/* OpenSSL's ClientHello callback, which comes next, is not shown those extensions that OpenSSL does not know.
 	 */
 	if (type == MSG_CLIENT_HELLO && !session->hello_seen) {
@@ -143,6 +149,27 @@ static bool is_half_made(const SSL *ssl)
 	return SSL_get_state(ssl) == TLS_ST_BEFORE && SSL_in_before(ssl) == 0;
 }
 
+const char *tls_session_unfit(const struct ssl_st *ssl)
+{
+	if (SSL_is_dtls(ssl) == 1)
+		return "the SSL is one of DTLS; only TLS has what an ask needs";
+	if (SSL_version(ssl) < SSL3_VERSION) /* of QUIC's objects: of a connection 1, of a listener 0 */
+		return "the SSL is one of QUIC, which allows no late request for a certificate (RFC 9001 4.4)";
+	if (SSL_is_server(ssl) == 0)
+		return "the SSL is a client's; only a server asks";
+	return tls_session_of(ssl) != NULL ? "the SSL has a thaw_conn already" : NULL;
+}
+
+/*
+ * The kernel's TLS for receiving cannot renegotiate: OpenSSL ends the connection then. That for sending is what the
+ * filter BIO does not offer, since it would encrypt once more what is held.
+ */
+static void keep_from_kernel(SSL *ssl)
+{
+	if ((SSL_get_options(ssl) & SSL_OP_ENABLE_KTLS) != 0)
+		(void)SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
+}
+
 struct tls_session *tls_session_new(struct ssl_st *ssl)
 {
 	struct tls_session *session = is_half_made(ssl) ? NULL : calloc(1, sizeof(*session));
@@ -154,6 +181,7 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 	}
 	session->ssl = ssl;
 	(void)finished_anew(session);
+	keep_from_kernel(ssl);
 	SSL_set_msg_callback(ssl, on_message);
 	return session;
 }
@@ -309,11 +337,15 @@ static enum thaw_status unreported(struct tls_session *session, enum thaw_status
 	return session->unheard ? keep_error(session, THAW_FAILED, &replaced) : status;
 }
 
-/* The SSL's owner may have given it a BIO since it was last done. */
+/* The SSL's owner may have given it a BIO since it was last done, or changed it in another way. */
 static enum thaw_status hold(struct tls_session *session)
 {
+	static const struct thaw_error client = {THAW_ERR_USAGE, "the SSL has become a client's; only a server asks"};
 	struct thaw_error err;
 
+	keep_from_kernel(session->ssl);
+	if (SSL_is_server(session->ssl) == 0)
+		return keep_error(session, THAW_FAILED, &client);
 	if (tls_queue(session->ssl, TLS_QUEUE_HANDSHAKE))
 		return THAW_OK;
 	return keep_error(session, tls_library_failure(THAW_ERR_RESOURCE, "joining a connection", begin_error(&err)),
@@ -461,6 +493,7 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 		status = post ? begin_post_handshake(session, reason) : begin_renegotiation(session);
 	if (status == THAW_OK)
 		session->records.asks++;
+	session->asking = session->asking || status == THAW_OK;
 	return status;
 }
 
@@ -517,26 +550,68 @@ bool tls_session_flooded(const struct tls_session *session)
 	return session->records.over;
 }
 
+/* Before a handshake OpenSSL says 'no common cipher suite', and more of that kind, where there is no certificate. */
+static bool lacks_certificate(const struct tls_session *session, int why)
+{
+	return (why == SSL_R_NO_SHARED_CIPHER || why == SSL_R_UNSUPPORTED_PROTOCOL ||
+		why == SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM) &&
+	       session->hello_read && !first_handshake_over(session->ssl) && SSL_get_certificate(session->ssl) == NULL;
+}
+
+static bool is_not_set_up(int why)
+{
+	return why == SSL_R_UNINITIALIZED || why == SSL_R_READ_BIO_NOT_SET || why == SSL_R_BIO_NOT_SET ||
+	       why == SSL_R_CONNECTION_TYPE_NOT_SET;
+}
+
+/* Of reading; what the owner of the SSL has left out is not the peer's fault. */
+static enum thaw_status read_failure(struct tls_session *session, int result, struct thaw_error *err)
+{
+	unsigned long code = ERR_peek_error();
+	int why = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+
+	session->refused = session->refused || tls_failure_is_no_renegotiation(code);
+	if (lacks_certificate(session, why))
+		(void)error_set(err, THAW_ERR_CONFIG, "reading: the SSL has no certificate to show");
+	else if (is_not_set_up(why))
+		(void)error_set(err, THAW_ERR_USAGE,
+				"reading: the SSL has no BIO, or SSL_set_accept_state() was not called");
+	return tls_failure(session->ssl, result, "reading", err); /* the first cause stays */
+}
+
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len)
 {
 	struct thaw_error err;
 	*len = 0;
+	if (session->failed)
+		return THAW_FAILED;
 	ERR_clear_error();
 	if (hold(session) != THAW_OK)
 		return THAW_FAILED;
 	errno = 0;
 	int n = SSL_read_ex(session->ssl, data, room, len);
 	enum thaw_status status = THAW_OK;
-	if (n != 1 && session->records.over) {
+	if (n != 1 && session->records.over)
 		status = keep_error(session, flooded(session, begin_error(&err)), &err);
-	} else if (n != 1) {
-		session->refused = session->refused || tls_failure_is_no_renegotiation(ERR_peek_error());
-		status = keep_error(session, tls_failure(session->ssl, n, "reading", begin_error(&err)), &err);
-	}
+	else if (n != 1)
+		status = keep_error(session, read_failure(session, n, begin_error(&err)), &err);
 	status = unreported(session, status);
 	if (status != THAW_OK)
 		*len = 0;
+	session->failed = status == THAW_FAILED;
 	return status;
+}
+
+/* A record that OpenSSL has written is with the transport, or waits for it. */
+static enum thaw_status write_taken(struct tls_session *session, size_t *len)
+{
+	tls_queue_flush(session->ssl);
+	*len = 0;
+	if (tls_queued(session->ssl) > 0)
+		return THAW_WANT_WRITE;
+	*len = session->taken;
+	session->taken = 0;
+	return THAW_OK;
 }
 
 enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room, size_t *len)
@@ -546,12 +621,20 @@ enum thaw_status tls_session_write(struct tls_session *session, const void *data
 	*len = 0;
 	if (room == 0)
 		return THAW_OK;
+	if (session->taken > 0)
+		return write_taken(session, len);
 	if (!tls_session_can_write(session))
 		return THAW_WANT_READ;
 	ERR_clear_error();
 	errno = 0;
 	(void)SSL_set_mode(session->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	tls_queue_all(session->ssl, session->asking);
 	int n = SSL_write_ex(session->ssl, data, room, len);
+	tls_queue_all(session->ssl, false);
+	if (n == 1 && session->asking) {
+		session->taken = *len;
+		return write_taken(session, len);
+	}
 	enum thaw_status status = n == 1 ? THAW_OK : tls_failure(session->ssl, n, "writing", begin_error(&err));
 	session->writing = status == THAW_WANT_WRITE;
 	return n == 1 ? THAW_OK : keep_error(session, status, &err);
@@ -559,7 +642,7 @@ enum thaw_status tls_session_write(struct tls_session *session, const void *data
 
 bool tls_session_writing(const struct tls_session *session)
 {
-	return session->writing;
+	return session->writing || session->taken > 0;
 }
 
 void tls_session_flush(struct tls_session *session)
@@ -574,7 +657,8 @@ bool tls_session_unsent(const struct tls_session *session)
 
 bool tls_session_can_write(const struct tls_session *session)
 {
-	return SSL_in_init(session->ssl) == 0;
+	/* The application's own SSL_key_update() is written by the next write. */
+	return SSL_in_init(session->ssl) == 0 || SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE;
 }
 
 bool tls_session_refused(const struct tls_session *session)

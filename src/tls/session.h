@@ -17,6 +17,9 @@
 
 struct tls_session;
 
+/* Why no session can be made of that SSL: it is not one of a TLS server, or has one already. Static; NULL: it can. */
+const char *tls_session_unfit(const struct ssl_st *ssl);
+
 /* NULL: no memory. The SSL must outlive it, and must not have begun its handshake. */
 struct tls_session *tls_session_new(struct ssl_st *ssl);
 void tls_session_free(struct tls_session **session);
@@ -97,12 +100,16 @@ struct tls_certificate *tls_session_verify(struct tls_session *session, const th
 /* The peer has given a certificate, believed or not. */
 bool tls_session_has_certificate(const struct tls_session *session);
 
-/* As SSL_read. THAW_FAILED is for good. */
+/* As SSL_read. THAW_FAILED is for good, also if the SSL is not a server's any more. */
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len) THAW_MUST_CHECK;
 
 /*
  * As SSL_write, of as many bytes as the transport takes. THAW_WANT_READ with nothing written while a handshake is under
  * way. THAW_FAILED is for good.
+ *
+ * OpenSSL ends a connection on which it has to write a handshake message while a record waits to be written. So once a
+ * request for a certificate is out, until its answer is complete, OpenSSL never has such a record: the filter BIO takes
+ * it whole (tls/queue.h), and the call returns THAW_WANT_WRITE until the transport has all of it.
  */
 enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room,
 				   size_t *len) THAW_MUST_CHECK;

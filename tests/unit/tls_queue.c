@@ -267,6 +267,42 @@ static void a_response_is_never_held(void **state)
 	close_pair(&pair);
 }
 
+/*
+ * A response is stuck in the middle when the client's answer comes, and OpenSSL has messages of its own to write: with
+ * a record of the response pending it would end the connection.
+ */
+static void an_answer_comes_while_a_response_is_stuck(void **state)
+{
+	static const int both[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	static char response[1 << 18], data[1024];
+	const struct thaw_error *err;
+	struct pair pair;
+
+	(void)state;
+	for (size_t v = 0; v < 2; v++) {
+		size_t len = 0, sent = 0, came = 0;
+		open_pair(&pair, both[v], false);
+		shake_hands(&pair);
+		ask(&pair, true);
+		while (thaw_conn_write(pair.conn, response + sent, sizeof(response) - sent, &len, 1) == THAW_OK)
+			sent += len;
+		assert_true(sent < sizeof(response));
+		for (int turn = 0; turn < 10000 && came < sizeof(response); turn++) {
+			came += SSL_read_ex(pair.client, data, sizeof(data), &len) == 1 ? len : 0;
+			(void)server_reads(&pair);
+			enum thaw_status status =
+				thaw_conn_write(pair.conn, response + sent, sizeof(response) - sent, &len, 1);
+			assert_true(status == THAW_OK || status == THAW_WANT_WRITE || status == THAW_WANT_READ);
+			sent += len;
+		}
+		err = thaw_conn_error(pair.conn);
+		assert_string_equal(err->text, "");
+		assert_int_equal(came, sizeof(response));
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		close_pair(&pair);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +312,7 @@ int main(void)
 		cmocka_unit_test(the_transport_is_still_to_be_found),
 		cmocka_unit_test(another_bio_in_the_middle_is_taken),
 		cmocka_unit_test(a_response_is_never_held),
+		cmocka_unit_test(an_answer_comes_while_a_response_is_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);
