@@ -10,6 +10,7 @@ void answer_begin(struct send_result *result)
 	result->page_len = 0;
 	result->says = SEND_SAYS_NOTHING;
 	result->retry_after_s = 0;
+	result->stale = result->only_auth_int = false;
 }
 
 /* ---- the head ---- */
@@ -60,15 +61,53 @@ static bool has_scheme(const char *schemes, const char *name, size_t len)
 	return false;
 }
 
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && strncasecmp(text, word, len) == 0;
+}
+
+/* A list such as "auth, auth-int" has the word. */
+static bool lists(const char *text, size_t len, const char *word)
+{
+	for (size_t at = 0; at < len; at++) {
+		size_t one = token(text + at, len - at);
+		if (is_word(text + at, one, word))
+			return true;
+		at += one;
+	}
+	return false;
+}
+
+/* "name=value" of a Digest challenge (RFC 7616 3.3), and what follows it. */
+static void take_parameter(struct send_result *result, const char *text, size_t len)
+{
+	size_t name = token(text, len), at = name + blanks(text + name, len - name);
+
+	if (at >= len || text[at] != '=')
+		return;
+	at += 1 + blanks(text + at + 1, len - at - 1);
+	if (is_word(text, name, "stale"))
+		result->stale = lists(text + at, len - at, "true");
+	if (is_word(text, name, "qop"))
+		result->only_auth_int = !lists(text + at, len - at, "auth");
+}
+
 /* Challenges (RFC 9110 11.3): an element begins one unless it is a parameter of the one before. */
 static void take_schemes(struct send_result *result, const char *value, size_t len)
 {
-	for (size_t at = 0; at < len; at += element(value + at, len - at)) {
+	bool digest = false;
+
+	for (size_t at = 0, end = 0; at < len; at = end) {
+		end = at + element(value + at, len - at);
 		at += blanks(value + at, len - at);
 		size_t name = token(value + at, len - at), behind = at + name;
 		behind += blanks(value + behind, len - behind);
 		bool parameter = behind < len && value[behind] == '=';
-		size_t used = strlen(result->schemes);
+		size_t used = strlen(result->schemes), first = parameter ? at : behind;
+		if (name > 0 && !parameter)
+			digest = is_word(value + at, name, "Digest");
+		if (digest && first < end)
+			take_parameter(result, value + first, end - first);
 		if (name == 0 || parameter || has_scheme(result->schemes, value + at, name) ||
 		    used + name + 3 > sizeof(result->schemes))
 			continue;

@@ -87,11 +87,15 @@ static bool is_by_header(const char *schemes)
 }
 
 /* What to do about it. */
-static const char *way_in(const struct send_options *options, const char *schemes)
+static const char *way_in(const struct send_options *options, const struct send_result *result)
 {
+	const char *schemes = result->schemes;
 	bool digest = has_scheme(schemes, "Digest"), basic = has_scheme(schemes, "Basic");
 	bool tried = options->user != NULL && (options->login == SEND_LOGIN_DIGEST ? digest : basic);
 
+	if (tried && digest && result->only_auth_int)
+		return "It requires qop=auth-int, which thaw send does not support: its operator has to allow "
+		       "qop=auth.";
 	if (tried)
 		return "It does not accept the user and password of --user.";
 	if (digest)
@@ -107,7 +111,7 @@ static const char *about_login(const struct send_options *options, const struct 
 {
 	(void)snprintf(to, EXPLAIN_ROOM,
 		       "The server wants a login by %s (WWW-Authenticate), which is not a client certificate. %s",
-		       result->schemes, way_in(options, result->schemes));
+		       result->schemes, way_in(options, result));
 	return to;
 }
 

@@ -104,8 +104,6 @@ static bool make_headers(struct request *request, const struct resume *part)
 	/* Else libcurl claims that a POST is a form of another kind. */
 	if (known != NULL || (!has_header(options, "content-type:") && strcmp(options->method, "POST") == 0))
 		ok = ok && append_both(request, type);
-	if (send_body_length(request->body) < 0)
-		ok = ok && append_both(request, "Transfer-Encoding: chunked");
 	return ok && (part == NULL || append_range(request, part));
 }
 

@@ -151,6 +151,8 @@ struct send_result {
 	enum send_follow follow;           /* of a 3xx */
 	unsigned followed;                 /* redirections */
 	char url[SEND_LOCATION_ROOM];      /* where the last one led; "": none was followed */
+	bool stale;                        /* of a Digest login only the nonce was too old */
+	bool only_auth_int;                /* a Digest login has to protect the body, too, which libcurl cannot do */
 	char schemes[SEND_SCHEMES_ROOM];   /* by which the server wants a login: "Basic, Digest" (RFC 9110 11.6.1) */
 	char server[SEND_SCHEMES_ROOM];    /* its Server field */
 	char page[SEND_PAGE_ROOM];         /* of the response's body, the first bytes */

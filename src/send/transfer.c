@@ -169,13 +169,17 @@ static size_t on_read(char *into, size_t size, size_t count, void *arg)
 
 /*
  * libcurl wants the beginning. 8.14 asks for that at the start of an attempt whose predecessor had begun with
- * the body, and there it is already. After a response, as a 417, it would send what was never decided: it may not.
+ * the body, and there it is already. After a response, as a 417, it would send what was never decided: it may not,
+ * except after a Digest challenge that refuses nothing but the age of the nonce (RFC 7616 3.3).
  */
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
-	const struct transfer *transfer = arg;
-	bool there = offset == 0 && origin == SEEK_SET && !transfer->answered && send_body_given(transfer->body) == 0;
+	struct transfer *transfer = arg;
+	bool begin = offset == 0 && origin == SEEK_SET;
+	bool there = begin && !transfer->answered && send_body_given(transfer->body) == 0;
 
+	if (begin && transfer->status == 401 && transfer->result->stale && send_body_can_rewind(transfer->body))
+		there = send_body_rewind(transfer->body);
 	return there ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -147,34 +148,96 @@ def test_a_folder_gets_the_files_name(url, target, recorder, pki, small):
 # Logins --------------------------------------------------------------------------------------------------------------
 
 
-def md5(text):
-    return hashlib.md5(text.encode()).hexdigest()
+def in_chunks(visit):
+    """A body in chunks."""
+    whole, size = b"", b""
+    while True:
+        while not size.endswith(b"\r\n"):
+            size += visit.body(1) or b"0\r\n"
+        piece = visit.body(int(size, 16))
+        visit.body(2)
+        whole, size = whole + piece, b""
+        if not piece:
+            return whole
 
 
-def digest_server(pki, log):
-    challenge = 'WWW-Authenticate: Digest realm="r", nonce="n0nce", qop="auth", algorithm=MD5'
+def digest_server(pki, log, kind="MD5"):
+    """kind: an algorithm of RFC 7616; or 'no qop', 'auth-int', 'once' (a nonce is good for one request) or 'next' (the same, and
+    the response names the next one)."""
+    algorithm = kind if kind in ("MD5", "SHA-256", "MD5-sess") else "MD5"
+    qop = {"no qop": "", "auth-int": ', qop="auth-int"'}.get(kind, ', qop="auth, auth-int"')
+    fresh, live = itertools.count(), set()
+
+    def sums(*parts):
+        return hashlib.new("sha256" if algorithm == "SHA-256" else "md5", ":".join(parts).encode()).hexdigest()
+
+    def nonce():
+        live.add(made := f"n{next(fresh)}")
+        return made
+
+    def is_right(said, method, target):
+        first = sums("u", "a, b", "p w")
+        if algorithm == "MD5-sess":
+            first = sums(first, said["nonce"], said["cnonce"])
+        middle = [said[name] for name in ("nonce", "nc", "cnonce", "qop") if name in said]
+        return said.get("response") == sums(first, *middle, sums(method, target))
 
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
             method, target, fields = head
-            body = visit.body(int(fields.get("content-length", 0)))
-            said = dict(re.findall(r'(\w+)="?([^",]*)"?', fields.get("authorization", "")))
-            want = md5(f"{md5('u:r:p w')}:n0nce:{said.get('nc')}:{said.get('cnonce')}:auth:{md5(f'{method}:{target}')}")
-            good = said.get("response") == want
+            if "expect" in fields:
+                visit.interim()
+            body = in_chunks(visit) if "transfer-encoding" in fields else visit.body(int(fields.get("content-length", 0)))
+            said = {name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]*))', fields.get("authorization", ""))}
+            right = bool(said) and is_right(said, method, target)
+            good = right and said["nonce"] in live
+            more = []
+            if good and kind in ("once", "next"):
+                live.discard(said["nonce"])
+            if not good:
+                stale = ", stale=true" if right else ""
+                more = [f'WWW-Authenticate: Digest realm="a, b", nonce="{nonce()}", algorithm={algorithm}{qop}{stale}']
+            elif kind == "next":
+                more = [f'Authentication-Info: nextnonce="{nonce()}"']
             log.append((method, good, body))
-            visit.answer(201 if good else 401, b"", *([] if good else [challenge]))
+            visit.answer(201 if good else 401, b"", *more)
 
     return Scripted(pki, serve)
 
 
-def test_digest(pki, small):
+@pytest.mark.parametrize("kind", ("MD5", "SHA-256", "MD5-sess", "no qop", "once", "next"))
+@pytest.mark.parametrize("who", ("client", None))
+def test_digest(kind, who, pki, small):
+    """Also where a nonce is old by the time of the upload, or of the next one: it is sent again with the new one."""
+    log, other = [], small.with_name("other")
+    other.write_bytes(b"more")
+    server = digest_server(pki, log, kind)
+    url, trust = f"https://localhost:{server.port}/", identity(pki, who)[: 6 if who else 2]
+    code, out, err, _ = run([str(binary()), "send", str(small), str(other), url, "--json", "--user", "u:p w", "--digest", *trust], LIMIT)
+    server.close()
+    assert code == 0, (out, err)
+    assert [body for method, good, body in log if good and method == "PUT"] == [b"content", b"more"]
+
+
+@pytest.mark.parametrize("kind", ("MD5", "once"))
+@pytest.mark.parametrize("method", ("PUT", "POST"))
+def test_digest_for_a_pipe(kind, method, pki):
+    """The request without a body, which gets the nonce, has no chunks."""
     log = []
-    server = digest_server(pki, log)
+    server = digest_server(pki, log, kind)
+    argv = [str(binary()), "send", "-", f"https://localhost:{server.port}/x", "--json", "--user", "u:p w", "--digest", "--method", method]
+    done = subprocess.run([*argv, *identity(pki)], input=b"piped", capture_output=True, timeout=LIMIT)
+    server.close()
+    assert done.returncode == 0, done
+    assert [body for each, good, body in log if good and each == method] == [b"piped"]
+
+
+def test_digest_that_protects_the_body_is_told(pki, small):
+    log = []
+    server = digest_server(pki, log, "auth-int")
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--user", "u:p w", "--digest")
     server.close()
-    assert (sent.code, sent.status) == (0, 201), sent
-    assert log[-1] == ("PUT", True, b"content")
-    assert sent.told["primed"]
+    assert (sent.code, sent.status) == (77, 401) and "auth-int" in sent.told["hint"], sent
 
 
 def test_a_wrong_password_is_told(pki, small):

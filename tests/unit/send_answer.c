@@ -50,6 +50,38 @@ static void schemes_of_a_login(void **state)
 	assert_string_equal(result.schemes, "");
 }
 
+static void parameters_of_digest(void **state)
+{
+	static const struct {
+		const char *line;
+		bool stale, only_auth_int;
+	} cases[] = {
+		{"WWW-Authenticate: Digest realm=\"a, stale=true\", nonce=\"x\"\r\n", false, false},
+		{"WWW-Authenticate: Digest realm=\"a\", nonce=\"x\", stale=true\r\n", true, false},
+		{"WWW-Authenticate: digest STALE = \"TRUE\", nonce=x\r\n", true, false},
+		{"WWW-Authenticate: Digest stale=false, qop=\"auth\"\r\n", false, false},
+		{"WWW-Authenticate: Digest qop=\"auth-int\", stale=truer\r\n", false, true},
+		{"WWW-Authenticate: Digest qop=\"auth-int,auth\"\r\n", false, false},
+		{"WWW-Authenticate: Digest qop=\"auth, auth-int\"\r\n", false, false},
+		{"WWW-Authenticate: Basic realm=x, stale=true\r\n", false, false},
+		{"WWW-Authenticate: Digest nonce=x, Basic stale=true\r\n", false, false},
+		{"WWW-Authenticate: Basic realm=x, Digest nonce=x, stale=true\r\n", true, false},
+		{"WWW-Authenticate: Digest stale\r\n", false, false},
+		{"WWW-Authenticate: Digest stale=\r\n", false, false},
+		{"WWW-Authenticate: Digest qop=\r\n", false, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		line("HTTP/1.1 401 No\r\n");
+		line(cases[i].line);
+		if (result.stale != cases[i].stale || result.only_auth_int != cases[i].only_auth_int)
+			fail_msg("%s: %d %d", cases[i].line, result.stale, result.only_auth_int);
+	}
+	line("HTTP/1.1 401 No\r\n");
+	assert_false(result.stale || result.only_auth_int);
+}
+
 static void many_schemes_are_cut_at_whole_names(void **state)
 {
 	(void)state;
@@ -115,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schemes_of_a_login),
+		cmocka_unit_test(parameters_of_digest),
 		cmocka_unit_test(many_schemes_are_cut_at_whole_names),
 		cmocka_unit_test(the_servers_name),
 		cmocka_unit_test(the_words_of_a_page),
