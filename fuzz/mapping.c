@@ -67,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_value(text, out, len);
 		HOLDS(out[0] == '/' || strncmp(out, "https://", 8) == 0);
 	}
+	if (http_map_refresh(&mapping, text, out, &len))
+		check_value(text, out, len);
 	if (http_map_cookie(&mapping, text, out, &len))
 		check_value(text, out, len);
 	check_path(&mapping, text, out);

@@ -98,6 +98,17 @@ static void on_demand(const struct board_sums *sums, struct buffer *text)
 	       sums->notes);
 }
 
+/* The labels follow enum board_plain. */
+static void plain(const struct board_sums *sums, struct buffer *text)
+{
+	static const char name[] = "thaw_plain_requests_total";
+	static const char *const answers[BOARD_PLAINS] = {"redirect", "challenge", "other"};
+
+	head(text, name, COUNTER, "Requests without TLS, by what they got.");
+	for (size_t i = 0; i < BOARD_PLAINS; i++)
+		labelled(text, name, "answer", answers[i], sums->plain[i]);
+}
+
 static void connections(const struct board_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_tls_handshakes_total";
@@ -141,6 +152,7 @@ static void requests(const struct board_sums *sums, struct buffer *text)
 	histogram(text, "thaw_request_duration_seconds", "", &sums->request_ms, board_machine_ms);
 	single(text, "thaw_request_body_bytes_total", COUNTER, "Bytes of request bodies received.", sums->bytes_in);
 	single(text, "thaw_response_body_bytes_total", COUNTER, "Bytes of response bodies sent.", sums->bytes_out);
+	plain(sums, text);
 	head(text, "thaw_refusals_total", COUNTER,
 	     "Requests refused for other reasons than the verdict of an ask, by problem.");
 	for (size_t i = 0; i < BOARD_PROBLEMS; i++)

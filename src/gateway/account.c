@@ -2,13 +2,28 @@
 
 #include <stdlib.h>
 
+#include "http/target.h"
+
+/* Of the configuration. Without TLS the one that the request names, if it does so by a name of its own. */
+static const char *host_of(const struct gw_stream *stream)
+{
+	char name[HTTP_HOST_MAX + 1];
+
+	if (stream->conn->plain == NULL)
+		return gw_conn_host(stream->conn)->config->name;
+	if (stream->head_len == 0 || http_host_text(&stream->head, name) == 0 ||
+	    !tls_server_has(stream->gateway->tls, name))
+		return NULL;
+	return stream->gateway->config->hosts[tls_server_host(stream->gateway->tls, name)].name;
+}
+
 json_t *gw_account_make(struct gw_stream *stream)
 {
 	struct gw_record_facts facts = {
 		.id = gw_stream_id(stream),
 		.peer = gw_conn_peer(stream->conn),
 		.head = stream->head_len > 0 ? &stream->head : NULL,
-		.host = gw_conn_host(stream->conn)->config->name,
+		.host = host_of(stream),
 		.tls = tls_conn_version(stream->conn->tls),
 		.http2 = stream->conn->http2 != NULL,
 		.cipher = tls_conn_cipher(stream->conn->tls),

@@ -128,13 +128,18 @@ enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const 
 	if (problem == GW_PROBLEM_MEMORY)
 		gw_notice_refused(stream->conn, THAW_REASON_NO_MEMORY);
 	gw_end_asks(stream, THAW_REASON_CALLER);
-	if (!gw_problem_reply(problem, refusal, &asker, &reply))
+	bool grpc = problem == GW_PROBLEM_GRPC && stream->conn->http2 != NULL;
+	if (grpc)
+		gw_problem_grpc(problem, &reply);
+	else if (!gw_problem_reply(problem, refusal, &asker, &reply))
 		return gw_abandon(stream, "out of memory for a response");
+	if (grpc)
+		gw_stream_note(stream, "gRPC needs HTTP/2 to the service");
 	/* A request that is complete, and not to blame for more than its path or its client, leaves the connection
 	 * usable. */
 	bool usable = problem == GW_PROBLEM_NO_ROUTE || problem == GW_PROBLEM_ADDRESS || problem == GW_PROBLEM_RATE ||
-		      problem == GW_PROBLEM_UPSTREAM || problem == GW_PROBLEM_UPSTREAM_AWAY ||
-		      problem == GW_PROBLEM_UPSTREAM_SLOW;
+		      problem == GW_PROBLEM_GRPC || problem == GW_PROBLEM_UPSTREAM ||
+		      problem == GW_PROBLEM_UPSTREAM_AWAY || problem == GW_PROBLEM_UPSTREAM_SLOW;
 	return gw_answer(stream, &reply, !usable || !stream->body.ended);
 }
 

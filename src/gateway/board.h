@@ -82,6 +82,14 @@ void board_handshake(struct board_worker *worker, const char *version, bool resu
 void board_on_demand(struct board_worker *worker, unsigned why);
 /* A client was sent away from HTTP/2, and that is noted. */
 void board_note(struct board_worker *worker);
+/* A request without TLS, and what it got. */
+enum board_plain {
+	BOARD_PLAIN_REDIRECTED,
+	BOARD_PLAIN_CHALLENGE, /* from the folder, or handed to the upstream */
+	BOARD_PLAIN_OTHER,     /* a refusal, or 204 for OPTIONS * */
+	BOARD_PLAINS
+};
+void board_plain(struct board_worker *worker, enum board_plain answer);
 void board_handshake_failed(struct board_worker *worker);
 
 /* An access record is to be written; so many have been, or were given up, and of these so many are lost. */

@@ -101,6 +101,12 @@ void board_on_demand(struct board_worker *worker, unsigned why)
 		count(worker, AT(on_demand) + why, 1);
 }
 
+void board_plain(struct board_worker *worker, enum board_plain answer)
+{
+	if (worker != NULL)
+		count(worker, AT(plain) + answer, 1);
+}
+
 void board_note(struct board_worker *worker)
 {
 	if (worker != NULL)

@@ -47,6 +47,7 @@ struct board_sums {
 	uint64_t handshakes_failed;
 	uint64_t on_demand[BOARD_DEMANDS]; /* by enum tls_demand */
 	uint64_t notes;
+	uint64_t plain[BOARD_PLAINS];
 	uint64_t records, records_lost; /* access records; those that were never written */
 	uint64_t internal_errors;       /* broken checks: base/require.h */
 	uint64_t connections_unused;    /* ended without a byte, or after the handshake and without a request */

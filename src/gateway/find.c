@@ -6,33 +6,26 @@
 #include "http/syntax.h"
 #include "http/target.h"
 
-size_t gw_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1])
-{
-	struct http_span name = head->host;
-	size_t len = 0;
-
-	for (; len < name.len && len < HTTP_HOST_MAX; len++) {
-		char c = name.at[len];
-		host[len] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-	}
-	if (len > 1 && host[len - 1] == '.')
-		len--; /* a fully qualified spelling of the same name */
-	host[len] = '\0';
-	return len;
-}
-
 /* Whether the request is for the host that the connection was made to. */
 static bool is_for_host(const struct gateway *gateway, const struct gw_host *to, const struct http_request *head)
 {
 	char host[HTTP_HOST_MAX + 1];
 
-	return gw_host_text(head, host) == 0 || tls_server_host(gateway->tls, host) == to - gateway->routes.hosts;
+	return http_host_text(head, host) == 0 || tls_server_host(gateway->tls, host) == to - gateway->routes.hosts;
 }
 
 static enum gw_finding problem(struct gw_found *found, enum gw_problem problem)
 {
 	found->problem = problem;
 	return GW_FOUND_PROBLEM;
+}
+
+/* A service would get a call without HTTP/2's trailers, or refuse HTTP/1.1. */
+static bool is_grpc(const struct http_request *head)
+{
+	const struct http_field *type = http_field_find(head, "Content-Type");
+
+	return type != NULL && http_is_grpc(type->value);
 }
 
 /* What the settings make of a request that was read. */
@@ -42,6 +35,8 @@ static enum gw_finding conclude(const struct http_request *head, enum gw_choice 
 	case GW_CHOSEN:
 		if (head->framing == HTTP_BODY_LENGTH && head->length > found->route->config->max_request_body)
 			return problem(found, GW_PROBLEM_BODY_SIZE);
+		if (found->route->config->upstream == CONFIG_PROXY && is_grpc(head))
+			return problem(found, GW_PROBLEM_GRPC);
 		return GW_FOUND_ROUTE;
 	case GW_REFUSED:
 		return problem(found, GW_PROBLEM_MALFORMED);
@@ -72,6 +67,7 @@ enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *hos
 		http_target_merge_front(head);
 		choice = gw_judge(host, head, &judged);
 		found->route = judged.route;
+		found->destination = judged.destination;
 		found->refusal = judged.refusal;
 		found->work = judged.work;
 	}
@@ -91,6 +87,7 @@ bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 	bool refused = finding == GW_FOUND_PROBLEM && found.problem == GW_PROBLEM_ADDRESS;
 	stream->conn->work += found.work;
 	stream->route = found.route;
+	stream->destination = found.destination;
 	if (found.access != NULL && !refused && !gw_count(stream, found.access)) {
 		*step = gw_refuse(stream, GW_PROBLEM_RATE, NULL);
 		return false;

@@ -19,16 +19,13 @@ struct gw_client {
 };
 
 struct gw_found {
-	const struct gw_route *route;       /* NULL: there is none. Also of a request that is refused by its settings */
-	const struct config_access *access; /* that it comes under; NULL: it is refused before */
-	enum gw_problem problem;            /* for GW_FOUND_PROBLEM */
-	struct http_refusal refusal;        /* for GW_PROBLEM_MALFORMED */
-	size_t work;                        /* bytes that were looked at */
+	const struct gw_route *route; /* NULL: there is none. Also of a request that is refused by its settings */
+	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: as its own */
+	const struct config_access *access;     /* that it comes under; NULL: it is refused before */
+	enum gw_problem problem;                /* for GW_FOUND_PROBLEM */
+	struct http_refusal refusal;            /* for GW_PROBLEM_MALFORMED */
+	size_t work;                            /* bytes that were looked at */
 };
-
-/* The host that a request names, as hosts are compared: in lower case, without a port or the root's dot. Its length; 0:
- * it names none. */
-size_t gw_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1]);
 
 /* For a request on a connection to that host. The head is in its final form then: fields that say the same are one. */
 enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, const struct gw_client *client,

@@ -1,5 +1,7 @@
 #include "gateway/judge.h"
 
+#include <string.h>
+
 #include "gateway/rewrite.h"
 #include "http/syntax.h"
 
@@ -40,18 +42,18 @@ static enum gw_choice choose(const struct inquiry *inquiry, struct http_span pat
 }
 
 /*
- * The path that the service gets may be one that another route to the same service guards. That route's demands must be
- * met, too.
+ * The path that the service gets by the prefixes of a route may be one that another route to the same service guards.
+ * The request's route must demand as much.
  */
-static enum gw_choice judge_sent(const struct inquiry *inquiry)
+static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct config_route *by, struct http_span path)
 {
 	const struct config_route *config = inquiry->judged->route->config;
-	const struct http_mapping paths = gw_rewrite_paths(config);
+	const struct http_mapping paths = gw_rewrite_paths(by);
 	const struct gw_route *other = NULL;
 	char sent[HTTP_PATH_MAX + HTTP_MAPPED_MORE];
 	size_t len = 0;
 
-	if (!http_map_path(&paths, inquiry->head->path, sent, &len))
+	if (!http_map_path(&paths, path, sent, &len))
 		return refuse(inquiry, 400, "a path that spells the beginning that its route strips in another way");
 	if (!inquiry->host->mixed)
 		return GW_CHOSEN;
@@ -66,40 +68,51 @@ static enum gw_choice judge_sent(const struct inquiry *inquiry)
 }
 
 /* By one method. */
-static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_span path, struct http_span method)
+static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_span path, struct http_span method,
+				   const struct gw_route **route)
 {
-	const struct gw_route *other = NULL;
-	enum gw_choice choice = choose(inquiry, path, method, &other);
+	enum gw_choice choice = choose(inquiry, path, method, route);
 
 	if (choice != GW_CHOSEN)
 		return choice;
-	if (!same_service(inquiry->judged->route->config, other->config))
+	if (!same_service(inquiry->judged->route->config, (*route)->config))
 		return refuse(inquiry, 502, "a Destination that belongs to another service");
-	return gw_route_is_stricter(inquiry->judged->route, other) ? GW_CHOSEN : GW_UNCLEAR;
+	if (!gw_route_is_stricter(inquiry->judged->route, *route))
+		return GW_UNCLEAR;
+	return has_prefix((*route)->config) ? judge_sent(inquiry, (*route)->config, path) : GW_CHOSEN;
+}
+
+static bool same_prefixes(const struct config_route *a, const struct config_route *b)
+{
+	const struct http_mapping of_a = gw_rewrite_paths(a), of_b = gw_rewrite_paths(b);
+
+	return strcmp(of_a.strip, of_b.strip) == 0 && strcmp(of_a.add, of_b.add) == 0;
 }
 
 /*
- * COPY and MOVE write to their Destination (RFC 4918 10.3) as a PUT would. Services differ in whether they look at its
- * host at all: where routes differ in their demands, it counts as this one.
+ * COPY and MOVE write to their Destination (RFC 4918 10.3) as a PUT would. It is a path of its own, with the prefixes
+ * of its own route. Services differ in whether they look at its host at all: where routes differ in their demands, it
+ * counts as this one.
  */
 static enum gw_choice judge_destination(const struct inquiry *inquiry, struct http_span value)
 {
 	static const struct http_span own = {NULL, 0}, put = {"PUT", 3};
-	const struct http_mapping paths = gw_rewrite_paths(inquiry->judged->route->config);
-	char unused[HTTP_PATH_MAX + HTTP_MAPPED_MORE];
+	const struct gw_route *route = NULL, *for_put = NULL;
 	struct http_reference reference;
-	size_t len = 0;
 
-	if (!inquiry->host->mixed && !has_prefix(inquiry->judged->route->config))
+	if (!inquiry->host->mixed && !inquiry->host->prefixed)
 		return GW_CHOSEN;
 	if (!http_reference_parse(value, &reference) || reference.path.len == 0)
 		return refuse(inquiry, 400, "a Destination that is neither a URL nor an absolute path");
 	if (reference.path.len > HTTP_PATH_MAX)
 		return refuse(inquiry, 400, "a Destination whose path is too long");
-	if (!http_map_path(&paths, reference.path, unused, &len))
-		return refuse(inquiry, 502, "a Destination without the beginning that its route strips");
-	enum gw_choice choice = judge_target(inquiry, reference.path, own);
-	return choice == GW_CHOSEN ? judge_target(inquiry, reference.path, put) : choice;
+	enum gw_choice choice = judge_target(inquiry, reference.path, own, &route);
+	if (choice == GW_CHOSEN)
+		choice = judge_target(inquiry, reference.path, put, &for_put);
+	if (choice != GW_CHOSEN)
+		return choice;
+	inquiry->judged->destination = route->config;
+	return same_prefixes(route->config, for_put->config) ? GW_CHOSEN : GW_UNCLEAR;
 }
 
 enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged)
@@ -112,7 +125,7 @@ enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *h
 	if (choice == GW_CHOSEN && judged->route->config->upstream != CONFIG_PROXY)
 		return choice;
 	if (choice == GW_CHOSEN && has_prefix(judged->route->config))
-		choice = judge_sent(&inquiry);
+		choice = judge_sent(&inquiry, judged->route->config, head->path);
 	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
 		if (!http_span_is(head->fields[i].name, "Destination"))
 			continue;

@@ -6,9 +6,10 @@
 #include "gateway/choose.h"
 
 struct gw_judged {
-	const struct gw_route *route; /* for GW_CHOSEN; else NULL */
-	struct http_refusal refusal;  /* for GW_REFUSED */
-	size_t work;                  /* bytes that were looked at */
+	const struct gw_route *route;           /* for GW_CHOSEN; else NULL */
+	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: not looked for */
+	struct http_refusal refusal;            /* for GW_REFUSED */
+	size_t work;                            /* bytes that were looked at */
 };
 
 enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged);

@@ -74,6 +74,12 @@ bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusa
 	return fill(reply, &told, parser && refusal->cure != NULL ? refusal->cure : words->cure);
 }
 
+void gw_problem_grpc(enum gw_problem problem, struct gw_reply *reply)
+{
+	*reply = (struct gw_reply){
+		.status = 200, .content_type = "application/grpc", .grpc = gw_problem_words(problem)->detail};
+}
+
 bool gw_problem_with_link(enum gw_problem problem, const char *link, const struct gw_asker *asker,
 			  struct gw_reply *reply)
 {

@@ -23,6 +23,7 @@ enum gw_problem {
 	GW_PROBLEM_CUT_OFF,
 	GW_PROBLEM_BODY_SIZE,     /* max_request_body */
 	GW_PROBLEM_IDENTITY_SIZE, /* the client's certificate does not fit the fields that pass it on */
+	GW_PROBLEM_GRPC,          /* services get HTTP/1.1 */
 	GW_PROBLEM_UPSTREAM,      /* it failed with this request */
 	GW_PROBLEM_UPSTREAM_AWAY, /* no server of it could be reached */
 	GW_PROBLEM_UPSTREAM_SLOW,
@@ -47,6 +48,8 @@ struct gw_asker {
 /* False: no memory. refusal: for MALFORMED only. */
 bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusal, const struct gw_asker *asker,
 		      struct gw_reply *reply);
+/* A refusal as gRPC clients read it, over HTTP/2: in fields, with the status 200. */
+void gw_problem_grpc(enum gw_problem problem, struct gw_reply *reply);
 /* The same with a URL that the client may go to instead; NULL: none. */
 bool gw_problem_with_link(enum gw_problem problem, const char *link, const struct gw_asker *asker,
 			  struct gw_reply *reply);

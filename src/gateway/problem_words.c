@@ -78,6 +78,10 @@ static const struct gw_problem_words problems[] = {
 				"Keep the connection open until the response has come.",
 				"Your request did not arrive in full",
 				"Check your network connection, then send it again."},
+	[GW_PROBLEM_GRPC] = {501, "grpc",
+			     "gRPC needs HTTP/2 to the service, and this gateway uses HTTP/1.1 to its services.",
+			     "Use gRPC-Web, or a gateway that uses HTTP/2 to services for this path.",
+			     "This service cannot be used in this way", "Tell the operator."},
 	[GW_PROBLEM_UPSTREAM] =
 		{502, "upstream",
 		 "The service behind this gateway failed: it ended the connection, or answered with something that is "

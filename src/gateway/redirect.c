@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "gateway/answer.h"
-#include "gateway/find.h"
 #include "gateway/http1.h"
 #include "http/target.h"
 
@@ -23,7 +22,7 @@ static bool is_ours(const struct gw_stream *stream)
 {
 	char host[HTTP_HOST_MAX + 1];
 
-	return gw_host_text(&stream->head, host) > 0 && tls_server_has(stream->gateway->tls, host);
+	return http_host_text(&stream->head, host) > 0 && tls_server_has(stream->gateway->tls, host);
 }
 
 /* NULL: no memory. */
@@ -31,7 +30,7 @@ static char *https_url(const struct gw_stream *stream, struct http_span port)
 {
 	char host[HTTP_HOST_MAX + 1], target[HTTP_ORIGIN_MAX], *url = NULL;
 
-	(void)gw_host_text(&stream->head, host);
+	(void)http_host_text(&stream->head, host);
 	size_t len = http_target_origin(&stream->head, target);
 	if (asprintf(&url, SCHEME "%s%.*s%.*s", host, (int)port.len, port.at, (int)len, target) < 0)
 		return NULL;
@@ -141,20 +140,36 @@ static enum gw_step redirect(struct gw_stream *stream)
 	return gw_answer(stream, &reply, !stream->body.ended);
 }
 
+static enum gw_step pass_challenge(struct gw_stream *stream)
+{
+	stream->route = &stream->conn->plain->acme;
+	gw_stream_enter(stream, GW_PASS);
+	return GW_MOVED;
+}
+
 static enum gw_step route(struct gw_stream *stream)
 {
 	const struct gw_plain *plain = stream->conn->plain;
+	struct board_worker *board = stream->gateway->env.board;
 	char token[TOKEN_MAX + 1];
+	bool to_upstream = plain->acme.config != NULL;
+	bool answers = to_upstream || (plain->listen != NULL && plain->listen->acme_webroot != NULL);
+	enum gw_step step;
 
-	if (plain->listen == NULL)
-		return answer_mistake(stream);
-	if ((plain->acme.config == NULL && plain->listen->acme_webroot == NULL) || !read_token(&stream->head, token))
-		return redirect(stream);
-	if (plain->acme.config == NULL)
-		return answer_challenge(stream, token);
-	stream->route = &plain->acme;
-	gw_stream_enter(stream, GW_PASS);
-	return GW_MOVED;
+	if (plain->listen == NULL) {
+		step = answer_mistake(stream);
+	} else if (answers && read_token(&stream->head, token)) {
+		step = to_upstream ? pass_challenge(stream) : answer_challenge(stream, token);
+		if (to_upstream || stream->status == 200) {
+			board_plain(board, BOARD_PLAIN_CHALLENGE);
+			return step;
+		}
+	} else {
+		step = redirect(stream);
+	}
+	bool redirected = stream->status == 301 || stream->status == 308;
+	board_plain(board, redirected ? BOARD_PLAIN_REDIRECTED : BOARD_PLAIN_OTHER);
+	return step;
 }
 
 const struct gw_protocol *gw_http1_plain(void)

@@ -6,7 +6,8 @@
 
 #include "http/response.h"
 
-#define FIELDS_ROOM 1024 /* all fields but Location and Allow */
+#define FIELDS_ROOM        1024 /* all fields but Location and Allow */
+#define GRPC_UNIMPLEMENTED "12"
 
 void gw_reply_free(struct gw_reply *reply)
 {
@@ -76,6 +77,10 @@ char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_al
 		http_write_field(&writer, "Allow", reply->allow);
 	if (reply->retry_after_s != 0)
 		http_write_field_number(&writer, "Retry-After", reply->retry_after_s);
+	if (reply->grpc != NULL) {
+		http_write_field(&writer, "grpc-status", GRPC_UNIMPLEMENTED);
+		http_write_field(&writer, "grpc-message", reply->grpc);
+	}
 	http_write_field(&writer, "Cache-Control", "no-store");
 	write_more(reply, &writer);
 	http_write_field(&writer, "Connection", keep_alive ? "keep-alive" : "close");

@@ -15,6 +15,7 @@ struct gw_reply {
 	char *location;         /* owned; or NULL */
 	char *allow;            /* owned: the methods of the Allow field; or NULL */
 	unsigned retry_after_s; /* 0: none */
+	const char *grpc;       /* static: why a call of gRPC fails as UNIMPLEMENTED; NULL: it is another response */
 	char *more; /* owned: field lines of the operator's; NULL: none. One whose name is there already is left out */
 	size_t more_len;
 };

@@ -69,14 +69,14 @@ void gw_rewrite_request_line(const struct http_request *head, const struct confi
 
 typedef bool map_fn(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
 
-static void write_mapped(const struct gw_rewrite *rewrite, const struct http_field *field, map_fn *map,
+static void write_mapped(const struct http_mapping *mapping, const struct http_field *field, map_fn *map,
 			 struct http_writer *writer)
 {
 	char mapped[HTTP_LINE_MAX + HTTP_MAPPED_MORE];
 	size_t len = 0;
 	bool fits = map != NULL && field->value.len <= HTTP_LINE_MAX;
 
-	if (fits && map(&rewrite->map, field->value, mapped, &len))
+	if (fits && map(mapping, field->value, mapped, &len))
 		http_write_span(writer, field->name, (struct http_span){mapped, len});
 	else
 		http_write_span(writer, field->name, field->value);
@@ -84,9 +84,15 @@ static void write_mapped(const struct gw_rewrite *rewrite, const struct http_fie
 
 void gw_rewrite_request(const struct gw_rewrite *rewrite, const struct http_field *field, struct http_writer *writer)
 {
-	bool mapped = http_span_equal_nocase(field->name, "Destination");
+	struct http_mapping mapping = rewrite->map;
 
-	write_mapped(rewrite, field, mapped ? http_map_destination : NULL, writer);
+	if (!http_span_equal_nocase(field->name, "Destination")) {
+		http_write_span(writer, field->name, field->value);
+		return;
+	}
+	mapping.strip = rewrite->destination.strip;
+	mapping.add = rewrite->destination.add;
+	write_mapped(&mapping, field, http_map_destination, writer);
 }
 
 void gw_rewrite_response(const struct gw_rewrite *rewrite, const struct http_field *field, struct http_writer *writer)
@@ -95,7 +101,9 @@ void gw_rewrite_response(const struct gw_rewrite *rewrite, const struct http_fie
 
 	if (http_span_equal_nocase(field->name, "Location") || http_span_equal_nocase(field->name, "Content-Location"))
 		map = http_map_location;
+	else if (http_span_equal_nocase(field->name, "Refresh"))
+		map = http_map_refresh;
 	else if (http_span_equal_nocase(field->name, "Set-Cookie"))
 		map = http_map_cookie;
-	write_mapped(rewrite, field, map, writer);
+	write_mapped(&rewrite->map, field, map, writer);
 }

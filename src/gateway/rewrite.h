@@ -13,7 +13,8 @@
 
 /* Of one attempt at a request. */
 struct gw_rewrite {
-	struct http_mapping map; /* its spans point here, and into the settings */
+	struct http_mapping map;         /* its spans point here, and into the settings */
+	struct http_mapping destination; /* the prefixes of the route that a Destination belongs to */
 	char outer[GW_AUTHORITY_ROOM], inner[GW_AUTHORITY_ROOM], server[GW_AUTHORITY_ROOM];
 };
 

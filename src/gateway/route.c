@@ -112,6 +112,9 @@ static enum thaw_status load_host(struct gw_routes *routes, struct gw_host *host
 		if (host->handshake_ms < route->config->certificate.timeout_ms)
 			host->handshake_ms = route->config->certificate.timeout_ms;
 	}
+	for (size_t i = 0; i < host->config->route_count; i++)
+		host->prefixed |=
+			host->config->routes[i].strip_prefix != NULL || host->config->routes[i].add_prefix != NULL;
 	for (size_t i = 1; i < host->config->route_count; i++)
 		host->mixed |= !gw_route_is_stricter(&host->routes[0], &host->routes[i]) ||
 			       !gw_route_is_stricter(&host->routes[i], &host->routes[0]);

@@ -20,6 +20,7 @@ struct gw_host {
 	struct gw_route *routes; /* as many as config->route_count */
 	bool asks_late;
 	bool mixed;               /* its routes differ in what they demand of a client: certificate, address, rate */
+	bool prefixed;            /* one of its routes has strip_prefix or add_prefix */
 	thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
 	uint64_t handshake_ms;    /* the longest timeout of those that do */
 	uint64_t late_ms;         /* ... and of those that ask late */

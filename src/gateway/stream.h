@@ -68,8 +68,9 @@ struct gw_stream {
 	size_t head_len; /* 0 until the head is parsed */
 	struct gw_body body;
 	const struct gw_route *route;
-	enum gw_expect expect; /* gw_expect_enter() */
-	thaw_spool *spool;     /* NULL until a byte is drained, and again once it is empty */
+	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: as its own */
+	enum gw_expect expect;                  /* gw_expect_enter() */
+	thaw_spool *spool;                      /* NULL until a byte is drained, and again once it is empty */
 	/* Facts, of which each is true for good once it is, in whatever state. */
 	bool cut_off;            /* the client has sent its close_notify */
 	bool overtaken;          /* bytes of a later request came before the renegotiation that it waited for */

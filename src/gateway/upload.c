@@ -14,6 +14,7 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 		.route = stream->route->config,
 		.upstream = proxy->upstream,
 		.server = proxy->legs->ops->server(proxy->leg),
+		.destination = stream->destination,
 		.head = &stream->head,
 		.origin = gw_origin_of(stream),
 		.expects = stream->expect == GW_EXPECT_PASSED,

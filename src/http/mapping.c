@@ -36,6 +36,16 @@ static size_t find(struct http_span span, const char *signs)
 	return len;
 }
 
+/* How many blanks there are from there on. */
+static size_t blanks_at(struct http_span span, size_t at)
+{
+	size_t len = at;
+
+	while (len < span.len && (span.at[len] == ' ' || span.at[len] == '\t'))
+		len++;
+	return len - at;
+}
+
 static struct http_span take(struct http_span *from, size_t len)
 {
 	struct http_span taken = {from->at, len};
@@ -235,6 +245,42 @@ bool http_map_location(const struct http_mapping *mapping, struct http_span valu
 	put_span(&out, reference.rest);
 	*len = out.len;
 	return is_changed(value, &out);
+}
+
+/* "5; url=/x", "5, URL='/x'": HTML 4.2.5.3's shared declarative refresh. *end: where the URL ends. The beginning of
+ * the URL; value.len: there is none. */
+static size_t find_refresh(struct http_span value, size_t *end)
+{
+	size_t at = find(value, ";,");
+
+	at += at < value.len;
+	at += blanks_at(value, at);
+	if (value.len - at > 3 && http_spans_equal_nocase((struct http_span){value.at + at, 3}, text("url"))) {
+		size_t equals = at + 3 + blanks_at(value, at + 3);
+		if (equals < value.len && value.at[equals] == '=')
+			at = equals + 1 + blanks_at(value, equals + 1);
+	}
+	*end = value.len;
+	if (at < value.len && (value.at[at] == '"' || value.at[at] == '\'')) {
+		const char *close = memchr(value.at + at + 1, value.at[at], value.len - at - 1);
+		*end = close != NULL ? (size_t)(close - value.at) : value.len;
+		at++;
+	}
+	return at;
+}
+
+bool http_map_refresh(const struct http_mapping *mapping, struct http_span value, char *to, size_t *len)
+{
+	size_t end, at = find_refresh(value, &end), changed = 0;
+
+	if (at >= end || !http_map_location(mapping, (struct http_span){value.at + at, end - at}, to + at, &changed))
+		return false;
+	struct out out = {.at = to};
+	put(&out, value.at, at);
+	out.len += changed;
+	put(&out, value.at + end, value.len - end);
+	*len = out.len;
+	return true;
 }
 
 /* A domain may have a dot in front (RFC 6265 5.2.3). */

@@ -38,6 +38,9 @@ bool http_map_destination(const struct http_mapping *mapping, struct http_span v
 /* A service's Location or Content-Location as the client gets it. False: it stays as it is. */
 bool http_map_location(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
 
+/* The URL in a service's Refresh ("5; url=/x", as browsers read it), in the same way. */
+bool http_map_refresh(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
+
 /* A service's Set-Cookie (RFC 6265 4.1) as the client gets it: its Path and Domain. False: it stays as it is. */
 bool http_map_cookie(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
 

@@ -170,3 +170,12 @@ bool http_spans_equal_nocase(struct http_span a, struct http_span b)
 			return false;
 	return true;
 }
+
+bool http_is_grpc(struct http_span type)
+{
+	static const char grpc[] = "application/grpc";
+	const size_t len = sizeof(grpc) - 1;
+
+	return type.len >= len && http_span_equal_nocase((struct http_span){type.at, len}, grpc) &&
+	       (type.len == len || strchr("+; ", type.at[len]) != NULL);
+}

@@ -36,4 +36,7 @@ bool http_value_repaired(struct http_span value, unsigned *repairs, struct http_
 /* Sets *refusal; always false, so that a check can end with it. */
 bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why);
 
+/* Whether a Content-Type is that of a call of gRPC. Not of gRPC-Web, which HTTP/1.1 carries. */
+bool http_is_grpc(struct http_span type);
+
 #endif

@@ -161,3 +161,18 @@ size_t http_target_origin(const struct http_request *request, char out[static HT
 	}
 	return len;
 }
+
+size_t http_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1])
+{
+	struct http_span name = head->host;
+	size_t len = 0;
+
+	for (; len < name.len && len < HTTP_HOST_MAX; len++) {
+		char c = name.at[len];
+		host[len] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	if (len > 1 && host[len - 1] == '.')
+		len--; /* a fully qualified spelling of the same name */
+	host[len] = '\0';
+	return len;
+}

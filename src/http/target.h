@@ -24,4 +24,8 @@ size_t http_target_origin(const struct http_request *request, char out[static HT
  * brackets. User information is refused. False: *refusal is set. */
 bool http_authority_parse(struct http_span authority, struct http_span *host, struct http_refusal *refusal);
 
+/* The host that a request names, as hosts are compared: in lower case, without a port or the root's dot. Its length; 0:
+ * it names none. */
+size_t http_host_text(const struct http_request *head, char host[static HTTP_HOST_MAX + 1]);
+
 #endif

@@ -107,7 +107,19 @@ def test_responses_below_a_prefix(pki, tmp_path, upstream):
         assert upstream.take().get(b"destination") == [f"http://{own}/v2/y".encode()]
         assert fields(client, "location") == [f"https://{own}/more/a"]
         assert fields(client, "set-cookie") == ["a=b; Path=/more/c; Secure", "__Host-a=b; Path=/; Secure"]
-        assert client.ask("COPY", "/more/x", None, f"Destination: https://{own}/elsewhere/y").status == 502
+
+
+@pytest.mark.parametrize("source, destination, sent", (
+    ("/more/x", "/more/y", "/v2/y"), ("/more/x", "/app/y", "/y"), ("/app/x", "/more/y%20z", "/v2/y%20z"), ("/app/x", "/y", "/y"),
+    ("/x", "/app", "/"), ("/x", "/more", "/v2"), ("/app/x", "/app//y", "/y"), ("/x", "/apple", "/apple"),
+))  # fmt: skip
+def test_a_destination_has_the_prefixes_of_its_own_route(source, destination, sent, pki, tmp_path, upstream):
+    with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}") as gateway, Raw(gateway) as client:
+        own = f"localhost:{gateway.port}"
+        for method, value, expected in (("MOVE", f"https://{own}{destination}", f"http://{own}{sent}"), ("COPY", destination, sent)):
+            assert client.ask(method, source, None, f"Destination: {value}").status == 200
+            assert upstream.take().get(b"destination") == [expected.encode()]
+        assert client.ask("MOVE", source, None, "Destination: /%61pp/y").status == 400  # in another spelling
 
 
 def test_check_prints_what_is_changed(pki, tmp_path):
@@ -159,9 +171,18 @@ def test_a_path_that_becomes_a_guarded_one_is_refused(pki, tmp_path, upstream):
             with Raw(gateway, "1.3") as client:
                 answer = client.ask("GET", target)
                 assert (answer.status, answer.json()["reason"]) == (400, "unclear-path")
+        for method in ("MOVE", "COPY"):
+            for target in ("/app/secure/x", "https://localhost/app/secure/x", "/app/%73ecure", "/app//secure/x", "/app/SECURE", "/app/secure"):
+                for source in ("/app/a", "/a"):
+                    with Raw(gateway, "1.3") as client:
+                        answer = client.ask(method, source, None, f"Destination: {target}")
+                        assert (answer.status, answer.json()["reason"]) == (400, "unclear-path"), (source, target)
         with Raw(gateway, "1.3") as client:
             assert client.ask("GET", "/app/open").status == 200
             assert upstream.take().target == b"/open"
+            assert client.ask("MOVE", "/secure/a", None, "Destination: /app/secure/b").status == 200
+            seen = upstream.take()
+            assert seen.target == b"/secure/a" and seen.get(b"destination") == [b"/secure/b"]
 
 
 @pytest.mark.parametrize("upstream_keys, name, host", (

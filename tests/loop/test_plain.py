@@ -73,6 +73,28 @@ def test_http_is_redirected_to_https(front):
     assert gateway.record("/elsewhere")["status"] == 421
 
 
+def test_what_plain_requests_got_is_counted_and_logged(front, tmp_path):
+    gateway, port, webroot = front(more=f"admin: 'unix:{tmp_path / 'admin'}'\n")
+    folder = webroot / ".well-known" / "acme-challenge"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text("token.thumbprint")
+    asked = (("/a", "www.example.com", 301), ("/b", "X.Example.ORG.", 301), ("/c", "evil.example", 421), ("/d", "a.b.example.org", 421),
+             ("/.well-known/acme-challenge/token", "evil.example", 200), ("/.well-known/acme-challenge/none", "www.example.com", 404))  # fmt: skip
+    for path, host, status in asked:
+        assert curl(f"http://127.0.0.1:{port}{path}", "-H", f"Host: {host}")[0] == status
+    assert curl("-d", "x", f"http://127.0.0.1:{port}/form", "-H", "Host: localhost")[0] == 308
+    assert curl(f"http://127.0.0.1:{gateway.ports[0]}/tls", "-H", "Host: localhost")[0] == 400
+    hosts = {r["target"]: r["host"] for r in gateway.wait_records(lambda r: True, 8)}
+    ours = "www.example.com"  # the host's first name
+    assert [hosts[path] for path in ("/a", "/b", "/c", "/d", "/form", "/tls")] == [ours, ours, None, None, ours, ours]
+    metrics = curl("--unix-socket", tmp_path / "admin", "http://localhost/metrics")[2].decode().split("\n")
+    counted = [line.partition("{")[2] for line in metrics if line.startswith("thaw_plain_requests_total{")]
+    assert counted == ['answer="redirect"} 3', 'answer="challenge"} 1', 'answer="other"} 4']
+    for line in ('thaw_requests_total{status="3xx"} 3', 'thaw_refusals_total{problem="unknown-host"} 2',
+                 'thaw_refusals_total{problem="plain-http"} 1', "thaw_access_records_total 8"):  # fmt: skip
+        assert line in metrics, line
+
+
 def test_a_redirection_leads_to_the_service(front, pki):
     """As a browser follows it, here with the port that the test's TLS listener has."""
     gateway, port, _ = front()

@@ -167,6 +167,30 @@ static void locations_are_the_clients(void **state)
 		check(http_map_location, &rows[i]);
 }
 
+static void refreshes_are_the_clients(void **state)
+{
+	static const struct row rows[] = {
+		{&same, "5; url=http://www.example/a", "5; url=https://www.example/a"},
+		{&same, "5; url=http://other.example/a", NULL},
+		{&same, "5", NULL},
+		{&same, "5;", NULL},
+		{&same, "5; url=", NULL},
+		{&same, "", NULL},
+		{&same, "5; url=\"", NULL},
+		{&renamed, "0;URL=/v2/x/a", "0;URL=/app/a"},
+		{&renamed, "0, url = '/v2/x/a' ", "0, url = '/app/a' "},
+		{&renamed, "0; url=\"http://app.internal/v2/x\"; x", "0; url=\"https://www.example:8443/app\"; x"},
+		{&renamed, "0; /v2/x/a", "0; /app/a"},
+		{&renamed, "0; urlx=/v2/x/a", NULL},
+		{&renamed, "0; url=/other", NULL},
+		{&stripped, "1.5; url=/", "1.5; url=/app/"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(http_map_refresh, &rows[i]);
+}
+
 static void cookies_are_the_clients(void **state)
 {
 	static const struct row rows[] = {
@@ -196,9 +220,8 @@ static void cookies_are_the_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_prefix_is_whole_segments),
-		cmocka_unit_test(destinations_are_the_services_own),
-		cmocka_unit_test(locations_are_the_clients),
+		cmocka_unit_test(a_prefix_is_whole_segments), cmocka_unit_test(destinations_are_the_services_own),
+		cmocka_unit_test(locations_are_the_clients),  cmocka_unit_test(refreshes_are_the_clients),
 		cmocka_unit_test(cookies_are_the_clients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
