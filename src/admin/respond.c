@@ -153,6 +153,8 @@ static bool may_name(const struct admin *admin, struct http_span host)
 	struct in6_addr unused;
 	char text[HOST_MAX];
 
+	if (host.len > 1 && host.at[host.len - 1] == '.')
+		host.len--; /* the root's: a fully qualified spelling of the same name */
 	if (host.len == 0 || http_span_equal_nocase(host, "localhost"))
 		return true; /* none: HTTP/1.0, which browsers do not use */
 	if (admin->host != NULL && http_span_equal_nocase(host, admin->host))

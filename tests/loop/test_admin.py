@@ -296,7 +296,8 @@ def test_a_name_of_the_settings_is_accepted(serve, settings, tmp_path):
     path = tmp_path / "admin"
     serve("-c", settings(more=f"admin: {{ address: 'unix:{path}', names: [ gateway.example.com ] }}\n"))
     wait("it to be ready", lambda: is_ready(path))
-    assert get(path, "/metrics", Host="gateway.example.com:9443")[0] == 200
+    for name in ("gateway.example.com:9443", "Gateway.Example.COM", "gateway.example.com.", "gateway.example.com.:9443"):
+        assert get(path, "/metrics", Host=name)[0] == 200, name
     assert get(path, "/metrics", Host="evil.example")[0] == 421
 
 
