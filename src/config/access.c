@@ -93,8 +93,7 @@ enum thaw_status config_read_requests(const struct config_at *at, const struct c
 		return config_refuse(at, "'%s' is more than %d requests a second; allowed: %s",
 				     config_quote(scalar.text, scalar.len).text, PER_SECOND, rule->allowed);
 	}
-	return config_refuse(at, "'%s' is not understood; allowed: %s", config_quote(scalar.text, scalar.len).text,
-			     rule->allowed);
+	return config_not_understood(at, scalar.text, scalar.len, rule->allowed);
 }
 
 /* off, "10/s", or a mapping of requests and burst. into: a struct config_rate. */

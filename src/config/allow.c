@@ -306,6 +306,17 @@ static const char *check_test(struct config_test *test)
 	return NULL;
 }
 
+/* Whether it begins with an attribute of a name, such as CN=: the rest of a rule that YAML cut at a comma, perhaps. */
+static bool names_attribute(const char *text)
+{
+	static const char *const names[] = {"CN=", "O=", "OU=", "C=", "L=", "ST=", "DC=", "emailAddress="};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(text, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
 static enum thaw_status read_test(const struct config_at *at, const struct config_rule *rule, const char *text,
 				  size_t len, struct config_test *test)
 {
@@ -325,7 +336,16 @@ static enum thaw_status read_test(const struct config_at *at, const struct confi
 			return THAW_OK;
 		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(text, len).text, why, rule->allowed);
 	}
-	return config_refuse(at, "'%s' is not understood; allowed: %s", config_quote(text, len).text, rule->allowed);
+	if (len > 0 && text[0] == '/' && memchr(text, '=', len) != NULL)
+		return config_refuse(
+			at, "'%s' is a name in an old form; write 'subject=CN=NAME,O=ORGANISATION'; allowed: %s",
+			config_quote(text, len).text, rule->allowed);
+	if (memchr(text, '=', len) != NULL && names_attribute(text))
+		return config_refuse(at,
+				     "'%s' has no 'subject=' or 'issuer=' before it; a rule with a comma is written in "
+				     "quotes; allowed: %s",
+				     config_quote(text, len).text, rule->allowed);
+	return config_not_understood(at, text, len, rule->allowed);
 }
 
 static enum thaw_status read_rule(const struct config_at *at, const struct config_rule *rule,

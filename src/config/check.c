@@ -266,29 +266,38 @@ static enum thaw_status check_listens(const struct config_at *at, const struct c
 	return THAW_OK;
 }
 
-/* The name is among those that came before it. */
-static bool is_taken(const struct config *config, size_t host, size_t which)
+/* The name is among those that came before it; *first: the host that has it. */
+static bool is_taken(const struct config *config, size_t host, size_t which, size_t *first)
 {
 	const char *name = config->hosts[host].names[which];
 
 	for (size_t i = 0; i <= host; i++)
 		for (size_t k = 0; (i < host || k < which) && config->hosts[i].names[k] != NULL; k++)
-			if (strcmp(config->hosts[i].names[k], name) == 0)
+			if (strcmp(config->hosts[i].names[k], name) == 0) {
+				*first = i;
 				return true;
+			}
 	return false;
 }
 
 static enum thaw_status check_hosts(const struct config_at *at, const struct config *config)
 {
+	size_t first;
+
 	for (size_t i = 0; i < config->host_count; i++)
 		for (size_t k = 0; config->hosts[i].names[k] != NULL; k++) {
-			if (!is_taken(config, i, k))
+			if (!is_taken(config, i, k, &first))
 				continue;
 			struct config_at list = config_child(at, "hosts"), item = config_item(&list, i);
 			struct config_at key = config_child(&item, "name");
 			struct config_at name = config_is_text(&key) ? key : config_item(&key, k);
 			const char *text = config->hosts[i].names[k];
-			return config_refuse(&name, "'%s' is there twice", config_quote(text, strlen(text)).text);
+			struct config_at other = config_item(&list, first), other_name = config_child(&other, "name");
+			return config_refuse(
+				&name,
+				"'%s' is there twice, first in line %zu; a name belongs to one host, which has "
+				"all its routes",
+				config_quote(text, strlen(text)).text, other_name.line);
 		}
 	return THAW_OK;
 }

@@ -51,6 +51,7 @@ static void free_listen(struct config_listen *listen)
 {
 	free(listen->address);
 	free(listen->host);
+	free(listen->place);
 	free(listen->path);
 	free(listen->acme_webroot);
 	free(listen->acme_webroot_place);

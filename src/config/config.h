@@ -220,6 +220,7 @@ enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX };
 struct config_listen {
 	enum config_listen_kind kind;
 	char *address;             /* as it was written, for messages */
+	char *place;               /* "FILE:LINE: key 'listen[0].address'", for messages; NULL: not from a file */
 	char *host;                /* numeric address without brackets; NULL for unix */
 	uint16_t port;             /* 0: any free one */
 	char *path;                /* unix only */

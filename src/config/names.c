@@ -15,8 +15,7 @@
 static enum thaw_status not_understood(const struct config_at *at, const struct config_rule *rule,
 				       const struct config_scalar *scalar)
 {
-	return config_refuse(at, "'%s' is not understood; allowed: %s", config_quote(scalar->text, scalar->len).text,
-			     rule->allowed);
+	return config_not_understood(at, scalar->text, scalar->len, rule->allowed);
 }
 
 /* RFC 1123 2.1: labels of letters, digits and inner hyphens; with underscores anywhere, if they are allowed. */
@@ -103,6 +102,28 @@ static enum thaw_status read_unix(const struct config_at *at, const struct confi
 	return THAW_OK;
 }
 
+/* Why a text is not HOST:PORT, for a person who meant one. */
+static const char *address_fault(const char *text, const char *colon, bool has_port)
+{
+	size_t host = colon != NULL ? (size_t)(colon - text) : strlen(text);
+	bool brackets = host >= 2 && text[0] == '[' && text[host - 1] == ']';
+
+	if (strstr(text, "://") != NULL)
+		return "is a URL; write ADDRESS:PORT";
+	if (text[0] == '[')
+		return brackets && has_port ? "has no valid IPv6 address in its brackets" : "is not '[ADDRESS]:PORT'";
+	if (memchr(text, ':', host) != NULL)
+		return "is an IPv6 address without brackets; write '[ADDRESS]:PORT', in quotes";
+	if (colon == NULL)
+		return text[strspn(text, "0123456789")] == '\0' ? "is a port without an address; write ADDRESS:PORT"
+								: "has no port; write ADDRESS:PORT";
+	if (!has_port)
+		return "does not end in a port between 0 and 65535";
+	if (host == 0 || strncmp(text, "*:", 2) == 0)
+		return "has no address; all of this machine's are 0.0.0.0:PORT and '[::]:PORT'";
+	return "has no numeric address; names are not looked up here";
+}
+
 /* into: the struct config_listen. */
 enum thaw_status config_read_address(const struct config_at *at, const struct config_rule *rule, void *into)
 {
@@ -112,15 +133,20 @@ enum thaw_status config_read_address(const struct config_at *at, const struct co
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK ||
 	    config_set_text(at, &listen->address, scalar.text, scalar.len) != THAW_OK)
 		return THAW_FAILED;
+	free(listen->place);
+	listen->place = config_place(at);
+	if (listen->place == NULL)
+		return config_no_memory(at);
 	if (strncmp(scalar.text, "unix:", strlen("unix:")) == 0)
 		return read_unix(at, rule, &scalar, listen);
 	const char *colon = strrchr(scalar.text, ':');
-	if (colon == NULL || !is_port(colon + 1, 0, &listen->port))
-		return not_understood(at, rule, &scalar);
-	size_t len = (size_t)(colon - scalar.text);
+	bool has_port = colon != NULL && is_port(colon + 1, 0, &listen->port);
+	size_t len = colon != NULL ? (size_t)(colon - scalar.text) : 0;
 	bool v6 = len >= 2 && scalar.text[0] == '[' && scalar.text[len - 1] == ']';
-	if (v6 ? !canonical(AF_INET6, scalar.text + 1, len - 2, host) : !canonical(AF_INET, scalar.text, len, host))
-		return not_understood(at, rule, &scalar);
+	if (!has_port ||
+	    (v6 ? !canonical(AF_INET6, scalar.text + 1, len - 2, host) : !canonical(AF_INET, scalar.text, len, host)))
+		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text,
+				     address_fault(scalar.text, colon, has_port), rule->allowed);
 	return config_set_text(at, &listen->host, host, strlen(host));
 }
 
@@ -221,6 +247,12 @@ static const char *why_no_host(const char *text, size_t len)
 	char unused[INET6_ADDRSTRLEN];
 	size_t skip = strncmp(text, "*.", 2) == 0 ? 2 : 0;
 
+	if (strstr(text, "://") != NULL)
+		return "is a URL; write the host name alone";
+	if (strpbrk(text, ", ") != NULL)
+		return "is more than one name; write [ NAME, NAME ]";
+	if (text[0] != '[' && strchr(text, ':') != NULL)
+		return "has a port, which belongs to 'listen'; write the host name alone";
 	if (has_beyond_ascii(text))
 		return "has letters beyond ASCII; write the name as clients send it, with 'xn--' (idn2 shows it)";
 	/* RFC 6066 3: SNI carries no literal addresses. */
@@ -236,6 +268,8 @@ static enum thaw_status read_host_name(const struct config_at *at, const struct 
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
+	if (config_strange_sign(scalar.text) != NULL)
+		return not_understood(at, rule, &scalar);
 	const char *why = why_no_host(scalar.text, scalar.len);
 	if (why != NULL)
 		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text, why,

@@ -71,11 +71,29 @@ static const char *nearest(const struct config_table *table, const char *key)
 	return best;
 }
 
+/* The key of the table whose value, or whose elements, have this key. NULL: none. */
+static const char *table_below(const struct config_table *table, const char *key)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct config_table *below = table->rules[i].table;
+		for (size_t k = 0; below != NULL && k < below->count; k++)
+			if (strcmp(below->rules[k].key, key) == 0)
+				return table->rules[i].key;
+	}
+	return NULL;
+}
+
 static enum thaw_status unknown_key(const struct config_at *key, const struct config_table *table)
 {
 	char allowed[ALLOWED_MAX];
 	const char *meant = nearest(table, key->key);
+	const char *sign = config_strange_sign(key->key), *below = table_below(table, key->key);
 	(void)keys_of(table, allowed, sizeof(allowed));
+	if (sign != NULL)
+		return config_refuse(key, "there is %s in this key: type it again; allowed: %s", sign, allowed);
+	if (below != NULL)
+		return config_refuse(key, "this key is not known here: it belongs below '%s'; allowed: %s", below,
+				     allowed);
 	if (meant == NULL)
 		return config_refuse(key, "this key is not known; allowed: %s", allowed);
 	return config_refuse(key, "this key is not known; did you mean '%s'? allowed: %s", meant, allowed);
@@ -111,7 +129,8 @@ static enum thaw_status sort_keys(const struct config_at *at, const struct confi
 		if (rule == table->count)
 			return unknown_key(&key, table);
 		if (first_line[rule] != 0)
-			return config_refuse(&key, "this key is there twice, first in line %zu", first_line[rule]);
+			return config_refuse(&key, "this key is there twice, first in line %zu; delete one of them",
+					     first_line[rule]);
 		first_line[rule] = line;
 		values[rule] = value;
 	}

@@ -55,8 +55,17 @@ enum thaw_status config_refuse(const struct config_at *at, const char *format, .
 			 detail);
 }
 
-/* The caller frees it. NULL: no memory. */
-static char *place_of(const struct config_at *at)
+enum thaw_status config_not_understood(const struct config_at *at, const char *text, size_t len, const char *allowed)
+{
+	const char *sign = config_strange_sign(text);
+
+	if (sign != NULL)
+		return config_refuse(at, "'%s' has %s in it: type it again; allowed: %s", config_quote(text, len).text,
+				     sign, allowed);
+	return config_refuse(at, "'%s' is not understood; allowed: %s", config_quote(text, len).text, allowed);
+}
+
+char *config_place(const struct config_at *at)
 {
 	char path[PATH_MAX_SHOWN], *place = NULL;
 
@@ -81,7 +90,7 @@ enum thaw_status config_keep_place(const struct config_at *mapping, const char *
 	if (value.node == mapping->node)
 		return THAW_OK;
 	free(*place);
-	*place = place_of(&value);
+	*place = config_place(&value);
 	return *place != NULL ? THAW_OK : config_no_memory(&value);
 }
 
@@ -109,6 +118,72 @@ static size_t line_of_offset(const char *text, size_t len, size_t offset)
 	return line;
 }
 
+/* Signs that editors, word processors and web pages put in place of what YAML knows. */
+static const struct {
+	const char *bytes, *name;
+} strange[] = {
+	{"\xC2\xA0", "a no-break space"},           {"\xE2\x80\x8B", "an invisible space"},
+	{"\xE2\x80\xAF", "a no-break space"},       {"\xEF\xBB\xBF", "an invisible byte order mark"},
+	{"\xE2\x80\x9C", "a typographic quote"},    {"\xE2\x80\x9D", "a typographic quote"},
+	{"\xE2\x80\x9E", "a typographic quote"},    {"\xE2\x80\x98", "a typographic quote"},
+	{"\xE2\x80\x99", "a typographic quote"},    {"\xE2\x80\x93", "a dash that is not '-'"},
+	{"\xE2\x80\x94", "a dash that is not '-'"},
+};
+
+/* NULL: none is in the text. */
+static const char *strange_sign(const char *text, size_t len)
+{
+	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
+		if (memmem(text, len, strange[i].bytes, strlen(strange[i].bytes)) != NULL)
+			return strange[i].name;
+	return NULL;
+}
+
+const char *config_strange_sign(const char *text)
+{
+	return strange_sign(text, strlen(text));
+}
+
+/* Lines count from 0. NULL: none is in them. */
+static const char *strange_in_lines(const char *text, size_t len, size_t first, size_t last)
+{
+	size_t begin = 0, end;
+
+	for (; first > 0 && begin < len; begin++, last -= first == 0)
+		first -= text[begin] == '\n';
+	for (end = begin; end < len && last > 0; end++)
+		last -= text[end] == '\n';
+	while (end < len && text[end] != '\n')
+		end++;
+	return strange_sign(text + begin, end - begin);
+}
+
+/* What a person most probably did, by libyaml's words; "": not known. */
+static const char *syntax_hint(const char *problem, const char *context)
+{
+	static const struct {
+		const char *words, *hint;
+	} hints[] = {
+		{"expected ':'", " (write 'key: value', with a blank after the colon)"},
+		{"mapping values are not allowed",
+		 " (check the indentation, here and in the line before; a value with ': ' in it is written in quotes)"},
+		{"expected '-' indicator", " (check the indentation: what belongs together begins in the same column)"},
+		{"expected <block end>", " (check the indentation: what belongs together begins in the same column)"},
+		{"did not find expected key",
+		 " (check the indentation: what belongs together begins in the same column)"},
+		{"expected node content", " (a value that begins with [ or { is written in quotes: '[::1]:8443')"},
+		{"end of stream", " (a quote is not closed)"},
+		{"expected ',' or", " (a bracket or brace is not closed, or a comma is missing)"},
+	};
+
+	if (strstr(context, "alias") != NULL)
+		return " (a value that begins with * or & is written in quotes: \"*\")";
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (strstr(problem, hints[i].words) != NULL)
+			return hints[i].hint;
+	return "";
+}
+
 /* The one translator of libyaml's errors. */
 static enum thaw_status syntax_error(const struct config_source *source, const yaml_parser_t *parser, const char *text,
 				     size_t len)
@@ -118,19 +193,27 @@ static enum thaw_status syntax_error(const struct config_source *source, const y
 		return no_memory(source);
 	const char *problem = parser->problem != NULL ? parser->problem : "syntax error";
 	if (parser->error == YAML_READER_ERROR)
-		return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s", source->name,
-				 line_of_offset(text, len, parser->problem_offset), problem);
+		return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s%s", source->name,
+				 line_of_offset(text, len, parser->problem_offset), problem,
+				 strstr(problem, "UTF-8") != NULL ? " (save the file as UTF-8)" : "");
 	const char *context = parser->context != NULL ? parser->context : "";
-	const char *hint = "";
-	char begun[48] = "";
-	if (tab_indents(text, len, parser->problem_mark.line))
+	size_t line = parser->problem_mark.line, begins = parser->context_mark.line;
+	bool earlier = context[0] != '\0' && begins < line;
+	const char *hint = syntax_hint(problem, context);
+	const char *sign = strange_in_lines(text, len, earlier || line == 0 ? begins : line - 1, line);
+	char begun[48] = "", replace[80];
+	if (tab_indents(text, len, line)) {
 		hint = " (indent with spaces, not with tabs)";
-	else if (strstr(context, "alias") != NULL)
-		hint = " (a value that begins with * or & is written in quotes: \"*\")";
-	if (context[0] != '\0' && parser->context_mark.line < parser->problem_mark.line)
-		(void)snprintf(begun, sizeof(begun), " that begins in line %zu", parser->context_mark.line + 1);
-	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s%s%s%s%s", source->name,
-			 parser->problem_mark.line + 1, problem, context[0] != '\0' ? " " : "", context, begun, hint);
+	} else if (sign != NULL) {
+		(void)snprintf(replace, sizeof(replace), " (there is %s: type it again)", sign);
+		hint = replace;
+	}
+	if (earlier)
+		(void)snprintf(begun, sizeof(begun), " that begins in line %zu", begins + 1);
+	if (earlier && strcmp(context, "while scanning a simple key") == 0) /* libyaml sees it in the next line only */
+		line = begins;
+	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s%s%s%s%s", source->name, line + 1,
+			 problem, context[0] != '\0' ? " " : "", context, begun, hint);
 }
 
 /* What has been seen of a stream of events. */
@@ -266,14 +349,22 @@ struct config_at config_root(struct config_source *source)
 
 static enum thaw_status refuse_type(const struct config_at *at, const char *allowed)
 {
-	const char *what = "a single value";
+	bool list = strncmp(allowed, "a list of ", strlen("a list of ")) == 0;
+	bool mapping = strncmp(allowed, "a mapping ", strlen("a mapping ")) == 0;
+	bool plain = list && strstr(allowed, "each ") == NULL; /* of its elements */
+	const char *what = "a single value", *cure = plain ? "; write [ VALUE ]" : "";
+	if (at->node == NULL && at->up == NULL)
+		return config_refuse(at, "there is nothing in it; allowed: %s", allowed);
 	if (at->node == NULL || (at->node->type == YAML_SCALAR_NODE && at->node->data.scalar.length == 0))
 		return config_refuse(at, "no value is given; allowed: %s", allowed);
-	if (at->node->type == YAML_SEQUENCE_NODE)
+	if (at->node->type == YAML_SEQUENCE_NODE) {
 		what = "a list";
-	else if (at->node->type == YAML_MAPPING_NODE)
+		cure = mapping ? "; write its keys without '- ' or '[ ]'" : "";
+	} else if (at->node->type == YAML_MAPPING_NODE) {
 		what = "a mapping (keys with values)";
-	return config_refuse(at, "%s is not allowed here; allowed: %s", what, allowed);
+		cure = list ? "; begin each element of the list with '- '" : "";
+	}
+	return config_refuse(at, "%s is not allowed here%s; allowed: %s", what, cure, allowed);
 }
 
 enum thaw_status config_mapping(const struct config_at *at, size_t *pairs, const char *allowed)

@@ -69,9 +69,17 @@ struct config_at config_item(const struct config_at *list, size_t i);
 /* The value of that key, where a mapping that was already read has it; else the mapping itself with that key. */
 struct config_at config_child(const struct config_at *mapping, const char *key);
 
+/* Such as "a no-break space", which is in the text in place of a plain sign; NULL: none. */
+const char *config_strange_sign(const char *text);
+
 /* "FILE:LINE: key 'PATH': " and the text, as the error. Returns THAW_FAILED. */
 enum thaw_status config_refuse(const struct config_at *at, const char *format, ...) THAW_PRINTF(2, 3);
+/* The value is none of those that the key may have. */
+enum thaw_status config_not_understood(const struct config_at *at, const char *text, size_t len, const char *allowed);
 enum thaw_status config_no_memory(const struct config_at *at);
+
+/* "FILE:LINE: key 'PATH'" of the value. The caller frees it. NULL: no memory. */
+char *config_place(const struct config_at *at);
 
 /* "FILE:LINE: key 'PATH'" of the mapping's value of that key, in place of what *place was, for messages about what the
  * value names; the caller frees it. Where it has none, *place stays. */

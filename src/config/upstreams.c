@@ -68,7 +68,7 @@ static enum thaw_status read_url(const struct config_at *at, const struct config
 
 	server->tls = strncmp(scalar->text, "https://", 8) == 0;
 	if (!plain && !server->tls)
-		return bad_server(at, rule, scalar, "is no server");
+		return bad_server(at, rule, scalar, "does not begin with http://, https:// or unix:");
 	const char *authority = scalar->text + (plain ? 7 : 8);
 	size_t len = strcspn(authority, "/");
 	if (authority[len] != '\0' && strcmp(authority + len, "/") != 0)
@@ -243,8 +243,13 @@ static enum thaw_status find_upstream(const struct config_at *at, const struct c
 			return THAW_OK;
 		}
 	names_of(config, names, sizeof(names));
-	return config_refuse(at, "there is no upstream '%s'; allowed: %s",
-			     config_quote(route->upstream_name, strlen(route->upstream_name)).text, names);
+	struct config_quoted name = config_quote(route->upstream_name, strlen(route->upstream_name));
+	if (strchr(route->upstream_name, ':') != NULL)
+		return config_refuse(at,
+				     "'%s' is not the name of an upstream; give it one below 'upstreams', as in "
+				     "'app: { servers: [ %s ] }'; allowed: %s",
+				     name.text, name.text, names);
+	return config_refuse(at, "there is no upstream '%s'; allowed: %s", name.text, names);
 }
 
 enum thaw_status config_find_upstreams(const struct config_at *at, struct config *config)

@@ -37,7 +37,11 @@ static enum thaw_status read_with_unit(const struct config_at *at, const struct 
 	struct config_quoted quoted = config_quote(scalar.text, scalar.len);
 	switch (amount_read(scalar.text, units, rule->max, &amount)) {
 	case AMOUNT_UNKNOWN:
-		return config_refuse(at, "'%s' is not understood; allowed: %s", quoted.text, rule->allowed);
+		if (scalar.text[strspn(scalar.text, "0123456789")] == '\0')
+			return config_refuse(at, "'%s' has no unit; allowed: %s", quoted.text, rule->allowed);
+		if (strchr(scalar.text, ' ') != NULL)
+			return config_refuse(at, "'%s' has a blank in it; allowed: %s", quoted.text, rule->allowed);
+		return config_not_understood(at, scalar.text, scalar.len, rule->allowed);
 	case AMOUNT_LARGE:
 		return config_refuse(at, "'%s' is too large; allowed: %s", quoted.text, rule->allowed);
 	case AMOUNT_OK:
@@ -66,8 +70,7 @@ static enum thaw_status read_whole(const struct config_at *at, const struct conf
 	uint64_t number;
 	size_t digits = config_scan_number(scalar->text, rule->max, &number);
 	if (digits == 0 || strcmp(scalar->text + digits, end) != 0 || number < rule->min)
-		return config_refuse(at, "'%s' is not understood; allowed: %s",
-				     config_quote(scalar->text, scalar->len).text, rule->allowed);
+		return config_not_understood(at, scalar->text, scalar->len, rule->allowed);
 	*into = (unsigned)number;
 	return THAW_OK;
 }
@@ -313,11 +316,30 @@ enum thaw_status config_read_host_key(const struct config_at *at, const struct c
 /* One of the rule's words as it is, or a file. */
 enum thaw_status config_read_access_log(const struct config_at *at, const struct config_rule *rule, void *into)
 {
+	/* They would be taken for files beside the configuration. */
+	static const struct {
+		const char *word, *write;
+	} meant[] = {
+		{"none", "off"},
+		{"no", "off"},
+		{"false", "off"},
+		{"disabled", "off"},
+		{"on", "stdout"},
+		{"yes", "stdout"},
+		{"true", "stdout"},
+		{"syslog", "stdout, which systemd keeps in the journal"},
+		{"journal", "stdout, which systemd keeps in the journal"},
+		{"journald", "stdout, which systemd keeps in the journal"},
+	};
 	struct config_scalar scalar;
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	if (find_word(rule->words, scalar.text) != NULL)
 		return config_set_text(at, into, scalar.text, scalar.len);
+	for (size_t i = 0; i < CONFIG_COUNT(meant); i++)
+		if (strcasecmp(scalar.text, meant[i].word) == 0)
+			return config_refuse(at, "'%s' is not a place for records; write %s; allowed: %s",
+					     config_quote(scalar.text, scalar.len).text, meant[i].write, rule->allowed);
 	return config_set_file(at, into, scalar.text, scalar.len);
 }
 

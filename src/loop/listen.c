@@ -166,13 +166,35 @@ static int find_made(const struct sources *from, const struct config_listen *lis
 	return -1;
 }
 
+/* What to do about an errno of bind(). */
+static const char *cure_of(int cause, const struct config_listen *listen)
+{
+	if (cause == EADDRINUSE)
+		return "; another process listens there: find it with 'ss -ltnp' or 'ss -lxp', or use another address";
+	if (cause == EADDRNOTAVAIL)
+		return "; this machine has no such address: see 'ip address', or use 0.0.0.0 or [::]";
+	if (cause == EACCES && listen->kind == CONFIG_LISTEN_TCP)
+		return "; ports below 1024 need root: start thaw as root, with 'user' set, or give it "
+		       "CAP_NET_BIND_SERVICE";
+	return "";
+}
+
 static int open_new(const struct config_listen *listen, struct thaw_error *err)
 {
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	int fd;
+
+	errno = 0;
 	if (listen->kind == CONFIG_LISTEN_UNIX)
-		return socket_listen_unix(listen->path, err);
-	if (listen->takes_ipv4)
-		return socket_listen_both(listen->host, listen->port, err);
-	return socket_listen(listen->host, listen->port, err);
+		fd = socket_listen_unix(listen->path, &why);
+	else if (listen->takes_ipv4)
+		fd = socket_listen_both(listen->host, listen->port, &why);
+	else
+		fd = socket_listen(listen->host, listen->port, &why);
+	if (fd < 0)
+		(void)error_set(err, why.cls, "%s%s%s%s", listen->place != NULL ? listen->place : "",
+				listen->place != NULL ? ": " : "", why.text, cure_of(errno, listen));
+	return fd;
 }
 
 static int duplicate(int fd, const struct config_listen *listen, struct thaw_error *err)

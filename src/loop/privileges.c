@@ -46,6 +46,10 @@ static enum thaw_status find_user(struct privileges *privileges, const struct co
 
 	if (user == NULL && errno != 0 && errno != ENOENT)
 		return error_system(err, errno, "%s: cannot look up the user '%s'", config->user_place, name);
+	if (user == NULL && name[strspn(name, "0123456789")] == '\0')
+		return error_set(err, THAW_ERR_CONFIG,
+				 "%s: there is no user with the name '%s'; write the name of a user, not its number",
+				 config->user_place, name);
 	if (user == NULL)
 		return error_set(err, THAW_ERR_CONFIG,
 				 "%s: there is no user '%s'; create it with 'useradd --system %s', or correct the name",

@@ -130,31 +130,29 @@ static void look_at_secrets(const struct teller *teller, const struct config *co
 }
 
 /* Where a unix socket is to be made. A service manager may make both. */
-static void look_at_socket(const struct teller *teller, const char *file, const char *key,
-			   const struct config_listen *listen)
+static void look_at_socket(const struct teller *teller, const struct config_listen *listen)
 {
+	const char *place = listen->place != NULL ? listen->place : "the command line";
 	struct stat info;
 
 	if (listen->kind != CONFIG_LISTEN_UNIX)
 		return;
 	char *folder = folder_of(listen->path);
 	if (lstat(listen->path, &info) == 0 && !S_ISSOCK(info.st_mode))
-		tell(teller, "%s: key '%s': %s is there and is no socket: 'thaw serve' cannot listen on it", file, key,
+		tell(teller, "%s: %s is there and is no socket: 'thaw serve' cannot listen on it; move it away", place,
 		     listen->path);
 	else if (folder != NULL && stat(folder, &info) != 0)
-		tell(teller, "%s: key '%s': the folder of %s does not exist: 'thaw serve' cannot make the socket", file,
-		     key, listen->path);
+		tell(teller, "%s: the folder of %s does not exist: 'thaw serve' cannot make the socket; make it", place,
+		     listen->path);
 	free(folder);
 }
 
 static void look_at_sockets(const struct teller *teller, const struct config *config)
 {
-	const char *file = config->file != NULL ? config->file : "the configuration";
-
 	for (size_t i = 0; i < config->listen_count; i++)
-		look_at_socket(teller, file, "listen", &config->listens[i]);
+		look_at_socket(teller, &config->listens[i]);
 	if (config->admin != NULL)
-		look_at_socket(teller, file, "admin", config->admin);
+		look_at_socket(teller, config->admin);
 }
 
 void loaded_warnings(const struct loaded *loaded, const struct config *config,
@@ -163,8 +161,9 @@ void loaded_warnings(const struct loaded *loaded, const struct config *config,
 	struct teller teller = {.warn = warn, .arg = arg};
 
 	if (privileges_stay_root(&loaded->privileges))
-		tell(&teller, "%s: key 'user': workers run as root; set it to a user of their own, such as 'thaw'",
-		     config->file);
+		tell(&teller, "%s%s: workers run as root; set it to a user of their own, such as 'thaw'",
+		     config->user_place != NULL ? config->user_place : config->file,
+		     config->user_place != NULL ? "" : ": key 'user'");
 	look_at_secrets(&teller, config);
 	look_at_sockets(&teller, config);
 	certificates_deciding(config, look_at_decider, &teller);

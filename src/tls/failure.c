@@ -122,6 +122,16 @@ const char *tls_failure_reason(unsigned long code, char to[static TLS_REASON_ROO
 	return to;
 }
 
+/* Of a file that a setting or an option names. */
+static const char *file_cure(int cause)
+{
+	if (cause == ENOENT || cause == ENOTDIR)
+		return "; correct the name, or put the file there";
+	if (cause == EACCES)
+		return "; start thaw as a user who may read it, or change its mode";
+	return "";
+}
+
 enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what, struct thaw_error *err)
 {
 	const char *data = NULL;
@@ -138,7 +148,9 @@ enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what
 		 data != NULL && data[0] != '\0')
 		(void)error_set(err, cls, "%s: %s (%s)", what, tls_failure_reason(code, room), data);
 	else
-		(void)error_set(err, cls, "%s: %s", what, tls_failure_reason(code, room));
+		(void)error_set(err, cls, "%s: %s%s", what, tls_failure_reason(code, room),
+				cls == THAW_ERR_CONFIG && ERR_SYSTEM_ERROR(code) ? file_cure(ERR_GET_REASON(code))
+										 : "");
 	ERR_clear_error();
 	return THAW_FAILED;
 }

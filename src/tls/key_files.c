@@ -95,7 +95,8 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 {
 	if (question->err.cls != THAW_ERR_NONE) {
 		ERR_clear_error();
-		return error_set(err, question->err.cls, "%s: %s", question->file, question->err.text);
+		return error_set(err, question->err.cls, "%s: its pass phrase cannot be read: %s", question->file,
+				 question->err.text);
 	}
 	if (question->answered && !tls_failure_is_memory()) {
 		char cipher[CIPHER_ROOM];
@@ -106,7 +107,9 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 				"by default; encrypt it anew: openssl pkey -provider legacy -provider default "
 				"-in FILE -aes256 -out NEW",
 				question->file, cipher);
-		return error_set(err, THAW_ERR_CONFIG, "%s: the pass phrase is wrong", question->file);
+		return error_set(err, THAW_ERR_CONFIG,
+				 "%s: the pass phrase is wrong; correct it, or see if the key is another one",
+				 question->file);
 	}
 	return tls_library_failure(THAW_ERR_CONFIG, question->file, err);
 }

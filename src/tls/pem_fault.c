@@ -109,7 +109,7 @@ static const char *der_fault(const struct content *content, enum tls_pem_kind wa
 static const char *binary_fault(const struct content *content, enum tls_pem_kind wanted)
 {
 	if (content->len == 0)
-		return "it is empty";
+		return "it is empty; write it anew";
 	if (starts(content, "\xFF\xFE", 2) || starts(content, "\xFE\xFF", 2))
 		return "it is UTF-16 text; save it as ASCII or UTF-8";
 	if (starts(content, "\xFE\xED\xFE\xED", 4) || starts(content, "\xCE\xCE\xCE\xCE", 4))
@@ -255,9 +255,11 @@ static enum thaw_status content_fault(const struct content *content, const char 
 	if (blocks.wanted || content->len == LOOKED_AT)
 		return THAW_OK;
 	if (blocks.other[0] == '\0')
-		return error_set(err, THAW_ERR_CONFIG,
-				 "%s: there is no %s in it (PEM), and no line that begins with '-----BEGIN'", file,
-				 what);
+		return error_set(
+			err, THAW_ERR_CONFIG,
+			"%s: there is no %s in it (PEM), and no line that begins with '-----BEGIN'; name another "
+			"file, or get this one anew",
+			file, what);
 	return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM), but a block '%s'; %s", file, what,
 			 blocks.other, other_cure(blocks.other));
 }

@@ -192,7 +192,9 @@ static void a_bad_rule_is_refused(void **state)
 	static const struct {
 		const char *rule, *why;
 	} cases[] = {
-		{"CN=a", "is not understood"},
+		{"CN=a", "has no 'subject=' or 'issuer=' before it"},
+		{"O=Example", "has no 'subject=' or 'issuer=' before it"},
+		{"/O=Example/CN=a", "is a name in an old form"},
 		{"Subject=CN=a", "is not understood"},
 		{"san=other:a", "is not understood"},
 		{"sha1=00", "is not understood"},

@@ -73,15 +73,15 @@
 	"subject, common_name, issuer, serial, sha256, not_before, not_after, san.dns, san.email, san.uri, san.ip, "  \
 	"certificate, certificate_pem, chain), unverified.* (reason, sha256, certificate, certificate_pem); a plain " \
 	"'{' is '{{'"
-#define BAD_ADDRESS(value)                                                                                     \
-	{                                                                                                      \
-		END("listen: [ { address: '" value "' } ]\n"),                                                 \
-			"8: key 'listen[0].address': '" value "' is not understood; allowed: " ALLOWED_ADDRESS \
+#define BAD_ADDRESS(value, why)                                                                      \
+	{                                                                                            \
+		END("listen: [ { address: '" value "' } ]\n"),                                       \
+			"8: key 'listen[0].address': '" value "' " why "; allowed: " ALLOWED_ADDRESS \
 	}
-#define BAD_NAME(value)                                                                                 \
-	{                                                                                               \
-		"hosts:\n- name: '" value "'\n  certificate: c\n  key: k\n" TAIL,                       \
-			"2: key 'hosts[0].name': '" value "' is not understood; allowed: " ALLOWED_NAME \
+#define BAD_NAME_FOR(value, why)                                                              \
+	{                                                                                     \
+		"hosts:\n- name: '" value "'\n  certificate: c\n  key: k\n" TAIL,             \
+			"2: key 'hosts[0].name': '" value "' " why "; allowed: " ALLOWED_NAME \
 	}
 #define BAD_PATH(value, why)                                                                            \
 	{                                                                                               \
@@ -115,27 +115,32 @@
 		END("spool: { " key ": " value " }\n"),                                  \
 			"8: key 'spool." key "': '" value "' " why "; allowed: " allowed \
 	}
+#define BAD_NAME(value) BAD_NAME_FOR(value, "is not understood")
 
 static const struct bad {
 	const char *yaml, *message;
 } bad[] = {
 	/* the file as a whole */
-	{"", "1: no value is given; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
-	{"# nothing\n", "1: no value is given; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"", "1: there is nothing in it; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"# nothing\n", "1: there is nothing in it; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
 	{"---\n", "2: no value is given; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
-	{"- a\n", "1: a list is not allowed here; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
+	{"- a\n", "1: a list is not allowed here; write its keys without '- ' or '[ ]'; allowed: a mapping with the "
+		  "keys " ALLOWED_TOP_KEYS},
 	{"text\n", "1: a single value is not allowed here; allowed: a mapping with the keys " ALLOWED_TOP_KEYS},
 	{"workers: 1\n", "1: key 'hosts': this key is missing; allowed: " ALLOWED_HOSTS},
 	{"hosts:\n", "1: key 'hosts': no value is given; allowed: " ALLOWED_HOSTS},
 	{"hosts: []\n", "1: key 'hosts': the list is empty; allowed: " ALLOWED_HOSTS},
 	{"hosts: api\n", "1: key 'hosts': a single value is not allowed here; allowed: " ALLOWED_HOSTS},
-	{"hosts: {}\n", "1: key 'hosts': a mapping (keys with values) is not allowed here; allowed: " ALLOWED_HOSTS},
+	{"hosts: {}\n", "1: key 'hosts': a mapping (keys with values) is not allowed here; begin each element of the "
+			"list with '- '; allowed: " ALLOWED_HOSTS},
 	{"workers: 1\n"
 	 "hosts: [\n",
-	 "3: not valid YAML: did not find expected node content while parsing a flow node"},
+	 "3: not valid YAML: did not find expected node content while parsing a flow node (a value that begins with [ "
+	 "or { is written in quotes: '[::1]:8443')"},
 	{"workers: \"1\n"
 	 "hosts\n",
-	 "3: not valid YAML: found unexpected end of stream while scanning a quoted scalar that begins in line 1"},
+	 "3: not valid YAML: found unexpected end of stream while scanning a quoted scalar that begins in line 1 (a "
+	 "quote is not closed)"},
 	{"workers:\n"
 	 "\0111\n",
 	 "2: not valid YAML: found character that cannot start any token while scanning for the next token (indent "
@@ -148,7 +153,7 @@ static const struct bad {
 	 "- name: *\n",
 	 "2: not valid YAML: did not find expected alphabetic or numeric character while scanning an alias (a value "
 	 "that begins with * or & is written in quotes: \"*\")"},
-	{"hosts: \377\n", "1: not valid YAML: invalid leading UTF-8 octet"},
+	{"hosts: \377\n", "1: not valid YAML: invalid leading UTF-8 octet (save the file as UTF-8)"},
 	{"workers: 1\n"
 	 "# \007\n",
 	 "2: not valid YAML: control characters are not allowed"},
@@ -217,12 +222,14 @@ static const struct bad {
 	 "8: key 'hosts[0].routes[0].client_certificate.zz': this key is not known; allowed: " ALLOWED_ASK_KEYS},
 	{END("workers: 1\n"
 	     "workers: 2\n"),
-	 "9: key 'workers': this key is there twice, first in line 8"},
-	{HOST("  name: b.example\n"), "5: key 'hosts[0].name': this key is there twice, first in line 2"},
-	{END("    path: /b\n"), "8: key 'hosts[0].routes[0].path': this key is there twice, first in line 6"},
+	 "9: key 'workers': this key is there twice, first in line 8; delete one of them"},
+	{HOST("  name: b.example\n"),
+	 "5: key 'hosts[0].name': this key is there twice, first in line 2; delete one of them"},
+	{END("    path: /b\n"),
+	 "8: key 'hosts[0].routes[0].path': this key is there twice, first in line 6; delete one of them"},
 	{END("log: {}\n"
 	     "log: {}\n"),
-	 "9: key 'log': this key is there twice, first in line 8"},
+	 "9: key 'log': this key is there twice, first in line 8; delete one of them"},
 	/* for hosts' keys only */
 	{END("upstreams: { a: { servers: [ https://a.example ], tls: { certificate: c, key: 'pkcs11:object=k' } } }\n"),
 	 "8: key 'upstreams.a.tls.key': a pkcs11: URI is allowed for a host's key, not here; allowed: a PEM file with "
@@ -325,8 +332,8 @@ static const struct bad {
 			    "memory, disk, directory, per_client"},
 	{END("spool:\n"),
 	 "8: key 'spool': no value is given; allowed: a mapping with the keys memory, disk, directory, per_client"},
-	{END("log: [ a ]\n"),
-	 "8: key 'log': a list is not allowed here; allowed: a mapping with the keys access, format, level"},
+	{END("log: [ a ]\n"), "8: key 'log': a list is not allowed here; write its keys without '- ' or '[ ]'; "
+			      "allowed: a mapping with the keys access, format, level"},
 	{END("log:\n"
 	     "  access: |\n"
 	     "    a\n"
@@ -344,10 +351,10 @@ static const struct bad {
 	 "6: key 'hosts[0].routes[0]': a single value is not allowed here; allowed: a mapping with the keys path, "
 	 "methods, upgrade, client_certificate, max_request_body, allow_from, deny_from, rate, strip_prefix, "
 	 "add_prefix, headers, upstream"},
-	{END("    methods: PUT\n"),
-	 "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; allowed: " ALLOWED_METHODS},
+	{END("    methods: PUT\n"), "8: key 'hosts[0].routes[0].methods': a single value is not allowed here; write [ "
+				    "VALUE ]; allowed: " ALLOWED_METHODS},
 	{END("    methods: {}\n"), "8: key 'hosts[0].routes[0].methods': a mapping (keys with values) is not allowed "
-				   "here; allowed: " ALLOWED_METHODS},
+				   "here; begin each element of the list with '- '; allowed: " ALLOWED_METHODS},
 	{END("    methods: []\n"), "8: key 'hosts[0].routes[0].methods': the list is empty; allowed: " ALLOWED_METHODS},
 	{END("    methods: [ [ PUT ] ]\n"),
 	 "8: key 'hosts[0].routes[0].methods[0]': a list is not allowed here; allowed: " ALLOWED_METHODS},
@@ -377,7 +384,7 @@ static const struct bad {
 	BAD_CONNECTIONS("per_client", "101%", "is not understood", ALLOWED_PER_CLIENT),
 	BAD_CONNECTIONS("per_client", "10000001", "is not understood", ALLOWED_PER_CLIENT),
 	BAD_SPOOL("memory", "1023KiB", "is too small", ALLOWED_SIZE "1MiB to 1024TiB"),
-	BAD_SPOOL("memory", "1 MiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
+	BAD_SPOOL("memory", "1 MiB", "has a blank in it", ALLOWED_SIZE "1MiB to 1024TiB"),
 	BAD_SPOOL("memory", "1mib", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
 	BAD_SPOOL("memory", "1.5GiB", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
 	BAD_SPOOL("memory", "-1", "is not understood", ALLOWED_SIZE "1MiB to 1024TiB"),
@@ -403,11 +410,11 @@ static const struct bad {
 	BAD_SPOOL("per_client", "0%", "is not understood", "1% to 100%"),
 	BAD_SPOOL("per_client", "101%", "is not understood", "1% to 100%"),
 	BAD_SPOOL("per_client", "2.5%", "is not understood", "1% to 100%"),
-	BAD_ASK("timeout", "120", "is not understood", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("timeout", "120", "has no unit", ALLOWED_DURATION "1ms to 24h"),
 	BAD_ASK("timeout", "0s", "is too small", ALLOWED_DURATION "1ms to 24h"),
 	BAD_ASK("timeout", "25h", "is too large", ALLOWED_DURATION "1ms to 24h"),
 	BAD_ASK("timeout", "1d", "is not understood", ALLOWED_DURATION "1ms to 24h"),
-	BAD_ASK("timeout", "1 s", "is not understood", ALLOWED_DURATION "1ms to 24h"),
+	BAD_ASK("timeout", "1 s", "has a blank in it", ALLOWED_DURATION "1ms to 24h"),
 	BAD_ASK("decline_grace", "2m", "is too large", ALLOWED_DURATION "0s to 1m"),
 	BAD_ASK("decline_grace", "99999999999999999999s", "is too large", ALLOWED_DURATION "0s to 1m"),
 	BAD_ASK("max_body", "1EiB", "is not understood", ALLOWED_SIZE "0 to 1024TiB"),
@@ -474,25 +481,25 @@ static const struct bad {
 		"    upstream: builtin:echo\n"),
 	 "7: key 'hosts[0].routes[0].upstream': 'builtin:echo' is not known; allowed: " ALLOWED_UPSTREAM},
 	/* addresses */
-	BAD_ADDRESS("8443"),
-	BAD_ADDRESS(":8443"),
-	BAD_ADDRESS("127.0.0.1"),
-	BAD_ADDRESS("127.0.0.1:"),
-	BAD_ADDRESS("127.0.0.1:65536"),
-	BAD_ADDRESS("127.0.0.1:-1"),
-	BAD_ADDRESS("127.0.0.1:08"),
-	BAD_ADDRESS("127.0.0.1:8x"),
-	BAD_ADDRESS("example.com:8443"),
-	BAD_ADDRESS("*:8443"),
-	BAD_ADDRESS("::1:8443"),
-	BAD_ADDRESS("[::1]8443"),
-	BAD_ADDRESS("[::g]:8443"),
-	BAD_ADDRESS("[fe80::1%lo]:8443"),
-	BAD_ADDRESS("[127.0.0.1]:1"),
-	BAD_ADDRESS("[]:1"),
-	BAD_ADDRESS("1.2.3:1"),
-	BAD_ADDRESS("unix:"),
-	BAD_ADDRESS("http://127.0.0.1:1"),
+	BAD_ADDRESS("8443", "is a port without an address; write ADDRESS:PORT"),
+	BAD_ADDRESS(":8443", "has no address; all of this machine's are 0.0.0.0:PORT and '[::]:PORT'"),
+	BAD_ADDRESS("127.0.0.1", "has no port; write ADDRESS:PORT"),
+	BAD_ADDRESS("127.0.0.1:", "does not end in a port between 0 and 65535"),
+	BAD_ADDRESS("127.0.0.1:65536", "does not end in a port between 0 and 65535"),
+	BAD_ADDRESS("127.0.0.1:-1", "does not end in a port between 0 and 65535"),
+	BAD_ADDRESS("127.0.0.1:08", "does not end in a port between 0 and 65535"),
+	BAD_ADDRESS("127.0.0.1:8x", "does not end in a port between 0 and 65535"),
+	BAD_ADDRESS("example.com:8443", "has no numeric address; names are not looked up here"),
+	BAD_ADDRESS("*:8443", "has no address; all of this machine's are 0.0.0.0:PORT and '[::]:PORT'"),
+	BAD_ADDRESS("::1:8443", "is an IPv6 address without brackets; write '[ADDRESS]:PORT', in quotes"),
+	BAD_ADDRESS("[::1]8443", "is not '[ADDRESS]:PORT'"),
+	BAD_ADDRESS("[::g]:8443", "has no valid IPv6 address in its brackets"),
+	BAD_ADDRESS("[fe80::1%lo]:8443", "has no valid IPv6 address in its brackets"),
+	BAD_ADDRESS("[127.0.0.1]:1", "has no valid IPv6 address in its brackets"),
+	BAD_ADDRESS("[]:1", "has no valid IPv6 address in its brackets"),
+	BAD_ADDRESS("1.2.3:1", "has no numeric address; names are not looked up here"),
+	BAD_ADDRESS("unix:", "is not understood"),
+	BAD_ADDRESS("http://127.0.0.1:1", "is a URL; write ADDRESS:PORT"),
 	{END("listen: [ { address: "
 	     "'unix:/"
 	     "sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
@@ -533,7 +540,7 @@ static const struct bad {
 	BAD_NAME("."),
 	BAD_NAME("-a"),
 	BAD_NAME("a-"),
-	BAD_NAME("a b"),
+	BAD_NAME_FOR("a b", "is more than one name; write [ NAME, NAME ]"),
 	BAD_NAME("*."),
 	BAD_NAME("*a"),
 	BAD_NAME("*.*.a"),
@@ -545,9 +552,10 @@ static const struct bad {
 	 "3: key 'hosts[0].certificate': '/tls/${HOST}.pem' is a file's name in which a shell would replace something, "
 	 "and Thaw does not; allowed: the name in full"},
 	{"hosts:\n- name: [ a.example, 'b c' ]\n  certificate: c\n  key: k\n" TAIL,
-	 "2: key 'hosts[0].name[1]': 'b c' is not understood; allowed: " ALLOWED_NAME},
+	 "2: key 'hosts[0].name[1]': 'b c' is more than one name; write [ NAME, NAME ]; allowed: " ALLOWED_NAME},
 	{"hosts:\n- name: [ a.example, '*.b.example', A.example. ]\n  certificate: c\n  key: k\n" TAIL,
-	 "2: key 'hosts[0].name[2]': 'a.example' is there twice"},
+	 "2: key 'hosts[0].name[2]': 'a.example' is there twice, first in line 2; a name belongs to one host, which "
+	 "has all its routes"},
 	{"hosts:\n- name: []\n  certificate: c\n  key: k\n" TAIL,
 	 "2: key 'hosts[0].name': the list is empty; allowed: " ALLOWED_NAME},
 	{"hosts:\n"
@@ -556,7 +564,7 @@ static const struct bad {
 	 "  key: k\n" TAIL,
 	 "2: key 'hosts[0].name': '10.0.0.1' is an address, which clients never send as SNI; allowed: " ALLOWED_NAME},
 	BAD_NAME("[::1]"),
-	BAD_NAME("a:443"),
+	BAD_NAME_FOR("a:443", "has a port, which belongs to 'listen'; write the host name alone"),
 	BAD_NAME("llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll"),
 	{"hosts:\n"
 	 "- name: "
@@ -574,7 +582,8 @@ static const struct bad {
 	{END("- name: A.Example\n"
 	     "  certificate: c\n"
 	     "  key: k\n" TAIL),
-	 "8: key 'hosts[1].name': 'a.example' is there twice"},
+	 "8: key 'hosts[1].name': 'a.example' is there twice, first in line 2; a name belongs to one host, which has "
+	 "all its routes"},
 	{HOST("  paths: sensitive\n"),
 	 "5: key 'hosts[0].paths': 'sensitive' is not known; allowed: any-case, case-sensitive"},
 	{HOST("  client_headers: { strip: [ 'X-*-User' ] }\n"),
@@ -820,13 +829,13 @@ static const struct bad {
 		"upstreams:\n"
 		"  other: { servers: [ 'http://a' ] }\n"),
 	 "7: key 'hosts[0].routes[0].upstream': there is no upstream 'app'; allowed: other, " ALLOWED_UPSTREAM},
-	{END("upstreams: [ app ]\n"),
-	 "8: key 'upstreams': a list is not allowed here; allowed: a mapping of names to upstreams, each "
-	 "with servers"},
+	{END("upstreams: [ app ]\n"), "8: key 'upstreams': a list is not allowed here; write its keys without '- ' or "
+				      "'[ ]'; allowed: a mapping of names to upstreams, each "
+				      "with servers"},
 	{UPSTREAM("{}"), "9: key 'upstreams.app.servers': this key is missing; allowed: " ALLOWED_SERVERS},
 	{UPSTREAM("{ servers: [] }"), "9: key 'upstreams.app.servers': the list is empty; allowed: " ALLOWED_SERVERS},
-	BAD_SERVER("127.0.0.1:80", "is no server"),
-	BAD_SERVER("ftp://a", "is no server"),
+	BAD_SERVER("127.0.0.1:80", "does not begin with http://, https:// or unix:"),
+	BAD_SERVER("ftp://a", "does not begin with http://, https:// or unix:"),
 	BAD_SERVER("http://", "has no valid host and port"),
 	BAD_SERVER("http://u@a", "has no valid host and port"),
 	BAD_SERVER("http://a:0", "has no valid host and port"),
@@ -881,16 +890,18 @@ static const struct bad {
 	 "5: key 'hosts[0].max_request_body': '-1' is not understood; allowed: " ALLOWED_SIZE "0 to 1024TiB, or off"},
 	BAD_CONNECTIONS("head_timeout", "500ms", "is too small", ALLOWED_DURATION "1s to 24h"),
 	BAD_CONNECTIONS("keepalive_timeout", "off", "is not understood", ALLOWED_DURATION "1s to 24h"),
-	{END("admin: 9443\n"), "8: key 'admin': '9443' is not understood; allowed: a numeric address and port, such as "
+	{END("admin: 9443\n"), "8: key 'admin': '9443' is a port without an address; write ADDRESS:PORT; allowed: a "
+			       "numeric address and port, such as "
 			       "127.0.0.1:9443, localhost:PORT, unix:PATH, off, or a mapping of address and names"},
 	{END("admin: { names: [ a.example ] }\n"),
 	 "8: key 'admin.address': this key is missing; allowed: a numeric "
 	 "address and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH"},
 	{END("admin: { address: off }\n"),
-	 "8: key 'admin.address': 'off' is not understood; allowed: a numeric address "
+	 "8: key 'admin.address': 'off' has no port; write ADDRESS:PORT; allowed: a numeric address "
 	 "and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH"},
 	{END("admin: { address: 'unix:/a', names: a.example }\n"),
-	 "8: key 'admin.names': a single value is not allowed here; allowed: a list of DNS names, such as [ "
+	 "8: key 'admin.names': a single value is not allowed here; write [ VALUE ]; allowed: a list of DNS names, "
+	 "such as [ "
 	 "gateway.example.com "
 	 "]"},
 	{END("admin: { address: 'unix:/a', names: [ a.example, A.example. ] }\n"),
