@@ -122,8 +122,7 @@ const char *tls_failure_reason(unsigned long code, char to[static TLS_REASON_ROO
 	return to;
 }
 
-/* Of a file that a setting or an option names. */
-static const char *file_cure(int cause)
+const char *tls_file_cure(int cause)
 {
 	if (cause == ENOENT || cause == ENOTDIR)
 		return "; correct the name, or put the file there";
@@ -149,7 +148,7 @@ enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what
 		(void)error_set(err, cls, "%s: %s (%s)", what, tls_failure_reason(code, room), data);
 	else
 		(void)error_set(err, cls, "%s: %s%s", what, tls_failure_reason(code, room),
-				cls == THAW_ERR_CONFIG && ERR_SYSTEM_ERROR(code) ? file_cure(ERR_GET_REASON(code))
+				cls == THAW_ERR_CONFIG && ERR_SYSTEM_ERROR(code) ? tls_file_cure(ERR_GET_REASON(code))
 										 : "");
 	ERR_clear_error();
 	return THAW_FAILED;

@@ -13,6 +13,8 @@ struct ssl_st;
 enum thaw_status tls_failure(const struct ssl_st *ssl, int result, const char *what, struct thaw_error *err);
 
 /* For calls that have no SSL: the oldest entry of the error queue, which it empties. Always THAW_FAILED. */
+/* What to do about the errno of a file that a setting or an option names: "; ..."; "": not known. */
+const char *tls_file_cure(int cause);
 enum thaw_status tls_library_failure(enum thaw_error_class cls, const char *what, struct thaw_error *err);
 
 #define TLS_REASON_ROOM 128

@@ -95,8 +95,7 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 {
 	if (question->err.cls != THAW_ERR_NONE) {
 		ERR_clear_error();
-		return error_set(err, question->err.cls, "%s: its pass phrase cannot be read: %s", question->file,
-				 question->err.text);
+		return error_set(err, question->err.cls, "%s: %s", question->file, question->err.text);
 	}
 	if (question->answered && !tls_failure_is_memory()) {
 		char cipher[CIPHER_ROOM];

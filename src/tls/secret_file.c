@@ -63,13 +63,14 @@ enum thaw_status tls_secret_file_ask(void *arg, const char *what, char *into, si
 	const char *file = arg;
 	char text[TLS_SECRET_MAX + 1];
 	size_t len = 0, line;
-	enum thaw_status status = tls_secret_file_read(file, 0, text, TLS_SECRET_MAX, &len, err);
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+	enum thaw_status status = tls_secret_file_read(file, 0, text, TLS_SECRET_MAX, &len, &why);
 
 	(void)what;
 	text[status == THAW_OK ? len : 0] = '\0'; /* of a file that is too long, one byte more was read */
 	line = strcspn(text, "\r\n");
-	if (status != THAW_OK)
-		err->cls = THAW_ERR_CONFIG; /* a file that a setting names */
+	if (status != THAW_OK) /* a file that a setting names */
+		status = error_set(err, THAW_ERR_CONFIG, "its secret cannot be read: %s", why.text);
 	else if (line == 0)
 		status = error_set(err, THAW_ERR_CONFIG, "%s: its first line is empty; it must be the secret", file);
 	else if (line >= room)

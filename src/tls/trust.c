@@ -196,7 +196,7 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 
 	if (bio == NULL) {
 		ERR_clear_error();
-		return error_system(err, errno, "%s", file);
+		return error_set(err, THAW_ERR_SYSTEM, "%s: %s%s", file, strerror(errno), tls_file_cure(errno));
 	}
 	STACK_OF(X509_INFO) *infos = PEM_X509_INFO_read_bio(bio, NULL, tls_no_pass_phrase, NULL);
 	BIO_free(bio);

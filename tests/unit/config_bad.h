@@ -453,7 +453,7 @@ static const struct bad {
 	BAD_TOP("worker_timeout", "0s", "is too small", ALLOWED_DURATION "1s to 24h, or off"),
 	BAD_TOP("worker_timeout", "999ms", "is too small", ALLOWED_DURATION "1s to 24h, or off"),
 	BAD_TOP("worker_timeout", "25h", "is too large", ALLOWED_DURATION "1s to 24h, or off"),
-	BAD_TOP("worker_timeout", "30", "is not understood", ALLOWED_DURATION "1s to 24h, or off"),
+	BAD_TOP("worker_timeout", "30", "has no unit", ALLOWED_DURATION "1s to 24h, or off"),
 	BAD_TOP("worker_timeout", "never", "is not understood", ALLOWED_DURATION "1s to 24h, or off"),
 	{HOST("  without_post_handshake: tls13\n"),
 	 "5: key 'hosts[0].without_post_handshake': 'tls13' is not known; allowed: tls12, refuse"},
