@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 #include "cli/options.h"
@@ -114,14 +115,30 @@ static int take_user(const char *command, bool proxy, char **user, char *value)
 	return EX_OK;
 }
 
+static bool is_proxy_scheme(const char *text, size_t len, bool socks)
+{
+	static const char *const names[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+	size_t count = socks ? sizeof(names) / sizeof(names[0]) : 2;
+
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == len && strncasecmp(names[i], text, len) == 0)
+			return true;
+	return false;
+}
+
 /* What is between "://" and "@" is the user, and no longer on the command line. */
-static int take_proxy(struct cli_route *route, char *value)
+static int take_proxy(struct cli_route *route, const char *command, char *value)
 {
 	char *from = strstr(value, "://"), *at = from != NULL ? from + 3 : value;
 	char *end = memrchr(at, '@', strcspn(at, "/?#")), *user = NULL;
 
 	free(route->proxy);
 	route->proxy = NULL;
+	bool socks = strcmp(command, "send") == 0;
+	if (from != NULL && !is_proxy_scheme(value, (size_t)(from - value), socks))
+		return cli_bad_usage(command, "--%s '%.*s': allowed: %s", "proxy", (int)(at - value), value,
+				     socks ? "http://, https://, socks4://, socks4a://, socks5://, socks5h://"
+					   : "http://, https://");
 	if (end != NULL && !route->user_is_named) {
 		bool password = memchr(at, ':', (size_t)(end - at)) != NULL;
 		cli_secret_free(&route->proxy_user);
@@ -157,7 +174,7 @@ int cli_route_take(struct cli_route *route, const char *command, int option, cha
 		free(route->sni);
 		return cli_take_name(command, "sni", value, &route->sni);
 	case CLI_PROXY:
-		return take_proxy(route, value);
+		return take_proxy(route, command, value);
 	case CLI_PROXY_USER:
 		route->user_is_named = true;
 		return take_user(command, true, &route->proxy_user, value);

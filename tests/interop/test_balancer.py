@@ -4,6 +4,7 @@ import os
 import pathlib
 import secrets
 import socket
+import subprocess
 import time
 
 import pytest
@@ -20,6 +21,12 @@ class Balanced:
 
     def __init__(self, port, pki):
         self.port, self.pki = port, pki
+
+
+def test_the_example_is_a_configuration_without_variables():
+    env = {name: value for name, value in os.environ.items() if name not in ("LISTEN", "THAW_ONE", "THAW_TWO")}
+    done = subprocess.run(["haproxy", "-c", "-f", str(EXAMPLE / "haproxy.cfg")], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture

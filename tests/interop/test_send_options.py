@@ -126,6 +126,12 @@ def test_ways_in_curls_spellings(way, recorder, pki, small):
     assert sent.code == 0, sent
 
 
+@pytest.mark.parametrize("proxy", ("ftp://localhost:1", "://localhost", "httpss://user:s3cret@localhost"))
+def test_a_proxy_of_another_scheme(proxy, pki, small):
+    sent = send(pki, small, "https://localhost:9/x", "--proxy", proxy)
+    assert sent.code == 64 and "--proxy" in sent.error and "s3cret" not in sent.error, sent
+
+
 def test_a_proxy_over_tls(recorder, pki, small):
     server, proxy = recorder(), ConnectProxy()
     front = TlsFront(pki, proxy.port)
