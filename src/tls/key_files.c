@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 
@@ -395,13 +396,22 @@ static enum thaw_status blame_mismatch(const struct tls_key_pair *pair, const ch
 	return source->setting.place != NULL ? at_place(source->setting.place, err) : THAW_FAILED;
 }
 
+/* Of the oldest error of the queue: behind another one a mismatch is not the cause. */
+static bool is_mismatch(unsigned long error)
+{
+	int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
+
+	if (lib == ERR_LIB_EVP) /* an RSA key beside an EC certificate, or another pair of kinds */
+		return reason == EVP_R_DIFFERENT_KEY_TYPES;
+	return lib == ERR_LIB_X509 && (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH);
+}
+
 enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name,
 				 const struct tls_credentials_source *source, struct thaw_error *err)
 {
 	ERR_clear_error();
 	if (X509_check_private_key(pair->certificate, pair->key) != 1) {
-		int reason = ERR_GET_REASON(ERR_peek_error()); /* behind another one it is not the cause */
-		if (reason != X509_R_KEY_VALUES_MISMATCH && reason != X509_R_KEY_TYPE_MISMATCH)
+		if (!is_mismatch(ERR_peek_error()))
 			return tls_library_failure(THAW_ERR_CONFIG, name, err);
 		ERR_clear_error();
 		return blame_mismatch(pair, name, source, err);

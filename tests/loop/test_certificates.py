@@ -339,8 +339,10 @@ def test_the_second_certificate_of_a_chain_is_cut_off(files, tmp_path):
     assert f"{chain}: line {line}: the block 'CERTIFICATE'" in refused(files(certificate=chain))
 
 
-def test_the_key_of_another_certificate(files):
-    key = files.middle.with_suffix(".key")
+@pytest.mark.parametrize("kind", (None, ("rsa:2048",), ("ec", "-pkeyopt", "ec_paramgen_curve:P-384"), ("ed25519",)))
+def test_the_key_of_another_certificate(kind, files, issuer):
+    """Of the same kind, and of another: OpenSSL has other words for that."""
+    key = (issuer.new("other", key=kind) if kind else files.middle).with_suffix(".key")
     told = refused(files(certificate=files.leaf, key=key))
     assert f".yaml:6: key 'hosts[0].key': {key}: the key is not that of the certificate in {files.leaf}" in told
 
