@@ -5,12 +5,14 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
 
 import pytest
+import yaml
 from harness.gateway import binary
 from peer import LIMIT, LISTENS, Client, clients_on_both, is_running, tcp_rows, wait
 
@@ -299,6 +301,24 @@ def test_a_name_of_the_settings_is_accepted(serve, settings, tmp_path):
     for name in ("gateway.example.com:9443", "Gateway.Example.COM", "gateway.example.com.", "gateway.example.com.:9443"):
         assert get(path, "/metrics", Host=name)[0] == 200, name
     assert get(path, "/metrics", Host="evil.example")[0] == 421
+
+
+METRICS = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "METRICS.md").read_text()
+
+
+def test_the_alerts_of_the_guide_are_about_metrics_that_there_are(seen, tmp_path):
+    gateway, path = seen()
+    status, shown = get(path, "/metrics")
+    assert status == 200
+    rules = re.search(r"^```yaml\n(groups:\n.*?)^```", METRICS, re.M | re.S)[1]
+    alerts = yaml.safe_load(rules)["groups"][0]["rules"]
+    assert len(alerts) > 5 and all(alert["alert"] and alert["expr"] for alert in alerts)
+    for name in re.findall(r"\bthaw_\w+", rules):
+        assert re.search(rf"^# TYPE {name} ", shown, re.M), name
+    if shutil.which("promtool"):
+        (tmp_path / "rules.yml").write_text(rules)
+        subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"], check=True, capture_output=True, timeout=LIMIT)
+        subprocess.run(["promtool", "check", "metrics"], input=shown, text=True, check=True, capture_output=True, timeout=LIMIT)
 
 
 def test_stopping(seen):
