@@ -134,7 +134,8 @@ static void print_networks(const char *title, const struct config_networks *netw
 		(void)printf("\n");
 }
 
-static void print_access(const struct config_access *access, const char *from)
+/* of_route: it is a route's; else its host's. */
+static void print_access(const struct config_access *access, bool of_route, const char *from)
 {
 	const struct config_rate *rate = &access->rate;
 
@@ -145,7 +146,7 @@ static void print_access(const struct config_access *access, const char *from)
 	if (rate->requests > 0)
 		(void)printf("rate %llu/%s, burst %u per client address, counted for the %s\n",
 			     (unsigned long long)rate->requests, unit_of(rate), rate->burst,
-			     rate->own ? "route" : "host");
+			     of_route && rate->own ? "route" : "host");
 }
 
 static void print_route(const struct gw_preview *preview)
@@ -255,7 +256,7 @@ static void print_decision(const struct check_request *wish, const struct gw_pre
 	if (preview->found.route != NULL)
 		print_route(preview);
 	if (preview->found.access != NULL)
-		print_access(preview->found.access, wish->from);
+		print_access(preview->found.access, preview->found.route != NULL, wish->from);
 	if (preview->finding == GW_FOUND_OPTIONS)
 		(void)printf("answered by the gateway itself: 204\n");
 	if (preview->finding == GW_FOUND_PROBLEM)
@@ -345,14 +346,14 @@ static json_t *networks_json(const struct config_networks *networks)
 	return list;
 }
 
-static json_t *access_json(const struct config_access *access)
+static json_t *access_json(const struct config_access *access, bool of_route)
 {
 	const struct config_rate *rate = &access->rate;
 	json_t *limit = json_null();
 
 	if (rate->requests > 0)
 		limit = json_pack("{s:I, s:s, s:i, s:s}", "requests", (json_int_t)rate->requests, "per", unit_of(rate),
-				  "burst", (int)rate->burst, "counted_for", rate->own ? "route" : "host");
+				  "burst", (int)rate->burst, "counted_for", of_route && rate->own ? "route" : "host");
 	return json_pack("{s:o, s:o, s:o}", "allow_from", networks_json(&access->allow), "deny_from",
 			 networks_json(&access->deny), "rate", limit);
 }
@@ -374,7 +375,8 @@ static json_t *decision_json(const struct check_request *wish, const struct gw_p
 						    "upstream", upstream_of(route)));
 	}
 	if (preview->found.access != NULL)
-		(void)json_object_set_new(told, "access", access_json(preview->found.access));
+		(void)json_object_set_new(told, "access",
+					  access_json(preview->found.access, preview->found.route != NULL));
 	if (preview->finding == GW_FOUND_PROBLEM)
 		(void)json_object_set_new(told, "refused",
 					  json_pack("{s:i, s:s, s:s}", "status", (int)preview->problem_status, "reason",

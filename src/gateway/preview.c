@@ -65,7 +65,7 @@ static enum thaw_status appraise(struct gw_preview *preview, const struct gatewa
 struct sender {
 	const struct gw_preview *preview;
 	struct gw_request_ids ids;
-	char id[GW_REQUEST_ID_ROOM];
+	char id[GW_REQUEST_ID_MAX + 1];
 };
 
 static const struct tls_details *details(void *arg)
@@ -76,8 +76,10 @@ static const struct tls_details *details(void *arg)
 static const char *id(void *arg)
 {
 	struct sender *sender = arg;
+	const char *from = sender->preview->host->config->request_id_from;
 
-	gw_request_id(&sender->ids, sender->id);
+	if (sender->id[0] == '\0' && (from == NULL || !gw_request_id_take(&sender->preview->head, from, sender->id)))
+		gw_request_id(&sender->ids, sender->id);
 	return sender->id;
 }
 

@@ -37,3 +37,21 @@ bool gw_request_id_is_fit(const char *text, size_t len)
 			return false;
 	return len > 0 && len <= GW_REQUEST_ID_MAX;
 }
+
+bool gw_request_id_take(const struct http_request *head, const char *name, char id[static GW_REQUEST_ID_MAX + 1])
+{
+	const struct http_field *found = NULL;
+
+	for (size_t i = 0; i < head->field_count; i++) {
+		if (!http_span_equal_nocase(head->fields[i].name, name))
+			continue;
+		if (found != NULL)
+			return false;
+		found = &head->fields[i];
+	}
+	if (found == NULL || !gw_request_id_is_fit(found->value.at, found->value.len))
+		return false;
+	memcpy(id, found->value.at, found->value.len);
+	id[found->value.len] = '\0';
+	return true;
+}

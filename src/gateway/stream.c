@@ -100,31 +100,12 @@ void gw_stream_note(struct gw_stream *stream, const char *note)
 		stream->note = note;
 }
 
-/* One that is there twice names nothing. */
-static bool take_id(struct gw_stream *stream, const char *name)
-{
-	const struct http_field *found = NULL;
-
-	for (size_t i = 0; stream->head_len > 0 && i < stream->head.field_count; i++) {
-		const struct http_field *field = &stream->head.fields[i];
-		if (!http_span_equal_nocase(field->name, name))
-			continue;
-		if (found != NULL)
-			return false;
-		found = field;
-	}
-	if (found == NULL || !gw_request_id_is_fit(found->value.at, found->value.len))
-		return false;
-	memcpy(stream->id, found->value.at, found->value.len);
-	stream->id[found->value.len] = '\0';
-	return true;
-}
-
 const char *gw_stream_id(struct gw_stream *stream)
 {
 	const char *from = gw_conn_host(stream->conn)->config->request_id_from;
 
-	if (stream->id[0] == '\0' && (from == NULL || !take_id(stream, from)))
+	if (stream->id[0] == '\0' &&
+	    (from == NULL || stream->head_len == 0 || !gw_request_id_take(&stream->head, from, stream->id)))
 		gw_request_id(&stream->gateway->ids, stream->id);
 	return stream->id;
 }

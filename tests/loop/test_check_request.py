@@ -141,6 +141,22 @@ def test_a_body_that_is_too_large_to_be_drained(settings, client):
     assert clients[PHA]["allowed"]
 
 
+def test_the_id_that_a_request_brings_is_sent(settings):
+    more = "upstreams: { app: { servers: [ 'http://127.0.0.1:1' ] } }\n"
+    path = settings(more=more, routes="      - { path: /up, upstream: app, headers: { request: { set: { X-Id: '{request.id}' } } } }\n")
+    path.write_text(path.read_text().replace("    routes:", "    request_id_from: X-Request-Id\n    routes:"))
+    for header, taken in (("X-Request-Id: mine-1", True), ("X-Request-Id: not fit", False)):
+        sent = json.dumps(decide(path, "GET https://localhost/up", "--header", header)[0]["sent"])
+        assert sent.count("mine-1") == (2 if taken else 0), sent
+
+
+def test_what_a_rate_counts_for(settings):
+    path = settings(routes="      - { path: /own, rate: 3/s, upstream: builtin:sink }\n")
+    path.write_text(path.read_text().replace("    routes:", "    rate: 7/s\n    routes:"))
+    for target, counted_for in (("/x", "host"), ("/own", "route"), ("/a/../own", "host")):
+        assert decide(path, f"GET https://localhost{target}")[0]["access"]["rate"]["counted_for"] == counted_for, target
+
+
 def test_a_spelling_of_a_route_that_asks_gets_that_route(settings):
     """As on a connection: some services take /LATE for /late."""
     decision, _ = decide(settings(), "GET https://localhost/LATE")
