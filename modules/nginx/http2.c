@@ -15,6 +15,16 @@ static ngx_int_t on_sent(ngx_http_v2_connection_t *h2c, ngx_http_v2_out_frame_t 
 	return NGX_OK;
 }
 
+/* nginx's own ngx_http_v2_write_uint32() stores to addresses that are not aligned. */
+static u_char *put_uint32(u_char *at, uint32_t value)
+{
+	int shift;
+
+	for (shift = 24; shift >= 0; shift -= 8)
+		*at++ = (u_char)(value >> shift);
+	return at;
+}
+
 /* nginx keeps its own maker of frames to itself. */
 static ngx_http_v2_out_frame_t *new_reset(ngx_http_v2_connection_t *h2c, ngx_uint_t stream_id)
 {
@@ -25,10 +35,10 @@ static ngx_http_v2_out_frame_t *new_reset(ngx_http_v2_connection_t *h2c, ngx_uin
 
 	if (frame == NULL || chain == NULL || buf == NULL)
 		return NULL;
-	buf->last = ngx_http_v2_write_len_and_type(buf->last, RST_STREAM_LEN, NGX_HTTP_V2_RST_STREAM_FRAME);
+	buf->last = put_uint32(buf->last, RST_STREAM_LEN << 8 | NGX_HTTP_V2_RST_STREAM_FRAME);
 	*buf->last++ = NGX_HTTP_V2_NO_FLAG;
-	buf->last = ngx_http_v2_write_sid(buf->last, stream_id);
-	buf->last = ngx_http_v2_write_uint32(buf->last, HTTP_1_1_REQUIRED);
+	buf->last = put_uint32(buf->last, (uint32_t)stream_id);
+	buf->last = put_uint32(buf->last, HTTP_1_1_REQUIRED);
 	buf->last_buf = 1;
 	chain->buf = buf;
 	chain->next = NULL;

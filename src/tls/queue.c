@@ -106,7 +106,8 @@ static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 		return 1;
 	case BIO_CTRL_WPENDING:
 		return (long)buffer_left(&hold->held) + BIO_wpending(next);
-	case CTRL_SET_KTLS_SEND: /* what is held would be encrypted once more */
+	case CTRL_SET_KTLS_SEND:     /* what is held would be encrypted once more */
+	case BIO_CTRL_GET_KTLS_SEND: /* so it never does; each SSL_write() asks several times */
 	case BIO_CTRL_DUP:
 		return 0;
 	default:

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,8 @@ static void take_message(struct tls_session *session, int content_type, const vo
 		tls_records_stop(&session->records, ssl);
 }
 
+static atomic_bool shown_anywhere; /* never unset: it only spares work */
+
 /*
  * The message callback is the only witness of each step of an exchange: info_callback's HANDSHAKE_DONE never fires for
  * post-handshake authentication and fires early on TLS 1.2, and it does not see records. OpenSSL has no getter for it,
@@ -127,9 +130,11 @@ static void take_message(struct tls_session *session, int content_type, const vo
  */
 static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
 {
-	struct tls_session *session = tls_session_of(ssl);
-
 	(void)arg;
+	/* Each record that is written has two such calls. */
+	if (outbound && content_type >= SSL3_RT_HEADER && !atomic_load_explicit(&shown_anywhere, memory_order_relaxed))
+		return;
+	struct tls_session *session = tls_session_of(ssl);
 	if (session == NULL)
 		return;
 	if (outbound)
@@ -188,6 +193,8 @@ struct tls_session *tls_session_new(struct ssl_st *ssl)
 
 void tls_session_show_messages(struct tls_session *session, thaw_msg_fn *fn, void *arg)
 {
+	if (fn != NULL)
+		atomic_store(&shown_anywhere, true);
 	session->shown = fn;
 	session->shown_arg = arg;
 }

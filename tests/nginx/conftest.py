@@ -21,6 +21,25 @@ from server import Nginx
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+def pytest_addoption(parser):
+    try:
+        parser.addoption("--full", action="store_true", help="also what takes minutes: all that browsers do")
+    except ValueError:
+        pass  # tests/interop has it, too
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: takes minutes; run with --full only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--full"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
 class Payload:
     def __init__(self, path, size, sha256):
         self.path, self.size, self.sha256 = path, size, sha256

@@ -114,8 +114,10 @@ def test_early_data_is_425(nginx, tmp_path):
     subprocess.run([*s_client, "-sess_out", session], input=request("/?ticket"), capture_output=True, check=True)
     assert early("/?not-asked").startswith(b"HTTP/1.1 200 ")
     assert one.record("/?not-asked")["reused"] == "r"
-    assert early("/late?asked").startswith(b"HTTP/1.1 425 ")
-    assert one.record("/late?asked")["verdict"] == ""
+    early("/late?asked")
+    record = one.record("/late?asked")
+    # Where the client's Finished has come before nginx looks at the request, it may be asked: it has no certificate.
+    assert (record["status"], record["verdict"]) in ((425, ""), (403, "declined"))
 
 
 def _has_http3():

@@ -55,6 +55,8 @@ class ChromiumThatAsks(ChromiumWithStore):
 class Firefox:
     """Driven by Marionette, its own protocol: JSON with its length before it, on a port of loopback."""
 
+    ARGUMENTS = ()
+
     def __init__(self, folder, pki, identity):
         profile = folder / "profile"
         make_store(profile, pki, identity)
@@ -74,7 +76,7 @@ class Firefox:
         program = shutil.which("firefox-esr") or shutil.which("firefox")
         assert program, "no Firefox: script/setup installs it"
         self.process = subprocess.Popen(
-            [program, "--headless", "--no-remote", "--marionette", "--profile", str(profile), "about:blank"],
+            [program, "--headless", "--no-remote", "--marionette", "--profile", str(profile), *self.ARGUMENTS, "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
             env={**os.environ, "HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"},
         )  # fmt: skip
