@@ -76,8 +76,8 @@ config_read_fn config_read_mapping, config_read_list, config_read_named_list, co
 
 /* value.c */
 config_read_fn config_read_bool, config_read_switch, config_read_word, config_read_number, config_read_percent,
-	config_read_size, config_read_duration, config_read_file, config_read_key, config_read_host_key,
-	config_read_optional_file, config_read_access_log, config_read_upstream;
+	config_read_size, config_read_duration, config_read_file, config_read_key, config_read_optional_file,
+	config_read_access_log, config_read_upstream;
 extern const struct config_word config_when_words[]; /* enum config_when, and config_when_name() */
 /* Replaces the string at *into by a copy. */
 enum thaw_status config_set_text(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;

@@ -394,7 +394,7 @@ static const struct config_rule host_rules[] = {
 	 .text = "PEM: the private key of the certificate; or a `pkcs11:` URI (RFC 7512) of a key on a token or HSM, "
 		 "RSA "
 		 "or EC, which only the signer process opens.",
-	 .read = config_read_host_key,
+	 .read = config_read_key,
 	 .offset = AT(key),
 	 .required = true,
 	 .allowed = "a PEM file with the certificate's private key, or a pkcs11: URI"},

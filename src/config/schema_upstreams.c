@@ -36,13 +36,15 @@ static const struct config_rule upstream_tls_rules[] = {
 	 .allowed = "a PEM file with the gateway's own certificate and its chain"},
 	{.key = "key",
 	 .preset = "(none)",
-	 .text = "PEM: the private key of that certificate.",
+	 .text = "PEM: the private key of that certificate; or a `pkcs11:` URI (RFC 7512) of a key on a token or HSM, "
+		 "RSA "
+		 "or EC, which only the signer process opens.",
 	 .read = config_read_key,
 	 .offset = AT(tls.key),
-	 .allowed = "a PEM file with that certificate's private key"},
+	 .allowed = "a PEM file with that certificate's private key, or a pkcs11: URI"},
 	{.key = "key_passphrase",
 	 .preset = "(none)",
-	 .text = "Where the pass phrase of an encrypted `key` is.",
+	 .text = "Where the pass phrase of an encrypted `key`, or the token's PIN, is.",
 	 .read = config_read_mapping,
 	 .offset = 0,
 	 .table = &upstream_passphrase_table},

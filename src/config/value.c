@@ -298,17 +298,6 @@ enum thaw_status config_read_key(const struct config_at *at, const struct config
 	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
 		return THAW_FAILED;
 	if (strncmp(scalar.text, "pkcs11:", strlen("pkcs11:")) == 0)
-		return config_refuse(at, "a pkcs11: URI is allowed for a host's key, not here; allowed: %s",
-				     rule->allowed);
-	return set_input(at, into, &scalar);
-}
-
-enum thaw_status config_read_host_key(const struct config_at *at, const struct config_rule *rule, void *into)
-{
-	struct config_scalar scalar;
-	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
-		return THAW_FAILED;
-	if (strncmp(scalar.text, "pkcs11:", strlen("pkcs11:")) == 0)
 		return config_set_text(at, into, scalar.text, scalar.len);
 	return set_input(at, into, &scalar);
 }

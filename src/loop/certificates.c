@@ -65,7 +65,7 @@ static void walk_upstream(const struct config_upstream *upstream, struct walk *w
 	if (walk->chain != NULL && upstream->tls.certificate != NULL &&
 	    strncmp(upstream->tls.certificate, "pkcs11:", 7) != 0)
 		walk->chain(walk, upstream->tls.certificate_place, upstream->tls.certificate, NULL);
-	if (walk->key != NULL && upstream->tls.key != NULL)
+	if (walk->key != NULL && upstream->tls.key != NULL && strncmp(upstream->tls.key, "pkcs11:", 7) != 0)
 		walk->key(walk, upstream->tls.key_place, upstream->tls.key);
 }
 

@@ -91,8 +91,14 @@ static enum thaw_status shake(struct gw_leg *leg)
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	char text[PLACE_TEXT];
 
+	if (!pool_tls_may_sign(leg->group->pool->setup.tls)) { /* in the next turn: the socket can be written */
+		leg_watch_events(leg, EV_WRITE);
+		arm(leg);
+		return THAW_WANT_READ;
+	}
 	tls_client_step(leg->tls);
 	enum thaw_status status = tls_client_handshake(leg->tls, &err);
+	const char *not_signed = pool_tls_unsigned(leg->group->pool->setup.tls);
 
 	switch (status) {
 	case THAW_OK:
@@ -109,6 +115,10 @@ static enum thaw_status shake(struct gw_leg *leg)
 	case THAW_FAILED:
 		break;
 	}
+	leg->blameless = not_signed != NULL; /* the server is not marked down for our own key */
+	if (not_signed != NULL)
+		return error_set(&leg->err, THAW_ERR_SYSTEM, "TLS with %s: no signature: %s", place(leg, text),
+				 not_signed);
 	return error_set(&leg->err, THAW_ERR_PEER, "TLS with %s: %s", place(leg, text),
 			 err.cls != THAW_ERR_NONE ? err.text : "the connection was closed");
 }

@@ -27,6 +27,15 @@ struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *e
 void pool_tls_free(struct pool_tls **tls);
 
 /* Of one upstream; NULL: it has no https server. */
+/*
+ * Of client keys on tokens. After fork: this process's socket to the signer (tls/signer.h); borrowed. Whether a
+ * handshake that may need a signature can go on in this turn of the event loop. Why the last signature was not made,
+ * and forgets it; NULL: it was.
+ */
+void pool_tls_use_signer(const struct pool_tls *tls, int fd);
+bool pool_tls_may_sign(const struct pool_tls *tls);
+const char *pool_tls_unsigned(const struct pool_tls *tls);
+
 struct tls_client_context *pool_tls_of(const struct pool_tls *tls, size_t upstream);
 
 struct pool_setup {

@@ -15,15 +15,28 @@
 #include "loop/privileges.h"
 #include "tls/signer.h"
 
-static bool is_on_token(const struct config_host *host)
+static bool is_on_token(const char *key)
 {
-	return host->key != NULL && strncmp(host->key, "pkcs11:", strlen("pkcs11:")) == 0;
+	return key != NULL && strncmp(key, "pkcs11:", strlen("pkcs11:")) == 0;
+}
+
+/* Whether it presents a certificate whose key is on a token. */
+static bool upstream_needs(const struct config_upstream *upstream)
+{
+	bool tls = false;
+
+	for (size_t i = 0; i < upstream->server_count; i++)
+		tls = tls || upstream->servers[i].tls;
+	return tls && upstream->tls.certificate != NULL && is_on_token(upstream->tls.key);
 }
 
 bool signer_is_needed(const struct config *config)
 {
 	for (size_t i = 0; i < config->host_count; i++)
-		if (is_on_token(&config->hosts[i]))
+		if (is_on_token(config->hosts[i].key))
+			return true;
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (upstream_needs(&config->upstreams[i]))
 			return true;
 	return false;
 }
@@ -74,26 +87,43 @@ int signer_links_of_worker(struct signer_links *links, unsigned worker)
 
 /* ---- the keys ---- */
 
+static struct tls_credentials_source source_of_host(const struct config_host *host)
+{
+	if (!is_on_token(host->key))
+		return (struct tls_credentials_source){.key = NULL};
+	return (struct tls_credentials_source){.certificate = host->certificate,
+					       .key = host->key,
+					       .setting = {.pass_phrase = host->key_passphrase,
+							   .place = host->key_place,
+							   .certificate_place = host->certificate_place}};
+}
+
+static struct tls_credentials_source source_of_upstream(const struct config_upstream *upstream)
+{
+	if (!upstream_needs(upstream))
+		return (struct tls_credentials_source){.key = NULL};
+	return (struct tls_credentials_source){.certificate = upstream->tls.certificate,
+					       .key = upstream->tls.key,
+					       .setting = {.pass_phrase = upstream->tls.key_passphrase,
+							   .place = upstream->tls.key_place,
+							   .certificate_place = upstream->tls.certificate_place}};
+}
+
 struct tls_signer *signer_keys(const struct config *config, struct thaw_error *err)
 {
-	struct tls_credentials_source *sources = calloc(config->host_count, sizeof(*sources));
+	size_t count = config->host_count + config->upstream_count;
+	struct tls_credentials_source *sources = calloc(count, sizeof(*sources));
 	struct tls_signer *keys = NULL;
 
 	if (sources == NULL) {
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return NULL;
 	}
-	for (size_t i = 0; i < config->host_count; i++) {
-		const struct config_host *host = &config->hosts[i];
-		if (is_on_token(host))
-			sources[i] = (struct tls_credentials_source){
-				.certificate = host->certificate,
-				.key = host->key,
-				.setting = {.pass_phrase = host->key_passphrase,
-					    .place = host->key_place,
-					    .certificate_place = host->certificate_place}};
-	}
-	keys = tls_signer_new(sources, config->host_count, err);
+	for (size_t i = 0; i < config->host_count; i++)
+		sources[i] = source_of_host(&config->hosts[i]);
+	for (size_t i = 0; i < config->upstream_count; i++)
+		sources[config->host_count + i] = source_of_upstream(&config->upstreams[i]);
+	keys = tls_signer_new(sources, count, err);
 	free(sources);
 	return keys;
 }

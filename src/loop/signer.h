@@ -23,7 +23,7 @@ struct signer_links {
 	int (*ends)[2];
 };
 
-/* Whether a host's key is on a token: else there is no signer. */
+/* Whether a host's key, or one of Thaw's own for an upstream, is on a token: else there is no signer. */
 bool signer_is_needed(const struct config *config);
 
 /* False: errno tells. */

@@ -309,6 +309,7 @@ static bool start(struct worker *w)
 	struct connections_limits limits = acceptor_limits(setup, room);
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	gateway_set_signer(setup->gateway, setup->signer);
+	pool_tls_use_signer(setup->upstream_tls, setup->signer);
 	if (thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &w->env.store, &err) !=
 		    THAW_OK ||
 	    w->loop == NULL ||

@@ -46,8 +46,7 @@ int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
 		return SSL_CLIENT_HELLO_ERROR;
 	}
 	/* A renegotiation is not put off: each connection has few of them. */
-	if (link->server->hosts[link->host].remote && SSL_get_finished(ssl, NULL, 0) == 0 &&
-	    !tls_remote_may_wait(link->server->remote))
+	if (link->server->hosts[link->host].remote && SSL_get_finished(ssl, NULL, 0) == 0 && !tls_remote_may_wait())
 		return SSL_CLIENT_HELLO_RETRY;
 	return thaw_ctx_client_hello(ssl, alert, arg);
 }

@@ -92,6 +92,28 @@ struct tls_credentials *tls_credentials_new(const struct tls_credentials_source 
 	return NULL;
 }
 
+struct tls_credentials *tls_credentials_of_key(const struct tls_credentials_source *source, tls_key_maker *make,
+					       void *arg, struct thaw_error *err)
+{
+	struct tls_credentials *credentials = calloc(1, sizeof(*credentials));
+	const struct tls_secret nobody = {.ask = NULL};
+	struct thaw_error why = {.cls = THAW_ERR_NONE};
+
+	if (credentials != NULL)
+		credentials->name = strdup(source->certificate);
+	if (credentials == NULL || credentials->name == NULL)
+		(void)error_set(&why, THAW_ERR_RESOURCE, "out of memory");
+	else if (key_files_certificate(&credentials->pair, source->certificate, &nobody,
+				       source->setting.certificate_place, &why) == THAW_OK)
+		credentials->pair.key = make(arg, credentials->pair.certificate, &why);
+	ERR_clear_error();
+	if (why.cls == THAW_ERR_NONE)
+		return credentials;
+	(void)error_set(err, why.cls, "%s", why.text);
+	tls_credentials_free(&credentials);
+	return NULL;
+}
+
 void tls_credentials_free(struct tls_credentials **credentials)
 {
 	struct tls_credentials *gone = *credentials;

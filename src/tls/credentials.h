@@ -10,7 +10,9 @@
 
 #define TLS_SECRET_MAX 1024 /* bytes of a pass phrase or a PIN, with its NUL */
 
+struct evp_pkey_st;
 struct ssl_ctx_st;
+struct x509_st;
 struct tls_credentials;
 
 /* Who is asked for pass phrases and PINs. ask NULL: nobody, so that one that is needed is an error. */
@@ -41,6 +43,14 @@ struct tls_credentials_source {
 
 /* NULL with *err set, whose text begins with the file or URI that it is about. */
 struct tls_credentials *tls_credentials_new(const struct tls_credentials_source *source, struct thaw_error *err);
+
+/*
+ * The same for a key that is elsewhere: certificate is a PEM file, and make gives the key for it, which becomes the
+ * credentials'; NULL with *err set. No secret is asked for.
+ */
+typedef struct evp_pkey_st *tls_key_maker(void *arg, const struct x509_st *certificate, struct thaw_error *err);
+struct tls_credentials *tls_credentials_of_key(const struct tls_credentials_source *source, tls_key_maker *make,
+					       void *arg, struct thaw_error *err);
 
 /* After all contexts that use them: a token's key lives no longer than its token's module. */
 void tls_credentials_free(struct tls_credentials **credentials);

@@ -25,8 +25,6 @@
 struct tls_remote {
 	int fd;              /* -1: none */
 	uint64_t next_id;    /* begins anywhere: answers to a worker that had this socket before are not taken */
-	uint64_t retry_ms;   /* no signature is asked for before */
-	uint64_t spent_ms;   /* on signatures, in this turn */
 	const char *failure; /* of the last one; static */
 };
 
@@ -41,6 +39,12 @@ static struct {
 	EVP_PKEY_METHOD *rsa, *ec;
 	int index; /* of a key's struct binding */
 } own;
+
+/* Of this process, which waits for one signature at a time, whoever's it is. */
+static struct {
+	uint64_t retry_ms; /* no signature is asked for before */
+	uint64_t spent_ms; /* on signatures, in this turn */
+} waits;
 
 /* ---- asking ---- */
 
@@ -80,8 +84,8 @@ static bool exchange(struct tls_remote *remote, struct sign_request *request, st
 		send(remote->fd, request, sizeof(*request), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*request) &&
 		wait_for_answer(remote, request, answer);
 	uint64_t end_ms = clock_now_ms();
-	remote->spent_ms += end_ms - begin_ms;
-	remote->retry_ms = answered ? 0 : end_ms + TLS_SIGN_MS;
+	waits.spent_ms += end_ms - begin_ms;
+	waits.retry_ms = answered ? 0 : end_ms + TLS_SIGN_MS;
 	return answered;
 }
 
@@ -91,7 +95,7 @@ static bool ask(struct tls_remote *remote, struct sign_request *request, unsigne
 
 	if (remote->fd < 0)
 		return fail(remote, "there is no signer process");
-	if (clock_now_ms() < remote->retry_ms)
+	if (clock_now_ms() < waits.retry_ms)
 		return fail(remote, "the signer process did not answer in time shortly before");
 	if (!exchange(remote, request, &answer))
 		return fail(remote, "the signer process did not answer in time");
@@ -238,20 +242,20 @@ void tls_remote_free(struct tls_remote **remote)
 void tls_remote_use(struct tls_remote *remote, int fd)
 {
 	remote->fd = fd;
-	remote->retry_ms = 0;
+	waits.retry_ms = 0;
 	if (RAND_bytes((unsigned char *)&remote->next_id, sizeof(remote->next_id)) != 1)
 		remote->fd = -1; /* no handshake succeeds then, either */
 	ERR_clear_error();
 }
 
-void tls_remote_turn(struct tls_remote *remote)
+void tls_remote_turn(void)
 {
-	remote->spent_ms = 0;
+	waits.spent_ms = 0;
 }
 
-bool tls_remote_may_wait(const struct tls_remote *remote)
+bool tls_remote_may_wait(void)
 {
-	return remote->spent_ms < TLS_SIGN_SHARE_MS;
+	return waits.spent_ms < TLS_SIGN_SHARE_MS;
 }
 
 const char *tls_remote_failure(struct tls_remote *remote)

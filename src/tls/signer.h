@@ -26,10 +26,10 @@ struct x509_st;
 struct tls_signer;
 
 /*
- * One source a host, in their order; key NULL: a host whose key is not on a token. Borrowed. Certificates and
- * files with PINs are read now, and the tokens opened by tls_signer_open(), once: in the process that serves, for a
- * token's module does not survive fork(). NULL, or THAW_FAILED, with *err set; its text names the setting. The PINs
- * stay in memory: some cards ask at each signature.
+ * One source for each host and then for each upstream, in their order; key NULL: it is not on a token. Borrowed.
+ * Certificates and files with PINs are read now, and the tokens opened by tls_signer_open(), once: in the process that
+ * serves, for a token's module does not survive fork(). NULL, or THAW_FAILED, with *err set; its text names the
+ * setting. The PINs stay in memory: some cards ask at each signature.
  */
 struct tls_signer *tls_signer_new(const struct tls_credentials_source *sources, size_t count, struct thaw_error *err);
 enum thaw_status tls_signer_open(struct tls_signer *signer, struct thaw_error *err) THAW_MUST_CHECK;
@@ -55,10 +55,10 @@ void tls_remote_use(struct tls_remote *remote, int fd);
  * held up by no more than that and one signature.
  */
 #define TLS_SIGN_SHARE_MS 10
-void tls_remote_turn(struct tls_remote *remote);
-bool tls_remote_may_wait(const struct tls_remote *remote);
+void tls_remote_turn(void);
+bool tls_remote_may_wait(void);
 
-/* A key for the host of that number, with the certificate's public half. The caller frees it. NULL with *err set. */
+/* A key for the source of that number, with the certificate's public half. The caller frees it. NULL with *err set. */
 struct evp_pkey_st *tls_remote_key(struct tls_remote *remote, const struct x509_st *certificate, size_t host,
 				   struct thaw_error *err);
 

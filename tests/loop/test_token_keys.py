@@ -1,5 +1,7 @@
 """Hosts whose key is on a token: the signer process alone has it."""
 
+import http.client
+import json
 import os
 import pathlib
 import shutil
@@ -312,3 +314,81 @@ def test_the_signer_is_the_user_and_the_pin_is_roots(serve, with_token, token, o
     assert Client(gateway).get_json()["path"] == "/"
     (signer,) = signers(gateway)
     is_the_user(signer)
+
+
+# ---- keys of Thaw's own, for upstreams ----
+
+
+@pytest.fixture
+def asking(serve, settings, pki, tmp_path):
+    """A service that asks for a certificate in the handshake, and tells which one it got."""
+    path = settings(workers=1, path=tmp_path / "asking.yaml")
+    path.write_text(path.read_text().replace("{ path: /, ", "{ path: /, client_certificate: { when: handshake, require: false }, "))
+    return serve("-c", path)
+
+
+@pytest.fixture
+def to_asking(asking, settings, pki, token, tmp_path):
+    """to_asking(...): a configuration whose upstream is that service, with Thaw's own key for it on the token."""
+    token.key(pki / "client.key", label="client", ident="05")
+
+    def write(query=MINE, **changes):
+        folder = str(pki).replace("'", "''")
+        own = f"certificate: '{folder}/client.pem', key: 'pkcs11:token=thaw;object=client{query}', key_passphrase: {{ file: '{token.pin}' }}"
+        more = changes.pop("more", "") + (
+            f"upstreams:\n  app: {{ servers: [ 'https://localhost:{asking.port}' ], tls: {{ ca: '{folder}/ca.pem', {own} }} }}\n")
+        path = settings(more=more, **changes)
+        path.write_text(path.read_text().replace("{ path: /, upstream: builtin:inspect }", "{ path: /, upstream: app }"))
+        return path
+
+    return write
+
+
+def subject(gateway):
+    """Of Thaw's certificate, as the service saw it; None: it was not reached."""
+    status, body = fetch(gateway)
+    return json.loads(body)["certificate"]["subject"] if status == 200 else None
+
+
+def fetch(gateway):
+    context = ssl._create_unverified_context()
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=LIMIT)
+    connection.request("GET", "/")
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_an_upstream_s_client_key_on_a_token(serve, to_asking):
+    gateway = serve("-c", to_asking(workers=2))
+    assert subject(gateway) == "CN=Thaw Demo Client"
+    (signer,) = signers(gateway)
+    assert "softhsm" in pathlib.Path(f"/proc/{signer}/maps").read_text()
+    for pid in [gateway.process.pid, *workers(gateway)]:
+        assert "softhsm" not in pathlib.Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_an_upstream_is_reached_again_once_the_signer_is_replaced(serve, to_asking):
+    gateway = serve("-c", to_asking(workers=1))
+    (victim,) = signers(gateway)
+    os.kill(victim, signal.SIGKILL)
+    wait("another one", lambda: signers(gateway) not in ([], [victim]))
+    wait("a response", lambda: subject(gateway) == "CN=Thaw Demo Client")
+
+
+@pytest.mark.parametrize("verb", ("check", "serve"))
+def test_an_upstream_s_key_that_cannot_be_opened_is_refused_with_its_place(to_asking, token, verb):
+    path = to_asking(workers=1)
+    assert run([str(binary()), "check", "-c", str(path)], LIMIT)[0] == 0
+    token.pin.write_text("0000\n")
+    code, _, err, late = run([str(binary()), verb, "-c", str(path)], LIMIT)
+    assert (code, late) == (EX_CONFIG, False), err
+    assert b"key 'upstreams.app.tls.key': " in err and b"the PIN is wrong" in err, err
+
+
+def test_a_token_that_does_not_answer_does_not_mark_the_upstream_down(serve, to_asking, slow_module, slow):  # noqa: F811
+    """The server is not to blame: no mark, and the reason is in the log."""
+    slow(SIGN_MS=3000)
+    gateway = serve("-c", to_asking(workers=1, query=f"?module-path={slow_module}"))
+    assert fetch(gateway)[0] in (502, 503)
+    assert gateway.wait_messages("no signature: the signer process did not answer in time")
+    assert not [m for m in gateway.messages if "marked down" in m or " rests " in m], gateway.messages

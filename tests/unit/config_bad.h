@@ -230,11 +230,9 @@ static const struct bad {
 	{END("log: {}\n"
 	     "log: {}\n"),
 	 "9: key 'log': this key is there twice, first in line 8; delete one of them"},
-	/* for hosts' keys only */
-	{END("upstreams: { a: { servers: [ https://a.example ], tls: { certificate: c, key: 'pkcs11:object=k' } } }\n"),
-	 "8: key 'upstreams.a.tls.key': a pkcs11: URI is allowed for a host's key, not here; allowed: a PEM file with "
-	 "that "
-	 "certificate's private key"},
+	{END("upstreams: { a: { servers: [ https://a.example ], tls: { certificate: c, key: [] } } }\n"),
+	 "8: key 'upstreams.a.tls.key': a list is not allowed here; allowed: a PEM file with that certificate's "
+	 "private key, or a pkcs11: URI"},
 	/* missing keys */
 	{"hosts:\n"
 	 "- certificate: c\n"

@@ -198,9 +198,9 @@ static void after_a_wait_in_vain_nobody_waits_again_at_once(void **state)
 	assert_false(sign_and_verify(worker.keys[EC_HOST], worker.certificates[EC_HOST], EVP_sha256(), 0));
 	assert_string_equal(tls_remote_failure(worker.remote), "the signer process did not answer in time");
 	assert_null(tls_remote_failure(worker.remote));
-	assert_false(tls_remote_may_wait(worker.remote)); /* not in this turn */
-	tls_remote_turn(worker.remote);
-	assert_true(tls_remote_may_wait(worker.remote));
+	assert_false(tls_remote_may_wait()); /* not in this turn */
+	tls_remote_turn();
+	assert_true(tls_remote_may_wait());
 	assert_int_equal(recv(worker.ends[1], &request, sizeof(request), MSG_DONTWAIT), sizeof(request));
 	assert_true(request.until_ms <= clock_now_ms());
 	assert_false(sign_and_verify(worker.keys[EC_HOST], worker.certificates[EC_HOST], EVP_sha256(), 0));
