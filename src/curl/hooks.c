@@ -1,4 +1,4 @@
-/* What libcurl calls: for a socket, for a TLS context, before a request. */
+/* The callbacks for libcurl: for a socket, for a TLS context, before a request. */
 #include <string.h>
 #include <unistd.h>
 
@@ -7,10 +7,10 @@
 #include "curl/helper_inside.h"
 
 #define LOGINS_MAX       5
-#define REDIRECTIONS_MAX 30    /* as CURLOPT_MAXREDIRS has it since libcurl 8.3 */
+#define REDIRECTIONS_MAX 30    /* the default of CURLOPT_MAXREDIRS since libcurl 8.3 */
 #define RECORD_MAX       16384 /* RFC 8446 5.1 */
 
-/* The filter waits only while bytes of ours are stuck. */
+/* The filter BIO only has to wait while bytes are still unsent. */
 static bool on_tick(void *arg)
 {
 	return helper_watch(arg, HELPER_OURS);
@@ -51,7 +51,7 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
-/* Bytes that were on their way are forgotten with it, also if the connection was reset. */
+/* Bytes that were still in the buffers are dropped, also if the connection was reset. */
 static int on_close(void *arg, curl_socket_t fd)
 {
 	thaw_curl *helper = arg;
@@ -102,8 +102,8 @@ bool helper_has_excess(const thaw_curl *helper)
 				      : socket_has_bytes(helper_connected_socket(helper));
 }
 
-/* Whether another request of a perform is the next step of a login, or of a redirection that the caller lets libcurl
- * follow. A server may go on for ever with either. */
+/* Whether a further request of a perform is the next step of a login, or of a redirect that the caller lets libcurl
+ * follow. Their number is limited, since a server may continue with either for ever. */
 static enum thaw_curl_refusal judge_next(thaw_curl *helper, bool elsewhere)
 {
 	long status = 0;
@@ -121,8 +121,9 @@ static enum thaw_curl_refusal judge_next(thaw_curl *helper, bool elsewhere)
 }
 
 /*
- * Before a request's first byte. libcurl repeats one by itself when a connection that it took from its pool turns out
- * to be dead, or for a 417: whether that is safe is the caller's to decide, so the second is refused.
+ * Called before the first byte of a request. libcurl repeats a request on its own if a connection from its pool
+ * turns out to be closed, and after a 417. Only the caller can know whether that is safe, so the second request is
+ * refused.
  */
 static int on_request(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
@@ -134,7 +135,7 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 		helper->refused = judge_next(helper, elsewhere);
 	} else if (helper->pin == PIN_PRIMED) {
 		bool excess = !elsewhere && helper_has_excess(helper);
-		helper->head_has_body = excess && !helper->kept; /* else it is a 408, say */
+		helper->head_has_body = excess && !helper->kept; /* otherwise it is, for example, a 408 */
 		helper->refused = elsewhere || excess ? THAW_CURL_LOST : THAW_CURL_NOT_REFUSED;
 	}
 	if (helper->refused == THAW_CURL_LOST)
@@ -146,7 +147,7 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 	return CURL_PREREQFUNC_OK;
 }
 
-/* Nothing of a helper that is not to be may be left in a handle that its owner goes on to use. */
+/* Removes everything from a handle that its owner continues to use. */
 static void give_back(CURL *easy)
 {
 	(void)curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
@@ -168,7 +169,7 @@ bool helper_take_over(thaw_curl *helper)
 		  curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, helper) == CURLE_OK &&
 		  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK &&
 		  curl_easy_setopt(easy, CURLOPT_PREREQDATA, helper) == CURLE_OK &&
-		  /* one record a call into libcurl, which so waits for one at most */
+		  /* one record per call of libcurl, so that each call waits for one record at most */
 		  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)RECORD_MAX) == CURLE_OK &&
 		  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
 

@@ -1,4 +1,4 @@
-/* Priming: a HEAD on a new connection, which then is the only one that the upload may take. */
+/* Priming: sends a HEAD on a new connection, which is then the only one that the upload may use. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,10 +7,10 @@
 #include "base/sized.h"
 #include "curl/helper_inside.h"
 
-#define SETTLE_MS    100 /* without a message of TLS after the response to the HEAD */
-#define SETTLE_TURNS 8   /* such messages that are waited for */
+#define SETTLE_MS    100 /* stop waiting after this time without a TLS message after the response to the HEAD */
+#define SETTLE_TURNS 8   /* maximum number of such messages */
 
-/* Closes what is in the pool, so that the next request has a connection of its own. */
+/* Closes the pooled connections, so that the next request opens a new one. */
 static enum thaw_status empty_pool(thaw_curl *helper, struct thaw_error *err)
 {
 	(void)curl_easy_setopt(helper->easy, CURLOPT_SHARE, NULL);
@@ -44,8 +44,8 @@ static int on_wait(void *arg, curl_off_t down, curl_off_t of_down, curl_off_t up
 	return 0;
 }
 
-/* The caller's handle once more, but for a HEAD: nothing of its body, its methods and its callbacks is left. Its
- * connection is a new one, and behind it the only one in the pool. */
+/* A copy of the caller's handle for a HEAD, without its body, methods and callbacks. It opens a new connection,
+ * which is then the only one in the pool. */
 static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZE])
 {
 	CURL *head = curl_easy_duphandle(helper->easy);
@@ -55,7 +55,8 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 	bool ok = curl_easy_setopt(head, CURLOPT_SHARE, helper->share) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
-		  curl_easy_setopt(head, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK && /* it would end with it */
+		  curl_easy_setopt(head, CURLOPT_SSL_SESSIONID_CACHE, 0L) ==
+			  CURLE_OK && /* the cache would be freed with this handle */
 		  curl_easy_setopt(head, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
 		  curl_easy_setopt(head, CURLOPT_NOBODY, 1L) == CURLE_OK &&
@@ -79,7 +80,7 @@ static CURL *make_head(const thaw_curl *helper, char error[static CURL_ERROR_SIZ
 	return head;
 }
 
-/* Whether the connection of an answered HEAD is still there, and which it is. */
+/* Whether the connection of the completed HEAD is still open, and its addresses. */
 static bool find_ends(CURL *head, struct ends *ends)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
@@ -133,9 +134,9 @@ static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *err
 }
 
 /*
- * An ask that follows the response to the HEAD comes a moment later. libcurl 8.14 takes a connection on which something
- * is to be read for a broken one and opens another, so it is answered here, and the tickets after it are read. False:
- * there is more than TLS's own messages.
+ * A server may ask shortly after its response to the HEAD. libcurl 8.14 treats a pooled connection with unread data
+ * as broken and opens another, so the ask is answered and the following tickets are read here. False: the data is
+ * not just TLS messages.
  */
 static bool settle(const thaw_curl *helper)
 {

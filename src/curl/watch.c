@@ -1,4 +1,4 @@
-/* Time, which is the peer's or our own, and what moves. */
+/* Measures the peer's time, our own time, and progress. */
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -49,7 +49,7 @@ int helper_connected_socket(const thaw_curl *helper)
 	return -1;
 }
 
-/* Without TLS libcurl's own counts do. */
+/* Without TLS libcurl's counters are enough. */
 static uint64_t moved_plainly(const thaw_curl *helper)
 {
 	curl_off_t up = 0, down = 0;
@@ -79,7 +79,7 @@ bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 	bool anew = turn != helper->turn || turn == HELPER_NOBODY || moved < helper->moved || helper->begins;
 	if (anew || (moved != helper->moved && turn == HELPER_OURS)) {
 		begin_turn(helper, moved, limit_ms, now);
-	} else if (moved != helper->moved) { /* a response that trickles is no progress */
+	} else if (moved != helper->moved) { /* a response that trickles is not progress */
 		pace_progress(&helper->pace, moved - helper->moved, now);
 		helper->moved = moved;
 		helper->moved_at_ms = now;
@@ -111,7 +111,7 @@ uint64_t helper_unsent(const thaw_curl *helper)
 {
 	if (helper->filter == NULL)
 		return socket_unsent(helper->closes ? helper->closing : helper_connected_socket(helper));
-	/* A filter whose TLS is over knows no socket any more. */
+	/* A filter BIO whose TLS has ended no longer knows its socket. */
 	bool over = helper->closes && tls_filter_over(helper->filter);
 	return tls_filter_unsent(helper->filter) + (over ? socket_unsent(helper->closing) : 0);
 }

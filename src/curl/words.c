@@ -1,4 +1,4 @@
-/* Words for libcurl's failures. */
+/* Texts for libcurl's failures. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "curl/helper.h"
 #include "tls/failure.h"
 
-/* In ERR_error_string(3)'s form, wherever it stands: libcurl puts words of its own before it. 0: there is none. */
+/* Finds a code in the form of ERR_error_string(3); libcurl puts its own text before it. 0: none. */
 static unsigned long code_in(const char *text)
 {
 	static const char mark[] = "error:";

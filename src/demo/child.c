@@ -18,13 +18,13 @@
 
 bool child_bind(pid_t parent)
 {
-	(void)signal(SIGINT, SIG_DFL); /* whatever the parent does about them */
+	(void)signal(SIGINT, SIG_DFL); /* even if the parent ignores them */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGCHLD, SIG_DFL);
 	return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
 }
 
-/* In the new process: dies with its parent, and has the pipe as one of its streams. False: it cannot. */
+/* In the new process: makes it end with its parent, and connects the pipe to one of its streams. False: failed. */
 static bool become_child(pid_t parent, int pipe_end, enum child_stream stream)
 {
 	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -34,7 +34,7 @@ static bool become_child(pid_t parent, int pipe_end, enum child_stream stream)
 	       dup2(pipe_end, stream == CHILD_STDOUT ? STDOUT_FILENO : STDERR_FILENO) >= 0;
 }
 
-/* As fork(); in the child *child is not touched. -1 with *err set. */
+/* Like fork(); the child does not change *child. -1 with *err set. */
 static pid_t begin(struct child *child, enum child_stream stream, struct thaw_error *err)
 {
 	pid_t parent = getpid();
@@ -66,7 +66,8 @@ enum thaw_status child_spawn(struct child *child, const char *const argv[], enum
 	pid_t pid = begin(child, stream, err);
 
 	if (pid == 0) {
-		(void)execvp(argv[0], (char *const *)(uintptr_t)argv); /* which changes none of them: POSIX */
+		(void)execvp(argv[0],
+			     (char *const *)(uintptr_t)argv); /* POSIX: execvp() does not change the arguments */
 		_exit(errno == ENOENT ? 127 : 126);
 	}
 	return pid > 0 ? THAW_OK : THAW_FAILED;
@@ -124,7 +125,7 @@ bool child_ended(struct child *child, int *code)
 	return true;
 }
 
-/* Whether it has ended within that time. */
+/* Whether the process has ended within that time. */
 static bool wait_for(struct child *child, int timeout_ms)
 {
 	int fd = (int)syscall(SYS_pidfd_open, child->pid, 0), code = 0;

@@ -17,7 +17,7 @@
 #define SUBJECT  "CN=Thaw Demo Client"
 #define STEP_MS  100
 #define READ_MS  2000
-#define RUN_MS   120000 /* no run takes longer, whatever becomes of it */
+#define RUN_MS   120000 /* limit for one run */
 #define TEXT_MAX 32768
 
 enum who { CURL, CURL_EXPECT, WRITER };
@@ -26,15 +26,15 @@ struct run {
 	enum who who;
 	enum tls_client_version version;
 	bool to_thaw;
-	bool must_freeze; /* or else the demonstration shows nothing */
-	/* what became of it */
+	bool must_freeze; /* otherwise the demo proves nothing */
+	/* the outcome */
 	bool frozen;
 	int exit_code;
 	unsigned status; /* 0: no response */
 	double seconds;
-	uint64_t before; /* bytes before the certificate; of a frozen run: before the freeze */
+	uint64_t before; /* bytes received before the certificate; for a frozen run: before the freeze */
 	const char *means;
-	const char *wrong; /* NULL: nothing */
+	const char *wrong; /* NULL: as expected */
 	char text[TEXT_MAX];
 };
 
@@ -52,7 +52,7 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-/* So that Ctrl-C leaves nothing behind. */
+/* On Ctrl-C all processes and files are removed. */
 static void mind_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -66,9 +66,9 @@ static enum thaw_status start_curl(struct child *child, const struct stage *stag
 {
 	char url[64], ca[PATH_MAX + 16], certificate[PATH_MAX + 16], key[PATH_MAX + 16], file[PATH_MAX];
 	bool v12 = run->version == TLS_CLIENT_12;
-	/* "Expect:" leaves the field out, "Expect: 100-continue" makes sure of it. */
+	/* "Expect:" removes the field, "Expect: 100-continue" forces it. */
 	const char *argv[] = {"curl",
-			      "-q", /* no .curlrc: first, or curl reads it */
+			      "-q", /* ignore .curlrc; must be the first option */
 			      "-sS",
 			      "--ipv4",
 			      "--noproxy",
@@ -108,7 +108,7 @@ static enum thaw_status start_client(struct child *child, const struct stage *st
 	return child_fork(child, writer_run, &options, err);
 }
 
-/* Until the client has ended, or nothing has moved for freeze_ms while it has not. */
+/* Runs until the client has ended, or until nothing has moved for freeze_ms. */
 static void watch(struct run *run, struct relay *relay, struct child *client, uint64_t freeze_ms)
 {
 	while (!interrupted && !run->frozen && !child_ended(client, &run->exit_code)) {
@@ -118,7 +118,7 @@ static void watch(struct run *run, struct relay *relay, struct child *client, ui
 	run->seconds = (double)relay_age_ms(relay) / 1000;
 }
 
-/* The last line is the status, what is before it the response's body. */
+/* The last line is the status, the lines before it are the response's body. */
 static void read_response(struct run *run, struct child *client)
 {
 	size_t len = child_read(client, run->text, sizeof(run->text), NULL, READ_MS);
@@ -132,7 +132,7 @@ static void read_response(struct run *run, struct child *client)
 	run->status = (unsigned)strtoul(line + 1, NULL, 10);
 }
 
-/* What builtin:inspect has to say about it: the right bytes, under the right identity. */
+/* Checks the response of builtin:inspect: the same bytes, and the right identity. */
 static const char *judge(struct run *run, const struct stage *stage)
 {
 	json_t *answer = json_loads(run->text, 0, NULL);

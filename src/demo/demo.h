@@ -1,14 +1,14 @@
 /*
- * The demonstration: the same large upload, sent to Thaw and to a server that freezes on it, and a table of what became
- * of each.
+ * The demo: sends the same large upload to Thaw and to a server that freezes on it, and prints a table of the
+ * outcomes.
  *
- * Each run is four parties. A *server*: `thaw serve` as its user would start it (gateway.h), or the frozen one
+ * Each run has three parties. A *server*: `thaw serve` as a user would start it (stage.h), or the frozen server
  * (frozen.h). A *client*: the system's curl, or a write-first client (writer.h). Between them a *relay* (relay.h) that
- * counts, so that 'no progress' is seen the same way for all of them. All but the relay are processes of their own
+ * counts bytes, so that missing progress is detected in the same way for all. Server and client are separate processes
  * (child.h), which end with this one.
  *
- * The frozen server is also served by itself (frozen_run()): a process that takes connections, and one for each of them
- * (visit.h).
+ * The frozen server can also run alone (frozen_run()): one process accepts connections, and each connection has a
+ * process (visit.h).
  */
 #ifndef DEMO_DEMO_H
 #define DEMO_DEMO_H
@@ -17,15 +17,15 @@
 #include "thaw/types.h"
 
 struct demo_options {
-	const char *program; /* this very binary, to be run as the gateway */
+	const char *program; /* this program, to run as the gateway */
 	uint64_t upload;     /* bytes */
-	uint64_t freeze_ms;  /* without progress: then it is frozen */
+	uint64_t freeze_ms;  /* without progress for this time, an upload is frozen */
 	bool json;
 };
 
 /*
- * Prints the table (or JSON) on standard output. THAW_OK: all that it showed holds: every upload to Thaw arrived whole
- * under the right identity, and the write-first uploads to the other server froze. THAW_FAILED: *err says what did not.
+ * Prints the table, or JSON, on standard output. THAW_OK: every upload to Thaw arrived complete and with the right
+ * identity, and the write-first uploads to the other server froze. THAW_FAILED: *err says what did not hold.
  */
 enum thaw_status demo_run(const struct demo_options *options, struct thaw_error *err) THAW_MUST_CHECK;
 

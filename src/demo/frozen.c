@@ -22,13 +22,13 @@ static void on_stop(int number)
 	stopped = 1;
 }
 
-/* A child has ended: only to be woken. */
+/* Interrupts ppoll() when a child has ended. */
 static void on_child(int number)
 {
 	(void)number;
 }
 
-/* From here on these signals come only while ppoll() waits with the mask *waiting, so that none is missed. */
+/* From here on these signals are delivered only while ppoll() waits with the mask *waiting, so that none is missed. */
 static void mind_signals(sigset_t *waiting)
 {
 	struct sigaction stop = {.sa_handler = on_stop}, child = {.sa_handler = on_child};
@@ -45,7 +45,7 @@ static void mind_signals(sigset_t *waiting)
 	(void)sigaction(SIGCHLD, &child, NULL);
 }
 
-/* The number of visits under way after those that have ended are gone. */
+/* Collects processes that have ended; returns the number of those that still run. */
 static unsigned reap(unsigned visits)
 {
 	int status = 0;
@@ -58,7 +58,7 @@ static unsigned reap(unsigned visits)
 	return visits;
 }
 
-/* A visit in a process of its own. Whether there is one more now. */
+/* Starts a process for one connection. Returns whether it runs. */
 static bool begin(const struct visit_house *house, const struct frozen_options *options, const sigset_t *mask, int fd)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -83,7 +83,7 @@ static void serve(const struct visit_house *house, const struct frozen_options *
 	mind_signals(&waiting);
 	while (!stopped) {
 		struct pollfd fd = {.fd = options->listener, .events = POLLIN};
-		/* Once there are as many as may be, only the end of one is waited for. */
+		/* At the maximum number of connections, only wait for one to end. */
 		int ready = ppoll(&fd, visits < FROZEN_VISITS_MAX ? 1 : 0, NULL, &waiting);
 		visits = reap(visits);
 		if (ready <= 0)

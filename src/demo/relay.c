@@ -15,7 +15,7 @@
 struct pipe_way {
 	char bytes[BUFFER];
 	size_t at, len;
-	bool ended, passed_on; /* the source has half-closed; so has the sink been */
+	bool ended, passed_on; /* the source has half-closed; the half-close was passed on */
 	uint64_t moved;
 };
 
@@ -75,12 +75,12 @@ static bool accept_one(struct relay *relay)
 	if (relay->client < 0)
 		return false;
 	relay->server = socket_connect("127.0.0.1", relay->server_port, NULL);
-	(void)close(relay->listener); /* one connection only: a second one is refused, not left waiting */
+	(void)close(relay->listener); /* only one connection: a second one is refused immediately */
 	relay->listener = -1;
 	return true;
 }
 
-/* Both broken: what is left of a connection that was reset. */
+/* Closes both sides after a connection was reset. */
 static void give_up(struct relay *relay)
 {
 	(void)close(relay->client);
@@ -88,7 +88,7 @@ static void give_up(struct relay *relay)
 	relay->client = relay->server = -1;
 }
 
-/* False: one of the two is broken. */
+/* False: one of the two sides failed. */
 static bool carry(struct pipe_way *way, int from, int to, bool *moved)
 {
 	struct transport source = socket_transport(&from), sink = socket_transport(&to);
@@ -140,7 +140,7 @@ static bool move(struct relay *relay, int timeout_ms)
 	};
 
 	if (relay->client >= 0 && fds[1].events == 0)
-		fds[1].fd = -1; /* or its hang-up would wake us for nothing */
+		fds[1].fd = -1; /* otherwise its hang-up would end poll() again and again */
 	if (relay->server >= 0 && fds[2].events == 0)
 		fds[2].fd = -1;
 	if (poll(fds, 3, timeout_ms) <= 0)

@@ -31,7 +31,7 @@ static enum thaw_status make_folder(struct stage *stage, struct thaw_error *err)
 	return tls_pki_make(stage->pki, err);
 }
 
-/* Bytes that no link could compress, and their digest: an xorshift64 generator's. */
+/* Writes pseudo-random bytes (xorshift64), which cannot be compressed, and computes their digest. */
 static enum thaw_status make_upload(struct stage *stage, uint64_t size, struct thaw_error *err)
 {
 	static uint64_t piece[PIECE / sizeof(uint64_t)];

@@ -1,4 +1,4 @@
-/* What all runs of the demonstration share: a folder with the PKI and the file to upload, and the two servers. */
+/* Shared by all runs of the demo: a folder with the PKI and the file to upload, and the two servers. */
 #ifndef DEMO_STAGE_H
 #define DEMO_STAGE_H
 
@@ -17,7 +17,7 @@ struct stage {
 	uint16_t frozen_port;
 };
 
-/* THAW_FAILED: *err; stage_clear() in any case. */
+/* THAW_FAILED: *err is set. Call stage_clear() in any case. */
 enum thaw_status stage_set(struct stage *stage, const struct demo_options *options,
 			   struct thaw_error *err) THAW_MUST_CHECK;
 

@@ -13,22 +13,22 @@
 #include "thaw/ask.h"
 #include "tls/digest.h"
 
-#define ANSWER_MAX (HTTP_LINE_DEFAULT + 512) /* the longest method, and what is around it */
-#define NO_TIME    0                         /* for an ask without a deadline: this server waits in poll() alone */
+#define ANSWER_MAX (HTTP_LINE_DEFAULT + 512) /* room for the longest method and the rest of the answer */
+#define NO_TIME    0                         /* for an ask without a deadline: this server waits in poll() only */
 
 struct visit {
 	const struct visit_house *house;
 	int fd;
 	struct tls_conn *link;
 	thaw_conn *conn;
-	char *bytes; /* the request's head, and what is behind it; never moved while the head is in use */
+	char *bytes; /* the request's head and the bytes after it; not moved while the head is in use */
 	size_t room, len;
 	struct http_request request;
-	size_t at; /* what is behind it is not used yet */
+	size_t at; /* the bytes from here on are unused */
 	struct thaw_error err;
 };
 
-/* What came of a request's body. */
+/* The result of reading a request's body. */
 struct body {
 	enum http_framing framing;
 	uint64_t left; /* HTTP_BODY_LENGTH */
@@ -38,7 +38,8 @@ struct body {
 	char sha256[TLS_DIGEST_HEX];
 };
 
-/* After a call that did not return THAW_OK. False: the connection is over, or nothing has moved for the limit. */
+/* Call after a call that did not return THAW_OK. False: the connection is closed, or the limit without progress has
+ * passed. */
 static bool wait_for(const struct visit *visit, enum thaw_status status)
 {
 	struct pollfd fd = {.fd = visit->fd, .events = status == THAW_WANT_WRITE ? POLLOUT : POLLIN};
@@ -58,7 +59,7 @@ static bool shake_hands(struct visit *visit)
 	return true;
 }
 
-/* One read of at most max bytes behind what there is. */
+/* Reads at most max bytes after those in the buffer. */
 static enum thaw_status read_some(struct visit *visit, size_t max)
 {
 	size_t got = 0;
@@ -90,7 +91,7 @@ static bool write_all(struct visit *visit, const char *bytes, size_t len)
 	return true;
 }
 
-/* False: there is none. A refusal's status is 0 unless the head is malformed. */
+/* False: no head. The status for an error response is 0 unless the head is malformed. */
 static bool read_head(struct visit *visit, struct http_refusal *refusal)
 {
 	struct http_scan scan = {0};
@@ -119,8 +120,8 @@ static bool pending(const struct visit *visit)
 }
 
 /*
- * Here it freezes: once more of the body is there than the read-ahead holds, nothing is read any more, and so the
- * certificate behind that body never comes. False: the connection is over.
+ * The freeze: once the read-ahead is full and there is more of the body, it reads nothing more, so the certificate
+ * after that body never arrives. False: the connection is closed.
  */
 static bool await_answer(struct visit *visit)
 {
@@ -138,7 +139,7 @@ static bool await_answer(struct visit *visit)
 	return true;
 }
 
-/* THAW_REASON_NONE: it has a certificate that is believed. THAW_REASON_CONNECTION: it is over. */
+/* THAW_REASON_NONE: the client has a trusted certificate. THAW_REASON_CONNECTION: the connection is closed. */
 static enum thaw_reason ask(struct visit *visit)
 {
 	const struct thaw_ask_options options = {.size = sizeof(options),
@@ -164,7 +165,7 @@ static bool take(struct body *body, const char *data, size_t len)
 	return tls_digest_add(body->digest, data, len);
 }
 
-/* HTTP_CHUNK_MORE: of what is there, all is used. */
+/* HTTP_CHUNK_MORE: all available bytes were used. */
 static enum http_chunk use(struct visit *visit, struct body *body)
 {
 	const char *data = visit->bytes + visit->at;
@@ -186,7 +187,7 @@ static enum http_chunk use(struct visit *visit, struct body *body)
 	return span.len == 0 || take(body, span.at, span.len) ? chunk : HTTP_CHUNK_BAD;
 }
 
-/* Whole, and through: what was used makes room for what comes. False: it did not come whole. */
+/* Reads the whole body; used bytes make room for new ones. False: the body is incomplete. */
 static bool read_body(struct visit *visit, struct body *body)
 {
 	size_t begin = visit->at;
@@ -241,7 +242,7 @@ static bool answer(struct visit *visit, struct body *body)
 
 	if (reason == THAW_REASON_CONNECTION)
 		return false;
-	waiting = waiting && visit->at == visit->len; /* it may have lost patience */
+	waiting = waiting && visit->at == visit->len; /* the client may have sent the body without waiting */
 	if (reason != THAW_REASON_NONE && waiting)
 		return refuse(visit, 403, thaw_reason_name(reason), true);
 	if (waiting && !write_all(visit, go_on, sizeof(go_on) - 1))
@@ -250,13 +251,13 @@ static bool answer(struct visit *visit, struct body *body)
 		return false;
 	if (reason != THAW_REASON_NONE)
 		return refuse(visit, 403, thaw_reason_name(reason), close);
-	/* A method is a token (RFC 9110 5.6.2): nothing in it needs escaping. */
+	/* The method is a token (RFC 9110 5.6.2) and needs no escaping. */
 	(void)snprintf(json, sizeof(json), "{\"method\": \"%.*s\", \"body_bytes\": %llu, \"body_sha256\": \"%s\"}\n",
 		       (int)request->method.len, request->method.at, (unsigned long long)body->bytes, body->sha256);
 	return respond(visit, 200, json, close);
 }
 
-/* One request. Whether another one may follow. */
+/* Serves one request. Returns whether another may follow. */
 static bool serve_one(struct visit *visit)
 {
 	struct http_refusal refusal;

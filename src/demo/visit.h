@@ -1,14 +1,14 @@
 /*
- * One connection of the frozen server: requests of HTTP/1.1, one after the other. "/" is never asked; every other path
- * is, when its head has come and the connection has no certificate yet. The response tells what came, as JSON with
- * method, body_bytes and body_sha256; where no certificate is got, it is a 403 with the reason as error.
+ * One connection of the frozen server: HTTP/1.1 requests, one after another. It never asks for the path "/"; for
+ * every other path it asks after the head, unless the connection has a certificate. The response is JSON with
+ * method, body_bytes and body_sha256; without a certificate it is a 403 with the reason in error.
  */
 #ifndef DEMO_VISIT_H
 #define DEMO_VISIT_H
 
 #include "tls/server.h"
 
-/* What all visits share. */
+/* Shared by all connections. */
 struct visit_house {
 	struct tls_server *server;
 	thaw_trust *trust;
@@ -16,7 +16,7 @@ struct visit_house {
 	unsigned limit_s;
 };
 
-/* Blocks until the connection is over, and closes fd. EX_OK, or EX_OSERR: no memory. */
+/* Blocks until the connection is over, and closes fd. EX_OK, or EX_OSERR: out of memory. */
 int visit_serve(const struct visit_house *house, int fd);
 
 #endif

@@ -24,7 +24,7 @@ struct writer {
 	struct thaw_error err;
 };
 
-/* Blocks as a plain client would. False: the call failed. */
+/* Blocks, like a simple client. False: the call failed. */
 static bool wait_for(const struct writer *writer, enum thaw_status status)
 {
 	struct pollfd fd = {.fd = writer->fd, .events = status == THAW_WANT_WRITE ? POLLOUT : POLLIN};

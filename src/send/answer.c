@@ -35,7 +35,7 @@ static size_t token(const char *text, size_t len)
 	return count;
 }
 
-/* Up to and past the next comma that is not in a quoted string. */
+/* The length up to and including the next comma outside a quoted string. */
 static size_t element(const char *text, size_t len)
 {
 	bool quoted = false;
@@ -149,7 +149,7 @@ void answer_body(struct send_result *result, const char *bytes, size_t len)
 	result->page_len += len;
 }
 
-/* What nginx says with a 400, in place of its own 496, 495 and 497; Apache and Thaw for the last. */
+/* Texts that nginx sends with a 400 in place of its own 496, 495 and 497; the last one is also Apache's and Thaw's. */
 static const struct {
 	const char *words;
 	enum send_says says;

@@ -1,19 +1,19 @@
-/* What is kept of a response that refuses, so that the hint can be about this server and this cause. */
+/* Keeps the parts of an error response that the hint for the user depends on. */
 #ifndef SEND_ANSWER_H
 #define SEND_ANSWER_H
 
 #include "send/send.h"
 
-/* Forgets the one before. */
+/* Starts a new response. */
 void answer_begin(struct send_result *result);
 
-/* A line of the head. */
+/* Takes one line of the head. */
 void answer_line(struct send_result *result, const char *line, size_t len);
 
-/* A part of the body, of which the first bytes are kept. */
+/* Takes a part of the body; the first bytes are kept. */
 void answer_body(struct send_result *result, const char *bytes, size_t len);
 
-/* The body is all there. */
+/* The body is complete. */
 void answer_end(struct send_result *result);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "send/conclude.h"
 
-#define PRIME_STALLS 2 /* a HEAD's answer may take so many times as long as a stall */
+#define PRIME_STALLS 2 /* a HEAD may take this many times --stall */
 
 #define HEAD_HAS_BODY "the server answers HEAD with a body (RFC 9110 9.3.2 forbids it)"
 
@@ -18,23 +18,23 @@ void attempt_note(const struct send_session *session, const char *text)
 		session->options.tell(session->options.arg, &(struct send_news){.kind = SEND_NEWS_NOTE, .text = text});
 }
 
-/* --timeout */
+/* Checks --timeout. */
 static bool is_over(const struct send_session *session)
 {
 	return clock_now_ms() >= session->transfer.deadline_ms;
 }
 
-/* False, for the caller to return. */
+/* Returns false, so that callers can return it. */
 bool attempt_no_room(const struct send_session *session)
 {
 	session->result->cause = SEND_NO_ROOM;
-	session->result->status = 0; /* whatever an earlier attempt was answered */
+	session->result->status = 0; /* discard the status of an earlier attempt */
 	return error_set(&session->result->err, THAW_ERR_RESOURCE, "out of memory") == THAW_OK;
 }
 
 /* ---- the beginning ---- */
 
-/* THAW_OK: the upload is pinned to a primed connection. THAW_FAILED: it is not, because of *err. */
+/* THAW_OK: the upload is pinned to a primed connection. THAW_FAILED: it is not; *err says why. */
 static enum thaw_status prime(struct send_session *session, struct thaw_error *err)
 {
 	struct send_known *known = &session->known;
@@ -58,7 +58,7 @@ static enum thaw_status prime(struct send_session *session, struct thaw_error *e
 	return status;
 }
 
-/* Whether an upload without priming would end in the same way, or must not be. The result has the cause then. */
+/* Whether an upload without priming would fail in the same way, or is not allowed. Sets the result's cause then. */
 static bool is_final(struct send_session *session, const struct thaw_error *err)
 {
 	enum send_cause *cause = &session->result->cause;
@@ -78,7 +78,7 @@ static bool is_final(struct send_session *session, const struct thaw_error *err)
 	return true;
 }
 
-/* Takes the connection of the upload before, if it is there: what was found out on it holds for this one, too. */
+/* Reuses the connection of the previous upload if it is still open; what is known about the server stays valid. */
 static bool reuse(struct send_session *session)
 {
 	struct send_result *result = session->result;
@@ -96,7 +96,7 @@ static bool reuse(struct send_session *session)
 	return true;
 }
 
-/* Primes, and decides what the upload begins with. False: there will be no upload; the result says why. */
+/* Primes the connection and decides how the upload begins. False: no upload; the result says why. */
 static bool begin(struct send_session *session)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
@@ -117,13 +117,12 @@ static bool begin(struct send_session *session)
 	}
 	status = prime(session, &err);
 	if (!is_over(session) && send_steps_down(&session->known)) {
-		attempt_note(session,
-			     "over TLS 1.3 the server asks for no certificate, and does not take the HEAD: trying TLS "
-			     "1.2, where some can ask");
+		attempt_note(session, "over TLS 1.3 the server asks for no certificate and rejects the HEAD: trying "
+				      "TLS 1.2, over which some servers can ask");
 		session->known.tried_12 = true;
 		err.cls = THAW_ERR_NONE;
 		status = request_set_tls(&session->request, SEND_TLS_12) ? prime(session, &err) : THAW_FAILED;
-		if (!session->known.reached) { /* it has no TLS 1.2 */
+		if (!session->known.reached) { /* the server does not speak TLS 1.2 */
 			err.cls = THAW_ERR_NONE;
 			status = request_set_tls(&session->request, SEND_TLS_ANY) ? prime(session, &err) : THAW_FAILED;
 		}
@@ -133,7 +132,7 @@ static bool begin(struct send_session *session)
 		return true;
 	if (!is_final(session, &err)) {
 		attempt_note(session, err.text);
-		session->result->alert = 0; /* the upload has a connection of its own */
+		session->result->alert = 0; /* the upload uses a new connection */
 		return true;
 	}
 	session->result->err = err;
@@ -144,7 +143,7 @@ static bool begin(struct send_session *session)
 
 static bool upload(struct send_session *session)
 {
-	/* A server that redirects does so before the body then, which goes out once. */
+	/* With Expect, a server that redirects does so before the body, which standard input can send only once. */
 	bool waits = session->options.follow_max > 0 && session->options.expect == SEND_AUTO;
 	bool expects = waits || send_expects(session->options.expect, &session->known);
 
@@ -154,7 +153,7 @@ static bool upload(struct send_session *session)
 	return true;
 }
 
-/* What came in place of a response may be the body of the answer to the HEAD: once more, without priming. */
+/* The invalid response may be the body of the response to the HEAD: try again without priming. */
 static bool unprimes(struct send_session *session)
 {
 	bool suspect = session->result->primed && session->result->garbled && !session->known.head_has_body &&
@@ -168,7 +167,7 @@ static bool unprimes(struct send_session *session)
 	return true;
 }
 
-/* The server may have closed the connection of the upload before just when this one began (RFC 9112 9.3.1, 9.5). */
+/* The server may have closed the reused connection at the moment this upload began (RFC 9112 9.3.1, 9.5). */
 static bool renews(struct send_session *session)
 {
 	bool gone = session->result->reused && session->result->cause == SEND_LOST && !is_over(session) &&
@@ -177,11 +176,11 @@ static bool renews(struct send_session *session)
 	if (!gone)
 		return false;
 	session->result->err.cls = THAW_ERR_NONE;
-	attempt_note(session, "the connection of the upload before is gone: sending on a new one");
+	attempt_note(session, "the connection of the previous upload is closed: using a new one");
 	return true;
 }
 
-/* One attempt: primed again for as long as the primed connection is gone before the upload; the helper counts. */
+/* One attempt. Primes again while the primed connection is closed before the upload; the helper limits the number. */
 static void attempt(struct send_session *session)
 {
 	session->result->attempts++;
@@ -192,7 +191,7 @@ static void attempt(struct send_session *session)
 	session->known.asked = thaw_curl_report(session->helper)->asked;
 }
 
-/* False: --timeout would be over before the time that the server says. */
+/* False if --timeout would expire before the time in Retry-After. */
 static bool pause_before(const struct send_session *session)
 {
 	uint64_t ms = send_pause_ms(session->result->attempts, session->result->retry_after_s);
@@ -201,7 +200,7 @@ static bool pause_before(const struct send_session *session)
 
 	if (session->result->retry_after_s > 0 && deadline_ms != THAW_NEVER && now + ms >= deadline_ms)
 		return false;
-	(void)snprintf(text, sizeof(text), "%s; again in %.1f s", session->result->err.text, (double)ms / 1000);
+	(void)snprintf(text, sizeof(text), "%s; retrying in %.1f s", session->result->err.text, (double)ms / 1000);
 	attempt_note(session, text);
 	ms = deadline_ms - now < ms ? deadline_ms - now : ms;
 	(void)usleep((useconds_t)(now < deadline_ms ? ms * 1000 : 0));

@@ -12,26 +12,26 @@
 
 #include "base/error.h"
 
-#define PIECES_MAX (2 * BODY_PARTS_MAX + 1) /* before each file its part's head, and the end */
+#define PIECES_MAX (2 * BODY_PARTS_MAX + 1) /* for each file the head of its part, and the end of the form */
 #define TYPE_ROOM  96
 
-/* Text, or a file. */
+/* A text or a file. */
 struct piece {
 	char *text; /* NULL: a file */
 	int fd;
-	bool own;       /* fd is closed with it */
-	bool regular;   /* it has a length, and can be begun again */
-	const char *of; /* its name, for errors */
-	off_t base;     /* of a regular file: where it begins */
-	off_t from;     /* and what of it is handed out */
+	bool own;       /* close fd with the piece */
+	bool regular;   /* its length is known, and it can be read again */
+	const char *of; /* name of the file, for error messages */
+	off_t base;     /* regular file: offset of its beginning */
+	off_t from;     /* position of the next read */
 	struct stat was;
 	uint64_t len;
 };
 
 struct send_body {
 	struct piece pieces[PIECES_MAX];
-	size_t count, at; /* the piece that is being read */
-	uint64_t done;    /* bytes of it */
+	size_t count, at; /* current piece */
+	uint64_t done;    /* bytes read from it */
 	uint64_t given;
 	bool ended;
 	char type[TYPE_ROOM];
@@ -40,7 +40,7 @@ struct send_body {
 
 /* ---- opening ---- */
 
-/* As files in /proc are, whose size is said to be 0. */
+/* Files in /proc, for example, report a size of 0. */
 static bool is_made_when_read(const struct piece *piece)
 {
 	char byte;
@@ -58,7 +58,7 @@ static enum thaw_status open_file(struct piece *piece, const char *name, struct 
 	if (piece->fd < 0 || fstat(piece->fd, &piece->was) != 0)
 		return error_system(err, errno, "%s", piece->of);
 	if (S_ISDIR(piece->was.st_mode))
-		return error_set(err, THAW_ERR_SYSTEM, "%s: it is a directory", piece->of);
+		return error_set(err, THAW_ERR_SYSTEM, "%s is a directory", piece->of);
 	piece->regular = S_ISREG(piece->was.st_mode) && !is_made_when_read(piece);
 	piece->from = piece->regular && standard ? lseek(piece->fd, 0, SEEK_CUR) : 0;
 	if (piece->from < 0 || piece->from > piece->was.st_size)
@@ -141,8 +141,7 @@ static enum thaw_status open_form(struct send_body *body, const struct send_part
 		if (open_file(piece, parts[i].file, err) != THAW_OK)
 			return THAW_FAILED;
 		if (!piece->regular)
-			return error_set(err, THAW_ERR_SYSTEM, "%s: in a form only files are sent, whose size is known",
-					 piece->of);
+			return error_set(err, THAW_ERR_SYSTEM, "%s: a form can only contain regular files", piece->of);
 	}
 	if (asprintf(&end, "\r\n--%s--\r\n", boundary) < 0)
 		end = NULL;
@@ -163,7 +162,7 @@ struct send_body *send_body_open(const char *file, const struct send_part *parts
 	for (size_t i = 0; i < PIECES_MAX; i++)
 		body->pieces[i].fd = -1;
 	if (part_count > BODY_PARTS_MAX)
-		status = error_set(err, THAW_ERR_USAGE, "a form has at most %d files", BODY_PARTS_MAX);
+		status = error_set(err, THAW_ERR_USAGE, "a form can contain at most %d files", BODY_PARTS_MAX);
 	else if (part_count > 0)
 		status = open_form(body, parts, part_count, err);
 	else
@@ -240,7 +239,7 @@ bool send_body_rewind(struct send_body *body)
 		return false;
 	body->at = 0;
 	body->done = body->given = 0;
-	body->ended = body->ended && is_stream(body); /* an empty stream stays at its end */
+	body->ended = body->ended && is_stream(body); /* a stream that has ended stays at its end */
 	return body->err.cls == THAW_ERR_NONE;
 }
 
@@ -310,8 +309,8 @@ static bool is_as_it_was(const struct piece *piece)
 	       is.st_mtim.tv_sec == piece->was.st_mtim.tv_sec && is.st_mtim.tv_nsec == piece->was.st_mtim.tv_nsec;
 }
 
-/* Looks whether the file is still the same before its last byte goes out: behind that the server would have it whole.
- */
+/* Before the last byte is handed out, checks that the file has not changed; after it the server would take the
+ * upload as complete. */
 static ssize_t read_file(struct send_body *body, const struct piece *piece, char *into, size_t room)
 {
 	uint64_t left = piece->len - body->done;
@@ -320,10 +319,9 @@ static ssize_t read_file(struct send_body *body, const struct piece *piece, char
 	if (got < 0)
 		(void)error_system(&body->err, errno, "%s", piece->of);
 	else if (got == 0)
-		(void)error_set(&body->err, THAW_ERR_SYSTEM, "%s: it became shorter while it was being sent",
-				piece->of);
+		(void)error_set(&body->err, THAW_ERR_SYSTEM, "%s became shorter during the upload", piece->of);
 	else if ((uint64_t)got == left && !is_as_it_was(piece))
-		(void)error_set(&body->err, THAW_ERR_SYSTEM, "%s: it was changed while it was being sent", piece->of);
+		(void)error_set(&body->err, THAW_ERR_SYSTEM, "%s changed during the upload", piece->of);
 	return body->err.cls == THAW_ERR_NONE ? got : BODY_BROKEN;
 }
 

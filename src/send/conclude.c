@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "send/answer.h"
 
-/* An answer that refuses stands, whatever became of the connection behind it: many servers reset it (RFC 9112 9.6). */
+/* An error response counts even if the connection fails afterwards: many servers reset it (RFC 9112 9.6). */
 static enum send_cause cause_of_end(const struct transfer *transfer)
 {
 	if (transfer->result->status >= 300)
@@ -40,7 +40,7 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 	if (code != CURLE_OK && status < 200 && conclude_refuses_certificate(transfer))
 		return SEND_NO_CERTIFICATE;
 	switch ((int)code) {
-	case CURLE_ABORTED_BY_CALLBACK: /* a 417, say, behind which libcurl would send again by itself */
+	case CURLE_ABORTED_BY_CALLBACK: /* after a 417, for example, libcurl would send the request again */
 		return status >= 300 ? SEND_REFUSED : SEND_LOST;
 	case CURLE_OK:
 		if (status < 200 || status > 299)
@@ -69,7 +69,7 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 	}
 }
 
-/* libcurl says how long it took not to connect; the system why. */
+/* libcurl's text only has the time that a failed connect took; errno has the cause. */
 static const char *words_of(const struct transfer *transfer, CURLcode code, char to[static HELPER_WORDS_ROOM])
 {
 	const char *words = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
@@ -83,7 +83,7 @@ static const char *words_of(const struct transfer *transfer, CURLcode code, char
 	return helper_words(words, to);
 }
 
-/* libcurl reads the file for each connection, and does not say what is wrong with it. */
+/* libcurl reads the CA file for each connection, and does not report what is wrong with it. */
 static void bad_file(const struct transfer *transfer, struct thaw_error *err)
 {
 	const struct thaw_error *credentials = helper_credentials_error(transfer->helper);
@@ -92,7 +92,7 @@ static void bad_file(const struct transfer *transfer, struct thaw_error *err)
 	if (credentials->cls != THAW_ERR_NONE)
 		*err = *credentials;
 	else
-		(void)error_set(err, THAW_ERR_CONFIG, "%s: the CA certificates cannot be read",
+		(void)error_set(err, THAW_ERR_CONFIG, "cannot read the CA certificates from %s",
 				ca != NULL ? ca : "the system's file");
 }
 
@@ -123,14 +123,15 @@ void conclude(struct transfer *transfer, CURLcode code)
 	(void)snprintf(result->tls, sizeof(result->tls), "%s", tls != NULL ? tls : "");
 	if (result->cause == SEND_DONE)
 		result->sent = send_body_given(transfer->body);
-	if (code == CURLE_ABORTED_BY_CALLBACK && result->cause == SEND_LOST) /* libcurl would have sent it again */
+	if (code == CURLE_ABORTED_BY_CALLBACK &&
+	    result->cause == SEND_LOST) /* libcurl was about to repeat the request */
 		(void)error_set(&result->err, THAW_ERR_PEER, "it was closed or reset before a response");
 	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
 		result->err = *send_body_error(transfer->body);
 	else if (result->cause == SEND_NO_BODY)
 		bad_file(transfer, &result->err);
 	else if (result->cause == SEND_NO_OUT)
-		(void)error_set(&result->err, THAW_ERR_SYSTEM, "standard output: the response cannot be written");
+		(void)error_set(&result->err, THAW_ERR_SYSTEM, "cannot write the response to standard output");
 	else if (result->cause == SEND_REFUSED)
 		(void)error_set(&result->err, THAW_ERR_PEER, "the server answered %ld", result->status);
 	else if (result->cause == SEND_STALLED)

@@ -28,20 +28,17 @@ static struct send_story read_story(const struct send_options *options, const st
 static const char *about_stall(const struct send_story *story, bool has_all)
 {
 	if (has_all && !(story->asked_late && story->in_upload))
-		return "The server's system has the whole file, and there is no whole answer: it may have been stored "
-		       "all "
-		       "the same. "
-		       "--response-timeout waits longer.";
+		return "The server has received the whole file but sent no complete response. The file may have been "
+		       "stored anyway. --response-timeout waits longer.";
 	if (story->asked && story->declined)
 		return explain_none_given(story);
 	if (story->asked_late && story->in_upload)
-		return "The server asked for the certificate, and stopped reading: it waits for an answer that is "
-		       "behind the body. That "
-		       "is the freeze. Prime the connection (--prime always) or wait with the body (--expect always); "
-		       "or the "
-		       "operator makes it ask at the handshake, or go on reading while it asks.";
+		return "The server asked for the certificate and stopped reading. It waits for the certificate, which "
+		       "is queued after the body: the upload is frozen. Prime the connection (--prime always) or hold "
+		       "the body back (--expect always). Or the operator must make the server ask at the handshake, or "
+		       "read on while it asks.";
 	if (story->credentials && !story->asked)
-		return "The server stopped reading, and has asked for no certificate so far.";
+		return "The server stopped reading. It has not asked for a certificate so far.";
 	return "The server stopped reading.";
 }
 
@@ -51,10 +48,11 @@ static const char *about_alert(unsigned alert, const struct send_story *story)
 	case 116: /* certificate_required */
 		if (story->asked && story->declined)
 			return explain_none_given(story);
-		return "The server wants a certificate, and got none: name one with --cert and --key, or --pkcs12.";
+		return "The server requires a client certificate and got none: name one with --cert and --key, or "
+		       "--pkcs12.";
 	case 48: /* unknown_ca */
-		return "The server does not trust the CA that issued the certificate: its operator adds it; or the "
-		       "intermediate CA's certificate is missing after yours in the file of --cert.";
+		return "The server does not trust the CA that issued the certificate. Its operator must add that CA; "
+		       "or add the intermediate CA's certificate after yours in the file of --cert.";
 	case 42: /* bad_certificate */
 	case 43: /* unsupported_certificate */
 	case 46: /* certificate_unknown */
@@ -62,20 +60,20 @@ static const char *about_alert(unsigned alert, const struct send_story *story)
 		return "The server does not accept the certificate: its operator must trust the CA that issued it, and "
 		       "allow this subject.";
 	case 44:
-		return "The server says that the certificate is revoked.";
+		return "The server reports that the certificate is revoked.";
 	case 45:
-		return "The server says that the certificate has expired, or its CA's, or the CRL that it checks.";
+		return "The server reports that the certificate, its CA's certificate or the server's CRL has expired.";
 	case 51: /* decrypt_error */
-		return "The server could not verify the signature that your key made.";
+		return "The server could not verify the signature made with your key.";
 	case 40: /* handshake_failure */
 		return story->asked && story->declined ? explain_none_given(story)
-						       : "Client and server found no common terms, or the server wants "
-							 "another certificate.";
+						       : "Client and server have no TLS parameters in common, or the "
+							 "server requires another certificate.";
 	case 120: /* no_application_protocol */
-		return "The server speaks HTTP/2 only, which knows no late ask: its operator lets it speak HTTP/1.1, "
-		       "too.";
+		return "The server only speaks HTTP/2, which does not allow late client certificates. Its operator "
+		       "must enable HTTP/1.1.";
 	case 70: /* protocol_version */
-		return "The server does not speak this version of TLS: see --tls.";
+		return "The server does not support this version of TLS: see --tls.";
 	default:
 		return "";
 	}
@@ -86,29 +84,26 @@ static const char *about_loss(const struct send_story *story)
 	if (story->asked && story->declined)
 		return explain_none_given(story);
 	if (story->asked_late && story->in_upload)
-		return "The server asked for the certificate during the upload, and then ended the connection. Prime "
-		       "it (--prime "
-		       "always).";
-	return "The server, or a machine on the way to it, ended the connection without an answer: its log may say "
-	       "why. "
-	       "--retry tries again.";
+		return "The server asked for the certificate during the upload and then closed the connection. Prime "
+		       "the connection (--prime always).";
+	return "The server, or a device on the way to it, closed the connection without a response. The server's log "
+	       "may show the reason. --retry tries again.";
 }
 
 static const char *about_key(const struct send_story *story)
 {
 	if (story->is_12)
-		return "The server had no part in it. Look at the token (plugged in, unlocked, touched in time), or at "
-		       "the key.";
-	return "The server had no part in it. Look at the token (plugged in, unlocked, touched in time), or at the "
-	       "key. "
-	       "A token that cannot sign with RSA-PSS, as TLS 1.3 wants it, may do with --tls 1.2.";
+		return "This is not the server's fault. Check the token (plugged in, unlocked, touched in time) or the "
+		       "key.";
+	return "This is not the server's fault. Check the token (plugged in, unlocked, touched in time) or the key. A "
+	       "token that cannot sign with RSA-PSS, which TLS 1.3 requires, may work with --tls 1.2.";
 }
 
 static const char *about_slow_key(const struct send_result *result, char to[static EXPLAIN_ROOM])
 {
 	(void)snprintf(to, EXPLAIN_ROOM, "The key took %.1f s to sign%s.", (double)result->key_ms / 1000,
-		       result->cause == SEND_TIMEOUT ? ", which counts for --timeout"
-						     : ": the server may not wait for so long");
+		       result->cause == SEND_TIMEOUT ? ", which counts towards --timeout"
+						     : ": the server may not wait that long");
 	return to;
 }
 
@@ -118,7 +113,7 @@ static const char *about(const struct send_result *result, const struct send_sto
 	case SEND_REFUSED:
 		return explain_status(result, story, to);
 	case SEND_EARLY:
-		return "The server reported success before it had the whole body: take the upload for failed.";
+		return "The server reported success before it had the whole body. Treat the upload as failed.";
 	case SEND_STALLED:
 		return about_stall(story, result->total >= 0 && result->sent >= (uint64_t)result->total);
 	case SEND_NO_CERTIFICATE:
@@ -126,33 +121,31 @@ static const char *about(const struct send_result *result, const struct send_sto
 	case SEND_LOST:
 	case SEND_NO_TLS:
 		if (result->garbled && result->primed)
-			return "What came is not an HTTP/1.1 response. It may be a body that the server sent with its "
-			       "answer to the HEAD: --prime never.";
+			return "The response is not valid HTTP/1.1. It may be a body that the server sent in response "
+			       "to the HEAD: use --prime never.";
 		if (result->alert != 0)
 			return about_alert(result->alert, story);
 		if (result->key_ms >= SEND_SLOW_KEY_MS)
 			return about_slow_key(result, to);
 		if (result->cause == SEND_NO_TLS && strstr(result->err.text, "not TLS") != NULL)
-			return "Something without TLS listens on this port: check the port, or begin the URL with "
-			       "http://.";
+			return "This port does not speak TLS: check the port, or use http:// in the URL.";
 		return about_loss(story);
 	case SEND_NO_KEY:
 		return about_key(story);
 	case SEND_NO_TRUST:
 		return explain_distrust(story->options, result, to);
 	case SEND_UNPRIMED:
-		return "--prime always ends with that. --prime auto sends without priming, and waits with the body "
-		       "instead (Expect: "
-		       "100-continue).";
+		return "With --prime always this is an error. --prime auto sends without priming, and holds the body "
+		       "back instead (Expect: 100-continue).";
 	case SEND_TIMEOUT:
 		return result->key_ms >= SEND_SLOW_KEY_MS
 			       ? about_slow_key(result, to)
-			       : "The time of --timeout is over: give it more, or leave it out.";
+			       : "The upload took longer than --timeout: use a higher value, or no --timeout.";
 	case SEND_NO_HOST:
 	case SEND_NO_WAY:
 		return explain_no_way(story->options, result);
 	case SEND_NO_OUT:
-		return "The upload may have been stored all the same.";
+		return "The upload may have been stored anyway.";
 	case SEND_DONE:
 	case SEND_NO_BODY:
 	case SEND_NO_SENSE:
@@ -162,7 +155,7 @@ static const char *about(const struct send_result *result, const struct send_sto
 	return "";
 }
 
-/* Whether the cures may help: not where a name or a file is wrong. */
+/* Whether docs/cures.md can help: not if a name or a file is wrong. */
 static bool is_the_servers(const struct send_result *result)
 {
 	bool refused = result->cause == SEND_REFUSED && (result->status == 401 || result->status == 403 ||
@@ -173,7 +166,7 @@ static bool is_the_servers(const struct send_result *result)
 	return refused || result->cause == SEND_STALLED || (result->cause == SEND_LOST && result->ask_count > 0);
 }
 
-/* Where a fault of the client's own certificate may be the cause. */
+/* Whether a fault of the client's own certificate may be the cause. */
 static bool is_about_certificate(const struct send_result *result)
 {
 	bool refused = result->cause == SEND_REFUSED && (result->status == 400 || result->status == 401 ||
@@ -194,7 +187,7 @@ void send_explain(const struct send_options *options, struct send_result *result
 	const char *between = moved ? "." : "";
 
 	if (is_the_servers(result)) {
-		between = " See docs/cures.md, and: thaw probe ";
+		between = " See docs/cures.md, and run: thaw probe ";
 		if (!send_url_text(options->url, url))
 			(void)snprintf(url, sizeof(url), "URL");
 	} else if (moved && result->location[0] != '\0') {

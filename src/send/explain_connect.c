@@ -1,4 +1,4 @@
-/* Hints about connections that were not made, and servers that are not trusted. */
+/* Hints about failed connections and untrusted servers. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ const char *explain_no_way(const struct send_options *options, const struct send
 	bool proxy = options->proxy != NULL && options->proxy[0] != '\0';
 
 	if (result->cause == SEND_NO_HOST && strstr(result->err.text, "proxy") != NULL)
-		return "The name of the proxy is not known: check --proxy, or https_proxy and http_proxy in the "
+		return "The name of the proxy cannot be resolved: check --proxy, or https_proxy and http_proxy in the "
 		       "environment.";
 	if (result->cause == SEND_NO_HOST)
 		return "The name is not known here: check the URL, and this machine's DNS. --resolve gives a name an "
@@ -36,7 +36,7 @@ const char *explain_no_way(const struct send_options *options, const struct send
 			       "environment names, and that the server runs.";
 	case EHOSTUNREACH:
 	case ENETUNREACH:
-		return "This machine has no way to that address: check its network, or name a proxy (--proxy).";
+		return "No route to that address: check this machine's network, or use a proxy (--proxy).";
 	case EACCES:
 	case EPERM:
 		return "This machine's firewall does not allow the connection.";
@@ -50,7 +50,7 @@ const char *explain_no_way(const struct send_options *options, const struct send
 	}
 }
 
-/* openssl-verify(1): X509_V_ERR_... */
+/* X509_V_ERR_... of openssl-verify(1) */
 #define UNSPECIFIED        1
 #define NOT_YET_VALID      9
 #define EXPIRED            10
@@ -63,27 +63,24 @@ const char *explain_distrust(const struct send_options *options, const struct se
 	switch (result->verify) {
 	case EXPIRED:
 	case NOT_YET_VALID:
-		return "The server's certificate, or its CA's, is not valid today: its operator renews it; or this "
-		       "machine's clock is wrong.";
+		return "The server's certificate, or its CA's, has expired or is not valid yet. Its operator must "
+		       "renew it, or this machine's clock is wrong.";
 	case SEND_VERIFY_PROXY:
-		return "It is the certificate of the proxy that is not accepted: name its CA with --proxy-ca.";
+		return "The proxy's certificate is not trusted: name its CA with --proxy-ca.";
 	case SELF_SIGNED:
-		return "The server's certificate is not issued by a CA but by itself. If it is the right one, name it "
-		       "with "
-		       "--ca.";
+		return "The server's certificate is self-signed. If it is the right one, name it with --ca.";
 	default:
 		break;
 	}
-	if (result->verify <= UNSPECIFIED) /* libcurl looks at the name before the chain */
-		return "The server's certificate is for another name: use that in the URL, or name it with --sni.";
+	if (result->verify <= UNSPECIFIED) /* libcurl checks the name before the chain */
+		return "The server's certificate is for another name: use that name in the URL or with --sni.";
 	if (options->ca == NULL)
 		return result->verify == SELF_SIGNED_ISSUER
-			       ? "The server's CA is not one of the system's: name it with --ca."
+			       ? "The server's CA is not among the system's CAs: name it with --ca."
 			       : "Name the CA that issued the server's certificate with --ca.";
-	(void)snprintf(
-		to, EXPLAIN_ROOM,
-		"No CA in %s has issued the server's certificate: name the one that has with --ca. Or the server "
-		"does not send the certificate of its intermediate CA.",
-		options->ca);
+	(void)snprintf(to, EXPLAIN_ROOM,
+		       "No CA in %s has issued the server's certificate: name the right CA with --ca. Or the server "
+		       "does not send its intermediate CA's certificate.",
+		       options->ca);
 	return to;
 }

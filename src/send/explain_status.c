@@ -1,4 +1,4 @@
-/* Hints about answers that refuse. */
+/* Hints about error responses. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,20 +8,20 @@
 const char *explain_none_given(const struct send_story *story)
 {
 	return story->credentials
-		       ? "The server asked for a certificate, and yours could not be given: its key makes no signature "
-			 "that the server takes. It wants one with another kind of key."
-		       : "The server asked for a certificate, and there was none to give: name one with --cert and "
-			 "--key, or --pkcs12.";
+		       ? "The server asked for a certificate, but yours could not be sent: the server accepts no "
+			 "signature algorithm of its key. Use a certificate with another type of key."
+		       : "The server asked for a certificate, but none is configured: name one with --cert and --key, "
+			 "or --pkcs12.";
 }
 
-/* The settings of a server that limit a body: all of them, and one that waits for a certificate. */
+/* The settings of servers that limit a body: for all bodies, and while the server waits for a certificate. */
 static const struct {
-	const char *server; /* how its Server field begins */
+	const char *server; /* beginning of its Server field */
 	const char *size, *late;
 } limits[] = {
 	{"Apache-Coyote", "maxPostSize", "maxSavePostSize"}, /* Tomcat */
 	{"Apache", "LimitRequestBody", "SSLRenegBufferSize"},
-	{"nginx", "client_max_body_size", "client_max_body_size"}, /* which never asks late */
+	{"nginx", "client_max_body_size", "client_max_body_size"}, /* nginx never asks late */
 	{"Microsoft-IIS", "maxAllowedContentLength", "uploadReadAheadSize"},
 	{"", "nginx: client_max_body_size, Apache: LimitRequestBody, IIS: maxAllowedContentLength",
 	 "Apache: SSLRenegBufferSize, Tomcat: maxSavePostSize, IIS: uploadReadAheadSize"},
@@ -44,24 +44,26 @@ static const char *about_too_large(const struct send_result *result, const struc
 	const char *prime = story->primed ? "" : "Prime the connection (--prime always); or its ";
 
 	if (!plain && again)
-		(void)snprintf(to, EXPLAIN_ROOM,
-			       "The server asked for the certificate during the upload%s, and holds no more of a body "
-			       "meanwhile. %soperator raises the limit (%s), or asks at the handshake.",
-			       story->primed ? ", although the connection was primed" : "",
-			       story->primed ? "Its " : prime, limit_of(result, true));
+		(void)snprintf(
+			to, EXPLAIN_ROOM,
+			"The server asked for the certificate during the upload%s, and does not buffer that much of a "
+			"body meanwhile. %soperator must raise the limit (%s), or ask at the handshake.",
+			story->primed ? ", although the connection was primed" : "", story->primed ? "Its " : prime,
+			limit_of(result, true));
 	else if (!plain && unasked)
-		(void)snprintf(to, EXPLAIN_ROOM,
-			       "If the server wants a certificate for this path, it holds no more of a body before it "
-			       "asks. %soperator raises the limit (%s), or that of every body (%s).",
-			       story->primed ? "Its " : prime, limit_of(result, true), limit_of(result, false));
+		(void)snprintf(
+			to, EXPLAIN_ROOM,
+			"If the server requires a certificate for this path, it does not buffer that much of a body "
+			"before it asks. %soperator must raise that limit (%s), or the limit for all bodies (%s).",
+			story->primed ? "Its " : prime, limit_of(result, true), limit_of(result, false));
 	else
 		(void)snprintf(to, EXPLAIN_ROOM,
-			       "The server takes no body of this size; its operator can raise the limit (%s).",
+			       "The server does not accept a body of this size; its operator can raise the limit (%s).",
 			       limit_of(result, false));
 	return to;
 }
 
-/* Whether a scheme is among "Basic, Digest". */
+/* Whether the scheme is in a list such as "Basic, Digest". */
 static bool has_scheme(const char *schemes, const char *name)
 {
 	for (const char *at = schemes; *at != '\0'; at += strspn(at, ", ")) {
@@ -73,7 +75,8 @@ static bool has_scheme(const char *schemes, const char *name)
 	return false;
 }
 
-/* Whether a scheme is among them for which a field does: none that logs in by steps, or a connection. */
+/* Whether a header field is enough for one of the schemes: not for schemes with several steps, or for a whole
+ * connection. */
 static bool is_by_header(const char *schemes)
 {
 	static const char *const others[] = {"Basic", "Digest", "NTLM", "Negotiate"};
@@ -97,13 +100,14 @@ static const char *way_in(const struct send_options *options, const struct send_
 		return "It requires qop=auth-int, which thaw send does not support: its operator has to allow "
 		       "qop=auth.";
 	if (tried)
-		return "It does not accept the user and password of --user.";
+		return "The server rejects the user and password of --user.";
 	if (digest)
-		return "Name the user: --user NAME --digest.";
+		return "Use --user NAME --digest.";
 	if (basic)
-		return "Name the user: --user NAME.";
-	return is_by_header(schemes) ? "Give it with --header 'Authorization: ...'."
-				     : "thaw send cannot log in by that: the server's operator allows another scheme.";
+		return "Use --user NAME.";
+	return is_by_header(schemes)
+		       ? "Use --header 'Authorization: ...'."
+		       : "thaw send does not support this scheme: the server's operator must allow another one.";
 }
 
 static const char *about_login(const struct send_options *options, const struct send_result *result,
@@ -119,17 +123,16 @@ static const char *about_page(const struct send_result *result, const struct sen
 {
 	switch (result->says) {
 	case SEND_SAYS_NO_CERTIFICATE:
-		return story->credentials
-			       ? "The server got no certificate on this connection, although it asks for one at "
-				 "the handshake: none of its CAs has issued yours."
-			       : "The server wants a certificate, and got none: name one with --cert and --key, "
-				 "or --pkcs12.";
+		return story->credentials ? "The server asked for a certificate at the handshake but got none: yours "
+					    "is not from one of the CAs that it accepts."
+					  : "The server requires a client certificate and got none: name one with "
+					    "--cert and --key, or --pkcs12.";
 	case SEND_SAYS_BAD_CERTIFICATE:
 		return "The server could not verify the certificate: its operator must trust the CA that issued it, "
 		       "and "
 		       "renew expired CRLs.";
 	case SEND_SAYS_PLAIN:
-		return "The server speaks TLS on this port: the URL begins with https://.";
+		return "The server speaks TLS on this port: use https:// in the URL.";
 	case SEND_SAYS_NOTHING:
 		break;
 	}
@@ -141,53 +144,50 @@ static const char *about_forbidden(const struct send_story *story)
 	if (story->asked && story->declined)
 		return explain_none_given(story);
 	if (story->asked)
-		return "The certificate was given, and the server does not accept it: its operator must trust the CA "
-		       "that issued it, "
-		       "and allow this subject.";
+		return "The certificate was sent, but the server does not accept it: its operator must trust the CA "
+		       "that issued it, and allow this subject.";
 	if (story->credentials && story->is_13)
-		return "The server asked for no certificate over TLS 1.3. Java's and Node's TLS cannot ask late there: "
-		       "try --tls 1.2; "
-		       "or the operator asks at the handshake.";
+		return "The server asked for no certificate over TLS 1.3. The TLS libraries of Java and Node.js cannot "
+		       "ask late over TLS 1.3: try --tls 1.2, or the operator must make the server ask at the "
+		       "handshake.";
 	if (story->credentials)
-		return "The server asked for no certificate. If it wants one for this path, it may have given up "
-		       "because the "
-		       "body was larger than what it holds.";
-	return "The server asked for no certificate, and there was none to give. If it wants one, name it with --cert "
-	       "and --key, "
-	       "or --pkcs12.";
+		return "The server asked for no certificate. If it requires one for this path, it may have given up "
+		       "because the body is larger than its buffer.";
+	return "The server asked for no certificate, and none is configured. If it requires one, name it with --cert "
+	       "and --key, or --pkcs12.";
 }
 
-/* Where there is a place, it follows the text. */
+/* If there is a location, it is appended to the text. */
 static const char *about_redirection(const struct send_result *result, const struct send_options *options,
 				     char to[static EXPLAIN_ROOM])
 {
 	switch (result->follow) {
 	case SEND_FOLLOW_NOWHERE:
-		return "The server wants it sent elsewhere, and names no place";
+		return "The server redirects the upload, but names no location";
 	case SEND_FOLLOW_UNASKED:
-		return "The server wants it sent elsewhere: follow with --location, or send it there";
+		return "The server redirects the upload: use --location to follow, or upload to";
 	case SEND_FOLLOW_LIMIT:
 		(void)snprintf(to, EXPLAIN_ROOM,
-			       "%u redirections were followed (--max-redirs), and the server names another place",
+			       "%u redirects were followed (--max-redirs), and the server redirects again, to",
 			       options->follow_max);
 		return to;
 	case SEND_FOLLOW_PLAIN:
-		return "The server redirects from https to http, which is never followed: anybody could read the file "
-		       "on "
-		       "its way. The other place is";
+		return "The server redirects from https to http. This is never followed, since anybody on the network "
+		       "could read the file. The location is";
 	case SEND_FOLLOW_SCHEME:
-		return "The server redirects to what is neither an https nor an http URL";
+		return "The server redirects to a URL that is neither https nor http";
 	case SEND_FOLLOW_BODY:
-		return "The server redirects, and standard input cannot be read again: send a file, or send it there";
+		return "The server redirects, but standard input cannot be read again: upload a file, or upload to";
 	case SEND_FOLLOW_STATUS:
 	case SEND_FOLLOW:
 		break;
 	}
 	if (result->location[0] == '\0')
-		return "The server wants it sent elsewhere, and names no place";
+		return "The server redirects the upload, but names no location";
 	if (result->status == 303) /* RFC 9110 15.4.4 */
-		return "The server says where the result is, and not whether it has stored the file: look there";
-	return "The server redirects without saying that the same is to be sent again (307 and 308 do): send it there";
+		return "The server names the location of the result, but does not confirm that it stored the file: "
+		       "check";
+	return "The server redirects with a status that does not repeat the request (307 and 308 do): upload to";
 }
 
 const char *explain_status(const struct send_result *result, const struct send_story *story,
@@ -201,7 +201,7 @@ const char *explain_status(const struct send_result *result, const struct send_s
 		return about_login(story->options, result, to);
 	if (result->retry_after_s > 0 && (status == 408 || status == 413 || status == 429 || status >= 500)) {
 		(void)snprintf(to, EXPLAIN_ROOM,
-			       "The server says when to try again: in %llu s. --retry waits for up to an hour.",
+			       "The server asks to retry in %llu s (Retry-After). --retry waits for up to one hour.",
 			       (unsigned long long)result->retry_after_s);
 		return to;
 	}
@@ -210,17 +210,17 @@ const char *explain_status(const struct send_result *result, const struct send_s
 	if (status == 401 || status == 403)
 		return about_forbidden(story);
 	if (status == 500 && story->credentials && !story->asked && story->is_13)
-		return "The server asked for no certificate over TLS 1.3. A server that fails because its TLS cannot "
-		       "ask late "
-		       "there (Node's, Java's) may do with --tls 1.2.";
+		return "The server asked for no certificate over TLS 1.3. If it failed because its TLS library cannot "
+		       "ask late over TLS 1.3 (Node.js, Java), try --tls 1.2.";
 	if (status == 405 || status == 501)
-		return "The server does not take this method here: see --method; or its operator allows it.";
+		return "The server does not allow this method for this URL: see --method, or ask its operator to allow "
+		       "it.";
 	if (status == 411)
-		return "The server wants to know the length before: send a file, not standard input from a pipe.";
+		return "The server requires the length in advance: upload a file instead of a pipe.";
 	if (status == 417)
-		return "The server knows no Expect: 100-continue: --expect never.";
+		return "The server does not support Expect: 100-continue: use --expect never.";
 	if (status == 408)
-		return "The server waited for the body, or for the certificate, for as long as it does.";
+		return "The server timed out while it waited for the body or for the certificate.";
 	if (status / 100 == 3)
 		return about_redirection(result, story->options, to);
 	return "";

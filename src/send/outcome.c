@@ -1,4 +1,4 @@
-/* What became of an upload, in one line. */
+/* The outcome of an upload in one line. */
 #include <stdio.h>
 
 #include "send/explain.h"
@@ -52,21 +52,22 @@ const char *send_outcome_text(const struct send_result *result, char to[static S
 		break;
 	case SEND_STALLED:
 		if (result->stalled_with > 0)
-			(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: only %s moved in %.1f s, after %s; %s",
+			(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: only %s transferred in %.1f s, after %s; %s",
 				       send_size_text(result->stalled_with, with), (double)result->stalled_ms / 1000,
 				       how_far, ask_text(result));
 		else
-			(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: nothing moved for %.1f s, after %s; %s",
+			(void)snprintf(to, SEND_OUTCOME_ROOM, "stalled: no progress for %.1f s, after %s; %s",
 				       (double)result->stalled_ms / 1000, how_far, ask_text(result));
 		break;
 	case SEND_LOST:
 	case SEND_TIMEOUT:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s after %s: %s; %s",
-			       result->cause == SEND_LOST ? "the connection ended" : "out of time", how_far, words,
+			       result->cause == SEND_LOST ? "the connection was closed" : "timed out", how_far, words,
 			       ask_text(result));
 		break;
 	case SEND_NO_KEY:
-		(void)snprintf(to, SEND_OUTCOME_ROOM, "the client's key made no signature: %s", result->key_reason);
+		(void)snprintf(to, SEND_OUTCOME_ROOM, "the client's private key could not sign: %s",
+			       result->key_reason);
 		break;
 	case SEND_NO_CERTIFICATE:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "the server refused the certificate: TLS alert %u (%s)",

@@ -1,12 +1,12 @@
 #include "send/plan.h"
 
-#define WAIT_MS           1000  /* for a 100 of a server that is not known to ask: as libcurl does */
-#define ASKER_MS          10000 /* of one that is: it may have to fetch a CRL, or ask somebody */
-#define PAUSE_MS          500   /* before the first new attempt; twice as long before each other one */
+#define WAIT_MS           1000 /* how long to wait for a 100 if the server may not ask; the same as libcurl */
+#define ASKER_MS          10000 /* the same if the server asks for certificates: it may have to fetch a CRL, for example */
+#define PAUSE_MS          500 /* before the first retry; doubled for each further one */
 #define PAUSE_MAX_MS      30000
-#define RETRY_AFTER_MAX_S 3600 /* a server that says more is not waited for */
+#define RETRY_AFTER_MAX_S 3600 /* a longer Retry-After is not waited for */
 
-#define BEHIND_MS 1000 /* behind the exchange: then it reads on, whether it says so or not */
+#define BEHIND_MS 1000 /* after the exchange; then the server reads on, even if it sends no 100 */
 
 bool send_primes(enum send_choice prime, const struct send_known *known)
 {
@@ -17,7 +17,8 @@ bool send_primes(enum send_choice prime, const struct send_known *known)
 
 bool send_steps_down(const struct send_known *known)
 {
-	static const long statuses[] = {0, 400, 401, 403, 495, 496, 500}; /* 500: Node's, where the ask throws */
+	static const long statuses[] = {0,   400, 401, 403,
+					495, 496, 500}; /* 500: Node.js, when the ask throws an exception */
 	bool refused = false;
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
@@ -34,7 +35,7 @@ bool send_steps_down(const struct send_known *known)
 static const struct {
 	const char *name;
 	unsigned next;
-	uint64_t limit_ms; /* then it opens */
+	uint64_t limit_ms; /* until the gate opens */
 } gates[] = {
 	[GATE_HEAD] = {"head", BIT(GATE_ASKED) | BIT(GATE_OPEN), WAIT_MS},
 	[GATE_ASKER] = {"asker", BIT(GATE_ASKED) | BIT(GATE_OPEN), ASKER_MS},
@@ -43,7 +44,7 @@ static const struct {
 	[GATE_OPEN] = {"open", 0, THAW_NEVER},
 };
 
-/* The only writer of hold->gate. */
+/* The only function that changes hold->gate. */
 static void enter(struct send_hold *hold, enum send_gate gate, uint64_t now_ms)
 {
 	hold->gate = gate;
@@ -90,13 +91,13 @@ bool send_refuses_certificate(unsigned alert)
 	return (alert >= 40 && alert <= 46) || alert == 48 || alert == 49 || alert == 51 || alert == 116;
 }
 
-/* An alert that comes again: but for a broken record, an internal error, a user's cancelling, and close_notify. */
+/* An alert that would be sent again. Not: bad record, internal error, user cancelled, close_notify. */
 static bool is_permanent(unsigned alert)
 {
 	return alert != 0 && alert != 20 && alert != 80 && alert != 90;
 }
 
-/* Statuses that tell of a moment, and not of the request (RFC 9110 15.5.9, 15.6; RFC 6585 4). */
+/* Statuses that are temporary and not caused by the request (RFC 9110 15.5.9, 15.6; RFC 6585 4). */
 static bool passes(long status, uint64_t retry_after_s)
 {
 	if (retry_after_s > RETRY_AFTER_MAX_S)
@@ -110,7 +111,7 @@ bool send_may_retry(const struct send_attempt *attempt)
 {
 	if (attempt->touched && !attempt->rewindable)
 		return false;
-	/* An incomplete request is not acted on, unless it is one whose beginning is already an act. */
+	/* Servers ignore an incomplete request, unless the method takes effect before the end of the body. */
 	bool harmless = attempt->idempotent || !attempt->touched;
 
 	switch (attempt->cause) {

@@ -5,17 +5,17 @@
 
 #include "send/explain.h"
 
-#define MARK_MS  250  /* the marks reach back 4 s */
-#define LINE_MS  5000 /* between plain lines */
+#define MARK_MS  250  /* 16 marks cover 4 s */
+#define LINE_MS  5000 /* interval of plain lines */
 #define BAR_MAX  40
-#define TEXT_MAX 64 /* columns of what stands beside the bar */
+#define TEXT_MAX 64 /* columns for the text beside the bar */
 
 void progress_mark(struct progress *progress, uint64_t sent, uint64_t now_ms)
 {
 	unsigned last = (progress->count - 1) % PROGRESS_MARKS;
 
 	if (progress->count > 0 && sent < progress->marks[last].sent)
-		progress->count = 0; /* it has begun again */
+		progress->count = 0; /* the upload was restarted */
 	if (progress->count > 0 && now_ms < progress->marks[last].ms + MARK_MS)
 		return;
 	progress->marks[progress->count % PROGRESS_MARKS].ms = now_ms;
@@ -34,7 +34,7 @@ uint64_t progress_rate(const struct progress *progress)
 	return ms > 0 ? (progress->marks[last].sent - progress->marks[first].sent) * 1000 / ms : 0;
 }
 
-/* "0:02 left", "1:03:20 left"; "" where nothing can be said. */
+/* "0:02 left", "1:03:20 left"; "" if unknown. */
 static void time_left(uint64_t rate, uint64_t left, char to[static TEXT_MAX])
 {
 	to[0] = '\0';
@@ -55,7 +55,7 @@ static unsigned percent(uint64_t sent, int64_t total)
 	return sent >= (uint64_t)total ? 100 : (unsigned)((double)sent * 100 / (double)total);
 }
 
-/* How much is told: a narrow terminal has no room for all of it. */
+/* How many details are printed; a narrow terminal has room for few. */
 enum detail { DETAIL_SHARE, DETAIL_LEFT, DETAIL_RATE, DETAIL_ALL };
 
 struct words {
@@ -100,7 +100,7 @@ static const char *rate_text(uint64_t rate, char to[static TEXT_MAX])
 	return to;
 }
 
-/* What each detail adds stands before or behind the others, so that it is left out without a gap. */
+/* Each further detail is added at the start or the end of the line, so that leaving it out makes no gap. */
 static size_t tell(const struct progress *progress, uint64_t sent, int64_t total, const char *between,
 		   enum detail detail, char to[static PROGRESS_ROOM])
 {

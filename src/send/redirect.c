@@ -14,7 +14,7 @@ static bool begins(const char *text, const char *with)
 enum send_follow send_follows(const struct send_options *options, long status, const char *target, unsigned followed,
 			      bool repeatable)
 {
-	if (status != 307 && status != 308) /* RFC 9110 15.4: the others are no order to send the same again */
+	if (status != 307 && status != 308) /* RFC 9110 15.4: only these two repeat the same request */
 		return SEND_FOLLOW_STATUS;
 	if (target[0] == '\0')
 		return SEND_FOLLOW_NOWHERE;
@@ -29,7 +29,7 @@ enum send_follow send_follows(const struct send_options *options, long status, c
 	return repeatable ? SEND_FOLLOW : SEND_FOLLOW_BODY;
 }
 
-/* About the content only. Any other may be a credential: Authorization, Cookie, X-Api-Key, PRIVATE-TOKEN. */
+/* Fields about the content. Any other field may be a credential: Authorization, Cookie, X-Api-Key, PRIVATE-TOKEN. */
 static bool is_harmless(const char *line)
 {
 	return begins(line, "content-") || begins(line, "accept");
@@ -43,7 +43,7 @@ void send_redirect(const struct send_options *from, const char *target, struct s
 	to->url = target;
 	if (same)
 		return;
-	to->prime_url = to->sni = NULL; /* which are about that server */
+	to->prime_url = to->sni = NULL; /* they belong to the old server */
 	to->header_count = 0;
 	for (size_t i = 0; i < from->header_count; i++)
 		if (is_harmless(from->headers[i]) || (from->follow_trusting && !begins(from->headers[i], "host:")))
@@ -75,7 +75,7 @@ bool redirect_follow(const struct send_options *options, struct send_body *body,
 		    (options->credentials != next->credentials || options->user != next->user ||
 		     options->header_count != next->header_count);
 	(void)snprintf(text, sizeof(text), "redirected to %s%s",
-		       send_url_text(result->url, url) ? url : "a URL that is too long to show",
+		       send_url_text(result->url, url) ? url : "a URL that is too long to print",
 		       bare ? ", without the certificate, --user and --header fields" : "");
 	if (options->tell != NULL)
 		options->tell(options->arg, &(struct send_news){.kind = SEND_NEWS_NOTE, .text = text});

@@ -16,7 +16,7 @@ static bool append(struct curl_slist **list, const char *line)
 	return longer != NULL;
 }
 
-/* One of the user's. To libcurl a field without a value is one to be left out, unless it is written so. */
+/* Appends a field of the user. libcurl removes a field without a value, unless it is written with a semicolon. */
 static bool append_field(struct curl_slist **list, const char *line)
 {
 	char *empty = NULL;
@@ -43,7 +43,7 @@ static bool append_both(struct request *request, const char *line)
 	return append(&request->plain, line) && append(&request->expecting, line);
 }
 
-/* Of a body, which a HEAD has not. */
+/* A field about the body, which a HEAD does not have. */
 static bool is_of_body(const char *line)
 {
 	static const char *const names[] = {"content-", "transfer-encoding:", "expect:", "trailer:", "digest:"};
@@ -64,7 +64,7 @@ static bool make_priming(struct request *request)
 	return ok;
 }
 
-/* name with its colon. */
+/* name ends in a colon. */
 static bool has_header(const struct send_options *options, const char *name)
 {
 	for (size_t i = 0; i < options->header_count; i++)
@@ -73,7 +73,7 @@ static bool has_header(const struct send_options *options, const char *name)
 	return false;
 }
 
-/* What is behind the first bytes (RFC 9110 14.5), if they still are what they were (13.1.1). */
+/* Headers for sending only the rest (RFC 9110 14.5), if the part on the server is unchanged (13.1.1). */
 static bool append_range(struct request *request, const struct resume *part)
 {
 	char line[RESUME_ETAG_ROOM + 32];
@@ -87,7 +87,7 @@ static bool append_range(struct request *request, const struct resume *part)
 	return append_both(request, line);
 }
 
-/* part: NULL, or what is resumed. libcurl's own Expect is never sent: it waits in its own way. */
+/* part: NULL, or what is resumed. libcurl's own Expect is turned off, because it waits differently. */
 static bool make_headers(struct request *request, const struct resume *part)
 {
 	const struct send_options *options = request->options;
@@ -101,7 +101,7 @@ static bool make_headers(struct request *request, const struct resume *part)
 		ok = ok && append_field(&request->plain, options->headers[i]) &&
 		     append_field(&request->expecting, options->headers[i]);
 	(void)snprintf(type, sizeof(type), "Content-Type: %s", known != NULL ? known : "application/octet-stream");
-	/* Else libcurl claims that a POST is a form of another kind. */
+	/* Otherwise libcurl sets the content type of a form on a POST. */
 	if (known != NULL || (!has_header(options, "content-type:") && strcmp(options->method, "POST") == 0))
 		ok = ok && append_both(request, type);
 	return ok && (part == NULL || append_range(request, part));
@@ -152,8 +152,8 @@ static bool append_all(struct curl_slist **list, const char *const *lines, size_
 }
 
 /*
- * libcurl takes the name in SNI and in the certificate from the URL. So that has the other name, and the connection and
- * the Host field what the user's URL says.
+ * libcurl takes the name for SNI and for the certificate check from the URL. So the URL gets the other name, and
+ * connection and Host field get the host of the user's URL.
  */
 static bool rename_host(struct request *request)
 {
@@ -171,7 +171,7 @@ static bool rename_host(struct request *request)
 	return ok;
 }
 
-/* Appends what the format makes. */
+/* Appends formatted text. */
 static bool append_made(struct curl_slist **list, const char *first, const char *second, const char *third)
 {
 	char *line = NULL;
@@ -183,7 +183,8 @@ static bool append_made(struct curl_slist **list, const char *first, const char 
 	return ok;
 }
 
-/* What the options say of the URL's host is for the other name then; if they say nothing, that leads to the host. */
+/* Changes the --connect-to and --resolve options for the URL's host to the other name; without any, connects the
+ * other name to that host. */
 static bool append_renamed(struct request *request)
 {
 	const struct send_options *options = request->options;
@@ -201,7 +202,7 @@ static bool append_renamed(struct request *request)
 	return ok;
 }
 
-/* Which way it goes. */
+/* Sets proxy, addresses and the like. */
 static bool set_route(struct request *request)
 {
 	const struct send_options *options = request->options;
@@ -223,7 +224,7 @@ static bool set_route(struct request *request)
 	       (options->no_proxy == NULL || curl_easy_setopt(easy, CURLOPT_NOPROXY, options->no_proxy) == CURLE_OK);
 }
 
-/* Who the user is. */
+/* Sets user and password. */
 static bool set_login(const struct request *request)
 {
 	static const unsigned long ways[] = {
@@ -250,7 +251,8 @@ bool request_prepare(struct request *request)
 	       curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify * 2) == CURLE_OK &&
-	       /* Nothing is ever resumed: a handle is one upload. And libcurl 7.88 without memory frees twice there. */
+	       /* Sessions are never resumed: a handle is one upload. Also, libcurl 7.88 has a double free there if
+		* memory runs out. */
 	       curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->stall_ms) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L) == CURLE_OK &&

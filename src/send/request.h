@@ -1,4 +1,4 @@
-/* What libcurl is told of the request: method, length, header fields, TLS. What it calls back is transfer.h's. */
+/* Sets the options of libcurl's handle: method, length, header fields, TLS. transfer.h has its callbacks. */
 #ifndef SEND_REQUEST_H
 #define SEND_REQUEST_H
 
@@ -11,24 +11,24 @@ struct request {
 	const struct send_options *options;
 	CURL *easy;
 	struct send_body *body;
-	/* Header lines: of an upload, of one that waits for a 100, of a priming request. They outlive the handle's use.
-	 */
+	/* Header lines: of an upload, of an upload that waits for a 100, of a priming request. They outlive the
+	 * handle. */
 	struct curl_slist *plain, *expecting, *priming;
 	struct curl_slist *connect_to, *resolve;
-	char *url, *prime_url; /* with options->sni: its host is that; else NULL */
-	char *host;            /* and the Host field, which is the options' */
+	char *url, *prime_url; /* with options->sni: a URL with that host; else NULL */
+	char *host;            /* and the Host field with the original host */
 };
 
-/* All of these: false: libcurl has no memory. Once, with the fields above set: */
+/* These return false if libcurl is out of memory. Call request_prepare() once, after the fields above are set. */
 bool request_prepare(struct request *request);
 
-/* The whole file (part NULL), or what is behind its first bytes. */
+/* Sends the whole file (part NULL), or the rest after the first bytes. */
 bool request_set_part(struct request *request, const struct resume *part);
 
 bool request_set_tls(const struct request *request, enum send_tls tls);
 bool request_set_expect(const struct request *request, bool expects);
 
-/* Behind the handle. */
+/* Call after the handle was freed. */
 void request_free(struct request *request);
 
 #endif

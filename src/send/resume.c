@@ -6,10 +6,10 @@
 
 #include "send/explain.h"
 
-/* One request that looks at the resource. */
+/* One request that reads the resource. */
 struct look {
 	const struct send_body *body;
-	uint64_t same; /* bytes that came and are the file's */
+	uint64_t same; /* received bytes that match the file */
 	bool differs;
 	long status;
 	char etag[RESUME_ETAG_ROOM];
@@ -30,7 +30,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	return len;
 }
 
-/* Ends the request at the first byte that is another. */
+/* Stops the request at the first byte that differs. */
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct look *look = arg;
@@ -41,7 +41,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 	return look->differs ? CURL_WRITEFUNC_ERROR : len;
 }
 
-/* NULL: no memory. */
+/* NULL: out of memory. */
 static struct curl_slist *make_fields(const struct resume_way *way)
 {
 	struct curl_slist *fields = curl_slist_append(NULL, "Accept-Encoding: identity");
@@ -55,7 +55,7 @@ static struct curl_slist *make_fields(const struct resume_way *way)
 	return fields;
 }
 
-/* A HEAD or a GET. *length: what Content-Length says; -1: nothing. */
+/* Sends a HEAD or a GET. *length: Content-Length; -1: none. */
 static bool ask(const struct resume_way *way, bool head, struct look *look, curl_off_t *length)
 {
 	CURL *one = curl_easy_duphandle(way->easy);
@@ -96,17 +96,17 @@ void resume_look(const struct resume_way *way, const struct send_body *body, str
 
 	*resume = (struct resume){.from = 0};
 	if (!ask(way, true, &head, &length) || head.status != 200 || length <= 0 || (uint64_t)length > size)
-		return say(resume, "the server has no beginning of it");
-	if (head.etag[0] != '"') /* a weak one does not tell bytes apart (RFC 9110 8.8.1) */
-		return say(resume, "the server has no strong ETag for what it has");
+		return say(resume, "the server has no part of the file");
+	if (head.etag[0] != '"') /* a weak ETag does not guarantee identical bytes (RFC 9110 8.8.1) */
+		return say(resume, "the server sends no strong ETag");
 	bool got = ask(way, false, &get, &ignored);
 	if (get.differs || !got || get.status != 200 || get.same != (uint64_t)length ||
 	    strcmp(get.etag, head.etag) != 0)
-		return say(resume, "what the server has is not its beginning");
+		return say(resume, "the server has different content");
 	resume->from = get.same;
 	resume->complete = get.same == size;
 	(void)snprintf(resume->etag, sizeof(resume->etag), "%s", get.etag);
-	(void)snprintf(resume->text, sizeof(resume->text), "--resume: the server has %s of it already",
+	(void)snprintf(resume->text, sizeof(resume->text), "--resume: the server already has %s",
 		       resume->complete ? "all" : send_size_text(resume->from, there));
 }
 

@@ -9,9 +9,9 @@
 #include "send/explain.h"
 #include "send/redirect.h"
 
-#define RESUME_LIMIT_MS 600000 /* for reading back what the server has */
+#define RESUME_LIMIT_MS 600000 /* limit for reading back the part on the server */
 
-/* The whole file, or what is behind the first bytes. False: no memory. */
+/* Sends the whole file, or the rest after the first bytes. False: out of memory. */
 static bool set_part(struct send_session *session, const struct resume *part)
 {
 	uint64_t from = part != NULL ? part->from : 0;
@@ -22,13 +22,13 @@ static bool set_part(struct send_session *session, const struct resume *part)
 	return ok;
 }
 
-/* RFC 9110 14.5 wants 400; others do not know Content-Range (501, 416), or have something else by now (412). */
+/* RFC 9110 14.5 demands 400; others do not support Content-Range (501, 416), or the resource has changed (412). */
 static bool refuses_parts(long status)
 {
 	return status == 400 || status == 412 || status == 416 || status == 501;
 }
 
-/* False: there is nothing left to do, or nothing can be done. */
+/* False: nothing is left to do, or an error occurred. */
 static bool resume(struct send_session *session)
 {
 	uint64_t now = clock_now_ms(), deadline_ms = session->transfer.deadline_ms;
@@ -61,12 +61,13 @@ static bool resume(struct send_session *session)
 		return false;
 	if (done && resume_is_whole(&way, session->body))
 		return false;
-	attempt_note(session, "--resume: the server does not put parts together: sending the whole file");
+	attempt_note(session, "--resume: the server does not support partial uploads: sending the whole file");
 	session->result->err.cls = THAW_ERR_NONE;
-	return set_part(session, NULL) || attempt_no_room(session); /* else the part would pass for the whole */
+	return set_part(session, NULL) ||
+	       attempt_no_room(session); /* otherwise the resource would consist of the rest only */
 }
 
-/* Before any server is blamed for refusing it. */
+/* Warns about faults of the user's own certificate before an error of the server. */
 static void warn_of_own(struct send_session *session)
 {
 	char text[SEND_FAULT_ROOM + 16];
@@ -83,13 +84,13 @@ static void warn_of_own(struct send_session *session)
 static void run(struct send_session *session)
 {
 	warn_of_own(session);
-	bool resumes = session->options.resume && send_body_size(session->body) > 0; /* an empty file need not be */
+	bool resumes = session->options.resume && send_body_size(session->body) > 0; /* not needed for an empty file */
 
 	if (!resumes || resume(session))
 		attempt_all(session);
 }
 
-/* To one place. */
+/* Uploads to one URL, without following redirects. */
 static void send_to(struct send_session **last, const struct send_options *options, struct send_body *body,
 		    uint64_t deadline_ms, struct send_result *result)
 {

@@ -19,7 +19,7 @@ bool session_makes_sense(const struct send_options *options, const struct send_b
 	if (options->resume && (!send_body_is_file(body) || strcmp(options->method, "PUT") != 0))
 		return makes_no_sense(result, "--resume: only a PUT of a file can be resumed");
 	if (options->prime_url != NULL && send_url_relation(options->url, options->prime_url) == SEND_URL_OTHER_ORIGIN)
-		return makes_no_sense(result, "--prime-url is not on the server of the upload's URL");
+		return makes_no_sense(result, "--prime-url must name the same server as the URL of the upload");
 	return true;
 }
 
@@ -38,7 +38,7 @@ void send_session_end(struct send_session **session)
 	free(gone);
 }
 
-/* Up to the last slash of its path. */
+/* The length up to and including the last slash of the path. */
 static size_t folder_len(const char *url)
 {
 	size_t len = strcspn(url, "?#");
@@ -48,7 +48,7 @@ static size_t folder_len(const char *url)
 	return len;
 }
 
-/* The last upload's connection may be this one's, too, if it has the certificate, or no other path is asked for. */
+/* The connection of the last upload can be reused if it has the certificate, or if the path is the same. */
 static bool may_reuse(const struct send_session *session, const struct send_options *options)
 {
 	size_t len = folder_len(session->url);
@@ -70,7 +70,7 @@ static bool make_helper(struct send_session *session)
 	const struct send_options *options = &session->options;
 	struct helper_options helper = {
 		.options = {.stall_ms = options->stall_ms,
-			    .block_ms = UINT32_MAX /* it has nothing else to do, and a slow path is no stall */},
+			    .block_ms = UINT32_MAX /* it has nothing else to do, and a slow network is not a stall */},
 		.credentials = options->credentials,
 		.observer = {.on_event = transfer_on_event, .arg = &session->transfer},
 		.begins = transfer_begins,
@@ -106,7 +106,7 @@ bool session_aim(struct send_session *session)
 		  make_helper(session);
 	const char *prime = session->request.prime_url != NULL ? session->request.prime_url : options->prime_url;
 	ok = ok && helper_aim(session->helper, prime, session->request.priming);
-	if (ok && session->known.tried_12 && !session->known.is_13) /* as was found out */
+	if (ok && session->known.tried_12 && !session->known.is_13) /* as found out before */
 		ok = request_set_tls(&session->request, SEND_TLS_12);
 	request_free(&before);
 	return ok;

@@ -13,7 +13,7 @@
 
 #define RETRY_AFTER_HUGE_S UINT32_MAX
 
-#define TURN_MS 200 /* the longest wait in the loop: for the gate, the stall, the progress */
+#define TURN_MS 200 /* maximum wait of the loop; gate, stall and progress are checked at least this often */
 
 static void tell(const struct transfer *transfer, struct send_news news)
 {
@@ -31,7 +31,7 @@ static void remember(struct send_result *result, const struct send_ask *ask)
 	result->ask_count++;
 }
 
-/* A token's, or one that waits for a touch. */
+/* Records a signature made by a token, or after a touch. */
 static void see_signature(struct transfer *transfer, uint64_t ms)
 {
 	char text[64];
@@ -60,7 +60,7 @@ void transfer_on_event(void *arg, const struct tls_event *event)
 		transfer->exchanging = true;
 		remember(transfer->result, &transfer->ask);
 		tell(transfer, (struct send_news){.kind = SEND_NEWS_ASKED, .ask = &transfer->ask});
-		transfer->ask.subject = NULL; /* the texts are gone behind this */
+		transfer->ask.subject = NULL; /* the texts are not valid after this */
 		transfer->ask.issuers = NULL;
 		if (hold != NULL)
 			send_hold_event(hold, EVENT_ASKED, clock_now_ms());
@@ -71,10 +71,10 @@ void transfer_on_event(void *arg, const struct tls_event *event)
 		transfer->exchanging = false;
 		break;
 	case TLS_EVENT_ALERT_IN:
-		if (event->alert != 0) /* close_notify is none */
+		if (event->alert != 0) /* close_notify is not an error */
 			transfer->result->alert = event->alert;
 		break;
-	case TLS_EVENT_DECLINED: /* it may have been there, and not fit */
+	case TLS_EVENT_DECLINED: /* there may have been a certificate that did not fit */
 		transfer->ask.declined = true;
 		if (transfer->result->ask_count > 0 && transfer->result->ask_count <= SEND_ASKS_MAX)
 			transfer->result->asks[transfer->result->ask_count - 1].declined = true;
@@ -100,7 +100,7 @@ void transfer_begins(void *arg)
 	if (!transfer->running)
 		return;
 	transfer->begun = true;
-	transfer->answered = false; /* before this request there may have been one of the same login */
+	transfer->answered = false; /* an earlier request may have been a step of the login */
 	send_hold_begin(&transfer->hold, transfer->result->expected, &transfer->known, clock_now_ms());
 }
 
@@ -120,7 +120,7 @@ void transfer_waits(void *arg)
 
 /* ---- how far it came ---- */
 
-/* What libcurl still holds, or the system, is not there yet. TLS's own bytes are few beside it. */
+/* Bytes that libcurl or the system still hold have not arrived yet. TLS overhead is negligible. */
 static uint64_t arrived(const struct transfer *transfer)
 {
 	curl_off_t out = 0;
@@ -131,7 +131,7 @@ static uint64_t arrived(const struct transfer *transfer)
 	return given > unsent ? given - unsent : 0;
 }
 
-/* Not less again: libcurl's own count begins anew when it would begin anew. */
+/* Never decreases: libcurl's count restarts when it sends again. */
 static void count_sent(struct transfer *transfer)
 {
 	uint64_t sent = transfer->closed ? 0 : arrived(transfer);
@@ -183,7 +183,7 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 	return there ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
-/* Seconds; of a date, until then. */
+/* In seconds; a date is converted. */
 static uint64_t retry_after(CURL *easy)
 {
 	struct curl_header *field = NULL;
@@ -194,7 +194,7 @@ static uint64_t retry_after(CURL *easy)
 	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &field) != CURLHE_OK)
 		return 0;
 	size_t digits = strspn(field->value, "0123456789");
-	bool huge = digits > 9 && field->value[digits] == '\0'; /* libcurl reads it as none */
+	bool huge = digits > 9 && field->value[digits] == '\0'; /* libcurl treats it as no value */
 	return huge ? RETRY_AFTER_HUGE_S : 0;
 }
 
@@ -236,7 +236,7 @@ static bool take_head(struct transfer *transfer)
 	return ok && options->take_head(options->arg, "\r\n", 2);
 }
 
-/* Relative to the user's URL: libcurl's own has another host with --sni. */
+/* Relative to the user's URL: with --sni libcurl's URL has another host. */
 static void see_location(struct transfer *transfer)
 {
 	struct send_result *result = transfer->result;
@@ -249,7 +249,7 @@ static void see_location(struct transfer *transfer)
 		return;
 	if (curl_easy_header(transfer->easy, "Location", 0, CURLH_HEADER, -1, &field) == CURLHE_OK)
 		shown = target = send_url_join(transfer->options->url, field->value);
-	if (field != NULL && target == NULL) /* it is no URL, and is told as it is */
+	if (field != NULL && target == NULL) /* not a URL: kept unchanged */
 		shown = field->value;
 	if (shown != NULL && strlen(shown) < sizeof(result->location))
 		(void)snprintf(result->location, sizeof(result->location), "%s", shown);
@@ -260,7 +260,7 @@ static void see_location(struct transfer *transfer)
 	free(target);
 }
 
-/* At the end of a head: of a final response, and none that another request follows. */
+/* At the end of a head: of a final response that is not followed by another request. */
 static bool take_whole_head(struct transfer *transfer)
 {
 	if (transfer->status < 200)
@@ -321,7 +321,7 @@ bool transfer_prepare(struct transfer *transfer)
 	       curl_easy_setopt(easy, CURLOPT_READDATA, transfer) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer) == CURLE_OK &&
-	       /* a proxy's answer to CONNECT is none to the upload */
+	       /* a proxy's response to CONNECT is not a response to the upload */
 	       curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) == CURLE_OK &&
@@ -361,7 +361,7 @@ static enum helper_turn turn_of(const struct transfer *transfer)
 	return waits ? HELPER_THEIRS : HELPER_OURS;
 }
 
-/* False: the loop ends here. */
+/* False: the loop ends. */
 static bool go_on(struct transfer *transfer)
 {
 	uint64_t now = clock_now_ms();
@@ -374,7 +374,7 @@ static bool go_on(struct transfer *transfer)
 	return now < transfer->deadline_ms;
 }
 
-/* The gate is open now, or standard input has something: libcurl may ask for the body again. */
+/* The gate has opened, or standard input has data: libcurl may read the body again. */
 static bool may_resume(const struct transfer *transfer)
 {
 	struct pollfd input = {.fd = send_body_fd(transfer->body), .events = POLLIN};
@@ -382,7 +382,7 @@ static bool may_resume(const struct transfer *transfer)
 	return transfer->paused && transfer->hold.gate == GATE_OPEN && (!transfer->starved || poll(&input, 1, 0) > 0);
 }
 
-/* Waits for the connection; and for standard input, while that is what is missing. */
+/* Waits for the connection, and for standard input if that has no data. */
 static CURLMcode wait_turn(struct transfer *transfer, CURLM *multi)
 {
 	struct curl_waitfd input = {.fd = send_body_fd(transfer->body), .events = CURL_WAIT_POLLIN};

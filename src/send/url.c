@@ -41,8 +41,8 @@ static bool is_ascii(struct span text)
 }
 
 /*
- * libcurl reads names in the locale's encoding. Where it cannot convert one, it returns CURLUE_OUT_OF_MEMORY (7.88), or
- * the name as it is. NULL: not converted.
+ * libcurl reads names in the encoding of the locale. If it cannot convert a name, it returns CURLUE_OUT_OF_MEMORY
+ * (7.88) or the unchanged name. NULL: not converted.
  */
 static char *convert(const char *host)
 {
@@ -67,7 +67,7 @@ static char *convert(const char *host)
 
 static char *no_memory(struct thaw_error *err)
 {
-	(void)error_set(err, THAW_ERR_RESOURCE, "out of memory"); /* the first cause counts */
+	(void)error_set(err, THAW_ERR_RESOURCE, "out of memory"); /* the first error is reported */
 	return NULL;
 }
 
@@ -84,8 +84,8 @@ char *send_host_ascii(const char *host, struct thaw_error *err)
 	ascii = convert(host);
 	if (ascii == NULL) {
 		(void)error_set(err, THAW_ERR_USAGE,
-				"the host '%s' has no form in ASCII (IDNA): it is not UTF-8, a label is too long, or a "
-				"character is not allowed in names",
+				"the host '%s' cannot be converted to ASCII (IDNA): it is not UTF-8, a label is too "
+				"long, or a character is not allowed in host names",
 				host);
 		return NULL;
 	}
@@ -96,7 +96,7 @@ char *send_host_ascii(const char *host, struct thaw_error *err)
 	return made;
 }
 
-/* The host of url, which it was found in, replaced. */
+/* Replaces the host of url. */
 static char *replace(const char *url, struct span host, const char *other)
 {
 	char *made = NULL;
@@ -235,7 +235,8 @@ char *send_url_name(const char *url, const char *file, struct thaw_error *err)
 	return made;
 }
 
-/* One byte of a URL, for a single-quoted word of a shell. Bytes that no URL has (RFC 3986 2) are percent-encoded. */
+/* Writes one byte of a URL for a single-quoted word of a shell. Bytes that are not allowed in URLs (RFC 3986 2) are
+ * percent-encoded. */
 static void url_byte(unsigned char byte, char to[static 5])
 {
 	bool in_url = byte > ' ' && byte < 0x7F;

@@ -1,55 +1,53 @@
-/* Hosts of URLs beyond ASCII. */
+/* URLs, and hosts with characters beyond ASCII. */
 #ifndef SEND_URL_H
 #define SEND_URL_H
 
 #include "thaw/types.h"
 
 /*
- * A copy of url, which is in UTF-8 whatever the locale is, with its host as DNS, SNI and certificates have it
- * ("xn--..."; RFC 5890, UTS #46). The rest of it is not looked at. NULL with *err set: there is no such form, or no
- * memory.
+ * A copy of url, which is UTF-8 in any locale, with its host in the form for DNS, SNI and certificates ("xn--...";
+ * RFC 5890, UTS #46). The rest is not checked. NULL with *err set: not convertible, or out of memory.
  */
 char *send_url_ascii(const char *url, struct thaw_error *err);
 
-/* The same of a host alone, for the caller to free. */
+/* The same for a host alone; the caller frees it. */
 char *send_host_ascii(const char *host, struct thaw_error *err);
 
-/* The host of url as it is written there, IPv6 addresses in brackets; for the caller to free. NULL: no memory. */
+/* The host of url as written, IPv6 addresses in brackets; the caller frees it. NULL: out of memory. */
 char *send_url_host(const char *url);
 
-/* Why it is no URL; static. NULL: it is one. */
+/* Why it is not a valid URL; a static string. NULL: it is valid. */
 const char *send_url_fault(const char *url);
 
-/* A copy of url with another host; port, user and path stay. NULL: no memory. */
+/* A copy of url with another host; port, user and path stay. NULL: out of memory. */
 char *send_url_with_host(const char *url, const char *host);
 
-/* "host" or "host:port", as a Host field has it (RFC 9110 7.2); without a user. NULL: no memory, or it is no URL. */
+/* "host" or "host:port" for the Host field (RFC 9110 7.2), without a user. NULL: out of memory, or not a URL. */
 char *send_url_authority(const char *url);
 
 /* Whether both have the same scheme, host and port (RFC 6454 5). */
 enum send_url_relation {
 	SEND_URL_SAME_ORIGIN,
 	SEND_URL_OTHER_ORIGIN,
-	SEND_URL_MALFORMED /* one of them, or no memory */
+	SEND_URL_MALFORMED /* one of them is malformed, or out of memory */
 };
 enum send_url_relation send_url_relation(const char *one, const char *other);
 
-/* Where a Location field leads that came in response to a request for base (RFC 3986 5.2). NULL: no memory, or nowhere.
- */
+/* Resolves the Location of a response to a request for base (RFC 3986 5.2). NULL: out of memory, or invalid. */
 char *send_url_join(const char *base, const char *location);
 
 /*
- * A copy of url with the file's name behind its path where that ends in "/" or is empty, as curl has it; else just a
- * copy. Every byte of the name but unreserved ones (RFC 3986 2.3) is percent-encoded. file NULL: just a copy. NULL with
- * *err set: no memory.
+ * A copy of url. If its path is empty or ends in "/", the name of the file is appended, as curl does; all bytes
+ * except unreserved ones (RFC 3986 2.3) are percent-encoded. file NULL: only a copy. NULL with *err set: out of
+ * memory.
  */
 bool send_url_is_folder(const char *url);
 char *send_url_name(const char *url, const char *file, struct thaw_error *err);
 
-/* A copy of url without a user and password. NULL: no memory. */
+/* A copy of url without user and password. NULL: out of memory. */
 char *send_url_without_user(const char *url);
 
-/* Ready for a shell; and without a user and password, which logs must not have. False: too long. */
+/* Quoted for a shell, and without user and password, which must not be logged. False: too long. */
 #define SEND_URL_ROOM 1024
 bool send_url_text(const char *url, char to[static SEND_URL_ROOM]);
 

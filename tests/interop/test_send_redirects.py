@@ -111,7 +111,7 @@ def test_a_circle_ends(options, most, redirecting, pki, small):
     assert "--max-redirs" in sent.told["hint"]
 
 
-@pytest.mark.parametrize("location,words", (("http://localhost:9/x", "never followed"), ("ftp://localhost/x", "neither"), ("", "no place"), ("https://a b/", "neither")))
+@pytest.mark.parametrize("location,words", (("http://localhost:9/x", "never followed"), ("ftp://localhost/x", "neither"), ("", "no location"), ("https://a b/", "neither")))
 def test_what_is_never_followed(location, words, redirecting, pki, small):
     server = redirecting(location)
     sent = send(pki, small, server.url("/x"), "--location-trusted")

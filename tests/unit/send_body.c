@@ -110,7 +110,7 @@ static void a_file_that_changes(void **state)
 		assert_int_equal(ftruncate(fd, (off_t)strlen(becomes[change])), 0);
 		(void)close(fd);
 		assert_int_equal(send_body_read(body, read, sizeof(read)), BODY_BROKEN);
-		assert_non_null(strstr(send_body_error(body)->text, "while it was being sent"));
+		assert_int_equal(send_body_error(body)->cls, THAW_ERR_SYSTEM);
 		assert_false(send_body_whole(body));
 		assert_int_equal(send_body_read(body, read, sizeof(read)), BODY_BROKEN);
 		assert_false(send_body_rewind(body));
@@ -134,7 +134,7 @@ static void what_cannot_be_opened(void **state)
 	assert_int_equal(pipe(pipes), 0);
 	assert_int_equal(dup2(pipes[0], STDIN_FILENO), STDIN_FILENO);
 	assert_null(send_body_open(NULL, &part, 1, &err)); /* its length is not known */
-	assert_non_null(strstr(err.text, "size is known"));
+	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
 	assert_int_equal(dup2(standard, STDIN_FILENO), STDIN_FILENO);
 	(void)close(standard);
 	(void)close(pipes[0]);
