@@ -21,7 +21,7 @@ static enum thaw_status bad(struct thaw_error *err, const char *text, const char
 	return error_set(err, THAW_ERR_USAGE, "'%.200s': %s", text, why);
 }
 
-/* A path and query as they may stand in a request line (RFC 9112 3.2.1): visible ASCII. They fit. */
+/* Copies path and query as allowed in a request line (RFC 9112 3.2.1): visible ASCII. The caller checked the length. */
 static bool copy_target(struct probe_url *url, const char *from)
 {
 	size_t len = strcspn(from, "#");
@@ -65,11 +65,11 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 
 	memset(url, 0, sizeof(*url));
 	if (strncasecmp(text, SCHEME, strlen(SCHEME)) != 0)
-		return bad(err, text, "a URL that begins with https:// is expected");
+		return bad(err, text, "the URL must begin with https://");
 	size_t len = strcspn(at, "/?#");
 	if (memchr(at, '@', len) != NULL)
 		return error_set(err, THAW_ERR_USAGE,
-				 "a URL without a user is expected"); /* his password is not told */
+				 "the URL must not contain a user"); /* do not print the password */
 	const char *end = at + len, *host = at, *host_end, *port;
 	bool v6 = *at == '[';
 	if (v6) {
@@ -82,7 +82,7 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 		port = host_end;
 	}
 	if (port == NULL || (port < end && *port != ':') || !copy_host(url, host, (size_t)(host_end - host)))
-		return bad(err, text, "its host is neither a name nor an address");
+		return bad(err, text, "its host is not a valid name or address");
 	if (port + 1 < end && !copy_port(url, port + 1, (size_t)(end - port - 1)))
 		return bad(err, text, "its port must be between 1 and 65535");
 	if (url->port[0] == '\0')
@@ -92,13 +92,14 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 		       usual ? "" : ":", usual ? "" : url->port);
 	if (strcspn(end, "#") >= PROBE_TARGET_MAX)
 		return bad(err, text, "its path is too long");
-	return copy_target(url, end) ? THAW_OK
-				     : bad(err, text, "its path has blanks or bytes beyond ASCII (write them as %XX)");
+	return copy_target(url, end)
+		       ? THAW_OK
+		       : bad(err, text, "its path contains spaces or non-ASCII bytes (write them as %XX)");
 }
 
-#define TURN_MS 100 /* the interrupt is looked at so often */
+#define TURN_MS 100 /* interval for checking for interrupts */
 
-/* What is left of the time until then, in turns; 0: none, or it was interrupted. */
+/* The time left, at most TURN_MS; 0: none, or interrupted. */
 static uint32_t turn_ms(const struct probe_patience *patience, uint64_t until_ms)
 {
 	uint64_t now_ms = clock_now_ms();
@@ -117,7 +118,7 @@ struct question {
 	char name[PROBE_NAME_MAX + 1], port[6];
 };
 
-/* RFC 6761 6.3: localhost, and the names below it, are this machine, also where no hosts file lists them. */
+/* RFC 6761 6.3: localhost and names below it are this machine, even without an entry in a hosts file. */
 static bool is_local(const char *host)
 {
 	static const char local[] = "localhost";
@@ -147,9 +148,8 @@ static struct question *new_question(const struct probe_way *way)
 }
 
 /*
- * getaddrinfo() may take as long as the system's name servers leave it alone, so it is waited for from beside.
- * 0: *found; EAI_INPROGRESS: not in time. A look-up that cannot be called off keeps its question for as long as it
- * runs.
+ * getaddrinfo() can take as long as the name servers are silent, so it runs asynchronously. 0: *found;
+ * EAI_INPROGRESS: timed out. A lookup that cannot be cancelled keeps its question until it ends.
  */
 static int look_up(const struct probe_way *way, const struct probe_patience *patience, struct addrinfo **found)
 {
@@ -197,21 +197,20 @@ static int try_address(const struct sockaddr_storage *address, const struct prob
 static enum thaw_status name_failed(const char *host, int failed, struct thaw_error *err)
 {
 	if (failed == EAI_INPROGRESS)
-		return error_set(err, THAW_ERR_TIMEOUT,
-				 "%s: its name was not looked up in time (--limit gives it more)", host);
+		return error_set(err, THAW_ERR_TIMEOUT, "%s: the name lookup timed out (use a higher --limit)", host);
 	if (failed == EAI_AGAIN)
 		return error_set(err, THAW_ERR_SYSTEM,
-				 "%s: no name server answers: check this machine's network and DNS", host);
-	return error_set(err, THAW_ERR_SYSTEM, "%s: %s: check the name, or give it an address with --resolve", host,
+				 "%s: no response from a name server: check this machine's network and DNS", host);
+	return error_set(err, THAW_ERR_SYSTEM, "%s: %s: check the name, or set its address with --resolve", host,
 			 gai_strerror(failed));
 }
 
 static enum thaw_status not_connected(const struct probe_way *way, int error, struct thaw_error *err)
 {
-	const char *cure = "check its network, or name a proxy with --proxy";
+	const char *cure = "check this machine's network, or use a proxy with --proxy";
 
 	if (error == ECONNREFUSED)
-		cure = "nothing listens there: check host and port";
+		cure = "check host and port, and that the server runs";
 	else if (error == ETIMEDOUT)
 		cure = "no answer in time: check host and port; a firewall may drop the packets";
 	return error_set(err, THAW_ERR_SYSTEM, "%s, port %s: %s: %s", way->host, way->port, strerror(error), cure);

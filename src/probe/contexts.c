@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "probe/trial.h"
 
-#define CONTEXTS_MAX 24 /* as many as a survey can wish for */
+#define CONTEXTS_MAX 24 /* enough for all combinations that a survey uses */
 
 struct contexts {
 	const struct tls_client_options *options;

@@ -1,21 +1,21 @@
-/* The TLS contexts of a survey, made when they are first needed. */
+/* The TLS contexts of a survey, created when they are first needed. */
 #ifndef PROBE_CONTEXTS_H
 #define PROBE_CONTEXTS_H
 
 #include "tls/client.h"
 
-/* What a trial's client has and offers. */
+/* The properties of a trial's client. */
 struct context_wish {
 	enum tls_client_version version;
 	bool anonymous; /* no certificate */
-	bool no_offer;  /* of post-handshake authentication */
+	bool no_offer;  /* do not offer post-handshake authentication */
 	bool withholds; /* see tls_observer */
-	bool http2;     /* offered by ALPN */
+	bool http2;     /* offer h2 with ALPN */
 };
 
 struct contexts;
 
-/* options: whom to believe, and the certificate; borrowed. NULL: no memory. */
+/* options: CAs to trust and the certificate; borrowed. NULL: out of memory. */
 struct contexts *contexts_new(const struct tls_client_options *options);
 void contexts_free(struct contexts **contexts);
 

@@ -16,28 +16,29 @@
 #include "probe/proxy_tls.h"
 #include "probe/tunnel.h"
 
-#define SLOW_KEY_MS 500   /* a signature that takes so long is made by a token, or by somebody who touches it */
-#define TURN_MS     100   /* the longest that poll() sleeps: the interrupt and the progress are looked at then */
-#define UNSENT_MAX  65536 /* what the kernel may hold that is not even on its way: more would hide a stall */
+#define SLOW_KEY_MS 500   /* a slower signature is made by a token, or needs a touch */
+#define TURN_MS     100   /* timeout of poll(), for checking interrupts and progress */
+#define UNSENT_MAX  65536 /* limit for unsent data in the kernel; more would hide a stall */
 
 struct member {
 	struct trial *trial;
-	int fd;                  /* -1: it is over, and closed */
-	struct proxy_tls *proxy; /* NULL: none, or one without TLS */
+	int fd;                  /* -1: finished and closed */
+	struct proxy_tls *proxy; /* NULL: no proxy, or a proxy without TLS */
 	struct member *next;
 };
 
 struct crew {
 	struct crew_options options;
-	struct pollfd opening;  /* the socket of a tunnel that is being made; fd -1: none is */
-	struct member *members; /* all there ever were, the last first */
+	struct pollfd opening;  /* the socket on which a tunnel is being opened; fd -1: none */
+	struct member *members; /* all trials so far, the last one first */
 	size_t begun;
 	uint64_t told_ms;
-	uint64_t own_ms; /* what steps took: a key on a token signs for seconds, which is no time of the server's */
+	uint64_t own_ms; /* time spent in steps: a key on a token signs for seconds, which does not count for the server
+			  */
 	uint32_t key_ms;
 };
 
-/* The time that servers had. */
+/* The time, without our own time. */
 static uint64_t now(const struct crew *crew)
 {
 	return clock_now_ms() - crew->own_ms;
@@ -81,7 +82,7 @@ void crew_free(struct crew **crew)
 
 /* ---- moving along ---- */
 
-/* Bytes that the peer's side has not acknowledged; 0 where the system does not tell. */
+/* Bytes that the peer's system has not acknowledged; 0 if the system does not report it. */
 static uint64_t unacked(const struct member *member)
 {
 	int bytes = 0;
@@ -129,8 +130,8 @@ static void tell_progress(struct crew *crew, uint64_t now_ms)
 }
 
 /*
- * Waits until one can move, or TURN_MS have passed. Progress is also what the peer's side acknowledges, of which poll()
- * does not tell: so all are stepped at each turn, which is cheap.
+ * Waits until a trial can continue, or for TURN_MS. Acknowledgements by the peer also count as progress, and poll()
+ * does not report them, so all trials take a step in each turn, which is cheap.
  */
 static void turn(struct crew *crew)
 {
@@ -156,7 +157,7 @@ static void turn(struct crew *crew)
 	}
 	fds[count] = crew->opening;
 	(void)poll(fds, count + 1, wake_ms > now_ms ? (int)(wake_ms - now_ms) : 0);
-	/* Each at its own time: the others' steps before it may have taken some. */
+	/* now() is called for each, since earlier steps may have taken time */
 	for (nfds_t i = 0; i < count; i++)
 		step(crew, waiting[i]);
 	if (is_interrupted(crew))
@@ -175,8 +176,7 @@ static size_t running(const struct crew *crew)
 
 /* ---- beginning ---- */
 
-/* The kernel shall not swallow what is not on its way: a stall would be seen late, and how much the server took not at
- * all. */
+/* Limits unsent data in the kernel. Otherwise a stall is noticed late, and it is unknown how much the server took. */
 static int open_socket(const struct crew *crew, struct thaw_error *err)
 {
 	int fd = socket_connect_address(&crew->options.address), unsent = UNSENT_MAX;
@@ -188,7 +188,7 @@ static int open_socket(const struct crew *crew, struct thaw_error *err)
 	return fd;
 }
 
-/* A step towards a tunnel; over TLS where the proxy wants that. */
+/* One step of opening a tunnel, over TLS if the proxy needs it. */
 static enum thaw_status open_tunnel(const struct member *member, struct tunnel *tunnel, bool *secure,
 				    struct thaw_error *err)
 {
@@ -206,7 +206,7 @@ static enum thaw_status open_tunnel(const struct member *member, struct tunnel *
 	return tunnel_step(tunnel, proxy_tls_transport(member->proxy), err);
 }
 
-/* The others go on meanwhile. False: there is none, because of *err. */
+/* Other trials continue meanwhile. False: no tunnel; *err says why. */
 static bool make_tunnel(struct crew *crew, struct member *member, struct thaw_error *err)
 {
 	uint64_t until_ms = clock_now_ms() + crew->options.tunnel_ms;
@@ -222,7 +222,8 @@ static bool make_tunnel(struct crew *crew, struct member *member, struct thaw_er
 	tunnel_begin(&tunnel, crew->options.tunnel);
 	while ((status = open_tunnel(member, &tunnel, &secure, err)) == THAW_WANT_READ || status == THAW_WANT_WRITE) {
 		if (clock_now_ms() >= until_ms || is_interrupted(crew))
-			return error_set(err, THAW_ERR_TIMEOUT, "the proxy does not answer %s (--stall waits longer)",
+			return error_set(err, THAW_ERR_TIMEOUT,
+					 "no response from the proxy to %s (--stall waits longer)",
 					 member->proxy != NULL && !secure ? "the TLS handshake" : "CONNECT") == THAW_OK;
 		crew->opening =
 			(struct pollfd){.fd = member->fd, .events = status == THAW_WANT_READ ? POLLIN : POLLOUT};

@@ -1,6 +1,4 @@
-/*
- * A crew runs trials side by side, over TCP sockets, under poll(2): the only part of the probe that does I/O.
- */
+/* Runs trials in parallel over TCP sockets with poll(2): the only part of the probe that does I/O. */
 #ifndef PROBE_CREW_H
 #define PROBE_CREW_H
 
@@ -9,64 +7,60 @@
 
 #include "probe/trial.h"
 
-#define CREW_MAX 24 /* trials at once: more is waited for */
+#define CREW_MAX 24 /* maximum number of parallel trials; further ones wait */
 
 struct crew;
 
 struct crew_options {
 	struct sockaddr_storage address;
-	const char *name;                 /* for SNI and certificates */
-	const char *tunnel;               /* the CONNECT with which each connection begins; NULL: there is no proxy */
-	struct tls_client_context *proxy; /* the TLS below that; NULL: none. It outlives the crew */
+	const char *name;                 /* for SNI and the certificate */
+	const char *tunnel;               /* the CONNECT request to send on each connection; NULL: no proxy */
+	struct tls_client_context *proxy; /* TLS to the proxy; NULL: none. Must outlive the crew */
 	const char *proxy_name;
-	uint32_t tunnel_ms; /* how long its answer is awaited */
-	unsigned at_once;   /* 1 to CREW_MAX */
-	const volatile sig_atomic_t
-		*interrupted; /* looked at now and then: true ends all trials as far as they have come */
-	/* Called now and then, at most about ten times a second; may be NULL. */
+	uint32_t tunnel_ms;                       /* time limit for the proxy's response */
+	unsigned at_once;                         /* 1 to CREW_MAX */
+	const volatile sig_atomic_t *interrupted; /* checked regularly: true ends all trials at once */
+	/* Called up to ten times per second; may be NULL. */
 	void (*progress)(void *arg);
 	void *arg;
 };
 
-/* NULL: no memory. */
+/* NULL: out of memory. */
 struct crew *crew_new(const struct crew_options *options);
-void crew_free(struct crew **crew); /* and all its trials */
+void crew_free(struct crew **crew); /* frees all its trials */
 
 /*
- * Whether the proxy makes tunnels, if there is one: tries it on a connection of its own. THAW_FAILED: *err. When it
- * refuses later, the trial finds its connection closed.
+ * Tests whether the proxy opens tunnels, on a separate connection; THAW_OK without a proxy. THAW_FAILED: *err. If
+ * the proxy fails later, trials see a closed connection.
  */
 enum thaw_status crew_try_tunnel(struct crew *crew, struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Until there is a place for another trial, for which others are waited for. */
+/* Waits until another trial can start. */
 void crew_make_room(struct crew *crew);
 
-/*
- * Begins a trial as soon as there is a place. It belongs to the crew, and lives as
- * long as that does. NULL: no memory, or no socket, with the cause in *err.
- */
+/* Starts a trial as soon as possible. The crew owns it. NULL with *err set: out of memory, or no socket. */
 const struct trial *crew_start(struct crew *crew, const struct trial_script *script, struct tls_client_context *context,
 			       struct tls_client_memory *memory, struct thaw_error *err);
 
-/* Until the outcome of each of these is known; one that has stalled may still be held, to see when the server gives up.
- * NULLs among them are passed over. */
+/* Waits until the outcome of each of these trials is known. A stalled one may still be open, to see when the server
+ * closes it. NULLs are skipped. */
 void crew_wait(struct crew *crew, const struct trial *const *trials, size_t count);
 
-/* As trial_is_frozen(), of one of the crew's. */
+/* trial_is_frozen() for a trial of the crew. */
 void crew_is_frozen(struct crew *crew, const struct trial *trial);
 
-/* Until all are. */
+/* Waits for all trials. */
 void crew_wait_all(struct crew *crew);
 
-/* How many connections could not be made. */
+/* How many connections failed. */
 size_t crew_unreached(const struct crew *crew);
 
-/* The longest step in which this side's key signed, if it is long enough to keep others waiting, else 0: from then on
- * trials are run one at a time. And the first whose key made no signature, or NULL. */
+/* The longest time for one signature of our key if it is long enough to delay others, else 0; from then on trials
+ * run one at a time. And the first trial whose key could not sign, or NULL. */
 uint32_t crew_key_ms(const struct crew *crew);
 const struct trial *crew_key_failed(const struct crew *crew);
 
-/* What has been begun so far, and the body bytes that have been sent. */
+/* The number of trials so far, and the body bytes sent. */
 size_t crew_begun(const struct crew *crew);
 uint64_t crew_uploaded(const struct crew *crew);
 

@@ -7,43 +7,43 @@
 	}
 
 static const struct cure of_unknown[] = {
-	{"Ask at the TLS handshake, for the whole host or listener: then the certificate never comes behind a body.",
+	{"Ask at the TLS handshake, for the whole host or listener. Then the certificate never has to follow a body.",
 	 LINES("(its setting for client certificates of a whole site, listener or virtual host)")},
 };
 
 static const struct cure of_iis[] = {
-	{"Ask at the handshake: bind the certificate again with negotiation on (an administrator's prompt).",
+	{"Ask at the handshake: bind the certificate again with negotiation enabled (from an administrator's prompt).",
 	 LINES("netsh http show sslcert ipport=0.0.0.0:443", "netsh http delete sslcert ipport=0.0.0.0:443",
 	       "netsh http add sslcert ipport=0.0.0.0:443 certhash=THUMBPRINT appid={APPID} "
 	       "certstorename=MY clientcertnegotiation=enable")},
-	{"Or let it hold larger bodies; each upload then takes that much memory.",
+	{"Or let it buffer larger bodies; each upload then takes that much memory.",
 	 LINES("%windir%\\system32\\inetsrv\\appcmd set config \"SITE\" -section:system.webServer/serverRuntime "
 	       "/uploadReadAheadSize:\"67108864\" /commit:apphost")},
 };
 
 static const struct cure of_apache[] = {
-	{"Ask at the handshake: in the virtual host, and look at the certificate in the <Location> or <Directory>.",
+	{"Ask at the handshake, in the virtual host, and check the certificate in the <Location> or <Directory>.",
 	 LINES("SSLVerifyClient optional          # in the <VirtualHost>, in place of the one in the <Location>",
 	       "Require ssl-verify-client         # in the <Location>")},
-	{"Or let it hold larger bodies, in the same <Location>; each upload then takes that much memory. Clients that "
-	 "cannot be asked over TLS 1.3 need the second line, too.",
+	{"Or let it buffer larger bodies, in the same <Location>; each upload then takes that much memory. Clients "
+	 "that cannot be asked over TLS 1.3 also need the second line.",
 	 LINES("SSLRenegBufferSize 67108864", "SSLProtocol -all +TLSv1.2          # in the <VirtualHost>")},
 };
 
 static const struct cure of_tomcat[] = {
-	{"Ask at the handshake; over TLS 1.3 nothing else works, since Java's TLS cannot ask later.",
+	{"Ask at the handshake. Over TLS 1.3 nothing else works, because Java's TLS library cannot ask later.",
 	 LINES("<SSLHostConfig certificateVerification=\"required\" ...>")},
-	{"Or let it hold larger bodies, over TLS 1.2 only; each upload then takes that much memory, and -1 has no "
-	 "limit. Clients that wait for their 100 Continue freeze all the same.",
+	{"Or let it buffer larger bodies, over TLS 1.2 only; each upload then takes that much memory, and -1 means no "
+	 "limit. Clients that wait for 100 Continue still freeze.",
 	 LINES("<Connector maxSavePostSize=\"67108864\" ...>", "<SSLHostConfig protocols=\"TLSv1.2\" ...>")},
 };
 
 static const struct cure of_node[] = {
-	{"Ask at the handshake, and look at the certificate in the handler.",
+	{"Ask at the handshake, and check the certificate in the handler.",
 	 LINES("https.createServer({ requestCert: true, rejectUnauthorized: false, ... })",
 	       "if (!request.socket.authorized) ...   // for the paths that need one")},
-	{"Or read the body to its end, within a limit, before socket.renegotiate(); over TLS 1.2 only, and without "
-	 "tickets: a renegotiation that is resumed brings no certificate.",
+	{"Or read the whole body, up to a limit, before socket.renegotiate(); over TLS 1.2 only, and without tickets, "
+	 "since a resumed renegotiation brings no certificate.",
 	 LINES("https.createServer({ maxVersion: 'TLSv1.2', secureOptions: crypto.constants.SSL_OP_NO_TICKET, ... })",
 	       "for await (const chunk of request) { ... }   // then, and not before:",
 	       "request.socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, callback)")},
@@ -52,7 +52,7 @@ static const struct cure of_node[] = {
 static const struct cure of_kestrel[] = {
 	{"Ask at the handshake, for all or by SNI.",
 	 LINES("https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;")},
-	{"Or, with DelayCertificate, read the body to its end before the certificate is asked for.",
+	{"Or, with DelayCertificate, read the whole body before the certificate is requested.",
 	 LINES("https.ClientCertificateMode = ClientCertificateMode.DelayCertificate;",
 	       "await request.Body.CopyToAsync(spool);   // a bounded one; then, and not before:",
 	       "var certificate = await context.Connection.GetClientCertificateAsync();")},
@@ -61,26 +61,25 @@ static const struct cure of_kestrel[] = {
 static const struct cure of_f5[] = {
 	{"Ask at the handshake, in the client SSL profile.",
 	 LINES("tmsh modify ltm profile client-ssl PROFILE peer-cert-mode require ca-file CLIENTS-CA")},
-	{"Or collect the body before the ask, in the iRule: 1 to 4 MB of it at most.",
+	{"Or collect the body before asking, in the iRule; 1 to 4 MB at most.",
 	 LINES("when HTTP_REQUEST { HTTP::collect; SSL::cert mode require; SSL::renegotiate }",
 	       "when CLIENTSSL_HANDSHAKE { HTTP::release }   # both for the guarded paths only")},
 };
 
 static const struct cure of_nginx[] = {
-	{"nginx asks at the handshake, for a whole server block, and so has no freeze; per path it cannot ask. Where "
-	 "only "
-	 "some paths need a certificate, give them a host name of their own.",
+	{"nginx asks at the handshake, for a whole server block, so it does not freeze. It cannot ask per path: if "
+	 "only some paths need a certificate, serve them under a separate host name.",
 	 LINES("server { server_name certauth.example.com; ssl_client_certificate clients-ca.pem; ssl_verify_client "
 	       "on; "
 	       "... }")},
 };
 
 static const struct cure of_thaw[] = {
-	{"Let it hold larger bodies: the host's or the route's client_certificate.", LINES("max_body: 1GiB")},
+	{"Let it hold larger bodies: in client_certificate of the host or route.", LINES("max_body: 1GiB")},
 };
 
 static const struct cure thaw_in_front[] = {
-	{"Put Thaw in front of it: it asks late, too, and reads on meanwhile (`thaw serve -c FILE`).",
+	{"Put Thaw in front of it. Thaw also asks late, but reads on meanwhile (`thaw serve -c FILE`).",
 	 LINES("listen: [ { address: 0.0.0.0:443 } ]",
 	       "spool: { memory: 256MiB, disk: 8GiB, directory: /var/spool/thaw }", "hosts:", "  - name: \"*\"",
 	       "    certificate: server.pem", "    key: server.key", "    identity: [ rfc9440 ]",
@@ -128,8 +127,8 @@ const char *cures_anchor(enum server_kind kind)
 
 /* ---- clients ---- */
 
-/* In every version that asks late. An answer as bad as that to a small body says something only where a certificate was
- * given. */
+/* It works over every version that asks late. If small bodies fail in the same way, the result only counts if a
+ * certificate was sent. */
 static bool works(const struct findings *findings, const struct trial *(*pick)(const struct find_version *version))
 {
 	bool any = false;
@@ -156,7 +155,7 @@ static const struct trial *pick_waits(const struct find_version *version)
 	return version->waits;
 }
 
-/* A client that reads gets more through than one that writes first. */
+/* A client that reads while writing can send larger bodies than one that writes first. */
 static bool reading_helps(const struct findings *findings)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
@@ -168,7 +167,7 @@ static bool reading_helps(const struct findings *findings)
 	return false;
 }
 
-/* Where only TLS 1.2 can be asked late, a client must be kept to it; thaw send finds that out by itself. */
+/* If only TLS 1.2 can be asked late, the client must be limited to it; thaw send does so automatically. */
 static bool only_12(const struct findings *findings)
 {
 	return find_asks_late(&findings->versions[FIND_12]) && !find_asks_late(&findings->versions[FIND_13]);
@@ -194,18 +193,15 @@ size_t cures_of_client(const struct findings *findings, struct cure cures[static
 	size_t count = 0;
 
 	if (works(findings, pick_primed))
-		cures[count++] = (struct cure){"Prime the connection: a HEAD first, the upload on the same connection "
-					       "(it was tried here, and worked).",
+		cures[count++] = (struct cure){"Prime the connection: send a HEAD first, then the upload on the same "
+					       "connection (tested, works).",
 					       prime[only_12(findings)]};
 	if (works(findings, pick_waits))
-		cures[count++] = (struct cure){
-			"Send Expect: 100-continue, and wait for the 100 (it was tried here, and worked).",
-			expect[only_12(findings)]};
+		cures[count++] = (struct cure){"Send Expect: 100-continue, and wait for the 100 (tested, works).",
+					       expect[only_12(findings)]};
 	if (reading_helps(findings))
 		cures[count++] =
-			(struct cure){"Read while you write, and answer the request for the certificate when it "
-				      "comes.",
-				      read};
+			(struct cure){"Read while writing, and answer the certificate request when it arrives.", read};
 	if (v13->no_offer != NULL && find_tells(find_result(v13->no_offer)) &&
 	    !find_is_good(v13, find_result(v13->no_offer)))
 		cures[count++] = (struct cure){"Offer post-handshake authentication over TLS 1.3.", offer};

@@ -19,7 +19,7 @@ static const struct trial *first_bad(const struct findings *findings, enum trial
 	return NULL;
 }
 
-/* A large body that froze, of a client that saw the ask: the bytes rise, and stop. */
+/* A large body that froze, from a client that saw the ask: the curve rises and stops. */
 static const struct trial *largest_frozen(const struct findings *findings)
 {
 	for (size_t i = FIND_VERSIONS; i > 0; i--) {
@@ -58,7 +58,7 @@ const char *draw_title(const struct trial *trial, char text[static DRAW_TITLE_MA
 	char bytes[VERDICT_NUMBER_MAX];
 	const char *over = result->version == 13   ? "TLS 1.3"
 			   : result->version == 12 ? "TLS 1.2"
-						   : "TLS"; /* it did not come to a handshake */
+						   : "TLS"; /* there was no handshake */
 
 	if (!script->has_body)
 		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s over %s", script->method, over);
@@ -66,7 +66,7 @@ const char *draw_title(const struct trial *trial, char text[static DRAW_TITLE_MA
 		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s with %s byte%s over %s, by %s%s", script->method,
 			       verdict_number(script->length, bytes), script->length == 1 ? "" : "s", over,
 			       verdict_style(script->style),
-			       script->expect == TRIAL_WAITS ? " and waits for its 100 Continue" : "");
+			       script->expect == TRIAL_WAITS ? " and waits for 100 Continue" : "");
 	return text;
 }
 
@@ -81,8 +81,8 @@ enum draw_side draw_words(const struct timeline_moment *moment, char text[static
 	} rows[] = {
 		[LINE_CONNECTED] = {"connects", DRAW_CLIENT},
 		[LINE_SECURED] = {"TLS is established", DRAW_BOTH},
-		[LINE_PRIME] = {"primes: HEAD", DRAW_CLIENT},
-		[LINE_PRIMED] = {"response to the priming", DRAW_SERVER},
+		[LINE_PRIME] = {"priming HEAD sent", DRAW_CLIENT},
+		[LINE_PRIMED] = {"response to the HEAD", DRAW_SERVER},
 		[LINE_HEAD] = {"the request's head", DRAW_CLIENT},
 		[LINE_BODY_BEGAN] = {"the body begins", DRAW_CLIENT},
 		[LINE_BODY_ENDED] = {"the body is written", DRAW_CLIENT},
@@ -90,11 +90,11 @@ enum draw_side draw_words(const struct timeline_moment *moment, char text[static
 		[LINE_ASKED] = {"asks for a certificate", DRAW_SERVER},
 		[LINE_GIVEN] = {"its certificate", DRAW_CLIENT},
 		[LINE_DECLINED] = {"no certificate (an empty answer)", DRAW_CLIENT},
-		[LINE_FINISHED] = {"its side of the exchange is complete", DRAW_CLIENT},
+		[LINE_FINISHED] = {"its part of the exchange is complete", DRAW_CLIENT},
 		[LINE_CONTINUE] = {"100 Continue", DRAW_SERVER},
 		[LINE_STATUS] = {"response", DRAW_SERVER},
 		[LINE_RESPONSE] = {"the response is complete", DRAW_SERVER},
-		[LINE_STALL] = {"nothing has moved", DRAW_BOTH},
+		[LINE_STALL] = {"no progress since here", DRAW_BOTH},
 		[LINE_ALERT] = {"alert", DRAW_SERVER},
 		[LINE_CLOSED] = {"closes the connection", DRAW_SERVER},
 		[LINE_RESET] = {"resets the connection", DRAW_SERVER},
@@ -116,7 +116,7 @@ enum draw_side draw_words(const struct timeline_moment *moment, char text[static
 
 /* ---- text ---- */
 
-#define LANE 48 /* columns between the two parties */
+#define LANE 48 /* columns between client and server */
 
 static void draw_arrow(FILE *to, const char *words, enum draw_side side)
 {

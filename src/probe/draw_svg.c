@@ -1,4 +1,4 @@
-/* The timeline as a picture: bytes out and in over the time, the moments as marks, a stall as a shade. */
+/* The timeline as a picture: sent and received bytes over time, the moments as marks, a stall as a shaded area. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -12,20 +12,20 @@
 #define RIGHT     40
 #define TOP       70
 #define PLOT      260
-#define LABEL     18 /* a line of the legend below */
+#define LABEL     18 /* height of a line of the legend */
 #define AXIS_ROOM 44
 #define PLOT_WIDE (WIDTH - LEFT - RIGHT)
-#define URL_WIDE  84 /* letters of the heading, for which there is room */
+#define URL_WIDE  84 /* maximum number of characters of the heading */
 
-/* What is drawn, and its scales. */
+/* The data to draw, and its scales. */
 struct picture {
 	FILE *to;
 	const struct timeline *line;
 	double ms_max, bytes_max;
-	double stall_ms; /* from there on nothing moves; as ms_max where that never is */
+	double stall_ms; /* start of the stall; ms_max if there is none */
 };
 
-/* All that happens has most of the width, a stall the rest: else the one would not be seen beside the other. */
+/* The active time gets most of the width and a stall the rest, since a long stall would hide everything else. */
 #define ACTIVE 0.62
 
 static double x_of(const struct picture *picture, double ms)
@@ -64,7 +64,7 @@ static void text_escaped(FILE *to, const char *text)
 		case '&':
 			(void)fputs("&amp;", to);
 			break;
-		default: /* all of our words, and all of a URL, are ASCII */
+		default: /* all texts, and URLs, are ASCII */
 			(void)fputc(*text >= ' ' && *text <= '~' ? *text : '?', to);
 		}
 }
@@ -122,7 +122,7 @@ static void draw_axes(const struct picture *picture)
 			      LEFT - 6, y_of(picture, i * step * scale) + 4, i * step, unit);
 }
 
-/* When the bytes stopped, long before it was noticed that they had. */
+/* When the bytes stopped, long before the stall was detected. */
 static double find_stall(const struct timeline *line, double otherwise)
 {
 	const struct timeline_moment *stall = timeline_find(line, LINE_STALL);
@@ -163,7 +163,7 @@ static void draw_curve(const struct picture *picture, bool up, const char *colou
 	(void)fputs("\"/>\n", picture->to);
 }
 
-/* A number on the plot for each moment, and its words below: they would not fit beside each other. */
+/* Draws a number for each moment; its text is below the plot, since it would not fit. */
 static void draw_moments(const struct picture *picture)
 {
 	const struct timeline *line = picture->line;

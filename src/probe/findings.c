@@ -20,7 +20,8 @@ bool find_speaks(const struct find_version *version)
 	return find_result(version->plain)->version != 0 || find_result(version->paused)->version != 0;
 }
 
-/* The paused trial tells headers from body; where it was not made, the plain one tells at least that it was asked. */
+/* The paused trial separates headers from body. If there was none, the plain one at least shows that the server
+ * asked. */
 enum trial_moment find_moment(const struct find_version *version)
 {
 	enum trial_moment paused = find_result(version->paused)->asked, plain = find_result(version->plain)->asked;
@@ -38,7 +39,7 @@ static bool is_cut(const struct trial_result *result)
 	return result->outcome == TRIAL_CLOSED || result->outcome == TRIAL_RESET;
 }
 
-/* A server that refuses a body's size may close at once, and then its 413 may be lost to a reset (RFC 9112 9.6). */
+/* A server that refuses a large body may close at once, and a reset may then destroy its 413 (RFC 9112 9.6). */
 static bool is_refused_size(const struct trial_result *result)
 {
 	return result->outcome == TRIAL_ANSWERED && result->status == CONTENT_TOO_LARGE;
@@ -56,8 +57,8 @@ bool find_passes(const struct trial_result *result)
 }
 
 /*
- * A path may answer any request with 404 or 405, and without a certificate a small request is refused, too: what is
- * looked for is what bodies change. A freeze is never good.
+ * A path may answer every request with 404 or 405, and without a certificate small requests also fail. So the result
+ * is compared with the small request. A freeze is never good.
  */
 bool find_is_good(const struct find_version *version, const struct trial_result *result)
 {

@@ -1,6 +1,6 @@
 /*
- * What a survey has found: trials by the questions that they answer. A NULL is a question that was not asked, or not
- * answered before the end. All of it belongs to the survey.
+ * The results of a survey: trials, by the question that they answer. NULL: the question was not asked, or not
+ * answered in time. The survey owns everything.
  */
 #ifndef PROBE_FINDINGS_H
 #define PROBE_FINDINGS_H
@@ -11,57 +11,57 @@
 
 enum { FIND_12, FIND_13, FIND_VERSIONS };
 
-/* The bodies of one style of client over one version of TLS. */
+/* Bodies sent by one style of client over one version of TLS. */
 struct find_bodies {
 	struct sizes sizes;
 	struct sizes_boundary boundary;
-	const struct trial *trials[SIZES_MAX + 8]; /* as they were begun */
+	const struct trial *trials[SIZES_MAX + 8]; /* in the order in which they were started */
 	size_t count;
-	const struct trial *first_bad; /* of that size, at the boundary; NULL: none is */
-	const struct trial *largest;   /* the one of max_body */
-	const struct trial *frozen;    /* the smallest that froze; NULL: none did */
-	/* One of the size of first_bad on a connection that was primed: its certificate is known before the body. */
+	const struct trial *first_bad; /* at the smallest failing size; NULL: none */
+	const struct trial *largest;   /* the one with max_body */
+	const struct trial *frozen;    /* the smallest that froze; NULL: none */
+	/* A body of first_bad's size on a primed connection, where the certificate is known before the body. */
 	const struct trial *control;
-	uint64_t slow_from; /* bodies of that size were answered, but after more than a stall; 0: none */
+	uint64_t slow_from; /* from this size, bodies were answered, but only after more than a stall; 0: none */
 	bool began, done;
 };
 
 struct find_version {
 	const struct trial *plain;         /* a request without a body */
-	const struct trial *paused;        /* with a small one, a pause before it, and another behind the response */
+	const struct trial *paused;        /* a small body after a pause, and another pause after the response */
 	const struct trial *anonymous;     /* the same without a certificate */
 	const struct trial *no_offer;      /* TLS 1.3: without post-handshake authentication */
-	const struct trial *waits, *eager; /* Expect: 100-continue, waited for and not */
+	const struct trial *waits, *eager; /* Expect: 100-continue, with and without waiting */
 	const struct trial *primed;
-	const struct trial *resumed; /* a second connection, which resumes the first one's session */
+	const struct trial *resumed; /* a second connection that resumes the first one's session */
 	const struct trial *renegotiated;
 	const struct trial *withheld;
-	struct find_bodies bodies[2]; /* by enum trial_style */
-	const struct trial *again;    /* as paused, after all else */
+	struct find_bodies bodies[2]; /* indexed by enum trial_style */
+	const struct trial *again;    /* like paused, after everything else */
 };
 
 /*
- * Something that would cost somebody a change to his server: it needs two observations. What is seen once only, or of
- * the smallest request after it, too, depends on the time, and not on what was tried.
+ * A result that would make an operator change a server: it must be seen twice. If it is seen only once, or if the
+ * smallest request fails after it, it depends on the time and not on the request.
  */
 struct find_claim {
-	const struct trial *first, *second; /* second NULL: there was no time for it */
+	const struct trial *first, *second; /* second NULL: no time to repeat it */
 	size_t version;
 };
 
-/* Of each version: without a body, a small one, three sizes of two styles, Expect twice; and two of both versions. */
+/* For each version: no body, a small one, three sizes in two styles, Expect twice; and two for both versions. */
 #define FIND_CLAIMS_MAX (FIND_VERSIONS * 10 + 2)
 
 struct findings {
 	struct probe_url url;
 	struct sockaddr_storage address;
-	bool wanted[FIND_VERSIONS]; /* was told to try it */
+	bool wanted[FIND_VERSIONS]; /* versions to test */
 	struct find_version versions[FIND_VERSIONS];
-	/* Offers both versions, and no post-handshake authentication: it gets what browsers, Java, Node and Go get. */
+	/* Offers both versions, without post-handshake authentication, like browsers, Java, Node.js and Go. */
 	const struct trial *browser;
-	const struct trial *http2; /* a request over it */
-	const char *method;        /* of requests with a body */
-	bool unsafe;               /* it was given by the user */
+	const struct trial *http2; /* an HTTP/2 request */
+	const char *method;        /* for requests with a body */
+	bool unsafe;               /* given by the user */
 	bool has_certificate;
 	uint64_t max_body, small_body, expect_body;
 	uint32_t stall_ms, hold_ms;
@@ -71,45 +71,45 @@ struct findings {
 	uint64_t uploaded;
 	uint32_t ms;
 	bool interrupted, out_of_time;
-	const struct trial *key_failed; /* the certificate's key made no signature there: nothing was begun after it */
-	uint32_t key_ms;                /* the longest that it took to sign, where that is long; 0: it is not */
-	bool lost;                      /* too many connections could not be made, though the first could */
+	const struct trial *
+		key_failed; /* the trial in which the certificate's key could not sign; no trial was started after it */
+	uint32_t key_ms;    /* longest time for a signature if it is slow, else 0 */
+	bool lost;          /* too many connections failed, although the first one worked */
 };
 
-/* The result, or one of nothing (outcome PENDING) where there is no trial. */
+/* The result, or one with outcome PENDING if there is no trial. */
 const struct trial_result *find_result(const struct trial *trial);
 
-/* Whether it tells anything of the server's ways: a connection that was not made, or not looked at to its end, does
- * not. */
+/* Whether the result says something about the server: not if the connection failed, or if the trial was stopped. */
 bool find_tells(const struct trial_result *result);
 
-/* Asked after the handshake, by what was seen of that version; and when. */
+/* Whether the server asked after the handshake over that version; and when. */
 bool find_asks_late(const struct find_version *version);
 enum trial_moment find_moment(const struct find_version *version);
 
-/* It spoke that version of TLS, and HTTP over it. */
+/* Whether the server speaks that version of TLS, and HTTP over it. */
 bool find_speaks(const struct find_version *version);
 
-/* It passed: a response that is no error. */
+/* Whether the response is not an error. */
 bool find_passes(const struct trial_result *result);
 
-/* A limit that it has, too, where the certificate is known before the body: with an ask at the handshake, or on a
- * primed connection. A freeze is none. */
+/* A limit that also applies if the certificate is known before the body: with an ask at the handshake, or on a
+ * primed connection. A freeze is not such a limit. */
 bool find_is_own(const struct find_version *version, const struct find_bodies *bodies);
 
-/* It froze there, too. */
+/* It also froze on a primed connection. */
 bool find_freezes_primed(const struct find_bodies *bodies);
 
-/* Fills claims[] with what there is to be repeated, without their second trials. */
+/* Fills claims[] with the results to repeat, without their second trials. */
 void find_claims(struct findings *findings);
 
-/* The claim of that trial, or NULL. */
+/* The claim for that trial, or NULL. */
 const struct find_claim *find_claim(const struct findings *findings, const struct trial *first);
 
-/* Whether the smallest request came to the same at the end as in the beginning. */
+/* Whether the smallest request had the same result at the end as at the start. */
 bool find_is_steady(const struct find_version *version);
 
-/* Whether a request came through like the small one did: the same answer, or a good one. */
+/* Whether a request had the same result as the small one, or a good one. */
 bool find_is_good(const struct find_version *version, const struct trial_result *result);
 
 #endif

@@ -22,7 +22,7 @@ static ssize_t meter_read(void *io, void *data, size_t room)
 	return got;
 }
 
-/* As the transport below, but for failures, which block for ever. */
+/* Like the transport below, but after a failure it blocks for ever. */
 static ssize_t write_below(struct meter *meter, const void *data, size_t len)
 {
 	if (meter->write_error != 0)

@@ -1,6 +1,6 @@
 /*
- * A transport over another that counts what passes, and bears a server that answers and hangs up in the middle of an
- * upload: once writing has failed, what the server still has to say can be read.
+ * A transport over another one that counts bytes. After a failed write it still allows reading, so that the response
+ * of a server that closes the connection during an upload can be read.
  */
 #ifndef PROBE_METER_H
 #define PROBE_METER_H
@@ -14,28 +14,28 @@
 
 struct meter {
 	struct transport below;
-	uint64_t up, down;   /* bytes that the transport below has taken, and given */
-	int write_error;     /* an errno: writing has failed, and blocks from now on; 0: it has not */
-	int read_error;      /* an errno: reading has failed */
+	uint64_t up, down;   /* bytes written to and read from the transport below */
+	int write_error;     /* errno of a failed write; writing blocks from then on; 0: none */
+	int read_error;      /* errno of a failed read */
 	bool ended;          /* the peer has half-closed */
-	bool said_something; /* a first byte has come */
-	unsigned char first; /* that byte: tells TLS from what is not */
+	bool said_something; /* a first byte was received */
+	unsigned char first; /* that byte, which shows whether it is TLS */
 	bool corked;
 	unsigned char held[METER_CORK_MAX];
 	size_t held_at, held_len;
 };
 
-/* meter->below is set; the meter outlives the transport. */
+/* Set meter->below first; the meter must outlive the transport. */
 struct transport meter_transport(struct meter *meter);
 
 /*
- * Corked, it gathers small writes (METER_CORK_MAX bytes of them, or else they go out), so that what was written in two
- * records arrives at once, as over a network that is slow.
+ * While corked, small writes are collected, up to METER_CORK_MAX bytes, so that two records arrive together, as over
+ * a slow network.
  */
 void meter_cork(struct meter *meter);
 void meter_uncork(struct meter *meter);
 
-/* Tries again what could not be written then; true: nothing is left. */
+/* Writes what was left; true: nothing is left. */
 bool meter_flush(struct meter *meter);
 
 #endif

@@ -10,12 +10,12 @@ struct range {
 	uint32_t first, last;
 };
 
-/* Without control characters' general category: those that change how what stands beside them is read. */
+/* Characters outside the general category of control characters that change how their neighbours are displayed. */
 static const struct range steering[] = {
 	{0x0000, 0x001f}, {0x007f, 0x009f}, {0x061c, 0x061c}, {0x200e, 0x200f},   {0x2028, 0x202e},
 	{0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xffff}, {0xe0000, 0xe007f},
 };
-/* About as wcwidth() has it, which knows no more than ASCII in the C locale. */
+/* Similar to wcwidth(), which only knows ASCII in the C locale. */
 static const struct range of_no_width[] = {{0x0300, 0x036f}, {0x200b, 0x200d}, {0x20d0, 0x20f0}, {0xfe00, 0xfe0f}};
 static const struct range of_two[] = {
 	{0x1100, 0x115f}, {0x2e80, 0xa4cf}, {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},
@@ -32,7 +32,7 @@ static bool is_in(uint32_t code, const struct range *ranges, size_t count)
 	return false;
 }
 
-/* The bytes of the character at text; 0: it is none (RFC 3629 3). A NUL ends what goes on too far. */
+/* The length in bytes of the character at text; 0: invalid (RFC 3629 3). A NUL ends a sequence that is too short. */
 static size_t decode(const char *text, uint32_t *code)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -49,9 +49,9 @@ static size_t decode(const char *text, uint32_t *code)
 	return len > 0 && *code >= least[len] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? len : 0;
 }
 
-/* What is shown of the text's next character. */
+/* How the next character of the text is shown. */
 struct glyph {
-	size_t used; /* bytes of the text */
+	size_t used; /* bytes of the text used */
 	const char *bytes;
 	size_t len, wide;
 };
@@ -73,7 +73,7 @@ static struct glyph next_glyph(const char *text)
 
 char *plain_copy(char *to, size_t room, size_t columns, const char *from)
 {
-	size_t at = 0, wide = 0, cut = 0; /* cut: where the dots go, should it come to that */
+	size_t at = 0, wide = 0, cut = 0; /* cut: where "..." would go */
 
 	while (*from != '\0') {
 		struct glyph glyph = next_glyph(from);

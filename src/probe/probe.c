@@ -14,7 +14,7 @@ static bool write_svg(const char *file, const struct findings *findings, struct 
 	FILE *to = trial != NULL ? fopen(file, "we") : NULL;
 
 	if (trial == NULL) {
-		(void)error_set(err, THAW_ERR_SYSTEM, "%s: there is no connection to draw", file);
+		(void)error_set(err, THAW_ERR_SYSTEM, "%s: no connection to draw", file);
 		return false;
 	}
 	if (to == NULL) {
@@ -41,7 +41,7 @@ static bool write_report(const struct probe_options *options, const struct repor
 	return report_text(options->out, report);
 }
 
-/* What was found, told in every form that was wished for. */
+/* Writes the findings in all requested formats. */
 static enum probe_failure tell(const struct probe_options *options, const struct findings *findings,
 			       enum probe_verdict *code, struct thaw_error *err)
 {
@@ -58,7 +58,7 @@ static enum probe_failure tell(const struct probe_options *options, const struct
 	*code = verdict->code;
 	errno = 0;
 	if (!write_report(options, &(struct report){findings, verdict, &server})) {
-		(void)error_system(err, errno, "the report could not be written");
+		(void)error_system(err, errno, "cannot write the report");
 		failure = PROBE_SYSTEM;
 	}
 	if (options->svg != NULL && !write_svg(options->svg, findings, err))

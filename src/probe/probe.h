@@ -1,14 +1,15 @@
 /*
- * The probe: what a server does with a client certificate that it asks for late, where it freezes, and what cures it.
+ * The probe: tests how a server handles a client certificate that it requests late, where it freezes, and how to fix
+ * it.
  *
- * A *trial* (trial.h) is one connection that does just what its script says: with or without a certificate, reading
- * while it writes or not, primed, with Expect, over HTTP/2; it has a *meter* (meter.h) under its TLS, a *reply*
- * (reply.h) on top, and leaves a *timeline* (timeline.h). It does no I/O. A *crew* (crew.h) runs trials side by side
- * over sockets. The *survey* (survey.h) is the questions, in their order: it starts trials, looks at what came of them,
- * and lets *sizes* (sizes.h) find the size at which an answer changes. What it learnt are the *findings* (findings.h).
- * From them alone the *verdict* (verdict.h) is made, and the server recognised (server.h), which has its *cures*
- * (cures.h). *Reports* (report.h) are made of all that, for people as text or Markdown and for programs as JSON: the
- * table of rows.h, and the timeline as text or SVG of draw.h. What a server has a hand in goes through plain.h first.
+ * A *trial* (trial.h) is one connection that follows a script: with or without a certificate, reading while writing or
+ * not, primed, with Expect, over HTTP/2. It has a *meter* (meter.h) below its TLS and a *reply* (reply.h) above, and
+ * records a *timeline* (timeline.h). It does no I/O. A *crew* (crew.h) runs trials in parallel over sockets. The
+ * *survey* (survey.h) is the sequence of questions: it starts trials, evaluates them, and uses *sizes* (sizes.h) to
+ * find the size at which a response changes. The results are the *findings* (findings.h). The *verdict* (verdict.h) and
+ * the detected server (server.h), with its *cures* (cures.h), are computed from the findings. The *reports* (report.h)
+ * show all of this as text, Markdown or JSON: the table of rows.h, and the timeline of draw.h as text or SVG. All text
+ * from the server goes through plain.h.
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -24,45 +25,45 @@ enum probe_tls { PROBE_TLS_BOTH, PROBE_TLS_12, PROBE_TLS_13 };
 
 struct probe_options {
 	const char *url;
-	const char *method;            /* NULL: only methods that are safe (RFC 9110 9.2.1) */
-	struct probe_routes routes;    /* which way to go; user_agent is needed */
-	const char *host;              /* the Host field; NULL: as the URL says */
-	const char *fields;            /* more field lines, each with its CRLF; "" */
-	struct tls_client_options tls; /* whom to believe, and the certificate to give; the rest is the probe's */
+	const char *method;            /* NULL: safe methods only (RFC 9110 9.2.1) */
+	struct probe_routes routes;    /* how to connect; user_agent is required */
+	const char *host;              /* the Host field; NULL: from the URL */
+	const char *fields;            /* additional field lines, each with its CRLF; may be "" */
+	struct tls_client_options tls; /* CAs to trust and the certificate to send; the probe sets the rest */
 	bool has_certificate;
 	enum probe_tls versions;
 	uint64_t max_body;
-	uint32_t stall_ms, hold_ms, limit_ms; /* limit: nothing new is begun after it */
+	uint32_t stall_ms, hold_ms, limit_ms; /* limit_ms: after it no trial is started */
 	enum probe_form form;
-	const char *svg;                          /* a file for the timeline's picture; NULL: none */
-	FILE *out;                                /* the report */
+	const char *svg;                          /* file for the picture of the timeline; NULL: none */
+	FILE *out;                                /* for the report */
 	FILE *progress;                           /* NULL: none */
-	bool live;                                /* progress goes to a terminal: one line, written over */
-	const volatile sig_atomic_t *interrupted; /* as in crew_options */
+	bool live;                                /* progress goes to a terminal: overwrite one line */
+	const volatile sig_atomic_t *interrupted; /* as in struct crew_options */
 };
 
-/* Exit codes of a probe that took place. */
+/* Exit codes of a completed probe. */
 enum probe_verdict {
 	PROBE_NO_PROBLEM = 0,
 	PROBE_LIMITED = 1,
 	PROBE_FREEZES = 2,
-	PROBE_UNTOLD = 3, /* it could not be told */
+	PROBE_UNTOLD = 3, /* no result */
 };
 
-/* What was in the way of a probe. */
+/* Why a probe failed. */
 enum probe_failure {
 	PROBE_FINE,
 	PROBE_BAD_USAGE,
-	PROBE_NO_HOST,     /* the name is unknown */
-	PROBE_UNREACHABLE, /* refused, reset, or no answer before TLS */
+	PROBE_NO_HOST,     /* unknown host */
+	PROBE_UNREACHABLE, /* refused, reset, or no response before TLS */
 	PROBE_PROTOCOL,    /* no TLS, or no HTTP over it */
 	PROBE_STALLED,     /* no progress in the handshake */
 	PROBE_DISTRUST,    /* the server's certificate */
 	PROBE_BAD_FILE,    /* of CAs */
-	PROBE_SYSTEM,      /* memory, sockets, the report's files */
+	PROBE_SYSTEM,      /* memory, sockets, output files */
 };
 
-/* Prints the report. PROBE_FINE: *verdict is set. Else *err tells what was in the way. */
+/* Prints the report. PROBE_FINE: *verdict is set. Otherwise *err says what failed. */
 enum probe_failure probe_run(const struct probe_options *options, enum probe_verdict *verdict, struct thaw_error *err);
 
 #endif

@@ -43,12 +43,13 @@ enum thaw_status proxy_tls_handshake(struct proxy_tls *proxy, struct thaw_error 
 		return status;
 	if (distrust != NULL)
 		return error_set(err, THAW_ERR_PEER,
-				 "the proxy's certificate is not accepted: %s. Name its CA with --proxy-ca", distrust);
-	return error_set(err, THAW_ERR_PEER, "no TLS with the proxy: %s. Begin its URL with http:// if it speaks none",
+				 "the proxy's certificate is not trusted: %s; name its CA with --proxy-ca", distrust);
+	return error_set(err, THAW_ERR_PEER,
+			 "TLS with the proxy failed: %s; use http:// in its URL if it does not speak TLS",
 			 own.cls != THAW_ERR_NONE ? own.text : "it closed the connection");
 }
 
-/* Of a call that moved len bytes if status is THAW_OK. */
+/* The return value for a call that moved len bytes if status is THAW_OK. */
 static ssize_t outcome(enum thaw_status status, size_t len)
 {
 	switch (status) {
@@ -62,7 +63,7 @@ static ssize_t outcome(enum thaw_status status, size_t len)
 	case THAW_FAILED:
 		break;
 	}
-	errno = ECONNRESET; /* there is no other cause above TLS */
+	errno = ECONNRESET; /* the layers above only see a closed connection */
 	return TRANSPORT_BROKEN;
 }
 

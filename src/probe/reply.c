@@ -19,7 +19,7 @@ static void keep(char *to, size_t room, const struct http_response *answer, cons
 	to[len] = '\0';
 }
 
-/* It is shown, also on terminals. */
+/* The text is printed, possibly on terminals. */
 static void keep_visible(char *to, size_t room, const struct http_response *answer, const char *name)
 {
 	keep(to, room, answer, name);
@@ -30,7 +30,7 @@ static void keep_visible(char *to, size_t room, const struct http_response *answ
 		}
 }
 
-/* "BIGipServer<pool>" is the persistence cookie, "TS" and hexadecimal digits or "F5_ST" come with other modules. */
+/* "BIGipServer<pool>" is the persistence cookie; other modules set "TS" with hexadecimal digits, or "F5_ST". */
 static bool has_cookie_of_f5(const struct http_response *answer)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
@@ -65,7 +65,7 @@ static enum reply_news bad(struct reply *reply, const char *why)
 	return REPLY_BAD;
 }
 
-/* The head's bytes are gathered until it is whole; those behind it are not used. */
+/* Collects the bytes of the head; the bytes after it are left. */
 static enum reply_news feed_head(struct reply *reply, const char *data, size_t len, size_t *used)
 {
 	struct http_response answer;

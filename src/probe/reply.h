@@ -1,21 +1,21 @@
-/* One HTTP/1.1 response as it comes in, on a client's side (RFC 9112): interim ones, the final one, its body's end. */
+/* Parses one HTTP/1.1 response on the client side (RFC 9112): interim responses, the final one, the end of its body. */
 #ifndef PROBE_REPLY_H
 #define PROBE_REPLY_H
 
 #include "http/chunked.h"
 #include "http/response_head.h"
 
-#define REPLY_BODY_KEPT     2048 /* the body's beginning: it may tell what server this is, and why it refuses */
+#define REPLY_BODY_KEPT     2048 /* beginning of the body: it may identify the server and explain an error */
 #define REPLY_SERVER_KEPT   96
 #define REPLY_TYPE_KEPT     64
 #define REPLY_LOCATION_KEPT 256
 
 enum reply_news {
-	REPLY_MORE,    /* nothing yet */
+	REPLY_MORE,    /* more bytes are needed */
 	REPLY_INTERIM, /* a 1xx; its status is in interim */
-	REPLY_HEAD,    /* the final response's head is complete; a body may follow */
+	REPLY_HEAD,    /* the head of the final response is complete; a body may follow */
 	REPLY_DONE,    /* the response is complete */
-	REPLY_BAD,     /* it is no HTTP/1.1; why says what is wrong */
+	REPLY_BAD,     /* not HTTP/1.1; see why */
 };
 
 struct reply {
@@ -25,15 +25,15 @@ struct reply {
 	struct http_scan scan;
 	bool in_body, done;
 	unsigned status, interim;
-	bool stays; /* the connection is kept behind it */
+	bool stays; /* the connection is kept open after it */
 	enum http_response_framing framing;
-	uint64_t left; /* of a body of known length */
+	uint64_t left; /* for a body of known length */
 	struct http_chunked chunked;
-	unsigned repairs; /* of its chunks: a client reads them as a proxy does */
-	/* Server, Content-Type and Keep-Alive; "": none */
+	unsigned repairs; /* of its chunks: accepted as a proxy accepts them */
+	/* the fields Server, Content-Type and Keep-Alive; "": none */
 	char server[REPLY_SERVER_KEPT], type[REPLY_TYPE_KEPT], keep_alive[REPLY_TYPE_KEPT];
-	char location[REPLY_LOCATION_KEPT]; /* Location, if it is all visible ASCII */
-	bool cookie_of_f5;                  /* a Set-Cookie that F5's balancers are known by */
+	char location[REPLY_LOCATION_KEPT]; /* Location, if it is visible ASCII */
+	bool cookie_of_f5;                  /* a Set-Cookie that identifies F5's load balancers */
 	char body[REPLY_BODY_KEPT + 1];
 	size_t body_len;
 	const char *why;
@@ -41,11 +41,10 @@ struct reply {
 
 void reply_init(struct reply *reply, bool is_head);
 
-/* Takes bytes until there is news; *used of them. Call again with the rest, until REPLY_MORE. What is done, or bad,
- * stays so, and takes no more. */
+/* Takes bytes until there is news; *used of them. Call again with the rest until REPLY_MORE. DONE and BAD are final. */
 enum reply_news reply_feed(struct reply *reply, const char *data, size_t len, size_t *used);
 
-/* The connection has ended, which completes a body without length. */
+/* The connection has ended, which ends a body of unknown length. */
 enum reply_news reply_end(struct reply *reply);
 
 #endif

@@ -1,4 +1,4 @@
-/* Everything that was found, told: to people as text or Markdown, to programs as JSON. */
+/* Writes the findings as text, Markdown or JSON. */
 #ifndef PROBE_REPORT_H
 #define PROBE_REPORT_H
 
@@ -12,7 +12,7 @@ struct report {
 	const struct server_guess *server;
 };
 
-/* False: it could not be written, or there was no memory for it. */
+/* False: write error, or out of memory. */
 bool report_text(FILE *to, const struct report *report);
 bool report_markdown(FILE *to, const struct report *report);
 bool report_json(FILE *to, const struct report *report);

@@ -1,4 +1,4 @@
-/* The names in it are stable; docs/PROBE.md tells them. */
+/* The names are stable; docs/PROBE.md describes them. */
 #include <jansson.h>
 #include <stdio.h>
 
@@ -9,9 +9,9 @@
 #include "probe/report.h"
 #include "tls/observe.h"
 
-#define TEXT_MAX 256 /* no text that a server has a hand in is longer */
+#define TEXT_MAX 256 /* text from a server is not longer */
 
-/* One that could not be made, or found no room, is a failure of the whole: *array is NULL from then on. */
+/* If a value is NULL or cannot be appended, *array becomes NULL, and the whole report fails. */
 static void append(json_t **array, json_t *value)
 {
 	if (json_array_append_new(*array, value) == 0)
@@ -20,7 +20,7 @@ static void append(json_t **array, json_t *value)
 	*array = NULL;
 }
 
-/* JSON is UTF-8 (RFC 8259 8.1), whatever a server sends. */
+/* JSON must be UTF-8 (RFC 8259 8.1), whatever a server sends. */
 static json_t *text(const char *from)
 {
 	char plain[TEXT_MAX];

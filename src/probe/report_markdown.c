@@ -6,8 +6,7 @@
 #include "probe/report.h"
 #include "probe/rows.h"
 
-/* With a backslash in front of what would have a meaning (CommonMark 2.4): a bar ends a cell, the others begin a tag,
- * an entity, a code span, a link. */
+/* Escapes with a backslash what has a meaning in Markdown (CommonMark 2.4): cell, tag, entity, code span, link. */
 static void escaped(FILE *to, const char *text)
 {
 	for (; *text != '\0'; text++) {
@@ -24,7 +23,8 @@ static void cell(FILE *to, const char *text)
 	(void)fputc(' ', to);
 }
 
-/* Between angle brackets nothing is escaped: what would end it is written as RFC 3986 2.1 has it. */
+/* There are no escapes between angle brackets: characters that would end the link are percent-encoded (RFC 3986
+ * 2.1). */
 static void link_to(FILE *to, const struct probe_url *url)
 {
 	(void)fprintf(to, "<https://%s", url->authority);

@@ -10,7 +10,7 @@
 
 /* ---- the table ---- */
 
-/* What stands on the left is filled up to its column, which has characters, not bytes; but not in front of nothing. */
+/* Pads a non-empty label to its column, counted in characters, not bytes. */
 static void print_row(FILE *to, const char *label, const char *left, size_t wide, const char *right)
 {
 	(void)fprintf(to, "  %-*s  %s", LABEL_WIDE, label, left);
@@ -51,7 +51,7 @@ static void print_server(FILE *to, const struct server_guess *server)
 {
 	if (server->kind == SERVER_UNKNOWN)
 		return;
-	(void)fprintf(to, "\nserver: %s, recognised by this:\n", server_name(server->kind));
+	(void)fprintf(to, "\nserver: %s, recognised by:\n", server_name(server->kind));
 	for (size_t k = 0; k < server->count; k++)
 		(void)fprintf(to, "  - %s\n", server->evidence[k]);
 }
@@ -111,14 +111,13 @@ bool report_text(FILE *to, const struct report *report)
 
 	(void)fprintf(to, "thaw probe https://%s%s\n", url->authority, url->target);
 	(void)fprintf(to, "  %s; %zu connections, %.1f MiB of bodies sent%s%s, %.1f s%s\n",
-		      findings->has_certificate ? "with the certificate that was given to it"
-						: "without a certificate (--cert)",
+		      findings->has_certificate ? "with a client certificate" : "without a certificate (--cert)",
 		      findings->connections, (double)findings->uploaded / 1048576,
 		      findings->method != NULL ? " by " : "", findings->method != NULL ? findings->method : "",
 		      (double)findings->ms / 1000,
 		      findings->interrupted   ? "; interrupted"
-		      : findings->out_of_time ? "; stopped when its time was over"
-		      : findings->lost        ? "; stopped when no connections were made any more"
+		      : findings->out_of_time ? "; stopped at its time limit"
+		      : findings->lost        ? "; stopped because connections failed"
 					      : "");
 	print_rows(to, findings);
 	print_general(to, findings);

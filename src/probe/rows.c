@@ -6,9 +6,9 @@
 #include "probe/plain.h"
 #include "probe/verdict.h"
 
-#define NAME_WIDE   120 /* columns, in which names are cut */
+#define NAME_WIDE   120 /* maximum columns of a name */
 #define WATCHED_MAX 24
-#define ISSUER_MAX  150 /* bytes of one, where ", and 12 more" stands behind it */
+#define ISSUER_MAX  150 /* maximum bytes of one issuer, so that ", and 12 more" fits */
 
 typedef void row_fn(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX]);
 
@@ -61,11 +61,11 @@ static void row_asked(const struct findings *findings, const struct find_version
 	if (find_moment(version) != TRIAL_NEVER)
 		say(value, words[find_moment(version)]);
 	else if (find_speaks(version))
-		say(value, find_result(version->paused)->outcome == TRIAL_PENDING ? "not by a request without a body"
+		say(value, find_result(version->paused)->outcome == TRIAL_PENDING ? "not for a request without a body"
 										  : words[TRIAL_NEVER]);
 }
 
-/* NULL: there is none. */
+/* NULL: none. */
 static const struct trial *asked_trial(const struct find_version *version)
 {
 	return find_result(version->paused)->asked != TRIAL_NEVER ? version->paused : version->plain;
@@ -88,11 +88,11 @@ static void row_issuers(const struct findings *findings, const struct find_versi
 	char name[ISSUER_MAX];
 
 	(void)findings;
-	/* Of a HelloRequest alone nobody knows whom it wants. */
+	/* A HelloRequest alone does not show the accepted CAs. */
 	if (result->asked == TRIAL_NEVER || timeline_find(trial_timeline(trial), LINE_ASKED) == NULL)
 		return;
 	if (result->issuer_count == 0)
-		say(value, "any CA (it names none)");
+		say(value, "any CA (the server names none)");
 	else if (result->issuer_count == 1)
 		(void)plain_copy(value, ROW_VALUE_MAX, NAME_WIDE, first);
 	else
@@ -111,11 +111,11 @@ static void row_answered(const struct findings *findings, const struct find_vers
 	else if (result->given)
 		(void)plain_copy(value, ROW_VALUE_MAX, NAME_WIDE, result->subject);
 	else if (!result->declined)
-		say(value, "nothing yet");
+		say(value, "no response yet");
 	else
 		say(value, findings->has_certificate
-				   ? "no certificate: its key makes no signature that the server takes"
-				   : "no certificate: none was given to the probe");
+				   ? "no certificate: the server accepts no signature algorithm of its key"
+				   : "no certificate: none was configured");
 }
 
 /* ---- kinds of clients ---- */
@@ -148,8 +148,8 @@ static void row_waits(const struct findings *findings, const struct find_version
 	if (version->waits != NULL)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s%s", verdict_outcome(result, text),
 			       result->outcome != TRIAL_ANSWERED ? ""
-			       : result->continued               ? " (the 100 came)"
-								 : " (no 100 came)");
+			       : result->continued               ? " (100 received)"
+								 : " (no 100 received)");
 }
 
 static void row_eager(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
@@ -167,12 +167,12 @@ static void row_primed(const struct findings *findings, const struct find_versio
 	if (version->primed == NULL)
 		return;
 	if (result->outcome != TRIAL_ANSWERED && result->body_out == 0)
-		say_outcome(value, version->primed); /* it did not come to the body */
+		say_outcome(value, version->primed); /* the body was not reached */
 	else
 		(void)snprintf(value, ROW_VALUE_MAX, "%s, with %s byte%s%s", verdict_outcome(result, text),
 			       verdict_number(trial_script(version->primed)->length, number),
 			       trial_script(version->primed)->length == 1 ? "" : "s",
-			       result->asked > TRIAL_AT_PRIMING ? " (asked all the same)" : "");
+			       result->asked > TRIAL_AT_PRIMING ? " (asked anyway)" : "");
 }
 
 static void row_resumed(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
@@ -199,17 +199,17 @@ static void row_renegotiated(const struct findings *findings, const struct find_
 
 	(void)findings;
 	if (result->outcome == TRIAL_RENEGOTIATED)
-		say(value, "let through (a way to keep it busy: RFC 5746 4.5)");
+		say(value, "allowed (can be used to overload it: RFC 5746 4.5)");
 	else if (result->outcome == TRIAL_NOT_RENEGOTIATED)
 		say(value, "refused");
 	else
 		say_outcome(value, version->renegotiated);
 }
 
-/* In seconds, with as many digits as say something: how long it was watched without giving up. */
+/* How long a stalled connection was watched, in seconds. */
 static const char *watched(const struct trial *trial, char text[WATCHED_MAX])
 {
-	/* With --hold 0s it was not, beyond what a stall takes to be called one. */
+	/* with --hold 0s only for as long as a stall takes */
 	uint32_t held_ms = find_result(trial)->held_ms, stall_ms = trial_script(trial)->stall_ms;
 	double seconds = (double)(held_ms > 0 ? held_ms : stall_ms) / 1000;
 
@@ -226,9 +226,9 @@ static void row_withheld(const struct findings *findings, const struct find_vers
 	if (result->outcome != TRIAL_WITHHELD)
 		say_outcome(value, version->withheld);
 	else if (result->gave_up)
-		(void)snprintf(value, ROW_VALUE_MAX, "given up after %.1f s", (double)result->held_ms / 1000);
+		(void)snprintf(value, ROW_VALUE_MAX, "closed after %.1f s", (double)result->held_ms / 1000);
 	else
-		(void)snprintf(value, ROW_VALUE_MAX, "held for %s s, or longer", watched(version->withheld, text));
+		(void)snprintf(value, ROW_VALUE_MAX, "kept for %s s or longer", watched(version->withheld, text));
 }
 
 /* ---- bodies ---- */
@@ -247,18 +247,17 @@ static void say_bodies(const struct findings *findings, const struct find_bodies
 	if (!at->found && at->good == findings->max_body)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s up to %s bytes", text, good);
 	else if (!at->found)
-		(void)snprintf(value, ROW_VALUE_MAX, "up to %s bytes pass; of larger ones nothing is known", good);
+		(void)snprintf(value, ROW_VALUE_MAX, "up to %s bytes pass; larger ones unknown", good);
 	else if (at->mixed && at->good == 0)
-		(void)snprintf(value, ROW_VALUE_MAX, "%s for some from %s byte%s on", text, bad, plural);
+		(void)snprintf(value, ROW_VALUE_MAX, "%s for some, from %s byte%s up", text, bad, plural);
 	else if (at->mixed)
-		(void)snprintf(value, ROW_VALUE_MAX, "%s for some from %s bytes on (%s pass)", text, bad, good);
+		(void)snprintf(value, ROW_VALUE_MAX, "%s for some, from %s bytes up (%s pass)", text, bad, good);
 	else if (at->bad == 1)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s from the first byte on", text);
 	else if (at->good == 0)
-		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s bytes on; of smaller ones nothing is known", text,
-			       bad);
+		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s bytes up; smaller ones unknown", text, bad);
 	else
-		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s%s bytes on (%s pass)", text, at->exact ? "" : "about ",
+		(void)snprintf(value, ROW_VALUE_MAX, "%s from %s%s bytes up (%s pass)", text, at->exact ? "" : "about ",
 			       bad, good);
 }
 
@@ -310,23 +309,23 @@ static const struct {
 } makers[] = {
 	{"the version", row_spoken},
 	{"a request without a body", row_plain},
-	{"asked for a certificate", row_asked},
+	{"asks for a certificate", row_asked},
 	{"by", row_means},
 	{"of", row_issuers},
-	{"answered with", row_answered},
+	{"response", row_answered},
 	{"a small body", row_small},
 	{"without a certificate", row_anonymous},
 	{"without post-handshake auth", row_no_offer},
-	{"Expect, waited for", row_waits},
-	{"Expect, body at once", row_eager},
+	{"Expect, waiting for 100", row_waits},
+	{"Expect, not waiting", row_eager},
 	{"primed by HEAD", row_primed},
 	{"reading while writing", row_reads},
-	{"writing first", row_first},
-	{"taken before it stopped", row_taken},
-	{"it gives up a stalled body", row_gave_up},
-	{"certificate withheld", row_withheld},
+	{"writing before reading", row_first},
+	{"read before it stopped", row_taken},
+	{"closes a stalled upload", row_gave_up},
+	{"certificate not sent", row_withheld},
 	{"session resumed", row_resumed},
-	{"client renegotiates", row_renegotiated},
+	{"renegotiation by client", row_renegotiated},
 };
 
 size_t rows_make(const struct findings *findings, struct row rows[static ROWS_MAX])
@@ -359,7 +358,8 @@ size_t rows_general(const struct findings *findings, struct row rows[static ROWS
 	if (findings->browser != NULL) {
 		rows[count].label = "as browsers do";
 		(void)snprintf(rows[count++].values[0], ROW_VALUE_MAX,
-			       "%s%s (both offered, post-handshake authentication not)", verdict_outcome(browser, text),
+			       "%s%s (TLS 1.2 and 1.3, without post-handshake authentication)",
+			       verdict_outcome(browser, text),
 			       browser->version == 13   ? ", over TLS 1.3"
 			       : browser->version == 12 ? ", over TLS 1.2"
 							: "");

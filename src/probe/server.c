@@ -1,4 +1,4 @@
-/* A table of signs, each with its weight; the server with the most of them is it, if they weigh enough. */
+/* A table of signs with weights. The server with the highest sum is the result if the sum is high enough. */
 #include "probe/server.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ static bool freezes_at(const struct find_version *version, uint64_t size)
 	return false;
 }
 
-/* The Server field of any answer. */
+/* Whether any response has this in its Server field. */
 static bool says(const struct findings *findings, const char *word)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
@@ -143,7 +143,7 @@ static bool sign_tomcat_expect(const struct findings *f)
 	return any_version(f, waits_for_ever);
 }
 
-/* JSSE has no post-handshake authentication on a server's side. */
+/* JSSE does not support post-handshake authentication for servers. */
 static bool sign_jsse(const struct findings *f)
 {
 	const struct find_version *v13 = &f->versions[FIND_13];
@@ -156,7 +156,7 @@ static bool sign_tomcat_says(const struct findings *f)
 	return says(f, "Coyote") || says(f, "Tomcat") || body_says(f, "Apache Tomcat");
 }
 
-/* Node asks when its handler says so, at the headers, and has stopped reading then. */
+/* A Node.js handler asks after the headers, and has stopped reading by then. */
 static bool sign_node_freeze(const struct findings *f)
 {
 	const struct find_version *v12 = &f->versions[FIND_12];
@@ -166,7 +166,7 @@ static bool sign_node_freeze(const struct findings *f)
 	       bodies->boundary.bad <= 1048576 && find_result(bodies->first_bad)->outcome == TRIAL_FREEZE;
 }
 
-/* Node's own HTTP server sends no Server field, and has no way to ask over TLS 1.3. */
+/* Node.js' HTTP server sends no Server field, and cannot ask over TLS 1.3. */
 static bool sign_node_13(const struct findings *f)
 {
 	const struct trial_result *plain = find_result(f->versions[FIND_12].plain);
@@ -235,26 +235,25 @@ static const struct {
 	const char *evidence;
 } signs[] = {
 	{SERVER_IIS, 3, sign_iis_says, "its Server field names IIS or http.sys"},
-	{SERVER_IIS, 2, sign_iis_limit, "the answer changes behind 49,152 bytes, uploadReadAheadSize's default"},
-	{SERVER_APACHE, 4, sign_apache_limit, "413 behind 131,072 bytes, SSLRenegBufferSize's default"},
-	{SERVER_APACHE, 2, sign_apache_413, "it reads the body before it asks, and has a limit for that, with 413"},
-	{SERVER_APACHE, 2, sign_apache_eager, "403 where the body comes at once behind Expect: 100-continue"},
-	{SERVER_APACHE, 1, sign_apache_alert, "without a certificate the connection ends in an alert, behind the body"},
+	{SERVER_IIS, 2, sign_iis_limit, "the response changes after 49,152 bytes, the default of uploadReadAheadSize"},
+	{SERVER_APACHE, 4, sign_apache_limit, "413 after 131,072 bytes, the default of SSLRenegBufferSize"},
+	{SERVER_APACHE, 2, sign_apache_413, "it reads the body before it asks, up to a limit; above it 413"},
+	{SERVER_APACHE, 2, sign_apache_eager, "403 if the body is sent with Expect: 100-continue but without waiting"},
+	{SERVER_APACHE, 1, sign_apache_alert, "without a certificate the connection ends with an alert after the body"},
 	{SERVER_APACHE, 2, sign_apache_says, "its Server field names Apache"},
-	{SERVER_TOMCAT, 4, sign_tomcat_limit, "401 behind 4,096 bytes, maxSavePostSize's default"},
-	{SERVER_TOMCAT, 1, sign_tomcat_401, "it reads the body before it asks, and has a limit for that, with 401"},
-	{SERVER_TOMCAT, 2, sign_tomcat_expect, "it asks behind the body, and sends no 100 Continue before"},
-	{SERVER_TOMCAT, 2, sign_jsse, "401 over TLS 1.3 without asking: Java's TLS cannot"},
-	{SERVER_TOMCAT, 3, sign_tomcat_says, "its answers name Tomcat"},
-	{SERVER_NODE, 2, sign_node_freeze, "it asks at the headers, and freezes behind what a stream buffers"},
-	{SERVER_NODE, 2, sign_node_13, "no Server field; it asks over TLS 1.2 and not over 1.3"},
-	{SERVER_NODE, 2, sign_node_keep_alive,
-	 "Keep-Alive: timeout=5, as Node's HTTP server sends it, and no Server field"},
+	{SERVER_TOMCAT, 4, sign_tomcat_limit, "401 after 4,096 bytes, the default of maxSavePostSize"},
+	{SERVER_TOMCAT, 1, sign_tomcat_401, "it reads the body before it asks, up to a limit; above it 401"},
+	{SERVER_TOMCAT, 2, sign_tomcat_expect, "it asks after the body, and sends no 100 Continue before"},
+	{SERVER_TOMCAT, 2, sign_jsse, "401 over TLS 1.3 without asking, which Java's TLS library cannot do"},
+	{SERVER_TOMCAT, 3, sign_tomcat_says, "its responses name Tomcat"},
+	{SERVER_NODE, 2, sign_node_freeze, "it asks after the headers, and freezes when a stream buffer is full"},
+	{SERVER_NODE, 2, sign_node_13, "no Server field; it asks over TLS 1.2 but not over 1.3"},
+	{SERVER_NODE, 2, sign_node_keep_alive, "Keep-Alive: timeout=5, as Node.js sends it, and no Server field"},
 	{SERVER_KESTREL, 3, sign_kestrel_says, "its Server field names Kestrel"},
-	{SERVER_F5, 3, sign_f5, "a cookie or a Server field of F5's"},
+	{SERVER_F5, 3, sign_f5, "a cookie or a Server field of F5"},
 	{SERVER_NGINX, 3, sign_nginx_says, "its Server field names nginx"},
 	{SERVER_NGINX, 3, sign_nginx_400, "400, \"No required SSL certificate was sent\""},
-	{SERVER_THAW, 12, sign_thaw, "a refusal as application/problem+json that names reason and cure"},
+	{SERVER_THAW, 12, sign_thaw, "an error as application/problem+json with 'reason' and 'cure'"},
 };
 #define SIGNS (sizeof(signs) / sizeof(signs[0]))
 
@@ -283,7 +282,7 @@ void server_recognise(const struct findings *findings, struct server_guess *gues
 const char *server_name(enum server_kind kind)
 {
 	static const char *const names[SERVER_KINDS] = {
-		[SERVER_UNKNOWN] = "a server of an unknown kind",
+		[SERVER_UNKNOWN] = "unknown server",
 		[SERVER_IIS] = "IIS or http.sys",
 		[SERVER_APACHE] = "Apache httpd",
 		[SERVER_TOMCAT] = "Tomcat",

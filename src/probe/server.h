@@ -1,4 +1,4 @@
-/* Which server it is, by what it does; its own word for it, the Server field, counts for something, too. */
+/* Detects which server it is, by its behaviour and its Server field. */
 #ifndef PROBE_SERVER_H
 #define PROBE_SERVER_H
 
@@ -21,7 +21,7 @@ enum server_kind {
 
 struct server_guess {
 	enum server_kind kind;
-	const char *evidence[SERVER_EVIDENCE_MAX]; /* static text: what it was recognised by */
+	const char *evidence[SERVER_EVIDENCE_MAX]; /* static texts: the signs that were found */
 	size_t count;
 };
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 /*
- * Where servers change: nothing at all, Tomcat's maxSavePostSize, one TLS record, IIS's uploadReadAheadSize, 64 KiB
- * buffers, Apache's SSLRenegBufferSize; what fits into sockets' buffers, and what does not. docs/cures.md has them.
+ * Sizes at which servers change behaviour: no body, Tomcat's maxSavePostSize, one TLS record, IIS's
+ * uploadReadAheadSize, 64 KiB buffers, Apache's SSLRenegBufferSize, the socket buffers. See docs/cures.md.
  */
 static const uint64_t known[] = {1,     1024,  4096,   4097,   16384,   16385,   49152,  49153,
 				 65536, 65537, 131072, 131073, 1048576, 1048577, 4194304};

@@ -1,7 +1,7 @@
 /*
- * First what is always harmless: a request without a body, over each version. Then, if it is asked, how a small body
- * fares, and when the ask comes; then everything else side by side, and last the sizes between the last good body and
- * the first bad one.
+ * Starts with a harmless request without a body, over each version. If the server answers, it tests a small body and
+ * when the server asks; then everything else in parallel, and last the sizes between the last good and the first bad
+ * body.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define AT_ONCE    16
 #define SMALL_BODY 64
 
-#define EXPECT_BODY 1048576 /* beyond the limits of servers: does Expect get a large body through? */
+#define EXPECT_BODY 1048576 /* larger than the limits of servers: tests whether Expect allows large bodies */
 
 /* ---- its life ---- */
 
@@ -52,14 +52,14 @@ void survey_free(struct survey **survey)
 			tls_client_memory_free(&gone->memories[i]);
 	contexts_free(&gone->contexts);
 	if (gone->tunnel != NULL)
-		explicit_bzero(gone->tunnel, strlen(gone->tunnel)); /* the proxy's password */
+		explicit_bzero(gone->tunnel, strlen(gone->tunnel)); /* it contains the proxy's password */
 	free(gone->tunnel);
 	free(gone);
 }
 
 /* ---- trials ---- */
 
-/* Waits for one or two of them. */
+/* Waits for one or two trials. */
 static void await(struct survey *survey, const struct trial *a, const struct trial *b)
 {
 	const struct trial *both[] = {a, b};
@@ -83,7 +83,7 @@ static void ask_plain(struct survey *survey, const bool wanted[static FIND_VERSI
 	await(survey, findings->versions[FIND_12].plain, findings->versions[FIND_13].plain);
 }
 
-/* It may have been chance that a connection was ended without a word: that is no version that is not spoken. */
+/* A connection that was closed without any data may be chance; it does not prove that the version is unsupported. */
 static bool is_worth_another(const struct trial_result *result)
 {
 	return result->outcome == TRIAL_UNREACHABLE || (result->outcome == TRIAL_SHAKE_FAILED && result->alert == 0);
@@ -99,34 +99,34 @@ static void ask_plain_again(struct survey *survey)
 		ask_plain(survey, wanted);
 }
 
-/* A server that does not speak the one version that it was asked for. */
+/* The alert of a server that does not support the only requested version. */
 static const char *alert_words(const struct findings *findings, const struct trial_result *result)
 {
 	if (result->outcome != TRIAL_SHAKE_FAILED || !result->wrong_version || result->alert == 0 ||
 	    findings->wanted[FIND_12] == findings->wanted[FIND_13])
 		return NULL;
-	return findings->wanted[FIND_13] ? "it does not speak TLS 1.3 (without --tls, 1.2 is tried, too)"
-					 : "it does not speak TLS 1.2 (without --tls, 1.3 is tried, too)";
+	return findings->wanted[FIND_13] ? "it does not speak TLS 1.3 (without --tls, 1.2 is also tried)"
+					 : "it does not speak TLS 1.2 (without --tls, 1.3 is also tried)";
 }
 
-/* Behind the cause. */
+/* A hint, appended to the error. */
 static const char *reach_cure(const struct trial_result *result)
 {
 	const char *why = result->detail;
 
 	if (result->outcome == TRIAL_NOT_TLS)
-		return ". Check the port: the probe is for https";
+		return "; check the port: the probe needs https";
 	if (result->outcome != TRIAL_UNTRUSTED)
 		return "";
 	if (strstr(why, "expired") != NULL || strstr(why, "not yet valid") != NULL)
-		return ". Its operator renews it, or this machine's clock is wrong; --insecure skips verification";
+		return "; its operator must renew it, or this machine's clock is wrong; --insecure skips verification";
 	if (strstr(why, "mismatch") != NULL)
-		return ". It is for another name: use that in the URL, or name it with --sni; --insecure skips "
+		return "; it is for another name: use that name in the URL or with --sni; --insecure skips "
 		       "verification";
-	return ". Name its CA with --ca; --insecure skips verification";
+	return "; name its CA with --ca; --insecure skips verification";
 }
 
-/* Where neither version works: what tells most comes first in the table. */
+/* If neither version works, the most informative failure is first in the table. */
 static enum probe_failure judge_reach(const struct survey *survey, struct thaw_error *err)
 {
 	static const struct {
@@ -136,21 +136,20 @@ static enum probe_failure judge_reach(const struct survey *survey, struct thaw_e
 		const char *text;
 	} rows[] = {
 		{TRIAL_UNREACHABLE, PROBE_UNREACHABLE, THAW_ERR_PEER, "cannot connect"},
-		{TRIAL_NOT_TLS, PROBE_PROTOCOL, THAW_ERR_PEER, "what answers there does not speak TLS"},
+		{TRIAL_NOT_TLS, PROBE_PROTOCOL, THAW_ERR_PEER, "the server does not speak TLS"},
 		{TRIAL_SHAKE_STALL, PROBE_STALLED, THAW_ERR_TIMEOUT,
-		 "the connection is made, but no TLS handshake comes of it (--stall waits longer)"},
-		{TRIAL_UNTRUSTED, PROBE_DISTRUST, THAW_ERR_PEER, "the server's certificate is not accepted"},
+		 "connected, but the TLS handshake made no progress (--stall waits longer)"},
+		{TRIAL_UNTRUSTED, PROBE_DISTRUST, THAW_ERR_PEER, "the server's certificate is not trusted"},
 		{TRIAL_SHAKE_FAILED, PROBE_PROTOCOL, THAW_ERR_PEER, "the TLS handshake failed"},
-		{TRIAL_GARBLED, PROBE_PROTOCOL, THAW_ERR_PEER, "it speaks TLS, but not HTTP/1.1 over it"},
-		{TRIAL_PENDING, PROBE_STALLED, THAW_ERR_TIMEOUT,
-		 "no TLS handshake came about (--limit gives it more time)"},
+		{TRIAL_GARBLED, PROBE_PROTOCOL, THAW_ERR_PEER, "the server speaks TLS, but not HTTP/1.1"},
+		{TRIAL_PENDING, PROBE_STALLED, THAW_ERR_TIMEOUT, "no TLS handshake in time (use a higher --limit)"},
 	};
 	const struct findings *findings = survey->findings;
 	const struct trial_result *results[] = {find_result(findings->versions[FIND_13].plain),
 						find_result(findings->versions[FIND_12].plain)};
 	bool tells_12 = results[0]->wrong_version && !results[1]->wrong_version;
 	size_t count =
-		sizeof(rows) / sizeof(rows[0]) - (survey_time_left_ms(survey) > 0); /* the last: for want of time */
+		sizeof(rows) / sizeof(rows[0]) - (survey_time_left_ms(survey) > 0); /* the last row: the time limit */
 
 	for (size_t k = 0; k < count; k++)
 		for (size_t n = 0; n < 2; n++) {
@@ -189,9 +188,8 @@ static bool is_asked(const struct trial *trial)
 }
 
 /*
- * Which method carries the bodies. Without one given only a safe one will do: OPTIONS may have a body (RFC 9110 9.3.7),
- * but some servers answer it without looking at the path's rules; then GET, which may have one, too, though it has no
- * meaning (9.3.1).
+ * Chooses the method for bodies. Without --method it must be a safe one: OPTIONS may have a body (RFC 9110 9.3.7),
+ * but some servers answer it without applying the path's rules; then GET, whose body has no defined meaning (9.3.1).
  */
 static void ask_moment(struct survey *survey)
 {
@@ -290,17 +288,17 @@ static bool asks_at_all(const struct findings *findings)
 
 static void run_questions(struct survey *survey)
 {
-	survey_phase(survey, "sees when the certificate is asked for");
+	survey_phase(survey, "finding out when the server asks");
 	ask_moment(survey);
 	ask_others(survey);
 	if (asks_at_all(survey->findings)) {
-		survey_phase(survey, "tries all kinds of clients and bodies");
+		survey_phase(survey, "testing all kinds of clients and bodies");
 		for (size_t i = 0; i < FIND_VERSIONS; i++)
 			if (survey_is_usable(&survey->findings->versions[i]))
 				ask_kinds(survey, i);
 		survey_sizes(survey);
 	}
-	survey_phase(survey, "tries once more what it found");
+	survey_phase(survey, "repeating what was found");
 	survey_repeat(survey);
 }
 
@@ -315,7 +313,7 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 
 	if (probe_way_find(&way, &findings->url, &survey->options->routes, &survey->tunnel, err) != THAW_OK)
 		return err->cls == THAW_ERR_USAGE ? PROBE_BAD_USAGE : PROBE_SYSTEM;
-	/* Whom to believe is read before anybody is talked to. */
+	/* Loads the CAs before the first connection. */
 	const struct context_wish wish = {.version = survey_version(findings->wanted[FIND_12] ? FIND_12 : FIND_13)};
 	if (contexts_get(survey->contexts, &wish, err) == NULL)
 		return err->cls == THAW_ERR_CONFIG ? PROBE_BAD_FILE : PROBE_SYSTEM;
@@ -336,7 +334,7 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 	if (probe_find_address(&way, &patience, &findings->address, &named, err) != THAW_OK) {
 		(void)survey_may_go_on(survey);
 		if (findings->interrupted)
-			return PROBE_FINE; /* that is the report, then */
+			return PROBE_FINE; /* the report then shows what is known */
 		return named ? PROBE_UNREACHABLE : PROBE_NO_HOST;
 	}
 	survey->crew = crew_new(&(struct crew_options){
@@ -365,7 +363,7 @@ static enum probe_failure reach(struct survey *survey, struct thaw_error *err)
 		*err = survey->err;
 		return PROBE_SYSTEM;
 	}
-	/* A handshake that failed for want of a certificate is an answer, too. */
+	/* A handshake that failed because of a missing certificate is also a result. */
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		if (survey_is_usable(&findings->versions[i]) ||
 		    (find_moment(&findings->versions[i]) == TRIAL_AT_HANDSHAKE &&
@@ -401,7 +399,7 @@ enum probe_failure survey_run(struct survey *survey, struct thaw_error *err)
 	if (failure == PROBE_FINE && survey_may_go_on(survey))
 		run_questions(survey);
 	if (failure == PROBE_FINE && survey->crew != NULL) {
-		survey_phase(survey, "waits for connections that are held");
+		survey_phase(survey, "waiting for stalled connections");
 		crew_wait_all(survey->crew);
 		survey_settle(survey);
 	}

@@ -1,4 +1,4 @@
-/* The questions that a probe asks, in their order. */
+/* The sequence of a probe's questions. */
 #ifndef PROBE_SURVEY_H
 #define PROBE_SURVEY_H
 
@@ -7,13 +7,13 @@
 
 struct survey;
 
-/* options and findings outlive it. NULL: no memory, with *err set. */
+/* options and findings must outlive it. NULL with *err set: out of memory. */
 struct survey *survey_new(const struct probe_options *options, struct findings *findings, struct thaw_error *err);
 
-/* The trials in the findings go with it. */
+/* Also frees the trials in the findings. */
 void survey_free(struct survey **survey);
 
-/* Asks them all, or as many as there is time for. */
+/* Answers all questions, or as many as the time allows. */
 enum probe_failure survey_run(struct survey *survey, struct thaw_error *err);
 
 #endif

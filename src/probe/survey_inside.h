@@ -1,4 +1,4 @@
-/* The inside of a survey, for survey*.c alone. */
+/* Internals of a survey, for survey*.c only. */
 #ifndef PROBE_SURVEY_INSIDE_H
 #define PROBE_SURVEY_INSIDE_H
 
@@ -14,55 +14,55 @@ struct survey {
 	struct tls_client_memory *memories[FIND_VERSIONS];
 	struct tls_client_context *proxy; /* TLS to the proxy; NULL: none */
 	char proxy_name[PROBE_NAME_MAX + 1];
-	char *tunnel; /* the CONNECT; NULL: there is no proxy */
+	char *tunnel; /* the CONNECT request; NULL: no proxy */
 	const char *phase;
 	uint64_t began_ms;
-	struct thaw_error err; /* the first that kept a trial from being begun */
+	struct thaw_error err; /* the first error that prevented a trial */
 };
 
 /* ---- survey_trials.c ---- */
 
 enum tls_client_version survey_version(size_t i);
-/* TLS_CLIENT_ANY where both are wanted. */
+/* TLS_CLIENT_ANY if both are wanted. */
 enum tls_client_version survey_any_version(const struct findings *findings);
 
-/* 0: its time is over. */
+/* 0: none left. */
 uint32_t survey_time_left_ms(const struct survey *survey);
 
-/* False: it was interrupted, its time is over, or something failed. */
+/* False: interrupted, out of time, or failed. */
 bool survey_may_go_on(struct survey *survey);
 
-/* On a terminal the line is written over; elsewhere there is a line a phase. */
+/* On a terminal one line is overwritten; elsewhere each phase prints a line. */
 void survey_phase(struct survey *survey, const char *phase);
-/* On a terminal: the phase, and how much was done. arg: the survey. */
+/* On a terminal: prints the phase and the progress. arg: the survey. */
 void survey_tell_progress(void *arg);
 
-/* NULL: it may not go on, or the trial could not be begun. */
+/* NULL: not allowed any more, or the trial could not be started. */
 const struct trial *survey_begin(struct survey *survey, const struct trial_script *script,
 				 const struct context_wish *wish, struct tls_client_memory *memory);
 
 /* A request without a body. */
 struct trial_script survey_plain_script(const struct survey *survey);
-/* One with a body of that length. */
+/* A request with a body of that length. */
 struct trial_script survey_body_script(const struct survey *survey, uint64_t length);
 
-/* It spoke that version, and HTTP/1.1 over it. */
+/* The server speaks that version, and HTTP/1.1 over it. */
 bool survey_is_usable(const struct find_version *version);
 
-/* What counts as a stall here: --stall, or longer where the server answers small requests more slowly than that. */
+/* The time limit for a stall: --stall, or longer if the server answers small requests slowly. */
 uint32_t survey_stall_ms(const struct survey *survey);
 
-/* Requests with and without a small body were answered at all: else nothing can be told of larger ones. */
+/* Requests with and without a small body were answered; otherwise larger ones cannot be judged. */
 bool survey_is_answered(const struct find_version *version);
 
 /* ---- the questions ---- */
 
-/* survey_sizes.c: the bodies of every size. */
+/* survey_sizes.c: bodies of all sizes. */
 void survey_sizes(struct survey *survey);
 
-/* survey_repeat.c: what would be found is tried again, and the smallest case after it. */
+/* survey_repeat.c: repeats the results that count, and the smallest case after each. */
 void survey_repeat(struct survey *survey);
-/* At the end, when all connections are over: what those say that were watched longest. */
+/* Call at the end, when all connections are closed: evaluates those that were watched longest. */
 void survey_settle(struct survey *survey);
 
 #endif

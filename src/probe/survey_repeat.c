@@ -1,13 +1,13 @@
 /*
- * What was seen once may have been chance: a limit on the rate of requests, a restart, a server that was busy. So what
- * would cost somebody a change to his server is tried a second time, with more patience, and after it the smallest
- * request: where that fares no better than what was blamed, the answers depend on the time. Bodies are tried on a
- * primed connection, too: a limit that is the same there has nothing to do with the certificate.
+ * A single observation may be chance: a rate limit, a restart, a busy server. So each result that would make an
+ * operator change a server is repeated with a longer time limit, followed by the smallest request. If that one fails
+ * too, the responses depend on the time. Bodies are also repeated on a primed connection: a limit that stays there
+ * is not caused by the certificate.
  */
 #include "probe/survey_inside.h"
 
-#define SMALL_ONES 8 /* small bodies at the end, over each version: one that fails now and then is found out */
-#define WATCHED    2 /* stalls: one that stalls again is watched for so long, in case that it is only slow */
+#define SMALL_ONES 8 /* small bodies at the end over each version, to detect one that fails sometimes */
+#define WATCHED    2 /* a trial that stalls again is watched for this many times --stall, in case it is only slow */
 
 static struct context_wish wish_of(const struct findings *findings, const struct find_claim *claim)
 {
@@ -31,7 +31,8 @@ static const struct trial *begin_again(struct survey *survey, const struct find_
 	return survey_begin(survey, &script, &wish, NULL);
 }
 
-/* A stall is watched for long, and a key that is slow signs seldom: those are tried twice, and all else three times. */
+/* Watching a stall takes long, and a slow key allows few signatures: those trials are made twice, others three
+ * times. */
 static bool is_cheap(const struct survey *survey, const struct find_claim *claim)
 {
 	return survey->findings->key_ms == 0 && find_result(claim->first)->outcome != TRIAL_FREEZE;
@@ -47,7 +48,7 @@ static void repeat_claims(struct survey *survey, const struct trial *thirds[stat
 		thirds[k] = is_cheap(survey, &findings->claims[k]) ? begin_again(survey, &findings->claims[k]) : NULL;
 }
 
-/* What fared well once is no proof: that one counts as the second. */
+/* A repetition that passes proves nothing: a failing one counts as the second. */
 static void choose_seconds(struct findings *findings, const struct trial *const thirds[static FIND_CLAIMS_MAX])
 {
 	for (size_t k = 0; k < findings->claim_count; k++) {
@@ -69,7 +70,7 @@ static void begin_control(struct survey *survey, size_t i, struct find_bodies *b
 	bodies->control = survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
 }
 
-/* The smallest that froze, with bytes left or an exchange that had not finished. */
+/* The smallest that froze with bytes left, or with an unfinished exchange. */
 static const struct trial *find_frozen(const struct find_bodies *bodies)
 {
 	const struct trial *frozen = NULL;
@@ -83,7 +84,7 @@ static const struct trial *find_frozen(const struct find_bodies *bodies)
 	return frozen;
 }
 
-/* Bodies of a size between the first bad one and one that froze may lie whole in the buffers on the way. */
+/* Bodies between the first bad size and one that froze may fit completely into the buffers on the way. */
 static void explain_silence(struct crew *crew, struct find_bodies *bodies)
 {
 	const struct trial *frozen = find_frozen(bodies);
@@ -116,7 +117,7 @@ static void wait_for(struct survey *survey, const struct trial *const thirds[sta
 	crew_wait(survey->crew, waited, count);
 }
 
-/* What was begun beside the bodies of all sizes, and looked at by nobody yet. */
+/* Waits for trials that were started in parallel with the bodies, and not evaluated yet. */
 static void wait_for_first(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
@@ -137,7 +138,7 @@ static bool is_claimed(const struct findings *findings, size_t i)
 	return false;
 }
 
-/* Small bodies over that version; the one that fared unlike the first counts. */
+/* Repeats small bodies over that version; one that differs from the first counts. */
 static void repeat_small(struct survey *survey, size_t i)
 {
 	struct find_version *version = &survey->findings->versions[i];
@@ -152,7 +153,7 @@ static void repeat_small(struct survey *survey, size_t i)
 	crew_wait(survey->crew, small, count);
 	for (size_t k = 0; k < count; k++) {
 		if (version->again != NULL && find_result(small[k])->outcome == TRIAL_PENDING)
-			continue; /* there was no time for so many */
+			continue; /* there was no time for all of them */
 		version->again = small[k];
 		if (!find_is_steady(version))
 			return;
@@ -180,7 +181,7 @@ void survey_repeat(struct survey *survey)
 			repeat_small(survey, i);
 }
 
-/* The largest body stalled, and came through after all. */
+/* The largest body stalled, but was answered later. */
 static void settle(const struct find_version *version, struct find_bodies *bodies)
 {
 	const struct trial_result *largest = find_result(bodies->largest);
@@ -197,7 +198,7 @@ static void settle(const struct find_version *version, struct find_bodies *bodie
 	bodies->first_bad = NULL;
 }
 
-/* What stalled the first time was only slow the second: that stands in for the first. */
+/* If a trial stalled the first time and was only slow the second time, the second one replaces the first. */
 static void replace_slow(struct findings *findings, const struct find_claim *claim)
 {
 	struct find_version *version = &findings->versions[claim->version];

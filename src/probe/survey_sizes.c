@@ -1,7 +1,7 @@
-/* Bodies of every size, in both styles of client and over both versions, side by side. */
+/* Bodies of all sizes, in both styles of client and over both versions, in parallel. */
 #include "probe/survey_inside.h"
 
-#define SHORT_STALL 1000 /* in finer and finer rounds, which are confirmed in the end */
+#define SHORT_STALL 1000 /* while narrowing down; the result is confirmed at the end */
 #define SLOW_FACTOR 4
 
 static const struct trial *begin_body(struct survey *survey, size_t i, enum trial_style style, uint64_t size,
@@ -17,9 +17,9 @@ static const struct trial *begin_body(struct survey *survey, size_t i, enum tria
 	script.asks_late = find_asks_late(&survey->findings->versions[i]);
 	bool is_largest = size == survey->findings->max_body && bodies->largest == NULL;
 	if (is_largest)
-		script.hold_ms = survey->options->hold_ms; /* it tells when the server gives up, */
+		script.hold_ms = survey->options->hold_ms; /* find out when the server gives up, */
 	else
-		script.slow_ms = 0; /* and slow from silent */
+		script.slow_ms = 0; /* and slow is not the same as silent */
 	const struct trial *trial =
 		survey_begin(survey, &script, &(struct context_wish){.version = survey_version(i)}, NULL);
 	if (trial != NULL)
@@ -29,7 +29,7 @@ static const struct trial *begin_body(struct survey *survey, size_t i, enum tria
 	return trial;
 }
 
-/* As long as nothing good took longer than a part of it, a shorter stall will do to tell bad from good. */
+/* While no good trial took longer than a part of it, a shorter stall is enough to detect bad ones. */
 static uint32_t short_stall(const struct survey *survey, const struct find_bodies *bodies)
 {
 	uint32_t slowest = SHORT_STALL;
@@ -43,7 +43,7 @@ static uint32_t short_stall(const struct survey *survey, const struct find_bodie
 	return slowest < whole ? slowest : whole;
 }
 
-/* One search under way. */
+/* One running search. */
 struct search {
 	size_t version;
 	struct find_bodies *bodies;
@@ -72,7 +72,7 @@ static bool has_stalled(const struct trial_result *result)
 	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
 }
 
-/* The last trial of that size that was not good. */
+/* The last failed trial of that size. */
 static const struct trial *find_bad(const struct find_version *version, const struct find_bodies *bodies, uint64_t size)
 {
 	for (size_t k = bodies->count; k > 0; k--) {
@@ -84,7 +84,7 @@ static const struct trial *find_bad(const struct find_version *version, const st
 	return NULL;
 }
 
-/* A boundary that shorter stalls have found is tried once more with the whole one. */
+/* Repeats a boundary that was found with short stalls, with the full one. */
 static void begin_confirmation(struct survey *survey, struct search *search)
 {
 	const struct find_version *version = &survey->findings->versions[search->version];
@@ -103,7 +103,7 @@ static void begin_confirmation(struct survey *survey, struct search *search)
 	search->round[search->count++] = begin_body(survey, search->version, search->style, at.bad, whole);
 }
 
-/* The largest was answered, after a stall: then those that were not awaited so long say nothing else. */
+/* The largest was answered after a stall, so the others may also only be slow. */
 static bool is_only_slow(const struct find_version *version, const struct find_bodies *bodies,
 			 const struct trial_result *result)
 {
@@ -188,7 +188,7 @@ static bool any_boundary(const struct search *searches, size_t count)
 	return false;
 }
 
-/* All four searches go on side by side: a round waits for its slowest trial, and that is a stall. */
+/* All four searches run in parallel: a round takes as long as its slowest trial, which is a stall. */
 void survey_sizes(struct survey *survey)
 {
 	struct search searches[FIND_VERSIONS * 2];
@@ -198,6 +198,6 @@ void survey_sizes(struct survey *survey)
 		if (survey->findings->key_ms > 0)
 			break; /* each size more is a signature more */
 		if (first && any_boundary(searches, count))
-			survey_phase(survey, "narrows down the size at which the answer changes");
+			survey_phase(survey, "narrowing down the size at which the response changes");
 	}
 }

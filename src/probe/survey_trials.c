@@ -1,12 +1,12 @@
-/* What all questions of a survey need: how a trial is begun, and what is told meanwhile. */
+/* Used by all questions of a survey: starting a trial, and reporting progress. */
 #include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "probe/survey_inside.h"
 
-#define SETTLE_MS   1000 /* how long an ask may take that comes before a body, or behind a response */
-#define UNREACHED   3    /* connections that are not made: there is no use in more */
-#define SLOW_FACTOR 2    /* an answer to a request that was taken whole is awaited so many stalls longer */
+#define SETTLE_MS   1000 /* time limit for an ask before a body, or after a response */
+#define UNREACHED   3    /* failed connections after which the survey stops */
+#define SLOW_FACTOR 2    /* a response to a complete request is awaited for this many more stalls */
 
 enum tls_client_version survey_version(size_t i)
 {
@@ -14,7 +14,7 @@ enum tls_client_version survey_version(size_t i)
 	return versions[i];
 }
 
-/* Both versions are offered, as real clients do; but for what was told otherwise. */
+/* Both versions are offered, as real clients do, unless --tls is given. */
 enum tls_client_version survey_any_version(const struct findings *findings)
 {
 	if (findings->wanted[FIND_12] && findings->wanted[FIND_13])
@@ -27,7 +27,7 @@ enum tls_client_version survey_any_version(const struct findings *findings)
 #define LINE_MAX_WIDE 160
 #define LINE_USUAL    80
 
-/* How many columns a line may have that is to be written over: one that wraps cannot be. */
+/* The maximum width of a line that can be overwritten; one that wraps cannot. */
 static int terminal_wide(FILE *to)
 {
 	struct winsize size = {0};
@@ -70,7 +70,7 @@ uint32_t survey_time_left_ms(const struct survey *survey)
 	return passed_ms < survey->options->limit_ms ? survey->options->limit_ms - (uint32_t)passed_ms : 0;
 }
 
-/* A key that is slow is asked for few signatures, and one that fails for no more. */
+/* A slow key is used for few signatures, a failing one for no more. */
 static void see_key(struct survey *survey)
 {
 	struct findings *findings = survey->findings;
@@ -79,7 +79,8 @@ static void see_key(struct survey *survey)
 	findings->key_failed = crew_key_failed(survey->crew);
 	findings->key_ms = crew_key_ms(survey->crew);
 	if (findings->key_ms > 0 && !knew)
-		survey_phase(survey, "the key is slow to sign, or waits for a touch: few connections, one at a time");
+		survey_phase(survey,
+			     "the key is slow to sign, or waits for a touch: making few connections, one at a time");
 }
 
 bool survey_may_go_on(struct survey *survey)
@@ -104,7 +105,7 @@ const struct trial *survey_begin(struct survey *survey, const struct trial_scrip
 
 	if (!survey_may_go_on(survey))
 		return NULL;
-	crew_make_room(survey->crew); /* which takes time, too */
+	crew_make_room(survey->crew); /* this also takes time */
 	if (!survey_may_go_on(survey))
 		return NULL;
 	timed.limit_ms = survey_time_left_ms(survey);
@@ -114,7 +115,7 @@ const struct trial *survey_begin(struct survey *survey, const struct trial_scrip
 
 /* ---- what trials say ---- */
 
-/* How long the slowest small request took that was answered after it had been called stalled. */
+/* The slowest small request that was answered after it counted as stalled. */
 static uint32_t slowest_ms(const struct findings *findings)
 {
 	uint32_t slowest = 0;

@@ -10,8 +10,8 @@ void timeline_add(struct timeline *line, enum timeline_what what, uint64_t value
 		(struct timeline_moment){.what = what, .ms = now->ms, .up = now->up, .down = now->down, .value = value};
 }
 
-/* Every second point goes, but not the last one. Those to come are as far apart as the kept ones: else, where steps are
- * rare, only the beginning would get thinner and thinner. */
+/* Removes every second point, except the last. Later points are spaced like the remaining ones; otherwise only the
+ * beginning would lose detail when steps are rare. */
 static void thin_out(struct timeline *line)
 {
 	size_t kept = 0;
@@ -26,7 +26,7 @@ static void thin_out(struct timeline *line)
 		line->spacing_ms = span / (TIMELINE_POINTS_MAX / 2);
 }
 
-/* The last point moves along while it is near the one before it, so that the curve always ends at now. */
+/* The last point moves while it is close to the one before, so that the curve always ends at the current time. */
 void timeline_trace(struct timeline *line, const struct timeline_point *now)
 {
 	struct timeline_point *last = line->point_count > 0 ? &line->points[line->point_count - 1] : NULL;

@@ -1,6 +1,6 @@
 /*
- * What happened on one connection, and when: its moments, and a curve of the bytes either way. Both have a fixed size,
- * however long the connection lives: of the curve every second point is dropped when it is full.
+ * What happened on one connection, and when: its moments, and a curve of the bytes in both directions. Both have a
+ * fixed size: if the curve is full, every second point is removed.
  */
 #ifndef PROBE_TIMELINE_H
 #define PROBE_TIMELINE_H
@@ -14,30 +14,30 @@
 enum timeline_what {
 	LINE_CONNECTED,
 	LINE_SECURED,       /* value: 12 or 13 */
-	LINE_PRIME,         /* the priming request went out */
+	LINE_PRIME,         /* the priming request was sent */
 	LINE_PRIMED,        /* its response is complete; value: its status */
-	LINE_HEAD,          /* the request's head went out */
-	LINE_BODY_BEGAN,    /* its body's first bytes did */
-	LINE_BODY_ENDED,    /* its last did; value: the bytes */
+	LINE_HEAD,          /* the request's head was sent */
+	LINE_BODY_BEGAN,    /* the first bytes of the body were sent */
+	LINE_BODY_ENDED,    /* the last ones; value: the number of bytes */
 	LINE_HELLO_REQUEST, /* TLS 1.2: the server wants to renegotiate */
-	LINE_ASKED,         /* the request for the certificate was read; value: enum thaw_means */
-	LINE_GIVEN,         /* the certificate was written */
-	LINE_DECLINED,      /* an empty answer was */
-	LINE_FINISHED,      /* the exchange's last message was */
+	LINE_ASKED,         /* the certificate request was read; value: enum thaw_means */
+	LINE_GIVEN,         /* the certificate was sent */
+	LINE_DECLINED,      /* no certificate was sent (an empty answer) */
+	LINE_FINISHED,      /* the exchange's last message was sent */
 	LINE_CONTINUE,      /* 100 Continue */
 	LINE_STATUS,        /* a final response's head; value: its status */
 	LINE_RESPONSE,      /* the response is complete */
-	LINE_STALL,         /* nothing has moved since; value: body bytes that were written */
-	LINE_ALERT,         /* value: the alert, from the server */
-	LINE_CLOSED,        /* the server has ended the connection in an orderly way */
-	LINE_RESET,         /* or in a disorderly one */
-	LINE_LEFT,          /* this side has: enough was seen */
+	LINE_STALL,         /* no progress since; value: body bytes written */
+	LINE_ALERT,         /* an alert from the server; value: its code */
+	LINE_CLOSED,        /* the server closed the connection with close_notify or FIN */
+	LINE_RESET,         /* the server reset the connection */
+	LINE_LEFT,          /* this side closed the connection */
 };
 
 struct timeline_moment {
 	enum timeline_what what;
-	uint32_t ms;       /* since the connection was begun */
-	uint64_t up, down; /* bytes of TLS, so far */
+	uint32_t ms;       /* since the start of the connection */
+	uint64_t up, down; /* TLS bytes sent and received so far */
 	uint64_t value;
 };
 
@@ -51,18 +51,18 @@ struct timeline {
 	size_t moment_count;
 	struct timeline_point points[TIMELINE_POINTS_MAX];
 	size_t point_count;
-	uint32_t spacing_ms; /* points are at least so far apart */
+	uint32_t spacing_ms; /* minimum distance of points */
 };
 
-/* Nothing is lost at the end: when there is no room left, the last moment gives way. */
+/* If there is no room, the last moment is replaced, so that the end is never lost. */
 void timeline_add(struct timeline *line, enum timeline_what what, uint64_t value, const struct timeline_point *now);
-/* For each step of a connection. */
+/* Call for each step of a connection. */
 void timeline_trace(struct timeline *line, const struct timeline_point *now);
 
 /* The first moment of that kind, or NULL. */
 const struct timeline_moment *timeline_find(const struct timeline *line, enum timeline_what what);
 
-/* "certificate-requested" and the like: for programs, and stable. */
+/* "certificate-requested" and so on: stable names for programs. */
 const char *timeline_name(enum timeline_what what);
 
 #endif

@@ -1,4 +1,4 @@
-/* A trial's life: each state's turn, deadlines, and the driver. */
+/* The driver of a trial: it runs the state's function and checks deadlines. */
 #include "probe/trial.h"
 
 #include <stdio.h>
@@ -8,10 +8,10 @@
 #include "probe/trial_inside.h"
 #include "thaw/types.h"
 
-/* What a state's waiting is bounded by, besides limit_ms in all of them but HOLD. */
+/* The time limit of a waiting state, in addition to limit_ms in all except HOLD. */
 enum patience { STALL, SETTLE, HOLD, NONE };
 
-/* Each state's turn, and its patience. */
+/* The function and the limit of each state. */
 static const struct {
 	enum trial_turn (*run)(struct trial *trial);
 	enum patience patience;
@@ -62,7 +62,7 @@ void trial_free(struct trial **trial)
 
 /* ---- deadlines ---- */
 
-/* How long a stalled connection is watched, since its last progress. */
+/* How long a stalled connection is watched, from its last progress. */
 static uint64_t hold_ms(const struct trial *trial)
 {
 	uint64_t slow_ms = (uint64_t)trial->script.stall_ms + trial->script.slow_ms;
@@ -75,7 +75,7 @@ static uint64_t patience_ends(const struct trial *trial)
 {
 	switch (states[trial->state].patience) {
 	case STALL:
-		if (trial->state == TS_RESPONSE && trial->reply.in_body) /* however long the rest of it would take */
+		if (trial->state == TS_RESPONSE && trial->reply.in_body) /* the rest of the body may take any time */
 			return trial->answered_ms + trial->script.stall_ms;
 		return trial->moved_ms + trial->script.stall_ms;
 	case SETTLE:
@@ -101,16 +101,16 @@ static bool is_asked_late(const struct trial_result *result)
 	return result->asked != TRIAL_NEVER && result->asked != TRIAL_AT_HANDSHAKE;
 }
 
-/* Bytes of the request that the other side has not taken. */
+/* Bytes of the request that the other side has not acknowledged. */
 static bool has_unsent(const struct trial *trial)
 {
-	bool primes = trial->state == TS_PRIME || trial->state == TS_PRIMED; /* which has no body */
+	bool primes = trial->state == TS_PRIME || trial->state == TS_PRIMED; /* a priming request has no body */
 
 	return (!primes && trial->result.body_out < trial->script.length) || trial->head_at < trial->head_len ||
 	       trial->meter.held_len > 0 || tls_client_unsent(trial->client) > 0 || trial->acked < trial->meter.up;
 }
 
-/* It was asked late, and the exchange is not over: over TLS 1.2 the server has the last word in it. */
+/* The server asked late, and the exchange is not complete; over TLS 1.2 the server sends its last message. */
 static bool has_open_exchange(const struct trial *trial)
 {
 	const struct trial_result *result = &trial->result;
@@ -120,10 +120,9 @@ static bool has_open_exchange(const struct trial *trial)
 }
 
 /*
- * Nothing has moved for stall_ms. It is a freeze only where something is left to do: a server that has taken all of the
- * request and the certificate may just take its time. A client that writes first has not looked yet at what the server
- * said: now it does, to tell a freeze, where an ask lies unread, from mere silence; and to find an answer that it would
- * have got, had it read.
+ * No progress for stall_ms. It is a freeze only if something is left to do: a server that has all of the request and
+ * the certificate may just be slow. A client that writes first has not read anything yet. Now it reads, to tell a
+ * freeze (an unread ask) from silence, and to find a response that was already there.
  */
 static void stall(struct trial *trial)
 {
@@ -159,13 +158,14 @@ static void stall(struct trial *trial)
 		trial_finish(trial, trial->stalled_as);
 }
 
-/* The state's deadline, or the whole trial's, has come. */
+/* The deadline of the state, or of the whole trial, has passed. */
 static void expire(struct trial *trial)
 {
 	struct trial_result *result = &trial->result;
 
 	if (trial->now_ms < patience_ends(trial)) {
-		(void)snprintf(result->detail, sizeof(result->detail), "not done within %u ms", trial->script.limit_ms);
+		(void)snprintf(result->detail, sizeof(result->detail), "not complete within %u ms",
+			       trial->script.limit_ms);
 		trial_finish(trial, TRIAL_PENDING);
 		return;
 	}

@@ -1,4 +1,4 @@
-/* The inside of a trial, for trial*.c alone. */
+/* Internals of a trial, for trial*.c only. */
 #ifndef PROBE_TRIAL_INSIDE_H
 #define PROBE_TRIAL_INSIDE_H
 
@@ -17,15 +17,15 @@ enum trial_state {
 	TS_RESPONSE,
 	TS_LINGER,
 	TS_H2,
-	TS_HOLD, /* stalled: when does the server give up? */
+	TS_HOLD, /* stalled: waiting for the server to give up */
 	TS_OVER,
 	TS_COUNT
 };
 
-/* What a state's turn came to. */
+/* The result of a state's function. */
 enum trial_turn {
 	TURN_MOVED, /* the state has changed */
-	TURN_WAIT,  /* for the transport, or for a deadline */
+	TURN_WAIT,  /* waits for the transport, or for a deadline */
 };
 
 #define TRIAL_HEAD_MAX 16384
@@ -39,46 +39,45 @@ struct trial {
 	struct meter meter;
 	struct transport transport; /* over the meter */
 	struct tls_client *client;
-	struct http_h2_client *h2; /* NULL but for TS_H2 */
+	struct http_h2_client *h2; /* NULL except in TS_H2 */
 	enum trial_state state;
-	enum thaw_status wants; /* what the last write that did not go through waits for; THAW_OK: none */
+	enum thaw_status wants; /* what the last blocked write waits for; THAW_OK: none */
 	struct reply reply;
 	char head[TRIAL_HEAD_MAX];
 	size_t head_at, head_len;
-	uint64_t answered_ms; /* when the final response's head had come */
-	uint64_t heard;       /* bytes of it */
-	bool ended;           /* the peer's bytes are at their end */
+	uint64_t answered_ms; /* when the head of the final response arrived */
+	uint64_t heard;       /* bytes received of it */
+	bool ended;           /* the peer has closed its side */
 	unsigned exchanges;
-	struct thaw_error err; /* the first failure of TLS */
+	struct thaw_error err; /* the first TLS error */
 	uint64_t began_ms, now_ms, entered_ms, moved_ms, stalled_ms;
 	enum trial_state stalled_in;
-	enum trial_outcome stalled_as; /* what the hold ends with, where the outcome is still open */
+	enum trial_outcome stalled_as; /* the outcome after the hold, if it is still open */
 	uint64_t stalled_acked;
-	bool reads_on; /* it stalled, and the server went on to read */
+	bool reads_on; /* stalled, but then the server read more */
 	uint64_t progress;
-	uint64_t unacked, acked; /* as told when the step began: what is written in it is in neither */
+	uint64_t unacked, acked; /* at the start of the step: bytes written in this step are in neither */
 };
 
 /* trial_states.c: the states, and the timeline. */
 
 bool trial_state_may_follow(enum trial_state from, enum trial_state to);
-/* The one writer of the state. */
+/* The only function that changes the state. */
 void trial_enter(struct trial *trial, enum trial_state to);
 void trial_note(struct trial *trial, enum timeline_what what, uint64_t value);
 void trial_trace(struct trial *trial);
 
-/* trial_see.c: what comes in, and what it means. */
+/* trial_see.c: received data. */
 
-/* Reads what there is. Afterwards trial->ended, and the reply's news in reply: status, done. False: it was garbage,
- * and the trial is over. */
+/* Reads what is available. Sets trial->ended and reply (status, done). False: invalid data, and the trial is over. */
 bool trial_hear(struct trial *trial);
 
-/* The last state: how it ended. */
+/* The final state, with this outcome. */
 void trial_finish(struct trial *trial, enum trial_outcome outcome);
-/* The same for a connection that has ended, or failed, without a response. */
+/* The same for a connection that was closed, or failed, without a response. */
 void trial_finish_cut(struct trial *trial);
 
-/* trial_run.c: a state's turn. */
+/* trial_run.c: the functions of the states. */
 enum trial_turn trial_run_shake(struct trial *trial);
 enum trial_turn trial_run_renegotiate(struct trial *trial);
 enum trial_turn trial_run_prime(struct trial *trial);

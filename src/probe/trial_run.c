@@ -1,4 +1,4 @@
-/* A trial's states, one function each. */
+/* The states of a trial, one function each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,15 +7,15 @@
 #define RECORD_MAX 16384
 #define TURN_MAX   262144
 
-/* What is read of a response. */
+/* Maximum bytes read of a response. */
 #define RESPONSE_MAX 1048576
 
-/* How much a client that reads while it writes writes before it looks at what has come, as curl does. */
+/* How much a client that reads while it writes sends before it reads again, like curl. */
 #define LOOK_EVERY 65536
 
 /* ---- writing ---- */
 
-/* As tls_client_write(), with what it waits for kept. */
+/* Like tls_client_write(); stores what it waits for. */
 static enum thaw_status put(struct trial *trial, const char *data, size_t len, size_t *done)
 {
 	enum thaw_status status = tls_client_write(trial->client, data, len, done, &trial->err);
@@ -58,7 +58,7 @@ static void begin_request(struct trial *trial)
 		meter_cork(&trial->meter);
 }
 
-/* A head that did not fit would be no request. */
+/* A truncated head would not be a valid request. */
 static bool is_too_long(struct trial *trial)
 {
 	if (trial->head_len > 0)
@@ -68,7 +68,7 @@ static bool is_too_long(struct trial *trial)
 	return true;
 }
 
-/* THAW_OK: it is out, but for what tls_client_unsent() tells. */
+/* THAW_OK: written, except for tls_client_unsent(). */
 static enum thaw_status put_head(struct trial *trial)
 {
 	while (trial->head_at < trial->head_len) {
@@ -126,7 +126,7 @@ static void shake_failed(struct trial *trial)
 
 	trial->ended = true;
 	if ((trial->meter.read_error != 0 || trial->meter.ended) && !trial->meter.said_something)
-		outcome = TRIAL_UNREACHABLE; /* what some systems do in place of a refusal: a reset, or an end */
+		outcome = TRIAL_UNREACHABLE; /* some systems reset or close a connection instead of refusing it */
 	else if (!is_tls(&trial->meter))
 		outcome = TRIAL_NOT_TLS;
 	else if (trial->err.cls == THAW_ERR_RESOURCE)
@@ -135,7 +135,7 @@ static void shake_failed(struct trial *trial)
 		outcome = TRIAL_UNTRUSTED;
 	if (outcome == TRIAL_UNREACHABLE)
 		(void)snprintf(trial->result.detail, sizeof(trial->result.detail),
-			       "the connection was %s before anything of TLS was received",
+			       "the connection was %s before any TLS data was received",
 			       trial->meter.read_error != 0 ? "reset" : "closed");
 	if (outcome == TRIAL_UNTRUSTED)
 		(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "%s",
@@ -164,7 +164,7 @@ enum trial_turn trial_run_shake(struct trial *trial)
 	return TURN_MOVED;
 }
 
-/* It is done when a second Finished of ours is out. */
+/* Complete when a second Finished of ours is sent. */
 enum trial_turn trial_run_renegotiate(struct trial *trial)
 {
 	if (!trial_hear(trial))
@@ -212,7 +212,7 @@ enum trial_turn trial_run_primed(struct trial *trial)
 
 /* ---- the request ---- */
 
-/* Where the request goes on once its head is out. */
+/* The next state after the head. */
 static enum trial_state behind_head(const struct trial_script *script)
 {
 	if (!script->has_body || script->length == 0)
@@ -233,13 +233,13 @@ enum trial_turn trial_run_head(struct trial *trial)
 	return TURN_MOVED;
 }
 
-/* Whether no more of the body is to be sent: the response is there, or nothing gets through any more. */
+/* Whether to stop sending the body: the response is there, or writing has failed. */
 static bool is_settled(const struct trial *trial)
 {
 	return trial->reply.in_body || trial->ended || trial->meter.write_error != 0;
 }
 
-/* An ask over TLS 1.3 has its answer in the same turn; over TLS 1.2 a handshake of several flights comes first. */
+/* Over TLS 1.3 an ask is answered in the same turn; over TLS 1.2 a handshake with several flights follows. */
 enum trial_turn trial_run_pause(struct trial *trial)
 {
 	if (!trial_hear(trial))
@@ -268,7 +268,7 @@ enum trial_turn trial_run_expect(struct trial *trial)
 	return TURN_MOVED;
 }
 
-/* THAW_OK: all of it is written, or as much as the client writes before it looks around. */
+/* THAW_OK: all of it is written, or as much as the client writes before it reads. */
 static enum thaw_status put_body(struct trial *trial)
 {
 	static const char text[RECORD_MAX + 1] = "";
@@ -319,11 +319,11 @@ enum trial_turn trial_run_body(struct trial *trial)
 		if (status != THAW_OK || all)
 			return TURN_WAIT;
 	}
-	trial->wants = THAW_WANT_WRITE; /* others may have a turn */
+	trial->wants = THAW_WANT_WRITE; /* let others run */
 	return TURN_WAIT;
 }
 
-/* Nothing more is to come of this side: from here on it is the server's patience that is measured. */
+/* This side sends nothing more; from now on the server's patience is measured. */
 static bool withhold(struct trial *trial)
 {
 	struct trial_result *result = &trial->result;
@@ -343,8 +343,8 @@ enum trial_turn trial_run_response(struct trial *trial)
 {
 	if (!trial_hear(trial) || withhold(trial))
 		return TURN_MOVED;
-	/* An answer to a request that was not sent whole is final with its head: some servers never send its end. Nor
-	 * is a download of any use. */
+	/* A response before the end of the request is final with its head: some servers never send the end of its
+	 * body. */
 	bool cut = trial->reply.in_body &&
 		   (trial->ended || trial->result.body_out < trial->script.length || trial->heard > RESPONSE_MAX);
 	if (trial->reply.done && trial->script.lingers && !trial->ended)
@@ -358,7 +358,7 @@ enum trial_turn trial_run_response(struct trial *trial)
 	return TURN_MOVED;
 }
 
-/* The ask that comes after the response is answered before the connection is left. */
+/* An ask after the response is answered before the connection is closed. */
 enum trial_turn trial_run_linger(struct trial *trial)
 {
 	const struct trial_result *result = &trial->result;
@@ -405,7 +405,7 @@ static bool h2_read(struct trial *trial)
 
 static void h2_garbled(struct trial *trial)
 {
-	(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "the response is no HTTP/2");
+	(void)snprintf(trial->result.detail, sizeof(trial->result.detail), "the response is not HTTP/2");
 	trial_finish(trial, TRIAL_GARBLED);
 }
 
@@ -432,12 +432,12 @@ enum trial_turn trial_run_h2(struct trial *trial)
 		return TURN_MOVED;
 	}
 	bool broken = h2_write(trial) && !h2_read(trial);
-	if (!h2_write(trial)) /* what it makes of what came */
+	if (!h2_write(trial)) /* processes the received frames */
 		trial->ended = true;
 	http_h2_client_response(trial->h2, &answer);
 	if (broken || answer.broken)
 		h2_garbled(trial);
-	else if (answer.over || answer.status >= 200) /* its body is of no use */
+	else if (answer.over || answer.status >= 200) /* its body is not needed */
 		h2_finish(trial, &answer);
 	else if (trial->ended)
 		trial_finish_cut(trial);
@@ -448,8 +448,8 @@ enum trial_turn trial_run_h2(struct trial *trial)
 
 /* ---- after a stall ---- */
 
-/* With the certificate withheld OpenSSL reads nothing more: what comes is the server's last word, and it is enough to
- * know that there is one. */
+/* With the certificate withheld OpenSSL reads nothing more. Any received data is the server's last message; its
+ * content does not matter. */
 static bool has_given_up(struct trial *trial)
 {
 	char data[RECORD_MAX];
@@ -461,7 +461,7 @@ static bool has_given_up(struct trial *trial)
 	return trial->ended || got > 0;
 }
 
-/* It reads again: all that was under way is taken, or more than the last record. */
+/* The server reads again: it took everything, or more than the last record. */
 static bool reads_again(const struct trial *trial)
 {
 	bool all = trial->acked == trial->meter.up && tls_client_unsent(trial->client) == 0;
@@ -486,12 +486,13 @@ enum trial_turn trial_run_hold(struct trial *trial)
 		trial_enter(trial, TS_BODY);
 		return TURN_MOVED;
 	}
-	/* An error to a request that is not whole says that it was given up; to a whole one it is the answer. */
+	/* An error response before the end of the request means that the server gave up; after it, it is the
+	 * response. */
 	bool whole = trial->stalled_as == TRIAL_SILENCE && result->taken_whole;
 	result->answered_late = trial->reply.in_body && (trial->reply.status < 400 || whole);
 	result->gave_up = !result->answered_late;
 	if (result->answered_late)
-		result->outcome = TRIAL_ANSWERED; /* it was only slow */
+		result->outcome = TRIAL_ANSWERED; /* only slow */
 	trial_finish(trial, trial->stalled_as);
 	return TURN_MOVED;
 }

@@ -1,4 +1,4 @@
-/* What comes in on a trial's connection, and what it means. */
+/* Data received on a trial's connection. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "probe/trial_inside.h"
 
 #define READ_MAX 32768
-#define TURN_MAX 262144 /* bytes read in one turn, so that no connection keeps the others waiting */
+#define TURN_MAX 262144 /* maximum bytes per turn, so that one connection does not delay the others */
 
 /* ---- asks and alerts ---- */
 
@@ -42,7 +42,7 @@ static enum trial_moment moment_of(const struct trial *trial)
 	return result->body_out < trial->script.length ? TRIAL_DURING_BODY : TRIAL_AFTER_BODY;
 }
 
-/* A HelloRequest is the first that is seen of an ask over TLS 1.2, and in a freeze the last. */
+/* The first sign of an ask over TLS 1.2 is a HelloRequest; in a freeze it is the only one. */
 static void see_moment(struct trial *trial, enum thaw_means means)
 {
 	struct trial_result *result = &trial->result;
@@ -122,7 +122,7 @@ const struct tls_observer *trial_withholder(void)
 
 /* ---- bytes ---- */
 
-/* False: it is garbage, and the trial is over. */
+/* False: invalid data, and the trial is over. */
 static bool take(struct trial *trial, enum reply_news news)
 {
 	struct trial_result *result = &trial->result;
@@ -147,7 +147,7 @@ static bool take(struct trial *trial, enum reply_news news)
 	case REPLY_BAD:
 		break;
 	}
-	(void)snprintf(result->detail, sizeof(result->detail), "the response is no HTTP/1.1: %s",
+	(void)snprintf(result->detail, sizeof(result->detail), "the response is not HTTP/1.1: %s",
 		       trial->reply.why != NULL ? trial->reply.why : "unreadable");
 	trial_finish(trial, TRIAL_GARBLED);
 	return false;
@@ -205,7 +205,7 @@ static void keep_reply(struct trial *trial)
 	memcpy(result->body, trial->reply.body, sizeof(result->body));
 }
 
-/* The server had no part in that. */
+/* Not the server's fault. */
 static bool has_key_failed(const struct trial *trial)
 {
 	const struct meter *meter = &trial->meter;

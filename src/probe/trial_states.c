@@ -1,9 +1,9 @@
-/* The states of a trial and what may follow each; what is noted of it, and what others may see of it. */
+/* The states of a trial, and their transitions; its timeline; and access for others. */
 #include "probe/trial_inside.h"
 
 #define BIT(state) (1U << (state))
 
-/* Which states may follow each. */
+/* The states that may follow each state. */
 static const unsigned next[TS_COUNT] = {
 	[TS_SHAKE] = BIT(TS_RENEGOTIATE) | BIT(TS_PRIME) | BIT(TS_HEAD) | BIT(TS_H2) | BIT(TS_OVER),
 	[TS_RENEGOTIATE] = BIT(TS_OVER),
@@ -28,7 +28,7 @@ bool trial_state_may_follow(enum trial_state from, enum trial_state to)
 void trial_enter(struct trial *trial, enum trial_state to)
 {
 	if (!trial_state_may_follow(trial->state, to))
-		__builtin_trap(); /* a bug of ours: better an end than a wrong diagnosis */
+		__builtin_trap(); /* a bug: abort rather than report a wrong result */
 	trial->state = to;
 	trial->entered_ms = trial->moved_ms = trial->now_ms;
 }
@@ -53,7 +53,7 @@ void trial_note(struct trial *trial, enum timeline_what what, uint64_t value)
 	struct timeline_point now = now_of(trial);
 
 	timeline_trace(&trial->line, &now);
-	now.up = trial->meter.up; /* the curve lags behind it: what was just written is not acknowledged yet */
+	now.up = trial->meter.up; /* the curve is behind: bytes just written are not acknowledged yet */
 	timeline_add(&trial->line, what, value, &now);
 }
 

@@ -18,7 +18,7 @@ static enum thaw_status broken(struct thaw_error *err)
 	return error_system(err, errno != 0 ? errno : ECONNRESET, "the connection to the proxy failed");
 }
 
-/* "HTTP/1.1 200 ...": of an answer whose head is whole. */
+/* Checks the status line ("HTTP/1.1 200 ...") of a complete head. */
 static enum thaw_status judge(const struct tunnel *tunnel, struct thaw_error *err)
 {
 	uint64_t status = 0;
@@ -26,7 +26,7 @@ static enum thaw_status judge(const struct tunnel *tunnel, struct thaw_error *er
 		    ascii_number(tunnel->reply + 9, 3, 999, &status);
 
 	if (!http)
-		return error_set(err, THAW_ERR_PEER, "what answers at the proxy's address does not speak HTTP/1.1");
+		return error_set(err, THAW_ERR_PEER, "the proxy does not speak HTTP/1.1");
 	if (status / 100 == 2)
 		return THAW_OK;
 	bool user = strstr(tunnel->head, "\r\nProxy-Authorization:") != NULL;
@@ -49,16 +49,16 @@ enum thaw_status tunnel_step(struct tunnel *tunnel, struct transport proxy, stru
 			return broken(err);
 		tunnel->sent += (size_t)put;
 	}
-	/* Byte by byte: what follows is the server's. */
+	/* Reads single bytes: what follows the head is the server's. */
 	while (tunnel->len < 4 || memcmp(tunnel->reply + tunnel->len - 4, "\r\n\r\n", 4) != 0) {
 		if (tunnel->len == TUNNEL_REPLY_MAX)
-			return error_set(err, THAW_ERR_PEER, "the proxy's answer is longer than %d bytes",
+			return error_set(err, THAW_ERR_PEER, "the proxy's response is longer than %d bytes",
 					 TUNNEL_REPLY_MAX);
 		ssize_t got = proxy.ops->read(proxy.io, tunnel->reply + tunnel->len, 1);
 		if (got == TRANSPORT_BLOCKED)
 			return THAW_WANT_READ;
 		if (got == TRANSPORT_END)
-			return error_set(err, THAW_ERR_PEER, "the proxy closed the connection without an answer");
+			return error_set(err, THAW_ERR_PEER, "the proxy closed the connection without a response");
 		if (got < 0)
 			return broken(err);
 		tunnel->reply[++tunnel->len] = '\0';

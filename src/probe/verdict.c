@@ -37,8 +37,8 @@ static bool is_stall(const struct trial *trial)
 	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
 }
 
-/* Bodies of its size fare like that without Expect, too: they are answered so, or slowly, or not for the certificate's
- * sake. */
+/* Bodies of that size fail without Expect too: they get the same response, or are slow, or the certificate is not
+ * the cause. */
 static bool fails_anyhow(const struct find_version *version, const struct trial *waits)
 {
 	const struct trial_result *result = find_result(waits);
@@ -64,10 +64,10 @@ static void judge_expect(struct verdict *verdict, const struct findings *finding
 
 	if (is_bad(version, version->waits) && !fails_anyhow(version, version->waits)) {
 		verdict_weigh(findings, i, version->waits, &weight);
-		verdict_add(verdict, weight.weight, over, "a client that waits for its 100 Continue gets %s%s",
+		verdict_add(verdict, weight.weight, over, "a client that waits for 100 Continue gets %s%s",
 			    verdict_outcome(find_result(version->waits), text), weight.doubt);
 	}
-	/* Where bodies of that size fail anyhow, Expect is not to blame. */
+	/* If bodies of that size fail anyway, Expect is not the cause. */
 	for (size_t style = 0; style < 2; style++)
 		if (version->bodies[style].boundary.found && version->bodies[style].boundary.bad <= 1024)
 			return;
@@ -78,7 +78,7 @@ static void judge_expect(struct verdict *verdict, const struct findings *finding
 		    verdict_outcome(find_result(version->eager), text), weight.doubt);
 }
 
-/* Asked over one version, refused without being asked over the other; Java's TLS 1.3 is known for that. */
+/* The server asks over one version, but refuses without asking over the other; typical of Java with TLS 1.3. */
 static void judge_unasked(struct verdict *verdict, const struct findings *findings, bool java, size_t i)
 {
 	const struct find_version *version = &findings->versions[i], *other = &findings->versions[1 - i];
@@ -91,11 +91,11 @@ static void judge_unasked(struct verdict *verdict, const struct findings *findin
 		return;
 	struct verdict_weight weight;
 	verdict_weigh(findings, i, version->paused, &weight);
-	verdict_add(verdict, weight.weight, 1U << i, "it does not ask at all: every request gets %s%s",
+	verdict_add(verdict, weight.weight, 1U << i, "it does not ask: every request gets %s%s",
 		    verdict_outcome(result, text), weight.doubt);
 }
 
-/* Small requests: what is not known of them is not known of larger ones. */
+/* Small requests. If they cannot be judged, larger ones cannot either. */
 static void judge_small(struct verdict *verdict, const struct findings *findings, size_t i)
 {
 	const struct find_version *version = &findings->versions[i];
@@ -107,9 +107,9 @@ static void judge_small(struct verdict *verdict, const struct findings *findings
 		verdict_weigh(findings, i, version->plain, &weight);
 		verdict_add(verdict, weight.weight, over, "even a request without a body freezes%s", weight.doubt);
 	} else if (plain->outcome == TRIAL_SILENCE) {
-		verdict_add(verdict, PROBE_UNTOLD, over, "a request without a body gets no answer");
+		verdict_add(verdict, PROBE_UNTOLD, over, "a request without a body gets no response");
 	} else if (paused->outcome == TRIAL_SILENCE) {
-		verdict_add(verdict, PROBE_UNTOLD, over, "a request with a small body gets no answer");
+		verdict_add(verdict, PROBE_UNTOLD, over, "a request with a small body gets no response");
 	}
 	if (plain->answered_late)
 		verdict_note(verdict, over, "a request without a body was answered after %.1f s",
@@ -119,7 +119,7 @@ static void judge_small(struct verdict *verdict, const struct findings *findings
 			     (double)paused->held_ms / 1000);
 	if (find_moment(version) != TRIAL_NEVER && paused->outcome == TRIAL_ANSWERED && paused->status >= 500)
 		verdict_add(verdict, PROBE_UNTOLD, over,
-			    "a request with a small body gets %u: that tells nothing of larger ones", paused->status);
+			    "a request with a small body gets %u, so larger ones cannot be tested", paused->status);
 	if (!version->bodies[TRIAL_READS].began && paused->outcome == TRIAL_FREEZE) {
 		verdict_weigh(findings, i, version->paused, &weight);
 		verdict_add(verdict, weight.weight, over, "a request with a small body freezes%s", weight.doubt);
@@ -143,7 +143,7 @@ static void judge_clients(struct verdict *verdict, const struct findings *findin
 	char text[VERDICT_OUTCOME_MAX];
 	struct verdict_weight weight;
 
-	/* Where that version fails for everybody, it has been said already. */
+	/* If that version always fails, this was reported already. */
 	if (is_bad(&findings->versions[i], findings->browser) && find_asks_late(&findings->versions[i])) {
 		verdict_weigh(findings, i, findings->browser, &weight);
 		verdict_add(verdict, weight.weight, 0,
@@ -154,8 +154,8 @@ static void judge_clients(struct verdict *verdict, const struct findings *findin
 		return;
 	verdict_weigh(findings, http2->version == 13 ? FIND_13 : FIND_12, findings->http2, &weight);
 	verdict_add(verdict, weight.weight, 0,
-		    "it offers HTTP/2, where it cannot ask (RFC 9113 9.2.3): clients that do not come back by HTTP/1.1 "
-		    "get %s%s",
+		    "it offers HTTP/2, over which it cannot ask (RFC 9113 9.2.3): clients that do not retry with "
+		    "HTTP/1.1 get %s%s",
 		    verdict_outcome(http2, text), weight.doubt);
 }
 
@@ -168,7 +168,7 @@ static unsigned rank(enum probe_verdict weight)
 	return ranks[weight];
 }
 
-/* The worst first, otherwise as they were found. */
+/* The worst first; otherwise the order is kept. */
 static void sort(struct verdict *verdict)
 {
 	for (size_t i = 1; i < verdict->count; i++)
@@ -180,7 +180,7 @@ static void sort(struct verdict *verdict)
 		}
 }
 
-/* Any request came through over a version of which that is known. */
+/* Some request passed, over a version for which that is known. */
 static bool any_through(const struct findings *findings)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
@@ -193,7 +193,7 @@ static bool any_through(const struct findings *findings)
 	return false;
 }
 
-/* What servers say to a certificate that they do not accept. */
+/* Statuses that servers send for a certificate that they do not accept. */
 static bool is_refusal(const struct trial_result *result)
 {
 	return result->outcome == TRIAL_ALERTED || result->outcome == TRIAL_SHAKE_FAILED ||
@@ -201,7 +201,7 @@ static bool is_refusal(const struct trial_result *result)
 		(result->status == 400 || result->status == 401 || result->status == 403));
 }
 
-/* A wrong or expired certificate is not what the report is to be about, but explains all of it. */
+/* A wrong or expired certificate explains all failures, so it is reported alone. */
 static void judge_certificate(const struct findings *findings, struct verdict *verdict)
 {
 	char text[VERDICT_OUTCOME_MAX];
@@ -213,14 +213,13 @@ static void judge_certificate(const struct findings *findings, struct verdict *v
 		const struct trial_result *paused = find_result(findings->versions[i].paused);
 		const struct trial_result *result = plain->given ? plain : paused;
 		if (result->given && is_refusal(result))
-			verdict_add(
-				verdict, PROBE_UNTOLD, 1U << i,
-				"the certificate that was given seems not to be accepted: every request comes to %s",
-				verdict_outcome(result, text));
+			verdict_add(verdict, PROBE_UNTOLD, 1U << i,
+				    "the server seems to reject the client certificate: every request gets %s",
+				    verdict_outcome(result, text));
 	}
 }
 
-/* What was answered so says when it was asked, and not what. */
+/* Such responses say nothing about the certificate. */
 static void judge_rate(const struct findings *findings, struct verdict *verdict)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
@@ -232,14 +231,13 @@ static void judge_rate(const struct findings *findings, struct verdict *verdict)
 			if (find_result(trials[k])->status == VERDICT_TOO_MANY) {
 				verdict_add(
 					verdict, PROBE_UNTOLD, 1U << i,
-					"requests came to 429, a limit on their rate: probe it where there is none, "
-					"or later");
+					"requests got 429, a rate limit: run the probe without the limit, or later");
 				break;
 			}
 	}
 }
 
-/* It asked for the certificate, and no request got any answer, though one was given. */
+/* The server asked for the certificate, got one, and answered no request. */
 static void judge_nothing(const struct findings *findings, struct verdict *verdict)
 {
 	char text[VERDICT_OUTCOME_MAX];
@@ -250,12 +248,12 @@ static void judge_nothing(const struct findings *findings, struct verdict *verdi
 		bool cut = plain->outcome == TRIAL_CLOSED || plain->outcome == TRIAL_RESET ||
 			   plain->outcome == TRIAL_GARBLED;
 		if (cut && plain->given && (paused->outcome != TRIAL_ANSWERED))
-			verdict_add(verdict, PROBE_UNTOLD, 1U << i, "no request is answered: each comes to %s",
+			verdict_add(verdict, PROBE_UNTOLD, 1U << i, "no request is answered: each gets %s",
 				    verdict_outcome(plain, text));
 	}
 }
 
-/* It never asked, and the answer is none of the resource's own: there may be more behind it. */
+/* The server never asked, and its response is not the resource's own; another URL may behave differently. */
 static void judge_elsewhere(const struct findings *findings, struct verdict *verdict)
 {
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
@@ -268,18 +266,18 @@ static void judge_elsewhere(const struct findings *findings, struct verdict *ver
 	if (plain->outcome == TRIAL_ANSWERED && plain->status < 400)
 		verdict_add(
 			verdict, PROBE_UNTOLD, 0,
-			"it never asked for a certificate, and answered with %u, a redirect to %.160s: probe that URL",
+			"it never asked for a certificate, and responded with %u, a redirect to %.160s: probe that URL",
 			plain->status, plain->location[0] != '\0' ? plain->location : "nowhere");
 	else if (plain->outcome != TRIAL_ANSWERED && http2->outcome == TRIAL_ANSWERED)
 		verdict_add(verdict, PROBE_UNTOLD, 0,
-			    "it answers over HTTP/2 only (with %u), where nobody can be asked late (RFC 9113 9.2.3)",
+			    "it only responds over HTTP/2 (with %u), over which clients cannot be asked late (RFC 9113 "
+			    "9.2.3)",
 			    http2->status);
 	else
-		verdict_add(
-			verdict, PROBE_UNTOLD, 0,
-			"it never asked for a certificate, and answered with %s: perhaps it asks for another path, or "
-			"another method (--method)",
-			verdict_outcome(plain, text));
+		verdict_add(verdict, PROBE_UNTOLD, 0,
+			    "it never asked for a certificate, and responded with %s: it may ask for another path or "
+			    "method (--method)",
+			    verdict_outcome(plain, text));
 }
 
 static void judge_rest(const struct findings *findings, struct verdict *verdict)
@@ -288,31 +286,30 @@ static void judge_rest(const struct findings *findings, struct verdict *verdict)
 		    find_moment(&findings->versions[FIND_13]) != TRIAL_NEVER;
 
 	if (findings->key_failed != NULL)
-		verdict_add(verdict, PROBE_UNTOLD, 0,
-			    "the key of the certificate that was given to the probe made no signature: %s",
+		verdict_add(verdict, PROBE_UNTOLD, 0, "the private key of the client certificate could not sign: %s",
 			    find_result(findings->key_failed)->detail);
 	if (findings->key_ms > 0)
 		verdict_note(verdict, 0,
-			     "the key of the certificate took %.1f s to sign: only few connections were made, and none "
-			     "to narrow down a size",
+			     "the private key took %.1f s to sign: only few connections were made, and none to narrow "
+			     "down a size",
 			     (double)findings->key_ms / 1000);
 	judge_certificate(findings, verdict);
 	judge_rate(findings, verdict);
 	judge_nothing(findings, verdict);
 	if (findings->lost)
 		verdict_add(verdict, PROBE_UNTOLD, 0,
-			    "connections could not be made any more before all was tried: perhaps it has ended, or "
-			    "keeps the "
-			    "probe out");
+			    "connections failed before all tests were done: the server may have stopped, or may block "
+			    "the probe");
 	if (findings->interrupted || findings->out_of_time)
-		verdict_add(verdict, PROBE_UNTOLD, 0, "%s before all was tried",
-			    findings->interrupted ? "it was interrupted"
-						  : "its time was over (--limit gives it more, --max-body less to do)");
+		verdict_add(verdict, PROBE_UNTOLD, 0, "%s before all tests were done",
+			    findings->interrupted
+				    ? "the probe was interrupted"
+				    : "the time limit was reached (use a higher --limit, or a smaller --max-body)");
 	else if (!asks && verdict->count == 0)
 		judge_elsewhere(findings, verdict);
 }
 
-/* "it asks late, and reads on meanwhile" and the like. */
+/* For example "it asks late, and reads on meanwhile". */
 static const char *how_it_asks(const struct findings *findings, bool *late, bool *handshake)
 {
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
@@ -323,12 +320,12 @@ static const char *how_it_asks(const struct findings *findings, bool *late, bool
 		return "it asks late, and reads on meanwhile";
 	if (*handshake)
 		return "it asks at the TLS handshake, before any body";
-	return findings->unsafe ? "it does not ask for a certificate here"
-				: "it does not ask for a certificate here (GET and OPTIONS were tried; --method tries "
-				  "another)";
+	return findings->unsafe ? "it does not ask for a certificate for this URL"
+				: "it does not ask for a certificate for this URL (GET and OPTIONS were tried; "
+				  "--method tries another)";
 }
 
-/* A largest body that did not pass, though small requests may have; NULL: all did. */
+/* A largest body that did not pass, although small ones may have; NULL: all passed. */
 static const struct trial *not_passed(const struct findings *findings)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
@@ -351,7 +348,7 @@ static void say_no_problem(const struct findings *findings, struct verdict *verd
 	bool asks = late || handshake;
 
 	if (asks && plain->outcome != TRIAL_ANSWERED)
-		(void)snprintf(rest, sizeof(rest), ", and ends the connection of who gives none");
+		(void)snprintf(rest, sizeof(rest), ", and closes connections of clients that send none");
 	else if (asks && !any_through(findings))
 		(void)snprintf(rest, sizeof(rest), "; %severy request gets %s",
 			       findings->has_certificate ? "" : "without a certificate ", verdict_outcome(plain, text));

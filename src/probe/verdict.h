@@ -1,4 +1,4 @@
-/* What the findings come to: problems, each with its weight, and the verdict in one line. */
+/* Evaluates the findings: problems with weights, and a verdict in one line. */
 #ifndef PROBE_VERDICT_H
 #define PROBE_VERDICT_H
 
@@ -12,8 +12,8 @@
 
 struct verdict_problem {
 	enum probe_verdict weight; /* LIMITED, FREEZES or UNTOLD */
-	unsigned versions;         /* over which it is so: bits of FIND_12 and FIND_13; 0: it does not depend on that */
-	char text[VERDICT_TEXT_MAX]; /* with "over TLS ..." in front */
+	unsigned versions;         /* bits of FIND_12 and FIND_13 to which it applies; 0: independent of the version */
+	char text[VERDICT_TEXT_MAX]; /* begins with "over TLS ..." */
 };
 
 struct verdict {
@@ -21,7 +21,7 @@ struct verdict {
 	char line[VERDICT_TEXT_MAX + 64];
 	struct verdict_problem problems[VERDICT_PROBLEMS_MAX]; /* the worst first */
 	size_t count;
-	struct verdict_problem notes[VERDICT_NOTES_MAX]; /* what is no problem of late certificates, as it was found */
+	struct verdict_problem notes[VERDICT_NOTES_MAX]; /* other facts, not problems of late certificates */
 	size_t note_count;
 };
 
@@ -30,7 +30,7 @@ void verdict_make(const struct findings *findings, const struct server_guess *se
 /* "no problem", "limited", "freezes", "could not tell". */
 const char *verdict_name(enum probe_verdict code);
 
-/* "1,048,576"; the text lives in the caller's buffer. */
+/* "1,048,576"; points into the caller's buffer. */
 #define VERDICT_NUMBER_MAX 32
 const char *verdict_number(uint64_t number, char text[static VERDICT_NUMBER_MAX]);
 

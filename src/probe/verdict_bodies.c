@@ -1,9 +1,9 @@
-/* What is said of bodies: their limits and freezes, each weighed by what came of repeating it. */
+/* Evaluates bodies: their limits and freezes, weighted by the repetitions. */
 #include <stdio.h>
 
 #include "probe/verdict_inside.h"
 
-#define BY_TIME "the answers depend on the time, not on what is sent"
+#define BY_TIME "the responses depend on the time, not on the request"
 static bool is_stalled(const struct trial_result *result)
 {
 	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
@@ -25,22 +25,22 @@ void verdict_weigh(const struct findings *findings, size_t i, const struct trial
 
 	*weight = (struct verdict_weight){.weight = result->outcome == TRIAL_FREEZE ? PROBE_FREEZES : PROBE_LIMITED};
 	if (result->outcome == TRIAL_SILENCE || !find_tells(result))
-		doubt(weight, "", result->taken_whole ? " yet, though all of it was taken (--stall waits longer)" : "",
-		      "");
+		doubt(weight, "",
+		      result->taken_whole ? " yet, although the server took all of it (--stall waits longer)" : "", "");
 	else if (result->status == VERDICT_TOO_MANY)
-		doubt(weight, ": ", "a limit on the rate of requests", "");
+		doubt(weight, ": ", "a rate limit", "");
 	else if (!find_tells(second) || version->again == NULL)
-		doubt(weight, "", " (seen once only: there was no time to try it again)", "");
+		doubt(weight, "", " (seen only once: there was no time to repeat it)", "");
 	else if (find_is_good(version, second) && !(trial == version->paused && !find_passes(second)))
-		doubt(weight, "; tried again it came to ", verdict_outcome(second, text), ": " BY_TIME);
+		doubt(weight, "; the repetition resulted in ", verdict_outcome(second, text), ": " BY_TIME);
 	else if (!find_is_steady(version))
-		doubt(weight, "; a small body came to ", verdict_outcome(find_result(version->again), text),
+		doubt(weight, "; a small body resulted in ", verdict_outcome(find_result(version->again), text),
 		      " after it: " BY_TIME);
 	else if (weight->weight == PROBE_FREEZES && !is_stalled(second))
 		weight->weight = PROBE_LIMITED;
 }
 
-/* At a boundary that chance has a hand in, the largest body is what counts. */
+/* If the boundary is random, the largest body counts. */
 static void weigh_bodies(const struct findings *findings, size_t i, const struct find_bodies *bodies,
 			 const struct trial *trial, struct verdict_weight *weight)
 {
@@ -70,8 +70,8 @@ static void add_boundary(struct verdict *verdict, const struct findings *finding
 	const struct find_version *version = &findings->versions[i];
 	const struct sizes_boundary *at = &bodies->boundary;
 	const struct trial_result *result = find_result(bodies->first_bad);
-	/* The small one is what others are compared with: where it does not pass, nothing does. */
-	const char *pass = find_passes(find_result(version->paused)) ? "pass" : "fare as small ones do";
+	/* Others are compared with the small one: if it does not pass, nothing passes. */
+	const char *pass = find_passes(find_result(version->paused)) ? "pass" : "are handled like small ones";
 	char bad[VERDICT_NUMBER_MAX], good[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
 	char after[VERDICT_DOUBT_MAX + 64];
 	struct verdict_weight weight;
@@ -79,33 +79,34 @@ static void add_boundary(struct verdict *verdict, const struct findings *finding
 
 	weigh_bodies(findings, i, bodies, bodies->first_bad, &weight);
 	(void)snprintf(after, sizeof(after), "%s%s",
-		       find_freezes_primed(bodies) ? ", also where the certificate is known before it" : "",
-		       weight.doubt);
+		       find_freezes_primed(bodies) ? ", also if the certificate is known before" : "", weight.doubt);
 	(void)verdict_outcome(result, text);
 	(void)verdict_number(at->bad, bad);
 	(void)verdict_number(at->good, good);
 	if (find_is_own(version, bodies))
 		verdict_note(verdict, over,
-			     "a body of %s%s bytes or more comes to %s where the certificate is known before it, too: "
-			     "that has nothing to do with when it is asked for",
+			     "a body of %s%s bytes or more results in %s even if the certificate is known before: not "
+			     "caused "
+			     "by asking late",
 			     at->exact ? "" : "about ", bad, text);
 	else if (at->mixed)
-		verdict_add(verdict, weight.weight, over,
-			    "some bodies of %s bytes or more come to %s, with %s (%s bytes %s, and some larger ones)%s",
-			    bad, text, who, good, pass, after);
+		verdict_add(
+			verdict, weight.weight, over,
+			"some bodies of %s bytes or more result in %s, with %s (%s bytes %s, and some larger ones)%s",
+			bad, text, who, good, pass, after);
 	else if (at->bad == 1)
-		verdict_add(verdict, weight.weight, over, "any body comes to %s, with %s%s", text, who, after);
+		verdict_add(verdict, weight.weight, over, "any body results in %s, with %s%s", text, who, after);
 	else if (at->good == 0)
 		verdict_add(verdict, weight.weight, over,
-			    "a body of %s bytes or more comes to %s, with %s (of smaller ones nothing is known)%s", bad,
-			    text, who, after);
+			    "a body of %s bytes or more results in %s, with %s (smaller ones unknown)%s", bad, text,
+			    who, after);
 	else
 		verdict_add(verdict, weight.weight, over,
-			    "a body of %s%s bytes or more comes to %s, with %s (%s bytes %s)%s",
+			    "a body of %s%s bytes or more results in %s, with %s (%s bytes %s)%s",
 			    at->exact ? "" : "about ", bad, text, who, good, pass, after);
 }
 
-/* A freeze beyond a limit: the limit is not the worst of it. */
+/* A freeze above a limit: worse than the limit. */
 static void add_frozen(struct verdict *verdict, const struct findings *findings, size_t i,
 		       const struct find_bodies *bodies, const char *who)
 {
@@ -120,18 +121,18 @@ static void add_frozen(struct verdict *verdict, const struct findings *findings,
 	verdict_add(verdict, weight.weight, 1U << i, "a body of %s bytes freezes, with %s%s", bytes, who, weight.doubt);
 }
 
-/* A connection that was not made, where others were: that is not what the body's size comes to. */
+/* A connection that failed while others worked: not caused by the size. */
 static void add_unmade(struct verdict *verdict, unsigned over, const struct trial *trial)
 {
 	const struct trial_result *result = find_result(trial);
 	char bytes[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
 
 	if (trial != NULL && result->outcome != TRIAL_PENDING && !find_tells(result))
-		verdict_add(verdict, PROBE_UNTOLD, over, "of a body of %s bytes nothing is known: it came to %s",
+		verdict_add(verdict, PROBE_UNTOLD, over, "a body of %s bytes could not be tested: it resulted in %s",
 			    verdict_number(trial_script(trial)->length, bytes), verdict_outcome(result, text));
 }
 
-/* Of both styles of client: it is the application that is slow. */
+/* Both styles of client are slow, so the application is. */
 static void note_slow(struct verdict *verdict, unsigned over, const struct find_version *version)
 {
 	uint64_t from = 0;

@@ -1,4 +1,4 @@
-/* The inside of the verdict, for verdict*.c alone. */
+/* Internals of the verdict, for verdict*.c only. */
 #ifndef PROBE_VERDICT_INSIDE_H
 #define PROBE_VERDICT_INSIDE_H
 
@@ -7,14 +7,14 @@
 
 #define VERDICT_TOO_MANY 429 /* RFC 6585 4 */
 
-/* A problem; the same over both versions is one. */
+/* Adds a problem; the same problem over both versions is added once. */
 void verdict_add(struct verdict *verdict, enum probe_verdict weight, unsigned versions, const char *format, ...)
 	THAW_PRINTF(4, 5);
 
-/* What is worth knowing, and not a problem of late certificates. */
+/* Adds a fact that is not a problem of late certificates. */
 void verdict_note(struct verdict *verdict, unsigned versions, const char *format, ...) THAW_PRINTF(3, 4);
 
-/* How much a trial weighs that was not good, by what came of repeating it; doubt: why it is not more, to be put behind
+/* The weight of a failed trial according to its repetition; doubt: a reason for a lower weight, to be appended to
  * the problem's text, or "". */
 #define VERDICT_DOUBT_MAX 160
 struct verdict_weight {
@@ -23,7 +23,7 @@ struct verdict_weight {
 };
 void verdict_weigh(const struct findings *findings, size_t i, const struct trial *trial, struct verdict_weight *weight);
 
-/* verdict_bodies.c: what a body's size changes. */
+/* verdict_bodies.c: effects of the body's size. */
 void verdict_bodies(struct verdict *verdict, const struct findings *findings, size_t i);
 
 #endif

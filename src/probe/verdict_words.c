@@ -1,4 +1,4 @@
-/* The words of a verdict, and the list of its problems. */
+/* The texts of a verdict, and its list of problems. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,27 +38,27 @@ const char *verdict_number(uint64_t number, char text[static VERDICT_NUMBER_MAX]
 
 const char *verdict_style(enum trial_style style)
 {
-	return style == TRIAL_READS ? "a client that reads while it writes" : "a client that writes first";
+	return style == TRIAL_READS ? "a client that reads while it writes" : "a client that writes before it reads";
 }
 
 static const char *plain_outcome(enum trial_outcome outcome)
 {
 	static const char *const words[] = {
 		[TRIAL_FREEZE] = "a freeze",
-		[TRIAL_SILENCE] = "no answer",
+		[TRIAL_SILENCE] = "no response",
 		[TRIAL_CLOSED] = "a closed connection",
 		[TRIAL_RESET] = "a reset connection",
-		[TRIAL_GARBLED] = "something that is no HTTP",
-		[TRIAL_UNPRIMED] = "a connection that is closed once it is primed",
-		[TRIAL_PENDING] = "nothing in time",
+		[TRIAL_GARBLED] = "an invalid HTTP response",
+		[TRIAL_UNPRIMED] = "a connection that is closed after priming",
+		[TRIAL_PENDING] = "a timeout",
 		[TRIAL_NO_HTTP2] = "HTTP/1.1 only",
 		[TRIAL_SHAKE_STALL] = "a stalled handshake",
 		[TRIAL_UNREACHABLE] = "no connection",
-		[TRIAL_KEY_FAILED] = "no signature by the certificate's key",
-		[TRIAL_NO_MEMORY] = "nothing, for want of memory here",
-		[TRIAL_WITHHELD] = "a withheld certificate",
-		[TRIAL_NOT_TLS] = "something that is no TLS",
-		[TRIAL_UNTRUSTED] = "a server's certificate that is not accepted",
+		[TRIAL_KEY_FAILED] = "no signature (the private key failed)",
+		[TRIAL_NO_MEMORY] = "nothing (out of memory)",
+		[TRIAL_WITHHELD] = "a certificate that was not sent",
+		[TRIAL_NOT_TLS] = "an invalid TLS record",
+		[TRIAL_UNTRUSTED] = "a server certificate that is not trusted",
 	};
 
 	return (size_t)outcome < sizeof(words) / sizeof(words[0]) && words[outcome] != NULL
@@ -85,7 +85,7 @@ const char *verdict_outcome(const struct trial_result *result, char text[static 
 
 /* ---- problems ---- */
 
-/* Adds a text to a list of at most max, or the versions to the same one of that weight. */
+/* Adds a text to a list of at most max, or adds the versions to an entry with the same text and weight. */
 static void add(struct verdict_problem *list, size_t *count, size_t max, const struct verdict_problem *added)
 {
 	for (size_t k = 0; k < *count; k++)

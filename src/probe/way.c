@@ -10,11 +10,11 @@
 #include "base/error.h"
 #include "probe/no_proxy.h"
 
-/* curl's */
+/* curl's default */
 #define PROXY_PORT     "1080"
 #define PROXY_PORT_TLS "443"
 
-/* A piece of an option: a host without its brackets, or a port. */
+/* A part of an option: a host without brackets, or a port. */
 struct span {
 	const char *at;
 	size_t len;
@@ -48,13 +48,13 @@ static bool means(struct span span, const char *name)
 	return span.len == strlen(name) && strncasecmp(span.at, name, span.len) == 0;
 }
 
-/* Of an option that was checked: it fits, or is cut. */
+/* The option was checked before; text that does not fit is cut. */
 static void copy(char *to, size_t room, struct span span)
 {
 	(void)snprintf(to, room, "%.*s", (int)span.len, span.at);
 }
 
-/* The first that fits counts; an empty part fits all, or changes nothing. */
+/* The first match is used; an empty part matches everything, or changes nothing. */
 static void connect_to(struct probe_way *way, const struct probe_routes *routes)
 {
 	for (size_t i = 0; i < routes->connect_to_count; i++) {
@@ -151,10 +151,9 @@ static enum thaw_status take_proxy(struct probe_way *way, const char *proxy, str
 	bool tls = strncasecmp(proxy, "https://", 8) == 0;
 
 	if (colons != NULL && !tls && strncasecmp(proxy, "http://", 7) != 0)
-		return error_set(err, THAW_ERR_USAGE,
-				 "the proxy's scheme must be http or https: others are not supported");
+		return error_set(err, THAW_ERR_USAGE, "the proxy's scheme must be http or https");
 	if (strchr(at, '@') != NULL)
-		return error_set(err, THAW_ERR_USAGE, "the proxy's user is named with --proxy-user");
+		return error_set(err, THAW_ERR_USAGE, "name the proxy's user with --proxy-user, not in its URL");
 	bool closed = *at != '[' || strchr(at, ']') != NULL;
 	struct span host = host_span(&at), number = port_span(&at);
 	bool ok = closed && host.len > 0 && host.len <= PROBE_NAME_MAX && number.len <= 5 &&
@@ -162,7 +161,7 @@ static enum thaw_status take_proxy(struct probe_way *way, const char *proxy, str
 	if (ok && number.len > 0)
 		ok = ascii_number(number.at, number.len, 65535, &port) && port > 0;
 	if (!ok)
-		return error_set(err, THAW_ERR_USAGE, "proxy '%.200s': [SCHEME://]HOST[:PORT] is expected", proxy);
+		return error_set(err, THAW_ERR_USAGE, "proxy '%.200s' must be [SCHEME://]HOST[:PORT]", proxy);
 	copy(way->host, sizeof(way->host), host);
 	(void)snprintf(way->port, sizeof(way->port), "%s", tls ? PROXY_PORT_TLS : PROXY_PORT);
 	if (number.len > 0)

@@ -1,11 +1,10 @@
-/* Where the probe's connections go: to the host of the URL, or elsewhere as options say; directly or through a proxy.
- */
+/* Where the probe connects to: the host of the URL, or another one given by options; directly or through a proxy. */
 #ifndef PROBE_WAY_H
 #define PROBE_WAY_H
 
 #include "probe/address.h"
 
-/* As curl's options of these names. */
+/* Like curl's options with these names. */
 struct probe_routes {
 	const char *const *connect_to, *const *resolve;
 	size_t connect_to_count, resolve_count;
@@ -21,8 +20,8 @@ struct probe_routes {
 bool probe_way_has_proxy(const struct probe_url *url, const struct probe_routes *routes);
 
 /*
- * proxy_head: the CONNECT that makes a tunnel (RFC 9110 9.3.6), for the caller to wipe and free; NULL: there is no
- * proxy. THAW_FAILED: *err, of class USAGE or RESOURCE.
+ * proxy_head: the CONNECT request that opens a tunnel (RFC 9110 9.3.6), for the caller to wipe and free; NULL: no
+ * proxy. THAW_FAILED: *err with class USAGE or RESOURCE.
  */
 enum thaw_status probe_way_find(struct probe_way *way, const struct probe_url *url, const struct probe_routes *routes,
 				char **proxy_head, struct thaw_error *err) THAW_MUST_CHECK;

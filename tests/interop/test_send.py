@@ -133,8 +133,8 @@ def test_a_server_that_stops_reading(asks, scripted, upload):
     sent = upload(scripted(serve, buffer=65536), "/x", "--expect", "never", "--stall", "1s")
     assert (sent.code, sent.told["outcome"], sent.told["ok"], sent.status) == (75, "stalled", False, 0)
     assert MIB / 2 < sent.told["sent"] < 50 * MIB  # what the system of the other side has taken
-    assert ("has asked for a certificate" in sent.told["text"]) == asks
-    assert ("That is the freeze" in sent.told["hint"]) == asks
+    assert bool(sent.told["asks"]) == asks
+    assert ("--expect always" in sent.told["hint"]) == asks
     assert "docs/cures.md" in sent.error
 
 
@@ -156,7 +156,7 @@ def test_no_certificate_to_give(tls, late_server, upload):
     """Apache ends the connection then, without a response."""
     sent = upload(late_server("apache"), "/late/x", "--tls", tls, "--prime", "always", who=None)
     assert (sent.code, sent.told["outcome"]) == (77, "certificate-refused")
-    assert "there was none to give" in sent.told["hint"] or "got none" in sent.told["hint"] or "none to give" in sent.error
+    assert "--cert" in sent.told["hint"]
 
 
 @pytest.mark.parametrize("tls", TLS)
@@ -439,7 +439,7 @@ def test_a_file_that_changes_meanwhile(change, scripted, pki, tmp_path):
 
     sent = send(pki, file, scripted(after_head(serve), buffer=65536).url("/x"), "--expect", "never", "--limit-rate", "16MiB")
     assert (sent.code, sent.told["outcome"], sent.told["ok"]) == (66, "file", False)
-    assert "while it was being sent" in sent.told["text"]
+    assert str(file) in sent.told["text"]
     assert not seen or seen[0] < 8 * MIB
 
 

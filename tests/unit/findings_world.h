@@ -1,4 +1,4 @@
-/* Findings made by hand, of trials that never took place: for tests of what is told of them. */
+/* Made-up findings, without real trials, for tests of the verdict and the reports. */
 #ifndef UNIT_FINDINGS_WORLD_H
 #define UNIT_FINDINGS_WORLD_H
 
@@ -23,6 +23,21 @@ static struct trial pool[POOL];
 static size_t used;
 static struct findings found;
 static struct server_guess guess;
+
+/* Whether the text has all these words in their order; '|' separates them. */
+static inline bool has_words(const char *text, const char *words)
+{
+	char list[512], *rest = list, *word;
+
+	assert_true(strlen(words) < sizeof(list));
+	(void)snprintf(list, sizeof(list), "%s", words);
+	while ((word = strsep(&rest, "|")) != NULL) {
+		if ((text = strstr(text, word)) == NULL)
+			return false;
+		text += strlen(word);
+	}
+	return true;
+}
 
 static inline struct trial *made(enum trial_outcome outcome, unsigned status)
 {

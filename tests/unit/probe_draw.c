@@ -76,7 +76,7 @@ static void titles(void **state)
 	trial->script.method = "A-METHOD-OF-MORE-THAN-TWENTY-LETTERS";
 	assert_string_equal(draw_title(trial, text),
 			    "A-METHOD-OF-MORE-THA with 18,446,744,073,709,551,615 bytes over TLS 1.3, by a client that "
-			    "writes first and waits for its 100 Continue");
+			    "writes before it reads and waits for 100 Continue");
 }
 
 /* ---- timelines ---- */
@@ -128,13 +128,13 @@ static void moments_have_words(void **state)
 	(void)state;
 	expect_words(LINE_CONNECTED, 0, "connects", DRAW_CLIENT);
 	expect_words(LINE_SECURED, 13, "TLS is established", DRAW_BOTH);
-	expect_words(LINE_PRIMED, 204, "response to the priming: 204", DRAW_SERVER);
+	expect_words(LINE_PRIMED, 204, "response to the HEAD: 204", DRAW_SERVER);
 	expect_words(LINE_STATUS, 413, "response: 413", DRAW_SERVER);
 	expect_words(LINE_ALERT, 116, "alert: certificate_required", DRAW_SERVER);
 	expect_words(LINE_ALERT, 199, "alert: unnamed", DRAW_SERVER);
 	expect_words(LINE_BODY_ENDED, 1, "the body is written: 1 byte", DRAW_CLIENT);
 	expect_words(LINE_BODY_ENDED, 1048576, "the body is written: 1,048,576 bytes", DRAW_CLIENT);
-	expect_words(LINE_STALL, 70000, "nothing has moved", DRAW_BOTH);
+	expect_words(LINE_STALL, 70000, "no progress since here", DRAW_BOTH);
 	for (int what = LINE_CONNECTED; what <= LINE_LEFT; what++) {
 		const struct timeline_moment moment = {.what = (enum timeline_what)what, .value = UINT64_MAX};
 		char text[DRAW_WORDS_MAX];
@@ -179,7 +179,7 @@ static void lines_as_they_are(void **state)
 			       "     5.410  |   ## FROZEN: both sides wait ##               |  222,593, 1,272\n"));
 	trial->result.outcome = TRIAL_SILENCE; /* which is no freeze */
 	assert_null(strstr(text_of(trial), "FROZEN"));
-	assert_non_null(strstr(drawn, "|   nothing has moved "));
+	assert_non_null(strstr(drawn, "|   no progress since here "));
 	*trial = (struct trial){.script = {.method = "PUT"}}; /* nothing happened: only the heading */
 	(void)text_of(trial);
 	assert_ptr_equal(strchr(drawn, '\n'), drawn + drawn_len - 1);

@@ -150,12 +150,11 @@ static void a_text_in_the_whole(void **state)
 	found.ms = 4100;
 	(void)report(report_text);
 	expect_line("thaw probe https://host.example/late?a=1");
-	expect_line(
-		"  with the certificate that was given to it; 72 connections, 10.0 MiB of bodies sent by PUT, 4.1 s");
+	expect_line("  with a client certificate; 72 connections, 10.0 MiB of bodies sent by PUT, 4.1 s");
 	expect_line("                                TLS 1.2                     TLS 1.3");
 	expect_line("  the version                   spoken                      spoken");
 	expect_line("  by                            renegotiation               post-handshake authentication");
-	expect_line("  writing first                 200 up to 16,777,216 bytes  200 up to 16,777,216 bytes");
+	expect_line("  writing before reading        200 up to 16,777,216 bytes  200 up to 16,777,216 bytes");
 	expect_line("verdict: no problem: it asks late, and reads on meanwhile; bodies of up to 16,777,216 bytes pass");
 	assert_null(strstr(told, "cure"));
 	assert_null(strstr(told, "server:"));
@@ -171,14 +170,14 @@ static void a_text_with_problems(void **state)
 	change_all(131073, TRIAL_ANSWERED, 413);
 	server_recognise(&found, &guess);
 	(void)report(report_text);
-	assert_non_null(strstr(told, "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent, "
-				     "0.0 s; stopped when its time was over\n"));
-	expect_line("server: Apache httpd, recognised by this:");
-	expect_line("  - 413 behind 131,072 bytes, SSLRenegBufferSize's default");
+	assert_non_null(strstr(told, "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent, 0.0 s; "
+				     "stopped at its time limit\n"));
+	expect_line("server: Apache httpd, recognised by:");
+	expect_line("  - 413 after 131,072 bytes, the default of SSLRenegBufferSize");
 	expect_line(
-		"verdict: limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more comes to 413, with any client "
+		"verdict: limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more results in 413, with any client "
 		"(131,072 bytes pass)");
-	assert_non_null(strstr(told, "\n  also could not tell: its time was over"));
+	assert_non_null(strstr(told, "\n  also could not tell: the time limit"));
 	expect_line("cure, for the operator of the server (docs/cures.md, apache-httpd):");
 	expect_line("cure, on the client's side (docs/cures.md, on-the-clients-side):");
 	found.interrupted = true;

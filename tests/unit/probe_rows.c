@@ -73,29 +73,29 @@ static const struct {
 	uint32_t h2_error;
 	const char *words;
 } outcomes[] = {
-	{.outcome = TRIAL_PENDING, .words = "nothing in time"},
+	{.outcome = TRIAL_PENDING, .words = "a timeout"},
 	{.outcome = TRIAL_ANSWERED, .status = 200, .words = "200"},
 	{.outcome = TRIAL_ANSWERED, .status = 413, .words = "413"},
 	{.outcome = TRIAL_FREEZE, .words = "a freeze"},
-	{.outcome = TRIAL_SILENCE, .words = "no answer"},
+	{.outcome = TRIAL_SILENCE, .words = "no response"},
 	{.outcome = TRIAL_ALERTED, .alert = 116, .words = "an alert (certificate_required)"},
 	{.outcome = TRIAL_ALERTED, .alert = 200, .words = "an alert (unnamed)"},
 	{.outcome = TRIAL_CLOSED, .words = "a closed connection"},
 	{.outcome = TRIAL_RESET, .words = "a reset connection"},
-	{.outcome = TRIAL_GARBLED, .words = "something that is no HTTP"},
-	{.outcome = TRIAL_WITHHELD, .words = "a withheld certificate"},
-	{.outcome = TRIAL_UNPRIMED, .words = "a connection that is closed once it is primed"},
+	{.outcome = TRIAL_GARBLED, .words = "an invalid HTTP response"},
+	{.outcome = TRIAL_WITHHELD, .words = "a certificate that was not sent"},
+	{.outcome = TRIAL_UNPRIMED, .words = "a connection that is closed after priming"},
 	{.outcome = TRIAL_NO_HTTP2, .words = "HTTP/1.1 only"},
 	{.outcome = TRIAL_H2_RESET, .h2_error = 13, .words = "a reset stream (HTTP_1_1_REQUIRED)"},
 	{.outcome = TRIAL_H2_RESET, .h2_error = 1, .words = "a reset stream (another error)"},
 	{.outcome = TRIAL_UNREACHABLE, .words = "no connection"},
-	{.outcome = TRIAL_NOT_TLS, .words = "something that is no TLS"},
+	{.outcome = TRIAL_NOT_TLS, .words = "an invalid TLS record"},
 	{.outcome = TRIAL_SHAKE_STALL, .words = "a stalled handshake"},
 	{.outcome = TRIAL_SHAKE_FAILED, .alert = 40, .words = "a failed handshake (handshake_failure)"},
 	{.outcome = TRIAL_SHAKE_FAILED, .words = "a failed handshake (no alert)"},
-	{.outcome = TRIAL_UNTRUSTED, .words = "a server's certificate that is not accepted"},
-	{.outcome = TRIAL_NO_MEMORY, .words = "nothing, for want of memory here"},
-	{.outcome = TRIAL_KEY_FAILED, .words = "no signature by the certificate's key"},
+	{.outcome = TRIAL_UNTRUSTED, .words = "a server certificate that is not trusted"},
+	{.outcome = TRIAL_NO_MEMORY, .words = "nothing (out of memory)"},
+	{.outcome = TRIAL_KEY_FAILED, .words = "no signature (the private key failed)"},
 };
 #define OUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))
 
@@ -122,8 +122,8 @@ static void an_outcome_has_its_words(void **state)
 		expect("a small body", FIND_13, outcomes[k].words);
 		expect("without a certificate", FIND_13, outcomes[k].words);
 		expect("without post-handshake auth", FIND_13, outcomes[k].words);
-		expect("Expect, body at once", FIND_13, outcomes[k].words);
-		expect("Expect, waited for", FIND_13, "");
+		expect("Expect, not waiting", FIND_13, outcomes[k].words);
+		expect("Expect, waiting for 100", FIND_13, "");
 		expect_general("HTTP/2 offered", outcomes[k].words);
 		assert_ptr_equal(strstr(general("as browsers do"), outcomes[k].words), general("as browsers do"));
 	}
@@ -172,8 +172,8 @@ static void a_version_that_is_not_spoken(void **state)
 	expect("the version", FIND_12, "a failed handshake (protocol_version)");
 	expect("the version", FIND_13, "spoken");
 	expect("a request without a body", FIND_12, "");
-	expect("asked for a certificate", FIND_12, "");
-	expect("asked for a certificate", FIND_13, "never");
+	expect("asks for a certificate", FIND_12, "");
+	expect("asks for a certificate", FIND_13, "never");
 }
 
 static void when_it_asks(void **state)
@@ -193,7 +193,7 @@ static void when_it_asks(void **state)
 	for (size_t k = 0; k < sizeof(moments) / sizeof(moments[0]); k++) {
 		bool late = moments[k].moment > TRIAL_AT_HANDSHAKE;
 		begin(moments[k].moment);
-		expect("asked for a certificate", FIND_12, moments[k].words);
+		expect("asks for a certificate", FIND_12, moments[k].words);
 		expect("by", FIND_12, late ? "renegotiation" : "");
 		expect("by", FIND_13, late ? "post-handshake authentication" : "");
 	}
@@ -201,10 +201,10 @@ static void when_it_asks(void **state)
 	begin(TRIAL_NEVER);
 	found.versions[FIND_12].paused = NULL;
 	found.versions[FIND_13].paused = made(TRIAL_PENDING, 0);
-	expect("asked for a certificate", FIND_12, "not by a request without a body");
-	expect("asked for a certificate", FIND_13, "not by a request without a body");
+	expect("asks for a certificate", FIND_12, "not for a request without a body");
+	expect("asks for a certificate", FIND_13, "not for a request without a body");
 	found.versions[FIND_12].plain = asked(TRIAL_AT_HEADERS, FIND_12); /* it was, by a request without one */
-	expect("asked for a certificate", FIND_12, "after the headers");
+	expect("asks for a certificate", FIND_12, "after the headers");
 }
 
 /* A request for the certificate that came: its names, and the answer. */
@@ -225,9 +225,9 @@ static void whose_certificates_it_takes(void **state)
 	(void)state;
 	begin(TRIAL_NEVER);
 	expect("of", FIND_13, "");
-	expect("answered with", FIND_13, "");
+	expect("response", FIND_13, "");
 	(void)asking(FIND_13, 0, "");
-	expect("of", FIND_13, "any CA (it names none)");
+	expect("of", FIND_13, "any CA (the server names none)");
 	(void)asking(FIND_13, 1, "CN=One CA,O=Example");
 	expect("of", FIND_13, "CN=One CA,O=Example");
 	(void)asking(FIND_13, 2, "CN=One CA");
@@ -244,7 +244,7 @@ static void whose_certificates_it_takes(void **state)
 	found.versions[FIND_12].paused = hello;
 	expect("by", FIND_12, "renegotiation");
 	expect("of", FIND_12, "");
-	expect("answered with", FIND_12, "nothing yet");
+	expect("response", FIND_12, "no response yet");
 }
 
 static void what_it_is_answered_with(void **state)
@@ -253,16 +253,16 @@ static void what_it_is_answered_with(void **state)
 	begin(TRIAL_AT_HEADERS);
 	struct trial_result *result = asking(FIND_12, 0, "");
 	(void)snprintf(result->subject, TRIAL_NAME_MAX, "CN=Somebody");
-	expect("answered with", FIND_12, "CN=Somebody");
+	expect("response", FIND_12, "CN=Somebody");
 	result->subject[0] = '\0'; /* its names may all be alternative ones (RFC 5280 4.1.2.6) */
-	expect("answered with", FIND_12, "a certificate without a subject");
+	expect("response", FIND_12, "a certificate without a subject");
 	result->given = false;
-	expect("answered with", FIND_12, "nothing yet");
+	expect("response", FIND_12, "no response yet");
 	result->declined = true;
 	found.has_certificate = false;
-	expect("answered with", FIND_12, "no certificate: none was given to the probe");
+	expect("response", FIND_12, "no certificate: none was configured");
 	found.has_certificate = true; /* RFC 8446 4.4.2.2 */
-	expect("answered with", FIND_12, "no certificate: its key makes no signature that the server takes");
+	expect("response", FIND_12, "no certificate: the server accepts no signature algorithm of its key");
 }
 
 /* ---- kinds of clients ---- */
@@ -273,13 +273,13 @@ static void expectations(void **state)
 	begin(TRIAL_AT_HEADERS);
 	struct trial *waits = made(TRIAL_ANSWERED, 200);
 	found.versions[FIND_12].waits = waits;
-	expect("Expect, waited for", FIND_12, "200 (no 100 came)");
+	expect("Expect, waiting for 100", FIND_12, "200 (no 100 received)");
 	waits->result.continued = true;
-	expect("Expect, waited for", FIND_12, "200 (the 100 came)");
+	expect("Expect, waiting for 100", FIND_12, "200 (100 received)");
 	waits->result.outcome = TRIAL_FREEZE;
-	expect("Expect, waited for", FIND_12, "a freeze");
+	expect("Expect, waiting for 100", FIND_12, "a freeze");
 	waits->result.outcome = TRIAL_PENDING;
-	expect("Expect, waited for", FIND_12, "nothing in time");
+	expect("Expect, waiting for 100", FIND_12, "a timeout");
 }
 
 static void priming(void **state)
@@ -292,15 +292,15 @@ static void priming(void **state)
 	found.versions[FIND_13].primed = primed;
 	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes");
 	primed->result.asked = TRIAL_AT_HEADERS;
-	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes (asked all the same)");
+	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes (asked anyway)");
 	primed->result.outcome = TRIAL_FREEZE;
 	primed->result.body_out = 70000;
-	expect("primed by HEAD", FIND_13, "a freeze, with 16,777,216 bytes (asked all the same)");
+	expect("primed by HEAD", FIND_13, "a freeze, with 16,777,216 bytes (asked anyway)");
 	primed->result.asked = TRIAL_AT_PRIMING;
 	primed->result.body_out = 0; /* the HEAD itself froze */
 	expect("primed by HEAD", FIND_13, "a freeze");
 	primed->result.outcome = TRIAL_UNPRIMED;
-	expect("primed by HEAD", FIND_13, "a connection that is closed once it is primed");
+	expect("primed by HEAD", FIND_13, "a connection that is closed after priming");
 	primed->script.length = 1;
 	primed->result.outcome = TRIAL_ANSWERED;
 	expect("primed by HEAD", FIND_13, "200, with 1 byte");
@@ -319,7 +319,7 @@ static void resuming(void **state)
 	expect("session resumed", FIND_13, "200, asked again");
 	/* there was no handshake in which it could have been resumed */
 	*second = (struct trial){.result = {.outcome = TRIAL_PENDING}};
-	expect("session resumed", FIND_13, "nothing in time");
+	expect("session resumed", FIND_13, "a timeout");
 }
 
 static void renegotiating(void **state)
@@ -327,14 +327,14 @@ static void renegotiating(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	found.versions[FIND_12].renegotiated = made(TRIAL_RENEGOTIATED, 0);
-	expect("client renegotiates", FIND_12, "let through (a way to keep it busy: RFC 5746 4.5)");
+	expect("renegotiation by client", FIND_12, "allowed (can be used to overload it: RFC 5746 4.5)");
 	found.versions[FIND_12].renegotiated = made(TRIAL_NOT_RENEGOTIATED, 0);
-	expect("client renegotiates", FIND_12, "refused");
+	expect("renegotiation by client", FIND_12, "refused");
 	/* which is no refusal */
 	found.versions[FIND_12].renegotiated = made(TRIAL_PENDING, 0);
-	expect("client renegotiates", FIND_12, "nothing in time");
+	expect("renegotiation by client", FIND_12, "a timeout");
 	found.versions[FIND_12].renegotiated = made(TRIAL_UNREACHABLE, 0);
-	expect("client renegotiates", FIND_12, "no connection");
+	expect("renegotiation by client", FIND_12, "no connection");
 }
 
 static void withholding(void **state)
@@ -345,23 +345,23 @@ static void withholding(void **state)
 	found.versions[FIND_12].withheld = withheld;
 	withheld->script.stall_ms = 5000;
 	withheld->result.held_ms = 10123;
-	expect("certificate withheld", FIND_12, "held for 10 s, or longer");
+	expect("certificate not sent", FIND_12, "kept for 10 s or longer");
 	withheld->result.gave_up = true;
-	expect("certificate withheld", FIND_12, "given up after 10.1 s");
+	expect("certificate not sent", FIND_12, "closed after 10.1 s");
 	/* --hold 0s: as long as it takes to call it a stall */
 	withheld->result.gave_up = false;
 	withheld->result.held_ms = 0;
-	expect("certificate withheld", FIND_12, "held for 5 s, or longer");
+	expect("certificate not sent", FIND_12, "kept for 5 s or longer");
 	withheld->script.stall_ms = 400;
-	expect("certificate withheld", FIND_12, "held for 0.4 s, or longer");
+	expect("certificate not sent", FIND_12, "kept for 0.4 s or longer");
 	withheld->result.outcome = TRIAL_ANSWERED;
 	withheld->result.status = 403;
-	expect("certificate withheld", FIND_12, "403");
+	expect("certificate not sent", FIND_12, "403");
 }
 
 static void browsers(void **state)
 {
-	static const char with[] = "200, over TLS 1.3 (both offered, post-handshake authentication not)";
+	static const char with[] = "200, over TLS 1.3 (TLS 1.2 and 1.3, without post-handshake authentication)";
 
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
@@ -369,10 +369,10 @@ static void browsers(void **state)
 	found.browser = browser;
 	expect_general("as browsers do", with);
 	browser->result.version = 12;
-	expect_general("as browsers do", "200, over TLS 1.2 (both offered, post-handshake authentication not)");
+	expect_general("as browsers do", "200, over TLS 1.2 (TLS 1.2 and 1.3, without post-handshake authentication)");
 	browser->result = (struct trial_result){.outcome = TRIAL_SHAKE_FAILED}; /* over neither */
 	expect_general("as browsers do",
-		       "a failed handshake (no alert) (both offered, post-handshake authentication not)");
+		       "a failed handshake (no alert) (TLS 1.2 and 1.3, without post-handshake authentication)");
 }
 
 /* ---- bodies ---- */
@@ -382,14 +382,14 @@ static void bodies_that_all_pass(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	expect("reading while writing", FIND_12, "200 up to 16,777,216 bytes");
-	expect("writing first", FIND_13, "200 up to 16,777,216 bytes");
-	expect("taken before it stopped", FIND_13, "");
-	expect("it gives up a stalled body", FIND_13, "");
+	expect("writing before reading", FIND_13, "200 up to 16,777,216 bytes");
+	expect("read before it stopped", FIND_13, "");
+	expect("closes a stalled upload", FIND_13, "");
 	struct find_bodies *bodies = &found.versions[FIND_12].bodies[TRIAL_READS];
 	bodies->boundary.good = 65536; /* interrupted */
-	expect("reading while writing", FIND_12, "up to 65,536 bytes pass; of larger ones nothing is known");
+	expect("reading while writing", FIND_12, "up to 65,536 bytes pass; larger ones unknown");
 	bodies->boundary.good = 0;
-	expect("reading while writing", FIND_12, "up to 0 bytes pass; of larger ones nothing is known");
+	expect("reading while writing", FIND_12, "up to 0 bytes pass; larger ones unknown");
 	bodies->began = false;
 	expect("reading while writing", FIND_12, "");
 }
@@ -401,25 +401,25 @@ static void bodies_that_do_not_pass(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
-	expect("reading while writing", FIND_12, "413 from 131,073 bytes on (131,072 pass)");
+	expect("reading while writing", FIND_12, "413 from 131,073 bytes up (131,072 pass)");
 	at->exact = false;
-	expect("reading while writing", FIND_12, "413 from about 131,073 bytes on (131,072 pass)");
+	expect("reading while writing", FIND_12, "413 from about 131,073 bytes up (131,072 pass)");
 	at->mixed = true;
-	expect("reading while writing", FIND_12, "413 for some from 131,073 bytes on (131,072 pass)");
+	expect("reading while writing", FIND_12, "413 for some, from 131,073 bytes up (131,072 pass)");
 	(void)change(FIND_12, TRIAL_READS, 2, made(TRIAL_ANSWERED, 413));
-	expect("reading while writing", FIND_12, "413 from 2 bytes on (1 pass)");
+	expect("reading while writing", FIND_12, "413 from 2 bytes up (1 pass)");
 	at = change(FIND_13, TRIAL_WRITES_FIRST, 1, made(TRIAL_FREEZE, 0));
-	expect("writing first", FIND_13, "a freeze from the first byte on");
+	expect("writing before reading", FIND_13, "a freeze from the first byte on");
 	at->mixed = true;
 	at->exact = false;
-	expect("writing first", FIND_13, "a freeze for some from 1 byte on");
+	expect("writing before reading", FIND_13, "a freeze for some, from 1 byte up");
 	/* interrupted before a smaller one had its answer */
 	*at = (struct sizes_boundary){.found = true, .bad = 131073};
-	expect("writing first", FIND_13, "a freeze from 131,073 bytes on; of smaller ones nothing is known");
+	expect("writing before reading", FIND_13, "a freeze from 131,073 bytes up; smaller ones unknown");
 	at->bad = UINT64_MAX - 1;
 	at->good = UINT64_MAX - 2;
-	expect("writing first", FIND_13,
-	       "a freeze from about 18,446,744,073,709,551,614 bytes on (18,446,744,073,709,551,613 pass)");
+	expect("writing before reading", FIND_13,
+	       "a freeze from about 18,446,744,073,709,551,614 bytes up (18,446,744,073,709,551,613 pass)");
 }
 
 static void bodies_that_stall(void **state)
@@ -431,18 +431,18 @@ static void bodies_that_stall(void **state)
 	largest->script.stall_ms = 5000;
 	largest->result.held_ms = 20400;
 	found.versions[FIND_13].bodies[TRIAL_WRITES_FIRST].largest = largest;
-	expect("taken before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
-	expect("it gives up a stalled body", FIND_13, "not within 20 s");
+	expect("read before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
+	expect("closes a stalled upload", FIND_13, "not within 20 s");
 	largest->result.gave_up = true;
-	expect("it gives up a stalled body", FIND_13, "after 20.4 s");
+	expect("closes a stalled upload", FIND_13, "after 20.4 s");
 	largest->result.gave_up = false;
 	largest->result.held_ms = 0; /* --hold 0s */
-	expect("it gives up a stalled body", FIND_13, "not within 5 s");
+	expect("closes a stalled upload", FIND_13, "not within 5 s");
 	largest->result.outcome = TRIAL_SILENCE;
-	expect("taken before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
+	expect("read before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
 	largest->result.outcome = TRIAL_RESET;
-	expect("taken before it stopped", FIND_13, "");
-	expect("it gives up a stalled body", FIND_13, "");
+	expect("read before it stopped", FIND_13, "");
+	expect("closes a stalled upload", FIND_13, "");
 }
 
 /* ---- names that are too long, or none at all ---- */
@@ -479,7 +479,7 @@ static void long_names_are_cut_between_characters(void **state)
 			struct trial_result *result = asking(FIND_12, 1, name);
 			memcpy(result->subject, name, sizeof(name));
 			(void)asking(FIND_13, 1234567, name);
-			const char *one = value("of", FIND_12), *subject = value("answered with", FIND_12);
+			const char *one = value("of", FIND_12), *subject = value("response", FIND_12);
 			const char *many = value("of", FIND_13), *dots = strstr(many, "...");
 			assert_true(ends_in(many, "..., and 1234566 more"));
 			assert_int_equal(((size_t)(dots - many) - strlen(heads[h])) % len, 0);
@@ -500,7 +500,7 @@ static void a_short_name_is_as_it_is(void **state)
 	struct trial_result *result = asking(FIND_12, 1, name);
 	memcpy(result->subject, name, sizeof(name));
 	expect("of", FIND_12, name);
-	expect("answered with", FIND_12, name);
+	expect("response", FIND_12, name);
 }
 
 int main(void)

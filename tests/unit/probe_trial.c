@@ -134,7 +134,7 @@ static const struct kind kinds[] = {
 	 .script = PUT(BIG, .style = TRIAL_WRITES_FIRST), .want = {TRIAL_SILENCE, .ms = STALL}},
 	{"silence where it is known to ask", ON_BOTH, .host = {.deaf = true}, .script = PUT(BIG, .asks_late = true),
 	 .want = {TRIAL_FREEZE, .ms = STALL}},
-	{"no answer", ON_BOTH, .host = {.mute = true}, .script = GET, .want = {TRIAL_SILENCE, .ms = STALL}},
+	{"no response", ON_BOTH, .host = {.mute = true}, .script = GET, .want = {TRIAL_SILENCE, .ms = STALL}},
 	{"no answer once the certificate is there", ON_BOTH, .host = {.asks = ASKS_HEAD, .mute = true}, .script = GET,
 	 .want = {TRIAL_SILENCE, .asked = TRIAL_AT_HEADERS, .given = true, .ms = STALL}},
 	{"no answer to a body that was taken whole", ON_BOTH, .host = {.asks = ASKS_HEAD, .mute = true},

@@ -17,16 +17,18 @@ static void judge(void)
 	assert_ptr_equal(strstr(verdict.line, verdict_name(verdict.code)), verdict.line);
 }
 
-static void expect(enum probe_verdict code, const char *line)
+/* words: values and keywords of the verdict's line in their order, separated by '|'. The sentences may change. */
+static void expect(enum probe_verdict code, const char *words)
 {
 	judge();
-	assert_string_equal(verdict.line, line);
+	if (!has_words(verdict.line, words))
+		fail_msg("'%s' does not have '%s'", verdict.line, words);
 	assert_int_equal(verdict.code, code);
 }
 
-static void expect_one(enum probe_verdict code, const char *line)
+static void expect_one(enum probe_verdict code, const char *words)
 {
-	expect(code, line);
+	expect(code, words);
 	assert_int_equal(verdict.count, 1);
 }
 
@@ -36,25 +38,21 @@ static void no_problem(void **state)
 {
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
-	expect(PROBE_NO_PROBLEM,
-	       "no problem: it asks late, and reads on meanwhile; bodies of up to 16,777,216 bytes pass");
+	expect(PROBE_NO_PROBLEM, "asks late|reads on|16,777,216");
 	assert_int_equal(verdict.count, 0);
 	begin(TRIAL_AT_HANDSHAKE);
-	expect(PROBE_NO_PROBLEM,
-	       "no problem: it asks at the TLS handshake, before any body; bodies of up to 16,777,216 bytes pass");
+	expect(PROBE_NO_PROBLEM, "TLS handshake|any body|16,777,216");
 	found.max_body = 0;
-	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body");
+	expect(PROBE_NO_PROBLEM, "TLS handshake|any body");
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		struct trial *plain = (struct trial *)found.versions[i].plain;
 		plain->result.outcome = TRIAL_SHAKE_FAILED;
 	}
-	expect(PROBE_NO_PROBLEM, "no problem: it asks at the TLS handshake, before any body, and ends the connection "
-				 "of who gives none");
+	expect(PROBE_NO_PROBLEM, "TLS handshake|any body|closes connections");
 	begin(TRIAL_NEVER);
-	expect(PROBE_NO_PROBLEM, "no problem: it does not ask for a certificate here (GET and OPTIONS were tried; "
-				 "--method tries another)");
+	expect(PROBE_NO_PROBLEM, "not ask|--method");
 	found.unsafe = true;
-	expect(PROBE_NO_PROBLEM, "no problem: it does not ask for a certificate here");
+	expect(PROBE_NO_PROBLEM, "not ask");
 }
 
 /* Every request is answered so, with and without a body. */
@@ -80,33 +78,26 @@ static void what_lets_nobody_through_is_not_said_to_pass(void **state)
 		begin(TRIAL_AT_HEADERS);
 		found.has_certificate = true;
 		answer_all(TRIAL_ANSWERED, refusals[i]);
-		(void)snprintf(line, sizeof(line),
-			       "could not tell: over TLS 1.2 and 1.3 the certificate that was given seems not to be "
-			       "accepted: every request comes to %u",
-			       refusals[i]);
+		(void)snprintf(line, sizeof(line), "over TLS 1.2 and 1.3|client certificate|%u", refusals[i]);
 		expect_one(PROBE_UNTOLD, line);
 	}
 	answer_all(TRIAL_ALERTED, 0);
 	((struct trial *)found.versions[FIND_12].plain)->result.status = 0;
-	expect_one(PROBE_UNTOLD, "could not tell: over TLS 1.2 and 1.3 the certificate that was given seems not to be "
-				 "accepted: every request comes to an alert (no alert)");
+	expect_one(PROBE_UNTOLD, "over TLS 1.2 and 1.3|client certificate|an alert (no alert)");
 	answer_all(TRIAL_ANSWERED, 404); /* with a good certificate, too */
-	expect(PROBE_NO_PROBLEM, "no problem: it asks late, and reads on meanwhile; every request gets 404");
+	expect(PROBE_NO_PROBLEM, "asks late|reads on|404");
 	begin(TRIAL_AT_HANDSHAKE);
 	answer_all(TRIAL_ANSWERED, 400);
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		((struct trial *)found.versions[i].plain)->result.given = false;
 		((struct trial *)found.versions[i].paused)->result.given = false;
 	}
-	expect(PROBE_NO_PROBLEM,
-	       "no problem: it asks at the TLS handshake, before any body; without a certificate every "
-	       "request gets 400");
+	expect(PROBE_NO_PROBLEM, "TLS handshake|any body|without a certificate|400");
 	begin(TRIAL_AT_HEADERS); /* a method that it does not know, but the certificate is good */
 	found.has_certificate = true;
 	answer_all(TRIAL_ANSWERED, 403);
 	((struct trial *)found.versions[FIND_12].plain)->result.status = 200;
-	expect(PROBE_NO_PROBLEM,
-	       "no problem: it asks late, and reads on meanwhile; bodies of up to 16,777,216 bytes pass");
+	expect(PROBE_NO_PROBLEM, "asks late|reads on|16,777,216");
 }
 
 static void answers_from_elsewhere(void **state)
@@ -114,17 +105,12 @@ static void answers_from_elsewhere(void **state)
 	(void)state;
 	begin(TRIAL_NEVER);
 	answer_all(TRIAL_ANSWERED, 301);
-	expect_one(PROBE_UNTOLD,
-		   "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
-		   "nowhere: probe that URL");
+	expect_one(PROBE_UNTOLD, "301|redirect to nowhere");
 	memcpy(((struct trial *)found.versions[FIND_13].plain)->result.location, "/x/", sizeof("/x/"));
-	expect_one(PROBE_UNTOLD,
-		   "could not tell: it never asked for a certificate, and answered with 301, a redirect to "
-		   "/x/: probe that URL");
+	expect_one(PROBE_UNTOLD, "301|redirect to /x/");
 	answer_all(TRIAL_CLOSED, 0);
 	found.http2 = made(TRIAL_ANSWERED, 200);
-	expect_one(PROBE_UNTOLD, "could not tell: it answers over HTTP/2 only (with 200), where nobody can be asked "
-				 "late (RFC 9113 9.2.3)");
+	expect_one(PROBE_UNTOLD, "HTTP/2|200");
 }
 
 /* A server that dies while it is probed, or keeps the probe out, shows nothing by that. */
@@ -140,7 +126,7 @@ static void connections_that_are_not_made(void **state)
 		found.versions[FIND_12].paused = found.versions[FIND_13].paused = lost;
 		judge();
 		assert_int_equal(verdict.code, PROBE_UNTOLD);
-		assert_non_null(strstr(verdict.line, "of a body of 64 bytes nothing is known"));
+		assert_non_null(strstr(verdict.line, "64 bytes"));
 		begin(TRIAL_AT_HEADERS);
 		found.versions[FIND_13].waits = found.versions[FIND_13].eager = made(outcomes[i], 0);
 		found.browser = made(outcomes[i], 0);
@@ -152,7 +138,7 @@ static void connections_that_are_not_made(void **state)
 	found.lost = true;
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
-	assert_non_null(strstr(verdict.line, "connections could not be made any more"));
+	assert_non_null(strstr(verdict.line, "connections failed"));
 }
 
 static void a_freeze_has_its_boundary(void **state)
@@ -160,13 +146,9 @@ static void a_freeze_has_its_boundary(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	(void)change(FIND_13, TRIAL_WRITES_FIRST, 65537, made(TRIAL_FREEZE, 0));
-	expect_one(PROBE_FREEZES,
-		   "freezes: over TLS 1.3 a body of 65,537 bytes or more comes to a freeze, with a client "
-		   "that writes first (65,536 bytes pass)");
+	expect_one(PROBE_FREEZES, "over TLS 1.3|65,537|a freeze|writes before it reads|65,536");
 	(void)change(FIND_12, TRIAL_WRITES_FIRST, 65537, made(TRIAL_FREEZE, 0));
-	expect_one(PROBE_FREEZES,
-		   "freezes: over TLS 1.2 and 1.3 a body of 65,537 bytes or more comes to a freeze, with a client "
-		   "that writes first (65,536 bytes pass)");
+	expect_one(PROBE_FREEZES, "over TLS 1.2 and 1.3|65,537|a freeze|writes before it reads|65,536");
 	assert_int_equal(verdict.problems[0].versions, (1U << FIND_12) | (1U << FIND_13));
 	(void)change(FIND_12, TRIAL_WRITES_FIRST, 65538, made(TRIAL_FREEZE, 0));
 	judge();
@@ -180,40 +162,32 @@ static void a_limit_has_its_boundary(void **state)
 	(void)state;
 	begin(TRIAL_AFTER_BODY);
 	change_all(131073, TRIAL_ANSWERED, 413);
-	expect_one(PROBE_LIMITED,
-		   "limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more comes to 413, with any "
-		   "client (131,072 bytes pass)");
+	expect_one(PROBE_LIMITED, "over TLS 1.2 and 1.3|131,073|413|any client|131,072");
 	begin(TRIAL_AFTER_BODY);
 	change_all(1, TRIAL_RESET, 0);
-	expect_one(PROBE_LIMITED,
-		   "limited: over TLS 1.2 and 1.3 any body comes to a reset connection, with any client");
+	expect_one(PROBE_LIMITED, "over TLS 1.2 and 1.3|any body|a reset connection|any client");
 	begin(TRIAL_AFTER_BODY);
 	(void)change(FIND_12, TRIAL_READS, 2, made(TRIAL_ANSWERED, 413));
 	judge();
-	assert_non_null(strstr(verdict.line, "a body of 2 bytes or more comes to 413")); /* not any */
+	assert_non_null(strstr(verdict.line, "a body of 2 bytes or more")); /* not any */
 	/* interrupted before a smaller one had its answer */
 	begin(TRIAL_AFTER_BODY);
 	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
 	at->good = 0;
 	at->exact = false;
-	expect_one(PROBE_LIMITED, "limited: over TLS 1.2 a body of 131,073 bytes or more comes to 413, with a client "
-				  "that reads while it writes (of smaller ones nothing is known)");
+	expect_one(PROBE_LIMITED, "over TLS 1.2|131,073|413|reads while it writes|smaller ones");
 	begin(TRIAL_AFTER_BODY);
 	at = change(FIND_12, TRIAL_READS, 5000, made(TRIAL_CLOSED, 0));
 	at->good = 4000;
 	at->exact = false;
-	expect_one(PROBE_LIMITED, "limited: over TLS 1.2 a body of about 5,000 bytes or more comes to a closed "
-				  "connection, with a client that reads while it writes (4,000 bytes pass)");
+	expect_one(PROBE_LIMITED, "over TLS 1.2|about 5,000|a closed connection|reads while it writes|4,000");
 	at->mixed = true;
 	expect_one(
 		PROBE_LIMITED,
-		"limited: over TLS 1.2 some bodies of 5,000 bytes or more come to a closed connection, with a client "
-		"that reads while it writes (4,000 bytes pass, and some larger ones)");
+		"over TLS 1.2|5,000|a closed connection|reads while it writes|4,000|larger ones");
 	at->bad = 1;
 	at->good = 0;
-	expect_one(PROBE_LIMITED,
-		   "limited: over TLS 1.2 some bodies of 1 bytes or more come to a closed connection, with a client "
-		   "that reads while it writes (0 bytes pass, and some larger ones)");
+	expect_one(PROBE_LIMITED, "over TLS 1.2|1 bytes|a closed connection|reads while it writes|0 bytes|larger ones");
 	begin(TRIAL_AFTER_BODY);
 	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_PENDING, 0));
 	judge();
@@ -429,7 +403,7 @@ static void the_worst_comes_first(void **state)
 	assert_non_null(strstr(verdict.problems[1].text, "131,073")); /* as they were found */
 	assert_non_null(strstr(verdict.problems[2].text, "Expect"));
 	assert_int_equal(verdict.problems[3].weight, PROBE_UNTOLD);
-	assert_string_equal(verdict.problems[3].text, "it was interrupted before all was tried");
+	assert_non_null(strstr(verdict.problems[3].text, "interrupted"));
 }
 
 static void requests_without_a_body(void **state)
@@ -439,9 +413,9 @@ static void requests_without_a_body(void **state)
 	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
 	plain->result.outcome = TRIAL_FREEZE;
 	found.versions[FIND_12].plain = plain;
-	expect_one(PROBE_FREEZES, "freezes: over TLS 1.2 even a request without a body freezes");
+	expect_one(PROBE_FREEZES, "over TLS 1.2|without a body|freezes");
 	plain->result.outcome = TRIAL_SILENCE;
-	expect_one(PROBE_UNTOLD, "could not tell: over TLS 1.2 a request without a body gets no answer");
+	expect_one(PROBE_UNTOLD, "over TLS 1.2|without a body|no response");
 	begin(TRIAL_AT_HEADERS);
 	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_13);
 	paused->result.outcome = TRIAL_FREEZE;
@@ -457,12 +431,11 @@ static void expectations(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
-	expect_one(PROBE_FREEZES, "freezes: over TLS 1.2 a client that waits for its 100 Continue gets a freeze");
+	expect_one(PROBE_FREEZES, "over TLS 1.2|100 Continue|a freeze");
 	begin(TRIAL_AT_HEADERS);
 	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 403);
 	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
-	expect_one(PROBE_LIMITED,
-		   "limited: over TLS 1.2 and 1.3 Expect: 100-continue with the body sent at once gets 403");
+	expect_one(PROBE_LIMITED, "over TLS 1.2 and 1.3|100-continue|403");
 	/* where such bodies fail without it, too, it is not to blame */
 	begin(TRIAL_AT_HEADERS);
 	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 413);
@@ -487,9 +460,7 @@ static void expectations(void **state)
 	struct trial *control = asked(TRIAL_AT_PRIMING, FIND_13);
 	control->result.outcome = TRIAL_FREEZE;
 	found.versions[FIND_13].bodies[TRIAL_READS].control = control;
-	expect_one(PROBE_FREEZES,
-		   "freezes: over TLS 1.3 a body of 201 bytes or more comes to a freeze, with a client that "
-		   "reads while it writes (200 bytes pass), also where the certificate is known before it");
+	expect_one(PROBE_FREEZES, "over TLS 1.3|201|a freeze|reads while it writes|200|known before");
 	/* a path that answers everything with 404 has no trouble with Expect */
 	begin(TRIAL_AT_HEADERS);
 	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_12);
@@ -508,7 +479,7 @@ static void asked_over_one_version_only(void **state)
 	plain->result.status = paused->result.status = 401;
 	found.versions[FIND_13].plain = plain;
 	found.versions[FIND_13].paused = paused;
-	expect_one(PROBE_LIMITED, "limited: over TLS 1.3 it does not ask at all: every request gets 401");
+	expect_one(PROBE_LIMITED, "over TLS 1.3|not ask|401");
 	paused->result.status = 200; /* it is content without */
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
@@ -521,14 +492,11 @@ static void clients_of_another_kind(void **state)
 	struct trial *browser = asked(TRIAL_NEVER, FIND_13), *http2 = made(TRIAL_H2_RESET, 0);
 	browser->result.status = 403;
 	found.browser = browser;
-	expect_one(PROBE_LIMITED,
-		   "limited: clients without post-handshake authentication (browsers, Java, Node, Go) get 403");
+	expect_one(PROBE_LIMITED, "post-handshake|403");
 	browser->result.status = 200;
 	http2->result.h2_error = 13;
 	found.http2 = http2;
-	expect_one(PROBE_LIMITED,
-		   "limited: it offers HTTP/2, where it cannot ask (RFC 9113 9.2.3): clients that do not "
-		   "come back by HTTP/1.1 get a reset stream (HTTP_1_1_REQUIRED)");
+	expect_one(PROBE_LIMITED, "HTTP/2|not ask|HTTP/1.1|a reset stream (HTTP_1_1_REQUIRED)");
 	begin(TRIAL_AT_HANDSHAKE); /* there HTTP/2 is no trouble */
 	found.http2 = http2;
 	judge();
@@ -540,16 +508,14 @@ static void what_could_not_be_told(void **state)
 	(void)state;
 	begin(TRIAL_AT_HEADERS);
 	found.out_of_time = true;
-	expect_one(PROBE_UNTOLD, "could not tell: its time was over (--limit gives it more, --max-body less to do) "
-				 "before all was tried");
+	expect_one(PROBE_UNTOLD, "--limit|before all tests");
 	begin(TRIAL_NEVER);
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		struct trial *trial = asked(TRIAL_NEVER, i);
 		trial->result.status = 405;
 		found.versions[i].plain = found.versions[i].paused = trial;
 	}
-	expect_one(PROBE_UNTOLD, "could not tell: it never asked for a certificate, and answered with 405: perhaps it "
-				 "asks for another path, or another method (--method)");
+	expect_one(PROBE_UNTOLD, "405|--method");
 	memset(&found, 0, sizeof(found)); /* nothing at all was found */
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
@@ -833,7 +799,7 @@ static void clients_are_told_what_worked(void **state)
 	begin(TRIAL_AT_HEADERS);
 	change_all(65537, TRIAL_FREEZE, 0);
 	assert_true(offers("Prime") && offers("Expect"));
-	assert_false(offers("Read while you write") || offers("post-handshake"));
+	assert_false(offers("Read while") || offers("post-handshake"));
 	found.versions[FIND_12].primed = made(TRIAL_UNPRIMED, 0);
 	assert_false(offers("Prime")); /* it must work over each version that asks late */
 	found.versions[FIND_12].primed = NULL;
@@ -843,7 +809,7 @@ static void clients_are_told_what_worked(void **state)
 	found.versions[FIND_13].waits = made(TRIAL_FREEZE, 0);
 	assert_false(offers("Expect"));
 	(void)change(FIND_13, TRIAL_READS, 1048577, made(TRIAL_FREEZE, 0));
-	assert_true(offers("Read while you write"));
+	assert_true(offers("Read while"));
 	found.versions[FIND_13].no_offer = made(TRIAL_ANSWERED, 403);
 	assert_true(offers("post-handshake"));
 	begin(TRIAL_AT_HANDSHAKE);

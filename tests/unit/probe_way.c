@@ -260,7 +260,7 @@ static void a_tunnel_ends_with_the_proxys_head(void **state)
 		{"HTTP/1.1 200 OK\r\nA: b\r\n\r\nserver", false, THAW_OK, "server", NULL},
 		{"HTTP/1.0 204 X\r\n\r\n", false, THAW_OK, "", NULL},
 		{"HTTP/1.1 200 OK\r\n", false, THAW_WANT_READ, "", NULL},
-		{"HTTP/1.1 200 OK\r\n", true, THAW_FAILED, "", "without an answer"},
+		{"HTTP/1.1 200 OK\r\n", true, THAW_FAILED, "", "closed the connection"},
 		{"HTTP/1.1 407 No\r\n\r\n", false, THAW_FAILED, "", "--proxy-user"},
 		{"HTTP/1.1 502 No\r\n\r\n", false, THAW_FAILED, "", "502"},
 		{"SSH-2.0-OpenSSH_9.2\r\n\r\n", false, THAW_FAILED, "", "does not speak"},
