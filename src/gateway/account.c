@@ -60,7 +60,7 @@ void gw_account_emit(struct gateway *gateway, json_t *record)
 
 	if (line == NULL)
 		gw_notice(gateway, GW_NOTICE_MEMORY, CONFIG_LOG_ERROR, gateway->now_ms,
-			  "out of memory: an access record is lost");
+			  "out of memory: an access record was lost");
 	else if (env->access != NULL)
 		env->access(env->log_arg, line, len);
 	free(line);

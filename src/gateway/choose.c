@@ -133,8 +133,9 @@ static bool check_method(const struct gw_host *host, struct http_span method, st
 			misspelled |= http_span_equal_nocase(method, *name);
 	if (!misspelled)
 		return true;
-	return http_refuse(refusal, 501,
-			   "a method that differs from a known one in case only; methods are case-sensitive");
+	return http_refuse(
+		refusal, 501,
+		"the method differs from a known one only in upper and lower case; methods are case-sensitive");
 }
 
 enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *head, const struct gw_route **route,
@@ -152,11 +153,11 @@ enum gw_choice gw_choose(const struct gw_host *host, const struct http_request *
 	if (first != NULL)
 		add(&candidates, first);
 	if (!http_methods_of(head, &methods)) {
-		(void)http_refuse(refusal, 400, "too many fields that override the method");
+		(void)http_refuse(refusal, 400, "the request has too many fields that override the method");
 		return GW_REFUSED;
 	}
 	if (!add_readings(host, head->path, &methods, &candidates)) {
-		(void)http_refuse(refusal, 400, "a segment of the path that some services take for a dot segment");
+		(void)http_refuse(refusal, 400, "the path has a segment that some services treat as a dot segment");
 		return GW_REFUSED;
 	}
 	if (first == NULL)

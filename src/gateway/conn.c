@@ -79,8 +79,9 @@ static void wait_for_human(struct gw_conn *conn)
 static const char *handshake_overdue(const struct gw_conn *conn)
 {
 	if (conn->state == GW_CHOICE)
-		return "the client did not answer the request for its certificate in time (client_certificate.timeout)";
-	return tls_conn_host(conn->tls) < 0 ? "no complete ClientHello came in time" : "not finished in time";
+		return "the client did not answer the certificate request within client_certificate.timeout";
+	return tls_conn_host(conn->tls) < 0 ? "the client sent no complete ClientHello in time"
+					    : "not finished in time";
 }
 
 static enum gw_step run_tls(struct gw_conn *conn)
@@ -135,11 +136,11 @@ static enum gw_step run_linger(struct gw_conn *conn)
 static void overdue(struct gw_conn *conn)
 {
 	if (conn->state == GW_PREFACE) {
-		(void)gw_preface_failed(conn, "it did not come in time");
+		(void)gw_preface_failed(conn, "it did not arrive in time");
 		return;
 	}
 	if (conn->state == GW_SILENT)
-		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "silent for too long");
+		gw_notice_unused(conn, conn->retiring ? GW_STOPS : "the client sent nothing within the limit");
 	else if (gw_is_handshaking(conn))
 		gw_notice_unused(conn, handshake_overdue(conn));
 	gw_die(conn);

@@ -59,7 +59,7 @@ enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *hos
 	if (!is_for_host(gateway, host, head))
 		return problem(found, GW_PROBLEM_MISDIRECTED);
 	if (http_max_forwards(head, &hops) == HTTP_FORWARDS_BAD) {
-		(void)http_refuse(&found->refusal, 400, "a Max-Forwards that is not one number");
+		(void)http_refuse(&found->refusal, 400, "the value of Max-Forwards is not a single number");
 		return problem(found, GW_PROBLEM_MALFORMED);
 	}
 	bool options = http_span_equal(head->path, "*");

@@ -148,7 +148,7 @@ static void warn_of_redirects(const struct config *config, gateway_say_fn *say, 
 			continue;
 		(void)snprintf(
 			text, sizeof(text),
-			"listen %.100s: no request is redirected, since no host has a name but '*'; name the hosts",
+			"listen %.100s: no request can be redirected, because every host is named '*'; name the hosts",
 			config->listens[i].address);
 		say(arg, text);
 	}

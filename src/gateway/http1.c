@@ -69,7 +69,7 @@ static enum gw_step make_way(struct gw_stream *stream)
 	ssize_t got = transport.ops->discard(transport.io, GW_WORK_MAX);
 
 	if (got == TRANSPORT_BROKEN)
-		return gw_abandon(stream, "the client broke the connection off");
+		return gw_abandon(stream, "the client aborted the connection");
 	if (got > 0) {
 		stream->conn->work += (size_t)got;
 		return GW_MOVED;
@@ -82,8 +82,8 @@ static enum gw_step make_way(struct gw_stream *stream)
 
 static enum gw_step read_head(struct gw_stream *stream)
 {
-	static const struct http_refusal around = {400, "a head that began before a renegotiation and ended after it",
-						   "Send a whole request at once."};
+	static const struct http_refusal around = {400, "the head began before a renegotiation and ended after it",
+						   "Send the whole head at once."};
 	struct gw_input *in = &stream->in;
 	size_t got = 0;
 

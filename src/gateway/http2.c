@@ -238,7 +238,7 @@ static enum gw_step run(struct gw_conn *conn)
 	bool moved = false;
 
 	if (!look_at_clock(conn))
-		return ends(conn, "the client did not go on", GW_CLOSE_QUIET);
+		return ends(conn, "the client stopped sending", GW_CLOSE_QUIET);
 	enum thaw_status in = h2_server_end(http2->server) == NULL ? read_frames(conn, &moved) : read_on(conn);
 	run_streams(conn, &moved);
 	enum thaw_status out = is_over(in) ? THAW_OK : write_frames(conn, &moved);

@@ -103,7 +103,7 @@ static enum gw_choice judge_destination(const struct inquiry *inquiry, struct ht
 	if (!inquiry->host->mixed && !inquiry->host->prefixed)
 		return GW_CHOSEN;
 	if (!http_reference_parse(value, &reference) || reference.path.len == 0)
-		return refuse(inquiry, 400, "a Destination that is neither a URL nor an absolute path");
+		return refuse(inquiry, 400, "the Destination is neither a URL nor an absolute path");
 	if (reference.path.len > HTTP_PATH_MAX)
 		return refuse(inquiry, 400, "a Destination whose path is too long");
 	enum gw_choice choice = judge_target(inquiry, reference.path, own, &route);
@@ -129,7 +129,7 @@ enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *h
 	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
 		if (!http_span_is(head->fields[i].name, "Destination"))
 			continue;
-		choice = count++ > 0 ? refuse(&inquiry, 400, "more than one Destination")
+		choice = count++ > 0 ? refuse(&inquiry, 400, "the request has more than one Destination")
 				     : judge_destination(&inquiry, head->fields[i].value);
 	}
 	if (choice != GW_CHOSEN)

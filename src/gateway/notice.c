@@ -50,7 +50,7 @@ static void describe(const struct gateway *gateway, size_t kind, char *text, siz
 		[GW_NOTICE_FLOOD] = "too many TLS records",
 		[GW_NOTICE_MEMORY] = "out of memory",
 		[GW_NOTICE_ASK] = "cannot ask for a certificate",
-		[GW_NOTICE_CHAIN] = "client's certificate chain too large to be passed on",
+		[GW_NOTICE_CHAIN] = "client's certificate chain too large for the upstream request",
 		[GW_NOTICE_CHALLENGE] = "ACME challenge not answered",
 	};
 
@@ -182,15 +182,15 @@ void gw_notice_refused(struct gw_conn *conn, enum thaw_reason reason)
 		enum config_log_level level;
 		const char *text;
 	} said[] = {
-		[THAW_REASON_BUDGET_CLIENT] = {CONFIG_LOG_WARNING,
-					       "its address holds all of the spool that one may (spool.per_client)"},
+		[THAW_REASON_BUDGET_CLIENT] =
+			{CONFIG_LOG_WARNING, "the client address uses its whole share of the spool (spool.per_client)"},
 		[THAW_REASON_BUDGET_WORKER] = {CONFIG_LOG_WARNING, "the spool is full"},
 		[THAW_REASON_BUDGET_TOTAL] = {CONFIG_LOG_WARNING, "the spool is full (spool.memory, spool.disk)"},
 		[THAW_REASON_NO_MEMORY] = {CONFIG_LOG_ERROR, "out of memory"},
-		[THAW_REASON_DISK_FULL] = {CONFIG_LOG_ERROR, "no room left on the spool's disk"},
-		[THAW_REASON_DISK_ERROR] = {CONFIG_LOG_ERROR, "the spool's disk cannot be written or read"},
+		[THAW_REASON_DISK_FULL] = {CONFIG_LOG_ERROR, "no space left on the spool's disk"},
+		[THAW_REASON_DISK_ERROR] = {CONFIG_LOG_ERROR, "the spool's disk cannot be read or written"},
 		[THAW_REASON_BUDGET_PRESSURE] = {CONFIG_LOG_WARNING,
-						 "ended to make room in the spool, which is nearly full"},
+						 "ended to free spool space, because the spool is nearly full"},
 	};
 	const char *directory = conn->gateway->config->spool.directory;
 	bool disk = reason == THAW_REASON_DISK_FULL || reason == THAW_REASON_DISK_ERROR;

@@ -69,7 +69,7 @@ static void chain_left_out(void *arg)
 	struct gw_stream *stream = arg;
 
 	gw_notice(stream->gateway, GW_NOTICE_CHAIN, CONFIG_LOG_INFO, gw_stream_now(stream),
-		  "a client's chain is too large to be passed on");
+		  "a client's certificate chain is too large for the upstream request and is left out");
 }
 
 struct gw_origin gw_origin_of(struct gw_stream *stream)

@@ -19,9 +19,9 @@ static enum thaw_status parse(struct gw_preview *preview, const struct http_limi
 
 	if (http_head_parse(head, len, &scan, &preview->head, &used, &refusal) == HTTP_PARSE_DONE)
 		return THAW_OK;
-	return error_set(err, THAW_ERR_USAGE, "the request would be refused with status %u: %s",
+	return error_set(err, THAW_ERR_USAGE, "the request would be rejected with status %u: %s",
 			 refusal.status != 0 ? refusal.status : 400,
-			 refusal.why != NULL ? refusal.why : "its head is not complete");
+			 refusal.why != NULL ? refusal.why : "the head of the request is incomplete");
 }
 
 /* By the name that the client connects to, which its request names, too. */
@@ -37,8 +37,8 @@ static enum thaw_status find_host(struct gw_preview *preview, const struct gatew
 		name[host.len - 1] = '\0';
 	int index = tls_server_host(gateway->tls, name);
 	if (index < 0)
-		return error_set(err, THAW_ERR_USAGE,
-				 "no host is configured for '%s': its TLS handshake would be refused", name);
+		return error_set(err, THAW_ERR_USAGE, "no host is configured for '%s': the TLS handshake would fail",
+				 name);
 	preview->host = &gateway->routes.hosts[index];
 	return THAW_OK;
 }

@@ -10,32 +10,33 @@
 
 static const struct gw_problem_words problems[] = {
 	[GW_PROBLEM_MALFORMED] =
-		{0, "malformed-request", NULL, "Send a request that RFC 9112 allows.",
+		{0, "malformed-request", NULL, "Send a valid HTTP/1.1 request (RFC 9112).",
 		 "The server could not read this request",
 		 "Check the address for mistakes.\nIf you followed a link, tell the operator of the site that has it."},
 	[GW_PROBLEM_NO_ROUTE] =
-		{404, "no-route", "No route of this host covers this path and method.",
+		{404, "no-route", "No route of this host matches this path and method.",
 		 "Check the path; the operator finds the routes under 'hosts' in the configuration.",
 		 "There is no such page",
 		 "Check the address for mistakes.\nGo to the front page of this site and start from there."},
 	[GW_PROBLEM_UNCLEAR_PATH] = {400, "unclear-path",
-				     "Services read this path or method in different ways, and the routes for these "
-				     "ways demand different things of clients.",
-				     "Send the plain form of the path: no ';', no encoded slashes or letters, no "
-				     "double slashes, and the case that the route has.",
+				     "Services may interpret this path or method differently, and the matching routes "
+				     "have different requirements for clients.",
+				     "Send the path in its normal form: no ';', no encoded slashes or letters, no "
+				     "double slashes, and upper and lower case as in the route.",
 				     "This address cannot be used",
 				     "Check the address for mistakes: it may not have a semicolon, or two slashes in a "
 				     "row.\nIf you followed a link, tell the operator of the site that has it."},
 	[GW_PROBLEM_IDENTITY_SIZE] =
 		{403, "certificate-too-large",
-		 "The client certificate is too large for the header fields that tell the service who the client is; "
-		 "they hold 28 KiB in all.",
+		 "The client certificate is too large for the header fields that pass it to the service (28 KiB in "
+		 "total).",
 		 "Use a certificate with fewer or shorter names and extensions; or ask the operator for a smaller set "
 		 "of fields, or none ('identity' in the configuration).",
 		 "Your certificate is too large",
 		 "If you have another certificate for this site, close all windows of this browser, open this page "
 		 "again, and choose that one.\nOtherwise, tell the operator."},
-	[GW_PROBLEM_ADDRESS] = {403, "address-not-allowed", "Clients with this address may not use this path.",
+	[GW_PROBLEM_ADDRESS] = {403, "address-not-allowed",
+				"Clients with this address are not allowed to use this path.",
 				"Use a network that is allowed; the operator finds the lists under 'allow_from' and "
 				"'deny_from' in the configuration.",
 				"Your network does not have access to this page",
@@ -48,11 +49,11 @@ static const struct gw_problem_words problems[] = {
 			     "Wait a minute, then load the page again.\nOther people in your network may have sent "
 			     "requests, too."},
 	[GW_PROBLEM_MISDIRECTED] = {421, "misdirected",
-				    "The Host field names another host than the TLS handshake (SNI) did.",
+				    "The Host field differs from the server name in the TLS handshake (SNI).",
 				    "Open a new connection for that host.", "This request reached the wrong site",
 				    "Close this tab and open the address in a new one."},
 	[GW_PROBLEM_PLAIN] =
-		{400, "plain-http", "This port speaks HTTPS, and the request came as plain HTTP, without TLS.",
+		{400, "plain-http", "This port requires HTTPS, but the request was plain HTTP without TLS.",
 		 "Send the request to https:// instead of http://.", "This address needs https",
 		 "Write https:// instead of http:// in front of the address.\nIf you followed a link, tell "
 		 "the operator of the site that has it."},
@@ -60,9 +61,10 @@ static const struct gw_problem_words problems[] = {
 				"Use the name of the site; the operator finds the names under 'hosts' in the "
 				"configuration.",
 				"There is no such site here", "Check the address for mistakes."},
-	[GW_PROBLEM_NO_CHALLENGE] = {404, "no-challenge", "There is no answer to this ACME challenge.",
-				     "Let the ACME client write its answer below 'acme_webroot' of the configuration.",
-				     "There is no such page", "Check the address for mistakes."},
+	[GW_PROBLEM_NO_CHALLENGE] =
+		{404, "no-challenge", "There is no response for this ACME challenge.",
+		 "Configure the ACME client to write its response below 'acme_webroot' of the configuration.",
+		 "There is no such page", "Check the address for mistakes."},
 	[GW_PROBLEM_SLOW_HEAD] = {408, "head-idle", "The request's head did not arrive in time.",
 				  "Send the whole head at once.", "Your request did not arrive in time",
 				  "Check your network connection, then load the page again."},
@@ -84,8 +86,7 @@ static const struct gw_problem_words problems[] = {
 			     "This service cannot be used in this way", "Tell the operator."},
 	[GW_PROBLEM_UPSTREAM] =
 		{502, "upstream",
-		 "The service behind this gateway failed: it ended the connection, or answered with something that is "
-		 "not HTTP.",
+		 "The service behind this gateway failed: it closed the connection, or sent an invalid HTTP response.",
 		 "Try again later; the operator finds the cause in the gateway's log.",
 		 "The service behind this site failed",
 		 "Wait a minute, then load the page again.\nIf you sent something, find out first whether it arrived."},
@@ -99,22 +100,23 @@ static const struct gw_problem_words problems[] = {
 		 "Try again later; the operator finds the limits under 'upstreams' in the configuration.",
 		 "The service behind this site did not answer",
 		 "Wait a minute, then load the page again.\nIf you sent something, find out first whether it arrived."},
-	[GW_PROBLEM_MEMORY] = {503, "no-memory", "The gateway has no memory left for this request.", "Try again later.",
+	[GW_PROBLEM_MEMORY] = {503, "no-memory", "The gateway is out of memory for this request.", "Try again later.",
 			       BUSY, RETRY},
-	[GW_PROBLEM_STOPPING] = {503, "stopping",
-				 "The gateway process that took this request stops, and the request did not end in the "
-				 "time that was left for it.",
-				 "Send the request again on a new connection.", BUSY, "Send your request again now."},
+	[GW_PROBLEM_STOPPING] =
+		{503, "stopping",
+		 "The gateway process that handled this request is stopping, and the request did not end in time.",
+		 "Send the request again on a new connection.", BUSY, "Send your request again now."},
 	[GW_PROBLEM_STOPPING_SENT] =
 		{503, "stopping-sent",
-		 "The gateway process that took this request stops, and the service did not answer in the time that "
-		 "was left. The service may have acted on the request.",
+		 "The gateway process that handled this request is stopping, and the service did not respond in time. "
+		 "The service may have acted on the request.",
 		 "Find out whether the request took effect before you send it again on a new connection.",
-		 "The server stopped before it had an answer",
+		 "The server stopped before it received an answer",
 		 "Find out whether what you sent has arrived, before you send it again."},
-	[GW_PROBLEM_CROWDED] = {503, "too-many-connections",
-				"The gateway has as many connections as it may, and closed this one for another.",
-				"Send the request's head at once, or try again later.", BUSY, RETRY},
+	[GW_PROBLEM_CROWDED] =
+		{503, "too-many-connections",
+		 "The gateway is at its limit of connections, and closed this one to make room for another.",
+		 "Send the request's head at once, or try again later.", BUSY, RETRY},
 };
 
 /* By reason; those that never end a request are left out. */
@@ -135,22 +137,21 @@ static const struct gw_problem_words reasons[] = {
 	[THAW_REASON_NO_EXTENDED_MASTER] =
 		{0, NULL,
 		 "This path needs a client certificate, and the client's TLS 1.2 session was resumed without extended "
-		 "master secret (RFC 7627), on top of which no certificate can be trusted.",
+		 "master secret (RFC 7627), so a certificate cannot be accepted securely.",
 		 "Open a new connection without resuming a session, or use a client with extended master secret.",
 		 UNASKED, UNASKED_CURE},
 	[THAW_REASON_VERSION] = {0, NULL, "A client certificate cannot be asked for in this version of TLS.",
 				 "Use TLS 1.2 or 1.3.", UNASKED, UNASKED_CURE},
 	[THAW_REASON_HTTP2] = {0, NULL, "HTTP/2 allows no late client certificate (RFC 9113 9.2.3).", "Use HTTP/1.1.",
 			       UNASKED, UNASKED_CURE},
-	[THAW_REASON_OUTSTANDING] = {0, NULL,
-				     "An earlier request for a certificate was never answered on this connection.",
-				     "Open a new connection, and answer the request for the certificate.", UNASKED,
+	[THAW_REASON_OUTSTANDING] = {0, NULL, "An earlier certificate request on this connection was not answered.",
+				     "Open a new connection, and answer the certificate request.", UNASKED,
 				     UNASKED_CURE},
 	[THAW_REASON_REFUSED_RENEG] = {0, NULL, "The client refused to renegotiate.",
 				       "Allow renegotiation in the client (Go: tls.RenegotiateOnceAsClient).", UNASKED,
 				       UNASKED_CURE},
 	[THAW_REASON_NO_CERTIFICATE] =
-		{0, NULL, "This path needs a client certificate, and the client gave none when it was asked.",
+		{0, NULL, "This path needs a client certificate, but the client sent none.",
 		 "Configure a certificate and its key in the client, issued by a CA that this server trusts.",
 		 "This page needs a client certificate",
 		 "If you have a certificate: close all windows of this browser, open this page again, and choose the "
@@ -166,53 +167,55 @@ static const struct gw_problem_words reasons[] = {
 				   "choose another one, close all windows of this browser and open this page "
 				   "again.\nIf it was the right one, tell the operator."},
 	[THAW_REASON_IDENTITY_CHANGED] =
-		{0, NULL, "The client gave another certificate than the one accepted before on this connection.",
+		{0, NULL, "The client sent a different certificate than the one accepted before on this connection.",
 		 "Use one connection for one identity.", "Your certificate has changed",
 		 "Close all windows of this browser, open this page again, and choose one certificate."},
 	[THAW_REASON_NOT_ALLOWED] =
-		{0, NULL, "The client's certificate is valid, but not on the list for this path.",
+		{0, NULL, "The client's certificate is valid, but not allowed for this path.",
 		 "Ask the operator to allow this certificate, or use another one.",
 		 "Your certificate does not give access to this page",
 		 "If you have another certificate for this page, close all windows of this browser, open this page "
 		 "again, and choose that one.\nOtherwise, ask the operator for access."},
-	[THAW_REASON_NO_ANSWER] = {0, NULL, "The request for a certificate was not answered in time.",
-				   "Answer it while the body is sent: read while writing, or ask for the certificate "
-				   "first with a GET (prime) or 'Expect: 100-continue'.",
+	[THAW_REASON_NO_ANSWER] = {0, NULL, "The certificate request was not answered in time.",
+				   "Answer it while sending the body: read while writing. Or send the certificate "
+				   "before the body, with a GET first (prime) or 'Expect: 100-continue'.",
 				   "No certificate was chosen in time",
 				   "Load the page again, and choose a certificate when the browser asks.\nIf your "
 				   "certificate is on a smart card, insert and unlock it first."},
 	[THAW_REASON_BODY_IDLE] = {0, NULL, "The request's body stopped before its end.",
 				   "Send the body without long pauses.", "Your upload stopped",
 				   "Check your network connection, then send it again."},
-	[THAW_REASON_BODY_SIZE] = {0, NULL, "The body is larger than what is held while a certificate is awaited.",
-				   "Give the certificate first: a GET or HEAD on the same connection (prime), or "
-				   "'Expect: 100-continue'; then the body may be of any size.",
+	[THAW_REASON_BODY_SIZE] = {0, NULL, "The body is larger than the limit for bodies that wait for a certificate.",
+				   "Send the certificate before the body: with a GET or HEAD on the same connection "
+				   "(prime), or 'Expect: 100-continue'. Then this limit does not apply.",
 				   "Your upload is too large to be sent before your certificate",
 				   "Open a page of this site for which the browser asks for your certificate. Then "
 				   "send the upload again in the same window."},
-	[THAW_REASON_PIPELINED] = {0, NULL, "Too much was sent behind a request that still waits for its certificate.",
-				   "Wait for the response before the next requests are sent.",
+	[THAW_REASON_PIPELINED] = {0, NULL,
+				   "Too much data was sent after a request that still waits for its certificate.",
+				   "Wait for the response before you send further requests.",
 				   "Your browser sent too much at once",
 				   "Close all windows of this browser, then open this page again."},
 	[THAW_REASON_BUDGET_CLIENT] =
-		{0, NULL, "This client address holds its share of the spool already.",
-		 "Try again when its other uploads are done, or give the certificate first (prime).",
+		{0, NULL, "This client address already uses its share of the spool.",
+		 "Try again when its other uploads have ended, or send the certificate before the body (prime).",
 		 "Your network has too many uploads under way",
 		 "Wait until other uploads have ended, then send yours again."},
 	[THAW_REASON_BUDGET_WORKER] = {0, NULL, "The spool is in use by other uploads.",
-				       "Try again later, or give the certificate first (prime).", BUSY, RETRY},
+				       "Try again later, or send the certificate before the body (prime).", BUSY,
+				       RETRY},
 	[THAW_REASON_BUDGET_TOTAL] = {0, NULL, "The spool is in use by other uploads.",
-				      "Try again later, or give the certificate first (prime).", BUSY, RETRY},
+				      "Try again later, or send the certificate before the body (prime).", BUSY, RETRY},
 	[THAW_REASON_BUDGET_PRESSURE] =
-		{0, NULL, "The spool is nearly full, and this request had waited longest for a certificate.",
-		 "Try again, and answer the request for a certificate at once.", BUSY,
+		{0, NULL, "The spool is nearly full, and this request had waited longest for its certificate.",
+		 "Try again, and answer the certificate request at once.", BUSY,
 		 "Send your request again, and choose a certificate as soon as the browser asks."},
-	[THAW_REASON_NO_MEMORY] = {0, NULL, "The gateway has no memory left for this request.", "Try again later.",
-				   BUSY, RETRY},
-	[THAW_REASON_DISK_FULL] = {0, NULL, "The gateway's spool has no room left on its disk.",
-				   "Try again later, or give the certificate first (prime).", BUSY, RETRY},
-	[THAW_REASON_DISK_ERROR] = {0, NULL, "The gateway's spool could not use its disk.",
-				    "Try again later, or give the certificate first (prime).", BUSY, RETRY},
+	[THAW_REASON_NO_MEMORY] = {0, NULL, "The gateway is out of memory for this request.", "Try again later.", BUSY,
+				   RETRY},
+	[THAW_REASON_DISK_FULL] = {0, NULL, "The gateway's spool has no space left on its disk.",
+				   "Try again later, or send the certificate before the body (prime).", BUSY, RETRY},
+	[THAW_REASON_DISK_ERROR] = {0, NULL, "The gateway's spool could not read or write its disk.",
+				    "Try again later, or send the certificate before the body (prime).", BUSY, RETRY},
 };
 
 const struct gw_problem_words *gw_problem_words(enum gw_problem problem)

@@ -94,7 +94,7 @@ static void overdue(struct gw_stream *stream)
 		return;
 	}
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
-		  "upstream %s, %s: nothing for %llu ms", proxy->upstream->name, proxy->legs->ops->server(proxy->leg),
+		  "upstream %s, %s: no data for %llu ms", proxy->upstream->name, proxy->legs->ops->server(proxy->leg),
 		  (unsigned long long)proxy->pace.limit_ms);
 	if (stream->state == GW_PASS)
 		gw_proxy_count(stream, BOARD_TIMED_OUT);

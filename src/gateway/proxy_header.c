@@ -125,12 +125,12 @@ static enum gw_proxy_header_result v1_line(struct gw_proxy_header *header, const
 	struct field fields[V1_FIELDS];
 
 	if (kind->family == AF_UNSPEC) /* what follows must be ignored (section 2.1) */
-		return at == end || *at == ' ' ? GW_PROXY_HEADER_DONE : bad(header, "an unknown family");
+		return at == end || *at == ' ' ? GW_PROXY_HEADER_DONE : bad(header, "unknown address family");
 	if (!v1_split(at, end, fields))
 		return bad(header, "not two addresses and two ports");
 	if (!v1_address(kind->family, &fields[0], &fields[2], &header->source) ||
 	    !v1_address(kind->family, &fields[1], &fields[3], &header->destination))
-		return bad(header, "a malformed address or port");
+		return bad(header, "malformed address or port");
 	header->has_source = true;
 	return GW_PROXY_HEADER_DONE;
 }
@@ -142,17 +142,17 @@ static enum gw_proxy_header_result v1_parse(struct gw_proxy_header *header, cons
 	const struct v1_kind *kind = v1_kind_of(data, len, &open);
 
 	if (kind == NULL)
-		return open ? GW_PROXY_HEADER_MORE : bad(header, "no PROXY header");
+		return open ? GW_PROXY_HEADER_MORE : bad(header, "no PROXY header found");
 	const char *cr = memchr(data, '\r', seen);
 	if (memchr(data, '\n', cr != NULL ? (size_t)(cr - data) : seen) != NULL)
-		return bad(header, "a line that does not end in CRLF");
+		return bad(header, "line does not end in CRLF");
 	if (cr == NULL)
-		return len < GW_PROXY_HEADER_V1_MAX - 1 ? GW_PROXY_HEADER_MORE : bad(header, "a line that is too long");
+		return len < GW_PROXY_HEADER_V1_MAX - 1 ? GW_PROXY_HEADER_MORE : bad(header, "line too long");
 	size_t at = (size_t)(cr - data);
 	if (at + 1 == len)
 		return GW_PROXY_HEADER_MORE;
 	if (data[at + 1] != '\n')
-		return bad(header, "a line that does not end in CRLF");
+		return bad(header, "line does not end in CRLF");
 	*used = at + 2;
 	return v1_line(header, kind, data + kind->start_len, cr);
 }
@@ -215,11 +215,11 @@ static enum gw_proxy_header_result v2_extensions(struct gw_proxy_header *header,
 
 	while (at < len) {
 		if (len - at < TLV_HEAD_LEN || get16(data + at + 1) > len - at - TLV_HEAD_LEN)
-			return bad(header, "an extension that is longer than the header");
+			return bad(header, "an extension is longer than the header");
 		size_t value = at + TLV_HEAD_LEN, value_len = get16(data + at + 1);
 		if (data[at] == TLV_CRC32C) {
 			if (has_crc || value_len != 4 || crc32c(data, len, data + value) != get32(data + value))
-				return bad(header, "a wrong checksum");
+				return bad(header, "wrong checksum");
 			has_crc = true;
 		}
 		at = value + value_len;
@@ -272,20 +272,20 @@ static const struct v2_kind *v2_kind_of(unsigned char code)
 static enum gw_proxy_header_result v2_parse(struct gw_proxy_header *header, const char *data, size_t len, size_t *used)
 {
 	if (memcmp(data, v2_signature, least(len, V2_SIGNATURE_LEN)) != 0)
-		return bad(header, "no PROXY header");
+		return bad(header, "no PROXY header found");
 	if (len < V2_FIXED_LEN)
 		return GW_PROXY_HEADER_MORE;
 	unsigned char command = (unsigned char)data[12];
 	const struct v2_kind *kind = v2_kind_of((unsigned char)data[13]);
 	size_t whole = V2_FIXED_LEN + get16(data + 14);
 	if (command != V2_LOCAL && command != V2_PROXY)
-		return bad(header, "an unknown version or command");
+		return bad(header, "unknown version or command");
 	if (kind == NULL)
-		return bad(header, "an unknown family or transport");
+		return bad(header, "unknown address family or transport");
 	if (whole > GW_PROXY_HEADER_MAX)
-		return bad(header, "a header that is too long");
+		return bad(header, "header too long");
 	if (command == V2_PROXY && whole < V2_FIXED_LEN + kind->block_min)
-		return bad(header, "a header that is too short for its addresses");
+		return bad(header, "header too short for its addresses");
 	if (len < whole)
 		return GW_PROXY_HEADER_MORE;
 	*used = whole;

@@ -100,8 +100,8 @@ static void break_off(struct gw_stream *stream, const char *note)
 	struct gw_proxy *proxy = stream->upstream;
 
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
-		  "upstream %s, %s: the response is broken off: %s", proxy->upstream->name,
-		  proxy->legs->ops->server(proxy->leg), note);
+		  "upstream %s, %s: response aborted: %s", proxy->upstream->name, proxy->legs->ops->server(proxy->leg),
+		  note);
 	gw_proxy_give(proxy, GW_LEG_FAIL, gw_stream_now(stream));
 	(void)gw_cut(stream, note);
 }
@@ -114,7 +114,7 @@ static void pass_piece(struct gw_stream *stream, struct gw_pack *pack, enum piec
 	if (done)
 		complete(stream, pack, piece == PIECE_EXTRA);
 	if (!gw_send(stream, pack)) {
-		(void)gw_cut(stream, "the client could not be written to");
+		(void)gw_cut(stream, "the response could not be written to the client");
 		return;
 	}
 	if (piece == PIECE_BAD)
@@ -130,12 +130,12 @@ static void body_ends(struct gw_stream *stream, bool orderly)
 	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
 
 	if (proxy->framing != HTTP_RESPONSE_UNTIL_CLOSE || !orderly) {
-		break_off(stream, "the upstream ended its connection in the middle of its response");
+		break_off(stream, "the upstream closed the connection in the middle of its response");
 		return;
 	}
 	complete(stream, &pack, false);
 	if (!gw_send(stream, &pack))
-		(void)gw_cut(stream, "the client could not be written to");
+		(void)gw_cut(stream, "the response could not be written to the client");
 	else
 		gw_stream_enter(stream, GW_REPLY);
 }
@@ -293,7 +293,7 @@ static void inform(struct gw_stream *stream, const struct http_response *answer)
 		return;
 	if (make_pack(stream, answer, &pack) &&
 	    (!gw_send_head(stream, answer->status, &pack, pack.len, false) || !gw_send(stream, &pack)))
-		(void)gw_abandon(stream, "the client could not be written to");
+		(void)gw_abandon(stream, "the response could not be written to the client");
 }
 
 /* The final response begins: its head, and what has come behind it. */
@@ -306,7 +306,7 @@ static void begin(struct gw_stream *stream, const struct http_response *answer, 
 	stream->close_after = closes(stream, answer);
 	if (!make_pack(stream, answer, &pack)) {
 		gw_proxy_server_gone(stream,
-				     "the upstream's response has a head that is too large once fields are added");
+				     "the head of the upstream's response is too large after fields were added");
 		return;
 	}
 	proxy->framing = answer->framing;
@@ -325,7 +325,7 @@ static void begin(struct gw_stream *stream, const struct http_response *answer, 
 	}
 	bool whole = !switches && piece != PIECE_MORE && pack.len == head;
 	if (!gw_send_head(stream, answer->status, &pack, head, whole)) {
-		gw_proxy_server_gone(stream, "the upstream's response has a head that cannot be sent to the client");
+		gw_proxy_server_gone(stream, "the head of the upstream's response cannot be sent to the client");
 		return;
 	}
 	stream->status = answer->status;
@@ -360,7 +360,7 @@ static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 		switch (http_response_parse(bytes, len, &ask, &proxy->head_scan, &answer, &used, &refusal)) {
 		case HTTP_PARSE_MORE:
 			if (!keep_head(proxy, bytes, len))
-				gw_proxy_server_gone(stream, "the upstream's response has a head that is too large");
+				gw_proxy_server_gone(stream, "the head of the upstream's response is too large");
 			return;
 		case HTTP_PARSE_BAD:
 			gw_proxy_server_gone(stream, refusal.why);
@@ -374,7 +374,8 @@ static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 		len -= used;
 		if (answer.status == 101 &&
 		    !gw_forward_may_switch(stream->route->config, http_response_find(&answer, "Upgrade")->value)) {
-			gw_proxy_server_gone(stream, "101 for a protocol that the route does not allow");
+			gw_proxy_server_gone(
+				stream, "the upstream responded 101 with a protocol that the route does not allow");
 			return;
 		}
 		if (answer.status >= 200 || answer.status == 101) {
@@ -413,7 +414,7 @@ bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits)
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n <= 0) {
-		gw_proxy_server_gone(stream, "the upstream ended its connection without a response");
+		gw_proxy_server_gone(stream, "the upstream closed the connection without a response");
 		return true;
 	}
 	proxy->heard = true;

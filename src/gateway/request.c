@@ -92,7 +92,7 @@ static enum gw_step go_or_away(struct gw_stream *stream, const struct gw_decisio
 	}
 	gw_account_enter(stream, GW_ACCOUNT_NONE);
 	gw_send_away(stream->conn, stream->route);
-	gw_stream_note(stream, "sent away, to come by HTTP/1.1: over HTTP/2 no certificate can be asked for");
+	gw_stream_note(stream, "stream reset with HTTP_1_1_REQUIRED: no certificate can be requested over HTTP/2");
 	gw_stream_end(stream, GW_END_AWAY);
 	return GW_MOVED;
 }

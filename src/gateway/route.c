@@ -164,9 +164,9 @@ static void warn_of_spellings(const struct gw_host *host, void (*say)(void *arg,
 				continue;
 			(void)snprintf(
 				text, sizeof(text),
-				"host %s: some services take the paths '%.64s' and '%.64s' for one, and these "
-				"routes demand different things of clients: requests for either take the stricter "
-				"route, or are refused; set paths to case-sensitive if your services tell them apart",
+				"host %s: some services treat the paths '%.64s' and '%.64s' as equal, but these routes "
+				"have different requirements for clients: requests for either use the stricter route "
+				"or are refused; set 'paths: case-sensitive' if your services distinguish them",
 				host->config->name, a->config->path, b->config->path);
 			say(arg, text);
 		}
@@ -182,11 +182,11 @@ void gw_routes_warnings(const struct gw_routes *routes, void (*say)(void *arg, c
 		size_t bytes = thaw_trust_names_left_out(routes->trusts[i].trust);
 		if (bytes == 0)
 			continue;
-		(void)snprintf(
-			text, sizeof(text),
-			"%s: %s: the names of its CAs need %zu bytes, more than the %d that are sent to clients: "
-			"clients are asked without names; set ca_names to none, or name fewer CAs",
-			routes->trusts[i].settings->ca_place, routes->trusts[i].settings->ca, bytes, THAW_CA_NAMES_MAX);
+		(void)snprintf(text, sizeof(text),
+			       "%s: %s: the names of the CAs take %zu bytes, more than the limit of %d: clients are "
+			       "asked without CA names; set ca_names to none, or use fewer CAs",
+			       routes->trusts[i].settings->ca_place, routes->trusts[i].settings->ca, bytes,
+			       THAW_CA_NAMES_MAX);
 		say(arg, text);
 	}
 }

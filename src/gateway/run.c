@@ -57,7 +57,7 @@ void gw_stream_overdue(struct gw_stream *stream)
 		(void)gw_cut(stream, "the client stopped in the middle of the exchange");
 		break;
 	case GW_TUNNEL:
-		stream->note = "nothing went through the tunnel any more";
+		stream->note = "no data in the tunnel within the limit";
 		gw_stream_end(stream, GW_END_DONE);
 		break;
 	case GW_REPLY:

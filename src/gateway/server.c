@@ -15,7 +15,7 @@ void gw_proxy_enter(struct gw_stream *stream, enum gw_up to)
 	}
 	proxy->up = GW_UP_DEAD;
 	if (stream->state != GW_OVER)
-		(void)gw_cut(stream, "internal error: a state of the upstream request that cannot follow");
+		(void)gw_cut(stream, "internal error: invalid state change of the upstream request");
 }
 
 void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)

@@ -15,7 +15,7 @@ void gw_tunnel_begin(struct gw_stream *stream, struct gw_pack *pack, const char 
 	stream->body_out = len;
 	gw_stream_enter(stream, GW_RELAY);
 	if (!gw_send(stream, pack)) {
-		(void)gw_cut(stream, "the client could not be written to");
+		(void)gw_cut(stream, "the response could not be written to the client");
 		return;
 	}
 	pace_stop(&proxy->pace);
@@ -99,7 +99,7 @@ static bool down(struct gw_stream *stream, struct gw_waits *waits)
 		return false;
 	}
 	if (n == TRANSPORT_BROKEN) {
-		(void)gw_cut(stream, "the upstream broke its connection off");
+		(void)gw_cut(stream, "the upstream aborted the connection");
 		return true;
 	}
 	if (n == TRANSPORT_END) {
@@ -109,7 +109,7 @@ static bool down(struct gw_stream *stream, struct gw_waits *waits)
 	stream->body_out += (size_t)n;
 	moved(stream, (size_t)n);
 	if (!stream->conn->protocol->write(stream, stream->gateway->down, (size_t)n))
-		(void)gw_cut(stream, "the client could not be written to");
+		(void)gw_cut(stream, "the response could not be written to the client");
 	return true;
 }
 

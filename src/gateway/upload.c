@@ -28,7 +28,7 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 		bool by_rules = stream->identity != NULL && gw_headers_of(stream)->request.count > 0;
 		bool too_large = stream->conn->told.too_large || by_rules || stream->unverified != NULL;
 		if (too_large)
-			stream->note = "the client certificate does not fit the identity fields";
+			stream->note = "the client certificate is too large for the identity fields";
 		(void)gw_refuse(stream, too_large ? GW_PROBLEM_IDENTITY_SIZE : GW_PROBLEM_MEMORY, NULL);
 		return false;
 	}
@@ -83,7 +83,7 @@ static bool look_at_client(struct gw_stream *stream, struct gw_waits *waits)
 	if (reason != THAW_REASON_NONE) /* as much as may lie here lies here */
 		return false;
 	if (status == THAW_FAILED) {
-		(void)gw_cut(stream, "the client broke the connection off");
+		(void)gw_cut(stream, "the client aborted the connection");
 		return true;
 	}
 	if (status == THAW_CLOSED) {

@@ -81,8 +81,8 @@ void acceptor_crowded(struct acceptor *a, enum connections_crowd what, enum clie
 	a->told_crowd_ms = now_ms;
 	gw_record_address(client, text, sizeof(text));
 	log_say(a->setup->log, CONFIG_LOG_WARNING,
-		"worker %d: limits of connections: closed %llu silent, %llu handshaking and %llu idle ones to make "
-		"room; refused %llu new ones, and %llu by connections.per_client; the last client: %s",
+		"worker %d: connection limits: closed %llu silent, %llu handshaking and %llu idle connections to make "
+		"room; refused %llu new ones, and %llu because of connections.per_client; last client: %s",
 		(int)getpid(), crowd->evicted[CLIENTS_SILENT], crowd->evicted[CLIENTS_HANDSHAKE],
 		crowd->evicted[CLIENTS_IDLE], crowd->refused, crowd->refused_client, client != NULL ? text : "unknown");
 	*crowd = (struct acceptor_crowd){.refused = 0};
@@ -181,7 +181,7 @@ static bool take(struct acceptor *a, int listener, size_t number)
 
 	memset(&peer, 0, sizeof(peer));
 	if (connections_full(a->connections) && !is_refusing(a)) {
-		tell(a, "it is at its limit, and a request is under way on every connection");
+		tell(a, "it is at its limit of connections, and every connection has a request");
 		a->full_naps += a->full_naps < FULL_NAPS;
 		nap(a, ACCEPT_NAP);
 		return false;

@@ -46,7 +46,7 @@ static enum thaw_status read_answer(int fd, char *out, size_t room, size_t *len,
 	if (!S_ISREG(info.st_mode))
 		return error_set(err, THAW_ERR_CONFIG, "it is not a regular file");
 	if (info.st_size < 0 || (uint64_t)info.st_size > room)
-		return error_set(err, THAW_ERR_CONFIG, "it has more than %zu bytes", room);
+		return error_set(err, THAW_ERR_CONFIG, "it is larger than %zu bytes", room);
 	for (*len = 0; *len < room;) {
 		ssize_t got = read(fd, out + *len, room - *len);
 		if (got == 0)
@@ -66,7 +66,7 @@ enum thaw_status challenge_read(const char *webroot, const char *token, char *ou
 	if (fd < 0 && errno == ENOENT)
 		return THAW_CLOSED;
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return error_set(err, THAW_ERR_CONFIG, "it is, or is below, a symbolic link or a file");
+		return error_set(err, THAW_ERR_CONFIG, "the path contains a symbolic link or a file");
 	if (fd < 0)
 		return error_system(err, errno, "it cannot be opened");
 	enum thaw_status status = read_answer(fd, out, room, len, err);

@@ -64,7 +64,8 @@ enum thaw_status control_open(struct control *control, enum control_kind kind, c
 	if (control->fd >= 0 && bind(control->fd, (struct sockaddr *)&address, len) == 0 &&
 	    listen(control->fd, CONTROL_ASKERS_MAX) == 0)
 		return THAW_OK;
-	(void)error_system(err, errno, "'thaw %s' cannot be heard", kind == CONTROL_RELOAD ? "reload" : "upgrade");
+	(void)error_system(err, errno, "cannot accept 'thaw %s' commands",
+			   kind == CONTROL_RELOAD ? "reload" : "upgrade");
 	control_close(control);
 	return THAW_FAILED;
 }
@@ -94,9 +95,10 @@ bool control_take(struct control *control)
 
 	while (control->fd >= 0 && (fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		if (!may_ask(fd)) {
-			answer(fd, false, "only root, and the user that the master runs as, may ask");
+			answer(fd, false,
+			       "permission denied: only root and the user that the master runs as are allowed");
 		} else if (control->count == CONTROL_ASKERS_MAX) {
-			answer(fd, false, "too many ask at once");
+			answer(fd, false, "too many commands at the same time");
 		} else {
 			control->askers[control->count++] = fd;
 			more = true;
@@ -265,13 +267,13 @@ pid_t control_find(const char *file, struct thaw_error *err)
 	struct search search = {.hash = hash_of(file)};
 
 	if (search.hash == 0)
-		(void)error_system(err, errno, "%s: cannot be looked up", file);
+		(void)error_system(err, errno, "cannot look up %s", file);
 	else if (look_through(CONTROL_RELOAD, has_hash, &search, err) != THAW_OK)
 		return -1;
 	else if (search.pid == 0)
-		(void)error_set(err, THAW_ERR_SYSTEM, "no 'thaw serve' runs on %s", file);
+		(void)error_set(err, THAW_ERR_SYSTEM, "no 'thaw serve' runs with %s", file);
 	else if (search.several)
-		(void)error_set(err, THAW_ERR_USAGE, "more than one 'thaw serve' runs on %s: name its process id",
+		(void)error_set(err, THAW_ERR_USAGE, "more than one 'thaw serve' runs with %s; use the process id",
 				file);
 	else
 		return search.pid;
@@ -325,11 +327,14 @@ static int reach(pid_t master, enum control_kind kind, struct thaw_error *err)
 		(void)poll(NULL, 0, CROWD_NAP);
 	}
 	if (meeting.crowd)
-		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is asked by too many at once", (int)master);
+		(void)error_set(err, THAW_ERR_SYSTEM, "process %d receives too many commands at the same time",
+				(int)master);
 	else if (meeting.found)
-		(void)error_set(err, THAW_ERR_SYSTEM, "another process listens in the name of process %d", (int)master);
+		(void)error_set(err, THAW_ERR_SYSTEM, "another process uses the control socket name of process %d",
+				(int)master);
 	else
-		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is no 'thaw serve' that can be asked", (int)master);
+		(void)error_set(err, THAW_ERR_SYSTEM, "process %d is not a 'thaw serve' that accepts commands",
+				(int)master);
 	return -1;
 }
 
@@ -345,9 +350,9 @@ enum thaw_status control_ask(pid_t master, enum control_kind kind, char *text, s
 	ssize_t got = ready > 0 ? recv(fd, packet, sizeof(packet) - 1, 0) : -1;
 	(void)close(fd);
 	if (ready == 0)
-		return error_set(err, THAW_ERR_TIMEOUT, "process %d does not answer", (int)master);
+		return error_set(err, THAW_ERR_TIMEOUT, "process %d does not respond", (int)master);
 	if (got <= 0)
-		return error_set(err, THAW_ERR_SYSTEM, "process %d has ended without an answer", (int)master);
+		return error_set(err, THAW_ERR_SYSTEM, "process %d ended without a response", (int)master);
 	packet[got] = '\0';
 	if (packet[0] != TAKEN)
 		return error_set(err, THAW_ERR_CONFIG, "%s", packet + 1);

@@ -47,8 +47,7 @@ static enum thaw_status ready_all(struct generation *g, const struct generation_
 		if (!slots_init(&g->signer, 1))
 			return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		if (!signer_links_open(&g->links, g->slots.count))
-			return error_system(err, errno,
-					    "cannot make the sockets between the workers and the signer process");
+			return error_system(err, errno, "cannot create the sockets between workers and signer process");
 	}
 	for (unsigned i = 0; i < g->slots.count; i++)
 		g->slots.items[i].number = g->loaded.numbers[i];
@@ -241,7 +240,7 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 	bool told = slot == g->slots.items && strstr(missing, "sanitizer") == NULL;
 	if (missing[0] != '\0')
 		log_say(&g->log, told ? CONFIG_LOG_INFO : CONFIG_LOG_DEBUG,
-			"the workers' sandbox is without %s, which this system does not have", missing);
+			"this system does not support %s: the sandbox of the workers is weaker", missing);
 	return true;
 }
 
@@ -481,7 +480,7 @@ void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t no
 	loaded_reclaim(&g->loaded, slot->number);
 	uint64_t lost = board_reclaim(g->board, slot->place);
 	if (lost > 0)
-		log_say(&g->log, CONFIG_LOG_WARNING, "worker %d ended before it had written %llu access records",
+		log_say(&g->log, CONFIG_LOG_WARNING, "worker %d ended before it wrote %llu access records",
 			(int)slot->pid, (unsigned long long)lost);
 	close_channel(g, slot);
 	slot->place = -1;

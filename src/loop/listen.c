@@ -71,7 +71,7 @@ static char *name_of_socket(int fd)
 
 	memset(&address, 0, sizeof(address));
 	if (getsockname(fd, &address.any, &len) != 0)
-		return strdup("a descriptor that is no socket");
+		return strdup("a descriptor that is not a socket");
 	if (address.any.sa_family == AF_UNIX || address.any.sa_family == AF_INET || address.any.sa_family == AF_INET6)
 		return name_of(&address, len);
 	return strdup("a socket of an unknown family");
@@ -215,11 +215,9 @@ static enum thaw_status check_handed(int fd, const char *name, struct thaw_error
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_STREAM ||
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || listens == 0)
 		return error_set(err, THAW_ERR_CONFIG,
-				 "the socket %s that the service manager hands over is no "
-				 "listening stream socket",
-				 name);
+				 "the socket %s from the service manager is not a listening stream socket", name);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return error_system(err, errno, "cannot use the socket %s that the service manager hands over", name);
+		return error_system(err, errno, "cannot use the socket %s from the service manager", name);
 	return THAW_OK;
 }
 
@@ -261,7 +259,7 @@ static enum thaw_status check_all_wanted(const struct handed *handed, const stru
 			continue;
 		char *name = name_of_socket(fd);
 		(void)error_set(err, THAW_ERR_CONFIG,
-				"the service manager hands over %s, for which no 'listen' has that address",
+				"the service manager passes the socket %s, but no 'listen' has that address",
 				name != NULL ? name : "a socket");
 		free(name);
 		return THAW_FAILED;

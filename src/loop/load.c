@@ -64,7 +64,7 @@ static struct places *places_new(const struct thaw_ledger_limits *limits, struct
 			return places;
 		places_free(places);
 	}
-	(void)error_set(err, THAW_ERR_RESOURCE, "out of memory for what the workers share");
+	(void)error_set(err, THAW_ERR_RESOURCE, "out of memory for the workers' shared memory");
 	return NULL;
 }
 
@@ -164,9 +164,9 @@ static enum thaw_status refuse_folder(const struct config *config, const char *u
 	if (config->spool.directory_place == NULL || why->cls == THAW_ERR_RESOURCE)
 		return error_set(err, why->cls, "%s", why->text);
 	if (user != NULL)
-		return error_set(err, why->cls, "%s: as user '%s': %s; make a directory that this user may write to",
+		return error_set(err, why->cls, "%s: as user '%s': %s; create a directory that this user can write to",
 				 config->spool.directory_place, user, why->text);
-	return error_set(err, why->cls, "%s: %s; make a directory that thaw may write to",
+	return error_set(err, why->cls, "%s: %s; create a directory that thaw can write to",
 			 config->spool.directory_place, why->text);
 }
 
@@ -218,7 +218,7 @@ static enum thaw_status check_webroots(const struct loaded *loaded, const struct
 										     listen->acme_webroot, &why)
 								    : challenge_check(listen->acme_webroot, &why);
 		if (status != THAW_OK)
-			return error_set(err, why.cls, "%s: %s; make a folder that the workers may enter",
+			return error_set(err, why.cls, "%s: %s; create a folder that the workers can read",
 					 listen->acme_webroot_place, why.text);
 	}
 	return THAW_OK;

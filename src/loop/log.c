@@ -47,7 +47,7 @@ static enum thaw_status refuse_file(const struct config *config, const struct th
 	if (config->log.access_place == NULL || why->cls == THAW_ERR_RESOURCE)
 		return error_set(err, why->cls, "%s", why->text);
 	return error_set(err, THAW_ERR_CONFIG,
-			 "%s: %s; name a file in a folder that the user who starts thaw may write to",
+			 "%s: %s; use a file in a folder that the user who starts thaw can write to",
 			 config->log.access_place, why->text);
 }
 
@@ -217,8 +217,8 @@ static void on_broken(void *arg, const char *machine, const char *from, const ch
 	board_internal_error(log->board);
 	if (rate_pass(&log->broken, clock_now_ms()))
 		log_say(log, CONFIG_LOG_ERROR,
-			"internal error: the state machine '%s' may not go from '%s' to '%s'; what it served is ended. "
-			"Please report this",
+			"internal error: state machine '%s': invalid change from '%s' to '%s'; its connection or "
+			"request was ended; please report this",
 			machine, from, to);
 }
 
@@ -265,7 +265,7 @@ static void tell_lost(struct log *log, uint64_t now_ms)
 		return;
 	log->told_ms = now_ms;
 	if (log->lost > 0) {
-		const char *why = log->records->cause != 0 ? strerror(log->records->cause) : "it is read too slowly";
+		const char *why = log->records->cause != 0 ? strerror(log->records->cause) : "its reader is too slow";
 		log_say(log, CONFIG_LOG_WARNING, "%llu access records lost: cannot write to %s: %s",
 			(unsigned long long)log->lost, log->target, why);
 		log->lost = 0;
@@ -273,7 +273,7 @@ static void tell_lost(struct log *log, uint64_t now_ms)
 	if (log->mute > 0) {
 		uint64_t mute = log->mute;
 		log->mute = 0;
-		log_say(log, CONFIG_LOG_WARNING, "%llu messages lost: standard error did not take them",
+		log_say(log, CONFIG_LOG_WARNING, "%llu messages lost: cannot write to standard error",
 			(unsigned long long)mute);
 	}
 }

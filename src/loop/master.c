@@ -80,10 +80,10 @@ static void tell_end(const struct master *m, const struct generation *g, const c
 	enum config_log_level level = g->state <= GENERATION_SERVING ? CONFIG_LOG_WARNING : CONFIG_LOG_DEBUG;
 
 	if (WIFSIGNALED(how))
-		log_say(master_log(m), level, "%s %d was ended by signal %d (%s)", what, (int)pid, WTERMSIG(how),
+		log_say(master_log(m), level, "%s %d was killed by signal %d (%s)", what, (int)pid, WTERMSIG(how),
 			strsignal(WTERMSIG(how)));
 	else
-		log_say(master_log(m), level, "%s %d has ended with exit status %d", what, (int)pid, WEXITSTATUS(how));
+		log_say(master_log(m), level, "%s %d exited with status %d", what, (int)pid, WEXITSTATUS(how));
 }
 
 static void over(struct master *m, struct generation *g)
@@ -105,14 +105,15 @@ static bool is_there(void *arg, pid_t process)
 static void signer_ended(struct master *m, const struct generation *g, bool no_keys)
 {
 	if (g == m->coming) {
-		taking_failed(m, "the signer process has ended before it could serve; the message before says why");
+		taking_failed(m, "the signer process ended before it was ready; see the message before");
 		/* A service manager that tries again would try a wrong PIN again. */
 		if (no_keys && m->serving == NULL)
 			m->err->cls = THAW_ERR_CONFIG;
 	} else if (no_keys && g == m->serving) {
 		log_say(master_log(m), CONFIG_LOG_ERROR,
-			"the signer process is not started again, since another try may lock the token; handshakes "
-			"with keys on tokens fail: see the message before, then run 'thaw reload'");
+			"the signer process is not restarted, because another attempt could lock the token; TLS "
+			"handshakes with keys on tokens fail; fix the cause in the message before, then run 'thaw "
+			"reload'");
 	}
 }
 
@@ -142,7 +143,7 @@ static void worker_ended(struct master *m, pid_t pid, int how)
 	}
 	/* What ends before the start is over would do so again. */
 	if (g == m->coming)
-		taking_failed(m, "a worker has ended before it could serve");
+		taking_failed(m, "a worker ended before it was ready");
 }
 
 static void dismiss_rest(const struct generation *g)
@@ -218,8 +219,8 @@ static void stop(struct master *m)
 		generation_enter(m->coming, GENERATION_ENDING, m->now_ms);
 	m->leaving = NULL;
 	control_begin(&m->control);
-	control_tell(&m->control, false, "it is being stopped");
-	upgrade_give_up(m, "it is being stopped");
+	control_tell(&m->control, false, "thaw is being stopped");
+	upgrade_give_up(m, "thaw is being stopped");
 	m->coming = NULL;
 	master_enter(m, PHASE_STOPPING);
 	board_enter(m->board, BOARD_STOPPING, m->made, 0);
@@ -227,7 +228,7 @@ static void stop(struct master *m)
 		return;
 	limit_ms = m->serving->config->stop_timeout_ms;
 	log_say(master_log(m), CONFIG_LOG_INFO,
-		"stopping: requests under way may end within %llu s; again to answer them with 503 now",
+		"stopping: current requests may finish within %llu s; send the signal again to end them with 503 now",
 		(unsigned long long)limit_ms / 1000);
 	listeners_withdraw(&m->serving->listeners, NULL);
 	generation_enter(m->serving, GENERATION_RETIRING, m->now_ms);
@@ -258,7 +259,7 @@ static void hear_workers(struct master *m)
 		struct generation *g = find(m, pid, &slot);
 		if (g == NULL || generation_hear(g, slot, m->now_ms))
 			continue;
-		log_say(master_log(m), CONFIG_LOG_ERROR, "worker %d sent an unknown message: ending it", (int)pid);
+		log_say(master_log(m), CONFIG_LOG_ERROR, "worker %d sent an unknown message; ending it", (int)pid);
 		(void)kill(pid, SIGKILL);
 	}
 	if (m->coming != NULL && generation_is_ready(m->coming))
@@ -344,7 +345,7 @@ static void expire(struct master *m)
 	struct generation *g;
 
 	if (m->coming != NULL && m->now_ms >= m->coming->limit_ms)
-		taking_failed(m, "its workers are not ready in time");
+		taking_failed(m, "the new workers were not ready in time");
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = TAILQ_NEXT(g, link)) {
 		if ((g->state == GENERATION_RETIRING || g->state == GENERATION_CUTTING) && m->now_ms >= g->limit_ms)
 			generation_enter(g, GENERATION_ENDING, m->now_ms);
@@ -371,19 +372,19 @@ static void look(struct master *m)
 static void tell_stalled(void *arg, pid_t worker, uint64_t limit_ms)
 {
 	log_say(master_log(arg), CONFIG_LOG_ERROR,
-		"worker %d made no progress for %llu s: ending it; its connections are lost", (int)worker,
+		"worker %d made no progress for %llu s; ending it; its connections are lost", (int)worker,
 		(unsigned long long)limit_ms / 1000);
 }
 
 static void tell_stalled_admin(void *arg, pid_t admin, uint64_t limit_ms)
 {
-	log_say(master_log(arg), CONFIG_LOG_ERROR, "admin process %d made no progress for %llu s: ending it",
+	log_say(master_log(arg), CONFIG_LOG_ERROR, "admin process %d made no progress for %llu s; ending it",
 		(int)admin, (unsigned long long)limit_ms / 1000);
 }
 
 static void tell_stalled_signer(void *arg, pid_t signer, uint64_t limit_ms)
 {
-	log_say(master_log(arg), CONFIG_LOG_ERROR, "signer process %d made no progress for %llu s: ending it",
+	log_say(master_log(arg), CONFIG_LOG_ERROR, "signer process %d made no progress for %llu s; ending it",
 		(int)signer, (unsigned long long)limit_ms / 1000);
 }
 

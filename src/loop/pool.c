@@ -73,7 +73,7 @@ static void pool_give(struct gw_leg **given, enum gw_leg_end end, uint64_t now_m
 	*given = NULL;
 	if (ready && end == GW_LEG_FAIL) {
 		server->use.failures++;
-		server_failed(server, "it did not answer as it should");
+		server_failed(server, "invalid response");
 	}
 	if (ready && (end == GW_LEG_KEEP || (end == GW_LEG_DROP && leg->heard)))
 		server_well(server);

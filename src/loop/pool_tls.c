@@ -77,7 +77,7 @@ static struct tls_client_context *load(struct pool_tls *tls, const struct config
 	bool of_ca =
 		upstream->tls.ca_place != NULL && strncmp(why.text, upstream->tls.ca, strlen(upstream->tls.ca)) == 0;
 	if (context == NULL)
-		(void)error_set(err, why.cls, "upstream %s: its TLS settings cannot be used: %s%s%s", upstream->name,
+		(void)error_set(err, why.cls, "upstream %s: cannot use the TLS settings: %s%s%s", upstream->name,
 				of_ca ? upstream->tls.ca_place : "", of_ca ? ": " : "", why.text);
 	return context;
 }

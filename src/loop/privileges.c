@@ -153,17 +153,17 @@ enum thaw_status privileges_drop(const struct privileges *privileges, struct tha
 	const char *who = privileges->user != NULL ? privileges->user : "the configured group";
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_system(err, errno, "cannot give up new privileges");
+		return error_system(err, errno, "cannot set no_new_privs");
 	if (privileges->change) {
 		if (setgroups((size_t)privileges->group_count, privileges->groups) != 0 ||
 		    setresgid(privileges->gid, privileges->gid, privileges->gid) != 0 ||
 		    setresuid(privileges->uid, privileges->uid, privileges->uid) != 0)
 			return error_system(err, errno, "cannot become %s", who);
 		if (!is_for_good(privileges))
-			return error_set(err, THAW_ERR_SYSTEM, "could go back after having become %s", who);
+			return error_set(err, THAW_ERR_SYSTEM, "privileges could be regained after becoming %s", who);
 	}
 	if (!drop_capabilities())
-		return error_system(err, errno, "cannot give up capabilities");
+		return error_system(err, errno, "cannot drop capabilities");
 	return THAW_OK;
 }
 
@@ -190,11 +190,11 @@ enum thaw_status privileges_make_folder(const struct privileges *privileges, con
 {
 	*made = false;
 	if (mkdir(path, FOLDER_RIGHTS) != 0)
-		return errno == EEXIST ? THAW_OK : error_system(err, errno, "cannot make the folder %s", path);
+		return errno == EEXIST ? THAW_OK : error_system(err, errno, "cannot create the folder %s", path);
 	if (privileges->change && !give_away(privileges, path)) {
 		int cause = errno;
 		(void)rmdir(path);
-		return error_system(err, cause, "cannot give the folder %s away", path);
+		return error_system(err, cause, "cannot change the owner of the folder %s", path);
 	}
 	*made = true;
 	return THAW_OK;
@@ -220,7 +220,8 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 	int ends[2], how = 0;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_system(err, errno, "cannot make a pipe to the process that tries the rights of the user");
+		return error_system(err, errno,
+				    "cannot create a pipe to the process that checks the user's permissions");
 	pid_t pid = fork();
 	if (pid == 0)
 		try_here(privileges, what, arg, ends[1]);
@@ -229,14 +230,14 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 	ssize_t got = pid > 0 ? read(ends[0], &told, sizeof(told)) : -1;
 	(void)close(ends[0]);
 	if (pid < 0)
-		return error_system(err, cause, "cannot start the process that tries the rights of the user");
+		return error_system(err, cause, "cannot start the process that checks the user's permissions");
 	while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(how) && WEXITSTATUS(how) == EXIT_SUCCESS)
 		return THAW_OK;
 	if (got != (ssize_t)sizeof(told) || (size_t)told.cls > THAW_ERR_CONFIG)
 		return error_set(err, THAW_ERR_SYSTEM,
-				 "the process that tries the rights of the user ended without a result");
+				 "the process that checks the user's permissions ended without a result");
 	told.text[sizeof(told.text) - 1] = '\0'; /* that process had no rights any more: what it says is checked */
 	return error_set(err, told.cls, "%s", told.text);
 }

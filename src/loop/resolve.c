@@ -337,7 +337,7 @@ struct resolver *resolver_new(struct ev_loop *loop, const char *servers, const u
 	}
 	if (status == ARES_SUCCESS)
 		return resolver;
-	(void)error_set(err, THAW_ERR_SYSTEM, "names cannot be looked up: %s", ares_strerror(status));
+	(void)error_set(err, THAW_ERR_SYSTEM, "cannot initialize name lookups: %s", ares_strerror(status));
 	resolver_free(&resolver);
 	return NULL;
 }

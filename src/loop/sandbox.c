@@ -24,7 +24,7 @@ enum thaw_status sandbox_enter(const struct config *config, char missing[static 
 		return THAW_OK;
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_system(err, errno, "the sandbox cannot be entered (no_new_privs)");
+		return error_system(err, errno, "cannot enter the sandbox (no_new_privs)");
 	tzset(); /* libc reads the time zone once, even for UTC */
 	/* In this order: the second forbids what the first is made with. */
 	if (sandbox_files(config, &files, err) != THAW_OK || sandbox_calls(&calls, err) != THAW_OK)

@@ -195,5 +195,5 @@ enum thaw_status sandbox_calls(bool *can, struct thaw_error *err)
 	if (failed == 0)
 		failed = seccomp_load(filter);
 	seccomp_release(filter);
-	return failed == 0 ? THAW_OK : error_system(err, -failed, "the sandbox's system calls cannot be limited");
+	return failed == 0 ? THAW_OK : error_system(err, -failed, "cannot enter the sandbox (seccomp)");
 }

@@ -68,10 +68,10 @@ static enum thaw_status allow_path(int rules, const char *path, uint64_t rights,
 						  .parent_fd = open(path, O_PATH | O_CLOEXEC)};
 
 	if (rule.parent_fd < 0)
-		return must_be ? error_system(err, errno, "the sandbox cannot find %s", path) : THAW_OK;
+		return must_be ? error_system(err, errno, "cannot open %s for the sandbox", path) : THAW_OK;
 	int failed = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0 ? errno : 0;
 	(void)close(rule.parent_fd);
-	return failed == 0 ? THAW_OK : error_system(err, failed, "the sandbox cannot allow %s", path);
+	return failed == 0 ? THAW_OK : error_system(err, failed, "cannot allow %s in the sandbox", path);
 }
 
 static enum thaw_status allow_port(int rules, uint16_t port, struct thaw_error *err)
@@ -79,7 +79,7 @@ static enum thaw_status allow_port(int rules, uint16_t port, struct thaw_error *
 	struct port_rule rule = {.allowed = NET_CONNECT_TCP, .port = port};
 
 	if (syscall(SYS_landlock_add_rule, rules, RULE_NET_PORT, &rule, 0) != 0)
-		return error_system(err, errno, "the sandbox cannot allow the port %u", port);
+		return error_system(err, errno, "cannot allow port %u in the sandbox", port);
 	return THAW_OK;
 }
 
@@ -125,10 +125,10 @@ enum thaw_status sandbox_files(const struct config *config, bool *can, struct th
 	struct handled handled = handled_by(version);
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
 	if (rules < 0)
-		return error_system(err, errno, "the sandbox cannot be made");
+		return error_system(err, errno, "cannot create the sandbox (Landlock)");
 	enum thaw_status status = allow_all(rules, config, handled.net != 0, err);
 	if (status == THAW_OK && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
-		status = error_system(err, errno, "the sandbox cannot be entered (Landlock)");
+		status = error_system(err, errno, "cannot enter the sandbox (Landlock)");
 	(void)close(rules);
 	return status;
 }

@@ -162,7 +162,7 @@ static void on_request(struct ev_loop *loop, ev_io *io, int events)
 		return;
 	ev_io_stop(loop, io);
 	log_say(office->setup->log, CONFIG_LOG_ERROR,
-		"the signer process got a request that no worker sends, and takes no more from there");
+		"the signer process received an invalid request; it accepts no more requests from that worker");
 }
 
 static void on_term(struct ev_loop *loop, ev_signal *signal, int events)

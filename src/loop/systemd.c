@@ -29,13 +29,13 @@ void systemd_replaced(pid_t by)
 
 void systemd_reloading(uint64_t now_ms)
 {
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reads its configuration again",
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading the configuration",
 			 (now_ms + 1) * 1000); /* in whole milliseconds: not before what asked for it */
 }
 
 void systemd_stopping(uint64_t limit_ms)
 {
-	(void)sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=ends the requests under way",
+	(void)sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=stopping, finishing current requests",
 			 limit_ms * 1000);
 }
 

@@ -110,7 +110,7 @@ void taking_if_left(struct master *m)
 static void refuse(struct master *m, const char *why)
 {
 	watch_refused(&m->watch);
-	log_say(master_log(m), CONFIG_LOG_ERROR, "the new configuration is refused, all stays as it was: %s", why);
+	log_say(master_log(m), CONFIG_LOG_ERROR, "new configuration refused, the old one stays in use: %s", why);
 	control_tell(&m->control, false, why);
 	board_refuse(m->board, why, m->now_ms);
 	tell_ready(m, why);
@@ -161,8 +161,8 @@ static bool have_room(struct master *m)
 		m->room_ms = m->now_ms + ROOM_MS;
 	if (m->now_ms >= m->room_ms && oldest->state == GENERATION_RETIRING) {
 		log_say(master_log(m), CONFIG_LOG_WARNING,
-			"ending the workers of configuration %u early: workers of %u old configurations are still "
-			"running; their requests get 503",
+			"ending the workers of configuration %u early, because workers of %u old configurations are "
+			"still running; their requests get 503",
 			oldest->number, RETIRING_MAX);
 		generation_enter(oldest, GENERATION_CUTTING, m->now_ms);
 	}
@@ -202,7 +202,7 @@ static void reload(struct master *m)
 	control_begin(&m->control);
 	if (m->hooks->load == NULL) {
 		log_say(master_log(m), CONFIG_LOG_WARNING,
-			"SIGHUP is ignored: without a configuration file (-c) there is nothing to read again");
+			"SIGHUP ignored: there is no configuration file (-c) to read again");
 		control_tell(&m->control, false, "it was started without a configuration file");
 		return;
 	}
@@ -222,15 +222,15 @@ static void reload_files(struct master *m)
 		watch_unfit(&m->watch, &err, m->now_ms);
 		return;
 	}
-	log_say(master_log(m), CONFIG_LOG_INFO, "files of certificates, keys, CAs or CRLs have changed: loading them");
+	log_say(master_log(m), CONFIG_LOG_INFO, "certificate, key, CA or CRL files have changed; loading them");
 	systemd_reloading(m->now_ms);
 }
 
 static void look_at_files(struct master *m)
 {
-	struct thaw_error changed = {
-		.cls = THAW_ERR_CONFIG,
-		.text = "the configuration has changed, too, and may not be finished: run 'thaw reload' to take both"};
+	struct thaw_error changed = {.cls = THAW_ERR_CONFIG,
+				     .text = "the configuration file has also changed and may be incomplete; run 'thaw "
+					     "reload' to load both"};
 
 	switch (watch_look(&m->watch, m->serving->config, m->hooks->file)) {
 	case WATCH_NEW:
@@ -251,7 +251,7 @@ void taking_if_wanted(struct master *m)
 
 	if (unfit != NULL)
 		log_say(master_log(m), CONFIG_LOG_WARNING,
-			"changed files are not loaded, and are tried again once they change: %s", unfit);
+			"changed files not loaded; the next attempt is after their next change: %s", unfit);
 	if ((!m->wanted && !m->watch.wanted) || m->phase != PHASE_SERVING || m->coming != NULL || m->leaving != NULL ||
 	    m->upgrade.successor != 0 || !have_room(m))
 		return;

@@ -56,7 +56,7 @@ static void close_link(int *link)
 
 static void refuse(struct master *m, const char *why)
 {
-	log_say(master_log(m), CONFIG_LOG_ERROR, "upgrade failed, this process goes on: %s", why);
+	log_say(master_log(m), CONFIG_LOG_ERROR, "upgrade failed, this process continues: %s", why);
 	control_tell(&m->upgrade.control, false, why);
 	close_link(&m->upgrade.link);
 	m->upgrade.limit_ms = THAW_NEVER;
@@ -139,12 +139,12 @@ static void hand_over(struct master *m)
 	systemd_replaced(upgrade->successor);
 	send_word(upgrade->link, GO, "");
 	m->systemd.watchdog_ms = 0;
-	(void)snprintf(text, sizeof(text), "process %d serves; process %d ends the requests under way",
+	(void)snprintf(text, sizeof(text), "process %d serves; process %d finishes its current requests",
 		       (int)upgrade->successor, (int)getpid());
 	log_say(master_log(m), CONFIG_LOG_INFO, "upgrade: %s", text);
 	control_tell(&upgrade->control, true, text);
 	control_begin(&m->control);
-	control_tell(&m->control, false, "another process has taken over meanwhile");
+	control_tell(&m->control, false, "another process has already taken over");
 	control_close(&m->control);
 	control_close(&upgrade->control);
 	master_leave(m);
@@ -185,10 +185,10 @@ void upgrade_ended(struct master *m, pid_t pid, int how)
 	if (upgrade->why[0] != '\0')
 		(void)snprintf(text, sizeof(text), "%s", upgrade->why);
 	else if (WIFSIGNALED(how))
-		(void)snprintf(text, sizeof(text), "the new process was ended by signal %d before it could serve",
+		(void)snprintf(text, sizeof(text), "the new process was killed by signal %d before it was ready",
 			       WTERMSIG(how));
 	else
-		(void)snprintf(text, sizeof(text), "the new process ended with exit status %d before it could serve",
+		(void)snprintf(text, sizeof(text), "the new process exited with status %d before it was ready",
 			       WEXITSTATUS(how));
 	refuse(m, text);
 }

@@ -134,7 +134,7 @@ static void cut(struct worker *w, const char *why)
 	ev_timer_stop(w->loop, &w->stop_limit);
 	if (w->connections.count > 0)
 		log_say(w->setup->log, CONFIG_LOG_WARNING,
-			"worker %d: %zu connections have not ended %s; requests under way get 503", (int)getpid(),
+			"worker %d: %zu connections have not ended %s; their requests get 503", (int)getpid(),
 			w->connections.count, why);
 	ev_timer_start(w->loop, &w->end_limit);
 	connections_dismiss(&w->connections);
@@ -159,7 +159,7 @@ static void on_end_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	struct worker *w = timer->data;
 
 	(void)events;
-	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d: closing %zu connections whose clients do not end them",
+	log_say(w->setup->log, CONFIG_LOG_WARNING, "worker %d: closing %zu connections that the clients did not close",
 		(int)getpid(), w->connections.count);
 	ev_break(loop, EVBREAK_ALL);
 }
@@ -176,7 +176,7 @@ static void on_cut(void *arg)
 	struct worker *w = arg;
 
 	retire(w);
-	cut(w, "when the worker was to stop at once");
+	cut(w, "when the worker had to stop immediately");
 }
 
 static void on_log(void *arg, int fd)
@@ -314,7 +314,7 @@ static bool start(struct worker *w)
 		    THAW_OK ||
 	    w->loop == NULL ||
 	    !connections_init(&w->connections, w->loop, setup->gateway, &limits, setup->counts, setup->number)) {
-		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot make its spool and event loop: %s",
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot create its spool and event loop: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
 	}
@@ -334,7 +334,7 @@ static bool start(struct worker *w)
 	w->connections.now_ms = clock_now_ms();
 	log_broken_checks(setup->log, setup->board);
 	if (!open_pool(w, room, &err) || !acceptor_init(&w->acceptor, setup, w->loop, &w->connections, w->pool)) {
-		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot get ready for connections: %s",
+		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot prepare for connections: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
 		return false;
 	}

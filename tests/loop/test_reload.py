@@ -449,7 +449,7 @@ def test_new_workers_that_die_before_they_are_ready(serve, settings):
             settings(workers=32)
             return False
         assert process.returncode == EX_CONFIG
-        assert b"a worker has ended before it could serve" in err
+        assert b"a worker ended before it was ready" in err
         wait("the new ones to be gone", lambda: set(gateway.workers()) == old)
         return True
 

@@ -174,9 +174,9 @@ static void a_text_with_problems(void **state)
 				     "stopped at its time limit\n"));
 	expect_line("server: Apache httpd, recognised by:");
 	expect_line("  - 413 after 131,072 bytes, the default of SSLRenegBufferSize");
-	expect_line(
-		"verdict: limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more results in 413, with any client "
-		"(131,072 bytes pass)");
+	expect_line("verdict: limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more results in 413, with any "
+		    "client "
+		    "(131,072 bytes pass)");
 	assert_non_null(strstr(told, "\n  also could not tell: the time limit"));
 	expect_line("cure, for the operator of the server (docs/cures.md, apache-httpd):");
 	expect_line("cure, on the client's side (docs/cures.md, on-the-clients-side):");

@@ -182,9 +182,7 @@ static void a_limit_has_its_boundary(void **state)
 	at->exact = false;
 	expect_one(PROBE_LIMITED, "over TLS 1.2|about 5,000|a closed connection|reads while it writes|4,000");
 	at->mixed = true;
-	expect_one(
-		PROBE_LIMITED,
-		"over TLS 1.2|5,000|a closed connection|reads while it writes|4,000|larger ones");
+	expect_one(PROBE_LIMITED, "over TLS 1.2|5,000|a closed connection|reads while it writes|4,000|larger ones");
 	at->bad = 1;
 	at->good = 0;
 	expect_one(PROBE_LIMITED, "over TLS 1.2|1 bytes|a closed connection|reads while it writes|0 bytes|larger ones");

@@ -160,8 +160,8 @@ static void lines(void **state)
 }
 
 #define ADDRESSES "not two addresses and two ports"
-#define MALFORMED "a malformed address or port"
-#define NO_CRLF   "a line that does not end in CRLF"
+#define MALFORMED "malformed address or port"
+#define NO_CRLF   "line does not end in CRLF"
 #define NONE      "no PROXY header"
 
 static void lines_that_are_none(void **state)
@@ -371,7 +371,7 @@ static void binary(void **state)
 
 static void binary_that_is_none(void **state)
 {
-	static const char *const too_short = "a header that is too short for its addresses";
+	static const char *const too_short = "header too short for its addresses";
 	char paths[216] = "/run/a.sock";
 	struct v2 v2;
 
@@ -379,12 +379,12 @@ static void binary_that_is_none(void **state)
 	for (unsigned command = 0; command < 256; command++) {
 		v2 = begin((unsigned char)command, 0x11, V4_BLOCK, 12);
 		if (command != 0x20 && command != 0x21)
-			assert_bad(v2.bytes, v2.len, "an unknown version or command");
+			assert_bad(v2.bytes, v2.len, "unknown version or command");
 	}
 	for (unsigned family = 0; family < 256; family++) {
 		v2 = begin(0x21, (unsigned char)family, paths, sizeof(paths));
 		if (family != 0 && ((family & 0xF) < 1 || (family & 0xF) > 2 || family >> 4 < 1 || family >> 4 > 3))
-			assert_bad(v2.bytes, v2.len, "an unknown family or transport");
+			assert_bad(v2.bytes, v2.len, "unknown address family or transport");
 	}
 	v2 = begin(0x21, 0x11, V4_BLOCK, 11);
 	assert_bad(v2.bytes, v2.len, too_short);
@@ -403,7 +403,7 @@ static void binary_that_is_none(void **state)
 
 static void extensions(void **state)
 {
-	static const char *const too_long = "an extension that is longer than the header";
+	static const char *const too_long = "an extension is longer than the header";
 	struct v2 v2 = begin(0x21, 0x11, V4_BLOCK, 12);
 
 	(void)state;
@@ -439,11 +439,11 @@ static void a_header_has_a_ceiling(void **state)
 	assert_int_equal(v2.len, GW_PROXY_HEADER_MAX);
 	assert_good(v2.bytes, v2.len, "192.0.2.1 35646", "198.51.100.22 443");
 	set_length(&v2, GW_PROXY_HEADER_BLOCK_MAX + 1);
-	assert_bad(v2.bytes, v2.len, "a header that is too long");
+	assert_bad(v2.bytes, v2.len, "header too long");
 	set_length(&v2, UINT16_MAX);
-	assert_bad(v2.bytes, 16, "a header that is too long"); /* known from its fixed part */
+	assert_bad(v2.bytes, 16, "header too long"); /* known from its fixed part */
 	v2.bytes[12] = 0x20;
-	assert_bad(v2.bytes, 16, "a header that is too long");
+	assert_bad(v2.bytes, 16, "header too long");
 }
 
 static void checksums(void **state)
