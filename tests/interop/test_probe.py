@@ -432,8 +432,8 @@ def test_without_a_hold_bodies_are_told_of_all_the_same(tls, thaw, pki):
     done = subprocess.run(argv(thaw.url("/late"), pki, *options), capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == (FINE if tls == "1.2" else LIMITED)  # who cannot be asked over 1.3 has no 1.2 to turn to
     assert "  reading while writing         200 up to 1,000 bytes\n" in done.stdout
-    assert "  writing first                 200 up to 1,000 bytes\n" in done.stdout
-    assert "  certificate withheld          held for 1 s, or longer\n" in done.stdout
+    assert "  writing before reading        200 up to 1,000 bytes\n" in done.stdout
+    assert "  certificate not sent          kept for 1 s or longer\n" in done.stdout
     assert "\ntimeline: OPTIONS with 1,000 bytes" in done.stdout
 
 
@@ -467,7 +467,7 @@ def test_markdown(late_server, pki):
                           timeout=WATCHDOG, text=True)  # fmt: skip
     assert done.returncode == LIMITED
     assert done.stdout.startswith("# thaw probe <https://localhost:")
-    assert "| asked for a certificate | after the body | after the body |" in done.stdout
+    assert "| asks for a certificate | after the body | after the body |" in done.stdout
     assert "SSLRenegBufferSize" in done.stdout
 
 

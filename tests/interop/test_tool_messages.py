@@ -123,7 +123,7 @@ def test_wrong_option_is_named(arguments, option, small):
 
 
 def test_files(pki, small, tmp_path):
-    assert tool("send", tmp_path, "https://localhost:9/x")[1].endswith("it is a directory\n")
+    assert tool("send", tmp_path, "https://localhost:9/x")[1].endswith("is a directory\n")
     code, err = tool("send", tmp_path / "none", "https://localhost:9/x")
     assert code == 66 and f"{tmp_path / 'none'}: No such file" in err
 

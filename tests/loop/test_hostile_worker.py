@@ -74,7 +74,7 @@ def test_shared_memory_that_a_worker_overwrites(serve, settings, tmp_path, word)
     for target in ("/metrics", "/status.json", "/readyz", "/"):
         get(admin, target)
     os.kill(worker, signal.SIGKILL)
-    assert gateway.wait_messages(f"worker {worker} was ended by signal 9")
+    assert gateway.wait_messages(f"worker {worker} was killed by signal 9")
     replaced(gateway, worker)
 
     # What it wrote to places that are still free does not wait there for the workers of the next configuration.

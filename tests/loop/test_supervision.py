@@ -36,7 +36,7 @@ def test_killing_a_worker_loses_its_own_connections_only(serve, settings):
     os.kill(victim, signal.SIGKILL)
     assert held[victim].get() is None
     wait("a new worker", lambda: len([w for w in gateway.workers() if w != victim]) == 2)
-    wait("the message", lambda: said(gateway, f"worker {victim} was ended by signal 9"))
+    wait("the message", lambda: said(gateway, f"worker {victim} was killed by signal 9"))
     assert held[survivor].get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"
     assert held[survivor].worker(gateway) == survivor
     again = clients_on_both(gateway)
@@ -195,7 +195,7 @@ def test_requests_that_do_not_end_are_answered(serve, settings):
     head.close()
     silent.close()
     assert gateway.process.wait(LIMIT) == 0
-    assert gateway.wait_messages("requests under way may end within 2 s")
+    assert gateway.wait_messages("may finish within 2 s")
     assert gateway.wait_messages("connections have not ended within 2 s (stop_timeout)")
     assert gateway.wait_records(lambda r: r["status"] == 503, 3)
 

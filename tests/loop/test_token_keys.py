@@ -217,7 +217,7 @@ def test_a_wrong_pin_is_refused_at_a_reload(serve, with_token, token):
     gateway = serve("-c", with_token(workers=1))
     token.pin.write_text("0000\n")
     code, told = reload(gateway.process.pid)
-    assert (code, "the signer process has ended before it could serve" in told) == (EX_CONFIG, True)
+    assert (code, "the signer process ended before it was ready" in told) == (EX_CONFIG, True)
     assert gateway.wait_messages("key 'hosts[0].key': ", "the PIN is wrong")
     assert Client(gateway).get_json()["path"] == "/"
 

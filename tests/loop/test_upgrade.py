@@ -29,7 +29,7 @@ def upgraded(pid):
     """The new process."""
     code, told = upgrade(pid)
     assert code == EX_OK, told
-    assert f"process {pid} ends the requests under way" in told
+    assert f"process {pid} finishes its current requests" in told
     return int(told.split()[1])
 
 

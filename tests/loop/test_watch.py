@@ -166,13 +166,13 @@ def test_a_key_that_does_not_fit_is_not_loaded_and_warned_of_once(serve, setting
     gateway = serve("-c", settings(certificate=files.files, more=WATCHED))
     second, second_key = ca.new()
     files.put(second, key)
-    wait("the warning", lambda: said(gateway, "changed files are not loaded, and are tried again once they change: "))
+    wait("the warning", lambda: said(gateway, "changed files not loaded; "))
     assert said(gateway, files.files[1])
     assert served(gateway, ca) == 1001
     files.put(second, key)  # the same again
     files.put(second, second_key)
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
-    assert len([m for m in gateway.messages if "changed files are not loaded" in m]) == 1
+    assert len([m for m in gateway.messages if "changed files not loaded" in m]) == 1
 
 
 def test_a_new_crl_counts(serve, settings, tmp_path):
@@ -210,7 +210,7 @@ def test_a_configuration_that_has_changed_is_not_taken_along(serve, settings, tm
     gateway = serve("-c", path)
     path.write_text(path.read_text().replace("workers: 2", "workers: 1"))
     files.put(*ca.new())
-    wait("the warning", lambda: said(gateway, "the configuration has changed, too"))
+    wait("the warning", lambda: said(gateway, "the configuration file has also changed"))
     assert served(gateway, ca) == 1001
 
 
@@ -225,6 +225,6 @@ def test_what_changes_is_watched_after_a_reload_too(serve, settings, tmp_path, c
     text = path.read_text()
     path.write_text(WATCHED + text)
     gateway.process.send_signal(signal.SIGHUP)
-    wait("the reload", lambda: said(gateway, "configuration 2 is taken"))
+    wait("the reload", lambda: said(gateway, "configuration 2 loaded"))
     files.put(*ca.new())
     wait("the new certificate", lambda: served(gateway, ca) == 1002)

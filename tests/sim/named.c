@@ -788,7 +788,7 @@ static void check_3_s(struct world *world)
 
 static void check_says_timeout(struct world *world)
 {
-	if (strstr(world->last_message, "did not answer the request for its certificate") == NULL)
+	if (strstr(world->last_message, "client_certificate.timeout") == NULL)
 		world_fail(world, "the last message is: %s", world->last_message);
 }
 

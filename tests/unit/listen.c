@@ -284,7 +284,7 @@ static void test_a_handed_socket_that_nobody_wants(void **state)
 	add(&world, "127.0.0.1", 0); /* any free one is not this one */
 	assert_int_equal(open_world(&world, NULL, &handed, &err), THAW_FAILED);
 	assert_int_equal(err.cls, THAW_ERR_CONFIG);
-	assert_non_null(strstr(err.text, "for which no 'listen' has that address"));
+	assert_non_null(strstr(err.text, "but no 'listen' has that address"));
 	handed_close(&handed);
 }
 

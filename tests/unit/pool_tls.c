@@ -584,9 +584,8 @@ static void what_cannot_be_loaded_is_named(void **state)
 		upstream.tls.key = i == 2 ? missing : key;
 		assert_null(pool_tls_load(&config, &err));
 		assert_int_equal(err.cls, THAW_ERR_CONFIG);
-		assert_ptr_equal(
-			strstr(err.text, "upstream app: its TLS settings cannot be used: /nonexistent/file.pem: "),
-			err.text);
+		assert_ptr_equal(strstr(err.text, "upstream app: cannot use the TLS settings: /nonexistent/file.pem: "),
+				 err.text);
 	}
 	for (size_t i = 0; i < ORIGINS; i++) /* nobody needs it */
 		servers[i].tls = false;

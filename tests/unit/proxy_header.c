@@ -162,7 +162,7 @@ static void lines(void **state)
 #define ADDRESSES "not two addresses and two ports"
 #define MALFORMED "malformed address or port"
 #define NO_CRLF   "line does not end in CRLF"
-#define NONE      "no PROXY header"
+#define NONE      "no PROXY header found"
 
 static void lines_that_are_none(void **state)
 {
@@ -180,8 +180,8 @@ static void lines_that_are_none(void **state)
 		{"PROXY tcp4 1.2.3.4 1.2.3.4 1 2\r\n", NONE},
 		{"PROXY UNKNOW\r\n", NONE},
 		{"PROXY\r\n", NONE},
-		{"PROXY UNKNOWNS\r\n", "an unknown family"},
-		{"PROXY UNKNOWN\tTCP\r\n", "an unknown family"},
+		{"PROXY UNKNOWNS\r\n", "unknown address family"},
+		{"PROXY UNKNOWN\tTCP\r\n", "unknown address family"},
 		{"PROXY TCP4 \r\n", ADDRESSES},
 		{"PROXY TCP4 1.2.3.4\r\n", ADDRESSES},
 		{"PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n", ADDRESSES},
@@ -238,12 +238,12 @@ static void a_line_has_a_ceiling(void **state)
 	memcpy(line + GW_PROXY_HEADER_V1_MAX - 2, "\r\n", 2);
 	assert_good(line, GW_PROXY_HEADER_V1_MAX, NULL, NULL);
 	memcpy(line + GW_PROXY_HEADER_V1_MAX - 2, "x\r\n", 3);
-	assert_bad(line, GW_PROXY_HEADER_V1_MAX + 1, "a line that is too long");
+	assert_bad(line, GW_PROXY_HEADER_V1_MAX + 1, "line too long");
 	memset(line + 14, 'x', sizeof(line) - 14);
-	assert_bad(line, sizeof(line), "a line that is too long");
+	assert_bad(line, sizeof(line), "line too long");
 	memset(line + 14, '1', sizeof(line) - 14);
 	memcpy(line, "PROXY TCP6 ", 11);
-	assert_bad(line, sizeof(line), "a line that is too long");
+	assert_bad(line, sizeof(line), "line too long");
 }
 
 /* A usual line takes few reads, although none of them may go beyond it. */
@@ -448,7 +448,7 @@ static void a_header_has_a_ceiling(void **state)
 
 static void checksums(void **state)
 {
-	static const char *const wrong = "a wrong checksum";
+	static const char *const wrong = "wrong checksum";
 	struct v2 v2 = begin(0x21, 0x11, V4_BLOCK, 12);
 
 	(void)state;
