@@ -19,7 +19,7 @@ bool gw_access(const struct config_access *access, const struct sockaddr *addres
 	return (access->allow.count == 0 || has(&access->allow, &client)) && !has(&access->deny, &client);
 }
 
-/* None of the network's addresses is let through. */
+/* Whether the network is completely denied. */
 static bool keeps_out(const struct config_access *access, const struct network *network)
 {
 	const struct config_networks *allow = &access->allow;

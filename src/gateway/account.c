@@ -51,7 +51,7 @@ json_t *gw_account_make(struct gw_stream *stream)
 	return record;
 }
 
-/* Takes over the record; NULL: there was no memory for it. */
+/* Takes ownership of the record; NULL: there was no memory for it. */
 void gw_account_emit(struct gateway *gateway, json_t *record)
 {
 	const struct gateway_env *env = &gateway->env;
@@ -97,8 +97,8 @@ void gw_account_stream(struct gw_stream *stream)
 	if (gw_asked(stream))
 		board_verdict(stream->gateway->env.board, &stream->story.report, stream->story.drained,
 			      gw_wall(stream->conn, gw_stream_now(stream)));
-	bool reads =
-		stream->gateway->env.access != NULL; /* else it is left out: a good part of a small request's work */
+	bool reads = stream->gateway->env.access !=
+		     NULL; /* without an access log it is skipped: it is a large part of the work for a small request */
 	json_t *record = reads ? gw_account_make(stream) : NULL;
 	gw_account_enter(stream, GW_ACCOUNT_RECORDED);
 	if (reads)

@@ -4,10 +4,11 @@
 
 #include "gateway/stream.h"
 
-/* The certificate is verified: is it one that the stream's route allows? Sets the stream's identity. False: refused. */
+/* Checks a verified certificate against the rules of the stream's route and sets the stream's identity. False:
+ * refused. */
 bool gw_admit(struct gw_stream *stream);
 
-/* The certificate is not trusted, and its route takes it so: sets what is told of it. */
+/* The certificate is not trusted, but the route accepts that: marks it as unverified. */
 void gw_mark(struct gw_stream *stream);
 
 #endif

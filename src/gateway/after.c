@@ -5,7 +5,7 @@
 #include "ask/identity.h"
 #include "gateway/account.h"
 
-/* The ask that followed a response, if that was it, has ended: its record is written. */
+/* If the ask that ended was the one after a response, writes that response's record. */
 static void settled(void *arg)
 {
 	struct gw_conn *conn = arg;
@@ -37,7 +37,7 @@ void gw_after_watch(struct gw_conn *conn)
 	ask_on_settled(conn->ask, settled, conn);
 }
 
-/* For `when: response`: the request is answered, now its client is asked, for the sake of the next ones. */
+/* For `when: response`: asks the client after the response, for its next requests. */
 static void ask(struct gw_stream *stream)
 {
 	struct gw_conn *conn = stream->conn;
@@ -56,7 +56,7 @@ static void ask(struct gw_stream *stream)
 	conn->after.record = conn->gateway->env.access != NULL ? gw_account_make(stream) : NULL;
 	gw_account_enter(stream, GW_ACCOUNT_RECORDED);
 	conn->after.trust = route->trust;
-	gw_after_enter(conn, GW_AFTER_PENDING); /* before it begins: it may be settled at once */
+	gw_after_enter(conn, GW_AFTER_PENDING); /* before the ask starts, since it may end at once */
 	if (thaw_conn_ask(conn->ask, &options, gw_now(conn)) == THAW_OK)
 		return;
 	gw_notice(conn->gateway, GW_NOTICE_ASK, CONFIG_LOG_ERROR, gw_now(conn), "cannot ask: %s",

@@ -1,16 +1,16 @@
 /*
- * `when: response`: a client is asked after the response, for the sake of its next requests. The access record of the
- * request waits for the verdict.
+ * `when: response`: the client is asked after the response, for its next requests. The access record of the request
+ * waits for the verdict.
  */
 #ifndef GATEWAY_AFTER_H
 #define GATEWAY_AFTER_H
 
 #include "gateway/stream.h"
 
-/* The stream's response is written: its client is asked now, if its route says so; else its record is written. */
+/* Call when the stream's response is written: asks the client if the route says so, else writes the record. */
 void gw_after_response(struct gw_stream *stream);
 
-/* Before anything is asked: from now on the end of such an ask is noticed. */
+/* Call before anything is asked, so that the end of such an ask is noticed. */
 void gw_after_watch(struct gw_conn *conn);
 
 #endif

@@ -14,7 +14,7 @@ struct text {
 	size_t len;
 };
 
-/* How a rule's text is to be read. */
+/* How the text of a rule is matched. */
 struct ways {
 	bool escapes; /* RFC 4514: \ and two digits, or one character */
 	bool no_case; /* of ASCII letters */
@@ -46,9 +46,10 @@ static bool same_byte(char a, char b, const struct ways *ways)
 }
 
 /*
- * Each star takes as little as it can; when the rest does not fit, the last star takes one byte more. Going back to
- * earlier stars cannot help: what stands before the last one fits as far left as can be. A byte that stars do not take
- * is one that the rule names, and so an end to all stars before it. At most the product of both lengths in steps.
+ * Each star matches as little as possible. If the rest does not match, the last star takes one byte more. Going back
+ * to earlier stars cannot help, because the text before the last star already matches as far left as possible. A
+ * star does not match the stop byte, so a stop byte in the rule ends all stars before it. The number of steps is at
+ * most the product of both lengths.
  */
 static bool fits(struct text rule, struct text value, const struct ways *ways)
 {
@@ -79,9 +80,9 @@ static bool fits(struct text rule, struct text value, const struct ways *ways)
 	return at == rule.len;
 }
 
-/* ---- names (RFC 4514) ---- */
+/* The next TYPE=VALUE of a rule; the configuration reader has checked its form. */
 
-/* The next TYPE=VALUE of a rule whose form the settings' reader has checked. */
+/* The next TYPE=VALUE of a rule; the configuration reader has checked its form. */
 static void next_part(const char **rule, struct text *type, struct text *value)
 {
 	const char *at = *rule;
@@ -104,7 +105,7 @@ static bool is_type(const struct tls_attribute *attribute, struct text type)
 	return type.len == strlen(attribute->oid) && memcmp(attribute->oid, type.at, type.len) == 0;
 }
 
-/* Every attribute that the rule names is in the name, with a value that fits. */
+/* Whether the name contains every attribute of the rule with a matching value. */
 static bool name_matches(const char *rule, const struct tls_name *name)
 {
 	static const struct ways ways = {.escapes = true};
@@ -125,7 +126,7 @@ static bool name_matches(const char *rule, const struct tls_name *name)
 
 /* ---- alternative names ---- */
 
-/* RFC 6125 6.4.3: a star is the whole first label, and stands for one label. */
+/* RFC 6125 6.4.3: a star replaces the whole first label, and matches one label. */
 static bool dns_matches(const char *pattern, const char *name)
 {
 	if (strncmp(pattern, "*.", 2) != 0)
@@ -156,7 +157,7 @@ static bool ip_matches(const char *rule, const char *text)
 	return rest == 0 || (want[whole] ^ is[whole]) >> (8 - rest) == 0;
 }
 
-/* RFC 5280 7.5: case does not matter behind the '@'. A star stays on its side of it. */
+/* RFC 5280 7.5: case does not matter after the '@'. A star does not match across the '@'. */
 static bool email_matches(const char *rule, const char *address)
 {
 	static const struct ways local = {0}, domain = {.no_case = true};

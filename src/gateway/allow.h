@@ -1,4 +1,4 @@
-/* Whether a verified certificate is one that a route allows, by the rules of its settings. Pure functions. */
+/* Whether a route's rules allow a verified certificate. Pure functions. */
 #ifndef GATEWAY_ALLOW_H
 #define GATEWAY_ALLOW_H
 

@@ -39,7 +39,7 @@ bool gw_send(struct gw_stream *stream, const struct gw_pack *pack)
 	return pack->len == 0 || stream->conn->protocol->write(stream, pack->at, pack->len);
 }
 
-/* Takes over the bytes; NULL fails. */
+/* Takes ownership of the bytes; NULL is an error. */
 static bool send_reply(struct gw_stream *stream, unsigned status, char *bytes, size_t head_len, size_t len)
 {
 	const struct gw_protocol *protocol = stream->conn->protocol;
@@ -216,7 +216,7 @@ enum gw_step gw_continue(struct gw_stream *stream)
 	memcpy(pack.at, line, pack.len);
 	if (!gw_send_head(stream, 100, &pack, pack.len, false) ||
 	    !buffer_append(&stream->out, GW_OUT_MAX, pack.at, pack.len)) {
-		stream->out.failed = false; /* the refusal goes instead */
+		stream->out.failed = false; /* the error response replaces it */
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	}
 	(void)gw_write_kept(stream);

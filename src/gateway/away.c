@@ -8,13 +8,13 @@
 
 #include "gateway/keyed.h"
 
-#define SET_SIZE 8 /* words that a note can be in: one line of the cache */
+#define SET_SIZE 8 /* words in a set: one cache line */
 #define SETS     2048
 #define TRUST_ID 32
 
 /*
- * A word: the hash's upper bits, of which the last is always 1, over the time at which the note ends, in steps of
- * AWAY_STEP_MS, which comes around after 12 days. 0: none.
+ * A word: the upper bits of the hash, the last of them always 1; below, the end of the note in steps of
+ * AWAY_STEP_MS, which wraps around after 12 days. 0: empty.
  */
 #define TIME_BITS 24
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
@@ -27,7 +27,7 @@ typedef _Atomic uint64_t word;
 _Static_assert(sizeof(word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2, "shared by processes");
 _Static_assert((SETS & (SETS - 1)) == 0, "a mask finds the set");
 
-/* Each process's own, unchanged after the fork. */
+/* Private to each process; not changed after the fork. */
 struct away {
 	word *words; /* shared: SETS times SET_SIZE */
 	struct keyed_secret secret;
@@ -88,7 +88,7 @@ static uint64_t time_of(uint64_t now_ms)
 	return now_ms / AWAY_STEP_MS & TIME_MASK;
 }
 
-/* For how many steps more it is good; 0: it has ended, or is none. */
+/* The remaining steps; 0: expired or empty. */
 static uint64_t left_of(uint64_t value, uint64_t now_ms)
 {
 	uint64_t left = (value - time_of(now_ms)) & TIME_MASK;
@@ -104,7 +104,7 @@ static word *find(word *set, uint64_t tag)
 	return NULL;
 }
 
-/* The note that ends first. */
+/* The note that expires first. */
 static word *first_to_end(word *set, uint64_t now_ms)
 {
 	word *first = set;
@@ -120,7 +120,7 @@ static word *first_to_end(word *set, uint64_t now_ms)
 	return first;
 }
 
-/* Of two workers that take the same place at once, one loses its note. */
+/* If two workers choose the same place at the same time, one loses its note. */
 static void put(word *at, uint64_t hash, uint64_t now_ms, uint64_t left)
 {
 	atomic_store_explicit(at, tag_of(hash) | ((time_of(now_ms) + left) & TIME_MASK), memory_order_relaxed);
@@ -128,7 +128,7 @@ static void put(word *at, uint64_t hash, uint64_t now_ms, uint64_t left)
 
 static uint64_t steps_of(uint64_t ms)
 {
-	return ms < AWAY_LONGEST_MS ? ms / AWAY_STEP_MS + 1 : LONGEST; /* not a part of a step less */
+	return ms < AWAY_LONGEST_MS ? ms / AWAY_STEP_MS + 1 : LONGEST; /* rounded up to a whole step */
 }
 
 bool away_note(struct away *away, const struct away_client *client, uint64_t now_ms, uint64_t for_ms)

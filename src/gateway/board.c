@@ -101,7 +101,7 @@ static void close_asks(struct board_block *block)
 		struct board_ask_slot *slot = &block->asks[i];
 		uint64_t seq = board_word_read(&slot->seq);
 		board_word_write(&slot->used, 0);
-		board_word_write(&slot->seq, seq + (seq & 1)); /* it may have died in the middle of writing */
+		board_word_write(&slot->seq, seq + (seq & 1)); /* the worker may have died while writing */
 	}
 }
 
@@ -128,7 +128,7 @@ uint64_t board_reclaim(struct board *board, int place)
 
 /* ---- servers ---- */
 
-/* What was counted for the server that had this place before; no worker writes there. */
+/* Clears the counts of the server that had this place before. No worker writes there. */
 static void clear_server(struct board *board, unsigned at)
 {
 	for (unsigned place = 0; place < board->places_used; place++)
@@ -136,7 +136,7 @@ static void clear_server(struct board *board, unsigned at)
 			board_word_write(&board->blocks[place].servers[at][i], 0);
 }
 
-/* Where a server of that name is, or can be; BOARD_SERVERS: nowhere. */
+/* The place of the server with that name, or a free one; BOARD_SERVERS: none. */
 static unsigned find_server(const struct board *board, const struct board_server_text *name, bool *known)
 {
 	unsigned unused = BOARD_SERVERS, used = board->servers_used;
@@ -149,7 +149,7 @@ static unsigned find_server(const struct board *board, const struct board_server
 			unused = i;
 	}
 	*known = false;
-	/* What a server that is gone has counted is kept for its return, until its place is needed. */
+	/* The counts of a removed server are kept for its return until the place is needed. */
 	return used < BOARD_SERVERS ? used : unused;
 }
 

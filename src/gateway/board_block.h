@@ -1,9 +1,9 @@
 /*
- * How the board lies in memory. Only for board.c, board_count.c and board_view.c.
+ * The layout of the scoreboard in memory. Only for board.c, board_count.c and board_view.c.
  *
- * A worker can be taken over by an attacker, who then writes any value to all that is shared, and the master may be
- * root. So what the master needs to know is its own (struct board); it publishes some of that, and reads none of it
- * back. Who reads the shared words checks each number that is to be an index, and ends each text.
+ * A compromised worker can write any value to shared memory, and the master may be root. So the master keeps the data
+ * that it needs in private memory (struct board); it publishes some of it, and reads none of it back. Readers of shared
+ * words check every number that is used as an index, and terminate every text.
  */
 #ifndef GATEWAY_BOARD_BLOCK_H
 #define GATEWAY_BOARD_BLOCK_H
@@ -60,7 +60,7 @@ struct board_ask_slot {
 	board_word text[BOARD_WORDS(struct board_ask_text)];
 };
 
-/* Of one step of the verdicts' story. stamp: its number since 1970, plus 1; 0: being cleared, or never used. */
+/* One time step of the verdicts' history. stamp: its number since 1970, plus 1; 0: being cleared, or unused. */
 struct board_step {
 	board_word stamp;
 	board_word verdicts[BOARD_VERDICTS];
@@ -75,7 +75,7 @@ struct board_block {
 
 /* ---- what the master publishes ---- */
 
-/* Apart from the block, so that looking for workers touches no block that was never used. */
+/* Separate from the block, so that looking for workers does not touch unused blocks. */
 struct board_place {
 	alignas(64) board_word taken; /* by the master */
 	board_word configuration;     /* by the master */
@@ -89,13 +89,13 @@ struct board_server_text {
 struct board_server {
 	board_word seq;
 	board_word text[BOARD_WORDS(struct board_server_text)];
-	board_word users; /* maps that it is in; with none its place is another's, if need be */
+	board_word users; /* number of maps that contain it; if 0, its place may be reused */
 };
 
-struct board_notice { /* aligned as what follows it in the map: struct board_place */
+struct board_notice { /* aligned like what follows it in the map: struct board_place */
 	alignas(64) board_word phase;
 	board_word configuration, workers;
-	board_word places_used, servers_used; /* all beyond were never used */
+	board_word places_used, servers_used; /* places beyond were never used */
 	board_word refusals, refused, refusal_seq;
 	board_word refusal[BOARD_WORDS(struct board_refusal)];
 	struct board_server servers[BOARD_SERVERS];
@@ -108,19 +108,19 @@ struct board_own_server {
 	unsigned users;
 };
 
-/* Each process's own. After the fork the master's goes on to change, and a worker's does not. */
+/* Private to each process. After the fork only the master's copy changes. */
 struct board {
 	size_t mapped;
 	unsigned places;
 	unsigned places_used, servers_used;
 	struct board_own_server servers[BOARD_SERVERS];
-	struct board_notice *notice; /* shared; this is where the map begins */
+	struct board_notice *notice; /* shared; the start of the mapping */
 	struct board_place *place;   /* shared; one a place */
 	struct board_block *blocks;  /* shared; one a place */
 	bool taken[];                /* one a place */
 };
 
-/* One for each server of each upstream; BOARD_SERVERS: not on the board. */
+/* One for each server of each upstream; BOARD_SERVERS: not on the scoreboard. */
 struct board_map {
 	struct board *board;
 	const struct config *config;
@@ -133,7 +133,7 @@ struct board_worker {
 	struct board_place *place;
 	struct board_block *block;
 	const struct board_map *map; /* NULL: no servers */
-	struct board_use last[];     /* as map->at: what the pool has told before */
+	struct board_use last[];     /* indexed like map->at: the last values from the pool */
 };
 
 static inline uint64_t board_word_read(const board_word *word)
@@ -146,13 +146,13 @@ static inline void board_word_write(board_word *word, uint64_t value)
 	atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-/* For the only writer of that word. */
+/* For the only process that writes that word. */
 static inline void board_word_add(board_word *word, uint64_t more)
 {
 	board_word_write(word, board_word_read(word) + more);
 }
 
-/* Printable ASCII, cut to fit with a NUL, and nothing behind it. */
+/* Printable ASCII, cut to fit with a NUL; the rest is zeros. */
 static inline void board_text(char *to, size_t room, const char *from, size_t len)
 {
 	memset(to, 0, room);

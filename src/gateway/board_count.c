@@ -5,7 +5,7 @@
 #include "gateway/board_block.h"
 #include "gateway/record.h"
 
-#define UNLISTED (BOARD_ASKS + 1) /* under way, but the list is full */
+#define UNLISTED (BOARD_ASKS + 1) /* pending, but the list is full */
 
 #define AT(member)        BOARD_AT(member)
 #define AT_SERVER(member) (offsetof(struct board_server_sums, member) / sizeof(uint64_t))
@@ -286,7 +286,7 @@ void board_pool(struct board_worker *worker, size_t upstream, size_t server, con
 	uint64_t now[BOARD_WORDS(struct board_use)], before[BOARD_WORDS(struct board_use)];
 	memcpy(now, use, sizeof(now));
 	memcpy(before, &worker->last[nth], sizeof(before));
-	/* As a difference: another server of the same name may count here, too. */
+	/* Adds the difference, because another server with the same name may be counted here too. */
 	for (size_t i = 0; i < BOARD_WORDS(struct board_use); i++)
 		board_word_add(&worker->block->servers[at][AT_SERVER(use) + i], now[i] - before[i]);
 	worker->last[nth] = *use;

@@ -2,7 +2,7 @@
 
 #include "gateway/board_block.h"
 
-#define TRIES 8 /* to read text that is being written; then it is left out */
+#define TRIES 8 /* attempts to read a text that is being written; then it is omitted */
 
 static void add(uint64_t *to, const board_word *from, size_t words)
 {
@@ -10,7 +10,7 @@ static void add(uint64_t *to, const board_word *from, size_t words)
 		to[i] += board_word_read(&from[i]);
 }
 
-/* Through a copy: a struct is not an array. */
+/* Uses a copy, because a struct is not an array. */
 static void add_sums(struct board_sums *to, const struct board_block *block)
 {
 	uint64_t words[BOARD_WORDS(struct board_sums)];
@@ -37,7 +37,7 @@ static bool load_text(const board_word *seq, const board_word *from, void *to, s
 	return false;
 }
 
-/* What was written there may have no end, or not be text. */
+/* The shared text may be unterminated or invalid. */
 static void take_text(char *to, const char *from, size_t room)
 {
 	board_text(to, room, from, strnlen(from, room));
@@ -55,7 +55,7 @@ static void add_step(struct board_view *view, const struct board_step *step, uin
 	add(verdicts, step->verdicts, BOARD_VERDICTS);
 	atomic_thread_fence(memory_order_acquire);
 	if (board_word_read(&step->stamp) != stamp)
-		return; /* it has just become another one's */
+		return; /* another step has just replaced it */
 	for (size_t i = 0; i < BOARD_VERDICTS; i++)
 		view->steps[BOARD_STEPS - 1 - (last - stamp)][i] += verdicts[i];
 }
@@ -73,7 +73,7 @@ static void add_ask(struct board_view *view, const struct board_ask_slot *slot, 
 	if (!load_text(&slot->seq, slot->text, &text, BOARD_WORDS(text)) || board_word_read(&slot->used) == 0)
 		return;
 	if (text.means >= BOARD_MEANS || text.moment >= BOARD_MOMENTS)
-		return; /* no ask of ours */
+		return; /* not a valid ask */
 	ask.began_ms = text.began_ms;
 	ask.length = text.length;
 	ask.means = text.means;
@@ -81,7 +81,7 @@ static void add_ask(struct board_view *view, const struct board_ask_slot *slot, 
 	take_text(ask.client, text.client, sizeof(ask.client));
 	take_text(ask.host, text.host, sizeof(ask.host));
 	take_text(ask.path, text.path, sizeof(ask.path));
-	/* In order of age; of more than there is room for, the youngest fall out. */
+	/* Sorted by age; if there are too many, the youngest are dropped. */
 	while (at > 0 && view->asks[at - 1].began_ms > ask.began_ms) {
 		if (at < BOARD_LISTED)
 			view->asks[at] = view->asks[at - 1];
@@ -102,7 +102,7 @@ static enum board_worker_state state_of(const struct board_view *view, const str
 	if (worker->silent_ms > BOARD_SILENT_MS)
 		return BOARD_WORKER_SILENT;
 	if (worker->configuration > view->configuration)
-		return BOARD_WORKER_STARTING; /* it waits for the others of its configuration */
+		return BOARD_WORKER_STARTING; /* it waits for the other workers of its configuration */
 	return worker->configuration == view->configuration && view->phase != BOARD_STOPPING ? BOARD_WORKER_SERVING
 											     : BOARD_WORKER_RETIRING;
 }

@@ -1,6 +1,6 @@
 /*
- * What a reader sees of the board: sums over all workers, those that are gone included, and lists of what is under way.
- * Taken while the workers go on counting: each number is right, but two may be from a moment apart.
+ * A reader's view of the scoreboard: sums over all workers, including ended ones, and lists of what is pending. The
+ * workers continue to count while it is taken: each number is correct, but two may be from slightly different times.
  */
 #ifndef GATEWAY_BOARD_VIEW_H
 #define GATEWAY_BOARD_VIEW_H
@@ -13,33 +13,33 @@
 #define BOARD_REASONS  (THAW_REASON_BUDGET_PRESSURE + 1)
 #define BOARD_PROBLEMS GW_PROBLEMS
 
-#define BOARD_CLASSES   6 /* of status: none, 1xx to 5xx, which all above are counted as (RFC 9110 15) */
+#define BOARD_CLASSES   6 /* status classes: none, 1xx to 5xx; larger ones count as 5xx (RFC 9110 15) */
 #define BOARD_BUCKETS   12
-#define BOARD_STEPS     90 /* of the last verdicts' story */
+#define BOARD_STEPS     90 /* length of the verdicts' history */
 #define BOARD_STEP_MS   10000
-#define BOARD_SILENT_MS 5000 /* a worker that was not heard of for longer does not move */
-#define BOARD_LISTED    256  /* asks of all workers, the oldest ones */
+#define BOARD_SILENT_MS 5000 /* a worker without a sign of life for longer counts as stuck */
+#define BOARD_LISTED    256  /* maximum number of asks; the oldest ones */
 
-#define BOARD_CLIENT_MAX   64 /* each with its NUL */
+#define BOARD_CLIENT_MAX   64 /* each includes the NUL */
 #define BOARD_HOST_MAX     64
 #define BOARD_PATH_MAX     88 /* 80 bytes are kept */
 #define BOARD_UPSTREAM_MAX 64
 #define BOARD_SERVER_MAX   192
 
-/* The upper ends of a histogram's buckets; one more bucket is for all beyond. */
-extern const uint64_t board_human_ms[BOARD_BUCKETS];   /* how long people take */
-extern const uint64_t board_machine_ms[BOARD_BUCKETS]; /* how long machines do */
+/* The upper bounds of a histogram's buckets; one more bucket has all larger values. */
+extern const uint64_t board_human_ms[BOARD_BUCKETS];   /* for durations of people */
+extern const uint64_t board_machine_ms[BOARD_BUCKETS]; /* for durations of machines */
 
 struct board_histogram {
-	uint64_t counts[BOARD_BUCKETS + 1]; /* each bucket's own */
+	uint64_t counts[BOARD_BUCKETS + 1]; /* not cumulative */
 	uint64_t sum_ms;
 };
 
-/* Only uint64_t in these two: they are added up as arrays. Gauges come first. */
+/* Only uint64_t members in these two, because they are summed as arrays. Gauges come first. */
 struct board_sums {
 	uint64_t connections_open, asks_open;
 	uint64_t records_waiting; /* access records that are not written yet */
-	uint64_t full;            /* how many workers can take no connection */
+	uint64_t full;            /* number of workers that can take no connection */
 	uint64_t connections;
 	uint64_t evicted[BOARD_KINDS];
 	uint64_t refused[2];       /* by the limit of all, by the client's */
@@ -49,8 +49,8 @@ struct board_sums {
 	uint64_t notes;
 	uint64_t plain[BOARD_PLAINS];
 	uint64_t records, records_lost; /* access records; those that were never written */
-	uint64_t internal_errors;       /* broken checks: base/require.h */
-	uint64_t connections_unused;    /* ended without a byte, or after the handshake and without a request */
+	uint64_t internal_errors;       /* failed internal checks: base/require.h */
+	uint64_t connections_unused;    /* ended without a byte, or after the handshake without a request */
 	uint64_t requests[BOARD_CLASSES];
 	uint64_t bytes_in, bytes_out, drained;
 	uint64_t refusals[BOARD_PROBLEMS];
@@ -59,7 +59,7 @@ struct board_sums {
 	uint64_t asks[BOARD_MEANS][BOARD_MOMENTS][BOARD_VERDICTS][BOARD_REASONS];
 };
 struct board_server_sums {
-	struct board_use use; /* resting: in so many workers */
+	struct board_use use; /* resting: number of workers */
 	uint64_t outcomes[BOARD_OUTCOMES];
 	struct board_histogram answer_ms;
 };
@@ -71,8 +71,8 @@ struct board_server_sums {
 enum board_worker_state {
 	BOARD_WORKER_STARTING,
 	BOARD_WORKER_SERVING,
-	BOARD_WORKER_RETIRING, /* of an earlier configuration: it finishes what it has */
-	BOARD_WORKER_SILENT,   /* it does not move */
+	BOARD_WORKER_RETIRING, /* of an earlier configuration: finishing its requests */
+	BOARD_WORKER_SILENT,   /* stuck */
 	BOARD_WORKER_STATES
 };
 struct board_worker_view {
@@ -81,10 +81,10 @@ struct board_worker_view {
 	enum board_worker_state state;
 	uint64_t connections, asks; /* open now */
 	bool full;                  /* no connection can be taken */
-	uint64_t silent_ms;         /* since it was last heard of */
+	uint64_t silent_ms;         /* time since the last sign of life */
 };
 
-/* Text: printable ASCII; what was not is '?', what was too long is cut. */
+/* Text: printable ASCII; other characters become '?', longer text is cut. */
 struct board_ask_view {
 	char client[BOARD_CLIENT_MAX], host[BOARD_HOST_MAX], path[BOARD_PATH_MAX];
 	enum thaw_means means;
@@ -113,14 +113,14 @@ struct board_view {
 	enum board_phase phase;
 	unsigned configuration;
 	unsigned workers_wanted, workers_ready, workers_full; /* of that configuration */
-	bool full;                                            /* none of them can take a connection */
-	bool ready;               /* it serves, every worker of it moves, and it takes connections */
+	bool full;                                            /* no worker can take a connection */
+	bool ready;               /* it serves, no worker is stuck, and connections are taken */
 	uint64_t reloads_refused; /* since the start */
 	bool refused;             /* the last reload was */
 	struct board_refusal refusal;
 	struct board_sums sums;
-	uint64_t steps[BOARD_STEPS][BOARD_VERDICTS]; /* the oldest first; the last one is not over yet */
-	int64_t steps_end_ms;                        /* of the last step; since 1970 */
+	uint64_t steps[BOARD_STEPS][BOARD_VERDICTS]; /* oldest first; the last step is still open */
+	int64_t steps_end_ms;                        /* end of the last step; since 1970 */
 	struct board_worker_view *workers;
 	size_t worker_count;
 	struct board_ask_view *asks; /* the oldest first */

@@ -47,7 +47,7 @@ static enum gw_body_step next(struct gw_stream *stream, struct http_refusal *ref
 	return GW_BODY_BAD;
 }
 
-/* A body of known length was compared when its head came. */
+/* The length of such a body was checked with its head. */
 enum gw_body_step gw_body_next(struct gw_stream *stream, struct http_refusal *refusal)
 {
 	enum gw_body_step step = next(stream, refusal);

@@ -1,5 +1,5 @@
-/* The built-in upstreams: inspect tells what came and from whom, sink takes all, prime is where clients give their
- * certificate. */
+/* The built-in upstreams: inspect returns what was received and the identity, sink accepts everything, prime lets
+ * clients send their certificate. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,7 +9,7 @@
 
 #define CANDIDATES_MAX 64
 
-/* The routes that a request may belong to, each once. */
+/* The routes that may match a request, without duplicates. */
 struct candidates {
 	const struct gw_route *routes[CANDIDATES_MAX];
 	size_t count;
@@ -27,7 +27,7 @@ static void add(struct candidates *candidates, const struct gw_route *route)
 		candidates->routes[candidates->count++] = route;
 }
 
-/* One route's fit to one reading, for one method. */
+/* How one route matches one reading, for one method. */
 struct covering {
 	const struct gw_route *route;
 	struct http_cover cover;
@@ -35,8 +35,8 @@ struct covering {
 };
 
 /*
- * Whether a route is only ever chosen where `other` would be chosen before it: other's path begins with the route's,
- * and what follows is equal exactly.
+ * Whether `other` is always chosen before this route: other's path begins with the route's, and the rest is exactly
+ * equal.
  */
 static bool is_shadowed(const struct covering *covering, const struct covering *other)
 {
@@ -49,7 +49,7 @@ static bool is_shadowed(const struct covering *covering, const struct covering *
 	       strncmp(path, other->route->config->path, len) == 0;
 }
 
-/* Of one reading, all routes that a service could mean which takes some spellings for others, and some not. */
+/* For one reading, adds all routes that a service may mean if it treats some spellings as equal, and others not. */
 static void add_covering(const struct gw_host *host, const struct http_reading *reading, const char *method,
 			 struct candidates *candidates)
 {
@@ -80,8 +80,8 @@ static void add_covering(const struct gw_host *host, const struct http_reading *
 	}
 }
 
-/* Without routes that differ, only dot segments matter. A session in the path is ASP.NET's, which reads the rest
- * plainly. */
+/* If all routes have the same requirements, only dot segments matter. A session in the path is ASP.NET's, which
+ * reads the rest normally. */
 static bool is_wanted(const struct gw_host *host, unsigned how)
 {
 	if ((how & HTTP_READ_NO_SESSION) != 0)
@@ -107,7 +107,7 @@ static bool add_readings(const struct gw_host *host, struct http_span path, cons
 	return true;
 }
 
-/* The route that is as strict as all: the first choice if it can be. NULL: none is. */
+/* The route that is at least as strict as all others; prefers the first choice. NULL: none. */
 static const struct gw_route *strictest(const struct candidates *candidates, const struct gw_route *first)
 {
 	for (size_t i = 0; i <= candidates->count && !candidates->too_many; i++) {
@@ -121,12 +121,12 @@ static const struct gw_route *strictest(const struct candidates *candidates, con
 	return NULL;
 }
 
-/* A service that knows methods in any case would run it as another one than the route was chosen by. */
+/* A service that ignores the case of methods would run it as another method than the one used to choose the route. */
 static bool check_method(const struct gw_host *host, struct http_span method, struct http_refusal *refusal)
 {
 	bool misspelled = http_method_is_misspelled(method);
 
-	if (!http_method_has_lower_case(method)) /* neither have a route's methods */
+	if (!http_method_has_lower_case(method)) /* no route's method has them either */
 		return true;
 	for (size_t i = 0; i < host->config->route_count && !misspelled; i++)
 		for (char **name = host->config->routes[i].methods; name != NULL && *name != NULL; name++)

@@ -5,10 +5,10 @@
 #include "gateway/record.h"
 #include "gateway/stream.h"
 
-#define LINGER_MS    60000 /* the whole lingering read */
+#define LINGER_MS    60000 /* limit for lingering */
 #define LINGER_BYTES (UINT64_C(1) << 30)
-#define FLOOD_BYTES  (UINT64_C(1) << 20) /* of a client that was given up because it floods: tls/records.h */
-#define ALERT_MS     2000 /* the lingering read where there is no response, but an alert of TLS at most */
+#define FLOOD_BYTES  (UINT64_C(1) << 20) /* for a client that was dropped because it floods: tls/records.h */
+#define ALERT_MS     2000                /* limit for lingering if there is no response, only an alert */
 #define ALERT_BYTES  262144
 
 void gw_settle_accounts(struct gw_conn *conn)
@@ -30,8 +30,8 @@ static void say_flood(struct gw_conn *conn)
 }
 
 /*
- * RFC 9112 9.6: the client may still be sending when it is answered, and a reset would erase the answer. An alert of
- * TLS is as easily lost, but is much shorter than an upload that is refused.
+ * RFC 9112 9.6: the client may still be sending when it gets the response, and a reset would destroy it. A TLS alert
+ * is lost in the same way, but it arrives much faster than an upload ends.
  */
 void gw_close(struct gw_conn *conn, enum gw_close how)
 {

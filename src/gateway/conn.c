@@ -26,13 +26,13 @@ static bool begin_tls(struct gw_conn *conn)
 	return true;
 }
 
-/* Each record of TLS begins with a byte below 0x20, and a ClientHello of SSL 2 with one above 0x7f. */
+/* A TLS record begins with a byte below 0x20, and a ClientHello of SSL 2 with one above 0x7f. */
 static bool is_plain_http(char first)
 {
 	return (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
 }
 
-/* False: no memory. */
+/* False: out of memory. */
 static bool begin(struct gw_conn *conn, char first)
 {
 	if (conn->plain == NULL && !is_plain_http(first))
@@ -42,8 +42,7 @@ static bool begin(struct gw_conn *conn, char first)
 	return gw_protocol_begin(conn);
 }
 
-/* An SSL is much larger than all else that a connection needs, so it is made only once the client has sent something.
- */
+/* An SSL object is much larger than the rest of a connection, so it is created when the client has sent something. */
 static enum gw_step run_silent(struct gw_conn *conn)
 {
 	char first = 0;
@@ -62,8 +61,7 @@ static enum gw_step run_silent(struct gw_conn *conn)
 	return GW_MOVED;
 }
 
-/* Once the certificate is asked for, a human may have to choose it, and to unlock its key: that has its own deadline.
- */
+/* Once the certificate was requested, a person may have to choose it and unlock its key. That has its own deadline. */
 static void wait_for_human(struct gw_conn *conn)
 {
 	if (conn->state == GW_CHOICE || !tls_conn_asked(conn->tls))
@@ -75,7 +73,7 @@ static void wait_for_human(struct gw_conn *conn)
 	pace_start(&conn->pace, limit_ms > left_ms ? limit_ms : left_ms, gw_now(conn));
 }
 
-/* Why it was not finished in time, for the log. */
+/* The reason for the log. */
 static const char *handshake_overdue(const struct gw_conn *conn)
 {
 	if (conn->state == GW_CHOICE)
@@ -111,7 +109,7 @@ static enum gw_step run_tls(struct gw_conn *conn)
 		gw_notice_unused(conn, "closed by the client");
 	else
 		gw_notice_handshake(conn, conn->gateway->err.text);
-	gw_close(conn, GW_CLOSE_QUIET); /* so that the alert that OpenSSL wrote can be read */
+	gw_close(conn, GW_CLOSE_QUIET); /* lingers, so that OpenSSL's alert can be read */
 	return GW_MOVED;
 }
 
@@ -211,7 +209,7 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 		conn->work += GW_WORK_LEAST;
 	}
 	if (step == GW_WAIT && conn->wants.read && conn->tls != NULL && tls_conn_spent(conn->tls))
-		step = GW_AGAIN; /* what waits for it is here, or may be */
+		step = GW_AGAIN; /* what the protocol waits for may already be here */
 	conn->wants.dead = conn->state == GW_DEAD;
 	conn->wants.again = step == GW_AGAIN && !conn->wants.dead;
 	conn->wants.write = conn->wants.write || ask_writes(conn);

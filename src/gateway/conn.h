@@ -1,6 +1,6 @@
 /*
- * The inside of a connection: who the client is, its TLS, its ask, and the protocol that is spoken on it. A connection
- * holds a stream (stream.h) only while there is a request, so that an idle one costs little besides its SSL.
+ * Internals of a connection: the client, its TLS, its ask, and its protocol. It has a stream (stream.h) only during
+ * a request, so that an idle connection needs little memory besides its SSL object.
  */
 #ifndef GATEWAY_CONN_H
 #define GATEWAY_CONN_H
@@ -19,14 +19,14 @@
 #include "gateway/route.h"
 #include "tls/server.h"
 
-#define GW_WORK_MAX     262144 /* bytes moved in one step, before others have their turn */
-#define GW_WORK_LEAST   64     /* bytes that each piece of work counts as, however few it moves */
-#define GW_WORK_REQUEST 16384  /* bytes that a request counts as, beside its own: it is parsed, answered, recorded */
-#define GW_RETIRE_MS    1000   /* idle, when no more is wanted: for a request that is on its way already */
+#define GW_WORK_MAX     262144 /* bytes moved in one step, before other connections continue */
+#define GW_WORK_LEAST   64     /* minimum that each piece of work counts as */
+#define GW_WORK_REQUEST 16384  /* what a request counts as in addition: it is parsed, answered, recorded */
+#define GW_RETIRE_MS    1000   /* for an idle connection, after retiring: a request may already be on its way */
 #define GW_SCRATCH_ROOM 16384  /* one TLS record's plaintext */
-#define GW_PACK_MAX     327680 /* one batch for a server: a head, and 256 KiB of body */
-#define GW_DOWN_ROOM    65536  /* one read of a response; what its client does not take at once is kept */
-#ifndef GW_SPARE_STREAMS       /* 0 in builds with sanitizers, which then see what uses one that is over */
+#define GW_PACK_MAX     327680 /* one batch for a server: a head and 256 KiB of body */
+#define GW_DOWN_ROOM    65536  /* one read of a response; what the client does not take is kept */
+#ifndef GW_SPARE_STREAMS       /* 0 in builds with sanitizers, so that they detect uses of a freed one */
 #define GW_SPARE_STREAMS 16
 #endif
 
@@ -35,18 +35,18 @@ struct gw_pins;
 struct gw_protocol;
 struct gw_stream;
 
-/* A batch under way, in the gateway's own buffer: gathered and written in one step. */
+/* A batch in progress, in the gateway's buffer: filled and written in one step. */
 struct gw_pack {
 	char *at;
 	size_t len, room;
 	bool chunks; /* the body in it is sent in chunks */
 };
 
-/* What becomes of the requests of a connection without TLS. */
+/* How requests on a connection without TLS are handled. */
 struct gw_plain {
-	const struct config_listen *listen; /* NULL: TLS was meant */
-	struct gw_host host;                /* in place of the one that a handshake chooses; it has no routes */
-	struct gw_route acme;               /* config NULL: none */
+	const struct config_listen *listen; /* NULL: plain HTTP on a TLS port */
+	struct gw_host host;                /* replaces the host that a handshake chooses; it has no routes */
+	struct gw_route acme;               /* config NULL: no route */
 };
 
 struct gateway {
@@ -56,77 +56,77 @@ struct gateway {
 	struct tls_server *tls;
 	struct gw_notices notices;
 	struct http_limits limits; /* of requests' heads */
-	uint64_t now_ms;           /* of the step under way */
-	struct thaw_error err;     /* of the step under way: not each connection's, which would cost an idle one more */
+	uint64_t now_ms;           /* of the current step */
+	struct thaw_error err;     /* of the current step; not per connection, to save memory */
 	struct gw_request_ids ids;
 	struct config_host nobody; /* of connections without TLS */
 	struct gw_plain *plains;   /* as many as config->listens */
 	struct {
 		struct gw_stream *first;
 		unsigned count;
-	} spare;                       /* streams that are over, for the next requests: stream.c */
-	struct gw_plain mistake;       /* plain HTTP where TLS was meant */
-	char scratch[GW_SCRATCH_ROOM]; /* for reads of which it is not known whether anything will come */
-	char pack[GW_PACK_MAX], down[GW_DOWN_ROOM + HTTP_HEAD_MAX]; /* in front of what comes, what came of a head */
+	} spare;                       /* freed streams for the next requests: stream.c */
+	struct gw_plain mistake;       /* plain HTTP on a TLS port */
+	char scratch[GW_SCRATCH_ROOM]; /* for reads that may return nothing */
+	char pack[GW_PACK_MAX],
+		down[GW_DOWN_ROOM + HTTP_HEAD_MAX]; /* in front: the part of a head that was already received */
 };
 
 /* How a connection ends. */
 enum gw_close {
-	GW_CLOSE_QUIET,    /* there was no response */
-	GW_CLOSE_ANSWERED, /* a response may not be read yet */
-	GW_CLOSE_CUT,      /* a response broke off: no close_notify may make it look complete */
+	GW_CLOSE_QUIET,    /* no response was sent */
+	GW_CLOSE_ANSWERED, /* the client may not have read the response yet */
+	GW_CLOSE_CUT,      /* a response was cut off: close_notify must not make it look complete */
 };
 
 struct gw_conn {
 	struct gateway *gateway;
 	struct transport transport;
-	const struct gw_plain *plain; /* a connection without TLS: it has neither tls nor ask; NULL: one with TLS */
+	const struct gw_plain *plain; /* a connection without TLS, which has no tls and no ask; NULL: TLS */
 	struct gw_preface *preface;   /* while it is read */
-	bool named;                   /* peer is the client, not a load balancer */
+	bool named;                   /* peer is the client, not the load balancer */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} peer;               /* of family 0: not known */
-	struct tls_conn *tls; /* NULL until something has come; so is ask */
+	struct tls_conn *tls; /* NULL until data arrives; so is ask */
 	thaw_conn *ask;
 	enum gw_state state;
 	struct pace pace;
-	uint64_t waits_ms; /* since when it waits, if it does: for its handshake, for a request, for the rest of a head
-			    */
+	uint64_t waits_ms; /* start of the current wait: for the handshake, for a request, or for the rest of a head */
 	size_t work;       /* bytes moved in this step */
 	bool quiet;        /* gw_conn_quiet() was called for the next step */
-	bool retiring;     /* in whatever state: no further request is wanted */
-	bool began;        /* a byte of a request has come; or it was said that none will */
+	bool retiring;     /* in any state: no further request is accepted */
+	bool began;        /* a byte of a request was received, or the end of the connection was logged */
 	void (*wake)(void *arg);
 	void *wake_arg;
 	struct gw_wants wants;
-	const struct gw_protocol *protocol; /* once the handshake is done */
+	const struct gw_protocol *protocol; /* set after the handshake */
 	struct gw_stream *stream;           /* HTTP/1.1 only; NULL: there is no request */
-	/* HTTP/1.1 only: the ask that followed a response. */
+	/* HTTP/1.1 only: the ask after a response. */
 	struct {
 		enum gw_after state;
 		json_t *record;          /* while it is pending */
-		const thaw_trust *trust; /* that was asked under last */
+		const thaw_trust *trust; /* trust of the last ask */
 		enum thaw_verdict verdict;
 		enum thaw_reason reason;
 		char detail[128];
 	} after;
 	struct gw_http2 *http2; /* HTTP/2 only */
-	bool answered;          /* just now: the next request is waited for without looking whether it is here */
-	/* the accepted certificate, once something needs to know more of it; it never changes */
+	bool answered;          /* a response was just sent: wait for the next request without trying to read */
+	/* the accepted certificate, decoded when needed; it never changes */
 	struct tls_details *details;
 	struct gw_told told;
 	struct gw_pins *pins; /* pin.h; NULL: none */
 	uint64_t linger_left, linger_end_ms;
 };
 
-/* Why a connection ends that has no request. */
+/* The reason why a connection without a request ends. */
 #define GW_STOPS "the worker stops"
 
 enum gw_step {
 	GW_MOVED, /* something changed: look again */
-	GW_WAIT,  /* wants says for what */
+	GW_WAIT,  /* wants says what for */
 	GW_AGAIN, /* enough work for one step */
 };
 
@@ -142,23 +142,23 @@ static inline int64_t gw_wall(const struct gw_conn *conn, uint64_t at_ms)
 }
 
 /* facts.c */
-/* The whole of the client's address, as far as it is used; NULL: none. */
+/* The client's address, as far as it is used; NULL: none. */
 void gw_conn_name(struct gw_conn *conn, const struct sockaddr *peer);
 const struct gw_host *gw_conn_host(const struct gw_conn *conn);
 
-/* plain.c: the bytes of a connection without TLS. *len: how many were moved. */
+/* plain.c: the bytes of a connection without TLS. *len: how many were read or written. */
 enum thaw_status gw_plain_read(struct gw_conn *conn, void *where, size_t room, size_t *len) THAW_MUST_CHECK;
 enum thaw_status gw_plain_write(struct gw_conn *conn, const char *bytes, size_t room, size_t *len) THAW_MUST_CHECK;
 
-/* demand.c: the handshake on demand (tls/offer.h says who is looked for, away.h where the notes are). */
+/* demand.c: the handshake on demand (tls/offer.h says which clients are candidates, away.h has the notes). */
 /* For tls_conn_on_away(), with the connection as arg: looks for a note under each trust of the host's late routes. */
 struct tls_away gw_sent_away(void *arg);
-/* Notes that the client is sent away from that route, which asks late: in the table, and in a session ticket. Before
- * the stream is reset. Nothing is done for a client that does not come back. */
+/* Notes that the client's stream is reset because of that route, which asks late: in the table, and in a session
+ * ticket. Call before the reset. Does nothing for a client that does not retry. */
 void gw_send_away(struct gw_conn *conn, const struct gw_route *route);
-/* The handshake is complete: if it was asked on demand, it has answered. */
+/* The handshake is complete: if the client was asked on demand, it has answered. */
 void gw_came_back(struct gw_conn *conn);
-/* It was asked in its handshake, on demand. */
+/* The client was asked in its handshake, on demand. */
 static inline bool gw_on_demand(const struct gw_conn *conn)
 {
 	return tls_conn_demand(conn->tls) != TLS_DEMAND_NONE;
@@ -166,10 +166,10 @@ static inline bool gw_on_demand(const struct gw_conn *conn)
 
 void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
 
-/* What the accepted certificate says; NULL: no memory. */
+/* The accepted certificate, decoded; NULL: out of memory. */
 const struct tls_details *gw_conn_details(struct gw_conn *conn);
 
-/* The address of who has connected, as far as it is used; NULL: not known. */
+/* The address of the peer, as far as it is used; NULL: unknown. */
 static inline const struct sockaddr *gw_conn_peer(const struct gw_conn *conn)
 {
 	return conn->peer.any.sa_family != AF_UNSPEC ? &conn->peer.any : NULL;
@@ -185,10 +185,10 @@ static inline bool gw_after_pending(const struct gw_conn *conn)
 	return conn->after.state == GW_AFTER_PENDING;
 }
 
-/* The only writer of conn->after.state. */
+/* The only function that changes conn->after.state. */
 void gw_after_enter(struct gw_conn *conn, enum gw_after to);
 
-/* The only writer of conn->state. */
+/* The only function that changes conn->state. */
 void gw_enter(struct gw_conn *conn, enum gw_state to);
 uint64_t gw_idle_limit_ms(const struct gw_conn *conn);
 

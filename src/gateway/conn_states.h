@@ -1,8 +1,8 @@
 /*
- * A connection's state table, apart from the code that runs it so that tests can walk it: every path ends in dead, and
- * every state that waits has a deadline. What a request is doing meanwhile is in stream_states.h.
+ * The state table of a connection, separate from the code that runs it, so that tests can check it: every path ends
+ * in dead, and every waiting state has a deadline. The states of a request are in stream_states.h.
  *
- *	(preface ─►) silent ─► tls (─► choice) ─► idle ◄─► busy ─► linger ─► dead
+ *         (preface ─►) silent ─► tls (─► choice) ─► idle ◄─► busy ─► linger ─► dead
  *
  * A connection without TLS goes from silent to idle.
  *
@@ -14,14 +14,13 @@
 #include "config/config.h"
 
 enum gw_state {
-	GW_PREFACE, /* the PROXY protocol's header, where the listener has one */
-	GW_SILENT,  /* nothing of TLS has come: there is no SSL yet */
+	GW_PREFACE, /* waits for the PROXY protocol header, if the listener expects one */
+	GW_SILENT,  /* no TLS data yet: there is no SSL object */
 	GW_TLS,     /* the handshake */
-	GW_CHOICE,  /* the same, once the client is asked for its certificate: a human may have to choose it */
-	GW_IDLE,    /* no request; perhaps an ask is pending that the last response was followed by */
-	GW_BUSY,    /* there is a stream: its deadline is the connection's */
-	GW_LINGER,  /* half-closed; what still comes is thrown away, so that no reset erases the response (RFC 9112 9.6)
-		     */
+	GW_CHOICE,  /* the handshake after the certificate request: a person may have to choose it */
+	GW_IDLE,    /* no request; an ask may be pending after the last response */
+	GW_BUSY,    /* there is a stream, which has its own deadline */
+	GW_LINGER,  /* half-closed; received data is discarded, so that no reset destroys the response (RFC 9112 9.6) */
 	GW_DEAD,
 	GW_STATES,
 };
@@ -31,8 +30,8 @@ enum gw_state {
 struct gw_state_row {
 	const char *name;
 	uint32_t next;     /* GW_BIT of each state that may follow */
-	uint32_t limit_ms; /* without progress; 0: it does not wait, or something else has its deadline */
-	size_t setting;    /* offset in struct config_connections of what replaces it; 0: nothing does */
+	uint32_t limit_ms; /* without progress; 0: it does not wait, or another deadline applies */
+	size_t setting;    /* offset of the setting in struct config_connections that replaces it; 0: none */
 };
 
 extern const struct gw_state_row gw_states[GW_STATES];

@@ -2,7 +2,7 @@
 
 struct gw_decision gw_decide(const struct gw_facts *facts)
 {
-	/* RFC 9110 10.1.1: a 100 may be left out once the body has begun to come. */
+	/* RFC 9110 10.1.1: no 100 is needed once the body has started to arrive. */
 	bool waits = facts->has_body && facts->expects && !facts->body_here;
 	struct gw_decision decision = {.action = GW_GO_ASK, .continue_then = waits};
 
@@ -46,7 +46,7 @@ bool gw_drains_too_much(const struct config_certificate *settings, uint64_t leng
 	return length > settings->max_body;
 }
 
-/* An `allow` rule is about what a CA vouches for: it matches no unverified certificate. */
+/* An `allow` rule relies on the CA, so it matches no unverified certificate. */
 static bool goes_unverified(const struct config_certificate *settings, enum thaw_reason reason)
 {
 	return settings->require == CONFIG_OPTIONAL_UNVERIFIED && reason == THAW_REASON_UNTRUSTED &&

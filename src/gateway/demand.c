@@ -1,4 +1,4 @@
-/* The handshake on demand: who was sent away from an HTTP/2 connection, and who has come back. */
+/* The handshake on demand: clients whose HTTP/2 streams were reset, and their new connections. */
 #include "gateway/away.h"
 #include "gateway/conn.h"
 

@@ -3,23 +3,23 @@
 #include "gateway/answer.h"
 #include "gateway/pump.h"
 
-#define GW_MIDDLE_MS 20000 /* of a request that is not ended in the middle of a handshake to make room */
+#define GW_MIDDLE_MS 20000 /* a request is not ended in the middle of a handshake before this time */
 
-/* No more of this request can be held: that decides it. */
+/* No more of this request can be held: it is refused. */
 static enum gw_step over(struct gw_stream *stream, enum thaw_reason reason)
 {
 	if (!gw_after_pending(stream->conn)) {
 		thaw_conn_ask_end(stream->conn->ask, THAW_VERDICT_OVER_LIMIT, reason, gw_stream_now(stream));
 		return GW_MOVED;
 	}
-	/* It was held for the ask that followed the response before. */
+	/* It was held because of the ask after the previous response. */
 	thaw_conn_ask_end(stream->conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_stream_now(stream));
 	return gw_refuse_verdict(stream, THAW_VERDICT_OVER_LIMIT, reason, "");
 }
 
 /*
- * The spool is ended to make room for others: the connection's next step answers the request. Not in the middle of the
- * client's handshake messages, when no response can be written; but one that stops there has not answered.
+ * The spool is taken away to make room for others; the next step of the connection answers the request. Not in the
+ * middle of the client's handshake messages, when no response can be written, unless the client has stopped there.
  */
 static bool on_end(void *arg)
 {
@@ -46,7 +46,7 @@ static enum thaw_reason open_spool(struct gw_stream *stream)
 	return THAW_REASON_NONE;
 }
 
-/* After a read while an ask is pending; what the ask has come to is looked at by gw_run_ask(). */
+/* After a read while an ask is pending; gw_run_ask() evaluates the ask. */
 static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status)
 {
 
@@ -60,12 +60,12 @@ static enum gw_step after_read(struct gw_stream *stream, enum thaw_status status
 	return waiting && status != THAW_OK ? gw_blocked(stream, status) : GW_MOVED;
 }
 
-/* Of a read of the client; behind the body's end it is of the next requests. */
+/* After a read from the client; bytes after the body belong to the next requests. */
 static enum gw_step after_pump_read(struct gw_stream *stream, enum gw_pumped came, const struct gw_pump_news *news)
 {
 	if (came == GW_PUMPED_READ)
 		return after_read(stream, news->status);
-	if (news->reason == THAW_REASON_NO_MEMORY) /* bytes are lost, whatever the verdict is by now */
+	if (news->reason == THAW_REASON_NO_MEMORY) /* bytes were lost, so the verdict does not matter */
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	return over(stream, news->reason);
 }
@@ -83,7 +83,7 @@ static enum thaw_reason take(struct gw_stream *stream, void *to, const char *byt
 	return reason;
 }
 
-/* The spool is opened for bytes that are here: a client that waits for its 100 needs none. */
+/* The spool is opened when bytes arrive: a client that waits for its 100 needs none. */
 static enum thaw_reason reserve(struct gw_stream *stream, void *to, void **where, size_t *room)
 {
 	(void)to;
@@ -116,8 +116,8 @@ static enum gw_step at_end(struct gw_stream *stream)
 {
 	struct gw_pump_news news;
 
-	/* A 100 Continue that is half written must go out first: OpenSSL ends a connection on which a handshake message
-	 * is begun in the middle of another write. */
+	/* An incomplete 100 Continue must be finished first: OpenSSL ends a connection if a handshake message is
+	 * started in the middle of another write. */
 	if (stream->in.at < stream->in.len && gw_renegotiates(stream))
 		stream->overtaken = true;
 	if (!gw_unwritten(stream))

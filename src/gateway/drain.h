@@ -1,4 +1,4 @@
-/* The body of a request that waits, for its certificate or for another's, into its spool. */
+/* Drains the body of a request that waits for a certificate into its spool. */
 #ifndef GATEWAY_DRAIN_H
 #define GATEWAY_DRAIN_H
 

@@ -1,4 +1,4 @@
-/* What is known of a connection's client. */
+/* What is known about a connection's client. */
 #include <string.h>
 
 #include "ask/identity.h"
@@ -31,7 +31,7 @@ const struct sockaddr *gw_conn_client(const struct gw_conn *conn)
 	return conn->named && is_ip ? &conn->peer.any : NULL;
 }
 
-/* An IPv4 client of an IPv6 socket is an IPv4 client (RFC 4291 2.5.5.2). */
+/* An IPv4-mapped address on an IPv6 socket is an IPv4 client (RFC 4291 2.5.5.2). */
 static void unmap(struct gw_conn *conn)
 {
 	const struct sockaddr_in6 mapped = conn->peer.v6;

@@ -1,4 +1,4 @@
-/* Host, path, method: which route a request belongs to, and what is answered before there is one. */
+/* Finds the route of a request by host, path and method, and handles requests that need none. */
 #ifndef GATEWAY_FIND_H
 #define GATEWAY_FIND_H
 
@@ -12,9 +12,9 @@ enum gw_finding {
 	GW_FOUND_PROBLEM, /* it is refused */
 };
 
-/* Whose request it is. */
+/* The sender of a request. */
 struct gw_client {
-	bool any;                       /* it is not known: no address is refused */
+	bool any;                       /* unknown: no address is refused */
 	const struct sockaddr *address; /* NULL: it has none */
 };
 
@@ -31,8 +31,7 @@ struct gw_found {
 enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *host, const struct gw_client *client,
 			struct http_request *head, struct gw_found *found);
 
-/* The same for a stream, whose request is counted for its `rate`. False: it does not go on, and *step says what became
- * of it. */
+/* The same for a stream; counts the request for `rate`. False: it does not continue; *step says why. */
 bool gw_find_route(struct gw_stream *stream, enum gw_step *step);
 
 #endif

@@ -1,7 +1,7 @@
-/* Both flows of a request through a server, and what they wait for. */
+/* The two directions of a proxied request, and what they wait for. */
 #include "gateway/proxy.h"
 
-#define CONNECTS_MAX 17 /* attempts for one server: a lookup, and 16 addresses */
+#define CONNECTS_MAX 17 /* attempts for one server: a lookup and 16 addresses */
 
 static void run_pace(struct pace *pace, bool owes, uint64_t limit_ms, uint64_t now_ms)
 {
@@ -11,7 +11,7 @@ static void run_pace(struct pace *pace, bool owes, uint64_t limit_ms, uint64_t n
 		pace_start(pace, limit_ms, now_ms);
 }
 
-/* Each side's time runs only while the exchange waits for that side. */
+/* The time limit of each side runs only while the exchange waits for that side. */
 void gw_proxy_paces(struct gw_stream *stream, const struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -23,11 +23,11 @@ void gw_proxy_paces(struct gw_stream *stream, const struct gw_waits *waits)
 	if (stream->state == GW_TUNNEL)
 		return;
 	if (waits->server_connect) {
-		server = true; /* the pool has deadlines of its own, of each attempt */
+		server = true; /* the pool has its own deadline for each attempt */
 		limit_ms = (CONNECTS_MAX * proxy->upstream->server_count + 1) * proxy->upstream->connect_timeout_ms;
 	}
 	run_pace(&proxy->pace, server, limit_ms, gw_stream_now(stream));
-	/* The server's pieces are as small as it likes: a client does not get the whole limit for each. */
+	/* A server may send tiny pieces: the client does not get the whole limit for each. */
 	if (server)
 		pace_pause(&stream->pace, gw_stream_now(stream));
 	else

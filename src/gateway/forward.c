@@ -9,7 +9,7 @@
 #include "http/syntax.h"
 
 #define HOST_TEXT      (HTTP_HOST_MAX + 16)
-#define FORWARDED_TEXT (GW_ADDRESS_ROOM + HOST_TEXT + 32) /* and what is around them */
+#define FORWARDED_TEXT (GW_ADDRESS_ROOM + HOST_TEXT + 32) /* and the text around them */
 #define UPGRADE_TEXT   256
 
 static_assert(GW_IDENTITY_MAX + GW_HEADERS_MAX + HTTP_HEAD_MAX + 4096 <= GW_UP_HEAD_MAX,
@@ -39,7 +39,7 @@ static bool may_upgrade_to(const struct config_route *route, struct http_span pr
 	return false;
 }
 
-/* The protocols that the request asks for and its route allows, as a list. Those that do not fit are left out. */
+/* The protocols that the request asks for and the route allows, as a list. Those that do not fit are omitted. */
 static size_t wanted_protocols(const struct http_request *head, const struct config_route *route, char *out,
 			       size_t room)
 {
@@ -84,7 +84,8 @@ bool gw_forward_may_switch(const struct config_route *route, struct http_span pr
 	return any;
 }
 
-/* host[:port] as the client named it: of an absolute target, which rules (RFC 9112 3.2.2), else of its Host field. */
+/* host[:port] as sent by the client: from an absolute target, which takes precedence (RFC 9112 3.2.2), else from
+ * Host. */
 static struct http_span authority_of(const struct http_request *head)
 {
 	const struct http_field *host = http_field_find(head, "Host");
@@ -106,14 +107,14 @@ static void write_text(struct http_writer *writer, const char *name, const char 
 	http_write_span(writer, (struct http_span){name, strlen(name)}, (struct http_span){text, len});
 }
 
-/* Appends to a line that has the room. */
+/* Appends to a line that has enough room. */
 static size_t add(char *line, size_t at, const char *text, size_t len)
 {
 	memcpy(line + at, text, len);
 	return at + len;
 }
 
-/* As hosts are compared here: in lower case, and without the dot of the root. An empty port is the default one. */
+/* In the form used for comparisons: lower case, without trailing dot. An empty port is the default one. */
 static struct http_span normal_authority(const struct http_request *head, char out[static HOST_TEXT])
 {
 	struct http_span authority = authority_of(head), port = authority;
@@ -146,7 +147,7 @@ static void write_forwarded(const struct gw_origin *origin, struct http_span aut
 	gw_origin_address(origin, plain);
 	const char *address = plain[0] != '\0' ? plain : "unknown";
 	size_t address_len = strlen(address), len = add(line, 0, "for=", 4);
-	/* RFC 7239 6: an IPv6 address has brackets and quotes, and in X-Forwarded-For neither. */
+	/* RFC 7239 6: an IPv6 address has brackets and quotes; in X-Forwarded-For it has neither. */
 	len = v6 ? add(line, len, "\"[", 2) : len;
 	len = add(line, len, address, address_len);
 	len = v6 ? add(line, len, "]\"", 2) : len;
@@ -164,7 +165,8 @@ static void write_forwarded(const struct gw_origin *origin, struct http_span aut
 		write_text(writer, "X-Forwarded-Host", authority.at, authority.len);
 }
 
-/* "Proxy-Authorization" and its kind (RFC 9110 11.7): for this gateway, or for the client. In any spelling of CGI's. */
+/* "Proxy-Authorization" and similar fields (RFC 9110 11.7): for this gateway or for the client. Also in CGI
+ * spellings. */
 static bool is_for_proxy(struct http_span name)
 {
 	static const char digits[] = "0123456789";
@@ -175,7 +177,7 @@ static bool is_for_proxy(struct http_span name)
 	return (sign < 'a' || sign > 'z') && strchr(digits, name.at[5]) == NULL;
 }
 
-/* Fields that frame or route the request are written anew; those that a client may not say of itself are left out. */
+/* Fields for framing and routing are written anew; fields that a client must not set itself are removed. */
 static bool passes(const struct gw_outgoing *out, const struct http_hops *hops, struct http_span name)
 {
 	static const char *const ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Via"};
@@ -190,7 +192,7 @@ static bool passes(const struct gw_outgoing *out, const struct http_hops *hops, 
 	return !http_hops_has(hops, name) && !gw_identity_is_stripped(out->host, name);
 }
 
-/* RFC 9110 7.6.2: each hop takes one off. At 0 the request is answered here (builtin.c). */
+/* RFC 9110 7.6.2: each hop decrements it. At 0 the request is answered here (builtin.c). */
 static void write_max_forwards(const struct http_request *head, struct http_writer *writer)
 {
 	uint64_t left = 0;
@@ -213,7 +215,7 @@ static void write_fields(const struct gw_outgoing *out, const struct gw_rewrite 
 			gw_rewrite_request(rewrite, &head->fields[i], writer);
 }
 
-/* RFC 9110 7.6.3: each that the request came through, and us. */
+/* RFC 9110 7.6.3: all hops so far, and this gateway. */
 static void write_via(const struct gw_outgoing *out, struct http_writer *writer)
 {
 	const struct http_request *head = out->head;
@@ -245,7 +247,7 @@ static void write_framing(const struct gw_outgoing *out, struct http_writer *wri
 	}
 }
 
-/* What is told of the identity, made when it is needed first. */
+/* The identity's fields, created when first needed. */
 static const struct gw_told *told_of(const struct gw_origin *origin, unsigned sets)
 {
 	struct gw_told *told = origin->told;
@@ -280,7 +282,7 @@ static void write_identity(const struct gw_outgoing *out, struct http_writer *wr
 	if (told->fields != NULL)
 		http_write_lines(writer, told->fields, told->len);
 	else
-		writer->overflow = true; /* never without the identity that it has */
+		writer->overflow = true; /* never forward the request without its identity */
 }
 
 void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, struct http_writer *writer)
@@ -293,7 +295,7 @@ void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, 
 	gw_rewrite_begin(rewrite, out->route, authority, out->upstream, out->server);
 	rewrite->destination = gw_rewrite_paths(out->destination != NULL ? out->destination : out->route);
 	gw_rewrite_request_line(head, out->route, writer);
-	if (rewrite->map.inner.len > 0) /* HTTP/1.0 may have none */
+	if (rewrite->map.inner.len > 0) /* HTTP/1.0 requests may lack it */
 		write_text(writer, "Host", rewrite->map.inner.at, rewrite->map.inner.len);
 	else
 		http_write_field(writer, "Host", name != NULL && name[0] != '*' ? name : "localhost");

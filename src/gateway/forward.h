@@ -1,6 +1,6 @@
 /*
- * A request's head as its upstream gets it (RFC 9110 7.6): what belongs to this connection only is left out, what a
- * client might claim about itself too; who it really is, and how it came, is told instead.
+ * The head of a request for its upstream (RFC 9110 7.6): without fields that are for this connection only, and
+ * without fields that a client must not set; with fields about the client and the connection.
  */
 #ifndef GATEWAY_FORWARD_H
 #define GATEWAY_FORWARD_H
@@ -17,7 +17,7 @@ bool gw_forward_is_upgrade(const struct http_request *head, const struct config_
 /* Whether a 101 may switch to these protocols: the value of its Upgrade field. */
 bool gw_forward_may_switch(const struct config_route *route, struct http_span protocols);
 
-/* A request on its way up. */
+/* A request to be forwarded. */
 struct gw_outgoing {
 	const struct config_host *host;
 	const struct config_route *route;
@@ -26,11 +26,11 @@ struct gw_outgoing {
 	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: as its own */
 	const struct http_request *head;
 	struct gw_origin origin;
-	bool expects; /* the server is to say 100 before the body comes */
+	bool expects; /* the server must send 100 before the body is sent */
 	bool upgrade; /* gw_forward_is_upgrade() */
 };
 
-/* Writes its head, and readies rewrite for the response. What does not fit sets the writer's overflow. */
+/* Writes the head, and prepares rewrite for the response. If it does not fit, the writer's overflow is set. */
 void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, struct http_writer *writer);
 
 /* What may not be passed on in trailers, besides what frames, routes or authorises. */

@@ -19,7 +19,7 @@ static enum tls_http2 http2_of(enum config_http2 setting)
 	return of[setting];
 }
 
-/* The host as TLS needs to know it. trusts has room for one a route. */
+/* The host as TLS needs it. trusts has room for one per route. */
 static struct tls_host tls_host_of(const struct gw_host *host, const struct tls_protocol *protocol, thaw_trust **trusts)
 {
 	size_t count = 0;
@@ -134,7 +134,7 @@ void gateway_free(struct gateway **gateway)
 	free(gone);
 }
 
-/* A redirection only leads to names that a host has as its own. */
+/* Redirects only lead to hosts with their own names. */
 static void warn_of_redirects(const struct config *config, gateway_say_fn *say, void *arg)
 {
 	char text[256];

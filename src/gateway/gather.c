@@ -6,7 +6,7 @@
 #include "gateway/pump.h"
 #include "http/response.h"
 
-#define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: its size line, and the CRLF behind it */
+#define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: size line and CRLF */
 
 static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
 {
@@ -148,7 +148,7 @@ enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack)
 {
 	enum gw_gather came = GW_GATHER_MORE;
 
-	/* One piece, even if other streams have done all the work of this step: each has its turn. */
+	/* At least one piece, even if other streams used up the work of this step, so that every stream progresses. */
 	for (bool first = true; came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST &&
 				(first || stream->conn->work < GW_WORK_MAX);
 	     first = false) {

@@ -1,31 +1,31 @@
-/* What an upstream gets of a request's body: what was spooled first, then the rest as it comes, one batch at a time. */
+/* The body of a request for its upstream: spooled bytes first, then the rest as it arrives, in batches. */
 #ifndef GATEWAY_GATHER_H
 #define GATEWAY_GATHER_H
 
 #include "gateway/problem.h"
 #include "gateway/stream.h"
 
-#define GW_PACK_LEAST 20480 /* room below which a batch is sent: for a record, or the trailers */
+#define GW_PACK_LEAST 20480 /* with less room, the batch is sent: a record or the trailers might not fit */
 
-/* What a gathering came to. */
+/* The result of filling a batch. */
 enum gw_gather {
-	GW_GATHER_MORE, /* the pack is full, or it is enough work for one step: send it, and go on */
-	GW_GATHER_READ, /* the client has no more now */
+	GW_GATHER_MORE, /* the batch is full, or there was enough work for one step: send it, and continue */
+	GW_GATHER_READ, /* the client has not sent more yet */
 	GW_GATHER_WRITE,
 	GW_GATHER_END,
-	GW_GATHER_OVER, /* the request is over: refused, or its client is gone */
+	GW_GATHER_OVER, /* the request is over: refused, or the client has gone */
 };
 
-/* Fills the pack, which may hold a head already. */
+/* Fills the batch buffer, which may already contain a head. */
 enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack);
 
 /*
- * The body cannot be gone on with. While there is no response, that is one; once the server's own is on its way, that
- * goes on, and what still comes of the body is nobody's any more.
+ * The body cannot be continued. Without a response, this error becomes the response; if the server's response is
+ * being sent, that continues, and the rest of the body is discarded.
  */
 enum gw_gather gw_give_up(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal);
 
-/* A chunk of data that there is room for. */
+/* Appends a chunk that fits. */
 void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len);
 
 #endif

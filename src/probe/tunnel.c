@@ -31,7 +31,7 @@ static enum thaw_status judge(const struct tunnel *tunnel, struct thaw_error *er
 		return THAW_OK;
 	bool user = strstr(tunnel->head, "\r\nProxy-Authorization:") != NULL;
 	const char *cure = user ? "; it does not accept the user: check --proxy-user (only Basic is supported)"
-				: "; name its user with --proxy-user NAME:PASSWORD (Basic)";
+				: "; use --proxy-user NAME:PASSWORD (Basic)";
 	return error_set(err, THAW_ERR_PEER, "the proxy answered %u to CONNECT%s", (unsigned)status,
 			 status == 407 ? cure : "");
 }

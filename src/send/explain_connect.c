@@ -25,13 +25,13 @@ const char *explain_no_way(const struct send_options *options, const struct send
 		return "The name of the proxy cannot be resolved: check --proxy, or https_proxy and http_proxy in the "
 		       "environment.";
 	if (result->cause == SEND_NO_HOST)
-		return "The name is not known here: check the URL, and this machine's DNS. --resolve gives a name an "
-		       "address.";
+		return "The host name cannot be resolved: check the URL and this machine's DNS. --resolve sets the "
+		       "address of a name.";
 	if (result->tunnel_status >= 300)
 		return explain_no_tunnel(options, result);
 	switch (result->system_error) {
 	case ECONNREFUSED:
-		return proxy ? "Nothing listens there: check the address of the proxy, and that it runs."
+		return proxy ? "Connection refused: check the address of the proxy, and that the proxy runs."
 			     : "Nothing listens on this port: check the port in the URL, or the proxy that the "
 			       "environment names, and that the server runs.";
 	case EHOSTUNREACH:
@@ -45,8 +45,7 @@ const char *explain_no_way(const struct send_options *options, const struct send
 			return proxy ? "The connection was not made: check the URL, and that the proxy allows CONNECT."
 				     : "The connection was not made: check the URL, and the proxy that the environment "
 				       "names, if any.";
-		return "No answer came in time: check host and port; a firewall may drop the packets. --stall waits "
-		       "longer.";
+		return "No answer in time: check host and port; a firewall may drop the packets. --stall waits longer.";
 	}
 }
 
