@@ -54,7 +54,7 @@ static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct con
 	size_t len = 0;
 
 	if (!http_map_path(&paths, path, sent, &len))
-		return refuse(inquiry, 400, "a path that spells the beginning that its route strips in another way");
+		return refuse(inquiry, 400, "the path does not begin exactly with the strip_prefix of its route");
 	if (!inquiry->host->mixed)
 		return GW_CHOSEN;
 	if (len > HTTP_PATH_MAX)
@@ -76,7 +76,7 @@ static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_sp
 	if (choice != GW_CHOSEN)
 		return choice;
 	if (!same_service(inquiry->judged->route->config, (*route)->config))
-		return refuse(inquiry, 502, "a Destination that belongs to another service");
+		return refuse(inquiry, 502, "the Destination belongs to another service");
 	if (!gw_route_is_stricter(inquiry->judged->route, *route))
 		return GW_UNCLEAR;
 	return has_prefix((*route)->config) ? judge_sent(inquiry, (*route)->config, path) : GW_CHOSEN;
@@ -105,7 +105,7 @@ static enum gw_choice judge_destination(const struct inquiry *inquiry, struct ht
 	if (!http_reference_parse(value, &reference) || reference.path.len == 0)
 		return refuse(inquiry, 400, "the Destination is neither a URL nor an absolute path");
 	if (reference.path.len > HTTP_PATH_MAX)
-		return refuse(inquiry, 400, "a Destination whose path is too long");
+		return refuse(inquiry, 400, "the path in Destination is too long");
 	enum gw_choice choice = judge_target(inquiry, reference.path, own, &route);
 	if (choice == GW_CHOSEN)
 		choice = judge_target(inquiry, reference.path, put, &for_put);
