@@ -263,7 +263,7 @@ static void hints(void **state)
 		{{.cause = SEND_NO_WAY, .tunnel_status = 407}, true, "--proxy-user"},
 		{{.cause = SEND_NO_WAY, .tunnel_status = 403}, true, "--noproxy"},
 		{{.cause = SEND_NO_WAY, .system_error = ECONNREFUSED}, true, "Nothing listens"},
-		{{.cause = SEND_NO_WAY, .system_error = ENETUNREACH}, true, "no way"},
+		{{.cause = SEND_NO_WAY, .system_error = ENETUNREACH}, true, "route"},
 	};
 	/* What is never looked into. */
 	const struct tls_credentials *some = (const struct tls_credentials *)(const void *)cases;
