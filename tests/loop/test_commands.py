@@ -170,7 +170,7 @@ def test_check_warns_of_sockets_that_cannot_be_made(settings, tmp_path):
     taken, missing = tmp_path / "file", tmp_path / "none" / "socket"
     taken.write_text("")
     (listen, admin) = warnings_of(settings(listens=[f"unix:{taken}"], more=f"admin: unix:{missing}\n"))
-    assert f"key 'listen': {taken} exists and is not a socket" in listen
+    assert f"key 'listen[0].address': {taken} is there and is no socket" in listen
     assert f"key 'admin': the folder of {missing} does not exist" in admin
     assert warnings_of(settings(listens=[f"unix:{tmp_path}/socket"])) == []
 
