@@ -162,7 +162,7 @@ def assert_goes_on(gateway, why, capfd=None):
     assert why in told
     assert gateway.process.poll() is None
     assert Client(gateway).get_json()["path"] == "/"
-    assert gateway.wait_messages("upgrade failed, this process goes on")
+    assert gateway.wait_messages("upgrade failed, this process continues")
 
 
 def upgrade_by(gateway):
