@@ -108,7 +108,7 @@ def test_ready_reload_and_stop_are_told(systemd, settings):
     told = systemd.hear()
     assert told["READY"] == "1"
     assert told["MAINPID"] == str(systemd.process.pid)
-    assert told["STATUS"] == "configuration 1 is in use, with 2 workers"
+    assert told["STATUS"] == "configuration 1 serves, with 2 workers"
     assert len(workers(systemd)) == 2
 
     settings(workers=1)
@@ -119,14 +119,15 @@ def test_ready_reload_and_stop_are_told(systemd, settings):
     assert int(told["MONOTONIC_USEC"]) >= before_us
     told = systemd.hear()
     assert told["READY"] == "1"
-    assert told["STATUS"] == "configuration 2 is in use, with 1 workers"
+    assert told["STATUS"] == "configuration 2 serves, with 1 worker"
 
     settings(workers="many")
     assert reload(systemd.process.pid)[0] == EX_CONFIG
     assert systemd.hear()["RELOADING"] == "1"
     told = systemd.hear()
     assert told["READY"] == "1"
-    assert told["STATUS"] == "configuration 2 is in use, with 1 workers; a newer one was refused"
+    assert told["STATUS"].startswith("configuration 2 serves, with 1 worker; the last reload was refused: ")
+    assert f"{path}:1: key 'workers': 'many'" in told["STATUS"]
 
     systemd.process.terminate()
     told = systemd.hear()
