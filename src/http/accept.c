@@ -4,13 +4,13 @@
 
 #define WEIGHT_MAX 1000 /* q=1 */
 
-/* What a range says of one media type: the most specific range that matches decides. */
+/* The preference for one media type: the most specific range that matches decides. */
 struct liking {
-	unsigned specific; /* of the range: 0 none, 1 any type, 2 any subtype, 3 the type itself */
+	unsigned specific; /* of the matching range: 0 none, 1 any type, 2 any subtype, 3 the type itself */
 	unsigned weight;   /* in thousandths */
 };
 
-/* Up to the separator, which is skipped; one inside a quoted string is none (RFC 9110 5.6.4). */
+/* The part up to the separator, which is skipped; separators in quoted strings do not count (RFC 9110 5.6.4). */
 static bool next_part(struct http_span *rest, char separator, struct http_span *part)
 {
 	bool quoted = false;
@@ -31,7 +31,7 @@ static bool next_part(struct http_span *rest, char separator, struct http_span *
 	return true;
 }
 
-/* A qvalue (RFC 9110 12.4.2) in thousandths; what is none is 0. */
+/* A qvalue (RFC 9110 12.4.2) in thousandths; 0 if malformed. */
 static unsigned weight_of(struct http_span text)
 {
 	unsigned weight = 0, scale = WEIGHT_MAX;
@@ -49,7 +49,7 @@ static unsigned weight_of(struct http_span text)
 	return weight <= WEIGHT_MAX ? weight : 0;
 }
 
-/* The parameters of a range. False: they name another representation than the plain one in UTF-8. */
+/* Reads the parameters of a range. False: they require another representation than plain UTF-8. */
 static bool read_parameters(struct http_span rest, unsigned *weight)
 {
 	struct http_span parameter;
@@ -60,7 +60,7 @@ static bool read_parameters(struct http_span rest, unsigned *weight)
 			continue;
 		if (http_span_equal_nocase(name, "q")) {
 			*weight = weight_of(value);
-			return true; /* what follows are extensions, not parameters of the type */
+			return true; /* the rest are extensions, not parameters of the type */
 		}
 		if (!http_span_equal_nocase(name, "charset") ||
 		    !(http_span_equal_nocase(value, "utf-8") || http_span_equal_nocase(value, "\"utf-8\"")))
@@ -76,15 +76,15 @@ static void note(struct liking *liking, unsigned specific, unsigned weight)
 	*liking = (struct liking){specific, weight};
 }
 
-/* What a client likes; gif and xhtml: whether it names these types. */
-struct likings {
+/* The preferences of a client; gif and xhtml: whether it names these types. */
+struct preferences {
 	struct liking html, json;
 	bool gif, xhtml;
 };
 
-static void read_range(struct http_span element, struct likings *likings)
+static void read_range(struct http_span element, struct preferences *preferences)
 {
-	struct liking *html = &likings->html, *json = &likings->json;
+	struct liking *html = &preferences->html, *json = &preferences->json;
 	struct http_span type;
 	unsigned weight = WEIGHT_MAX;
 
@@ -103,22 +103,22 @@ static void read_range(struct http_span element, struct likings *likings)
 		   http_span_equal_nocase(type, "application/json")) {
 		note(json, 3, weight);
 	} else {
-		likings->gif = likings->gif || http_span_equal_nocase(type, "image/gif");
-		likings->xhtml = likings->xhtml || http_span_equal_nocase(type, "application/xhtml+xml");
+		preferences->gif = preferences->gif || http_span_equal_nocase(type, "image/gif");
+		preferences->xhtml = preferences->xhtml || http_span_equal_nocase(type, "application/xhtml+xml");
 	}
 }
 
 bool http_prefers_html(const struct http_request *request)
 {
-	struct likings likings = {.gif = false};
+	struct preferences preferences = {.gif = false};
 
 	for (size_t i = 0; i < request->field_count; i++) {
 		struct http_span rest = request->fields[i].value, element;
 		if (!http_span_equal_nocase(request->fields[i].name, "Accept"))
 			continue;
 		while (next_part(&rest, ',', &element))
-			read_range(element, &likings);
+			read_range(element, &preferences);
 	}
-	/* Java's HttpURLConnection names HTML and images by itself, for any program; browsers name XHTML, too. */
-	return likings.html.weight > likings.json.weight && (likings.xhtml || !likings.gif);
+	/* Java's HttpURLConnection adds HTML and images by default, for any program; browsers also send XHTML. */
+	return preferences.html.weight > preferences.json.weight && (preferences.xhtml || !preferences.gif);
 }

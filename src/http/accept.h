@@ -5,7 +5,7 @@
 #include "http/head.h"
 
 /*
- * Whether the client prefers text/html to JSON, by its Accept fields. False if it likes both equally, takes neither, or
+ * Whether the client prefers text/html to JSON, by its Accept fields. False if it prefers neither, accepts neither, or
  * sends no Accept: browsers name text/html when they load a page, other clients do not. (Java's HttpURLConnection does,
  * but with image/gif and without application/xhtml+xml: false for it.)
  */

@@ -1,7 +1,7 @@
 /*
- * A table of states and classes of bytes: what does not stand in it is refused. Only data is not looked at byte by
- * byte. Extensions are checked, and left out; trailers, too, unless the caller has a place for them. A second table has
- * what is repaired in a response.
+ * A state machine with a table of states and byte classes: what is not in the table is refused. Only data is not
+ * processed byte by byte. Extensions are checked and discarded; so are trailers, unless the caller stores them. A
+ * second table has the repairs for responses.
  */
 #include "http/chunked.h"
 
@@ -14,20 +14,20 @@
 #define SIZE_DIGITS 16
 
 enum state {
-	REFUSED, /* 0: what the table does not mention; also a decoder that was never initialised */
+	REFUSED, /* 0: not in the table; also an uninitialized decoder */
 	SIZE_START,
 	SIZE,
 	SIZE_GAP,       /* white space before the first ';' */
 	EXT_GAP,        /* white space before the next */
-	EXT_START,      /* behind ';' */
+	EXT_START,      /* after ';' */
 	EXT_NAME,       /* a token */
-	EXT_NAME_GAP,   /* white space behind it: '=' or ';' must follow */
-	EXT_EQUALS,     /* behind '=' */
+	EXT_NAME_GAP,   /* white space after it: '=' or ';' must follow */
+	EXT_EQUALS,     /* after '=' */
 	EXT_TOKEN,      /* a value */
 	EXT_QUOTED,     /* a value in quotes */
-	EXT_PAIR,       /* behind a backslash in it */
-	EXT_QUOTED_END, /* behind its closing quote */
-	EXT_ANY,        /* in an extension that is malformed */
+	EXT_PAIR,       /* after a backslash in it */
+	EXT_QUOTED_END, /* after its closing quote */
+	EXT_ANY,        /* in a malformed extension */
 	SIZE_LF,
 	DATA,
 	DATA_CR,
@@ -44,7 +44,7 @@ enum state {
 
 enum byte_class { CONTROL, CR, LF, BACKSLASH, QUOTE, OTHER, HEX, TCHAR, BLANK, SEMICOLON, EQUALS, COLON, CLASSES };
 
-/* RFC 9112 7.1, with bad white space (BWS) only where the grammar has it: "5 ;a" and "5;a = b", but not "5 ". */
+/* RFC 9112 7.1, with bad white space (BWS) only where the grammar allows it: "5 ;a" and "5;a = b", but not "5 ". */
 static const uint8_t next_state[STATES][CLASSES] = {
 	[SIZE_START] = {[HEX] = SIZE},
 	[SIZE] = {[HEX] = SIZE, [BLANK] = SIZE_GAP, [SEMICOLON] = EXT_START, [CR] = SIZE_LF},
@@ -73,9 +73,9 @@ static const uint8_t next_state[STATES][CLASSES] = {
 };
 
 /*
- * What nginx and HAProxy both take beside that: blanks behind the size, anything in an extension (which is left out),
- * LF alone at a line's end. And of trailers what is repaired in a head: blanks before the colon, folded lines, control
- * characters but NUL.
+ * What nginx and HAProxy both also accept: blanks after the size, anything in an extension (which is discarded), bare
+ * LF at the end of a line. In trailers the same repairs as in a head: blanks before the colon, folded lines, control
+ * characters except NUL.
  */
 static const uint8_t repaired_state[STATES][CLASSES] = {
 	[SIZE] = {[LF] = DATA},
@@ -134,7 +134,7 @@ static enum byte_class classify(char c)
 	return (unsigned char)c < 0x20 || c == 0x7F ? CONTROL : OTHER;
 }
 
-/* A size above 2^63 - 1 is refused: a reader with signed numbers would take it for something else. */
+/* A size above 2^63 - 1 is refused: a reader with signed numbers would misinterpret it. */
 static bool add_digit(struct http_chunked *chunked, char c, struct http_refusal *refusal)
 {
 	unsigned digit = (unsigned)ascii_hex(c);
@@ -149,7 +149,7 @@ static bool add_digit(struct http_chunked *chunked, char c, struct http_refusal 
 	return true;
 }
 
-/* What a byte counts for, by the state that it belongs to. */
+/* Counts a byte for the limits, by state. */
 static bool count(struct http_chunked *chunked, enum state to, struct http_refusal *refusal)
 {
 	if (to >= SIZE && to <= EXT_ANY && ++chunked->line > HTTP_CHUNK_LINE_MAX)
@@ -161,7 +161,7 @@ static bool count(struct http_chunked *chunked, enum state to, struct http_refus
 	return true;
 }
 
-/* Behind a chunk's line: its data, or for the last chunk, of size 0, the trailers. */
+/* The state after a chunk's line: its data, or after the last chunk, of size 0, the trailers. */
 static enum state begin_chunk(struct http_chunked *chunked, enum state from, char c)
 {
 	chunked->line = 0;
@@ -239,7 +239,7 @@ bool http_trailer_allowed(struct http_span name)
 	return true;
 }
 
-/* A trailer field's line as it is kept: what is repaired is not in it. */
+/* Stores a trailer field line after its repairs. */
 static void keep_line(struct http_chunked *chunked, enum state from, enum state to, char c)
 {
 	struct http_trailers *trailers = chunked->trailers;
@@ -255,12 +255,12 @@ static void keep_line(struct http_chunked *chunked, enum state from, enum state 
 	keep_trailer(trailers, c);
 }
 
-/* REFUSED: in neither table. */
+/* The next state. REFUSED: in neither table. */
 static enum state repair(struct http_chunked *chunked, enum state from, char c)
 {
 	enum state to = (enum state)repaired_state[from][classify(c)];
 	bool folds = from == TRAILER && to == TRAILER_VALUE;
-	/* Behind a last chunk whose line ends in CRLF, an LF alone is one that somebody got into a value. */
+	/* If the last chunk's line ends in CRLF, a bare LF in the trailers was injected into a value. */
 	bool split = from == TRAILER_VALUE && to == TRAILER && !chunked->bare_lf;
 
 	if (chunked->repairs == NULL || to == REFUSED || (folds && chunked->trailer == 0) || split ||
@@ -270,7 +270,7 @@ static enum state repair(struct http_chunked *chunked, enum state from, char c)
 	return to;
 }
 
-/* One byte that is not data. */
+/* Processes one byte that is not data. */
 static bool step(struct http_chunked *chunked, char c, struct http_refusal *refusal)
 {
 	enum state from = (enum state)chunked->state, to = (enum state)next_state[from][classify(c)];

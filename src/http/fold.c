@@ -15,8 +15,8 @@ struct range {
 	uint32_t first, last;
 };
 
-/* Unicode's default ignorable code points and the combining marks of Latin letters: some file systems and foldings do
- * not see them. */
+/* Unicode's default ignorable code points and the combining marks of Latin letters, which some file systems and folding
+ * functions ignore. */
 static const struct range ignored[] = {
 	{0xAD, 0xAD},       {0x300, 0x36F},     {0x61C, 0x61C},   {0x115F, 0x1160}, {0x17B4, 0x17B5},
 	{0x180B, 0x180F},   {0x200B, 0x200F},   {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
@@ -24,7 +24,7 @@ static const struct range ignored[] = {
 	{0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
 };
 
-/* Alphabets and digits beyond the table: from `to` on, again and again. */
+/* Ranges of alphabets and digits that are not in the table: they map to `to` and following, repeatedly. */
 static const struct {
 	struct range codes;
 	char to;
@@ -42,7 +42,7 @@ static const struct {
 	{0x1F14E, "ppv"}, {0x1F14F, "wc"}, {0x1F16A, "mc"}, {0x1F16B, "md"}, {0x1F16C, "mr"}, {0x1F190, "dj"},
 };
 
-/* The code point at text and, in *used, its bytes (RFC 3629 4). 0: they are not UTF-8. */
+/* The code point at text, and its length in *used (RFC 3629 4). 0: invalid UTF-8. */
 static uint32_t decode(const char *text, size_t len, size_t *used)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -95,7 +95,7 @@ static bool is_ignored(uint32_t code)
 	return false;
 }
 
-/* How many entries of a table begin at the code point or before it. Each entry's first member is a uint16_t. */
+/* The number of table entries whose first code point is at most this one. Each entry's first member is a uint16_t. */
 static size_t begun(const void *table, size_t size, size_t count, uint32_t code)
 {
 	size_t low = 0, high = count;
@@ -112,7 +112,7 @@ static size_t begun(const void *table, size_t size, size_t count, uint32_t code)
 	return low;
 }
 
-/* The ASCII character that a code point folds to; 0: to none. */
+/* The ASCII character that a code point folds to; 0: none. */
 static char to_ascii(uint32_t code)
 {
 	if (code >= FULLWIDTH_FIRST && code <= FULLWIDTH_LAST)
@@ -128,7 +128,7 @@ static char to_ascii(uint32_t code)
 	return (char)(c != '_' ? c : 0);
 }
 
-/* The characters that a code point folds to, where they are more than one; NULL. */
+/* The characters that a code point folds to, if more than one; otherwise NULL. */
 static const char *to_several(uint32_t code)
 {
 	for (size_t k = 0; code > 0xFFFF && k < COUNT(squared); k++)
@@ -149,7 +149,7 @@ static uint32_t to_other(uint32_t code)
 	return code;
 }
 
-/* One character of `used` bytes at text, to out; never more bytes than those. */
+/* Folds one character of `used` bytes at text to out; writes at most `used` bytes. */
 static size_t fold_one(uint32_t code, const char *text, size_t used, char *out)
 {
 	if (is_ignored(code))

@@ -13,7 +13,7 @@
 /* RFC 9113 6 */
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, TYPES };
 
-/* What a frame of a type costs of the idle bucket. */
+/* The cost of a frame type in the idle bucket. */
 static const uint8_t costs[TYPES] = {
 	[PRIORITY] = 1,        [RST_STREAM] = 1, [SETTINGS] = H2_IDLE_SETTINGS, [PUSH_PROMISE] = 1,
 	[PING] = H2_IDLE_PING, [GOAWAY] = 1,     [WINDOW_UPDATE] = 1,           [CONTINUATION] = 1,
@@ -23,7 +23,7 @@ static void refill(struct h2_bucket *bucket, uint64_t burst, uint64_t rate, uint
 {
 	uint64_t passed = now_ms > bucket->at_ms ? now_ms - bucket->at_ms : 0;
 
-	/* A unit per second is a thousandth per millisecond. */
+	/* A token per second is a thousandth per millisecond. */
 	if (passed >= 1000 * burst / rate)
 		bucket->left = 1000 * burst;
 	else
@@ -74,8 +74,8 @@ static uint32_t id_of(const uint8_t *header)
 }
 
 /*
- * RFC 9113 5.1, half-closed (remote) and closed. False: it goes on although it has ended. Nothing is wrong with what
- * comes for a stream that we have reset: it may have been sent before the client knew.
+ * RFC 9113 5.1, half-closed (remote) and closed. False: a frame for a stream that the client has ended. Frames for a
+ * stream that we have reset are allowed: the client may have sent them before it got the reset.
  */
 static bool follow(struct h2_budget *budget, unsigned type, unsigned flags, uint32_t id)
 {
@@ -113,7 +113,7 @@ static const char *count_frame(struct h2_budget *budget, uint32_t *code)
 		return "a frame for a stream that the client has ended";
 	}
 	if (type == DATA) {
-		/* Padding may be all that there is in it. */
+		/* The payload may be only padding. */
 		cost = (len == 0 && (flags & FLAG_LAST) == 0) || (flags & FLAG_PADDED) != 0;
 		earn(&budget->idle, H2_IDLE_BURST, len / H2_IDLE_CAME_BYTES);
 	} else if (type == HEADERS) {

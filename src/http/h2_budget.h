@@ -1,13 +1,13 @@
 /*
- * What a client of HTTP/2 may cost without bringing anything. It walks over the frames' headers before nghttp2 sees
- * them, so that also frames which nghttp2 ignores are counted, in whatever parts the bytes come.
+ * Limits the cost of an HTTP/2 client's useless frames. It reads the frame headers before nghttp2 does, so that it also
+ * counts frames that nghttp2 ignores, independent of how the bytes are split.
  *
- * Two buckets, which refill with time and with what is useful. A flood empties one at once; what clients do by nature
- * (a window update for a frame of data, a mass cancel of a page that is left) does not. And a header block is bounded
- * before it is buffered (CVE-2024-28182).
+ * Two token buckets refill with time and with useful frames. A flood empties one quickly; normal behavior (a window
+ * update for each DATA frame, cancelling all requests of a page) does not. A header block is limited before it is
+ * buffered (CVE-2024-28182).
  *
- * By the way it sees what comes for a stream that the client has ended, of the newest 64: nghttp2 keeps nothing of
- * streams that are closed, and would ignore it.
+ * It also detects frames for streams that the client has ended, among the newest 64: nghttp2 does not remember closed
+ * streams, and would ignore such frames.
  */
 #ifndef HTTP_H2_BUDGET_H
 #define HTTP_H2_BUDGET_H
@@ -15,29 +15,28 @@
 #include "http/head.h"
 
 /*
- * Frames that carry nothing: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA, unknown types. A thousand
- * cost about a millisecond; a hundred a second cost nothing. SETTINGS and PING are dearer: each makes an answer wait,
- * and SETTINGS walks over all streams.
+ * Frames without content: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA, unknown types. 1,000 of them
+ * cost about 1 ms of CPU. SETTINGS and PING cost more: each queues a reply, and SETTINGS visits all streams.
  */
 #define H2_IDLE_BURST      1000
 #define H2_IDLE_RATE       100 /* per second */
 #define H2_IDLE_SETTINGS   16
 #define H2_IDLE_PING       4
-#define H2_IDLE_PER_HEAD   4    /* a request earns: browsers send PRIORITY and WINDOW_UPDATE with it */
-#define H2_IDLE_SENT_BYTES 512  /* DATA of ours earns one for each: some clients update both windows every 1 KiB */
-#define H2_IDLE_CAME_BYTES 1024 /* DATA of theirs earns one for each */
+#define H2_IDLE_PER_HEAD   4    /* tokens per request: browsers send PRIORITY and WINDOW_UPDATE with it */
+#define H2_IDLE_SENT_BYTES 512  /* bytes of our DATA per token: some clients update both windows every 1 KiB */
+#define H2_IDLE_CAME_BYTES 1024 /* bytes of their DATA per token */
 
 /*
- * Requests that were begun and then reset: by the client (CVE-2023-44487), or by us for what the client sent
- * (CVE-2025-8671). The burst is twice H2_STREAMS_MAX: a browser that leaves a page cancels what it has open. A request
- * that completes earns one.
+ * Requests that were reset by the client (CVE-2023-44487), or by us because of what the client sent (CVE-2025-8671).
+ * The burst is twice H2_STREAMS_MAX: a browser that leaves a page cancels all open requests. Each completed request
+ * adds a token.
  */
 #define H2_RESETS_BURST 256
 #define H2_RESETS_RATE  32 /* per second */
 
-#define H2_BLOCK_TIMES       ((size_t)2) /* bytes of a header block on the wire: so many times those of a head */
+#define H2_BLOCK_TIMES       ((size_t)2) /* largest header block on the connection, as a multiple of the largest head */
 #define H2_BLOCK_MAX         (H2_BLOCK_TIMES * HTTP_HEAD_DEFAULT) /* by default */
-#define H2_CONTINUATIONS_MAX 32 /* frames of one: 4 carry that block in frames of 16 KiB */
+#define H2_CONTINUATIONS_MAX 32 /* most CONTINUATION frames of a block; 4 are enough with frames of 16 KiB */
 
 struct h2_bucket {
 	uint64_t left; /* in thousandths */
@@ -47,26 +46,26 @@ struct h2_bucket {
 struct h2_budget {
 	struct h2_bucket idle, resets;
 	uint64_t now_ms;
-	size_t skip;   /* bytes up to the next frame's header: the preface, or a payload */
-	size_t header; /* bytes of it that are there */
+	size_t skip;   /* bytes until the next frame header: the preface, or a payload */
+	size_t header; /* received bytes of the frame header */
 	uint8_t bytes[9];
-	size_t block; /* of the header block under way */
+	size_t block; /* size of the current header block */
 	size_t block_max;
 	unsigned continuations;
-	uint32_t newest; /* of the streams that the client has begun; 0: none */
-	uint64_t ended;  /* bit k: the client has ended, or reset, newest - 2k */
+	uint32_t newest; /* newest stream that the client has opened; 0: none */
+	uint64_t ended;  /* bit k: the client has ended or reset stream newest - 2k */
 };
 
 void h2_budget_init(struct h2_budget *budget, uint64_t now_ms);
 
-/* Bytes that came. NULL: within the budget; otherwise the connection is to be ended with *code (enum h2_code), and why:
- * static text. */
+/* Counts received bytes. NULL: within the limits. Otherwise a static text why, and the connection must be closed with
+ * *code (enum h2_code). */
 const char *h2_budget_take(struct h2_budget *budget, const uint8_t *bytes, size_t len, uint64_t now_ms, uint32_t *code);
 
-/* A request was reset that was not complete. False: too many. */
+/* Counts the reset of an incomplete request. False: too many. */
 bool h2_budget_reset(struct h2_budget *budget);
 
-void h2_budget_completed(struct h2_budget *budget);        /* a request, with its response */
-void h2_budget_sent(struct h2_budget *budget, size_t len); /* a frame of DATA */
+void h2_budget_completed(struct h2_budget *budget);        /* a request and its response are complete */
+void h2_budget_sent(struct h2_budget *budget, size_t len); /* a DATA frame was sent */
 
 #endif

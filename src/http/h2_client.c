@@ -11,7 +11,7 @@ struct http_h2_client {
 	nghttp2_session *session;
 	int32_t stream;
 	struct http_h2_response answer;
-	const uint8_t *out; /* nghttp2's, until the next nghttp2_session_mem_send() */
+	const uint8_t *out; /* belongs to nghttp2, until the next nghttp2_session_mem_send() */
 	size_t out_len;
 };
 
@@ -42,7 +42,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
 	struct http_h2_client *client = arg;
 
 	(void)session;
-	if (stream != client->stream || client->answer.over) /* by a GOAWAY, whose own error tells more */
+	if (stream != client->stream || client->answer.over) /* by a GOAWAY, whose error code says more */
 		return 0;
 	client->answer.over = true;
 	client->answer.reset = client->answer.status < 200;
@@ -50,7 +50,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
 	return 0;
 }
 
-/* RFC 9113 6.8: with an error, or before our stream, it ends what we want to know. */
+/* RFC 9113 6.8: a GOAWAY with an error, or for a lower stream, ends our request. */
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct http_h2_client *client = arg;
@@ -64,7 +64,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
-/* nghttp2 answers what is no HTTP/2 with a GOAWAY of its own, and is silent from then on. */
+/* After invalid HTTP/2, nghttp2 sends a GOAWAY and then nothing more. */
 static int on_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct http_h2_client *client = arg;
@@ -151,7 +151,7 @@ void http_h2_client_pulled(struct http_h2_client *client, size_t len)
 
 bool http_h2_client_push(struct http_h2_client *client, const void *bytes, size_t len)
 {
-	/* Its callbacks are ours, and none of them ever pauses: all of it is taken, or it is an error. */
+	/* Our callbacks never pause: nghttp2 takes all bytes, or fails. */
 	return nghttp2_session_mem_recv(client->session, bytes, len) >= 0;
 }
 

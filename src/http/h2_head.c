@@ -8,8 +8,8 @@
 #include "http/lines.h"
 #include "http/syntax.h"
 
-#define TEXT_TIMES  ((size_t)3) /* as much as a head: the pseudo-fields' values, and the head */
-#define FIRST_LINES 512         /* what is around those values, and as a rule the whole head */
+#define TEXT_TIMES  ((size_t)3) /* largest text: the pseudo-header values, and the head */
+#define FIRST_LINES 512         /* initial room: usually enough for the whole head */
 #define SPAN(text)  ((struct http_span){text, sizeof(text) - 1})
 
 enum { SEEN_HOST = 1 << H2_PSEUDOS, SEEN_LENGTH = 2 << H2_PSEUDOS };
@@ -39,7 +39,7 @@ static struct http_span pseudo(const struct h2_head *head, enum h2_pseudo which)
 	return len == 0 ? SPAN("") : (struct http_span){head->text.bytes + head->pseudo[which].at, len};
 }
 
-/* All of these bytes, within the ceiling of a head. */
+/* Appends all of these bytes, within the limit of a head. */
 static bool put(struct h2_head *head, const struct http_span *spans, size_t count)
 {
 	size_t len = 0;
@@ -68,7 +68,7 @@ static bool put_line(struct h2_head *head, struct http_span name, struct http_sp
 	return put(head, line, sizeof(line) / sizeof(line[0]));
 }
 
-/* RFC 9113 8.2.1; of other control characters RFC 9110 5.5 lets no server make anything either. */
+/* RFC 9113 8.2.1; RFC 9110 5.5 forbids other control characters. */
 static bool check_value(struct h2_head *head, struct http_span value)
 {
 	if (!http_is_field_value(value))
@@ -87,7 +87,7 @@ static bool check_name(struct h2_head *head, struct http_span name)
 	return name.len > 0 || malformed(head, "a field without a name");
 }
 
-/* The size that it counts for: false once the list is to be decoded no further. */
+/* Counts the field's size. False: stop decoding the list. */
 static bool count(struct h2_head *head, struct http_span name, struct http_span value)
 {
 	if (head->outcome == H2_HEAD_FLOOD)
@@ -124,8 +124,7 @@ static void read_pseudo(struct h2_head *head, struct http_span name, struct http
 	(void)put(head, &value, 1);
 }
 
-/* RFC 9113 8.3.1: the scheme is not what a request is judged by here, since its connection has TLS in any case, and
- * clients behind a proxy do send http. */
+/* RFC 9113 8.3.1: the scheme is ignored, since the connection uses TLS, and clients behind a proxy do send http. */
 static bool check_scheme(struct h2_head *head)
 {
 	struct http_span scheme = pseudo(head, H2_SCHEME);
@@ -145,7 +144,7 @@ static bool check_authority(struct h2_head *head)
 	return memchr(authority.at, '@', authority.len) == NULL || malformed(head, "user information in :authority");
 }
 
-/* It becomes the target of a request line, so that it must be in origin form, or "*". */
+/* The path becomes the target of a request line, so it must be in origin form, or "*". */
 static bool check_path(struct h2_head *head)
 {
 	struct http_span path = pseudo(head, H2_PATH);
@@ -197,7 +196,7 @@ static bool check_pseudos(struct h2_head *head)
 	return check_path(head) && check_scheme(head);
 }
 
-/* The pseudo-fields are complete. */
+/* Writes the request line when the pseudo-header fields are complete. */
 static bool begin_fields(struct h2_head *head)
 {
 	if (head->part == H2_PART_FIELDS)
@@ -205,7 +204,7 @@ static bool begin_fields(struct h2_head *head)
 	head->part = H2_PART_FIELDS;
 	if (!check_pseudos(head))
 		return false;
-	/* Their values must not move while they are written out. */
+	/* The values must not move while they are copied. */
 	size_t len = pseudo(head, H2_METHOD).len + pseudo(head, H2_PATH).len + pseudo(head, H2_AUTHORITY).len;
 	if (!buffer_reserve(&head->text, TEXT_TIMES * http_limits_of(head->limits)->head, len + FIRST_LINES)) {
 		head->outcome = H2_HEAD_NO_MEMORY;
@@ -231,7 +230,7 @@ static bool once(struct h2_head *head, unsigned bit, const char *why)
 	return true;
 }
 
-/* RFC 9113 8.3.1: the same host as :authority names, if both are there. */
+/* RFC 9113 8.3.1: Host must equal :authority, if both are present. */
 static bool read_host(struct h2_head *head, struct http_span name, struct http_span value)
 {
 	if (!once(head, SEEN_HOST, "more than one host field"))
@@ -279,13 +278,13 @@ static bool read_connection(struct h2_head *head, struct http_span name, struct 
 	return malformed(head, "a field that is for a connection only");
 }
 
-/* RFC 8441 5: the key is ours to make. */
+/* RFC 8441 5: HTTP/2 has no key, so we add one. */
 static bool read_key(struct h2_head *head, struct http_span name, struct http_span value)
 {
 	return head->kind == H2_KIND_WEBSOCKET || put_line(head, name, value);
 }
 
-/* Those that are not just passed on. */
+/* Fields that are not simply copied. */
 static bool read_field(struct h2_head *head, struct http_span name, struct http_span value)
 {
 	static const struct {
@@ -320,7 +319,7 @@ void h2_head_field(struct h2_head *head, struct http_span name, struct http_span
 		(void)read_field(head, name, value);
 }
 
-/* What HTTP/1.1 says in fields and HTTP/2 in its frames. */
+/* Adds the framing fields of HTTP/1.1, which HTTP/2 expresses by frames. */
 static bool end_framing(struct h2_head *head, bool ended)
 {
 	bool length = (head->seen & SEEN_LENGTH) != 0;

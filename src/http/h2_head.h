@@ -1,8 +1,7 @@
 /*
- * From the header list of an HTTP/2 request to the head of an HTTP/1.1 request, for http_head_parse(), which then
- * judges both versions alike. Checked here is what only HTTP/2 can get wrong (RFC 9113 8.2, 8.3), and all that would
- * let a field list become another head than it says. Its fields come one by one, as they are decoded; what is kept is
- * bounded.
+ * Converts the header list of an HTTP/2 request to an HTTP/1.1 head for http_head_parse(), which checks both versions
+ * in the same way. Checks here the rules of HTTP/2 only (RFC 9113 8.2, 8.3), and everything that could inject other
+ * fields into the head. Fields are added one by one as they are decoded; memory is bounded.
  */
 #ifndef HTTP_H2_HEAD_H
 #define HTTP_H2_HEAD_H
@@ -10,8 +9,8 @@
 #include "base/buffer.h"
 #include "http/head.h"
 
-/* Of a list as RFC 9113 6.5.2 counts it. Above the limit of a head a request is refused; above so many times that a
- * list that grows out of few bytes (HPACK) costs too much to be decoded to its end. */
+/* Sizes of a list as RFC 9113 6.5.2 counts it. Above the limit of a head a request is refused. Above this multiple of
+ * it the connection is closed, since HPACK can expand few bytes to a list that costs too much to decode. */
 #define H2_LIST_TIMES ((size_t)4)
 #define H2_LIST_MAX   (H2_LIST_TIMES * HTTP_HEAD_DEFAULT) /* by default */
 
@@ -20,26 +19,26 @@
 
 enum h2_outcome {
 	H2_HEAD_GOOD,
-	H2_HEAD_MALFORMED, /* RFC 9113 8.1.1: a stream error of type PROTOCOL_ERROR */
-	H2_HEAD_REFUSED,   /* refusal has the status to answer with */
+	H2_HEAD_MALFORMED, /* RFC 9113 8.1.1: stream error PROTOCOL_ERROR */
+	H2_HEAD_REFUSED,   /* refusal has the status for the response */
 	H2_HEAD_NO_MEMORY,
-	H2_HEAD_FLOOD /* more than H2_LIST_MAX: end the connection */
+	H2_HEAD_FLOOD /* more than H2_LIST_MAX: close the connection */
 };
 
 enum h2_part { H2_PART_PSEUDO, H2_PART_FIELDS };
 enum h2_kind { H2_KIND_PLAIN, H2_KIND_HEAD, H2_KIND_WEBSOCKET };
 enum h2_pseudo { H2_METHOD, H2_SCHEME, H2_AUTHORITY, H2_PATH, H2_PROTOCOL, H2_PSEUDOS };
 
-/* Zero it first; then its fields in order; then the end of it. The first outcome that is not good stays. */
+/* Zero it first; then add its fields in order; then call h2_head_end(). The first error is kept. */
 struct h2_head {
 	const struct http_limits *limits; /* borrowed; NULL: the defaults */
 	enum h2_outcome outcome;
 	struct http_refusal refusal;
 	const char *why; /* MALFORMED: static text */
 	enum h2_part part;
-	enum h2_kind kind;    /* known once the first field that is not a pseudo-field came */
-	struct buffer text;   /* the pseudo-fields' values, and from `begin` on the head */
-	struct buffer cookie; /* the crumbs, joined */
+	enum h2_kind kind;    /* set at the first regular field */
+	struct buffer text;   /* the pseudo-header values, and from `begin` on the head */
+	struct buffer cookie; /* the Cookie fields, joined */
 	struct {
 		size_t at, len;
 	} pseudo[H2_PSEUDOS]; /* in text */
@@ -51,11 +50,11 @@ struct h2_head {
 
 void h2_head_field(struct h2_head *head, struct http_span name, struct http_span value);
 
-/* The list is complete. ended: no body follows. key: random, for a websocket only (kind). GOOD: text holds the head
- * from its first byte to its empty line, and nothing else. */
+/* Ends the list. ended: no body follows. key: random, only for a WebSocket (kind). GOOD: text is the head, including
+ * its empty line. */
 enum h2_outcome h2_head_end(struct h2_head *head, bool ended, const uint8_t key[H2_KEY_LEN]);
 
-/* A field of a trailer section. While it is good, text holds lines for struct http_trailers. */
+/* Adds a trailer field. While the outcome is good, text has the lines for struct http_trailers. */
 void h2_head_trailer(struct h2_head *head, struct http_span name, struct http_span value);
 
 void h2_head_free(struct h2_head *head);

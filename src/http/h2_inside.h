@@ -1,4 +1,4 @@
-/* What the files of h2_server.h share: a connection, its streams, and who may write what. */
+/* Private parts of h2_server.h: a connection and its streams. */
 #ifndef HTTP_H2_INSIDE_H
 #define HTTP_H2_INSIDE_H
 
@@ -11,31 +11,31 @@
 
 #define H2_GOAWAY_LEN 17  /* RFC 9113 6.8: without debug data */
 #define H2_FRAME_LEN  9   /* RFC 9113 4.1: a frame's header */
-#define H2_DATA_LEAST 512 /* no smaller frame of DATA only because a buffer is nearly full */
+#define H2_DATA_LEAST 512 /* do not send a smaller DATA frame only because a buffer is nearly full */
 
 /*
- *	open ──► noticed ──► stopping ──┬────────────► over
+ *	open ──► notice ───► stopping ──┬────────────► over
  *	  └─────────┴───────────┴───────┴─► failed ──► ┘
- *	                                └─► told ────► ┘
+ *	                                └─► error-sent ┘
  */
 enum h2_state {
 	H2_OPEN,
-	H2_NOTICE,     /* the first GOAWAY of a graceful stop is queued */
-	H2_STOPPING,   /* the second one is: no stream is begun any more */
-	H2_FAILED,     /* our GOAWAY is due; nghttp2 is not called any more */
-	H2_ERROR_SENT, /* nghttp2 has sent one with an error; it is not called any more either */
-	H2_OVER,       /* no streams, nothing to come but what h2_server_pull() has */
+	H2_NOTICE,     /* graceful stop: the first GOAWAY is queued */
+	H2_STOPPING,   /* graceful stop: the second GOAWAY is queued; new streams are refused */
+	H2_FAILED,     /* our GOAWAY must be sent; nghttp2 is not called any more */
+	H2_ERROR_SENT, /* nghttp2 has sent a GOAWAY with an error; it is not called any more */
+	H2_OVER,       /* no streams are left; only h2_server_pull() may have bytes */
 	H2_STATES
 };
 
 enum h2_owner {
-	H2_OWNER_ENGINE,  /* its head is not complete */
+	H2_OWNER_ENGINE,  /* the head is not complete */
 	H2_OWNER_CALLER,  /* request() was called */
-	H2_OWNER_RELEASED /* by h2_stream_reset() */
+	H2_OWNER_RELEASED /* after h2_stream_reset() */
 };
 
 enum h2_receive { H2_RECEIVE_HEAD, H2_RECEIVE_BODY, H2_RECEIVE_DROPS, H2_RECEIVE_ENDED };
-enum h2_send { H2_SEND_HEAD, H2_SEND_BODY, H2_SEND_LAST, H2_SEND_ENDED }; /* LAST: the end is queued */
+enum h2_send { H2_SEND_HEAD, H2_SEND_BODY, H2_SEND_LAST, H2_SEND_ENDED }; /* LAST: the end of the stream is queued */
 
 struct h2_stream {
 	struct h2_server *server;
@@ -46,31 +46,31 @@ struct h2_stream {
 	enum h2_owner owner;
 	enum h2_receive receive;
 	enum h2_send send;
-	size_t held; /* given to data(), and not given back */
+	size_t held; /* bytes passed to data(), and not yet returned */
 };
 
 struct h2_server {
 	const struct h2_ops *ops;
 	void *arg;
-	nghttp2_session *session; /* h2_session() has it */
+	nghttp2_session *session; /* use h2_session() */
 	struct h2_memory memory;  /* of the session */
 	struct h2_stream *streams;
 	size_t count;
-	struct h2_head head; /* of the header block under way */
+	struct h2_head head; /* of the current header block */
 	struct h2_budget budget;
 	enum h2_state state;
 	struct h2_end end;
-	const char *why; /* of the last frame that nghttp2 refused */
+	const char *why; /* why nghttp2 refused the last frame */
 	uint64_t settings_due;
-	struct buffer left;                         /* of the frame that did not fit */
-	int32_t newest;                             /* of the streams that the client has begun; 0: none */
-	uint64_t begun;                             /* bit k: newest - 2k was begun, too */
-	bool greeted;                               /* our SETTINGS were given to the caller */
-	uint8_t last[H2_FRAME_LEN + H2_GOAWAY_LEN]; /* of a failed connection: SETTINGS if need be, GOAWAY */
+	struct buffer left;                         /* the rest of a frame that did not fit */
+	int32_t newest;                             /* newest stream that the client has opened; 0: none */
+	uint64_t begun;                             /* bit k: stream newest - 2k was opened, too */
+	bool settings_sent;                         /* our SETTINGS were passed to the caller */
+	uint8_t last[H2_FRAME_LEN + H2_GOAWAY_LEN]; /* of a failed connection: SETTINGS if not yet sent, and GOAWAY */
 	size_t last_left;
-	uint8_t *out; /* the buffer of the h2_server_pull() that runs */
+	uint8_t *out; /* the buffer of the current h2_server_pull() */
 	size_t room, used;
-	const struct h2_stream *asked; /* whose body() runs */
+	const struct h2_stream *asked; /* the stream whose body() is running */
 };
 
 /* Whether nghttp2 may be called. */
@@ -79,14 +79,14 @@ static inline bool h2_usable(const struct h2_server *server)
 	return server->state < H2_FAILED;
 }
 
-/* To be called with: its memory is there (h2_memory.h). */
+/* The session, with its memory restored (h2_memory.h). */
 static inline nghttp2_session *h2_session(struct h2_server *server)
 {
 	h2_memory_unfold(&server->memory);
 	return server->session;
 }
 
-/* What a callback of nghttp2 returns: it goes on as long as the connection does. */
+/* The return value of nghttp2 callbacks: continue unless the connection has failed. */
 static inline int h2_callback_result(const struct h2_server *server)
 {
 	return h2_usable(server) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -94,18 +94,19 @@ static inline int h2_callback_result(const struct h2_server *server)
 
 /* ---- h2_states.c ---- */
 
-/* What nghttp2 returned: fails the connection if it is fatal. Others mean that a stream is not there any more. */
+/* Checks nghttp2's return value: a fatal error fails the connection. Others mean that a stream does not exist any more.
+ * */
 void h2_check(struct h2_server *server, int result);
 
-/* Its one writer. */
+/* The only writer of server->state. */
 void h2_enter(struct h2_server *server, enum h2_state to);
 
-/* RST_STREAM; what nghttp2 then closes comes to h2_close(). */
+/* Queues RST_STREAM; when nghttp2 closes the stream, h2_close() is called. */
 void h2_rst(struct h2_stream *stream, uint32_t code);
 
-/* The stream is out of the connection: credit, gone() if it is the caller's, and free. */
+/* Ends a stream: returns its window, calls gone() if the caller owns it, and frees it. */
 void h2_close(struct h2_server *server, struct h2_stream *stream, uint32_t code);
-/* The same of all streams, at the connection's end. */
+/* Ends all streams, at the end of the connection. */
 void h2_close_all(struct h2_server *server, uint32_t code);
 
 /* ---- h2_receive.c, h2_send.c ---- */

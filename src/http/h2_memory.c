@@ -7,10 +7,10 @@
 #include <string.h>
 #include <threads.h>
 
-/* In front of what nghttp2 gets. */
+/* Header before each allocation. */
 struct h2_block {
 	alignas(max_align_t) struct h2_block *next;
-	uint32_t size; /* in a slab only */
+	uint32_t size; /* only in a slab */
 	bool freed;
 };
 
@@ -40,7 +40,7 @@ static bool in_slab(const struct h2_memory *memory, const struct h2_block *block
 	return memory->slab.of != NULL && at >= bytes && at - bytes < H2_SLAB_ROOM;
 }
 
-/* NULL: not while the session begins, or there is no more room there. */
+/* Allocates in the slab. NULL: the session is initialized already, or the slab is full. */
 static struct h2_block *slab_block(struct h2_memory *memory, size_t size)
 {
 	size_t room = H2_SLAB_ROOM - memory->used, all = sizeof(struct h2_block) + size;
@@ -67,11 +67,11 @@ static void *take_zeroed(size_t count, size_t size, void *arg)
 {
 	if (size != 0 && count > (SIZE_MAX - sizeof(struct h2_block)) / size)
 		return begin(arg, NULL);
-	struct h2_block *block = slab_block(arg, count * size); /* zero, as nothing there is used twice */
+	struct h2_block *block = slab_block(arg, count * size); /* zero, since no byte is used twice */
 	return begin(arg, block != NULL ? block : calloc(1, sizeof(struct h2_block) + count * size));
 }
 
-/* The buffer for frames is what it asks for in this way, and of this size, while it begins. */
+/* Recognizes the allocation of the frame buffer, by its size, during initialization. */
 static void *take_first(struct h2_memory *memory, size_t size)
 {
 	if (!memory->begins || memory->shares || size < FRAME_LEAST || size > FRAME_MOST)
@@ -129,7 +129,7 @@ typedef uint64_t word;
 #define WORDS (H2_SLAB_ROOM / sizeof(word))
 
 struct h2_folded {
-	uint64_t kept[WORDS / 64]; /* a bit for each word of the slab */
+	uint64_t kept[WORDS / 64]; /* a bit for each non-zero word of the slab */
 	word words[];
 };
 

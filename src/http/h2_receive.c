@@ -1,4 +1,4 @@
-/* What comes of a client, as nghttp2 tells it. */
+/* Handles frames from a client: nghttp2's receive callbacks. */
 #include <stdlib.h>
 
 #include "http/h2_inside.h"
@@ -8,13 +8,13 @@ static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 	return nghttp2_session_get_stream_user_data(session, id);
 }
 
-/* RFC 9113 5.1.2, 6.8: no stream is begun any more, or as many as may be are open already. */
+/* RFC 9113 5.1.2, 6.8: whether a new stream is refused, because the connection is stopping or has too many streams. */
 static bool takes_another(const struct h2_server *server)
 {
 	return server->state != H2_STOPPING && server->count < H2_STREAMS_MAX;
 }
 
-/* A stream that nobody has heard of yet, whose request was not looked at: the client may repeat it. */
+/* Refuses a stream before its request was processed: the client may repeat it. */
 static int refuse(struct h2_server *server, int32_t id)
 {
 	h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM));
@@ -32,8 +32,8 @@ static void note_begun(struct h2_server *server, int32_t id)
 	server->newest = id;
 }
 
-/* RFC 9113 5.1.1: a stream that is begun closes those of lower numbers that were not. nghttp2 takes frames for them as
- * if they had been open once. */
+/* RFC 9113 5.1.1: opening a stream closes lower-numbered streams that were never opened. nghttp2 accepts frames for
+ * them as if they had been open. */
 static bool goes_back(const struct h2_server *server, int32_t id)
 {
 	if (id % 2 == 0 || id >= server->newest)
@@ -68,7 +68,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 		stream->next->prev = stream;
 	server->streams = stream;
 	server->count++;
-	(void)nghttp2_session_set_stream_user_data(session, stream->id, stream); /* it is there */
+	(void)nghttp2_session_set_stream_user_data(session, stream->id, stream); /* it exists */
 	return 0;
 }
 
@@ -89,7 +89,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	return h2_callback_result(server);
 }
 
-/* The code of a reset for a head, or trailers, that are not good. */
+/* The error code for a bad head or bad trailers. */
 static uint32_t code_of(enum h2_outcome outcome)
 {
 	return outcome == H2_HEAD_NO_MEMORY ? H2_REFUSED_STREAM : H2_PROTOCOL_ERROR;
@@ -146,7 +146,7 @@ static void trailers_complete(struct h2_stream *stream)
 	http_trailers_free(&trailers);
 }
 
-/* Before it is closed for it. */
+/* Before the stream is closed because of it. */
 static void count_reset(struct h2_server *server, const struct h2_stream *stream)
 {
 	if (stream != NULL && stream->send != H2_SEND_ENDED && stream->owner != H2_OWNER_RELEASED &&
@@ -178,7 +178,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return h2_callback_result(server);
 }
 
-/* Not wanted: the connection's window must come back all the same. */
+/* Discarded data must still be returned to the connection's window. */
 static void drop(struct h2_stream *stream, size_t len)
 {
 	struct h2_server *server = stream->server;
@@ -198,7 +198,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 		h2_check(server, nghttp2_session_consume_connection(session, len));
 	} else if (stream->owner != H2_OWNER_CALLER || stream->receive != H2_RECEIVE_BODY) {
 		drop(stream, len);
-	} else if (stream->held + len > H2_STREAM_WINDOW) { /* nghttp2 tells what it has reset for it */
+	} else if (stream->held + len > H2_STREAM_WINDOW) { /* nghttp2 reports the streams that it resets */
 		drop(stream, len);
 		h2_rst(stream, H2_FLOW_CONTROL_ERROR);
 	} else {
@@ -229,7 +229,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *a
 	return h2_callback_result(server);
 }
 
-/* Its name, for logs: nghttp2 then resets the stream, or ends the connection. */
+/* Records the error for logs; nghttp2 then resets the stream or closes the connection. */
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *arg)
 {
 	struct h2_server *server = arg;

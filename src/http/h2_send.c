@@ -1,5 +1,4 @@
-/* What goes to a client: heads are handed to nghttp2, which copies them; bodies are written where they are sent from.
- */
+/* Sends responses: nghttp2 copies heads; bodies are written directly to the output buffer. */
 #include <string.h>
 
 #include "base/ascii.h"
@@ -27,7 +26,7 @@ static bool is_for_connection(const struct h2_stream *stream, struct http_span n
 	return stream->kind == H2_KIND_WEBSOCKET && http_span_is(name, "sec-websocket-accept");
 }
 
-/* Those that are passed on. nghttp2 makes the names that it copies lower case. */
+/* Selects the fields to send. nghttp2 converts names to lower case when it copies them. */
 static size_t put_fields(const struct h2_stream *stream, const struct http_field *fields, size_t count, nghttp2_nv *out)
 {
 	size_t used = 0;
@@ -43,8 +42,8 @@ static size_t put_fields(const struct h2_stream *stream, const struct http_field
 }
 
 /*
- * A piece of a body, straight to the buffer of h2_server_pull(): behind where its frame's header will be. An error of
- * this stream only, which is reset already, is a temporal one for nghttp2.
+ * Writes a piece of a body directly to the buffer of h2_server_pull(), after the room for its frame header. If the
+ * stream was reset meanwhile, returns nghttp2's temporal error, which affects only this stream.
  */
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *unused, size_t len, uint32_t *flags,
 		       nghttp2_data_source *source, void *arg)
@@ -70,7 +69,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *unused, si
 	if (len == 0 && !ended && stream->send == H2_SEND_BODY)
 		return NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (stream->send == H2_SEND_LAST) /* by the trailers */
+	if (stream->send == H2_SEND_LAST) /* the trailers end the stream */
 		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
 	else if (ended)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -92,8 +91,7 @@ static int on_write(nghttp2_session *session, nghttp2_frame *frame, const uint8_
 	return 0;
 }
 
-/* A reset of ours that the client has provoked (CVE-2025-8671), not one that the caller wanted, or that something here
- * is the reason for. */
+/* Whether the client has provoked our reset (CVE-2025-8671); not resets by the caller, or because of our own errors. */
 static void count_reset(struct h2_server *server, const struct h2_stream *stream, uint32_t code)
 {
 	if ((stream != NULL && stream->owner == H2_OWNER_RELEASED) || code == H2_NO_ERROR || code == H2_INTERNAL_ERROR)
@@ -127,12 +125,12 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *a
 		const char *why = server->why != NULL ? server->why : nghttp2_http2_strerror(code);
 		server->end = (struct h2_end){.code = code, .why = why};
 		h2_enter(server, H2_ERROR_SENT);
-		return 0; /* its bytes are still to be handed over */
+		return 0; /* its bytes must still be returned */
 	}
 	return h2_callback_result(server);
 }
 
-/* A head that nghttp2 cannot send (it is too long): its stream has no response. */
+/* nghttp2 cannot send a head (it is too long): the stream has no response. */
 static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *arg)
 {
 	struct h2_server *server = arg;
@@ -182,7 +180,7 @@ bool h2_stream_respond(struct h2_stream *stream, unsigned status, const struct h
 		status = 200;
 	if (count > H2_FIELDS_MAX || stream->send != H2_SEND_HEAD || status < 100 || status == 101 || status > 999)
 		return false;
-	if (!h2_usable(stream->server)) /* gone() comes */
+	if (!h2_usable(stream->server)) /* gone() follows */
 		return true;
 	digits[0] = (char)('0' + status / 100);
 	digits[1] = (char)('0' + status / 10 % 10);

@@ -1,5 +1,5 @@
-/* The life of a connection. What comes is in h2_receive.c, what goes in h2_send.c, both on h2_states.c; what it may
- * cost is in h2_budget.c. */
+/* Lifecycle of a connection. h2_receive.c and h2_send.c have nghttp2's callbacks, h2_states.c the states, h2_budget.c
+ * the limits. */
 #include "http/h2_server.h"
 
 #include <stdlib.h>
@@ -8,12 +8,14 @@
 #include "http/h2_inside.h"
 #include "http/lines.h"
 
-/* Acknowledgements, resets and window updates that wait for a client which does not read. */
+/* The most queued acknowledgements, resets and window updates for a client that does not read. */
 #define QUEUE_MAX 1024
 
-#define NO_LIMIT UINT32_MAX /* nghttp2's own value before it is told one */
+#define NO_LIMIT UINT32_MAX /* nghttp2's default */
 
-#define FRAME_MAX ((size_t)H2_FRAME_LEN + 16384 + 1) /* the longest that nghttp2 sends: the rest of one may be left */
+#define FRAME_MAX                                                                                          \
+	((size_t)H2_FRAME_LEN + 16384 + 1) /* the longest frame that nghttp2 sends, whose rest may be kept \
+					    */
 
 static void put_32(uint8_t *at, uint32_t value)
 {
@@ -21,8 +23,8 @@ static void put_32(uint8_t *at, uint32_t value)
 		at[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* A GOAWAY of our own: of nghttp2's queue nothing is wanted any more, and it may be what there is no memory for. It is
- * never the first frame (RFC 9113 3.4): if nothing was sent yet, empty SETTINGS are. */
+/* Prepares our own GOAWAY: nghttp2's queue is discarded, since the failure may be that nghttp2 is out of memory. The
+ * first frame must be SETTINGS (RFC 9113 3.4): if nothing was sent yet, empty SETTINGS come first. */
 static void say_goaway(struct h2_server *server)
 {
 	uint8_t *goaway = server->last + H2_FRAME_LEN;
@@ -33,10 +35,10 @@ static void say_goaway(struct h2_server *server)
 	goaway[3] = NGHTTP2_GOAWAY;
 	put_32(goaway + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(h2_session(server)));
 	put_32(goaway + 13, server->end.code);
-	server->last_left = server->greeted ? H2_GOAWAY_LEN : sizeof(server->last);
+	server->last_left = server->settings_sent ? H2_GOAWAY_LEN : sizeof(server->last);
 }
 
-/* Something may still come or go. While its memory is folded nothing has come since. */
+/* Whether nghttp2 still wants to read or write. A folded connection has received nothing since. */
 static bool goes_on(struct h2_server *server)
 {
 	return server->memory.folded != NULL ||
@@ -44,7 +46,7 @@ static bool goes_on(struct h2_server *server)
 						   nghttp2_session_want_write(h2_session(server)) != 0));
 }
 
-/* When nghttp2 is not on the stack: ends what has to end. */
+/* Ends streams and the connection as needed, while nghttp2 is not on the call stack. */
 static void settle(struct h2_server *server)
 {
 	if (server->state == H2_OVER)
@@ -64,19 +66,18 @@ static nghttp2_option *new_options(void)
 	if (nghttp2_option_new(&options) != 0)
 		return NULL;
 	nghttp2_option_set_no_auto_window_update(options, 1);
-	/* Kept for priorities, which are not used: as many as may be open at once, for as long as the connection lasts.
-	 */
+	/* nghttp2 would keep closed streams for priorities, which are not used. */
 	nghttp2_option_set_no_closed_streams(options, 1);
-	/* Each field of a response that the table holds is 200 bytes of an idle connection. */
+	/* Each response field in the table would cost an idle connection 200 bytes. */
 	nghttp2_option_set_max_deflate_dynamic_table_size(options, 0);
-	/* nghttp2 sends no more than 64 KiB of them at once by itself. */
+	/* nghttp2's own limit is 64 KiB. */
 	nghttp2_option_set_max_send_header_block_length(options, (size_t)2 * HTTP_HEAD_MAX);
-	/* Ours are in h2_budget.h, by the clock that is handed in and by whole frames. */
+	/* Our own limits are in h2_budget.h; they use the caller's clock and count whole frames. */
 #if H2_HAS_RESET_LIMIT
 	nghttp2_option_set_stream_reset_rate_limit(options, UINT64_MAX, UINT64_MAX);
 #endif
 #if H2_HAS_MAX_CONTINUATIONS
-	/* It counts a header that comes in parts once for each. */
+	/* nghttp2 counts a frame header once for each part in which it arrives. */
 	nghttp2_option_set_max_continuations(options, (size_t)H2_FRAME_LEN * (H2_CONTINUATIONS_MAX + 1));
 #endif
 	return options;
@@ -101,7 +102,7 @@ static bool new_session(struct h2_server *server)
 	return server->session != NULL;
 }
 
-/* RFC 9113 3.4: ours are the first frame. The limit of streams is the first of them: see say_limit(). */
+/* RFC 9113 3.4: SETTINGS are our first frame. The limit of streams is their first entry: see say_limit(). */
 static bool greet(struct h2_server *server)
 {
 	const uint32_t list = (uint32_t)http_limits_of(server->head.limits)->head;
@@ -142,7 +143,7 @@ void h2_server_free(struct h2_server **server)
 	*server = NULL;
 	if (gone == NULL)
 		return;
-	if (h2_usable(gone)) /* the ops that are called now find nothing to do */
+	if (h2_usable(gone)) /* ops that are called now have nothing to do */
 		h2_enter(gone, H2_FAILED);
 	h2_close_all(gone, H2_CANCEL);
 	nghttp2_session_del(h2_session(gone));
@@ -170,7 +171,7 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 	return server->state != H2_OVER;
 }
 
-/* As many bytes as there is room for. */
+/* Copies as many bytes as there is room for. */
 static size_t put_out(struct h2_server *server, const void *bytes, size_t len)
 {
 	size_t room = server->room - server->used;
@@ -191,13 +192,13 @@ static void put_left(struct h2_server *server)
 }
 
 /* RFC 9113 5.1.2: a stream over the limit is refused (h2_receive.c), and the client may repeat its request. nghttp2
- * would end the connection with all its streams, so it is not told of the limit that our SETTINGS have. */
+ * would close the whole connection, so the limit is written into our SETTINGS without telling nghttp2. */
 static void say_limit(uint8_t *frame)
 {
-	put_32(frame + H2_FRAME_LEN + 2, H2_STREAMS_MAX); /* behind the first identifier */
+	put_32(frame + H2_FRAME_LEN + 2, H2_STREAMS_MAX); /* after the first identifier */
 }
 
-/* What does not fit of a frame is copied: its place is nghttp2's, and shared by all sessions (h2_memory.h). */
+/* Copies the rest of a frame that does not fit: nghttp2's buffer is shared by all sessions (h2_memory.h). */
 static void put_frames(struct h2_server *server)
 {
 	while (server->used < server->room && h2_usable(server) && server->memory.folded == NULL) {
@@ -208,9 +209,9 @@ static void put_frames(struct h2_server *server)
 			return;
 		uint8_t *at = server->out + server->used;
 		size_t put = put_out(server, bytes, (size_t)len);
-		if (!server->greeted) /* all of it is in H2_PULL_LEAST */
+		if (!server->settings_sent) /* it fits in H2_PULL_LEAST */
 			say_limit(at);
-		server->greeted = true;
+		server->settings_sent = true;
 		if (put < (size_t)len && !buffer_append(&server->left, FRAME_MAX, bytes + put, (size_t)len - put))
 			h2_check(server, NGHTTP2_ERR_NOMEM);
 	}
@@ -231,8 +232,8 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 	return server->used;
 }
 
-/* Whether h2_server_pull() has something to give. It may be wrong in one way: true, and then the client's window, or
- * body(), has nothing. */
+/* Whether h2_server_pull() may return bytes. It can be true although the client's window is empty or body() has
+ * nothing. */
 static bool wants_write(const struct h2_server *server)
 {
 	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->state == H2_FAILED ||

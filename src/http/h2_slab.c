@@ -11,7 +11,7 @@
 #define BYTES ((size_t)COUNT * H2_SLAB_ROOM)
 
 struct h2_slabs {
-	struct h2_slabs *next, *prev; /* of those that have an unused one */
+	struct h2_slabs *next, *prev; /* list of blocks with unused slabs */
 	uint8_t *bytes;
 	uint64_t unused;
 };
@@ -39,7 +39,7 @@ static void link_out(struct h2_slabs *slabs)
 
 static bool make(void)
 {
-	/* With larger pages, to give back one place would empty its neighbours. */
+	/* With larger pages, releasing one slab would clear its neighbours. */
 	if (H2_SLAB_ROOM % sysconf(_SC_PAGESIZE) != 0)
 		return false;
 	struct h2_slabs *slabs = calloc(1, sizeof(*slabs));
@@ -51,7 +51,7 @@ static bool make(void)
 		free(slabs);
 		return false;
 	}
-	(void)madvise(bytes, BYTES, MADV_NOHUGEPAGE); /* else one that is used keeps 2 MiB resident */
+	(void)madvise(bytes, BYTES, MADV_NOHUGEPAGE); /* otherwise one used slab keeps 2 MiB resident */
 	slabs->bytes = bytes;
 	slabs->unused = UINT64_MAX;
 	link_in(slabs);
@@ -75,7 +75,7 @@ bool h2_slab_empty(const struct h2_slab *slab)
 	return madvise(slab->bytes, H2_SLAB_ROOM, MADV_DONTNEED) == 0;
 }
 
-/* One block is kept, for connections that come and go. */
+/* Keeps one empty block for reuse. */
 void h2_slab_give(struct h2_slab *slab)
 {
 	struct h2_slabs *of = slab->of;

@@ -1,6 +1,6 @@
 /*
- * Places of one size for nghttp2's sessions, whose pages can be given back to the system one by one, which those of
- * malloc() cannot. They lie in blocks of 64. A thread's places are its own.
+ * A slab allocator for nghttp2's sessions, whose pages can be returned to the system one by one, unlike those of
+ * malloc(). Slabs are in blocks of 64, and are not shared between threads.
  */
 #ifndef HTTP_H2_SLAB_H
 #define HTTP_H2_SLAB_H
@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define H2_SLAB_ROOM 16384 /* whole pages, or there are no slabs; only what is written to is resident */
+#define H2_SLAB_ROOM \
+	16384 /* a multiple of the page size, otherwise no slabs are used; only written pages are resident */
 
 struct h2_slabs;
 
@@ -17,9 +18,9 @@ struct h2_slab {
 	uint8_t *bytes;
 };
 
-/* Its bytes are zero. of is NULL: no memory, or the system's pages are larger. */
+/* A slab of zero bytes. `of` NULL: out of memory, or the system's pages are larger. */
 struct h2_slab h2_slab_take(void);
-/* Its bytes are zero from now on. False: they are as they were, for the system did not take the pages. */
+/* Releases the pages, so that all bytes become zero. False: madvise() failed, and nothing changed. */
 bool h2_slab_empty(const struct h2_slab *slab);
 void h2_slab_give(struct h2_slab *slab);
 

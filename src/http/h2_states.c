@@ -1,4 +1,4 @@
-/* The states of a connection, why it fails, and the end of its streams. */
+/* The states of a connection, its failures, and the end of its streams. */
 #include <stdlib.h>
 
 #include "base/require.h"
@@ -11,10 +11,10 @@ static const struct {
 	unsigned next;
 } states[H2_STATES] = {
 	[H2_OPEN] = {"open", BIT(H2_NOTICE) | BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
-	[H2_NOTICE] = {"noticed", BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
+	[H2_NOTICE] = {"notice", BIT(H2_STOPPING) | BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
 	[H2_STOPPING] = {"stopping", BIT(H2_FAILED) | BIT(H2_ERROR_SENT) | BIT(H2_OVER)},
 	[H2_FAILED] = {"failed", BIT(H2_OVER)},
-	[H2_ERROR_SENT] = {"told", BIT(H2_OVER)},
+	[H2_ERROR_SENT] = {"error-sent", BIT(H2_OVER)},
 	[H2_OVER] = {"over", 0},
 };
 
@@ -50,7 +50,7 @@ void h2_check(struct h2_server *server, int result)
 		h2_server_fail(server, H2_INTERNAL_ERROR, nghttp2_strerror(result));
 }
 
-/* It is in no list any more. */
+/* The stream is in no list any more. */
 static void finish(struct h2_server *server, struct h2_stream *stream, uint32_t code)
 {
 	server->count--;

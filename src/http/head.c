@@ -27,7 +27,7 @@ static bool read_version(struct http_span version, uint8_t *minor, struct http_r
 	return true;
 }
 
-/* RFC 9112 3: three parts, and one space between each two. */
+/* RFC 9112 3: three parts, separated by single spaces. */
 static bool read_request_line(struct http_span line, struct http_request *request, struct http_refusal *refusal)
 {
 	const char *first = memchr(line.at, ' ', line.len);
@@ -46,7 +46,7 @@ static bool read_request_line(struct http_span line, struct http_request *reques
 	return read_version(version, &request->minor, refusal) && http_target_parse(target, request, refusal);
 }
 
-#define FIELDS_FIRST 16 /* as many as most requests have */
+#define FIELDS_FIRST 16 /* enough for most requests */
 
 static bool make_room(struct http_request *request, size_t count, struct http_refusal *refusal)
 {

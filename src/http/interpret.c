@@ -6,16 +6,16 @@
 #include "http/syntax.h"
 #include "http/target.h"
 
-/* The fields that decide where a message ends and whom it is for, found in one pass. */
+/* The fields for framing and routing, found in one pass. */
 struct known {
 	const struct http_field *host, *length;
-	size_t hosts, lengths, codings; /* how often each is there */
+	size_t hosts, lengths, codings; /* how often each occurs */
 	bool chunked, foreign;          /* Transfer-Encoding names chunked; or something else */
 	bool close, keep_alive;         /* Connection's options */
 	bool expects, expects_more;     /* 100-continue; or something else */
 };
 
-/* RFC 9112 6.1: this server knows chunked only, which comes last, once, and without parameters (7.1). */
+/* RFC 9112 6.1: this server supports only chunked: last, once, without parameters (7.1). */
 static bool read_codings(struct http_span value, struct known *known, struct http_refusal *refusal)
 {
 	struct http_span coding;
@@ -89,7 +89,7 @@ static bool know_field(const struct http_field *field, uint8_t minor, struct kno
 	}
 }
 
-/* RFC 9112 3.2: exactly one in HTTP/1.1, also beside an absolute target, which then names the host (3.2.2). */
+/* RFC 9112 3.2: HTTP/1.1 requires exactly one, also with an absolute target, which takes precedence (3.2.2). */
 static bool decide_host(struct http_request *request, const struct known *known, struct http_refusal *refusal)
 {
 	struct http_span host = {request->target.at, 0};
@@ -106,7 +106,7 @@ static bool decide_host(struct http_request *request, const struct known *known,
 	return true;
 }
 
-/* RFC 9112 6.3, without its ways to forgive. */
+/* RFC 9112 6.3, without its tolerance. */
 static bool decide_framing(struct http_request *request, const struct known *known, struct http_refusal *refusal)
 {
 	request->framing = HTTP_BODY_NONE;

@@ -1,6 +1,6 @@
 /*
- * The walk over a head's lines. It goes on where it stopped, one whole line at a time; a line is checked when its CRLF
- * is there, and the fields' meaning when the empty line is. What it finds does not depend on how the bytes came.
+ * Walks over the lines of a head, and continues where it stopped. A line is checked when its CRLF has arrived, the
+ * fields together when the empty line has. The result does not depend on how the bytes are split.
  */
 #include "http/lines.h"
 
@@ -9,7 +9,7 @@
 #include "base/ascii.h"
 #include "http/syntax.h"
 
-#define EMPTY_LINES_MAX 4 /* before the first line: RFC 9112 2.2 */
+#define EMPTY_LINES_MAX 4 /* empty lines allowed before the first line: RFC 9112 2.2 */
 
 const struct http_limits *http_limits_of(const struct http_limits *limits)
 {
@@ -25,15 +25,15 @@ static enum http_parse bad(struct http_refusal *refusal, unsigned status, const 
 }
 
 /*
- * Looks for the end of the line under way. DONE: *line_len is its length without CRLF, and scan->at is behind that.
- * scan->at moves over what has been looked at; a CR at the end of the bytes is looked at again. Of two reasons to
- * refuse, the one that fewer bytes show comes first, so that it is the same one when they trickle in.
+ * Finds the end of the current line. DONE: *line_len is its length without CRLF, and scan->at is after it. scan->at
+ * skips examined bytes; a CR at the end is examined again. If there are two reasons to refuse, the one visible after
+ * fewer bytes is reported, so that it does not depend on how the bytes are split.
  */
 static enum http_parse find_line(const char *data, size_t len, bool lenient, struct http_scan *scan, size_t *line_len,
 				 struct http_refusal *refusal)
 {
 	const struct http_limits *limits = http_limits_of(scan->limits);
-	size_t line_end = scan->line_start + limits->line + 1; /* a line of the full length, and its CR */
+	size_t line_end = scan->line_start + limits->line + 1; /* a line of maximum length, and its CR */
 	size_t limit = line_end < limits->head - 1 ? line_end : limits->head - 1; /* room for the LF */
 	size_t end = len < limit ? len : limit;
 	const char *from = data + scan->at;
@@ -42,8 +42,8 @@ static enum http_parse find_line(const char *data, size_t len, bool lenient, str
 
 	bool empty = lf == data + scan->line_start;
 
-	/* In a head whose first line ends in CRLF, an LF alone behind a value is one that somebody got into it, not the
-	 * line's end. As the empty line it cannot be that: the line before has ended in CRLF. */
+	/* If the first line ends in CRLF, a bare LF after a value was injected into it, and is not the end of the line.
+	 * A bare LF as the empty line cannot be injected: the previous line ended in CRLF. */
 	if (lf != NULL && !(lenient && (scan->lines == 0 || scan->bare_lf || empty)))
 		return bad(refusal, 400, "a line that ends in LF alone");
 	if (lf != NULL) {
@@ -70,7 +70,7 @@ static enum http_parse find_line(const char *data, size_t len, bool lenient, str
 	return HTTP_PARSE_DONE;
 }
 
-/* scan->lines counts the first line and the fields, not the empty lines in front of them. */
+/* scan->lines counts the first line and the fields, not the empty lines before them. */
 static bool read_line(struct http_span line, const struct http_lines *lines, struct http_scan *scan,
 		      struct http_refusal *refusal)
 {
@@ -80,7 +80,7 @@ static bool read_line(struct http_span line, const struct http_lines *lines, str
 	       http_refuse(refusal, 400, "too many empty lines before the first line");
 }
 
-/* What the place and the first byte of a line already show. */
+/* Checks what is known from the position and the first byte of a line. */
 static bool check_start(const char *data, size_t len, bool lenient, const struct http_scan *scan,
 			struct http_refusal *refusal)
 {
@@ -89,7 +89,7 @@ static bool check_start(const char *data, size_t len, bool lenient, const struct
 	if (scan->lines == 0 || scan->line_start == len)
 		return true;
 	bool folds = lenient && scan->lines > 1;
-	if (http_is_blank(data[scan->line_start]) && !folds) /* RFC 9112 5.2, and 2.2 behind the first line */
+	if (http_is_blank(data[scan->line_start]) && !folds) /* RFC 9112 5.2, and 2.2 after the first line */
 		return http_refuse(refusal, 400, "a line that begins with white space (folded fields are not taken)");
 	if (scan->lines == http_limits_of(scan->limits)->fields + 1 && data[scan->line_start] != '\r' &&
 	    !(lenient && data[scan->line_start] == '\n'))
@@ -125,7 +125,7 @@ enum http_parse http_lines_walk(const char *data, size_t len, const struct http_
 	enum http_parse parsed = walk(data, len, lines, scan, refusal);
 	if (parsed != HTTP_PARSE_DONE || !resumed)
 		return parsed;
-	/* The bytes may have moved under earlier spans. Once more over good lines is still linear. */
+	/* The bytes may have moved since earlier spans were made. A second pass over good lines is still linear. */
 	*scan = (struct http_scan){.limits = scan->limits};
 	return walk(data, len, lines, scan, refusal);
 }

@@ -26,7 +26,7 @@ static struct http_span text(const char *string)
 	return (struct http_span){string, strlen(string)};
 }
 
-/* The first of these signs, or the end. */
+/* The position of the first of these characters, or the end. */
 static size_t find(struct http_span span, const char *signs)
 {
 	size_t len = 0;
@@ -88,7 +88,7 @@ bool http_reference_parse(struct http_span value, struct http_reference *referen
 		       : false;
 }
 
-/* An empty port is the scheme's own, too (RFC 3986 3.2.3). */
+/* An empty port means the scheme's default (RFC 3986 3.2.3). */
 static struct http_span without_port(struct http_span authority, bool https)
 {
 	const char *port = https ? ":443" : ":80";
@@ -101,7 +101,7 @@ static struct http_span without_port(struct http_span authority, bool https)
 	return authority;
 }
 
-/* Whether both name the same host and port, of which a scheme's own may be left out. Case does not matter. */
+/* Whether both have the same host and port, ignoring case; the scheme's default port may be omitted. */
 static bool same_authority(struct http_span a, struct http_span b, bool https)
 {
 	return a.len > 0 && b.len > 0 && http_spans_equal_nocase(without_port(a, https), without_port(b, https));
@@ -114,7 +114,7 @@ static struct http_span host_of(struct http_span authority)
 	return (struct http_span){authority.at, len < authority.len ? len : authority.len};
 }
 
-/* Whether the path is the prefix, or below it; then *rest is what follows. */
+/* Whether the path is the prefix or below it; *rest is the rest of the path. */
 static bool split(struct http_span path, const char *prefix, struct http_span *rest)
 {
 	size_t len = strlen(prefix);
@@ -126,8 +126,8 @@ static bool split(struct http_span path, const char *prefix, struct http_span *r
 	return true;
 }
 
-/* With one prefix in place of the other. Slashes in front become one: a reader of URL references would take what
- * follows two for a host (RFC 3986 4.2). */
+/* Replaces one prefix by the other. Leading slashes are merged, since a parser of URL references takes what follows two
+ * slashes for a host (RFC 3986 4.2). */
 static bool replace(struct http_span path, const char *from, const char *to, struct out *out)
 {
 	struct http_span rest;
@@ -157,7 +157,7 @@ bool http_map_path(const struct http_mapping *mapping, struct http_span path, ch
 	return done;
 }
 
-/* With the path's prefix replaced, or as it is. */
+/* Replaces the path's prefix, or copies the path. */
 static void put_path(const struct http_mapping *mapping, bool to_client, struct http_span path, struct out *out)
 {
 	if (!has_prefix(mapping) || path.len == 0 ||
@@ -211,8 +211,8 @@ static bool is_name_with_own_port(const struct http_mapping *mapping, const stru
 }
 
 /*
- * Whether a service means itself. By the name that it was told it may say http or https; but where that is the client's
- * own name and the service speaks TLS, http is another place than https.
+ * Whether the URL refers to the service itself. With the host that it got, it may use http or https. But if that is the
+ * client's own host name and the service speaks TLS, http is a different place from https.
  */
 static bool is_own(const struct http_mapping *mapping, const struct http_reference *reference)
 {
@@ -283,7 +283,7 @@ bool http_map_refresh(const struct http_mapping *mapping, struct http_span value
 	return true;
 }
 
-/* A domain may have a dot in front (RFC 6265 5.2.3). */
+/* A domain may have a leading dot (RFC 6265 5.2.3). */
 static bool is_own_domain(const struct http_mapping *mapping, struct http_span domain)
 {
 	struct http_span inner = host_of(mapping->inner), outer = host_of(mapping->outer);
@@ -319,7 +319,7 @@ bool http_map_cookie(const struct http_mapping *mapping, struct http_span value,
 	struct out out = {.at = to};
 	bool is_path = false, is_domain = false;
 
-	/* Such a cookie is for the whole host, or refused by browsers. */
+	/* Browsers use such a cookie for the whole host, or reject it. */
 	if (value.len >= 7 && http_spans_equal_nocase((struct http_span){value.at, 7}, text("__Host-")))
 		return false;
 	put_span(&out, take(&left, find(left, ";")));
@@ -330,7 +330,7 @@ bool http_map_cookie(const struct http_mapping *mapping, struct http_span value,
 		bool *seen = http_spans_equal_nocase(name, text("path"))     ? &is_path
 			     : http_spans_equal_nocase(name, text("domain")) ? &is_domain
 									     : NULL;
-		/* Of two the last one counts (RFC 6265 5.3): cookies that have two are left alone. */
+		/* If there are two, the last one counts (RFC 6265 5.3): such cookies are not changed. */
 		if (seen != NULL && *seen)
 			return false;
 		if (seen != NULL)

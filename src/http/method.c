@@ -6,9 +6,9 @@
 #include "http/syntax.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PART_MAX     64 /* of a query parameter: its name, or its value */
+#define PART_MAX     64 /* size of a query parameter's name or value */
 
-/* The registry of RFC 9110 16.1.1, and what caches and UPnP use besides. */
+/* The registry of RFC 9110 16.1.1, and methods of caches and UPnP. */
 static const char *const known[] = {
 	"GET",
 	"HEAD",
@@ -59,7 +59,7 @@ static const char *const known[] = {
 	"UNSUBSCRIBE",
 };
 
-/* Compared as CGI servers name fields: any sign for '-'. */
+/* Compared as CGI names fields: any other character equals '-'. */
 static const char *const overrides[] = {
 	"x-http-method-override", "x-http-method", "x-method-override", "x-method", "http-method-override",
 };
@@ -102,7 +102,7 @@ static bool add(struct http_methods *methods, struct http_span name, bool fold)
 	return true;
 }
 
-/* Case does not matter, and any sign is as good as '-'. */
+/* Ignores case; any other character equals '-'. */
 static bool is_named(struct http_span name, const char *wanted)
 {
 	if (name.len != strlen(wanted))
@@ -124,7 +124,7 @@ static bool is_override(struct http_span name)
 	return false;
 }
 
-/* Each value of a list; what is no token is no method to anybody. */
+/* Each value of a list; values that are not tokens are not methods. */
 static bool add_list(struct http_methods *methods, struct http_span value)
 {
 	struct http_span element;
@@ -149,8 +149,7 @@ static char next_byte(struct http_span text, size_t *at)
 	return (char)byte;
 }
 
-/* Decoded, from *at to the end or a '=', without blanks in front. What is longer than out is cut: it is no name here.
- */
+/* Decodes from *at to the end or a '=', without leading blanks. Longer values are truncated: they match no name. */
 static struct http_span decode_part(struct http_span text, size_t *at, bool to_sign, char out[static PART_MAX])
 {
 	size_t len = 0;
@@ -166,8 +165,8 @@ static struct http_span decode_part(struct http_span text, size_t *at, bool to_s
 }
 
 /*
- * "_method=DELETE" of Rails, Laravel, Symfony and Express; the fields' names of ServiceStack. PHP leaves out blanks in
- * front of a name and what follows a NUL in it, and takes other signs for '_'.
+ * "_method=DELETE" in Rails, Laravel, Symfony and Express; the field names in ServiceStack. PHP ignores blanks before a
+ * name and the part after a NUL, and replaces other characters by '_'.
  */
 static bool add_parameter(struct http_methods *methods, struct http_span parameter)
 {

@@ -1,5 +1,5 @@
-/* The methods that a request may be taken for. Method names are case-sensitive (RFC 9110 9.1), but not to every
- * service. */
+/* The methods that a service may use for a request. Method names are case-sensitive (RFC 9110 9.1), but some services
+ * ignore case. */
 #ifndef HTTP_METHOD_H
 #define HTTP_METHOD_H
 
@@ -15,13 +15,13 @@ struct http_methods {
 
 bool http_method_has_lower_case(struct http_span method);
 
-/* Whether the method differs only in case from one of the registered methods (RFC 9110 16.1.1) that services know. */
+/* Whether the method differs only in case from a registered method (RFC 9110 16.1.1). */
 bool http_method_is_misspelled(struct http_span method);
 
 /*
- * The request's own method first, cut at HTTP_METHOD_LEN; then those that some frameworks take it for: GET for HEAD,
- * and what X-HTTP-Method-Override, its variants, or the parameters _method and those names of the query name. False:
- * more than HTTP_METHODS_MAX.
+ * The request's own method first, truncated to HTTP_METHOD_LEN. Then the methods that some frameworks use instead: GET
+ * for HEAD, and those in X-HTTP-Method-Override, its variants, and the query parameters _method and with these names.
+ * False: more than HTTP_METHODS_MAX.
  */
 bool http_methods_of(const struct http_request *head, struct http_methods *methods);
 

@@ -7,15 +7,15 @@
 
 #define SHORT_NAME_MAX 8 /* of an 8.3 name, before its dot */
 #define SESSION_BEGINS 4 /* characters: "/(S(" */
-#define HASHED_STEM    6 /* two letters of the long name, four digits of a hash */
+#define HASHED_STEM    6 /* an 8.3 name with two letters of the long name and a hash of four digits */
 
-/* RFC 3986 2.3: what never needs an escape. */
+/* RFC 3986 2.3: unreserved characters, which need no escape. */
 static bool is_unreserved(char c)
 {
 	return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* Of an escape that is well formed. */
+/* Decodes a well-formed escape. */
 static char unescape(const char *at)
 {
 	return (char)ascii_hex_byte(at + 1);
@@ -26,7 +26,7 @@ static bool is_escape(struct http_span path, size_t at)
 	return path.at[at] == '%' && path.len - at > 2;
 }
 
-/* How many characters of what a session's segment begins with, "/(S(", are at the end of what was read; c is next. */
+/* The number of characters of "/(S(", the beginning of a session's segment, at the end of the output; c is next. */
 static size_t follow_session(size_t found, char c)
 {
 	bool letter = (char)(c | 0x20) >= 'a' && (char)(c | 0x20) <= 'z';
@@ -102,7 +102,7 @@ static size_t narrow_slashes(char *text, size_t len)
 	return to;
 }
 
-/* ASP.NET takes "/(S(x))/a" and "/(A(y)S(x))/a" for "/a", and "/a/(S(x))b" for "/ab". */
+/* ASP.NET treats "/(S(x))/a" and "/(A(y)S(x))/a" as "/a", and "/a/(S(x))b" as "/ab". */
 static size_t drop_sessions(char *text, size_t len)
 {
 	size_t to = 0;
@@ -123,7 +123,7 @@ static size_t drop_sessions(char *text, size_t len)
 	}
 	if (to > 0 && text[0] == '/')
 		return to;
-	memmove(text + 1, text, to); /* into the room of what was dropped */
+	memmove(text + 1, text, to); /* over the dropped part */
 	text[0] = '/';
 	return to + 1;
 }
@@ -151,7 +151,7 @@ static size_t merge_slashes(char *text, size_t len)
 	return to;
 }
 
-/* Without the host that "//host/path" names. */
+/* Removes the host of "//host/path". */
 static size_t drop_authority(char *text, size_t len)
 {
 	size_t at = 0;
@@ -168,7 +168,7 @@ static size_t drop_authority(char *text, size_t len)
 	return len - at;
 }
 
-/* Some frameworks take '+' for a blank in paths, too. */
+/* Some frameworks also decode '+' to a blank in paths. */
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '+';
@@ -180,7 +180,7 @@ static size_t segment_len(const char *at, const char *end)
 	return (size_t)((slash != NULL ? slash : end) - at);
 }
 
-/* The segment's loose form; a slash in it can only be one that was folded. */
+/* The loose form of a segment; a slash in it can only result from folding. */
 static size_t loosen(const char *segment, size_t len, bool case_matters, char *out)
 {
 	size_t blanks = 0, folded = http_fold(segment, len, !case_matters, out);
@@ -262,7 +262,7 @@ void http_reading_prefix(const char *path, bool case_matters, char *out)
 	*out = '\0';
 }
 
-/* A long name's part before its last dot, without blanks and dots, as 8.3 names begin. */
+/* The part of a long name before its last dot, without blanks and dots: the beginning of its 8.3 name. */
 static size_t stem_of(const char *name, size_t len, char stem[SHORT_NAME_MAX])
 {
 	size_t end = len, stem_len = 0;
@@ -302,8 +302,8 @@ static bool is_short_name(const char *segment, size_t len, const char *name, siz
 	return true;
 }
 
-/* Of two loose segments, the second a route's, which is trimmed. *ends_here: some take a sign in it for the path's end.
- * The name itself may have such signs, folded from wider ones. */
+/* Compares two loose segments; the second is a route's, and trimmed. *ends_here: some services end the path at a
+ * character in it. The name itself may contain such characters, after folding. */
 static bool equal_loosely(const char *segment, size_t len, const char *name, size_t name_len, bool *ends_here)
 {
 	static const char ends[] = ";:?#";

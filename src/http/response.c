@@ -9,7 +9,7 @@
 #define DAYS_400Y   146097                /* of 400 years, after which the calendar repeats itself */
 #define DAYS_100Y   36524
 #define DAYS_4Y     1461
-#define DAYS_TO_1MA 719468 /* from 1 March of the year 0 to 1 January 1970 */
+#define DAYS_TO_1MA 719468 /* days from 1 March of the year 0 to 1 January 1970 */
 
 static const struct {
 	unsigned status;
@@ -84,7 +84,7 @@ void http_writer_init(struct http_writer *writer, char *buffer, size_t room)
 	*writer = (struct http_writer){.at = buffer, .room = room};
 }
 
-/* After an overflow nothing more is written, so that what is there cannot look whole. */
+/* After an overflow nothing more is written, so that the head cannot look complete. */
 static void append(struct http_writer *writer, const char *bytes, size_t len)
 {
 	if (writer->overflow || len > writer->room - writer->len) {
@@ -199,12 +199,12 @@ struct date {
 	unsigned year, month, day; /* month: 0 is January */
 };
 
-/* The proleptic Gregorian calendar, in years that begin in March, so that the leap day is the last one. */
+/* The proleptic Gregorian calendar, with years that begin in March, so that the leap day is the last day. */
 static struct date date_of(uint64_t days)
 {
 	days += DAYS_TO_1MA;
 	unsigned era = (unsigned)(days / DAYS_400Y), in_era = (unsigned)(days % DAYS_400Y);
-	/* Take out the leap days before this one, and every year has 365 days. */
+	/* Without the leap days before this one, every year has 365 days. */
 	unsigned year = (in_era - in_era / (DAYS_4Y - 1) + in_era / DAYS_100Y - in_era / (DAYS_400Y - 1)) / 365;
 	unsigned in_year = in_era - (365 * year + year / 4 - year / 100);
 	unsigned march = (5 * in_year + 2) / 153; /* five months from March or August have 153 days */

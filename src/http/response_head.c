@@ -20,7 +20,7 @@ static size_t count_blanks(struct http_span line, size_t at)
 	return end - at;
 }
 
-/* "HTTP/1.1". RFC 9112 4 names no other; nginx and HAProxy take any digits, and so does this for a repair. */
+/* "HTTP/1.1". RFC 9112 4 defines no other; nginx and HAProxy accept any digits, and so does this as a repair. */
 static bool read_version(struct http_span line, struct http_response *answer, struct http_refusal *refusal)
 {
 	const char *at = line.at;
@@ -33,8 +33,8 @@ static bool read_version(struct http_span line, struct http_response *answer, st
 	return true;
 }
 
-/* RFC 9112 4: the space behind the status is often left out together with the phrase. A phrase is for people: one that
- * could do harm on a terminal is left out, and the standard one takes its place. */
+/* RFC 9112 4: the space after the status is often omitted together with the phrase. A phrase that could harm a terminal
+ * is replaced by the standard one. */
 static void read_phrase(struct http_span line, size_t at, struct http_response *answer)
 {
 	answer->phrase = http_trim((struct http_span){line.at + at, line.len - at});
@@ -44,7 +44,7 @@ static void read_phrase(struct http_span line, size_t at, struct http_response *
 	answer->repairs |= HTTP_REPAIR_STATUS_LINE;
 }
 
-/* Three parts; RFC 9112 3 allows any white space between them to a reader that is not strict. */
+/* Three parts; RFC 9112 3 allows lenient parsers to accept any white space between them. */
 static bool read_status_line(struct http_span line, struct http_response *answer, struct http_refusal *refusal)
 {
 	const char *digits = line.at + 8;
@@ -69,7 +69,8 @@ static bool read_status_line(struct http_span line, struct http_response *answer
 	return true;
 }
 
-/* A line that begins with white space continues the one before: a field without a name, until all lines are here. */
+/* A line that begins with white space continues the previous one: stored as a field without a name until all lines have
+ * arrived. */
 static bool on_line(void *arg, unsigned number, struct http_span line, struct http_refusal *refusal)
 {
 	struct http_response *answer = arg;
@@ -84,8 +85,8 @@ static bool on_line(void *arg, unsigned number, struct http_span line, struct ht
 	return http_value_repaired(field->value, &answer->repairs, refusal);
 }
 
-/* RFC 9112 5.2: "replace each received obs-fold with one or more SP octets prior to interpreting the field value". What
- * a fold takes, at least an LF and a blank, has room for the SP. */
+/* RFC 9112 5.2: "replace each received obs-fold with one or more SP octets prior to interpreting the field value". A
+ * fold, at least an LF and a blank, has room for the SP. */
 static void unfold(char *data, struct http_response *answer, size_t lines)
 {
 	answer->field_count = 0;
@@ -104,8 +105,8 @@ static void unfold(char *data, struct http_response *answer, size_t lines)
 	}
 }
 
-/* RFC 9110 5.5: they are invalid, and a space takes their place. After the fields that frame were read: there they are
- * no white space. */
+/* RFC 9110 5.5: invalid control characters are replaced by a space. Done after the framing fields were read, where they
+ * are not white space. */
 static void blank_controls(char *data, struct http_response *answer)
 {
 	for (size_t i = 0; i < answer->field_count; i++) {
@@ -122,9 +123,9 @@ static void blank_controls(char *data, struct http_response *answer)
 struct framing {
 	size_t lengths, codings;     /* how many values; how many fields */
 	uint64_t length;             /* of each */
-	bool unread, unequal;        /* a length that is no number; two that differ */
-	bool chunked, foreign, lead; /* another coding; an empty one in front */
-	bool trail;                  /* an empty one behind */
+	bool unread, unequal;        /* a length that is not a number; two different lengths */
+	bool chunked, foreign, lead; /* another coding; an empty element before it */
+	bool trail;                  /* an empty element after it */
 	bool close, keep_alive;
 };
 
@@ -138,7 +139,7 @@ static void read_connection(struct http_span value, struct framing *found)
 	}
 }
 
-/* RFC 9110 8.6: the same number several times, in a list or in several fields, is that number. */
+/* RFC 9110 8.6: the same number several times, in a list or in several fields, counts once. */
 static void read_lengths(struct http_span value, struct framing *found)
 {
 	struct http_span element;
@@ -152,8 +153,8 @@ static void read_lengths(struct http_span value, struct framing *found)
 	}
 }
 
-/* RFC 9112 6.1: chunked, once, last, without parameters; nothing else was asked for. Of empty elements (RFC
- * 9110 5.6.1.2), HAProxy and nginx agree on the bytes that follow it. */
+/* RFC 9112 6.1: chunked, once, last, without parameters; the request allowed nothing else. HAProxy and nginx agree only
+ * on empty elements (RFC 9110 5.6.1.2) after it. */
 static void read_codings(struct http_span value, struct framing *found)
 {
 	struct http_span coding;
@@ -184,7 +185,7 @@ static void find_framing(const struct http_response *answer, struct framing *fou
 	}
 }
 
-/* What cannot be one message for every reader. */
+/* Refuses framing that parsers interpret differently. */
 static bool check_framing(const struct http_response *answer, const struct http_request_kind *ask,
 			  const struct framing *found, struct http_refusal *refusal)
 {
@@ -203,7 +204,7 @@ static bool check_framing(const struct http_response *answer, const struct http_
 	return true;
 }
 
-/* RFC 9112 6.3 in its order. */
+/* In the order of RFC 9112 6.3. */
 static void decide_framing(struct http_response *answer, const struct http_request_kind *ask,
 			   const struct framing *found)
 {
@@ -214,7 +215,7 @@ static void decide_framing(struct http_response *answer, const struct http_reque
 	answer->length = answer->has_length ? found->length : 0;
 	if (found->lengths > 1)
 		answer->repairs |= HTTP_REPAIR_LENGTH;
-	/* RFC 9110 8.6 and 9112 6.1 forbid both here; RFC 9112 6.3: they frame nothing. */
+	/* RFC 9110 8.6 and 9112 6.1 forbid both here; RFC 9112 6.3: they are ignored. */
 	if (bare && (found->codings > 0 || (found->lengths > 0 && found->length > 0)))
 		answer->repairs |= HTTP_REPAIR_NO_BODY;
 	else if (found->codings > 0 && (found->lengths > 0 || answer->minor == 0 || found->trail || found->lead))
@@ -292,7 +293,7 @@ static bool same_name(struct http_span a, struct http_span b)
 
 bool http_hops_has(const struct http_hops *hops, struct http_span name)
 {
-	/* Proxy-Authorization and its like are for a proxy that the client has chosen, which a gateway is not. */
+	/* Proxy-Authorization etc. are for a proxy that the client has selected, which a gateway is not. */
 	static const char *const always[] = {"Connection", "Keep-Alive",          "Proxy-Connection",
 					     "TE",         "Transfer-Encoding",   "Upgrade",
 					     "Trailer",    "Proxy-Authorization", "Proxy-Authenticate"};

@@ -5,14 +5,14 @@
 #include "base/ascii.h"
 #include "http/syntax.h"
 
-/* The path as it is written out. A slash that is written ends a segment, which is then checked. */
+/* The output path. Writing a slash ends a segment, which is then checked. */
 struct form {
 	char *out;
 	size_t len;
-	size_t segment; /* where the last segment begins */
+	size_t segment; /* start of the last segment */
 };
 
-/* The byte at path.at[*at], decoded once; *at moves behind it. False: a malformed escape. */
+/* The byte at path.at[*at], decoded once; advances *at. False: a malformed escape. */
 static bool take(struct http_span path, size_t *at, char *c)
 {
 	*c = path.at[(*at)++];
@@ -28,8 +28,8 @@ static bool take(struct http_span path, size_t *at, char *c)
 	return true;
 }
 
-/* Whether the written form now ends in an escape: one that was itself encoded, such as %252e. Some upstream would
- * decode it again. */
+/* Whether the output now ends in an escape that was itself encoded, such as %252e. Some upstreams would decode it
+ * again. */
 static bool ends_in_escape(const struct form *form)
 {
 	const char *end = form->out + form->len;
@@ -37,9 +37,8 @@ static bool ends_in_escape(const struct form *form)
 }
 
 /*
- * Whether it now ends in the beginning of an overlong UTF-8 sequence: "%c0%ae" is a dot to lax decoders. Some do not
- * look at what follows the first byte, and take "%c0%2e" for one, too; in other encodings nobody escapes such a
- * character.
+ * Whether the output now ends in the beginning of an overlong UTF-8 sequence: lax decoders treat "%c0%ae" as a dot.
+ * Some ignore the following bytes, and also treat "%c0%2e" so. In other encodings such a character is not escaped.
  */
 static bool ends_overlong(const struct form *form, bool escaped)
 {
@@ -57,7 +56,7 @@ static bool ends_overlong(const struct form *form, bool escaped)
 		return may_follow && bits < 0x20;
 	case 0xF0:
 		return may_follow && bits < 0x10;
-	case 0xF8: /* five and six bytes were UTF-8 before RFC 3629 */
+	case 0xF8: /* UTF-8 had sequences of five and six bytes before RFC 3629 */
 		return follows && bits < 0x08;
 	case 0xFC:
 		return follows && bits < 0x04;
@@ -66,8 +65,8 @@ static bool ends_overlong(const struct form *form, bool escaped)
 	}
 }
 
-/* The segment that has just ended: not "." or "..", nor those with first bytes of overlong sequences in front of the
- * dots. An empty one is merged away by its caller. */
+/* Checks the segment that has just ended: not "." or "..", also not with first bytes of overlong sequences before the
+ * dots. The caller merges empty ones. */
 static bool good_segment(const struct form *form)
 {
 	size_t dots = 0;
@@ -80,7 +79,7 @@ static bool good_segment(const struct form *form)
 	return dots == 0 || dots > 2;
 }
 
-/* These are not errors by RFC 3986: the cure says why they are refused all the same. */
+/* RFC 3986 allows these; the cure says why they are refused. */
 static bool refuse(struct http_refusal *refusal, const char *why)
 {
 	*refusal = (struct http_refusal){
@@ -93,7 +92,7 @@ static bool refuse(struct http_refusal *refusal, const char *why)
 	return false;
 }
 
-/* What no path may have, in its parameters neither. */
+/* Bytes that no path may contain, also not in its parameters. */
 static bool check_byte(char c, struct http_refusal *refusal)
 {
 	if ((unsigned char)c < 0x20 || c == 0x7F)
@@ -109,7 +108,7 @@ static bool put(struct form *form, char c, bool escaped, struct http_refusal *re
 		if (!good_segment(form))
 			return refuse(refusal, "a dot segment in the path");
 		if (form->len > 0 && form->segment == form->len)
-			return true; /* behind a slash */
+			return true; /* after a slash */
 	}
 	form->out[form->len++] = c;
 	if (c == '/')
@@ -128,7 +127,7 @@ bool http_route_path(struct http_span path, char *out, size_t room, size_t *out_
 
 	if (path.len > room)
 		return http_refuse(refusal, 414, "the path is too long");
-	if (http_span_equal(path, "*")) { /* of OPTIONS: no route covers it */
+	if (http_span_equal(path, "*")) { /* for OPTIONS; no route covers it */
 		out[0] = '*';
 		*out_len = 1;
 		return true;
@@ -159,7 +158,7 @@ bool http_route_covers(const char *prefix, const char *path, size_t path_len)
 	size_t len = strlen(prefix);
 
 	while (len > 0 && prefix[len - 1] == '/')
-		len--; /* "/a/" covers "/a" too: some upstream takes the two for one */
+		len--; /* "/a/" also covers "/a": some upstreams treat both as equal */
 	if (path_len == 0 || path[0] != '/' || len > path_len || memcmp(prefix, path, len) != 0)
 		return false;
 	return len == path_len || path[len] == '/';

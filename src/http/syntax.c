@@ -31,8 +31,8 @@ bool http_is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Whether one of these eight bytes might be a control character: each is compared in its own lane. A lane that borrows
- * from the next one can only accuse an innocent, never miss a culprit. */
+/* Whether one of these eight bytes may be a control character, compared in parallel. A borrow between bytes can only
+ * cause a false positive, never a false negative. */
 static bool suspect(uint64_t eight)
 {
 	uint64_t below_space = (eight - EACH(0x20)) & ~eight;
@@ -85,7 +85,7 @@ bool http_list_next(struct http_span *rest, struct http_span *element)
 	return true;
 }
 
-/* The name, and the value without a look at it. *blanks: how many are between name and colon. */
+/* Splits name and value, without checking the value. *blanks: the number of blanks between name and colon. */
 static bool split_field(struct http_span line, struct http_field *field, size_t *blanks, struct http_refusal *refusal)
 {
 	size_t name = 0, colon;

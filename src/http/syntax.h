@@ -1,6 +1,6 @@
 /*
- * The character sets and the field line of RFC 9110 5, shared by the readers of this folder (and by the response's
- * writer, which must not send what a reader would refuse). None of them keeps state.
+ * Character sets and field lines of RFC 9110 5, shared by the parsers of this folder, and by the writer of responses,
+ * which must not send what a parser refuses.
  */
 #ifndef HTTP_SYNTAX_H
 #define HTTP_SYNTAX_H
@@ -18,22 +18,22 @@ bool http_is_blank(char c);                      /* SP or HTAB */
 bool http_is_field_value(struct http_span span); /* no control character but HTAB; empty is fine */
 struct http_span http_trim(struct http_span span);
 
-/* The next element of a comma-separated list (RFC 9110 5.6.1), trimmed and perhaps empty; *rest begins behind its
- * comma. False: there is none left. Start with the whole value in *rest. */
+/* The next element of a comma-separated list (RFC 9110 5.6.1), trimmed, possibly empty; *rest starts after its comma.
+ * False: no more elements. Start with the whole value in *rest. */
 bool http_list_next(struct http_span *rest, struct http_span *element);
 
-/* One field line without its CRLF. False: *refusal is set. */
+/* Parses a field line without its CRLF. False: *refusal is set. */
 bool http_field_line(struct http_span line, struct http_field *field, struct http_refusal *refusal);
 
-/* The same of a response: white space before the colon is left out, and a value may have control characters but CR, LF
- * and NUL. *repairs: enum http_repair. */
+/* The same for a response: accepts white space before the colon, and control characters except CR, LF and NUL in a
+ * value. *repairs: enum http_repair. */
 bool http_field_line_repaired(struct http_span line, struct http_field *field, unsigned *repairs,
 			      struct http_refusal *refusal);
 
-/* A value, or a part of it, in that way. */
+/* Checks a value, or a part of it, in the same way. */
 bool http_value_repaired(struct http_span value, unsigned *repairs, struct http_refusal *refusal);
 
-/* Sets *refusal; always false, so that a check can end with it. */
+/* Sets *refusal; returns false. */
 bool http_refuse(struct http_refusal *refusal, unsigned status, const char *why);
 
 /* Whether a Content-Type is that of a call of gRPC. Not of gRPC-Web, which HTTP/1.1 carries. */

@@ -9,14 +9,14 @@
 #define PORT_DIGITS 5
 #define PORT_MAX    65535
 
-/* Percent-escapes and the sub-delims of RFC 3986 3.2.2 are left out: DNS has no such names, and readers differ. */
+/* Percent-escapes and the sub-delims of RFC 3986 3.2.2 are refused: DNS has no such names, and parsers differ. */
 static bool is_name_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
 	       c == '.';
 }
 
-/* No empty label but the root's: "a.b" and "a.b.", not ".a" or "a..b". */
+/* No empty labels except the root: "a.b" and "a.b.", not ".a" or "a..b". */
 static bool is_name(struct http_span host)
 {
 	if (host.len == 0 || host.len > HTTP_HOST_MAX || host.at[0] == '.')
@@ -27,7 +27,7 @@ static bool is_name(struct http_span host)
 	return true;
 }
 
-/* "[...]": an IPv6 address. IPvFuture and zones mean nothing to a peer, and are refused. */
+/* "[...]": an IPv6 address. IPvFuture and zone IDs are refused. */
 static bool is_literal(struct http_span host)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -41,7 +41,7 @@ static bool is_literal(struct http_span host)
 	return inet_pton(AF_INET6, text, &address) == 1;
 }
 
-/* Empty is allowed by RFC 3986 3.2.3, and the default port. */
+/* RFC 3986 3.2.3 allows an empty port, which means the default. */
 static bool is_port(struct http_span port)
 {
 	uint64_t number = 0;
@@ -72,7 +72,7 @@ bool http_authority_parse(struct http_span authority, struct http_span *host, st
 	return true;
 }
 
-/* Any visible character but '#' is let through: clients do send quotes, bars and backslashes as they are. */
+/* Allows all visible characters except '#': clients send quotes, bars and backslashes unescaped. */
 static bool check_characters(struct http_span target, struct http_refusal *refusal)
 {
 	for (size_t i = 0; i < target.len; i++) {
@@ -96,7 +96,7 @@ static bool split_query(struct http_span rest, struct http_request *request, str
 	return request->path.len <= HTTP_PATH_MAX || http_refuse(refusal, 414, "the path is too long");
 }
 
-/* scheme: how many bytes of the target "http://" or "https://" are. */
+/* scheme: the length of "http://" or "https://" in the target. */
 static bool parse_absolute(struct http_span target, size_t scheme, struct http_request *request,
 			   struct http_refusal *refusal)
 {

@@ -1,4 +1,4 @@
-/* Alerts, and other failures that operators see often, in words: OpenSSL's own do not tell what happened. */
+/* Plain texts for alerts and other errors that operators often see, where OpenSSL's texts do not say what happened. */
 #include <stdio.h>
 
 #include <openssl/err.h>
@@ -27,7 +27,7 @@ static const char *plain_words(int reason)
 	}
 }
 
-/* What the peer that sent an alert says with it (RFC 8446 6.2, RFC 5246 7.2.2); "": its name says it. */
+/* The meaning of an alert from the peer (RFC 8446 6.2, RFC 5246 7.2.2); "": its name is clear. */
 static const char *alert_meaning(unsigned alert)
 {
 	static const struct {

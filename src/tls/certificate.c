@@ -18,7 +18,7 @@ struct tls_certificate {
 	char hex[2 * SHA256_LEN + 1];
 };
 
-/* A name with broken UTF-8 never gets here: OpenSSL cannot read such a certificate. */
+/* Invalid UTF-8 cannot occur: OpenSSL does not parse such a certificate. */
 char *tls_name_text(const struct X509_name_st *name)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -70,17 +70,17 @@ struct tls_certificate *tls_certificate_new(struct x509_st *x509, const struct s
 
 void tls_certificate_free(struct tls_certificate **certificate)
 {
-	struct tls_certificate *gone = *certificate;
+	struct tls_certificate *old = *certificate;
 
 	*certificate = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	X509_free(gone->x509);
-	sk_X509_pop_free(gone->path, X509_free);
-	free(gone->subject);
-	free(gone->issuer);
-	OPENSSL_free(gone->der);
-	free(gone);
+	X509_free(old->x509);
+	sk_X509_pop_free(old->path, X509_free);
+	free(old->subject);
+	free(old->issuer);
+	OPENSSL_free(old->der);
+	free(old);
 }
 
 const struct tls_identity *tls_certificate_identity(const struct tls_certificate *certificate)

@@ -1,4 +1,4 @@
-/* A client's certificate as plain data, so that nobody above this folder needs OpenSSL's headers to know who it is. */
+/* A client's certificate as plain data, so that other folders do not need OpenSSL's headers. */
 #ifndef TLS_CERTIFICATE_H
 #define TLS_CERTIFICATE_H
 
@@ -10,8 +10,8 @@ struct X509_name_st;
 struct stack_st_X509;
 
 /*
- * path: from the certificate to the trust anchor, as the verification built it; NULL: none was built. Takes references
- * of its own to both. NULL: no memory, or a certificate that cannot be encoded.
+ * path: the verified chain, from the certificate to the trust anchor; NULL: none. Takes its own references to both.
+ * NULL: out of memory, or the certificate cannot be encoded.
  */
 struct tls_certificate *tls_certificate_new(struct x509_st *x509, const struct stack_st_X509 *path);
 void tls_certificate_free(struct tls_certificate **certificate);
@@ -19,15 +19,15 @@ void tls_certificate_free(struct tls_certificate **certificate);
 /* Belongs to the certificate. */
 const struct tls_identity *tls_certificate_identity(const struct tls_certificate *certificate);
 
-/* For this folder's own files; they belong to the certificate. */
+/* Only for this folder; they belong to the certificate. */
 struct x509_st *tls_certificate_x509(const struct tls_certificate *certificate);
 const struct stack_st_X509 *tls_certificate_path(const struct tls_certificate *certificate); /* or NULL */
 
-/* RFC 4514, UTF-8 left as it is: control characters, NUL among them, are escaped. The caller frees it; NULL: no memory.
- */
+/* The name in RFC 4514 form, in UTF-8; control characters and NUL are escaped. The caller frees it. NULL: out of
+ * memory. */
 char *tls_name_text(const struct X509_name_st *name);
 
-/* The same certificate, byte for byte (by its SHA-256). */
+/* Whether both are the same certificate, byte for byte (by SHA-256). */
 bool tls_certificate_equal(const struct tls_certificate *a, const struct tls_certificate *b);
 
 #endif

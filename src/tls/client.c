@@ -32,17 +32,17 @@ struct tls_client_memory {
 
 struct tls_client {
 	SSL *ssl;
-	struct tls_client_memory *memory; /* borrowed; NULL: remembers nothing */
+	struct tls_client_memory *memory; /* borrowed; NULL: sessions are not stored */
 	struct tls_records records;
 	bool observed, failed, key_failed;
-	bool unwritten; /* OpenSSL holds a record of a write that is to be repeated */
+	bool unwritten; /* OpenSSL holds a record of a write that must be repeated */
 };
 
 /* ---- contexts ---- */
 
 /*
- * The system's CAs as one file: OpenSSL's own default may be a folder, which it reads only when it verifies, and then
- * this process may not be allowed to any more.
+ * Loads the system's CAs from a file. OpenSSL's default may be a folder, which it reads during verification, when this
+ * process may have dropped its privileges.
  */
 static enum thaw_status load_system(SSL_CTX *ctx, struct thaw_error *err)
 {
@@ -83,7 +83,7 @@ static bool limit_version(SSL_CTX *ctx, enum tls_client_version version)
 	return SSL_CTX_set_min_proto_version(ctx, lowest) == 1 && SSL_CTX_set_max_proto_version(ctx, highest) == 1;
 }
 
-/* Returns 1 when it keeps the reference to the session. */
+/* Returns 1 if it keeps the reference to the session. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
 	const struct tls_client *client = SSL_get_app_data(ssl);
@@ -95,7 +95,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* RFC 7301 3.1: each name behind its length. */
+/* RFC 7301 3.1: each name is preceded by its length. */
 static bool offer_alpn(SSL_CTX *ctx, const char *names)
 {
 	unsigned char wire[TLS_ALPN_MAX + 1];
@@ -115,7 +115,7 @@ static bool offer_alpn(SSL_CTX *ctx, const char *names)
 
 /* ---- key log ---- */
 
-/* A line, written as a whole: several contexts and processes may append to the file. */
+/* Writes a line with one write(): several contexts and processes may append to the file. */
 static void on_key(const SSL *ssl, const char *line)
 {
 	const struct tls_client_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -170,15 +170,15 @@ struct tls_client_context *tls_client_context_new(const struct tls_client_option
 
 void tls_client_context_free(struct tls_client_context **context)
 {
-	struct tls_client_context *gone = *context;
+	struct tls_client_context *old = *context;
 
 	*context = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	SSL_CTX_free(gone->ctx);
-	if (gone->key_log >= 0)
-		(void)close(gone->key_log);
-	free(gone);
+	SSL_CTX_free(old->ctx);
+	if (old->key_log >= 0)
+		(void)close(old->key_log);
+	free(old);
 }
 
 /* ---- sessions ---- */
@@ -211,7 +211,7 @@ static bool is_numeric(const char *name)
 	return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
 }
 
-/* Whom the certificate must name; SNI has no addresses, and no dot of the root at the end (RFC 6066 3). */
+/* Sets the name that the certificate must have. SNI allows neither addresses nor a trailing dot (RFC 6066 3). */
 static bool use_name(SSL *ssl, const char *name)
 {
 	if (is_numeric(name))
@@ -255,7 +255,7 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 	SSL_set_msg_callback_arg(client->ssl, client);
 	client->memory = memory;
 	if (memory != NULL && memory->session != NULL && SSL_set_session(client->ssl, memory->session) != 1) {
-		ERR_clear_error(); /* it has ended, say: the handshake will be a full one */
+		ERR_clear_error(); /* for example it has expired: a full handshake follows */
 		forget(memory);
 	}
 	SSL_set_connect_state(client->ssl);
@@ -264,16 +264,17 @@ struct tls_client *tls_client_new(struct tls_client_context *context, const char
 
 void tls_client_free(struct tls_client **client)
 {
-	struct tls_client *gone = *client;
+	struct tls_client *old = *client;
 
 	*client = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	/* Else OpenSSL spoils the remembered session when a connection is cut: RFC 5246 7.2.1 asks for that no more. */
-	if (gone->ssl != NULL && !gone->failed && SSL_is_init_finished(gone->ssl) == 1)
-		SSL_set_shutdown(gone->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	SSL_free(gone->ssl);
-	free(gone);
+	/* Otherwise OpenSSL invalidates the stored session when a connection ends without close_notify, which RFC 5246
+	 * 7.2.1 no longer requires. */
+	if (old->ssl != NULL && !old->failed && SSL_is_init_finished(old->ssl) == 1)
+		SSL_set_shutdown(old->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(old->ssl);
+	free(old);
 }
 
 bool tls_client_watch(struct tls_client *client, void *arg)
@@ -281,7 +282,7 @@ bool tls_client_watch(struct tls_client *client, void *arg)
 	return tls_observe_as(client->ssl, arg);
 }
 
-/* What an unsuccessful call means. */
+/* The status of a failed call. */
 static enum thaw_status outcome(struct tls_client *client, int n, const char *what, struct thaw_error *err)
 {
 	enum thaw_status status;
@@ -312,7 +313,7 @@ enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_err
 	if (status != THAW_FAILED)
 		return status;
 	if (client->memory != NULL)
-		forget(client->memory); /* in case it is to blame */
+		forget(client->memory); /* the stored session may be the cause */
 	if (verified != X509_V_OK && (SSL_get_verify_mode(client->ssl) & SSL_VERIFY_PEER) != 0)
 		return error_set(err, why.cls, "handshake: the server's certificate is not accepted: %s",
 				 X509_verify_cert_error_string(verified));
@@ -359,7 +360,7 @@ enum thaw_status tls_client_close_notify(struct tls_client *client)
 	enum thaw_status status = THAW_OK;
 
 	if (client->unwritten && !client->failed)
-		return THAW_WANT_WRITE; /* OpenSSL can do only one at a time */
+		return THAW_WANT_WRITE; /* OpenSSL has one pending write at a time */
 	ERR_clear_error();
 	errno = 0;
 	if (!client->failed && SSL_in_init(client->ssl) == 0) {

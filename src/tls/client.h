@@ -1,6 +1,6 @@
 /*
- * The client's side of TLS over a struct transport: for connections to upstreams, the demo's clients, the probe and the
- * upload client. What is read from files is in a context, made once; connections share it.
+ * TLS clients over a struct transport: for connections to upstreams, the demo, the probe and the upload client. A
+ * context has all that is read from files; connections share it.
  */
 #ifndef TLS_CLIENT_H
 #define TLS_CLIENT_H
@@ -16,90 +16,92 @@ struct tls_client;
 enum tls_client_version { TLS_CLIENT_ANY, TLS_CLIENT_12, TLS_CLIENT_13 };
 
 struct tls_client_options {
-	const char *ca;        /* PEM file: whom to believe; NULL: whom the system believes */
-	const char *ca_folder; /* and the CAs in this folder, by the hashes of their names; NULL: none */
-	const char *key_log;   /* a file for the secrets of each connection (SSLKEYLOGFILE); NULL: none */
-	/* Outlive the context. NULL: answers a request for a certificate with none. */
+	const char *ca; /* PEM file of trusted CAs; NULL: the system's */
+	const char
+		*ca_folder; /* a folder of further trusted CAs, in files named by the hash of the subject; NULL: none */
+	const char *key_log; /* file for the secrets of all connections (SSLKEYLOGFILE); NULL: none */
+	/* Must outlive the context. NULL: certificate requests are answered with no certificate. */
 	const struct tls_credentials *credentials;
 	enum tls_client_version version;
-	bool post_handshake;                 /* offers it (RFC 8446 4.2.6) */
-	bool skip_verification;              /* the server's certificate is not verified */
+	bool post_handshake;                 /* offer post-handshake authentication (RFC 8446 4.2.6) */
+	bool skip_verification;              /* do not verify the server's certificate */
 	const char *alpn;                    /* "h2,http/1.1" (RFC 7301); NULL: none is offered */
-	const struct tls_observer *observer; /* outlives the context; NULL: nobody looks */
+	const struct tls_observer *observer; /* must outlive the context; NULL: none */
 	/*
-	 * A record that the transport does not take whole is kept aside, and no other write begins before it is out: so
-	 * a read can answer an ask at any time. Without it, OpenSSL ends the connection when it is asked over TLS 1.3
-	 * in the middle of a write of ours ("bad length").
+	 * Queue the rest of a record that the transport does not take completely, and begin no other write before it is
+	 * sent, so that a read can answer an ask at any time. Otherwise OpenSSL fails the connection when it is asked
+	 * over TLS 1.3 in the middle of a write ("bad length").
 	 */
 	bool reads_while_writing;
 };
 
 /*
- * Reads all files now: nothing is opened later, so it may be made before a process gives up the right to. NULL with
- * *err set, whose text begins with the file's name where it is about one.
+ * Reads all files, and opens none later, so that a process can drop its privileges afterwards. NULL with *err set; an
+ * error about a file begins with its name.
  */
 struct tls_client_context *tls_client_context_new(const struct tls_client_options *options, struct thaw_error *err);
 void tls_client_context_free(struct tls_client_context **context);
 
 /*
- * Remembers the last session with one server, so that the next handshake is short (RFC 8446 2.2). For connections of
- * one context and one name only: a resumed session is not verified again. NULL: no memory.
+ * Stores the last session with one server, for resumption (RFC 8446 2.2). Use it only for connections with one context
+ * and one name: a resumed session is not verified again. NULL: out of memory.
  */
 struct tls_client_memory *tls_client_memory_new(void);
 void tls_client_memory_free(struct tls_client_memory **memory);
 
 /*
- * name: what the server's certificate must be for, a DNS name or a numeric address; a DNS name is sent as SNI, too
- * (RFC 6066 3). memory: NULL, or outlives the client, as the context and the transport do. NULL with *err set.
+ * name: the DNS name or numeric address that the server's certificate must have; a DNS name is also sent as SNI (RFC
+ * 6066 3). The context, the transport and memory (may be NULL) must outlive the client. NULL with *err set.
  */
 struct tls_client *tls_client_new(struct tls_client_context *context, const char *name, struct transport transport,
 				  struct tls_client_memory *memory, struct thaw_error *err);
 void tls_client_free(struct tls_client **client);
 
-/* What the context's observer sees of this connection goes to that arg. False: no memory. */
+/* Calls the context's observer with that arg for this connection. False: out of memory. */
 bool tls_client_watch(struct tls_client *client, void *arg) THAW_MUST_CHECK;
 
-/* As tls_conn_handshake() and the like; each may want to read or to write, whichever it does. A write that could not be
- * made is tried again with the same bytes, and perhaps more behind them. */
+/* As tls_conn_handshake() etc. Each may return THAW_WANT_READ or THAW_WANT_WRITE. Repeat an unfinished write with the
+ * same bytes; more bytes may follow them. */
 enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;
 enum thaw_status tls_client_write(struct tls_client *client, const void *data, size_t room, size_t *len,
 				  struct thaw_error *err) THAW_MUST_CHECK;
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err) THAW_MUST_CHECK;
 
-/* As tls_conn_step(): what is read is limited until the next call. At the limit a read wants to read, and
- * tls_client_pending() or the transport tells of the rest. */
+/* As tls_conn_step(): limits what is read until the next call. At the limit a read returns THAW_WANT_READ;
+ * tls_client_pending() or the transport reports the rest. */
 void tls_client_step(struct tls_client *client);
 
-/* Bytes have come that a read would look at without reading the transport. */
+/* Whether received bytes are buffered, which a read would process without reading the transport. */
 bool tls_client_pending(const struct tls_client *client);
 
-/* THAW_OK: it is sent, or never will be. THAW_WANT_WRITE: call again, once a write that could not be made is repeated.
- * Reading goes on (RFC 8446 6.1). */
+/* THAW_OK: close_notify is sent, or can never be sent. THAW_WANT_WRITE: call again, after repeating an unfinished
+ * write. Reading is still possible (RFC 8446 6.1). */
 enum thaw_status tls_client_close_notify(struct tls_client *client);
 
 /*
- * With reads_while_writing: whether bytes wait for the transport, and an attempt to write them. Call the latter when
- * the transport can be written; tls_client_write() does so itself.
+ * With reads_while_writing: the number of queued bytes, and an attempt to write them. Call tls_client_flush() when the
+ * transport is writable; tls_client_write() calls it itself.
  */
 size_t tls_client_unsent(const struct tls_client *client);
 void tls_client_flush(struct tls_client *client);
 
-/* TLS 1.2: begins a renegotiation of the client's own. tls_client_read() then carries it on: it never returns data of
- * such a server that ignores it. THAW_FAILED: *err. */
+/* TLS 1.2: begins a client-initiated renegotiation, which tls_client_read() continues. It returns no data if the server
+ * ignores the renegotiation. THAW_FAILED: *err. */
 enum thaw_status tls_client_renegotiate(struct tls_client *client, struct thaw_error *err) THAW_MUST_CHECK;
 
-/* The connection has failed because our own key made no signature. */
+/* Whether the connection has failed because our private key could not sign. */
 bool tls_client_key_failed(const struct tls_client *client);
 
-/* A handshake is under way: the first one, or a renegotiation. */
+/* Whether a handshake or a renegotiation is in progress. */
 bool tls_client_handshaking(const struct tls_client *client);
 
-/* What the server chose of alpn, NUL-terminated; "": nothing. */
+/* The protocol that the server selected from alpn, NUL-terminated; "": none. */
 #define TLS_ALPN_MAX 255
 void tls_client_alpn(const struct tls_client *client, char name[static TLS_ALPN_MAX + 1]);
 
-/* Why the server's certificate is not accepted, also where anyone is believed; NULL: it is, or there was none yet. */
+/* Why the server's certificate is not accepted, also with skip_verification; NULL: it is accepted, or there is none
+ * yet. */
 const char *tls_client_distrust(const struct tls_client *client);
 
 bool tls_client_resumed(const struct tls_client *client);

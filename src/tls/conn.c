@@ -1,4 +1,4 @@
-/* One connection: what its ClientHello leads to, its handshake, its end. */
+/* A server connection: ClientHello, handshake, reading limits, close. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,48 +12,48 @@
 
 #define HANDSHAKE_FAILED "TLS handshake failed"
 
-/* Chooses the host, once, at the first ClientHello: a renegotiation cannot move a connection to another one. */
-static enum thaw_status choose_host(struct tls_conn *link, SSL *ssl)
+/* Selects the host at the first ClientHello only: a renegotiation cannot change the host of a connection. */
+static enum thaw_status choose_host(struct tls_conn *conn, SSL *ssl)
 {
 	struct tls_session *session = tls_session_of(ssl);
 
-	link->hello = true;
-	(void)tls_hello_name(ssl, link->name);
-	link->host = tls_server_host(link->server, link->name);
-	if (link->host < 0 || session == NULL)
+	conn->hello = true;
+	(void)tls_hello_name(ssl, conn->name);
+	conn->host = tls_server_host(conn->server, conn->name);
+	if (conn->host < 0 || session == NULL)
 		return THAW_FAILED;
-	const struct tls_host_context *host = &link->server->hosts[link->host];
+	const struct tls_host_context *host = &conn->server->hosts[conn->host];
 	const struct tls_hello *hello = tls_session_hello(session);
 	if (SSL_set_SSL_CTX(ssl, host->ctx) == NULL ||
 	    SSL_set_session_id_context(ssl, host->sid_context, TLS_TICKET_BINDING_SIZE) != 1)
 		return THAW_FAILED;
 	tls_session_know_trusts(session, (const thaw_trust *const *)host->trusts, host->trust_count);
-	link->http2 = tls_offers_http2(&host->manner, hello);
-	if (tls_may_follow(&host->manner, hello))
-		link->demanded = tls_demand_find(link, &link->demand);
-	tls_session_hold_to_tls12(session, tls_holds_to_tls12(&host->manner, hello, link->demanded != NULL));
-	if (link->demanded != NULL)
-		return tls_session_ask_on_demand(session, link->demanded);
+	conn->http2 = tls_offers_http2(&host->policy, hello);
+	if (tls_may_follow(&host->policy, hello))
+		conn->demanded = tls_demand_find(conn, &conn->demand);
+	tls_session_hold_to_tls12(session, tls_holds_to_tls12(&host->policy, hello, conn->demanded != NULL));
+	if (conn->demanded != NULL)
+		return tls_session_ask_on_demand(session, conn->demanded);
 	return host->at_handshake != NULL ? tls_session_ask_at_handshake(session, host->at_handshake) : THAW_OK;
 }
 
 int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
 {
-	struct tls_conn *link = SSL_get_app_data(ssl);
+	struct tls_conn *conn = SSL_get_app_data(ssl);
 
-	if (link->host < 0 && choose_host(link, ssl) != THAW_OK) {
+	if (conn->host < 0 && choose_host(conn, ssl) != THAW_OK) {
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
 	/* A renegotiation is not put off: each connection has few of them. */
-	if (link->server->hosts[link->host].remote && SSL_get_finished(ssl, NULL, 0) == 0 && !tls_remote_may_wait())
+	if (conn->server->hosts[conn->host].remote && SSL_get_finished(ssl, NULL, 0) == 0 && !tls_remote_may_wait())
 		return SSL_CLIENT_HELLO_RETRY;
 	return thaw_ctx_client_hello(ssl, alert, arg);
 }
 
 /*
- * RFC 9113 9.2.2 forbids all suites of TLS 1.2 but those with an ephemeral key exchange and AEAD. There is no suite yet
- * when a TLS 1.3 client's protocol is chosen.
+ * RFC 9113 9.2.2 allows only TLS 1.2 suites with an ephemeral key exchange and AEAD. With TLS 1.3 the suite is not yet
+ * known when ALPN is selected.
  */
 static bool allows_http2(const SSL *ssl)
 {
@@ -64,15 +64,14 @@ static bool allows_http2(const SSL *ssl)
 	       ((exchange == NID_kx_ecdhe || exchange == NID_kx_dhe) && SSL_CIPHER_is_aead(cipher) == 1);
 }
 
-/* RFC 7301 3.2. A client that offers only what is not spoken here is told so; one that offers nothing speaks HTTP/1.1.
- */
+/* RFC 7301 3.2. A client that offers only unknown protocols gets an alert; one without ALPN gets HTTP/1.1. */
 int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
 		void *arg)
 {
 	static const unsigned char all[] = "\x02h2\x08http/1.1\x08http/1.0";
 	const size_t h2_len = sizeof("\x02h2") - 1;
-	const struct tls_conn *link = SSL_get_app_data(ssl);
-	const size_t skipped = link->http2 && allows_http2(ssl) ? 0 : h2_len;
+	const struct tls_conn *conn = SSL_get_app_data(ssl);
+	const size_t skipped = conn->http2 && allows_http2(ssl) ? 0 : h2_len;
 
 	(void)arg;
 	if (SSL_select_next_proto((unsigned char **)out, out_len, all + skipped, (unsigned)(sizeof(all) - 1 - skipped),
@@ -85,169 +84,169 @@ int tls_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, con
 
 struct tls_conn *tls_conn_new(struct tls_server *server, struct transport transport)
 {
-	struct tls_conn *link = calloc(1, sizeof(*link));
+	struct tls_conn *conn = calloc(1, sizeof(*conn));
 
-	if (link == NULL)
+	if (conn == NULL)
 		return NULL;
-	link->server = server;
-	link->host = -1;
-	link->ssl = SSL_new(server->base);
-	/* The filter here already: where there is no memory, SSL_set_accept_state() of OpenSSL 3.5 leaves an SSL that
-	 * no BIO can be given to. */
-	if (link->ssl == NULL || SSL_set_app_data(link->ssl, link) != 1 || !tls_use_transport(link->ssl, transport) ||
-	    !tls_queue(link->ssl, TLS_QUEUE_HANDSHAKE)) {
+	conn->server = server;
+	conn->host = -1;
+	conn->ssl = SSL_new(server->base);
+	/* Add the filter first: if memory runs out, SSL_set_accept_state() of OpenSSL 3.5 leaves an SSL that must not
+	 * get a BIO. */
+	if (conn->ssl == NULL || SSL_set_app_data(conn->ssl, conn) != 1 || !tls_use_transport(conn->ssl, transport) ||
+	    !tls_queue(conn->ssl, TLS_QUEUE_HANDSHAKE)) {
 		ERR_clear_error();
-		tls_conn_free(&link);
+		tls_conn_free(&conn);
 		return NULL;
 	}
-	SSL_set_accept_state(link->ssl);
-	return link;
+	SSL_set_accept_state(conn->ssl);
+	return conn;
 }
 
-void tls_conn_free(struct tls_conn **link)
+void tls_conn_free(struct tls_conn **conn)
 {
-	struct tls_conn *gone = *link;
+	struct tls_conn *gone = *conn;
 
-	*link = NULL;
+	*conn = NULL;
 	if (gone == NULL)
 		return;
 	SSL_free(gone->ssl);
 	free(gone);
 }
 
-struct ssl_st *tls_conn_ssl(struct tls_conn *link)
+struct ssl_st *tls_conn_ssl(struct tls_conn *conn)
 {
-	return link->ssl;
+	return conn->ssl;
 }
 
-void tls_conn_step(struct tls_conn *link, bool quiet)
+void tls_conn_step(struct tls_conn *conn, bool quiet)
 {
-	tls_transport_step(link->ssl, quiet);
+	tls_transport_step(conn->ssl, quiet);
 }
 
-bool tls_conn_empty(const struct tls_conn *link)
+bool tls_conn_empty(const struct tls_conn *conn)
 {
-	return SSL_has_pending(link->ssl) == 0 && tls_transport_empty(link->ssl);
+	return SSL_has_pending(conn->ssl) == 0 && tls_transport_empty(conn->ssl);
 }
 
-bool tls_conn_spent(const struct tls_conn *link)
+bool tls_conn_spent(const struct tls_conn *conn)
 {
-	return SSL_want_client_hello_cb(link->ssl) || tls_transport_spent(link->ssl);
+	return SSL_want_client_hello_cb(conn->ssl) || tls_transport_spent(conn->ssl);
 }
 
-bool tls_conn_flooded(const struct tls_conn *link)
+bool tls_conn_flooded(const struct tls_conn *conn)
 {
-	const struct tls_session *session = link != NULL ? tls_session_of(link->ssl) : NULL;
+	const struct tls_session *session = conn != NULL ? tls_session_of(conn->ssl) : NULL;
 
 	return session != NULL && tls_session_flooded(session);
 }
 
-enum thaw_status tls_conn_handshake(struct tls_conn *link, struct thaw_error *err)
+enum thaw_status tls_conn_handshake(struct tls_conn *conn, struct thaw_error *err)
 {
 	ERR_clear_error();
 	errno = 0;
-	int n = SSL_do_handshake(link->ssl);
+	int n = SSL_do_handshake(conn->ssl);
 	if (n == 1)
 		return THAW_OK;
-	if (tls_conn_flooded(link)) {
+	if (tls_conn_flooded(conn)) {
 		ERR_clear_error();
 		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
 	}
-	const char *unsigned_for = tls_remote_failure(link->server->remote);
-	if (unsigned_for != NULL && SSL_get_error(link->ssl, n) == SSL_ERROR_SSL) {
+	const char *unsigned_for = tls_remote_failure(conn->server->remote);
+	if (unsigned_for != NULL && SSL_get_error(conn->ssl, n) == SSL_ERROR_SSL) {
 		ERR_clear_error();
 		return error_set(err, THAW_ERR_SYSTEM, HANDSHAKE_FAILED ": no signature: %s", unsigned_for);
 	}
-	/* OpenSSL's own words are that a callback failed. */
-	if (link->hello && link->host < 0)
+	/* OpenSSL's own text only says that a callback failed. */
+	if (conn->hello && conn->host < 0)
 		(void)error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": no host is configured for this name");
-	return tls_failure(link->ssl, n, HANDSHAKE_FAILED, err);
+	return tls_failure(conn->ssl, n, HANDSHAKE_FAILED, err);
 }
 
-const char *tls_conn_name(const struct tls_conn *link)
+const char *tls_conn_name(const struct tls_conn *conn)
 {
-	return link->hello ? link->name : NULL;
+	return conn->hello ? conn->name : NULL;
 }
 
-void tls_conn_on_away(struct tls_conn *link, tls_away_fn *away, void *arg)
+void tls_conn_on_away(struct tls_conn *conn, tls_away_fn *away, void *arg)
 {
-	link->away = away;
-	link->away_arg = arg;
+	conn->away = away;
+	conn->away_arg = arg;
 }
 
-bool tls_conn_http2(const struct tls_conn *link)
+bool tls_conn_http2(const struct tls_conn *conn)
 {
-	return tls_speaks_http2(link->ssl);
+	return tls_speaks_http2(conn->ssl);
 }
 
-enum tls_client_kind tls_conn_kind(const struct tls_conn *link)
+enum tls_client_kind tls_conn_kind(const struct tls_conn *conn)
 {
-	const struct tls_session *session = tls_session_of(link->ssl);
+	const struct tls_session *session = tls_session_of(conn->ssl);
 
 	return session != NULL ? tls_session_hello(session)->kind : TLS_KIND_OTHER;
 }
 
-enum tls_demand tls_conn_demand(const struct tls_conn *link)
+enum tls_demand tls_conn_demand(const struct tls_conn *conn)
 {
-	return link != NULL ? link->demand : TLS_DEMAND_NONE;
+	return conn != NULL ? conn->demand : TLS_DEMAND_NONE;
 }
 
-bool tls_conn_demanded(const struct tls_conn *link, const thaw_trust *trust)
+bool tls_conn_demanded(const struct tls_conn *conn, const thaw_trust *trust)
 {
-	return link->demanded != NULL && link->demanded == trust;
+	return conn->demanded != NULL && conn->demanded == trust;
 }
 
-bool tls_conn_asked(const struct tls_conn *link)
+bool tls_conn_asked(const struct tls_conn *conn)
 {
-	const struct tls_session *session = tls_session_of(link->ssl);
+	const struct tls_session *session = tls_session_of(conn->ssl);
 
 	return session != NULL && tls_session_asked_at_handshake(session);
 }
 
-int tls_conn_host(const struct tls_conn *link)
+int tls_conn_host(const struct tls_conn *conn)
 {
-	return link->host;
+	return conn->host;
 }
 
-enum thaw_status tls_conn_write(struct tls_conn *link, const void *data, size_t room, size_t *len,
+enum thaw_status tls_conn_write(struct tls_conn *conn, const void *data, size_t room, size_t *len,
 				struct thaw_error *err)
 {
 	*len = 0;
 	ERR_clear_error();
 	errno = 0;
-	int n = SSL_write_ex(link->ssl, data, room, len);
-	return n == 1 ? THAW_OK : tls_failure(link->ssl, n, "writing", err);
+	int n = SSL_write_ex(conn->ssl, data, room, len);
+	return n == 1 ? THAW_OK : tls_failure(conn->ssl, n, "writing", err);
 }
 
-bool tls_conn_pending(const struct tls_conn *link)
+bool tls_conn_pending(const struct tls_conn *conn)
 {
-	return link != NULL && (SSL_has_pending(link->ssl) == 1 || BIO_pending(SSL_get_rbio(link->ssl)) > 0);
+	return conn != NULL && (SSL_has_pending(conn->ssl) == 1 || BIO_pending(SSL_get_rbio(conn->ssl)) > 0);
 }
 
-void tls_conn_close_notify(struct tls_conn *link)
+void tls_conn_close_notify(struct tls_conn *conn)
 {
-	if (link == NULL)
+	if (conn == NULL)
 		return;
 	ERR_clear_error();
-	if (SSL_in_init(link->ssl) == 0)
-		(void)SSL_shutdown(link->ssl);
+	if (SSL_in_init(conn->ssl) == 0)
+		(void)SSL_shutdown(conn->ssl);
 	ERR_clear_error();
 }
 
-bool tls_conn_resumed(const struct tls_conn *link)
+bool tls_conn_resumed(const struct tls_conn *conn)
 {
-	return link != NULL && SSL_session_reused(link->ssl) == 1;
+	return conn != NULL && SSL_session_reused(conn->ssl) == 1;
 }
 
-const char *tls_conn_version(const struct tls_conn *link)
+const char *tls_conn_version(const struct tls_conn *conn)
 {
-	return link != NULL ? SSL_get_version(link->ssl) : NULL;
+	return conn != NULL ? SSL_get_version(conn->ssl) : NULL;
 }
 
-const char *tls_conn_cipher(const struct tls_conn *link)
+const char *tls_conn_cipher(const struct tls_conn *conn)
 {
-	if (link == NULL)
+	if (conn == NULL)
 		return NULL;
-	const char *name = SSL_get_cipher_name(link->ssl);
+	const char *name = SSL_get_cipher_name(conn->ssl);
 	return name != NULL ? name : "";
 }

@@ -13,17 +13,17 @@
 
 struct tls_credentials {
 	struct tls_key_pair pair;
-	struct pkcs11_token *tokens[2]; /* the certificate's, and the key's where it is another; NULL: files */
-	char *name;                     /* the certificate's file or URI: what errors about it begin with */
+	struct pkcs11_token *tokens[2]; /* of the certificate, and of the key if different; NULL: files */
+	char *name;                     /* the certificate's file or URI, for errors */
 };
 
 /* ---- all of them ---- */
 
-/* One token where one URI stands for both. */
+/* Uses one token if one URI means both. */
 static enum thaw_status read_both(struct tls_credentials *credentials, const char *certificate, const char *key,
 				  const struct tls_credentials_source *source, struct thaw_error *err)
 {
-	const struct tls_secret asked = key_files_secret(source), *secret = &asked;
+	const struct tls_secret made = key_files_secret(source), *secret = &made;
 	struct pkcs11_token *token = NULL;
 
 	if (pkcs11_is_uri(certificate)) {
@@ -84,7 +84,7 @@ struct tls_credentials *tls_credentials_new(const struct tls_credentials_source 
 		(void)error_set(&why, THAW_ERR_RESOURCE, "out of memory");
 	else if (read_all(credentials, source, &why) == THAW_OK)
 		(void)check(credentials, source, &why);
-	ERR_clear_error(); /* what OpenSSL could do without */
+	ERR_clear_error(); /* errors that OpenSSL recovered from */
 	if (why.cls == THAW_ERR_NONE)
 		return credentials;
 	(void)error_set(err, why.cls, "%s", why.text);
@@ -116,18 +116,18 @@ struct tls_credentials *tls_credentials_of_key(const struct tls_credentials_sour
 
 void tls_credentials_free(struct tls_credentials **credentials)
 {
-	struct tls_credentials *gone = *credentials;
+	struct tls_credentials *old = *credentials;
 
 	*credentials = NULL;
-	if (gone == NULL)
+	if (old == NULL)
 		return;
-	X509_free(gone->pair.certificate);
-	sk_X509_pop_free(gone->pair.chain, X509_free);
-	EVP_PKEY_free(gone->pair.key);
-	for (size_t i = 0; i < sizeof(gone->tokens) / sizeof(gone->tokens[0]); i++)
-		pkcs11_token_free(&gone->tokens[i]);
-	free(gone->name);
-	free(gone);
+	X509_free(old->pair.certificate);
+	sk_X509_pop_free(old->pair.chain, X509_free);
+	EVP_PKEY_free(old->pair.key);
+	for (size_t i = 0; i < sizeof(old->tokens) / sizeof(old->tokens[0]); i++)
+		pkcs11_token_free(&old->tokens[i]);
+	free(old->name);
+	free(old);
 }
 
 void tls_credentials_fault(const struct tls_credentials *credentials, char to[static TLS_FAULT_ROOM])

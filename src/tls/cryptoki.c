@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* ---- the part of PKCS #11 that is needed (2.40, 2 and 4.3 to 4.6) ---- */
+/* ---- the required part of PKCS #11 (2.40, 2 and 4.3 to 4.6) ---- */
 
 typedef unsigned long ck_ulong;
 
@@ -120,7 +120,7 @@ static bool look_in_slot(const struct ck_functions *token, ck_ulong slot, void *
 
 /* ---- the module ---- */
 
-/* In one slot; true: that is all. */
+/* Called for one slot; true: stop. */
 typedef bool look_fn(const struct ck_functions *token, ck_ulong slot, void *arg);
 
 static bool look(const struct ck_functions *token, look_fn *in_slot, void *arg)
@@ -133,7 +133,7 @@ static bool look(const struct ck_functions *token, look_fn *in_slot, void *arg)
 	if (token->get_slots(1, slots, &count) == CKR_OK)
 		for (ck_ulong i = 0; i < count && i < SLOTS_MAX && !found; i++)
 			found = in_slot(token, slots[i], arg);
-	if (begun == CKR_OK) /* else the engine uses it on */
+	if (begun == CKR_OK) /* otherwise the engine keeps using it */
 		(void)token->finalize(NULL);
 	return found;
 }
@@ -147,7 +147,7 @@ static bool look_through(const char *module, look_fn *in_slot, void *arg)
 	if (opened == NULL)
 		return false;
 	void *symbol = dlsym(opened, "C_GetFunctionList");
-	memcpy(&get_functions, &symbol, sizeof(symbol)); /* as POSIX says of dlsym() */
+	memcpy(&get_functions, &symbol, sizeof(symbol)); /* see POSIX, dlsym() */
 	bool found = symbol != NULL && get_functions(&functions) == CKR_OK && functions != NULL &&
 		     look(functions, in_slot, arg);
 	(void)dlclose(opened);
@@ -171,7 +171,7 @@ struct listing {
 	size_t count;
 };
 
-/* What the module does not tell is left empty. */
+/* Attributes that the module does not return stay empty. */
 static void describe(const struct ck_functions *token, ck_ulong session, ck_ulong object,
 		     const struct ck_token_info *info, struct cryptoki_object *into)
 {
@@ -202,7 +202,7 @@ static void list_class(const struct ck_functions *token, ck_ulong session, ck_ul
 		return;
 	if (token->find(session, objects, CRYPTOKI_LIST_MAX, &count) != CKR_OK || count > CRYPTOKI_LIST_MAX)
 		count = 0;
-	(void)token->find_end(session); /* no attribute is read before: some modules have one operation at a time */
+	(void)token->find_end(session); /* before attributes are read: some modules allow one operation at a time */
 	for (ck_ulong i = 0; i < count; i++, listing->count++)
 		if (listing->count < CRYPTOKI_LIST_MAX)
 			describe(token, session, objects[i], info, &listing->found[listing->count]);
@@ -216,7 +216,7 @@ static bool is_wanted(const struct ck_token_info *info, const struct cryptoki_qu
 	       is_padded(info->model, sizeof(info->model), query->model);
 }
 
-/* PKCS #11 2.40, 5.6: of a read-only session there are two states, of which the second is logged in. */
+/* PKCS #11 2.40, 5.6: a read-only session has two states; the second is logged in. */
 static bool hides_keys(const struct ck_functions *token, ck_ulong session, const struct ck_token_info *info)
 {
 	struct ck_session_info state;

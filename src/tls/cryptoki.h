@@ -1,5 +1,5 @@
-/* What the engine "pkcs11" does not say: where on a token a certificate is, and which objects a URI means. PKCS
- * #11 2.40, through the same module. */
+/* Lookups that the engine "pkcs11" lacks: the token and ID of a certificate, and the objects that a URI matches. Uses
+ * PKCS #11 2.40 through the same module. */
 #ifndef TLS_CRYPTOKI_H
 #define TLS_CRYPTOKI_H
 
@@ -9,13 +9,13 @@
 #define CRYPTOKI_ID_MAX 64
 
 struct cryptoki_place {
-	unsigned char id[CRYPTOKI_ID_MAX]; /* CKA_ID, which the private key has, too */
+	unsigned char id[CRYPTOKI_ID_MAX]; /* CKA_ID, which is the same for the private key */
 	size_t id_len;
 	unsigned char label[32], serial[16]; /* of the token, padded with blanks */
 };
 
-/* module: the shared object. label, serial: of the tokens that are looked at; "": of all. False: the certificate (DER)
- * is on no token, has no ID, or cannot be seen. */
+/* module: the shared object. label, serial: select tokens; "": all. False: the certificate (DER) is on no token, has no
+ * ID, or is not visible. */
 bool cryptoki_find(const char *module, const char *label, const char *serial, const unsigned char *der, size_t len,
 		   struct cryptoki_place *place);
 
@@ -34,13 +34,13 @@ struct cryptoki_query {
 
 struct cryptoki_object {
 	struct cryptoki_place place;
-	unsigned char label[CRYPTOKI_LABEL_MAX]; /* its beginning; not terminated */
+	unsigned char label[CRYPTOKI_LABEL_MAX]; /* possibly truncated; not NUL-terminated */
 	size_t label_len;
 };
 
 /*
- * How many objects match, of which the first CRYPTOKI_LIST_MAX are in found[]. 0: none, or they cannot be seen. Private
- * keys on tokens on which nobody is logged in cannot be seen: their public keys, which can, are listed in their place.
+ * The number of objects that match; found[] gets the first CRYPTOKI_LIST_MAX. 0: none, or none is visible. Without a
+ * login private keys are not visible; then their public keys are listed instead.
  */
 size_t cryptoki_list(const char *module, const struct cryptoki_query *query,
 		     struct cryptoki_object found[static CRYPTOKI_LIST_MAX]);

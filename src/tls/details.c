@@ -11,12 +11,12 @@
 #include "tls/certificate.h"
 
 #define IP_TEXT       INET6_ADDRSTRLEN
-#define OID_BYTES_MAX 586 /* longer ones OpenSSL does not write as text */
+#define OID_BYTES_MAX 586 /* OpenSSL does not convert longer ones to text */
 
-/* How the reading of one thing ended. */
+/* The result of reading one value. */
 enum got { GOT, UNUSABLE, NO_MEMORY };
 
-/* No control character, NUL among them; with ascii, nothing beyond it either (RFC 5280 4.2.1.6: IA5String). */
+/* Whether there are no control characters (including NUL), and with ascii only ASCII (RFC 5280 4.2.1.6: IA5String). */
 static bool is_text(const unsigned char *bytes, size_t len, bool ascii)
 {
 	for (size_t i = 0; i < len; i++)
@@ -49,7 +49,7 @@ static enum got oid_text(const ASN1_OBJECT *object, char **text)
 	return NO_MEMORY;
 }
 
-/* The types of characters that X.520 gives to attributes (RFC 5280 4.1.2.4), and those seen beside them. */
+/* The string types of X.520 attributes (RFC 5280 4.1.2.4), and others that occur in practice. */
 static bool is_string(const ASN1_STRING *string)
 {
 	switch (ASN1_STRING_type(string)) {
@@ -67,8 +67,8 @@ static bool is_string(const ASN1_STRING *string)
 	}
 }
 
-/* A string that cannot be decoded raises an error of ASN.1's own. What else fails is an allocation, whether OpenSSL
- * says so (3.0), or only that a function below has failed (3.5), or nothing. */
+/* An undecodable string raises an error of the ASN.1 library. Any other failure is a failed allocation, whether OpenSSL
+ * reports it as such (3.0), as an internal failure (3.5), or not at all. */
 static enum got read_value(const ASN1_STRING *string, char **value)
 {
 	unsigned char *utf8 = NULL;
@@ -158,8 +158,8 @@ static enum got read_san(const GENERAL_NAME *name, struct tls_san *san)
 	return copy_text(ASN1_STRING_get0_data(name->d.ia5), (size_t)ASN1_STRING_length(name->d.ia5), true, &san->text);
 }
 
-/* An extension, decoded; *value is NULL where the certificate has none. False: no memory, or it cannot be decoded,
- * which the verification has refused before. */
+/* Decodes an extension; *value is NULL if the certificate has none. False: out of memory, or it cannot be decoded (the
+ * verification rejects such certificates before). */
 static bool read_extension(const X509 *x509, int nid, void **value)
 {
 	int critical = -1;
@@ -232,8 +232,7 @@ static bool read_time(const ASN1_TIME *time, char *text, size_t room, int64_t *s
 	return true;
 }
 
-/* How many certificates of the path belong to the chain: without the client's own, and without a root (RFC 9440 2.3).
- */
+/* The number of certificates in the chain: without the client's own and the root (RFC 9440 2.3). */
 static int chain_length(const STACK_OF(X509) * path)
 {
 	int count = path != NULL ? sk_X509_num(path) : 0;

@@ -2,7 +2,7 @@
 
 #include <openssl/evp.h>
 
-/* A struct tls_digest is an EVP_MD_CTX under a name that needs no OpenSSL header. */
+/* A struct tls_digest is an EVP_MD_CTX; the header needs no OpenSSL types. */
 
 struct tls_digest *tls_digest_new(void)
 {

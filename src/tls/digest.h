@@ -9,7 +9,7 @@
 
 struct tls_digest;
 
-struct tls_digest *tls_digest_new(void); /* NULL: no memory */
+struct tls_digest *tls_digest_new(void); /* NULL: out of memory */
 void tls_digest_free(struct tls_digest **digest);
 bool tls_digest_add(struct tls_digest *digest, const void *data, size_t len);
 bool tls_digest_end(struct tls_digest *digest, char hex[static TLS_DIGEST_HEX]);

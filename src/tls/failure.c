@@ -26,7 +26,7 @@ bool tls_failure_is_memory(void)
 	return names_memory(ERR_peek_error()) || names_memory(ERR_peek_last_error());
 }
 
-/* What OpenSSL says where an allocation failed and no cause was added. */
+/* Entries that OpenSSL adds when an allocation failed and no cause was recorded. */
 static bool names_no_cause(unsigned long code)
 {
 	int lib = ERR_GET_LIB(code), reason = ERR_GET_REASON(code);
@@ -36,7 +36,7 @@ static bool names_no_cause(unsigned long code)
 	       (lib == ERR_LIB_EC && reason == EC_R_RANDOM_NUMBER_GENERATION_FAILED);
 }
 
-/* The key is in OpenSSL's own memory. An engine's key, or another provider's, may be on a token. */
+/* Whether the key is in memory. A key of an engine or another provider may be on a token. */
 static bool is_software(const EVP_PKEY *key)
 {
 	const OSSL_PROVIDER *provider = key != NULL ? EVP_PKEY_get0_provider(key) : NULL;
@@ -49,7 +49,7 @@ static bool is_signing(const SSL *ssl)
 	return SSL_get_state(ssl) == TLS_ST_CW_CERT_VRFY;
 }
 
-/* A key in memory makes a signature, unless there is no memory for that: OpenSSL does not always say so. */
+/* A key in memory can always sign, unless memory runs out, which OpenSSL does not always report. */
 static bool has_no_memory(const SSL *ssl)
 {
 	return tls_failure_is_memory() ||
@@ -63,7 +63,8 @@ bool tls_failure_is_key(const struct ssl_st *ssl)
 	return is_signing(ssl) && code != 0 && !ERR_SYSTEM_ERROR(code) && !has_no_memory(ssl);
 }
 
-/* What a PKCS #11 module returned (2.40, 5.1), which libp11 hands on as the reason of an error of its own library. */
+/* The return values of a PKCS #11 module (2.40, 5.1), which libp11 reports as the reason codes of its own error
+ * library. */
 static const char *token_words(unsigned long code)
 {
 	static const struct {
@@ -101,7 +102,7 @@ static const char *token_words(unsigned long code)
 	return NULL;
 }
 
-/* NULL: OpenSSL has none. */
+/* NULL: OpenSSL has no text. */
 static const char *known_words(unsigned long code)
 {
 	if (ERR_SYSTEM_ERROR(code))

@@ -18,17 +18,17 @@
 #include "tls/queue.h"
 
 struct tls_filter {
-	atomic_uint holds; /* the caller's, and the context's */
+	atomic_uint refs; /* the caller's and the context's references */
 	struct tls_filter_options options;
-	struct tls_observer watch; /* what the context is given: hands on to options.observer */
-	const SSL *ssl;            /* NULL: there is none yet, or none any more */
-	uint64_t in, out;          /* bytes that passed the transport */
-	struct buffer held;        /* up to TLS_FILTER_QUEUE_MAX */
-	uint64_t until_ms;         /* for so long it is waited for */
-	uint64_t waited_ms;        /* in all */
+	struct tls_observer watch; /* the context's observer, which calls options.observer */
+	const SSL *ssl;            /* NULL: not yet created, or freed */
+	uint64_t in, out;          /* bytes read from and written to the transport */
+	struct buffer queue;       /* the queue, up to TLS_FILTER_QUEUE_MAX */
+	uint64_t until_ms;         /* deadline of the wait */
+	uint64_t waited_ms;        /* total time waited */
 	uint64_t waited_when_given;
-	uint64_t in_when_broken; /* in, at the last write that failed */
-	bool broken;             /* one has */
+	uint64_t in_when_broken; /* value of `in` at the last failed write */
+	bool broken;             /* a write has failed */
 	bool gave_up;
 };
 
@@ -42,9 +42,9 @@ static struct tls_filter *filter_of(const SSL_CTX *ctx)
 
 static void drop(struct tls_filter *filter)
 {
-	if (atomic_fetch_sub(&filter->holds, 1) != 1)
+	if (atomic_fetch_sub(&filter->refs, 1) != 1)
 		return;
-	tls_queue_wipe(&filter->held);
+	tls_queue_wipe(&filter->queue);
 	free(filter);
 }
 
@@ -65,19 +65,19 @@ static void on_ctx_gone(void *parent, void *data, CRYPTO_EX_DATA *ex, int index,
 
 /* ---- the queue ---- */
 
-/* What of the queue the transport takes now. False: it is broken. */
+/* Writes as much of the queue as the transport takes. False: it is broken. */
 static bool flush(struct tls_filter *filter, BIO *next)
 {
-	return tls_queue_write(&filter->held, next, &filter->out);
+	return tls_queue_write(&filter->queue, next, &filter->out);
 }
 
 static size_t queued(const struct tls_filter *filter)
 {
-	return buffer_left(&filter->held);
+	return buffer_left(&filter->queue);
 }
 
-/* Until the queue is out, or something can be read. False: broken, or given up, as when the connection is closed behind
- * its filter's back. */
+/* Waits until the queue is empty or something can be read. False: broken or given up, for example because the socket
+ * was closed. */
 static bool wait_for_room(struct tls_filter *filter, BIO *next)
 {
 	while (queued(filter) > 0) {
@@ -85,7 +85,7 @@ static bool wait_for_room(struct tls_filter *filter, BIO *next)
 				  !filter->options.tick(filter->options.arg);
 		if (filter->gave_up || !flush(filter, next))
 			return false;
-		/* Its owner may not want to read now, so what can be read is not a reason to queue without end. */
+		/* The caller may not read now, so readable data must not let the queue grow without limit. */
 		short reading = queued(filter) <= TLS_FILTER_QUEUE_MAX / 2 ? POLLIN : 0;
 		struct pollfd fd = {.fd = filter->options.fd, .events = (short)(POLLOUT | reading)};
 		int ready = queued(filter) > 0 ? poll(&fd, 1, TLS_FILTER_TICK_MS) : 0;
@@ -106,10 +106,10 @@ static bool await(struct tls_filter *filter, BIO *next)
 	return ok;
 }
 
-/* Takes all that still is to go out behind what is in the queue. False: no memory, or above the ceiling. */
-static bool hold(struct tls_filter *filter, const char *bytes, size_t len)
+/* Appends to the queue. False: out of memory, or above the ceiling. */
+static bool enqueue(struct tls_filter *filter, const char *bytes, size_t len)
 {
-	if (!buffer_append(&filter->held, TLS_FILTER_QUEUE_MAX, bytes, len))
+	if (!buffer_append(&filter->queue, TLS_FILTER_QUEUE_MAX, bytes, len))
 		return false;
 	filter->until_ms = filter->options.wait_ms != 0 ? clock_now_ms() + filter->options.wait_ms : THAW_NEVER;
 	return true;
@@ -117,7 +117,7 @@ static bool hold(struct tls_filter *filter, const char *bytes, size_t len)
 
 /* ---- the filter ---- */
 
-/* Nothing that OpenSSL's user would try again. What the transport said is its owner's to tell, who made it. */
+/* Returns an error without a retry flag. The transport's owner reports its error. */
 static int fail(const struct tls_filter *filter)
 {
 	if (filter->gave_up)
@@ -125,8 +125,8 @@ static int fail(const struct tls_filter *filter)
 	return -1;
 }
 
-/* The transport is broken, but something is there to be read. Not again if the owner has read nothing since the last
- * time: then it does not want to. */
+/* Whether the transport is broken but can still be read. False if the caller has read nothing since the last failed
+ * write. */
 static bool may_read_on(struct tls_filter *filter)
 {
 	bool reads = !filter->broken || filter->in != filter->in_when_broken;
@@ -153,7 +153,7 @@ static int filter_write(BIO *bio, const char *bytes, int len)
 	filter->out += (uint64_t)put;
 	if (put == len)
 		return len;
-	if (!hold(filter, bytes + put, (size_t)(len - put))) {
+	if (!enqueue(filter, bytes + put, (size_t)(len - put))) {
 		ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
 		return -1;
 	}
@@ -172,7 +172,7 @@ static int filter_read(BIO *bio, char *bytes, int room)
 
 	BIO_clear_retry_flags(bio);
 	for (;;) {
-		(void)flush(filter, next); /* if it is broken, the read tells */
+		(void)flush(filter, next); /* a read reports a broken transport */
 		int got = BIO_read(next, bytes, room);
 		if (got > 0)
 			filter->in += (uint64_t)got;
@@ -199,7 +199,7 @@ static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 	return result;
 }
 
-/* The filter is the context's. */
+/* The context owns the filter. */
 static int filter_destroy(BIO *bio)
 {
 	(void)bio;
@@ -213,7 +213,7 @@ static struct tls_method method = {.kind = BIO_TYPE_FILTER,
 				   .ctrl = filter_ctrl,
 				   .destroy = filter_destroy};
 
-/* What all filters share, and is never freed. What there was no memory for, the next filter makes. */
+/* Creates what all filters share, which is never freed. If memory runs out, the next filter tries again. */
 static bool make_shared(void)
 {
 	(void)pthread_mutex_lock(&making);
@@ -224,7 +224,7 @@ static bool make_shared(void)
 	return made;
 }
 
-/* Before the first byte of a connection: the transport is there, and nothing is in it yet. */
+/* Called before the first byte of a connection, when the SSL has its transport. */
 static void on_info(const SSL *ssl, int where, int result)
 {
 	struct tls_filter *filter = filter_of(SSL_get_SSL_CTX(ssl));
@@ -237,7 +237,7 @@ static void on_info(const SSL *ssl, int where, int result)
 	if (bio == NULL || BIO_up_ref(next) != 1) {
 		BIO_free(bio);
 		ERR_clear_error();
-		return; /* it works without, as OpenSSL does */
+		return; /* the connection works without the filter, as plain OpenSSL */
 	}
 	filter->ssl = ssl;
 	(void)BIO_push(bio, next);
@@ -249,16 +249,16 @@ static void on_info(const SSL *ssl, int where, int result)
 static void on_event(void *arg, const struct tls_event *event)
 {
 	struct tls_filter *filter = arg;
-	struct tls_event told = *event;
+	struct tls_event passed_on = *event;
 
 	if (event->kind == TLS_EVENT_GIVEN)
 		filter->waited_when_given = filter->waited_ms;
-	if (event->kind == TLS_EVENT_SIGNED) { /* the path's time is not the key's */
+	if (event->kind == TLS_EVENT_SIGNED) { /* do not count the time that we waited for the transport */
 		uint64_t waited_ms = filter->waited_ms - filter->waited_when_given;
-		told.signed_ms -= waited_ms < told.signed_ms ? waited_ms : told.signed_ms;
+		passed_on.signed_ms -= waited_ms < passed_on.signed_ms ? waited_ms : passed_on.signed_ms;
 	}
 	if (filter->options.observer.on_event != NULL)
-		filter->options.observer.on_event(filter->options.observer.arg, &told);
+		filter->options.observer.on_event(filter->options.observer.arg, &passed_on);
 }
 
 struct tls_filter *tls_filter_new(struct ssl_ctx_st *ctx, const struct tls_filter_options *options,
@@ -274,19 +274,19 @@ struct tls_filter *tls_filter_new(struct ssl_ctx_st *ctx, const struct tls_filte
 	}
 	filter->options = *options;
 	filter->watch = (struct tls_observer){.on_event = on_event, .arg = filter};
-	atomic_init(&filter->holds, 1);
+	atomic_init(&filter->refs, 1);
 	if (options->credentials != NULL && tls_credentials_use(options->credentials, ctx, err) != THAW_OK) {
 		drop(filter);
 		return NULL;
 	}
 	if (!tls_observe(ctx, &filter->watch) || SSL_CTX_set_ex_data(ctx, ctx_index, filter) != 1) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, "joining a TLS context", err);
+		(void)tls_library_failure(THAW_ERR_RESOURCE, "adding a filter to a TLS context", err);
 		drop(filter);
 		return NULL;
 	}
-	atomic_fetch_add(&filter->holds, 1);
-	/* libcurl 7.88 takes a failure that comes before the transport was read for "nothing yet", and asks for ever:
-	 * so buffers are not made anew for each read. */
+	atomic_fetch_add(&filter->refs, 1);
+	/* libcurl 7.88 takes an error before the first read of the transport for "no data yet", and retries for ever.
+	 * So OpenSSL's buffers are kept, and not allocated at each read. */
 	(void)SSL_CTX_clear_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_info_callback(ctx, on_info);
 	return filter;
@@ -294,14 +294,14 @@ struct tls_filter *tls_filter_new(struct ssl_ctx_st *ctx, const struct tls_filte
 
 void tls_filter_leave(struct tls_filter **filter)
 {
-	struct tls_filter *left = *filter;
+	struct tls_filter *old = *filter;
 
 	*filter = NULL;
-	if (left == NULL)
+	if (old == NULL)
 		return;
-	left->options.observer.on_event = NULL;
-	left->options.tick = NULL;
-	drop(left);
+	old->options.observer.on_event = NULL;
+	old->options.tick = NULL;
+	drop(old);
 }
 
 uint64_t tls_filter_unsent(const struct tls_filter *filter)
@@ -321,7 +321,7 @@ bool tls_filter_has_data(const struct tls_filter *filter)
 	char byte;
 	bool has = filter->ssl != NULL && SSL_peek((SSL *)filter->ssl, &byte, 1) > 0;
 
-	ERR_clear_error(); /* a read tells what went wrong */
+	ERR_clear_error(); /* a read reports the error */
 	return has;
 }
 

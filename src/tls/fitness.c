@@ -53,7 +53,8 @@ static bool key_fault(const X509 *certificate, const char *whose, char to[static
 static bool digest_fault(X509 *certificate, const char *whose, char to[static TLS_FITNESS_ROOM])
 {
 	int digest = NID_undef, bits = -1;
-	bool own = (X509_get_extension_flags(certificate) & EXFLAG_SS) != 0; /* nobody checks a root's own signature */
+	bool own =
+		(X509_get_extension_flags(certificate) & EXFLAG_SS) != 0; /* a root's own signature is not verified */
 
 	if (own || X509_get_signature_info(certificate, &digest, NULL, &bits, NULL) != 1 || bits >= DIGEST_MIN)
 		return false;
@@ -94,7 +95,7 @@ bool tls_fitness_fault(const struct tls_key_pair *pair, time_t now, char to[stat
 	return found;
 }
 
-/* OpenSSL refuses to use it (SSL_CTX_set_security_level(3)). */
+/* Whether OpenSSL's security level forbids it (SSL_CTX_set_security_level(3)). */
 static bool is_too_weak(void)
 {
 	int reason = ERR_GET_REASON(ERR_peek_error());

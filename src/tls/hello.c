@@ -7,11 +7,11 @@
 #define RANDOM_LEN  32
 #define TLS12       0x0303
 #define TLS13       0x0304
-#define AGE_LEN     4 /* obfuscated_ticket_age, behind each identity */
+#define AGE_LEN     4 /* obfuscated_ticket_age, after each identity */
 #define GREASE_MASK 0x0f0f
-#define GREASE      0x0a0a /* RFC 8701: with equal bytes */
+#define GREASE      0x0a0a /* RFC 8701: values with two equal bytes */
 
-/* Extension types, as IANA's registry and BoringSSL (the application settings) have them. */
+/* Extension types from the IANA registry, and from BoringSSL (application settings). */
 enum extension {
 	EXT_ALPN = 16,
 	EXT_STATUS_REQUEST_V2 = 17,
@@ -26,7 +26,7 @@ enum extension {
 	EXT_APPLICATION_SETTINGS = 17613,
 };
 
-/* What the fingerprints look at; bits. */
+/* Extensions that the fingerprints check; bits. */
 enum mark {
 	HAS_GREASE = 1,
 	HAS_H2 = 2,
@@ -39,9 +39,9 @@ enum mark {
 };
 
 /*
- * Measured with Chromium 156, Firefox 153, OpenJDK 17, curl 7.88, Node 20, Go 1.19 and GnuTLS 3.7. The first row that
- * fits counts. Chromium has application settings for h2 alone, so that its hello for HTTP/1.1 has none. Others that
- * send GREASE and compress certificates, such as Safari, were not measured and have no application settings.
+ * Measured with Chromium 156, Firefox 153, OpenJDK 17, curl 7.88, Node 20, Go 1.19 and GnuTLS 3.7. The first matching
+ * row counts. Chromium sends application settings only with h2, so its ClientHello for HTTP/1.1 has none. Other clients
+ * with GREASE and certificate compression, such as Safari, were not measured; they send no application settings.
  */
 static const struct fingerprint {
 	enum tls_client_kind kind;
@@ -80,7 +80,7 @@ static bool take(struct bytes *from, size_t len, struct bytes *taken)
 	return true;
 }
 
-/* A number of so many bytes, at most 2. */
+/* Reads a number of len bytes, at most 2. */
 static bool take_number(struct bytes *from, size_t len, unsigned *number)
 {
 	struct bytes taken;
@@ -93,7 +93,7 @@ static bool take_number(struct bytes *from, size_t len, unsigned *number)
 	return true;
 }
 
-/* A vector behind a length of so many bytes (RFC 8446 3.4). */
+/* Reads a vector after its length of len_size bytes (RFC 8446 3.4). */
 static bool take_vector(struct bytes *from, size_t len_size, struct bytes *vector)
 {
 	unsigned len;
@@ -179,7 +179,7 @@ static enum tls_client_kind kind_of(unsigned has)
 	return TLS_KIND_OTHER;
 }
 
-/* What is before the extensions: legacy_version, random, legacy_session_id, cipher_suites, compression methods. */
+/* Skips legacy_version, random, legacy_session_id, cipher_suites and compression methods. */
 static bool skip_to_extensions(struct bytes *message, struct bytes *extensions)
 {
 	struct bytes skipped;

@@ -1,6 +1,6 @@
 /*
- * What a ClientHello says (RFC 8446 4.1.2), and which kind of program it is from. Read from the message itself:
- * OpenSSL shows only those extensions that it knows.
+ * Parses a ClientHello (RFC 8446 4.1.2), and recognizes the kind of client. It parses the message itself, since OpenSSL
+ * provides only the extensions that it knows.
  */
 #ifndef TLS_HELLO_H
 #define TLS_HELLO_H
@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Told by the extensions that programs were measured to send: the table is in hello.c. */
+/* Kinds of clients, recognized by the extensions that they send: the table is in hello.c. */
 enum tls_client_kind {
 	TLS_KIND_OTHER,
-	TLS_KIND_CHROMIUM, /* and what is built on it */
+	TLS_KIND_CHROMIUM, /* and browsers based on it */
 	TLS_KIND_FIREFOX,
 	TLS_KIND_JAVA, /* JSSE */
 	TLS_KINDS
@@ -26,10 +26,10 @@ struct tls_hello {
 	enum tls_client_kind kind;
 };
 
-/* message: the handshake message with its header of 4 bytes. A malformed one says nothing: OpenSSL refuses it. */
+/* message: the handshake message with its header of 4 bytes. A malformed one sets nothing; OpenSSL rejects it. */
 void tls_hello_read(struct tls_hello *hello, const unsigned char *message, size_t len);
 
-/* The same of one extension, for who has no message; the kind of program is not told then. */
+/* Parses a single extension, if the message is not available. It does not set the kind. */
 void tls_hello_read_extension(struct tls_hello *hello, unsigned type, const unsigned char *data, size_t len);
 
 /*
@@ -38,8 +38,8 @@ void tls_hello_read_extension(struct tls_hello *hello, unsigned type, const unsi
  */
 const unsigned char *tls_hello_identity(const unsigned char *extension, size_t len, size_t *identity_len);
 
-/* Whether such a client sends a request again, over HTTP/1.1, when its HTTP/2 stream was reset with HTTP_1_1_REQUIRED
- * (RFC 9113 7). Browsers do. */
+/* Whether such a client repeats a request over HTTP/1.1 when its HTTP/2 stream was reset with HTTP_1_1_REQUIRED (RFC
+ * 9113 7). Browsers do. */
 bool tls_kind_retries(enum tls_client_kind kind);
 
 #endif

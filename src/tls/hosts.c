@@ -1,9 +1,9 @@
-/* Which host a name is of, and what a host knows. */
+/* Finds the host of a name, and reads its settings. */
 #include <string.h>
 
 #include "tls/server_inside.h"
 
-/* The host that has the name: behind a "*", if that is what it has there. */
+/* The host with the name star + name, where star is "" or "*". */
 static int host_with(const struct tls_server *server, const char *star, const char *name)
 {
 	size_t skip = strlen(star);
@@ -15,7 +15,7 @@ static int host_with(const struct tls_server *server, const char *star, const ch
 	return -1;
 }
 
-/* -1: none has it as its own. */
+/* -1: only the default host, or none, has it. */
 static int own_host(const struct tls_server *server, const char *name)
 {
 	const char *parent = strchr(name, '.');
@@ -40,7 +40,7 @@ bool tls_server_has(const struct tls_server *server, const char *name)
 
 const struct tls_policy *tls_server_policy(const struct tls_server *server, int host)
 {
-	return &server->hosts[host].manner;
+	return &server->hosts[host].policy;
 }
 
 thaw_trust *tls_host_trust(const struct tls_host_context *host, const thaw_trust *trust)

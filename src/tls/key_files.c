@@ -12,11 +12,11 @@
 #include "tls/failure.h"
 #include "tls/secret_file.h"
 
-#define CHAIN_MAX 32 /* certificates of one file */
+#define CHAIN_MAX 32 /* most certificates in one file */
 
 /* ---- pass phrases ---- */
 
-/* One question for a file's pass phrase, and what came of it. */
+/* A request for the pass phrase of a file, and its result. */
 struct question {
 	const struct tls_secret *secret;
 	const char *file;
@@ -37,7 +37,7 @@ static enum thaw_status put(struct question *question, char *into, size_t room)
 	return question->answered ? THAW_OK : THAW_FAILED;
 }
 
-/* For OpenSSL, which wipes what it is given, and asks again where it had no memory for the answer. */
+/* OpenSSL's callback. OpenSSL wipes the answer, and calls again after a failed allocation. */
 static int on_pass_phrase(char *into, int room, int writing, void *arg)
 {
 	const struct question *question = arg;
@@ -50,7 +50,7 @@ static int on_pass_phrase(char *into, int room, int writing, void *arg)
 
 #define CIPHER_ROOM 64
 
-/* The algorithm that OpenSSL has no implementation of, if that is an error of its queue, which it empties. */
+/* Finds the name of an algorithm without an implementation in OpenSSL's error queue, and empties the queue. */
 static bool find_unknown_cipher(char to[static CIPHER_ROOM])
 {
 	static const char before[] = "Algorithm (";
@@ -67,7 +67,7 @@ static bool find_unknown_cipher(char to[static CIPHER_ROOM])
 	return at != NULL;
 }
 
-/* Of a traditional key (RFC 1421 4.6.1.3), whose decoder says nothing of it. */
+/* The same for a traditional key (RFC 1421 4.6.1.3), whose decoder does not report the algorithm. */
 static bool find_header_cipher(const char *file, char to[static CIPHER_ROOM])
 {
 	static const char field[] = "DEK-Info: ";
@@ -91,8 +91,8 @@ static bool find_header_cipher(const char *file, char to[static CIPHER_ROOM])
 	return unknown;
 }
 
-/* Why a file with a pass phrase could not be read. OpenSSL's own words would be about the padding of garbage. */
-static enum thaw_status blame(const struct question *question, struct thaw_error *err)
+/* Reports why an encrypted file could not be read. OpenSSL's own text would be about padding. */
+static enum thaw_status report_encrypted(const struct question *question, struct thaw_error *err)
 {
 	if (question->err.cls != THAW_ERR_NONE) {
 		ERR_clear_error();
@@ -116,14 +116,14 @@ static enum thaw_status blame(const struct question *question, struct thaw_error
 
 /* ---- files of another kind ---- */
 
-#define HEAD_MAX 4096 /* PEM may have text before it */
+#define HEAD_MAX 4096 /* PEM may be preceded by text */
 
 static bool begins(const char *head, size_t len, const char *with, size_t with_len)
 {
 	return len >= with_len && memcmp(head, with, with_len) == 0;
 }
 
-/* What a file is that is not PKCS #12, and what to do; NULL: not known. */
+/* The actual type of a file that is not PKCS #12, and a remedy; NULL: unknown. */
 static const char *other_kind(const char *file)
 {
 	char head[HEAD_MAX];
@@ -144,7 +144,7 @@ static const char *other_kind(const char *file)
 		kind = "it is base64, not PKCS #12; decode it: base64 -d FILE > NEW";
 	else
 		kind = "it is not a PKCS #12 file";
-	OPENSSL_cleanse(head, sizeof(head)); /* it may be a key */
+	OPENSSL_cleanse(head, sizeof(head)); /* it may contain a key */
 	(void)fclose(opened);
 	return kind;
 }
@@ -158,8 +158,8 @@ static bool is_usable(const X509 *certificate)
 	return key != NULL && EVP_PKEY_get_security_bits(key) > 0;
 }
 
-/* OpenSSL takes a certificate also where it cannot decode its public key, or has no memory for that, and says so only
- * when it is used. */
+/* OpenSSL accepts a certificate whose public key it cannot decode, or has no memory for, and fails only when the key is
+ * used. */
 static enum thaw_status check_public_keys(const struct tls_key_pair *pair, const char *file, struct thaw_error *err)
 {
 	bool ok = pair->certificate == NULL || is_usable(pair->certificate);
@@ -169,16 +169,16 @@ static enum thaw_status check_public_keys(const struct tls_key_pair *pair, const
 	if (ok)
 		return THAW_OK;
 	ERR_clear_error();
-	return error_set(err, THAW_ERR_CONFIG, "%s: a certificate's public key is of no known kind, or no memory",
+	return error_set(err, THAW_ERR_CONFIG, "%s: a certificate's public key has an unknown type, or out of memory",
 			 file);
 }
 
 /* ---- PEM ---- */
 
-static enum thaw_status blame_pem(const struct question *question, enum tls_pem_kind wanted, struct thaw_error *err)
+static enum thaw_status report_pem(const struct question *question, enum tls_pem_kind wanted, struct thaw_error *err)
 {
 	if (question->answered || question->err.cls != THAW_ERR_NONE)
-		return blame(question, err);
+		return report_encrypted(question, err);
 	return tls_pem_fault(question->file, wanted, err);
 }
 
@@ -191,7 +191,7 @@ static BIO *open_file(const char *file, struct thaw_error *err)
 	return bio;
 }
 
-/* The certificates behind the first. */
+/* Reads the certificates after the first. */
 static enum thaw_status read_chain(struct tls_key_pair *pair, BIO *bio, struct question *question,
 				   struct thaw_error *err)
 {
@@ -211,8 +211,8 @@ static enum thaw_status read_chain(struct tls_key_pair *pair, BIO *bio, struct q
 	}
 	unsigned long code = ERR_peek_last_error();
 	if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE)
-		return blame_pem(question, TLS_PEM_CERTIFICATE, err);
-	ERR_clear_error(); /* the file's end */
+		return report_pem(question, TLS_PEM_CERTIFICATE, err);
+	ERR_clear_error(); /* end of file */
 	return THAW_OK;
 }
 
@@ -226,12 +226,12 @@ static enum thaw_status read_certificate(struct tls_key_pair *pair, const char *
 		return THAW_FAILED;
 	pair->certificate = PEM_read_bio_X509_AUX(bio, NULL, on_pass_phrase, &question);
 	enum thaw_status status = pair->certificate != NULL ? read_chain(pair, bio, &question, err)
-							    : blame_pem(&question, TLS_PEM_CERTIFICATE, err);
+							    : report_pem(&question, TLS_PEM_CERTIFICATE, err);
 	BIO_free_all(bio);
 	return status == THAW_OK ? check_public_keys(pair, file, err) : status;
 }
 
-/* Who configured it finds the line, too. */
+/* Puts the place of the setting in front of the error. */
 static enum thaw_status at_place(const char *place, struct thaw_error *err)
 {
 	struct thaw_error why = *err;
@@ -257,7 +257,7 @@ enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, cons
 	if (bio != NULL)
 		pair->key = PEM_read_bio_PrivateKey(bio, NULL, on_pass_phrase, &question);
 	if (bio != NULL && pair->key == NULL)
-		(void)blame_pem(&question, TLS_PEM_KEY, err);
+		(void)report_pem(&question, TLS_PEM_KEY, err);
 	BIO_free_all(bio);
 	if (pair->key != NULL)
 		return THAW_OK;
@@ -266,8 +266,9 @@ enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, cons
 
 /* ---- PKCS #12 ---- */
 
-/* Of Windows before 2019 and of OpenSSL before 3.0: OpenSSL does not decrypt it any more without an option. */
-static enum thaw_status blame_pkcs12(const char *file, struct thaw_error *err)
+/* Reports a file from Windows before 2019 or OpenSSL before 3.0, whose encryption OpenSSL no longer supports by
+ * default. */
+static enum thaw_status report_pkcs12(const char *file, struct thaw_error *err)
 {
 	if (ERR_GET_REASON(ERR_peek_error()) != ERR_R_UNSUPPORTED &&
 	    ERR_GET_REASON(ERR_peek_last_error()) != ERR_R_UNSUPPORTED)
@@ -282,7 +283,7 @@ static enum thaw_status blame_pkcs12(const char *file, struct thaw_error *err)
 		file, named ? cipher : "", named ? ", " : "");
 }
 
-/* Where OpenSSL 3.5 has no memory to compare the key with a certificate, it takes the two for strangers. */
+/* When memory runs out, OpenSSL 3.5 treats a matching key and certificate as not matching. */
 static bool overlooked(const struct tls_key_pair *pair)
 {
 	bool found = false;
@@ -297,7 +298,7 @@ static enum thaw_status parse_pkcs12(struct tls_key_pair *pair, PKCS12 *file, co
 				     struct thaw_error *err)
 {
 	if (PKCS12_parse(file, pass_phrase, &pair->key, &pair->certificate, &pair->chain) != 1)
-		return blame_pkcs12(name, err);
+		return report_pkcs12(name, err);
 	if (check_public_keys(pair, name, err) != THAW_OK)
 		return THAW_FAILED;
 	if (pair->key != NULL && pair->certificate == NULL && overlooked(pair))
@@ -308,7 +309,7 @@ static enum thaw_status parse_pkcs12(struct tls_key_pair *pair, PKCS12 *file, co
 	return THAW_OK;
 }
 
-/* Whether it is the file's pass phrase. An OpenSSL error: it could not be found out. */
+/* Whether it is the file's pass phrase. An error in OpenSSL's queue: unknown. */
 static bool fits(PKCS12 *file, const char *pass_phrase, int len)
 {
 	ERR_clear_error();
@@ -328,7 +329,7 @@ static enum thaw_status open_pkcs12(struct tls_key_pair *pair, PKCS12 *file, con
 			"%s: it has no MAC, so that nobody knows whether it was changed; make it anew: openssl pkcs12 "
 			"-in FILE -out all.pem, openssl pkcs12 -export -in all.pem -out NEW",
 			name);
-	/* Both mean none, and differ (RFC 7292 B.1). */
+	/* NULL and "" both mean no pass phrase, but differ (RFC 7292 B.1). */
 	if (fits(file, NULL, 0))
 		return parse_pkcs12(pair, file, NULL, name, err);
 	if (ERR_peek_error() == 0 && fits(file, "", 0))
@@ -340,13 +341,13 @@ static enum thaw_status open_pkcs12(struct tls_key_pair *pair, PKCS12 *file, con
 	else if (ERR_peek_error() != 0)
 		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
 	else
-		status = blame(&question, err);
+		status = report_encrypted(&question, err);
 	OPENSSL_cleanse(pass_phrase, sizeof(pass_phrase));
 	return status;
 }
 
-/* OpenSSL's own words would be about ASN.1. */
-static enum thaw_status blame_kind(const char *file, struct thaw_error *err)
+/* Reports the actual type of the file. OpenSSL's own text would be about ASN.1. */
+static enum thaw_status report_type(const char *file, struct thaw_error *err)
 {
 	const char *kind = other_kind(file);
 
@@ -368,7 +369,7 @@ enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *name, c
 	else if (bio != NULL && tls_failure_is_memory())
 		status = tls_library_failure(THAW_ERR_CONFIG, name, err);
 	else if (bio != NULL)
-		status = blame_kind(name, err);
+		status = report_type(name, err);
 	PKCS12_free(file);
 	BIO_free_all(bio);
 	return status;
@@ -383,9 +384,9 @@ struct tls_secret key_files_secret(const struct tls_credentials_source *source)
 	return (struct tls_secret){.ask = tls_secret_file_ask, .arg = (void *)source->setting.pass_phrase};
 }
 
-/* The key may be that of another certificate of the chain, which is in a wrong order then. */
-static enum thaw_status blame_mismatch(const struct tls_key_pair *pair, const char *name,
-				       const struct tls_credentials_source *source, struct thaw_error *err)
+/* The key may belong to another certificate of the chain, if the order is wrong. */
+static enum thaw_status report_mismatch(const struct tls_key_pair *pair, const char *name,
+					const struct tls_credentials_source *source, struct thaw_error *err)
 {
 	const char *certificate = source->certificate != NULL ? source->certificate : name;
 	bool in_chain = overlooked(pair);
@@ -414,7 +415,7 @@ enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *na
 		if (!is_mismatch(ERR_peek_error()))
 			return tls_library_failure(THAW_ERR_CONFIG, name, err);
 		ERR_clear_error();
-		return blame_mismatch(pair, name, source, err);
+		return report_mismatch(pair, name, source, err);
 	}
 	return THAW_OK;
 }

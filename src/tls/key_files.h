@@ -1,5 +1,4 @@
-/* A certificate, the certificates that are sent with it, and its private key, from files: PEM, or PKCS #12 (RFC 7292).
- */
+/* Reads a certificate, its chain and its private key from PEM or PKCS #12 files (RFC 7292). */
 #ifndef TLS_KEY_FILES_H
 #define TLS_KEY_FILES_H
 
@@ -16,11 +15,11 @@ struct tls_key_pair {
 	struct evp_pkey_st *key;
 };
 
-/* Who is asked for the pass phrases of these files. */
+/* How to get the pass phrases of these files. */
 struct tls_secret key_files_secret(const struct tls_credentials_source *source);
 
-/* Each: THAW_FAILED with *err set, whose text begins with the place, if there is one, and the file; what was read until
- * then is in *pair. */
+/* THAW_FAILED with *err set, whose text begins with the place, if there is one, and the file. *pair has what was read
+ * before. */
 enum thaw_status key_files_certificate(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
 				       const char *place, struct thaw_error *err);
 enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
@@ -28,7 +27,7 @@ enum thaw_status key_files_key(struct tls_key_pair *pair, const char *file, cons
 enum thaw_status key_files_pkcs12(struct tls_key_pair *pair, const char *file, const struct tls_secret *secret,
 				  struct thaw_error *err);
 
-/* Whether the key is that of the certificate. name: what *err begins with if not, after the key's place. */
+/* Checks that the key belongs to the certificate. name: the prefix of *err, after the key's place. */
 enum thaw_status key_files_match(const struct tls_key_pair *pair, const char *name,
 				 const struct tls_credentials_source *source, struct thaw_error *err);
 

@@ -13,7 +13,7 @@ static BIO_METHOD *make(const struct tls_method *method)
 	return NULL;
 }
 
-/* Kept until the process ends. Of two threads that made one, one throws his away. */
+/* Kept until the process ends. If two threads create one at the same time, one of them is freed. */
 static BIO_METHOD *get(struct tls_method *method)
 {
 	BIO_METHOD *made = atomic_load(&method->made);

@@ -1,4 +1,4 @@
-/* BIO methods that are made once for the whole process, by whoever needs them first. */
+/* BIO methods that are created once for the process, on first use. */
 #ifndef TLS_METHOD_H
 #define TLS_METHOD_H
 
@@ -8,7 +8,7 @@
 
 struct tls_method {
 	_Atomic(BIO_METHOD *) made; /* NULL: not yet */
-	atomic_int type;            /* of its BIOs; 0: there was none yet */
+	atomic_int type;            /* of its BIOs; 0: not yet assigned */
 	int kind;                   /* BIO_TYPE_SOURCE_SINK or BIO_TYPE_FILTER */
 	const char *name;
 	int (*write)(BIO *bio, const char *data, int len);
@@ -17,7 +17,7 @@ struct tls_method {
 	int (*destroy)(BIO *bio);
 };
 
-/* A BIO with that data, ready for use. NULL: no memory; the next call tries again. */
+/* A BIO with that data. NULL: out of memory; the next call tries again. */
 BIO *tls_method_bio(struct tls_method *method, void *data);
 
 /* The first BIO of that method in the chain. NULL: there is none. */

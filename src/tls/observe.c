@@ -1,6 +1,6 @@
 /*
- * The message callback is the only witness that misses nothing (see session.c); the certificate callback comes between
- * a CertificateRequest and its answer, when OpenSSL has read the list of CA names.
+ * Only the message callback sees every message (see session.c). The certificate callback runs between a
+ * CertificateRequest and its answer, when OpenSSL has parsed the list of CA names.
  */
 #include "tls/observe.h"
 
@@ -18,11 +18,11 @@
 
 enum { MSG_COMPRESSED_CERTIFICATE = 25 }; /* RFC 8879 4; OpenSSL 3.0 has no name for it */
 
-/* What is known of one connection. */
+/* The state of one connection. */
 struct seen {
-	bool shaken;        /* its first handshake is over */
-	bool pending;       /* a CertificateRequest has come that was not reported yet */
-	uint64_t given_ms;  /* when our certificate went out */
+	bool established;   /* its first handshake is complete */
+	bool pending;       /* a CertificateRequest has arrived and is not yet reported */
+	uint64_t given_ms;  /* when our certificate was sent */
 	size_t context_len; /* of its certificate_request_context (RFC 8446 4.3.2), in bytes */
 	enum thaw_means means;
 	void *arg; /* NULL: the observer's */
@@ -42,7 +42,7 @@ static void free_seen(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, l
 	free(data);
 }
 
-/* What there was no memory for, the next one makes. */
+/* If memory runs out, the next call tries again. */
 static bool make_indexes(void)
 {
 	(void)pthread_mutex_lock(&making);
@@ -74,7 +74,7 @@ static struct seen *seen_of(SSL *ssl)
 	return seen;
 }
 
-static void tell(const SSL *ssl, struct tls_event event)
+static void report(const SSL *ssl, struct tls_event event)
 {
 	const struct tls_observer *observer = observer_of(ssl);
 	const struct seen *seen = SSL_get_ex_data(ssl, ssl_index);
@@ -108,15 +108,15 @@ static bool is_empty_compressed(const unsigned char *body, size_t len, size_t co
 static void on_incoming(SSL *ssl, struct seen *seen, int type, const unsigned char *body, size_t len)
 {
 	if (type == SSL3_MT_HELLO_REQUEST)
-		tell(ssl, (struct tls_event){.kind = TLS_EVENT_HELLO_REQUEST});
+		report(ssl, (struct tls_event){.kind = TLS_EVENT_HELLO_REQUEST});
 	if (type != SSL3_MT_CERTIFICATE_REQUEST)
 		return;
 	bool is_13 = SSL_version(ssl) >= TLS1_3_VERSION;
 	seen->pending = true;
 	seen->context_len = is_13 && len > 0 ? body[0] : 0;
-	seen->means = !seen->shaken ? THAW_MEANS_HANDSHAKE
-		      : is_13       ? THAW_MEANS_POST_HANDSHAKE
-				    : THAW_MEANS_RENEGOTIATION;
+	seen->means = !seen->established ? THAW_MEANS_HANDSHAKE
+		      : is_13            ? THAW_MEANS_POST_HANDSHAKE
+					 : THAW_MEANS_RENEGOTIATION;
 }
 
 static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned char *body, size_t len)
@@ -126,23 +126,23 @@ static void on_outgoing(SSL *ssl, struct seen *seen, int type, const unsigned ch
 				     ? is_empty_certificate(body, len, SSL_version(ssl) >= TLS1_3_VERSION)
 				     : is_empty_compressed(body, len, seen->context_len);
 		seen->given_ms = clock_now_ms();
-		tell(ssl, (struct tls_event){.kind = empty ? TLS_EVENT_DECLINED : TLS_EVENT_GIVEN});
+		report(ssl, (struct tls_event){.kind = empty ? TLS_EVENT_DECLINED : TLS_EVENT_GIVEN});
 	} else if (type == SSL3_MT_CERTIFICATE_VERIFY) {
-		tell(ssl, (struct tls_event){.kind = TLS_EVENT_SIGNED, .signed_ms = clock_now_ms() - seen->given_ms});
+		report(ssl, (struct tls_event){.kind = TLS_EVENT_SIGNED, .signed_ms = clock_now_ms() - seen->given_ms});
 	} else if (type == SSL3_MT_FINISHED) {
-		seen->shaken = true;
-		tell(ssl, (struct tls_event){.kind = TLS_EVENT_FINISHED});
+		seen->established = true;
+		report(ssl, (struct tls_event){.kind = TLS_EVENT_FINISHED});
 	}
 }
 
-/* For those who do not see what OpenSSL returns. Such an alert is about this side only. */
+/* For callers that do not see OpenSSL's return values. */
 static void on_alert_out(const SSL *ssl)
 {
 	char reason[TLS_REASON_ROOM];
 
 	if (tls_failure_is_key(ssl))
-		tell(ssl, (struct tls_event){.kind = TLS_EVENT_KEY_FAILED,
-					     .reason = tls_failure_reason(ERR_peek_error(), reason)});
+		report(ssl, (struct tls_event){.kind = TLS_EVENT_KEY_FAILED,
+					       .reason = tls_failure_reason(ERR_peek_error(), reason)});
 }
 
 void tls_observe_message(int outbound, int version, int content_type, const void *data, size_t len, struct ssl_st *ssl,
@@ -158,8 +158,8 @@ void tls_observe_message(int outbound, int version, int content_type, const void
 	if (content_type == SSL3_RT_ALERT && len >= 2) {
 		if (outbound)
 			on_alert_out(ssl);
-		tell(ssl, (struct tls_event){.kind = outbound ? TLS_EVENT_ALERT_OUT : TLS_EVENT_ALERT_IN,
-					     .alert = bytes[1]});
+		report(ssl, (struct tls_event){.kind = outbound ? TLS_EVENT_ALERT_OUT : TLS_EVENT_ALERT_IN,
+					       .alert = bytes[1]});
 		return;
 	}
 	struct seen *seen = content_type == SSL3_RT_HANDSHAKE && len >= SSL3_HM_HEADER_LENGTH ? seen_of(ssl) : NULL;
@@ -174,7 +174,7 @@ void tls_observe_message(int outbound, int version, int content_type, const void
 }
 
 /* False: no memory. */
-static bool tell_asked(SSL *ssl, enum thaw_means means)
+static bool report_asked(SSL *ssl, enum thaw_means means)
 {
 	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
 	const X509 *own = SSL_get_certificate(ssl);
@@ -187,26 +187,26 @@ static bool tell_asked(SSL *ssl, enum thaw_means means)
 		if ((issuers[made] = tls_name_text(sk_X509_NAME_value(names, (int)made))) == NULL)
 			ok = false;
 	if (ok)
-		tell(ssl, (struct tls_event){.kind = TLS_EVENT_ASKED,
-					     .means = means,
-					     .issuer_count = count,
-					     .issuers = (const char *const *)issuers,
-					     .subject = subject});
+		report(ssl, (struct tls_event){.kind = TLS_EVENT_ASKED,
+					       .means = means,
+					       .issuer_count = count,
+					       .issuers = (const char *const *)issuers,
+					       .subject = subject});
 	while (made > 0)
 		free(issuers[--made]);
 	free(subject);
 	return ok;
 }
 
-/* 1: go on; 0: fail; -1: wait. Also called while a ClientHello's certificate is prepared on a server, which none is
- * here. */
+/* Returns 1: continue; 0: fail; -1: wait. */
 static int on_certificate(SSL *ssl, void *arg)
 {
 	const struct tls_observer *observer = arg;
 	struct seen *seen = seen_of(ssl);
 
-	if (seen == NULL || (seen->pending && !tell_asked(ssl, seen->means))) {
-		ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE); /* else OpenSSL only tells that a callback has failed */
+	if (seen == NULL || (seen->pending && !report_asked(ssl, seen->means))) {
+		ERR_raise(ERR_LIB_SSL,
+			  ERR_R_MALLOC_FAILURE); /* otherwise OpenSSL only reports that a callback failed */
 		return 0;
 	}
 	seen->pending = false;

@@ -11,7 +11,7 @@
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int ex_index = -1;
 
-/* What there was no memory for, the next peer makes. */
+/* If memory runs out, the next peer tries again. */
 static bool make_index(void)
 {
 	(void)pthread_mutex_lock(&making);
@@ -71,14 +71,14 @@ bool tls_peer_may_resume(struct tls_peer *peer, X509 *certificate, STACK_OF(X509
 	return is_accepted(peer->verdict);
 }
 
-/* What the peer sent besides its own certificate, before it becomes a part of the session. */
+/* Drops all certificates except the peer's own, before they become part of the session. */
 static void drop_sent(STACK_OF(X509) * sent)
 {
 	while (sk_X509_num(sent) > 1)
 		X509_free(sk_X509_pop(sent));
 }
 
-/* A session with a certificate that was rejected is not worth a ticket. */
+/* Sends no ticket for a session with a rejected certificate. */
 static void keep_or_drop(struct tls_peer *peer, X509 *certificate, STACK_OF(X509) * sent)
 {
 	struct tls_verdict *other = NULL;
@@ -94,7 +94,7 @@ static void keep_or_drop(struct tls_peer *peer, X509 *certificate, STACK_OF(X509
 	(void)SSL_set_num_tickets(peer->ssl, keep ? peer->tickets : 0);
 }
 
-/* In place of OpenSSL's verification of signatures, for each certificate that comes. */
+/* Runs for each certificate instead of OpenSSL's signature verification. */
 static int on_certificate(X509_STORE_CTX *ctx)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -117,7 +117,7 @@ static int on_certificate(X509_STORE_CTX *ctx)
 	return 1;
 }
 
-/* No chain is built by OpenSSL: nothing is anybody's issuer. */
+/* Prevents OpenSSL from building a chain: no certificate has an issuer. */
 static int never_issued(X509_STORE_CTX *ctx, X509 *certificate, X509 *issuer)
 {
 	(void)ctx;
@@ -146,8 +146,8 @@ X509_STORE *tls_peer_store(void)
 	return store;
 }
 
-/* The steps before on_certificate() find fault with every certificate. on_certificate() has the last word. */
-static int go_on(int ok, X509_STORE_CTX *ctx)
+/* Ignores the errors of earlier steps, which reject every certificate. on_certificate() decides. */
+static int ignore_error(int ok, X509_STORE_CTX *ctx)
 {
 	(void)ok;
 	(void)ctx;
@@ -164,7 +164,7 @@ bool tls_peer_ask(struct tls_peer *peer, thaw_trust *trust, int mode)
 	}
 	SSL_set0_CA_list(peer->ssl, names);
 	(void)SSL_set_max_cert_list(peer->ssl, (long)trust->max_cert_list);
-	SSL_set_verify(peer->ssl, mode, go_on);
+	SSL_set_verify(peer->ssl, mode, ignore_error);
 	thaw_trust *before = peer->trust;
 	peer->trust = thaw_trust_ref(trust);
 	thaw_trust_free(&before);

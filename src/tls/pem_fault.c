@@ -1,4 +1,4 @@
-/* Why a file does not have what is looked for: OpenSSL's own words for that are about its decoders. */
+/* Explains why a file does not have the wanted PEM block. OpenSSL's own texts are about its decoders. */
 #include "tls/failure.h"
 
 #include <stdio.h>
@@ -13,22 +13,22 @@
 
 #include "base/error.h"
 
-#define LOOKED_AT  (1024 * 1024) /* bytes of a file, at most */
+#define BYTES_MAX  (1024 * 1024) /* most bytes of a file that are checked */
 #define TYPE_MAX   48            /* of a PEM block's type */
-#define BLANKS_MAX 8             /* after it, in its line */
+#define BLANKS_MAX 8             /* most blanks after it in its line */
 
 static const char *const words[] = {
 	[TLS_PEM_CERTIFICATE] = "certificate", [TLS_PEM_KEY] = "private key", [TLS_PEM_CRL] = "CRL"};
 
-/* The file's beginning; it may have a key, so it is wiped. */
+/* The beginning of the file; it may contain a key, so it is wiped. */
 struct content {
-	unsigned char *bytes; /* with a NUL behind them */
+	unsigned char *bytes; /* followed by a NUL */
 	size_t len;
 };
 
 static void drop(struct content *content)
 {
-	OPENSSL_clear_free(content->bytes, LOOKED_AT + 1);
+	OPENSSL_clear_free(content->bytes, BYTES_MAX + 1);
 	content->bytes = NULL;
 }
 
@@ -36,11 +36,11 @@ static bool take(struct content *content, const char *file)
 {
 	FILE *stream = fopen(file, "rbe");
 
-	*content = (struct content){.bytes = stream != NULL ? OPENSSL_malloc(LOOKED_AT + 1) : NULL};
+	*content = (struct content){.bytes = stream != NULL ? OPENSSL_malloc(BYTES_MAX + 1) : NULL};
 	if (stream != NULL)
 		(void)setvbuf(stream, NULL, _IONBF, 0);
 	if (content->bytes != NULL) {
-		content->len = fread(content->bytes, 1, LOOKED_AT, stream);
+		content->len = fread(content->bytes, 1, BYTES_MAX, stream);
 		content->bytes[content->len] = '\0';
 	}
 	bool well = content->bytes != NULL && ferror(stream) == 0;
@@ -58,7 +58,7 @@ static bool starts(const struct content *content, const char *bytes, size_t len)
 
 /* ---- binary files ---- */
 
-static const char *pkcs12_cure(enum tls_pem_kind wanted)
+static const char *pkcs12_remedy(enum tls_pem_kind wanted)
 {
 	if (wanted == TLS_PEM_KEY)
 		return "it is PKCS #12, not PEM; convert it with 'openssl pkcs12 -in FILE -nocerts -noenc -out NEW' "
@@ -69,7 +69,7 @@ static const char *pkcs12_cure(enum tls_pem_kind wanted)
 	       "probe: --pkcs12)";
 }
 
-/* What the DER is, and how it becomes PEM. */
+/* The type of the DER data, and how to convert it. */
 static const char *der_fault(const struct content *content, enum tls_pem_kind wanted)
 {
 	const unsigned char *at = content->bytes;
@@ -88,7 +88,7 @@ static const char *der_fault(const struct content *content, enum tls_pem_kind wa
 	else if (crl != NULL)
 		fault = "it is a CRL in DER, not PEM; convert it with 'openssl crl -inform DER -in FILE -out NEW'";
 	else if (pkcs12 != NULL)
-		fault = pkcs12_cure(wanted);
+		fault = pkcs12_remedy(wanted);
 	else if (key != NULL || encrypted != NULL)
 		fault = "it is a private key in DER, not PEM; convert it with 'openssl pkey -inform DER -in FILE -out "
 			"NEW'";
@@ -123,13 +123,13 @@ static const char *binary_fault(const struct content *content, enum tls_pem_kind
 
 /* ---- PEM ---- */
 
-/* What a walk through the blocks has found. */
+/* The result of a walk through the blocks. */
 struct blocks {
-	bool wanted; /* there is one of what is looked for */
+	bool wanted; /* a wanted block was found */
 	char other[TYPE_MAX];
-	char open[TYPE_MAX]; /* the block that is not closed yet; "": none */
+	char open[TYPE_MAX]; /* the type of the open block; "": none */
 	unsigned opened;     /* its line */
-	bool joined;         /* more than its type is in that line */
+	bool joined;         /* its line has more text after the type */
 };
 
 static bool is_kind(const char *type, enum tls_pem_kind kind)
@@ -163,7 +163,7 @@ static bool is_edge(const char *line, const char *edge, char type[TYPE_MAX])
 	return true;
 }
 
-/* Whether a line within a block can be part of it: base64, or a header (RFC 1421 4.6). */
+/* Whether a line can be inside a block: base64, or a header (RFC 1421 4.6). */
 static bool is_body(const char *line, size_t len)
 {
 	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r";
@@ -179,7 +179,7 @@ static enum thaw_status not_closed(const struct blocks *blocks, const char *file
 			 blocks->joined ? "its line breaks are missing" : "the file is cut off");
 }
 
-/* THAW_FAILED: the walk is over, *err has the cause. */
+/* THAW_FAILED: *err has the cause. */
 static enum thaw_status walk_line(struct blocks *blocks, const char *line, size_t len, unsigned number,
 				  enum tls_pem_kind wanted, const char *file, struct thaw_error *err)
 {
@@ -220,10 +220,10 @@ static enum thaw_status walk(struct blocks *blocks, const struct content *conten
 			return THAW_FAILED;
 		line += len + 1;
 	}
-	return blocks->open[0] != '\0' && content->len < LOOKED_AT ? not_closed(blocks, file, err) : THAW_OK;
+	return blocks->open[0] != '\0' && content->len < BYTES_MAX ? not_closed(blocks, file, err) : THAW_OK;
 }
 
-static const char *other_cure(const char *other)
+static const char *other_remedy(const char *other)
 {
 	static const struct {
 		const char *part, *cure;
@@ -252,7 +252,7 @@ static enum thaw_status content_fault(const struct content *content, const char 
 		return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM): %s", file, what, binary);
 	if (walk(&blocks, content, wanted, file, err) != THAW_OK)
 		return THAW_FAILED;
-	if (blocks.wanted || content->len == LOOKED_AT)
+	if (blocks.wanted || content->len == BYTES_MAX)
 		return THAW_OK;
 	if (blocks.other[0] == '\0')
 		return error_set(
@@ -261,7 +261,7 @@ static enum thaw_status content_fault(const struct content *content, const char 
 			"file, or get this one anew",
 			file, what);
 	return error_set(err, THAW_ERR_CONFIG, "%s: there is no %s in it (PEM), but a block '%s'; %s", file, what,
-			 blocks.other, other_cure(blocks.other));
+			 blocks.other, other_remedy(blocks.other));
 }
 
 static bool is_folder(const char *file)

@@ -1,4 +1,4 @@
-/* Engines are deprecated in OpenSSL 3.0, whose successor of them, a provider for PKCS #11, Debian 12 does not have. */
+/* Engines are deprecated in OpenSSL 3.0, but Debian 12 has no provider for PKCS #11. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "tls/pkcs11.h"
 
@@ -24,10 +24,10 @@
 #define PLACE_MAX 512 /* token, serial and ID, percent-encoded */
 
 struct pkcs11_token {
-	ENGINE *engine;       /* usable, once it is there */
+	ENGINE *engine;       /* NULL, or initialized */
 	UI_METHOD *ui;        /* how the engine asks for a PIN */
 	char uri[URI_MAX];    /* without its query and its type */
-	char module[URI_MAX]; /* a path; empty: the system's */
+	char module[URI_MAX]; /* path; empty: the system's */
 	char pin_file[URI_MAX];
 	struct tls_secret secret;
 	struct thaw_error err; /* why there was no PIN */
@@ -41,7 +41,7 @@ bool pkcs11_is_uri(const char *text)
 
 /* ---- the URI ---- */
 
-/* RFC 3986 2.1. to: room for len bytes. The number of bytes; -1: not so encoded. */
+/* Percent-decodes (RFC 3986 2.1). to: room for len bytes. Returns the number of bytes; -1: malformed. */
 static int decode_bytes(const char *from, size_t len, char *to)
 {
 	int used = 0;
@@ -59,7 +59,7 @@ static int decode_bytes(const char *from, size_t len, char *to)
 	return used;
 }
 
-/* to: room for len bytes and a NUL. False: not so encoded, or a NUL in it. */
+/* to: room for len bytes and a NUL. False: malformed, or contains a NUL. */
 static bool decode(const char *from, size_t len, char *to)
 {
 	int used = decode_bytes(from, len, to);
@@ -75,7 +75,7 @@ static bool starts(const char *text, size_t len, const char *name)
 	return len >= strlen(name) && strncmp(text, name, strlen(name)) == 0;
 }
 
-/* One attribute of the query (RFC 7512 2.4). */
+/* Reads one attribute of the query (RFC 7512 2.4). */
 static enum thaw_status take(struct pkcs11_token *token, const char *text, size_t len, struct thaw_error *err)
 {
 	static const char module[] = "module-path=", source[] = "pin-source=", file[] = "file:";
@@ -100,7 +100,7 @@ static enum thaw_status take(struct pkcs11_token *token, const char *text, size_
 	return THAW_OK;
 }
 
-/* What is behind name, up to the next ';'; NULL: the URI has none. */
+/* The value after name, which ends at the next ';'; NULL: the URI has no such attribute. */
 static const char *attribute(const char *uri, const char *name)
 {
 	for (; *uri != '\0'; uri += strcspn(uri, ";"), uri += *uri == ';')
@@ -114,7 +114,7 @@ static bool has_attribute(const char *uri, const char *name)
 	return attribute(uri, name) != NULL;
 }
 
-/* Decoded; "": the URI has none. */
+/* The decoded value; "": the URI has no such attribute. */
 static void take_attribute(const char *uri, const char *name, char to[static URI_MAX])
 {
 	const char *value = attribute(uri, name);
@@ -123,7 +123,7 @@ static void take_attribute(const char *uri, const char *name, char to[static URI
 		to[0] = '\0';
 }
 
-/* The attributes without the label, for a URI that has the ID: the engine takes what has either of both. */
+/* Removes the label from a URI with an ID: the engine would accept objects that match either. */
 static void leave_out_label(const char *uri, char to[static URI_MAX])
 {
 	size_t used = 0;
@@ -138,7 +138,7 @@ static void leave_out_label(const char *uri, char to[static URI_MAX])
 	}
 }
 
-/* Leaves out `type`, which is put in again for what is looked for, and takes the query apart. */
+/* Removes `type`, which is added later as needed, and parses the query. */
 static enum thaw_status parse(struct pkcs11_token *token, const char *uri, struct thaw_error *err)
 {
 	const char *query = strchr(uri, '?');
@@ -180,7 +180,7 @@ static enum thaw_status read_pin(struct pkcs11_token *token, char *pin, size_t r
 
 static enum thaw_status find_pin(struct pkcs11_token *token, char *pin, size_t room)
 {
-	if (token->answered) /* it was wrong: a token may be locked after the third time */
+	if (token->answered) /* the PIN was wrong; a token may lock after three attempts */
 		return THAW_FAILED;
 	if (token->pin_file[0] != '\0')
 		return read_pin(token, pin, room);
@@ -191,7 +191,7 @@ static enum thaw_status find_pin(struct pkcs11_token *token, char *pin, size_t r
 	return token->secret.ask(token->secret.arg, "the token's PIN", pin, room, &token->err);
 }
 
-/* For the engine, once for each text that it shows or wants. 1: done; 0: failed. */
+/* OpenSSL's UI callback, for each output or prompt. 1: done; 0: failed. */
 static int on_ui(UI *ui, UI_STRING *string)
 {
 	struct pkcs11_token *token = UI_get0_user_data(ui);
@@ -222,14 +222,14 @@ static enum thaw_status open_engine(struct pkcs11_token *token, struct thaw_erro
 		return error_set(
 			err, THAW_ERR_CONFIG,
 			SCHEME " URI: OpenSSL has no engine \"pkcs11\"; Debian's package is libengine-pkcs11-openssl");
-	/* QUIET: else it writes what goes wrong to standard error by itself. */
+	/* QUIET: otherwise the engine writes errors to standard error. */
 	if (ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 0) == 1 &&
 	    (module == NULL || ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", module, 0) == 1) &&
 	    ENGINE_init(engine) == 1)
 		token->engine = engine;
 	else
 		(void)tls_library_failure(THAW_ERR_CONFIG, module != NULL ? module : SCHEME " URI", err);
-	(void)ENGINE_free(engine); /* ENGINE_init() took a reference of its own */
+	(void)ENGINE_free(engine); /* ENGINE_init() took its own reference */
 	return token->engine != NULL ? THAW_OK : THAW_FAILED;
 }
 
@@ -264,8 +264,8 @@ void pkcs11_token_free(struct pkcs11_token **token)
 	free(gone);
 }
 
-/* Why nothing was found: a PIN that was not given, or was wrong; or the engine's words. */
-static void blame(struct pkcs11_token *token, const char *what, struct thaw_error *err)
+/* Reports why nothing was found: a missing or wrong PIN, or the engine's error. */
+static void report_error(struct pkcs11_token *token, const char *what, struct thaw_error *err)
 {
 	if (token->err.cls != THAW_ERR_NONE)
 		(void)error_set(err, token->err.cls, SCHEME "%s: %s", token->uri, token->err.text);
@@ -277,7 +277,7 @@ static void blame(struct pkcs11_token *token, const char *what, struct thaw_erro
 	ERR_clear_error();
 }
 
-/* Percent-encoded (RFC 7512 2.3), unless the URI has it already. */
+/* Adds a percent-encoded attribute (RFC 7512 2.3), unless the URI already has it. */
 static void add_attribute(const char *own, const char *name, const unsigned char *value, size_t len,
 			  char to[static PLACE_MAX])
 {
@@ -308,7 +308,7 @@ static const char *module_of(const struct pkcs11_token *token)
 
 /* ---- URIs that mean several objects ---- */
 
-/* As a person writes it: letters stay. */
+/* Adds an attribute in readable form: letters are not encoded. */
 static void add_readable(const char *name, const unsigned char *value, size_t len, bool binary,
 			 char to[static PLACE_MAX])
 {
@@ -356,7 +356,8 @@ static enum thaw_status refuse_several(const char *uri, const char *what, size_t
 			 what, list, listed < count ? ", and more" : "");
 }
 
-/* uri: without scheme, type and query. What cannot be listed is taken as the engine finds it. */
+/* Checks that only one object matches. uri: without scheme, type and query. If objects cannot be listed, the engine's
+ * choice is used. */
 static enum thaw_status check_only(const struct pkcs11_token *token, const char *uri, enum cryptoki_class class,
 				   struct thaw_error *err)
 {
@@ -375,7 +376,7 @@ static enum thaw_status check_only(const struct pkcs11_token *token, const char 
 	query.serial = values[1];
 	query.manufacturer = values[2];
 	query.model = values[3];
-	query.label = len > 0 ? "" : values[4]; /* an ID counts more */
+	query.label = len > 0 ? "" : values[4]; /* an ID takes precedence */
 	query.id_len = (size_t)len;
 	memcpy(query.id, id, query.id_len);
 	size_t count = cryptoki_list(module_of(token), &query, found);
@@ -387,7 +388,7 @@ static enum thaw_status check_only(const struct pkcs11_token *token, const char 
 
 /* ---- finding ---- */
 
-/* What tells the key of a certificate from others that the URI means, too. */
+/* The attributes that distinguish the certificate's key from other matching keys. */
 static bool find_place(const struct pkcs11_token *token, const X509 *certificate, char to[static PLACE_MAX])
 {
 	struct cryptoki_place place;
@@ -419,27 +420,27 @@ struct evp_pkey_st *pkcs11_token_key(struct pkcs11_token *token, const struct x5
 	(void)snprintf(uri, sizeof(uri), "%s%s", found ? own : token->uri, place);
 	(void)snprintf(whole, sizeof(whole), SCHEME "%stype=private", uri);
 	EVP_PKEY *key = ENGINE_load_private_key(token->engine, whole, token->ui, token);
-	if (key == NULL && found && !token->answered) { /* it has another ID, although it may be the right one */
+	if (key == NULL && found && !token->answered) { /* no key with the certificate's ID; another one may be right */
 		ERR_clear_error();
 		(void)snprintf(uri, sizeof(uri), "%s", token->uri);
 		(void)snprintf(whole, sizeof(whole), SCHEME "%stype=private", uri);
 		key = ENGINE_load_private_key(token->engine, whole, token->ui, token);
 	}
-	/* Now the keys can be seen, for the engine has logged in; unless several tokens match: then it finds none. */
+	/* The engine has logged in, so that private keys are visible; if several tokens match it finds none. */
 	bool no_pin = token->answered || token->err.cls != THAW_ERR_NONE;
 	bool only = (key == NULL && no_pin) || check_only(token, uri, CRYPTOKI_PRIVATE_KEY, err) == THAW_OK;
 	if (key == NULL && only)
-		blame(token, "private key", err);
+		report_error(token, "private key", err);
 	if (!only) {
 		ERR_clear_error();
 		EVP_PKEY_free(key);
 		key = NULL;
 	}
-	token->answered = false; /* a card may ask again when it signs */
+	token->answered = false; /* a card may ask again when signing */
 	return key;
 }
 
-/* For what is told no method of its own: else OpenSSL's, which asks at the terminal. The engine outlives the token. */
+/* Sets the UI method. OpenSSL's default would ask at the terminal. The engine outlives the token. */
 static bool set_ui(ENGINE *engine, UI_METHOD *ui, void *arg)
 {
 	return ENGINE_ctrl_cmd(engine, "SET_USER_INTERFACE", 0, ui, NULL, 0) == 1 &&
@@ -452,12 +453,12 @@ struct x509_st *pkcs11_token_certificate(struct pkcs11_token *token, struct thaw
 	struct {
 		const char *uri;
 		X509 *certificate;
-	} wanted = {.uri = uri}; /* as the engine's command has it */
+	} wanted = {.uri = uri}; /* parameters of the engine's command */
 
 	(void)snprintf(uri, sizeof(uri), SCHEME "%stype=cert", token->uri);
 	if (!set_ui(token->engine, token->ui, token) ||
 	    ENGINE_ctrl_cmd(token->engine, "LOAD_CERT_CTRL", 0, &wanted, NULL, 0) != 1 || wanted.certificate == NULL)
-		blame(token, "certificate", err);
+		report_error(token, "certificate", err);
 	(void)set_ui(token->engine, NULL, NULL);
 	token->answered = token->answered && wanted.certificate == NULL;
 	if (wanted.certificate != NULL && check_only(token, token->uri, CRYPTOKI_CERTIFICATE, err) != THAW_OK) {

@@ -24,8 +24,7 @@
 
 static const char server_names[] = "DNS:localhost,DNS:handshake.localhost,IP:127.0.0.1,IP:::1";
 
-/* The files, in the order in which they get their names: the CA's last, so that a half-made set is never taken for a
- * whole one. */
+/* The files, in the order in which they are renamed: the CA's last, so that an incomplete set is never used. */
 enum file { SERVER_PEM, SERVER_KEY, CLIENT_PEM, CLIENT_KEY, CA_PEM, FILES };
 static const char *const names[FILES] = {"server.pem", "server.key", "client.pem", "client.key", "ca.pem"};
 
@@ -46,7 +45,7 @@ static bool path_of(const char *directory, const char *name, char path[static PA
 	return (size_t)snprintf(path, PATH_MAX, "%s/%s", directory, name) < PATH_MAX;
 }
 
-/* What is there already. */
+/* Existing files. */
 
 static X509 *read_certificate(const char *directory, enum file file)
 {
@@ -68,8 +67,8 @@ static EVP_PKEY *read_key(const char *directory, enum file file)
 	return key;
 }
 
-/* Its key, its CA, and another day to live. */
-static bool still_good(const struct identity *identity, X509 *ca)
+/* Whether key and CA match, and the certificate is valid for another day. */
+static bool is_valid(const struct identity *identity, X509 *ca)
 {
 	time_t tomorrow = time(NULL) + DAY_S;
 
@@ -85,7 +84,7 @@ static bool all_there(const char *directory)
 	struct identity server = {read_key(directory, SERVER_KEY), read_certificate(directory, SERVER_PEM)};
 	struct identity client = {read_key(directory, CLIENT_KEY), read_certificate(directory, CLIENT_PEM)};
 	X509 *ca = read_certificate(directory, CA_PEM);
-	bool good = still_good(&server, ca) && still_good(&client, ca) &&
+	bool good = is_valid(&server, ca) && is_valid(&client, ca) &&
 		    X509_check_host(server.certificate, "handshake.localhost", 0, 0, NULL) == 1;
 
 	X509_free(ca);
@@ -95,7 +94,7 @@ static bool all_there(const char *directory)
 	return good;
 }
 
-/* Making it. */
+/* Creating files. */
 
 static bool add_extension(X509 *certificate, X509 *issuer, int nid, const char *value)
 {
@@ -135,7 +134,7 @@ static bool make(struct identity *made, const struct identity *issuer, const cha
 		return false;
 	X509 *x = made->certificate;
 	bool ok = X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
-		  X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL && /* clocks differ a little */
+		  X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL && /* tolerance for clock differences */
 		  X509_gmtime_adj(X509_getm_notAfter(x), DAYS * DAY_S) != NULL && X509_set_pubkey(x, made->key) == 1 &&
 		  X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, (const unsigned char *)name,
 					     -1, -1, 0) == 1 &&
@@ -167,7 +166,7 @@ static bool make_all(struct identity *ca, struct identity *server, struct identi
 	       make(client, ca, "Thaw Demo Client", for_client);
 }
 
-/* Exactly one of the two is given. Under a name of its own first. */
+/* Writes a key or a certificate (one of them is NULL) under a temporary name. */
 static enum thaw_status write_aside(const char *directory, enum file file, EVP_PKEY *key, X509 *certificate,
 				    struct thaw_error *err)
 {
@@ -194,7 +193,7 @@ static enum thaw_status write_aside(const char *directory, enum file file, EVP_P
 	return ok ? THAW_OK : THAW_FAILED;
 }
 
-static enum thaw_status name_them(const char *directory, struct thaw_error *err)
+static enum thaw_status rename_all(const char *directory, struct thaw_error *err)
 {
 	char from[PATH_MAX], to[PATH_MAX], name[32];
 
@@ -221,7 +220,7 @@ static enum thaw_status write_all(const char *directory, const struct identity *
 		status = write_aside(directory, CLIENT_KEY, client->key, NULL, err);
 	if (status == THAW_OK)
 		status = write_aside(directory, CA_PEM, NULL, ca->certificate, err);
-	return status == THAW_OK ? name_them(directory, err) : status;
+	return status == THAW_OK ? rename_all(directory, err) : status;
 }
 
 enum thaw_status tls_pki_make(const char *directory, struct thaw_error *err)

@@ -2,8 +2,8 @@
 
 #include <openssl/ssl.h>
 
-/* A callback cannot fail. After SSL_RECEIVED_SHUTDOWN, OpenSSL throws away the record that it has just read, and
- * returns. */
+/* A callback cannot fail. After SSL_RECEIVED_SHUTDOWN, OpenSSL discards the record that it has just read, and returns.
+ * */
 void tls_records_stop(struct tls_records *records, struct ssl_st *ssl)
 {
 	records->over = true;
@@ -15,7 +15,7 @@ void tls_records_count(struct tls_records *records, struct ssl_st *ssl, int cont
 	const unsigned char *bytes = data;
 	bool header = content_type == SSL3_RT_HEADER && len >= SSL3_RT_HEADER_LENGTH;
 
-	/* In TLS 1.3 the header of an encrypted record says application data; the type inside tells the truth. */
+	/* In TLS 1.3 the header of every encrypted record says application data; the inner type is the real one. */
 	if (!header && (content_type != SSL3_RT_INNER_CONTENT_TYPE || len < 1))
 		return;
 	if (bytes[0] != SSL3_RT_APPLICATION_DATA)

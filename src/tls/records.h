@@ -1,8 +1,8 @@
 /*
- * How many TLS records that carry no application data a peer has sent: handshake messages, alerts, ChangeCipherSpec.
- * Each costs more than its bytes, and OpenSSL sets no limit of its own to KeyUpdates (RFC 8446 4.6.3) and the like. So
- * there is one for a whole connection. Honest peers stay far below it: a handshake has fewer than 30, a key is updated
- * after some GiB of data.
+ * Limits the TLS records without application data that a peer may send on a connection: handshake messages, alerts,
+ * ChangeCipherSpec. Each costs more than its bytes, and OpenSSL does not limit KeyUpdates (RFC 8446 4.6.3) and others.
+ * Honest peers stay far below the limit: a handshake has fewer than 30 records, and keys are updated after some GiB of
+ * data.
  */
 #ifndef TLS_RECORDS_H
 #define TLS_RECORDS_H
@@ -13,24 +13,24 @@
 
 struct ssl_st;
 
-#define TLS_RECORDS_MAX   1024  /* of a connection */
-#define TLS_RECORDS_ASK   128   /* more for each ask: the client's certificates may come in many records */
-#define TLS_RECORDS_BYTES 65536 /* each so many bytes of application data allow one more */
+#define TLS_RECORDS_MAX   1024  /* for a connection */
+#define TLS_RECORDS_ASK   128   /* more for each ask: the client's certificates may take many records */
+#define TLS_RECORDS_BYTES 65536 /* one more for this many bytes of application data */
 
 struct tls_records {
-	uint64_t control; /* records without application data that have come */
-	uint64_t bytes;   /* of records with application data, as they are on the wire */
+	uint64_t control; /* received records without application data */
+	uint64_t bytes;   /* received bytes of records with application data, as encrypted */
 	uint32_t asks;
-	bool over; /* there were too many: OpenSSL reads no more */
+	bool over; /* the limit was exceeded: OpenSSL reads no more */
 };
 
 /*
- * In OpenSSL's message callback, with its arguments: each incoming record passes it. Above the limit it stops
- * SSL_read() and the like, which then return 0 as after a close_notify; our own close_notify can still be sent.
+ * Call it from OpenSSL's message callback, with its arguments, for each incoming record. Above the limit it stops
+ * SSL_read() etc., which then return 0 as after a close_notify; our own close_notify can still be sent.
  */
 void tls_records_count(struct tls_records *records, struct ssl_st *ssl, int content_type, const void *data, size_t len);
 
-/* The same at once, for another reason than the count. */
+/* Stops reading immediately, for another reason. */
 void tls_records_stop(struct tls_records *records, struct ssl_st *ssl);
 
 #endif

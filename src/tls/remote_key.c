@@ -1,7 +1,7 @@
 /*
- * Keys whose signatures another process makes. OpenSSL finds their method by an engine of this process, which is bound
- * to these keys alone: all else goes its usual way. Engines are deprecated in OpenSSL 3.0; a provider's keys would be
- * candidates wherever a key is looked for.
+ * Keys whose signatures the signer process makes. An engine in this process gives OpenSSL the signing methods of these
+ * keys only. Engines are deprecated in OpenSSL 3.0, but a provider's methods would be candidates for all other keys,
+ * too.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <errno.h>
@@ -33,7 +33,7 @@ struct binding {
 	uint32_t host;
 };
 
-/* Of this process, once there is a remote key, and until it ends: an ENGINE frees its methods with itself. */
+/* Created with the first remote key, and kept until the process ends: an ENGINE owns its methods. */
 static struct {
 	ENGINE *engine;
 	EVP_PKEY_METHOD *rsa, *ec;
@@ -54,7 +54,7 @@ static bool fail(struct tls_remote *remote, const char *why)
 	return false;
 }
 
-/* False: not within the time, or the socket fails. */
+/* False: timed out, or the socket failed. */
 static bool wait_for_answer(const struct tls_remote *remote, const struct sign_request *request,
 			    struct sign_answer *answer)
 {
@@ -96,7 +96,7 @@ static bool ask(struct tls_remote *remote, struct sign_request *request, unsigne
 	if (remote->fd < 0)
 		return fail(remote, "there is no signer process");
 	if (clock_now_ms() < waits.retry_ms)
-		return fail(remote, "the signer process did not answer in time shortly before");
+		return fail(remote, "the signer process recently did not answer in time");
 	if (!exchange(remote, request, &answer))
 		return fail(remote, "the signer process did not answer in time");
 	if (answer.len == 0 || answer.len > sizeof(answer.signature) || answer.len > *len)
@@ -158,7 +158,7 @@ static int on_sign(EVP_PKEY_CTX *ctx, unsigned char *signature, size_t *len, con
 	request.host = binding->host;
 	if (digest_len > sizeof(request.digest) || !take_hash(ctx, &request) ||
 	    !take_scheme(ctx, EVP_PKEY_get_base_id(key), &request))
-		return fail(binding->remote, "signatures of this kind are not made by tokens");
+		return fail(binding->remote, "signatures of this type are not supported with keys on tokens");
 	memcpy(request.digest, digest, digest_len);
 	return ask(binding->remote, &request, signature, len);
 }
@@ -186,7 +186,7 @@ static void free_binding(void *parent, void *data, CRYPTO_EX_DATA *all, int inde
 	free(data);
 }
 
-/* OpenSSL's own method, but for the signature. NULL: out of memory. */
+/* OpenSSL's own method with another sign function. NULL: out of memory. */
 static EVP_PKEY_METHOD *new_method(int type)
 {
 	EVP_PKEY_METHOD *method = EVP_PKEY_meth_new(type, 0);
@@ -212,7 +212,7 @@ static bool make_engine(void)
 		own.engine = engine;
 		return true;
 	}
-	EVP_PKEY_meth_free(own.rsa); /* the engine was not given them */
+	EVP_PKEY_meth_free(own.rsa); /* the engine does not own them */
 	EVP_PKEY_meth_free(own.ec);
 	(void)ENGINE_free(engine);
 	own.rsa = own.ec = NULL;
@@ -244,7 +244,7 @@ void tls_remote_use(struct tls_remote *remote, int fd)
 	remote->fd = fd;
 	waits.retry_ms = 0;
 	if (RAND_bytes((unsigned char *)&remote->next_id, sizeof(remote->next_id)) != 1)
-		remote->fd = -1; /* no handshake succeeds then, either */
+		remote->fd = -1; /* handshakes fail, too, if there is no randomness */
 	ERR_clear_error();
 }
 
@@ -267,7 +267,7 @@ const char *tls_remote_failure(struct tls_remote *remote)
 	return failure;
 }
 
-/* With the public half alone, in the form that methods of engines are for. */
+/* A copy of the public key, in the legacy form that supports engine methods. */
 static EVP_PKEY *copy_public(EVP_PKEY *from, int type)
 {
 	EVP_PKEY *key = EVP_PKEY_new();

@@ -11,7 +11,7 @@
 
 #define KEY_LEN 32
 
-/* The key is an EVP_CIPHER_CTX for each direction; the bytes themselves are wiped as soon as both have them. */
+/* The key is an EVP_CIPHER_CTX for each direction; the key bytes are wiped once both are initialized. */
 struct key {
 	EVP_CIPHER_CTX *seal, *open;
 };

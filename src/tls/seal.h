@@ -1,4 +1,4 @@
-/* AES-256-GCM under a random key that lives in this process's memory only: for what is spooled to a disk. */
+/* AES-256-GCM with a random key that exists only in this process's memory, for spool files. */
 #ifndef TLS_SEAL_H
 #define TLS_SEAL_H
 

@@ -26,7 +26,7 @@ static enum thaw_status check(int fd, const char *file, mode_t refused, struct t
 	return THAW_OK;
 }
 
-/* Without stdio, whose buffers nobody wipes. */
+/* Does not use stdio, whose buffers are not wiped. */
 static enum thaw_status read_all(int fd, const char *file, char *text, size_t max, size_t *len, struct thaw_error *err)
 {
 	ssize_t n = 0;
@@ -46,7 +46,7 @@ static enum thaw_status read_all(int fd, const char *file, char *text, size_t ma
 enum thaw_status tls_secret_file_read(const char *file, mode_t refused, char *text, size_t max, size_t *len,
 				      struct thaw_error *err)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not hold us up */
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* opening a FIFO must not block */
 
 	*len = 0;
 	if (fd < 0)
@@ -67,7 +67,7 @@ enum thaw_status tls_secret_file_ask(void *arg, const char *what, char *into, si
 	enum thaw_status status = tls_secret_file_read(file, 0, text, TLS_SECRET_MAX, &len, &why);
 
 	(void)what;
-	text[status == THAW_OK ? len : 0] = '\0'; /* of a file that is too long, one byte more was read */
+	text[status == THAW_OK ? len : 0] = '\0'; /* of a file that is too long, one more byte was read */
 	line = strcspn(text, "\r\n");
 	if (status != THAW_OK) /* a file that a setting names */
 		status = error_set(err, THAW_ERR_CONFIG, "its secret cannot be read: %s", why.text);
@@ -101,12 +101,12 @@ static int refuse(UI *ui, UI_STRING *string)
 
 bool tls_disable_prompts(void)
 {
-	static UI_METHOD *nobody; /* OpenSSL keeps it to the end of the process */
+	static UI_METHOD *no_prompts; /* OpenSSL uses it until the process ends */
 
-	if (nobody == NULL)
-		nobody = UI_create_method("thaw: nobody is asked");
-	if (nobody == NULL || UI_method_set_reader(nobody, refuse) != 0)
+	if (no_prompts == NULL)
+		no_prompts = UI_create_method("thaw: prompts disabled");
+	if (no_prompts == NULL || UI_method_set_reader(no_prompts, refuse) != 0)
 		return false;
-	UI_set_default_method(nobody);
+	UI_set_default_method(no_prompts);
 	return true;
 }

@@ -1,4 +1,4 @@
-/* A process's contexts: one a host. */
+/* The contexts of a process, one for each host. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,12 +11,12 @@
 #include "tls/server_inside.h"
 
 /*
- * TLS 1.2 with forward secrecy and AEAD only; TLS 1.3's suites are OpenSSL's own choice. No finite field
- * Diffie-Hellman: with ffdhe8192 (RFC 7919) a handshake costs 120 ms before anybody is authenticated.
+ * TLS 1.2 only with forward secrecy and AEAD; the TLS 1.3 suites are OpenSSL's defaults. No finite-field
+ * Diffie-Hellman: with ffdhe8192 (RFC 7919) a handshake costs 120 ms before authentication.
  */
 #define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define TLS_GROUPS    "X25519:P-256:P-384:P-521"
-#define HYBRID_GROUP  "X25519MLKEM768" /* from OpenSSL 3.5 on */
+#define HYBRID_GROUP  "X25519MLKEM768" /* since OpenSSL 3.5 */
 
 static bool set_default_groups(SSL_CTX *ctx)
 {
@@ -47,13 +47,13 @@ static enum thaw_status set_protocol(SSL_CTX *ctx, const struct tls_protocol *pr
 	return THAW_OK;
 }
 
-static SSL_CTX *equip(SSL_CTX *ctx)
+static SSL_CTX *configure(SSL_CTX *ctx)
 {
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
 					       SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: workers share no cache */
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets only: workers do not share a cache */
 	SSL_CTX_set_client_hello_cb(ctx, tls_on_client_hello, NULL);
 	(void)SSL_CTX_set_session_ticket_cb(ctx, thaw_ctx_ticket_made, thaw_ctx_ticket_opened, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, tls_on_alpn, NULL);
@@ -67,14 +67,14 @@ static SSL_CTX *new_context(const struct tls_protocol *protocol, struct thaw_err
 	if (ctx == NULL || SSL_CTX_set_num_tickets(ctx, 1) != 1)
 		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
 	else if (set_protocol(ctx, protocol, err) == THAW_OK)
-		return equip(ctx);
+		return configure(ctx);
 	SSL_CTX_free(ctx);
 	return NULL;
 }
 
-/* The key itself is the signer's, who also sees whether it is that of the certificate. */
-static enum thaw_status take_remote_key(struct tls_key_pair *pair, struct tls_server *server, size_t host,
-					const struct tls_host *from, struct thaw_error *err)
+/* The signer has the key, and checks that it matches the certificate. */
+static enum thaw_status set_remote_key(struct tls_key_pair *pair, struct tls_server *server, size_t host,
+				       const struct tls_host *from, struct thaw_error *err)
 {
 	const struct tls_secret nobody = {.ask = NULL};
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
@@ -95,7 +95,7 @@ static enum thaw_status load_remote(struct tls_server *server, size_t host, cons
 				    struct thaw_error *err)
 {
 	struct tls_key_pair pair = {.certificate = NULL};
-	enum thaw_status status = take_remote_key(&pair, server, host, from, err);
+	enum thaw_status status = set_remote_key(&pair, server, host, from, err);
 
 	if (status == THAW_OK)
 		status = tls_fitness_use(&pair, from->certificate, server->hosts[host].ctx, err);
@@ -166,7 +166,7 @@ static enum thaw_status load_host(struct tls_server *server, size_t number, cons
 	struct tls_host_context *host = &server->hosts[number];
 
 	host->names = copy_names(from->names);
-	host->manner = (struct tls_policy){
+	host->policy = (struct tls_policy){
 		.http2 = from->http2,
 		.asks_late = from->asks_late,
 		.hold_to_tls12 = from->hold_to_tls12,

@@ -436,7 +436,7 @@ enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason 
 		.http2 = tls_speaks_http2(session->ssl),
 		.post_handshake = !session->hello_seen || session->hello.post_handshake,
 		.secure_renegotiation = SSL_get_secure_renegotiation_support(session->ssl) == 1,
-		.loose = session->loose,
+		.unbound = session->loose,
 	};
 	enum thaw_means means = tls_means(&negotiated, &why);
 	if (reason != NULL)

@@ -18,9 +18,9 @@
 
 struct signer_key {
 	struct tls_credentials_source source;
-	struct tls_key_pair pair;   /* its key is NULL: not open, or not on a token */
+	struct tls_key_pair pair;   /* the key is NULL if not open, or not on a token */
 	struct pkcs11_token *token; /* NULL: the same */
-	char pin[TLS_SECRET_MAX];   /* "": none was named */
+	char pin[TLS_SECRET_MAX];   /* "": none is configured */
 };
 
 struct tls_signer {
@@ -42,7 +42,7 @@ static enum thaw_status give_pin(void *arg, const char *what, char *into, size_t
 	return THAW_OK;
 }
 
-/* What the files say. */
+/* Reads the certificate and the PIN. */
 static enum thaw_status take_source(struct signer_key *key, const struct tls_credentials_source *source,
 				    struct thaw_error *err)
 {
@@ -102,7 +102,7 @@ enum thaw_status tls_signer_open(struct tls_signer *signer, struct thaw_error *e
 
 static void close_key(struct signer_key *key)
 {
-	EVP_PKEY_free(key->pair.key); /* before its token */
+	EVP_PKEY_free(key->pair.key); /* free it before its token */
 	X509_free(key->pair.certificate);
 	sk_X509_pop_free(key->pair.chain, X509_free);
 	pkcs11_token_free(&key->token);
@@ -123,7 +123,7 @@ void tls_signer_free(struct tls_signer **signer)
 
 /* ---- signing ---- */
 
-/* NULL: not of SHA-2, or the digest is not of that size. */
+/* NULL: unknown hash, or wrong size of the digest. */
 static const EVP_MD *hash_of(const struct sign_request *request)
 {
 	const EVP_MD *md = request->hash == SIGN_SHA256   ? EVP_sha256()
@@ -150,7 +150,7 @@ static bool set_salt(EVP_PKEY_CTX *ctx, const struct sign_request *request)
 	return request->scheme != SIGN_PSS || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-/* The signature's length; 0: it is refused, or could not be made. */
+/* The signature's length; 0: refused, or failed. */
 static size_t sign(const struct tls_signer *signer, const struct sign_request *request,
 		   unsigned char signature[static SIGN_SIGNATURE_MAX])
 {
@@ -183,7 +183,7 @@ bool tls_signer_serve(const struct tls_signer *signer, int fd, uint64_t now_ms)
 		return true;
 	answer.id = request.id;
 	answer.len = sign(signer, &request, answer.signature);
-	/* A worker that reads no answers misses this one. */
+	/* If the worker does not read answers, this one is lost. */
 	(void)send(fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 	return true;
 }

@@ -1,13 +1,12 @@
 /*
- * Signatures by keys that workers must not have: those of tokens. One process, the signer, has them (struct
- * tls_signer); a worker has the public halves, as keys whose signatures the signer makes (struct tls_remote), and a
- * socket to it of its own.
+ * Signatures with keys that workers must not have: keys on tokens. The signer process has the keys (struct tls_signer).
+ * Each worker has the public keys, for which the signer makes the signatures (struct tls_remote), and its own socket to
+ * the signer.
  *
- * A request and its answer are one message each, of a fixed size, on a pair of SOCK_SEQPACKET sockets. A request is for
- * one digest of SHA-2, under one of three schemes, with one of the hosts' keys. So a worker that was taken over can
- * have anything signed while it is, as it can with a key of its own; it cannot take the key away, decrypt with it, or
- * have more than its turn. The signer believes nothing of a request that it has not checked; a worker checks an
- * answer's size, and its clients the signature.
+ * Request and answer are one message each, of fixed size, on a pair of SOCK_SEQPACKET sockets. A request has a SHA-2
+ * digest, one of three schemes, and the number of a host. So a compromised worker can have anything signed, as with a
+ * key of its own, but it cannot copy the key, decrypt with it, or use the signer exclusively. The signer validates each
+ * request; a worker checks the size of an answer, and its clients verify the signature.
  */
 #ifndef TLS_SIGNER_H
 #define TLS_SIGNER_H
@@ -17,8 +16,8 @@
 struct evp_pkey_st;
 struct x509_st;
 
-/* How long a worker waits for a signature, in which it does nothing else. After such a wait in vain it asks for none
- * for as long: handshakes that need one fail at once. */
+/* How long a worker waits for a signature; it does nothing else meanwhile. After a timeout it requests none for the
+ * same time: handshakes that need one fail immediately. */
 #define TLS_SIGN_MS 1000
 
 /* ---- in the signer ---- */
@@ -35,8 +34,8 @@ struct tls_signer *tls_signer_new(const struct tls_credentials_source *sources, 
 enum thaw_status tls_signer_open(struct tls_signer *signer, struct thaw_error *err) THAW_MUST_CHECK;
 void tls_signer_free(struct tls_signer **signer);
 
-/* Takes at most one request, and answers it unless its time is over. now_ms: of clock_now_ms(). False: what came is no
- * request of a worker. Never waits but for the token. */
+/* Reads at most one request, and answers it unless it has expired. now_ms: from clock_now_ms(). False: the message is
+ * not a valid request. Waits only for the token. */
 bool tls_signer_serve(const struct tls_signer *signer, int fd, uint64_t now_ms);
 
 /* ---- in a worker ---- */
@@ -44,15 +43,15 @@ bool tls_signer_serve(const struct tls_signer *signer, int fd, uint64_t now_ms);
 struct tls_remote;
 
 struct tls_remote *tls_remote_new(struct thaw_error *err);
-void tls_remote_free(struct tls_remote **remote); /* after all that use its keys */
+void tls_remote_free(struct tls_remote **remote); /* free all users of its keys first */
 
-/* After fork: this process's socket; borrowed. */
+/* Call it after fork: sets this process's socket; borrowed. */
 void tls_remote_use(struct tls_remote *remote, int fd);
 
 /*
- * A turn of the event loop begins. tls_remote_may_wait(): signatures of this turn have not taken TLS_SIGN_SHARE_MS yet.
- * Where they have, a handshake that may need one waits for the next turn: so one turn, with whatever else is in it, is
- * held up by no more than that and one signature.
+ * A turn of the event loop begins. tls_remote_may_wait(): whether signatures of this turn have taken less than
+ * TLS_SIGN_SHARE_MS. Otherwise a handshake that may need one waits for the next turn, so that signatures delay a turn
+ * by at most that time plus one signature.
  */
 #define TLS_SIGN_SHARE_MS 10
 void tls_remote_turn(void);
@@ -62,7 +61,7 @@ bool tls_remote_may_wait(void);
 struct evp_pkey_st *tls_remote_key(struct tls_remote *remote, const struct x509_st *certificate, size_t host,
 				   struct thaw_error *err);
 
-/* Why the last signature was not made, and forgets it; NULL: it was. remote may be NULL. */
+/* Why the last signature failed, and resets that; NULL: it did not fail. remote may be NULL. */
 const char *tls_remote_failure(struct tls_remote *remote);
 
 #endif

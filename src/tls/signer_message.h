@@ -1,4 +1,4 @@
-/* What the signer and the workers tell each other; both are of the same program, on the same machine. */
+/* Messages between the signer and the workers, which are processes of the same program. */
 #ifndef TLS_SIGNER_MESSAGE_H
 #define TLS_SIGNER_MESSAGE_H
 
@@ -11,8 +11,8 @@ enum sign_scheme { SIGN_PKCS1, SIGN_PSS, SIGN_ECDSA };
 enum sign_hash { SIGN_SHA256, SIGN_SHA384, SIGN_SHA512 };
 
 struct sign_request {
-	uint64_t id;       /* of the answer, too */
-	uint64_t until_ms; /* of the monotonic clock: nobody waits any more then */
+	uint64_t id;       /* the answer has the same id */
+	uint64_t until_ms; /* expiry, of the monotonic clock */
 	uint32_t host;
 	uint8_t scheme, hash;
 	uint16_t len;

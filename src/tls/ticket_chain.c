@@ -5,10 +5,10 @@
 
 #include <openssl/err.h>
 
-/* Before the certificates, so that another program's data in a ticket is not taken for them. */
+/* A tag before the certificates, so that other data in a ticket is not taken for them. */
 static const unsigned char mark[] = {'t', 'h', 'a', 'w', ' ', 'c', 'h', 'a', 'i', 'n', 1};
 
-/* How many bytes the certificates need; 0: none, or too many. */
+/* The size of the certificates in bytes; 0: none, or too many. */
 static size_t size_of(const STACK_OF(X509) * chain)
 {
 	size_t size = 0;

@@ -1,8 +1,8 @@
 /*
- * What a session ticket carries of a client's chain. A session has the client's own certificate alone; what the client
- * sent besides goes into the ticket, up to a limit, so that a resumed session is judged by what the first one was
- * judged by. A session whose certificate no trust accepts any more is not resumed: the client makes a full handshake,
- * in which it is asked as if it had never been here.
+ * The client's chain in a session ticket. A session has only the client's own certificate. The other certificates that
+ * the client sent are stored in the ticket, up to a limit, so that a resumed session is verified with the same chain. A
+ * session whose certificate no trust accepts any more is not resumed: the client makes a full handshake, and is asked
+ * again.
  *
  * tickets.c has the callbacks, thaw_ctx_ticket_made() and thaw_ctx_ticket_opened() of thaw/ask.h.
  */
@@ -13,10 +13,10 @@
 
 #define TLS_TICKET_CHAIN_MAX 8192 /* bytes of DER */
 
-/* Into the session, for its next ticket. None goes where they are too many, or memory is short. */
+/* Stores the chain in the session for its next ticket; stores nothing if it is too long, or memory runs out. */
 void tls_ticket_put_chain(SSL_SESSION *session, const STACK_OF(X509) * chain);
 
-/* The certificates that came in the session's ticket; the caller frees them. NULL: none, or out of memory. */
+/* The chain in the session's ticket; the caller frees it. NULL: none, or out of memory. */
 STACK_OF(X509) * tls_ticket_chain(SSL_SESSION *session);
 
 #endif

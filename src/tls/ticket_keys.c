@@ -50,7 +50,7 @@ static bool from_hex(const char *text, size_t len, unsigned char bytes[static BA
 	return true;
 }
 
-/* EVP_DecodeBlock() alone would take white space and a '=' in odd places. */
+/* EVP_DecodeBlock() alone would accept white space and misplaced '='. */
 static bool from_base64(const char *text, size_t len, unsigned char bytes[static BASE64_ROOM])
 {
 	if (len != BASE64_LEN || text[BASE64_LEN - 1] != '=')
@@ -121,7 +121,7 @@ static enum thaw_status read_keys(struct tls_ticket_keys *keys, const char *at, 
 				   "%s: no ticket key in it; make one with 'openssl rand -hex %d'", file, KEY_LEN);
 }
 
-/* Whoever can read the keys can read the connections of all who resumed, and be the server to them. */
+/* With the keys an attacker can decrypt resumed connections, and impersonate the server. */
 static enum thaw_status load(struct tls_ticket_keys *keys, const char *file, char *text, struct thaw_error *err)
 {
 	size_t len = 0;
@@ -160,7 +160,7 @@ void tls_ticket_keys_free(struct tls_ticket_keys **keys)
 	free(gone);
 }
 
-/* ---- sealing and opening ---- */
+/* ---- encrypting and decrypting tickets ---- */
 
 static bool set_hmac(EVP_MAC_CTX *hmac, const struct key *key)
 {
@@ -183,7 +183,7 @@ static int seal(const struct key *key, unsigned char *name, unsigned char *iv, E
 	return 1;
 }
 
-/* 0: none of ours, so a full handshake; 2: it is to be replaced, for its key may be gone soon. */
+/* 0: not our key: full handshake; 1: the first key; 2: replace the ticket, since its key may be removed soon. */
 static int open_with(const struct tls_ticket_keys *keys, const unsigned char *name, const unsigned char *iv,
 		     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac)
 {
@@ -214,7 +214,7 @@ bool tls_ticket_keys_use(const struct tls_ticket_keys *keys, SSL_CTX *ctx)
 	       SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1;
 }
 
-/* ---- opening, before OpenSSL does ---- */
+/* ---- decrypting a ticket before OpenSSL does ---- */
 
 struct tls_ticket_keys *tls_ticket_keys_of(SSL_CTX *ctx)
 {
@@ -238,7 +238,7 @@ static bool is_sealed(const struct key *key, const unsigned char *ticket, size_t
 	       mac_len == SECRET_LEN && CRYPTO_memcmp(mac, ticket + len - SECRET_LEN, SECRET_LEN) == 0;
 }
 
-/* Of a sealed ticket. */
+/* Decrypts a ticket whose HMAC was checked. */
 static SSL_SESSION *decrypt(const struct key *key, const unsigned char *ticket, size_t len)
 {
 	const unsigned char *iv = ticket + NAME_LEN, *sealed = iv + IV_LEN;
@@ -290,7 +290,7 @@ bool tls_ticket_binding(const struct tls_host *host, unsigned char binding[stati
 
 	for (const char *const *name = host->names; ok && *name != NULL; name++)
 		ok = EVP_DigestUpdate(md, *name, strlen(*name) + 1) == 1;
-	ok = ok && EVP_DigestUpdate(md, "", 1) == 1; /* no more names */
+	ok = ok && EVP_DigestUpdate(md, "", 1) == 1; /* end of the names */
 	if (ok && host->at_handshake != NULL)
 		ok = EVP_DigestUpdate(md, thaw_trust_id(host->at_handshake), TLS_TRUST_ID) == 1;
 	for (size_t i = 0; ok && i < host->trust_count; i++)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Before the note, so that nothing else in a ticket is taken for one. */
+/* A tag before the note, so that other data in a ticket is not taken for it. */
 static const unsigned char mark[] = {'t', 'h', 'a', 'w', ' ', 'n', 'o', 't', 'e', ' ', 1};
 
 #define TIME_LEN 8

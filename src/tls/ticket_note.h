@@ -1,6 +1,6 @@
 /*
- * What a session ticket says besides the session: that its client was sent away from the host, when, and under which
- * trust it is to be asked. For several machines that share their ticket keys; one machine has its table of notes.
+ * A note in a session ticket: the client was sent away from the host, at that time, and must be asked under that trust.
+ * It is for several machines that share ticket keys; a single machine also has a table of notes.
  */
 #ifndef TLS_TICKET_NOTE_H
 #define TLS_TICKET_NOTE_H
@@ -14,10 +14,10 @@ struct tls_ticket_note {
 	uint8_t trust[TLS_TRUST_ID];
 };
 
-/* Into the tickets of that session, in place of what was there. False: no memory. */
+/* Stores the note for the tickets of that session, and replaces other data. False: out of memory. */
 bool tls_ticket_note_put(SSL_SESSION *session, const struct tls_ticket_note *note) THAW_MUST_CHECK;
 
-/* False: there is none. */
+/* Reads the note. False: there is none. */
 bool tls_ticket_note_get(SSL_SESSION *session, struct tls_ticket_note *note) THAW_MUST_CHECK;
 
 #endif

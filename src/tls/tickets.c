@@ -1,12 +1,12 @@
-/* OpenSSL's callbacks for session tickets, of thaw/ask.h: what goes into one, and whether it is taken. */
+/* OpenSSL's session ticket callbacks of thaw/ask.h: what a ticket contains, and whether it is accepted. */
 #include <openssl/err.h>
 
 #include "tls/peer.h"
 #include "tls/ticket_chain.h"
 
 /*
- * On a resumed connection the session keeps what its ticket carried. A ticket without a chain, for lack of memory, is
- * one that may not be accepted.
+ * On a resumed connection the session keeps the data of its ticket. If memory runs out, the ticket has no chain, and
+ * may be rejected later.
  */
 int thaw_ctx_ticket_made(struct ssl_st *ssl, void *unused)
 {

@@ -1,11 +1,10 @@
 /*
- * OpenSSL reads a record in two steps, five bytes of header and then the rest. Small reads are therefore served from a
- * stage, filled by one large read of the transport. The stage is given back as soon as it is empty, so that a
- * connection that waits holds none; two spare ones are kept for the whole process, since they come and go with each
- * burst of bytes.
+ * OpenSSL reads a record in two steps: five bytes of header, then the rest. So small reads are served from a buffer,
+ * which one large read of the transport fills. The buffer is released when it is empty, so that a waiting connection
+ * has none. Two spare buffers are kept for the process.
  *
- * A step's allowance (tls_transport_step) is counted in bytes and in records. Without read-ahead OpenSSL asks for the
- * five bytes of each record's header by themselves: such a read begins a record.
+ * The allowance of a step (tls_transport_step()) is counted in bytes and records. Without read-ahead OpenSSL reads the
+ * five bytes of each record's header separately: such a read begins a record.
  */
 #include "tls/transport_bio.h"
 
@@ -19,63 +18,63 @@
 
 #include "tls/method.h"
 
-struct stage {
-	unsigned char bytes[TLS_STAGE_MAX];
+struct buffer {
+	unsigned char bytes[TLS_READ_BUFFER_SIZE];
 };
 
-/* What the transport has said so far. */
+/* The state of the transport. */
 enum end {
 	OPEN,
-	ENDED, /* the peer has half-closed; writing may go on */
+	ENDED, /* the peer has half-closed; writing is still possible */
 	BROKEN,
 };
 
-struct link {
+struct endpoint {
 	struct transport transport;
-	struct stage *stage; /* NULL while nothing is staged */
-	size_t at, len;      /* the staged bytes: at to len */
-	bool dry;            /* the last read has taken all that there was */
+	struct buffer *buffer; /* the read buffer; NULL while empty */
+	size_t at, len;        /* the buffered bytes: at to len */
+	bool empty;            /* the last read emptied the transport */
 	enum end end;
 	struct {
 		bool limited, spent;
-		size_t bytes, records; /* that are left of the step's allowance */
+		size_t bytes, records; /* the rest of the step's allowance */
 	} step;
 };
 
 #define SPARES 2
-static _Atomic(struct stage *) spares[SPARES];
+static _Atomic(struct buffer *) spares[SPARES];
 
-static struct stage *stage_take(void)
+static struct buffer *buffer_take(void)
 {
 	for (size_t i = 0; i < SPARES; i++) {
-		struct stage *stage = atomic_exchange(&spares[i], NULL);
-		if (stage != NULL)
-			return stage;
+		struct buffer *buffer = atomic_exchange(&spares[i], NULL);
+		if (buffer != NULL)
+			return buffer;
 	}
-	return malloc(sizeof(struct stage));
+	return malloc(sizeof(struct buffer));
 }
 
-static void stage_give(struct stage *stage)
+static void buffer_give(struct buffer *buffer)
 {
 	for (size_t i = 0; i < SPARES; i++) {
-		struct stage *none = NULL;
-		if (atomic_compare_exchange_strong(&spares[i], &none, stage))
+		struct buffer *none = NULL;
+		if (atomic_compare_exchange_strong(&spares[i], &none, buffer))
 			return;
 	}
-	free(stage);
+	free(buffer);
 }
 
-static void drop_stage(struct link *link)
+static void drop_buffer(struct endpoint *endpoint)
 {
-	if (link->stage != NULL)
-		stage_give(link->stage);
-	link->stage = NULL;
-	link->at = link->len = 0;
+	if (endpoint->buffer != NULL)
+		buffer_give(endpoint->buffer);
+	endpoint->buffer = NULL;
+	endpoint->at = endpoint->len = 0;
 }
 
-/* What a transport's answer means to OpenSSL: the bytes, 0 for the end (then BIO_eof() holds), -1 with or without a
- * retry. */
-static int answer(BIO *bio, struct link *link, ssize_t got, int retry)
+/* Converts the transport's result for OpenSSL: the number of bytes, 0 for the end (BIO_eof() is true then), -1 with or
+ * without a retry flag. */
+static int answer(BIO *bio, struct endpoint *endpoint, ssize_t got, int retry)
 {
 	if (got > 0)
 		return (int)got;
@@ -84,106 +83,107 @@ static int answer(BIO *bio, struct link *link, ssize_t got, int retry)
 		return -1;
 	}
 	if (got == TRANSPORT_END) {
-		link->end = ENDED;
+		endpoint->end = ENDED;
 		return 0;
 	}
-	link->end = BROKEN;
+	endpoint->end = BROKEN;
 	if (errno == 0)
-		errno = ECONNRESET; /* a transport in memory sets none, and the translator of failures looks at it */
+		errno = ECONNRESET; /* tls_failure() checks errno, which a transport in memory does not set */
 	return -1;
 }
 
-/* False: the step's allowance is used up. */
-static bool may_read(struct link *link, int room)
+/* Whether the step's allowance permits a read. */
+static bool may_read(struct endpoint *endpoint, int room)
 {
 	bool begins = room == SSL3_RT_HEADER_LENGTH;
 
-	if (!link->step.limited || link->end != OPEN)
+	if (!endpoint->step.limited || endpoint->end != OPEN)
 		return true;
-	link->step.spent = link->step.spent || link->step.bytes == 0 || (begins && link->step.records == 0);
-	if (!link->step.spent && begins)
-		link->step.records--;
-	return !link->step.spent;
+	endpoint->step.spent =
+		endpoint->step.spent || endpoint->step.bytes == 0 || (begins && endpoint->step.records == 0);
+	if (!endpoint->step.spent && begins)
+		endpoint->step.records--;
+	return !endpoint->step.spent;
 }
 
-static int count(struct link *link, int got)
+static int count(struct endpoint *endpoint, int got)
 {
-	if (got > 0 && link->step.limited)
-		link->step.bytes -= (size_t)got < link->step.bytes ? (size_t)got : link->step.bytes;
+	if (got > 0 && endpoint->step.limited)
+		endpoint->step.bytes -= (size_t)got < endpoint->step.bytes ? (size_t)got : endpoint->step.bytes;
 	return got;
 }
 
-static int take_staged(struct link *link, void *data, size_t room)
+static int take_buffered(struct endpoint *endpoint, void *data, size_t room)
 {
-	size_t len = link->len - link->at < room ? link->len - link->at : room;
+	size_t len = endpoint->len - endpoint->at < room ? endpoint->len - endpoint->at : room;
 
-	memcpy(data, link->stage->bytes + link->at, len);
-	link->at += len;
-	if (link->at == link->len)
-		drop_stage(link);
+	memcpy(data, endpoint->buffer->bytes + endpoint->at, len);
+	endpoint->at += len;
+	if (endpoint->at == endpoint->len)
+		drop_buffer(endpoint);
 	return (int)len;
 }
 
-static ssize_t read_transport(struct link *link, void *data, size_t room)
+static ssize_t read_transport(struct endpoint *endpoint, void *data, size_t room)
 {
-	ssize_t got = link->transport.ops->read(link->transport.io, data, room);
+	ssize_t got = endpoint->transport.ops->read(endpoint->transport.io, data, room);
 
-	link->dry = got == TRANSPORT_BLOCKED || (got > 0 && (size_t)got < room);
+	endpoint->empty = got == TRANSPORT_BLOCKED || (got > 0 && (size_t)got < room);
 	return got;
 }
 
-static int read_more(BIO *bio, struct link *link, char *data, int room)
+static int read_more(BIO *bio, struct endpoint *endpoint, char *data, int room)
 {
-	if (link->stage != NULL)
-		return take_staged(link, data, (size_t)room);
+	if (endpoint->buffer != NULL)
+		return take_buffered(endpoint, data, (size_t)room);
 	errno = 0;
-	if (link->end != OPEN)
-		return answer(bio, link, link->end == ENDED ? TRANSPORT_END : TRANSPORT_BROKEN, 0);
+	if (endpoint->end != OPEN)
+		return answer(bio, endpoint, endpoint->end == ENDED ? TRANSPORT_END : TRANSPORT_BROKEN, 0);
 	if (room < TLS_DIRECT_MIN)
-		link->stage = stage_take();
-	/* Without memory for a stage it still works, in small reads. */
-	if (link->stage == NULL)
-		return answer(bio, link, read_transport(link, data, (size_t)room), BIO_FLAGS_READ);
-	ssize_t got = read_transport(link, link->stage->bytes, TLS_STAGE_MAX);
+		endpoint->buffer = buffer_take();
+	/* If memory runs out, it works without a buffer, in small reads. */
+	if (endpoint->buffer == NULL)
+		return answer(bio, endpoint, read_transport(endpoint, data, (size_t)room), BIO_FLAGS_READ);
+	ssize_t got = read_transport(endpoint, endpoint->buffer->bytes, TLS_READ_BUFFER_SIZE);
 	if (got <= 0) {
 		int cause = errno;
-		drop_stage(link);
+		drop_buffer(endpoint);
 		errno = cause;
-		return answer(bio, link, got, BIO_FLAGS_READ);
+		return answer(bio, endpoint, got, BIO_FLAGS_READ);
 	}
-	link->len = (size_t)got;
-	return take_staged(link, data, (size_t)room);
+	endpoint->len = (size_t)got;
+	return take_buffered(endpoint, data, (size_t)room);
 }
 
 static int bio_read(BIO *bio, char *data, int room)
 {
-	struct link *link = BIO_get_data(bio);
+	struct endpoint *endpoint = BIO_get_data(bio);
 
 	BIO_clear_retry_flags(bio);
 	if (room <= 0)
 		return 0;
-	if (!may_read(link, room))
-		return answer(bio, link, TRANSPORT_BLOCKED, BIO_FLAGS_READ);
-	return count(link, read_more(bio, link, data, room));
+	if (!may_read(endpoint, room))
+		return answer(bio, endpoint, TRANSPORT_BLOCKED, BIO_FLAGS_READ);
+	return count(endpoint, read_more(bio, endpoint, data, room));
 }
 
 static int bio_write(BIO *bio, const char *data, int len)
 {
-	struct link *link = BIO_get_data(bio);
+	struct endpoint *endpoint = BIO_get_data(bio);
 
 	BIO_clear_retry_flags(bio);
 	if (len <= 0)
 		return 0;
 	errno = 0;
-	if (link->end == BROKEN)
-		return answer(bio, link, TRANSPORT_BROKEN, 0);
-	ssize_t put = link->transport.ops->write(link->transport.io, data, (size_t)len);
-	return answer(bio, link, put, BIO_FLAGS_WRITE);
+	if (endpoint->end == BROKEN)
+		return answer(bio, endpoint, TRANSPORT_BROKEN, 0);
+	ssize_t put = endpoint->transport.ops->write(endpoint->transport.io, data, (size_t)len);
+	return answer(bio, endpoint, put, BIO_FLAGS_WRITE);
 }
 
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-	const struct link *link = BIO_get_data(bio);
+	const struct endpoint *endpoint = BIO_get_data(bio);
 
 	(void)number;
 	(void)pointer;
@@ -191,9 +191,9 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	case BIO_CTRL_FLUSH:
 		return 1;
 	case BIO_CTRL_EOF:
-		return link->stage == NULL && link->end == ENDED;
+		return endpoint->buffer == NULL && endpoint->end == ENDED;
 	case BIO_CTRL_PENDING:
-		return (long)(link->len - link->at);
+		return (long)(endpoint->len - endpoint->at);
 	default:
 		return 0;
 	}
@@ -201,11 +201,11 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 
 static int bio_destroy(BIO *bio)
 {
-	struct link *link = BIO_get_data(bio);
+	struct endpoint *endpoint = BIO_get_data(bio);
 
-	if (link != NULL) {
-		drop_stage(link);
-		free(link);
+	if (endpoint != NULL) {
+		drop_buffer(endpoint);
+		free(endpoint);
 	}
 	BIO_set_data(bio, NULL);
 	BIO_set_init(bio, 0);
@@ -221,20 +221,20 @@ static struct tls_method method = {.kind = BIO_TYPE_SOURCE_SINK,
 
 bool tls_use_transport(struct ssl_st *ssl, struct transport transport)
 {
-	struct link *link = calloc(1, sizeof(*link));
-	BIO *bio = link != NULL ? tls_method_bio(&method, link) : NULL;
+	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+	BIO *bio = endpoint != NULL ? tls_method_bio(&method, endpoint) : NULL;
 
 	if (bio == NULL) {
-		free(link);
+		free(endpoint);
 		return false;
 	}
-	link->transport = transport;
+	endpoint->transport = transport;
 	SSL_set_bio(ssl, bio, bio);
 	return true;
 }
 
-/* NULL: the SSL has some other BIO. */
-static struct link *link_of(const struct ssl_st *ssl)
+/* NULL: the SSL has another BIO. */
+static struct endpoint *endpoint_of(const struct ssl_st *ssl)
 {
 	BIO *bio = tls_method_find(&method, SSL_get_rbio(ssl));
 
@@ -243,27 +243,27 @@ static struct link *link_of(const struct ssl_st *ssl)
 
 void tls_transport_step(const struct ssl_st *ssl, bool quiet)
 {
-	struct link *link = link_of(ssl);
+	struct endpoint *endpoint = endpoint_of(ssl);
 
-	if (link != NULL) {
-		link->dry = link->dry && quiet;
-		link->step.limited = true;
-		link->step.spent = false;
-		link->step.bytes = TLS_STEP_BYTES;
-		link->step.records = TLS_STEP_RECORDS;
+	if (endpoint != NULL) {
+		endpoint->empty = endpoint->empty && quiet;
+		endpoint->step.limited = true;
+		endpoint->step.spent = false;
+		endpoint->step.bytes = TLS_STEP_BYTES;
+		endpoint->step.records = TLS_STEP_RECORDS;
 	}
 }
 
 bool tls_transport_empty(const struct ssl_st *ssl)
 {
-	const struct link *link = link_of(ssl);
+	const struct endpoint *endpoint = endpoint_of(ssl);
 
-	return link != NULL && link->dry && link->stage == NULL && link->end == OPEN;
+	return endpoint != NULL && endpoint->empty && endpoint->buffer == NULL && endpoint->end == OPEN;
 }
 
 bool tls_transport_spent(const struct ssl_st *ssl)
 {
-	const struct link *link = link_of(ssl);
+	const struct endpoint *endpoint = endpoint_of(ssl);
 
-	return link != NULL && link->step.spent && link->end == OPEN;
+	return endpoint != NULL && endpoint->step.spent && endpoint->end == OPEN;
 }

@@ -20,7 +20,7 @@ static bool digest_number(EVP_MD_CTX *md, long long number)
 	return EVP_DigestUpdate(md, &number, sizeof(number)) == 1;
 }
 
-/* What decides a verification beside the certificates and CRLs. OpenSSL 3.0 has no getter for a store's purpose. */
+/* Adds the verification parameters to the digest. OpenSSL 3.0 has no getter for a store's purpose. */
 static bool digest_parameters(EVP_MD_CTX *md, const thaw_trust *trust)
 {
 	const X509_VERIFY_PARAM *param = X509_STORE_get0_param(trust->store);
@@ -35,7 +35,7 @@ static bool digest_parameters(EVP_MD_CTX *md, const thaw_trust *trust)
 }
 
 /*
- * The id is a digest over what decides a verification: every CA certificate and CRL in the store, in order, and its
+ * The id is a digest of all that affects a verification: every CA certificate and CRL in the store, in order, and its
  * parameters.
  */
 static bool digest_store(thaw_trust *trust)
@@ -80,7 +80,7 @@ static bool add_name(thaw_trust *trust, const X509_NAME *name)
 	return false;
 }
 
-/* As a request for a certificate has them: each after its length (RFC 5246 7.4.4, RFC 8446 4.2.4). */
+/* The size of the names in a certificate request: each is preceded by its length (RFC 5246 7.4.4, RFC 8446 4.2.4). */
 static size_t size_of(const STACK_OF(X509_NAME) * names)
 {
 	size_t size = 0;
@@ -99,8 +99,8 @@ static void drop_names(thaw_trust *trust)
 }
 
 /*
- * The subjects of the store's CA certificates: what a request for a certificate lists. Without a list a client
- * offers all its certificates; with one it offers none of other CAs: so it is all of them, or none.
+ * Collects the subjects of the store's CA certificates for certificate requests. Without a list a client offers all its
+ * certificates; with a list it offers none of other CAs. So the list must have all names, or none.
  */
 static bool collect_names(thaw_trust *trust, bool none)
 {
@@ -123,7 +123,7 @@ static bool collect_names(thaw_trust *trust, bool none)
 	return true;
 }
 
-/* Whether a CRL of the store is by the certificate's issuer, and lists it. */
+/* Whether a CRL of the certificate's issuer in the store lists it. */
 static bool is_revoked(const STACK_OF(X509_OBJECT) * objects, X509 *certificate)
 {
 	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
@@ -137,8 +137,8 @@ static bool is_revoked(const STACK_OF(X509_OBJECT) * objects, X509 *certificate)
 }
 
 /*
- * OpenSSL looks a certificate up in the CRL of the one above it in the chain. An intermediate CA that is a trust anchor
- * has none above it, so that its revocation would be overlooked.
+ * OpenSSL checks a certificate against the CRL of the next one in the chain. An intermediate CA that is a trust anchor
+ * has no next one, so OpenSSL would miss its revocation.
  */
 static bool collect_revoked(thaw_trust *trust)
 {
@@ -156,7 +156,7 @@ static bool collect_revoked(thaw_trust *trust)
 	return true;
 }
 
-/* options: NULL for a store of the caller's. Takes a reference to the store. */
+/* options: NULL for a caller's store. Takes a reference to the store. */
 static enum thaw_status make(X509_STORE *store, const struct thaw_trust_options *options, thaw_trust **made,
 			     struct thaw_error *err)
 {
@@ -189,7 +189,8 @@ enum thaw_status thaw_trust_from_store(struct x509_store_st *store, thaw_trust *
 	return make(store, NULL, trust, err);
 }
 
-/* All certificates of a PEM file into the store; what else is in it (a key, a comment) is passed over. */
+/* Adds all certificates (crls: all CRLs) of a PEM file to the store; ignores other contents, such as keys and comments.
+ * */
 static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls, struct thaw_error *err)
 {
 	BIO *bio = BIO_new_file(file, "r");
@@ -224,8 +225,8 @@ static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls,
 }
 
 /*
- * OpenSSL takes a delta CRL (RFC 5280 5.2.4), even beside its base, for a complete one: what the base revokes would be
- * accepted.
+ * OpenSSL treats a delta CRL (RFC 5280 5.2.4) as complete, even if its base CRL is present, so that certificates that
+ * the base revokes would be accepted.
  */
 static enum thaw_status check_is_complete(const char *file, const X509_CRL *crl, struct thaw_error *err)
 {
@@ -251,7 +252,7 @@ static bool has_crl_of(const STACK_OF(X509_OBJECT) * objects, const X509_NAME *i
 	return false;
 }
 
-/* A CA without a CRL is one below which every certificate would be rejected. */
+/* If a CA has no CRL, all certificates below it would be rejected. */
 static enum thaw_status check_crls(X509_STORE *store, const struct thaw_trust_options *options, struct thaw_error *err)
 {
 	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
@@ -290,7 +291,7 @@ static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options 
 
 	if (status == THAW_OK && options->crl != NULL) {
 		status = add_file(store, options->crl, true, err);
-		/* THAW_CRL_LEAF, too: see on_missing_crl(). */
+		/* also for THAW_CRL_LEAF: see on_missing_crl() */
 		X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	}
 	if (status == THAW_OK && options->crl != NULL)

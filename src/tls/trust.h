@@ -1,5 +1,5 @@
-/* The inside of a thaw_trust, for this folder's own files; the functions on it are public (thaw/ask.h). It is made in
- * trust.c, on tls_peer_store(), and verified with by trust_use.c. */
+/* Private parts of a thaw_trust, for this folder; its functions are public (thaw/trust.h). trust.c creates it, on
+ * tls_peer_store(); trust_use.c has its rules. */
 #ifndef TLS_TRUST_H
 #define TLS_TRUST_H
 
@@ -11,27 +11,27 @@
 
 #define TLS_TRUST_ID 32
 
-#define TLS_DEPTH         8            /* CA certificates between a client's and the trust anchor */
-#define TLS_MAX_CERT_LIST (32L * 1024) /* bytes of a client's Certificate message */
+#define TLS_DEPTH         8            /* most CA certificates between the client's and the trust anchor */
+#define TLS_MAX_CERT_LIST (32L * 1024) /* most bytes of a client's Certificate message */
 
 struct thaw_trust {
 	atomic_uint refs;
 	X509_STORE *store;
-	X509_STORE *hook; /* what OpenSSL is given in its place: peer.h */
+	X509_STORE *hook; /* the store that OpenSSL gets instead: peer.h */
 	STACK_OF(X509_NAME) * names;
-	size_t names_left_out; /* bytes of those names that do not fit; then none is sent */
+	size_t names_left_out; /* size of the names if they do not fit, so that none is sent; else 0 */
 	size_t max_cert_list;
 	enum thaw_crl_check crl_check;
 	enum thaw_purpose purpose;
-	STACK_OF(X509) * revoked; /* trust anchors that a CRL of the trust revokes; NULL: none */
-	bool own;                 /* made from files: crl_check holds */
+	STACK_OF(X509) * revoked; /* trust anchors that a CRL revokes; NULL: none */
+	bool own;                 /* made from files: crl_check applies */
 	uint8_t id[TLS_TRUST_ID];
 };
 
-/* The rules of this trust that no parameter of a verification expresses. */
+/* Sets the rules of this trust that X509_VERIFY_PARAM cannot express. */
 void tls_trust_prepare(const thaw_trust *trust, X509_STORE_CTX *ctx);
 
-/* The same, of a chain that is verified. False: it is rejected, for the error and at the certificate set in ctx. */
+/* Checks such rules on a verified chain. False: rejected, with error and certificate set in ctx. */
 bool tls_trust_recheck(const thaw_trust *trust, X509_STORE_CTX *ctx);
 
 #endif

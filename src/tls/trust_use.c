@@ -1,4 +1,4 @@
-/* A trust in use: its references, and those of its rules that no parameter of a verification expresses. */
+/* References to a trust, and its rules that X509_VERIFY_PARAM cannot express. */
 #include "tls/trust.h"
 
 #include <stdlib.h>
@@ -39,8 +39,8 @@ size_t thaw_trust_names_left_out(const thaw_trust *trust)
 /* ---- rules ---- */
 
 /*
- * Whether it is about the CRL of an intermediate CA's issuer, which is not in the chain: OpenSSL looks for a CRL that
- * the CA itself has signed. tls_trust_recheck() looks the CA up.
+ * Whether the error is about an intermediate CA as trust anchor, whose issuer is not in the chain: OpenSSL looks for a
+ * CRL that the CA itself has signed. tls_trust_recheck() checks the CA instead.
  */
 static bool is_of_absent_issuer(int error, X509 *anchor)
 {
@@ -49,8 +49,7 @@ static bool is_of_absent_issuer(int error, X509 *anchor)
 }
 
 /*
- * A trust anchor is believed without a CRL. Under THAW_CRL_LEAF every certificate is looked up, too, but only the
- * client's own must be found in a CRL's scope.
+ * A trust anchor needs no CRL. THAW_CRL_LEAF also checks every certificate, but only the client's own requires a CRL.
  */
 static int on_missing_crl(int ok, X509_STORE_CTX *ctx, bool leaf_only)
 {
@@ -106,7 +105,7 @@ bool tls_trust_recheck(const thaw_trust *trust, X509_STORE_CTX *ctx)
 
 	if (is_among(trust->revoked, sk_X509_value(chain, last)))
 		return reject(ctx, X509_V_ERR_CERT_REVOKED, last);
-	/* X509_PURPOSE_ANY looks at no key usage either. */
+	/* X509_PURPOSE_ANY also ignores the key usage. */
 	if (trust->purpose == THAW_PURPOSE_ANY &&
 	    (X509_get_key_usage(sk_X509_value(chain, 0)) & (KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT)) == 0)
 		return reject(ctx, X509_V_ERR_INVALID_PURPOSE, 0);

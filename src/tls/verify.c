@@ -12,8 +12,8 @@
 #define SUITEB_FLAGS ((unsigned long)X509_V_FLAG_SUITEB_128_LOS)
 
 /*
- * As ssl_verify_cert_chain() of OpenSSL does, so that a verdict does not depend on who asks for it.
- * *revocation: in: whether CRLs are looked at; out: whether the parameters demand it.
+ * Sets the parameters as OpenSSL's ssl_verify_cert_chain() does, so that all verdicts are made in the same way.
+ * *revocation: in: whether to check CRLs; out: whether the parameters require it.
  */
 static bool set_parameters(X509_STORE_CTX *ctx, const thaw_trust *trust, SSL *ssl, bool *revocation)
 {
@@ -36,7 +36,7 @@ static bool set_parameters(X509_STORE_CTX *ctx, const thaw_trust *trust, SSL *ss
 	return true;
 }
 
-/* Adds a name to the detail. It may be of a certificate that nobody vouches for, so it is escaped to ASCII. */
+/* Adds a name to the detail. It may come from an untrusted certificate, so it is escaped to ASCII. */
 static void add_name(struct tls_verdict *verdict, const char *what, const X509_NAME *name)
 {
 	size_t len = strlen(verdict->detail);
@@ -90,8 +90,8 @@ static bool run(struct tls_verdict *verdict, const thaw_trust *trust, SSL *ssl, 
 }
 
 /*
- * OpenSSL looks at CRLs before it verifies the chain's signatures, and so would verify a CRL's signature with the key
- * of a CA certificate that a stranger made. The first run is without CRLs, therefore.
+ * OpenSSL checks CRLs before it verifies the chain's signatures, so it would verify a CRL's signature with the key of a
+ * forged CA certificate. Therefore the first run does not check CRLs.
  */
 struct tls_verdict *tls_verify(const thaw_trust *trust, SSL *ssl, X509 *certificate, STACK_OF(X509) * sent)
 {

@@ -1,33 +1,33 @@
 /*
- * The one verifier of client certificates. Every way in which a certificate can come goes through it with the same
- * parameters: a handshake, a late ask, a resumed session, another trust on the same connection.
+ * Verifies client certificates. All certificates are verified here, with the same parameters: from a handshake, a late
+ * ask, a resumed session, or under another trust on the same connection.
  *
- * The parameters are those of the trust's store and of the SSL (flags, depth, purpose, time), as OpenSSL joins them for
- * a handshake, and the SSL's security level. A trust's own security level can raise it.
+ * The parameters are those of the trust's store and of the SSL (flags, depth, purpose, time), combined as OpenSSL does
+ * in a handshake, and the SSL's security level. The trust's own security level can raise it.
  */
 #ifndef TLS_VERIFY_H
 #define TLS_VERIFY_H
 
 #include "tls/trust.h"
 
-/* What a trust says of a certificate. */
+/* The verdict of a trust on a certificate. */
 struct tls_verdict {
 	uint8_t trust[TLS_TRUST_ID];
 	X509 *certificate;     /* a reference */
 	STACK_OF(X509) * path; /* from it to the trust anchor; NULL unless error is X509_V_OK */
 	int error;             /* X509_V_OK, or why it is rejected */
-	char detail[128];      /* the reason in words, ASCII; empty unless rejected */
+	char detail[128];      /* the reason as ASCII text; empty unless rejected */
 };
 
 /*
- * sent: the certificates that the peer sent to build a chain from, or NULL. NULL: out of memory. A chain that does not
- * lead to a trust anchor costs no signature. Otherwise signatures are verified from the anchor down to the first that
- * fails, and CRLs only after all of them.
+ * sent: the certificates that the peer sent, to build a chain from, or NULL. Returns NULL: out of memory. No signature
+ * is verified unless the chain leads to a trust anchor. Then signatures are verified from the anchor down to the first
+ * that fails, and CRLs only after that.
  */
 struct tls_verdict *tls_verify(const thaw_trust *trust, SSL *ssl, X509 *certificate, STACK_OF(X509) * sent);
 void tls_verdict_free(struct tls_verdict **verdict);
 
-/* Whether it is this trust's verdict on that certificate. */
+/* Whether the verdict is from this trust, on that certificate. */
 bool tls_verdict_is_on(const struct tls_verdict *verdict, const thaw_trust *trust, const X509 *certificate);
 
 #endif

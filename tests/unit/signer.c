@@ -172,7 +172,7 @@ static void signatures_verify_under_the_certificate(void **state)
 	free_worker(&worker);
 }
 
-static void other_digests_and_paddings_are_not_asked_for(void **state)
+static void other_digests_and_paddings_are_refused(void **state)
 {
 	struct worker worker;
 	char none;
@@ -181,14 +181,14 @@ static void other_digests_and_paddings_are_not_asked_for(void **state)
 	new_worker(&worker);
 	assert_false(
 		sign_and_verify(worker.keys[RSA_HOST], worker.certificates[RSA_HOST], EVP_sha1(), RSA_PKCS1_PADDING));
-	assert_non_null(strstr(tls_remote_failure(worker.remote), "of this kind"));
+	assert_non_null(strstr(tls_remote_failure(worker.remote), "of this type"));
 	assert_false(
 		sign_and_verify(worker.keys[RSA_HOST], worker.certificates[RSA_HOST], EVP_sha256(), RSA_X931_PADDING));
 	assert_true(recv(worker.ends[1], &none, 1, MSG_DONTWAIT) < 0);
 	free_worker(&worker);
 }
 
-static void after_a_wait_in_vain_nobody_waits_again_at_once(void **state)
+static void after_a_timeout_requests_fail_immediately_for_a_while(void **state)
 {
 	struct worker worker;
 	struct sign_request request;
@@ -204,7 +204,7 @@ static void after_a_wait_in_vain_nobody_waits_again_at_once(void **state)
 	assert_int_equal(recv(worker.ends[1], &request, sizeof(request), MSG_DONTWAIT), sizeof(request));
 	assert_true(request.until_ms <= clock_now_ms());
 	assert_false(sign_and_verify(worker.keys[EC_HOST], worker.certificates[EC_HOST], EVP_sha256(), 0));
-	assert_non_null(strstr(tls_remote_failure(worker.remote), "shortly before"));
+	assert_non_null(strstr(tls_remote_failure(worker.remote), "recently"));
 	assert_true(recv(worker.ends[1], &request, sizeof(request), MSG_DONTWAIT) < 0); /* it did not ask */
 	free_worker(&worker);
 }
@@ -300,8 +300,8 @@ static void a_key_that_cannot_be_opened_is_named_with_its_setting(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(other_digests_and_paddings_are_not_asked_for),
-		cmocka_unit_test(after_a_wait_in_vain_nobody_waits_again_at_once),
+		cmocka_unit_test(other_digests_and_paddings_are_refused),
+		cmocka_unit_test(after_a_timeout_requests_fail_immediately_for_a_while),
 		cmocka_unit_test(signatures_verify_under_the_certificate),
 		cmocka_unit_test(answers_to_others_are_passed_over),
 		cmocka_unit_test(the_signer_refuses_what_it_should),

@@ -313,7 +313,7 @@ static void check_step(const struct pour *pour, uint64_t bytes)
 	uint64_t records = (TLS_STEP_RECORDS + 1) * (uint64_t)pour->longest;
 	uint64_t most = records < TLS_STEP_BYTES ? records : TLS_STEP_BYTES;
 
-	if (bytes > most + RECORD_MAX + TLS_STAGE_MAX || (pour->longest < 1000 && bytes > most + PIECE))
+	if (bytes > most + RECORD_MAX + TLS_READ_BUFFER_SIZE || (pour->longest < 1000 && bytes > most + PIECE))
 		fail_msg("%s: a step looked at %llu bytes", pour->flood->name, (unsigned long long)bytes);
 }
 
