@@ -1,6 +1,6 @@
 /*
- * Any rule is refused with a message, or it is one that a certificate can meet: the certificate that has just what the
- * rule says, with nothing for its stars, is allowed, and is not any more once one thing in it is changed.
+ * Every rule is refused with a message, or a certificate can satisfy it: a certificate with exactly the rule's values,
+ * and nothing for its stars, is allowed, and is not allowed after one value is changed.
  */
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A certificate under way; its strings are pieces of memory. */
+/* A certificate being built; its strings are pieces of memory. */
 struct built {
 	struct tls_attribute subject[PARTS_MAX], issuer[PARTS_MAX];
 	struct tls_san sans[PARTS_MAX];
@@ -42,7 +42,7 @@ static unsigned digit(char c)
 	return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
-/* RFC 4514 text as the bytes that it means, without its stars; in place. */
+/* Decodes RFC 4514 text, without its stars, in place. */
 static void plain(char *text)
 {
 	char *to = text;
@@ -129,7 +129,7 @@ static void add_test(struct built *built, const struct config_test *test)
 		break;
 	case CONFIG_TEST_SHA256:
 		HOLDS(strlen(test->text) == 64 && strspn(test->text, "0123456789abcdef") == 64);
-		/* Two of them are met together only if they are the same. */
+		/* Two of them can both match only if they are equal. */
 		if (built->hash == NULL)
 			built->hash = test->text;
 		break;
@@ -168,7 +168,7 @@ static void check_rule(const struct config_certificate *settings)
 	HOLDS(gw_allow(settings, &built->details, hash) == meets_all(rule, built));
 	if (built->hash == NULL || strcmp(hash, OTHER_HASH) != 0)
 		HOLDS(!gw_allow(settings, &nobody, OTHER_HASH));
-	/* A byte more at the end of a name's value, where no star can take it. */
+	/* Adds a byte at the end of a name's value, where no star matches it. */
 	if (built->details.subject.count == 1 && !has_star(rule)) {
 		struct tls_attribute *only = &built->subject[0];
 		size_t len = strlen(only->value);

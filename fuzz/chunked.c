@@ -1,4 +1,4 @@
-/* Any bytes, as a chunked body: what comes out does not depend on how they come, and is data that came in. */
+/* Any bytes as a chunked body: the result does not depend on how they are split, and the data is part of the input. */
 #include <stdint.h>
 #include <string.h>
 
@@ -98,7 +98,7 @@ static void check_written_again(const struct result *result)
 	free(out);
 }
 
-/* Once strictly, and once as of a response. */
+/* Once strictly, and once as a response. */
 static void check(struct result *whole, const char *bytes, size_t size, uint32_t seed, bool repairs)
 {
 	struct result parts;
@@ -128,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		seed = (seed ^ data[i]) * 16777619;
 	check(&strict, bytes, size, seed, false);
 	check(&repaired, bytes, size, seed, true);
-	/* What needs no repair is read as ever. */
+	/* A body without repairs gives the same result. */
 	if (strict.chunk == HTTP_CHUNK_END || repaired.repairs == 0)
 		same(&strict, &repaired);
 	free(strict.body);

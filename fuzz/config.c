@@ -1,4 +1,4 @@
-/* Any text is refused with a message, or gives settings that hold what config.h and docs/CONFIGURATION.md promise. */
+/* Any text is refused with a message, or gives settings that satisfy config.h and docs/CONFIGURATION.md. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static bool methods_overlap(char **a, char **b)
 	return false;
 }
 
-/* Nothing in a rule can end a line of a head, or frame a message. */
+/* No rule can end a line of a head, or change the framing of a message. */
 static void check_headers(const struct config_headers *headers)
 {
 	for (size_t i = 0; i < headers->count; i++) {

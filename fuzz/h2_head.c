@@ -1,7 +1,7 @@
 /*
- * Any header list of HTTP/2: what it becomes as a head of HTTP/1.1 is read there as the same method, target, host and
- * framing, with the same fields and no others. The first byte says whether a body follows, or whether it is a trailer
- * section; fields end in RS, their names in US.
+ * Any HTTP/2 header list: its HTTP/1.1 head parses to the same method, target, host and framing, with the same fields
+ * and no others. The first input byte says whether a body follows, or whether it is a trailer section; fields end in
+ * RS, their names in US.
  */
 #include <stdint.h>
 #include <string.h>
@@ -21,7 +21,7 @@ struct list {
 	size_t count;
 };
 
-/* The list's spans lie in memory of their own size, for the sanitizer. */
+/* The list's spans are in memory of exact size, for the sanitizer. */
 static struct http_span copy(const char *bytes, size_t len)
 {
 	char *memory = malloc(len > 0 ? len : 1);
@@ -61,7 +61,7 @@ static bool same(struct http_span a, struct http_span b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-/* The only field of that name, which is there. */
+/* The only field with that name, which must exist. */
 static struct http_span the(const struct list *list, const char *name)
 {
 	const struct http_field *found = NULL;
@@ -98,8 +98,7 @@ static void check_framing(const struct list *list, const struct http_request *re
 	}
 }
 
-/* Of the fields that the list has, those which are passed on as they are, in order; and behind or between them only
- * ours. */
+/* Checks that the head has the list's copied fields in order, and otherwise only fields that we add. */
 static void check_fields(const struct list *list, const struct http_request *request)
 {
 	static const char *const ours[] = {"host",   "connection",       "upgrade", "transfer-encoding",

@@ -1,7 +1,7 @@
 /*
- * Any bytes, as what a client of HTTP/2 sends, in parts of any size, to a server whose application does anything that
- * it may: every request ends exactly once, what is held stays within the windows, what is sent are whole frames, and a
- * connection that is over says why.
+ * Any bytes from an HTTP/2 client, in parts of any size, to a server whose application makes random valid calls: every
+ * request ends exactly once, unreturned data stays within the windows, all output is complete frames, and an ended
+ * connection has a reason.
  */
 #include <stdint.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static void respond(struct app *app, size_t at)
 				dice(app, 2) == 0);
 }
 
-/* Something that a caller may do with a stream at any time. */
+/* A random call that is valid at any time. */
 static void act(struct app *app, size_t at)
 {
 	struct h2_stream *stream = app->streams[at].stream;
@@ -245,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 1; at < size;) {
 		size_t step = 1 + (dice(&app, 3) == 0 ? dice(&app, 20) : dice(&app, 4000));
 		step = step < size - at ? step : size - at;
-		uint8_t *part = malloc(step); /* of its own size, for the sanitizer */
+		uint8_t *part = malloc(step); /* of exact size, for the sanitizer */
 		HOLDS(part != NULL);
 		memcpy(part, data + at, step);
 		bool goes_on = h2_server_take(app.server, part, step, now);

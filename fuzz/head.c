@@ -1,6 +1,6 @@
 /*
- * Any bytes, as a head: the result does not depend on how they come, spans lie inside them, and an accepted head that
- * is written out again from its parts means the same. Any path: its routing form holds what http/route_path.h promises.
+ * Any bytes as a head: the result does not depend on how they are split, spans are inside them, and an accepted head
+ * that is written again from its parts has the same meaning. Any path: its routing form satisfies http/route_path.h.
  */
 #include <stdint.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct result {
 	size_t used;
 	struct http_request request;
 	struct http_refusal refusal;
-	char *memory; /* what the spans point into: of the input's own size */
+	char *memory; /* the memory of the spans, of the input's exact size */
 	size_t len;
 };
 
@@ -121,7 +121,7 @@ static void append(char *out, size_t *len, const char *bytes, size_t count)
 	*len += count;
 }
 
-/* Never longer than it was, so that no limit is met. */
+/* Never longer than before, so that no limit is reached. */
 static void check_written_again(const struct result *result)
 {
 	const struct http_request *request = &result->request;
@@ -182,7 +182,7 @@ static void check_route_path(struct http_span path)
 	} else if (!http_span_equal(path, "*")) {
 		HOLDS(len <= path.len);
 		check_form(form, len);
-		/* A form without '%' is its own form: nothing is left to take out. */
+		/* A routing form without '%' is its own routing form. */
 		if (memchr(form, '%', len) == NULL) {
 			HOLDS(http_route_path((struct http_span){form, len}, again, len, &again_len, &none));
 			HOLDS(again_len == len && memcmp(again, form, len) == 0);

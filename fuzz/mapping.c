@@ -1,4 +1,4 @@
-/* What a URL, a path or a cookie is made into stays one, never grows beyond its room, and comes back as it was. */
+/* A mapped URL, path or cookie stays valid, fits its room, and maps back to the original. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static struct http_span span(const char *text)
 	return (struct http_span){text, strlen(text)};
 }
 
-/* No sign that was not there, but those of the mapping's own. */
+/* No new characters, except those of the mapping. */
 static void check_value(struct http_span value, const char *out, size_t len)
 {
 	HOLDS(len <= value.len + HTTP_MAPPED_MORE);

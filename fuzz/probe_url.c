@@ -1,6 +1,6 @@
 /*
- * Any text, as a URL for the probe: what is accepted has parts that may stand in a request's head, and, put together
- * again, is the same URL.
+ * Any text as a URL for the probe: the parts of an accepted URL are valid in a request head, and combine to the same
+ * URL.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct probe_url url, again;
 	static char text[PROBE_TARGET_MAX + PROBE_NAME_MAX + 64];
 	struct thaw_error err = {0};
-	char *given = malloc(size + 1); /* of this size, so that a read behind it is seen */
+	char *given = malloc(size + 1); /* of exact size, so that the sanitizer detects a read past the end */
 
 	HOLDS(given != NULL);
 	memcpy(given, data, size);

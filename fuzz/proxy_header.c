@@ -1,5 +1,5 @@
-/* Any bytes, as the PROXY protocol's header: the outcome does not depend on how they come, and no byte behind it is
- * read. */
+/* Any bytes as a PROXY protocol header: the result does not depend on how they are split, and no byte after it is read.
+ * */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@ struct outcome {
 	size_t used, taken;
 };
 
-/* In memory of its own size, for the sanitizer. */
+/* In memory of exact size, for the sanitizer. */
 static void parse(struct outcome *outcome, const char *bytes, size_t len)
 {
 	char *exact = malloc(len > 0 ? len : 1);
@@ -46,7 +46,7 @@ static void same(const struct outcome *a, const struct outcome *b)
 	HOLDS(a->header.why == b->header.why);
 }
 
-/* As the gateway reads: never more than is needed, and perhaps less. */
+/* Reads as the gateway does: never more than needed, possibly less. */
 static void read_in_parts(struct outcome *outcome, const char *bytes, size_t len, size_t step, uint32_t seed)
 {
 	size_t taken = 0;
@@ -63,7 +63,7 @@ static void read_in_parts(struct outcome *outcome, const char *bytes, size_t len
 	}
 }
 
-/* The addresses in a line of version 1 are the same addresses again. */
+/* The addresses survive a round trip through a version 1 line. */
 static void check_written_again(const struct gw_proxy_header *header)
 {
 	const struct sockaddr_in *source4 = (const struct sockaddr_in *)&header->source;

@@ -1,7 +1,6 @@
 /*
- * Any bytes, as a path that is accepted: each of its readings is bounded and has as many segments in both forms; and
- * each route that covers the routing form covers the first reading, so that no reading takes a route's certificate
- * away.
+ * Any bytes as an accepted path: each reading is bounded and has the same number of segments in both forms, and each
+ * route that covers the routing form also covers the first reading, so that no reading avoids a route's certificate.
  */
 #include <stdint.h>
 #include <string.h>
@@ -22,13 +21,13 @@ static size_t slashes(const char *text, size_t len)
 	return count;
 }
 
-/* A route's path is printable and has none of these (config/names.c). */
+/* A route's path is printable and has none of these characters (config/names.c). */
 static bool may_be_route(const char *path)
 {
 	return strpbrk(path, "%;?#\\*{}^") == NULL && strstr(path, "/:") == NULL;
 }
 
-/* The routing form, cut behind each of its segments, as a route's path. */
+/* Uses each prefix of the routing form as a route's path. */
 static void check_covers(const struct http_reading *reading, char *form, size_t len, bool case_matters)
 {
 	char loose[HTTP_LINE_MAX + 1];

@@ -1,6 +1,7 @@
 /*
- * Any bytes, as what a server answers the probe: the news do not depend on how the bytes come, none of them is looked
- * at before it is there, and what is done, or bad, stays so. Its first byte says whether it was a HEAD, and the pieces.
+ * Any bytes as a server's reply to the probe: the result does not depend on how they are split, no byte is read before
+ * it arrives, and a complete or bad reply stays so. The first input byte says whether the request was HEAD, and the
+ * sizes of the pieces.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void check_kept(const struct reply *reply)
 	HOLDS(!reply->done || reply->in_body);
 }
 
-/* One piece of its own size, so that a read behind it is seen. */
+/* One piece of exact size, so that the sanitizer detects a read past the end. */
 static void feed_piece(struct reply *reply, const uint8_t *data, size_t len, struct heard *heard)
 {
 	char *piece = malloc(len > 0 ? len : 1);

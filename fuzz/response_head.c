@@ -1,7 +1,7 @@
 /*
- * Any bytes, as the head of an upstream's response: the outcome does not depend on how they come, spans lie inside
- * them, and what is accepted and written out again means the same and needs no repair. Its first byte says what the
- * request was.
+ * Any bytes as an upstream's response head: the result does not depend on how they are split, spans are inside them,
+ * and an accepted head that is written again has the same meaning and needs no repair. The first input byte selects the
+ * request.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void check(const char *bytes, size_t len, const struct http_request_kind 
 	}
 }
 
-/* As it is passed on, without what is for one hop: nobody can read another framing from it. */
+/* As forwarded, without hop-by-hop fields: the framing stays the same. */
 static void check_written(const struct http_response *answer, const struct http_request_kind *ask)
 {
 	static char out[2 * HTTP_HEAD_MAX];
@@ -76,7 +76,7 @@ static void check_written(const struct http_response *answer, const struct http_
 	http_write_end(&writer);
 	HOLDS(!writer.overflow);
 	enum http_parse parsed = parse(out, writer.len, ask, &scan, &again);
-	if (parsed == HTTP_PARSE_BAD) /* fewer fields, or longer phrases, may meet another limit only */
+	if (parsed == HTTP_PARSE_BAD) /* fewer fields, or longer phrases, may only reach another limit */
 		return;
 	HOLDS(parsed == HTTP_PARSE_DONE && again.used == writer.len && again.answer.status == answer->status);
 	HOLDS(again.answer.framing == answer->framing && again.answer.length == answer->length);
@@ -98,9 +98,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	whole.parse = parse(bytes, len, &ask, &whole_scan, &whole);
 	for (size_t at = 0; at < len && pieces.parse == HTTP_PARSE_MORE;) {
 		at = at + step < len ? at + step : len;
-		char *here = malloc(at); /* of this size, so that a read behind it is seen */
+		char *here = malloc(at); /* of exact size, so that the sanitizer detects a read past the end */
 		HOLDS(here != NULL);
-		memcpy(here, data + 1, at); /* what is repaired has changed the other bytes */
+		memcpy(here, data + 1, at); /* repairs have changed the other bytes */
 		pieces.parse = parse(here, at, &ask, &scan, &pieces);
 		free(here);
 	}

@@ -1,4 +1,4 @@
-/* Any bytes, as a file of session ticket keys: it is one or an error that names it, and a comment changes nothing. */
+/* Any bytes as a file of session ticket keys: it loads, or the error has its name; an added comment changes nothing. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@ static void put(int fd, const void *bytes, size_t len)
 	HOLDS(write(fd, bytes, len) == (ssize_t)len);
 }
 
-/* Whether it is such a file, and else what the error says behind the file's name. */
+/* Whether it loads, otherwise the error text after the file's name. */
 static bool load(const char *before, const uint8_t *data, size_t size, struct thaw_error *err)
 {
 	char path[32];

@@ -1,4 +1,4 @@
-/* Who may send requests, by address, and how many. */
+/* Access by address, and request rates. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 #define SECOND_MS   UINT64_C(1000)
 #define PER_SECOND  1000                    /* the fastest rate */
-#define REFILL_MAX  (24 * 3600 * SECOND_MS) /* until a burst is given back */
+#define REFILL_MAX  (24 * 3600 * SECOND_MS) /* longest time to refill a burst */
 #define NETWORK_MAX 512                     /* of one list */
 
 void config_free_access(struct config_access *access)
@@ -36,7 +36,7 @@ bool config_copy_access(struct config_access *to, const struct config_access *fr
 	return copy(&to->allow, &from->allow) && copy(&to->deny, &from->deny);
 }
 
-/* A list, or off. What the host said is replaced. into: a struct config_networks. */
+/* A list, or off. Replaces the host's list. into: a struct config_networks. */
 enum thaw_status config_read_networks(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_networks *networks = into;

@@ -1,4 +1,4 @@
-/* Which header fields tell an upstream who the client is, and which certificates a route allows. */
+/* Identity header sets, and the certificates that a route allows. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static bool is_oid(const char *text, size_t len)
 	return arcs >= 2;
 }
 
-/* What a certificate's names are made of; by the names that OpenSSL has for them, in any case. */
+/* An attribute type of a name, by OpenSSL's names, ignoring case. */
 static bool is_attribute(const char *text, size_t len)
 {
 	static const char *const known[] = {
@@ -97,8 +97,7 @@ static bool is_attribute(const char *text, size_t len)
 	return is_oid(text, len);
 }
 
-/* One value of a name, up to its ',' or '+': RFC 4514 2.4, strictly, so that nothing is read otherwise than it is
- * meant. *len: how long it is. */
+/* A value in a name, up to ',' or '+': RFC 4514 2.4, strictly, to avoid misinterpretation. *len: its length. */
 static const char *check_value(const char *text, size_t *len)
 {
 	size_t at = 0;
@@ -130,7 +129,7 @@ static const char *check_value(const char *text, size_t *len)
 	return blank ? "has a value that ends in a blank; write \\20" : NULL;
 }
 
-/* TYPE=VALUE, joined by ',' or '+'. */
+/* TYPE=VALUE, separated by ',' or '+'. */
 static const char *check_name(const char *text)
 {
 	for (;;) {
@@ -152,7 +151,7 @@ static const char *check_name(const char *text)
 	}
 }
 
-/* RFC 6125 6.4.3: a star only as the whole first label, and something behind it. */
+/* RFC 6125 6.4.3: a star only as the whole first label, followed by others. */
 static const char *check_dns(const char *text)
 {
 	size_t label = 0;
@@ -173,7 +172,7 @@ static const char *check_dns(const char *text)
 	}
 }
 
-/* As it can stand in a certificate (RFC 5280 4.2.1.6: IA5String). */
+/* Whether it can occur in a certificate (RFC 5280 4.2.1.6: IA5String). */
 static bool is_printable(const char *text)
 {
 	for (; *text != '\0'; text++)
@@ -191,7 +190,7 @@ static const char *check_email(const char *text)
 	return at != NULL && at != text && at[1] != '\0' ? NULL : "is no address of the form LOCAL@DOMAIN";
 }
 
-/* RFC 3986 3.1: the scheme is named, without a star. */
+/* RFC 3986 3.1: the scheme is required, without a star. */
 static const char *check_uri(const char *text)
 {
 	size_t scheme = 0;
@@ -204,7 +203,7 @@ static const char *check_uri(const char *text)
 	return scheme > 0 && text[scheme] == ':' && text[scheme + 1] != '\0' ? NULL : "is no URI with its scheme";
 }
 
-/* Nothing is set behind the network's length: else it is not the network that was meant. */
+/* All bits after the prefix must be zero. */
 static bool is_network(const uint8_t *bytes, size_t len, size_t bits)
 {
 	for (size_t i = bits; i < 8 * len; i++)
@@ -213,7 +212,7 @@ static bool is_network(const uint8_t *bytes, size_t len, size_t bits)
 	return true;
 }
 
-/* An address, or one with the length of its network behind it. */
+/* An address, or a network with a prefix length. */
 static const char *check_ip(const char *text)
 {
 	char address[INET6_ADDRSTRLEN];
@@ -236,7 +235,7 @@ static const char *check_ip(const char *text)
 	return is_network(bytes, v4 ? 4 : 16, bits) ? NULL : "has bits set behind the length of its network";
 }
 
-/* To lower case and without colons, in place. */
+/* Converts to lower case and removes colons, in place. */
 static const char *take_sha256(char *text)
 {
 	size_t len = 0;
@@ -252,7 +251,7 @@ static const char *take_sha256(char *text)
 	return len == SHA256_HEX ? NULL : "has not 64 hexadecimal digits";
 }
 
-/* The dotted OID of an extended key usage that has a name here, or NULL. */
+/* The dotted OID of a named extended key usage, or NULL. */
 static const char *eku_of(const char *text, size_t len)
 {
 	static const struct {
@@ -278,7 +277,7 @@ static const struct {
 	{"sha256=", CONFIG_TEST_SHA256},   {"eku=", CONFIG_TEST_EKU},
 };
 
-/* NULL, or what is wrong with the test's text. */
+/* NULL, or the error in the test's text. */
 static const char *check_test(struct config_test *test)
 {
 	if (test->text[0] == '\0')
@@ -387,7 +386,7 @@ void config_free_allow(struct config_certificate *certificate)
 	certificate->allow_count = 0;
 }
 
-/* into: certificate->allow. What the host said is replaced. */
+/* into: certificate->allow. Replaces the host's list. */
 enum thaw_status config_read_allow(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_certificate *certificate =

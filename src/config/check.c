@@ -1,4 +1,4 @@
-/* Defaults, and what only several keys together can tell. */
+/* Defaults, and checks of several keys together. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ static bool copy_text(char **to, const char *from)
 	return from == NULL || *to != NULL;
 }
 
-/* A route begins with what its host says. */
+/* A route inherits its host's values. */
 bool config_init_route(void *object, const void *parent)
 {
 	const struct config_host *host = parent;
@@ -60,7 +60,7 @@ bool config_init_route(void *object, const void *parent)
 	       copy_text(&to->elsewhere, from->elsewhere);
 }
 
-/* Once for the host, then for each route that says anything of its own; the others are as their host. */
+/* Checks the host, and each route with its own keys; other routes are equal to the host. */
 enum thaw_status config_check_certificate(const struct config_at *at, void *object)
 {
 	struct config_certificate *certificate = object;
@@ -74,7 +74,7 @@ enum thaw_status config_check_certificate(const struct config_at *at, void *obje
 			     config_when_name(certificate->when));
 }
 
-/* A method that both lists name, or NULL. */
+/* A method in both lists, or NULL. */
 static const char *common_method(char **a, char **b)
 {
 	for (; *a != NULL; a++)
@@ -84,9 +84,9 @@ static const char *common_method(char **a, char **b)
 	return NULL;
 }
 
-/* Of two routes with one path, one may name methods and the other be for the rest. */
-static enum thaw_status check_routes_apart(const struct config_at *at, const struct config_route *first,
-					   const struct config_route *second)
+/* Two routes may have the same path if one has methods and the other has the rest. */
+static enum thaw_status check_route_conflicts(const struct config_at *at, const struct config_route *first,
+					      const struct config_route *second)
 {
 	if (strcmp(first->path, second->path) != 0 || (first->methods == NULL) != (second->methods == NULL))
 		return THAW_OK;
@@ -112,7 +112,7 @@ bool config_same_trust(const struct config_certificate *a, const struct config_c
 	       a->depth == b->depth && a->max_cert_list == b->max_cert_list;
 }
 
-/* A host asks only once at the handshake, before it knows the route. */
+/* A host asks once in the handshake, before the route is known. */
 static enum thaw_status check_handshake(const struct config_at *at, const struct config_route *route,
 					const struct config_route **first)
 {
@@ -127,7 +127,7 @@ static enum thaw_status check_handshake(const struct config_at *at, const struct
 				 "same for all that are asked at the handshake");
 }
 
-/* Each path that the route covers must have the prefix; a path in another spelling is refused when it comes. */
+/* The prefix must match all paths that the route covers; at run time a path in another form is refused. */
 static enum thaw_status check_prefixes(const struct config_at *at, const struct config_route *route)
 {
 	struct config_at key = config_child(at, route->strip_prefix != NULL ? "strip_prefix" : "add_prefix");
@@ -164,13 +164,13 @@ enum thaw_status config_check_host(const struct config_at *at, void *object)
 		if (check_handshake(&route, &host->routes[i], &at_handshake) != THAW_OK)
 			return THAW_FAILED;
 		for (size_t j = 0; j < i; j++)
-			if (check_routes_apart(&route, &host->routes[j], &host->routes[i]) != THAW_OK)
+			if (check_route_conflicts(&route, &host->routes[j], &host->routes[i]) != THAW_OK)
 				return THAW_FAILED;
 	}
 	return THAW_OK;
 }
 
-/* A client that may not hold even one chunk could never be spooled for. */
+/* The share of a client must be at least one chunk. */
 static enum thaw_status check_share(const struct config_at *at, const char *of, uint64_t size, unsigned percent)
 {
 	uint64_t share = size / 100 * percent;
@@ -206,7 +206,7 @@ static bool is_wildcard(const struct config_listen *listen)
 	return strcmp(listen->host, "0.0.0.0") == 0 || strcmp(listen->host, "::") == 0;
 }
 
-/* Both have IPv4 addresses, or both have IPv6 ones. */
+/* Whether both accept IPv4, or both accept IPv6. */
 static bool share_a_family(const struct config_listen *a, const struct config_listen *b)
 {
 	bool a6 = strchr(a->host, ':') != NULL, b6 = strchr(b->host, ':') != NULL;
@@ -214,7 +214,7 @@ static bool share_a_family(const struct config_listen *a, const struct config_li
 	return a6 == b6 || (a6 ? a : b)->takes_ipv4;
 }
 
-/* The same address, or on the same port all addresses: only one socket can listen there. */
+/* Whether both listen on the same address, or one on all addresses of the same port: only one socket can. */
 static bool clash(const struct config_listen *a, const struct config_listen *b)
 {
 	if (a->kind != b->kind)
@@ -226,7 +226,7 @@ static bool clash(const struct config_listen *a, const struct config_listen *b)
 	return strcmp(a->host, b->host) == 0 || (share_a_family(a, b) && (is_wildcard(a) || is_wildcard(b)));
 }
 
-/* Among the first count of the configuration's. NULL: none. */
+/* Searches the first count hosts. NULL: none. */
 static const struct config_listen *clashing(const struct config *config, size_t count,
 					    const struct config_listen *listen)
 {

@@ -1,4 +1,4 @@
-/* Loading a configuration and freeing it. */
+/* Loads and frees a configuration. */
 #include "config/config.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define MEMORY_DEFAULT      (256ULL * 1024 * 1024)
 #define PER_CLIENT_DEFAULT  25
-#define CONNECTIONS_DEFAULT 80 /* percent of all, of one client address */
+#define CONNECTIONS_DEFAULT 80 /* default percentage of all connections for one client address */
 #define STOP_DEFAULT_MS     30000
 #define WORKER_DEFAULT_MS   30000
 
@@ -160,7 +160,7 @@ struct config *config_parse(const char *text, size_t len, const char *name, cons
 	return config;
 }
 
-/* The whole file, at most one byte more than CONFIG_FILE_MAX. NULL with *err set. */
+/* Reads the whole file, at most CONFIG_FILE_MAX + 1 bytes. NULL with *err set. */
 static char *read_all(const char *file, int fd, size_t *len, struct thaw_error *err)
 {
 	size_t room = CONFIG_FILE_MAX + 1;
@@ -186,7 +186,7 @@ static char *read_all(const char *file, int fd, size_t *len, struct thaw_error *
 	return text;
 }
 
-/* The folder that a file is in; empty for the one that we are in. NULL: no memory. */
+/* The folder of a file; empty for the current one. NULL: out of memory. */
 static char *folder_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');

@@ -1,14 +1,13 @@
 /*
  * The settings of `thaw serve`: read once from YAML, checked as a whole, then never changed.
  *
- * All strings and arrays belong to the struct config. A route's client_certificate is already resolved: what it
- * does not say itself comes from its host, and what the host does not say, from the defaults. docs/REFERENCE.md has
- * all keys; it is generated from the tables in schema*.c.
+ * All strings and arrays belong to the struct config. A route's client_certificate is complete: missing keys come from
+ * its host, then from the defaults. docs/REFERENCE.md has all keys; it is generated from the tables in schema*.c.
  *
- * Inside: tree.c (YAML and the place of each value in it), schema*.c (tables of all keys), read.c (walks a tree along
- * the tables), value.c, names.c, access.c, listen.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of
- * values), check.c (defaults, and checks across keys), config.c (the functions below). Files that the settings name are
- * not opened here.
+ * Files: tree.c (YAML, and the place of each value), schema*.c (tables of all keys), read.c (reads a tree by the
+ * tables), value.c, names.c, access.c, listen.c, protocol.c, headers.c, header_rules.c and upstreams.c (readers of
+ * values), check.c (defaults, and checks of several keys), config.c (the functions below). Files that the settings name
+ * are not opened here.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -25,16 +24,16 @@ enum config_when {
 	CONFIG_WHEN_RESPONSE,
 };
 
-/* Whether clients that offer HTTP/2 get it. AUTO: where they can be asked late all the same (tls/offer.h). */
+/* Whether clients that offer HTTP/2 get it. AUTO: if they can still be asked late (tls/offer.h). */
 enum config_http2 { CONFIG_HTTP2_AUTO, CONFIG_HTTP2_ON, CONFIG_HTTP2_OFF };
 
 enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_BUILTIN_PRIME, CONFIG_PROXY };
 
-/* Sets of header fields that tell an upstream who the client is; bits. */
+/* Sets of identity header fields for upstreams; bits. */
 #define CONFIG_IDENTITY_RFC9440 1u
 #define CONFIG_IDENTITY_XFCC    2u
 #define CONFIG_IDENTITY_NGINX   4u
-#define CONFIG_IDENTITY_LEAF    8u /* of rfc9440 the client's own certificate alone */
+#define CONFIG_IDENTITY_LEAF    8u /* rfc9440 with the client's own certificate only */
 
 /* TLS versions; bits. */
 #define CONFIG_TLS_12 1u
@@ -45,7 +44,7 @@ enum config_upstream_kind { CONFIG_BUILTIN_INSPECT, CONFIG_BUILTIN_SINK, CONFIG_
 enum config_log_format { CONFIG_LOG_JSON, CONFIG_LOG_COMBINED };
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
-/* One thing that a certificate must show: "subject=CN=*,O=Example" is kind subject with the text behind its '='. */
+/* A condition on a certificate: "subject=CN=*,O=Example" has kind subject, and the text after the first '='. */
 enum config_test_kind {
 	CONFIG_TEST_SUBJECT,
 	CONFIG_TEST_ISSUER,
@@ -60,7 +59,7 @@ struct config_test {
 	enum config_test_kind kind;
 	char *text;
 };
-/* Every test holds. */
+/* A rule: all tests must match. */
 struct config_allow {
 	char *text; /* as it was written */
 	struct config_test *tests;
@@ -70,13 +69,13 @@ struct config_allow {
 /* Which certificates of a chain need a CRL. */
 enum config_crl_check { CONFIG_CRL_CHAIN, CONFIG_CRL_LEAF };
 
-/* What a client's certificate must be made for. */
+/* The required purpose of a client's certificate. */
 enum config_purpose { CONFIG_PURPOSE_CLIENT, CONFIG_PURPOSE_ANY };
 
-/* Which requests go on. In order: each lets those go on that the one before it does. */
+/* Which requests are allowed. Each value also allows what the previous one does. */
 enum config_require {
 	CONFIG_REQUIRED,            /* with an accepted certificate */
-	CONFIG_OPTIONAL,            /* and of clients that give none */
+	CONFIG_OPTIONAL,            /* and of clients that send none */
 	CONFIG_OPTIONAL_UNVERIFIED, /* and with a certificate that is not trusted, marked so */
 };
 
@@ -89,19 +88,19 @@ struct config_certificate {
 	enum config_crl_check crl_check;
 	bool partial_chain; /* each certificate in ca is a trust anchor */
 	enum config_purpose purpose;
-	bool ca_names;          /* clients are sent the names of the CAs, where they fit */
-	unsigned depth;         /* CA certificates between a client's and the trust anchor, at most */
-	uint64_t max_cert_list; /* bytes of a client's Certificate message, at most */
+	bool ca_names;          /* send the names of the CAs to clients, if they fit */
+	unsigned depth;         /* most CA certificates between the client's and the trust anchor */
+	uint64_t max_cert_list; /* most bytes of a client's Certificate message */
 	enum config_require require;
 	uint64_t timeout_ms;
 	uint64_t decline_grace_ms;
 	uint64_t max_body;
 	char *elsewhere;            /* https://host[:port], without a path; or NULL */
-	struct config_allow *allow; /* one of them must hold; none: every verified certificate will do */
+	struct config_allow *allow; /* one of them must match; none: every verified certificate is allowed */
 	size_t allow_count;
 };
 
-/* What a field's value is made of. */
+/* The parts of a field's value. */
 enum config_variable {
 	CONFIG_VAR_TEXT, /* itself */
 	CONFIG_VAR_CLIENT_ADDRESS,
@@ -125,8 +124,8 @@ enum config_variable {
 	CONFIG_VAR_IDENTITY_SAN_IP,
 	CONFIG_VAR_IDENTITY_CERTIFICATE, /* DER in Base64 */
 	CONFIG_VAR_IDENTITY_PEM,         /* PEM, URL-encoded */
-	CONFIG_VAR_IDENTITY_CHAIN,       /* the certificate and its chain as DER in Base64, with commas between them */
-	CONFIG_VAR_UNVERIFIED_REASON,    /* these have no value unless the certificate is passed on unverified */
+	CONFIG_VAR_IDENTITY_CHAIN,       /* the certificate and its chain as DER in Base64, separated by commas */
+	CONFIG_VAR_UNVERIFIED_REASON,    /* these have a value only if the certificate is forwarded unverified */
 	CONFIG_VAR_UNVERIFIED_SHA256,
 	CONFIG_VAR_UNVERIFIED_CERTIFICATE,
 	CONFIG_VAR_UNVERIFIED_PEM,
@@ -148,11 +147,11 @@ struct config_header {
 	bool has_variable;
 };
 
-/* What is done to the fields of one direction. */
+/* The rules for the fields of one direction. */
 struct config_headers {
-	struct config_header *own; /* as the file says */
+	struct config_header *own; /* as written in the file */
 	size_t own_count;
-	const struct config_header **rules; /* of a route: its own, and those of its host that they do not overrule */
+	const struct config_header **rules; /* of a route: its own, and those of its host that they do not override */
 	size_t count;
 };
 
@@ -165,14 +164,14 @@ struct config_networks {
 	size_t count;          /* 0: no such list */
 };
 
-/* How many requests each client address may send. */
+/* The request rate limit of each client address. */
 struct config_rate {
-	uint64_t requests, period_ms; /* so many in that time, which is a second, a minute or an hour; 0: any number */
+	uint64_t requests, period_ms; /* requests per period, which is a second, a minute or an hour; 0: no limit */
 	unsigned burst;               /* at once */
-	bool own;                     /* of a route: its requests are counted apart from its host's */
+	bool own;                     /* of a route: its requests are counted separately from its host's */
 };
 
-/* Who may send requests, by address. */
+/* Which addresses may send requests. */
 struct config_access {
 	struct config_networks allow, deny;
 	struct config_rate rate;
@@ -187,13 +186,13 @@ struct config_route {
 	size_t proxy;        /* CONFIG_PROXY: index in config->upstreams */
 	char **upgrade;      /* protocols that a request may upgrade to, NULL-terminated; NULL: websocket */
 	struct config_header_set headers;
-	struct config_access access;     /* its host's, but for what it says itself */
-	uint64_t max_request_body;       /* bytes of one request's body; CONFIG_NO_LIMIT: any */
+	struct config_access access;     /* its own keys, otherwise its host's */
+	uint64_t max_request_body;       /* most bytes of a request's body; CONFIG_NO_LIMIT: no limit */
 	char *strip_prefix, *add_prefix; /* of paths, without a slash at the end; NULL: none */
 };
 
 struct config_host {
-	char *name;   /* the first of names: what logs call it */
+	char *name;   /* the first of names, for logs */
 	char **names; /* NULL-terminated, at least one; lower case; "*.DOMAIN": one label in its place; "*": all
 			 others */
 	char *certificate, *key; /* PEM files */
@@ -205,11 +204,11 @@ struct config_host {
 	unsigned identity;                /* CONFIG_IDENTITY_* */
 	bool case_matters;                /* paths: case-sensitive */
 	char **strip, **pass;             /* client_headers: NULL-terminated, NULL: none; strip's may end in '*' */
-	struct config_header_set headers; /* for responses without a route, and what its routes begin with */
-	char *request_id_from;            /* the field that a client may send its request's name in; NULL: none */
+	struct config_header_set headers; /* for responses without a route, and inherited by its routes */
+	char *request_id_from;            /* the field with the request ID of a client; NULL: none */
 	char **claimed;                   /* config->claimed */
-	struct config_access access; /* of requests without a route, and of its routes, unless they say otherwise */
-	uint64_t max_request_body;   /* of its routes, unless they say otherwise */
+	struct config_access access;      /* of requests without a route, and inherited by its routes */
+	uint64_t max_request_body;        /* inherited by its routes */
 	struct config_certificate client_certificate;
 	struct config_route *routes; /* in the order of the file */
 	size_t route_count;          /* at least 1 */
@@ -224,10 +223,10 @@ struct config_listen {
 	char *host;                /* numeric address without brackets; NULL for unix */
 	uint16_t port;             /* 0: any free one */
 	char *path;                /* unix only */
-	bool takes_ipv4;           /* an IPv6 listener takes IPv4 connections, too */
+	bool takes_ipv4;           /* an IPv6 listener also accepts IPv4 connections */
 	bool proxy_protocol;       /* each connection begins with a PROXY protocol header */
-	bool redirect;             /* plain: redirect; no TLS here, and none of the hosts' routes */
-	unsigned redirect_port;    /* to https on that port */
+	bool redirect;             /* plain: redirect; no TLS, and the hosts' routes are not used */
+	unsigned redirect_port;    /* port of the https URL */
 	char *acme_webroot;        /* a folder that has files at CONFIG_ACME_PATH; NULL: none */
 	char *acme_webroot_place;  /* for messages; NULL: no acme_webroot */
 	struct config_route *acme; /* of CONFIG_ACME_PATH; NULL: none */
@@ -250,21 +249,21 @@ struct config_upstream {
 	char *name;
 	struct config_server *servers;
 	size_t server_count;           /* at least 1 */
-	bool host_of_server;           /* requests name the server of the configuration as their host */
-	char *host;                    /* they name this host[:port]; NULL: the client's, or see above */
+	bool host_of_server;           /* requests have the configured server as their Host */
+	char *host;                    /* their Host, host[:port]; NULL: the client's, or see host_of_server */
 	uint64_t connect_timeout_ms;   /* of one attempt, TLS handshake and name lookup included */
-	uint64_t response_timeout_ms;  /* without a byte from the server, or without one taken by it */
+	uint64_t response_timeout_ms;  /* without a byte received from or sent to the server */
 	uint64_t keepalive_timeout_ms; /* how long an idle connection is kept; 0: not at all */
-	unsigned keepalive;            /* idle connections that each worker keeps for each server, at most */
-	uint64_t tunnel_timeout_ms;    /* an upgraded connection without a byte either way */
-	unsigned max_failures;         /* in a row, after which a server rests; 0: never */
-	uint64_t rest_ms;              /* how long */
+	unsigned keepalive;            /* most idle connections of each worker to each server */
+	uint64_t tunnel_timeout_ms;    /* of an upgraded connection without a byte in either direction */
+	unsigned max_failures;         /* failures in a row after which a server is marked down; 0: never */
+	uint64_t down_ms;              /* how long a server stays marked down */
 	uint64_t max_head;             /* bytes of a response's head */
 	uint64_t max_head_line;        /* ... and of each line of it */
 	unsigned max_head_fields;
 	struct {
 		char *ca;                /* PEM file; NULL: the system's */
-		char *name;              /* that the certificate must be for, and SNI; NULL: the server's host */
+		char *name;              /* required name of the certificate, and SNI; NULL: the server's host */
 		char *certificate, *key; /* PEM files: Thaw's own; NULL: none */
 		char *key_passphrase;    /* a file; NULL: none */
 		char *key_place;         /* for messages; NULL: no key */
@@ -286,12 +285,12 @@ struct config_upstream {
 #define CONFIG_HEAD_LINE   8192
 #define CONFIG_HEAD_FIELDS 100
 
-/* How many client connections there may be, and how long they may wait. */
+/* The limits of client connections, and their timeouts. */
 struct config_connections {
 	unsigned max;                /* of all workers together; 0: as many as their file descriptors allow */
 	unsigned per_client;         /* of one client address; 0: see below */
 	unsigned per_client_percent; /* the same as a share of all; 0 with per_client 0: no limit */
-	uint64_t first_byte_ms;      /* of a PROXY header, and then of the first byte of TLS */
+	uint64_t first_byte_ms;      /* for a PROXY header, and then for the first byte of TLS */
 	uint64_t handshake_ms;       /* of TLS, from its first byte on */
 	uint64_t head_ms;            /* from a request's first byte to the end of its head */
 	uint64_t body_ms;            /* without progress of a body, in either direction */
@@ -307,14 +306,14 @@ struct config {
 	struct config_listen *listens;
 	size_t listen_count;
 	struct config_listen *admin; /* TCP or unix; NULL: off */
-	char **admin_names;          /* that requests to it may name in Host, lower case, NULL-terminated; NULL: none */
+	char **admin_names;          /* allowed in Host of requests to it, lower case, NULL-terminated; NULL: none */
 	char *ticket_keys;           /* file shared by several machines; NULL: keys of this process only */
 	char *user, *group;          /* to run as; NULL: as started */
 	char *ticket_keys_place, *user_place, *group_place; /* for messages; NULL: no such key */
-	uint64_t worker_timeout_ms; /* without progress, after which a worker is ended; 0: never */
-	uint64_t stop_timeout_ms;   /* how long requests under way may take once a stop was asked for */
+	uint64_t worker_timeout_ms; /* without progress, after which a worker is killed; 0: never */
+	uint64_t stop_timeout_ms;   /* how long current requests may take after a stop was requested */
 	bool sandbox;
-	bool watch_files; /* files of certificates, keys, CAs and CRLs are loaded once they change */
+	bool watch_files; /* reload certificates, keys, CAs and CRLs when their files change */
 	struct config_connections connections;
 	struct {
 		uint64_t memory, disk;       /* disk 0: memory only */
@@ -324,7 +323,7 @@ struct config {
 	} spool;
 	struct {
 		unsigned versions;  /* CONFIG_TLS_* */
-		char *groups;       /* names with ':' between them, as are the next two; NULL: the default */
+		char *groups;       /* names separated by ':', also in the next two; NULL: the default */
 		char *ciphers;      /* of TLS 1.2 */
 		char *suites;       /* of TLS 1.3 */
 		char *groups_place; /* for messages; NULL: no groups */
@@ -339,17 +338,17 @@ struct config {
 	size_t host_count;
 	struct config_upstream *upstreams;
 	size_t upstream_count;
-	/* The fields of requests that are set or added somewhere with a variable, NULL-terminated; NULL: none. No
-	 * client may send them, on any host: another route may lead to the same service. */
+	/* The request fields that any rule sets or adds with a variable, NULL-terminated; NULL: none. They are removed
+	 * from clients' requests on all hosts, since another route may use the same service. */
 	char **claimed;
 };
 
 /*
- * NULL with *err set ("FILE:LINE: key 'hosts[0].routes[1].upstream': ...; allowed: ...") when the file cannot be read
- * or a setting is wrong. Relative paths in it are taken from the file's own folder.
+ * NULL with *err set ("FILE:LINE: key 'hosts[0].routes[1].upstream': ...; allowed: ...") if the file cannot be read or
+ * a setting is wrong. Relative paths in it are relative to the file's folder.
  */
 struct config *config_load(const char *file, struct thaw_error *err);
-/* The same in a process that serves: it does not wait for a pipe's writer, but refuses what is not a regular file. */
+/* The same for a running server: accepts only regular files, so that it cannot block on a pipe. */
 struct config *config_load_again(const char *file, struct thaw_error *err);
 
 /* The same from text in memory; name stands for the file in messages, directory for its folder (NULL: none). */
@@ -364,7 +363,7 @@ const char *config_when_name(enum config_when when);
  * matter, nor which sign stands for '-'. */
 bool config_is_named(const char *pattern, const char *name, size_t len);
 
-/* Whether two settings name the same CAs and the same rules for certificates below them. */
+/* Whether two settings have the same CAs and the same verification rules. */
 bool config_same_trust(const struct config_certificate *a, const struct config_certificate *b);
 
 #endif

@@ -8,7 +8,7 @@
 #define RULES_MAX     64    /* of one direction of a host or a route */
 #define NAME_MAX_LEN  64    /* bytes */
 #define VALUE_MAX_LEN 4096  /* bytes */
-#define TEXT_MAX      16384 /* bytes of names and literal text that are written for one request or response */
+#define TEXT_MAX      16384 /* most bytes of names and literal text for one request or response */
 #define LETTERS       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 #define VALUE_TEXT    "a field's value, perhaps with variables in braces"
 
@@ -42,7 +42,7 @@ static const char *const variables[CONFIG_VARIABLES] = {
 	[CONFIG_VAR_UNVERIFIED_PEM] = "unverified.certificate_pem",
 };
 
-/* They frame a message or are about one connection, or the gateway writes them anew. Folded. */
+/* Fields for framing or for one connection, and fields that the gateway writes. Folded. */
 static const char *const fixed[] = {
 	"connection",
 	"content-length",
@@ -82,7 +82,7 @@ static enum thaw_status check_name(const struct config_at *at, const char *name)
 	return THAW_OK;
 }
 
-/* The next rule in the list; NULL: no memory, or too many. */
+/* Adds a rule to the list; NULL: out of memory, or too many. */
 static struct config_header *new_rule(const struct config_at *at, struct config_headers *headers)
 {
 	if (headers->own == NULL)
@@ -124,8 +124,8 @@ static unsigned variable_named(const char *name, size_t len)
 }
 
 /*
- * The variable that begins at the text, its length with the braces in *len. CONFIG_VAR_TEXT: none begins here;
- * CONFIG_VARIABLES: one that is unknown, or not written as it must be, which would be sent as plain text.
+ * The variable at the beginning of the text, and its length with braces in *len. CONFIG_VAR_TEXT: no variable;
+ * CONFIG_VARIABLES: unknown or malformed, which would otherwise be sent as text.
  */
 static unsigned find_variable(const char *text, size_t *len)
 {
@@ -184,7 +184,7 @@ static enum thaw_status read_value(const struct config_at *at, struct config_hea
 			i++;
 			continue;
 		}
-		/* Of two braces the first one is text. */
+		/* The first of two braces is text. */
 		if (i + doubled > from &&
 		    add_piece(at, rule, CONFIG_VAR_TEXT, text + from, i + doubled - from) != THAW_OK)
 			return THAW_FAILED;
@@ -214,7 +214,7 @@ static enum thaw_status read_rule(const struct config_at *at, struct config_head
 	return read_value(at, header, scalar.text);
 }
 
-/* Of one field: a value, or several that are added. */
+/* Reads the rules of a field: a value, or several values to add. */
 static enum thaw_status read_field(const struct config_at *at, struct config_headers *headers,
 				   enum config_header_action action)
 {
@@ -275,7 +275,7 @@ enum thaw_status config_read_headers_remove(const struct config_at *at, const st
 	return THAW_OK;
 }
 
-/* ---- what a route's rules and its host's come to ---- */
+/* ---- combining the rules of a route and its host ---- */
 
 static bool is_overruled(const struct config_header *of_host, const struct config_headers *route)
 {
@@ -295,7 +295,7 @@ static size_t text_of(const struct config_header *rule)
 	return len;
 }
 
-/* host: NULL for the host's own. */
+/* host: NULL for the host's own rules. */
 static enum thaw_status join(const struct config_at *at, struct config_headers *headers,
 			     const struct config_headers *host)
 {
@@ -321,7 +321,7 @@ static enum thaw_status join(const struct config_at *at, struct config_headers *
 	return THAW_OK;
 }
 
-/* What the gateway writes itself would stand there twice. */
+/* The gateway writes this field itself, so it would be duplicated. */
 static enum thaw_status check_written(const struct config_at *at, const struct config_host *host,
 				      const struct config_headers *request)
 {

@@ -1,4 +1,4 @@
-/* Lists of field names, protocols and methods: what of a client's request is left out, let through, or routed. */
+/* Lists of field names, protocols and methods. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +12,7 @@
 #define METHOD_MAX_LEN 32 /* bytes */
 
 #define ALNUM  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#define TCHARS ALNUM "!#$%&'+-.^_`|~" /* RFC 9110 5.6.2, but for '*' */
+#define TCHARS ALNUM "!#$%&'+-.^_`|~" /* RFC 9110 5.6.2, except '*' */
 
 bool config_is_named(const char *pattern, const char *name, size_t len)
 {
@@ -40,7 +40,7 @@ static const char *why_no_name(const char *text, size_t len)
 	return config_is_field_name(text, len) ? NULL : "is not a field name";
 }
 
-/* What a request cannot do without, or what the gateway writes anew. */
+/* Fields that a request requires, or that the gateway writes. */
 static const char *why_not_stripped(const char *text, size_t len)
 {
 	static const char *const needed[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Connection"};
@@ -84,7 +84,7 @@ enum thaw_status config_read_field_name(const struct config_at *at, const struct
 	return config_set_text(at, into, scalar.text, scalar.len);
 }
 
-/* RFC 9110 7.8: a name, perhaps with "/" and a version. */
+/* RFC 9110 7.8: a name, optionally with "/" and a version. */
 static const char *why_no_protocol(const char *text, size_t len)
 {
 	size_t name = strspn(text, TCHARS), version = text[name] == '/' ? strspn(text + name + 1, TCHARS) : 0;
@@ -115,7 +115,7 @@ enum thaw_status config_read_upgrade(const struct config_at *at, const struct co
 	return *(char ***)into != NULL ? THAW_OK : config_no_memory(at);
 }
 
-/* RFC 9110 5.6.2, without lower case: method names are compared exactly, and 'get' would never match. */
+/* RFC 9110 5.6.2, without lower case: methods are case-sensitive, and 'get' would never match. */
 static const char *why_no_method(const char *text, size_t len)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
@@ -128,7 +128,7 @@ enum thaw_status config_read_methods(const struct config_at *at, const struct co
 	return config_read_texts(at, rule, &(struct config_kind){.most = METHODS_MAX, .why_not = why_no_method}, into);
 }
 
-/* A client could write these fields beside the gateway's own: in any spelling that services take for them. */
+/* A client could send these fields in addition to the gateway's, under any name that services treat as equal. */
 bool config_is_written(const struct config_host *host, const char *name)
 {
 	static const struct {

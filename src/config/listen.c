@@ -1,4 +1,4 @@
-/* Listeners: what becomes of those without TLS. */
+/* Listeners without TLS. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ enum thaw_status config_read_plain(const struct config_at *at, const struct conf
 	return THAW_OK;
 }
 
-/* Into listen->acme: a route of its own, which never asks for a certificate and lets nothing upgrade. */
+/* Sets listen->acme: a separate route, which never asks for a certificate and allows no upgrade. */
 enum thaw_status config_read_acme_upstream(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_route *route = calloc(1, sizeof(*route));

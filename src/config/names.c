@@ -1,4 +1,4 @@
-/* Readers of what has a grammar of its own: addresses, host names, paths, methods, origins. */
+/* Readers of addresses, host names, paths and origins. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,15 +41,15 @@ static bool is_dns_name(const char *text, size_t len)
 	return is_name(text, len, false);
 }
 
-/* Without the dot of the root at the end (RFC 1034 3.1). */
+/* Without the trailing dot of the root (RFC 1034 3.1). */
 static size_t without_root(const char *text, size_t len)
 {
 	return len > 1 && text[len - 1] == '.' ? len - 1 : len;
 }
 
 /*
- * The name of a server that is connected to: names in /etc/hosts, of containers and of service discovery have
- * underscores (RFC 2181 11), and a dot at the end keeps search domains out.
+ * The name of a server to connect to: names in /etc/hosts, of containers and of service discovery may have underscores
+ * (RFC 2181 11), and a trailing dot disables search domains.
  */
 static bool is_server_name(const char *text, size_t len)
 {
@@ -62,7 +62,7 @@ static void to_lower(char *text)
 		*text = ascii_lower(*text);
 }
 
-/* The text is a port number of at least that; then it is in *port. */
+/* Whether the text is a port number of at least `least`; sets *port. */
 static bool is_port(const char *text, unsigned least, uint16_t *port)
 {
 	uint64_t number;
@@ -73,7 +73,7 @@ static bool is_port(const char *text, unsigned least, uint16_t *port)
 	return true;
 }
 
-/* A numeric address in its usual spelling, so that equal addresses compare equal. */
+/* A numeric address in its usual form, so that equal addresses compare equal. */
 static bool canonical(int family, const char *host, size_t len, char out[INET6_ADDRSTRLEN])
 {
 	struct in6_addr address;
@@ -170,7 +170,7 @@ enum thaw_status config_read_admin(const struct config_at *at, const struct conf
 	return strcmp(scalar.text, "off") == 0 ? THAW_OK : config_read_admin_address(at, rule, &config->admin);
 }
 
-/* A user's or group's name; whether there is one, the system says when it is needed. */
+/* The name of a user or group; whether it exists is checked when it is used. */
 enum thaw_status config_read_account(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
@@ -211,7 +211,7 @@ bool config_scan_authority(const struct config_at *at, const char *text, size_t 
 	return true;
 }
 
-/* Of the certificate of a server: without the root's dot, which neither SNI nor a certificate has (RFC 6066 3). */
+/* The name in a server's certificate: without a trailing dot, which neither SNI nor certificates have (RFC 6066 3). */
 enum thaw_status config_read_server_name(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	char **name = into;
@@ -234,14 +234,14 @@ static bool has_beyond_ascii(const char *text)
 	return false;
 }
 
-/* As names are compared: SNI has no dot of the root at the end (RFC 6066 3). */
+/* In the form for comparisons: SNI has no trailing dot (RFC 6066 3). */
 static void tidy_name(char *name)
 {
 	name[without_root(name, strlen(name))] = '\0';
 	to_lower(name);
 }
 
-/* NULL: it is a name for a host. */
+/* NULL: valid; otherwise the error. */
 static const char *why_no_host(const char *text, size_t len)
 {
 	char unused[INET6_ADDRSTRLEN];
@@ -306,7 +306,7 @@ static const char *why_no_admin_name(const char *text, size_t len)
 	return is_server_name(text, len) ? NULL : "is not understood";
 }
 
-/* Names that the Host field of requests to the admin address may have. into: a NULL-terminated list. */
+/* The allowed names in the Host field of requests to the admin address. into: a NULL-terminated list. */
 enum thaw_status config_read_admin_names(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	return config_read_texts(at, rule, &(struct config_kind){ADMIN_NAMES_MAX, why_no_admin_name, tidy_name}, into);
@@ -323,7 +323,7 @@ static bool has_dot_segment(const char *path)
 	return false;
 }
 
-/* Where other servers' patterns would have a wildcard, a variable or an anchor; NULL: nowhere. */
+/* The first wildcard, variable or anchor as in other servers' patterns; NULL: none. */
 static const char *find_pattern(const char *path)
 {
 	const char *sign = strpbrk(path, "*{}^<>[]|"), *variable = strstr(path, "/:");
@@ -336,7 +336,7 @@ static const char *find_pattern(const char *path)
 	return sign;
 }
 
-/* A path is no pattern: this one would cover nothing, and guard nothing. */
+/* A path is not a pattern: this one would cover nothing, and protect nothing. */
 static enum thaw_status refuse_pattern(const struct config_at *at, const struct config_rule *rule, const char *path,
 				       const char *sign)
 {
@@ -349,7 +349,7 @@ static enum thaw_status refuse_pattern(const struct config_at *at, const struct 
 		config_quote(path, strlen(path)).text, *sign, config_quote(path, above).text, rule->allowed);
 }
 
-/* Only what http_route_path() can give: any other path would guard nothing. */
+/* Allows only results of http_route_path(): any other path would protect nothing. */
 enum thaw_status config_read_route_path(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_scalar scalar;
@@ -375,7 +375,7 @@ enum thaw_status config_read_route_path(const struct config_at *at, const struct
 	return config_set_text(at, into, path, scalar.len);
 }
 
-/* Written into request lines as it is; a slash at its end says nothing. */
+/* The prefix is written into request lines; a trailing slash has no meaning. */
 enum thaw_status config_read_prefix(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	char **prefix = into;
@@ -414,7 +414,7 @@ static bool is_https_origin(const char *text)
 	return end[0] == '\0' || (end[0] == ':' && is_port(end + 1, 1, &port));
 }
 
-/* The word 'none' takes an inherited value away. */
+/* 'none' removes an inherited value. */
 enum thaw_status config_read_elsewhere(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	char **elsewhere = into;

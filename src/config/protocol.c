@@ -1,4 +1,4 @@
-/* Readers of the keys of tls: names of TLS versions, groups and cipher suites, as OpenSSL knows them. */
+/* Readers of the keys of `tls`: TLS versions, groups and cipher suites, by OpenSSL's names. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #define NAMES_MAX 16 /* elements of a list */
 #define JOIN_MAX  1024
 
-/* No finite field groups (RFC 7919): a handshake with ffdhe8192 costs 120 ms, before anybody is authenticated. */
+/* No finite-field groups (RFC 7919): a handshake with ffdhe8192 costs 120 ms before authentication. */
 static const struct config_word groups[] = {
 	{"X25519MLKEM768", 0}, {"X25519", 0}, {"P-256", 0}, {"P-384", 0}, {"P-521", 0}, {NULL, 0},
 };
@@ -44,7 +44,7 @@ enum thaw_status config_read_tls_versions(const struct config_at *at, const stru
 	return THAW_OK;
 }
 
-/* Adds the name behind a colon; *joined has room for NAMES_MAX of these names. */
+/* Appends the name after a colon; *joined has room for NAMES_MAX of these names. */
 static void join(char joined[JOIN_MAX], const char *name)
 {
 	size_t used = strlen(joined), len = strlen(name);

@@ -1,4 +1,4 @@
-/* Walks a tree along the schema's tables. */
+/* Reads a tree by the schema's tables. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #define KEYS_MAX    24 /* of one table */
 #define ALLOWED_MAX 320
 
-/* The table's keys, but for those that this version does not have. */
+/* The table's keys, except unsupported ones. */
 static const char *keys_of(const struct config_table *table, char *text, size_t room)
 {
 	size_t used = 0;
@@ -43,7 +43,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 	return row[b_len];
 }
 
-/* How far a key is from a name that may have been meant; less is nearer. */
+/* The distance of a key from a known name; smaller is nearer. */
 static size_t farness(const char *key, size_t len, const char *name)
 {
 	if (len >= 2 && strncmp(key, name, len) == 0)
@@ -51,7 +51,7 @@ static size_t farness(const char *key, size_t len, const char *name)
 	return 2 * distance(key, len, name, strlen(name));
 }
 
-/* The key that was probably meant: a beginning, or at most two changes away (one for a short name). NULL: none. */
+/* The most similar key: a prefix, or at most two edits away (one for a short name). NULL: none. */
 static const char *nearest(const struct config_table *table, const char *key)
 {
 	const char *best = NULL;
@@ -107,7 +107,7 @@ static size_t rule_of(const struct config_table *table, const char *key)
 	return i;
 }
 
-/* Every key known, and there once; values[] in the table's order, node NULL where the file has none. */
+/* Checks that every key is known and unique; values[] is in the table's order, with node NULL for missing keys. */
 static enum thaw_status sort_keys(const struct config_at *at, const struct config_table *table,
 				  struct config_at values[KEYS_MAX])
 {
@@ -151,7 +151,7 @@ enum thaw_status config_read_table(const struct config_at *at, const struct conf
 			continue;
 		}
 		void *into = (char *)object + rule->offset;
-		/* A list puts its count beside it: it is given the whole struct. */
+		/* A list also sets its count, so it gets the whole struct. */
 		bool list = rule->read == config_read_list || rule->read == config_read_named_list;
 		if (rule->read(&values[i], rule, list ? object : into) != THAW_OK)
 			return THAW_FAILED;
@@ -164,7 +164,7 @@ enum thaw_status config_read_mapping(const struct config_at *at, const struct co
 	return config_read_table(at, rule->table, into);
 }
 
-/* into: the struct that holds the list and its count. */
+/* into: the struct with the list and its count. */
 enum thaw_status config_read_list(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	const struct config_table *table = rule->table;

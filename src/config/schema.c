@@ -1,4 +1,4 @@
-/* The tables of all keys but those of hosts and upstreams. */
+/* The tables of all keys except those of hosts and upstreams. */
 #include "config/schema.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * What a configuration may say, as data: a config_table is one kind of mapping (a host, a route), a config_rule one
- * key of it: its name, who reads its value, and where that goes in the table's struct.
+ * The schema of the configuration. A config_table describes a kind of mapping (a host, a route). A config_rule
+ * describes a key of it: its name, the reader of its value, and the member of the table's struct.
  *
  * The tables are in schema_hosts.c, schema_upstreams.c and schema.c (all others), the defaults and the checks across
  * keys in check.c; readers of values in value.c (numbers, words, files) and names.c (addresses, host names, paths,
@@ -12,14 +12,14 @@
 #include "config/config.h"
 #include "config/tree.h"
 
-#define CONFIG_UNSET       UINT64_MAX   /* a size that the file did not give */
+#define CONFIG_UNSET       UINT64_MAX   /* a size that is not in the file */
 #define CONFIG_SIZE_MAX    (1ULL << 50) /* 1024TiB */
 #define CONFIG_PATH_MAX    4095         /* bytes of a file's name */
 #define CONFIG_TIMEOUT_MAX (24ULL * 3600 * 1000)
 
 #define CONFIG_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* How "allowed" begins for sizes and durations; the range follows. */
+/* The "allowed" texts of sizes and durations; the range follows. */
 #define CONFIG_SIZE_TEXT     "bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB; "
 #define CONFIG_DURATION_TEXT "a whole number with ms, s, m or h; "
 
@@ -30,7 +30,7 @@
 struct config_rule;
 struct config_table;
 
-/* Reads the value at *at into *into, which holds its default, or nothing. */
+/* Reads the value at *at into *into, which has its default, or is zero. */
 typedef enum thaw_status config_read_fn(const struct config_at *at, const struct config_rule *rule, void *into);
 
 struct config_word {
@@ -49,8 +49,8 @@ struct config_rule {
 	const char *allowed;              /* for messages: what the value may be */
 	const struct config_word *words;  /* config_read_word, config_read_number (words beside numbers) */
 	uint64_t min, max;                /* of sizes (bytes), durations (ms) and numbers */
-	const struct config_table *table; /* config_read_mapping, config_read_list: of what is below */
-	size_t count_offset;              /* config_read_list: where the count goes, relative to the same struct */
+	const struct config_table *table; /* config_read_mapping, config_read_list: for the nested mapping */
+	size_t count_offset;              /* config_read_list: offset of the count in the same struct */
 	bool required;
 };
 
@@ -58,9 +58,9 @@ struct config_table {
 	const struct config_rule *rules;
 	size_t count;
 	size_t size; /* of one element's struct */
-	/* Defaults for one element of a list; parent: the struct that holds the list. False: no memory. May be NULL. */
+	/* Sets the defaults of a list element; parent: the struct with the list. False: out of memory. May be NULL. */
 	bool (*init)(void *object, const void *parent);
-	/* What only the keys together can tell, once they are read. May be NULL. */
+	/* Checks several keys together, after reading. May be NULL. */
 	enum thaw_status (*check)(const struct config_at *at, void *object);
 };
 
@@ -71,7 +71,7 @@ extern const struct config_table config_headers_table; /* of a host, and of a ro
 /* read.c */
 enum thaw_status config_read_table(const struct config_at *at, const struct config_table *table,
 				   void *object) THAW_MUST_CHECK;
-/* A named list is a mapping of names of the file's own choice; each element's struct begins with its name. */
+/* A named list is a mapping with user-defined names; each element's struct begins with its name. */
 config_read_fn config_read_mapping, config_read_list, config_read_named_list, config_read_not_yet;
 
 /* value.c */
@@ -81,7 +81,7 @@ config_read_fn config_read_bool, config_read_switch, config_read_word, config_re
 extern const struct config_word config_when_words[]; /* enum config_when, and config_when_name() */
 /* Replaces the string at *into by a copy. */
 enum thaw_status config_set_text(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
-/* The same for a file's name, which begins at the configuration's folder when it is relative. */
+/* The same for a file name; relative names are relative to the configuration's folder. */
 enum thaw_status config_set_file(const struct config_at *at, char **into, const char *text, size_t len) THAW_MUST_CHECK;
 /* The elements of a list of texts. */
 struct config_kind {
@@ -92,21 +92,21 @@ struct config_kind {
 /* Such a list, each element once: *into becomes an array that ends with NULL. */
 enum thaw_status config_read_texts(const struct config_at *at, const struct config_rule *rule,
 				   const struct config_kind *kind, char ***into) THAW_MUST_CHECK;
-/* Whole decimal number without sign or leading zeros, at most max; how many characters it has, 0: none such. */
+/* Reads a decimal number without sign or leading zeros, at most max. Returns its length; 0: not a number. */
 size_t config_scan_number(const char *text, uint64_t max, uint64_t *number);
 
 /* names.c */
 config_read_fn config_read_address, config_read_admin, config_read_admin_address, config_read_admin_names,
 	config_read_host_names, config_read_server_name, config_read_route_path, config_read_prefix,
 	config_read_methods, config_read_elsewhere, config_read_account;
-/* host[:port]: a DNS name in lower case, or a numeric address, [v6] in its brackets; *host is a copy without them.
- * False: it is neither (or no memory: then the source's err is set). */
+/* host[:port]: a DNS name in lower case, or a numeric address, [v6] in brackets; *host is a copy without brackets.
+ * False: neither (or out of memory, with the source's err set). */
 bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);
 
 /* listen.c */
 config_read_fn config_read_plain, config_read_acme_upstream;
 enum thaw_status config_check_listen(const struct config_at *at, void *listen);
-/* After all is read: the ports of redirections that the file does not say. */
+/* After reading: sets missing ports of redirections. */
 void config_default_redirects(struct config *config);
 
 /* protocol.c */
@@ -116,16 +116,16 @@ enum thaw_status config_check_tls(const struct config_at *at, void *config);
 /* headers.c */
 config_read_fn config_read_strip, config_read_pass, config_read_upgrade, config_read_field_name;
 bool config_is_field_name(const char *text, size_t len);
-/* Whether requests get such a field from the gateway itself. */
+/* Whether the gateway adds such a field to requests. */
 bool config_is_written(const struct config_host *host, const char *name);
-/* Of a host whose keys are all read: what it lets through is none of the fields that the gateway writes itself. */
+/* After reading a host: checks that `pass` has none of the fields that the gateway writes. */
 enum thaw_status config_check_pass(const struct config_at *at, const struct config_host *host) THAW_MUST_CHECK;
 
 /* header_rules.c */
 config_read_fn config_read_headers_set, config_read_headers_add, config_read_headers_remove;
-/* Of a host whose keys are all read: what its rules, and those of its routes, come to. */
+/* After reading a host: combines the rules of the host and its routes. */
 enum thaw_status config_check_headers(const struct config_at *at, struct config_host *host) THAW_MUST_CHECK;
-/* After all is read: config->claimed. */
+/* After reading: sets config->claimed. */
 enum thaw_status config_claim_names(const struct config_at *at, struct config *config) THAW_MUST_CHECK;
 void config_free_headers(struct config_header_set *set);
 
@@ -143,7 +143,7 @@ void config_free_access(struct config_access *access);
 config_read_fn config_read_servers, config_read_upstream_host;
 bool config_init_upstream(void *upstream, const void *config);
 enum thaw_status config_check_upstream(const struct config_at *at, void *upstream);
-/* After all is read: the upstreams that the routes name. */
+/* After reading: finds the upstreams of the routes. */
 enum thaw_status config_find_upstreams(const struct config_at *at, struct config *config) THAW_MUST_CHECK;
 void config_free_upstream(struct config_upstream *upstream);
 

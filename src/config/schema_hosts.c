@@ -6,7 +6,7 @@
 
 #define KiB           1024ULL
 #define DEPTH_MAX     32
-#define CERT_LIST_MAX (60 * KiB) /* a session ticket, with the client's certificate in it, has less than 64 KiB */
+#define CERT_LIST_MAX (60 * KiB) /* a session ticket, which contains the client's certificate, is limited to 64 KiB */
 #define BURST_MAX     10000000
 #define GRACE_MAX     (60ULL * 1000)
 
@@ -59,7 +59,7 @@ static enum thaw_status read_limit(const struct config_at *at, const struct conf
 	return THAW_OK;
 }
 
-/* ---- tables, from the innermost out ---- */
+/* ---- tables, nested ones first ---- */
 
 #define AT(field) offsetof(struct config_certificate, field)
 static const struct config_rule certificate_rules[] = {
@@ -460,7 +460,7 @@ static const struct config_rule host_rules[] = {
 	 .read = config_read_switch,
 	 .offset = AT(case_matters),
 	 .words = paths_words},
-	/* From here on: before the routes, which inherit them. */
+	/* These keys must precede the routes, which inherit them. */
 	{.key = "allow_from",
 	 .preset = "off",
 	 .text = "Addresses and networks of the clients that may send requests; all others get 403. An IPv4 client on "

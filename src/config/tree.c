@@ -184,11 +184,11 @@ static const char *syntax_hint(const char *problem, const char *context)
 	return "";
 }
 
-/* The one translator of libyaml's errors. */
+/* Translates libyaml's errors. */
 static enum thaw_status syntax_error(const struct config_source *source, const yaml_parser_t *parser, const char *text,
 				     size_t len)
 {
-	/* libyaml 0.2.5 also fails without naming an error when it has no memory for a node. */
+	/* libyaml 0.2.5 also fails without an error code when it cannot allocate a node. */
 	if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
 		return no_memory(source);
 	const char *problem = parser->problem != NULL ? parser->problem : "syntax error";
@@ -216,12 +216,12 @@ static enum thaw_status syntax_error(const struct config_source *source, const y
 			 problem, context[0] != '\0' ? " " : "", context, begun, hint);
 }
 
-/* What has been seen of a stream of events. */
+/* The state of a stream of events. */
 struct screen {
 	unsigned documents, depth, nodes;
 };
 
-/* NULL: fine; else why this event is refused. */
+/* NULL: accepted; otherwise why this event is refused. */
 static const char *screen_event(struct screen *screen, const yaml_event_t *event)
 {
 	static const char anchors[] = "anchors and aliases (& and *) are not allowed; write the value out";
@@ -275,8 +275,8 @@ static bool parser_begin(yaml_parser_t *parser, const char *text, size_t len)
 	return true;
 }
 
-/* A first pass over the events: refuses what would make the tree more than a small, plain tree. In the tree itself an
- * alias cannot be told from a value. */
+/* A first pass over the events: refuses all that is not a small, plain tree. In the tree itself an alias cannot be
+ * distinguished from a value. */
 static enum thaw_status screen_text(const struct config_source *source, const char *text, size_t len)
 {
 	yaml_parser_t parser;
@@ -322,7 +322,7 @@ enum thaw_status config_tree_load(struct config_source *source, const char *name
 	yaml_document_t *document = malloc(sizeof(*document));
 	if (document == NULL) {
 		status = no_memory(source);
-	} else if (yaml_parser_load(&parser, document) == 0) { /* deletes what it had */
+	} else if (yaml_parser_load(&parser, document) == 0) { /* deletes its contents */
 		status = syntax_error(source, &parser, text, len);
 		free(document);
 	} else {
@@ -387,7 +387,7 @@ enum thaw_status config_list(const struct config_at *at, size_t *count, const ch
 	return THAW_OK;
 }
 
-/* YAML's ways to say 'nothing'. */
+/* YAML's null values. */
 static bool is_null(const struct config_scalar *scalar)
 {
 	return scalar->len == 0 ||
@@ -444,7 +444,7 @@ enum thaw_status config_pair(const struct config_at *mapping, size_t i, struct c
 				    .node = node,
 				    .line = node->start_mark.line + 1};
 	if (node->type != YAML_SCALAR_NODE)
-		value->line = *key_line; /* the first of its own lines is that of its first element */
+		value->line = *key_line; /* its start line is that of its first element */
 	if (key->type == YAML_SCALAR_NODE && strlen(value->key) == key->data.scalar.length)
 		return THAW_OK;
 	struct config_at at = *mapping;

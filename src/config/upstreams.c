@@ -1,4 +1,4 @@
-/* The services behind the gateway: their servers, their limits, and the names by which routes call them. */
+/* Upstreams: their servers and limits, and the names that routes use. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define NAME_MAX_LEN      64
 #define CONNECT_DEFAULT   5000
 #define RESPONSE_DEFAULT  60000
-#define KEEPALIVE_DEFAULT 4000 /* shorter than Node's 5 s and Apache's 5 s: better that we close than they */
+#define KEEPALIVE_DEFAULT 4000 /* shorter than Node's 5 s and Apache's 5 s, so that we close first */
 #define TUNNEL_DEFAULT    3600000
 #define KEPT_DEFAULT      32
 #define FAILURES_DEFAULT  3
@@ -31,7 +31,7 @@ bool config_init_upstream(void *object, const void *parent)
 	upstream->tunnel_timeout_ms = TUNNEL_DEFAULT;
 	upstream->keepalive = KEPT_DEFAULT;
 	upstream->max_failures = FAILURES_DEFAULT;
-	upstream->rest_ms = REST_DEFAULT;
+	upstream->down_ms = REST_DEFAULT;
 	upstream->max_head = CONFIG_HEAD_SIZE;
 	upstream->max_head_line = CONFIG_HEAD_LINE;
 	upstream->max_head_fields = CONFIG_HEAD_FIELDS;
@@ -123,7 +123,7 @@ enum thaw_status config_read_upstream_host(const struct config_at *at, const str
 	return THAW_OK;
 }
 
-/* The name for TLS is the host's, where none is given. */
+/* Without a TLS name, the host is used. */
 static enum thaw_status check_host_sent(const struct config_at *at, struct config_upstream *upstream)
 {
 	struct config_at key = config_child(at, "host");

@@ -63,7 +63,7 @@ enum thaw_status config_read_duration(const struct config_at *at, const struct c
 	return read_with_unit(at, rule, durations, into);
 }
 
-/* A number in the rule's range, and then that end. */
+/* A number in the rule's range, followed by `end`. */
 static enum thaw_status read_whole(const struct config_at *at, const struct config_rule *rule,
 				   const struct config_scalar *scalar, const char *end, unsigned *into)
 {
@@ -183,7 +183,7 @@ enum thaw_status config_set_text(const struct config_at *at, char **into, const 
 	return THAW_OK;
 }
 
-/* A copy, tidied. */
+/* A normalized copy. */
 static char *copy_tidy(const struct config_at *at, const struct config_kind *kind, const struct config_scalar *scalar)
 {
 	char *text = NULL;
@@ -253,7 +253,7 @@ enum thaw_status config_set_file(const struct config_at *at, char **into, const 
 	return THAW_OK;
 }
 
-/* The master reads them while it serves: a pipe or a terminal would hold it up for good. */
+/* The master reads them while it runs: a pipe or a terminal would block it. */
 static enum thaw_status refuse_pipe(const struct config_at *at, const char *file)
 {
 	struct stat info;
@@ -278,7 +278,7 @@ enum thaw_status config_read_file(const struct config_at *at, const struct confi
 	return set_input(at, into, &scalar);
 }
 
-/* The word 'none' takes an inherited value away. */
+/* 'none' removes an inherited value. */
 enum thaw_status config_read_optional_file(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_scalar scalar;
@@ -302,7 +302,7 @@ enum thaw_status config_read_key(const struct config_at *at, const struct config
 	return set_input(at, into, &scalar);
 }
 
-/* One of the rule's words as it is, or a file. */
+/* One of the rule's words, or a file. */
 enum thaw_status config_read_access_log(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	/* They would be taken for files beside the configuration. */
@@ -332,7 +332,7 @@ enum thaw_status config_read_access_log(const struct config_at *at, const struct
 	return config_set_file(at, into, scalar.text, scalar.len);
 }
 
-/* into: the route's upstream, a word; any other name is looked up once the whole file is read. */
+/* into: the route's upstream, a word; other names are resolved after the whole file is read. */
 enum thaw_status config_read_upstream(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	struct config_route *route = (struct config_route *)(void *)((char *)into - rule->offset);

@@ -98,8 +98,8 @@ void server_failed(struct server *server, const char *why)
 		return;
 	if (server->rests_until_ms == 0)
 		say(server, CONFIG_LOG_WARNING, "marked down for %llu ms (%u failures in a row): %s",
-		    (unsigned long long)config->rest_ms, server->failures, why);
-	server->rests_until_ms = *server->group->pool->setup.now_ms + config->rest_ms;
+		    (unsigned long long)config->down_ms, server->failures, why);
+	server->rests_until_ms = *server->group->pool->setup.now_ms + config->down_ms;
 }
 
 /* Its failures are forgotten only once it has answered in full: else one that ends each response early never rests. */

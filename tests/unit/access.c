@@ -69,7 +69,7 @@ static void without_lists_all_pass(void **state)
 	assert_true(passes("", "", "unknown"));
 }
 
-static void an_allow_list_names_those_who_pass(void **state)
+static void allow_list_admits_only_listed_networks(void **state)
 {
 	(void)state;
 	assert_true(passes("10.0.0.0/8 2001:db8::/32", "", "10.255.0.1"));
@@ -104,7 +104,7 @@ static bool stricter(const char *allow_a, const char *deny_a, const char *allow_
 	return gw_access_is_stricter(make(&a, allow_a, deny_a), make(&b, allow_b, deny_b));
 }
 
-static void who_lets_fewer_through_is_stricter(void **state)
+static void a_narrower_list_is_stricter(void **state)
 {
 	(void)state;
 	assert_true(stricter("", "", "", ""));
@@ -145,8 +145,8 @@ static void the_slower_rate_is_stricter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_lists_all_pass),      cmocka_unit_test(an_allow_list_names_those_who_pass),
-		cmocka_unit_test(a_deny_list_counts_more),     cmocka_unit_test(who_lets_fewer_through_is_stricter),
+		cmocka_unit_test(without_lists_all_pass),      cmocka_unit_test(allow_list_admits_only_listed_networks),
+		cmocka_unit_test(a_deny_list_counts_more),     cmocka_unit_test(a_narrower_list_is_stricter),
 		cmocka_unit_test(the_slower_rate_is_stricter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,7 +291,7 @@ static void alternative_names(void **state)
 }
 
 /* A star in a certificate is the CA's word for every such name; no rule for one name is met by it. */
-static void a_star_in_a_certificate_is_no_name(void **state)
+static void a_star_in_a_certificate_matches_no_name(void **state)
 {
 	(void)state;
 	struct tls_san sans[] = {{TLS_SAN_DNS, (char[]){"*.svc.example"}}};
@@ -359,7 +359,7 @@ int main(void)
 		cmocka_unit_test(every_known_type_is_one_of_openssl),
 		cmocka_unit_test(stars_are_as_they_seem),
 		cmocka_unit_test(alternative_names),
-		cmocka_unit_test(a_star_in_a_certificate_is_no_name),
+		cmocka_unit_test(a_star_in_a_certificate_matches_no_name),
 		cmocka_unit_test(digests_and_usages),
 		cmocka_unit_test(rules_are_alternatives_of_tests_together),
 		cmocka_unit_test(nothing_is_met_by_nothing),

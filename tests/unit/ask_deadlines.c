@@ -104,7 +104,7 @@ static void check_end(const struct pair *pair, enum thaw_reason reason, uint64_t
 	assert_int_equal(report.ended_ms, at_ms);
 }
 
-static void a_body_that_comes_does_not_prolong_the_ask(void **state)
+static void body_bytes_do_not_extend_the_ask_deadline(void **state)
 {
 	static const size_t rates[] = {0, 1, 15, 4096};
 
@@ -132,7 +132,7 @@ static void a_body_that_stands_still_does_not_end_the_ask(void **state)
 	close_pair(&pair);
 }
 
-static void a_slow_body_leaves_the_certificate_its_whole_time(void **state)
+static void a_slow_body_does_not_shorten_the_certificate_timeout(void **state)
 {
 	struct pair pair = open_pair(TLS_CLIENT_12);
 
@@ -179,9 +179,9 @@ static void a_client_that_does_not_read_is_not_given_more_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_body_that_comes_does_not_prolong_the_ask),
+		cmocka_unit_test(body_bytes_do_not_extend_the_ask_deadline),
 		cmocka_unit_test(a_body_that_stands_still_does_not_end_the_ask),
-		cmocka_unit_test(a_slow_body_leaves_the_certificate_its_whole_time),
+		cmocka_unit_test(a_slow_body_does_not_shorten_the_certificate_timeout),
 		cmocka_unit_test(a_body_that_stands_still_before_the_ask_ends_it),
 		cmocka_unit_test(a_client_that_does_not_read_is_not_given_more_time),
 	};

@@ -51,7 +51,7 @@ static void an_unanswered_request_is_abandoned(void **state)
 	assert_int_equal(ask_states[ASK_GRACE].next, ASK_BIT(ASK_SETTLED));
 }
 
-static void no_request_follows_an_abandoned_one(void **state)
+static void an_abandoned_ask_permits_no_further_request(void **state)
 {
 	(void)state;
 	assert_int_equal(ask_states[ASK_ABANDONED].next, ASK_BIT(ASK_ABANDONED));
@@ -65,7 +65,7 @@ static void messages_belong_to_an_exchange_once_it_is_begun(void **state)
 		assert_int_equal(ask_states[s].open, s >= ASK_SEND && s <= ASK_GRACE);
 }
 
-static void waiting_never_goes_round(void **state)
+static void waiting_states_have_no_cycle(void **state)
 {
 	/* Only once there is a verdict can a state be seen again: otherwise deadlines could be renewed for ever. */
 	(void)state;
@@ -106,7 +106,7 @@ struct row {
 #define NO    THAW_MEANS_NONE
 
 /* Where an unverified certificate will do, one that is there is judged, and its client is not asked again. */
-static void unverified_certificates_are_not_asked_for_again(void **state)
+static void unverified_certificates_are_not_requested_again(void **state)
 {
 	const struct ask_facts none = {PHA, false, false, false}, present = {PHA, false, false, true},
 			       over_http2 = {NO, false, false, true};
@@ -294,12 +294,12 @@ int main(void)
 		cmocka_unit_test(every_path_ends),
 		cmocka_unit_test(a_waiting_state_settles_at_once_if_it_must),
 		cmocka_unit_test(an_unanswered_request_is_abandoned),
-		cmocka_unit_test(no_request_follows_an_abandoned_one),
+		cmocka_unit_test(an_abandoned_ask_permits_no_further_request),
 		cmocka_unit_test(messages_belong_to_an_exchange_once_it_is_begun),
-		cmocka_unit_test(waiting_never_goes_round),
+		cmocka_unit_test(waiting_states_have_no_cycle),
 		cmocka_unit_test(names_differ),
 		cmocka_unit_test(decisions),
-		cmocka_unit_test(unverified_certificates_are_not_asked_for_again),
+		cmocka_unit_test(unverified_certificates_are_not_requested_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

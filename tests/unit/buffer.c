@@ -14,7 +14,7 @@
 
 #define CEILING 1000
 
-static void bytes_come_out_as_they_went_in(void **state)
+static void bytes_are_read_in_order(void **state)
 {
 	struct buffer buffer = {.bytes = NULL};
 	unsigned char in = 0, out = 0;
@@ -49,7 +49,7 @@ static void an_empty_buffer_begins_anew_in_the_same_memory(void **state)
 	assert_null(buffer.bytes);
 }
 
-static void nothing_goes_over_the_ceiling_and_that_sticks(void **state)
+static void exceeding_the_ceiling_fails_permanently(void **state)
 {
 	struct buffer buffer = {.bytes = NULL};
 	char data[CEILING + 1] = "";
@@ -78,7 +78,7 @@ static char *copy(const char *text)
 	return bytes;
 }
 
-static void memory_is_adopted_behind_what_is_there(void **state)
+static void adopted_memory_is_appended(void **state)
 {
 	struct buffer buffer = {.bytes = NULL};
 
@@ -112,10 +112,10 @@ static void a_failed_allocation_sticks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bytes_come_out_as_they_went_in),
+		cmocka_unit_test(bytes_are_read_in_order),
 		cmocka_unit_test(an_empty_buffer_begins_anew_in_the_same_memory),
-		cmocka_unit_test(nothing_goes_over_the_ceiling_and_that_sticks),
-		cmocka_unit_test(memory_is_adopted_behind_what_is_there),
+		cmocka_unit_test(exceeding_the_ceiling_fails_permanently),
+		cmocka_unit_test(adopted_memory_is_appended),
 		cmocka_unit_test(a_failed_allocation_sticks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

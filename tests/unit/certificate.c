@@ -197,7 +197,7 @@ static void the_least_certificate_has_little(void **state)
 }
 
 /* Bytes that no text can be: the attribute is left out, and the name says that it is not whole. */
-static void what_is_no_text_is_left_out(void **state)
+static void values_that_are_not_text_are_omitted(void **state)
 {
 	(void)state;
 	static const struct world_attribute bad[] = {
@@ -219,7 +219,7 @@ static void what_is_no_text_is_left_out(void **state)
 }
 
 /* What the reading rests on: OpenSSL takes no name whose text cannot be converted to UTF-8. */
-static void broken_utf8_is_no_name_at_all(void **state)
+static void invalid_utf8_yields_no_name(void **state)
 {
 	(void)state;
 	static const struct world_attribute bad[] = {
@@ -242,7 +242,7 @@ static void broken_utf8_is_no_name_at_all(void **state)
 	}
 }
 
-static void alternative_names_that_are_no_text_are_left_out(void **state)
+static void alternative_names_that_are_not_text_are_omitted(void **state)
 {
 	(void)state;
 	static const struct world_san sans[] = {
@@ -290,7 +290,7 @@ static void a_name_is_always_written(void **state)
 	}
 }
 
-static void the_digest_is_of_the_whole(void **state)
+static void digest_covers_the_whole_certificate(void **state)
 {
 	(void)state;
 	struct tls_certificate *a = certificate_of(&(struct world_wish){.serial = 1}),
@@ -418,7 +418,7 @@ static bool same_details(const struct tls_details *a, const struct tls_details *
 	return same;
 }
 
-static void every_failed_allocation_is_told(void **state)
+static void every_failed_allocation_is_reported(void **state)
 {
 	(void)state;
 	X509 *x509 = world_certificate(&rich, key, NULL, NULL, false);
@@ -464,13 +464,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_it_is_read),
 		cmocka_unit_test(the_least_certificate_has_little),
-		cmocka_unit_test(what_is_no_text_is_left_out),
-		cmocka_unit_test(broken_utf8_is_no_name_at_all),
-		cmocka_unit_test(alternative_names_that_are_no_text_are_left_out),
+		cmocka_unit_test(values_that_are_not_text_are_omitted),
+		cmocka_unit_test(invalid_utf8_yields_no_name),
+		cmocka_unit_test(alternative_names_that_are_not_text_are_omitted),
 		cmocka_unit_test(a_name_is_always_written),
-		cmocka_unit_test(the_digest_is_of_the_whole),
+		cmocka_unit_test(digest_covers_the_whole_certificate),
 		cmocka_unit_test(the_chain_is_what_is_between),
-		cmocka_unit_test(every_failed_allocation_is_told),
+		cmocka_unit_test(every_failed_allocation_is_reported),
 	};
 
 	if (CRYPTO_set_mem_functions(library_malloc, library_realloc, library_free) != 1)

@@ -105,7 +105,7 @@ static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 #define EACH_VERSION(v) for (size_t v = 0; v < sizeof(versions) / sizeof(versions[0]); v++)
 
 /* In the wrong order, with a root and a stranger among them: told are the two that count, in order. */
-static void only_what_was_verified_is_told(void **state)
+static void only_the_verified_chain_is_reported(void **state)
 {
 	(void)state;
 	EACH_VERSION(v)
@@ -286,7 +286,7 @@ static void a_key_update_does_not_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_what_was_verified_is_told),
+		cmocka_unit_test(only_the_verified_chain_is_reported),
 		cmocka_unit_test(at_the_handshake_too),
 		cmocka_unit_test(a_later_certificate_changes_nothing),
 		cmocka_unit_test(a_rejected_certificate_has_none),

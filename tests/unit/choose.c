@@ -177,7 +177,7 @@ static void slashes_in_front_are_one(void **state)
 	http_request_free(&head);
 }
 
-static void case_matters_where_the_host_says_so(void **state)
+static void paths_are_case_sensitive_if_the_host_says_so(void **state)
 {
 	struct world world;
 
@@ -284,7 +284,7 @@ static void methods_in_another_case_are_refused(void **state)
 	IS(world, "Invent /files", "/");
 }
 
-static void a_method_that_is_overridden_is_judged_as_both(void **state)
+static void an_overridden_method_is_checked_as_both(void **state)
 {
 	static const char *const fields[] = {
 		"X-HTTP-Method-Override: PUT\r\n",
@@ -316,7 +316,7 @@ static void a_method_that_is_overridden_is_judged_as_both(void **state)
 	IS(world, "GET /files/a?method=PUT&a_method=PUT&_method[x]=PUT", "/");
 }
 
-static void head_is_judged_as_get_too(void **state)
+static void head_is_also_checked_as_get(void **state)
 {
 	struct world world;
 
@@ -359,13 +359,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_of_a_guarded_path_is_guarded),
 		cmocka_unit_test(slashes_in_front_are_one),
-		cmocka_unit_test(case_matters_where_the_host_says_so),
+		cmocka_unit_test(paths_are_case_sensitive_if_the_host_says_so),
 		cmocka_unit_test(an_open_route_below_a_guarded_one_is_open_in_its_own_spelling_only),
 		cmocka_unit_test(routes_that_no_one_certificate_satisfies_are_refused),
 		cmocka_unit_test(the_stricter_route_demands_all_that_the_other_does),
 		cmocka_unit_test(methods_in_another_case_are_refused),
-		cmocka_unit_test(a_method_that_is_overridden_is_judged_as_both),
-		cmocka_unit_test(head_is_judged_as_get_too),
+		cmocka_unit_test(an_overridden_method_is_checked_as_both),
+		cmocka_unit_test(head_is_also_checked_as_get),
 		cmocka_unit_test(each_reading_counts_as_work),
 		cmocka_unit_test(without_a_route_in_its_own_spelling_there_is_none),
 	};

@@ -640,7 +640,7 @@ static void repaired_trailers_are_kept_as_they_should_be(void **state)
 	repairs = NULL;
 }
 
-static void no_trailers_take_no_memory(void **state)
+static void absent_trailers_use_no_memory(void **state)
 {
 	struct http_trailers trailers = kept("3\r\nabc\r\n0\r\n\r\n", 100);
 	struct http_field field;
@@ -673,7 +673,7 @@ int main(void)
 		cmocka_unit_test(what_is_repaired_is_limited),
 		cmocka_unit_test(repaired_trailers_are_kept_as_they_should_be),
 		cmocka_unit_test(trailers_are_kept_where_there_is_a_place),
-		cmocka_unit_test(no_trailers_take_no_memory),
+		cmocka_unit_test(absent_trailers_use_no_memory),
 		cmocka_unit_test(some_fields_may_not_be_trailers),
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_refused),

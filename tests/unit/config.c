@@ -126,7 +126,7 @@ static void rate_is(const struct config_rate *rate, uint64_t requests, uint64_t 
 		assert_int_equal(rate->period_ms, period_ms);
 }
 
-static void a_route_has_its_host_s_access_but_for_what_it_says(void **state)
+static void a_route_inherits_access_from_its_host(void **state)
 {
 	(void)state;
 	struct config *config =
@@ -283,7 +283,7 @@ static void upstreams_are_read(void **state)
 	assert_int_equal(a->keepalive_timeout_ms, 0);
 	assert_int_equal(a->tunnel_timeout_ms, 5000);
 	assert_int_equal(a->max_failures, 6);
-	assert_int_equal(a->rest_ms, 7000);
+	assert_int_equal(a->down_ms, 7000);
 	assert_string_equal(a->tls.ca, "/etc/thaw/ca.pem");
 	assert_string_equal(a->tls.name, "x.example");
 	assert_false(a->tls.verify);
@@ -633,7 +633,7 @@ static void a_route_overrides_each_key_of_its_host(void **state)
 	config_free(&config);
 }
 
-static void good_ones(void **state)
+static void valid_files_load(void **state)
 {
 	(void)state;
 	static const char *const good[] = {
@@ -1006,7 +1006,7 @@ int main(void)
 		cmocka_unit_test(bad_ones_are_refused_with_their_message),
 		cmocka_unit_test(one_host_is_enough),
 		cmocka_unit_test(listeners_of_both_families),
-		cmocka_unit_test(a_route_has_its_host_s_access_but_for_what_it_says),
+		cmocka_unit_test(a_route_inherits_access_from_its_host),
 		cmocka_unit_test(every_top_level_key_is_read),
 		cmocka_unit_test(upstreams_are_read),
 		cmocka_unit_test(the_tls_protocol_is_read),
@@ -1019,7 +1019,7 @@ int main(void)
 		cmocka_unit_test(sizes_and_durations),
 		cmocka_unit_test(every_moment_and_upstream_has_its_word),
 		cmocka_unit_test(a_route_overrides_each_key_of_its_host),
-		cmocka_unit_test(good_ones),
+		cmocka_unit_test(valid_files_load),
 		cmocka_unit_test(headers_and_protocols),
 		cmocka_unit_test(a_route_begins_with_the_headers_of_its_host),
 		cmocka_unit_test(hosts_and_prefixes_for_a_service),

@@ -135,7 +135,7 @@ static void pem_files(void **state)
 	}
 }
 
-static void a_pass_phrase_is_asked_for_once(void **state)
+static void the_pass_phrase_is_requested_once(void **state)
 {
 	static const char *const keys[] = {"locked.key", "old.key"};
 	struct thaw_error err;
@@ -403,7 +403,7 @@ static void of_several_keys_that_of_the_certificate_is_taken(void **state)
 	check_good(&credentials, &err, 0);
 }
 
-static void a_uri_that_means_several_objects_is_refused_with_a_list(void **state)
+static void an_ambiguous_uri_is_refused_with_a_list(void **state)
 {
 	static const char *const uris[] = {"pkcs11:token=twin0;object=twin" AT, "pkcs11:object=twin" AT,
 					   "pkcs11:id=%01" AT, "pkcs11:token=twin0" AT};
@@ -462,7 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pem_files),
-		cmocka_unit_test(a_pass_phrase_is_asked_for_once),
+		cmocka_unit_test(the_pass_phrase_is_requested_once),
 		cmocka_unit_test(what_cannot_be_loaded_is_named),
 		cmocka_unit_test(a_chain_has_an_end),
 		cmocka_unit_test(outdated_algorithms_are_named),
@@ -476,7 +476,7 @@ int main(void)
 		cmocka_unit_test(a_key_on_a_token),
 		cmocka_unit_test(uris_that_do_not_serve),
 		cmocka_unit_test(of_several_keys_that_of_the_certificate_is_taken),
-		cmocka_unit_test(a_uri_that_means_several_objects_is_refused_with_a_list),
+		cmocka_unit_test(an_ambiguous_uri_is_refused_with_a_list),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, drop_files);

@@ -83,7 +83,7 @@ static void check(const struct kind *own, const struct kind *sent, const char *h
 	X509_free(certificate);
 }
 
-static void a_good_certificate_has_no_fault(void **state)
+static void a_valid_certificate_has_no_fault(void **state)
 {
 	(void)state;
 	check(&good, NULL, NULL);
@@ -124,7 +124,7 @@ static void a_ca_certificate_that_is_sent_has_faults_of_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_good_certificate_has_no_fault),
+		cmocka_unit_test(a_valid_certificate_has_no_fault),
 		cmocka_unit_test(each_fault_is_named),
 		cmocka_unit_test(a_ca_certificate_that_is_sent_has_faults_of_its_own),
 	};

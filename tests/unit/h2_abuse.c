@@ -91,7 +91,7 @@ static bool (*const provokes[])(struct world *, uint32_t) = {
 #define PROVOKES (sizeof(provokes) / sizeof(provokes[0]))
 
 /* CVE-2023-44487, CVE-2025-8671 */
-static void resets_are_counted_whoever_sends_them(void **state)
+static void resets_of_both_sides_are_counted(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < PROVOKES; i++) {
@@ -124,7 +124,7 @@ static void resets_that_cannot_be_sent_end_it_too(void **state)
 	}
 }
 
-static void refusals_that_nobody_reads_are_bounded(void **state)
+static void unread_refusals_are_bounded(void **state)
 {
 	struct world *world = new_world();
 	uint32_t id = 1;
@@ -205,7 +205,7 @@ static void frames_for_ended_streams_end_the_connection(void **state)
 	}
 }
 
-static void a_mass_cancel_now_and_then_is_no_flood(void **state)
+static void an_occasional_mass_cancel_is_allowed(void **state)
 {
 	struct world *world = new_world();
 	uint32_t id = 1;
@@ -233,7 +233,7 @@ static void resets_at_once(struct seen *seen)
 	seen->world->count = 0;
 }
 
-static void resets_that_the_caller_wants_are_free(void **state)
+static void resets_by_the_caller_are_not_counted(void **state)
 {
 	struct world *world = new_world();
 
@@ -473,7 +473,7 @@ static void a_window_that_dribbles_ends_early(void **state)
 }
 
 /* 128 responses wait for a window that never opens: nothing of their bodies is asked for, and little is kept. */
-static void a_window_that_stays_shut_holds_little(void **state)
+static void a_closed_window_uses_little_memory(void **state)
 {
 	struct world *world = new_world();
 
@@ -508,7 +508,7 @@ static void answers_ten_megabytes(struct seen *seen)
 }
 
 /* Go updates both windows every 4 KiB, others both for each frame; gRPC sends a PING for each window. */
-static void downloads_are_no_flood(void **state)
+static void downloads_are_allowed(void **state)
 {
 	struct world *world = new_world();
 	size_t before;
@@ -528,7 +528,7 @@ static void downloads_are_no_flood(void **state)
 	free_world(&world);
 }
 
-static void many_small_requests_are_no_flood(void **state)
+static void many_small_requests_are_allowed(void **state)
 {
 	struct world *world = new_world();
 
@@ -546,7 +546,7 @@ static void many_small_requests_are_no_flood(void **state)
 	free_world(&world);
 }
 
-static void uploads_in_small_frames_are_no_flood(void **state)
+static void uploads_in_small_frames_are_allowed(void **state)
 {
 	struct world *world = new_world();
 
@@ -565,13 +565,13 @@ static void uploads_in_small_frames_are_no_flood(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(resets_are_counted_whoever_sends_them),
+		cmocka_unit_test(resets_of_both_sides_are_counted),
 		cmocka_unit_test(resets_that_cannot_be_sent_end_it_too),
-		cmocka_unit_test(refusals_that_nobody_reads_are_bounded),
+		cmocka_unit_test(unread_refusals_are_bounded),
 		cmocka_unit_test(stream_over_the_limit_is_refused_alone),
 		cmocka_unit_test(frames_for_ended_streams_end_the_connection),
-		cmocka_unit_test(a_mass_cancel_now_and_then_is_no_flood),
-		cmocka_unit_test(resets_that_the_caller_wants_are_free),
+		cmocka_unit_test(an_occasional_mass_cancel_is_allowed),
+		cmocka_unit_test(resets_by_the_caller_are_not_counted),
 		cmocka_unit_test(endless_header_blocks_end_early),
 		cmocka_unit_test(a_block_in_parts_is_read),
 		cmocka_unit_test(an_hpack_bomb_is_decoded_to_its_limit_only),
@@ -580,10 +580,10 @@ int main(void)
 		cmocka_unit_test(the_same_at_a_gentle_pace_ends_nothing),
 		cmocka_unit_test(what_waits_to_be_read_is_bounded),
 		cmocka_unit_test(a_window_that_dribbles_ends_early),
-		cmocka_unit_test(a_window_that_stays_shut_holds_little),
-		cmocka_unit_test(downloads_are_no_flood),
-		cmocka_unit_test(many_small_requests_are_no_flood),
-		cmocka_unit_test(uploads_in_small_frames_are_no_flood),
+		cmocka_unit_test(a_closed_window_uses_little_memory),
+		cmocka_unit_test(downloads_are_allowed),
+		cmocka_unit_test(many_small_requests_are_allowed),
+		cmocka_unit_test(uploads_in_small_frames_are_allowed),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

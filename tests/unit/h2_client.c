@@ -180,7 +180,7 @@ static struct http_h2_response play(struct server *server, size_t step)
 static const size_t steps[] = {1, 2, 9, 10, 1000};
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
-static void the_request_is_the_one_wanted(void **state)
+static void request_frames_are_correct(void **state)
 {
 	static const char *const wanted[] = {":method=PUT", ":scheme=https", ":authority=localhost:8443",
 					     ":path=/late?x", "user-agent=a test"};
@@ -193,7 +193,7 @@ static void the_request_is_the_one_wanted(void **state)
 		assert_string_equal(server.fields[i], wanted[i]);
 }
 
-static void answers_are_told(void **state)
+static void responses_are_reported(void **state)
 {
 	static const unsigned statuses[] = {200, 204, 403, 421, 599};
 
@@ -216,7 +216,7 @@ static void answers_are_told(void **state)
 			}
 }
 
-static void resets_are_told(void **state)
+static void resets_are_reported(void **state)
 {
 	static const uint32_t errors[] = {NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM,
 					  HTTP_H2_HTTP_1_1_REQUIRED};
@@ -254,7 +254,7 @@ static void silence_is_not_an_answer(void **state)
 	assert_false(answer.over || answer.reset || answer.broken);
 }
 
-static void what_is_no_http2_is_told(void **state)
+static void invalid_http2_is_reported(void **state)
 {
 	static const struct {
 		const char *bytes;
@@ -290,12 +290,12 @@ static void what_is_no_http2_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_request_is_the_one_wanted),
-		cmocka_unit_test(answers_are_told),
-		cmocka_unit_test(resets_are_told),
+		cmocka_unit_test(request_frames_are_correct),
+		cmocka_unit_test(responses_are_reported),
+		cmocka_unit_test(resets_are_reported),
 		cmocka_unit_test(a_server_that_leaves_in_peace_answers_first),
 		cmocka_unit_test(silence_is_not_an_answer),
-		cmocka_unit_test(what_is_no_http2_is_told),
+		cmocka_unit_test(invalid_http2_is_reported),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

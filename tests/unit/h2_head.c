@@ -50,7 +50,7 @@ static void give(struct h2_head *head, const struct pair *fields)
 #define MORE  true
 #define ENDED false
 
-static void good_lists_become_heads(void **state)
+static void valid_lists_become_heads(void **state)
 {
 	static const struct {
 		struct pair fields[FIELDS_MAX];
@@ -106,7 +106,7 @@ static void good_lists_become_heads(void **state)
 	}
 }
 
-static void malformed_lists_are_told(void **state)
+static void malformed_lists_are_reported(void **state)
 {
 	static const struct {
 		struct pair fields[FIELDS_MAX];
@@ -329,7 +329,7 @@ static void trailers_become_lines(void **state)
 	h2_head_free(&head);
 }
 
-static void malformed_trailers_are_told(void **state)
+static void malformed_trailers_are_reported(void **state)
 {
 	static const struct pair cases[] = {
 		{":path", "/"},          {"A", "b"},   {"", ""},
@@ -376,7 +376,7 @@ static void run_with_failures(bool failing)
 	h2_head_free(&head);
 }
 
-static void out_of_memory_is_told(void **state)
+static void out_of_memory_is_reported(void **state)
 {
 	(void)state;
 	assert_true(fault_each(run_with_failures, 1) >= 2);
@@ -385,11 +385,11 @@ static void out_of_memory_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_lists_become_heads),     cmocka_unit_test(malformed_lists_are_told),
+		cmocka_unit_test(valid_lists_become_heads),    cmocka_unit_test(malformed_lists_are_reported),
 		cmocka_unit_test(nul_in_a_value_is_malformed), cmocka_unit_test(what_a_gateway_does_not_do_is_refused),
 		cmocka_unit_test(what_is_kept_is_bounded),     cmocka_unit_test(a_long_path_has_its_own_status),
-		cmocka_unit_test(trailers_become_lines),       cmocka_unit_test(malformed_trailers_are_told),
-		cmocka_unit_test(trailers_are_bounded),        cmocka_unit_test(out_of_memory_is_told),
+		cmocka_unit_test(trailers_become_lines),       cmocka_unit_test(malformed_trailers_are_reported),
+		cmocka_unit_test(trailers_are_bounded),        cmocka_unit_test(out_of_memory_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void nothing_is_to_be_sent_while_it_rests(void **state)
 	free_world(&world);
 }
 
-static void it_stops_from_its_rest(void **state)
+static void an_idle_connection_can_be_stopped(void **state)
 {
 	(void)state;
 	for (int noticed = 0; noticed < 2; noticed++) {
@@ -95,7 +95,7 @@ static void it_stops_from_its_rest(void **state)
 	}
 }
 
-static void it_fails_from_its_rest(void **state)
+static void an_idle_connection_can_fail(void **state)
 {
 	struct world *world = new_world_with_client();
 
@@ -177,7 +177,7 @@ static bool is_zero(const struct h2_slab *slab)
 	return true;
 }
 
-static void slabs_are_apart_and_zero(void **state)
+static void slabs_are_separate_and_zero(void **state)
 {
 	static struct h2_slab slabs[SLABS];
 
@@ -208,12 +208,12 @@ int main(void)
 		cmocka_unit_test(requests_go_on_after_a_rest),
 		cmocka_unit_test(a_stream_that_is_open_lets_nothing_rest),
 		cmocka_unit_test(nothing_is_to_be_sent_while_it_rests),
-		cmocka_unit_test(it_stops_from_its_rest),
-		cmocka_unit_test(it_fails_from_its_rest),
+		cmocka_unit_test(an_idle_connection_can_be_stopped),
+		cmocka_unit_test(an_idle_connection_can_fail),
 		cmocka_unit_test(a_rest_after_each_byte_changes_nothing),
 		cmocka_unit_test(streams_that_are_over_leave_nothing),
 		cmocka_unit_test(responses_need_no_table),
-		cmocka_unit_test(slabs_are_apart_and_zero),
+		cmocka_unit_test(slabs_are_separate_and_zero),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

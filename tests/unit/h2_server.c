@@ -11,7 +11,7 @@ static void keeps_open(struct seen *seen)
 	(void)seen;
 }
 
-static void a_request_comes_as_a_head_and_is_answered(void **state)
+static void a_request_is_delivered_and_answered(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < STEPS; i++) {
@@ -37,7 +37,7 @@ static void answers_a_megabyte(struct seen *seen)
 	respond(seen, 200, 1000 * 1000);
 }
 
-static void bodies_go_both_ways(void **state)
+static void bodies_are_transferred_in_both_directions(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < STEPS; i++) {
@@ -118,7 +118,7 @@ static void trailers_are_for_the_end_only(void **state)
 }
 
 /* RFC 9113 8.1 */
-static void interim_heads_come_first(void **state)
+static void interim_responses_precede_the_final_one(void **state)
 {
 	struct world *world = new_world_with_client();
 	struct upload upload = {.left = 10};
@@ -207,7 +207,7 @@ static void answers_to_head_have_no_body(void **state)
 	}
 }
 
-static void a_body_that_comes_later_is_resumed(void **state)
+static void a_delayed_body_is_resumed(void **state)
 {
 	struct world *world = new_world_with_client();
 
@@ -260,7 +260,7 @@ static void what_is_held_is_bounded_by_the_windows(void **state)
 	free_world(&world);
 }
 
-static void a_stream_that_ends_gives_back_what_it_holds(void **state)
+static void an_ended_stream_returns_its_window(void **state)
 {
 	struct world *world = new_world_with_client();
 	struct upload upload;
@@ -296,7 +296,7 @@ static void resets_at_once(struct seen *seen)
 }
 
 /* All of a body was sent before the client hears of it. */
-static void data_behind_a_reset_is_thrown_away_and_credited(void **state)
+static void data_after_a_reset_is_discarded_and_credited(void **state)
 {
 	struct world *world = new_world_with_client();
 	struct upload uploads[40];
@@ -377,7 +377,7 @@ static void a_dropped_body_runs_to_its_end(void **state)
 }
 
 /* RFC 9113 8.1 */
-static void an_early_response_ends_an_unwanted_body(void **state)
+static void an_early_response_resets_a_dropped_body(void **state)
 {
 	(void)state;
 	for (int when = 0; when < 3; when++) {
@@ -407,7 +407,7 @@ static void an_early_response_ends_an_unwanted_body(void **state)
 	}
 }
 
-static void a_wanted_body_goes_on_behind_the_response(void **state)
+static void a_body_continues_after_the_response(void **state)
 {
 	struct world *world = new_world_with_client();
 	struct upload upload = {.left = 100, .holds = true};
@@ -535,7 +535,7 @@ static void a_graceful_stop_lets_streams_end(void **state)
 }
 
 /* RFC 9113 6.8: what the client had sent before it heard of the end is not begun: it may be repeated. */
-static void a_request_behind_a_stop_is_refused(void **state)
+static void a_request_after_a_stop_is_refused(void **state)
 {
 	struct world *world = new_world();
 
@@ -564,7 +564,7 @@ static void an_idle_connection_stops_at_once(void **state)
 	free_world(&world);
 }
 
-static void a_client_that_leaves_is_told(void **state)
+static void a_goaway_of_the_client_is_reported(void **state)
 {
 	struct world *world = new_world_with_client();
 
@@ -612,7 +612,7 @@ static void fails_the_connection(struct seen *seen)
 	h2_stream_resume(seen->stream);
 }
 
-static void a_failure_from_within_an_op_is_no_different(void **state)
+static void an_op_may_fail_the_connection(void **state)
 {
 	struct world *world = new_world();
 
@@ -671,7 +671,7 @@ static void connection_errors_end_all(void **state)
 		}
 }
 
-static void what_is_no_http2_ends_it(void **state)
+static void invalid_http2_ends_the_connection(void **state)
 {
 	static const char *const cases[] = {"GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nxxxxxxxxxxxxxx"};
 
@@ -688,7 +688,7 @@ static void what_is_no_http2_ends_it(void **state)
 		}
 }
 
-static void malformed_requests_are_reset_and_not_told(void **state)
+static void malformed_requests_are_reset_and_not_delivered(void **state)
 {
 	static const struct {
 		const char *block;
@@ -748,7 +748,7 @@ static void malformed_requests_are_reset_and_not_told(void **state)
 	}
 }
 
-static void what_is_refused_with_a_status_is_told(void **state)
+static void refused_requests_are_delivered_with_a_status(void **state)
 {
 	struct world *world = new_world_with_client();
 	static char value[20000];
@@ -771,7 +771,7 @@ static void what_is_refused_with_a_status_is_told(void **state)
 }
 
 /* RFC 9113 8.1.1 */
-static void a_content_length_holds(void **state)
+static void content_length_is_enforced(void **state)
 {
 	static const struct {
 		const char *length;
@@ -957,37 +957,37 @@ static void connections_do_not_mix(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_request_comes_as_a_head_and_is_answered),
-		cmocka_unit_test(bodies_go_both_ways),
+		cmocka_unit_test(a_request_is_delivered_and_answered),
+		cmocka_unit_test(bodies_are_transferred_in_both_directions),
 		cmocka_unit_test(trailers_go_both_ways),
 		cmocka_unit_test(trailers_alone_end_a_body),
 		cmocka_unit_test(trailers_are_for_the_end_only),
-		cmocka_unit_test(interim_heads_come_first),
+		cmocka_unit_test(interim_responses_precede_the_final_one),
 		cmocka_unit_test(impossible_heads_are_not_sent),
 		cmocka_unit_test(a_head_that_is_too_long_resets_its_stream_only),
 		cmocka_unit_test(answers_to_head_have_no_body),
-		cmocka_unit_test(a_body_that_comes_later_is_resumed),
+		cmocka_unit_test(a_delayed_body_is_resumed),
 		cmocka_unit_test(what_is_held_is_bounded_by_the_windows),
-		cmocka_unit_test(a_stream_that_ends_gives_back_what_it_holds),
-		cmocka_unit_test(data_behind_a_reset_is_thrown_away_and_credited),
+		cmocka_unit_test(an_ended_stream_returns_its_window),
+		cmocka_unit_test(data_after_a_reset_is_discarded_and_credited),
 		cmocka_unit_test(the_rest_of_a_frame_is_credited),
 		cmocka_unit_test(a_dropped_body_runs_to_its_end),
-		cmocka_unit_test(an_early_response_ends_an_unwanted_body),
-		cmocka_unit_test(a_wanted_body_goes_on_behind_the_response),
+		cmocka_unit_test(an_early_response_resets_a_dropped_body),
+		cmocka_unit_test(a_body_continues_after_the_response),
 		cmocka_unit_test(a_websocket_becomes_an_upgrade),
 		cmocka_unit_test(settings_are_as_promised),
 		cmocka_unit_test(settings_that_are_not_acknowledged_end_the_connection),
 		cmocka_unit_test(a_graceful_stop_lets_streams_end),
-		cmocka_unit_test(a_request_behind_a_stop_is_refused),
+		cmocka_unit_test(a_request_after_a_stop_is_refused),
 		cmocka_unit_test(an_idle_connection_stops_at_once),
-		cmocka_unit_test(a_client_that_leaves_is_told),
+		cmocka_unit_test(a_goaway_of_the_client_is_reported),
 		cmocka_unit_test(a_failure_takes_all_streams_along),
-		cmocka_unit_test(a_failure_from_within_an_op_is_no_different),
+		cmocka_unit_test(an_op_may_fail_the_connection),
 		cmocka_unit_test(connection_errors_end_all),
-		cmocka_unit_test(what_is_no_http2_ends_it),
-		cmocka_unit_test(malformed_requests_are_reset_and_not_told),
-		cmocka_unit_test(what_is_refused_with_a_status_is_told),
-		cmocka_unit_test(a_content_length_holds),
+		cmocka_unit_test(invalid_http2_ends_the_connection),
+		cmocka_unit_test(malformed_requests_are_reset_and_not_delivered),
+		cmocka_unit_test(refused_requests_are_delivered_with_a_status),
+		cmocka_unit_test(content_length_is_enforced),
 		cmocka_unit_test(malformed_trailers_reset_the_stream),
 		cmocka_unit_test(a_reset_without_an_error_still_cuts_short),
 		cmocka_unit_test(small_buffers_are_enough),

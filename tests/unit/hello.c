@@ -117,7 +117,7 @@ static enum tls_client_kind kind_with(const char *hex, unsigned type, unsigned b
 	return hello.kind;
 }
 
-static void what_was_not_measured_is_no_browser(void **state)
+static void unknown_clients_are_not_browsers(void **state)
 {
 	enum { UNUSED = 60000, SETTINGS = 17613, COMPRESSION = 27, DELEGATED = 34, SIZE_LIMIT = 28, MASTER = 23 };
 
@@ -138,7 +138,7 @@ static void what_was_not_measured_is_no_browser(void **state)
 	assert_int_equal(kind_with(hello_curl, 22, COMPRESSION), TLS_KIND_OTHER);
 }
 
-static void browsers_alone_come_back(void **state)
+static void only_browsers_retry_over_http1(void **state)
 {
 	(void)state;
 	assert_true(tls_kind_retries(TLS_KIND_CHROMIUM));
@@ -148,7 +148,7 @@ static void browsers_alone_come_back(void **state)
 }
 
 /* A message that is cut off anywhere, or goes on, says nothing. */
-static void a_message_of_another_length_says_nothing(void **state)
+static void a_message_of_wrong_length_is_ignored(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
@@ -193,9 +193,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_programs_are_recognized),
-		cmocka_unit_test(what_was_not_measured_is_no_browser),
-		cmocka_unit_test(browsers_alone_come_back),
-		cmocka_unit_test(a_message_of_another_length_says_nothing),
+		cmocka_unit_test(unknown_clients_are_not_browsers),
+		cmocka_unit_test(only_browsers_retry_over_http1),
+		cmocka_unit_test(a_message_of_wrong_length_is_ignored),
 		cmocka_unit_test(the_first_identity_is_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

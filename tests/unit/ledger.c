@@ -537,7 +537,7 @@ static void hammered(uint64_t client_chunks, uint64_t all_chunks)
 	assert_empty_and_free(&ledger);
 }
 
-static void test_processes_race_for_the_whole(void **state)
+static void test_processes_race_for_the_total_quota(void **state)
 {
 	(void)state;
 	hammered(20, 20);
@@ -633,7 +633,7 @@ static void test_the_sum_of_forged_counts_does_not_wrap(void **state)
 }
 
 /* Else what is in there would be counted against the clients of its successor. */
-static void test_a_table_that_is_said_to_be_empty_is_cleared(void **state)
+static void test_a_table_with_a_forged_count_is_cleared(void **state)
 {
 	thaw_ledger *ledger = make((struct thaw_ledger_limits){.memory = 8 * CHUNK, .client_memory = 2 * CHUNK});
 
@@ -659,12 +659,12 @@ int main(void)
 		cmocka_unit_test(test_like_a_plain_model),
 		cmocka_unit_test(test_no_address_is_crowded_out),
 		cmocka_unit_test(test_full_table),
-		cmocka_unit_test(test_processes_race_for_the_whole),
+		cmocka_unit_test(test_processes_race_for_the_total_quota),
 		cmocka_unit_test(test_processes_race_for_a_clients_share),
 		cmocka_unit_test(test_killed_worker_is_reclaimed),
 		cmocka_unit_test(test_forged_counts_are_wrong_counts_and_no_more),
 		cmocka_unit_test(test_the_sum_of_forged_counts_does_not_wrap),
-		cmocka_unit_test(test_a_table_that_is_said_to_be_empty_is_cleared),
+		cmocka_unit_test(test_a_table_with_a_forged_count_is_cleared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

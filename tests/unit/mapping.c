@@ -69,7 +69,7 @@ static void check(map_fn *map, const struct row *row)
 	free(out);
 }
 
-static void a_prefix_is_whole_segments(void **state)
+static void a_prefix_matches_whole_segments(void **state)
 {
 	static const struct row rows[] = {
 		{&renamed, "/app", "/v2/x"},
@@ -220,8 +220,8 @@ static void cookies_are_the_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_prefix_is_whole_segments), cmocka_unit_test(destinations_are_the_services_own),
-		cmocka_unit_test(locations_are_the_clients),  cmocka_unit_test(refreshes_are_the_clients),
+		cmocka_unit_test(a_prefix_matches_whole_segments), cmocka_unit_test(destinations_are_the_services_own),
+		cmocka_unit_test(locations_are_the_clients),       cmocka_unit_test(refreshes_are_the_clients),
 		cmocka_unit_test(cookies_are_the_clients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ static void assert_cancelled(const struct pair *pair)
 	assert_int_equal(thaw_conn_report(pair->conn)->reason, THAW_REASON_CONNECTION);
 }
 
-static void the_application_s_callback_sees_a_whole_exchange(void **state)
+static void the_application_callback_gets_every_message(void **state)
 {
 	(void)state;
 	EACH_VERSION(v)
@@ -114,7 +114,7 @@ static void the_application_s_callback_sees_a_whole_exchange(void **state)
 	}
 }
 
-static void it_is_the_ssl_s_own_after_the_thaw_conn(void **state)
+static void the_application_callback_is_installed_after_free(void **state)
 {
 	(void)state;
 	EACH_VERSION(v)
@@ -246,8 +246,8 @@ static void each_exchange_of_a_connection_is_reported(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_application_s_callback_sees_a_whole_exchange),
-		cmocka_unit_test(it_is_the_ssl_s_own_after_the_thaw_conn),
+		cmocka_unit_test(the_application_callback_gets_every_message),
+		cmocka_unit_test(the_application_callback_is_installed_after_free),
 		cmocka_unit_test(another_argument_does_no_harm),
 		cmocka_unit_test(replaced_before_the_handshake_it_fails_at_its_end),
 		cmocka_unit_test(replaced_before_an_ask_it_fails_and_is_cancelled),

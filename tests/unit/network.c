@@ -143,7 +143,7 @@ static void a_list_has_no_network_within_another(void **state)
 	assert_int_equal(network_sort(items, 0), 0);
 }
 
-static void what_is_listed_and_what_is_apart(void **state)
+static void listed_and_disjoint_networks(void **state)
 {
 	static const char *const texts[] = {"10.1.0.0/16", "10.3.0.0/16", "192.0.2.1", "2001:db8::/32"};
 	struct network items[MANY], one;
@@ -234,7 +234,7 @@ int main(void)
 		cmocka_unit_test(others_are_refused),
 		cmocka_unit_test(what_is_within),
 		cmocka_unit_test(a_list_has_no_network_within_another),
-		cmocka_unit_test(what_is_listed_and_what_is_apart),
+		cmocka_unit_test(listed_and_disjoint_networks),
 		cmocka_unit_test(a_list_is_what_its_networks_are),
 		cmocka_unit_test(addresses_of_clients),
 	};

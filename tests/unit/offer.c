@@ -50,7 +50,7 @@ static void check_http2(const struct tls_policy *manner, const struct tls_hello 
 		assert_int_equal(offers, browser && hello->tls13 && !manner->no_tls13);
 }
 
-static void http2_is_for_those_who_can_be_asked_all_the_same(void **state)
+static void http2_is_offered_to_clients_that_can_still_be_asked(void **state)
 {
 	(void)state;
 	each(check_http2);
@@ -85,7 +85,7 @@ static void check_hold(const struct tls_policy *manner, const struct tls_hello *
 		assert_true(held);
 }
 
-static void who_gets_http2_or_is_asked_now_is_not_held_to_tls12(void **state)
+static void http2_and_on_demand_clients_are_not_limited_to_tls12(void **state)
 {
 	(void)state;
 	each(check_hold);
@@ -94,9 +94,9 @@ static void who_gets_http2_or_is_asked_now_is_not_held_to_tls12(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(http2_is_for_those_who_can_be_asked_all_the_same),
+		cmocka_unit_test(http2_is_offered_to_clients_that_can_still_be_asked),
 		cmocka_unit_test(browsers_follow_with_http1_alone_over_tls13),
-		cmocka_unit_test(who_gets_http2_or_is_asked_now_is_not_held_to_tls12),
+		cmocka_unit_test(http2_and_on_demand_clients_are_not_limited_to_tls12),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,7 @@ static void only_the_owner_reads_the_keys(void **state)
 	assert_int_equal(info.st_mode & 0777, 0600);
 }
 
-static void what_is_good_is_kept(void **state)
+static void valid_files_are_kept(void **state)
 {
 	unsigned char before[EVP_MAX_MD_SIZE], after[EVP_MAX_MD_SIZE];
 
@@ -232,7 +232,7 @@ int main(void)
 		TEST(chains_verify),
 		TEST(the_server_has_its_names),
 		TEST(only_the_owner_reads_the_keys),
-		TEST(what_is_good_is_kept),
+		TEST(valid_files_are_kept),
 		TEST(what_is_missing_or_does_not_belong_is_made_anew),
 		TEST(what_ends_within_a_day_is_made_anew),
 		TEST(a_folder_that_cannot_be_is_named),

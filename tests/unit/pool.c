@@ -294,7 +294,7 @@ static void who_fails_in_a_row_rests(void **state)
 	request(1, GW_LEG_DROP, false);
 	assert_int_equal(use_of(0).resting_until_ms, 0);
 	request(0, GW_LEG_FAIL, true); /* the beginning of an answer is none */
-	assert_int_equal(use_of(0).resting_until_ms, now_ms + upstream.rest_ms);
+	assert_int_equal(use_of(0).resting_until_ms, now_ms + upstream.down_ms);
 	assert_int_equal(use_of(0).failures, 2);
 	assert_int_equal(message_count, 1);
 	assert_non_null(strstr(messages[0], "upstream app: http://127.0.0.1:"));
@@ -304,7 +304,7 @@ static void who_fails_in_a_row_rests(void **state)
 		assert_int_equal(connect_user(&users[i], true), THAW_OK);
 		assert_int_equal(server_of(&users[i]), 1);
 	}
-	put_forward(upstream.rest_ms - 1000);
+	put_forward(upstream.down_ms - 1000);
 	request(1, GW_LEG_DROP, false);
 	/* then one is let through to try */
 	struct user trial, other;
@@ -340,7 +340,7 @@ static void who_fails_again_rests_again(void **state)
 	for (int i = 0; i < 3; i++) {
 		request(1, GW_LEG_DROP, false);
 		request(1, GW_LEG_DROP, false);
-		put_forward(upstream.rest_ms);
+		put_forward(upstream.down_ms);
 		request(0, GW_LEG_DROP, false); /* the client has left: that tells nothing, and the next one tries */
 		request(1, GW_LEG_DROP, false);
 		request(0, GW_LEG_FAIL, false);
@@ -361,7 +361,7 @@ static void failures_to_connect_count_too(void **state)
 	assert_int_equal(use_of(0).connect_failures, 2);
 	assert_true(use_of(0).resting_until_ms > now_ms);
 	assert_non_null(strstr(messages[0], "Connection refused"));
-	put_forward(upstream.rest_ms);
+	put_forward(upstream.down_ms);
 	for (int i = 0; i < 5; i++)
 		request(1, GW_LEG_DROP, false);
 	assert_int_equal(use_of(0).connect_failures, 3);

@@ -106,7 +106,7 @@ static int set_up(void **state)
 		.keepalive_timeout_ms = 60000,
 		.keepalive = 8,
 		.max_failures = 2,
-		.rest_ms = 10000,
+		.down_ms = 10000,
 		.tls.verify = true,
 	};
 	config = (struct config){.upstreams = &upstream, .upstream_count = 1};

@@ -74,7 +74,7 @@ static void folding_is_bounded_and_stable(void **state)
 	}
 }
 
-static void traits_say_which_readings_differ(void **state)
+static void traits_report_which_readings_differ(void **state)
 {
 	static const struct {
 		const char *path;
@@ -241,7 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_spellings_fold_to_one),
 		cmocka_unit_test(folding_is_bounded_and_stable),
-		cmocka_unit_test(traits_say_which_readings_differ),
+		cmocka_unit_test(traits_report_which_readings_differ),
 		cmocka_unit_test(each_reading_has_its_form),
 		cmocka_unit_test(what_services_take_for_a_dot_segment_is_refused),
 		cmocka_unit_test(test_covers),

@@ -311,7 +311,7 @@ static char *read_page(void)
 	return page;
 }
 
-static void the_page_is_what_the_schema_says(void **state)
+static void the_page_matches_the_schema(void **state)
 {
 	char *wanted = NULL, *there = read_page();
 	size_t len = 0, line = 1;
@@ -335,7 +335,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(each_key_has_a_text_and_a_default),
 		cmocka_unit_test(each_preset_is_the_default),
 		cmocka_unit_test(each_range_is_in_the_text_of_what_is_allowed),
-		cmocka_unit_test(the_page_is_what_the_schema_says),
+		cmocka_unit_test(the_page_matches_the_schema),
 	};
 	if (argc == 2 && strcmp(argv[1], "--print") == 0) {
 		if (load(NULL) != 0)

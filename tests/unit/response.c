@@ -39,7 +39,7 @@ static const char whole[] = "HTTP/1.1 403 Forbidden\r\n"
 			    "Content-Type: application/problem+json\r\n"
 			    "\r\n";
 
-static void test_whole(void **state)
+static void test_complete_head(void **state)
 {
 	char buffer[ROOM];
 	struct http_writer writer;
@@ -271,7 +271,7 @@ int main(void)
 		cmocka_unit_test(request_lines_and_spans),
 		cmocka_unit_test(phrases),
 		cmocka_unit_test(chunk_sizes),
-		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_complete_head),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_number),

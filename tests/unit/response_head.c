@@ -343,7 +343,7 @@ static void a_nul_is_refused(void **state)
 			 HTTP_PARSE_BAD);
 }
 
-static void an_upgrade_must_have_been_asked_for(void **state)
+static void an_upgrade_requires_a_request_for_it(void **state)
 {
 	struct http_response answer;
 
@@ -419,7 +419,7 @@ static void what_is_for_this_hop_only(void **state)
 	assert_false(stays(named, "X-On"));
 }
 
-static void too_many_named_fields_leave_all_behind(void **state)
+static void too_many_connection_options_drop_unknown_fields(void **state)
 {
 	char head[1024];
 	size_t len = (size_t)sprintf(head, "HTTP/1.1 200 OK\r\nConnection: ");
@@ -442,10 +442,10 @@ int main(void)
 		cmocka_unit_test(values_are_repaired),
 		cmocka_unit_test(a_phrase_with_control_characters_is_left_out),
 		cmocka_unit_test(a_nul_is_refused),
-		cmocka_unit_test(an_upgrade_must_have_been_asked_for),
+		cmocka_unit_test(an_upgrade_requires_a_request_for_it),
 		cmocka_unit_test(what_is_too_much),
 		cmocka_unit_test(what_is_for_this_hop_only),
-		cmocka_unit_test(too_many_named_fields_leave_all_behind),
+		cmocka_unit_test(too_many_connection_options_drop_unknown_fields),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,7 +91,7 @@ static void assert_refused(const char *file, size_t room, const char *why)
 		fail_msg("%s: no %s", err.text, why);
 }
 
-static void what_is_no_secret_is_refused(void **state)
+static void invalid_secret_files_are_refused(void **state)
 {
 	char large[2 * TLS_SECRET_MAX];
 
@@ -130,7 +130,7 @@ static void a_mode_can_be_refused(void **state)
 }
 
 /* What OpenSSL does by itself where a reader of PEM has no callback of its own. */
-static void nobody_is_asked(void **state)
+static void prompts_are_disabled(void **state)
 {
 	static const char locked[] = "-----BEGIN CERTIFICATE-----\n"
 				     "Proc-Type: 4,ENCRYPTED\n"
@@ -154,11 +154,9 @@ static void nobody_is_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_line_is_the_secret),
-		cmocka_unit_test(what_is_no_secret_is_refused),
-		cmocka_unit_test(only_files_are_read),
-		cmocka_unit_test(a_mode_can_be_refused),
-		cmocka_unit_test(nobody_is_asked),
+		cmocka_unit_test(the_first_line_is_the_secret), cmocka_unit_test(invalid_secret_files_are_refused),
+		cmocka_unit_test(only_files_are_read),          cmocka_unit_test(a_mode_can_be_refused),
+		cmocka_unit_test(prompts_are_disabled),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -157,7 +157,7 @@ static void peeking_takes_nothing(void **state)
 	close_pair(&pair);
 }
 
-static void what_cannot_be_is_said(void **state)
+static void invalid_addresses_are_reported(void **state)
 {
 	struct thaw_error err = {0}, taken = {0};
 
@@ -172,7 +172,7 @@ static void what_cannot_be_is_said(void **state)
 	(void)close(first);
 }
 
-static void a_unix_path_is_replaced_only_if_nobody_listens(void **state)
+static void only_a_stale_unix_path_is_replaced(void **state)
 {
 	char folder[] = "/tmp/thaw-unit-socket-XXXXXX", path[64];
 	struct thaw_error in_use = {0}, not_one = {0}, too_long = {0};
@@ -226,8 +226,8 @@ int main(void)
 		cmocka_unit_test(full_is_blocked_and_a_reset_is_broken),
 		cmocka_unit_test(discarding_ends_with_the_peer),
 		cmocka_unit_test(peeking_takes_nothing),
-		cmocka_unit_test(what_cannot_be_is_said),
-		cmocka_unit_test(a_unix_path_is_replaced_only_if_nobody_listens),
+		cmocka_unit_test(invalid_addresses_are_reported),
+		cmocka_unit_test(only_a_stale_unix_path_is_replaced),
 		cmocka_unit_test(descriptors_do_not_pass_to_other_programs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

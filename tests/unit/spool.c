@@ -655,7 +655,7 @@ static uint64_t resident(void)
 }
 
 /* What is given back goes back to the system, also from under what stays. */
-static void test_memory_goes_back_to_the_system(void **state)
+static void test_memory_returns_to_the_system(void **state)
 {
 	struct world world = world_new((struct thaw_ledger_limits){.memory = 128 * MIB});
 	struct body large = body_of(world.store, 1), small = body_of(world.store, 2);
@@ -902,7 +902,7 @@ int main(void)
 		cmocka_unit_test(test_reserved_and_peeked_do_not_move),
 		cmocka_unit_test(test_streams_through),
 		cmocka_unit_test(test_each_allocation_fails),
-		cmocka_unit_test(test_memory_goes_back_to_the_system),
+		cmocka_unit_test(test_memory_returns_to_the_system),
 		cmocka_unit_test(test_freed_chunks_cut_no_mapping),
 		cmocka_unit_test(test_real_file),
 		cmocka_unit_test(test_large_file_is_closed),

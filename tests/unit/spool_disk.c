@@ -193,7 +193,7 @@ static void test_punch_refused(void **state)
 	world_free(&world);
 }
 
-static void test_disk_is_given_back_as_it_is_read(void **state)
+static void test_disk_is_released_while_reading(void **state)
 {
 	struct world world = disk_world();
 	struct body body = body_new(world.store, NULL, LIMIT);
@@ -282,7 +282,7 @@ static void test_changed_block(void **state)
 }
 
 /* A block of the same place in another request's file, and one of this request's own from earlier. */
-static void test_block_from_elsewhere(void **state)
+static void test_foreign_block_is_rejected(void **state)
 {
 	struct world world = disk_world();
 	struct body body = body_new(world.store, NULL, LIMIT), other = body_new(world.store, NULL, LIMIT);
@@ -404,10 +404,10 @@ int main(void)
 		cmocka_unit_test(test_nothing_at_each),
 		cmocka_unit_test(test_what_was_written_before_can_be_read),
 		cmocka_unit_test(test_punch_refused),
-		cmocka_unit_test(test_disk_is_given_back_as_it_is_read),
+		cmocka_unit_test(test_disk_is_released_while_reading),
 		cmocka_unit_test(test_seal_fails),
 		cmocka_unit_test(test_changed_block),
-		cmocka_unit_test(test_block_from_elsewhere),
+		cmocka_unit_test(test_foreign_block_is_rejected),
 		cmocka_unit_test(test_nonce_after_failed_write),
 		cmocka_unit_test(test_no_plaintext_on_disk),
 		cmocka_unit_test(test_seal),

@@ -73,7 +73,7 @@ static void test_without_pressure_none_is_ended(void **state)
 	world_free(&world);
 }
 
-static void test_longest_of_the_client_that_holds_most(void **state)
+static void test_oldest_ask_of_the_largest_client_is_ended(void **state)
 {
 	struct world world = memory_world(1);
 	struct asker askers[6];
@@ -94,7 +94,7 @@ static void test_longest_of_the_client_that_holds_most(void **state)
 	world_free(&world);
 }
 
-static void test_who_answers_within_seconds_comes_last(void **state)
+static void test_asks_that_are_not_overdue_are_ended_last(void **state)
 {
 	struct world world = memory_world(1);
 	struct asker askers[3];
@@ -112,7 +112,7 @@ static void test_who_answers_within_seconds_comes_last(void **state)
 }
 
 /* Where nobody has waited for long, the time counts for more than the size. */
-static void test_large_body_that_has_just_come_stays(void **state)
+static void test_new_large_body_is_kept(void **state)
 {
 	struct world world = memory_world(1);
 	struct asker askers[26];
@@ -148,7 +148,7 @@ static void test_owner_may_refuse(void **state)
 }
 
 /* One that is passed on, or that never was to yield, keeps what it holds. */
-static void test_who_does_not_yield_stays(void **state)
+static void test_spools_without_end_function_are_kept(void **state)
 {
 	struct world world = memory_world(1);
 	struct asker askers[2];
@@ -192,7 +192,7 @@ static void test_ended_spool_refuses(void **state)
 }
 
 /* With nothing left, before the next thaw_store_tend(): room is made when it is needed. */
-static void test_newcomer_is_let_in_when_all_is_spent(void **state)
+static void test_new_request_is_admitted_when_quota_is_used_up(void **state)
 {
 	struct world world = memory_world(1);
 	struct asker askers[7], newcomer;
@@ -538,7 +538,7 @@ static void shared_end(struct shared *shared, unsigned count)
 	world_free(&shared->world);
 }
 
-static void test_share_in_another_worker_goes_to_the_disk(void **state)
+static void test_share_in_another_worker_moves_to_the_disk(void **state)
 {
 	struct shared shared;
 
@@ -710,13 +710,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_pressure_none_is_ended),
-		cmocka_unit_test(test_longest_of_the_client_that_holds_most),
-		cmocka_unit_test(test_who_answers_within_seconds_comes_last),
-		cmocka_unit_test(test_large_body_that_has_just_come_stays),
+		cmocka_unit_test(test_oldest_ask_of_the_largest_client_is_ended),
+		cmocka_unit_test(test_asks_that_are_not_overdue_are_ended_last),
+		cmocka_unit_test(test_new_large_body_is_kept),
 		cmocka_unit_test(test_owner_may_refuse),
-		cmocka_unit_test(test_who_does_not_yield_stays),
+		cmocka_unit_test(test_spools_without_end_function_are_kept),
 		cmocka_unit_test(test_ended_spool_refuses),
-		cmocka_unit_test(test_newcomer_is_let_in_when_all_is_spent),
+		cmocka_unit_test(test_new_request_is_admitted_when_quota_is_used_up),
 		cmocka_unit_test(test_lone_ask_uses_all_memory),
 		cmocka_unit_test(test_lone_ask_uses_all_of_the_disk),
 		cmocka_unit_test(test_lone_ask_ends_for_another),
@@ -729,7 +729,7 @@ int main(void)
 		cmocka_unit_test(test_young_ask_stays_while_another_worker_has_worse),
 		cmocka_unit_test(test_young_ask_does_not_end_beside_an_old_one),
 		cmocka_unit_test(test_young_ask_does_not_end_for_one_that_is_refused),
-		cmocka_unit_test(test_share_in_another_worker_goes_to_the_disk),
+		cmocka_unit_test(test_share_in_another_worker_moves_to_the_disk),
 		cmocka_unit_test(test_oldest_in_another_worker_ends),
 		cmocka_unit_test(test_younger_in_another_worker_stays),
 		cmocka_unit_test(test_wish_for_a_share_that_is_not_spent),

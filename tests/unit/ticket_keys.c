@@ -204,7 +204,7 @@ static const char *lines(unsigned first, unsigned count)
 	return text;
 }
 
-static void good_files(void **state)
+static void valid_files(void **state)
 {
 	char text[4 * HEX + 64];
 
@@ -263,7 +263,7 @@ static void bad_lines(void **state)
 	assert_refused(write_bytes(text, 108, 0600), ":1: not a ticket key;");
 }
 
-static void too_many_and_twice(void **state)
+static void too_many_and_duplicate_keys(void **state)
 {
 	char text[4 * HEX];
 
@@ -285,7 +285,7 @@ static void too_many_and_twice(void **state)
 	free(large);
 }
 
-static void whose_file(void **state)
+static void file_mode_is_checked(void **state)
 {
 	static const mode_t allowed[] = {0600, 0640, 0400, 0440},
 			    refused[] = {0644, 0604, 0660, 0620, 0602, 0666, 0601, 0700, 0650, 04600};
@@ -625,10 +625,10 @@ static void a_binding_follows_from_the_settings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_files),
+		cmocka_unit_test(valid_files),
 		cmocka_unit_test(bad_lines),
-		cmocka_unit_test(too_many_and_twice),
-		cmocka_unit_test(whose_file),
+		cmocka_unit_test(too_many_and_duplicate_keys),
+		cmocka_unit_test(file_mode_is_checked),
 		cmocka_unit_test(machines_with_one_file),
 		cmocka_unit_test(hex_and_base64_are_one_key),
 		cmocka_unit_test(machines_with_different_keys),

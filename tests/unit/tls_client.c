@@ -218,7 +218,7 @@ static void the_name_must_be_the_certificates(void **state)
 	}
 }
 
-static void a_foreign_ca_is_not_believed(void **state)
+static void a_certificate_of_another_ca_is_rejected(void **state)
 {
 	struct tls_client_options options = good(TLS_CLIENT_ANY);
 	struct thaw_error err = {0};
@@ -230,7 +230,7 @@ static void a_foreign_ca_is_not_believed(void **state)
 	assert_non_null(strstr(err.text, "certificate is not accepted"));
 }
 
-static void without_verification_anyone_is_believed(void **state)
+static void skip_verification_accepts_any_certificate(void **state)
 {
 	struct tls_client_options options = good(TLS_CLIENT_ANY);
 	struct thaw_error err = {0};
@@ -243,7 +243,7 @@ static void without_verification_anyone_is_believed(void **state)
 	assert_int_equal(try(&options, "192.0.2.1", &err), THAW_OK);
 }
 
-static void without_a_file_the_systems_cas_are_believed(void **state)
+static void without_a_file_the_systems_cas_are_used(void **state)
 {
 	struct tls_client_options options = {.ca = NULL};
 	struct thaw_error err = {0};
@@ -307,7 +307,7 @@ static void what_cannot_be_loaded_is_named(void **state)
 
 /* ---- its own certificate ---- */
 
-static void it_shows_its_certificate_when_asked(void **state)
+static void it_sends_its_certificate_when_asked(void **state)
 {
 	struct tls_server *never_asks = server;
 
@@ -418,7 +418,7 @@ static void a_failed_handshake_is_forgotten(void **state)
 
 /* ---- reading and its end ---- */
 
-static void what_is_pending_is_told(void **state)
+static void pending_bytes_are_reported(void **state)
 {
 	struct tls_client_options options = good(TLS_CLIENT_ANY);
 	struct tls_client_context *context = context_of(&options);
@@ -448,7 +448,7 @@ static void what_is_pending_is_told(void **state)
 }
 
 /* A half-closed connection can be read (RFC 8446 6.1); one that was closed says so. */
-static void after_close_notify_reading_goes_on(void **state)
+static void reading_continues_after_close_notify(void **state)
 {
 	struct tls_client_options options = good(TLS_CLIENT_13);
 	struct tls_client_context *context = context_of(&options);
@@ -536,17 +536,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_name_must_be_the_certificates),
-		cmocka_unit_test(a_foreign_ca_is_not_believed),
-		cmocka_unit_test(without_verification_anyone_is_believed),
-		cmocka_unit_test(without_a_file_the_systems_cas_are_believed),
+		cmocka_unit_test(a_certificate_of_another_ca_is_rejected),
+		cmocka_unit_test(skip_verification_accepts_any_certificate),
+		cmocka_unit_test(without_a_file_the_systems_cas_are_used),
 		cmocka_unit_test(files_are_read_once),
 		cmocka_unit_test(what_cannot_be_loaded_is_named),
-		cmocka_unit_test(it_shows_its_certificate_when_asked),
+		cmocka_unit_test(it_sends_its_certificate_when_asked),
 		cmocka_unit_test(sessions_are_resumed),
 		cmocka_unit_test(a_session_that_the_server_forgot_does_no_harm),
 		cmocka_unit_test(a_failed_handshake_is_forgotten),
-		cmocka_unit_test(what_is_pending_is_told),
-		cmocka_unit_test(after_close_notify_reading_goes_on),
+		cmocka_unit_test(pending_bytes_are_reported),
+		cmocka_unit_test(reading_continues_after_close_notify),
 		cmocka_unit_test(an_end_without_close_notify_is_a_failure),
 		cmocka_unit_test(close_notify_waits_for_room),
 	};

@@ -206,7 +206,7 @@ static void http2_by_setting_and_client(void **state)
 }
 
 /* RFC 9113 9.2 */
-static void http2_over_tls12_has_a_good_suite_and_no_renegotiation(void **state)
+static void http2_over_tls12_has_an_allowed_suite_and_no_renegotiation(void **state)
 {
 	const struct wish good = {.http2 = TLS_HTTP2_ON},
 			  bad = {.http2 = TLS_HTTP2_ON, .protocol = {.ciphers = "ECDHE-ECDSA-AES128-SHA256"}};
@@ -236,7 +236,7 @@ static void http2_over_tls12_has_a_good_suite_and_no_renegotiation(void **state)
 	tls_server_free(&at);
 }
 
-static void nobody_is_asked_over_http2(void **state)
+static void http2_connections_are_not_asked(void **state)
 {
 	struct tls_server *at = server_new(&(struct wish){.http2 = TLS_HTTP2_ON});
 	struct client client = {.alpn = H2, .post_handshake = true};
@@ -546,7 +546,7 @@ static void a_forged_ticket_is_not_opened(void **state)
 	forget(&client);
 }
 
-static void no_such_ticket_where_it_would_be_useless(void **state)
+static void no_note_ticket_where_it_is_useless(void **state)
 {
 	struct tls_server *at = server_new(&(struct wish){.http2 = TLS_HTTP2_ON});
 	struct client old = {.alpn = H2, .version = TLS1_2_VERSION};
@@ -602,8 +602,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(http2_by_setting_and_client),
-		cmocka_unit_test(http2_over_tls12_has_a_good_suite_and_no_renegotiation),
-		cmocka_unit_test(nobody_is_asked_over_http2),
+		cmocka_unit_test(http2_over_tls12_has_an_allowed_suite_and_no_renegotiation),
+		cmocka_unit_test(http2_connections_are_not_asked),
 		cmocka_unit_test(a_noted_browser_is_asked_in_its_handshake),
 		cmocka_unit_test(a_certificate_of_another_ca_does_not_end_the_handshake),
 		cmocka_unit_test(only_such_a_connection_is_looked_up),
@@ -612,7 +612,7 @@ int main(void)
 		cmocka_unit_test(a_ticket_tells_another_machine),
 		cmocka_unit_test(a_resumed_connection_gives_such_tickets_too),
 		cmocka_unit_test(a_forged_ticket_is_not_opened),
-		cmocka_unit_test(no_such_ticket_where_it_would_be_useless),
+		cmocka_unit_test(no_note_ticket_where_it_is_useless),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

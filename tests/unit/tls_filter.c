@@ -51,7 +51,7 @@ static void the_queue_has_an_end(void **state)
 }
 
 /* Nobody else would write what is kept: so it is waited for. */
-static void a_write_waits_for_its_tail(void **state)
+static void a_write_waits_until_the_record_is_sent(void **state)
 {
 	static const char body[RECORD];
 	char bytes[16];
@@ -68,7 +68,7 @@ static void a_write_waits_for_its_tail(void **state)
 	close_pair(&pair);
 }
 
-static void who_gives_up_fails(void **state)
+static void giving_up_fails_the_write(void **state)
 {
 	static const char body[RECORD];
 	struct pair pair;
@@ -128,7 +128,7 @@ static void an_answer_before_the_end_is_read(void **state)
 }
 
 /* Who does not read it is told of the end all the same. */
-static void an_answer_that_nobody_reads(void **state)
+static void an_unread_response_does_not_block(void **state)
 {
 	static const char body[RECORD], answer[] = "too much";
 	struct pair pair;
@@ -146,7 +146,7 @@ static void an_answer_that_nobody_reads(void **state)
 }
 
 /* Its owner is gone before the connection, which then is closed without waiting. */
-static void who_leaves_is_not_called(void **state)
+static void no_callbacks_after_leave(void **state)
 {
 	static const char body[RECORD];
 	struct pair pair;
@@ -186,13 +186,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(asked_while_a_record_is_half_out),
-		cmocka_unit_test(a_write_waits_for_its_tail),
+		cmocka_unit_test(a_write_waits_until_the_record_is_sent),
 		cmocka_unit_test(the_queue_has_an_end),
-		cmocka_unit_test(who_gives_up_fails),
+		cmocka_unit_test(giving_up_fails_the_write),
 		cmocka_unit_test(a_wait_has_an_end),
 		cmocka_unit_test(an_answer_before_the_end_is_read),
-		cmocka_unit_test(an_answer_that_nobody_reads),
-		cmocka_unit_test(who_leaves_is_not_called),
+		cmocka_unit_test(an_unread_response_does_not_block),
+		cmocka_unit_test(no_callbacks_after_leave),
 		cmocka_unit_test(a_connection_that_breaks),
 	};
 

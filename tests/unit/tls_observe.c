@@ -219,7 +219,7 @@ static void an_ask_at_the_handshake(void **state)
 	}
 }
 
-static void an_ask_behind_the_handshake(void **state)
+static void an_ask_after_the_handshake_is_observed(void **state)
 {
 	struct tls_client_options options = options_of(TLS_CLIENT_13);
 	struct tls_client_context *context = context_of(&options);
@@ -453,7 +453,7 @@ static void alerts_have_names(void **state)
 
 /* ---- whose it is, and how much ---- */
 
-static void connections_are_kept_apart(void **state)
+static void connections_are_observed_separately(void **state)
 {
 	struct tls_client_options options = options_of(TLS_CLIENT_13);
 	struct tls_client_context *context = context_of(&options);
@@ -626,7 +626,7 @@ static void it_can_be_asked_in_the_middle_of_a_write(void **state)
 }
 
 /* Why there is reads_while_writing: OpenSSL cannot write its answer while a record of ours is half out. */
-static void without_holding_records_it_cannot(void **state)
+static void without_queued_records_it_cannot(void **state)
 {
 	struct tls_client_options options = options_of(TLS_CLIENT_13);
 	struct upload upload;
@@ -645,7 +645,7 @@ static void without_holding_records_it_cannot(void **state)
 }
 
 /* While some of a record is held, no other is begun, and nothing is taken of what was to be written. */
-static void nothing_is_written_behind_a_held_record(void **state)
+static void nothing_is_written_after_a_queued_record(void **state)
 {
 	(void)state;
 	for (int version = TLS_CLIENT_12; version <= TLS_CLIENT_13; version++) {
@@ -681,7 +681,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ask_at_the_handshake),
-		cmocka_unit_test(an_ask_behind_the_handshake),
+		cmocka_unit_test(an_ask_after_the_handshake_is_observed),
 		cmocka_unit_test(a_compressed_certificate_is_seen),
 		cmocka_unit_test(an_ask_by_renegotiation),
 		cmocka_unit_test(asked_again),
@@ -690,11 +690,11 @@ int main(void)
 		cmocka_unit_test(alerts_in),
 		cmocka_unit_test(alerts_out),
 		cmocka_unit_test(alerts_have_names),
-		cmocka_unit_test(connections_are_kept_apart),
+		cmocka_unit_test(connections_are_observed_separately),
 		cmocka_unit_test(a_long_list_of_issuers_is_cut),
 		cmocka_unit_test(it_can_be_asked_in_the_middle_of_a_write),
-		cmocka_unit_test(without_holding_records_it_cannot),
-		cmocka_unit_test(nothing_is_written_behind_a_held_record),
+		cmocka_unit_test(without_queued_records_it_cannot),
+		cmocka_unit_test(nothing_is_written_after_a_queued_record),
 	};
 	(void)alarm(300); /* a watchdog */
 	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);

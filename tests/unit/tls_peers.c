@@ -154,7 +154,7 @@ static void a_server_that_is_not_it_is_refused(void **state)
 	close_pair(&pair);
 }
 
-static void post_handshake_is_asked_of_those_who_offer_it(void **state)
+static void post_handshake_requires_the_offer(void **state)
 {
 	(void)state;
 	for (int offers = 0; offers < 2; offers++) {
@@ -199,7 +199,7 @@ static void post_handshake_is_asked_of_those_who_offer_it(void **state)
 	}
 }
 
-static void what_ends_is_told(void **state)
+static void ends_are_reported(void **state)
 {
 	struct tls_client_options options = good(TLS_CLIENT_13);
 	enum thaw_status client, link;
@@ -234,8 +234,8 @@ int main(void)
 		cmocka_unit_test(handshakes_through_any_window),
 		cmocka_unit_test(both_ways_at_once),
 		cmocka_unit_test(a_server_that_is_not_it_is_refused),
-		cmocka_unit_test(post_handshake_is_asked_of_those_who_offer_it),
-		cmocka_unit_test(what_ends_is_told),
+		cmocka_unit_test(post_handshake_requires_the_offer),
+		cmocka_unit_test(ends_are_reported),
 	};
 	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);
 }

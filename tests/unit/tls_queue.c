@@ -213,7 +213,7 @@ static void over_tls12_too(void **state)
 	run(TLS1_2_VERSION, false, false);
 }
 
-static void the_bio_may_come_after_the_thaw_conn(void **state)
+static void the_bio_may_be_set_after_the_thaw_conn(void **state)
 {
 	(void)state;
 	run(TLS1_3_VERSION, true, false);
@@ -271,7 +271,7 @@ static void a_response_is_never_held(void **state)
  * A response is stuck in the middle when the client's answer comes, and OpenSSL has messages of its own to write: with
  * a record of the response pending it would end the connection.
  */
-static void an_answer_comes_while_a_response_is_stuck(void **state)
+static void an_answer_is_processed_while_a_response_is_blocked(void **state)
 {
 	static const int both[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 	static char response[1 << 18], data[1024];
@@ -308,11 +308,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(over_tls13_the_body_is_read_while_the_request_is_stuck),
 		cmocka_unit_test(over_tls12_too),
-		cmocka_unit_test(the_bio_may_come_after_the_thaw_conn),
+		cmocka_unit_test(the_bio_may_be_set_after_the_thaw_conn),
 		cmocka_unit_test(the_transport_is_still_to_be_found),
 		cmocka_unit_test(another_bio_in_the_middle_is_taken),
 		cmocka_unit_test(a_response_is_never_held),
-		cmocka_unit_test(an_answer_comes_while_a_response_is_stuck),
+		cmocka_unit_test(an_answer_is_processed_while_a_response_is_blocked),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_peers, tear_down_peers);

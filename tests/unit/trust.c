@@ -128,7 +128,7 @@ static const struct {
 };
 
 /* Accepted without the parameter, so that there is a session; then rejected with it, in each way. */
-static void each_parameter_holds_in_every_way(void **state)
+static void each_parameter_applies_to_every_verification(void **state)
 {
 	(void)state;
 	EACH_VERSION(v)
@@ -170,7 +170,7 @@ static void each_parameter_holds_in_every_way(void **state)
 
 /* ---- sessions ---- */
 
-static void resumed_session_has_the_chain_that_it_was_judged_by(void **state)
+static void resumed_session_is_verified_with_its_chain(void **state)
 {
 	(void)state;
 	EACH_VERSION(v)
@@ -422,7 +422,7 @@ static const struct {
 };
 
 /* Whether the root is in the file as well or not: it is above the anchor. */
-static void crls_hold_below_an_intermediate_anchor_and_for_it(void **state)
+static void crls_apply_below_an_intermediate_anchor_and_to_it(void **state)
 {
 	(void)state;
 	for (size_t count = 1; count <= 2; count++) {
@@ -604,15 +604,15 @@ int main(void)
 		cmocka_unit_test(weak_certificate_is_rejected_at_the_handshake_and_when_resumed),
 		cmocka_unit_test(weak_certificate_of_another_worker_s_session_is_rejected),
 		cmocka_unit_test(weak_certificate_is_rejected_by_every_trust_of_a_connection),
-		cmocka_unit_test(each_parameter_holds_in_every_way),
-		cmocka_unit_test(resumed_session_has_the_chain_that_it_was_judged_by),
+		cmocka_unit_test(each_parameter_applies_to_every_verification),
+		cmocka_unit_test(resumed_session_is_verified_with_its_chain),
 		cmocka_unit_test(session_with_a_long_chain_is_not_resumed),
 		cmocka_unit_test(session_that_no_trust_accepts_any_more_is_not_resumed),
 		cmocka_unit_test(broken_chain_in_a_ticket_is_none),
 		cmocka_unit_test(each_certificate_is_checked_against_its_issuer_s_crl),
 		cmocka_unit_test(a_delta_crl_is_refused),
 		cmocka_unit_test(an_intermediate_ca_is_an_anchor_on_wish),
-		cmocka_unit_test(crls_hold_below_an_intermediate_anchor_and_for_it),
+		cmocka_unit_test(crls_apply_below_an_intermediate_anchor_and_to_it),
 		cmocka_unit_test(a_purpose_is_needed_unless_any_will_do),
 		cmocka_unit_test(settings_that_decide_make_another_id),
 		cmocka_unit_test(names_are_sent_all_or_none),
