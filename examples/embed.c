@@ -276,14 +276,14 @@ static bool serve(int listener)
 /* (1) Once: whom to believe, where bodies wait, the ClientHello callback. Session tickets are bound to the trust. */
 static bool set_up(char **argv)
 {
-	const struct thaw_ledger_limits limits = {
+	const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 64 << 20, .disk = 1 << 30, .workers = 1};
 	struct thaw_error err;
-	thaw_ledger *ledger;
+	thaw_quota *quota;
 
 	if (thaw_trust_load(argv[4], NULL, &trust, &err) != THAW_OK ||
-	    thaw_ledger_new(&limits, &ledger, &err) != THAW_OK ||
-	    thaw_store_new(ledger, 0, "/var/tmp", &store, &err) != THAW_OK) {
+	    thaw_quota_new(&limits, &quota, &err) != THAW_OK ||
+	    thaw_store_new(quota, 0, "/var/tmp", &store, &err) != THAW_OK) {
 		fprintf(stderr, "embed: %s\n", err.text);
 		return false;
 	}

@@ -37,21 +37,21 @@ static inline thaw_conn *made_conn_new(struct ssl_st *ssl)
 }
 
 /* Sets the size of the limits. */
-static inline thaw_ledger *made_ledger_new(const struct thaw_ledger_limits *limits)
+static inline thaw_quota *made_quota_new(const struct thaw_quota_limits *limits)
 {
-	struct thaw_ledger_limits sized = *limits;
-	thaw_ledger *ledger = NULL;
+	struct thaw_quota_limits sized = *limits;
+	thaw_quota *quota = NULL;
 
 	sized.size = sizeof(sized);
-	return thaw_ledger_new(&sized, &ledger, NULL) == THAW_OK ? ledger : NULL;
+	return thaw_quota_new(&sized, &quota, NULL) == THAW_OK ? quota : NULL;
 }
 
-static inline thaw_store *made_store_new(thaw_ledger *ledger, unsigned worker, const char *directory,
+static inline thaw_store *made_store_new(thaw_quota *quota, unsigned worker, const char *directory,
 					 struct thaw_error *err)
 {
 	thaw_store *store = NULL;
 
-	return thaw_store_new(ledger, worker, directory, &store, err) == THAW_OK ? store : NULL;
+	return thaw_store_new(quota, worker, directory, &store, err) == THAW_OK ? store : NULL;
 }
 
 static inline thaw_spool *made_spool_new(thaw_store *store, const struct sockaddr *client, uint64_t limit)

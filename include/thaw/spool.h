@@ -1,13 +1,13 @@
 /*
  * The spool: bounded storage for the bytes of a request body that arrive while an ask is pending.
  *
- * There are three objects. A ledger has the quotas, in memory that all worker processes share: in total, per worker,
+ * There are three objects. A quota has the quotas, in memory that all worker processes share: in total, per worker,
  * per client address, and per request. A store belongs to one process: it has its chunks of memory and the directory
  * for its files. A spool is one request's queue of bytes, in chunks of memory. When memory is short the oldest chunks
  * move to an unlinked file, encrypted with a key that never leaves memory.
  *
  * A call blocks at most for writing a bounded number of chunks to the disk. Every refusal has a reason. Everything is
- * returned to the ledger when the spool is freed, or when the worker is reclaimed. Quotas count allocated bytes, not
+ * returned to the quota when the spool is freed, or when the worker is reclaimed. Quotas count allocated bytes, not
  * sent bytes. A chunk is at most as large as all that was written before it, so small TLS records cost no more than
  * full ones.
  *
@@ -15,7 +15,7 @@
  * recently written chunks to the disk, and ends spools that thaw_spool_yield() allows to be ended: first those that
  * have waited longest, of the clients that use most.
  *
- * Threads: a ledger may be used by all threads and processes that share it, at once. A store and its spools are used by
+ * Threads: a quota may be used by all threads and processes that share it, at once. A store and its spools are used by
  * one thread at a time; each thread needs its own store, with its own worker number.
  */
 #ifndef THAW_SPOOL_H
@@ -31,13 +31,13 @@ struct sockaddr;
 
 #define THAW_SPOOL_CHUNK 16384 /* bytes of the largest chunk: the plaintext of a full TLS record */
 
-typedef struct thaw_ledger thaw_ledger;
+typedef struct thaw_quota thaw_quota;
 typedef struct thaw_store thaw_store;
 typedef struct thaw_spool thaw_spool;
 
 /* Quotas, in bytes, rounded down to whole chunks. disk 0: memory only. workers is required. */
-struct thaw_ledger_limits {
-	size_t size;                         /* sizeof(struct thaw_ledger_limits) */
+struct thaw_quota_limits {
+	size_t size;                         /* sizeof(struct thaw_quota_limits) */
 	unsigned workers;                    /* 1 to 1024 */
 	uint64_t memory, disk;               /* of all requests of all workers */
 	uint64_t worker_memory, worker_disk; /* of one worker process; 0: no separate limit */
@@ -53,33 +53,33 @@ struct thaw_ledger_limits {
  */
 
 /* Current use. It includes requests for memory that may still be refused, so it can exceed a limit briefly. */
-struct thaw_ledger_use {
-	size_t size;           /* sizeof(struct thaw_ledger_use): set by the caller */
+struct thaw_quota_use {
+	size_t size;           /* sizeof(struct thaw_quota_use): set by the caller */
 	uint64_t memory, disk; /* allocated now, in bytes */
-	uint64_t refused;      /* number of refusals since the ledger was made */
+	uint64_t refused;      /* number of refusals since the quota was made */
 	uint64_t clients;      /* number of client addresses that hold something now */
-	uint64_t ended;        /* number of spools ended to make room since the ledger was made */
+	uint64_t ended;        /* number of spools ended to make room since the quota was made */
 };
 
-/* Makes a ledger. Call it once, before the workers are forked. THAW_FAILED: out of memory, or wrong limits. */
-enum thaw_status thaw_ledger_new(const struct thaw_ledger_limits *limits, thaw_ledger **ledger,
-				 struct thaw_error *err) THAW_MUST_CHECK;
+/* Makes a quota. Call it once, before the workers are forked. THAW_FAILED: out of memory, or wrong limits. */
+enum thaw_status thaw_quota_new(const struct thaw_quota_limits *limits, thaw_quota **quota,
+				struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Frees a ledger, once its stores have been freed. Sets the pointer to NULL; *ledger may be NULL. */
-void thaw_ledger_free(thaw_ledger **ledger);
+/* Frees a quota, once its stores have been freed. Sets the pointer to NULL; *quota may be NULL. */
+void thaw_quota_free(thaw_quota **quota);
 
 /* Releases all that a worker held. Call it only after that worker's process has ended. */
-void thaw_ledger_reclaim(thaw_ledger *ledger, unsigned worker);
+void thaw_quota_reclaim(thaw_quota *quota, unsigned worker);
 
 /* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */
-enum thaw_status thaw_ledger_read_use(const thaw_ledger *ledger, struct thaw_ledger_use *use);
+enum thaw_status thaw_quota_read_use(const thaw_quota *quota, struct thaw_quota_use *use);
 
 /*
- * Makes a store. Call it after the fork, in the process that uses it: two processes must not share its key. ledger:
+ * Makes a store. Call it after the fork, in the process that uses it: two processes must not share its key. quota:
  * borrowed, must outlive the store. worker: 0 to workers-1, used by no other store. directory: for the files
  * (O_TMPFILE); copied; NULL: memory only.
  */
-enum thaw_status thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, thaw_store **store,
+enum thaw_status thaw_store_new(thaw_quota *quota, unsigned worker, const char *directory, thaw_store **store,
 				struct thaw_error *err) THAW_MUST_CHECK;
 
 /* Frees a store, once its spools have been freed. Sets the pointer to NULL; *store may be NULL. */

@@ -7,9 +7,9 @@
  *	/healthz      200: the admin process answers
  *	/readyz       200: the gateway serves, with all configured workers
  *
- * It only reads the scoreboard (gateway/board_view.h) and the counters of the spool. It does no I/O and reads no clock:
- * a connection (conn.c) is given a transport and the time, and returns what it waits for. A response (respond.c) is
- * complete before its first byte is written. The event loop is in loop/admin.c.
+ * It only reads the scoreboard (gateway/scoreboard_view.h) and the counters of the spool. It does no I/O and reads no
+ *clock: a connection (conn.c) is given a transport and the time, and returns what it waits for. A response (respond.c)
+ *is complete before its first byte is written. The event loop is in loop/admin.c.
  *
  * Anybody who can reach its address may read, except pages of other sites in a browser (DNS rebinding): the Host field
  * must be an IP address, localhost, this machine's name or one of admin.names. Only GET and HEAD are allowed.
@@ -25,13 +25,13 @@
 #define ADMIN_CROWD           16    /* with more connections than this, each is closed after its response */
 #define ADMIN_LIMIT_MS        10000 /* for receiving a request, and for sending a response */
 
-struct board;
+struct scoreboard;
 struct admin_conn;
 
 /* All borrowed. */
 struct admin {
-	const struct board *board;
-	const thaw_ledger *ledger;
+	const struct scoreboard *scoreboard;
+	const thaw_quota *quota;
 	const struct expiries *expiries;   /* from the configuration; NULL: none */
 	uint64_t memory_limit, disk_limit; /* of the spool, in bytes */
 	const char *host;                  /* the machine's name; NULL: unknown */

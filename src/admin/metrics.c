@@ -41,18 +41,18 @@ static void escaped(struct buffer *text, const char *value)
 
 /* labels: "", or labels to write before le, with a trailing comma. */
 static void histogram(struct buffer *text, const char *name, const char *labels,
-		      const struct board_histogram *histogram, const uint64_t *limits_ms)
+		      const struct scoreboard_histogram *histogram, const uint64_t *limits_ms)
 {
 	uint64_t count = 0;
 	size_t len = strlen(labels);
 	int bare = (int)(len > 0 ? len - 1 : 0);
 
-	for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+	for (size_t i = 0; i < SCOREBOARD_BUCKETS; i++) {
 		count += histogram->counts[i];
 		admin_putf(text, "%s_bucket{%sle=\"%g\"} %" PRIu64 "\n", name, labels, (double)limits_ms[i] / 1000.,
 			   count);
 	}
-	count += histogram->counts[BOARD_BUCKETS];
+	count += histogram->counts[SCOREBOARD_BUCKETS];
 	admin_putf(text, "%s_bucket{%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, count);
 	admin_putf(text, len > 0 ? "%s_sum{%.*s} " : "%s_sum%.*s ", name, bare, labels);
 	admin_putf(text, "%" PRIu64 ".%03" PRIu64 "\n", histogram->sum_ms / 1000, histogram->sum_ms % 1000);
@@ -64,61 +64,61 @@ static void histogram(struct buffer *text, const char *name, const char *labels,
 
 static void gateway(const struct admin_sight *sight, struct buffer *text)
 {
-	const struct board_view *board = sight->board;
+	const struct scoreboard_view *scoreboard = sight->scoreboard;
 
 	head(text, "thaw_build_info", GAUGE, "Always 1; the version is a label.");
 	labelled(text, "thaw_build_info", "version", THAW_VERSION_TEXT, 1);
-	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all configured workers.", board->ready);
+	single(text, "thaw_ready", GAUGE, "1 if the gateway serves with all configured workers.", scoreboard->ready);
 	single(text, "thaw_configuration", GAUGE, "Number of the configuration in use; the first is 1.",
-	       board->configuration);
+	       scoreboard->configuration);
 	single(text, "thaw_reload_refused", GAUGE,
-	       "1 if the last reload was refused, so that an earlier configuration is in use.", board->refused);
-	single(text, "thaw_reloads_refused_total", COUNTER, "Refused reloads.", board->reloads_refused);
-	single(text, "thaw_workers_wanted", GAUGE, "Configured workers.", board->workers_wanted);
+	       "1 if the last reload was refused, so that an earlier configuration is in use.", scoreboard->refused);
+	single(text, "thaw_reloads_refused_total", COUNTER, "Refused reloads.", scoreboard->reloads_refused);
+	single(text, "thaw_workers_wanted", GAUGE, "Configured workers.", scoreboard->workers_wanted);
 	single(text, "thaw_workers_ready", GAUGE, "Workers of the configuration in use that are serving and not stuck.",
-	       board->workers_ready);
+	       scoreboard->workers_ready);
 	single(text, "thaw_workers_full", GAUGE,
-	       "Workers of the configuration in use that are at their limit of connections.", board->workers_full);
+	       "Workers of the configuration in use that are at their limit of connections.", scoreboard->workers_full);
 	single(text, "thaw_workers", GAUGE, "Worker processes, including those of earlier configurations.",
-	       board->worker_count);
+	       scoreboard->worker_count);
 }
 
 /* The labels follow enum tls_demand. */
-static void on_demand(const struct board_sums *sums, struct buffer *text)
+static void on_demand(const struct scoreboard_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_handshakes_on_demand_total";
-	static const char *const why[BOARD_DEMANDS] = {NULL, "note", "ticket", "certificate"};
+	static const char *const why[SCOREBOARD_DEMANDS] = {NULL, "note", "ticket", "certificate"};
 
 	head(text, name, COUNTER,
 	     "TLS handshakes in which the client certificate was requested on demand, by how the need was recognised.");
-	for (size_t i = 1; i < BOARD_DEMANDS; i++)
+	for (size_t i = 1; i < SCOREBOARD_DEMANDS; i++)
 		labelled(text, name, "by", why[i], sums->on_demand[i]);
 	single(text, "thaw_away_notes_total", COUNTER,
 	       "HTTP/2 requests reset with HTTP_1_1_REQUIRED whose clients are expected to retry over HTTP/1.1.",
 	       sums->notes);
 }
 
-/* The labels follow enum board_plain. */
-static void plain(const struct board_sums *sums, struct buffer *text)
+/* The labels follow enum scoreboard_plain. */
+static void plain(const struct scoreboard_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_plain_requests_total";
-	static const char *const answers[BOARD_PLAINS] = {"redirect", "challenge", "other"};
+	static const char *const answers[SCOREBOARD_PLAINS] = {"redirect", "challenge", "other"};
 
 	head(text, name, COUNTER, "Requests without TLS, by what they got.");
-	for (size_t i = 0; i < BOARD_PLAINS; i++)
+	for (size_t i = 0; i < SCOREBOARD_PLAINS; i++)
 		labelled(text, name, "answer", answers[i], sums->plain[i]);
 }
 
-static void connections(const struct board_sums *sums, struct buffer *text)
+static void connections(const struct scoreboard_sums *sums, struct buffer *text)
 {
 	static const char name[] = "thaw_tls_handshakes_total";
-	static const char *const kinds[BOARD_KINDS] = {"silent", "handshake", "idle"};
+	static const char *const kinds[SCOREBOARD_KINDS] = {"silent", "handshake", "idle"};
 
 	single(text, "thaw_connections_open", GAUGE, "Client connections that are open now.", sums->connections_open);
 	single(text, "thaw_connections_total", COUNTER, "Client connections accepted.", sums->connections);
 	head(text, "thaw_connections_evicted_total", COUNTER,
 	     "Waiting client connections closed at a connection limit to make room for new ones, by state.");
-	for (size_t i = 0; i < BOARD_KINDS; i++)
+	for (size_t i = 0; i < SCOREBOARD_KINDS; i++)
 		labelled(text, "thaw_connections_evicted_total", "state", kinds[i], sums->evicted[i]);
 	head(text, "thaw_connections_refused_total", COUNTER,
 	     "Client connections closed without a response, by limit.");
@@ -139,33 +139,33 @@ static void connections(const struct board_sums *sums, struct buffer *text)
 	       "Failed internal checks, each of which ended a connection; please report them.", sums->internal_errors);
 }
 
-static void requests(const struct board_sums *sums, struct buffer *text)
+static void requests(const struct scoreboard_sums *sums, struct buffer *text)
 {
 	head(text, "thaw_requests_total", COUNTER, "Requests by status class; none: ended without a response.");
-	for (size_t i = 0; i < BOARD_CLASSES; i++)
+	for (size_t i = 0; i < SCOREBOARD_CLASSES; i++)
 		labelled(text, "thaw_requests_total", "status", admin_class_name(i), sums->requests[i]);
 	single(text, "thaw_access_records_total", COUNTER, "Access records, including lost ones.", sums->records);
 	single(text, "thaw_access_records_lost_total", COUNTER, "Access records that could not be written.",
 	       sums->records_lost);
 	head(text, "thaw_request_duration_seconds", HISTOGRAM,
 	     "Time from the first byte of a request to the last byte of its response.");
-	histogram(text, "thaw_request_duration_seconds", "", &sums->request_ms, board_machine_ms);
+	histogram(text, "thaw_request_duration_seconds", "", &sums->request_ms, scoreboard_machine_ms);
 	single(text, "thaw_request_body_bytes_total", COUNTER, "Bytes of request bodies received.", sums->bytes_in);
 	single(text, "thaw_response_body_bytes_total", COUNTER, "Bytes of response bodies sent.", sums->bytes_out);
 	plain(sums, text);
 	head(text, "thaw_refusals_total", COUNTER,
 	     "Requests refused for other reasons than the verdict of an ask, by problem.");
-	for (size_t i = 0; i < BOARD_PROBLEMS; i++)
+	for (size_t i = 0; i < SCOREBOARD_PROBLEMS; i++)
 		labelled(text, "thaw_refusals_total", "problem", gw_problem_name((enum gw_problem)i),
 			 sums->refusals[i]);
 }
 
 /* ---- asks ---- */
 
-static void ask_row(const struct board_sums *sums, struct buffer *text, size_t means, size_t moment)
+static void ask_row(const struct scoreboard_sums *sums, struct buffer *text, size_t means, size_t moment)
 {
-	for (size_t verdict = 0; verdict < BOARD_VERDICTS; verdict++)
-		for (size_t reason = 0; reason < BOARD_REASONS; reason++)
+	for (size_t verdict = 0; verdict < SCOREBOARD_VERDICTS; verdict++)
+		for (size_t reason = 0; reason < SCOREBOARD_REASONS; reason++)
 			if (sums->asks[means][moment][verdict][reason] != 0)
 				admin_putf(text,
 					   "thaw_asks_total{means=\"%s\",moment=\"%s\",verdict=\"%s\",reason=\"%s\"} "
@@ -178,27 +178,27 @@ static void ask_row(const struct board_sums *sums, struct buffer *text, size_t m
 }
 
 /* Asks that ended because of a budget or a limit. */
-static uint64_t over_limit(const struct board_sums *sums, size_t reason)
+static uint64_t over_limit(const struct scoreboard_sums *sums, size_t reason)
 {
 	uint64_t total = 0;
 
-	for (size_t means = 0; means < BOARD_MEANS; means++)
-		for (size_t moment = 0; moment < BOARD_MOMENTS; moment++)
+	for (size_t means = 0; means < SCOREBOARD_MEANS; means++)
+		for (size_t moment = 0; moment < SCOREBOARD_MOMENTS; moment++)
 			total += sums->asks[means][moment][THAW_VERDICT_OVER_LIMIT][reason];
 	return total;
 }
 
-static void asks(const struct board_sums *sums, struct buffer *text)
+static void asks(const struct scoreboard_sums *sums, struct buffer *text)
 {
 	single(text, "thaw_asks_open", GAUGE, "Requests that are waiting for a client certificate now.",
 	       sums->asks_open);
 	head(text, "thaw_asks_total", COUNTER, "Asks for a client certificate, by verdict and reason.");
-	for (size_t means = 0; means < BOARD_MEANS; means++)
-		for (size_t moment = 0; moment < BOARD_MOMENTS; moment++)
+	for (size_t means = 0; means < SCOREBOARD_MEANS; means++)
+		for (size_t moment = 0; moment < SCOREBOARD_MOMENTS; moment++)
 			ask_row(sums, text, means, moment);
 	head(text, "thaw_ask_duration_seconds", HISTOGRAM, "Time from asking for the certificate to the verdict.");
-	histogram(text, "thaw_ask_duration_seconds", "outcome=\"accepted\",", &sums->ask_ms[1], board_human_ms);
-	histogram(text, "thaw_ask_duration_seconds", "outcome=\"other\",", &sums->ask_ms[0], board_human_ms);
+	histogram(text, "thaw_ask_duration_seconds", "outcome=\"accepted\",", &sums->ask_ms[1], scoreboard_human_ms);
+	histogram(text, "thaw_ask_duration_seconds", "outcome=\"other\",", &sums->ask_ms[0], scoreboard_human_ms);
 	single(text, "thaw_drained_bytes_total", COUNTER, "Bytes of request bodies received while an ask was pending.",
 	       sums->drained);
 	head(text, "thaw_budget_refusals_total", COUNTER, "Asks ended by a limit of the spool, by limit.");
@@ -247,7 +247,7 @@ static void expiries(const struct admin_sight *sight, struct buffer *text)
 /* ---- upstreams ---- */
 
 /* upstream="...",server="...", with a trailing comma. */
-static void server_labels(const struct board_server_view *server, struct buffer *labels)
+static void server_labels(const struct scoreboard_server_view *server, struct buffer *labels)
 {
 	labels->len = 0;
 	admin_putf(labels, "upstream=\"");
@@ -264,15 +264,15 @@ struct server_metric {
 	size_t offset;    /* offset of a uint64_t */
 };
 
-#define OF(member) offsetof(struct board_server_view, sums.member)
+#define OF(member) offsetof(struct scoreboard_server_view, sums.member)
 
 static const struct server_metric server_metrics[] = {
 	{"thaw_upstream_requests_total", "Requests to this server, by outcome.", COUNTER, "outcome=\"answered\"",
-	 OF(outcomes) + sizeof(uint64_t) * BOARD_ANSWERED},
+	 OF(outcomes) + sizeof(uint64_t) * SCOREBOARD_ANSWERED},
 	{"thaw_upstream_requests_total", NULL, COUNTER, "outcome=\"failed\"",
-	 OF(outcomes) + sizeof(uint64_t) * BOARD_FAILED},
+	 OF(outcomes) + sizeof(uint64_t) * SCOREBOARD_FAILED},
 	{"thaw_upstream_requests_total", NULL, COUNTER, "outcome=\"timed-out\"",
-	 OF(outcomes) + sizeof(uint64_t) * BOARD_TIMED_OUT},
+	 OF(outcomes) + sizeof(uint64_t) * SCOREBOARD_TIMED_OUT},
 	{"thaw_upstream_connections", "Connections to this server, by state.", GAUGE, "state=\"in-use\"",
 	 OF(use.in_use)},
 	{"thaw_upstream_connections", NULL, GAUGE, "state=\"idle\"", OF(use.idle)},
@@ -286,7 +286,7 @@ static const struct server_metric server_metrics[] = {
 	 OF(use.failures)},
 };
 
-static uint64_t number_of(const struct board_server_view *server, const struct server_metric *metric)
+static uint64_t number_of(const struct scoreboard_server_view *server, const struct server_metric *metric)
 {
 	uint64_t number;
 
@@ -294,23 +294,23 @@ static uint64_t number_of(const struct board_server_view *server, const struct s
 	return number;
 }
 
-static void each_server(const struct board_view *board, const struct server_metric *metric, struct buffer *labels,
-			struct buffer *text)
+static void each_server(const struct scoreboard_view *scoreboard, const struct server_metric *metric,
+			struct buffer *labels, struct buffer *text)
 {
 	size_t more = strlen(metric->more);
 
-	for (size_t i = 0; i < board->server_count; i++) {
-		server_labels(&board->servers[i], labels);
+	for (size_t i = 0; i < scoreboard->server_count; i++) {
+		server_labels(&scoreboard->servers[i], labels);
 		if (labels->failed)
 			break;
 		size_t bare = labels->len - sizeof("\",") + (more > 0 ? 2 : 1);
 		admin_putf(text, "%s{", metric->name);
 		admin_put(text, labels->bytes, bare);
-		admin_putf(text, "%s} %" PRIu64 "\n", metric->more, number_of(&board->servers[i], metric));
+		admin_putf(text, "%s} %" PRIu64 "\n", metric->more, number_of(&scoreboard->servers[i], metric));
 	}
 }
 
-static void upstreams(const struct board_view *board, struct buffer *text)
+static void upstreams(const struct scoreboard_view *scoreboard, struct buffer *text)
 {
 	static const char name[] = "thaw_upstream_response_seconds";
 	struct buffer labels = {.bytes = NULL};
@@ -318,13 +318,14 @@ static void upstreams(const struct board_view *board, struct buffer *text)
 	for (size_t i = 0; i < sizeof(server_metrics) / sizeof(server_metrics[0]); i++) {
 		if (server_metrics[i].help != NULL)
 			head(text, server_metrics[i].name, server_metrics[i].kind, server_metrics[i].help);
-		each_server(board, &server_metrics[i], &labels, text);
+		each_server(scoreboard, &server_metrics[i], &labels, text);
 	}
 	head(text, name, HISTOGRAM, "Time from choosing this server to the head of its response.");
-	for (size_t i = 0; i < board->server_count; i++) {
-		server_labels(&board->servers[i], &labels);
+	for (size_t i = 0; i < scoreboard->server_count; i++) {
+		server_labels(&scoreboard->servers[i], &labels);
 		if (!labels.failed)
-			histogram(text, name, labels.bytes, &board->servers[i].sums.answer_ms, board_machine_ms);
+			histogram(text, name, labels.bytes, &scoreboard->servers[i].sums.answer_ms,
+				  scoreboard_machine_ms);
 	}
 	text->failed = text->failed || labels.failed;
 	buffer_free(&labels);
@@ -332,7 +333,7 @@ static void upstreams(const struct board_view *board, struct buffer *text)
 
 void admin_metrics(const struct admin_sight *sight, struct buffer *text)
 {
-	const struct board_sums *sums = &sight->board->sums;
+	const struct scoreboard_sums *sums = &sight->scoreboard->sums;
 
 	gateway(sight, text);
 	connections(sums, text);
@@ -340,5 +341,5 @@ void admin_metrics(const struct admin_sight *sight, struct buffer *text)
 	asks(sums, text);
 	spool(sight, text);
 	expiries(sight, text);
-	upstreams(sight->board, text);
+	upstreams(sight->scoreboard, text);
 }

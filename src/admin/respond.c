@@ -103,16 +103,16 @@ static bool make_health(const struct admin_sight *sight, struct answer *answer)
 
 static bool make_ready(const struct admin_sight *sight, struct answer *answer)
 {
-	const struct board_view *board = sight->board;
+	const struct scoreboard_view *scoreboard = sight->scoreboard;
 
-	if (board->ready) {
+	if (scoreboard->ready) {
 		say(answer, 200, "ready");
 		return true;
 	}
 	say(answer, 503, "not ready");
-	admin_putf(&answer->body, "%s; %u of %u workers serve%s\n", admin_phase_name(board->phase),
-		   board->workers_ready, board->workers_wanted,
-		   board->full ? "; all workers are at their limit of connections" : "");
+	admin_putf(&answer->body, "%s; %u of %u workers serve%s\n", admin_phase_name(scoreboard->phase),
+		   scoreboard->workers_ready, scoreboard->workers_wanted,
+		   scoreboard->full ? "; all workers are at their limit of connections" : "");
 	return true;
 }
 
@@ -131,16 +131,16 @@ static bool make(const struct admin *admin, size_t page, uint64_t now_ms, struct
 				    .now_ms = now_ms,
 				    .wall_ms = admin->wall_offset_ms + (int64_t)now_ms};
 
-	sight.board = board_view_new(admin->board, now_ms, sight.wall_ms);
-	if (sight.board == NULL)
+	sight.scoreboard = scoreboard_view_new(admin->scoreboard, now_ms, sight.wall_ms);
+	if (sight.scoreboard == NULL)
 		return false;
-	if (thaw_ledger_read_use(admin->ledger, &sight.spool) != THAW_OK) {
-		board_view_free(&sight.board);
+	if (thaw_quota_read_use(admin->quota, &sight.spool) != THAW_OK) {
+		scoreboard_view_free(&sight.scoreboard);
 		return false;
 	}
 	answer->status = 200;
 	bool made = pages[page].make(&sight, answer);
-	board_view_free(&sight.board);
+	scoreboard_view_free(&sight.scoreboard);
 	return made;
 }
 

@@ -4,7 +4,7 @@
 
 #include "admin/admin.h"
 #include "admin/text.h"
-#include "gateway/board_view.h"
+#include "gateway/scoreboard_view.h"
 #include "http/head.h"
 #include "thaw/thaw.h"
 
@@ -19,8 +19,8 @@ bool admin_refuse(const struct admin *admin, const struct http_refusal *refusal,
 /* A snapshot of the gateway's state. */
 struct admin_sight {
 	const struct admin *admin;
-	struct board_view *board;
-	struct thaw_ledger_use spool;
+	struct scoreboard_view *scoreboard;
+	struct thaw_quota_use spool;
 	uint64_t now_ms;
 	int64_t wall_ms;
 };
@@ -37,7 +37,7 @@ bool admin_make_nonce(char nonce[static ADMIN_NONCE_MAX]) THAW_MUST_CHECK;
 void admin_page(const char *nonce, struct buffer *text);
 
 /* Names used in the metrics and in the status. */
-const char *admin_phase_name(enum board_phase phase);
+const char *admin_phase_name(enum scoreboard_phase phase);
 const char *admin_class_name(size_t status_class); /* "none", "1xx" ... */
 const char *admin_version_name(size_t tls);        /* "TLSv1.2", "TLSv1.3", "other" */
 

@@ -58,12 +58,12 @@ static json_t *list_of(const void *items, size_t count, size_t size, json_t *(*m
 static json_t *worker_of(const void *item, const void *arg)
 {
 	static const char *const states[] = {
-		[BOARD_WORKER_STARTING] = "starting",
-		[BOARD_WORKER_SERVING] = "serving",
-		[BOARD_WORKER_RETIRING] = "retiring",
-		[BOARD_WORKER_SILENT] = "silent",
+		[SCOREBOARD_WORKER_STARTING] = "starting",
+		[SCOREBOARD_WORKER_SERVING] = "serving",
+		[SCOREBOARD_WORKER_RETIRING] = "retiring",
+		[SCOREBOARD_WORKER_SILENT] = "silent",
 	};
-	const struct board_worker_view *worker = item;
+	const struct scoreboard_worker_view *worker = item;
 
 	(void)arg;
 	return json_pack("{s:i, s:i, s:s, s:o, s:o, s:o}", "pid", worker->pid, "configuration",
@@ -74,7 +74,7 @@ static json_t *worker_of(const void *item, const void *arg)
 
 static json_t *ask_of(const void *item, const void *arg)
 {
-	const struct board_ask_view *ask = item;
+	const struct scoreboard_ask_view *ask = item;
 	const struct admin_sight *sight = arg;
 	uint64_t age_ms = sight->now_ms > ask->began_ms ? sight->now_ms - ask->began_ms : 0;
 
@@ -87,17 +87,17 @@ static json_t *ask_of(const void *item, const void *arg)
 
 static json_t *server_of(const void *item, const void *arg)
 {
-	const struct board_server_view *server = item;
-	const struct board_server_sums *sums = &server->sums;
+	const struct scoreboard_server_view *server = item;
+	const struct scoreboard_server_sums *sums = &server->sums;
 
 	(void)arg;
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "upstream", server->upstream,
-			 "server", server->server, "answered", number(sums->outcomes[BOARD_ANSWERED]), "failed",
-			 number(sums->outcomes[BOARD_FAILED]), "timed_out", number(sums->outcomes[BOARD_TIMED_OUT]),
-			 "in_use", number(sums->use.in_use), "idle", number(sums->use.idle), "resting",
-			 number(sums->use.resting), "connects", number(sums->use.connects), "connect_failures",
-			 number(sums->use.connect_failures), "answers",
-			 numbers(sums->answer_ms.counts, BOARD_BUCKETS + 1), "answers_ms",
+			 "server", server->server, "answered", number(sums->outcomes[SCOREBOARD_ANSWERED]), "failed",
+			 number(sums->outcomes[SCOREBOARD_FAILED]), "timed_out",
+			 number(sums->outcomes[SCOREBOARD_TIMED_OUT]), "in_use", number(sums->use.in_use), "idle",
+			 number(sums->use.idle), "resting", number(sums->use.resting), "connects",
+			 number(sums->use.connects), "connect_failures", number(sums->use.connect_failures), "answers",
+			 numbers(sums->answer_ms.counts, SCOREBOARD_BUCKETS + 1), "answers_ms",
 			 number(sums->answer_ms.sum_ms));
 }
 
@@ -111,15 +111,15 @@ static const char *problem_name(size_t problem)
 	return gw_problem_name((enum gw_problem)problem);
 }
 
-static json_t *verdict_steps(const struct board_view *board)
+static json_t *verdict_steps(const struct scoreboard_view *scoreboard)
 {
 	json_t *object = json_object();
-	uint64_t column[BOARD_STEPS];
+	uint64_t column[SCOREBOARD_STEPS];
 
-	for (size_t verdict = THAW_VERDICT_ACCEPTED; verdict < BOARD_VERDICTS; verdict++) {
-		for (size_t i = 0; i < BOARD_STEPS; i++)
-			column[i] = board->steps[i][verdict];
-		if (json_object_set_new(object, verdict_name(verdict), numbers(column, BOARD_STEPS)) != 0) {
+	for (size_t verdict = THAW_VERDICT_ACCEPTED; verdict < SCOREBOARD_VERDICTS; verdict++) {
+		for (size_t i = 0; i < SCOREBOARD_STEPS; i++)
+			column[i] = scoreboard->steps[i][verdict];
+		if (json_object_set_new(object, verdict_name(verdict), numbers(column, SCOREBOARD_STEPS)) != 0) {
 			json_decref(object);
 			return NULL;
 		}
@@ -149,17 +149,18 @@ static json_t *outcome_of(const void *item, const void *arg)
 }
 
 /* How asks have ended since the gateway started, most frequent first. */
-static json_t *outcomes(const struct board_sums *sums)
+static json_t *outcomes(const struct scoreboard_sums *sums)
 {
-	size_t count = 0, most = BOARD_MEANS * BOARD_VERDICTS * BOARD_REASONS;
+	size_t count = 0, most = SCOREBOARD_MEANS * SCOREBOARD_VERDICTS * SCOREBOARD_REASONS;
 	struct outcome *all = calloc(most, sizeof(*all));
 
 	if (all == NULL)
 		return NULL;
 	for (size_t i = 0; i < most; i++) {
-		size_t means = i / BOARD_REASONS / BOARD_VERDICTS, verdict = i / BOARD_REASONS % BOARD_VERDICTS;
-		struct outcome outcome = {means, verdict, i % BOARD_REASONS, 0};
-		for (size_t moment = 0; moment < BOARD_MOMENTS; moment++)
+		size_t means = i / SCOREBOARD_REASONS / SCOREBOARD_VERDICTS,
+		       verdict = i / SCOREBOARD_REASONS % SCOREBOARD_VERDICTS;
+		struct outcome outcome = {means, verdict, i % SCOREBOARD_REASONS, 0};
+		for (size_t moment = 0; moment < SCOREBOARD_MOMENTS; moment++)
 			outcome.count += sums->asks[means][moment][verdict][outcome.reason];
 		if (outcome.count > 0)
 			all[count++] = outcome;
@@ -170,12 +171,12 @@ static json_t *outcomes(const struct board_sums *sums)
 	return list;
 }
 
-static json_t *totals(const struct board_sums *sums)
+static json_t *totals(const struct scoreboard_sums *sums)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connections", number(sums->connections),
 			 "connections_open", number(sums->connections_open), "asks_open", number(sums->asks_open),
-			 "requests", named(sums->requests, BOARD_CLASSES, admin_class_name), "refusals",
-			 named(sums->refusals, BOARD_PROBLEMS, problem_name), "bytes_in", number(sums->bytes_in),
+			 "requests", named(sums->requests, SCOREBOARD_CLASSES, admin_class_name), "refusals",
+			 named(sums->refusals, SCOREBOARD_PROBLEMS, problem_name), "bytes_in", number(sums->bytes_in),
 			 "bytes_out", number(sums->bytes_out), "drained", number(sums->drained), "handshakes_failed",
 			 number(sums->handshakes_failed));
 }
@@ -188,38 +189,38 @@ static json_t *spool(const struct admin_sight *sight)
 			 number(sight->spool.refused));
 }
 
-static json_t *verdicts(const struct board_view *board)
+static json_t *verdicts(const struct scoreboard_view *scoreboard)
 {
-	return json_pack("{s:i, s:I, s:o}", "step_ms", BOARD_STEP_MS, "end_ms", (json_int_t)board->steps_end_ms,
-			 "steps", verdict_steps(board));
+	return json_pack("{s:i, s:I, s:o}", "step_ms", SCOREBOARD_STEP_MS, "end_ms",
+			 (json_int_t)scoreboard->steps_end_ms, "steps", verdict_steps(scoreboard));
 }
 
 /* null: the last reload was taken, or there was none. */
 static json_t *refusal(const struct admin_sight *sight)
 {
-	const struct board_refusal *last = &sight->board->refusal;
+	const struct scoreboard_refusal *last = &sight->scoreboard->refusal;
 	uint64_t age_ms = sight->now_ms > last->since_ms ? sight->now_ms - last->since_ms : 0;
 
-	return sight->board->refused ? json_pack("{s:s, s:o}", "why", last->why, "age_ms", number(age_ms))
-				     : json_null();
+	return sight->scoreboard->refused ? json_pack("{s:s, s:o}", "why", last->why, "age_ms", number(age_ms))
+					  : json_null();
 }
 
 static json_t *whole(const struct admin_sight *sight)
 {
-	const struct board_view *board = sight->board;
+	const struct scoreboard_view *scoreboard = sight->scoreboard;
 
-	return json_pack("{s:s, s:b, s:s, s:i, s:o, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", thaw_version(), "ready", (int)board->ready, "phase", admin_phase_name(board->phase),
-			 "configuration", (int)board->configuration, "reload_refused", refusal(sight), "workers_wanted",
-			 (int)board->workers_wanted, "workers_ready", (int)board->workers_ready, "time_ms",
-			 (json_int_t)sight->wall_ms, "uptime_ms", number(sight->now_ms - sight->admin->began_ms),
-			 "workers",
-			 list_of(board->workers, board->worker_count, sizeof(*board->workers), worker_of, NULL), "asks",
-			 list_of(board->asks, board->ask_count, sizeof(*board->asks), ask_of, sight), "verdicts",
-			 verdicts(board), "outcomes", outcomes(&board->sums), "totals", totals(&board->sums), "spool",
-			 spool(sight), "upstreams",
-			 list_of(board->servers, board->server_count, sizeof(*board->servers), server_of, NULL),
-			 "answer_limits_ms", numbers(board_machine_ms, BOARD_BUCKETS));
+	return json_pack(
+		"{s:s, s:b, s:s, s:i, s:o, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		thaw_version(), "ready", (int)scoreboard->ready, "phase", admin_phase_name(scoreboard->phase),
+		"configuration", (int)scoreboard->configuration, "reload_refused", refusal(sight), "workers_wanted",
+		(int)scoreboard->workers_wanted, "workers_ready", (int)scoreboard->workers_ready, "time_ms",
+		(json_int_t)sight->wall_ms, "uptime_ms", number(sight->now_ms - sight->admin->began_ms), "workers",
+		list_of(scoreboard->workers, scoreboard->worker_count, sizeof(*scoreboard->workers), worker_of, NULL),
+		"asks", list_of(scoreboard->asks, scoreboard->ask_count, sizeof(*scoreboard->asks), ask_of, sight),
+		"verdicts", verdicts(scoreboard), "outcomes", outcomes(&scoreboard->sums), "totals",
+		totals(&scoreboard->sums), "spool", spool(sight), "upstreams",
+		list_of(scoreboard->servers, scoreboard->server_count, sizeof(*scoreboard->servers), server_of, NULL),
+		"answer_limits_ms", numbers(scoreboard_machine_ms, SCOREBOARD_BUCKETS));
 }
 
 bool admin_status(const struct admin_sight *sight, struct buffer *text)

@@ -59,7 +59,8 @@ static unsigned reap(unsigned visits)
 }
 
 /* Starts a process for one connection. Returns whether it runs. */
-static bool begin(const struct visit_house *house, const struct frozen_options *options, const sigset_t *mask, int fd)
+static bool begin(const struct visit_context *context, const struct frozen_options *options, const sigset_t *mask,
+		  int fd)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -67,7 +68,7 @@ static bool begin(const struct visit_house *house, const struct frozen_options *
 		bool bound = child_bind(parent);
 		(void)sigprocmask(SIG_SETMASK, mask, NULL);
 		(void)close(options->listener);
-		_exit(bound ? visit_serve(house, fd) : EX_OSERR);
+		_exit(bound ? visit_serve(context, fd) : EX_OSERR);
 	}
 	if (pid < 0)
 		(void)fprintf(stderr, "thaw: error: cannot start a process: %s\n", strerror(errno));
@@ -75,7 +76,7 @@ static bool begin(const struct visit_house *house, const struct frozen_options *
 	return pid > 0;
 }
 
-static void serve(const struct visit_house *house, const struct frozen_options *options)
+static void serve(const struct visit_context *context, const struct frozen_options *options)
 {
 	sigset_t waiting;
 	unsigned visits = 0;
@@ -90,7 +91,7 @@ static void serve(const struct visit_house *house, const struct frozen_options *
 			continue;
 		int visitor = socket_accept(options->listener, NULL);
 		if (visitor >= 0)
-			visits += begin(house, options, &waiting, visitor);
+			visits += begin(context, options, &waiting, visitor);
 	}
 }
 
@@ -110,9 +111,9 @@ int frozen_run(void *arg)
 	struct tls_host host = {
 		.names = names, .certificate = certificate, .key = key, .trusts = trusts, .trust_count = 1};
 	struct tls_server *server = status == THAW_OK ? tls_server_new(&host, 1, &err) : NULL;
-	struct visit_house house = {server, trust, options->read_ahead, options->limit_s};
+	struct visit_context context = {server, trust, options->read_ahead, options->limit_s};
 	if (server != NULL)
-		serve(&house, options);
+		serve(&context, options);
 	else
 		(void)fprintf(stderr, "thaw: error: %s\n", err.text);
 	int code = server != NULL ? EX_OK : EX_SOFTWARE;

@@ -17,7 +17,7 @@
 #define NO_TIME    0                         /* for an ask without a deadline: this server waits in poll() only */
 
 struct visit {
-	const struct visit_house *house;
+	const struct visit_context *context;
 	int fd;
 	struct tls_conn *link;
 	thaw_conn *conn;
@@ -46,7 +46,7 @@ static bool wait_for(const struct visit *visit, enum thaw_status status)
 
 	if (status != THAW_WANT_READ && status != THAW_WANT_WRITE)
 		return false;
-	return poll(&fd, 1, (int)visit->house->limit_s * 1000) > 0;
+	return poll(&fd, 1, (int)visit->context->limit_s * 1000) > 0;
 }
 
 static bool shake_hands(struct visit *visit)
@@ -127,12 +127,12 @@ static bool await_answer(struct visit *visit)
 {
 	while (pending(visit)) {
 		size_t held = visit->len - visit->at;
-		if (held > visit->house->read_ahead) {
+		if (held > visit->context->read_ahead) {
 			struct pollfd gone = {.fd = visit->fd, .events = POLLRDHUP};
-			(void)poll(&gone, 1, (int)visit->house->limit_s * 1000);
+			(void)poll(&gone, 1, (int)visit->context->limit_s * 1000);
 			return false;
 		}
-		enum thaw_status status = read_some(visit, visit->house->read_ahead + 1 - held);
+		enum thaw_status status = read_some(visit, visit->context->read_ahead + 1 - held);
 		if (status != THAW_OK && pending(visit) && !wait_for(visit, status))
 			return false;
 	}
@@ -143,13 +143,13 @@ static bool await_answer(struct visit *visit)
 static enum thaw_reason ask(struct visit *visit)
 {
 	const struct thaw_ask_options options = {.size = sizeof(options),
-						 .trust = visit->house->trust,
+						 .trust = visit->context->trust,
 						 .moment = THAW_MOMENT_HEADERS,
 						 .body_follows = true,
 						 .early = true,
 						 .timeout_ms = THAW_NEVER};
 	enum thaw_status status = thaw_conn_means(visit->conn, NULL) == THAW_MEANS_HANDSHAKE
-					  ? thaw_conn_check(visit->conn, visit->house->trust, NO_TIME)
+					  ? thaw_conn_check(visit->conn, visit->context->trust, NO_TIME)
 					  : thaw_conn_ask(visit->conn, &options, NO_TIME);
 
 	if (status != THAW_OK || !await_answer(visit))
@@ -272,16 +272,16 @@ static bool serve_one(struct visit *visit)
 	return more;
 }
 
-int visit_serve(const struct visit_house *house, int fd)
+int visit_serve(const struct visit_context *context, int fd)
 {
 	struct visit *visit = malloc(sizeof(*visit));
 	int code = EX_OSERR;
 
 	if (visit == NULL)
 		return code;
-	*visit = (struct visit){.house = house, .fd = fd, .room = HTTP_HEAD_DEFAULT + house->read_ahead + 1};
+	*visit = (struct visit){.context = context, .fd = fd, .room = HTTP_HEAD_DEFAULT + context->read_ahead + 1};
 	visit->bytes = malloc(visit->room);
-	visit->link = visit->bytes != NULL ? tls_conn_new(house->server, socket_transport(&visit->fd)) : NULL;
+	visit->link = visit->bytes != NULL ? tls_conn_new(context->server, socket_transport(&visit->fd)) : NULL;
 	if (visit->link != NULL && thaw_conn_new(tls_conn_ssl(visit->link), &visit->conn, NULL) == THAW_OK) {
 		code = EX_OK;
 		if (shake_hands(visit))

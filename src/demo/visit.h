@@ -9,7 +9,7 @@
 #include "tls/server.h"
 
 /* Shared by all connections. */
-struct visit_house {
+struct visit_context {
 	struct tls_server *server;
 	thaw_trust *trust;
 	size_t read_ahead; /* bytes */
@@ -17,6 +17,6 @@ struct visit_house {
 };
 
 /* Blocks until the connection is over, and closes fd. EX_OK, or EX_OSERR: out of memory. */
-int visit_serve(const struct visit_house *house, int fd);
+int visit_serve(const struct visit_context *context, int fd);
 
 #endif

@@ -67,16 +67,16 @@ void gw_account_emit(struct gateway *gateway, json_t *record)
 	json_decref(record);
 }
 
-void gw_account_board(const struct gw_stream *stream)
+void gw_account_scoreboard(const struct gw_stream *stream)
 {
-	board_request(stream->gateway->env.board, stream->status, gw_stream_now(stream) - stream->began_ms,
-		      stream->body.received, stream->body_out);
+	scoreboard_request(stream->gateway->env.scoreboard, stream->status, gw_stream_now(stream) - stream->began_ms,
+			   stream->body.received, stream->body_out);
 }
 
 void gw_show_ask(struct gw_stream *stream)
 {
 	const struct http_request *head = &stream->head;
-	struct board_ask_facts facts = {
+	struct scoreboard_ask_facts facts = {
 		.client = gw_conn_peer(stream->conn),
 		.host = gw_conn_host(stream->conn)->config->name,
 		.path = head->path,
@@ -85,18 +85,18 @@ void gw_show_ask(struct gw_stream *stream)
 		.length = head->framing == HTTP_BODY_CHUNKED ? UINT64_MAX : head->length,
 	};
 
-	if (stream->gateway->env.board != NULL)
-		stream->shown = board_ask_begin(stream->gateway->env.board, &facts, gw_stream_now(stream));
+	if (stream->gateway->env.scoreboard != NULL)
+		stream->shown = scoreboard_ask_begin(stream->gateway->env.scoreboard, &facts, gw_stream_now(stream));
 }
 
 void gw_account_stream(struct gw_stream *stream)
 {
 	if (stream->account == GW_ACCOUNT_RECORDED)
 		return;
-	gw_account_board(stream);
+	gw_account_scoreboard(stream);
 	if (gw_asked(stream))
-		board_verdict(stream->gateway->env.board, &stream->story.report, stream->story.drained,
-			      gw_wall(stream->conn, gw_stream_now(stream)));
+		scoreboard_verdict(stream->gateway->env.scoreboard, &stream->story.report, stream->story.drained,
+				   gw_wall(stream->conn, gw_stream_now(stream)));
 	bool reads = stream->gateway->env.access !=
 		     NULL; /* without an access log it is skipped: it is a large part of the work for a small request */
 	json_t *record = reads ? gw_account_make(stream) : NULL;

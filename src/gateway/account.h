@@ -10,7 +10,7 @@
 json_t *gw_account_make(struct gw_stream *stream);
 /* Takes ownership of the record and writes it; NULL: there was no memory for it, which is logged. */
 void gw_account_emit(struct gateway *gateway, json_t *record);
-void gw_account_board(const struct gw_stream *stream);
+void gw_account_scoreboard(const struct gw_stream *stream);
 /* Writes all reports, once. */
 void gw_account_stream(struct gw_stream *stream);
 /* Stores the current state of the ask for the access record. */

@@ -18,7 +18,7 @@ static void settled(void *arg)
 	story.report = *thaw_conn_report(conn->ask);
 	gw_after_enter(conn, story.report.verdict == THAW_VERDICT_ACCEPTED ? GW_AFTER_NONE : GW_AFTER_REFUSED);
 	conn->after.record = NULL;
-	board_verdict(conn->gateway->env.board, &story.report, 0, gw_wall(conn, gw_now(conn)));
+	scoreboard_verdict(conn->gateway->env.scoreboard, &story.report, 0, gw_wall(conn, gw_now(conn)));
 	conn->after.verdict = story.report.verdict;
 	conn->after.reason = story.report.reason;
 	memcpy(conn->after.detail, story.report.detail, sizeof(conn->after.detail));
@@ -52,7 +52,7 @@ static void ask(struct gw_stream *stream)
 		.unverified = settings->require == CONFIG_OPTIONAL_UNVERIFIED,
 	};
 
-	gw_account_board(stream);
+	gw_account_scoreboard(stream);
 	conn->after.record = conn->gateway->env.access != NULL ? gw_account_make(stream) : NULL;
 	gw_account_enter(stream, GW_ACCOUNT_RECORDED);
 	conn->after.trust = route->trust;

@@ -27,28 +27,28 @@ bool gw_overtaken(const struct gw_stream *stream)
 	return behind && thaw_conn_means(stream->conn->ask, NULL) == THAW_MEANS_RENEGOTIATION;
 }
 
-bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last)
+bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_batch *batch, size_t len, bool last)
 {
 	const struct gw_protocol *protocol = stream->conn->protocol;
 
-	return protocol->text || protocol->respond(stream, status, pack, len, last);
+	return protocol->text || protocol->respond(stream, status, batch, len, last);
 }
 
-bool gw_send(struct gw_stream *stream, const struct gw_pack *pack)
+bool gw_send(struct gw_stream *stream, const struct gw_batch *batch)
 {
-	return pack->len == 0 || stream->conn->protocol->write(stream, pack->at, pack->len);
+	return batch->len == 0 || stream->conn->protocol->write(stream, batch->at, batch->len);
 }
 
 /* Takes ownership of the bytes; NULL is an error. */
 static bool send_reply(struct gw_stream *stream, unsigned status, char *bytes, size_t head_len, size_t len)
 {
 	const struct gw_protocol *protocol = stream->conn->protocol;
-	struct gw_pack pack = {.at = bytes, .len = len};
+	struct gw_batch batch = {.at = bytes, .len = len};
 
 	if (protocol->text)
 		return buffer_adopt(&stream->out, GW_OUT_MAX, bytes, len);
-	bool sent = bytes != NULL && gw_send_head(stream, status, &pack, head_len, len == head_len) &&
-		    gw_send(stream, &pack);
+	bool sent = bytes != NULL && gw_send_head(stream, status, &batch, head_len, len == head_len) &&
+		    gw_send(stream, &batch);
 	free(bytes);
 	protocol->finish(stream, NULL);
 	return sent;
@@ -124,7 +124,7 @@ enum gw_step gw_refuse(struct gw_stream *stream, enum gw_problem problem, const 
 	const struct gw_asker asker = asker_of(stream);
 	struct gw_reply reply;
 
-	board_refusal(stream->gateway->env.board, problem);
+	scoreboard_refusal(stream->gateway->env.scoreboard, problem);
 	if (problem == GW_PROBLEM_MEMORY)
 		gw_notice_refused(stream->conn, THAW_REASON_NO_MEMORY);
 	gw_end_asks(stream, THAW_REASON_CALLER);
@@ -148,7 +148,7 @@ enum gw_step gw_refuse_with_link(struct gw_stream *stream, enum gw_problem probl
 	const struct gw_asker asker = asker_of(stream);
 	struct gw_reply reply;
 
-	board_refusal(stream->gateway->env.board, problem);
+	scoreboard_refusal(stream->gateway->env.scoreboard, problem);
 	if (!gw_problem_with_link(problem, link, &asker, &reply))
 		return gw_abandon(stream, "out of memory for a response");
 	return gw_answer(stream, &reply, true);
@@ -210,12 +210,12 @@ enum gw_step gw_continue(struct gw_stream *stream)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	struct gw_pack pack = {.at = stream->gateway->pack, .len = sizeof(line) - 1};
+	struct gw_batch batch = {.at = stream->gateway->batch, .len = sizeof(line) - 1};
 
 	gw_expect_enter(stream, GW_EXPECT_NONE);
-	memcpy(pack.at, line, pack.len);
-	if (!gw_send_head(stream, 100, &pack, pack.len, false) ||
-	    !buffer_append(&stream->out, GW_OUT_MAX, pack.at, pack.len)) {
+	memcpy(batch.at, line, batch.len);
+	if (!gw_send_head(stream, 100, &batch, batch.len, false) ||
+	    !buffer_append(&stream->out, GW_OUT_MAX, batch.at, batch.len)) {
 		stream->out.failed = false; /* the error response replaces it */
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	}

@@ -27,9 +27,9 @@ bool gw_write_kept(struct gw_stream *stream);
 enum gw_step gw_continue(struct gw_stream *stream);
 /* Sends a response's head: the first len bytes of the batch buffer. The caller writes the rest of the buffer. last:
  * nothing else will follow. False: out of memory, or too large. */
-bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last);
+bool gw_send_head(struct gw_stream *stream, unsigned status, struct gw_batch *batch, size_t len, bool last);
 /* Writes as much as the client takes; the rest is kept. False: out of memory, or the connection is broken. */
-bool gw_send(struct gw_stream *stream, const struct gw_pack *pack);
+bool gw_send(struct gw_stream *stream, const struct gw_batch *batch);
 /* Takes ownership of the reply's memory. */
 enum gw_step gw_answer(struct gw_stream *stream, struct gw_reply *reply, bool close);
 /* Ends the stream without a response. */

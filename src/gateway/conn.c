@@ -89,8 +89,9 @@ static enum gw_step run_tls(struct gw_conn *conn)
 	wait_for_human(conn);
 	switch (status) {
 	case THAW_OK:
-		board_handshake(conn->gateway->env.board, tls_conn_version(conn->tls), tls_conn_resumed(conn->tls));
-		board_on_demand(conn->gateway->env.board, tls_conn_demand(conn->tls));
+		scoreboard_handshake(conn->gateway->env.scoreboard, tls_conn_version(conn->tls),
+				     tls_conn_resumed(conn->tls));
+		scoreboard_on_demand(conn->gateway->env.scoreboard, tls_conn_demand(conn->tls));
 		gw_came_back(conn);
 		if (!gw_protocol_begin(conn))
 			return gw_out_of_memory(conn);
@@ -232,7 +233,7 @@ struct gw_conn *gw_conn_new(struct gateway *gateway, struct transport transport,
 	conn->named = !preface;
 	gw_conn_name(conn, peer);
 	pace_start(&conn->pace, gw_state_limit_ms(conn->state, &gateway->config->connections), now_ms);
-	board_connection_opened(gateway->env.board);
+	scoreboard_connection_opened(gateway->env.scoreboard);
 	return conn;
 }
 
@@ -254,7 +255,7 @@ void gw_conn_free(struct gw_conn **conn)
 	*conn = NULL;
 	if (gone == NULL)
 		return;
-	board_connection_closed(gone->gateway->env.board);
+	scoreboard_connection_closed(gone->gateway->env.scoreboard);
 	gw_settle_accounts(gone);
 	if (gone->protocol != NULL)
 		gone->protocol->drop(gone);

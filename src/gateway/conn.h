@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 
 #include "base/pace.h"
-#include "gateway/board.h"
 #include "gateway/conn_states.h"
 #include "gateway/gateway.h"
 #include "gateway/notice.h"
@@ -17,6 +16,7 @@
 #include "gateway/part_states.h"
 #include "gateway/request_id.h"
 #include "gateway/route.h"
+#include "gateway/scoreboard.h"
 #include "tls/server.h"
 
 #define GW_WORK_MAX     262144 /* bytes moved in one step, before other connections continue */
@@ -24,7 +24,7 @@
 #define GW_WORK_REQUEST 16384  /* what a request counts as in addition: it is parsed, answered, recorded */
 #define GW_RETIRE_MS    1000   /* for an idle connection, after retiring: a request may already be on its way */
 #define GW_SCRATCH_ROOM 16384  /* one TLS record's plaintext */
-#define GW_PACK_MAX     327680 /* one batch for a server: a head and 256 KiB of body */
+#define GW_BATCH_MAX    327680 /* one batch for a server: a head and 256 KiB of body */
 #define GW_DOWN_ROOM    65536  /* one read of a response; what the client does not take is kept */
 #ifndef GW_SPARE_STREAMS       /* 0 in builds with sanitizers, so that they detect uses of a freed one */
 #define GW_SPARE_STREAMS 16
@@ -36,7 +36,7 @@ struct gw_protocol;
 struct gw_stream;
 
 /* A batch in progress, in the gateway's buffer: filled and written in one step. */
-struct gw_pack {
+struct gw_batch {
 	char *at;
 	size_t len, room;
 	bool chunks; /* the body in it is sent in chunks */
@@ -67,7 +67,7 @@ struct gateway {
 	} spare;                       /* freed streams for the next requests: stream.c */
 	struct gw_plain mistake;       /* plain HTTP on a TLS port */
 	char scratch[GW_SCRATCH_ROOM]; /* for reads that may return nothing */
-	char pack[GW_PACK_MAX],
+	char batch[GW_BATCH_MAX],
 		down[GW_DOWN_ROOM + HTTP_HEAD_MAX]; /* in front: the part of a head that was already received */
 };
 

@@ -52,5 +52,5 @@ void gw_send_away(struct gw_conn *conn, const struct gw_route *route)
 	bool noted = away_note(conn->gateway->env.away, &client, gw_now(conn), for_ms);
 	bool told = tls_conn_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
 	if (noted || told)
-		board_note(conn->gateway->env.board);
+		scoreboard_note(conn->gateway->env.scoreboard);
 }

@@ -108,8 +108,8 @@ static const struct gw_sink spool = {.take = take, .reserve = reserve, .commit =
 
 static void show_progress(struct gw_stream *stream)
 {
-	board_ask_progress(stream->gateway->env.board, stream->shown, stream->body.received,
-			   thaw_conn_report(stream->conn->ask)->asked_ms);
+	scoreboard_ask_progress(stream->gateway->env.scoreboard, stream->shown, stream->body.received,
+				thaw_conn_report(stream->conn->ask)->asked_ms);
 }
 
 static enum gw_step at_end(struct gw_stream *stream)

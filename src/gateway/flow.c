@@ -48,7 +48,7 @@ enum gw_step gw_proxy_drive(struct gw_stream *stream, gw_flow_fn *up, gw_flow_fn
 	gw_proxy_paces(stream, &waits);
 	stream->wants.read = stream->wants.read || waits.client_read;
 	stream->wants.write = stream->wants.write || waits.client_write || gw_unwritten(stream);
-	if (proxy->leg != NULL)
-		proxy->legs->ops->watch(proxy->leg, waits.server_read, waits.server_write);
+	if (proxy->upconn != NULL)
+		proxy->upconns->ops->watch(proxy->upconn, waits.server_read, waits.server_write);
 	return GW_WAIT;
 }

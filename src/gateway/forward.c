@@ -309,10 +309,10 @@ void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, 
 	http_write_end(writer);
 }
 
-static void put(struct gw_pack *pack, const char *bytes, size_t len)
+static void put(struct gw_batch *batch, const char *bytes, size_t len)
 {
-	memcpy(pack->at + pack->len, bytes, len);
-	pack->len += len;
+	memcpy(batch->at + batch->len, bytes, len);
+	batch->len += len;
 }
 
 /* Some readers add trailers to the fields of the head. */
@@ -324,19 +324,19 @@ bool gw_forward_trailer(const struct gw_trailer_rules *rules, struct http_span n
 	return http_trailer_allowed(name) && !reserved && !gw_headers_replace(rules->headers, name);
 }
 
-void gw_forward_end(const struct gw_trailer_rules *rules, const struct http_trailers *trailers, struct gw_pack *pack)
+void gw_forward_end(const struct gw_trailer_rules *rules, const struct http_trailers *trailers, struct gw_batch *batch)
 {
 	struct http_field field;
 	size_t at = 0;
 
-	put(pack, "0\r\n", 3);
+	put(batch, "0\r\n", 3);
 	while (http_trailers_next(trailers, &at, &field)) {
 		if (!gw_forward_trailer(rules, field.name))
 			continue;
-		put(pack, field.name.at, field.name.len);
-		put(pack, ": ", 2);
-		put(pack, field.value.at, field.value.len);
-		put(pack, "\r\n", 2);
+		put(batch, field.name.at, field.name.len);
+		put(batch, ": ", 2);
+		put(batch, field.value.at, field.value.len);
+		put(batch, "\r\n", 2);
 	}
-	put(pack, "\r\n", 2);
+	put(batch, "\r\n", 2);
 }

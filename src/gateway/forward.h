@@ -8,7 +8,7 @@
 #include "gateway/headers.h"
 #include "gateway/rewrite.h"
 
-struct gw_pack;
+struct gw_batch;
 struct http_trailers;
 
 /* Whether the request asks for another protocol (RFC 9110 7.8) that its route allows. */
@@ -41,7 +41,7 @@ struct gw_trailer_rules {
 
 bool gw_forward_trailer(const struct gw_trailer_rules *rules, struct http_span name);
 
-/* The last chunk, and the trailers that may be passed on. There is room in every pack. */
-void gw_forward_end(const struct gw_trailer_rules *rules, const struct http_trailers *trailers, struct gw_pack *pack);
+/* The last chunk, and the trailers that may be passed on. There is room in every batch. */
+void gw_forward_end(const struct gw_trailer_rules *rules, const struct http_trailers *trailers, struct gw_batch *batch);
 
 #endif

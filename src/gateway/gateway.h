@@ -8,22 +8,22 @@
 #include "base/trace.h"
 #include "base/transport.h"
 #include "config/config.h"
-#include "gateway/leg.h"
+#include "gateway/upconn.h"
 #include "thaw/thaw.h"
 
 struct sockaddr;
 struct away;
 struct throttle;
-struct board_worker;
+struct scoreboard_worker;
 struct gateway;
 struct gw_conn;
 
 struct gateway_env {
 	thaw_store *store; /* borrowed */
-	struct gw_legs legs;
-	struct board_worker *board; /* NULL: no scoreboard */
-	struct away *away;          /* borrowed; NULL: no notes are made */
-	struct throttle *throttle;  /* borrowed; NULL: requests are not counted */
+	struct gw_upconns upconns;
+	struct scoreboard_worker *scoreboard; /* NULL: no scoreboard */
+	struct away *away;                    /* borrowed; NULL: no notes are made */
+	struct throttle *throttle;            /* borrowed; NULL: requests are not counted */
 	struct trace trace;
 	/* One access record with its newline; NULL: discarded. */
 	void (*access)(void *arg, const char *line, size_t len);

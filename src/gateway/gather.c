@@ -8,27 +8,27 @@
 
 #define CHUNK_ROOM (HTTP_CHUNK_SIZE_MAX + 2) /* around a chunk's data: size line and CRLF */
 
-static void pack_bytes(struct gw_pack *pack, const void *bytes, size_t len)
+static void batch_bytes(struct gw_batch *batch, const void *bytes, size_t len)
 {
-	memcpy(pack->at + pack->len, bytes, len);
-	pack->len += len;
+	memcpy(batch->at + batch->len, bytes, len);
+	batch->len += len;
 }
 
-void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len)
+void gw_batch_chunk(struct gw_batch *batch, const char *data, size_t len)
 {
 	char line[HTTP_CHUNK_SIZE_MAX] = "";
 
-	pack_bytes(pack, line, http_write_chunk_size(line, len));
-	pack_bytes(pack, data, len);
-	pack_bytes(pack, "\r\n", 2);
+	batch_bytes(batch, line, http_write_chunk_size(line, len));
+	batch_bytes(batch, data, len);
+	batch_bytes(batch, "\r\n", 2);
 }
 
-static void pack_data(struct gw_stream *stream, struct gw_pack *pack, const char *data, size_t len)
+static void batch_data(struct gw_stream *stream, struct gw_batch *batch, const char *data, size_t len)
 {
-	if (pack->chunks)
-		gw_pack_chunk(pack, data, len);
+	if (batch->chunks)
+		gw_batch_chunk(batch, data, len);
 	else
-		pack_bytes(pack, data, len);
+		batch_bytes(batch, data, len);
 	stream->passed += len;
 }
 
@@ -36,29 +36,29 @@ static void pack_data(struct gw_stream *stream, struct gw_pack *pack, const char
 
 static enum thaw_reason take(struct gw_stream *stream, void *to, const char *bytes, size_t len, size_t *took)
 {
-	struct gw_pack *pack = to;
-	size_t room = pack->room - pack->len - CHUNK_ROOM;
+	struct gw_batch *batch = to;
+	size_t room = batch->room - batch->len - CHUNK_ROOM;
 
 	*took = len < room ? len : room;
-	pack_data(stream, pack, bytes, *took);
+	batch_data(stream, batch, bytes, *took);
 	return THAW_REASON_NONE;
 }
 
 static enum thaw_reason reserve(struct gw_stream *stream, void *to, void **where, size_t *room)
 {
-	struct gw_pack *pack = to;
+	struct gw_batch *batch = to;
 
 	(void)stream;
-	*where = pack->at + pack->len;
-	*room = pack->room - pack->len;
+	*where = batch->at + batch->len;
+	*room = batch->room - batch->len;
 	return THAW_REASON_NONE;
 }
 
 static void commit(struct gw_stream *stream, void *to, size_t len)
 {
-	struct gw_pack *pack = to;
+	struct gw_batch *batch = to;
 
-	pack->len += len;
+	batch->len += len;
 	stream->passed += len;
 }
 
@@ -93,10 +93,10 @@ static enum gw_gather read_failed(struct gw_stream *stream, enum thaw_status sta
 }
 
 /* The spool's oldest piece. */
-static enum gw_gather pack_spooled(struct gw_stream *stream, struct gw_pack *pack)
+static enum gw_gather batch_spooled(struct gw_stream *stream, struct gw_batch *batch)
 {
 	const void *data = NULL;
-	size_t len = 0, room = pack->room - pack->len - CHUNK_ROOM;
+	size_t len = 0, room = batch->room - batch->len - CHUNK_ROOM;
 	enum thaw_reason reason = THAW_REASON_NONE;
 	enum thaw_status status = thaw_spool_peek(stream->spool, &data, &len, &reason);
 
@@ -114,19 +114,19 @@ static enum gw_gather pack_spooled(struct gw_stream *stream, struct gw_pack *pac
 	}
 	if (len > room)
 		len = room;
-	pack_data(stream, pack, data, len);
+	batch_data(stream, batch, data, len);
 	thaw_spool_consume(stream->spool, len);
 	return GW_GATHER_MORE;
 }
 
-/* One step of filling the pack. */
-static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack)
+/* One step of filling the batch. */
+static enum gw_gather gather_some(struct gw_stream *stream, struct gw_batch *batch)
 {
 	struct gw_pump_news news = {.status = THAW_OK};
 
 	if (stream->spool != NULL)
-		return pack_spooled(stream, pack);
-	switch (gw_pump(stream, &batch_sink, pack, &news)) {
+		return batch_spooled(stream, batch);
+	switch (gw_pump(stream, &batch_sink, batch, &news)) {
 	case GW_PUMPED_TAKEN:
 		return GW_GATHER_MORE;
 	case GW_PUMPED_READ:
@@ -144,15 +144,15 @@ static enum gw_gather gather_some(struct gw_stream *stream, struct gw_pack *pack
 	return gw_give_up(stream, GW_PROBLEM_MALFORMED, &news.refusal);
 }
 
-enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack)
+enum gw_gather gw_gather(struct gw_stream *stream, struct gw_batch *batch)
 {
 	enum gw_gather came = GW_GATHER_MORE;
 
 	/* At least one piece, even if other streams used up the work of this step, so that every stream progresses. */
-	for (bool first = true; came == GW_GATHER_MORE && pack->room - pack->len >= GW_PACK_LEAST &&
+	for (bool first = true; came == GW_GATHER_MORE && batch->room - batch->len >= GW_BATCH_LEAST &&
 				(first || stream->conn->work < GW_WORK_MAX);
 	     first = false) {
-		came = gather_some(stream, pack);
+		came = gather_some(stream, batch);
 		stream->conn->work += GW_WORK_LEAST;
 	}
 	return came;

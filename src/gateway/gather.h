@@ -5,7 +5,7 @@
 #include "gateway/problem.h"
 #include "gateway/stream.h"
 
-#define GW_PACK_LEAST 20480 /* with less room, the batch is sent: a record or the trailers might not fit */
+#define GW_BATCH_LEAST 20480 /* with less room, the batch is sent: a record or the trailers might not fit */
 
 /* The result of filling a batch. */
 enum gw_gather {
@@ -17,7 +17,7 @@ enum gw_gather {
 };
 
 /* Fills the batch buffer, which may already contain a head. */
-enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack);
+enum gw_gather gw_gather(struct gw_stream *stream, struct gw_batch *batch);
 
 /*
  * The body cannot be continued. Without a response, this error becomes the response; if the server's response is
@@ -26,6 +26,6 @@ enum gw_gather gw_gather(struct gw_stream *stream, struct gw_pack *pack);
 enum gw_gather gw_give_up(struct gw_stream *stream, enum gw_problem problem, const struct http_refusal *refusal);
 
 /* Appends a chunk that fits. */
-void gw_pack_chunk(struct gw_pack *pack, const char *data, size_t len);
+void gw_batch_chunk(struct gw_batch *batch, const char *data, size_t len);
 
 #endif

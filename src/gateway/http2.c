@@ -88,7 +88,7 @@ static enum thaw_status write_kept(struct gw_conn *conn)
 static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 {
 	struct gw_http2 *http2 = conn->http2;
-	char *frames = conn->gateway->pack;
+	char *frames = conn->gateway->batch;
 	enum thaw_status status = write_kept(conn);
 
 	while (status == THAW_OK && conn->work < GW_WORK_MAX) {

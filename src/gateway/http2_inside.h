@@ -30,7 +30,7 @@ extern const struct h2_ops gw_http2_ops;
 
 enum thaw_status gw_http2_read(struct gw_stream *stream, void *where, size_t room, size_t *len);
 void gw_http2_took(struct gw_stream *stream, size_t len);
-bool gw_http2_respond(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last);
+bool gw_http2_respond(struct gw_stream *stream, unsigned status, struct gw_batch *batch, size_t len, bool last);
 void gw_http2_finish(struct gw_stream *stream, const struct http_trailers *trailers);
 bool gw_http2_write(struct gw_stream *stream, const char *bytes, size_t len);
 enum thaw_status gw_http2_flush(struct gw_stream *stream);

@@ -223,17 +223,17 @@ static size_t fields_of(struct http_span head, struct http_field fields[static H
 	return head.len > 2 ? H2_FIELDS_MAX + 1 : count;
 }
 
-bool gw_http2_respond(struct gw_stream *stream, unsigned status, struct gw_pack *pack, size_t len, bool last)
+bool gw_http2_respond(struct gw_stream *stream, unsigned status, struct gw_batch *batch, size_t len, bool last)
 {
 	struct http_field fields[H2_FIELDS_MAX];
-	size_t count = fields_of((struct http_span){pack->at, len}, fields);
+	size_t count = fields_of((struct http_span){batch->at, len}, fields);
 
 	if (stream->carrier == NULL || count > H2_FIELDS_MAX ||
 	    !h2_stream_respond(carrier(stream), status, fields, count, last))
 		return false;
-	pack->at += len;
-	pack->len -= len;
-	pack->room -= len;
+	batch->at += len;
+	batch->len -= len;
+	batch->room -= len;
 	return true;
 }
 

@@ -68,7 +68,7 @@ static bool open_rest(struct gw_input *input)
 }
 
 /* Moves what is not used yet to the front. */
-static void pack_rest(struct gw_input *input)
+static void batch_rest(struct gw_input *input)
 {
 	memmove(input->rest, input->rest + input->at, input->len - input->at);
 	input->len -= input->at;
@@ -81,7 +81,7 @@ size_t gw_input_room(struct gw_input *input, char *scratch, char **where)
 	if (input->rest == NULL)
 		return GW_REST_ROOM;
 	if (input->at == input->len || input->len == input->rest_room)
-		pack_rest(input);
+		batch_rest(input);
 	*where = input->rest + input->len;
 	return input->rest_room - input->len;
 }
@@ -104,7 +104,7 @@ bool gw_input_keep(struct gw_input *input, const char *bytes, size_t len, size_t
 	if (input->rest == NULL && !open_rest(input))
 		return false;
 	if (input->at == input->len || input->rest_room - input->len < len)
-		pack_rest(input);
+		batch_rest(input);
 	if (input->len + len > ceiling)
 		return false;
 	if (input->rest_room - input->len < len) {

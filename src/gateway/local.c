@@ -51,13 +51,13 @@ static enum gw_step finish(struct gw_stream *stream)
 
 static enum gw_step pass(struct gw_stream *stream)
 {
-	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
-	enum gw_gather came = gw_gather(stream, &pack);
+	struct gw_batch batch = {.at = stream->gateway->batch, .room = GW_BATCH_MAX};
+	enum gw_gather came = gw_gather(stream, &batch);
 
 	if (came == GW_GATHER_OVER)
 		return GW_MOVED;
-	stream->conn->work += pack.len;
-	if (pack.len > 0 && !builtin_of(stream)->body(stream->upstream, pack.at, pack.len))
+	stream->conn->work += batch.len;
+	if (batch.len > 0 && !builtin_of(stream)->body(stream->upstream, batch.at, batch.len))
 		return gw_refuse(stream, GW_PROBLEM_UPSTREAM, NULL);
 	switch (came) {
 	case GW_GATHER_READ:

@@ -137,7 +137,7 @@ void gw_notice_handshake(struct gw_conn *conn, const char *what)
 {
 	char address[ADDRESS_MAX], name[NAME_ROOM];
 
-	board_handshake_failed(conn->gateway->env.board);
+	scoreboard_handshake_failed(conn->gateway->env.scoreboard);
 	conn->began = true; /* this is the one message */
 	address_of(conn, address);
 	name_of(conn, name);
@@ -165,13 +165,13 @@ void gw_notice_unused(struct gw_conn *conn, const char *why)
 	if (conn->state == GW_SILENT && !conn->named)
 		return; /* a load balancer's health check: a PROXY header that names no client, and nothing after it */
 	if (conn->state == GW_SILENT) {
-		board_connection_unused(conn->gateway->env.board);
+		scoreboard_connection_unused(conn->gateway->env.scoreboard);
 		gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, gw_now(conn),
 			  "%s: connection ended before it sent anything: %s", address, why);
 		return;
 	}
 	name_of(conn, name);
-	board_connection_unused(conn->gateway->env.board);
+	scoreboard_connection_unused(conn->gateway->env.scoreboard);
 	gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, gw_now(conn),
 		  "%s: connection ended before its first request: %s%s", address, why, name);
 }

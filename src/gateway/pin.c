@@ -8,7 +8,7 @@
 struct gw_pins {
 	struct gw_pin {
 		const struct config_upstream *upstream;
-		struct gw_leg *leg;
+		struct gw_upconn *upconn;
 	} pins[GW_PINS_MAX]; /* the oldest first */
 	size_t count;
 };
@@ -57,24 +57,24 @@ bool gw_pin_by_answer(const struct http_response *answer)
 	return false;
 }
 
-/* The leg at that place, which is closed up. */
-static struct gw_leg *pull(struct gw_pins *pins, size_t at)
+/* The upstream connection at that place, which is closed up. */
+static struct gw_upconn *pull(struct gw_pins *pins, size_t at)
 {
-	struct gw_leg *leg = pins->pins[at].leg;
+	struct gw_upconn *upconn = pins->pins[at].upconn;
 
 	pins->count--;
 	memmove(&pins->pins[at], &pins->pins[at + 1], (pins->count - at) * sizeof(pins->pins[0]));
-	return leg;
+	return upconn;
 }
 
 static void drop(struct gw_conn *conn, size_t at)
 {
-	struct gw_leg *leg = pull(conn->pins, at);
+	struct gw_upconn *upconn = pull(conn->pins, at);
 
-	conn->gateway->env.legs.ops->give(&leg, GW_LEG_DROP, gw_now(conn));
+	conn->gateway->env.upconns.ops->give(&upconn, GW_UPCONN_DROP, gw_now(conn));
 }
 
-struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream)
+struct gw_upconn *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream)
 {
 	gw_pins_look(conn);
 	for (size_t i = 0; conn->pins != NULL && i < conn->pins->count; i++)
@@ -91,29 +91,29 @@ static void wake(void *arg)
 		conn->wake(conn->wake_arg);
 }
 
-void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_leg **leg)
+void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_upconn **upconn)
 {
-	const struct gw_leg_ops *ops = conn->gateway->env.legs.ops;
+	const struct gw_upconn_ops *ops = conn->gateway->env.upconns.ops;
 
 	if (conn->pins == NULL)
 		conn->pins = calloc(1, sizeof(*conn->pins));
 	if (conn->pins == NULL) {
-		ops->give(leg, GW_LEG_DROP, gw_now(conn));
+		ops->give(upconn, GW_UPCONN_DROP, gw_now(conn));
 		return;
 	}
 	if (conn->pins->count == GW_PINS_MAX)
 		drop(conn, 0);
-	ops->stay(*leg);
-	ops->wakes(*leg, wake, conn);
-	ops->watch(*leg, true, false);
-	conn->pins->pins[conn->pins->count++] = (struct gw_pin){upstream, *leg};
-	*leg = NULL;
+	ops->stay(*upconn);
+	ops->wakes(*upconn, wake, conn);
+	ops->watch(*upconn, true, false);
+	conn->pins->pins[conn->pins->count++] = (struct gw_pin){upstream, *upconn};
+	*upconn = NULL;
 }
 
 /* A server speaks without a request only to end the connection. */
-static bool is_quiet(const struct gw_conn *conn, struct gw_leg *leg)
+static bool is_quiet(const struct gw_conn *conn, struct gw_upconn *upconn)
 {
-	struct transport transport = conn->gateway->env.legs.ops->transport(leg);
+	struct transport transport = conn->gateway->env.upconns.ops->transport(upconn);
 	char byte;
 
 	return transport.ops->read(transport.io, &byte, 1) == TRANSPORT_BLOCKED;
@@ -122,7 +122,7 @@ static bool is_quiet(const struct gw_conn *conn, struct gw_leg *leg)
 void gw_pins_look(struct gw_conn *conn)
 {
 	for (size_t i = conn->pins != NULL ? conn->pins->count : 0; i > 0; i--)
-		if (!is_quiet(conn, conn->pins->pins[i - 1].leg))
+		if (!is_quiet(conn, conn->pins->pins[i - 1].upconn))
 			drop(conn, i - 1);
 }
 

@@ -8,7 +8,7 @@
 #define GATEWAY_PIN_H
 
 #include "gateway/conn.h"
-#include "gateway/leg.h"
+#include "gateway/upconn.h"
 #include "http/response_head.h"
 
 #define GW_PINS_MAX 4 /* of one client connection, one for each upstream; beyond it the oldest is closed */
@@ -19,9 +19,9 @@ bool gw_pin_by_request(const struct http_request *request);
 bool gw_pin_by_answer(const struct http_response *answer);
 
 /* The connection to that upstream, which the caller owns from now on; call wakes() on it. NULL: there is none. */
-struct gw_leg *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream);
+struct gw_upconn *gw_pin_take(struct gw_conn *conn, const struct config_upstream *upstream);
 /* Takes over a connection whose exchange is complete. Without memory it is closed. */
-void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_leg **leg);
+void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, struct gw_upconn **upconn);
 /* Closes those that the server has closed, or on which it has sent something. */
 void gw_pins_look(struct gw_conn *conn);
 void gw_pins_free(struct gw_conn *conn);

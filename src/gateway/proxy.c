@@ -21,14 +21,14 @@ static enum gw_step begin(struct gw_stream *stream)
 	proxy->head_scan.limits = &proxy->limits;
 	proxy->rewrite.map = gw_rewrite_paths(stream->route->config);
 	stream->service = proxy->upstream->name;
-	proxy->legs = &stream->gateway->env.legs;
+	proxy->upconns = &stream->gateway->env.upconns;
 	proxy->began_ms = gw_stream_now(stream);
 	proxy->continue_ms = THAW_NEVER;
 	pace_stop(&proxy->pace);
 	proxy->upgrade = gw_forward_is_upgrade(&stream->head, stream->route->config);
 	if (stream->expect == GW_EXPECT_OWED && stream->body.received == 0 && stream->in.at == stream->in.len)
 		gw_expect_enter(stream, GW_EXPECT_PASSED);
-	if (proxy->legs->ops == NULL || !gw_proxy_take(stream, false))
+	if (proxy->upconns->ops == NULL || !gw_proxy_take(stream, false))
 		return gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 	return GW_MOVED;
 }
@@ -42,10 +42,10 @@ static bool connected(struct gw_stream *stream, enum gw_step *step)
 
 	if (proxy->up != GW_UP_CONNECT)
 		return true;
-	switch (proxy->legs->ops->ready(proxy->leg, gw_stream_now(stream), &err)) {
+	switch (proxy->upconns->ops->ready(proxy->upconn, gw_stream_now(stream), &err)) {
 	case THAW_OK:
 		gw_proxy_enter(stream, GW_UP_HEAD);
-		proxy->server = proxy->legs->ops->transport(proxy->leg);
+		proxy->server = proxy->upconns->ops->transport(proxy->upconn);
 		pace_stop(&proxy->pace);
 		return true;
 	case THAW_WANT_READ:
@@ -59,7 +59,7 @@ static bool connected(struct gw_stream *stream, enum gw_step *step)
 	}
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
 		  "upstream %s: no server can be reached: %s", proxy->upstream->name, err.text);
-	stream->server = proxy->legs->ops->server(proxy->leg);
+	stream->server = proxy->upconns->ops->server(proxy->upconn);
 	stream->server_ms = gw_stream_now(stream) - proxy->began_ms;
 	stream->note = "no server of the upstream could be reached";
 	*step = gw_refuse(stream, err.cls == THAW_ERR_TIMEOUT ? GW_PROBLEM_UPSTREAM_SLOW : GW_PROBLEM_UPSTREAM_AWAY,
@@ -94,11 +94,11 @@ static void overdue(struct gw_stream *stream)
 		return;
 	}
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
-		  "upstream %s, %s: no data for %llu ms", proxy->upstream->name, proxy->legs->ops->server(proxy->leg),
-		  (unsigned long long)proxy->pace.limit_ms);
+		  "upstream %s, %s: no data for %llu ms", proxy->upstream->name,
+		  proxy->upconns->ops->server(proxy->upconn), (unsigned long long)proxy->pace.limit_ms);
 	if (stream->state == GW_PASS)
-		gw_proxy_count(stream, BOARD_TIMED_OUT);
-	gw_proxy_give(proxy, GW_LEG_FAIL, gw_stream_now(stream));
+		gw_proxy_count(stream, SCOREBOARD_TIMED_OUT);
+	gw_proxy_give(proxy, GW_UPCONN_FAIL, gw_stream_now(stream));
 	if (stream->state == GW_PASS) {
 		stream->note = "the upstream did not answer in time";
 		(void)gw_refuse(stream, GW_PROBLEM_UPSTREAM_SLOW, NULL);
@@ -121,7 +121,7 @@ static void free_proxy(struct gw_stream *stream)
 {
 	struct gw_proxy *gone = gw_proxy_of(stream);
 
-	gw_proxy_give(gone, GW_LEG_DROP, gw_stream_now(stream));
+	gw_proxy_give(gone, GW_UPCONN_DROP, gw_stream_now(stream));
 	buffer_free(&gone->unsent);
 	buffer_free(&gone->head);
 	http_trailers_free(&gone->trailers);

@@ -11,9 +11,9 @@
 #ifndef GATEWAY_PROXY_H
 #define GATEWAY_PROXY_H
 
-#include "gateway/leg.h"
 #include "gateway/rewrite.h"
 #include "gateway/stream.h"
+#include "gateway/upconn.h"
 #include "http/response_head.h"
 
 #define GW_CONTINUE_MS 1000   /* how long a server has to send its 100 Continue before we do (RFC 9110 10.1.1) */
@@ -23,8 +23,8 @@
 
 struct gw_proxy {
 	const struct config_upstream *upstream;
-	const struct gw_legs *legs; /* the gateway's */
-	struct gw_leg *leg;         /* NULL: given back */
+	const struct gw_upconns *upconns; /* the gateway's */
+	struct gw_upconn *upconn;         /* NULL: given back */
 	struct transport server;
 	struct pace pace; /* of the server: runs while it owes us something */
 	uint64_t began_ms;
@@ -79,18 +79,18 @@ bool gw_proxy_take(struct gw_stream *stream, bool fresh);
 bool gw_proxy_send(struct gw_stream *stream, const char *bytes, size_t len);
 /* Sends what was kept. True: something moved. */
 bool gw_proxy_send_kept(struct gw_stream *stream, struct gw_waits *waits);
-/* The attempt's outcome, for the board and the access log. */
-void gw_proxy_count(struct gw_stream *stream, enum board_outcome outcome);
+/* The attempt's outcome, for the scoreboard and the access log. */
+void gw_proxy_count(struct gw_stream *stream, enum scoreboard_outcome outcome);
 /* The kind of messages about its upstream. */
 size_t gw_proxy_notice(const struct gw_stream *stream);
-void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms);
+void gw_proxy_give(struct gw_proxy *proxy, enum gw_upconn_end end, uint64_t now_ms);
 /* The server has failed, or ended its connection, before its response: another attempt, or a refusal. */
 void gw_proxy_server_gone(struct gw_stream *stream, const char *how);
 
 /* tunnel.c */
 enum gw_step gw_proxy_tunnel(struct gw_stream *stream);
 /* A 101 is packed; bytes came behind its head. */
-void gw_tunnel_begin(struct gw_stream *stream, struct gw_pack *pack, const char *bytes, size_t len);
+void gw_tunnel_begin(struct gw_stream *stream, struct gw_batch *batch, const char *bytes, size_t len);
 
 /* relay.c */
 enum gw_step gw_proxy_relay(struct gw_stream *stream);

@@ -150,7 +150,7 @@ static enum gw_step pass_challenge(struct gw_stream *stream)
 static enum gw_step route(struct gw_stream *stream)
 {
 	const struct gw_plain *plain = stream->conn->plain;
-	struct board_worker *board = stream->gateway->env.board;
+	struct scoreboard_worker *scoreboard = stream->gateway->env.scoreboard;
 	char token[TOKEN_MAX + 1];
 	bool to_upstream = plain->acme.config != NULL;
 	bool answers = to_upstream || (plain->listen != NULL && plain->listen->acme_webroot != NULL);
@@ -161,14 +161,14 @@ static enum gw_step route(struct gw_stream *stream)
 	} else if (answers && read_token(&stream->head, token)) {
 		step = to_upstream ? pass_challenge(stream) : answer_challenge(stream, token);
 		if (to_upstream || stream->status == 200) {
-			board_plain(board, BOARD_PLAIN_CHALLENGE);
+			scoreboard_plain(scoreboard, SCOREBOARD_PLAIN_CHALLENGE);
 			return step;
 		}
 	} else {
 		step = redirect(stream);
 	}
 	bool redirected = stream->status == 301 || stream->status == 308;
-	board_plain(board, redirected ? BOARD_PLAIN_REDIRECTED : BOARD_PLAIN_OTHER);
+	scoreboard_plain(scoreboard, redirected ? SCOREBOARD_PLAIN_REDIRECTED : SCOREBOARD_PLAIN_OTHER);
 	return step;
 }
 

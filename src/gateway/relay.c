@@ -11,31 +11,31 @@
 
 /* ---- the body ---- */
 
-static void pack_data(struct gw_proxy *proxy, struct gw_pack *pack, const char *data, size_t len)
+static void batch_data(struct gw_proxy *proxy, struct gw_batch *batch, const char *data, size_t len)
 {
 	if (proxy->to_chunks) {
-		gw_pack_chunk(pack, data, len);
+		gw_batch_chunk(batch, data, len);
 	} else {
-		memcpy(pack->at + pack->len, data, len);
-		pack->len += len;
+		memcpy(batch->at + batch->len, data, len);
+		batch->len += len;
 	}
 }
 
 /* The response is complete. extra: the server has sent more than that. */
-static void complete(struct gw_stream *stream, struct gw_pack *pack, bool extra)
+static void complete(struct gw_stream *stream, struct gw_batch *batch, bool extra)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	const struct gw_trailer_rules rules = {.headers = &gw_headers_of(stream)->response};
 
 	if (proxy->to_chunks)
-		gw_forward_end(&rules, &proxy->trailers, pack);
+		gw_forward_end(&rules, &proxy->trailers, batch);
 	stream->conn->protocol->finish(stream, &proxy->trailers);
 	/* After a repair its next bytes might be read in two ways, too. */
 	bool keep = proxy->reusable && !extra && stream->repairs == 0 &&
 		    (proxy->up == GW_UP_DONE || proxy->up == GW_UP_ENDED) && buffer_left(&proxy->unsent) == 0;
 	if (keep && proxy->pinned)
-		gw_pin_put(stream->conn, proxy->upstream, &proxy->leg);
-	gw_proxy_give(proxy, keep ? GW_LEG_KEEP : GW_LEG_DROP, gw_stream_now(stream));
+		gw_pin_put(stream->conn, proxy->upstream, &proxy->upconn);
+	gw_proxy_give(proxy, keep ? GW_UPCONN_KEEP : GW_UPCONN_DROP, gw_stream_now(stream));
 }
 
 /* What a piece of the body came to. */
@@ -51,9 +51,9 @@ static enum piece last(bool extra)
 	return extra ? PIECE_EXTRA : PIECE_LAST;
 }
 
-/* Decodes as much of the server's bytes as one pack takes. */
-static enum piece pack_body(struct gw_stream *stream, struct gw_pack *pack, const char *bytes, size_t len,
-			    const char **why)
+/* Decodes as much of the server's bytes as one batch takes. */
+static enum piece batch_body(struct gw_stream *stream, struct gw_batch *batch, const char *bytes, size_t len,
+			     const char **why)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	struct http_refusal refusal = {0};
@@ -66,13 +66,13 @@ static enum piece pack_body(struct gw_stream *stream, struct gw_pack *pack, cons
 	case HTTP_RESPONSE_LENGTH:
 		used = len < proxy->left ? len : (size_t)proxy->left;
 		if (used > 0)
-			pack_data(proxy, pack, bytes, used);
+			batch_data(proxy, batch, bytes, used);
 		proxy->left -= used;
 		stream->body_out += used;
 		return proxy->left == 0 ? last(len > used) : PIECE_MORE;
 	case HTTP_RESPONSE_UNTIL_CLOSE:
 		if (len > 0)
-			pack_data(proxy, pack, bytes, len);
+			batch_data(proxy, batch, bytes, len);
 		stream->body_out += len;
 		return PIECE_MORE;
 	case HTTP_RESPONSE_CHUNKED:
@@ -83,7 +83,7 @@ static enum piece pack_body(struct gw_stream *stream, struct gw_pack *pack, cons
 		bytes += used;
 		len -= used;
 		if (chunk == HTTP_CHUNK_DATA) {
-			pack_data(proxy, pack, data.at, data.len);
+			batch_data(proxy, batch, data.at, data.len);
 			stream->body_out += data.len;
 		} else if (chunk == HTTP_CHUNK_END) {
 			return last(len > 0);
@@ -100,20 +100,20 @@ static void break_off(struct gw_stream *stream, const char *note)
 	struct gw_proxy *proxy = stream->upstream;
 
 	gw_notice(stream->gateway, gw_proxy_notice(stream), CONFIG_LOG_WARNING, gw_stream_now(stream),
-		  "upstream %s, %s: response aborted: %s", proxy->upstream->name, proxy->legs->ops->server(proxy->leg),
-		  note);
-	gw_proxy_give(proxy, GW_LEG_FAIL, gw_stream_now(stream));
+		  "upstream %s, %s: response aborted: %s", proxy->upstream->name,
+		  proxy->upconns->ops->server(proxy->upconn), note);
+	gw_proxy_give(proxy, GW_UPCONN_FAIL, gw_stream_now(stream));
 	(void)gw_cut(stream, note);
 }
 
 /* A piece of the body, packed, goes to the client; of a malformed one what came before. */
-static void pass_piece(struct gw_stream *stream, struct gw_pack *pack, enum piece piece)
+static void pass_piece(struct gw_stream *stream, struct gw_batch *batch, enum piece piece)
 {
 	bool done = piece == PIECE_LAST || piece == PIECE_EXTRA;
 
 	if (done)
-		complete(stream, pack, piece == PIECE_EXTRA);
-	if (!gw_send(stream, pack)) {
+		complete(stream, batch, piece == PIECE_EXTRA);
+	if (!gw_send(stream, batch)) {
 		(void)gw_cut(stream, "the response could not be written to the client");
 		return;
 	}
@@ -127,14 +127,14 @@ static void pass_piece(struct gw_stream *stream, struct gw_pack *pack, enum piec
 static void body_ends(struct gw_stream *stream, bool orderly)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_batch batch = {.at = stream->gateway->batch, .room = GW_BATCH_MAX};
 
 	if (proxy->framing != HTTP_RESPONSE_UNTIL_CLOSE || !orderly) {
 		break_off(stream, "the upstream closed the connection in the middle of its response");
 		return;
 	}
-	complete(stream, &pack, false);
-	if (!gw_send(stream, &pack))
+	complete(stream, &batch, false);
+	if (!gw_send(stream, &batch))
 		(void)gw_cut(stream, "the response could not be written to the client");
 	else
 		gw_stream_enter(stream, GW_REPLY);
@@ -143,7 +143,7 @@ static void body_ends(struct gw_stream *stream, bool orderly)
 static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_batch batch = {.at = stream->gateway->batch, .room = GW_BATCH_MAX};
 
 	if (gw_unwritten(stream)) {
 		waits->client_write = true;
@@ -161,8 +161,8 @@ static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 	stream->conn->work += (size_t)n;
 	pace_stop(&proxy->pace); /* server-sent events are few bytes: each silence before one has the whole time */
 	const char *why = NULL;
-	enum piece piece = pack_body(stream, &pack, stream->gateway->down, (size_t)n, &why);
-	pass_piece(stream, &pack, piece);
+	enum piece piece = batch_body(stream, &batch, stream->gateway->down, (size_t)n, &why);
+	pass_piece(stream, &batch, piece);
 	return true;
 }
 
@@ -173,8 +173,8 @@ static enum gw_step wait_for_client(struct gw_stream *stream)
 	struct gw_waits waits = {.client_write = true};
 
 	gw_proxy_paces(stream, &waits);
-	if (proxy->leg != NULL)
-		proxy->legs->ops->watch(proxy->leg, waits.server_read, waits.server_write);
+	if (proxy->upconn != NULL)
+		proxy->upconns->ops->watch(proxy->upconn, waits.server_read, waits.server_write);
 	return stream->conn->protocol->make_way(stream);
 }
 
@@ -265,13 +265,13 @@ static bool closes(const struct gw_stream *stream, const struct http_response *a
 	       !stream->body.ended || stream->spool != NULL || (stream->head.minor == 0 && !framed);
 }
 
-static bool make_pack(struct gw_stream *stream, const struct http_response *answer, struct gw_pack *pack)
+static bool make_batch(struct gw_stream *stream, const struct http_response *answer, struct gw_batch *batch)
 {
 	struct http_writer writer;
 
-	http_writer_init(&writer, pack->at, HTTP_HEAD_MAX + HEAD_EXTRA);
+	http_writer_init(&writer, batch->at, HTTP_HEAD_MAX + HEAD_EXTRA);
 	write_head(stream, answer, &writer);
-	pack->len = writer.len;
+	batch->len = writer.len;
 	return !writer.overflow;
 }
 
@@ -279,7 +279,7 @@ static bool make_pack(struct gw_stream *stream, const struct http_response *answ
 static void inform(struct gw_stream *stream, const struct http_response *answer)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_batch batch = {.at = stream->gateway->batch, .room = GW_BATCH_MAX};
 
 	if (answer->status == 100) {
 		bool waits = stream->expect == GW_EXPECT_PASSED && stream->body.received == 0;
@@ -291,8 +291,8 @@ static void inform(struct gw_stream *stream, const struct http_response *answer)
 	}
 	if (stream->head.minor == 0)
 		return;
-	if (make_pack(stream, answer, &pack) &&
-	    (!gw_send_head(stream, answer->status, &pack, pack.len, false) || !gw_send(stream, &pack)))
+	if (make_batch(stream, answer, &batch) &&
+	    (!gw_send_head(stream, answer->status, &batch, batch.len, false) || !gw_send(stream, &batch)))
 		(void)gw_abandon(stream, "the response could not be written to the client");
 }
 
@@ -300,11 +300,11 @@ static void inform(struct gw_stream *stream, const struct http_response *answer)
 static void begin(struct gw_stream *stream, const struct http_response *answer, const char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	struct gw_pack pack = {.at = stream->gateway->pack, .room = GW_PACK_MAX};
+	struct gw_batch batch = {.at = stream->gateway->batch, .room = GW_BATCH_MAX};
 	const char *why = NULL;
 
 	stream->close_after = closes(stream, answer);
-	if (!make_pack(stream, answer, &pack)) {
+	if (!make_batch(stream, answer, &batch)) {
 		gw_proxy_server_gone(stream,
 				     "the head of the upstream's response is too large after fields were added");
 		return;
@@ -317,27 +317,27 @@ static void begin(struct gw_stream *stream, const struct http_response *answer, 
 	proxy->chunked.trailers = &proxy->trailers;
 	proxy->chunked.repairs = &stream->repairs;
 	bool switches = answer->status == 101;
-	size_t head = pack.len;
-	enum piece piece = switches ? PIECE_MORE : pack_body(stream, &pack, bytes, len, &why);
+	size_t head = batch.len;
+	enum piece piece = switches ? PIECE_MORE : batch_body(stream, &batch, bytes, len, &why);
 	if (piece == PIECE_BAD) { /* nothing is written yet, so that the client can still be told */
 		gw_proxy_server_gone(stream, why);
 		return;
 	}
-	bool whole = !switches && piece != PIECE_MORE && pack.len == head;
-	if (!gw_send_head(stream, answer->status, &pack, head, whole)) {
+	bool whole = !switches && piece != PIECE_MORE && batch.len == head;
+	if (!gw_send_head(stream, answer->status, &batch, head, whole)) {
 		gw_proxy_server_gone(stream, "the head of the upstream's response cannot be sent to the client");
 		return;
 	}
 	stream->status = answer->status;
-	gw_proxy_count(stream, BOARD_ANSWERED);
+	gw_proxy_count(stream, SCOREBOARD_ANSWERED);
 	proxy->continue_ms = THAW_NEVER;
 	if (switches) {
-		gw_tunnel_begin(stream, &pack, bytes, len);
+		gw_tunnel_begin(stream, &batch, bytes, len);
 		return;
 	}
 	pace_stop(&proxy->pace);
 	gw_stream_enter(stream, GW_RELAY);
-	pass_piece(stream, &pack, piece);
+	pass_piece(stream, &batch, piece);
 }
 
 /* Keeps the beginning of a head that has not come whole. False: no memory, or it is too long. */

@@ -18,21 +18,22 @@ void gw_proxy_enter(struct gw_stream *stream, enum gw_up to)
 		(void)gw_cut(stream, "internal error: invalid state change of the upstream request");
 }
 
-void gw_proxy_give(struct gw_proxy *proxy, enum gw_leg_end end, uint64_t now_ms)
+void gw_proxy_give(struct gw_proxy *proxy, enum gw_upconn_end end, uint64_t now_ms)
 {
-	if (proxy->leg != NULL)
-		proxy->legs->ops->give(&proxy->leg, end, now_ms);
+	if (proxy->upconn != NULL)
+		proxy->upconns->ops->give(&proxy->upconn, end, now_ms);
 	pace_stop(&proxy->pace);
 }
 
-void gw_proxy_count(struct gw_stream *stream, enum board_outcome outcome)
+void gw_proxy_count(struct gw_stream *stream, enum scoreboard_outcome outcome)
 {
 	const struct gw_proxy *proxy = gw_proxy_of(stream);
 
-	stream->server = proxy->leg != NULL ? proxy->legs->ops->server(proxy->leg) : NULL;
+	stream->server = proxy->upconn != NULL ? proxy->upconns->ops->server(proxy->upconn) : NULL;
 	stream->server_ms = gw_stream_now(stream) - proxy->began_ms;
 	if (stream->server != NULL)
-		board_upstream(stream->gateway->env.board, proxy->upstream, stream->server, outcome, stream->server_ms);
+		scoreboard_upstream(stream->gateway->env.scoreboard, proxy->upstream, stream->server, outcome,
+				    stream->server_ms);
 }
 
 size_t gw_proxy_notice(const struct gw_stream *stream)
@@ -49,15 +50,15 @@ bool gw_proxy_take(struct gw_stream *stream, bool fresh)
 {
 	struct gw_proxy *proxy = gw_proxy_of(stream);
 
-	proxy->leg = fresh ? NULL : gw_pin_take(stream->conn, proxy->upstream);
-	if (proxy->leg != NULL)
-		proxy->legs->ops->wakes(proxy->leg, wake, stream);
-	proxy->pinned = proxy->leg != NULL || gw_pin_by_request(&stream->head);
-	if (proxy->leg == NULL)
-		proxy->leg = proxy->legs->ops->take(proxy->legs->pool, proxy->upstream, fresh, wake, stream,
-						    gw_stream_now(stream));
+	proxy->upconn = fresh ? NULL : gw_pin_take(stream->conn, proxy->upstream);
+	if (proxy->upconn != NULL)
+		proxy->upconns->ops->wakes(proxy->upconn, wake, stream);
+	proxy->pinned = proxy->upconn != NULL || gw_pin_by_request(&stream->head);
+	if (proxy->upconn == NULL)
+		proxy->upconn = proxy->upconns->ops->take(proxy->upconns->pool, proxy->upstream, fresh, wake, stream,
+							  gw_stream_now(stream));
 	gw_proxy_enter(stream, GW_UP_CONNECT);
-	return proxy->leg != NULL;
+	return proxy->upconn != NULL;
 }
 
 /* RFC 9110 9.2.2, and nothing that cannot be sent once more has gone. */
@@ -79,16 +80,16 @@ static bool repeatable(const struct gw_stream *stream)
 void gw_proxy_server_gone(struct gw_stream *stream, const char *how)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	const char *server = proxy->legs->ops->server(proxy->leg);
-	bool used = proxy->legs->ops->used(proxy->leg);
+	const char *server = proxy->upconns->ops->server(proxy->upconn);
+	bool used = proxy->upconns->ops->used(proxy->upconn);
 
 	gw_notice(stream->gateway, gw_proxy_notice(stream), used ? CONFIG_LOG_DEBUG : CONFIG_LOG_WARNING,
 		  gw_stream_now(stream), "upstream %s, %s: the request failed: %s", proxy->upstream->name, server, how);
 	bool again = repeatable(stream);
 	if (!used || !again)
-		gw_proxy_count(stream, BOARD_FAILED);
+		gw_proxy_count(stream, SCOREBOARD_FAILED);
 	/* That a server ends a connection which was idle is no failure of its. */
-	gw_proxy_give(proxy, used ? GW_LEG_DROP : GW_LEG_FAIL, gw_stream_now(stream));
+	gw_proxy_give(proxy, used ? GW_UPCONN_DROP : GW_UPCONN_FAIL, gw_stream_now(stream));
 	if (!again) {
 		stream->note = how;
 		(void)gw_refuse(stream, GW_PROBLEM_UPSTREAM, NULL);
@@ -125,7 +126,7 @@ bool gw_proxy_send(struct gw_stream *stream, const char *bytes, size_t len)
 
 	if (taken == len || proxy->up == GW_UP_DEAD)
 		return true;
-	return buffer_append(&proxy->unsent, GW_PACK_MAX, bytes + taken, len - taken);
+	return buffer_append(&proxy->unsent, GW_BATCH_MAX, bytes + taken, len - taken);
 }
 
 bool gw_proxy_send_kept(struct gw_stream *stream, struct gw_waits *waits)

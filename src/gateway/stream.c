@@ -132,7 +132,7 @@ void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
 	trace_change(&stream->gateway->env.trace, "stream", was->name, gw_stream_rows[to].name, now_ms);
 	stream->state = to;
 	if (to != GW_ASK && stream->shown != 0)
-		board_ask_end(stream->gateway->env.board, &stream->shown);
+		scoreboard_ask_end(stream->gateway->env.scoreboard, &stream->shown);
 	/* What is passed on, or answered, is not ended to make room. */
 	if (!gw_stream_rows[to].by_ask && stream->spool != NULL)
 		thaw_spool_yield(stream->spool, 0, NULL, NULL);

@@ -8,7 +8,7 @@
  *	local.c    the built-in upstreams;  proxy.c: the way through an upstream's server
  *	gather.c   what either gets of the body: the spool, then the rest
  *	pump.c     the body from the client into the one or the other
- *	answer.c   replies, refusals;  account.c: access records, and the board
+ *	answer.c   replies, refusals;  account.c: access records, and the scoreboard
  *	body.c     the bytes of a body, as they come
  *
  * Calls go downwards in this list only.
@@ -23,7 +23,7 @@
 #include "gateway/stream_states.h"
 #include "http/chunked.h"
 
-#define GW_OUT_MAX (2 * GW_PACK_MAX) /* what one client has not taken yet */
+#define GW_OUT_MAX (2 * GW_BATCH_MAX) /* what one client has not taken yet */
 
 /* How a stream ended. */
 enum gw_end {
@@ -76,7 +76,7 @@ struct gw_stream {
 	bool overtaken;          /* bytes of a later request came before the renegotiation that it waited for */
 	enum gw_account account; /* gw_account_enter() */
 	struct gw_record_ask story;
-	board_ask shown;                       /* while it is asked */
+	scoreboard_ask shown;                  /* while it is asked */
 	const struct tls_identity *identity;   /* that the request runs under; the connection's */
 	const struct tls_identity *unverified; /* goes on with it, marked so: story.report has the reason. NULL: none */
 	const struct gw_upstream_ops *ops;     /* NULL: not handed to an upstream yet */
@@ -107,10 +107,10 @@ struct gw_protocol {
 	enum thaw_status (*read)(struct gw_stream *stream, void *where, size_t room, size_t *len);
 	/* Bytes of the body were used; NULL: nobody needs to know. */
 	void (*took)(struct gw_stream *stream, size_t len);
-	/* Sends a response's head, which is the beginning of the pack, and takes it off there; what is behind it stays.
-	 * last: nothing else will come. Not if the protocol is text: then it stays, and is written. False: no memory,
-	 * or it is too large. */
-	bool (*respond)(struct gw_stream *stream, unsigned status, struct gw_pack *head, size_t len, bool last);
+	/* Sends a response's head, which is the beginning of the batch, and takes it off there; what is behind it
+	 * stays. last: nothing else will come. Not if the protocol is text: then it stays, and is written. False: no
+	 * memory, or it is too large. */
+	bool (*respond)(struct gw_stream *stream, unsigned status, struct gw_batch *head, size_t len, bool last);
 	/* Nothing will be written behind what has been; trailers (NULL: none) live as long as the stream's upstream. */
 	void (*finish)(struct gw_stream *stream, const struct http_trailers *trailers);
 	/* As much as the client takes now; the rest is kept in stream->out, behind what is there. False: no memory, or

@@ -5,16 +5,16 @@
 #include "gateway/body.h"
 #include "gateway/proxy.h"
 
-void gw_tunnel_begin(struct gw_stream *stream, struct gw_pack *pack, const char *bytes, size_t len)
+void gw_tunnel_begin(struct gw_stream *stream, struct gw_batch *batch, const char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
 
-	memcpy(pack->at + pack->len, bytes, len);
-	pack->len += len;
+	memcpy(batch->at + batch->len, bytes, len);
+	batch->len += len;
 	stream->close_after = true;
 	stream->body_out = len;
 	gw_stream_enter(stream, GW_RELAY);
-	if (!gw_send(stream, pack)) {
+	if (!gw_send(stream, batch)) {
 		(void)gw_cut(stream, "the response could not be written to the client");
 		return;
 	}
@@ -64,10 +64,10 @@ static bool up(struct gw_stream *stream, struct gw_waits *waits)
 		gw_input_took(stream, here);
 		return some;
 	}
-	enum thaw_status status = gw_read(stream, stream->gateway->pack, GW_PACK_MAX, &got);
+	enum thaw_status status = gw_read(stream, stream->gateway->batch, GW_BATCH_MAX, &got);
 	switch (status) {
 	case THAW_OK:
-		return to_server(stream, stream->gateway->pack, got);
+		return to_server(stream, stream->gateway->batch, got);
 	case THAW_WANT_READ:
 		waits->client_read = true;
 		return false;

@@ -5,15 +5,15 @@
 #include "gateway/gather.h"
 #include "gateway/proxy.h"
 
-/* The head as the server gets it, at the beginning of the pack. False: refused. */
-static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
+/* The head as the server gets it, at the beginning of the batch. False: refused. */
+static bool batch_head(struct gw_stream *stream, struct gw_batch *batch)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	const struct gw_outgoing out = {
 		.host = gw_conn_host(stream->conn)->config,
 		.route = stream->route->config,
 		.upstream = proxy->upstream,
-		.server = proxy->legs->ops->server(proxy->leg),
+		.server = proxy->upconns->ops->server(proxy->upconn),
 		.destination = stream->destination,
 		.head = &stream->head,
 		.origin = gw_origin_of(stream),
@@ -22,7 +22,7 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 	};
 	struct http_writer writer;
 
-	http_writer_init(&writer, pack->at, GW_UP_HEAD_MAX);
+	http_writer_init(&writer, batch->at, GW_UP_HEAD_MAX);
 	gw_forward_head(&out, &proxy->rewrite, &writer);
 	if (writer.overflow) {
 		bool by_rules = stream->identity != NULL && gw_headers_of(stream)->request.count > 0;
@@ -32,7 +32,7 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 		(void)gw_refuse(stream, too_large ? GW_PROBLEM_IDENTITY_SIZE : GW_PROBLEM_MEMORY, NULL);
 		return false;
 	}
-	pack->len = writer.len;
+	batch->len = writer.len;
 	if (stream->expect == GW_EXPECT_PASSED)
 		proxy->continue_ms = gw_stream_now(stream) + GW_CONTINUE_MS;
 	return true;
@@ -41,25 +41,26 @@ static bool pack_head(struct gw_stream *stream, struct gw_pack *pack)
 static bool send_batch(struct gw_stream *stream, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = stream->upstream;
-	struct gw_pack pack = {
-		.at = stream->gateway->pack, .room = GW_PACK_MAX, .chunks = stream->head.framing == HTTP_BODY_CHUNKED};
+	struct gw_batch batch = {.at = stream->gateway->batch,
+				 .room = GW_BATCH_MAX,
+				 .chunks = stream->head.framing == HTTP_BODY_CHUNKED};
 
-	if (proxy->up == GW_UP_HEAD && !pack_head(stream, &pack))
+	if (proxy->up == GW_UP_HEAD && !batch_head(stream, &batch))
 		return true;
-	enum gw_gather came = gw_gather(stream, &pack);
+	enum gw_gather came = gw_gather(stream, &batch);
 	if (came == GW_GATHER_OVER)
 		return true;
-	if (came == GW_GATHER_END && pack.chunks) {
+	if (came == GW_GATHER_END && batch.chunks) {
 		const struct gw_trailer_rules rules = {gw_conn_host(stream->conn)->config,
 						       &gw_headers_of(stream)->request};
-		gw_forward_end(&rules, &stream->body.trailers, &pack);
+		gw_forward_end(&rules, &stream->body.trailers, &batch);
 	}
 	gw_proxy_enter(stream, came == GW_GATHER_END ? GW_UP_DONE : GW_UP_BODY);
 	waits->client_read = came == GW_GATHER_READ;
 	waits->client_write = came == GW_GATHER_WRITE;
-	if (pack.len == 0)
+	if (batch.len == 0)
 		return came == GW_GATHER_END || came == GW_GATHER_MORE;
-	if (!gw_proxy_send(stream, pack.at, pack.len))
+	if (!gw_proxy_send(stream, batch.at, batch.len))
 		(void)gw_give_up(stream, GW_PROBLEM_MEMORY, NULL);
 	return true;
 }

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/socket.h"
-#include "gateway/board.h"
 #include "gateway/record.h"
+#include "gateway/scoreboard.h"
 #include "loop/pool.h"
 #include "loop/worker.h"
 
@@ -70,10 +70,10 @@ void acceptor_crowded(struct acceptor *a, enum connections_crowd what, enum clie
 	char text[GW_RECORD_ADDRESS];
 
 	if (what == CONNECTIONS_EVICTED) {
-		board_connection_evicted(a->setup->board, kind);
+		scoreboard_connection_evicted(a->setup->scoreboard, kind);
 		crowd->evicted[kind]++;
 	} else {
-		board_connection_refused(a->setup->board, what == CONNECTIONS_REFUSED_CLIENT);
+		scoreboard_connection_refused(a->setup->scoreboard, what == CONNECTIONS_REFUSED_CLIENT);
 		*(what == CONNECTIONS_REFUSED ? &crowd->refused : &crowd->refused_client) += 1;
 	}
 	if (a->told_crowd_ms != 0 && now_ms - a->told_crowd_ms < TELL_AGAIN_MS)
@@ -109,7 +109,7 @@ void acceptor_publish(struct acceptor *a)
 
 	counts_say_takes(a->setup->counts, a->setup->number, takes(a));
 	if (full != a->full)
-		board_full(a->setup->board, full);
+		scoreboard_full(a->setup->scoreboard, full);
 	a->full = full;
 }
 

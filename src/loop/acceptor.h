@@ -56,7 +56,7 @@ void acceptor_room_again(struct acceptor *acceptor);
 /* As connections.crowded. */
 void acceptor_crowded(struct acceptor *acceptor, enum connections_crowd what, enum clients_kind kind,
 		      const struct sockaddr *client);
-/* Before the loop sleeps: tells the other workers and the board whether this one takes connections. */
+/* Before the loop sleeps: tells the other workers and the scoreboard whether this one takes connections. */
 void acceptor_publish(struct acceptor *acceptor);
 
 #endif

@@ -237,8 +237,8 @@ bool admin_run(const struct admin_setup *setup)
 		.visits = LIST_HEAD_INITIALIZER(office.visits),
 		.admin =
 			{
-				.board = setup->board,
-				.ledger = setup->ledger,
+				.scoreboard = setup->scoreboard,
+				.quota = setup->quota,
 				.expiries = setup->expiries,
 				.names = setup->config->admin_names,
 				.memory_limit = setup->config->spool.memory,

@@ -9,14 +9,14 @@
 #include "loop/channel.h"
 #include "thaw/spool.h"
 
-struct board;
+struct scoreboard;
 struct log;
 
 /* All borrowed, and this process's own copies of what the master made. */
 struct admin_setup {
 	const struct config *config; /* with an admin address */
-	const struct board *board;
-	const thaw_ledger *ledger;
+	const struct scoreboard *scoreboard;
+	const thaw_quota *quota;
 	const struct expiries *expiries;
 	int listener;      /* closed on the way */
 	uint64_t began_ms; /* when the master began; of clock_now_ms() */

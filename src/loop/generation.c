@@ -39,7 +39,7 @@ static enum thaw_status ready_all(struct generation *g, const struct generation_
 		return THAW_FAILED;
 	}
 	loaded_warnings(&g->loaded, g->config, say_warning, &g->log);
-	g->map = board_map_new(g->board, g->config);
+	g->map = scoreboard_map_new(g->scoreboard, g->config);
 	if (!slots_init(&g->slots, g->loaded.workers) || !slots_init(&g->admin, g->config->admin != NULL ? 1 : 0) ||
 	    g->map == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -67,7 +67,7 @@ struct generation *generation_new(const struct generation_parts *parts, uint64_t
 	g->number = parts->number;
 	g->config = parts->config;
 	g->own = own;
-	g->board = parts->board;
+	g->scoreboard = parts->scoreboard;
 	g->away = parts->away;
 	g->throttle = parts->throttle;
 	g->hear = parts->hear;
@@ -120,7 +120,7 @@ void generation_free(struct generation **generation, const struct listeners *go_
 	slots_free(&g->admin);
 	slots_free(&g->signer);
 	signer_links_close(&g->links);
-	board_map_free(&g->map);
+	scoreboard_map_free(&g->map);
 	listeners_withdraw(&g->listeners, go_on);
 	listeners_free(&g->listeners);
 	loaded_free(&g->loaded);
@@ -263,10 +263,10 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		.config = g->config,
 		.gateway = g->loaded.gateway,
 		.upstream_tls = g->loaded.upstream_tls,
-		.board = board_open(g->board, slot->place, g->map),
+		.scoreboard = scoreboard_open(g->scoreboard, slot->place, g->map),
 		.away = g->away,
 		.throttle = g->throttle,
-		.ledger = g->loaded.ledger,
+		.quota = g->loaded.quota,
 		.loads = g->loaded.loads,
 		.counts = g->loaded.counts,
 		.workers = g->loaded.workers,
@@ -282,8 +282,8 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 		(void)close(g->listeners.admin.fd);
 	g->listeners.admin.fd = -1;
 	bool well = become_worker(g, birth, "thaw-worker", master) && lock_up(g, slot) && worker_run(&setup);
-	log_close(&g->log, setup.board);
-	board_close(&setup.board);
+	log_close(&g->log, setup.scoreboard);
+	scoreboard_close(&setup.scoreboard);
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -301,8 +301,8 @@ static void be_admin(struct generation *g, const struct slot *slot, const struct
 {
 	struct admin_setup setup = {
 		.config = g->config,
-		.board = g->board,
-		.ledger = g->loaded.ledger,
+		.scoreboard = g->scoreboard,
+		.quota = g->loaded.quota,
 		.expiries = &g->loaded.expiries,
 		.listener = g->listeners.admin.fd,
 		.began_ms = birth->began_ms,
@@ -379,7 +379,7 @@ static bool start(struct generation *g, struct slot *slot, be_fn *be, const stru
 	}
 	if (made)
 		(void)close(ends[0]);
-	(void)board_reclaim(g->board, slot->place);
+	(void)scoreboard_reclaim(g->scoreboard, slot->place);
 	slot->place = -1;
 	slot_emptied(slot, now_ms);
 	errno = cause;
@@ -389,7 +389,7 @@ static bool start(struct generation *g, struct slot *slot, be_fn *be, const stru
 bool generation_start_worker(struct generation *g, struct slot *slot, const struct generation_birth *birth,
 			     uint64_t now_ms)
 {
-	slot->place = board_take(g->board, g->number);
+	slot->place = scoreboard_take(g->scoreboard, g->number);
 	return start(g, slot, be_worker, birth, now_ms);
 }
 
@@ -478,7 +478,7 @@ void generation_lost_worker(struct generation *g, struct slot *slot, uint64_t no
 {
 	log_reclaim(&g->log, slot->pid);
 	loaded_reclaim(&g->loaded, slot->number);
-	uint64_t lost = board_reclaim(g->board, slot->place);
+	uint64_t lost = scoreboard_reclaim(g->scoreboard, slot->place);
 	if (lost > 0)
 		log_say(&g->log, CONFIG_LOG_WARNING, "worker %d ended before it wrote %llu access records",
 			(int)slot->pid, (unsigned long long)lost);

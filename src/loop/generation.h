@@ -3,7 +3,7 @@
  *
  * While a new configuration is taken there are several: the one that serves, one that is being started, and older ones
  * whose workers end what they have. Each has descriptors of its own for the listening sockets (listen.h), and places of
- * its own in the ledger (load.h).
+ * its own in the quota (load.h).
  *
  *	starting ─► serving ─► retiring ─► cutting ─► ending ─► over
  *
@@ -39,14 +39,14 @@ struct generation {
 	struct listeners listeners;
 	struct log log;
 	struct slots slots;
-	struct slots admin;        /* one, or none */
-	struct slots signer;       /* one, or none */
-	struct signer_links links; /* with its workers, in the order of the slots */
-	struct board *board;       /* borrowed */
-	struct away *away;         /* borrowed */
-	struct throttle *throttle; /* borrowed */
-	struct board_map *map;     /* this configuration's servers on it */
-	int hear;                  /* borrowed */
+	struct slots admin;            /* one, or none */
+	struct slots signer;           /* one, or none */
+	struct signer_links links;     /* with its workers, in the order of the slots */
+	struct scoreboard *scoreboard; /* borrowed */
+	struct away *away;             /* borrowed */
+	struct throttle *throttle;     /* borrowed */
+	struct scoreboard_map *map;    /* this configuration's servers on it */
+	int hear;                      /* borrowed */
 	enum generation_state state;
 	uint64_t limit_ms; /* when patience with this state ends */
 };
@@ -60,7 +60,7 @@ struct generation_parts {
 	const struct generation *before; /* NULL: this is the first */
 	const struct handed *handed;
 	atomic_uint *turns;
-	struct board *board;
+	struct scoreboard *scoreboard;
 	struct away *away;
 	struct throttle *throttle;
 	int hear; /* an epoll(7) instance: it gives the process ids of workers that have said something */

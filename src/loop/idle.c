@@ -1,4 +1,5 @@
-/* Legs that nobody has, kept for the next request to the same server. One lazy timer closes those of all servers. */
+/* Upstream connections that nobody has, kept for the next request to the same server. One lazy timer closes those of
+ * all servers. */
 #include "loop/server.h"
 
 static uint64_t now_of(const struct pool *pool)
@@ -6,11 +7,11 @@ static uint64_t now_of(const struct pool *pool)
 	return *pool->setup.now_ms;
 }
 
-void idle_drop(struct gw_leg *leg)
+void idle_drop(struct gw_upconn *upconn)
 {
-	TAILQ_REMOVE(&leg->server->idle, leg, idle);
-	leg->server->use.idle--;
-	leg_free(&leg);
+	TAILQ_REMOVE(&upconn->server->idle, upconn, idle);
+	upconn->server->use.idle--;
+	upconn_free(&upconn);
 }
 
 /* May fire too early, and is set anew then. */
@@ -29,12 +30,12 @@ static void arm(struct pool *pool, uint64_t until_ms)
 /* When the next one is due; the oldest are at the end. */
 static uint64_t close_overdue(struct server *server, uint64_t now_ms)
 {
-	struct gw_leg *leg;
+	struct gw_upconn *upconn;
 
-	while ((leg = TAILQ_LAST(&server->idle, leg_list)) != NULL) {
-		if (leg->idle_until_ms > now_ms)
-			return leg->idle_until_ms;
-		idle_drop(leg);
+	while ((upconn = TAILQ_LAST(&server->idle, upconn_list)) != NULL) {
+		if (upconn->idle_until_ms > now_ms)
+			return upconn->idle_until_ms;
+		idle_drop(upconn);
 	}
 	return THAW_NEVER;
 }
@@ -57,54 +58,55 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	arm(pool, next_ms);
 }
 
-void idle_put(struct gw_leg *leg)
+void idle_put(struct gw_upconn *upconn)
 {
-	struct server *server = leg->server;
-	struct pool *pool = leg->group->pool;
+	struct server *server = upconn->server;
+	struct pool *pool = upconn->group->pool;
 
-	server_leave(leg);
-	ev_timer_stop(pool->setup.loop, &leg->timer);
-	leg->wake = NULL;
-	leg->want_read = leg->want_write = leg->read_wants_write = leg->write_wants_read = leg->heard = false;
-	leg->used = true;
-	leg_enter(leg, LEG_IDLE);
-	leg->put = ev_iteration(pool->setup.loop);
-	leg->idle_until_ms = now_of(pool) + leg->group->config->keepalive_timeout_ms;
-	TAILQ_INSERT_HEAD(&server->idle, leg, idle);
+	server_leave(upconn);
+	ev_timer_stop(pool->setup.loop, &upconn->timer);
+	upconn->wake = NULL;
+	upconn->want_read = upconn->want_write = upconn->read_wants_write = upconn->write_wants_read = upconn->heard =
+		false;
+	upconn->used = true;
+	upconn_enter(upconn, UPCONN_IDLE);
+	upconn->put = ev_iteration(pool->setup.loop);
+	upconn->idle_until_ms = now_of(pool) + upconn->group->config->keepalive_timeout_ms;
+	TAILQ_INSERT_HEAD(&server->idle, upconn, idle);
 	server->use.idle++;
-	leg_watch_events(leg, EV_READ);
-	arm(pool, leg->idle_until_ms);
+	upconn_watch_events(upconn, EV_READ);
+	arm(pool, upconn->idle_until_ms);
 }
 
 /*
  * Nothing has come on it. The loop watches it, so what came by the time of its last look is told already, or waits to
- * be: only a leg that rests since that look has to be looked at.
+ * be: only an upstream connection that rests since that look has to be looked at.
  */
-static bool is_quiet(struct gw_leg *leg)
+static bool is_quiet(struct gw_upconn *upconn)
 {
-	if (leg->tls == NULL && ev_iteration(leg->group->pool->setup.loop) != leg->put)
-		return !ev_is_pending(&leg->io);
-	return leg_is_fit(leg);
+	if (upconn->tls == NULL && ev_iteration(upconn->group->pool->setup.loop) != upconn->put)
+		return !ev_is_pending(&upconn->io);
+	return upconn_is_fit(upconn);
 }
 
-struct gw_leg *idle_take(struct server *server)
+struct gw_upconn *idle_take(struct server *server)
 {
 	uint64_t now_ms = now_of(server->group->pool);
-	struct gw_leg *leg;
+	struct gw_upconn *upconn;
 
 	(void)close_overdue(server, now_ms);
-	while ((leg = TAILQ_FIRST(&server->idle)) != NULL) {
-		if (!is_quiet(leg)) {
-			idle_drop(leg);
+	while ((upconn = TAILQ_FIRST(&server->idle)) != NULL) {
+		if (!is_quiet(upconn)) {
+			idle_drop(upconn);
 			continue;
 		}
-		TAILQ_REMOVE(&server->idle, leg, idle);
+		TAILQ_REMOVE(&server->idle, upconn, idle);
 		server->use.idle--;
 		server->use.reused++;
-		leg_enter(leg, LEG_READY);
-		leg->want_read = true; /* and is watched on: its answer is what will be waited for */
-		server_enter(server, leg);
-		return leg;
+		upconn_enter(upconn, UPCONN_READY);
+		upconn->want_read = true; /* and is watched on: its answer is what will be waited for */
+		server_enter(server, upconn);
+		return upconn;
 	}
 	return NULL;
 }
@@ -114,10 +116,10 @@ bool idle_spare(struct pool *pool)
 	for (size_t i = 0; i < pool->setup.config->upstream_count; i++) {
 		struct group *group = &pool->groups[i];
 		for (size_t k = 0; k < group->config->server_count; k++) {
-			struct gw_leg *leg = TAILQ_LAST(&group->servers[k].idle, leg_list);
-			if (leg == NULL)
+			struct gw_upconn *upconn = TAILQ_LAST(&group->servers[k].idle, upconn_list);
+			if (upconn == NULL)
 				continue;
-			idle_drop(leg);
+			idle_drop(upconn);
 			return true;
 		}
 	}

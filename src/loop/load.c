@@ -9,8 +9,8 @@
 #include "loop/challenge.h"
 #include "loop/log.h"
 
-#define WORKERS_MAX     1024 /* as many as a ledger can have */
-#define LOADED_TOGETHER 8    /* so many configurations can have workers at once, and share one ledger */
+#define WORKERS_MAX     1024 /* as many as a quota can have */
+#define LOADED_TOGETHER 8    /* so many configurations can have workers at once, and share one quota */
 
 /* One for each processor that this process may run on. */
 static unsigned workers_of(const struct config *config)
@@ -26,10 +26,10 @@ static unsigned workers_of(const struct config *config)
 }
 
 /* A worker may hold all; so may one request of what its client may: the disk is there for the rest. */
-static struct thaw_ledger_limits limits_of(const struct config *config, unsigned workers)
+static struct thaw_quota_limits limits_of(const struct config *config, unsigned workers)
 {
-	return (struct thaw_ledger_limits){
-		.size = sizeof(struct thaw_ledger_limits),
+	return (struct thaw_quota_limits){
+		.size = sizeof(struct thaw_quota_limits),
 		.memory = config->spool.memory,
 		.disk = config->spool.disk,
 		.client_memory = config->spool.memory / 100 * config->spool.per_client_percent,
@@ -47,19 +47,19 @@ static unsigned places_for(unsigned workers)
 
 static void places_free(struct places *places)
 {
-	thaw_ledger_free(&places->ledger);
+	thaw_quota_free(&places->quota);
 	loads_free(&places->loads);
 	counts_free(&places->counts);
 	free(places);
 }
 
-static struct places *places_new(const struct thaw_ledger_limits *limits, struct thaw_error *err)
+static struct places *places_new(const struct thaw_quota_limits *limits, struct thaw_error *err)
 {
 	struct places *places = calloc(1, sizeof(*places) + limits->workers * sizeof(places->taken[0]));
 
 	if (places != NULL) {
 		places->limits = *limits;
-		if (thaw_ledger_new(limits, &places->ledger, NULL) == THAW_OK &&
+		if (thaw_quota_new(limits, &places->quota, NULL) == THAW_OK &&
 		    loads_make(&places->loads, limits->workers) && counts_make(&places->counts, limits->workers))
 			return places;
 		places_free(places);
@@ -68,7 +68,7 @@ static struct places *places_new(const struct thaw_ledger_limits *limits, struct
 	return NULL;
 }
 
-static bool same_budgets(const struct thaw_ledger_limits *a, const struct thaw_ledger_limits *b)
+static bool same_budgets(const struct thaw_quota_limits *a, const struct thaw_quota_limits *b)
 {
 	return a->memory == b->memory && a->disk == b->disk && a->client_memory == b->client_memory &&
 	       a->client_disk == b->client_disk;
@@ -90,7 +90,7 @@ void loaded_reclaim(const struct loaded *loaded, unsigned number)
 	for (unsigned i = 0; i < places->limits.workers; i++) {
 		if (i != number && places->taken[i])
 			continue;
-		thaw_ledger_reclaim(places->ledger, i);
+		thaw_quota_reclaim(places->quota, i);
 		atomic_store(&places->loads.of[i], LOADS_NONE);
 		counts_reclaim(&places->counts, i);
 	}
@@ -100,7 +100,7 @@ void loaded_reclaim(const struct loaded *loaded, unsigned number)
 static enum thaw_status take_places(struct loaded *loaded, const struct config *config, const struct loaded *before,
 				    struct thaw_error *err)
 {
-	struct thaw_ledger_limits limits = limits_of(config, places_for(loaded->workers));
+	struct thaw_quota_limits limits = limits_of(config, places_for(loaded->workers));
 	struct places *places = before != NULL && same_budgets(&before->places->limits, &limits) &&
 						have_room(before->places, loaded->workers)
 					? before->places
@@ -111,7 +111,7 @@ static enum thaw_status take_places(struct loaded *loaded, const struct config *
 		return THAW_FAILED;
 	loaded->places = places;
 	places->users++;
-	loaded->ledger = places->ledger;
+	loaded->quota = places->quota;
 	loaded->loads = &places->loads;
 	loaded->counts = &places->counts;
 	loaded->numbers = calloc(loaded->workers, sizeof(*loaded->numbers));
@@ -151,7 +151,7 @@ static enum thaw_status try_store(void *arg, struct thaw_error *err)
 	const struct attempt *attempt = arg;
 	thaw_store *store = NULL;
 	enum thaw_status status =
-		thaw_store_new(attempt->loaded->ledger, attempt->loaded->numbers[0], attempt->directory, &store, err);
+		thaw_store_new(attempt->loaded->quota, attempt->loaded->numbers[0], attempt->directory, &store, err);
 
 	thaw_store_free(&store);
 	return status;

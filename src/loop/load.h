@@ -15,8 +15,8 @@
  */
 struct places {
 	unsigned users; /* how many struct loaded */
-	struct thaw_ledger_limits limits;
-	thaw_ledger *ledger;
+	struct thaw_quota_limits limits;
+	thaw_quota *quota;
 	struct loads loads;
 	struct counts counts;
 	bool taken[];
@@ -25,7 +25,7 @@ struct places {
 struct loaded {
 	struct places *places;
 	struct privileges privileges;
-	thaw_ledger *ledger;         /* places' */
+	thaw_quota *quota;           /* places' */
 	const struct loads *loads;   /* places' */
 	const struct counts *counts; /* places' */
 	struct gateway *gateway;

@@ -214,7 +214,7 @@ static void on_broken(void *arg, const char *machine, const char *from, const ch
 {
 	struct log *log = arg;
 
-	board_internal_error(log->board);
+	scoreboard_internal_error(log->scoreboard);
 	if (rate_pass(&log->broken, clock_now_ms()))
 		log_say(log, CONFIG_LOG_ERROR,
 			"internal error: state machine '%s': invalid change from '%s' to '%s'; its connection or "
@@ -222,10 +222,10 @@ static void on_broken(void *arg, const char *machine, const char *from, const ch
 			machine, from, to);
 }
 
-void log_broken_checks(struct log *log, struct board_worker *board)
+void log_broken_checks(struct log *log, struct scoreboard_worker *scoreboard)
 {
 	if (log != NULL)
-		log->board = board;
+		log->scoreboard = scoreboard;
 	require_report(log != NULL ? on_broken : NULL, log);
 }
 
@@ -289,19 +289,19 @@ bool log_flush(struct log *log, uint64_t now_ms)
 	return done;
 }
 
-void log_count(struct log *log, struct board_worker *board)
+void log_count(struct log *log, struct scoreboard_worker *scoreboard)
 {
 	uint64_t settled = log->records != NULL ? log->records->done - log->said : log->settled;
 
 	/* A message of ours may have been counted that waits still. */
 	if ((int64_t)(settled - log->settled) <= 0 && log->lost_records == 0)
 		return;
-	board_records_settled(board, settled - log->settled, log->lost_records);
+	scoreboard_records_settled(scoreboard, settled - log->settled, log->lost_records);
 	log->settled = settled;
 	log->lost_records = 0;
 }
 
-void log_close(struct log *log, struct board_worker *board)
+void log_close(struct log *log, struct scoreboard_worker *scoreboard)
 {
 	if (log->turns == NULL)
 		return; /* was never opened */
@@ -311,6 +311,6 @@ void log_close(struct log *log, struct board_worker *board)
 	tell_lost(log, 0);
 	sink_close(&log->messages, FAREWELL_MS);
 	count_lost(log);
-	log_count(log, board);
+	log_count(log, scoreboard);
 	log->records = NULL;
 }

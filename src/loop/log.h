@@ -10,7 +10,7 @@
 
 #include "base/rate.h"
 #include "config/config.h"
-#include "gateway/board.h"
+#include "gateway/scoreboard.h"
 #include "loop/sink.h"
 
 struct log {
@@ -25,8 +25,8 @@ struct log {
 	uint64_t settled, lost_records; /* of the records: what log_count() was last told, and what it was not yet */
 	uint64_t told_ms;               /* when that was last told */
 	const char *target;             /* log.access; borrowed */
-	struct board_worker *board;     /* where broken checks are counted; borrowed, or NULL */
-	struct rate broken;             /* messages of them */
+	struct scoreboard_worker *scoreboard; /* where broken checks are counted; borrowed, or NULL */
+	struct rate broken;                   /* messages of them */
 };
 
 /* What all logs of these processes, of whatever configuration, have in common. NULL: no memory. */
@@ -69,9 +69,9 @@ void log_adopt(struct log *log, int fd);
 void log_say(struct log *log, enum config_log_level level, const char *format, ...) THAW_PRINTF(3, 4);
 void log_notice(struct log *log, const char *format, ...) THAW_PRINTF(2, 3);
 
-/* From now on this process logs broken checks of its own logic (base/require.h) here, and counts them on the board,
- * which may be NULL. log NULL: no more. */
-void log_broken_checks(struct log *log, struct board_worker *board);
+/* From now on this process logs broken checks of its own logic (base/require.h) here, and counts them on the
+ * scoreboard, which may be NULL. log NULL: no more. */
+void log_broken_checks(struct log *log, struct scoreboard_worker *scoreboard);
 
 /* One access record; it waits for log_flush(). */
 void log_record(struct log *log, const char *line, size_t len);
@@ -79,10 +79,10 @@ void log_record(struct log *log, const char *line, size_t len);
 /* Writes what waits, and tells what was lost. False: call again soon, something still waits. */
 bool log_flush(struct log *log, uint64_t now_ms);
 
-/* Counts on the board what has become of access records since the last call. */
-void log_count(struct log *log, struct board_worker *board);
+/* Counts on the scoreboard what has become of access records since the last call. */
+void log_count(struct log *log, struct scoreboard_worker *scoreboard);
 
-/* board: where what is lost now is counted; or NULL. */
-void log_close(struct log *log, struct board_worker *board);
+/* scoreboard: where what is lost now is counted; or NULL. */
+void log_close(struct log *log, struct scoreboard_worker *scoreboard);
 
 #endif

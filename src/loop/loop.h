@@ -2,7 +2,7 @@
  * The loop: all processes of `thaw serve`.
  *
  * The *master* (master.c) readies all that a configuration needs before there are any workers for it (generation.h):
- * the log (log.h, over sinks), the ledger of the spool's budgets, the gateway with its certificates and ticket keys
+ * the log (log.h, over sinks), the quota of the spool's budgets, the gateway with its certificates and ticket keys
  * (load.h), and the listening sockets (listen.h). Then it forks the *workers* (worker.h) and from there on only waits:
  * for signals, for `thaw reload` (control.h), and for workers that end, whose budgets it gives back and in whose place
  * it starts others (slots.h). A worker becomes the configured user first (privileges.h). It is an event loop, the only

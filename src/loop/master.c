@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/away.h"
-#include "gateway/board.h"
+#include "gateway/scoreboard.h"
 #include "gateway/throttle.h"
 #include "loop/master.h"
 
@@ -223,7 +223,7 @@ static void stop(struct master *m)
 	upgrade_give_up(m, "thaw is being stopped");
 	m->coming = NULL;
 	master_enter(m, PHASE_STOPPING);
-	board_enter(m->board, BOARD_STOPPING, m->made, 0);
+	scoreboard_enter(m->scoreboard, SCOREBOARD_STOPPING, m->made, 0);
 	if (m->serving == NULL)
 		return;
 	limit_ms = m->serving->config->stop_timeout_ms;
@@ -491,10 +491,10 @@ static enum thaw_status begin(struct master *m, const struct config *config)
 	m->birth.alive_ms = m->systemd.watchdog_ms / 4;
 	m->birth.began_ms = clock_now_ms();
 	m->turns = log_turns_new();
-	m->board = board_new(BOARD_PLACES_MAX);
+	m->scoreboard = scoreboard_new(SCOREBOARD_PLACES_MAX);
 	m->away = away_new();
 	m->throttle = throttle_new();
-	if (m->turns == NULL || m->board == NULL || m->away == NULL || m->throttle == NULL)
+	if (m->turns == NULL || m->scoreboard == NULL || m->away == NULL || m->throttle == NULL)
 		return error_set(m->err, THAW_ERR_RESOURCE, "out of memory");
 	m->hear = epoll_create1(EPOLL_CLOEXEC);
 	if (m->hear < 0)
@@ -528,7 +528,7 @@ static void end(struct master *m)
 	upgrade_close(&m->upgrade);
 	handed_close(&m->systemd.handed);
 	log_turns_free(&m->turns);
-	board_free(&m->board);
+	scoreboard_free(&m->scoreboard);
 	away_free(&m->away);
 	throttle_free(&m->throttle);
 }

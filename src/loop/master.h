@@ -40,7 +40,7 @@ struct master {
 	uint64_t ping_ms; /* when the watchdog was last told */
 	uint64_t look_ms; /* when the master last looked at what it waits for */
 	atomic_uint *turns;
-	struct board *board;
+	struct scoreboard *scoreboard;
 	struct away *away;
 	struct throttle *throttle;
 	struct systemd systemd;

@@ -1,6 +1,6 @@
 /* The phases of a master, and how it ends what it serves. */
 #include "base/require.h"
-#include "gateway/board.h"
+#include "gateway/scoreboard.h"
 #include "loop/master.h"
 
 void master_enter(struct master *m, enum phase to)
@@ -23,7 +23,7 @@ void master_enter(struct master *m, enum phase to)
 void master_leave(struct master *m)
 {
 	master_enter(m, PHASE_STOPPING);
-	board_enter(m->board, BOARD_STOPPING, m->made, 0);
+	scoreboard_enter(m->scoreboard, SCOREBOARD_STOPPING, m->made, 0);
 	listeners_close(&m->serving->listeners);
 	generation_enter(m->serving, GENERATION_RETIRING, m->now_ms);
 	generation_dismiss_admin(m->serving);

@@ -6,91 +6,91 @@
 #include "base/socket.h"
 #include "loop/server.h"
 
-/* ---- the legs' interface ---- */
+/* ---- the upstream connections' interface ---- */
 
-static void pool_wakes(struct gw_leg *leg, void (*wake)(void *arg), void *arg)
+static void pool_wakes(struct gw_upconn *upconn, void (*wake)(void *arg), void *arg)
 {
-	leg->wake = wake;
-	leg->arg = arg;
+	upconn->wake = wake;
+	upconn->arg = arg;
 }
 
-static struct gw_leg *pool_take(void *arg, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
-				void *wake_arg, uint64_t now_ms)
+static struct gw_upconn *pool_take(void *arg, const struct config_upstream *upstream, bool fresh,
+				   void (*wake)(void *arg), void *wake_arg, uint64_t now_ms)
 {
 	struct pool *pool = arg;
 	struct group *group = &pool->groups[upstream - pool->setup.config->upstreams];
 	struct server *server = server_best(group, NULL);
-	struct gw_leg *leg = fresh ? NULL : idle_take(server);
+	struct gw_upconn *upconn = fresh ? NULL : idle_take(server);
 
 	(void)now_ms; /* the loop's clock shows the same */
-	if (leg == NULL) {
-		if (pool->setup.legs_max != 0 && pool->legs >= pool->setup.legs_max)
+	if (upconn == NULL) {
+		if (pool->setup.upconns_max != 0 && pool->upconns >= pool->setup.upconns_max)
 			(void)idle_spare(pool);
-		leg = leg_new(server);
-		if (leg == NULL)
+		upconn = upconn_new(server);
+		if (upconn == NULL)
 			return NULL;
-		leg_begin(leg);
+		upconn_begin(upconn);
 	}
-	pool_wakes(leg, wake, wake_arg);
-	return leg;
+	pool_wakes(upconn, wake, wake_arg);
+	return upconn;
 }
 
-static enum thaw_status pool_ready(struct gw_leg *leg, uint64_t now_ms, struct thaw_error *err)
+static enum thaw_status pool_ready(struct gw_upconn *upconn, uint64_t now_ms, struct thaw_error *err)
 {
 	(void)now_ms;
-	if (leg->state == LEG_READY)
+	if (upconn->state == UPCONN_READY)
 		return THAW_OK;
-	if (leg->state != LEG_FAILED)
+	if (upconn->state != UPCONN_FAILED)
 		return THAW_WANT_READ;
-	return error_set(err, leg->err.cls, "%s", leg->err.text);
+	return error_set(err, upconn->err.cls, "%s", upconn->err.text);
 }
 
-static bool pool_used(const struct gw_leg *leg)
+static bool pool_used(const struct gw_upconn *upconn)
 {
-	return leg->used;
+	return upconn->used;
 }
 
-static const char *pool_server(const struct gw_leg *leg)
+static const char *pool_server(const struct gw_upconn *upconn)
 {
-	return leg->server != NULL ? leg->server->config->text : "-";
+	return upconn->server != NULL ? upconn->server->config->text : "-";
 }
 
-static void pool_stay(struct gw_leg *leg)
+static void pool_stay(struct gw_upconn *upconn)
 {
-	server_well(leg->server);
-	leg->used = true;
-	leg->heard = false;
+	server_well(upconn->server);
+	upconn->used = true;
+	upconn->heard = false;
 }
 
-static void pool_give(struct gw_leg **given, enum gw_leg_end end, uint64_t now_ms)
+static void pool_give(struct gw_upconn **given, enum gw_upconn_end end, uint64_t now_ms)
 {
-	struct gw_leg *leg = *given;
-	struct server *server = leg->server;
-	const struct config_upstream *config = leg->group->config;
-	bool ready = leg->state == LEG_READY;
+	struct gw_upconn *upconn = *given;
+	struct server *server = upconn->server;
+	const struct config_upstream *config = upconn->group->config;
+	bool ready = upconn->state == UPCONN_READY;
 
 	(void)now_ms;
 	*given = NULL;
-	if (ready && end == GW_LEG_FAIL) {
+	if (ready && end == GW_UPCONN_FAIL) {
 		server->use.failures++;
 		server_failed(server, "invalid response");
 	}
-	if (ready && (end == GW_LEG_KEEP || (end == GW_LEG_DROP && leg->heard)))
+	if (ready && (end == GW_UPCONN_KEEP || (end == GW_UPCONN_DROP && upconn->heard)))
 		server_well(server);
-	if (ready && end == GW_LEG_KEEP && !leg->closing && server->use.idle < config->keepalive &&
+	if (ready && end == GW_UPCONN_KEEP && !upconn->closing && server->use.idle < config->keepalive &&
 	    config->keepalive_timeout_ms > 0)
-		idle_put(leg);
+		idle_put(upconn);
 	else
-		leg_free(&leg);
+		upconn_free(&upconn);
 }
 
-struct gw_legs pool_legs(struct pool *pool)
+struct gw_upconns pool_upconns(struct pool *pool)
 {
-	static const struct gw_leg_ops ops = {
+	static const struct gw_upconn_ops ops = {
 		.take = pool_take,
 		.ready = pool_ready,
-		.transport = leg_transport,
-		.watch = leg_watch,
+		.transport = upconn_transport,
+		.watch = upconn_watch,
 		.used = pool_used,
 		.server = pool_server,
 		.stay = pool_stay,
@@ -98,7 +98,7 @@ struct gw_legs pool_legs(struct pool *pool)
 		.give = pool_give,
 	};
 
-	return (struct gw_legs){&ops, pool};
+	return (struct gw_upconns){&ops, pool};
 }
 
 /* ---- beginning and end ---- */
@@ -174,10 +174,10 @@ struct pool *pool_new(const struct pool_setup *setup, struct thaw_error *err)
 
 static void free_server(struct server *server)
 {
-	struct gw_leg *leg;
+	struct gw_upconn *upconn;
 
-	while (server->config != NULL && (leg = TAILQ_FIRST(&server->idle)) != NULL)
-		idle_drop(leg);
+	while (server->config != NULL && (upconn = TAILQ_FIRST(&server->idle)) != NULL)
+		idle_drop(upconn);
 	tls_client_memory_free(&server->memory);
 }
 
@@ -205,5 +205,5 @@ void pool_read_use(const struct pool *pool, size_t upstream, size_t server, stru
 	const struct server *read = &pool->groups[upstream].servers[server];
 
 	*use = read->use;
-	use->resting_until_ms = read->rests_until_ms;
+	use->resting_until_ms = read->down_until_ms;
 }

@@ -1,13 +1,14 @@
 /*
- * A worker's connections to upstreams, as legs that requests borrow (gateway/leg.h).
+ * A worker's connections to upstreams, as upstream connections that requests borrow (gateway/upconn.h).
  *
- * A *pool* has a *group* for each upstream, a group a *server* for each of its servers. A server has legs in use and
- * idle ones that can be used again (idle.c). Which server a leg is of (server.c): one that does not rest, and of those
- * the one with the fewest legs in use. One that fails several times in a row rests; then one leg is let through to try
- * it. When all rest, the one that has rested longest is tried all the same, since refusing would help nobody. A new leg
- * goes from server to server until it is connected (leg.c); then it is a transport (wire.c).
+ * A *pool* has a *group* for each upstream, a group a *server* for each of its servers. A server has upstream
+ *connections in use and idle ones that can be used again (idle.c). Which server an upstream connection is of
+ *(server.c): one that does not rest, and of those the one with the fewest upstream connections in use. One that fails
+ *several times in a row rests; then one upstream connection is let through to try it. When all rest, the one that has
+ *rested longest is tried all the same, since refusing would help nobody. A new upstream connection goes from server to
+ *server until it is connected (upconn.c); then it is a transport (upconn_io.c).
  *
- *	new ─► naming ─► connecting ─► shaking ─► ready ◄─► idle
+ *	new ─► naming ─► connecting ─► handshaking ─► ready ◄─► idle
  *	   each may go on to the next address, the next server, or end as failed
  */
 #ifndef LOOP_POOL_H
@@ -15,7 +16,7 @@
 
 #include <ev.h>
 
-#include "gateway/leg.h"
+#include "gateway/upconn.h"
 #include "thaw/types.h"
 
 struct pool;
@@ -43,7 +44,7 @@ struct pool_setup {
 	const struct config *config;
 	const struct pool_tls *tls;
 	const uint64_t *now_ms;   /* the loop's clock */
-	size_t legs_max;          /* above that, an idle one is closed for each that is made; 0: no limit */
+	size_t upconns_max;       /* above that, an idle one is closed for each that is made; 0: no limit */
 	const char *name_servers; /* "127.0.0.1:5353"; NULL: the system's */
 	/* One message for the operator; NULL: dropped. */
 	void (*say)(void *arg, enum config_log_level level, const char *text);
@@ -52,20 +53,20 @@ struct pool_setup {
 
 /* All borrowed. NULL with *err set. */
 struct pool *pool_new(const struct pool_setup *setup, struct thaw_error *err);
-/* Once every leg has been given back. */
+/* Once every upstream connection has been given back. */
 void pool_free(struct pool **pool);
 
-struct gw_legs pool_legs(struct pool *pool);
+struct gw_upconns pool_upconns(struct pool *pool);
 
-/* Closes an idle leg, for its descriptor. False: there is none. */
+/* Closes an idle upstream connection, for its descriptor. False: there is none. */
 bool pool_spare(struct pool *pool);
 
 /* Of one server, for metrics. */
 struct pool_use {
 	unsigned in_use, idle;
-	uint64_t connects, reused; /* legs that were connected anew, or had served before */
+	uint64_t connects, reused; /* upstream connections that were connected anew, or had served before */
 	uint64_t connect_failures; /* its address, or none of its addresses, could be connected to */
-	uint64_t failures;         /* legs given back as failed */
+	uint64_t failures;         /* upstream connections given back as failed */
 	uint64_t resting_until_ms; /* by the loop's clock; 0: it does not rest */
 };
 void pool_read_use(const struct pool *pool, size_t upstream, size_t server, struct pool_use *use);

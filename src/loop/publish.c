@@ -1,7 +1,7 @@
 #include "loop/publish.h"
 
 #include "base/clock.h"
-#include "gateway/board.h"
+#include "gateway/scoreboard.h"
 #include "loop/pool.h"
 
 #define PUBLISH_S 1.
@@ -10,21 +10,21 @@ static void tell(const struct publisher *publisher)
 {
 	uint64_t now_ms = clock_now_ms();
 
-	board_alive(publisher->board, now_ms);
+	scoreboard_alive(publisher->scoreboard, now_ms);
 	for (size_t i = 0; i < publisher->config->upstream_count; i++)
 		for (size_t j = 0; j < publisher->config->upstreams[i].server_count; j++) {
 			struct pool_use use;
 			pool_read_use(publisher->pool, i, j, &use);
-			board_pool(publisher->board, i, j,
-				   &(struct board_use){
-					   .in_use = use.in_use,
-					   .idle = use.idle,
-					   .resting = use.resting_until_ms > now_ms,
-					   .connects = use.connects,
-					   .reused = use.reused,
-					   .connect_failures = use.connect_failures,
-					   .failures = use.failures,
-				   });
+			scoreboard_pool(publisher->scoreboard, i, j,
+					&(struct scoreboard_use){
+						.in_use = use.in_use,
+						.idle = use.idle,
+						.resting = use.resting_until_ms > now_ms,
+						.connects = use.connects,
+						.reused = use.reused,
+						.connect_failures = use.connect_failures,
+						.failures = use.failures,
+					});
 		}
 }
 
@@ -35,13 +35,13 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	tell(timer->data);
 }
 
-void publisher_start(struct publisher *publisher, struct ev_loop *loop, struct board_worker *board,
+void publisher_start(struct publisher *publisher, struct ev_loop *loop, struct scoreboard_worker *scoreboard,
 		     const struct config *config, const struct pool *pool)
 {
-	if (board == NULL)
+	if (scoreboard == NULL)
 		return;
 	publisher->loop = loop;
-	publisher->board = board;
+	publisher->scoreboard = scoreboard;
 	publisher->config = config;
 	publisher->pool = pool;
 	ev_timer_init(&publisher->timer, on_timer, PUBLISH_S, PUBLISH_S);

@@ -27,7 +27,7 @@ static void say(const struct server *server, enum config_log_level level, const 
 
 static bool is_free(const struct server *server, uint64_t now_ms)
 {
-	return server->rests_until_ms == 0 || (now_ms >= server->rests_until_ms && !server->on_trial);
+	return server->down_until_ms == 0 || (now_ms >= server->down_until_ms && !server->on_probation);
 }
 
 static bool is_better(const struct server *server, const struct server *best, uint64_t now_ms)
@@ -37,7 +37,7 @@ static bool is_better(const struct server *server, const struct server *best, ui
 	if (free != is_free(best, now_ms))
 		return free;
 	if (!free) /* all rest equally long, so this one has rested longer */
-		return server->rests_until_ms < best->rests_until_ms;
+		return server->down_until_ms < best->down_until_ms;
 	return server->use.in_use < best->use.in_use;
 }
 
@@ -55,37 +55,37 @@ struct server *server_best(struct group *group, const bool *tried)
 	return best;
 }
 
-void server_enter(struct server *server, struct gw_leg *leg)
+void server_enter(struct server *server, struct gw_upconn *upconn)
 {
 	size_t at = (size_t)(server - server->group->servers);
 
-	leg->server = server;
-	leg->counted = true;
-	leg->tried[at] = true;
+	upconn->server = server;
+	upconn->counted = true;
+	upconn->tried[at] = true;
 	server->use.in_use++;
 	server->group->first = (unsigned)at + 1;
-	leg->on_trial = server->rests_until_ms != 0;
-	server->on_trial = server->on_trial || leg->on_trial;
+	upconn->on_probation = server->down_until_ms != 0;
+	server->on_probation = server->on_probation || upconn->on_probation;
 }
 
-bool server_choose(struct gw_leg *leg)
+bool server_choose(struct gw_upconn *upconn)
 {
-	struct server *server = server_best(leg->group, leg->tried);
+	struct server *server = server_best(upconn->group, upconn->tried);
 
 	if (server != NULL)
-		server_enter(server, leg);
+		server_enter(server, upconn);
 	return server != NULL;
 }
 
-void server_leave(struct gw_leg *leg)
+void server_leave(struct gw_upconn *upconn)
 {
-	if (!leg->counted)
+	if (!upconn->counted)
 		return;
-	leg->counted = false;
-	leg->server->use.in_use--;
-	if (leg->on_trial)
-		leg->server->on_trial = false;
-	leg->on_trial = false;
+	upconn->counted = false;
+	upconn->server->use.in_use--;
+	if (upconn->on_probation)
+		upconn->server->on_probation = false;
+	upconn->on_probation = false;
 }
 
 void server_failed(struct server *server, const char *why)
@@ -96,20 +96,20 @@ void server_failed(struct server *server, const char *why)
 		server->failures++;
 	if (config->max_failures == 0 || server->failures < config->max_failures)
 		return;
-	if (server->rests_until_ms == 0)
+	if (server->down_until_ms == 0)
 		say(server, CONFIG_LOG_WARNING, "marked down for %llu ms (%u failures in a row): %s",
 		    (unsigned long long)config->down_ms, server->failures, why);
-	server->rests_until_ms = *server->group->pool->setup.now_ms + config->down_ms;
+	server->down_until_ms = *server->group->pool->setup.now_ms + config->down_ms;
 }
 
 /* Its failures are forgotten only once it has answered in full: else one that ends each response early never rests. */
 void server_heard(struct server *server)
 {
-	if (server->rests_until_ms == 0)
+	if (server->down_until_ms == 0)
 		return;
 	say(server, CONFIG_LOG_INFO, "is up again");
-	server->rests_until_ms = 0;
-	server->on_trial = false;
+	server->down_until_ms = 0;
+	server->on_probation = false;
 }
 
 void server_well(struct server *server)

@@ -16,7 +16,7 @@
 struct slot {
 	unsigned number;     /* of its worker: its place in what the workers share */
 	int channel;         /* the master's end; -1: none */
-	int place;           /* on the board; -1: none */
+	int place;           /* on the scoreboard; -1: none */
 	pid_t pid;           /* 0: empty */
 	bool ready;          /* its worker has said that it runs */
 	bool quiet;          /* ... and that it accepts no more */

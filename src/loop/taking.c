@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "gateway/board.h"
+#include "gateway/scoreboard.h"
 #include "loop/master.h"
 
 /* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */
@@ -78,7 +78,7 @@ void taking_done(struct master *m)
 	if (!watch_taken(&m->watch, m->serving->config))
 		log_say(master_log(m), CONFIG_LOG_WARNING, "cannot watch files: %s; run 'thaw reload' after a renewal",
 			strerror(errno));
-	board_enter(m->board, BOARD_SERVING, m->serving->number, m->serving->slots.count);
+	scoreboard_enter(m->scoreboard, SCOREBOARD_SERVING, m->serving->number, m->serving->slots.count);
 	tell_listening(m, old);
 	if (old == NULL)
 		upgrade_ready(m);
@@ -112,7 +112,7 @@ static void refuse(struct master *m, const char *why)
 	watch_refused(&m->watch);
 	log_say(master_log(m), CONFIG_LOG_ERROR, "new configuration refused, the old one stays in use: %s", why);
 	control_tell(&m->control, false, why);
-	board_refuse(m->board, why, m->now_ms);
+	scoreboard_refuse(m->scoreboard, why, m->now_ms);
 	tell_ready(m, why);
 }
 
@@ -178,7 +178,7 @@ static bool make_generation(struct master *m, const struct config *config, struc
 		.before = m->serving,
 		.handed = &m->systemd.handed,
 		.turns = m->turns,
-		.board = m->board,
+		.scoreboard = m->scoreboard,
 		.away = m->away,
 		.throttle = m->throttle,
 		.hear = m->hear,

@@ -45,7 +45,7 @@ static void on_access(void *arg, const char *line, size_t len)
 {
 	const struct worker_setup *setup = ((struct worker *)arg)->setup;
 
-	board_record_taken(setup->board);
+	scoreboard_record_taken(setup->scoreboard);
 	log_record(setup->log, line, len);
 }
 
@@ -258,7 +258,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 		ev_timer_set(&w->log_nap, LOG_NAP, 0.);
 		ev_timer_start(loop, &w->log_nap);
 	}
-	log_count(w->setup->log, w->setup->board);
+	log_count(w->setup->log, w->setup->scoreboard);
 }
 
 /* ---- a worker's life ---- */
@@ -281,21 +281,21 @@ static void init_watchers(struct worker *w)
 	ev_set_priority(&w->after_sleep, EV_MAXPRI); /* before any other event sees the clock */
 }
 
-static bool open_pool(struct worker *w, size_t legs_max, struct thaw_error *err)
+static bool open_pool(struct worker *w, size_t upconns_max, struct thaw_error *err)
 {
 	struct pool_setup setup = {
 		.loop = w->loop,
 		.config = w->setup->config,
 		.tls = w->setup->upstream_tls,
 		.now_ms = &w->connections.now_ms,
-		.legs_max = legs_max,
+		.upconns_max = upconns_max,
 		.say = on_message,
 		.arg = w,
 	};
 
 	w->pool = pool_new(&setup, err);
 	if (w->pool != NULL)
-		w->env.legs = pool_legs(w->pool);
+		w->env.upconns = pool_upconns(w->pool);
 	return w->pool != NULL;
 }
 
@@ -310,7 +310,7 @@ static bool start(struct worker *w)
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	gateway_set_signer(setup->gateway, setup->signer);
 	pool_tls_use_signer(setup->upstream_tls, setup->signer);
-	if (thaw_store_new(setup->ledger, setup->number, setup->config->spool.directory, &w->env.store, &err) !=
+	if (thaw_store_new(setup->quota, setup->number, setup->config->spool.directory, &w->env.store, &err) !=
 		    THAW_OK ||
 	    w->loop == NULL ||
 	    !connections_init(&w->connections, w->loop, setup->gateway, &limits, setup->counts, setup->number)) {
@@ -321,7 +321,7 @@ static bool start(struct worker *w)
 	w->env.access = strcmp(setup->config->log.access, "off") != 0 ? on_access : NULL;
 	w->env.message = on_message;
 	w->env.log_arg = w;
-	w->env.board = setup->board;
+	w->env.scoreboard = setup->scoreboard;
 	w->env.away = setup->away;
 	w->env.throttle = setup->throttle;
 	w->env.challenge = challenge_read;
@@ -332,7 +332,7 @@ static bool start(struct worker *w)
 	w->connections.crowded = on_crowded;
 	w->connections.arg = w;
 	w->connections.now_ms = clock_now_ms();
-	log_broken_checks(setup->log, setup->board);
+	log_broken_checks(setup->log, setup->scoreboard);
 	if (!open_pool(w, room, &err) || !acceptor_init(&w->acceptor, setup, w->loop, &w->connections, w->pool)) {
 		log_say(setup->log, CONFIG_LOG_ERROR, "a worker cannot prepare for connections: %s",
 			err.cls != THAW_ERR_NONE ? err.text : "out of memory");
@@ -358,7 +358,7 @@ static void run(struct worker *w)
 	ev_check_start(w->loop, &w->after_sleep);
 	ev_signal_start(w->loop, &w->term);
 	let_term(SIG_UNBLOCK); /* the master had blocked it until now */
-	publisher_start(&w->publisher, w->loop, w->setup->board, w->setup->config, w->pool);
+	publisher_start(&w->publisher, w->loop, w->setup->scoreboard, w->setup->config, w->pool);
 	w->channel.go = on_go;
 	w->channel.cut = on_cut;
 	w->channel.log = on_log;

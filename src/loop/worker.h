@@ -11,21 +11,21 @@
 #include "loop/loads.h"
 #include "loop/log.h"
 
-struct board_worker;
+struct scoreboard_worker;
 struct pool_tls;
 
 #define WORKER_GRACE_MS 5000 /* after stop_timeout, for clients to read that their request was not finished */
 
 /* All borrowed, and this process's own copies of what the master made. */
 struct worker_setup {
-	unsigned number; /* its place in the ledger and among the loads */
+	unsigned number; /* its place in the quota and among the loads */
 	const struct config *config;
 	struct gateway *gateway;
 	const struct pool_tls *upstream_tls;
-	struct board_worker *board; /* NULL: nobody wants to see */
+	struct scoreboard_worker *scoreboard; /* NULL: nobody wants to see */
 	struct away *away;
 	struct throttle *throttle;
-	thaw_ledger *ledger;
+	thaw_quota *quota;
 	const struct loads *loads;
 	const struct counts *counts;
 	unsigned workers; /* of this configuration */

@@ -33,7 +33,7 @@ enum thaw_status probe_url_parse(struct probe_url *url, const char *text, struct
 struct probe_patience {
 	uint64_t until_ms;                        /* by clock_now_ms(); includes the name lookup */
 	uint32_t each_ms;                         /* for each address */
-	const volatile sig_atomic_t *interrupted; /* as in struct crew_options */
+	const volatile sig_atomic_t *interrupted; /* as in struct runner_options */
 };
 
 /*

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "probe/trial.h"
+#include "probe/check.h"
 
-#define CONTEXTS_MAX 24 /* enough for all combinations that a survey uses */
+#define CONTEXTS_MAX 24 /* enough for all combinations that a plan uses */
 
 struct contexts {
 	const struct tls_client_options *options;
@@ -59,7 +59,7 @@ struct tls_client_context *contexts_get(struct contexts *contexts, const struct 
 	options.post_handshake = !wish->no_offer;
 	options.reads_while_writing = true;
 	options.alpn = wish->http2 ? "h2,http/1.1" : "http/1.1";
-	options.observer = wish->withholds ? trial_withholder() : trial_observer();
+	options.observer = wish->withholds ? check_withholder() : check_observer();
 	if (wish->anonymous)
 		options.credentials = NULL;
 	struct tls_client_context *context = tls_client_context_new(&options, err);

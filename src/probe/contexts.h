@@ -1,10 +1,10 @@
-/* The TLS contexts of a survey, created when they are first needed. */
+/* The TLS contexts of a plan, created when they are first needed. */
 #ifndef PROBE_CONTEXTS_H
 #define PROBE_CONTEXTS_H
 
 #include "tls/client.h"
 
-/* The properties of a trial's client. */
+/* The properties of a check's client. */
 struct context_wish {
 	enum tls_client_version version;
 	bool anonymous; /* no certificate */

@@ -129,7 +129,7 @@ const char *cures_anchor(enum server_kind kind)
 
 /* It works over every version that asks late. If small bodies fail in the same way, the result only counts if a
  * certificate was sent. */
-static bool works(const struct findings *findings, const struct trial *(*pick)(const struct find_version *version))
+static bool works(const struct findings *findings, const struct check *(*pick)(const struct find_version *version))
 {
 	bool any = false;
 
@@ -137,7 +137,7 @@ static bool works(const struct findings *findings, const struct trial *(*pick)(c
 		const struct find_version *version = &findings->versions[i];
 		if (!find_asks_late(version) || pick(version) == NULL)
 			continue;
-		const struct trial_result *result = find_result(pick(version));
+		const struct check_result *result = find_result(pick(version));
 		if (!find_is_good(version, result) || (result->status >= 400 && !findings->has_certificate))
 			return false;
 		any = true;
@@ -145,12 +145,12 @@ static bool works(const struct findings *findings, const struct trial *(*pick)(c
 	return any;
 }
 
-static const struct trial *pick_primed(const struct find_version *version)
+static const struct check *pick_primed(const struct find_version *version)
 {
 	return version->primed;
 }
 
-static const struct trial *pick_waits(const struct find_version *version)
+static const struct check *pick_waits(const struct find_version *version)
 {
 	return version->waits;
 }
@@ -159,8 +159,8 @@ static const struct trial *pick_waits(const struct find_version *version)
 static bool reading_helps(const struct findings *findings)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		const struct sizes_boundary *reads = &findings->versions[i].bodies[TRIAL_READS].boundary;
-		const struct sizes_boundary *first = &findings->versions[i].bodies[TRIAL_WRITES_FIRST].boundary;
+		const struct sizes_boundary *reads = &findings->versions[i].bodies[CHECK_READS].boundary;
+		const struct sizes_boundary *first = &findings->versions[i].bodies[CHECK_WRITES_FIRST].boundary;
 		if (first->found && (!reads->found || reads->bad > first->bad))
 			return true;
 	}

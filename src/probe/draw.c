@@ -8,7 +8,7 @@
 
 /* ---- which one ---- */
 
-static const struct trial *first_bad(const struct findings *findings, enum trial_outcome outcome, bool any)
+static const struct check *first_bad(const struct findings *findings, enum check_outcome outcome, bool any)
 {
 	for (size_t i = FIND_VERSIONS; i > 0; i--)
 		for (size_t style = 0; style < 2; style++) {
@@ -20,29 +20,29 @@ static const struct trial *first_bad(const struct findings *findings, enum trial
 }
 
 /* A large body that froze, from a client that saw the ask: the curve rises and stops. */
-static const struct trial *largest_frozen(const struct findings *findings)
+static const struct check *largest_frozen(const struct findings *findings)
 {
 	for (size_t i = FIND_VERSIONS; i > 0; i--) {
-		const struct trial *largest = findings->versions[i - 1].bodies[TRIAL_READS].largest;
-		if (find_result(largest)->outcome == TRIAL_FREEZE)
+		const struct check *largest = findings->versions[i - 1].bodies[CHECK_READS].largest;
+		if (find_result(largest)->outcome == CHECK_FREEZE)
 			return largest;
 	}
 	return NULL;
 }
 
-const struct trial *draw_choose(const struct findings *findings)
+const struct check *draw_choose(const struct findings *findings)
 {
-	const struct trial *chosen = largest_frozen(findings);
+	const struct check *chosen = largest_frozen(findings);
 
 	if (chosen == NULL)
-		chosen = first_bad(findings, TRIAL_FREEZE, false);
+		chosen = first_bad(findings, CHECK_FREEZE, false);
 	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
-		if (find_result(findings->versions[i - 1].waits)->outcome == TRIAL_FREEZE)
+		if (find_result(findings->versions[i - 1].waits)->outcome == CHECK_FREEZE)
 			chosen = findings->versions[i - 1].waits;
 	if (chosen == NULL)
-		chosen = first_bad(findings, TRIAL_PENDING, true);
+		chosen = first_bad(findings, CHECK_PENDING, true);
 	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
-		chosen = findings->versions[i - 1].bodies[TRIAL_READS].largest;
+		chosen = findings->versions[i - 1].bodies[CHECK_READS].largest;
 	for (size_t i = FIND_VERSIONS; i > 0 && chosen == NULL; i--)
 		if (find_speaks(&findings->versions[i - 1]))
 			chosen = findings->versions[i - 1].plain;
@@ -51,10 +51,10 @@ const struct trial *draw_choose(const struct findings *findings)
 	return chosen;
 }
 
-const char *draw_title(const struct trial *trial, char text[static DRAW_TITLE_MAX])
+const char *draw_title(const struct check *check, char text[static DRAW_TITLE_MAX])
 {
-	const struct trial_script *script = trial_script(trial);
-	const struct trial_result *result = trial_result(trial);
+	const struct check_script *script = check_script(check);
+	const struct check_result *result = check_result(check);
 	char bytes[VERDICT_NUMBER_MAX];
 	const char *over = result->version == 13   ? "TLS 1.3"
 			   : result->version == 12 ? "TLS 1.2"
@@ -66,7 +66,7 @@ const char *draw_title(const struct trial *trial, char text[static DRAW_TITLE_MA
 		(void)snprintf(text, DRAW_TITLE_MAX, "%.20s with %s byte%s over %s, by %s%s", script->method,
 			       verdict_number(script->length, bytes), script->length == 1 ? "" : "s", over,
 			       verdict_style(script->style),
-			       script->expect == TRIAL_WAITS ? " and waits for 100 Continue" : "");
+			       script->expect == CHECK_WAITS ? " and waits for 100 Continue" : "");
 	return text;
 }
 
@@ -137,10 +137,10 @@ static void draw_arrow(FILE *to, const char *words, enum draw_side side)
 	}
 }
 
-void draw_text(FILE *to, const struct trial *trial, const char *indent)
+void draw_text(FILE *to, const struct check *check, const char *indent)
 {
-	const struct timeline *line = trial_timeline(trial);
-	const struct trial_result *result = trial_result(trial);
+	const struct timeline *line = check_timeline(check);
+	const struct check_result *result = check_result(check);
 	char words[DRAW_WORDS_MAX], up[VERDICT_NUMBER_MAX], down[VERDICT_NUMBER_MAX];
 
 	(void)fprintf(to, "%s%8s  %-*s  %s\n", indent, "seconds", LANE + 1,
@@ -148,7 +148,7 @@ void draw_text(FILE *to, const struct trial *trial, const char *indent)
 	for (size_t i = 0; i < line->moment_count; i++) {
 		const struct timeline_moment *moment = &line->moments[i];
 		enum draw_side side = draw_words(moment, words);
-		if (moment->what == LINE_STALL && result->outcome == TRIAL_FREEZE)
+		if (moment->what == LINE_STALL && result->outcome == CHECK_FREEZE)
 			(void)snprintf(words, sizeof(words), "## FROZEN: both sides wait ##");
 		(void)fprintf(to, "%s%8.3f  ", indent, (double)moment->ms / 1000);
 		draw_arrow(to, words, side);

@@ -69,7 +69,7 @@ static void text_escaped(FILE *to, const char *text)
 		}
 }
 
-static void draw_head(const struct picture *picture, const struct findings *findings, const struct trial *trial,
+static void draw_head(const struct picture *picture, const struct findings *findings, const struct check *check,
 		      int height)
 {
 	char title[DRAW_TITLE_MAX], shown[URL_WIDE + 1];
@@ -85,7 +85,7 @@ static void draw_head(const struct picture *picture, const struct findings *find
 		      WIDTH, height, WIDTH, height, LEFT);
 	text_escaped(picture->to, plain_copy(shown, sizeof(shown), URL_WIDE, whole));
 	(void)fprintf(picture->to, "</text>\n<text x=\"%d\" y=\"48\" fill=\"#444444\">", LEFT);
-	text_escaped(picture->to, draw_title(trial, title));
+	text_escaped(picture->to, draw_title(check, title));
 	(void)fputs("</text>\n", picture->to);
 }
 
@@ -209,9 +209,9 @@ static void reach(struct picture *picture, uint32_t ms, uint64_t up, uint64_t do
 	picture->bytes_max = fmax(picture->bytes_max, (double)(up > down ? up : down));
 }
 
-bool draw_svg(FILE *to, const struct findings *findings, const struct trial *trial)
+bool draw_svg(FILE *to, const struct findings *findings, const struct check *check)
 {
-	const struct timeline *line = trial_timeline(trial);
+	const struct timeline *line = check_timeline(check);
 	struct picture picture = {.to = to, .line = line, .ms_max = 1, .bytes_max = 1};
 	int height = TOP + PLOT + AXIS_ROOM + (int)((line->moment_count + 1) / 2 + 1) * LABEL;
 
@@ -221,7 +221,7 @@ bool draw_svg(FILE *to, const struct findings *findings, const struct trial *tri
 		reach(&picture, line->moments[i].ms, line->moments[i].up, line->moments[i].down);
 	picture.bytes_max *= 1.05;
 	picture.stall_ms = find_stall(line, picture.ms_max);
-	draw_head(&picture, findings, trial, height);
+	draw_head(&picture, findings, check, height);
 	draw_stall(&picture);
 	draw_axes(&picture);
 	draw_curve(&picture, true, "#1e5aa8");

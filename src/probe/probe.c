@@ -5,15 +5,15 @@
 
 #include "base/error.h"
 #include "probe/draw.h"
+#include "probe/plan.h"
 #include "probe/report.h"
-#include "probe/survey.h"
 
 static bool write_svg(const char *file, const struct findings *findings, struct thaw_error *err)
 {
-	const struct trial *trial = draw_choose(findings);
-	FILE *to = trial != NULL ? fopen(file, "we") : NULL;
+	const struct check *check = draw_choose(findings);
+	FILE *to = check != NULL ? fopen(file, "we") : NULL;
 
-	if (trial == NULL) {
+	if (check == NULL) {
 		(void)error_set(err, THAW_ERR_SYSTEM, "%s: no connection to draw", file);
 		return false;
 	}
@@ -21,7 +21,7 @@ static bool write_svg(const char *file, const struct findings *findings, struct 
 		(void)error_system(err, errno, "%s", file);
 		return false;
 	}
-	bool ok = draw_svg(to, findings, trial);
+	bool ok = draw_svg(to, findings, check);
 	ok = fclose(to) == 0 && ok;
 	if (!ok)
 		(void)error_system(err, errno, "%s", file);
@@ -70,7 +70,7 @@ static enum probe_failure tell(const struct probe_options *options, const struct
 enum probe_failure probe_run(const struct probe_options *options, enum probe_verdict *verdict, struct thaw_error *err)
 {
 	struct findings *findings = calloc(1, sizeof(*findings));
-	struct survey *survey = NULL;
+	struct plan *plan = NULL;
 	enum probe_failure failure = PROBE_SYSTEM;
 
 	*verdict = PROBE_UNTOLD;
@@ -79,12 +79,12 @@ enum probe_failure probe_run(const struct probe_options *options, enum probe_ver
 	else if (probe_url_parse(&findings->url, options->url, err) != THAW_OK)
 		failure = PROBE_BAD_USAGE;
 	else
-		survey = survey_new(options, findings, err);
-	if (survey != NULL)
-		failure = survey_run(survey, err);
+		plan = plan_new(options, findings, err);
+	if (plan != NULL)
+		failure = plan_run(plan, err);
 	if (failure == PROBE_FINE)
 		failure = tell(options, findings, verdict, err);
-	survey_free(&survey);
+	plan_free(&plan);
 	free(findings);
 	return failure;
 }

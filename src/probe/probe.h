@@ -2,10 +2,10 @@
  * The probe: tests how a server handles a client certificate that it requests late, where it freezes, and how to fix
  * it.
  *
- * A *trial* (trial.h) is one connection that follows a script: with or without a certificate, reading while writing or
+ * A *check* (check.h) is one connection that follows a script: with or without a certificate, reading while writing or
  * not, primed, with Expect, over HTTP/2. It has a *meter* (meter.h) below its TLS and a *reply* (reply.h) above, and
- * records a *timeline* (timeline.h). It does no I/O. A *crew* (crew.h) runs trials in parallel over sockets. The
- * *survey* (survey.h) is the sequence of questions: it starts trials, evaluates them, and uses *sizes* (sizes.h) to
+ * records a *timeline* (timeline.h). It does no I/O. A *runner* (runner.h) runs checks in parallel over sockets. The
+ * *plan* (plan.h) is the sequence of questions: it starts checks, evaluates them, and uses *sizes* (sizes.h) to
  * find the size at which a response changes. The results are the *findings* (findings.h). The *verdict* (verdict.h) and
  * the detected server (server.h), with its *cures* (cures.h), are computed from the findings. The *reports* (report.h)
  * show all of this as text, Markdown or JSON: the table of rows.h, and the timeline of draw.h as text or SVG. All text
@@ -33,13 +33,13 @@ struct probe_options {
 	bool has_certificate;
 	enum probe_tls versions;
 	uint64_t max_body;
-	uint32_t stall_ms, hold_ms, limit_ms; /* limit_ms: after it no trial is started */
+	uint32_t stall_ms, hold_ms, limit_ms; /* limit_ms: after it no check is started */
 	enum probe_form form;
 	const char *svg;                          /* file for the picture of the timeline; NULL: none */
 	FILE *out;                                /* for the report */
 	FILE *progress;                           /* NULL: none */
 	bool live;                                /* progress goes to a terminal: overwrite one line */
-	const volatile sig_atomic_t *interrupted; /* as in struct crew_options */
+	const volatile sig_atomic_t *interrupted; /* as in struct runner_options */
 };
 
 /* Exit codes of a completed probe. */

@@ -27,7 +27,7 @@ static json_t *text(const char *from)
 	return json_string(plain_copy(plain, sizeof(plain), sizeof(plain), from));
 }
 
-/* ---- trials ---- */
+/* ---- checks ---- */
 
 static json_t *text_or_null(const char *from)
 {
@@ -39,20 +39,20 @@ static json_t *number_or_null(uint64_t number)
 	return number != 0 ? json_integer((json_int_t)number) : json_null();
 }
 
-static json_t *issuers(const struct trial_result *result)
+static json_t *issuers(const struct check_result *result)
 {
 	json_t *names = json_array();
 
-	for (size_t i = 0; i < result->issuer_count && i < TRIAL_ISSUERS_MAX; i++)
+	for (size_t i = 0; i < result->issuer_count && i < CHECK_ISSUERS_MAX; i++)
 		append(&names, text(result->issuers[i]));
 	return names;
 }
 
-static json_t *asked(const struct trial_result *result)
+static json_t *asked(const struct check_result *result)
 {
-	if (result->asked == TRIAL_NEVER)
+	if (result->asked == CHECK_NEVER)
 		return json_null();
-	return json_pack("{s:s, s:s, s:o, s:s, s:b}", "moment", trial_moment_name(result->asked), "means",
+	return json_pack("{s:s, s:s, s:o, s:s, s:b}", "moment", check_moment_name(result->asked), "means",
 			 thaw_means_name(result->means), "issuers", issuers(result), "answer",
 			 result->given      ? "certificate"
 			 : result->declined ? "none"
@@ -60,19 +60,19 @@ static json_t *asked(const struct trial_result *result)
 			 "unread_when_stalled", result->unread_ask);
 }
 
-static json_t *trial(const struct trial *one)
+static json_t *check(const struct check *one)
 {
-	const struct trial_script *script;
-	const struct trial_result *result;
+	const struct check_script *script;
+	const struct check_result *result;
 
 	if (one == NULL)
 		return json_null();
-	script = trial_script(one);
-	result = trial_result(one);
+	script = check_script(one);
+	result = check_result(one);
 	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:o, s:I, s:I, s:b, s:b, s:I, s:b, s:I, s:o, s:o, s:o}",
-			 "outcome", trial_outcome_name(result->outcome), "method", script->method, "body",
+			 "outcome", check_outcome_name(result->outcome), "method", script->method, "body",
 			 (json_int_t)script->length, "style",
-			 script->style == TRIAL_READS ? "reads-while-writing" : "writes-first", "status",
+			 script->style == CHECK_READS ? "reads-while-writing" : "writes-first", "status",
 			 number_or_null(result->status), "alert",
 			 result->alert != 0 ? json_string(tls_alert_name(result->alert)) : json_null(), "resumed",
 			 result->resumed, "asked", asked(result), "body_sent", (json_int_t)result->body_out,
@@ -93,13 +93,13 @@ static json_t *bodies(const struct find_bodies *found)
 		return json_null();
 	}
 	for (size_t k = 0; k < found->count; k++)
-		append(&tried, trial(found->trials[k]));
+		append(&tried, check(found->checks[k]));
 	const struct sizes_boundary *at = &found->boundary;
 	return json_pack("{s:b, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "changes", at->found, "exact", at->exact,
 			 "mixed", at->mixed, "last_good", (json_int_t)at->good, "first_bad",
 			 at->found ? json_integer((json_int_t)at->bad) : json_null(), "outcome",
-			 at->found ? trial(found->first_bad) : json_null(), "primed", trial(found->control), "frozen",
-			 trial(found->frozen), "slow_from", number_or_null(found->slow_from), "tried", tried);
+			 at->found ? check(found->first_bad) : json_null(), "primed", check(found->control), "frozen",
+			 check(found->frozen), "slow_from", number_or_null(found->slow_from), "tried", tried);
 }
 
 static json_t *version(const struct find_version *found)
@@ -107,26 +107,26 @@ static json_t *version(const struct find_version *found)
 	if (found->plain == NULL)
 		return json_null();
 	return json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spoken",
-			 find_speaks(found), "asked", trial_moment_name(find_moment(found)), "no_body",
-			 trial(found->plain), "small_body", trial(found->paused), "no_certificate",
-			 trial(found->anonymous), "no_post_handshake_auth", trial(found->no_offer), "expect_waits",
-			 trial(found->waits), "expect_eager", trial(found->eager), "primed", trial(found->primed),
-			 "resumed", trial(found->resumed), "client_renegotiates", trial(found->renegotiated),
-			 "withheld", trial(found->withheld), "reads_while_writing", bodies(&found->bodies[TRIAL_READS]),
-			 "writes_first", bodies(&found->bodies[TRIAL_WRITES_FIRST]), "small_body_again",
-			 trial(found->again));
+			 find_speaks(found), "asked", check_moment_name(find_moment(found)), "no_body",
+			 check(found->plain), "small_body", check(found->paused), "no_certificate",
+			 check(found->anonymous), "no_post_handshake_auth", check(found->no_offer), "expect_waits",
+			 check(found->waits), "expect_eager", check(found->eager), "primed", check(found->primed),
+			 "resumed", check(found->resumed), "client_renegotiates", check(found->renegotiated),
+			 "withheld", check(found->withheld), "reads_while_writing", bodies(&found->bodies[CHECK_READS]),
+			 "writes_first", bodies(&found->bodies[CHECK_WRITES_FIRST]), "small_body_again",
+			 check(found->again));
 }
 
 /* ---- the rest ---- */
 
 static json_t *timeline(const struct findings *findings)
 {
-	const struct trial *one = draw_choose(findings);
+	const struct check *one = draw_choose(findings);
 	char title[DRAW_TITLE_MAX];
 
 	if (one == NULL)
 		return json_null();
-	const struct timeline *line = trial_timeline(one);
+	const struct timeline *line = check_timeline(one);
 	json_t *moments = json_array();
 	for (size_t i = 0; i < line->moment_count; i++) {
 		const struct timeline_moment *moment = &line->moments[i];
@@ -161,8 +161,8 @@ static json_t *repeated(const struct findings *findings)
 	json_t *all = json_array();
 
 	for (size_t k = 0; k < findings->claim_count; k++)
-		append(&all, json_pack("{s:o, s:o}", "first", trial(findings->claims[k].first), "second",
-				       trial(findings->claims[k].second)));
+		append(&all, json_pack("{s:o, s:o}", "first", check(findings->claims[k].first), "second",
+				       check(findings->claims[k].second)));
 	return all;
 }
 
@@ -216,7 +216,7 @@ bool report_json(FILE *to, const struct report *report)
 		(int)report->verdict->code, "line", report->verdict->line, "problems", problems(report->verdict),
 		"notes", notes(report->verdict), "repeated", repeated(found), "server", recognised(report->server),
 		"cures", cures(report), "tls12", version(&found->versions[FIND_12]), "tls13",
-		version(&found->versions[FIND_13]), "as_browsers", trial(found->browser), "http2", trial(found->http2),
+		version(&found->versions[FIND_13]), "as_browsers", check(found->browser), "http2", check(found->http2),
 		"timeline", timeline(found), "certificate", found->has_certificate, "interrupted",
 		found->interrupted || found->out_of_time || found->lost, "connections", (json_int_t)found->connections,
 		"body_bytes", (json_int_t)found->uploaded, "ms", (json_int_t)found->ms);

@@ -83,7 +83,7 @@ bool report_markdown(FILE *to, const struct report *report)
 {
 	const struct findings *findings = report->findings;
 	const struct verdict *verdict = report->verdict;
-	const struct trial *trial = draw_choose(findings);
+	const struct check *check = draw_choose(findings);
 	char title[DRAW_TITLE_MAX];
 
 	(void)fputs("# thaw probe ", to);
@@ -99,11 +99,11 @@ bool report_markdown(FILE *to, const struct report *report)
 		(void)fprintf(to, "\n## Server: %s\n\n", server_name(report->server->kind));
 	for (size_t k = 0; k < report->server->count; k++)
 		(void)fprintf(to, "- %s\n", report->server->evidence[k]);
-	if (trial != NULL) {
+	if (check != NULL) {
 		(void)fputs("\n## Timeline: ", to);
-		escaped(to, draw_title(trial, title));
+		escaped(to, draw_title(check, title));
 		(void)fputs("\n\n```\n", to);
-		draw_text(to, trial, "");
+		draw_text(to, check, "");
 		(void)fputs("```\n", to);
 	}
 	cures(to, report);

@@ -95,13 +95,13 @@ static void print_cures(FILE *to, const struct report *report)
 
 static void print_timeline(FILE *to, const struct findings *findings)
 {
-	const struct trial *trial = draw_choose(findings);
+	const struct check *check = draw_choose(findings);
 	char title[DRAW_TITLE_MAX];
 
-	if (trial == NULL)
+	if (check == NULL)
 		return;
-	(void)fprintf(to, "\ntimeline: %s\n", draw_title(trial, title));
-	draw_text(to, trial, "  ");
+	(void)fprintf(to, "\ntimeline: %s\n", draw_title(check, title));
+	draw_text(to, check, "  ");
 }
 
 bool report_text(FILE *to, const struct report *report)

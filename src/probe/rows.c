@@ -17,19 +17,19 @@ static void say(char value[ROW_VALUE_MAX], const char *text)
 	(void)snprintf(value, ROW_VALUE_MAX, "%s", text);
 }
 
-static void say_outcome(char value[ROW_VALUE_MAX], const struct trial *trial)
+static void say_outcome(char value[ROW_VALUE_MAX], const struct check *check)
 {
 	char text[VERDICT_OUTCOME_MAX];
 
-	if (trial != NULL)
-		say(value, verdict_outcome(find_result(trial), text));
+	if (check != NULL)
+		say(value, verdict_outcome(find_result(check), text));
 }
 
 /* ---- when, how, for whom ---- */
 
 static void row_spoken(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *plain = find_result(version->plain);
+	const struct check_result *plain = find_result(version->plain);
 
 	(void)findings;
 	if (version->plain != NULL && plain->version == 0)
@@ -48,48 +48,48 @@ static void row_plain(const struct findings *findings, const struct find_version
 static void row_asked(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
 	static const char *const words[] = {
-		[TRIAL_NEVER] = "never",
-		[TRIAL_AT_HANDSHAKE] = "at the handshake",
-		[TRIAL_AT_PRIMING] = "when primed",
-		[TRIAL_AT_HEADERS] = "after the headers",
-		[TRIAL_DURING_BODY] = "during the body",
-		[TRIAL_AFTER_BODY] = "after the body",
-		[TRIAL_AFTER_RESPONSE] = "after the response",
+		[CHECK_NEVER] = "never",
+		[CHECK_AT_HANDSHAKE] = "at the handshake",
+		[CHECK_AT_PRIMING] = "when primed",
+		[CHECK_AT_HEADERS] = "after the headers",
+		[CHECK_DURING_BODY] = "during the body",
+		[CHECK_AFTER_BODY] = "after the body",
+		[CHECK_AFTER_RESPONSE] = "after the response",
 	};
 
 	(void)findings;
-	if (find_moment(version) != TRIAL_NEVER)
+	if (find_moment(version) != CHECK_NEVER)
 		say(value, words[find_moment(version)]);
 	else if (find_speaks(version))
-		say(value, find_result(version->paused)->outcome == TRIAL_PENDING ? "not for a request without a body"
-										  : words[TRIAL_NEVER]);
+		say(value, find_result(version->paused)->outcome == CHECK_PENDING ? "not for a request without a body"
+										  : words[CHECK_NEVER]);
 }
 
 /* NULL: none. */
-static const struct trial *asked_trial(const struct find_version *version)
+static const struct check *asked_check(const struct find_version *version)
 {
-	return find_result(version->paused)->asked != TRIAL_NEVER ? version->paused : version->plain;
+	return find_result(version->paused)->asked != CHECK_NEVER ? version->paused : version->plain;
 }
 
 static void row_means(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
 	(void)findings;
 	if (find_asks_late(version))
-		say(value, find_result(asked_trial(version))->means == THAW_MEANS_POST_HANDSHAKE
+		say(value, find_result(asked_check(version))->means == THAW_MEANS_POST_HANDSHAKE
 				   ? "post-handshake authentication"
 				   : "renegotiation");
 }
 
 static void row_issuers(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial *trial = asked_trial(version);
-	const struct trial_result *result = find_result(trial);
+	const struct check *check = asked_check(version);
+	const struct check_result *result = find_result(check);
 	const char *first = result->issuers[0][0] != '\0' ? result->issuers[0] : "a CA without a name";
 	char name[ISSUER_MAX];
 
 	(void)findings;
 	/* A HelloRequest alone does not show the accepted CAs. */
-	if (result->asked == TRIAL_NEVER || timeline_find(trial_timeline(trial), LINE_ASKED) == NULL)
+	if (result->asked == CHECK_NEVER || timeline_find(check_timeline(check), LINE_ASKED) == NULL)
 		return;
 	if (result->issuer_count == 0)
 		say(value, "any CA (the server names none)");
@@ -102,9 +102,9 @@ static void row_issuers(const struct findings *findings, const struct find_versi
 
 static void row_answered(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(asked_trial(version));
+	const struct check_result *result = find_result(asked_check(version));
 
-	if (result->asked == TRIAL_NEVER)
+	if (result->asked == CHECK_NEVER)
 		return;
 	if (result->given && result->subject[0] == '\0')
 		say(value, "a certificate without a subject");
@@ -141,13 +141,13 @@ static void row_no_offer(const struct findings *findings, const struct find_vers
 
 static void row_waits(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->waits);
+	const struct check_result *result = find_result(version->waits);
 	char text[VERDICT_OUTCOME_MAX];
 
 	(void)findings;
 	if (version->waits != NULL)
 		(void)snprintf(value, ROW_VALUE_MAX, "%s%s", verdict_outcome(result, text),
-			       result->outcome != TRIAL_ANSWERED ? ""
+			       result->outcome != CHECK_ANSWERED ? ""
 			       : result->continued               ? " (100 received)"
 								 : " (no 100 received)");
 }
@@ -160,24 +160,24 @@ static void row_eager(const struct findings *findings, const struct find_version
 
 static void row_primed(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->primed);
+	const struct check_result *result = find_result(version->primed);
 	char text[VERDICT_OUTCOME_MAX], number[VERDICT_NUMBER_MAX];
 
 	(void)findings;
 	if (version->primed == NULL)
 		return;
-	if (result->outcome != TRIAL_ANSWERED && result->body_out == 0)
+	if (result->outcome != CHECK_ANSWERED && result->body_out == 0)
 		say_outcome(value, version->primed); /* the body was not reached */
 	else
 		(void)snprintf(value, ROW_VALUE_MAX, "%s, with %s byte%s%s", verdict_outcome(result, text),
-			       verdict_number(trial_script(version->primed)->length, number),
-			       trial_script(version->primed)->length == 1 ? "" : "s",
-			       result->asked > TRIAL_AT_PRIMING ? " (asked anyway)" : "");
+			       verdict_number(check_script(version->primed)->length, number),
+			       check_script(version->primed)->length == 1 ? "" : "s",
+			       result->asked > CHECK_AT_PRIMING ? " (asked anyway)" : "");
 }
 
 static void row_resumed(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->resumed);
+	const struct check_result *result = find_result(version->resumed);
 	char text[VERDICT_OUTCOME_MAX];
 
 	(void)findings;
@@ -189,28 +189,28 @@ static void row_resumed(const struct findings *findings, const struct find_versi
 		say(value, "not resumed");
 	else
 		(void)snprintf(value, ROW_VALUE_MAX, "%s, %s", verdict_outcome(result, text),
-			       result->asked != TRIAL_NEVER ? "asked again" : "without an ask");
+			       result->asked != CHECK_NEVER ? "asked again" : "without an ask");
 }
 
 static void row_renegotiated(const struct findings *findings, const struct find_version *version,
 			     char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->renegotiated);
+	const struct check_result *result = find_result(version->renegotiated);
 
 	(void)findings;
-	if (result->outcome == TRIAL_RENEGOTIATED)
+	if (result->outcome == CHECK_RENEGOTIATED)
 		say(value, "allowed (can be used to overload it: RFC 5746 4.5)");
-	else if (result->outcome == TRIAL_NOT_RENEGOTIATED)
+	else if (result->outcome == CHECK_NOT_RENEGOTIATED)
 		say(value, "refused");
 	else
 		say_outcome(value, version->renegotiated);
 }
 
 /* How long a stalled connection was watched, in seconds. */
-static const char *watched(const struct trial *trial, char text[WATCHED_MAX])
+static const char *watched(const struct check *check, char text[WATCHED_MAX])
 {
 	/* with --hold 0s only for as long as a stall takes */
-	uint32_t held_ms = find_result(trial)->held_ms, stall_ms = trial_script(trial)->stall_ms;
+	uint32_t held_ms = find_result(check)->held_ms, stall_ms = check_script(check)->stall_ms;
 	double seconds = (double)(held_ms > 0 ? held_ms : stall_ms) / 1000;
 
 	(void)snprintf(text, WATCHED_MAX, "%.*f", seconds < 1 ? 1 : 0, seconds);
@@ -219,11 +219,11 @@ static const char *watched(const struct trial *trial, char text[WATCHED_MAX])
 
 static void row_withheld(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->withheld);
+	const struct check_result *result = find_result(version->withheld);
 	char text[WATCHED_MAX];
 
 	(void)findings;
-	if (result->outcome != TRIAL_WITHHELD)
+	if (result->outcome != CHECK_WITHHELD)
 		say_outcome(value, version->withheld);
 	else if (result->gave_up)
 		(void)snprintf(value, ROW_VALUE_MAX, "closed after %.1f s", (double)result->held_ms / 1000);
@@ -263,22 +263,22 @@ static void say_bodies(const struct findings *findings, const struct find_bodies
 
 static void row_reads(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	say_bodies(findings, &version->bodies[TRIAL_READS], value);
+	say_bodies(findings, &version->bodies[CHECK_READS], value);
 }
 
 static void row_first(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	say_bodies(findings, &version->bodies[TRIAL_WRITES_FIRST], value);
+	say_bodies(findings, &version->bodies[CHECK_WRITES_FIRST], value);
 }
 
-static bool has_stalled(const struct trial_result *result)
+static bool has_stalled(const struct check_result *result)
 {
-	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
+	return result->outcome == CHECK_FREEZE || result->outcome == CHECK_SILENCE;
 }
 
 static void row_taken(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial_result *result = find_result(version->bodies[TRIAL_WRITES_FIRST].largest);
+	const struct check_result *result = find_result(version->bodies[CHECK_WRITES_FIRST].largest);
 	char taken[VERDICT_NUMBER_MAX], of[VERDICT_NUMBER_MAX];
 
 	if (has_stalled(result))
@@ -288,8 +288,8 @@ static void row_taken(const struct findings *findings, const struct find_version
 
 static void row_gave_up(const struct findings *findings, const struct find_version *version, char value[ROW_VALUE_MAX])
 {
-	const struct trial *largest = version->bodies[TRIAL_WRITES_FIRST].largest;
-	const struct trial_result *result = find_result(largest);
+	const struct check *largest = version->bodies[CHECK_WRITES_FIRST].largest;
+	const struct check_result *result = find_result(largest);
 	char text[WATCHED_MAX];
 
 	(void)findings;
@@ -346,7 +346,7 @@ size_t rows_make(const struct findings *findings, struct row rows[static ROWS_MA
 
 size_t rows_general(const struct findings *findings, struct row rows[static ROWS_GENERAL_MAX])
 {
-	const struct trial_result *http2 = find_result(findings->http2), *browser = find_result(findings->browser);
+	const struct check_result *http2 = find_result(findings->http2), *browser = find_result(findings->browser);
 	char text[VERDICT_OUTCOME_MAX];
 	size_t count = 0;
 

@@ -31,7 +31,7 @@ static bool freezes_at(const struct find_version *version, uint64_t size)
 	for (size_t style = 0; style < 2; style++) {
 		const struct find_bodies *bodies = &version->bodies[style];
 		if (bodies->boundary.exact && bodies->boundary.bad == size &&
-		    find_result(bodies->first_bad)->outcome == TRIAL_FREEZE)
+		    find_result(bodies->first_bad)->outcome == CHECK_FREEZE)
 			return true;
 	}
 	return false;
@@ -53,9 +53,9 @@ static bool body_says(const struct findings *findings, const char *word)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		const struct find_version *version = &findings->versions[i];
-		const struct trial *trials[] = {version->plain, version->paused, version->anonymous, version->no_offer};
-		for (size_t k = 0; k < sizeof(trials) / sizeof(trials[0]); k++)
-			if (strstr(find_result(trials[k])->body, word) != NULL)
+		const struct check *checks[] = {version->plain, version->paused, version->anonymous, version->no_offer};
+		for (size_t k = 0; k < sizeof(checks) / sizeof(checks[0]); k++)
+			if (strstr(find_result(checks[k])->body, word) != NULL)
 				return true;
 	}
 	return false;
@@ -70,7 +70,7 @@ static bool limit_of_apache(const struct find_version *version)
 
 static bool some_413_behind_the_body(const struct find_version *version)
 {
-	return find_moment(version) == TRIAL_AFTER_BODY && starts_at(version, 0, 413);
+	return find_moment(version) == CHECK_AFTER_BODY && starts_at(version, 0, 413);
 }
 
 static bool eager_403(const struct find_version *version)
@@ -80,7 +80,7 @@ static bool eager_403(const struct find_version *version)
 
 static bool buffers_then_alert(const struct find_version *version)
 {
-	return find_moment(version) == TRIAL_AFTER_BODY && find_result(version->anonymous)->outcome == TRIAL_ALERTED;
+	return find_moment(version) == CHECK_AFTER_BODY && find_result(version->anonymous)->outcome == CHECK_ALERTED;
 }
 
 static bool limit_of_tomcat(const struct find_version *version)
@@ -95,7 +95,7 @@ static bool some_401(const struct find_version *version)
 
 static bool waits_for_ever(const struct find_version *version)
 {
-	return find_result(version->waits)->outcome == TRIAL_FREEZE && find_moment(version) == TRIAL_AFTER_BODY;
+	return find_result(version->waits)->outcome == CHECK_FREEZE && find_moment(version) == CHECK_AFTER_BODY;
 }
 
 static bool limit_of_iis(const struct find_version *version)
@@ -148,7 +148,7 @@ static bool sign_jsse(const struct findings *f)
 {
 	const struct find_version *v13 = &f->versions[FIND_13];
 
-	return find_speaks(v13) && find_moment(v13) == TRIAL_NEVER && find_result(v13->paused)->status == 401;
+	return find_speaks(v13) && find_moment(v13) == CHECK_NEVER && find_result(v13->paused)->status == 401;
 }
 
 static bool sign_tomcat_says(const struct findings *f)
@@ -160,24 +160,24 @@ static bool sign_tomcat_says(const struct findings *f)
 static bool sign_node_freeze(const struct findings *f)
 {
 	const struct find_version *v12 = &f->versions[FIND_12];
-	const struct find_bodies *bodies = &v12->bodies[TRIAL_READS];
+	const struct find_bodies *bodies = &v12->bodies[CHECK_READS];
 
-	return find_moment(v12) == TRIAL_AT_HEADERS && bodies->boundary.found && bodies->boundary.bad > 16384 &&
-	       bodies->boundary.bad <= 1048576 && find_result(bodies->first_bad)->outcome == TRIAL_FREEZE;
+	return find_moment(v12) == CHECK_AT_HEADERS && bodies->boundary.found && bodies->boundary.bad > 16384 &&
+	       bodies->boundary.bad <= 1048576 && find_result(bodies->first_bad)->outcome == CHECK_FREEZE;
 }
 
 /* Node.js' HTTP server sends no Server field, and cannot ask over TLS 1.3. */
 static bool sign_node_13(const struct findings *f)
 {
-	const struct trial_result *plain = find_result(f->versions[FIND_12].plain);
+	const struct check_result *plain = find_result(f->versions[FIND_12].plain);
 
-	return f->wanted[FIND_13] && plain->outcome == TRIAL_ANSWERED && plain->server[0] == '\0' &&
+	return f->wanted[FIND_13] && plain->outcome == CHECK_ANSWERED && plain->server[0] == '\0' &&
 	       find_asks_late(&f->versions[FIND_12]) && !find_asks_late(&f->versions[FIND_13]);
 }
 
 static bool sign_node_keep_alive(const struct findings *f)
 {
-	const struct trial_result *plain = find_result(f->versions[FIND_12].plain);
+	const struct check_result *plain = find_result(f->versions[FIND_12].plain);
 
 	return plain->server[0] == '\0' && strcmp(plain->keep_alive, "timeout=5") == 0;
 }
@@ -216,10 +216,10 @@ static bool sign_nginx_400(const struct findings *f)
 static bool sign_thaw(const struct findings *f)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		const struct trial *trials[] = {f->versions[i].anonymous, f->versions[i].no_offer,
+		const struct check *checks[] = {f->versions[i].anonymous, f->versions[i].no_offer,
 						f->versions[i].plain};
-		for (size_t k = 0; k < sizeof(trials) / sizeof(trials[0]); k++) {
-			const struct trial_result *result = find_result(trials[k]);
+		for (size_t k = 0; k < sizeof(checks) / sizeof(checks[0]); k++) {
+			const struct check_result *result = find_result(checks[k]);
 			if (strcmp(result->type, "application/problem+json") == 0 &&
 			    strstr(result->body, "\"reason\"") != NULL && strstr(result->body, "\"cure\"") != NULL)
 				return true;

@@ -23,27 +23,27 @@ static void name_versions(struct verdict_problem *problems, size_t count)
 	}
 }
 
-static bool is_bad(const struct find_version *version, const struct trial *trial)
+static bool is_bad(const struct find_version *version, const struct check *check)
 {
-	const struct trial_result *result = find_result(trial);
+	const struct check_result *result = find_result(check);
 
-	return trial != NULL && find_tells(result) && !find_is_good(version, result);
+	return check != NULL && find_tells(result) && !find_is_good(version, result);
 }
 
-static bool is_stall(const struct trial *trial)
+static bool is_stall(const struct check *check)
 {
-	const struct trial_result *result = find_result(trial);
+	const struct check_result *result = find_result(check);
 
-	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
+	return result->outcome == CHECK_FREEZE || result->outcome == CHECK_SILENCE;
 }
 
 /* Bodies of that size fail without Expect too: they get the same response, or are slow, or the certificate is not
  * the cause. */
-static bool fails_anyhow(const struct find_version *version, const struct trial *waits)
+static bool fails_anyhow(const struct find_version *version, const struct check *waits)
 {
-	const struct trial_result *result = find_result(waits);
-	const struct find_bodies *bodies = &version->bodies[TRIAL_READS];
-	uint64_t length = trial_script(waits)->length;
+	const struct check_result *result = find_result(waits);
+	const struct find_bodies *bodies = &version->bodies[CHECK_READS];
+	uint64_t length = check_script(waits)->length;
 
 	if (is_stall(waits) && bodies->slow_from > 0 && bodies->slow_from <= length)
 		return true;
@@ -51,7 +51,7 @@ static bool fails_anyhow(const struct find_version *version, const struct trial 
 		return false;
 	if (find_is_own(version, bodies) || (is_stall(waits) && find_freezes_primed(bodies)))
 		return true;
-	return result->outcome == TRIAL_ANSWERED && bodies->boundary.found && bodies->boundary.bad <= length &&
+	return result->outcome == CHECK_ANSWERED && bodies->boundary.found && bodies->boundary.bad <= length &&
 	       find_result(bodies->first_bad)->status == result->status;
 }
 
@@ -82,10 +82,10 @@ static void judge_expect(struct verdict *verdict, const struct findings *finding
 static void judge_unasked(struct verdict *verdict, const struct findings *findings, bool java, size_t i)
 {
 	const struct find_version *version = &findings->versions[i], *other = &findings->versions[1 - i];
-	const struct trial_result *result = find_result(version->paused);
+	const struct check_result *result = find_result(version->paused);
 	char text[VERDICT_OUTCOME_MAX];
 
-	if (!find_speaks(version) || find_moment(version) != TRIAL_NEVER || !(find_asks_late(other) || java))
+	if (!find_speaks(version) || find_moment(version) != CHECK_NEVER || !(find_asks_late(other) || java))
 		return;
 	if (version->paused == NULL || !find_tells(result) || find_passes(result))
 		return;
@@ -99,16 +99,16 @@ static void judge_unasked(struct verdict *verdict, const struct findings *findin
 static void judge_small(struct verdict *verdict, const struct findings *findings, size_t i)
 {
 	const struct find_version *version = &findings->versions[i];
-	const struct trial_result *plain = find_result(version->plain), *paused = find_result(version->paused);
+	const struct check_result *plain = find_result(version->plain), *paused = find_result(version->paused);
 	unsigned over = 1U << i;
 	struct verdict_weight weight;
 
-	if (plain->outcome == TRIAL_FREEZE) {
+	if (plain->outcome == CHECK_FREEZE) {
 		verdict_weigh(findings, i, version->plain, &weight);
 		verdict_add(verdict, weight.weight, over, "even a request without a body freezes%s", weight.doubt);
-	} else if (plain->outcome == TRIAL_SILENCE) {
+	} else if (plain->outcome == CHECK_SILENCE) {
 		verdict_add(verdict, PROBE_UNTOLD, over, "a request without a body gets no response");
-	} else if (paused->outcome == TRIAL_SILENCE) {
+	} else if (paused->outcome == CHECK_SILENCE) {
 		verdict_add(verdict, PROBE_UNTOLD, over, "a request with a small body gets no response");
 	}
 	if (plain->answered_late)
@@ -117,10 +117,10 @@ static void judge_small(struct verdict *verdict, const struct findings *findings
 	if (paused->answered_late)
 		verdict_note(verdict, over, "a request with a small body was answered after %.1f s",
 			     (double)paused->held_ms / 1000);
-	if (find_moment(version) != TRIAL_NEVER && paused->outcome == TRIAL_ANSWERED && paused->status >= 500)
+	if (find_moment(version) != CHECK_NEVER && paused->outcome == CHECK_ANSWERED && paused->status >= 500)
 		verdict_add(verdict, PROBE_UNTOLD, over,
 			    "a request with a small body gets %u, so larger ones cannot be tested", paused->status);
-	if (!version->bodies[TRIAL_READS].began && paused->outcome == TRIAL_FREEZE) {
+	if (!version->bodies[CHECK_READS].began && paused->outcome == CHECK_FREEZE) {
 		verdict_weigh(findings, i, version->paused, &weight);
 		verdict_add(verdict, weight.weight, over, "a request with a small body freezes%s", weight.doubt);
 	}
@@ -137,7 +137,7 @@ static void judge_version(struct verdict *verdict, const struct findings *findin
 
 static void judge_clients(struct verdict *verdict, const struct findings *findings)
 {
-	const struct trial_result *browser = find_result(findings->browser), *http2 = find_result(findings->http2);
+	const struct check_result *browser = find_result(findings->browser), *http2 = find_result(findings->http2);
 	size_t i = browser->version == 13 ? FIND_13 : FIND_12;
 	bool late = find_asks_late(&findings->versions[FIND_12]) || find_asks_late(&findings->versions[FIND_13]);
 	char text[VERDICT_OUTCOME_MAX];
@@ -150,7 +150,7 @@ static void judge_clients(struct verdict *verdict, const struct findings *findin
 			    "clients without post-handshake authentication (browsers, Java, Node, Go) get %s%s",
 			    verdict_outcome(browser, text), weight.doubt);
 	}
-	if (!late || (http2->outcome != TRIAL_H2_RESET && (http2->outcome != TRIAL_ANSWERED || http2->status < 400)))
+	if (!late || (http2->outcome != CHECK_H2_RESET && (http2->outcome != CHECK_ANSWERED || http2->status < 400)))
 		return;
 	verdict_weigh(findings, http2->version == 13 ? FIND_13 : FIND_12, findings->http2, &weight);
 	verdict_add(verdict, weight.weight, 0,
@@ -184,20 +184,20 @@ static void sort(struct verdict *verdict)
 static bool any_through(const struct findings *findings)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		const struct trial_result *results[] = {find_result(findings->versions[i].plain),
+		const struct check_result *results[] = {find_result(findings->versions[i].plain),
 							find_result(findings->versions[i].paused)};
 		for (size_t k = 0; k < 2; k++)
-			if (results[k]->outcome == TRIAL_ANSWERED && results[k]->status < 400)
+			if (results[k]->outcome == CHECK_ANSWERED && results[k]->status < 400)
 				return true;
 	}
 	return false;
 }
 
 /* Statuses that servers send for a certificate that they do not accept. */
-static bool is_refusal(const struct trial_result *result)
+static bool is_refusal(const struct check_result *result)
 {
-	return result->outcome == TRIAL_ALERTED || result->outcome == TRIAL_SHAKE_FAILED ||
-	       (result->outcome == TRIAL_ANSWERED &&
+	return result->outcome == CHECK_ALERTED || result->outcome == CHECK_SHAKE_FAILED ||
+	       (result->outcome == CHECK_ANSWERED &&
 		(result->status == 400 || result->status == 401 || result->status == 403));
 }
 
@@ -209,9 +209,9 @@ static void judge_certificate(const struct findings *findings, struct verdict *v
 	if (any_through(findings))
 		return;
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		const struct trial_result *plain = find_result(findings->versions[i].plain);
-		const struct trial_result *paused = find_result(findings->versions[i].paused);
-		const struct trial_result *result = plain->given ? plain : paused;
+		const struct check_result *plain = find_result(findings->versions[i].plain);
+		const struct check_result *paused = find_result(findings->versions[i].paused);
+		const struct check_result *result = plain->given ? plain : paused;
 		if (result->given && is_refusal(result))
 			verdict_add(verdict, PROBE_UNTOLD, 1U << i,
 				    "the server seems to reject the client certificate: every request gets %s",
@@ -224,11 +224,11 @@ static void judge_rate(const struct findings *findings, struct verdict *verdict)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		const struct find_version *version = &findings->versions[i];
-		const struct trial *trials[] = {version->plain, version->paused, version->again,
-						version->bodies[TRIAL_READS].largest,
-						version->bodies[TRIAL_WRITES_FIRST].largest};
-		for (size_t k = 0; k < sizeof(trials) / sizeof(trials[0]); k++)
-			if (find_result(trials[k])->status == VERDICT_TOO_MANY) {
+		const struct check *checks[] = {version->plain, version->paused, version->again,
+						version->bodies[CHECK_READS].largest,
+						version->bodies[CHECK_WRITES_FIRST].largest};
+		for (size_t k = 0; k < sizeof(checks) / sizeof(checks[0]); k++)
+			if (find_result(checks[k])->status == VERDICT_TOO_MANY) {
 				verdict_add(
 					verdict, PROBE_UNTOLD, 1U << i,
 					"requests got 429, a rate limit: run the probe without the limit, or later");
@@ -243,11 +243,11 @@ static void judge_nothing(const struct findings *findings, struct verdict *verdi
 	char text[VERDICT_OUTCOME_MAX];
 
 	for (size_t i = 0; i < FIND_VERSIONS && !any_through(findings); i++) {
-		const struct trial_result *plain = find_result(findings->versions[i].plain);
-		const struct trial_result *paused = find_result(findings->versions[i].paused);
-		bool cut = plain->outcome == TRIAL_CLOSED || plain->outcome == TRIAL_RESET ||
-			   plain->outcome == TRIAL_GARBLED;
-		if (cut && plain->given && (paused->outcome != TRIAL_ANSWERED))
+		const struct check_result *plain = find_result(findings->versions[i].plain);
+		const struct check_result *paused = find_result(findings->versions[i].paused);
+		bool cut = plain->outcome == CHECK_CLOSED || plain->outcome == CHECK_RESET ||
+			   plain->outcome == CHECK_GARBLED;
+		if (cut && plain->given && (paused->outcome != CHECK_ANSWERED))
 			verdict_add(verdict, PROBE_UNTOLD, 1U << i, "no request is answered: each gets %s",
 				    verdict_outcome(plain, text));
 	}
@@ -257,18 +257,18 @@ static void judge_nothing(const struct findings *findings, struct verdict *verdi
 static void judge_elsewhere(const struct findings *findings, struct verdict *verdict)
 {
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
-	const struct trial_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
-	const struct trial_result *http2 = find_result(findings->http2);
+	const struct check_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
+	const struct check_result *http2 = find_result(findings->http2);
 	char text[VERDICT_OUTCOME_MAX];
 
-	if (plain->outcome == TRIAL_ANSWERED && plain->status < 300)
+	if (plain->outcome == CHECK_ANSWERED && plain->status < 300)
 		return;
-	if (plain->outcome == TRIAL_ANSWERED && plain->status < 400)
+	if (plain->outcome == CHECK_ANSWERED && plain->status < 400)
 		verdict_add(
 			verdict, PROBE_UNTOLD, 0,
 			"it never asked for a certificate, and responded with %u, a redirect to %.160s: probe that URL",
 			plain->status, plain->location[0] != '\0' ? plain->location : "nowhere");
-	else if (plain->outcome != TRIAL_ANSWERED && http2->outcome == TRIAL_ANSWERED)
+	else if (plain->outcome != CHECK_ANSWERED && http2->outcome == CHECK_ANSWERED)
 		verdict_add(verdict, PROBE_UNTOLD, 0,
 			    "it only responds over HTTP/2 (with %u), over which clients cannot be asked late (RFC 9113 "
 			    "9.2.3)",
@@ -282,8 +282,8 @@ static void judge_elsewhere(const struct findings *findings, struct verdict *ver
 
 static void judge_rest(const struct findings *findings, struct verdict *verdict)
 {
-	bool asks = find_moment(&findings->versions[FIND_12]) != TRIAL_NEVER ||
-		    find_moment(&findings->versions[FIND_13]) != TRIAL_NEVER;
+	bool asks = find_moment(&findings->versions[FIND_12]) != CHECK_NEVER ||
+		    find_moment(&findings->versions[FIND_13]) != CHECK_NEVER;
 
 	if (findings->key_failed != NULL)
 		verdict_add(verdict, PROBE_UNTOLD, 0, "the private key of the client certificate could not sign: %s",
@@ -315,7 +315,7 @@ static const char *how_it_asks(const struct findings *findings, bool *late, bool
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
 
 	*late = find_asks_late(v12) || find_asks_late(v13);
-	*handshake = find_moment(v12) == TRIAL_AT_HANDSHAKE || find_moment(v13) == TRIAL_AT_HANDSHAKE;
+	*handshake = find_moment(v12) == CHECK_AT_HANDSHAKE || find_moment(v13) == CHECK_AT_HANDSHAKE;
 	if (*late)
 		return "it asks late, and reads on meanwhile";
 	if (*handshake)
@@ -326,7 +326,7 @@ static const char *how_it_asks(const struct findings *findings, bool *late, bool
 }
 
 /* A largest body that did not pass, although small ones may have; NULL: all passed. */
-static const struct trial *not_passed(const struct findings *findings)
+static const struct check *not_passed(const struct findings *findings)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		for (size_t style = 0; style < 2; style++) {
@@ -340,21 +340,21 @@ static const struct trial *not_passed(const struct findings *findings)
 static void say_no_problem(const struct findings *findings, struct verdict *verdict)
 {
 	const struct find_version *v12 = &findings->versions[FIND_12], *v13 = &findings->versions[FIND_13];
-	const struct trial_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
+	const struct check_result *plain = find_result((find_speaks(v13) ? v13 : v12)->plain);
 	bool late = false, handshake = false;
 	char max[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX], rest[VERDICT_OUTCOME_MAX + 64] = "";
 	const char *how = how_it_asks(findings, &late, &handshake);
-	const struct trial *bad = NULL;
+	const struct check *bad = NULL;
 	bool asks = late || handshake;
 
-	if (asks && plain->outcome != TRIAL_ANSWERED)
+	if (asks && plain->outcome != CHECK_ANSWERED)
 		(void)snprintf(rest, sizeof(rest), ", and closes connections of clients that send none");
 	else if (asks && !any_through(findings))
 		(void)snprintf(rest, sizeof(rest), "; %severy request gets %s",
 			       findings->has_certificate ? "" : "without a certificate ", verdict_outcome(plain, text));
 	else if (asks && (bad = not_passed(findings)) != NULL)
 		(void)snprintf(rest, sizeof(rest), "; a body of %s bytes gets %s",
-			       verdict_number(trial_script(bad)->length, max), verdict_outcome(find_result(bad), text));
+			       verdict_number(check_script(bad)->length, max), verdict_outcome(find_result(bad), text));
 	else if (asks && findings->max_body > 0)
 		(void)snprintf(rest, sizeof(rest), "; bodies of up to %s bytes pass",
 			       verdict_number(findings->max_body, max));

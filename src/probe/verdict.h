@@ -36,9 +36,9 @@ const char *verdict_number(uint64_t number, char text[static VERDICT_NUMBER_MAX]
 
 /* "413", "a freeze", "an alert (certificate_required)" ... */
 #define VERDICT_OUTCOME_MAX 96
-const char *verdict_outcome(const struct trial_result *result, char text[static VERDICT_OUTCOME_MAX]);
+const char *verdict_outcome(const struct check_result *result, char text[static VERDICT_OUTCOME_MAX]);
 
 /* "a client that reads while it writes" */
-const char *verdict_style(enum trial_style style);
+const char *verdict_style(enum check_style style);
 
 #endif

@@ -4,9 +4,9 @@
 #include "probe/verdict_inside.h"
 
 #define BY_TIME "the responses depend on the time, not on the request"
-static bool is_stalled(const struct trial_result *result)
+static bool is_stalled(const struct check_result *result)
 {
-	return result->outcome == TRIAL_FREEZE || result->outcome == TRIAL_SILENCE;
+	return result->outcome == CHECK_FREEZE || result->outcome == CHECK_SILENCE;
 }
 
 static void doubt(struct verdict_weight *weight, const char *before, const char *text, const char *after)
@@ -15,23 +15,23 @@ static void doubt(struct verdict_weight *weight, const char *before, const char 
 	(void)snprintf(weight->doubt, sizeof(weight->doubt), "%s%s%s", before, text, after);
 }
 
-void verdict_weigh(const struct findings *findings, size_t i, const struct trial *trial, struct verdict_weight *weight)
+void verdict_weigh(const struct findings *findings, size_t i, const struct check *check, struct verdict_weight *weight)
 {
 	const struct find_version *version = &findings->versions[i];
-	const struct trial_result *result = find_result(trial);
-	const struct find_claim *claim = find_claim(findings, trial);
-	const struct trial_result *second = find_result(claim != NULL ? claim->second : NULL);
+	const struct check_result *result = find_result(check);
+	const struct find_claim *claim = find_claim(findings, check);
+	const struct check_result *second = find_result(claim != NULL ? claim->second : NULL);
 	char text[VERDICT_OUTCOME_MAX];
 
-	*weight = (struct verdict_weight){.weight = result->outcome == TRIAL_FREEZE ? PROBE_FREEZES : PROBE_LIMITED};
-	if (result->outcome == TRIAL_SILENCE || !find_tells(result))
+	*weight = (struct verdict_weight){.weight = result->outcome == CHECK_FREEZE ? PROBE_FREEZES : PROBE_LIMITED};
+	if (result->outcome == CHECK_SILENCE || !find_tells(result))
 		doubt(weight, "",
 		      result->taken_whole ? " yet, although the server took all of it (--stall waits longer)" : "", "");
 	else if (result->status == VERDICT_TOO_MANY)
 		doubt(weight, ": ", "a rate limit", "");
 	else if (!find_tells(second) || version->again == NULL)
 		doubt(weight, "", " (seen only once: there was no time to repeat it)", "");
-	else if (find_is_good(version, second) && !(trial == version->paused && !find_passes(second)))
+	else if (find_is_good(version, second) && !(check == version->paused && !find_passes(second)))
 		doubt(weight, "; the repetition resulted in ", verdict_outcome(second, text), ": " BY_TIME);
 	else if (!find_is_steady(version))
 		doubt(weight, "; a small body resulted in ", verdict_outcome(find_result(version->again), text),
@@ -42,13 +42,13 @@ void verdict_weigh(const struct findings *findings, size_t i, const struct trial
 
 /* If the boundary is random, the largest body counts. */
 static void weigh_bodies(const struct findings *findings, size_t i, const struct find_bodies *bodies,
-			 const struct trial *trial, struct verdict_weight *weight)
+			 const struct check *check, struct verdict_weight *weight)
 {
 	struct verdict_weight largest;
 
-	verdict_weigh(findings, i, trial, weight);
+	verdict_weigh(findings, i, check, weight);
 	if (weight->weight != PROBE_UNTOLD || bodies->largest == NULL ||
-	    find_result(bodies->largest)->outcome != find_result(trial)->outcome ||
+	    find_result(bodies->largest)->outcome != find_result(check)->outcome ||
 	    find_is_good(&findings->versions[i], find_result(bodies->largest)))
 		return;
 	verdict_weigh(findings, i, bodies->largest, &largest);
@@ -69,7 +69,7 @@ static void add_boundary(struct verdict *verdict, const struct findings *finding
 {
 	const struct find_version *version = &findings->versions[i];
 	const struct sizes_boundary *at = &bodies->boundary;
-	const struct trial_result *result = find_result(bodies->first_bad);
+	const struct check_result *result = find_result(bodies->first_bad);
 	/* Others are compared with the small one: if it does not pass, nothing passes. */
 	const char *pass = find_passes(find_result(version->paused)) ? "pass" : "are handled like small ones";
 	char bad[VERDICT_NUMBER_MAX], good[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
@@ -110,26 +110,26 @@ static void add_boundary(struct verdict *verdict, const struct findings *finding
 static void add_frozen(struct verdict *verdict, const struct findings *findings, size_t i,
 		       const struct find_bodies *bodies, const char *who)
 {
-	const struct trial_result *first = find_result(bodies->first_bad);
+	const struct check_result *first = find_result(bodies->first_bad);
 	char bytes[VERDICT_NUMBER_MAX];
 	struct verdict_weight weight;
 
-	if (bodies->frozen == NULL || first->outcome == TRIAL_FREEZE)
+	if (bodies->frozen == NULL || first->outcome == CHECK_FREEZE)
 		return;
-	(void)verdict_number(trial_script(bodies->frozen)->length, bytes);
+	(void)verdict_number(check_script(bodies->frozen)->length, bytes);
 	weigh_bodies(findings, i, bodies, bodies->frozen, &weight);
 	verdict_add(verdict, weight.weight, 1U << i, "a body of %s bytes freezes, with %s%s", bytes, who, weight.doubt);
 }
 
 /* A connection that failed while others worked: not caused by the size. */
-static void add_unmade(struct verdict *verdict, unsigned over, const struct trial *trial)
+static void add_unmade(struct verdict *verdict, unsigned over, const struct check *check)
 {
-	const struct trial_result *result = find_result(trial);
+	const struct check_result *result = find_result(check);
 	char bytes[VERDICT_NUMBER_MAX], text[VERDICT_OUTCOME_MAX];
 
-	if (trial != NULL && result->outcome != TRIAL_PENDING && !find_tells(result))
+	if (check != NULL && result->outcome != CHECK_PENDING && !find_tells(result))
 		verdict_add(verdict, PROBE_UNTOLD, over, "a body of %s bytes could not be tested: it resulted in %s",
-			    verdict_number(trial_script(trial)->length, bytes), verdict_outcome(result, text));
+			    verdict_number(check_script(check)->length, bytes), verdict_outcome(result, text));
 }
 
 /* Both styles of client are slow, so the application is. */
@@ -141,7 +141,7 @@ static void note_slow(struct verdict *verdict, unsigned over, const struct find_
 
 	for (size_t style = 0; style < 2; style++) {
 		const struct find_bodies *bodies = &version->bodies[style];
-		const struct trial_result *largest = find_result(bodies->largest);
+		const struct check_result *largest = find_result(bodies->largest);
 		if (bodies->slow_from == 0)
 			continue;
 		from = from == 0 || bodies->slow_from < from ? bodies->slow_from : from;
@@ -155,7 +155,7 @@ static void note_slow(struct verdict *verdict, unsigned over, const struct find_
 void verdict_bodies(struct verdict *verdict, const struct findings *findings, size_t i)
 {
 	const struct find_version *version = &findings->versions[i];
-	const struct find_bodies *reads = &version->bodies[TRIAL_READS], *first = &version->bodies[TRIAL_WRITES_FIRST];
+	const struct find_bodies *reads = &version->bodies[CHECK_READS], *first = &version->bodies[CHECK_WRITES_FIRST];
 	unsigned over = 1U << i;
 
 	add_unmade(verdict, over, version->paused);
@@ -170,7 +170,7 @@ void verdict_bodies(struct verdict *verdict, const struct findings *findings, si
 	for (size_t style = 0; style < 2; style++) {
 		const struct find_bodies *bodies = &version->bodies[style];
 		if (bodies->boundary.found && !same)
-			add_boundary(verdict, findings, i, bodies, verdict_style((enum trial_style)style));
-		add_frozen(verdict, findings, i, bodies, verdict_style((enum trial_style)style));
+			add_boundary(verdict, findings, i, bodies, verdict_style((enum check_style)style));
+		add_frozen(verdict, findings, i, bodies, verdict_style((enum check_style)style));
 	}
 }

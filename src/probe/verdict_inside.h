@@ -14,14 +14,14 @@ void verdict_add(struct verdict *verdict, enum probe_verdict weight, unsigned ve
 /* Adds a fact that is not a problem of late certificates. */
 void verdict_note(struct verdict *verdict, unsigned versions, const char *format, ...) THAW_PRINTF(3, 4);
 
-/* The weight of a failed trial according to its repetition; doubt: a reason for a lower weight, to be appended to
+/* The weight of a failed check according to its repetition; doubt: a reason for a lower weight, to be appended to
  * the problem's text, or "". */
 #define VERDICT_DOUBT_MAX 160
 struct verdict_weight {
 	enum probe_verdict weight;
 	char doubt[VERDICT_DOUBT_MAX];
 };
-void verdict_weigh(const struct findings *findings, size_t i, const struct trial *trial, struct verdict_weight *weight);
+void verdict_weigh(const struct findings *findings, size_t i, const struct check *check, struct verdict_weight *weight);
 
 /* verdict_bodies.c: effects of the body's size. */
 void verdict_bodies(struct verdict *verdict, const struct findings *findings, size_t i);

@@ -36,46 +36,46 @@ const char *verdict_number(uint64_t number, char text[static VERDICT_NUMBER_MAX]
 	return text;
 }
 
-const char *verdict_style(enum trial_style style)
+const char *verdict_style(enum check_style style)
 {
-	return style == TRIAL_READS ? "a client that reads while it writes" : "a client that writes before it reads";
+	return style == CHECK_READS ? "a client that reads while it writes" : "a client that writes before it reads";
 }
 
-static const char *plain_outcome(enum trial_outcome outcome)
+static const char *plain_outcome(enum check_outcome outcome)
 {
 	static const char *const words[] = {
-		[TRIAL_FREEZE] = "a freeze",
-		[TRIAL_SILENCE] = "no response",
-		[TRIAL_CLOSED] = "a closed connection",
-		[TRIAL_RESET] = "a reset connection",
-		[TRIAL_GARBLED] = "an invalid HTTP response",
-		[TRIAL_UNPRIMED] = "a connection that is closed after priming",
-		[TRIAL_PENDING] = "a timeout",
-		[TRIAL_NO_HTTP2] = "HTTP/1.1 only",
-		[TRIAL_SHAKE_STALL] = "a stalled handshake",
-		[TRIAL_UNREACHABLE] = "no connection",
-		[TRIAL_KEY_FAILED] = "no signature (the private key failed)",
-		[TRIAL_NO_MEMORY] = "nothing (out of memory)",
-		[TRIAL_WITHHELD] = "a certificate that was not sent",
-		[TRIAL_NOT_TLS] = "an invalid TLS record",
-		[TRIAL_UNTRUSTED] = "a server certificate that is not trusted",
+		[CHECK_FREEZE] = "a freeze",
+		[CHECK_SILENCE] = "no response",
+		[CHECK_CLOSED] = "a closed connection",
+		[CHECK_RESET] = "a reset connection",
+		[CHECK_GARBLED] = "an invalid HTTP response",
+		[CHECK_UNPRIMED] = "a connection that is closed after priming",
+		[CHECK_PENDING] = "a timeout",
+		[CHECK_NO_HTTP2] = "HTTP/1.1 only",
+		[CHECK_SHAKE_STALL] = "a stalled handshake",
+		[CHECK_UNREACHABLE] = "no connection",
+		[CHECK_KEY_FAILED] = "no signature (the private key failed)",
+		[CHECK_NO_MEMORY] = "nothing (out of memory)",
+		[CHECK_WITHHELD] = "a certificate that was not sent",
+		[CHECK_NOT_TLS] = "an invalid TLS record",
+		[CHECK_UNTRUSTED] = "a server certificate that is not trusted",
 	};
 
 	return (size_t)outcome < sizeof(words) / sizeof(words[0]) && words[outcome] != NULL
 		       ? words[outcome]
-		       : trial_outcome_name(outcome);
+		       : check_outcome_name(outcome);
 }
 
-const char *verdict_outcome(const struct trial_result *result, char text[static VERDICT_OUTCOME_MAX])
+const char *verdict_outcome(const struct check_result *result, char text[static VERDICT_OUTCOME_MAX])
 {
-	bool shaking = result->outcome == TRIAL_SHAKE_FAILED;
+	bool handshaking = result->outcome == CHECK_SHAKE_FAILED;
 
-	if (result->outcome == TRIAL_ANSWERED)
+	if (result->outcome == CHECK_ANSWERED)
 		(void)snprintf(text, VERDICT_OUTCOME_MAX, "%u", result->status);
-	else if (result->outcome == TRIAL_ALERTED || shaking)
-		(void)snprintf(text, VERDICT_OUTCOME_MAX, "%s (%s)", shaking ? "a failed handshake" : "an alert",
+	else if (result->outcome == CHECK_ALERTED || handshaking)
+		(void)snprintf(text, VERDICT_OUTCOME_MAX, "%s (%s)", handshaking ? "a failed handshake" : "an alert",
 			       result->alert != 0 ? tls_alert_name(result->alert) : "no alert");
-	else if (result->outcome == TRIAL_H2_RESET)
+	else if (result->outcome == CHECK_H2_RESET)
 		(void)snprintf(text, VERDICT_OUTCOME_MAX, "a reset stream (%s)",
 			       result->h2_error == HTTP_H2_HTTP_1_1_REQUIRED ? "HTTP_1_1_REQUIRED" : "another error");
 	else

@@ -72,14 +72,14 @@ enum thaw_reason spool_spill(struct thaw_spool *spool)
 	enum thaw_reason reason = THAW_REASON_NONE;
 
 	if (more > 0)
-		reason = spool_acquire(spool, LEDGER_DISK, more, false);
+		reason = spool_acquire(spool, QUOTA_DISK, more, false);
 	if (reason != THAW_REASON_NONE)
 		return reason;
 	if (spool->blocks == 0)
 		spool->serial = spool->store->serial++;
 	reason = write_block(spool, chunk);
 	if (reason != THAW_REASON_NONE) {
-		spool_release(spool, LEDGER_DISK, more);
+		spool_release(spool, QUOTA_DISK, more);
 		return reason;
 	}
 	if (spool->blocks == 0)
@@ -126,7 +126,7 @@ void spool_release_read(struct thaw_spool *spool)
 	spool->punched = to;
 	/* If it fails, the bytes stay allocated, and are counted, until the file is closed. */
 	if (spool->store->files->punch(spool->fd, (off_t)from, (off_t)(to - from)) == 0)
-		spool_release(spool, LEDGER_DISK, to - from);
+		spool_release(spool, QUOTA_DISK, to - from);
 }
 
 void spool_close_file(struct thaw_spool *spool)
@@ -136,7 +136,7 @@ void spool_close_file(struct thaw_spool *spool)
 	spool->fd = -1;
 	spool->blocks = spool->read_blocks = 0;
 	spool->end = spool->read_at = spool->punched = 0;
-	spool_release(spool, LEDGER_DISK, spool->use.disk);
+	spool_release(spool, QUOTA_DISK, spool->use.disk);
 }
 
 void spool_drop_all(struct thaw_spool *spool)

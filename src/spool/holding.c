@@ -1,10 +1,10 @@
 /* Counts what a spool holds against the quotas, and maintains the store's LRU list of spools that hold memory. */
 #include "spool/inside.h"
 
-void spool_release(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes)
+void spool_release(struct thaw_spool *spool, enum quota_tier tier, uint64_t bytes)
 {
-	ledger_release(spool->store->ledger, spool->store->worker, spool->client, tier, bytes);
-	if (tier == LEDGER_MEMORY)
+	quota_release(spool->store->quota, spool->store->worker, spool->client, tier, bytes);
+	if (tier == QUOTA_MEMORY)
 		spool->use.memory -= bytes;
 	else
 		spool->use.disk -= bytes;
@@ -17,14 +17,14 @@ static void count_memory(struct thaw_spool *spool, uint64_t bytes)
 		spool->use.memory_most = spool->use.memory;
 }
 
-enum thaw_reason spool_acquire(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes, bool begins)
+enum thaw_reason spool_acquire(struct thaw_spool *spool, enum quota_tier tier, uint64_t bytes, bool begins)
 {
 	enum thaw_reason reason =
-		ledger_acquire(spool->store->ledger, spool->store->worker, spool->client, tier, bytes, begins);
+		quota_acquire(spool->store->quota, spool->store->worker, spool->client, tier, bytes, begins);
 
 	if (reason != THAW_REASON_NONE)
 		return reason;
-	if (tier == LEDGER_MEMORY)
+	if (tier == QUOTA_MEMORY)
 		count_memory(spool, bytes);
 	else
 		spool->use.disk += bytes;
@@ -33,7 +33,7 @@ enum thaw_reason spool_acquire(struct thaw_spool *spool, enum ledger_tier tier, 
 
 bool spool_charge(struct thaw_spool *spool, uint64_t bytes)
 {
-	if (!ledger_charge(spool->store->ledger, spool->store->worker, spool->client, LEDGER_MEMORY, bytes))
+	if (!quota_charge(spool->store->quota, spool->store->worker, spool->client, QUOTA_MEMORY, bytes))
 		return false;
 	count_memory(spool, bytes);
 	return true;
@@ -57,7 +57,7 @@ void spool_drop_chunk(struct thaw_spool *spool, struct spool_chunk **chunk)
 	size_t size = (*chunk)->size;
 	spool_chunk_free(spool->store, *chunk);
 	*chunk = NULL;
-	spool_release(spool, LEDGER_MEMORY, size);
+	spool_release(spool, QUOTA_MEMORY, size);
 	if (TAILQ_EMPTY(&spool->chunks))
 		spool_note_memory(spool);
 }

@@ -36,10 +36,10 @@ struct thaw_spool {
 };
 
 /* holding.c */
-enum thaw_reason spool_acquire(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes, bool begins);
+enum thaw_reason spool_acquire(struct thaw_spool *spool, enum quota_tier tier, uint64_t bytes, bool begins);
 /* Counts memory without a limit, to read back. False: the client cannot be counted. */
 bool spool_charge(struct thaw_spool *spool, uint64_t bytes);
-void spool_release(struct thaw_spool *spool, enum ledger_tier tier, uint64_t bytes);
+void spool_release(struct thaw_spool *spool, enum quota_tier tier, uint64_t bytes);
 /* Frees the chunk and releases its memory. *chunk becomes NULL. */
 void spool_drop_chunk(struct thaw_spool *spool, struct spool_chunk **chunk);
 /* Updates the LRU list after a write, or when the spool holds no memory any more. */
@@ -66,7 +66,7 @@ void spool_keep_share_open(struct thaw_spool *spool);
 /* The spool is about to be freed. */
 void spool_note_end(struct thaw_spool *spool);
 /*
- * Releases some memory after the ledger has refused memory for that reason. NONE: try again; otherwise why there is
+ * Releases some memory after the quota has refused memory for that reason. NONE: try again; otherwise why there is
  * none.
  */
 enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refused);

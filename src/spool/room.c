@@ -10,12 +10,12 @@
  *	- among the others, it is multiplied by the logarithm of that: a client with a large body that answers promptly
  *does not rank above many clients with small bodies that do not.
  *
- * Both start before the quota is used up (ledger_pressed()), in thaw_store_tend(), so that new requests find room. Only
+ * Both start before the quota is used up (quota_pressed()), in thaw_store_tend(), so that new requests find room. Only
  * if that was not enough do they happen while a request needs memory. Asks are ended in advance only if another ask
  * needs room: it has taken memory, or was refused memory, since pressure began. If only one ask of all workers needs
  * room, asks with a lower rank are not ended for it.
  *
- * Across workers: each worker publishes its highest rank in its slot of the ledger, and ends an ask only if its rank is
+ * Across workers: each worker publishes its highest rank in its slot of the quota, and ends an ask only if its rank is
  * close to the highest of all workers. It waits at most PATIENCE_MS for a worker that does not end its asks, since it
  * is stalled or lies. Each worker also publishes whether its asks need room. Workers read nothing else from each other.
  */
@@ -106,16 +106,16 @@ static uint64_t rank_of(const struct thaw_spool *spool)
 {
 	if (spool->evictable.end == NULL)
 		return 0;
-	uint64_t held = ledger_client_held(spool->store->ledger, spool->client), waited = waited_ms(spool);
+	uint64_t held = quota_client_held(spool->store->quota, spool->client), waited = waited_ms(spool);
 	bool overdue = waited >= SPOOL_OVERDUE_MS;
 	uint64_t weight = (waited < UINT32_MAX ? waited + 1 : UINT32_MAX) * held_weight(held, overdue);
 
 	return overdue ? weight | OVERDUE_BIT : weight;
 }
 
-static uint64_t held_in(const struct thaw_spool *spool, enum ledger_tier tier)
+static uint64_t held_in(const struct thaw_spool *spool, enum quota_tier tier)
 {
-	return tier == LEDGER_MEMORY ? spool->use.memory : spool->use.disk;
+	return tier == QUOTA_MEMORY ? spool->use.memory : spool->use.disk;
 }
 
 struct victim {
@@ -142,7 +142,7 @@ static void consider(struct victims *victims, struct thaw_spool *spool, uint64_t
 }
 
 /* Finds spools that hold something in the tier and rank above `least`. */
-static void look_for_victims(const thaw_store *store, enum ledger_tier tier, uint64_t least, struct victims *victims)
+static void look_for_victims(const thaw_store *store, enum quota_tier tier, uint64_t least, struct victims *victims)
 {
 	struct thaw_spool *spool;
 
@@ -170,15 +170,15 @@ static bool end_spool(struct thaw_spool *spool, enum thaw_reason why)
 	thaw_spool_yield(spool, 0, NULL, NULL);
 	spool_drop_all(spool);
 	spool->ended = why;
-	ledger_count_ended(spool->store->ledger, spool->store->worker);
+	quota_count_ended(spool->store->quota, spool->store->worker);
 	return true;
 }
 
 /* Whether this rank is close to the highest rank of all workers. */
 static bool is_my_turn(thaw_store *store, uint64_t rank)
 {
-	ledger_publish_rank(store->ledger, store->worker, rank);
-	uint64_t worst = ledger_worst_rank(store->ledger);
+	quota_publish_rank(store->quota, store->worker, rank);
+	uint64_t worst = quota_worst_rank(store->quota);
 
 	if ((rank & OVERDUE_BIT) >= (worst & OVERDUE_BIT) && (rank & ~OVERDUE_BIT) >= (worst & ~OVERDUE_BIT) / 2) {
 		store->deferred_ms = 0;
@@ -193,13 +193,13 @@ static bool is_my_turn(thaw_store *store, uint64_t rank)
  * Ends victims until there is no pressure, at least one, while it is this worker's turn. at_once: ends the first one in
  * any case. False: none was ended.
  */
-static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct victims *victims, enum thaw_reason why,
+static bool end_victims(thaw_store *store, enum quota_tier tier, const struct victims *victims, enum thaw_reason why,
 			bool at_once)
 {
 	bool ended = false;
 
 	for (unsigned i = 0; i < victims->count; i++) {
-		if (ended && !ledger_pressed(store->ledger, store->worker, tier))
+		if (ended && !quota_pressed(store->quota, store->worker, tier))
 			break;
 		if ((ended || !at_once) && !is_my_turn(store, victims->of[i].rank))
 			break;
@@ -209,15 +209,15 @@ static bool end_victims(thaw_store *store, enum ledger_tier tier, const struct v
 }
 
 /* The wish of a client's ask for room in the client's share. */
-static struct ledger_wish wish_of(const struct thaw_spool *spool)
+static struct quota_wish wish_of(const struct thaw_spool *spool)
 {
-	return (struct ledger_wish){spool->client,
-				    spool->evictable.end != NULL ? spool->evictable.since_ms : UINT64_MAX};
+	return (struct quota_wish){spool->client,
+				   spool->evictable.end != NULL ? spool->evictable.since_ms : UINT64_MAX};
 }
 
 /* The client's share is used up: ends the client's ask that has waited longest, if it has waited longer than the
  * wishing one. */
-static bool end_of_client(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier, enum thaw_reason why)
+static bool end_of_client(thaw_store *store, struct quota_wish wish, enum quota_tier tier, enum thaw_reason why)
 {
 	struct thaw_spool *spool, *oldest = NULL;
 
@@ -231,18 +231,18 @@ static bool end_of_client(thaw_store *store, struct ledger_wish wish, enum ledge
 }
 
 /* Other workers may hold the client's share. */
-static void publish_wish(thaw_store *store, struct ledger_wish wish)
+static void publish_wish(thaw_store *store, struct quota_wish wish)
 {
 	store->wish = wish;
 	store->wish_ms = store->now_ms;
-	ledger_publish_wish(store->ledger, store->worker, wish);
+	quota_publish_wish(store->quota, store->worker, wish);
 }
 
 void spool_keep_share_open(struct thaw_spool *spool)
 {
 	thaw_store *store = spool->store;
 
-	if (!ledger_client_pressed(store->ledger, spool->client, LEDGER_MEMORY, LEDGER_RESERVED_PART))
+	if (!quota_client_pressed(store->quota, spool->client, QUOTA_MEMORY, QUOTA_RESERVED_PART))
 		return;
 	if (store->directory == NULL || spill_of_client(store, spool->client) != THAW_REASON_NONE)
 		publish_wish(store, wish_of(spool));
@@ -253,7 +253,7 @@ static bool is_budget(enum thaw_reason reason)
 	return reason == THAW_REASON_BUDGET_WORKER || reason == THAW_REASON_BUDGET_TOTAL;
 }
 
-static bool end_for(struct thaw_spool *asker, enum ledger_tier tier, enum thaw_reason refused, enum thaw_reason why)
+static bool end_for(struct thaw_spool *asker, enum quota_tier tier, enum thaw_reason refused, enum thaw_reason why)
 {
 	struct victims victims;
 
@@ -281,10 +281,10 @@ enum thaw_reason spool_make_room(struct thaw_spool *spool, enum thaw_reason refu
 			reason = spill_of_client(spool->store, spool->client);
 		if (reason == THAW_REASON_NONE)
 			return reason;
-		if (can_spill(spool) && end_for(spool, LEDGER_DISK, reason, THAW_REASON_BUDGET_PRESSURE))
+		if (can_spill(spool) && end_for(spool, QUOTA_DISK, reason, THAW_REASON_BUDGET_PRESSURE))
 			return THAW_REASON_NONE;
 	}
-	if (end_for(spool, LEDGER_MEMORY, refused, end_reason(reason)))
+	if (end_for(spool, QUOTA_MEMORY, refused, end_reason(reason)))
 		return THAW_REASON_NONE;
 	if (reason == THAW_REASON_BUDGET_CLIENT || refused == THAW_REASON_BUDGET_CLIENT)
 		publish_wish(spool->store, wish_of(spool));
@@ -301,7 +301,7 @@ static void publish_need(thaw_store *store)
 		need = UINT64_MAX;
 	else if (store->needs != NULL)
 		need = UINT64_MAX - rank_of(store->needs);
-	ledger_publish_need(store->ledger, store->worker, need);
+	quota_publish_need(store->quota, store->worker, need);
 }
 
 void spool_note_need(struct thaw_spool *spool)
@@ -333,17 +333,17 @@ static void forget_need(thaw_store *store)
 	store->several_need = false;
 }
 
-static bool evict_in_advance(thaw_store *store, enum ledger_tier tier, enum thaw_reason why)
+static bool evict_in_advance(thaw_store *store, enum quota_tier tier, enum thaw_reason why)
 {
 	struct victims victims;
 
 	publish_need(store);
-	uint64_t need = ledger_strongest_need(store->ledger);
+	uint64_t need = quota_strongest_need(store->quota);
 	if (need == 0 || store->now_ms < store->look_ms)
 		return false;
 	look_for_victims(store, tier, UINT64_MAX - need, &victims);
 	if (victims.count == 0)
-		ledger_publish_rank(store->ledger, store->worker, 0);
+		quota_publish_rank(store->quota, store->worker, 0);
 	if (end_victims(store, tier, &victims, why, false))
 		return true;
 	store->look_ms = store->now_ms + LOOK_MS;
@@ -356,27 +356,27 @@ static bool evict_in_advance(thaw_store *store, enum ledger_tier tier, enum thaw
  */
 static void publish_in_advance(thaw_store *store)
 {
-	enum ledger_tier tier = store->directory == NULL ? LEDGER_MEMORY : LEDGER_DISK;
+	enum quota_tier tier = store->directory == NULL ? QUOTA_MEMORY : QUOTA_DISK;
 	const struct thaw_spool *spool = TAILQ_FIRST(&store->waiting);
 	uint64_t worst = 0;
 
 	if (store->now_ms < store->publish_ms)
 		return;
 	store->publish_ms = store->now_ms + LOOK_MS;
-	if (!ledger_half_spent(store->ledger, store->worker, tier))
+	if (!quota_half_spent(store->quota, store->worker, tier))
 		spool = NULL;
 	for (int i = 0; i < OLDEST_MAX && spool != NULL; i++, spool = TAILQ_NEXT(spool, waiting)) {
 		uint64_t rank = held_in(spool, tier) > 0 ? rank_of(spool) : 0;
 		worst = rank > worst ? rank : worst;
 	}
-	ledger_publish_rank(store->ledger, store->worker, worst);
+	quota_publish_rank(store->quota, store->worker, worst);
 }
 
 /* Moves chunks to the disk while memory is short. NONE; otherwise the reason why asks must be ended: the disk cannot
  * help. */
 static enum thaw_reason relieve_memory(thaw_store *store)
 {
-	bool pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
+	bool pressed = quota_pressed(store->quota, store->worker, QUOTA_MEMORY);
 
 	if (store->directory == NULL)
 		return pressed ? THAW_REASON_BUDGET_PRESSURE : THAW_REASON_NONE;
@@ -384,21 +384,21 @@ static enum thaw_reason relieve_memory(thaw_store *store)
 		enum thaw_reason reason = spill_oldest(store);
 		if (reason != THAW_REASON_NONE)
 			return TAILQ_EMPTY(&store->lru) ? THAW_REASON_NONE : end_reason(reason);
-		pressed = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
+		pressed = quota_pressed(store->quota, store->worker, QUOTA_MEMORY);
 	}
 	return THAW_REASON_NONE;
 }
 
 /* Makes room for another worker's wish, by one step. False: nothing was done. */
-static bool satisfy_wish(thaw_store *store, struct ledger_wish wish, enum ledger_tier tier)
+static bool satisfy_wish(thaw_store *store, struct quota_wish wish, enum quota_tier tier)
 {
 	enum thaw_reason why = THAW_REASON_BUDGET_PRESSURE;
-	uint64_t free_part = tier == LEDGER_MEMORY ? LEDGER_PRESSED_MEMORY : LEDGER_PRESSED_DISK;
+	uint64_t free_part = tier == QUOTA_MEMORY ? QUOTA_PRESSED_MEMORY : QUOTA_PRESSED_DISK;
 
-	if (!ledger_client_pressed(store->ledger, wish.client, tier, free_part) ||
-	    !ledger_holds_most(store->ledger, store->worker, wish.client, tier))
+	if (!quota_client_pressed(store->quota, wish.client, tier, free_part) ||
+	    !quota_holds_most(store->quota, store->worker, wish.client, tier))
 		return false;
-	if (tier == LEDGER_MEMORY && store->directory != NULL) {
+	if (tier == QUOTA_MEMORY && store->directory != NULL) {
 		enum thaw_reason reason = spill_of_client(store, wish.client);
 		if (reason == THAW_REASON_NONE)
 			return true;
@@ -414,11 +414,11 @@ static bool satisfy_wishes(thaw_store *store)
 
 	if (store->now_ms < store->wishes_ms)
 		return false;
-	for (unsigned i = 0; i < ledger_workers(store->ledger); i++) {
-		struct ledger_wish wish = ledger_wish_of(store->ledger, i);
+	for (unsigned i = 0; i < quota_workers(store->quota); i++) {
+		struct quota_wish wish = quota_wish_of(store->quota, i);
 		if (wish.client != 0 && i != store->worker)
-			satisfied = satisfy_wish(store, wish, LEDGER_DISK) ||
-				    satisfy_wish(store, wish, LEDGER_MEMORY) || satisfied;
+			satisfied = satisfy_wish(store, wish, QUOTA_DISK) || satisfy_wish(store, wish, QUOTA_MEMORY) ||
+				    satisfied;
 	}
 	if (!satisfied)
 		store->wishes_ms = store->now_ms + LOOK_MS;
@@ -430,7 +430,7 @@ static void forget_wish(thaw_store *store)
 	if (store->wish.client == 0 || store->now_ms - store->wish_ms < WISH_MS)
 		return;
 	store->wish.client = 0;
-	ledger_publish_wish(store->ledger, store->worker, store->wish);
+	quota_publish_wish(store->quota, store->worker, store->wish);
 }
 
 uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
@@ -439,10 +439,10 @@ uint64_t thaw_store_tend(thaw_store *store, uint64_t now_ms)
 
 	store->now_ms = now_ms;
 	enum thaw_reason short_of = relieve_memory(store);
-	bool disk = ledger_pressed(store->ledger, store->worker, LEDGER_DISK);
-	bool memory = ledger_pressed(store->ledger, store->worker, LEDGER_MEMORY);
+	bool disk = quota_pressed(store->quota, store->worker, QUOTA_DISK);
+	bool memory = quota_pressed(store->quota, store->worker, QUOTA_MEMORY);
 	if (short_of != THAW_REASON_NONE || disk) {
-		moved = evict_in_advance(store, disk ? LEDGER_DISK : LEDGER_MEMORY,
+		moved = evict_in_advance(store, disk ? QUOTA_DISK : QUOTA_MEMORY,
 					 short_of != THAW_REASON_NONE ? short_of : THAW_REASON_BUDGET_PRESSURE);
 	} else {
 		store->deferred_ms = 0;

@@ -30,7 +30,7 @@ enum thaw_status thaw_spool_new(thaw_store *store, const struct sockaddr *client
 	if (spool == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "%s: out of memory", "making a spool");
 	spool->store = store;
-	spool->client = ledger_client(store->ledger, client);
+	spool->client = quota_client(store->quota, client);
 	spool->limit = limit;
 	spool->fd = -1;
 	TAILQ_INIT(&spool->chunks);
@@ -58,7 +58,7 @@ void thaw_spool_free(thaw_spool **spool)
 /* Moves the oldest chunks to the disk while the request would exceed its own memory quota. */
 static enum thaw_reason enforce_share(struct thaw_spool *spool, size_t size)
 {
-	uint64_t share = ledger_request_memory(spool->store->ledger);
+	uint64_t share = quota_request_memory(spool->store->quota);
 
 	while (!TAILQ_EMPTY(&spool->chunks) && spool->use.memory + size > share) {
 		enum thaw_reason reason =
@@ -78,7 +78,7 @@ static enum thaw_reason acquire_chunk(struct thaw_spool *spool, size_t size)
 
 	spool_note_need(spool);
 	for (int i = 0; reason == THAW_REASON_NONE; i++) {
-		reason = spool_acquire(spool, LEDGER_MEMORY, size, begins);
+		reason = spool_acquire(spool, QUOTA_MEMORY, size, begins);
 		spool->refused = reason == THAW_REASON_BUDGET_TOTAL || reason == THAW_REASON_BUDGET_WORKER;
 		if (reason == THAW_REASON_NONE && begins)
 			spool_keep_share_open(spool);
@@ -99,7 +99,7 @@ static enum thaw_reason take_chunk(struct thaw_spool *spool, size_t size, struct
 		*chunk = spool_chunk_new(spool->store, size);
 		if (*chunk != NULL)
 			return THAW_REASON_NONE;
-		spool_release(spool, LEDGER_MEMORY, size);
+		spool_release(spool, QUOTA_MEMORY, size);
 		/* Out of memory: moves the oldest chunk to the disk, so that its memory can be reused. */
 		if (TAILQ_EMPTY(&spool->chunks) || spool->store->directory == NULL)
 			return THAW_REASON_NO_MEMORY;
@@ -202,13 +202,13 @@ static enum thaw_reason allocate_back(struct thaw_spool *spool)
 {
 	if (spool->back != NULL)
 		return THAW_REASON_NONE;
-	if (spool_acquire(spool, LEDGER_MEMORY, THAW_SPOOL_CHUNK, true) != THAW_REASON_NONE &&
+	if (spool_acquire(spool, QUOTA_MEMORY, THAW_SPOOL_CHUNK, true) != THAW_REASON_NONE &&
 	    !spool_charge(spool, THAW_SPOOL_CHUNK))
 		return THAW_REASON_BUDGET_WORKER;
 	spool->back = spool_chunk_new(spool->store, THAW_SPOOL_CHUNK);
 	if (spool->back != NULL)
 		return THAW_REASON_NONE;
-	spool_release(spool, LEDGER_MEMORY, THAW_SPOOL_CHUNK);
+	spool_release(spool, QUOTA_MEMORY, THAW_SPOOL_CHUNK);
 	return THAW_REASON_NO_MEMORY;
 }
 

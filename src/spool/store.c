@@ -19,11 +19,11 @@ static enum thaw_status try_directory(const thaw_store *store, struct thaw_error
 	return THAW_OK;
 }
 
-thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct cipher cipher,
+thaw_store *spool_store_new(thaw_quota *quota, unsigned worker, const char *directory, struct cipher cipher,
 			    const struct spool_file_ops *files, struct thaw_error *err)
 {
-	if (worker >= ledger_workers(ledger)) {
-		(void)error_set(err, THAW_ERR_USAGE, "worker number %u is out of range for the ledger", worker);
+	if (worker >= quota_workers(quota)) {
+		(void)error_set(err, THAW_ERR_USAGE, "worker number %u is out of range for the quota", worker);
 		return NULL;
 	}
 	thaw_store *store = calloc(1, sizeof(*store));
@@ -31,13 +31,13 @@ thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *di
 		(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
 		return NULL;
 	}
-	store->ledger = ledger;
+	store->quota = quota;
 	store->worker = worker;
 	TAILQ_INIT(&store->spares);
 	TAILQ_INIT(&store->lru);
 	TAILQ_INIT(&store->waiting);
 	store->files = files;
-	if (directory != NULL && ledger_has_disk(ledger)) {
+	if (directory != NULL && quota_has_disk(quota)) {
 		store->directory = strdup(directory);
 		if (store->directory == NULL)
 			(void)error_set(err, THAW_ERR_RESOURCE, "out of memory");
@@ -198,7 +198,7 @@ void thaw_store_free(thaw_store **store)
 	*store = NULL;
 	if (old == NULL)
 		return;
-	ledger_publish_rank(old->ledger, old->worker, 0);
+	quota_publish_rank(old->quota, old->worker, 0);
 	while (!TAILQ_EMPTY(&old->spares)) {
 		struct spool_chunk *chunk = TAILQ_FIRST(&old->spares);
 		TAILQ_REMOVE(&old->spares, chunk, link);

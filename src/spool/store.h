@@ -11,7 +11,7 @@
 
 #include "base/cipher.h"
 #include "spool/file.h"
-#include "spool/ledger.h"
+#include "spool/quota.h"
 
 /* A block on the disk: the length in 4 bytes, then the encrypted bytes and the tag. */
 #define SPOOL_HEADER 4
@@ -46,7 +46,7 @@ TAILQ_HEAD(spool_list, thaw_spool);
 LIST_HEAD(spool_slabs, spool_slab);
 
 struct thaw_store {
-	thaw_ledger *ledger; /* borrowed */
+	thaw_quota *quota; /* borrowed */
 	unsigned worker;
 	char *directory; /* NULL: memory only */
 	const struct spool_file_ops *files;
@@ -62,7 +62,7 @@ struct thaw_store {
 	uint64_t now_ms;           /* the caller's time, at the last call */
 	struct thaw_spool *needs;  /* a spool that has taken memory, or was refused memory, since pressure began */
 	bool several_need;         /* more than one */
-	struct ledger_wish wish;   /* the published wish */
+	struct quota_wish wish;    /* the published wish */
 	uint64_t wish_ms;          /* when it was published */
 	uint64_t deferred_ms;      /* since when this worker waits for others to end asks; 0: it does not */
 	uint64_t look_ms;          /* when to search for victims again */
@@ -74,9 +74,9 @@ struct thaw_store {
 
 /*
  * Takes ownership of the cipher on success only. directory: NULL, or for the files; creating one is tried at once if
- * the ledger has disk quota.
+ * the quota has disk quota.
  */
-thaw_store *spool_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct cipher cipher,
+thaw_store *spool_store_new(thaw_quota *quota, unsigned worker, const char *directory, struct cipher cipher,
 			    const struct spool_file_ops *files, struct thaw_error *err);
 
 /* An empty chunk with room for size bytes, at most THAW_SPOOL_CHUNK. It does not count against quotas here. NULL: out

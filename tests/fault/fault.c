@@ -31,8 +31,8 @@ struct config *__wrap_config_parse(const char *text, size_t len, const char *nam
 				   struct thaw_error *err);
 struct gateway *__real_gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err);
 struct gateway *__wrap_gateway_new(const struct config *config, const struct gateway_env *env, struct thaw_error *err);
-thaw_store *__real_thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
-thaw_store *__wrap_thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err);
+thaw_store *__real_thaw_store_new(thaw_quota *quota, unsigned worker, const char *directory, struct thaw_error *err);
+thaw_store *__wrap_thaw_store_new(thaw_quota *quota, unsigned worker, const char *directory, struct thaw_error *err);
 struct gw_conn *__real_gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
 				   bool preface, uint64_t now_ms);
 struct gw_conn *__wrap_gw_conn_new(struct gateway *gateway, struct transport transport, const struct sockaddr *peer,
@@ -59,10 +59,10 @@ struct gateway *__wrap_gateway_new(const struct config *config, const struct gat
 	return gateway;
 }
 
-thaw_store *__wrap_thaw_store_new(thaw_ledger *ledger, unsigned worker, const char *directory, struct thaw_error *err)
+thaw_store *__wrap_thaw_store_new(thaw_quota *quota, unsigned worker, const char *directory, struct thaw_error *err)
 {
 	fault_inside(at_start);
-	thaw_store *store = __real_thaw_store_new(ledger, worker, directory, err);
+	thaw_store *store = __real_thaw_store_new(quota, worker, directory, err);
 	fault_inside(false);
 	return store;
 }

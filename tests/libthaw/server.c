@@ -3,7 +3,7 @@
  *
  *	server epoll|threads server.pem server.key clients-ca.pem
  *
- * epoll: one edge-triggered loop. threads: one thread a connection, which share SSL_CTX, trust and ledger. Many
+ * epoll: one edge-triggered loop. threads: one thread a connection, which share SSL_CTX, trust and quota. Many
  *requests a connection: /late is asked at its headers, /early by an early renegotiation, /again even if there is a
  *certificate, anything else not. The response says who the client is, how it came to be asked, and the length of the
  *body.
@@ -43,7 +43,7 @@ struct peer {
 
 static SSL_CTX *tls;
 static thaw_trust *trust;
-static thaw_ledger *ledger;
+static thaw_quota *quota;
 
 static uint64_t now_ms(void)
 {
@@ -210,7 +210,7 @@ static thaw_store *open_store(unsigned worker)
 	thaw_store *store = NULL;
 	struct thaw_error err;
 
-	if (thaw_store_new(ledger, worker, "/var/tmp", &store, &err) == THAW_OK)
+	if (thaw_store_new(quota, worker, "/var/tmp", &store, &err) == THAW_OK)
 		return store;
 	fprintf(stderr, "%s\n", err.text);
 	exit(1);
@@ -322,7 +322,7 @@ static void run_threads(int listener)
 
 static void set_up(char **argv)
 {
-	struct thaw_ledger_limits limits;
+	struct thaw_quota_limits limits;
 	struct thaw_trust_options options;
 	struct thaw_error err;
 
@@ -334,7 +334,7 @@ static void set_up(char **argv)
 	memset(&options, 0, sizeof(options));
 	options.size = sizeof(options);
 	options.ca = argv[4];
-	if (thaw_trust_open(&options, &trust, &err) != THAW_OK || thaw_ledger_new(&limits, &ledger, &err) != THAW_OK) {
+	if (thaw_trust_open(&options, &trust, &err) != THAW_OK || thaw_quota_new(&limits, &quota, &err) != THAW_OK) {
 		fprintf(stderr, "%s\n", err.text);
 		exit(1);
 	}

@@ -122,7 +122,7 @@ static void proxied_pinned(struct scenario *scenario)
 	scenario->origin.binds = true;
 }
 
-static void check_two_legs(struct world *world)
+static void check_two_upconns(struct world *world)
 {
 	if (world->origin.count != 2 || world->origin.requests != 6)
 		world_fail(world, "%u connections for %u requests", world->origin.count, world->origin.requests);
@@ -222,7 +222,7 @@ static void check_cut(struct world *world)
 		world_fail(world, "half a response looks complete");
 }
 
-static void check_one_leg(struct world *world)
+static void check_one_upconn(struct world *world)
 {
 	if (world->origin.count != 1 || world->origin.requests != 3)
 		world_fail(world, "%u connections for %u requests", world->origin.count, world->origin.requests);
@@ -1011,11 +1011,11 @@ const struct named named_all[] = {
 	{"proxied-until-close", V13, LATE, .body = MiB, .adjust = proxied_until_close, PHA("headers")},
 	{"proxied-expect", V13, LATE, .body = MiB, .adjust = proxied_expect, PHA("headers")},
 	{"proxied-kept", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_twice, .status = 200,
-	 .check = check_one_leg},
+	 .check = check_one_upconn},
 	{"proxied-pinned", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_pinned, .status = 200,
-	 .check = check_two_legs},
+	 .check = check_two_upconns},
 	{"proxied-pinned-late-1.2", V12, LATE, .body = 1000, .adjust = proxied_pinned, .status = 200,
-	 .check = check_two_legs},
+	 .check = check_two_upconns},
 	{"proxied-pinned-closes-idle", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_pinned_closes_idle,
 	 .status = 200},
 	{"proxied-closes-idle", V13, .route = ROUTE_NEVER, .body = 1000, .adjust = proxied_closes_idle, .status = 200},

@@ -382,7 +382,7 @@ static void check_none_complete(struct world *world)
 		if (client->answers[i].complete || !h2_peer_fate(client->http2, i)->over)
 			world_fail(world, "stream %u is complete, or goes on", i);
 	for (unsigned i = 0; i < world->origin.count; i++)
-		if (world->origin.legs[i].open && !world->origin.legs[i].dead)
+		if (world->origin.upconns[i].open && !world->origin.upconns[i].dead)
 			world_fail(world, "upstream connection %u is still open", i);
 }
 

@@ -10,182 +10,183 @@
 #include "tls/digest.h"
 #include "world.h"
 
-static const struct origin_plan *plan_of(const struct sim_leg *leg)
+static const struct origin_plan *plan_of(const struct sim_upconn *upconn)
 {
-	return &leg->world->scenario->origin;
+	return &upconn->world->scenario->origin;
 }
 
 /* ---- the gateway's side ---- */
 
-static ssize_t leg_read(void *io, void *data, size_t room)
+static ssize_t upconn_read(void *io, void *data, size_t room)
 {
-	struct sim_leg *leg = io;
-	return wire_read(&leg->wire, WIRE_CLIENT, data, room, leg->world->now_us);
+	struct sim_upconn *upconn = io;
+	return wire_read(&upconn->wire, WIRE_CLIENT, data, room, upconn->world->now_us);
 }
 
-static ssize_t leg_write(void *io, const void *data, size_t len)
+static ssize_t upconn_write(void *io, const void *data, size_t len)
 {
-	struct sim_leg *leg = io;
-	return wire_write(&leg->wire, WIRE_CLIENT, data, len, leg->world->now_us);
+	struct sim_upconn *upconn = io;
+	return wire_write(&upconn->wire, WIRE_CLIENT, data, len, upconn->world->now_us);
 }
 
-static void leg_half_close(void *io)
+static void upconn_half_close(void *io)
 {
-	struct sim_leg *leg = io;
-	wire_half_close(&leg->wire, WIRE_CLIENT, leg->world->now_us);
+	struct sim_upconn *upconn = io;
+	wire_half_close(&upconn->wire, WIRE_CLIENT, upconn->world->now_us);
 }
 
-static ssize_t leg_discard(void *io, size_t max)
+static ssize_t upconn_discard(void *io, size_t max)
 {
-	return leg_read(io, NULL, max);
+	return upconn_read(io, NULL, max);
 }
 
-static const struct transport_ops leg_transport_ops = {
-	.read = leg_read, .write = leg_write, .half_close = leg_half_close, .discard = leg_discard};
+static const struct transport_ops upconn_transport_ops = {
+	.read = upconn_read, .write = upconn_write, .half_close = upconn_half_close, .discard = upconn_discard};
 
-static struct sim_leg *idle_leg(struct origin *origin)
+static struct sim_upconn *idle_upconn(struct origin *origin)
 {
 	for (unsigned i = 0; i < origin->count; i++)
-		if (origin->legs[i].open && origin->legs[i].conn == NULL)
-			return &origin->legs[i];
+		if (origin->upconns[i].open && origin->upconns[i].conn == NULL)
+			return &origin->upconns[i];
 	return NULL;
 }
 
-static struct sim_leg *new_leg(struct world *world)
+static struct sim_upconn *new_upconn(struct world *world)
 {
 	struct origin *origin = &world->origin;
 	const struct origin_plan *plan = &world->scenario->origin;
 
-	if (origin->count == ORIGIN_LEGS) {
+	if (origin->count == ORIGIN_UPCONNS) {
 		world_fail(world, "more connections to the upstream than requests could need");
 		return NULL;
 	}
-	struct sim_leg *leg = &origin->legs[origin->count];
-	*leg = (struct sim_leg){.world = world, .index = origin->count++, .open = true};
-	leg->ready_us = world->now_us + plan->connect_ms * 1000;
-	leg->failed = plan->habit == ORIGIN_AWAY;
-	leg->digest = NULL;
-	if (!wire_init(&leg->wire, &plan->up, &plan->down))
+	struct sim_upconn *upconn = &origin->upconns[origin->count];
+	*upconn = (struct sim_upconn){.world = world, .index = origin->count++, .open = true};
+	upconn->ready_us = world->now_us + plan->connect_ms * 1000;
+	upconn->failed = plan->habit == ORIGIN_AWAY;
+	upconn->digest = NULL;
+	if (!wire_init(&upconn->wire, &plan->up, &plan->down))
 		abort();
-	leg->wire.allowance = SIZE_MAX;
-	return leg;
+	upconn->wire.allowance = SIZE_MAX;
+	return upconn;
 }
 
 /* A server that offers NTLM takes every request on a connection for the same user's. */
-static void check_owner(const struct sim_leg *leg)
+static void check_owner(const struct sim_upconn *upconn)
 {
-	if (leg->owner != NULL && leg->owner != leg->world->current)
-		world_fail(leg->world, "a connection that offered NTLM serves another client");
+	if (upconn->owner != NULL && upconn->owner != upconn->world->current)
+		world_fail(upconn->world, "a connection that offered NTLM serves another client");
 }
 
-static struct gw_leg *take(void *pool, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
-			   void *arg, uint64_t now_ms)
+static struct gw_upconn *take(void *pool, const struct config_upstream *upstream, bool fresh, void (*wake)(void *arg),
+			      void *arg, uint64_t now_ms)
 {
 	struct world *world = pool;
-	struct sim_leg *leg = fresh ? NULL : idle_leg(&world->origin);
+	struct sim_upconn *upconn = fresh ? NULL : idle_upconn(&world->origin);
 
 	(void)now_ms;
 	if (strcmp(upstream->name, "app") != 0)
 		world_fail(world, "the upstream is %s", upstream->name);
-	if (leg == NULL)
-		leg = new_leg(world);
-	if (leg == NULL)
+	if (upconn == NULL)
+		upconn = new_upconn(world);
+	if (upconn == NULL)
 		return NULL;
-	check_owner(leg);
-	leg->conn = world->current;
-	leg->wake = wake;
-	leg->arg = arg;
-	leg->want_read = leg->want_write = false;
+	check_owner(upconn);
+	upconn->conn = world->current;
+	upconn->wake = wake;
+	upconn->arg = arg;
+	upconn->want_read = upconn->want_write = false;
 	world->origin.taken++;
-	return (struct gw_leg *)leg;
+	return (struct gw_upconn *)upconn;
 }
 
-static enum thaw_status ready(struct gw_leg *gw, uint64_t now_ms, struct thaw_error *err)
+static enum thaw_status ready(struct gw_upconn *gw, uint64_t now_ms, struct thaw_error *err)
 {
-	struct sim_leg *leg = (struct sim_leg *)gw;
+	struct sim_upconn *upconn = (struct sim_upconn *)gw;
 
 	(void)now_ms;
-	if (leg->world->now_us < leg->ready_us)
+	if (upconn->world->now_us < upconn->ready_us)
 		return THAW_WANT_READ;
-	return leg->failed ? error_set(err, THAW_ERR_SYSTEM, "connection refused") : THAW_OK;
+	return upconn->failed ? error_set(err, THAW_ERR_SYSTEM, "connection refused") : THAW_OK;
 }
 
-static struct transport transport_of(struct gw_leg *gw)
+static struct transport transport_of(struct gw_upconn *gw)
 {
-	return (struct transport){&leg_transport_ops, gw};
+	return (struct transport){&upconn_transport_ops, gw};
 }
 
-static void watch(struct gw_leg *gw, bool read, bool write)
+static void watch(struct gw_upconn *gw, bool read, bool write)
 {
-	struct sim_leg *leg = (struct sim_leg *)gw;
-	leg->want_read = read;
-	leg->want_write = write;
+	struct sim_upconn *upconn = (struct sim_upconn *)gw;
+	upconn->want_read = read;
+	upconn->want_write = write;
 }
 
-static bool used(const struct gw_leg *gw)
+static bool used(const struct gw_upconn *gw)
 {
-	return ((const struct sim_leg *)gw)->used;
+	return ((const struct sim_upconn *)gw)->used;
 }
 
-static const char *server(const struct gw_leg *gw)
+static const char *server(const struct gw_upconn *gw)
 {
 	(void)gw;
 	return "http://origin.test";
 }
 
-static void stay(struct gw_leg *gw)
+static void stay(struct gw_upconn *gw)
 {
-	struct sim_leg *leg = (struct sim_leg *)gw;
+	struct sim_upconn *upconn = (struct sim_upconn *)gw;
 
-	leg->used = true;
-	if (leg->in_head || leg->in_len > 0 || leg->out != NULL)
-		world_fail(leg->world, "a leg is kept in the middle of an exchange");
+	upconn->used = true;
+	if (upconn->in_head || upconn->in_len > 0 || upconn->out != NULL)
+		world_fail(upconn->world, "a leg is kept in the middle of an exchange");
 }
 
-static void wakes(struct gw_leg *gw, void (*wake)(void *arg), void *arg)
+static void wakes(struct gw_upconn *gw, void (*wake)(void *arg), void *arg)
 {
-	struct sim_leg *leg = (struct sim_leg *)gw;
+	struct sim_upconn *upconn = (struct sim_upconn *)gw;
 
-	leg->wake = wake;
-	leg->arg = arg;
+	upconn->wake = wake;
+	upconn->arg = arg;
 }
 
-static void give(struct gw_leg **gw, enum gw_leg_end end, uint64_t now_ms)
+static void give(struct gw_upconn **gw, enum gw_upconn_end end, uint64_t now_ms)
 {
-	struct sim_leg *leg = (struct sim_leg *)*gw;
+	struct sim_upconn *upconn = (struct sim_upconn *)*gw;
 
 	(void)now_ms;
 	*gw = NULL;
-	leg->conn = NULL;
-	leg->want_read = leg->want_write = false;
-	leg->used = true;
-	if (end == GW_LEG_KEEP && !leg->in_head && leg->in_len == 0 && leg->out == NULL)
+	upconn->conn = NULL;
+	upconn->want_read = upconn->want_write = false;
+	upconn->used = true;
+	if (end == GW_UPCONN_KEEP && !upconn->in_head && upconn->in_len == 0 && upconn->out == NULL)
 		return;
-	if (end == GW_LEG_KEEP)
-		world_fail(leg->world, "a leg is kept in the middle of an exchange: %s, %zu bytes came, %zu are left",
-			   leg->in_head ? "a request is under way" : "no request", leg->in_len,
-			   leg->out_len - leg->out_at);
-	leg->open = false;
-	wire_close(&leg->wire, WIRE_CLIENT, leg->world->now_us);
+	if (end == GW_UPCONN_KEEP)
+		world_fail(upconn->world,
+			   "a leg is kept in the middle of an exchange: %s, %zu bytes came, %zu are left",
+			   upconn->in_head ? "a request is under way" : "no request", upconn->in_len,
+			   upconn->out_len - upconn->out_at);
+	upconn->open = false;
+	wire_close(&upconn->wire, WIRE_CLIENT, upconn->world->now_us);
 }
 
-const struct gw_leg_ops origin_ops = {take, ready, transport_of, watch, used, server, stay, wakes, give};
+const struct gw_upconn_ops origin_ops = {take, ready, transport_of, watch, used, server, stay, wakes, give};
 
 /* ---- the origin's side ---- */
 
 /* Behind what is not written yet. */
-static void reply(struct sim_leg *leg, char *text, size_t len)
+static void reply(struct sim_upconn *upconn, char *text, size_t len)
 {
-	char *more = realloc(leg->out, leg->out_len + len);
+	char *more = realloc(upconn->out, upconn->out_len + len);
 
 	if (more == NULL)
 		abort();
-	if (leg->out == NULL)
-		leg->out_at = leg->out_len = 0;
-	memcpy(more + leg->out_len, text, len);
+	if (upconn->out == NULL)
+		upconn->out_at = upconn->out_len = 0;
+	memcpy(more + upconn->out_len, text, len);
 	free(text);
-	leg->out = more;
-	leg->out_len += len;
+	upconn->out = more;
+	upconn->out_len += len;
 }
 
 /* The value of the client's part in an XFCC field: Hash=...;Subject="..." */
@@ -225,16 +226,17 @@ static json_t *make_pad(size_t len)
 	return json;
 }
 
-static char *inspect(struct sim_leg *leg, size_t *len)
+static char *inspect(struct sim_upconn *upconn, size_t *len)
 {
 	char hex[TLS_DIGEST_HEX];
 
-	if (!tls_digest_end(leg->digest, hex))
+	if (!tls_digest_end(upconn->digest, hex))
 		abort();
-	json_t *json = json_pack("{s:s%, s:s%, s:o, s:I, s:s}", "method", leg->head.method.at, leg->head.method.len,
-				 "path", leg->head.path.at, leg->head.path.len, "certificate", identity_of(&leg->head),
-				 "body_bytes", (json_int_t)leg->body, "body_sha256", hex);
-	const struct http_field *pad = http_field_find(&leg->head, "X-Pad");
+	json_t *json =
+		json_pack("{s:s%, s:s%, s:o, s:I, s:s}", "method", upconn->head.method.at, upconn->head.method.len,
+			  "path", upconn->head.path.at, upconn->head.path.len, "certificate",
+			  identity_of(&upconn->head), "body_bytes", (json_int_t)upconn->body, "body_sha256", hex);
+	const struct http_field *pad = http_field_find(&upconn->head, "X-Pad");
 	size_t padding = pad != NULL ? strtoul(pad->value.at, NULL, 10) : 0;
 	if (padding > 0)
 		json_object_set_new(json, "pad", make_pad(padding));
@@ -246,16 +248,16 @@ static char *inspect(struct sim_leg *leg, size_t *len)
 	return text;
 }
 
-static void respond(struct sim_leg *leg)
+static void respond(struct sim_upconn *upconn)
 {
-	const struct origin_plan *plan = plan_of(leg);
+	const struct origin_plan *plan = plan_of(upconn);
 	size_t len = 0;
-	char *body = inspect(leg, &len), *text = NULL;
+	char *body = inspect(upconn, &len), *text = NULL;
 	const char *type = plan->binds ? "Content-Type: application/json\r\nWWW-Authenticate: NTLM\r\n"
 				       : "Content-Type: application/json\r\n";
 	int size = 0;
 
-	if (leg->head.is_head)
+	if (upconn->head.is_head)
 		size = asprintf(&text, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", type, len);
 	else if (plan->body == ORIGIN_CHUNKED)
 		size = asprintf(&text,
@@ -269,10 +271,10 @@ static void respond(struct sim_leg *leg)
 	free(body);
 	if (size < 0)
 		abort();
-	leg->ends = plan->body == ORIGIN_UNTIL_CLOSE && !leg->head.is_head;
+	upconn->ends = plan->body == ORIGIN_UNTIL_CLOSE && !upconn->head.is_head;
 	if (plan->binds)
-		leg->owner = leg->conn;
-	reply(leg, text, (size_t)size);
+		upconn->owner = upconn->conn;
+	reply(upconn, text, (size_t)size);
 }
 
 /* The field of `headers` has what the identity has, and nothing of the client's. */
@@ -289,107 +291,107 @@ static bool who_is_true(const struct http_request *head)
 	       memcmp(who->value.at, xfcc->value.at + strlen("Hash="), 64) == 0;
 }
 
-static void begin_request(struct sim_leg *leg, size_t head_len)
+static void begin_request(struct sim_upconn *upconn, size_t head_len)
 {
-	struct world *world = leg->world;
+	struct world *world = upconn->world;
 
-	leg->in_head = true;
-	leg->body = 0;
-	leg->left = leg->head.framing == HTTP_BODY_LENGTH ? leg->head.length : 0;
-	http_chunked_init(&leg->chunked);
-	leg->digest = tls_digest_new();
-	leg->requests++;
+	upconn->in_head = true;
+	upconn->body = 0;
+	upconn->left = upconn->head.framing == HTTP_BODY_LENGTH ? upconn->head.length : 0;
+	http_chunked_init(&upconn->chunked);
+	upconn->digest = tls_digest_new();
+	upconn->requests++;
 	world->origin.requests++;
-	if (leg->head.minor != 1 || leg->head.host.len == 0 || http_field_find(&leg->head, "X-Forwarded-For") == NULL ||
-	    http_field_find(&leg->head, "Via") == NULL)
-		world_fail(world, "the upstream's request lacks something: %.*s", (int)head_len, leg->in);
-	if (!who_is_true(&leg->head))
-		world_fail(world, "the upstream is told something else of the client: %.*s", (int)head_len, leg->in);
+	if (upconn->head.minor != 1 || upconn->head.host.len == 0 ||
+	    http_field_find(&upconn->head, "X-Forwarded-For") == NULL || http_field_find(&upconn->head, "Via") == NULL)
+		world_fail(world, "the upstream's request lacks something: %.*s", (int)head_len, upconn->in);
+	if (!who_is_true(&upconn->head))
+		world_fail(world, "the upstream is told something else of the client: %.*s", (int)head_len, upconn->in);
 	/* The head's spans point to in, which keeps it until the response. */
-	leg->head_len = head_len;
-	leg->in_at = head_len;
-	if (leg->head.expect_continue) {
+	upconn->head_len = head_len;
+	upconn->in_at = head_len;
+	if (upconn->head.expect_continue) {
 		char *text = strdup("HTTP/1.1 100 Continue\r\n\r\n");
-		reply(leg, text, strlen(text));
+		reply(upconn, text, strlen(text));
 	}
 }
 
-static void close_origin(struct sim_leg *leg, bool reset)
+static void close_origin(struct sim_upconn *upconn, bool reset)
 {
-	leg->dead = true;
+	upconn->dead = true;
 	if (reset)
-		wire_reset(&leg->wire, WIRE_SERVER, leg->world->now_us);
+		wire_reset(&upconn->wire, WIRE_SERVER, upconn->world->now_us);
 	else
-		wire_close(&leg->wire, WIRE_SERVER, leg->world->now_us);
+		wire_close(&upconn->wire, WIRE_SERVER, upconn->world->now_us);
 }
 
-static void end_request(struct sim_leg *leg)
+static void end_request(struct sim_upconn *upconn)
 {
-	respond(leg);
-	tls_digest_free(&leg->digest);
-	memmove(leg->in, leg->in + leg->in_at, leg->in_len - leg->in_at);
-	leg->in_len -= leg->in_at;
-	leg->in_at = leg->head_len = 0;
-	leg->in_head = false;
-	leg->scan = (struct http_scan){0};
-	if (leg->in_len > 0)
-		world_fail(leg->world, "the upstream got bytes behind a request");
+	respond(upconn);
+	tls_digest_free(&upconn->digest);
+	memmove(upconn->in, upconn->in + upconn->in_at, upconn->in_len - upconn->in_at);
+	upconn->in_len -= upconn->in_at;
+	upconn->in_at = upconn->head_len = 0;
+	upconn->in_head = false;
+	upconn->scan = (struct http_scan){0};
+	if (upconn->in_len > 0)
+		world_fail(upconn->world, "the upstream got bytes behind a request");
 }
 
-static void take_data(struct sim_leg *leg, const char *data, size_t len)
+static void take_data(struct sim_upconn *upconn, const char *data, size_t len)
 {
-	leg->body += len;
-	if (!tls_digest_add(leg->digest, data, len))
+	upconn->body += len;
+	if (!tls_digest_add(upconn->digest, data, len))
 		abort();
 }
 
 /* True: the body is complete. */
-static bool take_body(struct sim_leg *leg)
+static bool take_body(struct sim_upconn *upconn)
 {
-	const char *at = leg->in + leg->in_at;
-	size_t here = leg->in_len - leg->in_at, used = 0;
+	const char *at = upconn->in + upconn->in_at;
+	size_t here = upconn->in_len - upconn->in_at, used = 0;
 	struct http_refusal refusal = {0};
 	struct http_span data;
 
-	if (leg->head.framing == HTTP_BODY_LENGTH) {
-		used = here < leg->left ? here : (size_t)leg->left;
-		take_data(leg, at, used);
-		leg->left -= used;
-		leg->in_at += used;
-		return leg->left == 0;
+	if (upconn->head.framing == HTTP_BODY_LENGTH) {
+		used = here < upconn->left ? here : (size_t)upconn->left;
+		take_data(upconn, at, used);
+		upconn->left -= used;
+		upconn->in_at += used;
+		return upconn->left == 0;
 	}
-	if (leg->head.framing == HTTP_BODY_NONE)
+	if (upconn->head.framing == HTTP_BODY_NONE)
 		return true;
 	for (;;) {
-		enum http_chunk chunk = http_chunked_decode(&leg->chunked, at, here, &used, &data, &refusal);
+		enum http_chunk chunk = http_chunked_decode(&upconn->chunked, at, here, &used, &data, &refusal);
 		at += used;
 		here -= used;
-		leg->in_at += used;
+		upconn->in_at += used;
 		if (chunk == HTTP_CHUNK_DATA)
-			take_data(leg, data.at, data.len);
+			take_data(upconn, data.at, data.len);
 		else if (chunk == HTTP_CHUNK_BAD)
-			world_fail(leg->world, "the upstream got a malformed chunk: %s", refusal.why);
+			world_fail(upconn->world, "the upstream got a malformed chunk: %s", refusal.why);
 		if (chunk != HTTP_CHUNK_DATA)
 			return chunk == HTTP_CHUNK_END;
 	}
 }
 
 /* The habits that end an exchange before its time. True: it is over. */
-static bool misbehaves(struct sim_leg *leg)
+static bool misbehaves(struct sim_upconn *upconn)
 {
-	const struct origin_plan *plan = plan_of(leg);
+	const struct origin_plan *plan = plan_of(upconn);
 	const char *text = NULL;
 
-	if (!leg->in_head || leg->body < plan->at)
+	if (!upconn->in_head || upconn->body < plan->at)
 		return false;
-	if (plan->habit == ORIGIN_CUTS && leg->head.is_head) /* a head alone is complete */
+	if (plan->habit == ORIGIN_CUTS && upconn->head.is_head) /* a head alone is complete */
 		return false;
 	switch (plan->habit) {
 	case ORIGIN_CLOSES:
-		close_origin(leg, false);
+		close_origin(upconn, false);
 		return true;
 	case ORIGIN_RESETS:
-		close_origin(leg, true);
+		close_origin(upconn, true);
 		return true;
 	case ORIGIN_EARLY:
 		text = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -409,58 +411,58 @@ static bool misbehaves(struct sim_leg *leg)
 	case ORIGIN_CLOSES_IDLE:
 		return false;
 	}
-	if (leg->out == NULL && !leg->ends) {
+	if (upconn->out == NULL && !upconn->ends) {
 		char *copy = strdup(text);
-		reply(leg, copy, strlen(copy));
-		leg->ends = true;
+		reply(upconn, copy, strlen(copy));
+		upconn->ends = true;
 		return true;
 	}
-	return leg->ends;
+	return upconn->ends;
 }
 
-static bool read_some(struct sim_leg *leg)
+static bool read_some(struct sim_upconn *upconn)
 {
-	const struct origin_plan *plan = plan_of(leg);
-	size_t room = ORIGIN_ROOM - leg->in_len;
+	const struct origin_plan *plan = plan_of(upconn);
+	size_t room = ORIGIN_ROOM - upconn->in_len;
 
-	if (leg->in_head && leg->in_at == leg->in_len) { /* the head stays */
-		leg->in_len = leg->in_at = leg->head_len;
-		room = ORIGIN_ROOM - leg->in_len;
+	if (upconn->in_head && upconn->in_at == upconn->in_len) { /* the head stays */
+		upconn->in_len = upconn->in_at = upconn->head_len;
+		room = ORIGIN_ROOM - upconn->in_len;
 	}
 	if (plan->habit == ORIGIN_SLOW && room > plan->read_max)
 		room = plan->read_max;
-	ssize_t n = wire_read(&leg->wire, WIRE_SERVER, leg->in + leg->in_len, room, leg->world->now_us);
+	ssize_t n = wire_read(&upconn->wire, WIRE_SERVER, upconn->in + upconn->in_len, room, upconn->world->now_us);
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n <= 0) {
-		close_origin(leg, false);
+		close_origin(upconn, false);
 		return true;
 	}
-	leg->in_len += (size_t)n;
+	upconn->in_len += (size_t)n;
 	if (plan->habit == ORIGIN_SLOW)
-		leg->next_us = leg->world->now_us + plan->pause_ms * 1000;
+		upconn->next_us = upconn->world->now_us + plan->pause_ms * 1000;
 	return true;
 }
 
-static void parse(struct sim_leg *leg)
+static void parse(struct sim_upconn *upconn)
 {
 	struct http_refusal refusal = {0};
 	size_t used = 0;
 
-	if (!leg->in_head) {
-		switch (http_head_parse(leg->in, leg->in_len, &leg->scan, &leg->head, &used, &refusal)) {
+	if (!upconn->in_head) {
+		switch (http_head_parse(upconn->in, upconn->in_len, &upconn->scan, &upconn->head, &used, &refusal)) {
 		case HTTP_PARSE_MORE:
 			return;
 		case HTTP_PARSE_BAD:
-			world_fail(leg->world, "the upstream got a malformed request: %s", refusal.why);
+			world_fail(upconn->world, "the upstream got a malformed request: %s", refusal.why);
 			return;
 		case HTTP_PARSE_DONE:
-			begin_request(leg, used);
+			begin_request(upconn, used);
 			break;
 		}
 	}
-	if (!misbehaves(leg) && take_body(leg) && !misbehaves(leg))
-		end_request(leg);
+	if (!misbehaves(upconn) && take_body(upconn) && !misbehaves(upconn))
+		end_request(upconn);
 }
 
 static bool writes_slowly(const struct origin_plan *plan)
@@ -468,77 +470,78 @@ static bool writes_slowly(const struct origin_plan *plan)
 	return plan->habit == ORIGIN_SLOW || plan->habit == ORIGIN_EVENTS;
 }
 
-static bool write_some(struct sim_leg *leg)
+static bool write_some(struct sim_upconn *upconn)
 {
-	const struct origin_plan *plan = plan_of(leg);
-	size_t len = leg->out_len - leg->out_at;
+	const struct origin_plan *plan = plan_of(upconn);
+	size_t len = upconn->out_len - upconn->out_at;
 
 	if (writes_slowly(plan) && len > plan->read_max)
 		len = plan->read_max;
-	ssize_t n = wire_write(&leg->wire, WIRE_SERVER, leg->out + leg->out_at, len, leg->world->now_us);
+	ssize_t n = wire_write(&upconn->wire, WIRE_SERVER, upconn->out + upconn->out_at, len, upconn->world->now_us);
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n < 0) {
-		close_origin(leg, false);
+		close_origin(upconn, false);
 		return true;
 	}
-	leg->out_at += (size_t)n;
+	upconn->out_at += (size_t)n;
 	if (writes_slowly(plan))
-		leg->next_us = leg->world->now_us + plan->pause_ms * 1000;
-	if (leg->out_at < leg->out_len)
+		upconn->next_us = upconn->world->now_us + plan->pause_ms * 1000;
+	if (upconn->out_at < upconn->out_len)
 		return true;
-	free(leg->out);
-	leg->out = NULL;
-	leg->out_at = leg->out_len = 0;
-	if (leg->ends || (plan->habit == ORIGIN_CLOSES_IDLE && !leg->in_head && leg->requests > 0))
-		close_origin(leg, false);
+	free(upconn->out);
+	upconn->out = NULL;
+	upconn->out_at = upconn->out_len = 0;
+	if (upconn->ends || (plan->habit == ORIGIN_CLOSES_IDLE && !upconn->in_head && upconn->requests > 0))
+		close_origin(upconn, false);
 	return true;
 }
 
-static bool stuck(const struct sim_leg *leg)
+static bool stuck(const struct sim_upconn *upconn)
 {
-	const struct origin_plan *plan = plan_of(leg);
-	return plan->habit == ORIGIN_SILENT && leg->in_head && leg->body >= plan->at;
+	const struct origin_plan *plan = plan_of(upconn);
+	return plan->habit == ORIGIN_SILENT && upconn->in_head && upconn->body >= plan->at;
 }
 
-static bool step_leg(struct sim_leg *leg)
+static bool step_upconn(struct sim_upconn *upconn)
 {
-	struct world *world = leg->world;
+	struct world *world = upconn->world;
 
-	wire_advance(&leg->wire, world->now_us);
-	if (leg->dead || leg->failed || world->now_us < leg->next_us || world->now_us < leg->ready_us)
+	wire_advance(&upconn->wire, world->now_us);
+	if (upconn->dead || upconn->failed || world->now_us < upconn->next_us || world->now_us < upconn->ready_us)
 		return false;
-	if (leg->out != NULL && write_some(leg))
+	if (upconn->out != NULL && write_some(upconn))
 		return true;
-	if (leg->dead || (leg->out != NULL && leg->ends) || stuck(leg) || !wire_readable(&leg->wire, WIRE_SERVER))
+	if (upconn->dead || (upconn->out != NULL && upconn->ends) || stuck(upconn) ||
+	    !wire_readable(&upconn->wire, WIRE_SERVER))
 		return false;
-	if (leg->out != NULL && !leg->in_head)
+	if (upconn->out != NULL && !upconn->in_head)
 		return false; /* the response first */
-	if (!read_some(leg))
+	if (!read_some(upconn))
 		return false;
-	if (!leg->dead)
-		parse(leg);
+	if (!upconn->dead)
+		parse(upconn);
 	return true;
 }
 
-/* The gateway is told what its leg waits for. */
-static bool tell(struct sim_leg *leg)
+/* The gateway is told what its upstream connection waits for. */
+static bool tell(struct sim_upconn *upconn)
 {
-	struct world *world = leg->world;
-	struct sim_conn *conn = leg->conn;
+	struct world *world = upconn->world;
+	struct sim_conn *conn = upconn->conn;
 
-	wire_advance(&leg->wire, world->now_us);
+	wire_advance(&upconn->wire, world->now_us);
 	if (conn == NULL || conn->woken)
 		return false;
-	bool connecting = leg->ready_us != SIM_NEVER && world->now_us >= leg->ready_us;
+	bool connecting = upconn->ready_us != SIM_NEVER && world->now_us >= upconn->ready_us;
 	if (connecting)
-		leg->ready_us = leg->told ? leg->ready_us : world->now_us;
-	bool due = (connecting && !leg->told) || (leg->want_read && wire_readable(&leg->wire, WIRE_CLIENT)) ||
-		   (leg->want_write && wire_writable(&leg->wire, WIRE_CLIENT));
-	leg->told = leg->told || connecting;
+		upconn->ready_us = upconn->told ? upconn->ready_us : world->now_us;
+	bool due = (connecting && !upconn->told) || (upconn->want_read && wire_readable(&upconn->wire, WIRE_CLIENT)) ||
+		   (upconn->want_write && wire_writable(&upconn->wire, WIRE_CLIENT));
+	upconn->told = upconn->told || connecting;
 	if (!due)
 		return false;
-	leg->wake(leg->arg);
+	upconn->wake(upconn->arg);
 	return true;
 }
 
@@ -547,12 +550,12 @@ bool origin_step(struct world *world)
 	bool any = false;
 
 	for (unsigned i = 0; i < world->origin.count && !world->failed; i++) {
-		struct sim_leg *leg = &world->origin.legs[i];
-		any = step_leg(leg) || any;
-		any = tell(leg) || any;
-		if (leg->open && leg->conn == NULL && wire_readable(&leg->wire, WIRE_CLIENT)) {
-			leg->open = false; /* as a pool that watches its idle connections */
-			wire_close(&leg->wire, WIRE_CLIENT, world->now_us);
+		struct sim_upconn *upconn = &world->origin.upconns[i];
+		any = step_upconn(upconn) || any;
+		any = tell(upconn) || any;
+		if (upconn->open && upconn->conn == NULL && wire_readable(&upconn->wire, WIRE_CLIENT)) {
+			upconn->open = false; /* as a pool that watches its idle connections */
+			wire_close(&upconn->wire, WIRE_CLIENT, world->now_us);
 			any = true;
 		}
 	}
@@ -564,14 +567,14 @@ uint64_t origin_next(const struct world *world)
 	uint64_t next = SIM_NEVER;
 
 	for (unsigned i = 0; i < world->origin.count; i++) {
-		const struct sim_leg *leg = &world->origin.legs[i];
-		uint64_t at = wire_next(&leg->wire);
+		const struct sim_upconn *upconn = &world->origin.upconns[i];
+		uint64_t at = wire_next(&upconn->wire);
 		if (at < next)
 			next = at;
-		if (!leg->told && leg->conn != NULL && leg->ready_us < next)
-			next = leg->ready_us;
-		if (!leg->dead && leg->next_us > world->now_us && leg->next_us < next)
-			next = leg->next_us;
+		if (!upconn->told && upconn->conn != NULL && upconn->ready_us < next)
+			next = upconn->ready_us;
+		if (!upconn->dead && upconn->next_us > world->now_us && upconn->next_us < next)
+			next = upconn->next_us;
 	}
 	return next;
 }
@@ -579,9 +582,9 @@ uint64_t origin_next(const struct world *world)
 bool origin_under_way(const struct world *world, const struct sim_conn *conn)
 {
 	for (unsigned i = 0; i < world->origin.count; i++) {
-		const struct sim_leg *leg = &world->origin.legs[i];
-		if (leg->conn == conn && (wire_next(&leg->wire) != SIM_NEVER || leg->next_us > world->now_us ||
-					  leg->ready_us > world->now_us))
+		const struct sim_upconn *upconn = &world->origin.upconns[i];
+		if (upconn->conn == conn && (wire_next(&upconn->wire) != SIM_NEVER || upconn->next_us > world->now_us ||
+					     upconn->ready_us > world->now_us))
 			return true;
 	}
 	return false;
@@ -590,9 +593,9 @@ bool origin_under_way(const struct world *world, const struct sim_conn *conn)
 void origin_free(struct world *world)
 {
 	for (unsigned i = 0; i < world->origin.count; i++) {
-		wire_free(&world->origin.legs[i].wire);
-		tls_digest_free(&world->origin.legs[i].digest);
-		free(world->origin.legs[i].out);
-		http_request_free(&world->origin.legs[i].head);
+		wire_free(&world->origin.upconns[i].wire);
+		tls_digest_free(&world->origin.upconns[i].digest);
+		free(world->origin.upconns[i].out);
+		http_request_free(&world->origin.upconns[i].head);
 	}
 }

@@ -1,25 +1,25 @@
 /*
- * The simulated upstream: legs over wires of their own, and behind each a server that reads requests by src/http's own
- * strict parser and answers as builtin:inspect does, with the identity that the request's header fields told it. Its
- * habits, good and bad, are the scenario's.
+ * The simulated upstream: upstream connections over wires of their own, and behind each a server that reads requests by
+ * src/http's own strict parser and answers as builtin:inspect does, with the identity that the request's header fields
+ * told it. Its habits, good and bad, are the scenario's.
  */
 #ifndef SIM_ORIGIN_H
 #define SIM_ORIGIN_H
 
-#include "gateway/leg.h"
+#include "gateway/upconn.h"
 #include "http/chunked.h"
 #include "http/head.h"
 #include "relay.h"
 #include "scenario.h"
 
-#define ORIGIN_LEGS 96    /* of one run */
-#define ORIGIN_ROOM 65536 /* of a request's head, and of a response */
+#define ORIGIN_UPCONNS 96    /* of one run */
+#define ORIGIN_ROOM    65536 /* of a request's head, and of a response */
 
 struct world;
 struct sim_conn;
 struct tls_digest;
 
-struct sim_leg {
+struct sim_upconn {
 	struct world *world;
 	struct sim_conn *conn; /* whose request it serves; NULL: idle */
 	unsigned index;
@@ -50,17 +50,17 @@ struct sim_leg {
 };
 
 struct origin {
-	struct sim_leg legs[ORIGIN_LEGS];
+	struct sim_upconn upconns[ORIGIN_UPCONNS];
 	unsigned count, taken, requests;
 };
 
-extern const struct gw_leg_ops origin_ops; /* pool: the struct world */
+extern const struct gw_upconn_ops origin_ops; /* pool: the struct world */
 
 /* Does what can be done now. True: something happened. */
 bool origin_step(struct world *world);
 /* When something happens by itself; SIM_NEVER: nothing will. */
 uint64_t origin_next(const struct world *world);
-/* Of the legs that serve this connection. */
+/* Of the upstream connections that serve this connection. */
 bool origin_under_way(const struct world *world, const struct sim_conn *conn);
 /* What a response is made longer with, if its request says so: X-Pad. */
 void origin_pad(char *text, size_t len);

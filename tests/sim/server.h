@@ -13,7 +13,7 @@ struct sockaddr;
 
 struct server_env {
 	thaw_store *store;
-	struct gw_legs legs;
+	struct gw_upconns upconns;
 	struct trace trace;
 	void (*access)(void *arg, const char *line, size_t len);
 	void (*message)(void *arg, enum config_log_level level, const char *text);

@@ -29,7 +29,7 @@ static void *gateway_open(const struct scenario *scenario, const struct server_e
 	struct gateway_env gateway_env = {
 		.away = away,
 		.store = env->store,
-		.legs = env->legs,
+		.upconns = env->upconns,
 		.trace = env->trace,
 		.access = env->access,
 		.message = env->message,

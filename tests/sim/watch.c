@@ -28,10 +28,10 @@ static void frozen(struct world *world, const struct sim_conn *conn, const char 
 
 void watch_step(struct world *world, struct sim_conn *conn)
 {
-	struct thaw_ledger_use use = {.size = sizeof(use)};
-	const struct thaw_ledger_limits *limits = &world->limits;
+	struct thaw_quota_use use = {.size = sizeof(use)};
+	const struct thaw_quota_limits *limits = &world->limits;
 
-	(void)thaw_ledger_read_use(world->ledger, &use);
+	(void)thaw_quota_read_use(world->quota, &use);
 	world->memory_most = use.memory > world->memory_most ? use.memory : world->memory_most;
 	world->disk_most = use.disk > world->disk_most ? use.disk : world->disk_most;
 	/* One chunk more for each that is read back from the disk. */
@@ -94,9 +94,9 @@ void watch_still(struct world *world, struct sim_conn *conn)
 
 void watch_end(struct world *world)
 {
-	struct thaw_ledger_use use = {.size = sizeof(use)};
+	struct thaw_quota_use use = {.size = sizeof(use)};
 
-	(void)thaw_ledger_read_use(world->ledger, &use);
+	(void)thaw_quota_read_use(world->quota, &use);
 	if (use.memory != 0 || use.disk != 0 || use.clients != 0)
 		world_fail(world, "the spool was not given back: %llu in memory, %llu on disk, %llu clients",
 			   (unsigned long long)use.memory, (unsigned long long)use.disk,

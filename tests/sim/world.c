@@ -166,7 +166,7 @@ static bool make_store(struct world *world, struct thaw_error *err)
 	if (scenario->disk_room > 0)
 		world->files.write = write_to_disk;
 	world->store =
-		spool_store_new(world->ledger, 0, scenario->disk > 0 ? pki_folder() : NULL, cipher, &world->files, err);
+		spool_store_new(world->quota, 0, scenario->disk > 0 ? pki_folder() : NULL, cipher, &world->files, err);
 	if (world->store == NULL)
 		cipher.ops->free(cipher.key);
 	return world->store != NULL;
@@ -177,8 +177,8 @@ static bool open_store(struct world *world)
 	const struct scenario *scenario = world->scenario;
 	struct thaw_error err = {0};
 
-	world->limits = (struct thaw_ledger_limits){
-		.size = sizeof(struct thaw_ledger_limits),
+	world->limits = (struct thaw_quota_limits){
+		.size = sizeof(struct thaw_quota_limits),
 		.memory = scenario->memory,
 		.disk = scenario->disk,
 		.client_memory = scenario->memory * scenario->per_client_percent / 100,
@@ -186,8 +186,8 @@ static bool open_store(struct world *world)
 		.request_memory = scenario->request_memory,
 		.workers = 1,
 	};
-	world->ledger = made_ledger_new(&world->limits);
-	if (world->ledger == NULL || !make_store(world, &err))
+	world->quota = made_quota_new(&world->limits);
+	if (world->quota == NULL || !make_store(world, &err))
 		world_fail(world, "no store: %s", err.text);
 	return world->store != NULL;
 }
@@ -198,7 +198,7 @@ static bool open_server(struct world *world)
 	struct thaw_error err = {0};
 
 	if (world->scenario->proxied)
-		env.legs.ops = &origin_ops;
+		env.upconns.ops = &origin_ops;
 	world->ops = world->scenario->server == SERVER_GATEWAY ? &server_gateway : &server_small;
 	world->server = world->ops->open(world->scenario, &env, &err);
 	if (world->server == NULL)
@@ -319,7 +319,7 @@ static uint64_t moved_by(const struct sim_conn *conn)
 	uint64_t moved = wire_moved(&conn->wire);
 
 	for (unsigned i = 0; i < conn->world->origin.count; i++)
-		moved += wire_moved(&conn->world->origin.legs[i].wire);
+		moved += wire_moved(&conn->world->origin.upconns[i].wire);
 	return moved;
 }
 
@@ -470,7 +470,7 @@ void world_run(struct world *world, const struct scenario *scenario, bool trace)
 		if (world->conns[i].server != NULL)
 			drop_server(world, &world->conns[i]);
 	require_report(NULL, NULL);
-	if (world->ledger != NULL && !world->failed)
+	if (world->quota != NULL && !world->failed)
 		watch_end(world);
 }
 
@@ -487,6 +487,6 @@ void world_free(struct world *world)
 		world->ops->close(world->server);
 	if (world->store != NULL)
 		thaw_store_free(&world->store);
-	if (world->ledger != NULL)
-		thaw_ledger_free(&world->ledger);
+	if (world->quota != NULL)
+		thaw_quota_free(&world->quota);
 }

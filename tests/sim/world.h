@@ -49,9 +49,9 @@ struct world {
 	void *server;
 	uint64_t now_us;
 	struct rng order;
-	struct thaw_ledger_limits limits;
+	struct thaw_quota_limits limits;
 	struct spool_file_ops files;
-	thaw_ledger *ledger;
+	thaw_quota *quota;
 	thaw_store *store;
 	struct sim_conn conns[SCENARIO_CONNS];
 	struct origin origin;

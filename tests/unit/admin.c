@@ -1,5 +1,5 @@
 /* The admin server over a transport in memory: what it answers, whom it refuses, and how its connections end. */
-#include "board_world.h"
+#include "scoreboard_world.h"
 
 #include <jansson.h>
 
@@ -66,10 +66,10 @@ static const struct transport_ops wire_ops = {
 
 struct world {
 	struct config *config;
-	struct board *board;
-	struct board_map *map;
-	struct board_worker *worker;
-	thaw_ledger *ledger;
+	struct scoreboard *scoreboard;
+	struct scoreboard_map *map;
+	struct scoreboard_worker *worker;
+	thaw_quota *quota;
 	struct admin admin;
 	struct wire *wire;
 	struct admin_conn *conn;
@@ -89,22 +89,22 @@ static void connect_anew(struct world *world)
 
 static int open_world(void **state)
 {
-	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
+	struct thaw_quota_limits limits = {.size = sizeof(limits), .memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
 	world->config = config_with("{ a: { servers: [ 'http://10.0.0.1' ] } }");
-	world->board = new_board(2);
-	world->map = board_map_new(world->board, world->config);
-	world->worker = new_worker(world->board, 1, world->map, NULL);
-	world->ledger = made_ledger_new(&limits);
+	world->scoreboard = new_scoreboard(2);
+	world->map = scoreboard_map_new(world->scoreboard, world->config);
+	world->worker = new_worker(world->scoreboard, 1, world->map, NULL);
+	world->quota = made_quota_new(&limits);
 	world->wire = malloc(sizeof(*world->wire));
-	assert_true(world->ledger != NULL && world->wire != NULL);
-	board_alive(world->worker, NOW_MS);
-	board_enter(world->board, BOARD_SERVING, 1, 1);
+	assert_true(world->quota != NULL && world->wire != NULL);
+	scoreboard_alive(world->worker, NOW_MS);
+	scoreboard_enter(world->scoreboard, SCOREBOARD_SERVING, 1, 1);
 	world->now_ms = NOW_MS;
-	world->admin = (struct admin){.board = world->board,
-				      .ledger = world->ledger,
+	world->admin = (struct admin){.scoreboard = world->scoreboard,
+				      .quota = world->quota,
 				      .memory_limit = 16 * MIB,
 				      .disk_limit = 64 * MIB,
 				      .host = "gate-7",
@@ -120,10 +120,10 @@ static int close_world(void **state)
 	struct world *world = *state;
 
 	admin_conn_free(&world->conn);
-	board_close(&world->worker);
-	board_map_free(&world->map);
-	board_free(&world->board);
-	thaw_ledger_free(&world->ledger);
+	scoreboard_close(&world->worker);
+	scoreboard_map_free(&world->map);
+	scoreboard_free(&world->scoreboard);
+	thaw_quota_free(&world->quota);
 	config_free(&world->config);
 	free(world->wire);
 	free(world);
@@ -209,14 +209,14 @@ static void test_health_and_readiness(void **state)
 	response = get(world, "/readyz");
 	assert_int_equal(response.status, 200);
 	assert_body(&response, "ready\n");
-	world->now_ms += BOARD_SILENT_MS + 1;
+	world->now_ms += SCOREBOARD_SILENT_MS + 1;
 	response = get(world, "/readyz");
 	assert_int_equal(response.status, 503);
 	assert_body(&response, "not ready\nserving; 0 of 1 workers serve\n");
-	board_alive(world->worker, world->now_ms);
+	scoreboard_alive(world->worker, world->now_ms);
 	response = get(world, "/readyz");
 	assert_int_equal(response.status, 200);
-	board_enter(world->board, BOARD_STOPPING, 1, 1);
+	scoreboard_enter(world->scoreboard, SCOREBOARD_STOPPING, 1, 1);
 	response = get(world, "/readyz");
 	assert_int_equal(response.status, 503);
 	response = get(world, "/healthz");
@@ -275,7 +275,7 @@ static void test_status_of_an_idle_gateway(void **state)
 	assert_true(json_is_array(json_object_get(status, "asks")));
 	assert_int_equal(json_array_size(json_object_get(status, "outcomes")), 0);
 	assert_int_equal(json_array_size(json_object_get(status, "upstreams")), 1);
-	assert_int_equal(json_array_size(json_object_get(status, "answer_limits_ms")), BOARD_BUCKETS);
+	assert_int_equal(json_array_size(json_object_get(status, "answer_limits_ms")), SCOREBOARD_BUCKETS);
 	assert_int_equal(number_at(json_object_get(spool, "memory"), "limit"), 16 * MIB);
 	assert_int_equal(number_at(json_object_get(spool, "disk"), "limit"), 64 * MIB);
 	json_t *worker = json_array_get(json_object_get(status, "workers"), 0);
@@ -290,16 +290,16 @@ static void test_status_of_a_busy_gateway(void **state)
 		a_verdict(THAW_MEANS_POST_HANDSHAKE, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE, 100);
 	struct thaw_report declined =
 		a_verdict(THAW_MEANS_RENEGOTIATION, THAW_VERDICT_DECLINED, THAW_REASON_NO_CERTIFICATE, 100);
-	board_ask ask = ask_at(world->worker, "/\"quoted\"</script>", NOW_MS - 2500);
+	scoreboard_ask ask = ask_at(world->worker, "/\"quoted\"</script>", NOW_MS - 2500);
 
-	board_ask_progress(world->worker, ask, 77, NOW_MS - 2000);
-	board_verdict(world->worker, &declined, 5, WALL_MS);
+	scoreboard_ask_progress(world->worker, ask, 77, NOW_MS - 2000);
+	scoreboard_verdict(world->worker, &declined, 5, WALL_MS);
 	for (int i = 0; i < 3; i++)
-		board_verdict(world->worker, &accepted, 10, WALL_MS - BOARD_STEP_MS);
-	board_request(world->worker, 404, 1, 2, 3);
-	board_refusal(world->worker, GW_PROBLEM_NO_ROUTE);
-	board_upstream(world->worker, &world->config->upstreams[0], "http://10.0.0.1", BOARD_ANSWERED, 6);
-	board_pool(world->worker, 0, 0, &(struct board_use){.in_use = 1, .resting = 1});
+		scoreboard_verdict(world->worker, &accepted, 10, WALL_MS - SCOREBOARD_STEP_MS);
+	scoreboard_request(world->worker, 404, 1, 2, 3);
+	scoreboard_refusal(world->worker, GW_PROBLEM_NO_ROUTE);
+	scoreboard_upstream(world->worker, &world->config->upstreams[0], "http://10.0.0.1", SCOREBOARD_ANSWERED, 6);
+	scoreboard_pool(world->worker, 0, 0, &(struct scoreboard_use){.in_use = 1, .resting = 1});
 	json_t *status = get_status(world);
 
 	json_t *shown = json_array_get(json_object_get(status, "asks"), 0);
@@ -312,10 +312,12 @@ static void test_status_of_a_busy_gateway(void **state)
 	assert_int_equal(number_at(shown, "length"), 1000);
 
 	json_t *steps = json_object_get(json_object_get(status, "verdicts"), "steps");
-	assert_int_equal(json_object_size(steps), BOARD_VERDICTS - THAW_VERDICT_ACCEPTED);
-	assert_int_equal(json_array_size(json_object_get(steps, "accepted")), BOARD_STEPS);
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(steps, "accepted"), BOARD_STEPS - 2)), 3);
-	assert_int_equal(json_integer_value(json_array_get(json_object_get(steps, "declined"), BOARD_STEPS - 1)), 1);
+	assert_int_equal(json_object_size(steps), SCOREBOARD_VERDICTS - THAW_VERDICT_ACCEPTED);
+	assert_int_equal(json_array_size(json_object_get(steps, "accepted")), SCOREBOARD_STEPS);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(steps, "accepted"), SCOREBOARD_STEPS - 2)),
+			 3);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(steps, "declined"), SCOREBOARD_STEPS - 1)),
+			 1);
 
 	json_t *outcome = json_array_get(json_object_get(status, "outcomes"), 0);
 	assert_string_equal(string_at(outcome, "verdict"), "accepted");
@@ -338,8 +340,8 @@ static void test_status_of_a_busy_gateway(void **state)
 	json_decref(status);
 
 	/* A body whose length is not declared. */
-	struct board_ask_facts facts = {.path = {"/", 1}, .length = UINT64_MAX};
-	(void)board_ask_begin(world->worker, &facts, NOW_MS);
+	struct scoreboard_ask_facts facts = {.path = {"/", 1}, .length = UINT64_MAX};
+	(void)scoreboard_ask_begin(world->worker, &facts, NOW_MS);
 	status = get_status(world);
 	shown = json_array_get(json_object_get(status, "asks"), 1);
 	assert_true(json_is_null(json_object_get(shown, "length")));
@@ -350,10 +352,10 @@ static void test_more_outcomes_than_are_told(void **state)
 {
 	struct world *world = *state;
 
-	for (int i = 0; i < BOARD_VERDICTS * BOARD_REASONS; i++) {
-		struct thaw_report report = {.verdict = (enum thaw_verdict)(i / BOARD_REASONS),
-					     .reason = (enum thaw_reason)(i % BOARD_REASONS)};
-		board_verdict(world->worker, &report, 0, WALL_MS);
+	for (int i = 0; i < SCOREBOARD_VERDICTS * SCOREBOARD_REASONS; i++) {
+		struct thaw_report report = {.verdict = (enum thaw_verdict)(i / SCOREBOARD_REASONS),
+					     .reason = (enum thaw_reason)(i % SCOREBOARD_REASONS)};
+		scoreboard_verdict(world->worker, &report, 0, WALL_MS);
 	}
 	json_t *status = get_status(world);
 	assert_int_equal(json_array_size(json_object_get(status, "outcomes")), 64);

@@ -1,4 +1,4 @@
-/* Made-up findings, without real trials, for tests of the verdict and the reports. */
+/* Made-up findings, without real checks, for tests of the verdict and the reports. */
 #ifndef UNIT_FINDINGS_WORLD_H
 #define UNIT_FINDINGS_WORLD_H
 
@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/check_inside.h"
 #include "probe/server.h"
-#include "probe/trial_inside.h"
 
 #define MAX_BODY 16777216
 #define POOL     64
 
-static struct trial pool[POOL];
+static struct check pool[POOL];
 static size_t used;
 static struct findings found;
 static struct server_guess guess;
@@ -39,30 +39,30 @@ static inline bool has_words(const char *text, const char *words)
 	return true;
 }
 
-static inline struct trial *made(enum trial_outcome outcome, unsigned status)
+static inline struct check *made(enum check_outcome outcome, unsigned status)
 {
 	assert_true(used < POOL);
-	struct trial *trial = &pool[used++];
-	memset(trial, 0, sizeof(*trial));
-	trial->script.method = "PUT";
-	trial->result.outcome = outcome;
-	trial->result.status = status;
-	return trial;
+	struct check *check = &pool[used++];
+	memset(check, 0, sizeof(*check));
+	check->script.method = "PUT";
+	check->result.outcome = outcome;
+	check->result.status = status;
+	return check;
 }
 
-static inline struct trial *asked(enum trial_moment moment, size_t version)
+static inline struct check *asked(enum check_moment moment, size_t version)
 {
-	struct trial *trial = made(TRIAL_ANSWERED, 200);
+	struct check *check = made(CHECK_ANSWERED, 200);
 
-	trial->result.asked = moment;
-	trial->result.version = version == FIND_12 ? 12 : 13;
-	trial->result.means = version == FIND_12 ? THAW_MEANS_RENEGOTIATION : THAW_MEANS_POST_HANDSHAKE;
-	trial->result.given = moment != TRIAL_NEVER;
-	return trial;
+	check->result.asked = moment;
+	check->result.version = version == FIND_12 ? 12 : 13;
+	check->result.means = version == FIND_12 ? THAW_MEANS_RENEGOTIATION : THAW_MEANS_POST_HANDSHAKE;
+	check->result.given = moment != CHECK_NEVER;
+	return check;
 }
 
 /* A server without a problem, over both versions. */
-static inline void begin(enum trial_moment moment)
+static inline void begin(enum check_moment moment)
 {
 	used = 0;
 	found = (struct findings){.max_body = MAX_BODY, .wanted = {true, true}, .method = "PUT"};
@@ -71,21 +71,21 @@ static inline void begin(enum trial_moment moment)
 		struct find_version *version = &found.versions[i];
 		version->plain = asked(moment, i);
 		version->paused = asked(moment, i);
-		version->waits = made(TRIAL_ANSWERED, 200);
-		version->eager = made(TRIAL_ANSWERED, 200);
-		version->primed = made(TRIAL_ANSWERED, 200);
+		version->waits = made(CHECK_ANSWERED, 200);
+		version->eager = made(CHECK_ANSWERED, 200);
+		version->primed = made(CHECK_ANSWERED, 200);
 		for (size_t style = 0; style < 2; style++) {
 			struct find_bodies *bodies = &version->bodies[style];
 			bodies->began = bodies->done = true;
-			bodies->largest = made(TRIAL_ANSWERED, 200);
+			bodies->largest = made(CHECK_ANSWERED, 200);
 			bodies->boundary.good = MAX_BODY;
 		}
 	}
 }
 
 /* The first bad body of that style, over that version. */
-static inline struct sizes_boundary *change(size_t version, enum trial_style style, uint64_t bad,
-					    const struct trial *first)
+static inline struct sizes_boundary *change(size_t version, enum check_style style, uint64_t bad,
+					    const struct check *first)
 {
 	struct find_bodies *bodies = &found.versions[version].bodies[style];
 
@@ -104,11 +104,11 @@ static inline void repeat_all(void)
 		found.claims[k].second = found.claims[k].first;
 }
 
-static inline void change_all(uint64_t bad, enum trial_outcome outcome, unsigned status)
+static inline void change_all(uint64_t bad, enum check_outcome outcome, unsigned status)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		for (int style = 0; style < 2; style++)
-			(void)change(i, (enum trial_style)style, bad, made(outcome, status));
+			(void)change(i, (enum check_style)style, bad, made(outcome, status));
 }
 
 #endif

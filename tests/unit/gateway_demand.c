@@ -10,8 +10,8 @@
 #include "../made.h"
 #include "config/config.h"
 #include "gateway/away.h"
-#include "gateway/board_view.h"
 #include "gateway/conn.h"
+#include "gateway/scoreboard_view.h"
 
 #define START_MS   1000
 #define TIMEOUT_MS 90000 /* of a client's certificate */
@@ -21,10 +21,10 @@ enum { ROUTE_PLAIN, ROUTE_LATE, ROUTE_BODY, ROUTE_AFTER };
 
 static struct config *config;
 static struct gateway *gateway;
-static thaw_ledger *ledger;
+static thaw_quota *quota;
 static thaw_store *store;
-static struct board *board;
-static struct board_worker *worker;
+static struct scoreboard *scoreboard;
+static struct scoreboard_worker *worker;
 static struct away *away;
 static json_t *record; /* the last one */
 
@@ -50,11 +50,11 @@ static bool told_on_demand(void)
 
 static uint64_t sum_of(size_t at)
 {
-	struct board_view *view = board_view_new(board, START_MS, 0);
+	struct scoreboard_view *view = scoreboard_view_new(scoreboard, START_MS, 0);
 
 	assert_non_null(view);
 	uint64_t sum = ((const uint64_t *)(const void *)&view->sums)[at];
-	board_view_free(&view);
+	scoreboard_view_free(&view);
 	return sum;
 }
 
@@ -166,13 +166,13 @@ static void go_away(struct client *client, size_t route)
 static void the_one_who_comes_back_is_asked_in_the_handshake(void **state)
 {
 	struct client client = {.browser = true, .gives = true, .alpn = H2};
-	uint64_t notes = sum_of(BOARD_AT(notes)), found = sum_of(BOARD_AT(on_demand) + TLS_DEMAND_NOTE);
+	uint64_t notes = sum_of(SCOREBOARD_AT(notes)), found = sum_of(SCOREBOARD_AT(on_demand) + TLS_DEMAND_NOTE);
 
 	(void)state;
 	go_away(&client, ROUTE_LATE);
-	assert_int_equal(sum_of(BOARD_AT(notes)), notes + 1);
+	assert_int_equal(sum_of(SCOREBOARD_AT(notes)), notes + 1);
 	struct visit visit = open_visit(&client, home, START_MS + TLS_AWAY_MS / 2);
-	assert_int_equal(sum_of(BOARD_AT(on_demand) + TLS_DEMAND_NOTE), found + 1);
+	assert_int_equal(sum_of(SCOREBOARD_AT(on_demand) + TLS_DEMAND_NOTE), found + 1);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
 	assert_string_equal(told("means"), "handshake");
 	assert_string_equal(told("moment"), "handshake");
@@ -293,12 +293,12 @@ static void a_ticket_will_do(void **state)
 static void others_are_not_noted(void **state)
 {
 	struct client client = {.alpn = H1, .post_handshake = true};
-	uint64_t notes = sum_of(BOARD_AT(notes));
+	uint64_t notes = sum_of(SCOREBOARD_AT(notes));
 	struct visit visit = open_visit(&client, home, START_MS);
 
 	(void)state;
 	gw_send_away(visit.conn, &gateway->routes.hosts[0].routes[ROUTE_LATE]);
-	assert_int_equal(sum_of(BOARD_AT(notes)), notes);
+	assert_int_equal(sum_of(SCOREBOARD_AT(notes)), notes);
 	end(&visit);
 	forget(&client);
 }
@@ -390,13 +390,13 @@ static int set_up(void **state)
 		       "  - { path: /body, client_certificate: { when: body }, upstream: 'builtin:sink' }\n"
 		       "  - { path: /after, client_certificate: { when: response }, upstream: 'builtin:sink' }\n",
 		       server_pem, server_key, ca, TIMEOUT_MS / 1000);
-	ledger = made_ledger_new(&(struct thaw_ledger_limits){
-		.size = sizeof(struct thaw_ledger_limits), .memory = 1 << 20, .workers = 1});
-	store = ledger != NULL ? made_store_new(ledger, 0, NULL, &err) : NULL;
-	board = board_new(1);
+	quota = made_quota_new(
+		&(struct thaw_quota_limits){.size = sizeof(struct thaw_quota_limits), .memory = 1 << 20, .workers = 1});
+	store = quota != NULL ? made_store_new(quota, 0, NULL, &err) : NULL;
+	scoreboard = scoreboard_new(1);
 	away = away_new();
-	worker = board_open(board, board_take(board, 1), NULL);
-	struct gateway_env env = {.store = store, .access = on_access, .board = worker, .away = away};
+	worker = scoreboard_open(scoreboard, scoreboard_take(scoreboard, 1), NULL);
+	struct gateway_env env = {.store = store, .access = on_access, .scoreboard = worker, .away = away};
 	config = config_parse(yaml, strlen(yaml), "test", NULL, &err);
 	gateway = config != NULL ? gateway_new(config, &env, &err) : NULL;
 	if (gateway == NULL)
@@ -409,9 +409,9 @@ static int tear_down(void **state)
 	gateway_free(&gateway);
 	config_free(&config);
 	thaw_store_free(&store);
-	thaw_ledger_free(&ledger);
-	board_close(&worker);
-	board_free(&board);
+	thaw_quota_free(&quota);
+	scoreboard_close(&worker);
+	scoreboard_free(&scoreboard);
 	away_free(&away);
 	json_decref(record);
 	return tear_down_peers(state);

@@ -22,10 +22,10 @@ static void assert_none(const struct thaw_error *err)
 
 static void errors_need_not_be_initialized(void **state)
 {
-	const struct thaw_ledger_limits none = {.size = sizeof(none)};
+	const struct thaw_quota_limits none = {.size = sizeof(none)};
 	struct thaw_error err = poisoned();
 	thaw_trust *trust = (thaw_trust *)(void *)&err;
-	thaw_ledger *ledger = (thaw_ledger *)(void *)&err;
+	thaw_quota *quota = (thaw_quota *)(void *)&err;
 	thaw_store *store = (thaw_store *)(void *)&err;
 
 	(void)state;
@@ -34,26 +34,26 @@ static void errors_need_not_be_initialized(void **state)
 	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
 	assert_int_equal(strncmp(err.text, "/nowhere/ca.pem", 15), 0);
 	err = poisoned();
-	assert_int_equal(thaw_ledger_new(&none, &ledger, &err), THAW_FAILED);
-	assert_null(ledger);
+	assert_int_equal(thaw_quota_new(&none, &quota, &err), THAW_FAILED);
+	assert_null(quota);
 	assert_int_equal(err.cls, THAW_ERR_USAGE);
-	ledger = made_ledger_new(&(struct thaw_ledger_limits){.memory = 1 << 20, .disk = 1 << 20, .workers = 1});
+	quota = made_quota_new(&(struct thaw_quota_limits){.memory = 1 << 20, .disk = 1 << 20, .workers = 1});
 	err = poisoned();
-	assert_int_equal(thaw_store_new(ledger, 0, "/nowhere", &store, &err), THAW_FAILED);
+	assert_int_equal(thaw_store_new(quota, 0, "/nowhere", &store, &err), THAW_FAILED);
 	assert_null(store);
 	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
-	thaw_ledger_free(&ledger);
+	thaw_quota_free(&quota);
 }
 
 static void after_success_there_is_no_error(void **state)
 {
-	const struct thaw_ledger_limits limits = {.size = sizeof(limits), .workers = 1, .memory = 1 << 20};
+	const struct thaw_quota_limits limits = {.size = sizeof(limits), .workers = 1, .memory = 1 << 20};
 	struct thaw_error err = poisoned();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	SSL *ssl = SSL_new(ctx);
 	thaw_trust *trust;
 	thaw_conn *conn;
-	thaw_ledger *ledger;
+	thaw_quota *quota;
 	thaw_store *store;
 	thaw_spool *spool;
 
@@ -65,17 +65,17 @@ static void after_success_there_is_no_error(void **state)
 	assert_int_equal(thaw_conn_new(ssl, &conn, &err), THAW_OK);
 	assert_none(&err);
 	err = poisoned();
-	assert_int_equal(thaw_ledger_new(&limits, &ledger, &err), THAW_OK);
+	assert_int_equal(thaw_quota_new(&limits, &quota, &err), THAW_OK);
 	assert_none(&err);
 	err = poisoned();
-	assert_int_equal(thaw_store_new(ledger, 0, NULL, &store, &err), THAW_OK);
+	assert_int_equal(thaw_store_new(quota, 0, NULL, &store, &err), THAW_OK);
 	assert_none(&err);
 	err = poisoned();
 	assert_int_equal(thaw_spool_new(store, NULL, 100, &spool, &err), THAW_OK);
 	assert_none(&err);
 	thaw_spool_free(&spool);
 	thaw_store_free(&store);
-	thaw_ledger_free(&ledger);
+	thaw_quota_free(&quota);
 	thaw_conn_free(&conn);
 	thaw_trust_free(&trust);
 	SSL_free(ssl);
@@ -138,8 +138,8 @@ static void *cut(const void *whole, size_t size)
 #if UINTPTR_MAX == UINT64_MAX
 ENDS_WITH(struct thaw_trust_options, max_cert_list, 48);
 ENDS_WITH(struct thaw_ask_options, decline_grace_ms, 48);
-ENDS_WITH(struct thaw_ledger_limits, request_memory, 72);
-ENDS_WITH(struct thaw_ledger_use, ended, 48);
+ENDS_WITH(struct thaw_quota_limits, request_memory, 72);
+ENDS_WITH(struct thaw_quota_use, ended, 48);
 ENDS_WITH(struct thaw_spool_use, memory_most, 56);
 #endif
 
@@ -194,30 +194,30 @@ struct older_held {
 	uint64_t unread;
 };
 
-static void an_older_ledger_and_its_counts(void **state)
+static void an_older_quota_and_its_counts(void **state)
 {
-	const struct thaw_ledger_limits now = {.workers = 1, .memory = 64 * THAW_SPOOL_CHUNK, .request_memory = 1};
-	struct thaw_ledger_limits *older = cut(&now, UP_TO(struct thaw_ledger_limits, disk));
+	const struct thaw_quota_limits now = {.workers = 1, .memory = 64 * THAW_SPOOL_CHUNK, .request_memory = 1};
+	struct thaw_quota_limits *older = cut(&now, UP_TO(struct thaw_quota_limits, disk));
 	struct older_use *use = cut(&(struct older_use){0}, sizeof(*use));
 	struct older_held *held = cut(&(struct older_held){0}, sizeof(*held));
-	thaw_ledger *ledger = NULL;
+	thaw_quota *quota = NULL;
 	thaw_store *store = NULL;
 	thaw_spool *spool = NULL;
 	char bytes[3 * THAW_SPOOL_CHUNK] = "";
 
 	(void)state;
-	assert_int_equal(thaw_ledger_new(older, &ledger, NULL), THAW_OK);
-	assert_int_equal(thaw_store_new(ledger, 0, NULL, &store, NULL), THAW_OK);
+	assert_int_equal(thaw_quota_new(older, &quota, NULL), THAW_OK);
+	assert_int_equal(thaw_store_new(quota, 0, NULL, &store, NULL), THAW_OK);
 	assert_int_equal(thaw_spool_new(store, NULL, UINT64_MAX, &spool, NULL), THAW_OK);
 	assert_int_equal(thaw_spool_write(spool, bytes, sizeof(bytes), NULL), THAW_OK); /* more than request_memory */
-	assert_int_equal(thaw_ledger_read_use(ledger, (void *)use), THAW_OK);
+	assert_int_equal(thaw_quota_read_use(quota, (void *)use), THAW_OK);
 	assert_int_equal(thaw_spool_read_use(spool, (void *)held), THAW_OK);
 	assert_true(use->memory >= sizeof(bytes));
 	assert_int_equal(held->unread, sizeof(bytes));
 	assert_int_equal(use->size, sizeof(*use));
 	thaw_spool_free(&spool);
 	thaw_store_free(&store);
-	thaw_ledger_free(&ledger);
+	thaw_quota_free(&quota);
 	free(older);
 	free(use);
 	free(held);
@@ -249,41 +249,41 @@ static void what_a_newer_struct_adds_must_be_zero(void **state)
 static void a_newer_result_is_filled_as_far_as_it_is_known(void **state)
 {
 	struct {
-		struct thaw_ledger_use known;
+		struct thaw_quota_use known;
 		uint64_t later;
 	} newer = {.known = {.size = sizeof(newer)}, .later = 7};
-	thaw_ledger *ledger = made_ledger_new(&(struct thaw_ledger_limits){.memory = 1 << 20, .workers = 1});
+	thaw_quota *quota = made_quota_new(&(struct thaw_quota_limits){.memory = 1 << 20, .workers = 1});
 
 	(void)state;
 	newer.known.memory = 7;
-	assert_int_equal(thaw_ledger_read_use(ledger, &newer.known), THAW_OK);
+	assert_int_equal(thaw_quota_read_use(quota, &newer.known), THAW_OK);
 	assert_int_equal(newer.known.memory, 0);
 	assert_int_equal(newer.later, 0);
 	assert_int_equal(newer.known.size, sizeof(newer));
-	thaw_ledger_free(&ledger);
+	thaw_quota_free(&quota);
 }
 
 static void a_size_that_was_not_set_is_misuse(void **state)
 {
 	struct thaw_error err = {0};
-	struct thaw_ledger_limits limits = {.workers = 1, .memory = 1 << 20};
+	struct thaw_quota_limits limits = {.workers = 1, .memory = 1 << 20};
 	struct thaw_trust_options options = {.ca = in_folder("root.pem")};
 	struct thaw_ask_options ask = {.trust = pki.both, .moment = THAW_MOMENT_HEADERS};
-	struct thaw_ledger_use use = {0};
-	thaw_ledger *ledger = NULL;
+	struct thaw_quota_use use = {0};
+	thaw_quota *quota = NULL;
 	thaw_trust *trust = NULL;
 	struct pair pair = {0};
 
 	(void)state;
-	assert_int_equal(thaw_ledger_new(&limits, &ledger, &err), THAW_FAILED);
+	assert_int_equal(thaw_quota_new(&limits, &quota, &err), THAW_FAILED);
 	assert_int_equal(err.cls, THAW_ERR_USAGE);
 	assert_int_equal(thaw_trust_open(&options, &trust, &err), THAW_FAILED);
 	assert_int_equal(err.cls, THAW_ERR_USAGE);
 	memset(&options.size, POISON, sizeof(options.size));
 	assert_int_equal(thaw_trust_open(&options, &trust, &err), THAW_FAILED);
-	ledger = made_ledger_new(&limits);
-	assert_int_equal(thaw_ledger_read_use(ledger, &use), THAW_FAILED);
-	thaw_ledger_free(&ledger);
+	quota = made_quota_new(&limits);
+	assert_int_equal(thaw_quota_read_use(quota, &use), THAW_FAILED);
+	thaw_quota_free(&quota);
 	open_server(&pair, TLS1_3_VERSION);
 	come(&pair, pki.client, pki.key, NULL);
 	assert_int_equal(thaw_conn_ask(pair.conn, &ask, NOW_MS), THAW_FAILED);
@@ -301,7 +301,7 @@ int main(void)
 		cmocka_unit_test(a_conn_may_be_made_in_the_client_hello_callback),
 		cmocka_unit_test(an_older_trust_options_has_the_defaults_for_what_it_lacks),
 		cmocka_unit_test(an_older_ask_has_default_deadlines),
-		cmocka_unit_test(an_older_ledger_and_its_counts),
+		cmocka_unit_test(an_older_quota_and_its_counts),
 		cmocka_unit_test(what_a_newer_struct_adds_must_be_zero),
 		cmocka_unit_test(a_newer_result_is_filled_as_far_as_it_is_known),
 		cmocka_unit_test(a_size_that_was_not_set_is_misuse),

@@ -1,5 +1,5 @@
 /* /metrics, read by a strict reader of Prometheus' text format 0.0.4. */
-#include "board_world.h"
+#include "scoreboard_world.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -253,35 +253,37 @@ static double value_of(const struct exposition *e, const char *name, const char 
 
 struct world {
 	struct config *config;
-	struct board *board;
-	struct board_map *map;
-	struct board_worker *worker;
-	thaw_ledger *ledger;
+	struct scoreboard *scoreboard;
+	struct scoreboard_map *map;
+	struct scoreboard_worker *worker;
+	thaw_quota *quota;
 	struct admin admin;
 };
 
 static void open_world(struct world *world, const char *upstreams)
 {
-	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
+	struct thaw_quota_limits limits = {.size = sizeof(limits), .memory = 16 * MIB, .disk = 64 * MIB, .workers = 1};
 
 	world->config = config_with(upstreams);
-	world->board = new_board(4);
-	world->map = board_map_new(world->board, world->config);
-	world->worker = new_worker(world->board, 3, world->map, NULL);
-	world->ledger = made_ledger_new(&limits);
-	assert_non_null(world->ledger);
-	board_alive(world->worker, NOW_MS);
-	board_enter(world->board, BOARD_SERVING, 3, 1);
-	world->admin = (struct admin){
-		.board = world->board, .ledger = world->ledger, .memory_limit = 16 * MIB, .disk_limit = 64 * MIB};
+	world->scoreboard = new_scoreboard(4);
+	world->map = scoreboard_map_new(world->scoreboard, world->config);
+	world->worker = new_worker(world->scoreboard, 3, world->map, NULL);
+	world->quota = made_quota_new(&limits);
+	assert_non_null(world->quota);
+	scoreboard_alive(world->worker, NOW_MS);
+	scoreboard_enter(world->scoreboard, SCOREBOARD_SERVING, 3, 1);
+	world->admin = (struct admin){.scoreboard = world->scoreboard,
+				      .quota = world->quota,
+				      .memory_limit = 16 * MIB,
+				      .disk_limit = 64 * MIB};
 }
 
 static void close_world(struct world *world)
 {
-	board_close(&world->worker);
-	board_map_free(&world->map);
-	board_free(&world->board);
-	thaw_ledger_free(&world->ledger);
+	scoreboard_close(&world->worker);
+	scoreboard_map_free(&world->map);
+	scoreboard_free(&world->scoreboard);
+	thaw_quota_free(&world->quota);
 	config_free(&world->config);
 }
 
@@ -290,12 +292,12 @@ static bool write_metrics(struct world *world, struct buffer *text)
 	struct admin_sight sight = {
 		.admin = &world->admin, .spool = {.size = sizeof(sight.spool)}, .now_ms = NOW_MS, .wall_ms = WALL_MS};
 
-	sight.board = board_view_new(world->board, NOW_MS, WALL_MS);
-	if (sight.board == NULL)
+	sight.scoreboard = scoreboard_view_new(world->scoreboard, NOW_MS, WALL_MS);
+	if (sight.scoreboard == NULL)
 		return false;
-	(void)thaw_ledger_read_use(world->ledger, &sight.spool);
+	(void)thaw_quota_read_use(world->quota, &sight.spool);
 	admin_metrics(&sight, text);
-	board_view_free(&sight.board);
+	scoreboard_view_free(&sight.scoreboard);
 	return !text->failed;
 }
 
@@ -338,7 +340,7 @@ static void test_an_idle_gateway(void **state)
 					 strcmp(e->families[i].name, "thaw_certificate_expiry_seconds") == 0 ||
 					 strncmp(e->families[i].name, "thaw_upstream_", 14) == 0);
 	free_exposition(&e);
-	board_enter(world.board, BOARD_STOPPING, 3, 1);
+	scoreboard_enter(world.scoreboard, SCOREBOARD_STOPPING, 3, 1);
 	e = scrape(&world);
 	ASSERT_METRIC(e, "thaw_ready", "", 0);
 	free_exposition(&e);
@@ -355,26 +357,26 @@ static void test_what_was_counted(void **state)
 
 	(void)state;
 	open_world(&world, "{ }");
-	board_connection_opened(world.worker);
-	board_connection_opened(world.worker);
-	board_connection_closed(world.worker);
-	board_handshake(world.worker, "TLSv1.3", true);
-	board_handshake_failed(world.worker);
-	for (unsigned why = 0; why <= BOARD_DEMANDS; why++)
+	scoreboard_connection_opened(world.worker);
+	scoreboard_connection_opened(world.worker);
+	scoreboard_connection_closed(world.worker);
+	scoreboard_handshake(world.worker, "TLSv1.3", true);
+	scoreboard_handshake_failed(world.worker);
+	for (unsigned why = 0; why <= SCOREBOARD_DEMANDS; why++)
 		for (unsigned i = 0; i < why; i++)
-			board_on_demand(world.worker, why);
-	board_note(world.worker);
-	board_connection_unused(world.worker);
-	board_internal_error(world.worker);
+			scoreboard_on_demand(world.worker, why);
+	scoreboard_note(world.worker);
+	scoreboard_connection_unused(world.worker);
+	scoreboard_internal_error(world.worker);
 	for (int i = 0; i < 3; i++)
-		board_record_taken(world.worker);
-	board_records_settled(world.worker, 2, 1);
-	board_request(world.worker, 503, 40, 700, 30);
-	board_request(world.worker, 0, 70000, 1, 0);
-	board_refusal(world.worker, GW_PROBLEM_UPSTREAM_AWAY);
-	board_verdict(world.worker, &accepted, 4096, WALL_MS);
-	board_verdict(world.worker, &accepted, 0, WALL_MS);
-	board_verdict(world.worker, &over, 100, WALL_MS);
+		scoreboard_record_taken(world.worker);
+	scoreboard_records_settled(world.worker, 2, 1);
+	scoreboard_request(world.worker, 503, 40, 700, 30);
+	scoreboard_request(world.worker, 0, 70000, 1, 0);
+	scoreboard_refusal(world.worker, GW_PROBLEM_UPSTREAM_AWAY);
+	scoreboard_verdict(world.worker, &accepted, 4096, WALL_MS);
+	scoreboard_verdict(world.worker, &accepted, 0, WALL_MS);
+	scoreboard_verdict(world.worker, &over, 100, WALL_MS);
 	(void)ask_at(world.worker, "/x", 1);
 	struct exposition *e = scrape(&world);
 	ASSERT_METRIC(e, "thaw_connections_open", "", 1);
@@ -424,7 +426,7 @@ static void test_the_spool(void **state)
 
 	(void)state;
 	open_world(&world, "{ }");
-	thaw_store *store = made_store_new(world.ledger, 0, NULL, &err);
+	thaw_store *store = made_store_new(world.quota, 0, NULL, &err);
 	assert_non_null(store);
 	thaw_spool *spool = made_spool_new(store, NULL, 64 * MIB);
 	assert_non_null(spool);
@@ -448,12 +450,12 @@ static void test_upstreams_with_awkward_names(void **state)
 	open_world(&world,
 		   "{ a: { servers: [ 'unix:/a\"b\\c', 'http://10.0.0.1:81' ] }, b: { servers: [ 'http://[::1]' ] } }");
 	const struct config_upstream *a = &world.config->upstreams[0];
-	board_upstream(world.worker, a, a->servers[0].text, BOARD_ANSWERED, 1200);
-	board_upstream(world.worker, a, a->servers[0].text, BOARD_FAILED, 0);
-	board_upstream(world.worker, a, a->servers[1].text, BOARD_TIMED_OUT, 0);
-	board_pool(world.worker, 0, 0,
-		   &(struct board_use){.in_use = 2, .idle = 3, .connects = 5, .reused = 7, .failures = 1});
-	board_pool(world.worker, 0, 1, &(struct board_use){.resting = 1, .connect_failures = 4});
+	scoreboard_upstream(world.worker, a, a->servers[0].text, SCOREBOARD_ANSWERED, 1200);
+	scoreboard_upstream(world.worker, a, a->servers[0].text, SCOREBOARD_FAILED, 0);
+	scoreboard_upstream(world.worker, a, a->servers[1].text, SCOREBOARD_TIMED_OUT, 0);
+	scoreboard_pool(world.worker, 0, 0,
+			&(struct scoreboard_use){.in_use = 2, .idle = 3, .connects = 5, .reused = 7, .failures = 1});
+	scoreboard_pool(world.worker, 0, 1, &(struct scoreboard_use){.resting = 1, .connect_failures = 4});
 	struct exposition *e = scrape(&world);
 	ASSERT_METRIC(e, "thaw_upstream_requests_total", "upstream=a,server=unix:/a\"b\\c,outcome=answered", 1);
 	ASSERT_METRIC(e, "thaw_upstream_requests_total", "upstream=a,server=unix:/a\"b\\c,outcome=failed", 1);
@@ -485,25 +487,25 @@ static void test_all_of_it_fits(void **state)
 	(void)state;
 	assert_non_null(file);
 	(void)fprintf(file, "{ many: { servers: [ ");
-	for (int i = 0; i < BOARD_SERVERS; i++)
+	for (int i = 0; i < SCOREBOARD_SERVERS; i++)
 		(void)fprintf(file, "%s'http://%03d.%060d.example:8080'", i > 0 ? ", " : "", i, i);
 	(void)fprintf(file, " ] } }");
 	assert_int_equal(fclose(file), 0);
 	open_world(&world, upstreams);
 	free(upstreams);
-	for (int i = 0; i < BOARD_MEANS * BOARD_MOMENTS * BOARD_VERDICTS * BOARD_REASONS; i++) {
+	for (int i = 0; i < SCOREBOARD_MEANS * SCOREBOARD_MOMENTS * SCOREBOARD_VERDICTS * SCOREBOARD_REASONS; i++) {
 		struct thaw_report report = {
-			.reason = (enum thaw_reason)(i % BOARD_REASONS),
-			.verdict = (enum thaw_verdict)(i / BOARD_REASONS % BOARD_VERDICTS),
-			.moment = (enum thaw_moment)(i / BOARD_REASONS / BOARD_VERDICTS % BOARD_MOMENTS),
-			.means = (enum thaw_means)(i / BOARD_REASONS / BOARD_VERDICTS / BOARD_MOMENTS)};
-		board_verdict(world.worker, &report, 0, WALL_MS);
+			.reason = (enum thaw_reason)(i % SCOREBOARD_REASONS),
+			.verdict = (enum thaw_verdict)(i / SCOREBOARD_REASONS % SCOREBOARD_VERDICTS),
+			.moment = (enum thaw_moment)(i / SCOREBOARD_REASONS / SCOREBOARD_VERDICTS % SCOREBOARD_MOMENTS),
+			.means = (enum thaw_means)(i / SCOREBOARD_REASONS / SCOREBOARD_VERDICTS / SCOREBOARD_MOMENTS)};
+		scoreboard_verdict(world.worker, &report, 0, WALL_MS);
 	}
 	struct exposition *e = scrape(&world);
 	size_t asks = 0;
 	for (size_t i = 0; i < e->count; i++)
 		asks += strcmp(e->samples[i].name, "thaw_asks_total") == 0;
-	assert_int_equal(asks, BOARD_MEANS * BOARD_MOMENTS * BOARD_VERDICTS * BOARD_REASONS);
+	assert_int_equal(asks, SCOREBOARD_MEANS * SCOREBOARD_MOMENTS * SCOREBOARD_VERDICTS * SCOREBOARD_REASONS);
 	free_exposition(&e);
 	close_world(&world);
 }

@@ -1,12 +1,13 @@
-/* The pool of legs, over plain sockets: which server, what happens when one fails, what is used again. */
+/* The pool of upstream connections, over plain sockets: which server, what happens when one fails, what is used again.
+ */
 #include <sys/resource.h>
 #include <sys/un.h>
 
 #include "pool_world.h"
 
-/* ---- a leg ---- */
+/* ---- an upstream connection ---- */
 
-static void a_leg_carries_bytes_both_ways(void **state)
+static void a_upconn_carries_bytes_both_ways(void **state)
 {
 	struct user user;
 	char text[16] = "";
@@ -17,8 +18,8 @@ static void a_leg_carries_bytes_both_ways(void **state)
 	assert_int_equal(connect_user(&user, false), THAW_OK);
 	look(&user);
 	assert_int_equal(user.status, THAW_OK); /* again and again */
-	assert_false(legs.ops->used(user.leg));
-	assert_string_equal(legs.ops->server(user.leg), texts[0]);
+	assert_false(upconns.ops->used(user.upconn));
+	assert_string_equal(upconns.ops->server(user.upconn), texts[0]);
 	int fd = accepted(0, 0);
 	assert_int_equal(get(&user, text, sizeof(text)), TRANSPORT_BLOCKED);
 	put(&user, "ping");
@@ -26,7 +27,7 @@ static void a_leg_carries_bytes_both_ways(void **state)
 	assert_memory_equal(text, "ping", 4);
 	assert_int_equal(send(fd, "pong", 4, 0), 4);
 	expect(&user, "pong");
-	struct transport transport = legs.ops->transport(user.leg);
+	struct transport transport = upconns.ops->transport(user.upconn);
 	assert_int_equal(send(fd, "unread", 6, 0), 6);
 	watch(&user, true, false);
 	unsigned woken = user.woken;
@@ -41,7 +42,7 @@ static void a_leg_carries_bytes_both_ways(void **state)
 	woken = user.woken;
 	RUN_UNTIL(user.woken > woken);
 	assert_int_equal(get(&user, text, sizeof(text)), TRANSPORT_END);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	assert_int_equal(use_of(0).in_use, 0);
 }
 
@@ -65,8 +66,8 @@ static void only_what_is_watched_wakes(void **state)
 	woken = user.woken;
 	watch(&user, true, false);
 	RUN_UNTIL(user.woken > woken);
-	give(&user, GW_LEG_DROP);
-	give(&other, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
+	give(&other, GW_UPCONN_DROP);
 }
 
 /* ---- which server ---- */
@@ -87,7 +88,7 @@ static void the_least_busy_server_is_chosen(void **state)
 			if (server_of(&users[i]) != server)
 				continue;
 			given[count++] = i;
-			give(&users[i], GW_LEG_DROP);
+			give(&users[i], GW_UPCONN_DROP);
 		}
 		assert_int_equal(use_of(server).in_use, 0);
 		for (size_t i = 0; i < 2; i++) {
@@ -96,7 +97,7 @@ static void the_least_busy_server_is_chosen(void **state)
 		}
 	}
 	for (size_t i = 0; i < 6; i++)
-		give(&users[i], GW_LEG_DROP);
+		give(&users[i], GW_UPCONN_DROP);
 }
 
 static void equals_have_their_turns(void **state)
@@ -111,7 +112,7 @@ static void equals_have_their_turns(void **state)
 		assert_int_not_equal(server_of(&user), before);
 		before = server_of(&user);
 		chosen[before]++;
-		give(&user, GW_LEG_KEEP); /* that it has an idle one does not favour a server */
+		give(&user, GW_UPCONN_KEEP); /* that it has an idle one does not favour a server */
 	}
 	for (size_t i = 0; i < ORIGINS; i++) {
 		assert_int_equal(chosen[i], 4);
@@ -133,7 +134,7 @@ static void the_next_server_is_tried(void **state)
 		struct user user;
 		assert_int_equal(connect_user(&user, false), THAW_OK);
 		assert_int_equal(server_of(&user), 2);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 	}
 	assert_int_equal(use_of(2).connects, 6);
 	assert_int_equal(use_of(2).connect_failures, 0);
@@ -155,13 +156,13 @@ static void each_server_is_tried_once(void **state)
 	look(&user);
 	assert_int_equal(user.status, THAW_FAILED);
 	assert_int_equal(user.err.cls, THAW_ERR_SYSTEM);
-	(void)snprintf(named, sizeof(named), "connect to %s: Connection refused", legs.ops->server(user.leg));
+	(void)snprintf(named, sizeof(named), "connect to %s: Connection refused", upconns.ops->server(user.upconn));
 	assert_string_equal(user.err.text, named);
 	for (size_t i = 0; i < ORIGINS; i++) {
 		assert_int_equal(use_of(i).connect_failures, 1);
 		assert_int_equal(use_of(i).in_use, 0);
 	}
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	for (size_t i = 0; i < ORIGINS; i++)
 		assert_int_equal(use_of(i).failures, 0);
 }
@@ -194,7 +195,7 @@ static void who_does_not_answer_is_given_up_in_time(void **state)
 	assert_non_null(strstr(user.err.text, "connect to http://127.0.0.1:"));
 	assert_non_null(strstr(user.err.text, ": no answer in 50 ms"));
 	assert_int_equal(use_of(0).connect_failures, 1);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	(void)close(fillers[0]);
 	(void)close(fillers[1]);
 }
@@ -217,7 +218,7 @@ static void after_a_timeout_the_next_server_is_tried(void **state)
 	turn_once();
 	look(&user);
 	assert_int_equal(user.status, THAW_WANT_READ);
-	give(&user, GW_LEG_DROP); /* in the middle of it */
+	give(&user, GW_UPCONN_DROP); /* in the middle of it */
 	assert_int_equal(use_of(0).in_use, 0);
 	assert_int_equal(use_of(0).connect_failures, 0);
 	pool_free(&pool);
@@ -227,13 +228,13 @@ static void after_a_timeout_the_next_server_is_tried(void **state)
 	assert_int_equal(server_of(&user), 1);
 	assert_int_equal(use_of(0).connect_failures, 1);
 	assert_int_equal(use_of(0).in_use, 0);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	(void)close(fillers[0]);
 	(void)close(fillers[1]);
 }
 
-/* That this process has no descriptors left is no server's fault; an idle leg gives its own. */
-static void without_descriptors_an_idle_leg_is_spared(void **state)
+/* That this process has no descriptors left is no server's fault; an idle upstream connection gives its own. */
+static void without_descriptors_an_idle_upconn_is_spared(void **state)
 {
 	struct rlimit was, less;
 	struct user idle, busy, user;
@@ -245,7 +246,7 @@ static void without_descriptors_an_idle_leg_is_spared(void **state)
 	assert_int_equal(connect_user(&busy, false), THAW_OK);
 	int served = accepted(0, 0);
 	(void)accepted(0, 1);
-	give(&idle, GW_LEG_KEEP);
+	give(&idle, GW_UPCONN_KEEP);
 	int next = dup(0);
 	(void)close(next);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
@@ -261,15 +262,15 @@ static void without_descriptors_an_idle_leg_is_spared(void **state)
 	assert_int_equal(without, THAW_FAILED);
 	assert_int_equal(none.err.cls, THAW_ERR_RESOURCE);
 	assert_int_equal(use_of(0).connect_failures, 0);
-	give(&none, GW_LEG_DROP);
-	give(&user, GW_LEG_DROP);
-	give(&busy, GW_LEG_DROP);
+	give(&none, GW_UPCONN_DROP);
+	give(&user, GW_UPCONN_DROP);
+	give(&busy, GW_UPCONN_DROP);
 }
 
 /* ---- rest ---- */
 
 /* A request to that server, which the pool must choose, and which ends so. */
-static void request(size_t server, enum gw_leg_end end, bool answers)
+static void request(size_t server, enum gw_upconn_end end, bool answers)
 {
 	struct user user;
 
@@ -290,10 +291,10 @@ static void who_fails_in_a_row_rests(void **state)
 	(void)state;
 	upstream.server_count = 2;
 	open_pool();
-	request(0, GW_LEG_FAIL, false);
-	request(1, GW_LEG_DROP, false);
+	request(0, GW_UPCONN_FAIL, false);
+	request(1, GW_UPCONN_DROP, false);
 	assert_int_equal(use_of(0).resting_until_ms, 0);
-	request(0, GW_LEG_FAIL, true); /* the beginning of an answer is none */
+	request(0, GW_UPCONN_FAIL, true); /* the beginning of an answer is none */
 	assert_int_equal(use_of(0).resting_until_ms, now_ms + upstream.down_ms);
 	assert_int_equal(use_of(0).failures, 2);
 	assert_int_equal(message_count, 1);
@@ -305,28 +306,28 @@ static void who_fails_in_a_row_rests(void **state)
 		assert_int_equal(server_of(&users[i]), 1);
 	}
 	put_forward(upstream.down_ms - 1000);
-	request(1, GW_LEG_DROP, false);
+	request(1, GW_UPCONN_DROP, false);
 	/* then one is let through to try */
-	struct user trial, other;
+	struct user check, other;
 	put_forward(1000);
-	assert_int_equal(connect_user(&trial, true), THAW_OK);
-	assert_int_equal(server_of(&trial), 0);
+	assert_int_equal(connect_user(&check, true), THAW_OK);
+	assert_int_equal(server_of(&check), 0);
 	assert_int_equal(connect_user(&other, true), THAW_OK);
 	assert_int_equal(server_of(&other), 1);
-	give(&other, GW_LEG_DROP);
+	give(&other, GW_UPCONN_DROP);
 	/* once it answers, it has its share again */
 	size_t last = origins[0].count;
 	assert_int_equal(send(accepted(0, last), "a", 1, 0), 1);
-	expect(&trial, "a");
+	expect(&check, "a");
 	assert_int_equal(use_of(0).resting_until_ms, 0);
 	assert_int_equal(message_count, 2);
 	assert_non_null(strstr(messages[1], "is up again"));
 	assert_int_equal(connect_user(&other, true), THAW_OK);
 	assert_int_equal(server_of(&other), 0);
-	give(&other, GW_LEG_DROP);
-	give(&trial, GW_LEG_KEEP);
+	give(&other, GW_UPCONN_DROP);
+	give(&check, GW_UPCONN_KEEP);
 	for (size_t i = 0; i < 4; i++)
-		give(&users[i], GW_LEG_DROP);
+		give(&users[i], GW_UPCONN_DROP);
 }
 
 static void who_fails_again_rests_again(void **state)
@@ -334,19 +335,19 @@ static void who_fails_again_rests_again(void **state)
 	(void)state;
 	upstream.server_count = 2;
 	open_pool();
-	request(0, GW_LEG_FAIL, false);
-	request(1, GW_LEG_DROP, false);
-	request(0, GW_LEG_FAIL, false);
+	request(0, GW_UPCONN_FAIL, false);
+	request(1, GW_UPCONN_DROP, false);
+	request(0, GW_UPCONN_FAIL, false);
 	for (int i = 0; i < 3; i++) {
-		request(1, GW_LEG_DROP, false);
-		request(1, GW_LEG_DROP, false);
+		request(1, GW_UPCONN_DROP, false);
+		request(1, GW_UPCONN_DROP, false);
 		put_forward(upstream.down_ms);
-		request(0, GW_LEG_DROP, false); /* the client has left: that tells nothing, and the next one tries */
-		request(1, GW_LEG_DROP, false);
-		request(0, GW_LEG_FAIL, false);
+		request(0, GW_UPCONN_DROP, false); /* the client has left: that tells nothing, and the next one tries */
+		request(1, GW_UPCONN_DROP, false);
+		request(0, GW_UPCONN_FAIL, false);
 	}
-	request(1, GW_LEG_DROP, false);
-	request(1, GW_LEG_DROP, false);
+	request(1, GW_UPCONN_DROP, false);
+	request(1, GW_UPCONN_DROP, false);
 	assert_int_equal(message_count, 1); /* it has rested all the time */
 }
 
@@ -357,34 +358,34 @@ static void failures_to_connect_count_too(void **state)
 	shut_origin(0);
 	open_pool();
 	for (int i = 0; i < 5; i++)
-		request(1, GW_LEG_DROP, false);
+		request(1, GW_UPCONN_DROP, false);
 	assert_int_equal(use_of(0).connect_failures, 2);
 	assert_true(use_of(0).resting_until_ms > now_ms);
 	assert_non_null(strstr(messages[0], "Connection refused"));
 	put_forward(upstream.down_ms);
 	for (int i = 0; i < 5; i++)
-		request(1, GW_LEG_DROP, false);
+		request(1, GW_UPCONN_DROP, false);
 	assert_int_equal(use_of(0).connect_failures, 3);
 }
 
 static void what_went_well_in_between_is_no_row(void **state)
 {
 	static const struct {
-		enum gw_leg_end end;
+		enum gw_upconn_end end;
 		bool answers, well;
 	} cases[] = {
-		{GW_LEG_KEEP, true, true},
-		{GW_LEG_DROP, true, true}, /* closed by the server after its answer, say */
-		{GW_LEG_DROP, false, false},
+		{GW_UPCONN_KEEP, true, true},
+		{GW_UPCONN_DROP, true, true}, /* closed by the server after its answer, say */
+		{GW_UPCONN_DROP, false, false},
 	};
 
 	(void)state;
 	upstream.server_count = 1;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		open_pool();
-		request(0, GW_LEG_FAIL, false);
+		request(0, GW_UPCONN_FAIL, false);
 		request(0, cases[i].end, cases[i].answers);
-		request(0, GW_LEG_FAIL, false);
+		request(0, GW_UPCONN_FAIL, false);
 		assert_int_equal(use_of(0).resting_until_ms == 0, cases[i].well);
 		pool_free(&pool);
 	}
@@ -397,19 +398,19 @@ static void when_all_rest_the_one_that_has_rested_longest_is_tried(void **state)
 	(void)state;
 	upstream.max_failures = 1;
 	open_pool();
-	request(0, GW_LEG_DROP, false);
+	request(0, GW_UPCONN_DROP, false);
 	for (size_t i = 0; i < ORIGINS; i++) {
-		request(order[i], GW_LEG_FAIL, false);
+		request(order[i], GW_UPCONN_FAIL, false);
 		put_forward(100);
 	}
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < ORIGINS; i++) {
-			request(order[i], GW_LEG_FAIL, false);
+			request(order[i], GW_UPCONN_FAIL, false);
 			put_forward(100);
 		}
 	}
-	request(order[0], GW_LEG_KEEP, true);
-	request(order[0], GW_LEG_KEEP, true);
+	request(order[0], GW_UPCONN_KEEP, true);
+	request(order[0], GW_UPCONN_KEEP, true);
 }
 
 static void without_a_limit_nobody_rests(void **state)
@@ -419,13 +420,13 @@ static void without_a_limit_nobody_rests(void **state)
 	upstream.max_failures = 0;
 	open_pool();
 	for (int i = 0; i < 20; i++)
-		request(0, GW_LEG_FAIL, false);
+		request(0, GW_UPCONN_FAIL, false);
 	assert_int_equal(use_of(0).resting_until_ms, 0);
 	assert_int_equal(use_of(0).failures, 20);
 	assert_int_equal(message_count, 0);
 }
 
-/* ---- idle legs ---- */
+/* ---- idle upstream connections ---- */
 
 static void what_is_kept_is_used_again(void **state)
 {
@@ -437,30 +438,30 @@ static void what_is_kept_is_used_again(void **state)
 	assert_int_equal(connect_user(&first, false), THAW_OK);
 	assert_int_equal(connect_user(&second, false), THAW_OK);
 	int fds[2] = {accepted(0, 0), accepted(0, 1)};
-	give(&first, GW_LEG_KEEP);
-	give(&second, GW_LEG_KEEP);
+	give(&first, GW_UPCONN_KEEP);
+	give(&second, GW_UPCONN_KEEP);
 	assert_int_equal(use_of(0).idle, 2);
 	assert_int_equal(use_of(0).in_use, 0);
 	/* the one that was used last, at once */
 	take(&first, false);
 	assert_int_equal(first.status, THAW_OK);
-	assert_true(legs.ops->used(first.leg));
+	assert_true(upconns.ops->used(first.upconn));
 	assert_int_equal(send(fds[1], "b", 1, 0), 1);
 	expect(&first, "b");
 	assert_int_equal(use_of(0).idle, 1);
 	/* but not where a fresh one is wanted */
 	assert_int_equal(connect_user(&second, true), THAW_OK);
-	assert_false(legs.ops->used(second.leg));
+	assert_false(upconns.ops->used(second.upconn));
 	assert_int_equal(use_of(0).idle, 1);
 	assert_int_equal(connect_user(&third, false), THAW_OK);
-	assert_true(legs.ops->used(third.leg));
+	assert_true(upconns.ops->used(third.upconn));
 	assert_int_equal(send(fds[0], "a", 1, 0), 1);
 	expect(&third, "a");
 	assert_int_equal(use_of(0).connects, 3);
 	assert_int_equal(use_of(0).reused, 2);
-	give(&first, GW_LEG_DROP);
-	give(&second, GW_LEG_FAIL);
-	give(&third, GW_LEG_DROP);
+	give(&first, GW_UPCONN_DROP);
+	give(&second, GW_UPCONN_FAIL);
+	give(&third, GW_UPCONN_DROP);
 	assert_int_equal(use_of(0).idle, 0);
 	RUN_UNTIL(was_closed(fds[0]) && was_closed(fds[1]));
 }
@@ -476,7 +477,7 @@ static void no_more_are_kept_than_settings_say(void **state)
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(connect_user(&users[i], false), THAW_OK);
 	for (size_t i = 0; i < 4; i++)
-		give(&users[i], GW_LEG_KEEP);
+		give(&users[i], GW_UPCONN_KEEP);
 	assert_int_equal(use_of(0).idle, 2);
 	for (size_t i = 0; i < 4; i++)
 		(void)accepted(0, i);
@@ -495,7 +496,7 @@ static void a_timeout_of_none_keeps_none(void **state)
 	upstream.keepalive_timeout_ms = 0;
 	open_pool();
 	assert_int_equal(connect_user(&user, false), THAW_OK);
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	assert_int_equal(use_of(0).idle, 0);
 	RUN_UNTIL(was_closed(accepted(0, 0)));
 }
@@ -510,32 +511,32 @@ static void what_the_server_closes_is_not_used(void **state)
 	/* seen by the loop */
 	assert_int_equal(connect_user(&user, false), THAW_OK);
 	(void)accepted(0, 0);
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	assert_int_equal(use_of(0).idle, 1);
 	hang_up(0, 0);
 	RUN_UNTIL(use_of(0).idle == 0);
 	/* or only when it is to be used */
 	assert_int_equal(connect_user(&user, false), THAW_OK);
 	(void)accepted(0, 1);
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	hang_up(0, 1);
 	put_forward(1); /* in the same millisecond it would be used unseen */
 	take(&user, false);
 	assert_int_equal(user.status, THAW_WANT_READ);
-	assert_false(legs.ops->used(user.leg));
+	assert_false(upconns.ops->used(user.upconn));
 	assert_int_equal(use_of(0).idle, 0);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	/* bytes that nobody has asked for would be taken for an answer */
 	assert_int_equal(connect_user(&user, false), THAW_OK);
 	accept_all(&origins[0]);
 	size_t last = origins[0].count - 1;
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	assert_int_equal(send(accepted(0, last), "HTTP/1.1 408", 12, 0), 12);
 	RUN_UNTIL(use_of(0).idle == 0);
 	assert_int_equal(use_of(0).reused, 0);
 }
 
-static void idle_legs_are_closed_in_time(void **state)
+static void idle_upconns_are_closed_in_time(void **state)
 {
 	struct user users[3];
 
@@ -547,7 +548,7 @@ static void idle_legs_are_closed_in_time(void **state)
 		assert_int_equal(connect_user(&users[i], false), THAW_OK);
 	for (size_t i = 0; i < 3; i++) {
 		(void)accepted(0, i);
-		give(&users[i], GW_LEG_KEEP);
+		give(&users[i], GW_UPCONN_KEEP);
 		turn_once();
 	}
 	RUN_UNTIL(use_of(0).idle == 0);
@@ -555,7 +556,7 @@ static void idle_legs_are_closed_in_time(void **state)
 		RUN_UNTIL(was_closed(origins[0].fds[i]));
 	/* the timer is set again for those that come later */
 	assert_int_equal(connect_user(&users[0], false), THAW_OK);
-	give(&users[0], GW_LEG_KEEP);
+	give(&users[0], GW_UPCONN_KEEP);
 	assert_int_equal(use_of(0).idle, 1);
 	RUN_UNTIL(use_of(0).idle == 0);
 }
@@ -568,16 +569,16 @@ static void what_is_overdue_is_not_used(void **state)
 	upstream.server_count = 1;
 	open_pool();
 	assert_int_equal(connect_user(&user, false), THAW_OK);
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	put_forward(upstream.keepalive_timeout_ms - 1000);
 	take(&user, false);
 	assert_int_equal(user.status, THAW_OK);
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	put_forward(upstream.keepalive_timeout_ms);
 	take(&user, false);
-	assert_false(legs.ops->used(user.leg));
+	assert_false(upconns.ops->used(user.upconn));
 	assert_int_equal(use_of(0).idle, 0);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 }
 
 /* ---- unix sockets ---- */
@@ -616,15 +617,15 @@ static void unix_sockets_do(void **state)
 	assert_int_equal(recv(accepted(0, 0), text, sizeof(text), 0), 4);
 	assert_int_equal(send(accepted(0, 0), "pong", 4, 0), 4);
 	expect(&user, "pong");
-	give(&user, GW_LEG_KEEP);
+	give(&user, GW_UPCONN_KEEP);
 	take(&user, false);
-	assert_true(legs.ops->used(user.leg));
-	give(&user, GW_LEG_DROP);
+	assert_true(upconns.ops->used(user.upconn));
+	give(&user, GW_UPCONN_DROP);
 	unuse_unix();
 	assert_int_equal(connect_user(&user, false), THAW_FAILED);
 	assert_non_null(strstr(user.err.text, "connect to unix:/"));
 	assert_non_null(strstr(user.err.text, "/app.sock: No such file or directory"));
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 }
 
 /* A full queue is no failure yet: there it is the caller who has to come again. */
@@ -655,7 +656,7 @@ static void a_unix_sockets_full_queue_is_waited_for(void **state)
 	look(&user);
 	assert_int_equal(user.status, THAW_OK);
 	assert_int_equal(use_of(0).connect_failures, 0);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	for (size_t i = 0; i < filled; i++)
 		(void)close(fillers[i]);
 	unuse_unix();
@@ -679,7 +680,7 @@ static void a_unix_socket_that_stays_full_is_given_up(void **state)
 	open_pool();
 	assert_int_equal(connect_user(&user, false), THAW_FAILED);
 	assert_int_equal(user.err.cls, THAW_ERR_TIMEOUT);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	for (size_t i = 0; i < filled; i++)
 		(void)close(fillers[i]);
 	unuse_unix();
@@ -707,14 +708,14 @@ static void a_name_is_looked_up_once_for_many(void **state)
 		take(&users[i], true);
 		assert_int_equal(users[i].status, THAW_WANT_READ);
 	}
-	give(&users[3], GW_LEG_DROP); /* while its name is looked up */
+	give(&users[3], GW_UPCONN_DROP); /* while its name is looked up */
 	for (size_t i = 0; i < 5; i++) {
 		if (i == 3)
 			continue;
 		RUN_UNTIL(users[i].woken > 0);
 		look(&users[i]);
 		assert_int_equal(users[i].status, THAW_OK);
-		give(&users[i], GW_LEG_DROP);
+		give(&users[i], GW_UPCONN_DROP);
 	}
 	assert_int_equal(dns.asked_v4, 1);
 	assert_int_equal(use_of(0).connects, 4);
@@ -733,7 +734,7 @@ static void each_address_of_a_name_is_tried(void **state)
 	for (size_t i = 0; i < 6; i++) { /* whichever comes first */
 		struct user user;
 		assert_int_equal(connect_user(&user, true), THAW_OK);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 	}
 	assert_int_equal(use_of(0).connects, 6);
 	assert_int_equal(use_of(0).connect_failures, 0);
@@ -756,7 +757,7 @@ static void a_name_whose_addresses_all_fail_is_one_failure(void **state)
 	assert_ptr_equal(strstr(user.err.text, named), user.err.text);
 	assert_non_null(strstr(user.err.text, "): Connection refused"));
 	assert_int_equal(use_of(0).connect_failures, 1);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 }
 
 /* A listener on another address with the first origin's port, whose queue is full. */
@@ -799,7 +800,7 @@ static void an_address_that_does_not_answer_leaves_time_for_the_next(void **stat
 	open_pool();
 	for (size_t i = 0; i < 2; i++) { /* whichever comes first */
 		assert_int_equal(connect_user(&user, true), THAW_OK);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 	}
 	assert_int_equal(use_of(0).connect_failures, 0);
 	pool_free(&pool);
@@ -810,7 +811,7 @@ static void an_address_that_does_not_answer_leaves_time_for_the_next(void **stat
 	assert_true(now_ms - began_ms >= 2 * upstream.connect_timeout_ms);
 	assert_int_equal(user.err.cls, THAW_ERR_TIMEOUT);
 	assert_int_equal(use_of(0).connect_failures, 1);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_silent(&silent[0]);
 	close_silent(&silent[1]);
 }
@@ -827,9 +828,9 @@ static void a_name_that_is_not_found_is_a_failure(void **state)
 	assert_int_equal(connect_user(&user, true), THAW_OK);
 	assert_int_equal(server_of(&user), 1);
 	assert_int_equal(use_of(0).connect_failures, 1);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	assert_int_equal(connect_user(&user, true), THAW_OK);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	assert_int_equal(message_count, 1);
 	assert_non_null(strstr(messages[0], "look up missing.test: "));
 }
@@ -847,14 +848,14 @@ static void a_name_server_that_is_silent_takes_no_longer_than_an_attempt(void **
 	assert_int_equal(connect_user(&user, true), THAW_FAILED);
 	assert_int_equal(user.err.cls, THAW_ERR_TIMEOUT);
 	assert_non_null(strstr(user.err.text, "look up the name of http://silent.test:"));
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 }
 
 /* ---- beginning and end ---- */
 
-static void legs_may_be_given_back_at_any_time(void **state)
+static void upconns_may_be_given_back_at_any_time(void **state)
 {
-	static const enum gw_leg_end ends[] = {GW_LEG_KEEP, GW_LEG_DROP, GW_LEG_FAIL};
+	static const enum gw_upconn_end ends[] = {GW_UPCONN_KEEP, GW_UPCONN_DROP, GW_UPCONN_FAIL};
 
 	(void)state;
 	use_name(1, "app.test");
@@ -896,7 +897,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_leg_carries_bytes_both_ways),
+		TEST(a_upconn_carries_bytes_both_ways),
 		TEST(only_what_is_watched_wakes),
 		TEST(the_least_busy_server_is_chosen),
 		TEST(equals_have_their_turns),
@@ -904,7 +905,7 @@ int main(void)
 		TEST(each_server_is_tried_once),
 		TEST(who_does_not_answer_is_given_up_in_time),
 		TEST(after_a_timeout_the_next_server_is_tried),
-		TEST(without_descriptors_an_idle_leg_is_spared),
+		TEST(without_descriptors_an_idle_upconn_is_spared),
 		TEST(who_fails_in_a_row_rests),
 		TEST(who_fails_again_rests_again),
 		TEST(failures_to_connect_count_too),
@@ -915,7 +916,7 @@ int main(void)
 		TEST(no_more_are_kept_than_settings_say),
 		TEST(a_timeout_of_none_keeps_none),
 		TEST(what_the_server_closes_is_not_used),
-		TEST(idle_legs_are_closed_in_time),
+		TEST(idle_upconns_are_closed_in_time),
 		TEST(what_is_overdue_is_not_used),
 		TEST(unix_sockets_do),
 		TEST(a_unix_sockets_full_queue_is_waited_for),
@@ -926,7 +927,7 @@ int main(void)
 		TEST(an_address_that_does_not_answer_leaves_time_for_the_next),
 		TEST(a_name_that_is_not_found_is_a_failure),
 		TEST(a_name_server_that_is_silent_takes_no_longer_than_an_attempt),
-		TEST(legs_may_be_given_back_at_any_time),
+		TEST(upconns_may_be_given_back_at_any_time),
 		TEST(an_address_that_is_none_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The pool of legs over TLS: whom it believes, what it shows, and that TLS's own ways are not seen by who uses a leg.
+/* The pool of upstream connections over TLS: whom it believes, what it shows, and that TLS's own ways are not seen by
+ * who uses an upstream connection.
  */
 #include <sys/stat.h>
 
@@ -141,7 +142,7 @@ static void hear(struct peer *peer, const char *text)
 	assert_memory_equal(read, text, len);
 }
 
-/* A leg to that origin, of which it is the k-th connection; the server does its part. */
+/* An upstream connection to that origin, of which it is the k-th connection; the server does its part. */
 static enum thaw_status connect_tls(struct user *user, struct peer *peer, size_t origin, size_t k)
 {
 	enum thaw_status link = THAW_WANT_READ;
@@ -165,7 +166,7 @@ static enum thaw_status connect_tls(struct user *user, struct peer *peer, size_t
 
 /* ---- whom it believes ---- */
 
-static void a_leg_over_tls_carries_bytes_both_ways(void **state)
+static void a_upconn_over_tls_carries_bytes_both_ways(void **state)
 {
 	struct user user;
 	struct peer peer;
@@ -180,7 +181,7 @@ static void a_leg_over_tls_carries_bytes_both_ways(void **state)
 	hear(&peer, "ping");
 	say(&peer, "pong");
 	expect(&user, "pong");
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
@@ -207,7 +208,7 @@ static void who_is_not_believed_is_a_failure(void **state)
 		assert_ptr_equal(strstr(user.err.text, "TLS with https://127.0.0.1:"), user.err.text);
 		assert_non_null(strstr(user.err.text, cases[i].why));
 		assert_int_equal(use_of(0).connect_failures, 1);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 		close_peer(&peer);
 		pool_free(&pool);
 		pool_tls_free(&pool_tls);
@@ -235,7 +236,7 @@ static void the_settings_say_whom_to_believe(void **state)
 		upstream.tls.verify = cases[i].verify;
 		open_tls_pool();
 		assert_int_equal(connect_tls(&user, &peer, 0, i), THAW_OK);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 		close_peer(&peer);
 		pool_free(&pool);
 		pool_tls_free(&pool_tls);
@@ -255,7 +256,7 @@ static void after_a_failed_handshake_the_next_server_is_tried(void **state)
 	assert_int_equal(connect_tls(&user, &peer, 0, 0), THAW_OK);
 	assert_int_equal(server_of(&user), 1);
 	assert_int_equal(use_of(0).connect_failures, 1);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
@@ -276,7 +277,7 @@ static void its_own_certificate_is_shown(void **state)
 		if (has != 0)
 			assert_string_equal(tls_certificate_identity(came)->subject, "CN=Thaw Demo Client");
 		tls_certificate_free(&came);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 		close_peer(&peer);
 		pool_free(&pool);
 		pool_tls_free(&pool_tls);
@@ -294,7 +295,7 @@ static void names_and_tls_go_together(void **state)
 	servers[0].named = true;
 	open_tls_pool();
 	assert_int_equal(connect_tls(&user, &peer, 0, 0), THAW_OK);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
@@ -320,7 +321,7 @@ static void a_handshake_has_its_time(void **state)
 	assert_int_equal(user.err.cls, THAW_ERR_TIMEOUT);
 	assert_ptr_equal(strstr(user.err.text, "TLS with https://127.0.0.1:"), user.err.text);
 	assert_non_null(strstr(user.err.text, "no answer in 10000 ms"));
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 }
 
 static void who_speaks_no_tls_is_a_failure(void **state)
@@ -340,12 +341,12 @@ static void who_speaks_no_tls_is_a_failure(void **state)
 		look(&user);
 		assert_int_equal(user.status, THAW_FAILED);
 		assert_int_equal(user.err.cls, THAW_ERR_PEER);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 	}
 	assert_int_equal(use_of(0).connect_failures, 2);
 }
 
-static void a_leg_may_be_given_back_in_the_handshake(void **state)
+static void a_upconn_may_be_given_back_in_the_handshake(void **state)
 {
 	(void)state;
 	open_tls_pool();
@@ -361,7 +362,7 @@ static void a_leg_may_be_given_back_in_the_handshake(void **state)
 		look(&user);
 		bool ready = user.status == THAW_OK; /* only then it can be kept */
 		unsigned idle = use_of(0).idle;
-		give(&user, GW_LEG_KEEP);
+		give(&user, GW_UPCONN_KEEP);
 		assert_int_equal(use_of(0).idle, idle + ready);
 		turn_once();
 		assert_int_equal(use_of(0).in_use, 0);
@@ -382,12 +383,12 @@ static void sessions_are_used_again(void **state)
 		say(&peer, "x"); /* the tickets come first */
 		expect(&user, "x");
 		assert_int_equal(tls_conn_resumed(peer.link), i > 0);
-		give(&user, i == 2 ? GW_LEG_FAIL : GW_LEG_DROP);
+		give(&user, i == 2 ? GW_UPCONN_FAIL : GW_UPCONN_DROP);
 		close_peer(&peer);
 	}
 }
 
-static void an_idle_leg_takes_tickets(void **state)
+static void an_idle_upconn_takes_tickets(void **state)
 {
 	struct user user;
 	struct peer peer;
@@ -395,22 +396,22 @@ static void an_idle_leg_takes_tickets(void **state)
 	(void)state;
 	open_tls_pool();
 	assert_int_equal(connect_tls(&user, &peer, 0, 0), THAW_OK);
-	give(&user, GW_LEG_KEEP); /* nobody has read them */
+	give(&user, GW_UPCONN_KEEP); /* nobody has read them */
 	for (int i = 0; i < 5; i++)
 		turn_once();
 	assert_int_equal(use_of(0).idle, 1);
 	take(&user, false);
 	assert_int_equal(user.status, THAW_OK);
-	assert_true(legs.ops->used(user.leg));
+	assert_true(upconns.ops->used(user.upconn));
 	put(&user, "ping");
 	hear(&peer, "ping");
 	say(&peer, "pong");
 	expect(&user, "pong");
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
-static void an_idle_leg_is_closed_by_all_else(void **state)
+static void an_idle_upconn_is_closed_by_all_else(void **state)
 {
 	(void)state;
 	open_tls_pool();
@@ -418,7 +419,7 @@ static void an_idle_leg_is_closed_by_all_else(void **state)
 		struct user user;
 		struct peer peer;
 		assert_int_equal(connect_tls(&user, &peer, 0, origins[0].count), THAW_OK);
-		give(&user, GW_LEG_KEEP);
+		give(&user, GW_UPCONN_KEEP);
 		if (i % 3 == 0)
 			tls_conn_close_notify(peer.link);
 		else if (i % 3 == 1)
@@ -429,9 +430,9 @@ static void an_idle_leg_is_closed_by_all_else(void **state)
 			RUN_UNTIL(use_of(0).idle == 0);
 		put_forward(1);
 		take(&user, false);
-		assert_false(legs.ops->used(user.leg));
+		assert_false(upconns.ops->used(user.upconn));
 		assert_int_equal(use_of(0).idle, 0);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 		close_peer(&peer);
 		accept_all(&origins[0]); /* it was connected all the same */
 	}
@@ -469,7 +470,7 @@ static void what_tls_holds_wakes(void **state)
 	assert_int_equal(user.woken, woken); /* no more than there is */
 	watch(&user, true, false);
 	watch(&user, false, false); /* and not after it was called off */
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
@@ -491,7 +492,7 @@ static void its_end_is_told_from_a_cut(void **state)
 		unsigned woken = user.woken;
 		RUN_UNTIL(user.woken > woken);
 		assert_int_equal(get(&user, &byte, 1), cut == 0 ? TRANSPORT_END : TRANSPORT_BROKEN);
-		give(&user, GW_LEG_DROP);
+		give(&user, GW_UPCONN_DROP);
 		close_peer(&peer);
 	}
 }
@@ -506,7 +507,7 @@ static void half_closed_it_can_be_read(void **state)
 	(void)state;
 	open_tls_pool();
 	assert_int_equal(connect_tls(&user, &peer, 0, 0), THAW_OK);
-	struct transport transport = legs.ops->transport(user.leg);
+	struct transport transport = upconns.ops->transport(user.upconn);
 	transport.ops->half_close(transport.io);
 	assert_int_equal(tls_session_read(peer.session, &byte, 1, &len), THAW_CLOSED);
 	say(&peer, "the rest");
@@ -517,7 +518,7 @@ static void half_closed_it_can_be_read(void **state)
 	RUN_UNTIL(user.woken > woken);
 	assert_int_equal(transport.ops->discard(transport.io, 3), 3);
 	expect(&user, "ead");
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
@@ -539,7 +540,7 @@ static void a_lot_goes_through(void **state)
 	assert_int_equal(setsockopt(origins[0].listener, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window)), 0);
 	open_tls_pool();
 	assert_int_equal(connect_tls(&user, &peer, 0, 0), THAW_OK);
-	struct transport transport = legs.ops->transport(user.leg);
+	struct transport transport = upconns.ops->transport(user.upconn);
 	while (in < TOTAL) {
 		ssize_t put_now = 1;
 		while (out < TOTAL && put_now > 0) {
@@ -565,7 +566,7 @@ static void a_lot_goes_through(void **state)
 	while (tls_session_read(peer.session, &byte, 1, &len) == THAW_WANT_READ)
 		turn_once();
 	assert_int_equal(tls_session_read(peer.session, &byte, 1, &len), THAW_CLOSED);
-	give(&user, GW_LEG_DROP);
+	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
@@ -599,7 +600,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_tls, tear_down_tls)
 	const struct CMUnitTest tests[] = {
-		TEST(a_leg_over_tls_carries_bytes_both_ways),
+		TEST(a_upconn_over_tls_carries_bytes_both_ways),
 		TEST(who_is_not_believed_is_a_failure),
 		TEST(the_settings_say_whom_to_believe),
 		TEST(after_a_failed_handshake_the_next_server_is_tried),
@@ -607,10 +608,10 @@ int main(void)
 		TEST(names_and_tls_go_together),
 		TEST(a_handshake_has_its_time),
 		TEST(who_speaks_no_tls_is_a_failure),
-		TEST(a_leg_may_be_given_back_in_the_handshake),
+		TEST(a_upconn_may_be_given_back_in_the_handshake),
 		TEST(sessions_are_used_again),
-		TEST(an_idle_leg_takes_tickets),
-		TEST(an_idle_leg_is_closed_by_all_else),
+		TEST(an_idle_upconn_takes_tickets),
+		TEST(an_idle_upconn_is_closed_by_all_else),
 		TEST(what_tls_holds_wakes),
 		TEST(its_end_is_told_from_a_cut),
 		TEST(half_closed_it_can_be_read),

@@ -1,4 +1,4 @@
-/* For tests of the pool: servers on loopback, and requests that borrow legs. */
+/* For tests of the pool: servers on loopback, and requests that borrow upstream connections. */
 #ifndef POOL_WORLD_H
 #define POOL_WORLD_H
 
@@ -78,7 +78,7 @@ static struct config_upstream upstream;
 static struct config config;
 static struct pool_tls *pool_tls;
 static struct pool *pool;
-static struct gw_legs legs;
+static struct gw_upconns upconns;
 static struct dns dns;
 static char messages[MESSAGES_MAX][700];
 static size_t message_count;
@@ -136,7 +136,7 @@ static void open_pool(void)
 	pool = pool_new(&setup, &err);
 	assert_string_equal(err.text, "");
 	assert_non_null(pool);
-	legs = pool_legs(pool);
+	upconns = pool_upconns(pool);
 }
 
 static int tear_down(void **state)
@@ -168,7 +168,7 @@ static struct pool_use use_of(size_t server)
 /* ---- requests ---- */
 
 struct user {
-	struct gw_leg *leg;
+	struct gw_upconn *upconn;
 	enum thaw_status status;
 	struct thaw_error err;
 	unsigned woken;
@@ -187,17 +187,17 @@ static void on_wake(void *arg)
 static void look(struct user *user)
 {
 	within = true;
-	user->status = legs.ops->ready(user->leg, now_ms, &user->err);
+	user->status = upconns.ops->ready(user->upconn, now_ms, &user->err);
 	within = false;
 }
 
 static void take(struct user *user, bool fresh)
 {
-	*user = (struct user){.leg = NULL};
+	*user = (struct user){.upconn = NULL};
 	within = true;
-	user->leg = legs.ops->take(legs.pool, &upstream, fresh, on_wake, user, now_ms);
+	user->upconn = upconns.ops->take(upconns.pool, &upstream, fresh, on_wake, user, now_ms);
 	within = false;
-	assert_non_null(user->leg);
+	assert_non_null(user->upconn);
 	look(user);
 }
 
@@ -213,25 +213,25 @@ static inline enum thaw_status connect_user(struct user *user, bool fresh)
 	return user->status;
 }
 
-static void give(struct user *user, enum gw_leg_end end)
+static void give(struct user *user, enum gw_upconn_end end)
 {
 	within = true;
-	legs.ops->give(&user->leg, end, now_ms);
+	upconns.ops->give(&user->upconn, end, now_ms);
 	within = false;
-	assert_null(user->leg);
+	assert_null(user->upconn);
 }
 
 static void watch(struct user *user, bool read, bool write)
 {
 	within = true;
-	legs.ops->watch(user->leg, read, write);
+	upconns.ops->watch(user->upconn, read, write);
 	within = false;
 }
 
-/* Which server the leg is of. */
+/* Which server the upstream connection is of. */
 static size_t server_of(const struct user *user)
 {
-	const char *text = legs.ops->server(user->leg);
+	const char *text = upconns.ops->server(user->upconn);
 
 	for (size_t i = 0; i < ORIGINS; i++)
 		if (text == servers[i].text)
@@ -242,19 +242,19 @@ static size_t server_of(const struct user *user)
 
 static void put(struct user *user, const char *text)
 {
-	struct transport transport = legs.ops->transport(user->leg);
+	struct transport transport = upconns.ops->transport(user->upconn);
 
 	assert_int_equal(transport.ops->write(transport.io, text, strlen(text)), strlen(text));
 }
 
 static ssize_t get(struct user *user, char *into, size_t room)
 {
-	struct transport transport = legs.ops->transport(user->leg);
+	struct transport transport = upconns.ops->transport(user->upconn);
 
 	return transport.ops->read(transport.io, into, room);
 }
 
-/* Waits for it with the leg's watcher. */
+/* Waits for it with the upstream connection's watcher. */
 static void expect(struct user *user, const char *text)
 {
 	char read[256];

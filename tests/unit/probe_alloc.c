@@ -1,13 +1,13 @@
 /* Each allocation of the probe fails in turn, ours and OpenSSL's: nothing is lost, nothing breaks, and it is told. */
-#include "trial_world.h"
+#include "check_world.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include "../fault/alloc.h"
 #include "base/socket.h"
-#include "probe/crew.h"
-#include "probe/survey.h"
+#include "probe/plan.h"
+#include "probe/runner.h"
 
 #define STEP 29
 
@@ -42,26 +42,26 @@ static void contexts_without_memory(void **state)
 	assert_true(fault_each(make_contexts, 1) > 0);
 }
 
-static void make_survey(bool failing)
+static void make_plan(bool failing)
 {
 	static struct findings findings;
 	const struct probe_options options = {.tls = client_options};
 	struct thaw_error err = {0};
 
 	fault_inside(true);
-	struct survey *survey = survey_new(&options, &findings, &err);
+	struct plan *plan = plan_new(&options, &findings, &err);
 	fault_inside(false);
-	assert_int_equal(survey == NULL, failing);
-	if (survey == NULL)
+	assert_int_equal(plan == NULL, failing);
+	if (plan == NULL)
 		assert_int_equal(err.cls, THAW_ERR_RESOURCE);
-	survey_free(&survey);
-	assert_null(survey);
+	plan_free(&plan);
+	assert_null(plan);
 }
 
-static void a_survey_without_memory(void **state)
+static void a_plan_without_memory(void **state)
 {
 	(void)state;
-	assert_true(fault_each(make_survey, 1) >= 4);
+	assert_true(fault_each(make_plan, 1) >= 4);
 }
 
 static void make_h2(bool failing)
@@ -81,11 +81,11 @@ static void http2_without_memory(void **state)
 	assert_true(fault_each(make_h2, 1) > 0);
 }
 
-/* ---- a crew ---- */
+/* ---- a runner ---- */
 
 static struct contexts *contexts;
 static int listener = -1;
-static const struct trial_script get = {.method = "GET",
+static const struct check_script get = {.method = "GET",
 					.target = "/",
 					.authority = "localhost",
 					.fields = "",
@@ -102,9 +102,9 @@ static struct tls_client_context *context_of(struct context_wish wish)
 	return context;
 }
 
-static void start_crew(bool failing)
+static void start_runner(bool failing)
 {
-	struct crew_options options = {.name = "localhost", .at_once = 2};
+	struct runner_options options = {.name = "localhost", .at_once = 2};
 	struct sockaddr_in *to = (struct sockaddr_in *)&options.address;
 	struct tls_client_context *context = context_of((struct context_wish){0});
 	struct thaw_error err = {0};
@@ -112,19 +112,19 @@ static void start_crew(bool failing)
 
 	assert_int_equal(getsockname(listener, (struct sockaddr *)to, &len), 0);
 	fault_inside(true);
-	struct crew *crew = crew_new(&options);
-	const struct trial *trial = crew != NULL ? crew_start(crew, &get, context, NULL, &err) : NULL;
+	struct runner *runner = runner_new(&options);
+	const struct check *check = runner != NULL ? runner_start(runner, &get, context, NULL, &err) : NULL;
 	fault_inside(false);
-	if (trial == NULL) {
+	if (check == NULL) {
 		assert_true(failing);
-		assert_true(crew == NULL || err.cls == THAW_ERR_RESOURCE);
-		assert_true(crew == NULL || crew_begun(crew) == 0);
+		assert_true(runner == NULL || err.cls == THAW_ERR_RESOURCE);
+		assert_true(runner == NULL || runner_begun(runner) == 0);
 	}
-	crew_free(&crew); /* with its trial, which nobody answers */
-	assert_null(crew);
+	runner_free(&runner); /* with its check, which nobody answers */
+	assert_null(runner);
 }
 
-static void a_crew_without_memory(void **state)
+static void a_runner_without_memory(void **state)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
@@ -133,40 +133,40 @@ static void a_crew_without_memory(void **state)
 	assert_true(listener >= 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&any, sizeof(any)), 0);
 	assert_int_equal(listen(listener, 1000), 0);
-	assert_true(fault_each(start_crew, 1) > 0);
+	assert_true(fault_each(start_runner, 1) > 0);
 	assert_int_equal(close(listener), 0);
 }
 
-/* ---- whole trials ---- */
+/* ---- whole checks ---- */
 
 static struct scene scene;
 static int version;
 
 /* OpenSSL has many words for it, but none of them is a diagnosis of the server's ways with certificates. */
-static void expect_told(const struct trial_result *result)
+static void expect_told(const struct check_result *result)
 {
-	enum trial_outcome outcome = result->outcome;
+	enum check_outcome outcome = result->outcome;
 
-	assert_true(outcome == TRIAL_NO_MEMORY || outcome == TRIAL_SHAKE_FAILED || outcome == TRIAL_UNTRUSTED ||
-		    outcome == TRIAL_GARBLED);
+	assert_true(outcome == CHECK_NO_MEMORY || outcome == CHECK_SHAKE_FAILED || outcome == CHECK_UNTRUSTED ||
+		    outcome == CHECK_GARBLED);
 	assert_int_not_equal(result->detail[0], '\0');
-	if (strstr(result->detail, ": out of memory") != NULL && outcome != TRIAL_UNTRUSTED)
-		assert_int_equal(outcome, TRIAL_NO_MEMORY);
+	if (strstr(result->detail, ": out of memory") != NULL && outcome != CHECK_UNTRUSTED)
+		assert_int_equal(outcome, CHECK_NO_MEMORY);
 }
 
 /* Asked in the middle of a body, through a window in which records are held back. */
 static void play_asked(bool failing)
 {
 	static const struct host host = {.asks = ASKS_HEAD};
-	struct trial_script script = get;
+	struct check_script script = get;
 	struct context_wish wish = {.version = version == 12 ? TLS_CLIENT_12 : TLS_CLIENT_13};
 
 	script.has_body = true;
 	script.length = 3000;
 	scene_begin(&scene, &host, &script, context_of(wish), 1000);
-	if (scene.trial != NULL) {
-		const struct trial_result *result = scene_play(&scene);
-		bool good = result->outcome == TRIAL_ANSWERED && result->status == 200;
+	if (scene.check != NULL) {
+		const struct check_result *result = scene_play(&scene);
+		bool good = result->outcome == CHECK_ANSWERED && result->status == 200;
 		assert_true(good || failing);
 		if (good)
 			assert_int_equal(scene.replies, 1);
@@ -177,7 +177,7 @@ static void play_asked(bool failing)
 }
 
 /* Of the thousands that there are, every 29th: ours and OpenSSL's are mixed. */
-static void trials_without_memory(void **state)
+static void checks_without_memory(void **state)
 {
 	(void)state;
 	for (version = 12; version <= 13; version++)
@@ -202,13 +202,13 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(contexts_without_memory), cmocka_unit_test(a_survey_without_memory),
-		cmocka_unit_test(http2_without_memory),    cmocka_unit_test(a_crew_without_memory),
-		cmocka_unit_test(trials_without_memory),
+		cmocka_unit_test(contexts_without_memory), cmocka_unit_test(a_plan_without_memory),
+		cmocka_unit_test(http2_without_memory),    cmocka_unit_test(a_runner_without_memory),
+		cmocka_unit_test(checks_without_memory),
 	};
 	(void)alarm(600); /* a watchdog */
 	if (!fault_install())
 		return 1;
-	trials_turn = fault_inside;
+	checks_turn = fault_inside;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

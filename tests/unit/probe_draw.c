@@ -1,4 +1,4 @@
-/* A trial's timeline as text and as a picture: which one is chosen, what each moment is called, and where it is drawn.
+/* A check's timeline as text and as a picture: which one is chosen, what each moment is called, and where it is drawn.
  */
 #include "findings_world.h"
 
@@ -18,80 +18,80 @@ static int forget(void **state)
 	return 0;
 }
 
-/* ---- which trial ---- */
+/* ---- which check ---- */
 
-static void chosen(const struct trial *trial)
+static void chosen(const struct check *check)
 {
-	assert_ptr_equal(draw_choose(&found), trial);
+	assert_ptr_equal(draw_choose(&found), check);
 }
 
 /* From what tells least to what tells most. */
-static void the_trial_that_shows_best(void **state)
+static void the_check_that_shows_best(void **state)
 {
 	(void)state;
 	used = 0;
 	memset(&found, 0, sizeof(found));
 	chosen(NULL);
 	struct find_version *v12 = &found.versions[FIND_12], *v13 = &found.versions[FIND_13];
-	v12->plain = made(TRIAL_ANSWERED, 200);
+	v12->plain = made(CHECK_ANSWERED, 200);
 	chosen(v12->plain);
-	v13->plain = made(TRIAL_ANSWERED, 200);
+	v13->plain = made(CHECK_ANSWERED, 200);
 	chosen(v13->plain);
-	v12->bodies[TRIAL_READS].largest = made(TRIAL_ANSWERED, 200);
-	chosen(v12->bodies[TRIAL_READS].largest);
-	struct trial *refused = made(TRIAL_ANSWERED, 413);
-	(void)change(FIND_12, TRIAL_WRITES_FIRST, 131073, refused);
+	v12->bodies[CHECK_READS].largest = made(CHECK_ANSWERED, 200);
+	chosen(v12->bodies[CHECK_READS].largest);
+	struct check *refused = made(CHECK_ANSWERED, 413);
+	(void)change(FIND_12, CHECK_WRITES_FIRST, 131073, refused);
 	chosen(refused);
-	struct trial *waits = made(TRIAL_FREEZE, 0);
+	struct check *waits = made(CHECK_FREEZE, 0);
 	v12->waits = waits;
 	chosen(waits);
-	struct trial *frozen = made(TRIAL_FREEZE, 0);
-	(void)change(FIND_13, TRIAL_WRITES_FIRST, 65537, frozen);
+	struct check *frozen = made(CHECK_FREEZE, 0);
+	(void)change(FIND_13, CHECK_WRITES_FIRST, 65537, frozen);
 	chosen(frozen);
-	struct trial *largest = made(TRIAL_FREEZE, 0);
-	v12->bodies[TRIAL_READS].largest = largest;
+	struct check *largest = made(CHECK_FREEZE, 0);
+	v12->bodies[CHECK_READS].largest = largest;
 	chosen(largest);
 }
 
 static void titles(void **state)
 {
-	struct trial *trial = made(TRIAL_ANSWERED, 200);
+	struct check *check = made(CHECK_ANSWERED, 200);
 	char text[DRAW_TITLE_MAX];
 
 	(void)state;
-	trial->result.version = 13;
-	assert_string_equal(draw_title(trial, text), "PUT over TLS 1.3");
-	trial->result.version = 12;
-	assert_string_equal(draw_title(trial, text), "PUT over TLS 1.2");
-	trial->result.version = 0; /* it did not come to a handshake */
-	assert_string_equal(draw_title(trial, text), "PUT over TLS");
-	trial->result.version = 13;
-	trial->script.has_body = true;
-	trial->script.length = 1;
-	assert_string_equal(draw_title(trial, text),
+	check->result.version = 13;
+	assert_string_equal(draw_title(check, text), "PUT over TLS 1.3");
+	check->result.version = 12;
+	assert_string_equal(draw_title(check, text), "PUT over TLS 1.2");
+	check->result.version = 0; /* it did not come to a handshake */
+	assert_string_equal(draw_title(check, text), "PUT over TLS");
+	check->result.version = 13;
+	check->script.has_body = true;
+	check->script.length = 1;
+	assert_string_equal(draw_title(check, text),
 			    "PUT with 1 byte over TLS 1.3, by a client that reads while it writes");
-	trial->script.length = UINT64_MAX;
-	trial->script.style = TRIAL_WRITES_FIRST;
-	trial->script.expect = TRIAL_WAITS;
-	trial->script.method = "A-METHOD-OF-MORE-THAN-TWENTY-LETTERS";
-	assert_string_equal(draw_title(trial, text),
+	check->script.length = UINT64_MAX;
+	check->script.style = CHECK_WRITES_FIRST;
+	check->script.expect = CHECK_WAITS;
+	check->script.method = "A-METHOD-OF-MORE-THAN-TWENTY-LETTERS";
+	assert_string_equal(draw_title(check, text),
 			    "A-METHOD-OF-MORE-THA with 18,446,744,073,709,551,615 bytes over TLS 1.3, by a client that "
 			    "writes before it reads and waits for 100 Continue");
 }
 
 /* ---- timelines ---- */
 
-static struct trial *line_of(size_t moments, uint32_t step_ms, uint64_t step_bytes)
+static struct check *line_of(size_t moments, uint32_t step_ms, uint64_t step_bytes)
 {
-	struct trial *trial = made(TRIAL_ANSWERED, 200);
+	struct check *check = made(CHECK_ANSWERED, 200);
 
-	trial->result.version = 13;
+	check->result.version = 13;
 	for (size_t i = 0; i < moments; i++) {
 		const struct timeline_point now = {(uint32_t)i * step_ms, i * step_bytes, i * step_bytes / 2};
-		timeline_trace(&trial->line, &now);
-		timeline_add(&trial->line, (enum timeline_what)(i % (LINE_LEFT + 1)), i, &now);
+		timeline_trace(&check->line, &now);
+		timeline_add(&check->line, (enum timeline_what)(i % (LINE_LEFT + 1)), i, &now);
 	}
-	return trial;
+	return check;
 }
 
 static void begin_drawing(void)
@@ -104,12 +104,12 @@ static void begin_drawing(void)
 
 /* ---- text ---- */
 
-static char *text_of(const struct trial *trial)
+static char *text_of(const struct check *check)
 {
 	(void)forget(NULL);
 	FILE *to = open_memstream(&drawn, &drawn_len);
 	assert_non_null(to);
-	draw_text(to, trial, "  ");
+	draw_text(to, check, "  ");
 	assert_int_equal(fclose(to), 0);
 	return drawn;
 }
@@ -169,19 +169,19 @@ static void arrows_end_below_each_other(void **state)
 static void lines_as_they_are(void **state)
 {
 	const struct timeline_point now = {.ms = 5410, .up = 222593, .down = 1272};
-	struct trial *trial = made(TRIAL_FREEZE, 0);
+	struct check *check = made(CHECK_FREEZE, 0);
 
 	(void)state;
-	timeline_add(&trial->line, LINE_ASKED, 0, &now);
-	timeline_add(&trial->line, LINE_STALL, 0, &now);
-	assert_non_null(strstr(text_of(trial),
+	timeline_add(&check->line, LINE_ASKED, 0, &now);
+	timeline_add(&check->line, LINE_STALL, 0, &now);
+	assert_non_null(strstr(text_of(check),
 			       "\n     5.410  |<-------------------- asks for a certificate --|  222,593, 1,272\n"
 			       "     5.410  |   ## FROZEN: both sides wait ##               |  222,593, 1,272\n"));
-	trial->result.outcome = TRIAL_SILENCE; /* which is no freeze */
-	assert_null(strstr(text_of(trial), "FROZEN"));
+	check->result.outcome = CHECK_SILENCE; /* which is no freeze */
+	assert_null(strstr(text_of(check), "FROZEN"));
 	assert_non_null(strstr(drawn, "|   no progress since here "));
-	*trial = (struct trial){.script = {.method = "PUT"}}; /* nothing happened: only the heading */
-	(void)text_of(trial);
+	*check = (struct check){.script = {.method = "PUT"}}; /* nothing happened: only the heading */
+	(void)text_of(check);
 	assert_ptr_equal(strchr(drawn, '\n'), drawn + drawn_len - 1);
 }
 
@@ -307,12 +307,12 @@ static struct reader read_picture(const char *text)
 }
 
 /* Drawn, and looked at. */
-static struct reader picture_of(const struct trial *trial)
+static struct reader picture_of(const struct check *check)
 {
 	(void)forget(NULL);
 	FILE *to = open_memstream(&drawn, &drawn_len);
 	assert_non_null(to);
-	assert_true(draw_svg(to, &found, trial));
+	assert_true(draw_svg(to, &found, check));
 	assert_int_equal(fclose(to), 0);
 	return read_picture(drawn);
 }
@@ -324,9 +324,9 @@ static void pictures_of_any_number_of_moments(void **state)
 	(void)state;
 	for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
 		begin_drawing();
-		struct trial *trial = line_of(counts[k], 17, 100001);
-		struct reader xml = picture_of(trial);
-		assert_true(xml.texts >= 4 + 2 * trial->line.moment_count);
+		struct check *check = line_of(counts[k], 17, 100001);
+		struct reader xml = picture_of(check);
+		assert_true(xml.texts >= 4 + 2 * check->line.moment_count);
 		assert_non_null(strstr(drawn, "https://host.example:8443/late?a=1&amp;b=&lt;2&gt;</text>"));
 		assert_true((strstr(drawn, ">1. 0.000 s, client: connects</text>") != NULL) == (counts[k] > 0));
 	}
@@ -352,16 +352,16 @@ static void pictures_of_any_span(void **state)
 static void moments_beyond_the_curve(void **state)
 {
 	const struct timeline_point late = {.ms = 90000, .up = 5000000, .down = 6000000};
-	struct trial *trial;
+	struct check *check;
 
 	(void)state;
 	begin_drawing();
-	trial = made(TRIAL_ANSWERED, 200);
-	timeline_add(&trial->line, LINE_CLOSED, 0, &late);
-	assert_true(picture_of(trial).texts > 4);
-	trial = line_of(5, 10, 10);
-	timeline_add(&trial->line, LINE_CLOSED, 0, &late);
-	(void)picture_of(trial);
+	check = made(CHECK_ANSWERED, 200);
+	timeline_add(&check->line, LINE_CLOSED, 0, &late);
+	assert_true(picture_of(check).texts > 4);
+	check = line_of(5, 10, 10);
+	timeline_add(&check->line, LINE_CLOSED, 0, &late);
+	(void)picture_of(check);
 	assert_non_null(strstr(drawn, ">6. 90.000 s, server: closes the connection</text>"));
 }
 
@@ -378,17 +378,17 @@ static void a_stall_is_shaded(void **state)
 		const struct timeline_point moved = {.ms = stalls[k].moves_ms, .up = 222593, .down = 1272};
 		struct timeline_point noted = moved, ended = moved;
 		begin_drawing();
-		struct trial *trial = made(TRIAL_FREEZE, 0);
+		struct check *check = made(CHECK_FREEZE, 0);
 		noted.ms = stalls[k].notes_ms;
 		ended.ms = stalls[k].ends_ms;
-		timeline_trace(&trial->line, &(struct timeline_point){.ms = 0});
-		timeline_trace(&trial->line, &moved);
-		timeline_add(&trial->line, LINE_ASKED, 0, &moved);
-		timeline_trace(&trial->line, &noted);
-		timeline_add(&trial->line, LINE_STALL, 0, &noted);
-		timeline_trace(&trial->line, &ended);
-		timeline_add(&trial->line, LINE_CLOSED, 0, &ended);
-		(void)picture_of(trial);
+		timeline_trace(&check->line, &(struct timeline_point){.ms = 0});
+		timeline_trace(&check->line, &moved);
+		timeline_add(&check->line, LINE_ASKED, 0, &moved);
+		timeline_trace(&check->line, &noted);
+		timeline_add(&check->line, LINE_STALL, 0, &noted);
+		timeline_trace(&check->line, &ended);
+		timeline_add(&check->line, LINE_CLOSED, 0, &ended);
+		(void)picture_of(check);
 		assert_true((strstr(drawn, "nothing moves") != NULL) == (ended.ms > 1));
 		assert_null(strstr(drawn, "width=\"-"));
 	}
@@ -446,7 +446,7 @@ static void a_full_disk_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_trial_that_shows_best),
+		cmocka_unit_test(the_check_that_shows_best),
 		cmocka_unit_test(titles),
 		cmocka_unit_test(moments_have_words),
 		cmocka_unit_test_teardown(arrows_end_below_each_other, forget),

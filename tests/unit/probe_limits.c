@@ -1,4 +1,4 @@
-/* Nothing outlasts the probe's limit: neither a name server that never answers, nor a trial that had to wait for its
+/* Nothing outlasts the probe's limit: neither a name server that never answers, nor a check that had to wait for its
  * place. The clock is the test's. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "probe/survey_inside.h"
+#include "probe/plan_inside.h"
 #include "probe/way.h"
 
 #define BEGAN_MS 5000
@@ -20,7 +20,7 @@
 /* ---- what the linker puts in place of the real ones ---- */
 
 static uint64_t now_ms, room_ms; /* room_ms: how long a place is waited for */
-static uint32_t begun_limit_ms;  /* of the trial that was begun; 0: none was */
+static uint32_t begun_limit_ms;  /* of the check that was begun; 0: none was */
 static volatile sig_atomic_t interrupted;
 static bool interrupts; /* the look-up's waiting does */
 
@@ -68,21 +68,21 @@ int __wrap_gai_cancel(struct gaicb *request)
 	return EAI_CANCELED;
 }
 
-void __wrap_crew_make_room(struct crew *crew);
-void __wrap_crew_make_room(struct crew *crew)
+void __wrap_runner_make_room(struct runner *runner);
+void __wrap_runner_make_room(struct runner *runner)
 {
-	(void)crew;
+	(void)runner;
 	now_ms += room_ms;
 }
 
-const struct trial *__wrap_crew_start(struct crew *crew, const struct trial_script *script,
-				      struct tls_client_context *context, struct tls_client_memory *memory,
-				      struct thaw_error *err);
-const struct trial *__wrap_crew_start(struct crew *crew, const struct trial_script *script,
-				      struct tls_client_context *context, struct tls_client_memory *memory,
-				      struct thaw_error *err)
+const struct check *__wrap_runner_start(struct runner *runner, const struct check_script *script,
+					struct tls_client_context *context, struct tls_client_memory *memory,
+					struct thaw_error *err);
+const struct check *__wrap_runner_start(struct runner *runner, const struct check_script *script,
+					struct tls_client_context *context, struct tls_client_memory *memory,
+					struct thaw_error *err)
 {
-	(void)crew;
+	(void)runner;
 	(void)context;
 	(void)memory;
 	(void)err;
@@ -139,18 +139,18 @@ static void begin_behind(uint64_t wait_ms)
 {
 	static struct findings findings;
 	const struct probe_options options = {.limit_ms = LIMIT_MS, .tls = {.skip_verification = true}};
-	const struct trial_script script = {.method = "GET"};
+	const struct check_script script = {.method = "GET"};
 	struct thaw_error err = {0};
-	struct survey *survey = survey_new(&options, &findings, &err);
+	struct plan *plan = plan_new(&options, &findings, &err);
 
-	assert_non_null(survey);
+	assert_non_null(plan);
 	memset(&findings, 0, sizeof(findings));
-	survey->began_ms = now_ms = BEGAN_MS;
+	plan->began_ms = now_ms = BEGAN_MS;
 	room_ms = wait_ms;
 	begun_limit_ms = 0;
-	(void)survey_begin(survey, &script, &(struct context_wish){.version = TLS_CLIENT_ANY}, NULL);
+	(void)plan_begin(plan, &script, &(struct context_wish){.version = TLS_CLIENT_ANY}, NULL);
 	assert_int_equal(findings.out_of_time, wait_ms >= LIMIT_MS);
-	survey_free(&survey);
+	plan_free(&plan);
 }
 
 static void waiting_for_a_place_is_part_of_the_limit(void **state)

@@ -287,7 +287,7 @@ struct heard {
 	size_t count, used;
 };
 
-/* Feeds it in pieces, as a trial does. */
+/* Feeds it in pieces, as a check does. */
 static void feed(struct reply *reply, struct heard *heard, const char *data, size_t len, size_t step)
 {
 	memset(heard, 0, sizeof(*heard));

@@ -102,10 +102,10 @@ static void columns(void **state)
 	assert_int_equal(plain_columns("\xed\x95\x9c\xf0\x9f\x94\x92"), 4);
 }
 
-/* A trial keeps so many bytes of a name: it does not end within a character, and tells that it was cut. */
-static void a_trial_cuts_names_between_characters(void **state)
+/* A check keeps so many bytes of a name: it does not end within a character, and tells that it was cut. */
+static void a_check_cuts_names_between_characters(void **state)
 {
-	char name[TRIAL_NAME_MAX + 8] = "CN=";
+	char name[CHECK_NAME_MAX + 8] = "CN=";
 	const char *issuers[TLS_EVENT_ISSUERS_MAX];
 
 	(void)state;
@@ -116,17 +116,17 @@ static void a_trial_cuts_names_between_characters(void **state)
 		memset(name + 3, 'x', shift);
 		for (; at + 3 < sizeof(name); at += 3)
 			memcpy(name + at, "\xe2\x82\xac", 4);
-		begin(TRIAL_NEVER);
-		struct trial *trial = made(TRIAL_PENDING, 0);
-		trial_observer()->on_event(trial, &(struct tls_event){.kind = TLS_EVENT_ASKED,
+		begin(CHECK_NEVER);
+		struct check *check = made(CHECK_PENDING, 0);
+		check_observer()->on_event(check, &(struct tls_event){.kind = TLS_EVENT_ASKED,
 								      .issuer_count = TLS_EVENT_ISSUERS_MAX,
 								      .issuers = issuers,
 								      .subject = name});
-		for (size_t i = 0; i < TRIAL_ISSUERS_MAX; i++) {
-			becomes(trial->result.issuers[i], trial->result.issuers[i]);
-			assert_non_null(strstr(trial->result.issuers[i], "\xe2\x82\xac..."));
+		for (size_t i = 0; i < CHECK_ISSUERS_MAX; i++) {
+			becomes(check->result.issuers[i], check->result.issuers[i]);
+			assert_non_null(strstr(check->result.issuers[i], "\xe2\x82\xac..."));
 		}
-		assert_string_equal(trial->result.subject, trial->result.issuers[0]);
+		assert_string_equal(check->result.subject, check->result.issuers[0]);
 	}
 }
 
@@ -138,7 +138,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_utf8_is_gone),
 		cmocka_unit_test(it_is_cut_between_characters),
 		cmocka_unit_test(columns),
-		cmocka_unit_test(a_trial_cuts_names_between_characters),
+		cmocka_unit_test(a_check_cuts_names_between_characters),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,26 +71,26 @@ static void fill(char *to, size_t room, const char *text)
 	(void)snprintf(to, room, "%s", text);
 }
 
-/* All that a report can take from a server's hands, in each trial. */
+/* All that a report can take from a server's hands, in each check. */
 static void say_everywhere(const char *text)
 {
 	const struct timeline_point now = {.ms = 1};
 
-	begin(TRIAL_AT_HEADERS);
-	change_all(65537, TRIAL_FREEZE, 0);
-	found.http2 = found.browser = asked(TRIAL_NEVER, FIND_13);
-	found.versions[FIND_12].renegotiated = made(TRIAL_NOT_RENEGOTIATED, 0);
+	begin(CHECK_AT_HEADERS);
+	change_all(65537, CHECK_FREEZE, 0);
+	found.http2 = found.browser = asked(CHECK_NEVER, FIND_13);
+	found.versions[FIND_12].renegotiated = made(CHECK_NOT_RENEGOTIATED, 0);
 	for (size_t i = 0; i < used; i++) {
-		struct trial_result *result = &pool[i].result;
+		struct check_result *result = &pool[i].result;
 		fill(result->server, sizeof(result->server), text);
 		fill(result->type, sizeof(result->type), text);
 		fill(result->keep_alive, sizeof(result->keep_alive), text);
 		fill(result->body, sizeof(result->body), text);
 		fill(result->detail, sizeof(result->detail), text);
 		fill(result->subject, sizeof(result->subject), text);
-		result->issuer_count = TRIAL_ISSUERS_MAX + 5;
-		for (size_t k = 0; k < TRIAL_ISSUERS_MAX; k++)
-			fill(result->issuers[k], TRIAL_NAME_MAX, text);
+		result->issuer_count = CHECK_ISSUERS_MAX + 5;
+		for (size_t k = 0; k < CHECK_ISSUERS_MAX; k++)
+			fill(result->issuers[k], CHECK_NAME_MAX, text);
 		timeline_add(&pool[i].line, LINE_ASKED, 0, &now);
 	}
 	fill(found.url.authority, sizeof(found.url.authority), "host.example:8443");
@@ -139,11 +139,11 @@ static void expect_line(const char *line)
 static void a_text_in_the_whole(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	fill(found.url.authority, sizeof(found.url.authority), "host.example");
 	fill(found.url.target, sizeof(found.url.target), "/late?a=1");
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
-		fill(((struct trial *)found.versions[i].paused)->result.subject, TRIAL_NAME_MAX, "CN=Somebody");
+		fill(((struct check *)found.versions[i].paused)->result.subject, CHECK_NAME_MAX, "CN=Somebody");
 	found.has_certificate = true;
 	found.connections = 72;
 	found.uploaded = 10485760;
@@ -164,10 +164,10 @@ static void a_text_in_the_whole(void **state)
 static void a_text_with_problems(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.method = NULL;
 	found.out_of_time = true;
-	change_all(131073, TRIAL_ANSWERED, 413);
+	change_all(131073, CHECK_ANSWERED, 413);
 	server_recognise(&found, &guess);
 	(void)report(report_text);
 	assert_non_null(strstr(told, "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent, 0.0 s; "
@@ -187,14 +187,14 @@ static void a_text_with_problems(void **state)
 static void a_text_of_one_version(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.wanted[FIND_12] = false;
 	found.versions[FIND_12] = (struct find_version){.plain = NULL};
 	(void)report(report_text);
 	expect_line("                                TLS 1.3");
 	expect_line("  by                            post-handshake authentication");
 	assert_null(strstr(told, "TLS 1.2"));
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.wanted[FIND_13] = false;
 	found.versions[FIND_13] = (struct find_version){.plain = NULL};
 	(void)report(report_text);
@@ -231,7 +231,7 @@ static void columns_stay_below_each_other(void **state)
 		char *head = strstr(told, "TLS 1.2"), *second = strstr(head, "TLS 1.3");
 		char *row = strstr(told, "\n  of "), *first = row + 1 + 2 + 28 + 2;
 		ptrdiff_t want = second - head;
-		char name[TRIAL_NAME_MAX * 2];
+		char name[CHECK_NAME_MAX * 2];
 		char *next = strstr(first, "  ");
 		assert_non_null(next);
 		next += strspn(next, " ");
@@ -327,17 +327,17 @@ static void json_is_whole(void **state)
 	(void)state;
 	for (size_t k = 0; k < HOSTILE; k++) {
 		json_error_t error;
-		char plain[TRIAL_NAME_MAX];
+		char plain[CHECK_NAME_MAX];
 		say_everywhere(hostile[k]);
 		json_t *json = json_loads(report(report_json), JSON_REJECT_DUPLICATES, &error);
 		if (json == NULL)
 			fail_msg("%s", error.text);
-		const json_t *trial = json_object_get(json_object_get(json, "tls13"), "small_body");
-		const json_t *issuers = json_object_get(json_object_get(trial, "asked"), "issuers");
+		const json_t *check = json_object_get(json_object_get(json, "tls13"), "small_body");
+		const json_t *issuers = json_object_get(json_object_get(check, "asked"), "issuers");
 		(void)plain_copy(plain, sizeof(plain), sizeof(plain), hostile[k]);
 		assert_string_equal(json_string_value(json_array_get(issuers, 0)), plain);
-		assert_int_equal(json_array_size(issuers), TRIAL_ISSUERS_MAX);
-		assert_string_equal(json_string_value(json_object_get(trial, "detail")), plain);
+		assert_int_equal(json_array_size(issuers), CHECK_ISSUERS_MAX);
+		assert_string_equal(json_string_value(json_object_get(check, "detail")), plain);
 		assert_string_equal(json_string_value(json_object_get(json, "url")),
 				    "https://host.example:8443/a?b=1&c=<2>`|*[d](e)\"'\\");
 		json_decref(json);
@@ -398,7 +398,7 @@ static void meet_keys(json_t *json)
 	json_array_foreach(json, i, value) meet_keys(value);
 }
 
-/* A trial for every question, and in every list. */
+/* A check for every question, and in every list. */
 static void answer_all(void)
 {
 	const struct timeline_point now = {.ms = 1};
@@ -409,7 +409,7 @@ static void answer_all(void)
 		version->anonymous = version->no_offer = version->resumed = version->plain;
 		version->renegotiated = version->withheld = version->plain;
 		for (size_t style = 0; style < 2; style++)
-			version->bodies[style].trials[version->bodies[style].count++] = version->plain;
+			version->bodies[style].checks[version->bodies[style].count++] = version->plain;
 	}
 	for (size_t i = 0; i < used; i++)
 		timeline_add(&pool[i].line, LINE_CLOSED, 0, &now);
@@ -429,10 +429,10 @@ static void each_key_is_documented(void **state)
 
 static void meet_values(void)
 {
-	for (int i = TRIAL_PENDING; i <= TRIAL_KEY_FAILED; i++)
-		meet(trial_outcome_name((enum trial_outcome)i));
-	for (int i = TRIAL_NEVER; i <= TRIAL_AFTER_RESPONSE; i++)
-		meet(trial_moment_name((enum trial_moment)i));
+	for (int i = CHECK_PENDING; i <= CHECK_KEY_FAILED; i++)
+		meet(check_outcome_name((enum check_outcome)i));
+	for (int i = CHECK_NEVER; i <= CHECK_AFTER_RESPONSE; i++)
+		meet(check_moment_name((enum check_moment)i));
 	for (int i = LINE_CONNECTED; i <= LINE_LEFT; i++)
 		meet(timeline_name((enum timeline_what)i));
 	meet("?");
@@ -481,13 +481,13 @@ static json_int_t number_at(const json_t *json, const char *key)
 	return json_integer_value(json_object_get(json, key));
 }
 
-static void a_trial_as_json(void **state)
+static void a_check_as_json(void **state)
 {
 	(void)state;
 	answer_all();
-	struct trial *waits = made(TRIAL_ALERTED, 0);
+	struct check *waits = made(CHECK_ALERTED, 0);
 	waits->script.length = 1048576;
-	waits->script.style = TRIAL_WRITES_FIRST;
+	waits->script.style = CHECK_WRITES_FIRST;
 	waits->result.alert = 116;
 	waits->result.body_out = 1000;
 	waits->result.body_taken = 900;
@@ -496,17 +496,17 @@ static void a_trial_as_json(void **state)
 	found.versions[FIND_12].waits = waits;
 	found.versions[FIND_12].eager = NULL;
 	json_t *json = json_loads(report(report_json), 0, NULL);
-	const json_t *tls12 = json_object_get(json, "tls12"), *trial = json_object_get(tls12, "expect_waits");
-	assert_string_equal(string_at(trial, "outcome"), "alert");
-	assert_string_equal(string_at(trial, "alert"), "certificate_required");
-	assert_string_equal(string_at(trial, "style"), "writes-first");
-	assert_int_equal(number_at(trial, "body"), 1048576);
-	assert_int_equal(number_at(trial, "body_sent"), 1000);
-	assert_int_equal(number_at(trial, "body_taken"), 900);
-	assert_int_equal(number_at(trial, "held_ms"), 5000);
-	assert_true(json_is_true(json_object_get(trial, "gave_up")));
-	assert_true(json_is_null(json_object_get(trial, "status")) && json_is_null(json_object_get(trial, "asked")));
-	assert_true(json_is_null(json_object_get(trial, "server")) && json_is_null(json_object_get(trial, "detail")));
+	const json_t *tls12 = json_object_get(json, "tls12"), *check = json_object_get(tls12, "expect_waits");
+	assert_string_equal(string_at(check, "outcome"), "alert");
+	assert_string_equal(string_at(check, "alert"), "certificate_required");
+	assert_string_equal(string_at(check, "style"), "writes-first");
+	assert_int_equal(number_at(check, "body"), 1048576);
+	assert_int_equal(number_at(check, "body_sent"), 1000);
+	assert_int_equal(number_at(check, "body_taken"), 900);
+	assert_int_equal(number_at(check, "held_ms"), 5000);
+	assert_true(json_is_true(json_object_get(check, "gave_up")));
+	assert_true(json_is_null(json_object_get(check, "status")) && json_is_null(json_object_get(check, "asked")));
+	assert_true(json_is_null(json_object_get(check, "server")) && json_is_null(json_object_get(check, "detail")));
 	assert_true(json_is_null(json_object_get(tls12, "expect_eager")));
 	assert_int_equal(number_at(json_object_get(tls12, "no_body"), "status"), 200);
 	json_decref(json);
@@ -516,7 +516,7 @@ static void the_rest_as_json(void **state)
 {
 	(void)state;
 	answer_all();
-	found.versions[FIND_13].bodies[TRIAL_READS].began = false;
+	found.versions[FIND_13].bodies[CHECK_READS].began = false;
 	found.out_of_time = found.has_certificate = true;
 	found.connections = 7;
 	found.uploaded = 5000000000;
@@ -612,7 +612,7 @@ int main(void)
 		cmocka_unit_test_teardown(json_is_whole, forget),
 		cmocka_unit_test_teardown(each_key_is_documented, forget),
 		cmocka_unit_test_teardown(each_documented_word_is_there, forget),
-		cmocka_unit_test_teardown(a_trial_as_json, forget),
+		cmocka_unit_test_teardown(a_check_as_json, forget),
 		cmocka_unit_test_teardown(the_rest_as_json, forget),
 		cmocka_unit_test_teardown(no_memory_is_no_shorter_report, forget),
 		cmocka_unit_test_teardown(a_full_disk_is_told, forget),

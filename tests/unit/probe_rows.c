@@ -1,4 +1,4 @@
-/* The rows of the probe's table: what each says for each way in which a trial can end. */
+/* The rows of the probe's table: what each says for each way in which a check can end. */
 #include "findings_world.h"
 
 #include <unistd.h>
@@ -68,45 +68,45 @@ static void begin_empty(void)
 /* ---- each outcome ---- */
 
 static const struct {
-	enum trial_outcome outcome;
+	enum check_outcome outcome;
 	unsigned status, alert;
 	uint32_t h2_error;
 	const char *words;
 } outcomes[] = {
-	{.outcome = TRIAL_PENDING, .words = "a timeout"},
-	{.outcome = TRIAL_ANSWERED, .status = 200, .words = "200"},
-	{.outcome = TRIAL_ANSWERED, .status = 413, .words = "413"},
-	{.outcome = TRIAL_FREEZE, .words = "a freeze"},
-	{.outcome = TRIAL_SILENCE, .words = "no response"},
-	{.outcome = TRIAL_ALERTED, .alert = 116, .words = "an alert (certificate_required)"},
-	{.outcome = TRIAL_ALERTED, .alert = 200, .words = "an alert (unnamed)"},
-	{.outcome = TRIAL_CLOSED, .words = "a closed connection"},
-	{.outcome = TRIAL_RESET, .words = "a reset connection"},
-	{.outcome = TRIAL_GARBLED, .words = "an invalid HTTP response"},
-	{.outcome = TRIAL_WITHHELD, .words = "a certificate that was not sent"},
-	{.outcome = TRIAL_UNPRIMED, .words = "a connection that is closed after priming"},
-	{.outcome = TRIAL_NO_HTTP2, .words = "HTTP/1.1 only"},
-	{.outcome = TRIAL_H2_RESET, .h2_error = 13, .words = "a reset stream (HTTP_1_1_REQUIRED)"},
-	{.outcome = TRIAL_H2_RESET, .h2_error = 1, .words = "a reset stream (another error)"},
-	{.outcome = TRIAL_UNREACHABLE, .words = "no connection"},
-	{.outcome = TRIAL_NOT_TLS, .words = "an invalid TLS record"},
-	{.outcome = TRIAL_SHAKE_STALL, .words = "a stalled handshake"},
-	{.outcome = TRIAL_SHAKE_FAILED, .alert = 40, .words = "a failed handshake (handshake_failure)"},
-	{.outcome = TRIAL_SHAKE_FAILED, .words = "a failed handshake (no alert)"},
-	{.outcome = TRIAL_UNTRUSTED, .words = "a server certificate that is not trusted"},
-	{.outcome = TRIAL_NO_MEMORY, .words = "nothing (out of memory)"},
-	{.outcome = TRIAL_KEY_FAILED, .words = "no signature (the private key failed)"},
+	{.outcome = CHECK_PENDING, .words = "a timeout"},
+	{.outcome = CHECK_ANSWERED, .status = 200, .words = "200"},
+	{.outcome = CHECK_ANSWERED, .status = 413, .words = "413"},
+	{.outcome = CHECK_FREEZE, .words = "a freeze"},
+	{.outcome = CHECK_SILENCE, .words = "no response"},
+	{.outcome = CHECK_ALERTED, .alert = 116, .words = "an alert (certificate_required)"},
+	{.outcome = CHECK_ALERTED, .alert = 200, .words = "an alert (unnamed)"},
+	{.outcome = CHECK_CLOSED, .words = "a closed connection"},
+	{.outcome = CHECK_RESET, .words = "a reset connection"},
+	{.outcome = CHECK_GARBLED, .words = "an invalid HTTP response"},
+	{.outcome = CHECK_WITHHELD, .words = "a certificate that was not sent"},
+	{.outcome = CHECK_UNPRIMED, .words = "a connection that is closed after priming"},
+	{.outcome = CHECK_NO_HTTP2, .words = "HTTP/1.1 only"},
+	{.outcome = CHECK_H2_RESET, .h2_error = 13, .words = "a reset stream (HTTP_1_1_REQUIRED)"},
+	{.outcome = CHECK_H2_RESET, .h2_error = 1, .words = "a reset stream (another error)"},
+	{.outcome = CHECK_UNREACHABLE, .words = "no connection"},
+	{.outcome = CHECK_NOT_TLS, .words = "an invalid TLS record"},
+	{.outcome = CHECK_SHAKE_STALL, .words = "a stalled handshake"},
+	{.outcome = CHECK_SHAKE_FAILED, .alert = 40, .words = "a failed handshake (handshake_failure)"},
+	{.outcome = CHECK_SHAKE_FAILED, .words = "a failed handshake (no alert)"},
+	{.outcome = CHECK_UNTRUSTED, .words = "a server certificate that is not trusted"},
+	{.outcome = CHECK_NO_MEMORY, .words = "nothing (out of memory)"},
+	{.outcome = CHECK_KEY_FAILED, .words = "no signature (the private key failed)"},
 };
 #define OUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))
 
-static struct trial *ended(size_t k)
+static struct check *ended(size_t k)
 {
-	struct trial *trial = made(outcomes[k].outcome, outcomes[k].status);
+	struct check *check = made(outcomes[k].outcome, outcomes[k].status);
 
-	trial->result.version = 13;
-	trial->result.alert = outcomes[k].alert;
-	trial->result.h2_error = outcomes[k].h2_error;
-	return trial;
+	check->result.version = 13;
+	check->result.alert = outcomes[k].alert;
+	check->result.h2_error = outcomes[k].h2_error;
+	return check;
 }
 
 static void an_outcome_has_its_words(void **state)
@@ -133,8 +133,8 @@ static void an_outcome_has_its_words(void **state)
 static void every_outcome_was_looked_at(void **state)
 {
 	(void)state;
-	for (int outcome = TRIAL_PENDING; outcome <= TRIAL_KEY_FAILED; outcome++) {
-		bool any = outcome == TRIAL_RENEGOTIATED || outcome == TRIAL_NOT_RENEGOTIATED; /* they have a row */
+	for (int outcome = CHECK_PENDING; outcome <= CHECK_KEY_FAILED; outcome++) {
+		bool any = outcome == CHECK_RENEGOTIATED || outcome == CHECK_NOT_RENEGOTIATED; /* they have a row */
 		for (size_t k = 0; k < OUTCOMES; k++)
 			any |= (int)outcomes[k].outcome == outcome;
 		assert_true(any);
@@ -152,7 +152,7 @@ static void what_was_not_tried_has_no_row(void **state)
 	assert_int_equal(row_count, 0);
 	assert_string_equal(general("HTTP/2 offered"), "");
 	assert_string_equal(general("as browsers do"), "");
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.wanted[FIND_12] = false; /* --tls 1.3 */
 	make();
 	assert_true(row_count > 0);
@@ -165,8 +165,8 @@ static void what_was_not_tried_has_no_row(void **state)
 static void a_version_that_is_not_spoken(void **state)
 {
 	(void)state;
-	begin(TRIAL_NEVER);
-	struct trial *plain = made(TRIAL_SHAKE_FAILED, 0);
+	begin(CHECK_NEVER);
+	struct check *plain = made(CHECK_SHAKE_FAILED, 0);
 	plain->result.alert = 70;
 	found.versions[FIND_12] = (struct find_version){.plain = plain};
 	expect("the version", FIND_12, "a failed handshake (protocol_version)");
@@ -179,51 +179,51 @@ static void a_version_that_is_not_spoken(void **state)
 static void when_it_asks(void **state)
 {
 	static const struct {
-		enum trial_moment moment;
+		enum check_moment moment;
 		const char *words;
-	} moments[] = {{TRIAL_NEVER, "never"},
-		       {TRIAL_AT_HANDSHAKE, "at the handshake"},
-		       {TRIAL_AT_PRIMING, "when primed"},
-		       {TRIAL_AT_HEADERS, "after the headers"},
-		       {TRIAL_DURING_BODY, "during the body"},
-		       {TRIAL_AFTER_BODY, "after the body"},
-		       {TRIAL_AFTER_RESPONSE, "after the response"}};
+	} moments[] = {{CHECK_NEVER, "never"},
+		       {CHECK_AT_HANDSHAKE, "at the handshake"},
+		       {CHECK_AT_PRIMING, "when primed"},
+		       {CHECK_AT_HEADERS, "after the headers"},
+		       {CHECK_DURING_BODY, "during the body"},
+		       {CHECK_AFTER_BODY, "after the body"},
+		       {CHECK_AFTER_RESPONSE, "after the response"}};
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(moments) / sizeof(moments[0]); k++) {
-		bool late = moments[k].moment > TRIAL_AT_HANDSHAKE;
+		bool late = moments[k].moment > CHECK_AT_HANDSHAKE;
 		begin(moments[k].moment);
 		expect("asks for a certificate", FIND_12, moments[k].words);
 		expect("by", FIND_12, late ? "renegotiation" : "");
 		expect("by", FIND_13, late ? "post-handshake authentication" : "");
 	}
 	/* a request with a body was not tried, or not to its end */
-	begin(TRIAL_NEVER);
+	begin(CHECK_NEVER);
 	found.versions[FIND_12].paused = NULL;
-	found.versions[FIND_13].paused = made(TRIAL_PENDING, 0);
+	found.versions[FIND_13].paused = made(CHECK_PENDING, 0);
 	expect("asks for a certificate", FIND_12, "not for a request without a body");
 	expect("asks for a certificate", FIND_13, "not for a request without a body");
-	found.versions[FIND_12].plain = asked(TRIAL_AT_HEADERS, FIND_12); /* it was, by a request without one */
+	found.versions[FIND_12].plain = asked(CHECK_AT_HEADERS, FIND_12); /* it was, by a request without one */
 	expect("asks for a certificate", FIND_12, "after the headers");
 }
 
 /* A request for the certificate that came: its names, and the answer. */
-static struct trial_result *asking(size_t version, size_t issuers, const char *first)
+static struct check_result *asking(size_t version, size_t issuers, const char *first)
 {
-	struct trial *trial = asked(TRIAL_AT_HEADERS, version);
+	struct check *check = asked(CHECK_AT_HEADERS, version);
 	const struct timeline_point now = {.ms = 1};
 
-	trial->result.issuer_count = issuers;
-	(void)snprintf(trial->result.issuers[0], TRIAL_NAME_MAX, "%s", first);
-	timeline_add(&trial->line, LINE_ASKED, 0, &now);
-	found.versions[version].paused = trial;
-	return &trial->result;
+	check->result.issuer_count = issuers;
+	(void)snprintf(check->result.issuers[0], CHECK_NAME_MAX, "%s", first);
+	timeline_add(&check->line, LINE_ASKED, 0, &now);
+	found.versions[version].paused = check;
+	return &check->result;
 }
 
 static void whose_certificates_it_takes(void **state)
 {
 	(void)state;
-	begin(TRIAL_NEVER);
+	begin(CHECK_NEVER);
 	expect("of", FIND_13, "");
 	expect("response", FIND_13, "");
 	(void)asking(FIND_13, 0, "");
@@ -239,7 +239,7 @@ static void whose_certificates_it_takes(void **state)
 	(void)asking(FIND_13, 3, "");
 	expect("of", FIND_13, "a CA without a name, and 2 more");
 	/* a HelloRequest is an ask; which CAs would come behind it, nobody has seen */
-	struct trial *hello = asked(TRIAL_AT_HEADERS, FIND_12);
+	struct check *hello = asked(CHECK_AT_HEADERS, FIND_12);
 	hello->result.given = false;
 	found.versions[FIND_12].paused = hello;
 	expect("by", FIND_12, "renegotiation");
@@ -250,9 +250,9 @@ static void whose_certificates_it_takes(void **state)
 static void what_it_is_answered_with(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial_result *result = asking(FIND_12, 0, "");
-	(void)snprintf(result->subject, TRIAL_NAME_MAX, "CN=Somebody");
+	begin(CHECK_AT_HEADERS);
+	struct check_result *result = asking(FIND_12, 0, "");
+	(void)snprintf(result->subject, CHECK_NAME_MAX, "CN=Somebody");
 	expect("response", FIND_12, "CN=Somebody");
 	result->subject[0] = '\0'; /* its names may all be alternative ones (RFC 5280 4.1.2.6) */
 	expect("response", FIND_12, "a certificate without a subject");
@@ -270,78 +270,78 @@ static void what_it_is_answered_with(void **state)
 static void expectations(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *waits = made(TRIAL_ANSWERED, 200);
+	begin(CHECK_AT_HEADERS);
+	struct check *waits = made(CHECK_ANSWERED, 200);
 	found.versions[FIND_12].waits = waits;
 	expect("Expect, waiting for 100", FIND_12, "200 (no 100 received)");
 	waits->result.continued = true;
 	expect("Expect, waiting for 100", FIND_12, "200 (100 received)");
-	waits->result.outcome = TRIAL_FREEZE;
+	waits->result.outcome = CHECK_FREEZE;
 	expect("Expect, waiting for 100", FIND_12, "a freeze");
-	waits->result.outcome = TRIAL_PENDING;
+	waits->result.outcome = CHECK_PENDING;
 	expect("Expect, waiting for 100", FIND_12, "a timeout");
 }
 
 static void priming(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *primed = made(TRIAL_ANSWERED, 200);
+	begin(CHECK_AT_HEADERS);
+	struct check *primed = made(CHECK_ANSWERED, 200);
 	primed->script.length = MAX_BODY;
-	primed->result.asked = TRIAL_AT_PRIMING;
+	primed->result.asked = CHECK_AT_PRIMING;
 	found.versions[FIND_13].primed = primed;
 	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes");
-	primed->result.asked = TRIAL_AT_HEADERS;
+	primed->result.asked = CHECK_AT_HEADERS;
 	expect("primed by HEAD", FIND_13, "200, with 16,777,216 bytes (asked anyway)");
-	primed->result.outcome = TRIAL_FREEZE;
+	primed->result.outcome = CHECK_FREEZE;
 	primed->result.body_out = 70000;
 	expect("primed by HEAD", FIND_13, "a freeze, with 16,777,216 bytes (asked anyway)");
-	primed->result.asked = TRIAL_AT_PRIMING;
+	primed->result.asked = CHECK_AT_PRIMING;
 	primed->result.body_out = 0; /* the HEAD itself froze */
 	expect("primed by HEAD", FIND_13, "a freeze");
-	primed->result.outcome = TRIAL_UNPRIMED;
+	primed->result.outcome = CHECK_UNPRIMED;
 	expect("primed by HEAD", FIND_13, "a connection that is closed after priming");
 	primed->script.length = 1;
-	primed->result.outcome = TRIAL_ANSWERED;
+	primed->result.outcome = CHECK_ANSWERED;
 	expect("primed by HEAD", FIND_13, "200, with 1 byte");
 }
 
 static void resuming(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *second = asked(TRIAL_NEVER, FIND_13);
+	begin(CHECK_AT_HEADERS);
+	struct check *second = asked(CHECK_NEVER, FIND_13);
 	found.versions[FIND_13].resumed = second;
 	expect("session resumed", FIND_13, "not resumed");
 	second->result.resumed = true;
 	expect("session resumed", FIND_13, "200, without an ask");
-	second->result.asked = TRIAL_AT_HEADERS;
+	second->result.asked = CHECK_AT_HEADERS;
 	expect("session resumed", FIND_13, "200, asked again");
 	/* there was no handshake in which it could have been resumed */
-	*second = (struct trial){.result = {.outcome = TRIAL_PENDING}};
+	*second = (struct check){.result = {.outcome = CHECK_PENDING}};
 	expect("session resumed", FIND_13, "a timeout");
 }
 
 static void renegotiating(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	found.versions[FIND_12].renegotiated = made(TRIAL_RENEGOTIATED, 0);
+	begin(CHECK_AT_HEADERS);
+	found.versions[FIND_12].renegotiated = made(CHECK_RENEGOTIATED, 0);
 	expect("renegotiation by client", FIND_12, "allowed (can be used to overload it: RFC 5746 4.5)");
-	found.versions[FIND_12].renegotiated = made(TRIAL_NOT_RENEGOTIATED, 0);
+	found.versions[FIND_12].renegotiated = made(CHECK_NOT_RENEGOTIATED, 0);
 	expect("renegotiation by client", FIND_12, "refused");
 	/* which is no refusal */
-	found.versions[FIND_12].renegotiated = made(TRIAL_PENDING, 0);
+	found.versions[FIND_12].renegotiated = made(CHECK_PENDING, 0);
 	expect("renegotiation by client", FIND_12, "a timeout");
-	found.versions[FIND_12].renegotiated = made(TRIAL_UNREACHABLE, 0);
+	found.versions[FIND_12].renegotiated = made(CHECK_UNREACHABLE, 0);
 	expect("renegotiation by client", FIND_12, "no connection");
 }
 
 static void withholding(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *withheld = made(TRIAL_WITHHELD, 0);
+	begin(CHECK_AT_HEADERS);
+	struct check *withheld = made(CHECK_WITHHELD, 0);
 	found.versions[FIND_12].withheld = withheld;
 	withheld->script.stall_ms = 5000;
 	withheld->result.held_ms = 10123;
@@ -354,7 +354,7 @@ static void withholding(void **state)
 	expect("certificate not sent", FIND_12, "kept for 5 s or longer");
 	withheld->script.stall_ms = 400;
 	expect("certificate not sent", FIND_12, "kept for 0.4 s or longer");
-	withheld->result.outcome = TRIAL_ANSWERED;
+	withheld->result.outcome = CHECK_ANSWERED;
 	withheld->result.status = 403;
 	expect("certificate not sent", FIND_12, "403");
 }
@@ -364,13 +364,13 @@ static void browsers(void **state)
 	static const char with[] = "200, over TLS 1.3 (TLS 1.2 and 1.3, without post-handshake authentication)";
 
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *browser = asked(TRIAL_NEVER, FIND_13);
+	begin(CHECK_AT_HEADERS);
+	struct check *browser = asked(CHECK_NEVER, FIND_13);
 	found.browser = browser;
 	expect_general("as browsers do", with);
 	browser->result.version = 12;
 	expect_general("as browsers do", "200, over TLS 1.2 (TLS 1.2 and 1.3, without post-handshake authentication)");
-	browser->result = (struct trial_result){.outcome = TRIAL_SHAKE_FAILED}; /* over neither */
+	browser->result = (struct check_result){.outcome = CHECK_SHAKE_FAILED}; /* over neither */
 	expect_general("as browsers do",
 		       "a failed handshake (no alert) (TLS 1.2 and 1.3, without post-handshake authentication)");
 }
@@ -380,12 +380,12 @@ static void browsers(void **state)
 static void bodies_that_all_pass(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	expect("reading while writing", FIND_12, "200 up to 16,777,216 bytes");
 	expect("writing before reading", FIND_13, "200 up to 16,777,216 bytes");
 	expect("read before it stopped", FIND_13, "");
 	expect("closes a stalled upload", FIND_13, "");
-	struct find_bodies *bodies = &found.versions[FIND_12].bodies[TRIAL_READS];
+	struct find_bodies *bodies = &found.versions[FIND_12].bodies[CHECK_READS];
 	bodies->boundary.good = 65536; /* interrupted */
 	expect("reading while writing", FIND_12, "up to 65,536 bytes pass; larger ones unknown");
 	bodies->boundary.good = 0;
@@ -399,16 +399,16 @@ static void bodies_that_do_not_pass(void **state)
 	struct sizes_boundary *at;
 
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	begin(CHECK_AT_HEADERS);
+	at = change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 413));
 	expect("reading while writing", FIND_12, "413 from 131,073 bytes up (131,072 pass)");
 	at->exact = false;
 	expect("reading while writing", FIND_12, "413 from about 131,073 bytes up (131,072 pass)");
 	at->mixed = true;
 	expect("reading while writing", FIND_12, "413 for some, from 131,073 bytes up (131,072 pass)");
-	(void)change(FIND_12, TRIAL_READS, 2, made(TRIAL_ANSWERED, 413));
+	(void)change(FIND_12, CHECK_READS, 2, made(CHECK_ANSWERED, 413));
 	expect("reading while writing", FIND_12, "413 from 2 bytes up (1 pass)");
-	at = change(FIND_13, TRIAL_WRITES_FIRST, 1, made(TRIAL_FREEZE, 0));
+	at = change(FIND_13, CHECK_WRITES_FIRST, 1, made(CHECK_FREEZE, 0));
 	expect("writing before reading", FIND_13, "a freeze from the first byte on");
 	at->mixed = true;
 	at->exact = false;
@@ -425,12 +425,12 @@ static void bodies_that_do_not_pass(void **state)
 static void bodies_that_stall(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *largest = made(TRIAL_FREEZE, 0);
+	begin(CHECK_AT_HEADERS);
+	struct check *largest = made(CHECK_FREEZE, 0);
 	largest->result.body_taken = 4194304;
 	largest->script.stall_ms = 5000;
 	largest->result.held_ms = 20400;
-	found.versions[FIND_13].bodies[TRIAL_WRITES_FIRST].largest = largest;
+	found.versions[FIND_13].bodies[CHECK_WRITES_FIRST].largest = largest;
 	expect("read before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
 	expect("closes a stalled upload", FIND_13, "not within 20 s");
 	largest->result.gave_up = true;
@@ -438,9 +438,9 @@ static void bodies_that_stall(void **state)
 	largest->result.gave_up = false;
 	largest->result.held_ms = 0; /* --hold 0s */
 	expect("closes a stalled upload", FIND_13, "not within 5 s");
-	largest->result.outcome = TRIAL_SILENCE;
+	largest->result.outcome = CHECK_SILENCE;
 	expect("read before it stopped", FIND_13, "4,194,304 of 16,777,216 bytes");
-	largest->result.outcome = TRIAL_RESET;
+	largest->result.outcome = CHECK_RESET;
 	expect("read before it stopped", FIND_13, "");
 	expect("closes a stalled upload", FIND_13, "");
 }
@@ -472,11 +472,11 @@ static void long_names_are_cut_between_characters(void **state)
 	(void)state;
 	for (size_t h = 0; h < 4; h++)
 		for (size_t k = 0; k < 4; k++) {
-			char name[TRIAL_NAME_MAX];
+			char name[CHECK_NAME_MAX];
 			size_t len = strlen(letters[k]);
-			begin(TRIAL_AT_HEADERS);
+			begin(CHECK_AT_HEADERS);
 			repeat(name, heads[h], letters[k], sizeof(name));
-			struct trial_result *result = asking(FIND_12, 1, name);
+			struct check_result *result = asking(FIND_12, 1, name);
 			memcpy(result->subject, name, sizeof(name));
 			(void)asking(FIND_13, 1234567, name);
 			const char *one = value("of", FIND_12), *subject = value("response", FIND_12);
@@ -496,8 +496,8 @@ static void a_short_name_is_as_it_is(void **state)
 	static const char name[] = "CN=J\xc3\xbcrgen \xe2\x82\xac \xe6\x97\xa5\xe6\x9c\xac,O=a\\, \\\"b\\\" <&>|`";
 
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial_result *result = asking(FIND_12, 1, name);
+	begin(CHECK_AT_HEADERS);
+	struct check_result *result = asking(FIND_12, 1, name);
 	memcpy(result->subject, name, sizeof(name));
 	expect("of", FIND_12, name);
 	expect("response", FIND_12, name);

@@ -114,7 +114,7 @@ static void any_boundary_below_a_large_maximum(void **state)
 	}
 }
 
-/* A round costs as much as its slowest trial, so where nothing changes there is only one. */
+/* A round costs as much as its slowest check, so where nothing changes there is only one. */
 static void a_server_that_never_changes_takes_one_round(void **state)
 {
 	struct sizes sizes;

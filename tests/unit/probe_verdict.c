@@ -37,33 +37,33 @@ static void expect_one(enum probe_verdict code, const char *words)
 static void no_problem(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	expect(PROBE_NO_PROBLEM, "asks late|reads on|16,777,216");
 	assert_int_equal(verdict.count, 0);
-	begin(TRIAL_AT_HANDSHAKE);
+	begin(CHECK_AT_HANDSHAKE);
 	expect(PROBE_NO_PROBLEM, "TLS handshake|any body|16,777,216");
 	found.max_body = 0;
 	expect(PROBE_NO_PROBLEM, "TLS handshake|any body");
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		struct trial *plain = (struct trial *)found.versions[i].plain;
-		plain->result.outcome = TRIAL_SHAKE_FAILED;
+		struct check *plain = (struct check *)found.versions[i].plain;
+		plain->result.outcome = CHECK_SHAKE_FAILED;
 	}
 	expect(PROBE_NO_PROBLEM, "TLS handshake|any body|closes connections");
-	begin(TRIAL_NEVER);
+	begin(CHECK_NEVER);
 	expect(PROBE_NO_PROBLEM, "not ask|--method");
 	found.unsafe = true;
 	expect(PROBE_NO_PROBLEM, "not ask");
 }
 
 /* Every request is answered so, with and without a body. */
-static void answer_all(enum trial_outcome outcome, unsigned status)
+static void answer_all(enum check_outcome outcome, unsigned status)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		struct trial *trials[] = {(struct trial *)found.versions[i].plain,
-					  (struct trial *)found.versions[i].paused};
+		struct check *checks[] = {(struct check *)found.versions[i].plain,
+					  (struct check *)found.versions[i].paused};
 		for (size_t k = 0; k < 2; k++) {
-			trials[k]->result.outcome = outcome;
-			trials[k]->result.status = status;
+			checks[k]->result.outcome = outcome;
+			checks[k]->result.status = status;
 		}
 	}
 }
@@ -75,66 +75,66 @@ static void what_lets_nobody_through_is_not_said_to_pass(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		char line[VERDICT_TEXT_MAX];
-		begin(TRIAL_AT_HEADERS);
+		begin(CHECK_AT_HEADERS);
 		found.has_certificate = true;
-		answer_all(TRIAL_ANSWERED, refusals[i]);
+		answer_all(CHECK_ANSWERED, refusals[i]);
 		(void)snprintf(line, sizeof(line), "over TLS 1.2 and 1.3|client certificate|%u", refusals[i]);
 		expect_one(PROBE_UNTOLD, line);
 	}
-	answer_all(TRIAL_ALERTED, 0);
-	((struct trial *)found.versions[FIND_12].plain)->result.status = 0;
+	answer_all(CHECK_ALERTED, 0);
+	((struct check *)found.versions[FIND_12].plain)->result.status = 0;
 	expect_one(PROBE_UNTOLD, "over TLS 1.2 and 1.3|client certificate|an alert (no alert)");
-	answer_all(TRIAL_ANSWERED, 404); /* with a good certificate, too */
+	answer_all(CHECK_ANSWERED, 404); /* with a good certificate, too */
 	expect(PROBE_NO_PROBLEM, "asks late|reads on|404");
-	begin(TRIAL_AT_HANDSHAKE);
-	answer_all(TRIAL_ANSWERED, 400);
+	begin(CHECK_AT_HANDSHAKE);
+	answer_all(CHECK_ANSWERED, 400);
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		((struct trial *)found.versions[i].plain)->result.given = false;
-		((struct trial *)found.versions[i].paused)->result.given = false;
+		((struct check *)found.versions[i].plain)->result.given = false;
+		((struct check *)found.versions[i].paused)->result.given = false;
 	}
 	expect(PROBE_NO_PROBLEM, "TLS handshake|any body|without a certificate|400");
-	begin(TRIAL_AT_HEADERS); /* a method that it does not know, but the certificate is good */
+	begin(CHECK_AT_HEADERS); /* a method that it does not know, but the certificate is good */
 	found.has_certificate = true;
-	answer_all(TRIAL_ANSWERED, 403);
-	((struct trial *)found.versions[FIND_12].plain)->result.status = 200;
+	answer_all(CHECK_ANSWERED, 403);
+	((struct check *)found.versions[FIND_12].plain)->result.status = 200;
 	expect(PROBE_NO_PROBLEM, "asks late|reads on|16,777,216");
 }
 
 static void answers_from_elsewhere(void **state)
 {
 	(void)state;
-	begin(TRIAL_NEVER);
-	answer_all(TRIAL_ANSWERED, 301);
+	begin(CHECK_NEVER);
+	answer_all(CHECK_ANSWERED, 301);
 	expect_one(PROBE_UNTOLD, "301|redirect to nowhere");
-	memcpy(((struct trial *)found.versions[FIND_13].plain)->result.location, "/x/", sizeof("/x/"));
+	memcpy(((struct check *)found.versions[FIND_13].plain)->result.location, "/x/", sizeof("/x/"));
 	expect_one(PROBE_UNTOLD, "301|redirect to /x/");
-	answer_all(TRIAL_CLOSED, 0);
-	found.http2 = made(TRIAL_ANSWERED, 200);
+	answer_all(CHECK_CLOSED, 0);
+	found.http2 = made(CHECK_ANSWERED, 200);
 	expect_one(PROBE_UNTOLD, "HTTP/2|200");
 }
 
 /* A server that dies while it is probed, or keeps the probe out, shows nothing by that. */
 static void connections_that_are_not_made(void **state)
 {
-	static const enum trial_outcome outcomes[] = {TRIAL_UNREACHABLE, TRIAL_SHAKE_STALL};
+	static const enum check_outcome outcomes[] = {CHECK_UNREACHABLE, CHECK_SHAKE_STALL};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		begin(TRIAL_NEVER);
-		struct trial *lost = made(outcomes[i], 0);
+		begin(CHECK_NEVER);
+		struct check *lost = made(outcomes[i], 0);
 		lost->script.length = 64;
 		found.versions[FIND_12].paused = found.versions[FIND_13].paused = lost;
 		judge();
 		assert_int_equal(verdict.code, PROBE_UNTOLD);
 		assert_non_null(strstr(verdict.line, "64 bytes"));
-		begin(TRIAL_AT_HEADERS);
+		begin(CHECK_AT_HEADERS);
 		found.versions[FIND_13].waits = found.versions[FIND_13].eager = made(outcomes[i], 0);
 		found.browser = made(outcomes[i], 0);
 		judge();
 		assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
 		assert_false(find_is_good(&found.versions[FIND_12], find_result(found.browser)));
 	}
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.lost = true;
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
@@ -144,13 +144,13 @@ static void connections_that_are_not_made(void **state)
 static void a_freeze_has_its_boundary(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	(void)change(FIND_13, TRIAL_WRITES_FIRST, 65537, made(TRIAL_FREEZE, 0));
+	begin(CHECK_AT_HEADERS);
+	(void)change(FIND_13, CHECK_WRITES_FIRST, 65537, made(CHECK_FREEZE, 0));
 	expect_one(PROBE_FREEZES, "over TLS 1.3|65,537|a freeze|writes before it reads|65,536");
-	(void)change(FIND_12, TRIAL_WRITES_FIRST, 65537, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_WRITES_FIRST, 65537, made(CHECK_FREEZE, 0));
 	expect_one(PROBE_FREEZES, "over TLS 1.2 and 1.3|65,537|a freeze|writes before it reads|65,536");
 	assert_int_equal(verdict.problems[0].versions, (1U << FIND_12) | (1U << FIND_13));
-	(void)change(FIND_12, TRIAL_WRITES_FIRST, 65538, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_WRITES_FIRST, 65538, made(CHECK_FREEZE, 0));
 	judge();
 	assert_int_equal(verdict.count, 2); /* what differs is two */
 }
@@ -160,24 +160,24 @@ static void a_limit_has_its_boundary(void **state)
 	struct sizes_boundary *at;
 
 	(void)state;
-	begin(TRIAL_AFTER_BODY);
-	change_all(131073, TRIAL_ANSWERED, 413);
+	begin(CHECK_AFTER_BODY);
+	change_all(131073, CHECK_ANSWERED, 413);
 	expect_one(PROBE_LIMITED, "over TLS 1.2 and 1.3|131,073|413|any client|131,072");
-	begin(TRIAL_AFTER_BODY);
-	change_all(1, TRIAL_RESET, 0);
+	begin(CHECK_AFTER_BODY);
+	change_all(1, CHECK_RESET, 0);
 	expect_one(PROBE_LIMITED, "over TLS 1.2 and 1.3|any body|a reset connection|any client");
-	begin(TRIAL_AFTER_BODY);
-	(void)change(FIND_12, TRIAL_READS, 2, made(TRIAL_ANSWERED, 413));
+	begin(CHECK_AFTER_BODY);
+	(void)change(FIND_12, CHECK_READS, 2, made(CHECK_ANSWERED, 413));
 	judge();
 	assert_non_null(strstr(verdict.line, "a body of 2 bytes or more")); /* not any */
 	/* interrupted before a smaller one had its answer */
-	begin(TRIAL_AFTER_BODY);
-	at = change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	begin(CHECK_AFTER_BODY);
+	at = change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 413));
 	at->good = 0;
 	at->exact = false;
 	expect_one(PROBE_LIMITED, "over TLS 1.2|131,073|413|reads while it writes|smaller ones");
-	begin(TRIAL_AFTER_BODY);
-	at = change(FIND_12, TRIAL_READS, 5000, made(TRIAL_CLOSED, 0));
+	begin(CHECK_AFTER_BODY);
+	at = change(FIND_12, CHECK_READS, 5000, made(CHECK_CLOSED, 0));
 	at->good = 4000;
 	at->exact = false;
 	expect_one(PROBE_LIMITED, "over TLS 1.2|about 5,000|a closed connection|reads while it writes|4,000");
@@ -186,11 +186,11 @@ static void a_limit_has_its_boundary(void **state)
 	at->bad = 1;
 	at->good = 0;
 	expect_one(PROBE_LIMITED, "over TLS 1.2|1 bytes|a closed connection|reads while it writes|0 bytes|larger ones");
-	begin(TRIAL_AFTER_BODY);
-	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_PENDING, 0));
+	begin(CHECK_AFTER_BODY);
+	(void)change(FIND_12, CHECK_READS, 5000, made(CHECK_PENDING, 0));
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
-	(void)change(FIND_12, TRIAL_READS, 5000, made(TRIAL_NO_MEMORY, 0)); /* which is not the server's fault */
+	(void)change(FIND_12, CHECK_READS, 5000, made(CHECK_NO_MEMORY, 0)); /* which is not the server's fault */
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 }
@@ -199,15 +199,15 @@ static void a_limit_has_its_boundary(void **state)
 static void styles_that_differ_are_two(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	(void)change(FIND_12, TRIAL_READS, 1000, made(TRIAL_ANSWERED, 413));
-	(void)change(FIND_12, TRIAL_WRITES_FIRST, 1000, made(TRIAL_ANSWERED, 408));
+	begin(CHECK_AT_HEADERS);
+	(void)change(FIND_12, CHECK_READS, 1000, made(CHECK_ANSWERED, 413));
+	(void)change(FIND_12, CHECK_WRITES_FIRST, 1000, made(CHECK_ANSWERED, 408));
 	judge();
 	assert_int_equal(verdict.count, 2);
-	(void)change(FIND_12, TRIAL_WRITES_FIRST, 1001, made(TRIAL_ANSWERED, 413));
+	(void)change(FIND_12, CHECK_WRITES_FIRST, 1001, made(CHECK_ANSWERED, 413));
 	judge();
 	assert_int_equal(verdict.count, 2);
-	(void)change(FIND_12, TRIAL_WRITES_FIRST, 1000, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_WRITES_FIRST, 1000, made(CHECK_FREEZE, 0));
 	judge();
 	assert_int_equal(verdict.count, 2);
 	assert_int_equal(verdict.problems[0].weight, PROBE_FREEZES);
@@ -222,23 +222,23 @@ static void judge_as_it_is(void)
 static void finding_that_was_not_repeated_is_untold(void **state)
 {
 	(void)state;
-	begin(TRIAL_AFTER_BODY);
-	change_all(131073, TRIAL_ANSWERED, 413);
+	begin(CHECK_AFTER_BODY);
+	change_all(131073, CHECK_ANSWERED, 413);
 	judge_as_it_is();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 	repeat_all();
 	judge_as_it_is();
 	assert_int_equal(verdict.code, PROBE_LIMITED);
 	for (size_t k = 0; k < found.claim_count; k++)
-		found.claims[k].second = made(TRIAL_ANSWERED, 200);
+		found.claims[k].second = made(CHECK_ANSWERED, 200);
 	judge_as_it_is();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 	for (size_t k = 0; k < found.claim_count; k++)
-		found.claims[k].second = made(TRIAL_UNREACHABLE, 0);
+		found.claims[k].second = made(CHECK_UNREACHABLE, 0);
 	judge_as_it_is();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 	repeat_all();
-	found.versions[FIND_12].again = found.versions[FIND_13].again = made(TRIAL_ANSWERED, 413);
+	found.versions[FIND_12].again = found.versions[FIND_13].again = made(CHECK_ANSWERED, 413);
 	judge_as_it_is();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 	assert_non_null(strstr(verdict.line, "depend on the time"));
@@ -251,11 +251,11 @@ static void finding_that_was_not_repeated_is_untold(void **state)
 static void freeze_that_does_not_freeze_again_is_a_limit(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	change_all(65537, TRIAL_FREEZE, 0);
+	begin(CHECK_AT_HEADERS);
+	change_all(65537, CHECK_FREEZE, 0);
 	repeat_all();
 	for (size_t k = 0; k < found.claim_count; k++)
-		found.claims[k].second = made(TRIAL_CLOSED, 0);
+		found.claims[k].second = made(CHECK_CLOSED, 0);
 	judge_as_it_is();
 	assert_int_equal(verdict.code, PROBE_LIMITED);
 }
@@ -263,11 +263,11 @@ static void freeze_that_does_not_freeze_again_is_a_limit(void **state)
 static void freeze_beyond_a_limit_is_the_verdict(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	change_all(65, TRIAL_CLOSED, 0);
-	struct trial *frozen = made(TRIAL_FREEZE, 0);
+	begin(CHECK_AT_HEADERS);
+	change_all(65, CHECK_CLOSED, 0);
+	struct check *frozen = made(CHECK_FREEZE, 0);
 	frozen->script.length = 65537;
-	found.versions[FIND_13].bodies[TRIAL_READS].frozen = frozen;
+	found.versions[FIND_13].bodies[CHECK_READS].frozen = frozen;
 	judge();
 	assert_int_equal(verdict.code, PROBE_FREEZES);
 	assert_int_equal(verdict.count, 2);
@@ -277,10 +277,10 @@ static void freeze_beyond_a_limit_is_the_verdict(void **state)
 static void silence_after_all_was_taken_is_untold(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *silent = made(TRIAL_SILENCE, 0);
+	begin(CHECK_AT_HEADERS);
+	struct check *silent = made(CHECK_SILENCE, 0);
 	silent->result.taken_whole = true;
-	(void)change(FIND_13, TRIAL_READS, 1000001, silent);
+	(void)change(FIND_13, CHECK_READS, 1000001, silent);
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 	assert_int_equal(verdict.count, 1);
@@ -289,11 +289,11 @@ static void silence_after_all_was_taken_is_untold(void **state)
 static void slow_bodies_are_one_note(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	for (size_t style = 0; style < 2; style++) {
 		struct find_bodies *bodies = &found.versions[FIND_13].bodies[style];
 		bodies->slow_from = 1048576 + style;
-		((struct trial *)bodies->largest)->result.held_ms = 6100 + 100 * (uint32_t)style;
+		((struct check *)bodies->largest)->result.held_ms = 6100 + 100 * (uint32_t)style;
 	}
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
@@ -306,14 +306,14 @@ static void slow_bodies_are_one_note(void **state)
 static void limit_that_a_known_certificate_has_too_is_a_note(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HANDSHAKE);
-	change_all(1048577, TRIAL_ANSWERED, 413);
+	begin(CHECK_AT_HANDSHAKE);
+	change_all(1048577, CHECK_ANSWERED, 413);
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
 	assert_int_equal(verdict.note_count, 1);
-	begin(TRIAL_AT_HEADERS);
-	change_all(1048577, TRIAL_ANSWERED, 413);
-	struct trial *control = asked(TRIAL_AT_PRIMING, FIND_13);
+	begin(CHECK_AT_HEADERS);
+	change_all(1048577, CHECK_ANSWERED, 413);
+	struct check *control = asked(CHECK_AT_PRIMING, FIND_13);
 	control->result.status = 413;
 	for (size_t i = 0; i < FIND_VERSIONS; i++)
 		for (size_t style = 0; style < 2; style++)
@@ -324,11 +324,11 @@ static void limit_that_a_known_certificate_has_too_is_a_note(void **state)
 	control->result.status = 200;
 	judge();
 	assert_int_equal(verdict.code, PROBE_LIMITED);
-	control->result.outcome = TRIAL_RESET; /* its 413 was lost */
+	control->result.outcome = CHECK_RESET; /* its 413 was lost */
 	control->result.status = 0;
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
-	control->result.outcome = TRIAL_ANSWERED;
+	control->result.outcome = CHECK_ANSWERED;
 	control->result.status = 413;
 	control->result.given = false; /* then it is not known there, either */
 	judge();
@@ -338,17 +338,17 @@ static void limit_that_a_known_certificate_has_too_is_a_note(void **state)
 static void only_what_passed_passes(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HANDSHAKE);
+	begin(CHECK_AT_HANDSHAKE);
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		((struct trial *)found.versions[i].paused)->result.status = 405;
+		((struct check *)found.versions[i].paused)->result.status = 405;
 		for (size_t style = 0; style < 2; style++)
 			found.versions[i].bodies[style].largest = found.versions[i].paused;
 	}
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
 	assert_null(strstr(verdict.line, "pass"));
-	begin(TRIAL_AT_HANDSHAKE);
-	answer_all(TRIAL_GARBLED, 0);
+	begin(CHECK_AT_HANDSHAKE);
+	answer_all(CHECK_GARBLED, 0);
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 }
@@ -356,8 +356,8 @@ static void only_what_passed_passes(void **state)
 static void key_that_makes_no_signature_is_not_the_server(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *failed = made(TRIAL_KEY_FAILED, 0);
+	begin(CHECK_AT_HEADERS);
+	struct check *failed = made(CHECK_KEY_FAILED, 0);
 	(void)snprintf(failed->result.detail, sizeof(failed->result.detail), "Function rejected");
 	found.versions[FIND_13].plain = failed;
 	found.key_failed = failed;
@@ -365,7 +365,7 @@ static void key_that_makes_no_signature_is_not_the_server(void **state)
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 	assert_int_equal(verdict.count, 1);
 	assert_non_null(strstr(verdict.line, "Function rejected"));
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.key_ms = 7000;
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
@@ -375,12 +375,12 @@ static void key_that_makes_no_signature_is_not_the_server(void **state)
 static void too_many_requests_are_untold(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	answer_all(TRIAL_ANSWERED, 429);
+	begin(CHECK_AT_HEADERS);
+	answer_all(CHECK_ANSWERED, 429);
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
-	begin(TRIAL_AT_HEADERS);
-	change_all(131073, TRIAL_ANSWERED, 429);
+	begin(CHECK_AT_HEADERS);
+	change_all(131073, CHECK_ANSWERED, 429);
 	judge();
 	assert_int_equal(verdict.code, PROBE_UNTOLD);
 }
@@ -388,10 +388,10 @@ static void too_many_requests_are_untold(void **state)
 static void the_worst_comes_first(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	(void)change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
-	(void)change(FIND_13, TRIAL_READS, 65537, made(TRIAL_FREEZE, 0));
-	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
+	begin(CHECK_AT_HEADERS);
+	(void)change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 413));
+	(void)change(FIND_13, CHECK_READS, 65537, made(CHECK_FREEZE, 0));
+	found.versions[FIND_13].eager = made(CHECK_ANSWERED, 403);
 	found.interrupted = true;
 	judge();
 	assert_int_equal(verdict.code, PROBE_FREEZES);
@@ -407,18 +407,18 @@ static void the_worst_comes_first(void **state)
 static void requests_without_a_body(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
-	plain->result.outcome = TRIAL_FREEZE;
+	begin(CHECK_AT_HEADERS);
+	struct check *plain = asked(CHECK_AT_HEADERS, FIND_12);
+	plain->result.outcome = CHECK_FREEZE;
 	found.versions[FIND_12].plain = plain;
 	expect_one(PROBE_FREEZES, "over TLS 1.2|without a body|freezes");
-	plain->result.outcome = TRIAL_SILENCE;
+	plain->result.outcome = CHECK_SILENCE;
 	expect_one(PROBE_UNTOLD, "over TLS 1.2|without a body|no response");
-	begin(TRIAL_AT_HEADERS);
-	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_13);
-	paused->result.outcome = TRIAL_FREEZE;
+	begin(CHECK_AT_HEADERS);
+	struct check *paused = asked(CHECK_AT_HEADERS, FIND_13);
+	paused->result.outcome = CHECK_FREEZE;
 	found.versions[FIND_13].paused = paused;
-	found.versions[FIND_13].bodies[TRIAL_READS].began = false;
+	found.versions[FIND_13].bodies[CHECK_READS].began = false;
 	judge();
 	assert_int_equal(verdict.code, PROBE_FREEZES);
 	assert_non_null(strstr(verdict.line, "a request with a small body freezes"));
@@ -427,44 +427,44 @@ static void requests_without_a_body(void **state)
 static void expectations(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
+	begin(CHECK_AT_HEADERS);
+	found.versions[FIND_12].waits = made(CHECK_FREEZE, 0);
 	expect_one(PROBE_FREEZES, "over TLS 1.2|100 Continue|a freeze");
-	begin(TRIAL_AT_HEADERS);
-	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 403);
-	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
+	begin(CHECK_AT_HEADERS);
+	found.versions[FIND_12].eager = made(CHECK_ANSWERED, 403);
+	found.versions[FIND_13].eager = made(CHECK_ANSWERED, 403);
 	expect_one(PROBE_LIMITED, "over TLS 1.2 and 1.3|100-continue|403");
 	/* where such bodies fail without it, too, it is not to blame */
-	begin(TRIAL_AT_HEADERS);
-	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 413);
-	(void)change(FIND_12, TRIAL_READS, 1024, made(TRIAL_ANSWERED, 413));
+	begin(CHECK_AT_HEADERS);
+	found.versions[FIND_12].eager = made(CHECK_ANSWERED, 413);
+	(void)change(FIND_12, CHECK_READS, 1024, made(CHECK_ANSWERED, 413));
 	judge();
 	assert_int_equal(verdict.count, 1);
-	(void)change(FIND_12, TRIAL_READS, 1025, made(TRIAL_ANSWERED, 413));
+	(void)change(FIND_12, CHECK_READS, 1025, made(CHECK_ANSWERED, 413));
 	judge();
 	assert_int_equal(verdict.count, 2);
 	/* so are those that are answered slowly, or that freeze although the certificate is known */
-	begin(TRIAL_AT_HEADERS);
-	struct trial *waits = made(TRIAL_FREEZE, 0);
+	begin(CHECK_AT_HEADERS);
+	struct check *waits = made(CHECK_FREEZE, 0);
 	waits->script.length = 1048576;
 	found.versions[FIND_13].waits = waits;
-	found.versions[FIND_13].bodies[TRIAL_READS].slow_from = 1048576;
+	found.versions[FIND_13].bodies[CHECK_READS].slow_from = 1048576;
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
-	found.versions[FIND_13].bodies[TRIAL_READS].slow_from = 1048577;
+	found.versions[FIND_13].bodies[CHECK_READS].slow_from = 1048577;
 	judge();
 	assert_int_equal(verdict.code, PROBE_FREEZES);
-	(void)change(FIND_13, TRIAL_READS, 201, made(TRIAL_FREEZE, 0));
-	struct trial *control = asked(TRIAL_AT_PRIMING, FIND_13);
-	control->result.outcome = TRIAL_FREEZE;
-	found.versions[FIND_13].bodies[TRIAL_READS].control = control;
+	(void)change(FIND_13, CHECK_READS, 201, made(CHECK_FREEZE, 0));
+	struct check *control = asked(CHECK_AT_PRIMING, FIND_13);
+	control->result.outcome = CHECK_FREEZE;
+	found.versions[FIND_13].bodies[CHECK_READS].control = control;
 	expect_one(PROBE_FREEZES, "over TLS 1.3|201|a freeze|reads while it writes|200|known before");
 	/* a path that answers everything with 404 has no trouble with Expect */
-	begin(TRIAL_AT_HEADERS);
-	struct trial *paused = asked(TRIAL_AT_HEADERS, FIND_12);
+	begin(CHECK_AT_HEADERS);
+	struct check *paused = asked(CHECK_AT_HEADERS, FIND_12);
 	paused->result.status = 404;
 	found.versions[FIND_12].paused = paused;
-	found.versions[FIND_12].waits = found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 404);
+	found.versions[FIND_12].waits = found.versions[FIND_12].eager = made(CHECK_ANSWERED, 404);
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
 }
@@ -472,8 +472,8 @@ static void expectations(void **state)
 static void asked_over_one_version_only(void **state)
 {
 	(void)state;
-	begin(TRIAL_AFTER_BODY);
-	struct trial *plain = asked(TRIAL_NEVER, FIND_13), *paused = asked(TRIAL_NEVER, FIND_13);
+	begin(CHECK_AFTER_BODY);
+	struct check *plain = asked(CHECK_NEVER, FIND_13), *paused = asked(CHECK_NEVER, FIND_13);
 	plain->result.status = paused->result.status = 401;
 	found.versions[FIND_13].plain = plain;
 	found.versions[FIND_13].paused = paused;
@@ -486,8 +486,8 @@ static void asked_over_one_version_only(void **state)
 static void clients_of_another_kind(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *browser = asked(TRIAL_NEVER, FIND_13), *http2 = made(TRIAL_H2_RESET, 0);
+	begin(CHECK_AT_HEADERS);
+	struct check *browser = asked(CHECK_NEVER, FIND_13), *http2 = made(CHECK_H2_RESET, 0);
 	browser->result.status = 403;
 	found.browser = browser;
 	expect_one(PROBE_LIMITED, "post-handshake|403");
@@ -495,7 +495,7 @@ static void clients_of_another_kind(void **state)
 	http2->result.h2_error = 13;
 	found.http2 = http2;
 	expect_one(PROBE_LIMITED, "HTTP/2|not ask|HTTP/1.1|a reset stream (HTTP_1_1_REQUIRED)");
-	begin(TRIAL_AT_HANDSHAKE); /* there HTTP/2 is no trouble */
+	begin(CHECK_AT_HANDSHAKE); /* there HTTP/2 is no trouble */
 	found.http2 = http2;
 	judge();
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
@@ -504,14 +504,14 @@ static void clients_of_another_kind(void **state)
 static void what_could_not_be_told(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	found.out_of_time = true;
 	expect_one(PROBE_UNTOLD, "--limit|before all tests");
-	begin(TRIAL_NEVER);
+	begin(CHECK_NEVER);
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
-		struct trial *trial = asked(TRIAL_NEVER, i);
-		trial->result.status = 405;
-		found.versions[i].plain = found.versions[i].paused = trial;
+		struct check *check = asked(CHECK_NEVER, i);
+		check->result.status = 405;
+		found.versions[i].plain = found.versions[i].paused = check;
 	}
 	expect_one(PROBE_UNTOLD, "405|--method");
 	memset(&found, 0, sizeof(found)); /* nothing at all was found */
@@ -531,12 +531,12 @@ static void words(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		assert_string_equal(verdict_number(numbers[i].number, text), numbers[i].text);
-	struct trial_result result = {.outcome = TRIAL_ALERTED, .alert = 116};
+	struct check_result result = {.outcome = CHECK_ALERTED, .alert = 116};
 	assert_string_equal(verdict_outcome(&result, outcome), "an alert (certificate_required)");
-	result = (struct trial_result){.outcome = TRIAL_SHAKE_FAILED};
+	result = (struct check_result){.outcome = CHECK_SHAKE_FAILED};
 	assert_string_equal(verdict_outcome(&result, outcome), "a failed handshake (no alert)");
-	for (int i = TRIAL_PENDING; i <= TRIAL_KEY_FAILED; i++) {
-		result = (struct trial_result){.outcome = (enum trial_outcome)i, .status = 200};
+	for (int i = CHECK_PENDING; i <= CHECK_KEY_FAILED; i++) {
+		result = (struct check_result){.outcome = (enum check_outcome)i, .status = 200};
 		assert_int_not_equal(verdict_outcome(&result, outcome)[0], '\0');
 	}
 }
@@ -554,7 +554,7 @@ static void recognise(enum server_kind kind, size_t evidence)
 
 static void says(const char *text)
 {
-	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
+	struct check *plain = asked(CHECK_AT_HEADERS, FIND_12);
 
 	(void)snprintf(plain->result.server, sizeof(plain->result.server), "%s", text);
 	found.versions[FIND_12].plain = plain;
@@ -563,47 +563,47 @@ static void says(const char *text)
 static void apache_by_what_it_does(void **state)
 {
 	(void)state;
-	begin(TRIAL_AFTER_BODY);
+	begin(CHECK_AFTER_BODY);
 	recognise(SERVER_UNKNOWN, 0);
-	(void)change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413));
+	(void)change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 413));
 	recognise(SERVER_APACHE, 2); /* the default, and some limit */
 	assert_non_null(strstr(guess.evidence[0], "131,072"));
-	begin(TRIAL_AFTER_BODY);
-	(void)change(FIND_13, TRIAL_WRITES_FIRST, 10001, made(TRIAL_ANSWERED, 413));
+	begin(CHECK_AFTER_BODY);
+	(void)change(FIND_13, CHECK_WRITES_FIRST, 10001, made(CHECK_ANSWERED, 413));
 	recognise(SERVER_UNKNOWN, 0); /* many have a limit */
-	found.versions[FIND_13].eager = made(TRIAL_ANSWERED, 403);
+	found.versions[FIND_13].eager = made(CHECK_ANSWERED, 403);
 	recognise(SERVER_APACHE, 2);
-	begin(TRIAL_AFTER_BODY);
-	(void)change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 401));
+	begin(CHECK_AFTER_BODY);
+	(void)change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 401));
 	recognise(SERVER_UNKNOWN, 0); /* not with another status */
-	begin(TRIAL_AT_HEADERS);
-	change(FIND_12, TRIAL_READS, 131073, made(TRIAL_ANSWERED, 413))->exact = false;
+	begin(CHECK_AT_HEADERS);
+	change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 413))->exact = false;
 	recognise(SERVER_UNKNOWN, 0); /* nor about there */
 	says("Apache/2.4");
 	recognise(SERVER_UNKNOWN, 0); /* its word alone is too little */
-	found.versions[FIND_12].eager = made(TRIAL_ANSWERED, 403);
+	found.versions[FIND_12].eager = made(CHECK_ANSWERED, 403);
 	recognise(SERVER_APACHE, 2);
 }
 
 static void tomcat_by_what_it_does(void **state)
 {
 	(void)state;
-	begin(TRIAL_AFTER_BODY);
-	(void)change(FIND_12, TRIAL_READS, 4097, made(TRIAL_ANSWERED, 401));
+	begin(CHECK_AFTER_BODY);
+	(void)change(FIND_12, CHECK_READS, 4097, made(CHECK_ANSWERED, 401));
 	recognise(SERVER_TOMCAT, 2);
-	begin(TRIAL_AFTER_BODY);
-	(void)change(FIND_12, TRIAL_READS, 9001, made(TRIAL_ANSWERED, 401));
+	begin(CHECK_AFTER_BODY);
+	(void)change(FIND_12, CHECK_READS, 9001, made(CHECK_ANSWERED, 401));
 	recognise(SERVER_UNKNOWN, 0);
-	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
+	found.versions[FIND_12].waits = made(CHECK_FREEZE, 0);
 	recognise(SERVER_TOMCAT, 2);
-	begin(TRIAL_AFTER_BODY);
-	struct trial *refused = asked(TRIAL_NEVER, FIND_13);
+	begin(CHECK_AFTER_BODY);
+	struct check *refused = asked(CHECK_NEVER, FIND_13);
 	refused->result.status = 401;
 	found.versions[FIND_13].plain = found.versions[FIND_13].paused = refused;
 	recognise(SERVER_UNKNOWN, 0); /* some other server in Java */
-	found.versions[FIND_12].waits = made(TRIAL_FREEZE, 0);
+	found.versions[FIND_12].waits = made(CHECK_FREEZE, 0);
 	recognise(SERVER_TOMCAT, 2);
-	begin(TRIAL_AFTER_BODY);
+	begin(CHECK_AFTER_BODY);
 	says("Apache-Coyote/1.1"); /* and not Apache's httpd */
 	recognise(SERVER_TOMCAT, 1);
 }
@@ -611,24 +611,24 @@ static void tomcat_by_what_it_does(void **state)
 static void node_by_what_it_does(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	(void)change(FIND_12, TRIAL_READS, 81921, made(TRIAL_FREEZE, 0));
+	begin(CHECK_AT_HEADERS);
+	(void)change(FIND_12, CHECK_READS, 81921, made(CHECK_FREEZE, 0));
 	recognise(SERVER_UNKNOWN, 0); /* so does any that asks and waits */
-	found.versions[FIND_13].plain = asked(TRIAL_NEVER, FIND_13);
-	found.versions[FIND_13].paused = asked(TRIAL_NEVER, FIND_13);
+	found.versions[FIND_13].plain = asked(CHECK_NEVER, FIND_13);
+	found.versions[FIND_13].paused = asked(CHECK_NEVER, FIND_13);
 	recognise(SERVER_NODE, 2);
 	/* a stream of Node's buffers more than a record, and less than a MiB */
-	(void)change(FIND_12, TRIAL_READS, 16384, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_READS, 16384, made(CHECK_FREEZE, 0));
 	recognise(SERVER_UNKNOWN, 0);
-	(void)change(FIND_12, TRIAL_READS, 1048577, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_READS, 1048577, made(CHECK_FREEZE, 0));
 	recognise(SERVER_UNKNOWN, 0);
-	(void)change(FIND_12, TRIAL_READS, 1048576, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_READS, 1048576, made(CHECK_FREEZE, 0));
 	recognise(SERVER_NODE, 2);
 	says("something"); /* Node's own HTTP server has no such field */
 	recognise(SERVER_UNKNOWN, 0);
-	begin(TRIAL_AT_HEADERS);
-	found.versions[FIND_13].plain = found.versions[FIND_13].paused = asked(TRIAL_NEVER, FIND_13);
-	struct trial *plain = asked(TRIAL_AT_HEADERS, FIND_12);
+	begin(CHECK_AT_HEADERS);
+	found.versions[FIND_13].plain = found.versions[FIND_13].paused = asked(CHECK_NEVER, FIND_13);
+	struct check *plain = asked(CHECK_AT_HEADERS, FIND_12);
 	(void)snprintf(plain->result.keep_alive, sizeof(plain->result.keep_alive), "timeout=5");
 	found.versions[FIND_12].plain = plain;
 	recognise(SERVER_NODE, 2);
@@ -637,26 +637,26 @@ static void node_by_what_it_does(void **state)
 static void others_by_their_words(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	says("Microsoft-HTTPAPI/2.0");
 	recognise(SERVER_IIS, 1);
-	(void)change(FIND_12, TRIAL_READS, 49153, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_12, CHECK_READS, 49153, made(CHECK_FREEZE, 0));
 	recognise(SERVER_IIS, 2);
 	says("");
 	recognise(SERVER_UNKNOWN, 0);
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	says("Kestrel");
 	recognise(SERVER_KESTREL, 1);
-	begin(TRIAL_AT_HANDSHAKE);
+	begin(CHECK_AT_HANDSHAKE);
 	says("nginx/1.22.1");
 	recognise(SERVER_NGINX, 1);
-	begin(TRIAL_AT_HEADERS);
-	struct trial *cookie = asked(TRIAL_AT_HEADERS, FIND_13);
+	begin(CHECK_AT_HEADERS);
+	struct check *cookie = asked(CHECK_AT_HEADERS, FIND_13);
 	cookie->result.cookie_of_f5 = true;
 	found.versions[FIND_13].plain = cookie;
 	recognise(SERVER_F5, 1);
-	begin(TRIAL_AT_HANDSHAKE);
-	struct trial *refused = made(TRIAL_ANSWERED, 400);
+	begin(CHECK_AT_HANDSHAKE);
+	struct check *refused = made(CHECK_ANSWERED, 400);
 	(void)snprintf(refused->result.body, sizeof(refused->result.body),
 		       "<center>No required SSL certificate was sent</center>");
 	found.versions[FIND_13].anonymous = refused;
@@ -668,8 +668,8 @@ static void thaw_by_its_refusals(void **state)
 	static const char problem[] = "{\"reason\":\"no-certificate\",\"cure\":\"\"}";
 
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	struct trial *refused = made(TRIAL_ANSWERED, 403);
+	begin(CHECK_AT_HEADERS);
+	struct check *refused = made(CHECK_ANSWERED, 403);
 	found.versions[FIND_12].anonymous = refused;
 	memcpy(refused->result.body, problem, sizeof(problem));
 	recognise(SERVER_UNKNOWN, 0); /* any JSON */
@@ -678,7 +678,7 @@ static void thaw_by_its_refusals(void **state)
 	recognise(SERVER_UNKNOWN, 0);
 	memcpy(refused->result.body, problem, sizeof(problem));
 	recognise(SERVER_THAW, 1);
-	change_all(131073, TRIAL_ANSWERED, 413); /* whatever its max_body is, and whoever is behind it */
+	change_all(131073, CHECK_ANSWERED, 413); /* whatever its max_body is, and whoever is behind it */
 	says("Apache/2.4");
 	recognise(SERVER_THAW, 1);
 }
@@ -783,10 +783,10 @@ static bool types(const char *word)
 static void clients_are_kept_to_the_version_that_can_be_asked(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
+	begin(CHECK_AT_HEADERS);
 	assert_true(types("curl --http1.1 --cert"));
 	assert_false(types("--tls-max"));
-	found.versions[FIND_13] = (struct find_version){.plain = asked(TRIAL_NEVER, FIND_13)};
+	found.versions[FIND_13] = (struct find_version){.plain = asked(CHECK_NEVER, FIND_13)};
 	assert_true(types("--tls-max 1.2"));
 	assert_false(types("--http1.1 --cert"));
 }
@@ -794,23 +794,23 @@ static void clients_are_kept_to_the_version_that_can_be_asked(void **state)
 static void clients_are_told_what_worked(void **state)
 {
 	(void)state;
-	begin(TRIAL_AT_HEADERS);
-	change_all(65537, TRIAL_FREEZE, 0);
+	begin(CHECK_AT_HEADERS);
+	change_all(65537, CHECK_FREEZE, 0);
 	assert_true(offers("Prime") && offers("Expect"));
 	assert_false(offers("Read while") || offers("post-handshake"));
-	found.versions[FIND_12].primed = made(TRIAL_UNPRIMED, 0);
+	found.versions[FIND_12].primed = made(CHECK_UNPRIMED, 0);
 	assert_false(offers("Prime")); /* it must work over each version that asks late */
 	found.versions[FIND_12].primed = NULL;
 	assert_true(offers("Prime")); /* or was not tried there */
 	found.versions[FIND_13].primed = NULL;
 	assert_false(offers("Prime"));
-	found.versions[FIND_13].waits = made(TRIAL_FREEZE, 0);
+	found.versions[FIND_13].waits = made(CHECK_FREEZE, 0);
 	assert_false(offers("Expect"));
-	(void)change(FIND_13, TRIAL_READS, 1048577, made(TRIAL_FREEZE, 0));
+	(void)change(FIND_13, CHECK_READS, 1048577, made(CHECK_FREEZE, 0));
 	assert_true(offers("Read while"));
-	found.versions[FIND_13].no_offer = made(TRIAL_ANSWERED, 403);
+	found.versions[FIND_13].no_offer = made(CHECK_ANSWERED, 403);
 	assert_true(offers("post-handshake"));
-	begin(TRIAL_AT_HANDSHAKE);
+	begin(CHECK_AT_HANDSHAKE);
 	assert_false(offers("Prime") || offers("Expect") || offers("Read") || offers("post-handshake"));
 }
 

@@ -65,12 +65,12 @@ static struct body body_of(thaw_store *store, uint32_t client)
 	return body_new(store, (const struct sockaddr *)&from, NO_SIZE);
 }
 
-/* ---- against a plain model, over two stores of one ledger, with faults */
+/* ---- against a plain model, over two stores of one quota, with faults */
 
 #define BODIES  8
 #define CLIENTS 4
 
-static const struct thaw_ledger_limits model_limits[] = {
+static const struct thaw_quota_limits model_limits[] = {
 	{.memory = 24 * CHUNK,
 	 .disk = 60 * CHUNK,
 	 .client_memory = 12 * CHUNK,
@@ -83,8 +83,8 @@ static const struct thaw_ledger_limits model_limits[] = {
 };
 
 struct model {
-	const struct thaw_ledger_limits *limits;
-	thaw_ledger *ledger;
+	const struct thaw_quota_limits *limits;
+	thaw_quota *quota;
 	thaw_store *stores[2];
 	struct body bodies[BODIES];
 	uint64_t random;
@@ -97,13 +97,13 @@ static void assert_within(uint64_t held, uint64_t limit)
 	assert_true(limit == 0 || held <= limit);
 }
 
-/* What the spools say adds up to what the ledger says, and nobody is over a limit. */
+/* What the spools say adds up to what the quota says, and nobody is over a limit. */
 static void assert_sums(const struct model *model)
 {
-	struct thaw_ledger_use all = ledger_use(model->ledger);
+	struct thaw_quota_use all = quota_use(model->quota);
 	uint64_t memory = 0, on_disk = 0, holders = 0, reading = 0;
 	uint64_t by_worker[2] = {0}, by_client[CLIENTS][2] = {0};
-	const struct thaw_ledger_limits *limits = model->limits;
+	const struct thaw_quota_limits *limits = model->limits;
 
 	for (unsigned i = 0; i < BODIES; i++) {
 		const struct body *body = &model->bodies[i];
@@ -194,16 +194,16 @@ static void step_body(struct model *model, unsigned number)
 	}
 }
 
-static void run_model(const struct thaw_ledger_limits *limits, uint64_t seed, int steps)
+static void run_model(const struct thaw_quota_limits *limits, uint64_t seed, int steps)
 {
 	struct model *model = calloc(1, sizeof(*model));
 
 	assert_non_null(model);
 	disk_reset();
-	*model = (struct model){.limits = limits, .ledger = made_ledger_new(limits), .random = seed};
-	assert_non_null(model->ledger);
+	*model = (struct model){.limits = limits, .quota = made_quota_new(limits), .random = seed};
+	assert_non_null(model->quota);
 	for (unsigned i = 0; i < 2; i++)
-		model->stores[i] = store_on(model->ledger, i, limits->disk > 0 ? "in memory" : NULL);
+		model->stores[i] = store_on(model->quota, i, limits->disk > 0 ? "in memory" : NULL);
 	for (int i = 0; i < steps; i++) {
 		step_body(model, (unsigned)random_below(&model->random, BODIES));
 		assert_sums(model);
@@ -229,7 +229,7 @@ static void run_model(const struct thaw_ledger_limits *limits, uint64_t seed, in
 	assert_int_equal(disk_open_files(), 0);
 	for (unsigned i = 0; i < 2; i++)
 		thaw_store_free(&model->stores[i]);
-	thaw_ledger_free(&model->ledger);
+	thaw_quota_free(&model->quota);
 	free(model);
 }
 
@@ -247,7 +247,7 @@ static void test_like_a_plain_model(void **state)
 /* However it is cut up, a body costs at most twice what it holds, and one smallest chunk. */
 static void test_one_byte_writes_cost_no_more(void **state)
 {
-	static const struct thaw_ledger_limits limits = {
+	static const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 64 * CHUNK, .disk = 64 * CHUNK, .request_memory = 4 * CHUNK};
 	struct world world = world_new(limits);
 	struct body tiny = body_of(world.store, 1), full = body_of(world.store, 2);
@@ -275,7 +275,7 @@ static void test_one_byte_writes_cost_no_more(void **state)
 /* Many requests of one byte: as many as there are smallest chunks, and without a disk. */
 static void test_one_byte_holds_one_smallest_chunk(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 4 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 4 * CHUNK});
 	struct body bodies[4 * CHUNK / SPOOL_CHUNK_LEAST];
 
 	(void)state;
@@ -292,7 +292,7 @@ static void test_one_byte_holds_one_smallest_chunk(void **state)
 /* Room of which nothing is used is not kept. */
 static void test_reserved_room_is_given_back(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 4 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 4 * CHUNK});
 	struct body body = body_of(world.store, 1);
 	void *where = NULL;
 	size_t room = 0;
@@ -312,7 +312,7 @@ static void test_reserved_room_is_given_back(void **state)
 
 static void test_body_size(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 16 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 16 * CHUNK});
 	struct body body = body_new(world.store, NULL, 2 * CHUNK + 10);
 	unsigned char more[20] = {0};
 	void *where = NULL;
@@ -341,7 +341,7 @@ static void test_body_size(void **state)
 	thaw_spool_free(&body.spool);
 	body = body_new(world.store, NULL, 0);
 	assert_int_equal(body_write(&body, 1), THAW_REASON_BODY_SIZE);
-	assert_int_equal(ledger_use(world.ledger).memory, 0);
+	assert_int_equal(quota_use(world.quota).memory, 0);
 	thaw_spool_free(&body.spool);
 	thaw_spool_free(&body.spool);
 	world_free(&world);
@@ -349,7 +349,7 @@ static void test_body_size(void **state)
 
 static void test_empty(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 16 * CHUNK, .disk = 16 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 16 * CHUNK, .disk = 16 * CHUNK});
 	struct body body = body_new(world.store, NULL, NO_SIZE);
 
 	(void)state;
@@ -357,7 +357,7 @@ static void test_empty(void **state)
 	thaw_spool_consume(body.spool, 0);
 	thaw_spool_consume(body.spool, 5);
 	assert_int_equal(use_of(&body).unread, 0);
-	assert_int_equal(ledger_use(world.ledger).memory, 0);
+	assert_int_equal(quota_use(world.quota).memory, 0);
 	/* More than there is. */
 	assert_int_equal(body_write(&body, 3), THAW_REASON_NONE);
 	thaw_spool_consume(body.spool, 1000);
@@ -382,11 +382,11 @@ static void assert_refused_until_freed(struct body *hoarder, struct body *body, 
 
 static void each_reason(bool on_disk)
 {
-	struct thaw_ledger_limits limits = {.size = sizeof(limits),
-					    .memory = 32 * CHUNK,
-					    .worker_memory = 20 * CHUNK,
-					    .client_memory = 10 * CHUNK,
-					    .workers = 2};
+	struct thaw_quota_limits limits = {.size = sizeof(limits),
+					   .memory = 32 * CHUNK,
+					   .worker_memory = 20 * CHUNK,
+					   .client_memory = 10 * CHUNK,
+					   .workers = 2};
 	uint64_t hoard = on_disk ? 9 * CHUNK : 8 * CHUNK;
 	if (on_disk) {
 		limits.disk = 28 * CHUNK;
@@ -395,7 +395,7 @@ static void each_reason(bool on_disk)
 		limits.request_memory = 2 * CHUNK;
 	}
 	struct world world = world_new(limits);
-	thaw_store *other = store_on(world.ledger, 1, on_disk ? "in memory" : NULL);
+	thaw_store *other = store_on(world.quota, 1, on_disk ? "in memory" : NULL);
 	struct body a = body_of(world.store, 1), b = body_of(world.store, 1);
 
 	assert_int_equal(body_write(&a, 6 * CHUNK), THAW_REASON_NONE);
@@ -414,7 +414,7 @@ static void each_reason(bool on_disk)
 	assert_refused_until_freed(&a, &b, THAW_REASON_BUDGET_TOTAL);
 	thaw_spool_free(&c.spool);
 	thaw_spool_free(&d.spool);
-	assert_true(ledger_use(world.ledger).refused >= 9);
+	assert_true(quota_use(world.quota).refused >= 9);
 	thaw_store_free(&other);
 	world_free(&world);
 }
@@ -433,7 +433,7 @@ static void test_each_budget_on_disk(void **state)
 
 static void test_one_request(void **state)
 {
-	static const struct thaw_ledger_limits limits = {
+	static const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 32 * CHUNK, .request_memory = 5 * CHUNK};
 	struct world world = world_new(limits);
 	struct body body = body_of(world.store, 1), next = body_of(world.store, 1);
@@ -452,7 +452,7 @@ static void test_one_request(void **state)
 /* The memory is in the hands of others, who rest: it is theirs no more once a newcomer needs it. */
 static void test_what_rests_moves_to_the_disk(void **state)
 {
-	static const struct thaw_ledger_limits limits = {
+	static const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 64 * CHUNK, .disk = 2000 * CHUNK, .client_disk = 1000 * CHUNK};
 	struct world world = world_new(limits);
 	struct body hoarders[3], body = body_of(world.store, 99);
@@ -477,7 +477,7 @@ static void test_what_rests_moves_to_the_disk(void **state)
 /* Before the memory is spent, and down to the smallest holdings. */
 static void test_tend_moves_what_rests(void **state)
 {
-	static const struct thaw_ledger_limits limits = {
+	static const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 16 * CHUNK, .disk = 100 * CHUNK};
 	struct world world = world_new(limits);
 	struct body bodies[500];
@@ -514,7 +514,7 @@ static void test_tend_moves_what_rests(void **state)
 /* What a caller has a pointer into stays where it is. */
 static void test_reserved_and_peeked_do_not_move(void **state)
 {
-	static const struct thaw_ledger_limits limits = {
+	static const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 8 * CHUNK, .disk = 100 * CHUNK};
 	struct world world = world_new(limits);
 	struct body reserved = body_of(world.store, 1), peeked = body_of(world.store, 2),
@@ -547,7 +547,7 @@ static void test_reserved_and_peeked_do_not_move(void **state)
 /* Writing and reading in step, far more than all the budgets together. */
 static void test_streams_through(void **state)
 {
-	static const struct thaw_ledger_limits limits = {
+	static const struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = 8 * CHUNK, .disk = 40 * CHUNK, .request_memory = 4 * CHUNK};
 	struct world world = world_new(limits);
 	struct body body = body_of(world.store, 1);
@@ -572,25 +572,25 @@ static void test_streams_through(void **state)
  */
 static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 {
-	struct thaw_ledger_limits limits = {.size = sizeof(limits),
-					    .memory = 32 * CHUNK,
-					    .disk = on_disk,
-					    .request_memory = on_disk > 0 ? 4 * CHUNK : 0,
-					    .workers = 1};
+	struct thaw_quota_limits limits = {.size = sizeof(limits),
+					   .memory = 32 * CHUNK,
+					   .disk = on_disk,
+					   .request_memory = on_disk > 0 ? 4 * CHUNK : 0,
+					   .workers = 1};
 	struct thaw_error err = {0};
 	struct cipher cipher = spy_new();
 	unsigned told = 0;
 
 	disk_reset();
 	fail_allocation(k);
-	thaw_ledger *ledger = made_ledger_new(&limits);
-	if (ledger == NULL && ++told)
-		ledger = made_ledger_new(&limits);
-	assert_non_null(ledger);
-	thaw_store *store = spool_store_new(ledger, 0, "in memory", cipher, &fake_files, &err);
+	thaw_quota *quota = made_quota_new(&limits);
+	if (quota == NULL && ++told)
+		quota = made_quota_new(&limits);
+	assert_non_null(quota);
+	thaw_store *store = spool_store_new(quota, 0, "in memory", cipher, &fake_files, &err);
 	if (store == NULL && ++told) {
 		assert_int_equal(err.cls, THAW_ERR_RESOURCE);
-		store = spool_store_new(ledger, 0, "in memory", cipher, &fake_files, &err);
+		store = spool_store_new(quota, 0, "in memory", cipher, &fake_files, &err);
 	}
 	assert_non_null(store);
 	struct body body = {.spool = made_spool_new(store, NULL, NO_SIZE)};
@@ -602,7 +602,7 @@ static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 		if (reason == THAW_REASON_NONE)
 			continue;
 		assert_int_equal(reason, THAW_REASON_NO_MEMORY);
-		assert_int_equal(ledger_use(ledger).memory, use_of(&body).memory);
+		assert_int_equal(quota_use(quota).memory, use_of(&body).memory);
 		told++;
 	}
 	while (body.read < body.written) {
@@ -620,9 +620,9 @@ static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 	else
 		assert_int_equal(told, reached ? 1 : 0);
 	thaw_spool_free(&body.spool);
-	assert_int_equal(ledger_use(ledger).memory + ledger_use(ledger).disk, 0);
+	assert_int_equal(quota_use(quota).memory + quota_use(quota).disk, 0);
 	thaw_store_free(&store);
-	thaw_ledger_free(&ledger);
+	thaw_quota_free(&quota);
 	return reached;
 }
 
@@ -633,7 +633,7 @@ static void test_each_allocation_fails(void **state)
 	(void)state;
 	while (allocate_with_failure(k, 0))
 		k++;
-	/* Two for the ledger, the store, the spool, and one for each chunk at least. */
+	/* Two for the quota, the store, the spool, and one for each chunk at least. */
 	assert_true(k - 1 >= 4 + 12);
 	for (k = 1; allocate_with_failure(k, 64 * CHUNK); k++)
 		;
@@ -657,7 +657,7 @@ static uint64_t resident(void)
 /* What is given back goes back to the system, also from under what stays. */
 static void test_memory_returns_to_the_system(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 128 * MIB});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 128 * MIB});
 	struct body large = body_of(world.store, 1), small = body_of(world.store, 2);
 
 	(void)state;
@@ -668,7 +668,7 @@ static void test_memory_returns_to_the_system(void **state)
 	}
 	assert_true(resident() >= before + 64 * MIB);
 	thaw_spool_free(&large.spool);
-	assert_int_equal(ledger_use(world.ledger).memory, MIB);
+	assert_int_equal(quota_use(world.quota).memory, MIB);
 	assert_true(resident() <= before + 8 * MIB);
 	thaw_spool_free(&small.spool);
 	world_free(&world);
@@ -689,7 +689,7 @@ static unsigned mappings(void)
 /* However chunks come and go, there are no more mappings than slabs: a process may have vm.max_map_count of them. */
 static void test_freed_chunks_cut_no_mapping(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 256 * MIB});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 256 * MIB});
 	struct body odd = body_of(world.store, 1), even = body_of(world.store, 2);
 	unsigned before = mappings();
 
@@ -760,14 +760,14 @@ static void make_directory(char path[static PATH_MAX])
 
 static struct world real_world(const char *directory, uint64_t memory)
 {
-	struct thaw_ledger_limits limits = {
+	struct thaw_quota_limits limits = {
 		.size = sizeof(limits), .memory = memory, .disk = 256 * MIB, .request_memory = 8 * CHUNK, .workers = 1};
 	struct thaw_error err = {0};
-	struct world world = {.ledger = made_ledger_new(&limits)};
+	struct world world = {.quota = made_quota_new(&limits)};
 
 	disk_reset();
-	assert_non_null(world.ledger);
-	world.store = spool_store_new(world.ledger, 0, directory, spy_new(), &spool_file_system, &err);
+	assert_non_null(world.quota);
+	world.store = spool_store_new(world.quota, 0, directory, spy_new(), &spool_file_system, &err);
 	if (world.store == NULL)
 		fail_msg("%s", err.text);
 	return world;
@@ -790,7 +790,7 @@ static void test_real_file(void **state)
 	uint64_t most = blocks_of(fd);
 	assert_true(most >= use_of(&body).to_disk);
 	assert_int_equal(body_read(&body, 20 * MIB), THAW_REASON_NONE);
-	/* What the ledger says of the disk is true: the file has shrunk as it was read. */
+	/* What the quota says of the disk is true: the file has shrunk as it was read. */
 	assert_true(use_of(&body).disk <= 5 * MIB);
 	assert_true(blocks_of(fd) <= use_of(&body).disk + MIB / 8);
 	body_drain(&body);
@@ -801,7 +801,7 @@ static void test_real_file(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
-/* A large file is closed apart; it is gone soon, and the ledger does not wait for it. */
+/* A large file is closed apart; it is gone soon, and the quota does not wait for it. */
 static void test_large_file_is_closed(void **state)
 {
 	char directory[PATH_MAX];
@@ -846,36 +846,36 @@ static void test_open_and_unlink(void **state)
 
 static void test_wrong_store(void **state)
 {
-	struct thaw_ledger_limits limits = {.size = sizeof(limits), .memory = MIB, .disk = MIB, .workers = 2};
+	struct thaw_quota_limits limits = {.size = sizeof(limits), .memory = MIB, .disk = MIB, .workers = 2};
 	struct thaw_error err = {0};
-	thaw_ledger *ledger = made_ledger_new(&limits);
+	thaw_quota *quota = made_quota_new(&limits);
 	struct cipher cipher = spy_new();
 
 	(void)state;
-	assert_non_null(ledger);
-	assert_null(spool_store_new(ledger, 0, "/no/such/place", cipher, &spool_file_system, &err));
+	assert_non_null(quota);
+	assert_null(spool_store_new(quota, 0, "/no/such/place", cipher, &spool_file_system, &err));
 	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
 	assert_non_null(strstr(err.text, "/no/such/place"));
 	err = (struct thaw_error){0};
-	assert_null(spool_store_new(ledger, 2, NULL, cipher, &spool_file_system, &err));
+	assert_null(spool_store_new(quota, 2, NULL, cipher, &spool_file_system, &err));
 	assert_int_equal(err.cls, THAW_ERR_USAGE);
 	cipher.ops->free(cipher.key);
-	thaw_ledger_free(&ledger);
+	thaw_quota_free(&quota);
 }
 
 /* No disk, or no directory: over the memory's budget is a reason. */
 static void test_memory_only(void **state)
 {
-	struct thaw_ledger_limits no_disk = {.size = sizeof(no_disk), .memory = 16 * CHUNK, .workers = 1};
-	struct thaw_ledger_limits no_directory = {
+	struct thaw_quota_limits no_disk = {.size = sizeof(no_disk), .memory = 16 * CHUNK, .workers = 1};
+	struct thaw_quota_limits no_directory = {
 		.size = sizeof(no_directory), .memory = 16 * CHUNK, .disk = MIB, .workers = 1};
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		disk_reset();
-		struct world world = {.ledger = made_ledger_new(i == 0 ? &no_disk : &no_directory)};
-		assert_non_null(world.ledger);
-		world.store = store_on(world.ledger, 0, i == 0 ? "in memory" : NULL);
+		struct world world = {.quota = made_quota_new(i == 0 ? &no_disk : &no_directory)};
+		assert_non_null(world.quota);
+		world.store = store_on(world.quota, 0, i == 0 ? "in memory" : NULL);
 		struct body body = body_of(world.store, 1);
 		assert_int_equal(body_write(&body, 15 * CHUNK), THAW_REASON_BUDGET_TOTAL);
 		body_drain(&body);

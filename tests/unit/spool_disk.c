@@ -8,7 +8,7 @@
 static struct world disk_world(void)
 {
 	return world_new(
-		(struct thaw_ledger_limits){.memory = 64 * CHUNK, .disk = 1024 * CHUNK, .request_memory = 4 * CHUNK});
+		(struct thaw_quota_limits){.memory = 64 * CHUNK, .disk = 1024 * CHUNK, .request_memory = 4 * CHUNK});
 }
 
 /* ---- one fault at a time, at every operation */
@@ -40,10 +40,10 @@ static enum thaw_reason expected_reason(void)
 	return THAW_REASON_DISK_ERROR;
 }
 
-/* What the ledger says is what the spool says. */
+/* What the quota says is what the spool says. */
 static void assert_accounts(const struct world *world, const struct body *body)
 {
-	struct thaw_ledger_use all = ledger_use(world->ledger);
+	struct thaw_quota_use all = quota_use(world->quota);
 	struct thaw_spool_use use = use_of(body);
 
 	assert_int_equal(all.memory, use.memory);

@@ -55,7 +55,7 @@ static void tend(thaw_store *store, uint64_t now_ms)
 
 static struct world memory_world(unsigned workers)
 {
-	return world_new((struct thaw_ledger_limits){.memory = 64 * CHUNK, .workers = workers});
+	return world_new((struct thaw_quota_limits){.memory = 64 * CHUNK, .workers = workers});
 }
 
 static void test_without_pressure_none_is_ended(void **state)
@@ -88,8 +88,8 @@ static void test_oldest_ask_of_the_largest_client_is_ended(void **state)
 	tend(world.store, NOW);
 	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(has_ended(&askers[i]), i == 2);
-	assert_int_equal(ledger_use(world.ledger).ended, 1);
-	assert_int_equal(ledger_use(world.ledger).memory, 40 * CHUNK);
+	assert_int_equal(quota_use(world.quota).ended, 1);
+	assert_int_equal(quota_use(world.quota).memory, 40 * CHUNK);
 	leave(askers, 6);
 	world_free(&world);
 }
@@ -167,7 +167,7 @@ static void test_spools_without_end_function_are_kept(void **state)
 /* What an ended spool says, and that it does not come back. */
 static void test_ended_spool_refuses(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 64 * CHUNK, .disk = 64 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 64 * CHUNK, .disk = 64 * CHUNK});
 	struct asker asker;
 	const void *data = NULL;
 	size_t len = 0;
@@ -202,7 +202,7 @@ static void test_new_request_is_admitted_when_quota_is_used_up(void **state)
 	for (unsigned i = 0; i < 7; i++)
 		ask(&askers[i], world.store, i, OVERDUE + 10 * i, 8 * CHUNK);
 	ask(&newcomer, world.store, 99, 0, 6 * CHUNK);
-	assert_int_equal(ledger_use(world.ledger).ended > 0, true);
+	assert_int_equal(quota_use(world.quota).ended > 0, true);
 	assert_false(has_ended(&newcomer));
 	assert_true(has_ended(&askers[6]));
 	leave(askers, 7);
@@ -232,7 +232,7 @@ static void test_lone_ask_uses_all_memory(void **state)
 
 static void test_lone_ask_uses_all_of_the_disk(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 16 * CHUNK, .disk = 64 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 16 * CHUNK, .disk = 64 * CHUNK});
 	struct asker lone;
 
 	(void)state;
@@ -294,7 +294,7 @@ static void test_worst_asker_is_refused(void **state)
 	(void)thaw_store_tend(world.store, NOW);
 	ask(&worst, world.store, 3, 2 * OVERDUE, 50 * CHUNK);
 	assert_int_equal(body_write(&worst.body, 14 * CHUNK), THAW_REASON_BUDGET_TOTAL);
-	assert_int_equal(ledger_use(world.ledger).ended, 0);
+	assert_int_equal(quota_use(world.quota).ended, 0);
 	leave(askers, 2);
 	leave(&worst, 1);
 	world_free(&world);
@@ -303,7 +303,7 @@ static void test_worst_asker_is_refused(void **state)
 /* A client's share is spent: its own oldest makes room for its newest, and nobody else. */
 static void test_share_is_the_clients_own_matter(void **state)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 256 * CHUNK, .client_memory = 32 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 256 * CHUNK, .client_memory = 32 * CHUNK});
 	struct asker own[4], other;
 
 	(void)state;
@@ -335,10 +335,10 @@ struct two {
 static void two_workers(struct two *two)
 {
 	two->world = memory_world(3);
-	two->other = store_on(two->world.ledger, 1, NULL);
+	two->other = store_on(two->world.quota, 1, NULL);
 	ask(&two->mild, two->world.store, 1, OVERDUE, 8 * CHUNK);
 	ask(&two->bad, two->other, 2, 2 * OVERDUE, 42 * CHUNK);
-	ledger_publish_need(two->world.ledger, 2, UINT64_MAX); /* a third one's ask */
+	quota_publish_need(two->world.quota, 2, UINT64_MAX); /* a third one's ask */
 }
 
 static void two_end(struct two *two)
@@ -355,7 +355,7 @@ static void test_worker_leaves_it_to_the_one_with_the_worst(void **state)
 
 	(void)state;
 	two_workers(&two);
-	ledger_publish_rank(two.world.ledger, 1, UINT64_MAX / 2 + 10000000); /* as the other's last search said */
+	quota_publish_rank(two.world.quota, 1, UINT64_MAX / 2 + 10000000); /* as the other's last search said */
 	tend(two.world.store, NOW);
 	assert_false(has_ended(&two.mild));
 	tend(two.other, NOW + 50);
@@ -373,7 +373,7 @@ static void test_worker_that_lies_is_not_waited_for(void **state)
 
 	(void)state;
 	two_workers(&two);
-	ledger_publish_rank(two.world.ledger, 1, UINT64_MAX);
+	quota_publish_rank(two.world.quota, 1, UINT64_MAX);
 	for (; now_ms < NOW + 400; now_ms += 50) {
 		tend(two.world.store, now_ms);
 		assert_false(has_ended(&two.mild));
@@ -391,7 +391,7 @@ static void test_need_of_another_worker(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct world world = memory_world(2);
-		thaw_store *other = store_on(world.ledger, 1, NULL);
+		thaw_store *other = store_on(world.quota, 1, NULL);
 		struct asker lone, needs;
 		ask(&lone, world.store, 1, 2 * OVERDUE, 54 * CHUNK);
 		tend(world.store, NOW);
@@ -431,7 +431,7 @@ struct young {
 static void young_begin(struct young *young)
 {
 	young->world = memory_world(2);
-	young->other = store_on(young->world.ledger, 1, NULL);
+	young->other = store_on(young->world.quota, 1, NULL);
 	for (unsigned i = 0; i < 4; i++)
 		ask(&young->crowd[i], young->other, 10 + i, 5000, 9 * CHUNK);
 	tend(young->other, NOW);
@@ -519,15 +519,15 @@ struct shared {
 
 static void shared_begin(struct shared *shared, uint64_t on_disk)
 {
-	struct thaw_ledger_limits limits = {.size = sizeof(limits),
-					    .memory = 256 * CHUNK,
-					    .disk = on_disk,
-					    .client_memory = 32 * CHUNK,
-					    .client_disk = on_disk / 2,
-					    .workers = 2};
+	struct thaw_quota_limits limits = {.size = sizeof(limits),
+					   .memory = 256 * CHUNK,
+					   .disk = on_disk,
+					   .client_memory = 32 * CHUNK,
+					   .client_disk = on_disk / 2,
+					   .workers = 2};
 
 	shared->world = world_new(limits);
-	shared->other = store_on(shared->world.ledger, 1, on_disk > 0 ? "in memory" : NULL);
+	shared->other = store_on(shared->world.quota, 1, on_disk > 0 ? "in memory" : NULL);
 }
 
 static void shared_end(struct shared *shared, unsigned count)
@@ -547,7 +547,7 @@ static void test_share_in_another_worker_moves_to_the_disk(void **state)
 	for (unsigned i = 0; i < 40; i++)
 		ask(&shared.own[i], shared.world.store, 1, OVERDUE, CHUNK);
 	ask(&shared.next, shared.other, 1, 0, 40 * CHUNK);
-	assert_int_equal(ledger_use(shared.world.ledger).ended, 0);
+	assert_int_equal(quota_use(shared.world.quota).ended, 0);
 	shared_end(&shared, 40);
 }
 
@@ -595,7 +595,7 @@ static void test_wish_for_a_share_that_is_not_spent(void **state)
 	shared_begin(&shared, 0);
 	ask(&shared.own[0], shared.world.store, 1, 200, 20 * CHUNK);
 	ask(&shared.next, shared.other, 1, 0, CHUNK);
-	ledger_publish_wish(shared.world.ledger, 1, (struct ledger_wish){shared.next.body.spool->client, UINT64_MAX});
+	quota_publish_wish(shared.world.quota, 1, (struct quota_wish){shared.next.body.spool->client, UINT64_MAX});
 	tend(shared.world.store, NOW);
 	assert_false(has_ended(&shared.own[0]));
 	shared_end(&shared, 1);
@@ -612,15 +612,15 @@ static void test_wish_does_not_last(void **state)
 	ask(&shared.next, shared.other, 1, 0, CHUNK);
 	assert_int_equal(body_write(&shared.next.body, 6 * CHUNK), THAW_REASON_BUDGET_CLIENT);
 	tend(shared.other, NOW);
-	assert_int_not_equal(ledger_wish_of(shared.world.ledger, 1).client, 0);
+	assert_int_not_equal(quota_wish_of(shared.world.quota, 1).client, 0);
 	tend(shared.other, NOW + 2000);
-	assert_int_equal(ledger_wish_of(shared.world.ledger, 1).client, 0);
-	thaw_ledger_reclaim(shared.world.ledger, 1);
+	assert_int_equal(quota_wish_of(shared.world.quota, 1).client, 0);
+	thaw_quota_reclaim(shared.world.quota, 1);
 	leave(shared.own, 1);
 	thaw_spool_free(&shared.next.body.spool);
 	thaw_store_free(&shared.other);
 	thaw_store_free(&shared.world.store);
-	thaw_ledger_free(&shared.world.ledger);
+	thaw_quota_free(&shared.world.quota);
 }
 
 /* ---- a full disk */
@@ -628,7 +628,7 @@ static void test_wish_does_not_last(void **state)
 /* The disk is full, although its budget is not spent: all that ends for that says so, whatever is noticed first. */
 static void full_disk(bool tended)
 {
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 64 * CHUNK, .disk = 640 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 64 * CHUNK, .disk = 640 * CHUNK});
 	struct asker old, grows;
 	enum thaw_reason reason = THAW_REASON_NONE;
 
@@ -660,10 +660,10 @@ static void test_rank_of_a_dead_worker_is_forgotten(void **state)
 	struct world world = memory_world(2);
 
 	(void)state;
-	ledger_publish_rank(world.ledger, 1, UINT64_MAX);
-	assert_int_equal(ledger_worst_rank(world.ledger), UINT64_MAX);
-	thaw_ledger_reclaim(world.ledger, 1);
-	assert_int_equal(ledger_worst_rank(world.ledger), 0);
+	quota_publish_rank(world.quota, 1, UINT64_MAX);
+	assert_int_equal(quota_worst_rank(world.quota), UINT64_MAX);
+	thaw_quota_reclaim(world.quota, 1);
+	assert_int_equal(quota_worst_rank(world.quota), 0);
 	world_free(&world);
 }
 
@@ -673,7 +673,7 @@ static void test_rank_of_a_dead_worker_is_forgotten(void **state)
 static void crowd_from(unsigned addresses)
 {
 	enum { COUNT = 2000 };
-	struct world world = world_new((struct thaw_ledger_limits){.memory = 256 * CHUNK, .client_memory = 64 * CHUNK});
+	struct world world = world_new((struct thaw_quota_limits){.memory = 256 * CHUNK, .client_memory = 64 * CHUNK});
 	struct asker *crowd = calloc(COUNT, sizeof(*crowd)), honest;
 
 	assert_non_null(crowd);
@@ -691,7 +691,7 @@ static void crowd_from(unsigned addresses)
 		body_drain(&honest.body);
 		thaw_spool_free(&honest.body.spool);
 	}
-	assert_true(ledger_use(world.ledger).ended > COUNT / 2);
+	assert_true(quota_use(world.quota).ended > COUNT / 2);
 	leave(crowd, COUNT);
 	free(crowd);
 	world_free(&world);

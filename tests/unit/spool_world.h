@@ -288,55 +288,55 @@ static inline struct spy *spy_of(const thaw_store *store)
 	return store->cipher.key;
 }
 
-/* ---- a ledger with one store over files in memory */
+/* ---- a quota with one store over files in memory */
 
 struct world {
-	thaw_ledger *ledger;
+	thaw_quota *quota;
 	thaw_store *store;
 };
 
-static inline thaw_store *store_on(thaw_ledger *ledger, unsigned worker, const char *directory)
+static inline thaw_store *store_on(thaw_quota *quota, unsigned worker, const char *directory)
 {
 	struct thaw_error err = {0};
-	thaw_store *store = spool_store_new(ledger, worker, directory, spy_new(), &fake_files, &err);
+	thaw_store *store = spool_store_new(quota, worker, directory, spy_new(), &fake_files, &err);
 
 	if (store == NULL)
 		fail_msg("%s", err.text);
 	return store;
 }
 
-static inline struct world world_new(struct thaw_ledger_limits limits)
+static inline struct world world_new(struct thaw_quota_limits limits)
 {
 	disk_reset();
 	if (limits.workers == 0)
 		limits.workers = 1;
-	struct world world = {.ledger = made_ledger_new(&limits)};
-	assert_non_null(world.ledger);
-	world.store = store_on(world.ledger, 0, limits.disk > 0 ? "in memory" : NULL);
+	struct world world = {.quota = made_quota_new(&limits)};
+	assert_non_null(world.quota);
+	world.store = store_on(world.quota, 0, limits.disk > 0 ? "in memory" : NULL);
 	return world;
 }
 
-static inline struct thaw_ledger_use ledger_use(const thaw_ledger *ledger)
+static inline struct thaw_quota_use quota_use(const thaw_quota *quota)
 {
-	struct thaw_ledger_use use = {.size = sizeof(use)};
+	struct thaw_quota_use use = {.size = sizeof(use)};
 
-	(void)thaw_ledger_read_use(ledger, &use);
+	(void)thaw_quota_read_use(quota, &use);
 	return use;
 }
 
 /* Every spool was freed: all is given back. */
 static inline void world_free(struct world *world)
 {
-	struct thaw_ledger_use use = ledger_use(world->ledger);
+	struct thaw_quota_use use = quota_use(world->quota);
 
 	assert_int_equal(use.memory, 0);
 	assert_int_equal(use.disk, 0);
 	assert_int_equal(use.clients, 0);
 	assert_int_equal(disk_open_files(), 0);
 	thaw_store_free(&world->store);
-	thaw_ledger_free(&world->ledger);
+	thaw_quota_free(&world->quota);
 	assert_null(world->store);
-	assert_null(world->ledger);
+	assert_null(world->quota);
 	disk_reset();
 }
 
