@@ -3,7 +3,7 @@ complete -c thaw -f
 complete -c thaw -n __fish_use_subcommand -a serve -d 'run the gateway'
 complete -c thaw -n __fish_use_subcommand -a check -d 'check a configuration and the files that it names'
 complete -c thaw -n __fish_use_subcommand -a reload -d 'make a running gateway reload its configuration'
-complete -c thaw -n __fish_use_subcommand -a upgrade -d 'replace a running gateway by its updated program'
+complete -c thaw -n __fish_use_subcommand -a upgrade -d 'switch a running gateway to its newly installed program'
 complete -c thaw -n __fish_use_subcommand -a send -d 'upload a file with a client certificate'
 complete -c thaw -n __fish_use_subcommand -a probe -d 'test what a server does when it asks late'
 complete -c thaw -n __fish_use_subcommand -a demo -d 'uploads to Thaw and to a server that freezes'

@@ -16,25 +16,25 @@ static const char help[] =
 	"                          [--header 'Name: value']... [--strict] [--json]\n"
 	"\n"
 	"Reads a configuration and loads everything that `thaw serve -c FILE` would load: certificates, keys, CAs,\n"
-	"CRLs, the directory of the spool, the log. It does not listen. It warns of what is allowed but will fail, "
-	"such\n"
-	"as an expired certificate.\n"
+	"CRLs, the spool's directory for request bodies, the log. It does not listen. It warns of settings that are\n"
+	"valid but will cause failures, such as an expired certificate.\n"
 	"\n"
 	"  -c, --config FILE   the configuration\n"
 	"  --strict            treat warnings as errors\n"
 	"  --request REQUEST   print what happens to this request, such as 'PUT https://example.com/path': its route,\n"
-	"                      how each kind of client is asked, whether it is allowed, what the upstream gets. PUT,\n"
-	"                      POST and PATCH have a body, unless --header 'Content-Length: 0' is given\n"
+	"                      how each kind of client is asked (TLS 1.2 or 1.3, HTTP/2), whether it is allowed, what\n"
+	"                      the service behind Thaw gets. PUT, POST and PATCH have a body, unless --header\n"
+	"                      'Content-Length: 0' is given\n"
 	"  --certificate FILE  the client's certificate and its chain (PEM), for --request; its key is not needed\n"
-	"  --from ADDRESS      the client's address, or 'unix', for --request; default: any address that is allowed\n"
+	"  --from ADDRESS      the client's address, or 'unix', for --request; default: an allowed address\n"
 	"  --header LINE       a header field of the request, 'Name: value', for --request; up to 32 times\n"
 	"  --json              print a JSON object with schema, file, ok, error, warnings, listen, hosts and "
 	"upstreams,\n"
 	"                      and with --request also decision\n"
 	"  --help              print this text\n"
 	"\n"
-	"Exit code: 0 if the configuration can be served; 64 wrong usage; 78 if not. The error names file, line and\n"
-	"key, and what is allowed.\n";
+	"Exit code: 0 if the configuration can be served; 64 wrong usage; 78 if not. The error names the file,\n"
+	"the line, the setting, and what is allowed.\n";
 
 static const char *const upstreams[] = {
 	[CONFIG_BUILTIN_INSPECT] = "builtin:inspect",

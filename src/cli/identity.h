@@ -31,8 +31,8 @@ enum cli_identity_option { CLI_CERT = 0x1000, CLI_KEY, CLI_PKCS12, CLI_CA, CLI_P
 
 #define CLI_IDENTITY_HELP                                                                                             \
 	"  --cert FILE      the client's certificate and its chain (PEM), or a pkcs11: URI\n"                         \
-	"  --key FILE       its private key (PEM), or a pkcs11: URI; default: in the file of --cert, or on its "      \
-	"token\n"                                                                                                     \
+	"  --key FILE       its private key (PEM), or a pkcs11: URI; default: in the file or on the token of "        \
+	"--cert\n"                                                                                                    \
 	"  --pkcs12 FILE    certificate, chain and key in one PKCS #12 file (.p12, .pfx)\n"                           \
 	"  --ca FILE        CA certificates to verify the server with (PEM); default: CURL_CA_BUNDLE, SSL_CERT_FILE " \
 	"or\n"                                                                                                        \

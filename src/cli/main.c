@@ -16,11 +16,12 @@ static const struct command {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"serve", "run the gateway with a configuration (-c FILE), or with a test set-up", serve_main},
+	{"serve", "run the gateway with a configuration (-c FILE), or with built-in test settings", serve_main},
 	{"check", "check a configuration file and the certificates and keys that it names", check_main},
 	{"reload", "make a running gateway read its configuration again", reload_main},
-	{"upgrade", "replace a running gateway with its updated program, without refusing connections", upgrade_main},
-	{"probe", "test whether a server hangs when it requests a client certificate late, and how to fix it",
+	{"upgrade", "switch a running gateway to its newly installed program, without refusing connections",
+	 upgrade_main},
+	{"probe", "test whether any server hangs when it asks for a certificate during an upload, and how to fix it",
 	 probe_main},
 	{"send", "upload a file with a client certificate to any server, without hanging", send_main},
 	{"demo", "upload to a gateway and to a server that hangs, side by side", demo_main},
@@ -30,13 +31,14 @@ static const struct command {
 
 static int usage(FILE *to)
 {
-	(void)fputs("usage: thaw COMMAND [OPTIONS]\n"
-		    "       thaw COMMAND --help\n"
-		    "\n"
-		    "An HTTPS gateway that requests TLS client certificates only for the requests that need one,\n"
-		    "also in the middle of a large upload, where other servers hang.\n"
-		    "\n",
-		    to);
+	(void)fputs(
+		"usage: thaw COMMAND [OPTIONS]\n"
+		"       thaw COMMAND --help\n"
+		"\n"
+		"An HTTPS reverse proxy that asks for a TLS client certificate only when a request needs it. It can\n"
+		"ask during a large upload, where other servers hang. Its tools work with any server.\n"
+		"\n",
+		to);
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
 	(void)fprintf(to, "  %-8s  %s\n", "help", "print this text, or the help of a command");

@@ -17,7 +17,7 @@
 /* How both name the process. */
 #define PROCESS                                                                                              \
 	"\n"                                                                                                 \
-	"  -c, --config FILE   the gateway that runs with this configuration\n"                              \
+	"  -c, --config FILE   the gateway that was started with -c and this file\n"                         \
 	"  --pid-file FILE     the gateway whose process ID is in this file (see `thaw serve --pid-file`)\n" \
 	"  PID                 the gateway with this process ID\n"                                           \
 	"  --help              print this text\n"                                                            \
@@ -31,8 +31,8 @@ static const char help[] =
 	"Makes a running `thaw serve` read its configuration again, and waits for the result. The whole configuration\n"
 	"is checked first; then new workers start, and the old ones finish their requests. If anything is wrong, the\n"
 	"reason is printed and the old configuration stays in use. SIGHUP does the same, but reports in the log "
-	"only.\n" PROCESS
-	"Exit code: 0 reloaded; 64 wrong usage; 71 no such process, or it ended; 78 the configuration was refused.\n";
+	"only.\n" PROCESS "Exit code: 0 reloaded; 64 wrong usage; 71 no such process, or it ended meanwhile; 78 the\n"
+	"configuration was refused.\n";
 
 static const char upgrade_help[] =
 	"usage: thaw upgrade -c FILE\n"
@@ -40,10 +40,13 @@ static const char upgrade_help[] =
 	"       thaw upgrade PID\n"
 	"\n"
 	"Replaces a running `thaw serve` after an update of thaw, or of a library such as OpenSSL. The new program is\n"
-	"started with the same arguments and the same listening sockets. Once its workers accept connections, the old\n"
-	"process stops as after SIGTERM. No connection is refused meanwhile. If the new process cannot serve, the\n"
-	"reason is printed and the old process goes on.\n" PROCESS
-	"Exit code: 0 replaced; 64 wrong usage; 71 no such process, or it ended; 78 the new process cannot serve.\n";
+	"started with the same arguments and the same listening sockets. Once the new workers accept connections,\n"
+	"the old process finishes its requests and ends, as after SIGTERM. No connection is refused meanwhile. The\n"
+	"process ID changes; the file of --pid-file is rewritten. If the new process cannot serve, the reason is "
+	"printed\n"
+	"and the old process continues.\n" PROCESS
+	"Exit code: 0 replaced; 64 wrong usage; 71 no such process, or it ended meanwhile; 78 the new\n"
+	"process cannot serve.\n";
 
 struct settings {
 	enum control_kind kind;

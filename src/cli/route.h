@@ -58,7 +58,7 @@ enum cli_route_option {
 	"                   HOST2 or PORT2 changes nothing. Up to 16 times\n"                                          \
 	"  --resolve HOST:PORT:ADDRESS[,ADDRESS...]  the addresses of this host for this port; HOST may be *. Up to\n" \
 	"                   16 times\n"                                                                                \
-	"  --sni NAME       the name in SNI, which the server's certificate must have; default: the URL's host\n"      \
+	"  --sni NAME       the name sent in SNI and checked in the server's certificate; default: the URL's host\n"   \
 	"  --proxy [SCHEME://][USER:PASSWORD@]HOST[:PORT]  connect through this proxy (CONNECT); SCHEME is http\n"     \
 	"                   (default) or https; "
 
