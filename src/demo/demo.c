@@ -212,14 +212,15 @@ static void before_text(const struct run *run, char *text, size_t room)
 
 static void print_head(const struct demo_options *options)
 {
-	(void)printf("Each row is one upload of %" PRIu64
-		     " MiB. Both servers request the client's certificate once they have read the\n"
-		     "request's headers. Thaw goes on reading the body meanwhile; the other server stops reading and "
-		     "waits.\n"
-		     "frozen: no progress for %.0f s.\n\n"
-		     "%-26s  %-3s  %-12s  %-11s  %7s  %s\n",
-		     options->upload >> 20, (double)options->freeze_ms / 1000, "client", "TLS", "server", "outcome",
-		     "seconds", "body read before the certificate");
+	(void)printf(
+		"Each row is one upload of %" PRIu64
+		" MiB. Both servers request the client's certificate once they have read the\n"
+		"request's headers. Thaw keeps reading the body meanwhile, into memory and then to disk. The other\n"
+		"server, built in for comparison, stops reading until the certificate arrives, much as IIS does.\n"
+		"frozen: no progress for %.0f s.\n\n"
+		"%-26s  %-3s  %-12s  %-11s  %7s  %s\n",
+		options->upload >> 20, (double)options->freeze_ms / 1000, "client", "TLS", "server", "outcome",
+		"seconds", "body read before the certificate");
 }
 
 static void print_run(const struct run *run)
