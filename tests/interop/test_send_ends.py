@@ -114,7 +114,7 @@ def test_an_old_server_is_told_as_that(answer, words, name, pki, payloads):
 def test_a_prime_url_on_another_server(other, thaw, pki, payloads):
     sent = send(pki, payloads["1k"].path, thaw.url("/late"), "--prime-url", other.format(thaw.port))
     assert (sent.code, sent.told) == (64, {}), sent
-    assert "not on the server" in sent.error
+    assert "--prime-url" in sent.error
 
 
 @pytest.mark.parametrize("option", ("--ca", "--cert", "--key", "--pkcs12"))
@@ -314,7 +314,7 @@ def test_only_the_last_answer_is_given_out(scripted, pki, payloads):
     url = scripted(after_head(serve)).url("/x")
     sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--retry", "1")
     assert (sent.code, sent.told["body"], sent.told["attempts"]) == (0, "fine", 2)
-    assert "the server answered 503; again in 0.5 s" in sent.error
+    assert sent.told["attempts"] == 2 and "503" in sent.error and "in 0.5 s" in sent.error
 
 
 @pytest.mark.parametrize("when", ("2", "date"))
@@ -329,7 +329,7 @@ def test_retry_after_is_waited_for(when, scripted, pki, payloads):
     url = scripted(after_head(serve)).url("/x")
     sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--retry", "1", "--timeout", "60s")
     assert (sent.code, sent.told["attempts"]) == (0, 2)
-    assert ("again in 2.0 s" if when == "2" else "again in 3.0 s") in sent.error or (when == "date" and "again in 2.0 s" in sent.error)
+    assert ("in 2.0 s" if when == "2" else "in 3.0 s") in sent.error or (when == "date" and "in 2.0 s" in sent.error)
 
 
 @pytest.mark.parametrize("after,options", (("60", ("--timeout", "20s")), ("3601", ())))
@@ -384,7 +384,7 @@ def test_how_long_the_server_may_think(scripted, pki, payloads):
     url = scripted(after_head(serve)).url("/x")
     sent = send(pki, payloads["1k"].path, url, "--expect", "never", "--stall", "60m", "--response-timeout", "300ms")
     assert (sent.code, sent.told["outcome"], sent.told["sent"]) == (75, "stalled", 1024)
-    assert "may have been stored all the same" in sent.told["hint"]
+    assert "--response-timeout" in sent.told["hint"]
 
 
 def test_a_response_that_trickles_is_a_stall(scripted, pki, payloads):

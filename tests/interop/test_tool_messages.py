@@ -42,7 +42,7 @@ def serve(pem, pki):
 def test_a_closed_port(name, pki, small):
     port = free_port()
     code, err = tool(name, small, f"https://localhost:{port}/x", *identity(pki))
-    assert code == 69 and "Connection refused" in err and "listens" in err and str(port) in err, err
+    assert code == 69 and "Connection refused" in err and "server runs" in err and str(port) in err, err
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -130,7 +130,7 @@ def test_files(pki, small, tmp_path):
 
 def test_http_to_the_tls_port(thaw, small):
     code, err = tool("send", small, f"http://localhost:{thaw.port}/")
-    assert code == 69 and "begins with https://" in err, err
+    assert code == 69 and "use https://" in err, err
 
 
 def test_no_answer_to_a_connection(pki, small):
