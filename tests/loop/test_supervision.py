@@ -233,7 +233,7 @@ def test_a_signal_to_the_whole_group_is_one_stop(serve, settings):
 def test_sighup_is_ignored_and_told(serve):
     gateway = serve()
     os.killpg(gateway.process.pid, signal.SIGHUP)
-    wait("the message", lambda: said(gateway, "SIGHUP is ignored"))
+    wait("the message", lambda: said(gateway, "SIGHUP ignored"))
     assert Client(gateway).get_json()["path"] == "/"
 
 

@@ -258,7 +258,7 @@ def test_a_reload_that_leaves_out_a_handed_socket(systemd, settings, pki):
     settings(listens=[f"127.0.0.1:{free_port()}"])
     code, told = reload(systemd.process.pid)
     assert code == EX_CONFIG
-    assert f"hands over 127.0.0.1:{port}" in told
+    assert f"the socket 127.0.0.1:{port}" in told
     assert Client(There(pki, port)).get_json()["path"] == "/"
 
 

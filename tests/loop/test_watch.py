@@ -225,6 +225,6 @@ def test_what_changes_is_watched_after_a_reload_too(serve, settings, tmp_path, c
     text = path.read_text()
     path.write_text(WATCHED + text)
     gateway.process.send_signal(signal.SIGHUP)
-    wait("the reload", lambda: said(gateway, "configuration 2 loaded"))
+    wait("the reload", lambda: said(gateway, "configuration 2 is taken"))
     files.put(*ca.new())
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
