@@ -121,7 +121,7 @@ def test_nothing_is_asked_for_in_vain(thaw, pki, kept, tmp_path):
 
 def test_nobody_to_ask(thaw, pki, kept, payloads):
     sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--pkcs12", kept / "locked.p12", who=None)
-    assert sent.code == 66 and "no terminal to ask on" in sent.error
+    assert sent.code == 66 and "there is no terminal" in sent.error
 
 
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))

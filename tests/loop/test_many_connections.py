@@ -149,7 +149,7 @@ def test_an_honest_client_is_served_beside_a_crowd(seen, kind, sends, state, sou
     assert evicted(admin) >= now["thaw_connections_total"] - ROOM - 10
     assert now[EVICTED % state] > 0
     assert now[REFUSED % "all"] == now[REFUSED % "client"] == 0
-    assert gateway.wait_messages("warning", "limits of connections")
+    assert gateway.wait_messages("warning", "connection limits")
 
 
 @pytest.mark.parametrize("sources", [ONE, MANY], ids=["one-address", "many-addresses"])

@@ -117,8 +117,8 @@ TEXT = {
     "no file of a pass phrase": ("server.key", "encrypted.key\n    key_passphrase: { file: nope }", 9, "hosts[0].key", "its secret cannot be read: "),
     "an empty file": ("server.pem", "empty.pem", 8, "hosts[0].certificate", "is empty"),
     "prose": ("server.pem", "word", 8, "hosts[0].certificate", "name another file"),
-    "no folder for the log": ("access: stdout", "access: /nope/access.log", 5, "log.access", "name a file in a folder"),
-    "no folder for the spool": ("memory: 256MiB", "directory: /nope/nope/spool", 4, "spool.directory", "make a directory"),
+    "no folder for the log": ("access: stdout", "access: /nope/access.log", 5, "log.access", "a file in a folder"),
+    "no folder for the spool": ("memory: 256MiB", "directory: /nope/nope/spool", 4, "spool.directory", "create a directory"),
     "no ticket keys": ("admin:", "ticket_keys: nope\nadmin:", 3, "ticket_keys", "openssl rand -hex"),
 }  # fmt: skip
 

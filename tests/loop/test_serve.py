@@ -185,7 +185,7 @@ def test_more_connections_than_descriptors(serve, settings, tmp_path, monkeypatc
     gateway = serve("-c", path)
     first = Client(gateway)
     waiting = [socket.create_connection(("127.0.0.1", gateway.port), LIMIT) for _ in range(60)]
-    assert gateway.wait_messages("warning", "limits of connections")
+    assert gateway.wait_messages("warning", "connection limits")
     assert Client(gateway).get_json()["path"] == "/"  # those that wait make room
     first.close()
     for raw in waiting:

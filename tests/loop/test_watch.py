@@ -153,7 +153,7 @@ def test_a_renewed_certificate_is_served_and_no_request_fails(serve, settings, t
             so_far = requests.count
             wait("more requests", lambda: requests.count > so_far or requests.failed)
     assert requests.failed == []
-    assert not said(gateway, "changed files are not loaded")
+    assert not said(gateway, "changed files not loaded")
     assert not said(gateway, "refused")
 
 
