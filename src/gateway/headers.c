@@ -35,7 +35,7 @@ static bool put_port(const struct gw_origin *origin, struct gw_words *words)
 	return port > 0;
 }
 
-/* In lower case, without the root's dot. */
+/* The host of the request in lower case, without a trailing dot. */
 static bool put_host(const struct gw_origin *origin, struct gw_words *words)
 {
 	struct http_span host = origin->host;
@@ -86,7 +86,7 @@ static bool put_variable(const struct gw_origin *origin, unsigned variable, stru
 	}
 	const struct tls_details *details = origin->identity != NULL ? origin->details(origin->arg) : NULL;
 	if (origin->identity != NULL && details == NULL)
-		words->overflow = true; /* out of memory: never without the identity that it has */
+		words->overflow = true; /* out of memory: do not forward the request without its identity */
 	return details != NULL && gw_variable_identity(variable, origin->identity, details, words);
 }
 

@@ -15,7 +15,7 @@ static enum thaw_status read_some(struct gw_stream *stream, void *where, size_t 
 	return thaw_conn_read(stream->conn->ask, where, room, len, gw_stream_now(stream));
 }
 
-/* How much the client took is *put. */
+/* *put: the number of bytes written. */
 static enum thaw_status write_some(struct gw_stream *stream, const char *bytes, size_t len, size_t *put)
 {
 	struct gw_conn *conn = stream->conn;
@@ -147,7 +147,7 @@ static enum gw_step reply(struct gw_stream *stream)
 static enum gw_step ends(struct gw_conn *conn, const char *why)
 {
 	gw_notice_unused(conn, why);
-	gw_close(conn, GW_CLOSE_QUIET); /* so that an alert can be read, too */
+	gw_close(conn, GW_CLOSE_QUIET); /* so that the client can also read an alert */
 	return GW_MOVED;
 }
 
@@ -200,7 +200,7 @@ static enum gw_step idle(struct gw_conn *conn)
 	return GW_MOVED;
 }
 
-/* Keeps the bytes of the next request, if some are here already. */
+/* Keeps the bytes of the next request if some were already received. */
 static void next_request(struct gw_conn *conn)
 {
 	if (conn->stream->in.at == conn->stream->in.len) {
@@ -238,13 +238,14 @@ static enum gw_step busy(struct gw_conn *conn)
 	else
 		step = gw_stream_run(stream);
 	conn->wants.read = stream->wants.read;
-	/* In the middle of a handshake nothing can be written, however much room there is. */
+	/* During a handshake nothing can be written, even if the transport is writable. */
 	conn->wants.write =
 		stream->wants.write || (stream->wants.read && gw_unwritten(stream) && thaw_conn_can_write(conn->ask));
 	return step;
 }
 
-/* While an ask is pending its deadline rules, but that a head which has begun keeps its own, too. */
+/* The ask's deadline or the stream's own, whichever is earlier. A stream that is forwarded uses only its own. Without a
+ * stream: the ask's deadline, or the connection's if the ask has none. */
 static uint64_t deadline(const struct gw_conn *conn)
 {
 	uint64_t ask_ms = thaw_conn_deadline(conn->ask);

@@ -1,4 +1,5 @@
-/* HTTP/1.1 on a connection (RFC 9112): one stream at a time, and the certificate asked for between their bytes. */
+/* HTTP/1.1 on a connection (RFC 9112): one stream at a time. A certificate can be requested between the bytes of a
+ * request. */
 #ifndef GATEWAY_HTTP1_H
 #define GATEWAY_HTTP1_H
 

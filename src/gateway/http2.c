@@ -6,8 +6,8 @@
 #include "gateway/http2_inside.h"
 #include "gateway/run.h"
 
-#define REST_AFTER_MS 1000 /* of an idle connection: not between two requests of a page */
-#define STOP_LIMIT_MS 2000 /* of a connection without a request, after the last GOAWAY */
+#define REST_AFTER_MS 1000 /* idle connections release memory; longer than pauses between a page's requests */
+#define STOP_LIMIT_MS 2000 /* for a connection without requests, after the last GOAWAY */
 
 bool gw_http2_open(struct gw_conn *conn)
 {
@@ -58,7 +58,7 @@ static enum gw_step ends(struct gw_conn *conn, const char *why, enum gw_close ho
 	return GW_MOVED;
 }
 
-/* ---- what goes ---- */
+/* ---- output ---- */
 
 static enum thaw_status write_some(struct gw_conn *conn, const char *bytes, size_t len, size_t *put)
 {
@@ -84,7 +84,7 @@ static enum thaw_status write_kept(struct gw_conn *conn)
 	return status;
 }
 
-/* Frames for as long as the transport takes them. */
+/* Writes frames until the transport blocks or the work limit is reached. */
 static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 {
 	struct gw_http2 *http2 = conn->http2;
@@ -106,7 +106,7 @@ static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 	}
 	if (conn->work >= GW_WORK_MAX)
 		*moved = true; /* there may be more */
-	/* What it takes late, and takes in the end, is not forgotten: see pace_resume(). */
+	/* Time that a slow client has used up still counts after a pause: see pace_resume(). */
 	if (buffer_left(&http2->out) == 0)
 		pace_pause(&http2->pace, gw_now(conn));
 	else
@@ -114,7 +114,7 @@ static enum thaw_status write_frames(struct gw_conn *conn, bool *moved)
 	return status;
 }
 
-/* ---- what comes ---- */
+/* ---- input ---- */
 
 static enum thaw_status read_frames(struct gw_conn *conn, bool *moved)
 {
@@ -122,7 +122,7 @@ static enum thaw_status read_frames(struct gw_conn *conn, bool *moved)
 	size_t len = 0;
 	enum thaw_status status = THAW_WANT_READ;
 
-	if (!tls_conn_empty(conn->tls)) /* a read that finds nothing is a system call all the same */
+	if (!tls_conn_empty(conn->tls)) /* a read that finds nothing would still cost a system call */
 		status = thaw_conn_read(conn->ask, bytes, GW_SCRATCH_ROOM, &len, gw_now(conn));
 	if (status != THAW_OK)
 		return status;
@@ -132,7 +132,8 @@ static enum thaw_status read_frames(struct gw_conn *conn, bool *moved)
 	return THAW_OK;
 }
 
-/* Nothing is taken any more, but what is still to be written may only be read by a client whose own bytes have gone. */
+/* Reads and discards input after the HTTP/2 connection has ended: a client may not read the last frames before it has
+ * sent its own data. */
 static enum thaw_status read_on(struct gw_conn *conn)
 {
 	bool came = false;
@@ -141,7 +142,7 @@ static enum thaw_status read_on(struct gw_conn *conn)
 	return status == THAW_OK || status == THAW_WANT_READ ? status : THAW_WANT_WRITE;
 }
 
-/* ---- its streams ---- */
+/* ---- the streams ---- */
 
 static void run_stream(struct gw_stream *stream, bool *moved)
 {
@@ -156,7 +157,7 @@ static void run_stream(struct gw_stream *stream, bool *moved)
 	*moved = *moved || stream->ready || stream->state == GW_OVER;
 }
 
-/* Each in its turn, one piece of work. */
+/* Does one piece of work for each stream in turn. */
 static void run_streams(struct gw_conn *conn, bool *moved)
 {
 	for (struct gw_stream *at = conn->http2->streams, *next; at != NULL; at = next) {
@@ -189,7 +190,7 @@ static void stop(struct gw_conn *conn)
 	conn->http2->goaway_ms = gw_now(conn) + STOP_LIMIT_MS;
 }
 
-/* What is due. False: the connection is over. */
+/* Handles the timers that are due. False: the connection is over. */
 static bool look_at_clock(struct gw_conn *conn)
 {
 	struct gw_http2 *http2 = conn->http2;
@@ -210,7 +211,7 @@ static bool look_at_clock(struct gw_conn *conn)
 		if (due)
 			stop(conn);
 		break;
-	case GW_GOAWAY_STOPPED: /* a head that is never complete is a stream of the engine's alone */
+	case GW_GOAWAY_STOPPED: /* a stream with an incomplete head is known only to the engine, so it is not counted */
 		if (due && http2->streams == NULL)
 			return false;
 		break;
@@ -278,7 +279,7 @@ static uint64_t deadline(const struct gw_conn *conn)
 	return due_ms;
 }
 
-/* In two steps, so that a request that is on its way is still answered (RFC 9113 6.8). */
+/* Stops in two steps, so that requests that the client has already sent are still answered (RFC 9113 6.8). */
 static void retire(struct gw_conn *conn)
 {
 	if (conn->http2->goaway != GW_GOAWAY_NONE)

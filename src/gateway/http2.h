@@ -1,4 +1,5 @@
-/* HTTP/2 on a connection (RFC 9113): many streams, none of which can be asked for a certificate between its bytes. */
+/* HTTP/2 on a connection (RFC 9113): many streams at a time. No certificate can be requested between the bytes of a
+ * stream. */
 #ifndef GATEWAY_HTTP2_H
 #define GATEWAY_HTTP2_H
 
@@ -6,7 +7,7 @@
 
 const struct gw_protocol *gw_http2(void);
 
-/* The handshake chose it. False: no memory. */
+/* Call when the handshake has negotiated HTTP/2. False: out of memory. */
 bool gw_http2_open(struct gw_conn *conn);
 
 #endif

@@ -1,4 +1,4 @@
-/* A stream's bytes over HTTP/2. */
+/* A stream's input and output over HTTP/2. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,7 +19,7 @@ static struct gw_stream *stream_of(const struct h2_stream *carrier)
 	return h2_stream_user(carrier);
 }
 
-/* ---- what comes ---- */
+/* ---- input ---- */
 
 static void link_in(struct gw_conn *conn, struct gw_stream *stream)
 {
@@ -101,7 +101,7 @@ static enum http_parse parse(struct gw_stream *stream, struct http_refusal *refu
 			       refusal);
 }
 
-/* For the access record of a request that is gone before its turn has come. */
+/* Parses the head of a request that ended before it was processed, for its access record. */
 static void look_at_head(struct gw_stream *stream)
 {
 	struct http_refusal refusal = {0};
@@ -110,7 +110,7 @@ static void look_at_head(struct gw_stream *stream)
 		stream->head_len = 0;
 }
 
-/* The engine is done with it. */
+/* Called when the engine no longer uses the stream. */
 static void on_gone(void *arg, struct h2_stream *from, uint32_t code)
 {
 	struct gw_stream *stream = stream_of(from);
@@ -133,7 +133,7 @@ enum thaw_status gw_http2_read(struct gw_stream *stream, void *where, size_t roo
 {
 	(void)where;
 	(void)room;
-	*len = 0; /* what has come is in stream->in */
+	*len = 0; /* received data is already in stream->in */
 	return stream->state == GW_TUNNEL && stream->ends ? THAW_CLOSED : THAW_WANT_READ;
 }
 
@@ -144,9 +144,9 @@ void gw_http2_took(struct gw_stream *stream, size_t len)
 	gw_input_rest(&stream->in);
 }
 
-/* ---- what goes ---- */
+/* ---- output ---- */
 
-/* Of the response, those that may be passed on behind a body. */
+/* Sends the trailer fields of the response that may be forwarded. */
 static void send_trailers(struct gw_stream *stream)
 {
 	struct http_field fields[H2_FIELDS_MAX];
@@ -186,7 +186,7 @@ static void on_random(void *arg, uint8_t *bytes, size_t len)
 {
 	(void)arg;
 	if (getrandom(bytes, len, 0) != (ssize_t)len)
-		memset(bytes, 0, len); /* what a server makes of a key is no secret (RFC 6455 10.3) */
+		memset(bytes, 0, len); /* the key of a WebSocket handshake need not be secret (RFC 6455 10.3) */
 }
 
 const struct h2_ops gw_http2_ops = {.request = on_request,
@@ -196,7 +196,7 @@ const struct h2_ops gw_http2_ops = {.request = on_request,
 				    .body = on_body,
 				    .random = on_random};
 
-/* The next line, without its CRLF; rest then begins after it. */
+/* Returns the next line without its CRLF, and moves rest after it. */
 static struct http_span next_line(struct http_span *rest)
 {
 	const char *end = memchr(rest->at, '\r', rest->len);
@@ -207,7 +207,7 @@ static struct http_span next_line(struct http_span *rest)
 	return line;
 }
 
-/* The head is our own text: its lines are as they should be. */
+/* The gateway wrote this head itself, so its lines are well-formed. */
 static size_t fields_of(struct http_span head, struct http_field fields[static H2_FIELDS_MAX])
 {
 	size_t count = 0;
@@ -244,7 +244,7 @@ void gw_http2_finish(struct gw_stream *stream, const struct http_trailers *trail
 	if (stream->carrier == NULL)
 		return;
 	h2_stream_resume(carrier(stream));
-	if (!stream->ends) /* of a tunnel, too: its client may never end it */
+	if (!stream->ends) /* also for a tunnel, because its client may never end it */
 		h2_stream_drop_body(carrier(stream));
 }
 
@@ -268,7 +268,7 @@ enum gw_step gw_http2_make_way(struct gw_stream *stream)
 	return gw_wait_write(stream);
 }
 
-/* ---- its states ---- */
+/* ---- the stream's states ---- */
 
 enum gw_step gw_http2_head(struct gw_stream *stream)
 {
@@ -282,7 +282,7 @@ enum gw_step gw_http2_head(struct gw_stream *stream)
 	return gw_refuse(stream, GW_PROBLEM_MALFORMED, &refusal);
 }
 
-/* The response is complete here; on_body() and on_gone() move it. */
+/* The whole response is in memory; on_body() and on_gone() continue. */
 enum gw_step gw_http2_reply(struct gw_stream *stream)
 {
 	return gw_wait_write(stream);
@@ -294,7 +294,7 @@ void gw_http2_over(struct gw_stream *stream)
 	if (stream->carrier != NULL && stream->end == GW_END_DONE) {
 		if (!stream->whole)
 			gw_http2_finish(stream, NULL);
-		return; /* on_gone() follows */
+		return; /* on_gone() is called later */
 	}
 	if (stream->carrier != NULL)
 		h2_stream_reset(carrier(stream), stream->end == GW_END_AWAY ? H2_HTTP_1_1_REQUIRED : H2_INTERNAL_ERROR);

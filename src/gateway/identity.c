@@ -15,7 +15,7 @@ static void put_sequence(struct gw_words *text, const uint8_t *der, size_t len)
 	gw_words_text(text, ":");
 }
 
-/* A piece of scratch for what is put together. */
+/* Working data while the fields are written. */
 struct work {
 	struct http_writer writer;
 	struct gw_words value;
@@ -30,7 +30,8 @@ static struct gw_words *begin(struct work *work)
 	return &work->value;
 }
 
-/* A value that may not stand in a head is no reason to split one: the field is left out. */
+/* Leaves the field out if its value has a character that a field value must not contain, because it could split the
+ * head. */
 static void end(struct work *work, const char *name)
 {
 	struct http_span value = {work->value.at, work->value.len};
@@ -62,8 +63,8 @@ static void write_rfc9440(struct work *work, bool chain, bool leaf_only)
 	end(work, "Client-Cert-Chain");
 }
 
-/* Envoy: a value with one of , ; = stands in quotes. One that would have to escape something there is left out: no URI
- * and no DNS name has such a character (RFC 3986 2, RFC 1123 2.1). */
+/* Envoy writes a value that contains , ; or = in quotes. A value that would need an escape in quotes is left out: URIs
+ * and DNS names have no such characters (RFC 3986 2, RFC 1123 2.1). */
 static void put_sans(struct gw_words *text, const struct tls_details *details, enum tls_san_kind kind, const char *key)
 {
 	for (size_t i = 0; i < details->san_count; i++) {

@@ -1,6 +1,6 @@
 /*
- * The header fields that tell an upstream who the client is, and those that a client may not send itself.
- * docs/IDENTITY.md says what each set is.
+ * The header fields that tell an upstream who the client is, and the fields that a client must not send itself.
+ * docs/IDENTITY.md describes each set.
  */
 #ifndef GATEWAY_IDENTITY_H
 #define GATEWAY_IDENTITY_H
@@ -11,38 +11,41 @@
 #include "thaw/ask.h"
 #include "tls/details.h"
 
-/* Bytes of all fields together: a head of HTTP_HEAD_MAX and they fit where a request is written for an upstream. */
+/* Maximum bytes of all fields together: with a head of HTTP_HEAD_MAX bytes they fit in the buffer of an upstream
+ * request. */
 #define GW_IDENTITY_MAX 28672
 
 /*
- * All fields of these sets (CONFIG_IDENTITY_*) for a certificate, as the lines of a head; the caller frees them. A
- * chain that does not fit is left out, and *chain_left_out tells (a log should). NULL: no memory (*len is
- * 0), or more than GW_IDENTITY_MAX even without the chain (*len is more).
+ * Returns all fields of these sets (CONFIG_IDENTITY_*) for a certificate, as lines of a head; the caller frees them. If
+ * the chain does not fit, it is left out and *chain_left_out is set; the caller should log that. NULL: out of memory
+ * (*len is 0), or the fields need more than GW_IDENTITY_MAX even without the chain (*len is larger than that).
  */
 char *gw_identity_fields(unsigned sets, const struct tls_identity *identity, const struct tls_details *details,
 			 size_t *len, bool *chain_left_out);
 
-/* The same where the request has no identity: what says so. */
+/* Writes the fields that say that the request has no identity. */
 void gw_identity_none(unsigned sets, struct http_writer *writer);
 
-/* SUCCESS, NONE, or FAILED: and the reason, as nginx's $ssl_client_verify. */
+/* Writes "SUCCESS", "NONE" or "FAILED:REASON", like nginx's $ssl_client_verify. */
 void gw_identity_verify(const struct gw_origin *origin, struct gw_words *words);
 
-/* A certificate that was not trusted: in fields that no verified one has, so that nobody takes it for one. More than
- * GW_IDENTITY_MAX sets overflow. */
+/* Writes the fields for a certificate that is not trusted. The certificate is in fields that are never used for a
+ * verified one, so that services cannot confuse them. Sets overflow if more than GW_IDENTITY_MAX bytes are needed. */
 void gw_identity_unverified(const struct gw_origin *origin, struct http_writer *writer);
 
-/* Whether an inbound field of that name is left out: it belongs to any of the sets, or is believed by some upstream, in
- * that spelling or in one that servers take for it ('_', '.' or any other sign for '-', any case). Also one that is
- * Content-Length, Content-Type or Transfer-Encoding in such a spelling only: nothing here has looked at it. */
+/* Whether a client's field with that name is left out, because it belongs to one of the sets, or because some upstreams
+ * trust it. This includes spellings that servers treat as equal ('_', '.' or any other sign for '-', any case). It also
+ * includes such spellings of Content-Length, Content-Type and Transfer-Encoding, because the gateway has not checked
+ * those fields. */
 bool gw_identity_is_reserved(struct http_span name);
 
-/* The same for a host: with the names that its configuration adds (client_headers.strip), without those that it lets
- * through (client_headers.pass), and always with those that `headers` writes with a variable, on any host. */
+/* The same for a host: also names in client_headers.strip, but not names in client_headers.pass. Fields that `headers`
+ * writes with a variable, on any host, are always left out. */
 struct config_host;
 bool gw_identity_is_stripped(const struct config_host *host, struct http_span name);
 
-/* All reserved names, folded: lower case, '-' for every sign. beginning: so do all names that are meant begin. */
+/* All reserved names, folded: lower case, with '-' for every sign. beginning: all names that begin with it are
+ * reserved, too. */
 struct gw_reserved {
 	const char *name;
 	bool beginning;

@@ -50,7 +50,7 @@ void gw_input_head_ends(struct gw_input *input, size_t head_len)
 	input->len = input->head_len;
 }
 
-/* The bytes that came with the head move to a buffer of their own. */
+/* Moves the bytes that were received with the head to a separate buffer. */
 static bool open_rest(struct gw_input *input)
 {
 	size_t here = input->len - input->at;
@@ -67,7 +67,7 @@ static bool open_rest(struct gw_input *input)
 	return true;
 }
 
-/* Moves what is not used yet to the front. */
+/* Moves the unused bytes to the front of the buffer. */
 static void batch_rest(struct gw_input *input)
 {
 	memmove(input->rest, input->rest + input->at, input->len - input->at);
@@ -141,7 +141,8 @@ bool gw_input_next(struct gw_input *input)
 
 	if (here >= input->head_room && !grow_to(input, here + 1))
 		return false;
-	/* grow_to() moves the head only, in which nothing unused lies by then: it would not have had to grow. */
+	/* If grow_to() was needed, the unused bytes are not in the head buffer that it moves: from there they would
+	 * have fit. */
 	memmove(input->head, input->bytes + input->at, here);
 	input->head_len = here;
 	close_rest(input);

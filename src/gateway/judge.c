@@ -5,7 +5,7 @@
 #include "gateway/rewrite.h"
 #include "http/syntax.h"
 
-/* The request, and what is found out about it. */
+/* The request and the results. */
 struct inquiry {
 	const struct gw_host *host;
 	const struct http_request *head;
@@ -28,7 +28,7 @@ static bool same_service(const struct config_route *a, const struct config_route
 	return a->upstream == b->upstream && (a->upstream != CONFIG_PROXY || a->proxy == b->proxy);
 }
 
-/* Which route the request would have with that path, and method; an empty one: its own. */
+/* Finds the route that the request would have with that path and method. Empty method: the request's own. */
 static enum gw_choice choose(const struct inquiry *inquiry, struct http_span path, struct http_span method,
 			     const struct gw_route **route)
 {
@@ -42,8 +42,8 @@ static enum gw_choice choose(const struct inquiry *inquiry, struct http_span pat
 }
 
 /*
- * The path that the service gets by the prefixes of a route may be one that another route to the same service guards.
- * The request's route must demand as much.
+ * A route's prefixes change the path that the service gets. Another route to the same service may protect that path.
+ * Then the request's own route must require at least as much.
  */
 static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct config_route *by, struct http_span path)
 {
@@ -67,7 +67,7 @@ static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct con
 	return gw_route_is_stricter(inquiry->judged->route, other) ? GW_CHOSEN : GW_UNCLEAR;
 }
 
-/* By one method. */
+/* Judges the Destination for one method. */
 static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_span path, struct http_span method,
 				   const struct gw_route **route)
 {
@@ -90,9 +90,9 @@ static bool same_prefixes(const struct config_route *a, const struct config_rout
 }
 
 /*
- * COPY and MOVE write to their Destination (RFC 4918 10.3) as a PUT would. It is a path of its own, with the prefixes
- * of its own route. Services differ in whether they look at its host at all: where routes differ in their demands, it
- * counts as this one.
+ * COPY and MOVE write to their Destination (RFC 4918 10.3), as PUT does. The Destination has its own path, with the
+ * prefixes of its own route. Not all services check the host of the Destination. So if routes have different
+ * requirements, the Destination counts as a path on this host.
  */
 static enum gw_choice judge_destination(const struct inquiry *inquiry, struct http_span value)
 {

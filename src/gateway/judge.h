@@ -1,5 +1,5 @@
-/* Which route a request belongs to, by all that its service acts on: its path, what becomes of it there, and where a
- * WebDAV request writes to. */
+/* Finds the route of a request, by everything that its service acts on: its path, the path after the route's prefixes,
+ * and the Destination of a WebDAV request. */
 #ifndef GATEWAY_JUDGE_H
 #define GATEWAY_JUDGE_H
 
@@ -7,9 +7,9 @@
 
 struct gw_judged {
 	const struct gw_route *route;           /* for GW_CHOSEN; else NULL */
-	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: not looked for */
+	const struct config_route *destination; /* the route of its Destination; NULL: not searched */
 	struct http_refusal refusal;            /* for GW_REFUSED */
-	size_t work;                            /* bytes that were looked at */
+	size_t work;                            /* bytes that were examined */
 };
 
 enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged);

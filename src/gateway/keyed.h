@@ -1,6 +1,6 @@
 /*
- * Keyed hashes of clients, for tables in memory that workers share: the key is the table's own secret, so that nobody
- * can choose addresses that fall together.
+ * Keyed hashes of clients, for tables in memory that workers share. Each table has its own secret key, so that clients
+ * cannot choose addresses that collide.
  */
 #ifndef GATEWAY_KEYED_H
 #define GATEWAY_KEYED_H
@@ -15,7 +15,7 @@ struct keyed_secret {
 	uint64_t start, step;
 };
 
-/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+/* The finalizer of MurmurHash3: every input bit affects every output bit. */
 static inline uint64_t keyed_mix(uint64_t x)
 {
 	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
@@ -33,8 +33,8 @@ static inline void keyed_add(const struct keyed_secret *secret, uint64_t *hash, 
 	}
 }
 
-/* False: not an address that its client will have again, as that of a Unix socket. The whole of an IPv4 address, also
- * in its IPv6 form; the /64 of an IPv6 address, for a client may change the rest. */
+/* Adds a whole IPv4 address, also in its IPv6 form, or the /64 of an IPv6 address, because a client can change the
+ * rest. False: the address does not identify a client, for example that of a Unix socket. */
 static inline bool keyed_add_address(const struct keyed_secret *secret, uint64_t *hash, const struct sockaddr *address)
 {
 	if (address != NULL && address->sa_family == AF_INET) {

@@ -23,7 +23,8 @@ static bool take_body(void *upstream, const void *data, size_t len)
 	return true;
 }
 
-/* The route's methods, as a list. False: no memory. */
+/* The route's methods as a comma-separated list, which the caller frees; *list NULL: all methods. False: out of
+ * memory. */
 static bool list_methods(const struct config_route *route, char **list)
 {
 	size_t room = 1, len = 0;
@@ -55,7 +56,8 @@ static bool finish_options(const struct gw_exchange *exchange, struct gw_reply *
 	return list_methods(exchange->route, &reply->allow);
 }
 
-/* What a script must not learn from its own request's echo (RFC 9110 9.3.8), and what nobody upstream would see. */
+/* False for fields that a script must not learn from the echo of its own request (RFC 9110 9.3.8), and for fields that
+ * no upstream would get. */
 static bool is_echoed(const struct config_host *host, struct http_span name)
 {
 	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
@@ -66,7 +68,7 @@ static bool is_echoed(const struct config_host *host, struct http_span name)
 	return !gw_identity_is_stripped(host, name);
 }
 
-#define TRACE_LINES 64 /* around method and target, and the empty line */
+#define TRACE_LINES 64 /* bytes for the rest of the request line, and the empty line */
 
 static bool finish_trace(const struct gw_exchange *exchange, struct gw_reply *reply)
 {

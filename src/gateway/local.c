@@ -1,4 +1,4 @@
-/* The upstreams within the gateway: what they answer is in builtin.c and last_hop.c. */
+/* The built-in upstreams. Their responses are in builtin.c and last_hop.c. */
 #include "gateway/local.h"
 
 #include "gateway/answer.h"
@@ -82,7 +82,7 @@ static uint64_t deadline(const struct gw_stream *stream)
 static bool sent(const struct gw_stream *stream)
 {
 	(void)stream;
-	return false; /* it acts on nothing but a whole request */
+	return false; /* it acts only on complete requests */
 }
 
 static void free_local(struct gw_stream *stream)

@@ -1,4 +1,4 @@
-/* The upstreams within the gateway. They answer with gw_answer(), so that nothing is relayed. */
+/* The built-in upstreams. They respond with gw_answer(), so nothing is relayed. */
 #ifndef GATEWAY_LOCAL_H
 #define GATEWAY_LOCAL_H
 
@@ -6,7 +6,7 @@
 
 const struct gw_upstream_ops *gw_upstream_local(void);
 
-/* Whether a request that is meant for a proxy may go no further (RFC 9110 7.6.2). */
+/* Whether the gateway must answer the request instead of forwarding it, because Max-Forwards is 0 (RFC 9110 7.6.2). */
 bool gw_ends_here(const struct gw_stream *stream);
 
 #endif

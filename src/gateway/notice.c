@@ -10,7 +10,7 @@
 
 #define MESSAGE_MAX 640
 #define ADDRESS_MAX 64
-#define NAME_ROOM   300 /* of a server name, and what is around it */
+#define NAME_ROOM   300 /* a server name, and the text around it */
 
 void gw_say(const struct gateway *gateway, enum config_log_level level, const char *format, ...)
 {
@@ -40,7 +40,7 @@ void gw_notices_free(struct gw_notices *notices)
 	notices->count = 0;
 }
 
-/* What the messages of a kind have in common. */
+/* Writes the text that the messages of a kind have in common. */
 static void describe(const struct gateway *gateway, size_t kind, char *text, size_t room)
 {
 	static const char *const names[] = {
@@ -138,7 +138,7 @@ void gw_notice_handshake(struct gw_conn *conn, const char *what)
 	char address[ADDRESS_MAX], name[NAME_ROOM];
 
 	scoreboard_handshake_failed(conn->gateway->env.scoreboard);
-	conn->began = true; /* this is the one message */
+	conn->began = true; /* log only one message for the connection */
 	address_of(conn, address);
 	name_of(conn, name);
 	gw_notice(conn->gateway, GW_NOTICE_HANDSHAKE, CONFIG_LOG_INFO, gw_now(conn), "%s: %s%s", address, what, name);
@@ -163,7 +163,7 @@ void gw_notice_unused(struct gw_conn *conn, const char *why)
 		return;
 	}
 	if (conn->state == GW_SILENT && !conn->named)
-		return; /* a load balancer's health check: a PROXY header that names no client, and nothing after it */
+		return; /* a load balancer's health check: a PROXY header without a client, and nothing after it */
 	if (conn->state == GW_SILENT) {
 		scoreboard_connection_unused(conn->gateway->env.scoreboard);
 		gw_notice(conn->gateway, GW_NOTICE_UNUSED, CONFIG_LOG_INFO, gw_now(conn),

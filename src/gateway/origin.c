@@ -18,7 +18,7 @@ bool gw_origin_is_ipv6(const struct gw_origin *origin)
 	return family_of(origin) == AF_INET6;
 }
 
-/* For each request: inet_ntop() goes through printf(). */
+/* Runs for each request, and inet_ntop() would be slower because it uses printf(). */
 static void write_ipv4(const uint8_t address[static 4], char *text)
 {
 	for (int i = 0; i < 4; i++) {

@@ -3,7 +3,7 @@
 #include "gateway/proxy.h"
 #include "gateway/request.h"
 
-/* The verdict is in, or none was needed: only now does the upstream see the request. */
+/* The verdict is known, or none was needed: the upstream gets the request only now. */
 enum gw_step gw_run_pass(struct gw_stream *stream)
 {
 	if (!gw_write_kept(stream))

@@ -13,7 +13,7 @@ struct gw_pins {
 	size_t count;
 };
 
-/* "NTLM", "Negotiate", and their relatives "Nego2" and "Kerberos": by their beginning, as HAProxy does. */
+/* "NTLM", "Negotiate", and the related "Nego2" and "Kerberos". Compares only the beginning, as HAProxy does. */
 static bool is_bound_scheme(struct http_span value)
 {
 	static const char *const schemes[] = {"NTLM", "Nego", "Kerberos"};
@@ -26,7 +26,8 @@ static bool is_bound_scheme(struct http_span value)
 	return false;
 }
 
-/* One field may hold several challenges (RFC 9110 11.6.1). A comma in a parameter's quotes can only find too many. */
+/* One field may have several challenges (RFC 9110 11.6.1). A comma inside a quoted parameter can only cause a false
+ * match. */
 static bool names_bound_scheme(const struct http_field *field)
 {
 	struct http_span rest = field->value, element;
@@ -57,7 +58,7 @@ bool gw_pin_by_answer(const struct http_response *answer)
 	return false;
 }
 
-/* The upstream connection at that place, which is closed up. */
+/* Removes the upstream connection at that index from the list, and returns it. */
 static struct gw_upconn *pull(struct gw_pins *pins, size_t at)
 {
 	struct gw_upconn *upconn = pins->pins[at].upconn;
@@ -110,7 +111,7 @@ void gw_pin_put(struct gw_conn *conn, const struct config_upstream *upstream, st
 	*upconn = NULL;
 }
 
-/* A server speaks without a request only to end the connection. */
+/* A server sends something without a request only when it ends the connection. */
 static bool is_quiet(const struct gw_conn *conn, struct gw_upconn *upconn)
 {
 	struct transport transport = conn->gateway->env.upconns.ops->transport(upconn);

@@ -1,4 +1,4 @@
-/* The bytes of a connection without TLS. */
+/* Reads and writes a connection without TLS. */
 #include "base/error.h"
 #include "gateway/close.h"
 

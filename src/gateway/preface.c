@@ -30,7 +30,7 @@ enum gw_step gw_preface_failed(struct gw_conn *conn, const char *why)
 	return GW_MOVED;
 }
 
-/* Memory for the header is there only once some of it has come. */
+/* Allocates memory for the header only when its first byte has arrived. */
 static enum gw_step begin_preface(struct gw_conn *conn)
 {
 	char first;
@@ -64,7 +64,7 @@ enum gw_step gw_run_preface(struct gw_conn *conn)
 			gw_conn_name(conn, (const struct sockaddr *)&header.source);
 		gw_preface_free(conn);
 		gw_enter(conn, GW_SILENT);
-		return GW_AGAIN; /* so that a client with too many connections is noticed before TLS costs anything */
+		return GW_AGAIN; /* so that a client with too many connections is detected before TLS costs anything */
 	case GW_PROXY_HEADER_MORE:
 		break;
 	}

@@ -1,4 +1,5 @@
-/* What comes before TLS where a listener has it: a load balancer says the client's address (the PROXY protocol). */
+/* The PROXY protocol header, which a load balancer sends before TLS if the listener expects it. It has the client's
+ * address. */
 #ifndef GATEWAY_PREFACE_H
 #define GATEWAY_PREFACE_H
 
@@ -6,7 +7,7 @@
 
 enum gw_step gw_run_preface(struct gw_conn *conn);
 
-/* No answer to what is no header: there is nobody who could read it. */
+/* Closes the connection without an answer: if the header is invalid, nobody could read one. */
 enum gw_step gw_preface_failed(struct gw_conn *conn, const char *why);
 
 void gw_preface_free(struct gw_conn *conn);

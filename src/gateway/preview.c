@@ -24,7 +24,7 @@ static enum thaw_status parse(struct gw_preview *preview, const struct http_limi
 			 refusal.why != NULL ? refusal.why : "the head of the request is incomplete");
 }
 
-/* By the name that the client connects to, which its request names, too. */
+/* Finds the host by the name that the client connects to. The request has the same name. */
 static enum thaw_status find_host(struct gw_preview *preview, const struct gateway *gateway, struct thaw_error *err)
 {
 	struct http_span host = preview->head.host;
@@ -93,7 +93,7 @@ static bool has_certificate(const struct gw_preview_client *client)
 	return client->with_identity || client->unverified;
 }
 
-/* Someone who is allowed, with a certificate before one without. */
+/* Chooses a client that is allowed, if possible one with a certificate. */
 static const struct gw_preview_client *choose_sender(const struct gw_preview *preview)
 {
 	const struct gw_preview_client *chosen = NULL;
@@ -109,7 +109,7 @@ static const struct gw_preview_client *choose_sender(const struct gw_preview *pr
 static enum thaw_status write_sent(struct gw_preview *preview, const struct gateway *gateway,
 				   const struct sockaddr *from, struct thaw_error *err)
 {
-	/* RFC 5737 3: stands for the client's. */
+	/* RFC 5737 3: an example in place of the client's address. */
 	const struct sockaddr_in example = {.sin_family = AF_INET,
 					    .sin_addr.s_addr = htonl(0xc0000201), /* 192.0.2.1 */
 					    .sin_port = htons(50000)};

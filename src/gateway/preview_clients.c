@@ -1,4 +1,4 @@
-/* Each kind of client on its way through the decisions: ClientHello, means, plan, verdict, course. */
+/* Makes the decisions for each kind of client: ClientHello, means, plan, verdict, course. */
 #include "ask/plan.h"
 #include "gateway/decide.h"
 #include "gateway/preview.h"
@@ -37,14 +37,14 @@ static const struct kind kinds[GW_PREVIEW_KINDS] = {
 	 true},
 };
 
-/* A kind's connection, and what is decided for the request on it. */
+/* The connection of one kind of client, and the decision about its request. */
 struct visit {
 	const struct gw_preview *preview;
 	const struct gateway *gateway;
 	const struct config_certificate *settings;
 	struct tls_hello hello;
 	struct gw_preview_client *client;
-	bool demanded; /* the handshake on demand */
+	bool demanded; /* a certificate is requested in the handshake, on demand */
 	bool never_renegotiates;
 };
 
@@ -60,7 +60,7 @@ static enum tls_version version_of(const struct visit *visit, const struct tls_p
 	return tls12 ? TLS_VERSION_12 : TLS_VERSION_OTHER;
 }
 
-/* The verdict on what the client has to give. */
+/* Sets the verdict on the client's certificate. */
 static void settle(const struct visit *visit)
 {
 	const struct gw_preview *preview = visit->preview;
@@ -87,7 +87,7 @@ static void refuse(const struct visit *visit)
 	client->status = moved ? 307 : gw_problem_status(client->verdict, client->reason);
 }
 
-/* What the route makes of the verdict. */
+/* Applies the route's settings to the verdict. */
 static void take_course(const struct visit *visit)
 {
 	struct gw_preview_client *client = visit->client;
@@ -114,7 +114,7 @@ static void take_course(const struct visit *visit)
 	}
 }
 
-/* OpenSSL ends a connection whose client answers with a no_renegotiation alert. */
+/* OpenSSL ends the connection if the client answers with a no_renegotiation alert. */
 static void end(const struct visit *visit)
 {
 	struct gw_preview_client *client = visit->client;
@@ -124,7 +124,7 @@ static void end(const struct visit *visit)
 	client->reason = THAW_REASON_REFUSED_RENEG;
 }
 
-/* As thaw_conn_ask() does. */
+/* Does the same as thaw_conn_ask(). */
 static void ask(const struct visit *visit, const struct ask_facts *facts, const struct gw_decision *decision,
 		enum thaw_reason why)
 {
@@ -174,7 +174,7 @@ static void ask(const struct visit *visit, const struct ask_facts *facts, const 
 	take_course(visit);
 }
 
-/* A certificate that was given in the handshake, and that nobody vouches for. */
+/* Whether a certificate from the handshake is not trusted, and is passed on as unverified. */
 static bool goes_marked(const struct visit *visit)
 {
 	return gw_course(visit->settings, THAW_VERDICT_REJECTED, THAW_REASON_UNTRUSTED) == GW_COURSE_MARKED &&
@@ -196,7 +196,7 @@ static void decide(const struct visit *visit, const struct tls_negotiated *negot
 	enum thaw_reason why = THAW_REASON_NONE;
 	struct ask_facts known = {.means = tls_means(negotiated, &why)};
 
-	/* The trust of the handshake may be another one than the route's: the certificate is the same. */
+	/* The handshake may use a different trust than the route, but the certificate is the same. */
 	known.present = visit->preview->host->at_handshake != NULL && visit->preview->appraised;
 	known.trusted = known.present && visit->preview->certificate.accepted;
 	switch (decision.action) {
@@ -265,7 +265,7 @@ void gw_preview_clients(struct gw_preview *preview, const struct gateway *gatewa
 		visit(&first);
 		if (!client->sent_away || !tls_kind_retries(first.hello.kind))
 			continue;
-		struct visit second = first; /* it comes back with HTTP/1.1 alone, and is known by its note */
+		struct visit second = first; /* it retries with HTTP/1.1 only, and its note identifies it */
 		second.hello.h2 = false;
 		second.demanded = tls_may_follow(
 			tls_server_policy(gateway->tls, (int)(preview->host - gateway->routes.hosts)), &second.hello);

@@ -9,7 +9,7 @@
 #include "gateway/text.h"
 #include "http/response.h"
 
-#define RETRY_AFTER_S 10 /* a budget is given back as soon as some other ask ends */
+#define RETRY_AFTER_S 10 /* spool space becomes free as soon as another ask ends */
 
 unsigned gw_problem_status(enum thaw_verdict verdict, enum thaw_reason reason)
 {
@@ -22,7 +22,7 @@ unsigned gw_problem_status(enum thaw_verdict verdict, enum thaw_reason reason)
 	return reason == THAW_REASON_PIPELINED ? 400 : 503;
 }
 
-/* Takes over no string. NULL: no memory. */
+/* Does not take ownership of any string. NULL: out of memory. */
 static char *as_json(const struct gw_problem_told *told, const char *cure, size_t *len)
 {
 	char type[64];
@@ -98,7 +98,7 @@ bool gw_problem_with_link(enum gw_problem problem, const char *link, const struc
 	return fill(reply, &told, words->cure);
 }
 
-/* The request's own target at another origin; NULL: no memory. */
+/* The request's target at another origin; the caller frees it. NULL: out of memory. */
 static char *join(const char *elsewhere, struct http_span target)
 {
 	size_t room = strlen(elsewhere) + target.len + 1;

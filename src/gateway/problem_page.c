@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "http/response.h"
 
-#define ROOM_FIRST 4096 /* of most pages */
+#define ROOM_FIRST 4096 /* enough for most pages */
 
 static const char style[] =
 	":root{color-scheme:light dark;--text:#1d2329;--soft:#55606b;--back:#f4f5f7;--card:#fff;--line:#d8dce1;"
@@ -37,7 +37,7 @@ static void put(struct buffer *page, const char *text)
 	(void)buffer_append(page, GW_PAGE_MAX, text, strlen(text));
 }
 
-/* A character that has a meaning in HTML as a reference to it; NULL: others. */
+/* The character reference for a character with a meaning in HTML; NULL: it needs none. */
 static const char *escape_of(char c)
 {
 	switch (c) {
@@ -56,7 +56,7 @@ static const char *escape_of(char c)
 	}
 }
 
-/* Text that may have come from anybody: characters with a meaning in HTML lose it. */
+/* Writes untrusted text: escapes the characters that have a meaning in HTML. */
 static void put_text(struct buffer *page, const char *text, size_t len)
 {
 	for (size_t i = 0, from = 0; i <= len; i++) {

@@ -1,4 +1,5 @@
-/* A refusal as a page: for a visitor who knows nothing of TLS, and for the operator whom the visitor tells of it. */
+/* A refusal as an HTML page, for visitors who know nothing about TLS. It has the details that a visitor can give to the
+ * operator. */
 #ifndef GATEWAY_PROBLEM_PAGE_H
 #define GATEWAY_PROBLEM_PAGE_H
 
@@ -8,8 +9,8 @@ struct gw_problem_told {
 	const struct gw_asker *asker;
 	unsigned status;
 	const char *reason, *heading, *detail;
-	const char *steps;    /* one a line */
-	const char *location; /* where to go instead; or NULL */
+	const char *steps;    /* one per line */
+	const char *location; /* URL to use instead; or NULL */
 };
 
 /* Content-Security-Policy: nothing is loaded, run, framed or submitted; the hash is that of the page's style. */
@@ -17,8 +18,8 @@ struct gw_problem_told {
 	"default-src 'none'; style-src 'sha256-fTO7e176H5CVeFvDlf3+ty8CBL5Z+MbgwqiKArGlFBU='; base-uri 'none'; " \
 	"form-action 'none'; frame-ancestors 'none'"
 
-/* The caller frees it; NULL: no memory. */
-#define GW_PAGE_MAX 1048576 /* a redirection has the request's whole target, escaped */
+/* The caller frees it; NULL: out of memory. */
+#define GW_PAGE_MAX 1048576 /* a redirection contains the request's whole target, escaped */
 char *gw_problem_page(const struct gw_problem_told *told, size_t *len);
 
 #endif

@@ -119,7 +119,7 @@ static const struct gw_problem_words problems[] = {
 		 "Send the request's head at once, or try again later.", BUSY, RETRY},
 };
 
-/* By reason; those that never end a request are left out. */
+/* By reason. Reasons that never end a request have no entry. */
 static const struct gw_problem_words reasons[] = {
 	[THAW_REASON_NO_POST_HANDSHAKE] =
 		{0, NULL,

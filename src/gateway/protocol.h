@@ -1,10 +1,10 @@
-/* Which version of HTTP is spoken on a connection. */
+/* Selects the HTTP version of a connection. */
 #ifndef GATEWAY_PROTOCOL_H
 #define GATEWAY_PROTOCOL_H
 
 #include "gateway/stream.h"
 
-/* The handshake is done. False: no memory. */
+/* Call after the handshake, or at once on a connection without TLS. False: out of memory. */
 bool gw_protocol_begin(struct gw_conn *conn);
 
 #endif

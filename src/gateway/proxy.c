@@ -33,7 +33,7 @@ static enum gw_step begin(struct gw_stream *stream)
 	return GW_MOVED;
 }
 
-/* False: not connected yet, or the request is over. */
+/* False: not connected yet, or the request is over; then *step is the result. */
 static bool connected(struct gw_stream *stream, enum gw_step *step)
 {
 	struct gw_proxy *proxy = stream->upstream;

@@ -19,7 +19,7 @@ enum { V2_LOCAL = 0x20, V2_PROXY = 0x21 };
 
 static const char v2_signature[V2_SIGNATURE_LEN + 1] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* How each line of version 1 begins, and the shortest forms of its four fields. */
+/* The beginnings of version 1 lines, and the lengths of the shortest forms of their four fields. */
 static const struct v1_kind {
 	const char *start;
 	size_t start_len;
@@ -31,8 +31,8 @@ static const struct v1_kind {
 	{"PROXY TCP6 ", 11, AF_INET6, {2, 2, 1, 1}}, /* :: :: 0 0 */
 };
 
-/* Families and transports of version 2 (section 2.2); what does not stand here must be refused. A datagram's addresses
- * are a client's as well: of a balancer that ends QUIC. */
+/* Families and transports of version 2 (section 2.2); others must be refused. The addresses of a datagram can also be
+ * those of a client: of a load balancer that terminates QUIC. */
 static const struct v2_kind {
 	uint8_t code;
 	int family;
@@ -60,7 +60,7 @@ static enum gw_proxy_header_result bad(struct gw_proxy_header *header, const cha
 
 /* ---- version 1 ---- */
 
-/* The kind whose beginning has come in full; NULL: none, and *open tells whether one still may. */
+/* The kind whose beginning is complete. NULL: none; *open: whether one is still possible. */
 static const struct v1_kind *v1_kind_of(const char *data, size_t len, bool *open)
 {
 	*open = false;
@@ -75,7 +75,7 @@ static const struct v1_kind *v1_kind_of(const char *data, size_t len, bool *open
 	return NULL;
 }
 
-/* Exactly one space between two fields. */
+/* Splits the fields; there must be exactly one space between two of them. */
 static bool v1_split(const char *at, const char *end, struct field fields[static V1_FIELDS])
 {
 	for (size_t i = 0; i < V1_FIELDS; i++) {
@@ -88,7 +88,7 @@ static bool v1_split(const char *at, const char *end, struct field fields[static
 	return true;
 }
 
-/* Decimal, without leading zeros. 0 is allowed, for section 2.1 allows it; nobody connects to that port. */
+/* Decimal, without leading zeros. Section 2.1 allows 0, although no connection uses that port. */
 static bool v1_port(const struct field *field, in_port_t *port)
 {
 	uint64_t value = 0;
@@ -100,7 +100,7 @@ static bool v1_port(const struct field *field, in_port_t *port)
 	return true;
 }
 
-/* inet_pton() takes no leading zeros in an IPv4 address, and no zone. */
+/* inet_pton() rejects leading zeros in an IPv4 address, and zones. */
 static bool v1_address(int family, const struct field *host, const struct field *port, struct sockaddr_storage *address)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)address;
@@ -118,7 +118,7 @@ static bool v1_address(int family, const struct field *host, const struct field 
 	return inet_pton(AF_INET6, text, &v6->sin6_addr) == 1 && v1_port(port, &v6->sin6_port);
 }
 
-/* The line from behind its kind to its CR. */
+/* Parses the line from the end of its kind to its CR. */
 static enum gw_proxy_header_result v1_line(struct gw_proxy_header *header, const struct v1_kind *kind, const char *at,
 					   const char *end)
 {
@@ -138,7 +138,7 @@ static enum gw_proxy_header_result v1_line(struct gw_proxy_header *header, const
 static enum gw_proxy_header_result v1_parse(struct gw_proxy_header *header, const char *data, size_t len, size_t *used)
 {
 	bool open;
-	size_t seen = least(len, GW_PROXY_HEADER_V1_MAX - 1); /* the CR must be in these */
+	size_t seen = least(len, GW_PROXY_HEADER_V1_MAX - 1); /* the CR must be within these bytes */
 	const struct v1_kind *kind = v1_kind_of(data, len, &open);
 
 	if (kind == NULL)
@@ -157,7 +157,7 @@ static enum gw_proxy_header_result v1_parse(struct gw_proxy_header *header, cons
 	return v1_line(header, kind, data + kind->start_len, cr);
 }
 
-/* What this line needs at least, its fields taken to be of their shortest forms where they have not come yet. */
+/* The minimum number of bytes that are missing, if all incomplete fields have their shortest form. */
 static size_t v1_need(const char *data, size_t len)
 {
 	bool open;
@@ -193,8 +193,8 @@ static uint32_t get32(const char *at)
 	return (uint32_t)(get16(at) << 16 | get16(at + 2));
 }
 
-/* CRC32c (RFC 4960 appendix B), bit by bit: once a connection, over 2 KiB at most. The four bytes at `blank` count as
- * zeros. */
+/* CRC32c (RFC 4960 appendix B), computed bit by bit, because it runs once per connection over at most 2 KiB. The four
+ * bytes at `blank` count as zeros. */
 static uint32_t crc32c(const char *data, size_t len, const char *blank)
 {
 	uint32_t crc = UINT32_MAX;
@@ -207,7 +207,8 @@ static uint32_t crc32c(const char *data, size_t len, const char *blank)
 	return ~crc;
 }
 
-/* What follows the addresses is of no use here, but it must be what it says, and a checksum must be right (2.2.4). */
+/* The extensions after the addresses are not used, but they must be well-formed, and a checksum must be correct
+ * (2.2.4). */
 static enum gw_proxy_header_result v2_extensions(struct gw_proxy_header *header, const char *data, size_t at,
 						 size_t len)
 {
@@ -292,7 +293,7 @@ static enum gw_proxy_header_result v2_parse(struct gw_proxy_header *header, cons
 	return command == V2_LOCAL ? GW_PROXY_HEADER_DONE : v2_block(header, kind, data, whole);
 }
 
-/* ---- either ---- */
+/* ---- both versions ---- */
 
 enum gw_proxy_header_result gw_proxy_header_parse(struct gw_proxy_header *header, const char *data, size_t len,
 						  size_t *used)

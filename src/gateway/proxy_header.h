@@ -1,9 +1,10 @@
 /*
- * The PROXY protocol, versions 1 and 2 (HAProxy's doc/proxy-protocol.txt): what a load balancer in front writes before
- * the first byte of TLS, so that the client's address is known.
+ * The PROXY protocol, versions 1 and 2 (HAProxy's doc/proxy-protocol.txt): the header that a load balancer sends before
+ * the first byte of TLS. It has the client's address.
  *
- * The parser is given all bytes so far each time, keeps nothing and allocates nothing. The reader asks how much is
- * surely still part of the header and reads no more than that, so that the first byte of TLS stays in the socket:
+ * Each call of the parser gets all bytes received so far. The parser keeps no state and allocates no memory. The reader
+ * asks how many more bytes certainly belong to the header, and reads no more, so that the first byte of TLS stays in
+ * the socket:
  *
  *	while ((result = gw_proxy_header_parse(&header, data, len, &used)) == GW_PROXY_HEADER_MORE)
  *		len += read at most gw_proxy_header_need(data, len) bytes to data + len
@@ -23,8 +24,8 @@ enum gw_proxy_header_result { GW_PROXY_HEADER_MORE, GW_PROXY_HEADER_DONE, GW_PRO
 
 struct gw_proxy_header {
 	/*
-	 * False: the connection is the balancer's own (LOCAL, a health check), or it does not say whose (UNKNOWN,
-	 * UNSPEC) or in a way that is no IP address (UNIX): the peer of the socket is the client.
+	 * False: the load balancer opened the connection for itself (LOCAL, a health check), or the header has no IP
+	 * address of a client (UNKNOWN, UNSPEC, UNIX). Then the peer of the socket is the client.
 	 */
 	bool has_source;
 	struct sockaddr_storage source, destination; /* AF_INET or AF_INET6 if has_source */
@@ -32,15 +33,15 @@ struct gw_proxy_header {
 };
 
 /*
- * data: all bytes since the connection began. DONE: *used of them are the header. BAD is for good: the connection must
- * be closed without an answer (section 2: the receiver must not guess). header is set by each call.
+ * data: all bytes since the connection began. DONE: *used of them are the header. BAD is final: close the connection
+ * without an answer (section 2: the receiver must not guess). Each call sets *header.
  */
 enum gw_proxy_header_result gw_proxy_header_parse(struct gw_proxy_header *header, const char *data, size_t len,
 						  size_t *used);
 
 /*
- * After MORE on these bytes: how many are still to come at least, if this is a header at all. 1 and up; len and it
- * together are at most GW_PROXY_HEADER_MAX.
+ * After MORE for these bytes: the minimum number of bytes that are missing, if this is a header at all. At least 1; len
+ * plus the result is at most GW_PROXY_HEADER_MAX.
  */
 size_t gw_proxy_header_need(const char *data, size_t len);
 

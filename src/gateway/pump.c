@@ -26,7 +26,7 @@ enum gw_pumped gw_pump_read(struct gw_stream *stream, struct gw_pump_news *news)
 	return news->reason != THAW_REASON_NONE ? GW_PUMPED_LOST : GW_PUMPED_READ;
 }
 
-/* A body of known length goes straight into the sink's own memory. */
+/* A body of known length is read directly into the sink's own memory. */
 static enum gw_pumped read_more(struct gw_stream *stream, const struct gw_sink *sink, void *to,
 				struct gw_pump_news *news)
 {

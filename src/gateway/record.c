@@ -49,7 +49,7 @@ static struct http_span field(const struct http_request *head, const char *name)
 	return found != NULL ? found->value : (struct http_span){NULL, 0};
 }
 
-/* The names of what was repaired; null: nothing. NULL: no memory. */
+/* The names of the repairs as a JSON array, or JSON null if there were none. NULL: out of memory. */
 static json_t *repairs_of(unsigned repairs)
 {
 	json_t *names = repairs != 0 ? json_array() : json_null();
@@ -113,7 +113,7 @@ bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask, bool on_
 	return json_object_set_new(record, "ask", story) == 0;
 }
 
-/* Text into a line of the combined format: quotes, backslashes and control characters escaped as Apache does. */
+/* Appends text to a line of the combined format. Escapes quotes, backslashes and control characters as Apache does. */
 static void put_text(char *line, size_t room, size_t *len, const char *text)
 {
 	for (; text != NULL && *text != '\0' && *len + 5 < room; text++) {
@@ -152,7 +152,7 @@ static long long number_of(const json_t *record, const char *key)
 
 #define COMBINED_MAX 24576 /* a request line, a Referer and a User-Agent of full length, escaped or cut */
 
-/* "10/Oct/2026:13:55:36 +0000", from the record's own RFC 3339. */
+/* "10/Oct/2026:13:55:36 +0000", from the RFC 3339 time of the record. */
 static void clf_time(const char *rfc3339, char *text, size_t room)
 {
 	struct tm utc = {0};
@@ -162,13 +162,13 @@ static void clf_time(const char *rfc3339, char *text, size_t room)
 		(void)snprintf(text, room, "-");
 }
 
-/* Apache's combined format, with the ask's story behind it in one more quoted field. */
+/* Apache's combined format, followed by a quoted field about the ask, and the request ID. */
 static char *combined(const json_t *record, size_t *len)
 {
 	char *line = malloc(COMBINED_MAX);
 	const json_t *ask = json_object_get(record, "ask");
 	char when[TIME_TEXT];
-	size_t at = 0, room = COMBINED_MAX - 512; /* the story's place is kept free */
+	size_t at = 0, room = COMBINED_MAX - 512; /* reserves room for the fields about the ask and the ID */
 
 	if (line == NULL)
 		return NULL;

@@ -10,14 +10,15 @@
 
 #define SCHEME        "https://"
 #define PORT_HTTPS    443
-#define PORT_DEFAULT  ":80" /* that a client has left out of http://HOST */
+#define PORT_DEFAULT  ":80" /* the port of http://HOST without a port */
 #define PORT_TEXT     8
-#define CHALLENGE_MAX 4096 /* an answer has about 90 bytes */
+#define CHALLENGE_MAX 4096 /* a response has about 90 bytes */
 #define TOKEN_MAX     128  /* most have 43 */
 
-/* ---- the same resource by https ---- */
+/* ---- the https URL of a request ---- */
 
-/* Nobody is sent to a host that only the request names. A host "*" has no name that could be sent. */
+/* Clients are only redirected to configured hosts, not to any host that a request names. A host "*" has no name to
+ * redirect to. */
 static bool is_ours(const struct gw_stream *stream)
 {
 	char host[HTTP_HOST_MAX + 1];
@@ -25,7 +26,7 @@ static bool is_ours(const struct gw_stream *stream)
 	return http_host_text(&stream->head, host) > 0 && tls_server_has(stream->gateway->tls, host);
 }
 
-/* NULL: no memory. */
+/* NULL: out of memory. */
 static char *https_url(const struct gw_stream *stream, struct http_span port)
 {
 	char host[HTTP_HOST_MAX + 1], target[HTTP_ORIGIN_MAX], *url = NULL;
@@ -37,9 +38,9 @@ static char *https_url(const struct gw_stream *stream, struct http_span port)
 	return url;
 }
 
-/* ---- on a port that has TLS ---- */
+/* ---- requests without TLS on a TLS port ---- */
 
-/* ":8443" as the client wrote it. False: the request does not name its host by a Host field alone. */
+/* The port as the client wrote it, such as ":8443". False: the Host field alone does not name the host. */
 static bool port_of(const struct http_request *head, struct http_span *port)
 {
 	const struct http_field *host = http_field_find(head, "Host");
@@ -52,7 +53,7 @@ static bool port_of(const struct http_request *head, struct http_span *port)
 	return true;
 }
 
-/* No redirection, or nobody would notice that the request was sent in the clear. */
+/* Does not redirect: otherwise nobody would notice that the request was sent without encryption. */
 static enum gw_step answer_mistake(struct gw_stream *stream)
 {
 	struct http_span port;
@@ -63,14 +64,14 @@ static enum gw_step answer_mistake(struct gw_stream *stream)
 	return step;
 }
 
-/* ---- challenges ---- */
+/* ---- ACME challenges ---- */
 
 static bool is_token_char(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-/* RFC 8555 8.3: a GET for a token in base64url. False: it is not, and the request is as any other. */
+/* RFC 8555 8.3: a GET request for a token in base64url; HEAD is accepted, too. False: this is an ordinary request. */
 static bool read_token(const struct http_request *head, char token[static TOKEN_MAX + 1])
 {
 	const size_t skip = sizeof(CONFIG_ACME_PATH) - 1;
@@ -111,7 +112,7 @@ static enum gw_step answer_challenge(struct gw_stream *stream, const char *token
 	return gw_refuse(stream, GW_PROBLEM_NO_CHALLENGE, NULL);
 }
 
-/* ---- all else ---- */
+/* ---- all other requests ---- */
 
 /* RFC 9110 15.4: 301 lets a client change POST to GET; 308 does not, but older clients do not know it. */
 static enum gw_step redirect(struct gw_stream *stream)

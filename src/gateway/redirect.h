@@ -1,4 +1,4 @@
-/* Requests that come without TLS: all of them are answered here, and none gets to a host's routes. */
+/* Requests without TLS: redirects, refusals and ACME challenges. None of them reaches the routes of a host. */
 #ifndef GATEWAY_REDIRECT_H
 #define GATEWAY_REDIRECT_H
 

@@ -1,4 +1,4 @@
-/* The response on its way from an upstream's server to the client. */
+/* Forwards the response of an upstream's server to the client. */
 #include <string.h>
 
 #include "gateway/answer.h"
@@ -7,7 +7,7 @@
 #include "gateway/pin.h"
 #include "gateway/proxy.h"
 
-#define HEAD_EXTRA (256 + GW_HEADERS_MAX) /* of a head as it is passed on: what we add to it */
+#define HEAD_EXTRA (256 + GW_HEADERS_MAX) /* of a forwarded head: what the gateway adds to it */
 
 /* ---- the body ---- */
 
@@ -21,7 +21,7 @@ static void batch_data(struct gw_proxy *proxy, struct gw_batch *batch, const cha
 	}
 }
 
-/* The response is complete. extra: the server has sent more than that. */
+/* The response is complete. extra: the server has sent more data after it. */
 static void complete(struct gw_stream *stream, struct gw_batch *batch, bool extra)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -30,7 +30,7 @@ static void complete(struct gw_stream *stream, struct gw_batch *batch, bool extr
 	if (proxy->to_chunks)
 		gw_forward_end(&rules, &proxy->trailers, batch);
 	stream->conn->protocol->finish(stream, &proxy->trailers);
-	/* After a repair its next bytes might be read in two ways, too. */
+	/* After a repair the next bytes may be ambiguous, too, so the connection is not reused. */
 	bool keep = proxy->reusable && !extra && stream->repairs == 0 &&
 		    (proxy->up == GW_UP_DONE || proxy->up == GW_UP_ENDED) && buffer_left(&proxy->unsent) == 0;
 	if (keep && proxy->pinned)
@@ -38,11 +38,11 @@ static void complete(struct gw_stream *stream, struct gw_batch *batch, bool extr
 	gw_proxy_give(proxy, keep ? GW_UPCONN_KEEP : GW_UPCONN_DROP, gw_stream_now(stream));
 }
 
-/* What a piece of the body came to. */
+/* The result of decoding a piece of the body. */
 enum piece {
 	PIECE_MORE,
 	PIECE_LAST,  /* the response is complete */
-	PIECE_EXTRA, /* the same, and the server has sent more than that */
+	PIECE_EXTRA, /* the same, and the server has sent more data after it */
 	PIECE_BAD,   /* malformed: *why */
 };
 
@@ -51,7 +51,7 @@ static enum piece last(bool extra)
 	return extra ? PIECE_EXTRA : PIECE_LAST;
 }
 
-/* Decodes as much of the server's bytes as one batch takes. */
+/* Decodes as many of the server's bytes as fit in one batch. */
 static enum piece batch_body(struct gw_stream *stream, struct gw_batch *batch, const char *bytes, size_t len,
 			     const char **why)
 {
@@ -94,7 +94,7 @@ static enum piece batch_body(struct gw_stream *stream, struct gw_batch *batch, c
 	}
 }
 
-/* The response is on its way, and cannot be ended as it should. */
+/* Aborts a response that has begun and cannot be completed. */
 static void break_off(struct gw_stream *stream, const char *note)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -106,7 +106,7 @@ static void break_off(struct gw_stream *stream, const char *note)
 	(void)gw_cut(stream, note);
 }
 
-/* A piece of the body, packed, goes to the client; of a malformed one what came before. */
+/* Sends the batch with a piece of the body to the client. Of a malformed piece, it has the part before the error. */
 static void pass_piece(struct gw_stream *stream, struct gw_batch *batch, enum piece piece)
 {
 	bool done = piece == PIECE_LAST || piece == PIECE_EXTRA;
@@ -123,7 +123,7 @@ static void pass_piece(struct gw_stream *stream, struct gw_batch *batch, enum pi
 		gw_stream_enter(stream, GW_REPLY);
 }
 
-/* The server has ended its connection, in an orderly way or not. */
+/* The server has ended its connection. orderly: without an error. */
 static void body_ends(struct gw_stream *stream, bool orderly)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -159,14 +159,14 @@ static bool down_body(struct gw_stream *stream, struct gw_waits *waits)
 		return true;
 	}
 	stream->conn->work += (size_t)n;
-	pace_stop(&proxy->pace); /* server-sent events are few bytes: each silence before one has the whole time */
+	pace_stop(&proxy->pace); /* server-sent events are short: the full limit applies again before each of them */
 	const char *why = NULL;
 	enum piece piece = batch_body(stream, &batch, stream->gateway->down, (size_t)n, &why);
 	pass_piece(stream, &batch, piece);
 	return true;
 }
 
-/* Only for that: what the server sends meanwhile wakes nobody, and it is not the server that is slow. */
+/* Waits only for the client: input from the server causes no wake-up, and the server's timeout does not run. */
 static enum gw_step wait_for_client(struct gw_stream *stream)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -184,8 +184,8 @@ enum gw_step gw_proxy_relay(struct gw_stream *stream)
 
 	if (status == THAW_FAILED || status == THAW_CLOSED)
 		return gw_cut(stream, stream->gateway->err.text);
-	/* The server takes no more of the body that its client still writes, perhaps before it reads: see make_way().
-	 */
+	/* The server accepts no more of the body, but the client is still sending it, and perhaps does not read before
+	 * it has finished: see make_way(). */
 	if (status != THAW_OK && gw_proxy_of(stream)->up == GW_UP_DEAD)
 		return wait_for_client(stream);
 	return gw_proxy_drive(stream, gw_proxy_up, down_body);
@@ -201,7 +201,7 @@ static void write_length(const struct http_response *answer, struct gw_proxy *pr
 		http_write_field_number(writer, "Content-Length", answer->length);
 		break;
 	case HTTP_RESPONSE_NONE:
-		if (answer->has_length) /* of a HEAD or a 304: what a GET would bring (RFC 9110 8.6) */
+		if (answer->has_length) /* for HEAD and 304: the length that GET would return (RFC 9110 8.6) */
 			http_write_field_number(writer, "Content-Length", answer->length);
 		break;
 	case HTTP_RESPONSE_CHUNKED:
@@ -275,7 +275,7 @@ static bool make_batch(struct gw_stream *stream, const struct http_response *ans
 	return !writer.overflow;
 }
 
-/* An informational response (RFC 9110 15.2); a 100 only for whom waits for it. */
+/* Forwards an informational response (RFC 9110 15.2); a 100 Continue only if the client waits for it. */
 static void inform(struct gw_stream *stream, const struct http_response *answer)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -296,7 +296,7 @@ static void inform(struct gw_stream *stream, const struct http_response *answer)
 		(void)gw_abandon(stream, "the response could not be written to the client");
 }
 
-/* The final response begins: its head, and what has come behind it. */
+/* Begins the final response: its head, and the bytes received after it. */
 static void begin(struct gw_stream *stream, const struct http_response *answer, const char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -319,7 +319,7 @@ static void begin(struct gw_stream *stream, const struct http_response *answer, 
 	bool switches = answer->status == 101;
 	size_t head = batch.len;
 	enum piece piece = switches ? PIECE_MORE : batch_body(stream, &batch, bytes, len, &why);
-	if (piece == PIECE_BAD) { /* nothing is written yet, so that the client can still be told */
+	if (piece == PIECE_BAD) { /* nothing is written yet, so the client can still get an error response */
 		gw_proxy_server_gone(stream, why);
 		return;
 	}
@@ -340,14 +340,14 @@ static void begin(struct gw_stream *stream, const struct http_response *answer, 
 	pass_piece(stream, &batch, piece);
 }
 
-/* Keeps the beginning of a head that has not come whole. False: no memory, or it is too long. */
+/* Buffers an incomplete head. False: out of memory, or the head is too long. */
 static bool keep_head(struct gw_proxy *proxy, const char *bytes, size_t len)
 {
 	buffer_free(&proxy->head);
 	return buffer_append(&proxy->head, HTTP_HEAD_MAX, bytes, len);
 }
 
-/* What the server has sent, all of it so far but the heads that are done with. */
+/* Parses the heads of responses. bytes: all data from the server, without the heads that were already processed. */
 static void take_heads(struct gw_stream *stream, char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -398,16 +398,16 @@ bool gw_proxy_down_head(struct gw_stream *stream, struct gw_waits *waits)
 	struct gw_proxy *proxy = stream->upstream;
 	size_t kept = buffer_left(&proxy->head), room = stream->conn->protocol->piece;
 
-	/* What comes behind the head is one piece of the body at most; a head may be as long as that. */
+	/* At most one piece of the body may follow the head; the head itself may be as long as one piece. */
 	room = kept < room ? room - kept : room;
-	if (gw_unwritten(stream)) { /* informational responses go first */
+	if (gw_unwritten(stream)) { /* informational responses must be written first */
 		waits->client_write = true;
 		return false;
 	}
 	waits->server_read = true;
 	if (proxy->just_sent)
 		return false;
-	/* In front of what comes now, what came before. */
+	/* Puts the bytes received earlier before the new ones. */
 	if (kept > 0)
 		memcpy(stream->gateway->down, buffer_first(&proxy->head), kept);
 	ssize_t n = proxy->server.ops->read(proxy->server.io, stream->gateway->down + kept, room);

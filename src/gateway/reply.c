@@ -6,7 +6,7 @@
 
 #include "http/response.h"
 
-#define FIELDS_ROOM        1024 /* all fields but Location and Allow */
+#define FIELDS_ROOM        1024 /* all fields except Location, Allow and the operator's */
 #define GRPC_UNIMPLEMENTED "12"
 
 void gw_reply_free(struct gw_reply *reply)
@@ -18,7 +18,7 @@ void gw_reply_free(struct gw_reply *reply)
 	*reply = (struct gw_reply){0};
 }
 
-/* The next line with its CRLF; NULL: none. */
+/* The end of the line that begins at `at`, after its CRLF; NULL: there is no complete line. */
 static const char *line_end(const char *at, const char *end)
 {
 	const char *feed = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
@@ -35,7 +35,8 @@ static bool has_field(const struct http_writer *writer, size_t head, struct http
 	return false;
 }
 
-/* What this response says itself stands: of two policies, or lengths, the reader would have to choose. */
+/* Adds the operator's fields, except those that the response already has: with two policies or two lengths, the client
+ * would have to choose. */
 static void write_more(const struct gw_reply *reply, struct http_writer *writer)
 {
 	const char *at = reply->more, *end = at + reply->more_len, *next;

@@ -1,4 +1,4 @@
-/* A response that is complete in memory, and how it becomes bytes. */
+/* A complete response in memory, and its conversion to bytes. */
 #ifndef GATEWAY_REPLY_H
 #define GATEWAY_REPLY_H
 
@@ -8,23 +8,23 @@
 
 struct gw_reply {
 	unsigned status;
-	const char *content_type; /* static; NULL where there is no body */
-	const char *policy;       /* static: of a page; or NULL */
+	const char *content_type; /* static; NULL: no body */
+	const char *policy;       /* static: the Content-Security-Policy of a page; or NULL */
 	char *body;               /* owned */
 	size_t body_len;
 	char *location;         /* owned; or NULL */
 	char *allow;            /* owned: the methods of the Allow field; or NULL */
 	unsigned retry_after_s; /* 0: none */
-	const char *grpc;       /* static: why a call of gRPC fails as UNIMPLEMENTED; NULL: it is another response */
-	char *more; /* owned: field lines of the operator's; NULL: none. One whose name is there already is left out */
+	const char *grpc;       /* static: the message of a gRPC error UNIMPLEMENTED; NULL: no gRPC error */
+	char *more; /* owned: the operator's field lines; NULL: none. Names that are set already are left out */
 	size_t more_len;
 };
 
 void gw_reply_free(struct gw_reply *reply);
 
 /*
- * Head and body in one piece, which the caller frees; NULL: no memory. *len: its bytes, of which the first *head_len
- * are the head. head_only: the request was a HEAD (RFC 9110 9.3.2). wall_ms: since 1970.
+ * Returns head and body in one buffer, which the caller frees; NULL: out of memory. *len: its length; the first
+ * *head_len bytes are the head. head_only: the request was a HEAD (RFC 9110 9.3.2). wall_ms: since 1970.
  */
 char *gw_reply_render(const struct gw_reply *reply, bool head_only, bool keep_alive, int64_t wall_ms, size_t *head_len,
 		      size_t *len);

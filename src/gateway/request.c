@@ -6,7 +6,7 @@
 #include "gateway/decide.h"
 #include "gateway/find.h"
 
-/* Asks by the decision. GW_MOVED: pending or settled, which gw_run_ask() looks at. */
+/* Starts the ask that was decided. GW_MOVED: it is pending or settled; gw_run_ask() continues. */
 static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *decision)
 {
 	const struct config_certificate *settings = &stream->route->config->certificate;
@@ -44,7 +44,7 @@ static enum gw_step ask(struct gw_stream *stream, const struct gw_decision *deci
 	return GW_MOVED;
 }
 
-/* For `when: response`: what is known about this client already, by an earlier ask or by the handshake. */
+/* For `when: response`: uses what is already known about this client, from an earlier ask or from the handshake. */
 static enum gw_step go_then_ask(struct gw_stream *stream)
 {
 	const struct config_certificate *settings = &stream->route->config->certificate;
@@ -77,7 +77,7 @@ static bool body_here(const struct gw_stream *stream)
 	return stream->in.at < stream->in.len;
 }
 
-/* Over HTTP/2: no byte of the body is taken for what has to be sent again. */
+/* Over HTTP/2: does not read the body of a request that must be sent again. */
 static enum gw_step go_or_away(struct gw_stream *stream, const struct gw_decision *decision)
 {
 	enum gw_step step = ask(stream, decision);

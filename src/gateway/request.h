@@ -1,15 +1,15 @@
-/* A request's way from its head to its upstream: its route, its ask, its verdict. */
+/* The steps of a request between its head and its upstream: route, ask, verdict. */
 #ifndef GATEWAY_REQUEST_H
 #define GATEWAY_REQUEST_H
 
 #include "gateway/stream.h"
 
-/* The head is parsed: what comes now is its body. */
+/* Call when the head is parsed and the body follows. */
 void gw_request_parsed(struct gw_stream *stream);
-/* The state after head. */
+/* Finds the route, and enters the state after head. */
 enum gw_step gw_request_route(struct gw_stream *stream);
 
-/* The route is known, and nothing is awaited: what now? */
+/* Decides how to continue when the route is known and no earlier ask is pending. */
 enum gw_step gw_request_act(struct gw_stream *stream);
 
 /* verdict.c */

@@ -1,4 +1,4 @@
-/* Which fields of a client's request are left out: those that a service believes of a proxy in front of it. */
+/* The fields of a client's request that are left out, because services trust them when a proxy sends them. */
 #include <string.h>
 
 #include "base/ascii.h"
@@ -6,7 +6,7 @@
 #include "gateway/identity.h"
 #include "http/syntax.h"
 
-#define FOLDED_MAX 64 /* more than any name in the table */
+#define FOLDED_MAX 64 /* longer than any name in the table */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -20,8 +20,8 @@ static size_t fold(struct http_span name, char *folded, size_t room)
 }
 
 /*
- * Folded, in order; none begins with another that is a beginning, so that only the last one that is not behind a name
- * can be its own. docs/IDENTITY.md says whose they are.
+ * Folded and sorted. No name begins with another one that is a `beginning`. So only the last entry that does not sort
+ * after a given name can match it. docs/IDENTITY.md says who uses these names.
  */
 static const struct gw_reserved names[] = {
 	{"-ws", true},
@@ -160,7 +160,7 @@ static const struct gw_reserved names[] = {
 	{"x-waws-", true},
 	{"x-webauth-", true},
 };
-/* Left out where they are spelled otherwise than so: see the header. */
+/* Left out only if they are spelled differently: see gw_identity_is_reserved(). */
 static const char *const framing[] = {"content-length", "content-type", "transfer-encoding"};
 
 const struct gw_reserved *gw_identity_reserved(size_t *count)
@@ -175,7 +175,7 @@ static bool begins(struct http_span text, const char *beginning)
 	return text.len >= len && memcmp(text.at, beginning, len) == 0;
 }
 
-/* By bytes, as the table is ordered; of two names of which one begins with the other, the longer is behind. */
+/* Whether entry sorts after text in the table: by bytes; if one begins with the other, the longer one is after it. */
 static bool is_behind(const char *entry, struct http_span text)
 {
 	size_t len = strlen(entry), both = len < text.len ? len : text.len;
@@ -184,7 +184,7 @@ static bool is_behind(const char *entry, struct http_span text)
 	return order > 0 || (order == 0 && len > text.len);
 }
 
-/* text: a folded name, or its beginning if it is longer. */
+/* text: a folded name, or the beginning of a name that is too long. */
 static bool in_table(struct http_span text, bool whole_name)
 {
 	size_t low = 0, high = COUNT(names);

@@ -13,7 +13,7 @@ static struct http_span copy(char to[static GW_AUTHORITY_ROOM], struct http_span
 	return copied;
 }
 
-/* host[:port] of "https://host:port/", without the scheme's own port; empty for a socket. */
+/* host[:port] of "https://host:port/", without the scheme's default port; empty for a Unix socket. */
 static struct http_span authority_of(const char *server, bool *tls)
 {
 	const char *own = strncmp(server, "https://", 8) == 0 ? ":443" : ":80", *scheme = strstr(server, "://");
@@ -58,7 +58,7 @@ void gw_rewrite_request_line(const struct http_request *head, const struct confi
 	if (paths.strip[0] == '\0' && paths.add[0] == '\0') {
 		len = http_target_origin(head, target);
 	} else if (!http_map_path(&paths, head->path, target, &len)) {
-		writer->overflow = true; /* never in another form than it was judged in */
+		writer->overflow = true; /* must not be sent in another form than the one that was judged */
 	} else if (head->query.at != NULL) {
 		target[len++] = '?';
 		memcpy(target + len, head->query.at, head->query.len);

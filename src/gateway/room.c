@@ -1,4 +1,4 @@
-/* Connections that make room for others: which can, and how they end. */
+/* Closes connections to make room for others: which ones can be closed, and how. */
 #include "gateway/answer.h"
 #include "gateway/close.h"
 #include "gateway/gateway.h"
@@ -16,7 +16,7 @@ enum gw_phase gw_conn_phase(const struct gw_conn *conn, uint64_t *since_ms)
 		return GW_PHASE_HANDSHAKE;
 	case GW_IDLE:
 		return gw_after_pending(conn) ? GW_PHASE_BUSY : GW_PHASE_IDLE;
-	case GW_BUSY: /* with a head of which not all has come */
+	case GW_BUSY: /* idle while its head is incomplete */
 		return conn->stream != NULL && conn->stream->state == GW_HEAD && !gw_after_pending(conn)
 			       ? GW_PHASE_IDLE
 			       : GW_PHASE_BUSY;
@@ -28,7 +28,7 @@ enum gw_phase gw_conn_phase(const struct gw_conn *conn, uint64_t *since_ms)
 	return GW_PHASE_BUSY;
 }
 
-/* As far as that can be done without waiting. */
+/* Sends a refusal, as far as this is possible without waiting. */
 static void answer_crowded(struct gw_stream *stream)
 {
 	if (stream->state != GW_HEAD)
@@ -48,7 +48,7 @@ void gw_conn_evict(struct gw_conn *conn, uint64_t now_ms)
 	if (conn->stream != NULL)
 		answer_crowded(conn->stream);
 	if (conn->state == GW_IDLE || (conn->stream != NULL && conn->stream->state == GW_REPLY))
-		gw_close(conn, GW_CLOSE_ANSWERED); /* for its close_notify: nobody will read what still comes */
+		gw_close(conn, GW_CLOSE_ANSWERED); /* to send a close_notify; further input is not read */
 	if (conn->state != GW_DEAD)
 		gw_die(conn);
 }

@@ -9,14 +9,14 @@
 #include "http/reading.h"
 #include "http/route_path.h"
 
-#define WARNING_MAX 5120 /* a file's name, and what is said about it */
+#define WARNING_MAX 5120 /* a file name, and the text about it */
 
 struct gw_trust_file {
 	const struct config_certificate *settings; /* of the first route with it */
 	thaw_trust *trust;
 };
 
-/* The loaded trust of these settings, or NULL with *err set. */
+/* Returns the trust of these settings, and loads it if necessary; NULL: failed, *err is set. */
 static thaw_trust *load(struct gw_routes *routes, const struct config_certificate *certificate, struct thaw_error *err)
 {
 	for (size_t i = 0; i < routes->trust_count; i++)
@@ -36,7 +36,7 @@ static thaw_trust *load(struct gw_routes *routes, const struct config_certificat
 	struct thaw_error why;
 	thaw_trust *trust = NULL;
 	if (thaw_trust_open(&options, &trust, &why) != THAW_OK) {
-		/* It begins with the file that it is about. */
+		/* The error text begins with the name of the file. */
 		bool of_crl = options.crl != NULL && strncmp(why.text, options.crl, strlen(options.crl)) == 0;
 		const char *place = of_crl ? certificate->crl_place : certificate->ca_place;
 		(void)error_set(err, why.cls, "%s: %s", place, why.text);
@@ -150,7 +150,7 @@ void gw_routes_free(struct gw_routes *routes)
 	*routes = (struct gw_routes){0};
 }
 
-/* Two routes that a service may take for one, although they demand different things of clients. */
+/* Warns about routes that a service may treat as equal, although they have different requirements for clients. */
 static void warn_of_spellings(const struct gw_host *host, void (*say)(void *arg, const char *text), void *arg)
 {
 	char text[WARNING_MAX];

@@ -1,6 +1,6 @@
 /*
- * Hosts and routes as the gateway uses them: the settings' own, each with the trust that its client certificates are
- * verified under. A trust that several routes name is loaded once.
+ * Hosts and routes of the configuration, each with the trust that verifies its client certificates. A trust that
+ * several routes name is loaded once.
  */
 #ifndef GATEWAY_ROUTE_H
 #define GATEWAY_ROUTE_H
@@ -11,16 +11,16 @@
 
 struct gw_route {
 	const struct config_route *config;
-	thaw_trust *trust; /* NULL where it never asks */
-	char *loose_path;  /* owned: its path as loose readings compare it (http/reading.h) */
+	thaw_trust *trust; /* NULL: it never asks */
+	char *loose_path;  /* owned: its path in the form that loose readings compare (http/reading.h) */
 };
 
 struct gw_host {
 	const struct config_host *config;
-	struct gw_route *routes; /* as many as config->route_count */
+	struct gw_route *routes; /* config->route_count of them */
 	bool asks_late;
-	bool mixed;               /* its routes differ in what they demand of a client: certificate, address, rate */
-	bool prefixed;            /* one of its routes has strip_prefix or add_prefix */
+	bool mixed;    /* its routes have different requirements for a client's certificate, address or rate */
+	bool prefixed; /* one of its routes has strip_prefix or add_prefix */
 	thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
 	uint64_t handshake_ms;    /* the longest timeout of those that do */
 	uint64_t late_ms;         /* ... and of those that ask late */
@@ -33,23 +33,24 @@ struct gw_routes {
 	size_t trust_count;
 };
 
-/* Loads every CA and CRL file. On failure *err names the file and the host; gw_routes_free() in any case. */
+/* Loads every CA and CRL file. On failure *err names the file and the host; call gw_routes_free() in any case. */
 enum thaw_status gw_routes_load(struct gw_routes *routes, const struct config *config,
 				struct thaw_error *err) THAW_MUST_CHECK;
 void gw_routes_free(struct gw_routes *routes);
 
-/* It asks after the handshake. */
+/* Whether the route asks after the handshake. */
 bool gw_route_asks_late(const struct gw_route *route);
 
 bool gw_route_allows(const struct gw_route *route, struct http_span method);
 
 /*
- * How closely a route fits a path of that length which it covers: by its own length, and "/a" better than "/a/" for
- * "/a", which both cover. Of two that fit as well, the one that names its methods.
+ * How closely a route fits a path of that length that it covers: a longer route path fits better. For "/a", the route
+ * "/a" fits better than "/a/", although both cover it. If two routes fit equally, the one that names its methods is
+ * better.
  */
 size_t gw_route_fit(const struct gw_route *route, size_t path_len);
 
-/* Whether what route a demands of a client, of its certificate, address and rate, includes what route b demands. */
+/* Whether route a's requirements for a client's certificate, address and rate include those of route b. */
 bool gw_route_is_stricter(const struct gw_route *a, const struct gw_route *b);
 
 /* As gateway_warnings(). */

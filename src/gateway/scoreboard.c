@@ -16,7 +16,7 @@ _Static_assert(sizeof(struct scoreboard_server_text) % sizeof(uint64_t) == 0, "c
 _Static_assert(sizeof(struct scoreboard_refusal) % sizeof(uint64_t) == 0, "copied in words");
 _Static_assert(sizeof(scoreboard_word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2, "shared by processes");
 
-/* ---- the whole ---- */
+/* ---- create and free ---- */
 
 static size_t blocks_begin(unsigned places)
 {

@@ -1,12 +1,13 @@
 /*
- * The scoreboard: the counters of all workers and their current state, in memory shared by all processes. It
- * outlives workers and configurations.
+ * The scoreboard: the counters of all workers and their current state, in memory shared by all processes. It outlives
+ * workers and configurations.
  *
- * - The master creates it before it forks. - A place is one worker's block of counters. Only that worker writes to it,
- * so counting needs a load and a store. When
- *   the worker has ended, the master gives the place to another worker; the counts are kept.
- * - An upstream's server is identified by its name: its counts continue in the next configuration that has it. - A map
- * has the places of one configuration's servers. - A scoreboard_worker is a worker's handle for its place.
+ * - The master creates it before it forks.
+ * - A place is one worker's block of counters. Only that worker writes to it, so counting needs a load and a store.
+ *   When the worker has ended, the master gives the place to another worker; the counts are kept.
+ * - An upstream's server is identified by its name: its counts continue in the next configuration that has it.
+ * - A map has the places of one configuration's servers.
+ * - A scoreboard_worker is a worker's handle for its place.
  *
  * Every function does nothing if the scoreboard or scoreboard_worker is NULL. Files: scoreboard.c (places and servers),
  * scoreboard_count.c (what a worker writes), scoreboard_view.h (what a reader sees), scoreboard_block.h (the layout in
@@ -37,7 +38,7 @@ void scoreboard_free(struct scoreboard **scoreboard);
 
 enum scoreboard_phase { SCOREBOARD_STARTING, SCOREBOARD_SERVING, SCOREBOARD_STOPPING, SCOREBOARD_PHASES };
 
-/* configuration: its number; it has that many workers. */
+/* configuration: its number. workers: how many it has. */
 void scoreboard_enter(struct scoreboard *scoreboard, enum scoreboard_phase phase, unsigned configuration,
 		      unsigned workers);
 /* A reload was refused, for this cause. It stays on the scoreboard until scoreboard_enter(). */
@@ -82,7 +83,7 @@ void scoreboard_handshake(struct scoreboard_worker *worker, const char *version,
 void scoreboard_on_demand(struct scoreboard_worker *worker, unsigned why);
 /* A note was made for a client whose HTTP/2 stream was reset. */
 void scoreboard_note(struct scoreboard_worker *worker);
-/* A request without TLS, and what it got. */
+/* The outcome of a request without TLS. */
 enum scoreboard_plain {
 	SCOREBOARD_PLAIN_REDIRECTED,
 	SCOREBOARD_PLAIN_CHALLENGE, /* from the folder, or handed to the upstream */
@@ -100,7 +101,7 @@ void scoreboard_records_settled(struct scoreboard_worker *worker, uint64_t settl
 void scoreboard_request(struct scoreboard_worker *worker, unsigned status, uint64_t took_ms, uint64_t bytes_in,
 			uint64_t bytes_out);
 
-/* A connection ended without a byte, or after its handshake without a request. */
+/* A connection ended without sending a byte, or after its handshake without a request. */
 void scoreboard_connection_unused(struct scoreboard_worker *worker);
 
 /* An internal check failed (base/require.h). */
@@ -126,7 +127,7 @@ scoreboard_ask scoreboard_ask_begin(struct scoreboard_worker *worker, const stru
 /* drained: bytes of the body so far. asked_ms: when the certificate request was written; 0: not yet. */
 void scoreboard_ask_progress(struct scoreboard_worker *worker, scoreboard_ask ask, uint64_t drained, uint64_t asked_ms);
 
-/* It is no longer pending; *ask becomes 0. Counts nothing; see scoreboard_verdict(). */
+/* The ask is no longer pending; *ask becomes 0. Counts nothing; see scoreboard_verdict(). */
 void scoreboard_ask_end(struct scoreboard_worker *worker, scoreboard_ask *ask);
 
 /* The result of an ask, also of one that never started (impossible). wall_ms: since 1970. */

@@ -18,7 +18,7 @@
 
 typedef _Atomic uint64_t scoreboard_word;
 
-/* ---- text that is written while others read it: a word that is odd meanwhile, and other words ---- */
+/* ---- text that may be read during a write: a sequence word, which is odd during a write, and words of text ---- */
 
 static inline void scoreboard_words_store(scoreboard_word *seq, scoreboard_word *to, const void *from, size_t words)
 {
@@ -34,7 +34,7 @@ static inline void scoreboard_words_store(scoreboard_word *seq, scoreboard_word 
 	atomic_store_explicit(seq, odd + 1, memory_order_release);
 }
 
-/* False: it was being written. */
+/* False: the text was being written. */
 static inline bool scoreboard_words_load(const scoreboard_word *seq, const scoreboard_word *from, void *to,
 					 size_t words)
 {
@@ -102,7 +102,7 @@ struct scoreboard_notice { /* aligned like what follows it in the map: struct sc
 	struct scoreboard_server servers[SCOREBOARD_SERVERS];
 };
 
-/* ---- the whole ---- */
+/* ---- data of each process ---- */
 
 struct scoreboard_own_server {
 	struct scoreboard_server_text name;
@@ -116,9 +116,9 @@ struct scoreboard {
 	unsigned places_used, servers_used;
 	struct scoreboard_own_server servers[SCOREBOARD_SERVERS];
 	struct scoreboard_notice *notice; /* shared; the start of the mapping */
-	struct scoreboard_place *place;   /* shared; one a place */
-	struct scoreboard_block *blocks;  /* shared; one a place */
-	bool taken[];                     /* one a place */
+	struct scoreboard_place *place;   /* shared; one per place */
+	struct scoreboard_block *blocks;  /* shared; one per place */
+	bool taken[];                     /* one per place */
 };
 
 /* One for each server of each upstream; SCOREBOARD_SERVERS: not on the scoreboard. */
@@ -126,8 +126,8 @@ struct scoreboard_map {
 	struct scoreboard *scoreboard;
 	const struct config *config;
 	size_t count;
-	size_t *first; /* of each upstream */
-	unsigned at[]; /* count of them */
+	size_t *first; /* index of each upstream's first server */
+	unsigned at[]; /* count elements */
 };
 
 struct scoreboard_worker {

@@ -60,7 +60,7 @@ static void add_step(struct scoreboard_view *view, const struct scoreboard_step 
 		view->steps[SCOREBOARD_STEPS - 1 - (last - stamp)][i] += verdicts[i];
 }
 
-/* ---- asks under way ---- */
+/* ---- pending asks ---- */
 
 static void add_ask(struct scoreboard_view *view, const struct scoreboard_ask_slot *slot, int worker)
 {
@@ -134,7 +134,7 @@ static void add_worker(struct scoreboard_view *view, const struct scoreboard_pla
 			add_ask(view, &block->asks[i], worker.pid);
 }
 
-/* ---- all of it ---- */
+/* ---- the whole view ---- */
 
 static size_t at_most(const scoreboard_word *word, size_t most)
 {

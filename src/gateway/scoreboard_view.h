@@ -27,8 +27,8 @@
 #define SCOREBOARD_SERVER_MAX   192
 
 /* The upper bounds of a histogram's buckets; one more bucket has all larger values. */
-extern const uint64_t scoreboard_human_ms[SCOREBOARD_BUCKETS];   /* for durations of people */
-extern const uint64_t scoreboard_machine_ms[SCOREBOARD_BUCKETS]; /* for durations of machines */
+extern const uint64_t scoreboard_human_ms[SCOREBOARD_BUCKETS];   /* for times that depend on people */
+extern const uint64_t scoreboard_machine_ms[SCOREBOARD_BUCKETS]; /* for times of machines */
 
 struct scoreboard_histogram {
 	uint64_t counts[SCOREBOARD_BUCKETS + 1]; /* not cumulative */
@@ -116,7 +116,7 @@ struct scoreboard_view {
 	bool full;                                            /* no worker can take a connection */
 	bool ready;               /* it serves, no worker is stuck, and connections are taken */
 	uint64_t reloads_refused; /* since the start */
-	bool refused;             /* the last reload was */
+	bool refused;             /* the last reload was refused */
 	struct scoreboard_refusal refusal;
 	struct scoreboard_sums sums;
 	uint64_t steps[SCOREBOARD_STEPS][SCOREBOARD_VERDICTS]; /* oldest first; the last step is still open */
@@ -129,7 +129,7 @@ struct scoreboard_view {
 	size_t server_count;
 };
 
-/* wall_ms: since 1970. NULL: no memory. */
+/* wall_ms: since 1970. NULL: out of memory. */
 struct scoreboard_view *scoreboard_view_new(const struct scoreboard *scoreboard, uint64_t now_ms, int64_t wall_ms);
 void scoreboard_view_free(struct scoreboard_view **view);
 

@@ -1,4 +1,4 @@
-/* The server that a request has been given, and how it fails. */
+/* The server of an upstream request: how it is chosen and used, and what happens when it fails. */
 #include "gateway/answer.h"
 #include "gateway/pin.h"
 #include "gateway/proxy.h"
@@ -61,7 +61,7 @@ bool gw_proxy_take(struct gw_stream *stream, bool fresh)
 	return proxy->upconn != NULL;
 }
 
-/* RFC 9110 9.2.2, and nothing that cannot be sent once more has gone. */
+/* Whether the request can be sent again: RFC 9110 9.2.2, and no data was sent that cannot be sent a second time. */
 static bool repeatable(const struct gw_stream *stream)
 {
 	static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL};
@@ -88,7 +88,7 @@ void gw_proxy_server_gone(struct gw_stream *stream, const char *how)
 	bool again = repeatable(stream);
 	if (!used || !again)
 		gw_proxy_count(stream, SCOREBOARD_FAILED);
-	/* That a server ends a connection which was idle is no failure of its. */
+	/* If a server ends a connection that was idle, that is not a failure of the server. */
 	gw_proxy_give(proxy, used ? GW_UPCONN_DROP : GW_UPCONN_FAIL, gw_stream_now(stream));
 	if (!again) {
 		stream->note = how;
@@ -101,14 +101,14 @@ void gw_proxy_server_gone(struct gw_stream *stream, const char *how)
 		(void)gw_refuse(stream, GW_PROBLEM_MEMORY, NULL);
 }
 
-/* How much the server took; 0: it blocks, or is dead. */
+/* Returns how many bytes the server accepted; 0: the write would block, or the connection is broken. */
 static size_t put(struct gw_stream *stream, const char *bytes, size_t len)
 {
 	struct gw_proxy *proxy = stream->upstream;
 	ssize_t n = proxy->server.ops->write(proxy->server.io, bytes, len);
 
 	if (n == TRANSPORT_BROKEN || n == TRANSPORT_END) {
-		gw_proxy_enter(stream, GW_UP_DEAD); /* perhaps it has answered already, and closed */
+		gw_proxy_enter(stream, GW_UP_DEAD); /* the server may have answered already, and closed */
 		return 0;
 	}
 	if (n < 0)

@@ -1,4 +1,4 @@
-/* The state of a connection has one writer, and so has that of its ask after a response. */
+/* The only writers of a connection's state, and of the state of its ask after a response. */
 #include "base/require.h"
 #include "gateway/conn.h"
 

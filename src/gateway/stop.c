@@ -1,4 +1,4 @@
-/* How connections end when their worker stops: retired, then dismissed, then ended. */
+/* How connections end when their worker stops: they are retired, then dismissed, then ended. */
 #include "gateway/answer.h"
 #include "gateway/close.h"
 #include "gateway/gateway.h"
@@ -11,7 +11,7 @@ void gw_conn_retire(struct gw_conn *conn, uint64_t now_ms)
 	if (conn->protocol != NULL && conn->protocol->retire != NULL &&
 	    (conn->state == GW_IDLE || conn->state == GW_BUSY))
 		conn->protocol->retire(conn);
-	/* A request that its client has just sent is still answered, and the answer says that it is the last. */
+	/* A request that the client has just sent is still answered, and the response says that it is the last. */
 	if (conn->state == GW_SILENT || (conn->state == GW_IDLE && !gw_after_pending(conn)))
 		pace_start(&conn->pace, GW_RETIRE_MS, now_ms);
 }

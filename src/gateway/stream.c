@@ -15,7 +15,7 @@ static void begin(struct gw_stream *stream, struct gw_conn *conn)
 	pace_start(&stream->pace, gw_limit_ms(stream, GW_HEAD), gw_now(conn));
 }
 
-/* A stream is too large for what malloc() keeps at hand, and one is needed for each request. */
+/* Reuses a freed stream if there is one: each request needs one, and it is too large for the caches of malloc(). */
 static struct gw_stream *spare(struct gateway *gateway)
 {
 	struct gw_stream *stream = gateway->spare.first;
@@ -54,7 +54,7 @@ void gw_upstream_free(struct gw_stream *stream)
 	stream->ops = NULL;
 }
 
-/* Frees all that it holds, but what has come of its input. */
+/* Frees everything in it, except the received input. */
 static void clear(struct gw_stream *stream)
 {
 	gw_upstream_free(stream);
@@ -74,7 +74,7 @@ void gw_stream_free(struct gw_stream **stream)
 	clear(gone);
 	gw_input_close(&gone->in);
 	struct gateway *gateway = gone->gateway;
-	if (gateway->spare.count + 1 > GW_SPARE_STREAMS) { /* not ">=": it is 0 under the sanitizers */
+	if (gateway->spare.count + 1 > GW_SPARE_STREAMS) { /* not ">=": the macro is 0 in builds with sanitizers */
 		free(gone);
 		return;
 	}
@@ -110,7 +110,8 @@ const char *gw_stream_id(struct gw_stream *stream)
 	return stream->id;
 }
 
-/* A response that has not begun cannot be cut; one that has is there, read or not. */
+/* A response that has not begun cannot be cut: the request is abandoned. One that has begun cannot be abandoned: it is
+ * unread. */
 static enum gw_end ended_as(enum gw_stream_state state, enum gw_end how)
 {
 	bool answered = state == GW_REPLY || state == GW_RELAY || state == GW_TUNNEL;
@@ -133,7 +134,7 @@ void gw_stream_enter(struct gw_stream *stream, enum gw_stream_state to)
 	stream->state = to;
 	if (to != GW_ASK && stream->shown != 0)
 		scoreboard_ask_end(stream->gateway->env.scoreboard, &stream->shown);
-	/* What is passed on, or answered, is not ended to make room. */
+	/* A request that is forwarded or answered must not be ended to free spool space. */
 	if (!gw_stream_rows[to].by_ask && stream->spool != NULL)
 		thaw_spool_yield(stream->spool, 0, NULL, NULL);
 	if (gw_stream_rows[to].limit_ms != 0)
@@ -148,7 +149,7 @@ void gw_stream_end(struct gw_stream *stream, enum gw_end how)
 	gw_stream_enter(stream, GW_OVER);
 }
 
-/* False: it was that state already, or this would be a fault of our own, which ends the stream. */
+/* False: the state is the same already, or the change is an internal error, which ends the stream. */
 static bool part_changes(struct gw_stream *stream, const struct gw_part *part, unsigned from, unsigned to)
 {
 	if (from == to)

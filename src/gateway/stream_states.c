@@ -13,7 +13,7 @@ const struct gw_stream_row gw_stream_rows[GW_STREAM_STATES] = {
 	[GW_ASK] = {"ask", GW_STREAM_BIT(GW_PASS) | ENDS, 0, true, 0},
 	[GW_PASS] = {"pass", GW_STREAM_BIT(GW_RELAY) | ENDS, CONFIG_BODY_MS, false, SETTING(body_ms)},
 	[GW_RELAY] = {"relay", GW_STREAM_BIT(GW_TUNNEL) | ENDS, CONFIG_BODY_MS, false, SETTING(body_ms)},
-	[GW_TUNNEL] = {"tunnel", GW_STREAM_BIT(GW_OVER), 60000, false, 0}, /* then by the upstream's tunnel_timeout */
+	[GW_TUNNEL] = {"tunnel", GW_STREAM_BIT(GW_OVER), 60000, false, 0}, /* then the upstream's tunnel_timeout */
 	[GW_REPLY] = {"reply", GW_STREAM_BIT(GW_OVER), CONFIG_BODY_MS, false, SETTING(body_ms)},
 	[GW_OVER] = {"over", 0, 0, false, 0},
 };

@@ -1,6 +1,6 @@
 /*
- * A stream's state table: one request and its response, whatever protocol they come by. Apart from the code that runs
- * it so that tests can walk it: every path ends in over, and every state that waits has a deadline.
+ * The state table of a stream: one request and its response, in any protocol. It is separate from the code that runs
+ * it, so that tests can check it: every path ends in over, and every state that waits has a deadline.
  *
  *	head ─┬─► ask ─► pass ─┬──────────► reply ─► over
  *	      └─► held ─►┴─────►  └─► relay ─►
@@ -14,13 +14,13 @@
 #include "config/config.h"
 
 enum gw_stream_state {
-	GW_HEAD,   /* a request's head has begun to come */
-	GW_HELD,   /* an earlier response's ask is awaited; the body is drained into the spool */
-	GW_ASK,    /* a certificate is awaited; the body is drained into the spool */
-	GW_PASS,   /* the body goes to the upstream: what was spooled first */
-	GW_RELAY,  /* the upstream's response comes, and goes to the client; perhaps the body still goes up */
-	GW_TUNNEL, /* another protocol, both ways (RFC 9110 7.8) */
-	GW_REPLY,  /* the response is complete here, and written */
+	GW_HEAD,   /* the head of a request is being received */
+	GW_HELD,   /* waiting for the ask after an earlier response; the body is drained into the spool */
+	GW_ASK,    /* waiting for a certificate; the body is drained into the spool */
+	GW_PASS,   /* the body is sent to the upstream: first the spooled part */
+	GW_RELAY,  /* the upstream's response is sent to the client; the body may still be sent to the upstream */
+	GW_TUNNEL, /* another protocol, in both directions (RFC 9110 7.8) */
+	GW_REPLY,  /* the response is complete in memory, and is being written */
 	GW_OVER,   /* struct gw_stream says how it ended */
 	GW_STREAM_STATES,
 };
@@ -30,9 +30,9 @@ enum gw_stream_state {
 struct gw_stream_row {
 	const char *name;
 	uint32_t next;     /* GW_STREAM_BIT of each state that may follow */
-	uint32_t limit_ms; /* without progress; 0: it does not wait */
+	uint32_t limit_ms; /* without progress; 0: no limit of its own */
 	bool by_ask;       /* its deadline is the ask's */
-	size_t setting;    /* offset in struct config_connections of what replaces limit_ms; 0: nothing does */
+	size_t setting;    /* offset in struct config_connections of the setting that replaces limit_ms; 0: none */
 };
 
 extern const struct gw_stream_row gw_stream_rows[GW_STREAM_STATES];

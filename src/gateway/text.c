@@ -5,7 +5,7 @@
 
 #include "base/buffer.h"
 
-#define ROOM_FIRST 1024 /* of most texts */
+#define ROOM_FIRST 1024 /* enough for most texts */
 
 json_t *gw_text(struct http_span span)
 {
@@ -29,8 +29,8 @@ json_t *gw_text_string(const char *text)
 	return gw_text((struct http_span){text, text != NULL ? strlen(text) : 0});
 }
 
-/* jansson 2.14 does not look at every result of this one, so a failure is kept: nothing with a hole in it is ever used.
- */
+/* jansson 2.14 ignores some results of this function. The buffer remembers a failure, so that incomplete text is never
+ * used. */
 static int on_dump(const char *bytes, size_t len, void *arg)
 {
 	return buffer_append(arg, GW_TEXT_MAX, bytes, len) ? 0 : -1;

@@ -7,13 +7,13 @@
 
 #include "gateway/keyed.h"
 
-#define SET_SIZE  8 /* words that a client can be in: one line of the cache */
+#define SET_SIZE  8 /* words that a client can use: one cache line */
 #define SETS      (THROTTLE_CLIENTS / SET_SIZE)
-#define TRIES_MAX 16 /* against workers that change the same word; then the request goes on */
+#define TRIES_MAX 16 /* if other workers change the same word; after that, the request is allowed */
 
 /*
- * A word: the hash's upper bits, of which the last is always 1, over the time at which all is given back, in steps of
- * 1/64 ms, which comes around after 198 days. 0: none.
+ * A word: the upper bits of the hash, of which the last is always 1; below them, the time at which the full burst is
+ * available again, in units of 1/64 ms. The time wraps around after 198 days. 0: unused.
  */
 #define STEPS_PER_MS 64
 #define TIME_BITS    40
@@ -28,7 +28,7 @@ _Static_assert(sizeof(word) == sizeof(uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2, 
 _Static_assert((SETS & (SETS - 1)) == 0, "a mask finds the set");
 _Static_assert(SETS <= TAG_ONE, "the set and the tag are different bits of the hash");
 
-/* Each process's own, unchanged after the fork. */
+/* Private to each process; does not change after the fork. */
 struct throttle {
 	word *words; /* shared: SETS times SET_SIZE */
 	struct keyed_secret secret;
@@ -81,7 +81,7 @@ static uint64_t time_of(uint64_t now_ms)
 	return now_ms * STEPS_PER_MS & TIME_MASK;
 }
 
-/* Until all is given back; 0: it is. */
+/* The time until the full burst is available again; 0: it is available. */
 static uint64_t left_of(uint64_t value, uint64_t now_ms)
 {
 	uint64_t left = (value - time_of(now_ms)) & TIME_MASK;
@@ -89,7 +89,7 @@ static uint64_t left_of(uint64_t value, uint64_t now_ms)
 	return value != 0 && left <= LONGEST ? left : 0;
 }
 
-/* The client's own word; else the one whose client is given everything back first. *seen: what is in it. */
+/* Returns the client's own word, or else the word whose time ends first. *seen: its value. */
 static word *choose(word *set, uint64_t tag, uint64_t now_ms, uint64_t *seen)
 {
 	word *first = set;
@@ -130,7 +130,7 @@ bool throttle_take(struct throttle *throttle, const struct throttle_client *clie
 	for (int i = 0; i < TRIES_MAX; i++) {
 		uint64_t seen = 0;
 		word *at = choose(set, tag, now_ms, &seen);
-		/* Never more than its burst: the configuration may have had a slower rate before. */
+		/* At most the burst: the configuration may have had a slower rate before. */
 		uint64_t left = (seen & TAG_MASK) == tag ? less(left_of(seen, now_ms), whole) : 0;
 		if (left > room) {
 			*wait_ms = (left - room + STEPS_PER_MS - 1) / STEPS_PER_MS;

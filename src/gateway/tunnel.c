@@ -1,4 +1,4 @@
-/* After 101 Switching Protocols (RFC 9110 7.8): bytes both ways, until either side ends. */
+/* After 101 Switching Protocols (RFC 9110 7.8): bytes in both directions, until either side ends. */
 #include <string.h>
 
 #include "gateway/answer.h"
@@ -52,14 +52,14 @@ static bool up(struct gw_stream *stream, struct gw_waits *waits)
 	struct gw_proxy *proxy = stream->upstream;
 	size_t here = stream->in.len - stream->in.at, got = 0;
 
-	/* RFC 9110 7.8: the request goes on to its end, whatever its server has said. */
+	/* RFC 9110 7.8: the rest of the request is sent, even though the server has already responded. */
 	if (proxy->up == GW_UP_HEAD || proxy->up == GW_UP_BODY)
 		return send_request(stream, waits);
 	if (buffer_left(&proxy->unsent) > 0)
 		return gw_proxy_send_kept(stream, waits);
 	if (proxy->up == GW_UP_DEAD || proxy->up == GW_UP_ENDED)
 		return false;
-	if (here > 0) { /* it came behind the head */
+	if (here > 0) { /* received after the head */
 		bool some = to_server(stream, stream->in.bytes + stream->in.at, here);
 		gw_input_took(stream, here);
 		return some;
@@ -74,7 +74,7 @@ static bool up(struct gw_stream *stream, struct gw_waits *waits)
 	case THAW_WANT_WRITE:
 		waits->client_write = true;
 		return false;
-	case THAW_CLOSED: /* the server may have more to say */
+	case THAW_CLOSED: /* the server may still send data */
 		gw_proxy_enter(stream, GW_UP_ENDED);
 		proxy->server.ops->half_close(proxy->server.io);
 		return true;

@@ -1,11 +1,11 @@
-/* The request on its way up, one batch at a time. */
+/* Sends the request to the server, one batch at a time. */
 #include "gateway/answer.h"
 #include "gateway/body.h"
 #include "gateway/forward.h"
 #include "gateway/gather.h"
 #include "gateway/proxy.h"
 
-/* The head as the server gets it, at the beginning of the batch. False: refused. */
+/* Writes the head for the server to the beginning of the batch. False: the request is refused. */
 static bool batch_head(struct gw_stream *stream, struct gw_batch *batch)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -65,7 +65,7 @@ static bool send_batch(struct gw_stream *stream, struct gw_waits *waits)
 	return true;
 }
 
-/* All that is owed to the server is written: the client may end its connection meanwhile, or send its next request. */
+/* The whole request is written. Meanwhile the client may end its connection or send its next request. */
 static bool look_at_client(struct gw_stream *stream, struct gw_waits *waits)
 {
 	struct gw_proxy *proxy = stream->upstream;
@@ -81,7 +81,7 @@ static bool look_at_client(struct gw_stream *stream, struct gw_waits *waits)
 						: gw_cut(stream, "out of memory"));
 		return true;
 	}
-	if (reason != THAW_REASON_NONE) /* as much as may lie here lies here */
+	if (reason != THAW_REASON_NONE) /* the input buffer is full */
 		return false;
 	if (status == THAW_FAILED) {
 		(void)gw_cut(stream, "the client aborted the connection");

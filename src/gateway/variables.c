@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A value that other names are written beside, or whose ends a reader may trim, must not be taken for another one. */
+/* Whether a value is unambiguous, also in a list with other values, and after a reader has trimmed its ends. */
 static bool is_plain(const char *text, const char *unfit)
 {
 	size_t len = strlen(text);
@@ -21,7 +21,7 @@ static bool put_name(struct gw_words *words, const struct tls_name *parts, const
 	return parts->whole && name[0] != '\0';
 }
 
-/* Of several it is not clear which one is meant. */
+/* Only if there is one: of several names it is not clear which one is meant. */
 static bool put_common_name(struct gw_words *words, const struct tls_name *subject)
 {
 	const char *found = NULL;
@@ -39,7 +39,7 @@ static bool put_common_name(struct gw_words *words, const struct tls_name *subje
 	return true;
 }
 
-/* All of a kind, with commas between them. */
+/* All SANs of a kind, separated by commas. */
 static bool put_sans(struct gw_words *words, const struct tls_details *details, enum tls_san_kind kind)
 {
 	size_t count = 0;

@@ -1,4 +1,4 @@
-/* A request that waits for its client's certificate, and what becomes of it. */
+/* A request that waits for its client's certificate, and how it continues after the verdict. */
 #include "gateway/account.h"
 #include "gateway/admit.h"
 #include "gateway/answer.h"

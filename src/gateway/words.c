@@ -6,7 +6,7 @@
 #include "base/base64.h"
 
 #define LINE_BREAK "%0A"
-#define PEM_LINE   64 /* characters, of 48 bytes */
+#define PEM_LINE   64 /* characters, for 48 bytes */
 
 void gw_words_put(struct gw_words *words, const char *bytes, size_t len)
 {
@@ -71,7 +71,7 @@ void gw_words_name(struct gw_words *words, const char *name, bool quoted)
 		bool escaped = c == '\\' && name[1] != '\0';
 		if (escaped)
 			c = (unsigned char)*++name;
-		/* A blank at the end of a field's value would be trimmed away, and leave its backslash behind. */
+		/* A space at the end of a field value would be trimmed, and only its backslash would remain. */
 		if (c >= 0x80 || (!quoted && escaped && c == ' ') || (quoted && (c == '"' || c == '\\'))) {
 			(void)snprintf(digits, sizeof(digits), "\\%02X", c);
 			gw_words_put(words, digits, 3);

@@ -1,4 +1,4 @@
-/* The text of a field's value while it is put together, in memory with a ceiling. */
+/* Builds the text of a field value, in memory of a fixed size. */
 #ifndef GATEWAY_WORDS_H
 #define GATEWAY_WORDS_H
 
@@ -9,19 +9,19 @@
 struct gw_words {
 	char *at;
 	size_t len, room;
-	bool overflow; /* it did not fit: what is there is not to be used */
+	bool overflow; /* it did not fit: the text must not be used */
 };
 
 void gw_words_put(struct gw_words *words, const char *bytes, size_t len);
 void gw_words_text(struct gw_words *words, const char *string);
 void gw_words_base64(struct gw_words *words, const uint8_t *bytes, size_t len);
-/* A PEM certificate, percent-encoded: '+', '/' and '=' of Base64, blanks and line breaks. */
+/* A PEM certificate, percent-encoded: '+', '/' and '=' of Base64, spaces and line breaks. */
 void gw_words_escaped_pem(struct gw_words *words, const uint8_t *der, size_t len);
 
 /*
- * A name as Envoy and nginx write it: RFC 4514 with every byte beyond ASCII escaped, since a head has no charset. Where
- * it stands between quotes, an escaped quote or backslash in it is written by its digits, too: then neither a reader
- * that knows of backslashes nor one that does not can take a part of the name for the end of the quotes.
+ * Writes a name as Envoy and nginx do: RFC 4514, with every byte outside ASCII escaped, because a head has no charset.
+ * quoted: the name is in quotes. Then an escaped quote or backslash is also written as hex digits, so that no reader
+ * can take a part of the name for the closing quote, whether it knows backslash escapes or not.
  */
 void gw_words_name(struct gw_words *words, const char *name, bool quoted);
 
