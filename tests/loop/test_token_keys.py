@@ -227,7 +227,7 @@ def test_a_pin_that_has_become_wrong_is_tried_once(serve, with_token, token):
     gateway = serve("-c", with_token(workers=1))
     token.pin.write_text("0000\n")
     os.kill(signers(gateway)[0], signal.SIGKILL)
-    assert gateway.wait_messages("the signer process is not started again")
+    assert gateway.wait_messages("the signer process is not restarted")
     assert handshake(gateway, ssl.TLSVersion.TLSv1_3) is None
     assert gateway.wait_messages("no signature: the signer process did not answer in time")
     assert len([m for m in gateway.messages if "the PIN is wrong" in m]) == 1
