@@ -1,9 +1,10 @@
 /*
  * The schema of the configuration. A config_table describes a kind of mapping (a host, a route). A config_rule
- * describes a key of it: its name, the reader of its value, and the member of the table's struct. The tables are in
- * schema_hosts.c, schema_upstreams.c and schema.c (all others), the defaults and the checks across keys in check.c;
- * readers of values in value.c (numbers, words, files), names.c (addresses, host names, paths), headers.c (lists of
- * names), and the files below; read.c walks a tree along a table.
+ * describes a key of it: its name, the reader of its value, and the member of the table's struct.
+ *
+ * The tables are in schema_hosts.c, schema_upstreams.c and schema.c (all others). The defaults and the checks across
+ * keys are in check.c. The readers of values are in value.c (numbers, words, files), names.c (addresses, host names,
+ * paths), headers.c (lists of names), and the other files named below. read.c walks a tree along a table.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H

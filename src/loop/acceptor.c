@@ -160,7 +160,8 @@ static bool no_descriptors(int cause)
 	return cause == EMFILE || cause == ENFILE || cause == ENOBUFS || cause == ENOMEM;
 }
 
-/* Returns -1 and sets errno on failure. If no descriptor is left, closes an idle connection and tries again. */
+/* Returns -1 and sets errno on failure. If no descriptor is left, closes an idle upstream connection, or a client
+ * connection that waits, and tries again. */
 static int accept_one(struct acceptor *a, int listener, struct sockaddr_storage *peer)
 {
 	int fd = socket_accept(listener, peer);

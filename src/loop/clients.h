@@ -46,7 +46,7 @@ bool clients_init(struct clients *clients, size_t max);
 /* Call this after clients_leave() for all places. */
 void clients_free(struct clients *clients);
 
-/* key: of the client's address, from counts_key(). The place is busy at first. False: out of memory. */
+/* key: identifies the client. The place is busy at first. False: out of memory. */
 bool clients_enter(struct clients *clients, struct clients_place *place, uint64_t key);
 /* Moves the place to another client. Its waiting time starts again. False: out of memory; nothing has changed. */
 bool clients_rename(struct clients *clients, struct clients_place *place, uint64_t key);

@@ -66,7 +66,7 @@ bool pool_spare(struct pool *pool);
 struct pool_use {
 	unsigned in_use, idle;
 	uint64_t connects, reused; /* upstream connections that were newly connected, or had served before */
-	uint64_t connect_failures; /* attempts in which no address of the server could be connected to */
+	uint64_t connect_failures; /* attempts in which no address worked: look-up, connect or TLS */
 	uint64_t failures;         /* upstream connections given back with GW_UPCONN_FAIL */
 	uint64_t resting_until_ms; /* marked down until then, by the loop's clock; 0: it is not */
 };

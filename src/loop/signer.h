@@ -1,6 +1,7 @@
 /*
  * The signer: the only process of a generation that opens the tokens with private keys. It signs for the workers
- * (tls/signer.h). It serves no client; it reads only the workers' requests, and what the token's module reads.
+ * (tls/signer.h). It serves no client. At the start it reads the files with PINs, then only the workers' requests, and
+ * what the token's module reads.
  *
  * Each worker has a pair of sockets to the signer. The master creates all pairs before both, and keeps them, so that a
  * replaced worker or signer continues to use the same pair. The signer serves one request of each worker in turn.

@@ -1,8 +1,8 @@
 /*
- * Watches the files of certificates, keys, CAs and CRLs that a configuration names with inotify(7), for the setting
- * `watch_files`, to notice when there is another set than the one in use. It watches their folders, and those of each
- * symbolic link on their paths, so that it notices a replaced file as well as a written one: certbot replaces the links
- * in live/, Kubernetes the link ..data.
+ * Uses inotify(7) to watch the files of certificates, keys, CAs and CRLs that a configuration names, for the setting
+ * `watch_files`: whether there is another set than the one in use. It watches their folders, and those of each symbolic
+ * link on their paths, so that it notices a replaced file as well as a written one: certbot replaces the links in
+ * live/, Kubernetes the link ..data.
  *
  * A set is identified by the results of stat(2). It is tried if it is neither in use nor known not to fit, and none of
  * its files is open for writing. This does not depend on time.
