@@ -305,7 +305,8 @@ static const char *check_test(struct config_test *test)
 	return NULL;
 }
 
-/* Whether it begins with an attribute of a name, such as CN=: the rest of a rule that YAML cut at a comma, perhaps. */
+/* Returns whether it begins with an attribute of a name, such as CN=. It may be the rest of a rule that YAML split at a
+ * comma. */
 static bool names_attribute(const char *text)
 {
 	static const char *const names[] = {"CN=", "O=", "OU=", "C=", "L=", "ST=", "DC=", "emailAddress="};

@@ -266,7 +266,7 @@ static enum thaw_status check_listens(const struct config_at *at, const struct c
 	return THAW_OK;
 }
 
-/* The name is among those that came before it; *first: the host that has it. */
+/* Returns whether an earlier host, or this host before, has the same name; *first: that host. */
 static bool is_taken(const struct config *config, size_t host, size_t which, size_t *first)
 {
 	const char *name = config->hosts[host].names[which];

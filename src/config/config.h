@@ -109,8 +109,7 @@ enum config_variable {
 	CONFIG_VAR_TLS_CIPHER,
 	CONFIG_VAR_REQUEST_ID,
 	CONFIG_VAR_REQUEST_HOST,
-	CONFIG_VAR_IDENTITY_VERIFIED, /* SUCCESS, NONE or FAILED:reason; those below have no value without an identity
-				       */
+	CONFIG_VAR_IDENTITY_VERIFIED, /* SUCCESS, NONE or FAILED:reason; those below need an identity */
 	CONFIG_VAR_IDENTITY_SUBJECT,
 	CONFIG_VAR_IDENTITY_COMMON_NAME,
 	CONFIG_VAR_IDENTITY_ISSUER,
@@ -192,9 +191,8 @@ struct config_route {
 };
 
 struct config_host {
-	char *name;   /* the first of names, for logs */
-	char **names; /* NULL-terminated, at least one; lower case; "*.DOMAIN": one label in its place; "*": all
-			 others */
+	char *name;              /* the first of names, for logs */
+	char **names;            /* NULL-terminated; lower case; "*.DOMAIN": any one label; "*": all others */
 	char *certificate, *key; /* PEM files */
 	char *key_passphrase;    /* a file; NULL: none */
 	char *key_place;         /* "FILE:LINE: key 'hosts[0].key'", for messages */
@@ -253,7 +251,7 @@ struct config_upstream {
 	char *host;                    /* their Host, host[:port]; NULL: the client's, or see host_of_server */
 	uint64_t connect_timeout_ms;   /* of one attempt, TLS handshake and name lookup included */
 	uint64_t response_timeout_ms;  /* without a byte received from or sent to the server */
-	uint64_t keepalive_timeout_ms; /* how long an idle connection is kept; 0: not at all */
+	uint64_t keepalive_timeout_ms; /* how long an idle connection is kept; 0: it is closed at once */
 	unsigned keepalive;            /* most idle connections of each worker to each server */
 	uint64_t tunnel_timeout_ms;    /* of an upgraded connection without a byte in either direction */
 	unsigned max_failures;         /* failures in a row after which a server is marked down; 0: never */
@@ -302,7 +300,7 @@ struct config_connections {
 
 struct config {
 	char *file;       /* name for messages */
-	unsigned workers; /* 0: one a core */
+	unsigned workers; /* 0: one per processor */
 	struct config_listen *listens;
 	size_t listen_count;
 	struct config_listen *admin; /* TCP or unix; NULL: off */
@@ -359,8 +357,8 @@ void config_free(struct config **config);
 
 const char *config_when_name(enum config_when when);
 
-/* Whether services may take a field's name for that of the settings, which may have a '*' at its end: case does not
- * matter, nor which sign stands for '-'. */
+/* Returns whether services may treat a field name as equal to the pattern from the settings, which may end in '*'.
+ * Ignores case, and which character stands for '-'. */
 bool config_is_named(const char *pattern, const char *name, size_t len);
 
 /* Whether two settings have the same CAs and the same verification rules. */

@@ -102,7 +102,7 @@ static enum thaw_status read_unix(const struct config_at *at, const struct confi
 	return THAW_OK;
 }
 
-/* Why a text is not HOST:PORT, for a person who meant one. */
+/* Returns why a text is not a valid HOST:PORT, for a message. */
 static const char *address_fault(const char *text, const char *colon, bool has_port)
 {
 	size_t host = colon != NULL ? (size_t)(colon - text) : strlen(text);
@@ -323,7 +323,7 @@ static bool has_dot_segment(const char *path)
 	return false;
 }
 
-/* The first wildcard, variable or anchor as in other servers' patterns; NULL: none. */
+/* Returns the first wildcard, variable or anchor of other servers' pattern syntax; NULL: none. */
 static const char *find_pattern(const char *path)
 {
 	const char *sign = strpbrk(path, "*{}^<>[]|"), *variable = strstr(path, "/:");
@@ -336,7 +336,8 @@ static const char *find_pattern(const char *path)
 	return sign;
 }
 
-/* A path is not a pattern: this one would cover nothing, and protect nothing. */
+/* Refuses a path that looks like a pattern. Paths are taken literally, so it would match no request, and protect
+ * nothing. */
 static enum thaw_status refuse_pattern(const struct config_at *at, const struct config_rule *rule, const char *path,
 				       const char *sign)
 {

@@ -47,7 +47,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 static size_t farness(const char *key, size_t len, const char *name)
 {
 	if (len >= 2 && strncmp(key, name, len) == 0)
-		return 1; /* only its beginning */
+		return 1; /* the key is the beginning of the name */
 	return 2 * distance(key, len, name, strlen(name));
 }
 

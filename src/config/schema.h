@@ -2,9 +2,9 @@
  * The schema of the configuration. A config_table describes a kind of mapping (a host, a route). A config_rule
  * describes a key of it: its name, the reader of its value, and the member of the table's struct.
  *
- * The tables are in schema_hosts.c, schema_upstreams.c and schema.c (all others), the defaults and the checks across
- * keys in check.c; readers of values in value.c (numbers, words, files) and names.c (addresses, host names, paths,
- * methods); read.c walks a tree along a table.
+ * The tables are in schema_hosts.c, schema_upstreams.c and schema.c (all others). The defaults and the checks across
+ * keys are in check.c. The readers of values are in value.c (numbers, words, files), names.c (addresses, host names,
+ * paths), headers.c (lists of names), and the other files named below. read.c walks a tree along a table.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -86,10 +86,10 @@ enum thaw_status config_set_file(const struct config_at *at, char **into, const 
 /* The elements of a list of texts. */
 struct config_kind {
 	size_t most;
-	const char *(*why_not)(const char *text, size_t len); /* what is wrong with one; NULL: nothing is */
-	void (*tidy)(char *text);                             /* to the form that is kept; NULL: as it is written */
+	const char *(*why_not)(const char *text, size_t len); /* returns the error in an element; NULL: it is valid */
+	void (*tidy)(char *text);                             /* normalizes an element; NULL: keep it as written */
 };
-/* Such a list, each element once: *into becomes an array that ends with NULL. */
+/* Reads such a list, and refuses duplicates. *into becomes a NULL-terminated array. */
 enum thaw_status config_read_texts(const struct config_at *at, const struct config_rule *rule,
 				   const struct config_kind *kind, char ***into) THAW_MUST_CHECK;
 /* Reads a decimal number without sign or leading zeros, at most max. Returns its length; 0: not a number. */
@@ -131,12 +131,12 @@ void config_free_headers(struct config_header_set *set);
 
 /* allow.c */
 config_read_fn config_read_identity, config_read_allow;
-bool config_copy_allow(struct config_certificate *to, const struct config_certificate *from); /* false: no memory */
+bool config_copy_allow(struct config_certificate *to, const struct config_certificate *from); /* false: out of memory */
 void config_free_allow(struct config_certificate *certificate);
 
 /* access.c */
 config_read_fn config_read_networks, config_read_requests, config_read_rate;
-bool config_copy_access(struct config_access *to, const struct config_access *from); /* false: no memory */
+bool config_copy_access(struct config_access *to, const struct config_access *from); /* false: out of memory */
 void config_free_access(struct config_access *access);
 
 /* upstreams.c */

@@ -99,7 +99,7 @@ static enum thaw_status refuse_line(const struct config_source *source, size_t l
 	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: %s", source->name, line, what);
 }
 
-/* Whether the white space that begins a line (from 0) has a tab. */
+/* Returns whether the white space at the beginning of a line has a tab. line: counted from 0. */
 static bool tab_indents(const char *text, size_t len, size_t line)
 {
 	size_t at = 0;
@@ -118,7 +118,7 @@ static size_t line_of_offset(const char *text, size_t len, size_t offset)
 	return line;
 }
 
-/* Signs that editors, word processors and web pages put in place of what YAML knows. */
+/* Characters that editors, word processors and web pages insert in place of those that YAML knows. */
 static const struct {
 	const char *bytes, *name;
 } strange[] = {
@@ -130,7 +130,7 @@ static const struct {
 	{"\xE2\x80\x94", "a dash that is not '-'"},
 };
 
-/* NULL: none is in the text. */
+/* Returns the name of such a character in the text. NULL: none. */
 static const char *strange_sign(const char *text, size_t len)
 {
 	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++)
@@ -144,7 +144,7 @@ const char *config_strange_sign(const char *text)
 	return strange_sign(text, strlen(text));
 }
 
-/* Lines count from 0. NULL: none is in them. */
+/* The same for some lines of the text, counted from 0. */
 static const char *strange_in_lines(const char *text, size_t len, size_t first, size_t last)
 {
 	size_t begin = 0, end;
@@ -158,7 +158,7 @@ static const char *strange_in_lines(const char *text, size_t len, size_t first, 
 	return strange_sign(text + begin, end - begin);
 }
 
-/* What a person most probably did, by libyaml's words; "": not known. */
+/* Returns the most likely mistake for a message of libyaml; "": not known. */
 static const char *syntax_hint(const char *problem, const char *context)
 {
 	static const struct {
@@ -210,7 +210,7 @@ static enum thaw_status syntax_error(const struct config_source *source, const y
 	}
 	if (earlier)
 		(void)snprintf(begun, sizeof(begun), " that begins in line %zu", begins + 1);
-	if (earlier && strcmp(context, "while scanning a simple key") == 0) /* libyaml sees it in the next line only */
+	if (earlier && strcmp(context, "while scanning a simple key") == 0) /* libyaml reports it for the next line */
 		line = begins;
 	return error_set(source->err, THAW_ERR_CONFIG, "%s:%zu: not valid YAML: %s%s%s%s%s", source->name, line + 1,
 			 problem, context[0] != '\0' ? " " : "", context, begun, hint);

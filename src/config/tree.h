@@ -68,16 +68,16 @@ struct config_at config_item(const struct config_at *list, size_t i);
 /* The value of that key, if a mapping that was already read has it; otherwise the mapping itself with that key. */
 struct config_at config_child(const struct config_at *mapping, const char *key);
 
-/* Such as "a no-break space", which is in the text in place of a plain sign; NULL: none. */
+/* Returns the name of an unusual character in the text, such as "a no-break space"; NULL: none. */
 const char *config_strange_sign(const char *text);
 
 /* Sets the error to "FILE:LINE: key 'PATH': " and the text. Returns THAW_FAILED. */
 enum thaw_status config_refuse(const struct config_at *at, const char *format, ...) THAW_PRINTF(2, 3);
-/* The value is none of those that the key may have. */
+/* Refuses a value that the key does not allow. */
 enum thaw_status config_not_understood(const struct config_at *at, const char *text, size_t len, const char *allowed);
 enum thaw_status config_no_memory(const struct config_at *at);
 
-/* "FILE:LINE: key 'PATH'" of the value. The caller frees it. NULL: no memory. */
+/* "FILE:LINE: key 'PATH'" of the value. The caller frees it. NULL: out of memory. */
 char *config_place(const struct config_at *at);
 
 /* Replaces *place by "FILE:LINE: key 'PATH'" of the mapping's value of that key, for messages about what the value

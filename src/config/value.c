@@ -140,7 +140,7 @@ static const char *words_of(const struct config_word *words, char *text, size_t 
 	return text;
 }
 
-/* An enum, which is an unsigned for both compilers. */
+/* Reads an enum, which both compilers store as an unsigned. */
 enum thaw_status config_read_word(const struct config_at *at, const struct config_rule *rule, void *into)
 {
 	char allowed[WORDS_MAX];
@@ -305,7 +305,7 @@ enum thaw_status config_read_key(const struct config_at *at, const struct config
 /* One of the rule's words, or a file. */
 enum thaw_status config_read_access_log(const struct config_at *at, const struct config_rule *rule, void *into)
 {
-	/* They would be taken for files beside the configuration. */
+	/* Other words would be used as names of files in the configuration's folder. */
 	static const struct {
 		const char *word, *write;
 	} meant[] = {

@@ -12,15 +12,15 @@
 #include "loop/pool.h"
 #include "loop/worker.h"
 
-#define ACCEPT_MAX     4     /* at one wake, so that the other workers have theirs */
-#define AHEAD_MAX      4     /* connections more than the least busy worker has, with which one still takes more */
-#define AHEAD_NAP      .002  /* seconds that it leaves them to the others, before it takes one all the same */
-#define ACCEPT_NAP     .1    /* seconds without accepting when there is no room, or no descriptor */
-#define FULL_NAPS      10    /* after which connections are refused */
-#define TELL_AGAIN_MS  10000 /* between two messages of the same trouble */
-#define SURE_PART      4     /* of a worker's even share of a client's connections, one part in so many */
-#define FILES_FOR_SELF 64    /* descriptors that are not connections', besides the listening sockets */
-#define FILES_EACH     3     /* of a connection: its socket, its spool's file, its upstream's */
+#define ACCEPT_MAX     4     /* accepted per event, so that other workers get some, too */
+#define AHEAD_MAX      4     /* how many more connections than the least busy worker a worker may have */
+#define AHEAD_NAP      .002  /* seconds that a busier worker pauses before it accepts one anyway */
+#define ACCEPT_NAP     .1    /* seconds that a worker pauses when it has no room or no descriptor */
+#define FULL_NAPS      10    /* pauses in a row, after which new connections are refused */
+#define TELL_AGAIN_MS  10000 /* between two messages about the same problem */
+#define SURE_PART      4     /* divisor: the part of a worker's even share of a client's limit that is always allowed */
+#define FILES_FOR_SELF 64    /* descriptors for other purposes, besides the listening sockets */
+#define FILES_EACH     3     /* descriptors of a connection: its socket, its spool file, its upstream socket */
 
 /* ---- limits ---- */
 
@@ -88,14 +88,14 @@ void acceptor_crowded(struct acceptor *a, enum connections_crowd what, enum clie
 	*crowd = (struct acceptor_crowd){.refused = 0};
 }
 
-/* ---- whose turn it is ---- */
+/* ---- balance between workers ---- */
 
 static bool takes(const struct acceptor *a)
 {
 	return a->going && !a->stopped && !connections_full(a->connections);
 }
 
-/* Others read it to know whether this worker is ahead of them. */
+/* Other workers read this to see whether they are ahead of this one. */
 static void publish_load(const struct acceptor *a)
 {
 	size_t count = a->stopped || !a->going ? LOADS_NONE : a->connections->count;
@@ -160,7 +160,8 @@ static bool no_descriptors(int cause)
 	return cause == EMFILE || cause == ENFILE || cause == ENOBUFS || cause == ENOMEM;
 }
 
-/* -1 with errno. Where the system has no descriptor left, one is given up for it. */
+/* Returns -1 and sets errno on failure. If no descriptor is left, closes an idle upstream connection, or a client
+ * connection that waits, and tries again. */
 static int accept_one(struct acceptor *a, int listener, struct sockaddr_storage *peer)
 {
 	int fd = socket_accept(listener, peer);
@@ -174,7 +175,7 @@ static int accept_one(struct acceptor *a, int listener, struct sockaddr_storage 
 	return -1;
 }
 
-/* number: of the listener among the configuration's. False: enough for now. */
+/* number: index of the listener in the configuration. Returns false when the worker must stop accepting for now. */
 static bool take(struct acceptor *a, int listener, size_t number)
 {
 	struct sockaddr_storage peer;
@@ -236,7 +237,7 @@ void acceptor_room_again(struct acceptor *a)
 		listen_on(a);
 }
 
-/* ---- beginning and end ---- */
+/* ---- start and stop ---- */
 
 void acceptor_go(struct acceptor *a)
 {

@@ -1,10 +1,10 @@
 /*
- * A worker's accepting of connections: in turns with the other workers, within the limits.
+ * How a worker accepts connections: it shares them with the other workers, and keeps the limits.
  *
- * A worker that has more connections than others leaves new ones to them for a moment. One that is full, so that it can
- * neither take a connection nor close another for it, leaves them to the others, too. When none of them takes any, new
- * connections wait in the kernel for a second, since a request may end; after that they are closed as they come, until
- * there is room.
+ * A worker that has more connections than others pauses for a moment, so that the others accept new ones. A worker is
+ * full if it can neither take a connection nor close another one for it; it also leaves new connections to the others.
+ * If no worker takes any, new connections wait in the kernel for a second, because a request may end in that time.
+ * After that they are accepted and closed at once, until there is room.
  */
 #ifndef LOOP_ACCEPTOR_H
 #define LOOP_ACCEPTOR_H
@@ -16,7 +16,7 @@
 struct pool;
 struct worker_setup;
 
-/* What became of connections at the limits, since the last message. */
+/* Connections closed or refused at the limits since the last message. */
 struct acceptor_crowd {
 	unsigned long long evicted[CLIENTS_KINDS], refused, refused_client;
 };
@@ -26,24 +26,24 @@ struct acceptor {
 	struct ev_loop *loop;
 	struct connections *connections;
 	struct pool *pool;
-	ev_io *accepts; /* one a listener */
+	ev_io *accepts; /* one per listener */
 	ev_timer nap;
-	bool on;      /* it listens */
-	bool going;   /* it may */
-	bool stopped; /* it may not any more */
-	bool insists; /* has left connections to others, who did not take them */
-	bool full;    /* as it was published last */
+	bool on;      /* the watchers are active */
+	bool going;   /* acceptor_go() was called */
+	bool stopped; /* acceptor_stop() was called */
+	bool insists; /* it has paused, and accepts the next connection even if it is ahead */
+	bool full;    /* the value published last */
 	unsigned full_naps;
 	uint64_t told_ms, told_crowd_ms;
 	struct acceptor_crowd crowd;
 };
 
-/* The most connections that the file descriptors of this process are enough for. */
+/* Returns how many connections the descriptor limit (RLIMIT_NOFILE) of this process allows. */
 size_t acceptor_room(const struct worker_setup *setup);
-/* What the configuration allows one worker with room for so many. */
+/* Returns the limits of one worker. room: the result of acceptor_room(). */
 struct connections_limits acceptor_limits(const struct worker_setup *setup, size_t room);
 
-/* False: no memory. */
+/* False: out of memory. */
 bool acceptor_init(struct acceptor *acceptor, const struct worker_setup *setup, struct ev_loop *loop,
 		   struct connections *connections, struct pool *pool);
 void acceptor_free(struct acceptor *acceptor);
@@ -51,12 +51,13 @@ void acceptor_free(struct acceptor *acceptor);
 void acceptor_go(struct acceptor *acceptor);
 void acceptor_stop(struct acceptor *acceptor);
 
-/* A connection has ended. */
+/* Call this after a connection has ended. */
 void acceptor_room_again(struct acceptor *acceptor);
-/* As connections.crowded. */
+/* See crowded() of struct connections. */
 void acceptor_crowded(struct acceptor *acceptor, enum connections_crowd what, enum clients_kind kind,
 		      const struct sockaddr *client);
-/* Before the loop sleeps: tells the other workers and the scoreboard whether this one takes connections. */
+/* Call this before the loop sleeps. Publishes to the other workers and the scoreboard whether this worker takes
+ * connections. */
 void acceptor_publish(struct acceptor *acceptor);
 
 #endif

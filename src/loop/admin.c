@@ -13,7 +13,7 @@
 #include "base/socket.h"
 #include "loop/log.h"
 
-#define ACCEPT_NAP .1 /* seconds without accepting when the system has no descriptors left */
+#define ACCEPT_NAP .1 /* seconds that the process pauses when no descriptor is left */
 
 struct visit {
 	LIST_ENTRY(visit) link;
@@ -28,9 +28,9 @@ LIST_HEAD(visits, visit);
 struct office {
 	const struct admin_setup *setup;
 	struct admin admin;
-	char machine[HOST_NAME_MAX + 1]; /* its name */
+	char machine[HOST_NAME_MAX + 1]; /* the host name */
 	struct ev_loop *loop;
-	int listener; /* -1: it takes no more */
+	int listener; /* -1: no new connections are accepted */
 	ev_io accepts;
 	ev_timer nap;
 	ev_signal term;
@@ -39,7 +39,7 @@ struct office {
 	struct channel channel;
 };
 
-/* The time, and since when it is that. */
+/* Also updates the offset to the wall clock. */
 static uint64_t read_clocks(struct office *office)
 {
 	office->admin.wall_offset_ms = clock_wall_offset_ms();
@@ -104,7 +104,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	step(timer->data);
 }
 
-/* Takes over fd. */
+/* Takes ownership of fd. */
 static void begin_visit(struct office *office, int fd)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
@@ -127,7 +127,7 @@ static void begin_visit(struct office *office, int fd)
 	step(visit);
 }
 
-/* ---- all of them ---- */
+/* ---- all connections ---- */
 
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
@@ -141,7 +141,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 		begin_visit(office, fd);
 	}
 	if (office->count >= ADMIN_CONNECTIONS_MAX) {
-		ev_io_stop(loop, io); /* until one is gone */
+		ev_io_stop(loop, io); /* until a connection ends */
 	} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		ev_io_stop(loop, io);
 		ev_timer_set(&office->nap, ACCEPT_NAP, 0.);
@@ -183,7 +183,7 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-/* What the master says is for workers. */
+/* The master's messages are for workers; the admin process ignores them. */
 static void on_said(void *arg)
 {
 	(void)arg;
@@ -247,7 +247,7 @@ bool admin_run(const struct admin_setup *setup)
 			},
 	};
 
-	/* What the settings name is an address; those may be named in any case. */
+	/* Requests may name the host, in addition to the names in the settings. */
 	if (gethostname(office.machine, sizeof(office.machine) - 1) == 0)
 		office.admin.host = office.machine;
 	office.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);

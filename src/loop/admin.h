@@ -1,6 +1,6 @@
 /*
- * The admin process: one event loop that shows the gateway to its operator (admin/admin.h). It is a process of its own
- * so that whoever looks costs the workers nothing.
+ * The admin process: one event loop that shows the gateway's state to its operator (admin/admin.h). It is a separate
+ * process, so that admin requests cost the workers nothing.
  */
 #ifndef LOOP_ADMIN_H
 #define LOOP_ADMIN_H
@@ -12,21 +12,21 @@
 struct scoreboard;
 struct log;
 
-/* All borrowed, and this process's own copies of what the master made. */
+/* All borrowed. They are this process's copies of the master's objects. */
 struct admin_setup {
 	const struct config *config; /* with an admin address */
 	const struct scoreboard *scoreboard;
 	const thaw_quota *quota;
 	const struct expiries *expiries;
-	int listener;      /* closed on the way */
-	uint64_t began_ms; /* when the master began; of clock_now_ms() */
+	int listener;      /* admin_run() closes it */
+	uint64_t began_ms; /* when the master started; as clock_now_ms() */
 	struct log *log;
 	struct channel_end master;
 };
 
 /*
- * Serves until SIGTERM, which is blocked until this is called. From then on nobody is accepted any more, and those that
- * are there have the response under way. True: stopped as told.
+ * Serves until SIGTERM. The caller must have blocked SIGTERM before. After SIGTERM the process accepts no connections,
+ * and the open ones may finish their current response. True: it stopped because of SIGTERM.
  */
 bool admin_run(const struct admin_setup *setup) THAW_MUST_CHECK;
 

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is done with the files, one after the other. NULL: nothing with those. */
+/* Functions that are called for each file. NULL: skip files of that kind. */
 struct walk {
-	/* A chain that is sent; host: NULL: to servers. */
+	/* A chain that Thaw sends. host NULL: Thaw sends it to servers. */
 	void (*chain)(struct walk *walk, const char *place, const char *file, const struct config_host *host);
-	/* CA certificates; of: what is asked of clients; NULL: the CAs are servers'. */
+	/* CA certificates. of: the settings for client certificates; NULL: the CAs are for servers. */
 	void (*cas)(struct walk *walk, const char *place, const char *file, const struct config_certificate *of);
 	void (*crls)(struct walk *walk, const char *place, const char *file, const char *ca);
 	void (*key)(struct walk *walk, const char *place, const char *file);
@@ -18,7 +18,7 @@ static bool same_text(const char *a, const char *b)
 	return (a == NULL || b == NULL) ? a == b : strcmp(a, b) == 0;
 }
 
-/* Whether an earlier route that asks for certificates names the same files: that one was looked at. */
+/* Returns whether an earlier route that asks for certificates names the same files, so they were checked already. */
 static bool is_repeated(const struct config *config, size_t host, size_t route, bool crl)
 {
 	const struct config_certificate *of = &config->hosts[host].routes[route].certificate;
@@ -80,7 +80,7 @@ static void walk_all(const struct config *config, struct walk *walk)
 /* ---- warnings ---- */
 
 struct warner {
-	struct walk walk; /* first */
+	struct walk walk; /* must be the first member */
 	struct tls_inspector inspector;
 	void (*warn)(void *arg, const char *text);
 	void *arg;
@@ -96,7 +96,7 @@ static void say(void *arg, const char *text)
 	warner->warn(warner->arg, whole);
 }
 
-/* The CAs of the host's clients: perhaps the same ones have issued its own certificate. */
+/* Returns the CAs for the host's clients. They may have issued the host's own certificate, too. */
 static const char *cas_of(const struct config_host *host)
 {
 	for (size_t i = 0; i < host->route_count; i++)
@@ -144,10 +144,10 @@ void certificates_warn(const struct config *config, int64_t now_s, void (*warn)(
 	walk_all(config, &warner.walk);
 }
 
-/* ---- the files as such ---- */
+/* ---- file names ---- */
 
 struct seer {
-	struct walk walk; /* first */
+	struct walk walk; /* must be the first member */
 	void (*see)(void *arg, const char *place, const char *file);
 	void *arg;
 };
@@ -197,7 +197,7 @@ void certificates_deciding(const struct config *config, void (*see_one)(void *ar
 /* ---- expiry ---- */
 
 struct collector {
-	struct walk walk; /* first */
+	struct walk walk; /* must be the first member */
 	struct expiries *list;
 	bool failed;
 };

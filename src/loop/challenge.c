@@ -9,7 +9,8 @@
 
 #define FOLDER (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
-/* The folder that the answers are in, one name at a time so that no link leads elsewhere; -1 with errno. */
+/* Opens the folder of the responses, one path component at a time, so that no symbolic link is followed. Returns -1 and
+ * sets errno on failure. */
 static int open_folder(const char *webroot)
 {
 	static const char *const names[] = {".well-known", "acme-challenge"};
@@ -30,7 +31,7 @@ static int open_answer(const char *webroot, const char *token)
 
 	if (folder < 0)
 		return -1;
-	/* Not to wait for a pipe's writer. */
+	/* O_NONBLOCK: open() of a pipe must not wait for its writer. */
 	int fd = openat(folder, token, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), cause = errno;
 	(void)close(folder);
 	errno = cause;

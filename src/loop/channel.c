@@ -13,7 +13,7 @@
 
 bool channel_open(int ends[2])
 {
-	/* Packets: none is ever half there. */
+	/* A packet socket never delivers part of a message. */
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0;
 }
 
@@ -22,7 +22,7 @@ union passed_fd {
 	struct cmsghdr align;
 };
 
-/* passed: a descriptor to go with it, or -1. */
+/* passed: a descriptor to send with the message, or -1. */
 static bool put(int fd, char what, int passed)
 {
 	struct iovec text = {.iov_base = &what, .iov_len = 1};
@@ -65,7 +65,7 @@ enum channel_word channel_hear(int fd)
 	char what = 0;
 	ssize_t got;
 
-	/* Descriptors that come with a message are closed by the kernel, for there is no room to take them. */
+	/* There is no control buffer, so the kernel closes any descriptors that come with a message. */
 	do
 		got = recv(fd, &what, sizeof(what), MSG_DONTWAIT | MSG_TRUNC);
 	while (got < 0 && errno == EINTR);
@@ -80,7 +80,7 @@ enum channel_word channel_hear(int fd)
 
 /* ---- in a worker ---- */
 
-/* 1: *what and *passed (-1: none) are set; 0: the master is gone; -1: nothing is there now. */
+/* Returns 1 if *what and *passed (-1: none) are set, 0 if the master has ended, -1 if no message is available. */
 static int take(int fd, char *what, int *passed)
 {
 	struct iovec text = {.iov_base = what, .iov_len = 1};
@@ -120,10 +120,10 @@ static void on_heard(struct ev_loop *loop, ev_io *io, int events)
 			(void)close(passed);
 	}
 	if (got == 0)
-		ev_io_stop(loop, io); /* a signal tells this process to end */
+		ev_io_stop(loop, io); /* this process gets SIGTERM when the master ends */
 }
 
-/* A master that does not read for long misses some; that is no harm. */
+/* If the master does not read for a long time, some messages are lost. That does no harm. */
 static void tell(const struct channel *channel, char what)
 {
 	(void)put(channel->end.fd, what, -1);

@@ -1,10 +1,11 @@
 /*
- * What the master and a worker tell each other, on a pair of sockets that no other process has. A worker hears when to
- * begin to accept connections, where the access log goes from now on, and when no time is left for requests under way.
- * It says that it runs, first when it is ready and then again and again, and that it accepts no more.
+ * Messages between the master and a worker, over a pair of sockets that no other process has. The master tells a worker
+ * when to begin to accept connections, where to write the access log from now on, and when requests under way get no
+ * more time. A worker reports that it runs, first when it is ready and then regularly, and that it has stopped
+ * accepting.
  *
- * Who speaks is known by the socket, so that no worker can speak for another, hold up what another says, or say half of
- * it. The master takes one byte a message, and a few messages at a time.
+ * The socket identifies the sender, so a worker cannot send in another's name, delay another's messages, or send part
+ * of one. The master accepts messages of one byte, and reads a few at a time.
  */
 #ifndef LOOP_CHANNEL_H
 #define LOOP_CHANNEL_H
@@ -16,28 +17,28 @@
 /* A worker's end; borrowed. */
 struct channel_end {
 	int fd;
-	uint64_t alive_ms; /* how often it tells that it runs; 0: only once, that it is ready */
+	uint64_t alive_ms; /* interval of CHANNEL_ALIVE; 0: sent only once, when it is ready */
 };
 
 /* ---- in the master ---- */
 
-/* ends[0] is the master's, ends[1] the worker's. False: errno tells. */
+/* ends[0] is the master's, ends[1] the worker's. On failure returns false and sets errno. */
 bool channel_open(int ends[2]) THAW_MUST_CHECK;
 
-/* False: the worker does not listen any more. log_fd stays the caller's. */
+/* False: the message could not be sent. The caller keeps log_fd. */
 bool channel_send_go(int fd);
 bool channel_send_cut(int fd);
 bool channel_send_log(int fd, int log_fd);
 
 enum channel_word {
-	CHANNEL_SILENCE, /* nothing more for now */
-	CHANNEL_ALIVE,   /* it runs */
-	CHANNEL_QUIET,   /* it accepts no more */
-	CHANNEL_CLOSED,  /* it will say nothing more */
-	CHANNEL_WRONG,   /* what no worker of ours says */
+	CHANNEL_SILENCE, /* no message is available */
+	CHANNEL_ALIVE,   /* the worker runs */
+	CHANNEL_QUIET,   /* the worker has stopped accepting */
+	CHANNEL_CLOSED,  /* the worker has closed its end */
+	CHANNEL_WRONG,   /* the message is invalid */
 };
 
-/* Its next message; does not wait. */
+/* Returns the next message of the worker. Does not wait. */
 enum channel_word channel_hear(int fd);
 
 /* ---- in a worker ---- */
@@ -48,14 +49,14 @@ struct channel {
 	ev_io heard;
 	ev_timer alive;
 	void (*go)(void *arg);
-	void (*cut)(void *arg);         /* stop now: requests under way are answered, not finished */
-	void (*log)(void *arg, int fd); /* takes over fd */
+	void (*cut)(void *arg);         /* stop now: requests under way are answered with 503 */
+	void (*log)(void *arg, int fd); /* takes ownership of fd */
 	void *arg;
 };
 
-/* Tells that this process is ready. go, cut, log and arg are set before. */
+/* Tells the master that this process is ready. The caller sets go, cut, log and arg before. */
 void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_end *end);
-/* To the master: this worker accepts nothing any more. */
+/* Tells the master that this worker has stopped accepting. */
 void channel_tell_quiet(const struct channel *channel);
 
 void channel_stop(struct channel *channel);

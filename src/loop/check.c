@@ -1,4 +1,4 @@
-/* thaw check: whether a configuration could be served. */
+/* 'thaw check': checks whether 'thaw serve' could serve a configuration. */
 #include "base/error.h"
 #include "loop/load.h"
 #include "loop/log.h"

@@ -8,8 +8,8 @@
 struct client_tally {
 	struct client *client;
 	size_t count;
-	struct clients_places places;   /* the one that has waited longest comes first */
-	TAILQ_ENTRY(client_tally) link; /* among the clients with as many; unless there are none */
+	struct clients_places places;   /* the longest waiting one comes first */
+	TAILQ_ENTRY(client_tally) link; /* in the list of clients with the same count; only if count > 0 */
 };
 
 struct client {
@@ -29,7 +29,7 @@ bool clients_init(struct clients *clients, size_t max)
 	clients->table = calloc(chains, sizeof(*clients->table));
 	bool made = clients->table != NULL;
 	for (int kind = 0; kind < CLIENTS_KINDS; kind++) {
-		/* Pages that are never used cost nothing, so the lists are readied when they are. */
+		/* list_of() initializes each list on first use, because untouched pages cost no memory. */
 		clients->kinds[kind].by_count = calloc(max + 1, sizeof(struct client_tallies));
 		made = made && clients->kinds[kind].by_count != NULL;
 	}
@@ -44,7 +44,7 @@ void clients_free(struct clients *clients)
 	*clients = (struct clients){.max = 0};
 }
 
-/* ---- clients by how many they have ---- */
+/* ---- clients by number of connections ---- */
 
 static struct client_tallies *list_of(const struct clients *clients, enum clients_kind kind, size_t count)
 {
@@ -55,7 +55,7 @@ static struct client_tallies *list_of(const struct clients *clients, enum client
 	return list;
 }
 
-/* The one that had as many first comes first. */
+/* Within a list, the client that reached this count first comes first. */
 static void count_to(struct clients *clients, enum clients_kind kind, struct client_tally *tally, size_t count)
 {
 	struct clients_of_kind *of = &clients->kinds[kind];
@@ -179,7 +179,7 @@ size_t clients_waiting(const struct clients *clients)
 	return total;
 }
 
-/* ---- the one to close ---- */
+/* ---- which connection to close ---- */
 
 struct clients_place *clients_choose(const struct clients *clients)
 {

@@ -6,23 +6,24 @@
 
 #include "base/socket.h"
 
-/* Connections of one load balancer whose clients are not known yet belong together, apart from its own. */
+/* Changes the key of a load balancer's address: its connections whose clients are not known yet form a group of their
+ * own. */
 #define UNNAMED UINT64_C(0x756e6e616d656421)
 
 struct connection {
 	struct connections *home;
 	struct clients_place place;
-	uint64_t key;      /* of its client, which is counted; 0: it is not known, or there is none */
-	uint64_t since_ms; /* that it waits */
+	uint64_t key;      /* of the client that counts_add() was called for; 0: none, or not known yet */
+	uint64_t since_ms; /* since when it waits */
 	int fd;
 	struct gw_conn *gw;
 	ev_io io;
 	ev_timer timer;
 	uint64_t deadline_ms;
-	uint64_t armed_ms; /* when the timer fires; THAW_NEVER: it does not run */
+	uint64_t armed_ms; /* when the timer fires; THAW_NEVER: it is stopped */
 	bool queued;
-	bool quiet;   /* for its upstream only, and its own socket was watched all the time */
-	bool unnamed; /* the PROXY protocol's header has not been read */
+	bool quiet;   /* it was queued by on_wake() only, while its own socket was being watched */
+	bool unnamed; /* the PROXY protocol header has not been read yet */
 	LIST_ENTRY(connection) all;
 	TAILQ_ENTRY(connection) queue;
 };
@@ -95,7 +96,7 @@ static void arm(struct connection *c, uint64_t deadline_ms)
 	if (deadline_ms >= c->armed_ms || deadline_ms == THAW_NEVER)
 		return;
 	ev_timer_stop(c->home->loop, &c->timer);
-	/* A millisecond more: the clock that libev goes by is finer than ours. */
+	/* One millisecond more, because libev's clock is finer than ours. */
 	double delay = deadline_ms > now_ms ? (double)(deadline_ms - now_ms + 1) / 1000. : 0.;
 	ev_timer_set(&c->timer, delay, 0.);
 	ev_timer_start(c->home->loop, &c->timer);
@@ -140,7 +141,7 @@ bool connections_full(const struct connections *home)
 	return at_limit(home) && clients_waiting(&home->clients) == 0;
 }
 
-/* A client's own connections make room for its new one. False: it has as many as it may, and all are busy. */
+/* Closes a connection of this client for its new one, if it is at its limit. False: all its connections are busy. */
 static bool make_room_for(struct connections *home, uint64_t key)
 {
 	size_t limit = home->limits.client, here = clients_count(&home->clients, key);
@@ -154,7 +155,7 @@ static bool make_room_for(struct connections *home, uint64_t key)
 	return place != NULL;
 }
 
-/* Now that its header is read. False: it cannot stay. */
+/* Call this once the PROXY protocol header is read. False: the connection must be closed. */
 static bool name_client(struct connection *c)
 {
 	struct connections *home = c->home;
@@ -175,7 +176,7 @@ static bool name_client(struct connection *c)
 	return true;
 }
 
-/* Among the client's connections, by what it does now. False: it cannot stay. */
+/* Updates the kind of the connection from its phase. False: the connection must be closed. */
 static bool sort_in(struct connection *c)
 {
 	static const enum clients_kind kinds[] = {
@@ -196,7 +197,7 @@ static bool sort_in(struct connection *c)
 
 /* ---- one connection ---- */
 
-/* c may be gone afterwards. */
+/* May free c. */
 static void step(struct connection *c)
 {
 	if (c->quiet)
@@ -208,14 +209,14 @@ static void step(struct connection *c)
 		drop(c);
 		return;
 	}
-	if (!wants.again) /* else nothing is waited for, and the watcher may stay as it is */
+	if (!wants.again) /* otherwise it waits for nothing, and the watcher stays as it is */
 		watch(c, &wants);
 	arm(c, wants.deadline_ms);
 	if (wants.again)
 		enqueue(c);
 }
 
-/* Its upstream has moved: it has its turn at the end of this iteration. */
+/* Its upstream connection is ready: queues the connection for the end of this iteration. */
 static void on_wake(void *arg)
 {
 	struct connection *c = arg;
@@ -232,7 +233,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	c->quiet = false;
-	if (!c->queued) /* else it has its turn anyway */
+	if (!c->queued) /* a queued connection is stepped anyway */
 		step(c);
 }
 
@@ -249,7 +250,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		step(c);
 }
 
-/* Room for one more, of that client where it is not 0. */
+/* Makes room for one more connection. key: of its client; 0: not known. */
 static bool make_room(struct connections *home, uint64_t key, const struct sockaddr *client)
 {
 	if (key != 0 && !make_room_for(home, key)) {
@@ -262,7 +263,7 @@ static bool make_room(struct connections *home, uint64_t key, const struct socka
 	return false;
 }
 
-/* NULL: no memory. group: whose connections it belongs to. */
+/* NULL: out of memory. group: key for clients_enter(). */
 static struct connection *new_connection(struct connections *home, int fd, const struct sockaddr *peer, size_t listener,
 					 uint64_t group)
 {
@@ -318,8 +319,8 @@ bool connections_add(struct connections *connections, int fd, const struct socka
 
 bool connections_turn(struct connections *connections)
 {
-	/* Those that queue up again in their own steps wait for the next call. A step may end other connections, too.
-	 */
+	/* A connection that queues itself again in its step waits for the next call. A step may also end other
+	 * connections. */
 	for (size_t left = connections->queued; left > 0 && !TAILQ_EMPTY(&connections->queue); left--) {
 		struct connection *c = TAILQ_FIRST(&connections->queue);
 		TAILQ_REMOVE(&connections->queue, c, queue);
@@ -334,7 +335,7 @@ void connections_retire(struct connections *connections)
 {
 	struct connection *next;
 
-	connections->retiring = true; /* from here on, no connection ends another one */
+	connections->retiring = true; /* from now on, no connection is closed to make room for another */
 	for (struct connection *c = LIST_FIRST(&connections->all); c != NULL; c = next) {
 		next = LIST_NEXT(c, all);
 		gw_conn_retire(c->gw, connections->now_ms);

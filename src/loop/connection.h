@@ -1,14 +1,15 @@
 /*
  * A worker's connections: each is a socket, a gw_conn, and two watchers.
  *
- * A gw_conn says after every step what it waits for; the watchers follow, but only when that has changed. The timer is
- * lazy: deadlines move with almost every step, mostly further away, so it is left to fire too early and is set anew
- * then. A connection that has more to do than one step allows queues up, and has its next turn once all others had
+ * After every step a gw_conn says what it waits for. The watchers are changed only if that has changed. The timer is
+ * lazy: deadlines move with almost every step, mostly to a later time, so the timer may fire too early, and is then set
+ * again. A connection that has more to do than one step allows is queued, and gets its next step after all others had
  * theirs.
  *
- * How many there are is limited: in this worker, in all workers, and of each client address. At a limit, a connection
- * that waits for its client is closed for a new one (clients.h says which); if there is none, the new one is refused.
- * Behind a load balancer the client is known once the PROXY protocol's header is read, and counts from then on.
+ * The number of connections is limited: in this worker, in all workers, and for each client address. At a limit, a
+ * connection that waits for its client is closed for the new one (clients.h says which); if there is none, the new one
+ * is refused. Behind a load balancer, the client is known once the PROXY protocol header is read, and counts from then
+ * on.
  */
 #ifndef LOOP_CONNECTION_H
 #define LOOP_CONNECTION_H
@@ -26,11 +27,11 @@ LIST_HEAD(connection_list, connection);
 TAILQ_HEAD(connection_queue, connection);
 
 struct connections_limits {
-	size_t own;    /* of this worker */
-	size_t all;    /* of all workers; 0: none */
-	size_t client; /* of one client address, in all workers; 0: none */
-	/* So many of one client it may have here, whatever the others say: one that was taken over could say anything.
-	 */
+	size_t own;    /* in this worker */
+	size_t all;    /* in all workers; 0: no limit */
+	size_t client; /* of one client address, in all workers; 0: no limit */
+	/* A client may have this many connections here, whatever the counts of other workers say: a compromised worker
+	 * could write anything there. */
 	size_t client_sure;
 };
 
@@ -39,46 +40,48 @@ enum connections_crowd { CONNECTIONS_EVICTED, CONNECTIONS_REFUSED, CONNECTIONS_R
 struct connections {
 	struct ev_loop *loop;                /* borrowed */
 	struct gateway *gateway;             /* borrowed */
-	const struct config_listen *listens; /* borrowed: the configuration's */
-	uint64_t now_ms;                     /* read once in an iteration of the loop, by its owner */
+	const struct config_listen *listens; /* borrowed from the configuration */
+	uint64_t now_ms;                     /* the owner sets it once in each iteration of the loop */
 	size_t count, queued;
 	struct connection_list all;
 	struct connection_queue queue;
 	struct clients clients;
 	const struct counts *counts; /* borrowed */
-	unsigned number;             /* the worker's, among the counts */
+	unsigned number;             /* of the worker in counts */
 	struct connections_limits limits;
 	bool retiring;
-	void (*gone)(void *arg); /* after each connection's end */
-	/* A connection was closed or refused at a limit. kind: of one that was closed. client: NULL: not known. */
+	void (*gone)(void *arg); /* called after each connection has ended */
+	/* Called when a connection was closed or refused at a limit. kind: of the closed one. client NULL: not
+	 * known. */
 	void (*crowded)(void *arg, enum connections_crowd what, enum clients_kind kind, const struct sockaddr *client);
 	void *arg;
 };
 
-/* False: no memory. counts: borrowed; number: of this worker among them. connections_end() in any case. */
+/* counts: borrowed. number: of this worker in counts. False: out of memory. The caller calls connections_end() in any
+ * case. */
 bool connections_init(struct connections *connections, struct ev_loop *loop, struct gateway *gateway,
 		      const struct connections_limits *limits, const struct counts *counts, unsigned number);
 
-/* No more can be taken: the limit is reached, and no connection could be closed for another. */
+/* Returns whether the limit is reached and no connection can be closed for a new one. */
 bool connections_full(const struct connections *connections);
 
-/* Takes over fd, and steps at once. listener: that it came to, an index in the configuration's. False: no memory; fd is
- * closed. At a limit it makes room, or closes fd. */
+/* Takes ownership of fd, and steps the connection at once. listener: index in the configuration. At a limit it makes
+ * room, or closes fd and returns true. False: out of memory; fd is closed. */
 bool connections_add(struct connections *connections, int fd, const struct sockaddr_storage *peer, size_t listener);
 
-/* Closes one that waits for its client, for its descriptor. False: there is none. */
+/* Closes a connection that waits for its client, to free its descriptor. False: there is none. */
 bool connections_spare(struct connections *connections);
 
-/* One step for each that is queued. False: none is queued any more. */
+/* Steps each queued connection once. True: connections are still queued. */
 bool connections_turn(struct connections *connections);
 
-/* Every connection ends after the request under way. */
+/* Lets each connection end after the request under way. */
 void connections_retire(struct connections *connections);
 
-/* Every request under way is answered now, and its connection ends after that. */
+/* Answers all requests under way now; then their connections end. */
 void connections_dismiss(struct connections *connections);
 
-/* Closes all that are left, with their access records. */
+/* Closes all remaining connections, and writes their access records. */
 void connections_end(struct connections *connections);
 
 #endif

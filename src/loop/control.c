@@ -14,19 +14,19 @@
 
 #include "base/error.h"
 
-/* By what is asked for; process id, hash of the configuration's path, a random number. */
+/* The prefix for reload or upgrade, the process id, a hash of the configuration's path, a random number. */
 #define NAME_FORMAT "%s%d/%016llx/%016llx"
 #define TABLE       "/proc/self/net/unix" /* of this network namespace */
 #define ANSWER_MAX  1024
-#define PATIENCE_MS 180000 /* a master gives a reload up far earlier */
+#define PATIENCE_MS 180000 /* the master gives up a reload much earlier */
 #define TAKEN       '+'
 #define REFUSED     '-'
-#define CROWD_TRIES 50  /* to be heard where many ask at once */
-#define CROWD_NAP   100 /* ms between two of them */
+#define CROWD_TRIES 50  /* attempts to connect when the listener's queue is full */
+#define CROWD_NAP   100 /* ms between two attempts */
 
 static const char *const begins[] = {[CONTROL_RELOAD] = "thaw-reload/", [CONTROL_UPGRADE] = "thaw-upgrade/"};
 
-/* FNV-1a of the path without links: only to tell files apart. 0: there is none. */
+/* Returns the FNV-1a hash of the resolved path, to distinguish files. 0: the file does not exist. */
 static unsigned long long hash_of(const char *file)
 {
 	unsigned long long hash = 0xcbf29ce484222325ULL;
@@ -40,7 +40,7 @@ static unsigned long long hash_of(const char *file)
 	return hash;
 }
 
-/* In the abstract namespace: a name that begins with a zero byte. */
+/* A name in the abstract namespace begins with a zero byte. */
 static socklen_t name_it(struct sockaddr_un *address, const char *name)
 {
 	memset(address, 0, sizeof(*address));
@@ -75,7 +75,7 @@ static void answer(int fd, bool taken, const char *text)
 	char packet[ANSWER_MAX];
 	int len = snprintf(packet, sizeof(packet), "%c%s", taken ? TAKEN : REFUSED, text);
 
-	/* Who does not wait for it any more does not get it. */
+	/* A client that does not wait any more does not get the response. */
 	(void)send(fd, packet, len < ANSWER_MAX ? (size_t)len : ANSWER_MAX - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
 }
@@ -134,7 +134,8 @@ void control_close(struct control *control)
 
 /* ---- in `thaw reload` ---- */
 
-/* A socket in /proc/self/net/unix that has the form of a master's. Who has really made it, its name does not tell. */
+/* A socket in /proc/self/net/unix whose name looks like a master's. The name does not prove which process created
+ * it. */
 struct named {
 	char name[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	pid_t pid;
@@ -142,7 +143,7 @@ struct named {
 	unsigned long inode;
 };
 
-/* Such a socket in a line, which shows the zero byte as '@'. */
+/* Parses such a socket from a line of the table. The table shows the zero byte as '@'. */
 static bool named_in(char *line, const char *begin, struct named *named)
 {
 	char *name = strstr(line, " @"), *end;
@@ -165,7 +166,7 @@ static bool named_in(char *line, const char *begin, struct named *named)
 	return *end == '\0' && (size_t)snprintf(named->name, sizeof(named->name), "%s", name) < sizeof(named->name);
 }
 
-/* Calls found() for each such socket; until it returns false. */
+/* Calls found() for each such socket until it returns false. */
 static enum thaw_status look_through(enum control_kind kind, bool (*found)(void *arg, const struct named *named),
 				     void *arg, struct thaw_error *err)
 {
@@ -184,9 +185,9 @@ static enum thaw_status look_through(enum control_kind kind, bool (*found)(void 
 	return THAW_OK;
 }
 
-/* ---- which of them is meant */
+/* ---- to choose one */
 
-/* How much a socket is believed to be that of the process which its name tells; the most is the best. */
+/* How credible it is that the process in the socket's name owns the socket; higher is better. */
 enum belief { NOT_ITS_OWN, UNKNOWN, ANOTHER_USERS, OUR_OWN };
 
 static bool is_socket(int folder, const char *link, const char *wanted)
@@ -200,10 +201,10 @@ static bool is_socket(int folder, const char *link, const char *wanted)
 	return strcmp(target, wanted) == 0;
 }
 
-/* The user that the process runs as. The owner of its folder in /proc can be another one (proc(5)). */
+/* Gets the effective user of the process. The owner of its folder in /proc can be another user (proc(5)). */
 static bool runs_as(pid_t pid, uid_t *user)
 {
-	static const char label[] = "Uid:"; /* the real one, then the effective one */
+	static const char label[] = "Uid:"; /* the line has the real user, then the effective one */
 	char path[64], line[256], *end;
 	bool found = false;
 
@@ -221,7 +222,7 @@ static bool runs_as(pid_t pid, uid_t *user)
 	return found;
 }
 
-/* Whether the process has the socket open. */
+/* Checks whether the process has the socket open. */
 static enum belief look_at(const struct named *named)
 {
 	char path[64], wanted[64];
@@ -243,9 +244,9 @@ static enum belief look_at(const struct named *named)
 }
 
 struct search {
-	unsigned long long hash; /* wanted */
-	pid_t pid;               /* found */
-	enum belief belief;      /* of that one */
+	unsigned long long hash; /* the one to find */
+	pid_t pid;               /* the result */
+	enum belief belief;      /* of the result */
 	bool several;
 };
 
@@ -280,16 +281,16 @@ pid_t control_find(const char *file, struct thaw_error *err)
 	return -1;
 }
 
-/* ---- to reach it */
+/* ---- to connect */
 
 struct meeting {
 	pid_t master;
 	int fd;     /* -1: not connected yet */
 	bool crowd; /* a listener's queue is full */
-	bool found; /* somebody listens in its name */
+	bool found; /* a socket with its name exists */
 };
 
-/* Does not wait: who listens in the name of another would let us. */
+/* Does not wait: a process that uses another's name could make us wait forever. */
 static bool try_to_meet(void *arg, const struct named *named)
 {
 	struct meeting *meeting = arg;
@@ -313,7 +314,7 @@ static bool try_to_meet(void *arg, const struct named *named)
 	return meeting->fd < 0;
 }
 
-/* The socket; -1 with *err set. */
+/* Returns the socket, or -1 with *err set. */
 static int reach(pid_t master, enum control_kind kind, struct thaw_error *err)
 {
 	struct meeting meeting = {.master = master, .fd = -1};

@@ -1,12 +1,13 @@
 /*
- * How `thaw reload` asks a running master to read its configuration again, and `thaw upgrade` to start its program
- * anew, and how they hear what came of it.
+ * How 'thaw reload' asks a running master to read its configuration again, and 'thaw upgrade' asks it to start its
+ * program again, and how both get the result.
  *
- * The master listens on a unix socket in the abstract namespace, one for each of the two: its name is made of the
- * process id, of the configuration file's path, and of a random number, so nothing is left behind on a disk, and nobody
- * can take the name before the master does. To connect is to ask; the answer is one packet. Both sides look at the peer
- * that the kernel names (SO_PEERCRED): the master answers root and its own user only, the asker believes only the
- * process that it means. Any local user can listen on such names: a name alone is not believed.
+ * The master listens on two unix sockets in the abstract namespace, one for each command. The name contains the process
+ * id, a hash of the configuration file's path, and a random number. So nothing remains on the disk, and no process can
+ * take the name before the master does. A connection is the request; the response is one packet. Both sides check the
+ * peer's credentials from the kernel (SO_PEERCRED): the master answers only root and its own user, and the client
+ * accepts only the process that it wants to reach. Any local user can listen on such a name, so the name alone proves
+ * nothing.
  */
 #ifndef LOOP_CONTROL_H
 #define LOOP_CONTROL_H
@@ -22,36 +23,36 @@ enum control_kind { CONTROL_RELOAD, CONTROL_UPGRADE };
 /* ---- in the master ---- */
 
 struct control {
-	int fd; /* to be read when it can be; -1: nobody can ask */
+	int fd; /* call control_take() when it is readable; -1: no commands are accepted */
 	int askers[CONTROL_ASKERS_MAX];
-	size_t count; /* the first of them asked before the outcome that is awaited began ... */
+	size_t count; /* the first 'served' of them wait for the result of what has begun */
 	size_t served;
 };
 
-/* file: the configuration; NULL: none. THAW_FAILED: nobody can ask, and all else works. */
+/* file: the configuration; NULL: none. THAW_FAILED: no commands are accepted; everything else works. */
 enum thaw_status control_open(struct control *control, enum control_kind kind, const char *file,
 			      struct thaw_error *err) THAW_MUST_CHECK;
 
-/* True: somebody new asks. */
+/* Accepts new commands. True: there is at least one. */
 bool control_take(struct control *control);
 
-/* What is begun now answers all who have asked until now. */
+/* The result of what begins now answers all commands received until now. */
 void control_begin(struct control *control);
 
-/* Tells them what came of it. */
+/* Sends them the result. */
 void control_tell(struct control *control, bool taken, const char *text);
 
-/* Closes all; in a worker, too. */
+/* Closes all descriptors. Also called in a new worker. */
 void control_close(struct control *control);
 
 /* ---- in `thaw reload` ---- */
 
-/* The master that runs on this configuration file. -1 with *err set: none, or several. */
+/* Returns the master that runs with this configuration file, or -1 with *err set if there is none or more than one. */
 pid_t control_find(const char *file, struct thaw_error *err);
 
 /*
- * Asks that master, and waits. THAW_OK: it has taken its configuration, text says what it told. THAW_FAILED: *err, of
- * class THAW_ERR_CONFIG when the master has refused.
+ * Sends the command to that master, and waits for the result. THAW_OK: the command succeeded; text is the master's
+ * response. THAW_FAILED: *err is set; its class is THAW_ERR_CONFIG if the master has refused.
  */
 enum thaw_status control_ask(pid_t master, enum control_kind kind, char *text, size_t room,
 			     struct thaw_error *err) THAW_MUST_CHECK;

@@ -31,7 +31,7 @@ void counts_reclaim(const struct counts *counts, unsigned worker)
 {
 	struct counts_of *of = &counts->of[worker];
 
-	/* All of it is 0 then, and costs no memory any more. */
+	/* This sets all of it to 0, and gives the memory back. */
 	if (madvise(of, sizeof(*of), MADV_REMOVE) == 0)
 		return;
 	atomic_store(&of->open, 0);
@@ -44,7 +44,7 @@ void counts_reclaim(const struct counts *counts, unsigned worker)
 
 /* ---- keys ---- */
 
-/* The finalizer of MurmurHash3: every bit of the input moves every bit of the output. */
+/* The finalizer of MurmurHash3: every bit of the input affects every bit of the output. */
 static uint64_t mix(uint64_t x)
 {
 	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
@@ -74,9 +74,9 @@ static atomic_uint *cell(const struct counts *counts, unsigned worker, uint64_t 
 	return &counts->of[worker].cells[row][(key >> 16 * row) & (COUNTS_CELLS - 1)];
 }
 
-/* ---- what a worker says of itself ---- */
+/* ---- what a worker writes ---- */
 
-/* For the only writer of that word. */
+/* Only one process writes to each word, so this need not be atomic as a whole. */
 static void change(atomic_uint *word, unsigned by)
 {
 	atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + by, memory_order_relaxed);
@@ -104,7 +104,7 @@ void counts_say_takes(const struct counts *counts, unsigned worker, bool takes)
 	atomic_store_explicit(&counts->of[worker].takes, takes, memory_order_relaxed);
 }
 
-/* ---- what it knows of all ---- */
+/* ---- what a worker reads ---- */
 
 size_t counts_open(const struct counts *counts)
 {

@@ -13,12 +13,13 @@
 #include "loop/admin.h"
 #include "loop/sandbox.h"
 
-#define START_MS 60000 /* for all workers to be ready */
-/* Workers end by themselves after stop_timeout and their grace; one that does not is ended so much later. */
+#define START_MS 60000 /* time limit for all workers to be ready */
+/* Workers end by themselves after stop_timeout plus WORKER_GRACE_MS. The master kills the others this long after
+ * stop_timeout, or after it has cut them. */
 #define LATER_MS (WORKER_GRACE_MS + 5000)
-#define HEAR_MAX 16 /* messages of one worker at a time, so that it does not keep the master from all else */
+#define HEAR_MAX 16 /* messages read from one worker at a time, so that it cannot block the master */
 
-/* ---- making ---- */
+/* ---- preparation ---- */
 
 static void say_warning(void *log, const char *text)
 {
@@ -79,7 +80,8 @@ struct generation *generation_new(const struct generation_parts *parts, uint64_t
 	return g;
 }
 
-/* In the master, which must not be told of it any more: a process that was just forked can still have it open. */
+/* In the master. Removes it from the epoll instance explicitly, because a process that was just forked can still have
+ * it open. */
 static void close_channel(const struct generation *g, struct slot *slot)
 {
 	if (slot->channel < 0)
@@ -191,13 +193,13 @@ void generation_enter(struct generation *g, enum generation_state to, uint64_t n
 	if (to == GENERATION_ENDING) {
 		signal_workers(g, SIGKILL);
 		generation_dismiss_admin(g);
-		dismiss(&g->signer, SIGKILL); /* it may wait for a token */
+		dismiss(&g->signer, SIGKILL); /* SIGKILL, because it may be waiting for a token */
 	}
 }
 
 /* ---- workers ---- */
 
-/* What a terminal or an operator sends to all processes is the master's business. */
+/* Ignores signals that a terminal or an operator sends to all processes: the master handles them. */
 static void leave_to_master(void)
 {
 	(void)signal(SIGINT, SIG_IGN);
@@ -205,7 +207,7 @@ static void leave_to_master(void)
 	(void)signal(SIGUSR1, SIG_IGN);
 }
 
-/* False: it cannot be one. */
+/* False: this process cannot serve. */
 static bool become_worker(struct generation *g, const struct generation_birth *birth, const char *name, pid_t master)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
@@ -216,17 +218,18 @@ static bool become_worker(struct generation *g, const struct generation_birth *b
 		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot change its user: %s", err.text);
 		return false;
 	}
-	/* After the change of user, which undoes it. A master that died before is noticed by its id. */
+	/* After the change of user, which resets this setting. If the master has already ended, the parent's id
+	 * differs. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != master)
 		return false;
 	(void)prctl(PR_SET_NAME, name);
 	leave_to_master();
-	(void)sigaddset(&mask, SIGTERM); /* until the event loop takes it */
+	(void)sigaddset(&mask, SIGTERM); /* until the event loop handles it */
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	return true;
 }
 
-/* Whatever takes this process over can do little more than what it does. */
+/* Enters the sandbox, which limits what a compromised process can do. */
 static bool lock_up(struct generation *g, const struct slot *slot)
 {
 	char missing[SANDBOX_MISSING];
@@ -236,7 +239,7 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 		log_say(&g->log, CONFIG_LOG_ERROR, "a worker cannot enter the sandbox: %s", err.text);
 		return false;
 	}
-	/* The first says it for all; a build for tests need not say it. */
+	/* Only the first worker logs this at level info, and not in a build with a sanitizer. */
 	bool told = slot == g->slots.items && strstr(missing, "sanitizer") == NULL;
 	if (missing[0] != '\0')
 		log_say(&g->log, told ? CONFIG_LOG_INFO : CONFIG_LOG_DEBUG,
@@ -244,7 +247,7 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 	return true;
 }
 
-/* As often as whoever needs it most; 0: nobody does. */
+/* Returns the shorter one of the intervals that worker_timeout and the watchdog need; 0: neither is used. */
 static uint64_t alive_every(const struct generation *g, const struct generation_birth *birth)
 {
 	uint64_t every = g->config->worker_timeout_ms / GENERATION_LOOKS;
@@ -254,7 +257,7 @@ static uint64_t alive_every(const struct generation *g, const struct generation_
 	return every;
 }
 
-/* In the new process. */
+/* Runs in the new process. */
 static void be_worker(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
 		      pid_t master)
 {
@@ -287,7 +290,7 @@ static void be_worker(struct generation *g, const struct slot *slot, const struc
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* In the master. One that cannot be listened to is never ready, and is given up then. */
+/* In the master. If this fails, the process never becomes ready, and is ended at its time limit. */
 static void listen_to(const struct generation *g, const struct slot *slot)
 {
 	struct epoll_event said = {.events = EPOLLIN, .data.u64 = (uint64_t)slot->pid};
@@ -295,7 +298,7 @@ static void listen_to(const struct generation *g, const struct slot *slot)
 	(void)epoll_ctl(g->hear, EPOLL_CTL_ADD, slot->channel, &said);
 }
 
-/* In the new process. */
+/* Runs in the new process. */
 static void be_admin(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
 		     pid_t master)
 {
@@ -321,7 +324,8 @@ static void be_admin(struct generation *g, const struct slot *slot, const struct
 	exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* Reads the PINs before it gives up its rights. In the new process. No sandbox: a token's module may do anything. */
+/* Runs in the new process. Reads the PINs before it drops privileges. No sandbox, because a token's module may need any
+ * system call. */
 static void be_signer(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
 		      pid_t master)
 {
@@ -348,13 +352,13 @@ static void be_signer(struct generation *g, const struct slot *slot, const struc
 	else
 		status = signer_run(&setup);
 	log_close(&g->log, NULL);
-	exit(status); /* the module ends with its token */
+	exit(status); /* exit() also runs the exit handlers of the token's module */
 }
 
 typedef void be_fn(struct generation *g, const struct slot *slot, const struct generation_birth *birth, int channel,
 		   pid_t master);
 
-/* Starts a process that is supervised through the slot. False, and errno: it could not be. */
+/* Starts a process in the slot, and watches its channel. On failure returns false and sets errno. */
 static bool start(struct generation *g, struct slot *slot, be_fn *be, const struct generation_birth *birth,
 		  uint64_t now_ms)
 {
@@ -461,7 +465,7 @@ void generation_end_stalled(const struct generation *g, uint64_t now_ms, generat
 {
 	uint64_t limit_ms = g->config->worker_timeout_ms;
 
-	/* One that starts has a limit of its own. */
+	/* A starting generation has a limit of its own. */
 	if (limit_ms == 0 || g->state == GENERATION_STARTING)
 		return;
 	end_stalled(&g->slots, limit_ms, now_ms, worker, arg);

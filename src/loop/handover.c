@@ -12,12 +12,12 @@
 
 #include "loop/listen.h"
 
-#define NAME        "THAW_HANDOVER" /* process id, link; then a line for each socket: descriptor, address */
+#define NAME        "THAW_HANDOVER" /* a line "PID LINK", then a line "DESCRIPTOR ADDRESS" for each socket */
 #define NUMBER_TEXT 24
 
-/* ---- in the one that begins ---- */
+/* ---- in the successor ---- */
 
-/* The number at *at, of a descriptor that is open, followed by `end`. -1: there is none. */
+/* Parses the number of an open descriptor at *at, followed by `end`. -1: there is none. */
 static int take_fd(const char **at, char end)
 {
 	char *behind;
@@ -76,7 +76,7 @@ void handover_close(struct handover *handover)
 	handover->count = 0;
 }
 
-/* ---- in the one that is about to be the other ---- */
+/* ---- in the process that is about to execute the successor ---- */
 
 static bool inherit(int fd)
 {

@@ -1,7 +1,8 @@
 /*
- * What a master hands to the process that is to replace it: the listening sockets that it has made itself, and a socket
- * on which both talk (upgrade.h). Descriptors are inherited over exec(2); which is which is said in the environment,
- * bound to the process's id. Sockets of a service manager go on as they came (sd_listen_fds(3)).
+ * What a master hands over to the process that replaces it: the listening sockets that it has created itself, and a
+ * socket for messages between the two (upgrade.h). The descriptors are inherited over exec(2). An environment variable
+ * says which is which; it is valid only for one process id. Sockets from a service manager are passed on unchanged
+ * (sd_listen_fds(3)).
  */
 #ifndef LOOP_HANDOVER_H
 #define LOOP_HANDOVER_H
@@ -12,24 +13,24 @@ struct listeners;
 
 struct handover_socket {
 	int fd;
-	char *address; /* as its configuration spelled it */
+	char *address; /* as written in its configuration */
 };
 
 struct handover {
-	int link; /* to the process that is replaced; -1: none is */
+	int link; /* to the process that is replaced; -1: there is none */
 	struct handover_socket *sockets;
 	size_t count;
 };
 
-/* Reads the environment, and takes out of it what is only for this process. Nothing, unless it was started so. */
+/* Reads the environment variable and removes it. The result is empty if this process does not replace another one. */
 void handover_take(struct handover *handover);
 
-/* Closes the sockets, of which their users have duplicates. link is the caller's. */
+/* Closes the sockets; their users have duplicates. The caller keeps link. */
 void handover_close(struct handover *handover);
 
 /*
- * In a process that is about to execute another program, which inherits all of these. handed: how many sockets a
- * service manager has given, from descriptor 3 on. False: errno tells.
+ * Call this in a process that is about to execute another program, which inherits all of these. handed: how many
+ * sockets a service manager has passed, from descriptor 3 on. On failure returns false and sets errno.
  */
 bool handover_give(const struct listeners *listeners, int link, unsigned handed, uint64_t watchdog_ms) THAW_MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* Upstream connections that nobody has, kept for the next request to the same server. One lazy timer closes those of
+/* Idle upstream connections, kept for the next request to the same server. One lazy timer closes the overdue ones of
  * all servers. */
 #include "loop/server.h"
 
@@ -14,7 +14,7 @@ void idle_drop(struct gw_upconn *upconn)
 	upconn_free(&upconn);
 }
 
-/* May fire too early, and is set anew then. */
+/* The timer may fire too early, and is then set again. */
 static void arm(struct pool *pool, uint64_t until_ms)
 {
 	uint64_t now_ms = now_of(pool);
@@ -27,7 +27,7 @@ static void arm(struct pool *pool, uint64_t until_ms)
 	pool->idle_armed_ms = until_ms;
 }
 
-/* When the next one is due; the oldest are at the end. */
+/* Returns when the next one is due. The oldest ones are at the end of the list. */
 static uint64_t close_overdue(struct server *server, uint64_t now_ms)
 {
 	struct gw_upconn *upconn;
@@ -79,8 +79,9 @@ void idle_put(struct gw_upconn *upconn)
 }
 
 /*
- * Nothing has come on it. The loop watches it, so what came by the time of its last look is told already, or waits to
- * be: only an upstream connection that rests since that look has to be looked at.
+ * Returns whether nothing has arrived on it. The loop watches the socket, so anything that arrived by the last poll was
+ * either handled already or is a pending event. Only a connection that became idle after the last poll, or one with
+ * TLS, must be checked itself.
  */
 static bool is_quiet(struct gw_upconn *upconn)
 {
@@ -104,7 +105,7 @@ struct gw_upconn *idle_take(struct server *server)
 		server->use.idle--;
 		server->use.reused++;
 		upconn_enter(upconn, UPCONN_READY);
-		upconn->want_read = true; /* and is watched on: its answer is what will be waited for */
+		upconn->want_read = true; /* stay watched: the request will wait for the response */
 		server_enter(server, upconn);
 		return upconn;
 	}

@@ -44,7 +44,7 @@ static bool same(const struct config_listen *a, const struct config_listen *b)
 	return a->port == b->port && a->takes_ipv4 == b->takes_ipv4 && same_host(a->host, b->host);
 }
 
-/* "127.0.0.1:80", "[::1]:80", "unix:/path". NULL: no memory. */
+/* "127.0.0.1:80", "[::1]:80", "unix:/path". NULL: out of memory. */
 static char *name_of(const union address *address, socklen_t len)
 {
 	char host[INET6_ADDRSTRLEN] = "?", *name = NULL;
@@ -77,7 +77,7 @@ static char *name_of_socket(int fd)
 	return strdup("a socket of an unknown family");
 }
 
-/* Whether this socket is one for that setting. A port of 0 in the setting stands for none that others chose. */
+/* Returns whether this socket matches that setting. Port 0 in a setting matches no existing socket. */
 static bool is_for(int fd, const struct config_listen *listen)
 {
 	char *is = name_of_socket(fd), *wanted = NULL;
@@ -108,7 +108,8 @@ struct sources {
 	const struct handed *handed;
 };
 
-/* The socket that the configuration before had for the same address. Several with port 0: each its own, in order. */
+/* Returns the previous configuration's socket for the same address. Settings that are equal, such as several with port
+ * 0, get different sockets, in order. */
 static const struct listener *find_before(const struct sources *from, const struct config_listen *listen)
 {
 	const struct listeners *before = from->before;
@@ -134,7 +135,7 @@ static int find_handed(const struct handed *handed, const struct config_listen *
 	return -1;
 }
 
-/* Whether an IPv6 socket takes the families of that setting. Each of ours was made so (base/socket.h). */
+/* Returns whether an IPv6 socket accepts the address families of that setting (see base/socket.h). */
 static bool takes_families(int fd, const struct config_listen *listen)
 {
 	int only = 0;
@@ -145,7 +146,8 @@ static bool takes_families(int fd, const struct config_listen *listen)
 	return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 && (only == 0) == listen->takes_ipv4;
 }
 
-/* A socket that the process which is replaced had for that address. Several with port 0: each its own, in order. */
+/* Returns the socket that the replaced process had for that address. Settings that are equal, such as several with port
+ * 0, get different sockets, in order. */
 static int find_made(const struct sources *from, const struct config_listen *listen)
 {
 	const struct handover *made = from->handed != NULL ? from->handed->made : NULL;
@@ -160,13 +162,13 @@ static int find_made(const struct sources *from, const struct config_listen *lis
 		if (strcmp(made->sockets[i].address, listen->address) == 0 &&
 		    takes_families(made->sockets[i].fd, listen) && nth-- == 0)
 			return made->sockets[i].fd;
-	for (size_t i = 0; i < made->count; i++) /* it may be spelled otherwise */
+	for (size_t i = 0; i < made->count; i++) /* the address may be written differently */
 		if (is_for(made->sockets[i].fd, listen) && takes_families(made->sockets[i].fd, listen))
 			return made->sockets[i].fd;
 	return -1;
 }
 
-/* What to do about an errno of bind(). */
+/* Returns advice for an errno of bind(). */
 static const char *cure_of(int cause, const struct config_listen *listen)
 {
 	if (cause == EADDRINUSE)
@@ -206,7 +208,7 @@ static int duplicate(int fd, const struct config_listen *listen, struct thaw_err
 	return own;
 }
 
-/* Of a service manager: it may have been made otherwise than ours are. */
+/* Checks a socket from a service manager, which may have created it differently from ours. */
 static enum thaw_status check_handed(int fd, const char *name, struct thaw_error *err)
 {
 	int type = 0, listens = 0, flags = fcntl(fd, F_GETFL);
@@ -246,7 +248,7 @@ static enum thaw_status open_one(struct listener *listener, const struct config_
 	return listener->handed ? check_handed(listener->fd, listener->name, err) : THAW_OK;
 }
 
-/* A socket that nobody accepts from would keep its clients waiting for ever. */
+/* Fails if a socket has no setting: nobody would accept from it, so its clients would wait forever. */
 static enum thaw_status check_all_wanted(const struct handed *handed, const struct config *config,
 					 struct thaw_error *err)
 {
@@ -328,7 +330,7 @@ static bool goes_on(const struct listeners *go_on, const struct config_listen *l
 
 static void withdraw_one(struct listener *listener, const struct config_listen *listen, const struct listeners *go_on)
 {
-	/* An open one was made by this process; once closed, its path may be another's. */
+	/* Only the file of an open socket is removed: once closed, another process may use its path. */
 	if (listener->fd >= 0 && listen->kind == CONFIG_LISTEN_UNIX && !listener->handed && !listener->borrowed &&
 	    !goes_on(go_on, listen))
 		(void)unlink(listen->path);

@@ -9,10 +9,10 @@
 #include "loop/challenge.h"
 #include "loop/log.h"
 
-#define WORKERS_MAX     1024 /* as many as a quota can have */
-#define LOADED_TOGETHER 8    /* so many configurations can have workers at once, and share one quota */
+#define WORKERS_MAX     1024 /* the most that a quota supports */
+#define LOADED_TOGETHER 8    /* configurations that can have workers at the same time and share one quota */
 
-/* One for each processor that this process may run on. */
+/* One worker for each processor that this process may run on. */
 static unsigned workers_of(const struct config *config)
 {
 	cpu_set_t cpus;
@@ -20,12 +20,13 @@ static unsigned workers_of(const struct config *config)
 	if (config->workers != 0)
 		return config->workers;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return 1; /* more processors than a cpu_set_t holds, say: the operator can name a number */
+		return 1; /* for example more processors than cpu_set_t has room for; the operator can set 'workers' */
 	int count = CPU_COUNT(&cpus);
 	return count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
 }
 
-/* A worker may hold all; so may one request of what its client may: the disk is there for the rest. */
+/* A worker may use the whole quota, and a request the whole share of its client. Whatever exceeds the memory goes to
+ * the disk. */
 static struct thaw_quota_limits limits_of(const struct config *config, unsigned workers)
 {
 	return (struct thaw_quota_limits){
@@ -96,7 +97,7 @@ void loaded_reclaim(const struct loaded *loaded, unsigned number)
 	}
 }
 
-/* The places of before, if they will do; else new ones. */
+/* Uses the places of before if the budgets are the same and enough are free; otherwise creates new ones. */
 static enum thaw_status take_places(struct loaded *loaded, const struct config *config, const struct loaded *before,
 				    struct thaw_error *err)
 {
@@ -145,7 +146,7 @@ struct attempt {
 	const char *directory;
 };
 
-/* The workers make their own stores; this one only tells whether they will be able to. */
+/* The workers create their own stores. This one only shows whether they can. */
 static enum thaw_status try_store(void *arg, struct thaw_error *err)
 {
 	const struct attempt *attempt = arg;
@@ -157,7 +158,7 @@ static enum thaw_status try_store(void *arg, struct thaw_error *err)
 	return status;
 }
 
-/* user: as whom it was tried; NULL: as whom this process is. */
+/* user: the user that it was tried as; NULL: the user of this process. */
 static enum thaw_status refuse_folder(const struct config *config, const char *user, const struct thaw_error *why,
 				      struct thaw_error *err)
 {
@@ -200,7 +201,7 @@ void loaded_unmake_folder(struct loaded *loaded, const struct config *config)
 	loaded->made_folder = false;
 }
 
-/* ---- the folders of challenges ---- */
+/* ---- the folders of ACME challenges ---- */
 
 static enum thaw_status try_webroot(void *arg, struct thaw_error *err)
 {
@@ -224,7 +225,7 @@ static enum thaw_status check_webroots(const struct loaded *loaded, const struct
 	return THAW_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- everything ---- */
 
 static enum thaw_status load(struct loaded *loaded, const struct config *config, const struct loaded *before,
 			     struct thaw_error *err)
@@ -253,7 +254,7 @@ enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
 	loaded_unmake_folder(loaded, config);
 	loaded_free(loaded);
 	if (err->cls != THAW_ERR_RESOURCE)
-		err->cls = THAW_ERR_CONFIG; /* a file that the configuration names */
+		err->cls = THAW_ERR_CONFIG; /* the cause is a file or user that the configuration names */
 	return THAW_FAILED;
 }
 

@@ -1,4 +1,4 @@
-/* What the workers share, and is made from the configuration alone. */
+/* What the workers of a configuration share. It is made from the configuration alone. */
 #ifndef LOOP_LOAD_H
 #define LOOP_LOAD_H
 
@@ -10,11 +10,12 @@
 #include "loop/privileges.h"
 
 /*
- * Where workers have their places in memory that they share. There are more than one configuration needs: the next one
- * takes places in it, too, unless it changes the spool's budgets, so that these hold for the workers of both together.
+ * The places of workers in shared memory. There are more places than one configuration needs, because the next
+ * configuration uses the same places, unless it changes the spool's budgets. So the budgets limit the workers of both
+ * together.
  */
 struct places {
-	unsigned users; /* how many struct loaded */
+	unsigned users; /* number of struct loaded that use it */
 	struct thaw_quota_limits limits;
 	thaw_quota *quota;
 	struct loads loads;
@@ -25,41 +26,41 @@ struct places {
 struct loaded {
 	struct places *places;
 	struct privileges privileges;
-	thaw_quota *quota;           /* places' */
-	const struct loads *loads;   /* places' */
-	const struct counts *counts; /* places' */
+	thaw_quota *quota;           /* borrowed from places */
+	const struct loads *loads;   /* borrowed from places */
+	const struct counts *counts; /* borrowed from places */
 	struct gateway *gateway;
 	struct pool_tls *upstream_tls;
 	struct expiries expiries;
 	unsigned workers;
-	unsigned *numbers; /* owned; their places */
-	bool made_folder;  /* the spool's was missing */
+	unsigned *numbers; /* owned; the place of each worker */
+	bool made_folder;  /* the spool folder was missing and was created */
 };
 
 /*
- * All, or none with *err set: of class THAW_ERR_CONFIG unless the system had no memory. before: NULL, or what was
- * loaded for the configuration before this.
+ * Loads everything, or nothing with *err set: of class THAW_ERR_CONFIG, or THAW_ERR_RESOURCE if out of memory. before:
+ * what was loaded for the previous configuration; NULL: none.
  */
 enum thaw_status loaded_make(struct loaded *loaded, const struct config *config, const struct loaded *before,
 			     struct thaw_error *err) THAW_MUST_CHECK;
 
 /*
- * Gives back what the worker with that number held, once its process has ended. Also clears the places that nobody has:
- * a worker that was taken over can have written there, too.
+ * Gives back what the worker with that number used, after its process has ended. Also clears all unused places, because
+ * a compromised worker can have written there.
  */
 void loaded_reclaim(const struct loaded *loaded, unsigned number);
 
 /*
- * Calls warn() for what the configuration may say, and the operator perhaps did not mean (warnings.c). Nothing of it
- * keeps Thaw from serving, for in a container each of them can be as it should be.
+ * Calls warn() for settings that are valid, but that the operator may not have intended (warnings.c). They do not
+ * prevent Thaw from serving, because each of them can be right, for example in a container.
  */
 void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		     void (*warn)(void *arg, const char *text), void *arg);
 
-/* Removes the spool's folder, if that was made. Where nobody is to serve. */
+/* Removes the spool folder if it was created here. For callers that do not serve. */
 void loaded_unmake_folder(struct loaded *loaded, const struct config *config);
 
-/* Once none of its workers is left. */
+/* Call this once none of its workers is left. */
 void loaded_free(struct loaded *loaded);
 
 #endif

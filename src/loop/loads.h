@@ -1,4 +1,5 @@
-/* How many connections each worker has: shared by all of them, so that the busier leave new ones to the others. */
+/* How many connections each worker has. All workers share this, so that busier ones leave new connections to the
+ * others. */
 #ifndef LOOP_LOADS_H
 #define LOOP_LOADS_H
 
@@ -8,15 +9,15 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#define LOADS_NONE UINT_MAX /* takes no connections: not there, or stopping */
+#define LOADS_NONE UINT_MAX /* accepts no connections: not running, or stopping */
 
-/* The counts alone are shared: who writes to them must not say how many there are. */
+/* Only the counts are in shared memory. A worker must not be able to change their number. */
 struct loads {
 	unsigned count;
-	atomic_uint *of; /* one a worker */
+	atomic_uint *of; /* one per worker */
 };
 
-/* Before the workers are forked. False: no memory. */
+/* Call this before the workers are forked. False: out of memory. */
 static inline bool loads_make(struct loads *loads, unsigned count)
 {
 	void *of = mmap(NULL, count * sizeof(atomic_uint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

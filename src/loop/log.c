@@ -13,14 +13,14 @@
 #include "base/journal.h"
 #include "base/require.h"
 
-#define MESSAGE_MAX  1024  /* one whole line; less than PIPE_BUF */
-#define TELL_AGAIN   10000 /* ms between two messages of lost records */
+#define MESSAGE_MAX  1024  /* bytes of a whole line; less than PIPE_BUF */
+#define TELL_AGAIN   10000 /* ms between two messages about lost records */
 #define FAREWELL_MS  1000
 #define TURN_ACCESS  0
 #define TURN_MESSAGE 1
 #define TURNS        2
 
-/* Whose turn it is: a process's id. */
+/* The value of a turn: a process id. */
 static unsigned me(void)
 {
 	return (unsigned)getpid();
@@ -41,7 +41,7 @@ void log_turns_free(atomic_uint **turns)
 	*turns = NULL;
 }
 
-/* The key that names the file is told, and what to do. */
+/* Adds the setting that names the file, and advice. */
 static enum thaw_status refuse_file(const struct config *config, const struct thaw_error *why, struct thaw_error *err)
 {
 	if (config->log.access_place == NULL || why->cls == THAW_ERR_RESOURCE)
@@ -164,7 +164,7 @@ void log_adopt(struct log *log, int fd)
 		(void)close(fd);
 }
 
-/* What comes from a peer must not look like a line of ours. */
+/* Replaces control characters, so that bytes from a peer cannot look like a line of ours. */
 static void put_line(struct log *log, char *line, int len)
 {
 	size_t end = len < 0 ? 0 : (size_t)len < MESSAGE_MAX - 1 ? (size_t)len : MESSAGE_MAX - 2;
@@ -244,7 +244,7 @@ void log_record(struct log *log, const char *line, size_t len)
 		sink_line(log->records, line, len);
 }
 
-/* What was lost since this was last looked at. */
+/* Adds what was lost since the last call. */
 static void count_lost(struct log *log)
 {
 	uint64_t lost;
@@ -258,7 +258,8 @@ static void count_lost(struct log *log)
 		log->mute += sink_dropped(&log->messages);
 }
 
-/* At once for the first, then now and then: a log that is full does not fill the messages, too. */
+/* Logs the first loss at once, further ones only every TELL_AGAIN ms, so that a full log does not fill the messages,
+ * too. */
 static void tell_lost(struct log *log, uint64_t now_ms)
 {
 	if ((log->lost == 0 && log->mute == 0) || (log->told_ms != 0 && now_ms - log->told_ms < TELL_AGAIN))
@@ -293,7 +294,7 @@ void log_count(struct log *log, struct scoreboard_worker *scoreboard)
 {
 	uint64_t settled = log->records != NULL ? log->records->done - log->said : log->settled;
 
-	/* A message of ours may have been counted that waits still. */
+	/* settled may be smaller than before: a message that still waits is already subtracted. */
 	if ((int64_t)(settled - log->settled) <= 0 && log->lost_records == 0)
 		return;
 	scoreboard_records_settled(scoreboard, settled - log->settled, log->lost_records);
@@ -304,7 +305,7 @@ void log_count(struct log *log, struct scoreboard_worker *scoreboard)
 void log_close(struct log *log, struct scoreboard_worker *scoreboard)
 {
 	if (log->turns == NULL)
-		return; /* was never opened */
+		return; /* log_open() was never called */
 	sink_close(&log->access, FAREWELL_MS);
 	count_lost(log);
 	log->told_ms = 0;

@@ -18,7 +18,7 @@
 #include "gateway/throttle.h"
 #include "loop/master.h"
 
-#define HEARD_MAX 64 /* workers that are heard before the master looks at all else */
+#define HEARD_MAX 64 /* workers whose messages are read before the master does other things */
 
 /* ---- workers ---- */
 
@@ -72,7 +72,7 @@ static struct generation *find(const struct master *m, pid_t pid, struct slot **
 		if (*slot != NULL)
 			return g;
 	}
-	return NULL; /* a child that is none of ours: left by whoever was this process before exec */
+	return NULL; /* a child that another program started, before it executed this one in the same process */
 }
 
 static void tell_end(const struct master *m, const struct generation *g, const char *what, pid_t pid, int how)
@@ -90,7 +90,7 @@ static void over(struct master *m, struct generation *g)
 {
 	generation_enter(g, GENERATION_OVER, m->now_ms);
 	if (g == m->serving || m->serving == NULL)
-		return; /* its log is needed to the end */
+		return; /* its log is needed until the end */
 	TAILQ_REMOVE(&m->all, g, link);
 	generation_free(&g, &m->serving->listeners);
 }
@@ -106,7 +106,7 @@ static void signer_ended(struct master *m, const struct generation *g, bool no_k
 {
 	if (g == m->coming) {
 		taking_failed(m, "the signer process ended before it was ready; see the message before");
-		/* A service manager that tries again would try a wrong PIN again. */
+		/* With this class, a service manager does not restart Thaw and try a wrong PIN again. */
 		if (no_keys && m->serving == NULL)
 			m->err->cls = THAW_ERR_CONFIG;
 	} else if (no_keys && g == m->serving) {
@@ -141,7 +141,7 @@ static void worker_ended(struct master *m, pid_t pid, int how)
 		signer_ended(m, g, WIFEXITED(how) && WEXITSTATUS(how) == SIGNER_NO_KEYS);
 		return;
 	}
-	/* What ends before the start is over would do so again. */
+	/* A worker that ends during the start would do so again. */
 	if (g == m->coming)
 		taking_failed(m, "a worker ended before it was ready");
 }
@@ -164,19 +164,20 @@ static void reap(struct master *m)
 	for (g = TAILQ_FIRST(&m->all); g != NULL; g = next) {
 		next = TAILQ_NEXT(g, link);
 		left = left || generation_alive(g) > 0;
-		/* It shows to the end how the workers do. */
+		/* The admin process shows the state of the workers until the last of them has ended. */
 		if (g->state > GENERATION_SERVING && slots_filled(&g->slots) == 0)
 			dismiss_rest(g);
 		if (g != m->leaving && g->state > GENERATION_SERVING && g->state < GENERATION_OVER &&
 		    generation_alive(g) == 0)
 			over(m, g);
 	}
-	/* Its workers would be killed with this process's control group. */
+	/* A process that this one replaces must end first: its workers would be killed with this process's control
+	 * group. */
 	if (m->phase == PHASE_STOPPING && !left && m->upgrade.elder < 0)
 		master_enter(m, PHASE_OVER);
 }
 
-/* In a new worker: what is only the master's. */
+/* Runs in a new worker: closes what belongs only to the master. */
 static void forget(void *arg, const struct generation *mine)
 {
 	struct master *m = arg;
@@ -237,7 +238,8 @@ static void stop(struct master *m)
 
 static void stop_at_once(struct master *m)
 {
-	/* Sent to all processes, it is the first that this one hears of a stop. */
+	/* After a handover, a service manager may send its first stop signal to all processes. It is not a second
+	 * signal, so it does not cut requests here. */
 	if (m->upgrade.over && !m->stopped) {
 		m->stopped = true;
 		return;
@@ -246,7 +248,7 @@ static void stop_at_once(struct master *m)
 	master_cut(m);
 }
 
-/* ---- what the master waits for ---- */
+/* ---- events ---- */
 
 static void hear_workers(struct master *m)
 {
@@ -285,7 +287,7 @@ static void take_signals(struct master *m)
 		case SIGUSR1:
 			reopen_logs(m);
 			break;
-		default: /* SIGCHLD: reap() looks in any case */
+		default: /* SIGCHLD: reap() runs in any case */
 			break;
 		}
 	}
@@ -296,13 +298,13 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Twice as often as the watchdog wants to hear. */
+/* Returns when the next ping is due: after half the watchdog's interval. */
 static uint64_t next_ping_ms(const struct master *m)
 {
 	return m->systemd.watchdog_ms > 0 ? m->ping_ms + m->systemd.watchdog_ms / 2 : THAW_NEVER;
 }
 
-/* How often the master looks whether the workers make progress; THAW_NEVER: it need not. */
+/* Returns how often the master checks whether the workers make progress; THAW_NEVER: not needed. */
 static uint64_t look_every(const struct master *m)
 {
 	uint64_t every = THAW_NEVER;
@@ -353,8 +355,8 @@ static void expire(struct master *m)
 }
 
 /*
- * While the master did not run, as when all of a container is frozen, the workers may not have run either, and what
- * they have said is not heard yet.
+ * If the master did not run for a while, for example because the whole container was frozen, the workers may not have
+ * run either, and their messages were not read yet. That time is not counted against them.
  */
 static void look(struct master *m)
 {
@@ -396,7 +398,7 @@ static void end_stalled(struct master *m)
 		generation_end_stalled(g, m->now_ms, tell_stalled, tell_stalled_admin, tell_stalled_signer, m);
 }
 
-/* The watchdog hears nothing while a worker does not turn, and the master could not end it. */
+/* Does not ping the watchdog while a worker is silent for so long that the master should have killed it. */
 static void ping(struct master *m)
 {
 	const struct slot *silent = NULL;
@@ -452,7 +454,7 @@ static void supervise(struct master *m)
 	}
 }
 
-/* ---- beginning and end ---- */
+/* ---- start and end ---- */
 
 static void raise_files(void)
 {
@@ -461,7 +463,7 @@ static void raise_files(void)
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return;
 	files.rlim_cur = files.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &files); /* fewer connections, if it cannot be */
+	(void)setrlimit(RLIMIT_NOFILE, &files); /* if this fails, the limit only allows fewer connections */
 }
 
 static enum thaw_status take_over_signals(struct master *m)
@@ -470,9 +472,9 @@ static enum thaw_status take_over_signals(struct master *m)
 	sigset_t ours;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGIO, SIG_IGN);   /* somebody opens a file that watch.c has a lease on */
-	(void)signal(SIGXFSZ, SIG_IGN); /* a spool file at its limit (RLIMIT_FSIZE) is EFBIG, not death */
-	(void)signal(SIGCHLD, SIG_DFL); /* an ignored one, inherited, would hide how workers end */
+	(void)signal(SIGIO, SIG_IGN);   /* sent when another process opens a file that watch.c has a lease on */
+	(void)signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails with EFBIG */
+	(void)signal(SIGCHLD, SIG_DFL); /* if inherited as ignored, waitpid() could not get the status of workers */
 	(void)sigemptyset(&ours);
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		(void)sigaddset(&ours, taken[i]);

@@ -1,10 +1,10 @@
 /*
- * The inside of the master, shared by the files that are it:
+ * The internals of the master, shared by its files:
  *
- *	master.c   signals, workers, the watchdog: what it waits for
- *	taking.c   from a configuration that is asked for to the one that serves
+ *	master.c   signals, workers, the watchdog: the events that it waits for
+ *	taking.c   from a requested configuration to one that serves
  *	upgrade.c  from this program to the one that replaces it
- *	phases.c   the phases, and how the master ends what it serves
+ *	phases.c   the phases, and how the master ends generations
  */
 #ifndef LOOP_MASTER_H
 #define LOOP_MASTER_H
@@ -19,7 +19,7 @@
 enum phase {
 	PHASE_STARTING, /* no configuration serves yet */
 	PHASE_SERVING,
-	PHASE_STOPPING, /* workers finish what is under way, or are ended */
+	PHASE_STOPPING, /* workers finish requests under way, or are killed */
 	PHASE_OVER,
 	PHASES
 };
@@ -29,16 +29,16 @@ struct master {
 	enum phase phase;
 	struct generations all; /* the oldest first */
 	struct generation *serving, *coming;
-	struct generation *leaving; /* what served before, until all its workers have said that they accept no more */
-	uint64_t leaving_ms;        /* when that is not waited for any more */
-	unsigned made;              /* generations so far */
-	bool stopped;               /* told to stop, after a successor has taken over */
-	bool wanted;                /* a reload is, and has not begun */
-	struct watch watch;         /* of what serves */
-	uint64_t room_ms;           /* when a reload that is wanted stops waiting for room; 0: it does not wait */
+	struct generation *leaving; /* the previous one, until none of its workers accepts */
+	uint64_t leaving_ms;        /* when the master stops waiting for that */
+	unsigned made;              /* number of generations so far */
+	bool stopped;               /* it got a stop signal after a successor has taken over */
+	bool wanted;                /* a reload was requested and has not begun */
+	struct watch watch;         /* watches the files of the generation that serves */
+	uint64_t room_ms;           /* when a reload stops waiting for room; 0: not waiting */
 	uint64_t now_ms;
-	uint64_t ping_ms; /* when the watchdog was last told */
-	uint64_t look_ms; /* when the master last looked at what it waits for */
+	uint64_t ping_ms; /* time of the last watchdog ping */
+	uint64_t look_ms; /* time of the last look() */
 	atomic_uint *turns;
 	struct scoreboard *scoreboard;
 	struct away *away;
@@ -46,13 +46,13 @@ struct master {
 	struct systemd systemd;
 	struct control control;
 	struct upgrade upgrade;
-	struct generation_birth birth; /* of each worker */
+	struct generation_birth birth; /* for each new process */
 	int signals;                   /* a signalfd */
 	int hear;                      /* an epoll(7) instance over the workers' channels */
 	struct thaw_error *err;
 };
 
-/* Where messages go: by the configuration that serves, or else the one that is to. */
+/* The log of the generation that serves, or of the first one while it starts. */
 static inline struct log *master_log(const struct master *m)
 {
 	return m->serving != NULL ? &m->serving->log : &TAILQ_FIRST(&m->all)->log;
@@ -63,26 +63,27 @@ static inline struct log *master_log(const struct master *m)
 /* The only writer of the phase. */
 void master_enter(struct master *m, enum phase to);
 
-/* A successor accepts on the same sockets: ends as at a stop, but leaves the sockets' files alone. */
+/* Call this when a successor accepts on the same sockets. Stops as for SIGTERM, but does not remove the socket
+ * files. */
 void master_leave(struct master *m);
-/* Requests under way get no more time. Again: nor do the workers. */
+/* First call: requests under way get no more time. Second call: the workers are killed. */
 void master_cut(struct master *m);
 
 /* ---- taking.c ---- */
 
-/* Readies the first configuration. */
+/* Prepares the first configuration. */
 enum thaw_status taking_first(struct master *m, const struct config *config) THAW_MUST_CHECK;
 
-/* A reload, if one is wanted and can begin now; also because of files that have changed. */
+/* Starts a reload if one was requested, or if files have changed, and it can begin now. */
 void taking_if_wanted(struct master *m);
 
-/* All workers of the coming generation are ready. */
+/* Call this when all workers of the coming generation are ready. */
 void taking_done(struct master *m);
 
-/* What served before serves no more, or is too slow to say so: whoever asked for the reload is told. */
+/* Sends the result of the reload when the previous generation has stopped accepting, or has not reported so in time. */
 void taking_if_left(struct master *m);
 
-/* The coming generation will not be; none of its workers has served anybody. */
+/* Gives up the coming generation. None of its workers has served a client. */
 void taking_failed(struct master *m, const char *why);
 
 #endif

@@ -1,4 +1,4 @@
-/* The phases of a master, and how it ends what it serves. */
+/* The phases of the master, and how it ends generations. */
 #include "base/require.h"
 #include "gateway/scoreboard.h"
 #include "loop/master.h"

@@ -6,7 +6,7 @@
 #include "base/socket.h"
 #include "loop/server.h"
 
-/* ---- the upstream connections' interface ---- */
+/* ---- the interface of gateway/upconn.h ---- */
 
 static void pool_wakes(struct gw_upconn *upconn, void (*wake)(void *arg), void *arg)
 {
@@ -22,7 +22,7 @@ static struct gw_upconn *pool_take(void *arg, const struct config_upstream *upst
 	struct server *server = server_best(group, NULL);
 	struct gw_upconn *upconn = fresh ? NULL : idle_take(server);
 
-	(void)now_ms; /* the loop's clock shows the same */
+	(void)now_ms; /* the loop's clock has the same value */
 	if (upconn == NULL) {
 		if (pool->setup.upconns_max != 0 && pool->upconns >= pool->setup.upconns_max)
 			(void)idle_spare(pool);
@@ -101,7 +101,7 @@ struct gw_upconns pool_upconns(struct pool *pool)
 	return (struct gw_upconns){&ops, pool};
 }
 
-/* ---- beginning and end ---- */
+/* ---- creation and end ---- */
 
 static bool make_server(struct server *server, struct thaw_error *err)
 {

@@ -1,4 +1,4 @@
-/* What https servers need: read once, in the master. */
+/* What https servers need: loaded once, in the master. */
 #include "loop/pool.h"
 
 #include <stdlib.h>
@@ -13,9 +13,9 @@ struct pool_tls {
 	struct tls_remote *remote; /* NULL: no client key is on a token */
 	size_t count;
 	struct {
-		struct tls_client_context *context; /* NULL where no server needs it */
+		struct tls_client_context *context; /* NULL: no server needs it */
 		struct tls_credentials *credentials;
-	} of[]; /* one an upstream */
+	} of[]; /* one per upstream */
 };
 
 static bool needs_tls(const struct config_upstream *upstream)
@@ -26,7 +26,7 @@ static bool needs_tls(const struct config_upstream *upstream)
 	return false;
 }
 
-/* Which of the signer's keys it is: tls_signer_new() has those of hosts first. */
+/* Identifies a key of the signer: tls_signer_new() numbers the keys of hosts first, then those of upstreams. */
 struct on_token {
 	struct tls_remote *remote;
 	size_t number;
@@ -73,7 +73,7 @@ static struct tls_client_context *load(struct pool_tls *tls, const struct config
 		options.credentials = *credentials = read_own(tls, &own, number, &why);
 	if (why.cls == THAW_ERR_NONE)
 		context = tls_client_context_new(&options, &why);
-	/* It begins with the file that it is about. */
+	/* The error text begins with the file that is the cause. */
 	bool of_ca =
 		upstream->tls.ca_place != NULL && strncmp(why.text, upstream->tls.ca, strlen(upstream->tls.ca)) == 0;
 	if (context == NULL)

@@ -19,7 +19,7 @@
 #define FOLDER_RIGHTS 0700
 #define GROUPS_MAX    65536 /* NGROUPS_MAX of Linux */
 
-/* ---- whom to become ---- */
+/* ---- finding the user ---- */
 
 static enum thaw_status find_group(struct privileges *privileges, const struct config *config, struct thaw_error *err)
 {
@@ -59,13 +59,13 @@ static enum thaw_status find_user(struct privileges *privileges, const struct co
 	return THAW_OK;
 }
 
-/* The user's own groups; without a user, the one group. */
+/* Finds all groups of the user; without a user, only the configured group. */
 static enum thaw_status find_groups(struct privileges *privileges, struct thaw_error *err)
 {
 	int count = 0;
 
 	if (privileges->user != NULL)
-		(void)getgrouplist(privileges->user, privileges->gid, NULL, &count); /* only counts them */
+		(void)getgrouplist(privileges->user, privileges->gid, NULL, &count); /* this call only counts them */
 	if (count < 1 || count > GROUPS_MAX)
 		count = 1;
 	privileges->groups = calloc((size_t)count, sizeof(*privileges->groups));
@@ -113,12 +113,12 @@ void privileges_free(struct privileges *privileges)
 	*privileges = (struct privileges){.groups = NULL};
 }
 
-/* ---- becoming it ---- */
+/* ---- becoming the user ---- */
 
 /*
- * A service manager may have granted some, say to bind low ports: that is done. Root keeps what it needs to reach a
- * spool folder or an upstream's socket that belongs to another user, as a container's root often must, and nothing
- * else.
+ * A service manager may have granted capabilities, for example to bind low ports; they are not needed any more. Root
+ * keeps only CAP_DAC_OVERRIDE, because in a container it must often reach a spool folder or an upstream's socket that
+ * belongs to another user.
  */
 static bool drop_capabilities(void)
 {
@@ -167,9 +167,10 @@ enum thaw_status privileges_drop(const struct privileges *privileges, struct tha
 	return THAW_OK;
 }
 
-/* ---- on behalf of it ---- */
+/* ---- on behalf of the user ---- */
 
-/* The folder above may be another user's, who may have put something else in its place by now. False: errno tells. */
+/* Another user who owns the parent folder may have replaced the folder in the meantime. On failure returns false and
+ * sets errno. */
 static bool give_away(const struct privileges *privileges, const char *path)
 {
 	struct stat info;
@@ -200,7 +201,7 @@ enum thaw_status privileges_make_folder(const struct privileges *privileges, con
 	return THAW_OK;
 }
 
-/* In the new process. */
+/* Runs in the new process. */
 static void try_here(const struct privileges *privileges, enum thaw_status (*what)(void *, struct thaw_error *),
 		     void *arg, int tell)
 {
@@ -238,6 +239,6 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 	if (got != (ssize_t)sizeof(told) || (size_t)told.cls > THAW_ERR_CONFIG)
 		return error_set(err, THAW_ERR_SYSTEM,
 				 "the process that checks the user's permissions ended without a result");
-	told.text[sizeof(told.text) - 1] = '\0'; /* that process had no rights any more: what it says is checked */
+	told.text[sizeof(told.text) - 1] = '\0'; /* an unprivileged process wrote this: do not trust it */
 	return error_set(err, told.cls, "%s", told.text);
 }

@@ -1,4 +1,5 @@
-/* What a worker tells the scoreboard (gateway/scoreboard.h) every second: that it turns, and what its pool does. */
+/* What a worker publishes on the scoreboard (gateway/scoreboard.h) every second: that it runs, and the use of its
+ * pool. */
 #ifndef LOOP_PUBLISH_H
 #define LOOP_PUBLISH_H
 
@@ -16,10 +17,10 @@ struct publisher {
 	ev_timer timer;
 };
 
-/* Tells at once, and from then on. All is borrowed; scoreboard may be NULL: nothing is told. */
+/* Publishes at once, and then every second. All arguments are borrowed. scoreboard NULL: publishes nothing. */
 void publisher_start(struct publisher *publisher, struct ev_loop *loop, struct scoreboard_worker *scoreboard,
 		     const struct config *config, const struct pool *pool);
-/* Tells a last time. */
+/* Publishes a last time, and stops. */
 void publisher_stop(struct publisher *publisher);
 
 #endif

@@ -10,25 +10,26 @@
 
 #include "base/error.h"
 
-/* c-ares from 1.31 on keeps answers, too: off (its longest time is 0 s below), since they are kept here. */
+/* c-ares 1.31 and later has a cache of its own. It is off (its maximum TTL below is 0 s), because answers are cached
+ * here. */
 #ifndef ARES_OPT_QUERY_CACHE
 #define ARES_OPT_QUERY_CACHE 0
 #endif
 
-#define SOCKETS_MAX 16   /* c-ares' own: one a name server and protocol, and some for TCP */
-#define TIMEOUT_MS  1500 /* of the first question to a name server; of the second, twice that */
+#define SOCKETS_MAX 16   /* sockets of c-ares: one per name server and protocol, and some for TCP */
+#define TIMEOUT_MS  1500 /* of the first query to a name server; twice that for the second */
 #define TRIES       2
 
 struct name {
 	struct resolver *resolver;
 	char *text;
 	bool asking;
-	bool within;  /* the call that asks has not returned yet */
-	bool failing; /* the last question was not answered as it should be */
+	bool within;  /* the call that sends the query has not returned yet */
+	bool failing; /* the last query failed, or had no address */
 	uint64_t asked_ms;
-	struct resolved resolved; /* count 0: nothing is known */
+	struct resolved resolved; /* count 0: no addresses are known */
 	uint64_t fresh_until_ms, stale_until_ms;
-	uint64_t again_ms; /* not asked for before that */
+	uint64_t again_ms; /* no new query before that time */
 	char why[128];     /* the last failure */
 	LIST_HEAD(resolve_waits, resolve_wait) waits;
 	LIST_ENTRY(name) others;
@@ -47,9 +48,9 @@ struct resolver {
 	ares_channel channel;
 	bool open;
 	bool closing;
-	ev_timer timer;    /* c-ares' next time to act */
-	ev_timer told;     /* some names have been found, or not: who waits for them is called from the loop */
-	ev_timer patience; /* somebody waits who could have an old answer */
+	ev_timer timer;    /* when c-ares must act next */
+	ev_timer told;     /* some look-ups have ended; calls the waiting callers from the loop */
+	ev_timer patience; /* a caller waits that could use an old answer */
 	struct watched sockets[SOCKETS_MAX];
 	LIST_HEAD(resolve_names, name) names;
 };
@@ -98,7 +99,8 @@ static struct watched *watched_of(struct resolver *resolver, ares_socket_t fd)
 	return empty;
 }
 
-/* c-ares has opened, closed, or changed its mind about a socket. One too many is left to its timer. */
+/* c-ares has opened or closed a socket, or waits for other events on it. A socket beyond SOCKETS_MAX is not watched;
+ * c-ares checks it when its timer fires. */
 static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
 	struct resolver *resolver = arg;
@@ -125,7 +127,7 @@ static bool is_known(const struct name *name)
 	return name->resolved.count > 0 && *name->resolver->now_ms < name->stale_until_ms;
 }
 
-/* There is an answer to be used now. */
+/* Returns whether there is an answer that can be used now. */
 static bool is_usable(const struct name *name)
 {
 	uint64_t now_ms = *name->resolver->now_ms;
@@ -136,7 +138,7 @@ static bool is_usable(const struct name *name)
 	       (name->asking && now_ms - name->asked_ms >= RESOLVE_PATIENCE_MS);
 }
 
-/* Who waits again from within done() waits for the next time. */
+/* A caller that starts to wait again within done() is called the next time. */
 static void tell(struct name *name)
 {
 	struct resolve_waits told = LIST_HEAD_INITIALIZER(told);
@@ -187,7 +189,8 @@ static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 			be_patient(resolver);
 }
 
-/* RFC 2181 8: a time above 2^31 - 1 counts as 0. c-ares makes it negative, and from 1.29 on INT_MAX. */
+/* RFC 2181 8: a TTL above 2^31 - 1 counts as 0. c-ares returns it as a negative number, from version 1.29 on as
+ * INT_MAX. */
 static uint64_t lower(uint64_t ttl_ms, int ttl_s)
 {
 	uint64_t own_ms = ttl_s > 0 && ttl_s < INT_MAX ? (uint64_t)ttl_s * 1000 : 0;
@@ -195,7 +198,7 @@ static uint64_t lower(uint64_t ttl_ms, int ttl_s)
 	return own_ms < ttl_ms ? own_ms : ttl_ms;
 }
 
-/* Returns for how long, in ms. */
+/* Stores the addresses. Returns how long they may be used, in ms. */
 static uint64_t keep(struct name *name, const struct ares_addrinfo *found)
 {
 	uint64_t ttl_ms = RESOLVE_TTL_MAX;
@@ -214,7 +217,7 @@ static uint64_t keep(struct name *name, const struct ares_addrinfo *found)
 	for (const struct ares_addrinfo_cname *cname = found->cnames; cname != NULL; cname = cname->next)
 		ttl_ms = lower(ttl_ms, cname->ttl);
 	if (name->within)
-		return RESOLVE_TTL_NONE; /* no name server was asked: it is from /etc/hosts */
+		return RESOLVE_TTL_NONE; /* no name server was asked: the answer is from /etc/hosts */
 	return ttl_ms < RESOLVE_TTL_MIN ? RESOLVE_TTL_MIN : ttl_ms;
 }
 
@@ -246,7 +249,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 	}
 	if (found != NULL)
 		ares_freeaddrinfo(found);
-	/* This may be within resolver_find(), even for some other name. */
+	/* This may run within resolver_find(), even for another name. */
 	if (!resolver->closing && !LIST_EMPTY(&name->waits) && !ev_is_active(&resolver->told))
 		ev_timer_start(resolver->loop, &resolver->told);
 }
@@ -292,7 +295,7 @@ enum thaw_status resolver_find(struct resolver *resolver, const char *text, stru
 	if (name == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "look up %s: out of memory", text);
 	if (!name->asking && now_ms >= name->again_ms && !(is_known(name) && now_ms < name->fresh_until_ms))
-		ask(name); /* it may be answered at once */
+		ask(name); /* on_answer() may run at once */
 	*resolved = &name->resolved;
 	if (is_usable(name))
 		return THAW_OK;
@@ -352,8 +355,8 @@ void resolver_free(struct resolver **resolver)
 		return;
 	gone->closing = true;
 	if (gone->open) {
-		ares_destroy(gone->channel); /* ends what is asked for, too */
-		/* Without memory, c-ares 1.34 closes a socket that it had announced, and does not say so. */
+		ares_destroy(gone->channel); /* also ends pending queries */
+		/* If out of memory, c-ares 1.34 closes a socket without reporting it. */
 		for (size_t i = 0; i < SOCKETS_MAX; i++)
 			if (gone->sockets[i].active)
 				ev_io_stop(gone->loop, &gone->sockets[i].io);

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "loop/sandbox_parts.h"
 
-/* AddressSanitizer's, if this is built with it: it maps memory, and looks for leaks from a process of its own. */
+/* Exists only in builds with AddressSanitizer, which maps memory, and searches for leaks in a separate process. */
 extern void __asan_init(void) __attribute__((weak)); /* NOLINT: its name */
 
 enum thaw_status sandbox_enter(const struct config *config, char missing[static SANDBOX_MISSING],
@@ -25,8 +25,8 @@ enum thaw_status sandbox_enter(const struct config *config, char missing[static 
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return error_system(err, errno, "cannot enter the sandbox (no_new_privs)");
-	tzset(); /* libc reads the time zone once, even for UTC */
-	/* In this order: the second forbids what the first is made with. */
+	tzset(); /* libc reads the time zone file now, because it cannot later */
+	/* In this order, because the second forbids system calls that the first needs. */
 	if (sandbox_files(config, &files, err) != THAW_OK || sandbox_calls(&calls, err) != THAW_OK)
 		return THAW_FAILED;
 	(void)snprintf(missing, SANDBOX_MISSING, "%s%s%s", files ? "" : "Landlock", files || calls ? "" : " and ",

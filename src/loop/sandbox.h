@@ -1,11 +1,14 @@
 /*
- * The sandbox of a worker: what it may still do once it is ready to serve, for whoever takes it over.
+ * The sandbox of a worker limits what a compromised worker can do.
  *
- * Landlock (sandbox_files.c): it makes, reads and writes files in the spool's folder, reads what c-ares reads, and that
- * is all; TCP connections go to the ports of the upstreams, and it listens nowhere. Descriptors it was given stay good.
- * seccomp (sandbox_calls.c): a list of the system calls that a worker and its libraries need. To start a program, to
- * fork, or to call what only an attacker would, ends the process; a call that is not known gives ENOSYS, so that a
- * newer libc falls back to an older one. No memory becomes executable.
+ * Landlock (sandbox_files.c): a worker can create, read, write and remove files in the spool folder, read files in the
+ * folders of ACME challenges (acme_webroot), read what c-ares reads, and nothing else. It can open TCP connections only
+ * to the ports of upstreams, and to port 53 if an upstream has a name. It cannot listen. Descriptors that were open
+ * before stay usable.
+ *
+ * seccomp (sandbox_calls.c): a list of the system calls that a worker and its libraries need. Starting a program,
+ * forking, or a call that only an attacker would make kills the process. Any other call returns ENOSYS, so that a newer
+ * libc falls back to an older one. No memory can become executable.
  */
 #ifndef LOOP_SANDBOX_H
 #define LOOP_SANDBOX_H
@@ -15,9 +18,10 @@
 #define SANDBOX_MISSING 64
 
 /*
- * For good, for this process. After all files are open and all names of files in the configuration are done with. With
- * config->sandbox false it does nothing. missing gets what this system cannot do ("Landlock and seccomp"), for a
- * message; empty: nothing is missing. THAW_FAILED: the system can, but did not; the process must not serve.
+ * Puts this process into the sandbox, which cannot be undone. Call this after all files are open, when no file name of
+ * the configuration is needed any more. Does nothing if config->sandbox is false. missing: what this system does not
+ * support ("Landlock and seccomp"), for a message; empty: everything is supported. THAW_FAILED: the system supports it,
+ * but it failed; the process must not serve.
  */
 enum thaw_status sandbox_enter(const struct config *config, char missing[static SANDBOX_MISSING],
 			       struct thaw_error *err) THAW_MUST_CHECK;

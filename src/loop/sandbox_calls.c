@@ -1,6 +1,6 @@
 /*
- * The system calls of a worker. Names and not numbers, for architectures differ in what they have; a name that this
- * architecture or this libseccomp does not know is passed over.
+ * The system calls of a worker. By name and not by number, because architectures have different ones. A name that this
+ * architecture or this libseccomp does not know is skipped.
  */
 #include <errno.h>
 #include <sched.h>
@@ -16,9 +16,9 @@
 #include "base/error.h"
 #include "loop/sandbox_parts.h"
 
-#define API_KILLS_PROCESS 3 /* of libseccomp: since Linux 4.14 */
+#define API_KILLS_PROCESS 3 /* API level of libseccomp; since Linux 4.14 */
 
-#define NAME_ROOM 32 /* of a system call */
+#define NAME_ROOM 32 /* bytes for the name of a system call */
 
 #define CLONE_NEW_ANY \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
@@ -30,7 +30,7 @@ static const char allowed[] =
 	"getsockname getpeername getsockopt setsockopt socketpair pipe pipe2 eventfd eventfd2 dup dup2 "
 	"dup3 close close_range fcntl fcntl64 lseek _llseek fallocate ftruncate ftruncate64 fdatasync "
 	"sendfile sendfile64 splice "
-	/* files: which ones, is Landlock's */
+	/* files; Landlock limits which ones */
 	"open openat fstat fstat64 fstatat64 newfstatat stat stat64 lstat lstat64 statx fstatfs "
 	"fstatfs64 access faccessat faccessat2 readlink readlinkat unlink unlinkat getcwd "
 	/* waiting, time */
@@ -46,11 +46,11 @@ static const char allowed[] =
 	"set_thread_area get_thread_area arch_prctl sched_yield sched_getaffinity getcpu rt_sigaction "
 	"rt_sigprocmask rt_sigreturn rt_sigpending sigaction sigprocmask sigreturn sigaltstack "
 	"restart_syscall pause exit exit_group "
-	/* what it is */
+	/* information about itself */
 	"gettid getpid getppid getpgrp getuid getuid32 geteuid geteuid32 getgid getgid32 getegid "
 	"getegid32 uname sysinfo getrusage getrlimit ugetrlimit getrandom ";
 
-/* No worker calls these, in whatever version of whatever library: who does is no worker any more. */
+/* No worker calls these, with any version of any library. A process that does is compromised. */
 static const char deadly[] =
 	"execve execveat fork vfork ptrace process_vm_readv process_vm_writev "
 	"pidfd_getfd kcmp setuid setuid32 setgid setgid32 setreuid setreuid32 setregid setregid32 "
@@ -63,17 +63,17 @@ static const char deadly[] =
 	"adjtimex clock_adjtime clock_adjtime64 sethostname setdomainname iopl ioperm modify_ldt vm86 "
 	"vm86old uselib vhangup ";
 
-/* Calls that are allowed, or answered with an errno, for some of their arguments. */
+/* Calls that are allowed, or fail with an errno, depending on an argument. */
 struct rule {
 	const char *name;
 	unsigned argument;
 	enum scmp_compare compare;
-	uint64_t a, b; /* as of struct scmp_arg_cmp */
-	int refusal;   /* 0: allowed */
+	uint64_t a, b; /* see struct scmp_arg_cmp */
+	int refusal;   /* errno; 0: the call is allowed */
 };
 
 static const struct rule rules[] = {
-	/* no memory to run code from */
+	/* no executable memory */
 	{"mmap", 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0, 0},
 	{"mmap", 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC, EACCES},
 	{"mmap2", 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0, 0},
@@ -85,17 +85,17 @@ static const struct rule rules[] = {
 	{"socket", 0, SCMP_CMP_EQ, AF_INET, 0, 0},
 	{"socket", 0, SCMP_CMP_EQ, AF_INET6, 0, 0},
 	{"socket", 0, SCMP_CMP_GT, AF_INET6, 0, EAFNOSUPPORT},
-	/* of the sockets and the terminal; TIOCSTI would type commands */
+	/* for sockets and terminals; not TIOCSTI, which could type commands */
 	{"ioctl", 1, SCMP_CMP_EQ, FIONREAD, 0, 0},
 	{"ioctl", 1, SCMP_CMP_EQ, FIONBIO, 0, 0},
 	{"ioctl", 1, SCMP_CMP_EQ, TCGETS, 0, 0},
 	{"prctl", 0, SCMP_CMP_EQ, PR_SET_NAME, 0, 0},
 	{"prctl", 0, SCMP_CMP_EQ, PR_GET_NAME, 0, 0},
 	{"prctl", 0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0, 0},
-	{"prlimit64", 0, SCMP_CMP_EQ, 0, 0, 0}, /* its own */
+	{"prlimit64", 0, SCMP_CMP_EQ, 0, 0, 0}, /* of this process only */
 };
 
-/* A number that can be in a filter of this architecture; -1: none. */
+/* Returns the number of the call on this architecture; -1: it has none. */
 static int number_of(const char *name)
 {
 	int number = seccomp_syscall_resolve_name(name);
@@ -103,7 +103,7 @@ static int number_of(const char *name)
 	return number >= 0 ? number : -1;
 }
 
-/* names: each with a space behind it. Returns 0 or a negative errno, as libseccomp does. */
+/* names: each one is followed by a space. Returns 0 or a negative errno, as libseccomp does. */
 static int add_names(scmp_filter_ctx filter, const char *names, uint32_t action)
 {
 	char name[NAME_ROOM];
@@ -136,8 +136,9 @@ static int add_rules(scmp_filter_ctx filter)
 }
 
 /*
- * A thread may be made, a process not. clone3 has its flags in memory, where no filter can look: it is not known
- * (ENOSYS), and libc takes clone. The one who aborts sends the signal to himself.
+ * A worker may create threads, but not processes. clone3 has its flags in memory, where a filter cannot check them, so
+ * it fails with ENOSYS, and libc uses clone instead. tgkill is allowed for the process itself, because abort() needs
+ * it.
  */
 static int add_own(scmp_filter_ctx filter)
 {
@@ -156,8 +157,8 @@ static int add_own(scmp_filter_ctx filter)
 }
 
 /*
- * The filter is a tree, and not a list. It runs no code of others, so that it needs none of the mitigations that slow
- * such processes down.
+ * The filter is a binary tree, not a list (CTL_OPTIMIZE 2). A worker runs no foreign code, so it does not need the
+ * mitigation of speculative store bypass, which makes a process slower (CTL_SSB 1).
  */
 static int make(scmp_filter_ctx filter)
 {

@@ -1,6 +1,6 @@
 /*
- * Landlock (landlock(7)), by its system calls: libc has no functions for it. The numbers of later versions stand here,
- * for the headers may be older than the kernel; what the kernel is too old for is left out.
+ * Landlock (landlock(7)), with system calls, because libc has no functions for it. The constants of later versions are
+ * defined here, because the headers may be older than the kernel. What the kernel does not support is left out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #define SCOPE_ABSTRACT_SOCKETS (UINT64_C(1) << 0) /* version 6 */
 #define SCOPE_SIGNALS          (UINT64_C(1) << 1)
 
-/* What is forbidden but for the rules. A kernel takes a longer one than its own if the rest is zeros. */
+/* Forbidden unless a rule allows it. A kernel accepts a struct longer than its own if the rest is zero. */
 struct handled {
 	uint64_t fs, net, scoped;
 };
@@ -34,12 +34,13 @@ struct port_rule {
 	uint64_t allowed, port;
 };
 
-/* All that c-ares reads, some of it at each look-up; and what seeds random numbers where getrandom(2) is missing. */
+/* The files that c-ares reads, some at each look-up, and the source of random numbers if getrandom(2) is missing. */
 static const char *const readable[] = {
 	"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/dev/urandom",
 };
 
-/* An unnamed file (O_TMPFILE) is made with the right to write; the spool's other way needs a name for a moment. */
+/* An unnamed file (O_TMPFILE) needs only the right to write. Without O_TMPFILE, the spool creates a file and removes
+ * its name at once. */
 #define SPOOL_RIGHTS                                                                                  \
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE)
@@ -91,7 +92,7 @@ static enum thaw_status allow_upstreams(int rules, const struct config *config, 
 			const struct config_server *server = &upstream->servers[j];
 			if (server->host != NULL && allow_port(rules, server->port, err) != THAW_OK)
 				return THAW_FAILED;
-			/* An answer that is too long for UDP is asked for again over TCP (RFC 7766). */
+			/* If an answer is too long for UDP, the query is repeated over TCP (RFC 7766). */
 			if (server->named && allow_port(rules, DNS_PORT, err) != THAW_OK)
 				return THAW_FAILED;
 		}

@@ -1,4 +1,4 @@
-/* Which server, and how each fares. */
+/* Chooses a server, and marks servers down or up. */
 #include "loop/server.h"
 
 #include <limits.h>
@@ -36,7 +36,7 @@ static bool is_better(const struct server *server, const struct server *best, ui
 
 	if (free != is_free(best, now_ms))
 		return free;
-	if (!free) /* all rest equally long, so this one has rested longer */
+	if (!free) /* each is marked down for the same time, so this one was marked down earlier */
 		return server->down_until_ms < best->down_until_ms;
 	return server->use.in_use < best->use.in_use;
 }
@@ -102,7 +102,8 @@ void server_failed(struct server *server, const char *why)
 	server->down_until_ms = *server->group->pool->setup.now_ms + config->down_ms;
 }
 
-/* Its failures are forgotten only once it has answered in full: else one that ends each response early never rests. */
+/* Keeps the failure count, which only a complete response resets. Otherwise a server that ends each response early
+ * would never be marked down. */
 void server_heard(struct server *server)
 {
 	if (server->down_until_ms == 0)

@@ -20,7 +20,7 @@ static bool is_on_token(const char *key)
 	return key != NULL && strncmp(key, "pkcs11:", strlen("pkcs11:")) == 0;
 }
 
-/* Whether it presents a certificate whose key is on a token. */
+/* Returns whether Thaw presents a certificate to this upstream whose key is on a token. */
 static bool upstream_needs(const struct config_upstream *upstream)
 {
 	bool tls = false;
@@ -148,7 +148,7 @@ enum thaw_status signer_check(const struct config *config, const struct privileg
 struct office {
 	const struct signer_setup *setup;
 	struct ev_loop *loop;
-	ev_io *requests; /* one a worker */
+	ev_io *requests; /* one per worker */
 	ev_signal term;
 	struct channel channel;
 };
@@ -172,7 +172,7 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* What the master says is for workers. */
+/* The master's messages are for workers; the signer ignores them. */
 static void on_said(void *arg)
 {
 	(void)arg;
@@ -219,7 +219,7 @@ static bool open_keys(const struct signer_setup *setup)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 
-	/* Its memory has PINs: other processes of its user cannot look there. */
+	/* Not dumpable: other processes of the same user must not read the PINs in its memory. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && tls_signer_open(setup->keys, &err) == THAW_OK)
 		return true;
 	log_say(setup->log, CONFIG_LOG_ERROR, "%s", err.text);

@@ -13,9 +13,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#define ROOM_KEPT   65536 /* a larger buffer is given back once it is empty */
-#define TURN_NAPS   20    /* of a millisecond each, for another process to end its write to a file */
-#define CLOSE_NAP   5     /* ms between looks while a sink that is being closed waits for its turn */
+#define ROOM_KEPT   65536 /* a larger buffer is freed once it is empty */
+#define TURN_NAPS   20    /* pauses of 1 ms, for another process to finish its write to a file */
+#define CLOSE_NAP   5     /* ms between attempts while sink_close() waits */
 #define FILE_RIGHTS 0640
 
 static bool is_regular(int fd)
@@ -39,11 +39,11 @@ void sink_open_shared(struct sink *sink, int fd, atomic_uint *turn, unsigned me)
 	if (known && S_ISREG(info.st_mode)) {
 		sink->regular = true;
 		sink->way =
-			SINK_WAY_PLAIN; /* never blocks; and its place in the file is shared with all who write there */
+			SINK_WAY_PLAIN; /* never blocks; the file offset is shared by all processes that write there */
 		return;
 	}
-	/* O_NONBLOCK belongs to the open pipe or terminal, which is shared with the shell, say: so open it once more.
-	 */
+	/* O_NONBLOCK would affect other users of the same open pipe or terminal, such as the shell, so open it
+	 * again. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int own = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (own < 0)
@@ -87,7 +87,7 @@ void sink_inherit(struct sink *sink, unsigned me)
 
 void sink_adopt(struct sink *sink, int fd)
 {
-	(void)sink_flush(sink); /* the old one ends with whole lines, if it takes them */
+	(void)sink_flush(sink); /* the old target ends with whole lines, if it accepts them */
 	if (sink->own)
 		(void)close(sink->fd);
 	sink->torn = false;
@@ -97,7 +97,7 @@ void sink_adopt(struct sink *sink, int fd)
 	sink->regular = is_regular(fd);
 }
 
-/* Bytes written; -1: none can be now; -2: none ever can. */
+/* Returns the bytes written; -1: it would block; -2: writing failed. */
 static ssize_t put(struct sink *sink)
 {
 	const char *from = buffer_first(&sink->waits);
@@ -140,14 +140,14 @@ static uint64_t lines_in(const char *bytes, size_t len)
 	return lines;
 }
 
-/* The target takes nothing now: a full disk, a pipe without a reader. */
+/* Drops what waits, after a failed write: a full disk, a pipe without a reader. */
 static void give_up(struct sink *sink)
 {
 	uint64_t lines = lines_in(buffer_first(&sink->waits), buffer_left(&sink->waits));
 
 	sink->dropped += lines;
 	sink->done += lines;
-	sink->torn = sink->torn || sink->within; /* at a pipe or socket that is gone it does no harm */
+	sink->torn = sink->torn || sink->within; /* harmless for a pipe or socket that was closed */
 	buffer_consume(&sink->waits, buffer_left(&sink->waits));
 	sink->within = false;
 }
@@ -179,8 +179,9 @@ bool sink_flush(struct sink *sink)
 }
 
 /*
- * So much waits that a line does not fit. A file takes it at once, unless another process is just writing there, which
- * does not take long: the line is not lost for that. One whose writer has stopped is waited for only once.
+ * Makes room in the buffer when a line does not fit. A file accepts writes at once, unless another process is writing
+ * to it. That takes a short time, so this waits for it, to lose no line. If that process has stopped within a line,
+ * this waits only once.
  */
 static bool write_some(struct sink *sink)
 {
@@ -198,7 +199,7 @@ static bool fits(struct sink *sink, size_t len)
 {
 	bool fits = buffer_reserve(&sink->waits, SINK_MAX, len + sink->torn);
 
-	sink->waits.failed = false; /* a line that does not fit is dropped whole */
+	sink->waits.failed = false; /* a line that does not fit is dropped as a whole */
 	return fits;
 }
 
@@ -212,7 +213,7 @@ void sink_line(struct sink *sink, const char *line, size_t len)
 	}
 	if (sink->torn) {
 		(void)buffer_append(&sink->waits, SINK_MAX, "\n", 1);
-		sink->done--; /* it ends a line that has been counted */
+		sink->done--; /* this newline ends a line that was counted already */
 		sink->torn = false;
 	}
 	(void)buffer_append(&sink->waits, SINK_MAX, line, len);
@@ -231,7 +232,7 @@ void sink_reclaim(struct sink *sink, unsigned dead)
 {
 	if (atomic_load(sink->turn) != dead)
 		return;
-	atomic_store(sink->turn, 0); /* nobody else can have changed it: whose turn it was is gone */
+	atomic_store(sink->turn, 0); /* no other process can have changed it, because the owner of the turn has ended */
 	sink_line(sink, "\n", 1);
 	(void)sink_flush(sink);
 }
@@ -246,7 +247,7 @@ void sink_close(struct sink *sink, uint64_t limit_ms)
 		(void)poll(NULL, 0, CLOSE_NAP);
 	sink->dropped += lines_in(buffer_first(&sink->waits), buffer_left(&sink->waits));
 	sink->done = sink->taken;
-	/* A turn that is kept is given back by the master, which also ends the line. */
+	/* If this process keeps the turn, the master gives it back later, and ends the line. */
 	drop_all(sink);
 	if (sink->own)
 		(void)close(sink->fd);

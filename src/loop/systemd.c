@@ -15,10 +15,10 @@ void systemd_begin(struct systemd *systemd)
 		systemd->watchdog_ms = watchdog_us / 1000;
 }
 
-/* What cannot be told is not: systemd notices by itself what it must. */
+/* Errors of sd_notify() are ignored, because systemd notices by itself what it must. */
 void systemd_ready(const char *status)
 {
-	/* One line: what follows a line break would be another assignment. */
+	/* Only the first line, because a line break would begin another assignment. */
 	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=%.*s", (int)getpid(), (int)strcspn(status, "\r\n"), status);
 }
 
@@ -30,7 +30,7 @@ void systemd_replaced(pid_t by)
 void systemd_reloading(uint64_t now_ms)
 {
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading the configuration",
-			 (now_ms + 1) * 1000); /* in whole milliseconds: not before what asked for it */
+			 (now_ms + 1) * 1000); /* rounded up: the time must not be before the request */
 }
 
 void systemd_stopping(uint64_t limit_ms)

@@ -8,14 +8,15 @@
 #include "gateway/scoreboard.h"
 #include "loop/master.h"
 
-/* So many generations may be retiring: beyond that a reload waits this long, then the oldest is cut off. */
-#define LEAVE_MS     2000 /* for workers that are told to end, to say that they accept no more */
+/* At most RETIRING_MAX old generations may have workers. Beyond that, a reload waits ROOM_MS, then the oldest one is
+ * cut. */
+#define LEAVE_MS     2000 /* for old workers to report that they have stopped accepting */
 #define RETIRING_MAX 6
 #define ROOM_MS      3000
 #define WHY_MAX      512
 #define STATUS_MAX   (160 + WHY_MAX)
 
-/* ---- what came of it ---- */
+/* ---- results ---- */
 
 static bool listened(const struct generation *g, const char *name)
 {
@@ -49,7 +50,7 @@ static void call_ready(const struct master *m)
 	free(names);
 }
 
-/* refused: why the last reload was, or NULL. */
+/* refused: why the last reload was refused, or NULL. */
 static void tell_ready(struct master *m, const char *refused)
 {
 	char status[STATUS_MAX];
@@ -65,7 +66,7 @@ static void retire(struct master *m, struct generation *g)
 {
 	listeners_withdraw(&g->listeners, &m->serving->listeners);
 	generation_enter(g, GENERATION_RETIRING, m->now_ms);
-	generation_dismiss_admin(g); /* the new one's shows both */
+	generation_dismiss_admin(g); /* the admin process of the new generation shows both */
 }
 
 void taking_done(struct master *m)
@@ -148,7 +149,7 @@ static unsigned retiring(const struct master *m, struct generation **oldest)
 	return count;
 }
 
-/* False: a reload has to wait until an old generation is gone. */
+/* False: a reload must wait until an old generation has ended. */
 static bool have_room(struct master *m)
 {
 	struct generation *oldest;
@@ -212,7 +213,8 @@ static void reload(struct master *m)
 		refuse(m, err.text);
 }
 
-/* The same for files alone. What does not fit is no failure: the rest of it may be on its way. */
+/* The same for changed files only. Files that do not match are not an error yet, because the others may still be
+ * written. */
 static void reload_files(struct master *m)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};

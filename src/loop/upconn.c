@@ -1,4 +1,4 @@
-/* An upstream connection until it is connected: from server to server, from address to address. */
+/* An upstream connection until it is connected. It tries one server and one address after the other. */
 #include "loop/server.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/socket.h"
 
-#define QUEUE_NAP_MS 10 /* before a unix socket whose queue was full is tried again */
+#define QUEUE_NAP_MS 10 /* ms before another attempt, if the queue of a unix socket was full */
 #define PLACE_TEXT   (NI_MAXHOST + 256)
 
 static struct ev_loop *loop_of(const struct gw_upconn *upconn)
@@ -29,12 +29,12 @@ static uint64_t now_of(const struct gw_upconn *upconn)
 static void set_timer(struct gw_upconn *upconn, uint64_t delay_ms)
 {
 	ev_timer_stop(loop_of(upconn), &upconn->timer);
-	/* A millisecond more: the clock that libev goes by is finer than ours. */
+	/* One millisecond more, because libev's clock is finer than ours. */
 	ev_timer_set(&upconn->timer, (double)(delay_ms + 1) / 1000., 0.);
 	ev_timer_start(loop_of(upconn), &upconn->timer);
 }
 
-/* Until the attempt's time is up. */
+/* Sets the timer to the deadline of the attempt. */
 static void arm(struct gw_upconn *upconn)
 {
 	uint64_t now_ms = now_of(upconn);
@@ -42,7 +42,7 @@ static void arm(struct gw_upconn *upconn)
 	set_timer(upconn, upconn->deadline_ms > now_ms ? upconn->deadline_ms - now_ms : 0);
 }
 
-/* The time of one attempt begins. */
+/* Starts the time limit of one attempt. */
 static void begin_time(struct gw_upconn *upconn)
 {
 	upconn->deadline_ms = now_of(upconn) + upconn->group->config->connect_timeout_ms;
@@ -51,7 +51,7 @@ static void begin_time(struct gw_upconn *upconn)
 
 /* ---- one attempt ---- */
 
-/* What failures are about: the server as the settings name it, and the address where that is another thing. */
+/* Returns the server as in the settings, with the address if it is different, for error messages. */
 static const char *place(const struct gw_upconn *upconn, char text[static PLACE_TEXT])
 {
 	char address[NI_MAXHOST];
@@ -91,7 +91,7 @@ static enum thaw_status shake(struct gw_upconn *upconn)
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	char text[PLACE_TEXT];
 
-	if (!pool_tls_may_sign(upconn->group->pool->setup.tls)) { /* in the next turn: the socket can be written */
+	if (!pool_tls_may_sign(upconn->group->pool->setup.tls)) { /* continues in the next iteration */
 		upconn_watch_events(upconn, EV_WRITE);
 		arm(upconn);
 		return THAW_WANT_READ;
@@ -106,7 +106,7 @@ static enum thaw_status shake(struct gw_upconn *upconn)
 	case THAW_WANT_READ:
 	case THAW_WANT_WRITE:
 		upconn_watch_events(upconn, status == THAW_WANT_READ ? EV_READ : EV_WRITE);
-		if (status == THAW_WANT_READ && tls_client_pending(upconn->tls)) /* the socket would not tell of it */
+		if (status == THAW_WANT_READ && tls_client_pending(upconn->tls)) /* already read from the socket */
 			set_timer(upconn, 0);
 		else
 			arm(upconn);
@@ -115,7 +115,7 @@ static enum thaw_status shake(struct gw_upconn *upconn)
 	case THAW_FAILED:
 		break;
 	}
-	upconn->blameless = not_signed != NULL; /* the server is not marked down for our own key */
+	upconn->blameless = not_signed != NULL; /* a failure of our own key must not mark the server down */
 	if (not_signed != NULL)
 		return error_set(&upconn->err, THAW_ERR_SYSTEM, "TLS with %s: no signature: %s", place(upconn, text),
 				 not_signed);
@@ -135,7 +135,7 @@ static enum thaw_status begin_tls(struct gw_upconn *upconn)
 	return upconn->tls != NULL ? shake(upconn) : THAW_FAILED;
 }
 
-/* The socket is writable: the connection is made, or has failed. */
+/* Call this when the socket is writable: connected, or failed. */
 static enum thaw_status connected(struct gw_upconn *upconn)
 {
 	int cause = socket_connect_outcome(upconn->fd);
@@ -175,7 +175,7 @@ static enum thaw_status dial(struct gw_upconn *upconn)
 	return THAW_WANT_READ;
 }
 
-/* Of several addresses, those of the family that comes first have their turns as the first. */
+/* Rotates the addresses of the first address family, so that each has its turn to be tried first. */
 static void turn(struct resolved *found, unsigned turns)
 {
 	size_t alike = 1;
@@ -222,7 +222,7 @@ static enum thaw_status begin(struct gw_upconn *upconn)
 
 /* ---- from one attempt to the next ---- */
 
-/* False: the server has no other address. */
+/* Selects the server's next address. False: there is none. */
 static bool next_address(struct gw_upconn *upconn)
 {
 	if (upconn->found == NULL || upconn->blameless || upconn->at + 1 >= upconn->found->count)
@@ -243,7 +243,7 @@ static void server_is_over(struct gw_upconn *upconn)
 	server_leave(upconn);
 }
 
-/* Goes on until the upstream connection is connected, waits, or no server is left. */
+/* Makes attempts until the upstream connection is connected or waits, or no server is left. */
 static void carry_on(struct gw_upconn *upconn, enum thaw_status status)
 {
 	while (status == THAW_FAILED) {
@@ -271,7 +271,7 @@ void upconn_begin(struct gw_upconn *upconn)
 	carry_on(upconn, begin(upconn));
 }
 
-/* ---- what the loop tells ---- */
+/* ---- events ---- */
 
 static void after_event(struct gw_upconn *upconn, enum thaw_status status)
 {
@@ -330,10 +330,10 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	else if (upconn->state == UPCONN_READY)
 		upconn_stir(upconn);
 	else if (upconn->state == UPCONN_IDLE && !upconn_is_fit(upconn))
-		idle_drop(upconn); /* closed by the server, or it speaks without being asked */
+		idle_drop(upconn); /* the server has closed it, or sent bytes without a request */
 }
 
-/* ---- beginning ---- */
+/* ---- creation ---- */
 
 struct gw_upconn *upconn_new(struct server *server)
 {

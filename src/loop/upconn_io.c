@@ -1,4 +1,4 @@
-/* An upstream connection that is connected, as a transport. */
+/* A connected upstream connection as a transport. */
 #include "loop/server.h"
 
 #include "base/socket.h"
@@ -40,7 +40,7 @@ void upconn_watch(struct gw_upconn *upconn, bool read, bool write)
 	ev_timer_stop(loop, &upconn->timer);
 	if (upconn->tls != NULL)
 		tls_client_step(upconn->tls);
-	if (read && upconn->tls != NULL && tls_client_pending(upconn->tls)) { /* the socket would not tell of it */
+	if (read && upconn->tls != NULL && tls_client_pending(upconn->tls)) { /* already read from the socket */
 		ev_timer_set(&upconn->timer, 0., 0.);
 		ev_timer_start(loop, &upconn->timer);
 	}
@@ -63,7 +63,7 @@ bool upconn_is_fit(struct gw_upconn *upconn)
 
 	if (upconn->tls == NULL)
 		return socket_is_quiet(upconn->fd);
-	/* Tickets and the like may come at any time. */
+	/* Session tickets and similar messages may arrive at any time, so this reads them. */
 	tls_client_step(upconn->tls);
 	return tls_client_read(upconn->tls, &byte, 1, &len, NULL) == THAW_WANT_READ;
 }
@@ -137,7 +137,7 @@ static ssize_t tls_write(void *io, const void *data, size_t len)
 	return status == THAW_FAILED || status == THAW_CLOSED ? TRANSPORT_BROKEN : TRANSPORT_BLOCKED;
 }
 
-/* No FIN: where a server takes that for the end of both directions, the rest of its answer would be lost. */
+/* Sends no FIN. Some servers take it for the end of both directions, and the rest of the response would be lost. */
 static void tls_half_close(void *io)
 {
 	struct gw_upconn *upconn = io;

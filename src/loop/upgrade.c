@@ -15,8 +15,8 @@
 #define FAILED     'f'
 #define GO         'g'
 #define CUT        'c'
-#define READY_MS   90000 /* for a successor to be ready: longer than a configuration's workers may take */
-#define GO_MS      5000  /* for the other master to say that systemd knows */
+#define READY_MS   90000 /* for the successor to be ready; longer than START_MS of its workers */
+#define GO_MS      5000  /* for the other master to notify systemd */
 #define PACKET_MAX 256
 
 static void send_word(int link, char word, const char *text)
@@ -27,7 +27,8 @@ static void send_word(int link, char word, const char *text)
 	(void)!send(link, packet, len < PACKET_MAX ? (size_t)len : PACKET_MAX - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* The next word, and its text; 0: the other side is gone; -1: nothing is there now. */
+/* Returns the next message's first byte, with the rest in text; 0: the other side has closed the link; -1: no message
+ * is available. */
 static int hear(int link, char text[static PACKET_MAX])
 {
 	ssize_t got;
@@ -45,7 +46,7 @@ static int hear(int link, char text[static PACKET_MAX])
 	return word;
 }
 
-/* ---- in the one that is to be replaced ---- */
+/* ---- in the process that is replaced ---- */
 
 static void close_link(int *link)
 {
@@ -63,7 +64,7 @@ static void refuse(struct master *m, const char *why)
 	m->upgrade.successor = 0;
 }
 
-/* In the new process. */
+/* Runs in the new process. */
 static void be_successor(const struct master *m, int link)
 {
 	char *const *argv = m->hooks->argv;
@@ -128,7 +129,8 @@ void upgrade_give_up(struct master *m, const char *why)
 	control_tell(&upgrade->control, false, why);
 }
 
-/* The successor accepts: systemd is notified first, since it listens to the main process only. */
+/* Call this when the successor accepts. Notifies systemd first, because systemd accepts messages from the main process
+ * only. */
 static void hand_over(struct master *m)
 {
 	struct upgrade *upgrade = &m->upgrade;
@@ -164,7 +166,7 @@ void upgrade_hear(struct master *m)
 		else if (word == CUT && upgrade->over)
 			master_cut(m);
 		else if (word == 0)
-			close_link(&upgrade->link); /* its end comes as a signal */
+			close_link(&upgrade->link); /* SIGCHLD follows when it ends */
 	}
 	if (m->now_ms >= upgrade->limit_ms) {
 		(void)kill(upgrade->successor, SIGKILL);
@@ -179,7 +181,7 @@ void upgrade_ended(struct master *m, pid_t pid, int how)
 
 	if (pid != upgrade->successor || upgrade->over)
 		return;
-	upgrade_hear(m); /* what it has said before */
+	upgrade_hear(m); /* reads what it sent before it ended */
 	if (upgrade->over)
 		return;
 	if (upgrade->why[0] != '\0')

@@ -1,4 +1,4 @@
-/* What a configuration may say, and the operator perhaps did not mean. */
+/* Warnings about valid settings that the operator may not have intended. */
 #include "loop/load.h"
 
 #include <pwd.h>
@@ -31,13 +31,13 @@ static void tell(const struct teller *teller, const char *format, ...)
 	teller->warn(teller->arg, text);
 }
 
-/* Root could change whatever belongs to anybody, and this process its own files. */
+/* Root can change every file, and the user of this process can change its own. */
 static bool is_trusted(uid_t owner)
 {
 	return owner == 0 || owner == geteuid();
 }
 
-/* Owned by the caller. NULL: no memory. */
+/* The caller owns the result. NULL: out of memory. */
 static char *folder_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');
@@ -45,7 +45,7 @@ static char *folder_of(const char *file)
 	return slash == NULL ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
 }
 
-/* Who owns what lies in the file's folder can put another file in its place. */
+/* The owner of the file's folder can replace the file. */
 static void look_at_folder(const struct teller *teller, const char *place, const char *file)
 {
 	char *folder = folder_of(file);
@@ -53,7 +53,7 @@ static void look_at_folder(const struct teller *teller, const char *place, const
 
 	if (folder == NULL || stat(folder, &info) != 0) {
 		free(folder);
-		return; /* out of memory, or gone by now */
+		return; /* out of memory, or the folder does not exist any more */
 	}
 	if (!is_trusted(info.st_uid))
 		tell(teller, "%s: %s is in a folder of user %u, who can replace it; move it, or run 'chown root %s'",
@@ -64,7 +64,7 @@ static void look_at_folder(const struct teller *teller, const char *place, const
 	free(folder);
 }
 
-/* Its own, and where a symbolic link leads. */
+/* Checks the file's folder, and the folder that a symbolic link leads to. */
 static void look_at_folders(const struct teller *teller, const char *place, const char *file)
 {
 	char *real = realpath(file, NULL);
@@ -83,7 +83,7 @@ static void look_at_owner(const struct teller *teller, const char *place, const 
 		     (unsigned)owner, file);
 }
 
-/* file: NULL: none is named. */
+/* file NULL: the settings name none. */
 static void look_at_secret(const struct teller *teller, const char *place, const char *file)
 {
 	struct stat info;
@@ -98,7 +98,7 @@ static void look_at_secret(const struct teller *teller, const char *place, const
 	look_at_folders(teller, place, file);
 }
 
-/* What is no secret, but decides who is let in. */
+/* Checks a file that is not secret, but decides who may enter. */
 static void look_at_decider(void *arg, const char *place, const char *file)
 {
 	const struct teller *teller = arg;
@@ -129,7 +129,7 @@ static void look_at_secrets(const struct teller *teller, const struct config *co
 	}
 }
 
-/* Where a unix socket is to be made. A service manager may make both. */
+/* Only warns, because a service manager may create the folder and the socket. */
 static void look_at_socket(const struct teller *teller, const struct config_listen *listen)
 {
 	const char *place = listen->place != NULL ? listen->place : "the command line";

@@ -11,14 +11,14 @@
 
 #include "loop/certificates.h"
 
-#define LINKS_MAX  40 /* on the way to one file, as the system has it */
+#define LINKS_MAX  40 /* symbolic links on the path of one file; the limit of Linux */
 #define EVENTS_MAX 16384
 
 #define CHANGES                                                                                            \
 	(IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF | \
 	 IN_DELETE_SELF | IN_ONLYDIR)
 
-/* ---- which set it is ---- */
+/* ---- the fingerprint of a set ---- */
 
 #define FNV_BASIS UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
@@ -65,8 +65,8 @@ static uint64_t print_of_file(const char *file)
 	return print;
 }
 
-/* A lease is refused while somebody has the file open for writing. Where there are none, as on network file systems,
- * nothing is known. */
+/* The kernel refuses a read lease while a process has the file open for writing. If the file system has no leases, as
+ * network file systems, this finds no writer. */
 static void look_for_writer(void *arg, const char *place, const char *file)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -83,13 +83,13 @@ static void look_for_writer(void *arg, const char *place, const char *file)
 
 /* ---- folders ---- */
 
-/* "" is where the process is. */
+/* "" is the current folder. */
 static void watch_folder(int fd, const char *folder)
 {
 	(void)inotify_add_watch(fd, folder[0] != '\0' ? folder : ".", CHANGES);
 }
 
-/* The next name of rest, behind current's; false: there is no room. */
+/* Appends a name to the path in current. False: it is too long. */
 static bool append(char current[static PATH_MAX], const char *name, size_t len)
 {
 	size_t used = strlen(current);
@@ -98,7 +98,7 @@ static bool append(char current[static PATH_MAX], const char *name, size_t len)
 	return snprintf(current + used, PATH_MAX - used, "%s%.*s", slash, (int)len, name) < (int)(PATH_MAX - used);
 }
 
-/* Puts a link's target in front of rest. */
+/* Puts the target of a symbolic link in front of rest. */
 static bool follow(const char *link, char rest[static PATH_MAX])
 {
 	char target[PATH_MAX], left[PATH_MAX];
@@ -111,7 +111,8 @@ static bool follow(const char *link, char rest[static PATH_MAX])
 	return snprintf(rest, PATH_MAX, "%s/%s", target, left) < PATH_MAX;
 }
 
-/* Each folder in which a name on the way to the file is looked up that may come to mean something else. */
+/* Watches each folder on the path of the file in which a name may come to refer to another file: those with a symbolic
+ * link, a missing name, or the file itself. */
 static void watch_way(void *arg, const char *place, const char *file)
 {
 	char current[PATH_MAX] = "", rest[PATH_MAX], next[PATH_MAX];
@@ -137,7 +138,7 @@ static void watch_way(void *arg, const char *place, const char *file)
 			watch_folder(fd, current);
 		if (!there || (last && !S_ISLNK(is.st_mode)))
 			return;
-		/* What is left of a path is relative: its slashes were passed over. */
+		/* The rest of a path is relative, so its leading slashes are removed. */
 		memmove(rest, rest + strspn(rest, "/"), strlen(rest + strspn(rest, "/")) + 1);
 		if (!S_ISLNK(is.st_mode))
 			memcpy(current, next, sizeof(current));
@@ -146,7 +147,7 @@ static void watch_way(void *arg, const char *place, const char *file)
 	}
 }
 
-/* Anew from the beginning: links may lead elsewhere now. */
+/* Begins again with a new descriptor, because links may lead elsewhere now. */
 static bool arm(struct watch *watch, const struct config *config)
 {
 	watch_close(watch);
@@ -154,7 +155,7 @@ static bool arm(struct watch *watch, const struct config *config)
 	if (watch->fd < 0)
 		return false;
 	certificates_named(config, watch_way, &watch->fd);
-	watch->wanted = true; /* what has changed until now is not told */
+	watch->wanted = true; /* there are no events for changes until now */
 	return true;
 }
 

@@ -13,11 +13,11 @@
 #include "loop/connection.h"
 #include "loop/publish.h"
 
-#define WALL_AGAIN_MS 1000    /* how old the wall clock's offset may be */
-#define LOG_NAP       .02     /* seconds until a log that did not take all is tried again */
-#define TRIM_DROP     256     /* connections fewer than there were, after which free memory goes back to the system */
-#define TRIM_NAP      2.      /* seconds that it waits for more of them to end */
-#define HEAP_SLACK    1048576 /* free bytes that malloc keeps: else it gives back and takes again at every read */
+#define WALL_AGAIN_MS 1000    /* the longest time for which the wall clock's offset is used */
+#define LOG_NAP       .02     /* seconds until the rest of the log is written */
+#define TRIM_DROP     256     /* when this many connections have ended, free memory is returned to the system */
+#define TRIM_NAP      2.      /* seconds to wait for more of them to end */
+#define HEAP_SLACK    1048576 /* free bytes that malloc keeps, to avoid system calls at every read */
 
 struct worker {
 	const struct worker_setup *setup;
@@ -26,7 +26,7 @@ struct worker {
 	struct connections connections;
 	struct pool *pool;
 	struct publisher publisher;
-	size_t connections_most; /* since memory was given back last */
+	size_t connections_most; /* since memory was last returned */
 	uint64_t wall_ms;        /* when the wall clock's offset was read */
 	struct acceptor acceptor;
 	bool stopping;
@@ -39,7 +39,7 @@ struct worker {
 	struct channel channel;
 };
 
-/* ---- what the gateway tells ---- */
+/* ---- callbacks of the gateway ---- */
 
 static void on_access(void *arg, const char *line, size_t len)
 {
@@ -67,11 +67,11 @@ static void read_wall_clock(struct worker *w)
 	gateway_set_env(w->setup->gateway, &w->env);
 }
 
-/* ---- connections come and go ---- */
+/* ---- connections ---- */
 
 /*
- * The heap shrinks by itself only from its end, where a single block that lives on keeps all those below it resident:
- * after many connections have ended most of its pages are free, and in between.
+ * The heap shrinks by itself only at its end. A single block there that stays in use keeps all free blocks below it
+ * resident. malloc_trim() also returns free pages in between.
  */
 static void on_trim(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -125,7 +125,7 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 	retire(signal->data);
 }
 
-/* Promise 4: a request that cannot end is answered, and its client has time to read that. */
+/* Promise 4: a request that cannot finish gets a response, and its client has time to read it. */
 static void cut(struct worker *w, const char *why)
 {
 	if (w->cutting)
@@ -164,7 +164,7 @@ static void on_end_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* ---- what the master says ---- */
+/* ---- messages of the master ---- */
 
 static void on_go(void *arg)
 {
@@ -205,7 +205,7 @@ static void on_no_sleep(struct ev_loop *loop, ev_idle *idle, int events)
 	(void)events;
 }
 
-/* What is to be done, on_before_sleep() does. */
+/* Only wakes the loop. on_before_sleep() does the work. */
 static void on_wake_up(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
@@ -213,7 +213,7 @@ static void on_wake_up(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
-/* The number of suppressed messages is logged also if nothing else happens. */
+/* Logs the number of suppressed messages in time, even if nothing else happens. */
 static void sum_up_later(struct worker *w)
 {
 	uint64_t now_ms = w->connections.now_ms, due_ms = gateway_sum_up(w->setup->gateway, now_ms, false);
@@ -224,7 +224,7 @@ static void sum_up_later(struct worker *w)
 	ev_timer_start(w->loop, &w->sum_up);
 }
 
-/* Room in the spool. True: there is more to do at once. */
+/* Makes room in the spool. True: there is more to do now. */
 static bool tend_spool(struct worker *w)
 {
 	uint64_t now_ms = w->connections.now_ms, due_ms = thaw_store_tend(w->env.store, now_ms);
@@ -261,7 +261,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
 	log_count(w->setup->log, w->setup->scoreboard);
 }
 
-/* ---- a worker's life ---- */
+/* ---- start and end ---- */
 
 static void init_watchers(struct worker *w)
 {
@@ -278,7 +278,7 @@ static void init_watchers(struct worker *w)
 	ev_idle_init(&w->no_sleep, on_no_sleep);
 	w->log_nap.data = w->stop_limit.data = w->end_limit.data = w->term.data = w;
 	w->before_sleep.data = w->after_sleep.data = w->no_sleep.data = w;
-	ev_set_priority(&w->after_sleep, EV_MAXPRI); /* before any other event sees the clock */
+	ev_set_priority(&w->after_sleep, EV_MAXPRI); /* before other events use the clock */
 }
 
 static bool open_pool(struct worker *w, size_t upconns_max, struct thaw_error *err)
@@ -357,7 +357,7 @@ static void run(struct worker *w)
 	ev_prepare_start(w->loop, &w->before_sleep);
 	ev_check_start(w->loop, &w->after_sleep);
 	ev_signal_start(w->loop, &w->term);
-	let_term(SIG_UNBLOCK); /* the master had blocked it until now */
+	let_term(SIG_UNBLOCK); /* the master has blocked it until now */
 	publisher_start(&w->publisher, w->loop, w->setup->scoreboard, w->setup->config, w->pool);
 	w->channel.go = on_go;
 	w->channel.cut = on_cut;
@@ -369,7 +369,7 @@ static void run(struct worker *w)
 
 static void end(struct worker *w)
 {
-	let_term(SIG_BLOCK); /* one more must not end it before the log is written */
+	let_term(SIG_BLOCK); /* another one must not end the process before the log is written */
 	channel_stop(&w->channel);
 	publisher_stop(&w->publisher);
 	w->connections.gone = NULL;

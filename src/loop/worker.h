@@ -14,15 +14,15 @@
 struct scoreboard_worker;
 struct pool_tls;
 
-#define WORKER_GRACE_MS 5000 /* after stop_timeout, for clients to read that their request was not finished */
+#define WORKER_GRACE_MS 5000 /* ms after stop_timeout, for clients to read the 503 */
 
-/* All borrowed, and this process's own copies of what the master made. */
+/* All borrowed. They are this process's copies of the master's objects. */
 struct worker_setup {
-	unsigned number; /* its place in the quota and among the loads */
+	unsigned number; /* its place in the quota, the loads and the counts */
 	const struct config *config;
 	struct gateway *gateway;
 	const struct pool_tls *upstream_tls;
-	struct scoreboard_worker *scoreboard; /* NULL: nobody wants to see */
+	struct scoreboard_worker *scoreboard; /* NULL: not used */
 	struct away *away;
 	struct throttle *throttle;
 	thaw_quota *quota;
@@ -36,9 +36,9 @@ struct worker_setup {
 };
 
 /*
- * Accepts connections once the master says so. SIGTERM: no more of them, those that are there end after their request.
- * After the configuration's stop_timeout, or once the master says so, requests under way are answered 503. Other
- * signals are left to the master. True: stopped as told.
+ * Accepts connections once the master says so. After SIGTERM it accepts no more, and open ones end after their request.
+ * After stop_timeout, or when the master says so, requests under way are answered with 503. Other signals are for the
+ * master. True: it stopped as requested. False: it could not start.
  */
 bool worker_run(const struct worker_setup *setup) THAW_MUST_CHECK;
 

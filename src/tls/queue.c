@@ -5,18 +5,18 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
-/* OpenSSL keeps its number private. It asks whether the kernel shall encrypt what is written. */
+/* A command that OpenSSL does not publish. It asks whether the kernel can encrypt what is written. */
 #define CTRL_SET_KTLS_SEND 72
 
 struct hold {
-	const SSL *ssl; /* whose BIO this is, so that it outlives it */
+	const SSL *ssl; /* the SSL that owns this BIO, and outlives it */
 	enum tls_queue_what what;
 	struct buffer held;
-	bool all; /* records of any kind */
+	bool all; /* take all records as a whole, whatever their type */
 	bool broken;
 };
 
-/* Ciphertext, but perhaps of a handshake with names in it. */
+/* The bytes may be a handshake message that contains names. */
 void tls_queue_wipe(struct buffer *held)
 {
 	if (held->bytes != NULL)
@@ -49,11 +49,11 @@ static bool keep(struct hold *hold, const char *data, size_t len)
 {
 	bool kept = buffer_append(&hold->held, TLS_QUEUE_MAX, data, len);
 
-	hold->held.failed = false; /* OpenSSL writes it once more */
+	hold->held.failed = false; /* OpenSSL repeats the write */
 	return kept;
 }
 
-/* Whether what is written now is to be taken whole. */
+/* Returns whether the filter takes the current write as a whole. */
 static bool takes_all(const struct hold *hold)
 {
 	return hold->all || hold->what == TLS_QUEUE_RECORDS ||
@@ -84,7 +84,7 @@ static int filter_write(BIO *bio, const char *data, int len)
 	return put > 0 ? put : -1;
 }
 
-/* Some programs fetch what a BIO in memory was given by way of the SSL's BIO. */
+/* Some programs read from a memory BIO through the BIO of the SSL. */
 static int filter_read(BIO *bio, char *data, int room)
 {
 	BIO_clear_retry_flags(bio);
@@ -101,13 +101,13 @@ static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 	if (next == NULL)
 		return 0;
 	switch (command) {
-	case BIO_CTRL_FLUSH: /* or OpenSSL would read nothing until it is done; each write tries again */
+	case BIO_CTRL_FLUSH: /* success at once, because OpenSSL reads nothing before; each write flushes again */
 		(void)BIO_flush(next);
 		return 1;
 	case BIO_CTRL_WPENDING:
 		return (long)buffer_left(&hold->held) + BIO_wpending(next);
-	case CTRL_SET_KTLS_SEND:     /* what is held would be encrypted once more */
-	case BIO_CTRL_GET_KTLS_SEND: /* so it never does; each SSL_write() asks several times */
+	case CTRL_SET_KTLS_SEND:     /* the kernel would encrypt the queued records again */
+	case BIO_CTRL_GET_KTLS_SEND: /* so it is never on; each SSL_write() asks several times */
 	case BIO_CTRL_DUP:
 		return 0;
 	default:
@@ -149,7 +149,7 @@ bool tls_queue(struct ssl_st *ssl, enum tls_queue_what what)
 	}
 	*hold = (struct hold){.ssl = ssl, .what = what};
 	(void)BIO_push(bio, next);
-	SSL_set0_wbio(ssl, bio); /* frees one reference to next, which the chain holds now */
+	SSL_set0_wbio(ssl, bio); /* frees one reference to next, which the chain now owns */
 	return true;
 }
 

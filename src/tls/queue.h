@@ -1,7 +1,8 @@
 /*
- * What keeps an exchange from freezing. OpenSSL reads nothing while a handshake message of its own waits to be written,
- * and a peer that writes its whole request before it reads lets it wait for ever. So there is a filter BIO below the
- * SSL's writes: it takes such messages whole, keeps what the transport does not take, and writes it when it can.
+ * Prevents deadlocks of an exchange. OpenSSL reads nothing while its own handshake message waits to be written. If the
+ * peer writes its whole request before it reads, both would wait forever. So there is a filter BIO below the SSL's
+ * writes: it takes such messages as a whole, keeps what the transport does not take, and writes it when the transport
+ * can take it.
  */
 #ifndef TLS_QUEUE_H
 #define TLS_QUEUE_H
@@ -14,32 +15,33 @@
 struct ssl_st;
 
 enum tls_queue_what {
-	/* A server's handshake messages: tickets, and the request for a certificate. Its application data only while
-	 * tls_queue_all() says so. */
+	/* Handshake messages of a server: tickets, and the request for a certificate. Application data only after
+	 * tls_queue_all(ssl, true). */
 	TLS_QUEUE_HANDSHAKE,
-	/* A client's records, each one. Its caller writes nothing more while some are held, so it is one record, and
-	 * the handshake messages that a read brings forth. */
+	/* All records of a client. The caller writes nothing while some are queued, so the queue has at most one
+	 * record, and the handshake messages that a read causes. */
 	TLS_QUEUE_RECORDS,
 };
 
 /*
- * The most that is held: a request for a certificate with the longest list of CA names (RFC 8446 4.2.4), and a
- * handshake's own messages. What is more is not taken, as by a transport without room.
+ * The most bytes in the queue: a request for a certificate with the longest list of CA names (RFC 8446 4.2.4), and the
+ * messages of a handshake. A write beyond this must be repeated, as with a transport without room.
  */
 #define TLS_QUEUE_MAX 131072
 
-/* Puts the filter between the SSL and the BIO that it writes to, if there is such a BIO and it is not done yet. False:
- * no memory. */
+/* Inserts the filter between the SSL and the BIO that it writes to, if there is such a BIO and the filter is not there
+ * yet. False: out of memory. */
 bool tls_queue(struct ssl_st *ssl, enum tls_queue_what what);
 
-/* Whether every record is queued, whatever its type. */
+/* all: take all records as a whole, whatever their type. */
 void tls_queue_all(const struct ssl_st *ssl, bool all);
 
-/* How much is held: flush when the transport can be written. 0 also where the transport is broken. */
+/* Returns the bytes in the queue. If there are any, flush when the transport is writable. Also 0 if the transport is
+ * broken. */
 size_t tls_queued(const struct ssl_st *ssl);
 void tls_queue_flush(const struct ssl_st *ssl);
 
-/* For filters: writes of the buffer what the BIO takes now; *put counts it. False: the BIO is broken. */
+/* For filters: writes as much of the buffer as the BIO takes now, and adds it to *put. False: the BIO is broken. */
 bool tls_queue_write(struct buffer *held, BIO *next, uint64_t *put);
 void tls_queue_wipe(struct buffer *held);
 

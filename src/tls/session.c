@@ -17,7 +17,7 @@
 #include "tls/queue.h"
 #include "tls/records.h"
 
-#define FINISHED_LEN      12 /* of a Finished message: TLS 1.2 has no more (RFC 5246 7.4.9) */
+#define FINISHED_LEN      12 /* bytes of a Finished message that are compared; TLS 1.2 has no more (RFC 5246 7.4.9) */
 #define HELLO_REFUSED_MAX 4  /* client-initiated renegotiations refused before the connection is ended */
 
 /* Handshake message types (RFC 8446 4, RFC 5246 7.4). */
@@ -27,28 +27,27 @@ struct tls_session {
 	SSL *ssl;
 	/* what the ClientHello offered */
 	struct tls_hello hello;
-	bool hello_read; /* the message itself */
+	bool hello_read; /* hello was read from the message itself */
 	bool hello_seen, hold;
-	bool asked_at_handshake; /* the request for the certificate is written */
-	bool judged, loose; /* the first handshake was looked at; it was resumed without the extended master secret */
+	bool asked_at_handshake; /* the CertificateRequest was written */
+	bool judged, loose;      /* judge_handshake() has run; resumed without the extended master secret */
 	char name[TLS_NAME_MAX + 1];
-	tls_message_fn *on_message; /* NULL: nobody asks on it */
+	tls_message_fn *on_message; /* NULL: no ask uses this session */
 	void *on_message_arg;
 	thaw_msg_fn *shown; /* the application's message callback; NULL: none */
 	void *shown_arg;
-	unsigned char finished[FINISHED_LEN]; /* the client's newest that was reported */
-	bool unheard;                         /* there was one that was not */
+	unsigned char finished[FINISHED_LEN]; /* the client's newest Finished that on_message() has seen */
+	bool unheard;                         /* there was a Finished that on_message() has not seen */
 	unsigned refused_hellos;
 	struct tls_records records;
-	bool refused; /* by a no_renegotiation alert */
-	bool writing; /* a write waits to be repeated */
-	bool asking;  /* a request for a certificate was begun, and its answer is not complete */
-	bool failed;  /* reading did, for good */
-	size_t taken; /* of a write that waits to be repeated: what OpenSSL has taken of it, and the transport has not
-		       */
+	bool refused; /* the client sent a no_renegotiation alert */
+	bool writing; /* a write is incomplete and must be repeated */
+	bool asking;  /* a request for a certificate was begun, and the response is not complete */
+	bool failed;  /* reading has failed; no further read is possible */
+	size_t taken; /* bytes of a write that OpenSSL has taken, and the transport has not */
 	struct tls_peer peer;
-	struct thaw_error *err; /* the first failure; NULL: none. Most connections never have one */
-	bool err_lost;          /* ... or there was no memory to tell it */
+	struct thaw_error *err; /* the first failure; NULL: none. Allocated only if needed */
+	bool err_lost;          /* there was a failure, but no memory for err */
 };
 
 struct tls_session *tls_session_of(const struct ssl_st *ssl)
@@ -58,7 +57,8 @@ struct tls_session *tls_session_of(const struct ssl_st *ssl)
 	return peer != NULL ? peer->session : NULL;
 }
 
-/* Whether a handshake was completed. OpenSSL is "in init" already when it reads the ClientHello of another one. */
+/* Returns whether a handshake was completed. SSL_in_init() does not say that: it is also true when OpenSSL reads the
+ * ClientHello of another handshake. */
 static bool first_handshake_over(const SSL *ssl)
 {
 	unsigned char none;
@@ -66,7 +66,7 @@ static bool first_handshake_over(const SSL *ssl)
 	return SSL_get_peer_finished(ssl, &none, 0) > 0;
 }
 
-/* That the first handshake asks for a certificate. */
+/* Notes that the first handshake asks for a certificate. */
 static void note_request(struct tls_session *session, int content_type, const unsigned char *data, size_t len)
 {
 	if (content_type == SSL3_RT_HANDSHAKE && len > 0 && data[0] == MSG_CERTIFICATE_REQUEST &&
@@ -75,8 +75,8 @@ static void note_request(struct tls_session *session, int content_type, const un
 }
 
 /*
- * Whether it belongs to an exchange. Which messages make up the answer is for OpenSSL to check: a Certificate, a
- * CompressedCertificate (RFC 8879), a ClientHello, or what a later standard adds. KeyUpdate is the one message that a
+ * Returns whether the message belongs to an exchange. OpenSSL checks which messages form the response: a Certificate, a
+ * CompressedCertificate (RFC 8879), a ClientHello, or what a later standard adds. KeyUpdate is the only message that a
  * client may send at any time (RFC 8446 4.6.3).
  */
 static bool of_exchange(const struct tls_session *session, int type)
@@ -85,7 +85,7 @@ static bool of_exchange(const struct tls_session *session, int type)
 	       session->on_message(session->on_message_arg, type == MSG_FINISHED);
 }
 
-/* Whether the client's newest Finished is another one than before. It is a new MAC each time. */
+/* Returns whether the client has sent another Finished. Each one is a different MAC. */
 static bool finished_anew(struct tls_session *session)
 {
 	unsigned char now[FINISHED_LEN] = {0};
@@ -105,12 +105,11 @@ static void take_message(struct tls_session *session, int content_type, const vo
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
-	if (type == MSG_FINISHED) { /* OpenSSL has computed what it must be */
+	if (type == MSG_FINISHED) { /* OpenSSL has already computed the expected value */
 		session->asking = false;
 		(void)finished_anew(session);
 	}
-	/* OpenSSL's ClientHello callback, which comes next, is not shown those extensions that OpenSSL does not know.
-	 */
+	/* OpenSSL calls the ClientHello callback next, but hides the extensions that it does not know. */
 	if (type == MSG_CLIENT_HELLO && !session->hello_seen) {
 		tls_hello_read(&session->hello, data, len);
 		session->hello_read = true;
@@ -120,18 +119,18 @@ static void take_message(struct tls_session *session, int content_type, const vo
 		tls_records_stop(&session->records, ssl);
 }
 
-static atomic_bool shown_anywhere; /* never unset: it only spares work */
+static atomic_bool shown_anywhere; /* never reset; it only avoids needless work */
 
 /*
- * The message callback is the only witness of each step of an exchange: info_callback's HANDSHAKE_DONE never fires for
- * post-handshake authentication and fires early on TLS 1.2, and it does not see records. OpenSSL has no getter for it,
- * so an application's own is given to tls_session_show_messages(), and unreported() finds out if ours was replaced. Its
- * argument is not used: the application may have set another one.
+ * Only the message callback sees each step of an exchange. HANDSHAKE_DONE of the info callback is never called for
+ * post-handshake authentication, and too early with TLS 1.2, and that callback does not see records. OpenSSL has no
+ * getter for the message callback, so the application sets its own with tls_session_show_messages(), and unreported()
+ * detects that ours was replaced. arg is not used, because the application may have set another one.
  */
 static void on_message(int outbound, int version, int content_type, const void *data, size_t len, SSL *ssl, void *arg)
 {
 	(void)arg;
-	/* Each record that is written has two such calls. */
+	/* OpenSSL makes two such calls for each record that it writes. */
 	if (outbound && content_type >= SSL3_RT_HEADER && !atomic_load_explicit(&shown_anywhere, memory_order_relaxed))
 		return;
 	struct tls_session *session = tls_session_of(ssl);
@@ -146,8 +145,8 @@ static void on_message(int outbound, int version, int content_type, const void *
 }
 
 /*
- * SSL_set_accept_state() of OpenSSL 3.5 makes the SSL's record layers, and returns nothing. Without memory it leaves an
- * SSL in the state of an error before any handshake: OpenSSL crashes if that is given a BIO.
+ * SSL_set_accept_state() of OpenSSL 3.5 creates the record layers of the SSL, but returns nothing. If out of memory, it
+ * leaves the SSL in an error state before any handshake, and OpenSSL crashes if such an SSL is given a BIO.
  */
 static bool is_half_made(const SSL *ssl)
 {
@@ -158,7 +157,7 @@ const char *tls_session_unfit(const struct ssl_st *ssl)
 {
 	if (SSL_is_dtls(ssl) == 1)
 		return "the SSL is one of DTLS; only TLS has what an ask needs";
-	if (SSL_version(ssl) < SSL3_VERSION) /* of QUIC's objects: of a connection 1, of a listener 0 */
+	if (SSL_version(ssl) < SSL3_VERSION) /* QUIC: 1 for a connection, 0 for a listener */
 		return "the SSL is one of QUIC, which allows no late request for a certificate (RFC 9001 4.4)";
 	if (SSL_is_server(ssl) == 0)
 		return "the SSL is a client's; only a server asks";
@@ -166,8 +165,8 @@ const char *tls_session_unfit(const struct ssl_st *ssl)
 }
 
 /*
- * The kernel's TLS for receiving cannot renegotiate: OpenSSL ends the connection then. That for sending is what the
- * filter BIO does not offer, since it would encrypt once more what is held.
+ * Disables kernel TLS. With kernel TLS for receiving, OpenSSL ends a connection that renegotiates. For sending, the
+ * filter BIO does not support it, because the kernel would encrypt the queued records again.
  */
 static void keep_from_kernel(SSL *ssl)
 {
@@ -212,7 +211,7 @@ void tls_session_free(struct tls_session **session)
 	*session = NULL;
 	if (gone == NULL)
 		return;
-	if (!gone->unheard) /* else it is the application's already */
+	if (!gone->unheard) /* otherwise the application has already set its own */
 		SSL_set_msg_callback(gone->ssl, gone->shown);
 	if (!gone->unheard && gone->shown != NULL)
 		SSL_set_msg_callback_arg(gone->ssl, gone->shown_arg);
@@ -244,11 +243,11 @@ bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1])
 	}
 	name[host] = '\0';
 	if (host > 1 && name[host - 1] == '.')
-		name[host - 1] = '\0'; /* a fully qualified spelling of the same name */
+		name[host - 1] = '\0'; /* the fully qualified form of the same name */
 	return true;
 }
 
-/* The session was made in the callback itself, when the message had been shown already. */
+/* For a session that was created in the ClientHello callback itself, after the message callback was called. */
 static void read_extensions(struct tls_session *session, struct ssl_st *ssl)
 {
 	static const unsigned types[] = {
@@ -280,8 +279,8 @@ int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	if (session == NULL)
 		return SSL_CLIENT_HELLO_SUCCESS;
 	(void)tls_hello_name(ssl, name);
-	(void)tls_queue(ssl, TLS_QUEUE_HANDSHAKE); /* without memory for it now, the next read tries again */
-	if (session->hello_seen) {                 /* a HelloRetryRequest's second one, or a renegotiation's */
+	(void)tls_queue(ssl, TLS_QUEUE_HANDSHAKE); /* if out of memory, the next read tries again */
+	if (session->hello_seen) {                 /* the second one after a HelloRetryRequest, or of a renegotiation */
 		if (strcmp(name, session->name) == 0)
 			return SSL_CLIENT_HELLO_SUCCESS;
 		*alert = SSL_AD_ILLEGAL_PARAMETER;
@@ -291,11 +290,12 @@ int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	if (!session->hello_read)
 		read_extensions(session, ssl);
 	memcpy(session->name, name, sizeof(name));
-	/* Where it lists TLS 1.2, and the SSL has it, holding it to that cannot fail. */
+	/* If the client offers TLS 1.2 and the SSL supports it, limiting the version to TLS 1.2 cannot fail. */
 	bool held = session->hold && !session->hello.post_handshake && session->hello.tls12 && has_tls12(ssl);
 	if (held)
 		(void)SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
-	/* Only a full handshake lets a client without the extended master secret be asked: see tls_session_means(). */
+	/* A client without the extended master secret can be asked only after a full handshake: see
+	 * tls_session_means(). */
 	if ((held || !session->hello.tls13) && !session->hello.extended_master)
 		(void)SSL_set_options(ssl, SSL_OP_NO_TICKET);
 	return SSL_CLIENT_HELLO_SUCCESS;
@@ -311,7 +311,7 @@ void tls_session_hold_to_tls12(struct tls_session *session, bool hold)
 	session->hold = hold;
 }
 
-/* A place for a failure, on the caller's stack; only the first that there really is gets one of its own. */
+/* Prepares an error on the caller's stack. keep_error() copies only the first real failure. */
 static struct thaw_error *begin_error(struct thaw_error *err)
 {
 	err->cls = THAW_ERR_NONE;
@@ -330,8 +330,8 @@ static enum thaw_status keep_error(struct tls_session *session, enum thaw_status
 }
 
 /*
- * After each call in which OpenSSL reads; its result is status. A Finished that on_message() has not seen proves that
- * the application has replaced the callback: what else the client has sent is then unknown, too.
+ * Call this after each call in which OpenSSL reads; status is its result. A Finished that on_message() has not seen
+ * proves that the application has replaced the callback. Then other messages of the client may be unknown, too.
  */
 static enum thaw_status unreported(struct tls_session *session, enum thaw_status status)
 {
@@ -344,7 +344,8 @@ static enum thaw_status unreported(struct tls_session *session, enum thaw_status
 	return session->unheard ? keep_error(session, THAW_FAILED, &replaced) : status;
 }
 
-/* The SSL's owner may have given it a BIO since it was last done, or changed it in another way. */
+/* Inserts the filter BIO again, because the owner of the SSL may have set another BIO or changed the SSL since the last
+ * call. */
 static enum thaw_status hold(struct tls_session *session)
 {
 	static const struct thaw_error client = {THAW_ERR_USAGE, "the SSL has become a client's; only a server asks"};
@@ -398,7 +399,7 @@ bool tls_session_established(const struct tls_session *session)
 	return SSL_is_init_finished(session->ssl) == 1;
 }
 
-/* Once, when the first handshake is over and before any other can begin. */
+/* Runs once, after the first handshake and before another one can begin. */
 static void judge_handshake(struct tls_session *session)
 {
 	if (session->judged || !tls_session_established(session))
@@ -469,8 +470,8 @@ static enum thaw_status begin_post_handshake(struct tls_session *session, enum t
 }
 
 /*
- * By default OpenSSL resumes a renegotiated handshake, and then no CertificateRequest goes out at all. A session id
- * context that no session was ever made under forbids it, and leaves tickets on, which GnuTLS clients need.
+ * By default OpenSSL resumes the session in a renegotiation, and then sends no CertificateRequest at all. A session id
+ * context that no session was created under prevents that. It keeps tickets enabled, which GnuTLS clients need.
  */
 static enum thaw_status begin_renegotiation(struct tls_session *session)
 {
@@ -528,7 +529,7 @@ struct tls_certificate *tls_session_verify(struct tls_session *session, const th
 	X509 *x509 = SSL_get0_peer_certificate(session->ssl);
 
 	detail[0] = '\0';
-	/* An empty Certificate message leaves no certificate, and a verify result that says OK. */
+	/* After an empty Certificate message there is no certificate, but the verify result is X509_V_OK. */
 	*reason = THAW_REASON_NO_CERTIFICATE;
 	if (x509 == NULL)
 		return NULL;
@@ -557,7 +558,7 @@ bool tls_session_flooded(const struct tls_session *session)
 	return session->records.over;
 }
 
-/* Before a handshake OpenSSL says 'no common cipher suite', and more of that kind, where there is no certificate. */
+/* If the SSL has no certificate, OpenSSL reports a misleading reason, such as 'no shared cipher'. */
 static bool lacks_certificate(const struct tls_session *session, int why)
 {
 	return (why == SSL_R_NO_SHARED_CIPHER || why == SSL_R_UNSUPPORTED_PROTOCOL ||
@@ -571,7 +572,8 @@ static bool is_not_set_up(int why)
 	       why == SSL_R_CONNECTION_TYPE_NOT_SET;
 }
 
-/* Of reading; what the owner of the SSL has left out is not the peer's fault. */
+/* Sets the error of a failed read. If the owner of the SSL has not set it up completely, that is not reported as a
+ * failure of the peer. */
 static enum thaw_status read_failure(struct tls_session *session, int result, struct thaw_error *err)
 {
 	unsigned long code = ERR_peek_error();
@@ -583,7 +585,7 @@ static enum thaw_status read_failure(struct tls_session *session, int result, st
 	else if (is_not_set_up(why))
 		(void)error_set(err, THAW_ERR_USAGE,
 				"reading: the SSL has no BIO, or SSL_set_accept_state() was not called");
-	return tls_failure(session->ssl, result, "reading", err); /* the first cause stays */
+	return tls_failure(session->ssl, result, "reading", err); /* keeps the cause that is already set */
 }
 
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len)
@@ -609,7 +611,7 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 	return status;
 }
 
-/* A record that OpenSSL has written is with the transport, or waits for it. */
+/* OpenSSL has taken the write. Completes once the transport has taken all queued records. */
 static enum thaw_status write_taken(struct tls_session *session, size_t *len)
 {
 	tls_queue_flush(session->ssl);
