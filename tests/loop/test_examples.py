@@ -19,7 +19,7 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 EX_CONFIG = 78
 V1 = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n"
 V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x15" + bytes((192, 0, 2, 7, 192, 0, 2, 1)) + (4711).to_bytes(2) + (443).to_bytes(2)
-      + b"\xea\0\x06\x01vpce1")  # an extension of Amazon: the endpoint's name
+      + b"\xea\0\x06\x01vpce1")  # an extension of Amazon: the endpoint's name  # fmt: skip
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ class Load(threading.Thread):
             try:
                 self.once()
                 self.done += 1
-            except Exception as failure:  # any exception is a failed request
+            except Exception as failure:  # noqa: BLE001 - any exception is a failed request
                 self.failures.append(repr(failure))
 
 
