@@ -136,7 +136,7 @@ KINDS = {"apache": apache, "tomcat": tomcat, "node": node, "nginx": nginx, "froz
 
 @pytest.fixture(scope="session")
 def late_server(pki, upstream, tmp_path_factory):
-    """late_server('apache', tls='1.2', limit=65536): that server, started once. It has `port` and `pki`, so that it works
+    """late_server('apache', tls='1.2', limit=65536): that server, started once. It has `port` and `pki`, so it works
     with harness.rawtls.Raw, and url(path). The options of each server, default first:
 
     apache  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (SSLRenegBufferSize), http2=False
