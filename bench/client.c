@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How a part of a step ends. */
+/* The result of a part of a step. */
 enum part { PART_NEXT, PART_IN, PART_OUT, PART_BOTH, PART_FAILED };
 
 static const unsigned char payload[CLIENT_RECORD] = "What is sent is of no interest to anybody.";
@@ -100,7 +100,7 @@ const char *client_begin(struct client *client)
 	return client_step(client, EPOLLOUT);
 }
 
-/* ---- the parts of a step; *why is set where one fails ---- */
+/* ---- the parts of a step; each sets *why if it fails ---- */
 
 static enum part connecting(struct client *client, const char **why)
 {
@@ -134,7 +134,7 @@ static enum part handshake(struct client *client, const char **why)
 	return *why == NULL ? PART_NEXT : PART_FAILED;
 }
 
-/* 1: the response is whole; 0: not yet; -1: it is not the one that we want. */
+/* 1: the response is complete; 0: not yet; -1: it is not the response that we expect. */
 static int judge(struct client *client)
 {
 	static const char wanted[] = "HTTP/1.1 200", length[] = "\r\nContent-Length:";
@@ -159,7 +159,7 @@ static const char *not_wanted(struct client *client)
 	return text;
 }
 
-/* What has come of the response. PART_NEXT: there may be more of it. */
+/* Takes the response bytes that have arrived. PART_NEXT: there may be more. */
 static enum part take_text(struct client *client, const char **why)
 {
 	int verdict = judge(client);
@@ -175,7 +175,7 @@ static enum part take_text(struct client *client, const char **why)
 	return PART_IN;
 }
 
-/* Of responses, while there is time for further requests. */
+/* Takes frames of responses, and begins further requests while there is time. */
 static enum part take_frames(struct client *client, const char **why)
 {
 	*why = client_h2_take(client);
@@ -190,7 +190,7 @@ static enum part take_frames(struct client *client, const char **why)
 	return client->state == CLIENT_IDLE ? PART_IN : PART_NEXT;
 }
 
-/* Reads what there is: of the response, or an ask for the certificate, or tickets. */
+/* Reads what has arrived: response bytes, a request for the certificate, or tickets. */
 static enum part receiving(struct client *client, const char **why)
 {
 	for (;;) {
@@ -233,14 +233,14 @@ static enum client_io write_piece(struct client *client)
 	return io;
 }
 
-/* Some records; it is not to keep the other clients waiting, nor an ask unseen. */
+/* Sends a limited number of records, so that other clients are not delayed and an ask is read in time. */
 static enum part sending(struct client *client, const char **why)
 {
 	for (int i = 0; i < CLIENT_WRITES_MAX; i++) {
 		if (client->head_left + client->body_left == 0) {
 			bool done = client->plan->streams > 0 && client->under_way == 0;
 			client->state = done ? CLIENT_IDLE : CLIENT_RECEIVING;
-			return PART_IN; /* no response can be there yet, or the next event tells of it */
+			return PART_IN; /* no response can have arrived yet, or the next event reports it */
 		}
 		switch (write_piece(client)) {
 		case CLIENT_IO_OK:
@@ -256,7 +256,7 @@ static enum part sending(struct client *client, const char **why)
 	return PART_BOTH;
 }
 
-/* OpenSSL takes nothing else while a write is blocked, and no write while a read is. */
+/* While a write is blocked OpenSSL accepts no other call, and no write while a read is blocked. */
 static enum part exchange(struct client *client, uint32_t events, const char **why)
 {
 	if (client->write_blocked && (events & EPOLLOUT) == 0)
@@ -269,7 +269,7 @@ static enum part exchange(struct client *client, uint32_t events, const char **w
 	return client->state == CLIENT_SENDING ? sending(client, why) : PART_IN;
 }
 
-/* A ticket may come; the end of the connection, or what nobody has asked for, may not. */
+/* A ticket may arrive on an idle connection; its end, or data that nobody requested, is a failure. */
 static enum part idle(struct client *client, const char **why)
 {
 	size_t got = 0;
@@ -310,7 +310,7 @@ const char *client_step(struct client *client, uint32_t events)
 
 	do {
 		part = move(client, events, &why);
-		events &= ~(uint32_t)EPOLLIN; /* one look is enough */
+		events &= ~(uint32_t)EPOLLIN; /* one read is enough */
 	} while (part == PART_NEXT);
 	if (part == PART_FAILED)
 		return why;

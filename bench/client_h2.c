@@ -1,4 +1,4 @@
-/* HTTP/2 as far as a client needs it that knows what it asks for: frames by RFC 9113, header blocks by RFC 7541. */
+/* A minimal HTTP/2 client, just enough for its own requests: frames by RFC 9113, header blocks by RFC 7541. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE };
 
-/* RFC 7541: of the static table, and as they are after the first block, the last one in front. */
+/* RFC 7541: indices of the static table, and those of the dynamic table after the first block (newest first). */
 enum { METHOD_GET = 0x82, SCHEME_HTTPS = 0x87, STATUS_200 = 0x88, SIZE_UPDATE = 0x20, SIZE_UPDATE_MASK = 0xe0 };
 enum { ADD_PATH = 0x44, ADD_AUTHORITY = 0x41, ADD_USER_AGENT = 0x7a, ADD_ACCEPT = 0x53 };
 
@@ -67,7 +67,7 @@ static bool put_frame(struct client *client, int type, int flags, uint32_t id, c
 	return put(client, header, sizeof(header)) && put(client, bytes, len);
 }
 
-/* No push; and a window of the connection that is never used up. */
+/* Disables push, and sets a connection window that is never used up. */
 static bool put_preface(struct client *client)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -96,7 +96,8 @@ const char *client_h2_begin(struct client *client)
 	return ok ? NULL : "too much is to be sent";
 }
 
-/* ":status: 200", which all servers write like that; a change of the table's size may be in front of it. */
+/* Whether the block begins with ":status: 200", which all measured servers encode like that. A table size update may
+ * come first. */
 static bool is_200(const unsigned char *block, size_t len)
 {
 	while (len > 0 && (*block & SIZE_UPDATE_MASK) == SIZE_UPDATE) {

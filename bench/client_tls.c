@@ -14,7 +14,7 @@ static int on_ask(SSL *ssl, void *arg)
 
 	(void)ssl;
 	plan->counted.asked++;
-	return 1; /* with the certificate of the context, or none */
+	return 1; /* with the certificate of the context, or without */
 }
 
 static int on_ticket(SSL *ssl, SSL_SESSION *session)
@@ -23,7 +23,7 @@ static int on_ticket(SSL *ssl, SSL_SESSION *session)
 
 	(void)session;
 	plan->counted.tickets++;
-	return 0; /* it stays OpenSSL's, which drops it */
+	return 0; /* 0: OpenSSL keeps the ownership, and frees the session */
 }
 
 bool client_tls_init(struct client_plan *plan, const char *ca, const char *certificate, const char *key,
@@ -79,7 +79,7 @@ static enum client_io result(const struct client *client, int code)
 	}
 }
 
-/* Errors of before would be taken for those of this call. */
+/* Clears old errors, or they would be taken for those of the next call. */
 static void forget_errors(void)
 {
 	ERR_clear_error();

@@ -1,14 +1,16 @@
 /*
- * The load of the measurements: a number of TLS 1.3 clients in one process, each of which does one request after the
- * other as fast as it is answered. bench/run drives it over its standard input and output, so that what is measured
- * lies between two lines:
+ * The load generator of the measurements: TLS 1.3 clients in one process. Each sends its next request as soon as the
+ * last one is answered. bench/run drives it over standard input and output, so that the measured work lies between two
+ * lines:
  *
- *   1. Every client does one request. Then it prints "ready".
- *   2. It waits for a line. Then for --seconds, and at least once each, the clients do requests, PARALLEL of them at
- * the same time; those under way are ended. Then it prints, as JSON, what was done.
- *   3. It waits for the end of its input, its idle connections open, and closes them.
+ * 1. Every client does one request. Then it prints "ready".
  *
- * Anything but a 200 on TLS as agreed ends it with a message and 1: a measurement has no failures.
+ * 2. It waits for a line. Then the clients do requests for --seconds, and at least one each, PARALLEL of them at a
+ * time; requests under way are completed. Then it prints the counters as JSON.
+ *
+ * 3. It waits for the end of its input with idle connections open, then closes them.
+ *
+ * Anything but a 200 over TLS as agreed ends it with a message and exit code 1: a measurement has no failures.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,7 +29,7 @@
 #include "client.h"
 
 #define CONNECTIONS_MAX 15000
-#define PARALLEL        32 /* a server that is flooded with more may close idle connections, as Apache does */
+#define PARALLEL        32 /* with more at a time a server may close idle connections, as Apache does */
 #define EVENTS_MAX      128
 #define LIMIT_S         110 /* for each of the two phases */
 
@@ -42,7 +44,7 @@ static const char help[] =
 struct load {
 	struct client_plan plan;
 	struct client *clients;
-	size_t count, next; /* next to begin its first request */
+	size_t count, next; /* next: the next client to begin its first request */
 	size_t active;
 	double seconds;
 	const char *ca, *certificate, *key, *path;
@@ -63,7 +65,7 @@ static void begin(struct load *load, struct client *client)
 	load->active++;
 }
 
-/* Waits for events, and lets the clients have them; each that becomes idle is handed to done. */
+/* Waits for events and steps the clients; calls done for each client that becomes idle. */
 static void turn(struct load *load, void (*done)(struct load *, struct client *))
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -92,7 +94,7 @@ static void begin_next(struct load *load, struct client *client)
 		begin(load, &load->clients[load->next++]);
 }
 
-/* Each client once, and more of them when one is done. */
+/* Makes each client do one request; when one is done, the next one begins. */
 static void requests(struct load *load, void (*done)(struct load *, struct client *))
 {
 	load->next = 0;
@@ -102,7 +104,7 @@ static void requests(struct load *load, void (*done)(struct load *, struct clien
 		turn(load, done);
 }
 
-/* While there is time, and once each in any case. */
+/* Begins another request while there is time, and one for each client in any case. */
 static void begin_again(struct load *load, struct client *client)
 {
 	if (load->next < load->count)
@@ -276,7 +278,7 @@ static void prepare(struct load *load)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files); /* else socket() tells */
+		(void)setrlimit(RLIMIT_NOFILE, &files); /* if this fails, socket() reports it */
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (load->plan.streams == 0)

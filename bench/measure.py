@@ -1,4 +1,5 @@
-"""What is measured, and how: the kinds of work, the kernel's accounting of a server's processes, one measurement."""
+"""What is measured, and how: the kinds of work, the kernel's CPU accounting of a server's processes, one
+measurement."""
 
 import contextlib
 import dataclasses
@@ -15,9 +16,9 @@ import urllib.request
 from peers import Failed, end, spawn
 
 TICK = os.sysconf("SC_CLK_TCK")
-TICK_SLACK = 0.02  # seconds that the two ways of counting may differ by for each process
+TICK_SLACK = 0.02  # seconds for each process by which the two ways of counting may differ
 SETTLE_LIMIT = 5.0
-IDLE_BEFORE = 2.0  # seconds that connections have been idle when memory is read: servers give some back by then
+IDLE_BEFORE = 2.0  # seconds that connections are idle before memory is read: servers free some by then
 LOAD_LIMIT = 120.0
 SAMPLE_PAUSE = 0.03
 KIB, MIB = 1024, 1024 * 1024
@@ -28,7 +29,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 @dataclasses.dataclass
 class Work:
-    """cost: CPU seconds for one request become the figure in the table by this factor."""
+    """cost: the factor from CPU seconds for one request to the figure in the table."""
 
     name: str
     unit: str
@@ -39,7 +40,7 @@ class Work:
     fresh: bool = False
     certificate: str = ""  # "", handshake, late
     idle: bool = False
-    streams: int = 0  # of HTTP/2, on each connection
+    streams: int = 0  # concurrent HTTP/2 streams on each connection
 
 
 WORKS = [
@@ -61,7 +62,7 @@ WORKS = [
 
 
 def _processes(root):
-    """root and all its descendants that are there."""
+    """root and all its current descendants."""
     found, fresh = [], [root]
     while fresh:
         pid = fresh.pop()
@@ -70,14 +71,14 @@ def _processes(root):
             for task in os.listdir(f"/proc/{pid}/task"):
                 fresh += map(int, pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split())
         except OSError:
-            pass  # it has just ended: its parent's account has its time
+            pass  # it has just ended; its time is in its parent's account
     return found
 
 
 @dataclasses.dataclass
 class Cpu:
-    """Of a server's processes: seconds by utime and stime, those of ended and awaited children with them; and, finer,
-    the seconds of each thread that is there (schedstat counts nanoseconds)."""
+    """CPU time of a server's processes in seconds: utime and stime, with those of children that have ended and been
+    awaited; and, more precise, the seconds of each current thread (schedstat counts nanoseconds)."""
 
     seconds: float = 0.0
     processes: int = 0
@@ -99,7 +100,8 @@ class Cpu:
         return cpu
 
     def since(self, before):
-        """Seconds. The finer count where it is complete: no thread has gone, and it agrees with the other."""
+        """CPU seconds since `before`. Uses the more precise count if it is complete: no thread has ended, and both
+        counts agree."""
         coarse = self.seconds - before.seconds
         if not self.threads.keys() >= before.threads.keys():
             return coarse
@@ -108,7 +110,7 @@ class Cpu:
 
 
 def settled(root):
-    """The account once the server has come to rest: no thread of it has moved for a while."""
+    """The CPU account once the server is idle: none of its threads has run for a while."""
     limit = time.monotonic() + SETTLE_LIMIT
     last = Cpu.of(root)
     while time.monotonic() < limit:
@@ -121,7 +123,7 @@ def settled(root):
 
 
 def resident(root):
-    """Bytes: the proportional set sizes of all its processes."""
+    """Resident bytes: the proportional set sizes of all its processes."""
     total = 0
     for pid in _processes(root):
         try:
@@ -133,7 +135,7 @@ def resident(root):
 
 
 class Peak(threading.Thread):
-    """The most memory that a server has while this runs, sampled."""
+    """The highest memory of a server while this thread runs, sampled."""
 
     def __init__(self, root):
         super().__init__(daemon=True)
@@ -150,11 +152,11 @@ class Peak(threading.Thread):
         return self.most
 
 
-# --- the programs of ours
+# --- our own programs
 
 
 class Sink:
-    """The upstream of all."""
+    """The upstream of all servers."""
 
     def __init__(self, program, cores):
         self.process = spawn([program], cores, stdout=subprocess.PIPE)
@@ -172,7 +174,7 @@ class Sink:
 
 
 class Load:
-    """bench-load, driven line by line."""
+    """bench-load, controlled by lines on its standard input."""
 
     def __init__(self, program, cores, arguments):
         self.process = spawn(
@@ -229,7 +231,8 @@ def load_arguments(setting, peer, work, seconds, give_certificate=True):
 
 
 def check(setting, peer, work, done, before, after):
-    """That what is said to have been done is what has arrived, with whose identity; Failed tells what is not."""
+    """Checks that the reported work has arrived upstream, with the right identity; raises Failed with the
+    difference."""
     count, problems = done["done"], []
     if setting.behind(peer):
         told = {key: after[key] - before[key] for key in after}
@@ -237,7 +240,7 @@ def check(setting, peer, work, done, before, after):
         for key, value in {"requests": count, "body": count * work.body, "identified": identified, "bad": 0}.items():
             if told[key] != value:
                 problems.append(f"{key}: {told[key]} at the upstream, {value} sent")
-        kept = 2 * work.connections * max(work.streams, 1) + count // 10  # each of two workers has a pool of its own
+        kept = 2 * work.connections * max(work.streams, 1) + count // 10  # each of two workers has its own pool
         if told["connections"] > kept:
             problems.append(f"{told['connections']} connections to the upstream for {count} requests: not kept")
     if done["asked"] != (count if work.certificate else 0):
@@ -252,7 +255,7 @@ def check(setting, peer, work, done, before, after):
 
 @contextlib.contextmanager
 def loading(setting, peer, work, seconds):
-    """A load whose first requests are done. A failure says where it was."""
+    """A load whose first requests are done. A failure names the peer and the work."""
     load = Load(setting.load, setting.load_cores, load_arguments(setting, peer, work, seconds))
     try:
         load.line()
@@ -265,7 +268,7 @@ def loading(setting, peer, work, seconds):
 
 
 def measure(setting, sink, peer, work):
-    """One round of a timed work: what was done, and what it cost the server."""
+    """One round of a timed work: the work done, and its cost for the server."""
     root = peer.process.pid
     with loading(setting, peer, work, setting.seconds) as load:
         before, counted = settled(root), sink.counters()
@@ -281,8 +284,8 @@ def measure(setting, sink, peer, work):
 
 
 def measure_idle(setting, sink, peer, work):
-    """Resident memory for each connection, beyond what a server has that was used a little; and that all of them are
-    still good afterwards."""
+    """Resident memory for each connection, beyond that of a lightly used server. Checks that all connections still work
+    afterwards."""
     root = peer.process.pid
     with loading(setting, peer, dataclasses.replace(work, connections=16), 0.2) as load:
         load.go()
@@ -300,7 +303,7 @@ def measure_idle(setting, sink, peer, work):
 
 
 def check_refusal(setting, sink, peer, work):
-    """That a certificate is really required: without one nothing reaches the upstream."""
+    """Checks that a certificate is really required: without one nothing reaches the upstream."""
     one = dataclasses.replace(work, connections=1)
     before = sink.counters()["requests"]
     load = Load(setting.load, setting.load_cores, load_arguments(setting, peer, one, 0, give_certificate=False))
@@ -317,20 +320,20 @@ def check_refusal(setting, sink, peer, work):
 
 @dataclasses.dataclass
 class Busy:
-    """CPU seconds: of the whole machine, and of this process and the children that it has waited for."""
+    """CPU seconds of the whole machine, and of this process and the children that it has waited for."""
 
     at: float
     machine: float
     ours: float
 
     def elsewhere_since(self, before):
-        """The share of the machine that all the rest took."""
+        """The share of the machine that all other processes used."""
         elsewhere = (self.machine - before.machine) - (self.ours - before.ours)
         return max(elsewhere, 0) / max((self.at - before.at) * os.cpu_count(), 1e-9)
 
 
 def busy():
-    """Now. user, nice, system, irq and softirq of proc(5)'s stat."""
+    """The current values: user, nice, system, irq and softirq of /proc/stat (proc(5))."""
     told = pathlib.Path("/proc/stat").read_text().split("\n")[0].split()
     times = os.times()
     ours = times.user + times.system + times.children_user + times.children_system
@@ -338,5 +341,5 @@ def busy():
 
 
 def summary(values):
-    """Median, least, most."""
+    """Median, minimum and maximum."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}

@@ -1,9 +1,9 @@
-"""The servers that are measured: their configurations, and their processes.
+"""The measured servers: their configurations and their processes.
 
-Each runs in the foreground as a child, in a private folder, on free ports of the loopback. All have two workers, the
-same certificate, TLS 1.3 with TLS_AES_128_GCM_SHA256 (the client offers nothing else), session tickets, one upstream
-with kept connections, no access log, streamed uploads, and tell the upstream who the client is. What is not set here is
-as it comes from Debian's package.
+Each runs in the foreground as a child, in a private folder, on free loopback ports. All have two workers, the same
+certificate, TLS 1.3 with TLS_AES_128_GCM_SHA256 (the client offers nothing else), session tickets, one upstream with
+kept connections, no access log and streamed uploads, and send the client's identity to the upstream. All other settings
+are the defaults of Debian's package.
 """
 
 import ctypes
@@ -26,11 +26,11 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
-    """What was to be measured did not happen as it must."""
+    """A measurement did not run as it must."""
 
 
 def free_ports(count):
-    """Ports that nobody has, for now."""
+    """Ports that are free at the moment."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
@@ -42,7 +42,8 @@ def free_ports(count):
 
 
 def spawn(command, cores=None, **more):
-    """A child in a process group of its own, which is told to end when this process does. From the main thread only."""
+    """Starts a child in its own process group, which gets a signal when this process ends. Call it from the main thread
+    only."""
     parent = os.getpid()
 
     def prepare():
@@ -60,7 +61,7 @@ def spawn(command, cores=None, **more):
 
 
 def end(process):
-    """Asks it to end, waits, and if need be ends all of its group. The group is ours: spawn() made it."""
+    """Stops the process, waits, and kills its process group if necessary. The group is ours: spawn() made it."""
     if process is None:
         return
     if process.poll() is None:
@@ -77,9 +78,9 @@ def end(process):
 
 
 class Peer:
-    """One server. port: no certificate wanted, but late ones below /late where the server can (asks_late);
-    certificate_port and certificate_name: where it asks every client at the handshake; h2_port and h2_name: where it
-    speaks HTTP/2, and wants no certificate."""
+    """One server. port: requests no certificate, except below /late if the server can ask late (asks_late);
+    certificate_port and certificate_name: requests one in every handshake; h2_port and h2_name: HTTP/2, no
+    certificate."""
 
     name = program = package = ""
     asks_late, by_default = False, True
@@ -93,17 +94,17 @@ class Peer:
         self.port = self.certificate_port = self.h2_port = 0
 
     def version(self):
-        """As the server tells it: its name and number."""
+        """Its name and version, as the server prints them."""
         said = subprocess.run([self.path, "-v"], capture_output=True, text=True, check=False)
         found = re.search(r"(\d+\.\d+(\.\d+)?)", said.stdout + said.stderr)
         return found.group(1) if found else "?"
 
     def configure(self):
-        """Writes the configuration into self.folder and returns the command that serves by it."""
+        """Writes the configuration into self.folder and returns the command that starts the server."""
         raise NotImplementedError
 
     def start(self, folder, cores):
-        """Up, when this returns; else Failed."""
+        """Returns when the server is ready; otherwise raises Failed."""
         self.folder = pathlib.Path(folder) / self.name
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o755)
@@ -125,7 +126,7 @@ class Peer:
         raise Failed(f"{self.name} did not start: {self.messages()}")
 
     def messages(self):
-        """The end of what it has said."""
+        """The last lines of its output."""
         said = [self.folder / "messages", self.folder / "error.log"]
         return "\n".join(one.read_text(errors="replace")[-2000:] for one in said if one.exists()).strip()
 
@@ -196,7 +197,7 @@ hosts:
 
 class Nginx(Peer):
     name = program = package = "nginx"
-    load, late = "", ""  # what comes before all, and the location /late
+    load, late = "", ""  # what comes first in the file, and the location /late
 
     def configure(self):
         pki, tickets = self.setting.pki, self.setting.tickets
@@ -268,7 +269,7 @@ http {{
 
 
 class NginxModule(Nginx):
-    """nginx with ngx_http_thaw_module, which asks in another location than the one that all works but the late ones use."""
+    """nginx with ngx_http_thaw_module, which asks in a location that only the late works use."""
 
     name, asks_late, by_default = "nginx+thaw", True, False
     module = pathlib.Path(__file__).resolve().parent.parent / "build/nginx/ngx_http_thaw_module.so"
@@ -424,7 +425,7 @@ PEERS = {peer.name: peer for peer in (Thaw, Nginx, Apache, Haproxy, NginxModule)
 
 
 def make_pki(folder):
-    """A CA, a server's and a client's certificate, all on P-256, by the openssl command. Returns the folder."""
+    """Makes a CA, a server's and a client's certificate, all on P-256, with the openssl command. Returns the folder."""
 
     def request(name, subject, *more):
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]

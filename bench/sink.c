@@ -1,9 +1,9 @@
 /*
- * The upstream of the measurements, as cheap as one can be: one process, epoll, 200 and two bytes for every HTTP/1.1
- * request, whose body is dropped unread (by length, with MSG_TRUNC) or decoded and dropped (chunked). It trusts its
- * peers, which are the servers that are measured: what it does not understand ends the connection and is counted.
+ * The upstream of the measurements, as cheap as possible: one process, epoll, and a 200 with two bytes for every
+ * HTTP/1.1 request. It drops the body unread (with a length, by MSG_TRUNC) or decodes and drops it (chunked). It trusts
+ * its peers, which are the measured servers: input that it does not understand ends the connection and is counted.
  *
- * Prints its port on standard output. GET /bench-counters answers what it has counted, as JSON.
+ * Prints its port on standard output. GET /bench-counters returns its counters as JSON.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ enum state { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, IN_TRAILERS };
 struct peer {
 	int fd;
 	enum state state;
-	uint64_t left; /* of the body, or of the chunk and its CRLF */
+	uint64_t left; /* bytes left of the body, or of the chunk and its CRLF */
 	bool counters;
 	size_t have;
 	char bytes[ROOM];
@@ -48,7 +48,7 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* The request is whole. */
+/* Answers a complete request. */
 static bool respond(struct peer *peer)
 {
 	char body[256] = "ok", response[512];
@@ -73,7 +73,7 @@ static void consume(struct peer *peer, size_t len)
 	peer->have -= len;
 }
 
-/* The value of a field in the head, which is a string; NULL: it is not there. */
+/* The value of a field in the head, which is a string; NULL: the field is missing. */
 static const char *field(const char *head, const char *name)
 {
 	size_t len = strlen(name);
@@ -86,7 +86,7 @@ static const char *field(const char *head, const char *name)
 	return NULL;
 }
 
-/* What the head says of the body, and of the client. */
+/* Reads from the head how the body is framed, and the client's verification. */
 static void begin_body(struct peer *peer, const char *head)
 {
 	const char *length = field(head, "Content-Length"), *coding = field(head, "Transfer-Encoding"),
@@ -103,7 +103,7 @@ static void begin_body(struct peer *peer, const char *head)
 	peer->left = length != NULL ? strtoull(length, NULL, 10) : 0;
 }
 
-/* One step with the bytes that there are. 1: it moved; 0: more bytes are needed; -1: this is not HTTP. */
+/* Each step takes the bytes that are there. 1: progress; 0: more bytes are needed; -1: not HTTP. */
 static int step_head(struct peer *peer)
 {
 	char *end = memmem(peer->bytes, peer->have, "\r\n\r\n", 4);
@@ -116,7 +116,7 @@ static int step_head(struct peer *peer)
 	return 1;
 }
 
-/* A chunk's size, or a line of the trailers. */
+/* Takes the line of a chunk's size, or a line of the trailers. */
 static int step_line(struct peer *peer)
 {
 	char *end = memmem(peer->bytes, peer->have, "\r\n", 2), *stop;
@@ -169,7 +169,7 @@ static int step(struct peer *peer)
 	return -1;
 }
 
-/* False: the connection is over. */
+/* False: the connection has ended. */
 static bool on_readable(struct peer *peer)
 {
 	bool drop = peer->state == IN_BODY;

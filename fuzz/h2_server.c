@@ -22,7 +22,7 @@ struct app {
 		bool ended;
 	} streams[STREAMS_MAX];
 	size_t count, open, held;
-	/* What was sent. */
+	/* The bytes that the server sent. */
 	uint8_t header[9];
 	size_t have, skip;
 };

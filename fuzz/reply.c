@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define NEWS_MAX 4096
 
 struct heard {
-	unsigned char news[NEWS_MAX]; /* of the last one for each that there were */
+	unsigned char news[NEWS_MAX]; /* the results of reply_feed() in order, without REPLY_MORE */
 	unsigned interim[NEWS_MAX];
 	size_t count, used;
 	bool bad;

@@ -1,4 +1,4 @@
-"""Fixtures: the admin server over a board that serve_board fills, and a browser."""
+"""Fixtures: the admin server over a scoreboard that serve_scoreboard fills, and a browser."""
 
 import os
 import pathlib
@@ -12,16 +12,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Board:
-    """A running serve_board."""
+    """A running serve_scoreboard."""
 
     def __init__(self):
-        program = os.environ.get("SERVE_BOARD", ROOT / "build" / "release" / "tests" / "browser" / "serve_board")
+        program = os.environ.get("SERVE_SCOREBOARD", ROOT / "build" / "release" / "tests" / "browser" / "serve_scoreboard")
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.port = int(self._line())
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _line(self):
-        assert select.select([self.process.stdout], [], [], LIMIT)[0], f"waited {LIMIT:.0f} s for serve_board"
+        assert select.select([self.process.stdout], [], [], LIMIT)[0], f"waited {LIMIT:.0f} s for serve_scoreboard"
         return self.process.stdout.readline().strip()
 
     def say(self, command):

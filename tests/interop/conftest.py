@@ -1,4 +1,4 @@
-"""Fixtures of the interop tests: a gateway for each purpose, bodies, programs, and the matrix's results."""
+"""Fixtures of the interop tests: gateways for each purpose, bodies, programs, and the results of the matrix."""
 
 import concurrent.futures
 import hashlib
@@ -21,7 +21,7 @@ from harness.scripted import scripted  # noqa: F401 - a fixture
 from harness.token import slow_module, slow_token, token  # noqa: F401 - fixtures
 from harness.upstreams import upstream  # noqa: F401 - a fixture
 
-GROUPS_AT_ONCE = 2  # clients of the matrix that run beside each other
+GROUPS_AT_ONCE = 2  # clients of the matrix that run in parallel
 _figures = []
 
 
@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def figure():
-    """figure(text): a measured figure for the summary at the end."""
+    """figure(text): adds a measured figure to the summary at the end."""
     return _figures.append
 
 
@@ -106,7 +106,7 @@ def pki(thaw):
 
 @pytest.fixture
 def serve(pki, tmp_path):
-    """serve(certificate={...}, ...): a gateway of the test's own, with harness.gateway.Settings."""
+    """serve(certificate={...}, ...): starts a gateway for one test, with harness.gateway.Settings."""
     running = []
 
     def start(**settings):
@@ -139,7 +139,7 @@ def bench(thaw, payloads, programs, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def matrix(request, bench):
-    """matrix(cell): its Outcome. All wanted cells of a client are run together, some clients beside each other."""
+    """matrix(cell): returns its Outcome. All wanted cells of a client run together; some clients run in parallel."""
     wanted = {}
     for item in request.session.items:
         cell = getattr(item, "callspec", None) and item.callspec.params.get("cell")

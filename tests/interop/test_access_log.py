@@ -1,4 +1,4 @@
-"""The access log: one record a request, with the whole story of its ask."""
+"""The access log: one record for each request, with the complete result of its ask."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_story(tls, means, moment, thaw, payloads):
 
 
 def test_to_disk(serve, payloads):
-    """A spool with little memory: the rest of the body goes to the disk, and comes back whole."""
+    """A spool with little memory: the rest of the body goes to the disk, and is read back unchanged."""
     gateway = serve(certificate=ASKS, spool={"memory": "4MiB", "disk": "1GiB", "per_client": "50%"})
     with Raw(gateway, "1.2") as client:
         answer = client.ask("PUT", "/disk", payloads["50m"].data()).json()
@@ -44,7 +44,7 @@ def test_to_disk(serve, payloads):
 
 
 def test_one_each(serve):
-    """Requests of every kind: one record each."""
+    """Requests of every kind get one record each."""
     gateway = serve(routes=(("/late", ASKS), ("/none", {"when": "request", "require": "false"})))
     with Raw(gateway) as client:
         for number, path in enumerate(("/", "/late", "/none", "/late", "/.well-known/thaw/prime", "/")):
@@ -62,7 +62,7 @@ def test_one_each(serve):
 
 
 def test_no_injection(thaw):
-    """What a client sends cannot make a second line, nor break the JSON."""
+    """A client's input can neither add a line to the log nor break its JSON."""
     with Raw(thaw) as client:
         client.ask("GET", "/?quoted", None, 'User-Agent: "}\\n{"status": 1\t\xe9')
     record = thaw.record("/?quoted")

@@ -1,4 +1,4 @@
-"""examples/balancer, run: HAProxy in TCP mode in front of two Thaws that share a file of ticket keys."""
+"""Runs examples/balancer: HAProxy in TCP mode in front of two Thaws that share a file of ticket keys."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "balancer"
 
 
 class Balanced:
-    """What Raw needs to know of a gateway."""
+    """What Raw needs of a gateway."""
 
     def __init__(self, port, pki):
         self.port, self.pki = port, pki
@@ -68,13 +68,13 @@ def balanced(pair, tmp_path):
 
 
 def of_both(one, two, want, count):
-    """That many access records, of whichever of them the balancer chose."""
+    """Waits for that many access records of both gateways together, because the balancer may choose either."""
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
         found = [r for thaw in (one, two) for r in list(thaw.records) if want(r)]
         if len(found) >= count:
             return found
-        time.sleep(0.01)  # until they are written
+        time.sleep(0.01)  # until the records are written
     raise AssertionError(f"{len(found)} access records, not {count}")
 
 

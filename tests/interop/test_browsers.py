@@ -1,7 +1,5 @@
-"""
-What real browsers do with a certificate that is wanted late (docs/BROWSERS.md): over which version of TLS and HTTP each
-request came, by the access records, and that no byte of a body was sent twice.
-"""
+"""What real browsers do when a certificate is requested late (docs/BROWSERS.md): by the access records, the version of
+TLS and HTTP of each request, and that no byte of a body was sent twice."""
 
 import pathlib
 
@@ -14,7 +12,8 @@ from ports import free_port
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SIZES = {"1k": 1 << 10, "1m": 1 << 20, "50m": 50 << 20}
 LATE = {"when": "request"}
-# What the server accepts, what nobody has, one of a CA that the server does not name, one of a CA of the same name.
+# A certificate that the server accepts; none; one of a CA that the server does not name; one of another CA with the
+# same name.
 IDENTITIES = {"client": "accepted", None: "no-certificate", "stranger": "no-certificate", "impostor": "untrusted"}
 
 
@@ -27,7 +26,7 @@ def stores(pki):
 
 @pytest.fixture
 def visit(stores, tmp_path):
-    """visit(name, identity, url): a browser that shows this page."""
+    """visit(name, identity, url): starts a browser that shows this page."""
     running = []
 
     def start(name, identity, url):
@@ -43,12 +42,12 @@ def visit(stores, tmp_path):
 
 
 def fetch(browser, target, size):
-    """A PUT of so many bytes by the page's script; its status, and whether there was one at all."""
+    """The page's script sends a PUT with a body of `size` bytes. Returns the status."""
     return browser.evaluate(f"fetch('{target}', {{method: 'PUT', body: new Uint8Array({size})}}).then(answer => answer.status)")
 
 
 def submit(browser, target, size):
-    """A form with a file of so many bytes is sent to target, which the browser then shows."""
+    """Submits a form with a file of `size` bytes to target, which the browser then shows."""
     browser.evaluate(
         "(() => { const form = document.createElement('form'), file = document.createElement('input'),"
         " gathered = new DataTransfer();"
@@ -60,7 +59,8 @@ def submit(browser, target, size):
 
 
 def records(gateway, mark):
-    """The access records of the requests whose target ends so, once one of them has a response that is no redirection."""
+    """Waits until a request whose target ends with `mark` has a response that is not a redirect. Returns the access
+    records of all such requests."""
     wanted = lambda record: (record["target"] or "").endswith(mark)  # noqa: E731
     assert gateway.wait_records(lambda record: wanted(record) and record["status"] not in (0, 307))
     return [record for record in gateway.records if wanted(record)]
@@ -79,17 +79,17 @@ def check_ask(record, verdict):
 
 
 def check_once(came, size, exactly, verdict):
-    """Nothing of the body came before the request that was answered, and to that one all of it, if it was accepted."""
+    """No body bytes arrived before the answered request; if that was accepted, its body arrived completely."""
     *before, last = came
     assert [record["body_in"] for record in before] == [0] * len(before)
     if verdict == "accepted":
         assert last["body_in"] == size if exactly else size < last["body_in"] < size + 1024
-    else:  # refused as soon as its head was there
+    else:  # refused as soon as its head had arrived
         assert last["body_in"] <= size + 1024
 
 
 def cells(*quick):
-    """All of them; those that are not named here are for --full."""
+    """All cells; those that are not listed run only with --full."""
     for browser in browsers.BROWSERS:
         for how in ("fetch", "form"):
             for size in SIZES:
@@ -134,7 +134,7 @@ def test_an_expired_certificate_is_not_sent_and_the_page_says_so(name, validity,
     issuer = Issuer(tmp_path)
     root = issuer.new("site", ca=True)
     issuer.new("visitor", by=root, validity=validity)
-    for file in ("ca.pem", "server.pem", "server.key"):  # what a store is made of
+    for file in ("ca.pem", "server.pem", "server.key"):  # the files that a store is made of
         (tmp_path / file).write_text((pki / file).read_text())
     gateway = serve(routes=(("/late", {**LATE, "ca": root}),))
     folder = tmp_path / "browser"
@@ -165,7 +165,8 @@ def test_handshake_host_keeps_http2(name, how, size, identity, serve, visit):
 
 @pytest.mark.parametrize("name,how,size,identity", cells())
 def test_elsewhere_is_not_needed_by_browsers(name, how, size, identity, serve, visit):
-    """A client that cannot be asked is sent elsewhere; a browser can be asked, on demand, and is not sent there."""
+    """A client that cannot be asked is redirected elsewhere. A browser can be asked, on demand, so it is not
+    redirected."""
     gateway = serve(routes=(("/late", {**LATE, "elsewhere": "https://other.test"}),))
     browser = visit(name, identity, gateway.url("/?page"))
     SEND[how](browser, "/late?up", SIZES[size])
@@ -177,7 +178,8 @@ def test_elsewhere_is_not_needed_by_browsers(name, how, size, identity, serve, v
 
 @pytest.mark.parametrize("name", browsers.BROWSERS)
 def test_elsewhere_gets_a_form_where_a_browser_cannot_be_asked(name, serve, visit):
-    """TLS 1.3 alone, and no HTTP/2 to be sent away from: a 307 to a host that asks in each handshake."""
+    """TLS 1.3 only and no HTTP/2, so the handshake on demand is impossible: a 307 to a host that asks in each
+    handshake."""
     port = free_port()
     gateway = serve(
         routes=(("/late", {**LATE, "elsewhere": f"https://handshake.localhost:{port}"}),),
@@ -199,7 +201,7 @@ def test_elsewhere_gets_a_form_where_a_browser_cannot_be_asked(name, serve, visi
 
 @pytest.mark.parametrize("name", browsers.BROWSERS)
 def test_websocket_is_not_asked_for_a_certificate(name, serve, visit):
-    """It goes over the page's own HTTP/2 connection (RFC 8441), where nobody is asked."""
+    """The WebSocket uses the page's HTTP/2 connection (RFC 8441), which is never asked."""
     gateway = serve(routes=(("/late", LATE),))
     browser = visit(name, "client", gateway.url("/?page"))
     browser.evaluate(
@@ -214,7 +216,7 @@ def test_websocket_is_not_asked_for_a_certificate(name, serve, visit):
 
 @pytest.mark.parametrize("http2", ("off", "auto"))
 def test_page_that_primes_sends_its_body_once_and_after_the_certificate(http2, serve, visit):
-    """The script of docs/WEB-PAGES.md, as it is there."""
+    """The script of docs/WEB-PAGES.md, unchanged."""
     guide = (TOP / "docs/WEB-PAGES.md").read_text()
     script = guide.split("```js\n")[1].split("```")[0]
     gateway = serve(routes=(("/late", LATE),), host={"http2": http2})
@@ -233,7 +235,8 @@ def test_page_that_primes_sends_its_body_once_and_after_the_certificate(http2, s
 @pytest.mark.parametrize("identity", ("client", None))
 @pytest.mark.parametrize("name,version", (("chromium", "HTTP/1.1"), ("firefox", "HTTP/2.0")))
 def test_websocket_after_a_late_request_needs_no_choice(name, version, identity, serve, visit):
-    """docs/BROWSERS.md: what was chosen for the late request, or that nothing was, goes for the WebSocket's connection, too."""
+    """docs/BROWSERS.md: the choice for the late request, a certificate or none, also applies to the WebSocket's
+    connection."""
     gateway = serve(routes=(("/late", LATE),))
     browser = visit(name, identity, gateway.url("/?page"))
     assert fetch(browser, "/late?up", 1024) == (200 if identity else 403)
@@ -247,7 +250,7 @@ def test_websocket_after_a_late_request_needs_no_choice(name, version, identity,
 
 
 def test_chromium_does_not_prompt_for_a_websocket_while_its_user_chooses(serve, stores, tmp_path):
-    """It fails, and the late request goes on waiting for the choice."""
+    """The WebSocket fails, and the late request keeps waiting for the choice."""
     gateway = serve(routes=(("/late", LATE),))
     browser = browsers.ChromiumThatAsks(tmp_path, stores, "client")
     try:

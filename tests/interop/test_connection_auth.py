@@ -1,5 +1,5 @@
 """Authentication that belongs to a connection (NTLM, Negotiate): an upstream connection that a client has authenticated
-serves this client's connection only."""
+serves only this client's connection."""
 
 import threading
 
@@ -12,12 +12,12 @@ NTLM = "Authorization: NTLM TlRMTVNTUAAB"
 
 
 class Service:
-    """Answers 401 until a connection carries credentials; from then on every request on it is that user's."""
+    """Answers 401 until a connection sends credentials; then every request on it is that user's."""
 
     def __init__(self, scripted, offer="NTLM", status="401 Unauthorized", field="WWW-Authenticate"):
         self._refusal = f"HTTP/1.1 {status}\r\n{field}: {offer}\r\n"
         self._lock = threading.Lock()
-        self.users = []  # of each connection; None: not authenticated
+        self.users = []  # the user of each connection; None: not authenticated
         self.connections = []
         self.port = scripted(self._serve).port
 
@@ -44,7 +44,7 @@ class Service:
 
 
 def ask(client, path="/x", *fields):
-    """(status, number of the upstream connection, user)"""
+    """Returns (status, number of the upstream connection, user)."""
     response = client.ask("GET", path, None, *fields)
     number, user = response.body.decode().split()
     return response.status, int(number), user
@@ -78,11 +78,11 @@ def test_offer_counts_with_any_status(status, field, front, scripted):
 
 @pytest.mark.parametrize("scheme", ("NTLM", "Negotiate", "negotiate", "NEGOTIATE", "Kerberos"))
 def test_connection_that_carried_credentials_is_not_shared(scheme, front, scripted):
-    """Without an offer that the gateway saw, on a connection that came from the pool."""
+    """The gateway saw no offer of the scheme, and the upstream connection comes from the pool."""
     service = Service(scripted)
     gateway = front(service.port, workers=1)
     with Raw(gateway) as first, Raw(gateway) as second:
-        assert ask(second, "/open") == (200, 0, "nobody")  # and is idle in the pool now
+        assert ask(second, "/open") == (200, 0, "nobody")  # the upstream connection is now idle in the pool
         assert ask(first, "/open", f"Authorization: {scheme} abc") == (200, 0, "abc")
         assert ask(second, "/open") == (200, 1, "nobody")
         assert ask(first, "/open") == (200, 0, "abc")
@@ -136,7 +136,7 @@ def test_it_stays_across_the_ask_for_a_certificate(tls, front, scripted):
 
 
 def test_it_works_without_the_pool(front, scripted):
-    """`keepalive: off` is about idle connections that anyone may get."""
+    """`keepalive: off` applies to idle connections that any client may get."""
     service = Service(scripted)
     gateway = front(service.port, keys=", keepalive: off", workers=1)
     with Raw(gateway) as client:

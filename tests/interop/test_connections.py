@@ -1,4 +1,4 @@
-"""What a connection is used for besides one request: keep-alive, pipelining, HEAD, names, other orders of messages."""
+"""Other uses of a connection than one request: keep-alive, pipelining, HEAD, names, other orders of messages."""
 
 import hashlib
 import re
@@ -28,14 +28,14 @@ def test_keep_alive(tls, thaw, payloads):
             answer = client.ask("PUT", path, body.data()).json()
             assert answer["certificate"]["sha256"] == first["sha256"]
             assert answer["body_sha256"] == body.sha256
-        assert client.ask("GET", "/").json()["certificate"] is None  # a route that never asks tells nobody
+        assert client.ask("GET", "/").json()["certificate"] is None  # a route that never asks uses no certificate
     one, two = (thaw.record(f"alive{i}-{tls}") for i in (1, 2))
     assert one["client"] == two["client"]
 
 
 @pytest.mark.parametrize("tls", TLS)
 def test_asked_after_the_response(tls, thaw, payloads):
-    """/after answers first; the next request on the connection finds the certificate there."""
+    """/after answers first, then asks; the next request on the connection uses the certificate."""
     with Raw(thaw, tls) as client:
         assert client.ask("PUT", f"/after?first-{tls}", payloads["1m"].data()).json()["certificate"] is None
         answer = client.ask("PUT", f"/late?then-{tls}", payloads["1m"].data()).json()
@@ -47,8 +47,8 @@ def test_asked_after_the_response(tls, thaw, payloads):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_pipelining(tls, thaw):
-    """Requests behind one that is asked are answered in their order, each as what its own route makes of it. Over TLS 1.2
-    they must not be sent before the renegotiation: test_renegotiation_order.py."""
+    """Requests after one that is asked are answered in order, each as its own route defines. Over TLS 1.2 they must not
+    be sent before the renegotiation: test_renegotiation_order.py."""
     with Raw(thaw, tls) as client:
         if tls == "1.2":
             assert client.ask("GET", "/late?prime").status == 200
@@ -66,7 +66,7 @@ def test_pipelining(tls, thaw):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_writes_first(tls, thaw):
-    """200 MiB written before the first byte is read."""
+    """The client writes 200 MiB before it reads the first byte."""
     piece = bytes(range(256)) * 4096
     digest = hashlib.sha256()
     with Raw(thaw, tls) as client:
@@ -100,11 +100,11 @@ def test_head(tls, thaw):
             response = client.ask("HEAD", path)
             assert response.status == 200
             assert response.headers["content-type"] == "application/json"
-        assert client.ask("GET", "/late").json()["method"] == "GET"  # no HEAD left a body behind
+        assert client.ask("GET", "/late").json()["method"] == "GET"  # no HEAD was answered with a body
 
 
 def test_http10(thaw):
-    """HTTP/1.0: no Host needed, no 100, and the connection ends with the response."""
+    """HTTP/1.0 needs no Host and gets no 100; the connection ends with the response."""
     with Raw(thaw) as client:
         client.send(b"PUT /late HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")
         assert client.read().json()["body_bytes"] == 5
@@ -112,14 +112,14 @@ def test_http10(thaw):
 
 
 def test_misdirected(thaw):
-    """RFC 9110 7.4: the Host of another host than the handshake's."""
+    """RFC 9110 7.4: the Host is not the host of the handshake."""
     with Raw(thaw, host="localhost") as client:
         client.send(f"GET / HTTP/1.1\r\nHost: handshake.localhost:{thaw.port}\r\n\r\n".encode())
         assert client.read().status == 421
 
 
 def test_addresses(serve, pki):
-    """The throwaway certificate is good for the names and the addresses; a gateway may listen on several."""
+    """The throwaway certificate is valid for the names and the addresses; a gateway may listen on several."""
     gateway = serve(certificate={"when": "request"}, listens=("127.0.0.1:0", "[::1]:0"))
     for address, port in zip(("127.0.0.1", "::1"), gateway.ports):
         for name in ("localhost", "127.0.0.1", "::1"):
@@ -146,8 +146,8 @@ def test_unix_socket(serve, pki, tmp_path):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_trailers(tls, thaw, payloads):
-    """RFC 9112 7.1.2: fields after a chunked body, and the next request after them. Over TLS 1.2 that request came before a
-    renegotiation, and is dropped."""
+    """RFC 9112 7.1.2: trailers after a chunked body, and the next request after them. Over TLS 1.2 this request arrives
+    before a renegotiation, and is dropped."""
     body = payloads["1m"].data()
     with Raw(thaw, tls) as client:
         wire = client.head("PUT", "/late", "Transfer-Encoding: chunked", "Trailer: Checksum")
@@ -161,10 +161,8 @@ def test_trailers(tls, thaw, payloads):
 
 
 def test_refuses_to_renegotiate(thaw, payloads):
-    """
-    A TLS 1.2 client that answers with a no_renegotiation alert, as Go does by default: OpenSSL ends the connection then,
-    so no response can come; but it ends, and the record tells why.
-    """
+    """A TLS 1.2 client that answers with a no_renegotiation alert, as Go does by default. OpenSSL then ends the
+    connection, so no response is possible; but the connection ends, and the record has the reason."""
     ctx = context(thaw.pki, "1.2")
     ctx.options |= ssl.OP_NO_RENEGOTIATION
     with Raw(thaw, ctx=ctx) as client:
@@ -175,7 +173,7 @@ def test_refuses_to_renegotiate(thaw, payloads):
 
 
 def test_client_initiated_renegotiation(thaw):
-    """Refused: by the no_renegotiation alert, and the connection serves no further request."""
+    """The gateway refuses with a no_renegotiation alert, and serves no further request on the connection."""
     with subprocess.Popen(
         ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{thaw.port}", "-CAfile", str(thaw.pki / "ca.pem")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -185,7 +183,7 @@ def test_client_initiated_renegotiation(thaw):
 
 
 def test_closes_in_the_middle(thaw, payloads):
-    """A client that leaves amid its upload, without an orderly end of TLS, is a record and nothing else."""
+    """A client that leaves in the middle of its upload, without close_notify, causes a record and nothing else."""
     with Raw(thaw, "1.2") as client:
         client.send(client.head("PUT", "/late?left", "Content-Length: 52428800"), payloads["1m"].data())
     record = thaw.record("/late?left")

@@ -1,4 +1,4 @@
-"""Clients that send a body and withhold their certificate, beside an honest one: that one is served every time."""
+"""Clients that send a body and withhold their certificate, beside an honest client, which must be served every time."""
 
 import http.client
 import threading
@@ -11,14 +11,14 @@ from test_must_hold import Withholding, wait_until
 MIB = 2**20
 KIB = 1024
 ASKS = {"when": "request", "timeout": "300s"}
-SMALL = {"memory": "2MiB", "disk": "12MiB"}  # for 400 clients with 64 KiB: half of what they send
+SMALL = {"memory": "2MiB", "disk": "12MiB"}  # for 400 clients with 64 KiB: half of the bytes that they send
 NO_DISK = {"memory": "8MiB", "disk": "0"}
 ADDRESSES = (5, 16, 100, 400)
 FULL_ADDRESSES = (5, 16, 1000, 10000)
 
 
 class Honest(threading.Thread):
-    """Uploads again and again from an address of its own until it is left, each time on a new connection."""
+    """Uploads from its own address until the block ends, each time on a new connection."""
 
     def __init__(self, gateway, sizes, source="127.9.0.1"):
         super().__init__(daemon=True)
@@ -50,7 +50,7 @@ class Honest(threading.Thread):
 
 
 def crowd(gateway, programs, count, addresses, size):
-    """The honest client's statuses while the crowd comes, and while it stays."""
+    """The honest client's statuses while the crowd arrives and while it stays."""
     with Honest(gateway, (0, 1, 64 * KIB, MIB)) as early:
         with Withholding(programs, gateway, "withhold", "1.3", size, 16384, count, f"127.1.0.1/{addresses}") as clients:
             with Honest(gateway, (1, 64 * KIB, MIB), source="127.9.0.2") as late:
@@ -64,7 +64,7 @@ def ended(gateway):
 
 
 def refused(gateway):
-    """What became of the honest client's uploads that were not served, in a text, which an assertion shows whole."""
+    """Why uploads of the honest client were not served, as one text, which an assertion shows completely."""
     of = [r for r in gateway.records if r.get("target") == "/late?honest" and r["status"] != 200]
     asks = [(r, r.get("ask") or {}) for r in of]
     return "; ".join(
@@ -97,7 +97,8 @@ def test_honest_beside_ten_thousand(addresses, size, serve, programs, figure):
 
 
 def test_one_byte_costs_little(serve, programs, figure):
-    """Few large holdings from four addresses, and many of one byte from a fifth: memory is left for others."""
+    """Four addresses hold much in few requests, a fifth holds one byte in each of many: memory must be left for
+    others."""
     gateway = serve(certificate=ASKS, spool={"memory": "8MiB", "disk": "64MiB"})
     with Withholding(programs, gateway, "withhold", "1.3", 4 * MIB, 16384, 4, "127.1.0.1"):
         with Withholding(programs, gateway, "withhold", "1.3", 1, 16384, 600, "127.3.0.1/1"):
@@ -109,7 +110,8 @@ def test_one_byte_costs_little(serve, programs, figure):
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_slow_upload_beside_another_of_its_address(tls, serve):
-    """No attacker: one upload takes all of its address's share of the memory, and the next one of that address fits."""
+    """Honest clients: one upload uses the whole share of its address in the memory, and another one of that address
+    must fit."""
     gateway = serve(certificate=ASKS, spool={"memory": "8MiB", "disk": "256MiB"})
     size, sent = 20 * MIB, 0
     with Raw(gateway, tls) as slow:
@@ -125,7 +127,8 @@ def test_slow_upload_beside_another_of_its_address(tls, serve):
 
 @pytest.mark.parametrize("disk", ("64MiB", "0"))
 def test_share_of_an_address_in_many_workers(disk, serve, programs):
-    """Asks in some workers spend an address's share; one in another worker is served, if it is small or comes again."""
+    """Asks in some workers use up the share of an address. An upload to another worker is served if it is small or is
+    repeated."""
     gateway = serve(certificate=ASKS, workers=4, spool={"memory": "8MiB", "disk": disk})
     with Withholding(programs, gateway, "withhold", "1.3", 64 * KIB, 16384, 200, "127.9.0.1"):
         with Honest(gateway, (1, 64 * KIB, MIB if disk != "0" else 1)) as honest:
@@ -153,7 +156,7 @@ def test_parallel_uploads_of_one_address(serve):
 @pytest.mark.full
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_large_uploads_of_one_address(tls, serve, figure):
-    """With the default spool: four uploads at once, and small ones beside them."""
+    """With the default spool: four large uploads at once, and small ones beside them."""
     gateway = serve(certificate=ASKS)
     statuses = []
 
@@ -176,7 +179,7 @@ def test_large_uploads_of_one_address(tls, serve, figure):
 
 @pytest.mark.full
 def test_slow_upload_of_100_mib(serve):
-    """With the default spool, over TLS 1.2: a second client of that address is served all the while."""
+    """With the default spool, over TLS 1.2: a second client of that address is served during the whole upload."""
     gateway = serve(certificate=ASKS)
     size, sent = 100 * MIB, 0
     with Honest(gateway, (KIB, MIB), source="127.0.0.1") as honest, Raw(gateway, "1.2") as slow:
@@ -191,7 +194,7 @@ def test_slow_upload_of_100_mib(serve):
 
 
 def test_who_answers_late_is_served_while_there_is_room(serve, programs):
-    """The long deadline for humans holds beside a crowd for which there is room."""
+    """The long deadline for humans stays valid beside a crowd that fits into the spool."""
     gateway = serve(certificate=ASKS, spool={"memory": "2MiB", "disk": "64MiB"})
     with Raw(gateway, "1.3", source="127.9.0.1") as human:
         human.send_request("PUT", "/late?human", bytes(64 * KIB))
@@ -201,7 +204,7 @@ def test_who_answers_late_is_served_while_there_is_room(serve, programs):
 
 
 def test_memory_is_given_back(serve, programs, figure):
-    """After many asks have ended the workers keep little of the memory that they took."""
+    """When many asks have ended, the workers release most of the memory."""
     gateway = serve(certificate=ASKS)
     with Honest(gateway, (KIB,)):
         pass

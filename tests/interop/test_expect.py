@@ -1,4 +1,4 @@
-"""Expect: 100-continue (RFC 9110 10.1.1): the 100 is held until the verdict, and a body that comes at once is drained."""
+"""Expect: 100-continue (RFC 9110 10.1.1): the 100 is held until the verdict; a body that arrives earlier is drained."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_held_until_accepted(path, tls, thaw, payloads):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_never_sent_when_refused(tls, thaw):
-    """A client that has no certificate reads the refusal, and never a 100."""
+    """A client without a certificate reads the refusal, and never gets a 100."""
     with Raw(thaw, tls, identity=None) as client:
         client.send(client.head("PUT", "/late", "Content-Length: 1048576", EXPECT))
         response = client.read()
@@ -35,7 +35,7 @@ def test_never_sent_when_refused(tls, thaw):
 @pytest.mark.parametrize("tls", TLS)
 @pytest.mark.parametrize("path", ("/", "/body", "/after"))
 def test_at_once_where_the_body_comes_first(path, tls, thaw, payloads):
-    """Nothing is asked before the body's end there: waiting would be a freeze."""
+    """These routes ask only after the body: to wait for the verdict would be a freeze."""
     body = payloads["1m"]
     with Raw(thaw, tls) as client:
         client.send(client.head("PUT", path, f"Content-Length: {body.size}", EXPECT))
@@ -48,13 +48,13 @@ def test_at_once_where_the_body_comes_first(path, tls, thaw, payloads):
 @pytest.mark.parametrize("path", ("/late", "/early"))
 @pytest.mark.parametrize("asked", (False, True), ids=("with-the-head", "once-asked"))
 def test_body_comes_all_the_same(asked, path, tls, thaw, payloads):
-    """Head and body are written before anything is read; the head alone may have reached the server first."""
+    """Head and body are written before anything is read. The head may arrive at the server before the body."""
     body = payloads["50m"]
     with Raw(thaw, tls) as client:
         head = client.head("PUT", path, f"Content-Length: {body.size}", EXPECT)
         if asked:
             client.send(head)
-            client.wait_bytes()  # the request for the certificate is here, unread
+            client.wait_bytes()  # the request for the certificate has arrived, unread
             client.send(body.data())
         else:
             client.send(head + body.data())

@@ -1,5 +1,6 @@
-"""Peers that send TLS records which cost more than they bring: others on the same worker are served all the while, and the
-flood ends. What is asserted is counted: records, requests, outcomes. tests/unit/tls_floods.c counts the records of a step."""
+"""Peers that send TLS records which cost more than they carry: other clients of the same worker are served meanwhile,
+and the flood is ended. Assertions are about counts: records, requests, outcomes. tests/unit/tls_floods.c counts the
+records of a step."""
 
 import re
 import subprocess
@@ -10,9 +11,9 @@ from harness.gateway import Gateway
 from harness.process import kill_group, popen
 from harness.rawtls import Raw
 
-ENDLESS = 50_000_000  # records: more than any of these floods lives to send
+ENDLESS = 50_000_000  # records: more than any of these floods can send
 ENDED = re.compile(r"sent (\d+) ended")
-SERVED_LEAST = 10  # requests of the honest client during eight floods; a worker that each flood stops gets to one or two
+SERVED_LEAST = 10  # requests of the honest client during eight floods; floods that stop the worker allow one or two
 
 CONFIG = """
 workers: 1
@@ -53,7 +54,7 @@ def serve(pki, tmp_path):
 
 @pytest.fixture
 def flood(programs):
-    """flood(*arguments): the program, ended with the test."""
+    """flood(*arguments): starts the program, and stops it with the test."""
     running = []
 
     def start(*arguments):
@@ -67,7 +68,7 @@ def flood(programs):
 
 
 def serve_while(gateway, floods, paths=("/", "/late")):
-    """How many requests of an honest client are answered until all floods are over. Each must be."""
+    """Sends requests of an honest client until all floods are over. Each must be answered. Returns their number."""
     served = 0
     while any(one.poll() is None for one in floods) or served == 0:
         with Raw(gateway, "1.3") as client:

@@ -1,4 +1,4 @@
-"""gRPC needs HTTP/2 to the service, and services get HTTP/1.1: a call fails at once, in words that its client reads."""
+"""gRPC needs HTTP/2 to the service, but services get HTTP/1.1: a call fails immediately with a readable error."""
 
 import contextlib
 

@@ -1,5 +1,6 @@
-"""HTTP/2 by real clients, and by one that looks at each frame: what goes through, how fast it may, and how a connection ends.
-`--h2-target haproxy` puts another server in the gateway's place, where the test is not about Thaw's own."""
+"""HTTP/2 with real clients, and with a client that checks each frame: what is forwarded, flow control, and how a
+connection ends. `--h2-target haproxy` replaces the gateway with another server in tests that are not specific to
+Thaw."""
 
 import hashlib
 import json
@@ -33,7 +34,7 @@ MANY = 120
 
 @pytest.fixture(scope="module")
 def gateway(request, pki, upstream, tmp_path_factory):
-    """In front of Node, which tells what came to it."""
+    """In front of Node, which reports what it received."""
     if named := request.config.getoption("--h2-target"):
         peer = Peer(named, tmp_path_factory.mktemp("peer"), pki, upstream("node").port)
         yield peer
@@ -47,7 +48,7 @@ def gateway(request, pki, upstream, tmp_path_factory):
 
 @pytest.fixture
 def front(request, serve, pki, tmp_path):
-    """front(port): a gateway with one worker before an upstream at that port."""
+    """front(port): a gateway with one worker in front of an upstream on that port."""
     named, peers = request.config.getoption("--h2-target"), []
 
     def start(port):
@@ -123,7 +124,7 @@ def test_curl_many_at_once(gateway):
     argv += ["-w", "\n%{http_version} %{http_code} %{num_connects}\n", gateway.url(f"/many?[1-{2 * MANY}]")]
     told = re.findall(rb"(?m)^(\S+) (\d+) (\d+)$", done(argv))
     assert [t[:2] for t in told] == [(b"2", b"200")] * 2 * MANY
-    assert sum(int(t[2]) for t in told) < 10  # connections
+    assert sum(int(t[2]) for t in told) < 10  # number of connections
 
 
 PROGRAMS = {"node": ("node", "h2node"), "go": ("go", "h2go"), "java": ("java", "H2Java")}
@@ -167,7 +168,7 @@ def test_h2load(body, gateway, payloads):
 
 
 def answering(*parts):
-    """An upstream that answers so to each request without a body."""
+    """An upstream that sends this response to each request; requests have no body."""
 
     def serve(connection):
         while True:
@@ -227,7 +228,7 @@ def test_response_that_is_cut_short_is_reset(front, scripted):  # noqa: F811
     with h2.connect(front(scripted(serve).port)) as client:
         told = client.ask("GET", "/")
         assert told.status == 200 and told.reset not in (None, NO_ERROR)
-        assert client.ask("GET", "/.well-known/thaw/nothing").status  # the connection goes on
+        assert client.ask("GET", "/.well-known/thaw/nothing").status  # the connection continues
 
 
 def test_expect_is_answered_before_the_body(front, scripted):  # noqa: F811
@@ -255,7 +256,8 @@ def test_expectation_that_is_refused_needs_no_body(front, scripted):  # noqa: F8
 
 
 def test_early_response_in_mid_body(front, scripted):  # noqa: F811
-    """The upstream answers, and reads no more: the client learns it before its body is through, and the connection goes on."""
+    """The upstream answers and stops reading. The client gets the response before its body is sent, and the connection
+    continues."""
     over = threading.Event()
 
     def serve(connection):
@@ -276,7 +278,7 @@ def test_early_response_in_mid_body(front, scripted):  # noqa: F811
 
 
 def test_websocket(gateway):
-    """RFC 8441: Node speaks RFC 6455 with whoever is behind."""
+    """RFC 8441: the gateway speaks RFC 6455 with the Node behind it."""
     with h2.connect(gateway) as client:
         assert client.settings.get(ENABLE_CONNECT_PROTOCOL) == 1
         stream = client.stream()
@@ -304,13 +306,13 @@ def test_websocket_that_the_upstream_refuses(front, scripted):  # noqa: F811
         fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/"), (":authority", "a")]
         client.send(headers(stream, fields, end=False))
         told = client.response(stream)
-        # Its client has not ended it, and may never do so.
+        # The client has not ended its stream, and may never do so.
         assert told.reset == NO_ERROR or client.wait(lambda f: f.kind == RST_STREAM and f.stream == stream).code == NO_ERROR
     assert (told.status, told.body) == (403, b"no")
 
 
 def test_dynamic_table_of_requests(gateway):
-    """As browsers send them: fields that were sent once are named by their index."""
+    """As browsers encode requests: a field that was sent before is referenced by its index."""
     encoder = hpack.Encoder()
     with h2.connect(gateway) as client:
         for number in range(20):
@@ -356,11 +358,12 @@ def test_cancelled_request_ends_its_upstream_connection(front, scripted):  # noq
         assert gone.wait(LIMIT)
 
 
-# Pace --------------------------------------------------------------------------------------------------------------------------
+# Flow control ------------------------------------------------------------------------------------------------------------------
 
 
 def full(client, stream, content):
-    """Sends as much as the server takes: until its windows stay shut while it answers pings. How much that was."""
+    """Sends as much as the server's windows allow, until they stay closed although it answers pings. Returns the number
+    of bytes."""
     sent, shut = 0, 0
     while shut < 20:
         if room := min(client.room(stream), 16384):
@@ -376,7 +379,7 @@ def full(client, stream, content):
 
 @pytest.mark.memory
 def test_slow_upstream_shuts_the_window(front, scripted, payloads, figure):  # noqa: F811
-    """It reads nothing for a while: the client is held back, memory is bounded, and others on the connection are served."""
+    """The upstream reads nothing for a while: the client must wait, memory is bounded, and other streams are served."""
     payload, go = payloads["50m"], threading.Event()
 
     def serve(connection):
@@ -452,7 +455,8 @@ def test_idle_connection_costs_no_more_than_its_session_beside_one_of_http_1_1(s
     gateway, count, held = h2.start(serve, workers=1), 300, []
 
     def cost(connect):
-        """Of an idle connection that has had a request; the first ones pay for what is allocated once."""
+        """The memory of an idle connection that has had a request. The first connections also cause allocations that
+        happen only once."""
         for _ in range(20):
             held.append(connect())
         before = settled_memory(gateway)
@@ -500,7 +504,8 @@ def reload(gateway):
 
 @pytest.mark.parametrize("how", (stop, reload))
 def test_goaway_in_two_steps(how, front, scripted):  # noqa: F811
-    """First a notice, which requests on their way survive; then the last stream is named. All that were begun are answered."""
+    """The first GOAWAY is a notice: requests in flight are still accepted. The second one names the last stream. All
+    streams that began are answered."""
     over = threading.Event()
     gateway = front(scripted(held_back(over)).port)
     with h2.connect(gateway) as client:
@@ -529,8 +534,8 @@ def test_idle_connection_is_told_of_the_stop(gateway, front, scripted):  # noqa:
 
 
 class Client(threading.Thread):
-    """Requests again and again on a connection until it is told to go away; then on another. What is beyond the last stream of
-    a GOAWAY, or refused, is no loss (RFC 9113 6.8, 8.7): it is sent again."""
+    """Sends requests on a connection until it gets a GOAWAY, then on another one. A stream after the last one of a
+    GOAWAY, or one that is refused, is not lost (RFC 9113 6.8, 8.7): the client can send it again."""
 
     def __init__(self, gateway, over):
         super().__init__(daemon=True)
@@ -639,13 +644,13 @@ def test_metrics_count_streams(serve, tmp_path):
 
 @pytest.fixture
 def late(serve, upstream):
-    """A gateway with a late route, and `http2: on` all the same."""
+    """A gateway with a late route and `http2: on`."""
     app = f"{{ servers: {upstream('node').servers} }}"
     return h2.start(serve, upstreams={"app": app}, upstream="app", host=IDENTITY, routes=LATE)
 
 
 def test_late_route_needs_http_1_1(late):
-    """As soon as the head is there: no DATA was sent, and no window of it is given back. Other streams go on."""
+    """The reset comes directly after the head: the client has sent no DATA. Other streams continue."""
     with h2.connect(late) as client:
         other = client.request("PUT", "/open", end=False)
         stream = client.request("PUT", "/late/x", ("content-length", str(MIB)), end=False)
@@ -667,6 +672,6 @@ def test_late_route_with_a_certificate_of_the_handshake(serve, upstream):
 
 
 def test_late_route_by_curl(late):
-    """curl comes back over HTTP/1.1 by itself, where it uploads nothing."""
+    """curl repeats the request over HTTP/1.1 by itself if it uploads nothing."""
     told = curl(late, "/late/x", "--cert", late.pki / "client.pem", "--key", late.pki / "client.key")
     assert told.version == "1.1" and told.json()["fields"]["client-cert"]

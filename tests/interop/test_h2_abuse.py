@@ -1,5 +1,5 @@
-"""Clients of HTTP/2 that cost more than they bring: honest ones on the same worker are served all along, the worker's memory is
-bounded, and the attacker is ended, or does no harm. What is asserted is counted: requests, frames, bytes."""
+"""HTTP/2 clients that cost more than they send: honest clients of the same worker are served meanwhile, the worker's
+memory is bounded, and the attacker is ended or does no harm. Assertions are about counts: requests, frames, bytes."""
 
 import contextlib
 import itertools
@@ -18,10 +18,10 @@ from harness.plain import read_head, scripted  # noqa: F401 - one is a fixture
 from test_must_hold import wait_until
 
 MIB = 2**20
-BATCH = 65536  # bytes that are written at once
-MOST = 64 * MIB  # of a flood: more than any of these may live to send
-ROOM = 32 * MIB  # that one attacker, or one crowd of idle ones, may cost
-DEADLINE = 180.0  # a watchdog: the longest state of a connection that waits has 60 s
+BATCH = 65536  # bytes per write
+MOST = 64 * MIB  # size of a flood: more than any of these can send
+ROOM = 32 * MIB  # memory that one attacker, or one crowd of idle clients, may cost
+DEADLINE = 180.0  # a watchdog: the longest limit of a waiting connection is 60 s
 BIG = MIB
 
 CONFIG = """
@@ -48,7 +48,7 @@ TO_APP = hpack.block(*h2raw.head("GET", "/big"))
 
 
 def big(connection):
-    """An upstream that answers BIG bytes to each request."""
+    """An upstream that answers each request with BIG bytes."""
     while True:
         read_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BIG)
@@ -83,7 +83,7 @@ def gateway(pki, tmp_path, upstream):
 
 @contextlib.contextmanager
 def beside_honest(gateway, figure, what, room=ROOM):
-    """What is done within costs the gateway no more than that, and honest clients nothing."""
+    """The block may cost the gateway at most `room`, and honest clients must be served meanwhile."""
     before = gateway.memory()
     with MemoryWatch(gateway) as watch, Honest(gateway) as honest:
         yield
@@ -93,7 +93,7 @@ def beside_honest(gateway, figure, what, room=ROOM):
 
 
 def flood(client, frames):
-    """Writes the frames until the connection ends, or MOST bytes are through. Whether it ended."""
+    """Writes frames until the connection ends or MOST bytes are sent. Returns whether it ended."""
     sent, frames = 0, iter(frames)
     while sent < MOST:
         batch = bytearray()
@@ -106,7 +106,7 @@ def flood(client, frames):
 
 
 def ended_calmly(client):
-    """It has ended; where its reason arrived, it is the one for floods."""
+    """The connection has ended; if a GOAWAY arrived, its code is the one for floods."""
     assert set(client.ends()) <= {ENHANCE_YOUR_CALM, h2raw.NO_ERROR}
 
 
@@ -118,12 +118,12 @@ def streams():
 
 
 def each(piece):
-    """The same piece for ever, many times in each part."""
+    """Repeats the piece without end, many times in each part."""
     return lambda: itertools.repeat(piece * max(1, 4096 // len(piece)))
 
 
 def per_stream(*pieces):
-    """For each new stream what the pieces say of it."""
+    """The frames of the pieces for each new stream."""
     return lambda: (b"".join(piece(stream) for piece in pieces) for stream in streams())
 
 
@@ -192,7 +192,7 @@ MADE = {
         b"", per_stream(lambda stream: headers(stream, HEAD, priority=h2raw.dependency(stream)))),
 }  # fmt: skip
 
-# What is an error of the connection anyway, or may be one: it may end as such.
+# These are, or may be, connection errors of another kind, so their code is not checked.
 ERRORS = {"data_after_its_end", "headers_after_its_end", "priority_of_4_octets", "empty_names", "window_update_of_0",
           "dependency_on_itself", "continuation_of_table_sizes", "continuation_of_one_endless_field"}  # fmt: skip
 
@@ -214,7 +214,8 @@ def test_floods_are_ended(words, gateway, figure):
 
 
 def provoke(client, frames, at_once=50, most=20000):
-    """Has that many streams reset, and goes on once they are: never more at once than is allowed. Whether that was ended."""
+    """Makes the server reset that many streams, in groups of at most at_once, which is within the limit. Returns
+    whether the server ended the connection."""
     frames = iter(frames)
     for _ in range(0, most, at_once):
         if not client.send(*itertools.islice(frames, at_once)):
@@ -239,7 +240,7 @@ def test_provoked_resets_are_ended(words, gateway, figure):
 @pytest.mark.memory
 @pytest.mark.parametrize("words", MADE)
 def test_floods_of_provoked_resets_are_ended(words, gateway, figure):
-    """Whatever is ahead: the number of streams at once, or of resets."""
+    """The limit of concurrent streams or the limit of resets may end the flood."""
     with beside_honest(gateway, figure, f"flood of {words}"), h2.connect(gateway) as client:
         assert flood(client, MADE[words][1]()), "nothing ends the flood"
 
@@ -259,7 +260,7 @@ def gateway_answers(gateway):
 @pytest.mark.memory
 @pytest.mark.parametrize("pad", (None, 255))
 def test_tiny_data_is_served_or_ended(pad, gateway, figure):
-    """A body that comes an octet a frame, without padding or with the most."""
+    """A body with one octet in each frame, without padding or with maximal padding."""
     count = 20000
     with beside_honest(gateway, figure, f"{count} frames of one octet, padding {pad}"), h2.connect(gateway) as client:
         client.send(OPEN_1)
@@ -283,7 +284,7 @@ def refused_or_ended(client, stream):
 
 @pytest.mark.memory
 def test_hpack_bomb(gateway, figure):
-    """An entry of 4000 octets, and blocks of 16,000 references to it: 64 MB for each."""
+    """An entry of 4000 octets, and blocks with 16,000 references to it: 64 MB each."""
     entry = hpack.literal("x-bomb", "a" * 4000, "incremental")
     with beside_honest(gateway, figure, "HPACK bomb"), h2.connect(gateway) as client:
         client.send(headers(1, HEAD + entry))
@@ -336,16 +337,16 @@ def test_limit_of_streams_is_told_and_kept(gateway):
         client.send(opened(over))
         got = client.wait(lambda f: f.kind in (RST_STREAM, GOAWAY))
         assert (got.kind, got.code, got.stream) == (RST_STREAM, h2raw.REFUSED_STREAM, over)
-        client.send(rst_stream(3, h2raw.CANCEL), headers(over + 2, HEAD))  # the connection goes on
+        client.send(rst_stream(3, h2raw.CANCEL), headers(over + 2, HEAD))  # the connection continues
         assert client.wait(lambda f: f.kind in (HEADERS, RST_STREAM, GOAWAY)).kind == HEADERS
 
 
-# Windows that stay shut --------------------------------------------------------------------------------------------------------
+# Windows that stay closed ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.memory
 def test_thousand_streams_that_withhold_their_windows(gateway, upstream, figure):
-    """10 connections with 100 responses of 1 MiB each: what the gateway holds of them is bounded."""
+    """10 connections with 100 responses of 1 MiB each: the gateway buffers a bounded part."""
     with beside_honest(gateway, figure, "1,000 streams without a window", 128 * MIB), contextlib.ExitStack() as stack:
         crowd = [stack.enter_context(h2.connect(gateway, (INITIAL_WINDOW_SIZE, 0))) for _ in range(10)]
         for client in crowd:
@@ -357,7 +358,7 @@ def test_thousand_streams_that_withhold_their_windows(gateway, upstream, figure)
 
 @pytest.mark.memory
 def test_window_dribble(gateway, figure):
-    """A window that is opened octet by octet, of all streams in turn."""
+    """Windows that are opened one octet at a time, for all streams in turn."""
     with beside_honest(gateway, figure, "window dribble"), h2.connect(gateway, (INITIAL_WINDOW_SIZE, 0)) as client:
         ours = list(itertools.islice(streams(), 50))
         client.send(*(headers(stream, TO_APP) for stream in ours))
@@ -368,7 +369,7 @@ def test_window_dribble(gateway, figure):
         assert ended or all(len(f.payload) <= 40 for f in client.seen if f.kind == DATA)
 
 
-# Those that wait ---------------------------------------------------------------------------------------------------------------
+# Clients that wait -------------------------------------------------------------------------------------------------------------
 
 
 def only_a_preface(client):
@@ -399,7 +400,7 @@ WAITING = (only_a_preface, head_left_open, bodies_that_never_come, body_that_sto
 
 
 def test_those_that_wait_are_ended(gateway, figure):
-    """All of them beside each other, so that the minute of the longest deadline passes once."""
+    """All of them in parallel, so that the longest deadline of one minute passes only once."""
     with beside_honest(gateway, figure, "clients that wait"), contextlib.ExitStack() as stack:
         silent = stack.enter_context(h2raw.H2(gateway.port, h2raw.context(gateway.pki)))
         crowd = {words.__name__: stack.enter_context(h2.connect(gateway)) for words in WAITING}
@@ -416,7 +417,7 @@ def test_those_that_wait_are_ended(gateway, figure):
 
 
 def _until_over(name, client, left):
-    """Until all its streams, or the connection, are ended by the server."""
+    """Waits until the server has ended all streams, or the connection."""
     try:
         client.ends(DEADLINE)
     except h2raw.Silent as still:

@@ -1,6 +1,6 @@
-"""Header fields over HTTP/2 by RFC 9113 8.2 and 8.3, in front of an HTTP/1.1 upstream that forgives nothing: what is malformed is
-a stream error or a 4xx, on a connection that goes on, and nothing of it reaches the upstream as a request. Others are measured by
-`--h2-target haproxy|nginx|apache`; none of them passes all of it."""
+"""Header fields over HTTP/2 (RFC 9113 8.2 and 8.3), in front of a strict HTTP/1.1 upstream: a malformed request is a
+stream error or a 4xx, the connection continues, and the upstream gets nothing of the request. `--h2-target
+haproxy|nginx|apache` tests other servers; none of them passes everything."""
 
 import pytest
 
@@ -15,8 +15,8 @@ CONTROLS = {"soh": "\x01", "esc": "\x1b", "del": "\x7f"}
 
 
 def request(*changes, method="POST"):
-    """A request's fields, in which each change (name, value) takes the place of the pseudo-field of that name, or follows. A
-    value of None takes it away."""
+    """The fields of a request. Each change (name, value) replaces the pseudo-field of that name (None removes it), or
+    is appended."""
     fields = dict(h2raw.head(method, "/malformed", HOST))
     changed = {name: value for name, value in changes if name in fields}
     pseudo = [(name, changed.get(name, value)) for name, value in fields.items() if changed.get(name, value) is not None]
@@ -28,13 +28,13 @@ def _with(name, values):
 
 
 def _around(text, marks):
-    """The marks within, before and after the text."""
+    """Inserts each mark within, before and after the text."""
     places = {"within": f"{text[:2]}%s{text[2:]}", "before": f"%s{text}", "after": f"{text}%s"}
     return {f"{mark}_{place}": shape % sign for mark, sign in marks.items() for place, shape in places.items()}
 
 
 def _smuggled(text):
-    """The text, followed by lines of HTTP/1.1."""
+    """The text followed by lines of HTTP/1.1."""
     return {"second_line": f"{text}\r\nx-evil: 1", "second_request": f"{text}\r\n\r\n{EVIL}\r\nHost: evil\r\n\r\n",
             "bare_lf_line": f"{text}\nx-evil: 1", "bare_cr_line": f"{text}\rx-evil: 1"}
 
@@ -162,7 +162,7 @@ def gateway(request, recorder, pki, tmp_path_factory):
 
 @pytest.fixture
 def client(gateway, recorder):
-    """A connection that must still serve an honest request when the test is through, the only one that the upstream gets."""
+    """A connection that must still serve an honest request after the test; the upstream gets only that one."""
     recorder.take()
     with h2.connect(gateway) as one:
         yield one
@@ -223,12 +223,12 @@ def test_second_head_in_place_of_trailers_is_refused(client):
     refused(client, stream)
 
 
-# What is well-formed -------------------------------------------------------------------------------------------------------
+# Well-formed requests ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def arriving(gateway, recorder):
-    """arriving(fields, *bodies): the one request that the upstream gets of it."""
+    """arriving(fields, *bodies): sends a request, and returns the only request that the upstream gets."""
 
     def pass_on(fields, *bodies):
         recorder.take()

@@ -1,7 +1,7 @@
-"""Conformance of the HTTP/2 server, case by case as h2spec has them: RFC 9113 (sections by RFC 7540's numbers, which h2spec uses)
-and RFC 7541. `--h2-target nghttpd|nginx|haproxy|apache|HOST:PORT` holds another server against it, as forgiving as h2spec is: of
-147 cases nghttpd 1.52 fails 1 (5.1.1-lower_identifier), HAProxy 2.6 fails 1 (pseudo_field_in_trailers, where h2spec forgets
-END_STREAM), nginx 1.22 fails 24."""
+"""Conformance of the HTTP/2 server with the cases of h2spec: RFC 9113 (with the section numbers of RFC 7540, as in
+h2spec) and RFC 7541. `--h2-target nghttpd|nginx|haproxy|apache|HOST:PORT` tests another server, as tolerantly as h2spec
+does: of 147 cases nghttpd 1.52 fails 1 (5.1.1-lower_identifier), HAProxy 2.6 fails 1 (pseudo_field_in_trailers, where
+h2spec forgets END_STREAM), and nginx 1.22 fails 24."""
 
 import struct
 
@@ -16,13 +16,13 @@ from harness.h2raw import (
     rst_stream, settings, window_update,
 )  # fmt: skip
 
-LIMIT = 5.0  # how long what must come may take; only a case that fails waits for it
+LIMIT = 5.0  # seconds for an expected frame; only a failing case waits that long
 PLAIN = [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "localhost")]
 POSTED = [(":method", "POST"), *PLAIN[1:]]
 BLOCK = hpack.block(*PLAIN)
 MORE = hpack.block(("x-more", "more"))
 GET, POST = headers(1, PLAIN), headers(1, POSTED, end=False)
-OPENED = headers(1, PLAIN, end=False, done=False)  # a header block that goes on
+OPENED = headers(1, PLAIN, end=False, done=False)  # a header block that is not complete
 MARK = b"the mark"
 
 
@@ -30,7 +30,8 @@ MARK = b"the mark"
 
 
 def _error(codes, kinds):
-    """One of the codes, or the connection's end. h2spec forgives other codes before that; NO_ERROR never says anything."""
+    """Expects one of the codes, or the end of the connection. Like h2spec, ignores other codes before it for forgiven
+    servers; NO_ERROR is always ignored."""
 
     def look(client):
         ignored = (lambda code: code not in codes) if client.forgiven else (lambda code: code == NO_ERROR)
@@ -68,7 +69,7 @@ def data_comes(client):
 
 
 def pong(client):
-    """The step before is a ping: its answer is the first that comes."""
+    """The previous step sent a ping: its answer must arrive first."""
     client.send(ping(MARK))
     assert _must(client, lambda f: f.kind == PING).payload == MARK
 
@@ -90,7 +91,7 @@ def settings_come_first(client):
     assert client.seen[0].kind == SETTINGS and not client.seen[0].flags & ACK
 
 
-# Steps that are more than octets ---------------------------------------------------------------------------------------
+# Steps that are functions ----------------------------------------------------------------------------------------------
 
 
 def until_acknowledged(client):
@@ -143,7 +144,7 @@ def setting(identifier, value):
 
 
 def kinds_of_literal():
-    """RFC 7541 6.2: each kind, its name by index or not, coded or not."""
+    """RFC 7541 6.2: each kind, with the name as index or text, with and without Huffman code."""
     for kind in ("incremental", "without", "never"):
         for name, words in ((58, "an_indexed_name"), ("x-test", "a_new_name")):
             for coded in (False, True):
@@ -161,7 +162,7 @@ DATA_ON_1, HEADERS_ON_1, CONTINUATION_ON_1 = data(1, b"test"), GET, continuation
 CLOSED, PROTOCOL, SIZE = (STREAM_CLOSED,), (PROTOCOL_ERROR,), (FRAME_SIZE_ERROR,)
 EITHER = (STREAM_CLOSED, PROTOCOL_ERROR)
 
-# The cases: section, words, what is sent, what must come. ----------------------------------------------------------------
+# The cases: section, words, what is sent, what is expected. --------------------------------------------------------------
 
 CASES = [
     ("generic_1", "preface", [], settings_come_first),
@@ -318,12 +319,12 @@ CASES = [
     ("hpack_6.3", "table_size_over_the_setting",
      headers(1, hpack.table_size(2**20) + BLOCK), connection_error(COMPRESSION_ERROR)),
 ]  # fmt: skip
-assert len(CASES) == 147  # h2spec's 146, and the one that only its strict mode has
+assert len(CASES) == 147  # h2spec's 146, and the case of its strict mode
 
 
 @pytest.fixture(scope="module")
 def target(request, pki, tmp_path_factory):
-    """(port, TLS context, address) of the server."""
+    """Yields (port, TLS context, address) of the server."""
     named, folder = request.config.getoption("--h2-target"), tmp_path_factory.mktemp("h2spec")
     if named is None:
         with h2.running(pki, folder) as gateway:

@@ -1,4 +1,4 @@
-"""`headers`: what an operator sets, adds and removes, of requests and responses; and the names of requests."""
+"""`headers`: fields that an operator sets, adds and removes in requests and responses; and the names of requests."""
 
 import base64
 import contextlib
@@ -99,7 +99,7 @@ def test_fields_of_responses(version, pki, tmp_path, upstream):
         assert status == 200 and get("server") == get("x-powered-by") == [] and get("link") == ["</b>", "</a>; rel=next"]
         assert get("content-security-policy") == ["default-src 'self'"] and get("cache-control") == ["public"]
         check_response(get, 1)
-        # A refusal: what it says itself stands.
+        # A refusal keeps the fields that the gateway itself sets.
         upstream.close()
         status, get = ask("/gone")
         assert status == 502 and get("cache-control") == ["no-store"] and get("content-security-policy") == ["default-src 'self'"]
@@ -117,7 +117,7 @@ def test_fields_of_responses_without_a_request(pki, tmp_path, upstream):
 
 
 def test_a_name_of_another_route_is_stripped(pki, tmp_path, upstream):
-    """Each route may lead to the same service."""
+    """Several routes may lead to the same service."""
     with front(pki, tmp_path, upstream.port) as gateway:
         text = (tmp_path / "thaw.yaml").read_text()
     assert gateway
@@ -139,7 +139,7 @@ def test_a_name_of_another_route_is_stripped(pki, tmp_path, upstream):
 
 
 def test_trailers_do_not_bring_back_what_is_set_or_removed(pki, tmp_path, upstream):
-    """Some readers add trailers to the fields of the head."""
+    """Some recipients merge trailers into the fields of the head."""
     headers = "{ request: { set: { X-Role: user }, remove: [ X-Secret ], add: { X-More: a } } }"
     with front(pki, tmp_path, upstream.port, headers=headers) as gateway, Raw(gateway) as client:
         trailers = b"X-Role: admin\r\nx_role: admin\r\nX-SECRET: 1\r\nX-More: b\r\n"
@@ -183,14 +183,15 @@ def test_request_ids_of_clients(pki, tmp_path, upstream):
 
 
 def told_of(folder, request, *options):
-    """The head that `thaw check --request` says is sent."""
+    """The head that `thaw check --request` prints as sent."""
     argv = [str(binary()), "check", "-c", str(folder / "thaw.yaml"), "--json", "--request", request, *options]
     sent = json.loads(subprocess.run(argv, capture_output=True, timeout=60, check=True).stdout)["decision"]["sent"]
     return sent["line"], [(name, value) for name, value in sent["fields"]]
 
 
 def test_check_tells_the_head_that_is_really_sent(pki, tmp_path, upstream):
-    """Byte for byte, but for what only a connection has: the client's address, its cipher suite, the request's ID."""
+    """Equal byte for byte, except what depends on the connection: the client's address, its cipher suite, the request's
+    ID."""
     fields = ("X-Mine: 1", "x_secret: forged", "Via: 1.0 other", "Connection: X-Hop", "X-Hop: y", "Content-Length: 3")
     with front(pki, tmp_path, upstream.port, headers=REQUEST, identity="[ rfc9440, xfcc, nginx ]") as gateway:
         with Raw(gateway, "1.3") as client:

@@ -1,4 +1,4 @@
-"""The tests' own HPACK, by the examples of RFC 7541 Appendix C.4."""
+"""Tests the tests' own HPACK with the examples of RFC 7541 Appendix C.4."""
 
 import pytest
 

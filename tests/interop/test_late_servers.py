@@ -1,5 +1,5 @@
-"""What real servers do with a late certificate and a body, to the byte: what `thaw probe` must find out, and what a client
-can cure. Each uploads to a server of harness/late_servers.py."""
+"""What real servers do with a late certificate and a body, to the byte: this is what `thaw probe` must detect, and what
+a client can avoid. Each test uploads to a server of harness/late_servers.py."""
 
 import hashlib
 import subprocess
@@ -10,16 +10,16 @@ from harness.rawtls import Raw
 
 KIB, MIB = 2**10, 2**20
 LATE, OPEN = "/late/x", "/open/x"
-APACHE_LIMIT = 128 * KIB  # SSLRenegBufferSize's default
-TOMCAT_LIMIT = 4 * KIB  # maxSavePostSize's
-STALL_S = 3  # without anything from the server: frozen. A slower machine only waits in vain for longer
+APACHE_LIMIT = 128 * KIB  # the default of SSLRenegBufferSize
+TOMCAT_LIMIT = 4 * KIB  # the default of maxSavePostSize
+STALL_S = 3  # frozen after this time without bytes from the server; a slower machine waits longer, with the same result
 TLS = ("1.2", "1.3")
 SUBJECT = "CN=Thaw Demo Client"
 
 
 @dataclass
 class Client:
-    """One upload after another, each on a connection of its own."""
+    """Does uploads, each on a new connection."""
 
     server: object
     tls: str
@@ -28,8 +28,8 @@ class Client:
         return Raw(self.server, self.tls, **identity)
 
     def upload(self, size, method="PUT", target=LATE, first=()):
-        """The response's status, once it is sure that it speaks of the whole body. `first`: requests without a body that
-        go first, on the same connection."""
+        """Returns the response's status; a 200 must report the whole body. `first`: requests without a body that go
+        first, on the same connection."""
         with self.connect() as raw:
             for each in first:
                 assert raw.ask("GET", each).status == 200
@@ -44,7 +44,7 @@ class Client:
         return response.status
 
     def expect(self, size):
-        """With Expect: 100-continue, waited for. 'frozen': neither came."""
+        """With Expect: 100-continue, and waits for the 100. 'frozen': no response arrived in time."""
         with self.connect() as raw:
             raw.tls.settimeout(STALL_S)
             raw.send(raw.head("PUT", LATE, f"Content-Length: {size}", "Expect: 100-continue"))
@@ -55,7 +55,7 @@ class Client:
             return response if response == "frozen" else self.judge(response, size)
 
     def expect_eagerly(self, size):
-        """With Expect: 100-continue, and the body behind it at once, in a TLS record of its own."""
+        """With Expect: 100-continue, and the body immediately after the head, in its own TLS record."""
         with self.connect() as raw:
             raw.send(raw.head("PUT", LATE, f"Content-Length: {size}", "Expect: 100-continue"), b"x" * size)
             response = raw.read()
@@ -64,7 +64,7 @@ class Client:
             return self.judge(response, size)
 
     def upload_and_wait(self, size):
-        """As upload(), or 'frozen'."""
+        """Like upload(), or 'frozen'."""
         with self.connect() as raw:
             raw.tls.settimeout(STALL_S)
             raw.send(raw.head("PUT", LATE, f"Content-Length: {size}"), b"x" * size)
@@ -88,7 +88,7 @@ class Client:
 
 @pytest.fixture
 def client(late_server):
-    """client('tomcat', '1.2', limit=...): uploads over TLS 1.2 to that server."""
+    """client('tomcat', '1.2', limit=...): a Client for that server over TLS 1.2."""
 
     def made(kind, version, /, **settings):
         return Client(late_server(kind, **settings), version)
@@ -115,7 +115,7 @@ def test_apache(tls, client):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_apache_and_expect(tls, client):
-    """Waited for, it is the cure for any size; with the body at once it is worse than nothing."""
+    """A client that waits for the 100 can upload any size. If it sends the body at once, Expect makes things worse."""
     apache = client("apache", tls)
     assert [apache.expect(size) for size in (1, APACHE_LIMIT + 1, 10 * MIB)] == [200, 200, 200]
     assert [apache.expect_eagerly(size) for size in (KIB, MIB)] == [403, 403]
@@ -148,7 +148,7 @@ def test_at_the_handshake(kind, tls, client):
 
 
 def curl(server, *arguments):
-    """(exit code, HTTP version, status)"""
+    """Returns (exit code, HTTP version, status)."""
     done = subprocess.run(
         ["curl", "-sS", "--noproxy", "*", "--ipv4", "--cacert", str(server.pki / "ca.pem"),
          "--cert", str(server.pki / "client.pem"), "--key", str(server.pki / "client.key"),
@@ -159,14 +159,15 @@ def curl(server, *arguments):
 
 
 def test_apache_and_http2(late_server):
-    """The stream ends with HTTP_1_1_REQUIRED (RFC 9113 9.2.3), and curl comes back over HTTP/1.1."""
+    """The stream ends with HTTP_1_1_REQUIRED (RFC 9113 9.2.3), and curl repeats the request over HTTP/1.1."""
     server = late_server("apache", http2=True)
     assert curl(server, server.url(OPEN)) == (0, "2", 200)
     assert curl(server, server.url(LATE)) == (0, "1.1", 200)
 
 
 def test_curl_and_apache(late_server, payloads):
-    """It waits for the 100, which Apache sends when it has the certificate; curl 8 does so above 1 MiB only, and for a second."""
+    """Apache sends the 100 when it has the certificate. curl 8 waits for it only if the body is above 1 MiB, and only
+    for one second."""
     server = late_server("apache")
     upload = ("--expect100-timeout", "60", "-T", str(payloads["50m"].path), server.url(LATE))
     assert curl(server, *upload) == (0, "1.1", 200)
@@ -185,7 +186,7 @@ def test_tomcat(client):
 
 
 def test_tomcat_and_expect(client):
-    """It waits for the body before it sends the 100 that the body waits for, until its connectionTimeout."""
+    """Tomcat waits for the body before it sends the 100, and the client waits for the 100, until connectionTimeout."""
     tomcat = client("tomcat", "1.2", tls="1.2")
     assert tomcat.expect(1) == "frozen"
     assert client("tomcat", "1.2", tls="1.2", patience=1000).expect(1) == 401
@@ -219,7 +220,7 @@ def test_node(client):
 
 
 def test_node_and_expect(client):
-    """It sends its 100 at once, before the handler is called: waiting for it cures nothing."""
+    """Node sends its 100 at once, before it calls the handler: waiting for it does not help."""
     node = client("node", "1.2")
     assert (node.expect(16 * KIB), node.expect(MIB)) == (200, "frozen")
 
@@ -241,7 +242,7 @@ def test_node_at_the_handshake(client):
 @pytest.mark.parametrize("tls", TLS)
 @pytest.mark.parametrize("ask", ("on", "optional"))
 def test_nginx(ask, tls, client):
-    """At the handshake, so that nothing depends on the body; without a certificate it can still answer."""
+    """nginx asks at the handshake, so nothing depends on the body; without a certificate it can still answer."""
     nginx = client("nginx", tls, ask=ask)
     assert takes_any_method(nginx)
     assert nginx.upload(50 * MIB) == 200
@@ -255,7 +256,7 @@ def test_nginx(ask, tls, client):
 @pytest.mark.parametrize("tls", TLS)
 @pytest.mark.parametrize("read_ahead", (0, 1023, 48 * KIB))
 def test_frozen(read_ahead, tls, client):
-    """It freezes from one byte more than its read-ahead on, and not before."""
+    """It freezes if the body is at least one byte longer than its read-ahead."""
     frozen = client("frozen", tls, read_ahead=read_ahead)
     if read_ahead > 0:
         assert frozen.upload(read_ahead) == 200
@@ -282,7 +283,7 @@ def test_frozen_is_cured_by_priming_and_by_expect(tls, client):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_frozen_serves_side_by_side(tls, client):
-    """One that is frozen holds up no other."""
+    """A frozen connection does not block others."""
     frozen = client("frozen", tls)
     with frozen.connect() as held:
         held.send_request("PUT", LATE, b"x" * MIB)
@@ -290,7 +291,7 @@ def test_frozen_serves_side_by_side(tls, client):
 
 
 def test_frozen_and_chunks(client):
-    """Small chunks, and a request behind them in the same write."""
+    """Small chunks, and a request after them in the same write."""
     frozen = client("frozen", "1.3")
     with frozen.connect() as raw:
         chunks = b"".join(b"%x\r\n" % n + b"x" * n + b"\r\n" for n in (1, 2, 300)) + b"0\r\n\r\n"
@@ -301,7 +302,7 @@ def test_frozen_and_chunks(client):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_frozen_without_a_certificate(tls, client):
-    """A refusal, and the connection goes on."""
+    """The server refuses, and the connection continues."""
     with client("frozen", tls).connect(identity=None) as raw:
         response = raw.ask("PUT", LATE, b"x" * 100)
         assert (response.status, response.json()) == (403, {"error": "no-certificate"})

@@ -1,4 +1,4 @@
-"""Real clients against the throwaway set-up: every cell is what the client's means allow."""
+"""Real clients against the throwaway set-up: the result of every cell follows from the client's abilities."""
 
 import pytest
 

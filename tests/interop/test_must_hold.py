@@ -1,4 +1,4 @@
-"""The figures that must hold, each measured on the running gateway. They are printed at the end of the test run."""
+"""The figures that must hold, measured on a running gateway. They are printed at the end of the test run."""
 
 import os
 import pathlib
@@ -26,7 +26,7 @@ def wait_until(what, holds, limit=LIMIT):
 
 
 class Withholding:
-    """Clients that have sent a whole request and read nothing, so never answer; they stay until the block is left."""
+    """Clients that have sent a whole request and read nothing, so they never answer; they stay until the block ends."""
 
     def __init__(self, programs, gateway, mode, tls, size, record, count, source):
         argv = [*programs.writefirst(), mode, str(gateway.port), str(gateway.pki), tls, "/late?withheld"]
@@ -44,8 +44,8 @@ class Withholding:
 
 
 def _queued(port):
-    """Bytes on their way to the gateway: not yet sent by a client's socket, or not yet read from the gateway's."""
-    gateway_end = f"0100007F:{port:04X}"  # the whole of it: a client's own port may have the same number
+    """Bytes in flight to the gateway: not yet sent by a client's socket, or not yet read from the gateway's."""
+    gateway_end = f"0100007F:{port:04X}"  # with the address, because a client's own port may have the same number
     total = 0
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
@@ -62,7 +62,7 @@ def _sleeping(pid):
 
 
 def settled_memory(gateway):
-    """The resident memory once all that was sent has been taken, and the workers sleep."""
+    """The resident memory when all sent bytes have been read and the workers sleep."""
     samples = []
 
     def still():
@@ -104,7 +104,7 @@ def upload_large(gateway, programs, tls, size, limit):
     "mib", (512, pytest.param(4096, marks=pytest.mark.full)), ids=("512MiB", "4GiB")
 )
 def test_large_upload_in_little_memory(mib, tls, serve, programs, figure):
-    """A write-first client: all of its body is held, on the disk for the most part, before it answers."""
+    """A write-first client: its whole body is held, mostly on the disk, before it answers."""
     spool = {"memory": "64MiB", "disk": "8GiB", "per_client": "100%"}
     gateway = serve(certificate={**ASKS, "max_body": "5GiB"}, spool=spool)
     before = gateway.memory()
@@ -122,7 +122,8 @@ def test_large_upload_in_little_memory(mib, tls, serve, programs, figure):
 @pytest.mark.memory
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_one_byte_records(tls, serve, programs, figure):
-    """128 KiB in one-byte TLS records, withheld: beside the same number of idle connections, under 1 MiB each."""
+    """128 KiB in one-byte TLS records, withheld: less than 1 MiB each, compared with the same number of idle
+    connections."""
     count, size = 50, 128 * 1024
     gateway = serve(certificate=ASKS, spool={"memory": "256MiB", "disk": "0", "per_client": "100%"})
     with Withholding(programs, gateway, "idle", tls, 0, 1, count, "127.1.0.1"):
@@ -140,7 +141,7 @@ def test_one_byte_records(tls, serve, programs, figure):
 @pytest.mark.memory
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_withheld_certificates(tls, serve, programs, payloads, figure):
-    """200 clients from as many addresses withhold 1 MiB each; spool.memory holds, and an honest client is served."""
+    """200 clients with different addresses withhold 1 MiB each; spool.memory holds, and an honest client is served."""
     count = 200
     gateway = serve(certificate=ASKS, spool={"memory": "64MiB", "disk": "2GiB"})
     with Withholding(programs, gateway, "idle", tls, 0, 16384, count, "127.1.0.1"):
@@ -160,11 +161,12 @@ def test_withheld_certificates(tls, serve, programs, payloads, figure):
     )
     assert len(stories) == count and all(s["drained"] == MIB for s in stories)
     assert to_memory <= 64 * MIB
-    assert held.own - idle.own <= (64 + 8) * MIB  # what each connection needs besides its body is in the 8
+    assert held.own - idle.own <= (64 + 8) * MIB  # the 8 MiB are for what each connection needs besides its body
 
 
 def test_one_address_withholds(serve, programs, payloads, figure):
-    """The same from one address, and no disk: it gets its share and no more, its latest ones; others are served."""
+    """The same from one address, without disk: it gets its share and no more, for its latest requests; others are
+    served."""
     gateway = serve(certificate=ASKS, spool={"memory": "64MiB", "disk": "0", "per_client": "25%"})
     with Withholding(programs, gateway, "withhold", "1.3", MIB, 16384, 200, "-"):
         refused = gateway.wait_records(lambda r: r["status"] == 503, 200 - 16)
@@ -188,7 +190,7 @@ def _inode_of(local_port, port):
 
 def _holder(gateway, client):
     """The process id of the worker that holds that client's connection."""
-    # The system's list may leave out one while others come and go.
+    # /proc/net/tcp may omit a connection while others come and go.
     inode = next(filter(None, (_inode_of(client.local_port, gateway.port) for _ in range(100))), None)
     for pid in gateway.workers():
         for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
@@ -201,7 +203,8 @@ def _holder(gateway, client):
 
 
 def _connected_to_all(gateway, each):
-    """That many clients of each worker, by the worker's process id. Which worker takes a connection is its own choice."""
+    """That many clients for each worker, by the worker's process id. The workers themselves decide which one
+    accepts."""
     clients = {pid: [] for pid in gateway.workers()}
     for _ in range(1000):
         client = Raw(gateway, "1.2")
@@ -220,7 +223,7 @@ def _close(clients):
 
 
 def test_killed_worker(serve, payloads, figure):
-    """kill -9 of a worker ends its own connections only; a new one takes its place."""
+    """kill -9 of a worker ends only its own connections; a new worker replaces it."""
     gateway = serve(certificate=ASKS, workers=2)
     body = payloads["1m"].data()
     wait_until("two workers", lambda: len(gateway.workers()) == 2)
@@ -229,21 +232,21 @@ def test_killed_worker(serve, payloads, figure):
     for client in clients[victim] + clients[survivor]:
         assert client.send(client.head("PUT", "/late", f"Content-Length: {len(body)}"), body[: len(body) // 2])
     os.kill(victim, signal.SIGKILL)
-    for client in clients[survivor]:  # amid their uploads
+    for client in clients[survivor]:  # in the middle of their uploads
         client.send(body[len(body) // 2 :])
         assert client.read().json()["body_sha256"] == payloads["1m"].sha256
     for client in clients[victim]:
         assert client.ended()
     wait_until("a new worker", lambda: len(set(gateway.workers()) - {victim}) == 2)
     assert survivor in gateway.workers() and gateway.process.poll() is None
-    _close(_connected_to_all(gateway, 1))  # the new one serves, too
+    _close(_connected_to_all(gateway, 1))  # the new worker serves, too
     lost, kept = len(clients[victim]), len(clients[survivor])
     figure(f"worker killed: its {lost} connections lost; {kept} uploads of the other one completed; a new worker serves")
     _close(clients)
 
 
 def test_killed_worker_gives_back(serve, programs, payloads):
-    """What a killed worker held in the spool is free again."""
+    """The spool budget of a killed worker is available again."""
     gateway = serve(certificate=ASKS, workers=1, spool={"memory": "64MiB", "disk": "0", "per_client": "100%"})
     with Withholding(programs, gateway, "withhold", "1.2", MIB, 16384, 48, "127.1.0.1") as clients:
         assert clients.broken == 0
@@ -256,7 +259,7 @@ def test_killed_worker_gives_back(serve, programs, payloads):
 
 
 def test_orderly_end(serve, payloads):
-    """SIGTERM: the request under way is answered, then all processes end."""
+    """SIGTERM: the current request is answered, then all processes end."""
     gateway = serve(certificate=ASKS, workers=2)
     body = payloads["50m"].data()
     with Raw(gateway, "1.2") as client:
@@ -269,7 +272,7 @@ def test_orderly_end(serve, payloads):
 
 
 def test_killed_master(serve):
-    """Nobody is left behind to hold the port."""
+    """No process remains that keeps the port."""
     gateway = serve(workers=2)
     wait_until("two workers", lambda: len(gateway.workers()) == 2)
     workers = gateway.workers()

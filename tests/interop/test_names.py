@@ -1,4 +1,5 @@
-"""Hosts with several names, with a * for one label, and with underscores: chosen by SNI, and Host must name the same host."""
+"""Hosts with several names, with a * for one label, and with underscores: SNI selects the host, and Host must name the
+same host."""
 
 import ssl
 
@@ -18,9 +19,9 @@ hosts:
     key: PKI/server.key
     routes: [ { path: /, upstream: "builtin:inspect" } ]
 """
-FIRST, SECOND = "localhost", "exact.wild.example"  # what logs call the hosts
+FIRST, SECOND = "localhost", "exact.wild.example"  # the names of the hosts in logs
 
-# What is asked for, and which of the hosts it is; None: neither.
+# The requested name, and the host that it selects; None: neither.
 NAMES = {
     "localhost": FIRST,
     "api.example": FIRST,
@@ -76,7 +77,8 @@ def test_sni_chooses_the_host(name, hosts):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_request_names_the_same_host_or_is_misdirected(name, hosts):
-    """Under any of its names: browsers send requests for all names of a certificate on one connection."""
+    """Host may be any name of the same host: browsers send requests for all names of a certificate on one
+    connection."""
     for sni, host in (("api.example", FIRST), ("exact.wild.example", SECOND)):
         for spelling in (name, name.upper() + "."):
             with connect(hosts, sni) as client:

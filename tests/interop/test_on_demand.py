@@ -1,8 +1,7 @@
-"""
-The handshake on demand, with real browsers: they get HTTP/2 on a host that asks late, their late request is sent away,
-and comes back over HTTP/1.1 on a connection that is asked in its TLS 1.3 handshake. Without a certificate here, so that
-nobody has to choose one: what matters is that it was asked for there, and that no byte of the body came before.
-"""
+"""The handshake on demand with real browsers: they get HTTP/2 on a host that asks late; their late request is reset
+with HTTP_1_1_REQUIRED, and repeated over HTTP/1.1 on a connection that is asked in its TLS 1.3 handshake. The browsers
+have no certificate here, so that no dialog appears: the test checks that they were asked in the handshake, and that no
+byte of the body arrived before."""
 
 import hashlib
 import os
@@ -34,7 +33,7 @@ def chromium(profile, page, _gateway):
 
 
 def firefox(profile, page, gateway):
-    """Its profile has the exception that a visitor's click would make, for the server's certificate."""
+    """Its profile has the exception for the server's certificate that a user's click would add."""
     der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", gateway.port)))
     sha256 = hashlib.sha256(der).hexdigest().upper()
     fingerprint = ":".join(sha256[at : at + 2] for at in range(0, len(sha256), 2))

@@ -1,5 +1,5 @@
-"""What newer releases of OpenSSL do in a handshake, against a late request: key exchange groups, large ClientHellos,
-certificate compression. What a release does not have is not asked of it."""
+"""Features of newer OpenSSL releases in the handshake, together with a late request: key exchange groups, large
+ClientHellos, certificate compression. Features that the installed release lacks are skipped."""
 
 import socket
 import ssl
@@ -32,7 +32,7 @@ def s_client(thaw, *options):
 def test_a_late_request_with_each_group(group, tls, thaw):
     if "MLKEM" in group and tls == "1_2":
         pytest.skip("a group of TLS 1.3 only")
-    # RFC 8422 5.1.1: over TLS 1.2 the list also says which curves a certificate's key may be on.
+    # RFC 8422 5.1.1: over TLS 1.2 the list also limits the curves of the certificate's key.
     said = s_client(thaw, f"-tls{tls}", "-groups", group if tls == "1_3" or group == "P-256" else f"{group}:P-256")
     assert "HTTP/1.1 200 OK" in said and '"subject": "CN=Thaw Demo Client"' in said, said[-2000:]
 
@@ -44,21 +44,21 @@ def test_a_late_request_with_each_group(group, tls, thaw):
     ids=" ".join,
 )
 def test_costly_key_exchanges_are_refused_at_the_client_hello(options, thaw):
-    """The gateway answers with an alert, and sends no ServerHello, for which it would have to make a key or a signature."""
+    """The gateway answers with an alert and no ServerHello, which would need a key exchange or a signature."""
     said = s_client(thaw, *options, "-msg")
     came = [line for line in said.splitlines() if line.startswith("<<<") and "RecordHeader" not in line]
     assert len(came) == 1 and "Alert" in came[0] and "handshake_failure" in came[0], said[-2000:]
 
 
 def test_a_client_that_prefers_ffdhe_gets_another_group(thaw):
-    """A retry (RFC 8446 4.1.4) asks for a group of the gateway's."""
+    """A HelloRetryRequest (RFC 8446 4.1.4) asks for one of the gateway's groups."""
     said = s_client(thaw, "-tls1_3", "-groups", "ffdhe8192:P-256")
     assert "HTTP/1.1 200 OK" in said, said[-2000:]
     assert "HTTP/1.1 200 OK" in s_client(thaw, "-tls1_2", "-cipher", "DHE:ECDHE")
 
 
 def test_a_client_certificate_comes_uncompressed(thaw):
-    """RFC 8879: the gateway lists no algorithm, so that nothing of a client's has to be decompressed."""
+    """RFC 8879: the gateway offers no algorithm, so it never has to decompress a client's certificate."""
     said = s_client(thaw, "-tls1_3", "-msg")
     assert "HTTP/1.1 200 OK" in said, said[-2000:]
     sent = [line for line in said.splitlines() if line.startswith(">>>") and "Certificate" in line]
@@ -67,7 +67,7 @@ def test_a_client_certificate_comes_uncompressed(thaw):
 
 
 def fragmented(record, size):
-    """One record's payload in records of that size (RFC 8446 5.1)."""
+    """Splits the payload of one record into records of that size (RFC 8446 5.1)."""
     head, payload = record[:3], record[5:]
     pieces = [payload[at : at + size] for at in range(0, len(payload), size)]
     return b"".join(head + len(piece).to_bytes(2, "big") + piece for piece in pieces)
@@ -76,7 +76,8 @@ def fragmented(record, size):
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 @pytest.mark.parametrize("size", (16, 100, 1000))
 def test_a_client_hello_in_several_records(size, tls, thaw):
-    """With a post-quantum key share a ClientHello no longer fits into one packet, and some send it in two records."""
+    """With a post-quantum key share a ClientHello no longer fits into one packet, and some clients send it in two
+    records."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context(thaw.pki, tls).wrap_bio(incoming, outgoing, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", thaw.port), timeout=30) as tcp:

@@ -1,4 +1,4 @@
-"""A refused visitor with a browser gets a page that can be read; programs get problem+json. Both name the request."""
+"""A refused browser gets a readable page; programs get problem+json. Both contain the request ID."""
 
 import re
 
@@ -61,7 +61,7 @@ def test_head_has_the_fields_of_get_alone(thaw):
             assert response.status == 403 and bool(response.body) == (method == "GET")
             assert response.headers["content-type"].startswith("text/html")
             lengths.append(response.headers["content-length"])
-            if method == "HEAD":  # nothing comes behind its head
+            if method == "HEAD":  # nothing follows its head
                 assert client.ended()
     assert lengths[0] == lengths[1]
 
@@ -82,7 +82,7 @@ def test_before_a_verdict_and_without_a_route(serve):
 
 
 def test_nothing_of_a_request_becomes_markup(serve):
-    """A target with markup goes into the link of a redirection's page."""
+    """A target with markup is escaped in the link of a redirect's page."""
     gateway = serve(certificate={"when": "request", "elsewhere": "https://other.test"})
     target = "/'><script>alert(1)</script>&lt;?page-markup"
     with Raw(gateway, "1.3", identity=None, pha=False) as client:

@@ -1,4 +1,4 @@
-"""Priming: a GET or HEAD to the prime route, and the upload behind it on the same connection is not asked."""
+"""Priming: after a GET or HEAD to the prime route, the upload on the same connection is not asked."""
 
 import json
 import subprocess
@@ -41,13 +41,13 @@ def test_curl(tls, thaw, bench, payloads, tmp_path):
     argv += ["-w", "%{num_connects}", "-o", str(out), thaw.url(target)]
     done = subprocess.run(argv, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout == b"0"  # connections made for the upload
+    assert done.stdout == b"0"  # the number of connections made for the upload
     check_not_asked(json.loads(out.read_text()), thaw.record(target), payloads["50m"])
 
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_above_max_body(tls, serve, payloads):
-    """max_body limits what is held while a certificate is awaited, not what a known client may send."""
+    """max_body limits what is held while a certificate is pending, not the uploads of a client that has given one."""
     gateway = serve(certificate={"when": "request", "max_body": "1MiB"})
     with Raw(gateway, tls) as client:
         assert client.ask("GET", PRIME).status == 204

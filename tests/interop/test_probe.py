@@ -1,5 +1,5 @@
-"""`thaw probe` against real servers, each diagnosis compared with what was really configured, the boundaries to the byte;
-and against what is no server at all."""
+"""`thaw probe` against real servers: each diagnosis is compared with the server's configuration, boundaries to the
+byte. Also against things that are not servers."""
 
 import concurrent.futures
 import contextlib
@@ -37,7 +37,7 @@ def argv(url, pki, *options, identity="client"):
 
 
 def look(url, pki, *options, **more):
-    """What it says as JSON; its exit code is the verdict's."""
+    """Runs a probe, and returns its JSON; the exit code must be that of the verdict."""
     done = subprocess.run(argv(url, pki, "--json", *options, **more), capture_output=True, timeout=WATCHDOG)
     assert done.stdout, done.stderr.decode()
     told = json.loads(done.stdout)
@@ -45,8 +45,8 @@ def look(url, pki, *options, **more):
     return told
 
 
-# The probes that are made, each of a server of harness/late_servers.py and with more options. Most of their time they wait
-# for what does not come, so some are made beside each other.
+# The probes that are made: a server of harness/late_servers.py, and options. They mostly wait for bytes that do not
+# arrive, so some run in parallel.
 PROBES = {
     "apache": ("apache", {}, "/late/x", "--hold", "4s"),
     "apache-raised": ("apache", {"limit": 300000}, "/late/x"),
@@ -73,7 +73,7 @@ AT_ONCE = 4
 
 @pytest.fixture(scope="module")
 def report(request, late_server, pki):
-    """report('apache'): what the probe of that name said. All that are wanted are made at the first call."""
+    """report('apache'): the result of the probe of that name. The first call starts all probes that tests want."""
     wanted = {name for item in request.session.items if item.module is request.module for name in named(item)}
     pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
     made = {}
@@ -87,7 +87,7 @@ def report(request, late_server, pki):
 
 
 def warm_up(server):
-    """The first handshake of a Java that has just begun can take longer than a stall is."""
+    """The first handshake of a new Java process can take longer than a stall."""
     with rawtls.Raw(server) as client:
         assert client.ask("GET", "/open/x").status in (200, 404)
 
@@ -98,13 +98,13 @@ def named(item):
 
 
 def probes(*names):
-    """A test that looks at the reports of these names."""
+    """Marks a test that uses the reports of these names."""
     return pytest.mark.probes(*names)
 
 
 @pytest.fixture
 def probe(pki):
-    """probe(url, '--tls', '1.2'): one of the test's own."""
+    """probe(url, '--tls', '1.2'): runs a probe for one test."""
     return lambda url, *options, **more: look(url, pki, *options, **more)
 
 
@@ -224,7 +224,7 @@ def test_tomcat_in_the_whole(report):
     assert tomcat["tls12"]["primed"]["status"] == 200
     assert tomcat["tls13"]["asked"] == "never"
     assert tomcat["tls13"]["no_body"]["status"] == tomcat["tls13"]["small_body"]["status"] == 401
-    assert "over TLS 1.3 it does not ask at all" in problems(tomcat)
+    assert "over TLS 1.3 it does not ask" in problems(tomcat)
     lines = [line for cure in tomcat["cures"]["server"] for line in cure["lines"]]
     assert any("maxSavePostSize" in line for line in lines) and any('"required"' in line for line in lines)
 
@@ -256,8 +256,8 @@ def test_tomcat_at_the_handshake(report):
 
 @probes("node")
 def test_node(report):
-    """It reads from its socket up to 64 KiB at once, and no more while it waits: what passes before depends on how the
-    bytes come, so no boundary is exact, but none can lie beyond what two such reads and a record hold."""
+    """Node reads up to 64 KiB from its socket at once, and no more while it waits. How much passes depends on how the
+    bytes arrive, so no boundary is exact; but two such reads and a record are an upper bound."""
     told = report("node")
     assert told["code"] == FREEZES
     assert told["server"]["name"] == "Node.js"
@@ -302,7 +302,7 @@ def test_thaw(path, method, thaw, probe):
     told = probe(thaw.url(path + "?probe"), *QUICK, *(("--method", method) if method else ()))
     assert told["code"] == FINE, told["line"]
     when = WHEN[path]
-    assert told["tls12"]["asked"] == (when or "after-body")  # some clients cannot bear it earlier
+    assert told["tls12"]["asked"] == (when or "after-body")  # some clients do not support an earlier ask
     assert told["tls13"]["asked"] == (when or "headers")
     if when == "never":
         return
@@ -324,7 +324,7 @@ def test_thaw_at_the_handshake(thaw, probe):
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding the hosts file takes root")
 @pytest.mark.parametrize("host", ["localhost", "handshake.localhost"])
 def test_localhost_without_a_hosts_file(host, thaw, pki):
-    """As in a minimal root: RFC 6761 6.3."""
+    """As in a minimal root without /etc/hosts: RFC 6761 6.3."""
     hidden = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /etc/hosts; exec "$@"', "sh"]
     done = subprocess.run([*hidden, *argv(thaw.url("/", host=host), pki, "--json", *QUICK)], capture_output=True,
                           timeout=WATCHDOG)
@@ -362,7 +362,7 @@ def test_only_safe_methods_unless_told(thaw, probe):
 def test_what_a_method_will_do_is_said_first(thaw, pki):
     done = subprocess.run(argv(thaw.url("/"), pki, *QUICK, "--method", "DELETE"), capture_output=True, timeout=WATCHDOG,
                           text=True)  # fmt: skip
-    assert done.stderr.startswith(f"thaw probe: will send DELETE requests to {thaw.url('/')}")
+    assert done.stderr.startswith(f"thaw probe: will send ") and f"DELETE requests to {thaw.url('/')}" in done.stderr
     assert done.returncode == FINE
 
 
@@ -380,8 +380,8 @@ def test_it_uploads_no_more_than_told(largest, thaw, probe):
 @probes("frozen-49152", "frozen-1023", "frozen-77777")
 @pytest.mark.parametrize("read_ahead", (49152, 1023, 77777))
 def test_frozen(read_ahead, report):
-    """To the byte, where a client writes first; one that reads meanwhile, every 64 KiB, may have luck beyond that.
-    There it may have read the request for a certificate before nothing moved: silence."""
+    """The boundary is exact if the client writes first. A client that reads every 64 KiB meanwhile may pass beyond it.
+    It may then have read the request for a certificate before the connection stalled: silence."""
     told = report(f"frozen-{read_ahead}")
     assert told["code"] == FREEZES
     for tls in TLS:
@@ -408,12 +408,12 @@ def test_when_it_gives_up(report):
     told = report("frozen-gives-up")
     largest = [each for each in told["tls13"]["writes_first"]["tried"] if each["body"] == MIB and each["held_ms"]]
     assert len(largest) == 1 and largest[0]["gave_up"]
-    assert largest[0]["held_ms"] >= 2000  # it had stalled before it was watched
+    assert largest[0]["held_ms"] >= 2000  # it had stalled before the hold began
     assert told["tls13"]["withheld"]["gave_up"]
 
 
 def test_the_timeline(late_server, pki, tmp_path):
-    """As text, as data and as a picture: the freeze is in each."""
+    """As text, as data and as a picture: all show the freeze."""
     url, svg = late_server("frozen").url("/late?a=1&b=<2>"), tmp_path / "freeze.svg"
     options = (*QUICK, "--tls", "1.3", "--svg", str(svg))
     text = subprocess.run(argv(url, pki, *options), capture_output=True, timeout=WATCHDOG, text=True).stdout
@@ -430,7 +430,7 @@ def test_the_timeline(late_server, pki, tmp_path):
 def test_without_a_hold_bodies_are_told_of_all_the_same(tls, thaw, pki):
     options = ("--tls", tls, "--hold", "0s", "--stall", "1s", "--max-body", "1000")
     done = subprocess.run(argv(thaw.url("/late"), pki, *options), capture_output=True, timeout=WATCHDOG, text=True)
-    assert done.returncode == (FINE if tls == "1.2" else LIMITED)  # who cannot be asked over 1.3 has no 1.2 to turn to
+    assert done.returncode == (FINE if tls == "1.2" else LIMITED)  # 1.3 alone cannot ask some clients
     assert "  reading while writing         200 up to 1,000 bytes\n" in done.stdout
     assert "  writing before reading        200 up to 1,000 bytes\n" in done.stdout
     assert "  certificate not sent          kept for 1 s or longer\n" in done.stdout
@@ -441,7 +441,8 @@ FORMS = ((), ("--json",), ("--markdown",))
 
 
 def test_a_full_disk(thaw, pki, tmp_path):
-    """No report is never told as a verdict; a picture that failed does not take the report along."""
+    """If the report cannot be written, the exit code is not a verdict; if the picture fails, the report is still
+    written."""
     runs, errors, picture = [], [], tmp_path / "picture.svg"
     url, quick = thaw.url("/"), ("--max-body", "0")
     with open("/dev/full", "wb") as full:
@@ -472,7 +473,7 @@ def test_markdown(late_server, pki):
 
 
 def test_interrupted(late_server, pki):
-    """Ctrl-C: what is known so far, and no more connections."""
+    """Ctrl-C: prints what is known so far, and makes no more connections."""
     process = popen(argv(late_server("frozen").url("/late"), pki, "--json", "--stall", "60s"), stdout=subprocess.PIPE)
     try:
         with contextlib.closing(socket.create_connection(("127.0.0.1", late_server("frozen").port))):
@@ -486,12 +487,12 @@ def test_interrupted(late_server, pki):
     assert told["interrupted"] and process.returncode == told["code"]
     assert told["tls13"]["asked"] == "headers"
     assert "interrupted" in problems(told)
-    bodies = told["tls13"]["reads_while_writing"]  # None: it had not begun with them
+    bodies = told["tls13"]["reads_while_writing"]  # None: the checks of bodies had not begun
     assert bodies is None or not bodies["changes"]
 
 
 def test_out_of_time(thaw, probe):
-    """Over a slow network: an incomplete test is reported neither as a problem nor as none."""
+    """Over a slow network an incomplete test is reported neither as a problem nor as the absence of one."""
     told = probe(f"https://localhost:{Relay(thaw.port, 200_000).port}/late", "--limit", "8s", "--hold", "0s")
     assert (told["code"], told["interrupted"]) == (UNTOLD, True)
     assert "--limit" in told["line"]
@@ -500,14 +501,15 @@ def test_out_of_time(thaw, probe):
 
 
 def test_on_a_terminal(late_server, pki):
-    """Its progress is a line that is written over, so it must not wrap, and gone in the end; Ctrl-C there prints the report."""
+    """Its progress is one line that is overwritten, so it must not wrap, and is erased at the end. Ctrl-C on the
+    terminal prints the report."""
     child, terminal = pty.fork()
     if child == 0:
         termios.tcsetwinsize(1, (24, 60))
         live = [word for word in argv(late_server("frozen").url("/late"), pki, "--stall", "60s") if word != "--quiet"]
         os.execv(live[0], live)
     out, sent = b"", False
-    with contextlib.suppress(OSError):  # how the end of a terminal is told
+    with contextlib.suppress(OSError):  # how the end of a terminal is reported
         while data := os.read(terminal, 65536):
             out += data
             if b"all kinds of clients" in out and not sent:
@@ -523,7 +525,7 @@ def test_on_a_terminal(late_server, pki):
 
 
 def wait_for_children(process):
-    """Until it has many connections open: then its first questions are answered."""
+    """Waits until it has many connections open: then its first checks have results."""
     end = time.monotonic() + WATCHDOG
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(OSError):
@@ -532,12 +534,12 @@ def wait_for_children(process):
         time.sleep(0.05)
 
 
-# What is no server ----------------------------------------------------------------------------------------------------
+# Not a server ---------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def listener(serve):
-    """A TCP server, serve(connection) for each connection; yields its port."""
+    """A TCP server that calls serve(connection) for each connection; yields its port."""
     server = socket.create_server(("127.0.0.1", 0))
     kept = []
 
@@ -631,7 +633,7 @@ HOSTILE = b"Gr\xfc\xdfe \x9b2J\xe2\x80\xae | <b>&amp; `x` \\| \"q\""
 
 
 def test_a_hostile_server(pki):
-    """A Server field of any bytes that a field may have: it is no UTF-8, and would steer a terminal."""
+    """The Server field has all bytes that a field may have: it is not UTF-8, and could control a terminal."""
     def speak(tls):
         tls.sendall(b"HTTP/1.1 200 OK\r\nServer: " + HOSTILE + b"\r\nContent-Length: 2\r\n\r\n\x1b[")
 
@@ -646,7 +648,7 @@ def test_a_hostile_server(pki):
 
 
 def test_tls_and_silence(pki):
-    """It speaks TLS, reads the request, and never answers: nothing can be told of a certificate."""
+    """The server completes TLS, reads the request and never answers: nothing is known about certificates."""
     def speak(tls):
         with contextlib.suppress(OSError):
             while tls.recv(4096):
@@ -661,7 +663,7 @@ def test_tls_and_silence(pki):
 
 
 def answers(answer):
-    """A server that says so to each request of a connection, having read its body."""
+    """A server that reads the body of each request of a connection, and sends this response."""
     def speak(tls, head):
         length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
         body = len(head.partition(b"\r\n\r\n")[2])
@@ -674,8 +676,8 @@ def answers(answer):
 
 @contextlib.contextmanager
 def https(pki, speak, ask=False):
-    """speak(tls, head) for each connection: its first request, as far as it came in one piece. ask: for a certificate, at
-    the handshake."""
+    """Calls speak(tls, head) for each connection with the part of its first request that arrived in one piece. ask:
+    requests a certificate at the handshake."""
     context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
     if ask:
@@ -694,7 +696,7 @@ SIMPLE = ("--max-body", "1KiB", "--hold", "0s", "--tls", "1.3")
 
 
 def test_a_redirect_is_no_answer(pki, probe):
-    """The redirect is not followed, so the result is that nothing is known."""
+    """The redirect is not followed, so the result is "unknown"."""
     with https(pki, answers(b"HTTP/1.1 301 M\r\nLocation: /x/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) as url:
         told = probe(url, *SIMPLE)
     assert told["code"] == UNTOLD
@@ -702,7 +704,7 @@ def test_a_redirect_is_no_answer(pki, probe):
 
 
 def test_a_server_field_that_is_no_text(pki, probe):
-    """JSON is UTF-8, whatever a server sends."""
+    """JSON is UTF-8, whatever the server sends."""
     with https(pki, answers(b"HTTP/1.1 200 OK\r\nServer: caf\xe9\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) as url:
         told = probe(url, *SIMPLE)
     assert told["tls13"]["no_body"]["server"] == "caf?"
@@ -710,7 +712,7 @@ def test_a_server_field_that_is_no_text(pki, probe):
 
 @pytest.mark.parametrize("body", (b"", b"x" * 65536), ids=("event-stream", "download"))
 def test_a_response_without_end(body, pki, probe):
-    """It is an answer all the same, and nobody downloads it."""
+    """It counts as an answer, and is not downloaded."""
     sent = []
 
     def speak(tls, _head):
@@ -726,17 +728,17 @@ def test_a_response_without_end(body, pki, probe):
         told = probe(url, *SIMPLE, "--stall", "2s")
     assert (told["tls13"]["no_body"]["outcome"], told["tls13"]["no_body"]["status"]) == ("answered", 200)
     assert told["code"] == FINE
-    assert max(sent) < 64 * MIB  # what socket buffers may hold is beside what is read
+    assert max(sent) < 64 * MIB  # includes what socket buffers hold unread
 
 
 def test_a_server_that_dies_meanwhile(pki, probe):
-    """Connections that are refused show nothing of certificates."""
+    """Refused connections prove nothing about certificates."""
     context = rawtls.ssl.SSLContext(rawtls.ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve_two():
-        """The first is only to see that somebody is there."""
+        """The probe's first connection only checks that something listens."""
         server.accept()[0].close()
         connection = server.accept()[0]
         server.close()
@@ -752,7 +754,7 @@ def test_a_server_that_dies_meanwhile(pki, probe):
 
 
 def test_a_certificate_that_is_not_accepted(thaw, probe):
-    """Nothing passes, and that is not called no problem."""
+    """If no request passes, that is not reported as "no problem"."""
     told = probe(thaw.url("/late"), *SIMPLE, identity="stranger")
     assert told["code"] == UNTOLD
     assert "client certificate" in told["line"] and "403" in told["line"]
@@ -771,7 +773,7 @@ def test_rows_of_what_passes(thaw, pki):
     (("--cert", "client.pem", "--key", "server.key"), "not that of the certificate"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
 def test_files_that_do_not_do(options, words, pki):
-    """The error is reported before any connection is made."""
+    """The error is reported before any connection."""
     done = subprocess.run([str(binary()), "probe", "https://localhost:1/", "--quiet", *options], capture_output=True,
                           cwd=pki, timeout=WATCHDOG, text=True)  # fmt: skip
     assert done.returncode == 66, done.stderr
@@ -827,14 +829,14 @@ def test_a_stranger_as_the_server(thaw, pki, tmp_path):
     (("https://x/", "https://y/"), "unexpected argument 'https://y/'"),
     (("https://x/", "--tls", "1.1"), "1.2, 1.3, both"),
     (("https://x/", "--max-body", "lots"), "0 to 1024GiB"),
-    (("https://x/", "--stall", "0s"), "100ms to an hour"),
+    (("https://x/", "--stall", "0s"), "100ms to 1h"),
     (("https://x/", "--method", "P UT"), "allowed: a method"),
     (("https://x/", "--header", "no colon"), "Name: value"),
-    (("https://x/", "--header", "Connection: y"), "none of"),
+    (("https://x/", "--header", "Connection: y"), "except User-Agent"),
     (("https://x/", "--header", "X: \x7f"), "Name: value"),
-    (("https://-\u00fc.example/",), "no form in ASCII"),
+    (("https://-\u00fc.example/",), "IDNA"),
     (("https://x:0/",), "port"),
-    (("https://user@x/",), "without a user"),
+    (("https://user@x/",), "contain a user"),
     (("https://x/", "--what"), "unknown"),
     (("https://x/", "--pkcs12", "a", "--cert", "b"), "--pkcs12"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip

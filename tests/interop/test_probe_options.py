@@ -1,4 +1,4 @@
-"""`thaw probe`: the ways to a server, what it calls itself, whom it trusts, and the key log."""
+"""`thaw probe`: ways to a server, its user agent, the CAs that it trusts, and the key log."""
 
 import base64
 import json
@@ -126,7 +126,7 @@ def test_ways_in_curls_spellings(way, taker, pki):
 
 @pytest.fixture
 def secure(proxy, pki):
-    """secure(): the port of an https:// proxy, and the proxy that it is."""
+    """secure(): (port of an https:// proxy, the proxy)."""
     fronts = []
 
     def start(**more):
@@ -149,7 +149,7 @@ def test_through_a_proxy_over_tls(taker, secure, pki):
 
 
 def test_a_freeze_is_seen_through_a_proxy_over_tls(late_server, secure, pki):
-    """And bodies pass through both layers of TLS, in both styles of client."""
+    """Bodies pass through both layers of TLS, with both kinds of client."""
     port, _ = secure()
     url = late_server("frozen").url("/x")
     argv = [str(binary()), "probe", url, "--json", "--hold", "0s", "--stall", "3s", *identity(pki),

@@ -1,5 +1,5 @@
-"""`thaw probe` and what depends on time: applications that are slow, limits on the rate of requests, and a certificate's key
-that is slow or refuses. None of that may be taken for what late certificates do."""
+"""`thaw probe` and time: slow applications, rate limits, and a certificate's key that is slow or refuses. None of these
+may be confused with the effects of late certificates."""
 
 import contextlib
 import itertools
@@ -15,7 +15,7 @@ from harness.gateway import binary
 from test_probe import FINE, FREEZES, KIB, LIMITED, MIB, UNTOLD, WATCHDOG, argv, https, listener, look
 
 QUICK = ("--tls", "1.3", "--stall", "1s", "--hold", "0s", "--max-body", "1MiB")
-SLOW = 2  # stalls that a slow application takes
+SLOW = 2  # the time, in stalls, that a slow application takes
 
 
 @pytest.fixture
@@ -28,14 +28,14 @@ def length_of(head):
 
 
 def ask(visit):
-    """Clients that cannot be asked are served all the same."""
+    """Clients that cannot be asked are served anyway."""
     with contextlib.suppress(ssl.SSLError):
         visit.ask()
 
 
 def late(handle, before=None):
-    """A server that asks at the headers, as IIS does, and then lets handle(visit, length, server) answer. before(visit,
-    length, server): true if it deals with the request itself, once the certificate was asked for."""
+    """A server that asks after the head, as IIS does, then calls handle(visit, length, server) to answer. before(visit,
+    length, server) runs after the ask; it returns true if it has handled the request itself."""
 
     def serve(visit, server):
         asked = False
@@ -62,7 +62,7 @@ def takes_its_time(visit, _length, server):
 
 
 def outcomes(told):
-    """Of all trials, wherever they are in the report."""
+    """The outcomes of all checks, anywhere in the report."""
     if isinstance(told, dict):
         if "outcome" in told and isinstance(told["outcome"], str):
             yield told["outcome"]
@@ -103,11 +103,11 @@ def test_application_that_is_slow_for_large_bodies_only_is_not_a_freeze(scripted
 
 
 def test_application_that_pauses_within_large_bodies_is_not_a_freeze(scripted, probe):
-    """Bytes are left to send for longer than a stall; it reads on all the same."""
+    """The body takes longer than a stall to send, but the server keeps reading."""
 
     def before(visit, length, server):
         if length > 500000:
-            visit.interim()  # some wait for it
+            visit.interim()  # some clients wait for it
             visit.body(1000)
             server.over.wait(SLOW)
             visit.body(length - 1000)
@@ -132,7 +132,7 @@ def test_application_that_never_answers_could_not_be_told(scripted, probe):
 
 
 def test_freeze_beyond_a_limit_is_a_freeze(scripted, probe):
-    """It closes at 65 bytes, and freezes above 65,536."""
+    """The server closes from 65 bytes on, and freezes above 65,536."""
 
     def before(visit, length, server):
         if length > 64 * KIB:
@@ -158,7 +158,7 @@ def test_limit_is_repeated_and_the_smallest_case_after_it(scripted, probe):
         return False
 
     told = probe(scripted(late(answers, before)).url("/x"))
-    # a limit of the service's own: the same where the connection was primed
+    # the service's own limit: the same on a primed connection
     assert told["code"] == FINE, told["line"]
     bodies = told["tls13"]["writes_first"]
     assert (bodies["first_bad"], bodies["outcome"]["status"], bodies["primed"]["status"]) == (5001, 413, 413)
@@ -168,7 +168,7 @@ def test_limit_is_repeated_and_the_smallest_case_after_it(scripted, probe):
 
 
 def test_limit_before_the_certificate_is_a_limit(scripted, probe):
-    """As above, but only on connections whose certificate is not known."""
+    """As above, but only on connections whose certificate is not known yet."""
 
     def serve(visit, server):
         known = False
@@ -212,7 +212,7 @@ def test_rate_limit_is_not_a_limit_on_size(most, status, scripted, probe):
 
 
 def test_error_that_does_not_come_again_is_not_a_limit(scripted, probe):
-    """Once only, and to a large body."""
+    """One error only, for a large body."""
     failed, lock = set(), threading.Lock()
 
     def handle(visit, length, _server):
@@ -228,7 +228,7 @@ def test_error_that_does_not_come_again_is_not_a_limit(scripted, probe):
 
 @pytest.mark.parametrize("each", (2, 3))
 def test_server_that_fails_now_and_then_has_no_limit(each, scripted, probe):
-    """What fails does so whatever the size: no claim may come of it, and least of all by chance."""
+    """It fails regardless of the size: the report must not claim a limit, not even by coincidence."""
     count = itertools.count(1)
     lock = threading.Lock()
 
@@ -244,19 +244,19 @@ def test_server_that_fails_now_and_then_has_no_limit(each, scripted, probe):
 
 @pytest.mark.parametrize("how", ("closed", "reset"))
 def test_connection_that_is_ended_once_is_tried_again(how, pki):
-    """Otherwise TLS 1.3 would be told as not spoken."""
+    """Otherwise TLS 1.3 would be reported as unsupported."""
     ended, one = [], threading.Lock()
 
     def speak(connection):
         if not connection.recv(1, socket.MSG_PEEK):
-            return  # the probe only tried the address
+            return  # the probe only checked the address
         with one:
             first = not ended
             ended.append(first)
         if first:
             if how == "closed":
                 connection.recv(65536)
-            connection.close()  # with bytes unread it is a reset
+            connection.close()  # if bytes are unread, this is a reset
             return
         with context.wrap_socket(connection, server_side=True) as tls, tls.makefile("rwb") as stream:
             head = list(iter(stream.readline, b"\r\n"))
@@ -264,7 +264,7 @@ def test_connection_that_is_ended_once_is_tried_again(how, pki):
             if "expect" in fields:
                 stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 stream.flush()
-            # All of it: a connection that is closed with bytes unread is reset, and its answer may be lost.
+            # Reads everything: if a connection is closed with unread bytes, it is reset, and the answer may be lost.
             stream.read(int(fields.get("content-length", 0)))
             stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
@@ -280,7 +280,7 @@ def test_connection_that_is_ended_once_is_tried_again(how, pki):
 
 
 def test_body_that_is_slow_without_expect_too_is_not_a_freeze_with_it(scripted, probe):
-    """It begins to read large bodies after more than two stalls; the largest body is watched for that long."""
+    """The server begins to read large bodies after more than two stalls; the largest body is watched for that long."""
 
     def before(_visit, length, server):
         if length > 70000:
@@ -332,7 +332,7 @@ def test_method_that_is_refused_does_not_pass(pki, probe):
 
 
 def test_limit_on_size_after_a_handshake_ask_is_not_the_certificates(late_server, pki):
-    """nginx: client_max_body_size."""
+    """The limit is nginx's client_max_body_size."""
     told = look(late_server("nginx", limit="100000").url("/late/x"), pki, *QUICK, "--tls", "both")
     assert told["code"] == FINE, told["line"]
     assert told["tls13"]["writes_first"]["first_bad"] == 100001
@@ -345,7 +345,8 @@ def test_limit_on_size_after_a_handshake_ask_is_not_the_certificates(late_server
 
 @pytest.fixture
 def with_token(slow_token, pki):
-    """with_token(url, *options, SIGN_MS=2000): the report as JSON, what is on standard error, the number of signatures."""
+    """with_token(url, *options, SIGN_MS=2000): runs a probe. Returns the JSON report, standard error, and the number of
+    signatures."""
 
     def run(url, *options, **settings):
         env = {**os.environ, **slow_token.env(**settings)}
@@ -383,4 +384,4 @@ def test_key_that_refuses_at_the_handshake_is_not_the_server(pki, with_token):
         told, _, signatures = with_token(url, "--tls", "both", SIGN_RV=0x200)
     assert told["code"] == UNTOLD, told["line"]
     assert "key" in told["line"] and set(outcomes(told)) == {"key-failed"}
-    assert signatures <= 8  # both versions are tried beside each other
+    assert signatures <= 8  # both versions are checked in parallel

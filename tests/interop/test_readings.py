@@ -1,4 +1,4 @@
-"""A path, a method and a host reach the upstream in the form in which they were judged."""
+"""The upstream gets a path, a method and a host in the form that the gateway judged."""
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_host_as_it_was_judged(named, passed, gateway, recorder):
 
 
 def test_elsewhere_keeps_path_and_query(serve):
-    """Of a target in absolute form, too."""
+    """Also of a target in absolute form."""
     there = serve(routes=(("/late", {"when": "request", "elsewhere": "https://other.example"}),))
     for target in ("/late/x?y=z", "https://localhost/late/x?y=z", "https://localhost//late/x?y=z", "//late/x?y=z"):
         with Raw(there, "1.3", pha=False) as client:

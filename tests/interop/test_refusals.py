@@ -1,4 +1,5 @@
-"""Every refusal is an answer that its client can read: problem+json with a reason and a cure, also amid an upload."""
+"""Every refusal is a response that the client can read: problem+json with a reason and a remedy, also in the middle of
+an upload."""
 
 import subprocess
 
@@ -99,7 +100,7 @@ def test_refused_on_tls13(serve):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_too_large(tls, serve, payloads):
-    """A Content-Length above max_body, written first and read afterwards."""
+    """The Content-Length is above max_body; the client writes first and reads later."""
     gateway = serve(certificate={**ASKS, "max_body": "1MiB"})
     with Raw(gateway, tls) as client:
         check_problem(client.ask("PUT", "/large?length", payloads["50m"].data()), 413, "body-size")
@@ -107,14 +108,15 @@ def test_too_large(tls, serve, payloads):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_too_large_chunked(tls, serve, payloads):
-    """A chunked body, whose size shows only amid the upload, from a client that does not read, so never answers."""
+    """A chunked body, whose size becomes known only during the upload. The client does not read, so it never
+    answers."""
     gateway = serve(certificate={**ASKS, "max_body": "1MiB"})
     body = payloads["50m"].data()
     with Raw(gateway, tls) as client:
         head = client.head("PUT", "/large", "Transfer-Encoding: chunked")
         client.send(head, b"%x\r\n" % len(body), body, b"\r\n0\r\n\r\n")
         response = client.read()
-    if response.status == 200:  # it had read the request for the certificate before the limit was reached
+    if response.status == 200:  # it read the request for the certificate before the limit was reached
         pytest.fail("a client that reads nothing cannot have been asked")
     check_problem(response, 413, "body-size")
 
@@ -122,7 +124,8 @@ def test_too_large_chunked(tls, serve, payloads):
 @pytest.mark.parametrize("framing", ("length", "chunked"))
 @pytest.mark.parametrize("name", ("curl", "curl-gnutls", "python-nopha", "java-httpclient", "java-urlconnection"))
 def test_too_large_clients(name, framing, serve, bench):
-    """Clients held to TLS 1.2 (curl: told so) cannot be asked before the limit is reached: all must read the 413."""
+    """Clients held to TLS 1.2 (curl by an option) cannot be asked before the limit is reached: all must read the
+    413."""
     gateway = serve(certificate={**ASKS, "max_body": "1MiB"})
     outcome = run_client(name, gateway, bench, tls="1.2", framing=framing)
     assert outcome.status == 413, str(outcome)
@@ -137,14 +140,14 @@ def test_never_answers(tls, size, serve, payloads):
     target = f"/silent?{size}"
     with Raw(gateway, tls) as client:
         assert client.send_request("PUT" if size else "GET", target, body)
-        record = gateway.record(target)  # it is over, and the client has not read one byte
+        record = gateway.record(target)  # the request is over, and the client has not read one byte
         assert record["status"] == 408
         assert (record["ask"]["verdict"], record["ask"]["reason"]) == ("timed-out", "no-answer")
         check_problem(client.read(), 408, "no-answer")
 
 
 def test_budget_spent(serve, payloads):
-    """No disk, and less memory than the body: 503, when to come again, and what to do instead."""
+    """No disk, and less memory than the body: 503 with Retry-After, and what to do instead."""
     gateway = serve(certificate=ASKS, spool={"memory": "2MiB", "disk": "0"})
     with Raw(gateway, "1.2") as client:
         response = client.ask("PUT", "/spent", payloads["50m"].data())
@@ -152,7 +155,7 @@ def test_budget_spent(serve, payloads):
         assert int(response.headers["retry-after"]) > 0
         assert response.json()["reason"] in ("budget-client", "budget-worker", "budget-total")
         assert "prime" in response.json()["cure"]
-    with Raw(gateway, "1.2") as client:  # all was given back, and primed it goes through
+    with Raw(gateway, "1.2") as client:  # the whole budget was given back, and a primed upload succeeds
         assert client.ask("GET", "/.well-known/thaw/prime").status == 204
         assert client.ask("PUT", "/spent", payloads["50m"].data()).json()["body_sha256"] == payloads["50m"].sha256
 
@@ -185,13 +188,13 @@ def test_malformed(name, thaw):
     with Raw(thaw, "1.3") as client:
         client.send(raw)
         check_problem(client.read(), status, "malformed-request")
-        assert client.ended()  # nobody knows where a next request would begin
+        assert client.ended()  # the start of the next request is unknown
 
 
 @pytest.mark.parametrize("path", ("/late", "/body", "/early"))
 @pytest.mark.parametrize("tls", TLS)
 def test_bad_chunk_while_asked(tls, path, thaw):
-    """The body proves malformed while the ask is pending."""
+    """The body is found malformed while the ask is pending."""
     with Raw(thaw, tls) as client:
         client.send(client.head("PUT", path, "Transfer-Encoding: chunked"), b"5\r\nhello\r\n", b"zz\r\n")
         check_problem(client.read(), 400, "malformed-request")

@@ -1,6 +1,7 @@
-"""TLS 1.2: what came before a renegotiation is never run after it (CVE-2009-3555). A request that is asked is answered under
-its client's certificate; bytes behind it that came before the renegotiation are dropped, and the connection is closed with
-the response. Over TLS 1.3 an answer is bound to the connection's first handshake (RFC 8446 4.4), so that nothing is dropped."""
+"""TLS 1.2: bytes that arrive before a renegotiation are never processed after it (CVE-2009-3555). A request that is
+asked is answered with its client's certificate; bytes after it that arrived before the renegotiation are dropped, and
+the connection is closed after the response. Over TLS 1.3 the answer is bound to the connection's first handshake (RFC
+8446 4.4), so nothing is dropped."""
 
 import contextlib
 import select
@@ -44,7 +45,7 @@ def test_pipelined_before_the_renegotiation_is_dropped(behind, path, kind, thaw)
 
 @pytest.mark.parametrize("kind", (GET, BODY, CHUNKED))
 def test_sent_while_the_request_for_the_certificate_is_on_its_way_is_dropped(kind, thaw):
-    """Behind the HelloRequest, which the client has not read yet."""
+    """The second request is sent after the HelloRequest, which the client has not read yet."""
     with Raw(thaw, "1.2") as client:
         client.send(request(client, "/late", kind))
         client.wait_bytes()
@@ -62,7 +63,7 @@ def test_pipelined_before_an_ask_after_the_response_is_dropped(path, thaw):
 
 
 def test_sent_while_the_ask_after_a_response_is_pending(thaw):
-    """The next request waits for the ask, as one that is asked itself; what is behind it is dropped."""
+    """The next request waits for the ask like one that is asked itself; bytes after it are dropped."""
     with Raw(thaw, "1.2") as client:
         assert client.ask("GET", "/after").json()["certificate"] is None
         client.wait_bytes()
@@ -77,14 +78,14 @@ def test_sent_while_the_ask_after_a_response_is_pending(thaw):
 
 
 def test_head_that_begins_before_the_renegotiation_and_ends_after_it_is_refused(thaw):
-    """As an attacker's beginning and somebody else's end would look."""
+    """This looks like the start of an attacker's request and the end of a victim's."""
     mark = "?around"
     with Raw(thaw, "1.2") as client:
         assert client.ask("GET", "/after" + mark).status == 200
         client.wait_bytes()
         client.send(b"GET /late HTTP/1.1\r\nX-Ignore: ")
         client.tls.setblocking(False)
-        while not [r for r in list(thaw.records) if r.get("target") == "/after" + mark]:  # its ask has its verdict
+        while not [r for r in list(thaw.records) if r.get("target") == "/after" + mark]:  # until its ask has a verdict
             with contextlib.suppress(ssl.SSLWantReadError):
                 client._ahead += client.tls.recv(65536)
             select.select([client.tls], [], [], 0.1)
@@ -122,7 +123,7 @@ def test_over_tls_13_all_are_answered(path, thaw):
 
 
 def test_a_declined_certificate_changes_nothing(serve):
-    """Also where the request goes on without a certificate."""
+    """The same applies if the request proceeds without a certificate."""
     gateway = serve(routes=(("/late", {"when": "request", "require": "false"}),))
     with Raw(gateway, "1.2", identity=None) as client:
         client.send(request(client, "/late") + request(client, "/late"))

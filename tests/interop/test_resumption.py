@@ -1,4 +1,4 @@
-"""Session tickets are bound to the host and to its trust (CVE-2025-23048, CVE-2025-23419)."""
+"""Session tickets are bound to the host and its trust (CVE-2025-23048, CVE-2025-23419)."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from harness.rawtls import Raw, context
 
 
 def two_hosts(serve, pki):
-    """Both ask late. The default host trusts the throwaway CA, the other one a stranger's."""
+    """Both hosts ask late. The default host trusts the throwaway CA, the other one trusts another CA."""
     return serve(
         certificate={"when": "request"},
         hosts=(("handshake.localhost", {"when": "request", "ca": str(pki / "stranger-ca.pem")}),),
@@ -16,16 +16,16 @@ def two_hosts(serve, pki):
 
 
 def accepted_session(gateway, ctx, host):
-    """A session that was made, or renewed, with a certificate in it."""
+    """A session that was made or renewed with a certificate. Returns it and the certificate's SHA-256."""
     with Raw(gateway, ctx=ctx, host=host) as client:
         answer = client.ask("PUT", "/late", b"hello").json()
         assert answer["certificate"] is not None
-        assert client.ask("GET", "/late").status == 200  # whatever tickets there are have been read
+        assert client.ask("GET", "/late").status == 200  # all tickets have now been read
         return client.tls.session, answer["certificate"]["sha256"]
 
 
 def test_same_host(serve, pki):
-    """A TLS 1.3 session resumed after post-handshake authentication has the certificate at once."""
+    """A TLS 1.3 session that is resumed after post-handshake authentication has the certificate immediately."""
     gateway = two_hosts(serve, pki)
     ctx = context(pki, "1.3")
     session, sha256 = accepted_session(gateway, ctx, "localhost")
@@ -41,7 +41,7 @@ def test_same_host(serve, pki):
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 @pytest.mark.parametrize("first,second", (("localhost", "handshake.localhost"), ("handshake.localhost", "localhost")))
 def test_other_host(first, second, tls, serve, pki):
-    """What one host's trust accepted is worth nothing at the other host, which asks and decides for itself."""
+    """A certificate that one host's trust accepted does not count at the other host, which asks and decides itself."""
     gateway = two_hosts(serve, pki)
     ctx = context(pki, tls, identity="client" if first == "localhost" else "stranger")
     session, _ = accepted_session(gateway, ctx, first)
@@ -54,7 +54,7 @@ def test_other_host(first, second, tls, serve, pki):
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_other_settings(tls, serve, pki):
-    """A ticket of one gateway is nothing to another one with other keys."""
+    """A ticket of one gateway is not valid at a gateway with other keys."""
     ctx = context(pki, tls)
     session, _ = accepted_session(serve(certificate={"when": "request"}), ctx, "localhost")
     other = serve(certificate={"when": "request", "ca": str(pki / "stranger-ca.pem")})
@@ -64,7 +64,7 @@ def test_other_settings(tls, serve, pki):
 
 
 def test_resumed_without_certificate(thaw):
-    """TLS 1.2: asking works after a resumed handshake that never had a certificate."""
+    """TLS 1.2: an ask works after a resumed handshake that never had a certificate."""
     ctx = context(thaw.pki, "1.2")
     with Raw(thaw, ctx=ctx) as client:
         assert client.ask("GET", "/").status == 200
@@ -75,11 +75,11 @@ def test_resumed_without_certificate(thaw):
     assert answer["certificate"]["means"] == "renegotiation"
 
 
-NO_EXTENDED_MASTER = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET, for which Python has no name
+NO_EXTENDED_MASTER = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET, which Python does not define
 
 
 def test_without_extended_master_secret(thaw):
-    """RFC 7627: only a full handshake makes it safe to ask on top of it, so no session is resumed without it."""
+    """RFC 7627: only a full handshake makes a later ask safe, so no session is resumed without the extension."""
     ctx = context(thaw.pki, "1.2")
     ctx.options |= NO_EXTENDED_MASTER
     for host, path, means in ("handshake.localhost", "/", "handshake"), ("localhost", "/late", "renegotiation"):
@@ -93,7 +93,7 @@ def test_without_extended_master_secret(thaw):
 
 @pytest.fixture(scope="module")
 def chained(pki):
-    """An authority whose issuing CA only its clients know; the gateways of these tests have its root."""
+    """An authority whose issuing CA only the clients know; the gateways of these tests have its root."""
     return Authority(pki, "chained")
 
 
@@ -128,7 +128,7 @@ WEAK = {
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 @pytest.mark.parametrize("weakness", WEAK)
 def test_too_weak(weakness, tls, serve, pki, chained):
-    """A certificate that is too weak is rejected at each connection, by each trust."""
+    """A certificate that is too weak is rejected on each connection, by each trust."""
     ca = {"ca": str(chained.root)}
     wide = pki / "wide.pem"
     wide.write_text(chained.root.read_text() + chained.issuing.read_text())

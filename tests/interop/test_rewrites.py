@@ -1,4 +1,5 @@
-"""Hosts and paths that a service knows by other names than its clients: both ways, and judged as they are sent."""
+"""Hosts and paths that have other names at the service than for clients: rewritten in both directions, and judged in
+the form that is sent."""
 
 import contextlib
 import json
@@ -93,7 +94,7 @@ def test_prefixes(target, sent, pki, tmp_path, upstream):
 def test_another_spelling_of_a_prefix_is_refused(target, pki, tmp_path, upstream):
     with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}") as gateway, Raw(gateway) as client:
         status = client.ask("GET", target).status
-        if status == 200:  # a spelling that only some services take for it has the route of its own
+        if status == 200:  # a spelling that only some services treat as this prefix gets its own route
             assert upstream.take().target == target.encode()
         else:
             assert status == 400
@@ -144,7 +145,7 @@ def test_over_http2(pki, tmp_path, upstream):
 
 
 def test_guarded_paths_are_guarded_in_every_way(pki, tmp_path, upstream):
-    """What is sent to the service, and where it would write to, is judged as the path of the request is."""
+    """The path that is sent to the service, and the path of a Destination, are judged like the path of the request."""
     with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}", routes=GUARDED) as gateway:
         own = f"localhost:{gateway.port}"
         refused = (
@@ -192,7 +193,7 @@ def test_a_path_that_becomes_a_guarded_one_is_refused(pki, tmp_path, upstream):
     (", host: upstream, tls: {{ ca: {ca}, name: app.example }}", "app.example", "localhost:{port}"),
 ))  # fmt: skip
 def test_server_name_fits_the_host(upstream_keys, name, host, pki, tmp_path):
-    """An Apache with several hosts answers 421 otherwise."""
+    """Otherwise an Apache with several hosts answers 421."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=app",
                     "-addext", f"subjectAltName=DNS:{name}", "-keyout", tmp_path / "app.key", "-out", tmp_path / "app.pem"],
                    check=True, capture_output=True)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which route a request takes, whatever its spelling; and routes of one host with different trust."""
+"""The route of a request, whatever its spelling; and routes of one host with different trust."""
 
 import socket
 
@@ -55,13 +55,13 @@ def test_open(target, thaw):
 
 
 def test_other_host_in_target(thaw):
-    """RFC 9112 3.2.2: the target's own host counts, not the Host field."""
+    """RFC 9112 3.2.2: the host of the target counts, not the Host field."""
     with Raw(thaw) as client:
         assert client.ask("GET", "https://handshake.localhost/").status == 421
 
 
 def test_methods(serve):
-    """A route for some methods only; for the rest, the next one that covers the path."""
+    """A route for some methods only; other methods use the next route that covers the path."""
     gateway = serve(routes=(("/up", {"when": "request"}, ("PUT", "POST")),))
     for method, status in (("GET", 200), ("PUT", 403), ("DELETE", 200), ("POST", 403), ("put", 501), ("Get", 501)):
         with Raw(gateway, "1.3", identity=None) as client:
@@ -71,7 +71,7 @@ def test_methods(serve):
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 @pytest.mark.parametrize("first,second", (("/ours", "/theirs"), ("/theirs", "/ours")))
 def test_trust_by_route(first, second, tls, serve, pki):
-    """A certificate that one route's trust accepted says nothing to a route with another trust."""
+    """A certificate that one route's trust accepted does not count at a route with another trust."""
     routes = (("/ours", {"when": "request"}), ("/theirs", {"when": "request", "ca": str(pki / "stranger-ca.pem")}))
     gateway = serve(routes=routes)
     with Raw(gateway, tls, identity="client" if first == "/ours" else "stranger") as client:
@@ -81,8 +81,8 @@ def test_trust_by_route(first, second, tls, serve, pki):
 
 
 def test_pipelined_behind_an_ask_after_the_response(thaw, payloads):
-    """The request for the certificate goes out behind a response, when the next requests have been sent already. Over
-    TLS 1.2 they are dropped: test_renegotiation_order.py."""
+    """The request for the certificate is sent after a response, when the next requests have already been sent. Over TLS
+    1.2 these are dropped: test_renegotiation_order.py."""
     body = payloads["1k"].data()
     with Raw(thaw, "1.3") as client:
         paths = ("/after", "/late", "/after", "/", "/body")
@@ -95,7 +95,7 @@ def test_pipelined_behind_an_ask_after_the_response(thaw, payloads):
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_too_much_behind_an_ask(tls, thaw, payloads):
-    """What is pipelined behind a request that waits for its certificate is bounded, too, and the refusal is readable."""
+    """Pipelined bytes after a request that waits for its certificate are limited, too, and the refusal is readable."""
     body = payloads["50m"].data()
     with Raw(thaw, tls, identity=None) as client:
         client.send(client.head("GET", "/late"), client.head("PUT", "/", f"Content-Length: {len(body)}"), body)
@@ -106,7 +106,7 @@ def test_too_much_behind_an_ask(tls, thaw, payloads):
 
 @pytest.mark.parametrize("rubbish", (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", bytes(70000), b"\x80" * 9))
 def test_not_tls(rubbish, thaw):
-    """Bytes that are no TLS end that connection, and nothing else."""
+    """Bytes that are not TLS end that connection only."""
     workers = thaw.workers()
     with socket.create_connection(("127.0.0.1", thaw.port), timeout=LIMIT) as plain:
         try:
@@ -119,7 +119,7 @@ def test_not_tls(rubbish, thaw):
 
 
 def test_many_at_once(thaw, payloads):
-    """50 uploads under way on as many connections, each a piece at a time."""
+    """50 concurrent uploads on 50 connections, sent piece by piece in turn."""
     size, pieces = 1 << 20, 16
     body = payloads["1m"].data()
     clients = [Raw(thaw, ("1.2", "1.3")[i % 2], source=f"127.3.0.{i + 1}") for i in range(50)]

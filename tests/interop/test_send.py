@@ -1,4 +1,5 @@
-"""`thaw send`: an upload of any size gets to any server that a client can get one to, and says why not to the others."""
+"""`thaw send`: uploads of any size succeed at every server where a client can succeed; for others it reports why
+not."""
 
 import base64
 import email
@@ -28,7 +29,8 @@ WHENS = ("never", "handshake", "request", "request-early", "body", "response")
 
 @pytest.fixture
 def upload(pki, payloads):
-    """upload(server, target, *options): 50 MiB with the client's certificate, unless told otherwise."""
+    """upload(server, target, *options): uploads 50 MiB with the client's certificate, unless the arguments say
+    otherwise."""
 
     def made(server, target, *options, size="50m", **more):
         return send(pki, payloads[size].path, server.url(target), *options, **more)
@@ -43,7 +45,7 @@ def check_whole(sent, payload):
     return answer
 
 
-# Servers that freeze, refuse or hold back ---------------------------------------------------------------------------
+# Servers that freeze, refuse or delay -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tls", TLS)
@@ -65,7 +67,7 @@ def test_node_that_does_not_drain(late_server, upload, payloads):
 
 
 def test_node_that_cannot_ask_over_tls_1_3(late_server, upload, payloads):
-    """Whatever status it refuses the HEAD with."""
+    """It does not depend on the status with which Node refuses the HEAD."""
     sent = upload(late_server("node", tls="1.3"), "/late/x", size="1m")
     assert check_whole(sent, payloads["1m"])["subject"] == "Thaw Demo Client"
     assert (sent.asks, sent.told["tls"]) == ([("renegotiation", "priming")], "TLSv1.2")
@@ -74,7 +76,7 @@ def test_node_that_cannot_ask_over_tls_1_3(late_server, upload, payloads):
 
 @pytest.mark.parametrize("tls", ("1.2", "both"))
 def test_tomcat(tls, late_server, upload, payloads):
-    """Over TLS 1.3 Java's TLS cannot ask late: so TLS 1.2 is tried, too."""
+    """Over TLS 1.3 Java's TLS cannot ask late, so TLS 1.2 is tried, too."""
     server = late_server("tomcat", tls=tls)
     for _ in range(ROUNDS):
         sent = upload(server, "/late/x")
@@ -85,7 +87,7 @@ def test_tomcat(tls, late_server, upload, payloads):
 
 @pytest.mark.parametrize("kind", ("apache", "node", "tomcat", "frozen"))
 def test_the_body_goes_once(kind, late_server, pki, payloads):
-    """Whatever comes before it."""
+    """Independent of the requests before it."""
     relay = Relay(late_server(kind).port, None)
     sent = send(pki, payloads["50m"].path, f"https://localhost:{relay.port}/late/x")
     check_whole(sent, payloads["50m"])
@@ -115,12 +117,12 @@ def test_without_priming_expect_is_a_cure(kind, tls, late_server, upload, payloa
     assert sent.told["expected"]
 
 
-# Where no client can succeed, or this one is told not to ------------------------------------------------------------
+# Where no client can succeed, or an option prevents it --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("asks", (True, False))
 def test_a_server_that_stops_reading(asks, scripted, upload):
-    """How far it came, and whether there was an ask."""
+    """The report has the bytes sent, and whether there was an ask."""
 
     def serve(visit, server):
         while server.take(visit)[0] == "HEAD":
@@ -132,7 +134,7 @@ def test_a_server_that_stops_reading(asks, scripted, upload):
 
     sent = upload(scripted(serve, buffer=65536), "/x", "--expect", "never", "--stall", "1s")
     assert (sent.code, sent.told["outcome"], sent.told["ok"], sent.status) == (75, "stalled", False, 0)
-    assert MIB / 2 < sent.told["sent"] < 50 * MIB  # what the system of the other side has taken
+    assert MIB / 2 < sent.told["sent"] < 50 * MIB  # what the server's system has accepted
     assert bool(sent.told["asks"]) == asks
     assert ("--expect always" in sent.told["hint"]) == asks
     assert "docs/cures.md" in sent.error
@@ -153,7 +155,7 @@ def test_a_server_that_cannot_ask_is_told(late_server, upload):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_no_certificate_to_give(tls, late_server, upload):
-    """Apache ends the connection then, without a response."""
+    """Apache then ends the connection without a response."""
     sent = upload(late_server("apache"), "/late/x", "--tls", tls, "--prime", "always", who=None)
     assert (sent.code, sent.told["outcome"]) == (77, "certificate-refused")
     assert "--cert" in sent.told["hint"]
@@ -161,7 +163,8 @@ def test_no_certificate_to_give(tls, late_server, upload):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_a_certificate_that_cannot_be_given(tls, pki, payloads, tmp_path):
-    """The server takes no signature that the key can make, so what goes out is empty (RFC 8446 4.4.2.2)."""
+    """The server accepts no signature that the key can make, so the client sends an empty Certificate (RFC 8446
+    4.4.2.2)."""
     port = free_port()
     server = Server(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(pki / "server.pem"),
                      "-key", str(pki / "server.key"), "-Verify", "2", "-client_sigalgs", "ed25519", "-www"],
@@ -181,12 +184,12 @@ def test_a_stranger(thaw, upload):
     assert "does not accept it" in sent.told["hint"]
 
 
-# Thaw, in every when ------------------------------------------------------------------------------------------------
+# Thaw, with every `when` --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def gateways(pki, tmp_path_factory):
-    """gateways(when): one that asks so for everything."""
+    """gateways(when): a gateway that asks at this moment on all routes."""
     running = {}
 
     def get(when):
@@ -220,14 +223,14 @@ def test_thaw(when, tls, gateways, upload, payloads):
     assert len({put["target"] for put in puts}) == len(puts) == ROUNDS
 
 
-# Priming: on that same connection or not at all ---------------------------------------------------------------------
+# Priming: on the same connection or not at all ----------------------------------------------------------------------
 
 
 def test_the_upload_takes_the_primed_connection(scripted, upload, payloads):
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
             if head[0] == "HEAD":
-                visit.answer(405)  # whatever it answers
+                visit.answer(405)  # with any status
             else:
                 whole(visit, server, head[2])
 
@@ -237,7 +240,7 @@ def test_the_upload_takes_the_primed_connection(scripted, upload, payloads):
 
 
 def test_a_primed_connection_that_is_gone_is_primed_again(scripted, upload, payloads):
-    """The server closes two connections behind the HEAD, without a word: nothing is sent on any other."""
+    """The server silently closes two connections after the HEAD: the body is sent only on a primed connection."""
 
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
@@ -259,7 +262,8 @@ def test_a_primed_connection_that_is_gone_is_primed_again(scripted, upload, payl
 @pytest.mark.parametrize("says", (True, False))
 @pytest.mark.parametrize("prime", ("always", "auto"))
 def test_a_server_that_keeps_no_connection(prime, says, scripted, upload, payloads):
-    """Whether it says so or not. With --prime always nothing is sent; else the body waits for the ask."""
+    """With or without `Connection: close`. With --prime always nothing is sent; otherwise the body waits for the
+    100."""
 
     def serve(visit, server):
         method, _, fields = server.take(visit) or ("none", "", {})
@@ -280,7 +284,7 @@ def test_a_server_that_keeps_no_connection(prime, says, scripted, upload, payloa
     else:
         check_whole(sent, payloads["50m"])
         assert (sent.told["primed"], sent.told["continued"]) == (False, True)
-    assert len(server.log) <= 6  # a bounded number of times
+    assert len(server.log) <= 6  # the number of attempts is bounded
 
 
 def test_a_prime_url(thaw, upload, payloads):
@@ -293,7 +297,7 @@ def test_a_prime_url(thaw, upload, payloads):
 
 
 def waiting(connection):
-    """Bytes that the system has taken, and nobody has read."""
+    """Bytes that the system has received and the server has not read."""
     return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"1234"))[0]
 
 
@@ -315,7 +319,8 @@ def small_buffers(programs):
 
 
 def test_an_ask_in_the_middle_of_a_write(scripted, pki, payloads, programs):
-    """OpenSSL alone ends the connection when a record of its client is half out then ("bad length")."""
+    """With OpenSSL alone the connection ends if one of the client's records is half sent at that moment ("bad
+    length")."""
     server = scripted(asks_in_the_middle, buffer=16384)
     relay = Relay(server.port, 20_000_000)
     for _ in range(5):
@@ -326,12 +331,12 @@ def test_an_ask_in_the_middle_of_a_write(scripted, pki, payloads, programs):
     relay.close()
 
 
-# Slow paths are no stalls -------------------------------------------------------------------------------------------
+# Slow paths are not stalls ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("plain", (True, False))
 def test_a_slow_path(plain, thaw, upstream, pki, payloads):
-    """Seconds for it, and a stall of a fraction of one."""
+    """The upload takes seconds, with a stall limit of less than one second."""
     relay = Relay(upstream("node").port if plain else thaw.port, 500_000)
     url = f"{'http' if plain else 'https'}://localhost:{relay.port}/late?slow"
     sent = send(pki, payloads["1m"].path, url, "--stall", "700ms")
@@ -347,7 +352,7 @@ def test_a_rate_so_low_that_nothing_moves_for_long(thaw, pki, tmp_path):
     assert (sent.code, sent.status) == (0, 200), sent.error
 
 
-# What goes wrong on the way -----------------------------------------------------------------------------------------
+# Failures in transit ------------------------------------------------------------------------------------------------
 
 
 def test_reset_in_the_middle(scripted, upload):
@@ -364,18 +369,18 @@ def test_reset_in_the_middle(scripted, upload):
 
 
 def test_what_was_on_its_way_has_not_arrived(scripted, upload):
-    """The client's system forgets what the other one has not taken when that resets the connection."""
+    """When the server resets the connection, the client's system discards what the server has not received."""
     buffer = 65536
 
     def serve(visit, fields, server):
         visit.body(MIB)
         while waiting(visit.tls) < buffer // 8:
-            select.select([], [], [], 0.01)  # until the next look
+            select.select([], [], [], 0.01)  # until the next check
         visit.reset()
 
     sent = upload(scripted(after_head(serve), buffer=buffer), "/x", "--expect", "never")
     assert sent.told["outcome"] == "lost"
-    assert MIB / 2 < sent.told["sent"] <= MIB + 2 * buffer  # Linux takes twice that
+    assert MIB / 2 < sent.told["sent"] <= MIB + 2 * buffer  # Linux doubles the buffer size
 
 
 def test_a_success_for_half_of_it_is_none(scripted, upload):
@@ -401,7 +406,7 @@ def test_a_refusal_in_the_middle_is_read(scripted, upload):
 
 @pytest.mark.parametrize("method", ("PUT", "POST"))
 def test_only_what_is_safe_is_sent_again(method, scripted, upload, payloads):
-    """A PUT is, whole, from its beginning; a POST whose body was on its way is not."""
+    """A PUT is repeated completely; a POST whose body was in transit is not."""
 
     def serve(visit, fields, server):
         if [m for _, m in server.log].count(method) < 3:
@@ -422,7 +427,7 @@ def test_only_what_is_safe_is_sent_again(method, scripted, upload, payloads):
 
 @pytest.mark.parametrize("change", ("shorter", "longer", "other"))
 def test_a_file_that_changes_meanwhile(change, scripted, pki, tmp_path):
-    """The server never has all of what it was told it would get."""
+    """The server never gets the complete body that was announced."""
     file = tmp_path / "file"
     file.write_bytes(b"x" * (8 * MIB))
     seen = []
@@ -454,13 +459,13 @@ def test_a_pipe_goes_in_chunks(thaw, pki, payloads):
 
 
 def test_a_slow_pipe_is_no_stall(scripted, pki):
-    """The next piece is written when the server has the one before."""
+    """The next piece is written when the server has received the previous one."""
     reader, writer = os.pipe()
 
     def serve(visit, fields, server):
         for _ in range(3):
             assert visit.body(len("4\r\nabcd\r\n")) == b"4\r\nabcd\r\n"
-            server.over.wait(0.6)  # longer than the stall that is allowed
+            server.over.wait(0.6)  # longer than the stall limit
             os.write(writer, b"abcd")
         os.close(writer)
         visit.chunked()
@@ -509,7 +514,7 @@ def test_a_form(scripted, pki, payloads, tmp_path):
 
 
 class Store:
-    """A server that keeps one resource. parts: what it does with Content-Range: 'joins', 'ignores', 'refuses'."""
+    """A server with one resource. parts: what it does with Content-Range: 'joins', 'ignores' or 'refuses'."""
 
     def __init__(self, has, parts, etag='"one"'):
         self.data, self.parts, self.etag = has, parts, etag
@@ -557,7 +562,7 @@ class Store:
     ("all", "joins", '"one"', []),
 ))  # fmt: skip
 def test_resume(has, parts, etag, puts, scripted, pki, payloads):
-    """Whatever the server does, it has the file in the end, and no more was sent than had to be."""
+    """Whatever the server does, it has the complete file at the end, and no more was sent than necessary."""
     data = payloads["1m"].data()
     there = {"beginning": data[:1000], "other": b"x" * 1000, "more": data + b"x", "nothing": None, "all": data}[has]
     store = Store(there, parts, etag)
@@ -575,11 +580,11 @@ def test_only_a_file_is_resumed(thaw, pki, payloads):
         assert "--resume" in sent.error
 
 
-# libthaw-curl, whose user performs the handle itself ----------------------------------------------------------------
+# libthaw-curl, whose caller performs the handle itself --------------------------------------------------------------
 
 
 def example(server, pki, file, target, env=None):
-    """(exit code, standard output, standard error) of examples/upload.c"""
+    """Runs examples/upload.c. Returns (exit code, standard output, standard error)."""
     files = [str(pki / name) for name in ("ca.pem", "client.pem", "client.key")]
     argv = [str(binary().parent / "upload"), str(file), server.url(target), *files]
     code, out, err, late = run(argv, LIMIT, env={**os.environ, **(env or {})})
@@ -607,7 +612,7 @@ def test_the_example_primes_again(scripted, pki, payloads):
 
     server = scripted(serve)
     code, out, err = example(server, pki, payloads["1m"].path, "/x")
-    # The second connection was the upload's, which sent nothing on it.
+    # The second connection was made for the upload, which sent nothing on it.
     assert (code, server.log) == (0, [(0, "HEAD"), (2, "HEAD"), (2, "PUT")]), err
     assert json.loads(out)["body_sha256"] == payloads["1m"].sha256
 
@@ -616,7 +621,7 @@ def test_the_example_believes_no_early_success(scripted, pki, payloads):
     def serve(visit, fields, server):
         visit.body(MIB)
         visit.answer(200, b"fine", "Connection: close")
-        visit.body(49 * MIB)  # read, so that nothing but the count tells
+        visit.body(49 * MIB)  # the server reads it, so that only the count shows the failure
 
     code, out, err = example(scripted(after_head(serve)), pki, payloads["50m"].path, "/x")
     assert (code, out) == (1, b"fine"), err
@@ -624,7 +629,7 @@ def test_the_example_believes_no_early_success(scripted, pki, payloads):
 
 
 def curl_user(server, pki, file, target, mode):
-    """(libcurl's code, status, enum thaw_curl_refusal, performs) of clients/curl_user.c"""
+    """Runs clients/curl_user.c. Returns (libcurl's code, status, enum thaw_curl_refusal, performs)."""
     files = [str(pki / name) for name in ("ca.pem", "client.pem", "client.key")]
     program = binary().parent / "tests" / "curl-user"
     code, out, err, late = run([str(program), str(file), server.url(target), *files, mode], LIMIT)
@@ -633,7 +638,7 @@ def curl_user(server, pki, file, target, mode):
 
 
 def wants_a_login(scheme, closes, bodies):
-    """Answers 401 until the request has credentials of a last step; NTLM has two."""
+    """Answers 401 until the request has final credentials; NTLM takes two steps."""
 
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
@@ -691,7 +696,7 @@ def test_a_server_that_never_has_enough_gets_so_many_bodies(scheme, answer, stat
 
     server = scripted(serve)
     code, last, refused, performs = curl_user(server, pki, payloads["1k"].path, "/x", scheme)
-    assert (code, refused) in ((42, 4), (47, 0))  # libcurl 8.3 itself ends after 30 redirections
+    assert (code, refused) in ((42, 4), (47, 0))  # libcurl 8.3 itself stops after 30 redirects
     assert (last, performs) == (status, 1)
     assert [method for _, method in server.log].count("PUT") == puts
 

@@ -1,4 +1,5 @@
-"""`thaw send` and its own certificate: what is wrong with it is said first, and each cause of a refusal has one exit code."""
+"""`thaw send` and its own certificate: problems with it are reported first, and each cause of a refusal has one exit
+code."""
 
 import pytest
 from harness.pki import Authority, Issuer
@@ -20,7 +21,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture
 def at_the_handshake(pki, tmp_path):
-    """at_the_handshake(trusted, *options): the port of a server that refuses what it does not trust."""
+    """at_the_handshake(trusted, *options): the port of a server that refuses certificates that it does not trust."""
     running = []
 
     def start(trusted, *options):
@@ -66,7 +67,7 @@ def test_a_refusal_of_a_late_answer(prime, scripted, pki, payloads):
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_an_expired_certificate(tls, at_the_handshake, authority, pki, payloads):
-    """Its own certificate is to blame, not the server's."""
+    """The report blames the client's certificate, not the server."""
     port = at_the_handshake(authority.root)
     url = f"https://localhost:{port}/x"
     sent = send(pki, payloads["1k"].path, url, "--tls", tls, *who(authority.folder, "expired"), who=None)
@@ -88,7 +89,7 @@ def test_an_expired_certificate_that_is_refused_by_a_status(scripted, authority,
 
 @pytest.mark.parametrize("prime", ("auto", "always", "never"))
 def test_a_weak_key(prime, scripted, authority, pki, payloads):
-    """OpenSSL does not use it: no server is to blame, and none is asked twice."""
+    """OpenSSL does not use the key: the report blames no server, and there is no second attempt."""
     server = scripted(lambda visit, server: server.take(visit))
     sent = send(pki, payloads["1k"].path, server.url("/x"), "--prime", prime, *who(authority.folder, "weak"), who=None)
     assert (sent.code, sent.told["outcome"], server.log) == (66, "file", []), sent

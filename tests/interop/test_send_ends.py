@@ -1,4 +1,4 @@
-"""How `thaw send` ends, and what it tells, where names, files, proxies, servers or its own output are odd."""
+"""How `thaw send` ends, and what it reports, with unusual names, files, proxies, servers and output streams."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def argv_of(pki, file, url, *options):
     return [str(binary()), "send", str(file), url, *identity(pki), *options]
 
 
-# What is wrong from the beginning -----------------------------------------------------------------------------------
+# Errors that are found before any connection ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", ("https://", "https://localhost:99999/", "https://local host/"))
@@ -40,7 +40,7 @@ TOOLS = ("send", "probe")
 
 
 def tool(name, pki, file, url, *options):
-    """(exit code, standard error) of `thaw send` or `thaw probe`, in the locale "C"."""
+    """Runs `thaw send` or `thaw probe` in the locale "C". Returns (exit code, standard error)."""
     argv = [str(binary()), name, *([str(file)] if name == "send" else []), url, *identity(pki), *options]
     code, _, err, late = run(argv, LIMIT, env={**os.environ, "LC_ALL": "C"})
     assert not late
@@ -59,7 +59,7 @@ def idn_pki(pki, tmp_path_factory):
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_host_beyond_ascii_has_one_form(name, idn_pki, payloads):
-    """In DNS, SNI, Host and the certificate, whatever the locale is; also of --prime-url."""
+    """The same form in DNS, SNI, Host and the certificate, whatever the locale; also for --prime-url."""
     hosts, names = set(), set()
 
     def serve(visit, server):
@@ -126,7 +126,7 @@ def test_a_file_of_the_identity_that_is_not_there(option, thaw, pki, payloads, t
 
 
 def test_a_name_that_is_no_text(pki, thaw, tmp_path):
-    """JSON knows UTF-8 only; file names are bytes."""
+    """JSON must be UTF-8, but file names are bytes."""
     sent = send(pki, os.fsencode(tmp_path).decode() + "/\udcff", thaw.url("/late"))
     assert (sent.code, sent.told["outcome"]) == (66, "file"), sent.error
     assert "/?: No such file" in sent.told["text"]
@@ -165,7 +165,7 @@ def test_a_ca_folder_of_the_environment(pki, thaw, payloads, tmp_path):
 
 
 def test_a_server_that_knows_no_tls(pki, payloads):
-    """It accepts, and is silent."""
+    """The server accepts the connection, and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sent = send(pki, payloads["1k"].path, f"https://localhost:{silent.getsockname()[1]}/", "--stall", "200ms")
     assert (sent.code, sent.told["outcome"]) == (69, "no-connection"), sent
@@ -187,7 +187,7 @@ def test_a_proxy_that_refuses(proxy, options, status, hint, thaw, pki, payloads)
 
 
 def test_through_a_proxy(scripted, pki, payloads):
-    """Its answer is none to the upload, which may be tried again."""
+    """The proxy's response is not an answer to the upload, which may therefore be repeated."""
     puts = []
 
     def serve(visit, fields, server):
@@ -206,7 +206,7 @@ def test_through_a_proxy(scripted, pki, payloads):
 
 
 def test_the_time_is_for_the_priming_too(scripted, pki, payloads):
-    """Nothing else is tried behind it."""
+    """After the timeout nothing else is tried."""
 
     def serve(visit, server):
         server.take(visit)
@@ -217,7 +217,7 @@ def test_the_time_is_for_the_priming_too(scripted, pki, payloads):
     assert (sent.code, sent.told["outcome"], server.log) == (75, "timeout", [(0, "HEAD")]), sent
 
 
-# What the server answers --------------------------------------------------------------------------------------------
+# Responses of the server --------------------------------------------------------------------------------------------
 
 
 def test_a_redirect_is_told(scripted, pki, payloads):
@@ -262,7 +262,7 @@ def answers_odd(visit, fields, server):
 
 
 def test_a_server_cannot_steer_the_terminal(scripted, pki, payloads):
-    """By its Location, its reason, its body: on the terminal there is no escape sequence, and the JSON is ASCII."""
+    """By its Location, its reason or its body: the terminal gets no escape sequence, and the JSON is ASCII."""
     url = scripted(after_head(answers_odd)).url("/x")
     terminal, its = pty.openpty()
     code = popen([*argv_of(pki, payloads["1k"].path, url), "--expect", "never", "--quiet"], stdout=its, stderr=its).wait(LIMIT)
@@ -290,7 +290,7 @@ def test_a_password_in_the_url_is_not_told(thaw, pki, payloads):
 
 
 def test_an_answer_behind_which_the_connection_is_reset(scripted, pki, payloads):
-    """The write fails first, but the answer is there."""
+    """The write fails first, but the response is available."""
 
     def serve(visit, fields, server):
         visit.body(MIB)
@@ -334,7 +334,7 @@ def test_retry_after_is_waited_for(when, scripted, pki, payloads):
 
 @pytest.mark.parametrize("after,options", (("60", ("--timeout", "20s")), ("3601", ())))
 def test_retry_after_that_is_too_late_ends_it(after, options, scripted, pki, payloads):
-    """With the server's answer, and without another attempt."""
+    """The result is the server's response, without another attempt."""
 
     def serve(visit, fields, server):
         visit.body(int(fields["content-length"]))
@@ -375,7 +375,7 @@ def test_nginx_that_does_not_trust_the_certificate(late_server, pki, payloads):
 
 
 def test_how_long_the_server_may_think(scripted, pki, payloads):
-    """Behind the whole body; other waits are not meant."""
+    """The limit applies after the whole body, not to other waits."""
 
     def serve(visit, fields, server):
         visit.body(int(fields["content-length"]))
@@ -404,11 +404,11 @@ def test_a_response_that_trickles_is_a_stall(scripted, pki, payloads):
 
 
 def answers_head_with_a_body(visit, server, body, late=False):
-    """late: it comes only when the upload's head has gone out."""
+    """late: the body is sent only after the upload's head has arrived."""
     primed = False
     while (head := server.take(visit)) is not None:
         if head[0] == "HEAD":
-            visit.tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # its record comes in the same segment
+            visit.tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # the body comes in the same segment
             visit.tls.sendall(b"HTTP/1.1 200 Fine\r\nContent-Length: %d\r\n\r\n" % len(body))
             if not late:
                 visit.tls.sendall(body)
@@ -428,7 +428,7 @@ def answers_head_with_a_body(visit, server, body, late=False):
 ), ids=("text", "response", "long", "late-text", "late-long"))  # fmt: skip
 @pytest.mark.parametrize("method", ("PUT", "POST"))
 def test_a_head_that_is_answered_with_a_body(method, late, body, scripted, pki, payloads):
-    """It is no answer to the upload, which goes over another connection, without priming."""
+    """The body is not taken as the answer to the upload, which uses another connection, without priming."""
     server = scripted(lambda visit, server: answers_head_with_a_body(visit, server, body, late))
     sent = send(pki, payloads["1m"].path, server.url("/x"), "--method", method, "--stall", "10s")
     assert (sent.code, sent.status, sent.told["primed"]) == (0, 200, False), sent.error
@@ -447,7 +447,7 @@ def test_a_head_that_is_answered_with_a_body_cannot_prime(scripted, pki, payload
 
 
 def test_header_fields(scripted, pki, payloads):
-    """Also without a value, which libcurl would take for one to be left out."""
+    """Also fields without a value, which libcurl would omit."""
     heads = []
 
     def serve(visit, server):
@@ -511,13 +511,13 @@ def test_a_file_whose_size_is_said_to_be_0(thaw, pki):
 
 
 def shell(pki, thaw, words, file="-"):
-    """Its exit code."""
+    """Returns the exit code."""
     argv = argv_of(pki, file, thaw.url("/late"), "--quiet")
     return run(["bash", "-c", f'"$@" {words}', "bash", *argv], LIMIT)[0]
 
 
 def test_standard_input_that_is_closed(pki, thaw):
-    """That is no empty file."""
+    """It is not treated as an empty file."""
     assert shell(pki, thaw, "<&-") == 66
 
 
@@ -527,7 +527,7 @@ def test_output_that_cannot_be_written(words, code, pki, thaw, payloads):
 
 
 def test_a_wait_is_told(scripted, pki, payloads):
-    """On a terminal, while it lasts: the server answers when it has been seen."""
+    """On a terminal, during the wait: the server answers only after the message was seen."""
     seen = threading.Event()
 
     def serve(visit, server):

@@ -1,4 +1,4 @@
-"""`thaw send`: the ways to a server, logins, forms, heads of responses, and secrets that nobody types."""
+"""`thaw send`: ways to a server, logins, forms, heads of responses, and secrets that are not typed."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ def small(tmp_path):
     return path
 
 
-# Ways ----------------------------------------------------------------------------------------------------------------
+# Ways to a server ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ("connect-to", "resolve"))
@@ -62,7 +62,7 @@ def test_a_host_other_than_the_sni(recorder, pki, small):
 
 @pytest.mark.parametrize("way", (None, "connect-to", "resolve"))
 def test_an_sni_other_than_the_host(way, recorder, pki, small):
-    """The certificate is for localhost, and the URL's host is not."""
+    """The certificate is for localhost, but the URL's host is another name."""
     server = recorder()
     host = "other.invalid" if way else "127.0.0.1"
     port = 9 if way == "connect-to" else server.port
@@ -104,7 +104,7 @@ def test_a_proxy_by_option(recorder, pki, small):
 
 @pytest.mark.parametrize("named", ("in the URL", "apart"))
 def test_a_proxy_with_a_login(named, recorder, pki, small):
-    """Percent-encoded in both places, as curl has it."""
+    """Percent-encoded in both places, as in curl."""
     server, proxy = recorder(), ConnectProxy(login=base64.b64encode(b"na@me:pass word").decode())
     user = f"na%40me:pass%20word"
     options = ("--proxy", f"http://{user}@127.0.0.1:{proxy.port}") if named == "in the URL" else \
@@ -155,7 +155,7 @@ def test_a_folder_gets_the_files_name(url, target, recorder, pki, small):
 
 
 def in_chunks(visit):
-    """A body in chunks."""
+    """Reads a chunked body."""
     whole, size = b"", b""
     while True:
         while not size.endswith(b"\r\n"):
@@ -168,8 +168,8 @@ def in_chunks(visit):
 
 
 def digest_server(pki, log, kind="MD5"):
-    """kind: an algorithm of RFC 7616; or 'no qop', 'auth-int', 'once' (a nonce is good for one request) or 'next' (the same, and
-    the response names the next one)."""
+    """kind: an algorithm of RFC 7616; or 'no qop', 'auth-int', 'once' (a nonce is valid for one request) or 'next' (the
+    same, and the response has the next nonce)."""
     algorithm = kind if kind in ("MD5", "SHA-256", "MD5-sess") else "MD5"
     qop = {"no qop": "", "auth-int": ', qop="auth-int"'}.get(kind, ', qop="auth, auth-int"')
     fresh, live = itertools.count(), set()
@@ -214,7 +214,8 @@ def digest_server(pki, log, kind="MD5"):
 @pytest.mark.parametrize("kind", ("MD5", "SHA-256", "MD5-sess", "no qop", "once", "next"))
 @pytest.mark.parametrize("who", ("client", None))
 def test_digest(kind, who, pki, small):
-    """Also where a nonce is old by the time of the upload, or of the next one: it is sent again with the new one."""
+    """If a nonce has expired by the time of the upload, or of the next one, the request is repeated with the new
+    nonce."""
     log, other = [], small.with_name("other")
     other.write_bytes(b"more")
     server = digest_server(pki, log, kind)
@@ -228,7 +229,7 @@ def test_digest(kind, who, pki, small):
 @pytest.mark.parametrize("kind", ("MD5", "once"))
 @pytest.mark.parametrize("method", ("PUT", "POST"))
 def test_digest_for_a_pipe(kind, method, pki):
-    """The request without a body, which gets the nonce, has no chunks."""
+    """The first request, which gets the nonce, has no body and no chunks."""
     log = []
     server = digest_server(pki, log, kind)
     argv = [str(binary()), "send", "-", f"https://localhost:{server.port}/x", "--json", "--user", "u:p w", "--digest", "--method", method]

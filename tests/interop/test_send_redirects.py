@@ -1,4 +1,5 @@
-"""`thaw send --location`: 307 and 308 are followed; no certificate and no credential goes to a server it was not meant for."""
+"""`thaw send --location`: follows 307 and 308; no certificate and no credential is sent to a server for which it was
+not meant."""
 
 import subprocess
 
@@ -8,7 +9,7 @@ from harness.upload import send
 
 
 class Redirecting:
-    """Asks for the certificate at the HEAD, answers with `status` and a Location to what is not below /here, and keeps
+    """Asks for the certificate at the HEAD, redirects with `status` if the target is not below /here, and records
     (method, target, fields, whether it has a certificate, body) of each request."""
 
     def __init__(self, pki, location=None, status=307, early=False):
@@ -139,7 +140,7 @@ def piped(pki, data, url, *options):
 
 
 def test_a_pipe_is_followed_where_nothing_was_read_of_it(redirecting, pki):
-    """With Expect the server can redirect before the body."""
+    """With Expect the server can redirect before the body is sent."""
     server = redirecting("/here/x", early=True)
     sent = piped(pki, b"content", server.url("/x"), "--location")
     assert (sent.code, sent.told["redirects"]) == (0, 1), sent

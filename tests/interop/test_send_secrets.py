@@ -1,4 +1,5 @@
-"""Where the client's key may be kept: files with a pass phrase, PKCS #12, a token with a PIN; and how secrets are asked for."""
+"""Where the client's key may be: files with a pass phrase, PKCS #12, a token with a PIN; and how secrets are prompted
+for."""
 
 import json
 import signal
@@ -20,7 +21,7 @@ def openssl(*arguments):
 
 @pytest.fixture(scope="module")
 def kept(pki, tmp_path_factory):
-    """A folder with the client's key in every other form."""
+    """A folder with the client's key in all other formats."""
     folder = tmp_path_factory.mktemp("kept")
     pair = ("-in", pki / "client.pem", "-inkey", pki / "client.key")
     openssl("pkcs8", "-topk8", "-in", pki / "client.key", "-out", folder / "locked.key", "-passout", f"pass:{PHRASE}")
@@ -31,7 +32,7 @@ def kept(pki, tmp_path_factory):
 
 @pytest.fixture
 def terminal(thaw, pki, payloads):
-    """terminal(*options, env={}): an upload whose command has a terminal."""
+    """terminal(*options, env={}): starts an upload whose process has a terminal."""
     running = []
 
     def start(*options, env=None, size="1m"):
@@ -45,7 +46,7 @@ def terminal(thaw, pki, payloads):
 
 
 def check_sent(terminal, asked, answer):
-    """It was asked for once, what was typed was not shown, and the right certificate was given."""
+    """Checks that there was one prompt, that the input was not shown, and that the right certificate was given."""
     terminal.wait_for(asked.encode())
     assert not terminal.echoes
     terminal.type(answer.encode() + b"\n")
@@ -75,7 +76,7 @@ def test_a_pkcs12_file_without(thaw, pki, kept, payloads):
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 @pytest.mark.parametrize("option", ("--cert", "--key"))
 def test_a_token_with_a_pin(option, tls, terminal, token):
-    """One URI, of either, stands for both."""
+    """One URI, given as certificate or as key, stands for both."""
     uri = f"pkcs11:token=thaw;object=client?module-path={MODULE}"
     check_sent(terminal(option, uri, "--tls", tls, env=token), "PIN", PIN)
 
@@ -101,7 +102,7 @@ def test_a_wrong_pin(terminal, token):
     code, out, err = asked.end()
     assert (code, json.loads(out)["outcome"]) == (66, "file"), err
     assert "PIN is wrong" in err and "0000" not in err + out.decode()
-    assert asked.shown.count(b"enter ") == 1  # a token may be locked after the third
+    assert asked.shown.count(b"enter ") == 1  # a token may be locked after three attempts
 
 
 def test_a_wrong_pass_phrase(terminal, pki, kept):
@@ -143,7 +144,7 @@ def test_ctrl_c_while_asked(terminal, kept):
     assert (code, asked.echoes) == (-signal.SIGINT, True)
 
 
-# A key that is slow, or refuses ---------------------------------------------------------------------------------------
+# A key that is slow or refuses ----------------------------------------------------------------------------------------
 
 HANDSHAKE = "https://handshake.localhost:{port}/"
 
@@ -158,7 +159,7 @@ def with_slow_token(thaw, pki, payloads, slow_token, path, *options, **settings)
 @pytest.mark.parametrize("path", (None, "/late", "/body"))
 @pytest.mark.parametrize("prime", ("auto", "never"))
 def test_a_key_that_is_slow_to_sign_uses_up_no_time_of_the_server(prime, path, tls, thaw, pki, payloads, slow_token):
-    """One signature takes longer than the priming, the connection and a stall may."""
+    """One signature takes longer than the limits for the priming, the connection and a stall."""
     options = ("--stall", "500ms", "--response-timeout", "1s", "--prime", prime, "--tls", tls)
     sent = with_slow_token(thaw, pki, payloads, slow_token, path, *options, SIGN_MS=1500)
     assert (sent.code, sent.body()["certificate"]["subject"]) == (0, SUBJECT), sent.error

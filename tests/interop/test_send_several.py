@@ -1,4 +1,4 @@
-"""`thaw send` with several files and URLs: one after another, over one connection where they go to one server."""
+"""`thaw send` with several files and URLs: one after another, on one connection if they go to the same server."""
 
 import json
 import os
@@ -39,7 +39,8 @@ def send_all(pki, *arguments, who=True, form="--json"):
 
 
 def asking(pki, refuse=(), close=()):
-    """Asks for a certificate at the first request of a connection; counts asks, and closes behind uploads to `close`."""
+    """Asks for a certificate at the first request of a connection. Records asks, and closes after uploads to
+    `close`."""
 
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
@@ -116,12 +117,12 @@ def test_a_connection_that_the_server_closes_is_made_again(pki, files):
     server.close()
     assert code == 0, err
     assert [body for _, body in uploads(server)] == [file.read_bytes() for file in files]
-    assert len(server.visits) in (2, 3)  # one may be opened before it is seen that the first is gone
+    assert len(server.visits) in (2, 3)  # one may be opened before the client sees that the first one is closed
     assert told[1]["primed"] and told[2]["reused"]
 
 
 def test_a_connection_that_ends_under_the_next_upload_is_made_again(pki, files):
-    """It is closed when the second upload's head has come: nothing of that was done."""
+    """The server closes the connection after the head of the second upload, which had no effect yet."""
 
     def serve(visit, server):
         uploaded = 0

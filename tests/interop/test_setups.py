@@ -1,5 +1,5 @@
-"""docs/SET-UPS.md, as it is written: its configurations are taken from the page. Only ports, folders, and the addresses of the
-services are this machine's."""
+"""Runs docs/SET-UPS.md as written: the configurations are read from the page. Only ports, folders and addresses of
+services are replaced."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ NAMES = ("example.com", "*.example.com", "*.apps.example.com", "localhost")
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """The files that the configurations name, and clients' certificates."""
+    """The files that the configurations name, and client certificates."""
     issuer = Issuer(tmp_path_factory.mktemp("certificates"))
     names = ",".join(f"DNS:{name}" for name in NAMES)
     server = issuer.new("server-ca", ca=True)
@@ -47,12 +47,12 @@ def certificates(tmp_path_factory):
 
 
 class Site(Gateway):
-    """The gateway on one port for all names."""
+    """The gateway, with all names on one port."""
 
     folder = None
 
     def curl(self, url, *arguments, client=None):
-        """(status, head, body) of the last response."""
+        """Returns (status, head, body) of the last response."""
         who = ["--cert", f"{client}.pem", "--key", f"{client}.key"] if client else []
         found = re.fullmatch(r"https://([^/]+)(/.*)", url)
         code, out, err, late = run(
@@ -66,7 +66,7 @@ class Site(Gateway):
 
 @pytest.fixture
 def site(certificates, tmp_path):
-    """site(heading, (before, after)...): the gateway of that section, as `thaw check` has accepted it."""
+    """site(heading, (before, after)...): starts the gateway of that section, after `thaw check` has accepted it."""
     running = []
 
     def start(heading, *pairs):
@@ -80,7 +80,7 @@ def site(certificates, tmp_path):
         (folder / "thaw.yaml").write_text(text)
         code, _, err, _ = run([str(binary()), "check", "--strict", "-c", str(folder / "thaw.yaml")], LIMIT)
         told = [line for line in err.decode().splitlines() if "workers run as root" not in line and "in a folder" not in line]
-        assert code in (0, 78) and not told, err  # the test's folder is its user's
+        assert code in (0, 78) and not told, err  # 78: a warning that the folder belongs to the user who runs the test
         Site.folder = folder
         running.append(Site(["-c", str(folder / "thaw.yaml")], folder, tmp_path))
         return running[-1]
@@ -105,7 +105,7 @@ def inspector():
 
 
 def virtual_hosts(folder, certificates):
-    """An Apache with two TLS hosts whose settings differ, so that it answers 421 where SNI and Host do."""
+    """An Apache with two TLS hosts with different settings, so it answers 421 if SNI and Host differ."""
     folder.mkdir()
     port = free_port()
     text = "TypesConfig /etc/mime.types\nSSLSessionCache none\n"
@@ -129,7 +129,7 @@ def test_virtual_hosts(site, certificates, tmp_path):
         assert gateway.curl("https://www.example.com/shop/")[::2] == (200, b"shop.internal")
         assert gateway.curl("https://www.example.com/secure/", client="clients")[::2] == (200, b"secure")
         assert gateway.curl("https://www.example.com/secure/")[0] == 403
-        status, head, _ = gateway.curl("https://www.example.com/shop/secure")  # a folder without its slash
+        status, head, _ = gateway.curl("https://www.example.com/shop/secure")  # a folder without its final slash
         assert status == 301 and f"Location: https://www.example.com:{gateway.port}/shop/secure/\r\n" in head + "\r\n"
     finally:
         server.stop()
@@ -283,7 +283,7 @@ def test_webdav(tls, site, dav, payloads):
 
 
 def command_of(which):
-    """The command of that line of the page, as its words."""
+    """The command on that line of the page, as a list of words."""
     lines = [line for line in block(DOCUMENT, "kubectl and docker", "sh").splitlines() if line.startswith(which)]
     assert len(lines) == 1
     return lines[0].split()
@@ -291,7 +291,7 @@ def command_of(which):
 
 @pytest.fixture
 def exec_servers(certificates, tmp_path):
-    """dockerd's stand-in at a Unix socket, the API server's at https://localhost."""
+    """The stand-in for dockerd on a Unix socket, and the one for the API server on https://localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "internal-localhost.pem", certificates / "internal-localhost.key")
     docker, kubernetes = Running(Docker, tmp_path / "docker.sock"), Running(Kubernetes, context=context)
@@ -302,7 +302,7 @@ def exec_servers(certificates, tmp_path):
 
 @pytest.fixture
 def exec_site(site, exec_servers, tmp_path):
-    """exec_site(name): the gateway, with localhost in place of that host."""
+    """exec_site(name): starts the gateway, with localhost in place of that host."""
     docker, kubernetes = exec_servers
 
     def start(name):
@@ -316,7 +316,7 @@ def exec_site(site, exec_servers, tmp_path):
 
 
 def upgrade(gateway, host, head):
-    """What comes after the 101 of such a request, in a TLS connection with the client's certificate."""
+    """Sends such a request over TLS with the client's certificate. Returns the bytes after the 101."""
     context = ssl.create_default_context(cafile=gateway.folder / "server-ca.pem")
     context.load_cert_chain(gateway.folder / "clients.pem", gateway.folder / "clients.key")
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT) as raw, context.wrap_socket(raw, server_hostname=host) as tls:
@@ -349,7 +349,7 @@ def test_kubectl_exec_as_its_client_sends_it(exec_site, exec_servers):
 
 
 def exec_command(program, host, gateway):
-    """The page's command, run: what it printed."""
+    """Runs the page's command, and returns its output."""
     words = [word.replace(host, f"localhost:{gateway.port}") for word in command_of(program)]
     words[words.index("-it")] = "-i"  # there is no terminal
     code, out, err, late = run(words, LIMIT, cwd=gateway.folder, stdin=subprocess.DEVNULL, env={**os.environ, "HOME": str(gateway.folder)})
@@ -376,7 +376,7 @@ def test_kerberos_tickets(size, site):
     with inspector() as app:
         gateway = site("Windows authentication and Kerberos", ("http://iis.internal", f"http://127.0.0.1:{app.port}"))
         app.status, app.fields = "401 Unauthorized", (f"WWW-Authenticate: Negotiate {'b' * size}",)
-        ticket = gateway.folder / "ticket"  # an argument of a program has no more than 128 KiB, and curl's line is its own
+        ticket = gateway.folder / "ticket"  # in a file: an argument of a program can have at most 128 KiB
         ticket.write_text(f"Authorization: Negotiate {'a' * size}\n")
         for version in ("--http1.1", "--http2"):
             for path, client in (("/x", None), ("/secure/x", "clients")):

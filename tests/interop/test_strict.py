@@ -1,7 +1,7 @@
-"""Nothing that could be read two ways passes: raw requests through the gateway to an upstream that forgives nothing.
+"""Nothing passes that could be read in two ways: raw requests through the gateway to a strict upstream.
 
-Whatever is sent, the upstream sees only well-formed requests, and of those only what a reader by the letter finds in the
-client's bytes, in that order, with those bodies.
+Whatever is sent, the upstream gets only well-formed requests, and only those that a strict reader finds in the client's
+bytes, in the same order and with the same bodies.
 """
 
 import base64
@@ -18,7 +18,7 @@ from harness.rawtls import LIMIT, Raw, context
 from harness.recorder import Recorder, read_all
 from strict.corpus import CASES
 
-# Another corpus in the same form as the one beside this repository: THAW_HTTP1_CORPUS says where it is.
+# Another corpus of the same format beside this repository, or at THAW_HTTP1_CORPUS.
 MORE = pathlib.Path(os.environ.get("THAW_HTTP1_CORPUS",
                                    pathlib.Path(__file__).resolve().parents[3] / "shared/http1-corpus/llhttp.json"))
 
@@ -51,8 +51,9 @@ def gateway(recorder, pki, tmp_path_factory):
 
 
 def talk(gateway, raw, answers):
-    """Sends the bytes; what comes back: so many responses, or all until the server's end (None), or, where it may wait
-    for more, nothing, once the client's own end (close_notify) has ended it (0)."""
+    """Sends the bytes, and returns what comes back. answers: the number of responses to read; None: reads until the
+    server ends the connection; 0: the server may wait for more bytes, so the client first ends its side
+    (close_notify)."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context(gateway.pki, "auto").wrap_bio(incoming, outgoing, server_hostname="localhost")
     answer = b""
@@ -100,7 +101,7 @@ def statuses(answer):
 
 
 def origin_form(target):
-    """RFC 9112 3.2.1, of an absolute target, too."""
+    """RFC 9112 3.2.1, also for an absolute target."""
     if not target.startswith(b"http"):
         return target
     rest = re.sub(rb"^https?://[^/?]*", b"", target)
@@ -110,7 +111,7 @@ def origin_form(target):
 def judge(gateway, recorder, raw, expect):
     recorder.take()
     wanted, end = read_all(raw.lstrip(b"\r\n"))
-    if end == "incomplete":  # who reads by the letter waits for more
+    if end == "incomplete":  # a strict reader waits for more
         expect = "either"
     answer = talk(gateway, raw, {"accept": len(wanted), "reject": None}.get(expect, 0))
     seen, faults = recorder.take()
@@ -142,7 +143,7 @@ def test_another_corpus(raw, expect, gateway, recorder):
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_however_the_bytes_come(cut, gateway, recorder):
-    """The same in two pieces, wherever they are cut."""
+    """The same bytes in two pieces, cut at different places."""
     raw = b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     recorder.take()
     with Raw(gateway) as client:
@@ -154,7 +155,8 @@ def test_however_the_bytes_come(cut, gateway, recorder):
 
 
 def test_pipelined_prefix_never_runs_under_the_later_identity(gateway, recorder):
-    """What was sent behind an unauthenticated request is the next request, and is told without the identity it has not."""
+    """A request that is pipelined after an unauthenticated one stays a request of its own, and gets no identity that it
+    does not have."""
     recorder.take()
     with Raw(gateway, "1.3") as client:
         client.send(client.head("GET", "/open1"), client.head("GET", "/late/x"), client.head("GET", "/open2"))
@@ -164,7 +166,7 @@ def test_pipelined_prefix_never_runs_under_the_later_identity(gateway, recorder)
 
 
 def test_misdirected(gateway, recorder, serve, pki):
-    """Host names another host than SNI did: 421 (RFC 9110 15.5.20), and the upstream sees nothing."""
+    """Host names another host than SNI: 421 (RFC 9110 15.5.20), and the upstream gets nothing."""
     recorder.take()
     two = serve(upstreams={"app": f"{{ servers: [ 'http://127.0.0.1:{recorder.port}' ] }}"}, upstream="app",
                 hosts=(("handshake.localhost", {"when": "handshake"}),))

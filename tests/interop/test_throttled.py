@@ -1,4 +1,4 @@
-"""Uploads through a slow relay with small buffers, so that the ask and its answer meet the body on its way."""
+"""Uploads through a slow relay with small buffers, so that the ask and its answer meet the body in transit."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from harness.cells import CLIENTS, Cell, expected, failed_by_itself
 from harness.drivers import DRIVERS, Bench
 from harness.relay import Relay
 
-SLOW = 4_000_000  # bytes a second, for 1 MiB
-BRISK = 30_000_000  # for 50 MiB
+SLOW = 4_000_000  # bytes per second, for 1 MiB
+BRISK = 30_000_000  # bytes per second, for 50 MiB
 
 
 def run_through(thaw, bench, rate, cells):
-    """{cell: Outcome}, by way of the relay; rate None: straight."""
+    """Runs the cells through the relay; rate None: directly. Returns {cell: Outcome}."""
     relay = Relay(thaw.port, rate) if rate else None
     mine = Bench(
         relay.port if relay else thaw.port, bench.pki, bench.payloads, bench.programs, bench.folder, bench.connect_proxy
@@ -46,7 +46,7 @@ def test_all_clients(name, thaw, bench, payloads):
 
 @pytest.mark.parametrize("kind,rate", (("straight", None), ("throttled", BRISK)))
 def test_java_every_time(kind, rate, thaw, bench, payloads, figure):
-    """Java's HttpClient sends body in the middle of a handshake; 50 MB to /late succeed every time all the same."""
+    """Java's HttpClient sends body data in the middle of a handshake; still, 50 MB to /late succeed every time."""
     versions = ("1.2", "auto", "1.2", "auto", "1.2")
     cells = [
         Cell("java-httpclient", "late", "50m", tls, "chunked" if i % 2 else "length", mark=f"{kind}{i}")

@@ -1,4 +1,4 @@
-"""What `thaw send` and `thaw probe` say where they cannot do as asked: each cause has words, and an exit code, of its own."""
+"""The errors of `thaw send` and `thaw probe`: each cause has its own message and exit code."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def small(tmp_path):
 
 
 def tool(name, small, url, *options):
-    """(exit code, standard error)"""
+    """Returns (exit code, standard error)."""
     own = [str(small), url] if name == "send" else [url, "--max-body", "0", "--hold", "0s", "--limit", "20s"]
     done = subprocess.run([str(binary()), name, *own, "--quiet", *options], capture_output=True, timeout=LIMIT,
                           stdin=subprocess.DEVNULL, env={**os.environ, **NOTHING})
@@ -32,7 +32,7 @@ def tool(name, small, url, *options):
 
 
 def serve(pem, pki):
-    """A server with the certificate of that file."""
+    """A server with the certificate in that file."""
     server = Scripted(pki, lambda visit, _: visit.head())
     server._context.load_cert_chain(str(pem), str(pem.with_suffix(".key")))
     return server

@@ -1,4 +1,4 @@
-"""Which client certificates are accepted: CRLs, chains that cost much, many CAs."""
+"""Which client certificates are accepted: CRLs, expensive chains, many CAs."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def authority(tmp_path):
 
 
 def hosts(serve, **certificate):
-    """The default host asks late, the other one at the handshake."""
+    """The default host asks late, the other one asks at the handshake."""
     return serve(
         certificate={"when": "request", **certificate},
         hosts=(("handshake.localhost", {"when": "handshake", **certificate}),),
@@ -30,7 +30,7 @@ def client_context(pki, tls, authority, name):
 @TLS
 @pytest.mark.parametrize("check", ("chain", "leaf"))
 def test_revoked_intermediate(check, tls, serve, pki, authority):
-    """A certificate below a CA that the root has revoked is rejected, at each visit."""
+    """A certificate below a CA that the root has revoked is rejected on each connection."""
     name = authority.client("below-revoked")
     crl = authority.folder / "crls.pem"
     crl.write_text(authority.crl(authority.root, authority.issuing) + authority.crl(authority.issuing))
@@ -63,7 +63,7 @@ def test_not_revoked(tls, serve, pki, authority):
 
 @TLS
 def test_many_cas(tls, serve, pki, authority):
-    """Names that do not fit into a request for a certificate are left out, and the request succeeds."""
+    """Names that do not fit into a CertificateRequest are omitted, and the request succeeds."""
     many = make_many(authority.folder, 100)
     many.write_text(many.read_text() + authority.root.read_text())
     gateway = hosts(serve, ca=str(many))
@@ -76,7 +76,7 @@ def test_many_cas(tls, serve, pki, authority):
 
 @TLS
 def test_long_chain(tls, serve, pki, authority):
-    """A Certificate message above max_cert_list ends that connection, and no other."""
+    """A Certificate message larger than max_cert_list ends that connection only."""
     gateway = hosts(serve, ca=str(authority.root), max_cert_list="1KiB")
     ctx = client_context(pki, tls, authority, authority.client("long"))
     file = authority.folder / "long.pem"
@@ -89,7 +89,8 @@ def test_long_chain(tls, serve, pki, authority):
 
 
 def visit_twice(gateway, ctx, status):
-    """Asked late and at the handshake, and each with the session of the visit before."""
+    """Visits a host that asks late and one that asks at the handshake, each twice; the second time with the first
+    session."""
     for host in "localhost", "handshake.localhost":
         session = None
         for _ in range(2):
@@ -101,7 +102,7 @@ def visit_twice(gateway, ctx, status):
 @TLS
 @pytest.mark.parametrize("partial", (False, True))
 def test_intermediate_as_anchor(partial, tls, serve, pki, authority):
-    """An intermediate CA without its root accepts what it issued with partial_chain only."""
+    """An intermediate CA without its root is accepted as an anchor only with partial_chain."""
     gateway = hosts(serve, ca=str(authority.issuing), partial_chain=str(partial).lower())
     visit_twice(gateway, client_context(pki, tls, authority, authority.client("below")), 200 if partial else 403)
 
@@ -109,7 +110,7 @@ def test_intermediate_as_anchor(partial, tls, serve, pki, authority):
 @TLS
 @pytest.mark.parametrize("purpose", ("client", "any"))
 def test_certificate_of_a_server(purpose, tls, serve, pki, authority):
-    """A certificate with serverAuth only is accepted with purpose: any only."""
+    """A certificate with serverAuth only is accepted only with purpose: any."""
     name = authority.client("server-only", usage="serverAuth")
     gateway = hosts(serve, ca=str(authority.root), purpose=purpose)
     visit_twice(gateway, client_context(pki, tls, authority, name), 200 if purpose == "any" else 403)

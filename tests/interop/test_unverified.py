@@ -1,4 +1,5 @@
-"""`require: optional-unverified`: what is not trusted goes on, marked so, and is never taken for an identity."""
+"""`require: optional-unverified`: requests with an untrusted certificate proceed, marked as such, and never with an
+identity."""
 
 import hashlib
 import json
@@ -14,7 +15,7 @@ from harness.pki import Authority, make_stranger
 from harness.rawtls import Raw, context
 
 TLS = pytest.mark.parametrize("tls", ("1.2", "1.3"))
-VERIFIED = {b"client-cert", b"client-cert-chain", b"x-forwarded-client-cert"}  # and x-ssl-client- but for those of MARKED
+VERIFIED = {b"client-cert", b"client-cert-chain", b"x-forwarded-client-cert"}  # and x-ssl-client-* except MARKED
 MARKED = {b"x-ssl-client-verify", b"x-ssl-client-unverified-fingerprint", b"x-ssl-client-unverified-cert"}
 LAX = "optional-unverified"
 HEADERS = """{ request: { set: { X-Verified: "{identity.verified}", X-Subject: "{identity.subject}", X-Why: "{unverified.reason}",
@@ -59,7 +60,7 @@ def der_of(file):
 
 
 def check_marked(message, certificate, reason):
-    """The upstream has the certificate, and nothing that a verified one has."""
+    """The upstream gets the certificate, and none of the fields of a verified one."""
     names = {name.lower() for name, _ in message.fields}
     assert names & VERIFIED == set()
     assert {name for name in names if name.startswith(b"x-ssl-client-")} == MARKED
@@ -81,7 +82,7 @@ def test_a_stranger_goes_on_marked(tls, front, pki, tmp_path, upstream):
         for target in ("/late/1", "/late/2"):
             assert client.ask("PUT", target, b"hello", "X-SSL-Client-Unverified-Cert: forged", "X-Sha: forged").status == 200
             check_marked(upstream.take(), tmp_path / "stranger.pem", NO_ISSUER)
-        assert client.ask("GET", "/").status == 200  # a route that wants none
+        assert client.ask("GET", "/").status == 200  # a route that never asks
         assert not {name.lower() for name, _ in upstream.take().fields} & (MARKED - {b"x-ssl-client-verify"})
         refused = client.ask("GET", "/strict")
         assert (refused.status, refused.json()["reason"]) == (403, "untrusted")
@@ -91,7 +92,7 @@ def test_a_stranger_goes_on_marked(tls, front, pki, tmp_path, upstream):
         assert (record["ask"]["verdict"], record["ask"]["reason"]) == ("rejected", "untrusted")
         assert record["ask"]["detail"] == NO_ISSUER.decode()
     assert first["ask"]["means"] == {"1.2": "renegotiation", "1.3": "post-handshake"}[tls]
-    assert second["ask"]["means"] == "handshake"  # it is not asked again
+    assert second["ask"]["means"] == "handshake"  # it is asked only once
 
 
 @TLS
@@ -115,7 +116,7 @@ def test_no_certificate_is_no_refusal(tls, front, upstream):
 def test_at_the_handshake(tls, front, pki, tmp_path, upstream):
     gateway = front(hosts=(("handshake.localhost", {"when": "handshake", "require": LAX}),))
     session = None
-    for _ in range(2):  # the second time, nothing is resumed
+    for _ in range(2):  # the second connection resumes no session
         with Raw(gateway, ctx=context_of(pki, tls, tmp_path, "stranger"), host="handshake.localhost", session=session) as client:
             assert client.ask("GET", "/").status == 200
             assert not client.tls.session_reused
@@ -124,7 +125,7 @@ def test_at_the_handshake(tls, front, pki, tmp_path, upstream):
 
 
 def test_over_http2(front, pki, tmp_path, upstream):
-    """With a certificate of the handshake's, a route that asks late has it, too."""
+    """A route that asks late uses the certificate of the handshake."""
     gateway = front(http2="on", routes=(("/shaken", {"when": "handshake", "require": LAX}),))
     argv = ["curl", "-sS", "--http2", "--cacert", str(pki / "ca.pem"), "--cert", str(tmp_path / "stranger.pem"), "--key",
             str(tmp_path / "stranger.key"), "-w", "%{http_version}", gateway.url("/shaken"), gateway.url("/late")]  # fmt: skip

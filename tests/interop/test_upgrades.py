@@ -1,4 +1,4 @@
-"""Upgrades that a route allows, with and without a body; and what of a request ends at the gateway."""
+"""Upgrades that a route allows, with and without a body; and which parts of a request are not forwarded."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from harness.recorder import Recorder
 
 
 class Switch:
-    """An upstream that reads each request, keeps it, answers 101 to any Upgrade, and then echoes, in upper case."""
+    """An upstream that reads and records each request, answers 101 to any Upgrade, and then echoes in upper case."""
 
     def __init__(self, protocol=None, early=False):
         self.protocol, self.early = protocol, early
@@ -73,7 +73,7 @@ class Switch:
 
 @pytest.fixture
 def front(pki, tmp_path):
-    """front(port, host keys, route keys): a gateway before that port; /late asks at the request."""
+    """front(port, host keys, route keys): a gateway in front of that port; /late asks at the request."""
     running = []
 
     def start(port, host="", route=""):
@@ -127,7 +127,7 @@ KUBECTL = "        upgrade: [ websocket, SPDY/3.1, tcp ]\n"
 ], ids=("plain", "empty", "kubectl", "no-length", "docker", "chunked", "large"))  # fmt: skip
 @pytest.mark.parametrize("early", (False, True))
 def test_upgrade(early, method, fields, body, path, front, switch):
-    """101 before or after the body: the upstream reads it whole, and then the tunnel's bytes."""
+    """The 101 comes before or after the body: the upstream reads the whole body, then the tunnel's bytes."""
     upstream = switch(early=early)
     gateway = front(upstream.port, route=KUBECTL)
     with Raw(gateway) as client:
@@ -173,7 +173,7 @@ def recorder():
 
 
 def test_client_headers(front, recorder):
-    """What the configuration strips and passes, besides what is stripped always."""
+    """What the configuration strips and passes, in addition to what is always stripped."""
     host = "    client_headers: { strip: [ X-Corp-*, X-User ], pass: [ X-Forwarded-Prefix ] }\n"
     sent = ("X-Corp-Id: 1", "x_user: 1", "X-Forwarded-Prefix: /p", "X_Forwarded_Prefix: /q", "X-Original-Filename: f", "X-Host: h",
             "X-Forwarded-User: u", "Cf-Access-Authenticated-User-Email: e", "Proxy-Authorization: Basic x", "Proxy-Feature: y")  # fmt: skip
@@ -196,7 +196,7 @@ def test_options_of_the_gateway_itself(front, recorder):
 
 @pytest.mark.parametrize("method", ("OPTIONS", "TRACE"))
 def test_max_forwards(method, front, recorder):
-    """RFC 9110 7.6.2: taken down by one; at 0 the gateway answers itself."""
+    """RFC 9110 7.6.2: the gateway decrements it; at 0 the gateway itself answers."""
     with Raw(front(recorder.port)) as client:
         assert client.ask(method, "/x", None, "Max-Forwards: 7").status == 200
         assert client.ask(method, "/x", None, "Max-Forwards: 99999999999999999999").status == 200
@@ -221,7 +221,7 @@ def test_max_forwards_comes_after_the_certificate(front, recorder):
 
 
 def test_a_certificate_too_large_for_the_identity_fields(recorder, tmp_path, pki):
-    """It is the certificate that is told of, not the service."""
+    """The error blames the certificate, not the service."""
     import shutil
     import subprocess
 

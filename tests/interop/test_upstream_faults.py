@@ -1,4 +1,4 @@
-"""What goes wrong behind the gateway, and in front of it: a defined outcome, and no effect on others."""
+"""Failures behind the gateway and in front of it: each has a defined outcome, and does not affect others."""
 
 import contextlib
 import os
@@ -85,15 +85,16 @@ def test_answers_that_are_not_http(answer, front, scripted):
     with Raw(gateway) as client:
         response = client.ask("GET", "/x")
         assert response.status == 502 and response.json()["reason"] == "upstream"
-        assert client.ask("GET", "/.well-known/thaw/prime").status == 204  # the connection lives
+        assert client.ask("GET", "/.well-known/thaw/prime").status == 204  # the connection continues
 
 
 def test_slow_upstream_holds_nobody_else(front, scripted, payloads):
-    """It reads a byte a second: 504 once the response_timeout is over, in bounded memory, and nobody else waits."""
+    """The upstream reads one byte per second: 504 after response_timeout, with bounded memory, and nobody else
+    waits."""
     def slow(connection):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         while connection.recv(1):
-            time.sleep(1)  # what is tested is this slowness itself
+            time.sleep(1)  # not a wait for a condition: the slowness itself is tested
 
     gateway = front(scripted(slow).port, keys=", response_timeout: 3s")
     with Raw(gateway) as client, MemoryWatch(gateway) as memory:
@@ -106,14 +107,14 @@ def test_slow_upstream_holds_nobody_else(front, scripted, payloads):
 
 
 def test_upstream_stops_in_the_middle_of_its_response(front, scripted):
-    """A byte now and then is a response that goes on, such as a stream of events. Silence ends it, and what came cannot
-    be taken for whole."""
+    """A byte now and then keeps a response alive, for example a stream of events. Silence ends it, and the partial
+    response cannot be taken for a complete one."""
     sent = []
 
     def trickle(connection):
         read_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(4):  # longer than response_timeout in all
+        for _ in range(4):  # longer than response_timeout in total
             time.sleep(0.7)
             connection.sendall(b"x")
             sent.append("x")
@@ -128,7 +129,7 @@ def test_upstream_stops_in_the_middle_of_its_response(front, scripted):
 
 
 def test_slow_client_holds_little(front, scripted):
-    """It reads almost nothing of 200 MiB: what is kept for it is one buffer, not the response."""
+    """The client reads almost nothing of 200 MiB: the gateway keeps one buffer, not the response."""
     size = 200 << 20
 
     def flood(connection):
@@ -150,7 +151,8 @@ def test_slow_client_holds_little(front, scripted):
 
 
 def test_early_response_in_the_middle_of_an_upload(front, scripted, payloads):
-    """413 at once, and the upstream closes; a client that reads only after it has written all of its body reads it."""
+    """413 at once, then the upstream closes. A client that reads only after it has written its whole body must get the
+    413."""
     def refuse(connection):
         read_head(connection)
         connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nno!\n")
@@ -162,7 +164,7 @@ def test_early_response_in_the_middle_of_an_upload(front, scripted, payloads):
 
 
 def test_idle_connection_that_the_upstream_closes_is_not_used(front, scripted):
-    """One request a connection, without saying so: each is answered all the same."""
+    """The upstream closes after each response without announcing it: each request is answered anyway."""
     def once(connection):
         read_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -175,7 +177,7 @@ def test_idle_connection_that_the_upstream_closes_is_not_used(front, scripted):
 
 
 def test_another_server_takes_over(front, scripted):
-    """One of two refuses connections: nobody notices, and it is left alone for a while."""
+    """One of two servers refuses connections: no client notices, and the server is marked down for a while."""
     def serve_ok(connection):
         while True:
             read_head(connection)
@@ -189,7 +191,7 @@ def test_another_server_takes_over(front, scripted):
 
 
 def test_nothing_that_was_sent_is_sent_twice(front, scripted):
-    """A POST whose connection dies is not repeated: it may have been done."""
+    """A POST whose connection fails is not repeated, because the server may have processed it."""
     seen = []
 
     def die(connection):
@@ -228,8 +230,8 @@ def test_informational_responses_are_limited(early, status, front, scripted):
 
 
 def test_expect_is_answered_by_the_upstream_or_by_us(front, scripted):
-    """An upstream that refuses an upload by its head does so before a byte of body is sent; one that says nothing to
-    Expect does not keep its client waiting."""
+    """An upstream that refuses an upload by its head does so before any body is sent; if an upstream ignores Expect,
+    the client still does not wait."""
     def refuse(connection):
         assert b"Expect: 100-continue" in read_head(connection)
         connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
@@ -253,7 +255,7 @@ def test_expect_is_answered_by_the_upstream_or_by_us(front, scripted):
 @pytest.mark.parametrize("size", (11, 10240, 61440, 1 << 20))
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 def test_bodies_across_the_ask(tls, size, front, upstream):
-    """The sizes at which a server that renegotiates by its own buffers has failed before."""
+    """Sizes at which servers that renegotiate with their own buffers have failed before."""
     body = bytes(i * 7 % 251 for i in range(size))
     with Raw(front(upstream("node").port), tls) as client:
         answer = client.ask("POST", "/late/x", body).json()
@@ -261,7 +263,7 @@ def test_bodies_across_the_ask(tls, size, front, upstream):
 
 
 def test_still_denied_on_the_same_connection(front, upstream):
-    """A second request on a kept-alive connection is denied as the first was, and nothing reaches the upstream."""
+    """A second request on a kept connection is denied like the first one, and nothing reaches the upstream."""
     with Raw(front(upstream("node").port, certificate={"require": "true"}), "1.3", identity=None) as client:
         assert client.ask("GET", "/x").status == 200
         first = client.ask("GET", "/late/x")
@@ -281,7 +283,8 @@ def small_disk(tmp_path):
 
 
 def test_full_spool_disk(front, upstream, small_disk, payloads):
-    """The disk is full before the budget is: 503 that says so, what is held is given back, and others are well."""
+    """The disk is full before its budget is used up: 503 with that reason, the held bytes are given back, and others
+    are served."""
     gateway = front(upstream("node").port, spool={"memory": "1MiB", "disk": "1GiB", "directory": str(small_disk),
                                                   "per_client": "100%"})
     with Raw(gateway, "1.2") as client:
@@ -290,13 +293,13 @@ def test_full_spool_disk(front, upstream, small_disk, payloads):
     assert response.status == 503 and response.json()["reason"] == "disk-full"
     assert response.headers["retry-after"]
     others_are_well(gateway)
-    with Raw(gateway, "1.2") as client:  # there is room again
+    with Raw(gateway, "1.2") as client:  # there is space again
         assert client.ask("PUT", "/late/y", payloads["1m"].data()[:500000]).json()["body_bytes"] == 500000
 
 
 @pytest.mark.parametrize("rest", (b"zz\r\n", b"5\r\nhello\r\n0\r\n\r\n", None), ids=("malformed", "well", "cut-off"))
 def test_a_body_that_goes_wrong_while_its_response_is_on_its_way(rest, front, scripted):
-    """The response that has begun goes on to its end: nothing is written into the middle of it."""
+    """A response that has begun is completed: nothing is written into the middle of it."""
     more = threading.Event()
 
     def early(connection):

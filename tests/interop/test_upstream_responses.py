@@ -1,5 +1,6 @@
-"""Responses that are not HTTP by the letter: what every proxy reads in one way is repaired, recorded, and its connection not
-used again; what can be read in two ways is 502. Nothing of a response that fails at once reaches the client."""
+"""Responses that break HTTP's rules: what every proxy reads in the same way is repaired and recorded, and its
+connection is not reused; what can be read in two ways is a 502. If a response fails at once, the client gets nothing of
+it."""
 
 import threading
 
@@ -24,7 +25,8 @@ def once(connection, answer):
 
 
 def answering(answer):
-    """The answer to the first request of a connection; to later ones a plain one, which tells that it was used again."""
+    """Sends `answer` to the first request of a connection, and to later ones a plain response, which shows that the
+    connection was reused."""
     def speak(connection):
         once(connection, answer)
         while True:
@@ -65,7 +67,7 @@ def test_what_is_repaired(answer, names, front, scripted):
         first = client.ask("GET", "/first")
         assert (first.status, first.body) == (200, b"ok")
         assert "content-length" not in first.headers or "transfer-encoding" not in first.headers
-        assert client.ask("GET", "/second").body == b"ok"  # on a connection of its own
+        assert client.ask("GET", "/second").body == b"ok"  # on a new connection
     assert running.connections == 2
     record = gateway.record("/first")
     assert (record["status"], record["repaired"], record["note"]) == (200, names, None)
@@ -108,7 +110,7 @@ def test_204_ends_at_the_empty_line(framing, rest, front, scripted):
 
 
 def test_204_whose_body_comes_later(front, scripted):
-    """The connection is closed with the response, not when the rest has come."""
+    """The connection is closed after the response, not when the rest arrives."""
     more = threading.Event()
 
     def speak(connection):
@@ -158,7 +160,7 @@ def test_malformed_chunk_in_one_segment_with_the_head_is_502(body, note, front, 
     with Raw(gateway) as client:
         response = client.ask("GET", "/x")
         assert (response.status, response.json()["reason"]) == (502, "upstream")
-        assert client.ask("GET", "/.well-known/thaw/prime").status == 204  # the connection lives
+        assert client.ask("GET", "/.well-known/thaw/prime").status == 204  # the connection continues
     record = gateway.record("/x")
     assert record["status"] == 502 and note in record["note"]
     assert record["body_out"] == len(response.body)
@@ -166,7 +168,7 @@ def test_malformed_chunk_in_one_segment_with_the_head_is_502(body, note, front, 
 
 @pytest.mark.parametrize("before, delivered", ((b"", b""), (b"2\r\nok\r\n", b"ok")), ids=("first", "second"))
 def test_malformed_chunk_after_the_head_was_passed_on(before, delivered, front, scripted):
-    """The client gets what came before, and cannot take it for the whole."""
+    """The client gets what came before, and cannot take it for a complete response."""
     read = threading.Event()
 
     def speak(connection):

@@ -16,7 +16,7 @@ LATE = (("/late", {"when": "request"}), ("/body", {"when": "body"}), ("/never", 
 
 @pytest.fixture
 def behind(serve, upstream):
-    """behind('nginx'): a gateway in front of it."""
+    """behind('nginx'): starts a gateway in front of that server."""
 
     def start(name, **more):
         settings = {"routes": LATE, "upstream": "app", "host": {"identity": "[ rfc9440, xfcc, nginx ]"}, **more}
@@ -29,7 +29,7 @@ def behind(serve, upstream):
 @pytest.mark.parametrize("path", ("/late/x", "/body/x"))
 @pytest.mark.parametrize("name", NAMES)
 def test_late_upload(name, path, tls, behind, payloads):
-    """50 MiB written before anything is read: the upstream gets it whole, with the identity that was verified."""
+    """50 MiB written before anything is read: the upstream gets the complete body with the verified identity."""
     body = payloads["50m"]
     gateway = behind(name)
     with Raw(gateway, tls) as client:
@@ -45,7 +45,7 @@ def test_late_upload(name, path, tls, behind, payloads):
 
 @pytest.mark.parametrize("tls", TLS)
 def test_late_upload_to_nginx(tls, behind, payloads):
-    """nginx keeps the file, and gives it back."""
+    """nginx stores the file, and serves it."""
     body = payloads["50m"]
     gateway = behind("nginx")
     with Raw(gateway, tls) as client:
@@ -62,7 +62,7 @@ def test_late_upload_to_nginx(tls, behind, payloads):
 
 @pytest.mark.parametrize("name", (*NAMES, "nginx"))
 def test_curl_uploads(name, behind, payloads, pki):
-    """curl with Expect: 100-continue, which the upstream answers or we do."""
+    """curl with Expect: 100-continue, answered by the upstream or by the gateway."""
     gateway = behind(name)
     out = subprocess.run(
         ["curl", "-sS", "--cacert", str(pki / "ca.pem"), "--cert", str(pki / "client.pem"), "--key",
@@ -104,7 +104,7 @@ SPOOFS = (
 @pytest.mark.parametrize("path", ("/never/x", "/late/x"))
 @pytest.mark.parametrize("name", NAMES)
 def test_claims_are_stripped(name, path, behind):
-    """What a client claims about itself never arrives, in whatever spelling; Apache's CGI folds '_', '-' and '.'."""
+    """A client's claims about its identity never arrive, in any spelling; Apache's CGI merges '_', '-' and '.'."""
     with Raw(behind(name)) as client:
         answer = client.ask("GET", path, None, *SPOOFS).json()
     seen = " ".join(f"{k}: {v}" for k, v in answer["fields"].items())
@@ -123,7 +123,8 @@ def frame(text):
 @pytest.mark.parametrize("path", ("/never/ws", "/late/ws"))
 @pytest.mark.parametrize("name", ("node", "tomcat"))
 def test_websocket(name, path, behind):
-    """RFC 6455 through the tunnel, also where the certificate is asked for first; the first frame comes with the head."""
+    """RFC 6455 through the tunnel, also if the certificate is requested first; the first frame is sent with the
+    head."""
     gateway = behind(name, routes=(("/late", {"when": "request"}), ("/ws", {"when": "never"}), *LATE[1:]))
     target = "/ws" if name == "tomcat" else path
     if name == "tomcat" and path == "/late/ws":
@@ -181,7 +182,7 @@ def https(inner, pki, more=""):
 
 
 def test_https_upstream(serve, pki, payloads):
-    """Another Thaw behind: verified, and shown the gateway's own certificate; 50 MiB through both."""
+    """Another Thaw as the upstream: it is verified, and gets the gateway's own certificate; 50 MiB through both."""
     inner = serve(hosts=(("localhost", {"when": "handshake"}),), certificate={"when": "handshake"})
     own = f", certificate: {pki}/client.pem, key: {pki}/client.key"
     outer = serve(upstreams={"app": https(inner, pki, own)}, upstream="app", routes=LATE)
@@ -194,7 +195,7 @@ def test_https_upstream(serve, pki, payloads):
 
 
 def test_https_upstream_that_is_not_believed(serve, pki, tmp_path):
-    """A certificate of another CA: 502, the cause is in the log, and nothing was sent."""
+    """A certificate of another CA: 502, the log has the cause, and nothing was sent."""
     other = tmp_path / "other.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                     str(tmp_path / "other.key"), "-out", str(other), "-subj", "/CN=Other", "-days", "2"], check=True,
@@ -226,7 +227,8 @@ def test_unix_upstream(serve, tmp_path, payloads):
 
 
 def test_allow(serve, upstream):
-    """A verified certificate that no rule allows: 403, and nothing reaches the service; the ask's story says why."""
+    """A verified certificate that no rule allows: 403, and nothing reaches the service; the record of the ask has the
+    reason."""
     gateway = serve(upstreams={"app": f"{{ servers: {upstream('node').servers} }}"}, upstream="app", routes=(
         ("/in", {"when": "request", "allow": "[ 'subject=CN=Nobody', 'subject=CN=Thaw * Client and eku=clientAuth' ]"}),
         ("/out", {"when": "request", "allow": "[ 'subject=CN=Nobody', 'san=dns:*.nobody.example' ]"})))

@@ -1,4 +1,4 @@
-"""Fixtures: `thaw serve` on a free port, with the harness that the interop tests use, too."""
+"""Fixtures: `thaw serve` on a free port. They use the harness of the interop tests."""
 
 import pathlib
 import sys
@@ -12,13 +12,14 @@ from harness.gateway import Gateway  # noqa: E402
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory):
-    """A throwaway PKI, made by the first gateway that is given it."""
+    """The folder of a throwaway PKI; the first gateway that uses it creates the PKI."""
     return tmp_path_factory.mktemp("pki") / "it's a \"pki\""
 
 
 @pytest.fixture
 def serve(pki, tmp_path):
-    """serve(*arguments, listeners=1, files=None): a running gateway, ended with the test. Without -c, on the throwaway set-up."""
+    """serve(*arguments, listeners=1, files=None): starts a gateway that ends with the test. Without -c it runs the
+    throwaway set-up."""
     running = []
 
     def start(*arguments, listeners=1, files=None):
@@ -39,8 +40,8 @@ def serve(pki, tmp_path):
 
 @pytest.fixture
 def settings(pki, serve, tmp_path):
-    """settings(**changes): a configuration file over the throwaway PKI, in place of the one before."""
-    serve().stop()  # makes the PKI, if it is not there
+    """settings(**changes): writes a configuration file for the throwaway PKI; it replaces the previous one."""
+    serve().stop()  # creates the PKI if it does not exist
 
     def write(
         workers=2, log="{ access: stdout }", spool="{ memory: 16MiB, per_client: 100% }", routes="",

@@ -12,7 +12,7 @@ LIMIT = 60.0  # after which a wait has failed
 
 
 def wait(what, condition, limit=LIMIT):
-    """Until condition() is true; its value."""
+    """Waits until condition() is true, and returns its value."""
     end = time.monotonic() + limit
     while True:
         value = condition()
@@ -36,15 +36,16 @@ ESTABLISHED, LISTENS = "01", "0A"
 
 
 def tcp_rows():
-    """All sockets, or nearly all: one may be left out while others come and go. So look again for what is missing."""
+    """All TCP sockets of the system. /proc/net/tcp may omit one while others come and go: read again if one is
+    missing."""
     return [TcpRow(line) for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
 
 
 class Client:
-    """One TLS connection to the gateway. Its certificate is ready for when it is asked."""
+    """One TLS connection to the gateway. It gives its certificate when it is asked."""
 
     def __init__(self, gateway, port=None, family=socket.AF_INET, address=None, raw=None, source=None, tls=None):
-        """raw: a socket that is connected already. source: the address to connect from. tls: the only version."""
+        """raw: a connected socket. source: the address to connect from. tls: the only TLS version."""
         context = ssl.create_default_context(cafile=str(gateway.pki / "ca.pem"))
         context.load_cert_chain(gateway.pki / "client.pem", gateway.pki / "client.key")
         context.post_handshake_auth = True
@@ -98,7 +99,7 @@ class Client:
         return json.loads(body)
 
     def worker(self, gateway):
-        """The worker process that holds the other end; None: it has closed it."""
+        """The worker process that has the other end; None: the worker has closed it."""
         ends = f"{self.server_port:04X}", f"{self.port:04X}"
 
         def look():
@@ -111,7 +112,7 @@ class Client:
         return None if over else _holder(gateway.workers(), inode)
 
     def close(self):
-        self._in.close()  # else it keeps the socket open
+        self._in.close()  # otherwise it keeps the socket open
         self.socket.close()
 
 
@@ -127,13 +128,13 @@ def _holder(pids, inode):
 
 
 def is_running(pid):
-    """Not gone, and not only waiting to be reaped."""
+    """Whether a process runs: it exists and is not a zombie."""
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
     state = re.match(r"\d+ \(.*\) ([A-Z])", stat)
-    return state is not None and state.group(1) not in "ZX"  # what is gone while it is read has no state
+    return state is not None and state.group(1) not in "ZX"  # no state: the process ended while its file was read
 
 
 def clients_on_both(gateway):

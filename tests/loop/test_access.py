@@ -1,4 +1,4 @@
-"""Access by address, and rates: over both versions of HTTP, through sockets of all families, in all workers."""
+"""Access by address, and rate limits: over HTTP/1.1 and HTTP/2, over sockets of all families, in all workers."""
 
 import json
 import re
@@ -15,14 +15,14 @@ BOTH = pytest.mark.parametrize("option, version", [("--http1.1", "1.1"), ("--htt
 
 
 def configure(settings, host="", **more):
-    """A configuration whose host has these settings, too."""
+    """Writes a configuration with these additional host settings."""
     path = settings(**more)
     path.write_text(path.read_text().replace("    routes:", f"    http2: 'on'\n{host}    routes:"))
     return path
 
 
 def curl(gateway, pki, path, *options, source="127.0.0.1"):
-    """(status, version, reason, Retry-After) of each response to a GET, or what the options say."""
+    """Sends a GET, or what the options say. Returns (status, version, reason, Retry-After)."""
     done = subprocess.run(
         ["curl", "-sS", "--interface", source, "--cacert", pki / "ca.pem", "-w", "\n%{http_code} %{http_version} %header{retry-after}\n", *options,
          f"https://localhost:{gateway.port}{path}"],
@@ -59,7 +59,8 @@ def test_a_client_is_refused_before_it_is_asked_and_before_its_body(serve, setti
 
 @BOTH
 def test_an_upload_is_refused_before_its_body_is_read(serve, settings, pki, tmp_path, option, version):
-    """curl 7.88 loses a response over HTTP/2 whose stream is reset with NO_ERROR (RFC 9113 8.1): the records tell, too."""
+    """curl 7.88 loses a response over HTTP/2 whose stream is reset with NO_ERROR (RFC 9113 8.1), so the test also
+    checks the records."""
     upload = tmp_path / "upload"
     upload.write_bytes(bytes(20 << 20))
     gateway = serve("-c", configure(settings, "    rate: 1/h\n    deny_from: [ 127.0.0.2 ]\n"))

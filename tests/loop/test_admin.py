@@ -32,7 +32,7 @@ class Unix(http.client.HTTPConnection):
 
 
 def get(path, target, **fields):
-    """(status, body) of one request on a connection of its own."""
+    """Sends one request on a new connection. Returns (status, body)."""
     connection = Unix(path)
     connection.request("GET", target, headers=fields)
     answer = connection.getresponse()
@@ -48,7 +48,7 @@ def metrics(path):
 
 
 def counted(path, wanted):
-    """The metrics, once they are so: a request is counted after its client has read the response."""
+    """Waits until the metrics have these values: a request is counted after its client has read the response."""
 
     def look():
         now = metrics(path)
@@ -80,7 +80,7 @@ def by_name(gateway, name):
 
 @pytest.fixture
 def seen(serve, settings, tmp_path):
-    """seen(**settings): a gateway with an admin address, and that address, once it is ready."""
+    """seen(**settings): starts a gateway with an admin address. Returns both once it is ready."""
 
     def start(files=None, **changes):
         path = tmp_path / "admin"
@@ -137,7 +137,8 @@ def test_an_ask_under_way_is_seen(seen):
 
 @pytest.mark.parametrize("fields", ["", "Expect: 100-continue\r\n"], ids=["at once", "without waiting for its 100"])
 def test_an_ask_that_waits_for_the_body_says_so(seen, fields):
-    """As its access record will: over TLS 1.2 the certificate is asked for when the body has ended."""
+    """The moment is the same as in the access record: over TLS 1.2 the certificate is requested after the body has
+    ended."""
     gateway, path = seen()
     client = Client(gateway, tls=ssl.TLSVersion.TLSv1_2)
     client.send(f"PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n{fields}\r\nbody".encode())
@@ -159,7 +160,7 @@ def test_counts_outlive_their_worker(seen):
     held = clients_on_both(gateway)
     for client in held.values():
         client.get_json("/late")
-    counted(path, {"thaw_connections_open": 2, ASK: 2})  # spare ones have ended
+    counted(path, {"thaw_connections_open": 2, ASK: 2})  # the spare connections have ended
     victim, survivor = held
     os.kill(victim, signal.SIGKILL)
     wait("a new worker", lambda: victim not in {w["pid"] for w in status(path)["workers"]} and is_ready(path))
@@ -196,11 +197,11 @@ def test_the_admin_process_is_replaced(seen):
 
 
 def test_a_stopped_admin_process_is_ended_and_replaced(seen):
-    """Else whoever asks whether the gateway is ready hangs for good."""
+    """Otherwise a client that asks whether the gateway is ready would hang for ever."""
     gateway, admin = seen(more="worker_timeout: 1s\n")
     (victim,) = by_name(gateway, "thaw-admin")
     os.kill(victim, signal.SIGSTOP)
-    assert get(admin, "/healthz")[0] == 200  # it has waited at the listening socket
+    assert get(admin, "/healthz")[0] == 200  # the request waited at the listening socket
     assert gateway.wait_messages(f"admin process {victim} made no progress for 1 s")
     assert victim not in by_name(gateway, "thaw-admin")
 
@@ -220,7 +221,7 @@ def test_counts_go_on_over_a_reload(seen, settings, tmp_path):
     assert metrics(path)[ASK] == 1
     Client(gateway).get_json("/late")
     counted(path, {ASK: 2})
-    # Another address, and then none.
+    # First another address, then none.
     settings(more=f"admin: unix:{elsewhere}\n")
     gateway.process.send_signal(signal.SIGHUP)
     wait("the new address", lambda: is_ready(elsewhere))
@@ -348,7 +349,7 @@ def test_over_tcp(serve, settings):
 
 
 def port_of(pid):
-    """The port of the one socket that it listens on; the workers' sockets it has closed."""
+    """The port of the one socket on which it listens; it has closed the workers' sockets."""
     own = set()
     for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
         try:

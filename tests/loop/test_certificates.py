@@ -1,4 +1,5 @@
-"""`thaw check`, and the log of `thaw serve`, name the certificates, CAs and CRLs that will fail, and the files that cannot be read."""
+"""`thaw check` and the log of `thaw serve` name certificates, CAs and CRLs that will fail, and files that cannot be
+read."""
 
 import json
 import os
@@ -41,7 +42,7 @@ def issuer(tmp_path):
 
 @pytest.fixture
 def files(tmp_path, issuer):
-    """A configuration that is as it should be, and its parts: files(**changes) writes it."""
+    """files(**changes): writes a correct configuration with these changes. Its parts are attributes."""
     root = issuer.new("root", ca=True)
     middle = issuer.new("middle", ca=True, by=root)
     leaf = issuer.new("leaf", by=middle, extensions="subjectAltName=DNS:api.example.com\nextendedKeyUsage=serverAuth\n")
@@ -64,7 +65,7 @@ def files(tmp_path, issuer):
 
 
 def only(texts, place, file, *parts):
-    """There is one warning, which names the setting's line and key, the file, and these parts."""
+    """Checks that there is exactly one warning, with the setting's line and key, the file, and these parts."""
     assert len(texts) == 1, texts
     assert re.search(rf"\.yaml:\d+: key '{re.escape(place)}': {re.escape(str(file))}: ", texts[0]), texts
     for part in parts:
@@ -128,8 +129,8 @@ def test_chains_in_a_wrong_order(files, issuer, tmp_path):
 
 
 def test_an_intermediate_that_the_chain_lacks(files, issuer, tmp_path):
-    """Where it can be known that clients need it: by the leaf's authority key identifier, by certificate timestamps, which
-    public CAs alone put in, or because it is among the CAs of clients."""
+    """Reported if clients certainly need it: because of the leaf's authority key identifier, because of certificate
+    timestamps, which only public CAs add, or because it is among the CAs for clients."""
     names = "subjectAltName=DNS:api.example.com\n"
     named = issuer.new("named", by=files.middle, extensions=names + "authorityKeyIdentifier=issuer:always\n")
     only(warned(files(certificate=named, key=named.with_suffix(".key"))), CERTIFICATE, named, "the last", "'CN=middle'", "add it")
@@ -141,7 +142,7 @@ def test_an_intermediate_that_the_chain_lacks(files, issuer, tmp_path):
     assert warned(files(ca=both)) == []  # the whole chain
     direct = issuer.new("direct", by=files.root, extensions=names + "authorityKeyIdentifier=issuer:always\n")
     assert warned(files(certificate=direct, key=direct.with_suffix(".key"))) == []
-    assert warned(files(certificate=files.leaf)) == []  # nobody knows
+    assert warned(files(certificate=files.leaf)) == []  # nothing shows that clients need it
 
 
 def test_a_server_key_that_may_not_sign(files, issuer):
@@ -179,7 +180,7 @@ def test_one_bad_ca_among_good_ones_is_named(files, issuer, tmp_path):
 
 
 def again(issuer, name, by=None, **how):
-    """Another certificate of that CA: the same name and key."""
+    """Another certificate of that CA with the same name and key."""
     old = issuer.folder / f"{name}.pem"
     kept, key = old.read_text(), old.with_suffix(".key").read_text()
     by_key = [] if by is None else ["-CA", by, "-CAkey", by.with_suffix(".key")]
@@ -341,7 +342,7 @@ def test_the_second_certificate_of_a_chain_is_cut_off(files, tmp_path):
 
 @pytest.mark.parametrize("kind", (None, ("rsa:2048",), ("ec", "-pkeyopt", "ec_paramgen_curve:P-384"), ("ed25519",)))
 def test_the_key_of_another_certificate(kind, files, issuer):
-    """Of the same kind, and of another: OpenSSL has other words for that."""
+    """With a key of the same kind and of another kind, because OpenSSL reports these with different errors."""
     key = (issuer.new("other", key=kind) if kind else files.middle).with_suffix(".key")
     told = refused(files(certificate=files.leaf, key=key))
     assert f".yaml:6: key 'hosts[0].key': {key}: the key is not that of the certificate in {files.leaf}" in told
@@ -377,7 +378,7 @@ def test_a_pem_file_without_line_breaks(files, tmp_path):
         assert "line breaks are missing" in refused(files(certificate=joined))
 
 
-# ---- where it is said
+# ---- where it is reported
 
 
 def test_strict_makes_errors_of_warnings(files, issuer):

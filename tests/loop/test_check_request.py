@@ -1,4 +1,4 @@
-"""`thaw check --request`: the decision for a request, told without a connection."""
+"""`thaw check --request`: prints the decision for a request without a connection."""
 
 import json
 
@@ -158,7 +158,7 @@ def test_what_a_rate_counts_for(settings):
 
 
 def test_a_spelling_of_a_route_that_asks_gets_that_route(settings):
-    """As on a connection: some services take /LATE for /late."""
+    """As on a connection: some services treat /LATE as /late."""
     decision, _ = decide(settings(), "GET https://localhost/LATE")
     assert decision["route"]["path"] == "/late"
 

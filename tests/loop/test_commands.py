@@ -142,7 +142,7 @@ def asking_route(**certificate):
 
 
 def test_check_finds_a_missing_crl(settings, tmp_path):
-    """Under crl_check: chain, which is the default, a CA without a CRL is an error."""
+    """With crl_check: chain (the default) a CA without a CRL is an error."""
     authority = Authority(tmp_path, "revoking")
     crl = tmp_path / "crls.pem"
     crl.write_text(authority.crl(authority.issuing))
@@ -155,7 +155,7 @@ def test_check_finds_a_missing_crl(settings, tmp_path):
 
 
 def warnings_of(path):
-    """Without the one of workers that run as root, as the tests do."""
+    """The warnings, except the one about workers that run as root, which these tests cause."""
     warnings = json.loads(thaw("check", "-c", path, "--json")[1])["warnings"]
     return [warning for warning in warnings if "workers run as root" not in warning]
 
@@ -214,7 +214,7 @@ def with_keys(folder, text, mode=0o600):
 
 
 def unwritable(folder, text):
-    """What cannot be a folder, for root neither."""
+    """A path that cannot be a folder, not even for root."""
     (folder / "file").write_text("")
     return text.format(folder / "file" / "below")
 
@@ -298,7 +298,7 @@ def test_a_pki_that_cannot_be_made(tmp_path):
 
 
 def test_check_tells_upstreams(settings):
-    """What is behind, and beside it what is allowed but perhaps not meant."""
+    """It prints the upstreams, and warns of settings that are valid but perhaps not intended."""
     path = settings()
     path.write_text(path.read_text() + "upstreams:\n"
                     "  app: { servers: [ 'http://127.0.0.1:8080', 'unix:/run/app.sock' ] }\n"

@@ -1,4 +1,4 @@
-"""The examples, run as they are: only folders, ports and users of this machine take the place of their own."""
+"""Runs the examples unchanged, except that folders, ports and users are replaced by those of this machine."""
 
 import os
 import pathlib
@@ -19,13 +19,13 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 EX_CONFIG = 78
 V1 = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n"
 V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x15" + bytes((192, 0, 2, 7, 192, 0, 2, 1)) + (4711).to_bytes(2) + (443).to_bytes(2)
-      + b"\xea\0\x06\x01vpce1")  # an extension of Amazon's: the endpoint's name  # fmt: skip
+      + b"\xea\0\x06\x01vpce1")  # an extension of Amazon: the endpoint's name  # fmt: skip
 
 
 @pytest.fixture
 def example(serve, pki, tmp_path):
-    """example(name, app): the gateway that runs the example's thaw.yaml, in front of the service on that port."""
-    serve().stop()  # makes the PKI, if it is not there
+    """example(name, app): starts a gateway with the example's thaw.yaml, in front of the service on port `app`."""
+    serve().stop()  # creates the PKI if it does not exist
 
     def start(name, app):
         etc = tmp_path / "etc"
@@ -50,7 +50,7 @@ def example(serve, pki, tmp_path):
 
 @pytest.fixture
 def site(tmp_path):
-    """nginx on the example's server block; its port."""
+    """Starts nginx with the example's server block. Yields its port."""
     port = free_port()
     folder = tmp_path / "nginx"
     folder.mkdir()
@@ -76,13 +76,13 @@ def test_nginx_gets_the_certificate_where_it_is_asked_for(example, site):
     status, body = Client(gateway).get("/secure/")
     der = ssl.PEM_cert_to_DER_cert((gateway.pki / "client.pem").read_text())
     assert status == 200 and body.startswith(b":") and ssl.DER_cert_to_PEM_cert(der).split("\n")[1].encode() in body
-    with socket.create_connection(("127.0.0.1", site), timeout=LIMIT) as past:  # past Thaw
+    with socket.create_connection(("127.0.0.1", site), timeout=LIMIT) as past:  # directly to nginx
         past.sendall(b"GET /secure/ HTTP/1.0\r\n\r\n")
         assert past.recv(100).startswith(b"HTTP/1.1 403")
 
 
 def test_nginxs_own_redirects_lead_back_to_thaw(example, site):
-    """nginx adds a '/' with an absolute URL of the client's name and the port that nginx listens on."""
+    """To add a '/', nginx redirects to an absolute URL with the client's name and the port on which nginx listens."""
     gateway = example("nginx", site)
     client = Client(gateway)
     client.send(f"GET /folder HTTP/1.1\r\nHost: localhost:{gateway.port}\r\n\r\n".encode())
@@ -90,7 +90,7 @@ def test_nginxs_own_redirects_lead_back_to_thaw(example, site):
     assert client.fields[b"location"] == f"https://localhost:{gateway.port}/folder/".encode()
 
 
-# ---- behind a cloud's balancer
+# ---- behind a cloud's load balancer
 
 
 @pytest.mark.parametrize("header", (V1, V2), ids=("v1", "v2"))
@@ -111,7 +111,7 @@ def test_past_the_balancer_there_is_no_answer(example, site):
 
 
 class Lineage:
-    """A certificate as certbot keeps it: links in live/NAME to numbered files in archive/NAME."""
+    """A certificate as certbot stores it: links in live/NAME to numbered files in archive/NAME."""
 
     def __init__(self, folder):
         self.live, self.archive = folder / "live" / "localhost", folder / "archive" / "localhost"
@@ -143,7 +143,7 @@ def lineage(serve, pki, tmp_path):
 
 @pytest.fixture
 def other(tmp_path):
-    """Another certificate and key for localhost."""
+    """Another certificate for localhost, and its key."""
     folder = tmp_path / "other"
     Gateway(["--pki", str(folder), "--listen", "127.0.0.1:0"], folder, tmp_path).stop()
     return folder / "server.pem", folder / "server.key"

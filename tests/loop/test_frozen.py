@@ -1,4 +1,4 @@
-"""`thaw demo --frozen-server` as a process: what it says, how it ends, how many it serves at once."""
+"""`thaw demo --frozen-server` as a process: its output, how it ends, and how many clients it serves at once."""
 
 import queue
 import re
@@ -86,7 +86,7 @@ def test_a_frozen_connection_ends_with_it(number, frozen):
 
 
 def test_a_frozen_connection_ends_when_its_client_goes(frozen):
-    """Nothing of it is left, long before the server would give up."""
+    """The connection is closed completely, long before the server would give up."""
     server = frozen("--read-ahead", "0", "--give-up", "3600")
     with Raw(server) as client:
         client.send_request("PUT", "/late", b"x" * 1000)

@@ -1,4 +1,4 @@
-"""Sizes of heads, in both directions: the defaults, and what the settings allow."""
+"""Sizes of heads in both directions: the defaults, and what the settings allow."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ def _file(pki, text):
 
 
 class Origin:
-    """Answers each request with `response`; keeps the heads that it got."""
+    """Answers each request with `response`, and keeps the heads that it received."""
 
     def __init__(self, response):
         self.heads = []

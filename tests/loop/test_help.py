@@ -1,4 +1,4 @@
-"""--help, the manual page and the completions name the options that the commands take, all of them and no others."""
+"""--help, the manual page and the completions name exactly the options that the commands take."""
 
 import os
 import pathlib
@@ -12,14 +12,14 @@ from harness.process import run
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CLI = TOP / "src" / "cli"
 COMPLETIONS = TOP / "packaging" / "completions"
-SHARED = ("identity.h", "route.h")  # of the commands that connect to a server
+SHARED = ("identity.h", "route.h")  # of all commands that connect to a server
 SOURCES = {"serve": ("serve.c",), "check": ("check.c",), "reload": ("reload.c",), "upgrade": ("reload.c",), "demo": ("demo.c",),
            "version": ("version.c",), "probe": ("probe.c", *SHARED), "send": ("send_options.c", *SHARED)}
 EVERY = pytest.mark.parametrize("command", SOURCES)
 
 
 def taken(command):
-    """By the tables for getopt_long()."""
+    """The options of a command, from its tables for getopt_long()."""
     text = "".join((CLI / name).read_text() for name in SOURCES[command])
     return set(re.findall(r'"([a-z0-9-]+)",\s*(?:no|required)_argument', text))
 
@@ -46,7 +46,7 @@ def test_help_has_each_option_and_no_other(command):
 
 @EVERY
 def test_what_help_names_is_taken(command):
-    """With a value where help shows one, and without where it does not."""
+    """An option takes a value if and only if the help shows one."""
     for option, value in re.findall(r"^  (?:-[a-z], )?--([a-z0-9-]+)(?:, -[a-z])?( \S)?", help_of(command), re.M):
         code, _, err, _ = run([str(binary()), command, f"--{option}=", "--no-such-option"], 30)
         assert (b"takes no" in err or b"no argument" in err or b"does not take" in err) == (not value), (option, err)

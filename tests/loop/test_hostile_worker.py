@@ -1,7 +1,8 @@
-"""A worker that was taken over. The test is the attacker: as root it does in the worker's name what its code could do.
+"""A worker under an attacker's control. The test is the attacker: as root it does in the worker what the attacker's
+code could do.
 
-Whatever a worker writes to what it shares with the master, the master stays whole, and no process gets rights that it
-did not have.
+Whatever a worker writes to the memory and the sockets that it shares with the master, the master stays intact, and no
+process gets rights that it did not have.
 """
 
 import ctypes
@@ -19,26 +20,27 @@ from test_admin import by_name, get, is_ready
 from test_privileges import USER, as_root, is_the_user, status
 from test_reload import reloaded
 
-SYS_PIDFD_GETFD = 438  # of all architectures
+SYS_PIDFD_GETFD = 438  # on all architectures
 PAGE = 4096
-EACH_MAP = 1 << 20  # bytes that are overwritten at a map's beginning, where control data would be
+EACH_MAP = 1 << 20  # bytes overwritten at the beginning of each map, where control data would be
 
 
 def shared_maps(pid):
-    """(from, to) of the memory that a process shares and can write to."""
+    """The (from, to) ranges of shared memory that a process can write to."""
     maps = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
     return [tuple(int(end, 16) for end in field[0].split("-")) for field in maps if field[1] == "rw-s"]
 
 
 def private_memory(pid):
-    """An address that a process can write to: its heap's, or where the sanitizer has its own allocator, its data's."""
+    """The address of private memory that a process can write to: in its heap or, if the sanitizer has its own
+    allocator, in its data."""
     maps = [line.split() for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
     writable = {field[-1]: int(field[0].split("-")[0], 16) for field in maps if field[1] == "rw-p"}
     return writable.get("[heap]", min(writable.values()))
 
 
 def overwrite(pid, word):
-    """Each 8 bytes of the shared memory become `word`."""
+    """Overwrites each 8 bytes of the shared memory with `word`."""
     bytes_ = struct.pack("=Q", word) * (PAGE // 8)
     maps = shared_maps(pid)
     assert maps
@@ -63,7 +65,8 @@ WORDS = {
 @as_root
 @pytest.mark.parametrize("word", WORDS.values(), ids=WORDS.keys())
 def test_shared_memory_that_a_worker_overwrites(serve, settings, tmp_path, word):
-    """Pointers and sizes there once made the root master write where a worker said, and its successor root."""
+    """Once the root master used pointers and sizes from this memory: a worker could choose where the master wrote, and
+    its successor ran as root."""
     admin = tmp_path / "admin"
     more = f"user: {USER}\nadmin: unix:{admin}\n"
     gateway = serve("-c", settings(workers=2, more=more))
@@ -77,7 +80,7 @@ def test_shared_memory_that_a_worker_overwrites(serve, settings, tmp_path, word)
     assert gateway.wait_messages(f"worker {worker} was killed by signal 9")
     replaced(gateway, worker)
 
-    # What it wrote to places that are still free does not wait there for the workers of the next configuration.
+    # What a worker writes to free places must not reach the workers of the next configuration.
     overwrite(by_name(gateway, "thaw-worker")[0], word(master))
     old = by_name(gateway, "thaw-worker")
     reloaded(gateway)
@@ -105,7 +108,7 @@ def everybody_is_whole(gateway):
 
 
 def steal(pid, fd):
-    """A descriptor of another process, as this one's (pidfd_getfd(2), which this Python does not know)."""
+    """Copies a descriptor of another process into this one (pidfd_getfd(2), which Python does not support here)."""
     libc = ctypes.CDLL(None, use_errno=True)
     process = os.pidfd_open(pid)
     mine = libc.syscall(SYS_PIDFD_GETFD, process, fd, 0)
@@ -115,7 +118,7 @@ def steal(pid, fd):
 
 
 def channel(pid):
-    """The worker's end of its channel: its only socket of that kind."""
+    """The worker's end of its channel: its only SOCK_SEQPACKET socket."""
     for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
         if not os.readlink(link).startswith("socket:"):
             continue
@@ -155,7 +158,7 @@ def test_descriptors_that_a_worker_sends_are_closed(serve, settings):
     with channel(worker) as mine:
         socket.send_fds(mine, [b"a"], [writer])
     os.close(writer)
-    assert os.read(reader, 1) == b""  # nobody else holds it
+    assert os.read(reader, 1) == b""  # no other process has it
     os.close(reader)
     everybody_is_whole(gateway)
 
@@ -178,7 +181,7 @@ def test_a_worker_that_floods_its_channel_does_not_hold_up_the_master(serve, set
     over = threading.Event()
 
     def flood(mine):
-        """Its descriptor stays as it is: the worker has the same one, and would stand still where that blocks."""
+        """The descriptor must stay non-blocking: the worker shares it, and would block otherwise."""
         while not over.is_set():
             try:
                 mine.send(b"a")

@@ -1,4 +1,4 @@
-"""Limits of requests, over both versions of HTTP."""
+"""Limits of requests, over HTTP/1.1 and HTTP/2."""
 
 import socket
 import subprocess
@@ -14,7 +14,7 @@ ROUTES = (
 
 
 def put(gateway, pki, path, size, *options):
-    """The status of a PUT whose length its head does not tell."""
+    """The status of a PUT whose head does not give its length."""
     done = subprocess.run(
         ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--cacert", pki / "ca.pem", "-T", "-", *options,
          f"https://localhost:{gateway.port}{path}"],

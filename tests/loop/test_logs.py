@@ -1,4 +1,4 @@
-"""What is told of connections that come to nothing, of floods, and of what could not be written."""
+"""What the logs say about connections without a request, about floods, and about records that could not be written."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def insecure(**changes):
 
 
 def attempt(gateway, talk):
-    """talk(socket) on a new connection, which is then read to its end; the client's address."""
+    """Runs talk(socket) on a new connection, then reads it to its end. Returns the client's address."""
     with socket.create_connection(("127.0.0.1", gateway.port), LIMIT) as raw:
         address = "{}:{}".format(*raw.getsockname())
         try:
@@ -135,7 +135,7 @@ def test_a_client_that_does_not_trust_the_server_is_told(serve, settings):
 
 @pytest.mark.parametrize("alert", (10, 40, 42, 45, 46, 48, 80, 90, 112, 120, 200))
 def test_an_alert_is_told_in_words(serve, settings, alert):
-    """In answer to the server's first flight."""
+    """The client sends the alert in answer to the server's first flight."""
 
     def talk(raw):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -175,7 +175,7 @@ def test_a_missing_proxy_header_is_told_with_the_address(serve, settings):
     assert gateway.wait_messages(address, "no PROXY protocol header"), gateway.messages
 
 
-LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"  # a PROXY header, version 2, of the balancer's own connection
+LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"  # a PROXY header, version 2, of a connection by the balancer itself
 
 
 @pytest.mark.parametrize("header", (LOCAL, b"PROXY UNKNOWN\r\n"), ids=("local", "unknown"))
@@ -215,7 +215,7 @@ def test_what_was_held_back_is_told_although_nothing_more_comes(serve, settings)
 
 
 def test_records_of_many_that_end_at_once_are_all_written(serve, settings, tmp_path):
-    """Several times what may wait in a worker, within one step of its loop."""
+    """Several times as many records as a worker can queue, within one iteration of its loop."""
     log = tmp_path / "access.log"
     gateway = serve("-c", settings(workers=1, more="stop_timeout: 1s\n", log=f"{{ access: '{log}' }}"))
     held, many = [], 150
@@ -275,7 +275,7 @@ def test_a_spool_on_a_full_disk_is_told(serve, settings, tmp_path, monkeypatch):
 
 
 def test_records_that_die_with_their_worker_are_counted(settings, pki, tmp_path):
-    """Nobody reads the log; the worker is killed while records wait in it."""
+    """Nobody reads the log, and the worker is killed while records are queued in it."""
     admin = tmp_path / "admin"
     path = settings(workers=1, more=f"admin: 'unix:{admin}'\n")
     process = popen([str(binary()), "serve", "-c", str(path)],
@@ -295,7 +295,7 @@ def test_records_that_die_with_their_worker_are_counted(settings, pki, tmp_path)
         client = Client(Server)
         for _ in range(30):
             client.get_json("/" + "x" * 7000)
-        counted(admin, {"thaw_access_records_total": 30})  # the last one comes after its response
+        counted(admin, {"thaw_access_records_total": 30})  # the last record comes after its response
         os.kill(client.worker(Server), signal.SIGKILL)
         lost = None
         while lost is None:

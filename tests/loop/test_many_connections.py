@@ -1,4 +1,5 @@
-"""Many connections that do nothing: what each costs, who is served beside them, and who makes room."""
+"""Many connections that do nothing: the cost of each, whether other clients are served beside them, and which are
+closed to make room."""
 
 import http.server
 import itertools
@@ -15,7 +16,7 @@ HALF_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 EVICTED = 'thaw_connections_evicted_total{state="%s"}'
 REFUSED = 'thaw_connections_refused_total{limit="%s"}'
 FILES = 256
-ROOM = 2 * (FILES - 64) // 3  # at most, of two workers
+ROOM = 2 * (FILES - 64) // 3  # most connections of two workers
 
 
 def header(client):
@@ -23,7 +24,7 @@ def header(client):
 
 
 class Crowd:
-    """Connections that are opened, send what they are given, and are left alone."""
+    """Connections that are opened, send the given bytes, and are then left alone."""
 
     def __init__(self, gateway, sends=b"", sources=("127.0.0.1",), proxied=False):
         self.gateway, self.sends, self.proxied, self.sockets = gateway, sends, proxied, []
@@ -41,7 +42,7 @@ class Crowd:
             try:
                 one.sendall(sends)
             except ConnectionError:
-                pass  # it has made room already
+                pass  # it has been closed to make room already
 
     def __enter__(self):
         return self
@@ -60,7 +61,7 @@ class Idle(Crowd):
 
 
 class Beginning(Idle):
-    """Connections with a request whose head has begun."""
+    """Connections with an incomplete request head."""
 
     def add(self, count):
         super().add(count)
@@ -78,7 +79,7 @@ def evicted(admin):
 
 
 def honest(gateway, client=None, path="/"):
-    """One request on a new connection; client: through a load balancer, from this address."""
+    """Sends one request on a new connection. client: the address from which a load balancer received it."""
     raw = None
     if client is not None:
         raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT)
@@ -91,7 +92,7 @@ def honest(gateway, client=None, path="/"):
 
 @pytest.mark.parametrize("sends", [b"", header("192.0.2.7")], ids=["silent", "proxy-header-only"])
 def test_a_connection_costs_little_before_the_first_byte_of_tls(seen, sends):  # noqa: F811
-    # Opening them all takes as long as it takes: none is closed meanwhile.
+    # Opening them all may take long: none is closed meanwhile.
     gateway, admin = seen(proxy_protocol=sends != b"", more="connections: { first_byte_timeout: 1h }\n")
     with Crowd(gateway, sends) as crowd:
         crowd.add(500)
@@ -109,7 +110,7 @@ def test_after_a_failed_handshake_the_alert_can_be_read_and_not_much_is_taken(se
     gateway, admin = seen()
     flood = bytes(65536)
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=LIMIT) as wrong:
-        wrong.sendall(NO_HELLO + bytes(100_000))  # more than one read, before the alert is
+        wrong.sendall(NO_HELLO + bytes(100_000))  # more than one read, before the alert is sent
         assert wrong.recv(5)[:1] == b"\x15"  # RFC 8446 6: an alert's content type
         with pytest.raises(ConnectionError):
             for _ in range(4096):  # 256 MiB
@@ -145,7 +146,7 @@ def test_an_honest_client_is_served_beside_a_crowd(seen, kind, sends, state, sou
             assert is_ready(admin)
         now = metrics(admin)
     assert now["thaw_connections_open"] <= ROOM
-    # Some are closed before what they sent is read.
+    # Some connections are closed before their bytes are read.
     assert evicted(admin) >= now["thaw_connections_total"] - ROOM - 10
     assert now[EVICTED % state] > 0
     assert now[REFUSED % "all"] == now[REFUSED % "client"] == 0
@@ -210,7 +211,7 @@ def test_upstreams_and_the_spool_have_descriptors_left(seen, service, tmp_path):
 
 
 def held(gateway, source, count):
-    """Connections with a request under way: their clients do not answer the ask."""
+    """Connections with a current request, whose clients do not answer the ask."""
     clients = [Client(gateway, source=source) for _ in range(count)]
     for client in clients:
         client.begin("/late", 1000)
@@ -219,7 +220,7 @@ def held(gateway, source, count):
 
 
 def is_refused(gateway, source):
-    """A new connection is closed before anything is answered."""
+    """Whether a new connection is closed without any answer."""
     with socket.socket() as one:
         one.settimeout(LIMIT)
         one.bind((source, 0))
@@ -232,7 +233,8 @@ def is_refused(gateway, source):
 
 
 def test_one_address_has_as_many_as_it_may(seen):  # noqa: F811
-    """Room is made in the worker that accepts: with two, one that has none of the address's could only refuse."""
+    """The worker that accepts must make room. With two workers, one without a connection of this address could only
+    refuse."""
     gateway, admin = seen(more="connections: { per_client: 6 }\n", workers=1)
     with Idle(gateway, sources=ONE) as idle:
         idle.add(20)
@@ -289,9 +291,9 @@ def test_who_makes_room_is_told(seen):  # noqa: F811
     gateway, _ = seen(more="connections: { max: 1 }\n", workers=1, log="{ access: stdout, level: debug }")
     idle = Client(gateway)
     idle.socket.suppress_ragged_eofs = False
-    assert idle.get_json()["path"] == "/"  # or its handshake may not be over
+    assert idle.get_json()["path"] == "/"  # otherwise its handshake may not be over
     begun = Client(gateway)
-    assert idle.socket.recv(1) == b""  # a close_notify, not an end that could be anybody's (RFC 8446 6.1)
+    assert idle.socket.recv(1) == b""  # a close_notify, not an end that an attacker could forge (RFC 8446 6.1)
     begun.send(b"GET /begun HTTP/1.1\r\nHost: localhost\r\n")
     wait("its head", lambda: len(gateway.wait_messages("conn: idle to busy")) == 2)
     assert honest(gateway) == 200

@@ -1,4 +1,4 @@
-"""Mistakes that people make in a first configuration: each message names file, line and key, and says what to write."""
+"""Typical mistakes in a first configuration: each message names file, line and key, and says what to write."""
 
 import os
 import socket
@@ -33,7 +33,7 @@ upstreams:
   app: { servers: [ http://127.0.0.1:8080 ] }
 """
 
-# what is replaced, by what, the line and the key of the error, and words of it
+# (text to replace, replacement, line and key of the error, words of its message)
 TEXT = {
     "a misspelt key": ("certificate: server", "certifcate: server", 8, "hosts[0].certifcate", "did you mean 'certificate'?"),
     "a key one level too high": ("    identity:", "    when: request\n    identity:", 10, "hosts[0].when", "belongs below 'client_certificate'"),

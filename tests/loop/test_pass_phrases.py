@@ -1,4 +1,4 @@
-"""Keys with a pass phrase. No process of `thaw serve` asks anybody for anything, wherever it was started from."""
+"""Keys with a pass phrase. No process of `thaw serve` ever prompts for one, wherever it was started."""
 
 import pathlib
 import subprocess
@@ -14,7 +14,7 @@ SECRET = "open, sesame"
 
 
 def encrypted(key, to, *how):
-    """The key with a pass phrase."""
+    """Encrypts the key with the pass phrase, and writes it to `to`."""
     argv = ["openssl", *(how or ("pkey",)), "-in", str(key), "-aes256", "-passout", f"pass:{SECRET}", "-out", str(to)]
     subprocess.run(argv, check=True, capture_output=True)
     return to
@@ -22,7 +22,7 @@ def encrypted(key, to, *how):
 
 @pytest.fixture
 def files(settings, pki, tmp_path):
-    """The throwaway PKI's server.pem, server.key and ca.pem, in a folder whose name needs no quotes."""
+    """Copies of the throwaway PKI's server.pem, server.key and ca.pem, in a folder whose name needs no quotes."""
     settings()
     folder = tmp_path / "files"
     folder.mkdir()
@@ -38,7 +38,7 @@ def locked(files):
 
 
 def with_pass_phrase(path, file):
-    """The configuration, with the key's pass phrase in that file."""
+    """Adds key_passphrase with that file to the configuration."""
     lines = path.read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("    key: "))
     lines.insert(at + 1, f"    key_passphrase: {{ file: '{file}' }}")
@@ -51,7 +51,7 @@ def line_of(path, beginning):
 
 
 def scrambled(pem, to):
-    """The first certificate of a PEM file as one with a pass phrase: OpenSSL asks for that, too."""
+    """Writes the first certificate of a PEM file in encrypted form: OpenSSL prompts for that, too."""
     head = "-----BEGIN CERTIFICATE-----\n"
     secret = head + "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n"
     to.write_text(pathlib.Path(pem).read_text().replace(head, secret, 1))
@@ -59,7 +59,7 @@ def scrambled(pem, to):
 
 
 def on_a_terminal(*argv):
-    """(exit code, messages) of a command that could ask on a terminal; it must not."""
+    """Runs a command on a terminal, where it could prompt but must not. Returns (exit code, messages)."""
     terminal = Terminal([str(binary()), *map(str, argv)])
     try:
         code, _, err = terminal.end()
@@ -69,7 +69,7 @@ def on_a_terminal(*argv):
         terminal.close()
 
 
-# ---- refused with the cause and the cure
+# ---- refused, with the cause and what to do
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])
@@ -84,7 +84,7 @@ def test_an_encrypted_key_is_refused_with_its_place_and_the_cure(settings, locke
 
 
 def test_an_encrypted_key_does_not_hold_up_the_master_at_a_reload(settings, locked):
-    """On a terminal it once asked there, and did nothing else from then on."""
+    """Once the master prompted on its terminal, and then did nothing else."""
     path = settings(workers=1)
     terminal = Terminal([str(binary()), "serve", "-c", str(path)])
     try:
@@ -104,7 +104,7 @@ def test_an_encrypted_key_does_not_hold_up_the_master_at_a_reload(settings, lock
 
 
 def test_a_pipe_as_standard_input_is_not_read(settings, locked):
-    """Without a terminal OpenSSL would read the pass phrase there."""
+    """Without a terminal OpenSSL would read the pass phrase from standard input."""
     argv = [str(binary()), "check", "-c", str(settings(certificate=locked))]
     process = popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     try:

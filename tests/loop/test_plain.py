@@ -1,4 +1,4 @@
-"""HTTP without TLS, by real clients."""
+"""HTTP without TLS, with real clients."""
 
 import http.server
 import json
@@ -21,7 +21,7 @@ def curl(*arguments):
 
 
 def test_plain_http_on_a_tls_port_is_told_so(serve):
-    """curl got "Empty reply from server" for this."""
+    """curl used to get "Empty reply from server" here."""
     gateway = serve()
     status, fields, body = curl(f"http://127.0.0.1:{gateway.port}/")
     assert (status, fields["connection"]) == (400, "close")
@@ -43,7 +43,7 @@ def test_plain_upload_to_a_tls_port_gets_its_answer(serve, tmp_path):
 
 @pytest.fixture
 def front(settings, serve, tmp_path, pki):
-    """A gateway with a TLS listener and one on which HTTP is redirected: (gateway, port of the second, webroot)."""
+    """A gateway with a TLS listener, and one that redirects HTTP. Returns (gateway, port of the second, webroot)."""
     webroot = tmp_path / "acme"
     webroot.mkdir()
 
@@ -96,7 +96,7 @@ def test_what_plain_requests_got_is_counted_and_logged(front, tmp_path):
 
 
 def test_a_redirection_leads_to_the_service(front, pki):
-    """As a browser follows it, here with the port that the test's TLS listener has."""
+    """Follows the redirect as a browser does, but to the port of the test's TLS listener."""
     gateway, port, _ = front()
     _, out, err, _ = run(
         ["curl", "-sS", "-L", "--noproxy", "*", "--cacert", str(pki / "ca.pem"), "--connect-to", f"localhost:8443:127.0.0.1:{gateway.port}",
@@ -105,7 +105,7 @@ def test_a_redirection_leads_to_the_service(front, pki):
 
 
 def test_challenges_from_a_webroot(front, tmp_path):
-    """certbot --webroot makes the folders when it needs them, and removes them afterwards."""
+    """certbot --webroot creates the folders when it needs them, and removes them afterwards."""
     gateway, port, webroot = front()
     base = f"http://127.0.0.1:{port}/.well-known/acme-challenge"
     folder = webroot / ".well-known" / "acme-challenge"
@@ -151,7 +151,7 @@ def test_no_other_file_is_a_challenge(front, tmp_path):
 
 
 def test_challenges_to_an_upstream(front):
-    """certbot --standalone --http-01-port, for example."""
+    """For example for certbot --standalone --http-01-port."""
     seen = []
 
     class Answers(http.server.BaseHTTPRequestHandler):

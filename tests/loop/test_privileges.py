@@ -1,4 +1,4 @@
-"""Who the workers are, and what they cannot do. Needs root; the rest needs a user that is not."""
+"""The user of the workers, and what workers cannot do. Most tests need root; the others need another user."""
 
 import grp
 import itertools
@@ -31,7 +31,7 @@ def status(pid):
 
 @pytest.fixture
 def open_folder(tmp_path_factory):
-    """A folder that other users may reach; pytest's own are only for who runs the tests."""
+    """A folder that other users can access; pytest's own folders are only for the user who runs the tests."""
     folder = pathlib.Path(subprocess.check_output(["mktemp", "-d", "/var/tmp/thaw-test-XXXXXX"], text=True).strip())
     folder.chmod(0o755)
     yield folder
@@ -71,7 +71,8 @@ def test_a_group_of_one_s_own(serve, settings):
 
 @as_root
 def test_without_a_user_workers_are_who_started_them(serve, settings):
-    """As a container's root may, and told: they keep no capability but the one to reach files of other users."""
+    """As for root in a container, and with a warning: workers keep only the capability to access files of other
+    users."""
     gateway = serve("-c", settings(workers=1))
     assert gateway.wait_messages("warning", "key 'user'", "workers run as root")
     (pid,) = gateway.workers()
@@ -95,7 +96,7 @@ def test_a_worker_that_died_is_replaced_by_one_without_rights(serve, settings):
 
 @as_root
 def test_workers_do_not_outlive_their_master(serve, settings):
-    """The kernel forgets a parent-death signal when a process changes its user."""
+    """The kernel clears the parent-death signal when a process changes its user."""
     gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
     workers = gateway.workers()
     gateway.process.kill()
@@ -158,7 +159,7 @@ def test_a_folder_that_is_missing_is_made_for_the_user(serve, settings, open_fol
     spool = open_folder / "spool"
     path = settings(workers=1, spool=disk(spool), more=f"user: {USER}\n")
     assert run([str(binary()), "check", "-c", str(path)], LIMIT)[0] == 0
-    assert not spool.exists()  # a check leaves nothing behind
+    assert not spool.exists()  # a check leaves no files
     gateway = serve("-c", path)
     assert (spool.stat().st_uid, spool.stat().st_gid, spool.stat().st_mode & 0o7777) == (UID, GID, 0o700)
     holder = withhold(gateway, 8 * MIB)
@@ -171,7 +172,7 @@ def test_a_folder_that_is_missing_is_made_for_the_user(serve, settings, open_fol
 @pytest.mark.parametrize("at", ["start", "check", "reload"])
 def test_a_folder_that_the_user_may_not_use(serve, settings, open_folder, at):
     spool = open_folder / "spool"
-    spool.mkdir(mode=0o700)  # root's
+    spool.mkdir(mode=0o700)  # owned by root
     gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n"))
     path = settings(workers=1, spool=disk(spool), more=f"user: {USER}\n")
     why = f"as user '{USER}': {spool}: cannot create a file for the spool in this directory: Permission denied"
@@ -214,7 +215,7 @@ def test_names_that_are_unknown(settings, more, why, command):
 
 
 def copied(settings, pki, folder, more):
-    """The configuration and what it names, where the user can read it."""
+    """Copies the configuration and the files that it names to where the user can read them."""
     for name in ("ca.pem", "server.pem", "server.key"):
         (folder / name).write_bytes((pathlib.Path(pki) / name).read_bytes())
         (folder / name).chmod(0o644)
@@ -239,7 +240,8 @@ def test_who_is_not_root_can_only_be_himself(settings, pki, open_folder, more, c
 
 @as_root
 def test_capabilities_that_were_granted_are_given_up(settings, pki, open_folder):
-    """As with AmbientCapabilities=CAP_NET_BIND_SERVICE of systemd: the master has it, the workers do not."""
+    """As with AmbientCapabilities=CAP_NET_BIND_SERVICE of systemd: the master has the capability, the workers do
+    not."""
     if shutil.which("setpriv") is None:
         pytest.skip("there is no setpriv")
     path = copied(settings, pki, open_folder, "")
@@ -267,7 +269,7 @@ def test_no_message_of_it_when_all_is_well(serve, settings):
 
 
 def warned(path):
-    """The warnings of a check that ends well."""
+    """The warnings of a check that succeeds."""
     code, out, err, _ = run([str(binary()), "check", "-c", str(path), "--json"], LIMIT)
     assert code == 0, err
     return [text for text in json.loads(out)["warnings"] if "workers run as root" not in text]
@@ -275,7 +277,7 @@ def warned(path):
 
 @pytest.fixture
 def own_key(settings, pki, open_folder):
-    """A configuration whose key is in a folder of the test's."""
+    """A configuration with its own copy of the key, in the test's folder."""
     settings()
     for name in ("server.pem", "server.key"):
         (open_folder / name).write_bytes((pathlib.Path(pki) / name).read_bytes())
@@ -302,7 +304,7 @@ def test_a_folder_in_which_others_can_replace_the_key_is_warned_of(own_key):
     key.parent.chmod(0o1777)
     assert warned(path) == []
     key.parent.chmod(0o755)
-    elsewhere = key.parent / "elsewhere"  # where a symbolic link leads, as certbot makes them
+    elsewhere = key.parent / "elsewhere"  # the target of a symbolic link, as certbot makes them
     elsewhere.mkdir()
     key.rename(elsewhere / key.name)
     key.symlink_to(elsewhere / key.name)
@@ -322,7 +324,7 @@ def test_a_key_or_a_folder_of_another_user_is_warned_of(own_key):
 
 @pytest.fixture
 def own_files(own_key, settings, pki, open_folder):
-    """A configuration whose CA is in a folder of the test's, too."""
+    """The same, with its own copy of the CA."""
     path, _ = own_key
     (open_folder / "ca.pem").write_bytes((pathlib.Path(pki) / "ca.pem").read_bytes())
     quoted = str(pki).replace("'", "''")

@@ -1,4 +1,4 @@
-"""Reload: a new configuration is taken whole, or refused whole; nobody's request fails over it."""
+"""Reload: a new configuration is accepted completely or refused completely; no request fails because of it."""
 
 import json
 import os
@@ -21,7 +21,7 @@ EX_OK, EX_USAGE, EX_OSERR, EX_CONFIG = 0, 64, 71, 78
 
 
 def reload(*arguments):
-    """(exit code, what was told)."""
+    """Runs `thaw reload`. Returns (exit code, output)."""
     code, out, err, late = run([str(binary()), "reload", *map(str, arguments)], LIMIT)
     assert not late, "thaw reload did not end"
     assert bool(out) != bool(err), (out, err)
@@ -85,7 +85,7 @@ def test_a_pipe_in_place_of_the_configuration_does_not_hold_up_the_master(serve,
 
 
 class Load(threading.Thread):
-    """Does one thing again and again until it is told to stop; `failures` has what went wrong."""
+    """Repeats one action until stop(); `failures` has the errors."""
 
     def __init__(self, gateway, over):
         super().__init__(daemon=True)
@@ -97,7 +97,7 @@ class Load(threading.Thread):
             try:
                 self.once()
                 self.done += 1
-            except Exception as failure:  # noqa: BLE001 - whatever it is, it is a failed request
+            except Exception as failure:  # noqa: BLE001 - any exception is a failed request
                 self.failures.append(repr(failure))
 
 
@@ -109,7 +109,7 @@ class NewConnections(Load):
 
 
 class KeptAlive(Load):
-    """Goes on with a connection until a response says that it was the last."""
+    """Uses a connection until a response says that it is the last one."""
 
     client = None
 
@@ -122,7 +122,7 @@ class KeptAlive(Load):
 
 
 class LateUploads(Load):
-    """64 KiB, in the middle of which the client is asked for its certificate."""
+    """64 KiB; the client is asked for its certificate in the middle."""
 
     def once(self):
         client = begin_upload(self.gateway, "/late", 65536, 20000)
@@ -152,7 +152,7 @@ def test_a_hundred_reloads_under_load_without_a_failed_request(serve, settings):
     assert not said(gateway, "error")
 
 
-# ---- taken
+# ---- accepted
 
 
 def test_workers_and_routes_change(serve, settings):
@@ -200,7 +200,7 @@ def test_a_certificate_that_was_replaced_in_its_place(serve, settings, tmp_path,
         to.write_bytes((pathlib.Path(pki) / source).read_bytes())
     gateway = serve("-c", settings(certificate=mine))
     mine[0].write_bytes(pem.read_bytes())
-    refused(gateway, "mine.")  # the key is still the old one's
+    refused(gateway, "mine.")  # the key is still the old one
     mine[1].write_bytes(key.read_bytes())
     reloaded(gateway)
     assert served_certificate(gateway) in pem.read_text()
@@ -213,7 +213,7 @@ def test_listeners_come_and_go(serve, settings, tmp_path):
     inode = socket_inode(kept)
     settings(listens=[f"unix:{new_path}", f"127.0.0.1:{new}", f"127.0.0.1:{kept}"])
     reloaded(gateway)
-    assert socket_inode(kept) == inode  # the same socket, with all who wait to be accepted
+    assert socket_inode(kept) == inode  # the same socket, with the connections that wait to be accepted
     assert Client(gateway, new).get_json()["path"] == "/"
     assert Client(gateway, kept).get_json()["path"] == "/"
     assert Client(gateway, family=socket.AF_UNIX, address=str(new_path)).get_json()["path"] == "/"
@@ -272,7 +272,7 @@ def test_the_access_log_moves(serve, settings, tmp_path):
     reloaded(gateway)
 
     def in_the_second():
-        """An old worker that has not yet heard of the reload may take a connection or two still."""
+        """An old worker that does not know of the reload yet may still accept a connection or two."""
         Client(gateway).get_json("/?2")
         return second.exists() and "/?2" in second.read_text()
 
@@ -282,7 +282,7 @@ def test_the_access_log_moves(serve, settings, tmp_path):
     assert "/?1" not in second.read_text()
 
 
-# ---- what is under way
+# ---- requests during a reload
 
 
 def test_an_upload_goes_on_with_its_worker(serve, settings):
@@ -322,11 +322,11 @@ def test_an_idle_connection_may_ask_once_more(serve, settings):
     assert busy.get_json("/once-more")["path"] == "/once-more"
     assert busy.fields[b"connection"] == b"close"
     assert busy.response() is None
-    assert idle.response() is None  # it is not waited for long
+    assert idle.response() is None  # the old worker closes it soon
 
 
 def test_budgets_hold_for_old_and_new_workers_together(serve, settings):
-    """One of two bodies is refused: the new one, or the old one once it has waited for long."""
+    """One of two bodies is refused: the new one, or the old one after it has waited long enough."""
     spool = "{ memory: 4MiB, per_client: 100% }"
     gateway = serve("-c", settings(workers=1, spool=spool))
     length = 3 * MIB
@@ -339,14 +339,14 @@ def test_budgets_hold_for_old_and_new_workers_together(serve, settings):
         refusals = gateway.wait_records(lambda r: r["status"] in (413, 503) and r["body_in"] <= length)
         assert len(refusals) == 1
     settings(workers=1, spool="{ memory: 8MiB, per_client: 100% }")
-    reloaded(gateway)  # other budgets are counted anew
+    reloaded(gateway)  # a reload with other budgets starts a new count
     honest = begin_upload(gateway, "/late", length, MIB)
     assert finish_upload(honest, length, MIB)[0] == 200
     holder.close()
 
 
 def test_of_too_many_old_configurations_the_oldest_answers_and_ends(serve, settings):
-    """Each generation keeps an upload that does not end."""
+    """Each generation has an upload that does not end."""
     gateway = serve("-c", settings(workers=1))
     held = []
     for _ in range(8):
@@ -431,7 +431,7 @@ def test_the_throwaway_setup_has_nothing_to_read_again(serve):
 
 
 def test_new_workers_that_die_before_they_are_ready(serve, settings):
-    """The first new process is killed as soon as it is seen: sooner or later that is soon enough."""
+    """Kills the first new process as soon as it is seen. If that was too late, tries again."""
     gateway = serve("-c", settings(workers=2))
     settings(workers=32)
 
@@ -443,7 +443,7 @@ def test_new_workers_that_die_before_they_are_ready(serve, settings):
         new = wait("a new worker", lambda: set(gateway.workers()) - old)
         os.kill(new.pop(), signal.SIGKILL)
         _, err = process.communicate(timeout=LIMIT)
-        if process.returncode == EX_OK:  # it was too late: back to where it was, and again
+        if process.returncode == EX_OK:  # too late: restores the old number of workers, and tries again
             settings(workers=2)
             reloaded(gateway)
             settings(workers=32)
@@ -463,7 +463,7 @@ def test_new_workers_that_die_before_they_are_ready(serve, settings):
 
 
 class Gate:
-    """Holds the master in the middle of a reload: it opens its configuration only once the gate is opened for it."""
+    """Stops the master in the middle of a reload: it opens its configuration only when the gate opens."""
 
     def __init__(self, settings, gateway, path):
         self.settings, self.gateway, self.gate = settings, gateway, path.with_name(path.name + ".gate")
@@ -479,14 +479,14 @@ class Gate:
         self.gate.write_text("x")
 
     def wait_until_held(self):
-        """Until the master has opened the pipe, and waits for a writer."""
+        """Waits until the master opens the pipe, where it waits for a writer."""
         syscall = pathlib.Path(f"/proc/{self.gateway.process.pid}/syscall")
         wait("the master to come to the gate", lambda: opens(syscall))
 
 
 @pytest.fixture
 def gated(serve, settings, tmp_path, monkeypatch):
-    """gated(workers): a gateway, and the gate in front of its configuration."""
+    """gated(workers): starts a gateway with a gate before its configuration."""
     library = tmp_path / "gate.so"
     source = pathlib.Path(__file__).with_name("gate.c")
     subprocess.run(["cc", "-D_GNU_SOURCE", "-Wall", "-shared", "-fPIC", "-o", library, source], check=True)
@@ -502,7 +502,7 @@ def gated(serve, settings, tmp_path, monkeypatch):
 
 
 def opens(syscall):
-    """openat(2) is 257 on x86-64, 56 elsewhere."""
+    """Whether the process is in openat(2), which is 257 on x86-64 and 56 elsewhere."""
     return syscall.read_text().split()[0] in ("257", "56")
 
 
@@ -546,10 +546,10 @@ def test_who_asks_during_a_reload_is_answered_by_the_next(gated):
 
 
 def askers(gateway):
-    """Connections to the master's socket, whether it has accepted them or not."""
+    """The number of connections to the master's socket, accepted or not."""
     name = f"@thaw-reload/{gateway.process.pid}/"
     lines = [line for line in pathlib.Path("/proc/net/unix").read_text().splitlines() if name in line]
-    return len([line for line in lines if line.split()[5] != "01"])  # the one that listens is 01
+    return len([line for line in lines if line.split()[5] != "01"])  # 01 is the listening socket
 
 
 # ---- finding the master
@@ -558,7 +558,7 @@ def askers(gateway):
 def test_sighup_does_the_same(serve, settings):
     gateway = serve("-c", settings(workers=1))
     settings(workers=2)
-    os.killpg(gateway.process.pid, signal.SIGHUP)  # as a terminal does: the workers leave it to the master
+    os.killpg(gateway.process.pid, signal.SIGHUP)  # as a terminal does: the workers ignore it
     wait("the message", lambda: said(gateway, "configuration 2 is taken, with 2 workers"))
     wait("two workers", lambda: len(gateway.workers()) == 2)
 
@@ -638,7 +638,7 @@ def test_a_master_that_ends_meanwhile(gated):
 
 
 def test_sigusr1_opens_the_log_anew(serve, settings, tmp_path):
-    """With a worker of an old configuration, too."""
+    """The log is opened again by workers of an old configuration, too."""
     log, aside = tmp_path / "access.log", tmp_path / "access.log.1"
     gateway = serve("-c", settings(workers=2, log=f"{{ access: '{log}' }}"))
     upload = begin_upload(gateway, "/?old", MIB, 1000)
@@ -684,11 +684,11 @@ def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(serve, settings, tmp
     assert "/?1" in (aside / "access.log").read_text()
 
 
-# ---- names that others take
+# ---- names that other users take
 
 
 class Squatter:
-    """A user who listens on names of masters, in a process of its own."""
+    """A user that listens on socket names of masters, in its own process."""
 
     def __init__(self, name):
         code = (
@@ -706,7 +706,7 @@ class Squatter:
 
 
 def socket_name(gateway):
-    """Of the master, without the random number at its end."""
+    """The socket name of the master, with the random number at its end."""
     beginning = f"@thaw-reload/{gateway.process.pid}/"
     (name,) = [word[1:] for word in pathlib.Path("/proc/net/unix").read_text().split() if word.startswith(beginning)]
     return name

@@ -1,4 +1,4 @@
-"""Listening, sharing connections among workers, and logs."""
+"""Listening, distributing connections among workers, and logs."""
 
 import json
 import os
@@ -47,7 +47,8 @@ def test_the_command_that_it_tells_to_try_works(serve, tmp_path):
 
 
 def not_of_root(messages):
-    """Without the warning where the tests run as root, and the configuration names no other user."""
+    """The messages, without the warning about root that the tests cause if they run as root and the configuration names
+    no other user."""
     return [message for message in messages if "workers run as root" not in message]
 
 
@@ -65,7 +66,8 @@ def test_both_workers_serve_and_share_the_load(serve, settings):
     held = [c.worker(gateway) for c in clients]
     for client in clients:
         assert client.get_json()["method"] == "GET"
-    # Who is more than a few ahead leaves new ones to the other; 40 in one hand would be chance no more.
+    # A worker that is more than a few connections ahead leaves new ones to the other, so 40 for one worker would be no
+    # coincidence.
     assert set(held) == set(gateway.workers())
     for client in clients:
         client.close()
@@ -127,7 +129,7 @@ def test_standard_streams_sent_to_files(settings, tmp_path):
             wait("the ready line", lambda: "listening on" in err.read_text())
             process.terminate()
             assert process.wait(LIMIT) == 0
-            to_err.write("behind\n")  # at the place that the streams share, so nothing is written over
+            to_err.write("behind\n")  # written at the position that the streams share, so it overwrites nothing
         finally:
             kill_group(process)
     lines = not_of_root(err.read_text().splitlines())
@@ -136,7 +138,7 @@ def test_standard_streams_sent_to_files(settings, tmp_path):
 
 
 class Unread:
-    """A gateway whose standard output nobody reads until read() is called."""
+    """A gateway whose standard output is not read until read() is called."""
 
     def __init__(self, path, pki):
         self.pki = pathlib.Path(pki)
@@ -165,7 +167,7 @@ def unread(settings, pki):
 def test_a_log_that_nobody_reads_blocks_no_worker(unread):
     target = "/" + "x" * 7000
     client = Client(unread)
-    for _ in range(400):  # 2.8 MB of records: more than a pipe and the buffer behind it hold
+    for _ in range(400):  # 2.8 MB of records: more than a pipe and the buffer before it can hold
         client.get_json(target)
     unread.until(r"thaw: warning: \d+ access records lost: cannot write to stdout")
     client.close()
@@ -186,7 +188,7 @@ def test_more_connections_than_descriptors(serve, settings, tmp_path, monkeypatc
     first = Client(gateway)
     waiting = [socket.create_connection(("127.0.0.1", gateway.port), LIMIT) for _ in range(60)]
     assert gateway.wait_messages("warning", "connection limits")
-    assert Client(gateway).get_json()["path"] == "/"  # those that wait make room
+    assert Client(gateway).get_json()["path"] == "/"  # the waiting connections make room
     first.close()
     for raw in waiting:
         raw.close()

@@ -1,4 +1,4 @@
-"""What is around the service: the journal, the unit and its socket, logrotate, and an argument that lacks its option."""
+"""The service's environment: the journal, the unit and its socket, logrotate, and arguments without their option."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ def stream_of(path):
 
 
 def said(path, command, stream):
-    """Lines on standard error of a command whose standard error is the file `path`."""
+    """Runs a command whose standard error is the file `path`, and returns the lines that it wrote there."""
     path.touch()
     env = {**os.environ, "JOURNAL_STREAM": stream(path)}
     with path.open("w") as messages:
@@ -48,7 +48,7 @@ def test_without_the_journal_there_are_no_priorities(tmp_path):
 
 
 def test_each_message_of_a_service_has_the_priority_of_its_level(settings, pki, tmp_path):
-    """Of the master and of a worker."""
+    """Messages of the master and of a worker."""
     messages, port = tmp_path / "journal", free_port()
     messages.touch()
     path = settings(workers=1, listens=[f"127.0.0.1:{port}"],
@@ -77,12 +77,12 @@ def test_each_message_of_a_service_has_the_priority_of_its_level(settings, pki, 
 def test_a_wrong_configuration_is_not_started_again_and_again():
     unit = (PACKAGING / "thaw.service").read_text()
     assert {str(EX_USAGE), str(EX_CONFIG)} <= set(re.search(r"^RestartPreventExitStatus=(.*)$", unit, re.M)[1].split())
-    # systemd would look at the exit code of the main process only.
+    # RestartPreventExitStatus= applies to the main process, not to ExecStartPre=.
     assert not re.search(r"^ExecStartPre=", unit, re.M)
 
 
 def test_the_socket_fits_the_configuration():
-    """A socket without an entry in `listen` is an error."""
+    """A socket of the unit without an entry in `listen` is an error."""
     sockets = re.findall(r"^ListenStream=(.*)$", (PACKAGING / "thaw.socket").read_text(), re.M)
     listens = re.findall(r"^  - address: (.*)$", (PACKAGING / "thaw.yaml").read_text(), re.M)
     assert sockets and sockets == listens
@@ -102,7 +102,7 @@ def test_logrotate_loses_no_record(serve, settings, tmp_path):
     wait("the record", lambda: "/before" in log.read_text())
     inode = log.stat().st_ino
 
-    systemctl = programs / "systemctl"  # what the unit's main process would be told
+    systemctl = programs / "systemctl"  # records its arguments, and signals the master as the unit would
     systemctl.write_text(f'#!/bin/sh\necho "$@" >>"{tmp_path}/told"\nkill -USR1 {gateway.process.pid}\n')
     systemctl.chmod(0o755)
     conf = tmp_path / "thaw.logrotate"

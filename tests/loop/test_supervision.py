@@ -1,4 +1,4 @@
-"""What the master does: workers that die, signals, and an orderly end."""
+"""What the master does: worker deaths, signals, and a graceful stop."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def said(gateway, text):
 
 
 def begin_upload(gateway, path, length, part):
-    """An upload of which the gateway surely has read something, and which is not complete."""
+    """Begins an upload: the gateway has certainly read something, and the upload is not complete."""
     client = Client(gateway)
     client.begin(path, length)
     client.send(bytes(part))
@@ -55,7 +55,8 @@ def test_workers_that_keep_dying_are_replaced(serve, settings):
 
 
 def test_a_dead_worker_s_budget_is_given_back(serve, settings):
-    """A withheld certificate holds most of the spool, so a second one ends it. After its worker's death another fits in."""
+    """A withheld certificate holds most of the spool, so a second one ends it. After the death of its worker another
+    upload fits."""
     gateway = serve("-c", settings(workers=1, spool="{ memory: 4MiB, per_client: 100% }"))
     length = 3 * MIB
     holder = withhold(gateway, length)
@@ -75,7 +76,7 @@ def test_a_dead_worker_s_budget_is_given_back(serve, settings):
 
 
 def withhold(gateway, length):
-    """A client that sends a body and reads nothing, so never answers the request for its certificate."""
+    """A client that sends a body and reads nothing, so it never answers the request for its certificate."""
     client = Client(gateway)
     client.begin("/late", length)
     client.send(bytes(length))
@@ -83,14 +84,15 @@ def withhold(gateway, length):
 
 
 def wait_held(gateway, client):
-    """Until the gateway has read all that the client has sent: nothing is on its way any more."""
+    """Waits until the gateway has read everything that the client has sent: nothing is in flight."""
     ends = f"{client.server_port:04X}", f"{client.port:04X}"
 
     def row(these):
         return next((row for row in tcp_rows() if row.ends == these), None)
 
     def read():
-        """In this order: what has left the client's socket is in the server's by then. One reading of both is no moment."""
+        """The order matters: bytes that have left the client's socket are then in the server's. One reading of both
+        rows is not atomic."""
         here = row(ends[::-1])
         if here is None or int(here.unsent, 16) != 0:
             return False
@@ -108,7 +110,7 @@ def test_sigterm_lets_an_upload_end(serve, settings):
     upload = begin_upload(gateway, "/late", length, part)
     wait_held(gateway, upload)
     gateway.process.send_signal(signal.SIGTERM)
-    assert idle.response() is None  # an idle one is ended at once
+    assert idle.response() is None  # an idle connection is closed at once
     wait("new connections to be refused", lambda: refuses(gateway))
     status, told = finish_upload(upload, length, part)
     assert (status, told.get("body_bytes")) == (200, length), told
@@ -142,7 +144,7 @@ def test_a_second_sigterm_answers_what_is_under_way_and_ends(serve, settings):
 
 
 def assert_dismissed(gateway, upload, path, sent):
-    """Answered 503, and recorded as it was."""
+    """Checks that the upload was answered with 503, and that the record agrees."""
     status, body = upload.response()
     assert (status, json.loads(body)["reason"]) == (503, "stopping")
     assert int(upload.fields[b"retry-after"]) > 0
@@ -178,7 +180,8 @@ def pending(pid, number):
 
 
 def test_requests_that_do_not_end_are_answered(serve, settings):
-    """Each in its own way: head begun, withheld certificate, body on its way; and a mere connection is closed."""
+    """A partial head, a withheld certificate and a partial body get an answer; a connection without a request is
+    closed."""
     gateway = serve("-c", settings(workers=1, more="stop_timeout: 2s\n"))
     head = Client(gateway)
     head.send(b"GET /head HTTP/1.1\r\nHost: loc")
@@ -217,7 +220,7 @@ def test_sigint_stops_as_sigterm_does(serve):
 
 
 def test_a_signal_to_the_whole_group_is_one_stop(serve, settings):
-    """As a terminal or a service manager sends it."""
+    """As a terminal or a service manager sends the signal."""
     gateway = serve("-c", settings(workers=2))
     length, part = 4 * MIB, MIB
     upload = begin_upload(gateway, "/", length, part)
@@ -253,7 +256,7 @@ def test_a_stopped_worker_is_ended_and_replaced(serve, settings):
     held = clients_on_both(gateway)
     victim, survivor = held
     os.kill(victim, signal.SIGSTOP)
-    assert held[victim].response() is None  # its connections end, and do not hang for good
+    assert held[victim].response() is None  # its connections are closed, and do not hang for ever
     assert gateway.wait_messages(f"worker {victim} made no progress for 1 s")
     wait("a new worker", lambda: victim not in (now := gateway.workers()) and len(now) == 2)
     assert held[survivor].get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"

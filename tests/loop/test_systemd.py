@@ -1,4 +1,4 @@
-"""systemd: what it is told, and the sockets that it hands over. The tests stand in for it."""
+"""systemd: the notifications that it gets, and the sockets that it passes. The tests replace systemd."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Systemd:
-    """Starts the gateway as a service manager does, and hears what it tells."""
+    """Starts the gateway as a service manager does, and receives its notifications."""
 
     def __init__(self, folder):
         self.path = folder / "notify"
@@ -30,7 +30,7 @@ class Systemd:
         self.messages = folder / "messages"
 
     def start(self, path, *arguments, sockets=(), **environment):
-        """sockets become descriptors 3 and up."""
+        """Passes the sockets as descriptors 3 and up."""
         shell = 'export LISTEN_PID=$$; exec "$0" "$@"' if sockets else 'exec "$0" "$@"'
         if "WATCHDOG_USEC" in environment:
             shell = "export WATCHDOG_PID=$$; " + shell
@@ -46,13 +46,13 @@ class Systemd:
         return self
 
     def hear(self):
-        """The next notification, as a dict; 'from': the process."""
+        """The next notification, as a dict."""
         data, ancillary, _, _ = self.notify.recvmsg(4096, 256)
         told = dict(line.split("=", 1) for line in data.decode().splitlines())
         return told
 
     def until(self, key, value="1"):
-        """The first notification with that key and value; others before it are thrown away."""
+        """The first notification with that key and value; discards those before it."""
         end = time.monotonic() + LIMIT
         while time.monotonic() < end:
             told = self.hear()
@@ -71,7 +71,7 @@ class Systemd:
 
 
 def hand_over(sockets):
-    # In the child: first out of the way, then to 3 and up, inheritable.
+    # In the child: moves the descriptors away, then to 3 and up, inheritable.
     spare = [os.dup(s.fileno()) for s in sockets]
     high = [os.dup2(fd, 100 + i) for i, fd in enumerate(spare)]
     os.closerange(3, 100)
@@ -93,7 +93,7 @@ def workers(systemd):
 
 
 class There:
-    """What a Client wants to know of a gateway."""
+    """What Client needs of a gateway."""
 
     def __init__(self, pki, port):
         self.pki, self.port = pathlib.Path(pki), port
@@ -145,7 +145,7 @@ def test_nothing_is_ready_before_the_workers_are(systemd, settings):
 
 
 def test_workers_learn_nothing_of_it(systemd, settings):
-    """What is for the master only is not in the environment, or the descriptors, of its workers."""
+    """The workers do not get the environment variables and descriptors that are only for the master."""
     port = free_port()
     with socket.create_server(("127.0.0.1", port)) as handed:
         systemd.start(settings(workers=1, listens=[f"127.0.0.1:{port}"]), sockets=[handed])
@@ -160,7 +160,7 @@ def test_workers_learn_nothing_of_it(systemd, settings):
 
 
 def test_the_watchdog_hears_as_long_as_all_workers_turn(systemd, settings):
-    """Where no worker is ended for making no progress, the watchdog is what is left."""
+    """If worker_timeout does not end stuck workers, the systemd watchdog must."""
     systemd.start(settings(workers=2, more="worker_timeout: off\n"), WATCHDOG_USEC="400000")
     for _ in range(5):
         systemd.until("WATCHDOG")
@@ -170,7 +170,7 @@ def test_the_watchdog_hears_as_long_as_all_workers_turn(systemd, settings):
     drain(systemd)
     said = systemd.messages.read_text().count("is unresponsive")
     wait("more of it", lambda: systemd.messages.read_text().count("is unresponsive") >= said + 3)
-    assert drain(systemd) == []  # not told any more
+    assert drain(systemd) == []  # no more notifications
     os.kill(stuck, signal.SIGCONT)
     systemd.until("WATCHDOG")
 
@@ -199,7 +199,7 @@ def drain(systemd):
 
 
 def test_sockets_are_matched_by_their_addresses(systemd, settings, pki, tmp_path):
-    """In another order than the configuration's, and one of its addresses is opened by the gateway itself."""
+    """The order differs from the configuration's, and the gateway itself opens one of its addresses."""
     path = tmp_path / "handed.sock"
     own = free_port()
     v4 = socket.create_server(("127.0.0.1", 0))
@@ -226,11 +226,11 @@ def test_sockets_are_matched_by_their_addresses(systemd, settings, pki, tmp_path
     assert Client(there, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
     systemd.process.terminate()
     assert systemd.process.wait(LIMIT) == 0
-    assert path.exists()  # it is the service manager's
+    assert path.exists()  # it belongs to the service manager
 
 
 def test_who_connected_before_the_start_is_served(systemd, settings, pki):
-    """That is what socket activation is for."""
+    """This is the purpose of socket activation."""
     with socket.create_server(("127.0.0.1", 0)) as handed:
         port = handed.getsockname()[1]
         config = settings(workers=2, listens=[f"127.0.0.1:{port}"])
@@ -273,7 +273,7 @@ def test_a_socket_of_the_wrong_kind(systemd, settings, kind):
 
 
 def test_sockets_for_another_process_are_left_alone(systemd, settings, pki):
-    """As after a fork of something that forgot to clear its environment."""
+    """As after a fork by a process that did not clear its environment."""
     port = free_port()
     systemd.start(settings(listens=[f"127.0.0.1:{port}"]), LISTEN_FDS="1", LISTEN_PID="1")
     systemd.until("READY")
@@ -293,7 +293,7 @@ def analyze(*arguments):
 
 @pytest.mark.parametrize("name", ["thaw.service", "thaw.socket"])
 def test_the_unit_is_well_formed(name, tmp_path):
-    """In a copy whose program is there: /usr/bin/thaw need not be installed."""
+    """Checks a copy whose program exists, because /usr/bin/thaw may not be installed."""
     for unit in ("thaw.service", "thaw.socket"):
         text = (ROOT / "packaging" / unit).read_text()
         (tmp_path / unit).write_text(text.replace("/usr/bin/thaw", str(binary().resolve())))
@@ -303,13 +303,13 @@ def test_the_unit_is_well_formed(name, tmp_path):
 
 
 def test_a_stop_after_an_upgrade_is_not_a_kill():
-    """systemd does not wait for a main process that is not its child unless it signals the whole control group."""
+    """systemd waits for a main process that is not its child only if it signals the whole control group."""
     unit = (ROOT / "packaging" / "thaw.service").read_text()
     assert re.findall(r"^KillMode=(.*)$", unit, re.M) == ["control-group"]
 
 
 def test_the_unit_is_hardened():
-    """The exposure that systemd itself sees, from 0 (none) to 10."""
+    """The exposure that systemd computes, from 0 (none) to 10."""
     code, out, err, _ = analyze("security", "--offline=true", "--no-pager", ROOT / "packaging" / "thaw.service")
     assert code == 0, err
     level = re.search(r"Overall exposure level for thaw\.service: ([\d.]+)", out.decode())

@@ -1,4 +1,4 @@
-"""The setting tls: versions, groups and cipher suites that clients can use."""
+"""The setting tls: the versions, groups and cipher suites that clients can use."""
 
 import subprocess
 
@@ -12,7 +12,7 @@ TLS12 = "ECDHE-ECDSA-AES256-GCM-SHA384"
 
 
 def agreed(gateway, *options):
-    """What `openssl s_client` says of its handshake; "": it failed."""
+    """The handshake's parameters as `openssl s_client` prints them; "": the handshake failed."""
     argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}", "-servername", "localhost", *options]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
     said = done.stdout.decode("latin-1")

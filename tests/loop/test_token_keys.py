@@ -1,4 +1,4 @@
-"""Hosts whose key is on a token: the signer process alone has it."""
+"""Hosts whose key is on a token: only the signer process has access to it."""
 
 import http.client
 import json
@@ -45,7 +45,7 @@ def token(settings, pki, tmp_path, monkeypatch):
 
 @pytest.fixture
 def with_token(settings, pki, token):
-    """with_token(**changes): a configuration whose host has its key on the token."""
+    """with_token(**changes): writes a configuration whose host has its key on the token."""
 
     def write(certificate=None, label="server", query=MINE, **changes):
         uri = f"pkcs11:token=thaw;object={label}{query}"
@@ -71,7 +71,7 @@ def workers(gateway):
 
 
 def handshake(gateway, tls):
-    """The certificate that was served, in PEM; None: the handshake failed."""
+    """The server's certificate in PEM; None: the handshake failed."""
     context = ssl._create_unverified_context()
     context.minimum_version = context.maximum_version = tls
     with socket.create_connection(("127.0.0.1", gateway.port), LIMIT) as raw:
@@ -83,7 +83,7 @@ def handshake(gateway, tls):
 
 
 def packet_sockets(pid):
-    """The inodes of its SOCK_SEQPACKET sockets."""
+    """The inodes of the SOCK_SEQPACKET sockets of a process."""
     rows = [line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]]
     all_of_them = {row[6] for row in rows if row[4] == "0005"}
     links = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
@@ -107,7 +107,7 @@ def test_handshakes_with_a_key_on_a_token(serve, with_token, token, tmp_path, ki
 
 @VERSIONS
 def test_a_late_ask_with_a_key_on_a_token(serve, with_token, tls):
-    """Over TLS 1.2 the renegotiation needs a signature, too."""
+    """Over TLS 1.2 the renegotiation needs another signature."""
     gateway = serve("-c", with_token(workers=1))
     client = Client(gateway, tls=tls)
     assert client.get_json()["path"] == "/"
@@ -122,7 +122,7 @@ def test_only_the_signer_opens_the_token(serve, with_token):
     assert len(workers(gateway)) == 2
     for pid in [gateway.process.pid, *workers(gateway)]:
         assert "softhsm" not in pathlib.Path(f"/proc/{pid}/maps").read_text()
-    # Neither has a worker a socket of another one, or the signer's end of its own.
+    # No worker has a socket of another one, or the signer's end of its own.
     one, other, signers_own = (packet_sockets(pid) for pid in [*workers(gateway), signer])
     assert one and other and signers_own
     assert not one & other and not (one | other) & signers_own
@@ -223,7 +223,7 @@ def test_a_wrong_pin_is_refused_at_a_reload(serve, with_token, token):
 
 
 def test_a_pin_that_has_become_wrong_is_tried_once(serve, with_token, token):
-    """The third may lock the token."""
+    """A third attempt may lock the token."""
     gateway = serve("-c", with_token(workers=1))
     token.pin.write_text("0000\n")
     os.kill(signers(gateway)[0], signal.SIGKILL)
@@ -238,7 +238,7 @@ def test_a_pin_that_has_become_wrong_is_tried_once(serve, with_token, token):
 
 @pytest.fixture
 def slow(slow_module, tmp_path, monkeypatch):  # noqa: F811
-    """slow(SIGN_MS=...): a SlowToken, in the environment of what is started from now on."""
+    """slow(SIGN_MS=...): a SlowToken; processes started from now on use it."""
 
     def start(**how):
         (tmp_path / "slow").mkdir()
@@ -259,7 +259,7 @@ def client_hello():
 
 
 def test_however_many_handshakes_wait_for_signatures_others_are_served_in_between(serve, with_token, slow_module, slow):  # noqa: F811
-    """A worker makes one slow signature a turn, and a request needs a few turns."""
+    """A worker makes one slow signature in each loop iteration, and a request needs a few iterations."""
     token = slow(SIGN_MS=50)
     gateway = serve("-c", with_token(workers=1, query=f"?module-path={slow_module}"))
     client = Client(gateway)
@@ -272,7 +272,7 @@ def test_however_many_handshakes_wait_for_signatures_others_are_served_in_betwee
         assert client.get_json()["path"] == "/"
     assert token.signatures() - before < 20
     for one in crowd:
-        assert one.recv(1)  # each gets its ServerHello in its turn
+        assert one.recv(1)  # each gets its ServerHello when it is its turn
         one.close()
     assert token.signatures() - before == len(crowd)
 
@@ -302,7 +302,7 @@ def test_a_watched_certificate_is_taken_and_the_uri_is_no_file(serve, with_token
 
 @as_root
 def test_the_signer_is_the_user_and_the_pin_is_roots(serve, with_token, token, open_folder, monkeypatch):  # noqa: F811
-    """The token's files are that user's."""
+    """Only that user can read the token's files."""
     shutil.copytree(token.folder, open_folder / "token")
     conf = open_folder / "token" / "conf"
     conf.write_text(conf.read_text().replace(str(token.folder), str(open_folder / "token")))
@@ -316,12 +316,12 @@ def test_the_signer_is_the_user_and_the_pin_is_roots(serve, with_token, token, o
     is_the_user(signer)
 
 
-# ---- keys of Thaw's own, for upstreams ----
+# ---- Thaw's own keys for upstreams ----
 
 
 @pytest.fixture
 def asking(serve, settings, pki, tmp_path):
-    """A service that asks for a certificate in the handshake, and tells which one it got."""
+    """A service that asks for a certificate in the handshake, and reports the one that it got."""
     path = settings(workers=1, path=tmp_path / "asking.yaml")
     path.write_text(path.read_text().replace("{ path: /, ", "{ path: /, client_certificate: { when: handshake, require: false }, "))
     return serve("-c", path)
@@ -329,7 +329,7 @@ def asking(serve, settings, pki, tmp_path):
 
 @pytest.fixture
 def to_asking(asking, settings, pki, token, tmp_path):
-    """to_asking(...): a configuration whose upstream is that service, with Thaw's own key for it on the token."""
+    """to_asking(...): writes a configuration whose upstream is that service. Thaw's own key for it is on the token."""
     token.key(pki / "client.key", label="client", ident="05")
 
     def write(query=MINE, **changes):
@@ -345,7 +345,7 @@ def to_asking(asking, settings, pki, token, tmp_path):
 
 
 def subject(gateway):
-    """Of Thaw's certificate, as the service saw it; None: it was not reached."""
+    """The subject of Thaw's certificate as the service saw it; None: the service was not reached."""
     status, body = fetch(gateway)
     return json.loads(body)["certificate"]["subject"] if status == 200 else None
 
@@ -386,7 +386,7 @@ def test_an_upstream_s_key_that_cannot_be_opened_is_refused_with_its_place(to_as
 
 
 def test_a_token_that_does_not_answer_does_not_mark_the_upstream_down(serve, to_asking, slow_module, slow):  # noqa: F811
-    """The server is not to blame: no mark, and the reason is in the log."""
+    """The server is not at fault: it is not marked down, and the log has the reason."""
     slow(SIGN_MS=3000)
     gateway = serve("-c", to_asking(workers=1, query=f"?module-path={slow_module}"))
     assert fetch(gateway)[0] in (502, 503)

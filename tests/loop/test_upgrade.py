@@ -1,4 +1,4 @@
-"""Upgrade: the program's file is started anew beside the process that serves, and takes over; or nothing has changed."""
+"""Upgrade: the program is started again from its file beside the running process and takes over; or nothing changes."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ from test_systemd import There, drain, systemd  # noqa: F401 - a fixture
 
 
 def upgrade(*arguments):
-    """(exit code, what was told)."""
+    """Runs `thaw upgrade`. Returns (exit code, output)."""
     code, out, err, late = run([str(binary()), "upgrade", *map(str, arguments)], 2 * LIMIT)
     assert not late, "thaw upgrade did not end"
     assert bool(out) != bool(err), (out, err)
@@ -26,7 +26,7 @@ def upgrade(*arguments):
 
 
 def upgraded(pid):
-    """The new process."""
+    """Upgrades the process, and returns the pid of the new one."""
     code, told = upgrade(pid)
     assert code == EX_OK, told
     assert f"process {pid} finishes its current requests" in told
@@ -41,7 +41,7 @@ def end(*pids):
 
 
 def test_no_request_fails_while_the_program_is_replaced(serve, settings):
-    """The port is that of the configuration's 0, so only the same socket can have it."""
+    """The configuration says port 0, so only the same socket can keep the port."""
     gateway = serve("-c", settings(workers=2))
     over = threading.Event()
     loads = [kind(gateway, over) for kind in (NewConnections, KeptAlive, LateUploads)]
@@ -89,7 +89,7 @@ def test_what_does_not_end_is_answered(serve, settings):
 
 
 def stopped_in_an_upgrade(serve, settings, path):
-    """A gateway that an upload keeps, the upload, and the new process, which was asked to stop."""
+    """Stops the new process while an upload keeps the old one. Returns (gateway, upload, new process)."""
     gateway = serve("-c", settings(workers=1))
     upload = begin_upload(gateway, path, 8 * MIB, MIB)
     wait_held(gateway, upload)
@@ -100,7 +100,7 @@ def stopped_in_an_upgrade(serve, settings, path):
 
 
 def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
-    """Else a service manager would kill what is left of the service."""
+    """Otherwise a service manager would kill the rest of the service."""
     gateway, upload, new = stopped_in_an_upgrade(serve, settings, "/")
     status, told = finish_upload(upload, 8 * MIB, MIB)
     assert (status, told["body_bytes"]) == (200, 8 * MIB)
@@ -110,7 +110,8 @@ def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
 
 
 def test_a_stop_of_all_processes_lets_the_requests_of_both_end(serve, settings):
-    """As systemd sends it with KillMode=control-group: old and new process, and the workers of both, get SIGTERM."""
+    """As systemd does it with KillMode=control-group: the old and the new process, and the workers of both, get
+    SIGTERM."""
     gateway = serve("-c", settings(workers=1))
     uploads = [begin_upload(gateway, "/old", 8 * MIB, MIB)]
     wait_held(gateway, uploads[0])
@@ -136,12 +137,12 @@ def test_a_second_stop_of_the_new_process_ends_the_old_one_too(serve, settings):
     wait("the new one to end", lambda: not is_running(new))
 
 
-# ---- failures: the old process goes on
+# ---- failures: the old process continues
 
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """A copy of the program, which tests may replace."""
+    """A copy of the program that tests may replace."""
     path = tmp_path / "bin" / "thaw"
     path.parent.mkdir()
     shutil.copy(binary(), path)
@@ -194,7 +195,7 @@ def test_a_program_that_cannot_serve_changes_nothing(serve, settings, program, t
     assert finish_upload(upload, 8 * MIB, MIB)[0] == 200
     upload.close()
     replace(program, f'#!/bin/sh\nexec {asks_with} "$@"\n')
-    code, told = upgrade_by(gateway)  # and a good one takes over after that
+    code, told = upgrade_by(gateway)  # a correct program then takes over
     assert code == EX_OK, told
     assert gateway.process.wait(LIMIT) == 0
     assert Client(gateway).get_json()["path"] == "/"
@@ -221,7 +222,7 @@ def test_who_cannot_be_asked(serve, settings, tmp_path):
     assert upgrade("-c", tmp_path / "none.yaml")[0] == EX_OSERR
 
 
-# ---- sockets, files, and by whom it is found
+# ---- sockets, files, and how commands find the process
 
 
 def test_sockets_of_all_kinds_go_on(serve, settings, tmp_path):
@@ -240,7 +241,7 @@ def test_sockets_of_all_kinds_go_on(serve, settings, tmp_path):
     for port in ports:
         assert Client(gateway, port).get_json()["path"] == "/"
     assert Client(gateway, family=socket.AF_UNIX, address=str(kept)).get_json()["path"] == "/"
-    code, told = reload("-c", path)  # the new one alone is found
+    code, told = reload("-c", path)  # only the new process is found
     assert code == EX_OK, told
     code, told = upgrade("-c", path)
     assert code == EX_OK, told
@@ -285,7 +286,7 @@ def test_systemd_is_told_of_the_new_main_process_before_that_speaks(systemd, set
         environment = pathlib.Path(f"/proc/{new}/environ").read_bytes().split(b"\0")
         assert f"WATCHDOG_PID={new}".encode() in environment
         assert Client(There(pki, port)).get_json()["path"] == "/"
-        assert reload(new)[0] == EX_OK  # the sockets are still the service manager's
+        assert reload(new)[0] == EX_OK  # the sockets still belong to the service manager
         assert Client(There(pki, port)).get_json()["path"] == "/"
         systemd.until("READY")
         end(new)

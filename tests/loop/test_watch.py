@@ -1,4 +1,4 @@
-"""`watch_files`: certificates, keys, CAs and CRLs that change are loaded, while requests go on."""
+"""`watch_files`: certificates, keys, CAs and CRLs are loaded when they change, while requests continue."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from test_supervision import said
 
 
 class Certbot:
-    """live/NAME.pem -> ../archive/NAMEn.pem, one link after the other."""
+    """live/NAME.pem -> ../archive/NAMEn.pem; the links are replaced one after another."""
 
     def __init__(self, folder):
         self.folder, self.count = folder, 0
@@ -31,7 +31,7 @@ class Certbot:
 
 
 class Kubernetes:
-    """NAME -> ..data/NAME, and ..data -> a folder of its own for each version."""
+    """NAME -> ..data/NAME, and ..data -> a new folder for each version."""
 
     def __init__(self, folder):
         self.folder, self.count = folder, 0
@@ -49,7 +49,7 @@ class Kubernetes:
 
 
 class Plain:
-    """Written in place, the certificate first."""
+    """Writes both files in place, the certificate first."""
 
     def __init__(self, folder):
         self.files = [str(folder / name) for name in ("server.pem", "server.key")]
@@ -68,7 +68,7 @@ def swap(target, link):
 
 @pytest.fixture
 def ca(tmp_path):
-    """new(): the text of another certificate for localhost, and of its key."""
+    """new(): the texts of another certificate for localhost and of its key."""
 
     class Ca:
         root = tmp_path / "own-ca.pem"
@@ -105,7 +105,7 @@ def connect(gateway, context):
 
 
 class Requests:
-    """One after the other, each on a connection of its own, until the block ends."""
+    """Sends requests one after another, each on a new connection, until the block ends."""
 
     def __init__(self, gateway, ca):
         self.gateway, self.ca, self.count, self.failed, self._end = gateway, ca, 0, [], threading.Event()
@@ -169,7 +169,7 @@ def test_a_key_that_does_not_fit_is_not_loaded_and_warned_of_once(serve, setting
     wait("the warning", lambda: said(gateway, "changed files not loaded; "))
     assert said(gateway, files.files[1])
     assert served(gateway, ca) == 1001
-    files.put(second, key)  # the same again
+    files.put(second, key)  # the same content again
     files.put(second, second_key)
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
     assert len([m for m in gateway.messages if "changed files not loaded" in m]) == 1
@@ -215,7 +215,7 @@ def test_a_configuration_that_has_changed_is_not_taken_along(serve, settings, tm
 
 
 def test_what_changes_is_watched_after_a_reload_too(serve, settings, tmp_path, ca):
-    """From the setting's coming to its going."""
+    """From the setting's addition to its removal."""
     folder = tmp_path / "certificates"
     folder.mkdir()
     files = Plain(folder)

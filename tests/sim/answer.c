@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The value of a field, copied; false: not there. */
+/* Copies the value of a field; false: the field is missing. */
 static bool field(const char *head, const char *end, const char *name, char *value, size_t room)
 {
 	size_t len = strlen(name);
@@ -58,7 +58,7 @@ static enum answer_state take_body(struct answer_reader *reader, struct answer *
 	return ANSWER_COMPLETE;
 }
 
-/* A chunked body, decoded in place: its length, or -1: not complete yet, -2: malformed. */
+/* Decodes a chunked body in place. Returns its length; -1: incomplete; -2: malformed. */
 static long take_chunks(struct answer_reader *reader, char *body, size_t *len)
 {
 	char *at = body, *to = body, *end = reader->data + reader->len;
@@ -89,7 +89,7 @@ static long take_chunks(struct answer_reader *reader, char *body, size_t *len)
 	return to - body;
 }
 
-/* The same once it is known to be complete: what is behind it stays as it was. */
+/* Decodes a copy, and takes it only if it is complete: an incomplete body, and what follows it, stay unchanged. */
 static enum answer_state take_chunked(struct answer_reader *reader, struct answer *answer, char *body, const char **why)
 {
 	struct answer_reader *copy = malloc(sizeof(*copy));

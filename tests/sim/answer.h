@@ -1,4 +1,4 @@
-/* Reading responses: enough of RFC 9112 to tell a complete one from one that was cut off. */
+/* Reads responses: enough of RFC 9112 to tell a complete response from a truncated one. */
 #ifndef SIM_ANSWER_H
 #define SIM_ANSWER_H
 
@@ -13,11 +13,11 @@ struct answer {
 	unsigned status; /* 0: none */
 	bool close;      /* Connection: close */
 	bool complete;
-	unsigned hundreds; /* how often 100 came first */
+	unsigned hundreds; /* how many 100 responses came before it */
 	char location[256], type[64], site[16];
 	char *body; /* NUL-terminated, owned */
 	size_t body_len;
-	json_t *json; /* of a JSON body; owned */
+	json_t *json; /* the parsed JSON body; owned */
 };
 
 struct answer_reader {
@@ -28,8 +28,8 @@ struct answer_reader {
 enum answer_state { ANSWER_MORE, ANSWER_CONTINUE, ANSWER_COMPLETE, ANSWER_BAD };
 
 /*
- * Takes a response from the front of what was read. ANSWER_CONTINUE: it was a 100. is_head: the request was a HEAD.
- * ANSWER_BAD: not a response, with why in *why.
+ * Takes a response from the front of the bytes that were read. ANSWER_CONTINUE: it was a 100. ANSWER_BAD: it is not a
+ * response; *why has the reason. is_head: the request was a HEAD.
  */
 enum answer_state answer_take(struct answer_reader *reader, struct answer *answer, bool is_head, const char **why);
 void answer_free(struct answer *answer);

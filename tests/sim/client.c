@@ -80,7 +80,7 @@ static bool leaves_early(const struct client *client)
 	return client->plan->ending != ENDING_NORMAL && client->plan->ending != ENDING_IDLE && !client->left;
 }
 
-/* What a result of the stack's means here; true: go on. */
+/* Handles a result of the TLS stack. True: continue. */
 static bool handle(struct client *client, enum stack_result result)
 {
 	switch (result) {
@@ -131,13 +131,13 @@ static void shake(struct client *client)
 		(void)handle(client, result);
 }
 
-/* GnuTLS must have sent a record whole before it begins a handshake, or it would send it twice. */
+/* GnuTLS must have sent a pending record completely before it begins a handshake, or it would send the record twice. */
 static bool owes_record(const struct client *client)
 {
 	return client->write_pending && client->plan->stack == STACK_GNUTLS;
 }
 
-/* The human's decision: OpenSSL goes on by itself then, GnuTLS is told to answer. */
+/* The human's decision: OpenSSL then continues by itself; GnuTLS must be told to answer. */
 static void decide(struct client *client)
 {
 	if (client->now_us < client->decide_at_us || owes_record(client))
@@ -151,7 +151,7 @@ static void decide(struct client *client)
 	}
 }
 
-/* An exchange of GnuTLS's, moved as far as it goes. */
+/* Continues a GnuTLS exchange as far as possible. */
 static void exchange(struct client *client)
 {
 	enum stack_result result =
@@ -164,7 +164,7 @@ static void exchange(struct client *client)
 		client->answering = client->renegotiating = false;
 }
 
-/* True: go on. TLS 1.3 has no such thing. */
+/* True: continue. TLS 1.3 has no renegotiation. */
 static bool renegotiate(struct client *client)
 {
 	client->renegotiated = true;
@@ -200,7 +200,7 @@ static bool has_more(const struct client *client)
 	return emitter_ready(&client->emitter, client->now_us);
 }
 
-/* Whole records until the plan says otherwise: how much goes into the next one. */
+/* How much goes into the next record: a whole record unless the plan says less. */
 static size_t record_room(const struct client *client)
 {
 	size_t room = sizeof(client->out);
@@ -225,7 +225,7 @@ static bool refill(struct client *client)
 	return client->out_len > 0;
 }
 
-/* Why nothing can be said now, whatever the emitter has. */
+/* Whether the client may not send now, whatever the emitter has. */
 static bool must_be_still(const struct client *client)
 {
 	if (client->quiet || client->thinking || client->now_us < client->write_at_us)
@@ -235,7 +235,7 @@ static bool must_be_still(const struct client *client)
 	return !client->plan->interleaves || !client->mid_exchange || client->ops->is_tls13(client->stack);
 }
 
-/* Says one record's worth, or finds out why not. True: call again. */
+/* Sends one record, unless something prevents it. True: call again. */
 static bool say_some(struct client *client)
 {
 	size_t written = 0;
@@ -249,7 +249,7 @@ static bool say_some(struct client *client)
 		leave(client);
 		return false;
 	}
-	/* Between two records it answers first. */
+	/* Between two records the client answers the ask first. */
 	if (client->out_at == client->out_len && client->asked && client->now_us >= client->decide_at_us)
 		return false;
 	if (client->out_at == client->out_len && !refill(client))
@@ -298,7 +298,9 @@ static void hear(struct client *client)
 				emitter_continue(&client->emitter);
 			continue;
 		}
-		/* A client that held back its body and hears no 100 does not send it any more. */
+		/*
+		 * A client that held back its body gets a final response instead of a 100: it no longer sends the body.
+		 */
 		if (client->answered == client->emitter.request && emitter_waits_100(&client->emitter)) {
 			client->gives_up = client->quiet = true;
 			emitter_stop(&client->emitter);
@@ -314,9 +316,9 @@ static void hear(struct client *client)
 }
 
 /*
- * It reads when it waits for something, and else as its plan says. An OpenSSL client that reads while a write of its
- * own is pending does not cope with being asked just then: on TLS 1.3 it ends its connection ("bad length"), on 1.2 it
- * may forget about the request until there is something else to read. So a careful one does not.
+ * The client reads if it waits for something; otherwise its plan decides. An OpenSSL client that reads while its own
+ * write is pending fails if it is asked just then: on TLS 1.3 it ends its connection ("bad length"), on 1.2 it may
+ * forget the request until something else can be read. So a careful client does not read then.
  */
 static bool may_read(const struct client *client)
 {
@@ -350,7 +352,7 @@ static bool hear_some(struct client *client)
 	return handle(client, result) && client->end == CLIENT_OPEN;
 }
 
-/* After its last response: a client that is done closes, another waits for the server to do so. */
+/* After its last response one client closes; another (ENDING_IDLE) waits for the server to close. */
 static bool is_done(const struct client *client)
 {
 	bool all = client->answered == client->plan->request_count;

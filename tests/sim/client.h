@@ -1,6 +1,6 @@
 /*
- * One simulated client: a TLS stack, an emitter for what it says, a reader for what it hears, and its ways, from its
- * plan. It does what it can without waiting each time it is stepped, and then says what it waits for.
+ * One simulated client: a TLS stack, an emitter for its requests, a reader for the responses, and its behaviour, which
+ * its plan defines. A step does all that is possible without waiting; afterwards the client says what it waits for.
  */
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H
@@ -12,11 +12,11 @@
 
 enum client_end {
 	CLIENT_OPEN,
-	CLIENT_DONE,     /* all was said and heard, and it closed */
-	CLIENT_LEFT,     /* as its plan says, before the end */
-	CLIENT_TOLD_BYE, /* the server ended the connection in an orderly way */
-	CLIENT_CUT,      /* the server ended it without close_notify */
-	CLIENT_BROKEN,   /* a reset, an alert, a broken protocol */
+	CLIENT_DONE,     /* everything was sent and received, and the client closed */
+	CLIENT_LEFT,     /* the client left early, as its plan says */
+	CLIENT_TOLD_BYE, /* the server closed the connection with close_notify */
+	CLIENT_CUT,      /* the server closed it without close_notify */
+	CLIENT_BROKEN,   /* a reset, an alert, or a protocol error */
 };
 
 struct client {
@@ -26,7 +26,7 @@ struct client {
 	struct stack *stack;
 	struct wire *wire;
 	uint64_t now_us;
-	bool started, shaken; /* the handshake is over */
+	bool started, shaken; /* shaken: the handshake is over */
 	struct emitter emitter;
 	struct h2_peer *http2; /* instead of emitter and reader; NULL: HTTP/1.1 */
 	struct answer_reader reader;
@@ -38,16 +38,16 @@ struct client {
 	uint64_t said;                                  /* bytes of requests given to TLS */
 	uint64_t write_at_us, read_at_us, decide_at_us; /* not before; SIM_NEVER for decide_at: nothing to decide */
 	bool asked, answering; /* GnuTLS: a request waits for its answer; the answer is under way */
-	bool mid_exchange;     /* and the server has to speak next */
-	bool thinking;         /* OpenSSL stands still until the human decides */
+	bool mid_exchange;     /* in the answer, and the server must send next */
+	bool thinking;         /* OpenSSL waits until the human decides */
 	bool read_first;       /* TLS must read before it can write */
-	bool write_first;      /* and the other way round */
+	bool write_first;      /* TLS must write before it can read */
 	bool renegotiating, renegotiated, interleaved;
 	bool write_pending; /* the connection did not take the last record whole */
 	bool quiet;         /* sends no more */
 	bool gives_up;      /* a response said that no more requests are answered here */
 	enum client_end end;
-	bool left;       /* it did what its plan's ending says */
+	bool left;       /* it has ended as its plan says */
 	const char *why; /* of CLIENT_BROKEN */
 	bool want_read, want_write;
 };
@@ -56,16 +56,16 @@ void client_init(struct client *client, const struct scenario *scenario, const s
 		 struct wire *wire);
 void client_free(struct client *client);
 
-/* resume: a session of an earlier client's, or NULL. */
+/* resume: a session of an earlier client, or NULL. */
 void client_start(struct client *client, void *resume, uint64_t now_us);
 void client_step(struct client *client, uint64_t now_us);
-/* Would a step do something now? */
+/* Whether a step would do something now. */
 bool client_ready(const struct client *client, uint64_t now_us);
 
-/* When it acts by itself; SIM_NEVER: it only waits for the server. */
+/* When the client acts by itself; SIM_NEVER: it only waits for the server. */
 uint64_t client_timer(const struct client *client);
 
-/* It has bytes to say that its connection does not take. */
+/* Whether it has bytes to send that its connection does not take. */
 bool client_write_blocked(const struct client *client);
 
 const char *client_end_name(enum client_end end);

@@ -1,4 +1,4 @@
-/* A scenario in words. */
+/* Describes a scenario in words. */
 #include <stdio.h>
 
 #include "scenario.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IMPATIENCE_US 1000000 /* curl's */
+#define IMPATIENCE_US 1000000 /* as in curl */
 
 static void say(struct emitter *emitter, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -51,7 +51,7 @@ static void begin(struct emitter *emitter)
 		end_digest(emitter);
 	say(emitter, "%s %s HTTP/1.1\r\nHost: %s\r\n", request->method, route_path(request->route),
 	    emitter->plan->handshake_host ? "handshake.test" : "localhost");
-	/* What a client says of its identity is nothing to the gateway. */
+	/* The gateway must ignore these claims of the client about its identity. */
 	say(emitter, "Client-Cert: :AAAA:\r\nx_who: AAAA\r\nX-Request: %u\r\n", emitter->request);
 	if (request->framing == FRAMING_LENGTH)
 		say(emitter, "Content-Length: %llu\r\n", (unsigned long long)request->body);
@@ -93,7 +93,7 @@ static void end_body(struct emitter *emitter)
 		emitter->phase = EMIT_DONE;
 }
 
-/* The text of the phase is said: what comes next? Loops until there is text, or data, or a wait. */
+/* The text of the phase is sent: enters the next phases until there is text, data, or a wait. */
 static void turn(struct emitter *emitter, uint64_t now_us)
 {
 	const struct request_plan *request = current(emitter);

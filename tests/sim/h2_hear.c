@@ -1,4 +1,4 @@
-/* The response to a request over HTTP/2, as it comes. */
+/* Receives the response to a request over HTTP/2. */
 #include "h2_inside.h"
 
 static bool is(const uint8_t *name, size_t len, const char *text)
@@ -19,7 +19,7 @@ static struct peer_stream *stream_of(nghttp2_session *session, int32_t id)
 	return nghttp2_session_get_stream_user_data(session, id);
 }
 
-/* An interim response: the body that waited for it may go. */
+/* An interim response: a 100 releases the body that waited for it. */
 static void hear_interim(struct peer_stream *stream)
 {
 	stream->answer->hundreds += stream->answer->status == 100;
@@ -99,7 +99,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
 	stream->ended = true;
-	/* A client that held back its body and hears no 100 does not send it any more. */
+	/* A client that held back its body gets a final response instead of a 100: it no longer sends the body. */
 	if (stream->next_us == SIM_NEVER)
 		h2_cancel(stream, NGHTTP2_NO_ERROR);
 	return 0;
@@ -133,7 +133,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *a
 	return 0;
 }
 
-/* Behind a GOAWAY no request is begun any more. */
+/* After a GOAWAY the client begins no more requests. */
 static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *arg)
 {
 	struct peer_stream *stream = stream_of(session, frame->hd.stream_id);

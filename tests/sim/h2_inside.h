@@ -1,4 +1,4 @@
-/* What the files of the HTTP/2 client share: h2_peer.c speaks, h2_hear.c hears. */
+/* What the files of the HTTP/2 client share: h2_peer.c sends, h2_hear.c receives. */
 #ifndef SIM_H2_INSIDE_H
 #define SIM_H2_INSIDE_H
 
@@ -20,18 +20,18 @@ struct peer_stream {
 	struct rng bytes;
 	EVP_MD_CTX *digest;
 	uint64_t got;     /* bytes of the response's body */
-	uint64_t kept;    /* of those, what the window was not given back for */
-	uint64_t next_us; /* no more of the request's body before */
+	uint64_t kept;    /* of those, the bytes not yet given back to the window */
+	uint64_t next_us; /* when more of the request's body may be sent */
 	bool deferred;    /* the body waits for next_us */
 	bool ended;       /* the response is complete */
-	size_t room;      /* of answer->body */
+	size_t room;      /* of answer->body: its size */
 };
 
 struct h2_peer {
 	struct h2_peer_setup setup;
 	nghttp2_session *session;
 	uint64_t began_us, now_us, grant_us;
-	const uint8_t *out; /* of the session's: not sent yet */
+	const uint8_t *out; /* output of the session that is not sent yet */
 	size_t out_len;
 	bool began, goaway;
 	const char *why;
@@ -43,7 +43,7 @@ static inline const struct conn_plan *plan_of(const struct h2_peer *peer)
 	return peer->setup.plan;
 }
 
-/* What nghttp2 refuses here is a fault of the simulation. */
+/* An error of nghttp2 here is a bug of the simulation. */
 static inline void must(int result)
 {
 	if (result != 0)
@@ -52,7 +52,7 @@ static inline void must(int result)
 
 /* h2_hear.c */
 void h2_hear_callbacks(nghttp2_session_callbacks *callbacks);
-/* Resets a stream that is under way. */
+/* Resets an open stream. */
 void h2_cancel(struct peer_stream *stream, uint32_t code);
 /* The only writer of fate.over. */
 void h2_finish(struct peer_stream *stream, uint32_t code);

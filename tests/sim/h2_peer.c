@@ -1,6 +1,6 @@
 #include "h2_inside.h"
 
-#define IMPATIENCE_US 1000000 /* curl's, for a 100 */
+#define IMPATIENCE_US 1000000 /* for a 100, as in curl */
 
 static unsigned index_of(const struct peer_stream *stream)
 {
@@ -199,7 +199,7 @@ static void tick_stream(struct peer_stream *stream)
 		h2_cancel(stream, NGHTTP2_CANCEL);
 }
 
-/* Of each stream's window a little, if something is missing there. */
+/* Gives back a part of each stream's window, if some is missing. */
 static void grant(struct h2_peer *peer)
 {
 	const struct conn_plan *plan = plan_of(peer);
@@ -269,7 +269,7 @@ static void pull(struct h2_peer *peer)
 
 size_t h2_peer_next(struct h2_peer *peer, void *data, size_t room)
 {
-	h2_peer_tick(peer, peer->now_us); /* what was sent may be what it cancels after */
+	h2_peer_tick(peer, peer->now_us); /* the bytes sent so far may trigger a cancellation */
 	pull(peer);
 	size_t len = peer->out_len < room ? peer->out_len : room;
 	if (len > 0)

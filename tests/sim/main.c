@@ -1,4 +1,4 @@
-/* sim-run: runs scenarios by seed or by name, and says what broke. */
+/* sim-run: runs scenarios by seed or by name, and reports failures. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "named.h"
 #include "oracle.h"
 
-#define WATCHDOG_S 300 /* of real time for one scenario: they take milliseconds, so this is an endless loop */
+#define WATCHDOG_S 300 /* of real time for a scenario; it takes milliseconds unless it is an endless loop */
 
 static char running[96];
 

@@ -7,7 +7,7 @@
 #define KiB 1024U
 #define MiB (1024U * KiB)
 
-/* What is different from one fast connection with one honest client and one request. */
+/* ---- how a scenario differs from one fast connection with one honest client and one request ---- */
 
 static void small_relays(struct scenario *scenario)
 {
@@ -64,7 +64,7 @@ static void primed(struct scenario *scenario)
 	plan->request_count = 2;
 }
 
-/* ---- through an upstream's server ---- */
+/* ---- through an upstream server ---- */
 
 static void proxied(struct scenario *scenario)
 {
@@ -113,7 +113,7 @@ static void proxied_twice(struct scenario *scenario)
 	plan->request_count = 3;
 }
 
-/* Two clients in turns, at a server that offers NTLM. */
+/* Two clients take turns at a server that offers NTLM. */
 static void proxied_pinned(struct scenario *scenario)
 {
 	proxied_twice(scenario);
@@ -134,7 +134,7 @@ static void proxied_pinned_closes_idle(struct scenario *scenario)
 	scenario->origin.habit = ORIGIN_CLOSES_IDLE;
 }
 
-/* A server that ends each connection after its response, as many do when one has been idle. */
+/* A server that closes each connection after its response, as many servers close idle connections. */
 static void proxied_closes_idle(struct scenario *scenario)
 {
 	proxied_twice(scenario);
@@ -196,7 +196,7 @@ static void upstream_slow(struct scenario *scenario)
 	scenario->origin.pause_ms = 10;
 }
 
-/* As server-sent events are: a few bytes, and a silence shorter than response_timeout, for longer than that in all. */
+/* Like server-sent events: a few bytes at a time, with pauses shorter than response_timeout, but longer in total. */
 static void upstream_events(struct scenario *scenario)
 {
 	habit(scenario, ORIGIN_EVENTS, 0);
@@ -205,7 +205,7 @@ static void upstream_events(struct scenario *scenario)
 	scenario->origin.pause_ms = 45000;
 }
 
-/* One byte a second: no end within any deadline. */
+/* One byte per second: it cannot end within any deadline. */
 static void upstream_too_slow(struct scenario *scenario)
 {
 	habit(scenario, ORIGIN_SLOW, 0);
@@ -257,7 +257,7 @@ static void expects_at_once(struct scenario *scenario)
 	scenario->conns[0].requests[0].expect = EXPECT_AT_ONCE;
 }
 
-/* The 100 cannot be written whole before the body has ended. */
+/* The 100 cannot be written completely before the body has ended. */
 static void expects_at_once_narrow(struct scenario *scenario)
 {
 	expects_at_once(scenario);
@@ -266,7 +266,7 @@ static void expects_at_once_narrow(struct scenario *scenario)
 	scenario->conns[0].down = (struct relay_limits){.buffer = 1, .delay_us = 20};
 }
 
-/* The spool is full of another client's body; this one holds back its own, and so needs none of it. */
+/* The spool is full of another client's body. This client holds back its own body, so it needs no spool. */
 static void expects_beside_withheld(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[1];
@@ -370,7 +370,7 @@ static void trickles(struct scenario *scenario)
 	scenario->conns[0].trickle_ms = 5000;
 }
 
-/* 1,500 bytes a second, which keep a body's deadline away as long as they come. */
+/* 1,500 bytes per second, which extend the body's deadline as long as they arrive. */
 static void keeps_coming(struct scenario *scenario)
 {
 	scenario->conns[0].record_max = 15;
@@ -428,7 +428,8 @@ static void pipelined_too_much(struct scenario *scenario)
 	plan->pipelined = true;
 }
 
-/* The first connection is answered empty and left within the grace; its second request brings the certificate. */
+/* The first connection gives no certificate and leaves within the grace; the request of the second one brings the
+ * certificate. */
 static void comes_back(struct scenario *scenario)
 {
 	scenario->conns[1] = scenario->conns[0];
@@ -450,7 +451,7 @@ static void reads_too_slowly(struct scenario *scenario)
 	scenario->conns[0].down.buffer = 16;
 }
 
-/* The upstream's pieces are of one byte: each must not get a time of its own. */
+/* The upstream sends pieces of one byte: a piece must not get a time limit of its own. */
 static void reads_each_piece_slowly(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[0];
@@ -477,7 +478,8 @@ static void then_other(struct scenario *scenario)
 	scenario->conns[0].requests[1].route = ROUTE_OTHER;
 }
 
-/* It gives none after the first response, and one for the second request: the third is not refused for the first. */
+/* The client gives no certificate after the first response, and gives one for the second request: the third request
+ * must not be refused because of the first. */
 static void then_given(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[0];
@@ -487,8 +489,8 @@ static void then_given(struct scenario *scenario)
 }
 
 /*
- * The ask after the first response times out in the middle of its renegotiation; the next request goes on without, but
- * nothing can be written to it before the client has done with that.
+ * The ask after the first response times out in the middle of its renegotiation. The next request proceeds without it,
+ * but nothing can be written to it before the client has completed the renegotiation.
  */
 static void expects_in_between(struct scenario *scenario)
 {
@@ -535,7 +537,7 @@ static void on_disk(struct scenario *scenario)
 	scenario->request_memory = 64 * KiB;
 }
 
-/* The disk is full long before its budget is spent. */
+/* The disk is full long before its budget is used up. */
 static void disk_full(struct scenario *scenario)
 {
 	scenario->memory = 256 * KiB;
@@ -544,7 +546,7 @@ static void disk_full(struct scenario *scenario)
 	small_relays(scenario);
 }
 
-/* So much comes at once that the writer finds it first. */
+/* So much arrives at once that the writer finds the full disk first. */
 static void disk_full_at_once(struct scenario *scenario)
 {
 	disk_full(scenario);
@@ -552,7 +554,7 @@ static void disk_full_at_once(struct scenario *scenario)
 	scenario->conns[0].up.buffer = 2U * MiB;
 }
 
-/* Two that withhold have filled it, and end for the third one. */
+/* Two clients that withhold have filled the disk, and are ended for the third one. */
 static void disk_full_beside(struct scenario *scenario)
 {
 	disk_full(scenario);
@@ -569,7 +571,7 @@ static void disk_full_beside(struct scenario *scenario)
 	scenario->conn_count = 3;
 }
 
-/* Three that withhold, from one address, and one honest client from another. */
+/* Three clients that withhold, from one address, and one honest client from another. */
 static void crowd(struct scenario *scenario)
 {
 	struct conn_plan *honest = &scenario->conns[3];
@@ -588,7 +590,7 @@ static void crowd(struct scenario *scenario)
 	scenario->conn_count = 4;
 }
 
-/* Each from an address of its own, and more than there is room for. */
+/* Each client has an address of its own, and they need more than there is room for. */
 static void crowd_under_pressure(struct scenario *scenario)
 {
 	crowd(scenario);
@@ -629,7 +631,7 @@ static void retired(struct scenario *scenario)
 	scenario->conns[0].retire_ms = 50;
 }
 
-/* While its client's human still looks for the card. */
+/* The gateway stops while the client's human still looks for the card. */
 static void dismissed(struct scenario *scenario)
 {
 	small_relays(scenario);
@@ -667,7 +669,7 @@ static void dismissed_relaying(struct scenario *scenario)
 	scenario->conns[0].dismiss_ms = 8000;
 }
 
-/* What else must hold. */
+/* ---- what else must hold ---- */
 
 static void check_memory(struct world *world)
 {
@@ -697,7 +699,7 @@ static void check_disk_full(struct world *world)
 		world_fail(world, "none ended because of the full disk");
 }
 
-/* Those who withhold make room, and read why; who answers is served. */
+/* Clients that withhold make room, and read why; the client that answers is served. */
 static void check_pressure(struct world *world)
 {
 	unsigned ended = 0;
@@ -776,7 +778,7 @@ static void check_asked_once(struct world *world)
 			world_fail(world, "#%u was asked %u times", i, world->conns[i].asks);
 }
 
-/* The ask's timeout is the ask's, whatever comes of the body. */
+/* The ask ends at its own timeout, whatever happens to the body. */
 static void check_3_s(struct world *world)
 {
 	const json_t *ask = json_object_get(world->conns[0].records[0], "ask");
@@ -888,7 +890,7 @@ const struct named named_all[] = {
 	{"identity-changed-1.2", V12, .answer = ANSWER_OTHER, LATE, .adjust = then_other,
 	 NO(403, "rejected", "identity-changed")},
 	{"identity-not-elsewhere", LATE, .adjust = then_never, .status = 200},
-	/* the ways of clients */
+	/* the behaviour of clients */
 	{"never-answers-1.3", V13, GNU, .answer = ANSWER_NEVER, LATE, .body = MiB, NO(408, "timed-out", "no-answer")},
 	{"never-answers-1.2", V12, GNU, .answer = ANSWER_NEVER, LATE, .body = MiB, NO(408, "timed-out", "no-answer")},
 	{"stands-still-1.3", V13, .answer = ANSWER_NEVER, LATE, .body = MiB, .verdict = "timed-out"},
@@ -998,7 +1000,7 @@ const struct named named_all[] = {
 	 .check = check_pressure},
 	{"crowd-under-pressure-1.2", V12, FIRST, LATE, .body = MiB, .adjust = crowd_under_pressure, .status = 200,
 	 .check = check_pressure},
-	/* through an upstream's server */
+	/* through an upstream server */
 	{"proxied-get", V13, .route = ROUTE_NEVER, .adjust = proxied, .status = 200},
 	{"proxied-late-1.3", V13, LATE, .body = MiB, .adjust = proxied, PHA("headers")},
 	{"proxied-late-1.2", V12, LATE, .body = MiB, .adjust = proxied, RENEG("body")},
@@ -1042,7 +1044,7 @@ const struct named named_all[] = {
 	 .status = 200},
 	{"engine-one-byte-write-first-1.2", V12, FIRST, LATE, .body = 5000, .adjust = with_engine_one_byte,
 	 .status = 200},
-	/* the controls: a server that stops reading must be caught, by the very same check */
+	/* the controls: the same check must catch a server that stops reading */
 	{"control-write-first-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_control, .frozen = true},
 	{"control-write-first-1.2", V12, FIRST, LATE, .body = MiB, .adjust = with_control, .frozen = true},
 	{"control-timeout-1.3", V13, FIRST, LATE, .body = MiB, .adjust = with_control_timeout, .frozen = true},

@@ -1,4 +1,4 @@
-/* Scenarios with a name whose clients speak HTTP/2: several streams at once on one connection. */
+/* Named scenarios whose clients speak HTTP/2: several concurrent streams on one connection. */
 #include "named.h"
 
 #define KiB 1024U
@@ -10,7 +10,7 @@ static struct conn_plan *http2(struct scenario *scenario)
 	return &scenario->conns[0];
 }
 
-/* The first request, so many times. */
+/* Repeats the first request count times. */
 static struct conn_plan *times(struct scenario *scenario, unsigned count)
 {
 	struct conn_plan *plan = http2(scenario);
@@ -31,7 +31,7 @@ static void sixteen(struct scenario *scenario)
 	(void)times(scenario, SCENARIO_REQUESTS);
 }
 
-/* GET, HEAD, PUT and POST, of all sizes, with Content-Length and without. */
+/* GET, HEAD, PUT and POST of all sizes, with and without Content-Length. */
 static void mixed(struct scenario *scenario)
 {
 	static const struct request_plan requests[] = {
@@ -57,7 +57,7 @@ static void proxied_mixed(struct scenario *scenario)
 	mixed(scenario);
 }
 
-/* ---- through an upstream's server ---- */
+/* ---- through an upstream server ---- */
 
 static struct conn_plan *proxied(struct scenario *scenario, uint64_t pad)
 {
@@ -149,7 +149,7 @@ static void upstream_cuts(struct scenario *scenario)
 	habit(scenario, ORIGIN_CUTS, 0);
 }
 
-/* It answers and ends while the client neither reads nor has written its body: nothing may spin meanwhile. */
+/* The upstream answers and closes while the client neither reads nor has sent its body: nothing may spin meanwhile. */
 static void upstream_cuts_unread(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[0];
@@ -167,7 +167,7 @@ static void upstream_silent(struct scenario *scenario)
 	habit(scenario, ORIGIN_SILENT, 1000);
 }
 
-/* More than one step of the connection may do: each stream must have its turn in the end. */
+/* More than one step of the connection may do: each stream must get its turn eventually. */
 static void much_at_once(struct scenario *scenario)
 {
 	struct conn_plan *plan = proxied(scenario, 0);
@@ -179,7 +179,7 @@ static void much_at_once(struct scenario *scenario)
 
 /* ---- certificates ---- */
 
-/* Every other stream goes where a certificate is asked for late. */
+/* Every other stream requests a route that asks late. */
 static void late_among(struct scenario *scenario)
 {
 	struct conn_plan *plan = proxied(scenario, 1000);
@@ -205,7 +205,7 @@ static void at_handshake(struct scenario *scenario)
 	(void)proxied(scenario, 0);
 }
 
-/* On another connection HTTP/1.1 is spoken, and asked for the certificate meanwhile. */
+/* Another connection speaks HTTP/1.1, and is asked for the certificate meanwhile. */
 static void beside_http1(struct scenario *scenario)
 {
 	struct conn_plan *plan = &scenario->conns[1];
@@ -219,7 +219,7 @@ static void beside_http1(struct scenario *scenario)
 
 /* ---- the handshake on demand ---- */
 
-/* A browser whose request is sent away, and which sends it again over HTTP/1.1. */
+/* A browser whose request is reset with HTTP_1_1_REQUIRED, and which sends it again over HTTP/1.1. */
 static struct conn_plan *comes_back(struct scenario *scenario)
 {
 	struct conn_plan *first = http2(scenario), *second = &scenario->conns[1];
@@ -244,14 +244,14 @@ static void browser_proxied(struct scenario *scenario)
 	(void)comes_back(scenario);
 }
 
-/* On a host that lets nobody be held to TLS 1.2, and after a choice that takes its time. */
+/* On a host that never holds clients to TLS 1.2; the user takes long to choose. */
 static void browser_that_thinks(struct scenario *scenario)
 {
 	scenario->hold_to_tls12 = false;
 	comes_back(scenario)->answer_after_ms = 100000;
 }
 
-/* Connections of others, and of the same client before it was sent away, are not asked. */
+/* Connections of other clients, and those of the same client before the reset, are not asked. */
 static void browser_from_elsewhere(struct scenario *scenario)
 {
 	comes_back(scenario)->address = 7;
@@ -318,7 +318,7 @@ static void window_dribbled(struct scenario *scenario)
 	scenario->conns[0].windows.grant_pause_ms = 200;
 }
 
-/* More updates than a connection may cost, over a wire that carries nothing: its end is near all the same. */
+/* More WINDOW_UPDATEs than a connection may send, over a very slow wire: the connection must still end soon. */
 static void window_flood(struct scenario *scenario)
 {
 	struct conn_plan *plan = proxied(scenario, 1558);
@@ -338,7 +338,7 @@ static void window_dribbled_too_slowly(struct scenario *scenario)
 	scenario->conns[0].windows.grant_pause_ms = 20000;
 }
 
-/* The upstream's pieces are of one byte: each must not get a time of its own. */
+/* The upstream sends pieces of one byte: a piece must not get a time limit of its own. */
 static void window_dribbled_each_piece(struct scenario *scenario)
 {
 	window(scenario, GRANTS_DRIBBLE, 10);
@@ -349,7 +349,7 @@ static void window_dribbled_each_piece(struct scenario *scenario)
 	scenario->origin.down.buffer = 1;
 }
 
-/* It takes each piece in the end, but late: they must not get a time of their own on the connection, either. */
+/* The client takes each piece, but late: a piece must not get a time limit of its own on the connection either. */
 static void reads_each_piece_slowly(struct scenario *scenario)
 {
 	struct conn_plan *plan = proxied(scenario, 0);
@@ -373,7 +373,7 @@ static void check_cut_off(struct world *world)
 		world_fail(world, "the response goes on for as long as its client likes");
 }
 
-/* Each of them ended without a response that looks complete, and its upstream's connection with it. */
+/* Each stream has ended without a response that looks complete, and its upstream connection has ended, too. */
 static void check_none_complete(struct world *world)
 {
 	const struct client *client = &world->conns[0].client;
@@ -407,7 +407,7 @@ static void check_others_200(struct world *world)
 			world_fail(world, "stream %u: %u", i, client->answers[i].status);
 }
 
-/* Its head, a part of its body, and its end come together: the record tells of which request all the same. */
+/* The head, a part of the body and the reset arrive together: the record must still name the request. */
 static void cancelled_at_once(struct scenario *scenario)
 {
 	struct conn_plan *plan = http2(scenario);
@@ -428,7 +428,7 @@ static void retired(struct scenario *scenario)
 	plan->requests[plan->request_count - 1].start_ms = 5000;
 }
 
-/* Those that were begun are answered; the one that comes later is not taken. */
+/* Requests that had begun are answered; the later one is not accepted. */
 static void check_retired(struct world *world)
 {
 	const struct client *client = &world->conns[0].client;
@@ -442,8 +442,8 @@ static void check_retired(struct world *world)
 }
 
 /*
- * The last response comes before its request is complete, and the client reads it only once it has written what it has
- * begun: the server goes on to read, although the connection is over for it.
+ * The last response comes before its request is complete, and the client reads it only after it has written what it
+ * began: the server must keep reading, although it is done with the connection.
  */
 static void retired_early(struct scenario *scenario)
 {
@@ -459,7 +459,7 @@ static void retired_early(struct scenario *scenario)
 	plan->retire_ms = 5;
 }
 
-/* Each begins on a connection that has given its memory back. */
+/* Each request begins on a connection that has released its memory. */
 static void rested(struct scenario *scenario)
 {
 	struct conn_plan *plan = proxied(scenario, 1000);
@@ -476,7 +476,7 @@ static void dismissed(struct scenario *scenario)
 	scenario->conns[0].dismiss_ms = 1000;
 }
 
-/* The server wants to say that it ends, and cannot. */
+/* The server wants to announce the end of the connection, and cannot. */
 static void idle_unread(struct scenario *scenario)
 {
 	struct conn_plan *plan = times(scenario, 1);

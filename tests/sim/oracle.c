@@ -13,7 +13,7 @@ static long long number_of(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* Somebody whom this client can be, on this route. */
+/* The known identity of a certificate. */
 static enum identity identity_of(const json_t *certificate)
 {
 	if (strcmp(text_of(certificate, "sha256"), pki_get(PKI_CLIENT)->sha256_hex) == 0)
@@ -44,7 +44,7 @@ static bool can_be(const struct scenario *scenario, const struct conn_plan *plan
 	return false;
 }
 
-/* builtin:inspect's answer: this request and no other, its body to the byte, and the right identity. */
+/* Checks the answer of builtin:inspect: it belongs to this request, has the complete body, and the right identity. */
 static void judge_inspect(struct world *world, const struct sim_conn *conn, unsigned i, enum identity expected)
 {
 	const struct conn_plan *plan = conn->client.plan;
@@ -127,7 +127,7 @@ void judge_answer(struct world *world, const struct sim_conn *conn, unsigned i, 
 		world_fail(world, "#%u request %u: %u times 100", conn->index, i, answer->hundreds);
 }
 
-/* An upstream's own 413 is no verdict. */
+/* Whether the upstream sent this 413: then it is not the gateway's verdict. */
 static bool by_upstream(const struct world *world, const struct answer *answer)
 {
 	return answer->status == 413 && world->scenario->proxied && world->scenario->origin.habit == ORIGIN_EARLY;
@@ -141,7 +141,7 @@ static enum thaw_verdict verdict_of(const char *name)
 	return THAW_VERDICT_PENDING;
 }
 
-/* The verdict that a status must come from. */
+/* Whether this verdict can lead to this status. */
 static bool verdict_fits(unsigned status, enum thaw_verdict verdict, bool require)
 {
 	switch (status) {
@@ -210,7 +210,7 @@ void judge_record(struct world *world, const struct sim_conn *conn, unsigned i, 
 	}
 }
 
-/* One record a request: none missing for a response, none too many for what was begun. */
+/* One record for each request: at least one for each response, and at most one for each request. */
 static void judge_records(struct world *world, const struct sim_conn *conn, const struct expect *expects)
 {
 	const struct client *client = &conn->client;
@@ -225,7 +225,8 @@ static void judge_records(struct world *world, const struct sim_conn *conn, cons
 		judge_record(world, conn, i, &expects[i]);
 }
 
-/* On demand a connection over TLS 1.3 is asked as on the host that asks each: what comes of it is the same. */
+/* With the handshake on demand, a TLS 1.3 connection is asked as on a host that asks in each handshake, with the same
+ * result. */
 static void as_if_at_handshake(struct conn_plan *plan)
 {
 	if (plan->versions == VERSIONS_12)
@@ -248,7 +249,7 @@ static void judge_conn(struct world *world, struct sim_conn *conn)
 	if (conn->sent_away)
 		as_if_at_handshake(&asked);
 	predict(world->scenario, &asked, expects);
-	/* A stream that both sides reset at once may have left a note, or not. */
+	/* If both sides reset a stream at the same time, the gateway may have left a note or not. */
 	for (unsigned i = 0; asked.follows >= 0 && !conn->sent_away && i < asked.request_count; i++)
 		expects[i] = (struct expect){OUTCOME_ANY, IDENTITY_EITHER, THAW_VERDICT_NONE};
 	for (unsigned i = 0; i < conn->client.plan->request_count && !world->failed; i++)

@@ -1,10 +1,10 @@
-/* What must have come of each request once a world has run to its end. */
+/* Checks the result of each request after a world has run to its end. */
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
 #include "world.h"
 
-/* Fails the world where a promise was not kept. */
+/* Fails the world if a promise was broken. */
 void oracle_judge(struct world *world);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What must have come of the streams of a connection. A request for a route that asks late is sent away with
- * HTTP_1_1_REQUIRED before a byte of its body is taken; all others are answered as over HTTP/1.1. Each has one record.
+ * Checks the streams of an HTTP/2 connection. A request for a route that asks late is reset with HTTP_1_1_REQUIRED
+ * before a byte of its body is taken; all others are answered as over HTTP/1.1. Each has one record.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define HTTP_1_1_REQUIRED 0xd /* RFC 9113 7 */
 #define REFUSED_STREAM    0x7
-#define SLOW_MS           10000 /* what is surely quicker than every deadline */
+#define SLOW_MS           10000 /* certainly shorter than every deadline */
 
 static bool is_late(const struct request_plan *request)
 {
@@ -18,7 +18,7 @@ static bool is_late(const struct request_plan *request)
 	return when != CONFIG_WHEN_NEVER && when != CONFIG_WHEN_HANDSHAKE;
 }
 
-/* Nothing of the client's could keep an honest stream from its end. */
+/* Whether nothing about the client can prevent an honest stream from completing. */
 static bool is_clean(const struct scenario *scenario, const struct conn_plan *plan)
 {
 	uint64_t pad = 0, ms = 0;
@@ -29,7 +29,7 @@ static bool is_clean(const struct scenario *scenario, const struct conn_plan *pl
 		pad += request->pad;
 		ms += request->start_ms + request->pause_ms * pieces;
 	}
-	/* A window holds what is on its way: one round trip each. */
+	/* A window limits the bytes in flight: each window costs one round trip. */
 	if (plan->down.bytes_per_s > 0)
 		ms += pad * 1000 / plan->down.bytes_per_s;
 	ms += pad / plan->down.buffer * plan->down.delay_us / 1000;
@@ -39,7 +39,7 @@ static bool is_clean(const struct scenario *scenario, const struct conn_plan *pl
 	return plan->windows.grants == GRANTS_AT_ONCE && ms < SLOW_MS && predict_clean(scenario, plan);
 }
 
-/* What comes of that depends on the request and on who is faster; a scenario with a name says what. */
+/* The result then depends on the request and on timing; a named scenario says what it expects. */
 static bool misbehaves(const struct scenario *scenario)
 {
 	enum origin_habit habit = scenario->origin.habit;
@@ -47,7 +47,7 @@ static bool misbehaves(const struct scenario *scenario)
 	return scenario->proxied && habit != ORIGIN_HONEST && habit != ORIGIN_CLOSES_IDLE;
 }
 
-/* As if it were the only request of its connection. */
+/* The expectation as if it were the only request of its connection. */
 static struct expect expect_of(const struct scenario *scenario, const struct conn_plan *plan, unsigned i)
 {
 	struct expect any = {OUTCOME_ANY, IDENTITY_EITHER, THAW_VERDICT_NONE}, all[SCENARIO_REQUESTS] = {0};
@@ -63,7 +63,7 @@ static struct expect expect_of(const struct scenario *scenario, const struct con
 	return all[0];
 }
 
-/* The number behind the path of a record's target; -1: none. */
+/* The number after the path of a record's target; -1: none. */
 static int number_of_target(const json_t *record)
 {
 	const char *target = json_string_value(json_object_get(record, "target"));

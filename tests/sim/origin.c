@@ -71,7 +71,7 @@ static struct sim_upconn *new_upconn(struct world *world)
 	return upconn;
 }
 
-/* A server that offers NTLM takes every request on a connection for the same user's. */
+/* A server that offers NTLM takes every request on a connection as the same user's. */
 static void check_owner(const struct sim_upconn *upconn)
 {
 	if (upconn->owner != NULL && upconn->owner != upconn->world->current)
@@ -174,7 +174,7 @@ const struct gw_upconn_ops origin_ops = {take, ready, transport_of, watch, used,
 
 /* ---- the origin's side ---- */
 
-/* Behind what is not written yet. */
+/* Queues a reply after what is not written yet. Takes the ownership of text. */
 static void reply(struct sim_upconn *upconn, char *text, size_t len)
 {
 	char *more = realloc(upconn->out, upconn->out_len + len);
@@ -189,7 +189,7 @@ static void reply(struct sim_upconn *upconn, char *text, size_t len)
 	upconn->out_len += len;
 }
 
-/* The value of the client's part in an XFCC field: Hash=...;Subject="..." */
+/* The client's element of an XFCC field: Hash=...;Subject="..." */
 static json_t *identity_of(const struct http_request *head)
 {
 	const struct http_field *field = http_field_find(head, "X-Forwarded-Client-Cert");
@@ -277,7 +277,7 @@ static void respond(struct sim_upconn *upconn)
 	reply(upconn, text, (size_t)size);
 }
 
-/* The field of `headers` has what the identity has, and nothing of the client's. */
+/* Whether the field of `headers` matches the identity, and has nothing that the client sent. */
 static bool who_is_true(const struct http_request *head)
 {
 	const struct http_field *xfcc = http_field_find(head, "X-Forwarded-Client-Cert");
@@ -307,7 +307,7 @@ static void begin_request(struct sim_upconn *upconn, size_t head_len)
 		world_fail(world, "the upstream's request lacks something: %.*s", (int)head_len, upconn->in);
 	if (!who_is_true(&upconn->head))
 		world_fail(world, "the upstream is told something else of the client: %.*s", (int)head_len, upconn->in);
-	/* The head's spans point to in, which keeps it until the response. */
+	/* The spans of the head point into `in`, which keeps the head until the response. */
 	upconn->head_len = head_len;
 	upconn->in_at = head_len;
 	if (upconn->head.expect_continue) {
@@ -376,7 +376,7 @@ static bool take_body(struct sim_upconn *upconn)
 	}
 }
 
-/* The habits that end an exchange before its time. True: it is over. */
+/* Habits that end an exchange early. True: it is over. */
 static bool misbehaves(struct sim_upconn *upconn)
 {
 	const struct origin_plan *plan = plan_of(upconn);
@@ -425,7 +425,7 @@ static bool read_some(struct sim_upconn *upconn)
 	const struct origin_plan *plan = plan_of(upconn);
 	size_t room = ORIGIN_ROOM - upconn->in_len;
 
-	if (upconn->in_head && upconn->in_at == upconn->in_len) { /* the head stays */
+	if (upconn->in_head && upconn->in_at == upconn->in_len) { /* the head stays in the buffer */
 		upconn->in_len = upconn->in_at = upconn->head_len;
 		room = ORIGIN_ROOM - upconn->in_len;
 	}
@@ -516,7 +516,7 @@ static bool step_upconn(struct sim_upconn *upconn)
 	    !wire_readable(&upconn->wire, WIRE_SERVER))
 		return false;
 	if (upconn->out != NULL && !upconn->in_head)
-		return false; /* the response first */
+		return false; /* send the response first */
 	if (!read_some(upconn))
 		return false;
 	if (!upconn->dead)
@@ -524,7 +524,7 @@ static bool step_upconn(struct sim_upconn *upconn)
 	return true;
 }
 
-/* The gateway is told what its upstream connection waits for. */
+/* Tells the gateway when the event arrives that its upstream connection waits for. */
 static bool tell(struct sim_upconn *upconn)
 {
 	struct world *world = upconn->world;
@@ -554,7 +554,7 @@ bool origin_step(struct world *world)
 		any = step_upconn(upconn) || any;
 		any = tell(upconn) || any;
 		if (upconn->open && upconn->conn == NULL && wire_readable(&upconn->wire, WIRE_CLIENT)) {
-			upconn->open = false; /* as a pool that watches its idle connections */
+			upconn->open = false; /* as a pool does that watches its idle connections */
 			wire_close(&upconn->wire, WIRE_CLIENT, world->now_us);
 			any = true;
 		}

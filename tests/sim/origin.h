@@ -1,7 +1,7 @@
 /*
- * The simulated upstream: upstream connections over wires of their own, and behind each a server that reads requests by
- * src/http's own strict parser and answers as builtin:inspect does, with the identity that the request's header fields
- * told it. Its habits, good and bad, are the scenario's.
+ * The simulated upstream: upstream connections over wires of their own, and a server at the end of each. The server
+ * reads requests with the strict parser of src/http, and answers like builtin:inspect, with the identity from the
+ * request's header fields. The scenario defines its habits, good and bad.
  */
 #ifndef SIM_ORIGIN_H
 #define SIM_ORIGIN_H
@@ -12,8 +12,8 @@
 #include "relay.h"
 #include "scenario.h"
 
-#define ORIGIN_UPCONNS 96    /* of one run */
-#define ORIGIN_ROOM    65536 /* of a request's head, and of a response */
+#define ORIGIN_UPCONNS 96    /* upstream connections of one run */
+#define ORIGIN_ROOM    65536 /* size of a request's head, and of a response */
 
 struct world;
 struct sim_conn;
@@ -21,19 +21,19 @@ struct tls_digest;
 
 struct sim_upconn {
 	struct world *world;
-	struct sim_conn *conn; /* whose request it serves; NULL: idle */
+	struct sim_conn *conn; /* the connection whose request it serves; NULL: idle */
 	unsigned index;
 	struct wire wire;
-	bool open;   /* the gateway has it, or keeps it */
+	bool open;   /* in use by the gateway, or in its pool */
 	bool dead;   /* the origin has closed */
-	bool failed; /* it could not be connected */
+	bool failed; /* the connect failed */
 	uint64_t ready_us;
 	bool used, told;
-	const struct sim_conn *owner; /* of a server that offers NTLM: who has used it */
-	bool want_read, want_write;   /* the gateway's */
+	const struct sim_conn *owner; /* of a server that offers NTLM: the client that used it first */
+	bool want_read, want_write;   /* the gateway's interest in events */
 	void (*wake)(void *arg);
 	void *arg;
-	/* the origin's side */
+	/* ---- the origin's side ---- */
 	char in[ORIGIN_ROOM];
 	size_t in_at, in_len, head_len;
 	struct http_scan scan;
@@ -44,8 +44,8 @@ struct sim_upconn {
 	struct tls_digest *digest;
 	char *out;
 	size_t out_at, out_len;
-	bool ends;        /* after the response */
-	uint64_t next_us; /* not before: reads, or writes */
+	bool ends;        /* closes after the response */
+	uint64_t next_us; /* no read or write before this time */
 	unsigned requests;
 };
 
@@ -56,13 +56,13 @@ struct origin {
 
 extern const struct gw_upconn_ops origin_ops; /* pool: the struct world */
 
-/* Does what can be done now. True: something happened. */
+/* Does everything that is possible now. True: something happened. */
 bool origin_step(struct world *world);
 /* When something happens by itself; SIM_NEVER: nothing will. */
 uint64_t origin_next(const struct world *world);
-/* Of the upstream connections that serve this connection. */
+/* Whether something is in flight on the upstream connections that serve this connection. */
 bool origin_under_way(const struct world *world, const struct sim_conn *conn);
-/* What a response is made longer with, if its request says so: X-Pad. */
+/* Appends the padding that a request asks for: X-Pad. */
 void origin_pad(char *text, size_t len);
 void origin_free(struct world *world);
 

@@ -1,4 +1,4 @@
-#define OPENSSL_SUPPRESS_DEPRECATED /* RAND_set_rand_method: the one way to a run that a seed decides */
+#define OPENSSL_SUPPRESS_DEPRECATED /* RAND_set_rand_method: the only way to make a run depend on a seed alone */
 
 #include "pki.h"
 
@@ -70,7 +70,7 @@ struct recipe {
 	const char *file, *name, *subject;
 	enum pki_who issuer;
 	const char *not_after;
-	const char *usage, *names; /* usage NULL: a CA */
+	const char *usage, *names; /* usage: NULL for a CA */
 };
 
 static const struct recipe recipes[PKI_COUNT] = {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SLOW_US      15000000 /* half of the shortest deadline that a request's bytes must meet */
+#define SLOW_US      15000000 /* half of the shortest deadline for the bytes of a request */
 #define HANDSHAKES   12000    /* bytes of all handshakes of a connection */
-#define RECORD_BYTES 40       /* that a TLS record costs beside its plaintext */
-#define BEHIND_MAX   16384    /* pipelined bytes that are surely held behind an asked request */
+#define RECORD_BYTES 40       /* overhead of a TLS record */
+#define BEHIND_MAX   16384    /* pipelined bytes that are certainly held after an asked request */
 
 unsigned outcome_of(unsigned status)
 {
@@ -67,7 +67,7 @@ static uint64_t direction_us(const struct relay_limits *limits, uint64_t bytes)
 	return us;
 }
 
-/* How long all of its bytes take, roughly and at most. */
+/* The time for all bytes, as a rough upper bound. */
 static uint64_t transfer_us(const struct conn_plan *plan)
 {
 	uint64_t up = HANDSHAKES, down = HANDSHAKES;
@@ -92,7 +92,7 @@ static bool asks_late(const struct request_plan *request)
 	return route_when(request->route) != CONFIG_WHEN_NEVER && route_when(request->route) != CONFIG_WHEN_HANDSHAKE;
 }
 
-/* A GnuTLS client that goes on sending in the middle of a renegotiation ends its own connection. */
+/* A GnuTLS client that sends in the middle of a renegotiation ends its own connection. */
 static bool interleaves_fatally(const struct scenario *scenario, const struct conn_plan *plan)
 {
 	if (!plan->interleaves || predict_tls13(scenario, plan))
@@ -104,7 +104,7 @@ static bool interleaves_fatally(const struct scenario *scenario, const struct co
 		    (more && asks_late(&plan->requests[i])))
 			return true;
 		if (plan->requests[i].expect != EXPECT_NONE)
-			return true; /* the body may come in the middle */
+			return true; /* the body may arrive in the middle */
 	}
 	return false;
 }
@@ -117,7 +117,7 @@ bool predict_clean(const struct scenario *scenario, const struct conn_plan *plan
 		return false;
 	if (plan->trickle_ms > 0 || transfer_us(plan) > slow_us || interleaves_fatally(scenario, plan))
 		return false;
-	/* It may not read a response before it has said its next request. */
+	/* The client may not read a response before it has sent its next request. */
 	if (plan->pipelined && plan->request_count > 1 && plan->down.buffer < 16384 &&
 	    (plan->reading == READS_AFTER || plan->stack == STACK_OPENSSL))
 		return false;
@@ -127,24 +127,24 @@ bool predict_clean(const struct scenario *scenario, const struct conn_plan *plan
 		return false;
 	if (plan->renegotiates && !predict_tls13(scenario, plan))
 		return false;
-	/* OpenSSL stands still until its human has answered, and hears nothing meanwhile. */
+	/* OpenSSL neither sends nor receives until its human has answered. */
 	if (plan->stack == STACK_OPENSSL && plan->answer == ANSWER_NEVER)
 		return false;
 	return plan->answer_after_ms == 0 || plan->answer_after_ms + slow_us / 500 < scenario->timeout_ms;
 }
 
-/* Where the prediction stands between two requests. */
+/* The state of the prediction between two requests. */
 struct standing {
 	const struct scenario *scenario;
 	const struct conn_plan *plan;
 	enum thaw_means means;
-	unsigned asked;     /* how often so far */
+	unsigned asked;     /* how often asked so far */
 	enum identity has;  /* accepted on this connection */
-	bool refused_after; /* the ask after a response was refused */
+	bool refused_after; /* refused in the ask after a response */
 	struct expect after;
-	bool broken;            /* the connection ends in the middle: by a refused renegotiation */
-	bool after_pending;     /* and may still be pending when the next request comes */
-	bool outstanding, over; /* over: the last response said that none follows */
+	bool broken;            /* the connection ends early because of a refused renegotiation */
+	bool after_pending;     /* `after` may still be pending when the next request arrives */
+	bool outstanding, over; /* over: the last response announced the end of the connection */
 };
 
 static struct expect refusal(const struct standing *at, unsigned outcome, enum thaw_verdict verdict)
@@ -165,7 +165,7 @@ static struct expect accepted(struct standing *at, bool other)
 	return (struct expect){OUTCOME_200, at->has, THAW_VERDICT_ACCEPTED};
 }
 
-/* The client is asked: what does it give? other: by the route with the other CA. */
+/* What the client gives when it is asked. other: the route has the other CA. */
 static struct expect answer(struct standing *at, bool other, bool at_handshake)
 {
 	bool first = at->asked++ == 0;
@@ -190,7 +190,7 @@ static struct expect answer(struct standing *at, bool other, bool at_handshake)
 	case ANSWER_REFUSES:
 		if (at_handshake || at->means == THAW_MEANS_POST_HANDSHAKE)
 			return refusal(at, OUTCOME_403, THAW_VERDICT_DECLINED);
-		/* Its alert may be stuck behind a full relay: OpenSSL sends it with its next record only. */
+		/* Its alert may be stuck because the relay is full: OpenSSL sends it only with its next record. */
 		return (struct expect){OUTCOME_NONE | OUTCOME_408, IDENTITY_NONE, THAW_VERDICT_NONE};
 	case ANSWER_OTHER:
 		if (other && at->has == IDENTITY_NONE)
@@ -203,7 +203,7 @@ static struct expect answer(struct standing *at, bool other, bool at_handshake)
 						  : accepted(at, false);
 }
 
-/* What the spool allows: all that all connections might hold together, against each budget. */
+/* Whether all connections together certainly stay within each spool budget. */
 static bool fits_budgets(const struct scenario *scenario)
 {
 	uint64_t all = 0, tier;
@@ -214,7 +214,7 @@ static bool fits_budgets(const struct scenario *scenario)
 	tier = scenario->memory / 100 * scenario->per_client_percent;
 	if (scenario->request_memory > 0 && scenario->request_memory < tier)
 		tier = scenario->request_memory;
-	/* A part of it is kept for requests that only begin. */
+	/* A part is reserved for requests that have just begun. */
 	if (all <= tier / 4 * 3)
 		return true;
 	return scenario->conn_count == 1 && scenario->disk_room == 0 &&
@@ -230,7 +230,7 @@ static bool much_behind(const struct standing *at, const struct request_plan *re
 	return at->plan->pipelined && behind > BEHIND_MAX;
 }
 
-/* The limits come in: what is surely held whole, what may be, and what comes behind. */
+/* Applies the limits: what is certainly held, what may be held, and what follows it. */
 static void limit(const struct standing *at, const struct request_plan *request, struct expect *expect)
 {
 	const struct scenario *scenario = at->scenario;
@@ -256,8 +256,8 @@ static void limit(const struct standing *at, const struct request_plan *request,
 }
 
 /*
- * A refusal that crosses the client's ClientHello: OpenSSL's client reads it if it happens to be reading, and ends the
- * connection if it happens to be writing.
+ * A refusal that crosses the client's ClientHello: OpenSSL's client reads it if it is reading at that moment, and ends
+ * the connection if it is writing.
  */
 static void crossing(const struct standing *at, struct expect *expect)
 {
@@ -309,7 +309,7 @@ static struct expect one(struct standing *at, const struct request_plan *request
 	case CONFIG_WHEN_HANDSHAKE:
 		if (at->has == IDENTITY_GOOD)
 			return (struct expect){OUTCOME_200, IDENTITY_GOOD, THAW_VERDICT_ACCEPTED};
-		at->asked = 0; /* the handshake was the one time */
+		at->asked = 0; /* the handshake was the only ask */
 		return answer(at, false, true);
 	case CONFIG_WHEN_RESPONSE:
 		return after(at, request);
@@ -321,7 +321,7 @@ static struct expect one(struct standing *at, const struct request_plan *request
 	return late(at, request);
 }
 
-/* Until the ask after the response before is settled, this request is held, within the limits. */
+/* This request is held, within the limits, until the ask after the previous response is settled. */
 static unsigned held_meanwhile(const struct standing *at, const struct request_plan *request)
 {
 	unsigned outcomes = much_behind(at, request) ? OUTCOME_400 : 0;
@@ -333,7 +333,7 @@ static unsigned held_meanwhile(const struct standing *at, const struct request_p
 	return outcomes;
 }
 
-/* Which failure it is, a scenario with a name says itself. */
+/* Which failure it is, depends on the scenario: a named scenario checks it. */
 static bool fails_upstream(const struct scenario *scenario)
 {
 	enum origin_habit habit = scenario->origin.habit;
@@ -352,7 +352,7 @@ void predict(const struct scenario *scenario, const struct conn_plan *plan, stru
 {
 	struct standing at = {.scenario = scenario, .plan = plan, .means = predict_means(scenario, plan)};
 	bool clean = predict_clean(scenario, plan);
-	bool sure = true; /* the requests so far surely left the connection open */
+	bool sure = true; /* the requests so far have certainly left the connection open */
 
 	for (unsigned i = 0; i < plan->request_count; i++) {
 		if (!clean || at.broken || plan->resumes >= 0) {
@@ -377,10 +377,10 @@ void predict(const struct scenario *scenario, const struct conn_plan *plan, stru
 			expects[i].outcomes |= OUTCOME_NONE;
 		if (fails_upstream(scenario) && (expects[i].outcomes & OUTCOME_200) != 0)
 			expects[i].outcomes = OUTCOME_NONE | OUTCOME_413 | OUTCOME_502 | OUTCOME_504;
-		/* What has gone to a server that ends the connection just then cannot always be sent once more. */
+		/* A request cannot always be sent again when the server closes the connection at that moment. */
 		if (scenario->origin.habit == ORIGIN_CLOSES_IDLE && !repeatable(&plan->requests[i]))
 			expects[i].outcomes |= OUTCOME_502;
-		/* What follows it before its client renegotiates is dropped; what is sent afterwards is not. */
+		/* Requests that follow before the client renegotiates are dropped; those sent afterwards are not. */
 		bool overtaken = plan->pipelined && at.means == THAW_MEANS_RENEGOTIATION && at.asked > asked;
 		sure = sure && (expects[i].outcomes & ~(unsigned)OUTCOME_200) == 0 && !overtaken;
 	}

@@ -1,7 +1,7 @@
 /*
- * What must come of a connection's requests, from its plan alone: the decision table of docs/ARCHITECTURE.md once more,
- * written apart from the code that it judges. Where the outcome hangs on who is faster, it says which outcomes are
- * allowed.
+ * Predicts the result of a connection's requests from its plan alone: the decision table of docs/ARCHITECTURE.md,
+ * written again independently of the code that it judges. Where the result depends on timing, it lists the allowed
+ * results.
  */
 #ifndef SIM_PREDICT_H
 #define SIM_PREDICT_H
@@ -25,18 +25,18 @@ enum outcome {
 enum identity { IDENTITY_NONE, IDENTITY_GOOD, IDENTITY_OTHER, IDENTITY_EITHER };
 
 struct expect {
-	unsigned outcomes;         /* enum outcome, or'ed */
+	unsigned outcomes;         /* enum outcome, combined by | */
 	enum identity identity;    /* of a 200; EITHER: none or the good one */
-	enum thaw_verdict verdict; /* NONE: as the outcome says */
+	enum thaw_verdict verdict; /* NONE: the verdict follows from the outcome */
 };
 
 void predict(const struct scenario *scenario, const struct conn_plan *plan, struct expect expects[SCENARIO_REQUESTS]);
 
-/* By what was offered: TLS 1.3 or 1.2, and how the client can be asked then. */
+/* By what the client offers: whether TLS 1.3 is used, and by what means the client can be asked then. */
 bool predict_tls13(const struct scenario *scenario, const struct conn_plan *plan);
 enum thaw_means predict_means(const struct scenario *scenario, const struct conn_plan *plan);
 
-/* The client does nothing that could keep an honest request from its response. */
+/* Whether nothing about the client can prevent an honest request from getting its response. */
 bool predict_clean(const struct scenario *scenario, const struct conn_plan *plan);
 
 unsigned outcome_of(unsigned status);

@@ -1,4 +1,4 @@
-/* A scenario from a seed. About half of the clients are honest; the rest have one bad habit, or several. */
+/* Makes a scenario from a seed. About half of the clients are honest; the others have one or more bad habits. */
 #include "random.h"
 
 #include <string.h>
@@ -9,14 +9,14 @@ struct relay_limits random_relay(struct rng *rng)
 		.buffer = (size_t)PICK(rng, 1, 2, 17, 100, 536, 1448, 4096, 16384, 16384, 65536, 65536, 262144),
 		.bytes_per_s = PICK(rng, 0, 0, 0, 20000, 100000, 1000000, 10000000),
 	};
-	/* A window too small for a delay would carry nothing. */
+	/* A window too small for the delay would carry almost nothing. */
 	limits.delay_us = limits.buffer < 100 ? rng_range(rng, 0, 20) : PICK(rng, 0, 0, 50, 1000, 10000, 80000);
 	if (limits.buffer < 1448 && limits.delay_us > 1000)
 		limits.delay_us = 1000;
 	return limits;
 }
 
-/* How large a body this connection can carry without taking all day, in virtual time or in ours. */
+/* The largest body that this connection can carry in reasonable time, virtual and real. */
 static uint64_t body_max(const struct conn_plan *plan)
 {
 	uint64_t max = 4U << 20;
@@ -76,7 +76,7 @@ static void random_answer(struct rng *rng, struct conn_plan *plan)
 	plan->answer = (enum client_answer)PICK(rng, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD, ANSWER_GOOD,
 						ANSWER_GOOD, ANSWER_EMPTY, ANSWER_WRONG_CA, ANSWER_EXPIRED,
 						ANSWER_NEVER, ANSWER_EMPTY_ONCE, ANSWER_OTHER, ANSWER_REFUSES);
-	/* GnuTLS has no way to say so. */
+	/* GnuTLS cannot refuse. */
 	if (plan->answer == ANSWER_REFUSES && plan->stack == STACK_GNUTLS)
 		plan->answer = ANSWER_EMPTY;
 	if (rng_chance(rng, 15))
@@ -136,7 +136,7 @@ static void random_conn(struct rng *rng, struct scenario *scenario, unsigned ind
 	}
 }
 
-/* A server behind the gateway, quick enough that nobody's deadline is met by it. */
+/* A server behind the gateway, fast enough that it never causes a timeout. */
 void random_origin(struct rng *rng, struct scenario *scenario)
 {
 	struct origin_plan *plan = &scenario->origin;

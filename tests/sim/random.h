@@ -1,4 +1,4 @@
-/* What the files that make scenarios from seeds share. */
+/* What the files share that make scenarios from seeds. */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H
 
@@ -13,7 +13,7 @@ static inline uint64_t pick(struct rng *rng, const uint64_t *values, size_t coun
 	pick(rng, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 struct relay_limits random_relay(struct rng *rng);
-/* A server behind the gateway, quick enough that nobody's deadline is met by it. */
+/* A server behind the gateway, fast enough that it never causes a timeout. */
 void random_origin(struct rng *rng, struct scenario *scenario);
 
 #endif

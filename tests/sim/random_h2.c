@@ -1,4 +1,4 @@
-/* A scenario from a seed whose clients speak HTTP/2. About half of them are honest. */
+/* Makes a scenario from a seed whose clients speak HTTP/2. About half of them are honest. */
 #include <string.h>
 
 #include "random.h"
@@ -8,7 +8,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes that a relay carries without taking all day, in virtual time or in ours. */
+/* The bytes that a relay can carry in reasonable time, virtual and real. */
 static uint64_t carries(const struct relay_limits *relay, unsigned share)
 {
 	uint64_t max = relay->buffer < 100 ? 2000 : smaller(relay->buffer * UINT64_C(256), 2U << 20);
@@ -127,7 +127,7 @@ static void random_conn(struct rng *rng, struct scenario *scenario, unsigned ind
 		random_stream(rng, scenario, plan, &plan->requests[i]);
 }
 
-/* Habits that a stream must survive, and its neighbours with it. */
+/* Upstream habits that a stream and its neighbours must survive. */
 static void random_bad_origin(struct rng *rng, struct scenario *scenario)
 {
 	struct origin_plan *plan = &scenario->origin;
@@ -138,7 +138,7 @@ static void random_bad_origin(struct rng *rng, struct scenario *scenario)
 	plan->pause_ms = PICK(rng, 1, 10, 100);
 }
 
-/* Those that were sent away, of the host's own trust. */
+/* Copies the requests that are reset with HTTP_1_1_REQUIRED: those of late routes with the host's own trust. */
 static unsigned take_late(const struct conn_plan *from, struct conn_plan *to)
 {
 	for (unsigned i = 0; i < from->request_count; i++) {
@@ -154,7 +154,7 @@ static unsigned take_late(const struct conn_plan *from, struct conn_plan *to)
 	return to->request_count;
 }
 
-/* The connection that a browser opens when its late request was reset. */
+/* The connection that a browser opens after its late request was reset. */
 static void random_follower(struct rng *rng, struct scenario *scenario)
 {
 	struct conn_plan *first = &scenario->conns[0], *plan = &scenario->conns[scenario->conn_count];

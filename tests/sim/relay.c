@@ -5,9 +5,9 @@
 
 #include "base/transport.h"
 
-#define SEGMENT_MAX 1448 /* what one Ethernet frame carries: a long write arrives bit by bit */
+#define SEGMENT_MAX 1448 /* the payload of one Ethernet frame: a long write arrives in pieces */
 
-/* As in TCP a writer has his turn when a third of the buffer is free, or the two would pass each other single bytes. */
+/* As in TCP, a writer waits until a third of the buffer is free; otherwise single bytes would be exchanged. */
 static size_t room_of(const struct relay *relay)
 {
 	size_t room = relay->limits.buffer - relay->held;
@@ -76,7 +76,7 @@ static void push_segment(struct relay *relay, uint64_t at_us, size_t len)
 	relay->segments[next] = (struct relay_segment){at_us, len};
 }
 
-/* When len bytes more are through the relay's narrowest place. */
+/* The time at which len more bytes have arrived, after bandwidth and delay. */
 static uint64_t leaves_at(struct relay *relay, size_t len, uint64_t now_us)
 {
 	if (relay->busy_until_us < now_us)

@@ -1,4 +1,4 @@
-/* Random numbers that depend on a seed and nothing else (splitmix64). */
+/* Random numbers that depend only on a seed (splitmix64). */
 #ifndef SIM_RNG_H
 #define SIM_RNG_H
 
@@ -18,19 +18,19 @@ static inline uint64_t rng_next(struct rng *rng)
 	return z ^ (z >> 31);
 }
 
-/* From low to high, both included. */
+/* From low to high, inclusive. */
 static inline uint64_t rng_range(struct rng *rng, uint64_t low, uint64_t high)
 {
 	return low + rng_next(rng) % (high - low + 1);
 }
 
-/* True in percent of 100 cases. */
+/* True with a probability of percent %. */
 static inline bool rng_chance(struct rng *rng, unsigned percent)
 {
 	return rng_next(rng) % 100 < percent;
 }
 
-/* From 0 to high, small ones as likely as large ones: a random number of bits first. */
+/* From 0 to high; small numbers are as likely as large ones, because the number of bits is chosen first. */
 static inline uint64_t rng_skewed(struct rng *rng, uint64_t high)
 {
 	uint64_t n = rng_next(rng) >> rng_range(rng, 0, 63);

@@ -5,7 +5,7 @@
 
 #include "pki.h"
 
-#define MiB (UINT64_C(1) << 20) /* the settings allow no less; the quota is made with what the scenario says */
+#define MiB (UINT64_C(1) << 20) /* the settings allow no less; the quota is made with the scenario's own values */
 
 static const struct {
 	const char *path;

@@ -1,6 +1,6 @@
 /*
- * What serves: the gateway, or one of the small servers. All are driven alike, as the gateway's event loop would: step
- * when the transport is ready or the deadline has come, and believe what the step says it waits for.
+ * The server under test: the gateway, or one of the small servers. All are driven as the gateway's event loop does it:
+ * step when the transport is ready or the deadline has passed, then wait for what the step returned.
  */
 #ifndef SIM_SERVER_H
 #define SIM_SERVER_H
@@ -21,15 +21,15 @@ struct server_env {
 };
 
 struct server_ops {
-	/* NULL with *err set. */
+	/* Returns NULL with *err set on failure. */
 	void *(*open)(const struct scenario *scenario, const struct server_env *env, struct thaw_error *err);
 	void (*close)(void *server);
 	void *(*accept)(void *server, struct transport transport, const struct sockaddr *peer, uint64_t now_ms);
 	struct gw_wants (*step)(void *conn, uint64_t now_ms);
 	void (*drop)(void *conn);
-	void (*retire)(void *conn, uint64_t now_ms);                     /* NULL: cannot */
-	void (*dismiss)(void *conn, uint64_t now_ms);                    /* NULL: cannot */
-	void (*on_wake)(void *conn, void (*wake)(void *arg), void *arg); /* NULL: never wakes */
+	void (*retire)(void *conn, uint64_t now_ms);                     /* NULL: not supported */
+	void (*dismiss)(void *conn, uint64_t now_ms);                    /* NULL: not supported */
+	void (*on_wake)(void *conn, void (*wake)(void *arg), void *arg); /* NULL: it never wakes */
 };
 
 extern const struct server_ops server_gateway, server_small;

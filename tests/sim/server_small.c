@@ -1,7 +1,7 @@
 /*
- * A small server: one request a connection, whose certificate it asks for at the headers, and a plain response. Around
- * libthaw it drains the body meanwhile (SERVER_ENGINE). As a control it does what servers do that know no better:
- * it asks, and until the certificate comes it does not take a byte of the body off the connection.
+ * A small server: one request for each connection. It asks for the certificate after the head, and sends a plain
+ * response. Around libthaw it drains the body meanwhile (SERVER_ENGINE). As a control it behaves like servers without
+ * Thaw: it asks, and reads nothing of the body until the certificate arrives.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -122,13 +122,13 @@ static void reply(struct small_conn *conn, bool good, uint64_t now_ms)
 	conn->deadline_ms = now_ms + SMALL_IDLE_MS;
 }
 
-/* The control's way: the request for the certificate, and nothing that libthaw would do. */
+/* The control requests the certificate, and does nothing else that libthaw would do. */
 static void control_ask(struct small_conn *conn, uint64_t now_ms)
 {
 	SSL *ssl = tls_conn_ssl(conn->link);
 	bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
 
-	/* One tells that it asks, and is caught by that; the other one only by what the wire shows. */
+	/* One control reports its ask, which is how the check catches it; the other shows it only on the wire. */
 	if (conn->server->scenario->server == SERVER_CONTROL)
 		trace_change(&conn->server->env.trace, "ask", "quiet", "answer", now_ms);
 	SSL_set_verify(ssl, tls13 ? SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE : SSL_VERIFY_PEER, NULL);
@@ -138,7 +138,7 @@ static void control_ask(struct small_conn *conn, uint64_t now_ms)
 	conn->deadline_ms = conn->server->scenario->server == SERVER_CONTROL ? THAW_NEVER : now_ms + CONTROL_GIVES_UP;
 }
 
-/* It looks for the certificate, and leaves the body where it is. */
+/* Looks for the certificate, and leaves the body unread. */
 static bool control_poll(struct small_conn *conn, uint64_t now_ms)
 {
 	SSL *ssl = tls_conn_ssl(conn->link);
@@ -257,7 +257,7 @@ static bool step_body(struct small_conn *conn, uint64_t now_ms)
 	return true;
 }
 
-/* Goes on reading while it writes, too. */
+/* Keeps reading while it writes. */
 static bool step_reply(struct small_conn *conn, uint64_t now_ms)
 {
 	struct thaw_error err = {0};
@@ -290,7 +290,7 @@ static bool step_linger(struct small_conn *conn)
 	return n > 0;
 }
 
-/* True: something moved, go on. */
+/* True: progress, call again. */
 static bool step_once(struct small_conn *conn, uint64_t now_ms)
 {
 	struct thaw_error err = {0};
@@ -334,7 +334,7 @@ static struct gw_wants small_step(void *arg, uint64_t now_ms)
 		conn->state = SMALL_DEAD;
 	if (is_control(conn) && now_ms >= deadline_ms)
 		conn->state = SMALL_DEAD;
-	/* The control polls the connection for the certificate, and does not see what it has seen already. */
+	/* The control polls for the certificate, and does not consume the bytes that it has already seen. */
 	bool polls = conn->state == SMALL_ASK && is_control(conn) && SSL_pending(tls_conn_ssl(conn->link)) > 0;
 	return (struct gw_wants){
 		.read = !polls && (conn->state != SMALL_TLS || !conn->want_write),

@@ -1,6 +1,6 @@
 /*
- * GnuTLS tells its caller of a request for a certificate and lets it decide when to answer, and it sends application
- * data also between its ClientHello and its Finished of a renegotiation: what Java's HttpClient does, too.
+ * GnuTLS reports a request for a certificate to its caller, which decides when to answer. It also sends application
+ * data between its ClientHello and its Finished of a renegotiation, as Java's HttpClient does.
  */
 #include "stack.h"
 
@@ -184,7 +184,8 @@ static enum stack_result gnu_handshake(struct stack *stack)
 {
 	int n = gnutls_handshake(stack->session);
 
-	/* A refused renegotiation (no_renegotiation is a warning), and such: the connection lives. */
+	/* Errors that are not fatal, such as a refused renegotiation (no_renegotiation is a warning), do not end the
+	 * connection. */
 	while (n < 0 && n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal(n) == 0 &&
 	       n != GNUTLS_E_WARNING_ALERT_RECEIVED && n != GNUTLS_E_GOT_APPLICATION_DATA)
 		n = gnutls_handshake(stack->session);
@@ -221,7 +222,7 @@ static enum stack_result gnu_answer(struct stack *stack)
 	return result_of(stack, gnutls_reauth(stack->session, 0));
 }
 
-/* Nothing to do: it is the caller who answers. */
+/* Nothing to do: the caller answers. */
 static void gnu_decide(struct stack *stack)
 {
 	(void)stack;

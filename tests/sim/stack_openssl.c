@@ -89,7 +89,7 @@ static BIO_METHOD *the_method(void)
 	return method;
 }
 
-/* Chooses anew at each request. -1 suspends the exchange until the human has decided. */
+/* Chooses again at each request. Returning -1 suspends the exchange until the human has decided. */
 static int on_certificate(SSL *ssl, void *arg)
 {
 	struct stack *stack = SSL_get_app_data(ssl);
@@ -118,7 +118,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* What tells Firefox (src/tls/hello.c): record_size_limit and delegated_credential. */
+/* The extensions by which src/tls/hello.c recognizes Firefox: record_size_limit and delegated_credential. */
 static int on_extension(SSL *ssl, unsigned type, unsigned context, const unsigned char **out, size_t *len, X509 *x509,
 			size_t chain, int *alert, void *arg)
 {

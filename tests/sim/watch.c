@@ -6,7 +6,7 @@
 #include "gateway/conn_states.h"
 #include "gateway/stream_states.h"
 
-#define TLS_OVERHEAD 64   /* bytes of a record beside its plaintext, at most */
+#define TLS_OVERHEAD 64   /* the overhead of a record, at most */
 #define HANDSHAKES   8192 /* bytes of all handshakes in one direction, and of a response */
 
 static bool ask_pending(const struct sim_conn *conn)
@@ -34,12 +34,12 @@ void watch_step(struct world *world, struct sim_conn *conn)
 	(void)thaw_quota_read_use(world->quota, &use);
 	world->memory_most = use.memory > world->memory_most ? use.memory : world->memory_most;
 	world->disk_most = use.disk > world->disk_most ? use.disk : world->disk_most;
-	/* One chunk more for each that is read back from the disk. */
+	/* Each connection may read back one chunk more from the disk. */
 	if (use.memory > limits->memory + world->scenario->conn_count * THAW_SPOOL_CHUNK || use.disk > limits->disk)
 		world_fail(world, "the spool is over its budget: %llu in memory, %llu on disk",
 			   (unsigned long long)use.memory, (unsigned long long)use.disk);
 	watch_h2_step(world, conn);
-	/* Promise 1: while an ask is pending the connection is read. */
+	/* Promise 1: the server reads the connection while an ask is pending. */
 	if (!conn->wants.dead && ask_pending(conn) && !conn->wants.read && !conn->wants.again)
 		frozen(world, conn, "the server does not read while an ask is pending");
 }
@@ -61,7 +61,7 @@ uint64_t watch_next(const struct sim_conn *conn)
 }
 
 /*
- * Whether the client has itself to blame that the server cannot write: it says its next request, and does not read the
+ * Whether it is the client's fault that the server cannot write: it sends its next request, and does not read the
  * response to an earlier one.
  */
 static bool client_is_why(const struct sim_conn *conn)
@@ -112,7 +112,7 @@ void watch_end(struct world *world)
 
 static uint64_t transfer_us(const struct relay_limits *limits, uint64_t bytes)
 {
-	uint64_t rate = 0; /* microseconds a KiB, by the bandwidth and by the window */
+	uint64_t rate = 0; /* microseconds for each KiB, by bandwidth and window */
 
 	if (limits->bytes_per_s > 0)
 		rate += 1024U * 1000000U / limits->bytes_per_s + 1;
@@ -136,12 +136,12 @@ uint64_t watch_bound_us(const struct scenario *scenario, const struct conn_plan 
 		ms += gw_states[GW_IDLE].limit_ms + gw_stream_rows[GW_HEAD].limit_ms +
 		      gw_stream_rows[GW_PASS].limit_ms + 2U * gw_stream_rows[GW_REPLY].limit_ms + scenario->timeout_ms +
 		      scenario->grace_ms + 60000U + 2U * plan->answer_after_ms;
-		up += plan->http2 ? request->pad / 16 : 0; /* windows given back */
+		up += plan->http2 ? request->pad / 16 : 0; /* WINDOW_UPDATEs */
 		down += request->pad + request->pad / 16;
 		ms += request->start_ms + 60000U + request->pad * PACE_MS_PER_BYTE;
 		if (request->pause_ms > 0)
 			ms += request->body / (request->chunk > 0 ? request->chunk : 1024U) * request->pause_ms;
-		/* Each byte earns a little time (base/pace.h). */
+		/* Each byte extends the deadline a little (base/pace.h). */
 		ms += (request->body + HANDSHAKES) * PACE_MS_PER_BYTE;
 	}
 	if (scenario->proxied)

@@ -6,19 +6,19 @@
 
 #define WORLD_START_MS 1000000U
 
-/* After each step of the server. */
+/* Call it after each step of the server. */
 void watch_step(struct world *world, struct sim_conn *conn);
 
-/* When nobody can do anything before the clock moves. */
+/* Call it when nothing can happen before the clock moves. */
 void watch_still(struct world *world, struct sim_conn *conn);
 
-/* When all is over and all connections are freed. */
+/* Call it when everything is over and all connections are freed. */
 void watch_end(struct world *world);
 
-/* When something happens on this connection next, of itself. */
+/* When something happens on this connection next, by itself. */
 uint64_t watch_next(const struct sim_conn *conn);
 
-/* How long a connection may take at the very most, from the deadlines of the settings and its relays. */
+/* An upper bound for the time of a connection, from the deadlines of the settings and its relays. */
 uint64_t watch_bound_us(const struct scenario *scenario, const struct conn_plan *plan);
 
 #endif

@@ -1,8 +1,8 @@
-/* What holds at every moment of a connection of HTTP/2: what the gateway keeps of its streams, and that they move. */
+/* What holds at every moment of an HTTP/2 connection: how much the gateway keeps of its streams, and their progress. */
 #include "gateway/http2_inside.h"
 #include "watch_inside.h"
 
-#define FRAMING 1024 /* a response's own bytes beside one read of it: a problem's whole body, for instance */
+#define FRAMING 1024 /* bytes of a response beside one read of it, such as the whole body of a problem */
 
 void watch_h2_step(struct world *world, struct sim_conn *conn)
 {
@@ -30,7 +30,7 @@ void watch_h2_step(struct world *world, struct sim_conn *conn)
 		world_fail(world, "#%u %zu bytes of frames wait", conn->index, buffer_left(&gateway->http2->out));
 }
 
-/* Nothing is under way, and nobody holds anything back: then nothing must be left to do. */
+/* Whether streams are left although nothing is in flight and nobody withholds anything. */
 bool watch_h2_waits(const struct world *world, const struct sim_conn *conn)
 {
 	const struct client *client = &conn->client;

@@ -4,9 +4,9 @@
 
 #include "watch.h"
 
-/* After each step of the server: bounds. */
+/* Call it after each step of the server: checks bounds. */
 void watch_h2_step(struct world *world, struct sim_conn *conn);
-/* Streams wait although no one withholds anything. */
+/* Whether streams wait although nobody withholds anything. */
 bool watch_h2_waits(const struct world *world, const struct sim_conn *conn);
 
 #endif

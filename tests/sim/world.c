@@ -12,7 +12,7 @@
 #include "tls/seal.h"
 #include "watch.h"
 
-#define IDLE_STEPS_MAX 4096 /* of a server at one instant, without a byte moved: it works on what it holds */
+#define IDLE_STEPS_MAX 4096 /* server steps at one instant without a byte moved, while it processes what it holds */
 
 void world_fail(struct world *world, const char *format, ...)
 {
@@ -94,7 +94,7 @@ static ssize_t server_peek(void *io, char *first)
 static const struct transport_ops transport_ops = {server_read, server_write, server_half_close, server_discard,
 						   server_peek};
 
-/* What the server tells. */
+/* The server's trace and messages. */
 
 static void on_change(void *arg, const char *machine, const char *from, const char *to, uint64_t now_ms)
 {
@@ -141,7 +141,7 @@ static void on_message(void *arg, enum config_log_level level, const char *text)
 	trace_line(world, world->current, "message: %s", world->last_message);
 }
 
-/* Of the disk, in this process's one simulation. */
+/* Bytes left on the simulated disk. A process runs one simulation at a time. */
 static uint64_t disk_left;
 
 static ssize_t write_to_disk(int fd, const void *data, size_t len, off_t at)
@@ -225,7 +225,7 @@ static void on_wake(void *arg)
 	((struct sim_conn *)arg)->woken = true;
 }
 
-/* The client connects, and the server's event loop takes the connection. */
+/* The client connects, and the server accepts the connection. */
 static void start_conn(struct world *world, struct sim_conn *conn)
 {
 	const struct conn_plan *plan = conn->client.plan;
@@ -269,7 +269,9 @@ static bool may_start(const struct world *world, const struct sim_conn *conn)
 	return world->now_us >= (WORLD_START_MS + plan->start_ms) * 1000;
 }
 
-/* A graceful stop: the connection ends after the request under way. The event loop steps it at once. */
+/*
+ * A graceful stop: the connection ends after the current request. Like the event loop, it steps the connection at once.
+ */
 static void retire(struct world *world, struct sim_conn *conn)
 {
 	conn->retire_us = SIM_NEVER;
@@ -280,7 +282,7 @@ static void retire(struct world *world, struct sim_conn *conn)
 	conn->stepped = false;
 }
 
-/* No time is left for the request under way. */
+/* The time for the current request is over. */
 static void dismiss(struct world *world, struct sim_conn *conn)
 {
 	conn->dismiss_us = SIM_NEVER;
@@ -313,7 +315,7 @@ static void drop_server(struct world *world, struct sim_conn *conn)
 	trace_line(world, conn, "server closes");
 }
 
-/* Bytes moved on its connection, and on those to the upstream. */
+/* Bytes moved on its connection and on all upstream connections. */
 static uint64_t moved_by(const struct sim_conn *conn)
 {
 	uint64_t moved = wire_moved(&conn->wire);
@@ -364,7 +366,7 @@ static void step_client(struct world *world, struct sim_conn *conn)
 			   conn->client.why != NULL ? ": " : "", conn->client.why != NULL ? conn->client.why : "");
 }
 
-/* Everybody who can do something now does it, in an order that the seed gives. True: somebody did. */
+/* Everything that can happen now happens, in an order that depends on the seed. True: something happened. */
 static bool step_all(struct world *world)
 {
 	unsigned first = (unsigned)rng_next(&world->order) % world->scenario->conn_count;
@@ -425,8 +427,7 @@ static uint64_t next_event(const struct world *world)
 static void run(struct world *world)
 {
 	for (;;) {
-		/* As the event loop does. It needs no event of its own: a search that it puts off comes with the next.
-		 */
+		/* As in the event loop. It needs no event of its own: a postponed search is done at the next event. */
 		while (thaw_store_tend(world->store, world->now_us / 1000) <= world->now_us / 1000 || step_all(world))
 			;
 		if (world->failed)
@@ -447,7 +448,7 @@ static void run(struct world *world)
 	}
 }
 
-/* In the release build nothing else would show it: what it belongs to is ended, and the others go on. */
+/* In the release build nothing else reports it: only the affected object ends, and the others continue. */
 static void on_broken(void *arg, const char *machine, const char *from, const char *to)
 {
 	world_fail(arg, "the state machine '%s' may not go from '%s' to '%s'", machine, from, to);

@@ -1,9 +1,9 @@
 /*
  * The world: a virtual clock, the connections of a scenario, and the check that nothing ever freezes. It moves from one
- * event to the next: whoever can do something does it, and when nobody can, the clock jumps to what comes next, an
- * arrival, a client's own time, or a deadline that the server named.
+ * event to the next: first everything happens that is possible now; then the clock jumps to the next arrival, client
+ * timer or server deadline.
  *
- * While it runs it checks what must hold at every moment; what must have come of each request is oracle.h's.
+ * While it runs, it checks what must hold at every moment; oracle.h checks the result of each request.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -25,20 +25,20 @@ struct sim_conn {
 	unsigned index;
 	struct wire wire;
 	struct client client;
-	void *server;   /* NULL: not accepted yet, or gone */
-	bool sent_away; /* its client was, and follows: it is asked in its handshake */
+	void *server;   /* NULL: not accepted yet, or closed */
+	bool sent_away; /* it follows a stream that was reset with HTTP_1_1_REQUIRED, and is asked in its handshake */
 	bool accepted, stepped, woken;
 	struct gw_wants wants;
 	struct sockaddr_in address;
-	uint64_t retire_us;    /* SIM_NEVER: not, or done */
-	uint64_t dismiss_us;   /* likewise */
-	uint64_t bound_us;     /* by then everything has an outcome */
-	char ask_state[16];    /* of the ask's machine */
-	char conn_state[16];   /* of the connection's */
-	unsigned asks;         /* how many went beyond deciding */
-	uint64_t steps, moved; /* the server's steps, and wire_moved() at the last one */
-	unsigned idle_steps;   /* at one instant, without a byte moved */
-	unsigned idle_turns;   /* the client's, likewise */
+	uint64_t retire_us;    /* SIM_NEVER: never, or done */
+	uint64_t dismiss_us;   /* the same */
+	uint64_t bound_us;     /* everything must have a result by then */
+	char ask_state[16];    /* state of the ask */
+	char conn_state[16];   /* state of the connection */
+	unsigned asks;         /* how many asks went beyond deciding */
+	uint64_t steps, moved; /* steps of the server, and wire_moved() at the last one */
+	unsigned idle_steps;   /* server steps at one instant without a byte moved */
+	unsigned idle_turns;   /* client steps at one instant without a byte moved */
 	json_t *records[WORLD_RECORDS];
 	unsigned record_count;
 };
@@ -55,7 +55,7 @@ struct world {
 	thaw_store *store;
 	struct sim_conn conns[SCENARIO_CONNS];
 	struct origin origin;
-	struct sim_conn *current; /* whose server is being stepped */
+	struct sim_conn *current; /* the connection whose server is being stepped */
 	bool trace;
 	bool failed, frozen;
 	char failure[512];
@@ -64,7 +64,7 @@ struct world {
 	uint64_t memory_most, disk_most;
 };
 
-/* Runs a scenario to its end, or to the first failure: see failed, frozen, failure. Free it in any case. */
+/* Runs a scenario to its end, or to the first failure: see failed, frozen, failure. Free the world in any case. */
 void world_run(struct world *world, const struct scenario *scenario, bool trace);
 void world_free(struct world *world);
 

@@ -15,7 +15,7 @@ struct pair {
 	SSL_CTX *server_ctx, *client_ctx;
 	SSL *server, *client;
 	thaw_conn *conn;
-	SSL_SESSION *session; /* the client's newest */
+	SSL_SESSION *session; /* the client's newest session */
 };
 
 static inline int keep_session(SSL *ssl, SSL_SESSION *session)
@@ -26,7 +26,7 @@ static inline int keep_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* What the client answers with: a certificate, followed by others in the order given. */
+/* Sets the client's answer: a certificate, followed by the chain in the order given. */
 static inline void equip(SSL *ssl, X509 *certificate, EVP_PKEY *key, X509 *const *chain, size_t count)
 {
 	assert_int_equal(SSL_use_certificate(ssl, certificate), 1);
@@ -63,7 +63,7 @@ static inline void begin(struct pair *pair)
 	SSL_set_bio(pair->client, two, two);
 	SSL_set_accept_state(pair->server);
 	SSL_set_connect_state(pair->client);
-	/* The client's chain is as the test says: nothing is added or looked up. */
+	/* The client sends exactly the chain of the test: OpenSSL adds nothing to it. */
 	(void)SSL_set_mode(pair->client, SSL_MODE_NO_AUTO_CHAIN);
 	if (pair->session != NULL)
 		assert_int_equal(SSL_set_session(pair->client, pair->session), 1);
@@ -71,7 +71,7 @@ static inline void begin(struct pair *pair)
 	assert_non_null(pair->conn);
 }
 
-/* Both ends read whatever is there, until there is nothing more for either. */
+/* Both ends read until nothing is left for either of them. */
 static inline void settle(struct pair *pair)
 {
 	for (int i = 0; i < TURNS_MAX; i++) {

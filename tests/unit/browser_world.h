@@ -1,5 +1,5 @@
-/* For tests with a client that looks like Firefox, or like no browser: plain OpenSSL with the extensions that tell
- * Firefox. */
+/* For tests with a client that looks like Firefox, or like no browser: plain OpenSSL with the extensions by which
+ * Firefox is recognized. */
 #ifndef BROWSER_WORLD_H
 #define BROWSER_WORLD_H
 

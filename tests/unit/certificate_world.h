@@ -1,4 +1,4 @@
-/* Certificates made in memory, with whatever a test wants in them. */
+/* Certificates made in memory, with the contents that a test wants. */
 #ifndef UNIT_CERTIFICATE_WORLD_H
 #define UNIT_CERTIFICATE_WORLD_H
 
@@ -8,12 +8,12 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
-/* One attribute: a value of that ASN.1 type (V_ASN1_UTF8STRING, ...), its bytes as they are. */
+/* One attribute: a value of that ASN.1 type (V_ASN1_UTF8STRING, ...). Its bytes are used unchanged. */
 struct world_attribute {
 	const char *type; /* short name or dotted OID; NULL: the end */
 	int asn1;
 	const char *bytes;
-	size_t len; /* 0: as long as the string is */
+	size_t len; /* 0: strlen() of bytes */
 };
 
 struct world_san {
@@ -25,9 +25,9 @@ struct world_san {
 struct world_wish {
 	const struct world_attribute *subject; /* NULL: CN=test */
 	const struct world_san *sans;
-	const char *eku; /* as in an OpenSSL configuration; NULL: none */
+	const char *eku; /* in the syntax of an OpenSSL configuration; NULL: none */
 	long serial;
-	int padding; /* bytes of an extension that nobody reads */
+	int padding; /* bytes of an extension that is not used */
 	bool ca;
 };
 
@@ -36,7 +36,7 @@ static inline EVP_PKEY *world_key(void)
 	return EVP_EC_gen("P-256");
 }
 
-/* Bytes as they are into a name, past every check that OpenSSL makes of what it writes itself. */
+/* Puts bytes into a name unchanged; avoids the checks that OpenSSL makes when it builds a name. */
 static inline void world_name(X509_NAME *name, const struct world_attribute *attributes)
 {
 	for (; attributes->type != NULL; attributes++) {
@@ -87,8 +87,8 @@ static inline void world_extend(X509 *x509, int nid, const char *value)
 	X509_EXTENSION_free(extension);
 }
 
-/* Signed by issuer (NULL: by itself); valid from Nov 23 18:51:32 2026 to Dec  1 00:00:00 2049 unless now is set: then
- * from an hour ago to tomorrow. */
+/* Makes a certificate signed by issuer (NULL: self-signed). It is valid from Nov 23 18:51:32 2026 to Dec 1 00:00:00
+ * 2049 or, if now is set, from an hour ago to tomorrow. */
 static inline X509 *world_certificate(const struct world_wish *wish, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
 				      bool now)
 {

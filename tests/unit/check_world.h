@@ -1,6 +1,6 @@
 /*
- * For tests of checks: a server of HTTP over tls/server.h that does what it is told to, in memory, and a clock that
- * goes on only when nothing moves.
+ * For tests of checks: an HTTP server over tls/server.h in memory, which does what a test configures, and a clock that
+ * advances only when nothing else moves.
  */
 #ifndef CHECK_WORLD_H
 #define CHECK_WORLD_H
@@ -19,28 +19,28 @@
 
 enum asks { ASKS_NEVER, ASKS_HANDSHAKING, ASKS_HEAD, ASKS_MIDWAY, ASKS_END, ASKS_AFTER };
 
-/* How it ends a connection: with close_notify, with a FIN alone, with a RST; READS_NO_MORE is a RST for the client's
- * writes, while what was said can still be read. */
+/* How the server ends a connection: with close_notify, with FIN alone, with RST. READS_NO_MORE: a RST for the client's
+ * writes, while the client can still read what was sent. */
 enum ends { ENDS_NOT, CLOSES, CUTS, RESETS, READS_NO_MORE };
 
 struct host {
 	enum asks asks;
-	size_t buffer;       /* frozen: what it reads of a body while it waits for a certificate, about */
+	size_t buffer;       /* frozen: about how much of a body it reads while it waits for a certificate */
 	bool frozen;         /* it stops reading there */
-	bool deaf;           /* it reads nothing behind a request's head */
+	bool deaf;           /* it reads nothing after a request's head */
 	bool mute;           /* it never answers */
-	bool requires;       /* an empty Certificate is fatal to it */
-	const char *at_head; /* sent when the head is in */
-	const char *answer;  /* in place of 200 */
-	const char *raw;     /* written without TLS: in place of its ServerHello, or at_head */
+	bool requires;       /* an empty Certificate is a fatal error */
+	const char *at_head; /* sent when the head is complete */
+	const char *answer;  /* instead of 200 */
+	const char *raw;     /* written without TLS, instead of its ServerHello or at_head */
 	size_t raw_len;
 	bool raw_late; /* at_head */
-	bool silent;   /* it says nothing at all, not even of TLS */
+	bool silent;   /* it sends nothing at all, not even a TLS handshake */
 	enum ends at_once, behind_head, behind_answer;
-	size_t drip;     /* reads so much twice a second */
-	uint32_t act_ms; /* since the beginning: then it ends the connection by `acts`, or, ENDS_NOT, reads on */
+	size_t drip;     /* bytes that it reads twice per second */
+	uint32_t act_ms; /* time since the start: then it does `acts`, or reads on if that is ENDS_NOT */
 	enum ends acts;
-	const char *h2; /* the frames that it answers with */
+	const char *h2; /* the HTTP/2 frames of its answer */
 	size_t h2_len;
 };
 
@@ -55,7 +55,7 @@ struct scene {
 	struct tls_client_memory *memory;
 	uint64_t now_ms, read_ms; /* read_ms: when it may read again */
 	size_t turns;
-	/* the server's side */
+	/* ---- the server's side ---- */
 	bool shaken, gone, asking, asked, acted, rawed;
 	char head[8192];
 	size_t head_len, replies, dripped;
@@ -115,7 +115,7 @@ static void ask_it(struct scene *scene)
 	scene->asking = true;
 }
 
-/* A head's end, and where its body begins. */
+/* Finds the end of the head and the start of the body. */
 static void take_head(struct scene *scene)
 {
 	char *end = strstr(scene->head, "\r\n\r\n");
@@ -227,7 +227,7 @@ static void read_on(struct scene *scene)
 			return;
 		}
 		tls_session_flush(scene->session);
-		move_on(scene); /* also where only an exchange has moved on */
+		move_on(scene); /* also if only an exchange has progressed */
 		if (status != THAW_OK)
 			return;
 	}
@@ -270,7 +270,7 @@ static void serve(struct scene *scene)
 	read_on(scene);
 }
 
-/* ---- both ---- */
+/* ---- both sides ---- */
 
 static bool (*checks_turn)(bool it_is); /* for tests in which only the check's allocations fail; NULL: none */
 
@@ -280,7 +280,7 @@ static void give_turn(bool to_check)
 		(void)checks_turn(to_check);
 }
 
-/* Without memory there is no check. */
+/* If an allocation fails, scene->check is NULL. */
 static void scene_begin(struct scene *scene, const struct host *host, const struct check_script *script,
 			struct tls_client_context *context, size_t window)
 {
@@ -325,7 +325,7 @@ static uint64_t moved(const struct scene *scene)
 	       scene->acted + (uint64_t)scene->check->state;
 }
 
-/* One turn of each; when nothing has moved, time does. True: the check is over. */
+/* One turn of each side. If nothing has moved, the clock advances. True: the check is over. */
 static bool scene_turn(struct scene *scene)
 {
 	uint64_t before = moved(scene), next;

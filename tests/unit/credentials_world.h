@@ -1,5 +1,5 @@
-/* For tests of credentials: files of all kinds with the client's certificate and key, and who is asked for their
- * secrets. */
+/* For tests of credentials: files of all kinds with the client's certificate and key, and a stand-in for the person who
+ * is asked for their secrets. */
 #ifndef CREDENTIALS_WORLD_H
 #define CREDENTIALS_WORLD_H
 
@@ -26,7 +26,7 @@
 
 static char folder[] = "/tmp/thaw-unit-credentials-XXXXXX";
 
-/* Files of the folder, by name; 64 at a time. */
+/* The path of a file in the folder; the last 64 results stay valid. */
 static const char *in(const char *name)
 {
 	static char paths[64][128];
@@ -37,9 +37,9 @@ static const char *in(const char *name)
 	return path;
 }
 
-/* ---- who is asked ---- */
+/* ---- the person who is asked ---- */
 
-static const char *answer; /* NULL: there is nobody */
+static const char *answer; /* NULL: nobody answers */
 static char asked[256];
 static int times;
 
@@ -123,7 +123,7 @@ static inline void write_pkcs12(const char *name, const char *pass_phrase, bool 
 	EVP_PKEY_free(key);
 }
 
-/* to: the files, one behind the other. */
+/* Concatenates files into `to`. */
 static void join(const char *to, const char *const *names)
 {
 	FILE *out = fopen(in(to), "w");

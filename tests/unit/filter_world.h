@@ -1,6 +1,6 @@
 /*
- * For tests of filters: a TLS context that another library drives. The library is OpenSSL itself here, over a socket
- * whose buffer is smaller than a record; the server reads whenever the filter waits.
+ * For tests of filters: a TLS context that another library drives. Here this library is OpenSSL itself, over a socket
+ * whose buffer is smaller than a record. The server reads whenever the filter waits.
  */
 #ifndef FILTER_WORLD_H
 #define FILTER_WORLD_H
@@ -24,7 +24,7 @@
 
 static bool (*clients_turn)(bool it_is); /* for tests in which only the client's allocations fail; NULL: none */
 
-/* Returns whose it was. */
+/* Returns whose turn it was. */
 static bool give_turn(bool to_client)
 {
 	return clients_turn != NULL && clients_turn(to_client);
@@ -39,7 +39,7 @@ struct pair {
 	thaw_conn *conn; /* the server's ask */
 	struct thaw_error err;
 	bool reads;   /* the server reads whenever the client waits */
-	bool patient; /* the client goes on waiting */
+	bool patient; /* the client keeps waiting */
 	unsigned ticks;
 	size_t got; /* bytes that the server has read */
 	unsigned events[TLS_EVENT_ALERT_OUT + 1];
@@ -72,7 +72,7 @@ static void on_event(void *arg, const struct tls_event *event)
 	((struct pair *)arg)->events[event->kind]++;
 }
 
-/* Without memory there is no filter, or no ssl. */
+/* If an allocation fails, pair->filter or pair->ssl is NULL. */
 static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
 {
 	int small = SMALL;
@@ -101,7 +101,7 @@ static void make_pair(struct pair *pair, int version, uint32_t wait_ms)
 	(void)give_turn(false);
 }
 
-/* Whether the handshake is over. */
+/* Runs the handshake. Returns whether it succeeded. */
 static bool shake(struct pair *pair)
 {
 	enum thaw_status link = THAW_WANT_READ;

@@ -1,4 +1,4 @@
-/* Made-up findings, without real checks, for tests of the verdict and the reports. */
+/* Constructed findings, without real checks, for tests of the verdict and the reports. */
 #ifndef UNIT_FINDINGS_WORLD_H
 #define UNIT_FINDINGS_WORLD_H
 
@@ -24,7 +24,7 @@ static size_t used;
 static struct findings found;
 static struct server_guess guess;
 
-/* Whether the text has all these words in their order; '|' separates them. */
+/* Whether the text contains all these words in this order; '|' separates them. */
 static inline bool has_words(const char *text, const char *words)
 {
 	char list[512], *rest = list, *word;
@@ -61,7 +61,7 @@ static inline struct check *asked(enum check_moment moment, size_t version)
 	return check;
 }
 
-/* A server without a problem, over both versions. */
+/* Findings of a server without a problem, over both versions. */
 static inline void begin(enum check_moment moment)
 {
 	used = 0;
@@ -83,7 +83,7 @@ static inline void begin(enum check_moment moment)
 	}
 }
 
-/* The first bad body of that style, over that version. */
+/* Sets the first bad body of that style, over that version. */
 static inline struct sizes_boundary *change(size_t version, enum check_style style, uint64_t bad,
 					    const struct check *first)
 {
@@ -94,7 +94,7 @@ static inline struct sizes_boundary *change(size_t version, enum check_style sty
 	return &bodies->boundary;
 }
 
-/* All that there is to be repeated came to the same again, and the smallest request after it, too. */
+/* All repeated checks had the same result, also the smallest request after them. */
 static inline void repeat_all(void)
 {
 	for (size_t i = 0; i < FIND_VERSIONS; i++)

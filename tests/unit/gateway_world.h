@@ -1,4 +1,4 @@
-/* For tests of one connection of a gateway: a client in memory, a wire that they see, and a clock that they move. */
+/* For tests of one gateway connection: a client in memory, a wire that the tests see, and a clock that they set. */
 #ifndef GATEWAY_WORLD_H
 #define GATEWAY_WORLD_H
 
@@ -8,9 +8,9 @@
 
 #define START_MS  1000
 #define SECOND_MS 1000
-#define PIECE     4096 /* bytes of one read of the transport, so that few are staged */
+#define PIECE     4096 /* bytes of one read from the transport, so that few bytes are staged */
 
-/* A test may say more of its host, and of the top level. */
+/* A test may add settings to its host and to the top level. */
 #ifndef HOST_SETTINGS
 #define HOST_SETTINGS ""
 #endif
@@ -127,7 +127,7 @@ static inline void close_pair(struct pair *pair)
 	tls_client_context_free(&pair->context);
 }
 
-static char response[1024]; /* the beginning of what the gateway has answered */
+static char response[1024]; /* the beginning of the gateway's response */
 
 static inline void hear(struct pair *pair)
 {
@@ -153,8 +153,8 @@ static inline void say(struct pair *pair, const char *bytes, size_t len)
 }
 
 /*
- * Says begin, then again and again `piece`, `each_ms` apart, until there is an answer: after how many milliseconds.
- * `status` is what it says.
+ * Sends `begin`, then the bytes of `piece` one at a time, every `each_ms`, until there is a response. Returns the time
+ * until then in milliseconds. `status` is the expected status.
  */
 static inline uint64_t answered_after(const char *begin, const char *piece, uint64_t each_ms, const char *status)
 {

@@ -1,6 +1,6 @@
 /*
- * A server's connection in memory with what the tests play around it: an application that answers as a test says, and
- * at the other end a client of nghttp2's, or raw frames. What was seen is kept.
+ * A server connection in memory, and what the tests put around it: an application that answers as a test says and, at
+ * the other end, an nghttp2 client or raw frames. It records what it saw.
  */
 #ifndef TESTS_H2_WORLD_H
 #define TESTS_H2_WORLD_H
@@ -27,16 +27,16 @@ struct world;
 /* A request as the application sees it. */
 struct seen {
 	struct world *world;
-	struct h2_stream *stream; /* NULL: gone */
+	struct h2_stream *stream; /* NULL: the stream has ended */
 	uint32_t id;
-	char head[600]; /* its beginning */
+	char head[600]; /* the beginning of the head */
 	unsigned refused;
-	bool websocket, ended; /* all of it came */
+	bool websocket, ended; /* ended: the request is complete */
 	size_t came, held;
 	char trailers[200];
-	uint32_t gone; /* its code */
+	uint32_t gone; /* the code with which the stream ended */
 	unsigned gones;
-	/* The response's body, of that length; later: body() gives nothing until a test resumes it. */
+	/* The length of the response's body. later: body() returns nothing until a test resumes it. */
 	size_t left;
 	bool later, with_trailers;
 };
@@ -47,8 +47,8 @@ struct got {
 	char fields[600];
 	size_t body;
 	bool ended, closed;
-	uint32_t code; /* of a reset */
-	uint32_t sum;  /* over all that fields have */
+	uint32_t code; /* of a RST_STREAM */
+	uint32_t sum;  /* a checksum of all fields */
 };
 
 struct world {
@@ -60,12 +60,12 @@ struct world {
 	void (*on_request)(struct seen *seen);
 	void (*on_data)(struct seen *seen, size_t len);
 	void (*on_ended)(struct seen *seen);
-	size_t step; /* bytes at once; 0: all */
+	size_t step; /* bytes at a time; 0: all */
 	struct got got[SEEN_MAX];
 	size_t got_count;
 	bool goaway;
 	uint32_t goaway_code, goaway_last;
-	/* Of raw frames. */
+	/* ---- for raw frames ---- */
 	size_t resets, acks, frames;
 	uint32_t reset_code;
 	uint8_t header[9];
@@ -73,7 +73,7 @@ struct world {
 	size_t have;
 };
 
-/* Nothing of a stream is kept that is gone. */
+/* Nothing is kept of streams that have ended. */
 static inline void assert_no_streams(const struct world *world)
 {
 	assert_int_equal(world->server->count, 0);
@@ -199,7 +199,7 @@ static inline void gives_back(struct seen *seen, size_t len)
 	seen->held -= len;
 }
 
-/* --- the client of nghttp2's */
+/* --- the nghttp2 client */
 
 static struct got *got_of(struct world *world, int32_t id)
 {
@@ -270,10 +270,10 @@ static nghttp2_nv nv(const char *name, const char *value)
 	return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
-/* What a request's body has left. */
+/* The rest of a request's body. */
 struct upload {
 	size_t left;
-	bool holds; /* nothing now */
+	bool holds; /* no data for now */
 	const nghttp2_nv *trailers;
 };
 
@@ -297,7 +297,7 @@ static ssize_t client_read(nghttp2_session *session, int32_t id, uint8_t *to, si
 	return (ssize_t)len;
 }
 
-/* upload: NULL: no body. more: fields behind the usual four. */
+/* Sends a request. upload NULL: no body. more: fields after the usual four. */
 static inline int32_t ask(struct world *world, const char *method, const char *path, struct upload *upload,
 			  const nghttp2_nv *more, size_t count)
 {
@@ -344,7 +344,7 @@ static inline bool to_client(struct world *world)
 	return any;
 }
 
-/* Until both are silent. */
+/* Exchanges bytes until neither side has any. */
 static inline void exchange(struct world *world)
 {
 	for (int i = 0; i < TURNS_MAX; i++) {
@@ -362,7 +362,7 @@ static inline void open_client(struct world *world)
 
 	assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
 	assert_int_equal(nghttp2_option_new(&options), 0);
-	nghttp2_option_set_no_http_messaging(options, 1); /* it sends what it is told */
+	nghttp2_option_set_no_http_messaging(options, 1); /* so that the client can send invalid messages */
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, client_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, client_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, client_data);
@@ -393,7 +393,7 @@ static inline struct world *new_world_with_client(void)
 	return world;
 }
 
-/* Each request that was told ends exactly once. */
+/* Checks that each request was reported as ended exactly once. */
 static inline void free_world(struct world **world)
 {
 	struct world *gone = *world;
@@ -437,7 +437,7 @@ static inline bool hello(struct world *world)
 	       frame(world, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, NULL, 0);
 }
 
-/* GET, or POST, https://a/: of HPACK's static table. */
+/* GET, or POST, https://a/: from HPACK's static table. */
 #define GET_BLOCK              \
 	"\x82\x87\x84\x41\x01" \
 	"a"
@@ -478,7 +478,7 @@ static inline void see_frame(struct world *world, size_t len)
 	}
 }
 
-/* All that the server has to say, read as frames; how many bytes. */
+/* Reads everything that the server has to send, as frames. Returns the number of bytes. */
 static inline size_t drain(struct world *world)
 {
 	uint8_t buffer[H2_PULL_ROOM];

@@ -1,4 +1,5 @@
-/* For tests of what lives in a libev loop: the loop, a clock that the test can put forward, and waiting for conditions.
+/*
+ * For tests of code that runs in a libev loop: the loop, a clock that the test can advance, and waiting for conditions.
  */
 #ifndef LOOP_WORLD_H
 #define LOOP_WORLD_H
@@ -11,11 +12,11 @@
 #include "base/clock.h"
 
 #define WATCHDOG_S 120
-#define TICK_S     .005 /* conditions that no event of the loop tells of are looked at so often */
+#define TICK_S     .005 /* how often conditions are checked that no event of the loop reports */
 
 static struct ev_loop *loop;
-static uint64_t now_ms;   /* as a worker has it: read once in an iteration */
-static uint64_t ahead_ms; /* of the real clock */
+static uint64_t now_ms;   /* as in a worker: read once in each iteration */
+static uint64_t ahead_ms; /* how far it is ahead of the real clock */
 static ev_check after_sleep;
 static ev_timer tick;
 

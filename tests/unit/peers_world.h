@@ -1,4 +1,4 @@
-/* For tests with a client and a server of TLS in memory: what is between them, and the files of both. */
+/* For tests with a TLS client and a TLS server in memory: the connection between them, and the files of both. */
 #ifndef PEERS_WORLD_H
 #define PEERS_WORLD_H
 
@@ -25,11 +25,11 @@
 
 /* ---- the wire ---- */
 
-/* One direction: at most `window` bytes are under way. */
+/* One direction: at most `window` bytes are in flight. */
 struct way {
 	unsigned char bytes[WINDOW_MAX];
 	size_t window, len;
-	uint64_t moved; /* bytes in, and out */
+	uint64_t moved; /* bytes in plus bytes out */
 	size_t writes;
 	bool ended, broken;
 };
@@ -38,9 +38,9 @@ struct end {
 	struct way *in, *out;
 };
 
-/* It does not move while it is in use. */
+/* Its address must not change while it is in use. */
 struct wire {
-	struct way up, down; /* from the client, to it */
+	struct way up, down; /* up: from the client; down: to the client */
 	struct end client, server;
 };
 
@@ -102,7 +102,7 @@ static inline void wire_open(struct wire *wire, size_t window)
 
 /* ---- a server's exchange ---- */
 
-/* The client's messages of it, as they are reported. */
+/* The client's messages of an exchange, as they are reported. */
 struct exchange {
 	bool open;
 	unsigned messages, finished;
@@ -117,7 +117,7 @@ static inline bool exchange_message(void *arg, bool finished)
 	return exchange->open;
 }
 
-/* What it asks for is requested of the client. It must outlive the session, or the next one. */
+/* Requests a certificate from the client. The exchange must outlive the session, or the next exchange. */
 static inline void exchange_begin(struct exchange *exchange, struct tls_session *session, enum thaw_means means,
 				  thaw_trust *of)
 {
@@ -139,7 +139,7 @@ static char folder[] = "/tmp/thaw-unit-peers-XXXXXX";
 static char ca[64], certificate[64], key[64], server_pem[64], server_key[64];
 static struct tls_credentials *credentials;
 static thaw_trust *trust;
-static struct tls_server *server; /* asks only when it is told to */
+static struct tls_server *server; /* asks only when a test says so */
 
 static int set_up_peers(void **state)
 {

@@ -22,7 +22,7 @@
 struct origin {
 	int listener;
 	uint16_t port;
-	int fds[ACCEPTED_MAX]; /* in the order in which they came; -1: closed */
+	int fds[ACCEPTED_MAX]; /* in the order of arrival; -1: closed */
 	size_t count;
 };
 
@@ -37,7 +37,7 @@ static void accept_all(struct origin *origin)
 		origin->fds[origin->count++] = fd;
 }
 
-/* The k-th connection that came, which is waited for. */
+/* The k-th connection; waits for it. */
 static int accepted(size_t origin, size_t k)
 {
 	struct origin *at = &origins[origin];
@@ -62,7 +62,7 @@ static inline bool was_closed(int fd)
 	return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
-/* Nobody listens on its port any more. */
+/* Closes its listening socket. */
 static inline void shut_origin(size_t i)
 {
 	(void)close(origins[i].listener);
@@ -91,7 +91,7 @@ static void on_message(void *arg, enum config_log_level level, const char *text)
 	(void)snprintf(messages[message_count++], sizeof(messages[0]), "%s", text);
 }
 
-/* All origins are servers of the one upstream; a test changes what it wants, and opens the pool. */
+/* All origins are servers of one upstream. A test changes the settings it wants, and opens the pool. */
 static int set_up(void **state)
 {
 	(void)state;
@@ -174,7 +174,7 @@ struct user {
 	unsigned woken;
 };
 
-static bool within; /* one of the pool's functions */
+static bool within; /* while one of the pool's functions runs */
 
 static void on_wake(void *arg)
 {
@@ -201,7 +201,7 @@ static void take(struct user *user, bool fresh)
 	look(user);
 }
 
-/* As the gateway does it: it looks only when it was woken. */
+/* As the gateway does it: calls ready() only after a wake-up. */
 static inline enum thaw_status connect_user(struct user *user, bool fresh)
 {
 	take(user, fresh);
@@ -228,7 +228,7 @@ static void watch(struct user *user, bool read, bool write)
 	within = false;
 }
 
-/* Which server the upstream connection is of. */
+/* The index of the server of an upstream connection. */
 static size_t server_of(const struct user *user)
 {
 	const char *text = upconns.ops->server(user->upconn);
@@ -254,7 +254,7 @@ static ssize_t get(struct user *user, char *into, size_t room)
 	return transport.ops->read(transport.io, into, room);
 }
 
-/* Waits for it with the upstream connection's watcher. */
+/* Waits for this text with the upstream connection's watcher. */
 static void expect(struct user *user, const char *text)
 {
 	char read[256];

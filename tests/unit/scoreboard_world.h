@@ -1,4 +1,4 @@
-/* A scoreboard with workers and servers, for the tests of what counts on it and of what reads it. */
+/* A scoreboard with workers and servers, for tests of the code that counts on it and of the code that reads it. */
 #ifndef SCOREBOARD_WORLD_H
 #define SCOREBOARD_WORLD_H
 
@@ -17,11 +17,11 @@
 #include "gateway/scoreboard_view.h"
 
 #define NOW_MS  UINT64_C(1000000)
-#define WALL_MS INT64_C(1795459200000) /* a step begins */
+#define WALL_MS INT64_C(1795459200000) /* the start of a step */
 
-/* ---- memory that runs out */
+/* ---- failing allocations */
 
-static long calls_left = -1; /* before an allocation fails; -1: none does */
+static long calls_left = -1; /* the allocation with this number and all later ones fail; -1: none */
 
 static inline bool may_allocate(void)
 {

@@ -1,6 +1,6 @@
 /*
- * What the tests of the spool stand on: files in memory that fail on demand, a cipher that is watched, and a body
- * whose every byte is known from its place.
+ * What the tests of the spool need: files in memory that fail on demand, a cipher that checks its nonces, and a body
+ * whose every byte follows from its position.
  */
 #ifndef UNIT_SPOOL_WORLD_H
 #define UNIT_SPOOL_WORLD_H
@@ -33,7 +33,7 @@ enum fault_kind { FAULT_NONE, FAULT_ERRNO, FAULT_SHORT, FAULT_EMPTY };
 struct fault {
 	enum fault_kind kind;
 	int cause;          /* for FAULT_ERRNO */
-	unsigned long call; /* which of the calls counted in `calls`, from 1 */
+	unsigned long call; /* the number of the failing call, from 1, as counted in `calls` */
 	bool from_then_on;
 	int only; /* an enum file_op; -1: any */
 };
@@ -50,7 +50,7 @@ struct fake_disk {
 	struct fault fault;
 	bool happened;
 	enum file_op failed_op;
-	const unsigned char *never; /* 32 bytes that may not reach a file; NULL: none */
+	const unsigned char *never; /* 32 bytes that must not reach a file; NULL: none */
 	unsigned long leaks;
 };
 
@@ -149,7 +149,7 @@ static inline ssize_t fake_write(int fd, const void *data, size_t len, off_t at)
 	assert_true(len > 0);
 	if (kind == FAULT_ERRNO && disk.fault.cause != ENOSPC)
 		return -1;
-	/* A full disk takes a part, as real ones do; it says so at the next call. */
+	/* A full disk takes a part, as real disks do, and reports the error at the next call. */
 	if (kind != FAULT_NONE)
 		len = kind == FAULT_EMPTY ? 0 : (len + 1) / 2;
 	if (end > file->room) {
@@ -199,7 +199,7 @@ static inline int fake_punch(int fd, off_t at, off_t len)
 	return 0;
 }
 
-/* The descriptor is gone even when close() fails (close(2), Linux). */
+/* The descriptor is closed even if close() fails (close(2), Linux). */
 static inline int fake_close(int fd)
 {
 	disk_file(fd)->open = false;
@@ -208,7 +208,7 @@ static inline int fake_close(int fd)
 
 static const struct spool_file_ops fake_files = {fake_open, fake_write, fake_read, fake_punch, fake_close};
 
-/* ---- a cipher that is watched: one nonce never seals two different things */
+/* ---- a checked cipher: one nonce must never seal two different texts */
 
 #define SEALS_MAX (1U << 17) /* a power of two */
 
@@ -271,7 +271,7 @@ static inline void spy_free(void *arg)
 	free(spy);
 }
 
-/* It belongs to the store. */
+/* The store takes the ownership. */
 static inline struct cipher spy_new(void)
 {
 	static const struct cipher_ops ops = {spy_seal, spy_open, spy_free};
@@ -324,7 +324,7 @@ static inline struct thaw_quota_use quota_use(const thaw_quota *quota)
 	return use;
 }
 
-/* Every spool was freed: all is given back. */
+/* Every spool was freed: the whole quota is given back. */
 static inline void world_free(struct world *world)
 {
 	struct thaw_quota_use use = quota_use(world->quota);
@@ -340,7 +340,7 @@ static inline void world_free(struct world *world)
 	disk_reset();
 }
 
-/* ---- a body whose bytes are known from their place */
+/* ---- a body whose bytes follow from their position */
 
 struct body {
 	thaw_spool *spool;
@@ -360,7 +360,7 @@ static inline struct thaw_spool_use use_of(const struct body *body)
 	return use;
 }
 
-/* One chunk of room at most. */
+/* Writes at most `most` bytes, and at most one chunk. */
 static inline enum thaw_reason body_fill(struct body *body, size_t most)
 {
 	void *where = NULL;
@@ -378,7 +378,7 @@ static inline enum thaw_reason body_fill(struct body *body, size_t most)
 	return THAW_REASON_NONE;
 }
 
-/* len more bytes, or until the first refusal. */
+/* Writes len bytes, or up to the first refusal. */
 static inline enum thaw_reason body_write(struct body *body, uint64_t len)
 {
 	uint64_t end = body->written + len;
@@ -392,7 +392,7 @@ static inline enum thaw_reason body_write(struct body *body, uint64_t len)
 	return THAW_REASON_NONE;
 }
 
-/* One piece, of which at most `most` bytes are consumed; *len 0: there was none. */
+/* Peeks one piece, and consumes at most `most` bytes of it. *len 0: nothing to read. */
 static inline enum thaw_reason body_take(struct body *body, size_t most, size_t *len)
 {
 	const void *data = NULL;
@@ -429,7 +429,7 @@ static inline enum thaw_reason body_read(struct body *body, uint64_t len)
 	return THAW_REASON_NONE;
 }
 
-/* All that was written and not read yet comes back. */
+/* Reads and checks everything that was written and not read yet. */
 static inline void body_drain(struct body *body)
 {
 	size_t none = 1;

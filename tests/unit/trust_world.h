@@ -28,7 +28,7 @@ static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static struct {
 	EVP_PKEY *key, *weak_key;
 	X509 *root, *issuing, *client, *weak, *sha1, *server;
-	thaw_trust *root_only, *both; /* the issuing CA's certificate comes from the client; from the trust */
+	thaw_trust *root_only, *both; /* trust in the root alone; in the root and the issuing CA */
 } pki;
 
 static inline X509 *issue(const char *name, X509 *issuer, EVP_PKEY *key, bool ca)
@@ -54,7 +54,7 @@ static inline thaw_trust *trust_in(X509 *const *certificates, size_t count)
 
 static char folder[] = "/tmp/thaw-unit-trust-XXXXXX";
 
-/* Good until the call after the next. */
+/* Valid until the call after the next one. */
 static const char *in_folder(const char *name)
 {
 	static char path[2][128];
@@ -111,7 +111,7 @@ static inline void open_server(struct pair *pair, int version)
 	(void)SSL_CTX_set_session_ticket_cb(pair->server_ctx, thaw_ctx_ticket_made, thaw_ctx_ticket_opened, NULL);
 }
 
-/* A connection with a handshake; at_handshake: asked in it, or NULL. */
+/* A connection after its handshake. at_handshake: the trust for an ask in the handshake, or NULL. */
 static inline void come(struct pair *pair, X509 *certificate, EVP_PKEY *key, thaw_trust *at_handshake)
 {
 	begin(pair);
@@ -129,7 +129,7 @@ static inline void assert_detail(const struct pair *pair, const char *text)
 	assert_string_equal(report.detail, text);
 }
 
-/* Its CRL; revoked may be NULL. Valid for a day from start_s seconds from now. */
+/* A CRL of issuer; revoked may be NULL. It is valid for one day, from start_s seconds from now. */
 static inline X509_CRL *crl_of(X509 *issuer, EVP_PKEY *key, X509 *revoked, long start_s)
 {
 	X509_CRL *crl = X509_CRL_new();
@@ -161,7 +161,7 @@ static inline void write_certificates(const char *name, X509 *const *certificate
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Changes since the base CRL number 1. */
+/* Makes it a delta CRL for the base CRL number 1. */
 static inline void make_delta(X509_CRL *crl)
 {
 	ASN1_INTEGER *base = ASN1_INTEGER_new();
@@ -172,7 +172,7 @@ static inline void make_delta(X509_CRL *crl)
 	ASN1_INTEGER_free(base);
 }
 
-/* What a CRL says, for each of the two CAs. */
+/* The kind of CRL, for each of the two CAs. */
 enum crl { NONE, EMPTY, REVOKES, EXPIRED, FUTURE, FORGED, DELTA };
 
 static inline void write_crl(FILE *file, enum crl kind, X509 *issuer, X509 *below)

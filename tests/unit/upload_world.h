@@ -1,6 +1,6 @@
 /*
- * For tests of uploads: a server of HTTPS on loopback, in a process of its own, which has one resource, asks for the
- * certificate when it has a request's head, and ends with the test.
+ * For tests of uploads: an HTTPS server on loopback in its own process. It has one resource, asks for the certificate
+ * after a request's head, and ends with the test.
  */
 #ifndef UPLOAD_WORLD_H
 #define UPLOAD_WORLD_H
@@ -22,28 +22,28 @@
 #define VISITS_MAX 16
 #define NO_TIME    0 /* asks have no deadline */
 
-/* What both processes see. The test writes only behind shop_reset(), when nobody is visiting. */
+/* Memory that both processes share. The test writes it only after shop_reset(), when there is no connection. */
 struct shop {
 	bool asks;
-	bool puts_together;    /* it knows Content-Range of a PUT; or else takes the part for the whole */
+	bool puts_together;    /* it supports Content-Range in a PUT; otherwise it takes the part for the whole */
 	char bytes[SHOP_ROOM]; /* the resource */
-	size_t len;            /* 0: there is none */
+	size_t len;            /* 0: there is no resource */
 	unsigned generation;   /* its strong ETag */
 	unsigned uploads;
-	bool with_certificate; /* the last one's connection had it */
+	bool with_certificate; /* the connection of the last upload had a certificate */
 };
 
 struct visit {
-	int fd; /* -1: it is over */
+	int fd; /* -1: closed */
 	struct tls_conn *link;
 	thaw_conn *conn;
 	bool shaken, continued;
-	size_t head, need, len; /* bytes of the head, once it is there; of the body; that have come */
+	size_t head, need, len; /* head: bytes of the head, once complete; need: of the body; len: received */
 	char in[SHOP_ROOM];
 };
 
 static struct shop *shop;
-static int shop_control = -1; /* the test's end: a byte is answered when no visit is left; its end ends the server */
+static int shop_control = -1; /* a byte is answered when no connection is left; closing it ends the server */
 static pid_t shop_process = -1;
 static char shop_url[64];
 
@@ -84,7 +84,7 @@ static void answer(struct visit *visit, const char *status, const char *body, si
 		say(visit, body, len);
 }
 
-/* A field's value in the head; NULL: it has none. */
+/* The value of a field in the head; NULL: missing. */
 static const char *field(const struct visit *visit, const char *name)
 {
 	const char *at = memmem(visit->in, visit->head, name, strlen(name));
@@ -150,7 +150,7 @@ static void on_head(struct visit *visit)
 		thaw_conn_tick(visit->conn, NO_TIME);
 }
 
-/* What can be done with what has come. */
+/* Does what is possible with the bytes received so far. */
 static void move_on(struct visit *visit)
 {
 	const char *end = visit->head == 0 ? memmem(visit->in, visit->len, "\r\n\r\n", 4) : NULL;
@@ -191,7 +191,7 @@ static void step(struct visit *visit)
 		visit->len += status == THAW_OK ? len : 0;
 		thaw_conn_tick(visit->conn, NO_TIME);
 		if (status != THAW_CLOSED && status != THAW_FAILED)
-			move_on(visit); /* also where only an exchange has moved on */
+			move_on(visit); /* also if only an exchange has progressed */
 	}
 	if (status == THAW_CLOSED || status == THAW_FAILED)
 		leave(visit);
@@ -244,7 +244,7 @@ static void keep_shop(int listener, int control)
 
 /* ---- the test's process ---- */
 
-/* Nobody visits it any more, and there is no resource. */
+/* Waits until no connection is left, and removes the resource. */
 static void shop_reset(bool asks, bool puts_together)
 {
 	char byte = 'r';
@@ -291,7 +291,7 @@ static int close_shop(void **state)
 	return tear_down_peers(state) == 0 && ended ? 0 : -1;
 }
 
-/* How many descriptors are open. */
+/* The number of open descriptors. */
 static unsigned open_files(void)
 {
 	DIR *folder_of_them = opendir("/proc/self/fd");

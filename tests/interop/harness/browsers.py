@@ -1,4 +1,4 @@
-"""Real browsers without windows, each with a profile and a certificate store of its own."""
+"""Real browsers without windows. Each has its own profile and certificate store."""
 
 import json
 import os
@@ -17,7 +17,8 @@ from chromium import LIMIT, Chromium  # noqa: E402
 
 
 def make_store(store, pki, identity):
-    """NSS's databases in the folder `store`: the gateway's CA, and identity's certificate; None: no certificate."""
+    """Makes NSS databases in the folder `store`: the gateway's CA, and the certificate of `identity` (None: no
+    certificate)."""
     store.mkdir(parents=True)
     run = lambda *words: subprocess.run([*map(str, words)], check=True, capture_output=True)  # noqa: E731
     run("certutil", "-N", "-d", f"sql:{store}", "--empty-password")
@@ -33,7 +34,7 @@ def make_store(store, pki, identity):
 
 
 class ChromiumWithStore(Chromium):
-    """Chooses a certificate that the server's CAs have issued, without a question."""
+    """Chooses a certificate issued by the server's CAs, without a prompt."""
 
     SETTINGS = {"profile": {"managed_auto_select_certificate_for_urls": [json.dumps({"pattern": "*", "filter": {}})]}}
 
@@ -43,17 +44,17 @@ class ChromiumWithStore(Chromium):
         profile.mkdir(parents=True)
         (profile / "Preferences").write_text(json.dumps(self.SETTINGS))
         super().__init__(folder / "profile", arguments=("--ignore-certificate-errors",), home=folder)
-        self.call("Network.disable")  # which holds a large upload back: each body would be told as an event, too
+        self.call("Network.disable")  # otherwise each body is also reported as an event, which delays a large upload
 
 
 class ChromiumThatAsks(ChromiumWithStore):
-    """Asks its user, who does not answer."""
+    """Prompts its user, who does not answer."""
 
     SETTINGS = {}
 
 
 class Firefox:
-    """Driven by Marionette, its own protocol: JSON with its length before it, on a port of loopback."""
+    """Controlled by its own protocol, Marionette: JSON preceded by its length, on a loopback port."""
 
     ARGUMENTS = ()
 
@@ -62,7 +63,7 @@ class Firefox:
         make_store(profile, pki, identity)
         settings = {
             "security.default_personal_cert": "Select Automatically",
-            "devtools.jsonview.enabled": False,  # its policy lets no script ask for anything
+            "devtools.jsonview.enabled": False,  # its content security policy forbids scripts to make requests
             "marionette.port": 0,
             "app.update.enabled": False,
             "browser.startup.page": 0,
@@ -91,7 +92,7 @@ class Firefox:
 
     def _connect(self, file):
         end = time.monotonic() + LIMIT
-        while True:  # the file is written once the port listens
+        while True:  # the file exists once the port listens
             text = file.read_text() if file.exists() else ""
             if text.strip().isdigit():
                 break
@@ -118,7 +119,7 @@ class Firefox:
         return result
 
     def evaluate(self, script):
-        """The value of an expression in the page; of a promise, what it is kept with."""
+        """The value of a JavaScript expression in the page; of a promise, the value that it resolves to."""
         wrapped = "const done = arguments[arguments.length - 1]; Promise.resolve(%s).then(done, e => done(String(e)));" % script
         return self.call("WebDriver:ExecuteAsyncScript", script=wrapped, args=[])["value"]
 

@@ -1,4 +1,4 @@
-"""An upstream that keeps each request and answers with the fields that a test gives it."""
+"""An upstream that keeps each request, and answers with the fields that a test sets."""
 
 import contextlib
 import queue
@@ -49,19 +49,19 @@ class Canned:
                     return
                 data += more
                 continue
-            message.body = data[:used].partition(b"\r\n\r\n")[2]  # as it came
+            message.body = data[:used].partition(b"\r\n\r\n")[2]  # the body as received
             data = data[used:]
             self._seen.put(message)
             connection.sendall("\r\n".join((f"HTTP/1.1 {self.status}", "Content-Length: 2", *self.fields, "", "ok")).encode("latin-1"))
 
     def take(self):
-        """The next request that came."""
+        """The next request that arrives."""
         return self._seen.get(timeout=LIMIT)
 
     def close(self):
-        """No more connections; those that there are end."""
+        """Accepts no more connections, and ends the existing ones."""
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # while its thread accepts, closing alone would not end it
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not end its thread while that accepts
         self._listener.close()
         for connection in list(self._open):
             with contextlib.suppress(OSError):

@@ -1,9 +1,9 @@
-"""The matrix: what real clients can do, and what must come of each cell.
+"""The matrix: what real clients can do, and the expected result of each cell.
 
-A cell is one request of one client: a path (which says when the gateway asks), a size, a TLS version, a framing.
-On the throwaway hosts a client without post-handshake authentication is held to TLS 1.2 if it can do that ('auto'), and
-gets a readable 403 if it insists on 1.3. Go ends its connection when it is asked to renegotiate, unless it is told to
-bear that: then no response can reach it (status 0), but the access record tells why.
+A cell is one request of one client: a path (which determines when the gateway asks), a size, a TLS version, a framing.
+On the throwaway hosts a client without post-handshake authentication is held to TLS 1.2 if it supports that ('auto'),
+and gets a readable 403 if it insists on TLS 1.3. Go ends its connection when it is asked to renegotiate, unless it is
+configured to allow that: then no response can reach it (status 0), but the access record has the reason.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 SIZES = {"1k": 1024, "1m": 1048576, "50m": 52428800}
 VERSIONS = ("1.2", "1.3", "auto")
 
-HOSTS = {"handshake": "handshake.localhost"}  # the rest: localhost
+HOSTS = {"handshake": "handshake.localhost"}  # all others: localhost
 PATHS = {"late": "/late", "early": "/early", "body": "/body", "after": "/after", "never": "/", "handshake": "/any"}
 
 
@@ -22,17 +22,17 @@ class Client:
     pha: bool  # offers post-handshake authentication on TLS 1.3
     framings: tuple = ("length", "chunked")
     expects: bool = False  # can wait for a 100
-    interleaves: bool = False  # sends body between its ClientHello and its Finished
+    interleaves: bool = False  # sends body data between its ClientHello and its Finished
     renegotiates: bool = True  # False: ends the connection instead
-    reads_final: bool = True  # False: of a refusal in the place of a 100 it keeps the status only
-    unsteady: str = ""  # the error that a renegotiation ends with now and then, by the client's own fault
+    reads_final: bool = True  # False: if a refusal comes instead of a 100, it keeps only the status
+    unsteady: str = ""  # the error with which a renegotiation sometimes ends because of a bug of the client
 
 
 
 
 def _curl_gnutls_fault():
-    """libcurl from 8.13 on reads application data while a GnuTLS renegotiation is under way, and dies of the handshake
-    message that it finds. It does so with Apache, too (3 of 6 small GETs of 8.14.1)."""
+    """libcurl 8.13 and later reads application data during a GnuTLS renegotiation, and fails when it finds a handshake
+    message. This also happens with Apache (3 of 6 small GETs of 8.14.1)."""
     library = ctypes.CDLL("libcurl-gnutls.so.4")
     library.curl_version.restype = ctypes.c_char_p
     version = library.curl_version().decode().split()[0].partition("/")[2]
@@ -72,7 +72,7 @@ class Cell:
     tls: str
     framing: str
     expect: bool = False
-    mark: str = ""  # tells apart what is done more than once
+    mark: str = ""  # distinguishes repetitions
 
     @property
     def id(self):
@@ -112,7 +112,7 @@ def expected(cell):
     if cell.path in ("never", "after"):
         return Expected(200, tls)
     if cell.path == "handshake":
-        # A host whose routes all ask at the handshake has no need to hold anyone to TLS 1.2, but may.
+        # A host whose routes all ask at the handshake need not hold clients to TLS 1.2, but may.
         return Expected(200, tls if cell.tls != "auto" else "", "handshake", "handshake")
     if tls == "TLSv1.3" and not client.pha:
         return Expected(403, tls, reason="no-post-handshake-auth")
@@ -138,12 +138,12 @@ def _expect():
 
 
 def _elsewhere():
-    """Every other moment, at 1 MiB; and at 50 MiB where the order of messages differs most from /late."""
+    """All other moments, at 1 MiB; also at 50 MiB where the order of messages differs most from /late."""
     for client in CLIENTS.values():
         for path in ("early", "body", "after", "never", "handshake"):
             for tls in VERSIONS:
-                # Asked early on TLS 1.2, a client that interleaves may break its own connection: 'early' is an
-                # operator's choice, made for clients that do not.
+                # Asked early over TLS 1.2, a client that interleaves may break its own connection: operators choose
+                # 'early' only for clients that do not interleave.
                 if path == "early" and client.interleaves and tls != "1.3":
                     continue
                 yield Cell(client.name, path, "1m", tls, client.framings[-1])
@@ -153,6 +153,6 @@ ALL = (*_late(), *_expect(), *_elsewhere())
 
 
 def failed_by_itself(cell, outcome):
-    """Whether that is the end which its client makes of a renegotiation now and then, by its own fault."""
+    """Whether a renegotiation failed because of the client's own bug."""
     mark = CLIENTS[cell.client].unsteady
     return bool(mark) and expected(cell).means == "renegotiation" and outcome.status == 0 and mark in outcome.error

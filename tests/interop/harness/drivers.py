@@ -1,4 +1,4 @@
-"""How each client is run. A group is all wanted cells of one client; results come as {cell: Outcome}."""
+"""How each client is run. A group contains all wanted cells of one client; the results are {cell: Outcome}."""
 
 import subprocess
 import threading
@@ -14,7 +14,7 @@ _GNUTLS = {"1.2": "NORMAL:-VERS-ALL:+VERS-TLS1.2", "1.3": "NORMAL:-VERS-ALL:+VER
 
 
 class Bench:
-    """What drivers need to know: the port, the PKI, the bodies, the programs, a folder for files, a proxy for names."""
+    """What drivers need: the port, the PKI, the bodies, the programs, a folder for files, a proxy for names."""
 
     def __init__(self, port, pki, payloads, programs, folder, connect_proxy):
         self.port, self.pki, self.payloads = port, pki, payloads
@@ -24,7 +24,7 @@ class Bench:
         return str(self.payloads[cell.size].path)
 
 
-# Programs that do a list of jobs -------------------------------------------------------------------------------------
+# Programs that process a list of jobs --------------------------------------------------------------------------------
 
 
 def _job_line(number, cell, bench):
@@ -33,7 +33,7 @@ def _job_line(number, cell, bench):
 
 
 class _Lines:
-    """The lines of a stream, with a time limit for each."""
+    """Reads the lines of a stream, with a time limit for each."""
 
     def __init__(self, stream):
         self._lines, self._news, self._over = [], threading.Condition(), False
@@ -49,7 +49,7 @@ class _Lines:
             self._news.notify()
 
     def next(self, limit):
-        """A line; b"" at the stream's end; None at the limit."""
+        """A line; b"" at the end of the stream; None at the limit."""
         end = time.monotonic() + limit
         with self._news:
             while not self._lines:
@@ -68,7 +68,7 @@ def _result(line):
 
 
 def _run_jobs(argv, kind, cells, bench):
-    """Runs the program again behind a job that froze or that it died of."""
+    """If the program freezes or dies in a job, starts it again for the following jobs."""
     results, left = {}, list(cells)
     while left:
         jobs = bench.folder / f"{cells[0].client}-{len(left)}.jobs"
@@ -136,18 +136,18 @@ def _wget(cell, bench):
     argv = ["wget", "-q", "-O", "-", "--save-headers", "--content-on-error", "--tries=1", "--method=PUT"]
     argv += [f"--body-file={bench.file(cell)}", "--timeout=0", f"--ciphers={_GNUTLS[cell.tls]}"]
     argv += _identity(bench, "--certificate", "--private-key", "--ca-certificate")
-    if cell.host != "localhost":  # wget knows no other way to say where a name is
+    if cell.host != "localhost":  # wget has no other option to map a name to an address
         argv += ["-e", "use_proxy=yes", "-e", f"https_proxy=http://127.0.0.1:{bench.connect_proxy()}"]
     else:
         argv += ["--no-proxy"]
     outcome = _run_terminal([*argv, cell.url(bench.port)])
     if outcome.status >= 400 and outcome.error.startswith("exit code 8"):
-        return Outcome(outcome.status, outcome.body)  # so wget says that the server refused
+        return Outcome(outcome.status, outcome.body)  # this is how wget reports that the server refused
     return outcome
 
 
 def _raw_request(cell, bench):
-    """The whole request as bytes, for clients that are a bare TLS connection."""
+    """The whole request as bytes, for clients that are plain TLS connections."""
     url = cell.url(bench.port)
     target = url.split(f":{bench.port}", 1)[1]
     head = f"PUT {target} HTTP/1.1\r\nHost: {cell.host}:{bench.port}\r\nConnection: close\r\n"
@@ -163,7 +163,7 @@ def _raw_request(cell, bench):
 
 
 def _feed(stream, data):
-    """Writes all; the pipe stays open, since its end would be taken for the connection's."""
+    """Writes everything. The pipe stays open, because its end would end the connection."""
     try:
         stream.write(data)
         stream.flush()
@@ -172,7 +172,7 @@ def _feed(stream, data):
 
 
 def _run_raw(argv, data):
-    """A TLS client that pumps its standard input into the connection, and what comes to its standard output."""
+    """Runs a TLS client that copies its standard input to the connection, and received bytes to its standard output."""
     process = popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     parts = {"out": b"", "err": b""}
 

@@ -1,4 +1,4 @@
-"""Small stand-ins for dockerd and a Kubernetes API server: what `docker exec` and `kubectl exec` need, and no more."""
+"""Small replacements for dockerd and a Kubernetes API server, with just what `docker exec` and `kubectl exec` need."""
 
 import base64
 import hashlib
@@ -43,7 +43,7 @@ class Base(http.server.BaseHTTPRequestHandler):
 
 
 class Docker(Base):
-    """The first bytes of standard input come back in upper case, then the program ends with 0."""
+    """Returns the first bytes of standard input in upper case; then the program ends with exit code 0."""
 
     def do_HEAD(self):
         self.answer(200)
@@ -96,8 +96,8 @@ class Kubernetes(Base):
                     ("Sec-WebSocket-Protocol", "v5.channel.k8s.io"))
         for channel, data in ((1, OUTPUT), (3, b'{"metadata":{},"status":"Success"}')):
             self.wfile.write(bytes((0x82, len(data) + 1, channel)) + data)  # a binary message
-        self.wfile.write(b"\x88\x02\x03\xe8")  # the end, 1000
-        self.rfile.read1(65536)  # until the client has answered
+        self.wfile.write(b"\x88\x02\x03\xe8")  # a close frame with code 1000
+        self.rfile.read1(65536)  # until the client has replied
 
 
 class _Tcp(socketserver.ThreadingMixIn, socketserver.TCPServer):

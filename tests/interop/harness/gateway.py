@@ -1,4 +1,4 @@
-"""`thaw serve` under test: started on a free loopback port, its access log gathered, its memory sampled."""
+"""`thaw serve` under test: starts it on a free loopback port, collects its access log, and samples its memory."""
 
 import json
 import os
@@ -24,11 +24,9 @@ def binary():
 
 @dataclass
 class Memory:
-    """
-    Resident bytes of all the gateway's processes together. `own` is what is compared: of pages of files, the program and
-    its libraries, the system counts a part only while other processes have them, too, so that starts and ends elsewhere
-    would be seen in it.
-    """
+    """Resident bytes of all processes of the gateway together. Tests compare `own`: it excludes pages of files (the
+    program and its libraries), because the system shares their count among the processes that map them, so unrelated
+    processes would change it."""
 
     rss: int = 0  # shared pages counted once for each process
     own: int = 0  # shared pages counted once, without pages of files
@@ -42,7 +40,8 @@ class Memory:
 
 
 def children(pid):
-    """Read until it is the same twice: where a child ends meanwhile, the system may leave out another one (proc(5))."""
+    """Reads the list until it is the same twice: if a child ends meanwhile, the system may omit another one
+    (proc(5))."""
     before = None
     while True:
         try:
@@ -70,7 +69,7 @@ def _memory_of(pid):
 
 
 def memory_of(pid):
-    """Of that process and its children."""
+    """The memory of that process and its children."""
     total = Memory()
     for each in [pid, *children(pid)]:
         try:
@@ -84,10 +83,10 @@ def memory_of(pid):
 
 
 class Gateway:
-    """One running `thaw serve`. Its port is the first that it says it listens on; `ports` has all."""
+    """One running `thaw serve`. `port` is the first port on which it reports that it listens; `ports` has all."""
 
     def __init__(self, arguments, pki, log_dir, listeners=1, files=None):
-        """files: how many descriptors each process may have; None: as many as this one."""
+        """files: the limit of descriptors for each process; None: the limit of this process."""
         self.pki = pathlib.Path(pki)
         self.messages = []
         self.records = []
@@ -153,19 +152,20 @@ class Gateway:
                 self._news.wait(left)
 
     def wait_records(self, want, count=1):
-        """The access records for which want(record) holds, once there are that many. At the limit: those there are."""
+        """Waits for `count` access records for which want(record) is true, and returns them. At the limit it returns
+        those that exist."""
         return self._wait(self.records, want, count)
 
     def wait_messages(self, *words):
-        """The messages with all of these words, once there is one. At the limit: none."""
+        """Waits for a message with all of these words, and returns all such messages. At the limit it returns none."""
         return self._wait(self.messages, lambda text: all(word in text for word in words), 1)
 
     def complaints(self):
-        """What sanitizers have said."""
+        """The output of sanitizers."""
         return [text for text in self.messages if "Sanitizer" in text or "runtime error" in text]
 
     def record(self, mark):
-        """The one access record whose target ends so."""
+        """The only access record whose target ends with `mark`."""
         found = self.wait_records(lambda r: (r.get("target") or "").endswith(mark))
         assert len(found) == 1, f"{len(found)} access records for {mark}, not one"
         return found[0]
@@ -174,14 +174,14 @@ class Gateway:
         return children(self.process.pid)
 
     def sanitized(self):
-        """Whether AddressSanitizer is in it: what its allocator takes is not what Thaw takes."""
+        """Whether it is built with AddressSanitizer: then the memory of its allocator is not that of Thaw."""
         return "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
 
     def memory(self):
         return memory_of(self.process.pid)
 
     def stop(self):
-        """An orderly end; by force if it does not come."""
+        """Stops it gracefully, or by force if it does not end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -194,7 +194,7 @@ class Gateway:
 
 
 class MemoryWatch:
-    """Samples the memory in a thread until it is left; `peak` is the most that was seen."""
+    """Samples the memory in a thread until the block ends; `peak` is the maximum."""
 
     def __init__(self, gateway, every=0.05):
         self._gateway, self._every = gateway, every
@@ -218,11 +218,11 @@ class MemoryWatch:
 
 @dataclass
 class Settings:
-    """A configuration file for one special case: the throwaway PKI, one default host, and what the case changes."""
+    """A configuration file for one special case: the throwaway PKI, one default host, and the changes for the case."""
 
     pki: pathlib.Path
     certificate: dict = field(default_factory=dict)  # client_certificate of the host
-    routes: tuple = ()  # (path, client_certificate), and perhaps (…, methods); besides '/'
+    routes: tuple = ()  # (path, client_certificate) or (path, client_certificate, methods); in addition to '/'
     spool: dict = field(default_factory=dict)
     workers: object = "auto"
     host: dict = field(default_factory=dict)  # more keys of the host

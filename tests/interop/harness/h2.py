@@ -1,4 +1,4 @@
-"""Gateways that speak HTTP/2, and what tests do while there are none."""
+"""Gateways that speak HTTP/2, and the handling of tests when there are none."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ import pytest
 from . import h2raw
 from .gateway import Gateway, Settings
 
-# Without HTTP/2 the tests of it fail; False: they skip themselves, here and nowhere else.
+# Without HTTP/2 its tests fail. If False, they are skipped; this is the only place that skips them.
 REQUIRED = True
 
 
@@ -18,13 +18,13 @@ def _refused(reason):
 
 
 def speaks(gateway, host="localhost"):
-    """Whether ALPN gives h2 to a client that offers it."""
+    """Whether ALPN selects h2 for a client that offers it."""
     with h2raw.H2(gateway.port, h2raw.context(gateway.pki, alpn=("h2", "http/1.1")), host=host) as client:
         return client.protocol == "h2"
 
 
 def start(serve, **settings):
-    """serve(**settings), a gateway whose default host has `http2: on`."""
+    """Starts a gateway with serve(**settings); its default host has `http2: on`."""
     settings["host"] = {"http2": "on", **settings.get("host", {})}
     try:
         gateway = serve(**settings)
@@ -39,7 +39,7 @@ def start(serve, **settings):
 
 @contextlib.contextmanager
 def running(pki, folder, **settings):
-    """A gateway that speaks HTTP/2, for more than one test."""
+    """A gateway that speaks HTTP/2, shared by several tests."""
 
     def serve(**made):
         made = Settings(pki, **made)
@@ -55,7 +55,7 @@ def running(pki, folder, **settings):
 
 
 def connect(gateway, *own, tls="auto", identity=None, **how):
-    """A started client of that gateway, with settings of its own."""
+    """Connects and starts a client of that gateway. own: the client's settings."""
     client = h2raw.H2(gateway.port, h2raw.context(gateway.pki, tls, identity), **how)
     assert client.protocol == "h2"
     return client.start(*own)
@@ -63,5 +63,5 @@ def connect(gateway, *own, tls="auto", identity=None, **how):
 
 @pytest.fixture
 def serve_h2(serve):
-    """serve_h2(...): as serve(...), and it speaks HTTP/2."""
+    """serve_h2(...): like serve(...), with HTTP/2."""
     return lambda **settings: start(serve, **settings)

@@ -1,4 +1,4 @@
-"""Honest clients of HTTP/1.1 and HTTP/2 beside an attacker, from an address of their own: each request must be served."""
+"""Honest clients of HTTP/1.1 and HTTP/2 beside an attacker, from their own address: each request must be served."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 from . import h2
 from .rawtls import Raw
 
-KEPT = 5  # requests on a connection
+KEPT = 5  # requests on each connection
 BODY = b"x" * 1000
 
 
@@ -42,7 +42,7 @@ class _OverHttp2(_Client):
 
 
 class Honest:
-    """Both, again and again, until the block is left. `served` counts what they were answered."""
+    """Runs both clients until the block ends. `served` counts their responses."""
 
     def __init__(self, gateway, source="127.9.0.1"):
         self._clients = [kind(gateway, source) for kind in (_OverHttp1, _OverHttp2)]

@@ -1,4 +1,5 @@
-"""Other servers of HTTP/2, to hold the tests of it against. Each answers more than 5 octets on '/', to every method if it can."""
+"""Other HTTP/2 servers, to compare the tests with. Each answers more than 5 octets on '/', to every method if
+possible."""
 
 from . import servers
 from .gateway import children, memory_of
@@ -57,7 +58,7 @@ def nghttpd(folder, pki):
 
 
 def nginx(folder, pki, behind=None):
-    """behind: the port of an upstream; without one it serves a file."""
+    """behind: the port of an upstream; without it nginx serves a file."""
     _files(folder)
     port, more = servers.free_port(), NGINX_PASS.format(behind=behind) if behind else "root files;"
     return servers.nginx(folder, port, NGINX.format(port=port, pki=pki, more=more))
@@ -71,7 +72,7 @@ def apache(folder, pki, behind=None):
 
 
 class Proxied(servers.Server):
-    """A server in front of another that ends with it."""
+    """A server in front of another, which ends together with it."""
 
     def __init__(self, behind, *how):
         self._behind = behind
@@ -96,7 +97,7 @@ TARGETS = {"nghttpd": nghttpd, "nginx": nginx, "apache": apache, "haproxy": hapr
 
 
 class Peer:
-    """One of them in front of an upstream, in place of a gateway."""
+    """One of these servers in front of an upstream, in place of a gateway."""
 
     def __init__(self, name, folder, pki, port):
         self._server, self.pki = TARGETS[name](folder, pki, port), pki

@@ -1,4 +1,5 @@
-"""A client of HTTP/2 over TLS that sends what it is told, also what RFC 9113 forbids. Frames are made by hand."""
+"""An HTTP/2 client over TLS that sends exactly what a test says, even what RFC 9113 forbids. Frames are constructed by
+hand."""
 
 import itertools
 import socket
@@ -27,7 +28,7 @@ MOST_SEEN = 1000
 
 
 class Silent(AssertionError):
-    """What was waited for did not come; the connection is still there."""
+    """The expected frame did not arrive; the connection still exists."""
 
 
 # Frames --------------------------------------------------------------------------------------------------------------
@@ -47,7 +48,7 @@ def data(stream, content=b"", end=True, pad=None):
 
 
 def headers(stream, fragment, end=True, done=True, pad=None, priority=None):
-    """fragment: octets of a header block, or (name, value) pairs. done: END_HEADERS."""
+    """fragment: octets of a header block, or (name, value) pairs. done: sets END_HEADERS."""
     if not isinstance(fragment, bytes):
         fragment = hpack.block(*fragment)
     flags = (END_STREAM if end else 0) | (END_HEADERS if done else 0)
@@ -88,7 +89,7 @@ def window_update(stream, increment):
 
 
 def head(method="GET", path="/", authority="localhost", *fields, scheme="https"):
-    """The fields of a request, in the order in which clients send them."""
+    """The fields of a request, in the order that clients use."""
     return [(":method", method), (":scheme", scheme), (":path", path), (":authority", authority), *fields]
 
 
@@ -98,7 +99,7 @@ class Frame:
     flags: int
     stream: int
     payload: bytes
-    arrived: int = 0  # before it so many frames came
+    arrived: int = 0  # the number of frames that arrived before it
 
     @property
     def code(self):
@@ -137,7 +138,7 @@ class Response:
     body: bytes = b""
     trailers: list = field(default_factory=list)
     interim: list = field(default_factory=list)  # (status, fields)
-    reset: int | None = None  # the code, if it ended so
+    reset: int | None = None  # the error code, if the stream was reset
 
     def get(self, name):
         return [value for key, value in self.fields if key == name]
@@ -147,7 +148,7 @@ class Response:
 
 
 def context(pki=None, tls="auto", identity=None, alpn=("h2",)):
-    """identity: which NAME.pem and NAME.key of the folder the client has. Without a folder, any server is believed."""
+    """identity: the client uses NAME.pem and NAME.key of the folder. Without a folder the server is not verified."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if pki is None:
         made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
@@ -176,11 +177,11 @@ class H2:
         self.tls = ctx.wrap_socket(plain, server_hostname=host)
         self.protocol = self.tls.selected_alpn_protocol()
         self.authority = f"{host}:{port}"
-        self.settings = {}  # the server's
-        self.seen, self.goaways = [], []  # frames that came: of many the first one and the last
+        self.settings = {}  # of the server
+        self.seen, self.goaways = [], []  # the received frames; if there are many, only the first and the last ones
         self.closed = False
         self._ahead, self._kept, self._came = bytearray(), [], 0
-        self._credit, self._spent = {0: WINDOW}, {}  # of the connection and of streams: WINDOW_UPDATEs, and what was sent
+        self._credit, self._spent = {0: WINDOW}, {}  # for the connection and each stream: window credit, and bytes sent
         self._decoder, self._streams = hpack.Decoder(), itertools.count(1, 2)
 
     def __enter__(self):
@@ -190,14 +191,14 @@ class H2:
         self.tls.close()
 
     def start(self, *own, ready=True):
-        """own: settings of the client's. ready: waits until the server has both sent and acknowledged its settings."""
+        """own: the client's settings. ready: waits until the server has sent and acknowledged settings."""
         self.send(PREFACE, settings(*own))
         if ready:
             self.wait(lambda f: f.kind == SETTINGS and f.flags & ACK, keep=True)
         return self
 
     def send(self, *parts):
-        """Reads nothing meanwhile. False: the server has ended the connection."""
+        """Sends without reading. False: the server has ended the connection."""
         try:
             self.tls.settimeout(LIMIT)
             self.tls.sendall(b"".join(parts))
@@ -208,13 +209,13 @@ class H2:
             return False
 
     def stream(self):
-        """The next identifier of a client's stream."""
+        """The next client stream identifier."""
         return next(self._streams)
 
     # Reading
 
     def _fill(self, end):
-        """More octets; False: the connection has ended."""
+        """Reads more octets; False: the connection has ended."""
         left = end - time.monotonic()
         if left <= 0:
             raise Silent(f"nothing more came; before: {', '.join(map(str, self.seen[-8:])) or 'nothing'}")
@@ -258,7 +259,7 @@ class H2:
             self.send(ping(got.payload, ack=True))
 
     def next(self, limit=LIMIT):
-        """The next frame, of those kept first; None: the connection has ended. Settings and pings are answered."""
+        """The next frame; kept frames come first. None: the connection has ended. Answers settings and pings."""
         if self._kept:
             return self._kept.pop(0)
         got = self._read(time.monotonic() + limit)
@@ -267,7 +268,8 @@ class H2:
         return got
 
     def wait(self, want, limit=LIMIT, keep=False):
-        """The first frame for which want(frame) holds; None: the connection ended before. keep: those before it are for later."""
+        """The first frame for which want(frame) is true; None: the connection ended before. keep: the frames before it
+        are kept."""
         end, passed = time.monotonic() + limit, []
         while True:
             got = self.next(max(0.0, end - time.monotonic()))
@@ -277,21 +279,21 @@ class H2:
             passed.append(got)
 
     def peek(self, want, limit=LIMIT):
-        """As wait(), and all frames are for later, that one, too."""
+        """Like wait(), but keeps all frames, including the result."""
         got = self.wait(want, limit, keep=True)
         at = next((n for n, kept in enumerate(self._kept) if kept.arrived > got.arrived), len(self._kept)) if got else 0
         self._kept[at:at] = [got] if got else []
         return got
 
     def ends(self, limit=LIMIT):
-        """Reads until the server ends the connection. The codes of the GOAWAYs that came, at any time."""
+        """Reads until the server ends the connection. Returns the codes of all GOAWAYs of the connection."""
         end = time.monotonic() + limit
         while self.next(max(0.0, end - time.monotonic())) is not None:
             pass
         return [f.code for f in self.goaways]
 
     def skim(self):
-        """Reads what is there, and answers nothing. False: the connection has ended."""
+        """Reads what is available, and answers nothing. False: the connection has ended."""
         self.tls.settimeout(0)
         try:
             while not self.closed:
@@ -309,7 +311,7 @@ class H2:
     # Requests
 
     def room(self, stream):
-        """How much DATA the server's windows allow on that stream."""
+        """How much DATA the server's windows allow on the stream."""
         of_stream = self.settings.get(INITIAL_WINDOW_SIZE, WINDOW) + self._credit.get(stream, 0) - self._spent.get(stream, 0)
         return min(of_stream, self._credit[0] - self._spent.get(0, 0))
 
@@ -326,7 +328,7 @@ class H2:
         return True
 
     def put(self, stream, content, end=True, pad=None, limit=LIMIT):
-        """DATA as the server's windows allow it. False: the server ended the stream, or the connection, before all was sent."""
+        """Sends DATA as the server's windows allow. False: the server ended the stream or the connection too early."""
         more, at = 0 if pad is None else 1 + pad, 0
         while True:
             least = more + (1 if at < len(content) else 0)
@@ -342,7 +344,7 @@ class H2:
                 return True
 
     def request(self, method="GET", path="/", *fields, body=None, end=True, authority=None):
-        """Sends a request, its body as the server's windows allow it. The stream's identifier."""
+        """Sends a request; its body as the server's windows allow. Returns the stream's identifier."""
         stream = self.stream()
         self.send(headers(stream, head(method, path, authority or self.authority, *fields), end=end and body is None))
         if body is not None:
@@ -358,8 +360,8 @@ class H2:
         return [(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._decoder.decode(fragment)]
 
     def responses(self, *streams, limit=LIMIT, refill=True, partial=False):
-        """{stream: Response} of all of these, once each has ended. refill: gives back the windows that DATA takes. partial: the
-        connection may end before, with `reset` of those that were under way CANCEL."""
+        """Waits until all of these streams have ended. Returns {stream: Response}. refill: gives back the windows that
+        DATA uses. partial: the connection may end before; then `reset` of unfinished responses is CANCEL."""
         end, told, bodies, left = time.monotonic() + limit, {}, {}, set(streams)
         while left:
             got = self.next(end - time.monotonic())
@@ -368,7 +370,7 @@ class H2:
                 break
             if got is None:
                 raise ConnectionError(f"the connection ended; before: {', '.join(map(str, self.seen[-8:]))}")
-            if got.kind == HEADERS:  # also of others, since the tables change
+            if got.kind == HEADERS:  # decodes those of other streams, too, because they change the tables
                 self._head(told.setdefault(got.stream, Response()), self._block(got, end))
             elif got.kind == DATA:
                 bodies.setdefault(got.stream, []).append(got.content)
@@ -402,5 +404,5 @@ class H2:
         return self.responses(stream, **how)[stream]
 
     def ask(self, *request, **settings):
-        """A whole request, then its response."""
+        """Sends a whole request, and returns its response."""
         return self.response(self.request(*request, **settings))

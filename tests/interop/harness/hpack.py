@@ -1,6 +1,6 @@
-"""HPACK (RFC 7541) for tests: representations made one by one, also wrong ones, and a decoder."""
+"""HPACK (RFC 7541) for tests: constructs single representations, also invalid ones; and a decoder."""
 
-# RFC 7541 Appendix B. The code is canonical: codes are given by length, then by symbol. 256 is EOS.
+# RFC 7541 Appendix B. The code is canonical: codes are assigned by length, then by symbol. 256 is EOS.
 _SYMBOLS_BY_LENGTH = {
     5: b"012aceiost",
     6: b" %-./3456789=A_bdfghlmnpru",
@@ -61,7 +61,7 @@ _SYMBOLS = {(length, code): symbol for symbol, (code, length) in CODES.items()}
 
 
 def huffman(data, padding=None):
-    """The Huffman code of data. padding: the bits after it, in place of those that fill the last octet with ones."""
+    """The Huffman code of data. padding: the bits at its end, instead of the ones that fill the last octet."""
     bits = "".join(f"{code:0{length}b}" for code, length in (CODES[symbol] for symbol in data))
     bits += "1" * (-len(bits) % 8) if padding is None else padding
     return int(bits or "0", 2).to_bytes(len(bits) // 8, "big")
@@ -88,7 +88,7 @@ def octets(text):
 
 
 def integer(value, prefix, first=0):
-    """RFC 7541 5.1. first: the bits of the first octet above the prefix."""
+    """RFC 7541 5.1. first: the bits of the first octet before the prefix."""
     most = (1 << prefix) - 1
     if value < most:
         return bytes([first | value])
@@ -110,7 +110,7 @@ _KINDS = {"incremental": (6, 0x40), "without": (4, 0), "never": (4, 0x10)}
 
 
 def literal(name, value, kind="without", coded=False):
-    """RFC 7541 6.2. name: a text, or the index of one in the tables."""
+    """RFC 7541 6.2. name: a text, or an index into the tables."""
     prefix, first = _KINDS[kind]
     named = integer(name, prefix, first) if isinstance(name, int) else bytes([first]) + string(name, coded)
     return named + string(value, coded)
@@ -125,12 +125,12 @@ def table_size(size):
 
 
 def block(*fields):
-    """A header block that depends on no table: each (name, value) a literal."""
+    """A header block that depends on no table: a literal for each (name, value)."""
     return b"".join(literal(name, value) for name, value in fields)
 
 
 class Table:
-    """The dynamic table, its newest entry first, behind the static one (RFC 7541 2.3)."""
+    """The dynamic table, newest entry first, after the static one (RFC 7541 2.3)."""
 
     def __init__(self, most=4096):
         self.entries, self.size, self.most = [], 0, most
@@ -159,7 +159,7 @@ class Table:
         self._evict(most)
 
     def find(self, field):
-        """(index of that field, index of its name); 0: it is in neither table."""
+        """(index of the field, index of its name); 0: not in the tables."""
         known = [*STATIC, *self.entries]
         names = [name for name, _ in known]
         return (known.index(field) + 1 if field in known else 0), (names.index(field[0]) + 1 if field[0] in names else 0)
@@ -221,7 +221,7 @@ class Decoder:
         return name, self._string()
 
     def decode(self, data):
-        """[(name, value)], in octets."""
+        """Returns [(name, value)] as octets."""
         self._data, self._at, fields = data, 0, []
         while self._at < len(data):
             first = data[self._at]

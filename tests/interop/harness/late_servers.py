@@ -1,9 +1,10 @@
-"""Real servers that ask for the client certificate late, and some that ask at the handshake, to measure and to upload to.
+"""Real servers that ask for the client certificate late, and some that ask at the handshake, for measurements and
+uploads.
 
-All of them do TLS themselves with the throwaway PKI, and tell on /late/... and on /open/... (which is not asked, but at the
-handshake; the frozen server's is /) what came to them: JSON with at least `method`, `body_bytes` and `body_sha256`. They take PUT, POST,
-OPTIONS and GET. Apache and nginx pass the request on to the Node of upstreams.py, which also tells the `fields`;
-`x-ssl-client-s-dn` is the certificate's subject.
+All of them terminate TLS themselves with the throwaway PKI. On /late/... and on /open/... (which does not ask, except
+at the handshake; / of the frozen server) they report what they received: JSON with at least `method`, `body_bytes` and
+`body_sha256`. They accept PUT, POST, OPTIONS and GET. Apache and nginx forward the request to the Node of upstreams.py,
+which also reports the `fields`; `x-ssl-client-s-dn` is the certificate's subject.
 """
 
 import json
@@ -71,7 +72,7 @@ TOMCAT_GUARD = """  <security-constraint>
 
 
 def tomcat(folder, pki, _upstream, *, ask="late", tls="both", limit=None, patience=60000):
-    """JSSE: it renegotiates on TLS 1.2, and cannot ask late on TLS 1.3."""
+    """JSSE renegotiates on TLS 1.2, and cannot ask late on TLS 1.3."""
     (folder / "conf").mkdir()
     (folder / "conf" / "tomcat-users.xml").write_text(TOMCAT_USERS)
     subprocess.run(
@@ -123,7 +124,7 @@ def nginx(folder, pki, upstream, *, ask="on", limit=None):
 
 
 def frozen(folder, pki, _upstream, *, read_ahead=49152, give_up=120):
-    """`thaw demo --frozen-server`: everything but / is asked."""
+    """`thaw demo --frozen-server`: it asks on every path except /."""
     port = servers.free_port()
     argv = [str(binary()), "demo", "--frozen-server", "--listen", f"127.0.0.1:{port}", "--pki", str(pki),
             "--read-ahead", str(read_ahead), "--give-up", str(give_up)]
@@ -135,8 +136,8 @@ KINDS = {"apache": apache, "tomcat": tomcat, "node": node, "nginx": nginx, "froz
 
 @pytest.fixture(scope="session")
 def late_server(pki, upstream, tmp_path_factory):
-    """late_server('apache', tls='1.2', limit=65536): that server, started once. It has `port` and `pki`, so that
-    harness.rawtls.Raw takes it, and url(path). What can be said of each, the default first:
+    """late_server('apache', tls='1.2', limit=65536): that server, started once. It has `port` and `pki`, so it works
+    with harness.rawtls.Raw, and url(path). The options of each server, default first:
 
     apache  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (SSLRenegBufferSize), http2=False
     tomcat  ask='late' | 'handshake', tls='both' | '1.2' | '1.3', limit=BYTES (maxSavePostSize; -1: none),

@@ -1,4 +1,4 @@
-"""How one request of one client ended."""
+"""The result of one request of one client."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ class Outcome:
 
 
 def parse_response(raw):
-    """An Outcome from the bytes of one HTTP/1.1 response, final ones only (what a terminal client printed)."""
+    """Makes an Outcome from the bytes of HTTP/1.1 responses (the output of a command-line client); skips interim
+    responses."""
     rest = raw
     while True:
         at = rest.find(b"HTTP/1.1 ")

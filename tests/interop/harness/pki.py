@@ -1,4 +1,4 @@
-"""Certificates that the gateway's own throwaway PKI has no use for: a client certificate of a stranger's CA."""
+"""Certificates that the gateway's throwaway PKI does not make, such as a client certificate of an unknown CA."""
 
 import subprocess
 
@@ -8,7 +8,8 @@ def openssl(*arguments):
 
 
 def make_stranger(folder):
-    """stranger.pem and stranger.key in folder, issued by a CA that no gateway trusts; and that CA's stranger-ca.pem."""
+    """Makes stranger.pem and stranger.key in folder, issued by a CA that no gateway trusts, and this CA's
+    stranger-ca.pem."""
     ca, ca_key = folder / "stranger-ca.pem", folder / "stranger-ca.key"
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     openssl("req", "-x509", *new_key, "-subj", "/CN=Stranger CA", "-keyout", str(ca_key), "-out", str(ca))
@@ -25,7 +26,7 @@ def make_stranger(folder):
 
 
 def make_impostor(folder, name):
-    """impostor.pem and impostor.key in folder, issued by a CA of that name that no gateway trusts."""
+    """Makes impostor.pem and impostor.key in folder, issued by a CA of that name that no gateway trusts."""
     ca, ca_key, request = folder / "impostor-ca.pem", folder / "impostor-ca.key", folder / "impostor.csr"
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     openssl("req", "-x509", *new_key, "-days", "2", "-subj", name, "-keyout", ca_key, "-out", ca)
@@ -37,7 +38,7 @@ def make_impostor(folder, name):
 
 
 def make_keystore(pki, target):
-    """Java reads a PKCS #12 file, password 'thaw'."""
+    """Makes a PKCS #12 file for Java, password 'thaw'."""
     openssl(
         "pkcs12", "-export", "-in", str(pki / "client.pem"), "-inkey", str(pki / "client.key"),
         "-passout", "pass:thaw", "-out", str(target),
@@ -45,7 +46,7 @@ def make_keystore(pki, target):
 
 
 class Authority:
-    """A CA with a root and an issuing CA below it, made in folder: NAME-root.pem, NAME-issuing.pem."""
+    """A root CA and an issuing CA below it, made in folder: NAME-root.pem, NAME-issuing.pem."""
 
     def __init__(self, folder, name):
         self.folder, self.name = folder, name
@@ -69,14 +70,15 @@ class Authority:
         )  # fmt: skip
 
     def client(self, name, **how):
-        """NAME.pem, with the issuing CA's certificate behind it, and NAME.key. The root is not in it."""
+        """Makes NAME.pem, followed by the issuing CA's certificate, and NAME.key. NAME.pem does not contain the
+        root."""
         file = self.folder / f"{name}.pem"
         self._new(file, f"/CN={name}", "CA:FALSE", self.issuing, **how)
         file.write_text(file.read_text() + self.issuing.read_text())
         return name
 
     def crl(self, issuer, *revoked):
-        """The text of issuer's CRL, which lists the certificates of those files."""
+        """The text of issuer's CRL, which revokes the certificates in those files."""
         database = issuer.with_suffix(".database")
         database.write_text("")
         settings = issuer.with_suffix(".cnf")
@@ -90,7 +92,7 @@ class Authority:
 
 
 def make_many(folder, count):
-    """A file of so many CA certificates; their names have some 700 bytes each."""
+    """A file of `count` CA certificates; their names have about 700 bytes each."""
     key, one, many = folder / "many.key", folder / "one.pem", folder / "many.pem"
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key))
     text = ""
@@ -103,15 +105,15 @@ def make_many(folder, count):
 
 
 class Issuer:
-    """Certificates and CRLs as a test wishes them, in folder: NAME.pem with NAME.key and NAME.csr. Validity is (from, until),
-    such as ("20200101000000Z", "20210101000000Z"); without it, from now for two days."""
+    """Makes certificates and CRLs for a test in folder: NAME.pem, NAME.key and NAME.csr. Validity is (from, until),
+    such as ("20200101000000Z", "20210101000000Z"); without it, two days from now."""
 
     def __init__(self, folder):
         self.folder = folder
         folder.mkdir(exist_ok=True)
 
     def _ca(self, database, *arguments):
-        """`openssl ca`, which can set both dates in each release."""
+        """Runs `openssl ca`, which can set both dates in all releases."""
         settings = self.folder / "issuer.cnf"
         settings.write_text(
             f"[ca]\ndefault_ca=one\n[one]\ndatabase={database}\nnew_certs_dir={self.folder}\nrand_serial=yes\nunique_subject=no\n"

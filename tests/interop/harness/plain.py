@@ -1,4 +1,4 @@
-"""An upstream over plain TCP that does just what a test tells it, and a gateway in front of it."""
+"""An upstream over plain TCP that is controlled by a test, and a gateway in front of it."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ import pytest
 
 
 class Scripted:
-    """An upstream that does with each connection what it was made for, in a thread of its own."""
+    """An upstream that runs a function for each connection, in its own thread."""
 
     def __init__(self, serve):
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -65,7 +65,8 @@ def scripted():
 
 @pytest.fixture
 def front(serve):
-    """front(port, ...): a gateway whose '/' and '/late' go to that port, and whose prime path answers by itself."""
+    """front(port, ...): starts a gateway that forwards '/' and '/late' to that port, and answers its prime path
+    itself."""
 
     def start(*ports, keys="", **settings):
         servers = ", ".join(f"'http://127.0.0.1:{port}'" for port in ports)

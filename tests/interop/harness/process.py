@@ -14,12 +14,12 @@ def die_with_parent():
 
 
 def popen(argv, **options):
-    """subprocess.Popen in a process group of its own, killed when this process dies."""
+    """subprocess.Popen in its own process group; the process is killed when this process dies."""
     return subprocess.Popen(argv, start_new_session=True, preexec_fn=die_with_parent, **options)
 
 
 def kill_group(process):
-    """Ends the process and all its children, and waits for it."""
+    """Kills the process and its group, and waits for it."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -28,7 +28,7 @@ def kill_group(process):
 
 
 def run(argv, timeout, **options):
-    """(exit code, stdout, stderr, timed out), with bytes."""
+    """Returns (exit code, stdout, stderr, timed out); the output is bytes."""
     process = popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     try:
         out, err = process.communicate(timeout=timeout)

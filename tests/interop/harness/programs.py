@@ -1,4 +1,4 @@
-"""The helper clients, each compiled when it is first wanted, once a session."""
+"""The helper clients. Each is compiled on first use, once per session."""
 
 import os
 import pathlib
@@ -42,7 +42,8 @@ class Programs:
         return self._c("flood", "-lssl", "-lcrypto")
 
     def curlgnutls(self):
-        # The headers that thaw is built with, and the GnuTLS library itself: both -dev packages conflict.
+        # Uses the headers with which thaw is built, and the GnuTLS library itself, because the two -dev packages
+        # conflict.
         return self._c("curlgnutls", "-l:libcurl-gnutls.so.4")
 
     def smallbuffer(self):

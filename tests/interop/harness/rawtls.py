@@ -1,4 +1,4 @@
-"""A client of Python's ssl that does just what it is told: it writes without reading, or reads without writing."""
+"""A client on Python's ssl that is fully controlled by a test: it writes without reading, or reads without writing."""
 
 import json
 import select
@@ -13,7 +13,7 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 @dataclass
 class Response:
     status: int
-    headers: dict  # names in lower case
+    headers: dict  # names are lower case
     body: bytes
 
     def json(self):
@@ -21,7 +21,7 @@ class Response:
 
 
 def context(pki, tls, pha=True, identity="client"):
-    """identity: which NAME.pem and NAME.key of the PKI's folder are given when asked; None: no certificate."""
+    """identity: the client gives NAME.pem and NAME.key of the PKI's folder when it is asked; None: no certificate."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.load_verify_locations(str(pki / "ca.pem"))
     if identity is not None:
@@ -43,7 +43,7 @@ class Raw:
         self.tls = self.ctx.wrap_socket(plain, server_hostname=host, session=session)
         self.host = f"{host}:{gateway.port}"
         self.local_port = self.tls.getsockname()[1]
-        self._ahead = bytearray()  # so that a large response is gathered in linear time
+        self._ahead = bytearray()  # a bytearray, so that a large response is collected in linear time
 
     def __enter__(self):
         return self
@@ -55,7 +55,7 @@ class Raw:
         return "\r\n".join((f"{method} {target} HTTP/1.1", f"Host: {self.host}", *fields, "", "")).encode("latin-1")
 
     def send(self, *parts):
-        """Writes all of it and reads nothing. False: the server ended the connection."""
+        """Writes everything, and reads nothing. False: the server ended the connection."""
         try:
             for part in parts:
                 self.tls.sendall(part)
@@ -71,7 +71,7 @@ class Raw:
         return self.send(self.head(method, target, f"Content-Length: {len(body)}", *fields), body)
 
     def wait_bytes(self):
-        """Until something that the server sent lies in the socket, unread."""
+        """Waits until the socket has unread bytes from the server."""
         ready, _, _ = select.select([self.tls.fileno()], [], [], LIMIT)
         assert ready, "frozen: nothing came from the server"
 
@@ -85,7 +85,7 @@ class Raw:
         self._ahead += data
 
     def read(self, head_only=False):
-        """The next response, interim ones too. All its fields are in self.fields."""
+        """Reads the next response, also an interim one. All its fields are in self.fields."""
         while b"\r\n\r\n" not in self._ahead:
             self._more()
         head, _, self._ahead = self._ahead.partition(b"\r\n\r\n")
@@ -109,7 +109,7 @@ class Raw:
         return bytes(line)
 
     def _read_chunks(self):
-        """A chunked body; its trailers are in self.trailers."""
+        """Reads a chunked body; its trailers are in self.trailers."""
         body, self.trailers = b"", {}
         while size := int(self._line(), 16):
             while len(self._ahead) < size + 2:
@@ -121,12 +121,13 @@ class Raw:
         return body
 
     def ask(self, method, target, body=None, *fields):
-        """Writes a whole request, then reads its response."""
+        """Writes a whole request, and reads its response."""
         self.send_request(method, target, body, *fields)
         return self.read(head_only=method == "HEAD")
 
     def ended(self):
-        """Whether the server has ended the connection, in whatever way; waits for that or for more bytes."""
+        """Waits for the end of the connection or for more bytes. Returns whether the server has ended it, in any
+        way."""
         try:
             return not self._ahead and self.tls.recv(1) == b""
         except TimeoutError as frozen:

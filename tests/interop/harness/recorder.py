@@ -1,4 +1,4 @@
-"""An upstream that reads by the letter of RFC 9112 and forgives nothing; and a reader of raw requests that does so, too."""
+"""An upstream that reads strictly by RFC 9112 and repairs nothing, and a reader of raw requests that is as strict."""
 
 import re
 import socket
@@ -85,7 +85,7 @@ def _framing(fields, minor):
 
 
 def read_message(data, at=0):
-    """(Message, where the next begins). Raises Malformed or Incomplete."""
+    """Returns (Message, start of the next one). Raises Malformed or Incomplete."""
     line, at = _line(data, at)
     found = _LINE.match(line)
     if not found or found[3] not in b"01":
@@ -103,7 +103,7 @@ def read_message(data, at=0):
 
 
 def read_all(data):
-    """(complete messages, 'end', 'incomplete' or 'malformed'): of a client that is read by the letter."""
+    """Reads a client's bytes strictly. Returns (complete messages, 'end', 'incomplete' or 'malformed')."""
     messages, at = [], 0
     while True:
         while data[at : at + 2] == b"\r\n":  # RFC 9112 2.2
@@ -120,7 +120,7 @@ def read_all(data):
 
 
 class Recorder:
-    """The upstream: answers 200 to every complete request, keeps it, and keeps what it could not read."""
+    """The upstream: answers 200 to each complete request, and records requests and input that it could not read."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -165,7 +165,7 @@ class Recorder:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + body)
 
     def take(self):
-        """(messages, faults) since the last call."""
+        """The (messages, faults) since the last call."""
         with self._lock:
             taken = self._seen, self._faults
             self._seen, self._faults = [], []

@@ -1,4 +1,5 @@
-"""Small relays on loopback, in threads of the tests: one that limits the bandwidth, one that knows names, one that ends TLS."""
+"""Small relays on loopback in threads of the tests: one limits the bandwidth, one resolves names, one terminates
+TLS."""
 
 import asyncio
 import socket
@@ -15,7 +16,7 @@ def _listen():
 
 
 def _pump(source, target, rate, saw=lambda count: None):
-    """Bytes from source to target, at most `rate` a second (None: as they come). saw() is told how many."""
+    """Copies bytes from source to target, at most `rate` per second (None: unlimited). Calls saw() with each count."""
     due = time.monotonic()
     try:
         while data := source.recv(PIECE):
@@ -43,8 +44,8 @@ def _join(one, other, rate, saw=lambda count: None):
 
 
 class Relay:
-    """Accepts on `port` and passes bytes to 127.0.0.1:`to`, at most `rate` bytes a second each way. `up` counts those that the
-    server was sent."""
+    """Accepts on `port` and forwards to 127.0.0.1:`to`, at most `rate` bytes per second in each direction. `up` counts
+    the bytes sent to the server."""
 
     def __init__(self, to, rate):
         self._to, self._rate = to, rate
@@ -78,8 +79,8 @@ class Relay:
 
 
 class ConnectProxy:
-    """An HTTP proxy that knows CONNECT only, and takes every name for 127.0.0.1; or that answers `refusal` to all, or 407
-    where a request has not the `login`, which is Basic. `asked` has the targets of tunnels that it made."""
+    """An HTTP proxy that supports only CONNECT, and resolves every name to 127.0.0.1. It can answer `refusal` to all
+    requests, or 407 to requests without the Basic `login`. `asked` has the targets of its tunnels."""
 
     def __init__(self, refusal=None, login=None):
         self._refusal, self._login, self.asked = refusal, login, []
@@ -121,7 +122,7 @@ class ConnectProxy:
 
 
 class TlsFront:
-    """Ends TLS on `port`, with the server's certificate of the PKI, and passes the bytes to 127.0.0.1:`to`."""
+    """Terminates TLS on `port` with the PKI's server certificate, and forwards to 127.0.0.1:`to`."""
 
     def __init__(self, pki, to):
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,5 @@
-"""A TLS server in threads of the tests that does just what a test tells it, also what no decent server does."""
+"""A TLS server in threads of the tests that is fully controlled by a test, even in ways that no real server should
+behave."""
 
 import hashlib
 import json
@@ -13,7 +14,7 @@ PIECE = 65536
 
 
 class Visit:
-    """One connection, from the server's side."""
+    """One connection, seen from the server."""
 
     def __init__(self, plain, tls, number):
         self.number = number  # 0: the first connection
@@ -22,7 +23,7 @@ class Visit:
         self._ahead = b""
 
     def head(self):
-        """(method, target, fields) of the next request; None: the connection has ended."""
+        """The (method, target, fields) of the next request; None: the connection has ended."""
         while b"\r\n\r\n" not in self._ahead:
             data = self.tls.recv(PIECE)
             if not data:
@@ -35,7 +36,7 @@ class Visit:
         return method, target, fields
 
     def body(self, most):
-        """Up to so many bytes of what follows; fewer only at the connection's end."""
+        """Reads up to that many bytes of a body; fewer only if the connection ends."""
         parts, left = [], most
         while left > 0:
             data, self._ahead = (self._ahead[:left], self._ahead[left:]) if self._ahead else (self.tls.recv(min(left, PIECE)), b"")
@@ -47,7 +48,7 @@ class Visit:
         return b"".join(parts)
 
     def chunked(self):
-        """A whole chunked body."""
+        """Reads a whole chunked body."""
         parts = []
         while True:
             line = b""
@@ -67,9 +68,9 @@ class Visit:
         self.tls.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def ask(self):
-        """TLS 1.3, RFC 8446 4.6.2."""
+        """Requests a certificate over TLS 1.3 (RFC 8446 4.6.2)."""
         self.tls.verify_client_post_handshake()
-        self.tls.do_handshake()  # which sends it
+        self.tls.do_handshake()  # sends the request
 
     def reset(self):
         self.tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -77,15 +78,15 @@ class Visit:
 
 
 class Scripted:
-    """serve(visit) for each connection, in a thread of its own; it ends with the connection. `log` has (connection,
-    method) of every request whose head was read with take()."""
+    """Calls serve(visit) for each connection in its own thread; the connection ends when it returns. `log` has
+    (connection, method) of every request whose head was read with take()."""
 
     def __init__(self, pki, serve, buffer=None):
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(str(pki / "server.pem"), str(pki / "server.key"))
         self._context.load_verify_locations(str(pki / "ca.pem"))
         self._context.verify_mode = ssl.CERT_OPTIONAL
-        self._context.post_handshake_auth = True  # so that the handshake asks for nothing
+        self._context.post_handshake_auth = True  # so that the handshake requests no certificate
         self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._serve, self._server = serve, socket.socket()
         if buffer:
@@ -125,20 +126,20 @@ class Scripted:
             plain.close()
 
     def close(self):
-        """Lets those go who wait for `over`, too."""
+        """Stops listening, and releases the threads that wait for `over`."""
         self.over.set()
         self._server.close()
 
 
 def whole(visit, server, fields):
-    """Reads the body, and answers as the other servers here do."""
+    """Reads the body, and answers as the other test servers do."""
     data = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields["content-length"]))
     told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest()}
     visit.answer(200, json.dumps(told).encode())
 
 
 def after_head(serve):
-    """Answers HEAD, then lets serve(visit, fields, server) have the upload."""
+    """Answers HEAD, then calls serve(visit, fields, server) for the upload."""
 
     def visit_one(visit, server):
         while (head := server.take(visit)) is not None:
@@ -153,7 +154,7 @@ def after_head(serve):
 
 @pytest.fixture
 def scripted(pki):
-    """scripted(serve): a Scripted, closed behind the test."""
+    """scripted(serve): a Scripted that is closed after the test."""
     running = []
 
     def start(serve, **settings):
@@ -166,7 +167,7 @@ def scripted(pki):
 
 
 class Taker:
-    """Answers every request with 201, and keeps (method, target, fields, body)."""
+    """Answers every request with 201, and records (method, target, fields, body)."""
 
     def __init__(self, pki, *fields):
         self.requests, self.names, self._fields = [], set(), fields  # names: of SNI

@@ -1,4 +1,4 @@
-"""Real servers under test: each with a folder of its own, in the foreground, gone with the tests."""
+"""Real servers under test: each runs in the foreground, with its own folder, and ends with the tests."""
 
 import os
 import pathlib
@@ -18,11 +18,11 @@ TOMCAT = pathlib.Path("/usr/share/tomcat10")
 
 
 class Server:
-    """One running server, on the loopback port that it was told."""
+    """One running server on a given loopback port."""
 
     def __init__(self, argv, folder, port, env=None):
         self.port = port
-        self.pki = None  # the folder, of one that does TLS itself
+        self.pki = None  # the folder, if the server terminates TLS itself
         self._log = open(folder / "output", "wb")
         self.process = popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
                              env={**os.environ, **(env or {})})
@@ -33,14 +33,14 @@ class Server:
                 return
             except OSError:
                 if self.process.poll() is None and time.monotonic() < end:
-                    time.sleep(0.05)  # until it listens, or has ended
+                    time.sleep(0.05)  # until it listens or has ended
                     continue
                 self.stop()
                 raise AssertionError((folder / "output").read_text(errors="replace")[-2000:]) from None
 
     @property
     def servers(self):
-        """What the gateway's settings call it, as an upstream."""
+        """Its address as an upstream in the gateway's settings."""
         return f"[ 'http://127.0.0.1:{self.port}' ]"
 
     def url(self, path):
@@ -57,7 +57,7 @@ def node(folder, script, *arguments):
 
 
 def nginx(folder, port, server):
-    """`server`: what its one server block says."""
+    """`server`: the contents of its only server block."""
     (folder / "nginx.conf").write_text(NGINX.format(server=server))
     os.chmod(folder, 0o755)
     program = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -89,7 +89,7 @@ http {{
 
 
 def apache(folder, port, modules, settings):
-    """`modules`: short names, beside those that every one needs."""
+    """`modules`: short names of modules in addition to those that every server needs."""
     load = "".join(f"LoadModule {m}_module {APACHE_MODULES}/mod_{m}.so\n" for m in ("mpm_event", "authz_core", *modules))
     (folder / "apache.conf").write_text(APACHE.format(folder=folder, port=port) + load + settings)
     return Server(["/usr/sbin/apache2", "-DFOREGROUND", "-f", f"{folder}/apache.conf"], folder, port)
@@ -106,8 +106,8 @@ ErrorLog error.log
 
 
 def tomcat(folder, port, attributes="", tls="", realm="", web_xml=""):
-    """A webapp that is the servlet Inspect. `attributes`: more of them for its connector; `tls`: what is inside that;
-    `web_xml`: what the webapp has beside the servlet."""
+    """A webapp with the servlet Inspect. `attributes`: further attributes of the connector; `tls`: the contents of the
+    connector; `web_xml`: the contents of web.xml beside the servlet."""
     classes = folder / "webapps" / "ROOT" / "WEB-INF" / "classes"
     classes.mkdir(parents=True)
     for each in ("conf", "logs", "temp", "work"):

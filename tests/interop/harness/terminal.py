@@ -1,4 +1,4 @@
-"""A program that has a terminal of its own, on which it can ask for secrets."""
+"""A program with its own terminal, on which it can prompt for secrets."""
 
 import fcntl
 import os
@@ -13,11 +13,11 @@ LIMIT = 60.0
 
 
 class Terminal:
-    """The program runs as a session of its own; its standard streams are not the terminal."""
+    """Runs the program in its own session; its standard streams are not the terminal."""
 
     def __init__(self, argv, env=None):
         self._master, self._slave = pty.openpty()
-        self.shown = b""  # on the terminal
+        self.shown = b""  # the terminal's output
         self.process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             preexec_fn=self._take, pass_fds=(self._slave,), env={**os.environ, **(env or {})})
@@ -40,7 +40,7 @@ class Terminal:
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
 
     def end(self):
-        """(exit code, standard output, standard error)"""
+        """Returns (exit code, standard output, standard error)."""
         out, err = self.process.communicate()
         self._watchdog.cancel()
         os.set_blocking(self._master, False)

@@ -1,4 +1,5 @@
-"""A PKCS #11 token with the client's key and certificate (SoftHSM), and a module whose key is slow, or refuses to sign."""
+"""A PKCS #11 token with the client's key and certificate (SoftHSM), and a module whose key is slow or refuses to
+sign."""
 
 import os
 import pathlib
@@ -11,7 +12,7 @@ PIN = "271828"
 
 
 class Token:
-    """Tokens in a folder; `env` is what a process needs to see them."""
+    """Tokens in a folder; `env` is the environment that a process needs to use them."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -19,7 +20,7 @@ class Token:
         (folder / "conf").write_text(
             f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"
         )
-        # libp11 keeps some memory of its own when a PIN is wrong.
+        # libp11 leaks some memory when a PIN is wrong.
         self.env = {"SOFTHSM2_CONF": str(folder / "conf"), "ASAN_OPTIONS": "detect_leaks=0"}
 
     def _run(self, *command):
@@ -40,7 +41,7 @@ class Token:
 
 @pytest.fixture(scope="module")
 def token(pki, tmp_path_factory):
-    """The environment in which there is a SoftHSM token with the client's key and certificate."""
+    """A SoftHSM token with the client's key and certificate."""
     made = Token(tmp_path_factory.mktemp("token"))
     made.new()
     made.key(pki / "client.key")
@@ -50,7 +51,7 @@ def token(pki, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def slow_module(tmp_path_factory):
-    """SoftHSM behind a key that is slow, or refuses: see clients/slow_token.c."""
+    """SoftHSM with a key that is slow or refuses: see clients/slow_token.c."""
     out = tmp_path_factory.mktemp("module") / "slow_token.so"
     source = pathlib.Path(__file__).parent.parent / "clients" / "slow_token.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-I/usr/include/p11-kit-1", str(source), "-o", str(out)], check=True)
@@ -58,7 +59,8 @@ def slow_module(tmp_path_factory):
 
 
 class SlowToken:
-    """env(SIGN_MS=2000): what a process needs; uri; signatures(): how many were tried since env()."""
+    """env(SIGN_MS=2000): the environment that a process needs; uri; signatures(): the number of attempts since
+    env()."""
 
     def __init__(self, module, env, folder):
         pin, self._log, self._env = folder / "pin", folder / "log", env

@@ -1,4 +1,4 @@
-"""`thaw send` under test: one upload, and what it tells of itself (--json)."""
+"""`thaw send` under test: one upload and its report (--json)."""
 
 import json
 import os
@@ -14,7 +14,7 @@ LIMIT = 90.0  # a watchdog against freezes, not a measure of speed
 @dataclass
 class Sent:
     code: int  # the exit code
-    told: dict  # the JSON; {}: there is none
+    told: dict  # the JSON; {}: none
     error: str  # standard error
 
     @property
@@ -23,11 +23,11 @@ class Sent:
 
     @property
     def asks(self):
-        """(means, "priming" or "upload") of each."""
+        """The (means, "priming" or "upload") of each ask."""
         return [(ask["means"], "priming" if ask["priming"] else "upload") for ask in self.told.get("asks", ())]
 
     def body(self):
-        """The response's body, which is JSON itself."""
+        """The response's body as JSON."""
         return json.loads(self.told["body"])
 
 
@@ -36,7 +36,7 @@ def identity(pki, name="client"):
 
 
 def send(pki, file, url, *options, who="client", stdin=subprocess.DEVNULL, env=None):
-    """file: a path, '-', or None for a form. who: whose certificate; None: nobody's."""
+    """file: a path, '-', or None for a form. who: the name of the client certificate; None: no certificate."""
     trust = identity(pki, who) if who else ("--ca", str(pki / "ca.pem"))
     named = [] if file is None else [str(file)]
     argv = [str(binary()), "send", *named, url, "--json", *trust, *options]

@@ -24,7 +24,7 @@ NGINX = """
 
 
 def nginx(folder):
-    """Takes files by PUT, and gives them back."""
+    """Accepts files by PUT, and serves them."""
     port = servers.free_port()
     (folder / "files").mkdir()
     return servers.nginx(folder, port, NGINX.format(port=port))
@@ -56,7 +56,7 @@ print(json.dumps({"method": os.environ["REQUEST_METHOD"], "target": os.environ["
 
 
 def apache(folder):
-    """A CGI program that tells what came: header fields as CGI spells them, which folds '-' and '_'."""
+    """A CGI program that reports what it received: header fields in the spelling of CGI, which merges '-' and '_'."""
     (folder / "inspect.py").write_text(CGI)
     os.chmod(folder / "inspect.py", 0o755)
     for each in (folder, *list(folder.parents)[:-2]):
@@ -74,7 +74,7 @@ UPSTREAMS = {"node": node, "nginx": nginx, "apache": apache, "tomcat": tomcat}
 
 @pytest.fixture(scope="session")
 def upstream(tmp_path_factory):
-    """upstream('nginx'): that server, started once."""
+    """upstream('nginx'): that server, started once for the session."""
     running = {}
 
     def get(name):
