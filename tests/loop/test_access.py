@@ -69,7 +69,9 @@ def test_an_upload_is_refused_before_its_body_is_read(serve, settings, pki, tmp_
     counted = curl(gateway, pki, "/late?counted", option, "-T", upload)
     for mark, status in (("denied", 403), ("counted", 429)):
         record = gateway.record(f"?{mark}")
-        assert (record["status"], record["body_in"], record["ask"]) == (status, 0, None)
+        assert (record["status"], record["ask"]) == (status, None)
+        # Over HTTP/2 the first DATA frames may come together with the head.
+        assert record["body_in"] <= (0 if version == "1.1" else 1 << 16)
     if version == "1.1":
         assert (denied[0], counted[0]) == (403, 429)
 
