@@ -97,7 +97,7 @@ def talk(gateway, raw, answers):
 
 
 def statuses(answer):
-    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
 
 
 def origin_form(target):
