@@ -10,7 +10,7 @@
 
 static const struct gw_problem_words problems[] = {
 	[GW_PROBLEM_MALFORMED] =
-		{0, "malformed-request", NULL, "Send a valid HTTP/1.1 request (RFC 9112).",
+		{0, "malformed-request", NULL, "Send a valid HTTP request (RFC 9112).",
 		 "The server could not read this request",
 		 "Check the address for mistakes.\nIf you followed a link, tell the operator of the site that has it."},
 	[GW_PROBLEM_NO_ROUTE] =
@@ -81,7 +81,7 @@ static const struct gw_problem_words problems[] = {
 				"Your request did not arrive in full",
 				"Check your network connection, then send it again."},
 	[GW_PROBLEM_GRPC] = {501, "grpc",
-			     "gRPC needs HTTP/2 to the service, and this gateway uses HTTP/1.1 to its services.",
+			     "gRPC needs HTTP/2 to the service, and this gateway cannot use it there.",
 			     "Use gRPC-Web, or a gateway that uses HTTP/2 to services for this path.",
 			     "This service cannot be used in this way", "Tell the operator."},
 	[GW_PROBLEM_UPSTREAM] =
