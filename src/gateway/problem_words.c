@@ -80,8 +80,7 @@ static const struct gw_problem_words problems[] = {
 				"Keep the connection open until the response has come.",
 				"Your request did not arrive in full",
 				"Check your network connection, then send it again."},
-	[GW_PROBLEM_GRPC] = {501, "grpc",
-			     "gRPC needs HTTP/2 to the service, and this gateway cannot use it there.",
+	[GW_PROBLEM_GRPC] = {501, "grpc", "gRPC needs HTTP/2 to the service, and this gateway cannot use it there.",
 			     "Use gRPC-Web, or a gateway that uses HTTP/2 to services for this path.",
 			     "This service cannot be used in this way", "Tell the operator."},
 	[GW_PROBLEM_UPSTREAM] =
