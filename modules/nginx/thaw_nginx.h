@@ -133,7 +133,7 @@ int thaw_link_is_pending(const thaw_link_t *link);
 void thaw_link_drop_early(thaw_link_t *link);
 /* The beginning of what comes after the asked request. NGX_DECLINED: there is no room. */
 ngx_int_t thaw_link_put_back(thaw_link_t *link, const u_char *data, size_t len);
-/* nginx's reads go on to be told with thaw_access_news(), although the verdict is in. */
+/* Continue to report nginx reads with thaw_access_news(), although there is a verdict. */
 void thaw_link_watch(thaw_link_t *link, thaw_request_t *asked);
 /* The ask is over for its request, which may be before there is a verdict. */
 void thaw_link_leave(thaw_link_t *link);

@@ -199,7 +199,7 @@ static struct http_span port_of(struct http_span authority, bool https)
 }
 
 /*
- * nginx makes absolute URLs of the name that it was told, its own scheme and the port that it listens on: the name is
+ * nginx builds absolute URLs from the Host field, its own scheme and the port that it listens on: the name is
  * the client's, and scheme and port are nobody's but its own. Behind a unix socket it names no port.
  */
 static bool is_name_with_own_port(const struct http_mapping *mapping, const struct http_reference *reference,
