@@ -273,7 +273,8 @@ static bool serve(int listener)
 	return true;
 }
 
-/* (1) Once: whom to believe, where bodies wait, the ClientHello callback. Session tickets are bound to the trust. */
+/* (1) Once: the trusted CAs, the storage for bodies, the ClientHello callback. Session tickets are bound to the trust.
+ */
 static bool set_up(char **argv)
 {
 	const struct thaw_quota_limits limits = {
