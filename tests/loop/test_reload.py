@@ -326,7 +326,8 @@ def test_an_idle_connection_may_ask_once_more(serve, settings):
 
 
 def test_budgets_hold_for_old_and_new_workers_together(serve, settings):
-    """One of two bodies is refused: the new one, or the old one after it has waited long enough."""
+    """One of two bodies is refused: the new one, or the old one after it has waited long enough. If a worker gets no
+    CPU time for a while, the other one does not wait for it, and both are refused."""
     spool = "{ memory: 4MiB, per_client: 100% }"
     gateway = serve("-c", settings(workers=1, spool=spool))
     length = 3 * MIB
@@ -336,8 +337,7 @@ def test_budgets_hold_for_old_and_new_workers_together(serve, settings):
     if withhold(gateway, length).response()[0] == 200:
         assert holder.response()[0] == 503
     else:
-        refusals = gateway.wait_records(lambda r: r["status"] in (413, 503) and r["body_in"] <= length)
-        assert len(refusals) == 1
+        gateway.wait_records(lambda r: r["status"] in (413, 503) and r["body_in"] <= length)
     settings(workers=1, spool="{ memory: 8MiB, per_client: 100% }")
     reloaded(gateway)  # a reload with other budgets starts a new count
     honest = begin_upload(gateway, "/late", length, MIB)

@@ -103,12 +103,14 @@ def test_the_manual_has_no_warnings(installed):
 
 
 def test_the_manual_of_the_libraries_is_found(installed):
+    """Debian 13's groff underlines the title of a page with escape sequences."""
     said = installed("""
         for function in thaw_conn_new thaw_spool_peek thaw_trust_open thaw_version thaw_curl_prime; do
-            man --warnings -E UTF-8 -Tutf8 3 $function | sed -n 's/^\\([A-Z_]*(3)\\).*/\\1/p' | head -n 1
+            man --warnings -E UTF-8 -Tutf8 3 $function | head -n 1
         done
     """)
-    assert said.split() == ["THAW_ASK(3)", "THAW_SPOOL(3)", "THAW_TRUST(3)", "THAW_TYPES(3)", "THAW_CURL(3)"]
+    titles = [line.split()[0] for line in re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines()]
+    assert titles == ["THAW_ASK(3)", "THAW_SPOOL(3)", "THAW_TRUST(3)", "THAW_TYPES(3)", "THAW_CURL(3)"]
 
 
 def test_a_program_is_built_with_the_library(installed):
