@@ -74,6 +74,9 @@ static void gateway(const struct admin_sight *sight, struct buffer *text)
 	single(text, "thaw_reload_refused", GAUGE,
 	       "1 if the last reload was refused, so that an earlier configuration is in use.", scoreboard->refused);
 	single(text, "thaw_reloads_refused_total", COUNTER, "Refused reloads.", scoreboard->reloads_refused);
+	single(text, "thaw_files_not_loaded", GAUGE,
+	       "1 if watch_files has found changed files that cannot be loaded, so that the earlier ones are in use.",
+	       scoreboard->held);
 	single(text, "thaw_workers_wanted", GAUGE, "Configured workers.", scoreboard->workers_wanted);
 	single(text, "thaw_workers_ready", GAUGE, "Workers of the configuration in use that are serving and not stuck.",
 	       scoreboard->workers_ready);

@@ -195,14 +195,11 @@ static json_t *verdicts(const struct scoreboard_view *scoreboard)
 			 (json_int_t)scoreboard->steps_end_ms, "steps", verdict_steps(scoreboard));
 }
 
-/* null: the last reload was taken, or there was none. */
-static json_t *refusal(const struct admin_sight *sight)
+static json_t *refusal(const struct admin_sight *sight, bool is, const struct scoreboard_refusal *last)
 {
-	const struct scoreboard_refusal *last = &sight->scoreboard->refusal;
 	uint64_t age_ms = sight->now_ms > last->since_ms ? sight->now_ms - last->since_ms : 0;
 
-	return sight->scoreboard->refused ? json_pack("{s:s, s:o}", "why", last->why, "age_ms", number(age_ms))
-					  : json_null();
+	return is ? json_pack("{s:s, s:o}", "why", last->why, "age_ms", number(age_ms)) : json_null();
 }
 
 static json_t *whole(const struct admin_sight *sight)
@@ -210,11 +207,13 @@ static json_t *whole(const struct admin_sight *sight)
 	const struct scoreboard_view *scoreboard = sight->scoreboard;
 
 	return json_pack(
-		"{s:s, s:b, s:s, s:i, s:o, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		"{s:s, s:b, s:s, s:i, s:o, s:o, s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 		thaw_version(), "ready", (int)scoreboard->ready, "phase", admin_phase_name(scoreboard->phase),
-		"configuration", (int)scoreboard->configuration, "reload_refused", refusal(sight), "workers_wanted",
-		(int)scoreboard->workers_wanted, "workers_ready", (int)scoreboard->workers_ready, "time_ms",
-		(json_int_t)sight->wall_ms, "uptime_ms", number(sight->now_ms - sight->admin->began_ms), "workers",
+		"configuration", (int)scoreboard->configuration, "reload_refused",
+		refusal(sight, scoreboard->refused, &scoreboard->refusal), "files_not_loaded",
+		refusal(sight, scoreboard->held, &scoreboard->hold), "workers_wanted", (int)scoreboard->workers_wanted,
+		"workers_ready", (int)scoreboard->workers_ready, "time_ms", (json_int_t)sight->wall_ms, "uptime_ms",
+		number(sight->now_ms - sight->admin->began_ms), "workers",
 		list_of(scoreboard->workers, scoreboard->worker_count, sizeof(*scoreboard->workers), worker_of, NULL),
 		"asks", list_of(scoreboard->asks, scoreboard->ask_count, sizeof(*scoreboard->asks), ask_of, sight),
 		"verdicts", verdicts(scoreboard), "outcomes", outcomes(&scoreboard->sums), "totals",

@@ -79,6 +79,13 @@
 
 	// ---- the parts of the page
 
+	function showFault(id, fault, what) {
+		const line = byId(id), text = fault ? `${what} ${fault.why}` : "";
+		line.hidden = !fault;
+		if (line.textContent !== text)
+			line.textContent = text; // only a change is read aloud
+	}
+
 	function showState(now) {
 		const silent = now.workers.filter((worker) => worker.state === "silent").length;
 		const state = byId("state");
@@ -90,11 +97,9 @@
 			state.textContent = text; // only a change is read aloud
 		byId("facts").textContent =
 			`version ${now.version} · configuration ${now.configuration} · up ${time(now.uptime_ms)}`;
-		const refusal = byId("refusal"), refused = now.reload_refused;
-		const why = refused ? `The last reload was refused; configuration ${now.configuration} is in use. ${refused.why}` : "";
-		refusal.hidden = !refused;
-		if (refusal.textContent !== why)
-			refusal.textContent = why;
+		showFault("refusal", now.reload_refused,
+			`The last reload was refused; configuration ${now.configuration} is in use.`);
+		showFault("held", now.files_not_loaded, "Changed files are not loaded; the earlier ones are in use.");
 		document.title = now.ready ? `Thaw: ${now.asks.length} asks` : "Thaw: not ready";
 	}
 

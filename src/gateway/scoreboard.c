@@ -60,21 +60,36 @@ void scoreboard_enter(struct scoreboard *scoreboard, enum scoreboard_phase phase
 		return;
 	scoreboard_word_write(&scoreboard->notice->configuration, configuration);
 	scoreboard_word_write(&scoreboard->notice->workers, workers);
-	scoreboard_word_write(&scoreboard->notice->refused, 0);
+	scoreboard_word_write(&scoreboard->notice->refused.used, 0);
+	scoreboard_word_write(&scoreboard->notice->held.used, 0);
 	atomic_store_explicit(&scoreboard->notice->phase, phase, memory_order_release);
+}
+
+static void fill(struct scoreboard_refusal_slot *slot, const char *why, uint64_t now_ms)
+{
+	struct scoreboard_refusal refusal = {.since_ms = now_ms};
+
+	scoreboard_text(refusal.why, sizeof(refusal.why), why, strlen(why));
+	scoreboard_words_store(&slot->seq, slot->words, &refusal, SCOREBOARD_WORDS(refusal));
+	scoreboard_word_write(&slot->used, 1);
 }
 
 void scoreboard_refuse(struct scoreboard *scoreboard, const char *why, uint64_t now_ms)
 {
-	struct scoreboard_refusal refusal = {.since_ms = now_ms};
-
 	if (scoreboard == NULL)
 		return;
-	scoreboard_text(refusal.why, sizeof(refusal.why), why, strlen(why));
-	scoreboard_words_store(&scoreboard->notice->refusal_seq, scoreboard->notice->refusal, &refusal,
-			       SCOREBOARD_WORDS(refusal));
+	fill(&scoreboard->notice->refused, why, now_ms);
 	scoreboard_word_add(&scoreboard->notice->refusals, 1);
-	scoreboard_word_write(&scoreboard->notice->refused, 1);
+}
+
+void scoreboard_hold(struct scoreboard *scoreboard, const char *why, uint64_t now_ms)
+{
+	if (scoreboard == NULL)
+		return;
+	if (why != NULL)
+		fill(&scoreboard->notice->held, why, now_ms);
+	else
+		scoreboard_word_write(&scoreboard->notice->held.used, 0);
 }
 
 /* ---- places ---- */

@@ -43,6 +43,8 @@ void scoreboard_enter(struct scoreboard *scoreboard, enum scoreboard_phase phase
 		      unsigned workers);
 /* A reload was refused, for this cause. It stays on the scoreboard until scoreboard_enter(). */
 void scoreboard_refuse(struct scoreboard *scoreboard, const char *why, uint64_t now_ms);
+/* Changed files are not loaded, for this cause; NULL: there are none any more. It stays until scoreboard_enter(). */
+void scoreboard_hold(struct scoreboard *scoreboard, const char *why, uint64_t now_ms);
 
 /* A free place for a new worker; -1: none, or scoreboard is NULL. */
 int scoreboard_take(struct scoreboard *scoreboard, unsigned configuration);

@@ -93,12 +93,17 @@ struct scoreboard_server {
 	scoreboard_word users; /* number of maps that contain it; if 0, its place may be reused */
 };
 
+struct scoreboard_refusal_slot {
+	scoreboard_word used, seq;
+	scoreboard_word words[SCOREBOARD_WORDS(struct scoreboard_refusal)];
+};
+
 struct scoreboard_notice { /* aligned like what follows it in the map: struct scoreboard_place */
 	alignas(64) scoreboard_word phase;
 	scoreboard_word configuration, workers;
 	scoreboard_word places_used, servers_used; /* places beyond were never used */
-	scoreboard_word refusals, refused, refusal_seq;
-	scoreboard_word refusal[SCOREBOARD_WORDS(struct scoreboard_refusal)];
+	scoreboard_word refusals;
+	struct scoreboard_refusal_slot refused, held;
 	struct scoreboard_server servers[SCOREBOARD_SERVERS];
 };
 

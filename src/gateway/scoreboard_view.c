@@ -162,17 +162,16 @@ static void add_servers(struct scoreboard_view *view, const struct scoreboard *s
 	}
 }
 
-static void add_refusal(struct scoreboard_view *view, const struct scoreboard_notice *notice)
+static bool take_refusal(struct scoreboard_refusal *to, const struct scoreboard_refusal_slot *slot)
 {
 	struct scoreboard_refusal refusal;
 
-	view->reloads_refused = scoreboard_word_read(&notice->refusals);
-	if (scoreboard_word_read(&notice->refused) == 0 ||
-	    !load_text(&notice->refusal_seq, notice->refusal, &refusal, SCOREBOARD_WORDS(refusal)))
-		return;
-	view->refused = true;
-	view->refusal.since_ms = refusal.since_ms;
-	take_text(view->refusal.why, refusal.why, sizeof(refusal.why));
+	if (scoreboard_word_read(&slot->used) == 0 ||
+	    !load_text(&slot->seq, slot->words, &refusal, SCOREBOARD_WORDS(refusal)))
+		return false;
+	to->since_ms = refusal.since_ms;
+	take_text(to->why, refusal.why, sizeof(refusal.why));
+	return true;
 }
 
 struct scoreboard_view *scoreboard_view_new(const struct scoreboard *scoreboard, uint64_t now_ms, int64_t wall_ms)
@@ -195,7 +194,9 @@ struct scoreboard_view *scoreboard_view_new(const struct scoreboard *scoreboard,
 	view->phase = (enum scoreboard_phase)at_most(&notice->phase, SCOREBOARD_PHASES - 1);
 	view->configuration = (unsigned)scoreboard_word_read(&notice->configuration);
 	view->workers_wanted = (unsigned)scoreboard_word_read(&notice->workers);
-	add_refusal(view, notice);
+	view->reloads_refused = scoreboard_word_read(&notice->refusals);
+	view->refused = take_refusal(&view->refusal, &notice->refused);
+	view->held = take_refusal(&view->hold, &notice->held);
 	view->steps_end_ms = (int64_t)last * SCOREBOARD_STEP_MS;
 	for (size_t i = 0; i < places; i++) {
 		add_sums(&view->sums, &scoreboard->blocks[i]);

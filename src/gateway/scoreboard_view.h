@@ -103,7 +103,7 @@ struct scoreboard_server_view {
 
 #define SCOREBOARD_REFUSAL_MAX 512
 
-/* The last reload, if it was refused. */
+/* Why the last reload was refused, or why changed files are not loaded. */
 struct scoreboard_refusal {
 	uint64_t since_ms; /* on the clock of the workers */
 	char why[SCOREBOARD_REFUSAL_MAX];
@@ -118,6 +118,8 @@ struct scoreboard_view {
 	uint64_t reloads_refused; /* since the start */
 	bool refused;             /* the last reload was refused */
 	struct scoreboard_refusal refusal;
+	bool held; /* watch_files has found changed files that cannot be loaded */
+	struct scoreboard_refusal hold;
 	struct scoreboard_sums sums;
 	uint64_t steps[SCOREBOARD_STEPS][SCOREBOARD_VERDICTS]; /* oldest first; the last step is still open */
 	int64_t steps_end_ms;                                  /* end of the last step; since 1970 */

@@ -34,6 +34,7 @@ struct master {
 	unsigned made;              /* number of generations so far */
 	bool stopped;               /* it got a stop signal after a successor has taken over */
 	bool wanted;                /* a reload was requested and has not begun */
+	struct thaw_error refused;  /* the last reload, if it was refused */
 	struct watch watch;         /* watches the files of the generation that serves */
 	uint64_t room_ms;           /* when a reload stops waiting for room; 0: not waiting */
 	uint64_t now_ms;

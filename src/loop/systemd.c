@@ -22,6 +22,11 @@ void systemd_ready(const char *status)
 	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=%.*s", (int)getpid(), (int)strcspn(status, "\r\n"), status);
 }
 
+void systemd_status(const char *status)
+{
+	(void)sd_notifyf(0, "STATUS=%.*s", (int)strcspn(status, "\r\n"), status);
+}
+
 void systemd_replaced(pid_t by)
 {
 	(void)sd_notifyf(0, "MAINPID=%d", (int)by);

@@ -16,6 +16,8 @@ void systemd_begin(struct systemd *systemd);
 
 /* status: one line for `systemctl status`. */
 void systemd_ready(const char *status);
+/* The same line, at any other time. */
+void systemd_status(const char *status);
 /* Another process is the main process from now on. */
 void systemd_replaced(pid_t by);
 void systemd_reloading(uint64_t now_ms);

@@ -13,8 +13,7 @@
 #define LEAVE_MS     2000 /* for old workers to report that they have stopped accepting */
 #define RETIRING_MAX 6
 #define ROOM_MS      3000
-#define WHY_MAX      512
-#define STATUS_MAX   (160 + WHY_MAX)
+#define STATUS_MAX   (224 + 2 * THAW_ERROR_TEXT)
 
 /* ---- results ---- */
 
@@ -50,16 +49,44 @@ static void call_ready(const struct master *m)
 	free(names);
 }
 
-/* refused: why the last reload was refused, or NULL. */
-static void tell_ready(struct master *m, const char *refused)
+/* why: NULL for none. Of several lines only the first is taken: a service manager's status would end there. */
+static int append_fault(char *text, size_t room, const char *what, const char *why)
+{
+	return why != NULL ? snprintf(text, room, "; %s: %.*s", what, (int)strcspn(why, "\r\n"), why) : 0;
+}
+
+static void write_status(const struct master *m, char status[static STATUS_MAX])
+{
+	unsigned workers = m->serving->slots.count;
+	const char *refused = m->refused.cls != THAW_ERR_NONE ? m->refused.text : NULL;
+
+	int len = snprintf(status, STATUS_MAX, "configuration %u serves, with %u worker%s", m->serving->number, workers,
+			   workers == 1 ? "" : "s");
+	len += append_fault(status + len, STATUS_MAX - (size_t)len, "the last reload was refused", refused);
+	(void)append_fault(status + len, STATUS_MAX - (size_t)len, "changed files are not loaded",
+			   watch_held(&m->watch));
+}
+
+static void tell_ready(const struct master *m)
 {
 	char status[STATUS_MAX];
-	unsigned workers = m->serving->slots.count;
 
-	(void)snprintf(status, sizeof(status), "configuration %u serves, with %u worker%s%s%.*s", m->serving->number,
-		       workers, workers == 1 ? "" : "s", refused != NULL ? "; the last reload was refused: " : "",
-		       WHY_MAX, refused != NULL ? refused : "");
+	write_status(m, status);
 	systemd_ready(status);
+}
+
+/* The changed files that are not loaded are others than before, or there are none any more. */
+static void tell_held(struct master *m)
+{
+	char status[STATUS_MAX];
+
+	if (m->phase != PHASE_SERVING)
+		return;
+	scoreboard_hold(m->scoreboard, watch_held(&m->watch), m->now_ms);
+	if (m->coming != NULL)
+		return; /* then the status says that a reload is in progress */
+	write_status(m, status);
+	systemd_status(status);
 }
 
 static void retire(struct master *m, struct generation *g)
@@ -83,7 +110,8 @@ void taking_done(struct master *m)
 	tell_listening(m, old);
 	if (old == NULL)
 		upgrade_ready(m);
-	tell_ready(m, NULL);
+	m->refused.cls = THAW_ERR_NONE;
+	tell_ready(m);
 	if (old == NULL) {
 		master_enter(m, PHASE_SERVING);
 		call_ready(m);
@@ -114,7 +142,9 @@ static void refuse(struct master *m, const char *why)
 	log_say(master_log(m), CONFIG_LOG_ERROR, "new configuration refused, the old one stays in use: %s", why);
 	control_tell(&m->control, false, why);
 	scoreboard_refuse(m->scoreboard, why, m->now_ms);
-	tell_ready(m, why);
+	m->refused = (struct thaw_error){.cls = THAW_ERR_CONFIG};
+	(void)snprintf(m->refused.text, sizeof(m->refused.text), "%s", why);
+	tell_ready(m);
 }
 
 void taking_failed(struct master *m, const char *why)
@@ -234,6 +264,8 @@ static void look_at_files(struct master *m)
 				     .text = "the configuration file has also changed and may be incomplete; run 'thaw "
 					     "reload' to load both"};
 
+	bool held = watch_held(&m->watch) != NULL;
+
 	switch (watch_look(&m->watch, m->serving->config, m->hooks->file)) {
 	case WATCH_NEW:
 		reload_files(m);
@@ -245,15 +277,19 @@ static void look_at_files(struct master *m)
 	case WATCH_SAME:
 		break;
 	}
+	if (held && watch_held(&m->watch) == NULL)
+		tell_held(m);
 }
 
 void taking_if_wanted(struct master *m)
 {
 	const char *unfit = watch_due(&m->watch, m->now_ms);
 
-	if (unfit != NULL)
+	if (unfit != NULL) {
 		log_say(master_log(m), CONFIG_LOG_WARNING,
 			"changed files not loaded; the next attempt is after their next change: %s", unfit);
+		tell_held(m);
+	}
 	if ((!m->wanted && !m->watch.wanted) || m->phase != PHASE_SERVING || m->coming != NULL || m->leaving != NULL ||
 	    m->upgrade.successor != 0 || !have_room(m))
 		return;

@@ -205,6 +205,7 @@ enum watch_finding watch_look(struct watch *watch, const struct config *config, 
 	if (print == watch->used) {
 		watch->tried = 0;
 		watch->warn_ms = THAW_NEVER;
+		watch->said.cls = THAW_ERR_NONE;
 	}
 	if (print == watch->used || print == watch->tried)
 		return WATCH_SAME;
@@ -232,6 +233,11 @@ const char *watch_due(struct watch *watch, uint64_t now_ms)
 	watch->warn_ms = THAW_NEVER;
 	watch->said = watch->why;
 	return watch->said.text;
+}
+
+const char *watch_held(const struct watch *watch)
+{
+	return watch->said.cls != THAW_ERR_NONE ? watch->said.text : NULL;
 }
 
 void watch_close(struct watch *watch)

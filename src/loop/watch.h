@@ -23,7 +23,7 @@ struct watch {
 	bool wanted;                  /* watch_look() must be called */
 	uint64_t warn_ms;             /* when the warning is due; THAW_NEVER: there is none */
 	struct thaw_error why;        /* what it says */
-	struct thaw_error said;       /* the last warning that was logged */
+	struct thaw_error said;       /* the last warning that was logged; none once such a set is in use or gone */
 };
 
 /* Call this before the files of config are read. file: the configuration file; NULL: none. */
@@ -54,6 +54,9 @@ void watch_unfit(struct watch *watch, const struct thaw_error *why, uint64_t now
 
 /* Returns the warning that is due; NULL: none. */
 const char *watch_due(struct watch *watch, uint64_t now_ms);
+
+/* Returns the last warning, while the files that it is about are still not loaded; NULL: none. */
+const char *watch_held(const struct watch *watch);
 
 void watch_close(struct watch *watch);
 

@@ -264,6 +264,11 @@ static bool obey(struct scene *s)
 		(void)begin(s, 1, "192.0.2.66", "/<img src=x onerror=alert(1)>", THAW_MEANS_POST_HANDSHAKE, 0, 0);
 	if (strcmp(line, "refuse\n") == 0)
 		scoreboard_refuse(s->scoreboard, "thaw.yaml:7: key 'hosts[0].key': <b>missing</b>", s->now_ms);
+	if (strcmp(line, "hold\n") == 0)
+		scoreboard_hold(s->scoreboard, "thaw.yaml:7: key 'hosts[0].key': <i>not</i> of the certificate",
+				s->now_ms);
+	if (strcmp(line, "release\n") == 0)
+		scoreboard_hold(s->scoreboard, NULL, s->now_ms);
 	if (strcmp(line, "take\n") == 0)
 		scoreboard_enter(s->scoreboard, SCOREBOARD_SERVING, 1, WORKERS);
 	(void)fputs(line, stdout);

@@ -84,6 +84,21 @@ def test_a_refused_reload(page, board):
     page.wait("!document.getElementById('refusal').checkVisibility()")
 
 
+def test_changed_files_that_are_not_loaded(page, board):
+    assert not page.evaluate("document.getElementById('held').checkVisibility()")
+    board.say("hold")
+    page.wait("document.getElementById('held').checkVisibility()")
+    assert page.text("#held") == (
+        "Changed files are not loaded; the earlier ones are in use. thaw.yaml:7: key 'hosts[0].key': <i>not</i> of the certificate")  # fmt: skip
+    assert not page.evaluate("document.getElementById('refusal').checkVisibility()")
+    board.say("release")
+    page.wait("!document.getElementById('held').checkVisibility()")
+    board.say("hold")
+    page.wait("document.getElementById('held').checkVisibility()")
+    board.say("take")
+    page.wait("!document.getElementById('held').checkVisibility()")
+
+
 def test_upstreams_in_trouble_come_first(page, board):
     page.wait("document.querySelector('#upstreams tbody').rows[0].innerText.includes('slow')")
     assert page.rows("upstreams")[0][:3] == ["reports", "unix:/run/reports.sock", "slow"]

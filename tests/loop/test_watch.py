@@ -10,7 +10,10 @@ import threading
 import pytest
 from harness.pki import Authority, openssl
 from peer import wait
+from test_admin import get, is_ready, metrics, status
+from test_reload import EX_CONFIG, reload
 from test_supervision import said
+from test_systemd import systemd  # noqa: F401: a fixture
 
 
 class Certbot:
@@ -228,3 +231,42 @@ def test_what_changes_is_watched_after_a_reload_too(serve, settings, tmp_path, c
     wait("the reload", lambda: said(gateway, "configuration 2 is taken"))
     files.put(*ca.new())
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
+
+
+def held(path):
+    """Why changed files are not loaded, by /status.json; the metric must say the same."""
+    now = status(path)["files_not_loaded"]
+    assert metrics(path)["thaw_files_not_loaded"] == (now is not None)
+    return now and now["why"]
+
+
+def test_files_that_are_not_loaded_are_shown_until_they_fit(systemd, settings, tmp_path, ca):  # noqa: F811
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    files = Plain(folder)
+    first, first_key = ca.new()
+    files.put(first, first_key)
+    admin = tmp_path / "admin"
+    path = settings(certificate=files.files, more=WATCHED + f"admin: unix:{admin}\n")
+    systemd.start(path)
+    assert systemd.hear()["STATUS"] == "configuration 1 serves, with 2 workers"
+    wait("it to be ready", lambda: is_ready(admin))
+    assert held(admin) is None and 'id="held"' in get(admin, "/")[1]
+
+    second, second_key = ca.new()
+    files.put(second, first_key)
+    told = systemd.hear()["STATUS"]
+    assert told.startswith("configuration 1 serves, with 2 workers; changed files are not loaded: ")
+    assert f"{path}:" in told and files.files[1] in told
+    wait("the status", lambda: held(admin) == told.partition("not loaded: ")[2])
+    assert status(admin)["reload_refused"] is None and get(admin, "/readyz")[0] == 200
+
+    # A reload is refused for the same cause; both are shown.
+    assert reload(systemd.process.pid)[0] == EX_CONFIG
+    told = systemd.until("READY")["STATUS"]
+    assert "; the last reload was refused: " in told and "; changed files are not loaded: " in told
+
+    files.put(second, second_key)
+    assert systemd.until("READY")["STATUS"] == "configuration 2 serves, with 2 workers"
+    wait("the new admin process", lambda: is_ready(admin) and status(admin)["configuration"] == 2)
+    assert held(admin) is None and status(admin)["reload_refused"] is None

@@ -248,15 +248,19 @@ static void a_set_that_does_not_fit_is_tried_once_and_warned_of_once(void **stat
 	watch_unfit(&world.watch, &why, 1000);
 	assert_int_equal(look(&world), WATCH_SAME);
 	assert_null(watch_due(&world.watch, 1000 + WATCH_PATIENCE_MS - 1));
+	assert_null(watch_held(&world.watch));
 	assert_string_equal(watch_due(&world.watch, 1000 + WATCH_PATIENCE_MS), why.text);
+	assert_string_equal(watch_held(&world.watch), why.text);
 	assert_null(watch_due(&world.watch, THAW_NEVER - 1));
 	put(world.certificate, "the third"); /* with the same fault */
 	assert_int_equal(look(&world), WATCH_NEW);
 	watch_unfit(&world.watch, &why, 9000);
 	assert_null(watch_due(&world.watch, THAW_NEVER - 1));
+	assert_non_null(watch_held(&world.watch));
 	put(world.key, "which fits");
 	assert_int_equal(look(&world), WATCH_NEW);
 	take(&world);
+	assert_null(watch_held(&world.watch));
 	put(world.key, "and this does not");
 	assert_int_equal(look(&world), WATCH_NEW);
 	watch_unfit(&world.watch, &why, 20000);
@@ -281,6 +285,31 @@ static void a_set_that_fits_in_time_is_not_warned_of(void **state)
 	assert_int_equal(look(&world), WATCH_NEW);
 	take(&world);
 	assert_null(watch_due(&world.watch, THAW_NEVER - 1));
+	end(&world);
+}
+
+static void the_set_in_use_is_put_back_and_nothing_is_held(void **state)
+{
+	const struct thaw_error why = {.cls = THAW_ERR_CONFIG, .text = "the key does not match"};
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	put(world.certificate, "one");
+	put_in(&world, "archive/one", "one");
+	put_in(&world, "archive/two", "two");
+	link_to(&world, "../archive/one", "live/key.pem");
+	take(&world);
+	for (uint64_t now_ms = 1000; now_ms < 3 * WATCH_PATIENCE_MS; now_ms += 2 * WATCH_PATIENCE_MS) {
+		link_to(&world, "../archive/two", "live/key.pem");
+		assert_int_equal(look(&world), WATCH_NEW);
+		watch_unfit(&world.watch, &why, now_ms);
+		assert_non_null(watch_due(&world.watch, now_ms + WATCH_PATIENCE_MS)); /* each time */
+		assert_non_null(watch_held(&world.watch));
+		link_to(&world, "../archive/one", "live/key.pem");
+		assert_int_equal(look(&world), WATCH_SAME);
+		assert_null(watch_held(&world.watch));
+	}
 	end(&world);
 }
 
@@ -326,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_open_for_writing_is_waited_for),
 		cmocka_unit_test(a_set_that_does_not_fit_is_tried_once_and_warned_of_once),
 		cmocka_unit_test(a_set_that_fits_in_time_is_not_warned_of),
+		cmocka_unit_test(the_set_in_use_is_put_back_and_nothing_is_held),
 		cmocka_unit_test(a_configuration_that_has_changed_is_not_taken_along),
 		cmocka_unit_test(without_the_setting_nothing_is_watched),
 	};
