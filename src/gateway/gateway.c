@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "gateway/conn.h"
-#include "gateway/route.h"
+#include "gateway/inner.h"
 #include "gateway/stream.h"
 #include "tls/server.h"
 
@@ -114,7 +114,10 @@ struct gateway *gateway_new(const struct config *config, const struct gateway_en
 		gateway_free(&gateway);
 		return NULL;
 	}
-	if (gw_routes_load(&gateway->routes, config, err) != THAW_OK || start_tls(gateway, err) != THAW_OK)
+	enum thaw_status status = gw_routes_load(&gateway->routes, config, err);
+	if (status == THAW_OK && !gw_inner_load(&gateway->routes))
+		status = error_set(err, THAW_ERR_RESOURCE, "out of memory");
+	if (status != THAW_OK || start_tls(gateway, err) != THAW_OK)
 		gateway_free(&gateway);
 	return gateway;
 }
@@ -127,6 +130,7 @@ void gateway_free(struct gateway **gateway)
 	if (gone == NULL)
 		return;
 	tls_server_free(&gone->tls);
+	gw_inner_free(&gone->routes);
 	gw_routes_free(&gone->routes);
 	gw_notices_free(&gone->notices);
 	free(gone->plains);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gateway/inner.h"
 #include "gateway/rewrite.h"
 #include "http/syntax.h"
 
@@ -41,30 +42,67 @@ static enum gw_choice choose(const struct inquiry *inquiry, struct http_span pat
 	return gw_choose(inquiry->host, &other, route, &inquiry->judged->refusal);
 }
 
-/*
- * A route's prefixes change the path that the service gets. Another route to the same service may protect that path.
- * Then the request's own route must require at least as much.
- */
-static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct config_route *by, struct http_span path)
+/* Whether the path that the service gets is also one that clients may name themselves, by a route without prefixes. */
+static enum gw_choice judge_as_named(const struct inquiry *inquiry, struct http_span sent, struct http_span method)
 {
 	const struct config_route *config = inquiry->judged->route->config;
-	const struct http_mapping paths = gw_rewrite_paths(by);
 	const struct gw_route *other = NULL;
-	char sent[HTTP_PATH_MAX + HTTP_MAPPED_MORE];
-	size_t len = 0;
+	enum gw_choice choice = choose(inquiry, sent, method, &other);
 
-	if (!http_map_path(&paths, path, sent, &len))
-		return refuse(inquiry, 400, "the path does not begin exactly with the strip_prefix of its route");
-	if (!inquiry->host->mixed)
-		return GW_CHOSEN;
-	if (len > HTTP_PATH_MAX)
-		return refuse(inquiry, 414, "the path is too long");
-	enum gw_choice choice = choose(inquiry, (struct http_span){sent, len}, (struct http_span){NULL, 0}, &other);
 	if (choice == GW_NO_ROUTE)
 		return GW_CHOSEN;
 	if (choice != GW_CHOSEN || !same_service(config, other->config) || has_prefix(other->config))
 		return choice;
 	return gw_route_is_stricter(inquiry->judged->route, other) ? GW_CHOSEN : GW_UNCLEAR;
+}
+
+/*
+ * Whether another route leads to the path that the service gets, by other prefixes. Only a route that is for a part of
+ * what this one reaches counts: if two routes are for the same path, the operator wants both ways to it.
+ */
+static enum gw_choice judge_by_prefixes(const struct inquiry *inquiry, const struct config_route *by,
+					struct http_span sent, struct http_span method)
+{
+	const struct gw_inner *inner = gw_inner_of(inquiry->host, by);
+	struct http_request head = *inquiry->head;
+	const struct gw_route *other = NULL;
+
+	if (inner == NULL)
+		return GW_CHOSEN;
+	head.path = sent;
+	if (method.len > 0)
+		head.method = method;
+	inquiry->judged->work += gw_choice_work(&inner->host, &head);
+	enum gw_choice choice = gw_choose(&inner->host, &head, &other, &inquiry->judged->refusal);
+	if (choice == GW_NO_ROUTE)
+		return GW_CHOSEN;
+	if (choice != GW_CHOSEN || gw_inner_is_same(inner, (size_t)(by - inquiry->host->config->routes), other))
+		return choice;
+	return gw_route_is_stricter(inquiry->judged->route, other) ? GW_CHOSEN : GW_UNCLEAR;
+}
+
+/*
+ * The prefixes of routes change the paths that a service gets. Another route to the same service may protect that path.
+ * Then the request's own route must require at least as much. by: the route with the prefixes for this path.
+ */
+static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct config_route *by, struct http_span path,
+				 struct http_span method)
+{
+	const struct http_mapping paths = gw_rewrite_paths(by);
+	enum gw_choice choice = GW_CHOSEN;
+	char text[HTTP_PATH_MAX + HTTP_MAPPED_MORE];
+	size_t len = 0;
+
+	if (!http_map_path(&paths, path, text, &len))
+		return refuse(inquiry, 400, "the path does not begin exactly with the strip_prefix of its route");
+	if (!inquiry->host->mixed)
+		return GW_CHOSEN;
+	if (len > HTTP_PATH_MAX)
+		return refuse(inquiry, 414, "the path is too long");
+	struct http_span sent = {text, len};
+	if (has_prefix(by))
+		choice = judge_as_named(inquiry, sent, method);
+	return choice == GW_CHOSEN ? judge_by_prefixes(inquiry, by, sent, method) : choice;
 }
 
 /* Judges the Destination for one method. */
@@ -79,7 +117,7 @@ static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_sp
 		return refuse(inquiry, 502, "the Destination belongs to another service");
 	if (!gw_route_is_stricter(inquiry->judged->route, *route))
 		return GW_UNCLEAR;
-	return has_prefix((*route)->config) ? judge_sent(inquiry, (*route)->config, path) : GW_CHOSEN;
+	return inquiry->host->prefixed ? judge_sent(inquiry, (*route)->config, path, method) : GW_CHOSEN;
 }
 
 static bool same_prefixes(const struct config_route *a, const struct config_route *b)
@@ -124,8 +162,8 @@ enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *h
 	enum gw_choice choice = gw_choose(host, head, &judged->route, &judged->refusal);
 	if (choice == GW_CHOSEN && judged->route->config->upstream != CONFIG_PROXY)
 		return choice;
-	if (choice == GW_CHOSEN && has_prefix(judged->route->config))
-		choice = judge_sent(&inquiry, judged->route->config, head->path);
+	if (choice == GW_CHOSEN && host->prefixed)
+		choice = judge_sent(&inquiry, judged->route->config, head->path, (struct http_span){NULL, 0});
 	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
 		if (!http_span_is(head->fields[i].name, "Destination"))
 			continue;

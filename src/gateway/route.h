@@ -15,12 +15,16 @@ struct gw_route {
 	char *loose_path;  /* owned: its path in the form that loose readings compare (http/reading.h) */
 };
 
+struct gw_inner;
+
 struct gw_host {
 	const struct config_host *config;
 	struct gw_route *routes; /* config->route_count of them */
 	bool asks_late;
-	bool mixed;    /* its routes have different requirements for a client's certificate, address or rate */
-	bool prefixed; /* one of its routes has strip_prefix or add_prefix */
+	bool mixed;             /* its routes have different requirements for a client's certificate, address or rate */
+	bool prefixed;          /* one of its routes has strip_prefix or add_prefix */
+	struct gw_inner *inner; /* inner_count, owned (inner.h) */
+	size_t inner_count;
 	thaw_trust *at_handshake; /* of the first route that asks at the handshake; or NULL */
 	uint64_t handshake_ms;    /* the longest timeout of those that do */
 	uint64_t late_ms;         /* ... and of those that ask late */

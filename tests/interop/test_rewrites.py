@@ -186,6 +186,39 @@ def test_a_path_that_becomes_a_guarded_one_is_refused(pki, tmp_path, upstream):
             assert seen.target == b"/secure/a" and seen.get(b"destination") == [b"/secure/b"]
 
 
+BEHIND = """      - {{ path: /pub, upstream: app, strip_prefix: /pub, add_prefix: /v2 }}
+      - {{ path: /admin, upstream: app, strip_prefix: /admin, add_prefix: /v2/admin, client_certificate: {{ when: request }} }}
+      - {{ path: /admin/open, upstream: app, strip_prefix: /admin, add_prefix: /v2/admin }}
+      - {{ path: /login, upstream: app, strip_prefix: /login, client_certificate: {{ when: request }} }}
+      - {{ path: /write, upstream: app, strip_prefix: /write, add_prefix: /files, methods: [ PUT ], client_certificate: {{ when: request }} }}
+""".replace("{{", "{").replace("}}", "}")
+
+
+def test_what_a_prefixed_route_guards_is_not_reached_by_another_route(pki, tmp_path, upstream):
+    """The guard is at a client's name for the path; other routes to the same service lead there, too."""
+    with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}", routes=BEHIND) as gateway:
+        spellings = ("/pub/admin/x", "/pub/admin", "/v2/admin/x", "/v2/ADMIN", "/v2//admin/x", "/v2/%61dmin/x", "/pub/admin;a=b/x", "/more/admin/x",
+                     "/app/v2/admin/x", "/pub/admin/opener", "/pub/admin%2Fx")  # fmt: skip
+        for target in spellings:
+            with Raw(gateway, "1.3") as client:
+                answer = client.ask("GET", target)
+                assert (answer.status, answer.json()["reason"]) == (400, "unclear-path"), target
+        for target in ("/pub/admin/x", "/v2/admin/x", "/app/v2/admin/x", "/files/x", "/app/files/x"):
+            for method in ("MOVE", "COPY"):
+                with Raw(gateway, "1.3") as client:
+                    answer = client.ask(method, "/a", None, f"Destination: {target}")
+                    assert (answer.status, answer.json()["reason"]) == (400, "unclear-path"), target
+        with Raw(gateway, "1.3", identity=None) as client:
+            assert client.ask("GET", "/admin/x").status == 403
+        for target, sent in (("/admin/x", "/v2/admin/x"), ("/pub/x", "/v2/x"), ("/v2/administrator", "/v2/administrator"), ("/pub/admin/open/x", "/v2/admin/open/x"),
+                             ("/login/x", "/x"), ("/x", "/x"), ("/files/x", "/files/x"), ("/app/x", "/x")):  # fmt: skip
+            with Raw(gateway, "1.3") as client:
+                assert client.ask("GET", target).status == 200, target
+                assert upstream.take().target == sent.encode()
+        with Raw(gateway, "1.3") as client:
+            assert client.ask("PUT", "/files/x", b"x").status == 400
+
+
 @pytest.mark.parametrize("upstream_keys, name, host", (
     (", host: App.Example, tls: {{ ca: {ca} }}", "app.example", "app.example"),
     (", host: 'app.example:444', tls: {{ ca: {ca} }}", "app.example", "app.example:444"),
