@@ -8,6 +8,7 @@
 #include "loop/certificates.h"
 #include "loop/challenge.h"
 #include "loop/log.h"
+#include "tls/file.h"
 
 #define WORKERS_MAX     1024 /* the most that a quota supports */
 #define LOADED_TOGETHER 8    /* configurations that can have workers at the same time and share one quota */
@@ -249,6 +250,7 @@ enum thaw_status loaded_make(struct loaded *loaded, const struct config *config,
 			     struct thaw_error *err)
 {
 	*loaded = (struct loaded){.workers = workers_of(config)};
+	tls_files_of_daemon();
 	if (load(loaded, config, before, err) == THAW_OK)
 		return THAW_OK;
 	loaded_unmake_folder(loaded, config);

@@ -335,6 +335,8 @@ static int patience(const struct master *m)
 		until_ms = sooner(until_ms, slots_all_quiet(&m->leaving->slots) ? m->now_ms : m->leaving_ms);
 	until_ms = sooner(until_ms, upgrade_due_ms(&m->upgrade));
 	until_ms = sooner(until_ms, m->watch.warn_ms);
+	if (m->watch.fd >= 0 && m->watch.deaf_ms > m->now_ms)
+		until_ms = sooner(until_ms, m->watch.deaf_ms);
 	if (m->room_ms > m->now_ms)
 		until_ms = sooner(until_ms, m->room_ms);
 	if (until_ms == THAW_NEVER)
@@ -418,11 +420,13 @@ static void ping(struct master *m)
 
 static void wait_for_news(struct master *m)
 {
-	struct pollfd from[] = {
-		{.fd = m->signals, .events = POLLIN},      {.fd = m->hear, .events = POLLIN},
-		{.fd = m->control.fd, .events = POLLIN},   {.fd = m->upgrade.control.fd, .events = POLLIN},
-		{.fd = m->upgrade.link, .events = POLLIN}, {.fd = m->upgrade.elder, .events = POLLIN},
-		{.fd = m->watch.fd, .events = POLLIN}};
+	struct pollfd from[] = {{.fd = m->signals, .events = POLLIN},
+				{.fd = m->hear, .events = POLLIN},
+				{.fd = m->control.fd, .events = POLLIN},
+				{.fd = m->upgrade.control.fd, .events = POLLIN},
+				{.fd = m->upgrade.link, .events = POLLIN},
+				{.fd = m->upgrade.elder, .events = POLLIN},
+				{.fd = m->now_ms < m->watch.deaf_ms ? -1 : m->watch.fd, .events = POLLIN}};
 
 	(void)poll(from, sizeof(from) / sizeof(from[0]), patience(m));
 	m->now_ms = clock_now_ms();
@@ -438,7 +442,7 @@ static void supervise(struct master *m)
 		hear_workers(m);
 		take_signals(m);
 		if (m->serving != NULL)
-			watch_hear(&m->watch, m->serving->config);
+			watch_hear(&m->watch, m->serving->config, m->now_ms);
 		m->wanted = control_take(&m->control) || m->wanted;
 		m->upgrade.wanted = control_take(&m->upgrade.control) || m->upgrade.wanted;
 		upgrade_hear(m);

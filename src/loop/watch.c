@@ -69,9 +69,12 @@ static uint64_t print_of_file(const char *file)
  * network file systems, this finds no writer. */
 static void look_for_writer(void *arg, const char *place, const char *file)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat is;
 
 	(void)place;
+	/* opening some devices has effects */
+	int fd = stat(file, &is) == 0 && S_ISREG(is.st_mode) ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+							     : -1;
 	if (fd < 0)
 		return;
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
@@ -185,14 +188,15 @@ void watch_refused(struct watch *watch)
 	watch->tried = watch->coming;
 }
 
-void watch_hear(struct watch *watch, const struct config *config)
+void watch_hear(struct watch *watch, const struct config *config, uint64_t now_ms)
 {
 	char events[EVENTS_MAX];
-	bool heard = false;
 
-	while (watch->fd >= 0 && read(watch->fd, events, sizeof(events)) > 0)
-		heard = true;
-	if (heard && !arm(watch, config))
+	/* One read is enough: the new descriptor has none of the older events. So their number does not matter. */
+	if (watch->fd < 0 || now_ms < watch->deaf_ms || read(watch->fd, events, sizeof(events)) <= 0)
+		return;
+	watch->deaf_ms = now_ms + WATCH_PAUSE_MS;
+	if (!arm(watch, config))
 		watch->wanted = true;
 }
 

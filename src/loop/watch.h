@@ -15,8 +15,12 @@
 /* ms before a warning about a set that does not fit, because the rest of it may still be written. */
 #define WATCH_PATIENCE_MS 5000
 
+/* ms between two looks at the folders, whatever happens there. */
+#define WATCH_PAUSE_MS 250
+
 struct watch {
 	int fd;                       /* -1: nothing is watched */
+	uint64_t deaf_ms;             /* until then events wait */
 	uint64_t used, tried;         /* the set in use, and the last one that did not fit; 0: none */
 	uint64_t file_used;           /* the configuration file as it was read for the set in use */
 	uint64_t coming, file_coming; /* the same two for the configuration that is being loaded */
@@ -36,8 +40,8 @@ bool watch_taken(struct watch *watch, const struct config *config);
 /* Call this when what was read cannot be used. */
 void watch_refused(struct watch *watch);
 
-/* Call this when the descriptor is readable: something has changed in a folder. */
-void watch_hear(struct watch *watch, const struct config *config);
+/* Call this when the descriptor is readable: something has changed in a folder. Does nothing before deaf_ms. */
+void watch_hear(struct watch *watch, const struct config *config, uint64_t now_ms);
 
 enum watch_finding {
 	WATCH_SAME,         /* no new set */

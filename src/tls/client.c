@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/error.h"
-#include "tls/failure.h"
+#include "tls/file.h"
 #include "tls/queue.h"
 #include "tls/records.h"
 #include "tls/transport_bio.h"
@@ -64,10 +65,30 @@ static enum thaw_status load_system(SSL_CTX *ctx, struct thaw_error *err)
 	return error_set(err, THAW_ERR_CONFIG, "the system has no file of CA certificates; name one");
 }
 
+/* As SSL_CTX_load_verify_file(), which would open the file by itself. */
+static enum thaw_status load_file(SSL_CTX *ctx, const char *file, struct thaw_error *err)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	STACK_OF(X509_INFO) *infos = NULL;
+	bool ok = true;
+	int count = 0;
+
+	if (tls_file_infos(file, THAW_ERR_CONFIG, TLS_PEM_CERTIFICATE, &infos, err) != THAW_OK)
+		return THAW_FAILED;
+	for (int i = 0; ok && i < sk_X509_INFO_num(infos); i++) {
+		const X509_INFO *info = sk_X509_INFO_value(infos, i);
+		ok = (info->x509 == NULL || X509_STORE_add_cert(store, info->x509) == 1) &&
+		     (info->crl == NULL || X509_STORE_add_crl(store, info->crl) == 1);
+		count += info->x509 != NULL || info->crl != NULL;
+	}
+	sk_X509_INFO_pop_free(infos, X509_INFO_free);
+	return ok && count > 0 ? THAW_OK : tls_pem_fault(file, TLS_PEM_CERTIFICATE, err);
+}
+
 static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *options, struct thaw_error *err)
 {
-	if (options->ca != NULL && SSL_CTX_load_verify_file(ctx, options->ca) != 1)
-		return tls_pem_fault(options->ca, TLS_PEM_CERTIFICATE, err);
+	if (options->ca != NULL && load_file(ctx, options->ca, err) != THAW_OK)
+		return THAW_FAILED;
 	if (options->ca_folder != NULL && SSL_CTX_load_verify_dir(ctx, options->ca_folder) != 1)
 		return tls_library_failure(THAW_ERR_CONFIG, options->ca_folder, err);
 	if (options->ca == NULL && !options->skip_verification && load_system(ctx, err) != THAW_OK)

@@ -129,6 +129,10 @@ const char *tls_file_cure(int cause)
 		return "; correct the name, or put the file there";
 	if (cause == EACCES)
 		return "; start thaw as a user who may read it, or change its mode";
+	if (cause == ENXIO)
+		return "; it is a pipe, a socket or a device: put a file in its place";
+	if (cause == EFBIG)
+		return "; it may have at most 256 MiB";
 	return "";
 }
 

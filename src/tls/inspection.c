@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "tls/certificate.h"
+#include "tls/file.h"
 #include "tls/inspect_inside.h"
 
 #define FINDINGS_MAX 16 /* most reported findings of one file; the others are counted */
@@ -29,7 +30,10 @@ void inspect_find(struct inspection *inspection, const char *format, ...)
 
 STACK_OF(X509_INFO) * inspect_read_file(const char *file)
 {
-	BIO *bio = BIO_new_file(file, "r");
+	struct thaw_error ignored;
+	BIO *bio = NULL;
+
+	(void)tls_file_bio(file, THAW_ERR_CONFIG, &bio, &ignored);
 	STACK_OF(X509_INFO) *infos = bio != NULL ? PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL) : NULL;
 
 	BIO_free(bio);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "tls/failure.h"
+#include "tls/file.h"
 #include "tls/secret_file.h"
 
 #define CHAIN_MAX 32 /* most certificates in one file */
@@ -71,7 +72,7 @@ static bool find_unknown_cipher(char to[static CIPHER_ROOM])
 static bool find_header_cipher(const char *file, char to[static CIPHER_ROOM])
 {
 	static const char field[] = "DEK-Info: ";
-	FILE *opened = fopen(file, "re");
+	FILE *opened = tls_file_open(file);
 	bool unknown = false;
 	char line[128];
 
@@ -127,7 +128,7 @@ static bool begins(const char *head, size_t len, const char *with, size_t with_l
 static const char *other_kind(const char *file)
 {
 	char head[HEAD_MAX];
-	FILE *opened = fopen(file, "re");
+	FILE *opened = tls_file_open(file);
 	size_t len = opened != NULL ? fread(head, 1, sizeof(head), opened) : 1;
 	const char *kind = NULL;
 
@@ -184,10 +185,9 @@ static enum thaw_status report_pem(const struct question *question, enum tls_pem
 
 static BIO *open_file(const char *file, struct thaw_error *err)
 {
-	BIO *bio = BIO_new_file(file, "r");
+	BIO *bio;
 
-	if (bio == NULL)
-		(void)tls_library_failure(THAW_ERR_CONFIG, file, err);
+	(void)tls_file_bio(file, THAW_ERR_CONFIG, &bio, err);
 	return bio;
 }
 

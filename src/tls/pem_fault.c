@@ -12,6 +12,7 @@
 #include <openssl/pkcs12.h>
 
 #include "base/error.h"
+#include "tls/file.h"
 
 #define BYTES_MAX  (1024 * 1024) /* most bytes of a file that are checked */
 #define TYPE_MAX   48            /* of a PEM block's type */
@@ -34,7 +35,7 @@ static void drop(struct content *content)
 
 static bool take(struct content *content, const char *file)
 {
-	FILE *stream = fopen(file, "rbe");
+	FILE *stream = tls_file_open(file);
 
 	*content = (struct content){.bytes = stream != NULL ? OPENSSL_malloc(BYTES_MAX + 1) : NULL};
 	if (stream != NULL)

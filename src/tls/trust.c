@@ -12,8 +12,8 @@
 #include "base/sized.h"
 #include "tls/certificate.h"
 #include "tls/failure.h"
+#include "tls/file.h"
 #include "tls/peer.h"
-#include "tls/secret_file.h"
 
 static bool digest_number(EVP_MD_CTX *md, long long number)
 {
@@ -193,17 +193,11 @@ enum thaw_status thaw_trust_from_store(struct x509_store_st *store, thaw_trust *
  * */
 static enum thaw_status add_file(X509_STORE *store, const char *file, bool crls, struct thaw_error *err)
 {
-	BIO *bio = BIO_new_file(file, "r");
-
-	if (bio == NULL) {
-		ERR_clear_error();
-		return error_set(err, THAW_ERR_SYSTEM, "%s: %s%s", file, strerror(errno), tls_file_cure(errno));
-	}
-	STACK_OF(X509_INFO) *infos = PEM_X509_INFO_read_bio(bio, NULL, tls_no_pass_phrase, NULL);
-	BIO_free(bio);
-	if (infos == NULL)
-		return tls_pem_fault(file, crls ? TLS_PEM_CRL : TLS_PEM_CERTIFICATE, err);
+	STACK_OF(X509_INFO) *infos = NULL;
 	int found = 0;
+
+	if (tls_file_infos(file, THAW_ERR_SYSTEM, crls ? TLS_PEM_CRL : TLS_PEM_CERTIFICATE, &infos, err) != THAW_OK)
+		return THAW_FAILED;
 	bool ok = true;
 	for (int i = 0; ok && i < sk_X509_INFO_num(infos); i++) {
 		const X509_INFO *info = sk_X509_INFO_value(infos, i);

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -176,6 +178,55 @@ def test_a_key_that_does_not_fit_is_not_loaded_and_warned_of_once(serve, setting
     files.put(second, second_key)
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
     assert len([m for m in gateway.messages if "changed files not loaded" in m]) == 1
+
+
+def test_files_that_would_make_the_master_wait_are_refused(serve, settings, tmp_path, ca):
+    """Who may write in the folder of the certificates may not stop the master: it supervises the workers."""
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    files = Plain(folder)
+    files.put(*ca.new())
+    gateway = serve("-c", settings(certificate=files.files, more=WATCHED))
+    for file, why in ((lambda new: os.mkfifo(new), "not a file"), (lambda new: new.symlink_to("/dev/zero"), "not a file"),
+                      (lambda new: huge(new), "at most 256 MiB")):  # fmt: skip
+        file(folder / "new")
+        os.replace(folder / "new", files.files[0])
+        wait(f"the warning: {why}", lambda: said(gateway, "changed files not loaded; ") and why in gateway.messages[-1])
+        os.unlink(files.files[0])
+        files.put(*ca.new())
+        wait("the new certificate", lambda: served(gateway, ca) == 1000 + ca.made)
+
+
+def huge(path):
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+
+
+STORM = """
+import os, sys
+while True:
+    for i in range(1000):
+        os.rename(sys.argv[1], sys.argv[2])
+        os.rename(sys.argv[2], sys.argv[1])
+"""
+
+
+def test_the_master_goes_on_in_a_storm_of_events(serve, settings, tmp_path, ca):
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    files = Plain(folder)
+    files.put(*ca.new())
+    gateway = serve("-c", settings(certificate=files.files, more=WATCHED))
+    with contextlib.ExitStack() as storms:
+        for i in range(3):
+            (folder / f"a{i}").touch()
+            storm = subprocess.Popen([sys.executable, "-c", STORM, folder / f"a{i}", folder / f"b{i}"])
+            storms.callback(storm.wait)
+            storms.callback(storm.kill)
+        for _ in range(3):
+            files.put(*ca.new())
+            wait("the new certificate", lambda: served(gateway, ca) == 1000 + ca.made)
+    assert not said(gateway, "unresponsive")
 
 
 def test_a_new_crl_counts(serve, settings, tmp_path):

@@ -79,7 +79,7 @@ static bool heard(struct world *world)
 	struct pollfd from = {.fd = world->watch.fd, .events = POLLIN};
 	bool told = poll(&from, 1, 0) == 1;
 
-	watch_hear(&world->watch, &world->config);
+	watch_hear(&world->watch, &world->config, world->watch.deaf_ms);
 	assert_int_equal(world->watch.wanted, told);
 	return told;
 }
