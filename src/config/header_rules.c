@@ -158,6 +158,20 @@ static enum thaw_status refuse_variable(const struct config_at *at, const char *
 			     quoted.text);
 }
 
+/* Another program's variable would be sent as text. */
+static enum thaw_status refuse_foreign(const struct config_at *at, const char *text)
+{
+	struct config_foreign is;
+	struct config_quoted quoted = config_quote(text, config_find_foreign(text, &is));
+	char sign = text[text[1] == '{'];
+
+	return config_refuse(at,
+			     "'%s' is a variable of %s, and would be sent as it is written; allowed: %s; a plain '%c' "
+			     "is '%c%c'",
+			     quoted.text, is.program, is.ours != NULL ? is.ours : "variables such as {client.address}",
+			     sign, sign, sign);
+}
+
 static enum thaw_status add_piece(const struct config_at *at, struct config_header *rule, unsigned variable,
 				  const char *text, size_t len)
 {
@@ -171,20 +185,30 @@ static enum thaw_status add_piece(const struct config_at *at, struct config_head
 	return config_set_text(at, &grown[rule->piece_count++].text, text, len);
 }
 
+/* Two signs for one: "{{", and "$$" and "%%" where one would begin another program's variable. */
+static bool is_doubled(const char *text)
+{
+	struct config_foreign is;
+
+	return text[0] == text[1] && (text[0] == '{' || config_find_foreign(text + 1, &is) > 0);
+}
+
 static enum thaw_status read_value(const struct config_at *at, struct config_header *rule, const char *text)
 {
 	size_t from = 0, i = 0, len = 0;
 
 	while (text[i] != '\0') {
-		unsigned variable = find_variable(text + i, &len);
-		bool doubled = text[i] == '{' && text[i + 1] == '{';
+		bool doubled = is_doubled(text + i);
+		unsigned variable = doubled ? CONFIG_VAR_TEXT : find_variable(text + i, &len);
 		if (variable == CONFIG_VARIABLES)
 			return refuse_variable(at, text + i, len);
+		if (!doubled && config_find_foreign(text + i, &(struct config_foreign){0}) > 0)
+			return refuse_foreign(at, text + i);
 		if (variable == CONFIG_VAR_TEXT && !doubled) {
 			i++;
 			continue;
 		}
-		/* The first of two braces is text. */
+		/* The first of two signs is text. */
 		if (i + doubled > from &&
 		    add_piece(at, rule, CONFIG_VAR_TEXT, text + from, i + doubled - from) != THAW_OK)
 			return THAW_FAILED;

@@ -129,6 +129,13 @@ enum thaw_status config_check_headers(const struct config_at *at, struct config_
 enum thaw_status config_claim_names(const struct config_at *at, struct config *config) THAW_MUST_CHECK;
 void config_free_headers(struct config_header_set *set);
 
+/* foreign.c */
+struct config_foreign {
+	const char *program, *ours; /* ours: the variable of this gateway for the same; NULL: none is known */
+};
+/* The length of another program's variable at the beginning of the text; 0: there is none. */
+size_t config_find_foreign(const char *text, struct config_foreign *is);
+
 /* allow.c */
 config_read_fn config_read_identity, config_read_allow;
 bool config_copy_allow(struct config_certificate *to, const struct config_certificate *from); /* false: out of memory */

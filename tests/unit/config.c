@@ -724,6 +724,41 @@ static void a_route_begins_with_the_headers_of_its_host(void **state)
 	config_free(&config);
 }
 
+static void signs_that_begin_no_variable_are_text(void **state)
+{
+	static const char *const values[] = {
+		"$5 $ 100% %% $$ %C3%A4%D0%BF%ABC%20 %D0 %Dx",
+		"a$$5 50%; %{ %[ ${ $[x] %() %{} %[] ${} %{a",
+		"$1 $12x %AB_% %X% %REQ(x",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		char text[512];
+		(void)snprintf(text, sizeof(text), HEAD TAIL "    headers: { request: { set: { X-A: '%s' } } }\n",
+			       values[i]);
+		struct config *config = parse(text);
+		const struct config_header *rule = config->hosts[0].routes[0].headers.request.rules[0];
+		header(rule, CONFIG_HEADER_SET, "X-A", 1);
+		assert_string_equal(rule->pieces[0].text, values[i]);
+		config_free(&config);
+	}
+}
+
+static void a_doubled_sign_is_one_where_a_variable_would_begin(void **state)
+{
+	struct config *config = parse(
+		HEAD TAIL "    headers: { request: { set: { X-A: '/?$$filter=a %{{x}e $${client.address}' } } }\n");
+	const struct config_header *rule = config->hosts[0].routes[0].headers.request.rules[0];
+	char text[64] = "";
+
+	(void)state;
+	for (size_t i = 0; i < rule->piece_count; i++)
+		(void)strcat(text, rule->pieces[i].variable == CONFIG_VAR_TEXT ? rule->pieces[i].text : "ADDRESS");
+	assert_string_equal(text, "/?$filter=a %{x}e $ADDRESS");
+	config_free(&config);
+}
+
 static void hosts_and_prefixes_for_a_service(void **state)
 {
 	struct config *config =
@@ -1022,6 +1057,8 @@ int main(void)
 		cmocka_unit_test(valid_files_load),
 		cmocka_unit_test(headers_and_protocols),
 		cmocka_unit_test(a_route_begins_with_the_headers_of_its_host),
+		cmocka_unit_test(signs_that_begin_no_variable_are_text),
+		cmocka_unit_test(a_doubled_sign_is_one_where_a_variable_would_begin),
 		cmocka_unit_test(hosts_and_prefixes_for_a_service),
 		cmocka_unit_test(names_with_variables_are_claimed_on_every_host),
 		cmocka_unit_test(files_are_found_from_the_folder),

@@ -63,6 +63,11 @@
 	{                                                                                    \
 		HOST("  headers: { " text " }\n"), "5: key 'hosts[0].headers." key "': " why \
 	}
+#define OUR_VARIABLES "variables such as {client.address}"
+#define BAD_FOREIGN(value, program, ours, sign)                                                                   \
+	BAD_HEADER("request: { set: { X-A: 'a " value " b' } }", "request.set.X-A",                               \
+		   "'" value "' is a variable of " program ", and would be sent as it is written; allowed: " ours \
+		   "; a plain '" sign "' is '" sign sign "'")
 #define BAD_FRAMING(direction, name, more)                                                                             \
 	BAD_HEADER(direction ": { set: { " name ": a } }", direction ".set." name,                                     \
 		   "'" name "' cannot be changed: it frames a message, is about one connection, or is written by the " \
@@ -625,6 +630,23 @@ static const struct bad {
 	BAD_FRAMING("response", "Trailer", ""),
 	BAD_FRAMING("response", "Keep-Alive", ""),
 	BAD_FRAMING("response", "content-length", ""),
+	BAD_FOREIGN("$remote_addr", "nginx", "{client.address}", "$"),
+	BAD_FOREIGN("${Remote_Addr}", "nginx", "{client.address}", "{"),
+	BAD_FOREIGN("${client.address}", "nginx", OUR_VARIABLES, "{"),
+	BAD_FOREIGN("$uri", "nginx", OUR_VARIABLES, "$"),
+	BAD_FOREIGN("%{SSL_CLIENT_S_DN}s", "Apache", "{identity.subject}", "{"),
+	BAD_FOREIGN("%{client.address}e", "Apache", OUR_VARIABLES, "{"),
+	BAD_FOREIGN("%D", "Apache", OUR_VARIABLES, "%"),
+	BAD_FOREIGN("%[src]", "HAProxy", "{client.address}", "%"),
+	BAD_FOREIGN("%[unique-id]", "HAProxy", "{request.id}", "%"),
+	BAD_FOREIGN("%[ssl_c_der,base64]", "HAProxy", "{identity.certificate}", "%"),
+	BAD_FOREIGN("%ci", "HAProxy", "{client.address}", "%"),
+	BAD_FOREIGN("%DOWNSTREAM_REMOTE_ADDRESS%", "Envoy", OUR_VARIABLES, "%"),
+	BAD_FOREIGN("%REQ(X-ID?Y)%", "Envoy", OUR_VARIABLES, "%"),
+	BAD_HEADER(
+		"response: { add: { Link: [ a, 'b;$host,c' ] } }", "response.add.Link[1]",
+		"'$host' is a variable of nginx, and would be sent as it is written; allowed: {request.host}; a plain "
+		"'$' is '$$'"),
 	BAD_HEADER("request: { set: { X-A: '{client.adress}' } }", "request.set.X-A",
 		   "unknown variable '{client.adress}'; allowed: " ALLOWED_VARIABLES),
 	BAD_HEADER("request: { set: { X-A: '{identity.Subject}' } }", "request.set.X-A",
