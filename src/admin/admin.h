@@ -49,6 +49,8 @@ struct admin_wants {
 struct admin_conn *admin_conn_new(const struct admin *admin, struct transport transport, uint64_t now_ms);
 /* Does everything that is possible without waiting. crowded: close after the response. */
 struct admin_wants admin_conn_step(struct admin_conn *conn, bool crowded, uint64_t now_ms);
+/* Refuses each request: this client may not read anything. Call this before the first step. */
+void admin_conn_bar(struct admin_conn *conn);
 /* Closes after the current request, or at once if there is none. */
 void admin_conn_retire(struct admin_conn *conn);
 void admin_conn_free(struct admin_conn **conn);

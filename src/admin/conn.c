@@ -26,6 +26,7 @@ struct admin_conn {
 	uint64_t now_ms, deadline_ms;
 	struct admin_wants wants;
 	bool crowded, retiring;
+	bool barred;      /* each request is refused */
 	bool close_after; /* the current response is the last one */
 	bool answered;    /* answered a request in this step: other connections go first */
 	struct http_scan scan;
@@ -86,7 +87,11 @@ static enum move respond(struct admin_conn *conn, const struct http_request *req
 {
 	static const struct http_refusal no_body = {.status = 413,
 						    .why = "Requests to this server must not have a body."};
+	static const struct http_refusal not_allowed = {
+		.status = 403, .why = "Requests from this address are not allowed; see admin.allow_from."};
 
+	if (conn->barred)
+		return refuse(conn, &not_allowed);
 	if (request->framing == HTTP_BODY_CHUNKED || (request->framing == HTTP_BODY_LENGTH && request->length > 0))
 		return refuse(conn, &no_body);
 	conn->close_after = !request->keep_alive || conn->crowded || conn->retiring;
@@ -187,6 +192,11 @@ struct admin_wants admin_conn_step(struct admin_conn *conn, bool crowded, uint64
 	if (conn->state == ST_DEAD)
 		conn->wants = (struct admin_wants){.dead = true, .deadline_ms = THAW_NEVER};
 	return conn->wants;
+}
+
+void admin_conn_bar(struct admin_conn *conn)
+{
+	conn->barred = true;
 }
 
 void admin_conn_retire(struct admin_conn *conn)

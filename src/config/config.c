@@ -95,6 +95,7 @@ void config_free(struct config **config)
 	free(c->upstreams);
 	free(c->admin);
 	free_list(c->admin_names);
+	config_free_access(&c->admin_access);
 	free(c->ticket_keys);
 	free(c->ticket_keys_place);
 	free(c->tls.groups);

@@ -305,8 +305,9 @@ struct config {
 	size_t listen_count;
 	struct config_listen *admin; /* TCP or unix; NULL: off */
 	char **admin_names;          /* allowed in Host of requests to it, lower case, NULL-terminated; NULL: none */
-	char *ticket_keys;           /* file shared by several machines; NULL: keys of this process only */
-	char *user, *group;          /* to run as; NULL: as started */
+	struct config_access admin_access; /* only its allow is used */
+	char *ticket_keys;                 /* file shared by several machines; NULL: keys of this process only */
+	char *user, *group;                /* to run as; NULL: as started */
 	char *ticket_keys_place, *user_place, *group_place; /* for messages; NULL: no such key */
 	uint64_t worker_timeout_ms; /* without progress, after which a worker is killed; 0: never */
 	uint64_t stop_timeout_ms;   /* how long current requests may take after a stop was requested */

@@ -328,6 +328,13 @@ static const struct config_rule admin_rules[] = {
 	 .read = config_read_admin_names,
 	 .offset = AT(admin_names),
 	 .allowed = "a list of DNS names, such as [ gateway.example.com ]"},
+	{.key = "allow_from",
+	 .preset = "off",
+	 .text = "Addresses and networks of the clients that may read it; all others get 403. Without it, `thaw check` "
+		 "and the log warn of an address that other machines can reach.",
+	 .read = config_read_networks,
+	 .offset = AT(admin_access.allow),
+	 .allowed = CONFIG_NETWORKS_TEXT},
 };
 static const struct config_table admin_table = {.rules = admin_rules, .count = CONFIG_COUNT(admin_rules)};
 
@@ -353,11 +360,12 @@ static const struct config_rule config_rules[] = {
 	{.key = "admin",
 	 .preset = "(`off`)",
 	 .text = "Address of metrics, health checks and the status page, over plain HTTP: [METRICS.md](METRICS.md). It "
-		 "shows paths and client addresses: keep it on loopback or behind a firewall.",
+		 "shows paths and client addresses, without authentication: keep it on loopback, or say in "
+		 "`allow_from` who may read it.",
 	 .read = config_read_admin,
 	 .offset = 0,
 	 .table = &admin_table,
-	 .allowed = ADMIN_TEXT ", off, or a mapping of address and names"},
+	 .allowed = ADMIN_TEXT ", off, or a mapping of address, names and allow_from"},
 	{.key = "ticket_keys",
 	 .preset = "none",
 	 .text = "File of session ticket keys that several machines share: [OPERATION.md](OPERATION.md#ticket-keys). "

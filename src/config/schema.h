@@ -25,6 +25,10 @@
 
 #define CONFIG_RATE_TEXT "a whole number with /s, /m or /h, such as 10/s; at most 1000/s"
 
+#define CONFIG_NETWORKS_TEXT                                                                                     \
+	"off, or a list of addresses and networks, such as [ 192.0.2.7, 10.0.0.0/8, \"2001:db8::/32\" ]; unix: " \
+	"clients of Unix sockets"
+
 #define CONFIG_PASSPHRASE_TEXT "a file whose first line is the key's pass phrase"
 
 struct config_rule;
@@ -98,7 +102,7 @@ size_t config_scan_number(const char *text, uint64_t max, uint64_t *number);
 /* names.c */
 config_read_fn config_read_address, config_read_admin, config_read_admin_address, config_read_admin_names,
 	config_read_host_names, config_read_server_name, config_read_route_path, config_read_prefix,
-	config_read_methods, config_read_elsewhere, config_read_account;
+	config_read_elsewhere, config_read_account;
 /* host[:port]: a DNS name in lower case, or a numeric address, [v6] in brackets; *host is a copy without brackets.
  * False: neither (or out of memory, with the source's err set). */
 bool config_scan_authority(const struct config_at *at, const char *text, size_t len, char **host, uint16_t *port);
@@ -114,7 +118,7 @@ config_read_fn config_read_tls_versions, config_read_tls_groups, config_read_tls
 enum thaw_status config_check_tls(const struct config_at *at, void *config);
 
 /* headers.c */
-config_read_fn config_read_strip, config_read_pass, config_read_upgrade, config_read_field_name;
+config_read_fn config_read_strip, config_read_pass, config_read_upgrade, config_read_methods, config_read_field_name;
 bool config_is_field_name(const char *text, size_t len);
 /* Whether the gateway adds such a field to requests. */
 bool config_is_written(const struct config_host *host, const char *name);

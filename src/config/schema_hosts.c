@@ -203,10 +203,6 @@ static const struct config_rule rate_rules[] = {
 };
 static const struct config_table rate_table = {.rules = rate_rules, .count = CONFIG_COUNT(rate_rules)};
 
-#define NETWORKS_TEXT                                                                                            \
-	"off, or a list of addresses and networks, such as [ 192.0.2.7, 10.0.0.0/8, \"2001:db8::/32\" ]; unix: " \
-	"clients of Unix sockets"
-
 #define PREFIX_TEXT "/ and letters, digits and signs without % escapes, such as /app"
 #define VALUES_TEXT "a mapping of field names to values, such as { X-Client: \"{client.address}\" }"
 
@@ -291,13 +287,13 @@ static const struct config_rule route_rules[] = {
 	 .text = "Replaces the host's list. `off`: no list.",
 	 .read = config_read_networks,
 	 .offset = AT(access.allow),
-	 .allowed = NETWORKS_TEXT},
+	 .allowed = CONFIG_NETWORKS_TEXT},
 	{.key = "deny_from",
 	 .preset = "(the host's)",
 	 .text = "Replaces the host's list. `off`: no list.",
 	 .read = config_read_networks,
 	 .offset = AT(access.deny),
-	 .allowed = NETWORKS_TEXT},
+	 .allowed = CONFIG_NETWORKS_TEXT},
 	{.key = "rate",
 	 .preset = "(the host's)",
 	 .text = "Replaces the host's rate. The requests of this route are counted apart from the host's. `off`: not "
@@ -465,22 +461,23 @@ static const struct config_rule host_rules[] = {
 	 .preset = "off",
 	 .text = "Addresses and networks of the clients that may send requests; all others get 403. An IPv4 client on "
 		 "an IPv6 socket counts by its IPv4 address. `unix`: clients of Unix sockets. With `proxy_protocol` "
-		 "the address is the one in the PROXY header: "
+		 "the address is the one in the PROXY header; `X-Forwarded-For` is never used: "
 		 "[access by address](CONFIGURATION.md#limit-access-by-address-and-rate).",
 	 .read = config_read_networks,
 	 .offset = AT(access.allow),
-	 .allowed = NETWORKS_TEXT},
+	 .allowed = CONFIG_NETWORKS_TEXT},
 	{.key = "deny_from",
 	 .preset = "off",
 	 .text = "The same for clients that get 403, even if they are in `allow_from`.",
 	 .read = config_read_networks,
 	 .offset = AT(access.deny),
-	 .allowed = NETWORKS_TEXT},
+	 .allowed = CONFIG_NETWORKS_TEXT},
 	{.key = "rate",
 	 .preset = "off",
 	 .text = "How many requests each client address (an IPv4 address or an IPv6 /64) may send to this host, all "
 		 "workers together, such as `10/s` or `{ requests: 10/s, burst: 20 }`. Others get 429 with "
-		 "`Retry-After`. Clients of Unix sockets are not counted: "
+		 "`Retry-After`. Clients of Unix sockets are not counted. Behind a load balancer without the PROXY "
+		 "protocol all clients have its address, and share its rate: "
 		 "[rates](CONFIGURATION.md#limit-access-by-address-and-rate).",
 	 .read = config_read_rate,
 	 .offset = AT(access.rate),

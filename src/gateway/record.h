@@ -45,8 +45,6 @@ struct gw_record_ask {
 #define GW_RECORD_ADDRESS 64 /* room for each of them */
 void gw_record_address(const struct sockaddr *peer, char *text, size_t room);
 
-#define GW_RECORD_ADDRESS 64 /* room for each of them */
-
 json_t *gw_record_new(const struct gw_record_facts *facts); /* NULL: out of memory */
 /* on_demand: a certificate was requested in the handshake, on demand. */
 bool gw_record_add_ask(json_t *record, const struct gw_record_ask *ask, bool on_demand);

@@ -10,6 +10,7 @@
 
 #include "admin/admin.h"
 #include "base/clock.h"
+#include "base/network.h"
 #include "base/socket.h"
 #include "loop/log.h"
 
@@ -104,8 +105,17 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	step(timer->data);
 }
 
+static bool may_read(const struct office *office, const struct sockaddr_storage *peer)
+{
+	const struct config_networks *allow = &office->setup->config->admin_access.allow;
+	struct network client;
+
+	return allow->count == 0 || (network_of((const struct sockaddr *)peer, &client) &&
+				     network_is_listed(allow->items, allow->count, &client));
+}
+
 /* Takes ownership of fd. */
-static void begin_visit(struct office *office, int fd)
+static void begin_visit(struct office *office, int fd, const struct sockaddr_storage *peer)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
 
@@ -119,6 +129,8 @@ static void begin_visit(struct office *office, int fd)
 		return;
 	}
 	visit->office = office;
+	if (!may_read(office, peer))
+		admin_conn_bar(visit->conn);
 	ev_io_init(&visit->io, on_io, fd, EV_READ);
 	ev_timer_init(&visit->timer, on_timer, 0., 0.);
 	visit->io.data = visit->timer.data = visit;
@@ -135,10 +147,11 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)events;
 	while (office->count < ADMIN_CONNECTIONS_MAX) {
-		int fd = socket_accept(io->fd, NULL);
+		struct sockaddr_storage peer;
+		int fd = socket_accept(io->fd, &peer);
 		if (fd < 0)
 			break;
-		begin_visit(office, fd);
+		begin_visit(office, fd, &peer);
 	}
 	if (office->count >= ADMIN_CONNECTIONS_MAX) {
 		ev_io_stop(loop, io); /* until a connection ends */

@@ -57,6 +57,9 @@ void loaded_reclaim(const struct loaded *loaded, unsigned number);
 void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		     void (*warn)(void *arg, const char *text), void *arg);
 
+/* The same for an admin address that other machines can reach: also when a configuration is taken. */
+void loaded_warn_of_admin(const struct config *config, void (*warn)(void *arg, const char *text), void *arg);
+
 /* Removes the spool folder if it was created here. For callers that do not serve. */
 void loaded_unmake_folder(struct loaded *loaded, const struct config *config);
 

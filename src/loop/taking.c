@@ -96,6 +96,11 @@ static void retire(struct master *m, struct generation *g)
 	generation_dismiss_admin(g); /* the admin process of the new generation shows both */
 }
 
+static void warn(void *arg, const char *text)
+{
+	log_say(master_log(arg), CONFIG_LOG_WARNING, "%s", text);
+}
+
 void taking_done(struct master *m)
 {
 	struct generation *old = m->serving;
@@ -108,6 +113,7 @@ void taking_done(struct master *m)
 			strerror(errno));
 	scoreboard_enter(m->scoreboard, SCOREBOARD_SERVING, m->serving->number, m->serving->slots.count);
 	tell_listening(m, old);
+	loaded_warn_of_admin(m->serving->config, warn, m);
 	if (old == NULL)
 		upgrade_ready(m);
 	m->refused.cls = THAW_ERR_NONE;

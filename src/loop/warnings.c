@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/network.h"
 #include "loop/certificates.h"
 
 #define TEXT_MAX 5120
@@ -155,6 +156,34 @@ static void look_at_sockets(const struct teller *teller, const struct config *co
 		look_at_socket(teller, config->admin);
 }
 
+/* An address of another machine's network, without a list of those who may read it. */
+static bool is_open(const struct config_listen *admin, const struct config_networks *allow)
+{
+	static const char *const own[] = {"127.0.0.0/8", "::1"};
+	struct network address, loopback;
+
+	if (admin == NULL || admin->kind != CONFIG_LISTEN_TCP || allow->count > 0 ||
+	    network_parse(admin->host, &address) != NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (network_parse(own[i], &loopback) == NULL && network_within(&address, &loopback))
+			return false;
+	return true;
+}
+
+void loaded_warn_of_admin(const struct config *config, void (*warn)(void *arg, const char *text), void *arg)
+{
+	struct teller teller = {.warn = warn, .arg = arg};
+
+	if (is_open(config->admin, &config->admin_access.allow))
+		tell(&teller,
+		     "%s: other machines can reach %s, and it shows client addresses and paths without authentication; "
+		     "use 127.0.0.1:PORT or unix:PATH, or say who may read it: { address: '%s', allow_from: [ "
+		     "192.0.2.0/24 ] }",
+		     config->admin->place != NULL ? config->admin->place : "the command line", config->admin->address,
+		     config->admin->address);
+}
+
 void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		     void (*warn)(void *arg, const char *text), void *arg)
 {
@@ -166,6 +195,7 @@ void loaded_warnings(const struct loaded *loaded, const struct config *config,
 		     config->user_place != NULL ? "" : ": key 'user'");
 	look_at_secrets(&teller, config);
 	look_at_sockets(&teller, config);
+	loaded_warn_of_admin(config, warn, arg);
 	certificates_deciding(config, look_at_decider, &teller);
 	if (config->file != NULL)
 		look_at_decider(&teller, "the configuration", config->file);

@@ -304,6 +304,43 @@ def test_a_name_of_the_settings_is_accepted(serve, settings, tmp_path):
     assert get(path, "/metrics", Host="evil.example")[0] == 421
 
 
+OPEN = "other machines can reach"
+
+
+def test_only_addresses_of_the_list_may_read(serve, settings):
+    gateway = serve("-c", settings(more="admin: { address: '0.0.0.0:0', allow_from: [ 127.0.0.2, 127.0.1.0/24 ] }\n"))
+    (admin,) = wait("the admin process", lambda: by_name(gateway, "thaw-admin"))
+    port = wait("its port", lambda: port_of(admin))
+    for source, expected in (("127.0.0.2", 200), ("127.0.0.1", 403), ("127.0.1.9", 200), ("127.0.2.9", 403)):
+        for target in ("/healthz", "/metrics"):
+            visitor = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT, source_address=(source, 0))
+            visitor.request("GET", target)
+            answer = visitor.getresponse()
+            body = answer.read()
+            assert answer.status == expected, (source, target)
+            assert expected == 200 or b"admin.allow_from" in body
+            visitor.close()
+    assert not [text for text in gateway.messages if OPEN in text]
+
+
+@pytest.mark.parametrize("admin, warns", (
+    ("0.0.0.0:0", True), ("'[::]:0'", True), ("192.0.2.7:1", True), ("'[2001:db8::1]:1'", True), ("'[::ffff:10.0.0.1]:1'", True),
+    ("127.0.0.1:0", False), ("127.9.9.9:0", False), ("'[::1]:0'", False), ("localhost:0", False), ("'[::ffff:127.0.0.1]:1'", False), ("'unix:{tmp}/admin'", False),
+    ("{{ address: '0.0.0.0:0', allow_from: [ 0.0.0.0/0 ] }}", False), ("{{ address: '0.0.0.0:0', allow_from: off }}", True),
+))  # fmt: skip
+def test_an_address_that_others_can_reach_is_warned_of(admin, warns, settings, tmp_path):
+    path = settings(more=f"admin: {admin.format(tmp=tmp_path)}\n")
+    told = json.loads(subprocess.run([binary(), "check", "--json", "-c", path], capture_output=True, timeout=LIMIT, check=True).stdout)
+    found = [text for text in told["warnings"] if OPEN in text]
+    assert len(found) == warns, told["warnings"]
+    assert not warns or (found[0].startswith(f"{path}:2: key 'admin") and "allow_from" in found[0])
+
+
+def test_an_address_that_others_can_reach_is_logged_at_start(serve, settings):
+    gateway = serve("-c", settings(more="admin: 0.0.0.0:0\n"))
+    wait("the warning", lambda: [text for text in gateway.messages if OPEN in text])
+
+
 METRICS = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "METRICS.md").read_text()
 
 

@@ -659,6 +659,18 @@ static void test_in_a_crowd_every_response_is_the_last(void **state)
 	assert_true(world->wire->half_closed);
 }
 
+static void test_a_client_that_may_not_read_gets_403(void **state)
+{
+	struct world *world = *state;
+	struct response response;
+
+	admin_conn_bar(world->conn);
+	response = get(world, "/status.json");
+	assert_int_equal(response.status, 403);
+	assert_true(has_line(&response, "Connection: close"));
+	assert_true(world->wire->half_closed);
+}
+
 static void test_retiring(void **state)
 {
 	struct world *world = *state;
@@ -769,6 +781,7 @@ int main(void)
 		A_TEST(test_pipelined_requests_take_turns),
 		A_TEST(test_the_last_response_can_be_read),
 		A_TEST(test_in_a_crowd_every_response_is_the_last),
+		A_TEST(test_a_client_that_may_not_read_gets_403),
 		A_TEST(test_retiring),
 		A_TEST(test_clients_that_go_away),
 		A_TEST(test_without_memory_a_connection_ends),

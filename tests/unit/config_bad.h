@@ -910,9 +910,10 @@ static const struct bad {
 	 "5: key 'hosts[0].max_request_body': '-1' is not understood; allowed: " ALLOWED_SIZE "0 to 1024TiB, or off"},
 	BAD_CONNECTIONS("head_timeout", "500ms", "is too small", ALLOWED_DURATION "1s to 24h"),
 	BAD_CONNECTIONS("keepalive_timeout", "off", "is not understood", ALLOWED_DURATION "1s to 24h"),
-	{END("admin: 9443\n"), "8: key 'admin': '9443' is a port without an address; write ADDRESS:PORT; allowed: a "
-			       "numeric address and port, such as "
-			       "127.0.0.1:9443, localhost:PORT, unix:PATH, off, or a mapping of address and names"},
+	{END("admin: 9443\n"),
+	 "8: key 'admin': '9443' is a port without an address; write ADDRESS:PORT; allowed: a "
+	 "numeric address and port, such as "
+	 "127.0.0.1:9443, localhost:PORT, unix:PATH, off, or a mapping of address, names and allow_from"},
 	{END("admin: { names: [ a.example ] }\n"),
 	 "8: key 'admin.address': this key is missing; allowed: a numeric "
 	 "address and port, such as 127.0.0.1:9443, localhost:PORT, unix:PATH"},
@@ -930,7 +931,10 @@ static const struct bad {
 	 "8: key 'admin.names[0]': '*.example' is not understood; allowed: a list of DNS names, such as "
 	 "[ gateway.example.com ]"},
 	{END("admin: { address: 'unix:/a', port: 1 }\n"), "8: key 'admin.port': this key is not known; allowed: "
-							  "address, names"},
+							  "address, names, allow_from"},
+	{END("admin: { address: 'unix:/a', allow_from: [ 10.0.0.1/8x ] }\n"),
+	 "8: key 'admin.allow_from[0]': '10.0.0.1/8x' does not have a prefix length that fits its address; "
+	 "allowed: " ALLOWED_NETWORKS},
 	{END("user: -x\n"), "8: key 'user': '-x' is not understood; allowed: the name of a user"},
 	{END("sandbox: maybe\n"), "8: key 'sandbox': 'maybe' is not known; allowed: on, off"},
 	{END("stop_timeout: 500ms\n"),
