@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "holds.h"
-#include "http/mapping.h"
+#include "http/dav_if.h"
+#include "http/link.h"
 #include "http/syntax.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,6 +21,28 @@ static void check_value(struct http_span value, const char *out, size_t len)
 	HOLDS(len <= value.len + HTTP_MAPPED_MORE);
 	if (http_is_field_value(value))
 		HOLDS(http_is_field_value((struct http_span){out, len}));
+}
+
+/* Tags are within the value, in its order. What was mapped has as many of them, and is well-formed. */
+static void check_if(const struct http_mapping *mapping, struct http_span value, char *out)
+{
+	const char *end = value.at;
+	struct http_if reader;
+	struct http_span tag;
+	size_t tags = 0, len = 0;
+
+	for (http_if_begin(&reader, value); http_if_next(&reader, &tag); tags++) {
+		HOLDS(tag.at > end && tag.at + tag.len < value.at + value.len);
+		HOLDS(memchr(tag.at, '>', tag.len) == NULL && tag.at[tag.len] == '>');
+		end = tag.at + tag.len;
+	}
+	if (!http_map_if(mapping, NULL, 0, value, out, &len))
+		return;
+	HOLDS(!reader.bad && len <= value.len + tags * HTTP_MAPPED_MORE);
+	http_if_begin(&reader, (struct http_span){out, len});
+	while (http_if_next(&reader, &tag))
+		tags--;
+	HOLDS(!reader.bad && tags == 0);
 }
 
 static void check_path(const struct http_mapping *mapping, struct http_span path, char *out)
@@ -55,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				       .inner = span(hosts[choice / 27 % 3]),
 				       .server = span(hosts[choice / 81 % 3]),
 				       .tls = choice >= 243};
-	char *value = malloc(size), *out = malloc(size + HTTP_MAPPED_MORE);
+	char *value = malloc(size), *out = malloc(size + HTTP_IF_MAPPED_MORE);
 	size_t len = 0;
 
 	HOLDS(value != NULL && out != NULL);
@@ -71,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_value(text, out, len);
 	if (http_map_cookie(&mapping, text, out, &len))
 		check_value(text, out, len);
+	if (http_map_link(&mapping, text, out, &len))
+		check_value(text, out, len);
+	check_if(&mapping, text, out);
 	check_path(&mapping, text, out);
 	free(value);
 	free(out);

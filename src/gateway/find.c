@@ -67,7 +67,7 @@ enum gw_finding gw_find(const struct gateway *gateway, const struct gw_host *hos
 		http_target_merge_front(head);
 		choice = gw_judge(host, head, &judged);
 		found->route = judged.route;
-		found->destination = judged.destination;
+		found->targets = judged.targets;
 		found->refusal = judged.refusal;
 		found->work = judged.work;
 	}
@@ -87,7 +87,7 @@ bool gw_find_route(struct gw_stream *stream, enum gw_step *step)
 	bool refused = finding == GW_FOUND_PROBLEM && found.problem == GW_PROBLEM_ADDRESS;
 	stream->conn->work += found.work;
 	stream->route = found.route;
-	stream->destination = found.destination;
+	stream->targets = found.targets;
 	if (found.access != NULL && !refused && !gw_count(stream, found.access)) {
 		*step = gw_refuse(stream, GW_PROBLEM_RATE, NULL);
 		return false;

@@ -20,11 +20,11 @@ struct gw_client {
 
 struct gw_found {
 	const struct gw_route *route; /* NULL: there is none. Also of a request that is refused by its settings */
-	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: as its own */
-	const struct config_access *access;     /* that it comes under; NULL: it is refused before */
-	enum gw_problem problem;                /* for GW_FOUND_PROBLEM */
-	struct http_refusal refusal;            /* for GW_PROBLEM_MALFORMED */
-	size_t work;                            /* bytes that were looked at */
+	struct gw_targets targets;
+	const struct config_access *access; /* that it comes under; NULL: it is refused before */
+	enum gw_problem problem;            /* for GW_FOUND_PROBLEM */
+	struct http_refusal refusal;        /* for GW_PROBLEM_MALFORMED */
+	size_t work;                        /* bytes that were looked at */
 };
 
 /* For a request on a connection to that host. The head is in its final form then: fields that say the same are one. */

@@ -293,7 +293,7 @@ void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, 
 	const char *name = out->host->name;
 
 	gw_rewrite_begin(rewrite, out->route, authority, out->upstream, out->server);
-	rewrite->destination = gw_rewrite_paths(out->destination != NULL ? out->destination : out->route);
+	gw_rewrite_targets(rewrite, out->route, out->targets);
 	gw_rewrite_request_line(head, out->route, writer);
 	if (rewrite->map.inner.len > 0) /* HTTP/1.0 requests may lack it */
 		write_text(writer, "Host", rewrite->map.inner.at, rewrite->map.inner.len);

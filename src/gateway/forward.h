@@ -22,8 +22,8 @@ struct gw_outgoing {
 	const struct config_host *host;
 	const struct config_route *route;
 	const struct config_upstream *upstream;
-	const char *server;                     /* of it, as the settings name it */
-	const struct config_route *destination; /* that the path of its Destination belongs to; NULL: as its own */
+	const char *server; /* of it, as the settings name it */
+	const struct gw_targets *targets;
 	const struct http_request *head;
 	struct gw_origin origin;
 	bool expects; /* the server must send 100 before the body is sent */

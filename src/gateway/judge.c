@@ -105,7 +105,7 @@ static enum gw_choice judge_sent(const struct inquiry *inquiry, const struct con
 	return choice == GW_CHOSEN ? judge_by_prefixes(inquiry, by, sent, method) : choice;
 }
 
-/* Judges the Destination for one method. */
+/* Judges the Destination, or a resource of the If, for one method. */
 static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_span path, struct http_span method,
 				   const struct gw_route **route)
 {
@@ -114,7 +114,7 @@ static enum gw_choice judge_target(const struct inquiry *inquiry, struct http_sp
 	if (choice != GW_CHOSEN)
 		return choice;
 	if (!same_service(inquiry->judged->route->config, (*route)->config))
-		return refuse(inquiry, 502, "the Destination belongs to another service");
+		return refuse(inquiry, 502, "the Destination, or a resource in If, belongs to another service");
 	if (!gw_route_is_stricter(inquiry->judged->route, *route))
 		return GW_UNCLEAR;
 	return inquiry->host->prefixed ? judge_sent(inquiry, (*route)->config, path, method) : GW_CHOSEN;
@@ -149,14 +149,75 @@ static enum gw_choice judge_destination(const struct inquiry *inquiry, struct ht
 		choice = judge_target(inquiry, reference.path, put, &for_put);
 	if (choice != GW_CHOSEN)
 		return choice;
-	inquiry->judged->destination = route->config;
+	inquiry->judged->targets.destination = route->config;
 	return same_prefixes(route->config, for_put->config) ? GW_CHOSEN : GW_UNCLEAR;
+}
+
+/* A resource of the If: the response says whether its state is the given one, so it is read. */
+static enum gw_choice judge_tag(const struct inquiry *inquiry, struct http_span tag, const struct config_route **by)
+{
+	static const struct http_span own = {NULL, 0}, get = {"GET", 3};
+	const struct gw_route *route = NULL, *for_get = NULL;
+	const struct http_span *path = &inquiry->head->path;
+	struct http_reference reference;
+
+	if (!http_reference_parse(tag, &reference) || reference.path.len == 0)
+		return refuse(inquiry, 400, "a resource in If is neither a URL nor an absolute path");
+	if (reference.path.len > HTTP_PATH_MAX)
+		return refuse(inquiry, 400, "a path in If is too long");
+	*by = inquiry->judged->route->config;
+	if (reference.path.len == path->len && memcmp(reference.path.at, path->at, path->len) == 0)
+		return GW_CHOSEN;
+	enum gw_choice choice = judge_target(inquiry, reference.path, own, &route);
+	if (choice == GW_CHOSEN)
+		choice = judge_target(inquiry, reference.path, get, &for_get);
+	if (choice != GW_CHOSEN)
+		return choice;
+	*by = route->config;
+	return same_prefixes(route->config, for_get->config) ? GW_CHOSEN : GW_UNCLEAR;
+}
+
+/* RFC 4918 10.4: conditions on this resource and on others, with their lock tokens. */
+static enum gw_choice judge_if(const struct inquiry *inquiry, struct http_span value)
+{
+	enum gw_choice choice = GW_CHOSEN;
+	struct http_span tag;
+	struct http_if reader;
+	size_t count = 0;
+
+	if (!inquiry->host->mixed && !inquiry->host->prefixed)
+		return GW_CHOSEN;
+	http_if_begin(&reader, value);
+	while (choice == GW_CHOSEN && http_if_next(&reader, &tag)) {
+		if (count == HTTP_IF_TAGS_MAX)
+			return refuse(inquiry, 400, "the If names too many resources");
+		choice = judge_tag(inquiry, tag, &inquiry->judged->targets.tagged[count++]);
+	}
+	return choice == GW_CHOSEN && reader.bad ? refuse(inquiry, 400, "the If is malformed") : choice;
+}
+
+/* Judges what the fields name. */
+static enum gw_choice judge_fields(const struct inquiry *inquiry)
+{
+	const struct http_request *head = inquiry->head;
+	enum gw_choice choice = GW_CHOSEN;
+	size_t destinations = 0, ifs = 0;
+
+	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
+		const struct http_field *field = &head->fields[i];
+		if (http_span_is(field->name, "Destination"))
+			choice = destinations++ > 0 ? refuse(inquiry, 400, "the request has more than one Destination")
+						    : judge_destination(inquiry, field->value);
+		else if (http_span_is(field->name, "If"))
+			choice = ifs++ > 0 ? refuse(inquiry, 400, "the request has more than one If")
+					   : judge_if(inquiry, field->value);
+	}
+	return choice;
 }
 
 enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged)
 {
 	const struct inquiry inquiry = {host, head, judged};
-	size_t count = 0;
 
 	*judged = (struct gw_judged){.work = gw_choice_work(host, head)};
 	enum gw_choice choice = gw_choose(host, head, &judged->route, &judged->refusal);
@@ -164,12 +225,8 @@ enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *h
 		return choice;
 	if (choice == GW_CHOSEN && host->prefixed)
 		choice = judge_sent(&inquiry, judged->route->config, head->path, (struct http_span){NULL, 0});
-	for (size_t i = 0; choice == GW_CHOSEN && i < head->field_count; i++) {
-		if (!http_span_is(head->fields[i].name, "Destination"))
-			continue;
-		choice = count++ > 0 ? refuse(&inquiry, 400, "the request has more than one Destination")
-				     : judge_destination(&inquiry, head->fields[i].value);
-	}
+	if (choice == GW_CHOSEN)
+		choice = judge_fields(&inquiry);
 	if (choice != GW_CHOSEN)
 		judged->route = NULL;
 	return choice;

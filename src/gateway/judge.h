@@ -1,15 +1,16 @@
 /* Finds the route of a request, by everything that its service acts on: its path, the path after the route's prefixes,
- * and the Destination of a WebDAV request. */
+ * and the Destination and the If of a WebDAV request. */
 #ifndef GATEWAY_JUDGE_H
 #define GATEWAY_JUDGE_H
 
 #include "gateway/choose.h"
+#include "gateway/targets.h"
 
 struct gw_judged {
-	const struct gw_route *route;           /* for GW_CHOSEN; else NULL */
-	const struct config_route *destination; /* the route of its Destination; NULL: not searched */
-	struct http_refusal refusal;            /* for GW_REFUSED */
-	size_t work;                            /* bytes that were examined */
+	const struct gw_route *route; /* for GW_CHOSEN; else NULL */
+	struct gw_targets targets;
+	struct http_refusal refusal; /* for GW_REFUSED */
+	size_t work;                 /* bytes that were examined */
 };
 
 enum gw_choice gw_judge(const struct gw_host *host, const struct http_request *head, struct gw_judged *judged);

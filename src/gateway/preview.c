@@ -125,7 +125,7 @@ static enum thaw_status write_sent(struct gw_preview *preview, const struct gate
 		.route = route,
 		.upstream = upstream,
 		.server = upstream->servers[0].text,
-		.destination = preview->found.destination,
+		.targets = &preview->found.targets,
 		.head = &preview->head,
 		.origin = {.peer = from != NULL ? from : (const void *)&example,
 			   .http = preview->sender->http,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "http/link.h"
 #include "http/target.h"
 
 static struct http_span copy(char to[static GW_AUTHORITY_ROOM], struct http_span from)
@@ -67,6 +68,32 @@ void gw_rewrite_request_line(const struct http_request *head, const struct confi
 	http_write_request_line(writer, head->method, (struct http_span){target, len});
 }
 
+static struct http_prefixes prefixes_of(const struct config_route *route, const struct config_route *own)
+{
+	const struct http_mapping paths = gw_rewrite_paths(route != NULL ? route : own);
+
+	return (struct http_prefixes){paths.strip, paths.add};
+}
+
+void gw_rewrite_targets(struct gw_rewrite *rewrite, const struct config_route *route, const struct gw_targets *targets)
+{
+	rewrite->destination = prefixes_of(targets->destination, route);
+	for (size_t i = 0; i < HTTP_IF_TAGS_MAX; i++)
+		rewrite->tagged[i] = prefixes_of(targets->tagged[i], route);
+}
+
+static void write_if(const struct gw_rewrite *rewrite, const struct http_field *field, struct http_writer *writer)
+{
+	char mapped[HTTP_LINE_MAX + HTTP_IF_MAPPED_MORE];
+	size_t len = 0;
+
+	if (field->value.len <= HTTP_LINE_MAX &&
+	    http_map_if(&rewrite->map, rewrite->tagged, HTTP_IF_TAGS_MAX, field->value, mapped, &len))
+		http_write_span(writer, field->name, (struct http_span){mapped, len});
+	else
+		http_write_span(writer, field->name, field->value);
+}
+
 typedef bool map_fn(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
 
 static void write_mapped(const struct http_mapping *mapping, const struct http_field *field, map_fn *map,
@@ -86,6 +113,10 @@ void gw_rewrite_request(const struct gw_rewrite *rewrite, const struct http_fiel
 {
 	struct http_mapping mapping = rewrite->map;
 
+	if (http_span_equal_nocase(field->name, "If")) {
+		write_if(rewrite, field, writer);
+		return;
+	}
 	if (!http_span_equal_nocase(field->name, "Destination")) {
 		http_write_span(writer, field->name, field->value);
 		return;
@@ -101,6 +132,8 @@ void gw_rewrite_response(const struct gw_rewrite *rewrite, const struct http_fie
 
 	if (http_span_equal_nocase(field->name, "Location") || http_span_equal_nocase(field->name, "Content-Location"))
 		map = http_map_location;
+	else if (http_span_equal_nocase(field->name, "Link"))
+		map = http_map_link;
 	else if (http_span_equal_nocase(field->name, "Refresh"))
 		map = http_map_refresh;
 	else if (http_span_equal_nocase(field->name, "Set-Cookie"))

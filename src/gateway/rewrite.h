@@ -7,21 +7,24 @@
 #define GATEWAY_REWRITE_H
 
 #include "config/config.h"
-#include "http/mapping.h"
+#include "gateway/targets.h"
 #include "http/response.h"
 
 #define GW_AUTHORITY_ROOM (HTTP_HOST_MAX + 16)
 
 /* For one attempt to send a request. */
 struct gw_rewrite {
-	struct http_mapping map;         /* its spans point into this struct and into the configuration */
-	struct http_mapping destination; /* the prefixes of the route that a Destination belongs to */
+	struct http_mapping map; /* its spans point into this struct and into the configuration */
+	struct http_prefixes destination, tagged[HTTP_IF_TAGS_MAX]; /* of the routes of a Destination, and of the If */
 	char outer[GW_AUTHORITY_ROOM], inner[GW_AUTHORITY_ROOM], server[GW_AUTHORITY_ROOM];
 };
 
 /* outer: host[:port] from the client. server: as named in the configuration. */
 void gw_rewrite_begin(struct gw_rewrite *rewrite, const struct config_route *route, struct http_span outer,
 		      const struct config_upstream *upstream, const char *server);
+
+/* route: the request's own. */
+void gw_rewrite_targets(struct gw_rewrite *rewrite, const struct config_route *route, const struct gw_targets *targets);
 
 /* A mapping that has only the prefixes of a route, for paths. */
 struct http_mapping gw_rewrite_paths(const struct config_route *route);

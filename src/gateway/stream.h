@@ -21,6 +21,7 @@
 #include "gateway/input.h"
 #include "gateway/record.h"
 #include "gateway/stream_states.h"
+#include "gateway/targets.h"
 #include "http/chunked.h"
 
 #define GW_OUT_MAX (2 * GW_BATCH_MAX) /* output that one client has not accepted yet */
@@ -68,9 +69,9 @@ struct gw_stream {
 	size_t head_len; /* 0 until the head is parsed */
 	struct gw_body body;
 	const struct gw_route *route;
-	const struct config_route *destination; /* the route of its Destination; NULL: the same as the request's */
-	enum gw_expect expect;                  /* gw_expect_enter() */
-	thaw_spool *spool;                      /* NULL before the first drained byte, and when it is empty again */
+	struct gw_targets targets;
+	enum gw_expect expect; /* gw_expect_enter() */
+	thaw_spool *spool;     /* NULL before the first drained byte, and when it is empty again */
 	/* Flags that stay set once they are set, in any state. */
 	bool cut_off;   /* the client has sent its close_notify */
 	bool overtaken; /* bytes of a later request were received before its renegotiation: see gw_overtaken() */

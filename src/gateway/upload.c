@@ -14,7 +14,7 @@ static bool batch_head(struct gw_stream *stream, struct gw_batch *batch)
 		.route = stream->route->config,
 		.upstream = proxy->upstream,
 		.server = proxy->upconns->ops->server(proxy->upconn),
-		.destination = stream->destination,
+		.targets = &stream->targets,
 		.head = &stream->head,
 		.origin = gw_origin_of(stream),
 		.expects = stream->expect == GW_EXPECT_PASSED,

@@ -178,10 +178,12 @@ bool http_map_destination(const struct http_mapping *mapping, struct http_span v
 	if (!http_reference_parse(value, &reference))
 		return false;
 	if (reference.authority.len > 0) {
-		if (!same_authority(reference.authority, mapping->outer, true))
-			return false;
-		put_span(&out, text(mapping->tls ? "https://" : "http://"));
-		put_span(&out, mapping->inner);
+		if (same_authority(reference.authority, mapping->outer, true)) {
+			put_span(&out, text(mapping->tls ? "https://" : "http://"));
+			put_span(&out, mapping->inner);
+		} else {
+			put(&out, value.at, (size_t)(reference.path.at - value.at));
+		}
 	}
 	put_path(mapping, false, reference.path, &out);
 	put_span(&out, reference.rest);

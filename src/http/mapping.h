@@ -33,7 +33,8 @@ bool http_reference_parse(struct http_span value, struct http_reference *referen
  * begin with the literal prefix. */
 bool http_map_path(const struct http_mapping *mapping, struct http_span path, char *out, size_t *len);
 
-/* Maps a client's Destination (RFC 4918 10.3) to the service's. False: leave it unchanged. */
+/* Maps a client's Destination (RFC 4918 10.3) to the service's. Another host stays as it is, but the path is mapped,
+ * too: services that ignore the host must get the path that was judged. False: leave it unchanged. */
 bool http_map_destination(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len);
 
 /* Maps a service's Location or Content-Location to the client's. False: leave it unchanged. */

@@ -144,6 +144,35 @@ def test_over_http2(pki, tmp_path, upstream):
         assert answer.get("location") == [f"https://{own}/more/a"] and answer.get("set-cookie") == ["a=b; Path=/more; Domain=localhost"]
 
 
+def test_the_resources_of_an_if_have_the_prefixes_of_their_own_routes(pki, tmp_path, upstream):
+    """RFC 4918 10.4: without it no locked resource could be written behind a prefix."""
+    lock = "(<urn:uuid:150852e2-3847-42d5-8cbe-0f4f296f26cf> [\"e\"])"
+    with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}") as gateway, Raw(gateway, "1.3") as client:
+        own = f"localhost:{gateway.port}"
+        for given, sent in (
+            (f"<https://{own}/app/x> {lock}", f"<http://{own}/x> {lock}"), (lock, lock), (f"</app/x> {lock} (Not <DAV:no-lock>)", f"</x> {lock} (Not <DAV:no-lock>)"),
+            (f"<https://{own}/app/x> {lock} </more/y> {lock} </z> {lock}", f"<http://{own}/x> {lock} </v2/y> {lock} </z> {lock}"),
+            (f"<https://elsewhere.example/app/x> {lock}", f"<https://elsewhere.example/x> {lock}"),
+        ):  # fmt: skip
+            assert client.ask("PUT", "/app/x", None, f"If: {given}", "Content-Length: 0").status == 200
+            assert upstream.take().get(b"if") == [sent.encode()]
+        assert client.ask("MOVE", "/app/x", None, f"Destination: /more/y", f"If: </app/x> {lock} </more/y> {lock}").status == 200
+        seen = upstream.take()
+        assert (seen.get(b"destination"), seen.get(b"if")) == ([b"/v2/y"], [f"</x> {lock} </v2/y> {lock}".encode()])
+    for wrong in (f"If: {lock} </app/x> {lock}", "If: </app/x>", "If: x", f"If: <app/x> {lock}", f"If: </%61pp/x> {lock}", f"If: </b/../a> {lock}", "If: " + f"</a> {lock}" * 17):
+        with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}") as gateway, Raw(gateway, "1.3") as client:
+            assert client.ask("PUT", "/app/x", None, wrong, "Content-Length: 0").status == 400, wrong
+
+
+def test_the_links_of_a_service_are_the_clients(pki, tmp_path, upstream):
+    with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}") as gateway, Raw(gateway, "1.3") as client:
+        own = f"localhost:{gateway.port}"
+        link = f"</v2/a>; rel=preload, <http://{own}/v2/b?c=d>; rel=\"next\", <http://elsewhere.example/v2/b>; rel=x, <e>; rel=y"
+        upstream.fields = (f"Link: {link}",)
+        assert client.ask("GET", "/more/x").status == 200
+        assert fields(client, "link") == [f"</more/a>; rel=preload, <https://{own}/more/b?c=d>; rel=\"next\", <http://elsewhere.example/v2/b>; rel=x, <e>; rel=y"]
+
+
 def test_guarded_paths_are_guarded_in_every_way(pki, tmp_path, upstream):
     """The path that is sent to the service, and the path of a Destination, are judged like the path of the request."""
     with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}", routes=GUARDED) as gateway:
@@ -154,6 +183,9 @@ def test_guarded_paths_are_guarded_in_every_way(pki, tmp_path, upstream):
             ("MOVE", "/a", ("Destination: http://elsewhere.example/secure/x",)), ("MOVE", "/a", ("Destination: secure/x",)),
             ("MOVE", "/a", ("Destination: /b", "Destination: /secure/x")), ("COPY", "/a", (f"Destination: https://{own}/%73ecure",)),
             ("COPY", "/app/a", (f"Destination: https://{own}/app/secure/b",)), ("COPY", "/a", ("Destination: /b/../secure/x",)),
+            ("PUT", "/a", (f"If: <https://{own}/secure/x> (<urn:x>)",)), ("PUT", "/a", ("If: </a> (<urn:x>) </app/secure/x> ([\"e\"])",)),
+            ("GET", "/a", ("If: <http://elsewhere.example/secure/x> (<urn:x>)",)), ("PUT", "/a", ("If: (<urn:x>)", "If: </secure/x> (<urn:x>)")),
+            ("PUT", "/a", ("If: </%73ecure/x> (<urn:x>)",)), ("PUT", "/a", ("If: </a>, </secure/x> (<urn:x>)",)),
         )  # fmt: skip
         for method, target, more in refused:
             with Raw(gateway, "1.3", identity=None) as client:

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "http/mapping.h"
+#include "http/dav_if.h"
+#include "http/link.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -108,13 +109,127 @@ static void destinations_are_the_services_own(void **state)
 		{&same_tls, "https://www.example/a", NULL},
 		{&renamed, "https://www.example:8443/app/a?b#c", "http://app.internal/v2/x/a?b#c"},
 		{&renamed, "/app/a", "/v2/x/a"},
-		{&renamed, "https://www.example/app/a", NULL},
+		{&renamed, "https://www.example/app/a", "https://www.example/v2/x/a"},
+		{&renamed, "https://www.example/a", NULL},
 		{&nameless, "https://www.example/a", NULL},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check(http_map_destination, &rows[i]);
+}
+
+static bool map_if(const struct http_mapping *mapping, struct http_span value, char *out, size_t *len)
+{
+	char *mapped = malloc(value.len + HTTP_IF_MAPPED_MORE);
+	assert_non_null(mapped);
+	bool is = http_map_if(mapping, NULL, 0, value, mapped, len);
+	if (is)
+		memcpy(out, mapped, *len);
+	free(mapped);
+	return is;
+}
+
+static void resources_of_an_if_are_the_services_own(void **state)
+{
+	static const struct row rows[] = {
+		{&renamed, "<https://www.example:8443/app/a> (<urn:uuid:1>)",
+		 "<http://app.internal/v2/x/a> (<urn:uuid:1>)"},
+		{&renamed, "</app/a>(<urn:uuid:1> [\"e\"]) (Not <DAV:no-lock>)\t</app/b?c>([W/\"f\"])",
+		 "</v2/x/a>(<urn:uuid:1> [\"e\"]) (Not <DAV:no-lock>)\t</v2/x/b?c>([W/\"f\"])"},
+		{&same, "<https://www.example/a> (<https://www.example/token>)",
+		 "<http://www.example/a> (<https://www.example/token>)"},
+		{&same, "<https://other.example/a> (<urn:x>)", NULL},
+		{&renamed, "<https://other.example/app/a> (<urn:x>)", "<https://other.example/v2/x/a> (<urn:x>)"},
+		{&renamed, "(<https://www.example:8443/app/a>)", NULL}, /* a lock token, not a resource */
+		{&renamed, "(<urn:x>) (not[\"e\"])", NULL},
+		{&renamed, "", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(map_if, &rows[i]);
+}
+
+static void a_malformed_if_is_told_and_unchanged(void **state)
+{
+	static const char *const values[] = {
+		"",
+		"a",
+		"</app/a>",
+		"</app/a> </app/b> (<urn:x>)",
+		"(<urn:x>) </app/a> (<urn:y>)",
+		"</app/a> ()",
+		"</app/a> (<urn:x>",
+		"</app/a> (<urn:x>) x",
+		"</app/a (<urn:x>)",
+		"</app/ a> (<urn:x>)",
+		"<</app/a> (<urn:x>)",
+		"</app/a> ([\"e\\\"])",
+		"</app/a> ([\"</app/b>\"])",
+		"</app/a> ([e])",
+		"</app/a> ([\"e\")",
+		"</app/a> (Not)",
+		"</app/a> (Not Not <urn:x>)",
+		"</app/a> (<urn:x>), </app/b> (<urn:x>)",
+		"<> (<urn:x>)",
+		"</app/a\x7f> (<urn:x>)",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(values); i++) {
+		char out[128 + HTTP_IF_MAPPED_MORE];
+		struct http_span value = {values[i], strlen(values[i])}, tag;
+		struct http_if reader;
+		size_t len = 0;
+		http_if_begin(&reader, value);
+		while (http_if_next(&reader, &tag))
+			;
+		if (!reader.bad || http_map_if(&renamed, NULL, 0, value, out, &len))
+			fail_msg("'%s' is taken", values[i]);
+	}
+}
+
+/* Each resource has the prefixes of its own route. */
+static void resources_of_an_if_have_prefixes_of_their_own(void **state)
+{
+	static const struct http_prefixes of[] = {{"/one", ""}, {"/two", "/x"}};
+	static const char value[] = "</one/a> (<urn:x>) </two/a> (<urn:y>) </app/a> (<urn:z>)",
+			  expected[] = "</a> (<urn:x>) </x/a> (<urn:y>) </v2/x/a> (<urn:z>)";
+	char many[(HTTP_IF_TAGS_MAX + 1) * 16 + 1] = "", out[sizeof(many) + HTTP_IF_MAPPED_MORE];
+	size_t len = 0;
+
+	(void)state;
+	assert_true(http_map_if(&renamed, of, 2, (struct http_span){value, strlen(value)}, out, &len));
+	assert_int_equal(len, strlen(expected));
+	assert_memory_equal(out, expected, len);
+	for (unsigned i = 0; i <= HTTP_IF_TAGS_MAX; i++) {
+		bool most = i < HTTP_IF_TAGS_MAX;
+		(void)strcat(many, "</app/a>(<u:x>)");
+		assert_int_equal(http_map_if(&renamed, of, 0, (struct http_span){many, strlen(many)}, out, &len), most);
+	}
+}
+
+static void targets_of_links_are_the_clients(void **state)
+{
+	static const struct row rows[] = {
+		{&renamed, "</v2/x/a>; rel=next", "</app/a>; rel=next"},
+		{&renamed,
+		 "<http://app.internal/v2/x/a?p=2>;rel=\"next\" , </v2/x/c>; rel=\"a,b;</v2/x/d>\"; title=\"\\\",\",",
+		 "<https://www.example:8443/app/a?p=2>;rel=\"next\" , </app/c>; rel=\"a,b;</v2/x/d>\"; "
+		 "title=\"\\\",\","},
+		{&renamed, "<a>; rel=next, </other>; rel=prev, <https://else.example/v2/x/a>; rel=x", NULL},
+		{&renamed, "</v2/x/a>; rel=\"next", NULL},
+		{&renamed, "</v2/x/a; rel=next", NULL},
+		{&renamed, "/v2/x/a; rel=next", NULL},
+		{&renamed, "</v2/x/a>; rel=next, x", NULL},
+		{&renamed, "", NULL},
+		{&same, "<http://127.0.0.1:8080/a>; rel=self", "<https://www.example/a>; rel=self"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(http_map_link, &rows[i]);
 }
 
 static void locations_are_the_clients(void **state)
@@ -220,8 +335,14 @@ static void cookies_are_the_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_prefix_matches_whole_segments), cmocka_unit_test(destinations_are_the_services_own),
-		cmocka_unit_test(locations_are_the_clients),       cmocka_unit_test(refreshes_are_the_clients),
+		cmocka_unit_test(a_prefix_matches_whole_segments),
+		cmocka_unit_test(destinations_are_the_services_own),
+		cmocka_unit_test(resources_of_an_if_are_the_services_own),
+		cmocka_unit_test(a_malformed_if_is_told_and_unchanged),
+		cmocka_unit_test(resources_of_an_if_have_prefixes_of_their_own),
+		cmocka_unit_test(targets_of_links_are_the_clients),
+		cmocka_unit_test(locations_are_the_clients),
+		cmocka_unit_test(refreshes_are_the_clients),
 		cmocka_unit_test(cookies_are_the_clients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
