@@ -36,7 +36,8 @@
 
 #define H2_BLOCK_TIMES       ((size_t)2) /* largest header block on the connection, as a multiple of the largest head */
 #define H2_BLOCK_MAX         (H2_BLOCK_TIMES * HTTP_HEAD_DEFAULT) /* by default */
-#define H2_CONTINUATIONS_MAX 32 /* most CONTINUATION frames of a block; 4 are enough with frames of 16 KiB */
+#define H2_HEADS_TIMES       ((size_t)32) /* heads of all open streams, as a multiple of the largest head */
+#define H2_CONTINUATIONS_MAX 32           /* most CONTINUATION frames of a block; 4 are enough with frames of 16 KiB */
 
 struct h2_bucket {
 	uint64_t left; /* in thousandths */

@@ -47,6 +47,7 @@ struct h2_stream {
 	enum h2_receive receive;
 	enum h2_send send;
 	size_t held; /* bytes passed to data(), and not yet returned */
+	size_t room; /* bytes that its head occupies */
 };
 
 struct h2_server {
@@ -56,6 +57,8 @@ struct h2_server {
 	struct h2_memory memory;  /* of the session */
 	struct h2_stream *streams;
 	size_t count;
+	size_t heads; /* bytes that the heads of all streams occupy, at most heads_max */
+	size_t heads_max;
 	struct h2_head head; /* of the current header block */
 	struct h2_budget budget;
 	enum h2_state state;

@@ -95,6 +95,13 @@ static uint32_t code_of(enum h2_outcome outcome)
 	return outcome == H2_HEAD_NO_MEMORY ? H2_REFUSED_STREAM : H2_PROTOCOL_ERROR;
 }
 
+/* HPACK makes a large head of a few bytes. So the heads of a connection's open streams are limited together; a client
+ * with usual heads reaches the number of streams first. */
+static bool has_room(const struct h2_server *server, const struct h2_head *head)
+{
+	return server->heads + head->text.room <= server->heads_max;
+}
+
 static void head_complete(struct h2_stream *stream, bool ended)
 {
 	struct h2_server *server = stream->server;
@@ -109,6 +116,10 @@ static void head_complete(struct h2_stream *stream, bool ended)
 		h2_rst(stream, code_of(outcome));
 		return;
 	}
+	if (outcome == H2_HEAD_GOOD && !has_room(server, head)) {
+		h2_rst(stream, H2_REFUSED_STREAM);
+		return;
+	}
 	stream->kind = head->kind;
 	stream->owner = H2_OWNER_CALLER;
 	stream->receive = ended ? H2_RECEIVE_ENDED : H2_RECEIVE_BODY;
@@ -117,6 +128,8 @@ static void head_complete(struct h2_stream *stream, bool ended)
 	if (outcome == H2_HEAD_GOOD) {
 		request.head = head->text.bytes;
 		request.len = head->text.len;
+		stream->room = head->text.room;
+		server->heads += stream->room;
 		head->text = (struct buffer){.bytes = NULL};
 	}
 	h2_head_free(head);

@@ -130,6 +130,7 @@ struct h2_server *h2_server_new(const struct h2_ops *ops, void *arg, const struc
 	server->settings_due = now_ms + H2_SETTINGS_WAIT_MS;
 	server->head.limits = limits;
 	h2_budget_init(&server->budget, now_ms);
+	server->heads_max = H2_HEADS_TIMES * http_limits_of(limits)->head;
 	server->budget.block_max = H2_BLOCK_TIMES * http_limits_of(limits)->head;
 	if (!new_session(server) || !greet(server))
 		h2_server_free(&server);

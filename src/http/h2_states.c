@@ -54,6 +54,7 @@ void h2_check(struct h2_server *server, int result)
 static void finish(struct h2_server *server, struct h2_stream *stream, uint32_t code)
 {
 	server->count--;
+	server->heads -= stream->room;
 	if (h2_usable(server) && stream->held > 0)
 		h2_check(server, nghttp2_session_consume_connection(h2_session(server), stream->held));
 	if (stream->owner == H2_OWNER_CALLER)

@@ -178,6 +178,52 @@ static void stream_over_the_limit_is_refused_alone(void **state)
 	}
 }
 
+#define PLAIN_BLOCK            \
+	"\x82\x87\x84\x01\x01" \
+	"a" /* without an entry in HPACK's table */
+#define LONG_VALUE 3000
+#define REPEATS    10
+
+/* HPACK: each request after the first one has 16 bytes, and a head of 30,000. */
+static void heads_of_all_open_streams_are_bounded(void **state)
+{
+	static char first[sizeof(PLAIN_BLOCK) + 8 + LONG_VALUE] = PLAIN_BLOCK "\x40\x01"
+									      "n\x7f\xb9\x16"; /* 127 + 57 + 22 * 128 */
+	static char more[sizeof(PLAIN_BLOCK) + REPEATS] = PLAIN_BLOCK;
+	const size_t before = sizeof(PLAIN_BLOCK) - 1 + 6, most = H2_HEADS_TIMES * HTTP_HEAD_DEFAULT;
+	struct world *world = new_world();
+	uint32_t id = 1;
+
+	(void)state;
+	world->on_request = keeps_open;
+	memset(first + before, 'x', LONG_VALUE);
+	memset(more + sizeof(PLAIN_BLOCK) - 1, 0xbe, REPEATS);
+	assert_true(raw(world, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN) &&
+		    frame(world, NGHTTP2_SETTINGS, 0, 0, NULL, 0));
+	assert_true(frame(world, NGHTTP2_HEADERS, 5, id, first, before + LONG_VALUE));
+	for (size_t i = 1; i < H2_STREAMS_MAX; i++)
+		assert_true(frame(world, NGHTTP2_HEADERS, 5, id += 2, more, sizeof(PLAIN_BLOCK) - 1 + REPEATS));
+	(void)drain(world);
+	assert_in_range(world->server->heads, most / 2, most);
+	assert_in_range(world->count, most / 65536, most / (LONG_VALUE * REPEATS) + 1);
+	assert_int_equal(world->resets, H2_STREAMS_MAX - world->count);
+	assert_int_equal(world->reset_code, H2_REFUSED_STREAM);
+	assert_false(world->goaway);
+	/* There is room again once a request has ended. */
+	size_t count = world->count;
+	respond(&world->seen[3], 200, 0);
+	(void)drain(world);
+	assert_true(frame(world, NGHTTP2_HEADERS, 5, id + 2, more, sizeof(PLAIN_BLOCK) - 1 + REPEATS));
+	assert_int_equal(world->count, count + 1);
+	for (size_t i = 0; i < world->count; i++)
+		if (i != 3)
+			respond(&world->seen[i], 200, 0);
+	(void)drain(world);
+	assert_no_streams(world);
+	assert_int_equal(world->server->heads, 0);
+	free_world(&world);
+}
+
 /* RFC 9113 5.1: whoever ended the request; but what was on its way when we reset it is ignored. */
 static void frames_for_ended_streams_end_the_connection(void **state)
 {
@@ -581,6 +627,7 @@ int main(void)
 		cmocka_unit_test(what_waits_to_be_read_is_bounded),
 		cmocka_unit_test(a_window_that_dribbles_ends_early),
 		cmocka_unit_test(a_closed_window_uses_little_memory),
+		cmocka_unit_test(heads_of_all_open_streams_are_bounded),
 		cmocka_unit_test(downloads_are_allowed),
 		cmocka_unit_test(many_small_requests_are_allowed),
 		cmocka_unit_test(uploads_in_small_frames_are_allowed),
