@@ -32,6 +32,8 @@ def test_what_they_depend_on(debs):
     for package in ("thaw", "libthaw1", "libthaw-curl1"):  # not on a release whose OpenSSL they were not tested with
         assert re.search(rf"libssl3\w* \(<< {major}\.{int(minor) + 1}~\)", fields(debs[package])["Depends"])
     assert "libengine-pkcs11-openssl" in thaw["Recommends"]
+    module = fields(debs["libnginx-mod-http-thaw"])["Depends"]
+    assert "libc6 (" in module and "libssl3" in module and "libthaw1 (=" in module
     assert "libssl3" in fields(debs["libthaw1"])["Depends"] and "libthaw1 (=" in fields(debs["libthaw-dev"])["Depends"]
     assert "libcurl4" in fields(debs["libthaw-curl1"])["Depends"]
     assert "libthaw-curl1 (=" in fields(debs["libthaw-curl-dev"])["Depends"]

@@ -30,9 +30,9 @@ def steps(service):
     return found
 
 
-def typed(installed, service, before=""):
-    """What each step printed, and what it should."""
-    todo = steps(service)
+def typed(installed, service, before="", after=None):
+    """What each step printed, and what it should; at the end also what the commands after the page's printed."""
+    todo = steps(service) + ([(after, None)] if after else [])
     script = "".join(f"echo @@@\n{commands}\n" for commands, _ in todo)
     said = installed(f"""
         cat >/tmp/typed <<'END OF STEPS'
@@ -62,8 +62,20 @@ def test_the_page_has_a_step_for_each_service():
         assert len([commands for commands, _ in steps(service) if "app.py" in commands or "app.js" in commands]) == 1
 
 
+STRICT = """
+import ssl, urllib.request
+context = ssl.create_default_context(cafile="server-ca.pem")
+context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
+context.post_handshake_auth = True
+context.load_cert_chain("alice.pem", "alice.key")
+print(urllib.request.urlopen("https://localhost:8443/admin", context=context).read().decode(), end="")
+"""
+
+
 def test_with_python(installed):
-    check(typed(installed, "Python"))
+    *printed, (strict, _) = typed(installed, "Python", after=f"python3 - <<'END'{STRICT}END\n")
+    check(printed)
+    assert strict == "/admin: CN=alice,O=Example, 0 bytes\n"
 
 
 def test_with_express(installed, tmp_path):
