@@ -74,6 +74,18 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
 enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
 
 /*
+ * Like thaw_conn_new(), for a server that asks on few of its connections. The SSL gets the library's message callback
+ * and filter BIO only when thaw_conn_ask() or thaw_conn_read() first needs them. Until then the program calls
+ * SSL_do_handshake(), SSL_read() and SSL_write() itself, which cost what they cost without a thaw_conn. After
+ * thaw_conn_ask() it reads with thaw_conn_read().
+ *
+ * Until then the library counts neither a client's records without application data nor its attempts to renegotiate:
+ * set SSL_OP_NO_RENEGOTIATION, and clear it for an ask. A message callback of the program's own stays on the SSL, and
+ * gets no calls afterwards, unless it is also set with thaw_conn_set_msg_callback().
+ */
+enum thaw_status thaw_conn_new_deferred(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
+
+/*
  * Frees a thaw_conn, before SSL_free() of its SSL. Sets the pointer to NULL; *conn may be NULL. The SSL may be used
  * further, unless an ask was begun and is not answered: OpenSSL ends the connection then when the certificate comes.
  */

@@ -101,16 +101,20 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
+	const thaw_link_t *link = thaw_link_of_ssl(ssl);
 	uint64_t no_ticket = SSL_get_options(ssl) & SSL_OP_NO_TICKET;
 	int result;
 
 	/* nginx refuses each renegotiation here. One that was asked for goes on, for the same server:
 	 * thaw_ctx_client_hello() has refused all others. */
-	if (is_asking(thaw_link_of_ssl(ssl)))
+	if (is_asking(link))
 		return SSL_TLSEXT_ERR_OK;
 	result = ngx_http_ssl_servername(ssl, alert, arg);
-	/* nginx gives the SSL the options of the server block's SSL_CTX. */
-	(void)SSL_set_options(ssl, no_ticket);
+	/* nginx gives the SSL the options of the server block's SSL_CTX. The kernel's TLS cannot renegotiate. */
+	if (link != NULL) {
+		(void)SSL_set_options(ssl, no_ticket);
+		(void)SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
+	}
 	return result;
 }
 

@@ -73,7 +73,7 @@ thaw_link_t *thaw_link_new(ngx_connection_t *c, SSL *ssl, const thaw_server_t *s
 	link->news.handler = on_news;
 	link->timer.data = link->news.data = c;
 	link->timer.log = link->news.log = c->log;
-	if (thaw_conn_new(ssl, &link->conn, NULL) == THAW_OK && SSL_set_ex_data(ssl, ssl_index, link) == 1)
+	if (thaw_conn_new_deferred(ssl, &link->conn, NULL) == THAW_OK && SSL_set_ex_data(ssl, ssl_index, link) == 1)
 		return link;
 	thaw_conn_free(&link->conn);
 	ngx_free(link);

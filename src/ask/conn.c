@@ -6,7 +6,7 @@
 #include "ask/public_identity.h"
 #include "base/error.h"
 
-enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw_error *err)
+static enum thaw_status attach(struct ssl_st *ssl, bool deferred, thaw_conn **made, struct thaw_error *err)
 {
 	const char *unfit = tls_session_unfit(ssl);
 
@@ -15,7 +15,7 @@ enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw
 	if (unfit != NULL)
 		return error_set(err, THAW_ERR_USAGE, "joining a connection: %s", unfit);
 	thaw_conn *conn = calloc(1, sizeof(*conn));
-	if (conn == NULL || (conn->tls = tls_session_new(ssl)) == NULL) {
+	if (conn == NULL || (conn->tls = deferred ? tls_session_new_deferred(ssl) : tls_session_new(ssl)) == NULL) {
 		free(conn);
 		return error_set(err, THAW_ERR_RESOURCE, "attaching to a connection: out of memory");
 	}
@@ -23,6 +23,16 @@ enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **made, struct thaw
 	pace_stop(&conn->pace);
 	*made = conn;
 	return THAW_OK;
+}
+
+enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err)
+{
+	return attach(ssl, false, conn, err);
+}
+
+enum thaw_status thaw_conn_new_deferred(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err)
+{
+	return attach(ssl, true, conn, err);
 }
 
 void thaw_conn_free(thaw_conn **conn)

@@ -40,11 +40,12 @@ struct tls_session {
 	bool unheard;                         /* there was a Finished that on_message() has not seen */
 	unsigned refused_hellos;
 	struct tls_records records;
-	bool refused; /* the client sent a no_renegotiation alert */
-	bool writing; /* a write is incomplete and must be repeated */
-	bool asking;  /* a request for a certificate was begun, and the response is not complete */
-	bool failed;  /* reading has failed; no further read is possible */
-	size_t taken; /* bytes of a write that OpenSSL has taken, and the transport has not */
+	bool refused;  /* the client sent a no_renegotiation alert */
+	bool writing;  /* a write is incomplete and must be repeated */
+	bool asking;   /* a request for a certificate was begun, and the response is not complete */
+	bool failed;   /* reading has failed; no further read is possible */
+	bool deferred; /* the SSL does not have our message callback and filter BIO yet */
+	size_t taken;  /* bytes of a write that OpenSSL has taken, and the transport has not */
 	struct tls_peer peer;
 	struct thaw_error *err; /* the first failure; NULL: none. Allocated only if needed */
 	bool err_lost;          /* there was a failure, but no memory for err */
@@ -174,20 +175,40 @@ static void keep_from_kernel(SSL *ssl)
 		(void)SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
 }
 
-struct tls_session *tls_session_new(struct ssl_st *ssl)
+/* The messages before this were not seen, so their Finished is not taken for a new one. */
+static void follow_messages(struct tls_session *session)
+{
+	session->deferred = false;
+	(void)finished_anew(session);
+	SSL_set_msg_callback(session->ssl, on_message);
+}
+
+static struct tls_session *attach(SSL *ssl, bool deferred)
 {
 	struct tls_session *session = is_half_made(ssl) ? NULL : calloc(1, sizeof(*session));
 
-	if (session == NULL || !tls_queue(ssl, TLS_QUEUE_HANDSHAKE) || !tls_peer_init(&session->peer, ssl, session)) {
+	if (session == NULL || (!deferred && !tls_queue(ssl, TLS_QUEUE_HANDSHAKE)) ||
+	    !tls_peer_init(&session->peer, ssl, session)) {
 		free(session);
 		ERR_clear_error();
 		return NULL;
 	}
 	session->ssl = ssl;
-	(void)finished_anew(session);
+	session->deferred = deferred;
 	keep_from_kernel(ssl);
-	SSL_set_msg_callback(ssl, on_message);
+	if (!deferred)
+		follow_messages(session);
 	return session;
+}
+
+struct tls_session *tls_session_new(struct ssl_st *ssl)
+{
+	return attach(ssl, false);
+}
+
+struct tls_session *tls_session_new_deferred(struct ssl_st *ssl)
+{
+	return attach(ssl, true);
 }
 
 void tls_session_show_messages(struct tls_session *session, thaw_msg_fn *fn, void *arg)
@@ -211,9 +232,10 @@ void tls_session_free(struct tls_session **session)
 	*session = NULL;
 	if (gone == NULL)
 		return;
-	if (!gone->unheard) /* otherwise the application has already set its own */
+	bool ours = !gone->deferred && !gone->unheard; /* otherwise the SSL has the application's own */
+	if (ours)
 		SSL_set_msg_callback(gone->ssl, gone->shown);
-	if (!gone->unheard && gone->shown != NULL)
+	if (ours && gone->shown != NULL)
 		SSL_set_msg_callback_arg(gone->ssl, gone->shown_arg);
 	tls_peer_clear(&gone->peer);
 	free(gone->err);
@@ -279,8 +301,9 @@ int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	if (session == NULL)
 		return SSL_CLIENT_HELLO_SUCCESS;
 	(void)tls_hello_name(ssl, name);
-	(void)tls_queue(ssl, TLS_QUEUE_HANDSHAKE); /* if out of memory, the next read tries again */
-	if (session->hello_seen) {                 /* the second one after a HelloRetryRequest, or of a renegotiation */
+	if (!session->deferred)
+		(void)tls_queue(ssl, TLS_QUEUE_HANDSHAKE); /* if out of memory, the next read tries again */
+	if (session->hello_seen) { /* the second one after a HelloRetryRequest, or of a renegotiation */
 		if (strcmp(name, session->name) == 0)
 			return SSL_CLIENT_HELLO_SUCCESS;
 		*alert = SSL_AD_ILLEGAL_PARAMETER;
@@ -344,8 +367,8 @@ static enum thaw_status unreported(struct tls_session *session, enum thaw_status
 	return session->unheard ? keep_error(session, THAW_FAILED, &replaced) : status;
 }
 
-/* Inserts the filter BIO again, because the owner of the SSL may have set another BIO or changed the SSL since the last
- * call. */
+/* Inserts the filter BIO if it is missing: the session was deferred, or the owner of the SSL has set another BIO or
+ * changed the SSL since the last call. */
 static enum thaw_status hold(struct tls_session *session)
 {
 	static const struct thaw_error client = {THAW_ERR_USAGE, "the SSL has become a client's; only a server asks"};
@@ -354,6 +377,8 @@ static enum thaw_status hold(struct tls_session *session)
 	keep_from_kernel(session->ssl);
 	if (SSL_is_server(session->ssl) == 0)
 		return keep_error(session, THAW_FAILED, &client);
+	if (session->deferred)
+		follow_messages(session);
 	if (tls_queue(session->ssl, TLS_QUEUE_HANDSHAKE))
 		return THAW_OK;
 	return keep_error(session, tls_library_failure(THAW_ERR_RESOURCE, "joining a connection", begin_error(&err)),

@@ -23,6 +23,10 @@ const char *tls_session_unfit(const struct ssl_st *ssl);
 
 /* NULL: out of memory. The SSL must outlive the session, and must not have begun its handshake. */
 struct tls_session *tls_session_new(struct ssl_st *ssl);
+
+/* The same, but the SSL gets the message callback and the filter BIO with the first tls_session_read() or
+ * tls_ask_begin(). */
+struct tls_session *tls_session_new_deferred(struct ssl_st *ssl);
 void tls_session_free(struct tls_session **session);
 
 /*

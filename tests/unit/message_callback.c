@@ -243,6 +243,63 @@ static void each_exchange_of_a_connection_is_reported(void **state)
 	}
 }
 
+static void handshake_without_the_library(struct pair *pair)
+{
+	for (int turn = 0; turn < TURNS_MAX; turn++) {
+		int server = SSL_do_handshake(pair->server), client = SSL_do_handshake(pair->client);
+		if (server == 1 && client == 1)
+			return;
+	}
+	fail_msg("no handshake");
+}
+
+/* The application's own callback stays until the first ask; the handshake that it alone has seen is no misuse. */
+static void a_deferred_connection_takes_the_callback_with_its_first_ask(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair;
+		struct seen own = {0}, shown = {0};
+
+		open_late(&pair, versions[v]);
+		thaw_conn_free(&pair.conn);
+		SSL_set_msg_callback(pair.server, note);
+		SSL_set_msg_callback_arg(pair.server, &own);
+		assert_int_equal(thaw_conn_new_deferred(pair.server, &pair.conn, NULL), THAW_OK);
+		thaw_conn_set_msg_callback(pair.conn, note, &shown);
+		handshake_without_the_library(&pair);
+		assert_int_equal(own.finished, 1);
+		assert_int_equal(shown.finished, 0);
+		assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+		assert_int_equal(own.finished, 1);
+		assert_int_equal(shown.finished, 1);
+		close_all(&pair);
+	}
+}
+
+static void a_deferred_connection_that_is_not_asked_leaves_the_callback(void **state)
+{
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct pair pair;
+		struct seen own = {0};
+
+		open_late(&pair, versions[v]);
+		thaw_conn_free(&pair.conn);
+		SSL_set_msg_callback(pair.server, note);
+		SSL_set_msg_callback_arg(pair.server, &own);
+		assert_int_equal(thaw_conn_new_deferred(pair.server, &pair.conn, NULL), THAW_OK);
+		handshake_without_the_library(&pair);
+		thaw_conn_free(&pair.conn);
+		own.records = 0;
+		assert_int_equal(SSL_write(pair.server, "x", 1), 1);
+		assert_true(own.records > 0);
+		close_all(&pair);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +311,8 @@ int main(void)
 		cmocka_unit_test(replaced_after_the_request_it_fails_and_is_cancelled),
 		cmocka_unit_test(replaced_within_the_answer_it_fails_and_is_cancelled),
 		cmocka_unit_test(each_exchange_of_a_connection_is_reported),
+		cmocka_unit_test(a_deferred_connection_takes_the_callback_with_its_first_ask),
+		cmocka_unit_test(a_deferred_connection_that_is_not_asked_leaves_the_callback),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -24,7 +24,8 @@ struct pair {
 	SSL *server, *client;
 	thaw_conn *conn;
 	thaw_trust *trust;
-	size_t got; /* application data that the server has read */
+	size_t got;    /* application data that the server has read */
+	bool deferred; /* thaw_conn_new_deferred(): the server does its handshake without the library */
 };
 
 /* The CA of the files, and as many others as make its list of names long. */
@@ -74,10 +75,17 @@ static void make_small(int fd)
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 }
 
-/* late: the SSL has no BIO yet when the thaw_conn is made. */
-static void open_pair(struct pair *pair, int version, bool late)
+enum attaching {
+	AT_ONCE,
+	BIO_LATER, /* the SSL has no BIO yet when the thaw_conn is made */
+	DEFERRED,
+};
+
+static void open_pair(struct pair *pair, int version, enum attaching way)
 {
-	*pair = (struct pair){.trust = trust_with_many_names()};
+	bool late = way == BIO_LATER;
+
+	*pair = (struct pair){.trust = trust_with_many_names(), .deferred = way == DEFERRED};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair->fds), 0);
 	make_small(pair->fds[0]);
 	make_small(pair->fds[1]);
@@ -95,7 +103,10 @@ static void open_pair(struct pair *pair, int version, bool late)
 	SSL_set_connect_state(pair->client);
 	pair->server = open_end(pair->server_ctx, late ? -1 : pair->fds[1]);
 	SSL_set_accept_state(pair->server);
-	pair->conn = made_conn_new(pair->server);
+	if (pair->deferred)
+		assert_int_equal(thaw_conn_new_deferred(pair->server, &pair->conn, NULL), THAW_OK);
+	else
+		pair->conn = made_conn_new(pair->server);
 	assert_non_null(pair->conn);
 	if (late)
 		assert_int_equal(SSL_set_fd(pair->server, pair->fds[1]), 1);
@@ -129,11 +140,17 @@ static void shake_hands(struct pair *pair)
 {
 	for (int turn = 0; turn < 1000 && SSL_is_init_finished(pair->client) != 1; turn++) {
 		(void)SSL_do_handshake(pair->client);
-		(void)server_reads(pair);
+		if (pair->deferred)
+			(void)SSL_do_handshake(pair->server);
+		else
+			(void)server_reads(pair);
 	}
 	assert_int_equal(SSL_is_init_finished(pair->client), 1);
-	while (server_reads(pair))
-		;
+	if (pair->deferred)
+		assert_int_equal(SSL_do_handshake(pair->server), 1);
+	else
+		while (server_reads(pair))
+			;
 }
 
 static void ask(struct pair *pair, bool early)
@@ -185,17 +202,20 @@ static void answer(struct pair *pair)
 	assert_false(thaw_conn_wants_write(pair->conn));
 }
 
-static void run(int version, bool late, bool early)
+static void run(int version, enum attaching way, bool early)
 {
 	struct pair pair;
 
-	open_pair(&pair, version, late);
+	open_pair(&pair, version, way);
 	shake_hands(&pair);
+	if (way == DEFERRED) /* nothing of the library's is between OpenSSL and the socket yet */
+		assert_int_equal(BIO_method_type(SSL_get_wbio(pair.server)), BIO_TYPE_SOCKET);
 	ask(&pair, early);
 	if (version == TLS1_3_VERSION) {
 		assert_true(thaw_conn_wants_write(pair.conn)); /* or the test would be of nothing */
 	}
 	upload(&pair);
+	assert_int_not_equal(BIO_method_type(SSL_get_wbio(pair.server)), BIO_TYPE_SOCKET);
 	thaw_conn_body_ended(pair.conn, 1);
 	answer(&pair);
 	close_pair(&pair);
@@ -204,20 +224,27 @@ static void run(int version, bool late, bool early)
 static void over_tls13_the_body_is_read_while_the_request_is_stuck(void **state)
 {
 	(void)state;
-	run(TLS1_3_VERSION, false, false);
+	run(TLS1_3_VERSION, AT_ONCE, false);
 }
 
 static void over_tls12_too(void **state)
 {
 	(void)state;
-	run(TLS1_2_VERSION, false, false);
+	run(TLS1_2_VERSION, AT_ONCE, false);
 }
 
 static void the_bio_may_be_set_after_the_thaw_conn(void **state)
 {
 	(void)state;
-	run(TLS1_3_VERSION, true, false);
-	run(TLS1_2_VERSION, true, false);
+	run(TLS1_3_VERSION, BIO_LATER, false);
+	run(TLS1_2_VERSION, BIO_LATER, false);
+}
+
+static void a_deferred_connection_gets_the_filter_before_its_request_is_written(void **state)
+{
+	(void)state;
+	run(TLS1_3_VERSION, DEFERRED, false);
+	run(TLS1_2_VERSION, DEFERRED, false);
 }
 
 /* What OpenSSL is told about the transport below it. */
@@ -226,7 +253,7 @@ static void the_transport_is_still_to_be_found(void **state)
 	struct pair pair;
 
 	(void)state;
-	open_pair(&pair, TLS1_3_VERSION, false);
+	open_pair(&pair, TLS1_3_VERSION, AT_ONCE);
 	shake_hands(&pair);
 	assert_int_equal(SSL_get_fd(pair.server), pair.fds[1]);
 	assert_int_equal(SSL_get_rfd(pair.server), pair.fds[1]);
@@ -240,7 +267,7 @@ static void another_bio_in_the_middle_is_taken(void **state)
 	struct pair pair;
 
 	(void)state;
-	open_pair(&pair, TLS1_3_VERSION, false);
+	open_pair(&pair, TLS1_3_VERSION, AT_ONCE);
 	shake_hands(&pair);
 	assert_int_equal(SSL_set_fd(pair.server, pair.fds[1]), 1);
 	ask(&pair, false);
@@ -257,7 +284,7 @@ static void a_response_is_never_held(void **state)
 	size_t len = 0;
 
 	(void)state;
-	open_pair(&pair, TLS1_3_VERSION, false);
+	open_pair(&pair, TLS1_3_VERSION, AT_ONCE);
 	SSL_set_mode(pair.server, SSL_MODE_ENABLE_PARTIAL_WRITE);
 	shake_hands(&pair);
 	while (SSL_write_ex(pair.server, response, sizeof(response), &len) == 1)
@@ -281,7 +308,7 @@ static void an_answer_is_processed_while_a_response_is_blocked(void **state)
 	(void)state;
 	for (size_t v = 0; v < 2; v++) {
 		size_t len = 0, sent = 0, came = 0;
-		open_pair(&pair, both[v], false);
+		open_pair(&pair, both[v], AT_ONCE);
 		shake_hands(&pair);
 		ask(&pair, true);
 		while (thaw_conn_write(pair.conn, response + sent, sizeof(response) - sent, &len, 1) == THAW_OK)
@@ -309,6 +336,7 @@ int main(void)
 		cmocka_unit_test(over_tls13_the_body_is_read_while_the_request_is_stuck),
 		cmocka_unit_test(over_tls12_too),
 		cmocka_unit_test(the_bio_may_be_set_after_the_thaw_conn),
+		cmocka_unit_test(a_deferred_connection_gets_the_filter_before_its_request_is_written),
 		cmocka_unit_test(the_transport_is_still_to_be_found),
 		cmocka_unit_test(another_bio_in_the_middle_is_taken),
 		cmocka_unit_test(a_response_is_never_held),
