@@ -51,7 +51,7 @@ def test_names_fit():
         assert container[probe]["httpGet"]["port"] in ports
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["spec"]["volumes"]}
     served = yaml.safe_load(by_kind("ConfigMap")["data"]["thaw.yaml"])
-    assert served["listen"][0]["address"] == f"0.0.0.0:{ports['https']}" and served["admin"] == f"0.0.0.0:{ports['admin']}"
+    assert served["listen"][0]["address"] == f"0.0.0.0:{ports['https']}" and served["admin"]["address"] == f"0.0.0.0:{ports['admin']}"
     assert pod["spec"]["terminationGracePeriodSeconds"] > 30 + 5  # stop_timeout, preStop
 
 
