@@ -81,17 +81,17 @@ class Chromium:
         self._note(message.get("method"), message.get("params", {}))
         return message
 
-    def _note(self, event, told):
+    def _note(self, event, report):
         if event == "Page.loadEventFired":
             self._loaded = True
         elif event == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
-        elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(told["entry"]["text"])
+            self.requests.append(report["request"]["url"])
+        elif event == "Log.entryAdded" and report["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(report["entry"]["text"])
         elif event == "Runtime.exceptionThrown":
-            self.complaints.append(told["exceptionDetails"]["text"])
-        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
-            self.complaints.append(str(told["args"]))
+            self.complaints.append(report["exceptionDetails"]["text"])
+        elif event == "Runtime.consoleAPICalled" and report["type"] in ("error", "warning"):
+            self.complaints.append(str(report["args"]))
 
     def evaluate(self, script):
         """The value of an expression in the page."""

@@ -110,13 +110,13 @@ def test_upstreams_in_trouble_come_first(page, board):
     assert [row[2] for row in rows[1:]] == ["slow", "well"]
 
 
-def test_a_gateway_that_is_gone(page, board):
+def test_the_page_of_a_gateway_that_has_ended(page, board):
     board.end()
     page.wait("document.getElementById('state').innerText === 'no answer: what is shown is old'")
     assert page.evaluate("document.title") == "Thaw: no answer"
 
 
-def test_nothing_from_outside_and_nothing_to_complain_of(page, board):
+def test_the_page_loads_nothing_external_and_logs_no_errors(page, board):
     page.wait("performance.getEntriesByType('resource').length > 2")
     assert page.requests
     assert not [url for url in page.requests if not url.startswith((board.url + "/", "data:"))], page.requests

@@ -93,55 +93,55 @@ void __wrap_gw_conn_free(struct gw_conn **conn)
 
 /* What the code under test calls in the simulation: the world never fails. */
 
-ssize_t __real_wire_read(struct wire *wire, enum wire_end end, void *data, size_t room, uint64_t now_us);
-ssize_t __wrap_wire_read(struct wire *wire, enum wire_end end, void *data, size_t room, uint64_t now_us);
-ssize_t __real_wire_write(struct wire *wire, enum wire_end end, const void *data, size_t len, uint64_t now_us);
-ssize_t __wrap_wire_write(struct wire *wire, enum wire_end end, const void *data, size_t len, uint64_t now_us);
-void __real_wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_us);
-void __wrap_wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_us);
+ssize_t __real_duplex_read(struct duplex *duplex, enum duplex_end end, void *data, size_t room, uint64_t now_us);
+ssize_t __wrap_duplex_read(struct duplex *duplex, enum duplex_end end, void *data, size_t room, uint64_t now_us);
+ssize_t __real_duplex_write(struct duplex *duplex, enum duplex_end end, const void *data, size_t len, uint64_t now_us);
+ssize_t __wrap_duplex_write(struct duplex *duplex, enum duplex_end end, const void *data, size_t len, uint64_t now_us);
+void __real_duplex_half_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
+void __wrap_duplex_half_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
 json_t *__real_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
 json_t *__wrap_json_loadb(const char *text, size_t len, size_t flags, json_error_t *error);
 
-bool __real_wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down);
-bool __wrap_wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down);
-void __real_wire_close(struct wire *wire, enum wire_end end, uint64_t now_us);
-void __wrap_wire_close(struct wire *wire, enum wire_end end, uint64_t now_us);
+bool __real_duplex_init(struct duplex *duplex, const struct relay_limits *up, const struct relay_limits *down);
+bool __wrap_duplex_init(struct duplex *duplex, const struct relay_limits *up, const struct relay_limits *down);
+void __real_duplex_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
+void __wrap_duplex_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
 
-bool __wrap_wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down)
+bool __wrap_duplex_init(struct duplex *duplex, const struct relay_limits *up, const struct relay_limits *down)
 {
 	bool inside = fault_inside(false);
-	bool made = __real_wire_init(wire, up, down);
+	bool made = __real_duplex_init(duplex, up, down);
 	fault_inside(inside);
 	return made;
 }
 
-void __wrap_wire_close(struct wire *wire, enum wire_end end, uint64_t now_us)
+void __wrap_duplex_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us)
 {
 	bool inside = fault_inside(false);
-	__real_wire_close(wire, end, now_us);
+	__real_duplex_close(duplex, end, now_us);
 	fault_inside(inside);
 }
 
-ssize_t __wrap_wire_read(struct wire *wire, enum wire_end end, void *data, size_t room, uint64_t now_us)
+ssize_t __wrap_duplex_read(struct duplex *duplex, enum duplex_end end, void *data, size_t room, uint64_t now_us)
 {
 	bool inside = fault_inside(false);
-	ssize_t n = __real_wire_read(wire, end, data, room, now_us);
-	fault_inside(inside);
-	return n;
-}
-
-ssize_t __wrap_wire_write(struct wire *wire, enum wire_end end, const void *data, size_t len, uint64_t now_us)
-{
-	bool inside = fault_inside(false);
-	ssize_t n = __real_wire_write(wire, end, data, len, now_us);
+	ssize_t n = __real_duplex_read(duplex, end, data, room, now_us);
 	fault_inside(inside);
 	return n;
 }
 
-void __wrap_wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_us)
+ssize_t __wrap_duplex_write(struct duplex *duplex, enum duplex_end end, const void *data, size_t len, uint64_t now_us)
 {
 	bool inside = fault_inside(false);
-	__real_wire_half_close(wire, end, now_us);
+	ssize_t n = __real_duplex_write(duplex, end, data, len, now_us);
+	fault_inside(inside);
+	return n;
+}
+
+void __wrap_duplex_half_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us)
+{
+	bool inside = fault_inside(false);
+	__real_duplex_half_close(duplex, end, now_us);
 	fault_inside(inside);
 }
 

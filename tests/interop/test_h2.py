@@ -87,19 +87,19 @@ def done(argv, **how):
 
 def curl(gateway, path, *options, **how):
     argv = ["curl", "-sS", "--http2", "--cacert", gateway.pki / "ca.pem", "-w", "\n%{http_version} %{http_code}", *options]
-    body, _, told = done([*argv, gateway.url(path)], **how).rpartition(b"\n")
-    version, status = told.split()
+    body, _, report = done([*argv, gateway.url(path)], **how).rpartition(b"\n")
+    version, status = report.split()
     return Told(version.decode(), int(status), body)
 
 
 def test_curl_get(gateway):
-    told = curl(gateway, "/get?curl")
-    assert (told.version, told.status, told.json()["target"]) == ("2", 200, "/get?curl")
+    report = curl(gateway, "/get?curl")
+    assert (report.version, report.status, report.json()["target"]) == ("2", 200, "/get?curl")
 
 
 def test_curl_head(gateway):
-    told = curl(gateway, "/", "-I")
-    assert told.version == "2" and told.status == 200 and re.search(rb"(?m)^content-(length|type): ", told.body)
+    report = curl(gateway, "/", "-I")
+    assert report.version == "2" and report.status == 200 and re.search(rb"(?m)^content-(length|type): ", report.body)
 
 
 @pytest.mark.parametrize("size", ("1k", "1m", "50m"))
@@ -107,24 +107,24 @@ def test_curl_head(gateway):
 def test_curl_put(size, framing, gateway, payloads):
     payload = payloads[size]
     with open(payload.path, "rb") as file:
-        told = curl(gateway, "/put", "-T", payload.path if framing == "length" else "-", stdin=file)
-    answer = told.json()
-    assert (told.version, told.status) == ("2", 200)
+        report = curl(gateway, "/put", "-T", payload.path if framing == "length" else "-", stdin=file)
+    answer = report.json()
+    assert (report.version, report.status) == ("2", 200)
     assert (answer["body_bytes"], answer["body_sha256"]) == (payload.size, payload.sha256)
     assert answer["fields"].get("content-length") == (str(payload.size) if framing == "length" else None)
 
 
 def test_curl_put_with_expect(gateway, payloads):
-    told = curl(gateway, "/put", "-T", payloads["1m"].path, "-H", "Expect: 100-continue")
-    assert (told.version, told.status, told.json()["body_sha256"]) == ("2", 200, payloads["1m"].sha256)
+    report = curl(gateway, "/put", "-T", payloads["1m"].path, "-H", "Expect: 100-continue")
+    assert (report.version, report.status, report.json()["body_sha256"]) == ("2", 200, payloads["1m"].sha256)
 
 
 def test_curl_many_at_once(gateway):
     argv = ["curl", "-sS", "--http2", "-Z", "--parallel-max", 100, "--cacert", gateway.pki / "ca.pem"]
     argv += ["-w", "\n%{http_version} %{http_code} %{num_connects}\n", gateway.url(f"/many?[1-{2 * MANY}]")]
-    told = re.findall(rb"(?m)^(\S+) (\d+) (\d+)$", done(argv))
-    assert [t[:2] for t in told] == [(b"2", b"200")] * 2 * MANY
-    assert sum(int(t[2]) for t in told) < 10  # number of connections
+    report = re.findall(rb"(?m)^(\S+) (\d+) (\d+)$", done(argv))
+    assert [t[:2] for t in report] == [(b"2", b"200")] * 2 * MANY
+    assert sum(int(t[2]) for t in report) < 10  # number of connections
 
 
 PROGRAMS = {"node": ("node", "h2node"), "go": ("go", "h2go"), "java": ("java", "H2Java")}
@@ -135,18 +135,18 @@ def test_client_library(name, gateway, programs, payloads):
     kind, program = PROGRAMS[name]
     payload = payloads["1m"]
     out = done([*getattr(programs, kind)(program), gateway.port, gateway.pki, payload.path, MANY])
-    told = {}
+    report = {}
     for line in out.decode().splitlines():
         what, version, status, body = line.split("\t")
-        told.setdefault(what, []).append(Told(version.removeprefix("h"), int(status), bytes.fromhex(body)))
-    assert {(t.version, t.status) for some in told.values() for t in some} == {("2", 200)}
-    assert told["get"][0].json()["method"] == "GET" and told["head"][0].body == b""
+        report.setdefault(what, []).append(Told(version.removeprefix("h"), int(status), bytes.fromhex(body)))
+    assert {(t.version, t.status) for some in report.values() for t in some} == {("2", 200)}
+    assert report["get"][0].json()["method"] == "GET" and report["head"][0].body == b""
     for what in ("put", "stream"):
-        assert told[what][0].json()["body_sha256"] == payload.sha256
-    if "trailers" in told:
-        assert told["trailers"][0].json()["trailers"] == {"x-after": "the body"}
-    assert sorted(int(t.json()["target"].partition("?")[2]) for t in told["many"]) == list(range(MANY))
-    assert {t.json()["body_bytes"] for t in told["many"]} == {1000}
+        assert report[what][0].json()["body_sha256"] == payload.sha256
+    if "trailers" in report:
+        assert report["trailers"][0].json()["trailers"] == {"x-after": "the body"}
+    assert sorted(int(t.json()["target"].partition("?")[2]) for t in report["many"]) == list(range(MANY))
+    assert {t.json()["body_bytes"] for t in report["many"]} == {1000}
 
 
 def test_nghttp(gateway, payloads):
@@ -184,40 +184,40 @@ OK = b"HTTP/1.1 200 OK\r\n"
 def test_trailers_of_a_response(front, scripted):  # noqa: F811
     chunked = b"Transfer-Encoding: chunked\r\nTrailer: X-After\r\n\r\n4\r\nbody\r\n0\r\nX-After: the body\r\n\r\n"
     with h2.connect(front(scripted(answering(OK, chunked)).port)) as client:
-        told = client.ask("GET", "/", ("te", "trailers"))
-    assert (told.status, told.body, told.trailers) == (200, b"body", [("x-after", "the body")])
-    assert not told.get("transfer-encoding") and not told.get("connection")
+        report = client.ask("GET", "/", ("te", "trailers"))
+    assert (report.status, report.body, report.trailers) == (200, b"body", [("x-after", "the body")])
+    assert not report.get("transfer-encoding") and not report.get("connection")
 
 
 def test_early_hints(front, scripted):  # noqa: F811
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
     with h2.connect(front(scripted(answering(hints, hints, OK, b"Content-Length: 4\r\n\r\nbody")).port)) as client:
-        told = client.ask("GET", "/")
-    assert (told.status, told.body) == (200, b"body")
-    assert told.interim == [(103, [("link", "</a.css>")])] * 2
+        report = client.ask("GET", "/")
+    assert (report.status, report.body) == (200, b"body")
+    assert report.interim == [(103, [("link", "</a.css>")])] * 2
 
 
 @pytest.mark.parametrize("status, length", ((204, None), (304, "10"), (205, "0")))
 def test_responses_without_a_body(status, length, front, scripted):  # noqa: F811
     fields = f"Content-Length: {length}\r\n" if length else ""
     with h2.connect(front(scripted(answering(f"HTTP/1.1 {status} x\r\n{fields}\r\n".encode())).port)) as client:
-        told = client.ask("GET", "/")
-    assert (told.status, told.body, told.reset) == (status, b"", None)
+        report = client.ask("GET", "/")
+    assert (report.status, report.body, report.reset) == (status, b"", None)
 
 
 def test_head_has_no_data(front, scripted):  # noqa: F811
     with h2.connect(front(scripted(answering(OK, b"Content-Length: 1000\r\n\r\n")).port)) as client:
-        told = client.ask("HEAD", "/")
-        assert (told.status, told.get("content-length")) == (200, ["1000"])
+        report = client.ask("HEAD", "/")
+        assert (report.status, report.get("content-length")) == (200, ["1000"])
         assert not [f for f in client.seen if f.kind == DATA]
 
 
 def test_connection_fields_of_a_response_stay_behind(front, scripted):  # noqa: F811
     fields = b"Connection: X-Hop, keep-alive\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nX-Kept: 2\r\nContent-Length: 0\r\n\r\n"
     with h2.connect(front(scripted(answering(OK, fields)).port)) as client:
-        told = client.ask("GET", "/")
-    assert told.get("x-kept") == ["2"]
-    assert not {name for name, _ in told.fields} & {"connection", "keep-alive", "x-hop"}
+        report = client.ask("GET", "/")
+    assert report.get("x-kept") == ["2"]
+    assert not {name for name, _ in report.fields} & {"connection", "keep-alive", "x-hop"}
 
 
 def test_response_that_is_cut_short_is_reset(front, scripted):  # noqa: F811
@@ -226,8 +226,8 @@ def test_response_that_is_cut_short_is_reset(front, scripted):  # noqa: F811
         connection.sendall(OK + b"Content-Length: 10\r\n\r\nhalf")
 
     with h2.connect(front(scripted(serve).port)) as client:
-        told = client.ask("GET", "/")
-        assert told.status == 200 and told.reset not in (None, NO_ERROR)
+        report = client.ask("GET", "/")
+        assert report.status == 200 and report.reset not in (None, NO_ERROR)
         assert client.ask("GET", "/.well-known/thaw/nothing").status  # the connection continues
 
 
@@ -244,15 +244,15 @@ def test_expect_is_answered_before_the_body(front, scripted):  # noqa: F811
         stream = client.request("PUT", "/", ("expect", "100-continue"), ("content-length", "4"), end=False)
         assert client.peek(lambda f: f.kind == HEADERS)
         client.put(stream, b"body")
-        told = client.response(stream)
-    assert ([status for status, _ in told.interim], told.status, told.body) == ([100], 200, b"body")
+        report = client.response(stream)
+    assert ([status for status, _ in report.interim], report.status, report.body) == ([100], 200, b"body")
 
 
 def test_expectation_that_is_refused_needs_no_body(front, scripted):  # noqa: F811
     with h2.connect(front(scripted(answering(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")).port)) as client:
         stream = client.request("PUT", "/", ("expect", "100-continue"), ("content-length", "4"), end=False)
-        told = client.response(stream)
-    assert (told.status, told.interim) == (417, [])
+        report = client.response(stream)
+    assert (report.status, report.interim) == (417, [])
 
 
 def test_early_response_in_mid_body(front, scripted):  # noqa: F811
@@ -270,8 +270,8 @@ def test_early_response_in_mid_body(front, scripted):  # noqa: F811
     with h2.connect(front(scripted(serve).port)) as client:
         stream = client.request("PUT", "/", ("content-length", str(500 * MIB)), end=False)
         client.put(stream, bytes(MIB), end=False)
-        told = client.response(stream)
-        assert (told.status, told.body) == (413, b"large")
+        report = client.response(stream)
+        assert (report.status, report.body) == (413, b"large")
         client.send(rst_stream(stream))
         assert client.ask("GET", "/").body == b"body"
     over.set()
@@ -305,10 +305,10 @@ def test_websocket_that_the_upstream_refuses(front, scripted):  # noqa: F811
         stream = client.stream()
         fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/"), (":authority", "a")]
         client.send(headers(stream, fields, end=False))
-        told = client.response(stream)
+        report = client.response(stream)
         # The client has not ended its stream, and may never do so.
-        assert told.reset == NO_ERROR or client.wait(lambda f: f.kind == RST_STREAM and f.stream == stream).code == NO_ERROR
-    assert (told.status, told.body) == (403, b"no")
+        assert report.reset == NO_ERROR or client.wait(lambda f: f.kind == RST_STREAM and f.stream == stream).code == NO_ERROR
+    assert (report.status, report.body) == (403, b"no")
 
 
 def test_dynamic_table_of_requests(gateway):
@@ -319,8 +319,8 @@ def test_dynamic_table_of_requests(gateway):
             stream, mark = client.stream(), "x" * number
             fields = h2raw.head("GET", "/", client.authority, ("x-mark", mark), ("x-same", "1"))
             client.send(headers(stream, encoder.encode(fields)))
-            told = json.loads(client.response(stream).body)["fields"]
-            assert (told["x-mark"], told["x-same"]) == (mark, "1")
+            report = json.loads(client.response(stream).body)["fields"]
+            assert (report["x-mark"], report["x-same"]) == (mark, "1")
 
 
 def test_streams_do_not_wait_for_each_other(front, scripted):  # noqa: F811
@@ -333,9 +333,9 @@ def test_streams_do_not_wait_for_each_other(front, scripted):  # noqa: F811
 
     with h2.connect(front(scripted(serve).port)) as client:
         slow = [client.request("GET", "/slow") for _ in range(50)]
-        assert all(told.status == 200 for told in client.responses(*(client.request("GET", "/") for _ in range(50))).values())
+        assert all(report.status == 200 for report in client.responses(*(client.request("GET", "/") for _ in range(50))).values())
         over.set()
-        assert all(told.status == 200 for told in client.responses(*slow).values())
+        assert all(report.status == 200 for report in client.responses(*slow).values())
 
 
 def test_cancelled_request_ends_its_upstream_connection(front, scripted):  # noqa: F811
@@ -378,7 +378,7 @@ def full(client, stream, content):
 
 
 @pytest.mark.memory
-def test_slow_upstream_shuts_the_window(front, scripted, payloads, figure):  # noqa: F811
+def test_slow_upstream_closes_the_window(front, scripted, payloads, figure):  # noqa: F811
     """The upstream reads nothing for a while: the client must wait, memory is bounded, and other streams are served."""
     payload, go = payloads["50m"], threading.Event()
 
@@ -443,8 +443,8 @@ def test_large_bodies_need_little_memory(gateway, payloads, figure):
     with MemoryWatch(gateway) as watch:
         before = gateway.memory()
         with h2.connect(gateway) as client:
-            told = client.ask("PUT", "/", body=payloads["50m"].data())
-    assert json.loads(told.body)["body_sha256"] == payloads["50m"].sha256
+            report = client.ask("PUT", "/", body=payloads["50m"].data())
+    assert json.loads(report.body)["body_sha256"] == payloads["50m"].sha256
     cost = watch.peak.own - before.own
     figure(f"HTTP/2 upload of 50 MiB: {cost / MIB:.1f} MiB resident")
     assert gateway.sanitized() or cost < 16 * MIB
@@ -523,7 +523,7 @@ def test_goaway_in_two_steps(how, front, scripted):  # noqa: F811
         assert client.ends() == [NO_ERROR, NO_ERROR]
 
 
-def test_idle_connection_is_told_of_the_stop(gateway, front, scripted):  # noqa: F811
+def test_idle_connection_gets_goaway_at_the_stop(gateway, front, scripted):  # noqa: F811
     one = front(scripted(answering(OK, b"Content-Length: 4\r\n\r\nbody")).port)
     with h2.connect(one) as client:
         assert client.ask("GET", "/").body == b"body"
@@ -554,11 +554,11 @@ class Client(threading.Thread):
     def _use(self, client):
         while not self.over.is_set() and not client.goaways:
             streams = [client.request("PUT", "/", body=b"x" * 1000) for _ in range(5)]
-            for stream, told in client.responses(*streams, partial=True).items():
-                if told.status == 200 and told.reset is None:
+            for stream, report in client.responses(*streams, partial=True).items():
+                if report.status == 200 and report.reset is None:
                     self.served += 1
-                elif told.reset != h2raw.REFUSED_STREAM and not any(stream > f.last for f in client.goaways):
-                    self.lost.append((stream, told.status, told.reset, list(map(str, client.seen[-5:]))))
+                elif report.reset != h2raw.REFUSED_STREAM and not any(stream > f.last for f in client.goaways):
+                    self.lost.append((stream, report.status, report.reset, list(map(str, client.seen[-5:]))))
 
 
 def test_reload_loses_nothing(serve, upstream):
@@ -589,7 +589,7 @@ def test_identity_of_the_handshake(tls, serve, upstream):
         fields = json.loads(client.ask("PUT", "/?identity", ("client-cert", ":AAAA:"), body=b"x").body)["fields"]
         others = client.responses(*(client.request("GET", "/") for _ in range(10)))
     assert fields["client-cert"].startswith(":MII") and fields["x-ssl-client-s-dn"] == SUBJECT
-    assert {json.loads(told.body)["fields"]["client-cert"] for told in others.values()} == {fields["client-cert"]}
+    assert {json.loads(report.body)["fields"]["client-cert"] for report in others.values()} == {fields["client-cert"]}
     record = gateway.record("/?identity")
     assert record["certificate"]["subject"] == SUBJECT and record["ask"]["means"] == "handshake"
 
@@ -654,8 +654,8 @@ def test_late_route_needs_http_1_1(late):
     with h2.connect(late) as client:
         other = client.request("PUT", "/open", end=False)
         stream = client.request("PUT", "/late/x", ("content-length", str(MIB)), end=False)
-        told = client.response(stream)
-        assert (told.status, told.reset) == (0, HTTP_1_1_REQUIRED)
+        report = client.response(stream)
+        assert (report.status, report.reset) == (0, HTTP_1_1_REQUIRED)
         client.put(other, b"body")
         assert json.loads(client.response(other).body)["body_bytes"] == 4
         assert client.ask("GET", "/late").reset == HTTP_1_1_REQUIRED
@@ -667,11 +667,11 @@ def test_late_route_with_a_certificate_of_the_handshake(serve, upstream):
     app = f"{{ servers: {upstream('node').servers} }}"
     gateway = h2.start(serve, upstreams={"app": app}, upstream="app", certificate=OPTIONAL, host=IDENTITY, routes=LATE)
     with h2.connect(gateway, identity="client") as client:
-        told = client.ask("PUT", "/late/x", body=b"body")
-    assert told.status == 200 and json.loads(told.body)["fields"]["client-cert"]
+        report = client.ask("PUT", "/late/x", body=b"body")
+    assert report.status == 200 and json.loads(report.body)["fields"]["client-cert"]
 
 
 def test_late_route_by_curl(late):
     """curl repeats the request over HTTP/1.1 by itself if it uploads nothing."""
-    told = curl(late, "/late/x", "--cert", late.pki / "client.pem", "--key", late.pki / "client.key")
-    assert told.version == "1.1" and told.json()["fields"]["client-cert"]
+    report = curl(late, "/late/x", "--cert", late.pki / "client.pem", "--key", late.pki / "client.key")
+    assert report.version == "1.1" and report.json()["fields"]["client-cert"]

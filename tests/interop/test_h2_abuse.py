@@ -265,8 +265,8 @@ def test_tiny_data_is_served_or_ended(pad, gateway, figure):
     with beside_honest(gateway, figure, f"{count} frames of one octet, padding {pad}"), h2.connect(gateway) as client:
         client.send(OPEN_1)
         if all(client.put(1, b"x", end=n == count - 1, pad=pad) for n in range(count)):
-            told = client.response(1)
-            assert (told.status, told.reset) == (200, None) or told.reset == ENHANCE_YOUR_CALM
+            report = client.response(1)
+            assert (report.status, report.reset) == (200, None) or report.reset == ENHANCE_YOUR_CALM
         else:
             ended_calmly(client)
 
@@ -276,10 +276,10 @@ def test_tiny_data_is_served_or_ended(pad, gateway, figure):
 
 def refused_or_ended(client, stream):
     try:
-        told = client.response(stream)
+        report = client.response(stream)
     except ConnectionError:
         return
-    assert told.reset is not None or 400 <= told.status < 500, told.status
+    assert report.reset is not None or 400 <= report.status < 500, report.status
 
 
 @pytest.mark.memory
@@ -327,7 +327,7 @@ def test_header_list_in_one_octet_frames_is_read_or_ended(gateway):
         assert got is None or got.kind == HEADERS or got.code == ENHANCE_YOUR_CALM
 
 
-def test_limit_of_streams_is_told_and_kept(gateway):
+def test_limit_of_streams_is_announced_and_enforced(gateway):
     with h2.connect(gateway) as client:
         most = client.settings[MAX_CONCURRENT_STREAMS]
         assert 100 <= most <= 1000
@@ -345,7 +345,7 @@ def test_limit_of_streams_is_told_and_kept(gateway):
 
 
 @pytest.mark.memory
-def test_thousand_streams_that_withhold_their_windows(gateway, upstream, figure):
+def test_thousand_streams_with_closed_windows(gateway, upstream, figure):
     """10 connections with 100 responses of 1 MiB each: the gateway buffers a bounded part."""
     with beside_honest(gateway, figure, "1,000 streams without a window", 128 * MIB), contextlib.ExitStack() as stack:
         crowd = [stack.enter_context(h2.connect(gateway, (INITIAL_WINDOW_SIZE, 0))) for _ in range(10)]
@@ -357,9 +357,9 @@ def test_thousand_streams_that_withhold_their_windows(gateway, upstream, figure)
 
 
 @pytest.mark.memory
-def test_window_dribble(gateway, figure):
+def test_window_updates_of_one_octet(gateway, figure):
     """Windows that are opened one octet at a time, for all streams in turn."""
-    with beside_honest(gateway, figure, "window dribble"), h2.connect(gateway, (INITIAL_WINDOW_SIZE, 0)) as client:
+    with beside_honest(gateway, figure, "window updates of one octet"), h2.connect(gateway, (INITIAL_WINDOW_SIZE, 0)) as client:
         ours = list(itertools.islice(streams(), 50))
         client.send(*(headers(stream, TO_APP) for stream in ours))
         for _ in range(40):

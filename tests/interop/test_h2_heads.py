@@ -176,8 +176,8 @@ def _block(fields, coded):
 
 
 def refused(client, stream):
-    told = client.response(stream)
-    assert told.reset == PROTOCOL_ERROR or 400 <= told.status < 500 or told.status == 501, told
+    report = client.response(stream)
+    assert report.reset == PROTOCOL_ERROR or 400 <= report.status < 500 or report.status == 501, report
 
 
 @pytest.mark.parametrize("fields", HEADS.values(), ids=HEADS.keys())
@@ -236,8 +236,8 @@ def arriving(gateway, recorder):
             stream = client.stream()
             last = [n == len(bodies) for n in range(1, len(bodies) + 1)]
             client.send(headers(stream, fields, end=not bodies), *(data(stream, *each) for each in zip(bodies, last)))
-            told = client.response(stream)
-            assert (told.status, told.body) == (200, b"ok"), told
+            report = client.response(stream)
+            assert (report.status, report.body) == (200, b"ok"), report
         messages, faults = recorder.take()
         assert len(messages) == 1 and faults == []
         return messages[0]
@@ -250,7 +250,7 @@ def test_authority_becomes_host(arriving):
     assert (message.method, message.target, message.get(b"host")) == (b"GET", b"/malformed", [b"localhost"])
 
 
-def test_host_alone_will_do(arriving):
+def test_host_without_authority_is_accepted(arriving):
     assert arriving(request((":authority", None), ("host", HOST), method="GET")).get(b"host") == [b"localhost"]
 
 
@@ -258,7 +258,7 @@ def test_host_like_the_authority_comes_once(arriving):
     assert arriving(request(("host", HOST), method="GET")).get(b"host") == [b"localhost"]
 
 
-def test_crumbs_of_a_cookie_become_one_field(arriving):
+def test_cookie_crumbs_become_one_field(arriving):
     message = arriving(request(("cookie", "a=1"), ("x-test", "1"), ("cookie", "b=2"), ("cookie", "c=3"), method="GET"))
     assert message.get(b"cookie") == [b"a=1; b=2; c=3"]
 
@@ -269,7 +269,7 @@ def test_fields_keep_their_order_and_values(arriving):
     assert message.get(b"x-test") == [value.encode("latin-1") for value in values]
 
 
-def test_te_trailers_is_no_error(arriving):
+def test_te_trailers_is_accepted(arriving):
     arriving(request(("te", "trailers"), method="GET"))
 
 

@@ -198,10 +198,10 @@ def test_check_tells_the_head_that_is_really_sent(pki, tmp_path, upstream):
             client.send(("PUT /late/x?y=z HTTP/1.1\r\nHost: localhost\r\n" + "\r\n".join(fields) + "\r\n\r\nabc").encode())
             assert client.read().status == 200
             really = upstream.take()
-        line, told = told_of(tmp_path, "PUT https://localhost/late/x?y=z", "--certificate", str(pki / "client.pem"),
+        line, report = told_of(tmp_path, "PUT https://localhost/late/x?y=z", "--certificate", str(pki / "client.pem"),
                              *(word for field in fields for word in ("--header", field)))  # fmt: skip
     assert line == f"{really.method.decode()} {really.target.decode()} HTTP/1.1"
     seen = [(name.decode(), value.decode().replace("127.0.0.1", "192.0.2.1")) for name, value in really.fields]
-    (seen_id,), (told_id,) = ([value for name, value in one if name == "X-Request-Id"] for one in (seen, told))
+    (seen_id,), (told_id,) = ([value for name, value in one if name == "X-Request-Id"] for one in (seen, report))
     assert seen_id != told_id
-    assert [(name, value.replace(seen_id, told_id)) for name, value in seen] == told
+    assert [(name, value.replace(seen_id, told_id)) for name, value in seen] == report

@@ -38,9 +38,9 @@ class Client:
     @staticmethod
     def judge(response, size):
         if response.status == 200:
-            told = response.json()
-            assert told["body_bytes"] == size
-            assert told["body_sha256"] == hashlib.sha256(b"x" * size).hexdigest()
+            report = response.json()
+            assert report["body_bytes"] == size
+            assert report["body_sha256"] == hashlib.sha256(b"x" * size).hexdigest()
         return response.status
 
     def expect(self, size):

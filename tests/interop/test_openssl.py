@@ -33,8 +33,8 @@ def test_a_late_request_with_each_group(group, tls, thaw):
     if "MLKEM" in group and tls == "1_2":
         pytest.skip("a group of TLS 1.3 only")
     # RFC 8422 5.1.1: over TLS 1.2 the list also limits the curves of the certificate's key.
-    said = s_client(thaw, f"-tls{tls}", "-groups", group if tls == "1_3" or group == "P-256" else f"{group}:P-256")
-    assert "HTTP/1.1 200 OK" in said and '"subject": "CN=Thaw Demo Client"' in said, said[-2000:]
+    output = s_client(thaw, f"-tls{tls}", "-groups", group if tls == "1_3" or group == "P-256" else f"{group}:P-256")
+    assert "HTTP/1.1 200 OK" in output and '"subject": "CN=Thaw Demo Client"' in output, output[-2000:]
 
 
 @pytest.mark.parametrize(
@@ -45,23 +45,23 @@ def test_a_late_request_with_each_group(group, tls, thaw):
 )
 def test_costly_key_exchanges_are_refused_at_the_client_hello(options, thaw):
     """The gateway answers with an alert and no ServerHello, which would need a key exchange or a signature."""
-    said = s_client(thaw, *options, "-msg")
-    came = [line for line in said.splitlines() if line.startswith("<<<") and "RecordHeader" not in line]
-    assert len(came) == 1 and "Alert" in came[0] and "handshake_failure" in came[0], said[-2000:]
+    output = s_client(thaw, *options, "-msg")
+    received = [line for line in output.splitlines() if line.startswith("<<<") and "RecordHeader" not in line]
+    assert len(received) == 1 and "Alert" in received[0] and "handshake_failure" in received[0], output[-2000:]
 
 
 def test_a_client_that_prefers_ffdhe_gets_another_group(thaw):
     """A HelloRetryRequest (RFC 8446 4.1.4) asks for one of the gateway's groups."""
-    said = s_client(thaw, "-tls1_3", "-groups", "ffdhe8192:P-256")
-    assert "HTTP/1.1 200 OK" in said, said[-2000:]
+    output = s_client(thaw, "-tls1_3", "-groups", "ffdhe8192:P-256")
+    assert "HTTP/1.1 200 OK" in output, output[-2000:]
     assert "HTTP/1.1 200 OK" in s_client(thaw, "-tls1_2", "-cipher", "DHE:ECDHE")
 
 
 def test_a_client_certificate_comes_uncompressed(thaw):
     """RFC 8879: the gateway offers no algorithm, so it never has to decompress a client's certificate."""
-    said = s_client(thaw, "-tls1_3", "-msg")
-    assert "HTTP/1.1 200 OK" in said, said[-2000:]
-    sent = [line for line in said.splitlines() if line.startswith(">>>") and "Certificate" in line]
+    output = s_client(thaw, "-tls1_3", "-msg")
+    assert "HTTP/1.1 200 OK" in output, output[-2000:]
+    sent = [line for line in output.splitlines() if line.startswith(">>>") and "Certificate" in line]
     assert any(line.rstrip().endswith(", Certificate") for line in sent), sent
     assert not any("CompressedCertificate" in line for line in sent)
 

@@ -20,6 +20,7 @@ from harness import rawtls
 from harness.gateway import binary
 from harness.process import popen
 from harness.relay import Relay
+from messages import MESSAGES, has_message
 
 KIB, MIB = 2**10, 2**20
 WATCHDOG = 120  # ends a probe that hangs
@@ -40,9 +41,9 @@ def look(url, pki, *options, **more):
     """Runs a probe, and returns its JSON; the exit code must be that of the verdict."""
     done = subprocess.run(argv(url, pki, "--json", *options, **more), capture_output=True, timeout=WATCHDOG)
     assert done.stdout, done.stderr.decode()
-    told = json.loads(done.stdout)
-    assert done.returncode == told["code"], done.stderr.decode()
-    return told
+    report = json.loads(done.stdout)
+    assert done.returncode == report["code"], done.stderr.decode()
+    return report
 
 
 # The probes that are made: a server of harness/late_servers.py, and options. They mostly wait for bytes that do not
@@ -108,14 +109,14 @@ def probe(pki):
     return lambda url, *options, **more: look(url, pki, *options, **more)
 
 
-def boundary(told, tls, style):
-    bodies = told[tls][style]
+def boundary(report, tls, style):
+    bodies = report[tls][style]
     outcome = bodies["outcome"] and (bodies["outcome"]["status"] or bodies["outcome"]["outcome"])
     return bodies["last_good"], bodies["first_bad"], outcome, bodies["exact"]
 
 
-def problems(told):
-    return " / ".join(each["text"] for each in told["problems"])
+def problems(report):
+    return " / ".join(each["text"] for each in report["problems"])
 
 
 # Apache ---------------------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ def test_apache_without_post_handshake_authentication(report):
 
 
 @probes("apache")
-def test_apache_is_told_its_cures(report):
+def test_the_report_has_cures_for_apache(report):
     apache = report("apache")
     server = " ".join(line for cure in apache["cures"]["server"] for line in cure["lines"])
     assert "SSLRenegBufferSize" in server and "Require ssl-verify-client" in server and "when: request" in server
@@ -162,47 +163,47 @@ def test_apache_is_told_its_cures(report):
 
 @probes("apache-raised")
 def test_apache_with_a_raised_limit(report):
-    told = report("apache-raised")
+    output = report("apache-raised")
     for tls in TLS:
         for style in STYLES:
-            assert boundary(told, tls, style) == (300000, 300001, 413, True)
-    assert told["server"]["name"] == "Apache httpd"
+            assert boundary(output, tls, style) == (300000, 300001, 413, True)
+    assert output["server"]["name"] == "Apache httpd"
 
 
 @probes("apache-unreached")
 def test_apache_with_a_limit_that_is_not_reached(report):
-    told = report("apache-unreached")
-    assert not told["tls12"]["writes_first"]["changes"] and not told["tls13"]["reads_while_writing"]["changes"]
-    assert told["code"] == LIMITED  # for clients without post-handshake authentication
-    assert "any client" not in problems(told)
+    output = report("apache-unreached")
+    assert not output["tls12"]["writes_first"]["changes"] and not output["tls13"]["reads_while_writing"]["changes"]
+    assert output["code"] == LIMITED  # for clients without post-handshake authentication
+    assert "any client" not in problems(output)
 
 
 @probes("apache-handshake")
 def test_apache_at_the_handshake(report):
-    told = report("apache-handshake")
-    assert told["code"] == FINE
-    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+    output = report("apache-handshake")
+    assert output["code"] == FINE
+    assert {output[tls]["asked"] for tls in TLS} == {"handshake"}
 
 
 def test_apache_at_the_handshake_without_a_certificate(late_server, probe):
-    told = probe(late_server("apache", ask="handshake").url("/late/x"), *QUICK, identity=None)
-    assert told["code"] == FINE and "closes connections" in told["line"]
-    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
-    assert told["tls12"]["no_body"]["outcome"] == "handshake-failed"
+    report = probe(late_server("apache", ask="handshake").url("/late/x"), *QUICK, identity=None)
+    assert report["code"] == FINE and "closes connections" in report["line"]
+    assert {report[tls]["asked"] for tls in TLS} == {"handshake"}
+    assert report["tls12"]["no_body"]["outcome"] == "handshake-failed"
 
 
 @probes("apache-http2")
 def test_apache_with_http2(report):
-    told = report("apache-http2")
-    assert told["http2"]["outcome"] == "stream-reset"
-    assert "HTTP_1_1_REQUIRED" in problems(told)
+    output = report("apache-http2")
+    assert output["http2"]["outcome"] == "stream-reset"
+    assert "HTTP_1_1_REQUIRED" in problems(output)
 
 
 @probes("apache-open")
 def test_apache_where_it_does_not_ask(report):
-    told = report("apache-open")
-    assert told["code"] == FINE
-    assert {told[tls]["asked"] for tls in TLS} == {"never"}
+    output = report("apache-open")
+    assert output["code"] == FINE
+    assert {output[tls]["asked"] for tls in TLS} == {"never"}
 
 
 # Tomcat ---------------------------------------------------------------------------------------------------------------
@@ -231,24 +232,24 @@ def test_tomcat_in_the_whole(report):
 
 @probes("tomcat-13")
 def test_tomcat_with_tls13_only(report):
-    told = report("tomcat-13")
-    assert (told["code"], told["server"]["name"]) == (LIMITED, "Tomcat")
-    assert not told["tls12"]["spoken"] and told["tls13"]["small_body"]["status"] == 401
+    output = report("tomcat-13")
+    assert (output["code"], output["server"]["name"]) == (LIMITED, "Tomcat")
+    assert not output["tls12"]["spoken"] and output["tls13"]["small_body"]["status"] == 401
 
 
 @probes("tomcat-raised")
 def test_tomcat_with_a_raised_limit(report):
-    told = report("tomcat-raised")
+    output = report("tomcat-raised")
     for style in STYLES:
-        assert boundary(told, "tls12", style) == (100000, 100001, 401, True)
-    assert told["tls13"] is None
+        assert boundary(output, "tls12", style) == (100000, 100001, 401, True)
+    assert output["tls13"] is None
 
 
 @probes("tomcat-handshake")
 def test_tomcat_at_the_handshake(report):
-    told = report("tomcat-handshake")
-    assert told["code"] == FINE
-    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+    output = report("tomcat-handshake")
+    assert output["code"] == FINE
+    assert {output[tls]["asked"] for tls in TLS} == {"handshake"}
 
 
 # Node -----------------------------------------------------------------------------------------------------------------
@@ -258,23 +259,23 @@ def test_tomcat_at_the_handshake(report):
 def test_node(report):
     """Node reads up to 64 KiB from its socket at once, and no more while it waits. How much passes depends on how the
     bytes arrive, so no boundary is exact; but two such reads and a record are an upper bound."""
-    told = report("node")
-    assert told["code"] == FREEZES
-    assert told["server"]["name"] == "Node.js"
-    assert told["tls12"]["asked"] == "headers"
+    output = report("node")
+    assert output["code"] == FREEZES
+    assert output["server"]["name"] == "Node.js"
+    assert output["tls12"]["asked"] == "headers"
     for style in STYLES:
-        _, first_bad, outcome, _ = boundary(told, "tls12", style)
+        _, first_bad, outcome, _ = boundary(output, "tls12", style)
         assert outcome == "freeze" and first_bad <= 160 * KIB
-        largest = [each for each in told["tls12"][style]["tried"] if each["body"] == MIB]
+        largest = [each for each in output["tls12"][style]["tried"] if each["body"] == MIB]
         assert {each["outcome"] for each in largest} == {"freeze"}
-    assert told["tls12"]["primed"]["status"] == 200
-    assert any("requestCert: true" in line for cure in told["cures"]["server"] for line in cure["lines"])
+    assert output["tls12"]["primed"]["status"] == 200
+    assert any("requestCert: true" in line for cure in output["cures"]["server"] for line in cure["lines"])
 
 
 @probes("node-drains")
 def test_node_that_drains(report):
-    told = report("node-drains")
-    assert told["code"] == FINE
+    output = report("node-drains")
+    assert output["code"] == FINE
 
 
 # nginx ----------------------------------------------------------------------------------------------------------------
@@ -283,12 +284,12 @@ def test_node_that_drains(report):
 @probes("nginx-on", "nginx-optional")
 @pytest.mark.parametrize("ask", ("on", "optional"))
 def test_nginx(ask, report):
-    told = report(f"nginx-{ask}")
-    assert told["code"] == FINE
-    assert told["server"]["name"] == "nginx"
+    output = report(f"nginx-{ask}")
+    assert output["code"] == FINE
+    assert output["server"]["name"] == "nginx"
     for tls in TLS:
-        assert told[tls]["asked"] == "handshake"
-        assert told[tls]["no_certificate"]["status"] == (400 if ask == "on" else 403)
+        assert output[tls]["asked"] == "handshake"
+        assert output[tls]["no_certificate"]["status"] == (400 if ask == "on" else 403)
 
 
 # Thaw -----------------------------------------------------------------------------------------------------------------
@@ -299,26 +300,26 @@ WHEN = {"/": "never", "/late": "", "/early": "headers", "/body": "after-body", "
 @pytest.mark.parametrize("method", (None, "PUT"))
 @pytest.mark.parametrize("path", WHEN)
 def test_thaw(path, method, thaw, probe):
-    told = probe(thaw.url(path + "?probe"), *QUICK, *(("--method", method) if method else ()))
-    assert told["code"] == FINE, told["line"]
+    report = probe(thaw.url(path + "?probe"), *QUICK, *(("--method", method) if method else ()))
+    assert report["code"] == FINE, report["line"]
     when = WHEN[path]
-    assert told["tls12"]["asked"] == (when or "after-body")  # some clients do not support an earlier ask
-    assert told["tls13"]["asked"] == (when or "headers")
+    assert report["tls12"]["asked"] == (when or "after-body")  # some clients do not support an earlier ask
+    assert report["tls13"]["asked"] == (when or "headers")
     if when == "never":
         return
-    assert told["as_browsers"]["status"] == 200
+    assert report["as_browsers"]["status"] == 200
     for tls in TLS:
         for style in STYLES:
-            assert told[tls][style]["changes"] is False
-            assert {each["method"] for each in told[tls][style]["tried"]} == {method or "OPTIONS"}
+            assert report[tls][style]["changes"] is False
+            assert {each["method"] for each in report[tls][style]["tried"]} == {method or "OPTIONS"}
     if when != "response":
-        assert told["server"]["name"] == "Thaw"
+        assert report["server"]["name"] == "Thaw"
 
 
 def test_thaw_at_the_handshake(thaw, probe):
-    told = probe(thaw.url("/", host="handshake.localhost"), *QUICK)
-    assert told["code"] == FINE
-    assert {told[tls]["asked"] for tls in TLS} == {"handshake"}
+    report = probe(thaw.url("/", host="handshake.localhost"), *QUICK)
+    assert report["code"] == FINE
+    assert {report[tls]["asked"] for tls in TLS} == {"handshake"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="hiding the hosts file takes root")
@@ -333,18 +334,18 @@ def test_localhost_without_a_hosts_file(host, thaw, pki):
 
 def test_thaw_with_a_limit(serve, probe):
     gateway = serve(certificate={"when": "request", "max_body": "70000"})
-    told = probe(gateway.url("/x"), *QUICK)
-    assert told["code"] == LIMITED
-    assert told["server"]["name"] == "Thaw"
-    assert boundary(told, "tls12", "writes_first") == (70000, 70001, 413, True)
-    assert any("max_body" in line for cure in told["cures"]["server"] for line in cure["lines"])
+    report = probe(gateway.url("/x"), *QUICK)
+    assert report["code"] == LIMITED
+    assert report["server"]["name"] == "Thaw"
+    assert boundary(report, "tls12", "writes_first") == (70000, 70001, 413, True)
+    assert any("max_body" in line for cure in report["cures"]["server"] for line in cure["lines"])
 
 
-def test_without_a_certificate_it_tells_what_it_can(late_server, probe):
-    told = probe(late_server("apache").url("/late/x"), *QUICK, identity=None)
-    assert boundary(told, "tls13", "writes_first") == (128 * KIB, 128 * KIB + 1, 413, True)
-    assert told["tls13"]["small_body"]["asked"]["answer"] == "none"
-    assert told["server"]["name"] == "Apache httpd"
+def test_without_a_certificate_the_report_has_what_is_possible(late_server, probe):
+    report = probe(late_server("apache").url("/late/x"), *QUICK, identity=None)
+    assert boundary(report, "tls13", "writes_first") == (128 * KIB, 128 * KIB + 1, 413, True)
+    assert report["tls13"]["small_body"]["asked"]["answer"] == "none"
+    assert report["server"]["name"] == "Apache httpd"
 
 
 def test_who_is_asking(thaw, probe):
@@ -353,7 +354,7 @@ def test_who_is_asking(thaw, probe):
     assert record["user_agent"].startswith("thaw-probe/")
 
 
-def test_only_safe_methods_unless_told(thaw, probe):
+def test_only_safe_methods_by_default(thaw, probe):
     probe(thaw.url("/late?safe"), *QUICK)
     methods = {r["method"] for r in thaw.wait_records(lambda r: (r.get("target") or "").endswith("/late?safe"))}
     assert methods == {"GET", "HEAD", "OPTIONS"}
@@ -367,11 +368,11 @@ def test_what_a_method_will_do_is_said_first(thaw, pki):
 
 
 @pytest.mark.parametrize("largest", (0, 5000))
-def test_it_uploads_no_more_than_told(largest, thaw, probe):
-    told = probe(thaw.url(f"/late?most{largest}"), "--max-body", str(largest), "--hold", "0s")
+def test_it_uploads_no_more_than_max_body(largest, thaw, probe):
+    report = probe(thaw.url(f"/late?most{largest}"), "--max-body", str(largest), "--hold", "0s")
     records = thaw.wait_records(lambda r: (r.get("target") or "").endswith(f"?most{largest}"), 10)
     assert max(r["body_in"] for r in records) <= largest
-    assert told["code"] == FINE
+    assert report["code"] == FINE
 
 
 # The freezing server --------------------------------------------------------------------------------------------------
@@ -382,34 +383,34 @@ def test_it_uploads_no_more_than_told(largest, thaw, probe):
 def test_frozen(read_ahead, report):
     """The boundary is exact if the client writes first. A client that reads every 64 KiB meanwhile may pass beyond it.
     It may then have read the request for a certificate before the connection stalled: silence."""
-    told = report(f"frozen-{read_ahead}")
-    assert told["code"] == FREEZES
+    output = report(f"frozen-{read_ahead}")
+    assert output["code"] == FREEZES
     for tls in TLS:
-        assert boundary(told, tls, "writes_first") == (read_ahead, read_ahead + 1, "freeze", True)
+        assert boundary(output, tls, "writes_first") == (read_ahead, read_ahead + 1, "freeze", True)
         if read_ahead < 64 * KIB:
-            assert boundary(told, tls, "reads_while_writing") == (read_ahead, read_ahead + 1, "freeze", True)
+            assert boundary(output, tls, "reads_while_writing") == (read_ahead, read_ahead + 1, "freeze", True)
         else:
-            _, first_bad, outcome, _ = boundary(told, tls, "reads_while_writing")
+            _, first_bad, outcome, _ = boundary(output, tls, "reads_while_writing")
             assert outcome in ("freeze", "silence", None) and (first_bad is None or first_bad > read_ahead)
-        assert told[tls]["asked"] == "headers"
-        assert told[tls]["primed"]["status"] == told[tls]["expect_waits"]["status"] == 200
-    assert "prime" in told["cures"]["client"][0]["what"].lower()
+        assert output[tls]["asked"] == "headers"
+        assert output[tls]["primed"]["status"] == output[tls]["expect_waits"]["status"] == 200
+    assert "prime" in output["cures"]["client"][0]["what"].lower()
 
 
 @probes("frozen-0")
 def test_frozen_from_the_first_byte_on(report):
-    told = report("frozen-0")
-    assert boundary(told, "tls13", "writes_first") == (0, 1, "freeze", True)
-    assert "any body" in told["line"]
+    output = report("frozen-0")
+    assert boundary(output, "tls13", "writes_first") == (0, 1, "freeze", True)
+    assert "any body" in output["line"]
 
 
 @probes("frozen-gives-up")
 def test_when_it_gives_up(report):
-    told = report("frozen-gives-up")
-    largest = [each for each in told["tls13"]["writes_first"]["tried"] if each["body"] == MIB and each["held_ms"]]
+    output = report("frozen-gives-up")
+    largest = [each for each in output["tls13"]["writes_first"]["tried"] if each["body"] == MIB and each["held_ms"]]
     assert len(largest) == 1 and largest[0]["gave_up"]
     assert largest[0]["held_ms"] >= 2000  # it had stalled before the hold began
-    assert told["tls13"]["withheld"]["gave_up"]
+    assert output["tls13"]["withheld"]["gave_up"]
 
 
 def test_the_timeline(late_server, pki, tmp_path):
@@ -421,13 +422,13 @@ def test_the_timeline(late_server, pki, tmp_path):
     picture = xml.etree.ElementTree.parse(svg).getroot()
     words = " ".join(element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text"))
     assert "nothing moves" in words and "asks for a certificate" in words
-    told = json.loads(subprocess.run(argv(url, pki, "--json", *options), capture_output=True, timeout=WATCHDOG).stdout)
-    what = [moment["what"] for moment in told["timeline"]["moments"]]
+    report = json.loads(subprocess.run(argv(url, pki, "--json", *options), capture_output=True, timeout=WATCHDOG).stdout)
+    what = [moment["what"] for moment in report["timeline"]["moments"]]
     assert what.index("head-sent") < what.index("certificate-requested") < what.index("stalled")
 
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
-def test_without_a_hold_bodies_are_told_of_all_the_same(tls, thaw, pki):
+def test_without_a_hold_bodies_are_reported_too(tls, thaw, pki):
     options = ("--tls", tls, "--hold", "0s", "--stall", "1s", "--max-body", "1000")
     done = subprocess.run(argv(thaw.url("/late"), pki, *options), capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == (FINE if tls == "1.2" else LIMITED)  # 1.3 alone cannot ask some clients
@@ -483,21 +484,21 @@ def test_interrupted(late_server, pki):
         out, _ = process.communicate(timeout=WATCHDOG)
     finally:
         process.kill()
-    told = json.loads(out)
-    assert told["interrupted"] and process.returncode == told["code"]
-    assert told["tls13"]["asked"] == "headers"
-    assert "interrupted" in problems(told)
-    bodies = told["tls13"]["reads_while_writing"]  # None: the checks of bodies had not begun
+    report = json.loads(out)
+    assert report["interrupted"] and process.returncode == report["code"]
+    assert report["tls13"]["asked"] == "headers"
+    assert "interrupted" in problems(report)
+    bodies = report["tls13"]["reads_while_writing"]  # None: the checks of bodies had not begun
     assert bodies is None or not bodies["changes"]
 
 
 def test_out_of_time(thaw, probe):
     """Over a slow network an incomplete test is reported neither as a problem nor as the absence of one."""
-    told = probe(f"https://localhost:{Relay(thaw.port, 200_000).port}/late", "--limit", "8s", "--hold", "0s")
-    assert (told["code"], told["interrupted"]) == (UNTOLD, True)
-    assert "--limit" in told["line"]
-    assert not told["tls13"]["writes_first"]["changes"]
-    assert told["tls13"]["writes_first"]["last_good"] < 16 * MIB
+    report = probe(f"https://localhost:{Relay(thaw.port, 200_000).port}/late", "--limit", "8s", "--hold", "0s")
+    assert (report["code"], report["interrupted"]) == (UNTOLD, True)
+    assert "--limit" in report["line"]
+    assert not report["tls13"]["writes_first"]["changes"]
+    assert report["tls13"]["writes_first"]["last_good"] < 16 * MIB
 
 
 def test_on_a_terminal(late_server, pki):
@@ -592,21 +593,21 @@ def closes(connection):
     connection.close()
 
 
-@pytest.mark.parametrize("serve_it, patience, code, words", (
-    (plain_http, "--stall=20s", 76, "does not speak TLS"),
+@pytest.mark.parametrize("serve_it, patience, code, what", (
+    (plain_http, "--stall=20s", 76, "probe-not-tls"),
     (silent, "--stall=1s", 75, "--stall"),
     (silent, "--limit=1s", 75, "--limit"),
-    (garbage, "--stall=20s", 76, "handshake failed"),
+    (garbage, "--stall=20s", 76, "probe-handshake-failed"),
     (resets, "--stall=20s", 69, "reset"),
-    (closes, "--stall=20s", 69, "closed before"),
+    (closes, "--stall=20s", 69, "closed"),
 ), ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
-def test_no_tls(serve_it, patience, code, words, pki):
+def test_no_tls(serve_it, patience, code, what, pki):
     with listener(serve_it) as port:
         done = subprocess.run(argv(f"https://localhost:{port}/", pki, patience), capture_output=True,
                               timeout=WATCHDOG, text=True)  # fmt: skip
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("thaw: error: ") and done.stderr.count("\n") == 1
-    assert words in done.stderr
+    assert has_message(done.stderr, what) if what in MESSAGES else what in done.stderr
     assert done.stdout == ""
 
 
@@ -640,10 +641,10 @@ def test_a_hostile_server(pki):
     with listener(tls_server(pki, speak)) as port:
         url = f"https://localhost:{port}/"
         runs = [popen(argv(url, pki, "--max-body", "0", *form), stdout=subprocess.PIPE) for form in FORMS]
-        text, told, markdown = (run.communicate(timeout=WATCHDOG)[0].decode() for run in runs)
+        text, report, markdown = (run.communicate(timeout=WATCHDOG)[0].decode() for run in runs)
     assert [run.returncode for run in runs] == [FINE] * len(runs)
-    assert json.loads(told)["tls13"]["no_body"]["server"] == 'Gr??e ?2J? | <b>&amp; `x` \\| "q"'
-    for each in (text, told, markdown):
+    assert json.loads(report)["tls13"]["no_body"]["server"] == 'Gr??e ?2J? | <b>&amp; `x` \\| "q"'
+    for each in (text, report, markdown):
         assert each.replace("\n", "").isprintable()
 
 
@@ -657,9 +658,9 @@ def test_tls_and_silence(pki):
     with listener(tls_server(pki, speak)) as port:
         done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--json", "--stall", "2s"), capture_output=True,
                               timeout=WATCHDOG)  # fmt: skip
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     assert done.returncode == UNTOLD
-    assert "no response" in told["line"]
+    assert "no response" in report["line"]
 
 
 def answers(answer):
@@ -698,16 +699,16 @@ SIMPLE = ("--max-body", "1KiB", "--hold", "0s", "--tls", "1.3")
 def test_a_redirect_is_no_answer(pki, probe):
     """The redirect is not followed, so the result is "unknown"."""
     with https(pki, answers(b"HTTP/1.1 301 M\r\nLocation: /x/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) as url:
-        told = probe(url, *SIMPLE)
-    assert told["code"] == UNTOLD
-    assert "a redirect to /x/" in told["line"] and told["tls13"]["no_body"]["location"] == "/x/"
+        report = probe(url, *SIMPLE)
+    assert report["code"] == UNTOLD
+    assert "a redirect to /x/" in report["line"] and report["tls13"]["no_body"]["location"] == "/x/"
 
 
 def test_a_server_field_that_is_no_text(pki, probe):
     """JSON is UTF-8, whatever the server sends."""
     with https(pki, answers(b"HTTP/1.1 200 OK\r\nServer: caf\xe9\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) as url:
-        told = probe(url, *SIMPLE)
-    assert told["tls13"]["no_body"]["server"] == "caf?"
+        report = probe(url, *SIMPLE)
+    assert report["tls13"]["no_body"]["server"] == "caf?"
 
 
 @pytest.mark.parametrize("body", (b"", b"x" * 65536), ids=("event-stream", "download"))
@@ -725,9 +726,9 @@ def test_a_response_without_end(body, pki, probe):
         tls.recv(1)
 
     with https(pki, speak) as url:
-        told = probe(url, *SIMPLE, "--stall", "2s")
-    assert (told["tls13"]["no_body"]["outcome"], told["tls13"]["no_body"]["status"]) == ("answered", 200)
-    assert told["code"] == FINE
+        report = probe(url, *SIMPLE, "--stall", "2s")
+    assert (report["tls13"]["no_body"]["outcome"], report["tls13"]["no_body"]["status"]) == ("answered", 200)
+    assert report["code"] == FINE
     assert max(sent) < 64 * MIB  # includes what socket buffers hold unread
 
 
@@ -748,16 +749,16 @@ def test_a_server_that_dies_meanwhile(pki, probe):
             tls.recv(1)
 
     threading.Thread(target=serve_two, daemon=True).start()
-    told = probe(f"https://localhost:{server.getsockname()[1]}/", *SIMPLE)
-    assert told["code"] == UNTOLD
-    assert told["tls13"]["small_body"]["outcome"] == "unreachable"
+    report = probe(f"https://localhost:{server.getsockname()[1]}/", *SIMPLE)
+    assert report["code"] == UNTOLD
+    assert report["tls13"]["small_body"]["outcome"] == "unreachable"
 
 
 def test_a_certificate_that_is_not_accepted(thaw, probe):
     """If no request passes, that is not reported as "no problem"."""
-    told = probe(thaw.url("/late"), *SIMPLE, identity="stranger")
-    assert told["code"] == UNTOLD
-    assert "client certificate" in told["line"] and "403" in told["line"]
+    report = probe(thaw.url("/late"), *SIMPLE, identity="stranger")
+    assert report["code"] == UNTOLD
+    assert "client certificate" in report["line"] and "403" in report["line"]
 
 
 def test_rows_of_what_passes(thaw, pki):
@@ -765,19 +766,18 @@ def test_rows_of_what_passes(thaw, pki):
     assert "200 up to 1,024 bytes" in done.stdout
 
 
-@pytest.mark.parametrize("options, words", (
-    (("--ca", "nowhere.pem"), "nowhere.pem: No such file"),
-    (("--cert", "nowhere.pem"), "nowhere.pem: No such file"),
-    (("--cert", "client.pem"), "client.pem: there is no private key in it"),
-    (("--key", "client.key"), "client.key: there is no certificate in it"),
-    (("--cert", "client.pem", "--key", "server.key"), "not that of the certificate"),
+@pytest.mark.parametrize("options, file, message", (
+    (("--ca", "nowhere.pem"), "nowhere.pem", "no-such-file"),
+    (("--cert", "nowhere.pem"), "nowhere.pem", "no-such-file"),
+    (("--cert", "client.pem"), "client.pem", "not-in-pem"),
+    (("--key", "client.key"), "client.key", "not-in-pem"),
+    (("--cert", "client.pem", "--key", "server.key"), "server.key", "key-of-another"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
-def test_files_that_do_not_do(options, words, pki):
+def test_unusable_files_are_reported(options, file, message, pki):
     """The error is reported before any connection."""
     done = subprocess.run([str(binary()), "probe", "https://localhost:1/", "--quiet", *options], capture_output=True,
                           cwd=pki, timeout=WATCHDOG, text=True)  # fmt: skip
-    assert done.returncode == 66, done.stderr
-    assert words in done.stderr
+    assert done.returncode == 66 and has_message(done.stderr, message, file), done.stderr
 
 
 def test_a_version_that_it_does_not_speak(pki):
@@ -793,15 +793,15 @@ def test_a_version_that_it_does_not_speak(pki):
         done = subprocess.run(argv(f"https://localhost:{port}/", pki, "--tls", "1.3"), capture_output=True, timeout=WATCHDOG,
                               text=True)  # fmt: skip
     assert done.returncode == 76
-    assert "does not speak TLS 1.3" in done.stderr and "without --tls" in done.stderr
+    assert has_message(done.stderr, "probe-version", version="1.3"), done.stderr
 
 
-def test_nobody_there(pki):
+def test_a_closed_port_is_reported(pki):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     done = subprocess.run(argv(f"https://127.0.0.1:{port}/", pki), capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == 69
-    assert "Connection refused" in done.stderr
+    assert has_message(done.stderr, "connection-refused", port), done.stderr
 
 
 def test_no_such_host(pki):
@@ -818,29 +818,29 @@ def test_a_stranger_as_the_server(thaw, pki, tmp_path):
     base = [str(binary()), "probe", thaw.url("/"), "--quiet", *QUICK]
     done = subprocess.run([*base, "--ca", str(tmp_path / "ca.pem")], capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == 77
-    assert "--insecure" in done.stderr and done.stderr.count("certificate is not trusted") == 1
+    assert "--insecure" in done.stderr and len([line for line in done.stderr.splitlines() if has_message(line, "server-not-trusted")]) == 1
     done = subprocess.run([*base, "--insecure"], capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == FINE
 
 
-@pytest.mark.parametrize("options, words", (
-    ((), "no URL given"),
+@pytest.mark.parametrize("options, what", (
+    ((), "probe-no-url"),
     (("http://x/",), "https://"),
-    (("https://x/", "https://y/"), "unexpected argument 'https://y/'"),
+    (("https://x/", "https://y/"), "'https://y/'"),
     (("https://x/", "--tls", "1.1"), "1.2, 1.3, both"),
     (("https://x/", "--max-body", "lots"), "0 to 1024GiB"),
     (("https://x/", "--stall", "0s"), "100ms to 1h"),
-    (("https://x/", "--method", "P UT"), "allowed: a method"),
+    (("https://x/", "--method", "P UT"), "--method"),
     (("https://x/", "--header", "no colon"), "Name: value"),
-    (("https://x/", "--header", "Connection: y"), "except User-Agent"),
+    (("https://x/", "--header", "Connection: y"), "User-Agent"),
     (("https://x/", "--header", "X: \x7f"), "Name: value"),
     (("https://-\u00fc.example/",), "IDNA"),
     (("https://x:0/",), "port"),
-    (("https://user@x/",), "contain a user"),
-    (("https://x/", "--what"), "unknown"),
+    (("https://user@x/",), "probe-user-in-url"),
+    (("https://x/", "--what"), "--what"),
     (("https://x/", "--pkcs12", "a", "--cert", "b"), "--pkcs12"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
-def test_wrong_usage(options, words):
+def test_wrong_usage(options, what):
     done = subprocess.run([str(binary()), "probe", *options], capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == 64, done.stderr
-    assert words in done.stderr
+    assert has_message(done.stderr, what) if what in MESSAGES else what in done.stderr

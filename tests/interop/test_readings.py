@@ -112,7 +112,7 @@ def test_elsewhere_keeps_path_and_query(serve):
             assert (answer.status, answer.headers["location"]) == (307, "https://other.example/late/x?y=z")
 
 
-def test_control_character_in_a_path_is_told_with_a_cure_that_works(gateway):
+def test_control_character_in_a_path_is_reported_with_a_cure_that_works(gateway):
     with Raw(gateway) as client:
         answer = client.ask("GET", "/a%09b")
         assert answer.status == 400 and "RFC 9112" not in answer.json()["cure"]

@@ -62,13 +62,13 @@ def fields(client, name):
 @pytest.mark.parametrize("host, sent", (("pass", "localhost:{front}"), ("upstream", "127.0.0.1:{port}"), ("App.Example:81", "app.example:81")))
 def test_host_and_what_refers_to_it(host, sent, pki, tmp_path, upstream):
     with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}", f", host: '{host}'") as gateway, Raw(gateway) as client:
-        told, own = sent.format(front=gateway.port, port=upstream.port), f"localhost:{gateway.port}"
+        report, own = sent.format(front=gateway.port, port=upstream.port), f"localhost:{gateway.port}"
         upstream.status = "201 Created"
-        upstream.fields = (f"Location: http://{told}/a?b", f"Content-Location: http://127.0.0.1:{upstream.port}/c", "Set-Cookie: a=b; Path=/x",
-                           f"Set-Cookie: c=d; Domain={told.split(':')[0]}", "X-Else: http://app.example/")  # fmt: skip
+        upstream.fields = (f"Location: http://{report}/a?b", f"Content-Location: http://127.0.0.1:{upstream.port}/c", "Set-Cookie: a=b; Path=/x",
+                           f"Set-Cookie: c=d; Domain={report.split(':')[0]}", "X-Else: http://app.example/")  # fmt: skip
         assert client.ask("MOVE", "/from", None, f"Destination: https://{own}/to%20x").status == 201
         seen = upstream.take()
-        assert seen.get(b"host") == [told.encode()] and seen.get(b"destination") == [f"http://{told}/to%20x".encode()]
+        assert seen.get(b"host") == [report.encode()] and seen.get(b"destination") == [f"http://{report}/to%20x".encode()]
         assert seen.get(b"x-forwarded-host") == [own.encode()]
         assert fields(client, "location") == [f"https://{own}/a?b"] and fields(client, "content-location") == [f"https://{own}/c"]
         assert fields(client, "set-cookie") == ["a=b; Path=/x", "c=d; Domain=localhost"]
@@ -127,20 +127,20 @@ def test_check_prints_what_is_changed(pki, tmp_path):
     text = TEXT.format(folder=tmp_path, pki=pki, server="http://app", upstream=", host: App.Example", routes="", http2="off")
     (tmp_path / "thaw.yaml").write_text(text)
     run = lambda *more: subprocess.run([binary(), "check", "-c", tmp_path / "thaw.yaml", *more], capture_output=True, check=True, text=True).stdout
-    told = run()
-    assert "'/more' becomes '/v2'" in told and "host: app.example" in told
+    report = run()
+    assert "'/more' becomes '/v2'" in report and "host: app.example" in report
     routes = json.loads(run("--json"))["hosts"][0]["routes"]
     assert [(r.get("strip_prefix"), r.get("add_prefix")) for r in routes] == [(None, None), ("/app", None), ("/more", "/v2")]
 
 
 def test_over_http2(pki, tmp_path, upstream):
     with front(pki, tmp_path, f"http://127.0.0.1:{upstream.port}", ", host: upstream", http2="on") as gateway, h2.connect(gateway) as client:
-        told, own = f"127.0.0.1:{upstream.port}", f"localhost:{gateway.port}"
-        upstream.fields = (f"Location: http://{told}/v2/a", "Set-Cookie: a=b; Path=/v2; Domain=127.0.0.1")
+        report, own = f"127.0.0.1:{upstream.port}", f"localhost:{gateway.port}"
+        upstream.fields = (f"Location: http://{report}/v2/a", "Set-Cookie: a=b; Path=/v2; Domain=127.0.0.1")
         answer = client.ask("MOVE", "/more/x?y", ("destination", f"https://{own}/more/z"), authority=own)
         seen = upstream.take()
-        assert answer.status == 200 and seen.target == b"/v2/x?y" and seen.get(b"host") == [told.encode()]
-        assert seen.get(b"destination") == [f"http://{told}/v2/z".encode()]
+        assert answer.status == 200 and seen.target == b"/v2/x?y" and seen.get(b"host") == [report.encode()]
+        assert seen.get(b"destination") == [f"http://{report}/v2/z".encode()]
         assert answer.get("location") == [f"https://{own}/more/a"] and answer.get("set-cookie") == ["a=b; Path=/more; Domain=localhost"]
 
 
@@ -269,12 +269,12 @@ def test_server_name_fits_the_host(upstream_keys, name, host, pki, tmp_path):
     try:
         keys = upstream_keys.format(ca=tmp_path / "app.pem")
         with front(pki, tmp_path, f"https://localhost:{upstream.port}", keys) as gateway, Raw(gateway) as client:
-            told = host.format(port=upstream.port)
-            upstream.fields = (f"Location: https://{told}/a",)
+            report = host.format(port=upstream.port)
+            upstream.fields = (f"Location: https://{report}/a",)
             assert client.ask("GET", "/x", None, f"Destination: https://localhost:{gateway.port}/y").status == 200
             seen = upstream.take()
-            assert names == [name] and seen.get(b"host") == [told.encode()]
-            assert seen.get(b"destination") == [f"https://{told}/y".encode()]
+            assert names == [name] and seen.get(b"host") == [report.encode()]
+            assert seen.get(b"destination") == [f"https://{report}/y".encode()]
             assert fields(client, "location") == [f"https://localhost:{gateway.port}/a"]
     finally:
         upstream.close()

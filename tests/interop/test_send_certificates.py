@@ -5,6 +5,7 @@ import pytest
 from harness.pki import Authority, Issuer
 from harness.scripted import after_head
 from harness.servers import Server
+from messages import has_message
 from ports import free_port
 from harness.upload import send
 
@@ -41,9 +42,9 @@ def who(folder, name):
 
 
 def check_refused(sent, alert):
-    assert (sent.code, sent.told["outcome"], sent.status, sent.told["attempts"]) == (77, "certificate-refused", 0, 1), sent
-    assert f"({alert})" in sent.told["text"]
-    assert "another name" not in sent.error
+    assert (sent.code, sent.report["outcome"], sent.status, sent.report["attempts"]) == (77, "certificate-refused", 0, 1), sent
+    assert f"({alert})" in sent.report["text"]
+    assert not has_message(sent.error, "server-of-another-name")
 
 
 @pytest.mark.parametrize("prime", ("auto", "always", "never"))
@@ -72,8 +73,7 @@ def test_an_expired_certificate(tls, at_the_handshake, authority, pki, payloads)
     url = f"https://localhost:{port}/x"
     sent = send(pki, payloads["1k"].path, url, "--tls", tls, *who(authority.folder, "expired"), who=None)
     check_refused(sent, "certificate_expired")
-    assert sent.told["hint"].startswith("Your certificate expired on ")
-    assert "warning: your certificate expired on " in sent.error
+    assert has_message(sent.report["hint"], "expired", "2021-01-01") and has_message(sent.error, "expired", "warning: "), sent
 
 
 def test_an_expired_certificate_that_is_refused_by_a_status(scripted, authority, pki, payloads):
@@ -84,7 +84,7 @@ def test_an_expired_certificate_that_is_refused_by_a_status(scripted, authority,
     url = scripted(after_head(serve)).url("/x")
     sent = send(pki, payloads["1k"].path, url, "--expect", "never", *who(authority.folder, "expired"), who=None)
     assert (sent.code, sent.status) == (77, 403)
-    assert "warning: your certificate expired on " in sent.error
+    assert has_message(sent.error, "expired", "warning: "), sent
 
 
 @pytest.mark.parametrize("prime", ("auto", "always", "never"))
@@ -92,8 +92,8 @@ def test_a_weak_key(prime, scripted, authority, pki, payloads):
     """OpenSSL does not use the key: the report blames no server, and there is no second attempt."""
     server = scripted(lambda visit, server: server.take(visit))
     sent = send(pki, payloads["1k"].path, server.url("/x"), "--prime", prime, *who(authority.folder, "weak"), who=None)
-    assert (sent.code, sent.told["outcome"], server.log) == (66, "file", []), sent
-    assert "weak.pem: " in sent.told["text"] and "RSA, 1024 bits" in sent.told["text"]
+    assert (sent.code, sent.report["outcome"], server.log) == (66, "file", []), sent
+    assert "weak.pem: " in sent.report["text"] and "RSA, 1024 bits" in sent.report["text"]
 
 
 def test_a_good_certificate_is_not_warned_of(at_the_handshake, authority, pki, payloads):

@@ -78,7 +78,7 @@ def test_an_sni_other_than_the_host(way, recorder, pki, small):
 def test_an_sni_is_the_name_in_the_certificate(recorder, pki, small):
     server = recorder()
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--sni", "other.example", "--header", "Host: h")
-    assert (sent.code, sent.told["outcome"], server.names) == (77, "distrusted", {"other.example"}), sent
+    assert (sent.code, sent.report["outcome"], server.names) == (77, "distrusted", {"other.example"}), sent
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--sni", "localhost", "--header", "Host: h")
     assert (sent.code, server.upload()[2]["host"]) == (0, "h"), sent
 
@@ -139,7 +139,7 @@ def test_a_proxy_over_tls(recorder, pki, small):
     sent = send(pki, small, f"https://localhost:{server.port}/x", *options, "--proxy-ca", str(pki / "ca.pem"))
     assert (sent.code, set(proxy.asked)) == (0, {f"localhost:{server.port}"}), sent
     sent = send(pki, small, f"https://localhost:{server.port}/x", *options)
-    assert sent.code == 77 and "--proxy-ca" in sent.told["hint"], sent
+    assert sent.code == 77 and "--proxy-ca" in sent.report["hint"], sent
     proxy.close()
     front.close()
 
@@ -181,12 +181,12 @@ def digest_server(pki, log, kind="MD5"):
         live.add(made := f"n{next(fresh)}")
         return made
 
-    def is_right(said, method, target):
+    def is_right(parameters, method, target):
         first = sums("u", "a, b", "p w")
         if algorithm == "MD5-sess":
-            first = sums(first, said["nonce"], said["cnonce"])
-        middle = [said[name] for name in ("nonce", "nc", "cnonce", "qop") if name in said]
-        return said.get("response") == sums(first, *middle, sums(method, target))
+            first = sums(first, parameters["nonce"], parameters["cnonce"])
+        middle = [parameters[name] for name in ("nonce", "nc", "cnonce", "qop") if name in parameters]
+        return parameters.get("response") == sums(first, *middle, sums(method, target))
 
     def serve(visit, server):
         while (head := server.take(visit)) is not None:
@@ -194,12 +194,12 @@ def digest_server(pki, log, kind="MD5"):
             if "expect" in fields:
                 visit.interim()
             body = in_chunks(visit) if "transfer-encoding" in fields else visit.body(int(fields.get("content-length", 0)))
-            said = {name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]*))', fields.get("authorization", ""))}
-            right = bool(said) and is_right(said, method, target)
-            good = right and said["nonce"] in live
+            parameters = {name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]*))', fields.get("authorization", ""))}
+            right = bool(parameters) and is_right(parameters, method, target)
+            good = right and parameters["nonce"] in live
             more = []
             if good and kind in ("once", "next"):
-                live.discard(said["nonce"])
+                live.discard(parameters["nonce"])
             if not good:
                 stale = ", stale=true" if right else ""
                 more = [f'WWW-Authenticate: Digest realm="a, b", nonce="{nonce()}", algorithm={algorithm}{qop}{stale}']
@@ -239,15 +239,15 @@ def test_digest_for_a_pipe(kind, method, pki):
     assert [body for each, good, body in log if good and each == method] == [b"piped"]
 
 
-def test_digest_that_protects_the_body_is_told(pki, small):
+def test_digest_that_protects_the_body_is_reported(pki, small):
     log = []
     server = digest_server(pki, log, "auth-int")
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--user", "u:p w", "--digest")
     server.close()
-    assert (sent.code, sent.status) == (77, 401) and "auth-int" in sent.told["hint"], sent
+    assert (sent.code, sent.status) == (77, 401) and "auth-int" in sent.report["hint"], sent
 
 
-def test_a_wrong_password_is_told(pki, small):
+def test_a_wrong_password_is_reported(pki, small):
     log = []
     server = digest_server(pki, log)
     sent = send(pki, small, f"https://localhost:{server.port}/x", "--user", "u:wrong", "--digest")
@@ -337,9 +337,9 @@ def test_the_head_of_the_response(recorder, pki, small):
     code, out, err, _ = run(argv, LIMIT)
     assert (code, out) == (0, b"HTTP/1.1 201 Answer\r\nContent-Length: 4\r\nX-One: 1\r\nX-One: 2\r\n\r\nmade"), err
     sent = send(pki, small, url, "--include")
-    assert sent.told["head"] == ["HTTP/1.1 201 Answer", "Content-Length: 4", "X-One: 1", "X-One: 2"]
+    assert sent.report["head"] == ["HTTP/1.1 201 Answer", "Content-Length: 4", "X-One: 1", "X-One: 2"]
     sent = send(pki, small, url)
-    assert (sent.told["head"], sent.told["schema"]) == (None, 1)
+    assert (sent.report["head"], sent.report["schema"]) == (None, 1)
 
 
 def test_the_key_log(recorder, pki, small, tmp_path):

@@ -10,6 +10,7 @@ from harness.gateway import binary
 from harness.terminal import Terminal
 from harness.token import MODULE, PIN
 from harness.upload import send
+from messages import has_message
 
 PHRASE = "open sesame"
 SUBJECT = "CN=Thaw Demo Client"
@@ -92,7 +93,7 @@ def test_a_pin_on_the_command_line_is_refused(thaw, pki, token, payloads):
     uri = f"pkcs11:token=thaw;object=client?module-path={MODULE}&pin-value={PIN}"
     sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--key", uri, who=None, env=token)
     assert sent.code == 66
-    assert "lie open" in sent.error and PIN not in sent.error
+    assert "pin-value" in sent.error and PIN not in sent.error
 
 
 def test_a_wrong_pin(terminal, token):
@@ -101,7 +102,7 @@ def test_a_wrong_pin(terminal, token):
     asked.type(b"0000\n")
     code, out, err = asked.end()
     assert (code, json.loads(out)["outcome"]) == (66, "file"), err
-    assert "PIN is wrong" in err and "0000" not in err + out.decode()
+    assert has_message(err, "pin-wrong") and "0000" not in err + out.decode()
     assert asked.shown.count(b"enter ") == 1  # a token may be locked after three attempts
 
 
@@ -110,19 +111,19 @@ def test_a_wrong_pass_phrase(terminal, pki, kept):
     asked.wait_for(b"enter ")
     asked.type(b"wrong one\n")
     code, _, err = asked.end()
-    assert code == 66 and "pass phrase is wrong" in err and "wrong one" not in err
+    assert code == 66 and has_message(err, "pass-phrase-wrong") and "wrong one" not in err
 
 
-def test_nothing_is_asked_for_in_vain(thaw, pki, kept, tmp_path):
+def test_no_pass_phrase_is_requested_without_need(thaw, pki, kept, tmp_path):
     for arguments in ([tmp_path / "none"], [None, "--form", f"a=@{tmp_path}/none"]):
         file, *options = arguments
         sent = send(pki, file, thaw.url("/late"), "--pkcs12", kept / "locked.p12", *options, who=None)
-        assert (sent.code, sent.told["text"]) == (66, f"{tmp_path}/none: No such file or directory")
+        assert (sent.code, sent.report["text"]) == (66, f"{tmp_path}/none: No such file or directory")
 
 
-def test_nobody_to_ask(thaw, pki, kept, payloads):
+def test_without_a_terminal_it_is_an_error(thaw, pki, kept, payloads):
     sent = send(pki, payloads["1m"].path, thaw.url("/late"), "--pkcs12", kept / "locked.p12", who=None)
-    assert sent.code == 66 and "there is no terminal" in sent.error
+    assert sent.code == 66 and has_message(sent.error, "no-terminal")
 
 
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM))
@@ -163,29 +164,29 @@ def test_a_key_that_is_slow_to_sign_uses_up_no_time_of_the_server(prime, path, t
     options = ("--stall", "500ms", "--response-timeout", "1s", "--prime", prime, "--tls", tls)
     sent = with_slow_token(thaw, pki, payloads, slow_token, path, *options, SIGN_MS=1500)
     assert (sent.code, sent.body()["certificate"]["subject"]) == (0, SUBJECT), sent.error
-    assert (slow_token.signatures(), sent.told["primed"]) == (1, prime == "auto")
-    assert "to sign" in sent.error
+    assert (slow_token.signatures(), sent.report["primed"]) == (1, prime == "auto")
+    assert has_message(sent.error, "slow-key"), sent.error
 
 
 @pytest.mark.parametrize("rv", ("0x6", "0x32", "0x68", "0x70", "0xa0", "0x101", "0x200", "0x7fffffff"))
-def test_a_key_that_refuses_is_told_as_that(rv, thaw, pki, payloads, slow_token):
+def test_a_key_that_refuses_is_reported_as_key_failed(rv, thaw, pki, payloads, slow_token):
     sent = with_slow_token(thaw, pki, payloads, slow_token, "/late", "--retry", "2", SIGN_RV=rv)
-    assert (sent.code, sent.told["outcome"], sent.told["attempts"]) == (66, "key-failed", 1), sent
+    assert (sent.code, sent.report["outcome"], sent.report["attempts"]) == (66, "key-failed", 1), sent
     assert slow_token.signatures() <= 2  # OpenSSL's engine tries two functions
-    assert "thaw probe" not in sent.told["hint"]
+    assert "thaw probe" not in sent.report["hint"]
 
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))
 @pytest.mark.parametrize("path", (None, "/late", "/body"))
 @pytest.mark.parametrize("prime", ("auto", "always", "never"))
-def test_a_key_that_refuses_is_told_wherever_it_is_asked(prime, path, tls, thaw, pki, payloads, slow_token):
+def test_a_key_that_refuses_is_reported_at_each_moment(prime, path, tls, thaw, pki, payloads, slow_token):
     options = ("--retry", "2", "--prime", prime, "--tls", tls)
     sent = with_slow_token(thaw, pki, payloads, slow_token, path, *options, SIGN_RV="0x32")
-    assert (sent.code, sent.told["outcome"], sent.told["attempts"]) == (66, "key-failed", 1), sent
+    assert (sent.code, sent.report["outcome"], sent.report["attempts"]) == (66, "key-failed", 1), sent
     assert slow_token.signatures() <= 2
 
 
 def test_resuming_with_a_key_that_refuses_ends_at_once(thaw, pki, payloads, slow_token):
     sent = with_slow_token(thaw, pki, payloads, slow_token, "/late", "--resume", SIGN_RV="0x32")
-    assert (sent.code, sent.told["outcome"]) == (66, "key-failed"), sent
+    assert (sent.code, sent.report["outcome"]) == (66, "key-failed"), sent
     assert slow_token.signatures() <= 2

@@ -79,8 +79,8 @@ def site(certificates, tmp_path):
         shutil.copytree(certificates, folder)
         (folder / "thaw.yaml").write_text(text)
         code, _, err, _ = run([str(binary()), "check", "--strict", "-c", str(folder / "thaw.yaml")], LIMIT)
-        told = [line for line in err.decode().splitlines() if "workers run as root" not in line and "in a folder" not in line]
-        assert code in (0, 78) and not told, err  # 78: a warning that the folder belongs to the user who runs the test
+        report = [line for line in err.decode().splitlines() if "workers run as root" not in line and "in a folder" not in line]
+        assert code in (0, 78) and not report, err  # 78: a warning that the folder belongs to the user who runs the test
         Site.folder = folder
         running.append(Site(["-c", str(folder / "thaw.yaml")], folder, tmp_path))
         return running[-1]

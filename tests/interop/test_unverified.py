@@ -76,7 +76,7 @@ NO_ISSUER = b"unable to get local issuer certificate"
 
 
 @TLS
-def test_a_stranger_goes_on_marked(tls, front, pki, tmp_path, upstream):
+def test_a_certificate_of_another_ca_is_passed_on_marked(tls, front, pki, tmp_path, upstream):
     gateway = front()
     with Raw(gateway, ctx=context_of(pki, tls, tmp_path, "stranger")) as client:
         for target in ("/late/1", "/late/2"):
@@ -167,7 +167,7 @@ def test_allow_rules_match_no_unverified_certificate(tls, front, pki, tmp_path):
     assert (refused.status, refused.json()["reason"]) == (403, "untrusted")
 
 
-def test_check_tells_the_same(front, pki, tmp_path, upstream):
+def test_check_prints_the_same(front, pki, tmp_path, upstream):
     gateway = front()
     with Raw(gateway, ctx=context_of(pki, "1.3", tmp_path, "stranger")) as client:
         client.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -180,9 +180,9 @@ def test_check_tells_the_same(front, pki, tmp_path, upstream):
     assert all(c["unverified"] and not c["identity"] for c in decision["clients"] if c["allowed"] and c["verdict"] == "rejected")
 
 
-def test_inspect_tells_it_apart(serve, pki, tmp_path):
+def test_inspect_marks_it_as_unverified(serve, pki, tmp_path):
     make_stranger(tmp_path)
     gateway = serve(routes=(("/lax", {"when": "request", "require": LAX}),))
     with Raw(gateway, ctx=context_of(pki, "1.3", tmp_path, "stranger")) as client:
-        told = client.ask("GET", "/lax").json()
-    assert told["certificate"] is None and told["unverified"]["subject"] == "CN=Stranger"
+        report = client.ask("GET", "/lax").json()
+    assert report["certificate"] is None and report["unverified"]["subject"] == "CN=Stranger"

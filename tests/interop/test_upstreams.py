@@ -206,7 +206,7 @@ def test_https_upstream_that_is_not_believed(serve, pki, tmp_path):
     with Raw(outer) as client:
         response = client.ask("GET", "/x")
     assert response.status == 502 and response.json()["reason"] == "upstream-unreachable"
-    assert outer.wait_messages("certificate", "upstream app"), outer.messages
+    assert outer.wait_messages("upstream-failed", "certificate", name="app"), outer.messages
     assert not inner.records
 
 

@@ -242,7 +242,7 @@ def test_an_upload_that_cannot_be_primed(uploader, port, pki, body):
     assert done.returncode == 1 and "the server closes the connection" in done.stderr
 
 
-def test_an_upload_to_nobody(uploader, pki, body):
+def test_an_upload_to_a_closed_port(uploader, pki, body):
     files = [pki / "ca.pem", pki / "client.pem", pki / "client.key"]
     done = subprocess.run([uploader, body, "https://127.0.0.1:1/late", *files], capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 1 and "not primed" in done.stderr
@@ -281,7 +281,7 @@ def test_each_function_has_a_manual_page(prefix, library):
         assert re.search(rf"\b{function}\(", re.sub(r"/\*.*?\*/", "", pages[linked].read_text(), flags=re.S)), (function, linked)
 
 
-def test_no_manual_page_is_of_no_function(prefix):
+def test_each_manual_page_has_its_function(prefix):
     pages = {file.stem for file in next(prefix.rglob("man3")).glob("*.3")}
     headers = {f"thaw_{header}" if header != "thaw" else header for headers in LIBRARIES.values() for header in headers}
     assert pages - headers == set().union(*(declared(library) for library in LIBRARIES))

@@ -42,31 +42,31 @@ def failures(*logs):
 
 
 @pytest.mark.parametrize("kind", TOLD)
-def test_names_come_first_and_then_what_was_said(kind, tmp_path):
-    text, told = TOLD[kind]
+def test_names_come_first_and_then_the_output(kind, tmp_path):
+    text, report = TOLD[kind]
     log = tmp_path / "log"
     log.write_text(text)
-    assert failures(log) == [f"== {log}", *(f"  {line}" for line in told)]
+    assert failures(log) == [f"== {log}", *(f"  {line}" for line in report)]
 
 
-def test_long_logs_are_told_in_sixty_lines(tmp_path):
+def test_long_logs_are_summarized_in_sixty_lines(tmp_path):
     logs = [tmp_path / name for name in ("one", "two", "three")]
     for log in logs:
         log.write_text("".join(f"E   {n} {'x' * 500}\nFAILED test_{n}\n" for n in range(1000)))
-    told = failures(*logs)
-    assert len(told) <= 60
-    assert max(len(line) for line in told) < 220
+    report = failures(*logs)
+    assert len(report) <= 60
+    assert max(len(line) for line in report) < 220
     for log in logs:
-        assert f"== {log}" in told
-    assert told.count("  FAILED test_0") == 3
+        assert f"== {log}" in report
+    assert report.count("  FAILED test_0") == 3
 
 
-def test_of_a_log_without_a_known_line_the_end_is_told(tmp_path):
+def test_of_a_log_without_a_known_line_the_end_is_printed(tmp_path):
     log = tmp_path / "log"
     log.write_text("".join(f"line {n}\n" for n in range(100)))
     assert failures(log) == [f"== {log}", *(f"  line {n}" for n in range(90, 100))]
 
 
-def test_no_log_no_words(tmp_path):
+def test_without_a_log_nothing_is_printed(tmp_path):
     (tmp_path / "empty").write_text("")
     assert failures(tmp_path / "empty", tmp_path / "none") == []

@@ -1,12 +1,16 @@
-"""script/messages: each message of the source has its row in docs/TROUBLESHOOTING.md, and each row its message."""
+"""script/messages: each message of the source has its row in docs/TROUBLESHOOTING.md, and each row its message. And the words
+of messages in tests/messages.py are those of the source: otherwise a test that expects no message could not fail."""
 
+import os
 import pathlib
 import re
 import subprocess
 
 import pytest
+from messages import MESSAGES, VALUE, pattern, has_message
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "script/messages"
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SCRIPT = TOP / "script/messages"
 SOURCE = r"""
 	log_say(log, CONFIG_LOG_INFO, "worker %d: %zu of " /* so (many */ "%s", pid, n, words("("));
 	return error_set(err, THAW_ERR_CONFIG, "%s:%u: more than \"%d\" keys", name, line, MAX);
@@ -82,3 +86,35 @@ def test_a_named_message_that_is_not_shared_any_more_fails(tmp_path):
     done = check(tmp_path, ROWS, SOURCE, ["… bytes"])
     assert done.returncode == 1
     assert "SHARED" in done.stderr and "… bytes" in done.stderr
+
+
+# ---- tests/messages.py
+
+
+def literals():
+    """The string literals of the programs, one a line; adjacent ones are joined."""
+    source = "\n".join(path.read_text() for folder in ("src", "examples") for path in sorted((TOP / folder).rglob("*.[ch]")))
+    groups = re.findall(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', source)
+    return "\n".join(re.sub(r'"\s*"', "", group) for group in groups)
+
+
+def test_the_words_of_each_code_are_in_the_source():
+    source, of_the_system = literals(), {os.strerror(number) for number in range(1, 134)}
+    parts = [(code, part) for code, words in MESSAGES.items() for text in VALUE.split(words)[::2] for part in text.split(": ")]
+    assert [(code, part) for code, part in parts if part not in source and part not in of_the_system] == []
+
+
+def test_each_code_is_used():
+    tests = "".join(path.read_text() for path in TOP.glob("tests/*/**/*.py"))
+    assert [code for code in MESSAGES if f'"{code}"' not in tests] == []
+
+
+def test_a_code_with_its_values():
+    line = "thaw: warning: worker 12 was killed by signal 9 (Killed)"
+    assert has_message(f"other\n{line}\n".encode(), "worker-killed", "warning", pid=12, signal=9)
+    assert pattern("worker-killed", signal=9).search(line)["pid"] == "12"
+    assert not has_message(line, "worker-killed", pid=1) and not has_message(line, "worker-killed", pid=2)
+    assert not has_message(line, "worker-killed", "error") and not has_message(line, "worker-stuck")
+    assert not has_message("worker 12\nwas killed by signal 9", "worker-killed")
+    with pytest.raises(AssertionError):
+        has_message(line, "worker-killed", number=12)

@@ -117,7 +117,7 @@ def test_clients_of_unix_sockets(serve, settings, tmp_path, name, allowed):
 
 
 @BOTH
-def test_a_client_that_sends_too_many_is_told_when_to_come_again(serve, settings, pki, option, version):
+def test_a_rate_limited_client_gets_retry_after(serve, settings, pki, option, version):
     gateway = serve("-c", configure(settings, "    rate: { requests: 2/m, burst: 3 }\n"))
     assert [curl(gateway, pki, "/", option)[0] for _ in range(3)] == [200] * 3
     status, spoken, reason, retry = curl(gateway, pki, "/late", option)

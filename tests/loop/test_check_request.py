@@ -173,7 +173,7 @@ def test_a_spelling_of_a_route_that_asks_gets_that_route(settings):
         ("GET https://localhost/", ("--header", "no colon")),
     ],
 )
-def test_a_request_that_is_none(settings, request_line, options):
+def test_an_invalid_request_line_is_a_usage_error(settings, request_line, options):
     code, out, err = check(settings(), request_line, *options)
     assert (code, out) == (EX_USAGE, "") and err
 

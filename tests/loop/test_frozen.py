@@ -1,7 +1,6 @@
 """`thaw demo --frozen-server` as a process: its output, how it ends, and how many clients it serves at once."""
 
 import queue
-import re
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen
 from harness.rawtls import Raw
+from messages import LISTENING, at_level
 
 LIMIT = 30
 VISITS_MAX = 64
@@ -35,8 +35,8 @@ class FrozenServer:
     def _read(self, ports):
         for line in self.process.stderr:
             self.messages.append(line.decode().rstrip())
-            if found := re.fullmatch(r"thaw: listening on 127\.0\.0\.1:(\d+)", self.messages[-1]):
-                ports.put(int(found[1]))
+            if found := LISTENING.fullmatch(self.messages[-1]):
+                ports.put(int(found["port"]))
 
     def visits(self):
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as children:
@@ -64,7 +64,7 @@ def frozen(pki, tmp_path):
     yield start
     for server in running:
         server.stop()
-        assert not [m for m in server.messages if "error" in m or "Sanitizer" in m], server.messages
+        assert not at_level(server, "error") and not [m for m in server.messages if "Sanitizer" in m], server.messages
 
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))

@@ -115,7 +115,7 @@ def test_large_responses(serve, settings, pki, origin, version):
     app = origin(OK % (b"Content-Security-Policy: " + policy + b"\r\n"))
     gateway = serve("-c", settings(more=upstream(app), routes=ROUTE))
     assert curl(gateway, pki, "/app", version=version)[0] == 502
-    assert gateway.wait_messages("upstream app", "max_head_line")
+    assert gateway.wait_messages("upstream-failed", "max_head_line", name="app")
     gateway.stop()
     gateway = serve("-c", settings(more=upstream(app, ", max_head_line: 32KiB"), routes=ROUTE))
     status, fields, body = curl(gateway, pki, "/app", version=version)

@@ -77,7 +77,7 @@ def test_shared_memory_that_a_worker_overwrites(serve, settings, tmp_path, word)
     for target in ("/metrics", "/status.json", "/readyz", "/"):
         get(admin, target)
     os.kill(worker, signal.SIGKILL)
-    assert gateway.wait_messages(f"worker {worker} was killed by signal 9")
+    assert gateway.wait_messages("worker-killed", pid=worker, signal=9)
     replaced(gateway, worker)
 
     # What a worker writes to free places must not reach the workers of the next configuration.
@@ -141,12 +141,12 @@ def replaced(gateway, worker):
     [b"?", b"\xff\xff\xff\xff", b"a" * 65536, struct.pack("=i", 1)],
     ids=["unknown", "negative", "large", "process id"],
 )
-def test_a_worker_that_sends_what_no_worker_sends_is_ended(serve, settings, message):
+def test_a_worker_that_sends_an_invalid_message_is_ended(serve, settings, message):
     gateway = serve("-c", settings(workers=2, more=f"user: {USER}\n"))
     worker = by_name(gateway, "thaw-worker")[0]
     with channel(worker) as mine:
         mine.send(message)
-    assert gateway.wait_messages(f"worker {worker} sent an unknown message")
+    assert gateway.wait_messages("worker-protocol", pid=worker)
     replaced(gateway, worker)
 
 

@@ -7,6 +7,7 @@ import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen, run
 from harness.terminal import Terminal
+from messages import error_of, has_message
 from peer import LIMIT, Client
 from test_reload import EX_CONFIG, EX_OK, refused, reload, reloaded, self_signed, served_certificate
 
@@ -79,8 +80,8 @@ def test_an_encrypted_key_is_refused_with_its_place_and_the_cure(settings, locke
     path = settings(certificate=(locked[0], key))
     code, err = on_a_terminal(command, "-c", path)
     assert code == EX_CONFIG
-    assert f"{path}:{line_of(path, 'key:')}: key 'hosts[0].key': {key}: it is encrypted" in err
-    assert "key_passphrase" in err
+    assert error_of(err)[:3] == (str(path), line_of(path, "key:"), "hosts[0].key")
+    assert has_message(err, "key-encrypted", key, "key_passphrase"), err
 
 
 def test_an_encrypted_key_does_not_hold_up_the_master_at_a_reload(settings, locked):
@@ -88,12 +89,11 @@ def test_an_encrypted_key_does_not_hold_up_the_master_at_a_reload(settings, lock
     path = settings(workers=1)
     terminal = Terminal([str(binary()), "serve", "-c", str(path)])
     try:
-        heard = iter(terminal.process.stderr.readline, b"")
-        assert any(b"listening on" in line for line in heard)
+        lines = iter(terminal.process.stderr.readline, b"")
+        assert any(b"listening on" in line for line in lines)
         settings(workers=1, certificate=locked)
-        code, told = reload(terminal.process.pid)
-        assert code == EX_CONFIG
-        assert "it is encrypted" in told
+        code, output = reload(terminal.process.pid)
+        assert code == EX_CONFIG and has_message(output, "key-encrypted"), output
         settings(workers=2)
         assert reload(terminal.process.pid)[0] == EX_OK
         terminal.process.terminate()
@@ -108,7 +108,7 @@ def test_a_pipe_as_standard_input_is_not_read(settings, locked):
     argv = [str(binary()), "check", "-c", str(settings(certificate=locked))]
     process = popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        assert b"it is encrypted" in process.stderr.read()
+        assert has_message(process.stderr.read(), "key-encrypted")
         assert process.wait(LIMIT) == EX_CONFIG
     finally:
         process.stdin.close()
@@ -118,12 +118,12 @@ def test_a_pipe_as_standard_input_is_not_read(settings, locked):
 def test_certificates_with_a_pass_phrase_are_refused(settings, files, pki):
     bad = scrambled(files / "server.pem", files / "scrambled.pem")
     code, err = on_a_terminal("check", "-c", settings(certificate=(bad, files / "server.key")))
-    assert (code, str(bad) in err) == (EX_CONFIG, True)
+    assert code == EX_CONFIG and error_of(err).key == "hosts[0].certificate" and str(bad) in err
     path = settings()
     bad = scrambled(files / "ca.pem", files / "scrambled-ca.pem")
     path.write_text(path.read_text().replace(f"{pki}/ca.pem".replace("'", "''"), str(bad)))
     code, err = on_a_terminal("check", "-c", path)
-    assert (code, str(bad) in err) == (EX_CONFIG, True)
+    assert code == EX_CONFIG and error_of(err).key == "hosts[0].client_certificate.ca" and str(bad) in err
 
 
 def test_a_throwaway_folder_with_an_encrypted_key_is_not_asked_for(settings, pki, tmp_path):
@@ -160,12 +160,11 @@ def test_a_wrong_pass_phrase_is_refused_and_a_right_one_taken(serve, settings, t
     file = tmp_path / "pass"
     gateway = serve("-c", settings(workers=1))
     path = with_pass_phrase(settings(workers=1, certificate=(pem, encrypted(key, tmp_path / "locked.key"))), file)
-    for wrong, why in (("wrong\n", "the pass phrase is wrong"), ("", "first line is empty"), ("\n" + SECRET, "empty")):
+    for wrong, code in (("wrong\n", "pass-phrase-wrong"), ("", "secret-empty"), ("\n" + SECRET, "secret-empty")):
         file.write_text(wrong)
-        refused(gateway, why)
-        assert f"{path}:{line_of(path, 'key:')}: key 'hosts[0].key': " in reload(gateway.process.pid)[1]
+        assert error_of(refused(gateway, code))[:3] == (str(path), line_of(path, "key:"), "hosts[0].key")
     file.unlink()
-    refused(gateway, "No such file")
+    refused(gateway, "no-such-file", key="hosts[0].key", part=file)
     file.write_text(SECRET)
     reloaded(gateway)
     assert served_certificate(gateway) in pem.read_text()
@@ -177,8 +176,7 @@ def test_a_pass_phrase_file_that_cannot_end_is_not_waited_for(settings, locked, 
     for bad in (fifo, tmp_path, "/dev/tty"):
         path = with_pass_phrase(settings(certificate=locked), bad)
         code, err = on_a_terminal("check", "-c", path)
-        assert code == EX_CONFIG
-        assert f"{bad} is not a file" in err
+        assert code == EX_CONFIG and has_message(err, "not-a-file", file=bad), err
     code, _, err, late = run([str(binary()), "check", "-c", str(path)], LIMIT)
     assert (code, late) == (EX_CONFIG, False), err
 
@@ -193,6 +191,7 @@ def test_the_key_for_upstreams_has_one_too(settings, locked, tmp_path):
     path.write_text(text)
     code, err = on_a_terminal("check", "-c", path)
     assert code == EX_CONFIG
-    assert f"{path}:{len(text.splitlines())}: key 'upstreams.app.tls.key': {locked[1]}: it is encrypted" in err
+    assert error_of(err)[:3] == (str(path), len(text.splitlines()), "upstreams.app.tls.key")
+    assert has_message(err, "key-encrypted", locked[1]), err
     path.write_text(text + f"      key_passphrase: {{ file: '{file}' }}\n")
     assert on_a_terminal("check", "-c", path)[0] == EX_OK

@@ -9,6 +9,7 @@ import threading
 import pytest
 from harness.gateway import binary
 from harness.process import run
+from messages import error_of
 from peer import LIMIT
 
 
@@ -20,7 +21,7 @@ def curl(*arguments):
     return int(first.split()[1]), fields, body
 
 
-def test_plain_http_on_a_tls_port_is_told_so(serve):
+def test_plain_http_on_a_tls_port_gets_400(serve):
     """curl used to get "Empty reply from server" here."""
     gateway = serve()
     status, fields, body = curl(f"http://127.0.0.1:{gateway.port}/")
@@ -139,7 +140,7 @@ def test_no_other_file_is_a_challenge(front, tmp_path):
     for name in ("link", "inside", "folder", "pipe", "large"):
         status, _, body = curl(f"{base}/{name}")
         assert (status, b"secret" in body) == (404, False), name
-        assert gateway.wait_messages(f"/.well-known/acme-challenge/{name}: "), name
+        assert gateway.wait_messages(None, f"/.well-known/acme-challenge/{name}: "), name
     assert len(curl(f"{base}/largest")[2]) == 4096
     for path in ("../../beside", "..%2f..%2fbeside", "real/"):
         assert curl("--path-as-is", f"{base}/{path}")[0] == 421, path
@@ -185,5 +186,4 @@ def test_a_webroot_that_is_not_there_is_an_error(settings, tmp_path):
     path = settings()
     path.write_text(path.read_text().replace(" } ]", " }, { address: '127.0.0.1:0', plain: redirect, acme_webroot: none-there } ]", 1))
     code, _, err, _ = run([str(binary()), "serve", "-c", str(path)], timeout=LIMIT)
-    assert code == 78
-    assert b"key 'listen[1].acme_webroot'" in err and b"none-there" in err
+    assert code == 78 and error_of(err).key == "listen[1].acme_webroot" and b"none-there" in err

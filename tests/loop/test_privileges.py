@@ -13,9 +13,10 @@ import subprocess
 import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen, run
+from messages import at_level, error_of, has_message
 from peer import LIMIT, Client, is_running, wait
 from test_reload import EX_CONFIG, refused, reload, reloaded
-from test_supervision import MIB, said, withhold
+from test_supervision import MIB, withhold
 
 CAP_DAC_OVERRIDE = 1
 USER, GROUP, OTHER_GROUP = "nobody", "nogroup", "games"
@@ -39,13 +40,13 @@ def open_folder(tmp_path_factory):
 
 
 def is_the_user(pid, gid=GID, groups=(GID,)):
-    told = status(pid)
-    assert told["Uid"].split() == [str(UID)] * 4
-    assert told["Gid"].split() == [str(gid)] * 4
-    assert told["Groups"].split() == [str(g) for g in groups]
-    assert told["NoNewPrivs"] == "1"
+    fields = status(pid)
+    assert fields["Uid"].split() == [str(UID)] * 4
+    assert fields["Gid"].split() == [str(gid)] * 4
+    assert fields["Groups"].split() == [str(g) for g in groups]
+    assert fields["NoNewPrivs"] == "1"
     for which in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-        assert int(told[which], 16) == 0, which
+        assert int(fields[which], 16) == 0, which
 
 
 # ---- root
@@ -70,17 +71,17 @@ def test_a_group_of_one_s_own(serve, settings):
 
 
 @as_root
-def test_without_a_user_workers_are_who_started_them(serve, settings):
+def test_without_the_user_setting_workers_keep_the_user(serve, settings):
     """As for root in a container, and with a warning: workers keep only the capability to access files of other
     users."""
     gateway = serve("-c", settings(workers=1))
-    assert gateway.wait_messages("warning", "key 'user'", "workers run as root")
+    assert gateway.wait_messages("workers-are-root", "warning", "key 'user'")
     (pid,) = gateway.workers()
-    told = status(pid)
-    assert told["Uid"].split() == ["0"] * 4
-    assert told["NoNewPrivs"] == "1"
-    assert int(told["CapEff"], 16) == int(told["CapPrm"], 16) == 1 << CAP_DAC_OVERRIDE
-    assert int(told["CapInh"], 16) == int(told["CapAmb"], 16) == 0
+    fields = status(pid)
+    assert fields["Uid"].split() == ["0"] * 4
+    assert fields["NoNewPrivs"] == "1"
+    assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == 1 << CAP_DAC_OVERRIDE
+    assert int(fields["CapInh"], 16) == int(fields["CapAmb"], 16) == 0
     assert Client(gateway).get_json("/late")["certificate"]["subject"] == "CN=Thaw Demo Client"
 
 
@@ -175,13 +176,13 @@ def test_a_folder_that_the_user_may_not_use(serve, settings, open_folder, at):
     spool.mkdir(mode=0o700)  # owned by root
     gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n"))
     path = settings(workers=1, spool=disk(spool), more=f"user: {USER}\n")
-    why = f"as user '{USER}': {spool}: cannot create a file for the spool in this directory: Permission denied"
     if at == "reload":
-        refused(gateway, why)
+        output = refused(gateway, key="spool.directory")
+        assert has_message(output, "spool-not-writable", user=USER, directory=spool)
         return
     code, _, err, _ = run([str(binary()), "serve" if at == "start" else "check", "-c", str(path)], LIMIT)
-    assert code == EX_CONFIG
-    assert why in err.decode()
+    assert code == EX_CONFIG and error_of(err).key == "spool.directory"
+    assert has_message(err, "spool-not-writable", user=USER, directory=spool), err
 
 
 @as_root
@@ -190,7 +191,7 @@ def test_a_folder_is_not_left_behind_by_a_refusal(settings, open_folder):
     path = settings(workers=1, spool=disk(spool), certificate=("/none.pem", "/none.key"), more=f"user: {USER}\n")
     code, _, err, _ = run([str(binary()), "serve", "-c", str(path)], LIMIT)
     assert code == EX_CONFIG
-    assert b"/none.pem" in err
+    assert error_of(err).key == "hosts[0].certificate" and b"/none.pem" in err
     assert not spool.exists()
 
 
@@ -198,17 +199,13 @@ def test_a_folder_is_not_left_behind_by_a_refusal(settings, open_folder):
 
 
 @pytest.mark.parametrize(
-    "more, why",
-    [
-        ("user: nobody-of-that-name\n", "key 'user': there is no user 'nobody-of-that-name'"),
-        ("group: none-of-that-name\n", "key 'group': there is no group 'none-of-that-name'"),
-    ],
+    "key, name, code", [("user", "nobody-of-that-name", "no-user"), ("group", "none-of-that-name", "no-group")]
 )
 @pytest.mark.parametrize("command", ["serve", "check"])
-def test_names_that_are_unknown(settings, more, why, command):
-    code, _, err, _ = run([str(binary()), command, "-c", str(settings(more=more))], LIMIT)
-    assert code == EX_CONFIG
-    assert why in err.decode()
+def test_names_that_are_unknown(settings, key, name, code, command):
+    exit_code, _, err, _ = run([str(binary()), command, "-c", str(settings(more=f"{key}: {name}\n"))], LIMIT)
+    assert exit_code == EX_CONFIG
+    assert error_of(err).key == key and has_message(err, code, **{key: name}), err
 
 
 # ---- not root
@@ -229,13 +226,13 @@ def copied(settings, pki, folder, more):
 
 @as_root
 @pytest.mark.parametrize("more, code", [(f"user: {USER}\n", 0), ("user: daemon\n", EX_CONFIG), ("", 0)])
-def test_who_is_not_root_can_only_be_himself(settings, pki, open_folder, more, code):
+def test_without_root_only_the_own_user_is_accepted(settings, pki, open_folder, more, code):
     path = copied(settings, pki, open_folder, more)
     argv = [str(open_folder / "thaw"), "check", "-c", str(path)]
     got, out, err, _ = run(argv, LIMIT, user=UID, group=GID, extra_groups=[])
     assert got == code, (out, err)
     if code != 0:
-        assert "key 'user': thaw is not root, so it cannot become 'daemon'" in err.decode()
+        assert error_of(err).key == "user" and has_message(err, "cannot-become", user="daemon"), err
 
 
 @as_root
@@ -260,9 +257,9 @@ def test_capabilities_that_were_granted_are_given_up(settings, pki, open_folder)
         kill_group(process)
 
 
-def test_no_message_of_it_when_all_is_well(serve, settings):
+def test_a_good_configuration_has_no_warnings(serve, settings):
     gateway = serve("-c", settings(workers=1, more=f"user: {USER}\n" if os.geteuid() == 0 else ""))
-    assert not said(gateway, "cannot") and not said(gateway, "warning")
+    assert not at_level(gateway, "error", "warning")
 
 
 # ---- keys that others can read or replace
@@ -272,7 +269,7 @@ def warned(path):
     """The warnings of a check that succeeds."""
     code, out, err, _ = run([str(binary()), "check", "-c", str(path), "--json"], LIMIT)
     assert code == 0, err
-    return [text for text in json.loads(out)["warnings"] if "workers run as root" not in text]
+    return [text for text in json.loads(out)["warnings"] if not has_message(text, "workers-are-root")]
 
 
 @pytest.fixture
@@ -293,14 +290,15 @@ def test_a_key_that_others_can_read_or_change_is_warned_of(own_key, mode, what):
     path, key = own_key
     key.chmod(mode)
     texts = warned(path)
-    assert [f"{key} has mode {mode:04o}" in text and f"can {what} it" in text for text in texts] == [True] * bool(what)
-    assert all(text.startswith(f"{path}:") and "key 'hosts[0].key'" in text for text in texts)
+    assert [has_message(text, "mode", file=key, mode=f"{mode:04o}") for text in texts] == [True] * bool(what)
+    assert all(has_message(text, "others-can", what=what) for text in texts)
+    assert all(error_of(text)[::2] == (str(path), "hosts[0].key") for text in texts)
 
 
 def test_a_folder_in_which_others_can_replace_the_key_is_warned_of(own_key):
     path, key = own_key
     key.parent.chmod(0o777)
-    assert [f"{key} is in a folder with mode 0777" in text for text in warned(path)] == [True]
+    assert [has_message(text, "folder-mode", file=key, mode="0777") for text in warned(path)] == [True]
     key.parent.chmod(0o1777)
     assert warned(path) == []
     key.parent.chmod(0o755)
@@ -309,17 +307,17 @@ def test_a_folder_in_which_others_can_replace_the_key_is_warned_of(own_key):
     key.rename(elsewhere / key.name)
     key.symlink_to(elsewhere / key.name)
     elsewhere.chmod(0o777)
-    assert [f"{elsewhere / key.name} is in a folder with mode 0777" in text for text in warned(path)] == [True]
+    assert [has_message(text, "folder-mode", file=elsewhere / key.name, mode="0777") for text in warned(path)] == [True]
 
 
 @as_root
 def test_a_key_or_a_folder_of_another_user_is_warned_of(own_key):
     path, key = own_key
     os.chown(key, UID, GID)
-    assert [f"{key} belongs to user {UID}" in text for text in warned(path)] == [True]
+    assert [has_message(text, "owner", file=key, user=UID) for text in warned(path)] == [True]
     os.chown(key, 0, 0)
     os.chown(key.parent, UID, GID)
-    assert [f"{key} is in a folder of user {UID}" in text for text in warned(path)] == [True]
+    assert [has_message(text, "folder-owner", file=key, user=UID) for text in warned(path)] == [True]
 
 
 @pytest.fixture
@@ -337,11 +335,11 @@ def test_a_ca_or_a_configuration_that_others_can_change_is_warned_of(own_files):
     assert warned(path) == []
     ca.chmod(0o666)
     (text,) = warned(path)
-    assert text.startswith(f"{path}:") and "client_certificate.ca'" in text and f"{ca} has mode 0666" in text
+    assert error_of(text)[::2] == (str(path), "hosts[0].client_certificate.ca") and has_message(text, "mode", file=ca, mode="0666")
     ca.chmod(0o664)
     path.chmod(0o602)
     (text,) = warned(path)
-    assert text.startswith("the configuration: ") and f"{path} has mode 0602" in text
+    assert has_message(text, "mode", file=path, mode="0602")
     path.chmod(0o600)
     assert warned(path) == []
 
@@ -351,7 +349,7 @@ def test_a_ca_of_another_user_is_warned_of(own_files):
     path, ca = own_files
     os.chown(ca, UID, GID)
     (text,) = warned(path)
-    assert f"{ca} belongs to user {UID}" in text
+    assert has_message(text, "owner", file=ca, user=UID)
 
 
 @as_root
@@ -364,7 +362,7 @@ def test_a_throwaway_folder_of_another_user_is_warned_of(serve, pki, open_folder
     process = popen(argv, stderr=subprocess.PIPE)
     try:
         lines = iter(process.stderr.readline, b"")
-        told = list(itertools.takewhile(lambda line: b"listening on" not in line, lines))
+        report = list(itertools.takewhile(lambda line: b"listening on" not in line, lines))
     finally:
         kill_group(process)
-    assert [line for line in told if f"server.key is in a folder of user {UID}".encode() in line]
+    assert [line for line in report if has_message(line, "folder-owner", file=theirs / "server.key", user=UID)]

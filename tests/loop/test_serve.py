@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from harness.gateway import binary
 from harness.process import kill_group, popen, run
+from messages import LISTENING, at_level, pattern, logged, has_message
 from peer import LIMIT, Client, clients_on_both, wait
 
 
@@ -20,13 +21,12 @@ def test_ready_lines_name_the_real_ports(serve, tmp_path):
         "--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--listen", f"unix:{path}", "--listen", "127.0.0.1:0",
         listeners=3,
     )  # fmt: skip
-    lines = [m for m in gateway.messages if m.startswith("thaw: listening on ")]
+    lines = logged(gateway, "listening")
     assert len(lines) == 4
     v4, v6, other = gateway.ports
     assert len({v4, other}) == 2 and 0 not in gateway.ports
-    assert lines[0] == f"thaw: listening on 127.0.0.1:{v4}"
-    assert lines[1] == f"thaw: listening on [::1]:{v6}"
-    assert lines[2] == f"thaw: listening on unix:{path}"
+    for line, address in zip(lines, (f"127.0.0.1:{v4}", f"[::1]:{v6}", f"unix:{path}")):
+        assert has_message(line, "listening", address=address)
     assert Client(gateway, v4).get_json()["path"] == "/"
     assert Client(gateway, v6, socket.AF_INET6).get_json()["path"] == "/"
     assert Client(gateway, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
@@ -34,28 +34,28 @@ def test_ready_lines_name_the_real_ports(serve, tmp_path):
     assert not path.exists()
 
 
-def test_the_command_that_it_tells_to_try_works(serve, tmp_path):
+def test_the_curl_command_that_it_prints_works(serve, tmp_path):
     gateway = serve()
     line = wait("the curl line", lambda: [m for m in gateway.messages if m.startswith("  curl ")])[0]
     (tmp_path / "file").write_bytes(os.urandom(3_000_000))
     words = [str(tmp_path / "file") if w == "FILE" else w for w in shlex.split(line)]
     code, out, err, late = run([*words, "--silent", "--show-error"], LIMIT)
     assert (code, late) == (0, False), err
-    told = json.loads(out)
-    assert told["certificate"]["subject"] == "CN=Thaw Demo Client"
-    assert told["body_bytes"] == 3_000_000
+    report = json.loads(out)
+    assert report["certificate"]["subject"] == "CN=Thaw Demo Client"
+    assert report["body_bytes"] == 3_000_000
 
 
 def not_of_root(messages):
     """The messages, without the warning about root that the tests cause if they run as root and the configuration names
     no other user."""
-    return [message for message in messages if "workers run as root" not in message]
+    return [message for message in messages if not has_message(message, "workers-are-root")]
 
 
 def test_listen_replaces_the_configuration_s(serve, settings):
     gateway = serve("-c", settings(), "--listen", "[::1]:0")
-    assert not_of_root(gateway.messages)[0] == f"thaw: listening on [::1]:{gateway.port}"
-    assert len([m for m in gateway.messages if "listening" in m]) == 1
+    assert has_message(not_of_root(gateway.messages)[0], "listening", address=f"[::1]:{gateway.port}")
+    assert len(logged(gateway, "listening")) == 1
     assert Client(gateway, family=socket.AF_INET6).get_json()["path"] == "/"
 
 
@@ -113,11 +113,11 @@ def test_the_level_drops_messages(serve, settings):
 
     loud = serve("-c", settings(log="{ level: info }"))
     failed_handshake(loud)
-    wait("the message", lambda: [m for m in loud.messages if m.startswith("thaw: info: 127.0.0.1:") and "TLS handshake failed" in m])
+    wait("the message", lambda: logged(loud, "handshake-failed", "info: 127.0.0.1:"))
     quiet = serve("-c", settings(log="{ level: warning }"))
     failed_handshake(quiet)
     quiet.stop()
-    assert not [m for m in quiet.messages if "info" in m]
+    assert not at_level(quiet, "info")
 
 
 def test_standard_streams_sent_to_files(settings, tmp_path):
@@ -126,14 +126,14 @@ def test_standard_streams_sent_to_files(settings, tmp_path):
     with out.open("w") as to_out, err.open("w") as to_err:
         process = popen(argv, stdin=subprocess.DEVNULL, stdout=to_out, stderr=to_err)
         try:
-            wait("the ready line", lambda: "listening on" in err.read_text())
+            wait("the ready line", lambda: has_message(err.read_text(), "listening"))
             process.terminate()
             assert process.wait(LIMIT) == 0
             to_err.write("behind\n")  # written at the position that the streams share, so it overwrites nothing
         finally:
             kill_group(process)
     lines = not_of_root(err.read_text().splitlines())
-    assert lines[0].startswith("thaw: listening on 127.0.0.1:")
+    assert LISTENING.match(lines[0])
     assert lines[-1] == "behind" and len(lines) == 3
 
 
@@ -147,7 +147,7 @@ class Unread:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.messages = []
-        self.port = int(self.until(r"thaw: listening on .*:(\d+)$").group(1))
+        self.port = int(self.until(LISTENING)["port"])
 
     def until(self, pattern):
         for line in self.process.stderr:
@@ -169,7 +169,7 @@ def test_a_log_that_nobody_reads_blocks_no_worker(unread):
     client = Client(unread)
     for _ in range(400):  # 2.8 MB of records: more than a pipe and the buffer before it can hold
         client.get_json(target)
-    unread.until(r"thaw: warning: \d+ access records lost: cannot write to stdout")
+    unread.until(pattern("records-lost", log="stdout"))
     client.close()
     unread.process.terminate()
     records = [json.loads(line)["target"] for line in unread.process.stdout]
@@ -187,7 +187,7 @@ def test_more_connections_than_descriptors(serve, settings, tmp_path, monkeypatc
     gateway = serve("-c", path)
     first = Client(gateway)
     waiting = [socket.create_connection(("127.0.0.1", gateway.port), LIMIT) for _ in range(60)]
-    assert gateway.wait_messages("warning", "connection limits")
+    assert gateway.wait_messages("connection-limits", "warning")
     assert Client(gateway).get_json()["path"] == "/"  # the waiting connections make room
     first.close()
     for raw in waiting:

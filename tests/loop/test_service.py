@@ -9,9 +9,10 @@ import subprocess
 import pytest
 from harness.gateway import binary
 from harness.process import run
+from messages import has_message
 from peer import LIMIT, Client, wait
 from ports import free_port
-from test_systemd import There
+from test_systemd import Endpoint
 
 PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 EX_USAGE, EX_CONFIG = 64, 78
@@ -22,7 +23,7 @@ def stream_of(path):
     return f"{info.st_dev}:{info.st_ino}"
 
 
-def said(path, command, stream):
+def run_in_journal(path, command, stream):
     """Runs a command whose standard error is the file `path`, and returns the lines that it wrote there."""
     path.touch()
     env = {**os.environ, "JOURNAL_STREAM": stream(path)}
@@ -36,13 +37,13 @@ def said(path, command, stream):
 
 
 def test_an_error_has_its_priority_in_the_journal(tmp_path):
-    code, lines = said(tmp_path / "messages", ["serve", "-c", tmp_path / "none"], stream_of)
+    code, lines = run_in_journal(tmp_path / "messages", ["serve", "-c", tmp_path / "none"], stream_of)
     assert code == EX_CONFIG
     assert lines and all(line.startswith("<3>thaw: error: ") for line in lines)
 
 
 def test_without_the_journal_there_are_no_priorities(tmp_path):
-    code, lines = said(tmp_path / "messages", ["serve", "-c", tmp_path / "none"], lambda path: "1:" + stream_of(path))
+    code, lines = run_in_journal(tmp_path / "messages", ["serve", "-c", tmp_path / "none"], lambda path: "1:" + stream_of(path))
     assert code == EX_CONFIG
     assert lines and all(line.startswith("thaw: error: ") for line in lines)
 
@@ -58,10 +59,10 @@ def test_each_message_of_a_service_has_the_priority_of_its_level(settings, pki, 
         process = subprocess.Popen([binary(), "serve", "-c", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=to, env={**os.environ, "JOURNAL_STREAM": stream_of(messages)})  # fmt: skip
     try:
-        wait("the start", lambda: "listening on" in messages.read_text())
-        client = Client(There(pki, port))
+        wait("the start", lambda: has_message(messages.read_text(), "listening"))
+        client = Client(Endpoint(pki, port))
         client.get("/away")
-        wait("the worker's warning", lambda: "warning: upstream away" in messages.read_text())
+        wait("the worker's warning", lambda: has_message(messages.read_text(), "upstream-failed", "warning", name="away"))
     finally:
         process.terminate()
         process.wait(LIMIT)
@@ -103,7 +104,7 @@ def test_logrotate_loses_no_record(serve, settings, tmp_path):
     inode = log.stat().st_ino
 
     systemctl = programs / "systemctl"  # records its arguments, and signals the master as the unit would
-    systemctl.write_text(f'#!/bin/sh\necho "$@" >>"{tmp_path}/told"\nkill -USR1 {gateway.process.pid}\n')
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >>"{tmp_path}/calls"\nkill -USR1 {gateway.process.pid}\n')
     systemctl.chmod(0o755)
     conf = tmp_path / "thaw.logrotate"
     text = (PACKAGING / "thaw.logrotate").read_text()
@@ -112,7 +113,7 @@ def test_logrotate_loses_no_record(serve, settings, tmp_path):
     done = subprocess.run(["logrotate", "--force", "--state", tmp_path / "state", conf], capture_output=True, text=True,
                           env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}, timeout=LIMIT, check=False)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "told").read_text() == "kill --kill-whom=main --signal=SIGUSR1 thaw.service\n"
+    assert (tmp_path / "calls").read_text() == "kill --kill-whom=main --signal=SIGUSR1 thaw.service\n"
 
     wait("the file", lambda: log.exists() and log.stat().st_ino != inode)
     assert Client(gateway).get_json("/after")["path"] == "/after"
@@ -127,7 +128,7 @@ def test_logrotate_loses_no_record(serve, settings, tmp_path):
 
 
 @pytest.mark.parametrize("command", ("serve", "check"))
-def test_a_configuration_without_its_option_is_told(command, tmp_path):
+def test_a_configuration_file_without_option_c_is_a_usage_error(command, tmp_path):
     code, out, err, _ = run([str(binary()), command, str(tmp_path / "thaw.yaml")], LIMIT)
     assert (code, out) == (EX_USAGE, b"")
     assert b"-c FILE" in err and b"thaw.yaml" in err

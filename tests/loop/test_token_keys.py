@@ -14,6 +14,7 @@ import pytest
 from harness.gateway import binary, children
 from harness.process import run
 from harness.token import MODULE, PIN, SlowToken, Token, slow_module  # noqa: F401
+from messages import error_of, logged, has_message
 from peer import LIMIT, Client, is_running, wait
 from test_pass_phrases import line_of, with_pass_phrase
 from test_privileges import USER, as_root, is_the_user, open_folder  # noqa: F401
@@ -138,11 +139,11 @@ def test_a_signer_or_a_worker_that_dies_is_replaced(serve, with_token):
     assert Client(gateway).get_json()["path"] == "/"
 
 
-def test_a_signer_that_stands_still_is_replaced(serve, with_token):
+def test_a_stuck_signer_is_replaced(serve, with_token):
     gateway = serve("-c", with_token(workers=1, more="worker_timeout: 1s\n"))
     (victim,) = signers(gateway)
     os.kill(victim, signal.SIGSTOP)
-    assert gateway.wait_messages(f"signer process {victim} made no progress")
+    assert gateway.wait_messages("signer-stuck", pid=victim)
     wait("a handshake", lambda: handshake(gateway, ssl.TLSVersion.TLSv1_3))
 
 
@@ -184,17 +185,18 @@ def test_from_a_file_to_a_token_and_back(serve, settings, with_token):
 
 
 def broken(token, path, what):
+    """Breaks the configuration, and returns the code of the message."""
     if what == "wrong PIN":
         token.pin.write_text("0000\n")
-        return "the PIN is wrong"
+        return "pin-wrong"
     if what == "no PIN":
         token.pin.unlink()
-        return "No such file"
+        return "no-such-file"
     if what == "several":
         token.key(pathlib.Path(path).parent / "another.key", label="server", ident="03")
-        return "several private keys match"
+        return "several-keys"
     path.write_text(path.read_text().replace("object=server", "object=nobody"))
-    return "there is no such private key"
+    return "no-such-key"
 
 
 WRONG = pytest.mark.parametrize("what", ("wrong PIN", "no PIN", "several", "no key"))
@@ -206,19 +208,19 @@ def test_a_key_that_cannot_be_opened_is_refused_with_its_place(with_token, token
     (tmp_path / "another.key").write_bytes((pki / "client.key").read_bytes())
     path = with_token(workers=1)
     assert run([str(binary()), "check", "-c", str(path)], LIMIT)[0] == 0
-    why = broken(token, path, what)
+    message = broken(token, path, what)
     code, _, err, late = run([str(binary()), verb, "-c", str(path)], LIMIT)
     assert (code, late) == (EX_CONFIG, False), err
-    assert f"{path}:{line_of(path, 'key:')}: key 'hosts[0].key': ".encode() in err and why.encode() in err, err
+    assert error_of(err)[:3] == (str(path), line_of(path, "key:"), "hosts[0].key") and has_message(err, message), err
     assert PIN.encode() not in err and b"0000" not in err
 
 
 def test_a_wrong_pin_is_refused_at_a_reload(serve, with_token, token):
     gateway = serve("-c", with_token(workers=1))
     token.pin.write_text("0000\n")
-    code, told = reload(gateway.process.pid)
-    assert (code, "the signer process ended before it was ready" in told) == (EX_CONFIG, True)
-    assert gateway.wait_messages("key 'hosts[0].key': ", "the PIN is wrong")
+    code, output = reload(gateway.process.pid)
+    assert code == EX_CONFIG and has_message(output, "signer-not-ready"), output
+    assert gateway.wait_messages("pin-wrong", "key 'hosts[0].key': ")
     assert Client(gateway).get_json()["path"] == "/"
 
 
@@ -227,10 +229,10 @@ def test_a_pin_that_has_become_wrong_is_tried_once(serve, with_token, token):
     gateway = serve("-c", with_token(workers=1))
     token.pin.write_text("0000\n")
     os.kill(signers(gateway)[0], signal.SIGKILL)
-    assert gateway.wait_messages("the signer process is not restarted")
+    assert gateway.wait_messages("signer-not-restarted")
     assert handshake(gateway, ssl.TLSVersion.TLSv1_3) is None
-    assert gateway.wait_messages("no signature: the signer process did not answer in time")
-    assert len([m for m in gateway.messages if "the PIN is wrong" in m]) == 1
+    assert gateway.wait_messages("signer-silent")
+    assert len(logged(gateway, "pin-wrong")) == 1
     token.pin.write_text(PIN + "\n")
     reloaded(gateway)
     assert Client(gateway).get_json()["path"] == "/"
@@ -258,7 +260,7 @@ def client_hello():
     return ours.read()
 
 
-def test_however_many_handshakes_wait_for_signatures_others_are_served_in_between(serve, with_token, slow_module, slow):  # noqa: F811
+def test_requests_are_served_while_handshakes_wait_for_signatures(serve, with_token, slow_module, slow):  # noqa: F811
     """A worker makes one slow signature in each loop iteration, and a request needs a few iterations."""
     token = slow(SIGN_MS=50)
     gateway = serve("-c", with_token(workers=1, query=f"?module-path={slow_module}"))
@@ -282,7 +284,7 @@ def test_a_token_that_does_not_answer_ends_handshakes_and_nothing_else(serve, wi
     path = with_token(workers=1, query=f"?module-path={slow_module}")
     gateway = serve("-c", path)
     assert handshake(gateway, ssl.TLSVersion.TLSv1_3) is None
-    assert gateway.wait_messages("no signature: the signer process did not answer in time")
+    assert gateway.wait_messages("signer-silent")
     assert token.signatures() == 1
     assert len(workers(gateway)) == 1
 
@@ -382,7 +384,7 @@ def test_an_upstream_s_key_that_cannot_be_opened_is_refused_with_its_place(to_as
     token.pin.write_text("0000\n")
     code, _, err, late = run([str(binary()), verb, "-c", str(path)], LIMIT)
     assert (code, late) == (EX_CONFIG, False), err
-    assert b"key 'upstreams.app.tls.key': " in err and b"the PIN is wrong" in err, err
+    assert error_of(err).key == "upstreams.app.tls.key" and has_message(err, "pin-wrong"), err
 
 
 def test_a_token_that_does_not_answer_does_not_mark_the_upstream_down(serve, to_asking, slow_module, slow):  # noqa: F811
@@ -390,5 +392,5 @@ def test_a_token_that_does_not_answer_does_not_mark_the_upstream_down(serve, to_
     slow(SIGN_MS=3000)
     gateway = serve("-c", to_asking(workers=1, query=f"?module-path={slow_module}"))
     assert fetch(gateway)[0] in (502, 503)
-    assert gateway.wait_messages("no signature: the signer process did not answer in time")
-    assert not [m for m in gateway.messages if "marked down" in m or " rests " in m], gateway.messages
+    assert gateway.wait_messages("signer-silent")
+    assert not logged(gateway, "marked-down"), gateway.messages

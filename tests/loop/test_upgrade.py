@@ -10,11 +10,12 @@ import threading
 import pytest
 from harness.gateway import binary
 from harness.process import run
+from messages import at_level, error_of, pattern, logged, has_message
 from peer import LIMIT, Client, is_running, wait
 from ports import free_port
 from test_reload import EX_CONFIG, EX_OK, EX_OSERR, EX_USAGE, KeptAlive, LateUploads, NewConnections, reload
-from test_supervision import MIB, assert_dismissed, begin_upload, finish_upload, said, wait_held
-from test_systemd import There, drain, systemd  # noqa: F401 - a fixture
+from test_supervision import MIB, assert_dismissed, begin_upload, finish_upload, wait_held
+from test_systemd import Endpoint, drain, systemd  # noqa: F401 - a fixture
 
 
 def upgrade(*arguments):
@@ -27,10 +28,10 @@ def upgrade(*arguments):
 
 def upgraded(pid):
     """Upgrades the process, and returns the pid of the new one."""
-    code, told = upgrade(pid)
-    assert code == EX_OK, told
-    assert f"process {pid} finishes its current requests" in told
-    return int(told.split()[1])
+    code, output = upgrade(pid)
+    assert code == EX_OK, output
+    assert has_message(output, "upgrade-done", old=pid), output
+    return int(pattern("upgrade-done").search(output)["new"])
 
 
 def end(*pids):
@@ -59,7 +60,7 @@ def test_no_request_fails_while_the_program_is_replaced(serve, settings):
     assert gateway.process.wait(LIMIT) == 0
     wait("the others to end", lambda: not [pid for pid in pids[:-1] if is_running(pid)])
     assert Client(gateway).get_json()["path"] == "/"
-    assert not said(gateway, "error")
+    assert not at_level(gateway, "error")
     end(pids[-1])
 
 
@@ -70,8 +71,8 @@ def test_what_is_under_way_ends_in_the_old_process(serve, settings):
     new = upgraded(gateway.process.pid)
     assert Client(gateway).get_json("/new")["path"] == "/new"
     assert gateway.process.poll() is None
-    status, told = finish_upload(upload, 8 * MIB, MIB)
-    assert (status, told["body_bytes"]) == (200, 8 * MIB)
+    status, body = finish_upload(upload, 8 * MIB, MIB)
+    assert (status, body["body_bytes"]) == (200, 8 * MIB)
     upload.close()
     assert gateway.process.wait(LIMIT) == 0
     assert gateway.record("/late")["status"] == 200
@@ -95,15 +96,15 @@ def stopped_in_an_upgrade(serve, settings, path):
     wait_held(gateway, upload)
     new = upgraded(gateway.process.pid)
     os.kill(new, signal.SIGTERM)
-    wait("the stop", lambda: said(gateway, "stopping"))
+    wait("the stop", lambda: logged(gateway, "stopping"))
     return gateway, upload, new
 
 
 def test_a_stop_of_the_new_process_waits_for_the_old_one(serve, settings):
     """Otherwise a service manager would kill the rest of the service."""
     gateway, upload, new = stopped_in_an_upgrade(serve, settings, "/")
-    status, told = finish_upload(upload, 8 * MIB, MIB)
-    assert (status, told["body_bytes"]) == (200, 8 * MIB)
+    status, body = finish_upload(upload, 8 * MIB, MIB)
+    assert (status, body["body_bytes"]) == (200, 8 * MIB)
     upload.close()
     assert gateway.process.wait(LIMIT) == 0
     wait("the new one to end", lambda: not is_running(new))
@@ -120,10 +121,10 @@ def test_a_stop_of_all_processes_lets_the_requests_of_both_end(serve, settings):
     uploads.append(begin_upload(gateway, "/new", 8 * MIB, MIB))
     wait_held(gateway, uploads[1])
     os.killpg(gateway.process.pid, signal.SIGTERM)
-    wait("the stop", lambda: said(gateway, "stopping"))
+    wait("the stop", lambda: logged(gateway, "stopping"))
     for upload in uploads:
-        status, told = finish_upload(upload, 8 * MIB, MIB)
-        assert (status, told["body_bytes"]) == (200, 8 * MIB)
+        status, body = finish_upload(upload, 8 * MIB, MIB)
+        assert (status, body["body_bytes"]) == (200, 8 * MIB)
         upload.close()
     assert gateway.process.wait(LIMIT) == 0
     wait("the new one to end", lambda: not is_running(new))
@@ -157,13 +158,12 @@ def replace(program, text):
     new.rename(program)
 
 
-def assert_goes_on(gateway, why, capfd=None):
-    code, told = upgrade_by(gateway)
-    assert code == EX_CONFIG, told
-    assert why in told
+def assert_goes_on(gateway, code, **values):
+    exit_code, output = upgrade_by(gateway)
+    assert exit_code == EX_CONFIG and has_message(output, code, **values), output
     assert gateway.process.poll() is None
     assert Client(gateway).get_json()["path"] == "/"
-    assert gateway.wait_messages("upgrade failed, this process continues")
+    assert gateway.wait_messages("upgrade-failed")
 
 
 def upgrade_by(gateway):
@@ -175,14 +175,14 @@ def upgrade_by(gateway):
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    "text, code, values",
     [
-        ("#!/bin/sh\nexit 3\n", "status 3"),
-        ("#!/bin/sh\nkill -9 $$\n", "signal 9"),
-        ("not a program\n", "cannot start"),
+        ("#!/bin/sh\nexit 3\n", "upgrade-exited", dict(status=3)),
+        ("#!/bin/sh\nkill -9 $$\n", "upgrade-killed", dict(signal=9)),
+        ("not a program\n", "upgrade-no-program", {}),
     ],
 )
-def test_a_program_that_cannot_serve_changes_nothing(serve, settings, program, text, why):
+def test_a_program_that_cannot_serve_changes_nothing(serve, settings, program, text, code, values):
     asks_with = str(pathlib.Path(shutil.copy(program, program.with_name("ask"))))
     gateway = serve("-c", settings(workers=1))
     gateway.asks_with = asks_with
@@ -190,13 +190,13 @@ def test_a_program_that_cannot_serve_changes_nothing(serve, settings, program, t
     wait_held(gateway, upload)
     worker = gateway.workers()
     replace(program, text)
-    assert_goes_on(gateway, why)
+    assert_goes_on(gateway, code, **values)
     assert gateway.workers() == worker
     assert finish_upload(upload, 8 * MIB, MIB)[0] == 200
     upload.close()
     replace(program, f'#!/bin/sh\nexec {asks_with} "$@"\n')
-    code, told = upgrade_by(gateway)  # a correct program then takes over
-    assert code == EX_OK, told
+    code, output = upgrade_by(gateway)  # a correct program then takes over
+    assert code == EX_OK, output
     assert gateway.process.wait(LIMIT) == 0
     assert Client(gateway).get_json()["path"] == "/"
 
@@ -205,18 +205,18 @@ def test_a_configuration_that_is_wrong_by_now_changes_nothing(serve, settings, t
     path = tmp_path / "thaw.sock"
     gateway = serve("-c", settings(workers=1, listens=["127.0.0.1:0", f"unix:{path}"]))
     settings(workers="many", listens=["127.0.0.1:0", f"unix:{path}"])
-    code, told = upgrade(gateway.process.pid)
-    assert code == EX_CONFIG and "workers" in told
+    code, output = upgrade(gateway.process.pid)
+    assert code == EX_CONFIG and error_of(output).key == "workers"
     settings(workers=1, listens=["127.0.0.1:0", f"unix:{path}"], log="{ access: /nonexistent/log }")
-    code, told = upgrade(gateway.process.pid)
-    assert code == EX_CONFIG and "/nonexistent/log" in told
+    code, output = upgrade(gateway.process.pid)
+    assert code == EX_CONFIG and error_of(output).key == "log.access"
     assert Client(gateway).get_json()["path"] == "/"
     assert Client(gateway, family=socket.AF_UNIX, address=str(path)).get_json()["path"] == "/"
     settings(workers=1)
     assert reload(gateway.process.pid)[0] == EX_OK
 
 
-def test_who_cannot_be_asked(serve, settings, tmp_path):
+def test_an_upgrade_without_a_running_thaw_fails(serve, settings, tmp_path):
     assert upgrade(os.getpid())[0] == EX_OSERR
     assert upgrade("many")[0] == EX_USAGE
     assert upgrade("-c", tmp_path / "none.yaml")[0] == EX_OSERR
@@ -241,12 +241,12 @@ def test_sockets_of_all_kinds_go_on(serve, settings, tmp_path):
     for port in ports:
         assert Client(gateway, port).get_json()["path"] == "/"
     assert Client(gateway, family=socket.AF_UNIX, address=str(kept)).get_json()["path"] == "/"
-    code, told = reload("-c", path)  # only the new process is found
-    assert code == EX_OK, told
-    code, told = upgrade("-c", path)
-    assert code == EX_OK, told
+    code, output = reload("-c", path)  # only the new process is found
+    assert code == EX_OK, output
+    code, output = upgrade("-c", path)
+    assert code == EX_OK, output
     wait("the first to end", lambda: not is_running(first))
-    second = int(told.split()[1])
+    second = int(pattern("upgrade-done").search(output)["new"])
     assert Client(gateway, family=socket.AF_UNIX, address=str(kept)).get_json()["path"] == "/"
     end(second)
     assert not kept.exists() and not admin.exists()
@@ -256,11 +256,11 @@ def test_the_throwaway_setup_and_the_pid_file(serve, tmp_path):
     pid_file = tmp_path / "thaw.pid"
     gateway = serve("--pid-file", pid_file)
     wait("the pid file", pid_file.exists)
-    code, told = upgrade("--pid-file", pid_file)
-    assert code == EX_OK, told
+    code, output = upgrade("--pid-file", pid_file)
+    assert code == EX_OK, output
     assert gateway.process.wait(LIMIT) == 0
     new = int(pid_file.read_text())
-    assert new == int(told.split()[1])
+    assert has_message(output, "upgrade-done", new=new), output
     assert Client(gateway).get_json()["path"] == "/"
     end(new)
     assert not pid_file.exists()
@@ -269,7 +269,7 @@ def test_the_throwaway_setup_and_the_pid_file(serve, tmp_path):
 # ---- systemd
 
 
-def test_systemd_is_told_of_the_new_main_process_before_that_speaks(systemd, settings, pki):  # noqa: F811
+def test_systemd_gets_the_new_main_pid_before_the_new_process_notifies(systemd, settings, pki):  # noqa: F811
     port = free_port()
     with socket.create_server(("127.0.0.1", port)) as handed:
         path = settings(workers=1, listens=[f"127.0.0.1:{port}"])
@@ -277,16 +277,16 @@ def test_systemd_is_told_of_the_new_main_process_before_that_speaks(systemd, set
         systemd.until("READY")
         drain(systemd)
         new = upgraded(systemd.process.pid)
-        told = systemd.hear()
-        assert told == {"MAINPID": str(new)}
-        told = systemd.hear()
-        assert (told["READY"], told["MAINPID"]) == ("1", str(new))
+        notification = systemd.next_notification()
+        assert notification == {"MAINPID": str(new)}
+        notification = systemd.next_notification()
+        assert (notification["READY"], notification["MAINPID"]) == ("1", str(new))
         assert systemd.process.wait(LIMIT) == 0
         assert "STOPPING" not in str(drain(systemd))
         environment = pathlib.Path(f"/proc/{new}/environ").read_bytes().split(b"\0")
         assert f"WATCHDOG_PID={new}".encode() in environment
-        assert Client(There(pki, port)).get_json()["path"] == "/"
+        assert Client(Endpoint(pki, port)).get_json()["path"] == "/"
         assert reload(new)[0] == EX_OK  # the sockets still belong to the service manager
-        assert Client(There(pki, port)).get_json()["path"] == "/"
+        assert Client(Endpoint(pki, port)).get_json()["path"] == "/"
         systemd.until("READY")
         end(new)

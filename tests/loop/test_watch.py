@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -11,10 +12,10 @@ import threading
 
 import pytest
 from harness.pki import Authority, openssl
+from messages import error_of, logged
 from peer import wait
 from test_admin import get, is_ready, metrics, status
 from test_reload import EX_CONFIG, reload
-from test_supervision import said
 from test_systemd import systemd  # noqa: F401: a fixture
 
 
@@ -158,8 +159,8 @@ def test_a_renewed_certificate_is_served_and_no_request_fails(serve, settings, t
             so_far = requests.count
             wait("more requests", lambda: requests.count > so_far or requests.failed)
     assert requests.failed == []
-    assert not said(gateway, "changed files not loaded")
-    assert not said(gateway, "refused")
+    assert not logged(gateway, "files-not-loaded")
+    assert not logged(gateway, "reload-refused")
 
 
 def test_a_key_that_does_not_fit_is_not_loaded_and_warned_of_once(serve, settings, tmp_path, ca):
@@ -171,13 +172,12 @@ def test_a_key_that_does_not_fit_is_not_loaded_and_warned_of_once(serve, setting
     gateway = serve("-c", settings(certificate=files.files, more=WATCHED))
     second, second_key = ca.new()
     files.put(second, key)
-    wait("the warning", lambda: said(gateway, "changed files not loaded; "))
-    assert said(gateway, files.files[1])
+    wait("the warning", lambda: logged(gateway, "files-not-loaded", files.files[1]))
     assert served(gateway, ca) == 1001
     files.put(second, key)  # the same content again
     files.put(second, second_key)
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
-    assert len([m for m in gateway.messages if "changed files not loaded" in m]) == 1
+    assert len(logged(gateway, "files-not-loaded")) == 1
 
 
 def test_files_that_would_make_the_master_wait_are_refused(serve, settings, tmp_path, ca):
@@ -187,11 +187,11 @@ def test_files_that_would_make_the_master_wait_are_refused(serve, settings, tmp_
     files = Plain(folder)
     files.put(*ca.new())
     gateway = serve("-c", settings(certificate=files.files, more=WATCHED))
-    for file, why in ((lambda new: os.mkfifo(new), "not a file"), (lambda new: new.symlink_to("/dev/zero"), "not a file"),
-                      (lambda new: huge(new), "at most 256 MiB")):  # fmt: skip
+    for file, part in ((lambda new: os.mkfifo(new), "not a file"), (lambda new: new.symlink_to("/dev/zero"), "not a file"),
+                       (lambda new: huge(new), "256 MiB")):  # fmt: skip
         file(folder / "new")
         os.replace(folder / "new", files.files[0])
-        wait(f"the warning: {why}", lambda: said(gateway, "changed files not loaded; ") and why in gateway.messages[-1])
+        wait(f"the warning: {part}", lambda: logged(gateway, "files-not-loaded") and part in gateway.messages[-1])
         os.unlink(files.files[0])
         files.put(*ca.new())
         wait("the new certificate", lambda: served(gateway, ca) == 1000 + ca.made)
@@ -226,7 +226,7 @@ def test_the_master_goes_on_in_a_storm_of_events(serve, settings, tmp_path, ca):
         for _ in range(3):
             files.put(*ca.new())
             wait("the new certificate", lambda: served(gateway, ca) == 1000 + ca.made)
-    assert not said(gateway, "unresponsive")
+    assert not logged(gateway, "worker-unresponsive")
 
 
 def test_a_new_crl_counts(serve, settings, tmp_path):
@@ -264,7 +264,7 @@ def test_a_configuration_that_has_changed_is_not_taken_along(serve, settings, tm
     gateway = serve("-c", path)
     path.write_text(path.read_text().replace("workers: 2", "workers: 1"))
     files.put(*ca.new())
-    wait("the warning", lambda: said(gateway, "the configuration file has also changed"))
+    wait("the warning", lambda: logged(gateway, "configuration-has-changed"))
     assert served(gateway, ca) == 1001
 
 
@@ -279,7 +279,7 @@ def test_what_changes_is_watched_after_a_reload_too(serve, settings, tmp_path, c
     text = path.read_text()
     path.write_text(WATCHED + text)
     gateway.process.send_signal(signal.SIGHUP)
-    wait("the reload", lambda: said(gateway, "configuration 2 is taken"))
+    wait("the reload", lambda: logged(gateway, "reload-done", number=2))
     files.put(*ca.new())
     wait("the new certificate", lambda: served(gateway, ca) == 1002)
 
@@ -300,24 +300,23 @@ def test_files_that_are_not_loaded_are_shown_until_they_fit(systemd, settings, t
     admin = tmp_path / "admin"
     path = settings(certificate=files.files, more=WATCHED + f"admin: unix:{admin}\n")
     systemd.start(path)
-    assert systemd.hear()["STATUS"] == "configuration 1 serves, with 2 workers"
+    assert re.findall(r"\d+", systemd.next_notification()["STATUS"]) == ["1", "2"]  # configuration, workers
     wait("it to be ready", lambda: is_ready(admin))
     assert held(admin) is None and 'id="held"' in get(admin, "/")[1]
 
     second, second_key = ca.new()
     files.put(second, first_key)
-    told = systemd.hear()["STATUS"]
-    assert told.startswith("configuration 1 serves, with 2 workers; changed files are not loaded: ")
-    assert f"{path}:" in told and files.files[1] in told
-    wait("the status", lambda: held(admin) == told.partition("not loaded: ")[2])
+    shown = systemd.next_notification()["STATUS"]
+    assert error_of(shown).file == str(path) and files.files[1] in shown
+    wait("the status", lambda: held(admin) == shown.partition("not loaded: ")[2])
     assert status(admin)["reload_refused"] is None and get(admin, "/readyz")[0] == 200
 
     # A reload is refused for the same cause; both are shown.
     assert reload(systemd.process.pid)[0] == EX_CONFIG
-    told = systemd.until("READY")["STATUS"]
-    assert "; the last reload was refused: " in told and "; changed files are not loaded: " in told
+    shown = systemd.until("READY")["STATUS"]
+    assert shown.count(f"{path}:") == 2
 
     files.put(second, second_key)
-    assert systemd.until("READY")["STATUS"] == "configuration 2 serves, with 2 workers"
+    assert re.findall(r"\d+", systemd.until("READY")["STATUS"]) == ["2", "2"]
     wait("the new admin process", lambda: is_ready(admin) and status(admin)["configuration"] == 2)
     assert held(admin) is None and status(admin)["reload_refused"] is None

@@ -8,8 +8,8 @@ import threading
 
 
 def _answer(parameters, body):
-    told = {"parameters": parameters, "body_bytes": len(body), "body_sha256": hashlib.sha256(body).hexdigest()}
-    return b"Status: 200 OK\r\nContent-Type: application/json\r\n\r\n" + json.dumps(told).encode()
+    report = {"parameters": parameters, "body_bytes": len(body), "body_sha256": hashlib.sha256(body).hexdigest()}
+    return b"Status: 200 OK\r\nContent-Type: application/json\r\n\r\n" + json.dumps(report).encode()
 
 
 class _Handler(socketserver.StreamRequestHandler):

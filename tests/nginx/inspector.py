@@ -30,16 +30,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             size += len(piece)
             digest.update(piece)
             self.server.came.update({self.path: size})
-        told = {"method": self.command, "target": self.path, "body_bytes": size, "body_sha256": digest.hexdigest(),
+        report = {"method": self.command, "target": self.path, "body_bytes": size, "body_sha256": digest.hexdigest(),
                 "fields": {name.lower(): value for name, value in self.headers.items()}}
-        body = json.dumps(told).encode()
+        body = json.dumps(report).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-        self.server.requests.append(told)
+        self.server.requests.append(report)
 
     do_GET = do_HEAD = do_PUT = do_POST = _answer
 

@@ -24,11 +24,11 @@ worker_processes {workers};
 {main}
 events {{ worker_connections 4096; }}
 http {{
-    log_format told escape=json '{{"target":"$request_uri","status":$status,"verdict":"$thaw_verdict",'
+    log_format record escape=json '{{"target":"$request_uri","status":$status,"verdict":"$thaw_verdict",'
         '"reason":"$thaw_reason","means":"$thaw_means","moment":"$thaw_moment","ask_ms":"$thaw_ask_ms",'
         '"drained":"$thaw_drained","verify":"$ssl_client_verify","subject":"$ssl_client_s_dn","tls":"$ssl_protocol",'
         '"reused":"$ssl_session_reused","http":"$server_protocol","sent":"$body_bytes_sent","length":$request_length}}';
-    access_log access.log told;
+    access_log access.log record;
     client_max_body_size 0;
     client_body_temp_path body;
     proxy_temp_path proxy;

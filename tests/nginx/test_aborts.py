@@ -37,7 +37,7 @@ def begin(client, when, phase):
 @pytest.mark.parametrize("tls", VERSIONS)
 @pytest.mark.parametrize("how", ("close", "reset"))
 @pytest.mark.parametrize("when", WHEN)
-def test_client_goes_in_each_phase(nginx, when, how, tls):
+def test_client_disconnects_in_each_phase(nginx, when, how, tls):
     """No request of it reaches the upstream, all are logged, and the worker goes on."""
     one = nginx(BASE + LATE + OPEN)
     (worker,) = one.workers()
@@ -60,7 +60,7 @@ def test_client_goes_in_each_phase(nginx, when, how, tls):
 
 @pytest.mark.parametrize("tls", VERSIONS)
 @pytest.mark.parametrize("how", ("close", "reset"))
-def test_client_goes_while_its_body_streams(nginx, inspector, how, tls):
+def test_client_disconnects_while_its_body_streams(nginx, inspector, how, tls):
     one = nginx(BASE + "location / {{ thaw_client_certificate request_early; proxy_request_buffering off; proxy_pass http://app; }}" + OPEN)
     target = f"/goes-{how}-{tls}"
     client = Raw(one, tls)
@@ -108,8 +108,8 @@ def test_reload_in_the_middle_of_an_ask_and_its_body(nginx, tls, size):
         one.signal(signal.SIGHUP)
         one.wait(lambda: len(one.workers()) > 1, "the new worker")
         client.send(b"x" * (size - size // 2))
-        told = client.read()
-        assert told.json()["fields"]["x-verdict"] == "accepted" and told.json()["body_bytes"] == size
+        report = client.read()
+        assert report.json()["fields"]["x-verdict"] == "accepted" and report.json()["body_bytes"] == size
     one.wait(lambda: one.workers() and worker not in one.workers(), "the old worker's end")
     with Raw(one, tls) as client:
         assert client.ask("GET", "/request").status == 403

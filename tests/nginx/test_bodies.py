@@ -53,10 +53,10 @@ def test_body_is_streamed_once_the_verdict_is_in(nginx, inspector, payloads, tls
         client.send(first)
         answer(client, lambda: inspector.came(target) == cut)
         client.send(rest)
-        told = client.read().json()
-        assert (told["body_bytes"], told["body_sha256"]) == (len(data), payloads["1m"].sha256)
-        assert told["fields"].get("content-length" if framing == "length" else "transfer-encoding") in (str(len(data)), "chunked")
-        assert (told["fields"]["x-verdict"], told["fields"]["x-verify"]) == ("accepted", "SUCCESS")
+        report = client.read().json()
+        assert (report["body_bytes"], report["body_sha256"]) == (len(data), payloads["1m"].sha256)
+        assert report["fields"].get("content-length" if framing == "length" else "transfer-encoding") in (str(len(data)), "chunked")
+        assert (report["fields"]["x-verdict"], report["fields"]["x-verify"]) == ("accepted", "SUCCESS")
         assert client.ask("POST", f"/next?after-{tls}", b"next").json()["body_bytes"] == 4
     record = one.record(target)
     assert len(first) + len(rest) == record["length"]
@@ -73,9 +73,9 @@ def test_chunked_body_is_handed_back_at_each_byte(nginx, inspector):
             answer(client, lambda: client.tls.get_channel_binding() != before)  # of the handshake in which it gave its certificate
             for at in range(cut, len(WIRE)):
                 client.send(WIRE[at : at + 1])
-            told = client.read().json()
-            assert told["body_sha256"] == hashlib.sha256(WIRE_BODY).hexdigest(), cut
-            streamed += told["fields"].get("transfer-encoding") == "chunked"
+            report = client.read().json()
+            assert report["body_sha256"] == hashlib.sha256(WIRE_BODY).hexdigest(), cut
+            streamed += report["fields"].get("transfer-encoding") == "chunked"
             assert client.ask("POST", f"/next?{cut}", b"next").json()["body_bytes"] == 4
     assert 0 < streamed < len(WIRE)
 
@@ -83,7 +83,7 @@ def test_chunked_body_is_handed_back_at_each_byte(nginx, inspector):
 @pytest.mark.parametrize("tls", VERSIONS)
 @pytest.mark.parametrize("how", (STREAM, APP), ids=("streamed", "buffered"))
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_body_is_kept_for_who_goes_on_without_a_certificate(nginx, payloads, tls, how, framing):
+def test_body_is_kept_if_the_request_continues_without_a_certificate(nginx, payloads, tls, how, framing):
     """The verdict comes in the middle of the body."""
     one = nginx(BASE + "location / {{ thaw_require off;" + how + "}} location /never {{ thaw_client_certificate off;" + APP + "}}")
     data, target = payloads["50m"].data(), f"/without?{tls}-{framing}"
@@ -97,8 +97,8 @@ def test_body_is_kept_for_who_goes_on_without_a_certificate(nginx, payloads, tls
             client.tls.recv(65536)
         client.tls.settimeout(LIMIT)
         client.send(rest)
-        told = client.read().json()
-    assert (told["body_sha256"], told["fields"]["x-verdict"]) == (payloads["50m"].sha256, "declined")
+        report = client.read().json()
+    assert (report["body_sha256"], report["fields"]["x-verdict"]) == (payloads["50m"].sha256, "declined")
 
 
 @pytest.mark.parametrize("tls", VERSIONS)

@@ -41,10 +41,10 @@ def test_client_may_not_renegotiate(shared, asked):
     shared.record(f"?reneg-{asked}")
     client.stdin.write(b"R\n")
     client.stdin.flush()
-    said = client.stdout.read()  # until the server has ended it
+    output = client.stdout.read()  # until the server has ended it
     client.stdin.close()
     client.wait()
-    assert b"RENEGOTIATING" in said and b"no renegotiation" in said, said[-2000:]
+    assert b"RENEGOTIATING" in output and b"no renegotiation" in output, output[-2000:]
 
 
 @pytest.mark.parametrize("tls", ("1.2", "1.3"))

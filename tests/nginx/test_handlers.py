@@ -32,10 +32,10 @@ def test_backends_get_the_body_and_the_certificate(nginx, payloads, kind, buffer
     for framing in FRAMINGS:
         for size in ("1k", "1m"):
             with Raw(one, tls) as client:
-                told = put(client, f"/{framing}/{size}", framing, payloads[size].data()).json()
+                report = put(client, f"/{framing}/{size}", framing, payloads[size].data()).json()
                 assert client.ask("GET", "/again").json()["body_bytes"] == 0
-            assert told["body_sha256"] == payloads[size].sha256
-            assert (told["parameters"]["SUBJECT"], told["parameters"]["VERIFY"]) == ("CN=Thaw Demo Client", "SUCCESS")
+            assert report["body_sha256"] == payloads[size].sha256
+            assert (report["parameters"]["SUBJECT"], report["parameters"]["VERIFY"]) == ("CN=Thaw Demo Client", "SUCCESS")
     backend.stop()
 
 
@@ -44,8 +44,8 @@ def test_grpc_upstream_gets_the_body(nginx, payloads, tls):
     one = nginx(BASE + ASK + "location / {{ grpc_set_header X-Verify $ssl_client_verify; grpc_pass grpc://127.0.0.1:{plain}; }}", PLAIN.replace(";", " http2;") + "location / {{ proxy_set_header X-Verify $http_x_verify; " + APP + "}}")
     for framing in FRAMINGS:
         with Raw(one, tls) as client:
-            told = put(client, f"/{framing}", framing, payloads["1m"].data()).json()
-        assert (told["body_sha256"], told["fields"]["x-verify"]) == (payloads["1m"].sha256, "SUCCESS")
+            report = put(client, f"/{framing}", framing, payloads["1m"].data()).json()
+        assert (report["body_sha256"], report["fields"]["x-verify"]) == (payloads["1m"].sha256, "SUCCESS")
 
 
 @pytest.mark.parametrize("tls", VERSIONS)

@@ -178,7 +178,7 @@ def test_request_without_tls_is_refused(nginx):
         assert b" 403 " in plain.recv(65536)
 
 
-def test_elsewhere_for_who_cannot_be_asked(nginx):
+def test_elsewhere_for_clients_that_cannot_be_asked(nginx):
     one = nginx(BASE + "location / {{ thaw_client_certificate request; thaw_elsewhere https://certauth.example.com; proxy_pass http://app; }}")
     with Raw(one, "1.3", pha=False) as client:
         answer = client.ask("GET", "/path?query")

@@ -169,7 +169,7 @@ def test_http2_with_a_certificate_of_the_handshake(nginx):
 
 
 @pytest.mark.parametrize("tls", VERSIONS)
-def test_expired_crl_refuses_everybody(nginx, tmp_path, tls):
+def test_expired_crl_rejects_all_certificates(nginx, tmp_path, tls):
     """As nginx's own ssl_crl does."""
     ca = Authority(tmp_path, "one")
     name = ca.client("good")

@@ -41,7 +41,7 @@ def test_what_they_depend_on(debs):
 
 def test_the_nginx_module_serves_a_protected_location(installed):
     """As docs/NGINX.md says it, with the packages alone."""
-    told = installed(r'''
+    report = installed(r'''
         cd /tmp && thaw serve --listen 127.0.0.1:0 --pki pki >/dev/null 2>&1 & thaw=$!
         until [ -e /tmp/pki/client.key ] && [ -e /tmp/pki/server.key ]; do sleep 0.1; done; kill $thaw
         cd /tmp; mkdir -p www/secure; chmod 755 www www/secure; echo hello >www/secure/file; ls -l /etc/nginx/modules-enabled/50-mod-http-thaw.conf | sed 's/.*-> //'
@@ -54,8 +54,8 @@ def test_the_nginx_module_serves_a_protected_location(installed):
             $curl -o /dev/null -w "%{http_code}\n" https://localhost:18443/secure/file
             $curl -i --cert pki/client.pem --key pki/client.key https://localhost:18443/secure/file
             nginx -s stop' ''')
-    assert "/usr/share/nginx/modules-available/mod-http-thaw.conf" in told and "test is successful" in told
-    assert "403\n" in told and "X-Who: CN=Thaw Demo Client" in told and told.endswith("hello\n"), told
+    assert "/usr/share/nginx/modules-available/mod-http-thaw.conf" in report and "test is successful" in report
+    assert "403\n" in report and "X-Who: CN=Thaw Demo Client" in report and report.endswith("hello\n"), report
 
 
 def digests(debs):

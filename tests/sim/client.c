@@ -4,13 +4,13 @@
 #include <string.h>
 
 void client_init(struct client *client, const struct scenario *scenario, const struct conn_plan *plan,
-		 struct wire *wire)
+		 struct duplex *duplex)
 {
 	memset(client, 0, sizeof(*client));
 	client->scenario = scenario;
 	client->plan = plan;
 	client->ops = plan->stack == STACK_GNUTLS ? &stack_gnutls : &stack_openssl;
-	client->wire = wire;
+	client->duplex = duplex;
 	client->decide_at_us = SIM_NEVER;
 	emitter_init(&client->emitter, scenario, plan);
 	if (plan->http2) {
@@ -33,14 +33,14 @@ void client_free(struct client *client)
 
 void client_start(struct client *client, void *resume, uint64_t now_us)
 {
-	struct stack_setup setup = {client->plan, client->wire, &client->now_us, resume};
+	struct stack_setup setup = {client->plan, client->duplex, &client->now_us, resume};
 
 	client->now_us = now_us;
 	client->stack = client->ops->make(&setup);
 	client->started = true;
 	client->want_write = true;
 	if (client->plan->reading == READS_SLOWLY && !client->plan->shakes_fast)
-		client->wire->allowance = 0;
+		client->duplex->allowance = 0;
 }
 
 /* The only writer of client->end. */
@@ -49,7 +49,7 @@ static void finish(struct client *client, enum client_end end, const char *why)
 	client->end = end;
 	client->why = why;
 	client->want_read = client->want_write = false;
-	wire_close(client->wire, WIRE_CLIENT, client->now_us);
+	duplex_close(client->duplex, DUPLEX_CLIENT, client->now_us);
 }
 
 static void leave(struct client *client)
@@ -66,10 +66,10 @@ static void leave(struct client *client)
 		finish(client, CLIENT_LEFT, NULL);
 		break;
 	case ENDING_HALF_CLOSE:
-		wire_half_close(client->wire, WIRE_CLIENT, client->now_us);
+		duplex_half_close(client->duplex, DUPLEX_CLIENT, client->now_us);
 		break;
 	case ENDING_RESET:
-		wire_reset(client->wire, WIRE_CLIENT, client->now_us);
+		duplex_reset(client->duplex, DUPLEX_CLIENT, client->now_us);
 		finish(client, CLIENT_LEFT, NULL);
 		break;
 	}
@@ -123,7 +123,7 @@ static void shake(struct client *client)
 	enum stack_result result = client->ops->handshake(client->stack);
 
 	client->shaken = result == STACK_DONE;
-	if (leaves_early(client) && client->plan->ending_at == SIM_NEVER && wire_moved(client->wire) > 0)
+	if (leaves_early(client) && client->plan->ending_at == SIM_NEVER && duplex_moved(client->duplex) > 0)
 		leave(client);
 	else if (result == STACK_WANT_READ)
 		client->want_read = true;
@@ -207,8 +207,8 @@ static size_t record_room(const struct client *client)
 
 	if (in_body(client) && client->plan->record_max < room)
 		room = client->plan->record_max;
-	if (leaves_early(client) && client->plan->ending_at - client->said < room)
-		room = (size_t)(client->plan->ending_at - client->said);
+	if (leaves_early(client) && client->plan->ending_at - client->sent < room)
+		room = (size_t)(client->plan->ending_at - client->sent);
 	return room;
 }
 
@@ -236,16 +236,16 @@ static bool must_be_still(const struct client *client)
 }
 
 /* Sends one record, unless something prevents it. True: call again. */
-static bool say_some(struct client *client)
+static bool transmit(struct client *client)
 {
 	size_t written = 0;
 
 	if (must_be_still(client))
 		return false;
-	if (client->plan->renegotiates && !client->renegotiated && client->said >= client->plan->renegotiates_at &&
+	if (client->plan->renegotiates && !client->renegotiated && client->sent >= client->plan->renegotiates_at &&
 	    client->out_at == client->out_len)
 		return renegotiate(client);
-	if (leaves_early(client) && client->said >= client->plan->ending_at) {
+	if (leaves_early(client) && client->sent >= client->plan->ending_at) {
 		leave(client);
 		return false;
 	}
@@ -257,7 +257,7 @@ static bool say_some(struct client *client)
 	enum stack_result result = client->ops->write(client->stack, client->out + client->out_at,
 						      client->out_len - client->out_at, &written);
 	client->out_at += written;
-	client->said += written;
+	client->sent += written;
 	client->write_pending = result == STACK_WANT_WRITE;
 	client->interleaved = client->interleaved || (written > 0 && client->answering);
 	if (written > 0 && client->out_body && client->out_at == client->out_len && client->plan->trickle_ms > 0)
@@ -265,7 +265,7 @@ static bool say_some(struct client *client)
 	return handle(client, result);
 }
 
-static void hear_http2(struct client *client)
+static void read_http2(struct client *client)
 {
 	const char *why = NULL;
 	size_t len = client->reader.len;
@@ -278,7 +278,7 @@ static void hear_http2(struct client *client)
 	client->answered = h2_peer_over(client->http2);
 }
 
-static void hear(struct client *client)
+static void read_responses(struct client *client)
 {
 	while (client->answered < client->plan->request_count) {
 		const struct request_plan *request = &client->plan->requests[client->answered];
@@ -332,7 +332,7 @@ static bool may_read(const struct client *client)
 }
 
 /* True: call again. */
-static bool hear_some(struct client *client)
+static bool receive(struct client *client)
 {
 	size_t room = ANSWER_MAX - 1 - client->reader.len, len = 0;
 	enum stack_result result =
@@ -346,9 +346,9 @@ static bool hear_some(struct client *client)
 		return false;
 	}
 	if (result == STACK_DONE && client->http2 != NULL)
-		hear_http2(client);
+		read_http2(client);
 	else if (result == STACK_DONE)
-		hear(client);
+		read_responses(client);
 	return handle(client, result) && client->end == CLIENT_OPEN;
 }
 
@@ -356,13 +356,13 @@ static bool hear_some(struct client *client)
 static bool is_done(const struct client *client)
 {
 	bool all = client->answered == client->plan->request_count;
-	bool said = emitter_all_said(&client->emitter) && client->out_at == client->out_len;
+	bool sent = emitter_all_sent(&client->emitter) && client->out_at == client->out_len;
 
 	if (client->end != CLIENT_OPEN || client->answering || client->asked || client->thinking)
 		return false;
 	if (client->http2 != NULL)
-		return client->plan->ending != ENDING_IDLE && said && h2_peer_done(client->http2);
-	return client->gives_up || (client->plan->ending != ENDING_IDLE && all && (said || client->quiet));
+		return client->plan->ending != ENDING_IDLE && sent && h2_peer_done(client->http2);
+	return client->gives_up || (client->plan->ending != ENDING_IDLE && all && (sent || client->quiet));
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -378,8 +378,8 @@ uint64_t client_timer(const struct client *client)
 		return SIM_NEVER;
 	if (client->write_at_us > client->now_us && !client->quiet)
 		timer = sooner(timer, client->write_at_us);
-	if (client->plan->reading == READS_SLOWLY && client->wire->allowance == 0 &&
-	    wire_unread(client->wire, WIRE_CLIENT) > 0)
+	if (client->plan->reading == READS_SLOWLY && client->duplex->allowance == 0 &&
+	    duplex_unread(client->duplex, DUPLEX_CLIENT) > 0)
 		timer = sooner(timer, client->read_at_us);
 	if (client->http2 != NULL)
 		timer = sooner(timer, h2_peer_timer(client->http2));
@@ -390,14 +390,14 @@ uint64_t client_timer(const struct client *client)
 
 static void allow_reading(struct client *client)
 {
-	bool left = client->wire->allowance > 0 && client->wire->allowance != SIZE_MAX;
+	bool left = client->duplex->allowance > 0 && client->duplex->allowance != SIZE_MAX;
 
 	if (client->plan->reading != READS_SLOWLY || client->now_us < client->read_at_us || left)
 		return;
 	if (client->plan->shakes_fast && !client->shaken)
 		return;
 	client->read_at_us = client->now_us + client->plan->read_pause_ms * 1000;
-	client->wire->allowance = client->plan->read_max;
+	client->duplex->allowance = client->plan->read_max;
 }
 
 void client_step(struct client *client, uint64_t now_us)
@@ -413,9 +413,9 @@ void client_step(struct client *client, uint64_t now_us)
 	if (client->shaken && client->http2 != NULL)
 		h2_peer_tick(client->http2, now_us);
 	do {
-		while (client->end == CLIENT_OPEN && may_read(client) && hear_some(client))
+		while (client->end == CLIENT_OPEN && may_read(client) && receive(client))
 			;
-	} while (client->shaken && client->end == CLIENT_OPEN && say_some(client));
+	} while (client->shaken && client->end == CLIENT_OPEN && transmit(client));
 	if (client->shaken && is_done(client)) {
 		client->ops->close_notify(client->stack);
 		finish(client, CLIENT_DONE, NULL);
@@ -428,13 +428,13 @@ bool client_ready(const struct client *client, uint64_t now_us)
 {
 	if (!client->started || client->end != CLIENT_OPEN)
 		return false;
-	return (client->want_read && wire_readable(client->wire, WIRE_CLIENT)) ||
-	       (client->want_write && wire_writable(client->wire, WIRE_CLIENT)) || client_timer(client) <= now_us;
+	return (client->want_read && duplex_readable(client->duplex, DUPLEX_CLIENT)) ||
+	       (client->want_write && duplex_writable(client->duplex, DUPLEX_CLIENT)) || client_timer(client) <= now_us;
 }
 
 bool client_write_blocked(const struct client *client)
 {
-	return client->end == CLIENT_OPEN && client->want_write && !wire_writable(client->wire, WIRE_CLIENT);
+	return client->end == CLIENT_OPEN && client->want_write && !duplex_writable(client->duplex, DUPLEX_CLIENT);
 }
 
 const char *client_end_name(enum client_end end)

@@ -24,7 +24,7 @@ struct client {
 	const struct conn_plan *plan;
 	const struct stack_ops *ops;
 	struct stack *stack;
-	struct wire *wire;
+	struct duplex *duplex;
 	uint64_t now_us;
 	bool started, shaken; /* shaken: the handshake is over */
 	struct emitter emitter;
@@ -35,7 +35,7 @@ struct client {
 	unsigned char out[16384];
 	size_t out_at, out_len;
 	bool out_body;
-	uint64_t said;                                  /* bytes of requests given to TLS */
+	uint64_t sent;                                  /* bytes of requests given to TLS */
 	uint64_t write_at_us, read_at_us, decide_at_us; /* not before; SIM_NEVER for decide_at: nothing to decide */
 	bool asked, answering; /* GnuTLS: a request waits for its answer; the answer is under way */
 	bool mid_exchange;     /* in the answer, and the server must send next */
@@ -53,7 +53,7 @@ struct client {
 };
 
 void client_init(struct client *client, const struct scenario *scenario, const struct conn_plan *plan,
-		 struct wire *wire);
+		 struct duplex *duplex);
 void client_free(struct client *client);
 
 /* resume: a session of an earlier client, or NULL. */

@@ -209,7 +209,7 @@ void emitter_stop(struct emitter *emitter)
 	emitter->phase = EMIT_DONE;
 }
 
-bool emitter_all_said(const struct emitter *emitter)
+bool emitter_all_sent(const struct emitter *emitter)
 {
 	return emitter->phase == EMIT_DONE;
 }

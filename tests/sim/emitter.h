@@ -38,6 +38,6 @@ bool emitter_ready(const struct emitter *emitter, uint64_t now_us);
 void emitter_continue(struct emitter *emitter);
 /* Call it after a final response before the body began: the body is not sent, and the connection is not reused. */
 void emitter_stop(struct emitter *emitter);
-bool emitter_all_said(const struct emitter *emitter);
+bool emitter_all_sent(const struct emitter *emitter);
 
 #endif

@@ -20,7 +20,7 @@ static struct peer_stream *stream_of(nghttp2_session *session, int32_t id)
 }
 
 /* An interim response: a 100 releases the body that waited for it. */
-static void hear_interim(struct peer_stream *stream)
+static void receive_interim(struct peer_stream *stream)
 {
 	stream->answer->hundreds += stream->answer->status == 100;
 	if (stream->answer->status == 100)
@@ -79,9 +79,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 void h2_cancel(struct peer_stream *stream, uint32_t code)
 {
-	if (stream->fate.over || stream->fate.cancelled || !stream->fate.begun)
+	if (stream->outcome.over || stream->outcome.cancelled || !stream->outcome.begun)
 		return;
-	stream->fate.cancelled = true;
+	stream->outcome.cancelled = true;
 	must(nghttp2_submit_rst_stream(stream->peer->session, NGHTTP2_FLAG_NONE, stream->id, code));
 }
 
@@ -95,7 +95,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	if (stream == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	if (stream->answer->status >= 100 && stream->answer->status < 200)
-		hear_interim(stream);
+		receive_interim(stream);
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
 	stream->ended = true;
@@ -109,10 +109,10 @@ void h2_finish(struct peer_stream *stream, uint32_t code)
 {
 	struct answer *answer = stream->answer;
 
-	if (stream->fate.over)
+	if (stream->outcome.over)
 		return;
-	stream->fate.over = true;
-	stream->fate.code = code;
+	stream->outcome.over = true;
+	stream->outcome.code = code;
 	answer->complete = stream->ended;
 	if (answer->body == NULL && (answer->body = calloc(1, 1)) == NULL)
 		abort();
@@ -141,7 +141,7 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 	(void)error;
 	(void)arg;
 	if (stream != NULL && frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-		stream->fate.begun = false;
+		stream->outcome.begun = false;
 		h2_finish(stream, NGHTTP2_REFUSED_STREAM);
 	}
 	return 0;

@@ -16,7 +16,7 @@ struct peer_stream {
 	const struct request_plan *plan;
 	struct answer *answer;
 	int32_t id;
-	struct h2_fate fate;
+	struct h2_fate outcome;
 	struct rng bytes;
 	EVP_MD_CTX *digest;
 	uint64_t got;     /* bytes of the response's body */

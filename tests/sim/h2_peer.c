@@ -27,7 +27,7 @@ static ssize_t give_body(nghttp2_session *session, int32_t id, uint8_t *data, si
 	static nghttp2_nv trailer = {(uint8_t *)"x-trailer", (uint8_t *)"after", 9, 5, NGHTTP2_NV_FLAG_NONE};
 	struct peer_stream *stream = source->ptr;
 	const struct request_plan *plan = stream->plan;
-	uint64_t left = plan->body - stream->fate.sent;
+	uint64_t left = plan->body - stream->outcome.sent;
 	size_t len = left < room ? (size_t)left : room;
 
 	(void)arg;
@@ -39,7 +39,7 @@ static ssize_t give_body(nghttp2_session *session, int32_t id, uint8_t *data, si
 	rng_fill(&stream->bytes, data, len);
 	if (EVP_DigestUpdate(stream->digest, data, len) != 1)
 		abort();
-	stream->fate.sent += len;
+	stream->outcome.sent += len;
 	if (plan->pause_ms > 0)
 		stream->next_us = stream->peer->now_us + plan->pause_ms * 1000;
 	if (len < left)
@@ -87,7 +87,7 @@ static void begin(struct peer_stream *stream)
 	bool has_body = plan->framing == FRAMING_CHUNKED || plan->body > 0;
 	if (!has_body)
 		end_digest(stream);
-	stream->fate.begun = true;
+	stream->outcome.begun = true;
 	stream->id =
 		nghttp2_submit_request(stream->peer->session, NULL, fields, count, has_body ? &body : NULL, stream);
 	if (stream->id < 0)
@@ -159,7 +159,8 @@ static uint64_t start_us(const struct peer_stream *stream)
 
 static uint64_t cancel_us(const struct peer_stream *stream)
 {
-	if (stream->plan->cancel != CANCEL_LATER || stream->fate.cancelled || stream->fate.over || !stream->fate.begun)
+	if (stream->plan->cancel != CANCEL_LATER || stream->outcome.cancelled || stream->outcome.over ||
+	    !stream->outcome.begun)
 		return SIM_NEVER;
 	return start_us(stream) + stream->plan->cancel_at * 1000;
 }
@@ -174,7 +175,7 @@ static bool cancels(const struct peer_stream *stream)
 	case CANCEL_LATER:
 		return stream->peer->now_us >= cancel_us(stream);
 	case CANCEL_SENT:
-		return stream->fate.sent >= plan->cancel_at;
+		return stream->outcome.sent >= plan->cancel_at;
 	case CANCEL_HEARD:
 		return stream->answer->status >= 200 && stream->got >= plan->cancel_at;
 	}
@@ -185,11 +186,11 @@ static void tick_stream(struct peer_stream *stream)
 {
 	struct h2_peer *peer = stream->peer;
 
-	if (!stream->fate.begun && !stream->fate.over && peer->goaway)
+	if (!stream->outcome.begun && !stream->outcome.over && peer->goaway)
 		h2_finish(stream, NGHTTP2_REFUSED_STREAM);
-	if (!stream->fate.begun && !stream->fate.over && peer->now_us >= start_us(stream))
+	if (!stream->outcome.begun && !stream->outcome.over && peer->now_us >= start_us(stream))
 		begin(stream);
-	if (stream->fate.over)
+	if (stream->outcome.over)
 		return;
 	if (stream->deferred && peer->now_us >= stream->next_us) {
 		stream->deferred = false;
@@ -207,7 +208,7 @@ static void grant(struct h2_peer *peer)
 	for (unsigned i = 0; i < plan->request_count; i++) {
 		struct peer_stream *stream = &peer->streams[i];
 		uint64_t len = stream->kept < plan->windows.grant_max ? stream->kept : plan->windows.grant_max;
-		if (len == 0 || stream->fate.over)
+		if (len == 0 || stream->outcome.over)
 			continue;
 		stream->kept -= len;
 		must(nghttp2_submit_window_update(peer->session, NGHTTP2_FLAG_NONE, stream->id, (int32_t)len));
@@ -218,7 +219,7 @@ static void grant(struct h2_peer *peer)
 static bool owes_grant(const struct h2_peer *peer)
 {
 	for (unsigned i = 0; plan_of(peer)->windows.grants == GRANTS_DRIBBLE && i < plan_of(peer)->request_count; i++)
-		if (peer->streams[i].kept > 0 && !peer->streams[i].fate.over)
+		if (peer->streams[i].kept > 0 && !peer->streams[i].outcome.over)
 			return true;
 	return false;
 }
@@ -246,10 +247,10 @@ uint64_t h2_peer_timer(const struct h2_peer *peer)
 
 	for (unsigned i = 0; peer->began && i < plan_of(peer)->request_count; i++) {
 		const struct peer_stream *stream = &peer->streams[i];
-		if (stream->fate.over)
+		if (stream->outcome.over)
 			continue;
 		timer = sooner(timer, cancel_us(stream));
-		if (!stream->fate.begun)
+		if (!stream->outcome.begun)
 			timer = sooner(timer, start_us(stream));
 		if (stream->deferred)
 			timer = sooner(timer, stream->next_us);
@@ -299,7 +300,7 @@ unsigned h2_peer_over(const struct h2_peer *peer)
 	unsigned over = 0;
 
 	for (unsigned i = 0; i < plan_of(peer)->request_count; i++)
-		over += peer->streams[i].fate.over;
+		over += peer->streams[i].outcome.over;
 	return over;
 }
 
@@ -310,13 +311,13 @@ bool h2_peer_done(const struct h2_peer *peer)
 
 const struct h2_fate *h2_peer_fate(const struct h2_peer *peer, unsigned request)
 {
-	return &peer->streams[request].fate;
+	return &peer->streams[request].outcome;
 }
 
 bool h2_peer_sent_away(const struct h2_peer *peer)
 {
 	for (unsigned i = 0; i < plan_of(peer)->request_count; i++)
-		if (peer->streams[i].fate.over && peer->streams[i].fate.code == NGHTTP2_HTTP_1_1_REQUIRED &&
+		if (peer->streams[i].outcome.over && peer->streams[i].outcome.code == NGHTTP2_HTTP_1_1_REQUIRED &&
 		    plan_of(peer)->requests[i].route != ROUTE_OTHER)
 			return true;
 	return false;

@@ -311,7 +311,7 @@ static void window_used_up(struct scenario *scenario)
 	scenario->conns[0].windows.withholds_connection = true;
 }
 
-static void window_dribbled(struct scenario *scenario)
+static void window_by_octets(struct scenario *scenario)
 {
 	window(scenario, GRANTS_DRIBBLE, 1000);
 	scenario->conns[0].windows.grant_max = 1000;
@@ -331,7 +331,7 @@ static void window_flood(struct scenario *scenario)
 	plan->request_count = 1;
 }
 
-static void window_dribbled_too_slowly(struct scenario *scenario)
+static void window_by_octets_too_slowly(struct scenario *scenario)
 {
 	window(scenario, GRANTS_DRIBBLE, 10);
 	scenario->conns[0].windows.grant_max = 1;
@@ -339,7 +339,7 @@ static void window_dribbled_too_slowly(struct scenario *scenario)
 }
 
 /* The upstream sends pieces of one byte: a piece must not get a time limit of its own. */
-static void window_dribbled_each_piece(struct scenario *scenario)
+static void window_by_octets_each_piece(struct scenario *scenario)
 {
 	window(scenario, GRANTS_DRIBBLE, 10);
 	scenario->conns[0].requests[0].pad = 1000;
@@ -590,11 +590,11 @@ const struct named named_h2[] = {
 	/* windows */
 	{"h2-window-withheld", V13, NEVER, .adjust = window_withheld, INCOMPLETE},
 	{"h2-window-used-up", V13, NEVER, .adjust = window_used_up, INCOMPLETE},
-	{"h2-window-dribbled", V13, NEVER, .adjust = window_dribbled, ALL(200)},
+	{"h2-window-by-octets", V13, NEVER, .adjust = window_by_octets, ALL(200)},
 	{"h2-slow-reader-of-each-piece", V13, NEVER, .adjust = reads_each_piece_slowly, .status = ANY_STATUS,
 	 .check = check_cut_off},
-	{"h2-window-dribbled-too-slowly", V13, NEVER, .adjust = window_dribbled_too_slowly, INCOMPLETE},
-	{"h2-window-dribbled-each-piece", V13, NEVER, .adjust = window_dribbled_each_piece, INCOMPLETE},
+	{"h2-window-by-octets-too-slowly", V13, NEVER, .adjust = window_by_octets_too_slowly, INCOMPLETE},
+	{"h2-window-by-octets-each-piece", V13, NEVER, .adjust = window_by_octets_each_piece, INCOMPLETE},
 	{"h2-window-flood", V13, NEVER, .adjust = window_flood, .status = ANY_STATUS},
 	/* ends */
 	{"h2-cancelled", V13, NEVER, KB(100), .adjust = cancelled, .status = 200, .check = check_others_200},

@@ -113,15 +113,15 @@ static void judge_pad(struct world *world, const struct sim_conn *conn, unsigned
 
 static void judge_away(struct world *world, const struct sim_conn *conn, unsigned i, bool clean)
 {
-	const struct h2_fate *fate = h2_peer_fate(conn->client.http2, i);
+	const struct h2_fate *outcome = h2_peer_fate(conn->client.http2, i);
 	const json_t *record = conn->records[i];
 
 	if (conn->client.answers[i].status != 0)
 		world_fail(world, "#%u stream %u was answered %u, and cannot be asked", conn->index, i,
 			   conn->client.answers[i].status);
-	if (clean && conn->client.plan->requests[i].cancel == CANCEL_NOT && fate->code != HTTP_1_1_REQUIRED)
+	if (clean && conn->client.plan->requests[i].cancel == CANCEL_NOT && outcome->code != HTTP_1_1_REQUIRED)
 		world_fail(world, "#%u stream %u ended with code %u, and was not sent away", conn->index, i,
-			   fate->code);
+			   outcome->code);
 	if (record != NULL && json_integer_value(json_object_get(record, "status")) != 0)
 		world_fail(world, "#%u stream %u: the record says that it was answered", conn->index, i);
 }
@@ -129,7 +129,7 @@ static void judge_away(struct world *world, const struct sim_conn *conn, unsigne
 static void judge_stream(struct world *world, const struct sim_conn *conn, unsigned i)
 {
 	const struct conn_plan *plan = conn->client.plan;
-	const struct h2_fate *fate = h2_peer_fate(conn->client.http2, i);
+	const struct h2_fate *outcome = h2_peer_fate(conn->client.http2, i);
 	struct expect expect = expect_of(world->scenario, plan, i);
 	bool clean = is_clean(world->scenario, plan);
 
@@ -137,11 +137,12 @@ static void judge_stream(struct world *world, const struct sim_conn *conn, unsig
 	judge_pad(world, conn, i);
 	if (is_late(&plan->requests[i]))
 		judge_away(world, conn, i, clean);
-	if (clean && !fate->over)
+	if (clean && !outcome->over)
 		world_fail(world, "#%u stream %u never ended", conn->index, i);
-	if (!fate->begun && conn->records[i] != NULL)
+	if (!outcome->begun && conn->records[i] != NULL)
 		world_fail(world, "#%u stream %u has a record and was never begun", conn->index, i);
-	bool served = conn->client.answers[i].complete || (clean && !fate->cancelled && fate->code != REFUSED_STREAM);
+	bool served =
+		conn->client.answers[i].complete || (clean && !outcome->cancelled && outcome->code != REFUSED_STREAM);
 	if (served && conn->records[i] == NULL)
 		world_fail(world, "#%u stream %u has no record", conn->index, i);
 	if (conn->records[i] != NULL)

@@ -20,19 +20,19 @@ static const struct origin_plan *plan_of(const struct sim_upconn *upconn)
 static ssize_t upconn_read(void *io, void *data, size_t room)
 {
 	struct sim_upconn *upconn = io;
-	return wire_read(&upconn->wire, WIRE_CLIENT, data, room, upconn->world->now_us);
+	return duplex_read(&upconn->duplex, DUPLEX_CLIENT, data, room, upconn->world->now_us);
 }
 
 static ssize_t upconn_write(void *io, const void *data, size_t len)
 {
 	struct sim_upconn *upconn = io;
-	return wire_write(&upconn->wire, WIRE_CLIENT, data, len, upconn->world->now_us);
+	return duplex_write(&upconn->duplex, DUPLEX_CLIENT, data, len, upconn->world->now_us);
 }
 
 static void upconn_half_close(void *io)
 {
 	struct sim_upconn *upconn = io;
-	wire_half_close(&upconn->wire, WIRE_CLIENT, upconn->world->now_us);
+	duplex_half_close(&upconn->duplex, DUPLEX_CLIENT, upconn->world->now_us);
 }
 
 static ssize_t upconn_discard(void *io, size_t max)
@@ -65,9 +65,9 @@ static struct sim_upconn *new_upconn(struct world *world)
 	upconn->ready_us = world->now_us + plan->connect_ms * 1000;
 	upconn->failed = plan->habit == ORIGIN_AWAY;
 	upconn->digest = NULL;
-	if (!wire_init(&upconn->wire, &plan->up, &plan->down))
+	if (!duplex_init(&upconn->duplex, &plan->up, &plan->down))
 		abort();
-	upconn->wire.allowance = SIZE_MAX;
+	upconn->duplex.allowance = SIZE_MAX;
 	return upconn;
 }
 
@@ -167,7 +167,7 @@ static void give(struct gw_upconn **gw, enum gw_upconn_end end, uint64_t now_ms)
 			   upconn->in_head ? "a request is under way" : "no request", upconn->in_len,
 			   upconn->out_len - upconn->out_at);
 	upconn->open = false;
-	wire_close(&upconn->wire, WIRE_CLIENT, upconn->world->now_us);
+	duplex_close(&upconn->duplex, DUPLEX_CLIENT, upconn->world->now_us);
 }
 
 const struct gw_upconn_ops origin_ops = {take, ready, transport_of, watch, used, server, stay, wakes, give};
@@ -278,17 +278,18 @@ static void respond(struct sim_upconn *upconn)
 }
 
 /* Whether the field of `headers` matches the identity, and has nothing that the client sent. */
-static bool who_is_true(const struct http_request *head)
+static bool identity_is_true(const struct http_request *head)
 {
 	const struct http_field *xfcc = http_field_find(head, "X-Forwarded-Client-Cert");
-	const struct http_field *who = http_field_find(head, "X-Who"), *verified = http_field_find(head, "X-Verified");
+	const struct http_field *identity = http_field_find(head, "X-Who"),
+				*verified = http_field_find(head, "X-Verified");
 
-	if (http_field_find(head, "x_who") != NULL || verified == NULL || (xfcc == NULL) != (who == NULL))
+	if (http_field_find(head, "x_who") != NULL || verified == NULL || (xfcc == NULL) != (identity == NULL))
 		return false;
 	if (xfcc == NULL)
 		return http_span_equal(verified->value, "NONE");
-	return http_span_equal(verified->value, "SUCCESS") && who->value.len == 64 && xfcc->value.len > 69 &&
-	       memcmp(who->value.at, xfcc->value.at + strlen("Hash="), 64) == 0;
+	return http_span_equal(verified->value, "SUCCESS") && identity->value.len == 64 && xfcc->value.len > 69 &&
+	       memcmp(identity->value.at, xfcc->value.at + strlen("Hash="), 64) == 0;
 }
 
 static void begin_request(struct sim_upconn *upconn, size_t head_len)
@@ -305,7 +306,7 @@ static void begin_request(struct sim_upconn *upconn, size_t head_len)
 	if (upconn->head.minor != 1 || upconn->head.host.len == 0 ||
 	    http_field_find(&upconn->head, "X-Forwarded-For") == NULL || http_field_find(&upconn->head, "Via") == NULL)
 		world_fail(world, "the upstream's request lacks something: %.*s", (int)head_len, upconn->in);
-	if (!who_is_true(&upconn->head))
+	if (!identity_is_true(&upconn->head))
 		world_fail(world, "the upstream is told something else of the client: %.*s", (int)head_len, upconn->in);
 	/* The spans of the head point into `in`, which keeps the head until the response. */
 	upconn->head_len = head_len;
@@ -320,9 +321,9 @@ static void close_origin(struct sim_upconn *upconn, bool reset)
 {
 	upconn->dead = true;
 	if (reset)
-		wire_reset(&upconn->wire, WIRE_SERVER, upconn->world->now_us);
+		duplex_reset(&upconn->duplex, DUPLEX_SERVER, upconn->world->now_us);
 	else
-		wire_close(&upconn->wire, WIRE_SERVER, upconn->world->now_us);
+		duplex_close(&upconn->duplex, DUPLEX_SERVER, upconn->world->now_us);
 }
 
 static void end_request(struct sim_upconn *upconn)
@@ -431,7 +432,8 @@ static bool read_some(struct sim_upconn *upconn)
 	}
 	if (plan->habit == ORIGIN_SLOW && room > plan->read_max)
 		room = plan->read_max;
-	ssize_t n = wire_read(&upconn->wire, WIRE_SERVER, upconn->in + upconn->in_len, room, upconn->world->now_us);
+	ssize_t n =
+		duplex_read(&upconn->duplex, DUPLEX_SERVER, upconn->in + upconn->in_len, room, upconn->world->now_us);
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n <= 0) {
@@ -477,7 +479,8 @@ static bool write_some(struct sim_upconn *upconn)
 
 	if (writes_slowly(plan) && len > plan->read_max)
 		len = plan->read_max;
-	ssize_t n = wire_write(&upconn->wire, WIRE_SERVER, upconn->out + upconn->out_at, len, upconn->world->now_us);
+	ssize_t n =
+		duplex_write(&upconn->duplex, DUPLEX_SERVER, upconn->out + upconn->out_at, len, upconn->world->now_us);
 	if (n == TRANSPORT_BLOCKED)
 		return false;
 	if (n < 0) {
@@ -507,13 +510,13 @@ static bool step_upconn(struct sim_upconn *upconn)
 {
 	struct world *world = upconn->world;
 
-	wire_advance(&upconn->wire, world->now_us);
+	duplex_advance(&upconn->duplex, world->now_us);
 	if (upconn->dead || upconn->failed || world->now_us < upconn->next_us || world->now_us < upconn->ready_us)
 		return false;
 	if (upconn->out != NULL && write_some(upconn))
 		return true;
 	if (upconn->dead || (upconn->out != NULL && upconn->ends) || stuck(upconn) ||
-	    !wire_readable(&upconn->wire, WIRE_SERVER))
+	    !duplex_readable(&upconn->duplex, DUPLEX_SERVER))
 		return false;
 	if (upconn->out != NULL && !upconn->in_head)
 		return false; /* send the response first */
@@ -530,14 +533,15 @@ static bool tell(struct sim_upconn *upconn)
 	struct world *world = upconn->world;
 	struct sim_conn *conn = upconn->conn;
 
-	wire_advance(&upconn->wire, world->now_us);
+	duplex_advance(&upconn->duplex, world->now_us);
 	if (conn == NULL || conn->woken)
 		return false;
 	bool connecting = upconn->ready_us != SIM_NEVER && world->now_us >= upconn->ready_us;
 	if (connecting)
 		upconn->ready_us = upconn->told ? upconn->ready_us : world->now_us;
-	bool due = (connecting && !upconn->told) || (upconn->want_read && wire_readable(&upconn->wire, WIRE_CLIENT)) ||
-		   (upconn->want_write && wire_writable(&upconn->wire, WIRE_CLIENT));
+	bool due = (connecting && !upconn->told) ||
+		   (upconn->want_read && duplex_readable(&upconn->duplex, DUPLEX_CLIENT)) ||
+		   (upconn->want_write && duplex_writable(&upconn->duplex, DUPLEX_CLIENT));
 	upconn->told = upconn->told || connecting;
 	if (!due)
 		return false;
@@ -553,9 +557,9 @@ bool origin_step(struct world *world)
 		struct sim_upconn *upconn = &world->origin.upconns[i];
 		any = step_upconn(upconn) || any;
 		any = tell(upconn) || any;
-		if (upconn->open && upconn->conn == NULL && wire_readable(&upconn->wire, WIRE_CLIENT)) {
+		if (upconn->open && upconn->conn == NULL && duplex_readable(&upconn->duplex, DUPLEX_CLIENT)) {
 			upconn->open = false; /* as a pool does that watches its idle connections */
-			wire_close(&upconn->wire, WIRE_CLIENT, world->now_us);
+			duplex_close(&upconn->duplex, DUPLEX_CLIENT, world->now_us);
 			any = true;
 		}
 	}
@@ -568,7 +572,7 @@ uint64_t origin_next(const struct world *world)
 
 	for (unsigned i = 0; i < world->origin.count; i++) {
 		const struct sim_upconn *upconn = &world->origin.upconns[i];
-		uint64_t at = wire_next(&upconn->wire);
+		uint64_t at = duplex_next(&upconn->duplex);
 		if (at < next)
 			next = at;
 		if (!upconn->told && upconn->conn != NULL && upconn->ready_us < next)
@@ -583,8 +587,8 @@ bool origin_under_way(const struct world *world, const struct sim_conn *conn)
 {
 	for (unsigned i = 0; i < world->origin.count; i++) {
 		const struct sim_upconn *upconn = &world->origin.upconns[i];
-		if (upconn->conn == conn && (wire_next(&upconn->wire) != SIM_NEVER || upconn->next_us > world->now_us ||
-					     upconn->ready_us > world->now_us))
+		if (upconn->conn == conn && (duplex_next(&upconn->duplex) != SIM_NEVER ||
+					     upconn->next_us > world->now_us || upconn->ready_us > world->now_us))
 			return true;
 	}
 	return false;
@@ -593,7 +597,7 @@ bool origin_under_way(const struct world *world, const struct sim_conn *conn)
 void origin_free(struct world *world)
 {
 	for (unsigned i = 0; i < world->origin.count; i++) {
-		wire_free(&world->origin.upconns[i].wire);
+		duplex_free(&world->origin.upconns[i].duplex);
 		tls_digest_free(&world->origin.upconns[i].digest);
 		free(world->origin.upconns[i].out);
 		http_request_free(&world->origin.upconns[i].head);

@@ -23,7 +23,7 @@ struct sim_upconn {
 	struct world *world;
 	struct sim_conn *conn; /* the connection whose request it serves; NULL: idle */
 	unsigned index;
-	struct wire wire;
+	struct duplex duplex;
 	bool open;   /* in use by the gateway, or in its pool */
 	bool dead;   /* the origin has closed */
 	bool failed; /* the connect failed */

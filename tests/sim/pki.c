@@ -68,7 +68,7 @@ static void set_time(ASN1_TIME *time, const char *value)
 
 struct recipe {
 	const char *file, *name, *subject;
-	enum pki_who issuer;
+	enum pki_id issuer;
 	const char *not_after;
 	const char *usage, *names; /* usage: NULL for a CA */
 };
@@ -84,15 +84,15 @@ static const struct recipe recipes[PKI_COUNT] = {
 	[PKI_OTHER] = {"other", "Other Client", "CN=Other Client", PKI_OTHER_CA, "20990101000000Z", "clientAuth", NULL},
 };
 
-static void make_certificate(enum pki_who who)
+static void make_certificate(enum pki_id id)
 {
-	const struct recipe *recipe = &recipes[who];
-	struct pki_entry *entry = &entries[who];
+	const struct recipe *recipe = &recipes[id];
+	struct pki_entry *entry = &entries[id];
 	X509 *x509 = X509_new();
 
 	entry->key = EVP_EC_gen("P-256");
 	if (x509 == NULL || entry->key == NULL || X509_set_version(x509, X509_VERSION_3) != 1 ||
-	    ASN1_INTEGER_set(X509_get_serialNumber(x509), who + 1) != 1 || X509_set_pubkey(x509, entry->key) != 1)
+	    ASN1_INTEGER_set(X509_get_serialNumber(x509), id + 1) != 1 || X509_set_pubkey(x509, entry->key) != 1)
 		die("a certificate");
 	set_time(X509_getm_notBefore(x509), "20200101000000Z");
 	set_time(X509_getm_notAfter(x509), recipe->not_after);
@@ -116,15 +116,14 @@ static void make_certificate(enum pki_who who)
 		die("a signature");
 }
 
-static void write_files(enum pki_who who)
+static void write_files(enum pki_id id)
 {
-	struct pki_entry *entry = &entries[who];
+	struct pki_entry *entry = &entries[id];
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
-	(void)snprintf(entry->certificate_file, sizeof(entry->certificate_file), "%s/%s.pem", folder,
-		       recipes[who].file);
-	(void)snprintf(entry->key_file, sizeof(entry->key_file), "%s/%s.key", folder, recipes[who].file);
+	(void)snprintf(entry->certificate_file, sizeof(entry->certificate_file), "%s/%s.pem", folder, recipes[id].file);
+	(void)snprintf(entry->key_file, sizeof(entry->key_file), "%s/%s.key", folder, recipes[id].file);
 	FILE *certificate = fopen(entry->certificate_file, "w");
 	FILE *key = fopen(entry->key_file, "w");
 	if (certificate == NULL || key == NULL || PEM_write_X509(certificate, entry->certificate) != 1 ||
@@ -145,15 +144,15 @@ void pki_open(void)
 		die("mkdtemp");
 	folder_made = true;
 	(void)atexit(pki_close);
-	for (int who = 0; who < PKI_COUNT; who++) {
-		make_certificate((enum pki_who)who);
-		write_files((enum pki_who)who);
+	for (int id = 0; id < PKI_COUNT; id++) {
+		make_certificate((enum pki_id)id);
+		write_files((enum pki_id)id);
 	}
 }
 
-const struct pki_entry *pki_get(enum pki_who who)
+const struct pki_entry *pki_get(enum pki_id id)
 {
-	return &entries[who];
+	return &entries[id];
 }
 
 const char *pki_folder(void)
@@ -179,11 +178,11 @@ static void remove_folder(void)
 
 void pki_close(void)
 {
-	for (int who = 0; who < PKI_COUNT; who++) {
-		X509_free(entries[who].certificate);
-		EVP_PKEY_free(entries[who].key);
-		entries[who].certificate = NULL;
-		entries[who].key = NULL;
+	for (int id = 0; id < PKI_COUNT; id++) {
+		X509_free(entries[id].certificate);
+		EVP_PKEY_free(entries[id].key);
+		entries[id].certificate = NULL;
+		entries[id].key = NULL;
 	}
 	if (folder_made)
 		remove_folder();

@@ -10,7 +10,7 @@
 
 #include <openssl/ssl.h>
 
-enum pki_who {
+enum pki_id {
 	PKI_CA,       /* the clients' */
 	PKI_OTHER_CA, /* trusted by a route with another trust */
 	PKI_SERVER,   /* localhost, handshake.test */
@@ -31,7 +31,7 @@ struct pki_entry {
 
 /* Exits the process on failure: no simulation is possible then. */
 void pki_open(void);
-const struct pki_entry *pki_get(enum pki_who who);
+const struct pki_entry *pki_get(enum pki_id id);
 const char *pki_folder(void);
 void pki_close(void);
 

@@ -27,28 +27,28 @@ static void relay_free(struct relay *relay)
 	free(relay->segments);
 }
 
-bool wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down)
+bool duplex_init(struct duplex *duplex, const struct relay_limits *up, const struct relay_limits *down)
 {
-	bool ok = relay_init(&wire->up, up);
+	bool ok = relay_init(&duplex->up, up);
 
-	wire->allowance = SIZE_MAX;
-	return relay_init(&wire->down, down) && ok;
+	duplex->allowance = SIZE_MAX;
+	return relay_init(&duplex->down, down) && ok;
 }
 
-void wire_free(struct wire *wire)
+void duplex_free(struct duplex *duplex)
 {
-	relay_free(&wire->up);
-	relay_free(&wire->down);
+	relay_free(&duplex->up);
+	relay_free(&duplex->down);
 }
 
-static struct relay *inbound(struct wire *wire, enum wire_end end)
+static struct relay *inbound(struct duplex *duplex, enum duplex_end end)
 {
-	return end == WIRE_CLIENT ? &wire->down : &wire->up;
+	return end == DUPLEX_CLIENT ? &duplex->down : &duplex->up;
 }
 
-static struct relay *outbound(struct wire *wire, enum wire_end end)
+static struct relay *outbound(struct duplex *duplex, enum duplex_end end)
 {
-	return end == WIRE_CLIENT ? &wire->up : &wire->down;
+	return end == DUPLEX_CLIENT ? &duplex->up : &duplex->down;
 }
 
 static void push_segment(struct relay *relay, uint64_t at_us, size_t len)
@@ -117,27 +117,27 @@ static void send_reset(struct relay *relay, uint64_t now_us)
 		relay->reset_at_us = now_us + relay->limits.delay_us;
 }
 
-void wire_advance(struct wire *wire, uint64_t now_us)
+void duplex_advance(struct duplex *duplex, uint64_t now_us)
 {
-	relay_advance(&wire->up, now_us);
-	relay_advance(&wire->down, now_us);
-	if (wire->up.reader_closed && wire->up.arrived > 0)
-		send_reset(&wire->down, now_us);
-	if (wire->down.reader_closed && wire->down.arrived > 0)
-		send_reset(&wire->up, now_us);
-	relay_advance(&wire->up, now_us);
-	relay_advance(&wire->down, now_us);
+	relay_advance(&duplex->up, now_us);
+	relay_advance(&duplex->down, now_us);
+	if (duplex->up.reader_closed && duplex->up.arrived > 0)
+		send_reset(&duplex->down, now_us);
+	if (duplex->down.reader_closed && duplex->down.arrived > 0)
+		send_reset(&duplex->up, now_us);
+	relay_advance(&duplex->up, now_us);
+	relay_advance(&duplex->down, now_us);
 }
 
-ssize_t wire_read(struct wire *wire, enum wire_end end, void *data, size_t room, uint64_t now_us)
+ssize_t duplex_read(struct duplex *duplex, enum duplex_end end, void *data, size_t room, uint64_t now_us)
 {
-	struct relay *relay = inbound(wire, end);
+	struct relay *relay = inbound(duplex, end);
 
-	wire_advance(wire, now_us);
+	duplex_advance(duplex, now_us);
 	if (relay->reset)
 		return TRANSPORT_BROKEN;
-	if (end == WIRE_CLIENT && room > wire->allowance)
-		room = wire->allowance;
+	if (end == DUPLEX_CLIENT && room > duplex->allowance)
+		room = duplex->allowance;
 	if (room == 0)
 		return TRANSPORT_BLOCKED;
 	if (relay->arrived == 0)
@@ -152,17 +152,17 @@ ssize_t wire_read(struct wire *wire, enum wire_end end, void *data, size_t room,
 	relay->held -= len;
 	relay->arrived -= len;
 	relay->total_out += len;
-	if (end == WIRE_CLIENT && wire->allowance != SIZE_MAX)
-		wire->allowance -= len;
+	if (end == DUPLEX_CLIENT && duplex->allowance != SIZE_MAX)
+		duplex->allowance -= len;
 	return (ssize_t)len;
 }
 
-ssize_t wire_write(struct wire *wire, enum wire_end end, const void *data, size_t len, uint64_t now_us)
+ssize_t duplex_write(struct duplex *duplex, enum duplex_end end, const void *data, size_t len, uint64_t now_us)
 {
-	struct relay *relay = outbound(wire, end);
+	struct relay *relay = outbound(duplex, end);
 
-	wire_advance(wire, now_us);
-	if (inbound(wire, end)->reset || relay->fin_at_us != SIM_NEVER || relay->reset_at_us != SIM_NEVER)
+	duplex_advance(duplex, now_us);
+	if (inbound(duplex, end)->reset || relay->fin_at_us != SIM_NEVER || relay->reset_at_us != SIM_NEVER)
 		return TRANSPORT_BROKEN;
 	size_t room = room_of(relay);
 	if (len > room)
@@ -175,35 +175,35 @@ ssize_t wire_write(struct wire *wire, enum wire_end end, const void *data, size_
 		push_segment(relay, leaves_at(relay, piece, now_us), piece);
 		left -= piece;
 	}
-	wire_advance(wire, now_us);
+	duplex_advance(duplex, now_us);
 	return (ssize_t)len;
 }
 
-void wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_us)
+void duplex_half_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us)
 {
-	struct relay *relay = outbound(wire, end);
+	struct relay *relay = outbound(duplex, end);
 
 	if (relay->fin_at_us == SIM_NEVER)
 		relay->fin_at_us = leaves_at(relay, 0, now_us);
-	wire_advance(wire, now_us);
+	duplex_advance(duplex, now_us);
 }
 
-void wire_reset(struct wire *wire, enum wire_end end, uint64_t now_us)
+void duplex_reset(struct duplex *duplex, enum duplex_end end, uint64_t now_us)
 {
-	send_reset(outbound(wire, end), now_us);
-	inbound(wire, end)->reader_closed = true;
-	wire_advance(wire, now_us);
+	send_reset(outbound(duplex, end), now_us);
+	inbound(duplex, end)->reader_closed = true;
+	duplex_advance(duplex, now_us);
 }
 
-void wire_close(struct wire *wire, enum wire_end end, uint64_t now_us)
+void duplex_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us)
 {
-	wire_advance(wire, now_us);
-	inbound(wire, end)->reader_closed = true;
-	if (inbound(wire, end)->arrived > 0)
-		send_reset(outbound(wire, end), now_us);
-	else if (!inbound(wire, end)->reset)
-		wire_half_close(wire, end, now_us);
-	wire_advance(wire, now_us);
+	duplex_advance(duplex, now_us);
+	inbound(duplex, end)->reader_closed = true;
+	if (inbound(duplex, end)->arrived > 0)
+		send_reset(outbound(duplex, end), now_us);
+	else if (!inbound(duplex, end)->reset)
+		duplex_half_close(duplex, end, now_us);
+	duplex_advance(duplex, now_us);
 }
 
 static uint64_t relay_next(const struct relay *relay)
@@ -219,32 +219,32 @@ static uint64_t relay_next(const struct relay *relay)
 	return next;
 }
 
-uint64_t wire_next(const struct wire *wire)
+uint64_t duplex_next(const struct duplex *duplex)
 {
-	uint64_t up = relay_next(&wire->up), down = relay_next(&wire->down);
+	uint64_t up = relay_next(&duplex->up), down = relay_next(&duplex->down);
 	return up < down ? up : down;
 }
 
-bool wire_readable(const struct wire *wire, enum wire_end end)
+bool duplex_readable(const struct duplex *duplex, enum duplex_end end)
 {
-	const struct relay *relay = inbound((struct wire *)wire, end);
-	if (end == WIRE_CLIENT && wire->allowance == 0)
+	const struct relay *relay = inbound((struct duplex *)duplex, end);
+	if (end == DUPLEX_CLIENT && duplex->allowance == 0)
 		return relay->reset;
 	return relay->reset || relay->arrived > 0 || (relay->fin && relay->held == 0);
 }
 
-bool wire_writable(const struct wire *wire, enum wire_end end)
+bool duplex_writable(const struct duplex *duplex, enum duplex_end end)
 {
-	const struct relay *relay = outbound((struct wire *)wire, end);
-	return room_of(relay) > 0 || inbound((struct wire *)wire, end)->reset;
+	const struct relay *relay = outbound((struct duplex *)duplex, end);
+	return room_of(relay) > 0 || inbound((struct duplex *)duplex, end)->reset;
 }
 
-size_t wire_unread(const struct wire *wire, enum wire_end end)
+size_t duplex_unread(const struct duplex *duplex, enum duplex_end end)
 {
-	return inbound((struct wire *)wire, end)->arrived;
+	return inbound((struct duplex *)duplex, end)->arrived;
 }
 
-uint64_t wire_moved(const struct wire *wire)
+uint64_t duplex_moved(const struct duplex *duplex)
 {
-	return wire->up.total_in + wire->up.total_out + wire->down.total_in + wire->down.total_out;
+	return duplex->up.total_in + duplex->up.total_out + duplex->down.total_in + duplex->down.total_out;
 }

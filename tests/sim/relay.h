@@ -42,36 +42,36 @@ struct relay {
 	uint64_t total_in, total_out;
 };
 
-struct wire {
+struct duplex {
 	struct relay up, down;
 	size_t allowance; /* bytes that the client may read now: limits a slow reader; SIZE_MAX: unlimited */
 };
 
-enum wire_end { WIRE_CLIENT, WIRE_SERVER };
+enum duplex_end { DUPLEX_CLIENT, DUPLEX_SERVER };
 
-bool wire_init(struct wire *wire, const struct relay_limits *up, const struct relay_limits *down);
-void wire_free(struct wire *wire);
+bool duplex_init(struct duplex *duplex, const struct relay_limits *up, const struct relay_limits *down);
+void duplex_free(struct duplex *duplex);
 
 /* Returns the same as a transport (base/transport.h): a count of bytes, END, BLOCKED or BROKEN. */
-ssize_t wire_read(struct wire *wire, enum wire_end end, void *data, size_t room, uint64_t now_us);
-ssize_t wire_write(struct wire *wire, enum wire_end end, const void *data, size_t len, uint64_t now_us);
+ssize_t duplex_read(struct duplex *duplex, enum duplex_end end, void *data, size_t room, uint64_t now_us);
+ssize_t duplex_write(struct duplex *duplex, enum duplex_end end, const void *data, size_t len, uint64_t now_us);
 
-void wire_half_close(struct wire *wire, enum wire_end end, uint64_t now_us);
-void wire_reset(struct wire *wire, enum wire_end end, uint64_t now_us);
+void duplex_half_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
+void duplex_reset(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
 /* Like close(2): a half-close, or a reset if bytes were left unread. */
-void wire_close(struct wire *wire, enum wire_end end, uint64_t now_us);
+void duplex_close(struct duplex *duplex, enum duplex_end end, uint64_t now_us);
 
 /* Delivers what is due. */
-void wire_advance(struct wire *wire, uint64_t now_us);
+void duplex_advance(struct duplex *duplex, uint64_t now_us);
 /* When something arrives next; SIM_NEVER: nothing is in flight. */
-uint64_t wire_next(const struct wire *wire);
+uint64_t duplex_next(const struct duplex *duplex);
 
 /* Whether a read (a write) would do something, even if it only reports an end. */
-bool wire_readable(const struct wire *wire, enum wire_end end);
-bool wire_writable(const struct wire *wire, enum wire_end end);
+bool duplex_readable(const struct duplex *duplex, enum duplex_end end);
+bool duplex_writable(const struct duplex *duplex, enum duplex_end end);
 /* Bytes that have arrived at that end and are unread. */
-size_t wire_unread(const struct wire *wire, enum wire_end end);
+size_t duplex_unread(const struct duplex *duplex, enum duplex_end end);
 /* Bytes moved so far, into and out of both relays. If it does not grow, there is no progress. */
-uint64_t wire_moved(const struct wire *wire);
+uint64_t duplex_moved(const struct duplex *duplex);
 
 #endif

@@ -27,9 +27,9 @@ struct server_ops {
 	void *(*accept)(void *server, struct transport transport, const struct sockaddr *peer, uint64_t now_ms);
 	struct gw_wants (*step)(void *conn, uint64_t now_ms);
 	void (*drop)(void *conn);
-	void (*retire)(void *conn, uint64_t now_ms);                     /* NULL: not supported */
-	void (*dismiss)(void *conn, uint64_t now_ms);                    /* NULL: not supported */
-	void (*on_wake)(void *conn, void (*wake)(void *arg), void *arg); /* NULL: it never wakes */
+	void (*retire)(void *conn, uint64_t now_ms);                      /* NULL: not supported */
+	void (*dismiss)(void *conn, uint64_t now_ms);                     /* NULL: not supported */
+	void (*on_ready)(void *conn, void (*wake)(void *arg), void *arg); /* NULL: it never wakes */
 };
 
 extern const struct server_ops server_gateway, server_small;

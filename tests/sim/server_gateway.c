@@ -78,7 +78,7 @@ static void gateway_dismiss(void *conn, uint64_t now_ms)
 	gw_conn_dismiss(conn, now_ms);
 }
 
-static void gateway_on_wake(void *conn, void (*wake)(void *arg), void *arg)
+static void gateway_on_ready(void *conn, void (*wake)(void *arg), void *arg)
 {
 	gw_conn_on_wake(conn, wake, arg);
 }
@@ -91,5 +91,5 @@ const struct server_ops server_gateway = {
 	.drop = gateway_drop,
 	.retire = gateway_retire,
 	.dismiss = gateway_dismiss,
-	.on_wake = gateway_on_wake,
+	.on_ready = gateway_on_ready,
 };

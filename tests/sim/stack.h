@@ -19,7 +19,7 @@ enum stack_result {
 
 struct stack_setup {
 	const struct conn_plan *plan;
-	struct wire *wire;
+	struct duplex *duplex;
 	const uint64_t *now_us; /* the clock */
 	void *resume;           /* a session of another stack, or NULL */
 };

@@ -16,7 +16,7 @@
 
 struct stack {
 	const struct conn_plan *plan;
-	struct wire *wire;
+	struct duplex *duplex;
 	const uint64_t *now_us;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_session_t session;
@@ -29,7 +29,7 @@ struct stack {
 static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t room)
 {
 	struct stack *stack = arg;
-	ssize_t got = wire_read(stack->wire, WIRE_CLIENT, data, room, *stack->now_us);
+	ssize_t got = duplex_read(stack->duplex, DUPLEX_CLIENT, data, room, *stack->now_us);
 
 	stack->end = stack->end || got == TRANSPORT_END;
 	stack->broken = stack->broken || got == TRANSPORT_BROKEN;
@@ -42,7 +42,7 @@ static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t room)
 static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)
 {
 	struct stack *stack = arg;
-	ssize_t put = wire_write(stack->wire, WIRE_CLIENT, data, len, *stack->now_us);
+	ssize_t put = duplex_write(stack->duplex, DUPLEX_CLIENT, data, len, *stack->now_us);
 
 	stack->broken = stack->broken || put == TRANSPORT_BROKEN;
 	if (put > 0)
@@ -56,7 +56,7 @@ static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 	const struct stack *stack = arg;
 
 	(void)ms;
-	return wire_readable(stack->wire, WIRE_CLIENT) ? 1 : 0;
+	return duplex_readable(stack->duplex, DUPLEX_CLIENT) ? 1 : 0;
 }
 
 static bool names_other(const gnutls_datum_t *names, int count)
@@ -128,7 +128,7 @@ static struct stack *gnu_make(const struct stack_setup *setup)
 	if (stack == NULL)
 		abort();
 	stack->plan = setup->plan;
-	stack->wire = setup->wire;
+	stack->duplex = setup->duplex;
 	stack->now_us = setup->now_us;
 	if (setup->plan->post_handshake)
 		flags |= GNUTLS_POST_HANDSHAKE_AUTH;

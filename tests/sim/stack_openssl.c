@@ -9,7 +9,7 @@
 
 struct stack {
 	const struct conn_plan *plan;
-	struct wire *wire;
+	struct duplex *duplex;
 	const uint64_t *now_us;
 	SSL_CTX *ctx;
 	SSL *ssl;
@@ -43,7 +43,7 @@ const struct pki_entry *stack_choose(const struct conn_plan *plan, unsigned aske
 static int bio_read(BIO *bio, char *data, int room)
 {
 	struct stack *stack = BIO_get_data(bio);
-	ssize_t got = wire_read(stack->wire, WIRE_CLIENT, data, (size_t)room, *stack->now_us);
+	ssize_t got = duplex_read(stack->duplex, DUPLEX_CLIENT, data, (size_t)room, *stack->now_us);
 
 	BIO_clear_retry_flags(bio);
 	if (got == TRANSPORT_BLOCKED)
@@ -56,7 +56,7 @@ static int bio_read(BIO *bio, char *data, int room)
 static int bio_write(BIO *bio, const char *data, int len)
 {
 	struct stack *stack = BIO_get_data(bio);
-	ssize_t put = wire_write(stack->wire, WIRE_CLIENT, data, (size_t)len, *stack->now_us);
+	ssize_t put = duplex_write(stack->duplex, DUPLEX_CLIENT, data, (size_t)len, *stack->now_us);
 
 	BIO_clear_retry_flags(bio);
 	if (put == TRANSPORT_BLOCKED)
@@ -168,7 +168,7 @@ static struct stack *openssl_make(const struct stack_setup *setup)
 	if (stack == NULL || bio == NULL)
 		abort();
 	stack->plan = setup->plan;
-	stack->wire = setup->wire;
+	stack->duplex = setup->duplex;
 	stack->now_us = setup->now_us;
 	stack->ctx = make_context(setup->plan);
 	stack->ssl = SSL_new(stack->ctx);

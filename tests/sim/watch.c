@@ -46,7 +46,7 @@ void watch_step(struct world *world, struct sim_conn *conn)
 
 uint64_t watch_next(const struct sim_conn *conn)
 {
-	uint64_t next = wire_next(&conn->wire);
+	uint64_t next = duplex_next(&conn->duplex);
 	uint64_t timer = client_timer(&conn->client);
 
 	if (timer < next)
@@ -74,7 +74,7 @@ static bool client_is_why(const struct sim_conn *conn)
 void watch_still(struct world *world, struct sim_conn *conn)
 {
 	const struct client *client = &conn->client;
-	bool under_way = wire_next(&conn->wire) != SIM_NEVER || client_timer(client) != SIM_NEVER ||
+	bool under_way = duplex_next(&conn->duplex) != SIM_NEVER || client_timer(client) != SIM_NEVER ||
 			 origin_under_way(world, conn);
 
 	if (conn->server == NULL)
@@ -87,7 +87,7 @@ void watch_still(struct world *world, struct sim_conn *conn)
 		frozen(world, conn, "the server waits without a deadline");
 	if (watch_h2_waits(world, conn))
 		frozen(world, conn, "streams wait although no one holds anything back");
-	if (client_write_blocked(client) && wire_unread(&conn->wire, WIRE_SERVER) > 0 && !client_is_why(conn) &&
+	if (client_write_blocked(client) && duplex_unread(&conn->duplex, DUPLEX_SERVER) > 0 && !client_is_why(conn) &&
 	    world->scenario->origin.habit == ORIGIN_HONEST)
 		frozen(world, conn, "the client has more to say, and the server leaves unread what it said");
 }
@@ -103,7 +103,7 @@ void watch_end(struct world *world)
 			   (unsigned long long)use.clients);
 	for (unsigned i = 0; i < world->scenario->conn_count; i++) {
 		const struct sim_conn *conn = &world->conns[i];
-		uint64_t work = wire_moved(&conn->wire) + 1000;
+		uint64_t work = duplex_moved(&conn->duplex) + 1000;
 		if (conn->steps > 4 * work)
 			world_fail(world, "#%u took %llu steps for %llu bytes", i, (unsigned long long)conn->steps,
 				   (unsigned long long)work);

@@ -47,7 +47,7 @@ static void trace_line(const struct world *world, const struct sim_conn *conn, c
 static ssize_t server_read(void *io, void *data, size_t room)
 {
 	struct sim_conn *conn = io;
-	ssize_t n = wire_read(&conn->wire, WIRE_SERVER, data, room, conn->world->now_us);
+	ssize_t n = duplex_read(&conn->duplex, DUPLEX_SERVER, data, room, conn->world->now_us);
 
 	trace_line(conn->world, conn, "server reads %zd", n);
 	return n;
@@ -56,7 +56,7 @@ static ssize_t server_read(void *io, void *data, size_t room)
 static ssize_t server_write(void *io, const void *data, size_t len)
 {
 	struct sim_conn *conn = io;
-	ssize_t n = wire_write(&conn->wire, WIRE_SERVER, data, len, conn->world->now_us);
+	ssize_t n = duplex_write(&conn->duplex, DUPLEX_SERVER, data, len, conn->world->now_us);
 
 	trace_line(conn->world, conn, "server writes %zd of %zu", n, len);
 	return n;
@@ -67,13 +67,13 @@ static void server_half_close(void *io)
 	struct sim_conn *conn = io;
 
 	trace_line(conn->world, conn, "server half-closes");
-	wire_half_close(&conn->wire, WIRE_SERVER, conn->world->now_us);
+	duplex_half_close(&conn->duplex, DUPLEX_SERVER, conn->world->now_us);
 }
 
 static ssize_t server_discard(void *io, size_t max)
 {
 	struct sim_conn *conn = io;
-	ssize_t n = wire_read(&conn->wire, WIRE_SERVER, NULL, max, conn->world->now_us);
+	ssize_t n = duplex_read(&conn->duplex, DUPLEX_SERVER, NULL, max, conn->world->now_us);
 
 	trace_line(conn->world, conn, "server discards %zd", n);
 	return n;
@@ -83,12 +83,12 @@ static ssize_t server_peek(void *io, char *first)
 {
 	struct sim_conn *conn = io;
 
-	wire_advance(&conn->wire, conn->world->now_us);
-	if (wire_unread(&conn->wire, WIRE_SERVER) > 0) {
-		*first = (char)conn->wire.up.ring[conn->wire.up.head];
+	duplex_advance(&conn->duplex, conn->world->now_us);
+	if (duplex_unread(&conn->duplex, DUPLEX_SERVER) > 0) {
+		*first = (char)conn->duplex.up.ring[conn->duplex.up.head];
 		return 1;
 	}
-	return wire_read(&conn->wire, WIRE_SERVER, NULL, 1, conn->world->now_us);
+	return duplex_read(&conn->duplex, DUPLEX_SERVER, NULL, 1, conn->world->now_us);
 }
 
 static const struct transport_ops transport_ops = {server_read, server_write, server_half_close, server_discard,
@@ -215,12 +215,12 @@ static void open_conn(struct world *world, unsigned index)
 	conn->address.sin_family = AF_INET;
 	conn->address.sin_addr.s_addr = htonl(0x0a000001U + plan->address);
 	conn->address.sin_port = htons((uint16_t)(40000 + index));
-	if (!wire_init(&conn->wire, &plan->up, &plan->down))
+	if (!duplex_init(&conn->duplex, &plan->up, &plan->down))
 		abort();
-	client_init(&conn->client, world->scenario, plan, &conn->wire);
+	client_init(&conn->client, world->scenario, plan, &conn->duplex);
 }
 
-static void on_wake(void *arg)
+static void on_ready(void *arg)
 {
 	((struct sim_conn *)arg)->woken = true;
 }
@@ -244,8 +244,8 @@ static void start_conn(struct world *world, struct sim_conn *conn)
 	conn->server = world->ops->accept(world->server, transport, (const struct sockaddr *)&conn->address,
 					  world->now_us / 1000);
 	world->current = NULL;
-	if (conn->server != NULL && world->ops->on_wake != NULL)
-		world->ops->on_wake(conn->server, on_wake, conn);
+	if (conn->server != NULL && world->ops->on_ready != NULL)
+		world->ops->on_ready(conn->server, on_ready, conn);
 	conn->accepted = true;
 	conn->retire_us = plan->retire_ms > 0 ? world->now_us + plan->retire_ms * 1000 : SIM_NEVER;
 	conn->dismiss_us = plan->dismiss_ms > 0 ? conn->retire_us + plan->dismiss_ms * 1000 : SIM_NEVER;
@@ -300,8 +300,8 @@ static bool server_ready(const struct sim_conn *conn)
 	if (conn->server == NULL)
 		return false;
 	return !conn->stepped || conn->woken || conn->wants.again ||
-	       (conn->wants.read && wire_readable(&conn->wire, WIRE_SERVER)) ||
-	       (conn->wants.write && wire_writable(&conn->wire, WIRE_SERVER)) ||
+	       (conn->wants.read && duplex_readable(&conn->duplex, DUPLEX_SERVER)) ||
+	       (conn->wants.write && duplex_writable(&conn->duplex, DUPLEX_SERVER)) ||
 	       conn->world->now_us / 1000 >= conn->wants.deadline_ms;
 }
 
@@ -311,17 +311,17 @@ static void drop_server(struct world *world, struct sim_conn *conn)
 	world->ops->drop(conn->server);
 	world->current = NULL;
 	conn->server = NULL;
-	wire_close(&conn->wire, WIRE_SERVER, world->now_us);
+	duplex_close(&conn->duplex, DUPLEX_SERVER, world->now_us);
 	trace_line(world, conn, "server closes");
 }
 
 /* Bytes moved on its connection and on all upstream connections. */
 static uint64_t moved_by(const struct sim_conn *conn)
 {
-	uint64_t moved = wire_moved(&conn->wire);
+	uint64_t moved = duplex_moved(&conn->duplex);
 
 	for (unsigned i = 0; i < conn->world->origin.count; i++)
-		moved += wire_moved(&conn->world->origin.upconns[i].wire);
+		moved += duplex_moved(&conn->world->origin.upconns[i].duplex);
 	return moved;
 }
 
@@ -349,10 +349,10 @@ static void step_client(struct world *world, struct sim_conn *conn)
 	bool was_shaken = conn->client.shaken;
 	unsigned answered = conn->client.answered;
 
-	uint64_t moved = wire_moved(&conn->wire);
+	uint64_t moved = duplex_moved(&conn->duplex);
 
 	client_step(&conn->client, world->now_us);
-	conn->idle_turns = wire_moved(&conn->wire) == moved ? conn->idle_turns + 1 : 0;
+	conn->idle_turns = duplex_moved(&conn->duplex) == moved ? conn->idle_turns + 1 : 0;
 	if (conn->idle_turns > IDLE_STEPS_MAX)
 		world_fail(world, "#%u the client spins: a fault of the simulation", conn->index);
 	if (!was_shaken && conn->client.shaken)
@@ -375,7 +375,7 @@ static bool step_all(struct world *world)
 
 	for (unsigned i = 0; i < world->scenario->conn_count && !world->failed; i++) {
 		struct sim_conn *conn = &world->conns[(first + i) % world->scenario->conn_count];
-		wire_advance(&conn->wire, world->now_us);
+		duplex_advance(&conn->duplex, world->now_us);
 		if (may_start(world, conn)) {
 			start_conn(world, conn);
 			any = true;
@@ -479,7 +479,7 @@ void world_free(struct world *world)
 {
 	for (unsigned i = 0; i < world->scenario->conn_count; i++) {
 		client_free(&world->conns[i].client);
-		wire_free(&world->conns[i].wire);
+		duplex_free(&world->conns[i].duplex);
 		for (unsigned k = 0; k < world->conns[i].record_count; k++)
 			json_decref(world->conns[i].records[k]);
 	}

@@ -23,7 +23,7 @@ struct world;
 struct sim_conn {
 	struct world *world;
 	unsigned index;
-	struct wire wire;
+	struct duplex duplex;
 	struct client client;
 	void *server;   /* NULL: not accepted yet, or closed */
 	bool sent_away; /* it follows a stream that was reset with HTTP_1_1_REQUIRED, and is asked in its handshake */
@@ -36,7 +36,7 @@ struct sim_conn {
 	char ask_state[16];    /* state of the ask */
 	char conn_state[16];   /* state of the connection */
 	unsigned asks;         /* how many asks went beyond deciding */
-	uint64_t steps, moved; /* steps of the server, and wire_moved() at the last one */
+	uint64_t steps, moved; /* steps of the server, and duplex_moved() at the last one */
 	unsigned idle_steps;   /* server steps at one instant without a byte moved */
 	unsigned idle_turns;   /* client steps at one instant without a byte moved */
 	json_t *records[WORLD_RECORDS];

@@ -10,57 +10,57 @@
 
 /* ---- a transport that the test fills and drains */
 
-struct wire {
+struct pipe_end {
 	char in[65536], out[1 << 22];
 	size_t in_at, in_len, out_len, out_room; /* out_room: what may still be written */
 	bool ended, broken, half_closed;
 };
 
-static ssize_t wire_read(void *io, void *data, size_t room)
+static ssize_t pipe_read(void *io, void *data, size_t room)
 {
-	struct wire *wire = io;
-	size_t len = wire->in_len - wire->in_at;
+	struct pipe_end *pipe_end = io;
+	size_t len = pipe_end->in_len - pipe_end->in_at;
 
-	if (wire->broken)
+	if (pipe_end->broken)
 		return TRANSPORT_BROKEN;
 	if (len == 0)
-		return wire->ended ? TRANSPORT_END : TRANSPORT_BLOCKED;
+		return pipe_end->ended ? TRANSPORT_END : TRANSPORT_BLOCKED;
 	len = len < room ? len : room;
-	memcpy(data, wire->in + wire->in_at, len);
-	wire->in_at += len;
+	memcpy(data, pipe_end->in + pipe_end->in_at, len);
+	pipe_end->in_at += len;
 	return (ssize_t)len;
 }
 
-static ssize_t wire_write(void *io, const void *data, size_t len)
+static ssize_t pipe_write(void *io, const void *data, size_t len)
 {
-	struct wire *wire = io;
+	struct pipe_end *pipe_end = io;
 
-	if (wire->broken)
+	if (pipe_end->broken)
 		return TRANSPORT_BROKEN;
-	assert_false(wire->half_closed);
-	len = len < wire->out_room ? len : wire->out_room;
+	assert_false(pipe_end->half_closed);
+	len = len < pipe_end->out_room ? len : pipe_end->out_room;
 	if (len == 0)
 		return TRANSPORT_BLOCKED;
-	assert_true(wire->out_len + len < sizeof(wire->out));
-	memcpy(wire->out + wire->out_len, data, len);
-	wire->out_len += len;
-	wire->out_room -= len;
+	assert_true(pipe_end->out_len + len < sizeof(pipe_end->out));
+	memcpy(pipe_end->out + pipe_end->out_len, data, len);
+	pipe_end->out_len += len;
+	pipe_end->out_room -= len;
 	return (ssize_t)len;
 }
 
-static void wire_half_close(void *io)
+static void pipe_half_close(void *io)
 {
-	((struct wire *)io)->half_closed = true;
+	((struct pipe_end *)io)->half_closed = true;
 }
 
-static ssize_t wire_discard(void *io, size_t max)
+static ssize_t pipe_discard(void *io, size_t max)
 {
 	char unread[4096];
-	return wire_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
+	return pipe_read(io, unread, max < sizeof(unread) ? max : sizeof(unread));
 }
 
-static const struct transport_ops wire_ops = {
-	.read = wire_read, .write = wire_write, .half_close = wire_half_close, .discard = wire_discard};
+static const struct transport_ops pipe_ops = {
+	.read = pipe_read, .write = pipe_write, .half_close = pipe_half_close, .discard = pipe_discard};
 
 /* ---- a world: a gateway that serves, and one connection */
 
@@ -71,19 +71,19 @@ struct world {
 	struct scoreboard_worker *worker;
 	thaw_quota *quota;
 	struct admin admin;
-	struct wire *wire;
+	struct pipe_end *pipe_end;
 	struct admin_conn *conn;
 	struct admin_wants wants;
 	uint64_t now_ms;
 	bool crowded;
 };
 
-static void connect_anew(struct world *world)
+static void reconnect(struct world *world)
 {
 	admin_conn_free(&world->conn);
-	memset(world->wire, 0, sizeof(*world->wire));
-	world->wire->out_room = SIZE_MAX;
-	world->conn = admin_conn_new(&world->admin, (struct transport){&wire_ops, world->wire}, world->now_ms);
+	memset(world->pipe_end, 0, sizeof(*world->pipe_end));
+	world->pipe_end->out_room = SIZE_MAX;
+	world->conn = admin_conn_new(&world->admin, (struct transport){&pipe_ops, world->pipe_end}, world->now_ms);
 	assert_non_null(world->conn);
 }
 
@@ -98,8 +98,8 @@ static int open_world(void **state)
 	world->map = scoreboard_map_new(world->scoreboard, world->config);
 	world->worker = new_worker(world->scoreboard, 1, world->map, NULL);
 	world->quota = made_quota_new(&limits);
-	world->wire = malloc(sizeof(*world->wire));
-	assert_true(world->quota != NULL && world->wire != NULL);
+	world->pipe_end = malloc(sizeof(*world->pipe_end));
+	assert_true(world->quota != NULL && world->pipe_end != NULL);
 	scoreboard_alive(world->worker, NOW_MS);
 	scoreboard_enter(world->scoreboard, SCOREBOARD_SERVING, 1, 1);
 	world->now_ms = NOW_MS;
@@ -110,7 +110,7 @@ static int open_world(void **state)
 				      .host = "gate-7",
 				      .began_ms = NOW_MS - 60000,
 				      .wall_offset_ms = WALL_MS - (int64_t)NOW_MS};
-	connect_anew(world);
+	reconnect(world);
 	*state = world;
 	return 0;
 }
@@ -125,7 +125,7 @@ static int close_world(void **state)
 	scoreboard_free(&world->scoreboard);
 	thaw_quota_free(&world->quota);
 	config_free(&world->config);
-	free(world->wire);
+	free(world->pipe_end);
 	free(world);
 	return 0;
 }
@@ -139,9 +139,9 @@ static void send_text(struct world *world, const char *text)
 {
 	size_t len = strlen(text);
 
-	assert_true(world->wire->in_len + len <= sizeof(world->wire->in));
-	memcpy(world->wire->in + world->wire->in_len, text, len);
-	world->wire->in_len += len;
+	assert_true(world->pipe_end->in_len + len <= sizeof(world->pipe_end->in));
+	memcpy(world->pipe_end->in + world->pipe_end->in_len, text, len);
+	world->pipe_end->in_len += len;
 	step(world);
 }
 
@@ -156,7 +156,7 @@ struct response {
 static struct response take(struct world *world, bool has_body)
 {
 	struct response response = {.status = 0};
-	char *out = world->wire->out, *end = memmem(out, world->wire->out_len, "\r\n\r\n", 4);
+	char *out = world->pipe_end->out, *end = memmem(out, world->pipe_end->out_len, "\r\n\r\n", 4);
 
 	assert_non_null(end);
 	assert_true((size_t)(end - out) + 3 < sizeof(response.head));
@@ -167,8 +167,8 @@ static struct response take(struct world *world, bool has_body)
 	assert_non_null(length);
 	response.body = end + 4;
 	response.body_len = has_body ? strtoul(length + 18, NULL, 10) : 0;
-	assert_int_equal((size_t)(end - out) + 4 + response.body_len, world->wire->out_len);
-	world->wire->out_len = 0;
+	assert_int_equal((size_t)(end - out) + 4 + response.body_len, world->pipe_end->out_len);
+	world->pipe_end->out_len = 0;
 	return response;
 }
 
@@ -348,7 +348,7 @@ static void test_status_of_a_busy_gateway(void **state)
 	json_decref(status);
 }
 
-static void test_more_outcomes_than_are_told(void **state)
+static void test_more_outcomes_than_are_listed(void **state)
 {
 	struct world *world = *state;
 
@@ -418,7 +418,7 @@ static void test_head_has_no_body(void **state)
 
 static unsigned status_of(struct world *world, const char *request)
 {
-	connect_anew(world);
+	reconnect(world);
 	send_text(world, request);
 	return take(world, true).status;
 }
@@ -480,7 +480,7 @@ static void test_methods_and_paths(void **state)
 	char text[256];
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		connect_anew(world);
+		reconnect(world);
 		(void)snprintf(text, sizeof(text), "%s /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", methods[i]);
 		send_text(world, text);
 		struct response response = take(world, true);
@@ -488,7 +488,7 @@ static void test_methods_and_paths(void **state)
 		assert_true(has_line(&response, "Allow: GET, HEAD"));
 	}
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
-		connect_anew(world);
+		reconnect(world);
 		assert_int_equal(get(world, missing[i]).status, 404);
 	}
 	assert_int_equal(get(world, "/metrics?name=x").status, 200);
@@ -499,12 +499,12 @@ static void test_bodies_are_not_read(void **state)
 	struct world *world = *state;
 
 	assert_int_equal(status_of(world, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"), 413);
-	assert_true(world->wire->half_closed);
+	assert_true(world->pipe_end->half_closed);
 	assert_int_equal(status_of(world, "GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"),
 			 413);
 	assert_int_equal(status_of(world, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"),
 			 200);
-	assert_false(world->wire->half_closed);
+	assert_false(world->pipe_end->half_closed);
 }
 
 static void test_what_is_not_http(void **state)
@@ -515,7 +515,7 @@ static void test_what_is_not_http(void **state)
 	assert_int_equal(status_of(world, "hello\r\n\r\n"), 400);
 	assert_int_equal(status_of(world, "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n"), 505);
 	assert_int_equal(status_of(world, "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n"), 400);
-	assert_true(world->wire->half_closed);
+	assert_true(world->pipe_end->half_closed);
 
 	/* A head that fills the buffer and is not over. */
 	int len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: localhost\r\n");
@@ -524,7 +524,7 @@ static void test_what_is_not_http(void **state)
 	while (len < 8300)
 		len += snprintf(text + len, sizeof(text) - (size_t)len, "Y: z\r\n");
 	assert_int_equal(status_of(world, text), 431);
-	assert_true(world->wire->half_closed);
+	assert_true(world->pipe_end->half_closed);
 }
 
 /* ---- how connections go on, and end */
@@ -543,7 +543,7 @@ static void test_kept_alive(void **state)
 	world->now_ms++;
 	step(world);
 	assert_true(world->wants.dead);
-	assert_int_equal(world->wire->out_len, 0);
+	assert_int_equal(world->pipe_end->out_len, 0);
 }
 
 static void test_one_byte_at_a_time(void **state)
@@ -553,7 +553,7 @@ static void test_one_byte_at_a_time(void **state)
 
 	for (size_t i = 0; i + 1 < sizeof(request) - 1; i++) {
 		send_text(world, (char[]){request[i], '\0'});
-		assert_int_equal(world->wire->out_len, 0);
+		assert_int_equal(world->pipe_end->out_len, 0);
 		assert_true(world->wants.read && !world->wants.dead);
 		world->now_ms++;
 	}
@@ -579,22 +579,22 @@ static void test_a_slow_reader(void **state)
 {
 	struct world *world = *state;
 
-	world->wire->out_room = 100;
+	world->pipe_end->out_room = 100;
 	send_text(world, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	assert_true(world->wants.write && !world->wants.read);
-	assert_int_equal(world->wire->out_len, 100);
+	assert_int_equal(world->pipe_end->out_len, 100);
 	uint64_t deadline_ms = world->wants.deadline_ms;
 	assert_int_equal(deadline_ms, world->now_ms + ADMIN_LIMIT_MS);
 	world->now_ms += 4000;
-	world->wire->out_room = 1000;
+	world->pipe_end->out_room = 1000;
 	step(world);
 	assert_int_equal(world->wants.deadline_ms, deadline_ms);
-	world->wire->out_room = SIZE_MAX;
+	world->pipe_end->out_room = SIZE_MAX;
 	step(world);
 	assert_int_equal(take(world, true).status, 200);
 	assert_true(world->wants.read);
 
-	world->wire->out_room = 100;
+	world->pipe_end->out_room = 100;
 	send_text(world, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	world->now_ms += ADMIN_LIMIT_MS;
 	step(world);
@@ -618,8 +618,8 @@ static void test_pipelined_requests_take_turns(void **state)
 		answered++;
 		step(world);
 	}
-	assert_int_equal(world->wire->out_len, 0);
-	assert_true(world->wire->half_closed);
+	assert_int_equal(world->pipe_end->out_len, 0);
+	assert_true(world->pipe_end->half_closed);
 }
 
 static void test_the_last_response_can_be_read(void **state)
@@ -630,24 +630,24 @@ static void test_the_last_response_can_be_read(void **state)
 	send_text(world, "GET /healthz HTTP/1.0\r\n\r\n");
 	response = take(world, true);
 	assert_true(has_line(&response, "Connection: close"));
-	assert_true(world->wire->half_closed);
+	assert_true(world->pipe_end->half_closed);
 	assert_true(world->wants.read && !world->wants.dead);
 	send_text(world, "more");
 	assert_false(world->wants.dead);
-	world->wire->ended = true;
+	world->pipe_end->ended = true;
 	step(world);
 	step(world);
 	assert_true(world->wants.dead);
 
 	/* A client that does not end is not waited for. */
-	connect_anew(world);
+	reconnect(world);
 	send_text(world, "GET /healthz HTTP/1.0\r\n\r\n");
 	world->now_ms = world->wants.deadline_ms;
 	send_text(world, "more");
 	assert_true(world->wants.dead);
 }
 
-static void test_in_a_crowd_every_response_is_the_last(void **state)
+static void test_with_many_connections_every_response_is_the_last(void **state)
 {
 	struct world *world = *state;
 	struct response response;
@@ -656,7 +656,7 @@ static void test_in_a_crowd_every_response_is_the_last(void **state)
 	response = get(world, "/readyz");
 	assert_int_equal(response.status, 200);
 	assert_true(has_line(&response, "Connection: close"));
-	assert_true(world->wire->half_closed);
+	assert_true(world->pipe_end->half_closed);
 }
 
 static void test_a_client_that_may_not_read_gets_403(void **state)
@@ -668,7 +668,7 @@ static void test_a_client_that_may_not_read_gets_403(void **state)
 	response = get(world, "/status.json");
 	assert_int_equal(response.status, 403);
 	assert_true(has_line(&response, "Connection: close"));
-	assert_true(world->wire->half_closed);
+	assert_true(world->pipe_end->half_closed);
 }
 
 static void test_retiring(void **state)
@@ -683,7 +683,7 @@ static void test_retiring(void **state)
 	assert_true(world->wants.dead);
 
 	/* One whose request has begun has its response. */
-	connect_anew(world);
+	reconnect(world);
 	send_text(world, "GET /healthz HTT");
 	admin_conn_retire(world->conn);
 	send_text(world, "P/1.1\r\nHost: localhost\r\n\r\n");
@@ -692,13 +692,13 @@ static void test_retiring(void **state)
 	assert_true(has_line(&response, "Connection: close"));
 
 	/* One whose response is being written has the rest of it. */
-	connect_anew(world);
-	world->wire->out_room = 50;
+	reconnect(world);
+	world->pipe_end->out_room = 50;
 	send_text(world, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	admin_conn_retire(world->conn);
 	step(world);
 	assert_false(world->wants.dead);
-	world->wire->out_room = SIZE_MAX;
+	world->pipe_end->out_room = SIZE_MAX;
 	step(world);
 	assert_int_equal(take(world, true).status, 200);
 	assert_true(world->wants.dead);
@@ -708,22 +708,22 @@ static void test_clients_that_go_away(void **state)
 {
 	struct world *world = *state;
 
-	world->wire->ended = true;
+	world->pipe_end->ended = true;
 	step(world);
 	assert_true(world->wants.dead);
-	connect_anew(world);
+	reconnect(world);
 	send_text(world, "GET /he");
-	world->wire->ended = true;
+	world->pipe_end->ended = true;
 	step(world);
 	assert_true(world->wants.dead);
-	connect_anew(world);
-	world->wire->broken = true;
+	reconnect(world);
+	world->pipe_end->broken = true;
 	step(world);
 	assert_true(world->wants.dead);
-	connect_anew(world);
-	world->wire->out_room = 10;
+	reconnect(world);
+	world->pipe_end->out_room = 10;
 	send_text(world, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
-	world->wire->broken = true;
+	world->pipe_end->broken = true;
 	step(world);
 	assert_true(world->wants.dead);
 	step(world); /* and stays so */
@@ -743,17 +743,17 @@ static void test_without_memory_a_connection_ends(void **state)
 		bool done = false;
 		(void)snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i]);
 		for (long calls = 0; !done; calls += 1 + calls / 50) {
-			connect_anew(world);
+			reconnect(world);
 			calls_left = calls + 1;
 			send_text(world, text);
 			calls_left = -1;
 			done = !world->wants.dead;
-			assert_true(done || world->wire->out_len == 0); /* nothing that looks whole */
+			assert_true(done || world->pipe_end->out_len == 0); /* nothing that looks whole */
 		}
 		assert_int_equal(take(world, true).status, 200);
 	}
 	calls_left = 1;
-	assert_null(admin_conn_new(&world->admin, (struct transport){&wire_ops, world->wire}, NOW_MS));
+	assert_null(admin_conn_new(&world->admin, (struct transport){&pipe_ops, world->pipe_end}, NOW_MS));
 	calls_left = -1;
 }
 
@@ -766,7 +766,7 @@ int main(void)
 		A_TEST(test_metrics),
 		A_TEST(test_status_of_an_idle_gateway),
 		A_TEST(test_status_of_a_busy_gateway),
-		A_TEST(test_more_outcomes_than_are_told),
+		A_TEST(test_more_outcomes_than_are_listed),
 		A_TEST(test_the_page_is_whole_and_alone),
 		A_TEST(test_head_has_no_body),
 		A_TEST(test_names_that_may_be_used),
@@ -780,7 +780,7 @@ int main(void)
 		A_TEST(test_a_slow_reader),
 		A_TEST(test_pipelined_requests_take_turns),
 		A_TEST(test_the_last_response_can_be_read),
-		A_TEST(test_in_a_crowd_every_response_is_the_last),
+		A_TEST(test_with_many_connections_every_response_is_the_last),
 		A_TEST(test_a_client_that_may_not_read_gets_403),
 		A_TEST(test_retiring),
 		A_TEST(test_clients_that_go_away),

@@ -11,7 +11,7 @@
 #define TIMEOUT_MS 3000
 #define IDLE_MS    2000
 
-static struct wire wire;
+static struct duplex duplex;
 
 struct pair {
 	struct tls_client_context *context;
@@ -40,12 +40,12 @@ static struct pair open_pair(enum tls_client_version version)
 		.ca = ca, .credentials = credentials, .version = version, .post_handshake = true};
 	enum thaw_status client = THAW_WANT_READ, link = THAW_WANT_READ;
 
-	wire_open(&wire, WINDOW_MAX);
+	duplex_open(&duplex, WINDOW_MAX);
 	pair.context = tls_client_context_new(&options, &pair.err);
 	assert_non_null(pair.context);
-	pair.client =
-		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
-	pair.link = tls_conn_new(server, (struct transport){&way_ops, &wire.server});
+	pair.client = tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &duplex.client}, NULL,
+				     &pair.err);
+	pair.link = tls_conn_new(server, (struct transport){&way_ops, &duplex.server});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
 	pair.conn = made_conn_new(tls_conn_ssl(pair.link));
@@ -121,7 +121,7 @@ static void body_bytes_do_not_extend_the_ask_deadline(void **state)
 }
 
 /* A client often sends nothing while its human looks for the card: the body's deadline does not run then. */
-static void a_body_that_stands_still_does_not_end_the_ask(void **state)
+static void a_stalled_body_does_not_end_the_ask(void **state)
 {
 	struct pair pair = open_pair(TLS_CLIENT_13);
 
@@ -147,7 +147,7 @@ static void a_slow_body_does_not_shorten_the_certificate_timeout(void **state)
 	close_pair(&pair);
 }
 
-static void a_body_that_stands_still_before_the_ask_ends_it(void **state)
+static void a_stalled_body_before_the_ask_ends_the_request(void **state)
 {
 	struct pair pair = open_pair(TLS_CLIENT_12);
 
@@ -166,11 +166,11 @@ static void a_client_that_does_not_read_is_not_given_more_time(void **state)
 	struct pair pair = open_pair(TLS_CLIENT_12);
 
 	(void)state;
-	wire.down.window = 0;
+	duplex.down.window = 0;
 	ask(&pair);
 	thaw_conn_body_ended(pair.conn, pair.now_ms);
 	let_pass(&pair, START_MS + 2000, 0);
-	wire.down.window = WINDOW_MAX;
+	duplex.down.window = WINDOW_MAX;
 	let_pass(&pair, START_MS + 30000, 0);
 	check_end(&pair, THAW_REASON_NO_ANSWER, START_MS + TIMEOUT_MS);
 	close_pair(&pair);
@@ -180,9 +180,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(body_bytes_do_not_extend_the_ask_deadline),
-		cmocka_unit_test(a_body_that_stands_still_does_not_end_the_ask),
+		cmocka_unit_test(a_stalled_body_does_not_end_the_ask),
 		cmocka_unit_test(a_slow_body_does_not_shorten_the_certificate_timeout),
-		cmocka_unit_test(a_body_that_stands_still_before_the_ask_ends_it),
+		cmocka_unit_test(a_stalled_body_before_the_ask_ends_the_request),
 		cmocka_unit_test(a_client_that_does_not_read_is_not_given_more_time),
 	};
 

@@ -9,7 +9,7 @@
 #define GRACE_MS   500
 #define TURNS_MAX  200
 
-static struct wire wire;
+static struct duplex duplex;
 
 struct pair {
 	struct tls_client_context *context;
@@ -43,12 +43,12 @@ static void open_pair(struct pair *pair, enum tls_client_version version, bool w
 	enum thaw_status client = THAW_WANT_READ, link = THAW_WANT_READ;
 
 	*pair = (struct pair){.now_ms = NOW_MS, .last = "quiet"};
-	wire_open(&wire, WINDOW_MAX);
+	duplex_open(&duplex, WINDOW_MAX);
 	pair->context = tls_client_context_new(&options, &pair->err);
 	assert_non_null(pair->context);
-	pair->client = tls_client_new(pair->context, "localhost", (struct transport){&way_ops, &wire.client}, NULL,
+	pair->client = tls_client_new(pair->context, "localhost", (struct transport){&way_ops, &duplex.client}, NULL,
 				      &pair->err);
-	pair->link = tls_conn_new(server, (struct transport){&way_ops, &wire.server});
+	pair->link = tls_conn_new(server, (struct transport){&way_ops, &duplex.server});
 	assert_non_null(pair->client);
 	assert_non_null(pair->link);
 	pair->conn = made_conn_new(tls_conn_ssl(pair->link));

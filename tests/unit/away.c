@@ -72,7 +72,7 @@ static bool look(const struct away *away, const char *text, uint64_t now_ms)
 	return away_look(away, &client, now_ms);
 }
 
-static void the_same_client_is_found_as_often_as_it_comes(void **state)
+static void the_same_client_is_found_each_time(void **state)
 {
 	struct away *away = new_table();
 
@@ -116,7 +116,7 @@ static void another_host_kind_or_trust_is_another_note(void **state)
 	away_free(&away);
 }
 
-static void who_has_no_address_is_not_noted(void **state)
+static void clients_without_an_address_are_not_noted(void **state)
 {
 	struct away *away = new_table();
 	const struct sockaddr local = {.sa_family = AF_UNIX};
@@ -225,7 +225,7 @@ static void every_process_sees_every_note(void **state)
 }
 
 /* There is nothing that it could keep the others from. */
-static void a_worker_that_is_killed_while_it_notes_stops_nobody(void **state)
+static void a_worker_killed_while_it_writes_a_note_blocks_no_other(void **state)
 {
 	struct away *away = new_table();
 	int status = 0, ready[2];
@@ -297,14 +297,14 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_same_client_is_found_as_often_as_it_comes),
+		cmocka_unit_test(the_same_client_is_found_each_time),
 		cmocka_unit_test(another_host_kind_or_trust_is_another_note),
-		cmocka_unit_test(who_has_no_address_is_not_noted),
+		cmocka_unit_test(clients_without_an_address_are_not_noted),
 		cmocka_unit_test(a_note_is_good_for_some_seconds),
 		cmocka_unit_test(note_is_good_for_as_long_as_it_says_until_the_client_has_answered),
 		cmocka_unit_test(in_a_full_table_the_newest_are_found),
 		cmocka_unit_test(every_process_sees_every_note),
-		cmocka_unit_test(a_worker_that_is_killed_while_it_notes_stops_nobody),
+		cmocka_unit_test(a_worker_killed_while_it_writes_a_note_blocks_no_other),
 		cmocka_unit_test(a_hostile_worker_can_spoil_notes_only),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -12,7 +12,7 @@
 #define H2 "\x02h2\x08http/1.1"
 #define H1 "\x08http/1.1"
 
-static struct wire wire;
+static struct duplex duplex;
 
 struct client {
 	bool browser, gives, post_handshake;
@@ -74,7 +74,7 @@ static inline SSL *client_ssl(struct client *client)
 			SSL_set_alpn_protos(ssl, (const unsigned char *)client->alpn, (unsigned)strlen(client->alpn)),
 			0);
 	assert_int_equal(SSL_set_tlsext_host_name(ssl, "localhost"), 1);
-	assert_true(tls_use_transport(ssl, (struct transport){&way_ops, &wire.client}));
+	assert_true(tls_use_transport(ssl, (struct transport){&way_ops, &duplex.client}));
 	SSL_set_connect_state(ssl);
 	if (client->session != NULL)
 		assert_int_equal(SSL_set_session(ssl, client->session), 1);

@@ -12,42 +12,42 @@
 
 #include "loop/channel.h"
 
-struct heard {
+struct received {
 	unsigned goes, logs;
 	int fd;
 };
 
 static void on_go(void *arg)
 {
-	((struct heard *)arg)->goes++;
+	((struct received *)arg)->goes++;
 }
 
 static void on_log(void *arg, int fd)
 {
-	struct heard *heard = arg;
+	struct received *received = arg;
 
-	heard->logs++;
-	if (heard->fd >= 0)
-		assert_int_equal(close(heard->fd), 0);
-	heard->fd = fd;
+	received->logs++;
+	if (received->fd >= 0)
+		assert_int_equal(close(received->fd), 0);
+	received->fd = fd;
 }
 
 struct world {
 	int ends[2];
 	struct ev_loop *loop;
-	struct heard heard;
+	struct received received;
 	struct channel channel;
 };
 
 static void begin(struct world *world, uint64_t alive_ms)
 {
-	*world = (struct world){.heard.fd = -1};
+	*world = (struct world){.received.fd = -1};
 	assert_true(channel_open(world->ends));
 	world->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(world->loop);
 	world->channel.go = on_go;
 	world->channel.log = on_log;
-	world->channel.arg = &world->heard;
+	world->channel.arg = &world->received;
 	struct channel_end mine = {.fd = world->ends[1], .alive_ms = alive_ms};
 	channel_start(&world->channel, world->loop, &mine);
 }
@@ -57,8 +57,8 @@ static void end(struct world *world)
 	channel_stop(&world->channel);
 	channel_stop(&world->channel); /* does nothing more */
 	ev_loop_destroy(world->loop);
-	if (world->heard.fd >= 0)
-		assert_int_equal(close(world->heard.fd), 0);
+	if (world->received.fd >= 0)
+		assert_int_equal(close(world->received.fd), 0);
 	if (world->ends[0] >= 0)
 		assert_int_equal(close(world->ends[0]), 0);
 	assert_int_equal(close(world->ends[1]), 0);
@@ -69,46 +69,46 @@ static void turn(struct world *world)
 	(void)ev_run(world->loop, EVRUN_NOWAIT);
 }
 
-static void assert_told(const struct world *world)
+static void assert_pending(const struct world *world)
 {
 	assert_int_equal(channel_hear(world->ends[0]), CHANNEL_ALIVE);
 }
 
-static void test_it_tells_once_that_it_is_ready(void **state)
+static void test_readiness_is_sent_once(void **state)
 {
 	struct world world;
 
 	(void)state;
 	begin(&world, 0);
-	assert_told(&world);
+	assert_pending(&world);
 	turn(&world);
 	assert_int_equal(channel_hear(world.ends[0]), CHANNEL_SILENCE);
 	end(&world);
 }
 
-static void test_it_tells_that_it_is_quiet(void **state)
+static void test_idleness_is_sent(void **state)
 {
 	struct world world;
 
 	(void)state;
 	begin(&world, 0);
-	assert_told(&world);
+	assert_pending(&world);
 	channel_tell_quiet(&world.channel);
 	assert_int_equal(channel_hear(world.ends[0]), CHANNEL_QUIET);
 	assert_int_equal(channel_hear(world.ends[0]), CHANNEL_SILENCE);
 	end(&world);
 }
 
-static void test_it_tells_again_that_it_lives(void **state)
+static void test_liveness_is_sent_repeatedly(void **state)
 {
 	struct world world;
 
 	(void)state;
 	begin(&world, 1);
-	assert_told(&world);
+	assert_pending(&world);
 	for (int i = 0; i < 3; i++) {
 		(void)ev_run(world.loop, EVRUN_ONCE); /* until the timer fires */
-		assert_told(&world);
+		assert_pending(&world);
 	}
 	end(&world);
 }
@@ -120,11 +120,11 @@ static void test_go(void **state)
 	(void)state;
 	begin(&world, 0);
 	turn(&world);
-	assert_int_equal(world.heard.goes, 0);
+	assert_int_equal(world.received.goes, 0);
 	assert_true(channel_send_go(world.ends[0]));
 	turn(&world);
-	assert_int_equal(world.heard.goes, 1);
-	assert_int_equal(world.heard.logs, 0);
+	assert_int_equal(world.received.goes, 1);
+	assert_int_equal(world.received.logs, 0);
 	end(&world);
 }
 
@@ -142,11 +142,11 @@ static void test_logs(void **state)
 		assert_true(channel_send_log(world.ends[0], target[1]));
 	assert_true(channel_send_go(world.ends[0]));
 	turn(&world);
-	assert_int_equal(world.heard.logs, 3);
-	assert_int_equal(world.heard.goes, 1);
-	assert_true(world.heard.fd >= 0 && world.heard.fd != target[1]);
-	assert_int_equal(fcntl(world.heard.fd, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(write(world.heard.fd, "x", 1), 1);
+	assert_int_equal(world.received.logs, 3);
+	assert_int_equal(world.received.goes, 1);
+	assert_true(world.received.fd >= 0 && world.received.fd != target[1]);
+	assert_int_equal(fcntl(world.received.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(write(world.received.fd, "x", 1), 1);
 	assert_int_equal(read(target[0], &byte, 1), 1);
 	assert_int_equal(byte, 'x');
 	end(&world);
@@ -164,15 +164,15 @@ static void test_strange_words_are_ignored(void **state)
 	assert_int_equal(send(world.ends[0], "?", 1, 0), 1);
 	assert_int_equal(send(world.ends[0], "l", 1, 0), 1); /* a log without a descriptor */
 	turn(&world);
-	assert_int_equal(world.heard.logs, 0);
-	assert_int_equal(world.heard.goes, 0);
+	assert_int_equal(world.received.logs, 0);
+	assert_int_equal(world.received.goes, 0);
 	assert_true(channel_send_go(world.ends[0]));
 	turn(&world);
-	assert_int_equal(world.heard.goes, 1);
+	assert_int_equal(world.received.goes, 1);
 	end(&world);
 }
 
-static void test_a_master_that_is_gone_is_not_watched_for(void **state)
+static void test_an_ended_master_is_not_watched(void **state)
 {
 	struct world world;
 
@@ -185,7 +185,7 @@ static void test_a_master_that_is_gone_is_not_watched_for(void **state)
 	end(&world);
 }
 
-static void test_a_worker_that_is_gone_hears_nothing(void **state)
+static void test_an_ended_worker_receives_nothing(void **state)
 {
 	int ends[2];
 
@@ -199,7 +199,7 @@ static void test_a_worker_that_is_gone_hears_nothing(void **state)
 
 /* ---- a worker that was taken over */
 
-static void test_what_no_worker_says_is_wrong(void **state)
+static void test_unknown_messages_are_errors(void **state)
 {
 	static const char *const words[] = {"", "?", "g", "l", "aa", "aq", "\x7f\x01", "a long message"};
 	char large[4096] = "a";
@@ -252,15 +252,15 @@ static void test_descriptors_that_a_worker_sends_are_not_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_it_tells_once_that_it_is_ready),
-		cmocka_unit_test(test_it_tells_that_it_is_quiet),
-		cmocka_unit_test(test_it_tells_again_that_it_lives),
+		cmocka_unit_test(test_readiness_is_sent_once),
+		cmocka_unit_test(test_idleness_is_sent),
+		cmocka_unit_test(test_liveness_is_sent_repeatedly),
 		cmocka_unit_test(test_go),
 		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_strange_words_are_ignored),
-		cmocka_unit_test(test_a_master_that_is_gone_is_not_watched_for),
-		cmocka_unit_test(test_a_worker_that_is_gone_hears_nothing),
-		cmocka_unit_test(test_what_no_worker_says_is_wrong),
+		cmocka_unit_test(test_an_ended_master_is_not_watched),
+		cmocka_unit_test(test_an_ended_worker_receives_nothing),
+		cmocka_unit_test(test_unknown_messages_are_errors),
 		cmocka_unit_test(test_descriptors_that_a_worker_sends_are_not_kept),
 	};
 

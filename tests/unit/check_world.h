@@ -44,8 +44,8 @@ struct host {
 	size_t h2_len;
 };
 
-struct scene {
-	struct wire wire;
+struct scenario {
+	struct duplex duplex;
 	const struct host *host;
 	struct tls_conn *link;
 	struct tls_session *session;
@@ -56,7 +56,7 @@ struct scene {
 	uint64_t now_ms, read_ms; /* read_ms: when it may read again */
 	size_t turns;
 	/* ---- the server's side ---- */
-	bool shaken, gone, asking, asked, acted, rawed;
+	bool handshake_done, closed, asking, asked, acted, raw_sent;
 	char head[8192];
 	size_t head_len, replies, dripped;
 	bool head_done, head_with_body;
@@ -65,209 +65,211 @@ struct scene {
 
 /* ---- the server ---- */
 
-static void end_by(struct scene *scene, enum ends how)
+static void end_by(struct scenario *scenario, enum ends how)
 {
 	if (how == ENDS_NOT)
 		return;
 	if (how == CLOSES)
-		tls_conn_close_notify(scene->link);
+		tls_conn_close_notify(scenario->link);
 	if (how == RESETS)
-		scene->wire.down.broken = true;
+		scenario->duplex.down.broken = true;
 	else
-		scene->wire.down.ended = true;
-	scene->wire.up.broken = how == RESETS || how == READS_NO_MORE;
-	scene->gone = true;
+		scenario->duplex.down.ended = true;
+	scenario->duplex.up.broken = how == RESETS || how == READS_NO_MORE;
+	scenario->closed = true;
 }
 
-static void say(struct scene *scene, const char *text, size_t size)
+static void send_text(struct scenario *scenario, const char *text, size_t size)
 {
 	size_t len = 0;
 
 	if (size == 0)
 		return;
-	assert_int_equal(tls_conn_write(scene->link, text, size, &len, &scene->err), THAW_OK);
+	assert_int_equal(tls_conn_write(scenario->link, text, size, &len, &scenario->err), THAW_OK);
 	assert_int_equal(len, size);
 }
 
-static void say_raw(struct scene *scene)
+static void send_raw(struct scenario *scenario)
 {
-	scene->rawed = true;
-	assert_int_equal(way_write(&scene->wire.server, scene->host->raw, scene->host->raw_len),
-			 (ssize_t)scene->host->raw_len);
+	scenario->raw_sent = true;
+	assert_int_equal(way_write(&scenario->duplex.server, scenario->host->raw, scenario->host->raw_len),
+			 (ssize_t)scenario->host->raw_len);
 }
 
-static void ask_it(struct scene *scene)
+static void ask_it(struct scenario *scenario)
 {
 	enum thaw_reason reason;
-	enum thaw_means means = tls_session_means(scene->session, &reason);
+	enum thaw_means means = tls_session_means(scenario->session, &reason);
 
-	scene->asked = true;
+	scenario->asked = true;
 	if (means == THAW_MEANS_NONE)
 		return;
-	exchange_begin(&scene->exchange, scene->session, means, trust);
-	if (scene->host->requires)
-		SSL_set_verify(tls_conn_ssl(scene->link),
+	exchange_begin(&scenario->exchange, scenario->session, means, trust);
+	if (scenario->host->requires)
+		SSL_set_verify(tls_conn_ssl(scenario->link),
 			       SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT |
 				       (means == THAW_MEANS_POST_HANDSHAKE ? SSL_VERIFY_POST_HANDSHAKE : 0),
 			       NULL);
-	assert_int_equal(tls_ask_send(scene->session), THAW_OK);
-	tls_session_flush(scene->session);
-	scene->asking = true;
+	assert_int_equal(tls_ask_send(scenario->session), THAW_OK);
+	tls_session_flush(scenario->session);
+	scenario->asking = true;
 }
 
 /* Finds the end of the head and the start of the body. */
-static void take_head(struct scene *scene)
+static void take_head(struct scenario *scenario)
 {
-	char *end = strstr(scene->head, "\r\n\r\n");
+	char *end = strstr(scenario->head, "\r\n\r\n");
 	const char *length;
 
-	if (end == NULL || scene->head_done)
+	if (end == NULL || scenario->head_done)
 		return;
-	scene->head_done = true;
-	scene->have = scene->head_len - (size_t)(end + 4 - scene->head);
+	scenario->head_done = true;
+	scenario->have = scenario->head_len - (size_t)(end + 4 - scenario->head);
 	end[2] = '\0';
-	length = strstr(scene->head, "Content-Length: ");
-	scene->need = length != NULL ? strtoull(length + 16, NULL, 10) : 0;
+	length = strstr(scenario->head, "Content-Length: ");
+	scenario->need = length != NULL ? strtoull(length + 16, NULL, 10) : 0;
 }
 
-static void take_bytes(struct scene *scene, const char *data, size_t len)
+static void take_bytes(struct scenario *scenario, const char *data, size_t len)
 {
-	scene->total += len;
-	if (scene->head_done) {
-		scene->have += len;
+	scenario->total += len;
+	if (scenario->head_done) {
+		scenario->have += len;
 		return;
 	}
-	assert_true(scene->head_len + len < sizeof(scene->head));
-	memcpy(scene->head + scene->head_len, data, len);
-	scene->head_len += len;
-	scene->head[scene->head_len] = '\0';
-	take_head(scene);
+	assert_true(scenario->head_len + len < sizeof(scenario->head));
+	memcpy(scenario->head + scenario->head_len, data, len);
+	scenario->head_len += len;
+	scenario->head[scenario->head_len] = '\0';
+	take_head(scenario);
 }
 
-static bool may_read(const struct scene *scene)
+static bool may_read(const struct scenario *scenario)
 {
-	const struct host *host = scene->host;
+	const struct host *host = scenario->host;
 
-	if (scene->gone || (host->deaf && scene->head_done && !scene->acted))
+	if (scenario->closed || (host->deaf && scenario->head_done && !scenario->acted))
 		return false;
-	if (host->drip > 0 && scene->head_done && scene->now_ms < scene->read_ms)
+	if (host->drip > 0 && scenario->head_done && scenario->now_ms < scenario->read_ms)
 		return false;
-	if (!scene->asking || !host->frozen || scene->acted)
+	if (!scenario->asking || !host->frozen || scenario->acted)
 		return true;
-	return scene->have <= host->buffer;
+	return scenario->have <= host->buffer;
 }
 
-static void on_head(struct scene *scene)
+static void on_head(struct scenario *scenario)
 {
-	const struct host *host = scene->host;
+	const struct host *host = scenario->host;
 
 	if (host->at_head != NULL)
-		say(scene, host->at_head, strlen(host->at_head));
+		send_text(scenario, host->at_head, strlen(host->at_head));
 	if (host->raw_late)
-		say_raw(scene);
-	if (host->asks == ASKS_HEAD && !scene->asked)
-		ask_it(scene);
-	end_by(scene, host->behind_head);
+		send_raw(scenario);
+	if (host->asks == ASKS_HEAD && !scenario->asked)
+		ask_it(scenario);
+	end_by(scenario, host->behind_head);
 }
 
-static void on_request(struct scene *scene)
+static void on_request(struct scenario *scenario)
 {
-	const struct host *host = scene->host;
-	bool is_head = strncmp(scene->head, "HEAD ", 5) == 0;
+	const struct host *host = scenario->host;
+	bool is_head = strncmp(scenario->head, "HEAD ", 5) == 0;
 	const char *answer = host->answer != NULL ? host->answer : OK_HEAD "ok";
 
 	if (host->h2_len > 0)
-		say(scene, host->h2, host->h2_len);
+		send_text(scenario, host->h2, host->h2_len);
 	else if (!host->mute)
-		say(scene, answer, is_head ? (size_t)(strstr(answer, "\r\n\r\n") + 4 - answer) : strlen(answer));
-	if (host->asks == ASKS_AFTER && !scene->asked)
-		ask_it(scene);
-	scene->replies++;
-	end_by(scene, host->behind_answer);
-	scene->head_done = false;
-	scene->head_len = 0;
-	scene->need = scene->have = 0;
+		send_text(scenario, answer,
+			  is_head ? (size_t)(strstr(answer, "\r\n\r\n") + 4 - answer) : strlen(answer));
+	if (host->asks == ASKS_AFTER && !scenario->asked)
+		ask_it(scenario);
+	scenario->replies++;
+	end_by(scenario, host->behind_answer);
+	scenario->head_done = false;
+	scenario->head_len = 0;
+	scenario->need = scenario->have = 0;
 }
 
-static void move_on(struct scene *scene)
+static void move_on(struct scenario *scenario)
 {
-	enum asks asks = scene->host->asks;
-	bool was_head = scene->head_done && scene->head_len > 0;
+	enum asks asks = scenario->host->asks;
+	bool was_head = scenario->head_done && scenario->head_len > 0;
 
 	if (was_head) {
-		scene->head_with_body = scene->have > 0 || tls_conn_pending(scene->link) || scene->wire.up.len > 0;
-		scene->head_len = 0;
-		on_head(scene);
+		scenario->head_with_body =
+			scenario->have > 0 || tls_conn_pending(scenario->link) || scenario->duplex.up.len > 0;
+		scenario->head_len = 0;
+		on_head(scenario);
 	}
-	if (!scene->head_done || scene->gone)
+	if (!scenario->head_done || scenario->closed)
 		return;
-	if (!scene->asked && ((asks == ASKS_MIDWAY && scene->have > scene->need / 2) ||
-			      (asks == ASKS_END && scene->have >= scene->need)))
-		ask_it(scene);
-	if (scene->asking && exchange_answered(&scene->exchange, scene->session))
-		scene->asking = scene->exchange.open = false;
-	if (!scene->asking && scene->have >= scene->need)
-		on_request(scene);
+	if (!scenario->asked && ((asks == ASKS_MIDWAY && scenario->have > scenario->need / 2) ||
+				 (asks == ASKS_END && scenario->have >= scenario->need)))
+		ask_it(scenario);
+	if (scenario->asking && exchange_answered(&scenario->exchange, scenario->session))
+		scenario->asking = scenario->exchange.open = false;
+	if (!scenario->asking && scenario->have >= scenario->need)
+		on_request(scenario);
 }
 
-static void read_on(struct scene *scene)
+static void read_on(struct scenario *scenario)
 {
 	char data[DRIP_MAX];
 	size_t len = 0;
 
-	while (may_read(scene)) {
-		size_t room = scene->host->drip > 0 && scene->head_done ? scene->host->drip : 1024;
-		enum thaw_status status = tls_session_read(scene->session, data, room, &len);
+	while (may_read(scenario)) {
+		size_t room = scenario->host->drip > 0 && scenario->head_done ? scenario->host->drip : 1024;
+		enum thaw_status status = tls_session_read(scenario->session, data, room, &len);
 		if (status == THAW_OK)
-			take_bytes(scene, data, len);
-		if (status == THAW_OK && scene->host->drip > 0)
-			scene->read_ms = scene->now_ms + 500;
+			take_bytes(scenario, data, len);
+		if (status == THAW_OK && scenario->host->drip > 0)
+			scenario->read_ms = scenario->now_ms + 500;
 		if (status == THAW_CLOSED || status == THAW_FAILED) {
-			scene->gone = scene->wire.down.ended = true;
+			scenario->closed = scenario->duplex.down.ended = true;
 			return;
 		}
-		tls_session_flush(scene->session);
-		move_on(scene); /* also if only an exchange has progressed */
+		tls_session_flush(scenario->session);
+		move_on(scenario); /* also if only an exchange has progressed */
 		if (status != THAW_OK)
 			return;
 	}
 }
 
-static void shake(struct scene *scene)
+static void handshake(struct scenario *scenario)
 {
-	enum thaw_status status = tls_conn_handshake(scene->link, &scene->err);
+	enum thaw_status status = tls_conn_handshake(scenario->link, &scenario->err);
 
-	tls_session_flush(scene->session);
-	scene->shaken = status == THAW_OK;
+	tls_session_flush(scenario->session);
+	scenario->handshake_done = status == THAW_OK;
 	if (status == THAW_FAILED)
-		scene->gone = scene->wire.down.ended = true;
+		scenario->closed = scenario->duplex.down.ended = true;
 }
 
-static void serve(struct scene *scene)
+static void serve(struct scenario *scenario)
 {
-	const struct host *host = scene->host;
+	const struct host *host = scenario->host;
 
-	if (!scene->acted && scene->now_ms >= BEGAN_MS + (uint64_t)host->act_ms && host->act_ms != 0) {
-		scene->acted = true;
-		end_by(scene, host->acts);
+	if (!scenario->acted && scenario->now_ms >= BEGAN_MS + (uint64_t)host->act_ms && host->act_ms != 0) {
+		scenario->acted = true;
+		end_by(scenario, host->acts);
 	}
-	if (scene->gone || host->silent)
+	if (scenario->closed || host->silent)
 		return;
 	if (host->raw != NULL && !host->raw_late) {
-		if (!scene->rawed && scene->wire.up.len > 0)
-			say_raw(scene);
+		if (!scenario->raw_sent && scenario->duplex.up.len > 0)
+			send_raw(scenario);
 		return;
 	}
 	if (host->at_once != ENDS_NOT) {
-		end_by(scene, host->at_once);
+		end_by(scenario, host->at_once);
 		return;
 	}
-	if (!scene->shaken)
-		shake(scene);
-	if (!scene->shaken || scene->gone)
+	if (!scenario->handshake_done)
+		handshake(scenario);
+	if (!scenario->handshake_done || scenario->closed)
 		return;
-	tls_session_flush(scene->session);
-	read_on(scene);
+	tls_session_flush(scenario->session);
+	read_on(scenario);
 }
 
 /* ---- both sides ---- */
@@ -281,84 +283,84 @@ static void give_turn(bool to_check)
 }
 
 /* If an allocation fails, scene->check is NULL. */
-static void scene_begin(struct scene *scene, const struct host *host, const struct check_script *script,
+static void scene_begin(struct scenario *scenario, const struct host *host, const struct check_script *script,
 			struct tls_client_context *context, size_t window)
 {
-	struct tls_client_memory *memory = scene->memory;
+	struct tls_client_memory *memory = scenario->memory;
 
-	memset(scene, 0, sizeof(*scene));
-	scene->memory = memory;
-	scene->host = host;
-	scene->now_ms = BEGAN_MS;
-	wire_open(&scene->wire, window);
-	scene->wire.down.window = WINDOW_MAX;
-	scene->link = tls_conn_new(server, (struct transport){&way_ops, &scene->wire.server});
-	assert_non_null(scene->link);
-	scene->session = tls_session_new(tls_conn_ssl(scene->link));
-	assert_non_null(scene->session);
+	memset(scenario, 0, sizeof(*scenario));
+	scenario->memory = memory;
+	scenario->host = host;
+	scenario->now_ms = BEGAN_MS;
+	duplex_open(&scenario->duplex, window);
+	scenario->duplex.down.window = WINDOW_MAX;
+	scenario->link = tls_conn_new(server, (struct transport){&way_ops, &scenario->duplex.server});
+	assert_non_null(scenario->link);
+	scenario->session = tls_session_new(tls_conn_ssl(scenario->link));
+	assert_non_null(scenario->session);
 	if (host->asks == ASKS_HANDSHAKING)
-		assert_int_equal(tls_session_ask_at_handshake(scene->session, trust), THAW_OK);
+		assert_int_equal(tls_session_ask_at_handshake(scenario->session, trust), THAW_OK);
 	give_turn(true);
-	scene->check = check_new(script, context, "localhost", scene->memory,
-				 (struct transport){&way_ops, &scene->wire.client}, scene->now_ms);
+	scenario->check = check_new(script, context, "localhost", scenario->memory,
+				    (struct transport){&way_ops, &scenario->duplex.client}, scenario->now_ms);
 	give_turn(false);
 }
 
-static inline void scene_open(struct scene *scene, const struct host *host, const struct check_script *script,
+static inline void scene_open(struct scenario *scenario, const struct host *host, const struct check_script *script,
 			      struct tls_client_context *context, size_t window)
 {
-	scene_begin(scene, host, script, context, window);
-	assert_non_null(scene->check);
+	scene_begin(scenario, host, script, context, window);
+	assert_non_null(scenario->check);
 }
 
-static void scene_close(struct scene *scene)
+static void scene_close(struct scenario *scenario)
 {
-	check_free(&scene->check);
-	assert_null(scene->check);
-	tls_session_free(&scene->session);
-	tls_conn_free(&scene->link);
+	check_free(&scenario->check);
+	assert_null(scenario->check);
+	tls_session_free(&scenario->session);
+	tls_conn_free(&scenario->link);
 }
 
-static uint64_t moved(const struct scene *scene)
+static uint64_t moved(const struct scenario *scenario)
 {
-	return scene->wire.up.moved + scene->wire.down.moved + scene->total + scene->shaken + scene->gone +
-	       scene->acted + (uint64_t)scene->check->state;
+	return scenario->duplex.up.moved + scenario->duplex.down.moved + scenario->total + scenario->handshake_done +
+	       scenario->closed + scenario->acted + (uint64_t)scenario->check->state;
 }
 
 /* One turn of each side. If nothing has moved, the clock advances. True: the check is over. */
-static bool scene_turn(struct scene *scene)
+static bool scene_turn(struct scenario *scenario)
 {
-	uint64_t before = moved(scene), next;
+	uint64_t before = moved(scenario), next;
 	struct check_wants wants;
 
-	scene->turns++;
+	scenario->turns++;
 	give_turn(true);
-	bool over = check_step(scene->check, scene->now_ms, scene->wire.up.len);
+	bool over = check_step(scenario->check, scenario->now_ms, scenario->duplex.up.len);
 	give_turn(false);
-	check_wants(scene->check, &wants);
-	assert_int_equal(over, scene->check->state == TS_OVER);
+	check_wants(scenario->check, &wants);
+	assert_int_equal(over, scenario->check->state == TS_OVER);
 	if (over) {
 		assert_false(wants.read);
 		return true;
 	}
-	assert_true(wants.deadline_ms > scene->now_ms && wants.deadline_ms != THAW_NEVER);
-	serve(scene);
-	if (moved(scene) != before)
+	assert_true(wants.deadline_ms > scenario->now_ms && wants.deadline_ms != THAW_NEVER);
+	serve(scenario);
+	if (moved(scenario) != before)
 		return false;
 	next = wants.deadline_ms;
-	if (!scene->acted && scene->host->act_ms != 0 && BEGAN_MS + (uint64_t)scene->host->act_ms < next)
-		next = BEGAN_MS + (uint64_t)scene->host->act_ms;
-	if (scene->host->drip > 0 && scene->read_ms > scene->now_ms && scene->read_ms < next)
-		next = scene->read_ms;
-	scene->now_ms = next;
+	if (!scenario->acted && scenario->host->act_ms != 0 && BEGAN_MS + (uint64_t)scenario->host->act_ms < next)
+		next = BEGAN_MS + (uint64_t)scenario->host->act_ms;
+	if (scenario->host->drip > 0 && scenario->read_ms > scenario->now_ms && scenario->read_ms < next)
+		next = scenario->read_ms;
+	scenario->now_ms = next;
 	return false;
 }
 
-static const struct check_result *scene_play(struct scene *scene)
+static const struct check_result *scene_play(struct scenario *scenario)
 {
-	while (!scene_turn(scene))
-		assert_true(scene->turns < TURNS_MAX);
-	return check_result(scene->check);
+	while (!scene_turn(scenario))
+		assert_true(scenario->turns < TURNS_MAX);
+	return check_result(scenario->check);
 }
 
 #endif

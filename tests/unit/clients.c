@@ -89,7 +89,7 @@ static void a_flood_spares_the_newcomer_of_the_same_address(void **state)
 	}
 }
 
-static void who_moves_waits_anew(void **state)
+static void progress_restarts_the_wait(void **state)
 {
 	(void)state;
 	put(0, 1, CLIENTS_IDLE);
@@ -188,7 +188,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_oldest_of_the_address_with_most_is_chosen, begin, end),
 		cmocka_unit_test_setup_teardown(a_flood_of_one_kind_spares_the_other_kinds, begin, end),
 		cmocka_unit_test_setup_teardown(a_flood_spares_the_newcomer_of_the_same_address, begin, end),
-		cmocka_unit_test_setup_teardown(who_moves_waits_anew, begin, end),
+		cmocka_unit_test_setup_teardown(progress_restarts_the_wait, begin, end),
 		cmocka_unit_test_setup_teardown(a_name_that_comes_late_counts, begin, end),
 		cmocka_unit_test_setup_teardown(random_moves_agree_with_the_model, begin, end),
 	};

@@ -60,7 +60,7 @@ static void what_is_written_arrives(void **state)
 	}
 }
 
-static void a_write_to_a_client_that_is_gone_fails(void **state)
+static void a_write_to_a_disconnected_client_fails(void **state)
 {
 	struct pair pair = {0};
 	size_t len = 1;
@@ -139,7 +139,7 @@ static enum thaw_verdict check(struct pair *pair, thaw_trust *trust)
 	return thaw_conn_verdict(pair->conn);
 }
 
-static void a_check_tells_what_a_trust_says_of_the_certificate(void **state)
+static void a_check_reports_the_verdict_of_a_trust(void **state)
 {
 	thaw_trust *stranger = trust_in((X509 *[]){pki.server}, 1);
 	struct pair pair = {0};
@@ -228,11 +228,11 @@ static void an_ask_cannot_be_ended_as_accepted(void **state)
 
 /* ---- the identity */
 
-static void assert_san(const struct thaw_identity *who, size_t at, enum thaw_san_kind kind, const char *text)
+static void assert_san(const struct thaw_identity *identity, size_t at, enum thaw_san_kind kind, const char *text)
 {
-	assert_true(at < who->san_count);
-	assert_int_equal(who->sans[at].kind, kind);
-	assert_string_equal(who->sans[at].text, text);
+	assert_true(at < identity->san_count);
+	assert_int_equal(identity->sans[at].kind, kind);
+	assert_string_equal(identity->sans[at].text, text);
 }
 
 static int64_t seconds(const ASN1_TIME *time)
@@ -243,7 +243,7 @@ static int64_t seconds(const ASN1_TIME *time)
 	return timegm(&parts);
 }
 
-static void the_identity_says_what_the_certificate_says(void **state)
+static void the_identity_has_the_values_of_the_certificate(void **state)
 {
 	const struct world_attribute subject[] = {
 		{"O", V_ASN1_UTF8STRING, "Example", 0}, {"CN", V_ASN1_UTF8STRING, "Anna", 0}, {NULL, 0, NULL, 0}};
@@ -254,39 +254,39 @@ static void the_identity_says_what_the_certificate_says(void **state)
 					 {0, NULL, 0}};
 	const struct world_wish wish = {.subject = subject, .sans = sans, .serial = 0x1234abcd};
 	X509 *client = world_certificate(&wish, pki.key, pki.issuing, pki.key, true);
-	const struct thaw_identity *who = (const void *)state, *again = NULL;
+	const struct thaw_identity *identity = (const void *)state, *again = NULL;
 	unsigned char *der = NULL;
 	struct pair pair = {0};
 
 	int der_len = i2d_X509(client, &der);
 	open_server(&pair, TLS1_3_VERSION);
 	come(&pair, client, pki.key, NULL);
-	assert_int_equal(thaw_conn_identity(pair.conn, &who), THAW_OK);
-	assert_null(who);
+	assert_int_equal(thaw_conn_identity(pair.conn, &identity), THAW_OK);
+	assert_null(identity);
 	assert_int_equal(ask(&pair, pki.root_only, false), THAW_VERDICT_ACCEPTED);
-	assert_int_equal(thaw_conn_identity(pair.conn, &who), THAW_OK);
-	assert_string_equal(who->subject, "CN=Anna,O=Example");
-	assert_string_equal(who->issuer, "CN=issuing");
-	assert_string_equal(who->serial, "1234ABCD");
-	assert_int_equal(who->not_before, seconds(X509_get0_notBefore(client)));
-	assert_int_equal(who->not_after, seconds(X509_get0_notAfter(client)));
-	assert_int_equal(who->san_count, 4);
-	assert_san(who, 0, THAW_SAN_DNS, "anna.example");
-	assert_san(who, 1, THAW_SAN_EMAIL, "anna@example.org");
-	assert_san(who, 2, THAW_SAN_URI, "spiffe://example/anna");
-	assert_san(who, 3, THAW_SAN_IP, "192.0.2.1");
-	assert_int_equal(who->certificate.len, der_len);
-	assert_memory_equal(who->certificate.bytes, der, der_len);
+	assert_int_equal(thaw_conn_identity(pair.conn, &identity), THAW_OK);
+	assert_string_equal(identity->subject, "CN=Anna,O=Example");
+	assert_string_equal(identity->issuer, "CN=issuing");
+	assert_string_equal(identity->serial, "1234ABCD");
+	assert_int_equal(identity->not_before, seconds(X509_get0_notBefore(client)));
+	assert_int_equal(identity->not_after, seconds(X509_get0_notAfter(client)));
+	assert_int_equal(identity->san_count, 4);
+	assert_san(identity, 0, THAW_SAN_DNS, "anna.example");
+	assert_san(identity, 1, THAW_SAN_EMAIL, "anna@example.org");
+	assert_san(identity, 2, THAW_SAN_URI, "spiffe://example/anna");
+	assert_san(identity, 3, THAW_SAN_IP, "192.0.2.1");
+	assert_int_equal(identity->certificate.len, der_len);
+	assert_memory_equal(identity->certificate.bytes, der, der_len);
 	OPENSSL_free(der);
 	der = NULL;
 	der_len = i2d_X509(pki.issuing, &der);
-	assert_int_equal(who->chain_count, 1); /* without the root */
-	assert_false(who->chain_cut);
-	assert_int_equal(who->chain[0].len, der_len);
-	assert_memory_equal(who->chain[0].bytes, der, der_len);
-	assert_int_equal(strlen(who->sha256_hex), 2 * THAW_SHA256_LEN);
+	assert_int_equal(identity->chain_count, 1); /* without the root */
+	assert_false(identity->chain_cut);
+	assert_int_equal(identity->chain[0].len, der_len);
+	assert_memory_equal(identity->chain[0].bytes, der, der_len);
+	assert_int_equal(strlen(identity->sha256_hex), 2 * THAW_SHA256_LEN);
 	assert_int_equal(thaw_conn_identity(pair.conn, &again), THAW_OK);
-	assert_ptr_equal(who, again);
+	assert_ptr_equal(identity, again);
 	OPENSSL_free(der);
 	finish(&pair);
 	close_contexts(&pair);
@@ -295,10 +295,10 @@ static void the_identity_says_what_the_certificate_says(void **state)
 
 static const struct thaw_identity *rejected_identity(const struct pair *pair)
 {
-	const struct thaw_identity *who;
+	const struct thaw_identity *identity;
 
-	assert_int_equal(thaw_conn_rejected_identity(pair->conn, &who), THAW_OK);
-	return who;
+	assert_int_equal(thaw_conn_rejected_identity(pair->conn, &identity), THAW_OK);
+	return identity;
 }
 
 static enum thaw_verdict ask_unverified(struct pair *pair, thaw_trust *trust, bool unverified)
@@ -317,7 +317,7 @@ static enum thaw_verdict ask_unverified(struct pair *pair, thaw_trust *trust, bo
 static void a_rejected_identity_is_that_of_the_last_ask_that_wanted_it(void **state)
 {
 	X509 *stranger = issue("stranger", NULL, pki.key, false), *other = issue("other", NULL, pki.key, false);
-	const struct thaw_identity *who;
+	const struct thaw_identity *identity;
 
 	(void)state;
 	EACH_VERSION(v)
@@ -329,14 +329,14 @@ static void a_rejected_identity_is_that_of_the_last_ask_that_wanted_it(void **st
 		assert_int_equal(ask_unverified(&pair, pki.both, false), THAW_VERDICT_REJECTED);
 		assert_null(rejected_identity(&pair)); /* not wanted */
 		assert_int_equal(ask_unverified(&pair, pki.both, true), THAW_VERDICT_REJECTED);
-		who = rejected_identity(&pair);
-		assert_non_null(who);
-		assert_string_equal(who->subject, "CN=stranger");
-		assert_true(who->certificate.len > 0);
+		identity = rejected_identity(&pair);
+		assert_non_null(identity);
+		assert_string_equal(identity->subject, "CN=stranger");
+		assert_true(identity->certificate.len > 0);
 		assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_OK);
-		assert_ptr_equal(rejected_identity(&pair), who); /* the same certificate: it stays */
-		assert_int_equal(thaw_conn_identity(pair.conn, &who), THAW_OK);
-		assert_null(who);
+		assert_ptr_equal(rejected_identity(&pair), identity); /* the same certificate: it stays */
+		assert_int_equal(thaw_conn_identity(pair.conn, &identity), THAW_OK);
+		assert_null(identity);
 		equip(pair.client, other, pki.key, NULL, 0);
 		assert_int_equal(ask_unverified(&pair, pki.both, false), THAW_VERDICT_REJECTED);
 		assert_null(rejected_identity(&pair)); /* never that of an earlier ask */
@@ -366,14 +366,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_arrives),
-		cmocka_unit_test(a_write_to_a_client_that_is_gone_fails),
+		cmocka_unit_test(a_write_to_a_disconnected_client_fails),
 		cmocka_unit_test(no_ask_begins_in_the_middle_of_a_write),
 		cmocka_unit_test(after_the_body_the_client_is_asked_behind_the_write),
-		cmocka_unit_test(a_check_tells_what_a_trust_says_of_the_certificate),
+		cmocka_unit_test(a_check_reports_the_verdict_of_a_trust),
 		cmocka_unit_test(a_check_that_is_out_of_place_changes_nothing),
 		cmocka_unit_test(an_ask_needs_a_late_moment),
 		cmocka_unit_test(an_ask_cannot_be_ended_as_accepted),
-		cmocka_unit_test(the_identity_says_what_the_certificate_says),
+		cmocka_unit_test(the_identity_has_the_values_of_the_certificate),
 		cmocka_unit_test(a_rejected_identity_is_that_of_the_last_ask_that_wanted_it),
 		cmocka_unit_test(where_the_certificate_is_accepted_none_is_rejected),
 	};

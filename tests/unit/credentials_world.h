@@ -57,10 +57,10 @@ static enum thaw_status ask(void *arg, const char *what, char *into, size_t room
 
 static const struct tls_secret person = {.ask = ask, .arg = &answer};
 
-static inline struct tls_credentials *load(struct tls_credentials_source source, const char *says,
+static inline struct tls_credentials *load(struct tls_credentials_source source, const char *reply,
 					   struct thaw_error *err)
 {
-	answer = says;
+	answer = reply;
 	times = 0;
 	asked[0] = '\0';
 	*err = (struct thaw_error){.cls = THAW_ERR_NONE};

@@ -110,7 +110,7 @@ static void an_ssl_that_is_not_set_up_is_the_caller_s_mistake(void **state)
 	}
 }
 
-static void a_server_without_a_certificate_is_told_so(void **state)
+static void a_server_without_a_certificate_gets_an_error(void **state)
 {
 	struct pair pair;
 
@@ -279,7 +279,7 @@ static void after_a_cancelled_ask_another_is_impossible_at_each_step(void **stat
 
 /* ---- small things ---- */
 
-static void the_library_tells_its_version(void **state)
+static void the_library_reports_its_version(void **state)
 {
 	(void)state;
 	assert_int_equal(thaw_version_number(), THAW_VERSION);
@@ -320,12 +320,12 @@ int main(void)
 		cmocka_unit_test(an_ssl_of_quic_is_refused),
 		cmocka_unit_test(an_ssl_has_one_thaw_conn),
 		cmocka_unit_test(an_ssl_that_is_not_set_up_is_the_caller_s_mistake),
-		cmocka_unit_test(a_server_without_a_certificate_is_told_so),
+		cmocka_unit_test(a_server_without_a_certificate_gets_an_error),
 		cmocka_unit_test(the_kernel_s_tls_is_not_used),
 		cmocka_unit_test(an_answer_that_came_by_SSL_read_is_judged_at_the_next_tick),
 		cmocka_unit_test(the_application_s_own_key_update_goes_out_with_the_next_write),
 		cmocka_unit_test(the_error_is_of_the_last_mistake_until_the_connection_fails),
-		cmocka_unit_test(the_library_tells_its_version),
+		cmocka_unit_test(the_library_reports_its_version),
 		cmocka_unit_test(each_reason_has_a_name_of_its_own),
 		cmocka_unit_test(a_trust_lives_as_long_as_its_last_reference),
 		cmocka_unit_test(after_a_cancelled_ask_another_is_impossible_at_each_step),

@@ -36,14 +36,14 @@ static void on_access(void *arg, const char *line, size_t len)
 	assert_non_null(record);
 }
 
-static const char *told(const char *what)
+static const char *ask_field(const char *what)
 {
 	const char *text = json_string_value(json_object_get(json_object_get(record, "ask"), what));
 
 	return text != NULL ? text : "-";
 }
 
-static bool told_on_demand(void)
+static bool asked_on_demand(void)
 {
 	return json_is_true(json_object_get(json_object_get(record, "ask"), "on_demand"));
 }
@@ -84,9 +84,9 @@ static struct visit begin(struct client *client, const char *from, uint64_t now_
 	struct sockaddr_in address = {.sin_family = AF_INET};
 
 	assert_int_equal(inet_pton(AF_INET, from, &address.sin_addr), 1);
-	wire_open(&wire, WINDOW_MAX);
+	duplex_open(&duplex, WINDOW_MAX);
 	visit.ssl = client_ssl(client);
-	visit.conn = gw_conn_new(gateway, (struct transport){&peek_ops, &wire.server},
+	visit.conn = gw_conn_new(gateway, (struct transport){&peek_ops, &duplex.server},
 				 (const struct sockaddr *)(const void *)&address, false, now_ms);
 	assert_non_null(visit.conn);
 	return visit;
@@ -99,7 +99,7 @@ static void step(struct visit *visit)
 	while (visit->wants.again);
 }
 
-static void shake_hands(struct visit *visit)
+static void handshake(struct visit *visit)
 {
 	int done = -1;
 
@@ -114,7 +114,7 @@ static struct visit open_visit(struct client *client, const char *from, uint64_t
 {
 	struct visit visit = begin(client, from, now_ms);
 
-	shake_hands(&visit);
+	handshake(&visit);
 	return visit;
 }
 
@@ -163,7 +163,7 @@ static void go_away(struct client *client, size_t route)
 
 /* ---- */
 
-static void the_one_who_comes_back_is_asked_in_the_handshake(void **state)
+static void a_client_that_reconnects_is_asked_in_the_handshake(void **state)
 {
 	struct client client = {.browser = true, .gives = true, .alpn = H2};
 	uint64_t notes = sum_of(SCOREBOARD_AT(notes)), found = sum_of(SCOREBOARD_AT(on_demand) + TLS_DEMAND_NOTE);
@@ -174,23 +174,23 @@ static void the_one_who_comes_back_is_asked_in_the_handshake(void **state)
 	struct visit visit = open_visit(&client, home, START_MS + TLS_AWAY_MS / 2);
 	assert_int_equal(sum_of(SCOREBOARD_AT(on_demand) + TLS_DEMAND_NOTE), found + 1);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
-	assert_string_equal(told("means"), "handshake");
-	assert_string_equal(told("moment"), "handshake");
-	assert_string_equal(told("verdict"), "accepted");
-	assert_true(told_on_demand());
+	assert_string_equal(ask_field("means"), "handshake");
+	assert_string_equal(ask_field("moment"), "handshake");
+	assert_string_equal(ask_field("verdict"), "accepted");
+	assert_true(asked_on_demand());
 	assert_string_equal(json_string_value(json_object_get(record, "tls")), "TLSv1.3");
 	assert_string_equal(json_string_value(json_object_get(json_object_get(record, "certificate"), "subject")),
 			    "CN=Thaw Demo Client");
 	/* and for every other route of that trust */
 	assert_int_equal(answer(&visit, PUT("/body")), 200);
-	assert_string_equal(told("verdict"), "accepted");
+	assert_string_equal(ask_field("verdict"), "accepted");
 	assert_int_equal(answer(&visit, PUT("/plain")), 200);
 	assert_true(json_is_null(json_object_get(record, "ask")));
 	end(&visit);
 	forget(&client);
 }
 
-static void who_gives_none_has_declined(void **state)
+static void a_client_without_a_certificate_has_declined(void **state)
 {
 	static const char *const requests[] = {PUT("/late"), PUT("/body"),
 					       ("PUT /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
@@ -202,11 +202,11 @@ static void who_gives_none_has_declined(void **state)
 		go_away(&client, ROUTE_LATE);
 		struct visit visit = open_visit(&client, home, START_MS);
 		assert_int_equal(answer(&visit, requests[i]), 403);
-		assert_string_equal(told("means"), "handshake");
-		assert_string_equal(told("moment"), "handshake");
-		assert_string_equal(told("verdict"), "declined");
-		assert_string_equal(told("reason"), "no-certificate");
-		assert_true(told_on_demand());
+		assert_string_equal(ask_field("means"), "handshake");
+		assert_string_equal(ask_field("moment"), "handshake");
+		assert_string_equal(ask_field("verdict"), "declined");
+		assert_string_equal(ask_field("reason"), "no-certificate");
+		assert_true(asked_on_demand());
 		end(&visit);
 		forget(&client);
 	}
@@ -220,9 +220,9 @@ static void after_a_response_the_same_is_so(void **state)
 	go_away(&client, ROUTE_AFTER);
 	struct visit visit = open_visit(&client, home, START_MS);
 	assert_int_equal(answer(&visit, PUT("/after")), 403);
-	assert_string_equal(told("verdict"), "declined");
-	assert_string_equal(told("moment"), "handshake");
-	assert_true(told_on_demand());
+	assert_string_equal(ask_field("verdict"), "declined");
+	assert_string_equal(ask_field("moment"), "handshake");
+	assert_true(asked_on_demand());
 	end(&visit);
 	forget(&client);
 }
@@ -241,9 +241,9 @@ static void without_a_note_all_is_as_ever(void **state)
 		forget(&client);
 		struct visit visit = open_visit(&client, rows[i].from, START_MS + rows[i].after_ms);
 		assert_int_equal(answer(&visit, PUT("/late")), 200);
-		assert_string_equal(told("means"), "renegotiation");
-		assert_string_equal(told("verdict"), "accepted");
-		assert_false(told_on_demand());
+		assert_string_equal(ask_field("means"), "renegotiation");
+		assert_string_equal(ask_field("verdict"), "accepted");
+		assert_false(asked_on_demand());
 		end(&visit);
 		forget(&client);
 	}
@@ -257,13 +257,13 @@ static void an_ask_by_other_means_is_not_on_demand(void **state)
 
 	(void)state;
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
-	assert_string_equal(told("means"), "post-handshake");
-	assert_false(told_on_demand());
+	assert_string_equal(ask_field("means"), "post-handshake");
+	assert_false(asked_on_demand());
 	end(&visit);
 	visit = open_visit(&client, "192.0.2.3", START_MS);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
-	assert_string_equal(told("moment"), "handshake");
-	assert_false(told_on_demand());
+	assert_string_equal(ask_field("moment"), "handshake");
+	assert_false(asked_on_demand());
 	end(&visit);
 	forget(&client);
 }
@@ -279,7 +279,7 @@ static void a_ticket_will_do(void **state)
 	struct visit visit = open_visit(&client, "192.0.2.77", START_MS + 100);
 	assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_TICKET);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
-	assert_true(told_on_demand());
+	assert_true(asked_on_demand());
 	end(&visit);
 	/* and from now on its certificate is in its tickets */
 	visit = open_visit(&client, "192.0.2.77", START_MS + 3600000);
@@ -304,7 +304,7 @@ static void others_are_not_noted(void **state)
 }
 
 /* Once it is asked, the client has as long as the route gives it: a human has to choose. */
-static void a_human_has_time_to_choose(void **state)
+static void the_user_has_time_to_choose(void **state)
 {
 	struct client client = {.browser = true, .gives = true, .alpn = H2};
 
@@ -316,7 +316,7 @@ static void a_human_has_time_to_choose(void **state)
 	assert_true(tls_conn_asked(visit.conn->tls));
 	assert_int_equal(visit.wants.deadline_ms, START_MS + TIMEOUT_MS);
 	visit.now_ms = START_MS + TIMEOUT_MS - 1;
-	shake_hands(&visit);
+	handshake(&visit);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
 	end(&visit);
 	forget(&client);
@@ -338,7 +338,7 @@ static void browser_that_connects_again_after_a_long_choice_is_asked_again(void 
 	visit = open_visit(&client, home, START_MS + TIMEOUT_MS - 1000);
 	assert_int_equal(tls_conn_demand(visit.conn->tls), TLS_DEMAND_NOTE);
 	assert_int_equal(answer(&visit, PUT("/late")), 200);
-	assert_true(told_on_demand());
+	assert_true(asked_on_demand());
 	end(&visit);
 	forget(&client);
 }
@@ -420,14 +420,14 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_one_who_comes_back_is_asked_in_the_handshake),
-		cmocka_unit_test(who_gives_none_has_declined),
+		cmocka_unit_test(a_client_that_reconnects_is_asked_in_the_handshake),
+		cmocka_unit_test(a_client_without_a_certificate_has_declined),
 		cmocka_unit_test(after_a_response_the_same_is_so),
 		cmocka_unit_test(without_a_note_all_is_as_ever),
 		cmocka_unit_test(an_ask_by_other_means_is_not_on_demand),
 		cmocka_unit_test(a_ticket_will_do),
 		cmocka_unit_test(others_are_not_noted),
-		cmocka_unit_test(a_human_has_time_to_choose),
+		cmocka_unit_test(the_user_has_time_to_choose),
 		cmocka_unit_test(browser_that_connects_again_after_a_long_choice_is_asked_again),
 		cmocka_unit_test(note_ends_soon_after_the_client_has_answered),
 	};

@@ -84,22 +84,22 @@ static void a_handshake_has_its_time(void **state)
 	struct pair pair = {.context = tls_client_context_new(&options, NULL)};
 
 	(void)state;
-	wire_open(&wire, WINDOW_MAX);
-	pair.client =
-		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
-	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
+	duplex_open(&duplex, WINDOW_MAX);
+	pair.client = tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &duplex.client}, NULL,
+				     &pair.err);
+	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &duplex.server}, NULL, false, START_MS);
 	assert_int_equal(tls_client_handshake(pair.client, &pair.err), THAW_WANT_READ);
 	assert_in_range(dead_after(&pair), 3 * SECOND_MS, 3 * SECOND_MS + 200);
 	close_pair(&pair);
 }
 
 /* preface: a PROXY header is awaited first. */
-static void dies_silent(bool preface)
+static void ends_without_response(bool preface)
 {
 	struct pair pair = {.conn = NULL};
 
-	wire_open(&wire, WINDOW_MAX);
-	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, preface, START_MS);
+	duplex_open(&duplex, WINDOW_MAX);
+	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &duplex.server}, NULL, preface, START_MS);
 	assert_in_range(dead_after(&pair), 2 * SECOND_MS, 2 * SECOND_MS + 200);
 	gw_conn_free(&pair.conn);
 }
@@ -107,8 +107,8 @@ static void dies_silent(bool preface)
 static void a_connection_without_a_byte_has_its_time(void **state)
 {
 	(void)state;
-	dies_silent(false);
-	dies_silent(true);
+	ends_without_response(false);
+	ends_without_response(true);
 }
 
 int main(void)

@@ -12,11 +12,11 @@ static size_t answer_len;
 
 static void take_answer(void)
 {
-	assert_true(answer_len + wire.down.len < sizeof(answer));
-	memcpy(answer + answer_len, wire.down.bytes, wire.down.len);
-	answer_len += wire.down.len;
+	assert_true(answer_len + duplex.down.len < sizeof(answer));
+	memcpy(answer + answer_len, duplex.down.bytes, duplex.down.len);
+	answer_len += duplex.down.len;
 	answer[answer_len] = '\0';
-	wire.down.len = 0;
+	duplex.down.len = 0;
 }
 
 /* Of the configuration below. */
@@ -26,12 +26,12 @@ static size_t listener = LISTENS_TLS;
 
 static struct gw_conn *open_plain(void)
 {
-	wire_open(&wire, WINDOW_MAX);
+	duplex_open(&duplex, WINDOW_MAX);
 	recorded = 0;
 	answer_len = 0;
 	answer[0] = '\0';
 	struct gw_conn *conn =
-		gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
+		gw_conn_new(gateway, (struct transport){&piece_ops, &duplex.server}, NULL, false, START_MS);
 	assert_non_null(conn);
 	gw_conn_from(conn, listener);
 	return conn;
@@ -50,9 +50,9 @@ static struct gw_wants step_plain(struct gw_conn *conn, uint64_t now_ms)
 
 static void send_plain(const char *bytes, size_t len)
 {
-	assert_true(wire.up.len + len <= sizeof(wire.up.bytes));
-	memcpy(wire.up.bytes + wire.up.len, bytes, len);
-	wire.up.len += len;
+	assert_true(duplex.up.len + len <= sizeof(duplex.up.bytes));
+	memcpy(duplex.up.bytes + duplex.up.len, bytes, len);
+	duplex.up.len += len;
 }
 
 /* One request, and what it is answered. */
@@ -165,22 +165,22 @@ static void an_upload_gets_its_answer_and_is_read_on(void **state)
 		send_plain(piece, sizeof(piece));
 		wants = step_plain(conn, START_MS);
 		assert_false(wants.dead);
-		assert_int_equal(wire.up.len, 0);
+		assert_int_equal(duplex.up.len, 0);
 	}
-	wire.up.ended = true;
+	duplex.up.ended = true;
 	assert_true(step_plain(conn, START_MS).dead);
 	assert_int_equal(recorded, 1);
 	gw_conn_free(&conn);
 }
 
-static void a_client_that_goes_away_leaves_nothing(void **state)
+static void a_client_that_disconnects_leaves_nothing(void **state)
 {
 	struct gw_conn *conn = open_plain();
 
 	(void)state;
 	send_plain("GET / HT", 8);
 	assert_false(step_plain(conn, START_MS).dead);
-	wire.up.broken = true;
+	duplex.up.broken = true;
 	(void)step_plain(conn, START_MS);
 	(void)step_plain(conn, START_MS + 100000);
 	gw_conn_free(&conn);
@@ -226,7 +226,7 @@ static void other_methods_keep_method_and_body(void **state)
 			    "HTTP/1.1 204 ", 13);
 }
 
-static void nobody_is_redirected_to_a_host_that_is_not_ours(void **state)
+static void no_client_is_redirected_to_an_unknown_host(void **state)
 {
 	static const char *const heads[] = {
 		"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
@@ -390,10 +390,10 @@ int main(void)
 		cmocka_unit_test(a_head_without_end_is_refused_and_holds_no_more_than_one),
 		cmocka_unit_test(a_head_that_trickles_has_its_time),
 		cmocka_unit_test(an_upload_gets_its_answer_and_is_read_on),
-		cmocka_unit_test(a_client_that_goes_away_leaves_nothing),
+		cmocka_unit_test(a_client_that_disconnects_leaves_nothing),
 		cmocka_unit_test(a_request_is_redirected_to_the_same_url_by_https),
 		cmocka_unit_test(other_methods_keep_method_and_body),
-		cmocka_unit_test(nobody_is_redirected_to_a_host_that_is_not_ours),
+		cmocka_unit_test(no_client_is_redirected_to_an_unknown_host),
 		cmocka_unit_test(a_connection_serves_several_requests),
 		cmocka_unit_test(tls_on_such_a_listener_is_refused),
 		cmocka_unit_test(a_challenge_is_answered_from_its_file),

@@ -8,25 +8,25 @@
 #define LENGTH  "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 #define CHUNKED "PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-static void a_handshake_that_trickles_is_ended(void **state)
+static void a_handshake_of_single_bytes_is_ended(void **state)
 {
 	struct tls_client_options options = {.ca = ca};
 	struct pair pair = {.context = tls_client_context_new(&options, NULL)};
 	uint64_t now_ms = START_MS;
 
 	(void)state;
-	wire_open(&wire, WINDOW_MAX);
-	pair.client =
-		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
-	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
+	duplex_open(&duplex, WINDOW_MAX);
+	pair.client = tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &duplex.client}, NULL,
+				     &pair.err);
+	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &duplex.server}, NULL, false, START_MS);
 	assert_int_equal(tls_client_handshake(pair.client, &pair.err), THAW_WANT_READ);
 	static unsigned char hello[WINDOW_MAX]; /* which comes byte by byte */
-	size_t len = wire.up.len;
-	memcpy(hello, wire.up.bytes, len);
+	size_t len = duplex.up.len;
+	memcpy(hello, duplex.up.bytes, len);
 	for (size_t at = 0; !pair.wants.dead; now_ms += SECOND_MS) {
 		assert_true(at < len);
-		wire.up.bytes[0] = hello[at++];
-		wire.up.len = 1;
+		duplex.up.bytes[0] = hello[at++];
+		duplex.up.len = 1;
 		pair.wants = gw_conn_step(pair.conn, now_ms);
 	}
 	assert_true(pair.wants.dead);
@@ -68,7 +68,7 @@ static void framing_without_end_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_handshake_that_trickles_is_ended),
+		cmocka_unit_test(a_handshake_of_single_bytes_is_ended),
 		cmocka_unit_test(a_head_has_a_fixed_time_however_it_comes),
 		cmocka_unit_test(a_body_that_trickles_is_ended_whatever_its_framing),
 		cmocka_unit_test(framing_without_end_is_refused),

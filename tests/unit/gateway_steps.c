@@ -16,15 +16,15 @@ static void send_text(struct pair *pair, size_t len, unsigned *requests, uint64_
 
 	*requests = 0;
 	*bytes = 0;
-	while (at < len || wire.up.len > 0 || pair->wants.again) {
+	while (at < len || duplex.up.len > 0 || pair->wants.again) {
 		while (at < len && tls_client_write(pair->client, text + at, len - at, &put, &pair->err) == THAW_OK)
 			at += put;
 		unsigned recorded_before = recorded;
-		uint64_t before = wire.up.moved;
+		uint64_t before = duplex.up.moved;
 		pair->wants = gw_conn_step(pair->conn, START_MS);
 		assert_false(pair->wants.dead);
 		*requests = recorded - recorded_before > *requests ? recorded - recorded_before : *requests;
-		*bytes = wire.up.moved - before > *bytes ? wire.up.moved - before : *bytes;
+		*bytes = duplex.up.moved - before > *bytes ? duplex.up.moved - before : *bytes;
 		read_all(pair);
 	}
 }
@@ -81,10 +81,10 @@ static void one_step_takes_a_bounded_number_of_records_of_a_head(void **state)
 	for (size_t at = 0; text[at] != '\0'; at++)
 		assert_int_equal(tls_client_write(pair.client, text + at, 1, &put, &pair.err), THAW_OK);
 	while (recorded == 0) {
-		uint64_t before = wire.up.moved;
+		uint64_t before = duplex.up.moved;
 		pair.wants = gw_conn_step(pair.conn, START_MS);
-		most = wire.up.moved - before > most ? wire.up.moved - before : most;
-		assert_true(recorded > 0 || pair.wants.again || wire.up.len == 0);
+		most = duplex.up.moved - before > most ? duplex.up.moved - before : most;
+		assert_true(recorded > 0 || pair.wants.again || duplex.up.len == 0);
 	}
 	assert_true(most <= TLS_STEP_RECORDS * record + PIECE);
 	close_pair(&pair);

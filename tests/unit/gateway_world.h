@@ -18,7 +18,7 @@
 #define TOP_SETTINGS ""
 #endif
 
-static struct wire wire;
+static struct duplex duplex;
 static struct config *config;
 static struct gateway *gateway;
 static unsigned recorded;
@@ -101,13 +101,13 @@ static inline struct pair open_pair(void)
 	struct tls_client_options options = {.ca = ca, .version = TLS_CLIENT_13};
 	enum thaw_status status = THAW_WANT_READ;
 
-	wire_open(&wire, WINDOW_MAX);
+	duplex_open(&duplex, WINDOW_MAX);
 	recorded = 0;
 	pair.context = tls_client_context_new(&options, &pair.err);
 	assert_non_null(pair.context);
-	pair.client =
-		tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &wire.client}, NULL, &pair.err);
-	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &wire.server}, NULL, false, START_MS);
+	pair.client = tls_client_new(pair.context, "localhost", (struct transport){&way_ops, &duplex.client}, NULL,
+				     &pair.err);
+	pair.conn = gw_conn_new(gateway, (struct transport){&piece_ops, &duplex.server}, NULL, false, START_MS);
 	assert_non_null(pair.client);
 	assert_non_null(pair.conn);
 	for (int turn = 0; turn < 20 && status != THAW_OK; turn++) {
@@ -129,7 +129,7 @@ static inline void close_pair(struct pair *pair)
 
 static char response[1024]; /* the beginning of the gateway's response */
 
-static inline void hear(struct pair *pair)
+static inline void receive(struct pair *pair)
 {
 	size_t have = strlen(response), len = 0;
 	enum thaw_status status = THAW_OK;
@@ -141,7 +141,7 @@ static inline void hear(struct pair *pair)
 	}
 }
 
-static inline void say(struct pair *pair, const char *bytes, size_t len)
+static inline void client_send(struct pair *pair, const char *bytes, size_t len)
 {
 	size_t put = 0;
 
@@ -162,15 +162,15 @@ static inline uint64_t answered_after(const char *begin, const char *piece, uint
 	uint64_t now_ms = START_MS, at = 0;
 
 	response[0] = '\0';
-	say(&pair, begin, strlen(begin));
+	client_send(&pair, begin, strlen(begin));
 	pair.wants = gw_conn_step(pair.conn, now_ms);
 	for (; response[0] == '\0'; now_ms += each_ms) {
 		assert_true(now_ms < START_MS + 86400 * (uint64_t)SECOND_MS);
-		say(&pair, piece + at++ % strlen(piece), 1);
+		client_send(&pair, piece + at++ % strlen(piece), 1);
 		do
 			pair.wants = gw_conn_step(pair.conn, now_ms);
 		while (pair.wants.again);
-		hear(&pair);
+		receive(&pair);
 	}
 	assert_memory_equal(response, "HTTP/1.1 ", 9);
 	assert_memory_equal(response + 9, status, 3);

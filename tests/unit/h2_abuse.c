@@ -497,7 +497,7 @@ static void what_waits_to_be_read_is_bounded(void **state)
 }
 
 /* A byte of window for a byte of body. */
-static void a_window_that_dribbles_ends_early(void **state)
+static void single_octet_window_updates_end_early(void **state)
 {
 	struct world *world = new_world();
 	size_t count = 0;
@@ -625,7 +625,7 @@ int main(void)
 		cmocka_unit_test(floods_of_nothing_end_early),
 		cmocka_unit_test(the_same_at_a_gentle_pace_ends_nothing),
 		cmocka_unit_test(what_waits_to_be_read_is_bounded),
-		cmocka_unit_test(a_window_that_dribbles_ends_early),
+		cmocka_unit_test(single_octet_window_updates_end_early),
 		cmocka_unit_test(a_closed_window_uses_little_memory),
 		cmocka_unit_test(heads_of_all_open_streams_are_bounded),
 		cmocka_unit_test(downloads_are_allowed),

@@ -43,7 +43,7 @@ static const struct h2_ops tolerant_app = {
 	.request = app_request,
 	.data = app_data,
 	.ended = app_ended,
-	.gone = app_gone,
+	.gone = on_stream_end,
 	.body = tolerant_body,
 	.random = app_random,
 };

@@ -58,7 +58,7 @@ static void a_stream_that_is_open_lets_nothing_rest(void **state)
 	free_world(&world);
 }
 
-static void nothing_is_to_be_sent_while_it_rests(void **state)
+static void nothing_is_to_be_sent_while_memory_is_released(void **state)
 {
 	struct world *world = new_world_with_client();
 	uint8_t buffer[H2_PULL_ROOM];
@@ -113,7 +113,7 @@ static void an_idle_connection_can_fail(void **state)
 }
 
 /* In the middle of a frame, too. */
-static void a_rest_after_each_byte_changes_nothing(void **state)
+static void releasing_memory_after_each_byte_changes_nothing(void **state)
 {
 	struct world *world = new_world_with_client();
 	const uint8_t *bytes = NULL;
@@ -207,10 +207,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_go_on_after_a_rest),
 		cmocka_unit_test(a_stream_that_is_open_lets_nothing_rest),
-		cmocka_unit_test(nothing_is_to_be_sent_while_it_rests),
+		cmocka_unit_test(nothing_is_to_be_sent_while_memory_is_released),
 		cmocka_unit_test(an_idle_connection_can_be_stopped),
 		cmocka_unit_test(an_idle_connection_can_fail),
-		cmocka_unit_test(a_rest_after_each_byte_changes_nothing),
+		cmocka_unit_test(releasing_memory_after_each_byte_changes_nothing),
 		cmocka_unit_test(streams_that_are_over_leave_nothing),
 		cmocka_unit_test(responses_need_no_table),
 		cmocka_unit_test(slabs_are_separate_and_zero),

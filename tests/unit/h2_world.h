@@ -148,7 +148,7 @@ static void app_ended(void *arg, struct h2_stream *stream, struct http_trailers 
 		world->on_ended(seen);
 }
 
-static void app_gone(void *arg, struct h2_stream *stream, uint32_t code)
+static void on_stream_end(void *arg, struct h2_stream *stream, uint32_t code)
 {
 	struct seen *seen = h2_stream_user(stream);
 
@@ -188,7 +188,7 @@ static const struct h2_ops app = {
 	.request = app_request,
 	.data = app_data,
 	.ended = app_ended,
-	.gone = app_gone,
+	.gone = on_stream_end,
 	.body = app_body,
 	.random = app_random,
 };

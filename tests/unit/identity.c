@@ -124,7 +124,7 @@ static void nginx_as_sent(void **state)
 		      "X-SSL-Client-Escaped-Cert: " PEM(DER_ESCAPED) "\r\n");
 }
 
-static void sets_stand_one_behind_the_other(void **state)
+static void sets_are_written_in_order(void **state)
 {
 	(void)state;
 	struct client client;
@@ -149,9 +149,9 @@ static void without_an_identity(void **state)
 		struct http_writer writer;
 		http_writer_init(&writer, buffer, sizeof(buffer));
 		gw_identity_none(sets, &writer);
-		bool says = (sets & CONFIG_IDENTITY_NGINX) != 0;
+		bool has_fields = (sets & CONFIG_IDENTITY_NGINX) != 0;
 		assert_false(writer.overflow);
-		assert_int_equal(writer.len, says ? sizeof(none) - 1 : 0);
+		assert_int_equal(writer.len, has_fields ? sizeof(none) - 1 : 0);
 		assert_memory_equal(buffer, none, writer.len);
 	}
 }
@@ -225,7 +225,7 @@ static void names_keep_to_themselves(void **state)
 	}
 }
 
-static void what_is_not_whole_is_not_told(void **state)
+static void incomplete_values_are_omitted(void **state)
 {
 	(void)state;
 	struct client client;
@@ -300,7 +300,7 @@ static void a_chain_too_large_goes_first(void **state)
 }
 
 /* Every length up to the ceiling: the fields are whole, or there are none at all. */
-static void a_certificate_too_large_is_not_told_by_half(void **state)
+static void a_certificate_that_is_too_large_is_omitted_completely(void **state)
 {
 	(void)state;
 	static uint8_t bytes[GW_IDENTITY_MAX];
@@ -517,7 +517,7 @@ static void long_names_are_looked_at_too(void **state)
 	assert_false(reserved("Proxy-Feature") || reserved("X-Hostname") || reserved("Client-IP-Country"));
 }
 
-static void what_is_not_ours_comes_through(void **state)
+static void other_fields_are_passed_on(void **state)
 {
 	(void)state;
 	static const char *const honest[] = {
@@ -762,18 +762,18 @@ int main(void)
 		cmocka_unit_test(rfc9440_as_sent),
 		cmocka_unit_test(xfcc_as_sent),
 		cmocka_unit_test(nginx_as_sent),
-		cmocka_unit_test(sets_stand_one_behind_the_other),
+		cmocka_unit_test(sets_are_written_in_order),
 		cmocka_unit_test(without_an_identity),
 		cmocka_unit_test(pem_is_in_lines),
 		cmocka_unit_test(names_keep_to_themselves),
-		cmocka_unit_test(what_is_not_whole_is_not_told),
+		cmocka_unit_test(incomplete_values_are_omitted),
 		cmocka_unit_test(alternative_names_keep_to_themselves),
 		cmocka_unit_test(a_chain_too_large_goes_first),
-		cmocka_unit_test(a_certificate_too_large_is_not_told_by_half),
+		cmocka_unit_test(a_certificate_that_is_too_large_is_omitted_completely),
 		cmocka_unit_test(what_is_ours_is_left_out),
 		cmocka_unit_test(other_spellings_are_left_out_too),
 		cmocka_unit_test(long_names_are_looked_at_too),
-		cmocka_unit_test(what_is_not_ours_comes_through),
+		cmocka_unit_test(other_fields_are_passed_on),
 		cmocka_unit_test(framing_has_one_spelling),
 		cmocka_unit_test(the_table_is_in_order),
 		cmocka_unit_test(a_name_that_headers_write_is_always_stripped),

@@ -222,7 +222,7 @@ static void test_an_ipv6_address_for_one_family_or_both(void **state)
 	close_world(&both);
 }
 
-static void test_the_admin_address_goes_along(void **state)
+static void test_the_admin_address_is_passed_too(void **state)
 {
 	struct world first = {0}, second = {0}, third = {0};
 	struct config_listen admin = {.kind = CONFIG_LISTEN_TCP,
@@ -274,7 +274,7 @@ static void test_a_handed_socket_is_taken_by_its_address(void **state)
 	handed_close(&handed);
 }
 
-static void test_a_handed_socket_that_nobody_wants(void **state)
+static void test_a_passed_socket_without_a_listen_entry(void **state)
 {
 	struct world world = {0};
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
@@ -296,9 +296,9 @@ int main(void)
 		cmocka_unit_test(test_a_unix_socket_s_file_goes_with_the_last_configuration),
 		cmocka_unit_test(test_all_or_none),
 		cmocka_unit_test(test_an_ipv6_address_for_one_family_or_both),
-		cmocka_unit_test(test_the_admin_address_goes_along),
+		cmocka_unit_test(test_the_admin_address_is_passed_too),
 		cmocka_unit_test(test_a_handed_socket_is_taken_by_its_address),
-		cmocka_unit_test(test_a_handed_socket_that_nobody_wants),
+		cmocka_unit_test(test_a_passed_socket_without_a_listen_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ struct end {
 };
 
 /* Its address must not change while it is in use. */
-struct wire {
+struct duplex {
 	struct way up, down; /* up: from the client; down: to the client */
 	struct end client, server;
 };
@@ -92,12 +92,12 @@ static inline ssize_t way_discard(void *io, size_t max)
 static const struct transport_ops way_ops = {
 	.read = way_read, .write = way_write, .half_close = way_half_close, .discard = way_discard};
 
-static inline void wire_open(struct wire *wire, size_t window)
+static inline void duplex_open(struct duplex *duplex, size_t window)
 {
-	memset(wire, 0, sizeof(*wire));
-	wire->up.window = wire->down.window = window;
-	wire->client = (struct end){&wire->down, &wire->up};
-	wire->server = (struct end){&wire->up, &wire->down};
+	memset(duplex, 0, sizeof(*duplex));
+	duplex->up.window = duplex->down.window = window;
+	duplex->client = (struct end){&duplex->down, &duplex->up};
+	duplex->server = (struct end){&duplex->up, &duplex->down};
 }
 
 /* ---- a server's exchange ---- */

@@ -149,7 +149,7 @@ static void valid_files_are_kept(void **state)
 }
 
 /* After the set was spoiled: all of it is new, and good. */
-static void expect_anew(const unsigned char before[static EVP_MAX_MD_SIZE])
+static void expect_new(const unsigned char before[static EVP_MAX_MD_SIZE])
 {
 	unsigned char after[EVP_MAX_MD_SIZE];
 
@@ -160,7 +160,7 @@ static void expect_anew(const unsigned char before[static EVP_MAX_MD_SIZE])
 	assert_int_equal(verify("client.pem", "ssl_client"), X509_V_OK);
 }
 
-static void what_is_missing_or_does_not_belong_is_made_anew(void **state)
+static void missing_or_mismatched_files_are_replaced(void **state)
 {
 	static const char *const names[] = {"ca.pem", "server.pem", "server.key", "client.pem", "client.key"};
 	unsigned char before[EVP_MAX_MD_SIZE];
@@ -172,21 +172,21 @@ static void what_is_missing_or_does_not_belong_is_made_anew(void **state)
 		digest("ca.pem", before);
 		path_of(names[i], path);
 		assert_int_equal(unlink(path), 0);
-		expect_anew(before);
+		expect_new(before);
 	}
 	make();
 	digest("ca.pem", before);
 	path_of("server.key", path);
 	path_of("client.key", other);
 	assert_int_equal(rename(other, path), 0); /* a key that is not the certificate's */
-	expect_anew(before);
+	expect_new(before);
 	digest("ca.pem", before);
 	assert_int_equal(truncate(path, 10), 0);
-	expect_anew(before);
+	expect_new(before);
 }
 
 /* Signed by whom it may; what counts is the time that is left. */
-static void what_ends_within_a_day_is_made_anew(void **state)
+static void certificates_that_expire_within_a_day_are_replaced(void **state)
 {
 	unsigned char before[EVP_MAX_MD_SIZE];
 	char path[400];
@@ -208,7 +208,7 @@ static void what_ends_within_a_day_is_made_anew(void **state)
 	X509_free(server);
 	EVP_PKEY_free(key);
 	digest("ca.pem", before);
-	expect_anew(before);
+	expect_new(before);
 }
 
 static void a_folder_that_cannot_be_is_named(void **state)
@@ -233,8 +233,8 @@ int main(void)
 		TEST(the_server_has_its_names),
 		TEST(only_the_owner_reads_the_keys),
 		TEST(valid_files_are_kept),
-		TEST(what_is_missing_or_does_not_belong_is_made_anew),
-		TEST(what_ends_within_a_day_is_made_anew),
+		TEST(missing_or_mismatched_files_are_replaced),
+		TEST(certificates_that_expire_within_a_day_are_replaced),
 		TEST(a_folder_that_cannot_be_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,7 +180,7 @@ static void fill_queue(size_t origin, int fillers[static 2])
 		turn_once();
 }
 
-static void who_does_not_answer_is_given_up_in_time(void **state)
+static void a_server_that_does_not_answer_times_out(void **state)
 {
 	struct user user;
 	int fillers[2];
@@ -284,7 +284,7 @@ static void request(size_t server, enum gw_upconn_end end, bool answers)
 	accept_all(&origins[server]);
 }
 
-static void who_fails_in_a_row_rests(void **state)
+static void a_server_that_fails_in_a_row_is_marked_down(void **state)
 {
 	struct user users[4];
 
@@ -330,7 +330,7 @@ static void who_fails_in_a_row_rests(void **state)
 		give(&users[i], GW_UPCONN_DROP);
 }
 
-static void who_fails_again_rests_again(void **state)
+static void a_server_that_fails_again_is_marked_down_again(void **state)
 {
 	(void)state;
 	upstream.server_count = 2;
@@ -391,7 +391,7 @@ static void what_went_well_in_between_is_no_row(void **state)
 	}
 }
 
-static void when_all_rest_the_one_that_has_rested_longest_is_tried(void **state)
+static void if_all_are_marked_down_the_first_marked_one_is_tried(void **state)
 {
 	static const size_t order[] = {1, 2, 0};
 
@@ -413,7 +413,7 @@ static void when_all_rest_the_one_that_has_rested_longest_is_tried(void **state)
 	request(order[0], GW_UPCONN_KEEP, true);
 }
 
-static void without_a_limit_nobody_rests(void **state)
+static void without_a_limit_no_server_is_marked_down(void **state)
 {
 	(void)state;
 	upstream.server_count = 1;
@@ -466,7 +466,7 @@ static void what_is_kept_is_used_again(void **state)
 	RUN_UNTIL(was_closed(fds[0]) && was_closed(fds[1]));
 }
 
-static void no_more_are_kept_than_settings_say(void **state)
+static void no_more_are_kept_than_configured(void **state)
 {
 	struct user users[4];
 
@@ -903,17 +903,17 @@ int main(void)
 		TEST(equals_have_their_turns),
 		TEST(the_next_server_is_tried),
 		TEST(each_server_is_tried_once),
-		TEST(who_does_not_answer_is_given_up_in_time),
+		TEST(a_server_that_does_not_answer_times_out),
 		TEST(after_a_timeout_the_next_server_is_tried),
 		TEST(without_descriptors_an_idle_upconn_is_spared),
-		TEST(who_fails_in_a_row_rests),
-		TEST(who_fails_again_rests_again),
+		TEST(a_server_that_fails_in_a_row_is_marked_down),
+		TEST(a_server_that_fails_again_is_marked_down_again),
 		TEST(failures_to_connect_count_too),
 		TEST(what_went_well_in_between_is_no_row),
-		TEST(when_all_rest_the_one_that_has_rested_longest_is_tried),
-		TEST(without_a_limit_nobody_rests),
+		TEST(if_all_are_marked_down_the_first_marked_one_is_tried),
+		TEST(without_a_limit_no_server_is_marked_down),
 		TEST(what_is_kept_is_used_again),
-		TEST(no_more_are_kept_than_settings_say),
+		TEST(no_more_are_kept_than_configured),
 		TEST(a_timeout_of_none_keeps_none),
 		TEST(what_the_server_closes_is_not_used),
 		TEST(idle_upconns_are_closed_in_time),

@@ -124,7 +124,7 @@ static void close_peer(struct peer *peer)
 	tls_conn_free(&peer->link);
 }
 
-static void say(struct peer *peer, const char *text)
+static void peer_send(struct peer *peer, const char *text)
 {
 	size_t len = 0;
 
@@ -132,7 +132,7 @@ static void say(struct peer *peer, const char *text)
 	assert_int_equal(len, strlen(text));
 }
 
-static void hear(struct peer *peer, const char *text)
+static void peer_expect(struct peer *peer, const char *text)
 {
 	char read[64];
 	size_t len = 0;
@@ -178,14 +178,14 @@ static void a_upconn_over_tls_carries_bytes_both_ways(void **state)
 	assert_int_equal(user.woken, 1);
 	assert_int_equal(get(&user, &byte, 1), TRANSPORT_BLOCKED);
 	put(&user, "ping");
-	hear(&peer, "ping");
-	say(&peer, "pong");
+	peer_expect(&peer, "ping");
+	peer_send(&peer, "pong");
 	expect(&user, "pong");
 	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
 }
 
-static void who_is_not_believed_is_a_failure(void **state)
+static void an_untrusted_server_is_a_failure(void **state)
 {
 	static char wrong[] = "other.localhost";
 	const struct {
@@ -215,7 +215,7 @@ static void who_is_not_believed_is_a_failure(void **state)
 	}
 }
 
-static void the_settings_say_whom_to_believe(void **state)
+static void the_settings_name_the_trusted_cas(void **state)
 {
 	static char local_name[] = "localhost", wrong[] = "other.localhost";
 	const struct {
@@ -324,7 +324,7 @@ static void a_handshake_has_its_time(void **state)
 	give(&user, GW_UPCONN_DROP);
 }
 
-static void who_speaks_no_tls_is_a_failure(void **state)
+static void a_server_without_tls_is_a_failure(void **state)
 {
 	static const char plain[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
 
@@ -380,7 +380,7 @@ static void sessions_are_used_again(void **state)
 		struct user user;
 		struct peer peer;
 		assert_int_equal(connect_tls(&user, &peer, 0, i), THAW_OK);
-		say(&peer, "x"); /* the tickets come first */
+		peer_send(&peer, "x"); /* the tickets come first */
 		expect(&user, "x");
 		assert_int_equal(tls_conn_resumed(peer.link), i > 0);
 		give(&user, i == 2 ? GW_UPCONN_FAIL : GW_UPCONN_DROP);
@@ -404,8 +404,8 @@ static void an_idle_upconn_takes_tickets(void **state)
 	assert_int_equal(user.status, THAW_OK);
 	assert_true(upconns.ops->used(user.upconn));
 	put(&user, "ping");
-	hear(&peer, "ping");
-	say(&peer, "pong");
+	peer_expect(&peer, "ping");
+	peer_send(&peer, "pong");
 	expect(&user, "pong");
 	give(&user, GW_UPCONN_DROP);
 	close_peer(&peer);
@@ -423,7 +423,7 @@ static void an_idle_upconn_is_closed_by_all_else(void **state)
 		if (i % 3 == 0)
 			tls_conn_close_notify(peer.link);
 		else if (i % 3 == 1)
-			say(&peer, "HTTP/1.1 408");
+			peer_send(&peer, "HTTP/1.1 408");
 		else
 			assert_int_equal(shutdown(*peer.fd, SHUT_RDWR), 0);
 		if (i < 3)
@@ -441,7 +441,7 @@ static void an_idle_upconn_is_closed_by_all_else(void **state)
 /* ---- the transport ---- */
 
 /* TLS has read more than its user wanted: the socket is empty, and yet there is something to read. */
-static void what_tls_holds_wakes(void **state)
+static void bytes_that_tls_has_read_wake_the_caller(void **state)
 {
 	struct user user;
 	struct peer peer;
@@ -450,8 +450,8 @@ static void what_tls_holds_wakes(void **state)
 	(void)state;
 	open_tls_pool();
 	assert_int_equal(connect_tls(&user, &peer, 0, 0), THAW_OK);
-	say(&peer, "ab");
-	say(&peer, "cd");
+	peer_send(&peer, "ab");
+	peer_send(&peer, "cd");
 	expect(&user, "a");
 	for (int i = 0; i < 3; i++) {
 		unsigned woken = user.woken;
@@ -474,7 +474,7 @@ static void what_tls_holds_wakes(void **state)
 	close_peer(&peer);
 }
 
-static void its_end_is_told_from_a_cut(void **state)
+static void a_close_notify_is_distinguished_from_a_cut(void **state)
 {
 	(void)state;
 	open_tls_pool();
@@ -483,7 +483,7 @@ static void its_end_is_told_from_a_cut(void **state)
 		struct peer peer;
 		char byte;
 		assert_int_equal(connect_tls(&user, &peer, 0, cut), THAW_OK);
-		say(&peer, "x");
+		peer_send(&peer, "x");
 		expect(&user, "x");
 		if (cut == 0)
 			tls_conn_close_notify(peer.link);
@@ -510,9 +510,9 @@ static void half_closed_it_can_be_read(void **state)
 	struct transport transport = upconns.ops->transport(user.upconn);
 	transport.ops->half_close(transport.io);
 	assert_int_equal(tls_session_read(peer.session, &byte, 1, &len), THAW_CLOSED);
-	say(&peer, "the rest");
+	peer_send(&peer, "the rest");
 	expect(&user, "the rest");
-	say(&peer, "unread");
+	peer_send(&peer, "unread");
 	unsigned woken = user.woken;
 	watch(&user, true, false);
 	RUN_UNTIL(user.woken > woken);
@@ -523,7 +523,7 @@ static void half_closed_it_can_be_read(void **state)
 }
 
 /* Megabytes against a server that reads slowly, then the end of them: nothing is lost, whatever had to wait. */
-static void a_lot_goes_through(void **state)
+static void large_bodies_are_transferred(void **state)
 {
 	enum { TOTAL = 8000000, PIECE = 50000, WINDOW = 16384 }; /* more than the system holds */
 	static char sent[TOTAL], came[TOTAL];
@@ -601,21 +601,21 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_tls, tear_down_tls)
 	const struct CMUnitTest tests[] = {
 		TEST(a_upconn_over_tls_carries_bytes_both_ways),
-		TEST(who_is_not_believed_is_a_failure),
-		TEST(the_settings_say_whom_to_believe),
+		TEST(an_untrusted_server_is_a_failure),
+		TEST(the_settings_name_the_trusted_cas),
 		TEST(after_a_failed_handshake_the_next_server_is_tried),
 		TEST(its_own_certificate_is_shown),
 		TEST(names_and_tls_go_together),
 		TEST(a_handshake_has_its_time),
-		TEST(who_speaks_no_tls_is_a_failure),
+		TEST(a_server_without_tls_is_a_failure),
 		TEST(a_upconn_may_be_given_back_in_the_handshake),
 		TEST(sessions_are_used_again),
 		TEST(an_idle_upconn_takes_tickets),
 		TEST(an_idle_upconn_is_closed_by_all_else),
-		TEST(what_tls_holds_wakes),
-		TEST(its_end_is_told_from_a_cut),
+		TEST(bytes_that_tls_has_read_wake_the_caller),
+		TEST(a_close_notify_is_distinguished_from_a_cut),
 		TEST(half_closed_it_can_be_read),
-		TEST(a_lot_goes_through),
+		TEST(large_bodies_are_transferred),
 		TEST(what_cannot_be_loaded_is_named),
 	};
 	return cmocka_run_group_tests(tests, make_pki, remove_pki);

@@ -23,7 +23,7 @@ static char *shown(const char *text, size_t len, const char *keep)
 	return bytes;
 }
 
-static void what_steers_a_terminal_is_escaped(void **state)
+static void terminal_control_characters_are_escaped(void **state)
 {
 	static const struct {
 		const char *text, *shown;
@@ -90,7 +90,7 @@ static void a_file_that_cannot_be_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_steers_a_terminal_is_escaped),
+		cmocka_unit_test(terminal_control_characters_are_escaped),
 		cmocka_unit_test(each_byte_below_32_is_escaped_unless_it_is_kept),
 		cmocka_unit_test(a_file_that_cannot_be_written),
 	};

@@ -139,11 +139,11 @@ static void a_runner_without_memory(void **state)
 
 /* ---- whole checks ---- */
 
-static struct scene scene;
+static struct scenario scenario;
 static int version;
 
 /* OpenSSL has many words for it, but none of them is a diagnosis of the server's ways with certificates. */
-static void expect_told(const struct check_result *result)
+static void expect_reported(const struct check_result *result)
 {
 	enum check_outcome outcome = result->outcome;
 
@@ -163,17 +163,17 @@ static void play_asked(bool failing)
 
 	script.has_body = true;
 	script.length = 3000;
-	scene_begin(&scene, &host, &script, context_of(wish), 1000);
-	if (scene.check != NULL) {
-		const struct check_result *result = scene_play(&scene);
+	scene_begin(&scenario, &host, &script, context_of(wish), 1000);
+	if (scenario.check != NULL) {
+		const struct check_result *result = scene_play(&scenario);
 		bool good = result->outcome == CHECK_ANSWERED && result->status == 200;
 		assert_true(good || failing);
 		if (good)
-			assert_int_equal(scene.replies, 1);
+			assert_int_equal(scenario.replies, 1);
 		else
-			expect_told(result);
+			expect_reported(result);
 	}
-	scene_close(&scene);
+	scene_close(&scenario);
 }
 
 /* Of the thousands that there are, every 29th: ours and OpenSSL's are mixed. */

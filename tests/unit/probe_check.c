@@ -253,11 +253,11 @@ static bool is_on(const struct kind *kind, int version)
 	return (kind->versions & (version == 12 ? ON_12 : ON_13)) != 0;
 }
 
-static struct scene scene;
+static struct scenario scenario;
 
 static void open_kind(const struct kind *kind, int version, size_t window)
 {
-	scene_open(&scene, &kind->host, &kind->script, context_of(kind->wish, version), window);
+	scene_open(&scenario, &kind->host, &kind->script, context_of(kind->wish, version), window);
 }
 
 /* ---- each scene ---- */
@@ -293,7 +293,7 @@ static void expect_sound(const struct check *check)
 
 static void expect_kind(const struct kind *kind, int version)
 {
-	const struct check_result *result = check_result(scene.check);
+	const struct check_result *result = check_result(scenario.check);
 	const struct want *want = &kind->want;
 	bool late = want->asked != CHECK_NEVER && want->asked != CHECK_AT_HANDSHAKE;
 
@@ -322,7 +322,7 @@ static void expect_kind(const struct kind *kind, int version)
 	}
 }
 
-static void each_scene_is_told_as_it_was(void **state)
+static void each_scenario_is_reported_as_it_was(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < KINDS; i++)
@@ -330,15 +330,15 @@ static void each_scene_is_told_as_it_was(void **state)
 			if (!is_on(&kinds[i], version))
 				continue;
 			open_kind(&kinds[i], version, WIDE);
-			const struct check_result *result = scene_play(&scene);
+			const struct check_result *result = scene_play(&scenario);
 			expect_kind(&kinds[i], version);
 			assert_int_equal(result->answered_late, kinds[i].want.late);
 			assert_int_equal(result->held_ms, kinds[i].want.held_ms);
 			assert_int_equal(result->ms, kinds[i].want.ms);
 			if (result->outcome == CHECK_ANSWERED && result->status == 200)
 				assert_true(result->body_out == kinds[i].script.length);
-			expect_sound(scene.check);
-			scene_close(&scene);
+			expect_sound(scenario.check);
+			scene_close(&scenario);
 		}
 }
 
@@ -354,10 +354,10 @@ static void windows_make_no_difference(void **state)
 				if (!is_on(&kinds[i], version))
 					continue;
 				open_kind(&kinds[i], version, windows[w]);
-				(void)scene_play(&scene);
+				(void)scene_play(&scenario);
 				expect_kind(&kinds[i], version);
-				expect_sound(scene.check);
-				scene_close(&scene);
+				expect_sound(scenario.check);
+				scene_close(&scenario);
 			}
 }
 
@@ -369,15 +369,15 @@ static void each_can_be_stopped_anywhere(void **state)
 			bool over = !is_on(&kinds[i], version);
 			for (size_t turns = 0; !over; turns += turns < 40 ? 1 : 37) {
 				open_kind(&kinds[i], version, WIDE);
-				while (!over && scene.turns < turns)
-					over = scene_turn(&scene);
-				enum check_outcome before = check_result(scene.check)->outcome;
-				check_stop(scene.check, scene.now_ms + 7);
-				expect_sound(scene.check);
-				assert_int_equal(check_result(scene.check)->outcome, before);
-				assert_true(check_step(scene.check, scene.now_ms + 8, 0));
-				check_stop(scene.check, scene.now_ms + 9); /* again does nothing */
-				scene_close(&scene);
+				while (!over && scenario.turns < turns)
+					over = scene_turn(&scenario);
+				enum check_outcome before = check_result(scenario.check)->outcome;
+				check_stop(scenario.check, scenario.now_ms + 7);
+				expect_sound(scenario.check);
+				assert_int_equal(check_result(scenario.check)->outcome, before);
+				assert_true(check_step(scenario.check, scenario.now_ms + 8, 0));
+				check_stop(scenario.check, scenario.now_ms + 9); /* again does nothing */
+				scene_close(&scenario);
 			}
 		}
 }
@@ -395,7 +395,7 @@ static const struct kind *kind_named(const char *name)
 
 static void expect_moments(size_t count, const enum timeline_what moments[])
 {
-	const struct timeline *line = check_timeline(scene.check);
+	const struct timeline *line = check_timeline(scenario.check);
 
 	for (size_t i = 0; i < count && i < line->moment_count; i++)
 		assert_string_equal(timeline_name(line->moments[i].what), timeline_name(moments[i]));
@@ -410,46 +410,46 @@ static void timelines_have_it_all_in_order(void **state)
 {
 	(void)state;
 	open_kind(kind_named("asked at the headers"), 12, WIDE);
-	(void)scene_play(&scene);
+	(void)scene_play(&scenario);
 	MOMENTS(LINE_CONNECTED, LINE_SECURED, LINE_HEAD, LINE_HELLO_REQUEST, LINE_ASKED, LINE_GIVEN, LINE_FINISHED,
 		LINE_BODY_BEGAN, LINE_BODY_ENDED, LINE_STATUS, LINE_RESPONSE, LINE_LEFT);
-	assert_int_equal(timeline_find(check_timeline(scene.check), LINE_BODY_ENDED)->value, SMALL);
-	scene_close(&scene);
+	assert_int_equal(timeline_find(check_timeline(scenario.check), LINE_BODY_ENDED)->value, SMALL);
+	scene_close(&scenario);
 	open_kind(kind_named("primed"), 13, WIDE);
-	(void)scene_play(&scene);
+	(void)scene_play(&scenario);
 	MOMENTS(LINE_CONNECTED, LINE_SECURED, LINE_PRIME, LINE_ASKED, LINE_GIVEN, LINE_FINISHED, LINE_PRIMED, LINE_HEAD,
 		LINE_BODY_BEGAN, LINE_BODY_ENDED, LINE_STATUS, LINE_RESPONSE, LINE_LEFT);
-	scene_close(&scene);
+	scene_close(&scenario);
 	open_kind(kind_named("freeze of who writes first"), 13, WIDE);
-	(void)scene_play(&scene);
+	(void)scene_play(&scenario);
 	MOMENTS(LINE_CONNECTED, LINE_SECURED, LINE_HEAD, LINE_BODY_BEGAN, LINE_STALL, LINE_ASKED, LINE_GIVEN,
 		LINE_FINISHED, LINE_LEFT);
-	scene_close(&scene);
+	scene_close(&scenario);
 	open_kind(kind_named("reset"), 13, WIDE);
-	(void)scene_play(&scene);
+	(void)scene_play(&scenario);
 	MOMENTS(LINE_CONNECTED, LINE_SECURED, LINE_HEAD, LINE_RESET);
-	scene_close(&scene);
+	scene_close(&scenario);
 }
 
 /* What a server took is told from what lies on the way: the wire's window is full when it stops reading. */
-static void what_a_server_took_is_told(void **state)
+static void the_bytes_that_a_server_read_are_reported(void **state)
 {
 	(void)state;
 	for (int version = 12; version <= 13; version++) {
 		open_kind(kind_named("silence"), version, WIDE);
-		const struct check_result *result = scene_play(&scene);
-		assert_true(scene.wire.up.len == WIDE && result->body_out > WIDE && result->body_out < BIG);
+		const struct check_result *result = scene_play(&scenario);
+		assert_true(scenario.duplex.up.len == WIDE && result->body_out > WIDE && result->body_out < BIG);
 		assert_true(result->body_taken <= result->body_out - WIDE);
-		scene_close(&scene);
+		scene_close(&scenario);
 		open_kind(kind_named("put"), version, WIDE);
-		result = scene_play(&scene);
+		result = scene_play(&scenario);
 		assert_int_equal(result->body_taken, BIG);
-		assert_int_equal(scene.total > BIG, true);
-		scene_close(&scene);
+		assert_int_equal(scenario.total > BIG, true);
+		scene_close(&scenario);
 	}
 }
 
-static void heads_are_as_the_script_says(void **state)
+static void heads_are_as_the_script_has_them(void **state)
 {
 	static const struct check_script script = {.method = "POST",
 						   .target = "/a?b",
@@ -463,33 +463,33 @@ static void heads_are_as_the_script_says(void **state)
 	static const struct host host = {0};
 
 	(void)state;
-	scene_open(&scene, &host, &script, context_of((struct context_wish){0}, 13), WIDE);
-	(void)scene_play(&scene);
-	assert_ptr_equal(strstr(scene.head, "POST /a?b HTTP/1.1\r\n"), scene.head);
-	assert_non_null(strstr(scene.head, "\r\nHost: name:8443\r\n"));
-	assert_non_null(strstr(scene.head, "\r\nUser-Agent: thaw-probe\r\n"));
-	assert_non_null(strstr(scene.head, "\r\nX-One: 1\r\nX-Two: 2\r\n"));
-	assert_non_null(strstr(scene.head, "\r\nContent-Length: 5\r\n"));
-	assert_non_null(strstr(scene.head, "\r\nExpect: 100-continue\r\n"));
-	size_t writes = scene.wire.up.writes;
-	assert_true(scene.head_with_body);
-	scene_close(&scene);
+	scene_open(&scenario, &host, &script, context_of((struct context_wish){0}, 13), WIDE);
+	(void)scene_play(&scenario);
+	assert_ptr_equal(strstr(scenario.head, "POST /a?b HTTP/1.1\r\n"), scenario.head);
+	assert_non_null(strstr(scenario.head, "\r\nHost: name:8443\r\n"));
+	assert_non_null(strstr(scenario.head, "\r\nUser-Agent: thaw-probe\r\n"));
+	assert_non_null(strstr(scenario.head, "\r\nX-One: 1\r\nX-Two: 2\r\n"));
+	assert_non_null(strstr(scenario.head, "\r\nContent-Length: 5\r\n"));
+	assert_non_null(strstr(scenario.head, "\r\nExpect: 100-continue\r\n"));
+	size_t writes = scenario.duplex.up.writes;
+	assert_true(scenario.head_with_body);
+	scene_close(&scenario);
 	/* without Expect they are two writes; an eager one's are one, so that they arrive together */
 	struct check_script plain = script;
 	plain.expect = CHECK_NO_EXPECT;
-	scene_open(&scene, &host, &plain, context_of((struct context_wish){0}, 13), WIDE);
-	(void)scene_play(&scene);
-	assert_int_equal(scene.wire.up.writes, writes + 1);
-	scene_close(&scene);
+	scene_open(&scenario, &host, &plain, context_of((struct context_wish){0}, 13), WIDE);
+	(void)scene_play(&scenario);
+	assert_int_equal(scenario.duplex.up.writes, writes + 1);
+	scene_close(&scenario);
 	/* who waits sends nothing behind its head */
 	open_kind(kind_named("waits for its 100"), 13, WIDE);
-	(void)scene_play(&scene);
-	assert_false(scene.head_with_body);
-	scene_close(&scene);
+	(void)scene_play(&scenario);
+	assert_false(scenario.head_with_body);
+	scene_close(&scenario);
 }
 
 /* A head that does not fit is not sent in part. */
-static void a_head_that_is_too_long_is_told(void **state)
+static void a_head_that_is_too_long_is_reported(void **state)
 {
 	static char fields[CHECK_HEAD_MAX + 1];
 	static const struct host host = {0};
@@ -498,32 +498,32 @@ static void a_head_that_is_too_long_is_told(void **state)
 	(void)state;
 	memset(fields, 'a', sizeof(fields) - 1);
 	script.fields = fields;
-	scene_open(&scene, &host, &script, context_of((struct context_wish){0}, 13), WIDE);
-	const struct check_result *result = scene_play(&scene);
+	scene_open(&scenario, &host, &script, context_of((struct context_wish){0}, 13), WIDE);
+	const struct check_result *result = scene_play(&scenario);
 	assert_int_equal(result->outcome, CHECK_PENDING);
 	assert_non_null(strstr(result->detail, "too long"));
-	assert_int_equal(scene.total, 0);
-	scene_close(&scene);
+	assert_int_equal(scenario.total, 0);
+	scene_close(&scenario);
 }
 
 static void a_second_connection_resumes(void **state)
 {
 	(void)state;
 	for (int version = 12; version <= 13; version++) {
-		scene.memory = tls_client_memory_new();
-		assert_non_null(scene.memory);
+		scenario.memory = tls_client_memory_new();
+		assert_non_null(scenario.memory);
 		for (int again = 0; again < 2; again++) {
 			open_kind(kind_named("get"), version, WIDE);
-			const struct check_result *result = scene_play(&scene);
+			const struct check_result *result = scene_play(&scenario);
 			assert_int_equal(result->resumed, again);
 			assert_int_equal(result->version, version);
 			assert_string_equal(result->server, "A Test");
 			assert_string_equal(result->body, "ok");
 			assert_string_equal(result->alpn, "http/1.1");
 			assert_null(result->distrust);
-			scene_close(&scene);
+			scene_close(&scenario);
 		}
-		tls_client_memory_free(&scene.memory);
+		tls_client_memory_free(&scenario.memory);
 	}
 }
 
@@ -531,14 +531,14 @@ static void a_server_that_lets_clients_renegotiate(void **state)
 {
 	(void)state;
 	open_kind(kind_named("not renegotiated"), 12, WIDE);
-	(void)SSL_set_options(tls_conn_ssl(scene.link), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	(void)SSL_set_options(tls_conn_ssl(scenario.link), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
 	/* choosing the host sets the context's options, which leave that one alone */
-	assert_int_equal(scene_play(&scene)->outcome, CHECK_RENEGOTIATED);
-	expect_sound(scene.check);
-	scene_close(&scene);
+	assert_int_equal(scene_play(&scenario)->outcome, CHECK_RENEGOTIATED);
+	expect_sound(scenario.check);
+	scene_close(&scenario);
 }
 
-static void a_server_that_is_not_believed(void **state)
+static void a_server_that_is_not_trusted(void **state)
 {
 	struct thaw_error err = {0};
 	struct context_wish wish = {.version = TLS_CLIENT_13};
@@ -553,14 +553,14 @@ static void a_server_that_is_not_believed(void **state)
 		struct tls_client_context *context = contexts_get(others, &wish, &err);
 		assert_non_null(context);
 		assert_ptr_equal(contexts_get(others, &wish, &err), context); /* made once */
-		scene_open(&scene, &kind_named("get")->host, &kind_named("get")->script, context, WIDE);
-		const struct check_result *result = scene_play(&scene);
+		scene_open(&scenario, &kind_named("get")->host, &kind_named("get")->script, context, WIDE);
+		const struct check_result *result = scene_play(&scenario);
 		assert_int_equal(result->outcome, anyone ? CHECK_ANSWERED : CHECK_UNTRUSTED);
 		if (anyone)
 			assert_non_null(result->distrust);
 		else
 			assert_non_null(strstr(result->detail, "issuer certificate"));
-		scene_close(&scene);
+		scene_close(&scenario);
 		contexts_free(&others);
 	}
 }
@@ -585,7 +585,7 @@ static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *len, co
 #define BEGIN_FRAME    "\0\0\x01\x01\x04\0\0\0\x01\x88"           /* without it */
 #define GOAWAY_FRAME   "\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0d" /* no stream was looked at */
 
-static void http2_is_told_as_it_was(void **state)
+static void http2_is_reported_as_it_was(void **state)
 {
 	static const struct {
 		const char *frames;
@@ -613,22 +613,22 @@ static void http2_is_told_as_it_was(void **state)
 	server = tls_server_new(&tls, 1, NULL);
 	assert_non_null(server);
 	/* a first connection shows the host's context */
-	scene_open(&scene, &kind_named("get")->host, &kind_named("get")->script,
+	scene_open(&scenario, &kind_named("get")->host, &kind_named("get")->script,
 		   context_of((struct context_wish){0}, 13), WIDE);
-	(void)scene_play(&scene);
-	SSL_CTX_set_alpn_select_cb(SSL_get_SSL_CTX(tls_conn_ssl(scene.link)), choose_h2, NULL);
-	scene_close(&scene);
+	(void)scene_play(&scenario);
+	SSL_CTX_set_alpn_select_cb(SSL_get_SSL_CTX(tls_conn_ssl(scenario.link)), choose_h2, NULL);
+	scene_close(&scenario);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct host host = {
 			.h2 = answers[i].frames, .h2_len = answers[i].len, .behind_answer = answers[i].ends};
-		scene_open(&scene, &host, &script, context_of(wish, i % 2 == 0 ? 12 : 13), WIDE);
-		const struct check_result *result = scene_play(&scene);
+		scene_open(&scenario, &host, &script, context_of(wish, i % 2 == 0 ? 12 : 13), WIDE);
+		const struct check_result *result = scene_play(&scenario);
 		assert_int_equal(result->outcome, answers[i].outcome);
 		assert_int_equal(result->status, answers[i].status);
 		assert_int_equal(result->h2_error, answers[i].error);
 		assert_string_equal(result->alpn, "h2");
-		expect_sound(scene.check);
-		scene_close(&scene);
+		expect_sound(scenario.check);
+		scene_close(&scenario);
 	}
 	tls_server_free(&server);
 	server = usual;
@@ -664,13 +664,13 @@ static void every_state_that_waits_has_a_deadline(void **state)
 	open_kind(kind_named("get"), 13, WIDE);
 	for (int each = 0; each < TS_COUNT; each++) {
 		struct check_wants wants;
-		scene.check->state = (enum check_state)each;
-		check_wants(scene.check, &wants);
+		scenario.check->state = (enum check_state)each;
+		check_wants(scenario.check, &wants);
 		if (each != TS_OVER)
 			assert_true(wants.deadline_ms <= BEGAN_MS + LIMIT);
 	}
-	scene.check->state = TS_SHAKE;
-	scene_close(&scene);
+	scenario.check->state = TS_SHAKE;
+	scene_close(&scenario);
 }
 
 static void names_are_all_there(void **state)
@@ -704,17 +704,17 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_scene_is_told_as_it_was),
+		cmocka_unit_test(each_scenario_is_reported_as_it_was),
 		cmocka_unit_test(windows_make_no_difference),
 		cmocka_unit_test(each_can_be_stopped_anywhere),
 		cmocka_unit_test(timelines_have_it_all_in_order),
-		cmocka_unit_test(what_a_server_took_is_told),
-		cmocka_unit_test(heads_are_as_the_script_says),
-		cmocka_unit_test(a_head_that_is_too_long_is_told),
+		cmocka_unit_test(the_bytes_that_a_server_read_are_reported),
+		cmocka_unit_test(heads_are_as_the_script_has_them),
+		cmocka_unit_test(a_head_that_is_too_long_is_reported),
 		cmocka_unit_test(a_second_connection_resumes),
 		cmocka_unit_test(a_server_that_lets_clients_renegotiate),
-		cmocka_unit_test(a_server_that_is_not_believed),
-		cmocka_unit_test(http2_is_told_as_it_was),
+		cmocka_unit_test(a_server_that_is_not_trusted),
+		cmocka_unit_test(http2_is_reported_as_it_was),
 		cmocka_unit_test(every_state_reaches_the_end),
 		cmocka_unit_test(every_state_that_waits_has_a_deadline),
 		cmocka_unit_test(names_are_all_there),

@@ -428,7 +428,7 @@ static void a_url_does_not_break_the_picture(void **state)
 	assert_string_equal(title + strlen(title) - 4, "x...");
 }
 
-static void a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
 	(void)state;
 	for (size_t moments = 0; moments < 100; moments += 33)
@@ -456,7 +456,7 @@ int main(void)
 		cmocka_unit_test_teardown(moments_beyond_the_curve, forget),
 		cmocka_unit_test_teardown(a_stall_is_shaded, forget),
 		cmocka_unit_test_teardown(a_url_does_not_break_the_picture, forget),
-		cmocka_unit_test(a_full_disk_is_told),
+		cmocka_unit_test(a_full_disk_is_reported),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,12 +32,12 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	return 0;
 }
 
-int __wrap_getaddrinfo_a(int mode, struct gaicb *list[], int count, struct sigevent *told);
-int __wrap_getaddrinfo_a(int mode, struct gaicb *list[], int count, struct sigevent *told)
+int __wrap_getaddrinfo_a(int mode, struct gaicb *list[], int count, struct sigevent *notify);
+int __wrap_getaddrinfo_a(int mode, struct gaicb *list[], int count, struct sigevent *notify)
 {
 	assert_int_equal(mode, GAI_NOWAIT);
 	assert_int_equal(count, 1);
-	assert_null(told);
+	assert_null(notify);
 	assert_string_equal(list[0]->ar_name, "slow.example");
 	return 0;
 }

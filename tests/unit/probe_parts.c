@@ -282,15 +282,15 @@ static void what_is_corked_has_a_ceiling(void **state)
 
 /* ---- the reply ---- */
 
-struct heard {
+struct events {
 	enum reply_news news[64];
 	size_t count, used;
 };
 
 /* Feeds it in pieces, as a check does. */
-static void feed(struct reply *reply, struct heard *heard, const char *data, size_t len, size_t step)
+static void feed(struct reply *reply, struct events *events, const char *data, size_t len, size_t step)
 {
-	memset(heard, 0, sizeof(*heard));
+	memset(events, 0, sizeof(*events));
 	for (size_t begin = 0; begin < len && !reply->done; begin += step) {
 		size_t piece = len - begin < step ? len - begin : step, at = 0, used = 0;
 		for (;;) {
@@ -298,14 +298,14 @@ static void feed(struct reply *reply, struct heard *heard, const char *data, siz
 			assert_true(used <= piece - at);
 			at += used;
 			if (news != REPLY_MORE) {
-				assert_true(heard->count < 64);
-				heard->news[heard->count++] = news;
+				assert_true(events->count < 64);
+				events->news[events->count++] = news;
 			}
 			if (news == REPLY_BAD || reply->done || (news == REPLY_MORE && at == piece))
 				break;
 		}
-		heard->used += at;
-		if (heard->count > 0 && heard->news[heard->count - 1] == REPLY_BAD)
+		events->used += at;
+		if (events->count > 0 && events->news[events->count - 1] == REPLY_BAD)
 			return;
 	}
 }
@@ -352,7 +352,7 @@ static const struct {
 static void replies_are_read_in_any_pieces(void **state)
 {
 	static struct reply reply;
-	struct heard heard;
+	struct events events;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
@@ -361,16 +361,16 @@ static void replies_are_read_in_any_pieces(void **state)
 			count++;
 		for (size_t step = 1; step <= len; step++) {
 			reply_init(&reply, replies[i].is_head);
-			feed(&reply, &heard, replies[i].bytes, len, step);
-			assert_int_equal(heard.count, count);
+			feed(&reply, &events, replies[i].bytes, len, step);
+			assert_int_equal(events.count, count);
 			for (size_t k = 0; k < count; k++)
-				assert_int_equal(heard.news[k], replies[i].news[k]);
+				assert_int_equal(events.news[k], replies[i].news[k]);
 			assert_int_equal(reply.status, replies[i].status);
 			assert_string_equal(reply.body, replies[i].body);
 			bool done = count > 0 && replies[i].news[count - 1] == REPLY_DONE;
 			assert_int_equal(reply.done, done);
 			if (done && step == len)
-				assert_int_equal(heard.used, len - replies[i].behind);
+				assert_int_equal(events.used, len - replies[i].behind);
 			if (count > 0 && replies[i].news[count - 1] == REPLY_BAD)
 				assert_non_null(reply.why);
 			if (done || reply.why != NULL) { /* it stays so, and takes no more */
@@ -386,12 +386,12 @@ static void replies_are_read_in_any_pieces(void **state)
 static void the_connections_end_completes_some(void **state)
 {
 	static struct reply reply;
-	struct heard heard;
+	struct events events;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
 		reply_init(&reply, replies[i].is_head);
-		feed(&reply, &heard, replies[i].bytes, strlen(replies[i].bytes), 7);
+		feed(&reply, &events, replies[i].bytes, strlen(replies[i].bytes), 7);
 		if (reply.done)
 			continue;
 		bool until_close = strstr(replies[i].bytes, "until") != NULL;
@@ -400,18 +400,18 @@ static void the_connections_end_completes_some(void **state)
 	}
 }
 
-static void what_tells_of_the_server_is_kept(void **state)
+static void fields_about_the_server_are_kept(void **state)
 {
 	static const char bytes[] =
 		"HTTP/1.1 401 Unauthorized\r\nserver: Apache-Coyote/1.1\r\nContent-Type: text/html\r\n"
 		"Keep-Alive: timeout=5\r\nSet-Cookie: a=b\r\nset-cookie: BIGipServerpool=1.2.3\r\n"
 		"Connection: close\r\nContent-Length: 0\r\n\r\n";
 	static struct reply reply;
-	struct heard heard;
+	struct events events;
 
 	(void)state;
 	reply_init(&reply, false);
-	feed(&reply, &heard, bytes, sizeof(bytes) - 1, 11);
+	feed(&reply, &events, bytes, sizeof(bytes) - 1, 11);
 	assert_string_equal(reply.server, "Apache-Coyote/1.1");
 	assert_string_equal(reply.type, "text/html");
 	assert_string_equal(reply.keep_alive, "timeout=5");
@@ -424,7 +424,7 @@ static void what_is_kept_has_a_ceiling(void **state)
 {
 	static char bytes[40000], word[3000];
 	static struct reply reply;
-	struct heard heard;
+	struct events events;
 
 	(void)state;
 	memset(word, 'w', sizeof(word) - 1);
@@ -432,7 +432,7 @@ static void what_is_kept_has_a_ceiling(void **state)
 		snprintf(bytes, sizeof(bytes), "HTTP/1.1 200 OK\r\nServer: %s\r\nContent-Length: 30000\r\n\r\n", word);
 	memset(bytes + len, 'b', 30000);
 	reply_init(&reply, false);
-	feed(&reply, &heard, bytes, (size_t)len + 30000, 1000);
+	feed(&reply, &events, bytes, (size_t)len + 30000, 1000);
 	assert_true(reply.done);
 	assert_int_equal(strlen(reply.server), REPLY_SERVER_KEPT - 1);
 	assert_int_equal(reply.body_len, REPLY_BODY_KEPT);
@@ -443,9 +443,9 @@ static void what_is_kept_has_a_ceiling(void **state)
 	for (size_t at = 17; at + 80 < sizeof(bytes); at += 80)
 		memcpy(bytes + at, "X: ", 3), memcpy(bytes + at + 78, "\r\n", 2);
 	reply_init(&reply, false);
-	feed(&reply, &heard, bytes, sizeof(bytes), 1000);
-	assert_int_equal(heard.count, 1);
-	assert_int_equal(heard.news[0], REPLY_BAD);
+	feed(&reply, &events, bytes, sizeof(bytes), 1000);
+	assert_int_equal(events.count, 1);
+	assert_int_equal(events.news[0], REPLY_BAD);
 }
 
 /* ---- URLs ---- */
@@ -552,7 +552,7 @@ int main(void)
 		cmocka_unit_test(what_is_corked_has_a_ceiling),
 		cmocka_unit_test(replies_are_read_in_any_pieces),
 		cmocka_unit_test(the_connections_end_completes_some),
-		cmocka_unit_test(what_tells_of_the_server_is_kept),
+		cmocka_unit_test(fields_about_the_server_are_kept),
 		cmocka_unit_test(what_is_kept_has_a_ceiling),
 		cmocka_unit_test(urls_that_are_taken),
 		cmocka_unit_test(urls_that_are_refused),

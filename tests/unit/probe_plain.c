@@ -32,7 +32,7 @@ static void what_is_harmless_stays(void **state)
 		becomes(texts[i], texts[i]);
 }
 
-static void what_steers_is_gone(void **state)
+static void control_characters_are_removed(void **state)
 {
 	(void)state;
 	becomes("\033[2J\a\b\t\n\r\x7f", "?[2J??????");
@@ -46,7 +46,7 @@ static void what_steers_is_gone(void **state)
 }
 
 /* RFC 3629: overlong, surrogates, beyond the end, stray and missing bytes. */
-static void what_is_no_utf8_is_gone(void **state)
+static void invalid_utf8_is_removed(void **state)
 {
 	(void)state;
 	becomes("Gr\xfc\xdf"
@@ -134,8 +134,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_harmless_stays),
-		cmocka_unit_test(what_steers_is_gone),
-		cmocka_unit_test(what_is_no_utf8_is_gone),
+		cmocka_unit_test(control_characters_are_removed),
+		cmocka_unit_test(invalid_utf8_is_removed),
 		cmocka_unit_test(it_is_cut_between_characters),
 		cmocka_unit_test(columns),
 		cmocka_unit_test(a_check_cuts_names_between_characters),

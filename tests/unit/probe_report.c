@@ -10,8 +10,8 @@
 #include "probe/report.h"
 
 static struct verdict verdict;
-static char *told;
-static size_t told_len;
+static char *output;
+static size_t output_len;
 
 /* ---- reports into memory ---- */
 
@@ -26,21 +26,21 @@ static bool report_to(FILE *to, report_fn *form)
 
 static const char *report(report_fn *form)
 {
-	free(told);
-	told = NULL;
-	FILE *to = open_memstream(&told, &told_len);
+	free(output);
+	output = NULL;
+	FILE *to = open_memstream(&output, &output_len);
 	assert_non_null(to);
 	assert_true(report_to(to, form));
 	assert_int_equal(fclose(to), 0);
-	assert_int_equal(strlen(told), told_len);
-	return told;
+	assert_int_equal(strlen(output), output_len);
+	return output;
 }
 
 static int forget(void **state)
 {
 	(void)state;
-	free(told);
-	told = NULL;
+	free(output);
+	output = NULL;
 	return 0;
 }
 
@@ -72,7 +72,7 @@ static void fill(char *to, size_t room, const char *text)
 }
 
 /* All that a report can take from a server's hands, in each check. */
-static void say_everywhere(const char *text)
+static void set_all_texts(const char *text)
 {
 	const struct timeline_point now = {.ms = 1};
 
@@ -128,15 +128,15 @@ static size_t lines_of(const char *text)
 static void expect_line(const char *line)
 {
 	size_t len = strlen(line);
-	const char *at = strstr(told, line);
+	const char *at = strstr(output, line);
 
-	while (at != NULL && ((at > told && at[-1] != '\n') || (at[len] != '\n' && at[len] != '\0')))
+	while (at != NULL && ((at > output && at[-1] != '\n') || (at[len] != '\n' && at[len] != '\0')))
 		at = strstr(at + 1, line);
 	if (at == NULL)
-		fail_msg("there is no line '%s' in:\n%s", line, told);
+		fail_msg("there is no line '%s' in:\n%s", line, output);
 }
 
-static void a_text_in_the_whole(void **state)
+static void the_complete_text_report(void **state)
 {
 	(void)state;
 	begin(CHECK_AT_HEADERS);
@@ -156,9 +156,9 @@ static void a_text_in_the_whole(void **state)
 	expect_line("  by                            renegotiation               post-handshake authentication");
 	expect_line("  writing before reading        200 up to 16,777,216 bytes  200 up to 16,777,216 bytes");
 	expect_line("verdict: no problem: it asks late, and reads on meanwhile; bodies of up to 16,777,216 bytes pass");
-	assert_null(strstr(told, "cure"));
-	assert_null(strstr(told, "server:"));
-	assert_null(strstr(told, " \n"));
+	assert_null(strstr(output, "cure"));
+	assert_null(strstr(output, "server:"));
+	assert_null(strstr(output, " \n"));
 }
 
 static void a_text_with_problems(void **state)
@@ -170,14 +170,14 @@ static void a_text_with_problems(void **state)
 	change_all(131073, CHECK_ANSWERED, 413);
 	server_recognise(&found, &guess);
 	(void)report(report_text);
-	assert_non_null(strstr(told, "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent, 0.0 s; "
-				     "stopped at its time limit\n"));
+	assert_non_null(strstr(output, "without a certificate (--cert); 0 connections, 0.0 MiB of bodies sent, 0.0 s; "
+				       "stopped at its time limit\n"));
 	expect_line("server: Apache httpd, recognised by:");
 	expect_line("  - 413 after 131,072 bytes, the default of SSLRenegBufferSize");
 	expect_line("verdict: limited: over TLS 1.2 and 1.3 a body of 131,073 bytes or more results in 413, with any "
 		    "client "
 		    "(131,072 bytes pass)");
-	assert_non_null(strstr(told, "\n  also could not tell: the time limit"));
+	assert_non_null(strstr(output, "\n  also could not tell: the time limit"));
 	expect_line("cure, for the operator of the server (docs/cures.md, apache-httpd):");
 	expect_line("cure, on the client's side (docs/cures.md, on-the-clients-side):");
 	found.interrupted = true;
@@ -193,14 +193,14 @@ static void a_text_of_one_version(void **state)
 	(void)report(report_text);
 	expect_line("                                TLS 1.3");
 	expect_line("  by                            post-handshake authentication");
-	assert_null(strstr(told, "TLS 1.2"));
+	assert_null(strstr(output, "TLS 1.2"));
 	begin(CHECK_AT_HEADERS);
 	found.wanted[FIND_13] = false;
 	found.versions[FIND_13] = (struct find_version){.plain = NULL};
 	(void)report(report_text);
 	expect_line("                                TLS 1.2");
 	expect_line("  by                            renegotiation");
-	assert_null(strstr(told, "TLS 1.3"));
+	assert_null(strstr(output, "TLS 1.3"));
 }
 
 /* Of nothing at all, too. */
@@ -210,7 +210,7 @@ static void a_report_of_nothing(void **state)
 	memset(&found, 0, sizeof(found));
 	guess = (struct server_guess){.kind = SERVER_UNKNOWN};
 	assert_non_null(strstr(report(report_text), "verdict: could not tell"));
-	assert_null(strstr(told, "timeline"));
+	assert_null(strstr(output, "timeline"));
 	assert_non_null(strstr(report(report_markdown), "**could not tell"));
 	json_t *json = json_loads(report(report_json), 0, NULL);
 	assert_true(json_is_null(json_object_get(json, "timeline")));
@@ -226,10 +226,10 @@ static void columns_stay_below_each_other(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-		say_everywhere(names[k]);
+		set_all_texts(names[k]);
 		(void)report(report_text);
-		char *head = strstr(told, "TLS 1.2"), *second = strstr(head, "TLS 1.3");
-		char *row = strstr(told, "\n  of "), *first = row + 1 + 2 + 28 + 2;
+		char *head = strstr(output, "TLS 1.2"), *second = strstr(head, "TLS 1.3");
+		char *row = strstr(output, "\n  of "), *first = row + 1 + 2 + 28 + 2;
 		ptrdiff_t want = second - head;
 		char name[CHECK_NAME_MAX * 2];
 		char *next = strstr(first, "  ");
@@ -243,16 +243,16 @@ static void columns_stay_below_each_other(void **state)
 
 /* ---- hostile text ---- */
 
-static void a_terminal_is_not_steered(void **state)
+static void terminal_control_characters_are_escaped(void **state)
 {
-	say_everywhere("harmless");
+	set_all_texts("harmless");
 	size_t lines = lines_of(report(report_text));
 
 	(void)state;
 	for (size_t k = 0; k < HOSTILE; k++) {
-		say_everywhere(hostile[k]);
+		set_all_texts(hostile[k]);
 		expect_harmless(report(report_text));
-		assert_int_equal(lines_of(told), lines);
+		assert_int_equal(lines_of(output), lines);
 		expect_harmless(report(report_json));
 		expect_harmless(report(report_markdown));
 	}
@@ -283,15 +283,15 @@ static void expect_no_markup(const char *line, size_t len)
 
 static void a_markdown_table_is_not_broken(void **state)
 {
-	say_everywhere("harmless");
+	set_all_texts("harmless");
 	size_t lines = lines_of(report(report_markdown));
 
 	(void)state;
 	for (size_t k = 0; k < HOSTILE; k++) {
-		say_everywhere(hostile[k]);
+		set_all_texts(hostile[k]);
 		(void)report(report_markdown);
-		assert_int_equal(lines_of(told), lines);
-		char *line = strstr(told, "| | TLS 1.2 |"), *end = strstr(line, "\n\n");
+		assert_int_equal(lines_of(output), lines);
+		char *line = strstr(output, "| | TLS 1.2 |"), *end = strstr(line, "\n\n");
 		size_t rows = 0;
 		for (char *next; line < end; line = next + 1, rows++) {
 			next = strchr(line, '\n');
@@ -306,17 +306,17 @@ static void a_markdown_table_is_not_broken(void **state)
 static void markdown_says_the_same(void **state)
 {
 	(void)state;
-	say_everywhere("a | b \\| c `d` <e>");
+	set_all_texts("a | b \\| c `d` <e>");
 	assert_non_null(strstr(report(report_markdown), "| of | a \\| b \\\\\\| c \\`d\\` \\<e\\>, and 12 more |"));
 }
 
 static void a_markdown_url_stays_a_link(void **state)
 {
 	(void)state;
-	say_everywhere("x");
+	set_all_texts("x");
 	(void)report(report_markdown);
-	assert_ptr_equal(strstr(told, "# thaw probe <https://host.example:8443/a?b=1&c=%3C2%3E`|*[d](e)\"'\\>\n"),
-			 told);
+	assert_ptr_equal(strstr(output, "# thaw probe <https://host.example:8443/a?b=1&c=%3C2%3E`|*[d](e)\"'\\>\n"),
+			 output);
 	for (size_t i = 0; i < used; i++)
 		pool[i].script.method = "P*`|~"; /* a token (RFC 9110 5.6.2), by --method */
 	assert_non_null(strstr(report(report_markdown), "\n## Timeline: P\\*\\`\\|\\~ over TLS\n"));
@@ -328,7 +328,7 @@ static void json_is_whole(void **state)
 	for (size_t k = 0; k < HOSTILE; k++) {
 		json_error_t error;
 		char plain[CHECK_NAME_MAX];
-		say_everywhere(hostile[k]);
+		set_all_texts(hostile[k]);
 		json_t *json = json_loads(report(report_json), JSON_REJECT_DUPLICATES, &error);
 		if (json == NULL)
 			fail_msg("%s", error.text);
@@ -403,7 +403,7 @@ static void answer_all(void)
 {
 	const struct timeline_point now = {.ms = 1};
 
-	say_everywhere("x");
+	set_all_texts("x");
 	for (size_t i = 0; i < FIND_VERSIONS; i++) {
 		struct find_version *version = &found.versions[i];
 		version->anonymous = version->no_offer = version->resumed = version->plain;
@@ -579,7 +579,7 @@ static void no_memory_is_no_shorter_report(void **state)
 
 /* ---- a disk that is full ---- */
 
-static void a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
 	static report_fn *const forms[] = {report_text, report_markdown, report_json};
 	static char buffer[1048576]; /* holds a whole report, so that only its flush can fail */
@@ -600,12 +600,12 @@ static void a_full_disk_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_text_in_the_whole, forget),
+		cmocka_unit_test_teardown(the_complete_text_report, forget),
 		cmocka_unit_test_teardown(a_text_with_problems, forget),
 		cmocka_unit_test_teardown(a_text_of_one_version, forget),
 		cmocka_unit_test_teardown(a_report_of_nothing, forget),
 		cmocka_unit_test_teardown(columns_stay_below_each_other, forget),
-		cmocka_unit_test_teardown(a_terminal_is_not_steered, forget),
+		cmocka_unit_test_teardown(terminal_control_characters_are_escaped, forget),
 		cmocka_unit_test_teardown(a_markdown_table_is_not_broken, forget),
 		cmocka_unit_test_teardown(markdown_says_the_same, forget),
 		cmocka_unit_test_teardown(a_markdown_url_stays_a_link, forget),
@@ -615,7 +615,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_check_as_json, forget),
 		cmocka_unit_test_teardown(the_rest_as_json, forget),
 		cmocka_unit_test_teardown(no_memory_is_no_shorter_report, forget),
-		cmocka_unit_test_teardown(a_full_disk_is_told, forget),
+		cmocka_unit_test_teardown(a_full_disk_is_reported, forget),
 	};
 	(void)alarm(120); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,7 +220,7 @@ static struct check_result *asking(size_t version, size_t issuers, const char *f
 	return &check->result;
 }
 
-static void whose_certificates_it_takes(void **state)
+static void accepted_certificates(void **state)
 {
 	(void)state;
 	begin(CHECK_NEVER);
@@ -511,7 +511,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_tried_has_no_row),
 		cmocka_unit_test(a_version_that_is_not_spoken),
 		cmocka_unit_test(when_it_asks),
-		cmocka_unit_test(whose_certificates_it_takes),
+		cmocka_unit_test(accepted_certificates),
 		cmocka_unit_test(what_it_is_answered_with),
 		cmocka_unit_test(expectations),
 		cmocka_unit_test(priming),

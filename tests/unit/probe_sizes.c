@@ -135,7 +135,7 @@ static bool between(uint64_t size, uint64_t from, void *arg)
 	return size < from || size > *(const uint64_t *)arg;
 }
 
-static void larger_ones_that_pass_are_told(void **state)
+static void larger_sizes_that_pass_are_reported(void **state)
 {
 	uint64_t last = 70000;
 	struct sizes sizes;
@@ -179,7 +179,7 @@ static void a_server_that_answers_by_chance(void **state)
 	}
 }
 
-static void told_twice_and_differently_it_is_not_exact(void **state)
+static void a_limit_measured_twice_with_different_results_is_not_exact(void **state)
 {
 	struct sizes sizes;
 	struct sizes_boundary at;
@@ -223,7 +223,7 @@ static void a_smaller_one_that_is_bad_after_all(void **state)
 	assert_int_equal(at.good, 1023);
 }
 
-static void telling_has_a_ceiling(void **state)
+static void the_text_has_a_limit(void **state)
 {
 	struct sizes sizes;
 	struct sizes_boundary at;
@@ -246,11 +246,11 @@ int main(void)
 		cmocka_unit_test(where_servers_are_known_to_change),
 		cmocka_unit_test(any_boundary_below_a_large_maximum),
 		cmocka_unit_test(a_server_that_never_changes_takes_one_round),
-		cmocka_unit_test(larger_ones_that_pass_are_told),
+		cmocka_unit_test(larger_sizes_that_pass_are_reported),
 		cmocka_unit_test(a_server_that_answers_by_chance),
-		cmocka_unit_test(told_twice_and_differently_it_is_not_exact),
+		cmocka_unit_test(a_limit_measured_twice_with_different_results_is_not_exact),
 		cmocka_unit_test(a_smaller_one_that_is_bad_after_all),
-		cmocka_unit_test(telling_has_a_ceiling),
+		cmocka_unit_test(the_text_has_a_limit),
 	};
 	(void)alarm(300); /* a watchdog */
 	return cmocka_run_group_tests(tests, NULL, NULL);

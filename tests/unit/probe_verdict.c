@@ -68,7 +68,7 @@ static void answer_all(enum check_outcome outcome, unsigned status)
 	}
 }
 
-static void what_lets_nobody_through_is_not_said_to_pass(void **state)
+static void a_server_that_accepts_no_certificate_is_not_fine(void **state)
 {
 	static const unsigned refusals[] = {400, 401, 403};
 
@@ -219,7 +219,7 @@ static void judge_as_it_is(void)
 	verdict_make(&found, &guess, &verdict);
 }
 
-static void finding_that_was_not_repeated_is_untold(void **state)
+static void a_finding_that_was_not_repeated_is_undecided(void **state)
 {
 	(void)state;
 	begin(CHECK_AFTER_BODY);
@@ -274,7 +274,7 @@ static void freeze_beyond_a_limit_is_the_verdict(void **state)
 	assert_int_equal(verdict.problems[1].weight, PROBE_LIMITED);
 }
 
-static void silence_after_all_was_taken_is_untold(void **state)
+static void no_response_after_the_whole_body_is_undecided(void **state)
 {
 	(void)state;
 	begin(CHECK_AT_HEADERS);
@@ -372,7 +372,7 @@ static void key_that_makes_no_signature_is_not_the_server(void **state)
 	assert_int_equal(verdict.note_count, 1);
 }
 
-static void too_many_requests_are_untold(void **state)
+static void status_429_is_undecided(void **state)
 {
 	(void)state;
 	begin(CHECK_AT_HEADERS);
@@ -501,7 +501,7 @@ static void clients_of_another_kind(void **state)
 	assert_int_equal(verdict.code, PROBE_NO_PROBLEM);
 }
 
-static void what_could_not_be_told(void **state)
+static void what_could_not_be_determined(void **state)
 {
 	(void)state;
 	begin(CHECK_AT_HEADERS);
@@ -552,7 +552,7 @@ static void recognise(enum server_kind kind, size_t evidence)
 		assert_int_not_equal(guess.evidence[i][0], '\0');
 }
 
-static void says(const char *text)
+static void server_is(const char *text)
 {
 	struct check *plain = asked(CHECK_AT_HEADERS, FIND_12);
 
@@ -579,7 +579,7 @@ static void apache_by_what_it_does(void **state)
 	begin(CHECK_AT_HEADERS);
 	change(FIND_12, CHECK_READS, 131073, made(CHECK_ANSWERED, 413))->exact = false;
 	recognise(SERVER_UNKNOWN, 0); /* nor about there */
-	says("Apache/2.4");
+	server_is("Apache/2.4");
 	recognise(SERVER_UNKNOWN, 0); /* its word alone is too little */
 	found.versions[FIND_12].eager = made(CHECK_ANSWERED, 403);
 	recognise(SERVER_APACHE, 2);
@@ -604,7 +604,7 @@ static void tomcat_by_what_it_does(void **state)
 	found.versions[FIND_12].waits = made(CHECK_FREEZE, 0);
 	recognise(SERVER_TOMCAT, 2);
 	begin(CHECK_AFTER_BODY);
-	says("Apache-Coyote/1.1"); /* and not Apache's httpd */
+	server_is("Apache-Coyote/1.1"); /* and not Apache's httpd */
 	recognise(SERVER_TOMCAT, 1);
 }
 
@@ -624,7 +624,7 @@ static void node_by_what_it_does(void **state)
 	recognise(SERVER_UNKNOWN, 0);
 	(void)change(FIND_12, CHECK_READS, 1048576, made(CHECK_FREEZE, 0));
 	recognise(SERVER_NODE, 2);
-	says("something"); /* Node's own HTTP server has no such field */
+	server_is("something"); /* Node's own HTTP server has no such field */
 	recognise(SERVER_UNKNOWN, 0);
 	begin(CHECK_AT_HEADERS);
 	found.versions[FIND_13].plain = found.versions[FIND_13].paused = asked(CHECK_NEVER, FIND_13);
@@ -638,17 +638,17 @@ static void others_by_their_words(void **state)
 {
 	(void)state;
 	begin(CHECK_AT_HEADERS);
-	says("Microsoft-HTTPAPI/2.0");
+	server_is("Microsoft-HTTPAPI/2.0");
 	recognise(SERVER_IIS, 1);
 	(void)change(FIND_12, CHECK_READS, 49153, made(CHECK_FREEZE, 0));
 	recognise(SERVER_IIS, 2);
-	says("");
+	server_is("");
 	recognise(SERVER_UNKNOWN, 0);
 	begin(CHECK_AT_HEADERS);
-	says("Kestrel");
+	server_is("Kestrel");
 	recognise(SERVER_KESTREL, 1);
 	begin(CHECK_AT_HANDSHAKE);
-	says("nginx/1.22.1");
+	server_is("nginx/1.22.1");
 	recognise(SERVER_NGINX, 1);
 	begin(CHECK_AT_HEADERS);
 	struct check *cookie = asked(CHECK_AT_HEADERS, FIND_13);
@@ -679,7 +679,7 @@ static void thaw_by_its_refusals(void **state)
 	memcpy(refused->result.body, problem, sizeof(problem));
 	recognise(SERVER_THAW, 1);
 	change_all(131073, CHECK_ANSWERED, 413); /* whatever its max_body is, and whoever is behind it */
-	says("Apache/2.4");
+	server_is("Apache/2.4");
 	recognise(SERVER_THAW, 1);
 }
 
@@ -791,7 +791,7 @@ static void clients_are_kept_to_the_version_that_can_be_asked(void **state)
 	assert_false(types("--http1.1 --cert"));
 }
 
-static void clients_are_told_what_worked(void **state)
+static void the_cures_for_clients_name_what_worked(void **state)
 {
 	(void)state;
 	begin(CHECK_AT_HEADERS);
@@ -818,27 +818,27 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_problem),
-		cmocka_unit_test(what_lets_nobody_through_is_not_said_to_pass),
+		cmocka_unit_test(a_server_that_accepts_no_certificate_is_not_fine),
 		cmocka_unit_test(answers_from_elsewhere),
 		cmocka_unit_test(connections_that_are_not_made),
 		cmocka_unit_test(a_freeze_has_its_boundary),
 		cmocka_unit_test(a_limit_has_its_boundary),
 		cmocka_unit_test(styles_that_differ_are_two),
-		cmocka_unit_test(finding_that_was_not_repeated_is_untold),
+		cmocka_unit_test(a_finding_that_was_not_repeated_is_undecided),
 		cmocka_unit_test(freeze_that_does_not_freeze_again_is_a_limit),
 		cmocka_unit_test(freeze_beyond_a_limit_is_the_verdict),
-		cmocka_unit_test(silence_after_all_was_taken_is_untold),
+		cmocka_unit_test(no_response_after_the_whole_body_is_undecided),
 		cmocka_unit_test(slow_bodies_are_one_note),
 		cmocka_unit_test(limit_that_a_known_certificate_has_too_is_a_note),
 		cmocka_unit_test(only_what_passed_passes),
 		cmocka_unit_test(key_that_makes_no_signature_is_not_the_server),
-		cmocka_unit_test(too_many_requests_are_untold),
+		cmocka_unit_test(status_429_is_undecided),
 		cmocka_unit_test(the_worst_comes_first),
 		cmocka_unit_test(requests_without_a_body),
 		cmocka_unit_test(expectations),
 		cmocka_unit_test(asked_over_one_version_only),
 		cmocka_unit_test(clients_of_another_kind),
-		cmocka_unit_test(what_could_not_be_told),
+		cmocka_unit_test(what_could_not_be_determined),
 		cmocka_unit_test(words),
 		cmocka_unit_test(apache_by_what_it_does),
 		cmocka_unit_test(tomcat_by_what_it_does),
@@ -847,7 +847,7 @@ int main(void)
 		cmocka_unit_test(thaw_by_its_refusals),
 		cmocka_unit_test(nothing_is_recognised_from_nothing),
 		cmocka_unit_test(each_server_has_cures_and_a_chapter),
-		cmocka_unit_test(clients_are_told_what_worked),
+		cmocka_unit_test(the_cures_for_clients_name_what_worked),
 		cmocka_unit_test(clients_are_kept_to_the_version_that_can_be_asked),
 	};
 	(void)alarm(120); /* a watchdog */

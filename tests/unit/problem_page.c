@@ -18,10 +18,10 @@ static const struct gw_asker visitor = {.id = "0123456789abcdef", .wall_ms = 179
 static const struct gw_asker program = {.id = "0123456789abcdef", .wall_ms = 1795446198123};
 
 /* The page as a string, which the caller frees. */
-static char *page_of(const struct gw_problem_told *told)
+static char *page_of(const struct gw_problem_told *facts)
 {
 	size_t len = 0;
-	char *page = gw_problem_page(told, &len);
+	char *page = gw_problem_page(facts, &len);
 
 	assert_non_null(page);
 	char *text = malloc(len + 1);
@@ -34,7 +34,7 @@ static char *page_of(const struct gw_problem_told *told)
 
 static void what_a_client_sent_is_text(void **state)
 {
-	const struct gw_problem_told told = {
+	const struct gw_problem_told facts = {
 		.asker = &visitor,
 		.status = 307,
 		.reason = "<i>reason</i>",
@@ -43,7 +43,7 @@ static void what_a_client_sent_is_text(void **state)
 		.steps = "one <1>\ntwo \"2\"",
 		.location = "https://other/\"><script src='//x'></script>?a&b",
 	};
-	char *page = page_of(&told);
+	char *page = page_of(&facts);
 
 	(void)state;
 	assert_null(strstr(page, "<script"));
@@ -66,9 +66,9 @@ static uint8_t nibble(char c)
 
 static void the_policy_has_the_hash_of_the_style(void **state)
 {
-	const struct gw_problem_told told = {
+	const struct gw_problem_told facts = {
 		.asker = &visitor, .status = 404, .reason = "r", .heading = "h", .detail = "d", .steps = "s"};
-	char *page = page_of(&told), hex[TLS_DIGEST_HEX], want[64] = "'sha256-";
+	char *page = page_of(&facts), hex[TLS_DIGEST_HEX], want[64] = "'sha256-";
 	const char *begin = strstr(page, "<style>") + 7, *end = strstr(page, "</style>");
 	struct tls_digest *digest = tls_digest_new();
 	uint8_t bytes[32];

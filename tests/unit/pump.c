@@ -11,7 +11,7 @@
 #include "gateway/pump.h"
 
 #define BODY_LEN 1000
-#define WIRE_MAX 16384
+#define RAW_MAX  16384
 
 /* What the client sends, in pieces, and what a sink has got of it. */
 static struct world {
@@ -20,8 +20,8 @@ static struct world {
 	struct gw_stream stream;
 	struct gw_route route;
 	struct config_route config;
-	char wire[WIRE_MAX];
-	size_t wire_len, sent, piece;
+	char raw[RAW_MAX];
+	size_t raw_len, sent, piece;
 	char got[BODY_LEN];
 	size_t got_len, most, span_most; /* the sink holds most bytes, and takes span_most at a time */
 	bool straight;                   /* it has memory that can be read to */
@@ -33,21 +33,21 @@ static char body_at(size_t i)
 	return (char)('a' + i * 7 % 26);
 }
 
-static enum thaw_status read_wire(struct gw_stream *stream, void *where, size_t room, size_t *len)
+static enum thaw_status read_raw(struct gw_stream *stream, void *where, size_t room, size_t *len)
 {
-	size_t left = w.wire_len - w.sent;
+	size_t left = w.raw_len - w.sent;
 
 	(void)stream;
 	*len = left < w.piece ? left : w.piece;
 	*len = *len < room ? *len : room;
 	if (*len == 0)
 		return THAW_WANT_READ;
-	memcpy(where, w.wire + w.sent, *len);
+	memcpy(where, w.raw + w.sent, *len);
 	w.sent += *len;
 	return THAW_OK;
 }
 
-static const struct gw_protocol protocol = {.version = "1.1", .read = read_wire};
+static const struct gw_protocol protocol = {.version = "1.1", .read = read_raw};
 
 static enum thaw_reason take(struct gw_stream *stream, void *to, const char *bytes, size_t len, size_t *took)
 {
@@ -86,11 +86,11 @@ static void commit(struct gw_stream *stream, void *to, size_t len)
 
 static const struct gw_sink sink = {.take = take, .reserve = reserve, .commit = commit};
 
-static void put_wire(const char *bytes, size_t len)
+static void put_raw(const char *bytes, size_t len)
 {
-	assert_true(w.wire_len + len <= WIRE_MAX);
-	memcpy(w.wire + w.wire_len, bytes, len);
-	w.wire_len += len;
+	assert_true(w.raw_len + len <= RAW_MAX);
+	memcpy(w.raw + w.raw_len, bytes, len);
+	w.raw_len += len;
 }
 
 /* A body of BODY_LEN bytes, in chunks of that size; chunk 0: of known length. */
@@ -106,14 +106,14 @@ static void begin(size_t chunk, size_t piece)
 		for (size_t i = 0; i < len; i++)
 			data[i] = body_at(at + i);
 		if (chunk > 0)
-			put_wire(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", len));
-		put_wire(data, len);
+			put_raw(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", len));
+		put_raw(data, len);
 		if (chunk > 0)
-			put_wire("\r\n", 2);
+			put_raw("\r\n", 2);
 		at += len;
 	}
 	if (chunk > 0)
-		put_wire("0\r\n\r\n", 5);
+		put_raw("0\r\n\r\n", 5);
 	w.config.max_request_body = UINT64_MAX;
 	w.route.config = &w.config;
 	w.conn.gateway = &w.gateway;
@@ -198,11 +198,11 @@ static void a_client_that_pauses_is_waited_for(void **state)
 
 	(void)state;
 	begin(0, 100);
-	w.wire_len -= 400;
+	w.raw_len -= 400;
 	assert_int_equal(run(&news), GW_PUMPED_READ);
 	assert_int_equal(news.status, THAW_WANT_READ);
 	assert_got(BODY_LEN - 400);
-	w.wire_len += 400;
+	w.raw_len += 400;
 	assert_int_equal(run(&news), GW_PUMPED_END);
 	assert_got(BODY_LEN);
 	end();
@@ -215,11 +215,11 @@ static void what_is_behind_the_body_stays(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		begin(chunks[i], WIRE_MAX);
-		put_wire("GET / HTTP/1.1", 14);
+		begin(chunks[i], RAW_MAX);
+		put_raw("GET / HTTP/1.1", 14);
 		assert_int_equal(run(&news), GW_PUMPED_END);
 		assert_got(BODY_LEN);
-		if (w.sent < w.wire_len) { /* a body of known length is read no further than its end */
+		if (w.sent < w.raw_len) { /* a body of known length is read no further than its end */
 			assert_int_equal(gw_pump_read(&w.stream, &news), GW_PUMPED_READ);
 			assert_int_equal(news.status, THAW_OK);
 		}
@@ -241,13 +241,13 @@ static void a_body_over_its_limit_is_large(void **state)
 	end();
 }
 
-static void a_broken_chunk_is_bad_and_says_why(void **state)
+static void an_invalid_chunk_is_an_error_with_a_reason(void **state)
 {
 	struct gw_pump_news news;
 
 	(void)state;
-	begin(100, WIRE_MAX);
-	memcpy(w.wire, "zz", 2);
+	begin(100, RAW_MAX);
+	memcpy(w.raw, "zz", 2);
 	assert_int_equal(run(&news), GW_PUMPED_BAD);
 	assert_int_not_equal(news.refusal.status, 0);
 	assert_got(0);
@@ -262,7 +262,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_pauses_is_waited_for),
 		cmocka_unit_test(what_is_behind_the_body_stays),
 		cmocka_unit_test(a_body_over_its_limit_is_large),
-		cmocka_unit_test(a_broken_chunk_is_bad_and_says_why),
+		cmocka_unit_test(an_invalid_chunk_is_an_error_with_a_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,7 @@ static int tear_down(void **state)
 struct asker {
 	struct resolve_wait wait;
 	const char *name;
-	unsigned told;
+	unsigned calls;
 	enum thaw_status status;
 	struct resolved found;
 	struct thaw_error err;
@@ -67,7 +67,7 @@ static void on_done(void *arg)
 	struct asker *asker = arg;
 
 	assert_false(within);
-	asker->told++;
+	asker->calls++;
 	find(asker);
 }
 
@@ -111,7 +111,7 @@ static void both_families_are_found(void **state)
 	assert_int_equal(asker.status, THAW_WANT_READ);
 	RUN_UNTIL(asker.status != THAW_WANT_READ);
 	assert_int_equal(asker.status, THAW_OK);
-	assert_int_equal(asker.told, 1);
+	assert_int_equal(asker.calls, 1);
 	assert_int_equal(asker.found.count, 3);
 	assert_true(has(&asker, "192.0.2.1") && has(&asker, "192.0.2.2") && has(&asker, "2001:db8::1"));
 	assert_int_equal(dns.asked, 2);
@@ -156,7 +156,7 @@ static void a_long_answer_comes_by_tcp(void **state)
 	assert_true(dns.by_tcp > 0);
 }
 
-static void many_who_ask_share_one_question(void **state)
+static void lookups_of_one_name_share_one_query(void **state)
 {
 	struct asker askers[5], other;
 
@@ -169,9 +169,9 @@ static void many_who_ask_share_one_question(void **state)
 	for (size_t i = 0; i < 5; i++)
 		RUN_UNTIL(i == 2 || askers[i].status == THAW_OK);
 	RUN_UNTIL(other.status == THAW_OK);
-	assert_int_equal(askers[2].told, 0);
+	assert_int_equal(askers[2].calls, 0);
 	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(askers[i].told, i != 2);
+		assert_int_equal(askers[i].calls, i != 2);
 	assert_int_equal(dns.asked, 4);   /* two names, two families */
 	resolver_cancel(&askers[2].wait); /* does no harm */
 }
@@ -185,7 +185,7 @@ static void the_hosts_file_is_read(void **state)
 	dns.v4[0] = "192.0.2.1";
 	ask(&asker, "localhost");
 	assert_int_equal(asker.status, THAW_OK);
-	assert_int_equal(asker.told, 0);
+	assert_int_equal(asker.calls, 0);
 	assert_true(has(&asker, "127.0.0.1"));
 	put_forward(RESOLVE_TTL_NONE + 1);
 	ask(&asker, "localhost");
@@ -207,13 +207,13 @@ static void expect_kept_for(const char *name, uint64_t ms)
 	put_forward(ms - ms / 4);
 	assert_int_equal(ask_and_wait(&asker, name), THAW_OK);
 	assert_int_equal(dns.asked, asked);
-	assert_int_equal(asker.told, 0);
+	assert_int_equal(asker.calls, 0);
 	assert_true(has(&asker, "192.0.2.1"));
 	dns.v4[0] = "192.0.2.2"; /* it has moved */
 	put_forward(found_ms + ms - now_ms);
 	assert_int_equal(ask_and_wait(&asker, name), THAW_OK);
 	assert_true(dns.asked > asked);
-	assert_int_equal(asker.told, 1);
+	assert_int_equal(asker.calls, 1);
 	assert_true(has(&asker, "192.0.2.2"));
 	assert_false(has(&asker, "192.0.2.1"));
 }
@@ -306,7 +306,7 @@ static void a_silent_name_server_is_given_up(void **state)
 	(void)state;
 	dns.manner = DNS_SILENT;
 	assert_int_equal(ask_and_wait(&asker, "silent.test"), THAW_FAILED);
-	assert_int_equal(asker.told, 1);
+	assert_int_equal(asker.calls, 1);
 	assert_true(dns.asked >= 4); /* more than once */
 	assert_non_null(strstr(asker.err.text, "look up silent.test: "));
 }
@@ -323,7 +323,7 @@ static void a_name_server_that_is_not_there_is_a_failure(void **state)
 	unsigned waited = asker.status == THAW_WANT_READ;
 	RUN_UNTIL(asker.status != THAW_WANT_READ);
 	assert_int_equal(asker.status, THAW_FAILED);
-	assert_int_equal(asker.told, waited);
+	assert_int_equal(asker.calls, waited);
 	dns.udp = -1;
 }
 
@@ -340,7 +340,7 @@ static void an_old_answer_is_used_while_no_new_one_can_be_had(void **state)
 	put_forward(10000);
 	dns.manner = DNS_NXDOMAIN;
 	assert_int_equal(ask_and_wait(&asker, "old.test"), THAW_OK); /* after it has tried */
-	assert_int_equal(asker.told, 1);
+	assert_int_equal(asker.calls, 1);
 	assert_true(has(&asker, "192.0.2.1"));
 	/* while that goes on nobody waits, and the name server is asked in the background */
 	for (int i = 0; i < 5; i++) {
@@ -395,13 +395,13 @@ static void an_old_answer_is_used_when_the_new_one_takes_long(void **state)
 	ev_timer_start(loop, &timer);
 	late = false;
 	assert_int_equal(ask_and_wait(&first, "slow.test"), THAW_OK);
-	assert_int_equal(first.told, 1);
+	assert_int_equal(first.calls, 1);
 	assert_false(late);
 	ev_timer_stop(loop, &timer);
 	assert_true(has(&first, "192.0.2.1"));
 	ask(&second, "slow.test");
 	assert_int_equal(second.status, THAW_OK);
-	assert_int_equal(second.told, 0);
+	assert_int_equal(second.calls, 0);
 	/* c-ares asks again by itself, and then it is answered */
 	RUN_UNTIL(dns.asked >= asked + 2);
 	dns.manner = DNS_ANSWERS;
@@ -420,12 +420,12 @@ static struct asker chained[2];
 static void on_chain(void *arg)
 {
 	(void)arg;
-	chained[0].told++;
+	chained[0].calls++;
 	ask(&chained[1], "second.test");
 	find(&chained[0]);
 }
 
-static void who_is_told_may_ask_for_more(void **state)
+static void a_callback_may_start_another_lookup(void **state)
 {
 	(void)state;
 	dns.v4[0] = "192.0.2.1";
@@ -434,8 +434,8 @@ static void who_is_told_may_ask_for_more(void **state)
 	find(&chained[0]);
 	RUN_UNTIL(chained[1].status == THAW_OK);
 	assert_int_equal(chained[0].status, THAW_OK);
-	assert_int_equal(chained[0].told, 1);
-	assert_int_equal(chained[1].told, 1);
+	assert_int_equal(chained[0].calls, 1);
+	assert_int_equal(chained[1].calls, 1);
 }
 
 static void it_may_end_in_the_middle(void **state)
@@ -451,7 +451,7 @@ static void it_may_end_in_the_middle(void **state)
 	resolver_free(&resolver);
 	assert_null(resolver);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(askers[i].told, 0);
+		assert_int_equal(askers[i].calls, 0);
 		assert_false(askers[i].wait.waiting);
 		resolver_cancel(&askers[i].wait);
 	}
@@ -564,7 +564,7 @@ int main(void)
 		TEST(one_family_is_enough),
 		TEST(more_addresses_than_are_kept_do_no_harm),
 		TEST(a_long_answer_comes_by_tcp),
-		TEST(many_who_ask_share_one_question),
+		TEST(lookups_of_one_name_share_one_query),
 		TEST(the_hosts_file_is_read),
 		TEST(answers_are_kept_until_their_time_ends),
 		TEST(an_alias_ends_with_its_own_time),
@@ -575,7 +575,7 @@ int main(void)
 		TEST(a_name_server_that_is_not_there_is_a_failure),
 		TEST(an_old_answer_is_used_while_no_new_one_can_be_had),
 		TEST(an_old_answer_is_used_when_the_new_one_takes_long),
-		TEST(who_is_told_may_ask_for_more),
+		TEST(a_callback_may_start_another_lookup),
 		TEST(it_may_end_in_the_middle),
 		TEST(name_servers_must_be_addresses),
 		TEST(a_resolver_without_memory_is_none),

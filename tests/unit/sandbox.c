@@ -140,7 +140,7 @@ static bool has(const char *what)
 /* ---- entering ---- */
 
 /* Before all others: tells them what to skip. */
-static void what_is_missing_is_told(void **state)
+static void missing_features_are_reported(void **state)
 {
 	int ends[2], status;
 
@@ -221,9 +221,9 @@ static void a_spool_that_is_not_there_is_an_error(void **state)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		struct thaw_error err = {0};
-		bool told = sandbox_enter(&wrong, lacks, &err) == THAW_FAILED && err.cls == THAW_ERR_SYSTEM &&
-			    strstr(err.text, outside) != NULL && strstr(err.text, strerror(ENOENT)) != NULL;
-		_exit(told ? 0 : BAD_EXIT);
+		bool thread_pipe = sandbox_enter(&wrong, lacks, &err) == THAW_FAILED && err.cls == THAW_ERR_SYSTEM &&
+				   strstr(err.text, outside) != NULL && strstr(err.text, strerror(ENOENT)) != NULL;
+		_exit(thread_pipe ? 0 : BAD_EXIT);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -586,12 +586,12 @@ static void other_families_are_not_there(void **state)
 
 /* ---- what libraries need ---- */
 
-static int told[2];
+static int thread_pipe[2];
 
-static void *tell(void *arg)
+static void *write_to_pipe(void *arg)
 {
 	(void)arg;
-	CHECK(write(told[1], "t", 1) == 1);
+	CHECK(write(thread_pipe[1], "t", 1) == 1);
 	return NULL;
 }
 
@@ -601,11 +601,11 @@ static void thread_act(void)
 	pthread_t thread;
 	char byte;
 
-	CHECK(pipe(told) == 0 && pthread_attr_init(&attr) == 0);
+	CHECK(pipe(thread_pipe) == 0 && pthread_attr_init(&attr) == 0);
 	CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
 	for (int i = 0; i < 8; i++) {
-		CHECK(pthread_create(&thread, &attr, tell, NULL) == 0);
-		CHECK(read(told[0], &byte, 1) == 1 && byte == 't');
+		CHECK(pthread_create(&thread, &attr, write_to_pipe, NULL) == 0);
+		CHECK(read(thread_pipe[0], &byte, 1) == 1 && byte == 't');
 	}
 }
 
@@ -768,7 +768,7 @@ static void names_can_be_looked_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_missing_is_told),
+		cmocka_unit_test(missing_features_are_reported),
 		cmocka_unit_test(off_does_nothing),
 		cmocka_unit_test(no_new_privileges),
 		cmocka_unit_test(a_spool_that_is_not_there_is_an_error),

@@ -286,12 +286,13 @@ static void a_key_that_cannot_be_opened_is_named_with_its_setting(void **state)
 		if (pid == 0) {
 			struct tls_signer *signer = tls_signer_new(&one, 1, &err);
 			bool refused = signer == NULL || tls_signer_open(signer, &err) != THAW_OK;
-			bool told = refused && strncmp(err.text, one.setting.place, strlen(one.setting.place)) == 0 &&
-				    strstr(err.text, cases[i].has) != NULL && strstr(err.text, "0000") == NULL &&
-				    err.cls == THAW_ERR_CONFIG;
-			if (!told)
+			bool reported = refused &&
+					strncmp(err.text, one.setting.place, strlen(one.setting.place)) == 0 &&
+					strstr(err.text, cases[i].has) != NULL && strstr(err.text, "0000") == NULL &&
+					err.cls == THAW_ERR_CONFIG;
+			if (!reported)
 				(void)fprintf(stderr, "'%s'\n", err.text);
-			_exit(told ? 0 : 1);
+			_exit(reported ? 0 : 1);
 		}
 		check_ended(pid, 0);
 	}

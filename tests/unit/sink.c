@@ -188,7 +188,7 @@ static void test_a_dead_writer_s_line_is_ended(void **state)
 	close_ends(ends);
 }
 
-static void test_a_target_that_is_gone(void **state)
+static void test_a_closed_target(void **state)
 {
 	struct ends ends = a_socket();
 	atomic_uint turn = 0;
@@ -449,7 +449,7 @@ int main(void)
 		cmocka_unit_test(test_a_full_pipe_that_cannot_be_opened_again),
 		cmocka_unit_test(test_lines_stay_whole),
 		cmocka_unit_test(test_a_dead_writer_s_line_is_ended),
-		cmocka_unit_test(test_a_target_that_is_gone),
+		cmocka_unit_test(test_a_closed_target),
 		cmocka_unit_test(test_a_file_is_appended_to),
 		cmocka_unit_test(test_a_file_that_others_write_to),
 		cmocka_unit_test(test_a_line_above_the_ceiling),

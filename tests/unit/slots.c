@@ -30,7 +30,7 @@ static void test_all_are_due_at_the_start(void **state)
 	slots_free(&slots);
 }
 
-static void test_the_first_death_is_made_good_at_once(void **state)
+static void test_the_first_ended_worker_is_replaced_at_once(void **state)
 {
 	struct slots slots;
 
@@ -113,7 +113,7 @@ static void test_places_are_numbered(void **state)
 	slots_free(&slots);
 }
 
-static void test_who_is_heard_is_ready(void **state)
+static void test_a_worker_that_reports_is_ready(void **state)
 {
 	struct slots slots;
 
@@ -130,7 +130,7 @@ static void test_who_is_heard_is_ready(void **state)
 }
 
 /* Of the time since it was started, or last heard; an empty place is not silent. */
-static void test_who_is_silent(void **state)
+static void test_a_silent_worker(void **state)
 {
 	struct slots slots;
 
@@ -150,7 +150,7 @@ static void test_who_is_silent(void **state)
 }
 
 /* It is named once; one that is just starting has a limit of its own. */
-static void test_who_makes_no_progress(void **state)
+static void test_a_worker_without_progress(void **state)
 {
 	struct slots slots;
 
@@ -191,14 +191,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_are_due_at_the_start),
-		cmocka_unit_test(test_the_first_death_is_made_good_at_once),
+		cmocka_unit_test(test_the_first_ended_worker_is_replaced_at_once),
 		cmocka_unit_test(test_quick_deaths_wait),
 		cmocka_unit_test(test_a_long_life_makes_up_for_quick_deaths),
 		cmocka_unit_test(test_a_start_that_fails_waits),
 		cmocka_unit_test(test_places_are_numbered),
-		cmocka_unit_test(test_who_is_heard_is_ready),
-		cmocka_unit_test(test_who_is_silent),
-		cmocka_unit_test(test_who_makes_no_progress),
+		cmocka_unit_test(test_a_worker_that_reports_is_ready),
+		cmocka_unit_test(test_a_silent_worker),
+		cmocka_unit_test(test_a_worker_without_progress),
 		cmocka_unit_test(test_time_without_the_master_is_forgiven),
 	};
 

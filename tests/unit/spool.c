@@ -579,22 +579,22 @@ static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 					   .workers = 1};
 	struct thaw_error err = {0};
 	struct cipher cipher = spy_new();
-	unsigned told = 0;
+	unsigned failures = 0;
 
 	disk_reset();
 	fail_allocation(k);
 	thaw_quota *quota = made_quota_new(&limits);
-	if (quota == NULL && ++told)
+	if (quota == NULL && ++failures)
 		quota = made_quota_new(&limits);
 	assert_non_null(quota);
 	thaw_store *store = spool_store_new(quota, 0, "in memory", cipher, &fake_files, &err);
-	if (store == NULL && ++told) {
+	if (store == NULL && ++failures) {
 		assert_int_equal(err.cls, THAW_ERR_RESOURCE);
 		store = spool_store_new(quota, 0, "in memory", cipher, &fake_files, &err);
 	}
 	assert_non_null(store);
 	struct body body = {.spool = made_spool_new(store, NULL, NO_SIZE)};
-	if (body.spool == NULL && ++told)
+	if (body.spool == NULL && ++failures)
 		body.spool = made_spool_new(store, NULL, NO_SIZE);
 	assert_non_null(body.spool);
 	while (body.written < 12 * CHUNK) {
@@ -603,22 +603,22 @@ static bool allocate_with_failure(unsigned long k, uint64_t on_disk)
 			continue;
 		assert_int_equal(reason, THAW_REASON_NO_MEMORY);
 		assert_int_equal(quota_use(quota).memory, use_of(&body).memory);
-		told++;
+		failures++;
 	}
 	while (body.read < body.written) {
 		enum thaw_reason reason = body_read(&body, body.written - body.read);
 		if (reason == THAW_REASON_NONE)
 			continue;
 		assert_int_equal(reason, THAW_REASON_NO_MEMORY); /* for a chunk to read back into */
-		told++;
+		failures++;
 	}
 	body_drain(&body);
 	bool reached = allocations >= k;
 	fail_allocation(0);
-	if (reached && told == 0)
+	if (reached && failures == 0)
 		assert_true(use_of(&body).to_disk >= 8 * CHUNK);
 	else
-		assert_int_equal(told, reached ? 1 : 0);
+		assert_int_equal(failures, reached ? 1 : 0);
 	thaw_spool_free(&body.spool);
 	assert_int_equal(quota_use(quota).memory + quota_use(quota).disk, 0);
 	thaw_store_free(&store);

@@ -58,7 +58,7 @@ static bool run_with_fault(struct fault fault)
 {
 	struct world world = disk_world();
 	struct body body = body_new(world.store, NULL, LIMIT);
-	unsigned refused = 0, told = 0;
+	unsigned refused = 0, failures = 0;
 
 	disk_fault(fault);
 	for (size_t i = 0; i < STEPS; i++) {
@@ -69,7 +69,7 @@ static bool run_with_fault(struct fault fault)
 			if (reason == THAW_REASON_NONE)
 				continue;
 			assert_int_equal(reason, expected_reason());
-			told++;
+			failures++;
 			assert_int_equal(++refused, 1);
 		}
 		if (read_end > body.written)
@@ -80,13 +80,13 @@ static bool run_with_fault(struct fault fault)
 			if (reason == THAW_REASON_NONE)
 				continue;
 			assert_int_equal(reason, expected_reason());
-			told++;
+			failures++;
 			assert_int_equal(++refused, 1);
 		}
 	}
 	body_drain(&body);
 	bool happened = disk.happened;
-	assert_int_equal(told, happened && expected_reason() != THAW_REASON_NONE ? 1 : 0);
+	assert_int_equal(failures, happened && expected_reason() != THAW_REASON_NONE ? 1 : 0);
 	assert_true(use_of(&body).to_disk > 0);
 	thaw_spool_free(&body.spool);
 	world_free(&world);

@@ -366,7 +366,7 @@ static void test_worker_leaves_it_to_the_one_with_the_worst(void **state)
 }
 
 /* Another worker says that it has a worse one, and ends nobody: it is not waited for without end. */
-static void test_worker_that_lies_is_not_waited_for(void **state)
+static void test_worker_with_a_false_rank_is_not_waited_for(void **state)
 {
 	struct two two;
 	uint64_t now_ms = NOW;
@@ -724,7 +724,7 @@ int main(void)
 		cmocka_unit_test(test_worst_asker_is_refused),
 		cmocka_unit_test(test_share_is_the_clients_own_matter),
 		cmocka_unit_test(test_worker_leaves_it_to_the_one_with_the_worst),
-		cmocka_unit_test(test_worker_that_lies_is_not_waited_for),
+		cmocka_unit_test(test_worker_with_a_false_rank_is_not_waited_for),
 		cmocka_unit_test(test_need_of_another_worker),
 		cmocka_unit_test(test_young_ask_stays_while_another_worker_has_worse),
 		cmocka_unit_test(test_young_ask_does_not_end_beside_an_old_one),

@@ -164,7 +164,7 @@ static void addresses_of_one_client_count_together(void **state)
 	assert_int_equal(many(&client, &ten_a_second, NOW_MS), 0);
 }
 
-static void without_an_address_nobody_is_counted(void **state)
+static void clients_without_an_address_are_not_counted(void **state)
 {
 	struct sockaddr local = {.sa_family = AF_UNIX};
 	struct throttle_client client = {.address = &local, .host = "api.example"};
@@ -199,7 +199,7 @@ static void the_clock_may_be_anything(void **state)
 }
 
 /* Those that have used most are the last to be forgotten. */
-static void a_full_table_forgets_who_has_used_least(void **state)
+static void a_full_table_forgets_the_client_that_used_least(void **state)
 {
 	static const struct throttle_rate rate = {.requests = 1, .period_ms = 60000, .burst = 100};
 	struct throttle_client heavy = from("198.51.100.1");
@@ -218,22 +218,22 @@ static void processes_count_together(void **state)
 {
 	static const struct throttle_rate rate = {.requests = 1, .period_ms = 60000, .burst = 1000};
 	struct throttle_client client = from("192.0.2.1");
-	int told[2];
+	int ends[2];
 
 	(void)state;
-	assert_int_equal(pipe(told), 0);
+	assert_int_equal(pipe(ends), 0);
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
 		unsigned count = many(&client, &rate, NOW_MS);
-		_exit(write(told[1], &count, sizeof(count)) == (ssize_t)sizeof(count) ? 0 : 1);
+		_exit(write(ends[1], &count, sizeof(count)) == (ssize_t)sizeof(count) ? 0 : 1);
 	}
 	unsigned own = many(&client, &rate, NOW_MS), other = 0;
-	assert_int_equal(read(told[0], &other, sizeof(other)), sizeof(other));
+	assert_int_equal(read(ends[0], &other, sizeof(other)), sizeof(other));
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	assert_int_equal(own + other, 1000);
-	(void)close(told[0]);
-	(void)close(told[1]);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -247,10 +247,10 @@ int main(void)
 		CASE(each_rate_is_kept),
 		CASE(each_address_host_and_route_counts_by_itself),
 		CASE(addresses_of_one_client_count_together),
-		CASE(without_an_address_nobody_is_counted),
+		CASE(clients_without_an_address_are_not_counted),
 		CASE(a_faster_rate_after_a_reload_is_not_kept_waiting),
 		CASE(the_clock_may_be_anything),
-		CASE(a_full_table_forgets_who_has_used_least),
+		CASE(a_full_table_forgets_the_client_that_used_least),
 		CASE(processes_count_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -379,7 +379,7 @@ static void visitor_free(struct visitor *visitor)
 	SSL_CTX_free(visitor->context);
 }
 
-static bool shake_hands(SSL *client, struct tls_conn *link, struct tls_session *session)
+static bool handshake(SSL *client, struct tls_conn *link, struct tls_session *session)
 {
 	enum thaw_status status = THAW_WANT_READ;
 	struct thaw_error err = {0};
@@ -425,7 +425,7 @@ static bool visit_with(struct visitor *visitor, struct tls_server *server, void 
 	assert_non_null(session);
 	if (ready != NULL)
 		ready(SSL_get_SSL_CTX(tls_conn_ssl(link)));
-	assert_true(shake_hands(client, link, session));
+	assert_true(handshake(client, link, session));
 	exchange_a_byte(client, link, session);
 	bool resumed = tls_conn_resumed(link);
 	assert_int_equal(resumed, SSL_session_reused(client));
@@ -583,7 +583,7 @@ static void the_order_is_openssls(void **state)
 	tls_server_free(&theirs);
 }
 
-static void a_server_tells_what_is_wrong(void **state)
+static void a_server_reports_the_error(void **state)
 {
 	struct tls_server *server = machine(NULL);
 	struct thaw_error err = {0};
@@ -635,7 +635,7 @@ int main(void)
 		cmocka_unit_test(rotation),
 		cmocka_unit_test(tickets_stay_bound),
 		cmocka_unit_test(the_order_is_openssls),
-		cmocka_unit_test(a_server_tells_what_is_wrong),
+		cmocka_unit_test(a_server_reports_the_error),
 		cmocka_unit_test(a_binding_follows_from_the_settings),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -130,7 +130,7 @@ static bool over(enum thaw_status status)
 }
 
 /* The client's outcome. */
-static enum thaw_status shake_hands(struct pair *pair)
+static enum thaw_status handshake(struct pair *pair)
 {
 	enum thaw_status client = THAW_WANT_READ, link = THAW_WANT_READ;
 
@@ -144,7 +144,7 @@ static enum thaw_status shake_hands(struct pair *pair)
 }
 
 /* Sends from the server, and has the client read all of it: the tickets of TLS 1.3 come first. */
-static void hear(struct pair *pair, const char *text)
+static void expect_text(struct pair *pair, const char *text)
 {
 	size_t len = 0, got = 0;
 	char read[64];
@@ -178,9 +178,9 @@ static enum thaw_status try(const struct tls_client_options *options, const char
 	struct pair pair;
 
 	open_pair(&pair, context, name, NULL);
-	enum thaw_status status = shake_hands(&pair);
+	enum thaw_status status = handshake(&pair);
 	if (status == THAW_OK)
-		hear(&pair, "hello");
+		expect_text(&pair, "hello");
 	*err = pair.client_err;
 	close_pair(&pair);
 	tls_client_context_free(&context);
@@ -280,7 +280,7 @@ static void files_are_read_once(void **state)
 	context = context_of(&options);
 	assert_int_equal(rename(ca, aside), 0);
 	open_pair(&pair, context, "localhost", NULL);
-	enum thaw_status status = shake_hands(&pair);
+	enum thaw_status status = handshake(&pair);
 	close_pair(&pair);
 	assert_int_equal(rename(aside, ca), 0);
 	assert_int_equal(status, THAW_OK);
@@ -323,7 +323,7 @@ static void it_sends_its_certificate_when_asked(void **state)
 		struct tls_client_context *context = context_of(&options);
 		open_pair(&pair, context, "localhost", NULL);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
-		assert_int_equal(shake_hands(&pair), THAW_OK);
+		assert_int_equal(handshake(&pair), THAW_OK);
 		struct tls_certificate *came = tls_session_verify(pair.session, trust, &reason, detail, sizeof(detail));
 		assert_int_equal(reason, has ? THAW_REASON_NONE : THAW_REASON_NO_CERTIFICATE);
 		if (has)
@@ -346,8 +346,8 @@ static bool resumes(struct tls_client_context *context, struct tls_client_memory
 	struct pair pair;
 
 	open_pair(&pair, context, "localhost", memory);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
-	hear(&pair, "something");
+	assert_int_equal(handshake(&pair), THAW_OK);
+	expect_text(&pair, "something");
 	bool resumed = tls_client_resumed(pair.client);
 	assert_int_equal(resumed, tls_conn_resumed(pair.link));
 	close_pair(&pair);
@@ -428,7 +428,7 @@ static void pending_bytes_are_reported(void **state)
 
 	(void)state;
 	open_pair(&pair, context, "localhost", NULL);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
+	assert_int_equal(handshake(&pair), THAW_OK);
 	assert_int_equal(tls_client_read(pair.client, &byte, 1, &len, &pair.client_err), THAW_WANT_READ);
 	assert_false(tls_client_pending(pair.client));
 	/* three records: the first is read in part, the others lie behind it, and the socket is empty */
@@ -458,10 +458,10 @@ static void reading_continues_after_close_notify(void **state)
 
 	(void)state;
 	open_pair(&pair, context, "localhost", NULL);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
+	assert_int_equal(handshake(&pair), THAW_OK);
 	assert_int_equal(tls_client_close_notify(pair.client), THAW_OK);
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &len), THAW_CLOSED);
-	hear(&pair, "the rest");
+	expect_text(&pair, "the rest");
 	tls_conn_close_notify(pair.link);
 	assert_int_equal(tls_client_read(pair.client, &byte, 1, &len, &pair.client_err), THAW_CLOSED);
 	assert_int_equal(pair.client_err.cls, THAW_ERR_NONE);
@@ -479,8 +479,8 @@ static void an_end_without_close_notify_is_a_failure(void **state)
 
 	(void)state;
 	open_pair(&pair, context, "localhost", NULL);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
-	hear(&pair, "half of it");
+	assert_int_equal(handshake(&pair), THAW_OK);
+	expect_text(&pair, "half of it");
 	assert_int_equal(shutdown(pair.fds[1], SHUT_WR), 0);
 	assert_int_equal(tls_client_read(pair.client, &byte, 1, &len, &pair.client_err), THAW_FAILED);
 	assert_int_equal(pair.client_err.cls, THAW_ERR_PEER);
@@ -502,7 +502,7 @@ static void close_notify_waits_for_room(void **state)
 
 	(void)state;
 	open_pair(&pair, context, "localhost", NULL);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
+	assert_int_equal(handshake(&pair), THAW_OK);
 	while (status == THAW_OK) {
 		status = tls_client_write(pair.client, bytes, sizeof(bytes), &len, &pair.client_err);
 		sent += len;

@@ -74,9 +74,9 @@ static struct visit begin_with(struct client *client, struct tls_server *at, str
 {
 	struct visit visit = {.link = NULL};
 
-	wire_open(&wire, window);
+	duplex_open(&duplex, window);
 	visit.ssl = client_ssl(client);
-	visit.link = tls_conn_new(at, (struct transport){&way_ops, &wire.server});
+	visit.link = tls_conn_new(at, (struct transport){&way_ops, &duplex.server});
 	assert_non_null(visit.link);
 	visit.session = tls_session_new(tls_conn_ssl(visit.link));
 	assert_non_null(visit.session);
@@ -85,7 +85,7 @@ static struct visit begin_with(struct client *client, struct tls_server *at, str
 	return visit;
 }
 
-static void shake_hands(struct visit *visit)
+static void handshake(struct visit *visit)
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	enum thaw_status status = THAW_WANT_READ;
@@ -107,7 +107,7 @@ static struct visit begin(struct client *client, struct tls_server *at, struct n
 {
 	struct visit visit = begin_with(client, at, notes, WINDOW_MAX);
 
-	shake_hands(&visit);
+	handshake(&visit);
 	return visit;
 }
 
@@ -432,7 +432,7 @@ static struct client sent_away(struct tls_server *from, size_t window, uint64_t 
 	struct client client = {.browser = true, .alpn = H2};
 	struct visit visit = begin_with(&client, from, NULL, window);
 
-	shake_hands(&visit);
+	handshake(&visit);
 	assert_true(tls_conn_http2(visit.link));
 	send_byte(&visit);
 	forget(&client);
@@ -443,7 +443,7 @@ static struct client sent_away(struct tls_server *from, size_t window, uint64_t 
 	return client;
 }
 
-static enum tls_demand comes_back(struct client *client, struct tls_server *to, uint64_t wall_ms)
+static enum tls_demand reconnect(struct client *client, struct tls_server *to, uint64_t wall_ms)
 {
 	struct notes notes = {.away = {NULL, wall_ms}};
 	struct visit visit = begin(client, to, &notes);
@@ -457,7 +457,7 @@ static enum tls_demand comes_back(struct client *client, struct tls_server *to, 
 	return demand;
 }
 
-static void a_ticket_tells_another_machine(void **state)
+static void a_ticket_informs_another_machine(void **state)
 {
 	static const size_t windows[] = {1, 100, WINDOW_MAX};
 	const struct wish shared = {.http2 = TLS_HTTP2_AUTO, .ticket_keys = keys_file()},
@@ -469,21 +469,21 @@ static void a_ticket_tells_another_machine(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
 		struct client client = sent_away(one, windows[i], WALL_MS);
-		assert_int_equal(comes_back(&client, another, WALL_MS + 100), TLS_DEMAND_TICKET);
+		assert_int_equal(reconnect(&client, another, WALL_MS + 100), TLS_DEMAND_TICKET);
 	}
 	struct client client = sent_away(alone, WINDOW_MAX, WALL_MS);
-	assert_int_equal(comes_back(&client, alone, WALL_MS + TLS_AWAY_MS - 1), TLS_DEMAND_TICKET);
+	assert_int_equal(reconnect(&client, alone, WALL_MS + TLS_AWAY_MS - 1), TLS_DEMAND_TICKET);
 	client = sent_away(one, WINDOW_MAX, WALL_MS);
-	assert_int_equal(comes_back(&client, another, WALL_MS - TLS_AWAY_MS + 1), TLS_DEMAND_TICKET);
+	assert_int_equal(reconnect(&client, another, WALL_MS - TLS_AWAY_MS + 1), TLS_DEMAND_TICKET);
 	/* not: too late, with other keys, to another host */
 	client = sent_away(one, WINDOW_MAX, WALL_MS);
-	assert_int_equal(comes_back(&client, another, WALL_MS + TLS_AWAY_MS), TLS_DEMAND_NONE);
+	assert_int_equal(reconnect(&client, another, WALL_MS + TLS_AWAY_MS), TLS_DEMAND_NONE);
 	client = sent_away(one, WINDOW_MAX, WALL_MS);
-	assert_int_equal(comes_back(&client, another, WALL_MS - TLS_AWAY_MS), TLS_DEMAND_NONE);
+	assert_int_equal(reconnect(&client, another, WALL_MS - TLS_AWAY_MS), TLS_DEMAND_NONE);
 	client = sent_away(one, WINDOW_MAX, WALL_MS);
-	assert_int_equal(comes_back(&client, alone, WALL_MS), TLS_DEMAND_NONE);
+	assert_int_equal(reconnect(&client, alone, WALL_MS), TLS_DEMAND_NONE);
 	client = sent_away(one, WINDOW_MAX, WALL_MS);
-	assert_int_equal(comes_back(&client, elsewhere, WALL_MS), TLS_DEMAND_NONE);
+	assert_int_equal(reconnect(&client, elsewhere, WALL_MS), TLS_DEMAND_NONE);
 	tls_server_free(&one);
 	tls_server_free(&another);
 	tls_server_free(&alone);
@@ -505,7 +505,7 @@ static void a_resumed_connection_gives_such_tickets_too(void **state)
 	assert_true(tls_conn_note_ticket(visit.link, trust, WALL_MS + 2 * TLS_AWAY_MS));
 	end(&visit);
 	client.alpn = H1;
-	assert_int_equal(comes_back(&client, at, WALL_MS + 2 * TLS_AWAY_MS + 1), TLS_DEMAND_TICKET);
+	assert_int_equal(reconnect(&client, at, WALL_MS + 2 * TLS_AWAY_MS + 1), TLS_DEMAND_TICKET);
 	tls_server_free(&at);
 }
 
@@ -565,7 +565,7 @@ static void no_note_ticket_where_it_is_useless(void **state)
 	/* before the handshake */
 	visit = begin_with(&gives, at, NULL, WINDOW_MAX);
 	assert_false(tls_conn_note_ticket(visit.link, trust, WALL_MS));
-	shake_hands(&visit);
+	handshake(&visit);
 	end(&visit);
 	forget(&gives);
 	tls_server_free(&at);
@@ -609,7 +609,7 @@ int main(void)
 		cmocka_unit_test(only_such_a_connection_is_looked_up),
 		cmocka_unit_test(a_browser_without_a_note_is_held_to_tls12),
 		cmocka_unit_test(a_session_without_a_certificate_is_not_resumed_on_demand),
-		cmocka_unit_test(a_ticket_tells_another_machine),
+		cmocka_unit_test(a_ticket_informs_another_machine),
 		cmocka_unit_test(a_resumed_connection_gives_such_tickets_too),
 		cmocka_unit_test(a_forged_ticket_is_not_opened),
 		cmocka_unit_test(no_note_ticket_where_it_is_useless),

@@ -70,9 +70,9 @@ static bool client_writes(struct pair *pair)
 
 	(void)give_turn(true);
 	int put = SSL_write(pair->ssl, body, HALF);
-	bool told = put > 0 || SSL_get_error(pair->ssl, put) == SSL_ERROR_SSL;
+	bool reported = put > 0 || SSL_get_error(pair->ssl, put) == SSL_ERROR_SSL;
 	(void)give_turn(false);
-	assert_true(told);
+	assert_true(reported);
 	return put == HALF;
 }
 

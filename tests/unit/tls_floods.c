@@ -14,7 +14,7 @@
 #define FLOOD_MAX  8192 /* records after which a flood has gone on long enough */
 #define RECORD_MAX (16384 + RECORD_OVERHEAD)
 
-static struct wire wire;
+static struct duplex duplex;
 
 static ssize_t piece_read(void *io, void *data, size_t room);
 static const struct transport_ops piece_ops = {
@@ -61,22 +61,22 @@ static struct pair open_pair(bool against_client, int version)
 	struct tls_client_options options = {.ca = ca};
 	enum thaw_status status = THAW_WANT_READ;
 
-	wire_open(&wire, WINDOW_MAX);
+	duplex_open(&duplex, WINDOW_MAX);
 	pair.raw_ctx = raw_context(against_client, version);
 	pair.raw = SSL_new(pair.raw_ctx);
 	assert_non_null(pair.raw);
 	assert_true(tls_use_transport(pair.raw,
-				      (struct transport){&way_ops, against_client ? &wire.server : &wire.client}));
+				      (struct transport){&way_ops, against_client ? &duplex.server : &duplex.client}));
 	if (against_client) {
 		SSL_set_accept_state(pair.raw);
 		pair.context = tls_client_context_new(&options, &pair.err);
 		assert_non_null(pair.context);
-		pair.client = tls_client_new(pair.context, "localhost", (struct transport){&piece_ops, &wire.client},
+		pair.client = tls_client_new(pair.context, "localhost", (struct transport){&piece_ops, &duplex.client},
 					     NULL, &pair.err);
 		assert_non_null(pair.client);
 	} else {
 		SSL_set_connect_state(pair.raw);
-		pair.link = tls_conn_new(server, (struct transport){&piece_ops, &wire.server});
+		pair.link = tls_conn_new(server, (struct transport){&piece_ops, &duplex.server});
 		assert_non_null(pair.link);
 		pair.session = tls_session_new(tls_conn_ssl(pair.link));
 		assert_non_null(pair.session);
@@ -303,7 +303,7 @@ static enum thaw_status step(struct pair *pair)
 
 static void throw_away_answers(struct pair *pair)
 {
-	struct way *way = pair->against_client ? &wire.up : &wire.down;
+	struct way *way = pair->against_client ? &duplex.up : &duplex.down;
 
 	way->len = 0;
 }
@@ -325,8 +325,8 @@ static void one_step_looks_at_a_bounded_number_of_records_and_bytes(void **state
 	for (const struct flood *flood = floods; flood < floods + FLOODS; flood++) {
 		struct pair pair = open_pair(flood->from_server, flood->version);
 		enum thaw_status status = THAW_WANT_READ;
-		pouring =
-			(struct pour){.flood = flood, .pair = &pair, .way = flood->from_server ? &wire.down : &wire.up};
+		pouring = (struct pour){
+			.flood = flood, .pair = &pair, .way = flood->from_server ? &duplex.down : &duplex.up};
 		while (pouring.made < FLOOD_MAX && status == THAW_WANT_READ) {
 			pour(&pouring);
 			uint64_t before = pouring.way->moved;
@@ -356,8 +356,8 @@ static void a_flood_ends_within_one_read(void **state)
 			continue;
 		struct pair pair = open_pair(flood->from_server, flood->version);
 		enum thaw_status status = THAW_OK;
-		pouring =
-			(struct pour){.flood = flood, .pair = &pair, .way = flood->from_server ? &wire.down : &wire.up};
+		pouring = (struct pour){
+			.flood = flood, .pair = &pair, .way = flood->from_server ? &duplex.down : &duplex.up};
 		endless = &pouring;
 		while (status == THAW_OK)
 			status = read_some(&pair);
@@ -377,8 +377,8 @@ static uint64_t flood_to_the_end(flood_fn *next, int version, struct pair *pair)
 
 	flood = (struct flood){.name = "count", .version = version, .next = next};
 	*pair = open_pair(false, version);
-	pouring = (struct pour){.flood = &flood, .pair = pair, .way = &wire.up};
-	uint64_t before = wire.up.moved;
+	pouring = (struct pour){.flood = &flood, .pair = pair, .way = &duplex.up};
+	uint64_t before = duplex.up.moved;
 	endless = &pouring;
 	enum thaw_status status = THAW_OK;
 	while (status == THAW_OK)
@@ -387,7 +387,7 @@ static uint64_t flood_to_the_end(flood_fn *next, int version, struct pair *pair)
 	assert_int_equal(status, THAW_FAILED);
 	assert_true(tls_conn_flooded(pair->link));
 	assert_int_equal(tls_session_error(pair->session)->cls, THAW_ERR_PEER);
-	return wire.up.moved - before;
+	return duplex.up.moved - before;
 }
 
 static void the_fifth_renegotiation_ends_the_connection(void **state)
@@ -439,7 +439,7 @@ static void key_updates_of_a_long_upload_are_allowed(void **state)
 	enum thaw_status status = THAW_WANT_READ;
 
 	(void)state;
-	pouring = (struct pour){.flood = &flood, .pair = &pair, .way = &wire.up};
+	pouring = (struct pour){.flood = &flood, .pair = &pair, .way = &duplex.up};
 	while (pouring.made < UINT64_C(12) * TLS_RECORDS_MAX && status == THAW_WANT_READ) {
 		pour(&pouring);
 		status = step(&pair);

@@ -81,7 +81,7 @@ static const struct tls_observer withholder = {.on_event = on_event, .arg = &eve
 /* ---- a client and a server ---- */
 
 struct pair {
-	struct wire wire;
+	struct duplex duplex;
 	struct tls_client *client;
 	struct tls_conn *link;
 	struct tls_session *session;
@@ -114,10 +114,10 @@ static struct tls_client_context *context_of(const struct tls_client_options *op
 static void open_pair(struct pair *pair, struct tls_client_context *context, size_t window)
 {
 	memset(pair, 0, sizeof(*pair));
-	wire_open(&pair->wire, window);
-	pair->client = tls_client_new(context, "localhost", (struct transport){&way_ops, &pair->wire.client}, NULL,
+	duplex_open(&pair->duplex, window);
+	pair->client = tls_client_new(context, "localhost", (struct transport){&way_ops, &pair->duplex.client}, NULL,
 				      &pair->client_err);
-	pair->link = tls_conn_new(server, (struct transport){&way_ops, &pair->wire.server});
+	pair->link = tls_conn_new(server, (struct transport){&way_ops, &pair->duplex.server});
 	assert_non_null(pair->client);
 	assert_non_null(pair->link);
 	pair->session = tls_session_new(tls_conn_ssl(pair->link));
@@ -137,7 +137,7 @@ static bool over(enum thaw_status status)
 }
 
 /* The client's end of it. */
-static enum thaw_status shake_hands(struct pair *pair)
+static enum thaw_status handshake(struct pair *pair)
 {
 	enum thaw_status client = THAW_WANT_READ, link = THAW_WANT_READ;
 
@@ -211,7 +211,7 @@ static void an_ask_at_the_handshake(void **state)
 		struct pair pair;
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
-		assert_int_equal(shake_hands(&pair), THAW_OK);
+		assert_int_equal(handshake(&pair), THAW_OK);
 		EXPECT(&events, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED, TLS_EVENT_FINISHED);
 		expect_ask(THAW_MEANS_HANDSHAKE);
 		close_pair(&pair);
@@ -227,7 +227,7 @@ static void an_ask_after_the_handshake_is_observed(void **state)
 
 	(void)state;
 	open_pair(&pair, context, WINDOW_MAX);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
+	assert_int_equal(handshake(&pair), THAW_OK);
 	EXPECT(&events, TLS_EVENT_FINISHED);
 	ask_out(&pair, trust);
 	EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED, TLS_EVENT_FINISHED);
@@ -251,7 +251,7 @@ static void a_compressed_certificate_is_seen(void **state)
 		SSL *ssl = tls_conn_ssl(pair.link);
 		assert_true(SSL_get_options(ssl) & SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 		(void)SSL_clear_options(ssl, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
-		assert_int_equal(shake_hands(&pair), THAW_OK);
+		assert_int_equal(handshake(&pair), THAW_OK);
 		ask_out(&pair, trust);
 		if (given)
 			EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_ASKED, answer, TLS_EVENT_SIGNED,
@@ -276,7 +276,7 @@ static void an_ask_by_renegotiation(void **state)
 
 	(void)state;
 	open_pair(&pair, context, WINDOW_MAX);
-	assert_int_equal(shake_hands(&pair), THAW_OK);
+	assert_int_equal(handshake(&pair), THAW_OK);
 	ask_out(&pair, trust);
 	EXPECT(&events, TLS_EVENT_FINISHED, TLS_EVENT_HELLO_REQUEST, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED,
 	       TLS_EVENT_FINISHED);
@@ -297,7 +297,7 @@ static void asked_again(void **state)
 		struct pair pair;
 		open_pair(&pair, context, WINDOW_MAX);
 		assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
-		assert_int_equal(shake_hands(&pair), THAW_OK);
+		assert_int_equal(handshake(&pair), THAW_OK);
 		for (int i = 0; i < 2; i++)
 			ask_out(&pair, trust);
 		for (size_t i = 0; i < events.count; i++) {
@@ -326,7 +326,7 @@ static void without_a_certificate_it_declines(void **state)
 			open_pair(&pair, context, WINDOW_MAX);
 			if (!late)
 				assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
-			assert_int_equal(shake_hands(&pair), THAW_OK);
+			assert_int_equal(handshake(&pair), THAW_OK);
 			if (late)
 				ask_out(&pair, trust);
 			if (!late)
@@ -358,17 +358,17 @@ static void withheld_nothing_is_answered(void **state)
 			open_pair(&pair, context, WINDOW_MAX);
 			if (!late)
 				assert_int_equal(tls_session_ask_at_handshake(pair.session, trust), THAW_OK);
-			assert_int_equal(shake_hands(&pair), late ? THAW_OK : THAW_WANT_READ);
+			assert_int_equal(handshake(&pair), late ? THAW_OK : THAW_WANT_READ);
 			if (late) {
 				size_t up;
 				ask(&pair, trust);
 				for (int i = 0; i < 8; i++)
 					turn(&pair);
-				up = pair.wire.up.len;
+				up = pair.duplex.up.len;
 				for (int i = 0; i < 100; i++) {
 					turn(&pair);
 					assert_int_equal(pair.client_read, THAW_WANT_READ);
-					assert_int_equal(pair.wire.up.len, up);
+					assert_int_equal(pair.duplex.up.len, up);
 				}
 				assert_false(exchange_answered(&pair.exchange, pair.session));
 			}
@@ -396,7 +396,7 @@ static void alerts_in(void **state)
 		struct pair pair;
 		struct tls_client_context *context = context_of(&options);
 		open_pair(&pair, context, WINDOW_MAX);
-		assert_int_equal(shake_hands(&pair), THAW_OK);
+		assert_int_equal(handshake(&pair), THAW_OK);
 		tls_conn_close_notify(pair.link);
 		turn(&pair);
 		assert_int_equal(pair.client_read, THAW_CLOSED);
@@ -408,7 +408,7 @@ static void alerts_in(void **state)
 		options.alpn = "h2";
 		context = context_of(&options);
 		open_pair(&pair, context, WINDOW_MAX);
-		assert_int_equal(shake_hands(&pair), THAW_FAILED);
+		assert_int_equal(handshake(&pair), THAW_FAILED);
 		EXPECT(&events, TLS_EVENT_ALERT_IN);
 		assert_string_equal(tls_alert_name(the(&events, TLS_EVENT_ALERT_IN)->alert), "no_application_protocol");
 		close_pair(&pair);
@@ -425,7 +425,7 @@ static void alerts_out(void **state)
 		options.ca = certificate; /* no CA's */
 		struct tls_client_context *context = context_of(&options);
 		open_pair(&pair, context, WINDOW_MAX);
-		assert_int_equal(shake_hands(&pair), THAW_FAILED);
+		assert_int_equal(handshake(&pair), THAW_FAILED);
 		EXPECT(&events, TLS_EVENT_ALERT_OUT);
 		assert_string_equal(tls_alert_name(the(&events, TLS_EVENT_ALERT_OUT)->alert), "unknown_ca");
 		close_pair(&pair);
@@ -467,7 +467,7 @@ static void connections_are_observed_separately(void **state)
 			assert_true(tls_client_watch(pairs[i].client, &own[i]));
 	}
 	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(shake_hands(&pairs[i]), THAW_OK);
+		assert_int_equal(handshake(&pairs[i]), THAW_OK);
 	ask_out(&pairs[1], trust);
 	EXPECT(&own[0], TLS_EVENT_FINISHED);
 	EXPECT(&own[1], TLS_EVENT_FINISHED, TLS_EVENT_ASKED, TLS_EVENT_GIVEN, TLS_EVENT_SIGNED, TLS_EVENT_FINISHED);
@@ -509,7 +509,7 @@ static void a_long_list_of_issuers_is_cut(void **state)
 			for (int k = 1; k < counts[i]; k++)
 				add_name(many, k);
 			open_pair(&pair, context, WINDOW_MAX);
-			assert_int_equal(shake_hands(&pair), THAW_OK);
+			assert_int_equal(handshake(&pair), THAW_OK);
 			ask_out(&pair, many);
 			const struct seen_sight *asked = the(&events, TLS_EVENT_ASKED);
 			assert_int_equal(asked->issuer_count, counts[i]);
@@ -578,9 +578,9 @@ static void begin_upload(struct pair *pair, struct upload *upload, struct tls_cl
 	fill();
 	*upload = (struct upload){.status = THAW_OK};
 	open_pair(pair, context, window);
-	assert_int_equal(shake_hands(pair), THAW_OK);
-	pair->wire.down.window = WINDOW_MAX; /* it is the client's writing that has to wait */
-	read_client(pair);                   /* the tickets */
+	assert_int_equal(handshake(pair), THAW_OK);
+	pair->duplex.down.window = WINDOW_MAX; /* it is the client's writing that has to wait */
+	read_client(pair);                     /* the tickets */
 	write_on(pair, upload);
 	assert_int_equal(upload->status, THAW_WANT_WRITE);
 	ask(pair, trust);
@@ -655,7 +655,7 @@ static void nothing_is_written_after_a_queued_record(void **state)
 		struct pair pair;
 		fill();
 		open_pair(&pair, context, 4096);
-		assert_int_equal(shake_hands(&pair), THAW_OK);
+		assert_int_equal(handshake(&pair), THAW_OK);
 		write_on(&pair, &upload);
 		size_t held = tls_client_unsent(pair.client), out = upload.out;
 		assert_true(held > 0 && held <= RECORD_WHOLE);
@@ -668,7 +668,7 @@ static void nothing_is_written_after_a_queued_record(void **state)
 			assert_int_equal(tls_client_unsent(pair.client), held);
 		}
 		/* a broken transport has nothing to wait for */
-		pair.wire.up.broken = true;
+		pair.duplex.up.broken = true;
 		tls_client_flush(pair.client);
 		write_on(&pair, &upload);
 		assert_int_equal(upload.status, THAW_FAILED);

@@ -6,7 +6,7 @@
 
 #define TURNS_MAX 4000000
 
-static struct wire wire;
+static struct duplex duplex;
 
 struct pair {
 	struct tls_client_context *context;
@@ -20,12 +20,12 @@ static struct pair open_pair_with(const struct tls_client_options *options, cons
 {
 	struct pair pair = {0};
 
-	wire_open(&wire, window);
+	duplex_open(&duplex, window);
 	pair.context = tls_client_context_new(options, &pair.client_err);
 	assert_non_null(pair.context);
-	pair.client =
-		tls_client_new(pair.context, name, (struct transport){&way_ops, &wire.client}, NULL, &pair.client_err);
-	pair.link = tls_conn_new(server, (struct transport){&way_ops, &wire.server});
+	pair.client = tls_client_new(pair.context, name, (struct transport){&way_ops, &duplex.client}, NULL,
+				     &pair.client_err);
+	pair.link = tls_conn_new(server, (struct transport){&way_ops, &duplex.server});
 	assert_non_null(pair.client);
 	assert_non_null(pair.link);
 	pair.session = tls_session_new(tls_conn_ssl(pair.link));
@@ -52,7 +52,7 @@ static bool over(enum thaw_status status)
 }
 
 /* Both sides in turn, until both are over or neither can be. */
-static void shake_hands(struct pair *pair, enum thaw_status *client, enum thaw_status *link)
+static void handshake(struct pair *pair, enum thaw_status *client, enum thaw_status *link)
 {
 	*client = *link = THAW_WANT_READ;
 	for (int turn = 0; turn < TURNS_MAX && (!over(*client) || !over(*link)); turn++) {
@@ -81,7 +81,7 @@ static void handshakes_through_any_window(void **state)
 			struct tls_client_options options = good((enum tls_client_version)version);
 			struct pair pair = open_pair(&options, windows[i]);
 			enum thaw_status client, link;
-			shake_hands(&pair, &client, &link);
+			handshake(&pair, &client, &link);
 			assert_int_equal(client, THAW_OK);
 			assert_int_equal(link, THAW_OK);
 			assert_string_equal(tls_client_version(pair.client),
@@ -107,7 +107,7 @@ static void both_ways_at_once(void **state)
 		struct pair pair = open_pair(&options, windows[w]);
 		enum thaw_status client, link;
 		size_t out[2] = {0}, in[2] = {0}, n = 0;
-		shake_hands(&pair, &client, &link);
+		handshake(&pair, &client, &link);
 		memset(came, 0, sizeof(came));
 		for (int turn = 0; turn < TURNS_MAX && (in[0] < TOTAL || in[1] < TOTAL); turn++) {
 			if (out[0] < TOTAL) {
@@ -142,13 +142,13 @@ static void a_server_that_is_not_it_is_refused(void **state)
 
 	(void)state;
 	struct pair pair = open_pair_with(&options, "other.localhost", WINDOW_MAX);
-	shake_hands(&pair, &client, &link);
+	handshake(&pair, &client, &link);
 	assert_int_equal(client, THAW_FAILED);
 	assert_int_equal(pair.client_err.cls, THAW_ERR_PEER);
 	close_pair(&pair);
 	wrong_ca.ca = certificate; /* a certificate, but no CA's */
 	pair = open_pair(&wrong_ca, WINDOW_MAX);
-	shake_hands(&pair, &client, &link);
+	handshake(&pair, &client, &link);
 	assert_int_equal(client, THAW_FAILED);
 	assert_int_equal(pair.client_err.cls, THAW_ERR_PEER);
 	close_pair(&pair);
@@ -168,7 +168,7 @@ static void post_handshake_requires_the_offer(void **state)
 			if (!gives)
 				options.credentials = NULL;
 			struct pair pair = open_pair(&options, 100);
-			shake_hands(&pair, &client, &link);
+			handshake(&pair, &client, &link);
 			enum thaw_means means = tls_session_means(pair.session, &reason);
 			assert_int_equal(means, offers ? THAW_MEANS_POST_HANDSHAKE : THAW_MEANS_NONE);
 			if (offers) {
@@ -209,21 +209,21 @@ static void ends_are_reported(void **state)
 	(void)state;
 	/* close_notify: an orderly end */
 	struct pair pair = open_pair(&options, WINDOW_MAX);
-	shake_hands(&pair, &client, &link);
+	handshake(&pair, &client, &link);
 	tls_client_close_notify(pair.client);
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &n), THAW_CLOSED);
 	close_pair(&pair);
 	/* an end without one: a truncation (RFC 8446 6.1) */
 	pair = open_pair(&options, WINDOW_MAX);
-	shake_hands(&pair, &client, &link);
-	wire.up.ended = true;
+	handshake(&pair, &client, &link);
+	duplex.up.ended = true;
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &n), THAW_FAILED);
 	assert_int_equal(tls_session_error(pair.session)->cls, THAW_ERR_PEER);
 	close_pair(&pair);
 	/* a reset */
 	pair = open_pair(&options, WINDOW_MAX);
-	shake_hands(&pair, &client, &link);
-	wire.up.broken = true;
+	handshake(&pair, &client, &link);
+	duplex.up.broken = true;
 	assert_int_equal(tls_session_read(pair.session, &byte, 1, &n), THAW_FAILED);
 	close_pair(&pair);
 }

@@ -136,7 +136,7 @@ static bool server_reads(struct pair *pair)
 	return len > 0;
 }
 
-static void shake_hands(struct pair *pair)
+static void handshake(struct pair *pair)
 {
 	for (int turn = 0; turn < 1000 && SSL_is_init_finished(pair->client) != 1; turn++) {
 		(void)SSL_do_handshake(pair->client);
@@ -207,7 +207,7 @@ static void run(int version, enum attaching way, bool early)
 	struct pair pair;
 
 	open_pair(&pair, version, way);
-	shake_hands(&pair);
+	handshake(&pair);
 	if (way == DEFERRED) /* nothing of the library's is between OpenSSL and the socket yet */
 		assert_int_equal(BIO_method_type(SSL_get_wbio(pair.server)), BIO_TYPE_SOCKET);
 	ask(&pair, early);
@@ -254,7 +254,7 @@ static void the_transport_is_still_to_be_found(void **state)
 
 	(void)state;
 	open_pair(&pair, TLS1_3_VERSION, AT_ONCE);
-	shake_hands(&pair);
+	handshake(&pair);
 	assert_int_equal(SSL_get_fd(pair.server), pair.fds[1]);
 	assert_int_equal(SSL_get_rfd(pair.server), pair.fds[1]);
 	assert_int_equal(SSL_get_wfd(pair.server), pair.fds[1]);
@@ -268,7 +268,7 @@ static void another_bio_in_the_middle_is_taken(void **state)
 
 	(void)state;
 	open_pair(&pair, TLS1_3_VERSION, AT_ONCE);
-	shake_hands(&pair);
+	handshake(&pair);
 	assert_int_equal(SSL_set_fd(pair.server, pair.fds[1]), 1);
 	ask(&pair, false);
 	upload(&pair);
@@ -286,7 +286,7 @@ static void a_response_is_never_held(void **state)
 	(void)state;
 	open_pair(&pair, TLS1_3_VERSION, AT_ONCE);
 	SSL_set_mode(pair.server, SSL_MODE_ENABLE_PARTIAL_WRITE);
-	shake_hands(&pair);
+	handshake(&pair);
 	while (SSL_write_ex(pair.server, response, sizeof(response), &len) == 1)
 		assert_in_range(len, 1, sizeof(response) - 1);
 	assert_int_equal(SSL_get_error(pair.server, 0), SSL_ERROR_WANT_WRITE);
@@ -309,7 +309,7 @@ static void an_answer_is_processed_while_a_response_is_blocked(void **state)
 	for (size_t v = 0; v < 2; v++) {
 		size_t len = 0, sent = 0, came = 0;
 		open_pair(&pair, both[v], AT_ONCE);
-		shake_hands(&pair);
+		handshake(&pair);
 		ask(&pair, true);
 		while (thaw_conn_write(pair.conn, response + sent, sizeof(response) - sent, &len, 1) == THAW_OK)
 			sent += len;

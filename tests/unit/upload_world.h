@@ -58,7 +58,7 @@ static void leave(struct visit *visit)
 	visit->fd = -1;
 }
 
-static void say(struct visit *visit, const char *bytes, size_t size)
+static void visit_send(struct visit *visit, const char *bytes, size_t size)
 {
 	struct pollfd fd = {.fd = visit->fd, .events = POLLOUT};
 	struct thaw_error err = {0};
@@ -79,9 +79,9 @@ static void answer(struct visit *visit, const char *status, const char *body, si
 	int head_len = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nETag: \"%u\"\r\nContent-Length: %zu\r\n\r\n",
 				status, shop->generation, len);
 
-	say(visit, head, (size_t)head_len);
+	visit_send(visit, head, (size_t)head_len);
 	if (strncmp(visit->in, "HEAD ", 5) != 0)
-		say(visit, body, len);
+		visit_send(visit, body, len);
 }
 
 /* The value of a field in the head; NULL: missing. */
@@ -164,7 +164,7 @@ static void move_on(struct visit *visit)
 	if (thaw_conn_verdict(visit->conn) == THAW_VERDICT_PENDING)
 		return;
 	if (!visit->continued)
-		say(visit, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+		visit_send(visit, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 	visit->continued = true;
 	if (visit->fd >= 0 && visit->len >= visit->head + visit->need) {
 		serve_request(visit);

@@ -74,14 +74,14 @@ static enum watch_finding look(struct world *world)
 }
 
 /* Whether the descriptor tells of something, which is heard then. */
-static bool heard(struct world *world)
+static bool read_event(struct world *world)
 {
 	struct pollfd from = {.fd = world->watch.fd, .events = POLLIN};
-	bool told = poll(&from, 1, 0) == 1;
+	bool readable = poll(&from, 1, 0) == 1;
 
 	watch_hear(&world->watch, &world->config, world->watch.deaf_ms);
-	assert_int_equal(world->watch.wanted, told);
-	return told;
+	assert_int_equal(world->watch.wanted, readable);
+	return readable;
 }
 
 static void end(struct world *world)
@@ -102,21 +102,21 @@ static void files_that_are_written_or_replaced_are_another_set(void **state)
 	put(world.certificate, "one");
 	put(world.key, "one");
 	take(&world);
-	assert_false(heard(&world));
+	assert_false(read_event(&world));
 	put(world.certificate, "longer");
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	take(&world);
 	put_in(&world, "live/new", "other");
 	assert_int_equal(rename(in(&world, "live/new"), world.key), 0);
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	take(&world);
 	put_in(&world, "live/unrelated", "x");
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_SAME);
 	assert_int_equal(unlink(world.key), 0);
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	end(&world);
 }
@@ -144,13 +144,13 @@ static void links_that_are_swapped_are_seen(void **state)
 	take(&world);
 	put_in(&world, "archive/cert2.pem", "two");
 	put_in(&world, "archive/key2.pem", "two");
-	assert_true(heard(&world)); /* the folder that the links lead to */
+	assert_true(read_event(&world)); /* the folder that the links lead to */
 	assert_int_equal(look(&world), WATCH_SAME);
 	link_to(&world, "../archive/cert2.pem", "live/cert.pem");
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	link_to(&world, "../archive/cert1.pem", "live/cert.pem");
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_SAME);
 	end(&world);
 }
@@ -176,11 +176,11 @@ static void a_folder_that_is_swapped_is_seen(void **state)
 	link_to(&world, "..data/key.pem", "live/key.pem");
 	take(&world);
 	link_to(&world, "..2", "live/..data");
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	take(&world);
 	put_in(&world, "live/..2/key.pem", "written in place");
-	assert_true(heard(&world)); /* the new folder is watched */
+	assert_true(read_event(&world)); /* the new folder is watched */
 	assert_int_equal(look(&world), WATCH_NEW);
 	end(&world);
 }
@@ -195,9 +195,9 @@ static void a_file_that_comes_into_being_is_seen(void **state)
 	assert_int_equal(symlink("../archive/later/key.pem", world.key), 0);
 	take(&world);
 	assert_int_equal(mkdir(in(&world, "archive/later"), 0700), 0);
-	assert_true(heard(&world)); /* the deepest folder that there is */
+	assert_true(read_event(&world)); /* the deepest folder that there is */
 	put_in(&world, "archive/later/key.pem", "one");
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	end(&world);
 }
@@ -228,7 +228,7 @@ static void a_file_that_is_open_for_writing_is_waited_for(void **state)
 	assert_int_equal(write(half, "ha", 2), 2);
 	assert_int_equal(look(&world), WATCH_OPEN);
 	assert_int_equal(close(half), 0);
-	assert_true(heard(&world));
+	assert_true(read_event(&world));
 	assert_int_equal(look(&world), WATCH_NEW);
 	end(&world);
 }

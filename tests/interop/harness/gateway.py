@@ -4,18 +4,18 @@ import json
 import os
 import pathlib
 import queue
-import re
 import signal
 import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
 
+from messages import LISTENING, has_message
+
 from .process import kill_group, popen
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START_LIMIT = RECORD_LIMIT = 60.0  # watchdogs, not measures of speed
-_LISTENING = re.compile(r"thaw: listening on (?:\[[^\]]*\]|[^:\s]+):(\d+)")
 
 
 def binary():
@@ -123,9 +123,9 @@ class Gateway:
             with self._news:
                 self.messages.append(text)
                 self._news.notify_all()
-            found = _LISTENING.search(text)
+            found = LISTENING.search(text)
             if found:
-                ports.put(int(found.group(1)))
+                ports.put(int(found["port"]))
         ports.put(None)
 
     def _read_records(self):
@@ -156,9 +156,14 @@ class Gateway:
         those that exist."""
         return self._wait(self.records, want, count)
 
-    def wait_messages(self, *words):
-        """Waits for a message with all of these words, and returns all such messages. At the limit it returns none."""
-        return self._wait(self.messages, lambda text: all(word in text for word in words), 1)
+    def wait_messages(self, code, *parts, **values):
+        """Waits for a message with that code of tests/messages.py (None: any), these parts and values, and returns all such messages.
+        At the limit it returns none."""
+
+        def wanted(text):
+            return has_message(text, code, *parts, **values) if code else all(part in text for part in parts)
+
+        return self._wait(self.messages, wanted, 1)
 
     def complaints(self):
         """The output of sanitizers."""

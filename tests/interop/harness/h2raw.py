@@ -362,27 +362,27 @@ class H2:
     def responses(self, *streams, limit=LIMIT, refill=True, partial=False):
         """Waits until all of these streams have ended. Returns {stream: Response}. refill: gives back the windows that
         DATA uses. partial: the connection may end before; then `reset` of unfinished responses is CANCEL."""
-        end, told, bodies, left = time.monotonic() + limit, {}, {}, set(streams)
+        end, report, bodies, left = time.monotonic() + limit, {}, {}, set(streams)
         while left:
             got = self.next(end - time.monotonic())
             if got is None and partial:
-                told.update({stream: Response(reset=CANCEL) for stream in left})
+                report.update({stream: Response(reset=CANCEL) for stream in left})
                 break
             if got is None:
                 raise ConnectionError(f"the connection ended; before: {', '.join(map(str, self.seen[-8:]))}")
             if got.kind == HEADERS:  # decodes those of other streams, too, because they change the tables
-                self._head(told.setdefault(got.stream, Response()), self._block(got, end))
+                self._head(report.setdefault(got.stream, Response()), self._block(got, end))
             elif got.kind == DATA:
                 bodies.setdefault(got.stream, []).append(got.content)
                 self._give_back(got, refill)
             elif got.kind == RST_STREAM:
-                told.setdefault(got.stream, Response()).reset = got.code
+                report.setdefault(got.stream, Response()).reset = got.code
                 left.discard(got.stream)
             if got.ends:
                 left.discard(got.stream)
         for stream, pieces in bodies.items():
-            told.setdefault(stream, Response()).body = b"".join(pieces)
-        return {stream: told.get(stream, Response()) for stream in streams}
+            report.setdefault(stream, Response()).body = b"".join(pieces)
+        return {stream: report.get(stream, Response()) for stream in streams}
 
     def _give_back(self, got, refill):
         if refill and got.payload:

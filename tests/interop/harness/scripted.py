@@ -134,8 +134,8 @@ class Scripted:
 def whole(visit, server, fields):
     """Reads the body, and answers as the other test servers do."""
     data = visit.chunked() if "transfer-encoding" in fields else visit.body(int(fields["content-length"]))
-    told = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest()}
-    visit.answer(200, json.dumps(told).encode())
+    report = {"body_bytes": len(data), "body_sha256": hashlib.sha256(data).hexdigest()}
+    visit.answer(200, json.dumps(report).encode())
 
 
 def after_head(serve):

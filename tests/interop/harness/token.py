@@ -70,8 +70,8 @@ class SlowToken:
 
     def env(self, **settings):
         self._log.write_bytes(b"")
-        told = {f"THAW_TEST_{name}": str(value) for name, value in settings.items()}
-        return {**self._env, **told, "THAW_TEST_SIGN_LOG": str(self._log)}
+        report = {f"THAW_TEST_{name}": str(value) for name, value in settings.items()}
+        return {**self._env, **report, "THAW_TEST_SIGN_LOG": str(self._log)}
 
     def signatures(self):
         return len(self._log.read_bytes())

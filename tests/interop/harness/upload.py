@@ -14,21 +14,21 @@ LIMIT = 90.0  # a watchdog against freezes, not a measure of speed
 @dataclass
 class Sent:
     code: int  # the exit code
-    told: dict  # the JSON; {}: none
+    report: dict  # the JSON; {}: none
     error: str  # standard error
 
     @property
     def status(self):
-        return self.told.get("status")
+        return self.report.get("status")
 
     @property
     def asks(self):
         """The (means, "priming" or "upload") of each ask."""
-        return [(ask["means"], "priming" if ask["priming"] else "upload") for ask in self.told.get("asks", ())]
+        return [(ask["means"], "priming" if ask["priming"] else "upload") for ask in self.report.get("asks", ())]
 
     def body(self):
         """The response's body as JSON."""
-        return json.loads(self.told["body"])
+        return json.loads(self.report["body"])
 
 
 def identity(pki, name="client"):
