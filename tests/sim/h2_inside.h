@@ -54,7 +54,7 @@ static inline void must(int result)
 void h2_hear_callbacks(nghttp2_session_callbacks *callbacks);
 /* Resets an open stream. */
 void h2_cancel(struct peer_stream *stream, uint32_t code);
-/* The only writer of fate.over. */
+/* The only writer of outcome.over. */
 void h2_finish(struct peer_stream *stream, uint32_t code);
 
 #endif

@@ -318,7 +318,7 @@ static void window_by_octets(struct scenario *scenario)
 	scenario->conns[0].windows.grant_pause_ms = 200;
 }
 
-/* More WINDOW_UPDATEs than a connection may send, over a very slow wire: the connection must still end soon. */
+/* More WINDOW_UPDATEs than a connection may send, over a very slow connection: the connection must still end soon. */
 static void window_flood(struct scenario *scenario)
 {
 	struct conn_plan *plan = proxied(scenario, 1558);

@@ -1,7 +1,7 @@
 /*
- * The simulated upstream: upstream connections over wires of their own, and a server at the end of each. The server
- * reads requests with the strict parser of src/http, and answers like builtin:inspect, with the identity from the
- * request's header fields. The scenario defines its habits, good and bad.
+ * The simulated upstream: upstream connections over connections (relay.h) of their own, and a server at the end of
+ * each. The server reads requests with the strict parser of src/http, and answers like builtin:inspect, with the
+ * identity from the request's header fields. The scenario defines its habits, good and bad.
  */
 #ifndef SIM_ORIGIN_H
 #define SIM_ORIGIN_H

@@ -2,7 +2,7 @@
  * A relay is one direction of a connection: a buffer of at least one byte, a delay and a bandwidth. Written bytes fill
  * the buffer until they are read, so a reader that stops also stops the writer, as in TCP.
  *
- * A wire is a connection: one relay up (client to server) and one down. A wire also models what TCP does when one end
+ * A duplex is a connection: one relay up (client to server) and one down. It also models what TCP does when one end
  * closes: if bytes arrive at a closed end, or were left unread by it, the other end gets a reset, which discards the
  * bytes that it has not read yet (RFC 9112 9.6).
  *

@@ -128,7 +128,7 @@ static void control_ask(struct small_conn *conn, uint64_t now_ms)
 	SSL *ssl = tls_conn_ssl(conn->link);
 	bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
 
-	/* One control reports its ask, which is how the check catches it; the other shows it only on the wire. */
+	/* One control reports its ask, which is how the check catches it; the other shows it only in its bytes. */
 	if (conn->server->scenario->server == SERVER_CONTROL)
 		trace_change(&conn->server->env.trace, "ask", "quiet", "answer", now_ms);
 	SSL_set_verify(ssl, tls13 ? SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE : SSL_VERIFY_PEER, NULL);

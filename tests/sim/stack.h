@@ -1,4 +1,4 @@
-/* A client's TLS stack, OpenSSL or GnuTLS, over one end of a wire. It never blocks. */
+/* A client's TLS stack, OpenSSL or GnuTLS, over one end of a connection. It never blocks. */
 #ifndef SIM_STACK_H
 #define SIM_STACK_H
 

@@ -214,7 +214,7 @@ static void test_unknown_messages_are_errors(void **state)
 	}
 	assert_int_equal(send(ends[1], large, sizeof(large), 0), sizeof(large));
 	assert_int_equal(channel_hear(ends[0]), CHANNEL_WRONG);
-	/* What comes after it is heard for itself. */
+	/* What comes after it is a message of its own. */
 	assert_int_equal(send(ends[1], "a", 1, 0), 1);
 	assert_int_equal(channel_hear(ends[0]), CHANNEL_ALIVE);
 	assert_int_equal(send(ends[1], "", 0, 0), 0);

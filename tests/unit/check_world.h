@@ -282,7 +282,7 @@ static void give_turn(bool to_check)
 		(void)checks_turn(to_check);
 }
 
-/* If an allocation fails, scene->check is NULL. */
+/* If an allocation fails, scenario->check is NULL. */
 static void scene_begin(struct scenario *scenario, const struct host *host, const struct check_script *script,
 			struct tls_client_context *context, size_t window)
 {

@@ -1,4 +1,5 @@
-/* For tests of one gateway connection: a client in memory, a wire that the tests see, and a clock that they set. */
+/* For tests of one gateway connection: a client in memory, a connection that the tests see, and a clock that they set.
+ */
 #ifndef GATEWAY_WORLD_H
 #define GATEWAY_WORLD_H
 

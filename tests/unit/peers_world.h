@@ -23,7 +23,7 @@
 
 #define WINDOW_MAX 65536
 
-/* ---- the wire ---- */
+/* ---- the connection ---- */
 
 /* One direction: at most `window` bytes are in flight. */
 struct way {

@@ -1,10 +1,10 @@
 /*
- * Checks, in memory, under a clock of the test's: what is told of a server is what that server did. Each scene of the
+ * Checks, in memory, under a clock of the test's: the report about a server is what that server did. Each scenario of the
  * table is also cut short at each of its turns, and looked at through windows of other sizes.
  */
 #include "check_world.h"
 
-#define BIG    400000 /* more than fits on the wire */
+#define BIG    400000 /* more than fits into the connection */
 #define SMALL  1000
 #define STALL  5000
 #define SETTLE 300
@@ -260,7 +260,7 @@ static void open_kind(const struct kind *kind, int version, size_t window)
 	scene_open(&scenario, &kind->host, &kind->script, context_of(kind->wish, version), window);
 }
 
-/* ---- each scene ---- */
+/* ---- each scenario ---- */
 
 /* What is true of any check that is over. */
 static void expect_sound(const struct check *check)
@@ -389,7 +389,7 @@ static const struct kind *kind_named(const char *name)
 	for (size_t i = 0; i < KINDS; i++)
 		if (strcmp(kinds[i].name, name) == 0)
 			return &kinds[i];
-	fail_msg("no such scene");
+	fail_msg("no such scenario");
 	return NULL;
 }
 
@@ -431,7 +431,7 @@ static void timelines_have_it_all_in_order(void **state)
 	scene_close(&scenario);
 }
 
-/* What a server took is told from what lies on the way: the wire's window is full when it stops reading. */
+/* What a server read is computed from what is in flight: the window is full when it stops reading. */
 static void the_bytes_that_a_server_read_are_reported(void **state)
 {
 	(void)state;

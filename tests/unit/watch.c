@@ -73,7 +73,7 @@ static enum watch_finding look(struct world *world)
 	return watch_look(&world->watch, &world->config, world->yaml);
 }
 
-/* Whether the descriptor tells of something, which is heard then. */
+/* Whether the descriptor has an event; reads it. */
 static bool read_event(struct world *world)
 {
 	struct pollfd from = {.fd = world->watch.fd, .events = POLLIN};
