@@ -1,6 +1,6 @@
 /*
- * Checks, in memory, under a clock of the test's: the report about a server is what that server did. Each scenario of the
- * table is also cut short at each of its turns, and looked at through windows of other sizes.
+ * Checks, in memory, under a clock of the test's: the report about a server is what that server did. Each scenario of
+ * the table is also cut short at each of its turns, and looked at through windows of other sizes.
  */
 #include "check_world.h"
 
