@@ -27,6 +27,7 @@ MESSAGES = {
     "signer-not-ready": "the signer process ended before it was ready",
     "signer-not-restarted": "the signer process is not restarted",
     "signer-silent": "no signature: the signer process did not answer in time",
+    "upstream-unsigned": "no signature: our key made none in {ms} ms",
     "workers-are-root": "workers run as root",
     "cannot-become": "thaw is not root, so it cannot become '{user}'",
     "no-user": "there is no user '{user}'",

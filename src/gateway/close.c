@@ -44,6 +44,7 @@ void gw_close(struct gw_conn *conn, enum gw_close how)
 	thaw_conn_ask_end(conn->ask, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, gw_now(conn));
 	if (floods && thaw_conn_error(conn->ask)->cls != THAW_ERR_NONE)
 		say_flood(conn);
+	tls_conn_give_up(conn->tls);
 	if (how != GW_CLOSE_CUT)
 		tls_conn_close_notify(conn->tls);
 	conn->transport.ops->half_close(conn->transport.io);

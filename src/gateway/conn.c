@@ -20,6 +20,7 @@ static bool begin_tls(struct gw_conn *conn)
 	if (conn->tls == NULL || thaw_conn_new(tls_conn_ssl(conn->tls), &conn->ask, NULL) != THAW_OK)
 		return false;
 	tls_conn_on_away(conn->tls, gw_sent_away, conn);
+	tls_conn_on_signature(conn->tls, conn->wake, conn->wake_arg);
 	gw_after_watch(conn);
 	thaw_conn_trace(conn->ask, conn->gateway->env.trace.change, conn->gateway->env.trace.arg);
 	tls_conn_step(conn->tls, false);
@@ -211,6 +212,8 @@ struct gw_wants gw_conn_step(struct gw_conn *conn, uint64_t now_ms)
 	}
 	if (step == GW_WAIT && conn->wants.read && conn->tls != NULL && tls_conn_spent(conn->tls))
 		step = GW_AGAIN; /* what the protocol waits for may already be here */
+	if (tls_conn_waits(conn->tls))
+		conn->wants.read = false; /* what the client sends now is read after the signature */
 	conn->wants.dead = conn->state == GW_DEAD;
 	conn->wants.again = step == GW_AGAIN && !conn->wants.dead;
 	conn->wants.write = conn->wants.write || ask_writes(conn);

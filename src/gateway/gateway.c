@@ -164,16 +164,6 @@ void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *
 	warn_of_redirects(gateway->config, say, arg);
 }
 
-void gateway_set_signer(struct gateway *gateway, int fd)
-{
-	tls_server_use_signer(gateway->tls, fd);
-}
-
-void gateway_turn(struct gateway *gateway)
-{
-	tls_server_turn(gateway->tls);
-}
-
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env)
 {
 	gateway->env = *env;

@@ -50,12 +50,6 @@ void gateway_warnings(const struct gateway *gateway, gateway_say_fn *say, void *
 /* After the fork: the worker's own store and logs. */
 void gateway_set_env(struct gateway *gateway, const struct gateway_env *env);
 
-/* After fork: this process's socket to the signer (tls/signer.h); borrowed. */
-void gateway_set_signer(struct gateway *gateway, int fd);
-
-/* Call at the start of each turn of the event loop. */
-void gateway_turn(struct gateway *gateway);
-
 /*
  * Messages that clients can cause are rate-limited. This reports how many were suppressed, for each kind that is
  * due, or for all. Returns when it is due next; THAW_NEVER: nothing was suppressed.

@@ -28,15 +28,6 @@ struct pool_tls;
 struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *err);
 void pool_tls_free(struct pool_tls **tls);
 
-/*
- * For client keys on tokens. use_signer: call it after the fork. fd: this process's socket to the signer
- * (tls/signer.h); borrowed. may_sign: returns whether a handshake that may need a signature can continue in this
- * iteration of the event loop. unsigned: returns why the last signature failed, and clears that; NULL: it did not fail.
- */
-void pool_tls_use_signer(const struct pool_tls *tls, int fd);
-bool pool_tls_may_sign(const struct pool_tls *tls);
-const char *pool_tls_unsigned(const struct pool_tls *tls);
-
 /* Returns the context of one upstream; NULL: it has no https server. */
 struct tls_client_context *pool_tls_of(const struct pool_tls *tls, size_t upstream);
 

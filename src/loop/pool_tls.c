@@ -10,7 +10,6 @@
 #include "tls/signer.h"
 
 struct pool_tls {
-	struct tls_remote *remote; /* NULL: no client key is on a token */
 	size_t count;
 	struct {
 		struct tls_client_context *context; /* NULL: no server needs it */
@@ -28,7 +27,6 @@ static bool needs_tls(const struct config_upstream *upstream)
 
 /* Identifies a key of the signer: tls_signer_new() numbers the keys of hosts first, then those of upstreams. */
 struct on_token {
-	struct tls_remote *remote;
 	size_t number;
 	const char *place;
 };
@@ -37,27 +35,27 @@ static struct evp_pkey_st *make_remote_key(void *arg, const struct x509_st *cert
 {
 	const struct on_token *on = arg;
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
-	struct evp_pkey_st *key = tls_remote_key(on->remote, certificate, on->number, &why);
+	struct evp_pkey_st *key = tls_remote_key(certificate, on->number, &why);
 
 	if (key == NULL)
 		(void)error_set(err, why.cls, "%s: %s", on->place, why.text);
 	return key;
 }
 
-static struct tls_credentials *read_own(struct pool_tls *tls, const struct tls_credentials_source *own, size_t number,
-					struct thaw_error *err)
+static bool is_on_token(const struct tls_credentials_source *own)
 {
-	if (own->key == NULL || strncmp(own->key, "pkcs11:", strlen("pkcs11:")) != 0)
+	return own->key != NULL && strncmp(own->key, "pkcs11:", strlen("pkcs11:")) == 0;
+}
+
+static struct tls_credentials *read_own(const struct tls_credentials_source *own, size_t number, struct thaw_error *err)
+{
+	if (!is_on_token(own))
 		return tls_credentials_new(own, err);
-	if (tls->remote == NULL)
-		tls->remote = tls_remote_new(err);
-	if (tls->remote == NULL)
-		return NULL;
-	struct on_token on = {.remote = tls->remote, .number = number, .place = own->setting.place};
+	struct on_token on = {.number = number, .place = own->setting.place};
 	return tls_credentials_of_key(own, make_remote_key, &on, err);
 }
 
-static struct tls_client_context *load(struct pool_tls *tls, const struct config_upstream *upstream, size_t number,
+static struct tls_client_context *load(const struct config_upstream *upstream, size_t number,
 				       struct tls_credentials **credentials, struct thaw_error *err)
 {
 	struct tls_credentials_source own = {.certificate = upstream->tls.certificate,
@@ -70,7 +68,8 @@ static struct tls_client_context *load(struct pool_tls *tls, const struct config
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
 
 	if (own.certificate != NULL)
-		options.credentials = *credentials = read_own(tls, &own, number, &why);
+		options.credentials = *credentials = read_own(&own, number, &why);
+	options.signer = options.credentials != NULL && is_on_token(&own);
 	if (why.cls == THAW_ERR_NONE)
 		context = tls_client_context_new(&options, &why);
 	/* The error text begins with the file that is the cause. */
@@ -95,8 +94,7 @@ struct pool_tls *pool_tls_load(const struct config *config, struct thaw_error *e
 	for (size_t i = 0; i < count && tls != NULL; i++) {
 		if (!needs_tls(&config->upstreams[i]))
 			continue;
-		tls->of[i].context =
-			load(tls, &config->upstreams[i], config->host_count + i, &tls->of[i].credentials, err);
+		tls->of[i].context = load(&config->upstreams[i], config->host_count + i, &tls->of[i].credentials, err);
 		if (tls->of[i].context == NULL)
 			pool_tls_free(&tls);
 	}
@@ -114,27 +112,10 @@ void pool_tls_free(struct pool_tls **tls)
 		tls_client_context_free(&gone->of[i].context);
 		tls_credentials_free(&gone->of[i].credentials);
 	}
-	tls_remote_free(&gone->remote);
 	free(gone);
 }
 
 struct tls_client_context *pool_tls_of(const struct pool_tls *tls, size_t upstream)
 {
 	return tls != NULL && upstream < tls->count ? tls->of[upstream].context : NULL;
-}
-
-void pool_tls_use_signer(const struct pool_tls *tls, int fd)
-{
-	if (tls->remote != NULL)
-		tls_remote_use(tls->remote, fd);
-}
-
-bool pool_tls_may_sign(const struct pool_tls *tls)
-{
-	return tls == NULL || tls->remote == NULL || tls_remote_may_wait();
-}
-
-const char *pool_tls_unsigned(const struct pool_tls *tls)
-{
-	return tls != NULL ? tls_remote_failure(tls->remote) : NULL;
 }

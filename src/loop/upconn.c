@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/socket.h"
+#include "tls/signer.h"
 
 #define QUEUE_NAP_MS 10 /* ms before another attempt, if the queue of a unix socket was full */
 #define PLACE_TEXT   (NI_MAXHOST + 256)
@@ -91,21 +92,18 @@ static enum thaw_status shake(struct gw_upconn *upconn)
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	char text[PLACE_TEXT];
 
-	if (!pool_tls_may_sign(upconn->group->pool->setup.tls)) { /* continues in the next iteration */
-		upconn_watch_events(upconn, EV_WRITE);
-		arm(upconn);
-		return THAW_WANT_READ;
-	}
 	tls_client_step(upconn->tls);
 	enum thaw_status status = tls_client_handshake(upconn->tls, &err);
-	const char *not_signed = pool_tls_unsigned(upconn->group->pool->setup.tls);
+	const char *not_signed = tls_remote_failure();
 
 	switch (status) {
 	case THAW_OK:
 		return made(upconn);
 	case THAW_WANT_READ:
 	case THAW_WANT_WRITE:
-		upconn_watch_events(upconn, status == THAW_WANT_READ ? EV_READ : EV_WRITE);
+		upconn_watch_events(upconn, tls_client_waits(upconn->tls) ? 0
+					    : status == THAW_WANT_READ    ? EV_READ
+									  : EV_WRITE);
 		if (status == THAW_WANT_READ && tls_client_pending(upconn->tls)) /* already read from the socket */
 			set_timer(upconn, 0);
 		else
@@ -123,6 +121,16 @@ static enum thaw_status shake(struct gw_upconn *upconn)
 			 err.cls != THAW_ERR_NONE ? err.text : "the connection was closed");
 }
 
+/* Continues in the next iteration, because this is called in the middle of another connection's step. */
+static void on_signature(void *arg)
+{
+	struct gw_upconn *upconn = arg;
+
+	ev_timer_stop(loop_of(upconn), &upconn->timer);
+	ev_timer_set(&upconn->timer, 0., 0.);
+	ev_timer_start(loop_of(upconn), &upconn->timer);
+}
+
 static enum thaw_status begin_tls(struct gw_upconn *upconn)
 {
 	const struct config_server *config = upconn->server->config;
@@ -132,7 +140,10 @@ static enum thaw_status begin_tls(struct gw_upconn *upconn)
 	upconn->tls = tls_client_new(upconn->group->tls, name, socket_transport(&upconn->fd), upconn->server->memory,
 				     &upconn->err);
 	upconn->blameless = upconn->tls == NULL;
-	return upconn->tls != NULL ? shake(upconn) : THAW_FAILED;
+	if (upconn->tls == NULL)
+		return THAW_FAILED;
+	tls_client_on_signature(upconn->tls, on_signature, upconn);
+	return shake(upconn);
 }
 
 /* Call this when the socket is writable: connected, or failed. */
@@ -294,8 +305,22 @@ static enum thaw_status timed_out(struct gw_upconn *upconn)
 								 : "connect to";
 	char text[PLACE_TEXT];
 
+	if (upconn->state == UPCONN_HANDSHAKING && tls_client_waits(upconn->tls)) {
+		upconn->blameless = true;
+		return error_set(&upconn->err, THAW_ERR_TIMEOUT,
+				 "TLS with %s: no signature: our key made none in %llu ms", place(upconn, text),
+				 (unsigned long long)upconn->group->config->connect_timeout_ms);
+	}
 	return error_set(&upconn->err, THAW_ERR_TIMEOUT, "%s %s: no answer in %llu ms", what, place(upconn, text),
 			 (unsigned long long)upconn->group->config->connect_timeout_ms);
+}
+
+static void on_idle(struct gw_upconn *upconn)
+{
+	if (!upconn_is_fit(upconn))
+		idle_drop(upconn); /* the server has closed it, or sent bytes without a request */
+	else if (upconn->tls != NULL)
+		upconn_watch_events(upconn, tls_client_waits(upconn->tls) ? 0 : EV_READ);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -307,11 +332,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	if (upconn->state == UPCONN_READY)
 		upconn->wake(upconn->arg);
+	else if (upconn->state == UPCONN_IDLE)
+		on_idle(upconn);
 	else if (now_ms >= upconn->deadline_ms)
 		after_event(upconn, timed_out(upconn));
 	else if (upconn->state == UPCONN_CONNECTING && upconn->fd < 0)
 		after_event(upconn, dial(upconn));
-	else if (upconn->state == UPCONN_HANDSHAKING && tls_client_pending(upconn->tls))
+	else if (upconn->state == UPCONN_HANDSHAKING &&
+		 (tls_client_pending(upconn->tls) || tls_client_can_sign(upconn->tls)))
 		after_event(upconn, shake(upconn));
 	else
 		arm(upconn);
@@ -329,8 +357,8 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 		after_event(upconn, shake(upconn));
 	else if (upconn->state == UPCONN_READY)
 		upconn_stir(upconn);
-	else if (upconn->state == UPCONN_IDLE && !upconn_is_fit(upconn))
-		idle_drop(upconn); /* the server has closed it, or sent bytes without a request */
+	else if (upconn->state == UPCONN_IDLE)
+		on_idle(upconn);
 }
 
 /* ---- creation ---- */

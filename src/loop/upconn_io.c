@@ -27,7 +27,17 @@ static void watch_wanted(struct gw_upconn *upconn)
 	bool write = (upconn->want_write && !upconn->write_wants_read) ||
 		     (upconn->want_read && upconn->read_wants_write) || upconn->closing;
 
+	if (upconn->tls != NULL && tls_client_waits(upconn->tls))
+		read = write = false; /* upconn.c notes the signature in the timer */
 	upconn_watch_events(upconn, (read ? EV_READ : 0) | (write ? EV_WRITE : 0));
+}
+
+/* Whether TLS has something to do now: bytes were already read from the socket, or a signature has arrived. */
+static bool can_continue(const struct gw_upconn *upconn, bool read)
+{
+	if (upconn->tls == NULL || tls_client_waits(upconn->tls))
+		return false;
+	return tls_client_can_sign(upconn->tls) || (read && tls_client_pending(upconn->tls));
 }
 
 void upconn_watch(struct gw_upconn *upconn, bool read, bool write)
@@ -40,7 +50,7 @@ void upconn_watch(struct gw_upconn *upconn, bool read, bool write)
 	ev_timer_stop(loop, &upconn->timer);
 	if (upconn->tls != NULL)
 		tls_client_step(upconn->tls);
-	if (read && upconn->tls != NULL && tls_client_pending(upconn->tls)) { /* already read from the socket */
+	if ((read || write) && can_continue(upconn, read)) {
 		ev_timer_set(&upconn->timer, 0., 0.);
 		ev_timer_start(loop, &upconn->timer);
 	}

@@ -37,6 +37,7 @@ struct worker {
 	ev_check after_sleep;
 	ev_idle no_sleep;
 	struct channel channel;
+	struct signatures signatures;
 };
 
 /* ---- callbacks of the gateway ---- */
@@ -193,7 +194,6 @@ static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
 	(void)loop;
 	(void)events;
 	w->connections.now_ms = clock_now_ms();
-	gateway_turn(w->setup->gateway);
 	if (w->connections.now_ms - w->wall_ms >= WALL_AGAIN_MS)
 		read_wall_clock(w);
 }
@@ -308,8 +308,6 @@ static bool start(struct worker *w)
 	size_t room = acceptor_room(setup);
 	struct connections_limits limits = acceptor_limits(setup, room);
 	w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	gateway_set_signer(setup->gateway, setup->signer);
-	pool_tls_use_signer(setup->upstream_tls, setup->signer);
 	if (thaw_store_new(setup->quota, setup->number, setup->config->spool.directory, &w->env.store, &err) !=
 		    THAW_OK ||
 	    w->loop == NULL ||
@@ -359,6 +357,7 @@ static void run(struct worker *w)
 	ev_signal_start(w->loop, &w->term);
 	let_term(SIG_UNBLOCK); /* the master has blocked it until now */
 	publisher_start(&w->publisher, w->loop, w->setup->scoreboard, w->setup->config, w->pool);
+	signatures_start(&w->signatures, w->loop, w->setup->signer);
 	w->channel.go = on_go;
 	w->channel.cut = on_cut;
 	w->channel.log = on_log;
@@ -372,6 +371,7 @@ static void end(struct worker *w)
 	let_term(SIG_BLOCK); /* another one must not end the process before the log is written */
 	channel_stop(&w->channel);
 	publisher_stop(&w->publisher);
+	signatures_stop(&w->signatures);
 	w->connections.gone = NULL;
 	w->connections.crowded = NULL;
 	if (w->connections.loop != NULL) {

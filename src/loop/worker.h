@@ -10,6 +10,7 @@
 #include "loop/listen.h"
 #include "loop/loads.h"
 #include "loop/log.h"
+#include "loop/signatures.h"
 
 struct scoreboard_worker;
 struct pool_tls;

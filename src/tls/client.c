@@ -1,206 +1,16 @@
-#include "tls/client.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/error.h"
-#include "tls/file.h"
+#include "tls/client_inside.h"
+#include "tls/failure.h"
 #include "tls/queue.h"
-#include "tls/records.h"
 #include "tls/transport_bio.h"
-
-#define KEY_LINE_ROOM 1024
-
-struct tls_client_context {
-	SSL_CTX *ctx;
-	int key_log; /* -1: none */
-	bool reads_while_writing, observed;
-};
-
-struct tls_client_memory {
-	SSL_SESSION *session; /* NULL: none yet */
-};
-
-struct tls_client {
-	SSL *ssl;
-	struct tls_client_memory *memory; /* borrowed; NULL: sessions are not stored */
-	struct tls_records records;
-	bool observed, failed, key_failed;
-	bool unwritten; /* OpenSSL holds a record of a write that must be repeated */
-};
-
-/* ---- contexts ---- */
-
-/*
- * Loads the system's CAs from a file. OpenSSL's default may be a folder, which it reads during verification, when this
- * process may have dropped its privileges.
- */
-static enum thaw_status load_system(SSL_CTX *ctx, struct thaw_error *err)
-{
-	const char *files[] = {
-		getenv(X509_get_default_cert_file_env()),
-		"/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Alpine */
-		"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
-		"/etc/ssl/ca-bundle.pem",             /* SUSE */
-		X509_get_default_cert_file(),
-	};
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (files[i] == NULL || access(files[i], R_OK) != 0)
-			continue;
-		if (SSL_CTX_load_verify_file(ctx, files[i]) == 1)
-			return THAW_OK;
-		return tls_library_failure(THAW_ERR_CONFIG, files[i], err);
-	}
-	return error_set(err, THAW_ERR_CONFIG, "the system has no file of CA certificates; name one");
-}
-
-/* As SSL_CTX_load_verify_file(), which would open the file by itself. */
-static enum thaw_status load_file(SSL_CTX *ctx, const char *file, struct thaw_error *err)
-{
-	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-	STACK_OF(X509_INFO) *infos = NULL;
-	bool ok = true;
-	int count = 0;
-
-	if (tls_file_infos(file, THAW_ERR_CONFIG, TLS_PEM_CERTIFICATE, &infos, err) != THAW_OK)
-		return THAW_FAILED;
-	for (int i = 0; ok && i < sk_X509_INFO_num(infos); i++) {
-		const X509_INFO *info = sk_X509_INFO_value(infos, i);
-		ok = (info->x509 == NULL || X509_STORE_add_cert(store, info->x509) == 1) &&
-		     (info->crl == NULL || X509_STORE_add_crl(store, info->crl) == 1);
-		count += info->x509 != NULL || info->crl != NULL;
-	}
-	sk_X509_INFO_pop_free(infos, X509_INFO_free);
-	return ok && count > 0 ? THAW_OK : tls_pem_fault(file, TLS_PEM_CERTIFICATE, err);
-}
-
-static enum thaw_status load(SSL_CTX *ctx, const struct tls_client_options *options, struct thaw_error *err)
-{
-	if (options->ca != NULL && load_file(ctx, options->ca, err) != THAW_OK)
-		return THAW_FAILED;
-	if (options->ca_folder != NULL && SSL_CTX_load_verify_dir(ctx, options->ca_folder) != 1)
-		return tls_library_failure(THAW_ERR_CONFIG, options->ca_folder, err);
-	if (options->ca == NULL && !options->skip_verification && load_system(ctx, err) != THAW_OK)
-		return THAW_FAILED;
-	return options->credentials == NULL ? THAW_OK : tls_credentials_use(options->credentials, ctx, err);
-}
-
-static bool limit_version(SSL_CTX *ctx, enum tls_client_version version)
-{
-	int lowest = version == TLS_CLIENT_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
-	int highest = version == TLS_CLIENT_12 ? TLS1_2_VERSION : TLS1_3_VERSION;
-
-	return SSL_CTX_set_min_proto_version(ctx, lowest) == 1 && SSL_CTX_set_max_proto_version(ctx, highest) == 1;
-}
-
-/* Returns 1 if it keeps the reference to the session. */
-static int on_session(SSL *ssl, SSL_SESSION *session)
-{
-	const struct tls_client *client = SSL_get_app_data(ssl);
-
-	if (client == NULL || client->memory == NULL)
-		return 0;
-	SSL_SESSION_free(client->memory->session);
-	client->memory->session = session;
-	return 1;
-}
-
-/* RFC 7301 3.1: each name is preceded by its length. */
-static bool offer_alpn(SSL_CTX *ctx, const char *names)
-{
-	unsigned char wire[TLS_ALPN_MAX + 1];
-	size_t len = 0;
-
-	while (*names != '\0') {
-		size_t name = strcspn(names, ",");
-		if (name == 0 || len + 1 + name > sizeof(wire))
-			return false;
-		wire[len++] = (unsigned char)name;
-		memcpy(wire + len, names, name);
-		len += name;
-		names += name + (names[name] == ',');
-	}
-	return SSL_CTX_set_alpn_protos(ctx, wire, (unsigned)len) == 0;
-}
-
-/* ---- key log ---- */
-
-/* Writes a line with one write(): several contexts and processes may append to the file. */
-static void on_key(const SSL *ssl, const char *line)
-{
-	const struct tls_client_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	char whole[KEY_LINE_ROOM];
-	int len = snprintf(whole, sizeof(whole), "%s\n", line);
-
-	if (len > 0 && (size_t)len < sizeof(whole))
-		(void)!write(context->key_log, whole, (size_t)len);
-	OPENSSL_cleanse(whole, sizeof(whole));
-}
-
-static enum thaw_status open_key_log(struct tls_client_context *context, const char *file, struct thaw_error *err)
-{
-	if (file == NULL)
-		return THAW_OK;
-	context->key_log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-	if (context->key_log < 0)
-		return error_set(err, THAW_ERR_CONFIG, "%s: %s (SSLKEYLOGFILE)", file, strerror(errno));
-	(void)SSL_CTX_set_app_data(context->ctx, context);
-	SSL_CTX_set_keylog_callback(context->ctx, on_key);
-	return THAW_OK;
-}
-
-struct tls_client_context *tls_client_context_new(const struct tls_client_options *options, struct thaw_error *err)
-{
-	struct tls_client_context *context = calloc(1, sizeof(*context));
-
-	ERR_clear_error();
-	if (context != NULL)
-		context->key_log = -1;
-	if (context == NULL || (context->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
-	    !limit_version(context->ctx, options->version) ||
-	    (options->alpn != NULL && !offer_alpn(context->ctx, options->alpn)) ||
-	    (options->observer != NULL && !tls_observe(context->ctx, options->observer))) {
-		(void)tls_library_failure(THAW_ERR_RESOURCE, "making a TLS context", err);
-		tls_client_context_free(&context);
-		return NULL;
-	}
-	context->reads_while_writing = options->reads_while_writing;
-	context->observed = options->observer != NULL;
-	SSL_CTX_set_verify(context->ctx, options->skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
-	(void)SSL_CTX_set_mode(context->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-						     SSL_MODE_RELEASE_BUFFERS);
-	(void)SSL_CTX_set_options(context->ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
-	SSL_CTX_set_post_handshake_auth(context->ctx, options->post_handshake);
-	(void)SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(context->ctx, on_session);
-	if (open_key_log(context, options->key_log, err) != THAW_OK || load(context->ctx, options, err) != THAW_OK)
-		tls_client_context_free(&context);
-	return context;
-}
-
-void tls_client_context_free(struct tls_client_context **context)
-{
-	struct tls_client_context *old = *context;
-
-	*context = NULL;
-	if (old == NULL)
-		return;
-	SSL_CTX_free(old->ctx);
-	if (old->key_log >= 0)
-		(void)close(old->key_log);
-	free(old);
-}
 
 /* ---- sessions ---- */
 
@@ -290,6 +100,7 @@ void tls_client_free(struct tls_client **client)
 	*client = NULL;
 	if (old == NULL)
 		return;
+	tls_signing_end(&old->signing);
 	/* Otherwise OpenSSL invalidates the stored session when a connection ends without close_notify, which RFC 5246
 	 * 7.2.1 no longer requires. */
 	if (old->ssl != NULL && !old->failed && SSL_is_init_finished(old->ssl) == 1)
@@ -325,7 +136,9 @@ enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_err
 {
 	ERR_clear_error();
 	errno = 0;
-	int n = SSL_do_handshake(client->ssl);
+	int n = 0;
+	if (!tls_signing_handshake(&client->signing, client->ssl, &n))
+		return THAW_WANT_READ;
 	if (n == 1)
 		return THAW_OK;
 	long verified = SSL_get_verify_result(client->ssl);
@@ -341,6 +154,36 @@ enum thaw_status tls_client_handshake(struct tls_client *client, struct thaw_err
 	return error_set(err, why.cls, "%s", why.text);
 }
 
+/* Continues a renegotiation that needs a signature. THAW_OK: there is none. */
+static enum thaw_status carry_on(struct tls_client *client, struct thaw_error *err)
+{
+	int n = 0;
+
+	if (!client->signing.wanted)
+		return THAW_OK;
+	ERR_clear_error();
+	errno = 0;
+	if (!tls_signing_handshake(&client->signing, client->ssl, &n))
+		return THAW_WANT_READ;
+	return n == 1 ? THAW_OK : outcome(client, n, "renegotiating", err);
+}
+
+void tls_client_on_signature(struct tls_client *client, void (*wake)(void *arg), void *arg)
+{
+	client->signing.wake = wake;
+	client->signing.arg = arg;
+}
+
+bool tls_client_waits(const struct tls_client *client)
+{
+	return tls_signing_waits(&client->signing);
+}
+
+bool tls_client_can_sign(const struct tls_client *client)
+{
+	return client->signing.wanted && !tls_signing_waits(&client->signing);
+}
+
 enum thaw_status tls_client_write(struct tls_client *client, const void *data, size_t room, size_t *len,
 				  struct thaw_error *err)
 {
@@ -348,10 +191,16 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 	tls_queue_flush(client->ssl);
 	if (tls_queued(client->ssl) > 0)
 		return THAW_WANT_WRITE;
-	ERR_clear_error();
-	errno = 0;
-	int n = SSL_write_ex(client->ssl, data, room, len);
-	enum thaw_status status = n == 1 ? THAW_OK : outcome(client, n, "writing", err);
+	enum thaw_status status;
+	do {
+		status = carry_on(client, err);
+		if (status != THAW_OK)
+			break;
+		ERR_clear_error();
+		errno = 0;
+		int n = SSL_write_ex(client->ssl, data, room, len);
+		status = n == 1 ? THAW_OK : outcome(client, n, "writing", err);
+	} while (status == THAW_WANT_READ && client->signing.wanted);
 	client->unwritten = status == THAW_WANT_READ || status == THAW_WANT_WRITE;
 	return status;
 }
@@ -359,11 +208,19 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err)
 {
+	enum thaw_status status;
+
 	*len = 0;
-	ERR_clear_error();
-	errno = 0;
-	int n = SSL_read_ex(client->ssl, data, room, len);
-	return n == 1 ? THAW_OK : outcome(client, n, "reading", err);
+	do {
+		status = carry_on(client, err);
+		if (status != THAW_OK)
+			break;
+		ERR_clear_error();
+		errno = 0;
+		int n = SSL_read_ex(client->ssl, data, room, len);
+		status = n == 1 ? THAW_OK : outcome(client, n, "reading", err);
+	} while (status == THAW_WANT_READ && client->signing.wanted);
+	return status;
 }
 
 void tls_client_step(struct tls_client *client)

@@ -23,6 +23,7 @@ struct tls_client_options {
 	/* Must outlive the context. NULL: certificate requests are answered with no certificate. */
 	const struct tls_credentials *credentials;
 	enum tls_client_version version;
+	bool signer;                         /* the key of credentials is the signer's: tls_client_waits() */
 	bool post_handshake;                 /* offer post-handshake authentication (RFC 8446 4.2.6) */
 	bool skip_verification;              /* do not verify the server's certificate */
 	const char *alpn;                    /* "h2,http/1.1" (RFC 7301); NULL: none is offered */
@@ -67,6 +68,15 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 				  struct thaw_error *err) THAW_MUST_CHECK;
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err) THAW_MUST_CHECK;
+
+/*
+ * With the option signer, a handshake may wait for a signature (tls/signing.h): the functions above return
+ * THAW_WANT_READ, tls_client_waits() is true, and wake is called when it can continue. wake must not call these
+ * functions itself. tls_client_can_sign(): it can continue now, without an event of the transport.
+ */
+void tls_client_on_signature(struct tls_client *client, void (*wake)(void *arg), void *arg);
+bool tls_client_waits(const struct tls_client *client);
+bool tls_client_can_sign(const struct tls_client *client);
 
 /* As tls_conn_step(): limits what is read until the next call. At the limit a read returns THAW_WANT_READ;
  * tls_client_pending() or the transport reports the rest. */

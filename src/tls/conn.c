@@ -12,6 +12,47 @@
 
 #define HANDSHAKE_FAILED "TLS handshake failed"
 
+/* The status of a handshake that is not complete. */
+static enum thaw_status handshake_status(struct tls_conn *conn, int result, struct thaw_error *err)
+{
+	const char *unsigned_for = tls_remote_failure();
+
+	if (tls_conn_flooded(conn)) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
+	}
+	if (unsigned_for != NULL && SSL_get_error(conn->ssl, result) == SSL_ERROR_SSL) {
+		ERR_clear_error();
+		return error_set(err, THAW_ERR_SYSTEM, HANDSHAKE_FAILED ": no signature: %s", unsigned_for);
+	}
+	/* OpenSSL's own text only says that a callback failed. */
+	if (conn->hello && conn->host < 0)
+		(void)error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": no host is configured for this name");
+	return tls_failure(conn->ssl, result, HANDSHAKE_FAILED, err);
+}
+
+enum thaw_status tls_conn_handshake(struct tls_conn *conn, struct thaw_error *err)
+{
+	int result = 0;
+
+	ERR_clear_error();
+	errno = 0;
+	if (!tls_signing_handshake(&conn->signing, conn->ssl, &result))
+		return THAW_WANT_READ;
+	return result == 1 ? THAW_OK : handshake_status(conn, result, err);
+}
+
+/* A renegotiation was suspended in the ClientHello callback. THAW_OK: it was not, or it only waits for the client. */
+static enum thaw_status carry_on(void *arg, struct thaw_error *err)
+{
+	struct tls_conn *conn = arg;
+
+	if (!conn->signing.wanted)
+		return THAW_OK;
+	enum thaw_status status = tls_conn_handshake(conn, err);
+	return status == THAW_WANT_READ && !conn->signing.wanted ? THAW_OK : status;
+}
+
 /* Selects the host at the first ClientHello only: a renegotiation cannot change the host of a connection. */
 static enum thaw_status choose_host(struct tls_conn *conn, SSL *ssl)
 {
@@ -27,6 +68,8 @@ static enum thaw_status choose_host(struct tls_conn *conn, SSL *ssl)
 	if (SSL_set_SSL_CTX(ssl, host->ctx) == NULL ||
 	    SSL_set_session_id_context(ssl, host->sid_context, TLS_TICKET_BINDING_SIZE) != 1)
 		return THAW_FAILED;
+	if (host->remote)
+		tls_session_on_suspended(session, carry_on, conn);
 	tls_session_know_trusts(session, (const thaw_trust *const *)host->trusts, host->trust_count);
 	conn->http2 = tls_offers_http2(&host->policy, hello);
 	if (tls_may_follow(&host->policy, hello))
@@ -45,8 +88,7 @@ int tls_on_client_hello(SSL *ssl, int *alert, void *arg)
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_CLIENT_HELLO_ERROR;
 	}
-	/* A renegotiation is not put off: each connection has few of them. */
-	if (conn->server->hosts[conn->host].remote && SSL_get_finished(ssl, NULL, 0) == 0 && !tls_remote_may_wait())
+	if (conn->server->hosts[conn->host].remote && !tls_signing_here(&conn->signing))
 		return SSL_CLIENT_HELLO_RETRY;
 	return thaw_ctx_client_hello(ssl, alert, arg);
 }
@@ -110,6 +152,7 @@ void tls_conn_free(struct tls_conn **conn)
 	*conn = NULL;
 	if (gone == NULL)
 		return;
+	tls_signing_end(&gone->signing);
 	SSL_free(gone->ssl);
 	free(gone);
 }
@@ -126,12 +169,29 @@ void tls_conn_step(struct tls_conn *conn, bool quiet)
 
 bool tls_conn_empty(const struct tls_conn *conn)
 {
-	return SSL_has_pending(conn->ssl) == 0 && tls_transport_empty(conn->ssl);
+	return !conn->signing.wanted && SSL_has_pending(conn->ssl) == 0 && tls_transport_empty(conn->ssl);
 }
 
 bool tls_conn_spent(const struct tls_conn *conn)
 {
-	return SSL_want_client_hello_cb(conn->ssl) || tls_transport_spent(conn->ssl);
+	return (conn->signing.wanted && !tls_signing_waits(&conn->signing)) || tls_transport_spent(conn->ssl);
+}
+
+void tls_conn_on_signature(struct tls_conn *conn, void (*wake)(void *arg), void *arg)
+{
+	conn->signing.wake = wake;
+	conn->signing.arg = arg;
+}
+
+bool tls_conn_waits(const struct tls_conn *conn)
+{
+	return conn != NULL && tls_signing_waits(&conn->signing);
+}
+
+void tls_conn_give_up(struct tls_conn *conn)
+{
+	if (conn != NULL)
+		tls_signing_end(&conn->signing);
 }
 
 bool tls_conn_flooded(const struct tls_conn *conn)
@@ -139,28 +199,6 @@ bool tls_conn_flooded(const struct tls_conn *conn)
 	const struct tls_session *session = conn != NULL ? tls_session_of(conn->ssl) : NULL;
 
 	return session != NULL && tls_session_flooded(session);
-}
-
-enum thaw_status tls_conn_handshake(struct tls_conn *conn, struct thaw_error *err)
-{
-	ERR_clear_error();
-	errno = 0;
-	int n = SSL_do_handshake(conn->ssl);
-	if (n == 1)
-		return THAW_OK;
-	if (tls_conn_flooded(conn)) {
-		ERR_clear_error();
-		return error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": the client sent too many TLS records");
-	}
-	const char *unsigned_for = tls_remote_failure(conn->server->remote);
-	if (unsigned_for != NULL && SSL_get_error(conn->ssl, n) == SSL_ERROR_SSL) {
-		ERR_clear_error();
-		return error_set(err, THAW_ERR_SYSTEM, HANDSHAKE_FAILED ": no signature: %s", unsigned_for);
-	}
-	/* OpenSSL's own text only says that a callback failed. */
-	if (conn->hello && conn->host < 0)
-		(void)error_set(err, THAW_ERR_PEER, HANDSHAKE_FAILED ": no host is configured for this name");
-	return tls_failure(conn->ssl, n, HANDSHAKE_FAILED, err);
 }
 
 const char *tls_conn_name(const struct tls_conn *conn)
@@ -211,7 +249,11 @@ int tls_conn_host(const struct tls_conn *conn)
 enum thaw_status tls_conn_write(struct tls_conn *conn, const void *data, size_t room, size_t *len,
 				struct thaw_error *err)
 {
+	enum thaw_status status = carry_on(conn, err);
+
 	*len = 0;
+	if (status != THAW_OK)
+		return status;
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_write_ex(conn->ssl, data, room, len);

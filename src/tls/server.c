@@ -73,8 +73,8 @@ static SSL_CTX *new_context(const struct tls_protocol *protocol, struct thaw_err
 }
 
 /* The signer has the key, and checks that it matches the certificate. */
-static enum thaw_status set_remote_key(struct tls_key_pair *pair, struct tls_server *server, size_t host,
-				       const struct tls_host *from, struct thaw_error *err)
+static enum thaw_status set_remote_key(struct tls_key_pair *pair, size_t host, const struct tls_host *from,
+				       struct thaw_error *err)
 {
 	const struct tls_secret nobody = {.ask = NULL};
 	struct thaw_error why = {.cls = THAW_ERR_NONE};
@@ -82,10 +82,7 @@ static enum thaw_status set_remote_key(struct tls_key_pair *pair, struct tls_ser
 	if (key_files_certificate(pair, from->certificate, &nobody, from->key_setting.certificate_place, err) !=
 	    THAW_OK)
 		return THAW_FAILED;
-	if (server->remote == NULL)
-		server->remote = tls_remote_new(&why);
-	if (server->remote != NULL)
-		pair->key = tls_remote_key(server->remote, pair->certificate, host, &why);
+	pair->key = tls_remote_key(pair->certificate, host, &why);
 	if (pair->key == NULL)
 		return error_set(err, why.cls, "%s: %s", from->key_setting.place, why.text);
 	return THAW_OK;
@@ -95,7 +92,7 @@ static enum thaw_status load_remote(struct tls_server *server, size_t host, cons
 				    struct thaw_error *err)
 {
 	struct tls_key_pair pair = {.certificate = NULL};
-	enum thaw_status status = set_remote_key(&pair, server, host, from, err);
+	enum thaw_status status = set_remote_key(&pair, host, from, err);
 
 	if (status == THAW_OK)
 		status = tls_fitness_use(&pair, from->certificate, server->hosts[host].ctx, err);
@@ -217,18 +214,6 @@ enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const cha
 	return ok ? THAW_OK : tls_library_failure(THAW_ERR_RESOURCE, file, err);
 }
 
-void tls_server_use_signer(struct tls_server *server, int fd)
-{
-	if (server->remote != NULL)
-		tls_remote_use(server->remote, fd);
-}
-
-void tls_server_turn(struct tls_server *server)
-{
-	(void)server;
-	tls_remote_turn();
-}
-
 void tls_server_free(struct tls_server **server)
 {
 	struct tls_server *gone = *server;
@@ -246,7 +231,6 @@ void tls_server_free(struct tls_server **server)
 	}
 	free(gone->hosts);
 	SSL_CTX_free(gone->base);
-	tls_remote_free(&gone->remote);
 	tls_ticket_keys_free(&gone->ticket_keys);
 	free(gone);
 }

@@ -46,14 +46,6 @@ void tls_server_free(struct tls_server **server);
 enum thaw_status tls_server_use_ticket_keys(struct tls_server *server, const char *file,
 					    struct thaw_error *err) THAW_MUST_CHECK;
 
-/* Call it after fork: sets this process's socket to the signer (signer.h), which signs with keys on tokens; borrowed.
- * Hosts are numbered as for tls_server_new(). */
-void tls_server_use_signer(struct tls_server *server, int fd);
-
-/* A turn of the event loop begins: handshakes that were postponed, because signatures of the last turn took too long,
- * continue when stepped. */
-void tls_server_turn(struct tls_server *server);
-
 /* The index of the host with that name, otherwise of the default host; -1: none. */
 int tls_server_host(const struct tls_server *server, const char *name);
 /* Whether a host other than the default has that name. */
@@ -122,6 +114,15 @@ void tls_conn_step(struct tls_conn *conn, bool quiet);
 bool tls_conn_empty(const struct tls_conn *conn);
 bool tls_conn_spent(const struct tls_conn *conn);
 
+/*
+ * A handshake, the first or a later one, may need a signature of the signer's (tls/signing.h). tls_conn_waits(): it
+ * waits for that; reading and writing return THAW_WANT_READ, but bytes of the client do not matter, and wake is called
+ * when it can continue. wake must not step the connection itself. tls_conn_give_up(): no more, the handshake fails.
+ */
+void tls_conn_on_signature(struct tls_conn *conn, void (*wake)(void *arg), void *arg);
+bool tls_conn_waits(const struct tls_conn *conn);
+void tls_conn_give_up(struct tls_conn *conn);
+
 /* Whether the client exceeded the limits of tls/records.h. Requires a tls_session. */
 bool tls_conn_flooded(const struct tls_conn *conn);
 
@@ -147,7 +148,8 @@ bool tls_conn_pending(const struct tls_conn *conn);
 /* Sends close_notify if possible now; never waits. */
 void tls_conn_close_notify(struct tls_conn *conn);
 
-/* NULL is a connection without TLS; also for tls_conn_flooded(), _demand(), _pending() and _close_notify(). */
+/* NULL is a connection without TLS; also for tls_conn_flooded(), _demand(), _pending(), _waits(), _give_up() and
+ * _close_notify(). */
 bool tls_conn_resumed(const struct tls_conn *conn);
 const char *tls_conn_version(const struct tls_conn *conn); /* "TLSv1.3" */
 const char *tls_conn_cipher(const struct tls_conn *conn);

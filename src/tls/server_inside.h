@@ -7,12 +7,13 @@
 #include "tls/server.h"
 #include "tls/session.h"
 #include "tls/signer.h"
+#include "tls/signing.h"
 #include "tls/ticket_keys.h"
 
 struct tls_host_context {
 	char **names; /* NULL-terminated */
 	SSL_CTX *ctx;
-	bool remote; /* the signer has its key */
+	bool remote; /* the signer has its key: a handshake waits for its signature */
 	struct tls_policy policy;
 	thaw_trust *at_handshake; /* a reference */
 	thaw_trust **trusts;      /* references: all trusts of its routes */
@@ -23,8 +24,7 @@ struct tls_host_context {
 struct tls_server {
 	struct tls_host_context *hosts;
 	size_t count;
-	SSL_CTX *base;             /* initial context of every connection; its ticket keys are used for all hosts */
-	struct tls_remote *remote; /* NULL: no key is on a token */
+	SSL_CTX *base; /* initial context of every connection; its ticket keys are used for all hosts */
 	struct tls_ticket_keys *ticket_keys; /* from a file, or a copy of OpenSSL's own */
 };
 
@@ -35,6 +35,7 @@ struct tls_conn {
 	bool hello; /* the ClientHello has arrived */
 	bool http2; /* will be, or was, selected */
 	enum tls_demand demand;
+	struct tls_signing signing;
 	thaw_trust *demanded; /* trust of the ask on demand; belongs to the host */
 	tls_away_fn *away;
 	void *away_arg;

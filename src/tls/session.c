@@ -34,6 +34,8 @@ struct tls_session {
 	char name[TLS_NAME_MAX + 1];
 	tls_message_fn *on_message; /* NULL: no ask uses this session */
 	void *on_message_arg;
+	tls_suspended_fn *suspended; /* NULL: no handshake is ever suspended */
+	void *suspended_arg;
 	thaw_msg_fn *shown; /* the application's message callback; NULL: none */
 	void *shown_arg;
 	unsigned char finished[FINISHED_LEN]; /* the client's newest Finished that on_message() has seen */
@@ -225,6 +227,12 @@ void tls_session_on_message(struct tls_session *session, tls_message_fn *fn, voi
 	session->on_message_arg = arg;
 }
 
+void tls_session_on_suspended(struct tls_session *session, tls_suspended_fn *fn, void *arg)
+{
+	session->suspended = fn;
+	session->suspended_arg = arg;
+}
+
 void tls_session_free(struct tls_session **session)
 {
 	struct tls_session *gone = *session;
@@ -385,6 +393,19 @@ static enum thaw_status hold(struct tls_session *session)
 			  &err);
 }
 
+/* Continues a suspended handshake. If that fails, the error is kept. */
+static enum thaw_status carry_on(struct tls_session *session)
+{
+	struct thaw_error err;
+
+	if (session->suspended == NULL)
+		return THAW_OK;
+	enum thaw_status status =
+		keep_error(session, session->suspended(session->suspended_arg, begin_error(&err)), &err);
+	ERR_clear_error();
+	return status;
+}
+
 static enum thaw_status use_trust(struct tls_session *session, thaw_trust *trust, int mode)
 {
 	struct thaw_error err;
@@ -533,13 +554,16 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 enum thaw_status tls_ask_send(struct tls_session *session)
 {
 	struct thaw_error err;
+	enum thaw_status status = carry_on(session);
+
+	if (status != THAW_OK)
+		return status;
 	ERR_clear_error();
 	errno = 0;
 	int n = SSL_do_handshake(session->ssl);
 	if (n == 1)
 		return unreported(session, THAW_OK);
-	enum thaw_status status =
-		tls_failure(session->ssl, n, "sending the request for a certificate", begin_error(&err));
+	status = tls_failure(session->ssl, n, "sending the request for a certificate", begin_error(&err));
 	return unreported(session, keep_error(session, status, &err));
 }
 
@@ -622,9 +646,13 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 	ERR_clear_error();
 	if (hold(session) != THAW_OK)
 		return THAW_FAILED;
+	enum thaw_status status = carry_on(session);
+	if (status != THAW_OK) {
+		session->failed = status == THAW_FAILED;
+		return status;
+	}
 	errno = 0;
 	int n = SSL_read_ex(session->ssl, data, room, len);
-	enum thaw_status status = THAW_OK;
 	if (n != 1 && session->records.over)
 		status = keep_error(session, flooded(session, begin_error(&err)), &err);
 	else if (n != 1)

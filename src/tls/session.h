@@ -47,6 +47,13 @@ struct tls_session *tls_session_of(const struct ssl_st *ssl);
 /* In the ClientHello callback: gets its server name in lower case. False: it has none, or it is malformed. */
 bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1]);
 
+/*
+ * A handshake may be suspended in a callback of OpenSSL, which the caller must continue. fn is called before each use
+ * of the SSL: THAW_OK: no handshake is suspended; THAW_WANT_READ: still, so that the SSL must not be used.
+ */
+typedef enum thaw_status tls_suspended_fn(void *arg, struct thaw_error *err);
+void tls_session_on_suspended(struct tls_session *session, tls_suspended_fn *fn, void *arg);
+
 void tls_session_hold_to_tls12(struct tls_session *session, bool hold);
 
 /* Returns what the first ClientHello offered. */

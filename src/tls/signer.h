@@ -1,7 +1,6 @@
 /*
  * Signatures with keys that workers must not have: keys on tokens. The signer process has the keys (struct tls_signer).
- * Each worker has the public keys, for which the signer makes the signatures (struct tls_remote), and its own socket to
- * the signer.
+ * Each worker has the public keys, for which the signer makes the signatures, and its own socket to the signer.
  *
  * Request and answer are one message each, of fixed size, on a pair of SOCK_SEQPACKET sockets. A request has a SHA-2
  * digest, one of three schemes, and the number of a host. So a compromised worker can have anything signed, as with a
@@ -16,9 +15,13 @@
 struct evp_pkey_st;
 struct x509_st;
 
-/* How long a worker waits for a signature; it does nothing else meanwhile. After a timeout it requests none for the
- * same time: handshakes that need one fail immediately. */
-#define TLS_SIGN_MS 1000
+/* Requests of a worker at the signer at a time: one that it works on, and the next. More handshakes stand in line. */
+#define TLS_SIGN_FLIGHT 2
+
+/* How long a request is valid, and a worker waits for its answer. After a timeout the worker makes none for the second
+ * time: handshakes that need one fail immediately. */
+#define TLS_SIGN_MS      5000
+#define TLS_SIGN_REST_MS 1000
 
 /* ---- in the signer ---- */
 
@@ -40,28 +43,27 @@ bool tls_signer_serve(const struct tls_signer *signer, int fd, uint64_t now_ms);
 
 /* ---- in a worker ---- */
 
-struct tls_remote;
+/* tls/signing.h says how a handshake waits for a signature. All of this is of the process, which has one signer. */
 
-struct tls_remote *tls_remote_new(struct thaw_error *err);
-void tls_remote_free(struct tls_remote **remote); /* free all users of its keys first */
+/* Call it after fork: sets this process's socket; borrowed. -1: there is no signer. */
+void tls_remote_use(int fd);
 
-/* Call it after fork: sets this process's socket; borrowed. */
-void tls_remote_use(struct tls_remote *remote, int fd);
+/* What the loop watches the socket for, besides answers. */
+struct tls_remote_wants {
+	bool write;           /* requests wait for room in the socket */
+	uint64_t deadline_ms; /* call tls_remote_serve() then; THAW_NEVER: there is no deadline */
+};
 
-/*
- * A turn of the event loop begins. tls_remote_may_wait(): whether signatures of this turn have taken less than
- * TLS_SIGN_SHARE_MS. Otherwise a handshake that may need one waits for the next turn, so that signatures delay a turn
- * by at most that time plus one signature.
- */
-#define TLS_SIGN_SHARE_MS 10
-void tls_remote_turn(void);
-bool tls_remote_may_wait(void);
+/* Call it before the loop sleeps. False: the socket is not of use any more. */
+bool tls_remote_watch(uint64_t now_ms, struct tls_remote_wants *wants);
+
+/* Takes answers, sends requests, ends those that have expired, and wakes the handshakes that can continue. */
+void tls_remote_serve(uint64_t now_ms);
+
+/* Why the last handshake that was continued got no signature, and resets that; NULL: it did not fail. */
+const char *tls_remote_failure(void);
 
 /* A key for the source of that number, with the certificate's public half. The caller frees it. NULL with *err set. */
-struct evp_pkey_st *tls_remote_key(struct tls_remote *remote, const struct x509_st *certificate, size_t host,
-				   struct thaw_error *err);
-
-/* Why the last signature failed, and resets that; NULL: it did not fail. remote may be NULL. */
-const char *tls_remote_failure(struct tls_remote *remote);
+struct evp_pkey_st *tls_remote_key(const struct x509_st *certificate, size_t host, struct thaw_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A PKCS #11 module for tests: SoftHSM, but C_Sign takes THAW_TEST_SIGN_MS, or returns THAW_TEST_SIGN_RV. Each call is
- * a byte in the file THAW_TEST_SIGN_LOG.
+ * A PKCS #11 module for tests: SoftHSM, but C_Sign takes THAW_TEST_SIGN_MS, takes as long as the file
+ * THAW_TEST_SIGN_HOLD exists, or returns THAW_TEST_SIGN_RV. Each call is a byte in the file THAW_TEST_SIGN_LOG.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -17,6 +17,8 @@ static CK_C_Sign sign;
 static CK_RV slow_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature, CK_ULONG *room)
 {
 	const char *ms = getenv("THAW_TEST_SIGN_MS"), *rv = getenv("THAW_TEST_SIGN_RV");
+	const char *hold = getenv("THAW_TEST_SIGN_HOLD");
+	const struct timespec moment = {.tv_nsec = 1000000};
 	long wait = ms != NULL ? strtol(ms, NULL, 10) : 0;
 	const struct timespec time = {.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000};
 	int log = open(getenv("THAW_TEST_SIGN_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -26,6 +28,8 @@ static CK_RV slow_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, C
 		(void)close(log);
 	}
 	(void)nanosleep(&time, NULL);
+	while (hold != NULL && access(hold, F_OK) == 0)
+		(void)nanosleep(&moment, NULL);
 	CK_RV made = sign(session, data, len, signature, room); /* which ends the operation, as a refusal does */
 	return rv != NULL ? strtoul(rv, NULL, 0) : made;
 }
