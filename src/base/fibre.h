@@ -13,7 +13,7 @@
 
 /*
  * Size of a stack. Only the pages that are used take memory; below them is a page that cannot be accessed. A TLS
- * handshake uses less than 32 KiB (docs/MEASURED.md), so this is ample.
+ * handshake uses less than 32 KiB (docs/MEASURED.md).
  */
 #define FIBRE_STACK 262144
 
