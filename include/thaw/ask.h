@@ -3,9 +3,9 @@
  *
  * The caller owns the SSL and its BIO (non-blocking), which does all I/O. OpenSSL reads nothing while one of its own
  * handshake messages waits to be written. That would freeze a client that writes its whole request before it reads. So
- * the library pushes a filter BIO on top of the SSL's write BIO. The filter queues up to 128 KiB of handshake messages.
- * Of application data it queues one record at most, and only while the answer to an ask is outstanding. Kernel TLS
- * (SSL_OP_ENABLE_KTLS, SSL_sendfile()) is switched off. How to use it:
+ * the library pushes a filter BIO on top of the SSL's write BIO. The filter queues up to 128 KiB of handshake messages,
+ * and the rest of the record that thaw_conn_write() is writing. Kernel TLS (SSL_OP_ENABLE_KTLS, SSL_sendfile()) is
+ * switched off. How to use it:
  *
  *   1. Once: SSL_CTX_set_client_hello_cb(ctx, thaw_ctx_client_hello, NULL), or call thaw_ctx_client_hello() from your
  * own callback. It records what the client offers. On request it limits clients without post-handshake authentication
@@ -102,6 +102,8 @@ typedef void thaw_msg_fn(int outbound, int version, int content_type, const void
  * calls neither SSL_set_msg_callback() nor SSL_set_msg_callback_arg() until thaw_conn_free(). If a program replaces the
  * callback, thaw_conn_read() returns THAW_FAILED with THAW_ERR_USAGE after the first handshake or exchange that the
  * thaw_conn did not see, and a pending ask is cancelled. thaw_conn_free() installs fn on the SSL.
+ *
+ * fn runs while OpenSSL processes a message. It may only call functions that take a const thaw_conn.
  */
 void thaw_conn_set_msg_callback(thaw_conn *conn, thaw_msg_fn *fn, void *arg);
 
@@ -154,11 +156,13 @@ struct thaw_ask_options {
  * Begins an ask. THAW_OK: see thaw_conn_verdict(), which may already be final (ACCEPTED: the connection has a
  * certificate that this trust verifies; or IMPOSSIBLE, for example OUTSTANDING: an earlier ask ended before the
  * client's answer was complete). THAW_FAILED: a usage error; the connection is unchanged. Causes: an ask is pending,
- * the handshake is not complete, the options are wrong, or a thaw_conn_write() must be repeated first.
+ * the handshake is not complete, or the options are wrong. Also THAW_FAILED: the connection is broken, or a
+ * thaw_conn_write() that ran out of memory must be repeated first. thaw_conn_error() tells.
  *
  * OpenSSL fails a connection on which a handshake message begins while a record waits to be written. thaw_conn_write()
  * prevents that. A program that calls SSL_write() itself must not have a write to repeat here, at
- * thaw_conn_body_ended(), or when it reads while the client's answer is outstanding.
+ * thaw_conn_body_ended(), or when it reads while the client's answer is outstanding. With such a write to repeat,
+ * OpenSSL (3.0 to 3.5) also fails a connection whose TLS 1.3 client requests two KeyUpdates.
  */
 enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options,
 			       uint64_t now_ms) THAW_MUST_CHECK;
@@ -171,8 +175,8 @@ enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *o
  */
 enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t now_ms) THAW_MUST_CHECK;
 
-/* Reports that the body of the request is complete. If a thaw_conn_write() must be repeated, the client is asked after
- * it. */
+/* Reports that the body of the request is complete. If a thaw_conn_write() that ran out of memory must be repeated, the
+ * client is asked after it. */
 void thaw_conn_body_ended(thaw_conn *conn, uint64_t now_ms);
 
 /*

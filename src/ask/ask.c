@@ -193,6 +193,8 @@ static void begin_request(thaw_conn *conn)
 		send_request(conn);
 	} else if (reason != THAW_REASON_NONE) {
 		settle(conn, THAW_VERDICT_IMPOSSIBLE, reason);
+	} else if (tls_session_error(conn->tls)->cls == THAW_ERR_PEER) {
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION);
 	} else {
 		settle(conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_NO_MEMORY);
 	}
@@ -273,9 +275,11 @@ static bool is_late(enum thaw_moment moment)
 enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *options, uint64_t now_ms)
 {
 	struct thaw_ask_options ours;
-	const struct thaw_error *wrong = conn->state == ASK_ABANDONED ? NULL : blocker(conn);
 
 	conn->now_ms = now_ms;
+	if (conn->state != ASK_ABANDONED && !ask_pending(conn))
+		tls_session_catch_up(conn->tls);
+	const struct thaw_error *wrong = conn->state == ASK_ABANDONED ? NULL : blocker(conn);
 	if (wrong != NULL)
 		return ask_misused(conn, wrong);
 	if (tls_session_writing(conn->tls))

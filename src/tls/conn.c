@@ -256,8 +256,10 @@ enum thaw_status tls_conn_write(struct tls_conn *conn, const void *data, size_t 
 		return status;
 	ERR_clear_error();
 	errno = 0;
-	int n = SSL_write_ex(conn->ssl, data, room, len);
-	return n == 1 ? THAW_OK : tls_failure(conn->ssl, n, "writing", err);
+	int n = tls_queue_write_record(conn->ssl, data, room, len);
+	if (n == 1)
+		return *len > 0 || room == 0 ? THAW_OK : THAW_WANT_WRITE;
+	return tls_failure(conn->ssl, n, "writing", err);
 }
 
 bool tls_conn_pending(const struct tls_conn *conn)

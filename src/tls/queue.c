@@ -12,7 +12,9 @@ struct hold {
 	const SSL *ssl; /* the SSL that owns this BIO, and outlives it */
 	enum tls_queue_what what;
 	struct buffer held;
-	bool all; /* take all records as a whole, whatever their type */
+	bool all;     /* take the current write as a whole, whatever its type */
+	size_t taken; /* bytes of the application in a record that OpenSSL has written, and the transport has not taken
+		       */
 	bool broken;
 };
 
@@ -158,12 +160,32 @@ static BIO *hold_of(const struct ssl_st *ssl)
 	return tls_method_find(&method, SSL_get_wbio(ssl));
 }
 
-void tls_queue_all(const struct ssl_st *ssl, bool all)
+int tls_queue_write_record(struct ssl_st *ssl, const void *data, size_t room, size_t *len)
 {
 	BIO *bio = hold_of(ssl);
+	struct hold *hold = bio != NULL ? BIO_get_data(bio) : NULL;
+	int result = 1;
 
-	if (bio != NULL)
-		((struct hold *)BIO_get_data(bio))->all = all;
+	if (hold == NULL)
+		return SSL_write_ex(ssl, data, room, len);
+	*len = 0;
+	if (hold->taken == 0) {
+		hold->all = true;
+		result = SSL_write_ex(ssl, data, room, &hold->taken);
+		hold->all = false;
+	}
+	if (flush(hold, BIO_next(bio)) && buffer_left(&hold->held) > 0)
+		return result;
+	*len = hold->taken;
+	hold->taken = 0;
+	return result;
+}
+
+bool tls_queue_has_record(const struct ssl_st *ssl)
+{
+	const BIO *bio = hold_of(ssl);
+
+	return bio != NULL && ((const struct hold *)BIO_get_data((BIO *)bio))->taken > 0;
 }
 
 size_t tls_queued(const struct ssl_st *ssl)

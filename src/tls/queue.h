@@ -15,8 +15,8 @@
 struct ssl_st;
 
 enum tls_queue_what {
-	/* Handshake messages of a server: tickets, and the request for a certificate. Application data only after
-	 * tls_queue_all(ssl, true). */
+	/* Handshake messages of a server: tickets, and the request for a certificate. Application data only of
+	 * tls_queue_write_record(). */
 	TLS_QUEUE_HANDSHAKE,
 	/* All records of a client. The caller writes nothing while some are queued, so the queue has at most one
 	 * record, and the handshake messages that a read causes. */
@@ -33,8 +33,16 @@ enum tls_queue_what {
  * yet. False: out of memory. */
 bool tls_queue(struct ssl_st *ssl, enum tls_queue_what what);
 
-/* all: take all records as a whole, whatever their type. */
-void tls_queue_all(const struct ssl_st *ssl, bool all);
+/*
+ * As SSL_write_ex(), for one record, except that OpenSSL never keeps a record that waits to be written: it ends a
+ * connection on which it must write a handshake message meanwhile, such as its answer to a client's second KeyUpdate
+ * (RFC 8446 4.6.3). So the filter takes the record as a whole. 1 with *len 0: the transport has not taken all of it;
+ * repeat the call when it is writable, with the same bytes, and at least as many.
+ */
+int tls_queue_write_record(struct ssl_st *ssl, const void *data, size_t room, size_t *len);
+
+/* Whether tls_queue_write_record() must be repeated for a record that OpenSSL has written already. */
+bool tls_queue_has_record(const struct ssl_st *ssl);
 
 /* Returns the bytes in the queue. If there are any, flush when the transport is writable. Also 0 if the transport is
  * broken. */

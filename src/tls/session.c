@@ -44,10 +44,8 @@ struct tls_session {
 	struct tls_records records;
 	bool refused;  /* the client sent a no_renegotiation alert */
 	bool writing;  /* a write is incomplete and must be repeated */
-	bool asking;   /* a request for a certificate was begun, and the response is not complete */
 	bool failed;   /* reading has failed; no further read is possible */
 	bool deferred; /* the SSL does not have our message callback and filter BIO yet */
-	size_t taken;  /* bytes of a write that OpenSSL has taken, and the transport has not */
 	struct tls_peer peer;
 	struct thaw_error *err; /* the first failure; NULL: none. Allocated only if needed */
 	bool err_lost;          /* there was a failure, but no memory for err */
@@ -108,10 +106,8 @@ static void take_message(struct tls_session *session, int content_type, const vo
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
-	if (type == MSG_FINISHED) { /* OpenSSL has already computed the expected value */
-		session->asking = false;
+	if (type == MSG_FINISHED) /* OpenSSL has already computed the expected value */
 		(void)finished_anew(session);
-	}
 	/* OpenSSL calls the ClientHello callback next, but hides the extensions that it does not know. */
 	if (type == MSG_CLIENT_HELLO && !session->hello_seen) {
 		tls_hello_read(&session->hello, data, len);
@@ -497,9 +493,35 @@ bool tls_session_binds_certificate(struct tls_session *session)
 	return !session->loose;
 }
 
+/* Begins to write a KeyUpdate that OpenSSL has put off, and tickets. The handshake message of the application's own
+ * SSL_key_update() and SSL_new_session_ticket() was begun by those calls. */
+static int write_put_off(SSL *ssl)
+{
+	int update = SSL_get_key_update_type(ssl);
+
+	if (SSL_version(ssl) != TLS1_3_VERSION || !first_handshake_over(ssl))
+		return 1;
+	if (update != SSL_KEY_UPDATE_NONE && SSL_is_init_finished(ssl) == 1)
+		(void)SSL_key_update(ssl, update); /* the same one, but now */
+	return SSL_get_state(ssl) == TLS_ST_OK ? SSL_do_handshake(ssl) : 1;
+}
+
+void tls_session_catch_up(struct tls_session *session)
+{
+	struct thaw_error err;
+
+	ERR_clear_error();
+	errno = 0;
+	int n = write_put_off(session->ssl);
+	if (n != 1)
+		(void)keep_error(session, tls_failure(session->ssl, n, "writing", begin_error(&err)), &err);
+}
+
 static enum thaw_status begin_post_handshake(struct tls_session *session, enum thaw_reason *reason)
 {
 	struct thaw_error err;
+
+	tls_session_catch_up(session);
 	if (SSL_verify_client_post_handshake(session->ssl) == 1)
 		return THAW_OK;
 	int why = ERR_GET_REASON(ERR_peek_error());
@@ -547,7 +569,6 @@ enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means mean
 		status = post ? begin_post_handshake(session, reason) : begin_renegotiation(session);
 	if (status == THAW_OK)
 		session->records.asks++;
-	session->asking = session->asking || status == THAW_OK;
 	return status;
 }
 
@@ -664,18 +685,6 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 	return status;
 }
 
-/* OpenSSL has taken the write. Completes once the transport has taken all queued records. */
-static enum thaw_status write_taken(struct tls_session *session, size_t *len)
-{
-	tls_queue_flush(session->ssl);
-	*len = 0;
-	if (tls_queued(session->ssl) > 0)
-		return THAW_WANT_WRITE;
-	*len = session->taken;
-	session->taken = 0;
-	return THAW_OK;
-}
-
 enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room, size_t *len)
 {
 	struct thaw_error err;
@@ -683,28 +692,23 @@ enum thaw_status tls_session_write(struct tls_session *session, const void *data
 	*len = 0;
 	if (room == 0)
 		return THAW_OK;
-	if (session->taken > 0)
-		return write_taken(session, len);
-	if (!tls_session_can_write(session))
+	if (!tls_session_can_write(session) && !tls_queue_has_record(session->ssl))
 		return THAW_WANT_READ;
 	ERR_clear_error();
 	errno = 0;
 	(void)SSL_set_mode(session->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	tls_queue_all(session->ssl, session->asking);
-	int n = SSL_write_ex(session->ssl, data, room, len);
-	tls_queue_all(session->ssl, false);
-	if (n == 1 && session->asking) {
-		session->taken = *len;
-		return write_taken(session, len);
-	}
-	enum thaw_status status = n == 1 ? THAW_OK : tls_failure(session->ssl, n, "writing", begin_error(&err));
+	int n = tls_queue_write_record(session->ssl, data, room, len);
+	session->writing = false;
+	if (n == 1)
+		return *len > 0 ? THAW_OK : THAW_WANT_WRITE;
+	enum thaw_status status = tls_failure(session->ssl, n, "writing", begin_error(&err));
 	session->writing = status == THAW_WANT_WRITE;
-	return n == 1 ? THAW_OK : keep_error(session, status, &err);
+	return keep_error(session, status, &err);
 }
 
 bool tls_session_writing(const struct tls_session *session)
 {
-	return session->writing || session->taken > 0;
+	return session->writing;
 }
 
 void tls_session_flush(struct tls_session *session)

@@ -91,6 +91,12 @@ enum thaw_means tls_session_means(struct tls_session *session, enum thaw_reason 
 enum thaw_status tls_ask_begin(struct tls_session *session, enum thaw_means means, thaw_trust *trust,
 			       enum thaw_reason *reason) THAW_MUST_CHECK;
 
+/*
+ * Writes the messages that OpenSSL puts off until the next write: a KeyUpdate, which would replace a request for a
+ * certificate begun meanwhile, and a ticket. If that fails, tls_session_error() says why.
+ */
+void tls_session_catch_up(struct tls_session *session);
+
 /* Writes the request. THAW_FAILED: the connection cannot be used any more. */
 enum thaw_status tls_ask_send(struct tls_session *session) THAW_MUST_CHECK;
 
@@ -120,15 +126,13 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
  * Like SSL_write, for as many bytes as the transport takes. THAW_WANT_READ: nothing was written, because a handshake is
  * under way. After THAW_FAILED the connection cannot be used any more.
  *
- * OpenSSL ends a connection if it has to write a handshake message while a record is waiting to be written. So from a
- * request for a certificate until its response is complete, OpenSSL never has a waiting record: the filter BIO takes
- * each record as a whole (tls/queue.h), and this returns THAW_WANT_WRITE until the transport has all of it.
+ * THAW_WANT_WRITE: the transport has not taken a whole record (tls_queue_write_record()).
  */
 enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room,
 				   size_t *len) THAW_MUST_CHECK;
 
-/* Returns whether a write must be repeated. Until then no handshake message may be begun, or OpenSSL ends the
- * connection. */
+/* Returns whether OpenSSL has a record that waits to be written, because the filter BIO was out of memory. Until then
+ * no handshake message may be begun, or OpenSSL ends the connection. */
 bool tls_session_writing(const struct tls_session *session);
 
 /* Returns whether the connection was ended because the client sent too many records without application data, or too

@@ -321,6 +321,18 @@ def test_both_archives_in_one_program(prefix, tmp_path):
     run(tmp_path / "both")
 
 
+@pytest.mark.parametrize("language, fence, before, after", [
+    ("c -std=c11", "c", "void f(thaw_trust *trust);\nvoid f(thaw_trust *trust) {", "(void)options; }"),
+    ("c++ -std=c++11", "cpp", "#include <memory>\n", "conn_ptr none(thaw_conn *conn) { return conn_ptr(conn); }"),
+])  # fmt: skip
+def test_the_code_in_the_manual_compiles(prefix, tmp_path, language, fence, before, after):
+    blocks = re.findall(rf"```{fence}\n(.*?)```", (TOP / "docs/EMBEDDING.md").read_text(), re.S)
+    source = tmp_path / "block"
+    source.write_text(f"#include <thaw/thaw.h>\n{before}\n{''.join(blocks)}\n{after}\n")
+    assert blocks
+    run("clang", "-x", *language.split(), "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", next(prefix.rglob("thaw/ask.h")).parents[1], source)
+
+
 @pytest.mark.parametrize("header", ["ask", "curl", "identity", "spool", "thaw", "trust", "types"])
 @pytest.mark.parametrize("language", ["c -std=c11", "c++ -std=c++11"])
 def test_each_header_stands_alone(prefix, header, language):

@@ -1,6 +1,8 @@
 /* thaw_conn: writing, the check of a certificate that is there, and the identity. */
 #include "trust_world.h"
 
+#include "../fault/alloc.h"
+
 /* ---- writing */
 
 static enum thaw_status write_some(struct pair *pair, size_t size, size_t *len)
@@ -76,7 +78,76 @@ static void a_write_to_a_disconnected_client_fails(void **state)
 	close_contexts(&pair);
 }
 
-static void no_ask_begins_in_the_middle_of_a_write(void **state)
+/* The allocation after each write to the transport fails. */
+static long fail_next(BIO *bio, int operation, const char *data, size_t len, int number, long more, int result,
+		      size_t *done)
+{
+	(void)bio;
+	(void)data;
+	(void)len;
+	(void)number;
+	(void)more;
+	(void)done;
+	if (operation == BIO_CB_WRITE)
+		fault_arm(1);
+	return result;
+}
+
+/* The filter BIO has no memory for the rest of the last record, so OpenSSL keeps it. */
+static void fill_without_memory(struct pair *pair)
+{
+	BIO *transport = SSL_get_rbio(pair->server);
+
+	fault_openssl(false);
+	BIO_set_callback_ex(transport, fail_next);
+	(void)fault_inside(true);
+	(void)fill(pair);
+	(void)fault_inside(false);
+	assert_true(fault_happened());
+	BIO_set_callback_ex(transport, NULL);
+	fault_arm(0);
+}
+
+static void an_ask_may_begin_in_the_middle_of_a_write(void **state)
+{
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_HEADERS};
+	struct pair pair = {0};
+
+	(void)state;
+	for (int body = 0; body <= 1; body++)
+		EACH_VERSION(v)
+		{
+			struct thaw_ask_options late = options;
+			open_server(&pair, versions[v]);
+			come(&pair, pki.client, pki.key, NULL);
+			if (body == 1) {
+				late.moment = THAW_MOMENT_BODY;
+				late.body_follows = true;
+				assert_int_equal(thaw_conn_ask(pair.conn, &late, NOW_MS), THAW_OK);
+			}
+			(void)fill(&pair);
+			if (body == 1)
+				thaw_conn_body_ended(pair.conn, NOW_MS);
+			else
+				assert_int_equal(thaw_conn_ask(pair.conn, &late, NOW_MS), THAW_OK);
+			assert_true(thaw_conn_wants_write(pair.conn));
+			for (int turn = 0; turn < TURNS_MAX; turn++) {
+				char data[64];
+				size_t len;
+				(void)client_reads_all(&pair);
+				thaw_conn_tick(pair.conn, NOW_MS);
+				assert_int_equal(thaw_conn_read(pair.conn, data, sizeof(data), &len, NOW_MS),
+						 THAW_WANT_READ);
+			}
+			assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+			finish(&pair);
+			close_contexts(&pair);
+			pair = (struct pair){0};
+		}
+}
+
+static void no_ask_begins_in_the_middle_of_a_write_without_memory(void **state)
 {
 	const struct thaw_ask_options options = {
 		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_HEADERS};
@@ -88,7 +159,7 @@ static void no_ask_begins_in_the_middle_of_a_write(void **state)
 	{
 		open_server(&pair, versions[v]);
 		come(&pair, pki.client, pki.key, NULL);
-		(void)fill(&pair);
+		fill_without_memory(&pair);
 		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_FAILED);
 		assert_int_equal(thaw_conn_error(pair.conn)->cls, THAW_ERR_USAGE);
 		(void)client_reads_all(&pair);
@@ -102,7 +173,7 @@ static void no_ask_begins_in_the_middle_of_a_write(void **state)
 	}
 }
 
-static void after_the_body_the_client_is_asked_behind_the_write(void **state)
+static void without_memory_the_client_is_asked_after_the_write(void **state)
 {
 	const struct thaw_ask_options options = {
 		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_BODY, .body_follows = true};
@@ -115,7 +186,7 @@ static void after_the_body_the_client_is_asked_behind_the_write(void **state)
 		open_server(&pair, versions[v]);
 		come(&pair, pki.client, pki.key, NULL);
 		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
-		(void)fill(&pair);
+		fill_without_memory(&pair);
 		thaw_conn_body_ended(pair.conn, NOW_MS);
 		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
 		assert_int_equal(thaw_conn_report(pair.conn)->asked_ms, 0);
@@ -367,8 +438,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_arrives),
 		cmocka_unit_test(a_write_to_a_disconnected_client_fails),
-		cmocka_unit_test(no_ask_begins_in_the_middle_of_a_write),
-		cmocka_unit_test(after_the_body_the_client_is_asked_behind_the_write),
+		cmocka_unit_test(an_ask_may_begin_in_the_middle_of_a_write),
+		cmocka_unit_test(no_ask_begins_in_the_middle_of_a_write_without_memory),
+		cmocka_unit_test(without_memory_the_client_is_asked_after_the_write),
 		cmocka_unit_test(a_check_reports_the_verdict_of_a_trust),
 		cmocka_unit_test(a_check_that_is_out_of_place_changes_nothing),
 		cmocka_unit_test(an_ask_needs_a_late_moment),

@@ -215,6 +215,47 @@ static void the_application_s_own_key_update_goes_out_with_the_next_write(void *
 	close_all(&pair);
 }
 
+/* The same two memory BIOs for both ends. */
+static void use_memory_bios(struct pair *pair, BIO *to_server, BIO *to_client)
+{
+	(void)BIO_set_mem_eof_return(to_server, -1);
+	(void)BIO_set_mem_eof_return(to_client, -1);
+	assert_int_equal(BIO_up_ref(to_server) + BIO_up_ref(to_client), 2);
+	SSL_set_bio(pair->server, to_server, to_client);
+	SSL_set_bio(pair->client, to_client, to_server);
+}
+
+static void a_client_is_asked_in_the_middle_of_a_body_over_memory_bios(void **state)
+{
+	struct pair pair;
+	char bytes[256];
+	size_t len;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct thaw_ask_options options = of_both();
+		BIO *to_server = BIO_new(BIO_s_mem()), *to_client = BIO_new(BIO_s_mem());
+		open_late(&pair, versions[v]);
+		use_memory_bios(&pair, to_server, to_client);
+		settle(&pair);
+		for (int part = 0; part < 2; part++) {
+			assert_int_equal(SSL_write(pair.client, "body", 4), 4);
+			assert_int_equal(thaw_conn_read(pair.conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_OK);
+			assert_int_equal(len, 4);
+			options.body_follows = true;
+			if (part == 0)
+				assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+		}
+		thaw_conn_body_ended(pair.conn, NOW_MS);
+		assert_ptr_not_equal(SSL_get_wbio(pair.server), to_client);
+		assert_int_equal(BIO_ctrl_pending(SSL_get_wbio(pair.server)), BIO_ctrl_pending(to_client));
+		settle(&pair);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		close_all(&pair);
+	}
+}
+
 /* ---- mistakes ---- */
 
 static void assert_misuse(struct pair *pair, const struct thaw_ask_options *options, const char *word)
@@ -324,6 +365,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_s_tls_is_not_used),
 		cmocka_unit_test(an_answer_that_came_by_SSL_read_is_judged_at_the_next_tick),
 		cmocka_unit_test(the_application_s_own_key_update_goes_out_with_the_next_write),
+		cmocka_unit_test(a_client_is_asked_in_the_middle_of_a_body_over_memory_bios),
 		cmocka_unit_test(the_error_is_of_the_last_mistake_until_the_connection_fails),
 		cmocka_unit_test(the_library_reports_its_version),
 		cmocka_unit_test(each_reason_has_a_name_of_its_own),

@@ -448,6 +448,35 @@ static void key_updates_of_a_long_upload_are_allowed(void **state)
 	close_pair(&pair);
 }
 
+/* Each asks for one of the server, too, whose record of a response is half written: OpenSSL puts off one answer only.
+ */
+static void key_updates_while_a_response_is_half_written_end_nothing(void **state)
+{
+	enum { TOTAL = 4 * WINDOW_MAX, UPDATES = 4 };
+	static char sent[TOTAL], came[TOTAL];
+	struct pair pair = open_pair(false, TLS1_3_VERSION);
+	size_t out = 0, in = 0, n = 0;
+
+	(void)state;
+	memset(sent, 'x', TOTAL);
+	while (tls_conn_write(pair.link, sent + out, TOTAL - out, &n, &pair.err) == THAW_OK)
+		out += n;
+	for (int i = 0; i < UPDATES; i++) {
+		assert_int_equal(SSL_key_update(pair.raw, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_write(pair.raw, "x", 1), 1);
+		assert_int_equal(read_some(&pair), THAW_OK);
+	}
+	for (int turn = 0; turn < 100 && in < TOTAL; turn++) {
+		while (SSL_read_ex(pair.raw, came + in, TOTAL - in, &n) == 1)
+			in += n;
+		enum thaw_status status = tls_conn_write(pair.link, sent + out, TOTAL - out, &n, &pair.err);
+		assert_true(status == THAW_OK || status == THAW_WANT_WRITE);
+		out += n;
+	}
+	assert_memory_equal(came, sent, TOTAL);
+	close_pair(&pair);
+}
+
 /* ---- reads that would find nothing ---- */
 
 static void write_two_records(struct pair *pair)
@@ -485,6 +514,7 @@ int main(void)
 		cmocka_unit_test(the_fifth_renegotiation_ends_the_connection),
 		cmocka_unit_test(a_flooding_client_can_still_be_written_to),
 		cmocka_unit_test(key_updates_of_a_long_upload_are_allowed),
+		cmocka_unit_test(key_updates_while_a_response_is_half_written_end_nothing),
 		cmocka_unit_test(a_transport_is_dry_once_its_last_record_is_read_until_it_is_readable_again),
 	};
 
