@@ -277,24 +277,24 @@ static json_t *client_json(const struct gw_preview_client *client)
 	if (client->tls == NULL)
 		return json_pack("{s:s, s:s, s:n, s:b}", "client", client->name, "like", client->like, "tls", "allowed",
 				 0);
-	json_t *told = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "client", client->name, "like",
-				 client->like, "tls", client->tls, "http", client->http, "sent_away", client->sent_away,
-				 "comes_back", client->comes_back, "allowed", client->allowed, "identity",
-				 client->with_identity, "unverified", client->unverified);
+	json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "client", client->name, "like",
+				   client->like, "tls", client->tls, "http", client->http, "sent_away",
+				   client->sent_away, "comes_back", client->comes_back, "allowed", client->allowed,
+				   "identity", client->with_identity, "unverified", client->unverified);
 	if (client->asked) {
-		(void)json_object_set_new(told, "means", json_string(thaw_means_name(client->means)));
-		(void)json_object_set_new(told, "moment", json_string(thaw_moment_name(client->moment)));
-		(void)json_object_set_new(told, "drains", json_boolean(client->drains));
-		(void)json_object_set_new(told, "verdict", json_string(thaw_verdict_name(client->verdict)));
-		(void)json_object_set_new(told, "reason", json_string(thaw_reason_name(client->reason)));
+		(void)json_object_set_new(report, "means", json_string(thaw_means_name(client->means)));
+		(void)json_object_set_new(report, "moment", json_string(thaw_moment_name(client->moment)));
+		(void)json_object_set_new(report, "drains", json_boolean(client->drains));
+		(void)json_object_set_new(report, "verdict", json_string(thaw_verdict_name(client->verdict)));
+		(void)json_object_set_new(report, "reason", json_string(thaw_reason_name(client->reason)));
 	}
 	if (client->ends)
-		(void)json_object_set_new(told, "connection_ends", json_true());
+		(void)json_object_set_new(report, "connection_ends", json_true());
 	if (client->status != 0)
-		(void)json_object_set_new(told, "status", json_integer((json_int_t)client->status));
+		(void)json_object_set_new(report, "status", json_integer((json_int_t)client->status));
 	if (client->location != NULL)
-		(void)json_object_set_new(told, "location", json_string(client->location));
-	return told;
+		(void)json_object_set_new(report, "location", json_string(client->location));
+	return report;
 }
 
 /* [name, value] of each line except the first. A value that is not UTF-8 becomes null. */
@@ -361,13 +361,13 @@ static json_t *access_json(const struct config_access *access, bool of_route)
 static json_t *decision_json(const struct check_request *wish, const struct gw_preview *preview)
 {
 	json_t *clients = json_array();
-	json_t *told = json_pack("{s:s, s:s}", "request", wish->request, "host", preview->host->config->name);
+	json_t *report = json_pack("{s:s, s:s}", "request", wish->request, "host", preview->host->config->name);
 
 	for (size_t i = 0; i < preview->client_count; i++)
 		(void)json_array_append_new(clients, client_json(&preview->clients[i]));
 	if (preview->found.route != NULL) {
 		const struct config_route *route = preview->found.route->config;
-		(void)json_object_set_new(told, "route",
+		(void)json_object_set_new(report, "route",
 					  json_pack("{s:s, s:s, s:b, s:s}", "path", route->path, "when",
 						    config_when_name(route->certificate.when), "require",
 						    route->certificate.when != CONFIG_WHEN_NEVER &&
@@ -375,20 +375,20 @@ static json_t *decision_json(const struct check_request *wish, const struct gw_p
 						    "upstream", upstream_of(route)));
 	}
 	if (preview->found.access != NULL)
-		(void)json_object_set_new(told, "access",
+		(void)json_object_set_new(report, "access",
 					  access_json(preview->found.access, preview->found.route != NULL));
 	if (preview->finding == GW_FOUND_PROBLEM)
-		(void)json_object_set_new(told, "refused",
+		(void)json_object_set_new(report, "refused",
 					  json_pack("{s:i, s:s, s:s}", "status", (int)preview->problem_status, "reason",
 						    preview->problem, "detail", preview->problem_text));
-	(void)json_object_set_new(told, "certificate", certificate_json(preview));
-	(void)json_object_set_new(told, "clients", clients);
-	(void)json_object_set_new(told, "sent", sent_json(preview));
-	(void)json_object_set_new(told, "too_large", json_boolean(preview->too_large));
-	return told;
+	(void)json_object_set_new(report, "certificate", certificate_json(preview));
+	(void)json_object_set_new(report, "clients", clients);
+	(void)json_object_set_new(report, "sent", sent_json(preview));
+	(void)json_object_set_new(report, "too_large", json_boolean(preview->too_large));
+	return report;
 }
 
-enum thaw_status check_request(const struct check_request *wish, const struct config *config, json_t **told,
+enum thaw_status check_request(const struct check_request *wish, const struct config *config, json_t **report,
 			       struct thaw_error *err)
 {
 	struct gw_preview *preview = calloc(1, sizeof(*preview));
@@ -412,8 +412,8 @@ enum thaw_status check_request(const struct check_request *wish, const struct co
 						 .from = wish->from != NULL ? &from.any : NULL,
 					 },
 					 err);
-	if (status == THAW_OK && told != NULL)
-		*told = decision_json(wish, preview);
+	if (status == THAW_OK && report != NULL)
+		*report = decision_json(wish, preview);
 	else if (status == THAW_OK)
 		print_decision(wish, preview);
 	if (preview != NULL)

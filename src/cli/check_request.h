@@ -17,9 +17,9 @@ struct check_request {
 	size_t header_count;
 };
 
-/* Prints the decision as text, or stores it as JSON in *told, unless told is NULL. On THAW_FAILED *err says what is
- * wrong with the request; the class is then THAW_ERR_USAGE. */
-enum thaw_status check_request(const struct check_request *wish, const struct config *config, json_t **told,
+/* Prints the decision as text if report is NULL. Otherwise stores it as JSON in *report. On THAW_FAILED *err says what
+ * is wrong with the request; the class is then THAW_ERR_USAGE. */
+enum thaw_status check_request(const struct check_request *wish, const struct config *config, json_t **report,
 			       struct thaw_error *err) THAW_MUST_CHECK;
 
 #endif

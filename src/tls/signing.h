@@ -27,7 +27,7 @@ struct tls_signing {
 	bool wanted; /* the handshake has come to where it may sign: it continues in a slot only */
 	bool lined;
 	struct sign_slot *slot; /* NULL: it has none */
-	uint64_t woken_ms;      /* when it was told that it has its turn; 0: not yet */
+	uint64_t woken_ms;      /* when wake() was called for its turn; 0: not yet */
 	TAILQ_ENTRY(tls_signing) line;
 	/* Called when the handshake can continue, never from within these functions: only note it. NULL: none. */
 	void (*wake)(void *arg);
