@@ -107,14 +107,16 @@ class FirefoxThatAsks(browsers.Firefox):
             self.call("Marionette:SetContext", value="content")
 
 
+# Whether the dialog is there, and set up.
 DIALOG = """
 for (const browser of [...document.querySelectorAll('browser.dialogFrame'), ...Services.wm.getEnumerator(null)]) {
     const page = browser.contentDocument ?? browser.document;
     const dialog = page?.location.href.includes('clientauthask') && page.querySelector('dialog');
-    if (dialog?._buttons) { dialog.cancelDialog(); return true; } // it is set up
+    if (dialog?._buttons) { %s return true; }
 }
 return false;
 """
+CANCEL, LOOK = DIALOG % "dialog.cancelDialog();", DIALOG % ""
 
 
 def test_user_of_firefox_cancels_the_choice(nginx, visit):
@@ -122,10 +124,30 @@ def test_user_of_firefox_cancels_the_choice(nginx, visit):
     one = nginx(BASE % "" + LATE)
     browser = visit(FirefoxThatAsks, "client", one.url("/?page"))
     browser.evaluate("void fetch('/late?cancelled', {method: 'PUT', body: new Uint8Array(%d)}).then(answer => { window.status_of = answer.status; })" % SIZE)
-    one.wait(lambda: browser.chrome(DIALOG), "the dialog")
-    one.wait(lambda: browser.chrome(DIALOG) or browser.evaluate("window.status_of"), "an answer")
+    one.wait(lambda: browser.chrome(CANCEL), "the dialog")
+    one.wait(lambda: browser.chrome(CANCEL) or browser.evaluate("window.status_of"), "an answer")
     record = [each for each in one.records() if each["target"] == "/late?cancelled"][-1]
     assert (record["status"], record["verdict"], record["reason"]) == (403, "declined", "no-certificate")
+
+
+UNDECIDED = "void fetch('/late?undecided', {method: 'PUT', body: 'x'}).then(answer => { window.status_of = answer.status; })"
+
+
+@pytest.mark.parametrize("send_timeout, late", [("1s", False), ("60s", True)], ids=["never", "late"])
+def test_user_of_firefox_does_not_choose_in_time(send_timeout, late, nginx, visit):
+    """Other requests are served meanwhile. The 403 can only be written once the client has ended the renegotiation (RFC
+    5246 7.4): within send_timeout."""
+    one = nginx(BASE % "" + f"send_timeout {send_timeout};" + LATE.replace("request;", "request; thaw_timeout 10s;"))
+    browser = visit(FirefoxThatAsks, "client", one.url("/?page"))
+    browser.evaluate(UNDECIDED)
+    one.wait(lambda: browser.chrome(LOOK), "the dialog")
+    assert browser.evaluate("fetch('/?beside').then(answer => answer.status)") == 200
+    one.wait(lambda: "timed-out (no-answer)" in one.errors(), "the verdict")
+    if late:
+        browser.chrome(CANCEL)
+        assert one.wait(lambda: browser.evaluate("window.status_of"), "the response") == 403
+    record = one.record("/late?undecided")
+    assert (record["status"], record["verdict"], record["reason"]) == (403, "timed-out", "no-answer")
 
 
 def test_user_of_chromium_does_not_choose(nginx, visit):
