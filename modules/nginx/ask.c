@@ -3,9 +3,9 @@
 static void on_read(ngx_http_request_t *r);
 static void on_write(ngx_http_request_t *r);
 
-/* ---- what hangs on a request ---- */
+/* ---- request data ---- */
 
-/* The request is gone, or is asked anew by another location. */
+/* Pool cleanup handler. */
 static void leave(void *data)
 {
 	thaw_request_t *asked = data;
@@ -14,10 +14,10 @@ static void leave(void *data)
 	if (asked->link != NULL)
 		thaw_link_leave(asked->link);
 	if (link != NULL)
-		link->again = NULL; /* it was in the request's pool */
+		link->again = NULL; /* allocated from the request's pool */
 }
 
-/* The request ends, and is logged next. */
+/* Request cleanup handler: runs before the request is logged. */
 static void end(void *data)
 {
 	thaw_request_t *asked = data;
@@ -59,9 +59,9 @@ static thaw_request_t *new_request(ngx_http_request_t *r, const thaw_trust *trus
 	return asked;
 }
 
-/* ---- what the access phase says ---- */
+/* ---- result of the access phase ---- */
 
-/* To where each handshake asks: the same target, there. */
+/* Redirects to the same target at a server that asks in the handshake. */
 static ngx_int_t send_elsewhere(ngx_http_request_t *r, const ngx_str_t *origin)
 {
 	ngx_table_elt_t *location = ngx_list_push(&r->headers_out.headers);
@@ -69,7 +69,7 @@ static ngx_int_t send_elsewhere(ngx_http_request_t *r, const ngx_str_t *origin)
 	if (location == NULL)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
 	ngx_memzero(location, sizeof(*location));
-	/* A target in absolute form has an origin of its own: then the path as nginx knows it. */
+	/* A target in absolute form contains another origin: use the path that nginx parsed. */
 	ngx_str_t target = r->unparsed_uri.len > 0 && r->unparsed_uri.data[0] == '/' ? r->unparsed_uri : r->uri;
 	location->value.len = origin->len + target.len;
 	location->value.data = ngx_pnalloc(r->pool, location->value.len);
@@ -123,7 +123,7 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 		asked->report = *thaw_conn_report(link->conn);
 	}
 	asked->state = state;
-	/* What was pipelined before a renegotiation is not run after it, whoever sent it (CVE-2009-3555; RFC 5746). */
+	/* Requests pipelined before a renegotiation are not processed after it (CVE-2009-3555; RFC 5746). */
 	if (state == THAW_SETTLED && came_before_renegotiation(asked, link)) {
 		asked->r->keepalive = 0;
 		thaw_link_drop_early(link);
@@ -132,7 +132,7 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 	thaw_link_leave(link);
 }
 
-/* The connection is gone, or cannot be used any more. */
+/* The connection is closed or cannot be used any more. */
 static void give_up(thaw_request_t *asked)
 {
 	ngx_http_request_t *r = asked->r;
@@ -150,7 +150,7 @@ void thaw_go_on(thaw_request_t *asked)
 	if (asked->link != NULL)
 		thaw_link_leave(asked->link);
 	asked->state = THAW_SETTLED;
-	if (r->connection->ssl->last == NGX_ERROR) { /* nothing can be written, either */
+	if (r->connection->ssl->last == NGX_ERROR) { /* the connection cannot be written either */
 		give_up(asked);
 		return;
 	}
@@ -167,13 +167,13 @@ static void read_after_all(thaw_request_t *asked)
 {
 	ngx_http_request_t *r = asked->r;
 
-	r->expect_tested = 1; /* it did not wait for a 100 */
+	r->expect_tested = 1; /* the client did not wait for a 100 */
 	ngx_int_t rc = thaw_body_read(asked);
 	if (rc >= NGX_HTTP_SPECIAL_RESPONSE)
 		ngx_http_finalize_request(r, rc);
 }
 
-/* While it waits: the exchange moves on with what is read. */
+/* In THAW_WAITS: reads to advance the ask. */
 static void pump(thaw_request_t *asked)
 {
 	thaw_link_t *link = asked->link;
@@ -193,7 +193,7 @@ static void pump(thaw_request_t *asked)
 	}
 }
 
-/* The verdict is in, the request goes on, and nginx reads the body. */
+/* The request is allowed, but nginx is still reading the body: streams it if possible. */
 static void read_on(thaw_request_t *asked, thaw_link_t *link)
 {
 	ngx_http_request_t *r = asked->r;
@@ -217,7 +217,7 @@ static void read_on(thaw_request_t *asked, thaw_link_t *link)
 	thaw_body_resume_timer(r);
 }
 
-/* While nginx reads the body. */
+/* In THAW_READS: checks for a verdict. */
 static void look(thaw_request_t *asked)
 {
 	thaw_link_t *link = asked->link;
@@ -237,7 +237,7 @@ static void look(thaw_request_t *asked)
 		read_on(asked, link);
 		return;
 	}
-	thaw_body_discard(r); /* a refusal needs no more of it */
+	thaw_body_discard(r);
 	thaw_go_on(asked);
 }
 
@@ -263,7 +263,7 @@ static void on_read(ngx_http_request_t *r)
 		pump(asked);
 }
 
-/* What the transport did not take of the request for the certificate. */
+/* The socket is writable: sends the rest of the certificate request. */
 static void on_write(ngx_http_request_t *r)
 {
 	thaw_request_t *asked = thaw_request_of(r);
@@ -283,7 +283,7 @@ void thaw_wait(thaw_request_t *asked)
 	r->read_event_handler = on_read;
 	r->write_event_handler = on_write;
 	if (r->connection->read->timer_set)
-		ngx_del_timer(r->connection->read); /* the ask has a deadline of its own */
+		ngx_del_timer(r->connection->read); /* the ask has its own deadline */
 	ngx_post_event(&asked->link->news, &ngx_posted_events);
 }
 
@@ -320,7 +320,7 @@ static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, t
 }
 
 #if (NGX_HTTP_V3)
-/* RFC 9001 4.4: no post-handshake authentication, and there is no renegotiation. */
+/* RFC 9001 4.4: QUIC forbids post-handshake authentication, and has no renegotiation. */
 static ngx_int_t refuse_http3(ngx_http_request_t *r, const thaw_location_t *location)
 {
 	thaw_request_t *asked = new_request(r, location->trust);
@@ -357,7 +357,7 @@ ngx_int_t thaw_access(ngx_http_request_t *r)
 		return refuse_http3(r, location);
 #endif
 	thaw_link_t *link = thaw_link_of(r->connection);
-	/* RFC 9110 15.5.20: the client said another server's name in its handshake, and can say this one's. */
+	/* RFC 9110 15.5.20: the handshake was for another server; the client can retry on a new connection. */
 	if (link == NULL || link->server != ngx_http_get_module_srv_conf(r, ngx_http_thaw_module)) {
 		ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
 			      "thaw: the client's handshake was for another server than its request");

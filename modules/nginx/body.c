@@ -1,6 +1,6 @@
 #include "thaw_nginx.h"
 
-#define CHUNK_HEAD_MAX (2 * sizeof(off_t) + 2) /* its size in hexadecimal, CRLF */
+#define CHUNK_HEAD_MAX (2 * sizeof(off_t) + 2) /* size in hexadecimal, CRLF */
 #define DIRECTIVES_MAX 16
 
 int thaw_body_is_unread(const ngx_http_request_t *r)
@@ -19,7 +19,7 @@ int thaw_body_waits_for_continue(const ngx_http_request_t *r)
 	       r->header_in->pos == r->header_in->last;
 }
 
-/* The whole body is there. */
+/* Called by nginx when the whole body has been read. */
 static void on_body(ngx_http_request_t *r)
 {
 	thaw_request_t *asked = thaw_request_of(r);
@@ -37,8 +37,8 @@ static void on_body(ngx_http_request_t *r)
 	thaw_go_on(asked);
 }
 
-/* A handler of the content phase, such as WebDAV's, may take the file itself. Those that pass the body on (proxy_pass
- * and the like) are a location's own handler. */
+/* Whether a content phase handler, such as WebDAV's, may use the body's temporary file. proxy_pass and similar
+ * directives set the location's own handler instead. */
 static int may_take_file(ngx_http_request_t *r)
 {
 	const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -46,11 +46,11 @@ static int may_take_file(ngx_http_request_t *r)
 	return core->handler == NULL;
 }
 
-/* If there is one, because the body is larger than client_body_buffer_size, it has a name. */
+/* If the body needs a temporary file, it is created with a name. */
 static void name_file(ngx_http_request_t *r)
 {
 	if (r->request_body_in_file_only)
-		return; /* client_body_in_file_only says what becomes of it */
+		return; /* client_body_in_file_only decides */
 	r->request_body_in_persistent_file = 1;
 	r->request_body_in_clean_file = 1;
 	r->request_body_file_group_access = 1;
@@ -94,8 +94,8 @@ void thaw_body_discard(ngx_http_request_t *r)
 
 	if (rev->timer_set)
 		ngx_del_timer(rev);
-	/* As ngx_http_discard_request_body() does, which leaves a body alone that is being read. What nginx wants to
-	 * see of a chunked one is in the same place. */
+	/* As ngx_http_discard_request_body() does, which does nothing for a body that is being read. The parser of a
+	 * chunked body is in r->request_body already. */
 	r->headers_in.content_length_n = body->rest;
 	body->bufs = NULL;
 	body->temp_file = NULL;
@@ -105,11 +105,11 @@ void thaw_body_discard(ngx_http_request_t *r)
 	ngx_post_event(rev, &ngx_posted_events);
 }
 
-/* ---- to be read anew ---- */
+/* ---- handing the body back ---- */
 
 static struct {
 	ngx_uint_t module; /* its ctx_index */
-	ngx_uint_t offset; /* of the flag in the module's location */
+	ngx_uint_t offset; /* of the flag in its location configuration */
 } directives[DIRECTIVES_MAX];
 static ngx_uint_t directives_count;
 
@@ -122,7 +122,7 @@ static int says_streaming(const ngx_command_t *command)
 	       ngx_strncmp(command->name.data + command->name.len - end.len, end.data, end.len) == 0;
 }
 
-/* What a module's location looks like is its own affair, but its directives say where they write to. */
+/* The configuration structures of other modules are private, but their ngx_command_t have the flag's offset. */
 void thaw_body_find_directives(ngx_conf_t *cf)
 {
 	ngx_module_t **modules = cf->cycle->modules;
@@ -179,7 +179,7 @@ static ngx_int_t insert_text(ngx_http_request_t *r, ngx_chain_t **at, const char
 	return NGX_OK;
 }
 
-/* What nginx has of the body. */
+/* Collects the part of the body that nginx has read: first the file, then the buffers. */
 static ngx_int_t gather(ngx_http_request_t *r, ngx_chain_t **chain)
 {
 	ngx_http_request_body_t *body = r->request_body;
@@ -207,7 +207,7 @@ static off_t size_of(const ngx_chain_t *chain, ngx_chain_t ***end)
 	return size;
 }
 
-/* nginx's parser stops before data of a chunk, and takes all else. */
+/* Whether the next byte is chunk data: the parser returns NGX_OK before it. */
 static int is_in_chunk(ngx_http_request_t *r, const ngx_http_chunked_t *parser)
 {
 	ngx_http_chunked_t copy = *parser;
@@ -217,7 +217,7 @@ static int is_in_chunk(ngx_http_request_t *r, const ngx_http_chunked_t *parser)
 	return ngx_http_parse_chunked(r, &buf, &copy) == NGX_OK && copy.size > 0;
 }
 
-/* Where a new parser can go on after one chunk of all that is there. */
+/* Whether the body read so far can be written as one chunk, after which a new parser can continue. */
 static int can_be_framed(ngx_http_request_t *r)
 {
 	const ngx_http_request_body_t *body = r->request_body;
@@ -225,7 +225,7 @@ static int can_be_framed(ngx_http_request_t *r)
 	return body->rest == 0 || body->chunked->state == 0 || is_in_chunk(r, body->chunked);
 }
 
-/* One chunk of all that is there, so that a new parser after it is where the old one is now. */
+/* Writes the body read so far as one chunk. A new parser then is in the state of the old one. */
 static ngx_int_t frame(ngx_http_request_t *r, ngx_chain_t **chain)
 {
 	const ngx_http_request_body_t *body = r->request_body;
@@ -263,7 +263,7 @@ static ngx_int_t hand_back(ngx_http_request_t *r, thaw_link_t *link)
 		rc = frame(r, &chain);
 	if (rc != NGX_OK)
 		return rc;
-	r->request_length -= size_of(chain, &end); /* it is counted anew */
+	r->request_length -= size_of(chain, &end); /* counted again when it is read */
 	r->request_body = NULL;
 	link->again = chain;
 	link->turn = 0;
@@ -290,7 +290,7 @@ ngx_int_t thaw_body_hand_back_small(ngx_http_request_t *r)
 
 	if (body == NULL || body->temp_file != NULL || r->discard_body || !may_take_file(r))
 		return NGX_OK;
-	/* It comes before the next request. */
+	/* The body comes before the next request. */
 	if (thaw_link_put_back(link, next->pos, (size_t)(next->last - next->pos)) != NGX_OK)
 		r->keepalive = 0;
 	next->pos = next->last;

@@ -80,7 +80,7 @@ static int is_authority(const u_char *text, size_t len)
 	return text[host] == ':' && port > 0 && port < 65536;
 }
 
-/* An origin has no path (RFC 6454 6.2): the target of the request is put after it. */
+/* An origin without a path (RFC 6454 6.2), because the request target is appended. */
 static char *set_elsewhere(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 {
 	static const ngx_str_t scheme = ngx_string("https://"), off = ngx_string("off");
@@ -141,7 +141,7 @@ static void free_trust(void *data)
 	thaw_trust_free(&trust);
 }
 
-/* What the library says begins with the file's name. */
+/* Whether the error is about this file: the library's messages begin with the file name. */
 static int is_about(const struct thaw_error *err, const ngx_str_t *file)
 {
 	return file->len > 0 && ngx_strncmp(err->text, file->data, file->len) == 0 && err->text[file->len] == ':';
@@ -196,7 +196,7 @@ static int is_same(const ngx_str_t *a, const ngx_str_t *b)
 	return a->len == b->len && ngx_strncmp(a->data, b->data, a->len) == 0;
 }
 
-/* Nested locations share what they have in common. */
+/* Whether nested locations can share one thaw_trust. */
 static int has_trust_of(const thaw_location_t *to, const thaw_location_t *from)
 {
 	return from->trust != NULL && is_same(&to->ca, &from->ca) && is_same(&to->crl, &from->crl) &&

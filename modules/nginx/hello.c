@@ -3,10 +3,10 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-/* ---- which server block ---- */
+/* ---- server name ---- */
 
-/* The name that the client says (RFC 6066 3: the list's length, the name's type and length, the name), as nginx will
- * see it. Length 0: none, or one that nginx refuses. */
+/* Reads the server name (RFC 6066 3: list length, type, name length, name) and normalizes it as nginx does. Returns its
+ * length, or 0 if there is none or nginx ignores it. */
 static size_t read_name(SSL *ssl, u_char name[256])
 {
 	const unsigned char *extension;
@@ -58,21 +58,21 @@ static int is_asking(const thaw_link_t *link)
 	return link != NULL && link->asked != NULL;
 }
 
-/* A new connection to a server block that asks. */
+/* Sets up a new connection to a server block with asking locations. */
 static void join(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server)
 {
 	thaw_link_t *link = thaw_link_new(c, ssl, server);
 
-	/* Without memory for it the connection works, and cannot be asked. */
+	/* Out of memory: the connection works, but cannot be asked. */
 	if (link == NULL)
 		return;
 	thaw_conn_hold_to_tls12(link->conn, (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_2) == 0);
-	/* Nothing is resumed across server blocks, or once their trust has changed (CVE-2025-23419). That OpenSSL looks
-	 * at sessions before nginx knows the server block is what makes this the place to say so. */
+	/* Sessions are not resumed in other server blocks or after a change of trust (CVE-2025-23419). This must be set
+	 * here, because OpenSSL checks the session before nginx selects the server block. */
 	(void)SSL_set_session_id_context(ssl, server->id, THAW_ID_LEN);
 }
 
-/* Over QUIC nobody can be asked (RFC 9001 4.4), and the SSL has no BIOs of nginx's. */
+/* QUIC connections cannot be asked (RFC 9001 4.4), and their SSL has no BIO of nginx. */
 static int is_quic(const ngx_connection_t *c)
 {
 #if (NGX_HTTP_V3)
@@ -105,12 +105,12 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	uint64_t no_ticket = SSL_get_options(ssl) & SSL_OP_NO_TICKET;
 	int result;
 
-	/* nginx refuses each renegotiation here. One that was asked for goes on, for the same server:
-	 * thaw_ctx_client_hello() has refused all others. */
+	/* nginx refuses renegotiations here. The renegotiation of an ask is allowed: thaw_ctx_client_hello() has
+	 * checked that it is for the same server. */
 	if (is_asking(link))
 		return SSL_TLSEXT_ERR_OK;
 	result = ngx_http_ssl_servername(ssl, alert, arg);
-	/* nginx gives the SSL the options of the server block's SSL_CTX. The kernel's TLS cannot renegotiate. */
+	/* nginx has replaced the options with those of the server block's SSL_CTX. Kernel TLS cannot renegotiate. */
 	if (link != NULL) {
 		(void)SSL_set_options(ssl, no_ticket);
 		(void)SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
@@ -118,7 +118,7 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	return result;
 }
 
-/* ---- once ---- */
+/* ---- configuration ---- */
 
 static int digest_certificates(EVP_MD_CTX *md, SSL_CTX *ctx)
 {
@@ -135,7 +135,8 @@ static int digest_certificates(EVP_MD_CTX *md, SSL_CTX *ctx)
 	return good;
 }
 
-/* As nginx's own session id context, and the trusts. The same after a reload and on another machine. */
+/* The session id context: what nginx's own contains, and the trust settings. It is the same after a reload and on other
+ * machines with the same configuration. */
 static ngx_int_t make_id(const ngx_http_core_srv_conf_t *core, thaw_server_t *server, SSL_CTX *ctx)
 {
 	static const char label[] = "ngx_http_thaw_module 1";

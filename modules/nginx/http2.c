@@ -15,7 +15,7 @@ static ngx_int_t on_sent(ngx_http_v2_connection_t *h2c, ngx_http_v2_out_frame_t 
 	return NGX_OK;
 }
 
-/* nginx's own ngx_http_v2_write_uint32() stores to addresses that are not aligned. */
+/* ngx_http_v2_write_uint32() writes to unaligned addresses, which is undefined behaviour. */
 static u_char *put_uint32(u_char *at, uint32_t value)
 {
 	int shift;
@@ -25,7 +25,7 @@ static u_char *put_uint32(u_char *at, uint32_t value)
 	return at;
 }
 
-/* nginx keeps its own maker of frames to itself. */
+/* nginx's function that allocates frames is static. */
 static ngx_http_v2_out_frame_t *new_reset(ngx_http_v2_connection_t *h2c, ngx_uint_t stream_id)
 {
 	ngx_pool_t *pool = h2c->pool != NULL ? h2c->pool : h2c->connection->pool;
@@ -59,7 +59,7 @@ ngx_int_t thaw_http2_reset(ngx_http_request_t *r)
 	r->stream->rst_sent = 1;
 	r->stream->skip_data = 1;
 	ngx_post_event(h2c->connection->write, &ngx_posted_events);
-	r->headers_out.status = NGX_HTTP_MISDIRECTED_REQUEST; /* for the access log: no response goes out */
+	r->headers_out.status = NGX_HTTP_MISDIRECTED_REQUEST; /* for the access log: no response is sent */
 	return NGX_ERROR;
 }
 

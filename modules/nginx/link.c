@@ -3,11 +3,11 @@
 #include <openssl/err.h>
 
 #define EARLY_MAX 16384
-#define TURN_MAX  1048576 /* bytes of a body that is read anew, before other connections have their turn */
+#define TURN_MAX  1048576 /* bytes read from link->again before other events are processed */
 
 static int ssl_index = -1;
 
-/* ---- from the ClientHello to the SSL's end ---- */
+/* ---- creation and destruction ---- */
 
 static void free_link(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, long number, void *pointer)
 {
@@ -20,7 +20,7 @@ static void free_link(void *parent, void *data, CRYPTO_EX_DATA *ex, int index, l
 	(void)pointer;
 	if (link == NULL)
 		return;
-	link->c = NULL; /* the SSL is not nginx's any more */
+	link->c = NULL; /* nginx has closed the connection */
 	thaw_link_leave(link);
 	thaw_conn_free(&link->conn);
 	thaw_own_free(link);
@@ -90,14 +90,14 @@ thaw_link_t *thaw_link_of(const ngx_connection_t *c)
 	return c->ssl != NULL ? thaw_link_of_ssl(c->ssl->connection) : NULL;
 }
 
-/* ---- nginx's reads ---- */
+/* ---- reading ---- */
 
 int thaw_link_is_pending(const thaw_link_t *link)
 {
 	return thaw_conn_verdict(link->conn) == THAW_VERDICT_PENDING;
 }
 
-/* One read, until there is nothing more or no room. c->ssl->last has how it ended, as in nginx's own. */
+/* Reads until there are no more data or no room. Sets c->ssl->last as ngx_ssl_recv() does. */
 static size_t read_some(thaw_link_t *link, u_char *data, size_t room)
 {
 	ngx_connection_t *c = link->c;
@@ -124,7 +124,7 @@ static size_t read_some(thaw_link_t *link, u_char *data, size_t room)
 	return len;
 }
 
-/* NGX_ERROR: the file cannot be read. */
+/* Reads from link->again. Returns NGX_ERROR if the file cannot be read. */
 static ssize_t take_again(thaw_link_t *link, u_char *data, size_t room)
 {
 	size_t len = 0;
@@ -186,7 +186,7 @@ ngx_int_t thaw_link_put_back(thaw_link_t *link, const u_char *data, size_t len)
 	return NGX_OK;
 }
 
-/* The others have theirs. */
+/* Lets other events be processed before the next read. */
 static void end_turn(ngx_event_t *rev)
 {
 	rev->ready = 0;
@@ -196,8 +196,8 @@ static void end_turn(ngx_event_t *rev)
 	ngx_post_event(rev, &ngx_posted_next_events);
 }
 
-/* Room was filled: there may be more. As nginx does, what one connection may read in a row is bounded by what its
- * socket had when that began. */
+/* The buffer is full, and there may be more data. As in nginx, a connection reads at most what its socket had when this
+ * series of reads began. */
 static ngx_int_t share_turns(ngx_connection_t *c, size_t len)
 {
 	ngx_event_t *rev = c->read;
@@ -220,7 +220,7 @@ static ngx_int_t share_turns(ngx_connection_t *c, size_t len)
 	return NGX_OK;
 }
 
-/* In place of ngx_ssl_recv(). */
+/* Replaces ngx_ssl_recv(). */
 static ssize_t recv_data(ngx_connection_t *c, u_char *data, size_t room)
 {
 	thaw_link_t *link = thaw_link_of(c);
@@ -244,7 +244,7 @@ static ssize_t recv_data(ngx_connection_t *c, u_char *data, size_t room)
 	}
 	if (c->ssl->last != NGX_DONE && c->ssl->last != NGX_ERROR)
 		len += read_some(link, data + len, room - len);
-	/* Not for thaw_link_pump()'s reads: its caller looks at the verdict, and an event that posts itself never ends.
+	/* thaw_link_pump() does not post this: its caller checks the verdict, and the event would post itself forever.
 	 */
 	if (link->asked != NULL) {
 		ngx_post_event(&link->news, &ngx_posted_events);
@@ -253,7 +253,7 @@ static ssize_t recv_data(ngx_connection_t *c, u_char *data, size_t room)
 		if (c->ssl->last == NGX_OK)
 			return share_turns(c, len) == NGX_OK ? (ssize_t)len : NGX_ERROR;
 		if (c->ssl->last != NGX_AGAIN)
-			c->read->ready = 1; /* the next read meets the end */
+			c->read->ready = 1; /* the next read reports the end */
 		return (ssize_t)len;
 	}
 	if (c->ssl->last == NGX_DONE) {
@@ -266,7 +266,7 @@ static ssize_t recv_data(ngx_connection_t *c, u_char *data, size_t room)
 	return c->ssl->last;
 }
 
-/* In place of ngx_ssl_recv_chain(). */
+/* Replaces ngx_ssl_recv_chain(). */
 static ssize_t recv_chain(ngx_connection_t *c, ngx_chain_t *chain, off_t limit)
 {
 	ssize_t all = 0;
@@ -300,11 +300,11 @@ static ngx_int_t keep_early(thaw_link_t *link, const u_char *data, size_t len)
 
 ngx_int_t thaw_link_pump(thaw_link_t *link)
 {
-	static u_char scratch[EARLY_MAX]; /* that most asks fill nothing of */
+	static u_char scratch[EARLY_MAX]; /* link->early is allocated only if there are data */
 	ngx_int_t last = link->c->ssl->last;
 
 	while (thaw_link_is_pending(link) && last != NGX_DONE && last != NGX_ERROR) {
-		if (link->len == EARLY_MAX) { /* it sends requests, and does not answer */
+		if (link->len == EARLY_MAX) { /* the client sends requests instead of an answer */
 			thaw_conn_ask_end(link->conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_PIPELINED, ngx_current_msec);
 			break;
 		}
@@ -347,7 +347,7 @@ ngx_int_t thaw_link_arm(thaw_link_t *link)
 	return ngx_handle_read_event(c->read, 0);
 }
 
-/* Only thaw_conn_read() moves an exchange on. */
+/* The ask only progresses in thaw_conn_read(). */
 static void take_over_reads(thaw_link_t *link)
 {
 	if (link->reads)
@@ -369,12 +369,11 @@ ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct t
 
 	if (thaw_link_is_pending(link))
 		return NGX_ERROR;
-	/* HTTP/2's streams have connections of their own, whose reads are the connection's; they are never asked. */
+	/* An HTTP/2 stream has a fake connection, and is never asked. */
 	if (asked->r->connection == link->c)
 		take_over_reads(link);
-	/* nginx forbids renegotiation, which is the way to ask over TLS 1.2: this one is allowed while it is under way.
-	 * Its server certificate is the first handshake's; nginx's callback that chooses one refuses a second
-	 * handshake. */
+	/* nginx disables renegotiation, which an ask over TLS 1.2 needs: it is enabled until the verdict. nginx's
+	 * certificate callback refuses a second handshake, so it is removed: the certificate stays the same. */
 	(void)SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_set_cert_cb(ssl, NULL, NULL);
 	thaw_own_begin(link);

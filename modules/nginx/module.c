@@ -1,7 +1,7 @@
 #include "thaw_nginx.h"
 
-/* The last of the phase's handlers, which run from the last to the first: address and rate are looked at before a
- * client is asked, and with "satisfy any" it is asked only if nothing else lets it in. */
+/* nginx calls the handlers of a phase from the last to the first. This one is put first, so that it runs last: after
+ * allow, deny, auth_basic and auth_request. With "satisfy any" a client is asked only if none of them allows it. */
 static ngx_int_t add_handler(ngx_conf_t *cf)
 {
 	ngx_http_core_main_conf_t *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -28,7 +28,7 @@ static ngx_int_t set_up(ngx_conf_t *cf)
 		return NGX_OK;
 	if (thaw_link_init(cf->log) != NGX_OK)
 		return NGX_ERROR;
-	/* Whichever server block is an address's default, its SSL_CTX sees each ClientHello. */
+	/* The ClientHello callback that runs is that of the address's default server. */
 	for (i = 0; i < core->servers.nelts; i++) {
 		ngx_http_ssl_srv_conf_t *ssl = servers[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 		thaw_server_t *server = servers[i]->ctx->srv_conf[ngx_http_thaw_module.ctx_index];

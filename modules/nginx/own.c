@@ -3,12 +3,12 @@
 #include <openssl/x509_vfy.h>
 
 /*
- * In a server block with ssl_verify_client, nginx looks at the SSL's verification result before each request, and in
- * $ssl_client_verify. A late certificate leaves the result of a location's trust there, so nginx's own trust judges
- * each one anew.
+ * In a server block with ssl_verify_client, nginx checks the SSL's verification result before each request, and in
+ * $ssl_client_verify. After an ask this would be the result under the location's trust. So each late certificate is
+ * verified again with ssl_client_certificate, and the SSL gets that result.
  */
 
-/* As OpenSSL does in a handshake of this server block. */
+/* Verifies a certificate as OpenSSL does in a handshake of this server block. */
 static long judge(SSL *ssl, X509 *certificate)
 {
 	SSL_CTX *server = SSL_get_SSL_CTX(ssl);
@@ -41,14 +41,15 @@ void thaw_own_begin(thaw_link_t *link)
 	SSL *ssl = link->c->ssl->connection;
 	SSL_SESSION *session = SSL_get_session(ssl);
 
-	/* ssl_verify_depth is nginx's; a location's trust has its own. */
+	/* ssl_verify_depth does not apply: thaw_verify_depth does. */
 	SSL_set_verify_depth(ssl, -1);
 	if (!link->server->verifies || link->own)
 		return;
 	link->own = 1;
 	link->own_result = SSL_get_verify_result(ssl);
 	keep(link, SSL_get0_peer_certificate(ssl));
-	/* A session has the result that it was made with, so one of a late certificate is not resumed. */
+	/* A session contains the verification result of its creation, so sessions with a late certificate are not
+	 * resumed. */
 	if (session != NULL)
 		(void)SSL_SESSION_set1_id_context(session, late, sizeof(late));
 }

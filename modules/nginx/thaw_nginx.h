@@ -1,19 +1,20 @@
 /*
- * A module for nginx that asks for the client certificate of single locations, while nginx reads the body.
+ * An nginx module that requests the client certificate for single locations, while nginx reads the request body.
  *
- *	module.c      the module's tables, and what is done once
- *	directives.c  directives and their merging, trust
- *	hello.c       the ClientHello: which server block it is for, TLS 1.2, session tickets
- *	link.c        a TLS connection: its thaw_conn, and nginx's reads through it
- *	ask.c         a request: the access phase
- *	own.c         nginx's own judgement of a late certificate (ssl_verify_client)
- *	body.c        the body of a request that is asked
- *	http2.c       HTTP/2, over which nobody can be asked
+ *	module.c      module definition and configuration
+ *	directives.c  directives, merging, loading of CA certificates and CRLs
+ *	hello.c       the ClientHello callback: server block, limit to TLS 1.2, session tickets
+ *	link.c        one TLS connection: its thaw_conn, and the reads of nginx through it
+ *	ask.c         one request: the access phase handler
+ *	own.c         verifies a late certificate for ssl_verify_client
+ *	body.c        the body of a request with an ask
+ *	http2.c       resets HTTP/2 streams, which cannot be asked
  *	variables.c   $thaw_*, $ssl_client_verify
  *
- * A thaw_link_t hangs on each SSL whose server name belongs to a server block that asks. The first ask puts the link's
- * reads in the place of nginx's, for only thaw_conn_read() moves an exchange on. A thaw_request_t hangs on a request's
- *pool, not on its context, which an internal redirect clears. The two point at each other while an ask is pending.
+ * Each SSL has a thaw_link_t (as ex data) if its server name selects a server block with an asking location. The first
+ * ask replaces the connection's recv functions, because an ask only progresses in thaw_conn_read(). A thaw_request_t is
+ * found through a cleanup handler of the request's pool, not through the module context, because an internal redirect
+ * clears that. While an ask is pending, link and request point to each other.
  */
 #ifndef THAW_NGINX_H
 #define THAW_NGINX_H
@@ -28,18 +29,18 @@
 
 typedef enum {
 	THAW_OFF,
-	THAW_REQUEST,       /* as soon as the header is there; over TLS 1.2 after the body */
-	THAW_REQUEST_EARLY, /* as soon as the header is there */
+	THAW_REQUEST,       /* when the request header has been read; over TLS 1.2 after the body */
+	THAW_REQUEST_EARLY, /* when the request header has been read */
 	THAW_BODY,          /* after the body */
 } thaw_when_e;
 
-/* Where a directive is, for messages about settings that are only seen to be wrong together with others. */
+/* The position of a directive, for errors that are found after parsing, when directives are merged. */
 typedef struct {
 	ngx_str_t file;
-	ngx_uint_t line; /* 0: it is not there */
+	ngx_uint_t line; /* 0: not set */
 } thaw_place_t;
 
-/* Of a location. */
+/* Location configuration. */
 typedef struct {
 	ngx_uint_t when; /* thaw_when_e */
 	ngx_str_t ca, crl;
@@ -47,52 +48,52 @@ typedef struct {
 	ngx_uint_t depth;
 	ngx_flag_t require;
 	ngx_msec_t timeout;
-	ngx_str_t elsewhere; /* an origin; empty: none */
+	ngx_str_t elsewhere; /* an origin, or empty */
 	thaw_place_t when_place, ca_place, crl_place;
 	thaw_trust *trust;
 } thaw_location_t;
 
-/* Of a server block. */
+/* Server configuration. */
 typedef struct {
-	ngx_uint_t asks;            /* one of its locations does */
+	ngx_uint_t asks;            /* a location has thaw_client_certificate other than off */
 	ngx_uint_t verifies;        /* ssl_verify_client */
-	u_char trusts[THAW_ID_LEN]; /* a digest of all that its locations trust */
-	u_char id[THAW_ID_LEN];     /* what its sessions are bound to */
+	u_char trusts[THAW_ID_LEN]; /* digest of the trust settings of all its locations */
+	u_char id[THAW_ID_LEN];     /* session id context */
 } thaw_server_t;
 
 typedef struct thaw_request_s thaw_request_t;
 
-/* A TLS connection. It belongs to the SSL. */
+/* A TLS connection. Freed with the SSL. */
 typedef struct {
 	thaw_conn *conn;
 	ngx_connection_t *c;
-	const thaw_server_t *server; /* that the client named in its handshake */
-	ngx_event_t timer;           /* of the ask's deadline */
-	ngx_event_t news;            /* posted after each read while an ask is under way */
-	thaw_request_t *asked;       /* whose ask is under way; NULL: none */
-	ngx_chain_t *again;          /* of the request's pool: its body as far as nginx has read it, to be read anew */
-	size_t turn;                 /* how much of that in a row */
-	u_char *early;               /* what came after the asked request */
-	size_t at, len;              /* early + at to early + len is still to be read */
-	unsigned reads : 1;          /* nginx reads through it */
-	unsigned own : 1;            /* the next two hold */
-	X509 *own_certificate;       /* that nginx's own trust has judged, NULL: none */
-	long own_result;             /* what it says */
+	const thaw_server_t *server; /* selected by the server name of the handshake */
+	ngx_event_t timer;           /* deadline of the ask */
+	ngx_event_t news;            /* posted after each read while an ask is pending */
+	thaw_request_t *asked;       /* the request whose ask is pending, or NULL */
+	ngx_chain_t *again;          /* body that nginx has read and reads again; from the request's pool */
+	size_t turn;                 /* bytes of it read without a pause */
+	u_char *early;               /* data received after the request that waits for the verdict */
+	size_t at, len;              /* unread: early + at to early + len */
+	unsigned reads : 1;          /* nginx reads through recv_data() */
+	unsigned own : 1;            /* own_certificate and own_result are valid */
+	X509 *own_certificate;       /* the certificate that own_result is about, or NULL */
+	long own_result;             /* the result for ssl_verify_client */
 } thaw_link_t;
 
 typedef enum {
-	THAW_WAITS,   /* for the verdict; there is no body, or all of it is there, or the client waits for a 100 */
-	THAW_READS,   /* nginx reads the body; the verdict is not in */
-	THAW_JUDGED,  /* nginx reads the body; the verdict is in */
-	THAW_SETTLED, /* the verdict is in, and the phases may go on */
+	THAW_WAITS,   /* for the verdict; no body, or it has been read, or the client waits for a 100 */
+	THAW_READS,   /* nginx reads the body; the verdict is pending */
+	THAW_JUDGED,  /* nginx reads the body; the verdict is known */
+	THAW_SETTLED, /* the verdict is known, and the phases continue */
 } thaw_state_e;
 
-/* A request that is asked, or was. */
+/* A request with an ask, pending or finished. */
 struct thaw_request_s {
 	ngx_http_request_t *r;
-	thaw_link_t *link; /* NULL: none is pending */
+	thaw_link_t *link; /* NULL: no ask is pending */
 	thaw_state_e state;
-	unsigned has_body : 1; /* nginx has read it for the ask */
+	unsigned has_body : 1; /* the body was read during the ask */
 	const thaw_trust *trust;
 	struct thaw_report report;
 };
@@ -108,90 +109,91 @@ char *thaw_merge_location(ngx_conf_t *cf, void *parent, void *child);
 
 /* ---- hello.c ---- */
 
-/* For a server block whose SSL_CTX's connections may be asked, once all of it is configured. */
+/* Installs the callbacks in a server block's SSL_CTX, after the configuration has been merged. */
 ngx_int_t thaw_hello_watch(const ngx_http_core_srv_conf_t *core, thaw_server_t *server, SSL_CTX *ctx);
 
 /* ---- link.c ---- */
 
-/* Once. */
+/* Initializes the ex data index. */
 ngx_int_t thaw_link_init(ngx_log_t *log);
-/* Before the handshake. NULL: no memory. */
+/* Called before the handshake. Returns NULL if out of memory. */
 thaw_link_t *thaw_link_new(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server);
 thaw_link_t *thaw_link_of_ssl(const SSL *ssl);
-/* NULL: its handshake named a server block that does not ask. */
+/* Returns NULL if the handshake selected a server block without asking locations. */
 thaw_link_t *thaw_link_of(const ngx_connection_t *c);
-/* Begins; thaw_conn_verdict() tells what has come of it. NGX_ERROR: no memory, or misuse. */
+/* Begins an ask; thaw_conn_verdict() has the result. Returns NGX_ERROR if out of memory or misused. */
 ngx_int_t thaw_link_ask(thaw_link_t *link, thaw_request_t *asked, const struct thaw_ask_options *options);
-/* Reads what moves the exchange on, and keeps what else comes. NGX_AGAIN, or NGX_ERROR: the connection is gone. */
+/* Reads the connection to advance the ask, and keeps application data in link->early. Returns NGX_AGAIN, or NGX_ERROR
+ * if the connection is closed. */
 ngx_int_t thaw_link_pump(thaw_link_t *link);
-/* Sets timer and events for what the ask waits for. NGX_ERROR: the connection cannot be used any more. */
+/* Sets timer and events for the pending ask. Returns NGX_ERROR if the connection cannot be used any more. */
 ngx_int_t thaw_link_arm(thaw_link_t *link);
-/* Whether a client's answer is what the ask waits for, not its body. */
+/* Whether the ask waits for the client's answer, not for the body. */
 int thaw_link_waits_for_client(const thaw_link_t *link);
 int thaw_link_is_pending(const thaw_link_t *link);
-/* Whatever came after the asked request is not run. */
+/* Discards data received after the request. */
 void thaw_link_drop_early(thaw_link_t *link);
-/* The beginning of what comes after the asked request. NGX_DECLINED: there is no room. */
+/* Puts data in front of link->early. Returns NGX_DECLINED if it does not fit. */
 ngx_int_t thaw_link_put_back(thaw_link_t *link, const u_char *data, size_t len);
-/* Continue to report nginx reads with thaw_access_news(), although there is a verdict. */
+/* Keeps calling thaw_access_news() after reads, although the verdict is known. */
 void thaw_link_watch(thaw_link_t *link, thaw_request_t *asked);
-/* The ask is over for its request, which may be before there is a verdict. */
+/* Detaches the request. Cancels its ask if it is pending. */
 void thaw_link_leave(thaw_link_t *link);
-/* OpenSSL's errors must not be found by nginx, which takes them for its own. */
+/* Clears OpenSSL's error queue, so that nginx does not report these errors as its own. */
 void thaw_link_clear_errors(void);
 
 /* ---- own.c ---- */
 
-/* Before an ask. */
+/* Called before an ask. */
 void thaw_own_begin(thaw_link_t *link);
-/* After whatever may have brought a certificate. */
+/* Called after each read that may have received a certificate. */
 void thaw_own_judge(thaw_link_t *link);
 void thaw_own_free(thaw_link_t *link);
 
 /* ---- ask.c ---- */
 
 ngx_int_t thaw_access(ngx_http_request_t *r);
-/* What the connection has read or what time it is may have brought the verdict. From an event of its own: no other
- * function of nginx's is under way. */
+/* Handles a verdict, after a read or a timeout. Called from a posted event or timer only, so that no other nginx
+ * function is using the request. */
 void thaw_access_news(thaw_request_t *asked);
-/* The last ask of a request, or NULL. */
+/* Returns the last ask of a request, or NULL. */
 thaw_request_t *thaw_request_of(ngx_http_request_t *r);
-/* Waits without reading the body. The request may be gone afterwards. */
+/* Waits for the verdict without reading the body. The request may be freed. */
 void thaw_wait(thaw_request_t *asked);
-/* The body is there, and the verdict too: on through the phases. The request may be gone afterwards. */
+/* Continues with the phases, when body and verdict are known. The request may be freed. */
 void thaw_go_on(thaw_request_t *asked);
-/* Takes over the verdict. */
+/* Copies the report. Cancels the ask if it is pending. */
 void thaw_settle(thaw_request_t *asked, thaw_state_e state);
 
 /* ---- body.c ---- */
 
-/* Whether there is a body that nobody has read. */
+/* Whether there is a body, and nothing has read it. */
 int thaw_body_is_unread(const ngx_http_request_t *r);
-/* Whether its client waits for a 100 before it sends it. */
+/* Whether the client waits for a 100 before it sends the body. */
 int thaw_body_waits_for_continue(const ngx_http_request_t *r);
-/* nginx reads it. What ngx_http_read_client_request_body() returned, and its count of the request is given back: the
- * request may be gone afterwards. */
+/* Lets nginx read the body. Returns what ngx_http_read_client_request_body() returned, and has decremented the request
+ * count: the request may be freed. */
 ngx_int_t thaw_body_read(thaw_request_t *asked);
-/* The client may take its time, while its body stands still. */
+/* Stop and restart client_body_timeout, while the client answers. */
 void thaw_body_pause_timer(ngx_http_request_t *r);
 void thaw_body_resume_timer(ngx_http_request_t *r);
-/* Once, with all modules: which directives say that a location's body is streamed. */
+/* Finds the *_request_buffering directives of all modules. */
 void thaw_body_find_directives(ngx_conf_t *cf);
-/* Whether the location may stream it: proxy_request_buffering off, and the like. */
+/* Whether the location streams the body: proxy_request_buffering off, fastcgi_request_buffering off, ... */
 int thaw_body_may_stream(ngx_http_request_t *r);
-/* While nginx reads it: the location's handler will read it anew, in its own way. NGX_AGAIN: not here, try again once
- * more of it is there. NGX_DECLINED: it has to be read to its end. */
+/* Stops reading the body, so that the content handler reads it again from its start. Returns NGX_AGAIN if that is not
+ * possible at this byte of a chunked body, NGX_DECLINED if the body must be read to its end. */
 ngx_int_t thaw_body_hand_back(ngx_http_request_t *r, thaw_link_t *link);
-/* Once all of it is there: the same, if it is in memory and the location's handler may want it elsewhere. */
+/* The same for a complete body in memory, for content handlers that may need it in a file. */
 ngx_int_t thaw_body_hand_back_small(ngx_http_request_t *r);
-/* What is left of it is thrown away by nginx, as that of any request that is refused. */
+/* Makes nginx discard the rest of the body, as for other refused requests. */
 void thaw_body_discard(ngx_http_request_t *r);
 
 /* ---- http2.c ---- */
 
 #if (NGX_HTTP_V2)
-/* RFC 9113 9.2.3 and 7: resets the stream, so that its client comes back over HTTP/1.1. For the access phase to return.
- */
+/* Resets the stream with HTTP_1_1_REQUIRED (RFC 9113 9.2.3, 7), so that the client retries over HTTP/1.1. Returns the
+ * result for the access phase. */
 ngx_int_t thaw_http2_reset(ngx_http_request_t *r);
 #endif
 

@@ -94,7 +94,7 @@ ngx_int_t thaw_variables_add(ngx_conf_t *cf)
 
 /* ---- $ssl_client_verify ---- */
 
-/* nginx's own, which tells how the certificate was judged last on this connection, under whichever trust that was. */
+/* nginx's own handler, which returns the last verification result of the connection, under any trust. */
 static ngx_http_get_variable_pt nginx_verify;
 
 static int has_certificate(const ngx_http_request_t *r)
@@ -102,7 +102,7 @@ static int has_certificate(const ngx_http_request_t *r)
 	return r->connection->ssl != NULL && SSL_get0_peer_certificate(r->connection->ssl->connection) != NULL;
 }
 
-/* Of a request that was asked, the verdict decides, also once it was redirected to a location that does not ask. */
+/* If the request was asked, the verdict counts, also after an internal redirect to a location that does not ask. */
 static ngx_int_t get_verify(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
 {
 	static const char failed[] = "FAILED:";
