@@ -78,7 +78,7 @@ static int run(struct send_arguments *arguments)
 	send->insecure = arguments->identity.insecure;
 	const char *proxy_ca = arguments->route.proxy_ca;
 
-	if (can_read(arguments, &err) && (proxy_ca == NULL || cli_can_read(proxy_ca, &err)) &&
+	if (cli_make_key_log(&err) && can_read(arguments, &err) && (proxy_ca == NULL || cli_can_read(proxy_ca, &err)) &&
 	    cli_identity_can_trust(&arguments->identity, &err) &&
 	    cli_identity_load(&arguments->identity, &credentials, &err)) {
 		if (credentials != NULL)

@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -77,6 +79,26 @@ bool cli_is_value(const char *text)
 bool cli_can_read(const char *file, struct thaw_error *err)
 {
 	return access(file, R_OK) == 0 || error_system(err, errno, "%s", file) == THAW_OK;
+}
+
+bool cli_make_key_log(struct thaw_error *err)
+{
+	const char *file = getenv("SSLKEYLOGFILE");
+	struct stat facts;
+
+	if (file == NULL || file[0] == '\0')
+		return true;
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd >= 0)
+		return close(fd) == 0;
+	int error = errno;
+	if (error == EEXIST) {
+		error = access(file, W_OK) == 0 && stat(file, &facts) == 0 ? 0 : errno;
+		if (error == 0 && S_ISDIR(facts.st_mode))
+			error = EISDIR;
+	}
+	return error == 0 ||
+	       error_set(err, THAW_ERR_CONFIG, "%s: %s (SSLKEYLOGFILE)", file, strerror(error)) == THAW_OK;
 }
 
 int cli_take_url(const char *command, const char **url, char **made)

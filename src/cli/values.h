@@ -31,4 +31,9 @@ int cli_take_name(const char *command, const char *option, const char *value, ch
 /* Whether the file can be read. False with *err set. */
 bool cli_can_read(const char *file, struct thaw_error *err);
 
+/* Creates the file that SSLKEYLOGFILE names with mode 0600, or checks that it can be written. Call it before libcurl is
+ * initialized: it opens the file with fopen(3), so that everybody could read a new one, and does not report failures.
+ * False with *err set. */
+bool cli_make_key_log(struct thaw_error *err);
+
 #endif

@@ -346,6 +346,16 @@ def test_the_key_log(recorder, pki, small, tmp_path):
     server, log = recorder(), tmp_path / "keys"
     assert send(pki, small, f"https://localhost:{server.port}/x", env={"SSLKEYLOGFILE": str(log)}).code == 0
     assert b"CLIENT_TRAFFIC_SECRET_0 " in log.read_bytes()
+    assert log.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ("folder", "folder/none/keys", "dangling"))
+def test_a_key_log_that_cannot_be_written_is_refused(name, pki, small, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to(tmp_path / "target")
+    sent = send(pki, small, "https://localhost:9/x", env={"SSLKEYLOGFILE": str(tmp_path / name)})
+    assert sent.code == 66 and "SSLKEYLOGFILE" in sent.report["text"], sent
+    assert not (tmp_path / "target").exists()
 
 
 # Secrets -------------------------------------------------------------------------------------------------------------
