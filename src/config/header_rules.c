@@ -82,6 +82,16 @@ static enum thaw_status check_name(const struct config_at *at, const char *name)
 	return THAW_OK;
 }
 
+/* into: a char *. */
+enum thaw_status config_read_field_name(const struct config_at *at, const struct config_rule *rule, void *into)
+{
+	struct config_scalar scalar;
+
+	if (config_text(at, &scalar, rule->allowed) != THAW_OK || check_name(at, scalar.text) != THAW_OK)
+		return THAW_FAILED;
+	return config_set_text(at, into, scalar.text, scalar.len);
+}
+
 /* Adds a rule to the list; NULL: out of memory, or too many. */
 static struct config_header *new_rule(const struct config_at *at, struct config_headers *headers)
 {

@@ -68,22 +68,6 @@ enum thaw_status config_read_pass(const struct config_at *at, const struct confi
 	return config_read_texts(at, rule, &(struct config_kind){.most = NAMES_MAX, .why_not = why_no_name}, into);
 }
 
-/* into: a char *. */
-enum thaw_status config_read_field_name(const struct config_at *at, const struct config_rule *rule, void *into)
-{
-	struct config_scalar scalar;
-
-	if (config_text(at, &scalar, rule->allowed) != THAW_OK)
-		return THAW_FAILED;
-	const char *why = why_no_name(scalar.text, scalar.len);
-	if (why == NULL)
-		why = why_not_stripped(scalar.text, scalar.len);
-	if (why != NULL)
-		return config_refuse(at, "'%s' %s; allowed: %s", config_quote(scalar.text, scalar.len).text, why,
-				     rule->allowed);
-	return config_set_text(at, into, scalar.text, scalar.len);
-}
-
 /* RFC 9110 7.8: a name, optionally with "/" and a version. */
 static const char *why_no_protocol(const char *text, size_t len)
 {

@@ -440,11 +440,12 @@ static const struct config_rule host_rules[] = {
 	 .table = &config_headers_table},
 	{.key = "request_id_from",
 	 .preset = "(none)",
-	 .text = "A request keeps the ID that its client sends in this field, if it is 1 to 64 letters, digits or `- _ "
-		 ". "
-		 ": / + = @ ~`. Otherwise, and by default, Thaw makes one. The ID is `id` in the access record, "
-		 "`request_id` in a refusal, and `{request.id}` in `headers`. Clients that choose IDs can also repeat "
-		 "them.",
+	 .text = "A request keeps the ID that its client sends in this field, if the field is there once and is 1 to "
+		 "64 "
+		 "letters, digits or `- _ . : / + = @ ~`. Otherwise, and by default, Thaw makes one. The ID is `id` in "
+		 "the access record, `request_id` in a refusal, and `{request.id}` in `headers`. The upstream always "
+		 "gets this ID in the field, and nothing else that the client sends there, unless `headers` sets or "
+		 "removes the field. Clients that choose IDs can also repeat them.",
 	 .read = config_read_field_name,
 	 .offset = AT(request_id_from),
 	 .allowed = "a field name, such as X-Request-Id"},

@@ -177,6 +177,12 @@ static bool is_for_proxy(struct http_span name)
 	return (sign < 'a' || sign > 'z') && strchr(digits, name.at[5]) == NULL;
 }
 
+/* The client's request ID, in any spelling: write_request_id() writes the one that is used. */
+static bool is_request_id(const struct config_host *host, struct http_span name)
+{
+	return host->request_id_from != NULL && config_is_named(host->request_id_from, name.at, name.len);
+}
+
 /* Fields for framing and routing are written anew; fields that a client must not set itself are removed. */
 static bool passes(const struct gw_outgoing *out, const struct http_hops *hops, struct http_span name)
 {
@@ -185,7 +191,7 @@ static bool passes(const struct gw_outgoing *out, const struct http_hops *hops, 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (http_span_is(name, ours[i]))
 			return false;
-	if (is_for_proxy(name))
+	if (is_for_proxy(name) || is_request_id(out->host, name))
 		return false;
 	if (gw_headers_replace(&out->route->headers.request, name))
 		return false;
@@ -285,6 +291,20 @@ static void write_identity(const struct gw_outgoing *out, struct http_writer *wr
 		writer->overflow = true; /* never forward the request without its identity */
 }
 
+/* Not where `headers` sets or removes the field, or where it is one that no client can send. */
+static void write_request_id(const struct gw_outgoing *out, struct http_writer *writer)
+{
+	const char *name = out->host->request_id_from;
+	struct http_span field = {name, name != NULL ? strlen(name) : 0};
+
+	if (name == NULL || gw_headers_replace(&out->route->headers.request, field) ||
+	    gw_identity_is_stripped(out->host, field))
+		return;
+	const char *id = out->origin.id(out->origin.arg);
+	if (id[0] != '\0') /* no random numbers */
+		write_text(writer, name, id, strlen(id));
+}
+
 void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, struct http_writer *writer)
 {
 	const struct http_request *head = out->head;
@@ -304,6 +324,7 @@ void gw_forward_head(const struct gw_outgoing *out, struct gw_rewrite *rewrite, 
 	write_via(out, writer);
 	write_forwarded(&out->origin, authority, writer);
 	write_identity(out, writer);
+	write_request_id(out, writer);
 	gw_headers_write(&out->origin, &out->route->headers.request, writer);
 	write_framing(out, writer);
 	http_write_end(writer);
@@ -321,6 +342,8 @@ bool gw_forward_trailer(const struct gw_trailer_rules *rules, struct http_span n
 	bool reserved =
 		rules->host != NULL ? gw_identity_is_stripped(rules->host, name) : gw_identity_is_reserved(name);
 
+	if (rules->host != NULL && is_request_id(rules->host, name))
+		return false;
 	return http_trailer_allowed(name) && !reserved && !gw_headers_replace(rules->headers, name);
 }
 

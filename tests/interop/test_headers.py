@@ -182,6 +182,36 @@ def test_request_ids_of_clients(pki, tmp_path, upstream):
             assert gateway.record(f"/{number}")["id"] == seen.decode()
 
 
+@pytest.mark.parametrize("headers,upstream_sees", (
+    (None, None),
+    ('{ request: { set: { X-Request-Id: "fixed" } } }', "fixed"),
+    ('{ request: { remove: [ X-Request-Id ] } }', ""),
+))  # fmt: skip
+def test_the_upstream_gets_the_request_id_that_is_used_and_no_other(headers, upstream_sees, pki, tmp_path, upstream):
+    host = {"request_id_from": "X-Request-Id", **({"headers": headers} if headers else {})}
+    with front(pki, tmp_path, upstream.port, **host) as gateway, Raw(gateway) as client:
+        for number, (sent, taken) in enumerate((
+            (("x-request-id: 0f8f-AB_c",), True), (("X-Request-Id: a b",), False), ((), False), (("X-Request-Id:",), False),
+            (("X-Request-Id: a", "X-Request-Id: b"), False), (("X-Request-Id: " + 65 * "a",), False),
+            (("X_Request_Id: forged",), False), (("X-Request-Id: 0f8f-AB_c", "x_request-id: forged"), True),
+            (("X-Request-Id: 0f8f-AB_c", "Connection: X-Request-Id"), True),
+        )):  # fmt: skip
+            assert client.ask("GET", f"/{number}", None, *sent).status == 200
+            seen = upstream.take()
+            used = gateway.record(f"/{number}")["id"]
+            assert (used == "0f8f-AB_c") == taken, sent
+            wanted = used if upstream_sees is None else upstream_sees
+            ids = [value.decode() for name, value in seen.fields if name.lower().replace(b"_", b"-") == b"x-request-id"]
+            assert ids == ([wanted] if wanted else []), sent
+
+
+def test_a_trailer_cannot_change_the_request_id(pki, tmp_path, upstream):
+    with front(pki, tmp_path, upstream.port, request_id_from="X-Request-Id") as gateway, Raw(gateway) as client:
+        client.send(client.head("POST", "/t", "Transfer-Encoding: chunked"), b"1\r\na\r\n0\r\nX-Request-Id: b\r\nX_Request_Id: c\r\nX-Else: 1\r\n\r\n")
+        assert client.read().status == 200
+        assert upstream.take().body == b"1\r\na\r\n0\r\nX-Else: 1\r\n\r\n"
+
+
 def told_of(folder, request, *options):
     """The head that `thaw check --request` prints as sent."""
     argv = [str(binary()), "check", "-c", str(folder / "thaw.yaml"), "--json", "--request", request, *options]

@@ -739,8 +739,14 @@ static const struct bad {
 	 "or "
 	 "a beginning of it"},
 	{HOST("  request_id_from: Host\n"),
-	 "5: key 'hosts[0].request_id_from': 'Host' is needed, or names a field that is: Host, Content-Length, "
-	 "Transfer-Encoding, Expect and Connection cannot be left out; allowed: a field name, such as X-Request-Id"},
+	 "5: key 'hosts[0].request_id_from': 'Host' cannot be changed: it frames a message, is about one connection, "
+	 "or is written by the gateway; allowed: other fields (see 'host' of an upstream)"},
+	{HOST("  request_id_from: via\n"),
+	 "5: key 'hosts[0].request_id_from': 'via' cannot be changed: it frames a message, is about one connection, "
+	 "or is written by the gateway; allowed: other fields"},
+	{HOST("  request_id_from: 'X-Id*'\n"),
+	 "5: key 'hosts[0].request_id_from': 'X-Id*' is not a field name; allowed: 1 to 64 letters, digits and signs "
+	 "such as '-'"},
 	{HOST("  identity: [ rfc9440, rfc9440-leaf ]\n"), "5: key 'hosts[0].identity[1]': this set is there twice"},
 	{END("    upgrade: websocket\n"), "8: key 'hosts[0].routes[0].upgrade': 'websocket' is not a list; allowed: a "
 					  "list of protocols, such as [ websocket, "
