@@ -137,7 +137,7 @@ UNDECIDED = "void fetch('/late?undecided', {method: 'PUT', body: 'x'}).then(answ
 def test_user_of_firefox_does_not_choose_in_time(send_timeout, late, nginx, visit):
     """Other requests are served meanwhile. The 403 can only be written once the client has ended the renegotiation (RFC
     5246 7.4): within send_timeout."""
-    one = nginx(BASE % "" + f"send_timeout {send_timeout};" + LATE.replace("request;", "request; thaw_timeout 10s;"))
+    one = nginx(BASE % "" + f"send_timeout {send_timeout};" + LATE.replace("request;", "request; thaw_timeout 3s;"))
     browser = visit(FirefoxThatAsks, "client", one.url("/?page"))
     browser.evaluate(UNDECIDED)
     one.wait(lambda: browser.chrome(LOOK), "the dialog")
