@@ -62,23 +62,23 @@ def digests(debs):
     return {name: hashlib.sha256(deb.read_bytes()).hexdigest() for name, deb in debs.items()}
 
 
-def copied(tmp_path, days):
-    """A copy of the sources as from an archive, without git, whose files were changed so many days ago."""
+def copied(tmp_path):
+    """A copy of the sources as from an archive, without git, whose files were changed years ago."""
     to = tmp_path / "copy of the sources"
     left_out = {".git", "__pycache__"}
     shutil.copytree(TOP, to, symlinks=True,
                     ignore=lambda folder, names: left_out & set(names) | ({"build"} if folder == str(TOP) else set()))  # fmt: skip
     for path in to.rglob("*"):
-        os.utime(path, (time.time() - days * 86400,) * 2, follow_symlinks=False)
+        os.utime(path, (time.time() - 3000 * 86400,) * 2, follow_symlinks=False)
     return to
 
 
-@pytest.mark.parametrize("days", (0, 3000))
-def test_the_same_sources_give_the_same_bytes(days, debs, tmp_path):
+def test_the_same_sources_give_the_same_bytes(debs, tmp_path):
+    """In another folder, at another time, without git."""
     git = tmp_path / "git"
     git.write_text("#!/bin/sh\nexit 127\n")
     git.chmod(0o755)
-    copy = copied(tmp_path, days)
+    copy = copied(tmp_path)
     subprocess.run([copy / "script" / "package"], check=True, stdout=subprocess.DEVNULL, timeout=600,
                    env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})  # fmt: skip
     assert digests({deb.name.split("_")[0]: deb for deb in (copy / "build" / "package").glob("*.deb")}) == digests(debs)
