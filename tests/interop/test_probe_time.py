@@ -309,14 +309,14 @@ def test_server_without_http_that_asks_at_the_handshake_does_not_pass(pki):
     with asks_at_handshake(pki, speak) as url:
         done = subprocess.run(argv(url, pki, *QUICK), capture_output=True, timeout=WATCHDOG, text=True)
     assert done.returncode == 76, done.stdout
-    assert "HTTP/1.1" in done.stderr
+    assert has_message(done.stderr, "probe-not-http")
 
 
 def test_server_that_closes_every_connection_does_not_pass(pki, probe):
     with asks_at_handshake(pki, lambda _tls, _head: None) as url:
         report = probe(url)
     assert report["code"] == UNTOLD, report["line"]
-    assert "pass" not in report["line"]
+    assert not has_message(report["line"], "report-passes") and not has_message(report["line"], "report-no-problem")
 
 
 def test_method_that_is_refused_does_not_pass(pki, probe):
@@ -329,7 +329,7 @@ def test_method_that_is_refused_does_not_pass(pki, probe):
     with asks_at_handshake(pki, speak) as url:
         report = probe(url)
     assert report["code"] == FINE, report["line"]
-    assert "pass" not in report["line"] and "405" in report["line"]
+    assert not has_message(report["line"], "report-passes") and "405" in report["line"]
 
 
 def test_limit_on_size_after_a_handshake_ask_is_not_the_certificates(late_server, pki):
@@ -365,7 +365,7 @@ def test_key_that_is_slow_is_not_a_freeze(scripted, with_token):
     assert report["code"] == FINE, report["line"]
     assert not {"freeze", "silence"} & set(outcomes(report))
     assert any(has_message(note, "slow-key") for note in report["notes"])
-    assert "slow to sign" in error and "touch it" in error
+    assert has_message(error, "probe-slow-key")
     assert signatures <= 16
 
 
@@ -373,7 +373,7 @@ def test_key_that_is_slow_is_not_a_freeze(scripted, with_token):
 def test_key_that_refuses_is_not_the_server(rv, scripted, with_token):
     report, _, signatures = with_token(scripted(late(answers)).url("/x"), SIGN_RV=hex(rv))
     assert report["code"] == UNTOLD, report["line"]
-    assert "key" in report["line"]
+    assert has_message(report["line"], "report-key-failed")
     assert set(outcomes(report)) == {"key-failed"}
     assert signatures <= 2  # OpenSSL's engine tries two functions
 
@@ -385,5 +385,5 @@ def test_key_that_refuses_at_the_handshake_is_not_the_server(pki, with_token):
     with https(pki, speak, ask=True) as url:
         report, _, signatures = with_token(url, "--tls", "both", SIGN_RV=0x200)
     assert report["code"] == UNTOLD, report["line"]
-    assert "key" in report["line"] and set(outcomes(report)) == {"key-failed"}
+    assert has_message(report["line"], "report-key-failed") and set(outcomes(report)) == {"key-failed"}
     assert signatures <= 8  # both versions are checked in parallel

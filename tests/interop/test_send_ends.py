@@ -214,7 +214,7 @@ def test_the_time_is_for_the_priming_too(scripted, pki, payloads):
         server.over.wait()
 
     server = scripted(serve)
-    sent = send(pki, payloads["1k"].path, server.url("/x"), "--timeout", "500ms", "--stall", "10s")
+    sent = send(pki, payloads["1k"].path, server.url("/x"), "--timeout", "3s", "--stall", "10s")
     assert (sent.code, sent.report["outcome"], server.log) == (75, "timeout", [(0, "HEAD")]), sent
 
 

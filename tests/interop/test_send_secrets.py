@@ -161,7 +161,7 @@ def with_slow_token(thaw, pki, payloads, slow_token, path, *options, **settings)
 @pytest.mark.parametrize("prime", ("auto", "never"))
 def test_a_key_that_is_slow_to_sign_uses_up_no_time_of_the_server(prime, path, tls, thaw, pki, payloads, slow_token):
     """One signature takes longer than the limits for the priming, the connection and a stall."""
-    options = ("--stall", "500ms", "--response-timeout", "1s", "--prime", prime, "--tls", tls)
+    options = ("--stall", "1s", "--response-timeout", "1s", "--prime", prime, "--tls", tls)
     sent = with_slow_token(thaw, pki, payloads, slow_token, path, *options, SIGN_MS=1500)
     assert (sent.code, sent.body()["certificate"]["subject"]) == (0, SUBJECT), sent.error
     assert (slow_token.signatures(), sent.report["primed"]) == (1, prime == "auto")
