@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -328,6 +328,14 @@ bool socket_has_bytes(int fd)
 	char byte;
 
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+uint64_t socket_received(int fd)
+{
+	struct tcp_info facts = {0};
+	socklen_t len = sizeof(facts);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &facts, &len) == 0 ? facts.tcpi_bytes_received : 0;
 }
 
 uint64_t socket_unsent(int fd)

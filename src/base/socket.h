@@ -45,6 +45,9 @@ bool socket_is_quiet(int fd);
 /* Bytes that were written, but not yet acknowledged by the peer (SIOCOUTQ); 0 also on errors. */
 uint64_t socket_unsent(int fd);
 
+/* Bytes that a TCP connection has received since it was opened, also those that are not read yet; 0 also on errors. */
+uint64_t socket_received(int fd);
+
 /* Whether bytes can be read, also after a reset. */
 bool socket_has_bytes(int fd);
 

@@ -62,6 +62,14 @@ const char *helper_words(const char *text, char to[static HELPER_WORDS_ROOM]);
 uint64_t helper_stalled_ms(const thaw_curl *helper);
 uint64_t helper_stalled_with(const thaw_curl *helper);
 
+/*
+ * Whether libcurl has failed with this code and text because a line of the response is longer than it allows.
+ * Before 8.6 it reports that an allocation has failed: then what was received decides.
+ */
+#define HELPER_LINE_MAX    102400 /* of a head: CURL_MAX_HTTP_HEADER */
+#define HELPER_TRAILER_MAX 4096   /* DYN_H1_TRAILER */
+bool helper_line_too_long(const thaw_curl *helper, CURLcode code, const char *text);
+
 /* What the transfer waits for. */
 enum helper_turn {
 	HELPER_OURS,   /* bytes are being sent to the peer: it stalls after stall_ms */

@@ -55,8 +55,10 @@ struct thaw_curl {
 	struct thaw_curl_report report;
 	CURL *head;                      /* the HEAD's handle, while it is sent */
 	uint64_t head_from_ms, until_ms; /* its start; its latest end */
-	uint64_t own_ms;            /* time that the client's key took to sign, which does not count for the peer */
-	uint64_t head_own_ms;       /* that time before the HEAD */
+	int64_t unseen;       /* bytes received on the connection before the request that are not libcurl's response */
+	uint64_t received;    /* on a connection without TLS, when it was closed */
+	uint64_t own_ms;      /* time that the client's key took to sign, which does not count for the peer */
+	uint64_t head_own_ms; /* that time before the HEAD */
 	struct thaw_error unusable; /* why the newest connection has no credentials; libcurl has no text for it */
 };
 
@@ -76,6 +78,12 @@ uint64_t helper_now(const thaw_curl *helper);
 /* Sets the HEAD's time limit. libcurl's own limits count the peer's time only, not the signing. */
 bool helper_limit_head(const thaw_curl *helper);
 void helper_add_own_time(thaw_curl *helper, uint64_t ms);
+
+/* Bytes that the connection has received and that libcurl has not reported as a part of the response. */
+int64_t helper_unseen(const thaw_curl *helper, uint64_t received);
+
+/* Bytes that the connection has received; fd: its socket. */
+uint64_t helper_received(const thaw_curl *helper, int fd);
 
 /* The newest connected socket. When the TLS handshake starts, libcurl has closed the other attempts. -1: none. */
 int helper_connected_socket(const thaw_curl *helper);

@@ -58,6 +58,7 @@ static int on_close(void *arg, curl_socket_t fd)
 
 	helper->closes = true;
 	helper->closing = fd;
+	helper->received = helper_received(helper, fd);
 	helper->options.closes(helper->options.observer.arg);
 	helper->closes = false;
 	return close(fd);
@@ -129,6 +130,7 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 {
 	thaw_curl *helper = arg;
 	bool again = helper->requests++ > 0 && !helper->priming;
+	helper->unseen = helper_unseen(helper, helper_received(helper, helper_connected_socket(helper)));
 	bool elsewhere = helper->pin == PIN_PRIMED && !is_primed(helper, remote, local, remote_port, local_port);
 
 	if (again) {

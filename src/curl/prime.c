@@ -119,10 +119,14 @@ static enum thaw_status send_head(thaw_curl *helper, CURL *head, const char *err
 	helper->head_from_ms = clock_now_ms();
 	helper->head_own_ms = helper->own_ms;
 	CURLcode code = helper_limit_head(helper) ? curl_easy_perform(head) : CURLE_OUT_OF_MEMORY;
+	bool long_line = helper_line_too_long(helper, code, error);
 	helper->head = NULL;
 	helper->priming = false;
 	if (code != CURLE_OK && helper->unusable.cls != THAW_ERR_NONE)
 		return error_set(err, helper->unusable.cls, "%s", helper->unusable.text);
+	if (long_line)
+		return error_set(err, THAW_ERR_PEER, "priming: a line of the response's head is longer than %d KiB",
+				 HELPER_LINE_MAX / 1024);
 	if (code != CURLE_OK)
 		return error_set(err, class_of(code), "priming: %s",
 				 helper_words(error[0] != '\0' ? error : curl_easy_strerror(code), room));

@@ -1,9 +1,13 @@
 /* Measures the peer's time, our own time, and progress. */
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/socket.h"
 #include "curl/helper_inside.h"
+
+#define CODE_TOO_LARGE   100 /* CURLE_TOO_LARGE of libcurl 8.6 */
+#define TRAILER_TOO_LONG "Out of memory in chunked-encoding"
 
 /* ---- time ---- */
 
@@ -60,6 +64,45 @@ static uint64_t moved_plainly(const thaw_curl *helper)
 	return (uint64_t)down + ((uint64_t)up > unsent ? (uint64_t)up - unsent : 0);
 }
 
+uint64_t helper_received(const thaw_curl *helper, int fd)
+{
+	return helper->filter != NULL ? tls_filter_received(helper->filter) : socket_received(fd);
+}
+
+int64_t helper_unseen(const thaw_curl *helper, uint64_t received)
+{
+	CURL *handle = helper->head != NULL ? helper->head : helper->easy;
+	curl_off_t body = 0;
+	long head = 0;
+
+	(void)curl_easy_getinfo(handle, CURLINFO_SIZE_DOWNLOAD_T, &body);
+	(void)curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &head);
+	return (int64_t)received - (int64_t)body - (int64_t)head;
+}
+
+bool helper_line_too_long(const thaw_curl *helper, CURLcode code, const char *text)
+{
+	uint64_t received = helper->filter != NULL ? tls_filter_received(helper->filter) : helper->received;
+	int64_t unseen = helper_unseen(helper, received) - helper->unseen;
+
+	if ((int)code == CODE_TOO_LARGE)
+		return true;
+	if (helper->requests == 0)
+		return false;
+	return (code == CURLE_OUT_OF_MEMORY && unseen >= HELPER_LINE_MAX) ||
+	       (code == CURLE_RECV_ERROR && unseen >= HELPER_TRAILER_MAX && strcmp(text, TRAILER_TOO_LONG) == 0);
+}
+
+/* All bytes, except those that become no part of a response, as an endless chunk extension: of these as many as a line
+ * may have. */
+static uint64_t moved_over_tls(const thaw_curl *helper)
+{
+	int64_t unseen = helper_unseen(helper, tls_filter_received(helper->filter)) - helper->unseen;
+	uint64_t moved = tls_filter_moved(helper->filter);
+
+	return unseen > HELPER_LINE_MAX && helper->requests > 0 ? moved - (uint64_t)(unseen - HELPER_LINE_MAX) : moved;
+}
+
 static void begin_turn(thaw_curl *helper, uint64_t moved, uint64_t limit_ms, uint64_t now_ms)
 {
 	helper->begins = false;
@@ -70,7 +113,7 @@ static void begin_turn(thaw_curl *helper, uint64_t moved, uint64_t limit_ms, uin
 
 bool helper_watch(thaw_curl *helper, enum helper_turn turn)
 {
-	uint64_t moved = helper->filter != NULL ? tls_filter_moved(helper->filter) : moved_plainly(helper);
+	uint64_t moved = helper->filter != NULL ? moved_over_tls(helper) : moved_plainly(helper);
 	uint64_t now = helper_now(helper);
 	uint64_t limit_ms = helper->options.options.stall_ms;
 

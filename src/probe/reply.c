@@ -88,7 +88,8 @@ static enum reply_news feed_head(struct reply *reply, const char *data, size_t l
 	if (answer.status >= 200)
 		return begin_body(reply, &answer);
 	reply->interim = answer.status;
-	return REPLY_INTERIM;
+	return ++reply->interim_count > REPLY_INTERIM_MAX ? bad(reply, "more than 256 informational responses")
+							  : REPLY_INTERIM;
 }
 
 static void keep_body(struct reply *reply, const char *data, size_t len)

@@ -5,6 +5,7 @@
 #include "http/chunked.h"
 #include "http/response_head.h"
 
+#define REPLY_INTERIM_MAX   256  /* interim responses; as the gateway allows an upstream */
 #define REPLY_BODY_KEPT     2048 /* beginning of the body: it may identify the server and explain an error */
 #define REPLY_SERVER_KEPT   96
 #define REPLY_TYPE_KEPT     64
@@ -25,6 +26,7 @@ struct reply {
 	struct http_scan scan;
 	bool in_body, done;
 	unsigned status, interim;
+	unsigned interim_count;
 	bool stays; /* the connection is kept open after it */
 	enum http_response_framing framing;
 	uint64_t left; /* for a body of known length */

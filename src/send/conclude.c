@@ -39,6 +39,8 @@ static enum send_cause cause_of(const struct transfer *transfer, CURLcode code)
 		return SEND_NO_BODY;
 	if (code != CURLE_OK && status < 200 && conclude_refuses_certificate(transfer))
 		return SEND_NO_CERTIFICATE;
+	if (transfer->result->oversized)
+		return cause_of_end(transfer);
 	switch ((int)code) {
 	case CURLE_ABORTED_BY_CALLBACK: /* after a 417, for example, libcurl would send the request again */
 		return status >= 300 ? SEND_REFUSED : SEND_LOST;
@@ -96,6 +98,19 @@ static void bad_file(const struct transfer *transfer, struct thaw_error *err)
 				ca != NULL ? ca : "the system's file");
 }
 
+static void too_large(const struct transfer *transfer, struct thaw_error *err)
+{
+	if (transfer->head_too_large)
+		(void)error_set(err, THAW_ERR_PEER,
+				"the response's head, with its 1xx responses and trailers, is larger than %d KiB",
+				TRANSFER_HEAD_MAX / 1024);
+	else
+		(void)error_set(
+			err, THAW_ERR_PEER,
+			"a line of the response's head is longer than %d KiB, or one of its trailers than %d KiB",
+			HELPER_LINE_MAX / 1024, HELPER_TRAILER_MAX / 1024);
+}
+
 void conclude(struct transfer *transfer, CURLcode code)
 {
 	struct send_result *result = transfer->result;
@@ -115,6 +130,7 @@ void conclude(struct transfer *transfer, CURLcode code)
 		result->tunnel_status = tunnel;
 	result->late = code == CURLE_OPERATION_TIMEDOUT;
 	result->garbled = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
+	result->oversized = transfer->head_too_large || helper_line_too_long(transfer->helper, code, transfer->error);
 	answer_end(result);
 	result->cause = cause_of(transfer, code);
 	result->stalled_ms = helper_stalled_ms(transfer->helper);
@@ -126,6 +142,8 @@ void conclude(struct transfer *transfer, CURLcode code)
 	if (code == CURLE_ABORTED_BY_CALLBACK &&
 	    result->cause == SEND_LOST) /* libcurl was about to repeat the request */
 		(void)error_set(&result->err, THAW_ERR_PEER, "it was closed or reset before a response");
+	if (result->oversized && result->cause == SEND_LOST)
+		too_large(transfer, &result->err);
 	if (send_body_error(transfer->body)->cls != THAW_ERR_NONE)
 		result->err = *send_body_error(transfer->body);
 	else if (result->cause == SEND_NO_BODY)

@@ -120,6 +120,10 @@ static const char *about(const struct send_result *result, const struct send_sto
 		return about_alert(result->alert, story);
 	case SEND_LOST:
 	case SEND_NO_TLS:
+		if (result->oversized)
+			return "The file may have been stored anyway. Check that the URL names the service; its "
+			       "operator "
+			       "must make its responses' header fields smaller.";
 		if (result->garbled && result->primed)
 			return "The response is not valid HTTP/1.1. It may be a body that the server sent in response "
 			       "to the HEAD: use --prime never.";

@@ -62,8 +62,10 @@ const char *send_outcome_text(const struct send_result *result, char to[static S
 	case SEND_LOST:
 	case SEND_TIMEOUT:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "%s after %s: %s; %s",
-			       result->cause == SEND_LOST ? "the connection was closed" : "timed out", how_far, words,
-			       ask_text(result));
+			       result->cause == SEND_TIMEOUT ? "timed out"
+			       : result->oversized           ? "the upload was given up"
+							     : "the connection was closed",
+			       how_far, words, ask_text(result));
 		break;
 	case SEND_NO_KEY:
 		(void)snprintf(to, SEND_OUTCOME_ROOM, "the client's private key could not sign: %s",

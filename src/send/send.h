@@ -133,6 +133,7 @@ struct send_result {
 	int system_error;   /* an errno: why there is no connection; 0: not known */
 	long tunnel_status; /* what the proxy answered to CONNECT; 0: nothing, or there is none */
 	bool late;          /* the time for it was over */
+	bool oversized;     /* the response's head is too large */
 	bool garbled;       /* what came is not an HTTP/1.1 response */
 	bool primed;        /* the upload was pinned to a primed connection */
 	bool reused; /* its connection is that of the upload before; and that was asked for a certificate already: */

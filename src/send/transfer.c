@@ -281,6 +281,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 	long status = 0;
 
+	transfer->head_len += len;
+	transfer->head_too_large = transfer->head_len > TRANSFER_HEAD_MAX;
+	if (transfer->head_too_large)
+		return 0;
 	for (size_t at = 0; len > 12 && memcmp(line, "HTTP/1.", 7) == 0 && at < 3; at++) {
 		char digit = line[9 + at];
 		status = digit >= '0' && digit <= '9' ? status * 10 + (digit - '0') : 0;
@@ -421,7 +425,8 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	transfer->begun = transfer->closed = transfer->paused = transfer->starved = transfer->answered = false;
 	transfer->error[0] = '\0';
 	transfer->status = 0;
-	transfer->passes = false;
+	transfer->passes = transfer->head_too_large = false;
+	transfer->head_len = 0;
 	transfer->result->location[0] = '\0';
 	transfer->result->follow = SEND_FOLLOW_STATUS;
 	transfer->result->sent = 0;

@@ -13,13 +13,15 @@ struct transfer {
 	struct send_body *body;
 	struct send_hold hold;
 	struct send_known known;
-	bool running;         /* the upload is running; otherwise priming or --resume */
-	bool begun;           /* the request's head is being sent */
-	bool closed;          /* its connection was closed since */
-	bool paused;          /* reading the body is paused */
-	bool starved;         /* because standard input has no data */
-	bool answered;        /* a final response has started */
-	bool out_failed;      /* the response could not be written */
+	bool running;      /* the upload is running; otherwise priming or --resume */
+	bool begun;        /* the request's head is being sent */
+	bool closed;       /* its connection was closed since */
+	bool paused;       /* reading the body is paused */
+	bool starved;      /* because standard input has no data */
+	bool answered;     /* a final response has started */
+	bool out_failed;   /* the response could not be written */
+	uint64_t head_len; /* of all heads and trailers of the response so far */
+	bool head_too_large;
 	bool passes;          /* the response leads to another request and is discarded */
 	long status;          /* of a final or interim response */
 	char first_line[128]; /* of the head with that status */
@@ -29,6 +31,10 @@ struct transfer {
 	uint64_t primes_from_ms; /* start of the last HEAD */
 	char error[CURL_ERROR_SIZE];
 };
+
+/* The largest head of a response, with its 1xx responses and its trailers. libcurl has the same kind of limit
+ * since 8.4: 300 KiB. */
+#define TRANSFER_HEAD_MAX 262144
 
 /* The helper's observer: reports and counts asks, and moves the gate. */
 void transfer_on_event(void *arg, const struct tls_event *event);

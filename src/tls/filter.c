@@ -309,6 +309,11 @@ uint64_t tls_filter_unsent(const struct tls_filter *filter)
 	return (filter->ssl != NULL ? socket_unsent(filter->options.fd) : 0) + queued(filter);
 }
 
+uint64_t tls_filter_received(const struct tls_filter *filter)
+{
+	return filter->in;
+}
+
 uint64_t tls_filter_moved(const struct tls_filter *filter)
 {
 	uint64_t unsent = tls_filter_unsent(filter), written = filter->out + queued(filter);

@@ -47,6 +47,9 @@ void tls_filter_leave(struct tls_filter **filter);
  */
 uint64_t tls_filter_moved(const struct tls_filter *filter);
 
+/* Bytes read from the transport. */
+uint64_t tls_filter_received(const struct tls_filter *filter);
+
 /* Bytes that were written, but not yet acknowledged by the peer. */
 uint64_t tls_filter_unsent(const struct tls_filter *filter);
 
