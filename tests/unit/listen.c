@@ -1,5 +1,6 @@
 /* Listening sockets from one configuration to the next. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,7 +174,7 @@ static void test_all_or_none(void **state)
 	add(&second, "127.0.0.1", socket_port(item(&first, 0)->fd)); /* in use: it was "any free one" before */
 	assert_int_equal(open_world(&second, &first, NULL, &err), THAW_FAILED);
 	assert_int_equal(err.cls, THAW_ERR_SYSTEM);
-	assert_non_null(strstr(err.text, "Address already in use"));
+	assert_non_null(strstr(err.text, strerror(EADDRINUSE)));
 	assert_int_equal(stat(kept, &info), 0);
 	assert_int_equal(stat(added, &info), -1);
 	close_world(&first);
@@ -217,7 +218,7 @@ static void test_an_ipv6_address_for_one_family_or_both(void **state)
 	both.listens[0].port = port;
 	add(&other, "::", port);
 	assert_int_equal(open_world(&other, &both, NULL, &err), THAW_FAILED);
-	assert_non_null(strstr(err.text, "Address already in use"));
+	assert_non_null(strstr(err.text, strerror(EADDRINUSE)));
 	close_world(&only);
 	close_world(&both);
 }
@@ -284,7 +285,7 @@ static void test_a_passed_socket_without_a_listen_entry(void **state)
 	add(&world, "127.0.0.1", 0); /* any free one is not this one */
 	assert_int_equal(open_world(&world, NULL, &handed, &err), THAW_FAILED);
 	assert_int_equal(err.cls, THAW_ERR_CONFIG);
-	assert_non_null(strstr(err.text, "but no 'listen' has that address"));
+	assert_non_null(strstr(err.text, "'listen'"));
 	handed_close(&handed);
 }
 

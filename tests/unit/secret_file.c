@@ -126,7 +126,8 @@ static void a_mode_can_be_refused(void **state)
 	assert_int_equal(tls_secret_file_read(with("secret", 6, 0640), 07137, text, 15, &len, &err), THAW_OK);
 	assert_int_equal(len, 6);
 	assert_int_equal(tls_secret_file_read(with("secret", 6, 0644), 07137, text, 15, &len, &err), THAW_FAILED);
-	assert_non_null(strstr(err.text, "has mode 0644; allowed: 0640 or less"));
+	assert_non_null(strstr(err.text, " 0644"));
+	assert_non_null(strstr(err.text, " 0640"));
 }
 
 /* What OpenSSL does by itself where a reader of PEM has no callback of its own. */
