@@ -1,5 +1,8 @@
 #include "thaw_nginx.h"
 
+/* A week, so that client_body_timeout decides, which is between two reads. */
+#define BODY_IDLE_MS 604800000
+
 static void on_read(ngx_http_request_t *r);
 static void on_write(ngx_http_request_t *r);
 
@@ -55,7 +58,7 @@ static thaw_request_t *new_request(ngx_http_request_t *r, const thaw_trust *trus
 		before_log->data = cleanup->data;
 	}
 	thaw_request_t *asked = cleanup->data;
-	*asked = (thaw_request_t){.r = r, .state = THAW_WAITS, .trust = trust};
+	*asked = (thaw_request_t){.r = r, .state = THAW_WAITS, .err_status = r->err_status, .trust = trust};
 	return asked;
 }
 
@@ -241,12 +244,28 @@ static void look(thaw_request_t *asked)
 	thaw_go_on(asked);
 }
 
+/* Whether nginx failed to read the body, and has begun to answer with an error (400, 413, 500). */
+static int has_failed(const thaw_request_t *asked)
+{
+	return asked->state != THAW_WAITS && asked->r->err_status != asked->err_status;
+}
+
+/* The request is answered with an error, before or after the verdict. */
+static void abandon(thaw_request_t *asked)
+{
+	if (asked->link != NULL)
+		thaw_settle(asked, THAW_SETTLED);
+	asked->state = THAW_SETTLED;
+}
+
 void thaw_access_news(thaw_request_t *asked)
 {
 	ngx_connection_t *c = asked->r->connection;
 
 	ngx_http_set_log_request(c->log, asked->r);
-	if (asked->state == THAW_WAITS)
+	if (has_failed(asked))
+		abandon(asked);
+	else if (asked->state == THAW_WAITS)
 		pump(asked);
 	else if (asked->state == THAW_READS)
 		look(asked);
@@ -291,7 +310,6 @@ void thaw_wait(thaw_request_t *asked)
 
 static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, thaw_link_t *link)
 {
-	const ngx_http_core_loc_conf_t *core = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 	int reads = thaw_body_is_unread(r) && (location->when == THAW_BODY || !thaw_body_waits_for_continue(r));
 	struct thaw_ask_options options = {
 		.size = sizeof(options),
@@ -300,7 +318,7 @@ static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, t
 		.body_follows = reads,
 		.early = location->when == THAW_REQUEST_EARLY,
 		.timeout_ms = location->timeout,
-		.body_idle_ms = core->client_body_timeout,
+		.body_idle_ms = BODY_IDLE_MS,
 	};
 	thaw_request_t *asked = new_request(r, location->trust);
 
@@ -343,8 +361,10 @@ ngx_int_t thaw_access(ngx_http_request_t *r)
 	if (location->when == THAW_OFF)
 		return NGX_DECLINED;
 	asked = thaw_request_of(r);
-	if (asked != NULL && asked->state != THAW_SETTLED)
-		return NGX_AGAIN;
+	if (asked != NULL && asked->state != THAW_SETTLED) { /* error_page */
+		abandon(asked);
+		r->read_event_handler = ngx_http_block_reading;
+	}
 	if (asked != NULL && asked->trust == location->trust)
 		return outcome(r, location, &asked->report);
 	if (r->connection->ssl == NULL) {

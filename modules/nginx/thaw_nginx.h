@@ -94,6 +94,7 @@ struct thaw_request_s {
 	thaw_link_t *link; /* NULL: no ask is pending */
 	thaw_state_e state;
 	unsigned has_body : 1; /* the body was read during the ask */
+	ngx_uint_t err_status; /* r->err_status when the ask began */
 	const thaw_trust *trust;
 	struct thaw_report report;
 };
