@@ -135,6 +135,33 @@ static int digest_certificates(EVP_MD_CTX *md, SSL_CTX *ctx)
 	return good;
 }
 
+static int digest_object(EVP_MD_CTX *md, const X509_OBJECT *object)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+	X509 *x509 = X509_OBJECT_get0_X509(object);
+	X509_CRL *crl = X509_OBJECT_get0_X509_CRL(object);
+	int good = x509 != NULL  ? X509_digest(x509, EVP_sha256(), digest, &len)
+		   : crl != NULL ? X509_CRL_digest(crl, EVP_sha256(), digest, &len)
+				 : 0;
+
+	return good == 1 && EVP_DigestUpdate(md, digest, len) == 1;
+}
+
+/* What ssl_verify_client verifies with. A session contains the result, so it is not resumed after a change of CAs or
+ * CRLs. */
+static int digest_verification(EVP_MD_CTX *md, SSL_CTX *ctx)
+{
+	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+	int i, good = 1;
+
+	if (SSL_CTX_get_verify_mode(ctx) == SSL_VERIFY_NONE)
+		return 1;
+	for (i = 0; good && i < sk_X509_OBJECT_num(objects); i++)
+		good = digest_object(md, sk_X509_OBJECT_value(objects, i));
+	return good;
+}
+
 /* The session id context: what nginx's own contains, and the trust settings. It is the same after a reload and on other
  * machines with the same configuration. */
 static ngx_int_t make_id(const ngx_http_core_srv_conf_t *core, thaw_server_t *server, SSL_CTX *ctx)
@@ -146,7 +173,8 @@ static ngx_int_t make_id(const ngx_http_core_srv_conf_t *core, thaw_server_t *se
 		   EVP_DigestUpdate(md, label, sizeof(label)) == 1 && EVP_DigestUpdate(md, &mode, sizeof(mode)) == 1 &&
 		   EVP_DigestUpdate(md, server->trusts, THAW_ID_LEN) == 1 &&
 		   EVP_DigestUpdate(md, core->server_name.data, core->server_name.len) == 1 &&
-		   digest_certificates(md, ctx) && EVP_DigestFinal_ex(md, server->id, NULL) == 1;
+		   digest_certificates(md, ctx) && digest_verification(md, ctx) &&
+		   EVP_DigestFinal_ex(md, server->id, NULL) == 1;
 
 	EVP_MD_CTX_free(md);
 	thaw_link_clear_errors();

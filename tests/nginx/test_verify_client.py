@@ -1,5 +1,7 @@
 """Late certificates in server blocks with ssl_verify_client: each trust judges for itself, nginx's own too."""
 
+import signal
+
 import pytest
 from harness.rawtls import Raw, context
 
@@ -103,3 +105,29 @@ def test_verdict_of_the_request_counts_after_an_internal_redirect(nginx, tls):
         for number in range(2):
             assert verify(client.ask("GET", f"/a?{number}")) == "SUCCESS"
             assert verify(client.ask("GET", f"/b?{number}")).startswith("FAILED:")
+
+
+@pytest.mark.parametrize("tls", VERSIONS)
+@pytest.mark.parametrize("tickets", ("on", "off"))
+@pytest.mark.parametrize("mode", ("on", "optional"))
+def test_session_is_not_resumed_once_ssl_client_certificate_has_changed(nginx, tls, tickets, mode):
+    """A reload keeps ssl_session_cache and ssl_session_ticket_key. nginx's own session id context has the names of the CAs."""
+    settings = (BASE.replace("ssl_verify_client optional", f"ssl_verify_client {mode}") + "ssl_session_cache shared:one:1m; ssl_session_ticket_key {folder}/ticket.key;"
+                f"ssl_session_tickets {tickets};" + OPEN + OURS)
+    one = nginx(settings, start=False)
+    (one.folder / "ticket.key").write_bytes(b"k" * 80)
+    one.start()
+    made = context(one.pki, tls)
+    with Raw(one, ctx=made) as client:
+        assert verify(client.ask("GET", "/")) == "SUCCESS"
+        session = client.tls.session
+    with Raw(one, ctx=made, session=session) as client:
+        assert verify(client.ask("GET", "/")) == "SUCCESS" and client.tls.session_reused
+        session = client.tls.session
+    old = one.workers()
+    one.configure(settings.replace("ssl_client_certificate {pki}/ca.pem", "ssl_client_certificate {pki}/stranger-ca.pem"))
+    one.signal(signal.SIGHUP)
+    one.wait(lambda: one.workers() and not set(old) & set(one.workers()), "new workers alone")
+    with Raw(one, ctx=made, session=session) as client:
+        assert client.ask("GET", "/").status == 400
+        assert not client.tls.session_reused
