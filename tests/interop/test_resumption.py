@@ -1,9 +1,14 @@
 """Session tickets are bound to the host and its trust (CVE-2025-23048, CVE-2025-23419)."""
 
+import contextlib
+
 import pytest
 
+from harness.gateway import Settings, binary
 from harness.pki import Authority
+from harness.process import run
 from harness.rawtls import Raw, context
+from harness.upload import LIMIT
 
 
 
@@ -154,3 +159,96 @@ def test_too_weak(weakness, tls, serve, pki, chained):
                 assert response.status == 403
                 assert response.json()["reason"] == "untrusted"
                 session = client.tls.session
+
+
+@pytest.fixture(scope="module")
+def presented(pki, chained):
+    """Names of client certificates, each of which some trusts accept and others do not."""
+    return {
+        "client": "client",
+        "stranger": "stranger",
+        "below": chained.client("below-trusts"),
+        "server-only": chained.client("server-only-trusts", usage="serverAuth"),
+    }
+
+
+def trusts(pki, chained):
+    """Routes of which no two judge all of these certificates alike."""
+    one, root, issuing = ({"when": "request", "ca": str(ca)} for ca in (pki / "ca.pem", chained.root, chained.issuing))
+    return {
+        "/one": one,
+        "/root": root,
+        "/any": {**root, "purpose": "any"},
+        "/issuing": issuing,
+        "/partial": {**issuing, "partial_chain": "true"},
+        "/lax": {**root, "require": "optional-unverified"},
+        "/lax-issuing": {**issuing, "require": "optional-unverified"},
+    }
+
+
+def visit(gateway, ctx, host, path, session=None):
+    """What a request gets, and the session after it."""
+    with Raw(gateway, ctx=ctx, host=host, session=session) as client:
+        status = client.ask("PUT", path, b"hello").status
+        with contextlib.suppress(ConnectionError):  # a refusal may end the connection
+            client.ask("GET", "/open")  # all tickets have now been read
+        record = gateway.record(path)
+        identity = record["certificate"] and record["certificate"]["sha256"]
+        unverified = record.get("unverified") and record["unverified"]["sha256"]
+        ask = record["ask"]
+        result = (status, identity, unverified, ask["verdict"], ask["detail"])
+        return result, client.tls.session, client.tls.session_reused
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+@pytest.mark.parametrize("name", ("client", "stranger", "below", "server-only"))
+def test_a_resumed_session_gets_at_each_trust_what_a_new_connection_gets(name, tls, serve, pki, chained, presented):
+    """Also if another trust, the same CA without a verdict, or another host has accepted or refused its certificate."""
+    routes = trusts(pki, chained)
+    gateway = serve(certificate={"when": "never"}, routes=(("/open", {"when": "never"}), *routes.items()),
+                    hosts=(("handshake.localhost", {**routes["/lax"], "when": "handshake"}),))  # fmt: skip
+    ctx, number, reused = context(pki, tls, identity=presented[name]), 0, 0
+    fresh = {path: visit(gateway, ctx, "localhost", f"{path}/fresh")[0] for path in routes}
+    assert len(set(fresh.values())) > 1
+    for first in (*routes, None):
+        for second in routes:
+            number += 1
+            host, path = ("localhost", first) if first is not None else ("handshake.localhost", "")
+            _, session, _ = visit(gateway, ctx, host, f"{path}/before/{number}")
+            resumed, _, again = visit(gateway, ctx, "localhost", f"{second}/after/{number}", session)
+            reused += again
+            assert resumed == fresh[second], (first, second)
+    assert reused > 0 or tls == "1.2"  # over TLS 1.2 the session after a renegotiation is a new one
+
+
+@pytest.mark.parametrize("tls", ("1.2", "1.3"))
+def test_after_a_reload_a_resumed_session_gets_what_a_new_connection_gets(tls, serve, pki, tmp_path, chained, presented):
+    keys = tmp_path / "ticket.keys"
+    keys.touch(0o600)
+    keys.write_text(80 * "5a" + "\n")
+    settings = [{"certificate": trust, "routes": (("/open", {"when": "never"}),), "top": {"ticket_keys": str(keys)}}
+                for path, trust in trusts(pki, chained).items() if path != "/one"]  # fmt: skip
+    texts = [Settings(pki, spool={"directory": str(tmp_path)}, **made).text() for made in settings]
+    gateway, ctxs, number, reused = serve(**settings[0]), {}, 0, 0
+    for name in ("client", "below", "server-only"):
+        ctxs[name] = context(pki, tls, identity=presented[name])
+
+    def load(index):
+        (tmp_path / "thaw0.yaml").write_text(texts[index])
+        code, _, err, late = run([str(binary()), "reload", str(gateway.process.pid)], LIMIT)
+        assert (code, late) == (0, False), err
+
+    def visits(sessions):
+        nonlocal number
+        number += 1
+        return {name: visit(gateway, ctx, "localhost", f"/{number}/{name}", sessions.get(name)) for name, ctx in ctxs.items()}
+
+    for first in range(len(settings)):
+        for second in range(len(settings)):
+            load(first)
+            sessions = {name: session for name, (_, session, _) in visits({}).items()}
+            load(second)
+            fresh, resumed = visits({}), visits(sessions)
+            assert {name: seen[0] for name, seen in resumed.items()} == {name: seen[0] for name, seen in fresh.items()}, (first, second)
+            reused += sum(seen[2] for seen in resumed.values())
+    assert reused > 0 or tls == "1.2"
