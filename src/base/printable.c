@@ -40,6 +40,14 @@ static bool is_harmless(uint32_t code, const char *keep)
 	return true;
 }
 
+size_t printable_next(const char *text, size_t len, uint32_t *code, bool *plain)
+{
+	size_t size = decode((const unsigned char *)text, len, code);
+
+	*plain = size > 0 && is_harmless(*code, "");
+	return size;
+}
+
 bool printable_put(FILE *file, const char *text, size_t len, const char *keep)
 {
 	bool ok = true;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /*
@@ -12,5 +13,9 @@
  * characters that are written unchanged, such as "\n\t". False: write error.
  */
 bool printable_put(FILE *file, const char *text, size_t len, const char *keep);
+
+/* The length of the first character of the text, and its code point, and whether it is written unchanged; 0: invalid
+ * UTF-8. */
+size_t printable_next(const char *text, size_t len, uint32_t *code, bool *plain);
 
 #endif

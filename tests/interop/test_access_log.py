@@ -1,10 +1,13 @@
 """The access log: one record for each request, with the complete result of its ask."""
 
 import re
+import socket
+import ssl
 
 import pytest
 
-from harness.rawtls import Raw
+from harness.pki import Issuer
+from harness.rawtls import Raw, context
 
 ASKS = {"when": "request"}
 
@@ -68,3 +71,62 @@ def test_no_injection(thaw):
     record = thaw.record("/?quoted")
     assert record["user_agent"].startswith('"}\\n{"status": 1\t')
     assert not [r for r in thaw.records if "unreadable" in r]
+
+
+# What could end a line, a JSON string or a label, or control a terminal; none is a NUL, which no text has.
+ODD = b'"\\ \r\n\x1b[31m\x07\x7f\xc2\x9b\xe2\x80\xae\xe2\x80\xa8\xff{}=,\''
+
+
+def hello_with_name(name):
+    """A ClientHello that names these bytes as its host."""
+    out, place = ssl.MemoryBIO(), b"p" * len(name)
+    made = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname=place.decode())
+    with pytest.raises(ssl.SSLWantReadError):
+        made.do_handshake()
+    hello = out.read()
+    assert hello.count(place) == 1
+    return hello.replace(place, name)
+
+
+def end_of(gateway, *data):
+    """Sends bytes, and waits until the gateway has ended the connection."""
+    with socket.create_connection(("127.0.0.1", gateway.port)) as plain:
+        plain.sendall(b"".join(data))
+        plain.shutdown(socket.SHUT_WR)
+        try:
+            while plain.recv(65536):
+                pass
+        except ConnectionResetError:
+            pass
+
+
+def test_hostile_names_break_neither_logs_nor_metrics(serve, pki, tmp_path):
+    issuer = Issuer(tmp_path / "issuer")
+    ca = issuer.new("ca", ca=True)
+    issuer.new("odd", by=ca, subject='/CN=a"b{}\nc\x1b[31m\u202e\u2028 \x9b/O=x')
+    gateway = serve(certificate={"when": "request", "ca": str(ca)}, top={"admin": f"unix:{tmp_path}/admin"})
+    odd = context(pki, "1.3", identity=None)
+    odd.load_cert_chain(issuer.folder / "odd.pem", issuer.folder / "odd.key")
+    for sni in (ODD, b"x" * 40 + b"\n", b"a\nb.localhost"):
+        end_of(gateway, hello_with_name(sni))
+    value = ODD.translate(None, b"\r\n\x1b\x07\x7f").decode("latin-1")  # what a field may have (RFC 9110 5.5)
+    fields = [f"{field}: a{value}b" for field in ("User-Agent", "Referer", "X-Request-Id", "Origin")]
+    for line in (b"GET /?" + ODD + b" HTTP/1.1", b'GET /?"\\ HTTP/1.1', b"G\"ET / HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET /%0d%0a%22 HTTP/1.1"):
+        for host in (b"localhost", b'a"b\\', b"a\x1b"):
+            with Raw(gateway, ctx=odd) as client:
+                client.send(line, b"\r\nHost: ", host, b"\r\n", "\r\n".join(fields).encode("latin-1"), b"\r\n\r\n")
+                client.read()
+    with Raw(gateway, ctx=odd) as client:
+        assert client.ask("GET", "/?last", None, *fields).status == 200
+    record = gateway.record("/?last")
+    assert record["certificate"]["subject"].startswith('CN=a\\"b{}')
+    assert not [r for r in gateway.records if "unreadable" in r]
+    assert all(line.isprintable() for line in gateway.lines)
+    assert all(message.isprintable() for message in gateway.messages)
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.connect(str(tmp_path / "admin"))
+        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: admin.recv(65536), b""))
+    sample = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\\\n]*"(,[a-z_]+="[^"\\\n]*")*\})? [0-9.e+]+')
+    lines = answer.partition(b"\r\n\r\n")[2].decode("ascii").split("\n")
+    assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines if line), lines

@@ -89,7 +89,7 @@ class Gateway:
         """files: the limit of descriptors for each process; None: the limit of this process."""
         self.pki = pathlib.Path(pki)
         self.messages = []
-        self.records = []
+        self.records, self.lines = [], []  # the lines of the access log as written
         self._news = threading.Condition()
         self.process = popen(
             [*_limited(files), str(binary()), "serve", *arguments],
@@ -130,6 +130,7 @@ class Gateway:
 
     def _read_records(self):
         for line in self.process.stdout:
+            self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
             try:
                 record = json.loads(line)
             except ValueError:
