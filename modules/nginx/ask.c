@@ -353,6 +353,22 @@ static ngx_int_t refuse_http3(ngx_http_request_t *r, const thaw_location_t *loca
 }
 #endif
 
+/* A request without a link, or with one of another server block. */
+static ngx_int_t refuse_unlinked(ngx_http_request_t *r, const thaw_link_t *link)
+{
+	const ngx_http_ssl_srv_conf_t *server = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+	if (link == NULL && SSL_get_SSL_CTX(r->connection->ssl->connection) == server->ssl.ctx) {
+		ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+			      "thaw: cannot ask for the client's certificate: there was no memory for its connection");
+		return NGX_HTTP_SERVICE_UNAVAILABLE;
+	}
+	/* RFC 9110 15.5.20: the handshake was for another server; the client can retry on a new connection. */
+	ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+		      "thaw: the client's handshake was for another server than its request");
+	return NGX_HTTP_MISDIRECTED_REQUEST;
+}
+
 ngx_int_t thaw_access(ngx_http_request_t *r)
 {
 	const thaw_location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_thaw_module);
@@ -377,12 +393,8 @@ ngx_int_t thaw_access(ngx_http_request_t *r)
 		return refuse_http3(r, location);
 #endif
 	thaw_link_t *link = thaw_link_of(r->connection);
-	/* RFC 9110 15.5.20: the handshake was for another server; the client can retry on a new connection. */
-	if (link == NULL || link->server != ngx_http_get_module_srv_conf(r, ngx_http_thaw_module)) {
-		ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-			      "thaw: the client's handshake was for another server than its request");
-		return NGX_HTTP_MISDIRECTED_REQUEST;
-	}
+	if (link == NULL || link->server != ngx_http_get_module_srv_conf(r, ngx_http_thaw_module))
+		return refuse_unlinked(r, link);
 	/* RFC 8470 5.2: early data may be a replay, and the client cannot be asked before the handshake is over. */
 	if (SSL_is_init_finished(r->connection->ssl->connection) != 1)
 		return 425;

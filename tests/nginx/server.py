@@ -59,15 +59,15 @@ http {{
 class Nginx:
     """`servers`: what is inside each server block; {port}, {pki}, {app}, {folder} and {plain} are put in."""
 
-    def __init__(self, folder, module, pki, app, servers, http="", main="", workers=1, level="info", start=True):
+    def __init__(self, folder, module, pki, app, servers, http="", main="", workers=1, level="info", start=True, preload=None, environment=()):
         self.folder, self.pki = folder, pki
         self.port, self.plain = free_port(), free_port()
         os.chmod(folder, 0o755)
         self._fixed = {"module": module, "pki": pki, "app": app, "level": level, "workers": workers}
-        self._environment = {**os.environ, "LD_LIBRARY_PATH": self._libraries(module)}
-        preload = os.environ.get("THAW_NGINX_PRELOAD")
+        self._environment = {**os.environ, "LD_LIBRARY_PATH": self._libraries(module), **dict(environment)}
+        preload = preload or os.environ.get("THAW_NGINX_PRELOAD")
         if preload:
-            self._environment["LD_PRELOAD"] = preload
+            self._environment["LD_PRELOAD"] = str(preload)
         self._wrapper = os.environ.get("THAW_NGINX_WRAPPER", "").split()
         self.process, self._killed = None, set()
         self.configure(*servers, http=http, main=main)
@@ -84,7 +84,7 @@ class Nginx:
         if os.geteuid() == 0:
             main = "user root;\n" + main
         if self._wrapper and "worker_shutdown_timeout" not in main:
-            main = "worker_shutdown_timeout 1s;\n" + main  # see stop()
+            main = "worker_shutdown_timeout 20s;\n" + main  # see stop()
         text = CONF.format(**self._fixed, http=http.format(**values), main=main, servers=blocks)
         (self.folder / "nginx.conf").write_text(text)
 

@@ -84,6 +84,15 @@ class Raw:
             raise ConnectionError("the connection ended before the response did")
         self._ahead += data
 
+    def pending(self):
+        """Reads what is there of a response, without waiting; the socket has to be non-blocking. Whether there is
+        something."""
+        try:
+            self._more()
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        return bool(self._ahead)
+
     def read(self, head_only=False):
         """Reads the next response, also an interim one. All its fields are in self.fields."""
         while b"\r\n\r\n" not in self._ahead:
