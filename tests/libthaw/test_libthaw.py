@@ -334,7 +334,7 @@ def test_the_code_in_the_manual_compiles(prefix, tmp_path, language, fence, befo
 
 
 @pytest.mark.parametrize("header", ["ask", "curl", "identity", "spool", "thaw", "trust", "types"])
-@pytest.mark.parametrize("language", ["c -std=c11", "c++ -std=c++11"])
+@pytest.mark.parametrize("language", ["c -std=c99", "c -std=c11", "c++ -std=c++11", "c++ -std=c++17"])
 def test_each_header_stands_alone(prefix, header, language):
     file = next(prefix.rglob(f"thaw/{header}.h"))
     strict = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]

@@ -115,6 +115,18 @@ def test_the_manual_of_the_libraries_is_found(installed):
     assert titles == ["THAW_ASK(3)", "THAW_SPOOL(3)", "THAW_TRUST(3)", "THAW_TYPES(3)", "THAW_CURL(3)"]
 
 
+def test_development_packages_have_the_manual_and_an_example(debs):
+    """Read from the packages: some systems leave out /usr/share/doc when they unpack them."""
+    for package, example in {"libthaw-dev": "embed.c", "libthaw-curl-dev": "upload.c"}.items():
+        files = subprocess.run(["dpkg-deb", "-c", debs[package]], check=True, capture_output=True, text=True).stdout
+        folder = f"./usr/share/doc/{package}/"
+        assert f"{folder}EMBEDDING.md\n" in files and f"{folder}examples/{example}\n" in files
+
+
+def test_pkg_config_names_no_folder_that_compilers_search_anyway(installed):
+    assert installed("pkg-config --cflags --libs thaw").split() == ["-lthaw", "-lssl", "-lcrypto"]
+
+
 def test_a_program_is_built_with_the_library(installed):
     said = installed("""
         cd /tmp
