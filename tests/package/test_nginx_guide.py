@@ -5,7 +5,7 @@ import re
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (TOP / "docs" / "NGINX.md").read_text()
-GUIDE = PAGE[PAGE.index("\n## Protect a location\n") : PAGE.index("\n### If it does not work\n")]
+GUIDE = PAGE[PAGE.index("\n## Protect a location\n") : PAGE.index("\n### Update and remove\n")]
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```\n", re.M | re.S)
 
 # Where tests run there is no systemd, and perhaps no sudo; nginx has Debian's own script for such machines.
