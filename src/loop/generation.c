@@ -331,6 +331,7 @@ static void be_signer(struct generation *g, const struct slot *slot, const struc
 {
 	struct thaw_error err = {.cls = THAW_ERR_NONE};
 	struct signer_setup setup = {
+		.config = g->config,
 		.links = &g->links,
 		.log = &g->log,
 		.master = {.fd = channel, .alive_ms = alive_every(g, birth)},

@@ -11,6 +11,13 @@
 /* Exists only in builds with AddressSanitizer, which maps memory, and searches for leaks in a separate process. */
 extern void __asan_init(void) __attribute__((weak)); /* NOLINT: its name */
 
+static enum thaw_status forbid_new_privileges(struct thaw_error *err)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+		       ? THAW_OK
+		       : error_system(err, errno, "cannot enter the sandbox (no_new_privs)");
+}
+
 enum thaw_status sandbox_enter(const struct config *config, char missing[static SANDBOX_MISSING],
 			       struct thaw_error *err)
 {
@@ -23,8 +30,8 @@ enum thaw_status sandbox_enter(const struct config *config, char missing[static 
 		(void)snprintf(missing, SANDBOX_MISSING, "Landlock and seccomp (under a sanitizer)");
 		return THAW_OK;
 	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_system(err, errno, "cannot enter the sandbox (no_new_privs)");
+	if (forbid_new_privileges(err) != THAW_OK)
+		return THAW_FAILED;
 	tzset(); /* libc reads the time zone file now, because it cannot later */
 	/* In this order, because the second forbids system calls that the first needs. */
 	if (sandbox_files(config, &files, err) != THAW_OK || sandbox_calls(&calls, err) != THAW_OK)
@@ -32,4 +39,15 @@ enum thaw_status sandbox_enter(const struct config *config, char missing[static 
 	(void)snprintf(missing, SANDBOX_MISSING, "%s%s%s", files ? "" : "Landlock", files || calls ? "" : " and ",
 		       calls ? "" : "seccomp");
 	return THAW_OK;
+}
+
+enum thaw_status sandbox_enter_signer(const struct config *config, struct thaw_error *err)
+{
+	bool can = false;
+
+	if (!config->sandbox || __asan_init != NULL)
+		return THAW_OK;
+	if (forbid_new_privileges(err) != THAW_OK)
+		return THAW_FAILED;
+	return sandbox_few_calls(&can, err); /* if it cannot, the first worker says so */
 }

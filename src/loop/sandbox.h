@@ -26,4 +26,11 @@
 enum thaw_status sandbox_enter(const struct config *config, char missing[static SANDBOX_MISSING],
 			       struct thaw_error *err) THAW_MUST_CHECK;
 
+/*
+ * The signer's sandbox. A token's module may need any file, socket, device and thread, and may load libraries. So only
+ * those system calls fail, with EPERM, that start a program or a process, trace one, change the user, or are for the
+ * administration of the system.
+ */
+enum thaw_status sandbox_enter_signer(const struct config *config, struct thaw_error *err) THAW_MUST_CHECK;
+
 #endif

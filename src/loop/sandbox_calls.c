@@ -63,6 +63,9 @@ static const char deadly[] =
 	"adjtimex clock_adjtime clock_adjtime64 sethostname setdomainname iopl ioperm modify_ldt vm86 "
 	"vm86old uselib vhangup ";
 
+/* Besides these the signer does not need: the calls of io_uring, which are not filtered by what they do. */
+static const char of_kernel[] = "io_uring_setup io_uring_enter io_uring_register ";
+
 /* Calls that are allowed, or fail with an errno, depending on an argument. */
 struct rule {
 	const char *name;
@@ -160,7 +163,7 @@ static int add_own(scmp_filter_ctx filter)
  * The filter is a binary tree, not a list (CTL_OPTIMIZE 2). A worker runs no foreign code, so it does not need the
  * mitigation of speculative store bypass, which makes a process slower (CTL_SSB 1).
  */
-static int make(scmp_filter_ctx filter)
+static int set_up(scmp_filter_ctx filter)
 {
 	static const struct {
 		enum scmp_filter_attr what;
@@ -168,13 +171,21 @@ static int make(scmp_filter_ctx filter)
 	} attributes[] = {
 		{SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS},
 		{SCMP_FLTATR_CTL_TSYNC, 1},
-		{SCMP_FLTATR_CTL_SSB, 1},
 		{SCMP_FLTATR_CTL_OPTIMIZE, 2},
 	};
 	int failed = 0;
 
 	for (size_t i = 0; failed == 0 && i < sizeof(attributes) / sizeof(attributes[0]); i++)
 		failed = seccomp_attr_set(filter, attributes[i].what, attributes[i].value);
+	return failed;
+}
+
+static int make_for_worker(scmp_filter_ctx filter)
+{
+	int failed = set_up(filter);
+
+	if (failed == 0)
+		failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	if (failed == 0)
 		failed = add_names(filter, allowed, SCMP_ACT_ALLOW);
 	if (failed == 0)
@@ -184,12 +195,33 @@ static int make(scmp_filter_ctx filter)
 	return failed == 0 ? add_own(filter) : failed;
 }
 
-enum thaw_status sandbox_calls(bool *can, struct thaw_error *err)
+/* clone3 as in add_own(). A module may create threads. */
+static int make_for_signer(scmp_filter_ctx filter)
+{
+	unsigned flags = seccomp_arch_native() == SCMP_ARCH_S390X ? 1 : 0;
+	struct scmp_arg_cmp process = {flags, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0};
+	struct scmp_arg_cmp types = {1, SCMP_CMP_EQ, TIOCSTI, 0};
+	uint32_t refused = SCMP_ACT_ERRNO(EPERM);
+	int failed = set_up(filter);
+
+	if (failed == 0)
+		failed = add_names(filter, deadly, refused);
+	if (failed == 0)
+		failed = add_names(filter, of_kernel, refused);
+	if (failed == 0)
+		failed = add_names(filter, "clone3 ", SCMP_ACT_ERRNO(ENOSYS));
+	if (failed == 0)
+		failed = seccomp_rule_add_array(filter, refused, SCMP_SYS(clone), 1, &process);
+	return failed == 0 ? seccomp_rule_add_array(filter, refused, SCMP_SYS(ioctl), 1, &types) : failed;
+}
+
+static enum thaw_status enter(uint32_t otherwise, int (*make)(scmp_filter_ctx filter), bool *can,
+			      struct thaw_error *err)
 {
 	*can = seccomp_api_get() >= API_KILLS_PROCESS;
 	if (!*can)
 		return THAW_OK;
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	scmp_filter_ctx filter = seccomp_init(otherwise);
 	if (filter == NULL)
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	int failed = make(filter);
@@ -197,4 +229,14 @@ enum thaw_status sandbox_calls(bool *can, struct thaw_error *err)
 		failed = seccomp_load(filter);
 	seccomp_release(filter);
 	return failed == 0 ? THAW_OK : error_system(err, -failed, "cannot enter the sandbox (seccomp)");
+}
+
+enum thaw_status sandbox_calls(bool *can, struct thaw_error *err)
+{
+	return enter(SCMP_ACT_ERRNO(ENOSYS), make_for_worker, can, err);
+}
+
+enum thaw_status sandbox_few_calls(bool *can, struct thaw_error *err)
+{
+	return enter(SCMP_ACT_ALLOW, make_for_signer, can, err);
 }

@@ -1,17 +1,12 @@
 #include "loop/signer.h"
 
 #include <errno.h>
-#include <ev.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/error.h"
-#include "loop/log.h"
 #include "loop/privileges.h"
 #include "tls/signer.h"
 
@@ -61,6 +56,12 @@ static void close_end(struct signer_links *links, unsigned i, unsigned side)
 	if (links->ends[i][side] >= 0)
 		(void)close(links->ends[i][side]);
 	links->ends[i][side] = -1;
+}
+
+void signer_links_of_signer(struct signer_links *links)
+{
+	for (unsigned i = 0; i < links->count; i++)
+		close_end(links, i, 0);
 }
 
 void signer_links_close(struct signer_links *links)
@@ -141,109 +142,4 @@ enum thaw_status signer_check(const struct config *config, const struct privileg
 	enum thaw_status status = keys != NULL ? privileges_try(privileges, try_keys, keys, err) : THAW_FAILED;
 	tls_signer_free(&keys);
 	return status;
-}
-
-/* ---- the process ---- */
-
-struct office {
-	const struct signer_setup *setup;
-	struct ev_loop *loop;
-	ev_io *requests; /* one per worker */
-	ev_signal term;
-	struct channel channel;
-};
-
-static void on_request(struct ev_loop *loop, ev_io *io, int events)
-{
-	const struct office *office = io->data;
-
-	(void)events;
-	if (tls_signer_serve(office->setup->keys, io->fd, clock_now_ms()))
-		return;
-	ev_io_stop(loop, io);
-	log_say(office->setup->log, CONFIG_LOG_ERROR,
-		"the signer process received an invalid request; it accepts no more requests from that worker");
-}
-
-static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
-{
-	(void)signal;
-	(void)events;
-	ev_break(loop, EVBREAK_ALL);
-}
-
-/* The master's messages are for workers; the signer ignores them. */
-static void on_said(void *arg)
-{
-	(void)arg;
-}
-
-static void on_log(void *arg, int fd)
-{
-	(void)arg;
-	(void)close(fd);
-}
-
-static void let_term(int how)
-{
-	sigset_t term;
-
-	(void)sigemptyset(&term);
-	(void)sigaddset(&term, SIGTERM);
-	(void)sigprocmask(how, &term, NULL);
-}
-
-static void run(struct office *office)
-{
-	const struct signer_links *links = office->setup->links;
-
-	for (unsigned i = 0; i < links->count; i++) {
-		ev_io_init(&office->requests[i], on_request, links->ends[i][1], EV_READ);
-		office->requests[i].data = office;
-		ev_io_start(office->loop, &office->requests[i]);
-	}
-	ev_signal_init(&office->term, on_term, SIGTERM);
-	ev_signal_start(office->loop, &office->term);
-	let_term(SIG_UNBLOCK);
-	office->channel = (struct channel){.go = on_said, .cut = on_said, .log = on_log};
-	channel_start(&office->channel, office->loop, &office->setup->master);
-	(void)ev_run(office->loop, 0);
-	let_term(SIG_BLOCK);
-	channel_stop(&office->channel);
-	for (unsigned i = 0; i < links->count; i++)
-		ev_io_stop(office->loop, &office->requests[i]);
-	ev_signal_stop(office->loop, &office->term);
-}
-
-static bool open_keys(const struct signer_setup *setup)
-{
-	struct thaw_error err = {.cls = THAW_ERR_NONE};
-
-	/* Not dumpable: other processes of the same user must not read the PINs in its memory. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && tls_signer_open(setup->keys, &err) == THAW_OK)
-		return true;
-	log_say(setup->log, CONFIG_LOG_ERROR, "%s", err.text);
-	return false;
-}
-
-int signer_run(const struct signer_setup *setup)
-{
-	struct office office = {.setup = setup};
-
-	for (unsigned i = 0; i < setup->links->count; i++)
-		close_end(setup->links, i, 0);
-	if (!open_keys(setup))
-		return SIGNER_NO_KEYS;
-	office.requests = calloc(setup->links->count, sizeof(*office.requests));
-	if (office.requests != NULL)
-		office.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	bool well = office.loop != NULL;
-	if (well) {
-		run(&office);
-		ev_loop_destroy(office.loop);
-	} else {
-		log_say(setup->log, CONFIG_LOG_ERROR, "the signer process cannot start: out of memory");
-	}
-	free(office.requests);
-	return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

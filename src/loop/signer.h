@@ -33,6 +33,9 @@ void signer_links_close(struct signer_links *links);
 /* In a worker: closes all ends except its own, and returns that one. -1: there is none. */
 int signer_links_of_worker(struct signer_links *links, unsigned worker);
 
+/* In the signer: closes the ends of all workers. */
+void signer_links_of_signer(struct signer_links *links);
+
 /* Reads the files with PINs, as the user of this process. NULL with *err set on failure. */
 struct tls_signer *signer_keys(const struct config *config, struct thaw_error *err);
 
@@ -46,6 +49,7 @@ enum thaw_status signer_check(const struct config *config, const struct privileg
 
 /* All borrowed. They are this process's copies of the master's objects. */
 struct signer_setup {
+	const struct config *config;
 	struct tls_signer *keys; /* signer_run() opens them */
 	struct signer_links *links;
 	struct log *log;

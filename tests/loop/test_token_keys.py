@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -253,6 +254,30 @@ def slow(slow_module, tmp_path, monkeypatch):  # noqa: F811
         return made
 
     return start
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+@pytest.mark.parametrize("sandbox", ("on", "off"))
+def test_a_token_s_module_can_start_no_process(serve, with_token, slow, monkeypatch, tmp_path, sandbox):
+    """Nor trace one, nor mount; a module may need files, sockets and threads."""
+    tries = tmp_path / "tries"
+    monkeypatch.setenv("THAW_TEST_SIGN_TRIES", str(tries))
+    query = f"?module-path={slow(SIGN_MS=0).module}"
+    gateway = serve("-c", with_token(query=query, workers=1, more=f"sandbox: {sandbox}\n"))
+    assert Client(gateway).get_json()["path"] == "/"
+    (signer,) = signers(gateway)
+    found = {name: int(number) for name, number in (line.split() for line in tries.read_text().splitlines())}
+    status = status_of(signer)
+    if sandbox == "off" or gateway.sanitized():
+        assert (status["Seccomp"], found["fork"], found["execve"]) == ("0", 0, errno.ENOENT)
+        return
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    refused = {"fork", "execve", "ptrace", "mount"}
+    assert found == {**dict.fromkeys(refused, errno.EPERM), "thread": 0, "socket": 0}
 
 
 def client_hello(name):

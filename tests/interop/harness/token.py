@@ -63,7 +63,7 @@ class SlowToken:
     env()."""
 
     def __init__(self, module, env, folder):
-        pin, self._log, self._env = folder / "pin", folder / "log", env
+        pin, self._log, self._env, self.module = folder / "pin", folder / "log", env, module
         pin.write_text(PIN)
         pin.chmod(0o600)
         self.uri = f"pkcs11:token=thaw;object=client?module-path={module}&pin-source=file:{pin}"
