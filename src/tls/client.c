@@ -184,6 +184,35 @@ bool tls_client_can_sign(const struct tls_client *client)
 	return client->signing.wanted && !tls_signing_waits(&client->signing);
 }
 
+/* The data of one call. */
+struct span {
+	bool writes;
+	const void *from;
+	void *into;
+	size_t room;
+	size_t *len;
+};
+
+/* Reads or writes; again after a renegotiation that needed a signature, which may begin in either. */
+static enum thaw_status move(struct tls_client *client, const struct span *span, struct thaw_error *err)
+{
+	const char *what = span->writes ? "writing" : "reading";
+	enum thaw_status status;
+
+	*span->len = 0;
+	do {
+		status = carry_on(client, err);
+		if (status != THAW_OK)
+			break;
+		ERR_clear_error();
+		errno = 0;
+		int n = span->writes ? SSL_write_ex(client->ssl, span->from, span->room, span->len)
+				     : SSL_read_ex(client->ssl, span->into, span->room, span->len);
+		status = n == 1 ? THAW_OK : outcome(client, n, what, err);
+	} while (status == THAW_WANT_READ && client->signing.wanted);
+	return status;
+}
+
 enum thaw_status tls_client_write(struct tls_client *client, const void *data, size_t room, size_t *len,
 				  struct thaw_error *err)
 {
@@ -191,16 +220,8 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 	tls_queue_flush(client->ssl);
 	if (tls_queued(client->ssl) > 0)
 		return THAW_WANT_WRITE;
-	enum thaw_status status;
-	do {
-		status = carry_on(client, err);
-		if (status != THAW_OK)
-			break;
-		ERR_clear_error();
-		errno = 0;
-		int n = SSL_write_ex(client->ssl, data, room, len);
-		status = n == 1 ? THAW_OK : outcome(client, n, "writing", err);
-	} while (status == THAW_WANT_READ && client->signing.wanted);
+	enum thaw_status status =
+		move(client, &(struct span){.writes = true, .from = data, .room = room, .len = len}, err);
 	client->unwritten = status == THAW_WANT_READ || status == THAW_WANT_WRITE;
 	return status;
 }
@@ -208,19 +229,7 @@ enum thaw_status tls_client_write(struct tls_client *client, const void *data, s
 enum thaw_status tls_client_read(struct tls_client *client, void *data, size_t room, size_t *len,
 				 struct thaw_error *err)
 {
-	enum thaw_status status;
-
-	*len = 0;
-	do {
-		status = carry_on(client, err);
-		if (status != THAW_OK)
-			break;
-		ERR_clear_error();
-		errno = 0;
-		int n = SSL_read_ex(client->ssl, data, room, len);
-		status = n == 1 ? THAW_OK : outcome(client, n, "reading", err);
-	} while (status == THAW_WANT_READ && client->signing.wanted);
-	return status;
+	return move(client, &(struct span){.into = data, .room = room, .len = len}, err);
 }
 
 void tls_client_step(struct tls_client *client)
