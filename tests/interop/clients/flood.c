@@ -1,12 +1,14 @@
 /*
  * Peers that send TLS records which cost more than they bring, as fast as they are taken.
  *
- *	flood client KIND PORT PKI COUNT    against a gateway
- *	flood server KIND PKI               an upstream's server: prints its port, answers one request a connection
+ *	flood client KIND PORT PKI COUNT [TARGET]    against a gateway; after a GET of TARGET, with a certificate if
+ *asked flood server KIND PKI                        an upstream's server: prints its port, answers one request a
+ *connection
  *
  * KIND: keyupdate (TLS 1.3), clienthello, hellorequest (TLS 1.2), onebyte (a request whose body comes a byte a record),
- * warnings, ccs. A flood is of COUNT records, or until the other side ends the connection; a server's has no end.
- *Prints "sent RECORDS ended", or "sent RECORDS open", with onebyte the status of the response in place of "open".
+ * warnings, ccs, empty (TLS 1.3: records with no application data in them). A flood is of COUNT records, or until the
+ *other side ends the connection; a server's has no end. Prints "sent RECORDS ended", or "sent RECORDS open", with
+ *onebyte the status of the response in place of "open".
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -37,12 +39,12 @@ static SSL_CTX *context(bool is_server, const char *kind, const char *pki)
 	    SSL_CTX_set_max_proto_version(ctx, version) != 1)
 		die("TLS version");
 	records_prepare(ctx);
-	snprintf(certificate, sizeof(certificate), "%s/server.pem", pki);
-	snprintf(key, sizeof(key), "%s/server.key", pki);
-	if (is_server &&
-	    (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1 ||
-	     SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_set_num_tickets(ctx, 0) != 1))
+	snprintf(certificate, sizeof(certificate), "%s/%s.pem", pki, is_server ? "server" : "client");
+	snprintf(key, sizeof(key), "%s/%s.key", pki, is_server ? "server" : "client");
+	if (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_set_num_tickets(ctx, 0) != 1)
 		die("certificate");
+	SSL_CTX_set_post_handshake_auth(ctx, !is_server);
 	return ctx;
 }
 
@@ -56,6 +58,8 @@ static size_t next(const char *kind, struct records *records, uint64_t number, u
 		return records_key_update(records, out);
 	if (strcmp(kind, "clienthello") == 0)
 		return records_seal(records, RECORD_HANDSHAKE, message, records_client_hello(message), out);
+	if (strcmp(kind, "empty") == 0)
+		return records_seal(records, RECORD_DATA, "", 0, out);
 	if (strcmp(kind, "hellorequest") == 0)
 		return records_seal(records, RECORD_HANDSHAKE, hello_request, sizeof(hello_request), out);
 	if (strcmp(kind, "warnings") == 0 && number % 4 != 3)
@@ -108,7 +112,37 @@ static SSL *shake_hands(SSL_CTX *ctx, int fd, bool is_server)
 	return ssl;
 }
 
-static void be_client(const char *kind, int port, const char *pki, uint64_t count)
+static void count_records(int outbound, int version, int type, const void *data, size_t len, SSL *ssl, void *count)
+{
+	(void)version;
+	(void)data;
+	(void)len;
+	(void)ssl;
+	if (outbound != 0 && type == SSL3_RT_HEADER)
+		++*(uint64_t *)count;
+}
+
+/* A whole exchange, until the response has ended: it has a body, which is JSON. How many records were written. */
+static uint64_t get(SSL *ssl, const char *target)
+{
+	char text[4096];
+	uint64_t count = 0;
+	int len = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
+
+	SSL_set_msg_callback(ssl, count_records);
+	SSL_set_msg_callback_arg(ssl, &count);
+	if (SSL_write(ssl, text, len) != len)
+		die("request");
+	do {
+		len = SSL_read(ssl, text, sizeof(text));
+		if (len <= 0)
+			die("response");
+	} while (text[len - 1] != '}');
+	SSL_set_msg_callback(ssl, NULL);
+	return count;
+}
+
+static void be_client(const char *kind, int port, const char *pki, uint64_t count, const char *target)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -121,7 +155,13 @@ static void be_client(const char *kind, int port, const char *pki, uint64_t coun
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
 		die("connect");
 	SSL *ssl = shake_hands(context(false, kind, pki), fd, false);
+	unsigned char before[32], after[32];
+	(void)SSL_get_client_random(ssl, before, sizeof(before));
+	uint64_t written = target != NULL ? get(ssl, target) : 0;
+	(void)SSL_get_client_random(ssl, after, sizeof(after));
 	records_begin(&records, ssl);
+	if (memcmp(before, after, sizeof(before)) == 0) /* a renegotiation begins with new keys */
+		records.seq += written;
 	int len = snprintf(head, sizeof(head), "PUT /?%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %llu\r\n\r\n",
 			   kind, (unsigned long long)count);
 	bool open = strcmp(kind, "onebyte") != 0 ||
@@ -170,11 +210,11 @@ static void be_server(const char *kind, const char *pki)
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
-	if (argc == 6 && strcmp(argv[1], "client") == 0)
-		be_client(argv[2], atoi(argv[3]), argv[4], strtoull(argv[5], NULL, 10));
+	if ((argc == 6 || argc == 7) && strcmp(argv[1], "client") == 0)
+		be_client(argv[2], atoi(argv[3]), argv[4], strtoull(argv[5], NULL, 10), argc == 7 ? argv[6] : NULL);
 	else if (argc == 4 && strcmp(argv[1], "server") == 0)
 		be_server(argv[2], argv[3]);
 	else
-		die("usage: flood client KIND PORT PKI COUNT | flood server KIND PKI");
+		die("usage: flood client KIND PORT PKI COUNT [TARGET] | flood server KIND PKI");
 	return 0;
 }
