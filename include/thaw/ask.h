@@ -39,8 +39,8 @@ struct ssl_session_st;
 typedef struct thaw_conn thaw_conn;
 
 /*
- * An SSL_CTX client-hello callback (SSL_client_hello_cb_fn). Does nothing on an SSL without a thaw_conn. Returns
- * SSL_CLIENT_HELLO_SUCCESS, unless a renegotiation names a different server than the handshake.
+ * An SSL_CTX client-hello callback (SSL_client_hello_cb_fn), for any thread. Does nothing on an SSL without a
+ * thaw_conn. Returns SSL_CLIENT_HELLO_SUCCESS, unless a renegotiation names a different server than the handshake.
  */
 int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused);
 
@@ -60,6 +60,10 @@ int thaw_ctx_ticket_opened(struct ssl_st *ssl, struct ssl_session_st *opened, co
  * thaw_ctx_client_hello(). It uses the SSL's message callback until thaw_conn_free(): see thaw_conn_set_msg_callback().
  * THAW_FAILED: out of memory; or THAW_ERR_USAGE: the SSL is a client's, a DTLS or QUIC object, or has a thaw_conn
  * already. The SSL is unchanged.
+ *
+ * An SSL and its thaw_conn serve one connection. After SSL_clear() every thaw_conn_read(), thaw_conn_ask() and
+ * thaw_conn_check() fails with THAW_ERR_USAGE, and there is no identity: make a new SSL. A copy from SSL_dup() has no
+ * thaw_conn.
  *
  * From the first ask on, the library sets these of the SSL: the verify mode, callback and store, the list of CA names,
  * and SSL_set_max_cert_list(). SSL_get_verify_result() returns the result. OpenSSL calls a callback that was set with
@@ -86,8 +90,9 @@ enum thaw_status thaw_conn_new(struct ssl_st *ssl, thaw_conn **conn, struct thaw
 enum thaw_status thaw_conn_new_deferred(struct ssl_st *ssl, thaw_conn **conn, struct thaw_error *err) THAW_MUST_CHECK;
 
 /*
- * Frees a thaw_conn, before SSL_free() of its SSL. Sets the pointer to NULL; *conn may be NULL. The SSL may be used
- * further, unless an ask was begun and is not answered: OpenSSL ends the connection then when the certificate comes.
+ * Frees a thaw_conn, before SSL_free() of its SSL. Sets the pointer to NULL; *conn may be NULL. The connection may be
+ * used further, unless an ask was begun and is not answered: OpenSSL ends the connection then when the certificate
+ * comes. The SSL keeps the settings that the library made.
  */
 void thaw_conn_free(thaw_conn **conn);
 
@@ -142,10 +147,10 @@ struct thaw_ask_options {
 	 *
 	 * timeout_ms limits the client's (and its user's) answer: from the start of the certificate request until the
 	 * answer is complete. Body data does not extend it. A client that writes its whole body before it reads must
-	 * finish within this time. 0: 120,000.
+	 * finish within this time. 0: 120,000; THAW_NEVER: no limit.
 	 *
 	 * body_idle_ms limits a stall of the body while it is drained before the client is asked. Each byte adds 1 ms,
-	 * up to body_idle_ms from now. timeout_ms starts when the body has ended. 0: 30,000.
+	 * up to body_idle_ms from now. timeout_ms starts when the body has ended. 0: 30,000; THAW_NEVER: no limit.
 	 */
 	uint64_t timeout_ms;
 	uint64_t body_idle_ms;
@@ -153,11 +158,20 @@ struct thaw_ask_options {
 };
 
 /*
- * Begins an ask. THAW_OK: see thaw_conn_verdict(), which may already be final (ACCEPTED: the connection has a
- * certificate that this trust verifies; or IMPOSSIBLE, for example OUTSTANDING: an earlier ask ended before the
- * client's answer was complete). THAW_FAILED: a usage error; the connection is unchanged. Causes: an ask is pending,
- * the handshake is not complete, or the options are wrong. Also THAW_FAILED: the connection is broken, or a
- * thaw_conn_write() that ran out of memory must be repeated first. thaw_conn_error() tells.
+ * Begins an ask. THAW_OK: see thaw_conn_verdict(), which may already be final:
+ *
+ * ACCEPTED: this trust verifies the certificate that the connection has. One that the same trust has accepted on this
+ * connection is not verified again.
+ *
+ * IMPOSSIBLE: the reason says why. OUTSTANDING: an earlier ask ended before the client's answer was complete.
+ *
+ * CANCELLED: the connection is broken, or the client has sent its close_notify and cannot answer.
+ *
+ * OVER_LIMIT: out of memory.
+ *
+ * THAW_FAILED: a usage error; the connection is unchanged, and thaw_conn_error() has the cause: an ask is pending, the
+ * handshake is not complete, the options are wrong, SSL_OP_NO_RENEGOTIATION forbids the renegotiation that this client
+ * needs, or a thaw_conn_write() that ran out of memory must be repeated first.
  *
  * OpenSSL fails a connection on which a handshake message begins while a record waits to be written. thaw_conn_write()
  * prevents that. A program that calls SSL_write() itself must not have a write to repeat here, at
@@ -169,20 +183,22 @@ enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *o
 
 /*
  * Verifies the certificate that this connection already has under that trust, whether it came from the handshake, a
- * resumed session, or an ask under another trust. It sends nothing and does not wait. THAW_OK: thaw_conn_verdict() and
- * thaw_conn_report() have the result: ACCEPTED, DECLINED (there is no certificate), REJECTED with its reason, or
- * OVER_LIMIT (out of memory). THAW_FAILED: a usage error, as for thaw_conn_ask().
+ * resumed session, or an ask under another trust. It sends nothing and does not wait. A certificate that the same trust
+ * has accepted on this connection is not verified again. THAW_OK: thaw_conn_verdict() and thaw_conn_report() have the
+ * result: ACCEPTED, DECLINED (there is no certificate), REJECTED with its reason, or OVER_LIMIT (out of memory).
+ * THAW_FAILED: a usage error, as for thaw_conn_ask().
  */
 enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t now_ms) THAW_MUST_CHECK;
 
-/* Reports that the body of the request is complete. If a thaw_conn_write() that ran out of memory must be repeated, the
- * client is asked after it. */
+/* Reports that the body of the request is complete. Does nothing unless the ask waits for that. If a thaw_conn_write()
+ * that ran out of memory must be repeated, the client is asked after it. */
 void thaw_conn_body_ended(thaw_conn *conn, uint64_t now_ms);
 
 /*
  * Reads application data; performs the handshake first. While an ask is pending it also processes the exchange, so
  * check thaw_conn_verdict() after every call, whatever it returned. THAW_OK: *len bytes, 1 to room. THAW_CLOSED: the
- * client has sent its close_notify. THAW_FAILED is permanent: thaw_conn_error() has the cause.
+ * client has sent its close_notify. THAW_FAILED is permanent: thaw_conn_error() has the cause. With a room of 0 it
+ * reads no application data; THAW_OK then means that there is some.
  *
  * THAW_WANT_READ: call again when the transport is readable, or when a callback that suspended OpenSSL can go on
  * (SSL_want() tells: SSL_CLIENT_HELLO_CB, SSL_X509_LOOKUP, SSL_ASYNC_PAUSED). With edge-triggered events read until
@@ -194,10 +210,10 @@ enum thaw_status thaw_conn_read(thaw_conn *conn, void *data, size_t room, size_t
 
 /*
  * Writes as much application data as the transport takes. THAW_OK: *len bytes were taken, 1 to room, as few as one TLS
- * record. THAW_WANT_WRITE: call again with the same bytes, at the same or another address, and at least as many.
- * THAW_WANT_READ: nothing can be written before the handshake is complete, nor between the first and the last message
- * of the client's answer; call thaw_conn_read(). THAW_FAILED is permanent. Sets SSL_MODE_ENABLE_PARTIAL_WRITE and
- * SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER on the SSL.
+ * record; 0 if room is 0. THAW_WANT_WRITE: call again with the same bytes, at the same or another address, and at least
+ * as many. THAW_WANT_READ: nothing can be written before the handshake is complete, nor between the first and the last
+ * message of the client's answer; call thaw_conn_read(). THAW_FAILED is permanent. Sets SSL_MODE_ENABLE_PARTIAL_WRITE
+ * and SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER on the SSL.
  */
 enum thaw_status thaw_conn_write(thaw_conn *conn, const void *data, size_t room, size_t *len,
 				 uint64_t now_ms) THAW_MUST_CHECK;

@@ -1,8 +1,10 @@
 /*
  * A client's identity: its certificate as plain data.
  *
- * Text is UTF-8 without control characters. A name that cannot be represented so is omitted: one with a NUL or invalid
- * UTF-8, or an alternative name that is not printable ASCII.
+ * Text is UTF-8 without control characters. In subject and issuer a NUL or another control character is escaped (RFC
+ * 4514: "CN=a\00b"). An alternative name that is not printable ASCII is omitted.
+ *
+ * A rejected certificate may have parts that cannot be decoded. They are empty, or 0.
  *
  * Threads: an identity belongs to its thaw_conn, and may be used by the same thread.
  */
@@ -40,7 +42,7 @@ struct thaw_der {
 
 /* A client's certificate. */
 struct thaw_identity {
-	const char *subject, *issuer; /* RFC 4514 */
+	const char *subject, *issuer; /* RFC 4514; empty if the name is */
 	const char *serial; /* hexadecimal, upper case, an even number of digits; starts with "-" if negative */
 	int64_t not_before; /* seconds since 1970-01-01 00:00:00 UTC, as time_t */
 	int64_t not_after;  /* the same */

@@ -35,7 +35,8 @@ typedef struct thaw_quota thaw_quota;
 typedef struct thaw_store thaw_store;
 typedef struct thaw_spool thaw_spool;
 
-/* Quotas, in bytes, rounded down to whole chunks. disk 0: memory only. workers is required. */
+/* Quotas, in bytes, rounded down to whole chunks. disk 0: memory only. workers is required. A memory of less than a
+ * chunk stores nothing. */
 struct thaw_quota_limits {
 	size_t size;                         /* sizeof(struct thaw_quota_limits) */
 	unsigned workers;                    /* 1 to 1024 */
@@ -72,7 +73,7 @@ void thaw_quota_free(thaw_quota **quota);
 void thaw_quota_reclaim(thaw_quota *quota, unsigned worker);
 
 /* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */
-enum thaw_status thaw_quota_read_use(const thaw_quota *quota, struct thaw_quota_use *use);
+enum thaw_status thaw_quota_read_use(const thaw_quota *quota, struct thaw_quota_use *use) THAW_MUST_CHECK;
 
 /*
  * Makes a store. Call it after the fork, in the process that uses it: two processes must not share its key. quota:
@@ -157,7 +158,7 @@ struct thaw_spool_use {
 };
 
 /* Fills *use, whose size is set. THAW_FAILED: its size is wrong. */
-enum thaw_status thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use);
+enum thaw_status thaw_spool_read_use(const thaw_spool *spool, struct thaw_spool_use *use) THAW_MUST_CHECK;
 
 #ifdef __cplusplus
 }

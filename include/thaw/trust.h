@@ -44,18 +44,18 @@ struct thaw_trust_options {
 	const char *crl;               /* PEM file of their CRLs; NULL: revocation is not checked */
 	enum thaw_crl_check crl_check; /* which certificates need a CRL */
 	enum thaw_purpose purpose;     /* required purpose of a certificate */
-	unsigned depth;                /* most CA certificates between the client's and the trust anchor; 0: 8 */
+	unsigned depth; /* most CA certificates between the client's and the trust anchor, up to INT_MAX; 0: 8 */
 	bool no_names; /* do not send the names of the CAs to clients; by default they are sent if they fit in 16 KiB */
 	/* Each certificate in ca is a trust anchor, also an intermediate CA whose root is not in ca. A certificate that
 	 * a CRL in crl revokes is not. */
 	bool partial_chain;
-	size_t max_cert_list; /* most bytes of a client's Certificate message; a longer one ends the connection; 0: 32
-				 KiB */
+	size_t max_cert_list; /* most bytes of a client's Certificate message, below 2^24; a longer one ends the
+				 connection; 0: 32 KiB */
 };
 
 /*
- * Makes a trust from files. THAW_FAILED: a file cannot be read or has no certificate, or a CA has no CRL under
- * THAW_CRL_CHAIN.
+ * Makes a trust from files. THAW_FAILED: a file cannot be read or has no certificate, a CA has no CRL under
+ * THAW_CRL_CHAIN, an option is out of range, or out of memory.
  */
 enum thaw_status thaw_trust_open(const struct thaw_trust_options *options, thaw_trust **trust,
 				 struct thaw_error *err) THAW_MUST_CHECK;
@@ -67,7 +67,8 @@ enum thaw_status thaw_trust_load(const char *ca_file, const char *crl_file, thaw
 /*
  * Makes a trust from an X509_STORE, and takes its own reference to it. Clients are sent the names of the CAs in the
  * store. The store's parameters (X509_STORE_get0_param) apply to every verification, combined with the SSL's as OpenSSL
- * does in a handshake. If they set no depth, it is 8. The store must not be changed afterwards.
+ * does in a handshake. If they set no depth, it is 8. The store must not be changed afterwards. Its callbacks and
+ * lookups must be able to run on several threads at once. THAW_FAILED: out of memory.
  */
 enum thaw_status thaw_trust_from_store(struct x509_store_st *store, thaw_trust **trust,
 				       struct thaw_error *err) THAW_MUST_CHECK;
@@ -88,8 +89,12 @@ size_t thaw_trust_names_left_out(const thaw_trust *trust);
 /* The length of what thaw_trust_id() returns. */
 #define THAW_TRUST_ID_LEN 32
 
-/* An ID that differs between different trust settings, THAW_TRUST_ID_LEN bytes. Use it to bind session tickets to them
- * (SSL_CTX_set_session_id_context). It belongs to the trust. */
+/*
+ * An ID of the trust's settings, THAW_TRUST_ID_LEN bytes. Use it to bind session tickets to them
+ * (SSL_CTX_set_session_id_context). It is the same in all processes, and belongs to the trust. It covers certificates,
+ * CRLs and options. For a trust from a store it does not cover callbacks, lookups, and names that the parameters
+ * require: if two such trusts differ only in these, add something of your own to the session ID context.
+ */
 const uint8_t *thaw_trust_id(const thaw_trust *trust);
 
 #ifdef __cplusplus

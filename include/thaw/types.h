@@ -1,10 +1,12 @@
 /*
  * Shared by all parts of the API: the version, results and errors, and the terms of an ask.
  *
- * Results. A call that can fail returns enum thaw_status. An object that it makes is returned through a pointer, which
- * is NULL after a failure. Calls that make an object, and calls without one, fill a struct thaw_error, which may be
- * NULL and need not be initialized. Calls on a thaw_conn keep their error in it: see thaw_conn_error(). Calls on a
- * thaw_spool return an enum thaw_reason instead. A function that returns void cannot fail.
+ * Results. A call that can fail returns enum thaw_status. Calls that make an object return it through a pointer, which
+ *is NULL after a failure, and fill a struct thaw_error, which may be NULL and need not be initialized. Calls on a
+ *thaw_conn keep their error in it: see thaw_conn_error(). Calls on a thaw_spool set an enum thaw_reason. A function
+ *that returns void cannot fail.
+ *
+ * Arguments. A pointer must not be NULL, unless the function's description says that it may be.
  *
  * Structs. A struct that the caller provides begins with its size:
  *
@@ -14,13 +16,13 @@
  * smaller size, and gets the defaults for the new fields. A program that was compiled for a newer version may run with
  * an older library if the fields that the library does not know are zero; otherwise the call fails with THAW_ERR_USAGE.
  * Other structs belong to the library, which returns pointers to them; they may grow at the end, too. struct thaw_error
- * and the elements of arrays keep their size.
+ *and the elements of arrays keep their size. Enums may get more values: treat an unknown verdict as a refusal.
  *
- * Time. Milliseconds of a monotonic clock that the caller reads and passes on; a thaw_conn never looks at a clock. A
- * deadline of THAW_NEVER means that no deadline is set.
+ * Time. Milliseconds of a monotonic clock that the caller reads and passes on; a thaw_conn never looks at a clock.
+ *THAW_NEVER as a deadline or a timeout means that there is none.
  *
- * Threads. Every type says which threads may use it. The library has no global state besides its objects. It starts
- * threads only to close large spool files.
+ * Threads. The description of each type says which threads may use it. Functions without an object can be called by any
+ *thread. The library starts threads only to close large spool files.
  */
 #ifndef THAW_TYPES_H
 #define THAW_TYPES_H
@@ -49,7 +51,7 @@ extern "C" {
 #define THAW_VERSION                           THAW_MAKE_VERSION(THAW_VERSION_MAJOR, THAW_VERSION_MINOR, THAW_VERSION_PATCH)
 #define THAW_VERSION_TEXT                      "0.2.0"
 
-/* The value of a deadline that is not set. */
+/* A deadline that is not set, or a timeout that never ends. */
 #define THAW_NEVER UINT64_MAX
 
 /* The result of a call. 'Blocked' (WANT) is never an error. */

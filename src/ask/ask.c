@@ -88,14 +88,15 @@ bool ask_on_message(void *arg, bool finished)
 }
 
 /* The connection's identity is set once; later other trusts may accept it, too. */
-static void accept(thaw_conn *conn, struct tls_certificate **certificate, enum thaw_moment moment)
+static void accept(thaw_conn *conn, thaw_trust *trust, struct tls_certificate **certificate, enum thaw_moment moment)
 {
 	if (conn->accepted == NULL) {
 		conn->accepted = *certificate;
 		conn->accepted_moment = moment;
 		*certificate = NULL;
 	}
-	memcpy(conn->accepted_trust, thaw_trust_id(conn->trust), THAW_TRUST_ID_LEN);
+	thaw_trust_free(&conn->accepted_by);
+	conn->accepted_by = thaw_trust_ref(trust);
 }
 
 /* An equal certificate is kept: the caller may hold a pointer to its identity. */
@@ -137,7 +138,7 @@ static void verify(thaw_conn *conn)
 			keep_presented(conn, &certificate);
 		settle(conn, THAW_VERDICT_REJECTED, reason);
 	} else {
-		accept(conn, &certificate, conn->report.moment);
+		accept(conn, conn->trust, &certificate, conn->report.moment);
 		settle(conn, THAW_VERDICT_ACCEPTED, THAW_REASON_NONE);
 	}
 	tls_certificate_free(&certificate);
@@ -153,21 +154,20 @@ static bool has_certificate(const thaw_conn *conn)
  * Whether this ask's trust accepts the certificate that the connection already has: from the handshake, a resumed
  * session, or an ask under another trust. If so, it becomes the accepted one.
  */
-static bool already_trusted(thaw_conn *conn)
+static bool already_trusted(thaw_conn *conn, thaw_trust *trust)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
+	char detail[sizeof(conn->report.detail)];
 
-	if (conn->accepted != NULL && memcmp(conn->accepted_trust, thaw_trust_id(conn->trust), THAW_TRUST_ID_LEN) == 0)
+	if (conn->accepted_by != NULL && tls_trusts_agree(conn->accepted_by, trust))
 		return true;
 	if (!has_certificate(conn) || !tls_session_binds_certificate(conn->tls))
 		return false;
-	struct tls_certificate *certificate =
-		tls_session_verify(conn->tls, conn->trust, &reason, conn->report.detail, sizeof(conn->report.detail));
+	struct tls_certificate *certificate = tls_session_verify(conn->tls, trust, &reason, detail, sizeof(detail));
 	bool trusted = certificate != NULL && reason == THAW_REASON_NONE &&
 		       (conn->accepted == NULL || tls_certificate_equal(conn->accepted, certificate));
 	if (trusted)
-		accept(conn, &certificate, THAW_MOMENT_HANDSHAKE);
-	conn->report.detail[0] = '\0';
+		accept(conn, trust, &certificate, THAW_MOMENT_HANDSHAKE);
 	tls_certificate_free(&certificate);
 	return trusted;
 }
@@ -186,6 +186,11 @@ static void send_request(thaw_conn *conn)
 static void begin_request(thaw_conn *conn)
 {
 	enum thaw_reason reason = THAW_REASON_NONE;
+
+	if (tls_session_closed(conn->tls)) { /* the client cannot answer any more */
+		settle(conn, THAW_VERDICT_CANCELLED, THAW_REASON_CONNECTION);
+		return;
+	}
 	enum thaw_status status = tls_ask_begin(conn->tls, conn->means, conn->trust, &reason);
 
 	if (status == THAW_OK) {
@@ -229,6 +234,11 @@ static void execute(thaw_conn *conn, const struct ask_plan *plan, enum thaw_reas
 
 static const struct thaw_error already_pending = {THAW_ERR_USAGE, "an ask is pending on this connection already"};
 static const struct thaw_error too_early = {THAW_ERR_USAGE, "asked or checked before a handshake was over"};
+static const struct thaw_error was_cleared = {
+	THAW_ERR_USAGE, "SSL_clear() was called; use a new SSL and thaw_conn for another connection"};
+static const struct thaw_error no_renegotiation = {
+	THAW_ERR_USAGE, "SSL_OP_NO_RENEGOTIATION is set, and this client can only be asked by a renegotiation; clear "
+			"it with SSL_clear_options() before the ask"};
 static const struct thaw_error in_a_write = {THAW_ERR_USAGE, "asked while a write waits to be repeated"};
 static const struct thaw_error wrong_size = {
 	THAW_ERR_USAGE, "the size of struct thaw_ask_options is wrong, or it sets a field that this "
@@ -240,31 +250,39 @@ static const struct thaw_error no_trust = {THAW_ERR_USAGE, "a check needs a trus
 /* Why an ask or a check cannot begin. NULL: it can. */
 static const struct thaw_error *blocker(const thaw_conn *conn)
 {
+	if (tls_session_cleared(conn->tls))
+		return &was_cleared;
 	if (ask_pending(conn))
 		return &already_pending;
 	return tls_session_established(conn->tls) ? NULL : &too_early;
 }
 
-static void begin(thaw_conn *conn, const struct thaw_ask_options *options)
+/* THAW_FAILED: a usage error; nothing has changed. */
+static enum thaw_status begin(thaw_conn *conn, const struct thaw_ask_options *options)
 {
-	thaw_trust *before = conn->trust;
 	enum thaw_reason why = THAW_REASON_NONE;
-
-	conn->trust = thaw_trust_ref(options->trust);
-	thaw_trust_free(&before);
-	conn->options = *options;
-	conn->body_over = false;
-	conn->report = (struct thaw_report){.verdict = THAW_VERDICT_PENDING, .began_ms = conn->now_ms};
-	conn->means = tls_session_means(conn->tls, &why);
+	enum thaw_means means = tls_session_means(conn->tls, &why);
 	bool outstanding = conn->state == ASK_ABANDONED;
-	if (conn->means != THAW_MEANS_NONE && outstanding)
-		why = THAW_REASON_OUTSTANDING;
-	struct ask_facts facts = {.means = conn->means,
-				  .trusted = already_trusted(conn),
+	struct ask_facts facts = {.means = means,
+				  .trusted = already_trusted(conn, options->trust),
 				  .present = has_certificate(conn),
 				  .outstanding = outstanding};
 	struct ask_plan plan = ask_plan(&facts, options);
+	bool asks = plan.step == ASK_STEP_REQUEST || plan.step == ASK_STEP_DRAIN_FIRST;
+
+	if (asks && means == THAW_MEANS_RENEGOTIATION && !tls_session_may_renegotiate(conn->tls))
+		return ask_misused(conn, &no_renegotiation);
+	if (means != THAW_MEANS_NONE && outstanding)
+		why = THAW_REASON_OUTSTANDING;
+	thaw_trust *before = conn->trust;
+	conn->trust = thaw_trust_ref(options->trust);
+	thaw_trust_free(&before);
+	conn->options = *options;
+	conn->means = means;
+	conn->body_over = false;
+	conn->report = (struct thaw_report){.verdict = THAW_VERDICT_PENDING, .began_ms = conn->now_ms};
 	execute(conn, &plan, why);
+	return THAW_OK;
 }
 
 static bool is_late(enum thaw_moment moment)
@@ -279,7 +297,9 @@ enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *o
 	conn->now_ms = now_ms;
 	if (conn->state != ASK_ABANDONED && !ask_pending(conn))
 		tls_session_catch_up(conn->tls);
-	const struct thaw_error *wrong = conn->state == ASK_ABANDONED ? NULL : blocker(conn);
+	const struct thaw_error *wrong = blocker(conn);
+	if (wrong == &too_early && conn->state == ASK_ABANDONED) /* in the middle of the late answer */
+		wrong = NULL;
 	if (wrong != NULL)
 		return ask_misused(conn, wrong);
 	if (tls_session_writing(conn->tls))
@@ -290,8 +310,7 @@ enum thaw_status thaw_conn_ask(thaw_conn *conn, const struct thaw_ask_options *o
 		return ask_misused(conn, &incomplete);
 	ours.timeout_ms = ours.timeout_ms > 0 ? ours.timeout_ms : TIMEOUT_MS;
 	ours.body_idle_ms = ours.body_idle_ms > 0 ? ours.body_idle_ms : BODY_IDLE_MS;
-	begin(conn, &ours);
-	return THAW_OK;
+	return begin(conn, &ours);
 }
 
 enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t now_ms)
@@ -301,8 +320,8 @@ enum thaw_status thaw_conn_check(thaw_conn *conn, thaw_trust *trust, uint64_t no
 	conn->now_ms = now_ms;
 	if (wrong != NULL)
 		return ask_misused(conn, wrong);
-	begin(conn, &(struct thaw_ask_options){.trust = trust, .moment = THAW_MOMENT_HANDSHAKE, .unverified = true});
-	return THAW_OK;
+	const struct thaw_ask_options options = {.trust = trust, .moment = THAW_MOMENT_HANDSHAKE, .unverified = true};
+	return begin(conn, &options);
 }
 
 void thaw_conn_body_ended(thaw_conn *conn, uint64_t now_ms)

@@ -48,6 +48,7 @@ void thaw_conn_free(thaw_conn **conn)
 	tls_certificate_free(&old->accepted);
 	tls_certificate_free(&old->presented);
 	thaw_trust_free(&old->trust);
+	thaw_trust_free(&old->accepted_by);
 	free(old);
 }
 
@@ -126,7 +127,7 @@ static enum thaw_status make_identity(thaw_conn *conn, const struct tls_certific
 enum thaw_status thaw_conn_identity(thaw_conn *conn, const struct thaw_identity **identity)
 {
 	*identity = NULL;
-	if (conn == NULL || conn->accepted == NULL)
+	if (conn == NULL || conn->accepted == NULL || tls_session_cleared(conn->tls))
 		return THAW_OK;
 	return make_identity(conn, conn->accepted, &conn->identity, identity);
 }
@@ -137,7 +138,7 @@ enum thaw_status thaw_conn_rejected_identity(thaw_conn *conn, const struct thaw_
 		    conn->report.reason == THAW_REASON_UNTRUSTED;
 
 	*identity = NULL;
-	if (!last || conn->presented == NULL)
+	if (!last || conn->presented == NULL || tls_session_cleared(conn->tls))
 		return THAW_OK;
 	return make_identity(conn, conn->presented, &conn->rejected, identity);
 }

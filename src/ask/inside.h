@@ -25,8 +25,8 @@ struct thaw_conn {
 	struct thaw_report report;
 	struct tls_certificate *accepted;
 	enum thaw_moment accepted_moment;
-	struct tls_certificate *presented;         /* rejected; kept for options.unverified; or NULL */
-	uint8_t accepted_trust[THAW_TRUST_ID_LEN]; /* the trust that accepted it last */
+	struct tls_certificate *presented; /* rejected; kept for options.unverified; or NULL */
+	thaw_trust *accepted_by;           /* a reference: the trust that accepted it last; or NULL */
 	thaw_trace_fn *trace;
 	void *trace_arg;
 	void (*settled)(void *arg); /* see ask_on_settled() */

@@ -21,9 +21,15 @@ static inline void pace_stop(struct pace *pace)
 	*pace = (struct pace){.deadline_ms = THAW_NEVER};
 }
 
+/* A limit of THAW_NEVER, or one that the clock cannot reach, sets no deadline. */
+static inline uint64_t pace_after(uint64_t from_ms, uint64_t ms)
+{
+	return ms < THAW_NEVER - from_ms ? from_ms + ms : THAW_NEVER;
+}
+
 static inline void pace_start(struct pace *pace, uint64_t limit_ms, uint64_t now_ms)
 {
-	*pace = (struct pace){.deadline_ms = now_ms + limit_ms, .limit_ms = limit_ms};
+	*pace = (struct pace){.deadline_ms = pace_after(now_ms, limit_ms), .limit_ms = limit_ms};
 }
 
 static inline uint64_t pace_left(const struct pace *pace, uint64_t now_ms)
@@ -61,9 +67,10 @@ static inline void pace_progress(struct pace *pace, uint64_t bytes, uint64_t now
 		pace->left_ms += bytes * PACE_MS_PER_BYTE; /* pace_resume() applies the limit */
 		return;
 	}
-	pace->deadline_ms += bytes * PACE_MS_PER_BYTE;
-	if (pace->deadline_ms > now_ms + pace->limit_ms)
-		pace->deadline_ms = now_ms + pace->limit_ms;
+	uint64_t most_ms = pace_after(now_ms, pace->limit_ms);
+	pace->deadline_ms = pace_after(pace->deadline_ms, bytes * PACE_MS_PER_BYTE);
+	if (pace->deadline_ms > most_ms)
+		pace->deadline_ms = most_ms;
 }
 
 static inline bool pace_over(const struct pace *pace, uint64_t now_ms)

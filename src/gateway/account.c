@@ -109,8 +109,8 @@ void gw_note_story(struct gw_stream *stream)
 {
 	struct thaw_spool_use use = {.size = sizeof(use)};
 
-	if (stream->spool != NULL)
-		(void)thaw_spool_read_use(stream->spool, &use);
+	if (stream->spool == NULL || thaw_spool_read_use(stream->spool, &use) != THAW_OK)
+		use = (struct thaw_spool_use){0};
 	stream->story.report = *thaw_conn_report(stream->conn->ask);
 	stream->story.drained = stream->body.received;
 	stream->story.to_memory = use.to_memory;

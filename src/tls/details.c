@@ -11,6 +11,8 @@
 #include "tls/certificate.h"
 
 #define IP_TEXT       INET6_ADDRSTRLEN
+#define ABSENT        (-1) /* what X509_get_ext_d2i() returns as critical */
+#define REPEATED      (-2)
 #define OID_BYTES_MAX 586 /* OpenSSL does not convert longer ones to text */
 
 /* The result of reading one value. */
@@ -158,14 +160,21 @@ static enum got read_san(const GENERAL_NAME *name, struct tls_san *san)
 	return copy_text(ASN1_STRING_get0_data(name->d.ia5), (size_t)ASN1_STRING_length(name->d.ia5), true, &san->text);
 }
 
-/* Decodes an extension; *value is NULL if the certificate has none. False: out of memory, or it cannot be decoded (the
- * verification rejects such certificates before). */
+/* Whether the last failure was a failed allocation. Undecodable values raise an error of the ASN.1 library first. */
+static bool is_no_memory(void)
+{
+	return ERR_peek_error() == 0 || ERR_COMMON_ERROR(ERR_peek_error());
+}
+
+/* Decodes an extension. *value is NULL if the certificate has none, has it twice, or has one that cannot be decoded.
+ * False: out of memory. */
 static bool read_extension(const X509 *x509, int nid, void **value)
 {
-	int critical = -1;
+	int critical = ABSENT;
 
+	ERR_clear_error();
 	*value = X509_get_ext_d2i(x509, nid, &critical, NULL);
-	return *value != NULL || critical == -1;
+	return *value != NULL || critical == ABSENT || critical == REPEATED || !is_no_memory();
 }
 
 static bool read_sans(const X509 *x509, struct tls_details *details)
@@ -216,20 +225,21 @@ static bool read_serial(const X509 *x509, struct tls_details *details)
 	return details->serial != NULL;
 }
 
+/* A time that cannot be decoded is empty, and 0. False: out of memory. */
 static bool read_time(const ASN1_TIME *time, char *text, size_t room, int64_t *seconds)
 {
 	struct tm parts;
 
+	if (ASN1_TIME_to_tm(time, &parts) != 1)
+		return true;
+	*seconds = timegm(&parts);
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool good = bio != NULL && ASN1_TIME_print(bio, time) == 1;
 	int len = good ? BIO_read(bio, text, (int)room - 1) : -1;
 
 	BIO_free(bio);
 	text[len > 0 ? len : 0] = '\0';
-	if (len <= 0 || ASN1_TIME_to_tm(time, &parts) != 1)
-		return false;
-	*seconds = timegm(&parts);
-	return true;
+	return len > 0;
 }
 
 /* The number of certificates in the chain: without the client's own and the root (RFC 9440 2.3). */

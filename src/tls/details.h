@@ -55,7 +55,7 @@ struct tls_details {
 	char **ekus; /* dotted OIDs */
 	size_t eku_count;
 	char *serial; /* hexadecimal, upper case, an even number of digits; starts with "-" if negative */
-	char not_before[32], not_after[32]; /* "Nov 23 18:51:32 2026 GMT" */
+	char not_before[32], not_after[32]; /* "Nov 23 18:51:32 2026 GMT"; empty: it cannot be decoded */
 	int64_t from_s, until_s;            /* the same in seconds since 1970 */
 	/*
 	 * The verified chain, starting with the issuer, without the root. Other certificates that the client sent were
@@ -67,7 +67,7 @@ struct tls_details {
 	bool chain_cut; /* the chain is longer or larger than the limits, and therefore omitted */
 };
 
-/* NULL: out of memory, or the certificate cannot be parsed. */
+/* NULL: out of memory. Times and extensions that cannot be decoded are as if absent. */
 struct tls_details *tls_details_new(const struct tls_certificate *certificate);
 void tls_details_free(struct tls_details **details);
 

@@ -11,12 +11,25 @@
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int ex_index = -1;
 
+/* SSL_dup(): the copy has no thaw_conn. */
+static int leave_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **data, int index, long number,
+		      void *pointer)
+{
+	(void)to;
+	(void)from;
+	(void)index;
+	(void)number;
+	(void)pointer;
+	*data = NULL;
+	return 1;
+}
+
 /* If memory runs out, the next peer tries again. */
 static bool make_index(void)
 {
 	(void)pthread_mutex_lock(&making);
 	if (ex_index < 0)
-		ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+		ex_index = SSL_get_ex_new_index(0, NULL, NULL, leave_copy, NULL);
 	bool made = ex_index >= 0;
 	(void)pthread_mutex_unlock(&making);
 	return made;

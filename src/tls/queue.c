@@ -15,6 +15,7 @@ struct hold {
 	bool all;     /* take the current write as a whole, whatever its type */
 	size_t taken; /* bytes of the application in a record that OpenSSL has written, and the transport has not taken
 		       */
+	bool unflushed; /* to flush the BIO below, which may keep bytes, such as BIO_f_buffer() */
 	bool broken;
 };
 
@@ -44,6 +45,8 @@ static bool flush(struct hold *hold, BIO *next)
 	uint64_t put = 0;
 
 	hold->broken = hold->broken || !tls_queue_write(&hold->held, next, &put);
+	if (hold->unflushed && !hold->broken && buffer_left(&hold->held) == 0)
+		hold->unflushed = BIO_flush(next) <= 0 && BIO_should_retry(next) != 0;
 	return !hold->broken;
 }
 
@@ -97,14 +100,14 @@ static int filter_read(BIO *bio, char *data, int room)
 
 static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-	const struct hold *hold = BIO_get_data(bio);
+	struct hold *hold = BIO_get_data(bio);
 	BIO *next = BIO_next(bio);
 
 	if (next == NULL)
 		return 0;
 	switch (command) {
 	case BIO_CTRL_FLUSH: /* success at once, because OpenSSL reads nothing before; each write flushes again */
-		(void)BIO_flush(next);
+		hold->unflushed = (BIO_flush(next) <= 0 && BIO_should_retry(next) != 0) || buffer_left(&hold->held) > 0;
 		return 1;
 	case BIO_CTRL_WPENDING:
 		return (long)buffer_left(&hold->held) + BIO_wpending(next);
@@ -194,6 +197,14 @@ size_t tls_queued(const struct ssl_st *ssl)
 	const struct hold *hold = bio != NULL ? BIO_get_data(bio) : NULL;
 
 	return hold != NULL && !hold->broken ? buffer_left(&hold->held) : 0;
+}
+
+bool tls_queue_unsent(const struct ssl_st *ssl)
+{
+	BIO *bio = hold_of(ssl);
+	const struct hold *hold = bio != NULL ? BIO_get_data(bio) : NULL;
+
+	return hold != NULL && !hold->broken && (hold->unflushed || buffer_left(&hold->held) > 0);
 }
 
 void tls_queue_flush(const struct ssl_st *ssl)

@@ -44,9 +44,12 @@ int tls_queue_write_record(struct ssl_st *ssl, const void *data, size_t room, si
 /* Whether tls_queue_write_record() must be repeated for a record that OpenSSL has written already. */
 bool tls_queue_has_record(const struct ssl_st *ssl);
 
-/* Returns the bytes in the queue. If there are any, flush when the transport is writable. Also 0 if the transport is
- * broken. */
+/* Returns the bytes in the queue; 0 if the transport is broken. */
 size_t tls_queued(const struct ssl_st *ssl);
+
+/* Returns whether to flush when the transport is writable: there are bytes in the queue, or a BIO below it could not
+ * write all bytes of its own when OpenSSL flushed it. */
+bool tls_queue_unsent(const struct ssl_st *ssl);
 void tls_queue_flush(const struct ssl_st *ssl);
 
 /* For filters: writes as much of the buffer as the BIO takes now, and adds it to *put. False: the BIO is broken. */

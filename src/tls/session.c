@@ -39,9 +39,11 @@ struct tls_session {
 	thaw_msg_fn *shown; /* the application's message callback; NULL: none */
 	void *shown_arg;
 	unsigned char finished[FINISHED_LEN]; /* the client's newest Finished that on_message() has seen */
+	bool established;                     /* there was one */
 	bool unheard;                         /* there was a Finished that on_message() has not seen */
 	unsigned refused_hellos;
 	struct tls_records records;
+	bool cleared;  /* the application has called SSL_clear() after a handshake */
 	bool refused;  /* the client sent a no_renegotiation alert */
 	bool writing;  /* a write is incomplete and must be repeated */
 	bool failed;   /* reading has failed; no further read is possible */
@@ -93,9 +95,17 @@ static bool finished_anew(struct tls_session *session)
 
 	if (SSL_get_peer_finished(session->ssl, now, sizeof(now)) == 0)
 		return false;
+	session->established = true;
 	bool anew = memcmp(session->finished, now, sizeof(now)) != 0;
 	memcpy(session->finished, now, sizeof(now));
 	return anew;
+}
+
+/* OpenSSL forgets the client's Finished only in SSL_clear(). What this session knows is about another connection then.
+ */
+static bool is_cleared(const struct tls_session *session)
+{
+	return session->cleared || (session->established && !first_handshake_over(session->ssl));
 }
 
 static void take_message(struct tls_session *session, int content_type, const void *data, size_t len)
@@ -106,6 +116,7 @@ static void take_message(struct tls_session *session, int content_type, const vo
 	if (content_type != SSL3_RT_HANDSHAKE || len < 1)
 		return;
 	int type = *(const unsigned char *)data;
+	session->cleared = is_cleared(session);
 	if (type == MSG_FINISHED) /* OpenSSL has already computed the expected value */
 		(void)finished_anew(session);
 	/* OpenSSL calls the ClientHello callback next, but hides the extensions that it does not know. */
@@ -376,11 +387,16 @@ static enum thaw_status unreported(struct tls_session *session, enum thaw_status
 static enum thaw_status hold(struct tls_session *session)
 {
 	static const struct thaw_error client = {THAW_ERR_USAGE, "the SSL has become a client's; only a server asks"};
+	static const struct thaw_error cleared = {
+		THAW_ERR_USAGE, "SSL_clear() was called; use a new SSL and thaw_conn for another connection"};
 	struct thaw_error err;
 
 	keep_from_kernel(session->ssl);
 	if (SSL_is_server(session->ssl) == 0)
 		return keep_error(session, THAW_FAILED, &client);
+	session->cleared = is_cleared(session);
+	if (session->cleared)
+		return keep_error(session, THAW_FAILED, &cleared);
 	if (session->deferred)
 		follow_messages(session);
 	if (tls_queue(session->ssl, TLS_QUEUE_HANDSHAKE))
@@ -658,6 +674,18 @@ static enum thaw_status read_failure(struct tls_session *session, int result, st
 	return tls_failure(session->ssl, result, "reading", err); /* keeps the cause that is already set */
 }
 
+/* OpenSSL takes a read without room for the end of the connection. */
+static int read_some(SSL *ssl, void *data, size_t room, size_t *len)
+{
+	char byte;
+
+	if (room > 0)
+		return SSL_read_ex(ssl, data, room, len);
+	int n = SSL_peek_ex(ssl, &byte, 1, len);
+	*len = 0;
+	return n;
+}
+
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len)
 {
 	struct thaw_error err;
@@ -673,7 +701,7 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
 		return status;
 	}
 	errno = 0;
-	int n = SSL_read_ex(session->ssl, data, room, len);
+	int n = read_some(session->ssl, data, room, len);
 	if (n != 1 && session->records.over)
 		status = keep_error(session, flooded(session, begin_error(&err)), &err);
 	else if (n != 1)
@@ -706,6 +734,21 @@ enum thaw_status tls_session_write(struct tls_session *session, const void *data
 	return keep_error(session, status, &err);
 }
 
+bool tls_session_cleared(const struct tls_session *session)
+{
+	return is_cleared(session);
+}
+
+bool tls_session_closed(const struct tls_session *session)
+{
+	return (SSL_get_shutdown(session->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
+bool tls_session_may_renegotiate(const struct tls_session *session)
+{
+	return (SSL_get_options(session->ssl) & SSL_OP_NO_RENEGOTIATION) == 0;
+}
+
 bool tls_session_writing(const struct tls_session *session)
 {
 	return session->writing;
@@ -718,7 +761,7 @@ void tls_session_flush(struct tls_session *session)
 
 bool tls_session_unsent(const struct tls_session *session)
 {
-	return tls_queued(session->ssl) > 0;
+	return tls_queue_unsent(session->ssl);
 }
 
 bool tls_session_can_write(const struct tls_session *session)

@@ -119,7 +119,11 @@ struct tls_certificate *tls_session_verify(struct tls_session *session, const th
 /* Returns whether the peer has sent a certificate, trusted or not. */
 bool tls_session_has_certificate(const struct tls_session *session);
 
-/* Like SSL_read. After THAW_FAILED every further read fails. It also fails if the SSL is not a server's any more. */
+/* Returns whether both trusts surely make the same decision: one trust, or two from equal files with equal options. */
+bool tls_trusts_agree(const thaw_trust *one, const thaw_trust *other);
+
+/* Like SSL_read. With a room of 0: THAW_OK if there is data to read. After THAW_FAILED every further read fails. It
+ * also fails if the SSL is not a server's any more. */
 enum thaw_status tls_session_read(struct tls_session *session, void *data, size_t room, size_t *len) THAW_MUST_CHECK;
 
 /*
@@ -130,6 +134,15 @@ enum thaw_status tls_session_read(struct tls_session *session, void *data, size_
  */
 enum thaw_status tls_session_write(struct tls_session *session, const void *data, size_t room,
 				   size_t *len) THAW_MUST_CHECK;
+
+/* Returns whether the application has called SSL_clear(), so that the SSL is of another connection. */
+bool tls_session_cleared(const struct tls_session *session);
+
+/* Returns whether the client has sent its close_notify, after which it cannot answer. */
+bool tls_session_closed(const struct tls_session *session);
+
+/* Returns whether SSL_OP_NO_RENEGOTIATION is not set. */
+bool tls_session_may_renegotiate(const struct tls_session *session);
 
 /* Returns whether OpenSSL has a record that waits to be written, because the filter BIO was out of memory. Until then
  * no handshake message may be begun, or OpenSSL ends the connection. */

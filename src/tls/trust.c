@@ -1,6 +1,7 @@
 #include "tls/trust.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 #include "tls/failure.h"
 #include "tls/file.h"
 #include "tls/peer.h"
+
+#define DEPTH_MAX         INT_MAX
+#define MAX_CERT_LIST_MAX ((1UL << 24) - 1) /* the longest handshake message (RFC 8446 4) */
 
 static bool digest_number(EVP_MD_CTX *md, long long number)
 {
@@ -35,8 +39,8 @@ static bool digest_parameters(EVP_MD_CTX *md, const thaw_trust *trust)
 }
 
 /*
- * The id is a digest of all that affects a verification: every CA certificate and CRL in the store, in order, and its
- * parameters.
+ * The id is a digest of every CA certificate and CRL in the store, in order, and of its parameters. This is all that
+ * affects a verification by a trust from files.
  */
 static bool digest_store(thaw_trust *trust)
 {
@@ -57,7 +61,7 @@ static bool digest_store(thaw_trust *trust)
 			ok = X509_CRL_digest(crl, EVP_sha256(), one, &len) == 1;
 		ok = ok && EVP_DigestUpdate(md, one, len) == 1;
 	}
-	ok = ok && EVP_DigestFinal_ex(md, trust->id, NULL) == 1;
+	ok = ok && EVP_DigestFinal_ex(md, trust->rules.id, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	return ok;
 }
@@ -156,6 +160,8 @@ static bool collect_revoked(thaw_trust *trust)
 	return true;
 }
 
+static atomic_ullong last_number; /* of a trust from a store */
+
 /* options: NULL for a caller's store. Takes a reference to the store. */
 static enum thaw_status make(X509_STORE *store, const struct thaw_trust_options *options, thaw_trust **made,
 			     struct thaw_error *err)
@@ -168,6 +174,7 @@ static enum thaw_status make(X509_STORE *store, const struct thaw_trust_options 
 	trust->store = X509_STORE_up_ref(store) == 1 ? store : NULL;
 	trust->hook = tls_peer_store();
 	trust->own = options != NULL;
+	trust->rules.number = options != NULL ? 0 : atomic_fetch_add(&last_number, 1) + 1;
 	trust->max_cert_list =
 		options != NULL && options->max_cert_list > 0 ? options->max_cert_list : TLS_MAX_CERT_LIST;
 	trust->crl_check = options != NULL ? options->crl_check : THAW_CRL_CHAIN;
@@ -301,6 +308,18 @@ static enum thaw_status fill(X509_STORE *store, const struct thaw_trust_options 
 	return status;
 }
 
+/* The name of a field whose value has no meaning. NULL: none. */
+static const char *out_of_range(const struct thaw_trust_options *options)
+{
+	if (options->crl_check != THAW_CRL_CHAIN && options->crl_check != THAW_CRL_LEAF)
+		return "crl_check";
+	if (options->purpose != THAW_PURPOSE_CLIENT && options->purpose != THAW_PURPOSE_ANY)
+		return "purpose";
+	if (options->depth > DEPTH_MAX)
+		return "depth";
+	return options->max_cert_list > MAX_CERT_LIST_MAX ? "max_cert_list" : NULL;
+}
+
 enum thaw_status thaw_trust_open(const struct thaw_trust_options *options, thaw_trust **trust, struct thaw_error *err)
 {
 	struct thaw_trust_options ours;
@@ -311,6 +330,9 @@ enum thaw_status thaw_trust_open(const struct thaw_trust_options *options, thaw_
 		return error_usage(err, SIZED_WRONG, "thaw_trust_options");
 	if (ours.ca == NULL)
 		return error_usage(err, "a trust needs a file of CA certificates");
+	const char *wrong = out_of_range(&ours);
+	if (wrong != NULL)
+		return error_usage(err, "thaw_trust_options.%s is out of range", wrong);
 	X509_STORE *store = X509_STORE_new();
 	if (store == NULL)
 		return tls_library_failure(THAW_ERR_RESOURCE, ours.ca, err);

@@ -6,6 +6,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "tls/session.h"
+
 thaw_trust *thaw_trust_ref(thaw_trust *trust)
 {
 	atomic_fetch_add(&trust->refs, 1);
@@ -28,7 +30,12 @@ void thaw_trust_free(thaw_trust **trust)
 
 const uint8_t *thaw_trust_id(const thaw_trust *trust)
 {
-	return trust->id;
+	return trust->rules.id;
+}
+
+bool tls_trusts_agree(const thaw_trust *one, const thaw_trust *other)
+{
+	return tls_rules_equal(&one->rules, &other->rules);
 }
 
 size_t thaw_trust_names_left_out(const thaw_trust *trust)

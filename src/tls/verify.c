@@ -100,7 +100,7 @@ struct tls_verdict *tls_verify(const thaw_trust *trust, SSL *ssl, X509 *certific
 
 	if (verdict == NULL)
 		return NULL;
-	memcpy(verdict->trust, trust->id, TLS_TRUST_ID);
+	verdict->rules = trust->rules;
 	verdict->certificate = X509_up_ref(certificate) == 1 ? certificate : NULL;
 	bool ok = verdict->certificate != NULL && run(verdict, trust, ssl, sent, &revocation);
 	if (ok && verdict->error == X509_V_OK && revocation)
@@ -124,6 +124,6 @@ void tls_verdict_free(struct tls_verdict **verdict)
 
 bool tls_verdict_is_on(const struct tls_verdict *verdict, const thaw_trust *trust, const X509 *certificate)
 {
-	return verdict != NULL && memcmp(verdict->trust, trust->id, TLS_TRUST_ID) == 0 &&
+	return verdict != NULL && tls_rules_equal(&verdict->rules, &trust->rules) &&
 	       X509_cmp(verdict->certificate, certificate) == 0;
 }

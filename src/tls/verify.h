@@ -12,11 +12,11 @@
 
 /* The verdict of a trust on a certificate. */
 struct tls_verdict {
-	uint8_t trust[TLS_TRUST_ID];
-	X509 *certificate;     /* a reference */
-	STACK_OF(X509) * path; /* from it to the trust anchor; NULL unless error is X509_V_OK */
-	int error;             /* X509_V_OK, or why it is rejected */
-	char detail[128];      /* the reason as ASCII text; empty unless rejected */
+	struct tls_rules rules; /* of the trust */
+	X509 *certificate;      /* a reference */
+	STACK_OF(X509) * path;  /* from it to the trust anchor; NULL unless error is X509_V_OK */
+	int error;              /* X509_V_OK, or why it is rejected */
+	char detail[128];       /* the reason as ASCII text; empty unless rejected */
 };
 
 /*

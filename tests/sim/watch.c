@@ -31,7 +31,8 @@ void watch_step(struct world *world, struct sim_conn *conn)
 	struct thaw_quota_use use = {.size = sizeof(use)};
 	const struct thaw_quota_limits *limits = &world->limits;
 
-	(void)thaw_quota_read_use(world->quota, &use);
+	if (thaw_quota_read_use(world->quota, &use) != THAW_OK)
+		world_fail(world, "the quota cannot be read");
 	world->memory_most = use.memory > world->memory_most ? use.memory : world->memory_most;
 	world->disk_most = use.disk > world->disk_most ? use.disk : world->disk_most;
 	/* Each connection may read back one chunk more from the disk. */
@@ -96,7 +97,8 @@ void watch_end(struct world *world)
 {
 	struct thaw_quota_use use = {.size = sizeof(use)};
 
-	(void)thaw_quota_read_use(world->quota, &use);
+	if (thaw_quota_read_use(world->quota, &use) != THAW_OK)
+		world_fail(world, "the quota cannot be read");
 	if (use.memory != 0 || use.disk != 0 || use.clients != 0)
 		world_fail(world, "the spool was not given back: %llu in memory, %llu on disk, %llu clients",
 			   (unsigned long long)use.memory, (unsigned long long)use.disk,

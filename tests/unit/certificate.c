@@ -264,6 +264,47 @@ static void alternative_names_that_are_not_text_are_omitted(void **state)
 	tls_details_free(&details);
 }
 
+static void add_raw(X509 *x509, int nid, const char *bytes, size_t len)
+{
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+
+	assert_int_equal(ASN1_OCTET_STRING_set(value, (const unsigned char *)bytes, (int)len), 1);
+	X509_EXTENSION *extension = X509_EXTENSION_create_by_NID(NULL, nid, 0, value);
+	assert_int_equal(X509_add_ext(x509, extension, -1), 1);
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(value);
+}
+
+/* Such a certificate is rejected; the program may still read what can be read of it. */
+static void what_cannot_be_decoded_is_omitted(void **state)
+{
+	static const char broken[] = "\x30\x05zz", empty[] = "\x30\x00";
+
+	(void)state;
+	for (int which = 0; which < 4; which++) {
+		X509 *x509 = world_certificate(&(struct world_wish){.serial = 5}, key, NULL, NULL, false);
+		if (which == 0)
+			add_raw(x509, NID_subject_alt_name, broken, 4);
+		if (which == 1)
+			add_raw(x509, NID_ext_key_usage, broken, 4);
+		for (int i = 0; i < 2 && which == 2; i++)
+			add_raw(x509, NID_subject_alt_name, empty, 2);
+		if (which == 3)
+			assert_int_equal(ASN1_STRING_set(X509_getm_notAfter(x509), "garbage", 7), 1);
+		struct tls_certificate *certificate = tls_certificate_new(x509, NULL);
+		struct tls_details *details = tls_details_new(certificate);
+		assert_non_null(details);
+		assert_string_equal(details->serial, "05");
+		assert_int_equal(details->san_count + details->eku_count, 0);
+		assert_true(details->from_s > 0);
+		assert_int_equal(details->until_s == 0, which == 3);
+		assert_int_equal(details->not_after[0] == '\0', which == 3);
+		tls_details_free(&details);
+		tls_certificate_free(&certificate);
+		X509_free(x509);
+	}
+}
+
 /* The public text of a name can be written whatever its bytes are, and is never ended early by them. */
 static void a_name_is_always_written(void **state)
 {
@@ -467,6 +508,7 @@ int main(void)
 		cmocka_unit_test(values_that_are_not_text_are_omitted),
 		cmocka_unit_test(invalid_utf8_yields_no_name),
 		cmocka_unit_test(alternative_names_that_are_not_text_are_omitted),
+		cmocka_unit_test(what_cannot_be_decoded_is_omitted),
 		cmocka_unit_test(a_name_is_always_written),
 		cmocka_unit_test(digest_covers_the_whole_certificate),
 		cmocka_unit_test(the_chain_is_what_is_between),

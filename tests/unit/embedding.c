@@ -256,14 +256,161 @@ static void a_client_is_asked_in_the_middle_of_a_body_over_memory_bios(void **st
 	}
 }
 
-/* ---- mistakes ---- */
-
 static void assert_misuse(struct pair *pair, const struct thaw_ask_options *options, const char *word)
 {
 	assert_int_equal(thaw_conn_ask(pair->conn, options, NOW_MS), THAW_FAILED);
 	assert_int_equal(thaw_conn_error(pair->conn)->cls, THAW_ERR_USAGE);
 	assert_non_null(strstr(thaw_conn_error(pair->conn)->text, word));
 }
+
+/* A read with a full buffer must not end the connection. */
+static void a_read_without_room_says_whether_there_is_data(void **state)
+{
+	struct pair pair;
+	char bytes[16];
+	size_t len = 1;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		open_late(&pair, versions[v]);
+		settle(&pair);
+		assert_int_equal(thaw_conn_read(pair.conn, bytes, 0, &len, NOW_MS), THAW_WANT_READ);
+		assert_int_equal(SSL_write(pair.client, "body", 4), 4);
+		assert_int_equal(thaw_conn_read(pair.conn, bytes, 0, &len, NOW_MS), THAW_OK);
+		assert_int_equal(len, 0);
+		assert_int_equal(thaw_conn_read(pair.conn, bytes, sizeof(bytes), &len, NOW_MS), THAW_OK);
+		assert_int_equal(len, 4);
+		close_all(&pair);
+	}
+}
+
+static void a_timeout_of_never_sets_no_deadline(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		struct thaw_ask_options options = of_both();
+		options.timeout_ms = options.body_idle_ms = THAW_NEVER;
+		options.body_follows = true;
+		open_late(&pair, versions[v]);
+		settle(&pair);
+		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+		thaw_conn_tick(pair.conn, NOW_MS);
+		thaw_conn_body_ended(pair.conn, NOW_MS);
+		thaw_conn_tick(pair.conn, NOW_MS);
+		assert_int_equal(thaw_conn_deadline(pair.conn), THAW_NEVER);
+		settle(&pair);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+		close_all(&pair);
+	}
+}
+
+static void an_ask_after_the_client_s_close_notify_is_cancelled(void **state)
+{
+	const struct thaw_ask_options options = of_both();
+	struct pair pair;
+	char byte;
+	size_t len;
+
+	(void)state;
+	EACH_VERSION(v)
+	{
+		open_late(&pair, versions[v]);
+		settle(&pair);
+		(void)SSL_shutdown(pair.client);
+		assert_int_equal(thaw_conn_read(pair.conn, &byte, 1, &len, NOW_MS), THAW_CLOSED);
+		assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+		assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_CANCELLED);
+		assert_int_equal(thaw_conn_report(pair.conn)->reason, THAW_REASON_CONNECTION);
+		close_all(&pair);
+	}
+}
+
+static void the_copy_of_an_ssl_has_no_thaw_conn(void **state)
+{
+	SSL *ssl = of_method(TLS_server_method());
+	thaw_conn *one = made_conn_new(ssl), *two = NULL;
+	SSL *copy = SSL_dup(ssl);
+
+	(void)state;
+	assert_non_null(copy);
+	assert_int_equal(thaw_conn_new(copy, &two, NULL), THAW_OK);
+	thaw_conn_free(&one);
+	SSL_free(ssl);
+	thaw_conn_free(&two);
+	SSL_free(copy);
+}
+
+static void reconnect(struct pair *pair)
+{
+	BIO *one, *two;
+
+	SSL_free(pair->client);
+	pair->client = SSL_new(pair->client_ctx);
+	SSL_set_app_data(pair->client, pair);
+	assert_int_equal(BIO_new_bio_pair(&one, 65536, &two, 65536), 1);
+	SSL_set_bio(pair->server, one, one);
+	SSL_set_bio(pair->client, two, two);
+	SSL_set_connect_state(pair->client);
+}
+
+/* The next client must not get the identity of the one before. */
+static void after_SSL_clear_a_thaw_conn_fails_and_has_no_identity(void **state)
+{
+	const struct thaw_ask_options options = of_both();
+	const struct thaw_identity *identity = NULL;
+	struct pair pair;
+	char byte;
+
+	(void)state;
+	EACH_VERSION(v) for (int handshake = 0; handshake < 2; handshake++)
+	{
+		open_late(&pair, versions[v]);
+		settle(&pair);
+		assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+		assert_int_equal(SSL_clear(pair.server), 1);
+		reconnect(&pair);
+		for (int i = 0; i < TURNS_MAX && handshake == 1; i++) { /* without thaw_conn_read() */
+			(void)SSL_read(pair.server, &byte, 1);
+			(void)SSL_read(pair.client, &byte, 1);
+		}
+		assert_int_equal(SSL_is_init_finished(pair.server), handshake);
+		assert_misuse(&pair, &options, "SSL_clear");
+		assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_FAILED);
+		assert_int_equal(thaw_conn_identity(pair.conn, &identity), THAW_OK);
+		assert_null(identity);
+		assert_read_fails(pair.conn, THAW_ERR_USAGE);
+		close_all(&pair);
+	}
+}
+
+static void an_ask_that_SSL_OP_NO_RENEGOTIATION_forbids_is_a_usage_error(void **state)
+{
+	const struct thaw_ask_options options = of_both();
+	struct pair pair;
+
+	(void)state;
+	open_late(&pair, TLS1_2_VERSION);
+	(void)SSL_set_options(pair.server, SSL_OP_NO_RENEGOTIATION);
+	settle(&pair);
+	assert_misuse(&pair, &options, "SSL_OP_NO_RENEGOTIATION");
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_NONE);
+	(void)SSL_clear_options(pair.server, SSL_OP_NO_RENEGOTIATION);
+	assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+	(void)SSL_set_options(pair.server, SSL_OP_NO_RENEGOTIATION);
+	assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED); /* nothing is sent */
+	close_all(&pair);
+	open_late(&pair, TLS1_3_VERSION);
+	(void)SSL_set_options(pair.server, SSL_OP_NO_RENEGOTIATION);
+	settle(&pair);
+	assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+	close_all(&pair);
+}
+
+/* ---- mistakes ---- */
 
 static void the_error_is_of_the_last_mistake_until_the_connection_fails(void **state)
 {
@@ -366,6 +513,12 @@ int main(void)
 		cmocka_unit_test(an_answer_that_came_by_SSL_read_is_judged_at_the_next_tick),
 		cmocka_unit_test(the_application_s_own_key_update_goes_out_with_the_next_write),
 		cmocka_unit_test(a_client_is_asked_in_the_middle_of_a_body_over_memory_bios),
+		cmocka_unit_test(a_read_without_room_says_whether_there_is_data),
+		cmocka_unit_test(a_timeout_of_never_sets_no_deadline),
+		cmocka_unit_test(an_ask_after_the_client_s_close_notify_is_cancelled),
+		cmocka_unit_test(the_copy_of_an_ssl_has_no_thaw_conn),
+		cmocka_unit_test(after_SSL_clear_a_thaw_conn_fails_and_has_no_identity),
+		cmocka_unit_test(an_ask_that_SSL_OP_NO_RENEGOTIATION_forbids_is_a_usage_error),
 		cmocka_unit_test(the_error_is_of_the_last_mistake_until_the_connection_fails),
 		cmocka_unit_test(the_library_reports_its_version),
 		cmocka_unit_test(each_reason_has_a_name_of_its_own),

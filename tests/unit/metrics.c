@@ -295,7 +295,7 @@ static bool write_metrics(struct world *world, struct buffer *text)
 	sight.scoreboard = scoreboard_view_new(world->scoreboard, NOW_MS, WALL_MS);
 	if (sight.scoreboard == NULL)
 		return false;
-	(void)thaw_quota_read_use(world->quota, &sight.spool);
+	assert_int_equal(thaw_quota_read_use(world->quota, &sight.spool), THAW_OK);
 	admin_metrics(&sight, text);
 	scoreboard_view_free(&sight.scoreboard);
 	return !text->failed;

@@ -22,6 +22,19 @@ static void test_progress_earns_up_to_the_limit(void **state)
 	assert_int_equal(pace.deadline_ms, 21000 + LIMIT_MS);
 }
 
+static void test_a_limit_beyond_the_clock_is_no_deadline(void **state)
+{
+	struct pace pace;
+
+	(void)state;
+	pace_start(&pace, THAW_NEVER, 1000);
+	assert_int_equal(pace.deadline_ms, THAW_NEVER);
+	assert_false(pace_over(&pace, 1000));
+	pace_start(&pace, THAW_NEVER - 10, 1000);
+	pace_progress(&pace, 10, 2000);
+	assert_false(pace_over(&pace, 2000));
+}
+
 static void test_a_pause_keeps_what_is_left(void **state)
 {
 	struct pace pace;
@@ -96,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_progress_earns_up_to_the_limit),
+		cmocka_unit_test(test_a_limit_beyond_the_clock_is_no_deadline),
 		cmocka_unit_test(test_a_pause_keeps_what_is_left),
 		cmocka_unit_test(test_a_long_pause_gives_the_limit_and_no_more),
 		cmocka_unit_test(test_progress_in_a_pause_counts),

@@ -38,7 +38,7 @@ static struct thaw_quota_use use_of(const thaw_quota *quota)
 {
 	struct thaw_quota_use use = {.size = sizeof(use)};
 
-	(void)thaw_quota_read_use(quota, &use);
+	assert_int_equal(thaw_quota_read_use(quota, &use), THAW_OK);
 	return use;
 }
 

@@ -357,7 +357,7 @@ static void test_no_plaintext_on_disk(void **state)
 		assert_memory_equal(data, piece + at % CHUNK, len);
 		thaw_spool_consume(spool, len);
 	}
-	(void)thaw_spool_read_use(spool, &use);
+	assert_int_equal(thaw_spool_read_use(spool, &use), THAW_OK);
 	assert_int_equal(use.to_disk, 46 * CHUNK);
 	thaw_spool_free(&spool);
 	world_free(&world);

@@ -320,7 +320,7 @@ static inline struct thaw_quota_use quota_use(const thaw_quota *quota)
 {
 	struct thaw_quota_use use = {.size = sizeof(use)};
 
-	(void)thaw_quota_read_use(quota, &use);
+	assert_int_equal(thaw_quota_read_use(quota, &use), THAW_OK);
 	return use;
 }
 
@@ -356,7 +356,7 @@ static inline struct thaw_spool_use use_of(const struct body *body)
 {
 	struct thaw_spool_use use = {.size = sizeof(use)};
 
-	(void)thaw_spool_read_use(body->spool, &use);
+	assert_int_equal(thaw_spool_read_use(body->spool, &use), THAW_OK);
 	return use;
 }
 

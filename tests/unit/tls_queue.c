@@ -79,7 +79,18 @@ enum attaching {
 	AT_ONCE,
 	BIO_LATER, /* the SSL has no BIO yet when the thaw_conn is made */
 	DEFERRED,
+	BUFFERED, /* the application has a buffering BIO of its own */
 };
+
+static void write_through_a_buffer(SSL *ssl)
+{
+	BIO *plain = SSL_get_wbio(ssl), *buffer = BIO_new(BIO_f_buffer());
+
+	assert_non_null(buffer);
+	assert_int_equal(BIO_up_ref(plain), 1);
+	(void)BIO_push(buffer, plain);
+	SSL_set0_wbio(ssl, buffer);
+}
 
 static void open_pair(struct pair *pair, int version, enum attaching way)
 {
@@ -103,6 +114,8 @@ static void open_pair(struct pair *pair, int version, enum attaching way)
 	SSL_set_connect_state(pair->client);
 	pair->server = open_end(pair->server_ctx, late ? -1 : pair->fds[1]);
 	SSL_set_accept_state(pair->server);
+	if (way == BUFFERED)
+		write_through_a_buffer(pair->server);
 	if (pair->deferred)
 		assert_int_equal(thaw_conn_new_deferred(pair->server, &pair->conn, NULL), THAW_OK);
 	else
@@ -247,6 +260,14 @@ static void a_deferred_connection_gets_the_filter_before_its_request_is_written(
 	run(TLS1_2_VERSION, DEFERRED, false);
 }
 
+/* The end of the request is in the application's BIO, which nobody else flushes. */
+static void a_buffering_bio_of_the_application_is_flushed(void **state)
+{
+	(void)state;
+	run(TLS1_3_VERSION, BUFFERED, false);
+	run(TLS1_2_VERSION, BUFFERED, false);
+}
+
 /* What OpenSSL is told about the transport below it. */
 static void the_transport_is_still_to_be_found(void **state)
 {
@@ -337,6 +358,7 @@ int main(void)
 		cmocka_unit_test(over_tls12_too),
 		cmocka_unit_test(the_bio_may_be_set_after_the_thaw_conn),
 		cmocka_unit_test(a_deferred_connection_gets_the_filter_before_its_request_is_written),
+		cmocka_unit_test(a_buffering_bio_of_the_application_is_flushed),
 		cmocka_unit_test(the_transport_is_still_to_be_found),
 		cmocka_unit_test(another_bio_in_the_middle_is_taken),
 		cmocka_unit_test(a_response_is_never_held),

@@ -2,8 +2,12 @@
  * The verifier of client certificates: the same verdict in every way in which a certificate can come, over real
  * handshakes; CRLs; what a session ticket carries; and which names of CAs a client is sent.
  */
-#include "../made.h"
+#include <limits.h>
+
 #include "trust_world.h"
+
+#include "../made.h"
+#include "tls/trust.h"
 
 #define NAMES 1000
 
@@ -564,6 +568,57 @@ static int names_sent(thaw_trust *trust)
 	return count;
 }
 
+static int reject_all(int ok, X509_STORE_CTX *ctx)
+{
+	(void)ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
+}
+
+/* A digest of a store does not cover its callbacks, and what it loads on demand. */
+static void trusts_from_equal_stores_decide_separately(void **state)
+{
+	thaw_trust *strict = trust_in((X509 *[]){pki.root, pki.issuing}, 2);
+	struct pair pair = {0};
+
+	(void)state;
+	assert_memory_equal(thaw_trust_id(strict), thaw_trust_id(pki.both), THAW_TRUST_ID_LEN);
+	X509_STORE_set_verify_cb(strict->store, reject_all);
+	open_server(&pair, TLS1_3_VERSION);
+	come(&pair, pki.client, pki.key, NULL);
+	assert_int_equal(ask(&pair, pki.both, false), THAW_VERDICT_ACCEPTED);
+	assert_int_equal(thaw_conn_check(pair.conn, strict, NOW_MS), THAW_OK);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_REJECTED);
+	assert_int_equal(thaw_conn_check(pair.conn, pki.both, NOW_MS), THAW_OK);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+	finish(&pair);
+	close_contexts(&pair);
+	thaw_trust_free(&strict);
+}
+
+static void options_out_of_range_are_refused(void **state)
+{
+	const struct thaw_trust_options options[] = {
+		{.crl_check = (enum thaw_crl_check)9},
+		{.purpose = (enum thaw_purpose)9},
+		{.depth = UINT_MAX},
+		{.max_cert_list = SIZE_MAX},
+	};
+
+	(void)state;
+	write_certificates("root.pem", (X509 *[]){pki.root}, 1);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		struct thaw_trust_options one = options[i];
+		struct thaw_error err;
+		thaw_trust *trust = NULL;
+		one.size = sizeof(one);
+		one.ca = in_folder("root.pem");
+		assert_int_equal(thaw_trust_open(&one, &trust, &err), THAW_FAILED);
+		assert_int_equal(err.cls, THAW_ERR_USAGE);
+		assert_null(trust);
+	}
+}
+
 static void names_are_sent_all_or_none(void **state)
 {
 	static X509 *many[NAMES];
@@ -615,6 +670,8 @@ int main(void)
 		cmocka_unit_test(crls_apply_below_an_intermediate_anchor_and_to_it),
 		cmocka_unit_test(a_purpose_is_needed_unless_any_will_do),
 		cmocka_unit_test(settings_that_decide_make_another_id),
+		cmocka_unit_test(trusts_from_equal_stores_decide_separately),
+		cmocka_unit_test(options_out_of_range_are_refused),
 		cmocka_unit_test(names_are_sent_all_or_none),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
